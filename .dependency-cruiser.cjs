@@ -1,0 +1,49 @@
+/** Which way the rooms of src/ may depend: docs/architecture.md, "Direction". */
+const rooms = ['errors.ts', 'clock.ts', 'codec', 'metainfo', 'storage', 'discovery', 'streams', 'pipeline']
+const below = {
+  'errors.ts': [],
+  'clock.ts': [],
+  codec: ['errors.ts'],
+  metainfo: ['errors.ts', 'codec'],
+  storage: ['errors.ts', 'codec', 'metainfo'],
+  discovery: ['errors.ts', 'clock.ts', 'codec', 'metainfo'],
+  streams: ['errors.ts', 'clock.ts', 'codec', 'metainfo'],
+  pipeline: ['errors.ts', 'clock.ts', 'codec', 'metainfo', 'storage', 'discovery', 'streams'],
+}
+const path = room => `^src/${room.replace('.', '\\.')}`
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    ...rooms.map(room => ({
+      name: `${room}-imports-only-what-is-below`,
+      severity: 'error',
+      from: { path: path(room) },
+      to: { path: '^src/', pathNot: [path(room), ...below[room].map(path)] },
+    })),
+    {
+      name: 'stages-meet-only-in-pipeline',
+      comment: 'No stage imports another; streams/stage.ts and streams/piece-buffer.ts are what they share.',
+      severity: 'error',
+      from: { path: '^src/streams/', pathNot: '^src/streams/index\\.ts$' },
+      to: { path: '^src/streams/', pathNot: '^src/streams/(stage|piece-buffer|block)\\.ts$' },
+    },
+    {
+      name: 'node-fs-is-handed-in',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(storage/file-system|cli|commands/.*)\\.ts$' },
+      to: { path: '^(node:)?fs', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'node-net-is-handed-in',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(streams/peer-socket|demo/.*)\\.ts$' },
+      to: { path: '^(node:)?net$', dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    exclude: { path: 'node_modules' },
+  },
+}

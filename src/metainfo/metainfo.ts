@@ -1,0 +1,48 @@
+/** What a torrent is, once parsed: plain values, checked, with paths that are safe to write. */
+
+/** One file of a torrent. */
+export interface FileEntry {
+  /** Relative to the output directory, `/` between segments, made safe (see paths.ts). */
+  readonly path: string
+  /** Bytes. */
+  readonly length: number
+  /** Bytes from the start of the torrent. */
+  readonly offset: number
+  /** Padding (BEP 47): all zeros, never stored. */
+  readonly pad: boolean
+  readonly executable: boolean
+  readonly hidden: boolean
+  /** Where a symlink (BEP 47) points, relative to the output directory and inside it. */
+  readonly symlink?: string
+  /** As the torrent gives it; never checked. */
+  readonly md5sum?: string
+}
+
+/** A parsed .torrent (BEP 3, v1). */
+export interface Metainfo {
+  /** SHA-1 over the raw bytes of `info`: 20 bytes. */
+  readonly infoHash: Buffer
+  readonly name: string
+  /** Bytes of all files, padding included. */
+  readonly length: number
+  /** Bytes of every piece but the last. */
+  readonly pieceLength: number
+  /** How many pieces there are. */
+  readonly pieceCount: number
+  /** The pieces' SHA-1 hashes, 20 bytes each, in order. */
+  readonly hashes: Buffer
+  readonly files: readonly FileEntry[]
+  /** Whether the torrent names a directory of files (even one) rather than one file. */
+  readonly multiFile: boolean
+  readonly private: boolean
+  /** Tiers of tracker URLs (BEP 12), duplicates and empty tiers removed. */
+  readonly trackers: readonly (readonly string[])[]
+  /** `url-list` (BEP 19). */
+  readonly webSeeds: readonly string[]
+  readonly comment?: string
+  readonly createdBy?: string
+  /** Seconds since 1970. */
+  readonly creationDate?: number
+  /** What was odd but could be read, a sentence each. */
+  readonly warnings: readonly string[]
+}
