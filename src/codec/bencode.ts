@@ -1,0 +1,250 @@
+/** Bencoding (BEP 3): the one file that knows the `bencode` package, and keeps hostile bytes from it. */
+
+// @ts-expect-error: the package brings no types; `library` below says what is used of it.
+import untyped from 'bencode'
+import { InputError } from '../errors.ts'
+
+const library = untyped as {
+  decode: { (bytes: Uint8Array): BencodeValue; data: Uint8Array | null }
+  encode(value: number | string | Uint8Array): Uint8Array
+}
+
+/** A decoded value. Keys that are not UTF-8 are named by their hex digits, and are never used by us. */
+export type BencodeValue = number | Uint8Array | BencodeValue[] | BencodeDict
+
+/** A decoded dictionary. Look keys up by names known beforehand, or test with `Object.hasOwn`. */
+export type BencodeDict = { [key: string]: BencodeValue }
+
+/** What can be encoded: strings are written as UTF-8, entries that are `undefined` are left out. */
+export type Encodable =
+  | number
+  | string
+  | Uint8Array
+  | readonly Encodable[]
+  | { readonly [key: string]: Encodable | undefined }
+
+export interface DecodeOptions {
+  /** Lists and dictionaries inside each other. @default 64 */
+  readonly maxDepth?: number
+  /** Values in all, keys not counted. @default 1,000,000 */
+  readonly maxItems?: number
+  /** Whether bytes may follow the value; they are ignored. @default false */
+  readonly allowTrailing?: boolean
+}
+
+/**
+ * The value that `bytes` spell. Strings are copies, so `bytes` may be reused.
+ * Unsorted keys are accepted, since trackers send them. A `__proto__` key is dropped.
+ * Throws ERR_BENCODE, naming the byte.
+ */
+export function decode(bytes: Uint8Array, options: DecodeOptions = {}): BencodeValue {
+  const end = endOf(bytes, options)
+  if (end < bytes.length && !options.allowTrailing) fail(`${bytes.length - end} bytes after the value`, end)
+  const seen = bytes.subarray(0, end)
+  try {
+    const value = library.decode(seen)
+    if (Buffer.from(seen.buffer, seen.byteOffset, end).includes('9:__proto__')) dropPrototypes(value)
+    return value
+  } finally {
+    // The library would keep its copy of the last input for ever.
+    library.decode.data = null
+  }
+}
+
+/** Where the first value in `bytes` ends (a ut_metadata message has more behind it). Throws ERR_BENCODE. */
+export function endOf(bytes: Uint8Array, options: DecodeOptions = {}): number {
+  return scan(bytes, 0, options)
+}
+
+/**
+ * The raw bytes of the value at a key of the top-level dictionary, a view into `bytes`: what an info-hash is taken
+ * from. `undefined` where there is no such key or no dictionary. Throws ERR_BENCODE up to the end of that value.
+ */
+export function spanOf(bytes: Uint8Array, key: string, options: DecodeOptions = {}): Uint8Array | undefined {
+  if (bytes[0] !== DICT) return undefined
+  const wanted = Buffer.from(key)
+  let at = 1
+  while (bytes[at] !== END) {
+    const found = string(bytes, at)
+    at = scan(bytes, found.end, options)
+    if (wanted.equals(bytes.subarray(found.start, found.end))) return bytes.subarray(found.end, at)
+  }
+  return undefined
+}
+
+/** `value` in bencoding, keys in the order of their bytes. Throws ERR_BENCODE for a number that is no safe integer. */
+export function encode(value: Encodable): Buffer {
+  const parts: Uint8Array[] = []
+  append(parts, value)
+  return Buffer.concat(parts)
+}
+
+/** The value as a dictionary, or `undefined` if it is anything else. */
+export function asDict(value: BencodeValue | undefined): BencodeDict | undefined {
+  return typeof value === 'object' && !Array.isArray(value) && !ArrayBuffer.isView(value) ? value : undefined
+}
+
+/** The value as a list, or `undefined` if it is anything else. */
+export function asList(value: BencodeValue | undefined): BencodeValue[] | undefined {
+  return Array.isArray(value) ? value : undefined
+}
+
+/** The value as a whole number, or `undefined` if it is anything else. */
+export function integer(value: BencodeValue | undefined): number | undefined {
+  return typeof value === 'number' ? value : undefined
+}
+
+/** The value as a byte string (a view, not a copy), or `undefined` if it is anything else. */
+export function bytes(value: BencodeValue | undefined): Buffer | undefined {
+  return ArrayBuffer.isView(value)
+    ? Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength)
+    : undefined
+}
+
+/** The value as text, what is not UTF-8 replaced by U+FFFD, or `undefined` if it is no string. */
+export function text(value: BencodeValue | undefined): string | undefined {
+  return bytes(value)?.toString('utf8')
+}
+
+const INTEGER = 0x69 // i
+const DICT = 0x64 // d
+const LIST = 0x6c // l
+const END = 0x65 // e
+const COLON = 0x3a
+const MINUS = 0x2d
+const ZERO = 0x30
+
+function fail(what: string, at: number): never {
+  throw new InputError('ERR_BENCODE', `invalid bencoding: ${what} at byte ${at}`)
+}
+
+function unexpected(bytes: Uint8Array, at: number): never {
+  const byte = bytes[at]
+  if (byte === undefined) fail('cut short', at)
+  fail(`unexpected ${JSON.stringify(String.fromCharCode(byte))}`, at)
+}
+
+const isDigit = (byte: number | undefined): byte is number =>
+  byte !== undefined && byte >= ZERO && byte <= ZERO + 9
+
+/** A list or dictionary that is open; `keys` only for the latter. */
+interface Open {
+  readonly keys: Set<string> | undefined
+  atKey: boolean
+}
+
+/** The end of the value at `start`, all of it checked. No recursion: depth is the sender's choice, not ours. */
+function scan(bytes: Uint8Array, start: number, options: DecodeOptions): number {
+  const { maxDepth = 64, maxItems = 1_000_000 } = options
+  const open: Open[] = []
+  let items = 0
+  for (let at = start; ; ) {
+    const inside = open.at(-1)
+    const byte = bytes[at]
+    if (inside !== undefined && byte === END) {
+      if (inside.keys && !inside.atKey) fail('a key without a value', at)
+      open.pop()
+      at++
+    } else if (inside?.keys && inside.atKey) {
+      const key = string(bytes, at)
+      const name = nameOf(bytes.subarray(key.start, key.end))
+      if (inside.keys.has(name)) fail(`the key ${JSON.stringify(name.slice(0, 40))} again`, at)
+      inside.keys.add(name)
+      inside.atKey = false
+      at = key.end
+      continue
+    } else {
+      if (++items > maxItems) fail(`more than ${maxItems} values`, at)
+      if (byte === DICT || byte === LIST) {
+        if (open.length === maxDepth) fail(`nested deeper than ${maxDepth}`, at)
+        open.push({ keys: byte === DICT ? new Set() : undefined, atKey: true })
+        at++
+        continue
+      }
+      at = byte === INTEGER ? integerEnd(bytes, at) : string(bytes, at).end
+    }
+    const around = open.at(-1)
+    if (around === undefined) return at
+    around.atKey = true
+  }
+}
+
+function integerEnd(bytes: Uint8Array, start: number): number {
+  let at = start + 1
+  const negative = bytes[at] === MINUS
+  if (negative) at++
+  const first = at
+  let value = 0
+  for (let byte = bytes[at]; isDigit(byte); byte = bytes[++at]) {
+    value = value * 10 + (byte - ZERO)
+    if (value > Number.MAX_SAFE_INTEGER) fail('an integer beyond 2^53', start)
+  }
+  if (at === first || bytes[at] !== END) unexpected(bytes, at)
+  if (bytes[first] === ZERO && (negative || at > first + 1)) fail('an integer with a leading zero', start)
+  return at + 1
+}
+
+function string(bytes: Uint8Array, start: number): { start: number; end: number } {
+  let at = start
+  let length = 0
+  for (let byte = bytes[at]; isDigit(byte); byte = bytes[++at]) {
+    length = length * 10 + (byte - ZERO)
+    if (length > Number.MAX_SAFE_INTEGER) fail('a length beyond 2^53', start)
+  }
+  if (at === start || bytes[at] !== COLON) unexpected(bytes, at)
+  if (bytes[start] === ZERO && at > start + 1) fail('a length with a leading zero', start)
+  const end = at + 1 + length
+  if (end > bytes.length) {
+    fail(`cut short: a string of ${length} bytes where ${bytes.length - at - 1} are left`, start)
+  }
+  return { start: at + 1, end }
+}
+
+const utf8 = new TextDecoder()
+
+/**
+ * A key as the library will name it. Two keys of different bytes can come out as one name (it strips a byte order
+ * mark, say), and the second `info` would then be read where the hash is taken over the first.
+ */
+function nameOf(key: Uint8Array): string {
+  const name = utf8.decode(key)
+  return name.includes('\uFFFD') ? Buffer.from(key).toString('hex') : name
+}
+
+/** Undoes what `dict['__proto__'] = value` did inside the library. */
+function dropPrototypes(value: BencodeValue): void {
+  const dict = asDict(value)
+  if (dict) Object.setPrototypeOf(dict, Object.prototype)
+  else if (!Array.isArray(value)) return
+  for (const inner of Object.values(value as BencodeDict)) dropPrototypes(inner)
+}
+
+/** Ours rather than the library's where it goes by UTF-16 order, drops what it does not know and rounds fractions. */
+function append(parts: Uint8Array[], value: Encodable): void {
+  if (typeof value === 'number') {
+    if (!Number.isSafeInteger(value)) {
+      throw new InputError('ERR_BENCODE', `cannot bencode ${value}: no safe integer`)
+    }
+    parts.push(library.encode(value))
+  } else if (typeof value === 'string' || ArrayBuffer.isView(value)) {
+    parts.push(library.encode(value))
+  } else if (Array.isArray(value)) {
+    parts.push(Buffer.from('l'))
+    for (const item of value) append(parts, item)
+    parts.push(Buffer.from('e'))
+  } else {
+    appendDict(parts, value as { readonly [key: string]: Encodable | undefined })
+  }
+}
+
+function appendDict(parts: Uint8Array[], dict: { readonly [key: string]: Encodable | undefined }): void {
+  const entries = Object.entries(dict).map(([key, value]) => ({ key: Buffer.from(key), value }))
+  entries.sort((a, b) => Buffer.compare(a.key, b.key))
+  parts.push(Buffer.from('d'))
+  for (const { key, value } of entries) {
+    if (value === undefined) continue
+    parts.push(library.encode(key))
+    append(parts, value)
+  }
+  parts.push(Buffer.from('e'))
+}
