@@ -1,0 +1,80 @@
+import t from 'tap'
+import {
+  addressBytes,
+  decodePeers4,
+  decodePeers6,
+  encodePeers4,
+  encodePeers6,
+  formatAddress,
+  hostOf,
+  parseAddress,
+} from '../../src/codec/compact.ts'
+
+const hex = (digits: string) => Buffer.from(digits.replaceAll(' ', ''), 'hex')
+
+t.test('an IPv4 peer is four bytes of address and two of port, the port big-endian', async t => {
+  t.same(decodePeers4(hex('01020304 1ae1 ff000001 0050')), [
+    { host: '1.2.3.4', port: 6881 },
+    { host: '255.0.0.1', port: 80 },
+  ])
+})
+
+t.test('a partial entry at the end is ignored', async t => {
+  t.same(decodePeers4(hex('01020304 1ae1 010203')), [{ host: '1.2.3.4', port: 6881 }])
+  t.same(decodePeers6(hex('00'.repeat(17))), [])
+})
+
+t.test('a peer with port 0 cannot be reached and is dropped', async t => {
+  t.same(decodePeers4(hex('01020304 0000 01020305 0001')), [{ host: '1.2.3.5', port: 1 }])
+})
+
+t.test('IPv6 addresses come out in canonical text', async t => {
+  const cases: [string, string][] = [
+    ['0000 0000 0000 0000 0000 0000 0000 0001', '::1'],
+    ['0000 0000 0000 0000 0000 0000 0000 0000', '::'],
+    ['2001 0db8 0000 0000 0001 0000 0000 0001', '2001:db8::1:0:0:1'],
+    ['2001 0db8 0000 0001 0001 0001 0001 0001', '2001:db8:0:1:1:1:1:1'],
+    ['2001 0000 0000 0001 0000 0000 0000 0001', '2001:0:0:1::1'],
+    ['fe80 0000 0000 0000 0000 0000 0000 0000', 'fe80::'],
+  ]
+  for (const [bytes, host] of cases) {
+    t.same(decodePeers6(hex(`${bytes} 0050`)), [{ host, port: 80 }], host)
+    t.same(addressBytes(host), hex(bytes), `${host} and back`)
+  }
+})
+
+t.test('an IPv4-mapped address is the IPv4 peer it means, so that one peer has one name', async t => {
+  t.same(decodePeers6(hex('00000000 00000000 0000ffff 01020304 0050')), [{ host: '1.2.3.4', port: 80 }])
+  t.same(parseAddress('[::ffff:1.2.3.4]:80'), { host: '1.2.3.4', port: 80 })
+})
+
+t.test('only addresses of the family are packed, names never', async t => {
+  const peers = [
+    { host: '1.2.3.4', port: 6881 },
+    { host: '::1', port: 258 },
+    { host: 'a.example', port: 1 },
+  ]
+  t.same(encodePeers4(peers), hex('01020304 1ae1'))
+  t.same(encodePeers6(peers), hex(`${'00'.repeat(15)}01 0102`))
+})
+
+t.test('an address of any other length is refused', async t => {
+  t.throws(() => hostOf(Buffer.alloc(5)), { code: 'ERR_USAGE', message: /got 5/ })
+})
+
+t.test('addresses are read as they are written', async t => {
+  for (const value of ['1.2.3.4:80', '[::1]:80', 'peer-1.example:65535']) {
+    t.equal(formatAddress(parseAddress(value)), value)
+  }
+  t.same(parseAddress('[2001:DB8:0:0:0:0:0:1]:9'), { host: '2001:db8::1', port: 9 })
+})
+
+t.test('what is no address is refused and named', async t => {
+  const wrong = ['', 'host', 'host:0', 'host:65536', 'host:-1', ':80', '::1:80', '[::1]', '[::1%eth0]:1']
+  for (const value of [...wrong, '1.2.3:80', '1.2.3.256:80', 'a b:80', '[a]:1', 'a/b:1', 'host:1\n']) {
+    t.throws(() => parseAddress(value), { code: 'ERR_USAGE' }, JSON.stringify(value))
+  }
+  t.throws(() => parseAddress('a\u001b:0'), {
+    message: 'expected HOST:PORT or [IPV6]:PORT, got "a\\u001b:0"',
+  })
+})
