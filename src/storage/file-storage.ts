@@ -1,0 +1,191 @@
+/** A torrent's bytes as files in a directory. */
+import { join } from 'node:path'
+import { InputError, StorageError } from '../errors.ts'
+import { Layout, type Span } from '../metainfo/layout.ts'
+import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
+import { type FileHandle, type FileSystem, nodeFileSystem } from './file-system.ts'
+import { HandlePool } from './handle-pool.ts'
+import { type Access, SafeDirectory } from './safe-directory.ts'
+import type { Storage } from './storage.ts'
+import { type StorageAction, storageError } from './storage-error.ts'
+
+export interface FileStorageOptions {
+  /** Where the files go. May be a symlink; made, with its parents, at the first write. */
+  readonly directory: string
+  /** @default the disk of this machine */
+  readonly fs?: FileSystem
+  /** Which files are wanted. @default all */
+  readonly selected?: (fileIndex: number) => boolean
+  /** Descriptors held at most, at least 1. @default 64 */
+  readonly maxOpenFiles?: number
+}
+
+/**
+ * Reads and writes files where the torrent's layout puts them; each is made when first written.
+ *
+ * What falls into files that are not selected is dropped, and never makes one; it can be read where
+ * the file is there anyway. Padding (BEP 47) reads as zeros and is never stored. Nothing outside of
+ * the directory is touched, not even through a symlink in it. Rejects with StorageError.
+ */
+export class FileStorage implements Storage {
+  readonly #layout: Layout
+  readonly #directory: SafeDirectory
+  readonly #pool: HandlePool
+  readonly #selected: (fileIndex: number) => boolean
+  #running = 0
+  #drained: (() => void) | undefined
+  #closed: Promise<void> | undefined
+
+  /** Touches no disk yet. Throws InputError. */
+  constructor(metainfo: Metainfo, options: FileStorageOptions) {
+    const { directory, fs = nodeFileSystem, selected = () => true, maxOpenFiles = 64 } = options
+    if (!Number.isSafeInteger(maxOpenFiles) || maxOpenFiles < 1)
+      throw new InputError(
+        'ERR_USAGE',
+        `maxOpenFiles must be a whole number of at least 1, got ${maxOpenFiles}`,
+      )
+    this.#layout = new Layout(metainfo)
+    this.#directory = new SafeDirectory(directory, fs)
+    this.#pool = new HandlePool((path, access) => this.#directory.open(path, access), maxOpenFiles)
+    this.#selected = selected
+  }
+
+  /** As Storage says. Counts padding as there. */
+  async read(position: number, target: Uint8Array): Promise<number> {
+    this.#enter()
+    try {
+      for (const span of this.#layout.spans(position, target.length)) {
+        const there = await this.#readSpan(span, target)
+        if (there < span.length) return span.at + there
+      }
+      return target.length
+    } finally {
+      this.#leave()
+    }
+  }
+
+  async write(position: number, bytes: Uint8Array): Promise<void> {
+    this.#enter()
+    try {
+      for (const span of this.#layout.spans(position, bytes.length))
+        if (isStored(span.file) && this.#selected(span.fileIndex)) await this.#writeSpan(span, bytes)
+    } finally {
+      this.#leave()
+    }
+  }
+
+  /** Makes selected empty files and symlinks (BEP 47), cuts off what is too long, sets executable bits. */
+  async complete(): Promise<void> {
+    this.#enter()
+    try {
+      const files = this.#layout.files.filter((file, index) => !file.pad && this.#selected(index))
+      for (const file of files) if (isStored(file)) await this.#finish(file)
+      // Last, when what they point to is there.
+      for (const file of files) if (file.symlink !== undefined) await this.#link(file, file.symlink)
+    } finally {
+      this.#leave()
+    }
+  }
+
+  /** Waits for what is running, then closes every file; whatever comes later rejects with ERR_ABORTED. */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close())
+  }
+
+  async #readSpan(span: Span, target: Uint8Array): Promise<number> {
+    const { file, offset, length, at } = span
+    if (file.pad) {
+      target.fill(0, at, at + length)
+      return length
+    }
+    if (!isStored(file)) return 0
+    const there = await this.#using(file, 'read', 'read', async handle => {
+      let done = 0
+      while (done < length) {
+        const { bytesRead } = await handle.read(target, at + done, length - done, offset + done)
+        if (bytesRead === 0) break
+        done += bytesRead
+      }
+      return done
+    })
+    return there ?? 0
+  }
+
+  async #writeSpan({ file, offset, length, at }: Span, bytes: Uint8Array): Promise<void> {
+    await this.#using(file, 'write', 'write', async handle => {
+      for (let done = 0; done < length; ) {
+        const { bytesWritten } = await handle.write(bytes, at + done, length - done, offset + done)
+        if (bytesWritten === 0) throw new Error('the system took none of the bytes')
+        done += bytesWritten
+      }
+    })
+  }
+
+  async #finish(file: FileEntry): Promise<void> {
+    const access = file.length === 0 ? 'write' : 'read'
+    const tooLong = await this.#using(file, access, 'finish', async handle => {
+      const { size, mode } = await handle.stat()
+      // Whoever may read it may run it.
+      const wanted = mode | ((mode & 0o444) >> 2)
+      if (file.executable && wanted !== mode) await handle.chmod(wanted & 0o7777)
+      return size > file.length
+    })
+    // Asked for again, as only now it is known that we must be able to write.
+    if (tooLong) await this.#using(file, 'write', 'finish', handle => handle.truncate(file.length))
+  }
+
+  async #link({ path }: FileEntry, target: string): Promise<void> {
+    try {
+      await this.#directory.link(path, target)
+    } catch (error) {
+      throw this.#error('link', path, error)
+    }
+  }
+
+  /** Does `work` on a file; nothing if it is missing, which when writing it never is. */
+  async #using<T>(
+    { path }: FileEntry,
+    access: Access,
+    action: StorageAction,
+    work: (handle: FileHandle) => Promise<T>,
+  ): Promise<T | undefined> {
+    try {
+      const lease = await this.#pool.acquire(path, access)
+      if (lease === undefined) return undefined
+      try {
+        return await work(lease.handle)
+      } finally {
+        this.#pool.release(lease)
+      }
+    } catch (error) {
+      throw this.#error(action, path, error)
+    }
+  }
+
+  #error(action: StorageAction, path: string, error: unknown): StorageError {
+    return storageError(action, join(this.#directory.path, path), error)
+  }
+
+  #enter(): void {
+    if (this.#closed !== undefined) throw new StorageError('ERR_ABORTED', 'the storage is closed')
+    this.#running++
+  }
+
+  #leave(): void {
+    if (--this.#running === 0) this.#drained?.()
+  }
+
+  async #close(): Promise<void> {
+    if (this.#running > 0) await new Promise<void>(resolve => (this.#drained = resolve))
+    try {
+      await this.#pool.close()
+    } catch (error) {
+      throw storageError('close', this.#directory.path, error)
+    }
+  }
+}
+
+/** Whether a file's bytes rest on disk: those of padding and symlinks do not. */
+function isStored(file: FileEntry): boolean {
+  return !file.pad && file.symlink === undefined
+}

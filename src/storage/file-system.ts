@@ -1,0 +1,62 @@
+/** The door to the disk: the only file here that knows node:fs, so that memfs fits through the same one. */
+import { promises } from 'node:fs'
+
+/** An open file. Offsets and lengths are bytes; `offset` counts in the buffer, `position` in the file. */
+export interface FileHandle {
+  read(
+    target: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }>
+  write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesWritten: number }>
+  stat(): Promise<FileStats>
+  truncate(length: number): Promise<void>
+  chmod(mode: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** What is at a path: its kind, size in bytes and permission bits. */
+export interface FileStats {
+  readonly size: number
+  readonly mode: number
+  isFile(): boolean
+  isDirectory(): boolean
+  isSymbolicLink(): boolean
+}
+
+/** The flags of `open`, as numbers that belong to this file system. */
+export interface OpenFlags {
+  readonly O_RDONLY: number
+  readonly O_RDWR: number
+  readonly O_CREAT: number
+  /** Missing on Windows. */
+  readonly O_NOFOLLOW?: number
+  /** Missing on Windows. */
+  readonly O_NONBLOCK?: number
+}
+
+/** The part of `fs.promises` that storage uses. Every function rejects with a system error (`code`). */
+export interface FileSystem {
+  readonly constants: OpenFlags
+  open(path: string, flags: number, mode?: number): Promise<FileHandle>
+  lstat(path: string): Promise<FileStats>
+  realpath(path: string): Promise<string>
+  mkdir(path: string, options: { readonly recursive: boolean }): Promise<unknown>
+  symlink(target: string, path: string): Promise<void>
+  readlink(path: string): Promise<string>
+}
+
+/** The disk of this machine. */
+export const nodeFileSystem: FileSystem = promises
+
+/** The `code` of a system error ('ENOENT'), or nothing if it is not one. */
+export function systemCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code
+  return typeof code === 'string' ? code : undefined
+}

@@ -1,0 +1,167 @@
+/** Keeps few files open for the many that a torrent may have. */
+import { type FileHandle, systemCode } from './file-system.ts'
+import type { Access } from './safe-directory.ts'
+
+/** A file in use: give it back with `release`. */
+export interface Lease {
+  readonly handle: FileHandle
+}
+
+interface Slot {
+  readonly path: string
+  readonly access: Access
+  /** Leases out, and those waiting for the file to open. Never closed while there are any. */
+  users: number
+  /** Settles when `handle` is there, or it is known that there will be none. */
+  opened: Promise<void>
+  handle: FileHandle | undefined
+  /** No longer in the map, because a writable handle took its place: closed once it is idle. */
+  retired: boolean
+}
+
+/**
+ * At most `limit` open files; the least recently used one that is idle gives way, one in use never does.
+ * Opens for reading only until somebody writes, so that a read-only tree can be verified.
+ * Whoever finds no room waits: so hold one lease at a time.
+ */
+export class HandlePool {
+  readonly #open: (path: string, access: Access) => Promise<FileHandle | undefined>
+  #limit: number
+  /** By path, least recently used first. */
+  readonly #slots = new Map<string, Slot>()
+  /** Descriptors that are opening, open or closing. */
+  #count = 0
+  readonly #waiting: (() => void)[] = []
+  #failure: { readonly error: unknown } | undefined
+
+  /** @param open resolves with nothing when reading what is not there */
+  constructor(open: (path: string, access: Access) => Promise<FileHandle | undefined>, limit: number) {
+    this.#open = open
+    this.#limit = limit
+  }
+
+  /** The file at `path`, opened if need be, once for all who ask meanwhile; nothing if it is missing. */
+  async acquire(path: string, access: Access): Promise<Lease | undefined> {
+    const slot = this.#slotFor(path, access)
+    slot.users++
+    if (slot.handle !== undefined) return slot as Lease
+    try {
+      await slot.opened
+    } catch (error) {
+      slot.users--
+      throw error
+    }
+    if (slot.handle !== undefined) return slot as Lease
+    slot.users--
+    return undefined
+  }
+
+  release(lease: Lease): void {
+    const slot = lease as Slot
+    if (--slot.users > 0) return
+    if (slot.retired) void this.#close(slot)
+    else this.#wake()
+  }
+
+  /** Closes every file; only when no lease is out. Rejects with the first error that any closing met. */
+  async close(): Promise<void> {
+    for (const slot of this.#slots.values()) void this.#close(slot)
+    while (this.#count > 0) await this.#turn()
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  #slotFor(path: string, access: Access): Slot {
+    const known = this.#slots.get(path)
+    if (known !== undefined) {
+      this.#slots.delete(path)
+      if (access === 'read' || known.access === 'write') {
+        this.#slots.set(path, known)
+        return known
+      }
+      known.retired = true
+      if (known.users === 0) void this.#close(known)
+    }
+    const slot: Slot = {
+      path,
+      access,
+      users: 0,
+      opened: Promise.resolve(),
+      handle: undefined,
+      retired: false,
+    }
+    this.#slots.set(path, slot)
+    slot.opened = this.#fill(slot)
+    return slot
+  }
+
+  async #fill(slot: Slot): Promise<void> {
+    try {
+      do await this.#claim()
+      while (!(await this.#tryOpen(slot)))
+    } finally {
+      if (slot.handle === undefined && !slot.retired) this.#slots.delete(slot.path)
+    }
+  }
+
+  /** Opens in a claimed place. False if the process has no descriptor left but we hold some that can give way. */
+  async #tryOpen(slot: Slot): Promise<boolean> {
+    try {
+      slot.handle = await this.#open(slot.path, slot.access)
+      return true
+    } catch (error) {
+      const code = systemCode(error)
+      const held = this.#held()
+      if ((code !== 'EMFILE' && code !== 'ENFILE') || held === 0) throw error
+      // What we were told to use is more than there is, so make do with what we got.
+      this.#limit = Math.min(this.#limit, held)
+      return false
+    } finally {
+      if (slot.handle === undefined) this.#free()
+    }
+  }
+
+  #held(): number {
+    let held = 0
+    for (const slot of this.#slots.values()) if (slot.handle !== undefined) held++
+    return held
+  }
+
+  /** Resolves when one more may be opened, and has counted it: nobody else can take its place. */
+  async #claim(): Promise<void> {
+    while (this.#count >= this.#limit) {
+      const idle = this.#idle()
+      await (idle === undefined ? this.#turn() : this.#close(idle))
+    }
+    this.#count++
+  }
+
+  #idle(): Slot | undefined {
+    for (const slot of this.#slots.values()) if (slot.users === 0 && slot.handle !== undefined) return slot
+    return undefined
+  }
+
+  async #close(slot: Slot): Promise<void> {
+    if (!slot.retired) this.#slots.delete(slot.path)
+    try {
+      await slot.handle!.close()
+    } catch (error) {
+      // Network file systems report a failed write here; nobody waits for it any more but `close`.
+      this.#failure ??= { error }
+    } finally {
+      this.#free()
+    }
+  }
+
+  #free(): void {
+    this.#count--
+    this.#wake()
+  }
+
+  #turn(): Promise<void> {
+    return new Promise(resolve => this.#waiting.push(resolve))
+  }
+
+  #wake(): void {
+    this.#waiting.shift()?.()
+  }
+}
