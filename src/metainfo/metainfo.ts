@@ -1,8 +1,13 @@
 /** What a torrent is, once parsed: plain values, checked, with paths that are safe to write. */
 
+import type { PeerAddress } from '../codec/compact.ts'
+
 /** One file of a torrent. */
 export interface FileEntry {
-  /** Relative to the output directory, `/` between segments, made safe (see paths.ts). */
+  /**
+   * Relative to the output directory, `/` between names, made safe (see paths.ts); the torrent's own name comes
+   * first where the torrent is a directory. No two files share one, but for padding.
+   */
   readonly path: string
   /** Bytes. */
   readonly length: number
@@ -39,6 +44,8 @@ export interface Metainfo {
   readonly trackers: readonly (readonly string[])[]
   /** `url-list` (BEP 19). */
   readonly webSeeds: readonly string[]
+  /** DHT nodes to begin with (BEP 5), where the torrent names any. */
+  readonly nodes?: readonly PeerAddress[]
   readonly comment?: string
   readonly createdBy?: string
   /** Seconds since 1970. */

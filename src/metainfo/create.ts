@@ -1,0 +1,160 @@
+/** A .torrent (BEP 3, v1) made from bytes that are read once, in order, and never held. */
+import { createHash } from 'node:crypto'
+import { type Encodable, encode, spanOf } from '../codec/bencode.ts'
+import { InputError, StalledError } from '../errors.ts'
+import { MAX_PIECE_LENGTH, MAX_TORRENT_SIZE, parse } from './parse.ts'
+import { PieceHasher } from './piece-hasher.ts'
+import { quote } from './quote.ts'
+import { trackerFault, webSeedFault } from './trackers.ts'
+
+/** One file to be put into a torrent. */
+export interface SourceFile {
+  /** Names below the torrent's directory; empty for the one file that is the whole torrent. */
+  readonly path: readonly string[]
+  /** Bytes that `read` will give, no more and no less. */
+  readonly length: number
+  read(): AsyncIterable<Uint8Array>
+}
+
+export interface CreateOptions {
+  /** The file's or directory's name. */
+  readonly name: string
+  /** In the order they are laid out; exactly one with an empty path makes a single-file torrent. */
+  readonly files: readonly SourceFile[]
+  /** Bytes, up to 512 MiB. @default what `defaultPieceLength` says */
+  readonly pieceLength?: number
+  /** Tiers of announce URLs (BEP 12). @default none */
+  readonly trackers?: readonly (readonly string[])[]
+  /** URLs of the content over HTTP (BEP 19). @default none */
+  readonly webSeeds?: readonly string[]
+  /** Peers from the trackers only (BEP 27). @default false */
+  readonly private?: boolean
+  readonly comment?: string
+  readonly createdBy?: string
+  /** Seconds since 1970. @default none: the same input gives the same bytes */
+  readonly creationDate?: number
+  /** Called with the bytes hashed so far, after each chunk. */
+  readonly onProgress?: (bytes: number) => void
+  /** Gives up: rejects with ERR_ABORTED after the chunk being read. */
+  readonly signal?: AbortSignal
+}
+
+export interface Created {
+  /** The .torrent. */
+  readonly torrent: Buffer
+  /** 20 bytes. */
+  readonly infoHash: Buffer
+  readonly pieceLength: number
+  readonly pieceCount: number
+  /** Bytes of all files. */
+  readonly length: number
+  /** What others may find odd about it, a sentence each: names that cannot be written everywhere, say. */
+  readonly warnings: readonly string[]
+}
+
+/** Bytes of a piece for so many bytes: the power of two that gives 1,000 to 2,000 pieces, from 16 KiB to 16 MiB. */
+export function defaultPieceLength(length: number): number {
+  let pieceLength = 16 * 1024
+  while (pieceLength < 16 * 1024 * 1024 && length / pieceLength > 2_000) pieceLength *= 2
+  return pieceLength
+}
+
+/**
+ * Hashes the files and writes their torrent.
+ * Rejects with ERR_USAGE for options that cannot be, ERR_PATH for unsafe paths, ERR_METAINFO for a file that holds
+ * more or fewer bytes than its length, ERR_ABORTED; and with whatever `read` throws, as it is.
+ */
+export async function create(options: CreateOptions): Promise<Created> {
+  const length = options.files.reduce((sum, file) => sum + file.length, 0)
+  const pieceLength = options.pieceLength ?? defaultPieceLength(length)
+  check(options, length, pieceLength)
+  // Before hours of hashing: whatever would be refused when it is read back is refused now.
+  const draft = assemble(options, pieceLength, Buffer.alloc(Math.ceil(length / pieceLength) * 20))
+  const { warnings } = parse(draft)
+  const hashes = await hashAll(options, pieceLength, length)
+  const torrent = assemble(options, pieceLength, hashes)
+  const infoHash = createHash('sha1').update(spanOf(torrent, 'info')!).digest()
+  return { torrent, infoHash, pieceLength, pieceCount: hashes.length / 20, length, warnings }
+}
+
+async function hashAll(options: CreateOptions, pieceLength: number, length: number): Promise<Buffer> {
+  const hasher = new PieceHasher(pieceLength, length)
+  for (const file of options.files) {
+    let left = file.length
+    const refuse = (got: string) => {
+      const what = quote([options.name, ...file.path].join('/'))
+      throw new InputError(
+        'ERR_METAINFO',
+        `${what}: expected ${file.length} bytes, got ${got}: did it change?`,
+      )
+    }
+    checkAborted(options.signal)
+    for await (const chunk of file.read()) {
+      checkAborted(options.signal)
+      left -= chunk.length
+      if (left < 0) refuse('more')
+      hasher.update(chunk)
+      options.onProgress?.(hasher.length)
+    }
+    if (left > 0) refuse(String(file.length - left))
+  }
+  return hasher.digest()
+}
+
+function assemble(options: CreateOptions, pieceLength: number, pieces: Uint8Array): Buffer {
+  const { files, name, trackers = [], webSeeds = [] } = options
+  const single = files.length === 1 && files[0]!.path.length === 0 ? files[0] : undefined
+  const content = single
+    ? { length: single.length }
+    : { files: files.map(({ length, path }) => ({ length, path: [...path] })) }
+  const info: Encodable = {
+    ...content,
+    name,
+    'piece length': pieceLength,
+    pieces,
+    private: options.private ? 1 : undefined,
+  }
+  const tiers = trackers.filter(tier => tier.length > 0)
+  return encode({
+    announce: tiers[0]?.[0],
+    'announce-list': tiers.length > 1 || (tiers[0]?.length ?? 0) > 1 ? tiers : undefined,
+    comment: options.comment,
+    'created by': options.createdBy,
+    'creation date': options.creationDate,
+    info,
+    'url-list': webSeeds.length > 0 ? webSeeds : undefined,
+  })
+}
+
+function check(options: CreateOptions, length: number, pieceLength: number): void {
+  const fail = (what: string) => {
+    throw new InputError('ERR_USAGE', what)
+  }
+  if (options.name === '') fail('expected a name, got ""')
+  if (options.files.length === 0) fail('expected at least one file, got none')
+  for (const file of options.files) {
+    if (Number.isSafeInteger(file.length) && file.length >= 0) continue
+    fail(`${quote(file.path.join('/'))}: expected a length of 0 or more, got ${file.length}`)
+  }
+  if (!Number.isSafeInteger(pieceLength) || pieceLength < 1 || pieceLength > MAX_PIECE_LENGTH) {
+    fail(`piece length: expected a whole number from 1 to ${MAX_PIECE_LENGTH}, got ${pieceLength}`)
+  }
+  const hashes = Math.ceil(length / pieceLength) * 20
+  if (hashes > MAX_TORRENT_SIZE) {
+    fail(
+      `piece length: ${pieceLength} is too small for ${length} bytes: the hashes alone would take ${hashes}`,
+    )
+  }
+  for (const url of options.trackers?.flat() ?? []) {
+    const why = trackerFault(url)
+    if (why) fail(`tracker: ${quote(url)} ${why}`)
+  }
+  for (const url of options.webSeeds ?? []) {
+    const why = webSeedFault(url)
+    if (why) fail(`web seed: ${quote(url)} ${why}`)
+  }
+}
+
+function checkAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new StalledError('ERR_ABORTED', 'creating was given up', signal.reason)
+}

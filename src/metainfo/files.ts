@@ -1,0 +1,87 @@
+/** The files of an `info` dictionary: one, or a list of them (BEP 3), with their attributes (BEP 47). */
+import { asDict, bytes } from '../codec/bencode.ts'
+import { describe, Fields } from './fields.ts'
+import type { FileEntry } from './metainfo.ts'
+import { type RawPath, safePath, safePaths } from './paths.ts'
+import type { Warn } from './warnings.ts'
+
+/** Files in one torrent. */
+const MAX_FILES = 1_000_000
+
+/** A file without its place: what one dictionary says. */
+interface Entry {
+  readonly path: RawPath
+  readonly length: number
+  readonly attr: string
+  readonly symlink?: string
+  readonly md5sum?: string
+}
+
+/** The one file of a torrent that is a single file, called by the torrent's name. */
+export function readSingle(info: Fields, root: Buffer, where: string, warn: Warn): FileEntry[] {
+  const attr = info.text('attr') ?? ''
+  // A link to another file, where there is no other file.
+  return place([readEntry(info, { where, names: [root] }, attr.replaceAll('l', ''), root, warn)], warn)
+}
+
+/** The files of a torrent that is a directory, below the torrent's name. */
+export function readFiles(info: Fields, root: Buffer, warn: Warn): FileEntry[] {
+  const list = info.needList('files')
+  if (list.length === 0) info.fail('files', 'at least one file')
+  if (list.length > MAX_FILES) info.fail('files', `at most ${MAX_FILES} files`)
+  const entries = list.map((item, index) => {
+    const dict = asDict(item)
+    if (!dict) return info.fail('files', `dictionaries, got ${describe(item)} at ${index} in it`)
+    const where = info.name(`files[${index}]`)
+    const file = new Fields(dict, where, warn)
+    const key = isPath(file, 'path.utf-8') ? 'path.utf-8' : 'path'
+    // What is never stored needs no name of its own, or none at all (BEP 47).
+    const attr = file.text('attr') ?? ''
+    const pad = attr.includes('p')
+    const names = pad && file.get(key) === undefined ? [Buffer.from('.pad')] : file.needPath(key)
+    return readEntry(file, { where: file.name(key), names: [root, ...names], shared: pad }, attr, root, warn)
+  })
+  return place(entries, warn)
+}
+
+function readEntry(file: Fields, path: RawPath, attr: string, root: Buffer, warn: Warn): Entry {
+  const linked = attr.includes('l')
+  // BEP 47: a symlink's length is zero and may be left out.
+  const length =
+    linked && file.get('length') === undefined
+      ? 0
+      : file.needInteger('length', 'a length of 0 or more', 0, Number.MAX_SAFE_INTEGER)
+  const md5sum = file.text('md5sum')
+  const entry = { path, length, attr, ...(md5sum === undefined ? {} : { md5sum }) }
+  if (!linked) return entry
+  if (length > 0) file.fail('length', 'a length of 0, this being a symlink')
+  const names = [root, ...file.needPath('symlink path')]
+  return { ...entry, symlink: safePath({ where: file.name('symlink path'), names }, warn) }
+}
+
+/** Puts files behind each other, and gives each a path of its own. */
+function place(entries: readonly Entry[], warn: Warn): FileEntry[] {
+  const paths = safePaths(
+    entries.map(entry => entry.path),
+    warn,
+  )
+  let offset = 0
+  return entries.map(({ length, attr, path: _, ...rest }, index) => {
+    const file = {
+      path: paths[index]!,
+      length,
+      offset,
+      pad: attr.includes('p'),
+      executable: attr.includes('x'),
+      hidden: attr.includes('h'),
+      ...rest,
+    }
+    offset += length
+    return file
+  })
+}
+
+function isPath(file: Fields, key: string): boolean {
+  const names = file.get(key)
+  return Array.isArray(names) && names.length > 0 && names.every(name => bytes(name) !== undefined)
+}
