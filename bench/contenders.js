@@ -1,0 +1,58 @@
+// @ts-check
+/** The programs that download the same bytes from the same seed, each the way its user would run it. */
+import { join } from 'node:path'
+import * as programs from './programs.js'
+
+/**
+ * @typedef {object} Contender
+ * @property {string} name
+ * @property {string} [missing] why it cannot run here
+ * @property {string} [to] where its standard output goes, see `measure`
+ * @property {string} [file] where the bytes end up; none when they go into a pipe
+ * @property {string[]} command
+ */
+
+/**
+ * @param {import('./data.js').Data} data
+ * @param {string} peer HOST:PORT of the seed
+ * @param {string} tracker announce URL of a tracker that names the seed
+ * @param {string} out a folder that is empty at each start
+ * @returns {Contender[]}
+ */
+export function contenders(data, peer, tracker, out) {
+  const file = join(out, data.name)
+  const noTsdl = programs.hasTsdl ? {} : { missing: 'not built: npm run build' }
+  const noAria2 = programs.hasAria2 ? {} : { missing: 'aria2c is not installed' }
+  const noLibtorrent = programs.hasLibtorrent ? {} : { missing: 'python3-libtorrent is not installed' }
+  const stdout = programs.tsdlGet(data.torrent, [peer], '-')
+  return [
+    { name: 'floor', file, command: [...programs.floor, data.meta, peer, file] },
+    { name: 'tsdl', file, command: programs.tsdlGet(data.torrent, [peer], out), ...noTsdl },
+    { name: 'tsdl > file', file, to: file, command: stdout, ...noTsdl },
+    { name: 'tsdl | cat', to: '|', command: stdout, ...noTsdl },
+    {
+      name: 'libtorrent',
+      file,
+      command: [...programs.libtorrent, 'leech', data.torrent, out, peer],
+      ...noLibtorrent,
+    },
+    {
+      name: 'aria2',
+      file,
+      command: [...aria2, '-d', out, `--bt-tracker=${tracker}`, data.torrent],
+      ...noAria2,
+    },
+  ]
+}
+
+const aria2 = [
+  'aria2c',
+  // Before all else: not what a user of this machine has configured.
+  '--no-conf',
+  '--quiet',
+  '--seed-time=0',
+  '--enable-dht=false',
+  '--bt-enable-lpd=false',
+  '--enable-peer-exchange=false',
+  '--file-allocation=none',
+]

@@ -1,0 +1,104 @@
+// @ts-check
+/** The data that every contender downloads, and the .torrent that names it. */
+import { createCipheriv, createHash } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const MiB = 1024 * 1024
+
+/**
+ * A folder of our own with room for `bytes`, in memory where that is possible: a disk would be what is measured.
+ * Removed when the process ends.
+ * @param {number} bytes
+ */
+export function makeScratch(bytes) {
+  const shm = '/dev/shm'
+  const { bavail, bsize } = existsSync(shm) ? statfsSync(shm) : { bavail: 0, bsize: 0 }
+  const dir = mkdtempSync(join(bavail * bsize > bytes * 1.1 ? shm : tmpdir(), 'tsdl-bench-'))
+  process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
+  // A signal would otherwise leave the folder, and what is being measured, behind.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+  return dir
+}
+
+/**
+ * @typedef {object} Data
+ * @property {string} dir what a seed shares: it holds the one file
+ * @property {string} name
+ * @property {string} file
+ * @property {string} torrent
+ * @property {string} meta what the floor needs of the torrent, as JSON: it has no bencode parser
+ * @property {number} length
+ * @property {number} pieceLength
+ * @property {Buffer} infoHash
+ * @property {string} sha1 of the whole file, hex
+ */
+
+/**
+ * Writes `length` bytes that no compression or zero page could flatter, the same at every run, and their .torrent.
+ * @param {string} dir
+ * @param {number} length
+ * @param {number} [pieceLength]
+ * @returns {Data}
+ */
+export function makeData(dir, length, pieceLength = MiB) {
+  const name = 'data.bin'
+  const file = join(dir, name)
+  const keystream = createCipheriv('aes-128-ctr', Buffer.alloc(16, 'tsdl'), Buffer.alloc(16))
+  const whole = createHash('sha1')
+  const zeros = Buffer.alloc(pieceLength)
+  const hashes = []
+  const fd = openSync(file, 'w')
+  for (let at = 0; at < length; at += pieceLength) {
+    const piece = keystream.update(zeros.subarray(0, Math.min(pieceLength, length - at)))
+    writeSync(fd, piece)
+    whole.update(piece)
+    hashes.push(createHash('sha1').update(piece).digest())
+  }
+  closeSync(fd)
+  const pieces = Buffer.concat(hashes)
+  const made = makeTorrent(join(dir, 'data.torrent'), name, length, pieceLength, pieces)
+  const meta = join(dir, 'data.json')
+  const infoHash = made.infoHash.toString('hex')
+  writeFileSync(meta, JSON.stringify({ infoHash, length, pieceLength, hashes: pieces.toString('base64') }))
+  return { dir, name, file, length, pieceLength, meta, sha1: whole.digest('hex'), ...made }
+}
+
+/**
+ * Writes a one-file .torrent. It is private, so that no client spends anything on DHT, PEX or LSD.
+ * @param {string} path
+ * @param {string} name
+ * @param {number} length
+ * @param {number} pieceLength
+ * @param {Buffer} pieces
+ */
+export function makeTorrent(path, name, length, pieceLength, pieces) {
+  const info = encode({ length, name, 'piece length': pieceLength, pieces, private: 1 })
+  writeFileSync(path, Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]))
+  return { torrent: path, infoHash: createHash('sha1').update(info).digest() }
+}
+
+/**
+ * Bencodes what a .torrent needs; our own codec is under test, so the bench does not lean on it.
+ * @param {number | string | Buffer | Record<string, number | string | Buffer>} value
+ * @returns {Buffer}
+ */
+export function encode(value) {
+  if (typeof value === 'number') return Buffer.from(`i${value}e`)
+  if (typeof value === 'string') return encode(Buffer.from(value))
+  if (Buffer.isBuffer(value)) return Buffer.concat([Buffer.from(`${value.length}:`), value])
+  const entries = Object.keys(value)
+    .sort()
+    .flatMap(key => [encode(key), encode(/** @type {Buffer} */ (value[key]))])
+  return Buffer.concat([Buffer.from('d'), ...entries, Buffer.from('e')])
+}

@@ -1,0 +1,80 @@
+// @ts-check
+/**
+ * What does a download cost? Each contender fetches the same data from the same seed as a whole process of its own,
+ * in rounds, so that a noisy minute hits all of them.
+ *
+ *     node bench/download.js [--size 1GiB] [--rounds 5] [--only floor,tsdl] [--small]
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream, mkdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { contenders } from './contenders.js'
+import { makeData, makeScratch } from './data.js'
+import { measure, serve } from './measure.js'
+import { benchOptions } from './options.js'
+import { hasLibtorrent, libtorrent, ownSeed } from './programs.js'
+import { bar, least, printTable, ratio } from './report.js'
+import { startTracker } from './tracker.js'
+
+const { size, rounds, only, small } = benchOptions()
+const scratch = makeScratch(2 * size)
+const data = makeData(scratch, size)
+const out = join(scratch, 'out')
+
+const seed = await serve(hasLibtorrent ? [...libtorrent, 'seed', data.torrent, data.dir] : ownSeed(data))
+const peer = hasLibtorrent ? `127.0.0.1:${seed.line}` : JSON.parse(seed.line)[0]
+const tracker = await startTracker('127.0.0.1', Number(peer.split(':')[1]))
+const all = contenders(data, peer, tracker.url, out).filter(({ name }) => !only || only.includes(name))
+for (const { name, missing } of all) if (missing) console.log(`${name}: left out, ${missing}`)
+const able = all.filter(({ missing }) => !missing)
+
+/** @type {import('./report.js').Results} */
+const results = new Map(able.map(({ name }) => [name, []]))
+try {
+  // Round 0 warms the seed and proves the bytes; it is not counted, unless it is all there is.
+  for (let round = small ? 1 : 0; round <= rounds; round++)
+    for (const contender of able) {
+      rmSync(out, { recursive: true, force: true })
+      mkdirSync(out)
+      const cost = await measure(contender.command, contender)
+      if (contender.file) await check(contender.name, contender.file, round < 2)
+      if (round) results.get(contender.name)?.push(cost)
+    }
+} finally {
+  seed.stop()
+  tracker.stop()
+}
+
+console.log(
+  `${size} bytes, ${rounds} rounds, seed: ${hasLibtorrent ? 'libtorrent' : 'our own'}, Node ${process.version}\n`,
+)
+printTable(results, size, ['floor', 'libtorrent'])
+console.log()
+/** @type {(name: string, what: keyof import('./measure.js').Cost) => number | undefined} */
+const min = (name, what) => least(results, name, what)
+const rss = results.get('tsdl')?.map(cost => cost.rss / 1024 ** 2)
+bar('CPU of tsdl / floor', ratio(min('tsdl', 'cpu'), min('floor', 'cpu')), 1.2, { small })
+bar('CPU of tsdl / libtorrent', ratio(min('tsdl', 'cpu'), min('libtorrent', 'cpu')), 1, {
+  small,
+  strict: true,
+})
+bar('CPU of tsdl / aria2', ratio(min('tsdl', 'cpu'), min('aria2', 'cpu')), 1, { small, strict: true })
+bar('wall of tsdl / libtorrent', ratio(min('tsdl', 'wall'), min('libtorrent', 'wall')), 1.05, { small })
+bar('peak RSS of tsdl', rss && Math.max(...rss), 112, { small, unit: 'MiB' })
+bar('CPU of tsdl > file / tsdl', ratio(min('tsdl > file', 'cpu'), min('tsdl', 'cpu')), 1.15, { small })
+bar('wall of tsdl > file / tsdl', ratio(min('tsdl > file', 'wall'), min('tsdl', 'wall')), 1.15, { small })
+
+/**
+ * A fast program that writes wrong bytes has not won.
+ * @param {string} name
+ * @param {string} file
+ * @param {boolean} closely
+ */
+async function check(name, file, closely) {
+  const { size: got } = statSync(file)
+  if (got !== data.length) throw new Error(`${name} wrote ${got} bytes of ${data.length}`)
+  if (!closely) return
+  const hash = createHash('sha1')
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk)
+  if (hash.digest('hex') !== data.sha1) throw new Error(`${name} wrote the wrong bytes`)
+}

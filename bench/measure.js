@@ -1,0 +1,98 @@
+// @ts-check
+/** Runs a program and says what the whole process cost. */
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { buffer } from 'node:stream/consumers'
+
+/**
+ * @typedef {object} Cost
+ * @property {number} cpu seconds, user and system, of the process and the children it waited for
+ * @property {number} wall seconds
+ * @property {number} rss peak resident bytes
+ */
+
+// The inner shell tells its pid, which exec keeps, so that its memory can be watched. What reads our program's
+// output in a pipe belongs to the outer shell and ends after `time` has counted. (The braces: bash runs a bare
+// `time ( )` inside the subshell, where exec would lose it.)
+const WRAPPER = `
+TIMEFORMAT='%3R %3U %3S'
+case $TO in
+  '') exec 5>/dev/null ;;
+  '|') exec 5> >(exec cat >/dev/null) ;;
+  *) exec 5>"$TO" ;;
+esac
+exec 4>&2 2>&3
+time { (echo $BASHPID >&3; exec "$@" >&5 2>&4 3>&- 4>&- 5>&-); }
+`
+
+/** One run that takes ten minutes has hung. */
+const TIME_LIMIT = 600_000
+
+/**
+ * Runs `command` to its end; rejects when it fails, with what it said.
+ * @param {string[]} command
+ * @param {object} [options]
+ * @param {string} [options.to] where its standard output goes: a file, or '|' for a pipe that somebody empties
+ * @returns {Promise<Cost>}
+ */
+export async function measure(command, { to = '' } = {}) {
+  const shell = spawn('bash', ['-c', WRAPPER, 'measure', ...command], {
+    env: { ...process.env, TO: to },
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    // A process group of its own, so that the whole of it can be ended.
+    detached: true,
+  })
+  const end = () => shell.pid && process.kill(-shell.pid, 'SIGKILL')
+  process.once('exit', end)
+  const limit = setTimeout(end, TIME_LIMIT)
+  const report = /** @type {import('node:stream').Readable} */ (shell.stdio[3])
+  const complaint = buffer(/** @type {import('node:stream').Readable} */ (shell.stderr))
+  let said = ''
+  let peak = 0
+  /** @type {NodeJS.Timeout | undefined} */
+  let poll
+  report.on('data', chunk => {
+    said += chunk
+    // A peak only rises, so a look now and then misses no more than the last moment.
+    poll ??= setInterval(() => (peak = Math.max(peak, peakOf(Number.parseInt(said, 10)))), 20)
+  })
+  const code = await new Promise((resolve, reject) => shell.on('error', reject).on('close', resolve))
+  process.off('exit', end)
+  clearTimeout(limit)
+  clearInterval(poll)
+  if (code !== 0)
+    throw new Error(`${command.join(' ')}\nexit ${code}: ${(await complaint).toString().trim()}`)
+  const [, wall = 0, user = 0, system = 0] = said.trim().split(/\s+/).map(Number)
+  return { cpu: user + system, wall, rss: peak }
+}
+
+/**
+ * The peak of a process's resident memory in bytes; 0 when it has gone, or is still the shell.
+ * @param {number} pid
+ */
+function peakOf(pid) {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+    return status.startsWith('Name:\tbash') ? 0 : Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024
+  } catch {
+    return 0
+  }
+}
+
+/**
+ * Starts a program that serves until its standard input ends, and waits for its first line.
+ * @param {string[]} command
+ */
+export async function serve([program = '', ...args]) {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const line = await new Promise((resolve, reject) => {
+    let said = ''
+    child.stdout.on('data', chunk => {
+      said += chunk
+      if (said.includes('\n')) resolve(said.slice(0, said.indexOf('\n')))
+    })
+    child.on('error', reject)
+    child.on('exit', code => reject(new Error(`${program} ${args[0]} ended at once: exit ${code}`)))
+  })
+  return { line: /** @type {string} */ (line), stop: () => child.kill('SIGKILL') }
+}

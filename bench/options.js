@@ -1,0 +1,44 @@
+// @ts-check
+/** The options that the benches share. */
+import { parseArgs } from 'node:util'
+
+const UNITS = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
+
+/** Reads the command line: how much, how often, which, and whether only to see that it still works. */
+export function benchOptions() {
+  const { values } = parseArgs({
+    options: {
+      size: { type: 'string' },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      peers: { type: 'string' },
+      small: { type: 'boolean', default: false },
+    },
+  })
+  const { small } = values
+  return {
+    small,
+    size: parseSize(values.size ?? (small ? '4M' : '1G')),
+    rounds: parseCount('--rounds', values.rounds ?? (small ? '1' : '5')),
+    peers: parseCount('--peers', values.peers ?? (small ? '10' : '100')),
+    only: values.only?.split(','),
+  }
+}
+
+/** @param {string} text */
+function parseSize(text) {
+  const [, digits, unit = ''] = /^(\d+)([KMG]?)(?:i?B)?$/.exec(text) ?? []
+  if (!digits) throw new Error(`--size ${text}: want a number of bytes, such as 512M or 1GiB`)
+  return Number(digits) * UNITS[/** @type {keyof typeof UNITS} */ (unit)]
+}
+
+/**
+ * @param {string} option
+ * @param {string} text
+ */
+function parseCount(option, text) {
+  const count = Number(text)
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new Error(`${option} ${text}: want a whole number from 1`)
+  return count
+}

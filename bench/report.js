@@ -1,0 +1,92 @@
+// @ts-check
+/** What the bench says: costs as a table, and the bars that they must pass. */
+
+const GiB = 1024 ** 3
+const MiB = 1024 ** 2
+
+/** @typedef {import('./measure.js').Cost} Cost */
+/** @typedef {Map<string, Cost[]>} Results */
+
+/** @param {number[]} values */
+const minimum = values => Math.min(...values)
+
+/** @param {number[]} values */
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b)
+  const half = sorted.length >> 1
+  return sorted.length % 2 ? Number(sorted[half]) : (Number(sorted[half - 1]) + Number(sorted[half])) / 2
+}
+
+/**
+ * The least that a contender was seen to need: noise only ever adds.
+ * @param {Results} results
+ * @param {string} name
+ * @param {keyof Cost} what
+ */
+export function least(results, name, what) {
+  const costs = results.get(name)
+  return costs?.length ? minimum(costs.map(cost => cost[what])) : undefined
+}
+
+/**
+ * @param {Results} results
+ * @param {number} bytes that each of them moved
+ * @param {string[]} against whose CPU the others' is divided by
+ */
+export function printTable(results, bytes, against) {
+  const head = [
+    '',
+    'CPU s/GiB min',
+    'median',
+    'wall s min',
+    'median',
+    'peak RSS MiB',
+    ...against.map(a => `CPU / ${a}`),
+  ]
+  const rows = [...results].map(([name, costs]) => {
+    const cpu = costs.map(cost => (cost.cpu * GiB) / bytes)
+    const wall = costs.map(cost => cost.wall)
+    const ratios = against.map(other => {
+      const base = least(results, other, 'cpu')
+      return base ? ((minimum(cpu) * bytes) / GiB / base).toFixed(2) : '-'
+    })
+    const times = [minimum(cpu), median(cpu), minimum(wall), median(wall)].map(n => n.toFixed(2))
+    // The most of all rounds: for memory it is the worst case that somebody has to have.
+    return [name, ...times, (Math.max(...costs.map(cost => cost.rss)) / MiB).toFixed(0), ...ratios]
+  })
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map(row => String(row[i]).length)))
+  const line = (/** @type {string[]} */ row) =>
+    `| ${row.map((cell, i) => (i ? cell.padStart(Number(widths[i])) : cell.padEnd(Number(widths[i])))).join(' | ')} |`
+  console.log(
+    [
+      line(head),
+      line(widths.map((w, i) => (i ? `${'-'.repeat(w - 1)}:` : '-'.repeat(w)))),
+      ...rows.map(line),
+    ].join('\n'),
+  )
+}
+
+/**
+ * Prints whether `value` is within `limit`; `undefined` on either side means that it could not be measured here.
+ * In small mode nothing is judged: what a process costs to start is all that there is then.
+ * @param {string} what
+ * @param {number | undefined} value
+ * @param {number | undefined} limit
+ * @param {{ strict?: boolean, small?: boolean, unit?: string }} [options]
+ */
+export function bar(what, value, limit, { strict = false, small = false, unit = '' } = {}) {
+  if (value === undefined || limit === undefined) return console.log(`skip  ${what}: not measured`)
+  const passed = strict ? value < limit : value <= limit
+  const verdict = small ? 'small' : passed ? 'pass ' : 'FAIL '
+  if (!passed && !small) process.exitCode = 1
+  console.log(
+    `${verdict} ${what}: ${value.toFixed(2)} ${strict ? '<' : '<='} ${limit.toFixed(2)}${unit && ` ${unit}`}`,
+  )
+}
+
+/**
+ * A quotient, or nothing when a side of it is missing.
+ * @param {number | undefined} a
+ * @param {number | undefined} b
+ */
+export const ratio = (a, b) => (a === undefined || !b ? undefined : a / b)

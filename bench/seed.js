@@ -1,0 +1,76 @@
+// @ts-check
+/**
+ * A seed that costs as little as it can: one process, many listeners, each a peer of its own.
+ *
+ *     node bench/seed.js FILE INFO-HASH PIECE-LENGTH [--listeners N]
+ *
+ * Prints its addresses as one line of JSON when it is ready; ends when its standard input does.
+ */
+import { createReadStream, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { parseArgs } from 'node:util'
+import { bare, fullBitfield, handshake, splitter } from './wire.js'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { listeners: { type: 'string', default: '1' } },
+})
+const [file = '', infoHash = '', pieceLength = ''] = positionals
+const length = statSync(file).size
+const step = Number(pieceLength)
+const hello = fullBitfield(Math.ceil(length / step))
+
+// The whole file in memory: what the seed spends on reading it again would slow its downloader on a machine of two cores.
+const pieces = /** @type {Buffer[]} */ ([])
+for await (const piece of createReadStream(file, { highWaterMark: step })) pieces.push(piece)
+
+/** @param {string} peerId */
+function serve(peerId) {
+  return (/** @type {import('node:net').Socket} */ socket) => {
+    const asked = /** @type {Buffer[]} */ ([])
+    let next = 0
+    socket.setNoDelay()
+    socket.on('error', () => socket.destroy())
+    const split = splitter(
+      () => socket.write(Buffer.concat([handshake(Buffer.from(infoHash, 'hex'), peerId), hello, bare(1)])),
+      (id, body) => {
+        if (id === 6) asked.push(body)
+      },
+    )
+    const answer = () => {
+      // Corked, a batch of blocks is one writev; past 4 MiB unsent it waits for the downloader.
+      socket.cork()
+      while (next < asked.length && socket.writableLength < 4 << 20) {
+        const body = /** @type {Buffer} */ (asked[next++])
+        const piece = pieces[body.readUInt32BE(0)]
+        const begin = body.readUInt32BE(4)
+        const block = piece?.subarray(begin, begin + body.readUInt32BE(8))
+        if (!block?.length) return socket.destroy()
+        const head = Buffer.allocUnsafe(13)
+        head.writeUInt32BE(9 + block.length)
+        head[4] = 7
+        body.copy(head, 5, 0, 8)
+        socket.write(head)
+        socket.write(block)
+      }
+      socket.uncork()
+      if (next === asked.length) asked.length = next = 0
+    }
+    socket.on('drain', answer)
+    socket.on('data', chunk => {
+      split(chunk)
+      answer()
+    })
+  }
+}
+
+const addresses = []
+for (let i = 0; i < Number(values.listeners); i++) {
+  const server = createServer(serve(`-BS0001-${String(i).padStart(12, '0')}`))
+  // An address each: clients may well refuse a hundred peers at one.
+  const host = `127.0.0.${1 + (i % 250)}`
+  await new Promise(resolve => server.listen(0, host, () => resolve(undefined)))
+  addresses.push(`${host}:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`)
+}
+console.log(JSON.stringify(addresses))
+process.stdin.resume().on('end', () => process.exit())

@@ -1,0 +1,107 @@
+// @ts-check
+/**
+ * How long until it does something? From the first unchoke to the first request with a torrent of 100,000 pieces,
+ * and from the shell's prompt to `--version`, which is mostly what importing our modules costs.
+ *
+ *     node bench/startup.js [--rounds 5] [--small]
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { makeScratch, makeTorrent } from './data.js'
+import { benchOptions } from './options.js'
+import { hasTsdl, node, tsdl, tsdlGet } from './programs.js'
+import { bar, ratio } from './report.js'
+import { BLOCK, bare, fullBitfield, handshake, splitter } from './wire.js'
+
+const { rounds, small } = benchOptions()
+if (!hasTsdl) {
+  console.log('startup: left out, tsdl is not built: npm run build')
+  process.exit()
+}
+
+const pieces = small ? 1000 : 100_000
+const scratch = makeScratch(0)
+// Nothing is ever served, so the hashes may be of anything, such as zeros.
+const hash = createHash('sha1').update(Buffer.alloc(BLOCK)).digest()
+const hashes = Buffer.alloc(20 * pieces, hash)
+const { torrent, infoHash } = makeTorrent(
+  join(scratch, 'many.torrent'),
+  'many',
+  pieces * BLOCK,
+  BLOCK,
+  hashes,
+)
+
+const starts = []
+for (let round = 0; round < rounds; round++) starts.push(await firstRequest(round))
+const fromUnchoke = Math.min(...starts.map(start => start.fromUnchoke))
+const fromSpawn = Math.min(...starts.map(start => start.fromSpawn))
+
+const runs = small ? 1 : 10
+const versions = []
+const nothings = []
+for (let run = 0; run < runs; run++) {
+  versions.push(timed([...tsdl, '--version']))
+  nothings.push(timed([node, '-e', '0']))
+}
+const version = Math.min(...versions)
+const nothing = Math.min(...nothings)
+
+console.log(`${pieces} pieces, ${rounds} rounds, Node ${process.version}; minima\n`)
+console.log(
+  `first request after unchoke ${fromUnchoke.toFixed(3)} s, after the program's start ${fromSpawn.toFixed(3)} s`,
+)
+console.log(`tsdl --version ${version.toFixed(3)} s, node -e 0 ${nothing.toFixed(3)} s\n`)
+bar(`first unchoke to first request, ${pieces} pieces`, fromUnchoke, 1, { small, unit: 's' })
+bar('wall of tsdl --version / node -e 0', ratio(version, nothing), 2, { small })
+
+/**
+ * A peer that has everything, unchokes at once and waits to be asked; then the client is killed.
+ * @param {number} round
+ * @returns {Promise<{ fromUnchoke: number, fromSpawn: number }>} seconds
+ */
+async function firstRequest(round) {
+  const out = join(scratch, `out-${round}`)
+  mkdirSync(out)
+  const server = createServer()
+  await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)))
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  const spawned = performance.now()
+  const [program = '', ...args] = tsdlGet(torrent, [`127.0.0.1:${port}`], out)
+  const client = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  try {
+    return await new Promise((resolve, reject) => {
+      client.on('error', reject)
+      client.on('exit', code => reject(new Error(`tsdl ended before it asked for anything: exit ${code}`)))
+      server.on('connection', socket => {
+        let unchoked = 0
+        const greet = () => {
+          socket.write(
+            Buffer.concat([handshake(infoHash, '-BS0001-000000000000'), fullBitfield(pieces), bare(1)]),
+          )
+          unchoked = performance.now()
+        }
+        const onMessage = (/** @type {number} */ id) => {
+          if (id !== 6) return
+          const now = performance.now()
+          resolve({ fromUnchoke: (now - unchoked) / 1000, fromSpawn: (now - spawned) / 1000 })
+        }
+        socket.on('data', splitter(greet, onMessage)).on('error', () => socket.destroy())
+      })
+    })
+  } finally {
+    client.removeAllListeners('exit').kill('SIGKILL')
+    server.close()
+  }
+}
+
+/** @param {string[]} command */
+function timed([program = '', ...args]) {
+  const start = performance.now()
+  const { status } = spawnSync(program, args)
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: exit ${status}`)
+  return (performance.now() - start) / 1000
+}

@@ -1,0 +1,23 @@
+// @ts-check
+/** A tracker that knows one peer: aria2 takes peers from nowhere else. */
+import { createServer } from 'node:http'
+import { encode } from './data.js'
+
+/**
+ * Starts it; gives its announce URL and how to stop it.
+ * @param {string} host of the peer it names
+ * @param {number} port
+ */
+export async function startTracker(host, port) {
+  const peers = Buffer.from([...host.split('.').map(Number), port >> 8, port & 255])
+  const server = createServer((_, response) => response.end(encode({ interval: 1800, peers })))
+  await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)))
+  const { port: own } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  return {
+    url: `http://127.0.0.1:${own}/announce`,
+    stop() {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
