@@ -1,0 +1,28 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+/** Runs a bench in its small mode: what it measures then says nothing, but that it runs says that it has not rotted. */
+function small(bench: string, ...args: string[]) {
+  const path = fileURLToPath(new URL(`../../bench/${bench}.js`, import.meta.url))
+  return spawnSync(process.execPath, [path, '--small', ...args], { encoding: 'utf8', timeout: 50_000 })
+}
+
+t.test('download: everybody who is there, the right bytes, a table', async t => {
+  const { status, stdout, stderr } = small('download')
+  t.equal(status, 0, stderr)
+  t.match(stdout, /^\| floor +\| +\d/m)
+})
+
+for (const bench of ['many-peers', 'startup'])
+  t.test(bench, async t => {
+    const { status, stdout, stderr } = small(bench)
+    t.equal(status, 0, stderr)
+    t.match(stdout, /^(small|.*left out)/m)
+  })
+
+t.test('a size that is none is refused by name', async t => {
+  const { status, stderr } = small('download', '--size', 'much')
+  t.equal(status, 1)
+  t.match(stderr, /--size much/)
+})

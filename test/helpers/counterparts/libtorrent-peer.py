@@ -1,0 +1,63 @@
+"""A libtorrent session over one torrent, for the tests and the bench: to share what DIR holds, or to fetch it there.
+
+    libtorrent-peer.py seed TORRENT DIR [PORT [BYTES-A-SECOND]]
+                                    prints its port when it listens; ends when stdin does
+    libtorrent-peer.py leech TORRENT DIR HOST:PORT...
+                                    ends when everything is there
+"""
+import sys
+
+import libtorrent as lt
+
+role, torrent, folder, *rest = sys.argv[1:]
+port = int(rest[0]) if role == "seed" and rest else 0
+rate = int(rest[1]) if role == "seed" and len(rest) > 1 else 0
+alert = lt.alert.category_t
+session = lt.session({
+    "listen_interfaces": f"127.0.0.1:{port}",
+    "enable_dht": False,
+    "enable_lsd": False,
+    "enable_upnp": False,
+    "enable_natpmp": False,
+    # Over TCP, and a downloader of ours does not have to speak uTP to be compared.
+    "enable_outgoing_utp": False,
+    "enable_incoming_utp": False,
+    # All our peers share 127.0.0.1.
+    "allow_multiple_connections_per_ip": True,
+    "unchoke_slots_limit": 500,
+    "max_allowed_in_request_queue": 2000,
+    "max_out_request_queue": 2000,
+    "send_buffer_watermark": 3 << 20,
+    "alert_mask": alert.status_notification | alert.error_notification | alert.storage_notification,
+})
+if role == "leech":
+    # Encrypting towards a neighbour on loopback would only make the comparison unfair to libtorrent.
+    session.apply_settings({"out_enc_policy": int(lt.enc_policy.pe_disabled)})
+if rate:
+    # Limits spare loopback until every address is put into the class that they hold for.
+    everyone = lt.ip_filter()
+    everyone.add_rule("0.0.0.0", "255.255.255.255", 1 << int(lt.session.global_peer_class_id))
+    session.set_peer_class_filter(everyone)
+    session.apply_settings({"upload_rate_limit": rate})
+
+params = lt.add_torrent_params()
+params.ti = lt.torrent_info(torrent)
+params.save_path = folder
+params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+if role == "seed":
+    params.flags |= lt.torrent_flags.seed_mode
+handle = session.add_torrent(params)
+
+if role == "seed":
+    print(session.listen_port(), flush=True)
+    # Whoever started us closes this pipe, or dies and thereby closes it.
+    sys.stdin.read()
+else:
+    for peer in rest:
+        host, port = peer.rsplit(":", 1)
+        handle.connect_peer((host, int(port)))
+    while not handle.status().is_seeding:
+        session.wait_for_alert(1000)
+        for event in session.pop_alerts():
+            if isinstance(event, lt.torrent_error_alert | lt.file_error_alert):
+                sys.exit(event.message())

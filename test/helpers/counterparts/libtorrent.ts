@@ -1,0 +1,27 @@
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import type { Content } from './content.ts'
+import { startProgram, without } from './process.ts'
+import { freePort, ready } from './ready.ts'
+
+const script = fileURLToPath(new URL('libtorrent-peer.py', import.meta.url))
+
+/** Debian's libtorrent is built for Debian's Python, which need not be the first on PATH. */
+const python = '/usr/bin/python3'
+
+export const noLibtorrent = without(python, '-c', 'import libtorrent')
+
+/** Starts libtorrent as a seed of `content`, sending at most `rate` bytes a second; gives its address. */
+export async function seedWithLibtorrent(t: Test, content: Content, rate = 0) {
+  const port = await freePort()
+  const seed = startProgram(t, [python, script, 'seed', content.torrent, content.dir, `${port}`, `${rate}`])
+  return ready(seed, port, content)
+}
+
+/** Fetches `content` into `dir` with libtorrent; gives what it complained of, and ''. */
+export async function fetchWithLibtorrent(t: Test, content: Content, dir: string, peers: readonly string[]) {
+  const leech = startProgram(t, [python, script, 'leech', content.torrent, dir, ...peers])
+  const [code] = await once(leech.child, 'close')
+  return code === 0 ? '' : `exit ${code}: ${leech.said()}`
+}

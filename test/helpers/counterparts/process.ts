@@ -1,0 +1,48 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+
+/** A program that was started for a test, and everything that it has said since. */
+export interface Running {
+  readonly child: ChildProcess
+  said(): string
+}
+
+// The kernel ends the program when the test is killed, which no handler in the test could do.
+const leash = spawnSync('setpriv', ['--version']).status === 0 ? ['setpriv', '--pdeathsig', 'KILL'] : []
+
+/** Starts a program that lives as long as `t`: it is killed by its pid at teardown, however the test went. */
+export function startProgram(t: Test, command: readonly string[]): Running {
+  const [program = '', ...args] = [...leash, ...command]
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (said += chunk))
+  child.on('error', error => (said += error.message))
+  t.teardown(async () => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  })
+  return { child, said: () => said }
+}
+
+/** A fresh folder that is removed with `t`. */
+export function scratch(t: Test) {
+  const dir = mkdtempSync(join(tmpdir(), 'tsdl-interop-'))
+  // Called before any program is started in it, so it runs after the program has been stopped.
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+/**
+ * Why a test is skipped for want of `command`, or `false` when it must run; with CI set it must in any case,
+ * since an absent program would otherwise look like a passed test.
+ */
+export function without(program: string, ...args: string[]): string | false {
+  if (process.env.CI) return false
+  return spawnSync(program, args).status === 0 ? false : `${program} ${args.join(' ')} does not run here`
+}
