@@ -1,0 +1,178 @@
+import t from 'tap'
+import { safePaths } from '../../src/metainfo/paths.ts'
+
+/** Paths for names, each file's joined by `/` for brevity, and what was warned of. */
+function made(...paths: (string | (string | Buffer)[])[]): { paths: string[]; warnings: string[] } {
+  const warnings: string[] = []
+  const raw = paths.map((path, index) => ({
+    where: `file ${index}`,
+    names: (typeof path === 'string' ? path.split('/') : path).map(name => Buffer.from(name)),
+  }))
+  return { paths: safePaths(raw, sentence => warnings.push(sentence)), warnings }
+}
+
+const one = (name: string | Buffer) => made([name]).paths[0]!
+
+t.test('ordinary names stay as they are, without a warning', async t => {
+  const names = [
+    'a.txt',
+    'dir/b',
+    '.hidden',
+    'ünï/日本語.mkv',
+    'a..b',
+    '...x',
+    'CONSOLE',
+    'x (1)',
+    '👩‍👩‍👧.png',
+    ' x',
+  ]
+  t.same(made(...names), { paths: names, warnings: [] })
+})
+
+t.test('what can only be an attack is refused, naming the file and the path', async t => {
+  const attacks: [string[], RegExp][] = [
+    [['..', 'x'], /unsafe path "\.\.\/x": it leaves/],
+    [['a', '..', '..', 'x'], /it leaves/],
+    [['a', '..'], /it leaves/],
+    [['', 'etc', 'passwd'], /unsafe path "\/etc\/passwd": it is absolute/],
+    [['/etc/passwd'], /it is absolute/],
+    [['C:\\x'], /it is absolute/],
+    [['\\\\host\\share'], /it is absolute/],
+    [['a', '../x'], /a separator inside the name "\.\.\/x"/],
+    [['a\\b'], /a separator inside the name/],
+    [['a\0.txt'], /it holds a NUL/],
+    [[''], /it names nothing/],
+    [['.', '.'], /it names nothing/],
+  ]
+  for (const [names, message] of attacks) {
+    t.throws(
+      () => made('fine', names),
+      { name: 'InputError', code: 'ERR_PATH', message },
+      JSON.stringify(names),
+    )
+    t.throws(() => made('fine', names), { message: /^file 1: / })
+  }
+})
+
+t.test('an error or a warning never carries a control character to the terminal', async t => {
+  try {
+    made(['\u001b]0;x\u0007\u202e\u009b', '..'])
+    t.fail('not refused')
+  } catch (error) {
+    t.match((error as Error).message, '\\u001b]0;x\\u0007\\u202e\\u009b/..')
+    t.notMatch((error as Error).message, /[\p{Cc}\u202e]/u)
+  }
+  t.notMatch(made(['\u001b\u202e']).warnings[0], /[\p{Cc}\u202e]/u)
+})
+
+t.test('empty and single-dot names inside a path are left out, with a warning', async t => {
+  const { paths, warnings } = made(['a', '', '.', 'b'])
+  t.same(paths, ['a/b'])
+  t.equal(warnings.length, 2)
+})
+
+t.test('what some system could not store is replaced, with a warning', async t => {
+  const cases: [string, string][] = [
+    ['a<b>c:d"e|f?g*h', 'a_b_c_d_e_f_g_h'],
+    ['C:', 'C_'],
+    ['tab\tnew\nline\u007f\u0085', 'tab_new_line__'],
+    ['gpj\u202eexe', 'gpj_exe'],
+    ['\ufeffa\u200b', '_a_'],
+    ['dots...', 'dots'],
+    ['space . ', 'space'],
+    ['...', '_'],
+    ['.. ', '_'],
+    ['CON', '_CON'],
+    ['nul.tar.gz', '_nul.tar.gz'],
+    ['Com1.txt', '_Com1.txt'],
+    ['LPT9 .x', '_LPT9 .x'],
+    ['COM²', '_COM²'],
+  ]
+  for (const [name, safe] of cases) {
+    const { paths, warnings } = made([name])
+    t.same(paths, [safe], JSON.stringify(name))
+    t.equal(warnings.length, 1)
+  }
+  t.match(made(['a', 'CON']).warnings, ['file 0: "CON" is written as "_CON"'])
+})
+
+t.test(
+  'a name that is not UTF-8 is written with replacement characters, the same ones every time',
+  async t => {
+    const name = Buffer.from([0x61, 0xff, 0xe4, 0x2e, 0x78])
+    t.equal(one(name), 'a\ufffd\ufffd.x')
+    t.match(made([name]).warnings, [/not UTF-8/])
+    t.same(made([name], [Buffer.from([0x61, 0xfe, 0xe4, 0x2e, 0x78])]).paths, [
+      'a\ufffd\ufffd.x',
+      'a\ufffd\ufffd (1).x',
+    ])
+  },
+)
+
+t.test('a name is cut to 255 bytes, its extension kept, no code point cut in two', async t => {
+  t.equal(one('a'.repeat(255)), 'a'.repeat(255))
+  t.equal(one(`${'a'.repeat(300)}.flac`), `${'a'.repeat(250)}.flac`)
+  t.equal(one(`${'é'.repeat(200)}.mp3`), `${'é'.repeat(125)}.mp3`)
+  t.equal(one('😀'.repeat(100)), '😀'.repeat(63))
+  t.equal(one(`a.${'b'.repeat(300)}`), `a.${'b'.repeat(253)}`)
+  t.equal(one(`CON${' '.repeat(300)}x`), '_CON', 'nor does the cut make a reserved name')
+  t.equal(one(`CON.${'x'.repeat(300)}`).length, 255)
+})
+
+t.test('a path too long or too deep is refused', async t => {
+  const refused = { code: 'ERR_PATH' }
+  t.throws(() => made(Array(15).fill('a'.repeat(255))), { ...refused, message: /3839 bytes, at most 3584/ })
+  t.doesNotThrow(() => made(Array(14).fill('a'.repeat(255))))
+  t.throws(() => made(Array(129).fill('a')), { ...refused, message: /129 names deep, at most 128/ })
+  t.doesNotThrow(() => made(Array(128).fill('a')))
+})
+
+t.test('no two files share a path, whatever the file system takes for the same', async t => {
+  const cases: [string[], string[]][] = [
+    [
+      ['a.txt', 'a.txt', 'a.txt'],
+      ['a.txt', 'a (1).txt', 'a (2).txt'],
+    ],
+    [
+      ['A.txt', 'a.TXT'],
+      ['A.txt', 'a (1).TXT'],
+    ],
+    [
+      ['Dir/x', 'dir/X'],
+      ['Dir/x', 'dir/X (1)'],
+    ],
+    [
+      ['\u00e9', 'e\u0301'],
+      ['\u00e9', 'e\u0301 (1)'],
+    ],
+    [
+      ['a:b', 'a?b'],
+      ['a_b', 'a_b (1)'],
+    ],
+  ]
+  for (const [names, paths] of cases) t.same(made(...names).paths, paths, JSON.stringify(names))
+})
+
+t.test('a made-up path is never one that a later file asks for', async t => {
+  t.same(made('x', 'x', 'x (1)').paths, ['x', 'x (2)', 'x (1)'])
+})
+
+t.test('a file is never where a directory is, whichever comes first', async t => {
+  t.same(made('a', 'a/b').paths, ['a (1)', 'a/b'])
+  t.same(made('A/b/c', 'a/B', 'a').paths, ['A/b/c', 'a/B (1)', 'a (1)'])
+  t.same(made('a', 'a/b', 'a (1)/c').paths, ['a (2)', 'a/b', 'a (1)/c'])
+})
+
+t.test('a long name that is taken stays within 255 bytes', async t => {
+  const name = `${'é'.repeat(125)}.mp3`
+  const [, second] = made(name, name).paths
+  t.ok(Buffer.byteLength(second!) <= 255)
+  t.match(second, /é \(1\)\.mp3$/)
+})
+
+t.test('thousands of files of one name are told apart in no time', async t => {
+  const names = Array.from({ length: 20_000 }, (_, index) => `${'x'.repeat(240)}${index % 10_000}`)
+  const started = performance.now()
+  t.equal(new Set(made(...names).paths).size, names.length)
+  t.ok(performance.now() - started < 4_000)
+})
