@@ -128,9 +128,17 @@ export class HandlePool {
 
   /** Resolves when one more may be opened, and has counted it: nobody else can take its place. */
   async #claim(): Promise<void> {
-    while (this.#count >= this.#limit) {
+    for (let waited = false; this.#count >= this.#limit; ) {
       const idle = this.#idle()
-      await (idle === undefined ? this.#turn() : this.#close(idle))
+      if (idle === undefined) {
+        await this.#turn(waited)
+        waited = true
+        continue
+      }
+      await this.#shut(idle)
+      // Its place is ours without anybody coming between, unless the limit fell meanwhile.
+      if (this.#count <= this.#limit) return
+      this.#count--
     }
     this.#count++
   }
@@ -141,14 +149,18 @@ export class HandlePool {
   }
 
   async #close(slot: Slot): Promise<void> {
+    await this.#shut(slot)
+    this.#free()
+  }
+
+  /** Closes a file but leaves its place counted. Never rejects. */
+  async #shut(slot: Slot): Promise<void> {
     if (!slot.retired) this.#slots.delete(slot.path)
     try {
       await slot.handle!.close()
     } catch (error) {
       // Network file systems report a failed write here; nobody waits for it any more but `close`.
       this.#failure ??= { error }
-    } finally {
-      this.#free()
     }
   }
 
@@ -157,8 +169,12 @@ export class HandlePool {
     this.#wake()
   }
 
-  #turn(): Promise<void> {
-    return new Promise(resolve => this.#waiting.push(resolve))
+  /** Resolves when something closed or became idle. Who waited in vain goes back to the head of the queue. */
+  #turn(waited = false): Promise<void> {
+    return new Promise(resolve => {
+      if (waited) this.#waiting.unshift(resolve)
+      else this.#waiting.push(resolve)
+    })
   }
 
   #wake(): void {

@@ -1,0 +1,193 @@
+import { createFsFromVolume, Volume } from 'memfs'
+import t from 'tap'
+import type { FileHandle } from '../../src/storage/file-system.ts'
+import { HandlePool } from '../../src/storage/handle-pool.ts'
+import type { Access } from '../../src/storage/safe-directory.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { type Disk, fill, open, readOf } from '../helpers/storage-suite.ts'
+
+/** Files that only count themselves: what was opened and closed, in order, and how many are open. */
+class Files {
+  readonly log: string[] = []
+  now = 0
+  most = 0
+  /** How many may be open before the system says EMFILE. */
+  descriptors = Number.POSITIVE_INFINITY
+  readonly missing = new Set<string>()
+
+  readonly open = async (path: string, access: Access): Promise<FileHandle | undefined> => {
+    if (this.missing.has(path)) return undefined
+    if (this.now >= this.descriptors) throw Object.assign(new Error('too many'), { code: 'EMFILE' })
+    this.log.push(`${access} ${path}`)
+    this.most = Math.max(this.most, ++this.now)
+    const close = async () => {
+      this.now--
+      this.log.push(`close ${path}`)
+    }
+    return { close } as FileHandle
+  }
+}
+
+async function use(pool: HandlePool, path: string, access: Access = 'read'): Promise<void> {
+  pool.release((await pool.acquire(path, access))!)
+}
+
+/** Whether a promise has settled once everything that could happen by itself has happened. */
+async function settled(promise: Promise<unknown>): Promise<boolean> {
+  let done = false
+  promise.then(
+    () => (done = true),
+    () => (done = true),
+  )
+  await new Promise(resolve => setImmediate(resolve))
+  return done
+}
+
+t.test('of two hundred files no more are open than allowed, whether one by one or all at once', async t => {
+  const limit = 5
+  const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
+  let now = 0
+  let most = 0
+  const openFile = disk.open.bind(disk)
+  disk.open = async (path, flags, mode) => {
+    most = Math.max(most, ++now)
+    const handle = await openFile(path, flags, mode)
+    const close = handle.close.bind(handle)
+    handle.close = async () => {
+      await close()
+      now--
+    }
+    return handle
+  }
+  const made = makeTorrent({
+    files: Array.from({ length: 200 }, (_, index) => ({ path: `d/${index}`, length: 100 })),
+    pieceLength: 1000,
+  })
+  const storage = open(t, { disk, directory: '/home' }, made, { maxOpenFiles: limit })
+  await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      storage.write(index * 1000, made.content.subarray(index * 1000, (index + 1) * 1000)),
+    ),
+  )
+  t.same(await readOf(storage, 0, 20_000), made.content)
+  await fill(storage, made)
+  t.equal(most, limit)
+  await storage.close()
+  t.equal(now, 0)
+})
+
+t.test('those who want the same file meanwhile share one opening', async t => {
+  const files = new Files()
+  const pool = new HandlePool(files.open, 4)
+  const leases = await Promise.all(Array.from({ length: 5 }, () => pool.acquire('a', 'write')))
+  t.equal(new Set(leases.map(lease => lease!.handle)).size, 1)
+  t.same(files.log, ['write a'])
+})
+
+t.test('the file that gives way is the least recently used one', async t => {
+  const files = new Files()
+  const pool = new HandlePool(files.open, 2)
+  for (const path of ['a', 'b', 'a', 'c', 'a', 'b']) await use(pool, path)
+  t.same(files.log, ['read a', 'read b', 'close b', 'read c', 'close c', 'read b'])
+})
+
+t.test('a file in use never gives way: who finds no room waits for one', async t => {
+  const files = new Files()
+  const pool = new HandlePool(files.open, 1)
+  const lease = await pool.acquire('a', 'read')
+  const waiting = pool.acquire('b', 'read')
+  t.equal(await settled(waiting), false)
+  t.same(files.log, ['read a'])
+  pool.release(lease!)
+  await waiting
+  t.same(files.log, ['read a', 'close a', 'read b'])
+})
+
+t.test('everybody who waits for room gets it in the end', async t => {
+  const files = new Files()
+  const pool = new HandlePool(files.open, 3)
+  await Promise.all(
+    Array.from({ length: 300 }, async (_, index) => {
+      const lease = await pool.acquire(`${index % 17}`, index % 5 === 0 ? 'write' : 'read')
+      await new Promise(resolve => setImmediate(resolve))
+      pool.release(lease!)
+    }),
+  )
+  t.equal(files.most, 3)
+  await pool.close()
+  t.equal(files.now, 0)
+})
+
+t.test('a file is opened for reading until somebody writes, and for both from then on', async t => {
+  const files = new Files()
+  const pool = new HandlePool(files.open, 4)
+  await use(pool, 'a')
+  await use(pool, 'a', 'write')
+  await use(pool, 'a')
+  t.same(files.log, ['read a', 'close a', 'write a'])
+  t.equal(files.now, 1)
+})
+
+t.test('who still reads when a writer comes keeps the old handle until done', async t => {
+  const files = new Files()
+  const pool = new HandlePool(files.open, 4)
+  const reader = await pool.acquire('a', 'read')
+  const writer = await pool.acquire('a', 'write')
+  t.not(reader!.handle, writer!.handle)
+  t.same(files.log, ['read a', 'write a'])
+  pool.release(reader!)
+  t.same(files.log, ['read a', 'write a', 'close a'])
+  pool.release(writer!)
+  await pool.close()
+  t.equal(files.now, 0)
+})
+
+t.test('a missing file takes no room, and is looked for again', async t => {
+  const files = new Files()
+  files.missing.add('a')
+  const pool = new HandlePool(files.open, 1)
+  t.same(await Promise.all([pool.acquire('a', 'read'), pool.acquire('a', 'read')]), [undefined, undefined])
+  files.missing.clear()
+  t.ok(await pool.acquire('a', 'read'))
+})
+
+t.test('a file that fails to open takes no room, and is tried again', async t => {
+  const files = new Files()
+  let broken = true
+  const pool = new HandlePool(async (path, access) => {
+    if (broken) throw Object.assign(new Error('no'), { code: 'EACCES' })
+    return files.open(path, access)
+  }, 1)
+  await t.rejects(pool.acquire('a', 'read'), { code: 'EACCES' })
+  broken = false
+  await use(pool, 'a')
+  t.equal(files.now, 1)
+})
+
+t.test('when the process is out of descriptors an idle file gives way', async t => {
+  const files = new Files()
+  const pool = new HandlePool(files.open, 64)
+  files.descriptors = 2
+  for (const path of ['a', 'b', 'c']) await use(pool, path)
+  t.same(files.log, ['read a', 'read b', 'close a', 'read c'])
+})
+
+t.test('when the process is out of descriptors and no file is idle, the next that is gives way', async t => {
+  const files = new Files()
+  const pool = new HandlePool(files.open, 64)
+  files.descriptors = 2
+  const a = await pool.acquire('a', 'read')
+  await pool.acquire('b', 'read')
+  const waiting = [pool.acquire('c', 'read'), pool.acquire('d', 'read')]
+  t.equal(await settled(Promise.race(waiting)), false)
+  pool.release(a!)
+  pool.release((await waiting[0])!)
+  await waiting[1]
+  t.same(files.log, ['read a', 'read b', 'close a', 'read c', 'close c', 'read d'])
+})
+
+t.test('when the process is out of descriptors and we hold none, that is the error', async t => {
+  const files = new Files()
+  files.descriptors = 0
+  await t.rejects(new HandlePool(files.open, 64).acquire('a', 'read'), { code: 'EMFILE' })
+})

@@ -1,0 +1,193 @@
+import { execFileSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { nodeFileSystem } from '../../src/storage/file-system.ts'
+import { SafeDirectory } from '../../src/storage/safe-directory.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { fill, type Home, open, readOf } from '../helpers/storage-suite.ts'
+
+if (process.platform === 'win32') {
+  t.plan(0, 'making symlinks needs a privilege on Windows')
+  process.exit(0)
+}
+
+/** A home beside a directory `outside` that holds `secret`, and a way to see that nobody wrote there. */
+function beside(t: Test): { home: Home; outside: string; untouched(): void } {
+  const base = t.testdir({ home: {}, outside: { secret: 'secret' } })
+  const outside = join(base, 'outside')
+  return {
+    home: { disk: fs.promises, directory: join(base, 'home') },
+    outside,
+    untouched: () => {
+      t.same(fs.readdirSync(outside), ['secret'])
+      t.equal(fs.readFileSync(join(outside, 'secret'), 'utf8'), 'secret')
+    },
+  }
+}
+
+const one = (path: string) => makeTorrent({ files: [{ path, length: 100 }], pieceLength: 64 })
+
+t.test('a directory that is a symlink to the outside is refused, for writing and reading', async t => {
+  const { home, outside, untouched } = beside(t)
+  fs.symlinkSync(outside, join(home.directory, 'd'))
+  for (const path of ['d/new', 'd/secret', 'd/deep/er/new']) {
+    const storage = open(t, home, one(path))
+    const refused = { name: 'StorageError', code: 'ERR_STORAGE', message: 'leads out of' }
+    await t.rejects(storage.write(0, Buffer.alloc(100)), refused, path)
+    await t.rejects(storage.read(0, Buffer.alloc(100)), refused, path)
+  }
+  untouched()
+})
+
+t.test('a relative symlink, and one behind another, are refused as well', async t => {
+  const { home, untouched } = beside(t)
+  fs.symlinkSync('../outside', join(home.directory, 'far'))
+  fs.symlinkSync('far', join(home.directory, 'near'))
+  await t.rejects(open(t, home, one('near/new')).write(0, Buffer.alloc(100)), { message: 'leads out of' })
+  untouched()
+})
+
+t.test('a directory beside ours whose name begins like ours is outside', async t => {
+  const { home } = beside(t)
+  fs.mkdirSync(`${home.directory}-too`)
+  fs.symlinkSync(`${home.directory}-too`, join(home.directory, 'd'))
+  await t.rejects(open(t, home, one('d/new')).write(0, Buffer.alloc(100)), { message: 'leads out of' })
+  t.same(fs.readdirSync(`${home.directory}-too`), [])
+})
+
+t.test('a file that is a symlink is refused, wherever it points', async t => {
+  const { home, outside, untouched } = beside(t)
+  fs.writeFileSync(join(home.directory, 'inside'), 'inside')
+  for (const target of [join(outside, 'secret'), join(outside, 'new'), 'inside']) {
+    fs.rmSync(join(home.directory, 'f'), { force: true })
+    fs.symlinkSync(target, join(home.directory, 'f'))
+    const storage = open(t, home, one('f'))
+    await t.rejects(storage.write(0, Buffer.alloc(100)), { message: 'it is a symbolic link' }, target)
+    await t.rejects(storage.read(0, Buffer.alloc(100)), { message: 'it is a symbolic link' }, target)
+    await t.rejects(storage.complete(), { message: 'it is a symbolic link' }, target)
+  }
+  untouched()
+  t.equal(fs.readFileSync(join(home.directory, 'inside'), 'utf8'), 'inside')
+})
+
+t.test('a symlink put there between our look and our step is not followed', async t => {
+  const { home, outside, untouched } = beside(t)
+  const at = join(home.directory, 'f')
+  // As it was before the swap: nothing there.
+  const lstat = async (path: string) => {
+    if (path === at) throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+    return nodeFileSystem.lstat(path)
+  }
+  fs.symlinkSync(join(outside, 'secret'), at)
+  const disk = { ...fs.promises, lstat } as Home['disk']
+  const made = one('f')
+  await t.rejects(open(t, { ...home, disk }, made).write(0, made.content), { cause: { code: 'ELOOP' } })
+  untouched()
+})
+
+t.test('a symlink that leads nowhere is named, and its target not made', async t => {
+  const { home, outside, untouched } = beside(t)
+  fs.symlinkSync(join(outside, 'nothing'), join(home.directory, 'd'))
+  await t.rejects(open(t, home, one('d/new')).write(0, Buffer.alloc(100)), { message: 'leads nowhere' })
+  untouched()
+})
+
+t.test('a directory that is a symlink to the inside is fine', async t => {
+  const { home } = beside(t)
+  fs.mkdirSync(join(home.directory, 'real'))
+  fs.symlinkSync('real', join(home.directory, 'd'))
+  const made = one('d/e/f')
+  await fill(open(t, home, made), made)
+  t.same(fs.readFileSync(join(home.directory, 'real/e/f')), made.content)
+})
+
+t.test('the output directory may itself be a symlink, or be missing with its parents', async t => {
+  const { home, outside } = beside(t)
+  const link = join(home.directory, 'link')
+  fs.symlinkSync(outside, link)
+  const made = one('d/f')
+  for (const directory of [link, join(home.directory, 'x/y/z')]) {
+    await fill(open(t, { ...home, directory }, made), made)
+    t.same(fs.readFileSync(join(directory, 'd/f')), made.content)
+  }
+})
+
+t.test('a FIFO in the place of a file is refused at once', async t => {
+  const { home } = beside(t)
+  execFileSync('mkfifo', [join(home.directory, 'f')])
+  const storage = open(t, home, one('f'))
+  await t.rejects(storage.read(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
+  await t.rejects(storage.write(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
+})
+
+t.test('a FIFO put there between our look and our step does not hold us', async t => {
+  const { home } = beside(t)
+  const at = join(home.directory, 'f')
+  execFileSync('mkfifo', [at])
+  fs.writeFileSync(join(home.directory, 'plain'), '')
+  const lstat = (path: string) => nodeFileSystem.lstat(path === at ? join(home.directory, 'plain') : path)
+  const storage = open(t, { ...home, disk: { ...fs.promises, lstat } as Home['disk'] }, one('f'))
+  await t.rejects(storage.read(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
+  await t.rejects(storage.write(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
+})
+
+t.test('a path that is not one inside is refused, though the parser should have', async t => {
+  const { home, untouched } = beside(t)
+  const directory = new SafeDirectory(home.directory, nodeFileSystem)
+  for (const path of ['../outside/new', 'a/../../outside/new', '/etc/new', 'a//b', './a', 'a/.', '', 'a\0b'])
+    await t.rejects(directory.open(path, 'write'), { message: 'not one inside' }, JSON.stringify(path))
+  t.same(fs.readdirSync(home.directory), [])
+  untouched()
+})
+
+t.test('a torrent’s symlink never comes to point outside', async t => {
+  const { home, outside, untouched } = beside(t)
+  const directory = new SafeDirectory(home.directory, nodeFileSystem)
+  for (const target of ['../outside/secret', '/etc/passwd', 'a/../../x'])
+    await t.rejects(directory.link('s', target), { message: 'not one inside' }, target)
+
+  fs.symlinkSync(outside, join(home.directory, 'd'))
+  await t.rejects(directory.link('s', 'd/secret'), { message: 'leads out of' }, 'through a symlink')
+  await t.rejects(directory.link('s', 'd'), { message: 'leads out of' }, 'to a symlink')
+  await t.rejects(directory.link('d/s', 'f'), { message: 'leads out of' }, 'from behind a symlink')
+  t.same(fs.readdirSync(home.directory), ['d'])
+
+  // Three levels up from `x/y/up` would be outside of the real directory behind `up`.
+  fs.mkdirSync(join(home.directory, 'x/y'), { recursive: true })
+  fs.symlinkSync('../..', join(home.directory, 'x/y/up'))
+  await directory.link('x/y/up/s', 'f')
+  t.equal(fs.readlinkSync(join(home.directory, 's')), 'f')
+  untouched()
+})
+
+t.test('a torrent’s symlink does not take the place of what is there', async t => {
+  const { home } = beside(t)
+  fs.writeFileSync(join(home.directory, 's'), 'mine')
+  const made = makeTorrent({
+    files: [
+      { path: 'f', length: 1 },
+      { path: 's', symlink: 'f' },
+    ],
+  })
+  await t.rejects(fill(open(t, home, made), made), {
+    code: 'ERR_STORAGE',
+    message: `cannot link ${join(home.directory, 's')}: something else is there already`,
+  })
+  t.equal(fs.readFileSync(join(home.directory, 's'), 'utf8'), 'mine')
+})
+
+t.test('a read-only tree can be read', async t => {
+  const { home } = beside(t)
+  const made = one('f')
+  fs.writeFileSync(join(home.directory, 'f'), made.content)
+  const flags: number[] = []
+  const open_ = (path: string, flag: number, mode?: number) => {
+    flags.push(flag & (fs.constants.O_RDWR | fs.constants.O_WRONLY | fs.constants.O_CREAT))
+    return nodeFileSystem.open(path, flag, mode)
+  }
+  const storage = open(t, { ...home, disk: { ...fs.promises, open: open_ } as unknown as Home['disk'] }, made)
+  t.same(await readOf(storage, 0, 100), made.content)
+  await storage.complete()
+  t.same(flags, [fs.constants.O_RDONLY])
+})
