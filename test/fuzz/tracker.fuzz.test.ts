@@ -1,0 +1,153 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { encode } from '../../src/codec/bencode.ts'
+import { parseAnnounceReply } from '../../src/discovery/announce-reply.ts'
+import type { AnnounceRequest } from '../../src/discovery/announce-request.ts'
+import type { HttpReply } from '../../src/discovery/http-get.ts'
+import { HttpTracker } from '../../src/discovery/http-tracker.ts'
+import { printable } from '../../src/discovery/printable.ts'
+import { parseTrackerUrl, trackerName } from '../../src/discovery/tracker-url.ts'
+import { DiscoveryError, InputError } from '../../src/errors.ts'
+
+const runs = { numRuns: 1_000 }
+const request: AnnounceRequest = {
+  infoHash: Buffer.alloc(20, 1),
+  peerId: Buffer.alloc(20, 2),
+  port: 6881,
+  uploaded: 0,
+  downloaded: 0,
+  left: 3,
+  numwant: 50,
+  key: 1,
+}
+const good = encode({
+  complete: 3,
+  'external ip': Buffer.from([1, 2, 3, 4]),
+  incomplete: 4,
+  interval: 1800,
+  'min interval': 900,
+  peers: [
+    { ip: '10.0.0.1', port: 6881 },
+    { ip: '2001:db8::1', port: 51413, 'peer id': Buffer.alloc(20, 7) },
+  ],
+  peers6: Buffer.alloc(36, 9),
+  'tracker id': 'x',
+  'warning message': 'careful',
+})
+
+/** A good reply with a few bytes changed, cut or doubled. */
+const mutated = fc
+  .array(fc.tuple(fc.nat(good.length), fc.nat(3), fc.uint8Array({ maxLength: 8 })), {
+    minLength: 1,
+    maxLength: 4,
+  })
+  .map(edits =>
+    edits.reduce(
+      (bytes, [at, cut, put]) => Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]),
+      Buffer.from(good),
+    ),
+  )
+const value = fc.letrec(tie => ({
+  any: fc.oneof(
+    { maxDepth: 3 },
+    fc.maxSafeInteger(),
+    fc.string(),
+    fc.uint8Array(),
+    fc.array(tie('any')),
+    tie('dict'),
+  ),
+  dict: fc.dictionary(fc.string(), tie('any')),
+})).any
+const keys = ['failure reason', 'warning message', 'interval', 'min interval', 'peers', 'peers6', 'retry in']
+const odd = fc
+  .record(
+    Object.fromEntries(
+      [...keys, 'tracker id', 'external ip', 'complete', 'incomplete'].map(key => [key, value]),
+    ),
+    { requiredKeys: [] },
+  )
+  .map(dict => encode(dict as Parameters<typeof encode>[0]))
+const bodies = fc.oneof(fc.uint8Array({ maxLength: 400 }), mutated, odd)
+
+/** Whether what came out may be used and shown without another look. */
+function isSound(reply: ReturnType<typeof parseAnnounceReply>) {
+  const { interval, minInterval, peers, retryIn = 60 } = reply
+  const numbers =
+    interval >= 60 && interval <= 21_600 && minInterval >= 10 && minInterval <= interval && retryIn >= 60
+  const texts = [reply.failureReason, reply.warning].every(text => !/\p{Cc}/u.test(text ?? ''))
+  return (
+    numbers && texts && peers.every(({ host, port }) => /^[\w.:-]+$/.test(host) && port >= 1 && port <= 65535)
+  )
+}
+
+t.test('any body is a sound reply or an InputError', async () => {
+  fc.assert(
+    fc.property(bodies, body => {
+      try {
+        return isSound(parseAnnounceReply(body))
+      } catch (error) {
+        return error instanceof InputError
+      }
+    }),
+    runs,
+  )
+})
+
+t.test('any answer to a GET is a reply or a DiscoveryError that can be shown', async () => {
+  const answers = fc.record({
+    status: fc.oneof(fc.constantFrom(200, 204, 301, 302, 404, 503), fc.nat(999)),
+    location: fc.option(
+      fc.oneof(fc.webUrl(), fc.string(), fc.constantFrom('//', '..', 'file:x', 'http://:0')),
+      {
+        nil: undefined,
+      },
+    ),
+    body: bodies.map(body => Buffer.from(body)),
+  })
+  await fc.assert(
+    fc.asyncProperty(answers, async (answer: HttpReply) => {
+      const tracker = new HttpTracker('http://u:p@t.example/a?secret', {
+        userAgent: 'x',
+        get: async () => answer,
+      })
+      try {
+        return isSound(await tracker.announce(request))
+      } catch (error) {
+        if (!(error instanceof DiscoveryError)) throw error
+        return !/\p{Cc}|secret|u:p/u.test(error.message) && error.message.length < 600
+      }
+    }),
+    runs,
+  )
+})
+
+t.test('any text is a tracker address without control characters or an InputError', async () => {
+  const texts = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.webUrl({ withQueryParameters: true, withFragments: true }),
+    fc.string({ unit: 'binary' }).map(text => `http://${text}`),
+    fc.string({ unit: 'binary' }).map(text => `http://t.example/${text}`),
+  )
+  fc.assert(
+    fc.property(texts, text => {
+      if (/\p{Cc}/u.test(trackerName(text))) return false
+      try {
+        const url = parseTrackerUrl(text)
+        return /^https?:$/.test(url.protocol) && !/[^!-~]/.test(url.href)
+      } catch (error) {
+        return error instanceof InputError && !/\p{Cc}/u.test(error.message)
+      }
+    }),
+    runs,
+  )
+})
+
+t.test('any bytes become a short line', async () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 2_000 }), bytes => {
+      const line = printable(bytes)
+      return [...line].length <= 200 && !/[\p{Cc}\p{Cf}\n\r]/u.test(line)
+    }),
+    runs,
+  )
+})

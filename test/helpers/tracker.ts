@@ -1,0 +1,147 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
+import { type Encodable, encode } from '../../src/codec/bencode.ts'
+import { encodePeers4, type PeerAddress } from '../../src/codec/compact.ts'
+
+/** One request as the tracker got it. */
+export interface SeenAnnounce {
+  /** Path and query, as they stood on the wire. */
+  readonly target: string
+  readonly path: string
+  /** Decoded byte by byte (`+` stays `+`); the last one of a repeated name. */
+  readonly params: Readonly<Record<string, Buffer>>
+  /** '' when there was none. */
+  readonly event: string
+  readonly headers: http.IncomingHttpHeaders
+}
+
+export interface ScriptedReply {
+  readonly status?: number
+  readonly headers?: Record<string, string>
+  /** Bytes as they are, or a value to be bencoded. */
+  readonly body?: Buffer | Encodable
+  /** In place of all of the above: what goes over the socket, each item in a turn of its own. */
+  readonly raw?: Iterable<Buffer | string>
+  /** Leaves the connection open, after what was to be said. */
+  readonly hang?: boolean
+}
+
+/** What to answer: the same always, or whatever a function says about this request, the n-th from 0. */
+export type Script =
+  | ScriptedReply
+  | ((announce: SeenAnnounce, n: number) => ScriptedReply | Promise<ScriptedReply>)
+
+export interface ScriptedTracker {
+  /** `http://127.0.0.1:PORT` */
+  readonly origin: string
+  /** `origin` and `/announce`. */
+  readonly url: string
+  readonly announces: readonly SeenAnnounce[]
+  /** Resolves once so many requests have come in. */
+  seen(count: number): Promise<void>
+  /** Resolves once no connection is open. */
+  idle(): Promise<void>
+  /** Ends everything that was opened. */
+  close(): Promise<void>
+}
+
+/** An HTTP tracker on loopback that answers by script; closed at the end of test `t`, if given. */
+export async function scriptedTracker(
+  t: { teardown(call: () => unknown): unknown } | undefined,
+  script: Script,
+  host = '127.0.0.1',
+): Promise<ScriptedTracker> {
+  const announces: SeenAnnounce[] = []
+  const sockets = new Set<Socket>()
+  const waiting = new Set<() => void>()
+  const wake = () => {
+    for (const call of waiting) call()
+  }
+  const server = http.createServer((request, response) => {
+    const announce = readAnnounce(request)
+    announces.push(announce)
+    void (async () => {
+      const reply = typeof script === 'function' ? await script(announce, announces.length - 1) : script
+      await answer(reply, request, response)
+    })()
+    wake()
+  })
+  server.on('connection', socket => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      sockets.delete(socket)
+      wake()
+    })
+  })
+  server.listen(0, host)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const origin = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+
+  const until = (met: () => boolean) =>
+    new Promise<void>(resolve => {
+      const check = () => {
+        if (!met()) return
+        waiting.delete(check)
+        resolve()
+      }
+      waiting.add(check)
+      check()
+    })
+  const close = async () => {
+    for (const socket of sockets) socket.destroy()
+    if (server.listening) await new Promise(resolve => server.close(resolve))
+  }
+  t?.teardown(close)
+  return {
+    origin,
+    url: `${origin}/announce`,
+    announces,
+    seen: count => until(() => announces.length >= count),
+    idle: () => until(() => sockets.size === 0),
+    close,
+  }
+}
+
+/** A body with these peers in compact form (BEP 23). */
+export function peersBody(peers: Iterable<PeerAddress>, more: Record<string, Encodable> = {}): Buffer {
+  return encode({ interval: 1800, peers: encodePeers4(peers), ...more })
+}
+
+function readAnnounce(request: http.IncomingMessage): SeenAnnounce {
+  const target = request.url ?? ''
+  const [path = '', query = ''] = target.split(/\?(.*)/s)
+  const params: Record<string, Buffer> = {}
+  for (const field of query.split('&').filter(Boolean)) {
+    const [name = '', value = ''] = field.split(/=(.*)/s)
+    params[name] = percentDecode(value)
+  }
+  return { target, path, params, event: params.event?.toString() ?? '', headers: request.headers }
+}
+
+/** The bytes that %XX and other characters stand for; no `+` for a space. */
+export function percentDecode(text: string): Buffer {
+  return Buffer.from(
+    text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+    'latin1',
+  )
+}
+
+async function answer(reply: ScriptedReply, request: http.IncomingMessage, response: http.ServerResponse) {
+  const { status = 200, headers = {}, body = '', raw, hang } = reply
+  if (raw) {
+    request.socket.setNoDelay()
+    for (const part of raw) {
+      request.socket.write(part)
+      await turn()
+      if (request.socket.destroyed) return
+    }
+    if (!hang) request.socket.end()
+  } else if (!hang) {
+    response.writeHead(status, headers)
+    response.end(Buffer.isBuffer(body) ? body : typeof body === 'string' ? Buffer.from(body) : encode(body))
+  }
+}
