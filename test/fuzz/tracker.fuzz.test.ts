@@ -9,7 +9,7 @@ import { printable } from '../../src/discovery/printable.ts'
 import { parseTrackerUrl, trackerName } from '../../src/discovery/tracker-url.ts'
 import { DiscoveryError, InputError } from '../../src/errors.ts'
 
-const runs = { numRuns: 1_000 }
+const runs = { numRuns: 400 }
 const request: AnnounceRequest = {
   infoHash: Buffer.alloc(20, 1),
   peerId: Buffer.alloc(20, 2),

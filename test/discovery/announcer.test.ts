@@ -1,0 +1,472 @@
+import t from 'tap'
+import type { AnnounceReply } from '../../src/discovery/announce-reply.ts'
+import type { AnnounceRequest } from '../../src/discovery/announce-request.ts'
+import { Announcer, type AnnouncerOptions } from '../../src/discovery/announcer.ts'
+import { HttpTracker } from '../../src/discovery/http-tracker.ts'
+import { TrackerFailure } from '../../src/discovery/tracker.ts'
+import { parseTrackerUrl } from '../../src/discovery/tracker-url.ts'
+import { DiscoveryError } from '../../src/errors.ts'
+import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
+import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
+
+const peer = { host: '10.0.0.1', port: 6881 }
+type Answer = Partial<AnnounceReply> | Error | 'hang'
+
+/** An announcer over trackers in memory; `answers` says what each does, by URL. Everything is logged. */
+function setup(
+  tiers: string[][],
+  answers: Record<string, (request: AnnounceRequest) => Answer> = {},
+  more: Partial<AnnouncerOptions> = {},
+) {
+  const clock = new VirtualClock()
+  const log: string[] = []
+  const requests: AnnounceRequest[] = []
+  const warnings: DiscoveryError[] = []
+  const found: unknown[] = []
+  const counters = { uploaded: 0, downloaded: 0, left: 100 }
+  const announcer = new Announcer({
+    tiers,
+    infoHash: Buffer.alloc(20, 1),
+    peerId: Buffer.alloc(20, 2),
+    port: 6881,
+    key: 7,
+    clock,
+    random: () => 0.999_999,
+    stats: () => counters,
+    makeTracker: url => {
+      parseTrackerUrl(url)
+      return {
+        announce: async (request, { signal } = {}) => {
+          log.push(`${Math.round(clock.now() / 1000)} ${url.replace('http://', '')} ${request.event ?? '-'}`)
+          requests.push(request)
+          const answer = answers[url.replace('http://', '')]?.(request) ?? {}
+          if (answer instanceof Error) throw answer
+          if (answer === 'hang') {
+            await new Promise((_, reject) =>
+              signal?.addEventListener('abort', () => reject(new Error('aborted'))),
+            )
+          }
+          return { interval: 1800, minInterval: 60, peers: [], ...(answer as Partial<AnnounceReply>) }
+        },
+      }
+    },
+    ...more,
+  })
+  announcer.on('warning', error => warnings.push(error))
+  announcer.on('peers', (peers, source) => found.push(...peers.map(({ host }) => `${host} ${source}`)))
+  return { announcer, clock, log, requests, warnings, found, counters }
+}
+
+const down = () => new DiscoveryError('ERR_TRACKER', 'down')
+const minutes = (n: number) => n * 60_000
+
+t.test('T5: started first, then none, completed once, stopped last', async t => {
+  const { announcer, clock, log, counters, requests } = setup([['http://a']])
+  announcer.start()
+  announcer.start()
+  t.same(log, ['0 a started'], 'sent before start returns')
+  await clock.advance(minutes(61))
+  counters.left = 0
+  announcer.complete()
+  announcer.complete()
+  await clock.advance(minutes(31))
+  await announcer.stop()
+  await announcer.stop()
+  announcer.complete()
+  await clock.advance(minutes(100))
+  t.same(log, ['0 a started', '1800 a -', '3600 a -', '3660 a completed', '5460 a -', '5520 a stopped'])
+  t.same(requests.at(-3)?.left, 0)
+  t.equal(requests.at(-1)?.numwant, 0)
+  t.equal(clock.pending, 0, 'no timer is left')
+})
+
+t.test('T5: complete while an announce is under way follows at once, after started', async t => {
+  const { announcer, clock, log } = setup([['http://a']])
+  announcer.start()
+  announcer.complete()
+  await clock.advance(1000)
+  t.same(log, ['0 a started', '0 a completed'])
+  await announcer.stop()
+})
+
+t.test('T5: a completed that fails is said again, one that arrived is not', async t => {
+  let broken = false
+  const { announcer, clock, log } = setup([['http://a']], { a: () => (broken ? down() : {}) })
+  announcer.start()
+  await settle()
+  broken = true
+  announcer.complete()
+  await clock.advance(1000)
+  broken = false
+  await clock.advance(minutes(40))
+  t.same(log, ['0 a started', '0 a completed', '14 a completed', '1814 a -'])
+  await announcer.stop()
+})
+
+t.test('T6: complete at the start, never completed', async t => {
+  const { announcer, clock, log, counters } = setup([['http://a']])
+  counters.left = 0
+  announcer.start()
+  announcer.complete()
+  await clock.advance(minutes(31))
+  announcer.complete()
+  await announcer.stop()
+  t.same(log, ['0 a started', '1800 a -', '1860 a stopped'])
+})
+
+t.test('T8: one key in all announces, the tracker id given back', async t => {
+  const { announcer, clock, requests } = setup([['http://a']], {
+    a: () => ({ trackerId: Buffer.from('testtest') }),
+  })
+  announcer.start()
+  await clock.advance(minutes(31))
+  await announcer.stop()
+  t.same([...new Set(requests.map(({ key }) => key))], [7])
+  t.equal(requests[0]!.trackerId, undefined)
+  t.equal(requests[1]!.trackerId?.toString(), 'testtest')
+  t.equal(requests[2]!.trackerId?.toString(), 'testtest')
+})
+
+t.test('T10: numwant is what was asked for', async t => {
+  const { announcer, requests, found } = setup(
+    [['http://a']],
+    { a: () => ({ peers: [peer] }) },
+    { numwant: 1 },
+  )
+  announcer.start()
+  await settle()
+  t.equal(requests[0]!.numwant, 1)
+  t.same(found, ['10.0.0.1 http://a/'])
+  await announcer.stop()
+})
+
+t.test('T11: stopped is not sent to a tracker never reached', async t => {
+  const { announcer, log } = setup([['http://a'], ['http://b'], ['http://c']], { a: down })
+  announcer.start()
+  await settle()
+  await announcer.stop()
+  t.same(log, ['0 a started', '0 b started', '0 b stopped'])
+})
+
+t.test('T12: stop is bounded by its timeout, 0 sends nothing', async t => {
+  const { announcer, clock, log } = setup([['http://a']], {
+    a: ({ event }) => (event === 'stopped' ? 'hang' : {}),
+  })
+  announcer.start()
+  await settle()
+  let ended = false
+  const stopped = announcer.stop({ timeout: 700 }).then(() => (ended = true))
+  await clock.advance(699)
+  t.notOk(ended)
+  await clock.advance(1)
+  await stopped
+  t.equal(clock.pending, 0)
+  announcer.start()
+  await settle()
+  await announcer.stop({ timeout: 0 })
+  t.same(log, ['0 a started', '0 a stopped', '1 a started'])
+})
+
+t.test('T12: a tracker that never answers holds nobody up, real sockets', async t => {
+  const tracker = await scriptedTracker(t, { hang: true })
+  const { announcer, clock } = overHttp(tracker.url)
+  announcer.start()
+  await tracker.seen(1)
+  const stopped = announcer.stop({ timeout: 500 })
+  await tracker.seen(2)
+  await clock.advance(500)
+  await stopped
+  await tracker.idle()
+  t.equal(clock.pending, 0)
+})
+
+t.test('T13: stop in the tick of start still tells the tracker', async t => {
+  const tracker = await scriptedTracker(t, { body: peersBody([peer]) })
+  const { announcer } = overHttp(tracker.url)
+  announcer.start()
+  await announcer.stop()
+  t.equal(tracker.announces.at(-1)?.event, 'stopped')
+  await tracker.idle()
+})
+
+t.test('T15: a private torrent is announced to its own trackers only', async t => {
+  const { announcer, clock, log } = setup([['http://a']])
+  announcer.start()
+  await clock.advance(minutes(31))
+  await announcer.stop()
+  t.ok(log.every(line => line.includes(' a ')))
+})
+
+t.test('T38: failures are retried with a growing delay, up to half an hour', async t => {
+  const { announcer, clock, log, warnings } = setup([['http://a']], { a: down })
+  announcer.start()
+  await clock.advance(minutes(180))
+  const times = log.map(line => Number(line.split(' ')[0]))
+  const delays = times.slice(1).map((time, n) => time - times[n]!)
+  t.same(delays.slice(0, 4), [14, 27, 54, 108])
+  t.equal(Math.max(...delays), 1620)
+  t.equal(warnings.length, log.length)
+  await announcer.stop()
+  t.notMatch(log.at(-1), 'stopped')
+  t.equal(clock.pending, 0)
+})
+
+t.test('T39: success clears the error and the delay', async t => {
+  let broken = true
+  const { announcer, clock, log } = setup([['http://a']], { a: () => (broken ? down() : {}) })
+  t.equal(announcer.trackers[0]!.state, 'untried')
+  announcer.start()
+  await clock.advance(minutes(1))
+  t.match(announcer.trackers, [{ name: 'http://a/', state: 'failing', error: { message: 'down' } }])
+  broken = false
+  await clock.advance(minutes(1))
+  t.same(announcer.trackers, [{ name: 'http://a/', state: 'working' }])
+  broken = true
+  await clock.advance(minutes(31))
+  t.same(log.slice(-3), ['1895 a -', '1908 a -', '1935 a -'], 'from the first delay again')
+  await announcer.stop()
+})
+
+t.test('T40: one that never answers gives way to the next, real sockets', async t => {
+  const mute = await scriptedTracker(t, { hang: true })
+  const good = await scriptedTracker(t, { body: peersBody([peer]) })
+  const { announcer, clock, peers } = overHttp(mute.url, good.url)
+  announcer.start()
+  await mute.seen(1)
+  const come = peers()
+  await clock.advance(30_000)
+  t.same(await come, [peer])
+  await mute.idle()
+  await announcer.stop()
+  t.same(
+    good.announces.map(({ event }) => event),
+    ['started', 'stopped'],
+  )
+  t.equal(mute.announces.length, 1)
+})
+
+t.test('T50: a tier is left only when all in it failed', async t => {
+  let broken = true
+  const tiers = [['http://a', 'http://b'], ['http://c']]
+  const { announcer, clock, log } = setup(tiers, { a: down, b: () => (broken ? down() : {}) })
+  announcer.start()
+  await settle()
+  t.same(log, ['0 a started', '0 b started', '0 c started'])
+  broken = false
+  await clock.advance(minutes(31))
+  t.same(log.slice(3), ['1800 a started', '1800 b started'])
+  await announcer.stop()
+  t.same(log.slice(5), ['1860 b stopped', '1860 c stopped'], 'all that know us')
+})
+
+t.test('T51: the one that answered is asked first next time', async t => {
+  const { announcer, clock, log } = setup([['http://a', 'http://b']], { a: down })
+  announcer.start()
+  await clock.advance(minutes(31))
+  t.same(log, ['0 a started', '0 b started', '1800 b -'])
+  await announcer.stop()
+})
+
+t.test('T53: no trackers, empty tiers: nothing happens', async t => {
+  for (const tiers of [[], [[]], [[], []]]) {
+    const { announcer, clock, warnings } = setup(tiers)
+    announcer.start()
+    announcer.more()
+    announcer.complete()
+    await clock.advance(minutes(60))
+    t.same(announcer.trackers, [])
+    t.same(warnings, [])
+    t.equal(clock.pending, 0)
+    await announcer.stop()
+  }
+})
+
+t.test('T54: the same tracker twice is announced to once', async t => {
+  const { announcer, log } = setup(
+    [
+      ['http://a', 'http://A/'],
+      [' http://a/', 'http://b'],
+    ],
+    { a: down, b: down },
+  )
+  announcer.start()
+  await settle()
+  t.same(log, ['0 a started', '0 b started'])
+  await announcer.stop()
+})
+
+t.test('T55: unusable addresses are reported once and skipped', async t => {
+  const odd = [
+    'announce',
+    'http://',
+    'http://h:0/',
+    'http://h:99999/',
+    'javascript:alert(1)',
+    'http://x\r\ny/',
+  ]
+  const udp = ['udp://one.example:80', 'udp://two.example:80', 'udp://three.example:80']
+  const { announcer, clock, log, warnings } = setup([odd, ['ws://w.example/'], udp, ['http://a']])
+  announcer.start()
+  await clock.advance(minutes(31))
+  await announcer.stop()
+  announcer.start()
+  await settle()
+  t.same(log.slice(0, 2), ['0 a started', '1800 a -'])
+  t.equal(warnings.length, odd.length + 2)
+  t.ok(warnings.every(({ code, message }) => code === 'ERR_TRACKER' && !/\p{Cc}/u.test(message)))
+  t.match(
+    warnings.at(-1)!.message,
+    "udp trackers aren't supported yet: skipped udp://one.example:80 and 2 more",
+  )
+  t.match(warnings.at(-2)!.message, "ws trackers aren't supported yet: skipped ws://w.example/")
+  await announcer.stop()
+})
+
+t.test('T57: an IPv6 tracker that cannot be reached gives way to the next in its tier', async t => {
+  const dead = await scriptedTracker(undefined, {}, '::1').catch(() => undefined)
+  await dead?.close()
+  const good = await scriptedTracker(t, { body: peersBody([peer]) })
+  const { announcer, peers } = overHttp(dead?.url ?? 'http://[::1]:9/announce', good.url)
+  const come = peers()
+  announcer.start()
+  t.same(await come, [peer])
+  await announcer.stop()
+})
+
+t.test('T59: stopped on pause, started on resume, and on from there', async t => {
+  const { announcer, clock, log } = setup([['http://a']])
+  announcer.start()
+  await clock.advance(minutes(10))
+  await announcer.stop()
+  await clock.advance(minutes(60))
+  announcer.start()
+  await clock.advance(minutes(31))
+  t.same(log, ['0 a started', '600 a stopped', '4200 a started', '6000 a -'])
+  await announcer.stop()
+})
+
+t.test('T59: resumed before the goodbye is through: started comes after it', async t => {
+  const { announcer, clock, log } = setup([['http://a']], {
+    a: ({ event }) => (event === 'stopped' ? 'hang' : {}),
+  })
+  announcer.start()
+  await settle()
+  const stopped = announcer.stop({ timeout: 1000 })
+  announcer.start()
+  await clock.advance(999)
+  t.same(log, ['0 a started', '0 a stopped'])
+  await clock.advance(1)
+  await stopped
+  t.same(log.at(-1), '1 a started')
+  await announcer.stop({ timeout: 0 })
+  t.equal(clock.pending, 0)
+})
+
+t.test('interval: min interval 10 with interval 1042', async t => {
+  const { announcer, clock, log } = setup([['http://a']], { a: () => ({ interval: 1042, minInterval: 10 }) })
+  announcer.start()
+  await clock.advance(1043_000)
+  t.same(log, ['0 a started', '1042 a -'])
+  announcer.more()
+  announcer.more()
+  await clock.advance(20_000)
+  t.same(log.slice(2), ['1052 a -'], 'asked for by hand: not before 10 s')
+  await clock.advance(600_000)
+  announcer.more()
+  await clock.advance(0)
+  t.same(log.slice(3), ['1663 a -'], 'long after: at once')
+  await announcer.stop()
+  announcer.more()
+  t.equal(clock.pending, 0)
+})
+
+t.test('more does not shorten the wait after failures', async t => {
+  const { announcer, clock, log } = setup([['http://a']], { a: down })
+  announcer.start()
+  await settle()
+  announcer.more()
+  await clock.advance(13_000)
+  t.same(log, ['0 a started'])
+  await announcer.stop()
+})
+
+t.test('failure reason: no peers, next tracker, and back when the tracker said', async t => {
+  const refused = () => new TrackerFailure('tracker a: full', 600)
+  const { announcer, clock, log, warnings } = setup([['http://a']], { a: refused })
+  announcer.start()
+  await clock.advance(minutes(21))
+  t.same(log, ['0 a started', '600 a started', '1200 a started'])
+  t.match(warnings[0], { code: 'ERR_TRACKER_FAILURE', message: 'tracker a: full' })
+  await announcer.stop()
+  const never = setup([['http://a']], { a: () => new TrackerFailure('gone', Number.POSITIVE_INFINITY) })
+  never.announcer.start()
+  await never.clock.advance(minutes(1000))
+  t.same(never.log, ['0 a started'])
+  t.equal(never.clock.pending, 0)
+  await never.announcer.stop()
+})
+
+t.test('warning message: shown, peers used, no failure', async t => {
+  const { announcer, warnings, found } = setup([['http://a']], {
+    a: () => ({ warning: 'be nice', peers: [peer] }),
+  })
+  announcer.start()
+  await settle()
+  t.match(warnings, [{ code: 'ERR_TRACKER_WARNING', message: 'tracker http://a/: be nice' }])
+  t.equal(found.length, 1)
+  t.equal(announcer.trackers[0]!.state, 'working')
+  await announcer.stop()
+})
+
+t.test('our own external address is not handed on', async t => {
+  const others = [peer, { host: '1.2.3.4', port: 9 }]
+  const peers = [others[0]!, { host: '1.2.3.4', port: 6881 }, others[1]!]
+  const { announcer, found } = setup([['http://a']], { a: () => ({ peers, externalIp: '1.2.3.4' }) })
+  announcer.start()
+  await settle()
+  t.same(found, ['10.0.0.1 http://a/', '1.2.3.4 http://a/'])
+  await announcer.stop()
+})
+
+t.test('a reply that comes after stop is not used', async t => {
+  const { announcer, found, log } = setup([['http://a']], { a: () => ({ peers: [peer] }) })
+  announcer.start()
+  const stopped = announcer.stop()
+  await stopped
+  await settle()
+  t.same(found, [])
+  t.same(log, ['0 a started', '0 a stopped'])
+})
+
+t.test('stopped by its own listener: no announce follows', async t => {
+  const { announcer, clock, log } = setup([['http://a']])
+  announcer.on('peers', () => void announcer.stop())
+  announcer.start()
+  announcer.complete()
+  await clock.advance(minutes(60))
+  t.same(log, ['0 a started', '0 a stopped'])
+  t.equal(clock.pending, 0)
+})
+
+t.test('what a tracker throws that is not ours becomes ours', async t => {
+  const { announcer, warnings } = setup([['http://a']], { a: () => new TypeError('bug\n here') })
+  announcer.start()
+  await settle()
+  t.match(warnings[0], { code: 'ERR_TRACKER', message: 'tracker http://a/: bug here', cause: TypeError })
+  t.type(warnings[0], DiscoveryError)
+  await announcer.stop()
+})
+
+/** An announcer over real HTTP, its trackers tried in this order; `peers()` is the next reply's. */
+function overHttp(...urls: string[]) {
+  const clock = new VirtualClock()
+  const { announcer } = setup(
+    [urls],
+    {},
+    {
+      clock,
+      makeTracker: url => new HttpTracker(url, { userAgent: 'tsdl/0', clock }),
+    },
+  )
+  return { announcer, clock, peers: () => new Promise(resolve => announcer.once('peers', resolve)) }
+}
