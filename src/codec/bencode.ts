@@ -3,6 +3,7 @@
 // @ts-expect-error: the package brings no types; `library` below says what is used of it.
 import untyped from 'bencode'
 import { InputError } from '../errors.ts'
+import { quote } from './quote.ts'
 
 const library = untyped as {
   decode: { (bytes: Uint8Array): BencodeValue; data: Uint8Array | null }
@@ -121,7 +122,7 @@ function fail(what: string, at: number): never {
 function unexpected(bytes: Uint8Array, at: number): never {
   const byte = bytes[at]
   if (byte === undefined) fail('cut short', at)
-  fail(`unexpected ${JSON.stringify(String.fromCharCode(byte))}`, at)
+  fail(`unexpected ${quote(String.fromCharCode(byte))}`, at)
 }
 
 const isDigit = (byte: number | undefined): byte is number =>
@@ -148,7 +149,7 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions): number 
     } else if (inside?.keys && inside.atKey) {
       const key = string(bytes, at)
       const name = nameOf(bytes.subarray(key.start, key.end))
-      if (inside.keys.has(name)) fail(`the key ${JSON.stringify(name.slice(0, 40))} again`, at)
+      if (inside.keys.has(name)) fail(`the key ${quote(name)} again`, at)
       inside.keys.add(name)
       inside.atKey = false
       at = key.end

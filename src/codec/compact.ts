@@ -1,5 +1,6 @@
 /** Peer addresses: six or eighteen bytes on the wire (BEP 23, BEP 7), `host:port` for people. */
 import { InputError } from '../errors.ts'
+import { quote } from './quote.ts'
 
 /** Where a peer listens: an IPv4 or IPv6 address in canonical text, or a name to be resolved. */
 export interface PeerAddress {
@@ -86,7 +87,7 @@ export function parseAddress(value: string): PeerAddress {
 }
 
 function fail(value: string): never {
-  throw new InputError('ERR_USAGE', `expected HOST:PORT or [IPV6]:PORT, got ${JSON.stringify(value)}`)
+  throw new InputError('ERR_USAGE', `expected HOST:PORT or [IPV6]:PORT, got ${quote(value)}`)
 }
 
 function entries(bytes: Uint8Array, size: number): PeerAddress[] {

@@ -1,10 +1,10 @@
 /** A .torrent (BEP 3, v1) made from bytes that are read once, in order, and never held. */
 import { createHash } from 'node:crypto'
 import { type Encodable, encode, spanOf } from '../codec/bencode.ts'
+import { quote } from '../codec/quote.ts'
 import { InputError, StalledError } from '../errors.ts'
 import { MAX_PIECE_LENGTH, MAX_TORRENT_SIZE, parse } from './parse.ts'
 import { PieceHasher } from './piece-hasher.ts'
-import { quote } from './quote.ts'
 import { trackerFault, webSeedFault } from './trackers.ts'
 
 /** One file to be put into a torrent. */

@@ -8,8 +8,8 @@ import {
   integer,
   text,
 } from '../codec/bencode.ts'
+import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
-import { quote } from './quote.ts'
 import type { Warn } from './warnings.ts'
 
 /** A dictionary of a torrent, and where in the torrent it stands. Its `need...` methods throw ERR_METAINFO. */

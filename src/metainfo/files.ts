@@ -18,14 +18,17 @@ interface Entry {
 }
 
 /** The one file of a torrent that is a single file, called by the torrent's name. */
-export function readSingle(info: Fields, root: Buffer, where: string, warn: Warn): FileEntry[] {
+export function readSingle(info: Fields, root: string, where: string, warn: Warn): FileEntry[] {
   const attr = info.text('attr') ?? ''
   // A link to another file, where there is no other file.
-  return place([readEntry(info, { where, names: [root] }, attr.replaceAll('l', ''), root, warn)], warn)
+  return place(
+    [readEntry(info, { where, names: [Buffer.from(root)] }, attr.replaceAll('l', ''), root, warn)],
+    warn,
+  )
 }
 
 /** The files of a torrent that is a directory, below the torrent's name. */
-export function readFiles(info: Fields, root: Buffer, warn: Warn): FileEntry[] {
+export function readFiles(info: Fields, root: string, warn: Warn): FileEntry[] {
   const list = info.needList('files')
   if (list.length === 0) info.fail('files', 'at least one file')
   if (list.length > MAX_FILES) info.fail('files', `at most ${MAX_FILES} files`)
@@ -39,12 +42,12 @@ export function readFiles(info: Fields, root: Buffer, warn: Warn): FileEntry[] {
     const attr = file.text('attr') ?? ''
     const pad = attr.includes('p')
     const names = pad && file.get(key) === undefined ? [Buffer.from('.pad')] : file.needPath(key)
-    return readEntry(file, { where: file.name(key), names: [root, ...names], shared: pad }, attr, root, warn)
+    return readEntry(file, { where: file.name(key), names, root, shared: pad }, attr, root, warn)
   })
   return place(entries, warn)
 }
 
-function readEntry(file: Fields, path: RawPath, attr: string, root: Buffer, warn: Warn): Entry {
+function readEntry(file: Fields, path: RawPath, attr: string, root: string, warn: Warn): Entry {
   const linked = attr.includes('l')
   // BEP 47: a symlink's length is zero and may be left out.
   const length =
@@ -55,8 +58,8 @@ function readEntry(file: Fields, path: RawPath, attr: string, root: Buffer, warn
   const entry = { path, length, attr, ...(md5sum === undefined ? {} : { md5sum }) }
   if (!linked) return entry
   if (length > 0) file.fail('length', 'a length of 0, this being a symlink')
-  const names = [root, ...file.needPath('symlink path')]
-  return { ...entry, symlink: safePath({ where: file.name('symlink path'), names }, warn) }
+  const names = file.needPath('symlink path')
+  return { ...entry, symlink: safePath({ where: file.name('symlink path'), names, root }, warn) }
 }
 
 /** Puts files behind each other, and gives each a path of its own. */

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto'
 import { asDict, asList, type BencodeValue, bytes, decode, endOf, integer, spanOf } from '../codec/bencode.ts'
 import { formatAddress, type PeerAddress, parseAddress } from '../codec/compact.ts'
+import { quote } from '../codec/quote.ts'
 import { InputError, messageOf } from '../errors.ts'
 import { describe, Fields } from './fields.ts'
 import { readFiles, readSingle } from './files.ts'
 import type { Metainfo } from './metainfo.ts'
 import { safePath } from './paths.ts'
-import { quote } from './quote.ts'
 import { readTrackers, readWebSeeds } from './trackers.ts'
 import { type Warn, Warnings } from './warnings.ts'
 
@@ -78,8 +78,7 @@ function readInfo(info: Fields, infoHash: Buffer, warn: Warn): Pick<Metainfo, Co
   const name = readName(info, infoHash, warn)
   const multiFile = info.get('files') !== undefined
   if (multiFile && info.get('length') !== undefined) warn('info: both files and length, read as files')
-  const root = Buffer.from(name)
-  const files = multiFile ? readFiles(info, root, warn) : readSingle(info, root, 'info.name', warn)
+  const files = multiFile ? readFiles(info, name, warn) : readSingle(info, name, 'info.name', warn)
   const last = files.at(-1)!
   const length = last.offset + last.length
   if (length > Number.MAX_SAFE_INTEGER) info.fail('files', 'less than 2^53 bytes in all')

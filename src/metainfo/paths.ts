@@ -2,10 +2,11 @@
  * Paths that are safe to write, from names that a stranger chose. What can only be an attack is refused;
  * what some system could not store is changed, the same way every time, and warned of.
  */
+
+import { INVISIBLE, quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import { cut } from './name.ts'
 import { PathSet } from './path-set.ts'
-import { INVISIBLE, quote } from './quote.ts'
 import type { Warn } from './warnings.ts'
 
 /** Bytes of one path: PATH_MAX, less 512 of room for the output directory. */
@@ -18,6 +19,8 @@ export interface RawPath {
   /** What errors call it: `info.files[3].path`. */
   readonly where: string
   readonly names: readonly Uint8Array[]
+  /** A directory that it lies in, safe already. @default the output directory */
+  readonly root?: string
   /** Whether it may share its path with another, being never stored (BEP 47 padding). */
   readonly shared?: boolean
 }
@@ -45,7 +48,7 @@ export function safePaths(raw: readonly RawPath[], warn: Warn): string[] {
 }
 
 /** One path made safe by itself, as `safePaths` does. */
-export function safePath({ where, names }: RawPath, warn: Warn): string {
+export function safePath({ where, names, root }: RawPath, warn: Warn): string {
   const spelled = names.map(name => Buffer.from(name).toString('utf8'))
   const refuse = (why: string) => {
     throw new InputError('ERR_PATH', `${where}: unsafe path ${quote(spelled.join('/'))}: ${why}`)
@@ -70,7 +73,7 @@ export function safePath({ where, names }: RawPath, warn: Warn): string {
   })
   if (safe.length === 0) refuse('it names nothing')
   if (safe.length > MAX_DEPTH) refuse(`${safe.length} names deep, at most ${MAX_DEPTH} are allowed`)
-  const path = safe.join('/')
+  const path = root === undefined ? safe.join('/') : `${root}/${safe.join('/')}`
   checkLength(path, where)
   return path
 }

@@ -1,6 +1,6 @@
 /** Which trackers and web seeds a torrent names: usable URLs only, each once. */
 import { asList, type BencodeValue, text } from '../codec/bencode.ts'
-import { quote } from './quote.ts'
+import { quote } from '../codec/quote.ts'
 import type { Warn } from './warnings.ts'
 
 /** URLs in one torrent or link, of either kind: each is somebody that we would go and ask. */

@@ -1,0 +1,255 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import t from 'tap'
+import { type BencodeValue, bytes, decode, type Encodable, encode, spanOf } from '../../src/codec/bencode.ts'
+import { decodePeers4, decodePeers6, formatAddress, parseAddress } from '../../src/codec/compact.ts'
+import { InputError } from '../../src/errors.ts'
+import { Layout } from '../../src/metainfo/layout.ts'
+import { parse } from '../../src/metainfo/parse.ts'
+import { safePaths } from '../../src/metainfo/paths.ts'
+
+// fast-check prints the seed and the smallest case when a property fails.
+const runs = { numRuns: 300 }
+const torrents = ['single', 'multi'].map(name =>
+  readFileSync(new URL(`../../fixtures/transmission-${name}.torrent`, import.meta.url)),
+)
+
+/** What `call` gives, or undefined if it threw an InputError of one line; anything else it throws is a failure. */
+function survive<T>(call: () => T): T | undefined {
+  try {
+    return call()
+  } catch (error) {
+    if (error instanceof InputError && !/[\p{Cc}\u202e]/u.test(error.message)) return undefined
+    throw error
+  }
+}
+
+/** Bytes that look like bencoding more often than random ones. */
+const tokens = fc
+  .array(
+    fc.constantFrom('d', 'l', 'e', 'i', '0', '1', '-', '4:info', '5:files', '1:a', '0:', ':', '9:__proto__'),
+    {
+      maxLength: 60,
+    },
+  )
+  .map(parts => Buffer.from(parts.join('')))
+
+const anyBytes = fc.oneof(
+  tokens,
+  fc.uint8Array({ maxLength: 200 }).map(it => Buffer.from(it)),
+)
+
+t.test('any bytes decode to a value that encodes and decodes to itself, or are refused', async () => {
+  fc.assert(
+    fc.property(anyBytes, input => {
+      const value = survive(() => decode(input))
+      survive(() => spanOf(input, 'info'))
+      survive(() => parse(input))
+      if (value === undefined) return
+      const again = decode(encode(value))
+      return encode(again).equals(encode(value))
+    }),
+    runs,
+  )
+})
+
+const encodable = fc.letrec<{ value: Encodable }>(tie => ({
+  value: fc.oneof(
+    { depthSize: 'small' },
+    fc.maxSafeInteger(),
+    fc.uint8Array({ maxLength: 20 }).map(it => Buffer.from(it)),
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.dictionary(
+      fc.string({ unit: 'binary' }).filter(key => key !== '__proto__' && !/[\ufeff\ufffd]/.test(key)),
+      tie('value'),
+      { maxKeys: 4, noNullPrototype: true },
+    ),
+  ),
+})).value
+
+/** The same value with every byte string as a Buffer, as `encodable` makes them. */
+function plain(value: BencodeValue): unknown {
+  if (typeof value === 'number') return value
+  if (Array.isArray(value)) return value.map(plain)
+  return (
+    bytes(value) ??
+    Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner as BencodeValue)]))
+  )
+}
+
+t.test('what is encoded decodes to what it was', async t => {
+  fc.assert(
+    fc.property(encodable, value => {
+      const spelled = encode(value)
+      const decoded = decode(spelled)
+      return encode(decoded).equals(spelled) && t.same(plain(decoded), value)
+    }),
+    { numRuns: 150 },
+  )
+})
+
+const mutation = fc.record({
+  at: fc.nat(),
+  remove: fc.nat({ max: 8 }),
+  insert: fc.oneof(
+    fc.constantFrom('', 'd', 'l', 'e', 'i-1e', '0', '9', '2:..', ':', '/'),
+    fc.string({ maxLength: 4 }),
+  ),
+})
+
+t.test(
+  'a torrent with a few bytes changed is read or refused, and what is read can be laid out',
+  async () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...torrents),
+        fc.array(mutation, { minLength: 1, maxLength: 4 }),
+        (torrent, mutations) => {
+          let input = torrent
+          for (const { at, remove, insert } of mutations) {
+            // Mostly in front of the hashes, where a change matters.
+            const from = at % Math.min(input.length, 400)
+            input = Buffer.concat([
+              input.subarray(0, from),
+              Buffer.from(insert),
+              input.subarray(from + remove),
+            ])
+          }
+          const it = survive(() => parse(input))
+          if (it === undefined) return
+          const spans = new Layout(it).spans(0, it.length)
+          const paths = it.files.filter(file => !file.pad).map(file => file.path)
+          return (
+            spans.reduce((sum, span) => sum + span.length, 0) === it.length &&
+            it.hashes.length === it.pieceCount * 20 &&
+            new Set(paths).size === paths.length
+          )
+        },
+      ),
+      { numRuns: 1000 },
+    )
+  },
+)
+
+t.test(
+  'whatever a torrent calls its files, the paths are apart and inside, and safe already when seen again',
+  async () => {
+    const nasty = fc.constantFrom(
+      'a',
+      'A',
+      'a ',
+      'é',
+      'e\u0301',
+      '.',
+      '..',
+      '',
+      'con',
+      'x:y',
+      '\u202e',
+      'a (1)',
+      '...',
+    )
+    const name = fc.oneof(
+      nasty,
+      fc.string({ unit: 'binary', maxLength: 300 }),
+      fc.uint8Array({ maxLength: 5 }),
+    )
+    const path = fc.array(name, { minLength: 1, maxLength: 3 })
+    fc.assert(
+      fc.property(fc.array(path, { minLength: 1, maxLength: 6 }), raw => {
+        const made = survive(() =>
+          safePaths(
+            raw.map(names => ({ where: 'x', names: names.map(it => Buffer.from(it as string)) })),
+            () => {},
+          ),
+        )
+        if (made === undefined) return
+        const again = safePaths(
+          made.map(one => ({ where: 'x', names: one.split('/').map(it => Buffer.from(it)) })),
+          () => {},
+        )
+        const folded = made.map(one => one.normalize('NFC').toLowerCase())
+        return (
+          again.join('\n') === made.join('\n') &&
+          new Set(folded).size === made.length &&
+          !folded.some(one => folded.some(other => other.startsWith(`${one}/`))) &&
+          made.every(one =>
+            one
+              .split('/')
+              .every(it => it !== '' && !/^\.+$|[\p{Cc}\\:]/u.test(it) && Buffer.byteLength(it) <= 255),
+          )
+        )
+      }),
+      { numRuns: 1000 },
+    )
+  },
+)
+
+t.test('the spans of any range of any layout cover it exactly, in order', async () => {
+  const layouts = fc.record({
+    lengths: fc.array(fc.oneof(fc.constant(0), fc.nat({ max: 50 })), { minLength: 1, maxLength: 20 }),
+    pieceLength: fc.integer({ min: 1, max: 40 }),
+    from: fc.double({ min: 0, max: 1, noNaN: true }),
+    to: fc.double({ min: 0, max: 1, noNaN: true }),
+  })
+  fc.assert(
+    fc.property(layouts, ({ lengths, pieceLength, from, to }) => {
+      let total = 0
+      const files = lengths.map(length => {
+        const file = { path: '', length, offset: total, pad: false, executable: false, hidden: false }
+        total += length
+        return file
+      })
+      const layout = new Layout({ files, length: total, pieceLength })
+      const [position, end] = [Math.floor(from * total), Math.floor(to * total)].sort((a, b) => a - b) as [
+        number,
+        number,
+      ]
+      let at = 0
+      for (const span of layout.spans(position, end - position)) {
+        const inside = span.length > 0 && span.offset >= 0 && span.offset + span.length <= span.file.length
+        if (!inside || span.at !== at || span.file !== files[span.fileIndex]) return false
+        if (span.file.offset + span.offset !== position + at) return false
+        if (layout.fileOf(position + at) !== span.fileIndex) return false
+        at += span.length
+      }
+      let pieces = 0
+      for (let index = 0; index < layout.pieceCount; index++) pieces += layout.pieceSize(index)
+      return at === end - position && pieces === total
+    }),
+    runs,
+  )
+})
+
+t.test('any compact peers are read, and every address that is written is read back', async () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 100 }), input => {
+      const peers = [...decodePeers4(input), ...decodePeers6(input)]
+      return peers.every(peer => {
+        const { host, port } = parseAddress(formatAddress(peer))
+        return host === peer.host && port === peer.port
+      })
+    }),
+    runs,
+  )
+})
+
+t.test('any text is an address or is refused', async () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.ipV6().map(it => `[${it}]:80`),
+        fc.ipV4().map(it => `${it}:80`),
+      ),
+      input => {
+        const address = survive(() => parseAddress(input))
+        return (
+          address === undefined ||
+          formatAddress(parseAddress(formatAddress(address))) === formatAddress(address)
+        )
+      },
+    ),
+    runs,
+  )
+})

@@ -1,0 +1,248 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { type Encodable, encode } from '../../src/codec/bencode.ts'
+import { MAX_TORRENT_SIZE, parse, parseInfo } from '../../src/metainfo/parse.ts'
+
+type Dict = { readonly [key: string]: Encodable | undefined }
+
+const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url))
+const valid = { name: 'a', length: 5, 'piece length': 4, pieces: Buffer.alloc(40, 1) }
+const torrent = (info: Dict = {}, top: Dict = {}) => encode({ info: { ...valid, ...info }, ...top })
+const empty = (length = 0) => ({ length, path: ['f'] })
+const files = (...list: Dict[]) => ({ length: undefined, files: list })
+const refused = { name: 'InputError', code: 'ERR_METAINFO' }
+
+t.test('a single-file torrent of another client is read as it shows it', async t => {
+  const { hashes, ...rest } = parse(fixture('transmission-single.torrent'))
+  t.equal(hashes.length, 80)
+  t.equal(rest.infoHash.toString('hex'), '17ef926d3d7c55602de655605bd0476e2abec1a5')
+  t.match(rest, {
+    name: 'single.bin',
+    length: 100_000,
+    pieceLength: 32_768,
+    pieceCount: 4,
+    multiFile: false,
+    private: false,
+    files: [{ path: 'single.bin', length: 100_000, offset: 0, pad: false, executable: false, hidden: false }],
+    trackers: [['http://127.0.0.1:6969/announce']],
+    webSeeds: [],
+    comment: 'made by transmission',
+    createdBy: 'Transmission/3.00 (bb6b5a062e)',
+    warnings: [],
+  })
+})
+
+t.test('a multi-file torrent lies below its name, its files one behind the other', async t => {
+  const it = parse(fixture('transmission-multi.torrent'))
+  t.equal(it.infoHash.toString('hex'), '00f5d5aaf6694d157f93bb811a1e50297be4ca30')
+  t.same(
+    it.files.map(file => [file.path, file.length, file.offset]),
+    [
+      ['multi/a.txt', 10, 0],
+      ['multi/sub/b.bin', 70_000, 10],
+      ['multi/sub/déjà/c', 1, 70_010],
+    ],
+  )
+  t.same(it.trackers, [['udp://127.0.0.1:6969'], ['http://127.0.0.1:6969/announce']])
+  t.equal(it.multiFile, true)
+  t.equal(it.private, true)
+})
+
+t.test('the info-hash is over the bytes as they are, unsorted and with keys nobody knows', async t => {
+  const info = `d4:spam4:eggs6:pieces20:${'x'.repeat(20)}6:lengthi1e4:name1:a12:piece lengthi1ee`
+  const it = parse(Buffer.from(`d4:info${info}e`))
+  t.equal(it.infoHash.toString('hex'), createHash('sha1').update(info).digest('hex'))
+})
+
+t.test('an info dictionary by itself is read, and nothing may follow it', async t => {
+  const info = encode(valid)
+  t.same(parseInfo(info).infoHash, createHash('sha1').update(info).digest())
+  t.throws(() => parseInfo(Buffer.concat([info, Buffer.from('8:announce0:')])), { code: 'ERR_BENCODE' })
+})
+
+t.test('what is no torrent at all is called so', async t => {
+  t.throws(() => parse(Buffer.from('<html><body>')), {
+    ...refused,
+    message: 'not a torrent: expected a bencoded dictionary, got "<htm"',
+  })
+  t.throws(() => parse(Buffer.alloc(0)), { ...refused, message: 'not a torrent: it is empty' })
+  t.throws(() => parse(Buffer.alloc(MAX_TORRENT_SIZE + 10, 'd')), { ...refused, message: /at most 67108864/ })
+  t.throws(() => parse(torrent().subarray(0, 50)), { code: 'ERR_BENCODE', message: /cut short/ })
+  t.throws(() => parse(Buffer.from('d1:ai1ee')), {
+    ...refused,
+    message: 'info: expected a dictionary, got nothing',
+  })
+  const marked = Buffer.concat([Buffer.from('d7:\ufeffinfo'), encode(valid), Buffer.from('e')])
+  t.throws(() => parse(marked), { ...refused, message: /^info: / }, 'a key that only looks like info')
+})
+
+t.test('a field that is wrong is named, with what it holds', async t => {
+  const cases: [Dict, string | RegExp][] = [
+    [{ 'piece length': -1 }, 'info.piece length: expected a positive integer, got -1'],
+    [{ 'piece length': 0 }, 'info.piece length: expected a positive integer, got 0'],
+    [{ 'piece length': 'big' }, 'info.piece length: expected a positive integer, got "big"'],
+    [{ 'piece length': undefined }, 'info.piece length: expected a positive integer, got nothing'],
+    [{ 'piece length': 2 ** 30 }, 'info.piece length: expected at most 536870912, got 1073741824'],
+    [{ name: undefined }, 'info.name: expected a string, got nothing'],
+    [{ name: 7 }, 'info.name: expected a string, got 7'],
+    [{ length: -5 }, 'info.length: expected a length of 0 or more, got -5'],
+    [{ length: undefined }, 'info.length: expected a length of 0 or more, got nothing'],
+    [{ length: [] }, 'info.length: expected a length of 0 or more, got an empty list'],
+    [{ pieces: undefined }, 'info.pieces: expected a string, got nothing'],
+    [{ pieces: ['x'] }, 'info.pieces: expected a string, got a list of 1'],
+    [
+      { pieces: Buffer.alloc(41) },
+      /^info.pieces: expected 2 hashes of 20 bytes for 5 bytes .* got 41 bytes$/,
+    ],
+    [{ pieces: Buffer.alloc(20) }, /^info.pieces: expected 2 hashes .* got 20 bytes$/],
+    [{ pieces: Buffer.alloc(60) }, /^info.pieces: expected 2 hashes .* got 60 bytes$/],
+    [files(), 'info.files: expected at least one file, got an empty list'],
+    [{ files: 'x' }, 'info.files: expected a list, got "x"'],
+    [{ files: [empty(), 3] }, 'info.files: expected dictionaries, got 3 at 1 in it, got a list of 2'],
+    [files(empty(), { path: ['a'] }), 'info.files[1].length: expected a length of 0 or more, got nothing'],
+    [files({ length: 1 }), 'info.files[0].path: expected a list, got nothing'],
+    [files({ length: 1, path: [] }), 'info.files[0].path: expected a list of names, got an empty list'],
+    [files({ length: 1, path: ['a', 1] }), 'info.files[0].path: expected a list of names, got a list of 2'],
+    [files(empty(2 ** 53 - 1), empty(1)), /^info.files: expected less than 2\^53 bytes in all/],
+    [{ pieces: undefined, 'meta version': 2 }, /v2-only torrent; not supported yet/],
+  ]
+  for (const [info, message] of cases)
+    t.throws(() => parse(torrent(info)), { ...refused, message }, String(message))
+})
+
+t.test('lengths that no double holds exactly are refused', async t => {
+  const huge = torrent().toString('latin1').replace('lengthi5e', 'lengthi9007199254740993e')
+  t.throws(() => parse(Buffer.from(huge, 'latin1')), { code: 'ERR_BENCODE', message: /beyond 2\^53/ })
+})
+
+t.test('an unsafe path is refused, naming the file', async t => {
+  const up = torrent(files(empty(5), { length: 0, path: ['..', 'x'] }))
+  t.throws(() => parse(up), { code: 'ERR_PATH', message: /^info.files\[1\].path: unsafe path "\.\.\/x"/ })
+  const absolute = torrent(files({ length: 5, path: ['', 'etc'] }))
+  t.throws(() => parse(absolute), { code: 'ERR_PATH', message: /it is absolute/ })
+  t.throws(() => parse(torrent(files({ length: 5, path: ['.'] }))), {
+    code: 'ERR_PATH',
+    message: /names nothing/,
+  })
+  t.throws(() => parse(torrent({ name: '..' })), { code: 'ERR_PATH', message: /^info.name: / })
+  t.throws(() => parse(torrent({ name: '/etc/passwd' })), { code: 'ERR_PATH' })
+  t.throws(() => parse(torrent({ name: 'a/b', ...files(empty(5)) })), { code: 'ERR_PATH' })
+})
+
+t.test('empty files need no pieces', async t => {
+  t.match(parse(torrent({ length: 0, pieces: '' })), { length: 0, pieceCount: 0 })
+  t.match(parse(torrent({ ...files(empty(), empty()), pieces: '' })).files, [
+    { path: 'a/f' },
+    { path: 'a/f (1)' },
+  ])
+})
+
+t.test('a directory of one file is still a directory', async t => {
+  t.match(parse(torrent(files(empty(5)))), { multiFile: true, files: [{ path: 'a/f' }] })
+})
+
+t.test('an empty name is stood in for by the info-hash', async t => {
+  const it = parse(torrent({ name: '' }))
+  t.equal(it.name, it.infoHash.toString('hex'))
+  t.equal(it.files[0]?.path, it.name)
+  t.equal(it.warnings.length, 1)
+})
+
+t.test('names in UTF-8 win over names in an unknown encoding', async t => {
+  const latin = Buffer.from('d\xe9j\xe0', 'latin1')
+  const it = parse(
+    torrent({
+      name: latin,
+      'name.utf-8': 'déjà',
+      ...files({ length: 5, path: [latin], 'path.utf-8': ['à'] }),
+    }),
+  )
+  t.equal(it.files[0]?.path, 'déjà/à')
+  t.same(it.warnings, [])
+})
+
+t.test('a hybrid torrent is read as v1', async t => {
+  const tree = { a: { '': { length: 5, 'pieces root': Buffer.alloc(32, 0xff) } } }
+  const it = parse(torrent({ 'meta version': 2, 'file tree': tree }, { 'piece layers': {} }))
+  t.match(it, { pieceCount: 2, files: [{ path: 'a' }] })
+})
+
+t.test('attributes (BEP 47): padding, executable, hidden, symlinks', async t => {
+  const it = parse(
+    torrent(
+      files(
+        { length: 1, path: ['run'], attr: 'xh?' },
+        { length: 3, path: ['.pad', '3'], attr: 'p' },
+        { length: 0, path: ['.pad', '3'], attr: 'p' },
+        { length: 0, attr: 'p' },
+        { length: 1, path: ['b'], md5sum: 'm' },
+        { path: ['link'], attr: 'l', 'symlink path': ['dir', 'b'] },
+      ),
+    ),
+  )
+  t.match(it.files, [
+    { path: 'a/run', executable: true, hidden: true, pad: false },
+    { path: 'a/.pad/3', pad: true },
+    { path: 'a/.pad/3', pad: true },
+    { path: 'a/.pad', pad: true },
+    { path: 'a/b', executable: false, md5sum: 'm', offset: 4 },
+    { path: 'a/link', length: 0, symlink: 'a/dir/b' },
+  ])
+  t.same(it.warnings, [])
+})
+
+t.test('a symlink never points out of the torrent, and holds no bytes', async t => {
+  const link = (rest: Dict) => torrent(files(empty(5), { path: ['l'], attr: 'l', ...rest }))
+  t.throws(() => parse(link({ 'symlink path': ['..', 'x'] })), {
+    code: 'ERR_PATH',
+    message: /\.symlink path: /,
+  })
+  t.throws(() => parse(link({ 'symlink path': ['/etc/passwd'] })), { code: 'ERR_PATH' })
+  t.throws(() => parse(link({})), { ...refused, message: /symlink path: expected a list, got nothing/ })
+  t.throws(() => parse(link({ 'symlink path': ['f'], length: 1 })), {
+    ...refused,
+    message: /being a symlink/,
+  })
+})
+
+t.test('optional fields of a wrong kind are ignored with a warning', async t => {
+  const wrong = {
+    comment: 1,
+    'created by': [],
+    'creation date': 'x',
+    announce: 5,
+    'url-list': {},
+    nodes: 'x',
+  }
+  const it = parse(torrent({ private: 'yes' }, wrong))
+  t.equal(it.warnings.length, 7)
+  t.same(
+    [it.comment, it.createdBy, it.creationDate, it.nodes, it.private],
+    [undefined, undefined, undefined, undefined, false],
+  )
+  t.equal(parse(torrent({}, { 'creation date': -1 })).creationDate, undefined)
+})
+
+t.test('dates, comments and nodes (BEP 5) are read', async t => {
+  const nodes = [['router.example', 6881], ['::1', 1], ['x', 0], 'y']
+  const it = parse(torrent({ private: 1 }, { 'creation date': 1_700_000_000, comment: 'ü', nodes }))
+  t.match(it, { creationDate: 1_700_000_000, comment: 'ü', private: true })
+  t.same(it.nodes, [
+    { host: 'router.example', port: 6881 },
+    { host: '::1', port: 1 },
+  ])
+  t.equal(it.warnings.length, 2)
+})
+
+t.test('a torrent that is odd a thousand times is warned of a hundred times', async t => {
+  const odd = Array.from({ length: 1000 }, (_, index) => ({ length: 0, path: [`${index}?`] }))
+  const it = parse(torrent(files(empty(5), ...odd)))
+  t.equal(it.warnings.length, 101)
+  t.equal(it.warnings.at(-1), 'and 900 more of the kind')
+})
+
+t.test('both files and length: the files count, with a warning', async t => {
+  const it = parse(torrent({ files: [empty(5)] }))
+  t.match(it, { multiFile: true, warnings: [/both files and length/] })
+})
