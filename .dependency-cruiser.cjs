@@ -1,6 +1,7 @@
 /** Which way the rooms of src/ may depend: docs/architecture.md, "Direction". */
-const rooms = ['errors.ts', 'clock.ts', 'codec', 'metainfo', 'storage', 'discovery', 'streams', 'pipeline']
+const rooms = ['version.ts', 'errors.ts', 'clock.ts', 'codec', 'metainfo', 'storage', 'discovery', 'streams', 'pipeline']
 const below = {
+  'version.ts': [],
   'errors.ts': [],
   'clock.ts': [],
   codec: ['errors.ts'],
@@ -8,7 +9,7 @@ const below = {
   storage: ['errors.ts', 'codec', 'metainfo'],
   discovery: ['errors.ts', 'clock.ts', 'codec', 'metainfo'],
   streams: ['errors.ts', 'clock.ts', 'codec', 'metainfo'],
-  pipeline: ['errors.ts', 'clock.ts', 'codec', 'metainfo', 'storage', 'discovery', 'streams'],
+  pipeline: ['version.ts', 'errors.ts', 'clock.ts', 'codec', 'metainfo', 'storage', 'discovery', 'streams'],
 }
 const path = room => `^src/${room.replace('.', '\\.')}`
 

@@ -1,0 +1,68 @@
+import { PeerError } from '../errors.ts'
+
+/** Which pieces somebody has: one bit a piece, the high bit of the first byte is piece 0 (BEP 3). */
+export class Bitfield {
+  readonly size: number
+  readonly bytes: Uint8Array
+  #count = 0
+
+  /** @param size how many pieces there are */
+  constructor(size: number) {
+    this.size = size
+    this.bytes = new Uint8Array(Math.ceil(size / 8))
+  }
+
+  /** How many bits are set. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Whether every bit is set. */
+  get full(): boolean {
+    return this.#count === this.size
+  }
+
+  has(index: number): boolean {
+    return ((this.bytes[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0
+  }
+
+  /** Sets a bit. @returns false when it was set already or there is no such piece */
+  add(index: number): boolean {
+    if (index < 0 || index >= this.size || this.has(index)) return false
+    this.bytes[index >> 3]! |= 0x80 >> (index & 7)
+    this.#count++
+    return true
+  }
+
+  /** The pieces that are set, in order. */
+  *[Symbol.iterator](): Generator<number> {
+    for (let at = 0; at < this.bytes.length; at++) {
+      const byte = this.bytes[at]!
+      if (byte === 0) continue
+      for (let bit = 0; bit < 8; bit++) if (byte & (0x80 >> bit)) yield at * 8 + bit
+    }
+  }
+
+  /**
+   * Reads what a peer sent.
+   * @throws PeerError when the length is not exactly `ceil(size / 8)` or a spare bit is set (BEP 3)
+   */
+  static from(bytes: Uint8Array, size: number): Bitfield {
+    const bits = new Bitfield(size)
+    if (bytes.length !== bits.bytes.length) {
+      throw new PeerError(
+        'ERR_MESSAGE',
+        `bitfield of ${bytes.length} bytes, expected ${bits.bytes.length} for ${size} pieces`,
+      )
+    }
+    const spare = bytes.length * 8 - size
+    if (spare > 0 && (bytes[bytes.length - 1]! & ((1 << spare) - 1)) !== 0) {
+      throw new PeerError('ERR_MESSAGE', `bitfield with spare bits set after piece ${size - 1}`)
+    }
+    bits.bytes.set(bytes)
+    for (const byte of bytes) bits.#count += ONES[byte]!
+    return bits
+  }
+}
+
+const ONES = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length)

@@ -1,0 +1,187 @@
+import { PeerError } from '../errors.ts'
+import { encodeHandshake, type Handshake } from './handshake.ts'
+
+/** Bytes of a block: what is asked for at once. Larger requests get a connection closed (BEP 3). */
+export const BLOCK_LENGTH = 16384
+
+/** A run of bytes within a piece. */
+export interface BlockRef {
+  readonly index: number
+  /** Bytes from the piece's start. */
+  readonly begin: number
+  /** Bytes. */
+  readonly length: number
+}
+
+/** A block that came; `data` is null when nobody had asked for it, and its bytes were skipped. */
+export interface PieceMessage extends BlockRef {
+  readonly type: 'piece'
+  readonly data: Uint8Array | null
+}
+
+/** Everything that one side of a wire can say (BEP 3, BEP 10). */
+export type Message =
+  | Handshake
+  | { readonly type: 'keepAlive' | 'choke' | 'unchoke' | 'interested' | 'notInterested' }
+  | { readonly type: 'have'; readonly index: number }
+  | { readonly type: 'bitfield'; readonly bytes: Uint8Array }
+  | ({ readonly type: 'request' | 'cancel' } & BlockRef)
+  | PieceMessage
+  | { readonly type: 'port'; readonly port: number }
+  | { readonly type: 'extended'; readonly id: number; readonly payload: Uint8Array }
+  /** An id that we do not know: skipped. */
+  | { readonly type: 'unknown'; readonly id: number }
+
+/** Wire ids (BEP 3, 5, 10). */
+export const ID = {
+  choke: 0,
+  unchoke: 1,
+  interested: 2,
+  notInterested: 3,
+  have: 4,
+  bitfield: 5,
+  request: 6,
+  piece: 7,
+  cancel: 8,
+  port: 9,
+  extended: 20,
+} as const
+
+/** Bytes of a piece message ahead of its data, after the length: id, index, begin. */
+export const PIECE_HEAD = 9
+
+/** The one length, id included, that a message of this id can have; undefined where it varies. */
+const FIXED_LENGTH: Readonly<Record<number, number>> = {
+  [ID.choke]: 1,
+  [ID.unchoke]: 1,
+  [ID.interested]: 1,
+  [ID.notInterested]: 1,
+  [ID.have]: 5,
+  [ID.request]: 13,
+  [ID.cancel]: 13,
+  [ID.port]: 3,
+}
+
+/**
+ * Refuses a length, id included, that a message of this id cannot have.
+ * @throws PeerError
+ */
+export function checkLength(id: number, length: number): void {
+  const fixed = FIXED_LENGTH[id]
+  const least = id === ID.piece ? PIECE_HEAD : id === ID.extended ? 2 : 1
+  if (fixed === undefined ? length < least : length !== fixed) {
+    throw new PeerError(
+      'ERR_MESSAGE',
+      `message ${id} with length ${length}, expected ${fixed ?? `at least ${least}`}`,
+    )
+  }
+}
+
+const PLAIN = ['choke', 'unchoke', 'interested', 'notInterested'] as const
+
+/** Whether an id is one that `decodeBody` reads. */
+export function isKnown(id: number): boolean {
+  return id <= ID.port || id === ID.extended
+}
+
+/**
+ * Reads a message's body: what follows its id. Piece messages do not come through here, see `Framer`.
+ * @param body its own memory: the message keeps it
+ */
+export function decodeBody(id: number, body: Buffer): Message {
+  const plain = PLAIN[id]
+  if (plain) return { type: plain }
+  switch (id) {
+    case ID.have:
+      return { type: 'have', index: body.readUInt32BE(0) }
+    case ID.bitfield:
+      return { type: 'bitfield', bytes: body }
+    case ID.request:
+    case ID.cancel:
+      return {
+        type: id === ID.request ? 'request' : 'cancel',
+        index: body.readUInt32BE(0),
+        begin: body.readUInt32BE(4),
+        length: body.readUInt32BE(8),
+      }
+    case ID.port:
+      return { type: 'port', port: body.readUInt16BE(0) }
+    case ID.extended:
+      return { type: 'extended', id: body[0]!, payload: body.subarray(1) }
+    default:
+      return { type: 'unknown', id }
+  }
+}
+
+/** Bytes that a message takes on the wire, its length prefix included. */
+export function encodedLength(message: Message): number {
+  switch (message.type) {
+    case 'handshake':
+      return 68
+    case 'keepAlive':
+      return 4
+    case 'have':
+      return 9
+    case 'bitfield':
+      return 5 + message.bytes.length
+    case 'request':
+    case 'cancel':
+      return 17
+    case 'piece':
+      return 4 + PIECE_HEAD + message.length
+    case 'port':
+      return 7
+    case 'extended':
+      return 6 + message.payload.length
+    default:
+      return 5
+  }
+}
+
+/**
+ * Writes a message into `target` at `at`, which has room for `encodedLength(message)`.
+ * @returns where the next one begins
+ */
+export function encodeInto(message: Message, target: Buffer, at: number): number {
+  const { type } = message
+  if (type === 'handshake') {
+    target.set(encodeHandshake(message), at)
+    return at + 68
+  }
+  const end = at + encodedLength(message)
+  at = target.writeUInt32BE(end - at - 4, at)
+  if (type === 'keepAlive') return at
+  at = target.writeUInt8(type === 'unknown' ? message.id : ID[type], at)
+  switch (type) {
+    case 'have':
+      return target.writeUInt32BE(message.index, at)
+    case 'bitfield':
+      target.set(message.bytes, at)
+      return end
+    case 'request':
+    case 'cancel':
+      at = target.writeUInt32BE(message.index, at)
+      at = target.writeUInt32BE(message.begin, at)
+      return target.writeUInt32BE(message.length, at)
+    case 'piece':
+      at = target.writeUInt32BE(message.index, at)
+      at = target.writeUInt32BE(message.begin, at)
+      if (message.data) target.set(message.data, at)
+      return end
+    case 'port':
+      return target.writeUInt16BE(message.port, at)
+    case 'extended':
+      at = target.writeUInt8(message.id, at)
+      target.set(message.payload, at)
+      return end
+    default:
+      return end
+  }
+}
+
+/** One message in memory of its own. */
+export function encodeMessage(message: Message): Buffer {
+  const bytes = Buffer.allocUnsafe(encodedLength(message))
+  encodeInto(message, bytes, 0)
+  return bytes
+}

@@ -1,0 +1,32 @@
+/** Twenty bytes that name us to peers and trackers for one run (BEP 20). @param random 12 bytes of chance */
+export function makePeerId(version: string, random: Uint8Array): Buffer {
+  const [major = '0', minor = '0', patch = '0'] = version.split('.')
+  const digits = random.slice(0, 12).map(byte => 0x30 + (byte % 10))
+  return Buffer.concat([Buffer.from(`-TD${[major, minor, patch].map(digit).join('')}0-`), digits], 20)
+}
+
+function digit(part: string): string {
+  return (Number.parseInt(part, 10) % 36).toString(36).toUpperCase()
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  TD: 'tsdl',
+  LT: 'libtorrent',
+  lt: 'rTorrent',
+  TR: 'Transmission',
+  qB: 'qBittorrent',
+  UT: 'µTorrent',
+  DE: 'Deluge',
+  WW: 'WebTorrent',
+  AZ: 'Vuze',
+}
+
+/** A client's name as its peer id tells it, for clients that don't say it themselves (BEP 20). */
+export function clientOf(peerId: Uint8Array): string {
+  const id = Buffer.from(peerId).toString('latin1')
+  const azureus = /^-([A-Za-z]{2})([0-9A-Za-z]{4})-/.exec(id)
+  if (azureus) return `${NAMES[azureus[1]!] ?? azureus[1]} ${[...azureus[2]!].join('.')}`
+  const aria2 = /^A2-(\d+)-(\d+)-(\d+)-/.exec(id)
+  if (aria2) return `aria2 ${aria2.slice(1).join('.')}`
+  return 'unknown'
+}

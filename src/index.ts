@@ -1,0 +1,35 @@
+/** A torrent as a stream: the public surface. */
+export { type Clock, systemClock } from './clock.ts'
+export { Bitfield } from './codec/bitfield.ts'
+export { formatAddress, type PeerAddress, parseAddress } from './codec/compact.ts'
+export {
+  DiscoveryError,
+  type ErrorCode,
+  InputError,
+  messageOf,
+  PeerError,
+  StalledError,
+  StorageError,
+  TsdlError,
+} from './errors.ts'
+export { type CreateOptions, type Created, create, defaultPieceLength, type SourceFile } from './metainfo/create.ts'
+export { Layout, type Span } from './metainfo/layout.ts'
+export type { FileEntry, Metainfo } from './metainfo/metainfo.ts'
+export { MAX_TORRENT_SIZE, parse } from './metainfo/parse.ts'
+export { type CheckOptions, check } from './pipeline/check.ts'
+export {
+  type Download,
+  type DownloadOptions,
+  download,
+  type StreamOptions,
+  stream,
+  type TorrentStream,
+} from './pipeline/download.ts'
+export type { Peer } from './pipeline/peer.ts'
+export { Torrent, type TorrentEvents } from './pipeline/torrent.ts'
+export type { Progress, TorrentOptions } from './pipeline/torrent-options.ts'
+export { FileStorage, type FileStorageOptions } from './storage/file-storage.ts'
+export { type FileSystem, nodeFileSystem } from './storage/file-system.ts'
+export type { Storage } from './storage/storage.ts'
+export { WindowStorage } from './storage/window-storage.ts'
+export { VERSION } from './version.ts'

@@ -1,0 +1,70 @@
+import { BLOCK, type PieceBuffer } from '../streams/piece-buffer.ts'
+import type { Request, Requester } from '../streams/requester.ts'
+
+/** A piece under way, and which peers were asked for its blocks: at most two for any of them. */
+export class ActivePiece {
+  readonly buffer: PieceBuffer
+  /** The one peer that may fetch it, when it came wrong before. */
+  readonly alone: Requester | undefined
+  /** Ends the task that admitted it. */
+  readonly done: () => void
+  readonly #first: (Requester | undefined)[] = []
+  readonly #second = new Map<number, Requester>()
+
+  constructor(buffer: PieceBuffer, done: () => void, alone?: Requester) {
+    this.buffer = buffer
+    this.done = done
+    this.alone = alone
+  }
+
+  /** Whether this peer may fetch blocks of it. */
+  isFor(requester: Requester): boolean {
+    return this.alone ? this.alone === requester : requester.bits.has(this.buffer.index)
+  }
+
+  /** Adds blocks that nobody was asked for to `taken`, until it holds `most`. */
+  take(requester: Requester, most: number, now: number, taken: Request[]): void {
+    const { buffer } = this
+    for (let block = 0; buffer.free > 0 && taken.length < most && block < buffer.blocks; block++) {
+      if (buffer.states[block] !== BLOCK.free) continue
+      buffer.request(block)
+      this.#first[block] = requester
+      taken.push({ piece: buffer, block, at: now, lost: false })
+    }
+  }
+
+  /** Adds blocks that another peer has owed for `patience` ms to `taken`, until it holds `most`. */
+  takeLate(requester: Requester, most: number, now: number, patience: number, taken: Request[]): void {
+    const { buffer } = this
+    for (let block = 0; taken.length < most && block < buffer.blocks; block++) {
+      if (buffer.states[block] !== BLOCK.requested || this.#second.has(block)) continue
+      const first = this.#first[block]
+      const at = first === requester ? undefined : first?.askedAt(buffer.index, block)
+      if (at === undefined || now - at < patience) continue
+      this.#second.set(block, requester)
+      taken.push({ piece: buffer, block, at: now, lost: false })
+    }
+  }
+
+  /** A block came from `giver`: whoever else was asked is told that it is no longer needed. */
+  settleBlock(block: number, giver: Requester): void {
+    const first = this.#first[block]
+    const second = this.#second.get(block)
+    this.#first[block] = undefined
+    if (second) this.#second.delete(block)
+    if (first !== giver) first?.cancel(this.buffer, block)
+    if (second !== giver) second?.cancel(this.buffer, block)
+  }
+
+  /** A peer will not give a block. @returns whether nobody is asked for it any more */
+  give(block: number, requester: Requester): boolean {
+    if (this.#second.get(block) === requester) {
+      this.#second.delete(block)
+      return false
+    }
+    if (this.#first[block] !== requester) return false
+    this.#first[block] = this.#second.get(block)
+    this.#second.delete(block)
+    return this.#first[block] === undefined && this.buffer.release(block)
+  }
+}

@@ -1,0 +1,124 @@
+import type { Bitfield } from '../codec/bitfield.ts'
+import { Layout } from '../metainfo/layout.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { Storage } from '../storage/storage.ts'
+import { Funnel } from '../streams/funnel.ts'
+import { PieceBuffer } from '../streams/piece-buffer.ts'
+import { PieceWriter } from '../streams/piece-writer.ts'
+import type { Requester } from '../streams/requester.ts'
+import { closed } from '../streams/stage.ts'
+import { Verifier } from '../streams/verifier.ts'
+import { Picker } from './picker.ts'
+import { PiecePool } from './piece-pool.ts'
+import { Scheduler } from './scheduler.ts'
+import { SmartBan } from './smart-ban.ts'
+
+export interface IntakeOptions {
+  readonly metainfo: Metainfo
+  readonly storage: Storage
+  /** Bytes of pieces in flight, at least four pieces. */
+  readonly memory: number
+  readonly wanted: Bitfield
+  readonly random: () => number
+  readonly windowed?: boolean
+  readonly sequential?: boolean
+  /** A piece is verified and at rest. */
+  readonly flushed: (index: number) => void
+  /** Whoever is at this address is proven to lie. */
+  readonly ban: (address: string, reason: string) => void
+}
+
+/** What all peers of a torrent feed: `Funnel -> Verifier -> PieceWriter`, and the scheduler that decides what comes. */
+export class Intake {
+  readonly funnel = new Funnel()
+  readonly scheduler: Scheduler
+  readonly writer: PieceWriter
+  /** The addresses behind the requesters: a liar is known by its address, after its connection is gone as well. */
+  readonly names = new WeakMap<object, string>()
+  /** Bytes of wanted pieces. */
+  readonly total: number
+  /** Bytes of them that are still to come. */
+  left: number
+  readonly #layout: Layout
+  readonly #picker: Picker
+  readonly #verifier: Verifier
+  readonly #bans = new SmartBan<string>()
+  readonly #options: IntakeOptions
+
+  constructor(options: IntakeOptions) {
+    const { metainfo, storage, memory, wanted, windowed, sequential, random } = options
+    const { pieceCount, pieceLength, hashes } = metainfo
+    this.#options = options
+    this.#layout = new Layout(metainfo)
+    const admitted = Math.max(4, Math.floor(memory / pieceLength))
+    this.#picker = new Picker({
+      pieceCount,
+      random,
+      wanted: index => wanted.has(index),
+      ...(windowed ? { sequential: admitted } : sequential ? { sequential: pieceCount } : {}),
+    })
+    const pool = new PiecePool(pieceLength, admitted)
+    this.scheduler = new Scheduler({
+      picker: this.#picker,
+      admitted,
+      open: index => {
+        const size = this.#layout.pieceSize(index)
+        return new PieceBuffer(index, size, pool.take())
+      },
+      close: piece => pool.give(piece.data),
+      suspect: index => this.#bans.suspect(index),
+      accused: (index, requester) => this.#bans.accused(index, this.#nameOf(requester)),
+    })
+    this.#verifier = new Verifier({ hashes, corrupt: piece => this.#corrupt(piece) })
+    this.writer = new PieceWriter({
+      storage,
+      pieceLength,
+      concurrency: windowed ? admitted : 4,
+      flushed: piece => this.#flushed(piece),
+    })
+    this.funnel.pipe(this.#verifier).pipe(this.writer)
+    for (const stage of [this.funnel, this.#verifier]) stage.on('error', () => {})
+    this.total = 0
+    for (const index of wanted) this.total += this.#layout.pieceSize(index)
+    this.left = this.total
+  }
+
+  /** A piece is at rest already. */
+  found(index: number): void {
+    if (this.#picker.wants(index)) this.left -= this.#layout.pieceSize(index)
+    this.#picker.finish(index)
+  }
+
+  /** Nothing more comes in; resolves when nothing more goes out. */
+  async close(): Promise<void> {
+    this.scheduler.end()
+    const gone = closed(this.writer).catch(() => {})
+    if (this.writer.destroyed) return
+    for (const stage of [this.funnel, this.#verifier, this.writer]) stage.destroy()
+    await gone
+  }
+
+  #flushed(piece: PieceBuffer): void {
+    this.#ban(this.#bans.passed(piece), piece.index)
+    this.left -= piece.length
+    this.scheduler.finished(piece)
+    this.#options.flushed(piece.index)
+  }
+
+  #corrupt(piece: PieceBuffer): void {
+    this.#ban(
+      this.#bans.failed(piece, giver => this.#nameOf(giver as Requester)),
+      piece.index,
+    )
+    this.scheduler.failed(piece)
+  }
+
+  #ban(addresses: readonly string[], index: number): void {
+    for (const address of addresses)
+      this.#options.ban(address, `banned for wrong bytes, the last in piece ${index}`)
+  }
+
+  #nameOf(requester: Requester): string {
+    return this.names.get(requester) ?? '?'
+  }
+}

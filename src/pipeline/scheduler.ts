@@ -1,0 +1,210 @@
+import PQueue from 'p-queue'
+import type { Bitfield } from '../codec/bitfield.ts'
+import type { PieceBuffer } from '../streams/piece-buffer.ts'
+import type { BlockSource, Request, Requester } from '../streams/requester.ts'
+import { ActivePiece } from './active-piece.ts'
+import type { Picker } from './picker.ts'
+
+export interface SchedulerOptions {
+  readonly picker: Picker
+  /** How many pieces may be under way at once: the byte budget, in pieces. */
+  readonly admitted: number
+  /** A new, empty piece. */
+  readonly open: (index: number) => PieceBuffer
+  /** Takes the memory of a piece back. */
+  readonly close: (piece: PieceBuffer) => void
+  /** Whether a piece came wrong before, so that it is to come from one peer alone. */
+  readonly suspect?: (index: number) => boolean
+  /** Whether this peer should leave a suspect piece to others. */
+  readonly accused?: (index: number, requester: Requester) => boolean
+  /** Age in ms from which a block may be asked of a second peer, when there is nothing else to ask for. @default 500 */
+  readonly patience?: number
+}
+
+/** How many blocks an idle peer takes over at a time when nothing else is left to ask for. */
+const ENDGAME_BATCH = 16
+
+/**
+ * Who fetches which block now.
+ *
+ * A piece is begun by a task in a p-queue, and the task ends when the piece is at rest: so a slow disk or
+ * a slow reader keeps new pieces from being begun, new blocks from being asked for, and sockets from being read.
+ * What is under way already is finished first, by whoever has it.
+ */
+export class Scheduler implements BlockSource {
+  readonly #options: SchedulerOptions
+  readonly #picker: Picker
+  readonly #admission: PQueue
+  readonly #active = new Map<number, ActivePiece>()
+  /** Pieces with blocks that nobody was asked for. */
+  readonly #open = new Set<ActivePiece>()
+  /** Peers that wait to begin a piece. */
+  readonly #queued = new Set<Requester>()
+  /** Peers that could take more than there was. */
+  readonly #hungry = new Set<Requester>()
+  /** The picker's version when it last had nothing for a peer. */
+  readonly #barren = new WeakMap<Requester, number>()
+  readonly #patience: number
+  #ended = false
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options
+    this.#picker = options.picker
+    this.#patience = options.patience ?? 500
+    this.#admission = new PQueue({ concurrency: Math.max(1, options.admitted) })
+  }
+
+  /** Pieces under way. */
+  get pieces(): number {
+    return this.#active.size
+  }
+
+  /** Whether pieces wait for room: the disk, or the reader, is what holds us back. */
+  get full(): boolean {
+    return this.#admission.size > 0
+  }
+
+  wants(index: number): boolean {
+    return this.#picker.wants(index)
+  }
+
+  bitfield(requester: Requester, before: Bitfield): void {
+    this.#picker.leave(before)
+    this.#picker.join(requester.bits)
+    this.#barren.delete(requester)
+  }
+
+  have(requester: Requester, index: number): void {
+    this.#picker.gain(index, requester.bits)
+  }
+
+  left(requester: Requester): void {
+    this.#picker.leave(requester.bits)
+    this.#hungry.delete(requester)
+    this.#queued.delete(requester)
+  }
+
+  take(requester: Requester, room: number, now: number): Request[] {
+    const taken: Request[] = []
+    if (this.#ended) return taken
+    for (const piece of this.#open) {
+      if (!piece.isFor(requester)) continue
+      piece.take(requester, room, now, taken)
+      if (piece.buffer.free === 0) this.#open.delete(piece)
+      if (taken.length === room) return taken
+    }
+    this.#queue(requester)
+    if (taken.length === 0 && requester.outstanding === 0) this.#takeLate(requester, room, now, taken)
+    return taken
+  }
+
+  arrived(requester: Requester, { piece, block }: Request): void {
+    const active = this.#activeOf(piece)
+    if (!active) return
+    if (piece.free === 0) this.#open.delete(active) // it may have come after it was given up
+    active.settleBlock(block, requester)
+  }
+
+  lost(requester: Requester, requests: readonly Request[]): void {
+    for (const { piece, block } of requests) {
+      const active = this.#activeOf(piece)
+      if (!active) continue
+      if (active.alone === requester) this.#abandon(active)
+      else if (active.give(block, requester)) this.#open.add(active)
+    }
+    this.feed()
+  }
+
+  /** A piece was wrong: it is begun again. */
+  failed(piece: PieceBuffer): void {
+    const active = this.#activeOf(piece)
+    if (active) this.#abandon(active)
+    this.feed()
+  }
+
+  /** A piece is at rest. */
+  finished(piece: PieceBuffer): void {
+    const active = this.#activeOf(piece)
+    this.#picker.finish(piece.index)
+    if (active) this.#end(active)
+    this.feed()
+  }
+
+  /** Offers what there is to the peers that had room to spare. */
+  feed(): void {
+    if (this.#hungry.size === 0 || this.#ended) return
+    for (const requester of [...this.#hungry]) {
+      this.#hungry.delete(requester)
+      requester.fill()
+    }
+  }
+
+  /** Nothing is asked for any more. */
+  end(): void {
+    this.#ended = true
+    this.#admission.clear()
+    for (const active of [...this.#active.values()]) {
+      active.buffer.close()
+      this.#end(active)
+    }
+  }
+
+  #activeOf(piece: PieceBuffer): ActivePiece | undefined {
+    const active = this.#active.get(piece.index)
+    return active?.buffer === piece ? active : undefined
+  }
+
+  #queue(requester: Requester): void {
+    if (this.#queued.has(requester)) return
+    if (this.#picker.left === 0 || this.#barren.get(requester) === this.#picker.version) {
+      this.#hungry.add(requester)
+      return
+    }
+    this.#queued.add(requester)
+    this.#admission.add(async () => this.#begin(requester))
+  }
+
+  /** The task of a piece: from its first request until it is at rest. */
+  #begin(requester: Requester): Promise<void> | undefined {
+    if (!this.#queued.delete(requester) || requester.room === 0 || this.#ended) return
+    const { accused, suspect, open } = this.#options
+    let index = this.#picker.pick(requester.bits, accused && (piece => accused(piece, requester)))
+    if (index < 0 && accused) index = this.#picker.pick(requester.bits)
+    if (index < 0) {
+      this.#barren.set(requester, this.#picker.version)
+      this.#hungry.add(requester)
+      return
+    }
+    this.#picker.begin(index)
+    return new Promise(resolve => {
+      const active = new ActivePiece(open(index), resolve, suspect?.(index) ? requester : undefined)
+      this.#active.set(index, active)
+      this.#open.add(active)
+      requester.fill()
+      if (this.#open.has(active)) this.feed()
+    })
+  }
+
+  /** Endgame: blocks that let somebody else wait are asked for a second time. */
+  #takeLate(requester: Requester, room: number, now: number, taken: Request[]): void {
+    const most = Math.min(room, ENDGAME_BATCH)
+    for (const active of this.#active.values()) {
+      if (active.alone || active.buffer.closed || !requester.bits.has(active.buffer.index)) continue
+      active.takeLate(requester, most, now, this.#patience, taken)
+      if (taken.length === most) return
+    }
+  }
+
+  #abandon(active: ActivePiece): void {
+    active.buffer.close()
+    this.#picker.again(active.buffer.index)
+    this.#end(active)
+  }
+
+  #end(active: ActivePiece): void {
+    this.#active.delete(active.buffer.index)
+    this.#open.delete(active)
+    this.#options.close(active.buffer)
+    active.done()
+  }
+}

@@ -1,0 +1,86 @@
+import { type Done, Readable } from './stage.ts'
+
+/** Bytes that somebody else owns, until they are released. */
+export interface Lent {
+  readonly bytes: Uint8Array
+  release(): void
+}
+
+/** Where verified bytes can be had, once they are there. */
+export interface ByteSource {
+  /** Resolves with at least one and at most `length` bytes from `position`, as soon as they are verified. */
+  take(position: number, length: number): Promise<Lent>
+}
+
+export interface FileReaderOptions {
+  readonly source: ByteSource
+  /** The first byte, from the torrent's start. */
+  readonly start: number
+  /** The byte after the last. */
+  readonly end: number
+  /**
+   * Chunks are lent: each is to be given back with `release`, and nothing further is verified for
+   * it until then. Otherwise every chunk is memory of its own. @default false
+   */
+  readonly lend?: boolean
+}
+
+/** The most bytes of a chunk. */
+const CHUNK = 1 << 20
+
+/**
+ * A run of a torrent's bytes, in order, each as soon as it is verified.
+ *
+ * in            a ByteSource
+ * out           Uint8Array
+ * backpressure  takes nothing while a chunk waits to be read
+ * fails with    whatever ends the source: never a short end
+ */
+export class FileReader extends Readable<Uint8Array> {
+  readonly #source: ByteSource
+  readonly #end: number
+  readonly #lend: boolean
+  readonly #out: Lent[] = []
+  #position: number
+
+  constructor({ source, start, end, lend = false }: FileReaderOptions) {
+    super({ highWaterMark: 65536, byteLength: chunk => chunk.length || 1 })
+    this.#source = source
+    this.#position = start
+    this.#end = end
+    this.#lend = lend
+  }
+
+  /** Gives back a chunk that was lent. */
+  release(chunk: Uint8Array): void {
+    const at = this.#out.findIndex(lent => lent.bytes === chunk)
+    if (at >= 0) this.#out.splice(at, 1)[0]!.release()
+  }
+
+  override _read(done: Done): void {
+    if (this.#position >= this.#end) {
+      this.push(null)
+      done()
+      return
+    }
+    this.#source.take(this.#position, Math.min(CHUNK, this.#end - this.#position)).then(
+      lent => {
+        this.#position += lent.bytes.length
+        if (this.#lend) {
+          this.#out.push(lent)
+          this.push(lent.bytes)
+        } else {
+          this.push(Uint8Array.from(lent.bytes))
+          lent.release()
+        }
+        done()
+      },
+      error => done(error),
+    )
+  }
+
+  override _destroy(done: Done): void {
+    for (const lent of this.#out.splice(0)) lent.release()
+    done()
+  }
+}

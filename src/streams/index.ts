@@ -1,0 +1,29 @@
+/** Every stage, each usable alone: `tsdl/streams`. */
+export { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
+export { type ByteSource, FileReader, type FileReaderOptions, type Lent } from './file-reader.ts'
+export { type BlockPlace, Framer, type FramerOptions } from './framer.ts'
+export { Funnel } from './funnel.ts'
+export { PeerSocket, type PeerSocketOptions } from './peer-socket.ts'
+export { BLOCK, type Block, type BlockWriter, PieceBuffer } from './piece-buffer.ts'
+export { PieceReader, type PieceReaderOptions } from './piece-reader.ts'
+export { PieceWriter, type PieceWriterOptions } from './piece-writer.ts'
+export {
+  type BlockSource,
+  type Request,
+  Requester,
+  type RequesterOptions,
+  type RequestWindow,
+} from './requester.ts'
+export { Serializer } from './serializer.ts'
+export {
+  closed,
+  type Done,
+  Duplex,
+  Readable,
+  type Sink,
+  type Source,
+  type Through,
+  Transform,
+  Writable,
+} from './stage.ts'
+export { Verifier, type VerifierOptions } from './verifier.ts'

@@ -1,0 +1,168 @@
+import net from 'node:net'
+import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import { messageOf, PeerError } from '../errors.ts'
+import { type Done, Duplex } from './stage.ts'
+
+export interface PeerSocketOptions {
+  /**
+   * Chunks are lent: each is to be given back with `release`, as its memory is read into again.
+   * Otherwise every chunk is memory of its own. @default false
+   */
+  readonly lend?: boolean
+  /** The most bytes that may be read at once; asked again whenever reads fill what there is. @default 256 KiB */
+  readonly readLimit?: () => number
+  /** Opens the connection. @default net.connect */
+  readonly connect?: typeof net.connect
+}
+
+/** Bytes that a connection reads at once to begin with: a peer that is slow never needs more. */
+const FIRST_READ = 65536
+
+/**
+ * One TCP connection to a peer.
+ *
+ * in            bytes for the peer
+ * out           chunks as the socket gave them
+ * backpressure  reads no further while two chunks are out; a full send buffer holds writes back
+ * fails with    PeerError ERR_CONNECTION, the system's error as cause
+ * BEP           3
+ *
+ * Reading goes into two buffers of ours by turns (`onread`), which grow for peers that fill them:
+ * a third of the reads, and of the system time, that Node's own 64 KiB buffers cost.
+ */
+export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
+  readonly address: PeerAddress
+  readonly #lend: boolean
+  readonly #readLimit: () => number
+  readonly #socket: net.Socket
+  readonly #incoming: boolean
+  /** What is read into now, and what comes after. */
+  #buffers: [Buffer, Buffer] | undefined
+  #reading = 0
+  #out = [false, false]
+  #paused = false
+  #opened: Done | null = null
+  #failure: PeerError | undefined
+
+  /** @param peer where to dial, or a connection that was accepted */
+  constructor(peer: PeerAddress | net.Socket, { lend = false, readLimit, connect }: PeerSocketOptions = {}) {
+    super({ highWaterMark: 65536, eagerOpen: true, byteLength: bytes => bytes.length || 1 })
+    this.#lend = lend
+    this.#readLimit = readLimit ?? (() => 262144)
+    this.#incoming = peer instanceof net.Socket
+    if (peer instanceof net.Socket) {
+      this.address = { host: peer.remoteAddress ?? '?', port: peer.remotePort ?? 0 }
+      this.#socket = peer
+      peer.on('data', chunk => {
+        if (!this.push(chunk)) peer.pause()
+      })
+    } else {
+      this.address = { host: peer.host, port: peer.port }
+      this.#socket = (connect ?? net.connect)({
+        host: peer.host,
+        port: peer.port,
+        noDelay: true,
+        onread: { buffer: () => this.#nextBuffer(), callback: length => this.#took(length) },
+      })
+    }
+    this.#socket.setNoDelay(true)
+    this.#socket.on('error', error => this.#fail(error))
+    this.#socket.on('end', () => this.push(null))
+    this.#socket.on('close', () => this.destroy())
+    this.#socket.on('connect', () => this.#proceed())
+  }
+
+  /** Gives a chunk back that was lent. */
+  release(chunk: Uint8Array): void {
+    const at = this.#buffers?.findIndex(buffer => buffer.buffer === chunk.buffer) ?? -1
+    if (at < 0) return
+    this.#out[at] = false
+    if (this.#paused) this.#resume()
+  }
+
+  override _open(done: Done): void {
+    if (this.#socket.connecting) this.#opened = done
+    else done(this.#failure)
+  }
+
+  override _read(done: Done): void {
+    if (this.#incoming && this.#socket.isPaused()) this.#socket.resume()
+    done()
+  }
+
+  override _write(bytes: Uint8Array, done: Done): void {
+    this.#socket.write(bytes, error => done(error ? this.#wrap(error) : null))
+  }
+
+  override _final(done: Done): void {
+    this.#socket.end(() => done())
+  }
+
+  override _predestroy(): void {
+    this.#socket.destroy()
+    this.#proceed()
+  }
+
+  override _destroy(done: Done): void {
+    this.#buffers = undefined
+    done()
+  }
+
+  #proceed(): void {
+    const opened = this.#opened
+    this.#opened = null
+    opened?.(this.#failure)
+  }
+
+  #wrap(error: Error): PeerError {
+    this.#failure ??= new PeerError(
+      'ERR_CONNECTION',
+      `${formatAddress(this.address)}: ${messageOf(error)}`,
+      error,
+    )
+    return this.#failure
+  }
+
+  #fail(error: Error): void {
+    this.destroy(this.#wrap(error))
+  }
+
+  /** Called by the socket ahead of each read: the other buffer, grown if the last read filled it. */
+  #nextBuffer(): Buffer {
+    this.#buffers ??= [Buffer.allocUnsafeSlow(FIRST_READ), Buffer.allocUnsafeSlow(FIRST_READ)]
+    return this.#buffers[this.#reading]!
+  }
+
+  /** A read came in; what it returns tells the socket whether to go on reading. */
+  #took(length: number): boolean {
+    const at = this.#reading
+    const buffers = this.#buffers
+    if (!buffers || this.destroying) return false
+    const chunk = buffers[at]!.subarray(0, length)
+    if (!this.#lend) {
+      const going = this.push(Uint8Array.prototype.slice.call(chunk))
+      this.#paused = !going
+      if (!going) queueMicrotask(() => this.#resume())
+      return going
+    }
+    this.#out[at] = true
+    this.push(chunk)
+    const other = 1 - at
+    this.#reading = other
+    if (this.#out[other]) {
+      this.#paused = true
+      return false
+    }
+    const size = buffers[other]!.length
+    if (length === buffers[at]!.length && size <= length) {
+      const grown = Math.min(2 * size, this.#readLimit())
+      if (grown > size) buffers[other] = Buffer.allocUnsafeSlow(grown)
+    }
+    return true
+  }
+
+  #resume(): void {
+    this.#paused = false
+    this.#socket.resume()
+  }
+}

@@ -1,0 +1,320 @@
+import { Bitfield } from '../codec/bitfield.ts'
+import { BLOCK_LENGTH, type Message, type PieceMessage } from '../codec/message.ts'
+import { PeerError } from '../errors.ts'
+import type { BlockPlace } from './framer.ts'
+import { BLOCK, type Block, type BlockWriter, type PieceBuffer } from './piece-buffer.ts'
+import { type Done, Transform } from './stage.ts'
+
+/** One block that was asked of one peer. */
+export interface Request {
+  readonly piece: PieceBuffer
+  readonly block: number
+  /** When it was asked for, in ms of the clock. */
+  readonly at: number
+  /** Others may fetch it too: this peer was too slow. It is still welcome. */
+  lost: boolean
+}
+
+/** Where a requester gets its work, and whom it tells how that went. */
+export interface BlockSource {
+  /** At most `room` blocks for this peer to ask for. When it gives fewer, it calls `fill()` once there are more. */
+  take(requester: Requester, room: number, now: number): Request[]
+  /** A block came that had been asked for. */
+  arrived(requester: Requester, request: Request): void
+  /** These will not come, or not in time. */
+  lost(requester: Requester, requests: readonly Request[]): void
+  /** The peer told what it has, anew: `before` is what it had told until now. */
+  bitfield(requester: Requester, before: Bitfield): void
+  /** The peer has one more. */
+  have(requester: Requester, index: number): void
+  /** Whether this piece is still wanted. */
+  wants(index: number): boolean
+  /** The peer is gone. */
+  left(requester: Requester): void
+}
+
+/** How many requests may be under way to a peer: a policy. */
+export interface RequestWindow {
+  readonly size: number
+  /** A block came, `waited` ms after it was asked for. */
+  received(bytes: number, waited: number, now: number): void
+  /** The peer did not answer in time. */
+  snubbed(): void
+}
+
+export interface RequesterOptions {
+  readonly pieceCount: number
+  readonly source: BlockSource
+  readonly window: RequestWindow
+  /** Where messages for the peer go. */
+  readonly send: (message: Message) => void
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
+  /** What is not about requesting; may throw a PeerError. */
+  readonly other?: (message: Message) => void
+}
+
+/** Blocks that nobody asked for, in all, before their sender is taken for a flooder. */
+const MAX_UNWANTED = 128
+/** Blocks of the largest piece that metainfo allows, for keys that fit a number. */
+const MAX_BLOCKS = 1 << 20
+
+/**
+ * Asks one peer for blocks: keeps a window of requests under way, refilled in batches.
+ *
+ * in            Message, from the peer's Framer, whose `places` it is
+ * out           Block, each in its place
+ * backpressure  takes no message while 64 blocks wait; asks for nothing that its source does not admit
+ * fails with    PeerError: an impossible index or bitfield, a flood of blocks that nobody asked for
+ * BEP           3
+ */
+export class Requester extends Transform<Message, Block> implements BlockPlace {
+  /** What the peer has. */
+  bits: Bitfield
+  peerChoking = true
+  amInterested = false
+  /** Has not answered in time: gets no further requests until it does. */
+  snubbed = false
+  /** Bytes of blocks that came and were asked for. */
+  downloaded = 0
+  /** Bytes of blocks that came and were of no use. */
+  wasted = 0
+  readonly #options: RequesterOptions
+  readonly #outstanding = new Map<number, Request>()
+  #lost = 0
+  /** Pieces that the peer has and we want. */
+  #useful = 0
+  #unwanted = 0
+  /** Blocks that we no longer wait for but that may well be on their way. */
+  #forgiven = 0
+  #lastArrival = 0
+  #left = false
+
+  constructor(options: RequesterOptions) {
+    super({
+      highWaterMark: 65536,
+      byteLengthWritable: () => 64,
+      byteLengthReadable: () => 1024,
+    })
+    this.#options = options
+    this.bits = new Bitfield(options.pieceCount)
+  }
+
+  get window(): RequestWindow {
+    return this.#options.window
+  }
+
+  /** Requests under way that still count. */
+  get outstanding(): number {
+    return this.#outstanding.size - this.#lost
+  }
+
+  /** How many more requests would fit. */
+  get room(): number {
+    return this.ready ? Math.max(0, this.#options.window.size - this.outstanding) : 0
+  }
+
+  /** Whether the peer takes requests now. */
+  get ready(): boolean {
+    return !this.peerChoking && !this.snubbed && !this.#left && this.amInterested
+  }
+
+  /** When a block was asked of this peer, if it was. */
+  askedAt(index: number, block: number): number | undefined {
+    return this.#outstanding.get(index * MAX_BLOCKS + block)?.at
+  }
+
+  place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null {
+    const request = this.#find(index, begin)
+    if (!request || length !== request.piece.blockLength(request.block)) return null
+    return request.piece.place(request.block, writer)
+  }
+
+  placed(index: number, begin: number): void {
+    const request = this.#find(index, begin)
+    request?.piece.arrive(request.block, this)
+  }
+
+  /** Asks for as many more blocks as the window has room for. */
+  fill(): void {
+    const { source, now, send, window } = this.#options
+    if (!this.ready || this.destroying) return
+    const room = window.size - this.outstanding
+    if (room <= 0) return
+    for (const request of source.take(this, room, now())) {
+      const { piece, block } = request
+      const key = piece.index * MAX_BLOCKS + block
+      if (this.#outstanding.get(key)?.lost) this.#lost--
+      this.#outstanding.set(key, request)
+      send({
+        type: 'request',
+        index: piece.index,
+        begin: block * BLOCK_LENGTH,
+        length: piece.blockLength(block),
+      })
+    }
+  }
+
+  /** A block came from somebody else: takes the request back. */
+  cancel(piece: PieceBuffer, block: number): void {
+    const key = piece.index * MAX_BLOCKS + block
+    const request = this.#outstanding.get(key)
+    if (request?.piece !== piece) return
+    this.#drop(key, request)
+    this.#forgiven++
+    this.#options.send({
+      type: 'cancel',
+      index: piece.index,
+      begin: block * BLOCK_LENGTH,
+      length: piece.blockLength(block),
+    })
+  }
+
+  /** We have this piece now: it is no reason any more to be interested. */
+  done(index: number): void {
+    if (this.bits.has(index)) this.#useful--
+    this.#showInterest()
+  }
+
+  /** Gives the requests of a peer that lets us wait to others. To be called now and then. */
+  tick(now: number, timeout: number): void {
+    if (this.outstanding === 0 && !this.snubbed) return
+    const oldest = this.#outstanding.values().next().value?.at ?? now
+    const since = Math.max(this.#lastArrival, oldest)
+    if (!this.snubbed && now - since > timeout) {
+      this.snubbed = true
+      this.#options.window.snubbed()
+      const requests = [...this.#outstanding.values()].filter(request => !request.lost)
+      for (const request of requests) request.lost = true
+      this.#lost = this.#outstanding.size
+      this.#options.source.lost(this, requests)
+    } else if (this.snubbed && now - since > 4 * timeout) {
+      this.#forget() // another chance, in case what was asked for got lost for good
+      this.snubbed = false
+      this.fill()
+    }
+  }
+
+  override _transform(message: Message, done: Done<Block>): void {
+    try {
+      this.#take(message)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    done()
+  }
+
+  override _predestroy(): void {
+    this.#leave()
+  }
+
+  override _flush(done: Done<Block>): void {
+    this.#leave()
+    done()
+  }
+
+  #take(message: Message): void {
+    const { source, other } = this.#options
+    switch (message.type) {
+      case 'piece':
+        this.#takeBlock(message)
+        return
+      case 'choke':
+        this.peerChoking = true
+        this.#loseAll()
+        return
+      case 'unchoke':
+        this.peerChoking = false
+        this.fill()
+        return
+      case 'have':
+        if (message.index >= this.bits.size) {
+          throw new PeerError('ERR_MESSAGE', `have ${message.index} of a torrent of ${this.bits.size} pieces`)
+        }
+        if (!this.bits.add(message.index)) return
+        source.have(this, message.index)
+        if (!source.wants(message.index)) return
+        this.#useful++
+        this.#showInterest()
+        if (this.outstanding === 0) this.fill()
+        return
+      case 'bitfield': {
+        const before = this.bits
+        this.bits = Bitfield.from(message.bytes, before.size)
+        source.bitfield(this, before)
+        this.#useful = 0
+        for (const index of this.bits) if (source.wants(index)) this.#useful++
+        this.#showInterest()
+        this.fill()
+        return
+      }
+      default:
+        other?.(message)
+    }
+  }
+
+  #takeBlock({ index, begin, length, data }: PieceMessage): void {
+    const key = index * MAX_BLOCKS + begin / BLOCK_LENGTH
+    const request = this.#find(index, begin)
+    const { source, window, now } = this.#options
+    if (!data || !request) {
+      this.wasted += length
+      if (request) {
+        this.#drop(key, request)
+        if (request.piece.states[request.block] !== BLOCK.arrived) source.lost(this, [request])
+      }
+      if (this.#forgiven > 0) this.#forgiven--
+      else if (!(request && length > 0) && ++this.#unwanted > MAX_UNWANTED) {
+        throw new PeerError('ERR_MESSAGE', `${MAX_UNWANTED} blocks came that nobody had asked for`)
+      }
+      return
+    }
+    const time = now()
+    this.#drop(key, request)
+    this.#lastArrival = time
+    this.snubbed = false
+    this.downloaded += length
+    window.received(length, time - request.at, time)
+    source.arrived(this, request)
+    this.push({ piece: request.piece, begin, length })
+    if (this.outstanding <= window.size * 0.75) this.fill()
+  }
+
+  #find(index: number, begin: number): Request | undefined {
+    return this.#outstanding.get(index * MAX_BLOCKS + begin / BLOCK_LENGTH)
+  }
+
+  #drop(key: number, request: Request): void {
+    this.#outstanding.delete(key)
+    if (request.lost) this.#lost--
+  }
+
+  /** Nothing that was asked for is expected any more. */
+  #forget(): Request[] {
+    const requests = [...this.#outstanding.values()].filter(request => !request.lost)
+    this.#forgiven += this.#outstanding.size
+    this.#outstanding.clear()
+    this.#lost = 0
+    return requests
+  }
+
+  #loseAll(): void {
+    const requests = this.#forget()
+    if (requests.length > 0) this.#options.source.lost(this, requests)
+  }
+
+  #leave(): void {
+    if (this.#left) return
+    this.#left = true
+    this.#loseAll()
+    this.#options.source.left(this)
+  }
+
+  #showInterest(): void {
+    const interested = this.#useful > 0
+    if (interested === this.amInterested || this.#left) return
+    this.amInterested = interested
+    this.#options.send({ type: interested ? 'interested' : 'notInterested' })
+  }
+}

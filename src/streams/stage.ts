@@ -1,0 +1,80 @@
+/**
+ * streamx with types: every stage extends one of these, and the casts live here alone.
+ *
+ * Object stages get a `byteLength` of their own: streamx takes 1,024 bytes for an object, and loses
+ * items that weigh 0 behind the last weighted one.
+ */
+import type { EventEmitter } from 'node:events'
+import streamx from 'streamx'
+
+/** How a stage says that it is done with what it was given, or what went wrong. */
+export type Done<Out = never> = (error?: Error | null, data?: Out) => void
+
+export interface StageOptions<In, Out> {
+  /** Bytes that may wait on either side. @default 16384 */
+  readonly highWaterMark?: number
+  /** What an item weighs; never 0. */
+  readonly byteLength?: (item: In | Out) => number
+  readonly byteLengthWritable?: (item: In) => number
+  readonly byteLengthReadable?: (item: Out) => number
+  /** `_open` is called at once rather than at the first read or write. */
+  readonly eagerOpen?: boolean
+}
+
+/** What every stage is. */
+export interface Stage extends EventEmitter {
+  readonly destroyed: boolean
+  readonly destroying: boolean
+  /** Ends it now; idempotent. With an error, emits `error` before `close`. */
+  destroy(error?: Error | null): void
+  _open(done: Done): void
+  _predestroy(): void
+  _destroy(done: Done): void
+}
+
+export interface Source<Out> extends Stage, AsyncIterable<Out> {
+  push(item: Out | null): boolean
+  read(): Out | null
+  pause(): this
+  resume(): this
+  /** Sends everything to `target`, which ends when this ends. `done` hears of the first error of either. */
+  pipe<T extends Sink<Out>>(target: T, done?: (error?: Error | null) => void): T
+  _read(done: Done): void
+}
+
+export interface Sink<In> extends Stage {
+  write(item: In): boolean
+  end(item?: In): this
+  _write(item: In, done: Done): void
+  _writev(items: In[], done: Done): void
+  _final(done: Done): void
+}
+
+export interface Through<In, Out> extends Source<Out>, Sink<In> {}
+
+export interface Transforming<In, Out> extends Through<In, Out> {
+  _transform(item: In, done: Done<Out>): void
+  _flush(done: Done<Out>): void
+}
+
+export const Readable = streamx.Readable as unknown as new <Out>(
+  options?: StageOptions<never, Out>,
+) => Source<Out>
+export const Writable = streamx.Writable as unknown as new <In>(options?: StageOptions<In, never>) => Sink<In>
+export const Duplex = streamx.Duplex as unknown as new <In, Out>(
+  options?: StageOptions<In, Out>,
+) => Through<In, Out>
+export const Transform = streamx.Transform as unknown as new <In, Out>(
+  options?: StageOptions<In, Out>,
+) => Transforming<In, Out>
+
+/** Resolves once a stream has closed; rejects with its error. */
+export function closed(stage: Stage): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let failure: Error | undefined
+    stage.on('error', error => {
+      failure = error
+    })
+    stage.on('close', () => (failure ? reject(failure) : resolve()))
+  })
+}
