@@ -9,7 +9,7 @@ import { printable } from '../../src/discovery/printable.ts'
 import { parseTrackerUrl, trackerName } from '../../src/discovery/tracker-url.ts'
 import { DiscoveryError, InputError } from '../../src/errors.ts'
 
-const runs = { numRuns: 400 }
+const runs = { numRuns: 1_000 }
 const request: AnnounceRequest = {
   infoHash: Buffer.alloc(20, 1),
   peerId: Buffer.alloc(20, 2),
@@ -47,17 +47,13 @@ const mutated = fc
       Buffer.from(good),
     ),
   )
-const value = fc.letrec(tie => ({
-  any: fc.oneof(
-    { maxDepth: 3 },
-    fc.maxSafeInteger(),
-    fc.string(),
-    fc.uint8Array(),
-    fc.array(tie('any')),
-    tie('dict'),
-  ),
-  dict: fc.dictionary(fc.string(), tie('any')),
-})).any
+// fast-check's own unicode strings take two seconds to set up.
+const anyText = fc
+  .tuple(fc.uint8Array({ maxLength: 40 }), fc.constantFrom('latin1', 'utf16le', 'utf8'))
+  .map(([bytes, encoding]) => Buffer.from(bytes).toString(encoding as BufferEncoding))
+const leaf = fc.oneof(fc.maxSafeInteger(), fc.string({ maxLength: 20 }), fc.uint8Array({ maxLength: 40 }))
+const peerish = fc.record({ ip: leaf, port: leaf }, { requiredKeys: [] })
+const value = fc.oneof(leaf, leaf, peerish, fc.array(fc.oneof(leaf, peerish), { maxLength: 4 }))
 const keys = ['failure reason', 'warning message', 'interval', 'min interval', 'peers', 'peers6', 'retry in']
 const odd = fc
   .record(
@@ -97,7 +93,11 @@ t.test('any answer to a GET is a reply or a DiscoveryError that can be shown', a
   const answers = fc.record({
     status: fc.oneof(fc.constantFrom(200, 204, 301, 302, 404, 503), fc.nat(999)),
     location: fc.option(
-      fc.oneof(fc.webUrl(), fc.string(), fc.constantFrom('//', '..', 'file:x', 'http://:0')),
+      fc.oneof(
+        fc.string(),
+        fc.string().map(text => `http://t.example/${text}`),
+        fc.constantFrom('//', '..', 'file:x', 'http://:0'),
+      ),
       {
         nil: undefined,
       },
@@ -123,10 +123,9 @@ t.test('any answer to a GET is a reply or a DiscoveryError that can be shown', a
 
 t.test('any text is a tracker address without control characters or an InputError', async () => {
   const texts = fc.oneof(
-    fc.string({ unit: 'binary' }),
-    fc.webUrl({ withQueryParameters: true, withFragments: true }),
-    fc.string({ unit: 'binary' }).map(text => `http://${text}`),
-    fc.string({ unit: 'binary' }).map(text => `http://t.example/${text}`),
+    anyText,
+    anyText.map(text => `http://${text}`),
+    anyText.map(text => `http://t.example/${text}`),
   )
   fc.assert(
     fc.property(texts, text => {
