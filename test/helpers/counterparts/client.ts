@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { Content } from './content.ts'
+
+const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
+const entry = new URL('../../../dist/index.js', import.meta.url)
+
+/** How a run of the command line ended. */
+export interface Run {
+  readonly code: number | null
+  readonly stderr: string
+  /** The lines of `--json`; lines that are no JSON are left out. */
+  readonly events: readonly JsonEvent[]
+}
+
+/** One line of `--json`, with the fields that the tests look at. */
+export interface JsonEvent {
+  readonly event: string
+  readonly verified?: number
+  readonly total?: number
+  readonly downloaded?: number
+}
+
+/** What a run may be given besides its arguments. */
+export interface RunOptions {
+  /** A file that standard output is sent to, as the shell's `>` does. */
+  readonly to?: string
+  /** Called with each event as it comes; `true` kills the run with SIGKILL. */
+  readonly killWhen?: (event: JsonEvent) => boolean
+}
+
+/** Runs the built command line on `content` with `peers` and no other source of peers. */
+export async function runClient(
+  content: Content,
+  peers: readonly string[],
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Run> {
+  const stdout = options.to === undefined ? 'ignore' : openSync(options.to, 'w')
+  const given = peers.flatMap(peer => ['--peer', peer])
+  const argv = [cli, content.torrent, '--no-tracker', ...given, ...args]
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', stdout, 'pipe'] })
+  const end = () => child.kill('SIGKILL')
+  process.once('exit', end)
+  const events: JsonEvent[] = []
+  let stderr = ''
+  let partial = ''
+  child.stderr?.on('data', chunk => {
+    stderr += chunk
+    const lines = `${partial}${chunk}`.split('\n')
+    partial = lines.pop() ?? ''
+    for (const line of lines) {
+      if (!line.startsWith('{')) continue
+      const event = JSON.parse(line) as JsonEvent
+      events.push(event)
+      if (options.killWhen?.(event)) end()
+    }
+  })
+  const [code] = await once(child, 'close')
+  process.off('exit', end)
+  if (typeof stdout === 'number') closeSync(stdout)
+  return { code, stderr, events }
+}
+
+/** The built library, as its user imports it. Not a static import: its types come from src/, which needs no build. */
+export const library = (): Promise<typeof import('../../../src/index.ts')> => import(entry.href)
+
+/** Fetches `content` into `dir` with the library. */
+export async function fetchWithLibrary(content: Content, peers: readonly string[], dir: string) {
+  const { download, parse, parseAddress } = await library()
+  const options = { output: dir, peers: peers.map(parseAddress), trackers: false }
+  const torrent = download(parse(await readFile(content.torrent)), options)
+  await torrent.done
+  await torrent.close()
+}
+
+/** Reads the one file of `content` with the library, keeping none of it; gives its SHA-1, hex. */
+export async function streamWithLibrary(content: Content, peers: readonly string[]) {
+  const { parse, parseAddress, stream } = await library()
+  const options = { peers: peers.map(parseAddress), trackers: false }
+  const hash = createHash('sha1')
+  for await (const chunk of stream(parse(await readFile(content.torrent)), options))
+    hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}

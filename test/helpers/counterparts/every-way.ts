@@ -1,0 +1,40 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { fetchWithLibrary, runClient, streamWithLibrary } from './client.ts'
+import { type Content, differences, sha1Of } from './content.ts'
+import { scratch } from './process.ts'
+
+/** Fetches one file over each of our faces: a folder, standard output, the library. */
+export async function fetchesOneFile(t: Test, content: Content, peers: readonly string[]) {
+  const [file] = content.files
+  await t.test('to a folder', async t => {
+    const out = scratch(t)
+    const { code, stderr } = await runClient(content, peers, ['-o', out, '-q'])
+    t.equal(code, 0, stderr)
+    t.strictSame(await differences(content, out), [])
+  })
+  await t.test('to standard output', async t => {
+    const to = join(scratch(t), 'out')
+    const { code, stderr } = await runClient(content, peers, ['-q'], { to })
+    t.equal(code, 0, stderr)
+    t.equal((await stat(to)).size, content.length)
+    t.equal(await sha1Of(to), file?.sha1)
+  })
+  await t.test('to a folder, with the library', async t => {
+    const out = scratch(t)
+    await fetchWithLibrary(content, peers, out)
+    t.strictSame(await differences(content, out), [])
+  })
+  await t.test('as a stream of the library', async t => {
+    t.equal(await streamWithLibrary(content, peers), file?.sha1)
+  })
+}
+
+/** Fetches several files into a folder. */
+export async function fetchesFolder(t: Test, content: Content, peers: readonly string[]) {
+  const out = scratch(t)
+  const { code, stderr } = await runClient(content, peers, ['-o', out, '-q'])
+  t.equal(code, 0, stderr)
+  t.strictSame(await differences(content, out), [])
+}
