@@ -27,7 +27,7 @@ export type Encodable =
 export interface DecodeOptions {
   /** Lists and dictionaries inside each other. @default 64 */
   readonly maxDepth?: number
-  /** Values in all, keys not counted. @default 1,000,000 */
+  /** Values and keys in all: each costs some 200 bytes of memory, however short. @default 1,000,000 */
   readonly maxItems?: number
   /** Whether bytes may follow the value; they are ignored. @default false */
   readonly allowTrailing?: boolean
@@ -151,11 +151,12 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions): number 
       const name = nameOf(bytes.subarray(key.start, key.end))
       if (inside.keys.has(name)) fail(`the key ${quote(name)} again`, at)
       inside.keys.add(name)
+      if (++items > maxItems) fail(`more than ${maxItems} values and keys`, at)
       inside.atKey = false
       at = key.end
       continue
     } else {
-      if (++items > maxItems) fail(`more than ${maxItems} values`, at)
+      if (++items > maxItems) fail(`more than ${maxItems} values and keys`, at)
       if (byte === DICT || byte === LIST) {
         if (open.length === maxDepth) fail(`nested deeper than ${maxDepth}`, at)
         open.push({ keys: byte === DICT ? new Set() : undefined, atKey: true })

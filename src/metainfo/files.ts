@@ -5,8 +5,8 @@ import type { FileEntry } from './metainfo.ts'
 import { type RawPath, safePath, safePaths } from './paths.ts'
 import type { Warn } from './warnings.ts'
 
-/** Files in one torrent. */
-const MAX_FILES = 1_000_000
+/** Files in one torrent: a gigabyte of memory while it is read. */
+const MAX_FILES = 500_000
 
 /** A file without its place: what one dictionary says. */
 interface Entry {

@@ -17,8 +17,8 @@ export const MAX_TORRENT_SIZE = 64 * 1024 * 1024
 /** Bytes of a piece: libtorrent's bound as well. A piece is held in memory until its hash is known to be right. */
 export const MAX_PIECE_LENGTH = 512 * 1024 * 1024
 
-/** A file tree (BEP 52, in hybrids) may go as deep as a path; values are bounded for the memory each of them takes. */
-const LIMITS = { maxDepth: 256, maxItems: 8_000_000 }
+/** A file tree (BEP 52, in hybrids) may go as deep as a path; 500,000 files in directories take seven items each. */
+const LIMITS = { maxDepth: 256, maxItems: 4_000_000 }
 
 /**
  * The torrent that `torrent` spells. Hybrids (BEP 52) are read as v1.

@@ -3,7 +3,7 @@ import { InputError } from '../errors.ts'
 import { cut, splitName } from './name.ts'
 
 /** Directories in one torrent: each is kept by name, and made on disk. */
-const MAX_DIRECTORIES = 1_000_000
+const MAX_DIRECTORIES = 500_000
 /** Bytes that ` (1000000)` takes, the highest number that can be needed. */
 const SUFFIX = 10
 
@@ -18,7 +18,7 @@ export class PathSet {
   /** The next number to try, by what it would be put into: else a thousand files of one name try a million. */
   readonly #next = new Map<string, number>()
 
-  /** Announces that a file will ask for `path`. Throws ERR_PATH past 1,000,000 directories. */
+  /** Announces that a file will ask for `path`. Throws ERR_PATH past 500,000 directories. */
   reserve(path: string): void {
     const key = fold(path)
     this.#files.set(key, false)

@@ -89,6 +89,8 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
   #forgiven = 0
   #lastArrival = 0
   #left = false
+  #filling = false
+  #again = false
 
   constructor(options: RequesterOptions) {
     super({
@@ -137,16 +139,24 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
 
   /** Asks for as many more blocks as the window has room for. */
   fill(): void {
-    const { source, now, send, window } = this.#options
-    if (!this.ready || this.destroying) return
-    const room = window.size - this.outstanding
-    if (room <= 0) return
-    for (const request of source.take(this, room, now())) {
+    this.#again = true
+    if (this.#filling) return // the source found more while it was asked: the loop below takes it
+    this.#filling = true
+    while (this.#again) {
+      this.#again = false
+      const { room } = this
+      if (room > 0 && !this.destroying) this.#ask(this.#options.source.take(this, room, this.#options.now()))
+    }
+    this.#filling = false
+  }
+
+  #ask(requests: readonly Request[]): void {
+    for (const request of requests) {
       const { piece, block } = request
       const key = piece.index * MAX_BLOCKS + block
       if (this.#outstanding.get(key)?.lost) this.#lost--
       this.#outstanding.set(key, request)
-      send({
+      this.#options.send({
         type: 'request',
         index: piece.index,
         begin: block * BLOCK_LENGTH,
