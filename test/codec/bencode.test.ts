@@ -74,6 +74,8 @@ t.test('nesting is bounded, and 100,000 lists overflow nothing', async t => {
 t.test('the number of values is bounded', async t => {
   t.doesNotThrow(() => decode(raw('li1ei2ee'), { maxItems: 3 }))
   t.throws(() => decode(raw('li1ei2ei3ee'), { maxItems: 3 }), { ...refused, message: /more than 3 values/ })
+  t.doesNotThrow(() => decode(raw('d1:ai1ee'), { maxItems: 3 }))
+  t.throws(() => decode(raw('d1:ai1e1:bi1ee'), { maxItems: 3 }), refused, 'keys count')
 })
 
 t.test('unsorted keys are read, since trackers send them', async t => {

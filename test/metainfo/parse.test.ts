@@ -242,6 +242,12 @@ t.test('a torrent that is odd a thousand times is warned of a hundred times', as
   t.equal(it.warnings.at(-1), 'and 900 more of the kind')
 })
 
+t.test('a torrent of more files than can be held is refused', async t => {
+  const many = `l${'d6:lengthi0ee'.repeat(500_001)}e`
+  const spelled = `d4:infod5:files${many}4:name1:a12:piece lengthi1e6:pieces0:ee`
+  t.throws(() => parse(Buffer.from(spelled)), { ...refused, message: /expected at most 500000 files/ })
+})
+
 t.test('both files and length: the files count, with a warning', async t => {
   const it = parse(torrent({ files: [empty(5)] }))
   t.match(it, { multiFile: true, warnings: [/both files and length/] })
