@@ -128,16 +128,14 @@ export class HandlePool {
 
   /** Resolves when one more may be opened, and has counted it: nobody else can take its place. */
   async #claim(): Promise<void> {
-    for (let waited = false; this.#count >= this.#limit; ) {
+    while (this.#count >= this.#limit) {
       const idle = this.#idle()
       if (idle === undefined) {
-        await this.#turn(waited)
-        waited = true
+        await this.#turn()
         continue
       }
       await this.#shut(idle)
-      // Its place is ours without anybody coming between, unless the limit fell meanwhile.
-      if (this.#count <= this.#limit) return
+      // Nobody is woken: the place is ours, unless the limit fell meanwhile.
       this.#count--
     }
     this.#count++
@@ -169,12 +167,9 @@ export class HandlePool {
     this.#wake()
   }
 
-  /** Resolves when something closed or became idle. Who waited in vain goes back to the head of the queue. */
-  #turn(waited = false): Promise<void> {
-    return new Promise(resolve => {
-      if (waited) this.#waiting.unshift(resolve)
-      else this.#waiting.push(resolve)
-    })
+  /** Resolves when something closed or became idle. */
+  #turn(): Promise<void> {
+    return new Promise(resolve => this.#waiting.push(resolve))
   }
 
   #wake(): void {

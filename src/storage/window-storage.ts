@@ -12,8 +12,6 @@ export interface Taken {
 interface Held {
   readonly position: number
   readonly bytes: Uint8Array
-  /** Bytes from its start that the reader took or passed over. */
-  passed: number
   /** How many takes of it are not released. */
   lent: number
   resolve(): void
@@ -53,8 +51,7 @@ export class WindowStorage implements Storage {
     if (position + bytes.length <= this.#position || bytes.length === 0 || this.#held.has(position))
       return Promise.resolve()
     return new Promise((resolve, reject) => {
-      const passed = Math.max(0, this.#position - position)
-      this.#held.set(position, { position, bytes, passed, lent: 0, resolve, reject })
+      this.#held.set(position, { position, bytes, lent: 0, resolve, reject })
       this.#buffered += bytes.length
       this.#serve()
     })
@@ -86,10 +83,7 @@ export class WindowStorage implements Storage {
       this.#parked.reject(new StorageError('ERR_ABORTED', `the reader went on to ${position}`))
       this.#parked = undefined
     }
-    for (const held of this.#held.values()) {
-      held.passed = Math.max(held.passed, Math.min(position - held.position, held.bytes.length))
-      this.#settle(held)
-    }
+    for (const held of this.#held.values()) this.#settle(held)
   }
 
   /** Copies what is still held, for peers. */
@@ -156,8 +150,9 @@ export class WindowStorage implements Storage {
     return undefined
   }
 
+  /** Resolves a write that the reader is past and has given back. */
   #settle(held: Held): void {
-    if (held.passed < held.bytes.length || held.lent > 0) return
+    if (held.position + held.bytes.length > this.#position || held.lent > 0) return
     if (!this.#held.delete(held.position)) return
     this.#buffered -= held.bytes.length
     held.resolve()

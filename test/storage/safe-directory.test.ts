@@ -48,6 +48,14 @@ t.test('a relative symlink, and one behind another, are refused as well', async 
   untouched()
 })
 
+t.test('the directory above ours is outside', async t => {
+  const { home } = beside(t)
+  const above = join(home.directory, '..')
+  fs.symlinkSync('..', join(home.directory, 'd'))
+  await t.rejects(open(t, home, one('d/new')).write(0, Buffer.alloc(100)), { message: 'leads out of' })
+  t.same(fs.readdirSync(above), ['home', 'outside'])
+})
+
 t.test('a directory beside ours whose name begins like ours is outside', async t => {
   const { home } = beside(t)
   fs.mkdirSync(`${home.directory}-too`)
@@ -119,6 +127,18 @@ t.test('a FIFO in the place of a file is refused at once', async t => {
   const storage = open(t, home, one('f'))
   await t.rejects(storage.read(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
   await t.rejects(storage.write(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
+})
+
+t.test('what is not a file is not even opened, as opening a device may do something', async t => {
+  const { home } = beside(t)
+  execFileSync('mkfifo', [join(home.directory, 'f')])
+  const open_ = async () => t.fail('opened')
+  const storage = open(
+    t,
+    { ...home, disk: { ...fs.promises, open: open_ } as unknown as Home['disk'] },
+    one('f'),
+  )
+  await t.rejects(storage.read(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
 })
 
 t.test('a FIFO put there between our look and our step does not hold us', async t => {
