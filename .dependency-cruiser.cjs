@@ -32,7 +32,7 @@ module.exports = {
     {
       name: 'node-fs-is-handed-in',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(storage/file-system|cli|commands/.*)\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(storage/file-system|cli/.*)\\.ts$' },
       to: { path: '^(node:)?fs', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -12,7 +12,13 @@ export {
   StorageError,
   TsdlError,
 } from './errors.ts'
-export { type CreateOptions, type Created, create, defaultPieceLength, type SourceFile } from './metainfo/create.ts'
+export {
+  type Created,
+  type CreateOptions,
+  create,
+  defaultPieceLength,
+  type SourceFile,
+} from './metainfo/create.ts'
 export { Layout, type Span } from './metainfo/layout.ts'
 export type { FileEntry, Metainfo } from './metainfo/metainfo.ts'
 export { MAX_TORRENT_SIZE, parse } from './metainfo/parse.ts'

@@ -9,16 +9,8 @@ import {
   PIECE_HEAD,
 } from '../codec/message.ts'
 import { PeerError } from '../errors.ts'
-import type { BlockWriter } from './piece-buffer.ts'
+import type { BlockPlace, BlockWriter } from './piece-buffer.ts'
 import { type Done, Transform } from './stage.ts'
-
-/** Who knows where the bytes of a block belong. */
-export interface BlockPlace {
-  /** Memory of exactly `length` bytes for a block that `writer` begins to write, or null to skip it. */
-  place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null
-  /** The block is in its place, whole. Called before anything else can happen to that memory. */
-  placed(index: number, begin: number, length: number): void
-}
 
 export interface FramerOptions {
   /** Whether the first 68 bytes are a handshake. @default true */

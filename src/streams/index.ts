@@ -1,10 +1,10 @@
 /** Every stage, each usable alone: `tsdl/streams`. */
 export { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
 export { type ByteSource, FileReader, type FileReaderOptions, type Lent } from './file-reader.ts'
-export { type BlockPlace, Framer, type FramerOptions } from './framer.ts'
+export { Framer, type FramerOptions } from './framer.ts'
 export { Funnel } from './funnel.ts'
 export { PeerSocket, type PeerSocketOptions } from './peer-socket.ts'
-export { BLOCK, type Block, type BlockWriter, PieceBuffer } from './piece-buffer.ts'
+export { BLOCK, type Block, type BlockPlace, type BlockWriter, PieceBuffer } from './piece-buffer.ts'
 export { PieceReader, type PieceReaderOptions } from './piece-reader.ts'
 export { PieceWriter, type PieceWriterOptions } from './piece-writer.ts'
 export {
@@ -14,6 +14,7 @@ export {
   type RequesterOptions,
   type RequestWindow,
 } from './requester.ts'
+export { Responder, type ResponderOptions } from './responder.ts'
 export { Serializer } from './serializer.ts'
 export {
   closed,

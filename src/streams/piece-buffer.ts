@@ -9,6 +9,14 @@ export interface BlockWriter {
   divert(index: number, begin: number): void
 }
 
+/** Who knows where the bytes of a block belong. */
+export interface BlockPlace {
+  /** Memory of exactly `length` bytes for a block that `writer` begins to write, or null to skip it. */
+  place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null
+  /** The block is in its place, whole. Called before anything else can happen to that memory. */
+  placed(index: number, begin: number, length: number): void
+}
+
 /**
  * One piece on its way: the memory that its blocks are written into, and where each block stands.
  *

@@ -1,8 +1,7 @@
 import { Bitfield } from '../codec/bitfield.ts'
 import { BLOCK_LENGTH, type Message, type PieceMessage } from '../codec/message.ts'
 import { PeerError } from '../errors.ts'
-import type { BlockPlace } from './framer.ts'
-import { BLOCK, type Block, type BlockWriter, type PieceBuffer } from './piece-buffer.ts'
+import { BLOCK, type Block, type BlockPlace, type BlockWriter, type PieceBuffer } from './piece-buffer.ts'
 import { type Done, Transform } from './stage.ts'
 
 /** One block that was asked of one peer. */

@@ -1,0 +1,176 @@
+#!/usr/bin/env node
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import type { CreateFlags } from './cli/create.ts'
+import type { DemoOptions } from './cli/demo.ts'
+import { EXIT, exitOf, explain } from './cli/exit.ts'
+import type { GetOptions } from './cli/get.ts'
+import { parseDuration, parseSize, parseWhole } from './cli/quantities.ts'
+import { messageOf } from './errors.ts'
+import { VERSION } from './version.ts'
+
+// What a command needs is loaded when it runs: `tsdl --version` costs little more than Node itself.
+
+const many = (value: string, before: string[] = []) => [...before, value]
+
+/** An option's value, or commander's own complaint about it. */
+function value<T>(parse: (text: string) => T) {
+  return (text: string): T => {
+    try {
+      return parse(text)
+    } catch (error) {
+      throw new InvalidArgumentError(messageOf(error))
+    }
+  }
+}
+
+/** The options that downloads have in common. */
+function downloading(command: Command): Command {
+  return command
+    .option(
+      '-o, --output <dir>',
+      'directory for the files, or - for standard output (default: -, on a terminal .)',
+    )
+    .option('--file <glob|index>', 'only these files (repeatable)', many)
+    .option('--peer <host:port>', 'connect there too (repeatable)', many)
+    .option('--port <n>', 'the port that trackers are told', value(parseWhole(1, 65535)))
+    .option('--no-tracker', 'ask no tracker')
+    .option('--max-peers <n>', 'connections at most (default: 100)', value(parseWhole(1, 10_000)))
+    .option('--memory <size>', 'bytes in flight (default: 64M)', value(parseSize))
+    .option('--sequential', 'in order, also to a directory')
+    .option(
+      '--timeout <duration>',
+      'give up when nothing was verified for so long (default: never on a terminal, 10m elsewhere)',
+      value(parseDuration),
+    )
+    .option('--json', 'events as NDJSON on standard error')
+    .option('-q, --quiet', 'no progress, no warnings')
+    .option('-v, --verbose', 'tell of peers as well')
+}
+
+async function finish(work: () => Promise<number>): Promise<void> {
+  process.exitCode = await work().catch(error => {
+    const message = explain(error)
+    if (message !== undefined) process.stderr.write(`tsdl: ${message}\n`)
+    return exitOf(error)
+  })
+}
+
+async function reporterFor(options: { quiet?: boolean }) {
+  const { TextReporter } = await import('./cli/text-reporter.ts')
+  return new TextReporter(options)
+}
+
+const program = new Command('tsdl')
+  .description('A torrent as a stream: tsdl x.torrent > out')
+  .version(VERSION, '-V, --version')
+  .helpOption('-h, --help')
+  .showHelpAfterError('(tsdl --help tells more)')
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'tsdl: ')) })
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+SOURCE is a path or http(s) URL of a .torrent, or - for one on standard input.
+
+Examples:
+  tsdl x.torrent > out              the one file's bytes, verified, in order
+  tsdl x.torrent -o downloads       all files into a directory; again to resume
+  tsdl x.torrent --file '*.iso' | sha256sum
+  tsdl info x.torrent --json | jq .files
+
+Exit codes: 0 done, 2 usage or not a torrent, 3 gave up, 4 storage, 5 verify found wrong pieces,
+130/143 interrupted, 141 the reader went away.`,
+  )
+
+downloading(program.command('get', { isDefault: true }))
+  .argument('<source>', 'a .torrent: path, URL or -')
+  .description('download (the default command)')
+  .action((source: string, options: GetOptions) =>
+    finish(async () => {
+      const [{ get }, { loadTorrent }] = await Promise.all([
+        import('./cli/get.ts'),
+        import('./cli/source.ts'),
+      ])
+      return get(loadTorrent(source), options)
+    }),
+  )
+
+program
+  .command('info')
+  .argument('<source>', 'a .torrent: path, URL or -')
+  .description('what is inside; downloads no content')
+  .option('--json', 'one JSON object on standard output')
+  .option('--offline', 'ask nobody')
+  .action((source: string, { json }: { json?: boolean }) =>
+    finish(async () => {
+      const [{ infoJson, infoText }, { loadTorrent }] = await Promise.all([
+        import('./cli/info.ts'),
+        import('./cli/source.ts'),
+      ])
+      const metainfo = await loadTorrent(source)
+      process.stdout.write(`${json ? infoJson(metainfo) : infoText(metainfo)}\n`)
+      return EXIT.ok
+    }),
+  )
+
+program
+  .command('verify')
+  .argument('<source>', 'a .torrent: path, URL or -')
+  .argument('<path>', 'the directory that holds the files, or the one file')
+  .description('which pieces of PATH are right; exit code 0 only if all')
+  .option('--json', 'one JSON object on standard output')
+  .option('-q, --quiet', 'no progress')
+  .action((source: string, path: string, options: { json?: boolean; quiet?: boolean }) =>
+    finish(async () => {
+      const [{ verify }, { loadTorrent }] = await Promise.all([
+        import('./cli/verify.ts'),
+        import('./cli/source.ts'),
+      ])
+      return verify(await loadTorrent(source), path, await reporterFor(options), options.json ?? false)
+    }),
+  )
+
+program
+  .command('create')
+  .argument('<path>', 'a file or a directory')
+  .description('make a torrent')
+  .option(
+    '-o, --output <file>',
+    'where to write it, or - (default: standard output, on a terminal NAME.torrent)',
+  )
+  .option(
+    '--piece-length <size>',
+    'a power of two (default: one giving 1,000 to 2,000 pieces)',
+    value(parseSize),
+  )
+  .option('--tracker <url>', 'a tracker; a comma makes a tier (repeatable)', many)
+  .option('--web-seed <url>', 'where the content is on the web (repeatable)', many)
+  .option('--private', 'peers only from the trackers')
+  .option('--comment <text>', 'for people')
+  .option('--name <name>', "the torrent's name (default: the path's)")
+  .option('--no-date', 'leave the date out: same input, same bytes')
+  .option('-q, --quiet', 'no progress')
+  .action((path: string, flags: CreateFlags & { quiet?: boolean }) =>
+    finish(async () => {
+      const { createTorrent } = await import('./cli/create.ts')
+      return createTorrent(path, flags, await reporterFor(flags))
+    }),
+  )
+
+downloading(program.command('demo'))
+  .description('a tracker and seeds of its own on loopback, then the main job against them')
+  .option('--size <size>', 'bytes to download (default: 64M)', value(parseSize))
+  .option('--seeds <n>', 'how many seeds (default: 3)', value(parseWhole(1, 100)))
+  .action((options: DemoOptions) =>
+    finish(async () => {
+      const { demo } = await import('./cli/demo.ts')
+      return demo(options)
+    }),
+  )
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error
+  process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+}

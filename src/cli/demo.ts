@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto'
+import { Content } from '../demo/content.ts'
+import { Seed } from '../demo/seed.ts'
+import { openTracker } from '../demo/tracker.ts'
+import { create, defaultPieceLength } from '../metainfo/create.ts'
+import { parse } from '../metainfo/parse.ts'
+import { EXIT } from './exit.ts'
+import { type GetOptions, get } from './get.ts'
+
+export interface DemoOptions extends GetOptions {
+  readonly size?: number
+  readonly seeds?: number
+}
+
+/** The main job against a tracker and seeds of our own on loopback; tells the digest that the bytes must have. */
+export async function demo({ size = 64 << 20, seeds: count = 3, ...options }: DemoOptions): Promise<number> {
+  const pieceLength = Math.max(65536, defaultPieceLength(size))
+  const content = new Content(size, pieceLength)
+  const name = 'tsdl-demo.bin'
+  const source = { path: [], length: size, read: () => content[Symbol.asyncIterator]() }
+  const draft = parse((await create({ name, files: [source], pieceLength })).torrent)
+  const seeds = Array.from({ length: count }, () => new Seed(draft, content))
+  const addresses = await Promise.all(seeds.map(seed => seed.listen()))
+  const tracker = await openTracker(addresses)
+  try {
+    const exit = await get({ ...draft, trackers: [[tracker.url]] }, options)
+    if (exit === EXIT.ok && !options.quiet && !options.json) {
+      const digest = createHash('sha256')
+      for await (const piece of content) digest.update(piece)
+      process.stderr.write(`sha256 ${digest.digest('hex')}  ${name}\n`)
+    }
+    return exit
+  } finally {
+    tracker.close()
+    for (const seed of seeds) seed.close()
+  }
+}

@@ -1,0 +1,138 @@
+import { isatty } from 'node:tty'
+import { parseAddress } from '../codec/compact.ts'
+import { InputError } from '../errors.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { download, stream } from '../pipeline/download.ts'
+import type { Torrent } from '../pipeline/torrent.ts'
+import type { TorrentOptions } from '../pipeline/torrent-options.ts'
+import { EXIT, Exit, exitOf, explain } from './exit.ts'
+import { JsonReporter } from './json-reporter.ts'
+import { follow, type Reporter } from './reporter.ts'
+import { listFiles, selectFiles } from './selection.ts'
+import { writeStdout } from './stdout.ts'
+import { TextReporter } from './text-reporter.ts'
+
+export interface GetOptions {
+  readonly output?: string
+  readonly file?: string[]
+  readonly peer?: string[]
+  readonly port?: number
+  readonly tracker: boolean
+  readonly maxPeers?: number
+  readonly memory?: number
+  readonly sequential?: boolean
+  readonly timeout?: number
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+}
+
+/** Milliseconds for goodbyes after a signal, less than the two seconds that are promised. */
+const GOODBYE = 1800
+/** Milliseconds without a verified byte after which a run that nobody watches gives up. */
+const PATIENCE = 600_000
+
+/** Downloads what `torrent` names to where the options say. Never throws: returns the exit code. */
+export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOptions): Promise<number> {
+  const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
+  let stop = () => {}
+  try {
+    const metainfo = await torrent
+    const selected = selectFiles(metainfo, options.file)
+    const isSelected = (index: number) => selected?.has(index) ?? true
+    const toStdout = options.output === '-' || (options.output === undefined && !isatty(1))
+    const only = toStdout ? onlyFile(metainfo, isSelected) : 0
+    reporter.metadata(metainfo, isSelected)
+    for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)
+    const common: Omit<TorrentOptions, 'storage'> = {
+      peers: (options.peer ?? []).map(parseAddress),
+      trackers: options.tracker,
+      timeout: options.timeout ?? (process.stderr.isTTY ? 0 : PATIENCE),
+      ...pick(options, 'port', 'maxPeers', 'memory'),
+    }
+    const start = performance.now()
+    const finish = (torrent: Torrent) => {
+      const { verified, downloaded, uploaded, wasted } = torrent.progress
+      const elapsed = Math.round(performance.now() - start) / 1000
+      reporter.done({ verified, elapsed, downloaded, uploaded, wasted })
+    }
+    if (toStdout) {
+      const reader = stream(metainfo, { ...common, file: only, lend: true })
+      const { torrent } = reader
+      stop = follow(torrent, reporter)
+      await interruptible(torrent, async () => {
+        for await (const chunk of reader) {
+          await writeStdout(chunk)
+          reader.release(chunk)
+        }
+        await torrent.done
+        finish(torrent)
+      })
+    } else {
+      const torrent = download(metainfo, {
+        ...common,
+        output: options.output ?? '.',
+        ...(selected ? { select: isSelected } : {}),
+        ...(options.sequential ? { sequential: true } : {}),
+      })
+      stop = follow(torrent, reporter)
+      await interruptible(torrent, async () => {
+        await torrent.done
+        finish(torrent)
+      })
+    }
+    return EXIT.ok
+  } catch (error) {
+    const exit = exitOf(error)
+    const message = explain(error)
+    reporter.close()
+    if (message !== undefined) reporter.error((error as { code?: string }).code ?? 'ERR_FAULT', message, exit)
+    return exit
+  } finally {
+    stop()
+    reporter.close()
+  }
+}
+
+/** The one file that standard output can carry. */
+function onlyFile(metainfo: Metainfo, isSelected: (index: number) => boolean): number {
+  const files = metainfo.files.flatMap((file, index) => (file.pad || !isSelected(index) ? [] : [index]))
+  if (files.length === 1) return files[0]!
+  const what = files.length === 0 ? 'no files' : `${files.length} files, and standard output carries one`
+  throw new InputError(
+    'ERR_USAGE',
+    `the torrent has ${what}: choose one with --file, or give a directory with -o\n${listFiles(metainfo)}`,
+  )
+}
+
+/** Runs `work`; a signal ends it with a goodbye to trackers and peers, a second one at once. */
+async function interruptible(torrent: Torrent, work: () => Promise<void>): Promise<void> {
+  let interrupt: (exit: Exit) => void = () => {}
+  const interrupted = new Promise<never>((_, reject) => {
+    interrupt = reject
+  })
+  const listeners = (['SIGINT', 'SIGTERM'] as const).map(signal => {
+    const exit = signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
+    let again = false
+    const listener = () => {
+      if (again) process.exit(exit)
+      again = true
+      interrupt(new Exit(exit))
+    }
+    process.on(signal, listener)
+    return () => process.off(signal, listener)
+  })
+  const working = work()
+  try {
+    await Promise.race([working, interrupted])
+  } finally {
+    working.catch(() => {})
+    await Promise.race([torrent.close(), new Promise(resolve => setTimeout(resolve, GOODBYE).unref())])
+    for (const off of listeners) off()
+  }
+}
+
+function pick<T, K extends keyof T>(from: T, ...keys: K[]): { [key in K]?: Exclude<T[key], undefined> } {
+  const entries = keys.flatMap(key => (from[key] === undefined ? [] : [[key, from[key]]]))
+  return Object.fromEntries(entries)
+}

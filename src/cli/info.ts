@@ -1,0 +1,53 @@
+import prettyBytes from 'pretty-bytes'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { describe } from './json-reporter.ts'
+
+/** Everything that a torrent says of itself, as one JSON object. */
+export function infoJson(metainfo: Metainfo): string {
+  return JSON.stringify({
+    ...describe(metainfo),
+    private: metainfo.private,
+    trackers: metainfo.trackers,
+    webSeeds: metainfo.webSeeds,
+    nodes: [],
+    comment: metainfo.comment ?? null,
+    createdBy: metainfo.createdBy ?? null,
+    creationDate: metainfo.creationDate ?? null,
+  })
+}
+
+/** The same for people. */
+export function infoText(metainfo: Metainfo): string {
+  const { name, infoHash, length, pieceCount, pieceLength, trackers, webSeeds, comment, createdBy } = metainfo
+  const rows: [string, string | undefined][] = [
+    ['name', name],
+    ['info-hash', infoHash.toString('hex')],
+    ['size', `${length} bytes (${prettyBytes(length, { binary: true })})`],
+    ['pieces', `${pieceCount} of ${prettyBytes(pieceLength, { binary: true })}`],
+    ['private', metainfo.private ? 'yes' : undefined],
+    ['comment', comment],
+    ['created by', createdBy],
+    ['created', metainfo.creationDate === undefined ? undefined : date(metainfo.creationDate)],
+    ...trackers.map((tier, at): [string, string] => [at === 0 ? 'trackers' : '', tier.join('  ')]),
+    ...webSeeds.map((url, at): [string, string] => [at === 0 ? 'web seeds' : '', url]),
+  ]
+  const head = rows.flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key.padEnd(11)}${printable(value)}`],
+  )
+  const files = metainfo.files.flatMap(({ path, length, pad }, index) =>
+    pad
+      ? []
+      : [`${String(index).padStart(6)}  ${prettyBytes(length, { binary: true }).padStart(9)}  ${path}`],
+  )
+  return [...head, 'files', ...files].join('\n')
+}
+
+function date(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString()
+}
+
+/** Text from a torrent must not steer the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{C}/gu, '\ufffd')
+}

@@ -1,0 +1,62 @@
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { Progress } from '../pipeline/torrent-options.ts'
+import type { Outcome, Reporter } from './reporter.ts'
+
+/** One object a line on standard error: see docs/cli.md, Events. */
+export class JsonReporter implements Reporter {
+  metadata(metainfo: Metainfo, selected: (index: number) => boolean): void {
+    this.#emit('metadata', describe(metainfo, selected))
+  }
+
+  checking(): void {}
+
+  progress({ downloaded: _, uploaded: __, wasted: ___, ...progress }: Progress): void {
+    this.#emit('progress', {
+      ...progress,
+      downSpeed: Math.round(progress.downSpeed),
+      upSpeed: Math.round(progress.upSpeed),
+      eta: progress.eta === null ? null : Math.round(progress.eta),
+    })
+  }
+
+  peer(address: string, client: string, state: string, reason?: string): void {
+    this.#emit('peer', { address, client, state, ...(reason === undefined ? {} : { reason }) })
+  }
+
+  warning(code: string, message: string): void {
+    this.#emit('warning', { code, message })
+  }
+
+  stalled(code: string, reason: string): void {
+    this.#emit('stalled', { reason, code })
+  }
+
+  done(outcome: Outcome): void {
+    this.#emit('done', { ...outcome, digests: {} })
+  }
+
+  error(code: string, message: string, exit: number): void {
+    this.#emit('error', { code, message, exit })
+  }
+
+  close(): void {}
+
+  #emit(event: string, fields: object): void {
+    process.stderr.write(`${JSON.stringify({ event, time: Date.now(), ...fields })}\n`)
+  }
+}
+
+/** The fields of a torrent as JSON has them. */
+export function describe(metainfo: Metainfo, selected: (index: number) => boolean = () => true) {
+  return {
+    name: metainfo.name,
+    infoHash: metainfo.infoHash.toString('hex'),
+    infoHashV2: null,
+    length: metainfo.length,
+    pieceLength: metainfo.pieceLength,
+    pieces: metainfo.pieceCount,
+    files: metainfo.files.flatMap(({ path, length, offset, pad }, index) =>
+      pad ? [] : [{ path, length, offset, selected: selected(index) }],
+    ),
+  }
+}

@@ -1,0 +1,65 @@
+import { formatAddress } from '../codec/compact.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { Torrent } from '../pipeline/torrent.ts'
+import type { Progress } from '../pipeline/torrent-options.ts'
+
+/** What a download ends with. */
+export interface Outcome extends Pick<Progress, 'verified' | 'downloaded' | 'uploaded' | 'wasted'> {
+  /** Seconds. */
+  readonly elapsed: number
+}
+
+/** Tells somebody how a download goes; each way of telling is a class of its own. Nothing goes to stdout. */
+export interface Reporter {
+  metadata(metainfo: Metainfo, selected: (index: number) => boolean): void
+  /** So many of all pieces of what was there were looked at. */
+  checking(pieces: number, all: number): void
+  progress(progress: Progress): void
+  peer(address: string, client: string, state: 'connected' | 'disconnected', reason?: string): void
+  warning(code: string, message: string): void
+  stalled(code: string, reason: string): void
+  done(outcome: Outcome): void
+  error(code: string, message: string, exit: number): void
+  /** Leaves the terminal as it was. */
+  close(): void
+}
+
+/** Milliseconds between reports of progress. */
+const EVERY = 1000
+/** Milliseconds without a verified byte after which it is said why. */
+const STALLED = 10_000
+
+/** Follows a download and tells `reporter`; returns what stops it. */
+export function follow(torrent: Torrent, reporter: Reporter): () => void {
+  const { pieceCount } = torrent.metainfo
+  let verified = -1
+  let since = performance.now()
+  let said = false
+  torrent.on('checked', pieces => reporter.checking(pieces, pieceCount))
+  torrent.on('warning', ({ code, message }) => reporter.warning(code, message))
+  torrent.on('connected', ({ address, client }) => {
+    reporter.peer(formatAddress(address), client, 'connected')
+  })
+  torrent.on('disconnected', ({ address, client }, reason) => {
+    reporter.peer(formatAddress(address), client, 'disconnected', reason)
+  })
+  const tell = () => {
+    const { progress } = torrent
+    reporter.progress(progress)
+    if (progress.verified !== verified) {
+      verified = progress.verified
+      since = performance.now()
+      said = false
+    } else if (!said && performance.now() - since > STALLED && progress.limit !== 'reader') {
+      said = true
+      reporter.stalled('ERR_STALLED', torrent.reason)
+    }
+  }
+  let timer: NodeJS.Timeout | undefined
+  torrent.on('started', () => {
+    since = performance.now()
+    timer = setInterval(tell, EVERY)
+    timer.unref()
+  })
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,105 @@
+import { createLogUpdate } from 'log-update'
+import prettyBytes from 'pretty-bytes'
+import prettyMs from 'pretty-ms'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { Progress } from '../pipeline/torrent-options.ts'
+import type { Outcome, Reporter } from './reporter.ts'
+
+export interface TextReporterOptions {
+  /** No progress and no warnings. */
+  readonly quiet?: boolean
+  /** Peers that come and go as well. */
+  readonly verbose?: boolean
+}
+
+/** Milliseconds between lines where nobody watches. */
+const NOW_AND_THEN = 10_000
+
+/** A line that changes on a terminal, a plain one now and then elsewhere. */
+export class TextReporter implements Reporter {
+  readonly #quiet: boolean
+  readonly #verbose: boolean
+  readonly #live = process.stderr.isTTY ? createLogUpdate(process.stderr) : undefined
+  #lastLine = performance.now()
+
+  constructor({ quiet = false, verbose = false }: TextReporterOptions) {
+    this.#quiet = quiet
+    this.#verbose = verbose
+  }
+
+  metadata({ name, length, files }: Metainfo): void {
+    if (this.#verbose)
+      this.#say(`${name}: ${bytes(length)} in ${files.length} file${files.length > 1 ? 's' : ''}`)
+  }
+
+  checking(pieces: number, all: number): void {
+    this.#show(`checking what is there: ${percent(pieces, all)}`)
+  }
+
+  progress(progress: Progress): void {
+    const { verified, total, downSpeed, peers, eta, limit } = progress
+    const parts = [
+      percent(verified, total),
+      `${bytes(verified)} of ${bytes(total)}`,
+      `${bytes(Math.round(downSpeed))}/s`,
+      `${peers} peer${peers === 1 ? '' : 's'}`,
+      ...(eta === null
+        ? []
+        : [`${prettyMs(Math.min(eta, 8_640_000) * 1000, { secondsDecimalDigits: 0, unitCount: 2 })} left`]),
+      ...(limit === 'reader' ? ['waiting for the reader'] : limit === 'disk' ? ['waiting for the disk'] : []),
+    ]
+    this.#show(parts.join('  '))
+  }
+
+  peer(address: string, client: string, state: string, reason?: string): void {
+    if (this.#verbose) this.#say(`${address} (${client}) ${state}${reason ? `: ${reason}` : ''}`)
+  }
+
+  warning(_code: string, message: string): void {
+    if (!this.#quiet) this.#say(`tsdl: warning: ${message}`)
+  }
+
+  stalled(_code: string, reason: string): void {
+    if (!this.#quiet) this.#say(`tsdl: waiting: ${reason}`)
+  }
+
+  done({ verified, elapsed, downloaded }: Outcome): void {
+    this.#live?.clear()
+    if (this.#quiet) return
+    const took = prettyMs(elapsed * 1000, { unitCount: 2 })
+    const speed = elapsed > 0 && downloaded > 0 ? `, ${bytes(Math.round(downloaded / elapsed))}/s` : ''
+    this.#say(`${bytes(verified)} verified in ${took}${speed}`)
+  }
+
+  error(_code: string, message: string): void {
+    this.#say(`tsdl: ${message}`)
+  }
+
+  close(): void {
+    this.#live?.clear()
+    this.#live?.done()
+  }
+
+  #show(line: string): void {
+    if (this.#quiet) return
+    if (this.#live) this.#live(line)
+    else if (performance.now() - this.#lastLine >= NOW_AND_THEN) {
+      this.#lastLine = performance.now()
+      process.stderr.write(`${line}\n`)
+    }
+  }
+
+  /** A line that stays. */
+  #say(line: string): void {
+    this.#live?.clear()
+    process.stderr.write(`${line}\n`)
+  }
+}
+
+function bytes(count: number): string {
+  return prettyBytes(count, { binary: true, maximumFractionDigits: 1 })
+}
+
+function percent(part: number, whole: number): string {
+  return `${(whole === 0 ? 100 : Math.floor((part / whole) * 1000) / 10).toFixed(1)}%`
+}

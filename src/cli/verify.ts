@@ -1,0 +1,69 @@
+import { stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { InputError, messageOf } from '../errors.ts'
+import { Layout } from '../metainfo/layout.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { check } from '../pipeline/check.ts'
+import { FileStorage } from '../storage/file-storage.ts'
+import { EXIT } from './exit.ts'
+import type { Reporter } from './reporter.ts'
+
+/** Which pieces of what is at `path` are right: as text or JSON on stdout, and as the exit code. */
+export async function verify(
+  metainfo: Metainfo,
+  path: string,
+  reporter: Reporter,
+  json: boolean,
+): Promise<number> {
+  const { metainfo: there, directory } = await locate(metainfo, path)
+  const storage = new FileStorage(there, { directory })
+  const { pieceCount } = metainfo
+  const verified = await check({
+    metainfo: there,
+    storage,
+    progress: pieces => reporter.checking(pieces, pieceCount),
+  })
+  await storage.close()
+  reporter.close()
+  const layout = new Layout(metainfo)
+  const wrong = Array.from({ length: pieceCount }, (_, index) => index).filter(index => !verified.has(index))
+  const files = metainfo.files.flatMap((file, index) => {
+    const range = layout.piecesOf(index)
+    const bad = range ? wrong.filter(piece => piece >= range.first && piece <= range.last).length : 0
+    return file.pad ? [] : [{ path: file.path, length: file.length, wrong: bad }]
+  })
+  if (json) {
+    const { name, infoHash } = metainfo
+    const result = {
+      name,
+      infoHash: infoHash.toString('hex'),
+      pieces: pieceCount,
+      verified: verified.count,
+      wrong,
+      files,
+    }
+    process.stdout.write(`${JSON.stringify(result)}\n`)
+  } else {
+    for (const { path, wrong } of files)
+      if (wrong > 0) process.stdout.write(`${path}: ${wrong} pieces missing or wrong\n`)
+    process.stdout.write(`${verified.count} of ${pieceCount} pieces are right\n`)
+  }
+  return verified.full ? EXIT.ok : EXIT.notRight
+}
+
+/** PATH is the directory that was given to `-o`, the torrent's own directory in it, or its one file. */
+async function locate(metainfo: Metainfo, path: string): Promise<{ metainfo: Metainfo; directory: string }> {
+  const whole = resolve(path)
+  const stats = await stat(whole).catch(error => {
+    throw new InputError('ERR_USAGE', `cannot read ${path}: ${messageOf(error)}`, error)
+  })
+  if (stats.isDirectory()) {
+    const own = metainfo.multiFile && basename(whole) === metainfo.name
+    const nested = own && (await stat(join(whole, metainfo.name)).catch(() => undefined))
+    return { metainfo, directory: own && !nested ? dirname(whole) : whole }
+  }
+  const [file, ...more] = metainfo.files
+  if (!file || more.length > 0)
+    throw new InputError('ERR_USAGE', `${path} is a file, but the torrent has ${metainfo.files.length}`)
+  return { metainfo: { ...metainfo, files: [{ ...file, path: basename(whole) }] }, directory: dirname(whole) }
+}

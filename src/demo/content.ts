@@ -1,0 +1,33 @@
+import { createCipheriv } from 'node:crypto'
+
+/** Bytes that look like chance, are the same every time, and need no memory: any part can be had at once. */
+export class Content {
+  readonly length: number
+  readonly #pieceLength: number
+  readonly #recent = new Map<number, Buffer>()
+
+  /** @param pieceLength bytes that are made at a time */
+  constructor(length: number, pieceLength: number) {
+    this.length = length
+    this.#pieceLength = pieceLength
+  }
+
+  piece(index: number): Buffer {
+    const recent = this.#recent.get(index)
+    if (recent) return recent
+    const counter = Buffer.alloc(16)
+    counter.writeUInt32BE(index)
+    const size = Math.min(this.#pieceLength, this.length - index * this.#pieceLength)
+    const piece = createCipheriv('aes-128-ctr', Buffer.alloc(16, 'tsdl demo'), counter).update(
+      Buffer.alloc(size),
+    )
+    this.#recent.set(index, piece)
+    const [oldest] = this.#recent.keys()
+    if (this.#recent.size > 64) this.#recent.delete(oldest!)
+    return piece
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    for (let index = 0; index * this.#pieceLength < this.length; index++) yield this.piece(index)
+  }
+}
