@@ -74,13 +74,15 @@ export function stream(
   const torrent = new Torrent(metainfo, { ...options, storage, windowed: true, select: at => at === index })
   const reader = new FileReader({ source: storage, start: offset, end: offset + length, lend })
   torrent.on('error', error => reader.destroy(error))
+  let ended = false
   reader.on('end', () => {
+    ended = true
     storage.skip(Number.MAX_SAFE_INTEGER) // what lies behind the file, in its last piece
     torrent.done.finally(() => torrent.close()).catch(() => {})
   })
   reader.on('error', error => torrent.destroy(error))
   reader.on('close', () => {
-    if (torrent.progress.limit !== 'none') void torrent.close()
+    if (!ended) void torrent.close()
   })
   follow(signal, torrent)
   return Object.assign(reader, { torrent: torrent.start() })

@@ -9,7 +9,7 @@ import {
   PIECE_HEAD,
 } from '../codec/message.ts'
 import { PeerError } from '../errors.ts'
-import type { BlockPlace, BlockWriter } from './piece-buffer.ts'
+import type { BlockPlace } from './piece-buffer.ts'
 import { type Done, Transform } from './stage.ts'
 
 export interface FramerOptions {
