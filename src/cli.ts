@@ -5,12 +5,22 @@ import type { DemoOptions } from './cli/demo.ts'
 import { EXIT, exitOf, explain } from './cli/exit.ts'
 import type { GetOptions } from './cli/get.ts'
 import { parseDuration, parseSize, parseWhole } from './cli/quantities.ts'
-import { messageOf } from './errors.ts'
+import { visible } from './cli/terminal.ts'
+import { parseAddress } from './codec/compact.ts'
+import { InputError, messageOf } from './errors.ts'
 import { VERSION } from './version.ts'
 
 // What a command needs is loaded when it runs: `tsdl --version` costs little more than Node itself.
 
-const many = (value: string, before: string[] = []) => [...before, value]
+/** An option that may stand several times. */
+const many =
+  <T>(parse: (text: string) => T) =>
+  (text: string, before: T[] = []) => [...before, parse(text)]
+
+function some(text: string): string {
+  if (text === '') throw new InputError('ERR_USAGE', 'it is empty')
+  return text
+}
 
 /** An option's value, or commander's own complaint about it. */
 function value<T>(parse: (text: string) => T) {
@@ -29,9 +39,10 @@ function downloading(command: Command): Command {
     .option(
       '-o, --output <dir>',
       'directory for the files, or - for standard output (default: -, on a terminal .)',
+      value(some),
     )
-    .option('--file <glob|index>', 'only these files (repeatable)', many)
-    .option('--peer <host:port>', 'connect there too (repeatable)', many)
+    .option('--file <glob|index>', 'only these files (repeatable)', many(value(some)))
+    .option('--peer <host:port>', 'connect there too (repeatable)', many(value(parseAddress)))
     .option('--port <n>', 'the port that trackers are told', value(parseWhole(1, 65535)))
     .option('--no-tracker', 'ask no tracker')
     .option('--max-peers <n>', 'connections at most (default: 100)', value(parseWhole(1, 10_000)))
@@ -48,11 +59,14 @@ function downloading(command: Command): Command {
 }
 
 async function finish(work: () => Promise<number>): Promise<void> {
-  process.exitCode = await work().catch(error => {
+  const exit = await work().catch(error => {
     const message = explain(error)
-    if (message !== undefined) process.stderr.write(`tsdl: ${message}\n`)
+    if (message !== undefined) process.stderr.write(`tsdl: ${visible(message)}\n`)
     return exitOf(error)
   })
+  process.exitCode = exit
+  // The goodbyes had their time: whatever is still open must not hold up whoever wants us gone.
+  if (exit === EXIT.interrupted || exit === EXIT.terminated) process.exit()
 }
 
 async function reporterFor(options: { quiet?: boolean }) {
@@ -64,8 +78,10 @@ const program = new Command('tsdl')
   .description('A torrent as a stream: tsdl x.torrent > out')
   .version(VERSION, '-V, --version')
   .helpOption('-h, --help')
-  .showHelpAfterError('(tsdl --help tells more)')
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'tsdl: ')) })
+  .configureOutput({
+    outputError: (text, write) =>
+      write(`${visible(text.trim().replace(/^error: /, 'tsdl: '))} (tsdl --help tells more)\n`),
+  })
   .exitOverride()
   .addHelpText(
     'after',
@@ -103,12 +119,13 @@ program
   .option('--offline', 'ask nobody')
   .action((source: string, { json }: { json?: boolean }) =>
     finish(async () => {
-      const [{ infoJson, infoText }, { loadTorrent }] = await Promise.all([
+      const [{ infoJson, infoText }, { loadTorrent }, { printLine }] = await Promise.all([
         import('./cli/info.ts'),
         import('./cli/source.ts'),
+        import('./cli/stdout.ts'),
       ])
       const metainfo = await loadTorrent(source)
-      process.stdout.write(`${json ? infoJson(metainfo) : infoText(metainfo)}\n`)
+      await printLine(json ? infoJson(metainfo) : infoText(metainfo))
       return EXIT.ok
     }),
   )
@@ -137,14 +154,15 @@ program
   .option(
     '-o, --output <file>',
     'where to write it, or - (default: standard output, on a terminal NAME.torrent)',
+    value(some),
   )
   .option(
     '--piece-length <size>',
     'a power of two (default: one giving 1,000 to 2,000 pieces)',
     value(parseSize),
   )
-  .option('--tracker <url>', 'a tracker; a comma makes a tier (repeatable)', many)
-  .option('--web-seed <url>', 'where the content is on the web (repeatable)', many)
+  .option('--tracker <url>', 'a tracker; a comma makes a tier (repeatable)', many(some))
+  .option('--web-seed <url>', 'where the content is on the web (repeatable)', many(some))
   .option('--private', 'peers only from the trackers')
   .option('--comment <text>', 'for people')
   .option('--name <name>', "the torrent's name (default: the path's)")
@@ -168,7 +186,14 @@ downloading(program.command('demo'))
     }),
   )
 
+// A terminal or a log that went away is no reason to stop; a reader of --help that did is one to be silent.
+process.stderr.on('error', () => {})
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? EXIT.readerGone : EXIT.storage)
+})
+
 try {
+  if (process.argv.length === 2) program.help({ error: true })
   await program.parseAsync()
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error

@@ -2,10 +2,10 @@ import { createReadStream } from 'node:fs'
 import { lstat, readdir, stat, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { isatty } from 'node:tty'
-import { InputError, messageOf, StorageError } from '../errors.ts'
+import { InputError, StorageError } from '../errors.ts'
 import { create, type SourceFile } from '../metainfo/create.ts'
 import { VERSION } from '../version.ts'
-import { EXIT } from './exit.ts'
+import { EXIT, reasonOf } from './exit.ts'
 import type { Reporter } from './reporter.ts'
 import { writeStdout } from './stdout.ts'
 
@@ -37,7 +37,7 @@ export async function createTorrent(path: string, flags: CreateFlags, reporter: 
     webSeeds: flags.webSeed ?? [],
     createdBy: `tsdl ${VERSION}`,
     ...(flags.date ? { creationDate: Math.floor(Date.now() / 1000) } : {}),
-    onProgress: bytes => reporter.checking(bytes, total),
+    onProgress: bytes => reporter.checking(bytes, total, 'hashing'),
   }).catch(error => {
     if (error?.code && error.syscall) throw unreadable(path, error)
     throw error
@@ -48,7 +48,7 @@ export async function createTorrent(path: string, flags: CreateFlags, reporter: 
   if (output === '-') await writeStdout(torrent)
   else {
     await writeFile(output, torrent).catch(error => {
-      throw new StorageError('ERR_STORAGE', `cannot write ${output}: ${messageOf(error)}`, error)
+      throw new StorageError('ERR_STORAGE', `cannot write ${output}: ${reasonOf(error)}`, error)
     })
   }
   return EXIT.ok
@@ -85,5 +85,5 @@ async function sources(path: string): Promise<SourceFile[]> {
 }
 
 function unreadable(path: string, error: Error): InputError {
-  return new InputError('ERR_USAGE', `cannot read ${path}: ${messageOf(error)}`, error)
+  return new InputError('ERR_USAGE', `cannot read ${path}: ${reasonOf(error)}`, error)
 }

@@ -6,6 +6,7 @@ import { create, defaultPieceLength } from '../metainfo/create.ts'
 import { parse } from '../metainfo/parse.ts'
 import { EXIT } from './exit.ts'
 import { type GetOptions, get } from './get.ts'
+import { TextReporter } from './text-reporter.ts'
 
 export interface DemoOptions extends GetOptions {
   readonly size?: number
@@ -18,7 +19,15 @@ export async function demo({ size = 64 << 20, seeds: count = 3, ...options }: De
   const content = new Content(size, pieceLength)
   const name = 'tsdl-demo.bin'
   const source = { path: [], length: size, read: () => content[Symbol.asyncIterator]() }
-  const draft = parse((await create({ name, files: [source], pieceLength })).torrent)
+  const reporter = new TextReporter({ quiet: options.quiet || options.json })
+  const { torrent } = await create({
+    name,
+    files: [source],
+    pieceLength,
+    onProgress: bytes => reporter.checking(bytes, size, 'making the content'),
+  })
+  reporter.close()
+  const draft = parse(torrent)
   const seeds = Array.from({ length: count }, () => new Seed(draft, content))
   const addresses = await Promise.all(seeds.map(seed => seed.listen()))
   const tracker = await openTracker(addresses)

@@ -1,3 +1,4 @@
+import { getSystemErrorMap } from 'node:util'
 import { InputError, messageOf, StalledError, StorageError } from '../errors.ts'
 
 /** What the exit codes mean: a promise to scripts. */
@@ -23,6 +24,16 @@ export class Exit extends Error {
   }
 }
 
+/** A choice that cannot be made: what is wrong, and then what there is, a line each. */
+export class ChoiceError extends InputError {
+  readonly listing: string
+
+  constructor(message: string, listing: string) {
+    super('ERR_USAGE', message)
+    this.listing = listing
+  }
+}
+
 /** The exit code that an error stands for. */
 export function exitOf(error: unknown): number {
   if (error instanceof Exit) return error.exit
@@ -32,12 +43,22 @@ export function exitOf(error: unknown): number {
   return EXIT.fault
 }
 
-/** What to say of an error: one line, or nothing; a fault of ours with where it is. */
+/** What to say of an error: one line, or nothing; a choice with its listing, a fault of ours with where it is. */
 export function explain(error: unknown): string | undefined {
   const exit = exitOf(error)
   if (error instanceof Exit || exit === EXIT.readerGone) return undefined
+  if (error instanceof ChoiceError) return `${messageOf(error)}\n${error.listing}`
   if (exit === EXIT.fault && error instanceof Error && error.stack) return error.stack
   return messageOf(error)
+}
+
+/** Why the system could not: in words, without its codes and what was said already. */
+export function reasonOf(error: unknown): string {
+  const { cause, code, errno, errors } = (error ?? {}) as NodeJS.ErrnoException & { errors?: unknown[] }
+  if (cause !== undefined) return reasonOf(cause)
+  if (errors?.length) return reasonOf(errors[0])
+  if (code === 'ENOTFOUND') return 'no such host'
+  return getSystemErrorMap().get(errno ?? 0)?.[1] ?? messageOf(error)
 }
 
 function isReaderGone(error: StorageError): boolean {

@@ -1,11 +1,10 @@
 import { isatty } from 'node:tty'
-import { parseAddress } from '../codec/compact.ts'
-import { InputError } from '../errors.ts'
+import type { PeerAddress } from '../codec/compact.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { download, stream } from '../pipeline/download.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import type { TorrentOptions } from '../pipeline/torrent-options.ts'
-import { EXIT, Exit, exitOf, explain } from './exit.ts'
+import { ChoiceError, EXIT, Exit, exitOf, explain } from './exit.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { follow, type Reporter } from './reporter.ts'
 import { listFiles, selectFiles } from './selection.ts'
@@ -15,7 +14,7 @@ import { TextReporter } from './text-reporter.ts'
 export interface GetOptions {
   readonly output?: string
   readonly file?: string[]
-  readonly peer?: string[]
+  readonly peer?: PeerAddress[]
   readonly port?: number
   readonly tracker: boolean
   readonly maxPeers?: number
@@ -45,7 +44,7 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
     reporter.metadata(metainfo, isSelected)
     for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)
     const common: Omit<TorrentOptions, 'storage'> = {
-      peers: (options.peer ?? []).map(parseAddress),
+      peers: options.peer ?? [],
       trackers: options.tracker,
       timeout: options.timeout ?? (process.stderr.isTTY ? 0 : PATIENCE),
       ...pick(options, 'port', 'maxPeers', 'memory'),
@@ -99,9 +98,9 @@ function onlyFile(metainfo: Metainfo, isSelected: (index: number) => boolean): n
   const files = metainfo.files.flatMap((file, index) => (file.pad || !isSelected(index) ? [] : [index]))
   if (files.length === 1) return files[0]!
   const what = files.length === 0 ? 'no files' : `${files.length} files, and standard output carries one`
-  throw new InputError(
-    'ERR_USAGE',
-    `the torrent has ${what}: choose one with --file, or give a directory with -o\n${listFiles(metainfo)}`,
+  throw new ChoiceError(
+    `the torrent has ${what}: choose one with --file, or give a directory with -o`,
+    listFiles(metainfo),
   )
 }
 
@@ -127,7 +126,12 @@ async function interruptible(torrent: Torrent, work: () => Promise<void>): Promi
     await Promise.race([working, interrupted])
   } finally {
     working.catch(() => {})
-    await Promise.race([torrent.close(), new Promise(resolve => setTimeout(resolve, GOODBYE).unref())])
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise(resolve => {
+      timer = setTimeout(resolve, GOODBYE)
+    })
+    await Promise.race([torrent.close(), late])
+    clearTimeout(timer)
     for (const off of listeners) off()
   }
 }

@@ -1,15 +1,17 @@
 import prettyBytes from 'pretty-bytes'
+import { formatAddress } from '../codec/compact.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { describe } from './json-reporter.ts'
+import { json, visible } from './terminal.ts'
 
 /** Everything that a torrent says of itself, as one JSON object. */
 export function infoJson(metainfo: Metainfo): string {
-  return JSON.stringify({
+  return json({
     ...describe(metainfo),
     private: metainfo.private,
     trackers: metainfo.trackers,
     webSeeds: metainfo.webSeeds,
-    nodes: [],
+    nodes: metainfo.nodes?.map(formatAddress) ?? [],
     comment: metainfo.comment ?? null,
     createdBy: metainfo.createdBy ?? null,
     creationDate: metainfo.creationDate ?? null,
@@ -30,9 +32,10 @@ export function infoText(metainfo: Metainfo): string {
     ['created', metainfo.creationDate === undefined ? undefined : date(metainfo.creationDate)],
     ...trackers.map((tier, at): [string, string] => [at === 0 ? 'trackers' : '', tier.join('  ')]),
     ...webSeeds.map((url, at): [string, string] => [at === 0 ? 'web seeds' : '', url]),
+    ['nodes', metainfo.nodes?.map(formatAddress).join('  ')],
   ]
   const head = rows.flatMap(([key, value]) =>
-    value === undefined ? [] : [`${key.padEnd(11)}${printable(value)}`],
+    value === undefined ? [] : [`${key.padEnd(11)}${visible(value).replaceAll('\n', '\\n')}`],
   )
   const files = metainfo.files.flatMap(({ path, length, pad }, index) =>
     pad
@@ -45,9 +48,4 @@ export function infoText(metainfo: Metainfo): string {
 function date(seconds: number): string {
   const date = new Date(seconds * 1000)
   return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString()
-}
-
-/** Text from a torrent must not steer the terminal. */
-function printable(text: string): string {
-  return text.replace(/\p{C}/gu, '\ufffd')
 }

@@ -1,6 +1,7 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Progress } from '../pipeline/torrent-options.ts'
 import type { Outcome, Reporter } from './reporter.ts'
+import { json } from './terminal.ts'
 
 /** One object a line on standard error: see docs/cli.md, Events. */
 export class JsonReporter implements Reporter {
@@ -42,7 +43,7 @@ export class JsonReporter implements Reporter {
   close(): void {}
 
   #emit(event: string, fields: object): void {
-    process.stderr.write(`${JSON.stringify({ event, time: Date.now(), ...fields })}\n`)
+    process.stderr.write(`${json({ event, time: Date.now(), ...fields })}\n`)
   }
 }
 

@@ -12,8 +12,8 @@ export interface Outcome extends Pick<Progress, 'verified' | 'downloaded' | 'upl
 /** Tells somebody how a download goes; each way of telling is a class of its own. Nothing goes to stdout. */
 export interface Reporter {
   metadata(metainfo: Metainfo, selected: (index: number) => boolean): void
-  /** So many of all pieces of what was there were looked at. */
-  checking(pieces: number, all: number): void
+  /** So much of all that is to be hashed before the job itself was. @param what in words @default what is there */
+  checking(done: number, all: number, what?: string): void
   progress(progress: Progress): void
   peer(address: string, client: string, state: 'connected' | 'disconnected', reason?: string): void
   warning(code: string, message: string): void

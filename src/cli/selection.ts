@@ -1,6 +1,7 @@
 import picomatch from 'picomatch'
-import { InputError } from '../errors.ts'
+import { InputError, messageOf } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import { ChoiceError } from './exit.ts'
 
 /**
  * The files that `--file` options choose: each an index, a path, or a glob over paths, with or without the torrent's name.
@@ -16,10 +17,7 @@ export function selectFiles(
   for (const want of wanted) {
     const found = matching(metainfo, want)
     if (found.length === 0) {
-      throw new InputError(
-        'ERR_USAGE',
-        `no file matches ${JSON.stringify(want)}; there are:\n${listFiles(metainfo)}`,
-      )
+      throw new ChoiceError(`no file matches ${JSON.stringify(want)}; there are:`, listFiles(metainfo))
     }
     for (const index of found) chosen.add(index)
   }
@@ -44,6 +42,14 @@ function matching({ files, multiFile, name }: Metainfo, want: string): number[] 
     multiFile && path.startsWith(`${name}/`) ? path.slice(name.length + 1) : path
   const exact = real.filter(({ path }) => path === want || inner(path) === want)
   if (exact.length > 0) return exact.map(({ index }) => index)
-  const matches = picomatch(want, { dot: true, basename: !want.includes('/') } as picomatch.PicomatchOptions)
+  const matches = globOf(want)
   return real.filter(({ path }) => matches(path) || matches(inner(path))).map(({ index }) => index)
+}
+
+function globOf(want: string): (path: string) => boolean {
+  try {
+    return picomatch(want, { dot: true, basename: !want.includes('/') } as picomatch.PicomatchOptions)
+  } catch (error) {
+    throw new InputError('ERR_USAGE', `--file: not a glob: ${JSON.stringify(want)}: ${messageOf(error)}`)
+  }
 }

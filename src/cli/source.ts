@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises'
-import { InputError, messageOf } from '../errors.ts'
+import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { MAX_TORRENT_SIZE, parse } from '../metainfo/parse.ts'
+import { reasonOf } from './exit.ts'
 
 /** Milliseconds that a server may take to hand out a .torrent. */
 const FETCH_TIMEOUT = 30_000
@@ -23,7 +24,7 @@ export async function loadTorrent(source: string): Promise<Metainfo> {
     bytes = await read(source)
   } catch (error) {
     if (error instanceof InputError) throw error
-    throw new InputError('ERR_USAGE', `cannot read ${name}: ${messageOf(error)}`, error)
+    throw new InputError('ERR_USAGE', `cannot read ${name}: ${reasonOf(error)}`, error)
   }
   try {
     return parse(bytes)

@@ -1,6 +1,7 @@
 import { write } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { messageOf, StorageError } from '../errors.ts'
+import { StorageError } from '../errors.ts'
+import { reasonOf } from './exit.ts'
 
 /** Milliseconds until a pipe that is full and does not block is tried again. */
 const AGAIN = 5
@@ -21,12 +22,17 @@ export async function writeStdout(bytes: Uint8Array): Promise<void> {
         const full = code === 'ENOSPC' || code === 'EDQUOT'
         throw new StorageError(
           full ? 'ERR_DISK_FULL' : 'ERR_STORAGE',
-          `cannot write to standard output: ${full ? 'no space left on device' : messageOf(error)}`,
+          `cannot write to standard output: ${reasonOf(error)}`,
           error,
         )
       }
     }
   }
+}
+
+/** Writes a line of text to standard output. */
+export function printLine(text: string): Promise<void> {
+  return writeStdout(Buffer.from(`${text}\n`))
 }
 
 function writeSome(bytes: Uint8Array): Promise<number> {

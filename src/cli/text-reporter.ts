@@ -1,9 +1,9 @@
-import { createLogUpdate } from 'log-update'
 import prettyBytes from 'pretty-bytes'
 import prettyMs from 'pretty-ms'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Progress } from '../pipeline/torrent-options.ts'
 import type { Outcome, Reporter } from './reporter.ts'
+import { visible } from './terminal.ts'
 
 export interface TextReporterOptions {
   /** No progress and no warnings. */
@@ -12,6 +12,9 @@ export interface TextReporterOptions {
   readonly verbose?: boolean
 }
 
+// Only a terminal needs it, and it brings a dozen modules.
+const logUpdate = process.stderr.isTTY ? await import('log-update') : undefined
+
 /** Milliseconds between lines where nobody watches. */
 const NOW_AND_THEN = 10_000
 
@@ -19,7 +22,7 @@ const NOW_AND_THEN = 10_000
 export class TextReporter implements Reporter {
   readonly #quiet: boolean
   readonly #verbose: boolean
-  readonly #live = process.stderr.isTTY ? createLogUpdate(process.stderr) : undefined
+  readonly #live = logUpdate?.createLogUpdate(process.stderr)
   #lastLine = performance.now()
 
   constructor({ quiet = false, verbose = false }: TextReporterOptions) {
@@ -32,8 +35,8 @@ export class TextReporter implements Reporter {
       this.#say(`${name}: ${bytes(length)} in ${files.length} file${files.length > 1 ? 's' : ''}`)
   }
 
-  checking(pieces: number, all: number): void {
-    this.#show(`checking what is there: ${percent(pieces, all)}`)
+  checking(done: number, all: number, what = 'checking what is there'): void {
+    this.#show(`${what}: ${percent(done, all)}`)
   }
 
   progress(progress: Progress): void {
@@ -92,12 +95,12 @@ export class TextReporter implements Reporter {
   /** A line that stays. */
   #say(line: string): void {
     this.#live?.clear()
-    process.stderr.write(`${line}\n`)
+    process.stderr.write(`${visible(line)}\n`)
   }
 }
 
 function bytes(count: number): string {
-  return prettyBytes(count, { binary: true, maximumFractionDigits: 1 })
+  return prettyBytes(count, { binary: true }) // asked for fraction digits, it would load a locale: 80 ms
 }
 
 function percent(part: number, whole: number): string {

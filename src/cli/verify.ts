@@ -1,12 +1,14 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { InputError, messageOf } from '../errors.ts'
+import { InputError } from '../errors.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { check } from '../pipeline/check.ts'
 import { FileStorage } from '../storage/file-storage.ts'
-import { EXIT } from './exit.ts'
+import { EXIT, reasonOf } from './exit.ts'
 import type { Reporter } from './reporter.ts'
+import { printLine } from './stdout.ts'
+import { json as toJson } from './terminal.ts'
 
 /** Which pieces of what is at `path` are right: as text or JSON on stdout, and as the exit code. */
 export async function verify(
@@ -42,11 +44,12 @@ export async function verify(
       wrong,
       files,
     }
-    process.stdout.write(`${JSON.stringify(result)}\n`)
+    await printLine(toJson(result))
   } else {
-    for (const { path, wrong } of files)
-      if (wrong > 0) process.stdout.write(`${path}: ${wrong} pieces missing or wrong\n`)
-    process.stdout.write(`${verified.count} of ${pieceCount} pieces are right\n`)
+    const lines = files.flatMap(({ path, wrong }) =>
+      wrong > 0 ? [`${path}: ${wrong} piece${wrong > 1 ? 's' : ''} missing or wrong`] : [],
+    )
+    await printLine([...lines, `${verified.count} of ${pieceCount} pieces are right`].join('\n'))
   }
   return verified.full ? EXIT.ok : EXIT.notRight
 }
@@ -55,7 +58,7 @@ export async function verify(
 async function locate(metainfo: Metainfo, path: string): Promise<{ metainfo: Metainfo; directory: string }> {
   const whole = resolve(path)
   const stats = await stat(whole).catch(error => {
-    throw new InputError('ERR_USAGE', `cannot read ${path}: ${messageOf(error)}`, error)
+    throw new InputError('ERR_USAGE', `cannot read ${path}: ${reasonOf(error)}`, error)
   })
   if (stats.isDirectory()) {
     const own = metainfo.multiFile && basename(whole) === metainfo.name

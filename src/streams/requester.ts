@@ -55,6 +55,8 @@ export interface RequesterOptions {
 
 /** Blocks that nobody asked for, in all, before their sender is taken for a flooder. */
 const MAX_UNWANTED = 128
+/** Every so many blocks of a piece, and when it is whole, somebody downstream is told: that is often enough to hash it. */
+const NEWS = 16
 /** Blocks of the largest piece that metainfo allows, for keys that fit a number. */
 const MAX_BLOCKS = 1 << 20
 
@@ -62,7 +64,7 @@ const MAX_BLOCKS = 1 << 20
  * Asks one peer for blocks: keeps a window of requests under way, refilled in batches.
  *
  * in            Message, from the peer's Framer, whose `places` it is
- * out           Block, each in its place
+ * out           Block, in its place: the news of every sixteenth of a piece, and of its last
  * backpressure  takes no message while 64 blocks wait; asks for nothing that its source does not admit
  * fails with    PeerError: an impossible index or bitfield, a flood of blocks that nobody asked for
  * BEP           3
@@ -286,7 +288,8 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
     this.downloaded += length
     window.received(length, time - request.at, time)
     source.arrived(this, request)
-    this.push({ piece: request.piece, begin, length })
+    const { piece } = request
+    if (piece.complete || piece.arrived % NEWS === 0) this.push({ piece, begin, length })
     if (this.outstanding <= window.size * 0.75) this.fill()
   }
 
