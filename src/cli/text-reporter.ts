@@ -58,8 +58,10 @@ export class TextReporter implements Reporter {
     if (this.#verbose) this.#say(`${address} (${client}) ${state}${reason ? `: ${reason}` : ''}`)
   }
 
-  warning(_code: string, message: string): void {
-    if (!this.#quiet) this.#say(`tsdl: warning: ${message}`)
+  warning(code: string, message: string): void {
+    // swarms are full of addresses where nobody answers: that is news only to who asks for it
+    const usual = code === 'ERR_CONNECTION' || code === 'ERR_TIMEOUT'
+    if (!this.#quiet && (this.#verbose || !usual)) this.#say(`tsdl: warning: ${message}`)
   }
 
   stalled(_code: string, reason: string): void {

@@ -19,9 +19,11 @@ export function parseExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
   try {
     const dict = asDict(decode(payload, { maxDepth: 8, allowTrailing: true }))
     const client = text(dict?.v)
+      ?.replace(/[^\P{C}]/gu, '')
+      .slice(0, 64)
     const reqq = integer(dict?.reqq)
     return {
-      ...(client ? { client: client.replace(/[^\P{C}]/gu, '').slice(0, 64) } : {}),
+      ...(client ? { client } : {}),
       ...(reqq !== undefined && reqq > 0 ? { reqq } : {}),
     }
   } catch {

@@ -62,6 +62,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   #completion: 'unknown' | 'never' | 'pending' | 'due' | 'sent' = 'unknown'
   /** The round of announces under way. */
   #round: AbortController | undefined
+  #rounding: Promise<void> = Promise.resolve()
   /** The goodbyes under way: a new start waits for them, or they'd come after it. */
   #goodbye: Promise<void> | undefined
   #timer: Timer | undefined
@@ -92,14 +93,14 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
       this.#completion = this.#options.stats().left === 0 ? 'never' : 'pending'
     }
     for (const error of this.#skipped.splice(0)) this.emit('warning', error)
-    void this.#announceRound()
+    this.#beginRound()
   }
 
   /** Says that the download is complete: event=completed once, unless it was so when first started. */
   complete(): void {
     if (this.#completion !== 'pending') return
     this.#completion = 'due'
-    if (this.#running && !this.#round) void this.#announceRound()
+    if (this.#running && !this.#round) this.#beginRound()
   }
 
   /** Asks for more peers as soon as the tracker allows; one that fails is not asked earlier for it. */
@@ -116,16 +117,44 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     if (!this.#running) return this.#goodbye ?? Promise.resolve()
     this.#running = false
     this.#schedule(Number.POSITIVE_INFINITY)
+    // Whoever stops as soon as it is complete has that news told first: it's what trackers count.
+    if (this.#completion === 'due' && this.#round && timeout > 0) {
+      const told = this.#within(this.#rounding, timeout / 2)
+      return this.#keep(told.then(() => this.#leave(timeout / 2)))
+    }
+    return this.#leave(timeout)
+  }
+
+  #leave(timeout: number): Promise<void> {
     this.#round?.abort()
     this.#round = undefined
     const reached = this.#entries.filter(entry => entry.reached)
     for (const entry of this.#entries) entry.reached = entry.started = false
     if (timeout <= 0 || reached.length === 0) return this.#goodbye ?? Promise.resolve()
-    const goodbye = this.#sayGoodbye(reached, timeout).then(() => {
+    return this.#keep(this.#sayGoodbye(reached, timeout))
+  }
+
+  #keep(leaving: Promise<void>): Promise<void> {
+    const goodbye = leaving.then(() => {
       if (this.#goodbye === goodbye) this.#goodbye = undefined
     })
     this.#goodbye = goodbye
     return goodbye
+  }
+
+  /** Resolves when `work` is done, or `timeout` ms are over. */
+  async #within(work: Promise<unknown>, timeout: number): Promise<void> {
+    const { clock } = this.#options
+    let timer: Timer | undefined
+    const late = new Promise<void>(resolve => {
+      timer = clock.setTimeout(resolve, timeout)
+    })
+    await Promise.race([work, late])
+    clock.clearTimeout(timer)
+  }
+
+  #beginRound(): void {
+    this.#rounding = this.#announceRound()
   }
 
   /** One attempt at every tracker whose turn it is, until one answers. */
@@ -143,6 +172,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     }
     if (round.signal.aborted) return
     this.#round = undefined
+    if (!this.#running) return
     const now = this.#options.clock.now()
     if (reply) this.#schedule(now + reply.interval * 1_000, now + reply.minInterval * 1_000)
     else this.#schedule(Math.min(...this.#entries.map(entry => entry.notBefore)))
@@ -198,19 +228,13 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   }
 
   async #sayGoodbye(entries: readonly TrackerEntry[], timeout: number): Promise<void> {
-    const { clock } = this.#options
     const control = new AbortController()
     const { signal } = control
     // Built now: the counters belong to this moment.
     const sent = entries.map(async entry =>
       entry.tracker.announce(this.#request(entry, 'stopped'), { signal }),
     )
-    let timer: Timer | undefined
-    const late = new Promise<void>(resolve => {
-      timer = clock.setTimeout(resolve, timeout)
-    })
-    await Promise.race([Promise.allSettled(sent), late])
-    clock.clearTimeout(timer)
+    await this.#within(Promise.allSettled(sent), timeout)
     control.abort()
   }
 
@@ -238,6 +262,6 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     this.#timer = undefined
     this.#next = { at, earliest }
     if (at === Number.POSITIVE_INFINITY) return
-    this.#timer = clock.setTimeout(() => void this.#announceRound(), Math.max(0, at - clock.now()))
+    this.#timer = clock.setTimeout(() => this.#beginRound(), Math.max(0, at - clock.now()))
   }
 }

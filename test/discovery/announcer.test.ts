@@ -438,15 +438,18 @@ t.test('a reply that comes after stop is not used', async t => {
   t.same(log, ['0 a started', '0 a stopped'])
 })
 
-t.test('stopped by its own listener: no announce follows', async t => {
-  const { announcer, clock, log } = setup([['http://a']])
-  announcer.on('peers', () => void announcer.stop())
-  announcer.start()
-  announcer.complete()
-  await clock.advance(minutes(60))
-  t.same(log, ['0 a started', '0 a stopped'])
-  t.equal(clock.pending, 0)
-})
+t.test(
+  'T5: stopped by its own listener: a completion that is due is told, and nothing after the goodbye',
+  async t => {
+    const { announcer, clock, log } = setup([['http://a']])
+    announcer.on('peers', () => void announcer.stop())
+    announcer.start()
+    announcer.complete()
+    await clock.advance(minutes(60))
+    t.same(log, ['0 a started', '0 a completed', '0 a stopped'])
+    t.equal(clock.pending, 0)
+  },
+)
 
 t.test('what a tracker throws that is not ours becomes ours', async t => {
   const { announcer, warnings } = setup([['http://a']], { a: () => new TypeError('bug\n here') })
