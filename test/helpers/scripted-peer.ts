@@ -1,0 +1,234 @@
+/** A fake peer on loopback that does what its script says, and keeps what it was sent. */
+import { once } from 'node:events'
+import net from 'node:net'
+import { Bitfield } from '../../src/codec/bitfield.ts'
+import type { PeerAddress } from '../../src/codec/compact.ts'
+import { decodeHandshake, type Handshake } from '../../src/codec/handshake.ts'
+import {
+  BLOCK_LENGTH,
+  type BlockRef,
+  decodeBody,
+  encodedLength,
+  encodeInto,
+  type Message,
+} from '../../src/codec/message.ts'
+import type { MadeTorrent } from './metainfo.ts'
+
+export interface PeerScript {
+  /** Pieces that its bitfield shows. @default all */
+  readonly has?: (index: number) => boolean
+  /** In place of the bitfield and the handshake before it: what it says when somebody connects. */
+  readonly greet?: (wire: Wire) => void
+  /** Parts of its handshake that differ from what is right. */
+  readonly handshake?: Partial<Omit<Handshake, 'type'>>
+  /** What it says to an interested. @default unchoke */
+  readonly interested?: (wire: Wire) => void
+  /** What it says to a request, the n-th of all from 0. @default the block */
+  readonly request?: (block: BlockRef, wire: Wire, n: number) => void
+  /** Sees every other message. */
+  readonly message?: (message: Message, wire: Wire) => void
+}
+
+/** A fake peer's end of one connection. */
+export class Wire {
+  readonly socket: net.Socket
+  /** All that came, the handshake among it. */
+  readonly received: Message[] = []
+  /** All bytes that came. */
+  bytes: Buffer = Buffer.alloc(0)
+  /** The other side, or this one, has ended it. */
+  closed = false
+  readonly #made: MadeTorrent
+  readonly #waiting = new Set<() => void>()
+  #at = 0
+  #shaken = false
+
+  constructor(socket: net.Socket, made: MadeTorrent, hear: (message: Message, wire: Wire) => void) {
+    this.socket = socket
+    this.#made = made
+    socket.setNoDelay(true)
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.closed = true
+      this.wake()
+    })
+    socket.on('data', chunk => {
+      this.bytes = Buffer.concat([this.bytes, chunk])
+      for (let message = this.#next(); message; message = this.#next()) {
+        this.received.push(message)
+        hear(message, this)
+      }
+      this.wake()
+    })
+  }
+
+  send(...messages: Message[]): void {
+    for (const message of messages) {
+      const bytes = Buffer.alloc(encodedLength(message))
+      encodeInto(message, bytes, 0)
+      this.raw(bytes)
+    }
+  }
+
+  /** Bytes as they are. */
+  raw(bytes: Uint8Array): void {
+    if (!this.socket.destroyed) this.socket.write(bytes)
+  }
+
+  /** Says its handshake, and what it has. */
+  greet({ has = () => true, handshake }: Pick<PeerScript, 'has' | 'handshake'> = {}): void {
+    const bits = new Bitfield(this.#made.metainfo.pieceCount)
+    for (let index = 0; index < bits.size; index++) if (has(index)) bits.add(index)
+    this.shake(handshake)
+    if (bits.count > 0) this.send({ type: 'bitfield', bytes: bits.bytes })
+  }
+
+  shake(handshake: PeerScript['handshake'] = {}): void {
+    const { infoHash } = this.#made.metainfo
+    const peerId = Buffer.from(`-SC0001-${String(this.socket.localPort).padStart(12, '0')}`)
+    this.send({ type: 'handshake', infoHash, peerId, reserved: new Uint8Array(8), ...handshake })
+  }
+
+  /** The block that was asked for, or other bytes in its place. */
+  serve(block: BlockRef, change: (data: Buffer) => Uint8Array = data => data): void {
+    const start = block.index * this.#made.metainfo.pieceLength + block.begin
+    const data = change(Buffer.from(this.#made.content.subarray(start, start + block.length)))
+    this.send({ type: 'piece', ...block, data, length: data.length })
+  }
+
+  /** All messages of this kind that came. */
+  all<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
+    return this.received.filter((message): message is Extract<Message, { type: T }> => message.type === type)
+  }
+
+  /** Resolves once so many messages of a kind have come. */
+  seen(type: Message['type'], count = 1): Promise<void> {
+    return this.until(() => this.all(type).length >= count)
+  }
+
+  /** Resolves once the connection is over. */
+  gone(): Promise<void> {
+    return this.until(() => this.closed)
+  }
+
+  /** Resolves once something is so; looked at after whatever comes. */
+  until(met: () => boolean): Promise<void> {
+    return new Promise(resolve => {
+      const check = () => {
+        if (!met()) return
+        this.#waiting.delete(check)
+        resolve()
+      }
+      this.#waiting.add(check)
+      check()
+    })
+  }
+
+  wake(): void {
+    for (const check of this.#waiting) check()
+  }
+
+  #next(): Message | undefined {
+    const rest = this.bytes.subarray(this.#at)
+    if (!this.#shaken) {
+      if (rest.length < 68) return undefined
+      this.#shaken = true
+      this.#at += 68
+      return decodeHandshake(rest.subarray(0, 68))
+    }
+    if (rest.length < 4 || rest.length < 4 + rest.readUInt32BE(0)) return undefined
+    const length = rest.readUInt32BE(0)
+    this.#at += 4 + length
+    if (length === 0) return { type: 'keepAlive' }
+    return decodeBody(rest[4]!, Buffer.from(rest.subarray(5, 4 + length)))
+  }
+}
+
+export interface ScriptedPeer {
+  readonly address: PeerAddress
+  /** Every connection that there was, in order. */
+  readonly wires: readonly Wire[]
+  /** Every block that was asked for, over all connections. */
+  readonly requests: readonly BlockRef[]
+  /** Resolves with the n-th connection, from 1. */
+  connection(n?: number): Promise<Wire>
+  /** Resolves once something is so; looked at after whatever comes on any connection. */
+  until(met: () => boolean): Promise<void>
+  /** Ends everything that was opened. */
+  close(): Promise<void>
+}
+
+/** Opens a fake peer; closed at the end of test `t`. Without a script it is an honest seed. */
+export async function scriptedPeer(
+  t: { teardown(call: () => unknown): unknown },
+  made: MadeTorrent,
+  script: PeerScript = {},
+): Promise<ScriptedPeer> {
+  const wires: Wire[] = []
+  const requests: BlockRef[] = []
+  const waiting = new Set<() => void>()
+  const wake = () => {
+    for (const check of waiting) check()
+  }
+  const {
+    greet = wire => wire.greet(script),
+    interested = wire => wire.send({ type: 'unchoke' }),
+    request = (block, wire) => wire.serve(block),
+  } = script
+  const server = net.createServer(socket => {
+    const wire = new Wire(socket, made, (message, wire) => {
+      script.message?.(message, wire)
+      if (message.type === 'interested') interested(wire)
+      if (message.type === 'request') {
+        const { index, begin, length } = message
+        requests.push({ index, begin, length })
+        request({ index, begin, length }, wire, requests.length - 1)
+      }
+      queueMicrotask(wake)
+    })
+    socket.on('close', wake)
+    wires.push(wire)
+    greet(wire)
+    wake()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  const until = (met: () => boolean) =>
+    new Promise<void>(resolve => {
+      const check = () => {
+        if (!met()) return
+        waiting.delete(check)
+        resolve()
+      }
+      waiting.add(check)
+      check()
+    })
+  const close = async () => {
+    for (const { socket } of wires) socket.destroy()
+    if (server.listening) await new Promise(resolve => server.close(resolve))
+  }
+  t.teardown(close)
+  return {
+    address: { host: '127.0.0.1', port },
+    wires,
+    requests,
+    connection: async (n = 1) => {
+      await until(() => wires.length >= n)
+      return wires[n - 1]!
+    },
+    until,
+    close,
+  }
+}
+
+/** Changes one byte of a block. */
+export function wrong(data: Buffer): Buffer {
+  data[data.length >> 1]! ^= 0xff
+  return data
+}
+
+/** `index:block` of every request, for short expectations. */
+export function named(requests: readonly BlockRef[]): string[] {
+  return requests.map(({ index, begin }) => `${index}:${begin / BLOCK_LENGTH}`)
+}

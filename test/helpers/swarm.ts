@@ -1,0 +1,100 @@
+/** Whole downloads for tests: onto memfs, everything that happened is kept, and nothing may be left of them. */
+import { setImmediate as turn } from 'node:timers/promises'
+import { createFsFromVolume, Volume } from 'memfs'
+import type { Test } from 'tap'
+import { type Download, type DownloadOptions, download } from '../../src/pipeline/download.ts'
+import type { Torrent } from '../../src/pipeline/torrent.ts'
+import { type MadeTorrent, makeTorrent } from './metainfo.ts'
+import type { Disk } from './storage-suite.ts'
+
+/** 40 KiB pieces of three blocks, the last of 8 KiB; the last piece ends in a block of 42 bytes. */
+export const oddTorrent = () =>
+  makeTorrent({ files: [{ path: 'odd.bin', length: 10 * 40960 + 16384 + 42 }], pieceLength: 40960 })
+
+/** An empty disk in memory. */
+export function memoryDisk(): Disk {
+  return createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
+}
+
+/** Numbers from 0 to below 1, the same for the same seed. */
+export function seeded(seed = 1): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0
+    let x = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** What a torrent said, in order. */
+export function log(torrent: Torrent) {
+  const heard = {
+    events: [] as string[],
+    warnings: [] as string[],
+    disconnected: [] as string[],
+    verified: [] as number[],
+    errors: [] as Error[],
+  }
+  for (const name of ['started', 'connected', 'disconnected', 'warning', 'done', 'error', 'close'] as const) {
+    torrent.on(name, () => heard.events.push(name))
+  }
+  torrent.on('warning', error => heard.warnings.push(error.message))
+  torrent.on('disconnected', (_peer, reason) => heard.disconnected.push(reason))
+  torrent.on('verified', index => heard.verified.push(index))
+  torrent.on('error', error => heard.errors.push(error))
+  return heard
+}
+
+export interface Run extends ReturnType<typeof log> {
+  readonly torrent: Download
+  readonly disk: Disk
+  /** The bytes of a file, or nothing if there is none. */
+  file(path: string): Promise<Buffer | undefined>
+}
+
+/** Starts a download onto memfs, closed at the end of test `t`; no tracker is asked unless said so. */
+export function run(
+  t: Test,
+  { metainfo }: MadeTorrent,
+  { disk = memoryDisk(), ...options }: Partial<DownloadOptions> & { disk?: Disk } = {},
+): Run {
+  leavesNothing(t)
+  const torrent = download(metainfo, {
+    output: '/home',
+    fs: disk,
+    trackers: false,
+    random: seeded(),
+    ...options,
+  })
+  const heard = log(torrent)
+  t.teardown(() => torrent.close())
+  return {
+    ...heard,
+    torrent,
+    disk,
+    file: path =>
+      disk.readFile(`/home/${path}`).then(
+        bytes => Buffer.from(bytes as Uint8Array),
+        () => undefined,
+      ),
+  }
+}
+
+/** Sockets, servers and timers that are open now. */
+function open(): string[] {
+  return process.getActiveResourcesInfo().filter(name => /TCP|Pipe|Timeout|FSReq|GetAddr/.test(name))
+}
+
+const watched = new WeakSet<Test>()
+
+/** Fails test `t` if it ends with more sockets, servers or timers open than it began with. */
+export function leavesNothing(t: Test): void {
+  if (watched.has(t)) return
+  watched.add(t)
+  const before = open()
+  t.teardown(async () => {
+    for (let turns = 0; turns < 500 && open().length > before.length; turns++) await turn()
+    const after = open()
+    if (after.length > before.length) throw new Error(`left open: ${after}; before: ${before}`)
+  })
+}

@@ -1,0 +1,79 @@
+import t from 'tap'
+import { Candidates } from '../../src/pipeline/candidates.ts'
+
+const at = (port: number) => ({ host: '10.0.0.1', port })
+
+t.test('an address is dialled once at a time, the longest known first', async t => {
+  const candidates = new Candidates()
+  t.equal(candidates.add(at(1), 'a'), true)
+  t.equal(candidates.add(at(2), 'a'), true)
+  t.equal(candidates.add(at(1), 'b'), false)
+  t.equal(candidates.size, 2)
+  t.equal(candidates.idle, 2)
+  const first = candidates.next(0)!
+  t.same(first.address, at(1))
+  t.same(candidates.next(0)!.address, at(2))
+  t.equal(candidates.next(0), undefined)
+  t.equal(candidates.idle, 0)
+  candidates.closed(first, 0, false)
+  t.equal(candidates.idle, 1)
+})
+
+t.test('N2: each attempt that comes to nothing doubles the wait, up to ten minutes', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  let now = 0
+  const waits: number[] = []
+  for (let n = 0; n < 12; n++) {
+    const candidate = candidates.next(now)!
+    candidates.closed(candidate, now, false)
+    t.equal(candidates.next(candidate.notBefore - 1), undefined)
+    waits.push(candidate.notBefore - now)
+    now = candidate.notBefore
+  }
+  t.same(waits.slice(0, 4), [2000, 4000, 8000, 16_000])
+  t.same(waits.slice(-2), [600_000, 600_000])
+})
+
+t.test('N2: a peer that gave something is dialled soon again, but never at once', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  let now = 0
+  for (let n = 0; n < 5; n++) {
+    const candidate = candidates.next(now)!
+    candidates.closed(candidate, now, n > 2)
+    now = candidate.notBefore
+  }
+  const candidate = candidates.next(now)!
+  candidates.closed(candidate, now, true)
+  t.equal(candidate.notBefore - now, 2000)
+})
+
+t.test('who is banned is never dialled again, nor learned anew', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  const candidate = candidates.next(0)!
+  candidate.banned = 'lies'
+  candidates.closed(candidate, 0, true)
+  t.equal(candidates.add(at(1), 'b'), false)
+  t.equal(candidates.next(1e9), undefined)
+  t.equal(candidates.idle, 0)
+})
+
+t.test('a tracker that names a million addresses fills a bounded table', async t => {
+  const candidates = new Candidates()
+  for (let port = 0; port < 10_000; port++) candidates.add(at(port), 'a')
+  t.ok(candidates.size < 10_000)
+})
+
+t.test('those that were dialled go to the end: the others get their turn', async t => {
+  const candidates = new Candidates()
+  for (const port of [1, 2, 3]) candidates.add(at(port), 'a')
+  const turns: number[] = []
+  for (let now = 0; now < 1e6; now += 1e5) {
+    const candidate = candidates.next(now)!
+    turns.push(candidate.address.port)
+    candidates.closed(candidate, now, true)
+  }
+  t.same(turns, [1, 2, 3, 1, 2, 3, 1, 2, 3, 1])
+})

@@ -1,0 +1,243 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { Bitfield } from '../../src/codec/bitfield.ts'
+import { Picker } from '../../src/pipeline/picker.ts'
+import { seeded } from '../helpers/swarm.ts'
+
+function bitsOf(size: number, has: Iterable<number> | ((index: number) => boolean)): Bitfield {
+  const bits = new Bitfield(size)
+  if (typeof has === 'function') {
+    for (let index = 0; index < size; index++) if (has(index)) bits.add(index)
+  } else for (const index of has) bits.add(index)
+  return bits
+}
+
+/** The picker again, slow and obvious. */
+class Model {
+  readonly peers = new Map<number, Bitfield>()
+  readonly begun = new Set<number>()
+  readonly done = new Set<number>()
+  readonly wanted: (index: number) => boolean
+  readonly size: number
+
+  constructor(size: number, wanted: (index: number) => boolean) {
+    this.size = size
+    this.wanted = wanted
+  }
+
+  all(met: (index: number) => boolean): number[] {
+    return Array.from({ length: this.size }, (_, index) => index).filter(met)
+  }
+
+  get candidates(): number[] {
+    return this.all(index => this.wanted(index) && !this.begun.has(index) && !this.done.has(index))
+  }
+
+  /** Peers that have a piece; seeds count for all alike. */
+  count(index: number): number {
+    return [...this.peers.values()].filter(bits => bits.has(index)).length
+  }
+
+  /** All that would be right to pick. */
+  rarest(bits: Bitfield): number[] {
+    const theirs = this.candidates.filter(index => bits.has(index))
+    const least = Math.min(...theirs.map(index => this.count(index)))
+    return theirs.filter(index => this.count(index) === least)
+  }
+
+  inOrder(bits: Bitfield, ahead: number): number[] {
+    const first = this.all(index => this.wanted(index) && !this.done.has(index))[0] ?? this.size
+    return this.candidates.filter(index => index < first + ahead && bits.has(index)).slice(0, 1)
+  }
+}
+
+type Step = readonly [
+  name: 'join' | 'leave' | 'gain' | 'rejoin' | 'begin' | 'again' | 'finish',
+  peer: number,
+  index: number,
+  chance: number,
+]
+
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.tuple(
+    fc.constantFrom('join', 'leave', 'gain', 'gain', 'rejoin', 'begin', 'begin', 'again', 'finish'),
+    fc.nat(4),
+    fc.nat(19),
+    fc.nat(1000),
+  ) as fc.Arbitrary<Step>,
+  { maxLength: 80 },
+)
+
+/** Does one step to both. What cannot happen, as leaving without having come, is passed over. */
+function apply(picker: Picker, model: Model, [name, peer, at, chance]: Step): void {
+  const index = at % model.size
+  const bits = model.peers.get(peer)
+  const random = seeded(chance)
+  const some = () => bitsOf(model.size, () => chance % 5 === 0 || random() < 0.5)
+  if (name === 'join' && !bits) {
+    model.peers.set(peer, some())
+    picker.join(model.peers.get(peer)!)
+  } else if (name === 'leave' && bits) {
+    model.peers.delete(peer)
+    picker.leave(bits)
+  } else if (name === 'rejoin' && bits) {
+    picker.leave(bits)
+    model.peers.set(peer, some())
+    picker.join(model.peers.get(peer)!)
+  } else if (name === 'gain' && bits?.add(index)) {
+    picker.gain(index, bits)
+  } else if (name === 'begin' && bits) {
+    const picked = picker.pick(bits)
+    if (picked < 0) return
+    model.begun.add(picked)
+    picker.begin(picked)
+  } else if (name === 'again' && model.begun.delete(index)) {
+    picker.again(index)
+  } else if (name === 'finish' && !model.done.has(index)) {
+    model.begun.delete(index)
+    model.done.add(index)
+    picker.finish(index)
+  }
+}
+
+t.test('whatever happens, the pick is a rarest piece that the peer has and nobody began', async t => {
+  fc.assert(
+    fc.property(steps, fc.integer({ min: 1, max: 20 }), fc.nat(), (steps, size, seed) => {
+      const wanted = (index: number) => index % 7 !== 3
+      const model = new Model(size, wanted)
+      const picker = new Picker({ pieceCount: size, wanted, random: seeded(seed) })
+      for (const step of steps) {
+        apply(picker, model, step)
+        if (picker.left !== model.candidates.length) throw new Error(`left ${picker.left} after ${step}`)
+        for (const bits of model.peers.values()) {
+          const right = model.rarest(bits)
+          const picked = picker.pick(bits)
+          if (right.length ? !right.includes(picked) : picked !== -1) {
+            throw new Error(`picked ${picked}, not one of [${right}], after ${step}`)
+          }
+        }
+      }
+    }),
+    { seed: 20240601, numRuns: 2000 },
+  )
+  t.pass()
+})
+
+t.test('in order, the pick is the lowest the peer has, never too far ahead of the first missing', async t => {
+  fc.assert(
+    fc.property(
+      steps,
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 1, max: 20 }),
+      (steps, size, ahead) => {
+        const wanted = (index: number) => index % 7 !== 0
+        const model = new Model(size, wanted)
+        const picker = new Picker({ pieceCount: size, wanted, sequential: ahead })
+        for (const step of steps) {
+          apply(picker, model, step)
+          for (const bits of model.peers.values()) {
+            const [right = -1] = model.inOrder(bits, ahead)
+            const picked = picker.pick(bits)
+            if (picked !== right) throw new Error(`picked ${picked}, not ${right}, after ${step}`)
+          }
+        }
+      },
+    ),
+    { seed: 20240602, numRuns: 1000 },
+  )
+  t.pass()
+})
+
+t.test('its version grows whenever a peer that found nothing could find something', async t => {
+  for (const sequential of [undefined, 3]) {
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 20 }), (steps, size) => {
+        const model = new Model(size, () => true)
+        const picker = new Picker({ pieceCount: size, random: seeded(), ...(sequential && { sequential }) })
+        for (const step of steps) {
+          const before = picker.version
+          const barren = [...model.peers].filter(([, bits]) => picker.pick(bits) < 0)
+          apply(picker, model, step)
+          for (const [peer, bits] of barren) {
+            if (model.peers.get(peer) === bits && picker.pick(bits) >= 0 && picker.version === before) {
+              throw new Error(`no news for a peer after ${step}`)
+            }
+          }
+        }
+      }),
+      { seed: 20240603, numRuns: 1000 },
+    )
+  }
+  t.pass()
+})
+
+t.test('what a peer is to avoid is passed over, even when it is the rarest', async t => {
+  const picker = new Picker({ pieceCount: 3, random: seeded() })
+  picker.join(bitsOf(3, [1, 2]))
+  picker.join(bitsOf(3, [1]))
+  const bits = bitsOf(3, [1, 2])
+  t.equal(picker.pick(bits), 2)
+  t.equal(
+    picker.pick(bits, index => index === 2),
+    1,
+  )
+  t.equal(
+    picker.pick(bits, () => true),
+    -1,
+  )
+})
+
+t.test('chance orders what is equally rare', async t => {
+  const orders = new Set<number>()
+  for (let seed = 0; seed < 200; seed++) {
+    const picker = new Picker({ pieceCount: 8, random: seeded(seed) })
+    orders.add(picker.pick(bitsOf(8, () => true)))
+  }
+  t.equal(orders.size, 8, 'every piece is first at some time')
+})
+
+t.test(
+  'with a hundred thousand pieces, a seed costs nothing to join and a pick looks at one piece',
+  async t => {
+    const pieceCount = 100_000
+    const picker = new Picker({ pieceCount, random: seeded() })
+    let looked = 0
+    const seed = bitsOf(pieceCount, () => true)
+    const counting = new Proxy(seed, {
+      get(target, key) {
+        if (key === 'has') return (index: number) => ++looked && target.has(index)
+        if (key === Symbol.iterator) throw new Error('all pieces of a seed were looked at')
+        return Reflect.get(target, key, target)
+      },
+    })
+    for (let peers = 0; peers < 1000; peers++) picker.join(counting)
+    for (let picks = 0; picks < 1000; picks++) picker.begin(picker.pick(counting))
+    t.ok(looked <= 1000, `${looked} looks for 1000 picks`)
+    for (let peers = 0; peers < 1000; peers++) picker.leave(counting)
+  },
+)
+
+t.test('a hundred thousand haves, picks and ends are done in a moment', async t => {
+  const pieceCount = 100_000
+  const picker = new Picker({ pieceCount, random: seeded() })
+  const start = performance.now()
+  const bits = new Bitfield(pieceCount)
+  picker.join(bits)
+  for (let index = 0; index < pieceCount; index++) {
+    bits.add(index)
+    picker.gain(index, bits)
+  }
+  for (let index = 0; index < pieceCount; index++) {
+    const picked = picker.pick(bits)
+    picker.begin(picked)
+    if (index % 10 === 0) {
+      picker.again(picked)
+      picker.begin(picked)
+    }
+    picker.finish(picked)
+  }
+  t.equal(picker.pick(bits), -1)
+  t.equal(picker.left, 0)
+  const ms = performance.now() - start
+  t.ok(ms < 2000, `${ms} ms`)
+})
