@@ -88,13 +88,16 @@ export class Scheduler implements BlockSource {
     const taken: Request[] = []
     if (this.#ended) return taken
     for (const piece of this.#open) {
-      if (!piece.isFor(requester)) continue
+      if (piece.alone?.ready === false) this.#abandon(piece) // whoever it was kept for may never come back
+      if (piece.buffer.closed || !piece.isFor(requester)) continue
       piece.take(requester, room, now, taken)
       if (piece.buffer.free === 0) this.#open.delete(piece)
       if (taken.length === room) return taken
     }
+    this.#hungry.add(requester) // while it waits to be let in as well: what others lose may be all there is
     this.#queue(requester)
-    if (taken.length === 0 && requester.outstanding === 0) this.#takeLate(requester, room, now, taken)
+    const idle = taken.length === 0 && requester.outstanding === 0 && this.#hungry.has(requester)
+    if (idle) this.#takeLate(requester, room, now, taken)
     return taken
   }
 
@@ -156,10 +159,7 @@ export class Scheduler implements BlockSource {
 
   #queue(requester: Requester): void {
     if (this.#queued.has(requester)) return
-    if (this.#picker.left === 0 || this.#barren.get(requester) === this.#picker.version) {
-      this.#hungry.add(requester)
-      return
-    }
+    if (this.#picker.left === 0 || this.#barren.get(requester) === this.#picker.version) return
     this.#queued.add(requester)
     this.#admission.add(async () => this.#begin(requester))
   }
@@ -172,10 +172,10 @@ export class Scheduler implements BlockSource {
     if (index < 0 && accused) index = this.#picker.pick(requester.bits)
     if (index < 0) {
       this.#barren.set(requester, this.#picker.version)
-      this.#hungry.add(requester)
       return
     }
     this.#picker.begin(index)
+    this.#hungry.delete(requester)
     return new Promise(resolve => {
       const active = new ActivePiece(open(index), resolve, suspect?.(index) ? requester : undefined)
       this.#active.set(index, active)
