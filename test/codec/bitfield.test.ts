@@ -1,0 +1,92 @@
+import t from 'tap'
+import { Bitfield } from '../../src/codec/bitfield.ts'
+
+const bad = { name: 'PeerError', code: 'ERR_MESSAGE' }
+
+t.test('the high bit of the first byte is piece 0', async t => {
+  const bits = new Bitfield(10)
+  bits.add(0)
+  bits.add(9)
+  t.same([...bits.bytes], [0x80, 0x40])
+  t.same([...Bitfield.from(Buffer.from([0x81, 0x40]), 10)], [0, 7, 9])
+})
+
+t.test('D6: adding what is there already changes nothing and says so', async t => {
+  const bits = new Bitfield(9)
+  t.equal(bits.add(8), true)
+  t.equal(bits.add(8), false)
+  t.equal(bits.count, 1)
+})
+
+t.test('D7: an index outside is never had, and adding it neither grows nor changes anything', async t => {
+  const bits = new Bitfield(9)
+  for (const index of [9, 15, 16, 0x7fffffff, 0xffffffff, -1]) {
+    t.equal(bits.add(index), false, `add ${index}`)
+    t.equal(bits.has(index), false, `has ${index}`)
+  }
+  t.equal(bits.count, 0)
+  t.equal(bits.bytes.length, 2)
+})
+
+t.test('full means every piece, not every bit', async t => {
+  const bits = new Bitfield(11)
+  for (let index = 0; index < 10; index++) bits.add(index)
+  t.equal(bits.full, false)
+  bits.add(10)
+  t.equal(bits.full, true)
+  t.equal(Bitfield.from(Buffer.from([0xff, 0xe0]), 11).full, true)
+  t.equal(Bitfield.from(Buffer.from([0xff, 0xc0]), 11).full, false)
+})
+
+t.test('the pieces come in order, as many as were counted', async t => {
+  for (const size of [1, 7, 8, 9, 64, 65]) {
+    const bytes = Buffer.alloc(Math.ceil(size / 8), 0xff)
+    bytes[bytes.length - 1]! &= 0xff << (bytes.length * 8 - size)
+    const bits = Bitfield.from(bytes, size)
+    t.same(
+      [...bits],
+      Array.from({ length: size }, (_, index) => index),
+    )
+    t.equal(bits.count, size)
+    t.equal(bits.full, true)
+  }
+})
+
+t.test('D1: a byte too few or too many is refused', async t => {
+  for (const [length, size] of [
+    [0, 1],
+    [1, 9],
+    [2, 17],
+    [2, 8],
+    [3, 9],
+    [1000, 9],
+  ] as const) {
+    t.throws(() => Bitfield.from(Buffer.alloc(length), size), bad, `${length} bytes for ${size} pieces`)
+  }
+  t.throws(() => Bitfield.from(Buffer.alloc(3), 9), {
+    message: 'bitfield of 3 bytes, expected 2 for 9 pieces',
+  })
+})
+
+t.test('D2: any spare bit at the end is refused, and no piece beyond the last is ever had', async t => {
+  for (let size = 1; size < 8; size++) {
+    for (let bit = size; bit < 8; bit++) {
+      t.throws(() => Bitfield.from(Buffer.from([0x80 >> bit]), size), bad, `bit ${bit} of ${size}`)
+    }
+    t.doesNotThrow(() => Bitfield.from(Buffer.from([0x80 >> (size - 1)]), size))
+  }
+  t.throws(() => Bitfield.from(Buffer.from([0x0f]), 7), bad, 'the example of rain: 0f for 7 pieces')
+})
+
+t.test('what was read is a copy', async t => {
+  const bytes = Buffer.from([0x80])
+  const bits = Bitfield.from(bytes, 8)
+  bytes.fill(0)
+  t.equal(bits.has(0), true)
+})
+
+t.test('D11: our own has its spare bits at zero, and its length rounded up', async t => {
+  const bits = new Bitfield(13)
+  for (let index = 0; index < 20; index++) bits.add(index)
+  t.same([...bits.bytes], [0xff, 0xf8])
+})

@@ -1,0 +1,102 @@
+import t from 'tap'
+import {
+  checkLength,
+  decodeBody,
+  encodedLength,
+  encodeInto,
+  encodeMessage,
+  isKnown,
+  type Message,
+} from '../../src/codec/message.ts'
+import { PeerError } from '../../src/errors.ts'
+import { HANDSHAKE, INFO_HASH, KEEP_ALIVE, msg, PEER_ID, pieceMsg, u32 } from '../helpers/wire.ts'
+
+const data = Buffer.from('sixteen bytes or')
+
+const SAID: [Message, Buffer][] = [
+  [
+    {
+      type: 'handshake',
+      infoHash: INFO_HASH,
+      peerId: PEER_ID,
+      reserved: Buffer.from('0000000000100000', 'hex'),
+    },
+    HANDSHAKE,
+  ],
+  [{ type: 'keepAlive' }, KEEP_ALIVE],
+  [{ type: 'choke' }, Buffer.from('0000000100', 'hex')],
+  [{ type: 'unchoke' }, Buffer.from('0000000101', 'hex')],
+  [{ type: 'interested' }, Buffer.from('0000000102', 'hex')],
+  [{ type: 'notInterested' }, Buffer.from('0000000103', 'hex')],
+  [{ type: 'have', index: 0xfffffffe }, Buffer.from('0000000504fffffffe', 'hex')],
+  [{ type: 'bitfield', bytes: Buffer.from('a5c0', 'hex') }, Buffer.from('0000000305a5c0', 'hex')],
+  [{ type: 'request', index: 1, begin: 0x80000000, length: 16384 }, msg(6, u32(1, 0x80000000, 16384))],
+  [{ type: 'cancel', index: 0x01020304, begin: 16384, length: 42 }, msg(8, u32(0x01020304, 16384, 42))],
+  [{ type: 'piece', index: 7, begin: 32768, length: 16, data }, pieceMsg(7, 32768, data)],
+  [{ type: 'port', port: 51413 }, Buffer.from('0000000309c8d5', 'hex')],
+  [{ type: 'extended', id: 0, payload: Buffer.from('de') }, Buffer.from('0000000414006465', 'hex')],
+  [{ type: 'unknown', id: 50 }, Buffer.from('0000000132', 'hex')],
+]
+
+for (const [message, bytes] of SAID) {
+  t.test(`${message.type} is written as the BEPs spell it, in as many bytes as was said`, async t => {
+    t.same(encodeMessage(message), bytes)
+    t.equal(encodedLength(message), bytes.length)
+  })
+
+  t.test(`${message.type} is written where it belongs, and nothing around it`, async t => {
+    const target = Buffer.alloc(bytes.length + 8, 0xee)
+    t.equal(encodeInto(message, target, 4), 4 + bytes.length)
+    t.same(target.subarray(4, -4), bytes)
+    t.same([target.readUInt32BE(0), target.readUInt32BE(bytes.length + 4)], [0xeeeeeeee, 0xeeeeeeee])
+  })
+
+  if (['handshake', 'keepAlive', 'piece'].includes(message.type)) continue
+  t.test(`${message.type} is read back from its body`, async t => {
+    const body = Buffer.from(bytes.subarray(5))
+    t.same(decodeBody(bytes[4]!, body), message)
+    t.doesNotThrow(() => checkLength(bytes[4]!, bytes.length - 4))
+    t.equal(isKnown(bytes[4]!), message.type !== 'unknown')
+  })
+}
+
+t.test('B4, B5: only the lengths that a message can have are let through', async t => {
+  const allowed: [number, number[]][] = [
+    [0, [1]],
+    [1, [1]],
+    [2, [1]],
+    [3, [1]],
+    [4, [5]],
+    [6, [13]],
+    [8, [13]],
+    [9, [3]],
+  ]
+  for (const [id, lengths] of allowed) {
+    for (let length = 1; length <= 20; length++) {
+      const check = () => checkLength(id, length)
+      if (lengths.includes(length)) t.doesNotThrow(check, `${id} with ${length}`)
+      else t.throws(check, { name: 'PeerError', code: 'ERR_MESSAGE' }, `${id} with ${length}`)
+    }
+  }
+})
+
+t.test('B5: messages of any length have a least one', async t => {
+  for (const [id, least] of [
+    [5, 1],
+    [7, 9],
+    [20, 2],
+    [50, 1],
+    [255, 1],
+  ] as const) {
+    t.doesNotThrow(() => checkLength(id, least))
+    t.doesNotThrow(() => checkLength(id, least + 1000))
+    t.throws(() => checkLength(id, least - 1), PeerError, `${id}`)
+  }
+  t.throws(() => checkLength(20, 1), { message: 'message 20 with length 1, expected at least 2' })
+  t.throws(() => checkLength(4, 4), { message: 'message 4 with length 4, expected 5' })
+})
+
+t.test('ids beside 0 to 9 and 20 are not known', async t => {
+  const known = Array.from({ length: 256 }, (_, id) => id).filter(isKnown)
+  t.same(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20])
+})

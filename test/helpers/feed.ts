@@ -1,0 +1,97 @@
+/** Feeds a decoder three ways: whole, byte by byte, and in seeded random cuts; all must come to the same. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Through } from '../../src/streams/stage.ts'
+
+/** What came out of a decoder, and how it ended: by an error, or cleanly. */
+export interface Fed<Out> {
+  readonly items: Out[]
+  readonly error: (Error & { code?: string }) | undefined
+}
+
+export interface FeedOptions {
+  /** Of the first random cuts; the others follow it. @default SEED of the environment, or 1 */
+  readonly seed?: number
+  /** How many random ways. @default 5 */
+  readonly random?: number
+}
+
+/**
+ * @param make a new decoder, which calls `consumed` with each chunk it needs no more: it is scribbled over then
+ * @returns what all the ways came to; before an error, the most that any of them brought out
+ */
+export async function feed<Out>(
+  make: (consumed: (chunk: Uint8Array) => void) => Through<Uint8Array, Out>,
+  bytes: Uint8Array,
+  { seed = Number(process.env.SEED ?? 1), random = 5 }: FeedOptions = {},
+): Promise<Fed<Out>> {
+  const ways: [string, Uint8Array[]][] = [
+    ['byte by byte', cut(bytes, () => 1)],
+    ['whole', cut(bytes, () => bytes.length)],
+  ]
+  for (let at = seed; at < seed + random; at++)
+    ways.push([`cut at random, SEED=${at}`, randomCuts(bytes, at)])
+
+  let first: Fed<Out> | undefined
+  for (const [way, chunks] of ways) {
+    const fed = await run(
+      make(chunk => chunk.fill(0xee)),
+      chunks,
+    )
+    first ??= fed
+    const known = fed.error ? first.items.slice(0, fed.items.length) : first.items
+    if (!isDeepStrictEqual(known, fed.items) || `${first.error}` !== `${fed.error}`) {
+      throw new Error(
+        `${way}: ${show(fed)}\nbut byte by byte: ${show(first)}\nin ${Buffer.from(bytes).toString('hex', 0, 200)}`,
+      )
+    }
+  }
+  return first!
+}
+
+/** Writes chunks into a decoder and ends it; resolves once it has closed. */
+export function run<Out>(decoder: Through<Uint8Array, Out>, chunks: Iterable<Uint8Array>): Promise<Fed<Out>> {
+  return new Promise(resolve => {
+    const items: Out[] = []
+    let error: Error | undefined
+    decoder.on('data', item => items.push(item))
+    decoder.on('error', (failure: Error) => {
+      error = failure
+    })
+    decoder.on('close', () => resolve({ items, error }))
+    for (const chunk of chunks) decoder.write(chunk)
+    decoder.end()
+  })
+}
+
+/** Copies of `bytes`, cut at random: mostly short, now and then long. The same seed cuts the same. */
+export function randomCuts(bytes: Uint8Array, seed: number): Uint8Array[] {
+  const chance = generator(seed)
+  return cut(bytes, () => 1 + Math.floor(chance() * (chance() < 0.8 ? 24 : 4096)))
+}
+
+/** Copies of parts of `bytes`, each as long as `next` says. */
+export function cut(bytes: Uint8Array, next: () => number): Uint8Array[] {
+  const chunks: Uint8Array[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const end = Math.min(bytes.length, at + next())
+    chunks.push(Uint8Array.prototype.slice.call(bytes, at, end))
+    at = end
+  }
+  return chunks
+}
+
+/** Numbers from 0 to 1 that look random: the same seed, the same numbers (mulberry32). */
+export function generator(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+function show({ items, error }: Fed<unknown>): string {
+  const types = items.map(item => (item as { type?: string }).type ?? '?')
+  return `${items.length} items (${types.slice(0, 20).join(' ')}), ${error ?? 'a clean end'}`
+}

@@ -1,0 +1,32 @@
+/** Bytes of the wire, made by hand, so that tests of the real encoder have something to be compared with. */
+
+/** A 4-byte length, a 1-byte id, a payload. */
+export function msg(id: number, payload: Uint8Array | readonly number[] = []): Buffer {
+  return Buffer.concat([u32(payload.length + 1), Buffer.from([id]), Buffer.from(payload)])
+}
+
+/** Big-endian 32-bit numbers, one behind the other. */
+export function u32(...values: number[]): Buffer {
+  const bytes = Buffer.alloc(4 * values.length)
+  for (const [at, value] of values.entries()) bytes.writeUInt32BE(value, 4 * at)
+  return bytes
+}
+
+/** A piece message. */
+export function pieceMsg(index: number, begin: number, data: Uint8Array): Buffer {
+  return msg(7, Buffer.concat([u32(index, begin), data]))
+}
+
+export const KEEP_ALIVE = u32(0)
+export const CHOKE = msg(0)
+export const UNCHOKE = msg(1)
+
+export const INFO_HASH = Buffer.from('aa'.repeat(20), 'hex')
+export const PEER_ID = Buffer.from('-TR300Z-w4bd4mkebkbi')
+/** 68 bytes that begin a conversation; the extension bit (BEP 10) is set. */
+export const HANDSHAKE = Buffer.concat([
+  Buffer.from('\x13BitTorrent protocol', 'latin1'),
+  Buffer.from('0000000000100000', 'hex'),
+  INFO_HASH,
+  PEER_ID,
+])
