@@ -7,8 +7,8 @@ import { freePort, ready } from './ready.ts'
 
 export const noTransmission = without('transmission-daemon', '--version')
 
-/** It sends about 20 MB/s on loopback, so what it shares is kept small. */
-export const TRANSMISSION_SIZE = 16 << 20
+/** It unchokes every ten seconds and sends each half second, a window at most: what it shares is kept small. */
+export const TRANSMISSION_SIZE = 8 << 20
 
 /** Starts transmission as a seed of `content`; gives its address, which has to be dialled: it ignores peers at 127.x. */
 export async function seedWithTransmission(t: Test, content: Content) {
