@@ -25,6 +25,8 @@ export interface FramerOptions {
   readonly consumed?: (chunk: Uint8Array) => void
 }
 
+const EMPTY = Buffer.alloc(0)
+
 const PART = { handshake: 0, length: 1, id: 2, pieceHead: 3, data: 4, body: 5, skip: 6 } as const
 
 /**
@@ -159,7 +161,7 @@ export class Framer extends Transform<Uint8Array, Message> {
       this.#state = PART.skip
       if (this.#left === 0) this.#next(PART.length, 4)
     } else if (this.#left === 0) {
-      this.push(decodeBody(id, this.#head))
+      this.push(decodeBody(id, EMPTY))
       this.#next(PART.length, 4)
     } else {
       this.#body = Buffer.allocUnsafeSlow(this.#left)
