@@ -156,8 +156,8 @@ export class Peer extends EventEmitter<PeerEvents> {
       const got = Buffer.from(infoHash).toString('hex')
       throw new PeerError('ERR_HANDSHAKE', `answered for another torrent, ${got}`)
     }
-    if (Buffer.compare(peerId, own) === 0) throw new PeerError('ERR_HANDSHAKE', 'is ourselves')
     this.peerId = peerId
+    if (Buffer.compare(peerId, own) === 0) throw new PeerError('ERR_HANDSHAKE', 'is ourselves')
     this.client = clientOf(peerId)
     this.ready = true
     if (supports(reserved, 'extended')) {

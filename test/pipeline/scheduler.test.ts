@@ -32,7 +32,7 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, ...more }: Setup = {}) {
   })
 
   /** A peer that has told what it has, and unchoked us. */
-  async function peer({ window = 4, has = (_: number) => true, unchoke = true } = {}) {
+  async function peer({ window = 4, has = (_: number): boolean => true, unchoke = true } = {}) {
     const sent: Message[] = []
     const waiting: string[] = []
     const state = { window, snubs: 0 }
