@@ -13,7 +13,7 @@ export interface BlockRef {
   readonly length: number
 }
 
-/** A block that came; `data` is null when nobody had asked for it, and its bytes were skipped. */
+/** A block; `data` is null when nobody had asked for it, and its bytes were skipped. */
 export interface PieceMessage extends BlockRef {
   readonly type: 'piece'
   readonly data: Uint8Array | null

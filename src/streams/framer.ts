@@ -33,7 +33,7 @@ const PART = { handshake: 0, length: 1, id: 2, pieceHead: 3, data: 4, body: 5, s
  * Cuts a peer's bytes into messages.
  *
  * in            chunks, cut anywhere
- * out           Message; a block's bytes are already in their place when its message comes out
+ * out           Message; but a block that `places` had a place for is told to `placed`, at once
  * backpressure  takes no chunk while 64 KiB of messages wait
  * fails with    PeerError: a length out of bounds (before anything is allocated), a wrong handshake
  * BEP           3, 10
@@ -199,8 +199,8 @@ export class Framer extends Transform<Uint8Array, Message> {
     const length = this.#length
     const data = this.#target
     this.#target = null
-    if (data) this.#places?.placed(index, begin, length)
-    this.push({ type: 'piece', index, begin, length, data })
+    if (data && this.#places) this.#places.placed(index, begin, length)
+    else this.push({ type: 'piece', index, begin, length, data })
     this.#next(PART.length, 4)
   }
 

@@ -13,7 +13,7 @@ export interface BlockWriter {
 export interface BlockPlace {
   /** Memory of exactly `length` bytes for a block that `writer` begins to write, or null to skip it. */
   place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null
-  /** The block is in its place, whole. Called before anything else can happen to that memory. */
+  /** The block is in its place, whole. Called before anything else can happen to that memory; no message follows. */
   placed(index: number, begin: number, length: number): void
 }
 

@@ -63,7 +63,7 @@ const MAX_BLOCKS = 1 << 20
 /**
  * Asks one peer for blocks: keeps a window of requests under way, refilled in batches.
  *
- * in            Message, from the peer's Framer, whose `places` it is
+ * in            Message, from the peer's Framer; blocks by `place` and `placed`, as that Framer's `places`
  * out           Block, in its place: the news of every sixteenth of a piece, and of its last
  * backpressure  takes no message while 64 blocks wait; asks for nothing that its source does not admit
  * fails with    PeerError: an impossible index or bitfield, a flood of blocks that nobody asked for
@@ -133,9 +133,22 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
     return request.piece.place(request.block, writer)
   }
 
-  placed(index: number, begin: number): void {
-    const request = this.#find(index, begin)
-    request?.piece.arrive(request.block, this)
+  placed(index: number, begin: number, length: number): void {
+    const key = index * MAX_BLOCKS + begin / BLOCK_LENGTH
+    const request = this.#outstanding.get(key)
+    if (!request) return // forgotten while it came in: it is written, but nobody counts on it
+    const { piece, block } = request
+    const { source, window, now } = this.#options
+    const time = now()
+    this.#drop(key, request)
+    piece.arrive(block, this)
+    this.#lastArrival = time
+    this.snubbed = false
+    this.downloaded += length
+    window.received(length, time - request.at, time)
+    source.arrived(this, request)
+    if (piece.complete || piece.arrived % NEWS === 0) this.push({ piece, begin, length })
+    if (this.outstanding <= window.size * 0.75) this.fill()
   }
 
   /** Asks for as many more blocks as the window has room for. */
@@ -229,7 +242,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
     const { source, other } = this.#options
     switch (message.type) {
       case 'piece':
-        this.#takeBlock(message)
+        this.#refuseBlock(message)
         return
       case 'choke':
         this.peerChoking = true
@@ -265,32 +278,18 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
     }
   }
 
-  #takeBlock({ index, begin, length, data }: PieceMessage): void {
-    const key = index * MAX_BLOCKS + begin / BLOCK_LENGTH
+  /** A block came that had no place: never asked for, come from elsewhere meanwhile, or of the wrong length. */
+  #refuseBlock({ index, begin, length }: PieceMessage): void {
     const request = this.#find(index, begin)
-    const { source, window, now } = this.#options
-    if (!data || !request) {
-      this.wasted += length
-      if (request) {
-        this.#drop(key, request)
-        if (request.piece.states[request.block] !== BLOCK.arrived) source.lost(this, [request])
-      }
-      if (this.#forgiven > 0) this.#forgiven--
-      else if (!(request && length > 0) && ++this.#unwanted > MAX_UNWANTED) {
-        throw new PeerError('ERR_MESSAGE', `${MAX_UNWANTED} blocks came that nobody had asked for`)
-      }
-      return
+    this.wasted += length
+    if (request) {
+      this.#drop(index * MAX_BLOCKS + request.block, request)
+      if (request.piece.states[request.block] !== BLOCK.arrived) this.#options.source.lost(this, [request])
     }
-    const time = now()
-    this.#drop(key, request)
-    this.#lastArrival = time
-    this.snubbed = false
-    this.downloaded += length
-    window.received(length, time - request.at, time)
-    source.arrived(this, request)
-    const { piece } = request
-    if (piece.complete || piece.arrived % NEWS === 0) this.push({ piece, begin, length })
-    if (this.outstanding <= window.size * 0.75) this.fill()
+    if (this.#forgiven > 0) this.#forgiven--
+    else if (!(request && length > 0) && ++this.#unwanted > MAX_UNWANTED) {
+      throw new PeerError('ERR_MESSAGE', `${MAX_UNWANTED} blocks came that nobody had asked for`)
+    }
   }
 
   #find(index: number, begin: number): Request | undefined {
