@@ -1,6 +1,6 @@
 import t from 'tap'
-import { interopSize, oddFiles, oneFile } from '../helpers/counterparts/content.ts'
-import { fetchesFolder, fetchesOneFile } from '../helpers/counterparts/every-way.ts'
+import { interopSize, oneFile } from '../helpers/counterparts/content.ts'
+import { fetchesOneFile } from '../helpers/counterparts/every-way.ts'
 import { scratch } from '../helpers/counterparts/process.ts'
 import {
   noTransmission,
@@ -11,9 +11,4 @@ import {
 t.test('one file from transmission', { skip: noTransmission }, async t => {
   const content = oneFile(scratch(t), interopSize(TRANSMISSION_SIZE))
   await fetchesOneFile(t, content, [await seedWithTransmission(t, content)])
-})
-
-t.test('odd files from transmission', { skip: noTransmission }, async t => {
-  const content = oddFiles(scratch(t), interopSize(TRANSMISSION_SIZE))
-  await fetchesFolder(t, content, [await seedWithTransmission(t, content)])
 })
