@@ -16,6 +16,7 @@ const weight = () => 1024
 export class Funnel extends Readable<Block> {
   readonly #waiting: Done[] = []
   #full = false
+  #ended = false
 
   constructor() {
     super({ highWaterMark: 64 * weight(), byteLength: weight })
@@ -24,7 +25,7 @@ export class Funnel extends Readable<Block> {
   /** A new way in, for one peer. */
   inlet(): Sink<Block> {
     return new Inlet((block, done) => {
-      if (this.destroying || this.push(block)) done()
+      if (this.destroying || this.#ended || this.push(block)) done()
       else {
         this.#full = true
         this.#waiting.push(done)
@@ -32,9 +33,11 @@ export class Funnel extends Readable<Block> {
     })
   }
 
-  /** No more blocks will come. */
+  /** No more blocks will come: what an inlet takes from now on goes nowhere. */
   end(): void {
+    this.#ended = true
     this.push(null)
+    this.#proceed()
   }
 
   override _read(done: Done): void {
