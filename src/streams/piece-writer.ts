@@ -58,8 +58,8 @@ export class PieceWriter extends Writable<PieceBuffer> {
 
   /** The end is reached when the last write is. */
   override _final(done: Done): void {
-    if (this.#running === 0) done(this.#failure)
-    else this.#waiting = error => (this.#running > 0 && !error ? this._final(done) : done(error))
+    if (this.#running === 0 || this.destroying) done(this.#failure)
+    else this.#waiting = () => this._final(done)
   }
 
   override _predestroy(): void {
