@@ -19,7 +19,7 @@ export async function demo({ size = 64 << 20, seeds: count = 3, ...options }: De
   const content = new Content(size, pieceLength)
   const name = 'tsdl-demo.bin'
   const source = { path: [], length: size, read: () => content[Symbol.asyncIterator]() }
-  const reporter = new TextReporter({ quiet: options.quiet || options.json })
+  const reporter = new TextReporter({ quiet: options.quiet === true || options.json === true })
   const { torrent } = await create({
     name,
     files: [source],
