@@ -192,6 +192,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
       begin: block * BLOCK_LENGTH,
       length: piece.blockLength(block),
     })
+    this.fill() // there is room again, and nobody else would say so
   }
 
   /** We have this piece now: it is no reason any more to be interested. */
@@ -287,9 +288,10 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
       if (request.piece.states[request.block] !== BLOCK.arrived) this.#options.source.lost(this, [request])
     }
     if (this.#forgiven > 0) this.#forgiven--
-    else if (!(request && length > 0) && ++this.#unwanted > MAX_UNWANTED) {
+    else if (length !== request?.piece.blockLength(request.block) && ++this.#unwanted > MAX_UNWANTED) {
       throw new PeerError('ERR_MESSAGE', `${MAX_UNWANTED} blocks came that nobody had asked for`)
     }
+    if (request) this.fill()
   }
 
   #find(index: number, begin: number): Request | undefined {

@@ -72,9 +72,9 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, ...more }: Setup = {}) {
         const [index = 0, block = 0] = name.split(':').map(Number)
         const begin = block * BLOCK_LENGTH
         const data = requester.place(index, begin, BLOCK_LENGTH, { divert() {} })
-        if (data) requester.placed(index, begin)
+        if (data) requester.placed(index, begin, BLOCK_LENGTH)
         if (waiting.includes(name)) waiting.splice(waiting.indexOf(name), 1)
-        requester.write({ type: 'piece', index, begin, length: BLOCK_LENGTH, data })
+        else requester.write({ type: 'piece', index, begin, length: BLOCK_LENGTH, data })
       }
       await settle()
     }
@@ -215,6 +215,26 @@ t.test('G10, G11: once a block is there the other one is told, and his copy is t
   t.equal(a.requester.downloaded, 2 * BLOCK_LENGTH)
   t.equal(whole.length, 1)
   t.same(whole[0]!.givers, [b.requester, b.requester, a.requester, a.requester])
+})
+
+t.test('a peer from whom others took everything over gets something else to do', async t => {
+  const { scheduler, peer, time } = setup()
+  const a = await peer()
+  const b = await peer({ has: index => index === 0 })
+  time.now = 1000
+  scheduler.feed()
+  await b.give(['0:0', '0:1', '0:2', '0:3'])
+  t.same(a.waiting, ['1:0', '1:1', '1:2', '1:3'])
+})
+
+t.test('G5: a peer all of whose blocks came at a wrong length is asked again', async t => {
+  const { peer } = setup({ pieces: 1 })
+  const a = await peer()
+  for (const block of [0, 1, 2, 3]) {
+    a.waiting.shift()
+    await a.tell({ type: 'piece', index: 0, begin: block * BLOCK_LENGTH, length: 1, data: null })
+  }
+  t.same(a.waiting.sort(), ['0:0', '0:1', '0:2', '0:3'])
 })
 
 t.test('when the first of two goes, the second goes on; when both go, it is free', async t => {

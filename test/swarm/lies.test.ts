@@ -1,0 +1,340 @@
+import t, { type Test } from 'tap'
+import type { BlockRef } from '../../src/codec/message.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { named, type PeerScript, scriptedPeer, type Wire, wrong } from '../helpers/scripted-peer.ts'
+import { oddTorrent, run, seeded } from '../helpers/swarm.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+const made = oddTorrent()
+
+/** A download from peers that play by these scripts. */
+async function from(t: Test, scripts: PeerScript[], more: Parameters<typeof run>[2] = {}, torrent = made) {
+  const clock = new VirtualClock()
+  const peers = await Promise.all(scripts.map(script => scriptedPeer(t, torrent, script)))
+  return { ...run(t, torrent, { clock, peers: peers.map(({ address }) => address), ...more }), peers, clock }
+}
+
+const once = (name: string, torrent: { once(name: string, call: (...args: never[]) => void): unknown }) =>
+  new Promise<void>(resolve => torrent.once(name, () => resolve()))
+
+t.test('G1: blocks in any order end right', async t => {
+  const random = seeded(3)
+  const owed: (() => void)[] = []
+  const { torrent, file } = await from(t, [
+    {
+      request: (block, wire) => {
+        owed.push(() => wire.serve(block))
+        if (owed.length > 1) return
+        setImmediate(function serve() {
+          owed.splice(Math.floor(random() * owed.length), 1)[0]?.()
+          if (owed.length > 0) setImmediate(serve)
+        })
+      },
+    },
+  ])
+  await torrent.done
+  t.same(await file('odd.bin'), made.content)
+  t.equal(torrent.progress.wasted, 0)
+})
+
+t.test(
+  'G2: blocks that nobody asked for are counted as waste, and a flood of them ends the connection',
+  async t => {
+    const { torrent, file, disconnected, peers } = await from(t, [
+      {
+        has: () => false,
+        greet: wire => {
+          wire.greet()
+          for (let n = 0; n < 200; n++) wire.serve({ index: n % 10, begin: 0, length: 16384 }, wrong)
+        },
+        interested() {},
+      },
+    ])
+    await (await peers[0]!.connection()).gone()
+    t.match(disconnected, [/128 blocks came that nobody had asked for/])
+    t.equal(torrent.progress.verified, 0)
+    t.equal(torrent.progress.downloaded, 0)
+    t.ok(torrent.progress.wasted >= 128 * 16384)
+    t.equal(await file('odd.bin'), undefined)
+  },
+)
+
+t.test('G2, G3, G11: a few of them, and blocks sent twice, change nothing', async t => {
+  const { torrent, file, disconnected } = await from(t, [
+    {
+      request: (block, wire) => {
+        wire.serve(block)
+        wire.serve(block, wrong)
+        if (block.index > 0 && block.begin > 0) wire.serve({ ...block, begin: 0, length: 16384 }, wrong)
+      },
+    },
+  ])
+  await torrent.done
+  t.same(await file('odd.bin'), made.content)
+  t.same(disconnected, [])
+  t.equal(torrent.progress.downloaded, made.content.length)
+  t.ok(torrent.progress.wasted > made.content.length)
+})
+
+t.test('G4: blocks that cannot be are not written, anywhere', async t => {
+  const odd: BlockRef[] = [
+    { index: 11, begin: 0, length: 16384 },
+    { index: 0xffffffff, begin: 0, length: 16384 },
+    { index: 0, begin: 40960, length: 16384 },
+    { index: 0, begin: 0xffffffff, length: 16384 },
+    { index: 0, begin: 1, length: 16384 },
+    { index: 10, begin: 16384, length: 43 },
+    { index: 0, begin: 32768, length: 16384 },
+  ]
+  const { torrent, file } = await from(t, [
+    {
+      request: (block, wire, n) => {
+        const data = Buffer.alloc(odd[n % odd.length]!.length, 0xee)
+        wire.send({ type: 'piece', ...odd[n % odd.length]!, data })
+        wire.serve(block)
+      },
+    },
+  ])
+  await torrent.done
+  t.same(await file('odd.bin'), made.content)
+})
+
+t.test('G4: a block of 16,385 bytes ends the connection', async t => {
+  const { disconnected, peers } = await from(t, [
+    {
+      request: (block, wire) =>
+        wire.send({ type: 'piece', ...block, length: 16385, data: Buffer.alloc(16385) }),
+    },
+  ])
+  await (await peers[0]!.connection()).gone()
+  t.match(disconnected, [/message 7 of 16394 bytes/])
+})
+
+t.test('G5: a block shorter than asked is asked for again', async t => {
+  const { torrent, file, peers } = await from(t, [
+    { request: (block, wire, n) => wire.serve(block, data => (n < 10 ? data.subarray(1) : data)) },
+  ])
+  await torrent.done
+  t.same(await file('odd.bin'), made.content)
+  t.equal(peers[0]!.requests.length, 32 + 10)
+})
+
+t.test('G5, G6: who only ever sends short or empty blocks is let go', async t => {
+  for (const length of [0, 1]) {
+    const short = {
+      request: (block: BlockRef, wire: Wire) => wire.serve(block, data => data.subarray(0, length)),
+    }
+    const { disconnected, peers, torrent } = await from(t, [short])
+    await (await peers[0]!.connection()).gone()
+    t.match(disconnected, [/128 blocks came/])
+    t.ok(peers[0]!.requests.length < 300)
+    await torrent.close()
+  }
+})
+
+t.test('G7: after one wrong byte from its only peer, the piece is fetched again and ends right', async t => {
+  let lied = false
+  const { torrent, file, peers, warnings, verified } = await from(t, [
+    {
+      request: (block, wire) => {
+        const lie = block.index === 4 && block.begin === 16384 && !lied
+        if (lie) lied = true
+        wire.serve(block, lie ? wrong : undefined)
+      },
+    },
+  ])
+  await torrent.done
+  t.same(await file('odd.bin'), made.content)
+  t.same(
+    named(peers[0]!.requests).filter(name => name.startsWith('4:')),
+    ['4:0', '4:1', '4:2', '4:0', '4:1', '4:2'],
+  )
+  t.same(
+    verified.sort((a, b) => a - b),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    'each once',
+  )
+  t.same(warnings, [], 'one may be an accident')
+})
+
+t.test('G8: an only peer that always lies is banned, and the download waits for others', async t => {
+  const { torrent, peers, warnings, clock, file } = await from(t, [
+    { request: (block, wire) => wire.serve(block, wrong) },
+  ])
+  await once('disconnected', torrent)
+  await clock.advance(3_600_000)
+  t.equal(peers[0]!.wires.length, 1, 'never dialled again')
+  t.match(warnings, [/^127\.0\.0\.1:\d+: banned for wrong bytes, the last in piece \d+$/])
+  t.equal(torrent.progress.verified, 0)
+  t.equal(await file('odd.bin'), undefined)
+})
+
+t.test('G8: the download ends right when one of five seeds lies', async t => {
+  const torrent = makeTorrent({ files: [{ path: 'big.bin', length: 3_000_000 }], pieceLength: 65536 })
+  const honest = { request: (block: BlockRef, wire: Wire) => setImmediate(() => wire.serve(block)) }
+  const liar = { request: (block: BlockRef, wire: Wire) => wire.serve(block, wrong) }
+  const {
+    torrent: download,
+    peers,
+    warnings,
+    file,
+  } = await from(t, [honest, honest, liar, honest, honest], {}, torrent)
+  await download.done
+  t.same(await file('big.bin'), torrent.content)
+  const { host, port } = peers[2]!.address
+  t.match(warnings, [new RegExp(`^${host}:${port}: banned for wrong bytes`)], 'nobody else')
+  t.equal(peers[2]!.wires[0]!.closed, true)
+  t.equal(download.progress.peers, 4)
+})
+
+t.test('G8: one lying block in a piece of many peers is traced to whoever gave it', async t => {
+  const torrent = makeTorrent({ files: [{ path: 'big.bin', length: 4_000_000 }], pieceLength: 1_000_000 })
+  const honest = { request: (block: BlockRef, wire: Wire) => setImmediate(() => wire.serve(block)) }
+  const liar: PeerScript = {
+    request: (block, wire, n) => setImmediate(() => wire.serve(block, n % 4 === 0 ? wrong : undefined)),
+  }
+  const { torrent: download, peers, warnings, file } = await from(t, [honest, liar, honest], {}, torrent)
+  await download.done
+  t.same(await file('big.bin'), torrent.content)
+  for (const warning of warnings) t.match(warning, `:${peers[1]!.address.port}: banned for wrong bytes`)
+  t.equal(download.progress.peers, 3 - warnings.length)
+})
+
+t.test('G8: a liar that leaves ahead of its proof is banned all the same', async t => {
+  const clock = new VirtualClock()
+  const liar: PeerScript = {
+    request: (block, wire) => {
+      wire.serve(block, wrong)
+      if (block.begin > 0) wire.socket.end()
+    },
+  }
+  const torrent = makeTorrent({ files: [{ path: 'a.bin', length: 10 * 32768 }], pieceLength: 32768 })
+  const peer = await scriptedPeer(t, torrent, liar)
+  const { torrent: download } = run(t, torrent, { clock, peers: [peer.address] })
+  for (let n = 0; n < 60; n++) {
+    for (const wire of peer.wires) await wire.gone()
+    await clock.advance(60_000)
+  }
+  t.ok(peer.wires.length <= 3, `dialled ${peer.wires.length} times`)
+  t.equal(download.progress.verified, 0)
+})
+
+t.test('G9: a peer that never answers gives its blocks to others after ten seconds', async t => {
+  const { torrent, file, clock, peers } = await from(t, [{ request() {} }])
+  await peers[0]!.until(() => peers[0]!.requests.length > 0)
+  await clock.advance(9000)
+  const honest = await scriptedPeer(t, made, { has: () => true })
+  const { torrent: other } = run(t, made, { peers: [honest.address] })
+  await other.done
+  t.equal(torrent.progress.verified, 0)
+  t.equal(await file('odd.bin'), undefined)
+  t.equal(peers[0]!.wires[0]!.closed, false, 'it is kept: it may yet')
+})
+
+t.test('G9: with an honest peer beside it the end comes without waiting for it', async t => {
+  const { torrent, file, clock } = await from(t, [{ request() {} }, {}])
+  const done = torrent.done
+  let ended = false
+  done.then(() => {
+    ended = true
+  })
+  for (let steps = 0; steps < 60 && !ended; steps++) await clock.advance(250)
+  await done
+  t.same(await file('odd.bin'), made.content)
+  t.ok(clock.now() < 15_000, `${clock.now()} ms`)
+})
+
+t.test('G10: the last block, held by a silent peer, is asked of another; the silent one is told', async t => {
+  let held: BlockRef | undefined
+  const holding: PeerScript = {
+    request: (block, wire) => {
+      if (held) wire.serve(block)
+      else held = block
+    },
+  }
+  const slow: PeerScript = { interested() {} }
+  const { torrent, file, clock, peers } = await from(t, [holding, slow])
+  await peers[0]!.until(() => peers[0]!.requests.length === 32)
+  const wire = await peers[1]!.connection()
+  await wire.seen('interested')
+  wire.send({ type: 'unchoke' })
+  let ended = false
+  const done = torrent.done.then(() => {
+    ended = true
+  })
+  for (let steps = 0; steps < 12 && !ended; steps++) await clock.advance(250)
+  await done
+  t.same(await file('odd.bin'), made.content)
+  t.same(peers[1]!.requests, [held])
+  await peers[0]!.wires[0]!.seen('cancel')
+  t.match(peers[0]!.wires[0]!.all('cancel'), [{ index: held!.index, begin: held!.begin }])
+  t.ok(clock.now() < 3000)
+})
+
+t.test('G14: padding that shares a piece is asked for like any other, checked, and never stored', async t => {
+  const torrent = makeTorrent({
+    files: [
+      { path: 'd/a', length: 20_000 },
+      { path: 'd/.pad/12768', length: 12_768, pad: true },
+      { path: 'd/b', length: 40_000 },
+    ],
+    pieceLength: 32768,
+  })
+  const { torrent: download, file, disk } = await from(t, [{}], {}, torrent)
+  await download.done
+  t.same(await file('d/a'), torrent.content.subarray(0, 20_000))
+  t.same(await file('d/b'), torrent.content.subarray(32768))
+  t.same(((await disk.readdir('/home/d')) as string[]).sort(), ['a', 'b'])
+})
+
+t.test(
+  'G15: a peer that goes in the middle of a block: the part is dropped, the block comes from another',
+  async t => {
+    let broken = false
+    const breaking: PeerScript = {
+      request: (block, wire) => {
+        if (broken) return
+        broken = true
+        const head = Buffer.alloc(13)
+        head.writeUInt32BE(9 + block.length)
+        head[4] = 7
+        head.writeUInt32BE(block.index, 5)
+        head.writeUInt32BE(block.begin, 9)
+        wire.raw(head)
+        wire.socket.end(Buffer.alloc(block.length - 1, 0xee))
+      },
+    }
+    const { torrent, file, clock } = await from(t, [breaking, {}])
+    await torrent.done
+    t.same(await file('odd.bin'), made.content)
+    t.ok(clock.now() < 1)
+  },
+)
+
+t.test('a slow block that somebody else takes over never damages what he wrote', async t => {
+  // the first bytes of every block come from a peer that then falls silent, wrong ones at that
+  const dripping: PeerScript = {
+    request: (block, wire, n) => {
+      if (n > 0) return
+      const head = Buffer.alloc(13)
+      head.writeUInt32BE(9 + block.length)
+      head[4] = 7
+      head.writeUInt32BE(block.index, 5)
+      head.writeUInt32BE(block.begin, 9)
+      wire.raw(Buffer.concat([head, Buffer.alloc(8000, 0xee)]))
+    },
+  }
+  const { torrent, file, clock, peers } = await from(t, [dripping, { interested() {} }])
+  await peers[0]!.until(() => peers[0]!.requests.length >= 16)
+  const wire = await peers[1]!.connection()
+  await wire.seen('interested')
+  wire.send({ type: 'unchoke' })
+  let ended = false
+  const done = torrent.done.then(() => {
+    ended = true
+  })
+  for (let steps = 0; steps < 60 && !ended; steps++) await clock.advance(250)
+  await done
+  peers[0]!.wires[0]!.raw(Buffer.alloc(8384, 0xee))
+  t.same(await file('odd.bin'), made.content)
+})
