@@ -48,6 +48,12 @@ export class Candidates {
     return true
   }
 
+  /** Nobody at this address (`host:port`) is dialled again. */
+  ban(address: string, reason: string): void {
+    const candidate = this.#all.get(address)
+    if (candidate) candidate.banned = reason
+  }
+
   /** The next to dial, if it is time for any. */
   next(now: number): Candidate | undefined {
     for (const [key, candidate] of this.#all) {

@@ -82,10 +82,9 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** Never again to do with whoever is at this address. */
   ban(address: string, reason: string): void {
-    for (const [peer, candidate] of this.peers) {
-      if (formatAddress(candidate.address) !== address) continue
-      candidate.banned = reason
-      peer.destroy(new PeerError('ERR_BANNED', reason))
+    this.candidates.ban(address, reason) // also when its connection is gone
+    for (const peer of this.peers.keys()) {
+      if (formatAddress(peer.address) === address) peer.destroy(new PeerError('ERR_BANNED', reason))
     }
   }
 
