@@ -42,6 +42,9 @@ export class FileReader extends Readable<Uint8Array> {
   readonly #lend: boolean
   readonly #out: Lent[] = []
   #position: number
+  /** Answers the `_read` whose bytes are still to come. */
+  #reading: Done | null = null
+  #ended = false
 
   constructor({ source, start, end, lend = false }: FileReaderOptions) {
     super({ highWaterMark: 65536, byteLength: chunk => chunk.length || 1 })
@@ -49,6 +52,9 @@ export class FileReader extends Readable<Uint8Array> {
     this.#position = start
     this.#end = end
     this.#lend = lend
+    this.on('end', () => {
+      this.#ended = true
+    })
   }
 
   /** Gives back a chunk that was lent. */
@@ -63,8 +69,13 @@ export class FileReader extends Readable<Uint8Array> {
       done()
       return
     }
+    this.#reading = done
     this.#source.take(this.#position, Math.min(CHUNK, this.#end - this.#position)).then(
       lent => {
+        if (this.destroying) {
+          lent.release()
+          return
+        }
         this.#position += lent.bytes.length
         if (this.#lend) {
           this.#out.push(lent)
@@ -73,14 +84,26 @@ export class FileReader extends Readable<Uint8Array> {
           this.push(Uint8Array.from(lent.bytes))
           lent.release()
         }
-        done()
+        this.#proceed()
       },
-      error => done(error),
+      error => this.#proceed(error),
     )
   }
 
+  /** Closes without waiting for bytes that may never come. */
+  override _predestroy(): void {
+    this.#proceed()
+  }
+
   override _destroy(done: Done): void {
-    for (const lent of this.#out.splice(0)) lent.release()
+    // After the end all chunks are with whoever reads, who may still need the last of them.
+    if (!this.#ended) for (const lent of this.#out.splice(0)) lent.release()
     done()
+  }
+
+  #proceed(error?: Error): void {
+    const reading = this.#reading
+    this.#reading = null
+    reading?.(error)
   }
 }
