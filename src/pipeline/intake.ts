@@ -16,7 +16,7 @@ import { SmartBan } from './smart-ban.ts'
 export interface IntakeOptions {
   readonly metainfo: Metainfo
   readonly storage: Storage
-  /** Bytes of pieces in flight, at least four pieces. */
+  /** Bytes for everything in flight. */
   readonly memory: number
   readonly wanted: Bitfield
   readonly random: () => number
@@ -27,6 +27,9 @@ export interface IntakeOptions {
   /** Whoever is at this address is proven to lie. */
   readonly ban: (address: string, reason: string) => void
 }
+
+/** Pieces under way at least, however long they are. */
+const LEAST = 4
 
 /** What all peers of a torrent feed: `Funnel -> Verifier -> PieceWriter`, and the scheduler that decides what comes. */
 export class Intake {
@@ -50,7 +53,8 @@ export class Intake {
     const { pieceCount, pieceLength, hashes } = metainfo
     this.#options = options
     this.#layout = new Layout(metainfo)
-    const admitted = Math.max(4, Math.floor(memory / pieceLength))
+    // the other half is for what sockets have read, and for what waits to be collected
+    const admitted = Math.max(LEAST, Math.floor(memory / 2 / pieceLength))
     this.#picker = new Picker({
       pieceCount,
       random,

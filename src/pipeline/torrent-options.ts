@@ -16,7 +16,7 @@ export interface TorrentOptions {
   readonly port?: number
   /** Connections at most. @default 100 */
   readonly maxPeers?: number
-  /** Bytes of pieces in flight, at least four pieces. @default 64 MiB */
+  /** Bytes for everything in flight; pieces take at most half of them, but at least four pieces. @default 64 MiB */
   readonly memory?: number
   /** Lowest piece first. @default false */
   readonly sequential?: boolean

@@ -95,7 +95,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
         ...(options.connect ? { connect: options.connect } : {}),
         readLimit: () => Math.max(65536, Math.min(262144, (8 * MiB) / Math.max(1, this.#swarm.peers.size))),
         windowLimit: () =>
-          Math.max(4, Math.min(512, Math.floor(memory / BLOCK_LENGTH / Math.max(1, this.#swarm.peers.size)))),
+          Math.max(
+            4,
+            Math.min(512, Math.floor(memory / 2 / BLOCK_LENGTH / Math.max(1, this.#swarm.peers.size))),
+          ),
       },
     })
     this.#swarm.on('connected', peer => {
