@@ -64,6 +64,12 @@ export class Scheduler implements BlockSource {
     return this.#admission.size > 0
   }
 
+  /** Whether the lowest piece under way is whole already: it is the disk, or the reader, that lets us wait. */
+  get held(): boolean {
+    const lowest = Math.min(...this.#active.keys())
+    return this.#active.get(lowest)?.buffer.closed ?? false
+  }
+
   wants(index: number): boolean {
     return this.#picker.wants(index)
   }

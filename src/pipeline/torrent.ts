@@ -7,7 +7,7 @@ import { BLOCK_LENGTH } from '../codec/message.ts'
 import { makePeerId } from '../codec/peer-id.ts'
 import { Announcer } from '../discovery/announcer.ts'
 import { HttpTracker } from '../discovery/http-tracker.ts'
-import { StalledError, StorageError, type TsdlError } from '../errors.ts'
+import { type DiscoveryError, StalledError, StorageError, type TsdlError } from '../errors.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { closed } from '../streams/stage.ts'
@@ -61,6 +61,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #lastVerified = 0
   #waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }[]>()
   #failure: Error | undefined
+  /** What each tracker last complained about: it is retried, and says the same again. */
+  readonly #complaints = new Map<string, string>()
 
   constructor(metainfo: Metainfo, options: TorrentOptions) {
     super()
@@ -120,7 +122,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
         makeTracker: url => new HttpTracker(url, { userAgent: `tsdl/${VERSION}`, clock }),
       })
       this.#announcer.on('peers', (peers, source) => this.#swarm.add(peers, source))
-      this.#announcer.on('warning', error => this.emit('warning', error))
+      this.#announcer.on('warning', error => this.#warn(error))
     }
     closed(this.#intake.writer).catch(error => this.destroy(error))
   }
@@ -234,13 +236,21 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#swarm.add(peers, 'option')
   }
 
+  #warn(error: DiscoveryError): void {
+    const [tracker = ''] = error.message.split(': ')
+    if (this.#complaints.get(tracker) === error.message) return
+    this.#complaints.set(tracker, error.message)
+    this.emit('warning', error)
+  }
+
   #tick(): void {
     const now = this.#clock.now()
     this.#swarm.tick(now)
     this.#intake.scheduler.feed()
     this.#speed.update(this.#swarm.downloaded, now)
     const { timeout = 0 } = this.#options
-    if (timeout > 0 && now - this.#lastVerified > timeout && !this.#intake.scheduler.full) {
+    const waits = this.#state === 'running' && !this.#intake.scheduler.held
+    if (timeout > 0 && waits && now - this.#lastVerified > timeout) {
       this.destroy(
         new StalledError('ERR_STALLED', `${this.reason}; nothing verified for ${timeout / 1000} s`),
       )
@@ -254,10 +264,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       return this.#announcer ? 'no tracker gave us any peer' : 'no peers are known, and no tracker is asked'
     }
     if (connected.length === 0) return `none of ${candidates.size} peers can be used`
-    if (connected.every(peer => peer.requester.peerChoking))
-      return `all of ${connected.length} peers choke us`
     if (!connected.some(peer => peer.requester.amInterested))
       return `none of ${connected.length} peers has what we lack`
+    if (connected.every(peer => peer.requester.peerChoking))
+      return `all of ${connected.length} peers choke us`
     return `${connected.length} peers are connected, but send nothing that is right`
   }
 
