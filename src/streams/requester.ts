@@ -89,6 +89,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
   /** Blocks that we no longer wait for but that may well be on their way. */
   #forgiven = 0
   #lastArrival = 0
+  #snubbedAt = 0
   #left = false
   #filling = false
   #again = false
@@ -203,21 +204,28 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
 
   /** Gives the requests of a peer that lets us wait to others. To be called now and then. */
   tick(now: number, timeout: number): void {
-    if (this.outstanding === 0 && !this.snubbed) return
-    const oldest = this.#outstanding.values().next().value?.at ?? now
-    const since = Math.max(this.#lastArrival, oldest)
-    if (!this.snubbed && now - since > timeout) {
+    if (this.snubbed) {
+      if (now - this.#snubbedAt <= 3 * timeout) return
+      this.#forget() // another chance, in case what was asked for got lost for good
+      this.snubbed = false
+      this.fill()
+      return
+    }
+    if (now - Math.max(this.#lastArrival, this.#oldest() ?? now) > timeout) {
       this.snubbed = true
+      this.#snubbedAt = now
       this.#options.window.snubbed()
       const requests = [...this.#outstanding.values()].filter(request => !request.lost)
       for (const request of requests) request.lost = true
       this.#lost = this.#outstanding.size
       this.#options.source.lost(this, requests)
-    } else if (this.snubbed && now - since > 4 * timeout) {
-      this.#forget() // another chance, in case what was asked for got lost for good
-      this.snubbed = false
-      this.fill()
     }
+  }
+
+  /** When the first was asked for of the requests that still count. */
+  #oldest(): number | undefined {
+    for (const { lost, at } of this.#outstanding.values()) if (!lost) return at
+    return undefined
   }
 
   override _transform(message: Message, done: Done<Block>): void {
@@ -247,6 +255,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
         return
       case 'choke':
         this.peerChoking = true
+        this.snubbed = false // it owes us nothing now
         this.#loseAll()
         return
       case 'unchoke':
@@ -295,6 +304,8 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
   }
 
   #find(index: number, begin: number): Request | undefined {
+    // asked first: beside a large index, the fraction of a block would be rounded away
+    if (begin % BLOCK_LENGTH !== 0) return undefined
     return this.#outstanding.get(index * MAX_BLOCKS + begin / BLOCK_LENGTH)
   }
 
