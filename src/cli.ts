@@ -100,7 +100,7 @@ Exit codes: 0 done, 2 usage or not a torrent, 3 gave up, 4 storage, 5 verify fou
 
 downloading(program.command('get', { isDefault: true }))
   .argument('<source>', 'a .torrent: path, URL or -')
-  .description('download (the default command)')
+  .description('download (the default command; its options: tsdl get --help)')
   .action((source: string, options: GetOptions) =>
     finish(async () => {
       const [{ get }, { loadTorrent }] = await Promise.all([

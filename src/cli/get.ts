@@ -6,7 +6,7 @@ import type { Torrent } from '../pipeline/torrent.ts'
 import type { TorrentOptions } from '../pipeline/torrent-options.ts'
 import { ChoiceError, EXIT, Exit, exitOf, explain } from './exit.ts'
 import { JsonReporter } from './json-reporter.ts'
-import { follow, type Reporter } from './reporter.ts'
+import { follow, type Outcome, type Reporter } from './reporter.ts'
 import { listFiles, selectFiles } from './selection.ts'
 import { writeStdout } from './stdout.ts'
 import { TextReporter } from './text-reporter.ts'
@@ -50,22 +50,23 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
       ...pick(options, 'port', 'maxPeers', 'memory'),
     }
     const start = performance.now()
-    const finish = (torrent: Torrent) => {
+    const outcome = (torrent: Torrent): Outcome => {
       const { verified, downloaded, uploaded, wasted } = torrent.progress
       const elapsed = Math.round(performance.now() - start) / 1000
-      reporter.done({ verified, elapsed, downloaded, uploaded, wasted })
+      return { verified, elapsed, downloaded, uploaded, wasted }
     }
+    let result: Outcome
     if (toStdout) {
       const reader = stream(metainfo, { ...common, file: only, lend: true })
       const { torrent } = reader
       stop = follow(torrent, reporter)
-      await interruptible(torrent, async () => {
+      result = await interruptible(torrent, async () => {
         for await (const chunk of reader) {
           await writeStdout(chunk)
           reader.release(chunk)
         }
         await torrent.done
-        finish(torrent)
+        return outcome(torrent)
       })
     } else {
       const torrent = download(metainfo, {
@@ -75,11 +76,12 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
         ...(options.sequential ? { sequential: true } : {}),
       })
       stop = follow(torrent, reporter)
-      await interruptible(torrent, async () => {
+      result = await interruptible(torrent, async () => {
         await torrent.done
-        finish(torrent)
+        return outcome(torrent)
       })
     }
+    reporter.done(result) // after the goodbyes: it is the last that is heard
     return EXIT.ok
   } catch (error) {
     const exit = exitOf(error)
@@ -105,7 +107,7 @@ function onlyFile(metainfo: Metainfo, isSelected: (index: number) => boolean): n
 }
 
 /** Runs `work`; a signal ends it with a goodbye to trackers and peers, a second one at once. */
-async function interruptible(torrent: Torrent, work: () => Promise<void>): Promise<void> {
+async function interruptible<T>(torrent: Torrent, work: () => Promise<T>): Promise<T> {
   let interrupt: (exit: Exit) => void = () => {}
   const interrupted = new Promise<never>((_, reject) => {
     interrupt = reject
@@ -123,7 +125,7 @@ async function interruptible(torrent: Torrent, work: () => Promise<void>): Promi
   })
   const working = work()
   try {
-    await Promise.race([working, interrupted])
+    return await Promise.race([working, interrupted])
   } finally {
     working.catch(() => {})
     let timer: NodeJS.Timeout | undefined

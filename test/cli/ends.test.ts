@@ -1,0 +1,121 @@
+import type { ChildProcess } from 'node:child_process'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
+import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
+
+t.test('SIGINT and SIGTERM: goodbye to the tracker, within two seconds', async t => {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    const tracker = await scriptedTracker(t, { body: peersBody([]) })
+    const { path } = await offer(t, { trackers: [[tracker.url]] })
+    let child: ChildProcess | undefined
+    const running = tsdl([path], {
+      started: process => {
+        child = process
+      },
+    })
+    await tracker.seen(1)
+    const start = performance.now()
+    child!.kill(signal)
+    const ran = await running
+    t.equal(ran.code, code)
+    t.equal(ran.stdout.length, 0)
+    t.equal(ran.stderr, '')
+    t.ok(performance.now() - start < 2000)
+    t.strictSame(
+      tracker.announces.map(({ event }) => event),
+      ['started', 'stopped'],
+    )
+  }
+})
+
+t.test('a second signal is at once', async t => {
+  const tracker = await scriptedTracker(t, ({ event }) =>
+    event === 'stopped' ? { hang: true } : { body: peersBody([]) },
+  )
+  const { path } = await offer(t, { trackers: [[tracker.url]] })
+  let child: ChildProcess | undefined
+  const running = tsdl([path], {
+    started: process => {
+      child = process
+    },
+  })
+  await tracker.seen(1)
+  child!.kill('SIGTERM')
+  await tracker.seen(2) // the goodbye, which is not answered
+  const start = performance.now()
+  child!.kill('SIGTERM')
+  t.equal((await running).code, 143)
+  t.ok(performance.now() - start < 1000)
+})
+
+t.test('the reader goes away: 141, silent', async t => {
+  const { path } = await offer(t, { files: { '': 3_000_000 } })
+  const gone = await tsdl([path], {
+    started: child => child.stdout!.once('data', () => child.stdout!.destroy()),
+  })
+  t.match(gone, { code: 141, stderr: '' })
+  const info = await tsdl(['info', path], { started: child => child.stdout!.destroy() })
+  t.match(info, { code: 141, stderr: '' })
+})
+
+t.test('nobody reads what is said: the download goes on', async t => {
+  const { path, bytes } = await offer(t)
+  const { code, stdout } = await tsdl([path, '--json'], { started: child => child.stderr!.destroy() })
+  t.equal(code, 0)
+  t.ok(stdout.equals(bytes))
+})
+
+t.test('a full disk: 4', { skip: !existsSync('/dev/full') }, async t => {
+  const { path } = await offer(t)
+  for (const args of [[path], ['info', path]]) {
+    const full = openSync('/dev/full', 'w')
+    const { code, lines } = await tsdl(args, { stdout: full })
+    closeSync(full)
+    t.equal(code, 4)
+    t.strictSame(lines, ['tsdl: cannot write to standard output: no space left on device'])
+  }
+})
+
+t.test('a file where the directory should be: 4, and it stays as it is', async t => {
+  const { path } = await offer(t)
+  const file = join(t.testdirName, 'file')
+  writeFileSync(file, 'mine')
+  const ran = await tsdl([path, '-o', file, '--json'])
+  t.equal(ran.code, 4)
+  t.match(eventsOf(ran).at(-1), { event: 'error', code: 'ERR_STORAGE', exit: 4, message: /file/ })
+  t.equal(readFileSync(file, 'utf8'), 'mine')
+})
+
+t.test('a directory that we may not write: 4', { skip: process.getuid?.() === 0 && 'root may' }, async t => {
+  const { path } = await offer(t)
+  const dir = join(t.testdirName, 'theirs')
+  mkdirSync(dir)
+  chmodSync(dir, 0o555)
+  const { code, lines } = await tsdl([path, '-o', dir])
+  t.equal(code, 4)
+  t.match(lines, [/^tsdl: cannot write .*permission denied/])
+})
+
+t.test('nobody has it: 3 after --timeout, and why', async t => {
+  const nobody = await scriptedTracker(t, { body: peersBody([]) })
+  const refuses = await scriptedTracker(t, {
+    body: { 'failure reason': 'not \u001b[31mhere\u202e\nat all' },
+  })
+  const [empty, refused] = await Promise.all(
+    [nobody, refuses].map(async ({ url }) => {
+      const { path } = await offer(t, { trackers: [[url]] })
+      return tsdl([path, '--timeout', '1s'])
+    }),
+  )
+  t.equal(empty!.code, 3)
+  t.equal(empty!.stdout.length, 0)
+  t.strictSame(empty!.lines, ['tsdl: no tracker gave us any peer; nothing verified for 1 s'])
+  t.equal(refused!.code, 3)
+  t.match(refused!.lines[0], /^tsdl: warning: tracker http:\/\/127\.0\.0\.1:\d+.*: not .*\[31mhere.*at all$/)
+  t.notMatch(refused!.lines.join(), /[\p{Cc}\u202e]/u)
+})

@@ -1,0 +1,131 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { encode } from '../../src/codec/bencode.ts'
+import { parse } from '../../src/index.ts'
+import { tsdl } from '../helpers/cli.ts'
+
+const jsonOf = ({ stdout }: { stdout: Buffer }) => JSON.parse(stdout.toString())
+
+t.test('create, then info', async t => {
+  const cwd = t.testdir({ album: { 'b.txt': 'two', 'a.txt': 'one', sub: { empty: '' } } })
+  const made = await tsdl(
+    [
+      'create',
+      'album',
+      ...['-o', 'x.torrent'],
+      ...['--tracker', 'http://a.example/announce,http://b.example/announce'],
+      ...['--tracker', 'udp://c.example:80'],
+      ...['--web-seed', 'http://w.example/'],
+      ...['--comment', 'hello', '--private', '--piece-length', '32K'],
+    ],
+    { cwd },
+  )
+  t.match(made, { code: 0, stderr: '' })
+  t.equal(made.stdout.length, 0)
+  const [json, text] = await Promise.all([
+    tsdl(['info', 'x.torrent', '--json', '--offline'], { cwd }),
+    tsdl(['info', '-'], { stdin: readFileSync(join(cwd, 'x.torrent')) }),
+  ])
+  t.equal(json.stderr, '')
+  t.strictSame(jsonOf(json), {
+    name: 'album',
+    infoHash: parse(readFileSync(join(cwd, 'x.torrent'))).infoHash.toString('hex'),
+    infoHashV2: null,
+    length: 6,
+    pieceLength: 32_768,
+    pieces: 1,
+    files: [
+      { path: 'album/a.txt', length: 3, offset: 0, selected: true },
+      { path: 'album/b.txt', length: 3, offset: 3, selected: true },
+      { path: 'album/sub/empty', length: 0, offset: 6, selected: true },
+    ],
+    private: true,
+    trackers: [['http://a.example/announce', 'http://b.example/announce'], ['udp://c.example:80']],
+    webSeeds: ['http://w.example/'],
+    nodes: [],
+    comment: 'hello',
+    createdBy: jsonOf(json).createdBy,
+    creationDate: jsonOf(json).creationDate,
+  })
+  t.match(jsonOf(json), { createdBy: /^tsdl \d/, creationDate: Number })
+  t.match(text.stdout.toString(), /^name {7}album\n[\s\S]*album\/sub\/empty\n$/)
+})
+
+t.test('create --no-date: same input, same bytes, also to standard output', async t => {
+  const cwd = t.testdir({ file: 'content' })
+  const [one, two, other] = await Promise.all([
+    tsdl(['create', 'file', '--no-date'], { cwd }),
+    tsdl(['create', 'file', '--no-date', '-o', '-'], { cwd }),
+    tsdl(['create', 'file', '--no-date', '--name', 'other'], { cwd }),
+  ])
+  t.equal(one.code, 0)
+  t.ok(one.stdout.equals(two.stdout))
+  t.equal(parse(one.stdout).creationDate, undefined)
+  t.equal(parse(other.stdout).name, 'other')
+})
+
+t.test('create: what cannot be', async t => {
+  const cwd = t.testdir({ file: 'content', none: {} })
+  const rows: [string[], number, RegExp][] = [
+    [['nope'], 2, /^tsdl: cannot read nope: no such file or directory$/],
+    [['none'], 2, /^tsdl: none: no files in it$/],
+    [['file', '--tracker', 'ftp://x'], 2, /"ftp:\/\/x"/],
+    [['file', '--name', 'a/b'], 2, /unsafe path "a\/b"/],
+    [['file', '-o', 'no/such/dir'], 4, /^tsdl: cannot write no\/such\/dir: no such file or directory$/],
+  ]
+  await Promise.all(
+    rows.map(async ([args, code, expected]) => {
+      const ran = await tsdl(['create', ...args], { cwd })
+      t.equal(ran.code, code)
+      t.equal(ran.stdout.length, 0)
+      t.match(ran.lines, [expected])
+    }),
+  )
+})
+
+t.test('info: what a torrent says cannot steer a terminal', async t => {
+  const evil = 'a\u001b[31mb\u0007c\u009bd\u202ee\nf'
+  const torrent = encode({
+    comment: evil,
+    'created by': evil,
+    info: { length: 5, name: evil, 'piece length': 16_384, pieces: Buffer.alloc(20) },
+    nodes: [
+      ['router.example', 6881],
+      ['::1', 1],
+    ],
+  })
+  const [text, json] = await Promise.all([
+    tsdl(['info', '-'], { stdin: torrent }),
+    tsdl(['info', '-', '--json'], { stdin: torrent }),
+  ])
+  for (const { stdout } of [text, json]) t.notMatch(stdout.toString().replaceAll('\n', ''), /[\p{Cc}\u202e]/u)
+  t.match(text.stdout.toString(), /\ncomment {4}a\\u001b\[31mb\\u0007c\\u009bd\\u202ee\\nf\n/)
+  t.match(jsonOf(json), { comment: evil, nodes: ['router.example:6881', '[::1]:1'] })
+})
+
+t.test('verify: 0 only if all is right', async t => {
+  const cwd = t.testdir({ album: { a: 'x'.repeat(20_000), b: 'y'.repeat(20_000) }, away: {} })
+  const { stdout: torrent } = await tsdl(['create', 'album', '--no-date'], { cwd })
+  writeFileSync(join(cwd, 'x.torrent'), torrent)
+  const good = await tsdl(['verify', 'x.torrent', 'album'], { cwd })
+  t.match(good, { code: 0, stderr: '' })
+  t.equal(good.stdout.toString(), '3 of 3 pieces are right\n')
+  t.equal((await tsdl(['verify', 'x.torrent', '.'], { cwd })).code, 0)
+
+  writeFileSync(join(cwd, 'album/b'), 'y'.repeat(19_999))
+  mkdirSync(join(cwd, 'empty'))
+  const [short, json, gone, missing] = await Promise.all([
+    tsdl(['verify', 'x.torrent', 'album'], { cwd }),
+    tsdl(['verify', 'x.torrent', '.', '--json'], { cwd }),
+    tsdl(['verify', 'x.torrent', 'empty', '-q'], { cwd }),
+    tsdl(['verify', 'x.torrent', 'nope'], { cwd }),
+  ])
+  t.match(short, { code: 5, stderr: '' })
+  t.equal(short.stdout.toString(), 'album/b: 1 piece missing or wrong\n2 of 3 pieces are right\n')
+  t.equal(json.code, 5)
+  t.match(jsonOf(json), { name: 'album', pieces: 3, verified: 2, wrong: [2] })
+  t.equal(gone.code, 5)
+  t.equal(missing.code, 2)
+  t.match(missing.lines, [/^tsdl: cannot read nope: no such file or directory$/])
+})
