@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { type Offer, offer, tsdl } from './helpers/cli.ts'
+
+const DIRECTORY = fileURLToPath(new URL('../examples', import.meta.url))
+
+const EXAMPLES: Readonly<
+  Record<string, (offer: Offer, dir: string) => [args: string[], output: RegExp | Buffer]>
+> = {
+  'to-directory.js': ({ path, peer }, dir) => [[path, join(dir, 'out'), peer], /^300000 bytes in .*out\n$/],
+  'to-readable.js': ({ path, peer, bytes }) => [
+    [path, peer],
+    Buffer.from(`${createHash('sha256').update(bytes).digest('hex')}\n`),
+  ],
+  'async-iterator.js': ({ path, peer, bytes }) => [[path, peer, '100000'], bytes.subarray(0, 100_000)],
+  'on-memfs.js': ({ path, peer }) => [[path, peer], /^content\.bin 300000\n$/],
+  'a-stage-alone.js': ({ path, peer }) => [[path, peer], /^peer id -TD.*\nhas 19 of 19 pieces\n$/],
+}
+
+t.test('every example does what it says', async t => {
+  t.strictSame(readdirSync(DIRECTORY).sort(), Object.keys(EXAMPLES).sort())
+  const content = await offer(t, { trackers: [] })
+  for (const [name, how] of Object.entries(EXAMPLES)) {
+    const [args, output] = how(content, t.testdirName)
+    const { code, stdout, stderr } = await tsdl(args, { program: join(DIRECTORY, name) })
+    t.equal(code, 0, `${name} ${stderr}`)
+    if (Buffer.isBuffer(output)) t.ok(stdout.equals(output), name)
+    else t.match(stdout.toString(), output, name)
+  }
+  t.ok(readFileSync(join(t.testdirName, 'out/content.bin')).equals(content.bytes))
+})
