@@ -41,6 +41,10 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   #reading = 0
   #out = [false, false]
   #paused = false
+  /** The other side has said its last. */
+  #ended = false
+  /** All that it said has been read. */
+  #read = false
   #opened: Done | null = null
   #failure: PeerError | undefined
 
@@ -67,8 +71,17 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     }
     this.#socket.setNoDelay(true)
     this.#socket.on('error', error => this.#fail(error))
-    this.#socket.on('end', () => this.push(null))
-    this.#socket.on('close', () => this.destroy())
+    this.#socket.on('end', () => {
+      this.#ended = true
+      this.push(null)
+    })
+    this.#socket.on('close', () => {
+      if (!this.#ended || this.#read) this.destroy()
+    })
+    this.on('end', () => {
+      this.#read = true
+      if (this.#socket.closed) this.destroy()
+    })
     this.#socket.on('connect', () => this.#proceed())
   }
 
@@ -77,21 +90,24 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     const at = this.#buffers?.findIndex(buffer => buffer.buffer === chunk.buffer) ?? -1
     if (at < 0) return
     this.#out[at] = false
-    if (this.#paused) this.#resume()
+    this.#resume()
   }
 
   override _open(done: Done): void {
     if (this.#socket.connecting) this.#opened = done
-    else done(this.#failure)
+    else done(this.#socket.closed ? this.#wrap(new Error('closed already')) : this.#failure)
   }
 
   override _read(done: Done): void {
-    if (this.#incoming && this.#socket.isPaused()) this.#socket.resume()
+    if (!this.#incoming) this.#resume()
+    else if (this.#socket.isPaused()) this.#socket.resume()
     done()
   }
 
   override _write(bytes: Uint8Array, done: Done): void {
-    this.#socket.write(bytes, error => done(error ? this.#wrap(error) : null))
+    if (this.#ended)
+      done() // nobody listens any more, but what was sent to us is still to be read
+    else this.#socket.write(bytes, error => done(error ? this.#wrap(error) : null))
   }
 
   override _final(done: Done): void {
@@ -141,8 +157,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     const chunk = buffers[at]!.subarray(0, length)
     if (!this.#lend) {
       const going = this.push(Uint8Array.prototype.slice.call(chunk))
-      this.#paused = !going
-      if (!going) queueMicrotask(() => this.#resume())
+      this.#paused = !going // until `_read`
       return going
     }
     this.#out[at] = true
@@ -161,7 +176,9 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     return true
   }
 
+  /** Goes on reading, if it was held back and the buffer that comes next is ours again. */
   #resume(): void {
+    if (!this.#paused || this.#out[this.#reading]) return
     this.#paused = false
     this.#socket.resume()
   }
