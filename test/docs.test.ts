@@ -1,0 +1,51 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import t from 'tap'
+import { VERSION } from '../src/version.ts'
+import { tsdl } from './helpers/cli.ts'
+
+const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+const all = (text: string, pattern: RegExp) => [...new Set(text.match(pattern))].sort()
+const PAGES = [
+  ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
+  ...readdirSync(new URL('../docs', import.meta.url)).map(name => `docs/${name}`),
+]
+
+t.test('the version is one', async t => {
+  t.equal(VERSION, JSON.parse(read('package.json')).version)
+  t.match(read('CHANGELOG.md'), new RegExp(`^## .*${VERSION.replaceAll('.', '\\.')}`, 'm'))
+})
+
+t.test('every error code is explained, and no other', async t => {
+  const codes = all(read('src/errors.ts'), /(?<=\| ')ERR_\w+(?=')/g)
+  t.ok(codes.length > 10)
+  const explained = all(read('docs/errors.md'), /(?<=^\| `)ERR_\w+(?=`)/gm)
+  t.strictSame(explained, codes)
+})
+
+t.test('every option of the command line is in its page, and no other', async t => {
+  const help = await Promise.all(
+    [[], ['get'], ['info'], ['verify'], ['create'], ['demo']].map(args => tsdl([...args, '--help'])),
+  )
+  const there = all(help.map(({ stdout }) => stdout).join('\n'), /(?<=^ {2}(-\w, )?)--[a-z-]+/gm)
+  t.ok(there.length > 20)
+  t.strictSame(all(read('docs/cli.md'), /(?<=`|\[)--[a-z-]+/g), there)
+})
+
+t.test('files, constants and links that the pages name are there', async t => {
+  for (const page of PAGES) {
+    const text = read(page)
+    for (const path of all(text, /(?<=`)(?:src|test)\/[\w/.-]+\.ts(?=`)/g))
+      t.ok(existsSync(new URL(`../${path}`, import.meta.url)), `${page}: ${path}`)
+    for (const link of all(text, /(?<=\]\()[^)#:]+(?=\))/g))
+      t.ok(existsSync(new URL(link, new URL(`../${page}`, import.meta.url))), `${page}: ${link}`)
+  }
+  for (const [, path, name] of read('docs/limits.md').matchAll(/`(src\/[\w/.-]+)` `([A-Z_]+)`/g))
+    t.match(read(path!), `const ${name} = `, `${path} ${name}`)
+})
+
+t.test('the programs in the README import what there is', async t => {
+  const { parse, stream } = await import('../src/index.ts')
+  t.match(read('README.md'), "import { parse, stream } from 'tsdl'")
+  t.type(parse, 'function')
+  t.type(stream, 'function')
+})
