@@ -1,0 +1,222 @@
+import t, { type Test } from 'tap'
+import { type StreamOptions, stream } from '../../src/pipeline/download.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
+import { leavesNothing, log, oddTorrent, seeded } from '../helpers/swarm.ts'
+import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
+
+const made = oddTorrent()
+
+/** Starts a stream from peers that play by these scripts; ended with test `t`. */
+async function streamed(t: Test, scripts: PeerScript[], more: StreamOptions = {}, torrent = made) {
+  leavesNothing(t)
+  const clock = new VirtualClock()
+  const peers = await Promise.all(scripts.map(script => scriptedPeer(t, torrent, script)))
+  const reader = stream(torrent.metainfo, {
+    clock,
+    trackers: false,
+    random: seeded(),
+    peers: peers.map(({ address }) => address),
+    ...more,
+  })
+  const heard = log(reader.torrent)
+  const said: string[] = []
+  for (const name of ['end', 'error', 'close'] as const) reader.on(name, () => said.push(name))
+  t.teardown(() => reader.torrent.close())
+  return { reader, torrent: reader.torrent, clock, peers, said, ...heard }
+}
+
+/** All that a stream gives; rejects if it fails. */
+async function all(reader: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of reader) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+const over = (torrent: { once(name: 'close', call: () => void): unknown }) =>
+  new Promise<void>(resolve => torrent.once('close', resolve))
+
+/** Serves what it is asked for in an order of its own. */
+function shuffled(seed: number): PeerScript {
+  const random = seeded(seed)
+  const owed: (() => void)[] = []
+  return {
+    request: (block, wire) => {
+      owed.push(() => wire.serve(block))
+      if (owed.length > 1) return
+      setImmediate(function serve() {
+        owed.splice(Math.floor(random() * owed.length), 1)[0]?.()
+        if (owed.length > 0) setImmediate(serve)
+      })
+    },
+  }
+}
+
+t.test('the bytes come right and in order, from peers that keep no order, then all is closed', async t => {
+  const { reader, torrent, events, clock } = await streamed(t, [shuffled(1), shuffled(2), shuffled(3)])
+  const closed = over(torrent)
+  t.same(await all(reader), made.content)
+  await closed
+  t.equal(events.filter(name => name === 'done').length, 1)
+  t.equal(events.at(-1), 'close')
+  t.equal(clock.pending, 0)
+})
+
+t.test('a slow reader: no more than memory is held, and nothing more is asked for', async t => {
+  const torrent = makeTorrent({ files: [{ path: 'a', length: 40 * 32768 }], pieceLength: 32768 })
+  const memory = 5 * 32768
+  const { reader, torrent: source, peers } = await streamed(t, [{}, {}], { memory }, torrent)
+  let most = 0
+  const iterator = reader[Symbol.asyncIterator]()
+  let bytes = 0
+  for (;;) {
+    const { value, done } = await iterator.next()
+    if (done) break
+    bytes += value.length
+    for (let turns = 0; turns < 10; turns++) {
+      await settle()
+      most = Math.max(most, source.progress.buffered)
+    }
+    const pieces = new Set(peers.flatMap(({ requests }) => requests.map(({ index }) => index)))
+    // the reader holds chunks of its own beside: what was pushed and the one that is being taken
+    t.ok(
+      pieces.size * 32768 <= bytes + memory + 3 * 32768,
+      `${pieces.size} pieces asked for at byte ${bytes}`,
+    )
+  }
+  t.equal(bytes, torrent.content.length)
+  t.ok(most <= memory && most >= memory / 2, `${most} of ${memory}`)
+})
+
+t.test('a reader that pauses for longer than the time limit is no stall, even at the end', async t => {
+  const torrent = makeTorrent({ files: [{ path: 'a', length: 4 * 262144 }], pieceLength: 262144 })
+  for (const memory of [1, 64 << 20]) {
+    const {
+      reader,
+      clock,
+      errors,
+      torrent: source,
+    } = await streamed(t, [{}], { memory, timeout: 5000 }, torrent)
+    const iterator = reader[Symbol.asyncIterator]()
+    const chunks = [(await iterator.next()).value as Uint8Array]
+    for (let turns = 0; turns < 200; turns++) await settle()
+    await clock.advance(60_000)
+    t.same(errors, [])
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+      chunks.push(next.value as Uint8Array)
+    }
+    t.same(Buffer.concat(chunks), torrent.content)
+    await source.close()
+  }
+})
+
+t.test('a file in the middle of several comes whole, and little else is fetched', async t => {
+  const lengths = [50_000, 0, 100_001, 3, 70_000]
+  const torrent = makeTorrent({
+    files: lengths.map((length, index) => ({ path: `d/${index}`, length })),
+    pieceLength: 32768,
+  })
+  for (const [file, { offset, length }] of torrent.metainfo.files.entries()) {
+    const { reader, peers, torrent: source } = await streamed(t, [{}], { file, memory: 1 }, torrent)
+    const closed = over(source)
+    t.same(await all(reader), torrent.content.subarray(offset, offset + length), `file ${file}`)
+    await closed
+    await source.done
+    const asked = [...new Set(peers[0]!.requests.map(({ index }) => index))].sort((a, b) => a - b)
+    const first = Math.floor(offset / 32768)
+    const last = Math.floor((offset + length - 1) / 32768)
+    const right = Array.from({ length: length ? last - first + 1 : 0 }, (_, n) => first + n)
+    t.same(asked, right)
+  }
+})
+
+t.test('which file is to be said when there are several, and must be there', async t => {
+  const torrent = makeTorrent({ files: ['a', 'b'].map(path => ({ path, length: 10 })) })
+  t.throws(() => stream(torrent.metainfo), { code: 'ERR_USAGE', message: /2 files/ })
+  t.throws(() => stream(torrent.metainfo, { file: 2 }), { code: 'ERR_USAGE', message: /no file 2/ })
+})
+
+t.test('lent chunks come right as well, if each is given back', async t => {
+  const { reader } = await streamed(t, [shuffled(4)], { lend: true, memory: 1 })
+  const chunks: Buffer[] = []
+  for await (const chunk of reader) {
+    chunks.push(Buffer.from(chunk))
+    reader.release(chunk)
+  }
+  t.same(Buffer.concat(chunks), made.content)
+})
+
+t.test('destroyed at any point, the reader closes everything, and it never looks like an end', async t => {
+  for (let at = 0; at < 12; at++) {
+    const { reader, torrent, said, clock, events } = await streamed(t, [{}], { memory: 1 })
+    const closed = over(torrent)
+    const iterator = reader[Symbol.asyncIterator]()
+    for (let chunk = 0; chunk < at - 1; chunk++) await iterator.next()
+    reader.destroy()
+    await closed
+    if (!reader.destroyed) await new Promise(resolve => reader.once('close', resolve))
+    t.same(said, ['close'], `after ${at}`)
+    t.equal(clock.pending, 0)
+    t.notOk(events.includes('done'))
+  }
+})
+
+t.test(
+  'destroyed while it waits for a peer that never gives anything, the reader closes everything',
+  async t => {
+    const { reader, torrent, peers, said } = await streamed(t, [{ request() {} }])
+    reader.resume()
+    await peers[0]!.until(() => peers[0]!.requests.length > 0)
+    const closed = over(torrent)
+    reader.destroy(new Error('enough'))
+    await closed
+    t.same(said, ['error', 'close'])
+  },
+)
+
+t.test('the torrent destroyed at any point: every byte, or an error, never a short end', async t => {
+  for (let at = 0; at < 30; at += 3) {
+    for (const error of [new Error('gone'), undefined]) {
+      const { reader, torrent, said } = await streamed(t, [
+        {
+          request: (block, wire, n) => {
+            wire.serve(block)
+            if (n === at) setImmediate(() => torrent.destroy(error))
+          },
+        },
+      ])
+      const outcome = await all(reader).catch((error: unknown) => error)
+      if (!Buffer.isBuffer(outcome)) {
+        t.match(outcome, error ?? { code: 'ERR_ABORTED' })
+        t.notOk(said.includes('end'))
+      } else t.same(outcome, made.content)
+      await torrent.close()
+    }
+  }
+})
+
+t.test('a signal that is or will be aborted ends it with its reason', async t => {
+  for (const before of [true, false]) {
+    const control = new AbortController()
+    const reason = new Error('by signal')
+    if (before) control.abort(reason)
+    const { reader, torrent, said, events } = await streamed(t, [{ request() {} }], {
+      signal: control.signal,
+    })
+    const closed = over(torrent)
+    const outcome = t.rejects(all(reader), reason)
+    if (!before) torrent.once('connected', () => control.abort(reason))
+    await outcome
+    await closed
+    t.same(said, ['error', 'close'])
+    t.equal(events.at(-1), 'close')
+  }
+})
+
+t.test('a stall is an error of the stream', async t => {
+  const { reader, clock, torrent } = await streamed(t, [{ interested() {} }], { timeout: 5000 })
+  const outcome = t.rejects(all(reader), { name: 'StalledError' })
+  await new Promise<void>(resolve => torrent.once('connected', () => resolve()))
+  await clock.advance(6000)
+  await outcome
+})
