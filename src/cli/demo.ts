@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
 import { Content } from '../demo/content.ts'
 import { Seed } from '../demo/seed.ts'
 import { openTracker } from '../demo/tracker.ts'
@@ -18,7 +19,15 @@ export async function demo({ size = 64 << 20, seeds: count = 3, ...options }: De
   const pieceLength = Math.max(65536, defaultPieceLength(size))
   const content = new Content(size, pieceLength)
   const name = 'tsdl-demo.bin'
-  const source = { path: [], length: size, read: () => content[Symbol.asyncIterator]() }
+  const digest = createHash('sha256')
+  const read = async function* () {
+    for await (const piece of content) {
+      digest.update(piece)
+      yield piece
+      await turn() // for Ctrl-C
+    }
+  }
+  const source = { path: [], length: size, read }
   const reporter = new TextReporter({ quiet: options.quiet === true || options.json === true })
   const { torrent } = await create({
     name,
@@ -34,8 +43,6 @@ export async function demo({ size = 64 << 20, seeds: count = 3, ...options }: De
   try {
     const exit = await get({ ...draft, trackers: [[tracker.url]] }, options)
     if (exit === EXIT.ok && !options.quiet && !options.json) {
-      const digest = createHash('sha256')
-      for await (const piece of content) digest.update(piece)
       process.stderr.write(`sha256 ${digest.digest('hex')}  ${name}\n`)
     }
     return exit
