@@ -70,6 +70,7 @@ export class Intake {
         return new PieceBuffer(index, size, pool.take())
       },
       close: piece => pool.give(piece.data),
+      whole: piece => this.funnel.push({ piece, begin: 0, length: piece.length }),
       suspect: index => this.#bans.suspect(index),
       accused: (index, requester) => this.#bans.accused(index, this.#nameOf(requester)),
     })

@@ -13,6 +13,8 @@ export interface SchedulerOptions {
   readonly open: (index: number) => PieceBuffer
   /** Takes the memory of a piece back. */
   readonly close: (piece: PieceBuffer) => void
+  /** Told of each piece that is whole when a peer leaves: the news of it may have been lost with that peer. */
+  readonly whole?: (piece: PieceBuffer) => void
   /** Whether a piece came wrong before, so that it is to come from one peer alone. */
   readonly suspect?: (index: number) => boolean
   /** Whether this peer should leave a suspect piece to others. */
@@ -88,6 +90,9 @@ export class Scheduler implements BlockSource {
     this.#picker.leave(requester.bits)
     this.#hungry.delete(requester)
     this.#queued.delete(requester)
+    for (const { buffer } of this.#active.values()) {
+      if (buffer.complete && !buffer.closed) this.#options.whole?.(buffer)
+    }
   }
 
   take(requester: Requester, room: number, now: number): Request[] {
