@@ -1,5 +1,15 @@
 /** Which way the rooms of src/ may depend: docs/architecture.md, "Direction". */
-const rooms = ['version.ts', 'errors.ts', 'clock.ts', 'codec', 'metainfo', 'storage', 'discovery', 'streams', 'pipeline']
+const rooms = [
+  'version.ts',
+  'errors.ts',
+  'clock.ts',
+  'codec',
+  'metainfo',
+  'storage',
+  'discovery',
+  'streams',
+  'pipeline',
+]
 const below = {
   'version.ts': [],
   'errors.ts': [],

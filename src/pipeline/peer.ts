@@ -11,7 +11,7 @@ import { Framer } from '../streams/framer.ts'
 import type { Funnel } from '../streams/funnel.ts'
 import { PeerSocket } from '../streams/peer-socket.ts'
 import { type BlockSource, Requester } from '../streams/requester.ts'
-import { Serializer } from '../streams/serializer.ts'
+import { type Outgoing, Serializer } from '../streams/serializer.ts'
 import { RateWindow } from './window.ts'
 
 /** What all peers of a torrent share. */
@@ -110,8 +110,8 @@ export class Peer extends EventEmitter<PeerEvents> {
     })
   }
 
-  /** Queues a message. */
-  send(message: Message): void {
+  /** Queues a message, or a batch of them. */
+  send(message: Outgoing): void {
     this.#said = this.#context.clock.now()
     this.#serializer.write(message)
   }

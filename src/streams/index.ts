@@ -15,7 +15,7 @@ export {
   type RequestWindow,
 } from './requester.ts'
 export { Responder, type ResponderOptions } from './responder.ts'
-export { Serializer } from './serializer.ts'
+export { type Outgoing, Serializer } from './serializer.ts'
 export {
   closed,
   type Done,

@@ -45,8 +45,8 @@ export interface RequesterOptions {
   readonly pieceCount: number
   readonly source: BlockSource
   readonly window: RequestWindow
-  /** Where messages for the peer go. */
-  readonly send: (message: Message) => void
+  /** Where messages for the peer go: requests as a batch. */
+  readonly send: (messages: Message | readonly Message[]) => void
   /** Milliseconds, monotonic. */
   readonly now: () => number
   /** What is not about requesting; may throw a PeerError. */
@@ -166,18 +166,17 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
   }
 
   #ask(requests: readonly Request[]): void {
+    if (requests.length === 0) return
+    const messages: Message[] = []
     for (const request of requests) {
       const { piece, block } = request
       const key = piece.index * MAX_BLOCKS + block
       if (this.#outstanding.get(key)?.lost) this.#lost--
       this.#outstanding.set(key, request)
-      this.#options.send({
-        type: 'request',
-        index: piece.index,
-        begin: block * BLOCK_LENGTH,
-        length: piece.blockLength(block),
-      })
+      const begin = block * BLOCK_LENGTH
+      messages.push({ type: 'request', index: piece.index, begin, length: piece.blockLength(block) })
     }
+    this.#options.send(messages)
   }
 
   /** A block came from somebody else: takes the request back. */

@@ -1,32 +1,38 @@
 import { encodedLength, encodeInto, type Message } from '../codec/message.ts'
 import { type Done, Duplex } from './stage.ts'
 
+/** One message, or several that belong together: a batch of requests is one item on its way, not hundreds. */
+export type Outgoing = Message | readonly Message[]
+
 /**
  * Turns messages into bytes, all that wait at once into one buffer: many 17-byte requests are one write.
  *
- * in            Message
+ * in            Message, or an array of them
  * out           Buffer, whole messages
  * backpressure  takes no message while 256 KiB of bytes wait
  * fails with    nothing of its own
  * BEP           3, 10
  */
-export class Serializer extends Duplex<Message, Buffer> {
+export class Serializer extends Duplex<Outgoing, Buffer> {
   #drained: Done | null = null
 
   constructor() {
     super({
       highWaterMark: 262144,
-      byteLengthWritable: encodedLength,
+      byteLengthWritable: lengthOf,
       byteLengthReadable: bytes => bytes.length,
     })
   }
 
-  override _writev(messages: Message[], done: Done): void {
+  override _writev(items: Outgoing[], done: Done): void {
     let length = 0
-    for (const message of messages) length += encodedLength(message)
+    for (const item of items) length += lengthOf(item)
     const bytes = Buffer.allocUnsafe(length)
     let at = 0
-    for (const message of messages) at = encodeInto(message, bytes, at)
+    for (const item of items) {
+      if (isBatch(item)) for (const message of item) at = encodeInto(message, bytes, at)
+      else at = encodeInto(item, bytes, at)
+    }
     if (this.push(bytes)) done()
     else this.#drained = done
   }
@@ -50,4 +56,15 @@ export class Serializer extends Duplex<Message, Buffer> {
     this.#drained = null
     drained?.()
   }
+}
+
+function isBatch(item: Outgoing): item is readonly Message[] {
+  return Array.isArray(item)
+}
+
+function lengthOf(item: Outgoing): number {
+  if (!isBatch(item)) return encodedLength(item)
+  let length = 0
+  for (const message of item) length += encodedLength(message)
+  return length || 1
 }

@@ -47,12 +47,14 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, ...more }: Setup = {}) {
         snubbed: () => state.snubs++,
       },
       now: () => time.now,
-      send: message => {
-        sent.push(message)
-        if (message.type !== 'request' && message.type !== 'cancel') return
-        const name = `${message.index}:${message.begin / BLOCK_LENGTH}`
-        if (message.type === 'request') waiting.push(name)
-        else waiting.splice(waiting.indexOf(name), 1)
+      send: messages => {
+        for (const message of [messages].flat()) {
+          sent.push(message)
+          if (message.type !== 'request' && message.type !== 'cancel') continue
+          const name = `${message.index}:${message.begin / BLOCK_LENGTH}`
+          if (message.type === 'request') waiting.push(name)
+          else waiting.splice(waiting.indexOf(name), 1)
+        }
       },
     })
     requester.on('error', () => {})

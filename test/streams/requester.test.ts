@@ -65,8 +65,8 @@ function setup({ blocks = 4, window = 8, wants = () => true, pieceCount = PIECES
     pieceCount,
     source,
     now: () => time.now,
-    send: message => {
-      sent.push(message)
+    send: messages => {
+      sent.push(...[messages].flat())
       most = Math.max(most, requester.outstanding)
     },
     window: {
@@ -287,6 +287,19 @@ for (const [how, end] of [
     t.same(all.sent, [], 'and nothing is said to it any more')
   })
 }
+
+t.test('C7: a peer that ended and is destroyed before all it brought was read leaves once', async t => {
+  const { requester, framer, hear, log } = setup({ window: 1, blocks: 1 })
+  await hear(haveAll, UNCHOKE)
+  requester.pause()
+  await hear(block(0, 0))
+  framer.end()
+  await settle()
+  t.equal(requester.destroying, false)
+  requester.destroy()
+  await settle()
+  t.equal(log.filter(line => line === 'left').length, 1)
+})
 
 t.test('G15: a peer that leaves in the middle of a block: the block is free for others, whole', async t => {
   const { framer, hear, lost, pieces } = setup({ window: 1 })
