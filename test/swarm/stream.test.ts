@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import t, { type Test } from 'tap'
 import { type StreamOptions, stream } from '../../src/pipeline/download.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
@@ -211,6 +212,15 @@ t.test('a signal that is or will be aborted ends it with its reason', async t =>
     t.same(said, ['error', 'close'])
     t.equal(events.at(-1), 'close')
   }
+})
+
+t.test('a signal that was not needed is let go of', async t => {
+  const { signal } = new AbortController()
+  const { reader, torrent } = await streamed(t, [{}], { signal })
+  const closed = over(torrent)
+  await all(reader)
+  await closed
+  t.same(getEventListeners(signal, 'abort'), [])
 })
 
 t.test('a stall is an error of the stream', async t => {
