@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { CreateFlags } from './cli/create.ts'
 import type { DemoOptions } from './cli/demo.ts'
@@ -9,6 +10,9 @@ import { visible } from './cli/terminal.ts'
 import { parseAddress } from './codec/compact.ts'
 import { InputError, messageOf } from './errors.ts'
 import { VERSION } from './version.ts'
+
+// A download is over before most of what V8 would optimize early has paid for its compilation.
+setFlagsFromString('--interrupt-budget=1000000')
 
 // What a command needs is loaded when it runs: `tsdl --version` costs little more than Node itself.
 

@@ -35,12 +35,21 @@ export function download(metainfo: Metainfo, { output, fs, signal, ...options }:
   const source = new StoredBytes(torrent, storage)
   return Object.assign(torrent.start(), {
     read(fileIndex: number, { start = 0, end }: { start?: number; end?: number } = {}) {
-      const file = fileOf(metainfo, fileIndex)
-      return new FileReader({
-        source,
-        start: file.offset + start,
-        end: file.offset + Math.min(end ?? file.length, file.length),
-      })
+      const { offset, length } = fileOf(metainfo, fileIndex)
+      if (options.select?.(fileIndex) === false) {
+        throw new InputError(
+          'ERR_USAGE',
+          `file ${fileIndex} is not among the selected: its bytes will not come`,
+        )
+      }
+      const last = Math.min(end ?? length, length)
+      if (!(start >= 0 && start <= last)) {
+        throw new InputError(
+          'ERR_USAGE',
+          `no bytes ${start} to ${last} in file ${fileIndex} of ${length} bytes`,
+        )
+      }
+      return new FileReader({ source, start: offset + start, end: offset + last })
     },
   })
 }

@@ -58,6 +58,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #timer: Timer | undefined
   #state: 'new' | 'checking' | 'running' | 'done' | 'closed' = 'new'
   #closing: Promise<void> | undefined
+  #done: Promise<void> | undefined
   #lastVerified = 0
   #waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }[]>()
   #failure: Error | undefined
@@ -140,16 +141,15 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   get done(): Promise<void> {
     if (this.#state === 'done') return Promise.resolve()
     if (this.#state === 'closed') return Promise.reject(this.#failure ?? aborted())
-    return new Promise((resolve, reject) => {
+    this.#done ??= new Promise((resolve, reject) => {
       const end = () => {
-        this.off('done', end)
-        this.off('close', end)
         if (this.#failure || this.#state !== 'done') reject(this.#failure ?? aborted())
         else resolve()
       }
-      this.on('done', end)
-      this.on('close', end)
+      this.once('done', end)
+      this.once('close', end)
     })
+    return this.#done
   }
 
   /** How it stands. */
