@@ -274,6 +274,7 @@ t.test('G5, G6: short and empty blocks come out with the length they had', async
   ])
   t.equal(error, undefined)
   t.match(items, [{ begin: 0, length: 1 }, { begin: 16384, length: 0 }, { type: 'unchoke' }])
+  t.equal((await frame(pieceMsg(1, 0, Buffer.alloc(0)))).items.length, 1, 'and do not wait for what follows')
 })
 
 t.test(
