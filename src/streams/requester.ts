@@ -1,18 +1,9 @@
 import { Bitfield } from '../codec/bitfield.ts'
 import { BLOCK_LENGTH, type Message, type PieceMessage } from '../codec/message.ts'
 import { PeerError } from '../errors.ts'
+import { Outstanding, type Request } from './outstanding.ts'
 import { BLOCK, type Block, type BlockPlace, type BlockWriter, type PieceBuffer } from './piece-buffer.ts'
 import { type Done, Transform } from './stage.ts'
-
-/** One block that was asked of one peer. */
-export interface Request {
-  readonly piece: PieceBuffer
-  readonly block: number
-  /** When it was asked for, in ms of the clock. */
-  readonly at: number
-  /** Others may fetch it too: this peer was too slow. It is still welcome. */
-  lost: boolean
-}
 
 /** Where a requester gets its work, and whom it tells how that went. */
 export interface BlockSource {
@@ -41,6 +32,8 @@ export interface RequestWindow {
   snubbed(): void
 }
 
+export type { Request }
+
 export interface RequesterOptions {
   readonly pieceCount: number
   readonly source: BlockSource
@@ -57,9 +50,6 @@ export interface RequesterOptions {
 const MAX_UNWANTED = 128
 /** Every so many blocks of a piece, and when it is whole, somebody downstream is told: that is often enough to hash it. */
 const NEWS = 16
-/** Blocks of the largest piece that metainfo allows, for keys that fit a number. */
-const MAX_BLOCKS = 1 << 20
-
 /**
  * Asks one peer for blocks: keeps a window of requests under way, refilled in batches.
  *
@@ -81,13 +71,10 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
   /** Bytes of blocks that came and were of no use. */
   wasted = 0
   readonly #options: RequesterOptions
-  readonly #outstanding = new Map<number, Request>()
-  #lost = 0
+  readonly #requests = new Outstanding()
   /** Pieces that the peer has and we want. */
   #useful = 0
   #unwanted = 0
-  /** Blocks that we no longer wait for but that may well be on their way. */
-  #forgiven = 0
   #lastArrival = 0
   #snubbedAt = 0
   #left = false
@@ -110,7 +97,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
 
   /** Requests under way that still count. */
   get outstanding(): number {
-    return this.#outstanding.size - this.#lost
+    return this.#requests.count
   }
 
   /** How many more requests would fit. */
@@ -125,23 +112,22 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
 
   /** When a block was asked of this peer, if it was. */
   askedAt(index: number, block: number): number | undefined {
-    return this.#outstanding.get(index * MAX_BLOCKS + block)?.at
+    return this.#requests.get(index, block)?.at
   }
 
   place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null {
-    const request = this.#find(index, begin)
+    const request = this.#requests.find(index, begin)
     if (!request || length !== request.piece.blockLength(request.block)) return null
     return request.piece.place(request.block, writer)
   }
 
   placed(index: number, begin: number, length: number): void {
-    const key = index * MAX_BLOCKS + begin / BLOCK_LENGTH
-    const request = this.#outstanding.get(key)
+    const request = this.#requests.find(index, begin)
     if (!request) return // forgotten while it came in: it is written, but nobody counts on it
     const { piece, block } = request
     const { source, window, now } = this.#options
     const time = now()
-    this.#drop(key, request)
+    this.#requests.drop(request)
     piece.arrive(block, this)
     this.#lastArrival = time
     this.snubbed = false
@@ -170,9 +156,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
     const messages: Message[] = []
     for (const request of requests) {
       const { piece, block } = request
-      const key = piece.index * MAX_BLOCKS + block
-      if (this.#outstanding.get(key)?.lost) this.#lost--
-      this.#outstanding.set(key, request)
+      this.#requests.add(request)
       const begin = block * BLOCK_LENGTH
       messages.push({ type: 'request', index: piece.index, begin, length: piece.blockLength(block) })
     }
@@ -181,11 +165,10 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
 
   /** A block came from somebody else: takes the request back. */
   cancel(piece: PieceBuffer, block: number): void {
-    const key = piece.index * MAX_BLOCKS + block
-    const request = this.#outstanding.get(key)
+    const request = this.#requests.get(piece.index, block)
     if (request?.piece !== piece) return
-    this.#drop(key, request)
-    this.#forgiven++
+    this.#requests.drop(request)
+    this.#requests.forgive()
     this.#options.send({
       type: 'cancel',
       index: piece.index,
@@ -205,26 +188,17 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
   tick(now: number, timeout: number): void {
     if (this.snubbed) {
       if (now - this.#snubbedAt <= 3 * timeout) return
-      this.#forget() // another chance, in case what was asked for got lost for good
+      this.#requests.forget() // another chance, in case what was asked for got lost for good
       this.snubbed = false
       this.fill()
       return
     }
-    if (now - Math.max(this.#lastArrival, this.#oldest() ?? now) > timeout) {
+    if (now - Math.max(this.#lastArrival, this.#requests.oldest ?? now) > timeout) {
       this.snubbed = true
       this.#snubbedAt = now
       this.#options.window.snubbed()
-      const requests = [...this.#outstanding.values()].filter(request => !request.lost)
-      for (const request of requests) request.lost = true
-      this.#lost = this.#outstanding.size
-      this.#options.source.lost(this, requests)
+      this.#options.source.lost(this, this.#requests.lose())
     }
-  }
-
-  /** When the first was asked for of the requests that still count. */
-  #oldest(): number | undefined {
-    for (const { lost, at } of this.#outstanding.values()) if (!lost) return at
-    return undefined
   }
 
   override _transform(message: Message, done: Done<Block>): void {
@@ -289,41 +263,24 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
 
   /** A block came that had no place: never asked for, come from elsewhere meanwhile, or of the wrong length. */
   #refuseBlock({ index, begin, length }: PieceMessage): void {
-    const request = this.#find(index, begin)
+    const request = this.#requests.find(index, begin)
     this.wasted += length
     if (request) {
-      this.#drop(index * MAX_BLOCKS + request.block, request)
+      this.#requests.drop(request)
       if (request.piece.states[request.block] !== BLOCK.arrived) this.#options.source.lost(this, [request])
     }
-    if (this.#forgiven > 0) this.#forgiven--
-    else if (length !== request?.piece.blockLength(request.block) && ++this.#unwanted > MAX_UNWANTED) {
+    if (
+      !this.#requests.forgives() &&
+      length !== request?.piece.blockLength(request.block) &&
+      ++this.#unwanted > MAX_UNWANTED
+    ) {
       throw new PeerError('ERR_MESSAGE', `${MAX_UNWANTED} blocks came that nobody had asked for`)
     }
     if (request) this.fill()
   }
 
-  #find(index: number, begin: number): Request | undefined {
-    // asked first: beside a large index, the fraction of a block would be rounded away
-    if (begin % BLOCK_LENGTH !== 0) return undefined
-    return this.#outstanding.get(index * MAX_BLOCKS + begin / BLOCK_LENGTH)
-  }
-
-  #drop(key: number, request: Request): void {
-    this.#outstanding.delete(key)
-    if (request.lost) this.#lost--
-  }
-
-  /** Nothing that was asked for is expected any more. */
-  #forget(): Request[] {
-    const requests = [...this.#outstanding.values()].filter(request => !request.lost)
-    this.#forgiven += this.#outstanding.size
-    this.#outstanding.clear()
-    this.#lost = 0
-    return requests
-  }
-
   #loseAll(): void {
-    const requests = this.#forget()
+    const requests = this.#requests.forget()
     if (requests.length > 0) this.#options.source.lost(this, requests)
   }
 
