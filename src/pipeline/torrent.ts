@@ -96,7 +96,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
         clock,
         client,
         ...(options.connect ? { connect: options.connect } : {}),
-        readLimit: () => Math.max(65536, Math.min(262144, (8 * MiB) / Math.max(1, this.#swarm.peers.size))),
+        readLimit: () => Math.max(65536, Math.min(MiB, (8 * MiB) / Math.max(1, this.#swarm.peers.size))),
         windowLimit: () =>
           Math.max(
             4,

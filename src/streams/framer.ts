@@ -27,6 +27,9 @@ export interface FramerOptions {
 
 const EMPTY = Buffer.alloc(0)
 
+/** Bytes of a piece message ahead of its data: length, id, index, begin. */
+const BLOCK_HEAD = 4 + PIECE_HEAD
+
 const PART = { handshake: 0, length: 1, id: 2, pieceHead: 3, data: 4, body: 5, skip: 6 } as const
 
 /**
@@ -89,6 +92,8 @@ export class Framer extends Transform<Uint8Array, Message> {
       while (at < chunk.length) {
         if (this.#state === PART.data) at = this.#takeData(chunk, at)
         else if (this.#state === PART.skip) at = this.#skip(chunk, at)
+        else if (this.#state === PART.length && this.#have === 0 && isBlock(chunk, at))
+          at = this.#takeHead(chunk, at)
         else at = this.#gather(chunk, at)
       }
     } catch (error) {
@@ -97,6 +102,15 @@ export class Framer extends Transform<Uint8Array, Message> {
     }
     this.#consumed?.(chunk)
     done()
+  }
+
+  /** The common case in one go: a block whose head is whole in this chunk. */
+  #takeHead(chunk: Uint8Array, at: number): number {
+    this.#left = read32(chunk, at)
+    this.#id = ID.piece
+    this.#begun()
+    this.#beginBlock(read32(chunk, at + 5), read32(chunk, at + 9))
+    return at + BLOCK_HEAD
   }
 
   /** Collects a part of known size, wherever the chunks were cut. */
@@ -210,4 +224,13 @@ export class Framer extends Transform<Uint8Array, Message> {
     if (this.#left === 0) this.#next(PART.length, 4)
     return end
   }
+}
+
+/** Whether a piece message begins at `at`, its head not cut off. */
+function isBlock(chunk: Uint8Array, at: number): boolean {
+  return chunk.length - at >= BLOCK_HEAD && chunk[at + 4] === ID.piece && read32(chunk, at) > 0
+}
+
+function read32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
 }

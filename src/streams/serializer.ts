@@ -19,7 +19,7 @@ export class Serializer extends Duplex<Outgoing, Buffer> {
   constructor() {
     super({
       highWaterMark: 262144,
-      byteLengthWritable: lengthOf,
+      byteLengthWritable: weigh,
       byteLengthReadable: bytes => bytes.length,
     })
   }
@@ -66,5 +66,10 @@ function lengthOf(item: Outgoing): number {
   if (!isBatch(item)) return encodedLength(item)
   let length = 0
   for (const message of item) length += encodedLength(message)
-  return length || 1
+  return length
+}
+
+/** What waits is weighed often: a batch holds requests, 17 bytes each. */
+function weigh(item: Outgoing): number {
+  return isBatch(item) ? item.length * 17 || 1 : encodedLength(item)
 }
