@@ -12,7 +12,8 @@ import { InputError, messageOf } from './errors.ts'
 import { VERSION } from './version.ts'
 
 // A download is over before most of what V8 would optimize early has paid for its compilation.
-setFlagsFromString('--interrupt-budget=500000')
+// Newer ones (Node 22 and later) weigh that better by themselves, and know the flag by other names.
+if (process.versions.v8.startsWith('11.')) setFlagsFromString('--interrupt-budget=500000')
 
 // What a command needs is loaded when it runs: `tsdl --version` costs little more than Node itself.
 

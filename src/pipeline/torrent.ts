@@ -8,7 +8,6 @@ import { makePeerId } from '../codec/peer-id.ts'
 import { Announcer } from '../discovery/announcer.ts'
 import { HttpTracker } from '../discovery/http-tracker.ts'
 import { type DiscoveryError, StalledError, StorageError, type TsdlError } from '../errors.ts'
-import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { closed } from '../streams/stage.ts'
 import { VERSION } from '../version.ts'
@@ -16,8 +15,10 @@ import { check } from './check.ts'
 import { Intake } from './intake.ts'
 import type { Peer } from './peer.ts'
 import { Speed } from './speed.ts'
+import { whyStalled } from './stall.ts'
 import { Swarm } from './swarm.ts'
 import type { Progress, TorrentOptions } from './torrent-options.ts'
+import { wantedPieces } from './wanted.ts'
 
 export interface TorrentEvents {
   /** So many pieces of what was there already have been looked at. */
@@ -259,16 +260,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Why it does not go on, in words. */
   get reason(): string {
-    const { connected, candidates } = this.#swarm
-    if (candidates.size === 0) {
-      return this.#announcer ? 'no tracker gave us any peer' : 'no peers are known, and no tracker is asked'
-    }
-    if (connected.length === 0) return `none of ${candidates.size} peers can be used`
-    if (!connected.some(peer => peer.requester.amInterested))
-      return `none of ${connected.length} peers has what we lack`
-    if (connected.every(peer => peer.requester.peerChoking))
-      return `all of ${connected.length} peers choke us`
-    return `${connected.length} peers are connected, but send nothing that is right`
+    return whyStalled(this.#swarm, this.#announcer)
   }
 
   #flushed(index: number): void {
@@ -316,15 +308,4 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
 function aborted(): StorageError {
   return new StorageError('ERR_ABORTED', 'the download was closed before it was complete')
-}
-
-/** The pieces that hold a byte of a wanted file. */
-function wantedPieces(metainfo: Metainfo, select: TorrentOptions['select']): Bitfield {
-  const layout = new Layout(metainfo)
-  const wanted = new Bitfield(metainfo.pieceCount)
-  metainfo.files.forEach((file, at) => {
-    const pieces = (select?.(at) ?? true) && !(file.pad && select) ? layout.piecesOf(at) : undefined
-    for (let index = pieces?.first ?? 0; pieces && index <= pieces.last; index++) wanted.add(index)
-  })
-  return wanted
 }

@@ -1,0 +1,14 @@
+import { Bitfield } from '../codec/bitfield.ts'
+import { Layout } from '../metainfo/layout.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+
+/** The pieces that hold a byte of a selected file; padding alone is no reason to fetch one. */
+export function wantedPieces(metainfo: Metainfo, select?: (fileIndex: number) => boolean): Bitfield {
+  const layout = new Layout(metainfo)
+  const wanted = new Bitfield(metainfo.pieceCount)
+  metainfo.files.forEach((file, at) => {
+    const pieces = (select?.(at) ?? true) && !(file.pad && select) ? layout.piecesOf(at) : undefined
+    for (let index = pieces?.first ?? 0; pieces && index <= pieces.last; index++) wanted.add(index)
+  })
+  return wanted
+}
