@@ -1,4 +1,4 @@
-import { INVISIBLE } from '../codec/quote.ts'
+import { escaped, INVISIBLE } from '../codec/quote.ts'
 
 /** Text for a terminal: names of files and hosts may come from strangers, and must not steer it. Line breaks are ours. */
 export function visible(text: string): string {
@@ -8,8 +8,4 @@ export function visible(text: string): string {
 /** A value as JSON on one line, of which a terminal shows all and does nothing. */
 export function json(value: unknown): string {
   return JSON.stringify(value).replace(INVISIBLE, escaped)
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

@@ -144,21 +144,17 @@ export class Scheduler implements BlockSource {
     this.#offer()
   }
 
-  /** Offers blocks that nobody was asked for to the peers that had room to spare: O(1) for each while there are none. */
-  #offer(): void {
+  /** Offers whatever there is, late blocks as well, to the peers that had room to spare. To be called now and then. */
+  feed(): void {
+    this.#offer(true)
+  }
+
+  /** Offers what there is to them; without `late`, O(1) for each while there are no blocks that nobody was asked for. */
+  #offer(late = false): void {
     if (this.#ended) return
     for (const requester of [...this.#hungry]) {
       // it waits to begin a piece, and the queue will call it
-      if (this.#open.size === 0 && this.#queued.has(requester)) continue
-      this.#hungry.delete(requester)
-      requester.fill()
-    }
-  }
-
-  /** Offers whatever there is, late blocks as well, to the peers that had room to spare. To be called now and then. */
-  feed(): void {
-    if (this.#hungry.size === 0 || this.#ended) return
-    for (const requester of [...this.#hungry]) {
+      if (!late && this.#open.size === 0 && this.#queued.has(requester)) continue
       this.#hungry.delete(requester)
       requester.fill()
     }
