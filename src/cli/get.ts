@@ -4,11 +4,12 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 import { download, stream } from '../pipeline/download.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import type { TorrentOptions } from '../pipeline/torrent-options.ts'
+import type { Sink, Source } from '../streams/stage.ts'
 import { ChoiceError, EXIT, Exit, exitOf, explain } from './exit.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { follow, type Outcome, type Reporter } from './reporter.ts'
 import { listFiles, selectFiles } from './selection.ts'
-import { writeStdout } from './stdout.ts'
+import { Stdout } from './stdout.ts'
 import { TextReporter } from './text-reporter.ts'
 
 export interface GetOptions {
@@ -61,10 +62,7 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
       const { torrent } = reader
       stop = follow(torrent, reporter)
       result = await interruptible(torrent, async () => {
-        for await (const chunk of reader) {
-          await writeStdout(chunk)
-          reader.release(chunk)
-        }
+        await piped(reader, new Stdout(chunk => reader.release(chunk)))
         await torrent.done
         return outcome(torrent)
       })
@@ -104,6 +102,13 @@ function onlyFile(metainfo: Metainfo, isSelected: (index: number) => boolean): n
     `the torrent has ${what}: choose one with --file, or give a directory with -o`,
     listFiles(metainfo),
   )
+}
+
+/** Resolves once all of `from` has gone through `to`. */
+function piped<T>(from: Source<T>, to: Sink<T>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    from.pipe(to, error => (error ? reject(error) : resolve()))
+  })
 }
 
 /** Runs `work`; a signal ends it with a goodbye to trackers and peers, a second one at once. */

@@ -1,20 +1,59 @@
-import { write } from 'node:fs'
+import { writev } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StorageError } from '../errors.ts'
+import { type Done, Writable } from '../streams/stage.ts'
 import { reasonOf } from './exit.ts'
 
 /** Milliseconds until a pipe that is full and does not block is tried again. */
 const AGAIN = 5
+/** Bytes that may wait to be written: all that gathers while one write is under way goes with the next. */
+const AHEAD = 8 << 20
 
 /**
- * Writes all of `bytes` to standard output, past Node's own stream: its memory may be used again when this resolves.
+ * Standard output, past Node's own stream: what it was given may be used again once it is written.
+ *
+ * in            Uint8Array
+ * backpressure  takes nothing while 8 MiB wait
+ * fails with    StorageError, its cause EPIPE when the reader went away
+ */
+export class Stdout extends Writable<Uint8Array> {
+  readonly #written: (chunk: Uint8Array) => void
+
+  /** @param written called with each chunk once all of it is written */
+  constructor(written: (chunk: Uint8Array) => void) {
+    super({ highWaterMark: AHEAD, byteLength: chunk => chunk.length || 1 })
+    this.#written = written
+  }
+
+  override _writev(chunks: Uint8Array[], done: Done): void {
+    writeAll(chunks).then(
+      () => {
+        for (const chunk of chunks) this.#written(chunk)
+        done()
+      },
+      error => done(error),
+    )
+  }
+}
+
+/**
+ * Writes all of `bytes` to standard output.
  * @throws StorageError, its cause EPIPE when the reader went away
  */
-export async function writeStdout(bytes: Uint8Array): Promise<void> {
-  let at = 0
-  while (at < bytes.length) {
+export function writeStdout(bytes: Uint8Array): Promise<void> {
+  return writeAll([bytes])
+}
+
+/** Writes a line of text to standard output. */
+export function printLine(text: string): Promise<void> {
+  return writeStdout(Buffer.from(`${text}\n`))
+}
+
+async function writeAll(chunks: readonly Uint8Array[]): Promise<void> {
+  let rest = chunks.filter(({ length }) => length > 0)
+  while (rest.length > 0) {
     try {
-      at += await writeSome(bytes.subarray(at))
+      rest = after(rest, await writeSome(rest))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EAGAIN') await delay(AGAIN)
@@ -30,14 +69,18 @@ export async function writeStdout(bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Writes a line of text to standard output. */
-export function printLine(text: string): Promise<void> {
-  return writeStdout(Buffer.from(`${text}\n`))
+/** What is left of `chunks` when their first `written` bytes are out. */
+function after(chunks: readonly Uint8Array[], written: number): Uint8Array[] {
+  let first = 0
+  while (first < chunks.length && written >= chunks[first]!.length) written -= chunks[first++]!.length
+  const rest = chunks.slice(first)
+  if (rest[0]) rest[0] = rest[0].subarray(written)
+  return rest
 }
 
-function writeSome(bytes: Uint8Array): Promise<number> {
+function writeSome(chunks: readonly Uint8Array[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    write(process.stdout.fd, bytes, 0, bytes.length, null, (error, written) => {
+    writev(process.stdout.fd, chunks, null, (error, written) => {
       if (error) reject(error)
       else resolve(written)
     })

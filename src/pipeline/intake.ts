@@ -28,6 +28,8 @@ export interface IntakeOptions {
   readonly ban: (address: string, reason: string) => void
 }
 
+/** The share of memory that pieces under way may take. */
+const PIECES_SHARE = 7 / 16
 /** Pieces under way at least, however long they are. */
 const LEAST = 4
 
@@ -53,8 +55,8 @@ export class Intake {
     const { pieceCount, pieceLength, hashes } = metainfo
     this.#options = options
     this.#layout = new Layout(metainfo)
-    // the other half is for what sockets have read, and for what waits to be collected
-    const admitted = Math.max(LEAST, Math.floor(memory / 2 / pieceLength))
+    // the rest is for what sockets have read, and for what waits to be collected
+    const admitted = Math.max(LEAST, Math.floor((memory * PIECES_SHARE) / pieceLength))
     this.#picker = new Picker({
       pieceCount,
       random,
