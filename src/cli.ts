@@ -5,7 +5,8 @@ import type { CreateFlags } from './cli/create.ts'
 import type { DemoOptions } from './cli/demo.ts'
 import { EXIT, exitOf, explain } from './cli/exit.ts'
 import type { GetOptions } from './cli/get.ts'
-import { parseDuration, parseSize, parseWhole } from './cli/quantities.ts'
+import { parseDuration, parseRatio, parseSize, parseWhole } from './cli/quantities.ts'
+import type { SeedOptions } from './cli/seed.ts'
 import { visible } from './cli/terminal.ts'
 import { parseAddress } from './codec/compact.ts'
 import { InputError, messageOf } from './errors.ts'
@@ -38,29 +39,40 @@ function value<T>(parse: (text: string) => T) {
   }
 }
 
+/** The options of everything that exchanges bytes with peers. */
+function exchanging(command: Command): Command {
+  return command
+    .option('--peer <host:port>', 'connect there too (repeatable)', many(value(parseAddress)))
+    .option('--port <n>', 'the port to listen at (default: one that is free)', value(parseWhole(1, 65535)))
+    .option('--bind <address>', 'the address to listen at (default: all)', value(some))
+    .option('--no-tracker', 'ask no tracker')
+    .option('--max-peers <n>', 'connections at most (default: 100)', value(parseWhole(1, 10_000)))
+    .option('--memory <size>', 'bytes in flight (default: 64M)', value(parseSize))
+    .option('--up <rate>', 'bytes a second to give at most', value(parseSize))
+    .option('--seed-ratio <r>', 'share until so many times the size was given', value(parseRatio))
+    .option('--seed-time <duration>', 'share for so long', value(parseDuration))
+    .option('--json', 'events as NDJSON on standard error')
+    .option('-q, --quiet', 'no progress, no warnings')
+    .option('-v, --verbose', 'tell of peers as well')
+}
+
 /** The options that downloads have in common. */
 function downloading(command: Command): Command {
-  return command
+  return exchanging(command)
     .option(
       '-o, --output <dir>',
       'directory for the files, or - for standard output (default: -, on a terminal .)',
       value(some),
     )
     .option('--file <glob|index>', 'only these files (repeatable)', many(value(some)))
-    .option('--peer <host:port>', 'connect there too (repeatable)', many(value(parseAddress)))
-    .option('--port <n>', 'the port that trackers are told', value(parseWhole(1, 65535)))
-    .option('--no-tracker', 'ask no tracker')
-    .option('--max-peers <n>', 'connections at most (default: 100)', value(parseWhole(1, 10_000)))
-    .option('--memory <size>', 'bytes in flight (default: 64M)', value(parseSize))
+    .option('--no-listen', 'accept no connections')
+    .option('--down <rate>', 'bytes a second to take at most', value(parseSize))
     .option('--sequential', 'in order, also to a directory')
     .option(
       '--timeout <duration>',
       'give up when nothing was verified for so long (default: never on a terminal, 10m elsewhere)',
       value(parseDuration),
     )
-    .option('--json', 'events as NDJSON on standard error')
-    .option('-q, --quiet', 'no progress, no warnings')
-    .option('-v, --verbose', 'tell of peers as well')
 }
 
 async function finish(work: () => Promise<number>): Promise<void> {
@@ -113,6 +125,20 @@ downloading(program.command('get', { isDefault: true }))
         import('./cli/source.ts'),
       ])
       return get(loadTorrent(source), options)
+    }),
+  )
+
+exchanging(program.command('seed'))
+  .argument('<source>', 'a .torrent: path, URL or -')
+  .argument('<path>', 'the directory that holds the files, or the one file')
+  .description('share what PATH holds')
+  .action((source: string, path: string, options: SeedOptions) =>
+    finish(async () => {
+      const [{ seed }, { loadTorrent }] = await Promise.all([
+        import('./cli/seed.ts'),
+        import('./cli/source.ts'),
+      ])
+      return seed(loadTorrent(source), path, options)
     }),
   )
 

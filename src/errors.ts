@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'ERR_BENCODE'
   | 'ERR_METAINFO'
   | 'ERR_PATH'
+  | 'ERR_LISTEN'
   // a remote peer
   | 'ERR_HANDSHAKE'
   | 'ERR_MESSAGE'

@@ -31,9 +31,12 @@ export {
   stream,
   type TorrentStream,
 } from './pipeline/download.ts'
+export { Listener, type ListenerOptions } from './pipeline/listener.ts'
 export type { Peer } from './pipeline/peer.ts'
+export type { Progress } from './pipeline/progress.ts'
+export { type ShareOptions, share } from './pipeline/share.ts'
 export { Torrent, type TorrentEvents } from './pipeline/torrent.ts'
-export type { Progress, TorrentOptions } from './pipeline/torrent-options.ts'
+export type { TorrentOptions } from './pipeline/torrent-options.ts'
 export { FileStorage, type FileStorageOptions } from './storage/file-storage.ts'
 export { type FileSystem, nodeFileSystem } from './storage/file-system.ts'
 export type { Storage } from './storage/storage.ts'

@@ -14,13 +14,15 @@ export const EXIT = {
   readerGone: 141,
 } as const
 
-/** Ends the run with this code; what there is to say has been said. */
+/** Ends the run with this code, with a last word if there is still something to say. */
 export class Exit extends Error {
   readonly exit: number
+  readonly word: string | undefined
 
-  constructor(exit: number) {
-    super(`exit ${exit}`)
+  constructor(exit: number, word?: string) {
+    super(word ?? `exit ${exit}`)
     this.exit = exit
+    this.word = word
   }
 }
 
@@ -46,7 +48,8 @@ export function exitOf(error: unknown): number {
 /** What to say of an error: one line, or nothing; a choice with its listing, a fault of ours with where it is. */
 export function explain(error: unknown): string | undefined {
   const exit = exitOf(error)
-  if (error instanceof Exit || exit === EXIT.readerGone) return undefined
+  if (error instanceof Exit) return error.word
+  if (exit === EXIT.readerGone) return undefined
   if (error instanceof ChoiceError) return `${messageOf(error)}\n${error.listing}`
   if (exit === EXIT.fault && error instanceof Error && error.stack) return error.stack
   return messageOf(error)

@@ -2,12 +2,16 @@ import { isatty } from 'node:tty'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { download, stream } from '../pipeline/download.ts'
+import type { Listener } from '../pipeline/listener.ts'
+import { share } from '../pipeline/share.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import type { TorrentOptions } from '../pipeline/torrent-options.ts'
 import type { Sink, Source } from '../streams/stage.ts'
-import { ChoiceError, EXIT, Exit, exitOf, explain } from './exit.ts'
+import { ChoiceError, EXIT } from './exit.ts'
+import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
-import { follow, type Outcome, type Reporter } from './reporter.ts'
+import { listenerFor } from './listening.ts'
+import { follow, type Outcome, type Reporter, reportFailure } from './reporter.ts'
 import { listFiles, selectFiles } from './selection.ts'
 import { Stdout } from './stdout.ts'
 import { TextReporter } from './text-reporter.ts'
@@ -17,7 +21,13 @@ export interface GetOptions {
   readonly file?: string[]
   readonly peer?: PeerAddress[]
   readonly port?: number
+  readonly bind?: string
+  readonly listen: boolean
   readonly tracker: boolean
+  readonly up?: number
+  readonly down?: number
+  readonly seedRatio?: number
+  readonly seedTime?: number
   readonly maxPeers?: number
   readonly memory?: number
   readonly sequential?: boolean
@@ -27,8 +37,6 @@ export interface GetOptions {
   readonly verbose?: boolean
 }
 
-/** Milliseconds for goodbyes after a signal, less than the two seconds that are promised. */
-const GOODBYE = 1800
 /** Milliseconds without a verified byte after which a run that nobody watches gives up. */
 const PATIENCE = 600_000
 
@@ -36,6 +44,7 @@ const PATIENCE = 600_000
 export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
   let stop = () => {}
+  let listener: Listener | undefined
   try {
     const metainfo = await torrent
     const selected = selectFiles(metainfo, options.file)
@@ -44,11 +53,14 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
     const only = toStdout ? onlyFile(metainfo, isSelected) : 0
     reporter.metadata(metainfo, isSelected)
     for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)
+    listener = toStdout ? undefined : await listenerFor(options)
+    if (listener && (options.json || options.verbose)) reporter.listening(listener.address)
     const common: Omit<TorrentOptions, 'storage'> = {
       peers: options.peer ?? [],
       trackers: options.tracker,
       timeout: options.timeout ?? (process.stderr.isTTY ? 0 : PATIENCE),
-      ...pick(options, 'port', 'maxPeers', 'memory'),
+      ...pick(options, 'maxPeers', 'memory', 'up', 'down'),
+      ...(listener ? { listener } : {}),
     }
     const start = performance.now()
     const outcome = (torrent: Torrent): Outcome => {
@@ -67,28 +79,34 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
         return outcome(torrent)
       })
     } else {
+      const { seedRatio: ratio, seedTime: time } = options
+      const sharing = ratio !== undefined || time !== undefined
       const torrent = download(metainfo, {
         ...common,
         output: options.output ?? '.',
         ...(selected ? { select: isSelected } : {}),
         ...(options.sequential ? { sequential: true } : {}),
+        ...(sharing ? { share: true } : {}),
       })
       stop = follow(torrent, reporter)
       result = await interruptible(torrent, async () => {
         await torrent.done
+        if (sharing) {
+          await share(torrent, {
+            ...(ratio === undefined ? {} : { ratio }),
+            ...(time === undefined ? {} : { time }),
+          })
+        }
         return outcome(torrent)
       })
     }
     reporter.done(result) // after the goodbyes: it is the last that is heard
     return EXIT.ok
   } catch (error) {
-    const exit = exitOf(error)
-    const message = explain(error)
-    reporter.close()
-    if (message !== undefined) reporter.error((error as { code?: string }).code ?? 'ERR_FAULT', message, exit)
-    return exit
+    return reportFailure(error, reporter)
   } finally {
     stop()
+    listener?.close()
     reporter.close()
   }
 }
@@ -109,38 +127,6 @@ function piped<T>(from: Source<T>, to: Sink<T>): Promise<void> {
   return new Promise((resolve, reject) => {
     from.pipe(to, error => (error ? reject(error) : resolve()))
   })
-}
-
-/** Runs `work`; a signal ends it with a goodbye to trackers and peers, a second one at once. */
-async function interruptible<T>(torrent: Torrent, work: () => Promise<T>): Promise<T> {
-  let interrupt: (exit: Exit) => void = () => {}
-  const interrupted = new Promise<never>((_, reject) => {
-    interrupt = reject
-  })
-  const listeners = (['SIGINT', 'SIGTERM'] as const).map(signal => {
-    const exit = signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
-    let again = false
-    const listener = () => {
-      if (again) process.exit(exit)
-      again = true
-      interrupt(new Exit(exit))
-    }
-    process.on(signal, listener)
-    return () => process.off(signal, listener)
-  })
-  const working = work()
-  try {
-    return await Promise.race([working, interrupted])
-  } finally {
-    working.catch(() => {})
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise(resolve => {
-      timer = setTimeout(resolve, GOODBYE)
-    })
-    await Promise.race([torrent.close(), late])
-    clearTimeout(timer)
-    for (const off of listeners) off()
-  }
 }
 
 function pick<T, K extends keyof T>(from: T, ...keys: K[]): { [key in K]?: Exclude<T[key], undefined> } {

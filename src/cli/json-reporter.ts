@@ -1,5 +1,5 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { Progress } from '../pipeline/torrent-options.ts'
+import type { Progress } from '../pipeline/progress.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 import { json } from './terminal.ts'
 
@@ -11,17 +11,22 @@ export class JsonReporter implements Reporter {
 
   checking(): void {}
 
-  progress({ downloaded: _, uploaded: __, wasted: ___, ...progress }: Progress): void {
+  progress({ downloaded: _, wasted: __, ...progress }: Progress): void {
     this.#emit('progress', {
       ...progress,
       downSpeed: Math.round(progress.downSpeed),
       upSpeed: Math.round(progress.upSpeed),
+      ratio: Math.round(progress.ratio * 1000) / 1000,
       eta: progress.eta === null ? null : Math.round(progress.eta),
     })
   }
 
   peer(address: string, client: string, state: string, reason?: string): void {
     this.#emit('peer', { address, client, state, ...(reason === undefined ? {} : { reason }) })
+  }
+
+  listening(address: string): void {
+    this.#emit('listening', { address })
   }
 
   warning(code: string, message: string): void {

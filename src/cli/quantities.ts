@@ -36,6 +36,13 @@ export function parseDuration(value: string): number {
   return duration
 }
 
+/** Reads a ratio: `1`, `2.5`; 0 is none at all. */
+export function parseRatio(value: string): number {
+  const ratio = /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : Number.NaN
+  if (Number.isFinite(ratio)) return ratio
+  throw new InputError('ERR_USAGE', `not a ratio: ${JSON.stringify(value)}; write it like 1 or 2.5`)
+}
+
 /** Reads a whole number between two bounds. */
 export function parseWhole(least: number, most: number) {
   return (value: string): number => {

@@ -1,7 +1,8 @@
 import { formatAddress } from '../codec/compact.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { Progress } from '../pipeline/progress.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
-import type { Progress } from '../pipeline/torrent-options.ts'
+import { exitOf, explain } from './exit.ts'
 
 /** What a download ends with. */
 export interface Outcome extends Pick<Progress, 'verified' | 'downloaded' | 'uploaded' | 'wasted'> {
@@ -16,6 +17,8 @@ export interface Reporter {
   checking(done: number, all: number, what?: string): void
   progress(progress: Progress): void
   peer(address: string, client: string, state: 'connected' | 'disconnected', reason?: string): void
+  /** Others can reach us here. */
+  listening(address: string): void
   warning(code: string, message: string): void
   stalled(code: string, reason: string): void
   done(outcome: Outcome): void
@@ -28,6 +31,15 @@ export interface Reporter {
 const EVERY = 1000
 /** Milliseconds without a verified byte after which it is said why. */
 const STALLED = 10_000
+
+/** Tells of what ended a run; returns the exit code that it stands for. */
+export function reportFailure(error: unknown, reporter: Reporter): number {
+  const exit = exitOf(error)
+  const message = explain(error)
+  reporter.close()
+  if (message !== undefined) reporter.error((error as { code?: string }).code ?? 'ERR_FAULT', message, exit)
+  return exit
+}
 
 /** Follows a download and tells `reporter`; returns what stops it. */
 export function follow(torrent: Torrent, reporter: Reporter): () => void {

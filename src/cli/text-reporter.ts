@@ -1,7 +1,7 @@
 import prettyBytes from 'pretty-bytes'
 import prettyMs from 'pretty-ms'
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { Progress } from '../pipeline/torrent-options.ts'
+import type { Progress } from '../pipeline/progress.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 import { visible } from './terminal.ts'
 
@@ -40,11 +40,13 @@ export class TextReporter implements Reporter {
   }
 
   progress(progress: Progress): void {
-    const { verified, total, downSpeed, peers, eta, limit } = progress
+    const { verified, total, downSpeed, upSpeed, uploaded, ratio, peers, eta, limit } = progress
+    const sharing = verified === total
     const parts = [
-      percent(verified, total),
-      `${bytes(verified)} of ${bytes(total)}`,
-      `${bytes(Math.round(downSpeed))}/s`,
+      ...(sharing
+        ? ['sharing', `${bytes(uploaded)} given`, `ratio ${ratio.toFixed(2)}`]
+        : [percent(verified, total), `${bytes(verified)} of ${bytes(total)}`, rate(downSpeed)]),
+      ...(upSpeed >= 1 ? [`${sharing ? '' : 'up '}${rate(upSpeed)}`] : []),
       `${peers} peer${peers === 1 ? '' : 's'}`,
       ...(eta === null
         ? []
@@ -56,6 +58,10 @@ export class TextReporter implements Reporter {
 
   peer(address: string, client: string, state: string, reason?: string): void {
     if (this.#verbose) this.#say(`${address} (${client}) ${state}${reason ? `: ${reason}` : ''}`)
+  }
+
+  listening(address: string): void {
+    if (!this.#quiet) this.#say(`listening at ${address}`)
   }
 
   warning(code: string, message: string): void {
@@ -103,6 +109,10 @@ export class TextReporter implements Reporter {
 
 function bytes(count: number): string {
   return prettyBytes(count, { binary: true }) // asked for fraction digits, it would load a locale: 80 ms
+}
+
+function rate(bytesPerSecond: number): string {
+  return `${bytes(Math.round(bytesPerSecond))}/s`
 }
 
 function percent(part: number, whole: number): string {

@@ -1,11 +1,9 @@
-import { stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
-import { InputError } from '../errors.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { check } from '../pipeline/check.ts'
 import { FileStorage } from '../storage/file-storage.ts'
-import { EXIT, reasonOf } from './exit.ts'
+import { EXIT } from './exit.ts'
+import { locate } from './locate.ts'
 import type { Reporter } from './reporter.ts'
 import { printLine } from './stdout.ts'
 import { json as toJson } from './terminal.ts'
@@ -52,21 +50,4 @@ export async function verify(
     await printLine([...lines, `${verified.count} of ${pieceCount} pieces are right`].join('\n'))
   }
   return verified.full ? EXIT.ok : EXIT.notRight
-}
-
-/** PATH is the directory that was given to `-o`, the torrent's own directory in it, or its one file. */
-async function locate(metainfo: Metainfo, path: string): Promise<{ metainfo: Metainfo; directory: string }> {
-  const whole = resolve(path)
-  const stats = await stat(whole).catch(error => {
-    throw new InputError('ERR_USAGE', `cannot read ${path}: ${reasonOf(error)}`, error)
-  })
-  if (stats.isDirectory()) {
-    const own = metainfo.multiFile && basename(whole) === metainfo.name
-    const nested = own && (await stat(join(whole, metainfo.name)).catch(() => undefined))
-    return { metainfo, directory: own && !nested ? dirname(whole) : whole }
-  }
-  const [file, ...more] = metainfo.files
-  if (!file || more.length > 0)
-    throw new InputError('ERR_USAGE', `${path} is a file, but the torrent has ${metainfo.files.length}`)
-  return { metainfo: { ...metainfo, files: [{ ...file, path: basename(whole) }] }, directory: dirname(whole) }
 }

@@ -34,6 +34,22 @@ export class Bitfield {
     return true
   }
 
+  /** Clears a bit. @returns false when it was not set */
+  delete(index: number): boolean {
+    if (!this.has(index)) return false
+    this.bytes[index >> 3]! &= ~(0x80 >> (index & 7))
+    this.#count--
+    return true
+  }
+
+  /** The same bits, in memory of their own. */
+  clone(): Bitfield {
+    const bits = new Bitfield(this.size)
+    bits.bytes.set(this.bytes)
+    bits.#count = this.#count
+    return bits
+  }
+
   /** The pieces that are set, in order. */
   *[Symbol.iterator](): Generator<number> {
     for (let at = 0; at < this.bytes.length; at++) {
@@ -41,6 +57,15 @@ export class Bitfield {
       if (byte === 0) continue
       for (let bit = 0; bit < 8; bit++) if (byte & (0x80 >> bit)) yield at * 8 + bit
     }
+  }
+
+  /** Every bit set. */
+  static full(size: number): Bitfield {
+    const bits = new Bitfield(size)
+    bits.bytes.fill(0xff)
+    if (size % 8 !== 0) bits.bytes[bits.bytes.length - 1] = 0xff << (8 - (size % 8))
+    bits.#count = size
+    return bits
   }
 
   /**

@@ -19,20 +19,23 @@ export interface PieceMessage extends BlockRef {
   readonly data: Uint8Array | null
 }
 
-/** Everything that one side of a wire can say (BEP 3, BEP 10). */
+/** Everything that one side of a wire can say (BEP 3, BEP 6, BEP 10). */
 export type Message =
   | Handshake
   | { readonly type: 'keepAlive' | 'choke' | 'unchoke' | 'interested' | 'notInterested' }
-  | { readonly type: 'have'; readonly index: number }
+  /** In place of a bitfield: every piece, or none. */
+  | { readonly type: 'haveAll' | 'haveNone' }
+  /** Of one piece: that it is there, that it would be welcome to ask for it, or allowed even while choked. */
+  | { readonly type: 'have' | 'suggest' | 'allowedFast'; readonly index: number }
   | { readonly type: 'bitfield'; readonly bytes: Uint8Array }
-  | ({ readonly type: 'request' | 'cancel' } & BlockRef)
+  | ({ readonly type: 'request' | 'cancel' | 'reject' } & BlockRef)
   | PieceMessage
   | { readonly type: 'port'; readonly port: number }
   | { readonly type: 'extended'; readonly id: number; readonly payload: Uint8Array }
   /** An id that we do not know: skipped. */
   | { readonly type: 'unknown'; readonly id: number }
 
-/** Wire ids (BEP 3, 5, 10). */
+/** Wire ids (BEP 3, 5, 6, 10). */
 export const ID = {
   choke: 0,
   unchoke: 1,
@@ -44,6 +47,11 @@ export const ID = {
   piece: 7,
   cancel: 8,
   port: 9,
+  suggest: 13,
+  haveAll: 14,
+  haveNone: 15,
+  reject: 16,
+  allowedFast: 17,
   extended: 20,
 } as const
 
@@ -60,6 +68,11 @@ const FIXED_LENGTH: Readonly<Record<number, number>> = {
   [ID.request]: 13,
   [ID.cancel]: 13,
   [ID.port]: 3,
+  [ID.suggest]: 5,
+  [ID.haveAll]: 1,
+  [ID.haveNone]: 1,
+  [ID.reject]: 13,
+  [ID.allowedFast]: 5,
 }
 
 /**
@@ -81,7 +94,7 @@ const PLAIN = ['choke', 'unchoke', 'interested', 'notInterested'] as const
 
 /** Whether an id is one that `decodeBody` reads. */
 export function isKnown(id: number): boolean {
-  return id <= ID.port || id === ID.extended
+  return id <= ID.port || (id >= ID.suggest && id <= ID.allowedFast) || id === ID.extended
 }
 
 /**
@@ -98,14 +111,22 @@ export function decodeBody(id: number, body: Buffer): Message {
       return { type: 'bitfield', bytes: body }
     case ID.request:
     case ID.cancel:
+    case ID.reject:
       return {
-        type: id === ID.request ? 'request' : 'cancel',
+        type: id === ID.request ? 'request' : id === ID.cancel ? 'cancel' : 'reject',
         index: body.readUInt32BE(0),
         begin: body.readUInt32BE(4),
         length: body.readUInt32BE(8),
       }
     case ID.port:
       return { type: 'port', port: body.readUInt16BE(0) }
+    case ID.haveAll:
+      return { type: 'haveAll' }
+    case ID.haveNone:
+      return { type: 'haveNone' }
+    case ID.suggest:
+    case ID.allowedFast:
+      return { type: id === ID.suggest ? 'suggest' : 'allowedFast', index: body.readUInt32BE(0) }
     case ID.extended:
       return { type: 'extended', id: body[0]!, payload: body.subarray(1) }
     default:
@@ -120,15 +141,18 @@ export function encodedLength(message: Message): number {
       return 68
     case 'keepAlive':
       return 4
-    case 'have':
-      return 9
-    case 'bitfield':
-      return 5 + message.bytes.length
     case 'request':
     case 'cancel':
+    case 'reject':
       return 17
     case 'piece':
       return 4 + PIECE_HEAD + message.length
+    case 'have':
+    case 'suggest':
+    case 'allowedFast':
+      return 9
+    case 'bitfield':
+      return 5 + message.bytes.length
     case 'port':
       return 7
     case 'extended':
@@ -153,13 +177,9 @@ export function encodeInto(message: Message, target: Buffer, at: number): number
   if (type === 'keepAlive') return at
   at = target.writeUInt8(type === 'unknown' ? message.id : ID[type], at)
   switch (type) {
-    case 'have':
-      return target.writeUInt32BE(message.index, at)
-    case 'bitfield':
-      target.set(message.bytes, at)
-      return end
     case 'request':
     case 'cancel':
+    case 'reject':
       at = put32(message.index, target, at)
       at = put32(message.begin, target, at)
       return put32(message.length, target, at)
@@ -167,6 +187,13 @@ export function encodeInto(message: Message, target: Buffer, at: number): number
       at = target.writeUInt32BE(message.index, at)
       at = target.writeUInt32BE(message.begin, at)
       if (message.data) target.set(message.data, at)
+      return end
+    case 'have':
+    case 'suggest':
+    case 'allowedFast':
+      return target.writeUInt32BE(message.index, at)
+    case 'bitfield':
+      target.set(message.bytes, at)
       return end
     case 'port':
       return target.writeUInt16BE(message.port, at)

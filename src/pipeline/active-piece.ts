@@ -19,7 +19,7 @@ export class ActivePiece {
 
   /** Whether this peer may fetch blocks of it. */
   isFor(requester: Requester): boolean {
-    return this.alone ? this.alone === requester : requester.bits.has(this.buffer.index)
+    return (!this.alone || this.alone === requester) && requester.offers(this.buffer.index)
   }
 
   /** Adds blocks that nobody was asked for to `taken`, until it holds `most`. */

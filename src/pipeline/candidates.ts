@@ -48,6 +48,15 @@ export class Candidates {
     return true
   }
 
+  /** A peer that came to us listens at this address: it is connected. @returns undefined when it was so before */
+  claim(address: PeerAddress, source: string): Candidate | undefined {
+    this.add(address, source)
+    const candidate = this.#all.get(formatAddress(address))
+    if (!candidate || candidate.connected) return undefined
+    candidate.connected = true
+    return candidate
+  }
+
   /** Nobody at this address (`host:port`) is dialled again. */
   ban(address: string, reason: string): void {
     const candidate = this.#all.get(address)
@@ -64,6 +73,11 @@ export class Candidates {
       return candidate
     }
     return undefined
+  }
+
+  /** Not to be dialled again for so many milliseconds, as it is of no use just now. */
+  rest(candidate: Candidate, now: number, ms: number): void {
+    candidate.notBefore = Math.max(candidate.notBefore, now + ms)
   }
 
   /** A connection is over. @param useful whether it gave us anything */

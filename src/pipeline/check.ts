@@ -9,6 +9,8 @@ import { PiecePool } from './piece-pool.ts'
 export interface CheckOptions {
   readonly metainfo: Metainfo
   readonly storage: Pick<Storage, 'read'>
+  /** Pieces that need no look. @default none */
+  readonly trusted?: Bitfield
   /** Called after each piece that was looked at. */
   readonly progress?: (pieces: number) => void
   readonly signal?: AbortSignal
@@ -18,10 +20,11 @@ export interface CheckOptions {
  * Finds which pieces a storage has right: reads and hashes what is there, and passes over what is not.
  * Rejects with a StorageError, or with the signal's reason.
  */
-export async function check({ metainfo, storage, progress, signal }: CheckOptions): Promise<Bitfield> {
+export async function check(options: CheckOptions): Promise<Bitfield> {
+  const { metainfo, storage, trusted, progress, signal } = options
   const { hashes, length, pieceCount, pieceLength } = metainfo
-  const verified = new Bitfield(pieceCount)
-  const pieces = await there(metainfo, storage)
+  const verified = trusted?.clone() ?? new Bitfield(pieceCount)
+  const pieces = (await there(metainfo, storage)).filter(index => !verified.has(index))
   let looked = pieceCount - pieces.length
   const pool = new PiecePool(pieceLength, 8)
   const look = () => progress?.(++looked)

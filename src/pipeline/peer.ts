@@ -1,39 +1,33 @@
 import { EventEmitter } from 'node:events'
 import type net from 'node:net'
-import type { Clock } from '../clock.ts'
+import { allowedFastSet } from '../codec/allowed-fast.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
-import { EXTENDED_HANDSHAKE, encodeExtendedHandshake, parseExtendedHandshake } from '../codec/extended.ts'
+import {
+  EXTENDED_HANDSHAKE,
+  type ExtendedHandshake,
+  encodeExtendedHandshake,
+  parseDontHave,
+  parseExtendedHandshake,
+} from '../codec/extended.ts'
 import { type Handshake, reservedBytes, supports } from '../codec/handshake.ts'
 import type { Message } from '../codec/message.ts'
 import { clientOf } from '../codec/peer-id.ts'
 import { PeerError } from '../errors.ts'
-import { Framer } from '../streams/framer.ts'
-import type { Funnel } from '../streams/funnel.ts'
-import { PeerSocket } from '../streams/peer-socket.ts'
-import { type BlockSource, Requester } from '../streams/requester.ts'
-import { type Outgoing, Serializer } from '../streams/serializer.ts'
+import type { Outgoing } from '../streams/outgoing.ts'
+import type { Requester } from '../streams/requester.ts'
+import type { Responder } from '../streams/responder.ts'
+import { Chain } from './chain.ts'
+import type { PeerContext } from './peer-context.ts'
+import { Speed } from './speed.ts'
 import { RateWindow } from './window.ts'
-
-/** What all peers of a torrent share. */
-export interface PeerContext {
-  readonly infoHash: Uint8Array
-  readonly peerId: Uint8Array
-  readonly pieceCount: number
-  readonly source: BlockSource
-  readonly funnel: Funnel
-  readonly clock: Clock
-  /** How we call ourselves: name and version. */
-  readonly client: string
-  readonly connect?: typeof net.connect
-  /** The most bytes to read at once from one peer. */
-  readonly readLimit: () => number
-  /** The most requests under way to one peer, as our memory allows. */
-  readonly windowLimit: () => number
-}
 
 export interface PeerEvents {
   /** Both handshakes are done. */
   ready: []
+  /** It said more of itself (BEP 10). */
+  extended: [handshake: ExtendedHandshake]
+  /** It wants something of us now, or no longer. */
+  interest: []
   /** The last event: it is gone, for this reason. */
   close: [error: Error | undefined]
 }
@@ -46,74 +40,100 @@ export const IDLE_TIMEOUT = 130_000
 export const KEEP_ALIVE = 100_000
 /** Milliseconds that a peer may take to answer before its blocks go to others. */
 export const REQUEST_TIMEOUT = 10_000
+/** Milliseconds that a peer may leave unread what it asked for. */
+export const SEND_TIMEOUT = 60_000
 /** Requests that a peer takes at once when it doesn't say how many. */
 const DEFAULT_REQQ = 250
-/** Bytes of the longest message but a bitfield that anybody has a reason to send. */
-const MAX_MESSAGE = 1 << 17
+/** Requests that we say that we take at once. */
+const OUR_REQQ = 500
+/** Pieces that a peer may have of us while it is choked (BEP 6). */
+const ALLOWED_FAST = 5
+/** Our ids of extension messages. */
+const EXTENSIONS = { lt_donthave: 1 } as const
 
-/** One connection, from dialling to its end: the stages joined, the handshakes, the time limits. */
+/** One connection, from dialling or accepting to its end: who is there, what it wants, the time limits. */
 export class Peer extends EventEmitter<PeerEvents> {
   readonly address: PeerAddress
-  readonly requester: Requester
+  /** Whether it came to us. */
+  readonly incoming: boolean
   readonly window: RateWindow
+  /** What it gives us and what we give it, in bytes a second. */
+  readonly down = new Speed()
+  readonly up = new Speed()
   /** Its name, once known. */
   client = 'unknown'
   peerId: Uint8Array | undefined
   /** Both handshakes are done. */
   ready = false
+  peerInterested = false
+  /** When they were, and when it was last unchoked, in ms of the clock. */
+  readyAt = 0
+  unchokedAt = Number.NEGATIVE_INFINITY
+  /** What it says of itself. */
+  about: ExtendedHandshake = { extensions: new Map() }
   readonly #context: PeerContext
-  readonly #socket: PeerSocket
-  readonly #serializer = new Serializer()
-  readonly #stages: { destroy(error?: Error | null): void }[]
-  #reqq = DEFAULT_REQQ
+  readonly #chain: Chain
   #heard: number
   #said: number
+  /** When it last took what we sent. */
+  #taken: number
   #closed = false
 
-  constructor(address: PeerAddress, context: PeerContext) {
+  constructor(to: PeerAddress | { socket: net.Socket; head: Uint8Array }, context: PeerContext) {
     super()
-    const { clock, connect, funnel, pieceCount, readLimit, source, windowLimit } = context
-    this.address = address
+    const { clock, limits } = context
     this.#context = context
-    this.#heard = this.#said = clock.now()
-    this.window = new RateWindow(() => Math.min(this.#reqq, windowLimit()))
-    this.#socket = new PeerSocket(address, { lend: true, readLimit, ...(connect ? { connect } : {}) })
-    this.requester = new Requester({
-      pieceCount,
-      source,
+    this.#heard = this.#said = this.#taken = clock.now()
+    this.incoming = 'socket' in to
+    this.window = new RateWindow(() => Math.min(this.about.reqq ?? DEFAULT_REQQ, limits.window()))
+    this.#chain = new Chain({
+      to,
+      context,
       window: this.window,
-      send: message => this.send(message),
-      now: () => clock.now(),
-      other: message => this.#take(message),
-    })
-    const framer = new Framer({
-      places: this.requester,
-      maxLength: Math.max(MAX_MESSAGE, 1 + Math.ceil(pieceCount / 8)),
-      consumed: chunk => {
+      heard: () => {
         this.#heard = clock.now()
-        this.#socket.release(chunk)
       },
+      sent: () => {
+        this.#taken = clock.now()
+      },
+      other: message => this.#take(message),
+      ended: error => this.destroy(error),
     })
-    const inlet = funnel.inlet()
-    this.#stages = [this.#socket, framer, this.requester, inlet, this.#serializer]
-    for (const stage of [this.#socket, framer, this.requester, inlet, this.#serializer]) {
-      stage.on('error', error => this.destroy(error))
-      stage.on('close', () => this.destroy())
-    }
-    this.#socket.pipe(framer).pipe(this.requester).pipe(inlet)
-    this.#serializer.pipe(this.#socket)
-    this.send({
-      type: 'handshake',
-      infoHash: context.infoHash,
-      peerId: context.peerId,
-      reserved: reservedBytes('extended'),
-    })
+    this.address = this.#chain.socket.address
+    if (!this.incoming) this.#shakeHands()
+  }
+
+  get requester(): Requester {
+    return this.#chain.requester
+  }
+
+  get responder(): Responder {
+    return this.#chain.responder
+  }
+
+  /** Whether it has everything, or says that it wants nothing. */
+  get uploadOnly(): boolean {
+    return this.requester.bits.full || this.about.uploadOnly === true
   }
 
   /** Queues a message, or a batch of them. */
   send(message: Outgoing): void {
     this.#said = this.#context.clock.now()
-    this.#serializer.write(message)
+    this.#chain.send(message)
+  }
+
+  /** We have this piece now: tells the peer, if it lacks it. */
+  have(index: number): void {
+    this.requester.done(index)
+    if (this.ready && !this.requester.bits.has(index)) this.send({ type: 'have', index })
+  }
+
+  /** Answers its requests from now on, or no longer. */
+  unchoke(yes: boolean): void {
+    if (yes === !this.responder.amChoking) return
+    if (yes) this.unchokedAt = this.#context.clock.now()
+    if (yes) this.responder.unchoke()
+    else this.responder.choke()
   }
 
   /** Looks at the time limits. To be called now and then. */
@@ -124,6 +144,11 @@ export class Peer extends EventEmitter<PeerEvents> {
         this.#timeOut(`no handshake within ${HANDSHAKE_TIMEOUT / 1000} s`)
       return
     }
+    this.down.update(this.requester.downloaded, now)
+    this.up.update(this.responder.uploaded, now)
+    if (!this.responder.sending) this.#taken = now
+    else if (now - this.#taken > SEND_TIMEOUT)
+      this.#timeOut(`has not read what it asked for within ${SEND_TIMEOUT / 1000} s`)
     if (now - this.#heard > IDLE_TIMEOUT) this.#timeOut(`silent for ${IDLE_TIMEOUT / 1000} s`)
     else if (now - this.#said > KEEP_ALIVE) this.send({ type: 'keepAlive' })
     this.requester.tick(now, REQUEST_TIMEOUT)
@@ -133,7 +158,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   destroy(error?: Error): void {
     if (this.#closed) return
     this.#closed = true
-    for (const stage of this.#stages) stage.destroy()
+    this.#chain.destroy()
     this.emit('close', error)
   }
 
@@ -142,16 +167,45 @@ export class Peer extends EventEmitter<PeerEvents> {
   }
 
   #take(message: Message): void {
-    if (message.type === 'handshake') this.#shake(message)
-    else if (message.type === 'extended' && message.id === EXTENDED_HANDSHAKE) {
-      const { client, reqq } = parseExtendedHandshake(message.payload)
-      if (client) this.client = client
-      if (reqq) this.#reqq = reqq
+    switch (message.type) {
+      case 'handshake':
+        this.#shake(message)
+        return
+      case 'request':
+      case 'cancel':
+        this.responder.write(message)
+        return
+      case 'interested':
+      case 'notInterested':
+        this.peerInterested = message.type === 'interested'
+        this.emit('interest')
+        return
+      case 'extended':
+        this.#extended(message.id, message.payload)
     }
   }
 
+  #extended(id: number, payload: Uint8Array): void {
+    if (id === EXTENDED_HANDSHAKE) {
+      const more = parseExtendedHandshake(payload)
+      // each names only what changed (BEP 10)
+      const extensions = new Map([...this.about.extensions, ...more.extensions])
+      this.about = { ...this.about, ...more, extensions }
+      if (more.client) this.client = more.client
+      this.emit('extended', more)
+    } else if (id === EXTENSIONS.lt_donthave) {
+      const index = parseDontHave(payload)
+      if (index !== undefined) this.requester.lacks(index)
+    }
+  }
+
+  #shakeHands(): void {
+    const { infoHash, peerId } = this.#context
+    this.send({ type: 'handshake', infoHash, peerId, reserved: reservedBytes('extended', 'fast') })
+  }
+
   #shake({ infoHash, peerId, reserved }: Handshake): void {
-    const { client, infoHash: wanted, peerId: own } = this.#context
+    const { clock, infoHash: wanted, peerId: own } = this.#context
     if (Buffer.compare(infoHash, wanted) !== 0) {
       const got = Buffer.from(infoHash).toString('hex')
       throw new PeerError('ERR_HANDSHAKE', `answered for another torrent, ${got}`)
@@ -160,9 +214,42 @@ export class Peer extends EventEmitter<PeerEvents> {
     if (Buffer.compare(peerId, own) === 0) throw new PeerError('ERR_HANDSHAKE', 'is ourselves')
     this.client = clientOf(peerId)
     this.ready = true
-    if (supports(reserved, 'extended')) {
-      this.send({ type: 'extended', id: EXTENDED_HANDSHAKE, payload: encodeExtendedHandshake(client) })
-    }
+    this.readyAt = clock.now()
+    if (this.incoming) this.#shakeHands()
+    if (supports(reserved, 'extended')) this.#introduce()
+    this.#claim(supports(reserved, 'fast'))
     this.emit('ready')
+  }
+
+  /** Says of ourselves what only the extension protocol lets us say. */
+  #introduce(): void {
+    const { client, port, upload } = this.#context
+    const listening = port()
+    const payload = encodeExtendedHandshake({
+      client,
+      reqq: OUR_REQQ,
+      extensions: EXTENSIONS,
+      yourIp: this.address.host,
+      ...(listening === undefined ? {} : { port: listening }),
+      ...(upload.only() ? { uploadOnly: true } : {}),
+    })
+    this.send({ type: 'extended', id: EXTENDED_HANDSHAKE, payload })
+  }
+
+  /** Says what we have. */
+  #claim(fast: boolean): void {
+    const { infoHash, pieceCount, upload } = this.#context
+    const { pieces } = upload
+    this.requester.fast = this.responder.fast = fast
+    if (fast && pieces.full) this.send({ type: 'haveAll' })
+    else if (pieces.count > 0) this.send({ type: 'bitfield', bytes: Uint8Array.from(pieces.bytes) })
+    else if (fast) this.send({ type: 'haveNone' })
+    if (!fast) return
+    const { host } = this.address
+    for (const index of allowedFastSet({ address: host, infoHash, pieceCount, count: ALLOWED_FAST })) {
+      if (!pieces.has(index)) continue
+      this.responder.allow(index)
+      this.send({ type: 'allowedFast', index })
+    }
   }
 }

@@ -80,6 +80,18 @@ export class Picker {
     else for (const other of bits) if (other !== index) this.#fewer(other)
   }
 
+  /** A peer has one less: `bits` has it no longer. */
+  lose(index: number, bits: Bitfield): void {
+    if (bits.count < bits.size - 1) this.#fewer(index)
+    else for (const other of bits) this.#more(other) // it was a seed, counted apart
+  }
+
+  /** Whether this piece is wanted and not begun; in order, also not too far ahead. */
+  open(index: number): boolean {
+    const ahead = this.#sequential ?? this.#done.length
+    return this.#position[index] !== NOWHERE && index < this.#first + ahead
+  }
+
   /** The piece to begin with a peer that has `bits`, or -1. Rarest first. */
   pick(bits: Bitfield, avoid?: (index: number) => boolean): number {
     if (this.#sequential !== undefined) return this.#pickInOrder(bits, this.#sequential, avoid)

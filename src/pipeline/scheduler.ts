@@ -86,6 +86,10 @@ export class Scheduler implements BlockSource {
     this.#picker.gain(index, requester.bits)
   }
 
+  lack(requester: Requester, index: number): void {
+    this.#picker.lose(index, requester.bits)
+  }
+
   left(requester: Requester): void {
     this.#picker.leave(requester.bits)
     this.#hungry.delete(requester)
@@ -185,9 +189,8 @@ export class Scheduler implements BlockSource {
   /** The task of a piece: from its first request until it is at rest. */
   #begin(requester: Requester): Promise<void> | undefined {
     if (!this.#queued.delete(requester) || requester.room === 0 || this.#ended) return
-    const { accused, suspect, open } = this.#options
-    let index = this.#picker.pick(requester.bits, accused && (piece => accused(piece, requester)))
-    if (index < 0 && accused) index = this.#picker.pick(requester.bits)
+    const { suspect, open } = this.#options
+    const index = this.#pick(requester)
     if (index < 0) {
       this.#barren.set(requester, this.#picker.version)
       return
@@ -203,11 +206,23 @@ export class Scheduler implements BlockSource {
     })
   }
 
+  /** What it suggests comes first; while it chokes us, what it allows is all there is. */
+  #pick(requester: Requester): number {
+    const { accused } = this.#options
+    const { bits, offer, peerChoking } = requester
+    const named = offer.named(peerChoking).find(index => this.#picker.open(index))
+    if (named !== undefined || peerChoking) return named ?? -1
+    const refused = offer.plain(peerChoking) ? undefined : (index: number) => !requester.offers(index)
+    if (!accused) return this.#picker.pick(bits, refused)
+    const index = this.#picker.pick(bits, index => refused?.(index) || accused(index, requester))
+    return index < 0 ? this.#picker.pick(bits, refused) : index
+  }
+
   /** Endgame: blocks that let somebody else wait are asked for a second time. */
   #takeLate(requester: Requester, room: number, now: number, taken: Request[]): void {
     const most = Math.min(room, ENDGAME_BATCH)
     for (const active of this.#active.values()) {
-      if (active.alone || active.buffer.closed || !requester.bits.has(active.buffer.index)) continue
+      if (active.alone || active.buffer.closed || !requester.offers(active.buffer.index)) continue
       active.takeLate(requester, most, now, this.#patience, taken)
       if (taken.length === most) return
     }

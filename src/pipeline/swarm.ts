@@ -2,13 +2,17 @@ import { EventEmitter } from 'node:events'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { messageOf, PeerError } from '../errors.ts'
 import { type Candidate, Candidates } from './candidates.ts'
-import { Peer, type PeerContext } from './peer.ts'
+import type { Accepted } from './listener.ts'
+import { Peer } from './peer.ts'
+import type { PeerContext } from './peer-context.ts'
 
 export interface SwarmEvents {
   /** Both handshakes with a peer are done. */
   connected: [peer: Peer]
   /** A peer with which they were is gone. */
   disconnected: [peer: Peer, reason: string]
+  /** A peer wants something of us now, or no longer, or is gone. */
+  interest: []
   /** A peer did what it must not, or could not be reached. */
   warning: [error: PeerError]
 }
@@ -21,18 +25,24 @@ export interface SwarmOptions {
   readonly maxHalfOpen?: number
 }
 
+/** Milliseconds until somebody is dialled again with whom there was nothing to exchange. */
+const REST = 600_000
+
 /** The connections of one torrent: dials candidates while there is room, and lets go of those that fail. */
 export class Swarm extends EventEmitter<SwarmEvents> {
   readonly candidates = new Candidates()
-  /** Connections, dialled ones included. */
-  readonly peers = new Map<Peer, Candidate>()
+  /** Connections, those being dialled included, and where each was found; one that came to us may not have said. */
+  readonly peers = new Map<Peer, Candidate | undefined>()
   readonly #context: PeerContext
   readonly #maxPeers: number
   readonly #maxHalfOpen: number
   #closed = false
   /** Bytes from peers that are gone. */
   #downloaded = 0
+  #uploaded = 0
   #wasted = 0
+  /** Peer ids of those that are banned: who comes to us comes from another port each time. */
+  readonly #banned = new Set<string>()
 
   constructor({ context, maxPeers, maxHalfOpen = 32 }: SwarmOptions) {
     super()
@@ -49,6 +59,11 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   /** Bytes of blocks, from all peers that there ever were. */
   get downloaded(): number {
     return this.#sum(this.#downloaded, peer => peer.requester.downloaded)
+  }
+
+  /** Bytes of blocks, to all peers that there ever were. */
+  get uploaded(): number {
+    return this.#sum(this.#uploaded, peer => peer.responder.uploaded)
   }
 
   /** Bytes of blocks that were of no use. */
@@ -75,8 +90,17 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     }
   }
 
+  /** Takes a connection that came to us, if there is room. */
+  accept(accepted: Accepted): void {
+    if (this.#closed || this.peers.size >= this.#maxPeers) accepted.socket.destroy()
+    else this.#follow(new Peer(accepted, this.#context), undefined)
+  }
+
   tick(now: number): void {
-    for (const peer of [...this.peers.keys()]) peer.tick(now)
+    for (const peer of [...this.peers.keys()]) {
+      peer.tick(now)
+      if (peer.ready && peer.uploadOnly && this.#context.upload.only()) this.#part(peer, now)
+    }
     this.dial()
   }
 
@@ -84,7 +108,11 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   ban(address: string, reason: string): void {
     this.candidates.ban(address, reason) // also when its connection is gone
     for (const peer of this.peers.keys()) {
-      if (formatAddress(peer.address) === address) peer.destroy(new PeerError('ERR_BANNED', reason))
+      if (formatAddress(peer.address) !== address) continue
+      if (peer.peerId) this.#banned.add(idOf(peer))
+      const candidate = this.peers.get(peer)
+      if (candidate) candidate.banned = reason
+      peer.destroy(new PeerError('ERR_BANNED', reason))
     }
   }
 
@@ -95,37 +123,81 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   }
 
   #connect(candidate: Candidate): void {
-    const peer = new Peer(candidate.address, this.#context)
+    this.#follow(new Peer(candidate.address, this.#context), candidate)
+  }
+
+  #follow(peer: Peer, candidate: Candidate | undefined): void {
     this.peers.set(peer, candidate)
-    peer.on('ready', () => this.#ready(peer, candidate))
-    peer.on('close', error => this.#gone(peer, candidate, error))
+    peer.on('ready', () => this.#ready(peer))
+    peer.on('interest', () => this.emit('interest'))
+    peer.on('extended', ({ port }) => {
+      if (!port || this.peers.get(peer)) return
+      const { host } = peer.address
+      this.peers.set(peer, this.candidates.claim({ host, port }, 'incoming'))
+    })
+    peer.on('close', error => this.#gone(peer, error))
   }
 
-  #ready(peer: Peer, candidate: Candidate): void {
-    const double = [...this.peers.keys()].some(
-      other => other !== peer && other.ready && Buffer.compare(other.peerId!, peer.peerId!) === 0,
+  #ready(peer: Peer): void {
+    const { clock, peerId } = this.#context
+    if (this.#banned.has(idOf(peer))) {
+      this.#turnAway(peer, REST)
+      return
+    }
+    const other = [...this.peers.keys()].find(
+      other => other !== peer && other.ready && idOf(other) === idOf(peer),
     )
-    if (double) {
-      candidate.banned = 'the same client as at another address'
-      peer.ready = false
-      peer.destroy()
-    } else this.emit('connected', peer)
+    if (other) {
+      // both sides come to the same end, also when each dialled the other at once: the greater id's own call stays
+      const weAreGreater = Buffer.compare(peerId, peer.peerId!) > 0
+      const keepsNew = other.incoming !== peer.incoming && peer.incoming !== weAreGreater
+      if (!keepsNew) {
+        this.#turnAway(peer, clock.now() - other.readyAt > 1000 ? REST : 0)
+        return
+      }
+      other.destroy()
+    }
+    this.emit('connected', peer)
   }
 
-  #gone(peer: Peer, candidate: Candidate, error: Error | undefined): void {
+  /** Ends a connection that never was one. */
+  #turnAway(peer: Peer, rest: number): void {
+    const candidate = this.peers.get(peer)
+    peer.ready = false
+    peer.destroy()
+    if (candidate) this.candidates.rest(candidate, this.#context.clock.now(), rest)
+  }
+
+  /** Neither has anything that the other wants. */
+  #part(peer: Peer, now: number): void {
+    const candidate = this.peers.get(peer)
+    peer.destroy()
+    if (candidate) this.candidates.rest(candidate, now, REST)
+  }
+
+  #gone(peer: Peer, error: Error | undefined): void {
+    const candidate = this.peers.get(peer)
     this.peers.delete(peer)
     const { downloaded, wasted } = peer.requester
+    const { uploaded } = peer.responder
     this.#downloaded += downloaded
     this.#wasted += wasted
-    this.candidates.closed(candidate, this.#context.clock.now(), downloaded > 0)
-    if (peer.peerId && Buffer.compare(peer.peerId, this.#context.peerId) === 0) candidate.banned = 'ourselves'
-    if (error) this.emit('warning', this.#name(error, candidate))
-    if (peer.ready) this.emit('disconnected', peer, error ? messageOf(error) : 'closed by the peer')
+    this.#uploaded += uploaded
+    if (candidate) {
+      this.candidates.closed(candidate, this.#context.clock.now(), downloaded + uploaded > 0)
+      if (peer.peerId && Buffer.compare(peer.peerId, this.#context.peerId) === 0)
+        candidate.banned = 'ourselves'
+    }
+    if (error) this.emit('warning', this.#name(error, peer))
+    if (peer.ready) {
+      this.emit('disconnected', peer, error ? messageOf(error) : 'closed by the peer')
+      this.emit('interest')
+    }
     if (!this.#closed) this.dial()
   }
 
   /** An error that says whose it is. */
-  #name(error: Error, { address }: Candidate): PeerError {
+  #name(error: Error, { address }: Peer): PeerError {
     const name = formatAddress(address)
     if (error instanceof PeerError && error.message.startsWith(name)) return error
     const code = error instanceof PeerError ? error.code : 'ERR_CONNECTION'
@@ -137,4 +209,8 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     for (const peer of this.peers.keys()) sum += of(peer)
     return sum
   }
+}
+
+function idOf({ peerId }: Peer): string {
+  return Buffer.from(peerId ?? []).toString('hex')
 }

@@ -1,7 +1,9 @@
 import type net from 'node:net'
 import type { Clock } from '../clock.ts'
+import type { Bitfield } from '../codec/bitfield.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { Listener } from './listener.ts'
 
 export interface TorrentOptions {
   /** Where the bytes go. */
@@ -12,8 +14,15 @@ export interface TorrentOptions {
   readonly peers?: readonly PeerAddress[]
   /** Whether the torrent's trackers are asked for peers. @default true */
   readonly trackers?: boolean
-  /** The port that trackers are told. @default 6881 */
-  readonly port?: number
+  /** What accepts connections for this torrent, and others. @default none: peers are dialled only */
+  readonly listener?: Listener
+  /** Pieces that are known to be right and at rest: they are not looked at. @default none */
+  readonly trusted?: Bitfield
+  /** Whether to go on sharing when all is there. @default false: it is left to whoever listens for `done` */
+  readonly share?: boolean
+  /** Bytes a second at most, to all peers, and from all. @default no limit */
+  readonly up?: number
+  readonly down?: number
   /** Connections at most. @default 100 */
   readonly maxPeers?: number
   /** Bytes for everything in flight; pieces take at most half of them, but at least four pieces. @default 64 MiB */
@@ -28,28 +37,4 @@ export interface TorrentOptions {
   /** From 0 to below 1. @default Math.random */
   readonly random?: () => number
   readonly connect?: typeof net.connect
-}
-
-/** How a download stands. */
-export interface Progress {
-  /** Bytes of wanted pieces that are verified and at rest. */
-  readonly verified: number
-  /** Bytes of wanted pieces. */
-  readonly total: number
-  /** Bytes a second. */
-  readonly downSpeed: number
-  readonly upSpeed: number
-  readonly peers: number
-  readonly seeds: number
-  /** Seconds that are left at this speed, or null while it is 0. */
-  readonly eta: number | null
-  /** Bytes of pieces held in memory. */
-  readonly buffered: number
-  /** What holds it back. */
-  readonly limit: 'network' | 'peers' | 'disk' | 'reader' | 'none'
-  /** Bytes of blocks received. */
-  readonly downloaded: number
-  readonly uploaded: number
-  /** Bytes received and thrown away. */
-  readonly wasted: number
 }

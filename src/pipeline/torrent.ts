@@ -3,21 +3,26 @@ import { EventEmitter } from 'node:events'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { Bitfield } from '../codec/bitfield.ts'
 import { formatAddress } from '../codec/compact.ts'
-import { BLOCK_LENGTH } from '../codec/message.ts'
 import { makePeerId } from '../codec/peer-id.ts'
 import { Announcer } from '../discovery/announcer.ts'
 import { HttpTracker } from '../discovery/http-tracker.ts'
-import { type DiscoveryError, StalledError, StorageError, type TsdlError } from '../errors.ts'
+import { StalledError, StorageError, type TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { closed } from '../streams/stage.ts'
 import { VERSION } from '../version.ts'
+import { Arrivals } from './arrivals.ts'
 import { check } from './check.ts'
+import { complaintsOf } from './complaints.ts'
 import { Intake } from './intake.ts'
+import { limitsOf } from './limits.ts'
 import type { Peer } from './peer.ts'
+import { type Progress, progressOf } from './progress.ts'
+import { runPool } from './run-pool.ts'
 import { Speed } from './speed.ts'
 import { whyStalled } from './stall.ts'
 import { Swarm } from './swarm.ts'
-import type { Progress, TorrentOptions } from './torrent-options.ts'
+import type { TorrentOptions } from './torrent-options.ts'
+import { Unchoker } from './unchoker.ts'
 import { wantedPieces } from './wanted.ts'
 
 export interface TorrentEvents {
@@ -31,7 +36,7 @@ export interface TorrentEvents {
   verified: [index: number]
   /** A peer or a tracker failed; the download goes on. */
   warning: [error: TsdlError]
-  /** Everything that was asked for is verified and at rest. */
+  /** Everything that was asked for is verified and at rest. It is shared on until it is closed. */
   done: []
   /** It is over, for this reason. What was verified is kept. */
   error: [error: Error]
@@ -42,8 +47,10 @@ export interface TorrentEvents {
 /** Milliseconds between looks at what is late. */
 const TICK = 250
 const MiB = 1 << 20
+/** The port that trackers are told when we listen at none: they want one. */
+const NO_PORT = 6881
 
-/** One torrent's download: its peers, its trackers, its storage, joined. */
+/** One torrent: its peers, its trackers, its storage, joined; taken until all is there, and given all along. */
 export class Torrent extends EventEmitter<TorrentEvents> {
   readonly metainfo: Metainfo
   /** What is verified and at rest. */
@@ -53,18 +60,18 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   readonly #options: TorrentOptions
   readonly #clock: Clock
   readonly #swarm: Swarm
+  readonly #unchoker: Unchoker
   readonly #announcer: Announcer | undefined
-  readonly #speed = new Speed()
+  readonly #arrivals = new Arrivals()
+  readonly #down = new Speed()
+  readonly #up = new Speed()
   readonly #aborted = new AbortController()
   #timer: Timer | undefined
   #state: 'new' | 'checking' | 'running' | 'done' | 'closed' = 'new'
   #closing: Promise<void> | undefined
   #done: Promise<void> | undefined
   #lastVerified = 0
-  #waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }[]>()
   #failure: Error | undefined
-  /** What each tracker last complained about: it is retried, and says the same again. */
-  readonly #complaints = new Map<string, string>()
 
   constructor(metainfo: Metainfo, options: TorrentOptions) {
     super()
@@ -72,59 +79,83 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.verified = new Bitfield(metainfo.pieceCount)
     this.#options = options
     const { clock = systemClock, memory = 64 * MiB, maxPeers = 100, random = Math.random } = options
+    const { listener, storage, windowed = false } = options
     this.#clock = clock
     this.#intake = new Intake({
       metainfo,
-      storage: options.storage,
+      storage,
       memory,
       random,
       wanted: wantedPieces(metainfo, options.select),
-      ...(options.windowed ? { windowed: true } : {}),
+      ...(windowed ? { windowed } : {}),
       ...(options.sequential ? { sequential: true } : {}),
       flushed: index => this.#flushed(index),
       ban: (address, reason) => this.#swarm.ban(address, reason),
     })
     const peerId = makePeerId(VERSION, randomBytes(12))
-    const client = `tsdl ${VERSION}`
+    const { infoHash, length, pieceCount, pieceLength } = metainfo
     this.#swarm = new Swarm({
       maxPeers,
       context: {
-        infoHash: metainfo.infoHash,
+        infoHash,
         peerId,
-        pieceCount: metainfo.pieceCount,
-        source: this.#intake.scheduler,
-        funnel: this.#intake.funnel,
+        length,
+        pieceCount,
+        pieceLength,
         clock,
-        client,
+        client: `tsdl ${VERSION}`,
+        port: () => listener?.port,
         ...(options.connect ? { connect: options.connect } : {}),
-        readLimit: () => Math.max(65536, Math.min(MiB, (8 * MiB) / Math.max(1, this.#swarm.peers.size))),
-        windowLimit: () =>
-          Math.max(
-            4,
-            Math.min(512, Math.floor(memory / 2 / BLOCK_LENGTH / Math.max(1, this.#swarm.peers.size))),
-          ),
+        download: { source: this.#intake.scheduler, funnel: this.#intake.funnel },
+        upload: {
+          storage,
+          // what a reader has taken is gone: nothing of it is promised to anybody
+          pieces: windowed ? new Bitfield(pieceCount) : this.verified,
+          only: () => this.#intake.left === 0,
+          pool: runPool(),
+          failed: error => this.destroy(error),
+        },
+        limits: limitsOf({
+          clock,
+          memory,
+          up: options.up,
+          down: options.down,
+          peers: () => this.#swarm.peers.size,
+        }),
       },
+    })
+    this.#unchoker = new Unchoker({
+      peers: () => this.#swarm.peers.keys(),
+      seeding: () => this.#intake.left === 0,
+      uploaded: () => this.#swarm.uploaded,
+      limit: options.up,
+      random,
     })
     this.#swarm.on('connected', peer => {
       this.#intake.names.set(peer.requester, formatAddress(peer.address))
       this.emit('connected', peer)
     })
     this.#swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
+    this.#swarm.on('interest', () => this.#unchoker.changed(clock.now()))
     this.#swarm.on('warning', error => this.emit('warning', error))
     if (options.trackers !== false && metainfo.trackers.length > 0) {
       this.#announcer = new Announcer({
         tiers: metainfo.trackers,
-        infoHash: metainfo.infoHash,
+        infoHash,
         peerId,
-        port: options.port ?? 6881,
+        port: listener?.port ?? NO_PORT,
         key: randomBytes(4).readUInt32BE(0),
         clock,
         random,
-        stats: () => ({ uploaded: 0, downloaded: this.#swarm.downloaded, left: this.#intake.left }),
+        stats: () => ({
+          uploaded: this.#swarm.uploaded,
+          downloaded: this.#swarm.downloaded,
+          left: this.#intake.left,
+        }),
         makeTracker: url => new HttpTracker(url, { userAgent: `tsdl/${VERSION}`, clock }),
       })
       this.#announcer.on('peers', (peers, source) => this.#swarm.add(peers, source))
-      this.#announcer.on('warning', error => this.#warn(error))
+      complaintsOf(this.#announcer, error => this.emit('warning', error))
     }
     closed(this.#intake.writer).catch(error => this.destroy(error))
   }
@@ -141,10 +172,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** Resolves once all that was asked for is verified and at rest; rejects with what ended it before. */
   get done(): Promise<void> {
     if (this.#state === 'done') return Promise.resolve()
-    if (this.#state === 'closed') return Promise.reject(this.#failure ?? aborted())
+    if (this.#state === 'closed') return Promise.reject(this.#reasonToEnd)
     this.#done ??= new Promise((resolve, reject) => {
       const end = () => {
-        if (this.#failure || this.#state !== 'done') reject(this.#failure ?? aborted())
+        if (this.#failure || this.#state !== 'done') reject(this.#reasonToEnd)
         else resolve()
       }
       this.once('done', end)
@@ -153,46 +184,26 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#done
   }
 
+  /** Whether all that was asked for is verified and at rest. */
+  get complete(): boolean {
+    return this.#state === 'done'
+  }
+
   /** How it stands. */
   get progress(): Progress {
-    const { total, left, scheduler } = this.#intake
-    const connected = this.#swarm.connected
-    const downSpeed = this.#speed.rate
-    const limit =
-      left === 0
-        ? 'none'
-        : connected.length === 0
-          ? 'peers'
-          : scheduler.full
-            ? this.#options.windowed
-              ? 'reader'
-              : 'disk'
-            : 'network'
-    return {
-      verified: total - left,
-      total,
-      downSpeed,
-      upSpeed: 0,
-      peers: connected.length,
-      seeds: connected.filter(peer => peer.requester.bits.full).length,
-      eta: downSpeed > 1 ? left / downSpeed : null,
-      buffered: scheduler.pieces * this.metainfo.pieceLength,
-      limit,
-      downloaded: this.#swarm.downloaded,
-      uploaded: 0,
-      wasted: this.#swarm.wasted,
-    }
+    return progressOf({
+      metainfo: this.metainfo,
+      intake: this.#intake,
+      swarm: this.#swarm,
+      down: this.#down,
+      up: this.#up,
+      read: this.#options.windowed === true,
+    })
   }
 
   /** Resolves once this piece is verified and at rest. */
-  whenVerified(index: number): Promise<void> {
-    if (this.verified.has(index)) return Promise.resolve()
-    if (this.#state === 'closed') return Promise.reject(this.#failure ?? aborted())
-    return new Promise((resolve, reject) => {
-      const waiting = this.#waiting.get(index) ?? []
-      waiting.push({ resolve, reject })
-      this.#waiting.set(index, waiting)
-    })
+  async whenVerified(index: number): Promise<void> {
+    if (!this.verified.has(index)) await this.#arrivals.wait(index)
   }
 
   /** Says goodbye to trackers and peers, and gives everything back. Idempotent; never rejects. */
@@ -209,46 +220,57 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     void this.close()
   }
 
+  /** Why it does not go on, in words. */
+  get reason(): string {
+    return whyStalled(this.#swarm, this.#announcer)
+  }
+
+  get #reasonToEnd(): Error {
+    return this.#failure ?? new StorageError('ERR_ABORTED', 'the download was closed before it was complete')
+  }
+
   async #begin(): Promise<void> {
-    const { metainfo } = this
-    const { storage, windowed, peers = [] } = this.#options
-    if (!windowed) {
-      const found = await check({
-        metainfo,
-        storage,
-        signal: this.#aborted.signal,
-        progress: pieces => this.emit('checked', pieces),
-      })
-      for (const index of found) {
-        this.#intake.found(index)
-        this.#arrived(index)
-      }
-    }
+    const { listener, peers = [], share } = this.#options
+    await this.#look()
     if (this.#closing) return
     this.#state = 'running'
     this.#lastVerified = this.#clock.now()
     this.emit('started')
     if (this.#intake.left === 0) {
       await this.#complete()
-      return
+      if (!share || this.#closing) return
     }
     this.#tick()
+    listener?.add(this.metainfo.infoHash, accepted => this.#swarm.accept(accepted))
     this.#announcer?.start()
     this.#swarm.add(peers, 'option')
   }
 
-  #warn(error: DiscoveryError): void {
-    const [tracker = ''] = error.message.split(': ')
-    if (this.#complaints.get(tracker) === error.message) return
-    this.#complaints.set(tracker, error.message)
-    this.emit('warning', error)
+  /** Finds out what is there already. */
+  async #look(): Promise<void> {
+    const { metainfo } = this
+    const { storage, trusted, windowed } = this.#options
+    if (windowed) return
+    const found = await check({
+      metainfo,
+      storage,
+      ...(trusted ? { trusted } : {}),
+      signal: this.#aborted.signal,
+      progress: pieces => this.emit('checked', pieces),
+    })
+    for (const index of found) {
+      this.#intake.found(index)
+      this.#arrived(index)
+    }
   }
 
   #tick(): void {
     const now = this.#clock.now()
     this.#swarm.tick(now)
+    this.#unchoker.tick(now)
     this.#intake.scheduler.feed()
-    this.#speed.update(this.#swarm.downloaded, now)
+    this.#down.update(this.#swarm.downloaded, now)
+    this.#up.update(this.#swarm.uploaded, now)
     const { timeout = 0 } = this.#options
     const waits = this.#state === 'running' && !this.#intake.scheduler.held
     if (timeout > 0 && waits && now - this.#lastVerified > timeout) {
@@ -258,15 +280,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     } else if (!this.#closing) this.#timer = this.#clock.setTimeout(() => this.#tick(), TICK)
   }
 
-  /** Why it does not go on, in words. */
-  get reason(): string {
-    return whyStalled(this.#swarm, this.#announcer)
-  }
-
   #flushed(index: number): void {
     this.#lastVerified = this.#clock.now()
-    for (const peer of this.#swarm.peers.keys()) peer.requester.done(index)
     this.#arrived(index)
+    for (const peer of this.#swarm.peers.keys()) peer.have(index)
     if (this.#intake.left === 0 && this.#state === 'running') {
       this.#complete().catch(error => this.destroy(error))
     }
@@ -275,8 +292,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #arrived(index: number): void {
     this.verified.add(index)
     this.emit('verified', index)
-    for (const { resolve } of this.#waiting.get(index) ?? []) resolve()
-    this.#waiting.delete(index)
+    this.#arrivals.arrived(index)
   }
 
   async #complete(): Promise<void> {
@@ -288,15 +304,12 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   async #end(): Promise<void> {
-    const before = this.#state
-    if (before !== 'done') this.#state = 'closed'
-    this.#aborted.abort(this.#failure ?? aborted())
+    if (this.#state !== 'done') this.#state = 'closed'
+    this.#aborted.abort(this.#reasonToEnd)
     this.#clock.clearTimeout(this.#timer)
+    this.#options.listener?.remove(this.metainfo.infoHash)
     this.#swarm.close()
-    for (const waiting of this.#waiting.values()) {
-      for (const { reject } of waiting) reject(this.#failure ?? aborted())
-    }
-    this.#waiting.clear()
+    this.#arrivals.end(this.#reasonToEnd)
     await this.#announcer?.stop()
     await this.#intake.close()
     await this.#options.storage.close().catch(error => {
@@ -304,8 +317,4 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     })
     this.emit('close')
   }
-}
-
-function aborted(): StorageError {
-  return new StorageError('ERR_ABORTED', 'the download was closed before it was complete')
 }

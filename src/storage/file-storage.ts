@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { InputError, StorageError } from '../errors.ts'
 import { Layout, type Span } from '../metainfo/layout.ts'
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
-import { type FileHandle, type FileSystem, nodeFileSystem } from './file-system.ts'
+import { type FileHandle, type FileState, type FileSystem, nodeFileSystem } from './file-system.ts'
 import { HandlePool } from './handle-pool.ts'
 import { type Access, SafeDirectory } from './safe-directory.ts'
 import type { Storage } from './storage.ts'
@@ -32,6 +32,10 @@ export class FileStorage implements Storage {
   readonly #directory: SafeDirectory
   readonly #pool: HandlePool
   readonly #selected: (fileIndex: number) => boolean
+  /** Written to, and perhaps not yet on the device. */
+  readonly #unsynced = new Set<FileEntry>()
+  /** The last `sync`. Once one failed so do all that follow. */
+  #synced: Promise<void> = Promise.resolve()
   #running = 0
   #drained: (() => void) | undefined
   #closed: Promise<void> | undefined
@@ -87,6 +91,39 @@ export class FileStorage implements Storage {
     }
   }
 
+  /**
+   * Resolves when all that was written before it was called is on the device, also where the file was closed since.
+   * After one failure it always rejects: systems forget the bytes that they could not write, and the next
+   * `fdatasync` would call them safe.
+   */
+  async sync(): Promise<void> {
+    this.#enter()
+    try {
+      // One after the other: the second may have nothing to do but to wait for the first.
+      this.#synced = this.#synced.then(() => this.#sync())
+      await this.#synced
+    } finally {
+      this.#leave()
+    }
+  }
+
+  /** What the system says of a file; nothing where it is missing, and where nothing of ours rests. */
+  async stat(fileIndex: number): Promise<FileState | undefined> {
+    this.#enter()
+    try {
+      const file = this.#layout.files[fileIndex]
+      if (file === undefined)
+        throw new InputError(
+          'ERR_USAGE',
+          `no file ${fileIndex}: the torrent has ${this.#layout.files.length}`,
+        )
+      if (!isStored(file) || !this.#selected(fileIndex)) return undefined
+      return await this.#using(file, 'read', 'read', handle => handle.stat({ bigint: true }))
+    } finally {
+      this.#leave()
+    }
+  }
+
   /** Waits for what is running, then closes every file; whatever comes later rejects with ERR_ABORTED. */
   close(): Promise<void> {
     return (this.#closed ??= this.#close())
@@ -111,6 +148,21 @@ export class FileStorage implements Storage {
     return there ?? 0
   }
 
+  async #sync(): Promise<void> {
+    const files = [...this.#unsynced]
+    this.#unsynced.clear()
+    for (const file of files) {
+      // Opened to be written, as Windows flushes nothing else; but one that was deleted must not be made again.
+      const there = await this.#using(file, 'read', 'read', async () => true)
+      if (there) await this.#using(file, 'write', 'write', handle => handle.datasync())
+    }
+    try {
+      this.#pool.check()
+    } catch (error) {
+      throw storageError('close', this.#directory.path, error)
+    }
+  }
+
   async #writeSpan({ file, offset, length, at }: Span, bytes: Uint8Array): Promise<void> {
     await this.#using(file, 'write', 'write', async handle => {
       for (let done = 0; done < length; ) {
@@ -119,6 +171,8 @@ export class FileStorage implements Storage {
         done += bytesWritten
       }
     })
+    // Only now: a `sync` that began before the bytes were written did not see to them.
+    this.#unsynced.add(file)
   }
 
   async #finish(file: FileEntry): Promise<void> {

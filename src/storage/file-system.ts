@@ -16,6 +16,11 @@ export interface FileHandle {
     position: number,
   ): Promise<{ readonly bytesWritten: number }>
   stat(): Promise<FileStats>
+  stat(options: { readonly bigint: true }): Promise<FileState>
+  /** Resolves when the bytes are on the device, and as much of the rest as it takes to read them. */
+  datasync(): Promise<void>
+  /** Resolves when everything about the file is on the device. */
+  sync(): Promise<void>
   truncate(length: number): Promise<void>
   chmod(mode: number): Promise<void>
   close(): Promise<void>
@@ -28,6 +33,18 @@ export interface FileStats {
   isFile(): boolean
   isDirectory(): boolean
   isSymbolicLink(): boolean
+}
+
+/**
+ * Which file it is, and when it last changed: nanoseconds since 1970, bytes.
+ * Whoever changes a file moves `ctimeNs`, which no program can put back as it can `mtimeNs`.
+ */
+export interface FileState {
+  readonly size: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+  readonly ino: bigint
+  readonly dev: bigint
 }
 
 /** The flags of `open`, as numbers that belong to this file system. */
@@ -50,6 +67,8 @@ export interface FileSystem {
   mkdir(path: string, options: { readonly recursive: boolean }): Promise<unknown>
   symlink(target: string, path: string): Promise<void>
   readlink(path: string): Promise<string>
+  rename(from: string, to: string): Promise<void>
+  unlink(path: string): Promise<void>
 }
 
 /** The disk of this machine. */

@@ -67,6 +67,11 @@ export class HandlePool {
   async close(): Promise<void> {
     for (const slot of this.#slots.values()) void this.#close(slot)
     while (this.#count > 0) await this.#turn()
+    this.check()
+  }
+
+  /** Throws the first error that any closing met so far: what was written may then be lost. */
+  check(): void {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
@@ -157,7 +162,7 @@ export class HandlePool {
     try {
       await slot.handle!.close()
     } catch (error) {
-      // Network file systems report a failed write here; nobody waits for it any more but `close`.
+      // Network file systems report a failed write here; nobody waits for it any more but `check`.
       this.#failure ??= { error }
     }
   }

@@ -3,6 +3,7 @@ export { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '..
 export { type ByteSource, FileReader, type FileReaderOptions, type Lent } from './file-reader.ts'
 export { Framer, type FramerOptions } from './framer.ts'
 export { Funnel } from './funnel.ts'
+export type { Outgoing } from './outgoing.ts'
 export { PeerSocket, type PeerSocketOptions } from './peer-socket.ts'
 export { BLOCK, type Block, type BlockPlace, type BlockWriter, PieceBuffer } from './piece-buffer.ts'
 export { PieceReader, type PieceReaderOptions } from './piece-reader.ts'
@@ -14,8 +15,8 @@ export {
   type RequesterOptions,
   type RequestWindow,
 } from './requester.ts'
-export { Responder, type ResponderOptions } from './responder.ts'
-export { type Outgoing, Serializer } from './serializer.ts'
+export { Responder, type ResponderOptions, type UploadLimit } from './responder.ts'
+export { Serializer } from './serializer.ts'
 export {
   closed,
   type Done,

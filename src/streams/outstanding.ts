@@ -48,6 +48,11 @@ export class Outstanding {
     return this.#requests.get(keyOf(index, begin / BLOCK_LENGTH))
   }
 
+  /** Those for blocks of this piece. */
+  of(index: number): Request[] {
+    return [...this.#requests.values()].filter(({ piece }) => piece.index === index)
+  }
+
   /** It was answered, or is taken back. */
   drop(request: Request): void {
     this.#requests.delete(keyOf(request.piece.index, request.block))

@@ -13,6 +13,15 @@ export interface PeerSocketOptions {
   readonly readLimit?: () => number
   /** Opens the connection. @default net.connect */
   readonly connect?: typeof net.connect
+  /** What was read already from a connection that was accepted. */
+  readonly head?: Uint8Array
+  /** Who says when to read on after so many bytes: calls `go`, at once if it can, else it gives what to cancel. */
+  readonly limit?: {
+    take(bytes: number, go: () => void): object | undefined
+    cancel(ticket: object): void
+  }
+  /** Called with what was written once the system has it: its memory may be used again. */
+  readonly written?: (bytes: Uint8Array) => void
 }
 
 /** Bytes that a connection reads at once to begin with: a peer that is slow never needs more. */
@@ -34,13 +43,16 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   readonly address: PeerAddress
   readonly #lend: boolean
   readonly #readLimit: () => number
+  readonly #limit: PeerSocketOptions['limit']
+  readonly #written: ((bytes: Uint8Array) => void) | undefined
   readonly #socket: net.Socket
-  readonly #incoming: boolean
   /** What is read into now, and what comes after. */
   #buffers: [Buffer, Buffer] | undefined
   #reading = 0
   #out = [false, false]
   #paused = false
+  /** What we wait for, when we may not read on yet. */
+  #ticket: object | undefined
   /** The other side has said its last. */
   #ended = false
   /** All that it said has been read. */
@@ -49,16 +61,24 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   #failure: PeerError | undefined
 
   /** @param peer where to dial, or a connection that was accepted */
-  constructor(peer: PeerAddress | net.Socket, { lend = false, readLimit, connect }: PeerSocketOptions = {}) {
+  constructor(peer: PeerAddress | net.Socket, options: PeerSocketOptions = {}) {
+    const { lend = false, readLimit, connect, head, limit, written } = options
     super({ highWaterMark: 65536, eagerOpen: true, byteLength: bytes => bytes.length || 1 })
     this.#lend = lend
     this.#readLimit = readLimit ?? (() => 262144)
-    this.#incoming = peer instanceof net.Socket
-    if (peer instanceof net.Socket) {
+    this.#limit = limit
+    this.#written = written
+    if ('write' in peer) {
       this.address = { host: peer.remoteAddress ?? '?', port: peer.remotePort ?? 0 }
       this.#socket = peer
+      this.#paused = peer.isPaused() // whoever accepted it may have held it for us
+      if (head && head.length > 0) this.push(head)
       peer.on('data', chunk => {
-        if (!this.push(chunk)) peer.pause()
+        const going = this.push(chunk)
+        if (!this.#mayGoOn(chunk.length) || !going) {
+          this.#paused = true
+          peer.pause()
+        }
       })
     } else {
       this.address = { host: peer.host, port: peer.port }
@@ -99,15 +119,20 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   }
 
   override _read(done: Done): void {
-    if (!this.#incoming) this.#resume()
-    else if (this.#socket.isPaused()) this.#socket.resume()
+    this.#resume()
     done()
   }
 
   override _write(bytes: Uint8Array, done: Done): void {
-    if (this.#ended)
+    if (this.#ended) {
+      this.#written?.(bytes)
       done() // nobody listens any more, but what was sent to us is still to be read
-    else this.#socket.write(bytes, error => done(error ? this.#wrap(error) : null))
+      return
+    }
+    this.#socket.write(bytes, error => {
+      if (!error) this.#written?.(bytes)
+      done(error ? this.#wrap(error) : null)
+    })
   }
 
   override _final(done: Done): void {
@@ -115,6 +140,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   }
 
   override _predestroy(): void {
+    if (this.#ticket) this.#limit?.cancel(this.#ticket)
     this.#socket.destroy()
     this.#proceed()
   }
@@ -145,7 +171,10 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   /** Called by the socket ahead of each read: the other buffer, grown if the last read filled it. */
   #nextBuffer(): Buffer {
-    this.#buffers ??= [Buffer.allocUnsafeSlow(FIRST_READ), Buffer.allocUnsafeSlow(FIRST_READ)]
+    if (!this.#buffers) {
+      const size = Math.min(FIRST_READ, this.#readLimit())
+      this.#buffers = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)]
+    }
     return this.#buffers[this.#reading]!
   }
 
@@ -157,14 +186,14 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     const chunk = buffers[at]!.subarray(0, length)
     if (!this.#lend) {
       const going = this.push(Uint8Array.prototype.slice.call(chunk))
-      this.#paused = !going // until `_read`
-      return going
+      this.#paused = !this.#mayGoOn(length) || !going // until `_read`
+      return !this.#paused
     }
     this.#out[at] = true
     this.push(chunk)
     const other = 1 - at
     this.#reading = other
-    if (this.#out[other]) {
+    if (!this.#mayGoOn(length) || this.#out[other]) {
       this.#paused = true
       return false
     }
@@ -176,9 +205,19 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     return true
   }
 
+  /** Whether to read on at once after so many bytes; otherwise `#resume` is called when it is time. */
+  #mayGoOn(length: number): boolean {
+    if (!this.#limit) return true
+    this.#ticket = this.#limit.take(length, () => {
+      this.#ticket = undefined
+      this.#resume()
+    })
+    return this.#ticket === undefined
+  }
+
   /** Goes on reading, if it was held back and the buffer that comes next is ours again. */
   #resume(): void {
-    if (!this.#paused || this.#out[this.#reading]) return
+    if (!this.#paused || this.#ticket || this.#out[this.#reading]) return
     this.#paused = false
     this.#socket.resume()
   }

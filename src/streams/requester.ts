@@ -1,6 +1,7 @@
 import { Bitfield } from '../codec/bitfield.ts'
-import { BLOCK_LENGTH, type Message, type PieceMessage } from '../codec/message.ts'
+import { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
 import { PeerError } from '../errors.ts'
+import { Offer } from './offer.ts'
 import { Outstanding, type Request } from './outstanding.ts'
 import { BLOCK, type Block, type BlockPlace, type BlockWriter, type PieceBuffer } from './piece-buffer.ts'
 import { type Done, Transform } from './stage.ts'
@@ -17,6 +18,8 @@ export interface BlockSource {
   bitfield(requester: Requester, before: Bitfield): void
   /** The peer has one more. */
   have(requester: Requester, index: number): void
+  /** The peer has one less. */
+  lack(requester: Requester, index: number): void
   /** Whether this piece is still wanted. */
   wants(index: number): boolean
   /** The peer is gone. */
@@ -48,8 +51,11 @@ export interface RequesterOptions {
 
 /** Blocks that nobody asked for, in all, before their sender is taken for a flooder. */
 const MAX_UNWANTED = 128
+/** Messages of the fast extension (BEP 6). */
+const FAST = new Set(['haveAll', 'haveNone', 'reject', 'suggest', 'allowedFast'])
 /** Every so many blocks of a piece, and when it is whole, somebody downstream is told: that is often enough to hash it. */
 const NEWS = 16
+
 /**
  * Asks one peer for blocks: keeps a window of requests under way, refilled in batches.
  *
@@ -57,11 +63,13 @@ const NEWS = 16
  * out           Block, in its place: the news of every sixteenth of a piece, and of its last
  * backpressure  takes no message while 64 blocks wait; asks for nothing that its source does not admit
  * fails with    PeerError: an impossible index or bitfield, a flood of blocks that nobody asked for
- * BEP           3
+ * BEP           3, 6, 54
  */
 export class Requester extends Transform<Message, Block> implements BlockPlace {
-  /** What the peer has. */
-  bits: Bitfield
+  /** What the peer has, and gives. */
+  readonly offer: Offer
+  /** Whether both sides speak the fast extension. */
+  fast = false
   peerChoking = true
   amInterested = false
   /** Has not answered in time: gets no further requests until it does. */
@@ -72,8 +80,6 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
   wasted = 0
   readonly #options: RequesterOptions
   readonly #requests = new Outstanding()
-  /** Pieces that the peer has and we want. */
-  #useful = 0
   #unwanted = 0
   #lastArrival = 0
   #snubbedAt = 0
@@ -88,7 +94,12 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
       byteLengthReadable: () => 1024,
     })
     this.#options = options
-    this.bits = new Bitfield(options.pieceCount)
+    this.offer = new Offer(options.pieceCount, index => options.source.wants(index))
+  }
+
+  /** What the peer has. */
+  get bits(): Bitfield {
+    return this.offer.bits
   }
 
   get window(): RequestWindow {
@@ -105,9 +116,14 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
     return this.ready ? Math.max(0, this.#options.window.size - this.outstanding) : 0
   }
 
+  /** Whether blocks of this piece may be asked of it. */
+  offers(index: number): boolean {
+    return this.offer.has(index, this.peerChoking)
+  }
+
   /** Whether the peer takes requests now. */
   get ready(): boolean {
-    return !this.peerChoking && !this.snubbed && !this.#left && this.amInterested
+    return this.amInterested && !this.snubbed && !this.#left && (!this.peerChoking || this.offer.allows)
   }
 
   /** When a block was asked of this peer, if it was. */
@@ -180,7 +196,17 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
 
   /** We have this piece now: it is no reason any more to be interested. */
   done(index: number): void {
-    if (this.bits.has(index)) this.#useful--
+    this.offer.done(index)
+    this.#showInterest()
+  }
+
+  /** The peer has this piece no longer. */
+  lacks(index: number): void {
+    if (!this.offer.delete(index)) return
+    this.#options.source.lack(this, index)
+    const lost = this.#requests.of(index)
+    for (const request of lost) this.#requests.drop(request)
+    if (lost.length > 0) this.#options.source.lost(this, lost)
     this.#showInterest()
   }
 
@@ -221,7 +247,9 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
   }
 
   #take(message: Message): void {
-    const { source, other } = this.#options
+    if (FAST.has(message.type) && !this.fast) {
+      throw new PeerError('ERR_MESSAGE', `${message.type}, though the fast extension was not agreed on`)
+    }
     switch (message.type) {
       case 'piece':
         this.#refuseBlock(message)
@@ -229,36 +257,68 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
       case 'choke':
         this.peerChoking = true
         this.snubbed = false // it owes us nothing now
-        this.#loseAll()
+        if (!this.fast) this.#loseAll() // otherwise it rejects what it will not answer
         return
       case 'unchoke':
         this.peerChoking = false
+        this.offer.forgive()
         this.fill()
         return
       case 'have':
-        if (message.index >= this.bits.size) {
-          throw new PeerError('ERR_MESSAGE', `have ${message.index} of a torrent of ${this.bits.size} pieces`)
-        }
-        if (!this.bits.add(message.index)) return
-        source.have(this, message.index)
-        if (!source.wants(message.index)) return
-        this.#useful++
-        this.#showInterest()
-        if (this.outstanding === 0) this.fill()
+        this.#have(message.index)
         return
-      case 'bitfield': {
-        const before = this.bits
-        this.bits = Bitfield.from(message.bytes, before.size)
-        source.bitfield(this, before)
-        this.#useful = 0
-        for (const index of this.bits) if (source.wants(index)) this.#useful++
-        this.#showInterest()
-        this.fill()
+      case 'bitfield':
+        this.#tell(Bitfield.from(message.bytes, this.bits.size))
         return
-      }
+      case 'haveAll':
+        this.#tell(Bitfield.full(this.bits.size))
+        return
+      case 'haveNone':
+        this.#tell(new Bitfield(this.bits.size))
+        return
+      case 'allowedFast':
+        this.offer.allow(message.index)
+        if (this.peerChoking) this.fill()
+        return
+      case 'suggest':
+        this.offer.suggest(message.index)
+        return
+      case 'reject':
+        this.#reject(message)
+        return
       default:
-        other?.(message)
+        this.#options.other?.(message)
     }
+  }
+
+  #have(index: number): void {
+    const { source } = this.#options
+    if (index >= this.bits.size) {
+      throw new PeerError('ERR_MESSAGE', `have ${index} of a torrent of ${this.bits.size} pieces`)
+    }
+    if (!this.offer.add(index)) return
+    source.have(this, index)
+    if (!source.wants(index)) return
+    this.#showInterest()
+    if (this.outstanding === 0) this.fill()
+  }
+
+  #tell(bits: Bitfield): void {
+    const before = this.bits
+    this.offer.set(bits)
+    this.#options.source.bitfield(this, before)
+    this.#showInterest()
+    this.fill()
+  }
+
+  /** The peer will not answer this request; others may, and it may once it has unchoked us again. */
+  #reject({ index, begin }: BlockRef): void {
+    const request = this.#requests.find(index, begin)
+    if (!request) return
+    this.#requests.drop(request)
+    this.offer.refuse(index, this.peerChoking)
+    if (!request.lost) this.#options.source.lost(this, [request])
+    this.fill()
   }
 
   /** A block came that had no place: never asked for, come from elsewhere meanwhile, or of the wrong length. */
@@ -292,7 +352,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
   }
 
   #showInterest(): void {
-    const interested = this.#useful > 0
+    const interested = this.offer.useful > 0
     if (interested === this.amInterested || this.#left) return
     this.amInterested = interested
     this.#options.send({ type: interested ? 'interested' : 'notInterested' })

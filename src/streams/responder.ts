@@ -1,44 +1,288 @@
-import { BLOCK_LENGTH, type BlockRef, encodedLength, type Message } from '../codec/message.ts'
-import { PeerError } from '../errors.ts'
-import { type Done, Transform } from './stage.ts'
+import { BLOCK_LENGTH, type BlockRef, encodeInto, type Message, PIECE_HEAD } from '../codec/message.ts'
+import { PeerError, StorageError } from '../errors.ts'
+import type { Outgoing } from './outgoing.ts'
+import { type Done, Duplex } from './stage.ts'
+
+/** Who says when so many bytes may go out. */
+export interface UploadLimit {
+  /** Calls `go` when it is time, at once if it can: then there is nothing to cancel. */
+  take(bytes: number, go: () => void): object | undefined
+  cancel(ticket: object): void
+}
 
 export interface ResponderOptions {
   /** Bytes of each piece but the last, and of all. */
   readonly pieceLength: number
   readonly length: number
-  /** The bytes of a block that was asked for. */
-  readonly read: (block: BlockRef) => Uint8Array | Promise<Uint8Array>
+  /** Where the bytes are: resolves with how many were there. */
+  readonly storage: { read(position: number, target: Uint8Array): Promise<number> }
+  /** Whether we have a piece. */
+  readonly has: (index: number) => boolean
+  /** Requests that may wait; more are refused. @default 500 */
+  readonly queue?: number
+  /** Blocks to read, and to send, at once. @default 16 */
+  readonly run?: () => number
+  readonly limit?: UploadLimit
+  /** Memory for a run of 16 blocks with their heads, and where it goes back to. @default memory of its own for each */
+  readonly pool?: { take(): Uint8Array; give(bytes: Uint8Array): void }
+  /** Called with what a read failed with, once: the requests were refused. */
+  readonly failed?: (error: Error) => void
 }
 
+/** Blocks of the longest run. */
+export const MAX_RUN = 16
+/** Bytes of a block on the wire: length, id, index and begin come first. */
+const HEAD = 4 + PIECE_HEAD
+/** Bytes of the longest run on the wire. */
+export const RUN_LENGTH = MAX_RUN * (HEAD + BLOCK_LENGTH)
+/** Runs that may be read, or on their way to the socket, at once: one is read while the other is sent. */
+const MAX_OUT = 2
+/** Requests in a row that were of no use to anybody, before their sender is taken for a flooder. */
+const MAX_REFUSED = 2000
+
 /**
- * Answers a peer's requests for blocks of a torrent that is all here.
+ * Answers a peer's requests from a storage, and chokes it.
  *
- * in            Message, from the peer
- * out           Message, for the peer: a piece for each request
- * backpressure  takes no request while 256 KiB of pieces wait
- * fails with    PeerError: a request that is out of range
- * BEP           3
+ * in            Message: request, cancel; what else there is passes it by
+ * out           Message, or blocks as they go over the wire: give those back with `release` once they are sent
+ * backpressure  reads no further while two runs of blocks are out; requests wait in a bounded queue
+ * fails with    PeerError: a request out of range, requests that nobody would answer, without end
+ * BEP           3, 6
  */
-export class Responder extends Transform<Message, Message> {
+export class Responder extends Duplex<Message, Outgoing> {
+  /** Whether both sides speak the fast extension: what is not answered is rejected. */
+  fast = false
+  amChoking = true
+  /** Bytes of blocks that were sent. */
+  uploaded = 0
+  /** Pieces that are answered even while the peer is choked, and how many more bytes of each (BEP 6). */
+  readonly #allowed = new Map<number, number>()
   readonly #options: ResponderOptions
+  #queue: BlockRef[] = []
+  /** Runs on their way to the socket, and the bytes of blocks in each. */
+  readonly #out = new Map<Uint8Array, number>()
+  #reading = false
+  #ticket: object | undefined
+  #refused = 0
+  /** Rejects that were sent while the peer had more than enough to read. */
+  #unread = 0
 
   constructor(options: ResponderOptions) {
-    super({ highWaterMark: 262144, byteLengthWritable: () => 64, byteLengthReadable: encodedLength })
+    super({
+      highWaterMark: 1 << 20,
+      byteLengthWritable: () => 64,
+      byteLengthReadable: item => (item instanceof Uint8Array ? item.length : 64),
+    })
     this.#options = options
   }
 
-  override _transform(message: Message, done: Done<Message>): void {
-    if (message.type === 'interested') done(null, { type: 'unchoke' })
-    else if (message.type === 'request') this.#answer(message).then(piece => done(null, piece), done)
-    else done()
+  /** Requests that wait. */
+  get waiting(): number {
+    return this.#queue.length
   }
 
-  async #answer({ index, begin, length }: BlockRef): Promise<Message> {
-    const { pieceLength, length: total, read } = this.#options
+  /** Whether something is on its way to the peer. */
+  get sending(): boolean {
+    return this.#out.size > 0
+  }
+
+  /** Answers requests for this piece even while the peer is choked: its bytes three times over. */
+  allow(index: number): void {
+    this.#allowed.set(index, 3 * this.#options.pieceLength)
+  }
+
+  /** Answers the peer's requests from now on. */
+  unchoke(): void {
+    if (!this.amChoking) return
+    this.amChoking = false
+    this.push({ type: 'unchoke' })
+  }
+
+  /** Answers no more requests, but for pieces that are allowed. */
+  choke(): void {
+    if (this.amChoking) return
+    this.amChoking = true
+    this.push({ type: 'choke' })
+    this.#keep(({ index }) => this.#allowed.has(index))
+  }
+
+  /** We have this piece no longer. */
+  lost(index: number): void {
+    this.#keep(request => request.index !== index)
+  }
+
+  /** A run was sent: its memory may be used again. */
+  release(bytes: Uint8Array): void {
+    const length = this.#out.get(bytes)
+    if (length === undefined) return
+    this.#out.delete(bytes)
+    this.uploaded += length
+    this.#options.pool?.give(bytes)
+    this.#serve()
+  }
+
+  override _write(message: Message, done: Done): void {
+    try {
+      if (message.type === 'request') this.#take(message)
+      else if (message.type === 'cancel') this.#cancel(message)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    done()
+  }
+
+  override _read(done: Done): void {
+    this.#serve()
+    done()
+  }
+
+  override _final(done: Done): void {
+    if (this.#queue.length === 0 && !this.#reading) this.push(null)
+    done()
+  }
+
+  override _destroy(done: Done): void {
+    this.#queue = []
+    if (this.#ticket) this.#options.limit?.cancel(this.#ticket)
+    done()
+  }
+
+  #take(request: BlockRef): void {
+    const { index, begin, length } = request
+    const { pieceLength, length: total, has, queue = 500 } = this.#options
     const size = Math.min(pieceLength, total - index * pieceLength)
     if (length < 1 || length > BLOCK_LENGTH || begin + length > size) {
       throw new PeerError('ERR_MESSAGE', `request for ${length} bytes at ${begin} of piece ${index}`)
     }
-    return { type: 'piece', index, begin, length, data: await read({ index, begin, length }) }
+    if (!this.#answers(index, length) || !has(index) || this.#queue.length >= queue) {
+      if (++this.#refused > MAX_REFUSED) {
+        throw new PeerError('ERR_MESSAGE', `${MAX_REFUSED} requests in a row that we could not answer`)
+      }
+      this.#reject(request)
+      return
+    }
+    this.#refused = 0
+    this.#queue.push(request)
+    this.#serve()
   }
+
+  #cancel({ index, begin, length }: BlockRef): void {
+    const at = this.#queue.findIndex(
+      other => other.begin === begin && other.index === index && other.length === length,
+    )
+    if (at < 0) return // it is on its way
+    for (const request of this.#queue.splice(at, 1)) this.#reject(request)
+  }
+
+  /** Rejects the waiting requests that `answered` says no to. */
+  #keep(answered: (request: BlockRef) => boolean): void {
+    const queue = this.#queue
+    this.#queue = queue.filter(answered)
+    if (this.#queue.length < queue.length) {
+      for (const request of queue) if (!answered(request)) this.#reject(request)
+    }
+  }
+
+  /** Whether a request is answered as things stand; what a choked peer may have is used up by it. */
+  #answers(index: number, length: number): boolean {
+    if (!this.amChoking) return true
+    const left = this.#allowed.get(index) ?? 0
+    if (left >= length) this.#allowed.set(index, left - length)
+    return left >= length
+  }
+
+  #reject({ index, begin, length }: BlockRef): void {
+    if (!this.fast || this.destroying) return
+    if (!this.push({ type: 'reject', index, begin, length }) && ++this.#unread > MAX_REFUSED) {
+      this.destroy(new PeerError('ERR_MESSAGE', 'asks and cancels without reading our answers'))
+    }
+  }
+
+  /** Begins to read the next run, if there is any and room for it. */
+  #serve(): void {
+    if (this.#reading || this.#ticket || this.#out.size >= MAX_OUT || this.destroying) return
+    if (this.#queue.length === 0) return
+    const { limit } = this.#options
+    this.#reading = true
+    const go = () => {
+      this.#ticket = undefined
+      void this.#read(this.#nextRun())
+    }
+    if (limit) this.#ticket = limit.take(this.#runLength(), go)
+    else go()
+  }
+
+  /** How many of the waiting requests follow each other in the storage. */
+  #runBlocks(): number {
+    const queue = this.#queue
+    const most = Math.min(queue.length, MAX_RUN, Math.max(1, this.#options.run?.() ?? MAX_RUN))
+    let blocks = 1
+    while (blocks < most && follows(queue[blocks - 1]!, queue[blocks]!)) blocks++
+    return blocks
+  }
+
+  #runLength(): number {
+    let length = 0
+    const blocks = this.#runBlocks()
+    for (let at = 0; at < blocks; at++) length += this.#queue[at]!.length
+    return length
+  }
+
+  #nextRun(): BlockRef[] {
+    return this.#queue.length === 0 ? [] : this.#queue.splice(0, this.#runBlocks())
+  }
+
+  /**
+   * The blocks are read behind each other at the end of the memory, and then moved to their places, each behind
+   * its head: so a run is one read, one buffer and one write.
+   */
+  async #read(run: readonly BlockRef[]): Promise<void> {
+    const { storage, pieceLength, pool, failed } = this.#options
+    const [first] = run
+    if (!first) {
+      this.#reading = false // cancelled, while it waited for its turn
+      return
+    }
+    const length = run.reduce((sum, block) => sum + block.length, 0)
+    const memory = pool?.take() ?? Buffer.allocUnsafeSlow(length + run.length * HEAD)
+    const bytes = Buffer.from(memory.buffer, memory.byteOffset, length + run.length * HEAD)
+    const data = bytes.subarray(run.length * HEAD)
+    try {
+      const there = await storage.read(first.index * pieceLength + first.begin, data)
+      if (there < length) {
+        throw new StorageError(
+          'ERR_STORAGE',
+          `piece ${first.index} was verified, but is no longer there whole`,
+        )
+      }
+    } catch (error) {
+      pool?.give(memory)
+      this.#reading = false
+      for (const request of run) this.#reject(request)
+      failed?.(error as Error)
+      return
+    }
+    this.#reading = false
+    if (this.destroying) {
+      pool?.give(memory)
+      return
+    }
+    let from = 0
+    let at = 0
+    for (const { index, begin, length } of run) {
+      data.copy(bytes, at + HEAD, from, from + length)
+      encodeInto({ type: 'piece', index, begin, length, data: null }, bytes, at)
+      from += length
+      at += HEAD + length
+    }
+    this.#out.set(bytes, length)
+    this.push(bytes)
+    this.#serve()
+  }
+}
+
+/** Whether `b` begins where `a` ends. */
+function follows(a: BlockRef, b: BlockRef): boolean {
+  return a.index === b.index && a.begin + a.length === b.begin
 }

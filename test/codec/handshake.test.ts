@@ -49,6 +49,7 @@ t.test('A14: all reserved bits set: the ones that we know are seen, the others d
   const bytes = Buffer.from(HANDSHAKE)
   bytes.fill(0xff, 20, 28)
   t.equal(supports(decodeHandshake(bytes).reserved, 'extended'), true)
+  t.equal(supports(decodeHandshake(bytes).reserved, 'fast'), true)
 })
 
 t.test('A15, A16: the extension flag is bit 0x10 of byte 5, and nothing else', async t => {
@@ -56,4 +57,11 @@ t.test('A15, A16: the extension flag is bit 0x10 of byte 5, and nothing else', a
   t.equal(supports(new Uint8Array(8).fill(0xff).with(5, 0xef), 'extended'), false)
   t.same([...reservedBytes()], [0, 0, 0, 0, 0, 0, 0, 0])
   t.same([...reservedBytes('extended')], [0, 0, 0, 0, 0, 0x10, 0, 0])
+})
+
+t.test('the flag of the fast extension is bit 0x04 of byte 7, and nothing else', async t => {
+  t.equal(supports(new Uint8Array(8), 'fast'), false)
+  t.equal(supports(new Uint8Array(8).fill(0xff).with(7, 0xfb), 'fast'), false)
+  t.same([...reservedBytes('fast')], [0, 0, 0, 0, 0, 0, 0, 0x04])
+  t.same([...reservedBytes('fast', 'extended')], [0, 0, 0, 0, 0, 0x10, 0, 0x04])
 })

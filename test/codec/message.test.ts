@@ -9,6 +9,8 @@ import {
   type Message,
 } from '../../src/codec/message.ts'
 import { PeerError } from '../../src/errors.ts'
+import { Framer } from '../../src/streams/framer.ts'
+import { feed } from '../helpers/feed.ts'
 import { HANDSHAKE, INFO_HASH, KEEP_ALIVE, msg, PEER_ID, pieceMsg, u32 } from '../helpers/wire.ts'
 
 const data = Buffer.from('sixteen bytes or')
@@ -34,6 +36,14 @@ const SAID: [Message, Buffer][] = [
   [{ type: 'cancel', index: 0x01020304, begin: 16384, length: 42 }, msg(8, u32(0x01020304, 16384, 42))],
   [{ type: 'piece', index: 7, begin: 32768, length: 16, data }, pieceMsg(7, 32768, data)],
   [{ type: 'port', port: 51413 }, Buffer.from('0000000309c8d5', 'hex')],
+  [{ type: 'suggest', index: 0xfffffffe }, Buffer.from('000000050dfffffffe', 'hex')],
+  [{ type: 'haveAll' }, Buffer.from('000000010e', 'hex')],
+  [{ type: 'haveNone' }, Buffer.from('000000010f', 'hex')],
+  [
+    { type: 'reject', index: 0x01020304, begin: 0x80000000, length: 16384 },
+    msg(16, u32(0x01020304, 0x80000000, 16384)),
+  ],
+  [{ type: 'allowedFast', index: 0x01020304 }, Buffer.from('000000051101020304', 'hex')],
   [{ type: 'extended', id: 0, payload: Buffer.from('de') }, Buffer.from('0000000414006465', 'hex')],
   [{ type: 'unknown', id: 50 }, Buffer.from('0000000132', 'hex')],
 ]
@@ -70,6 +80,11 @@ t.test('B4, B5: only the lengths that a message can have are let through', async
     [6, [13]],
     [8, [13]],
     [9, [3]],
+    [13, [5]],
+    [14, [1]],
+    [15, [1]],
+    [16, [13]],
+    [17, [5]],
   ]
   for (const [id, lengths] of allowed) {
     for (let length = 1; length <= 20; length++) {
@@ -96,7 +111,28 @@ t.test('B5: messages of any length have a least one', async t => {
   t.throws(() => checkLength(4, 4), { message: 'message 4 with length 4, expected 5' })
 })
 
-t.test('ids beside 0 to 9 and 20 are not known', async t => {
+t.test('ids beside 0 to 9, 13 to 17 and 20 are not known', async t => {
   const known = Array.from({ length: 256 }, (_, id) => id).filter(isKnown)
-  t.same(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20])
+  t.same(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 20])
+})
+
+t.test('whatever is said comes out of a stream as it went in, however the stream is cut', async t => {
+  const { items, error } = await feed<Message>(
+    consumed => new Framer({ consumed }),
+    Buffer.concat(SAID.map(([, bytes]) => bytes)),
+  )
+  t.equal(error, undefined)
+  t.equal(items.length, SAID.length)
+  for (const [at, [message]] of SAID.entries()) t.same(items[at], message, message.type)
+})
+
+t.test('a message of the fast extension with a length that it cannot have ends the stream', async t => {
+  for (const bytes of [msg(14, [0]), msg(15, [0]), msg(13, u32(1, 2)), msg(17), msg(16, u32(1, 2))]) {
+    const { items, error } = await feed<Message>(
+      consumed => new Framer({ handshake: false, consumed }),
+      Buffer.concat([bytes, KEEP_ALIVE]),
+    )
+    t.same(items, [], `${bytes[4]}`)
+    t.match(error, { name: 'PeerError', code: 'ERR_MESSAGE' }, `${bytes[4]}`)
+  }
 })

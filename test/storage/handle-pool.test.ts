@@ -191,3 +191,16 @@ t.test('when the process is out of descriptors and we hold none, that is the err
   files.descriptors = 0
   await t.rejects(new HandlePool(files.open, 64).acquire('a', 'read'), { code: 'EMFILE' })
 })
+
+t.test('a file whose closing failed is remembered, as its bytes may be lost', async t => {
+  const error = Object.assign(new Error('quota'), { code: 'EDQUOT' })
+  const close = async () => {
+    throw error
+  }
+  const pool = new HandlePool(async () => ({ close }) as unknown as FileHandle, 1)
+  await use(pool, 'a', 'write')
+  pool.check()
+  await use(pool, 'b')
+  t.throws(() => pool.check(), { code: 'EDQUOT' })
+  await t.rejects(pool.close(), { code: 'EDQUOT' })
+})

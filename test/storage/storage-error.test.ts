@@ -121,10 +121,10 @@ t.test('a whole piece is one positional write and nothing else, once its file is
       t.equal(bytes.buffer, big.content.buffer, 'not copied')
       return real.write(bytes, offset, length, position)
     },
-    stat: () => {
+    stat: (() => {
       calls.push('stat')
       return real.stat()
-    },
+    }) as typeof real.stat,
   }))
   const storage = open(t, home, big)
   for (const at of [0, 1 << 20, 2 << 20]) await storage.write(at, big.content.subarray(at, at + (1 << 20)))

@@ -1,0 +1,37 @@
+import type { Torrent } from '../pipeline/torrent.ts'
+import { EXIT, Exit } from './exit.ts'
+
+/** Milliseconds for goodbyes after a signal, less than the two seconds that are promised. */
+const GOODBYE = 1800
+
+/** Runs `work`; a signal ends it with a goodbye to trackers and peers, a second one at once. */
+export async function interruptible<T>(torrent: Torrent, work: () => Promise<T>): Promise<T> {
+  let interrupt: (exit: Exit) => void = () => {}
+  const interrupted = new Promise<never>((_, reject) => {
+    interrupt = reject
+  })
+  const listeners = (['SIGINT', 'SIGTERM'] as const).map(signal => {
+    const exit = signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
+    let again = false
+    const listener = () => {
+      if (again) process.exit(exit)
+      again = true
+      interrupt(new Exit(exit))
+    }
+    process.on(signal, listener)
+    return () => process.off(signal, listener)
+  })
+  const working = work()
+  try {
+    return await Promise.race([working, interrupted])
+  } finally {
+    working.catch(() => {})
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise(resolve => {
+      timer = setTimeout(resolve, GOODBYE)
+    })
+    await Promise.race([torrent.close(), late])
+    clearTimeout(timer)
+    for (const off of listeners) off()
+  }
+}

@@ -1,0 +1,81 @@
+import type { PeerAddress } from '../codec/compact.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { share } from '../pipeline/share.ts'
+import { Torrent } from '../pipeline/torrent.ts'
+import { FileStorage } from '../storage/file-storage.ts'
+import { EXIT, Exit } from './exit.ts'
+import { interruptible } from './interruptible.ts'
+import { JsonReporter } from './json-reporter.ts'
+import { type ListeningOptions, listenerFor } from './listening.ts'
+import { locate } from './locate.ts'
+import { follow, type Reporter, reportFailure } from './reporter.ts'
+import { TextReporter } from './text-reporter.ts'
+
+export interface SeedOptions extends ListeningOptions {
+  readonly peer?: PeerAddress[]
+  readonly tracker: boolean
+  readonly maxPeers?: number
+  readonly memory?: number
+  readonly up?: number
+  readonly seedRatio?: number
+  readonly seedTime?: number
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+}
+
+/** Shares what of a torrent is right at `path`, until a signal, or until it has shared enough. Never throws. */
+export async function seed(
+  source: Metainfo | Promise<Metainfo>,
+  path: string,
+  options: SeedOptions,
+): Promise<number> {
+  const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
+  let end = () => {}
+  try {
+    const { metainfo, directory } = await locate(await source, path)
+    reporter.metadata(metainfo, () => true)
+    const listener = (await listenerFor(options))!
+    const torrent = new Torrent(metainfo, {
+      storage: new FileStorage(metainfo, { directory }),
+      select: () => false,
+      share: true,
+      listener,
+      trackers: options.tracker,
+      peers: options.peer ?? [],
+      ...(options.maxPeers === undefined ? {} : { maxPeers: options.maxPeers }),
+      ...(options.memory === undefined ? {} : { memory: options.memory }),
+      ...(options.up === undefined ? {} : { up: options.up }),
+    })
+    const stop = follow(torrent, reporter)
+    end = () => {
+      stop()
+      listener.close()
+    }
+    const start = performance.now()
+    await interruptible(torrent, async () => {
+      await torrent.start().done
+      const { count, size } = torrent.verified
+      if (count === 0) throw new Exit(EXIT.notRight, `nothing of the torrent is right at ${path}`)
+      if (count < size)
+        reporter.warning(
+          'ERR_STORAGE',
+          `${size - count} of ${size} pieces are missing or wrong: sharing the rest`,
+        )
+      reporter.listening(listener.address)
+      await share(torrent, {
+        ...(options.seedRatio === undefined ? {} : { ratio: options.seedRatio }),
+        ...(options.seedTime === undefined ? {} : { time: options.seedTime }),
+      })
+    })
+    const { verified, downloaded, uploaded, wasted } = torrent.progress
+    const elapsed = Math.round(performance.now() - start) / 1000
+    reporter.done({ verified, elapsed, downloaded, uploaded, wasted })
+    return EXIT.ok
+  } catch (error) {
+    return reportFailure(error, reporter)
+  } finally {
+    end()
+    reporter.close()
+  }
+}

@@ -1,0 +1,45 @@
+import type { Clock } from '../clock.ts'
+import { BLOCK_LENGTH } from '../codec/message.ts'
+import { MAX_RUN } from '../streams/responder.ts'
+import type { PeerContext } from './peer-context.ts'
+import { RateLimit } from './rate-limit.ts'
+
+export interface LimitsOptions {
+  readonly clock: Clock
+  /** Bytes for everything in flight. */
+  readonly memory: number
+  /** Bytes a second. @default no limit */
+  readonly up?: number | undefined
+  readonly down?: number | undefined
+  /** How many connections there are. */
+  readonly peers: () => number
+}
+
+const MiB = 1 << 20
+/** Bytes of all reads at once, and of all runs of blocks that are on their way out. */
+const READS = 8 * MiB
+const RUNS = 16 * MiB
+const FEWEST_REQUESTS = 4
+const MOST_REQUESTS = 512
+
+/**
+ * How much each peer may have in flight: its share of what there is for all.
+ *
+ * Depends on: the memory, the number of connections, the rate limits.
+ */
+export function limitsOf({ clock, memory, up, down, peers }: LimitsOptions): PeerContext['limits'] {
+  const share = (bytes: number) => Math.floor(bytes / Math.max(1, peers()))
+  // while the rate is limited, reads are small: so it is kept evenly
+  const largest = down ? clamp(down / 20, 4096, 65536) : MiB
+  return {
+    read: () => clamp(share(READS), Math.min(largest, 65536), largest),
+    window: () => clamp(share(memory / 2 / BLOCK_LENGTH), FEWEST_REQUESTS, MOST_REQUESTS),
+    run: () => clamp(share(RUNS / 2 / BLOCK_LENGTH), 1, MAX_RUN),
+    ...(up ? { up: new RateLimit({ rate: up, clock }) } : {}),
+    ...(down ? { down: new RateLimit({ rate: down, clock }) } : {}),
+  }
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, Math.floor(value)))
+}

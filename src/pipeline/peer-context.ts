@@ -1,0 +1,49 @@
+import type net from 'node:net'
+import type { Clock } from '../clock.ts'
+import type { Bitfield } from '../codec/bitfield.ts'
+import type { Funnel } from '../streams/funnel.ts'
+import type { BlockSource } from '../streams/requester.ts'
+import type { ResponderOptions, UploadLimit } from '../streams/responder.ts'
+
+/** What all peers of a torrent share. */
+export interface PeerContext {
+  /** 20 bytes each. */
+  readonly infoHash: Uint8Array
+  readonly peerId: Uint8Array
+  readonly pieceCount: number
+  /** Bytes of each piece but the last, and of all. */
+  readonly pieceLength: number
+  readonly length: number
+  readonly clock: Clock
+  /** How we call ourselves: name and version. */
+  readonly client: string
+  /** Where we listen, if we do. */
+  readonly port: () => number | undefined
+  readonly connect?: typeof net.connect
+  /** What comes in. */
+  readonly download: {
+    readonly source: BlockSource
+    readonly funnel: Funnel
+  }
+  /** What goes out. */
+  readonly upload: {
+    readonly storage: ResponderOptions['storage']
+    /** What we have, and tell. */
+    readonly pieces: Bitfield
+    /** Whether we want nothing any more (BEP 21). */
+    readonly only: () => boolean
+    readonly pool: NonNullable<ResponderOptions['pool']>
+    /** A piece that we have could not be read. */
+    readonly failed: (error: Error) => void
+  }
+  readonly limits: {
+    /** The most bytes to read at once from one peer. */
+    readonly read: () => number
+    /** The most requests under way to one peer, as our memory allows. */
+    readonly window: () => number
+    /** The most blocks to read and send at once to one peer. */
+    readonly run: () => number
+    readonly up?: UploadLimit
+    readonly down?: UploadLimit
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * What survives a restart without hashing everything again: which pieces were verified and on the device, and in
+ * which state their files were then. Why it does not lie:
+ *
+ * - Its pieces were at rest before `sync` began, so their bytes are on the device before it is written.
+ * - We never write to a verified piece again. A write of ours before, during or after the stat touches other bytes:
+ *   it makes the record stale, or changes nothing that it speaks of.
+ * - Somebody else's write after the stat moves `ctimeNs`: `settled` takes no state while the clock can still give
+ *   out the same time. One before the stat is believed, as by the running download; the sample is for that.
+ * - The older record stays until the new one is whole, and a torn one fails its checksum.
+ */
+import { createHash } from 'node:crypto'
+import { join, resolve } from 'node:path'
+import { asDict, asList, bytes, decode, encode, integer } from '../codec/bencode.ts'
+import { Bitfield } from '../codec/bitfield.ts'
+import { messageOf } from '../errors.ts'
+import { Layout } from '../metainfo/layout.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { encodeState, look, STATE_LENGTH, settled } from './file-states.ts'
+import type { FileStorage } from './file-storage.ts'
+import { type FileState, type FileSystem, systemCode } from './file-system.ts'
+import { NextRecordFile, readRecordFile } from './record-file.ts'
+import { storageError } from './storage-error.ts'
+
+const VERSION = 1
+const SHA1 = 20
+/** Pieces to hash by chance, besides the last. */
+const SAMPLE = 8
+
+export interface ReadResumeRecordOptions {
+  readonly fs: FileSystem
+  /** Where the record is: see `resumePath`. */
+  readonly path: string
+  readonly metainfo: Metainfo
+  readonly storage: Pick<FileStorage, 'stat'>
+  /** From 0 to below 1; picks the sample. @default Math.random */
+  readonly random?: () => number
+}
+
+/** What a record is good for. */
+export interface ResumedPieces {
+  /** Pieces that need not be hashed, if the sample proves right. */
+  readonly trusted: Bitfield
+  /** Trusted pieces to hash: up to 8 by chance, and the last one. If one of them is wrong, trust none. */
+  readonly sample: readonly number[]
+  /** Why not every piece of the record is trusted, where that is so. */
+  readonly reason?: string
+}
+
+export interface WriteResumeRecordOptions {
+  readonly fs: FileSystem
+  /** Where the record goes, see `resumePath`; its directory is made. */
+  readonly path: string
+  readonly metainfo: Metainfo
+  readonly storage: Pick<FileStorage, 'stat' | 'sync'>
+  /** Pieces whose hash was right and whose `write` has resolved. Copied before anything else happens. */
+  readonly verified: Bitfield
+}
+
+/**
+ * Which pieces an earlier run vouches for: those all of whose files are exactly as they were.
+ * A record that cannot be used vouches for none. Rejects only where the storage is closed.
+ */
+export async function readResumeRecord(options: ReadResumeRecordOptions): Promise<ResumedPieces> {
+  const { fs, path, metainfo, storage, random = Math.random } = options
+  let record: ResumeRecord
+  try {
+    record = decodeRecord(await readRecordFile(fs, path, longest(metainfo)), metainfo)
+  } catch (error) {
+    const missing = systemCode(error) === 'ENOENT'
+    const reason = missing ? `no resume record at ${path}` : `no use of ${path}: ${messageOf(error)}`
+    return { trusted: new Bitfield(metainfo.pieceCount), sample: [], reason }
+  }
+  const recorded = [...record.states.keys()]
+  const found = await look(storage, recorded)
+  const same = recorded.filter(index => {
+    const state = found.get(index)
+    return state !== undefined && encodeState(state).equals(record.states.get(index)!)
+  })
+  const trusted = coveredBy(new Map(same.map(index => [index, found.get(index)!])), record.pieces, metainfo)
+  const doubtful = record.pieces.count - trusted.count
+  return {
+    trusted,
+    sample: sampleOf(trusted, random),
+    ...(doubtful > 0 && {
+      reason: `${doubtful} of the ${record.pieces.count} pieces in ${path} are doubtful: ${
+        recorded.length - same.length
+      } of ${recorded.length} files are not as they were`,
+    }),
+  }
+}
+
+/**
+ * Syncs the storage, then puts a record of `verified` in place of the one before. Rejects with a StorageError.
+ * A file that somebody keeps writing to is left out: its state would be stale at once.
+ */
+export async function writeResumeRecord(options: WriteResumeRecordOptions): Promise<void> {
+  const { fs, path, metainfo, storage } = options
+  // Before the sync: a piece that comes to rest while it runs may not be on the device at its end.
+  const pieces = Bitfield.from(Uint8Array.from(options.verified.bytes), metainfo.pieceCount)
+  await storage.sync()
+  try {
+    const next = await NextRecordFile.open(fs, path)
+    try {
+      const states = await settled(storage, filesOf(pieces, metainfo), next)
+      await next.commit(encodeRecord({ pieces, states }, metainfo))
+    } catch (error) {
+      await next.abandon()
+      throw error
+    }
+  } catch (error) {
+    throw storageError('write', path, error)
+  }
+}
+
+/** Where the record of a download is: one for each torrent and output directory. */
+export function resumePath(stateDirectory: string, infoHash: Uint8Array, outputDirectory: string): string {
+  const output = createHash('sha1').update(resolve(outputDirectory)).digest('hex')
+  return join(stateDirectory, `${Buffer.from(infoHash).toString('hex')}-${output.slice(0, 16)}.resume`)
+}
+
+interface ResumeRecord {
+  readonly pieces: Bitfield
+  /** By file index, as `encodeState` gives it. */
+  readonly states: ReadonlyMap<number, Buffer>
+}
+
+/** Bencoding (BEP 3), and the SHA-1 of it. */
+function encodeRecord({ pieces, states }: ResumeRecord, { infoHash, files }: Metainfo): Buffer {
+  const body = encode({
+    version: VERSION,
+    'info-hash': infoHash,
+    pieces: pieces.bytes,
+    files: files.map((_, index) => states.get(index) ?? ''),
+  })
+  return Buffer.concat([body, sha1(body)])
+}
+
+/** Throws an Error that says why these bytes are no record of this torrent. */
+function decodeRecord(record: Buffer, { infoHash, pieceCount, files }: Metainfo): ResumeRecord {
+  const body = record.subarray(0, -SHA1)
+  if (!sha1(body).equals(record.subarray(-SHA1))) throw new Error('it is torn, or was edited')
+  const fields = asDict(decode(body, { maxItems: files.length + 100 }))
+  const version = integer(fields?.version)
+  if (version !== VERSION) throw new Error(`it is of version ${version}, and only ${VERSION} is known here`)
+  if (!bytes(fields?.['info-hash'])?.equals(infoHash)) throw new Error('it is of another torrent')
+  const states = asList(fields?.files)?.map(bytes)
+  if (states?.length !== files.length) throw new Error(`it does not tell of ${files.length} files`)
+  const there = [...states.entries()].filter(
+    (entry): entry is [number, Buffer] => entry[1]?.length === STATE_LENGTH,
+  )
+  return {
+    pieces: Bitfield.from(bytes(fields?.pieces) ?? Buffer.alloc(0), pieceCount),
+    states: new Map(there),
+  }
+}
+
+/** Bytes that a record of this torrent has at most. */
+function longest({ pieceCount, files }: Metainfo): number {
+  return 150 + Math.ceil(pieceCount / 8) + files.length * (STATE_LENGTH + '40:'.length) + SHA1
+}
+
+/** The pieces whose every byte lies within these files as they are, or is padding (BEP 47). */
+function coveredBy(files: ReadonlyMap<number, FileState>, pieces: Bitfield, metainfo: Metainfo): Bitfield {
+  const covered = new Bitfield(pieces.size)
+  for (const [piece, spans] of spansOf(pieces, metainfo)) {
+    const all = spans.every(
+      ({ file, fileIndex, offset, length }) =>
+        file.pad || (files.get(fileIndex)?.size ?? 0n) >= BigInt(offset + length),
+    )
+    if (all) covered.add(piece)
+  }
+  return covered
+}
+
+/** The files that hold bytes of these pieces. */
+function filesOf(pieces: Bitfield, metainfo: Metainfo): number[] {
+  const files = new Set<number>()
+  for (const [, spans] of spansOf(pieces, metainfo))
+    for (const { file, fileIndex } of spans) if (!file.pad) files.add(fileIndex)
+  return [...files]
+}
+
+function* spansOf(pieces: Bitfield, metainfo: Metainfo) {
+  const layout = new Layout(metainfo)
+  for (const piece of pieces) {
+    const { position, length } = layout.pieceRange(piece)
+    yield [piece, layout.spans(position, length)] as const
+  }
+}
+
+/** Depends on: the trusted pieces, and chance. */
+function sampleOf(trusted: Bitfield, random: () => number): number[] {
+  const pieces = [...trusted]
+  const last = pieces.pop()
+  if (last === undefined) return []
+  const count = Math.min(SAMPLE, pieces.length)
+  for (let at = 0; at < count; at++) {
+    const other = at + Math.floor(random() * (pieces.length - at))
+    const chosen = pieces[other]!
+    pieces[other] = pieces[at]!
+    pieces[at] = chosen
+  }
+  return [...pieces.slice(0, count), last]
+}
+
+function sha1(data: Uint8Array): Buffer {
+  return createHash('sha1').update(data).digest()
+}

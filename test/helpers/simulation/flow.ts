@@ -1,0 +1,179 @@
+import type { Clock } from '../../../src/clock.ts'
+import type { Lane, Link, Segment } from './link.ts'
+import { allocate, SEGMENT } from './memory.ts'
+
+/** Bytes that may be under way or wait to be read: the receive buffer, and with the latency the fastest rate. */
+export const WINDOW = 262_144
+/** How often a segment is cut where no message ends; what is read must not depend on it. */
+const CUT = 1 / 16
+const NOTHING = Buffer.alloc(0)
+
+/** What lies between two hosts, one way. */
+export interface Route {
+  readonly clock: Clock
+  /** Where segments are cut. */
+  readonly random: () => number
+  readonly up: Link
+  readonly down: Link
+  /** Milliseconds, one way. */
+  readonly latency: number
+  /** Whether what arrives now does arrive. */
+  open(): boolean
+  sent(bytes: number): void
+}
+
+/** One side of a connection, as the network sees it. */
+export interface Endpoint {
+  arrive(segment: Segment): void
+  /** The other side knows nothing of this connection. */
+  reset(): void
+}
+
+/** One direction of a connection: send buffer, uplink, latency, downlink; in order, and none lost unless cut. */
+export class Flow {
+  readonly #route: Route
+  readonly #source: Endpoint
+  readonly #uplane: Lane
+  readonly #downlane: Lane
+  /** What is to be sent, the sender's own memory, and how much of the first has been. */
+  #chunks: Uint8Array[] = []
+  #offset = 0
+  #queued = 0
+  #left: ((error?: Error) => void) | undefined
+  /** Sent, but not read by the receiver yet. */
+  #outstanding = 0
+  #end: 'fin' | 'rst' | undefined
+  #ended = false
+  readonly #arrived: Segment[] = []
+
+  constructor(route: Route, source: Endpoint, target: Endpoint) {
+    this.#route = route
+    this.#source = source
+    const lane = { at: 0, order: 0, slot: -1, finish: 0 }
+    this.#uplane = { ...lane, take: () => this.#take(), carried: segment => this.#carried(segment) }
+    this.#downlane = {
+      ...lane,
+      take: () => this.#arrived.shift(),
+      carried: segment => {
+        if (route.open()) target.arrive(segment)
+      },
+    }
+  }
+
+  /** Sends these, after which `left` is called and their memory may change. Not before the last write left. */
+  write(chunks: Uint8Array[], left: (error?: Error) => void): void {
+    this.#chunks = chunks
+    this.#offset = 0
+    this.#queued = chunks.reduce((sum, { length }) => sum + length, 0)
+    this.#left = left
+    if (this.#queued > 0) this.#route.up.enter(this.#uplane)
+    else this.#lastLeft()
+  }
+
+  /** Says that nothing follows; `left` is called when that has left. */
+  finish(left: () => void): void {
+    this.#left = left
+    this.#conclude('fin')
+  }
+
+  /**
+   * The sender is gone. What it wrote is still sent, as the system does, unless it is a reset.
+   * @returns what waited for its bytes to leave, to be told that they may not have
+   */
+  abandon(end: 'fin' | 'rst'): ((error?: Error) => void) | undefined {
+    const left = this.#left
+    this.#left = undefined
+    if (end === 'rst') this.#drop()
+    else this.#chunks = this.#chunks.map(bytes => Uint8Array.prototype.slice.call(bytes))
+    this.#conclude(end)
+    return left
+  }
+
+  /** Nobody listens any more. @returns whether something waits for its bytes to leave, which they will not */
+  break(): boolean {
+    this.#drop()
+    this.#ended = true
+    return this.#left !== undefined
+  }
+
+  /** The receiver has read so many bytes: there is room for as many. */
+  consumed(bytes: number): void {
+    this.#outstanding -= bytes
+    if (this.#queued > 0) this.#route.up.enter(this.#uplane)
+  }
+
+  /** The receiver is gone, and says so to who still sends. */
+  refuse(): void {
+    const { clock, latency } = this.#route
+    clock.setTimeout(() => {
+      if (this.#route.open()) this.#source.reset()
+    }, latency)
+  }
+
+  #conclude(end: 'fin' | 'rst'): void {
+    this.#end = end
+    if (!this.#ended) this.#route.up.enter(this.#uplane)
+  }
+
+  #drop(): void {
+    this.#chunks = []
+    this.#queued = 0
+  }
+
+  #lastLeft(): void {
+    const left = this.#left
+    this.#left = undefined
+    left?.()
+  }
+
+  #take(): Segment | undefined {
+    if (this.#queued === 0) {
+      if (!this.#end || this.#ended) return undefined
+      this.#ended = true
+      return { bytes: NOTHING, end: this.#end, left: () => this.#lastLeft() }
+    }
+    const { random } = this.#route
+    const most = Math.min(SEGMENT, this.#queued)
+    if (WINDOW - this.#outstanding < most) return undefined
+    const length = random() < CUT ? 1 + Math.floor(random() * most) : most
+    const bytes = this.#shift(length)
+    this.#outstanding += length
+    return this.#queued > 0 ? { bytes } : { bytes, left: () => this.#lastLeft() }
+  }
+
+  #shift(length: number): Buffer {
+    const bytes = allocate(length)
+    let filled = 0
+    let whole = 0
+    while (filled < length) {
+      const chunk = this.#chunks[whole]!
+      const part = chunk.subarray(this.#offset, this.#offset + length - filled)
+      bytes.set(part, filled)
+      filled += part.length
+      this.#offset += part.length
+      if (this.#offset === chunk.length) {
+        whole++
+        this.#offset = 0
+      }
+    }
+    this.#chunks.splice(0, whole)
+    this.#queued -= length
+    return bytes
+  }
+
+  #carried(segment: Segment): void {
+    const { clock, latency, sent } = this.#route
+    sent(segment.bytes.length)
+    clock.setTimeout(() => this.#arrive(segment), latency)
+    segment.left?.()
+  }
+
+  #arrive(segment: Segment): void {
+    const { down } = this.#route
+    if (down.unlimited) this.#downlane.carried(segment)
+    else {
+      this.#arrived.push(segment)
+      down.enter(this.#downlane)
+    }
+  }
+}

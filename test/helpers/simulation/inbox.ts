@@ -1,0 +1,41 @@
+import { recycle } from './memory.ts'
+
+/** What has arrived at a socket and was not read yet. */
+export class Inbox {
+  readonly #unread: Buffer[] = []
+  /** How much of the first has been read. */
+  #offset = 0
+
+  get empty(): boolean {
+    return this.#unread.length === 0
+  }
+
+  push(bytes: Buffer): void {
+    this.#unread.push(bytes)
+  }
+
+  /** The next bytes, as they came. */
+  shift(): Buffer {
+    return this.#unread.shift()!
+  }
+
+  /** Moves as many bytes as there are, or have room, into `buffer`. @returns how many */
+  read(buffer: Uint8Array): number {
+    let filled = 0
+    while (filled < buffer.length && !this.empty) {
+      const bytes = this.#unread[0]!
+      const end = Math.min(bytes.length, this.#offset + buffer.length - filled)
+      filled += bytes.copy(buffer, filled, this.#offset, end)
+      this.#offset = end
+      if (end < bytes.length) break
+      this.#offset = 0
+      this.#unread.shift()
+      recycle(bytes)
+    }
+    return filled
+  }
+
+  clear(): void {
+    this.#unread.length = 0
+  }
+}
