@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'ERR_STORAGE'
   | 'ERR_DISK_FULL'
   | 'ERR_PERMISSION'
+  | 'ERR_RECORD'
   // nobody's
   | 'ERR_STALLED'
   | 'ERR_ABORTED'

@@ -13,6 +13,7 @@ import { JsonReporter } from './json-reporter.ts'
 import { listenerFor } from './listening.ts'
 import { follow, type Outcome, type Reporter, reportFailure } from './reporter.ts'
 import { listFiles, selectFiles } from './selection.ts'
+import { recordOf } from './state.ts'
 import { Stdout } from './stdout.ts'
 import { TextReporter } from './text-reporter.ts'
 
@@ -79,11 +80,12 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
         return outcome(torrent)
       })
     } else {
-      const { seedRatio: ratio, seedTime: time } = options
+      const { output = '.', seedRatio: ratio, seedTime: time } = options
       const sharing = ratio !== undefined || time !== undefined
       const torrent = download(metainfo, {
         ...common,
-        output: options.output ?? '.',
+        output,
+        record: recordOf(metainfo.infoHash, output),
         ...(selected ? { select: isSelected } : {}),
         ...(options.sequential ? { sequential: true } : {}),
         ...(sharing ? { share: true } : {}),

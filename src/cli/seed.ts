@@ -1,6 +1,7 @@
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { share } from '../pipeline/share.ts'
+import { resumeAt } from '../pipeline/stock.ts'
 import { Torrent } from '../pipeline/torrent.ts'
 import { FileStorage } from '../storage/file-storage.ts'
 import { EXIT, Exit } from './exit.ts'
@@ -9,6 +10,7 @@ import { JsonReporter } from './json-reporter.ts'
 import { type ListeningOptions, listenerFor } from './listening.ts'
 import { locate } from './locate.ts'
 import { follow, type Reporter, reportFailure } from './reporter.ts'
+import { recordOf } from './state.ts'
 import { TextReporter } from './text-reporter.ts'
 
 export interface SeedOptions extends ListeningOptions {
@@ -36,8 +38,10 @@ export async function seed(
     const { metainfo, directory } = await locate(await source, path)
     reporter.metadata(metainfo, () => true)
     const listener = (await listenerFor(options))!
+    const storage = new FileStorage(metainfo, { directory })
     const torrent = new Torrent(metainfo, {
-      storage: new FileStorage(metainfo, { directory }),
+      storage,
+      resume: resumeAt(recordOf(metainfo.infoHash, directory), metainfo, storage),
       select: () => false,
       share: true,
       listener,

@@ -66,7 +66,7 @@ export class TextReporter implements Reporter {
 
   warning(code: string, message: string): void {
     // swarms are full of addresses where nobody answers: that is news only to who asks for it
-    const usual = code === 'ERR_CONNECTION' || code === 'ERR_TIMEOUT'
+    const usual = code === 'ERR_CONNECTION' || code === 'ERR_TIMEOUT' || code === 'ERR_RECORD'
     if (!this.#quiet && (this.#verbose || !usual)) this.#say(`tsdl: warning: ${message}`)
   }
 

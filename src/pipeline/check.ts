@@ -9,6 +9,8 @@ import { PiecePool } from './piece-pool.ts'
 export interface CheckOptions {
   readonly metainfo: Metainfo
   readonly storage: Pick<Storage, 'read'>
+  /** Which pieces to look at. @default all */
+  readonly pieces?: readonly number[]
   /** Pieces that need no look. @default none */
   readonly trusted?: Bitfield
   /** Called after each piece that was looked at. */
@@ -24,7 +26,7 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
   const { metainfo, storage, trusted, progress, signal } = options
   const { hashes, length, pieceCount, pieceLength } = metainfo
   const verified = trusted?.clone() ?? new Bitfield(pieceCount)
-  const pieces = (await there(metainfo, storage)).filter(index => !verified.has(index))
+  const pieces = options.pieces ?? (await there(metainfo, storage)).filter(index => !verified.has(index))
   let looked = pieceCount - pieces.length
   const pool = new PiecePool(pieceLength, 8)
   const look = () => progress?.(++looked)

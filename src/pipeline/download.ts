@@ -4,6 +4,7 @@ import { FileStorage } from '../storage/file-storage.ts'
 import type { FileSystem } from '../storage/file-system.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import { FileReader } from '../streams/file-reader.ts'
+import { resumeAt } from './stock.ts'
 import { StoredBytes } from './stored-bytes.ts'
 import { Torrent } from './torrent.ts'
 import type { TorrentOptions } from './torrent-options.ts'
@@ -11,6 +12,11 @@ import type { TorrentOptions } from './torrent-options.ts'
 export interface DownloadOptions extends Omit<TorrentOptions, 'storage' | 'windowed'> {
   /** The directory that the files go to. */
   readonly output: string
+  /**
+   * A file that says what was verified and at rest, so that the next run need not hash it all again: read at the
+   * start, written at the end and now and then. See `resumePath`. @default none
+   */
+  readonly record?: string
   /** Where directories are. @default the disk of this machine */
   readonly fs?: FileSystem
   /** Ends it. */
@@ -24,13 +30,15 @@ export interface Download extends Torrent {
 }
 
 /** Downloads a torrent's files into a directory; what is right there already is kept. Starts at once. */
-export function download(metainfo: Metainfo, { output, fs, signal, ...options }: DownloadOptions): Download {
+export function download(metainfo: Metainfo, given: DownloadOptions): Download {
+  const { output, fs, record, signal, ...options } = given
   const storage = new FileStorage(metainfo, {
     directory: output,
     ...(fs ? { fs } : {}),
     ...(options.select ? { selected: options.select } : {}),
   })
-  const torrent = new Torrent(metainfo, { ...options, storage })
+  const resume = record === undefined ? {} : { resume: resumeAt(record, metainfo, storage, fs) }
+  const torrent = new Torrent(metainfo, { ...options, ...resume, storage })
   follow(signal, torrent)
   const source = new StoredBytes(torrent, storage)
   return Object.assign(torrent.start(), {

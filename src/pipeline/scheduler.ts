@@ -44,7 +44,7 @@ export class Scheduler implements BlockSource {
   readonly #queued = new Set<Requester>()
   /** Peers that could take more than there was. */
   readonly #hungry = new Set<Requester>()
-  /** The picker's version when it last had nothing for a peer. */
+  /** The picker's version and the peer's, added, when there was last nothing to begin with it. */
   readonly #barren = new WeakMap<Requester, number>()
   readonly #patience: number
   #ended = false
@@ -181,7 +181,7 @@ export class Scheduler implements BlockSource {
 
   #queue(requester: Requester): void {
     if (this.#queued.has(requester)) return
-    if (this.#picker.left === 0 || this.#barren.get(requester) === this.#picker.version) return
+    if (this.#picker.left === 0 || this.#barren.get(requester) === this.#versionFor(requester)) return
     this.#queued.add(requester)
     this.#admission.add(async () => this.#begin(requester))
   }
@@ -192,7 +192,7 @@ export class Scheduler implements BlockSource {
     const { suspect, open } = this.#options
     const index = this.#pick(requester)
     if (index < 0) {
-      this.#barren.set(requester, this.#picker.version)
+      this.#barren.set(requester, this.#versionFor(requester))
       return
     }
     this.#picker.begin(index)
@@ -204,6 +204,10 @@ export class Scheduler implements BlockSource {
       requester.fill()
       if (this.#open.has(active)) this.#offer()
     })
+  }
+
+  #versionFor({ offer }: Requester): number {
+    return this.#picker.version + offer.version
   }
 
   /** What it suggests comes first; while it chokes us, what it allows is all there is. */

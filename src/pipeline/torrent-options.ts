@@ -4,6 +4,7 @@ import type { Bitfield } from '../codec/bitfield.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Listener } from './listener.ts'
+import type { Resume } from './stock.ts'
 
 export interface TorrentOptions {
   /** Where the bytes go. */
@@ -16,6 +17,8 @@ export interface TorrentOptions {
   readonly trackers?: boolean
   /** What accepts connections for this torrent, and others. @default none: peers are dialled only */
   readonly listener?: Listener
+  /** What an earlier run left word of: pieces that need not be hashed again. @default none */
+  readonly resume?: Resume
   /** Pieces that are known to be right and at rest: they are not looked at. @default none */
   readonly trusted?: Bitfield
   /** Whether to go on sharing when all is there. @default false: it is left to whoever listens for `done` */
@@ -37,4 +40,6 @@ export interface TorrentOptions {
   /** From 0 to below 1. @default Math.random */
   readonly random?: () => number
   readonly connect?: typeof net.connect
+  /** Twenty bytes that name us to peers and trackers. @default by chance */
+  readonly peerId?: Uint8Array
 }

@@ -1,29 +1,17 @@
-import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { Bitfield } from '../codec/bitfield.ts'
-import { formatAddress } from '../codec/compact.ts'
-import { makePeerId } from '../codec/peer-id.ts'
-import { Announcer } from '../discovery/announcer.ts'
-import { HttpTracker } from '../discovery/http-tracker.ts'
-import { StalledError, StorageError, type TsdlError } from '../errors.ts'
+import { messageOf, StalledError, StorageError, type TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { closed } from '../streams/stage.ts'
-import { VERSION } from '../version.ts'
 import { Arrivals } from './arrivals.ts'
-import { check } from './check.ts'
-import { complaintsOf } from './complaints.ts'
-import { Intake } from './intake.ts'
-import { limitsOf } from './limits.ts'
+import { type Assembly, assemble } from './assembly.ts'
 import type { Peer } from './peer.ts'
 import { type Progress, progressOf } from './progress.ts'
-import { runPool } from './run-pool.ts'
 import { Speed } from './speed.ts'
 import { whyStalled } from './stall.ts'
-import { Swarm } from './swarm.ts'
+import { takeStock } from './stock.ts'
 import type { TorrentOptions } from './torrent-options.ts'
-import { Unchoker } from './unchoker.ts'
-import { wantedPieces } from './wanted.ts'
 
 export interface TorrentEvents {
   /** So many pieces of what was there already have been looked at. */
@@ -46,22 +34,17 @@ export interface TorrentEvents {
 
 /** Milliseconds between looks at what is late. */
 const TICK = 250
-const MiB = 1 << 20
-/** The port that trackers are told when we listen at none: they want one. */
-const NO_PORT = 6881
+/** Milliseconds between resume records of a download that goes on. */
+const RECORD_INTERVAL = 60_000
 
 /** One torrent: its peers, its trackers, its storage, joined; taken until all is there, and given all along. */
 export class Torrent extends EventEmitter<TorrentEvents> {
   readonly metainfo: Metainfo
   /** What is verified and at rest. */
   readonly verified: Bitfield
-  /** What goes on between the peers and the storage. */
-  readonly #intake: Intake
   readonly #options: TorrentOptions
   readonly #clock: Clock
-  readonly #swarm: Swarm
-  readonly #unchoker: Unchoker
-  readonly #announcer: Announcer | undefined
+  readonly #parts: Assembly
   readonly #arrivals = new Arrivals()
   readonly #down = new Speed()
   readonly #up = new Speed()
@@ -72,92 +55,29 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #done: Promise<void> | undefined
   #lastVerified = 0
   #failure: Error | undefined
+  /** How many pieces the resume record speaks of, and since when. */
+  #recorded = 0
+  #recordedAt = 0
+  #recording: Promise<void> = Promise.resolve()
 
   constructor(metainfo: Metainfo, options: TorrentOptions) {
     super()
     this.metainfo = metainfo
     this.verified = new Bitfield(metainfo.pieceCount)
     this.#options = options
-    const { clock = systemClock, memory = 64 * MiB, maxPeers = 100, random = Math.random } = options
-    const { listener, storage, windowed = false } = options
-    this.#clock = clock
-    this.#intake = new Intake({
+    this.#clock = options.clock ?? systemClock
+    this.#parts = assemble({
       metainfo,
-      storage,
-      memory,
-      random,
-      wanted: wantedPieces(metainfo, options.select),
-      ...(windowed ? { windowed } : {}),
-      ...(options.sequential ? { sequential: true } : {}),
+      options,
+      verified: this.verified,
       flushed: index => this.#flushed(index),
-      ban: (address, reason) => this.#swarm.ban(address, reason),
+      warning: error => this.emit('warning', error),
+      failed: error => this.destroy(error),
     })
-    const peerId = makePeerId(VERSION, randomBytes(12))
-    const { infoHash, length, pieceCount, pieceLength } = metainfo
-    this.#swarm = new Swarm({
-      maxPeers,
-      context: {
-        infoHash,
-        peerId,
-        length,
-        pieceCount,
-        pieceLength,
-        clock,
-        client: `tsdl ${VERSION}`,
-        port: () => listener?.port,
-        ...(options.connect ? { connect: options.connect } : {}),
-        download: { source: this.#intake.scheduler, funnel: this.#intake.funnel },
-        upload: {
-          storage,
-          // what a reader has taken is gone: nothing of it is promised to anybody
-          pieces: windowed ? new Bitfield(pieceCount) : this.verified,
-          only: () => this.#intake.left === 0,
-          pool: runPool(),
-          failed: error => this.destroy(error),
-        },
-        limits: limitsOf({
-          clock,
-          memory,
-          up: options.up,
-          down: options.down,
-          peers: () => this.#swarm.peers.size,
-        }),
-      },
-    })
-    this.#unchoker = new Unchoker({
-      peers: () => this.#swarm.peers.keys(),
-      seeding: () => this.#intake.left === 0,
-      uploaded: () => this.#swarm.uploaded,
-      limit: options.up,
-      random,
-    })
-    this.#swarm.on('connected', peer => {
-      this.#intake.names.set(peer.requester, formatAddress(peer.address))
-      this.emit('connected', peer)
-    })
-    this.#swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
-    this.#swarm.on('interest', () => this.#unchoker.changed(clock.now()))
-    this.#swarm.on('warning', error => this.emit('warning', error))
-    if (options.trackers !== false && metainfo.trackers.length > 0) {
-      this.#announcer = new Announcer({
-        tiers: metainfo.trackers,
-        infoHash,
-        peerId,
-        port: listener?.port ?? NO_PORT,
-        key: randomBytes(4).readUInt32BE(0),
-        clock,
-        random,
-        stats: () => ({
-          uploaded: this.#swarm.uploaded,
-          downloaded: this.#swarm.downloaded,
-          left: this.#intake.left,
-        }),
-        makeTracker: url => new HttpTracker(url, { userAgent: `tsdl/${VERSION}`, clock }),
-      })
-      this.#announcer.on('peers', (peers, source) => this.#swarm.add(peers, source))
-      complaintsOf(this.#announcer, error => this.emit('warning', error))
-    }
-    closed(this.#intake.writer).catch(error => this.destroy(error))
+    const { intake, swarm } = this.#parts
+    swarm.on('connected', peer => this.emit('connected', peer))
+    swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
+    closed(intake.writer).catch(error => this.destroy(error))
   }
 
   /** Checks what is there, then looks for peers. Returns at once. */
@@ -193,8 +113,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   get progress(): Progress {
     return progressOf({
       metainfo: this.metainfo,
-      intake: this.#intake,
-      swarm: this.#swarm,
+      intake: this.#parts.intake,
+      swarm: this.#parts.swarm,
       down: this.#down,
       up: this.#up,
       read: this.#options.windowed === true,
@@ -222,7 +142,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Why it does not go on, in words. */
   get reason(): string {
-    return whyStalled(this.#swarm, this.#announcer)
+    return whyStalled(this.#parts.swarm, this.#parts.announcer)
   }
 
   get #reasonToEnd(): Error {
@@ -234,45 +154,62 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     await this.#look()
     if (this.#closing) return
     this.#state = 'running'
-    this.#lastVerified = this.#clock.now()
+    this.#lastVerified = this.#recordedAt = this.#clock.now()
     this.emit('started')
-    if (this.#intake.left === 0) {
+    if (this.#parts.intake.left === 0) {
       await this.#complete()
       if (!share || this.#closing) return
     }
     this.#tick()
-    listener?.add(this.metainfo.infoHash, accepted => this.#swarm.accept(accepted))
-    this.#announcer?.start()
-    this.#swarm.add(peers, 'option')
+    listener?.add(this.metainfo.infoHash, accepted => this.#parts.swarm.accept(accepted))
+    this.#parts.announcer?.start()
+    this.#parts.swarm.add(peers, 'option')
   }
 
   /** Finds out what is there already. */
   async #look(): Promise<void> {
     const { metainfo } = this
-    const { storage, trusted, windowed } = this.#options
+    const { resume, storage, trusted, windowed } = this.#options
     if (windowed) return
-    const found = await check({
+    const found = await takeStock({
       metainfo,
       storage,
-      ...(trusted ? { trusted } : {}),
+      resume,
+      trusted,
       signal: this.#aborted.signal,
       progress: pieces => this.emit('checked', pieces),
     })
     for (const index of found) {
-      this.#intake.found(index)
+      this.#parts.intake.found(index)
       this.#arrived(index)
     }
   }
 
+  /** Leaves word of what there is, if there is more than before; a run that comes after this one hashes it otherwise. */
+  #record(): Promise<void> {
+    const { resume } = this.#options
+    const { count } = this.verified
+    this.#recordedAt = this.#clock.now()
+    if (!resume || count <= this.#recorded) return this.#recording
+    this.#recorded = count
+    this.#recording = this.#recording
+      .then(() => resume.write(this.verified))
+      .catch(error => {
+        this.emit('warning', unrecorded(error))
+      })
+    return this.#recording
+  }
+
   #tick(): void {
     const now = this.#clock.now()
-    this.#swarm.tick(now)
-    this.#unchoker.tick(now)
-    this.#intake.scheduler.feed()
-    this.#down.update(this.#swarm.downloaded, now)
-    this.#up.update(this.#swarm.uploaded, now)
+    this.#parts.swarm.tick(now)
+    this.#parts.unchoker.tick(now)
+    this.#parts.intake.scheduler.feed()
+    this.#down.update(this.#parts.swarm.downloaded, now)
+    this.#up.update(this.#parts.swarm.uploaded, now)
+    if (now - this.#recordedAt > RECORD_INTERVAL) void this.#record()
     const { timeout = 0 } = this.#options
-    const waits = this.#state === 'running' && !this.#intake.scheduler.held
+    const waits = this.#state === 'running' && !this.#parts.intake.scheduler.held
     if (timeout > 0 && waits && now - this.#lastVerified > timeout) {
       this.destroy(
         new StalledError('ERR_STALLED', `${this.reason}; nothing verified for ${timeout / 1000} s`),
@@ -283,8 +220,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #flushed(index: number): void {
     this.#lastVerified = this.#clock.now()
     this.#arrived(index)
-    for (const peer of this.#swarm.peers.keys()) peer.have(index)
-    if (this.#intake.left === 0 && this.#state === 'running') {
+    for (const peer of this.#parts.swarm.peers.keys()) peer.have(index)
+    if (this.#parts.intake.left === 0 && this.#state === 'running') {
       this.#complete().catch(error => this.destroy(error))
     }
   }
@@ -299,7 +236,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     await this.#options.storage.complete()
     if (this.#closing) return
     this.#state = 'done'
-    this.#announcer?.complete()
+    void this.#record()
+    this.#parts.announcer?.complete()
     this.emit('done')
   }
 
@@ -308,13 +246,18 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#aborted.abort(this.#reasonToEnd)
     this.#clock.clearTimeout(this.#timer)
     this.#options.listener?.remove(this.metainfo.infoHash)
-    this.#swarm.close()
+    this.#parts.swarm.close()
     this.#arrivals.end(this.#reasonToEnd)
-    await this.#announcer?.stop()
-    await this.#intake.close()
+    await this.#parts.announcer?.stop()
+    await this.#parts.intake.close()
+    await this.#record()
     await this.#options.storage.close().catch(error => {
       this.#failure ??= error
     })
     this.emit('close')
   }
+}
+
+function unrecorded(error: Error): StorageError {
+  return new StorageError('ERR_RECORD', `no resume record was left: ${messageOf(error)}`, error)
 }

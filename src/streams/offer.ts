@@ -12,6 +12,8 @@ const MAX_NAMED = 100
 export class Offer {
   /** What the peer has. */
   bits: Bitfield
+  /** Grows when more of it may be asked for than before. */
+  version = 0
   /** How many pieces it has that we want. */
   useful = 0
   readonly #wants: (index: number) => boolean
@@ -78,7 +80,9 @@ export class Offer {
   }
 
   allow(index: number): void {
-    if (this.#allowed.size < MAX_NAMED && this.#wants(index)) this.#allowed.add(index)
+    if (this.#allowed.size >= MAX_NAMED || !this.#wants(index)) return
+    this.#allowed.add(index)
+    this.version++
   }
 
   suggest(index: number): void {
@@ -94,5 +98,6 @@ export class Offer {
   /** It unchoked us: what it refused may be asked for again. */
   forgive(): void {
     this.#refused.clear()
+    this.version++
   }
 }

@@ -1,6 +1,7 @@
 /** Runs the built program as a user would: `node dist/cli.js ...`, a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatAddress } from '../../src/codec/compact.ts'
@@ -13,6 +14,10 @@ import { create } from '../../src/metainfo/create.ts'
 let offers = 0
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
+/** Resume records of tests are no business of whoever runs them. */
+const STATE = mkdtempSync(join(tmpdir(), 'tsdl-state-'))
+process.once('exit', () => rmSync(STATE, { recursive: true, force: true }))
 
 export interface RunOptions {
   readonly cwd?: string
@@ -40,7 +45,8 @@ export function tsdl(args: readonly string[], options: RunOptions = {}): Promise
   const { cwd, program = CLI, started, stdin = '', stdout } = options
   const child = spawn(process.execPath, [program, ...args], {
     ...(cwd === undefined ? {} : { cwd }),
-    env: { PATH: process.env.PATH }, // not NODE_OPTIONS: the test runner's hooks are none of its business
+    // not NODE_OPTIONS: the test runner's hooks are none of its business
+    env: { PATH: process.env.PATH, XDG_STATE_HOME: STATE },
     stdio: ['pipe', stdout ?? 'pipe', 'pipe'],
   })
   const out: Buffer[] = []

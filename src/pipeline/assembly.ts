@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto'
+import { systemClock } from '../clock.ts'
+import { Bitfield } from '../codec/bitfield.ts'
+import { formatAddress } from '../codec/compact.ts'
+import { makePeerId } from '../codec/peer-id.ts'
+import { Announcer } from '../discovery/announcer.ts'
+import { HttpTracker } from '../discovery/http-tracker.ts'
+import type { TsdlError } from '../errors.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { RUN_LENGTH } from '../streams/responder.ts'
+import { VERSION } from '../version.ts'
+import { complaintsOf } from './complaints.ts'
+import { Intake } from './intake.ts'
+import { limitsOf } from './limits.ts'
+import { PiecePool } from './piece-pool.ts'
+import { Swarm } from './swarm.ts'
+import type { TorrentOptions } from './torrent-options.ts'
+import { Unchoker } from './unchoker.ts'
+import { wantedPieces } from './wanted.ts'
+
+/** The parts of one torrent, joined. */
+export interface Assembly {
+  /** What goes on between the peers and the storage. */
+  readonly intake: Intake
+  readonly swarm: Swarm
+  readonly unchoker: Unchoker
+  /** None when no tracker is to be asked. */
+  readonly announcer: Announcer | undefined
+}
+
+export interface AssemblyOptions {
+  readonly metainfo: Metainfo
+  readonly options: TorrentOptions
+  /** What is verified and at rest. */
+  readonly verified: Bitfield
+  /** A piece is verified and at rest. */
+  readonly flushed: (index: number) => void
+  readonly warning: (error: TsdlError) => void
+  /** Our storage failed. */
+  readonly failed: (error: Error) => void
+}
+
+const MiB = 1 << 20
+/** The port that trackers are told when we listen at none: they want one. */
+const NO_PORT = 6881
+/** Runs of blocks for peers that are kept for the next one: a few are served at a time. */
+const RUNS_KEPT = 32
+
+/** Makes the parts of a torrent and joins them; nothing of it runs yet. */
+export function assemble(given: AssemblyOptions): Assembly {
+  const { metainfo, options, verified, flushed, warning, failed } = given
+  const { infoHash, length, pieceCount, pieceLength } = metainfo
+  const { clock = systemClock, memory = 64 * MiB, maxPeers = 100, random = Math.random } = options
+  const { connect, down, listener, storage, up, windowed = false } = options
+  const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
+  const intake: Intake = new Intake({
+    metainfo,
+    storage,
+    memory,
+    random,
+    wanted: wantedPieces(metainfo, options.select),
+    ...(windowed ? { windowed } : {}),
+    ...(options.sequential ? { sequential: true } : {}),
+    flushed,
+    ban: (address, reason) => swarm.ban(address, reason),
+  })
+  const complete = () => intake.left === 0
+  const swarm: Swarm = new Swarm({
+    maxPeers,
+    context: {
+      infoHash,
+      peerId,
+      length,
+      pieceCount,
+      pieceLength,
+      clock,
+      client: `tsdl ${VERSION}`,
+      port: () => listener?.port,
+      ...(connect ? { connect } : {}),
+      download: { source: intake.scheduler, funnel: intake.funnel },
+      upload: {
+        storage,
+        // what a reader has taken is gone: nothing of it is promised to anybody
+        pieces: windowed ? new Bitfield(pieceCount) : verified,
+        only: complete,
+        pool: new PiecePool(RUN_LENGTH, RUNS_KEPT),
+        failed,
+      },
+      limits: limitsOf({ clock, memory, up, down, peers: () => swarm.peers.size }),
+    },
+  })
+  swarm.on('warning', warning)
+  swarm.on('connected', ({ requester, address }) => intake.names.set(requester, formatAddress(address)))
+  const unchoker = new Unchoker({
+    peers: () => swarm.peers.keys(),
+    seeding: complete,
+    uploaded: () => swarm.uploaded,
+    limit: up,
+    random,
+  })
+  swarm.on('interest', () => unchoker.changed(clock.now()))
+  const asks = options.trackers !== false && metainfo.trackers.length > 0
+  if (!asks) return { intake, swarm, unchoker, announcer: undefined }
+  const announcer = new Announcer({
+    tiers: metainfo.trackers,
+    infoHash,
+    peerId,
+    port: listener?.port ?? NO_PORT,
+    key: randomBytes(4).readUInt32BE(0),
+    clock,
+    random,
+    stats: () => ({ uploaded: swarm.uploaded, downloaded: swarm.downloaded, left: intake.left }),
+    makeTracker: url => new HttpTracker(url, { userAgent: `tsdl/${VERSION}`, clock }),
+  })
+  announcer.on('peers', (peers, source) => swarm.add(peers, source))
+  complaintsOf(announcer, warning)
+  return { intake, swarm, unchoker, announcer }
+}

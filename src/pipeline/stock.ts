@@ -1,0 +1,52 @@
+import type { Bitfield } from '../codec/bitfield.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { FileStorage } from '../storage/file-storage.ts'
+import { type FileSystem, nodeFileSystem } from '../storage/file-system.ts'
+import { type ResumedPieces, readResumeRecord, writeResumeRecord } from '../storage/resume-record.ts'
+import type { Storage } from '../storage/storage.ts'
+import { check } from './check.ts'
+
+/** What an earlier run left word of, and where this one does. */
+export interface Resume {
+  /** Which pieces need no hashing, if the sample of them proves right. */
+  read(): Promise<Pick<ResumedPieces, 'trusted' | 'sample'>>
+  /** These pieces are verified and at rest. */
+  write(verified: Bitfield): Promise<void>
+}
+
+/** The resume record at `path`, of what `storage` holds. */
+export function resumeAt(
+  path: string,
+  metainfo: Metainfo,
+  storage: FileStorage,
+  fs: FileSystem = nodeFileSystem,
+): Resume {
+  return {
+    read: () => readResumeRecord({ fs, path, metainfo, storage }),
+    write: verified => writeResumeRecord({ fs, path, metainfo, storage, verified }),
+  }
+}
+
+export interface StockOptions {
+  readonly metainfo: Metainfo
+  readonly storage: Pick<Storage, 'read'>
+  readonly resume?: Resume | undefined
+  /** Pieces that need no look at all. @default none */
+  readonly trusted?: Bitfield | undefined
+  /** Called with how many pieces have been looked at. */
+  readonly progress: (pieces: number) => void
+  readonly signal: AbortSignal
+}
+
+/** Finds which pieces are there: those that a resume record vouches for, and of the others those that hash right. */
+export async function takeStock(options: StockOptions): Promise<Bitfield> {
+  const { metainfo, storage, resume, progress, signal } = options
+  let { trusted } = options
+  if (resume && !trusted) {
+    const record = await resume.read()
+    const right = await check({ metainfo, storage, signal, pieces: record.sample })
+    // one lie, and nothing of it is believed
+    if (record.sample.every(index => right.has(index))) trusted = record.trusted
+  }
+  return check({ metainfo, storage, signal, progress, ...(trusted ? { trusted } : {}) })
+}
