@@ -132,6 +132,7 @@ exchanging(program.command('seed'))
   .argument('<source>', 'a .torrent: path, URL or -')
   .argument('<path>', 'the directory that holds the files, or the one file')
   .description('share what PATH holds')
+  .option('--super-seed', 'give each peer what no other has; for the only seed there is')
   .action((source: string, path: string, options: SeedOptions) =>
     finish(async () => {
       const [{ seed }, { loadTorrent }] = await Promise.all([

@@ -54,7 +54,7 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
     const only = toStdout ? onlyFile(metainfo, isSelected) : 0
     reporter.metadata(metainfo, isSelected)
     for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)
-    listener = toStdout ? undefined : await listenerFor(options)
+    listener = await listenerFor(options)
     if (listener && (options.json || options.verbose)) reporter.listening(listener.address)
     const common: Omit<TorrentOptions, 'storage'> = {
       peers: options.peer ?? [],

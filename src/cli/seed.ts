@@ -19,6 +19,7 @@ export interface SeedOptions extends ListeningOptions {
   readonly maxPeers?: number
   readonly memory?: number
   readonly up?: number
+  readonly superSeed?: boolean
   readonly seedRatio?: number
   readonly seedTime?: number
   readonly json?: boolean
@@ -44,6 +45,7 @@ export async function seed(
       resume: resumeAt(recordOf(metainfo.infoHash, directory), metainfo, storage),
       select: () => false,
       share: true,
+      superSeed: options.superSeed === true,
       listener,
       trackers: options.tracker,
       peers: options.peer ?? [],

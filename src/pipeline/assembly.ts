@@ -13,6 +13,7 @@ import { complaintsOf } from './complaints.ts'
 import { Intake } from './intake.ts'
 import { limitsOf } from './limits.ts'
 import { PiecePool } from './piece-pool.ts'
+import { SuperSeed } from './super-seed.ts'
 import { Swarm } from './swarm.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 import { Unchoker } from './unchoker.ts'
@@ -65,6 +66,9 @@ export function assemble(given: AssemblyOptions): Assembly {
     ban: (address, reason) => swarm.ban(address, reason),
   })
   const complete = () => intake.left === 0
+  const superSeed = options.superSeed
+    ? new SuperSeed({ source: intake.scheduler, pieceCount, random })
+    : undefined
   const swarm: Swarm = new Swarm({
     maxPeers,
     context: {
@@ -77,11 +81,13 @@ export function assemble(given: AssemblyOptions): Assembly {
       client: `tsdl ${VERSION}`,
       port: () => listener?.port,
       ...(connect ? { connect } : {}),
-      download: { source: intake.scheduler, funnel: intake.funnel },
+      download: { source: superSeed ?? intake.scheduler, funnel: intake.funnel },
       upload: {
         storage,
         // what a reader has taken is gone: nothing of it is promised to anybody
-        pieces: windowed ? new Bitfield(pieceCount) : verified,
+        has: index => !windowed && verified.has(index),
+        told: windowed || superSeed ? new Bitfield(pieceCount) : verified,
+        hidden: superSeed !== undefined,
         only: complete,
         pool: new PiecePool(RUN_LENGTH, RUNS_KEPT),
         failed,
@@ -91,6 +97,7 @@ export function assemble(given: AssemblyOptions): Assembly {
   })
   swarm.on('warning', warning)
   swarm.on('connected', ({ requester, address }) => intake.names.set(requester, formatAddress(address)))
+  swarm.on('connected', peer => superSeed?.join(peer.requester, index => peer.have(index)))
   const unchoker = new Unchoker({
     peers: () => swarm.peers.keys(),
     seeding: complete,

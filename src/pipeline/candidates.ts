@@ -1,10 +1,13 @@
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import { peerPriority } from '../codec/peer-priority.ts'
 
 /** An address at which a peer may be, and how it went there. */
 export interface Candidate {
   readonly address: PeerAddress
   /** Where we heard of it. */
   readonly source: string
+  /** The canonical priority of a connection between us (BEP 40). */
+  priority: number
   /** Attempts in a row that came to nothing. */
   failures: number
   /** When it may be dialled again, in ms of the clock. */
@@ -24,10 +27,11 @@ const LAST_RETRY = 600_000
  * Whom to dial next.
  *
  * Depends on: the addresses we heard of, in that order; which of them are connected or banned; how often each
- * came to nothing, and when; the time.
+ * came to nothing, and when; how our address and theirs go together (BEP 40); the time.
  */
 export class Candidates {
   readonly #all = new Map<string, Candidate>()
+  #own: PeerAddress | undefined
 
   get size(): number {
     return this.#all.size
@@ -44,7 +48,8 @@ export class Candidates {
   add(address: PeerAddress, source: string): boolean {
     const key = formatAddress(address)
     if (this.#all.has(key) || this.#all.size >= MAX_CANDIDATES) return false
-    this.#all.set(key, { address, source, failures: 0, notBefore: 0, connected: false })
+    const priority = this.#own ? peerPriority(this.#own, address) : 0
+    this.#all.set(key, { address, source, priority, failures: 0, notBefore: 0, connected: false })
     return true
   }
 
@@ -63,16 +68,26 @@ export class Candidates {
     if (candidate) candidate.banned = reason
   }
 
-  /** The next to dial, if it is time for any. */
+  /** Others see us here: where there are more addresses than room, this decides which are dialled first. */
+  seenAt(own: PeerAddress): void {
+    if (this.#own && formatAddress(this.#own) === formatAddress(own)) return
+    this.#own = own
+    for (const candidate of this.#all.values()) candidate.priority = peerPriority(own, candidate.address)
+  }
+
+  /** The next to dial, if it is time for any: who failed least, then who fits us best, then who waits longest. */
   next(now: number): Candidate | undefined {
-    for (const [key, candidate] of this.#all) {
+    let best: Candidate | undefined
+    for (const candidate of this.#all.values()) {
       if (candidate.connected || candidate.banned || candidate.notBefore > now) continue
-      this.#all.delete(key) // to the end: the others come first the next time
-      this.#all.set(key, candidate)
-      candidate.connected = true
-      return candidate
+      if (!best || isBefore(candidate, best)) best = candidate
     }
-    return undefined
+    if (!best) return undefined
+    const key = formatAddress(best.address)
+    this.#all.delete(key) // to the end: the others come first the next time
+    this.#all.set(key, best)
+    best.connected = true
+    return best
   }
 
   /** Not to be dialled again for so many milliseconds, as it is of no use just now. */
@@ -86,4 +101,8 @@ export class Candidates {
     candidate.failures = useful ? 0 : candidate.failures + 1
     candidate.notBefore = now + Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.max(0, candidate.failures - 1))
   }
+}
+
+function isBefore(a: Candidate, b: Candidate): boolean {
+  return a.failures < b.failures || (a.failures === b.failures && a.priority > b.priority)
 }

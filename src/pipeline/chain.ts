@@ -77,7 +77,7 @@ export class Chain {
       pieceLength: context.pieceLength,
       length: context.length,
       storage: upload.storage,
-      has: index => upload.pieces.has(index),
+      has: upload.has,
       failed: upload.failed,
       pool: upload.pool,
       run: () => (limits.up ? LIMITED_RUN : Math.min(MAX_RUN, limits.run())),

@@ -28,8 +28,12 @@ export interface PeerContext {
   /** What goes out. */
   readonly upload: {
     readonly storage: ResponderOptions['storage']
-    /** What we have, and tell. */
-    readonly pieces: Bitfield
+    /** What we have. */
+    readonly has: (index: number) => boolean
+    /** What of it peers are told when they come. */
+    readonly told: Bitfield
+    /** Whether they are told of nothing else that gives us away (BEP 16). */
+    readonly hidden: boolean
     /** Whether we want nothing any more (BEP 21). */
     readonly only: () => boolean
     readonly pool: NonNullable<ResponderOptions['pool']>

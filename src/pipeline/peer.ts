@@ -231,7 +231,7 @@ export class Peer extends EventEmitter<PeerEvents> {
       extensions: EXTENSIONS,
       yourIp: this.address.host,
       ...(listening === undefined ? {} : { port: listening }),
-      ...(upload.only() ? { uploadOnly: true } : {}),
+      ...(upload.only() && !upload.hidden ? { uploadOnly: true } : {}),
     })
     this.send({ type: 'extended', id: EXTENDED_HANDSHAKE, payload })
   }
@@ -239,15 +239,15 @@ export class Peer extends EventEmitter<PeerEvents> {
   /** Says what we have. */
   #claim(fast: boolean): void {
     const { infoHash, pieceCount, upload } = this.#context
-    const { pieces } = upload
+    const { told } = upload
     this.requester.fast = this.responder.fast = fast
-    if (fast && pieces.full) this.send({ type: 'haveAll' })
-    else if (pieces.count > 0) this.send({ type: 'bitfield', bytes: Uint8Array.from(pieces.bytes) })
+    if (fast && told.full) this.send({ type: 'haveAll' })
+    else if (told.count > 0) this.send({ type: 'bitfield', bytes: Uint8Array.from(told.bytes) })
     else if (fast) this.send({ type: 'haveNone' })
     if (!fast) return
     const { host } = this.address
     for (const index of allowedFastSet({ address: host, infoHash, pieceCount, count: ALLOWED_FAST })) {
-      if (!pieces.has(index)) continue
+      if (!told.has(index)) continue
       this.responder.allow(index)
       this.send({ type: 'allowedFast', index })
     }

@@ -130,7 +130,9 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.peers.set(peer, candidate)
     peer.on('ready', () => this.#ready(peer))
     peer.on('interest', () => this.emit('interest'))
-    peer.on('extended', ({ port }) => {
+    peer.on('extended', ({ port, yourIp }) => {
+      const ours = this.#context.port()
+      if (yourIp && ours) this.candidates.seenAt({ host: yourIp, port: ours })
       if (!port || this.peers.get(peer)) return
       const { host } = peer.address
       this.peers.set(peer, this.candidates.claim({ host, port }, 'incoming'))

@@ -23,6 +23,8 @@ export interface TorrentOptions {
   readonly trusted?: Bitfield
   /** Whether to go on sharing when all is there. @default false: it is left to whoever listens for `done` */
   readonly share?: boolean
+  /** Whether to let each peer know of one piece at a time (BEP 16): for a seed that is the only one. @default false */
+  readonly superSeed?: boolean
   /** Bytes a second at most, to all peers, and from all. @default no limit */
   readonly up?: number
   readonly down?: number
