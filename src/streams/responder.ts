@@ -261,6 +261,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       this.#reading = false
       for (const request of run) this.#reject(request)
       failed?.(error as Error)
+      this.#serve() // what else waits may be read all the same
       return
     }
     this.#reading = false

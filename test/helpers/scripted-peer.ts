@@ -10,6 +10,7 @@ import {
   decodeBody,
   encodedLength,
   encodeInto,
+  ID,
   type Message,
 } from '../../src/codec/message.ts'
 import type { MadeTorrent } from './metainfo.ts'
@@ -96,6 +97,26 @@ export class Wire {
     this.send({ type: 'piece', ...block, data, length: data.length })
   }
 
+  /** Says that it is interested, and resolves once it is unchoked. */
+  async unchoked(): Promise<void> {
+    const before = this.all('unchoke').length
+    this.send({ type: 'interested' })
+    await this.seen('unchoke', before + 1)
+  }
+
+  /** Asks for this block and resolves with what came: by then all that was sent before has been looked at. */
+  async fetch(block: BlockRef): Promise<Buffer> {
+    const before = this.all('piece').length
+    this.send({ type: 'request', ...block })
+    await this.seen('piece', before + 1)
+    return Buffer.from(this.all('piece').at(-1)!.data!)
+  }
+
+  /** The kinds of all messages that came, in order. */
+  get types(): Message['type'][] {
+    return this.received.map(({ type }) => type)
+  }
+
   /** All messages of this kind that came. */
   all<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
     return this.received.filter((message): message is Extract<Message, { type: T }> => message.type === type)
@@ -140,7 +161,16 @@ export class Wire {
     const length = rest.readUInt32BE(0)
     this.#at += 4 + length
     if (length === 0) return { type: 'keepAlive' }
-    return decodeBody(rest[4]!, Buffer.from(rest.subarray(5, 4 + length)))
+    const body = Buffer.from(rest.subarray(5, 4 + length))
+    if (rest[4] !== ID.piece) return decodeBody(rest[4]!, body)
+    const data = body.subarray(8)
+    return {
+      type: 'piece',
+      index: body.readUInt32BE(0),
+      begin: body.readUInt32BE(4),
+      length: data.length,
+      data,
+    }
   }
 }
 
@@ -170,20 +200,11 @@ export async function scriptedPeer(
   const wake = () => {
     for (const check of waiting) check()
   }
-  const {
-    greet = wire => wire.greet(script),
-    interested = wire => wire.send({ type: 'unchoke' }),
-    request = (block, wire) => wire.serve(block),
-  } = script
+  const { greet = wire => wire.greet(script) } = script
+  const play = player(script, requests)
   const server = net.createServer(socket => {
     const wire = new Wire(socket, made, (message, wire) => {
-      script.message?.(message, wire)
-      if (message.type === 'interested') interested(wire)
-      if (message.type === 'request') {
-        const { index, begin, length } = message
-        requests.push({ index, begin, length })
-        request({ index, begin, length }, wire, requests.length - 1)
-      }
+      play(message, wire)
       queueMicrotask(wake)
     })
     socket.on('close', wake)
@@ -222,10 +243,57 @@ export async function scriptedPeer(
   }
 }
 
+/**
+ * Dials a client as a fake peer, and ends with test `t`. Resolves once it is connected and has greeted.
+ * Without a script it has nothing, and answers as an honest peer does.
+ */
+export async function dial(
+  t: { teardown(call: () => unknown): unknown },
+  made: MadeTorrent,
+  { host, port }: PeerAddress,
+  script: PeerScript = {},
+): Promise<Wire> {
+  const socket = net.connect(port, host)
+  const wire = new Wire(socket, made, player(script, []))
+  t.teardown(() => socket.destroy())
+  await once(socket, 'connect')
+  const { greet = wire => wire.greet({ has: () => false, ...script }) } = script
+  greet(wire)
+  return wire
+}
+
+/** What a script answers; keeps every block that was asked for. */
+function player(script: PeerScript, requests: BlockRef[]): (message: Message, wire: Wire) => void {
+  const {
+    interested = wire => wire.send({ type: 'unchoke' }),
+    request = (block, wire) => wire.serve(block),
+  } = script
+  return (message, wire) => {
+    script.message?.(message, wire)
+    if (message.type === 'interested') interested(wire)
+    if (message.type === 'request') {
+      const { index, begin, length } = message
+      requests.push({ index, begin, length })
+      request({ index, begin, length }, wire, requests.length - 1)
+    }
+  }
+}
+
 /** Changes one byte of a block. */
 export function wrong(data: Buffer): Buffer {
   data[data.length >> 1]! ^= 0xff
   return data
+}
+
+/** The blocks of one piece, in order. */
+export function blocksOf({ metainfo, content }: MadeTorrent, index: number): BlockRef[] {
+  const start = index * metainfo.pieceLength
+  const size = Math.min(metainfo.pieceLength, content.length - start)
+  const count = Math.ceil(size / BLOCK_LENGTH)
+  return Array.from({ length: count }, (_, block) => {
+    const begin = block * BLOCK_LENGTH
+    return { index, begin, length: Math.min(BLOCK_LENGTH, size - begin) }
+  })
 }
 
 /** `index:block` of every request, for short expectations. */

@@ -2,10 +2,13 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { createFsFromVolume, Volume } from 'memfs'
 import type { Test } from 'tap'
+import type { PeerAddress } from '../../src/codec/compact.ts'
 import { type Download, type DownloadOptions, download } from '../../src/pipeline/download.ts'
+import { Listener } from '../../src/pipeline/listener.ts'
 import type { Torrent } from '../../src/pipeline/torrent.ts'
 import { type MadeTorrent, makeTorrent } from './metainfo.ts'
 import type { Disk } from './storage-suite.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 /** 40 KiB pieces of three blocks, the last of 8 KiB; the last piece ends in a block of 42 bytes. */
 export const oddTorrent = () =>
@@ -78,6 +81,57 @@ export function run(
         () => undefined,
       ),
   }
+}
+
+export interface Client extends Run {
+  readonly listener: Listener
+  readonly clock: VirtualClock
+  /** Where it listens. */
+  readonly address: PeerAddress
+}
+
+export interface ClientOptions extends Partial<Omit<DownloadOptions, 'peers' | 'clock'>> {
+  /** Pieces that are there already. @default all */
+  readonly has?: (index: number) => boolean
+  /** Whom it dials; may depend on where it listens itself. */
+  readonly peers?: readonly PeerAddress[] | ((own: PeerAddress) => readonly PeerAddress[])
+  readonly clock?: VirtualClock
+  readonly disk?: Disk
+}
+
+/** Starts a client that listens on loopback, and shares what it has; resolves once it accepts connections. */
+export async function client(
+  t: Test,
+  made: MadeTorrent,
+  {
+    has = () => true,
+    clock = new VirtualClock(),
+    disk = memoryDisk(),
+    peers = [],
+    ...options
+  }: ClientOptions = {},
+): Promise<Client> {
+  leavesNothing(t)
+  const { metainfo, content } = made
+  const there = Buffer.from(content)
+  for (let index = 0; index < metainfo.pieceCount; index++) {
+    if (!has(index)) there.fill(0, index * metainfo.pieceLength, (index + 1) * metainfo.pieceLength)
+  }
+  await disk.writeFile(`/home/${metainfo.files[0]!.path}`, there)
+  const listener = await new Listener({ bind: '127.0.0.1', clock }).listen()
+  t.teardown(() => listener.close())
+  const address = { host: '127.0.0.1', port: listener.port! }
+  const accepts = new Promise<void>(resolve => {
+    const add = listener.add.bind(listener)
+    listener.add = (infoHash, accept) => {
+      add(infoHash, accept)
+      resolve()
+    }
+  })
+  const known = typeof peers === 'function' ? peers(address) : peers
+  const running = run(t, made, { disk, clock, listener, share: true, peers: known, ...options })
+  await accepts
+  return { ...running, listener, clock, address }
 }
 
 /** Sockets, servers and timers that are open now. */

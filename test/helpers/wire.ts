@@ -21,6 +21,13 @@ export const KEEP_ALIVE = u32(0)
 export const CHOKE = msg(0)
 export const UNCHOKE = msg(1)
 
+/** The eight reserved bytes of a handshake: nothing, the extension protocol (BEP 10), that and the fast extension. */
+export const RESERVED = {
+  plain: Buffer.alloc(8),
+  extended: Buffer.from('0000000000100000', 'hex'),
+  fast: Buffer.from('0000000000100004', 'hex'),
+} as const
+
 export const INFO_HASH = Buffer.from('aa'.repeat(20), 'hex')
 export const PEER_ID = Buffer.from('-TR300Z-w4bd4mkebkbi')
 /** 68 bytes that begin a conversation; the extension bit (BEP 10) is set. */

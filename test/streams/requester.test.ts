@@ -18,10 +18,12 @@ interface Options {
   /** Which pieces are wanted. */
   readonly wants?: (index: number) => boolean
   readonly pieceCount?: number
+  /** Both sides speak the fast extension. */
+  readonly fast?: boolean
 }
 
 /** A requester behind a framer, and everything around it: a source that gives blocks in order, a window, a clock. */
-function setup({ blocks = 4, window = 8, wants = () => true, pieceCount = PIECES }: Options = {}) {
+function setup({ blocks = 4, window = 8, wants = () => true, pieceCount = PIECES, fast = false }: Options = {}) {
   const pieces = Array.from(
     { length: Math.min(pieceCount, PIECES) },
     (_, index) => new PieceBuffer(index, blocks * KiB16),
@@ -39,7 +41,7 @@ function setup({ blocks = 4, window = 8, wants = () => true, pieceCount = PIECES
     take(requester, room, now) {
       const taken: Request[] = []
       for (const piece of pieces) {
-        if (!requester.bits.has(piece.index) || !wants(piece.index)) continue
+        if (!requester.offers(piece.index) || !wants(piece.index)) continue
         for (let block = 0; block < piece.blocks && taken.length < room; block++) {
           if (piece.states[block] !== 0) continue
           piece.request(block)
@@ -58,6 +60,7 @@ function setup({ blocks = 4, window = 8, wants = () => true, pieceCount = PIECES
     },
     bitfield: (requester, before) => log.push(`bitfield ${before.count} -> ${requester.bits.count}`),
     have: (_, index) => log.push(`have ${index}`),
+    lack: (_, index) => log.push(`lack ${index}`),
     wants,
     left: () => log.push('left'),
   }
@@ -78,6 +81,7 @@ function setup({ blocks = 4, window = 8, wants = () => true, pieceCount = PIECES
     },
     other: message => log.push(`other ${message.type}`),
   })
+  requester.fast = fast
   const framer = new Framer({ handshake: false, places: requester })
   framer.on('error', error => errors.push(error))
   requester.on('error', error => {
@@ -120,6 +124,12 @@ function setup({ blocks = 4, window = 8, wants = () => true, pieceCount = PIECES
 const haveAll = msg(5, Buffer.concat([Buffer.alloc(12, 0xff), Buffer.from([0xf0])]))
 const block = (index: number, at: number, seed = 0) => pieceMsg(index, at * KiB16, noise(KiB16, seed))
 const refused = [{ name: 'PeerError', code: 'ERR_MESSAGE' }]
+/** Messages of the fast extension. */
+const HAVE_ALL = msg(14)
+const HAVE_NONE = msg(15)
+const suggest = (index: number) => msg(13, u32(index))
+const reject = (index: number, at: number) => msg(16, u32(index, at * KiB16, KiB16))
+const allow = (index: number) => msg(17, u32(index))
 
 t.test('C1: nothing is asked of a peer that chokes, nor of one that has nothing', async t => {
   const choking = setup()
@@ -670,4 +680,184 @@ t.test('the pieces that a peer has are a Bitfield from the start', async t => {
   const { requester } = setup()
   t.ok(requester.bits instanceof Bitfield)
   t.equal(requester.bits.size, PIECES)
+})
+
+for (const [what, message] of [
+  ['have all', HAVE_ALL],
+  ['have none', HAVE_NONE],
+  ['a reject', reject(0, 0)],
+  ['a suggestion', suggest(0)],
+  ['an allowed piece', allow(0)],
+] as const) {
+  t.test(`E2: ${what} without the fast extension ends the chain, and with it does not`, async t => {
+    const without = setup()
+    await without.hear(message)
+    t.match(without.errors, refused)
+    const agreed = setup({ fast: true })
+    await agreed.hear(message)
+    t.same(agreed.errors, [])
+  })
+}
+
+t.test('E1: have all is every piece, and have none is none', async t => {
+  const { hear, requester, said, log, asked } = setup({ fast: true, window: 2 })
+  await hear(HAVE_ALL)
+  t.equal(requester.bits.full, true)
+  t.same(said(), ['interested'])
+  await hear(HAVE_NONE)
+  t.equal(requester.bits.count, 0)
+  t.same(said(), ['interested', 'notInterested'])
+  await hear(HAVE_ALL, UNCHOKE)
+  t.same(asked(), ['0:0', '0:1'])
+  t.same(log, ['bitfield 0 -> 100', 'bitfield 100 -> 0', 'bitfield 0 -> 100'])
+})
+
+t.test('E3, D4: have all and have none by turns a thousand times: the last counts', async t => {
+  const { hear, requester, errors, log } = setup({ fast: true })
+  for (let at = 0; at < 1000; at++) await hear(HAVE_ALL, HAVE_NONE)
+  t.same(errors, [])
+  t.equal(requester.amInterested, false)
+  t.equal(log.filter(line => line === 'bitfield 100 -> 0').length, 1000)
+})
+
+t.test('C5: with the fast extension a choke leaves what was asked for under way', async t => {
+  const { hear, asked, lost, arrived, requester } = setup({ fast: true, window: 4 })
+  await hear(HAVE_ALL, UNCHOKE)
+  asked()
+  await hear(CHOKE)
+  t.equal(requester.outstanding, 4)
+  t.same(lost(), [])
+  await hear(block(0, 0))
+  t.same(arrived(), ['0:0'], 'what it answers is taken')
+  await hear(reject(0, 1), reject(0, 2))
+  t.same(lost(), ['0:1', '0:2'], 'what it rejects is lost')
+  t.equal(requester.outstanding, 1)
+  await hear(UNCHOKE)
+  t.equal(requester.outstanding, 4)
+  t.notOk(asked().includes('0:3'), 'and nothing is asked for twice')
+})
+
+t.test('E12: a reject gives the block back, and the piece is not asked of that peer until it unchokes again', async t => {
+  const { hear, asked, lost, requester, errors } = setup({ fast: true, window: 2 })
+  await hear(HAVE_ALL, UNCHOKE)
+  t.same(asked(), ['0:0', '0:1'])
+  await hear(reject(0, 0))
+  t.same(lost(), ['0:0'])
+  t.same(asked(), ['1:0'])
+  t.equal(requester.offers(0), false)
+  t.equal(requester.offers(1), true)
+  await hear(block(0, 1), block(1, 0))
+  t.same(asked(), ['1:1', '1:2'], 'of the piece that it refused nothing more')
+  await hear(CHOKE, reject(1, 1), reject(1, 2), UNCHOKE)
+  t.same(asked(), ['0:0', '0:2'])
+  t.same(errors, [])
+})
+
+t.test('E12: a peer that rejects everything is asked for each piece once, and then for nothing', async t => {
+  const { hear, asked, errors, requester } = setup({ fast: true, window: 4, wants: index => index < 8 })
+  await hear(HAVE_ALL, UNCHOKE)
+  const all: string[] = []
+  for (let names = asked(); names.length > 0 && all.length < 1000; names = asked()) {
+    all.push(...names)
+    await hear(
+      ...names.map(name => {
+        const [index = 0, at = 0] = name.split(':').map(Number)
+        return reject(index, at)
+      }),
+    )
+  }
+  t.ok(all.length <= 32, `${all.length} requests`)
+  t.equal(new Set(all).size, all.length, 'no block twice')
+  t.equal(requester.outstanding, 0)
+  t.same(errors, [])
+})
+
+t.test('E11: rejects of what was not asked for are ignored', async t => {
+  const { hear, lost, errors, requester, asked } = setup({ fast: true, window: 2 })
+  await hear(HAVE_ALL, UNCHOKE)
+  asked()
+  await hear(
+    reject(5, 0),
+    reject(0, 2),
+    msg(16, u32(0, 1, KiB16)),
+    msg(16, u32(0xffffffff, 0xffffc000, KiB16)),
+    msg(16, u32(PIECES, 0, KiB16)),
+  )
+  t.same(lost(), [])
+  t.same(asked(), [])
+  t.same(errors, [])
+  t.equal(requester.outstanding, 2)
+  t.ok([0, 5].every(index => requester.offers(index)))
+})
+
+t.test('G9: a reject of what a snubbed peer was asked for loses nothing a second time', async t => {
+  const { hear, lost, requester, time } = setup({ fast: true, window: 2 })
+  await hear(HAVE_ALL, UNCHOKE)
+  requester.tick((time.now += 10_001), 10_000)
+  t.same(lost(), ['0:0', '0:1'])
+  await hear(reject(0, 0))
+  t.same(lost(), ['0:0', '0:1'])
+  t.equal(requester.outstanding, 0)
+})
+
+t.test('E4: choked, only what is allowed is asked for, and not again once it was rejected', async t => {
+  const { hear, asked, errors, requester } = setup({ fast: true, window: 100, blocks: 2 })
+  await hear(HAVE_ALL, ...[0, 1, 2, 3].map(allow))
+  const all = ['0:0', '0:1', '1:0', '1:1', '2:0', '2:1', '3:0', '3:1']
+  t.same(asked(), all)
+  await hear(...[0, 1, 2, 3].flatMap(index => [reject(index, 0), reject(index, 1)]))
+  t.same(asked(), [])
+  await hear(...[0, 1, 2, 3].map(allow))
+  await hear(...[0, 1, 2, 3].flatMap(index => [reject(index, 0), reject(index, 1)]))
+  t.ok(asked().length <= 8, 'nor in a loop')
+  t.equal(requester.outstanding, 0)
+  t.same(errors, [])
+})
+
+t.test('E6: an allowed piece that the peer lacks is asked for when it has it, and not before', async t => {
+  const { hear, asked } = setup({ fast: true, window: 8 })
+  await hear(HAVE_NONE, allow(7))
+  t.same(asked(), [])
+  await hear(msg(4, u32(8)))
+  t.same(asked(), [], 'which is another')
+  await hear(msg(4, u32(7)))
+  t.same(asked(), ['7:0', '7:1', '7:2', '7:3'])
+})
+
+t.test('E7, E8: a hundred thousand allowed and suggested pieces, most of which there are none of', async t => {
+  const { hear, asked, errors, requester } = setup({ fast: true, window: 1000, blocks: 1 })
+  await hear(HAVE_ALL)
+  for (let at = 0; at < 100; at++) {
+    await hear(...Array.from({ length: 500 }, (_, n) => allow(PIECES + 500 * at + n)))
+    await hear(...Array.from({ length: 500 }, (_, n) => suggest(0xffffffff - 500 * at - n)))
+  }
+  t.same(asked(), [])
+  t.same(errors, [])
+  t.ok(requester.offer.named(true).length <= 100)
+})
+
+t.test('a piece that the peer has no longer is lost, and is asked for no more', async t => {
+  const { hear, requester, asked, lost, log, errors } = setup({ fast: true, window: 6 })
+  await hear(HAVE_ALL, UNCHOKE)
+  t.same(asked(), ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1'])
+  requester.lacks(0)
+  t.same(lost(), ['0:0', '0:1', '0:2', '0:3'])
+  t.equal(log.filter(line => line === 'lack 0').length, 1)
+  t.equal(requester.outstanding, 2)
+  t.equal(requester.offers(0), false)
+  t.equal(requester.bits.count, PIECES - 1)
+  requester.lacks(0)
+  requester.lacks(PIECES)
+  requester.lacks(0xffffffff)
+  t.equal(log.filter(line => line.startsWith('lack')).length, 1, 'once, and only what there was')
+  requester.fill()
+  t.notOk(asked().some(name => name.startsWith('0:')))
+  t.same(errors, [])
+})
+
+t.test('a peer that has nothing of use any more is told that we are not interested', async t => {
+  const { hear, requester, said } = setup()
+  await hear(msg(4, u32(3)))
+  requester.lacks(3)
+  t.same(said(), ['interested', 'notInterested'])
 })

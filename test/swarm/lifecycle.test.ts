@@ -7,7 +7,7 @@ import { FileStorage } from '../../src/storage/file-storage.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
 import type { Disk } from '../helpers/storage-suite.ts'
-import { leavesNothing, log, memoryDisk, oddTorrent, run } from '../helpers/swarm.ts'
+import { client, leavesNothing, log, memoryDisk, oddTorrent, run } from '../helpers/swarm.ts'
 import { scriptedTracker } from '../helpers/tracker.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
@@ -275,7 +275,7 @@ t.test('a full disk stops it; with room, a second run goes on from what was veri
 t.test('T5: a tracker hears of the start, the end and the goodbye, each once', async t => {
   const peer = await scriptedPeer(t, made)
   const tracker = await scriptedTracker(t, { body: { interval: 1800, peers: compact(peer.address) } })
-  const { torrent, file } = run(t, withTrackers(tracker.url), { trackers: true, port: 7777 })
+  const { torrent, file } = run(t, withTrackers(tracker.url), { trackers: true })
   await torrent.done
   t.same(await file('odd.bin'), made.content)
   await tracker.seen(2)
@@ -288,7 +288,18 @@ t.test('T5: a tracker hears of the start, the end and the goodbye, each once', a
     tracker.announces.map(({ params }) => String(params.left)),
     [String(made.content.length), '0', '0'],
   )
-  t.equal(String(tracker.announces[0]!.params.port), '7777')
+})
+
+t.test('T5: a tracker is told the port where we listen, and a port all the same when we do not', async t => {
+  const tracker = await scriptedTracker(t, { body: { interval: 1800, peers: '' } })
+  const { address, torrent } = await client(t, withTrackers(tracker.url), { trackers: true })
+  await tracker.seen(1)
+  t.equal(String(tracker.announces[0]!.params.port), String(address.port))
+  await torrent.close()
+  const silent = run(t, withTrackers(tracker.url), { trackers: true })
+  await tracker.seen(3)
+  t.match(String(tracker.announces[2]!.params.port), /^[1-9]\d+$/)
+  await silent.torrent.close()
 })
 
 t.test('T6: complete at its start, it tells no tracker that it became so', async t => {

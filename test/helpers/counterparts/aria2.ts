@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Test } from 'tap'
 import type { Content } from './content.ts'
 import { startProgram, without } from './process.ts'
@@ -24,4 +25,24 @@ export async function seedWithAria2(t: Test, content: Content) {
     content.torrent,
   ])
   return ready(seed, port, content)
+}
+
+/** Fetches `content` into `dir` with aria2, from the peers that its trackers and `tracker` name; gives what it complained of, and ''. */
+export async function fetchWithAria2(t: Test, content: Content, dir: string, tracker?: string) {
+  const leech = startProgram(t, [
+    'aria2c',
+    '--no-conf',
+    '--interface=127.0.0.1',
+    `--listen-port=${await freePort()}`,
+    `--dir=${dir}`,
+    '--seed-time=0',
+    '--file-allocation=none',
+    '--enable-dht=false',
+    '--bt-enable-lpd=false',
+    '--enable-peer-exchange=false',
+    ...(tracker === undefined ? [] : [`--bt-tracker=${tracker}`]),
+    content.torrent,
+  ])
+  const [code] = await once(leech.child, 'close')
+  return code === 0 ? '' : `exit ${code}: ${leech.said()}`
 }

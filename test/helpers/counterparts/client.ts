@@ -23,6 +23,10 @@ export interface JsonEvent {
   readonly verified?: number
   readonly total?: number
   readonly downloaded?: number
+  readonly uploaded?: number
+  /** Seconds. */
+  readonly elapsed?: number
+  readonly address?: string
 }
 
 /** What a run may be given besides its arguments. */

@@ -92,6 +92,15 @@ function makeContent(dir: string, name: string, entries: { path: string[]; lengt
   }
 }
 
+/** The same content by a torrent that names a tracker; its info-hash is the same. */
+export async function announcedAt(url: string, content: Content): Promise<Content> {
+  const torrent = join(content.dir, 'announced.torrent')
+  const plain = await readFile(content.torrent)
+  // `announce` sorts before `info`, which follows unchanged.
+  writeFileSync(torrent, Buffer.concat([Buffer.from(`d8:announce${url.length}:${url}`), plain.subarray(1)]))
+  return { ...content, torrent }
+}
+
 type Value = number | string | Buffer | Value[] | { [key: string]: Value }
 
 /** Bencoding of the test's own: ours would prove nothing by agreeing with itself. */

@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { tsdl } from '../helpers/cli.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+
+const PIECE = 65536
+const LENGTH = 20 * PIECE + 77
+
+/** A torrent of one file, and that file, in a directory of their own. */
+async function setup(t: Test) {
+  const made = makeTorrent({ files: [{ path: 'odd.bin', length: LENGTH }], pieceLength: PIECE })
+  const dir = await mkdtemp(join(tmpdir(), 'tsdl-seed-'))
+  t.teardown(() => rm(dir, { recursive: true, force: true }))
+  const torrent = join(dir, 'x.torrent')
+  const content = join(dir, 'odd.bin')
+  await writeFile(torrent, Buffer.concat([Buffer.from('d4:info'), made.info, Buffer.from('e')]))
+  await writeFile(content, made.content)
+  return { dir, torrent, content, bytes: Buffer.from(made.content) }
+}
+
+/** Runs `tsdl seed` until the test ends; resolves once it listens. */
+function seeding(t: Test, args: string[], state: string) {
+  let child: ChildProcess | undefined
+  t.teardown(() => child?.kill('SIGKILL'))
+  return new Promise<{ address: string; events: Record<string, unknown>[]; child: ChildProcess }>(
+    (resolve, reject) => {
+      const events: Record<string, unknown>[] = []
+      const cli = new URL('../../dist/cli.js', import.meta.url).pathname
+      child = spawn(process.execPath, [cli, 'seed', ...args, '--bind', '127.0.0.1', '--json'], {
+        env: { PATH: process.env.PATH, XDG_STATE_HOME: state },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      let text = ''
+      child.stderr!.on('data', chunk => {
+        text += chunk
+        const lines = text.split('\n')
+        text = lines.pop()!
+        for (const line of lines) {
+          const event = JSON.parse(line)
+          events.push(event)
+          if (event.event === 'listening') resolve({ address: event.address, events, child: child! })
+        }
+      })
+      child.on('close', code => reject(new Error(`ended with ${code}: ${JSON.stringify(events)}`)))
+    },
+  )
+}
+
+t.test('what is seeded can be fetched, to a directory and to standard output', async t => {
+  const { dir, torrent, content, bytes } = await setup(t)
+  const { address } = await seeding(t, [torrent, content], dir)
+  const piped = await tsdl([torrent, '--peer', address, '--no-listen'])
+  t.equal(piped.code, 0, piped.stderr)
+  t.ok(piped.stdout.equals(bytes))
+  const out = join(dir, 'out')
+  const stored = await tsdl([torrent, '--peer', address, '--bind', '127.0.0.1', '-o', out])
+  t.equal(stored.code, 0, stored.stderr)
+  t.ok((await readFile(join(out, 'odd.bin'))).equals(bytes))
+})
+
+t.test('only what is right is shared, with a warning', async t => {
+  const { dir, torrent, content } = await setup(t)
+  await truncate(content, LENGTH - 2 * PIECE)
+  const { address, events } = await seeding(t, [torrent, content], dir)
+  t.match(
+    events.find(({ event }) => event === 'warning'),
+    { message: /3 of 21 pieces are missing or wrong/ },
+  )
+  const { code, stderr } = await tsdl([torrent, '--peer', address, '--no-listen', '--timeout', '1s'])
+  t.equal(code, 3)
+  t.match(stderr, /none of 1 peers has what we lack/)
+})
+
+t.test('where nothing is right there is nothing to share: 5', async t => {
+  const { torrent, content } = await setup(t)
+  await writeFile(content, Buffer.alloc(LENGTH, 1))
+  const { code, stderr } = await tsdl(['seed', torrent, content, '--bind', '127.0.0.1'])
+  t.equal(code, 5)
+  t.match(stderr, /nothing of the torrent is right at/)
+})
+
+t.test('a port that is taken, and an address that is not ours, are usage errors', async t => {
+  const { torrent, content } = await setup(t)
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as { port: number }
+  const taken = await tsdl(['seed', torrent, content, '--bind', '127.0.0.1', '--port', String(port)])
+  t.equal(taken.code, 2)
+  t.match(taken.stderr, new RegExp(`cannot listen at 127.0.0.1:${port}: .*EADDRINUSE`))
+  const foreign = await tsdl([torrent, '-o', '-', '--bind', '192.0.2.1'])
+  t.equal(foreign.code, 2)
+  t.match(foreign.stderr, /cannot listen at 192.0.2.1:0/)
+})
+
+t.test('--seed-time ends it by itself, SIGINT ends it with 130', async t => {
+  const { dir, torrent, content } = await setup(t)
+  const timed = await tsdl(['seed', torrent, content, '--bind', '127.0.0.1', '--seed-time', '100ms'])
+  t.equal(timed.code, 0, timed.stderr)
+  const { child } = await seeding(t, [torrent, content], dir)
+  const ended = new Promise(resolve => child.on('close', resolve))
+  child.kill('SIGINT')
+  t.equal(await ended, 130)
+})
+
+t.test('a resume record does not hide that a file is no longer as it was', async t => {
+  const { torrent, content } = await setup(t)
+  const start = async () => {
+    const { code, stderr } = await tsdl([
+      'seed',
+      torrent,
+      content,
+      '--bind',
+      '127.0.0.1',
+      '--seed-time',
+      '1ms',
+      '-v',
+    ])
+    return { code, stderr }
+  }
+  t.equal((await start()).code, 0)
+  t.equal((await start()).code, 0)
+  await appendFile(content, 'x')
+  await truncate(content, LENGTH)
+  t.equal((await start()).code, 0)
+  const changed = await readFile(content)
+  changed[5 * PIECE]! ^= 1
+  await writeFile(content, changed)
+  t.match((await start()).stderr, /1 of 21 pieces are missing or wrong/)
+})
+
+t.test('rates and ratios that cannot be are refused', async t => {
+  for (const args of [
+    ['--up', '0'],
+    ['--up', 'fast'],
+    ['--seed-ratio', '-1'],
+    ['--seed-ratio', 'all'],
+    ['--seed-time', 'soon'],
+    ['--port', '65536'],
+  ]) {
+    const { code, stderr } = await tsdl(['seed', 'x.torrent', '.', ...args])
+    t.equal(code, 2, args.join(' '))
+    t.match(stderr, args[0])
+  }
+})

@@ -1,0 +1,32 @@
+import type { Test } from 'tap'
+import type { JsonEvent } from './client.ts'
+import type { Content } from './content.ts'
+import { seedWithLibtorrent } from './libtorrent.ts'
+import { scratch } from './process.ts'
+import { getWithTsdl, type ListeningTsdl } from './tsdl.ts'
+
+/** Seconds that its download takes: enough for a second client to start meanwhile. */
+const SECONDS = 8
+
+/** A tsdl that downloads `content` from a slow seed that it alone knows, and dials `peers` as well; it stays when it is done. */
+export async function slowGet(t: Test, content: Content, peers: readonly string[] = []) {
+  const slow = await seedWithLibtorrent(t, content, Math.floor(content.length / SECONDS))
+  return getWithTsdl(t, content, scratch(t), [slow, ...peers], ['--seed-time', '60s'])
+}
+
+/** The same, once it has a third of the content. */
+export async function halfWay(t: Test, content: Content) {
+  const tsdl = await slowGet(t, content)
+  await tsdl.event(({ event, verified = 0 }) => event === 'progress' && verified > content.length / 3)
+  return tsdl
+}
+
+/** The progress that tells that bytes were given while others were still missing. */
+export function gaveHalfWay(tsdl: ListeningTsdl, content: Content): JsonEvent | undefined {
+  return tsdl
+    .events()
+    .find(
+      ({ event, verified = 0, uploaded = 0 }) =>
+        event === 'progress' && uploaded > 0 && verified < content.length,
+    )
+}

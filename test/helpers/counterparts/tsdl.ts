@@ -1,0 +1,82 @@
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import type { JsonEvent } from './client.ts'
+import type { Content } from './content.ts'
+import { type Running, startProgram } from './process.ts'
+
+const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
+
+/** A run of the command line that goes on beside the test. */
+export interface Tsdl extends Running {
+  /** Everything that `--json` told so far. */
+  events(): JsonEvent[]
+  /** Resolves with the first event, told already or to come, that `match` accepts; rejects when the run ends without. */
+  event(match: (event: JsonEvent) => boolean): Promise<JsonEvent>
+  /** Resolves with its exit code; null when a signal ended it. */
+  readonly ended: Promise<number | null>
+}
+
+/** One that others can reach. */
+export interface ListeningTsdl extends Tsdl {
+  /** HOST:PORT. */
+  readonly address: string
+}
+
+/** Starts the built command line with `--json` and these arguments. */
+export function startTsdl(t: Test, args: readonly string[]): Tsdl {
+  const running = startProgram(t, [process.execPath, cli, ...args, '--json'])
+  const { child, said } = running
+  // What follows the last line break is a line still to come.
+  const events = () =>
+    said()
+      .split('\n')
+      .slice(0, -1)
+      .filter(line => line.startsWith('{'))
+      .map(line => JSON.parse(line) as JsonEvent)
+  const event = (match: (event: JsonEvent) => boolean) =>
+    new Promise<JsonEvent>((resolve, reject) => {
+      const look = () => {
+        const found = events().find(match)
+        if (found) resolve(found)
+        return found !== undefined
+      }
+      child.stderr?.on('data', look)
+      child.once('close', code => {
+        if (!look()) reject(new Error(`tsdl ${args.join(' ')}\nended with ${code}: ${said().slice(-2000)}`))
+      })
+      look()
+    })
+  const ended = once(child, 'close').then(([code]) => code as number | null)
+  return { ...running, events, event, ended }
+}
+
+/** Starts `tsdl seed` on `content`, at loopback and with no tracker unless `args` say otherwise. */
+export function seedWithTsdl(t: Test, content: Content, args: readonly string[] = ['--no-tracker']) {
+  return listening(startTsdl(t, ['seed', content.torrent, content.dir, '--bind', '127.0.0.1', ...args]))
+}
+
+/** Starts `tsdl get` of `content` from `peers` alone, at loopback, into `dir`. */
+export function getWithTsdl(
+  t: Test,
+  content: Content,
+  dir: string,
+  peers: readonly string[],
+  args: readonly string[],
+) {
+  const given = peers.flatMap(peer => ['--peer', peer])
+  const where = ['-o', dir, '--bind', '127.0.0.1', '--no-tracker']
+  return listening(startTsdl(t, ['get', content.torrent, ...where, ...given, ...args]))
+}
+
+/** Fetches `content` into `dir` with tsdl, from the peers that its trackers name; gives what it complained of, and ''. */
+export async function fetchWithTsdl(t: Test, content: Content, dir: string) {
+  const leech = startTsdl(t, ['get', content.torrent, '-o', dir, '--bind', '127.0.0.1'])
+  const code = await leech.ended
+  return code === 0 ? '' : `exit ${code}: ${leech.said().slice(-2000)}`
+}
+
+async function listening(tsdl: Tsdl): Promise<ListeningTsdl> {
+  const { address = '' } = await tsdl.event(({ event }) => event === 'listening')
+  return { ...tsdl, address }
+}

@@ -1,0 +1,35 @@
+import type { Storage } from '../../../src/storage/storage.ts'
+
+/** A torrent's bytes in memory: those who have all share one copy, as nothing writes to it. */
+export class MemoryStorage implements Storage {
+  readonly #bytes: Uint8Array
+
+  /** @param bytes what is there already, or how many bytes there will be */
+  constructor(bytes: Uint8Array | number) {
+    this.#bytes = typeof bytes === 'number' ? new Uint8Array(bytes) : bytes
+  }
+
+  read(position: number, target: Uint8Array): Promise<number> {
+    const part = this.#bytes.subarray(position, position + target.length)
+    target.set(part)
+    return Promise.resolve(part.length)
+  }
+
+  write(position: number, bytes: Uint8Array): Promise<void> {
+    this.#bytes.set(bytes, position)
+    return Promise.resolve()
+  }
+
+  complete(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  /** Whether exactly these bytes are here. */
+  holds(bytes: Uint8Array): boolean {
+    return Buffer.compare(this.#bytes, bytes) === 0
+  }
+}

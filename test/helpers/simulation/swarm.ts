@@ -1,0 +1,141 @@
+import { Bitfield } from '../../../src/codec/bitfield.ts'
+import type { PeerAddress } from '../../../src/codec/compact.ts'
+import { Listener } from '../../../src/pipeline/listener.ts'
+import { Torrent } from '../../../src/pipeline/torrent.ts'
+import { generator } from '../feed.ts'
+import { type MadeTorrent, makeTorrent } from '../metainfo.ts'
+import { VirtualClock } from './clock.ts'
+import type { Host, HostOptions } from './host.ts'
+import { MemoryStorage } from './memory-storage.ts'
+import { SimulatedNetwork } from './network.ts'
+
+export interface SwarmSpec {
+  /** The same seed, the same run. */
+  readonly seed: number
+  readonly pieces: number
+  /** Bytes. @default 16 KiB */
+  readonly pieceLength?: number
+}
+
+export interface MemberSpec extends HostOptions {
+  /** Has all from the start. @default false */
+  readonly complete?: boolean
+  /** The torrent's own options of these names, in bytes a second. @default no limit */
+  readonly limitUp?: number
+  readonly limitDown?: number
+  readonly maxPeers?: number
+  /** Whom to dial. @default all who were there before */
+  readonly peers?: readonly PeerAddress[]
+}
+
+/** Where every member listens. */
+const PORT = 6881
+/** Milliseconds one way, unless said otherwise: a round trip of 40. */
+const LATENCY = 20
+
+/** One whole client of a simulated swarm. */
+export interface Member {
+  readonly host: Host
+  readonly address: PeerAddress
+  readonly torrent: Torrent
+  readonly listener: Listener
+  readonly storage: MemoryStorage
+  /** When it began and when it had all, in virtual ms. */
+  startedAt: number
+  doneAt: number
+}
+
+/** Whole clients on a simulated network, all of one torrent. */
+export class SimulatedSwarm {
+  readonly clock = new VirtualClock({ patience: 20_000 })
+  readonly network: SimulatedNetwork
+  readonly made: MadeTorrent
+  readonly members: Member[] = []
+  readonly random: () => number
+
+  constructor({ seed, pieces, pieceLength = 16_384 }: SwarmSpec) {
+    this.random = generator(seed)
+    this.network = new SimulatedNetwork({ clock: this.clock, random: generator(seed + 1000) })
+    this.made = makeTorrent({ files: [{ path: 'simulated.bin', length: pieces * pieceLength }], pieceLength, seed })
+  }
+
+  /** Bytes of the torrent. */
+  get length(): number {
+    return this.made.metainfo.length
+  }
+
+  /** A machine with an address of its own network: no two are allowed the same pieces (BEP 6). */
+  host({ latency = LATENCY, ...options }: HostOptions = {}): Host {
+    const at = this.network.hosts.size
+    return this.network.host(`10.${at >> 8}.${at & 255}.1`, { latency, ...options })
+  }
+
+  /** A client that begins with `start`. */
+  join({ complete = false, limitUp, limitDown, maxPeers, peers, ...access }: MemberSpec = {}): Member {
+    const { clock, made } = this
+    const { metainfo, content } = made
+    const host = this.host(access)
+    const storage = new MemoryStorage(complete ? content : content.length)
+    const listener = new Listener({
+      createServer: host.createServer,
+      clock,
+      bind: host.address,
+      port: PORT,
+      maxHalfOpen: 1000,
+    })
+    const torrent = new Torrent(metainfo, {
+      clock,
+      storage,
+      listener,
+      random: generator(Math.floor(this.random() * 2 ** 32)),
+      peerId: Buffer.from(`-SM0001-${String(this.members.length).padStart(12, '0')}`),
+      connect: host.connect,
+      trackers: false,
+      share: true,
+      trusted: complete ? Bitfield.full(metainfo.pieceCount) : new Bitfield(metainfo.pieceCount),
+      peers: peers ?? this.members.map(({ address }) => address),
+      ...(limitUp === undefined ? {} : { up: limitUp }),
+      ...(limitDown === undefined ? {} : { down: limitDown }),
+      ...(maxPeers === undefined ? {} : { maxPeers }),
+    })
+    const member: Member = {
+      host,
+      address: { host: host.address, port: PORT },
+      torrent,
+      listener,
+      storage,
+      startedAt: Number.NaN,
+      doneAt: Number.NaN,
+    }
+    torrent.on('done', () => {
+      member.doneAt = clock.now()
+    })
+    this.members.push(member)
+    return member
+  }
+
+  /** Begins with these, all at once. @param members @default all */
+  async start(members: readonly Member[] = this.members): Promise<void> {
+    let listening = 0
+    for (const { listener } of members) void listener.listen().then(() => listening++)
+    await this.clock.run({ until: () => listening === members.length })
+    for (const member of members) {
+      member.startedAt = this.clock.now()
+      member.torrent.start()
+    }
+  }
+
+  /** Lets time pass until these have all. @param most virtual ms, after which it is a failure */
+  finish(members: readonly Member[], most = 3_600_000): Promise<void> {
+    return this.clock.run({ until: () => members.every(({ torrent }) => torrent.complete), for: most })
+  }
+
+  /** Ends all, and waits until nothing is left. */
+  async close(): Promise<void> {
+    for (const { torrent, listener } of this.members) {
+      void torrent.close()
+      listener.close()
+    }
+    await this.clock.run()
+  }
+}

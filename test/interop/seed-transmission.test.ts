@@ -1,0 +1,33 @@
+import t from 'tap'
+import { differences, interopSize, oddFiles, oneFile } from '../helpers/counterparts/content.ts'
+import { gaveHalfWay, slowGet } from '../helpers/counterparts/half-way.ts'
+import { noLibtorrent } from '../helpers/counterparts/libtorrent.ts'
+import { scratch } from '../helpers/counterparts/process.ts'
+import {
+  leechWithTransmission,
+  noTransmission,
+  TRANSMISSION_SIZE,
+} from '../helpers/counterparts/transmission.ts'
+import { seedWithTsdl } from '../helpers/counterparts/tsdl.ts'
+
+for (const make of [oneFile, oddFiles])
+  t.test(`transmission fetches from a seed of ours: ${make.name}`, { skip: noTransmission }, async t => {
+    const content = make(scratch(t), interopSize(TRANSMISSION_SIZE))
+    const out = scratch(t)
+    const leech = await leechWithTransmission(t, content, out)
+    // It ignores peers at 127.x that it is told of, so we dial it.
+    await seedWithTsdl(t, content, ['--no-tracker', '--peer', leech.address])
+    await leech.finished()
+    t.strictSame(await differences(content, out), [])
+  })
+
+const skip = noTransmission || noLibtorrent
+t.test('transmission fetches from a download of ours that is half-way', { skip }, async t => {
+  const content = oddFiles(scratch(t), interopSize(TRANSMISSION_SIZE))
+  const out = scratch(t)
+  const leech = await leechWithTransmission(t, content, out)
+  const tsdl = await slowGet(t, content, [leech.address])
+  await leech.finished()
+  t.strictSame(await differences(content, out), [])
+  t.ok(gaveHalfWay(tsdl, content), 'it gave what it had before it had everything')
+})

@@ -1,0 +1,190 @@
+import t from 'tap'
+import { allowedFastSet } from '../../src/codec/allowed-fast.ts'
+import { parseExtendedHandshake } from '../../src/codec/extended.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { blocksOf, dial, named, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
+import { client, oddTorrent } from '../helpers/swarm.ts'
+import { msg, RESERVED, u32 } from '../helpers/wire.ts'
+
+const made = oddTorrent()
+const { infoHash } = made.metainfo
+const none = () => false
+const fast = { handshake: { reserved: RESERVED.fast } }
+const shakes = { greet: (wire: Wire) => wire.shake(fast.handshake) }
+const [first] = blocksOf(made, 0)
+const allowedBy = (wire: Wire) => wire.all('allowedFast').map(({ index }) => index)
+const blocks = (wire: Wire) => named(wire.all('request'))
+
+t.test('E1: a seed says have-all and no bitfield, whoever dialled whom', async t => {
+  const peer = await scriptedPeer(t, made, shakes)
+  const { address } = await client(t, made, { peers: [peer.address] })
+  const ours = await peer.connection()
+  const theirs = await dial(t, made, address, shakes)
+  for (const wire of [ours, theirs]) {
+    await wire.unchoked()
+    t.equal(wire.types[2], 'haveAll')
+    t.same(wire.all('bitfield'), [])
+  }
+})
+
+for (const [id, name] of [
+  [13, 'suggest'],
+  [14, 'haveAll'],
+  [15, 'haveNone'],
+  [16, 'reject'],
+  [17, 'allowedFast'],
+] as const) {
+  t.test(`E2: ${name} from a peer that did not agree to it ends the connection`, async t => {
+    const { address, disconnected } = await client(t, made, { has: none })
+    const wire = await dial(t, made, address)
+    wire.raw(msg(id, Buffer.alloc(id === 16 ? 12 : id === 14 || id === 15 ? 0 : 4)))
+    await wire.gone()
+    t.match(disconnected, [`${name}, though the fast extension was not agreed on`])
+  })
+}
+
+t.test('E3: have-all and have-none by turns: the last counts, to a leech and to a seed', async t => {
+  const leech = await client(t, made, { has: none })
+  const wire = await dial(t, made, leech.address, shakes)
+  for (let n = 0; n < 100; n++) wire.send({ type: 'haveAll' }, { type: 'haveNone' })
+  await wire.seen('notInterested', 100)
+  wire.send({ type: 'unchoke' }, { type: 'haveAll' })
+  await leech.torrent.done
+  t.same(await leech.file('odd.bin'), made.content)
+  const seed = await client(t, made)
+  const other = await dial(t, made, seed.address, shakes)
+  for (let n = 0; n < 100; n++) other.send({ type: 'haveAll' }, { type: 'haveNone' })
+  await other.unchoked()
+  t.same(await other.fetch(first!), made.content.subarray(0, 16384))
+})
+
+t.test('E4: while choked we ask for what is allowed and nothing else, and for each block once', async t => {
+  const { address, torrent, clock, file } = await client(t, made, { has: none })
+  let rejecting = true
+  const wire = await dial(t, made, address, {
+    ...shakes,
+    interested() {},
+    request: (block, wire) => (rejecting ? wire.send({ type: 'reject', ...block }) : wire.serve(block)),
+  })
+  wire.send({ type: 'haveAll' })
+  for (let index = 0; index < 4; index++) wire.send({ type: 'allowedFast', index })
+  await wire.unchoked()
+  await clock.advance(60_000)
+  await wire.seen('request')
+  const asked = blocks(wire)
+  t.same(new Set(asked).size, asked.length, 'none twice')
+  t.ok(asked.every(name => Number.parseInt(name, 10) < 4))
+  rejecting = false
+  wire.send({ type: 'unchoke' })
+  await torrent.done
+  t.same(await file('odd.bin'), made.content)
+})
+
+t.test('E4: what is allowed is taken while choked, and the torrent goes on after the unchoke', async t => {
+  const { address, torrent, verified } = await client(t, made, { has: none })
+  const two = new Promise<void>(resolve => torrent.on('verified', () => verified.length >= 2 && resolve()))
+  const wire = await dial(t, made, address, { ...shakes, interested() {} })
+  wire.send({ type: 'haveAll' }, { type: 'allowedFast', index: 3 }, { type: 'allowedFast', index: 8 })
+  await two
+  t.same([...verified].sort(), [3, 8])
+  t.same([...blocks(wire)].sort(), ['3:0', '3:1', '3:2', '8:0', '8:1', '8:2'])
+  wire.send({ type: 'unchoke' })
+  await torrent.done
+})
+
+t.test('E13: a choke rejects what waits, but for pieces that are allowed', async t => {
+  const { address, clock } = await client(t, made, { up: 1000 })
+  const wire = await dial(t, made, address, shakes)
+  await wire.seen('allowedFast', 5)
+  const allowed = allowedBy(wire)
+  const others = Array.from({ length: 10 }, (_, index) => index).filter(index => !allowed.includes(index))
+  await wire.unchoked()
+  const sent = blocksOf(made, others[0]!).slice(0, 2)
+  const refused = others.slice(1).flatMap(index => blocksOf(made, index))
+  const [kept] = blocksOf(made, allowed.find(index => index < 10)!)
+  for (const block of [...sent, ...refused, kept!]) wire.send({ type: 'request', ...block })
+  await wire.seen('piece', 2)
+  wire.send({ type: 'notInterested' })
+  await clock.advance(10_500)
+  await wire.seen('reject', refused.length)
+  t.same(
+    wire.all('reject'),
+    refused.map(block => ({ type: 'reject', ...block })),
+  )
+  t.ok(wire.types.indexOf('choke') < wire.types.indexOf('reject'))
+  while (wire.all('piece').length < 3) await clock.advance(10_000)
+  t.match(wire.all('piece')[2], kept!)
+})
+
+t.test('E16: a peer is allowed the pieces that BEP 6 computes for its address, if we have them', async t => {
+  const expected = allowedFastSet({ address: '127.0.0.1', infoHash, pieceCount: 11, count: 5 })
+  for (const [has, pieces] of [
+    [() => true, expected],
+    [(index: number) => index < 5, expected.filter(index => index < 5)],
+  ] as const) {
+    const { address } = await client(t, made, { has })
+    const wire = await dial(t, made, address, shakes)
+    await wire.unchoked()
+    t.same(allowedBy(wire), pieces)
+    t.equal(new Set(allowedBy(wire)).size, pieces.length)
+  }
+})
+
+t.test('E17: of a torrent with one piece or two, these are all that is allowed', async t => {
+  for (const count of [1, 2]) {
+    const small = makeTorrent({ files: [{ path: 'small.bin', length: count * 16384 }] })
+    const { address } = await client(t, small)
+    const wire = await dial(t, small, address, shakes)
+    await wire.unchoked()
+    t.same(
+      allowedBy(wire),
+      Array.from({ length: count }, (_, index) => index),
+    )
+  }
+})
+
+t.test('E18: a choked peer has an allowed piece three times, and then no more', async t => {
+  const { address } = await client(t, made)
+  const wire = await dial(t, made, address, shakes)
+  await wire.seen('allowedFast', 5)
+  const index = allowedBy(wire).find(index => index < 10)!
+  for (let time = 0; time < 3; time++) {
+    for (const block of blocksOf(made, index)) await wire.fetch(block)
+  }
+  t.same(wire.all('reject'), [])
+  const [block] = blocksOf(made, index)
+  wire.send({ type: 'request', ...block! })
+  await wire.seen('reject')
+  t.equal(wire.all('piece').length, 9)
+  t.same(wire.all('choke'), [])
+  await wire.unchoked()
+  await wire.fetch(block!)
+})
+
+t.test('K1: what a peer says it no longer has is not asked of it, until it has it again', async t => {
+  const { address, torrent, file } = await client(t, made, { has: none })
+  const wire = await dial(t, made, address, { ...shakes, interested() {} })
+  await wire.seen('extended')
+  const id = parseExtendedHandshake(wire.all('extended')[0]!.payload).extensions.get('lt_donthave')!
+  wire.send({ type: 'haveAll' }, { type: 'extended', id, payload: u32(3) }, { type: 'unchoke' })
+  await wire.seen('notInterested')
+  t.equal(wire.all('request').length, 29)
+  t.notOk(wire.all('request').some(({ index }) => index === 3))
+  wire.send({ type: 'have', index: 3 })
+  await torrent.done
+  t.same(await file('odd.bin'), made.content)
+})
+
+t.test('K2: a donthave out of range, or of the wrong length, changes nothing', async t => {
+  const { address, torrent } = await client(t, made, { has: none })
+  const wire = await dial(t, made, address, { ...shakes, interested() {} })
+  await wire.seen('extended')
+  const id = parseExtendedHandshake(wire.all('extended')[0]!.payload).extensions.get('lt_donthave')!
+  wire.send({ type: 'haveAll' })
+  for (const payload of [u32(11), u32(0xffffffff), u32(3, 3), Buffer.alloc(0), Buffer.alloc(3)]) {
+    wire.send({ type: 'extended', id, payload })
+  }
+  wire.send({ type: 'unchoke' })
+  await torrent.done
+  t.equal(wire.all('request').length, 32)
+})

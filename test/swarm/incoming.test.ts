@@ -1,0 +1,268 @@
+import net from 'node:net'
+import t from 'tap'
+import { asDict, bytes, decode } from '../../src/codec/bencode.ts'
+import { parseExtendedHandshake } from '../../src/codec/extended.ts'
+import { encodeHandshake } from '../../src/codec/handshake.ts'
+import { Listener } from '../../src/pipeline/listener.ts'
+import type { Peer } from '../../src/pipeline/peer.ts'
+import { blocksOf, dial, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
+import { client, leavesNothing, oddTorrent, run } from '../helpers/swarm.ts'
+import { settle } from '../helpers/virtual-clock.ts'
+import { msg, RESERVED, UNCHOKE } from '../helpers/wire.ts'
+
+const made = oddTorrent()
+const { infoHash } = made.metainfo
+const [first] = blocksOf(made, 0)
+const none = () => false
+const greet = () => {}
+const shakes = (handshake: object) => ({ greet: (wire: Wire) => wire.shake(handshake) })
+const handshakeOf = (name: string, reserved = RESERVED.plain) =>
+  encodeHandshake({ infoHash, peerId: Buffer.alloc(20, name), reserved })
+/** What the client says of itself in its extended handshake. */
+const aboutOf = (wire: Wire) => wire.all('extended')[0]!.payload
+
+/** Whoever comes now is served. */
+async function servesOthers(t: Test, address: { host: string; port: number }) {
+  const other = await dial(t, made, address)
+  await other.unchoked()
+  t.same(await other.fetch(first!), made.content.subarray(0, 16384), 'others are served')
+}
+type Test = Parameters<typeof client>[0]
+
+t.test('A1: a handshake is answered with ours, for the same torrent, and the connection stays', async t => {
+  const { address } = await client(t, made, { peerId: Buffer.alloc(20, 'm') })
+  const wire = await dial(t, made, address)
+  await wire.seen('handshake')
+  const [handshake] = wire.all('handshake')
+  t.same(Buffer.from(handshake!.infoHash), infoHash)
+  t.same(Buffer.from(handshake!.peerId), Buffer.alloc(20, 'm'))
+  await wire.unchoked()
+  t.equal(wire.closed, false)
+})
+
+t.test('A2: who asks for a torrent that we do not share hears nothing', async t => {
+  const { address, listener } = await client(t, made)
+  const warnings: string[] = []
+  listener.on('warning', ({ message }) => warnings.push(message))
+  const wire = await dial(t, made, address, shakes({ infoHash: Buffer.alloc(20, 7) }))
+  await wire.gone()
+  t.equal(wire.bytes.length, 0)
+  t.match(warnings, [/^127\.0\.0\.1:\d+: asks for a torrent that we do not share, 0707/])
+  await servesOthers(t, address)
+})
+
+t.test('A4: who does not speak BitTorrent is dropped as soon as that shows', async t => {
+  const { address } = await client(t, made)
+  for (const said of ['\x12', '\x13bittorrent', 'GET / HTTP/1.1\r\n\r\n', '\x13BitTorrent protocoL']) {
+    const wire = await dial(t, made, address, { greet: wire => wire.raw(Buffer.from(said, 'latin1')) })
+    await wire.gone()
+    t.equal(wire.bytes.length, 0, JSON.stringify(said))
+  }
+  await servesOthers(t, address)
+})
+
+t.test('A7: a handshake byte by byte, and glued to all that follows it, are the same', async t => {
+  const whole = Buffer.concat([handshakeOf('p'), msg(5, [0xff, 0xe0]), UNCHOKE])
+  for (const cut of [1, 48, 67, 68, 69, whole.length]) {
+    const { address, torrent, file } = await client(t, made, { has: none })
+    const wire = await dial(t, made, address, { greet })
+    for (let at = 0; at < whole.length; at += cut) {
+      wire.raw(whole.subarray(at, at + cut))
+      await settle()
+    }
+    await torrent.done
+    t.same(await file('odd.bin'), made.content, `cut every ${cut} bytes`)
+    await torrent.close()
+  }
+})
+
+t.test('A8: an end after any number of bytes of the handshake is an end and nothing more', async t => {
+  const { address, warnings, events } = await client(t, made)
+  for (let length = 0; length < 68; length++) {
+    const wire = await dial(t, made, address, {
+      greet: wire => wire.socket.end(handshakeOf('p').subarray(0, length)),
+    })
+    await wire.gone()
+    t.equal(wire.bytes.length, 0)
+  }
+  await servesOthers(t, address)
+  t.same(warnings, [])
+  t.same(events, ['started', 'done', 'connected'])
+})
+
+t.test('A12: who comes with our own peer id is dropped', async t => {
+  const { address, events } = await client(t, made, { peerId: Buffer.alloc(20, 'm') })
+  const wire = await dial(t, made, address, shakes({ peerId: Buffer.alloc(20, 'm') }))
+  await wire.gone()
+  await servesOthers(t, address)
+  t.equal(events.filter(name => name === 'connected').length, 1)
+})
+
+t.test('N6: our own address among the peers is dialled once, and never again', async t => {
+  let dialled = 0
+  const connect = ((options: net.TcpNetConnectOpts) => {
+    dialled++
+    return net.connect(options)
+  }) as typeof net.connect
+  const { torrent, clock, events } = await client(t, made, { has: none, connect, peers: own => [own] })
+  await new Promise<void>(resolve => torrent.once('warning', () => resolve()))
+  await clock.advance(60_000)
+  t.equal(dialled, 1)
+  t.notOk(events.includes('connected'))
+})
+
+for (const [greater, side] of [
+  [true, 'the connection that we dialled'],
+  [false, 'the connection that it dialled'],
+] as const) {
+  for (const order of ['ours', 'theirs']) {
+    t.test(`A13: we are ${greater ? 'greater' : 'smaller'}, ${order} came first: stays ${side}`, async t => {
+      const peerId = Buffer.alloc(20, greater ? 'a' : 'z')
+      const peer = await scriptedPeer(t, made, { greet })
+      const options = { peerId: Buffer.alloc(20, 'm'), has: none, peers: [peer.address] }
+      const { address, torrent } = await client(t, made, options)
+      const ours = await peer.connection()
+      const theirs = await dial(t, made, address, { greet })
+      const [one, two] = order === 'ours' ? [ours, theirs] : [theirs, ours]
+      one.shake({ peerId })
+      one.send({ type: 'have', index: 0 })
+      await one.seen('interested')
+      two.shake({ peerId })
+      const [stays, goes] = greater ? [ours, theirs] : [theirs, ours]
+      await goes.gone()
+      stays.send({ type: 'have', index: 1 }, { type: 'unchoke' })
+      await stays.seen('request', 3)
+      t.equal(stays.closed, false)
+      t.equal(torrent.progress.peers, 1)
+    })
+  }
+}
+
+t.test('A13: two clients that dial each other at once keep one connection, and finish by it', async t => {
+  const left = await client(t, made, { has: index => index < 5, peerId: Buffer.alloc(20, 'a') })
+  const right = await client(t, made, {
+    has: index => index >= 5,
+    peerId: Buffer.alloc(20, 'z'),
+    peers: [left.address],
+  })
+  await Promise.all([left.torrent.done, right.torrent.done])
+  t.same(await left.file('odd.bin'), made.content)
+  t.same(await right.file('odd.bin'), made.content)
+})
+
+t.test('A14, A16: with all reserved bits set we use what we know, and set but that', async t => {
+  const { address } = await client(t, made)
+  const wire = await dial(t, made, address, shakes({ reserved: Buffer.alloc(8, 0xff) }))
+  await wire.unchoked()
+  t.same(await wire.fetch(first!), made.content.subarray(0, 16384))
+  t.same([...wire.all('handshake')[0]!.reserved], [0, 0, 0, 0, 0, 0x10, 0, 0x04])
+})
+
+t.test('A15: to a plain peer we say only what BEP 3 knows', async t => {
+  const { address } = await client(t, made)
+  const wire = await dial(t, made, address)
+  await wire.unchoked()
+  await wire.fetch(first!)
+  t.same(wire.types, ['handshake', 'bitfield', 'unchoke', 'piece'])
+})
+
+t.test('A20: a torrent that was closed accepts nobody, though others listen on', async t => {
+  const { address, torrent } = await client(t, made)
+  await torrent.close()
+  const wire = await dial(t, made, address)
+  await wire.gone()
+  t.equal(wire.bytes.length, 0)
+})
+
+t.test('A21: the handshake, the extended one, what we have: in this order', async t => {
+  const { address } = await client(t, made)
+  const wire = await dial(t, made, address, shakes({ reserved: RESERVED.fast }))
+  await wire.seen('haveAll')
+  t.same(wire.types.slice(0, 3), ['handshake', 'extended', 'haveAll'])
+  const plain = await dial(t, made, address, shakes({ reserved: RESERVED.extended }))
+  await plain.seen('bitfield')
+  t.same(plain.types, ['handshake', 'extended', 'bitfield'])
+})
+
+t.test('H1, H10, H12: our extended handshake says what we take, where we listen and whom we see', async t => {
+  const seed = await client(t, made)
+  const wire = await dial(t, made, seed.address, shakes({ reserved: RESERVED.extended }))
+  wire.raw(msg(20, [0, 0x64, 0x65]))
+  await wire.seen('extended')
+  const about = parseExtendedHandshake(aboutOf(wire))
+  t.match(about, { reqq: 500, port: seed.address.port, yourIp: '127.0.0.1', uploadOnly: true })
+  t.match(about.client, /^tsdl \d/)
+  t.ok(about.extensions.get('lt_donthave')! > 0)
+  t.same(bytes(asDict(decode(aboutOf(wire)))?.yourip), Buffer.from([127, 0, 0, 1]))
+  await wire.unchoked()
+  const leech = await client(t, made, { has: none })
+  const other = await dial(t, made, leech.address, shakes({ reserved: RESERVED.extended }))
+  await other.seen('extended')
+  t.equal(parseExtendedHandshake(aboutOf(other)).uploadOnly, undefined)
+})
+
+t.test('H3: an extended handshake that is none says nothing', async t => {
+  const { address } = await client(t, made)
+  for (const payload of ['', 'x', 'd', 'le', 'i1e', 'd1:v3:\xff\xff\xff4:reqqi-1ee', '9'.repeat(100_000)]) {
+    const wire = await dial(t, made, address, shakes({ reserved: RESERVED.extended }))
+    wire.send({ type: 'extended', id: 0, payload: Buffer.from(payload, 'latin1') })
+    await wire.unchoked()
+    t.equal(wire.closed, false)
+    wire.socket.destroy()
+  }
+})
+
+t.test('H6: a second extended handshake changes what it names, and a third may again', async t => {
+  const { address, torrent } = await client(t, made)
+  const connected = new Promise<Peer>(resolve => torrent.once('connected', resolve))
+  const wire = await dial(t, made, address, shakes({ reserved: RESERVED.extended }))
+  const peer = await connected
+  for (const [said, id] of [
+    ['d1:md11:lt_donthavei7e6:ut_pexi1ee4:reqqi9ee', 1],
+    ['d1:md6:ut_pexi0eee', 0],
+    ['d1:md6:ut_pexi5eee', 5],
+  ] as const) {
+    const extended = new Promise(resolve => peer.once('extended', resolve))
+    wire.send({ type: 'extended', id: 0, payload: Buffer.from(said) })
+    await extended
+    t.same([...peer.about.extensions].sort(), [
+      ['lt_donthave', 7],
+      ['ut_pex', id],
+    ])
+    t.equal(peer.about.reqq, 9)
+  }
+  await wire.unchoked()
+})
+
+t.test('a port that is taken is refused with its number, and what to blame', async t => {
+  leavesNothing(t)
+  const first = await new Listener({ bind: '127.0.0.1' }).listen()
+  t.teardown(() => first.close())
+  const second = new Listener({ bind: '127.0.0.1', port: first.port! })
+  await t.rejects(second.listen(), {
+    name: 'InputError',
+    code: 'ERR_LISTEN',
+    message: new RegExp(`cannot listen at 127.0.0.1:${first.port}: .*EADDRINUSE`),
+  })
+  t.equal(second.port, undefined)
+  second.close()
+})
+
+t.test('after close nothing is left: no connection at any stage, no timer, no listener', async t => {
+  const { address, torrent, listener, clock } = await client(t, made, { has: index => index < 5, up: 1000 })
+  const wires = [
+    await dial(t, made, address, { greet }),
+    await dial(t, made, address, { greet: wire => wire.raw(handshakeOf('h').subarray(0, 50)) }),
+    await dial(t, made, address),
+    await dial(t, made, address, { ...shakes({ reserved: RESERVED.fast }) }),
+  ]
+  const busy = wires.at(-1)!
+  await busy.unchoked()
+  for (let n = 0; n < 100; n++) busy.send({ type: 'request', ...first! })
+  await busy.seen('piece')
+  await torrent.close()
+  listener.close()
+  for (const wire of wires) await wire.gone()
+  t.equal(clock.pending, 0)
+  t.equal(listener.port, undefined)
+})

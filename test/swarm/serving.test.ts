@@ -1,0 +1,217 @@
+import t from 'tap'
+import { Bitfield } from '../../src/codec/bitfield.ts'
+import type { Peer } from '../../src/pipeline/peer.ts'
+import { blocksOf, dial, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
+import { client, oddTorrent } from '../helpers/swarm.ts'
+import { RESERVED } from '../helpers/wire.ts'
+
+const made = oddTorrent()
+const all = Array.from({ length: 11 }, (_, index) => blocksOf(made, index)).flat()
+const [first, second] = blocksOf(made, 0)
+const none = () => false
+const half = (index: number) => index < 5
+const fast = { handshake: { reserved: RESERVED.fast } }
+const request = (index: number, begin: number, length: number) =>
+  ({ type: 'request', index, begin, length }) as const
+const dataOf = ({ index, begin, length }: { index: number; begin: number; length: number }) =>
+  made.content.subarray(index * 40960 + begin, index * 40960 + begin + length)
+const haves = (wire: Wire) => wire.all('have').map(({ index }) => index)
+
+t.test('F1: a seed serves every block as it is, in the order asked for', async t => {
+  const { address, torrent } = await client(t, made)
+  const wire = await dial(t, made, address)
+  await wire.unchoked()
+  wire.send(...all.map(block => ({ type: 'request', ...block }) as const))
+  await wire.seen('piece', all.length)
+  const pieces = wire.all('piece')
+  t.same(
+    pieces.map(({ index, begin, length }) => ({ index, begin, length })),
+    all,
+  )
+  t.same(Buffer.concat(pieces.map(({ data }) => data!)), made.content)
+  await torrent.close()
+  t.equal(torrent.progress.uploaded, made.content.length)
+})
+
+t.test('F2: a piece that we lack is rejected, and to a plain peer not answered', async t => {
+  const { address } = await client(t, made, { has: half })
+  const [lacking] = blocksOf(made, 7)
+  for (const handshake of [fast.handshake, {}]) {
+    const wire = await dial(t, made, address, { handshake })
+    await wire.unchoked()
+    wire.send({ type: 'request', ...lacking! })
+    t.same(await wire.fetch(first!), dataOf(first!))
+    t.same(wire.all('reject'), 'reserved' in handshake ? [{ type: 'reject', ...lacking }] : [])
+  }
+})
+
+for (const [index, begin, length] of [
+  [11, 0, 16384],
+  [124134235, 0, 16384],
+  [0xffffffff, 0, 16384],
+  [0, 0, 0],
+  [0, 40960 - 16384, 16385],
+  [0, 40960, 16384],
+  [0, 0xffffffff, 16384],
+  [0, 0xfffff000, 0x4000],
+  [0, 0, 32768],
+  [0, 0, 0xffffffff],
+  [10, 16384, 43],
+] as const) {
+  t.test(`F3, F4, F5, F6: ${length} bytes at ${begin} of piece ${index} end the connection`, async t => {
+    const { address, disconnected } = await client(t, made)
+    const wire = await dial(t, made, address, fast)
+    await wire.unchoked()
+    wire.send(request(index, begin, length))
+    await wire.gone()
+    t.same(wire.all('piece'), [])
+    t.match(disconnected, [`request for ${length} bytes at ${begin} of piece ${index}`])
+    const other = await dial(t, made, address)
+    await other.unchoked()
+    t.same(await other.fetch(first!), dataOf(first!))
+  })
+}
+
+t.test('F6: the last, short block is served to its end', async t => {
+  const { address } = await client(t, made)
+  const wire = await dial(t, made, address)
+  await wire.unchoked()
+  t.same(await wire.fetch({ index: 10, begin: 16384, length: 42 }), made.content.subarray(-42))
+  t.same(await wire.fetch({ index: 10, begin: 16425, length: 1 }), made.content.subarray(-1))
+})
+
+t.test('F7, F12: whoever is choked gets nothing; a plain one no word of it, a fast one a reject', async t => {
+  const { address } = await client(t, made)
+  for (const handshake of [fast.handshake, {}]) {
+    const wire = await dial(t, made, address, { handshake })
+    await wire.seen('reserved' in handshake ? 'haveAll' : 'bitfield')
+    const allowed = new Set(wire.all('allowedFast').map(({ index }) => index))
+    await wire.until(() => wire.closed || !('reserved' in handshake) || wire.all('allowedFast').length === 5)
+    for (const { index } of wire.all('allowedFast')) allowed.add(index)
+    const block = all.find(({ index }) => !allowed.has(index))!
+    wire.send({ type: 'request', ...block })
+    await wire.unchoked()
+    t.same(wire.all('reject'), 'reserved' in handshake ? [{ type: 'reject', ...block }] : [])
+    t.same(wire.all('piece'), [])
+    t.same(await wire.fetch(block), dataOf(block))
+  }
+})
+
+t.test('F10, E15: what is cancelled while it waits is not sent, and to a fast peer rejected', async t => {
+  const { address, clock } = await client(t, made, { up: 1000 })
+  for (const handshake of [fast.handshake, {}]) {
+    const wire = await dial(t, made, address, { handshake })
+    await wire.unchoked()
+    wire.send(...all.slice(0, 5).map(block => ({ type: 'request', ...block }) as const))
+    wire.send({ type: 'cancel', ...all[4]! })
+    while (wire.all('piece').length < 4) await clock.advance(10_000)
+    t.same(await Promise.race([wire.fetch(all[6]!), advancing(clock)]), dataOf(all[6]!))
+    t.same(
+      wire.all('piece').map(({ index, begin, length }) => ({ index, begin, length })),
+      [...all.slice(0, 4), all[6]],
+    )
+    t.same(wire.all('reject'), 'reserved' in handshake ? [{ type: 'reject', ...all[4] }] : [])
+    wire.socket.destroy()
+  }
+})
+
+t.test('F11: a cancel of what was never asked for is nothing', async t => {
+  const { address } = await client(t, made)
+  const wire = await dial(t, made, address, fast)
+  await wire.unchoked()
+  for (const index of [0, 11, 0xffffffff]) wire.send({ type: 'cancel', index, begin: 0xffffffff, length: 0 })
+  t.same(await wire.fetch(second!), dataOf(second!))
+  t.same(wire.all('reject'), [])
+})
+
+t.test('C1: nobody is unchoked who is not interested, and nothing asked for before an unchoke', async t => {
+  const { address, clock, torrent } = await client(t, made, { has: half })
+  const wire = await dial(t, made, address, { has: () => true })
+  await wire.seen('interested')
+  await clock.advance(30_000)
+  t.same(wire.types, ['handshake', 'bitfield', 'interested'])
+  wire.send({ type: 'unchoke' })
+  await torrent.done
+})
+
+t.test('C2, C3: one interested to whoever has what we lack, and one not interested at the end', async t => {
+  const { address, torrent } = await client(t, made, { has: half })
+  const poor = await dial(t, made, address, { has: half })
+  const rich = await dial(t, made, address, { has: () => true })
+  await rich.seen('interested')
+  rich.send({ type: 'unchoke' })
+  await torrent.done
+  await rich.seen('notInterested')
+  t.same([rich.all('interested').length, rich.all('notInterested').length], [1, 1])
+  await poor.unchoked()
+  t.same([poor.all('interested'), poor.all('notInterested')], [[], []])
+})
+
+t.test(
+  'D10: a half-complete client tells of each piece it gets, to whoever lacks it, and serves it',
+  async t => {
+    const { address, torrent, verified } = await client(t, made, { has: half })
+    const poor = await dial(t, made, address)
+    await poor.unchoked()
+    t.same(await poor.fetch(first!), dataOf(first!))
+    const rich = await dial(t, made, address, { has: () => true })
+    await rich.seen('interested')
+    rich.send({ type: 'unchoke' })
+    await torrent.done
+    await poor.seen('have', 6)
+    t.same(haves(poor).sort(), [10, 5, 6, 7, 8, 9])
+    t.same(haves(poor).sort(), verified.filter(index => !half(index)).sort())
+    const [block] = blocksOf(made, 10)
+    t.same(await poor.fetch(block!), dataOf(block!))
+    await rich.seen('notInterested')
+    t.same(haves(rich), [], 'it has them all')
+  },
+)
+
+t.test('D11: our bitfield is as long as it must be, with no spare bit set', async t => {
+  const { address } = await client(t, made, { has: half })
+  const wire = await dial(t, made, address)
+  await wire.seen('bitfield')
+  t.same([...wire.all('bitfield')[0]!.bytes], [0xf8, 0])
+  const seed = await client(t, made)
+  const other = await dial(t, made, seed.address)
+  await other.seen('bitfield')
+  t.same([...other.all('bitfield')[0]!.bytes], [...Bitfield.full(11).bytes])
+  t.same([...other.all('bitfield')[0]!.bytes], [0xff, 0xe0])
+})
+
+t.test('D12: with nothing to show we say have-none, or to a plain peer nothing', async t => {
+  const { address } = await client(t, made, { has: none })
+  const quick = await dial(t, made, address, fast)
+  await quick.unchoked()
+  t.same(quick.types, ['handshake', 'extended', 'haveNone', 'unchoke'])
+  const plain = await dial(t, made, address)
+  await plain.unchoked()
+  t.same(plain.types, ['handshake', 'unchoke'])
+})
+
+t.test('H12: two seeds part, and do not call each other again for ten minutes', async t => {
+  const peer = await scriptedPeer(t, made)
+  const { address, clock, disconnected, torrent } = await client(t, made, { peers: [peer.address] })
+  const wire = await peer.connection()
+  await wire.seen('bitfield')
+  const incoming = await dial(t, made, address, { has: () => true })
+  const partial = await dial(t, made, address, { handshake: { reserved: RESERVED.extended } })
+  const connected = new Promise<Peer>(resolve => torrent.once('connected', resolve))
+  const leech = await dial(t, made, address)
+  await connected
+  partial.send({ type: 'extended', id: 0, payload: Buffer.from('d11:upload_onlyi1ee') })
+  await partial.unchoked()
+  await leech.unchoked()
+  await clock.advance(1000)
+  await Promise.all([wire.gone(), incoming.gone(), partial.gone()])
+  t.equal(disconnected.length, 3)
+  t.same(await leech.fetch(first!), dataOf(first!))
+  await clock.advance(100_000)
+  t.equal(peer.wires.length, 1)
+})
+
+/** Never resolves with anything: time goes on until the other side of a race is done. */
+async function advancing(clock: { advance(ms: number): Promise<void> }): Promise<never> {
+  for (;;) await clock.advance(10_000)
+}
