@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
-import { MAX_RUN } from '../streams/responder.ts'
+import { MAX_RUN } from '../streams/run.ts'
 import type { PeerContext } from './peer-context.ts'
 import { RateLimit } from './rate-limit.ts'
 

@@ -1,6 +1,7 @@
-import { BLOCK_LENGTH, type BlockRef, encodeInto, type Message, PIECE_HEAD } from '../codec/message.ts'
+import { BLOCK_LENGTH, type BlockRef, type Message } from '../codec/message.ts'
 import { PeerError, StorageError } from '../errors.ts'
 import type { Outgoing } from './outgoing.ts'
+import { lengthOf, MAX_RUN, Run, runOf } from './run.ts'
 import { type Done, Duplex } from './stage.ts'
 
 /** Who says when so many bytes may go out. */
@@ -29,12 +30,6 @@ export interface ResponderOptions {
   readonly failed?: (error: Error) => void
 }
 
-/** Blocks of the longest run. */
-export const MAX_RUN = 16
-/** Bytes of a block on the wire: length, id, index and begin come first. */
-const HEAD = 4 + PIECE_HEAD
-/** Bytes of the longest run on the wire. */
-export const RUN_LENGTH = MAX_RUN * (HEAD + BLOCK_LENGTH)
 /** Runs that may be read, or on their way to the socket, at once: one is read while the other is sent. */
 const MAX_OUT = 2
 /** Requests in a row that were of no use to anybody, before their sender is taken for a flooder. */
@@ -209,81 +204,50 @@ export class Responder extends Duplex<Message, Outgoing> {
       this.#ticket = undefined
       void this.#read(this.#nextRun())
     }
-    if (limit) this.#ticket = limit.take(this.#runLength(), go)
+    if (limit) this.#ticket = limit.take(lengthOf(this.#queue.slice(0, this.#runBlocks())), go)
     else go()
   }
 
-  /** How many of the waiting requests follow each other in the storage. */
-  #runBlocks(): number {
-    const queue = this.#queue
-    const most = Math.min(queue.length, MAX_RUN, Math.max(1, this.#options.run?.() ?? MAX_RUN))
-    let blocks = 1
-    while (blocks < most && follows(queue[blocks - 1]!, queue[blocks]!)) blocks++
-    return blocks
-  }
-
-  #runLength(): number {
-    let length = 0
-    const blocks = this.#runBlocks()
-    for (let at = 0; at < blocks; at++) length += this.#queue[at]!.length
-    return length
-  }
-
+  /** Takes the requests of the next run from the queue: none if all were cancelled while it waited for its turn. */
   #nextRun(): BlockRef[] {
     return this.#queue.length === 0 ? [] : this.#queue.splice(0, this.#runBlocks())
   }
 
-  /**
-   * The blocks are read behind each other at the end of the memory, and then moved to their places, each behind
-   * its head: so a run is one read, one buffer and one write.
-   */
-  async #read(run: readonly BlockRef[]): Promise<void> {
+  #runBlocks(): number {
+    return runOf(this.#queue, Math.min(MAX_RUN, this.#options.run?.() ?? MAX_RUN))
+  }
+
+  async #read(requests: readonly BlockRef[]): Promise<void> {
     const { storage, pieceLength, pool, failed } = this.#options
-    const [first] = run
+    const [first] = requests
     if (!first) {
-      this.#reading = false // cancelled, while it waited for its turn
+      this.#reading = false
       return
     }
-    const length = run.reduce((sum, block) => sum + block.length, 0)
-    const memory = pool?.take() ?? Buffer.allocUnsafeSlow(length + run.length * HEAD)
-    const bytes = Buffer.from(memory.buffer, memory.byteOffset, length + run.length * HEAD)
-    const data = bytes.subarray(run.length * HEAD)
+    const run = new Run(requests, pool?.take())
     try {
-      const there = await storage.read(first.index * pieceLength + first.begin, data)
-      if (there < length) {
+      const there = await storage.read(first.index * pieceLength + first.begin, run.data)
+      if (there < run.length) {
         throw new StorageError(
           'ERR_STORAGE',
           `piece ${first.index} was verified, but is no longer there whole`,
         )
       }
     } catch (error) {
-      pool?.give(memory)
+      pool?.give(run.bytes)
       this.#reading = false
-      for (const request of run) this.#reject(request)
+      for (const request of requests) this.#reject(request)
       failed?.(error as Error)
-      this.#serve() // what else waits may be read all the same
       return
     }
     this.#reading = false
     if (this.destroying) {
-      pool?.give(memory)
+      pool?.give(run.bytes)
       return
     }
-    let from = 0
-    let at = 0
-    for (const { index, begin, length } of run) {
-      data.copy(bytes, at + HEAD, from, from + length)
-      encodeInto({ type: 'piece', index, begin, length, data: null }, bytes, at)
-      from += length
-      at += HEAD + length
-    }
-    this.#out.set(bytes, length)
-    this.push(bytes)
+    run.frame()
+    this.#out.set(run.bytes, run.length)
+    this.push(run.bytes)
     this.#serve()
   }
-}
-
-/** Whether `b` begins where `a` ends. */
-function follows(a: BlockRef, b: BlockRef): boolean {
-  return a.index === b.index && a.begin + a.length === b.begin
 }
