@@ -3,9 +3,20 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-for (const bench of ['download.js', 'many-peers.js', 'startup.js']) {
-  console.log(`\n## ${bench}\n`)
+const benches = [
+  ['download.js'],
+  ['many-peers.js'],
+  ['startup.js'],
+  ['serve.js'],
+  ['swarm.js'],
+  ['swarm.js', '--mixed'],
+]
+
+for (const [bench = '', ...args] of benches) {
+  console.log(`\n## ${[bench, ...args].join(' ')}\n`)
   const path = fileURLToPath(new URL(bench, import.meta.url))
-  const { status } = spawnSync(process.execPath, [path, ...process.argv.slice(2)], { stdio: 'inherit' })
+  const { status } = spawnSync(process.execPath, [path, ...args, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  })
   if (status !== 0) process.exitCode = 1
 }

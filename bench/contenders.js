@@ -39,20 +39,8 @@ export function contenders(data, peer, tracker, out) {
     {
       name: 'aria2',
       file,
-      command: [...aria2, '-d', out, `--bt-tracker=${tracker}`, data.torrent],
+      command: [...programs.aria2, '-d', out, `--bt-tracker=${tracker}`, data.torrent],
       ...noAria2,
     },
   ]
 }
-
-const aria2 = [
-  'aria2c',
-  // Before all else: not what a user of this machine has configured.
-  '--no-conf',
-  '--quiet',
-  '--seed-time=0',
-  '--enable-dht=false',
-  '--bt-enable-lpd=false',
-  '--enable-peer-exchange=false',
-  '--file-allocation=none',
-]

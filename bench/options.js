@@ -12,12 +12,14 @@ export function benchOptions() {
       rounds: { type: 'string' },
       only: { type: 'string' },
       peers: { type: 'string' },
+      mixed: { type: 'boolean', default: false },
       small: { type: 'boolean', default: false },
     },
   })
-  const { small } = values
+  const { mixed, small } = values
   return {
     small,
+    mixed,
     size: parseSize(values.size ?? (small ? '4M' : '1G')),
     rounds: parseCount('--rounds', values.rounds ?? (small ? '1' : '5')),
     peers: parseCount('--peers', values.peers ?? (small ? '10' : '100')),

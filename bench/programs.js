@@ -16,7 +16,57 @@ export const libtorrent = ['/usr/bin/python3', here('../test/helpers/counterpart
 
 export const hasTsdl = existsSync(cli)
 export const hasAria2 = spawnSync('aria2c', ['--version']).status === 0
+export const hasTransmission = spawnSync('transmission-daemon', ['--version']).status === 0
 export const hasLibtorrent = spawnSync('/usr/bin/python3', ['-c', 'import libtorrent']).status === 0
+
+/** aria2 as a downloader that leaves when it has everything. */
+export const aria2 = [
+  'aria2c',
+  // Before all else: not what a user of this machine has configured.
+  '--no-conf',
+  '--quiet',
+  '--seed-time=0',
+  '--enable-dht=false',
+  '--bt-enable-lpd=false',
+  '--enable-peer-exchange=false',
+  '--file-allocation=none',
+]
+
+/**
+ * The command of transmission, which takes up the torrents that lie in its folder and never ends by itself.
+ * @param {string} config its folder
+ * @param {string} out
+ * @param {number} port
+ * @param {number} rpcPort
+ */
+export function transmission(config, out, port, rpcPort) {
+  return [
+    ...['transmission-daemon', '--foreground', '--config-dir', config, '--download-dir', out],
+    ...['--bind-address-ipv4', '127.0.0.1', '--peerport', `${port}`],
+    ...['--rpc-bind-address', '127.0.0.1', '--port', `${rpcPort}`],
+    ...['--no-dht', '--no-lpd', '--no-utp', '--no-portmap', '--no-watch-dir', '--no-incomplete-dir'],
+  ]
+}
+
+/**
+ * The command of our client as a seed, which tells what it does as NDJSON.
+ * @param {{ torrent: string, dir: string }} data
+ * @param {string[]} more
+ */
+export function tsdlSeed({ torrent, dir }, more) {
+  return [...tsdl, 'seed', torrent, dir, '--bind', '127.0.0.1', '--json', ...more]
+}
+
+/**
+ * The command of many leechers in one program.
+ * @param {import('./data.js').Data} data
+ * @param {string} peer HOST:PORT
+ * @param {number} count
+ */
+export function manyLeechers({ infoHash, length, pieceLength }, peer, count) {
+  const numbers = [length, pieceLength, count].map(String)
+  return [node, here('leechers.js'), peer, infoHash.toString('hex'), ...numbers]
+}
 
 /**
  * The command of our own seed.

@@ -40,7 +40,7 @@ export class ActivePiece {
       if (buffer.states[block] !== BLOCK.requested || this.#second.has(block)) continue
       const first = this.#first[block]
       const at = first === requester ? undefined : first?.askedAt(buffer.index, block)
-      if (at === undefined || now - at < patience) continue
+      if (at === undefined || now - at < patience || !worthIt(first, requester, now - at, patience)) continue
       this.#second.set(block, requester)
       taken.push({ piece: buffer, block, at: now, lost: false })
     }
@@ -67,4 +67,14 @@ export class ActivePiece {
     this.#second.delete(block)
     return this.#first[block] === undefined && this.buffer.release(block)
   }
+}
+
+/**
+ * Whether a second peer brings a block so much sooner than the first, which has owed it for `age` ms, that it is worth
+ * sending it twice. Not knowing, it is: then one of them has given us nothing yet.
+ */
+function worthIt(first: Requester | undefined, second: Requester, age: number, patience: number): boolean {
+  const usual = first?.window?.usual ?? 0
+  const own = second.window?.usual ?? patience
+  return age >= 2 * usual || usual - age >= 1.5 * own
 }

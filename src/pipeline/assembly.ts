@@ -13,6 +13,7 @@ import { complaintsOf } from './complaints.ts'
 import { Intake } from './intake.ts'
 import { limitsOf } from './limits.ts'
 import { PiecePool } from './piece-pool.ts'
+import { Suggestions } from './suggestions.ts'
 import { SuperSeed } from './super-seed.ts'
 import { Swarm } from './swarm.ts'
 import type { TorrentOptions } from './torrent-options.ts'
@@ -90,6 +91,12 @@ export function assemble(given: AssemblyOptions): Assembly {
         hidden: superSeed !== undefined,
         only: complete,
         pool: new PiecePool(RUN_LENGTH, RUNS_KEPT),
+        suggestions: new Suggestions({
+          pieceCount,
+          pieceLength,
+          random,
+          copies: index => intake.scheduler.copies(index),
+        }),
         failed,
       },
       limits: limitsOf({ clock, memory, up, down, peers: () => swarm.peers.size }),

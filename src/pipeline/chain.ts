@@ -15,6 +15,10 @@ export interface ChainOptions {
   readonly to: PeerAddress | { readonly socket: net.Socket; readonly head: Uint8Array }
   readonly context: PeerContext
   readonly window: RequestWindow
+  /** Blocks to read and send at once. */
+  readonly run: () => number
+  /** Whether requests for a piece wait until there are no others. */
+  readonly later: (index: number) => boolean
   /** Bytes came. */
   readonly heard: () => void
   /** Bytes went. */
@@ -43,8 +47,9 @@ export class Chain {
   readonly responder: Responder
   readonly #serializer = new Serializer()
   readonly #stages: readonly { destroy(): void }[]
+  #ending = false
 
-  constructor({ to, context, window, heard, sent, other, ended }: ChainOptions) {
+  constructor({ to, context, window, run, later, heard, sent, other, ended }: ChainOptions) {
     const { clock, connect, download, limits, upload } = context
     const incoming = 'socket' in to
     this.socket = new PeerSocket(incoming ? to.socket : to, {
@@ -81,15 +86,18 @@ export class Chain {
       has: upload.has,
       failed: upload.failed,
       pool: upload.pool,
-      run: () => (limits.up ? LIMITED_RUN : Math.min(MAX_RUN, limits.run())),
+      run: () => Math.min(limits.up ? LIMITED_RUN : MAX_RUN, limits.run(), run()),
+      later,
       ...(limits.up ? { limit: limits.up } : {}),
     })
     const inlet = download.funnel.inlet()
     const stages = [this.socket, framer, this.requester, inlet, this.responder, this.#serializer]
     this.#stages = stages
     for (const stage of stages) {
-      stage.on('error', ended)
-      stage.on('close', () => ended())
+      // once it ends, the last word is the socket's: it has still to send what waits
+      const matters = () => !this.#ending || stage === this.socket
+      stage.on('error', error => matters() && ended(error))
+      stage.on('close', () => matters() && ended())
     }
     this.socket.pipe(framer).pipe(this.requester).pipe(inlet)
     this.responder.pipe(this.#serializer).pipe(this.socket)
@@ -98,6 +106,12 @@ export class Chain {
   /** Queues a message, or a batch of them; it goes ahead of the blocks that wait. */
   send(message: Outgoing): void {
     this.#serializer.write(message)
+  }
+
+  /** Says nothing more than what waits, and then that this was all. */
+  end(): void {
+    this.#ending = true
+    this.#serializer.end()
   }
 
   /** Ends all stages now. Idempotent. */

@@ -10,7 +10,7 @@ import {
   parseExtendedHandshake,
 } from '../codec/extended.ts'
 import { type Handshake, reservedBytes, supports } from '../codec/handshake.ts'
-import type { Message } from '../codec/message.ts'
+import { BLOCK_LENGTH, type Message } from '../codec/message.ts'
 import { clientOf } from '../codec/peer-id.ts'
 import { PeerError } from '../errors.ts'
 import type { Outgoing } from '../streams/outgoing.ts'
@@ -48,6 +48,8 @@ const DEFAULT_REQQ = 250
 const OUR_REQQ = 500
 /** Pieces that a peer may have of us while it is choked (BEP 6). */
 const ALLOWED_FAST = 5
+/** Seconds of a peer's rate that a run of blocks may hold: what is on its way can no longer be cancelled. */
+const RUN_TIME = 0.25
 /** Our ids of extension messages. */
 const EXTENSIONS = { lt_donthave: 1 } as const
 
@@ -78,6 +80,8 @@ export class Peer extends EventEmitter<PeerEvents> {
   /** When it last took what we sent. */
   #taken: number
   #closed = false
+  /** Why it ends once all was said. */
+  #ending: Error | undefined
 
   constructor(to: PeerAddress | { socket: net.Socket; head: Uint8Array }, context: PeerContext) {
     super()
@@ -90,6 +94,11 @@ export class Peer extends EventEmitter<PeerEvents> {
       to,
       context,
       window: this.window,
+      run: () => Math.max(1, Math.floor((this.up.rate * RUN_TIME) / BLOCK_LENGTH)),
+      later: index => {
+        const { hidden, only, suggestions } = context.upload
+        return only() && !hidden && suggestions.later(this, index, clock.now())
+      },
       heard: () => {
         this.#heard = clock.now()
       },
@@ -132,8 +141,13 @@ export class Peer extends EventEmitter<PeerEvents> {
   unchoke(yes: boolean): void {
     if (yes === !this.responder.amChoking) return
     if (yes) this.unchokedAt = this.#context.clock.now()
-    if (yes) this.responder.unchoke()
-    else this.responder.choke()
+    if (yes) {
+      this.#suggest()
+      this.responder.unchoke()
+    } else {
+      this.responder.choke()
+      this.#context.upload.suggestions.left(this)
+    }
   }
 
   /** Looks at the time limits. To be called now and then. */
@@ -151,6 +165,7 @@ export class Peer extends EventEmitter<PeerEvents> {
       this.#timeOut(`has not read what it asked for within ${SEND_TIMEOUT / 1000} s`)
     if (now - this.#heard > IDLE_TIMEOUT) this.#timeOut(`silent for ${IDLE_TIMEOUT / 1000} s`)
     else if (now - this.#said > KEEP_ALIVE) this.send({ type: 'keepAlive' })
+    this.responder.serve()
     this.requester.tick(now, REQUEST_TIMEOUT)
   }
 
@@ -158,8 +173,19 @@ export class Peer extends EventEmitter<PeerEvents> {
   destroy(error?: Error): void {
     if (this.#closed) return
     this.#closed = true
+    this.#context.upload.suggestions.left(this)
     this.#chain.destroy()
-    this.emit('close', error)
+    this.emit('close', error ?? this.#ending)
+  }
+
+  /** A seed says which pieces to fetch, so that it need not send them twice. */
+  #suggest(): void {
+    const { clock, upload } = this.#context
+    const { bits, fast } = this.requester
+    if (!fast || !upload.only() || upload.hidden) return
+    for (const index of upload.suggestions.next(this, index => bits.has(index), clock.now())) {
+      this.send({ type: 'suggest', index })
+    }
   }
 
   #timeOut(what: string): void {
@@ -172,6 +198,10 @@ export class Peer extends EventEmitter<PeerEvents> {
         this.#shake(message)
         return
       case 'request':
+        if (this.#context.upload.suggestions.asked(this, message.index, this.#context.clock.now()))
+          this.#suggest()
+        this.responder.write(message)
+        return
       case 'cancel':
         this.responder.write(message)
         return
@@ -211,11 +241,18 @@ export class Peer extends EventEmitter<PeerEvents> {
       throw new PeerError('ERR_HANDSHAKE', `answered for another torrent, ${got}`)
     }
     this.peerId = peerId
-    if (Buffer.compare(peerId, own) === 0) throw new PeerError('ERR_HANDSHAKE', 'is ourselves')
+    if (this.incoming) this.#shakeHands()
+    if (Buffer.compare(peerId, own) === 0) {
+      const ourselves = new PeerError('ERR_HANDSHAKE', 'is ourselves')
+      if (!this.incoming) throw ourselves
+      // our other end is to see the answer first: then it knows what not to dial again
+      this.#ending = ourselves
+      this.#chain.end()
+      return
+    }
     this.client = clientOf(peerId)
     this.ready = true
     this.readyAt = clock.now()
-    if (this.incoming) this.#shakeHands()
     if (supports(reserved, 'extended')) this.#introduce()
     this.#claim(supports(reserved, 'fast'))
     this.emit('ready')

@@ -57,6 +57,11 @@ export class Picker {
     this.#advance()
   }
 
+  /** How many peers that are no seeds have this piece. */
+  copies(index: number): number {
+    return this.#count[index]!
+  }
+
   /** Whether this piece is wanted and not done. */
   wants(index: number): boolean {
     return this.#wanted[index] === 1 && this.#done[index] === 0

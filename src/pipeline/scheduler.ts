@@ -72,6 +72,11 @@ export class Scheduler implements BlockSource {
     return this.#active.get(lowest)?.buffer.closed ?? false
   }
 
+  /** How many peers that are no seeds have this piece. */
+  copies(index: number): number {
+    return this.#picker.copies(index)
+  }
+
   wants(index: number): boolean {
     return this.#picker.wants(index)
   }
@@ -224,7 +229,9 @@ export class Scheduler implements BlockSource {
 
   /** Endgame: blocks that let somebody else wait are asked for a second time. */
   #takeLate(requester: Requester, room: number, now: number, taken: Request[]): void {
-    const most = Math.min(room, ENDGAME_BATCH)
+    // no more than it brings soon: what it takes over nobody else may
+    const soon = Math.ceil(this.#patience / Math.max(1, requester.window.usual ?? 1))
+    const most = Math.min(room, ENDGAME_BATCH, soon)
     for (const active of this.#active.values()) {
       if (active.alone || active.buffer.closed || !requester.offers(active.buffer.index)) continue
       active.takeLate(requester, most, now, this.#patience, taken)

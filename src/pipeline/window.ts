@@ -1,7 +1,7 @@
 import { BLOCK_LENGTH } from '../codec/message.ts'
 import type { RequestWindow } from '../streams/requester.ts'
 
-const FIRST = 16
+const FIRST = 4
 const LEAST = 4
 /** Milliseconds over which a rate is measured. */
 const SPAN = 500
@@ -26,6 +26,9 @@ export class RateWindow implements RequestWindow {
   /** The shortest wait for a block, in ms. */
   roundTrip = Number.POSITIVE_INFINITY
 
+  /** How long a block is waited for of late, in ms; undefined before the first. */
+  usual: number | undefined
+
   constructor(limit: () => number) {
     this.#limit = limit
   }
@@ -35,6 +38,7 @@ export class RateWindow implements RequestWindow {
   }
 
   received(bytes: number, waited: number, now: number): void {
+    this.usual = this.usual === undefined ? waited : this.usual + (waited - this.usual) / 4
     if (waited < this.roundTrip) this.roundTrip = waited
     this.#spanBytes += bytes
     if (this.#starting) this.#size++

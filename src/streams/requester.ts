@@ -29,6 +29,8 @@ export interface BlockSource {
 /** How many requests may be under way to a peer: a policy. */
 export interface RequestWindow {
   readonly size: number
+  /** How long a block is waited for of late, in ms. */
+  readonly usual?: number | undefined
   /** A block came, `waited` ms after it was asked for. */
   received(bytes: number, waited: number, now: number): void
   /** The peer did not answer in time. */
@@ -205,7 +207,10 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
     if (!this.offer.delete(index)) return
     this.#options.source.lack(this, index)
     const lost = this.#requests.of(index)
-    for (const request of lost) this.#requests.drop(request)
+    for (const request of lost) {
+      this.#requests.drop(request)
+      this.#requests.forgive() // it may be on its way
+    }
     if (lost.length > 0) this.#options.source.lost(this, lost)
     this.#showInterest()
   }
@@ -312,9 +317,9 @@ export class Requester extends Transform<Message, Block> implements BlockPlace {
   }
 
   /** The peer will not answer this request; others may, and it may once it has unchoked us again. */
-  #reject({ index, begin }: BlockRef): void {
+  #reject({ index, begin, length }: BlockRef): void {
     const request = this.#requests.find(index, begin)
-    if (!request) return
+    if (length !== request?.piece.blockLength(request.block)) return
     this.#requests.drop(request)
     this.offer.refuse(index, this.peerChoking)
     if (!request.lost) this.#options.source.lost(this, [request])

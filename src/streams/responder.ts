@@ -24,9 +24,11 @@ export interface ResponderOptions {
   /** Blocks to read, and to send, at once. @default 16 */
   readonly run?: () => number
   readonly limit?: UploadLimit
+  /** Whether requests for a piece are to wait for now. @default none */
+  readonly later?: (index: number) => boolean
   /** Memory for a run of 16 blocks with their heads, and where it goes back to. @default memory of its own for each */
   readonly pool?: { take(): Uint8Array; give(bytes: Uint8Array): void }
-  /** Called with what a read failed with, once: the requests were refused. */
+  /** Called with what a read failed with: its requests were refused. */
   readonly failed?: (error: Error) => void
 }
 
@@ -58,6 +60,8 @@ export class Responder extends Duplex<Message, Outgoing> {
   readonly #out = new Map<Uint8Array, number>()
   #reading = false
   #ticket: object | undefined
+  /** No more requests will come. */
+  #ending = false
   #refused = 0
   /** Rejects that were sent while the peer had more than enough to read. */
   #unread = 0
@@ -116,6 +120,11 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.#serve()
   }
 
+  /** Looks again whether requests that were to wait may be answered. To be called now and then. */
+  serve(): void {
+    this.#serve()
+  }
+
   override _write(message: Message, done: Done): void {
     try {
       if (message.type === 'request') this.#take(message)
@@ -133,7 +142,8 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 
   override _final(done: Done): void {
-    if (this.#queue.length === 0 && !this.#reading) this.push(null)
+    this.#ending = true
+    this.#serve() // which ends it, if nothing waits
     done()
   }
 
@@ -197,7 +207,12 @@ export class Responder extends Duplex<Message, Outgoing> {
   /** Begins to read the next run, if there is any and room for it. */
   #serve(): void {
     if (this.#reading || this.#ticket || this.#out.size >= MAX_OUT || this.destroying) return
-    if (this.#queue.length === 0) return
+    if (this.#queue.length === 0) {
+      if (this.#ending) this.push(null)
+      this.#ending = false
+      return
+    }
+    if (!this.#prefer()) return
     const { limit } = this.#options
     this.#reading = true
     const go = () => {
@@ -206,6 +221,16 @@ export class Responder extends Duplex<Message, Outgoing> {
     }
     if (limit) this.#ticket = limit.take(lengthOf(this.#queue.slice(0, this.#runBlocks())), go)
     else go()
+  }
+
+  /** Puts first what need not wait. @returns whether there is anything */
+  #prefer(): boolean {
+    const { later } = this.#options
+    if (!later) return true
+    const queue = this.#queue
+    const at = queue.findIndex(({ index }) => !later(index))
+    if (at > 0) this.#queue = [...queue.slice(at), ...queue.slice(0, at)]
+    return at >= 0
   }
 
   /** Takes the requests of the next run from the queue: none if all were cancelled while it waited for its turn. */
@@ -222,6 +247,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     const [first] = requests
     if (!first) {
       this.#reading = false
+      this.#serve()
       return
     }
     const run = new Run(requests, pool?.take())
@@ -238,6 +264,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       this.#reading = false
       for (const request of requests) this.#reject(request)
       failed?.(error as Error)
+      this.#serve() // what else waits may be read all the same
       return
     }
     this.#reading = false

@@ -14,9 +14,10 @@ t.test('download: everybody who is there, the right bytes, a table', async t => 
   t.match(stdout, /^\| floor +\| +\d/m)
 })
 
-for (const bench of ['many-peers', 'startup'])
+for (const bench of ['many-peers', 'startup', 'serve', 'swarm', 'swarm --mixed'])
   t.test(bench, async t => {
-    const { status, stdout, stderr } = small(bench)
+    const [name = '', ...args] = bench.split(' ')
+    const { status, stdout, stderr } = small(name, ...args)
     t.equal(status, 0, stderr)
     t.match(stdout, /^(small|.*left out)/m)
   })

@@ -90,3 +90,40 @@ t.test('D11: our own has its spare bits at zero, and its length rounded up', asy
   for (let index = 0; index < 20; index++) bits.add(index)
   t.same([...bits.bytes], [0xff, 0xf8])
 })
+
+t.test('a piece that was there can be taken away, once', async t => {
+  const bits = new Bitfield(10)
+  for (const index of [0, 8, 9]) bits.add(index)
+  t.equal(bits.delete(8), true)
+  t.equal(bits.delete(8), false)
+  t.equal(bits.delete(1), false)
+  for (const index of [10, 15, 16, 0xffffffff, -1]) t.equal(bits.delete(index), false, `${index}`)
+  t.same([...bits], [0, 9])
+  t.equal(bits.count, 2)
+})
+
+t.test('a clone is the same, and then goes its own way', async t => {
+  const bits = Bitfield.from(Buffer.from([0x81, 0x40]), 10)
+  const other = bits.clone()
+  t.same([...other], [0, 7, 9])
+  t.equal(other.count, 3)
+  t.equal(other.size, 10)
+  other.delete(0)
+  other.add(1)
+  t.same([...bits], [0, 7, 9])
+  t.equal(bits.count, 3)
+  bits.add(2)
+  t.same([...other], [1, 7, 9])
+})
+
+t.test('a full one has every piece and no spare bit', async t => {
+  for (let size = 1; size < 34; size++) {
+    const bits = Bitfield.full(size)
+    t.equal(bits.full, true)
+    t.equal(bits.count, size)
+    t.same([...bits].length, size, `${size} pieces`)
+    t.doesNotThrow(() => Bitfield.from(bits.bytes, size), `${size} pieces go over the wire`)
+    t.equal(bits.delete(size - 1), true)
+    t.equal(bits.full, false)
+  }
+})

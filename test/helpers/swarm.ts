@@ -115,7 +115,8 @@ export async function client(
   const { metainfo, content } = made
   const there = Buffer.from(content)
   for (let index = 0; index < metainfo.pieceCount; index++) {
-    if (!has(index)) there.fill(0, index * metainfo.pieceLength, (index + 1) * metainfo.pieceLength)
+    const start = index * metainfo.pieceLength
+    if (!has(index)) there.subarray(start, start + metainfo.pieceLength).fill(0)
   }
   await disk.writeFile(`/home/${metainfo.files[0]!.path}`, there)
   const listener = await new Listener({ bind: '127.0.0.1', clock }).listen()

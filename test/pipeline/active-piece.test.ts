@@ -11,12 +11,15 @@ function peer(...pieces: number[]) {
   for (const index of pieces) bits.add(index)
   const asked = new Map<number, number>()
   const cancelled: number[] = []
+  /** Pieces that it has and does not give. */
+  const refused = new Set<number>()
   const requester = {
     bits,
+    offers: (index: number) => bits.has(index) && !refused.has(index),
     askedAt: (_: number, block: number) => asked.get(block),
     cancel: (_: PieceBuffer, block: number) => cancelled.push(block),
   } as unknown as Requester
-  return { requester, asked, cancelled }
+  return { requester, asked, cancelled, refused }
 }
 
 function setup(alone?: Requester) {
@@ -42,6 +45,13 @@ t.test('it is for whoever has it, or for one alone', async t => {
     [a, b, c].map(({ requester }) => setup(b.requester).piece.isFor(requester)),
     [false, true, false],
   )
+})
+
+t.test('it is not for whoever has it and does not give it', async t => {
+  const a = peer(1)
+  a.refused.add(1)
+  t.equal(setup().piece.isFor(a.requester), false)
+  t.equal(setup(a.requester).piece.isFor(a.requester), false)
 })
 
 t.test('each block is given out once, as many as there is room for', async t => {

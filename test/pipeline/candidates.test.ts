@@ -77,3 +77,43 @@ t.test('those that were dialled go to the end: the others get their turn', async
   }
   t.same(turns, [1, 2, 3, 1, 2, 3, 1, 2, 3, 1])
 })
+
+t.test('who came to us and says where it listens is not dialled there', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'tracker')
+  const known = candidates.claim(at(1), 'incoming')!
+  t.same([known.source, known.connected], ['tracker', true])
+  t.equal(candidates.next(0), undefined)
+  const unknown = candidates.claim(at(2), 'incoming')!
+  t.same([unknown.source, unknown.connected], ['incoming', true])
+  t.equal(candidates.claim(at(2), 'incoming'), undefined, 'it is connected already')
+  candidates.closed(unknown, 0, true)
+  t.equal(candidates.next(2000), unknown, 'and later it may be dialled')
+})
+
+t.test('an address that is being dialled is not claimed by another connection', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  candidates.next(0)
+  t.equal(candidates.claim(at(1), 'incoming'), undefined)
+})
+
+t.test('an address can be banned by its name, also while nobody is there', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  candidates.ban('10.0.0.1:1', 'lies')
+  candidates.ban('10.0.0.1:2', 'unknown to us')
+  t.equal(candidates.next(1e9), undefined)
+  t.equal(candidates.size, 1)
+})
+
+t.test('who is of no use just now is left alone for that long, and never for less than it was', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  const candidate = candidates.next(0)!
+  candidates.closed(candidate, 0, true)
+  candidates.rest(candidate, 0, 600_000)
+  candidates.rest(candidate, 0, 5)
+  t.equal(candidates.next(599_999), undefined)
+  t.equal(candidates.next(600_000), candidate)
+})

@@ -45,14 +45,21 @@ class Model {
     return theirs.filter(index => this.count(index) === least)
   }
 
-  inOrder(bits: Bitfield, ahead: number): number[] {
+  /** All that could be begun, not too far ahead. */
+  near(ahead: number): number[] {
     const first = this.all(index => this.wanted(index) && !this.done.has(index))[0] ?? this.size
-    return this.candidates.filter(index => index < first + ahead && bits.has(index)).slice(0, 1)
+    return this.candidates.filter(index => index < first + ahead)
+  }
+
+  inOrder(bits: Bitfield, ahead: number): number[] {
+    return this.near(ahead)
+      .filter(index => bits.has(index))
+      .slice(0, 1)
   }
 }
 
 type Step = readonly [
-  name: 'join' | 'leave' | 'gain' | 'rejoin' | 'begin' | 'again' | 'finish',
+  name: 'join' | 'leave' | 'gain' | 'lose' | 'rejoin' | 'begin' | 'again' | 'finish',
   peer: number,
   index: number,
   chance: number,
@@ -64,7 +71,7 @@ const sizes = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max:
 
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.tuple(
-    fc.constantFrom('join', 'leave', ...gains, 'rejoin', 'begin', 'begin', 'again', 'finish'),
+    fc.constantFrom('join', 'leave', ...gains, 'lose', 'lose', 'rejoin', 'begin', 'begin', 'again', 'finish'),
     fc.nat(4),
     fc.nat(19),
     fc.nat(1000),
@@ -90,6 +97,8 @@ function apply(picker: Picker, model: Model, [name, peer, at, chance]: Step): vo
     picker.join(model.peers.get(peer)!)
   } else if (name === 'gain' && bits?.add(index)) {
     picker.gain(index, bits)
+  } else if (name === 'lose' && bits?.delete(index)) {
+    picker.lose(index, bits)
   } else if (name === 'begin' && bits) {
     const picked = picker.pick(bits)
     if (picked < 0) return
@@ -113,6 +122,8 @@ t.test('whatever happens, the pick is a rarest piece that the peer has and nobod
       for (const step of steps) {
         apply(picker, model, step)
         if (picker.left !== model.candidates.length) throw new Error(`left ${picker.left} after ${step}`)
+        const open = model.all(index => picker.open(index))
+        if (`${open}` !== `${model.candidates}`) throw new Error(`open [${open}] after ${step}`)
         for (const bits of model.peers.values()) {
           const right = model.rarest(bits)
           const picked = picker.pick(bits)
@@ -139,6 +150,9 @@ t.test('in order, the pick is the lowest the peer has, never too far ahead of th
         const picker = new Picker({ pieceCount: size, wanted, sequential: ahead })
         for (const step of steps) {
           apply(picker, model, step)
+          const open = model.all(index => picker.open(index))
+          const right = model.near(ahead)
+          if (`${open}` !== `${right}`) throw new Error(`open [${open}], not [${right}], after ${step}`)
           for (const bits of model.peers.values()) {
             const [right = -1] = model.inOrder(bits, ahead)
             const picked = picker.pick(bits)
@@ -244,4 +258,30 @@ t.test('a hundred thousand haves, picks and ends are done in a moment', async t 
   t.equal(picker.left, 0)
   const ms = performance.now() - start
   t.ok(ms < 2000, `${ms} ms`)
+})
+
+t.test('what a peer has lost is rarer than before, also when that peer was a seed', async t => {
+  const picker = new Picker({ pieceCount: 4, random: seeded() })
+  const [seed, other] = [Bitfield.full(4), bitsOf(4, [0, 1])]
+  picker.join(seed)
+  picker.join(other)
+  picker.join(bitsOf(4, [1]))
+  seed.delete(1)
+  picker.lose(1, seed)
+  t.ok([2, 3].includes(picker.pick(seed)), 'those that one has')
+  seed.delete(0)
+  picker.lose(0, seed)
+  t.equal(picker.pick(other), 0, 'one has 0, two have 1')
+})
+
+t.test('a piece is open until it is begun, and again when it is given up, if it is wanted', async t => {
+  const picker = new Picker({ pieceCount: 3, wanted: index => index !== 1, random: seeded() })
+  const open = () => [0, 1, 2].filter(index => picker.open(index))
+  t.same(open(), [0, 2])
+  picker.begin(0)
+  t.same(open(), [2])
+  picker.again(0)
+  t.same(open(), [0, 2])
+  picker.finish(2)
+  t.same(open(), [0])
 })

@@ -32,7 +32,7 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, ...more }: Setup = {}) {
   })
 
   /** A peer that has told what it has, and unchoked us. */
-  async function peer({ window = 4, has = (_: number): boolean => true, unchoke = true } = {}) {
+  async function peer({ window = 4, has = (_: number): boolean => true, unchoke = true, fast = false } = {}) {
     const sent: Message[] = []
     const waiting: string[] = []
     const state = { window, snubs: 0 }
@@ -57,6 +57,7 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, ...more }: Setup = {}) {
         }
       },
     })
+    requester.fast = fast
     requester.on('error', () => {})
     requester.on('data', ({ piece }) => {
       if (piece.complete && !piece.closed) {
@@ -386,3 +387,74 @@ t.test(
     t.same([a.waiting, b.waiting], [[], []])
   },
 )
+
+t.test('E9: suggested pieces come first, the latest before the others', async t => {
+  const { peer, opened } = setup()
+  const a = await peer({ fast: true, unchoke: false, window: 16, has: index => index !== 4 })
+  for (const index of [2, 4, 6, 7]) await a.tell({ type: 'suggest', index })
+  await a.tell({ type: 'unchoke' })
+  t.same(opened, [7, 6, 2, 0])
+})
+
+t.test('what is suggested and under way with somebody else is finished there', async t => {
+  const { peer, opened } = setup()
+  await peer({ window: 4 })
+  const b = await peer({ fast: true, unchoke: false })
+  await b.tell({ type: 'suggest', index: 0 }, { type: 'unchoke' })
+  t.same(opened, [0, 1])
+  t.same(b.waiting, ['1:0', '1:1', '1:2', '1:3'])
+})
+
+t.test('E4, E6: a peer that chokes us is asked for what it allows and has, and for nothing else', async t => {
+  const { peer, opened } = setup()
+  const a = await peer({ fast: true, unchoke: false, window: 100, has: index => index !== 5 })
+  for (const index of [3, 5, 6]) await a.tell({ type: 'allowedFast', index })
+  t.same(opened, [3, 6])
+  t.equal(a.waiting.length, 8)
+  await a.tell({ type: 'unchoke' })
+  t.same(opened, [3, 6, 0, 1, 2, 4, 7])
+})
+
+t.test('E12: what a peer rejects goes at once to one who could take more', async t => {
+  const { peer } = setup({ pieces: 1 })
+  const a = await peer({ fast: true })
+  const b = await peer()
+  t.same(b.waiting, [])
+  await a.tell(
+    ...[0, 1].map(
+      (block): Message => ({
+        type: 'reject',
+        index: 0,
+        begin: block * BLOCK_LENGTH,
+        length: BLOCK_LENGTH,
+      }),
+    ),
+  )
+  t.same(b.waiting, ['0:0', '0:1'])
+  t.equal(a.requester.outstanding, 2)
+})
+
+t.test('E12: a piece that a peer refuses is passed over with that peer, until it unchokes again', async t => {
+  const { peer, opened } = setup({ pieces: 3, blocks: 1 })
+  const a = await peer({ fast: true, window: 1 })
+  t.same(a.waiting, ['0:0'])
+  a.waiting.length = 0
+  await a.tell({ type: 'reject', index: 0, begin: 0, length: BLOCK_LENGTH })
+  t.same(a.waiting, ['1:0'])
+  await a.give()
+  t.same(a.waiting, ['2:0'])
+  await a.give()
+  t.same(a.waiting, [])
+  await a.tell({ type: 'choke' }, { type: 'unchoke' })
+  t.same(a.waiting, ['0:0'])
+  t.same(opened, [0, 1, 2])
+})
+
+t.test('what a peer has no longer is fetched from another', async t => {
+  const { peer } = setup({ pieces: 1 })
+  const a = await peer()
+  const b = await peer()
+  a.requester.lacks(0)
+  await settle()
+  t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
+})

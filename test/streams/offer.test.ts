@@ -3,7 +3,11 @@ import { Bitfield } from '../../src/codec/bitfield.ts'
 import { Offer } from '../../src/streams/offer.ts'
 
 /** A peer's offer; it has pieces 0 to 9 unless told otherwise. */
-function setup({ has = (index: number) => index < 10, wants = (_: number): boolean => true, size = 20 } = {}) {
+function setup({
+  has = (index: number) => index < 10,
+  wants = (_: number): boolean => true,
+  size = 20,
+} = {}) {
   const offer = new Offer(size, wants)
   const bits = new Bitfield(size)
   for (let index = 0; index < size; index++) if (has(index)) bits.add(index)

@@ -313,7 +313,7 @@ t.test('when nothing is given back, two chunks are all that is taken', async t =
 for (const [limit, expected] of [
   [MiB, MiB],
   [200_000, 200_000],
-  [1, 65536],
+  [10_000, 10_000],
 ] as const) {
   t.test(`reads grow for a peer that fills them, up to a limit of ${limit}`, async t => {
     const { socket, remote } = await dial(t, { lend: true, readLimit: () => limit })
@@ -333,9 +333,9 @@ for (const [limit, expected] of [
         else socket.release(chunk)
       })
     })
-    t.equal(Math.min(...sizes), 65536, 'small to begin with')
+    t.equal(Math.min(...sizes), Math.min(65536, limit), 'small to begin with')
     t.ok(Math.max(...sizes) <= expected)
-    if (limit === 1) t.equal(sizes.size, 1)
+    if (limit < 65536) t.equal(sizes.size, 1)
   })
 }
 
@@ -452,3 +452,117 @@ t.test('nothing is left open by sockets that were destroyed', async t => {
   t.equal(await connections(), 0)
   t.ok(open() <= before, `${open()} open, ${before} before`)
 })
+
+t.test(
+  'what was read of an accepted connection before comes first, and nothing of the rest is lost',
+  async t => {
+    for (const lend of [false, true]) {
+      const { server, port } = await listen(t)
+      const connected = once(server, 'connection')
+      const remote = net.connect(port, '127.0.0.1').on('error', () => {})
+      t.teardown(() => remote.destroy())
+      const [raw] = (await connected) as [net.Socket]
+      const bytes = noise(300_000, 7)
+      remote.write(bytes)
+      const head = await new Promise<Buffer>(resolve => {
+        raw.once('data', chunk => {
+          raw.pause()
+          resolve(chunk)
+        })
+      })
+      await quiet(() => raw.readableLength)
+      const { socket } = watched(t, new PeerSocket(raw, { head, lend }))
+      t.ok((await reading(socket, bytes.length)).equals(bytes))
+    }
+  },
+)
+
+t.test('an empty head is nothing', async t => {
+  const { socket, remote } = await accept(t, { head: new Uint8Array(0) })
+  remote.write('hello')
+  const [chunk] = await once(socket, 'data')
+  t.equal(Buffer.from(chunk).toString(), 'hello')
+})
+
+for (const [how, open] of [
+  ['dialled', dial],
+  ['dialled, lending', (t: Test, options: PeerSocketOptions) => dial(t, { ...options, lend: true })],
+  ['accepted', accept],
+] as const) {
+  t.test(`${how}: a limit is asked with what was read, and nothing is read until it says so`, async t => {
+    const asked: number[] = []
+    const going: (() => void)[] = []
+    const cancelled: object[] = []
+    const limit = {
+      take(bytes: number, go: () => void) {
+        asked.push(bytes)
+        going.push(go)
+        return go
+      },
+      cancel: (ticket: object) => cancelled.push(ticket),
+    }
+    const { socket, remote } = await open(t, { limit })
+    const bytes = noise(4 * MiB, 8)
+    remote.write(bytes)
+    const got: Buffer[] = []
+    socket.on('data', chunk => {
+      got.push(Buffer.from(chunk))
+      socket.release(chunk)
+    })
+    const length = () => got.reduce((sum, chunk) => sum + chunk.length, 0)
+    await quiet(length)
+    t.equal(asked.length, 1)
+    t.equal(length(), asked[0])
+    let turns = 0
+    while (length() < bytes.length && turns++ < 10_000) {
+      going.shift()?.()
+      await settle()
+    }
+    t.ok(Buffer.concat(got).equals(bytes), 'and nothing is lost')
+    await quiet(length)
+    t.equal(
+      asked.reduce((sum, count) => sum + count, 0),
+      bytes.length,
+    )
+    const [waiting] = going
+    socket.destroy()
+    t.same(cancelled, waiting ? [waiting] : [], 'who goes takes its ask back')
+  })
+
+  t.test(`${how}: a limit that lets everything through at once holds nobody back`, async t => {
+    let granted = 0
+    const limit = {
+      take(count: number, go: () => void) {
+        granted += count
+        go()
+        return undefined
+      },
+      cancel: () => t.fail('there is nothing to take back'),
+    }
+    const { socket, remote } = await open(t, { limit })
+    const bytes = noise(2 * MiB, 9)
+    const got = reading(socket, bytes.length)
+    remote.write(bytes)
+    t.ok((await got).equals(bytes))
+    t.equal(granted, bytes.length)
+  })
+
+  t.test(`${how}: each buffer that was written is told of once the system has it, in order`, async t => {
+    const written: Uint8Array[] = []
+    const { socket, remote } = await open(t, { written: bytes => written.push(bytes) })
+    let left = 3 * MiB
+    const all = new Promise<void>(resolve => {
+      remote.on('data', chunk => {
+        left -= chunk.length
+        if (left === 0) resolve()
+      })
+    })
+    const buffers = [noise(MiB, 1), noise(MiB, 2), noise(MiB, 3)]
+    for (const bytes of buffers) socket.write(bytes)
+    t.same(written, [])
+    await all
+    await quiet(() => written.length)
+    t.equal(written.length, 3)
+    t.ok(buffers.every((bytes, at) => written[at] === bytes))
+  })
+}

@@ -23,7 +23,13 @@ interface Options {
 }
 
 /** A requester behind a framer, and everything around it: a source that gives blocks in order, a window, a clock. */
-function setup({ blocks = 4, window = 8, wants = () => true, pieceCount = PIECES, fast = false }: Options = {}) {
+function setup({
+  blocks = 4,
+  window = 8,
+  wants = () => true,
+  pieceCount = PIECES,
+  fast = false,
+}: Options = {}) {
   const pieces = Array.from(
     { length: Math.min(pieceCount, PIECES) },
     (_, index) => new PieceBuffer(index, blocks * KiB16),
@@ -737,21 +743,24 @@ t.test('C5: with the fast extension a choke leaves what was asked for under way'
   t.notOk(asked().includes('0:3'), 'and nothing is asked for twice')
 })
 
-t.test('E12: a reject gives the block back, and the piece is not asked of that peer until it unchokes again', async t => {
-  const { hear, asked, lost, requester, errors } = setup({ fast: true, window: 2 })
-  await hear(HAVE_ALL, UNCHOKE)
-  t.same(asked(), ['0:0', '0:1'])
-  await hear(reject(0, 0))
-  t.same(lost(), ['0:0'])
-  t.same(asked(), ['1:0'])
-  t.equal(requester.offers(0), false)
-  t.equal(requester.offers(1), true)
-  await hear(block(0, 1), block(1, 0))
-  t.same(asked(), ['1:1', '1:2'], 'of the piece that it refused nothing more')
-  await hear(CHOKE, reject(1, 1), reject(1, 2), UNCHOKE)
-  t.same(asked(), ['0:0', '0:2'])
-  t.same(errors, [])
-})
+t.test(
+  'E12: a reject gives the block back, and the piece is not asked of that peer until it unchokes again',
+  async t => {
+    const { hear, asked, lost, requester, errors } = setup({ fast: true, window: 2 })
+    await hear(HAVE_ALL, UNCHOKE)
+    t.same(asked(), ['0:0', '0:1'])
+    await hear(reject(0, 0))
+    t.same(lost(), ['0:0'])
+    t.same(asked(), ['1:0'])
+    t.equal(requester.offers(0), false)
+    t.equal(requester.offers(1), true)
+    await hear(block(0, 1), block(1, 0))
+    t.same(asked(), ['1:1', '1:2'], 'of the piece that it refused nothing more')
+    await hear(CHOKE, reject(1, 1), reject(1, 2), UNCHOKE)
+    t.same(asked(), ['0:0', '0:2'])
+    t.same(errors, [])
+  },
+)
 
 t.test('E12: a peer that rejects everything is asked for each piece once, and then for nothing', async t => {
   const { hear, asked, errors, requester } = setup({ fast: true, window: 4, wants: index => index < 8 })
@@ -824,17 +833,20 @@ t.test('E6: an allowed piece that the peer lacks is asked for when it has it, an
   t.same(asked(), ['7:0', '7:1', '7:2', '7:3'])
 })
 
-t.test('E7, E8: a hundred thousand allowed and suggested pieces, most of which there are none of', async t => {
-  const { hear, asked, errors, requester } = setup({ fast: true, window: 1000, blocks: 1 })
-  await hear(HAVE_ALL)
-  for (let at = 0; at < 100; at++) {
-    await hear(...Array.from({ length: 500 }, (_, n) => allow(PIECES + 500 * at + n)))
-    await hear(...Array.from({ length: 500 }, (_, n) => suggest(0xffffffff - 500 * at - n)))
-  }
-  t.same(asked(), [])
-  t.same(errors, [])
-  t.ok(requester.offer.named(true).length <= 100)
-})
+t.test(
+  'E7, E8: a hundred thousand allowed and suggested pieces, most of which there are none of',
+  async t => {
+    const { hear, asked, errors, requester } = setup({ fast: true, window: 1000, blocks: 1 })
+    await hear(HAVE_ALL)
+    for (let at = 0; at < 100; at++) {
+      await hear(...Array.from({ length: 500 }, (_, n) => allow(PIECES + 500 * at + n)))
+      await hear(...Array.from({ length: 500 }, (_, n) => suggest(0xffffffff - 500 * at - n)))
+    }
+    t.same(asked(), [])
+    t.same(errors, [])
+    t.ok(requester.offer.named(true).length <= 100)
+  },
+)
 
 t.test('a piece that the peer has no longer is lost, and is asked for no more', async t => {
   const { hear, requester, asked, lost, log, errors } = setup({ fast: true, window: 6 })

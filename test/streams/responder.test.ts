@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { Message } from '../../src/codec/message.ts'
 import type { Outgoing } from '../../src/streams/outgoing.ts'
-import { MAX_RUN, Responder, type ResponderOptions, RUN_LENGTH } from '../../src/streams/responder.ts'
+import { Responder, type ResponderOptions } from '../../src/streams/responder.ts'
+import { MAX_RUN, RUN_LENGTH } from '../../src/streams/run.ts'
 import { noise } from '../helpers/metainfo.ts'
 import { settle } from '../helpers/virtual-clock.ts'
 import { pieceMsg } from '../helpers/wire.ts'
@@ -153,8 +154,18 @@ for (const [what, asked, expected, run] of [
     [[0, MAX_RUN * KiB16]],
     undefined,
   ],
-  ['at what the peer’s share is', [0, 1, 2, 3].map((at): Block => [0, at * KiB16, KiB16]), [[0, 2 * KiB16]], 2],
-  ['after one block, if the share is none', [0, 1].map((at): Block => [0, at * KiB16, KiB16]), [[0, KiB16]], 0],
+  [
+    'at what the peer’s share is',
+    [0, 1, 2, 3].map((at): Block => [0, at * KiB16, KiB16]),
+    [[0, 2 * KiB16]],
+    2,
+  ],
+  [
+    'after one block, if the share is none',
+    [0, 1].map((at): Block => [0, at * KiB16, KiB16]),
+    [[0, KiB16]],
+    0,
+  ],
   [
     'at the border of a piece',
     [
@@ -268,20 +279,23 @@ t.test('F8: without the fast extension what is too much is dropped in silence', 
   t.same(said(), [])
 })
 
-t.test('F8: 2001 requests in a row that are of no use end it, and one that is answered starts anew', async t => {
-  for (const fast of [true, false]) {
-    const { hear, errors, responder, runs } = setup({ has: index => index === 0, fast })
-    const useless = Array.from({ length: 2000 }, () => request(1, 0))
-    await hear(...useless)
-    await hear(request(0, 0))
-    for (const run of runs()) responder.release(run)
-    await hear(...useless)
-    t.same(errors, [])
-    await hear(request(1, 0))
-    t.match(errors, [refused])
-    t.equal(responder.destroyed, true)
-  }
-})
+t.test(
+  'F8: 2001 requests in a row that are of no use end it, and one that is answered starts anew',
+  async t => {
+    for (const fast of [true, false]) {
+      const { hear, errors, responder, runs } = setup({ has: index => index === 0, fast })
+      const useless = Array.from({ length: 2000 }, () => request(1, 0))
+      await hear(...useless)
+      await hear(request(0, 0))
+      for (const run of runs()) responder.release(run)
+      await hear(...useless)
+      t.same(errors, [])
+      await hear(request(1, 0))
+      t.match(errors, [refused])
+      t.equal(responder.destroyed, true)
+    }
+  },
+)
 
 t.test('F8: who asks and cancels without end, and reads none of the answers, is a flooder', async t => {
   const { hear, errors, responder } = setup({ gated: true, unread: true })
@@ -338,15 +352,18 @@ t.test('F11: a cancel of what was never asked for is ignored', async t => {
   t.equal(responder.waiting, 1)
 })
 
-t.test('F7: it chokes to begin with: requests are rejected, or ignored without the fast extension', async t => {
-  for (const fast of [true, false]) {
-    const { hear, said, reads, errors } = setup({ choked: true, fast })
-    await hear({ type: 'interested' }, request(0, 0))
-    t.same(said(), fast ? [reject(0, 0)] : [])
-    t.same(reads, [])
-    t.same(errors, [])
-  }
-})
+t.test(
+  'F7: it chokes to begin with: requests are rejected, or ignored without the fast extension',
+  async t => {
+    for (const fast of [true, false]) {
+      const { hear, said, reads, errors } = setup({ choked: true, fast })
+      await hear({ type: 'interested' }, request(0, 0))
+      t.same(said(), fast ? [reject(0, 0)] : [])
+      t.same(reads, [])
+      t.same(errors, [])
+    }
+  },
+)
 
 t.test('unchoke and choke are said once each', async t => {
   const { responder, items } = setup({ choked: true })
@@ -466,7 +483,11 @@ t.test('what asks for nothing passes it by', async t => {
 
 for (const [how, read, code] of [
   ['a read that fails', () => Promise.reject(new Error('bad sector')), undefined],
-  ['a read that comes short', (_: number, target: Uint8Array) => Promise.resolve(target.length - 1), 'ERR_STORAGE'],
+  [
+    'a read that comes short',
+    (_: number, target: Uint8Array) => Promise.resolve(target.length - 1),
+    'ERR_STORAGE',
+  ],
 ] as const) {
   for (const fast of [true, false]) {
     t.test(`E14: ${how}, fast ${fast}: refused and told, and the next is answered`, async t => {

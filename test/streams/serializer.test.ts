@@ -130,7 +130,7 @@ t.test('its end comes after all that was written', async t => {
   serializer.write(request(1))
   serializer.write(request(2))
   serializer.end()
-  const out: Buffer[] = []
+  const out: Uint8Array[] = []
   for await (const bytes of serializer) out.push(bytes)
   t.equal(Buffer.concat(out).length, 34)
 })
@@ -146,4 +146,40 @@ t.test('destroyed while full, it closes: the write that waited is answered', asy
   await settle()
   t.equal(closes, 1)
   t.equal(serializer.destroyed, true)
+})
+
+t.test('bytes go through as they are, not copied, in their place among the messages', async t => {
+  const serializer = new Serializer()
+  const out: Uint8Array[] = []
+  serializer.on('data', bytes => out.push(bytes))
+  const runs = [noise(100, 1), noise(200, 2), noise(300, 3)] as const
+  serializer.write(request(0))
+  serializer.write([request(1), request(2)])
+  serializer.write(runs[0])
+  serializer.write(runs[1])
+  serializer.write({ type: 'choke' })
+  serializer.write(runs[2])
+  serializer.write({ type: 'unchoke' })
+  await settle()
+  const requests = Buffer.concat([0, 1, 2].map(index => msg(6, u32(index, 0, 16384))))
+  t.ok(Buffer.concat(out).equals(Buffer.concat([requests, runs[0], runs[1], msg(0), runs[2], msg(1)])))
+  for (const run of runs)
+    t.equal(out.filter(bytes => bytes === run).length, 1, 'to be given back by who lent it')
+})
+
+t.test('backpressure: bytes count as many as they are', async t => {
+  const serializer = new Serializer()
+  const run = noise(262_144, 1)
+  serializer.write(run)
+  await settle()
+  t.equal(serializer.write(run), false)
+  let drained = false
+  serializer.on('drain', () => {
+    drained = true
+  })
+  await settle()
+  t.equal(drained, false)
+  serializer.resume()
+  await settle()
+  t.equal(drained, true)
 })

@@ -12,7 +12,7 @@ const none = () => false
 const fast = { handshake: { reserved: RESERVED.fast } }
 const shakes = { greet: (wire: Wire) => wire.shake(fast.handshake) }
 const [first] = blocksOf(made, 0)
-const allowedBy = (wire: Wire) => wire.all('allowedFast').map(({ index }) => index)
+const allowedBy = (wire: Wire): number[] => wire.all('allowedFast').map(({ index }) => index)
 const blocks = (wire: Wire) => named(wire.all('request'))
 
 t.test('E1: a seed says have-all and no bitfield, whoever dialled whom', async t => {
@@ -68,9 +68,8 @@ t.test('E4: while choked we ask for what is allowed and nothing else, and for ea
   })
   wire.send({ type: 'haveAll' })
   for (let index = 0; index < 4; index++) wire.send({ type: 'allowedFast', index })
-  await wire.unchoked()
+  await wire.seen('request', 3)
   await clock.advance(60_000)
-  await wire.seen('request')
   const asked = blocks(wire)
   t.same(new Set(asked).size, asked.length, 'none twice')
   t.ok(asked.every(name => Number.parseInt(name, 10) < 4))
@@ -96,14 +95,13 @@ t.test('E13: a choke rejects what waits, but for pieces that are allowed', async
   const { address, clock } = await client(t, made, { up: 1000 })
   const wire = await dial(t, made, address, shakes)
   await wire.seen('allowedFast', 5)
-  const allowed = allowedBy(wire)
+  const allowed: number[] = allowedBy(wire)
   const others = Array.from({ length: 10 }, (_, index) => index).filter(index => !allowed.includes(index))
   await wire.unchoked()
-  const sent = blocksOf(made, others[0]!).slice(0, 2)
-  const refused = others.slice(1).flatMap(index => blocksOf(made, index))
+  const [sent, ...refused] = others.flatMap(index => blocksOf(made, index))
   const [kept] = blocksOf(made, allowed.find(index => index < 10)!)
-  for (const block of [...sent, ...refused, kept!]) wire.send({ type: 'request', ...block })
-  await wire.seen('piece', 2)
+  for (const block of [sent!, ...refused, kept!]) wire.send({ type: 'request', ...block })
+  await wire.seen('piece')
   wire.send({ type: 'notInterested' })
   await clock.advance(10_500)
   await wire.seen('reject', refused.length)
@@ -112,8 +110,8 @@ t.test('E13: a choke rejects what waits, but for pieces that are allowed', async
     refused.map(block => ({ type: 'reject', ...block })),
   )
   t.ok(wire.types.indexOf('choke') < wire.types.indexOf('reject'))
-  while (wire.all('piece').length < 3) await clock.advance(10_000)
-  t.match(wire.all('piece')[2], kept!)
+  while (wire.all('piece').length < 2) await clock.advance(10_000)
+  t.match(wire.all('piece')[1], kept!)
 })
 
 t.test('E16: a peer is allowed the pieces that BEP 6 computes for its address, if we have them', async t => {

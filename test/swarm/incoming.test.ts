@@ -6,7 +6,7 @@ import { encodeHandshake } from '../../src/codec/handshake.ts'
 import { Listener } from '../../src/pipeline/listener.ts'
 import type { Peer } from '../../src/pipeline/peer.ts'
 import { blocksOf, dial, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
-import { client, leavesNothing, oddTorrent, run } from '../helpers/swarm.ts'
+import { client, leavesNothing, oddTorrent } from '../helpers/swarm.ts'
 import { settle } from '../helpers/virtual-clock.ts'
 import { msg, RESERVED, UNCHOKE } from '../helpers/wire.ts'
 
@@ -65,7 +65,7 @@ t.test('A7: a handshake byte by byte, and glued to all that follows it, are the 
   const whole = Buffer.concat([handshakeOf('p'), msg(5, [0xff, 0xe0]), UNCHOKE])
   for (const cut of [1, 48, 67, 68, 69, whole.length]) {
     const { address, torrent, file } = await client(t, made, { has: none })
-    const wire = await dial(t, made, address, { greet })
+    const wire = await dial(t, made, address, { greet, interested() {} })
     for (let at = 0; at < whole.length; at += cut) {
       wire.raw(whole.subarray(at, at + cut))
       await settle()
@@ -138,14 +138,19 @@ for (const [greater, side] of [
   }
 }
 
-t.test('A13: two clients that dial each other at once keep one connection, and finish by it', async t => {
+t.test('two clients with a half each, of which one dials, finish by one connection', async t => {
   const left = await client(t, made, { has: index => index < 5, peerId: Buffer.alloc(20, 'a') })
   const right = await client(t, made, {
     has: index => index >= 5,
     peerId: Buffer.alloc(20, 'z'),
     peers: [left.address],
   })
+  const [own, other] = [left, right].map(({ events }) => () => {
+    const count = (name: string) => events.filter(event => event === name).length
+    return count('connected') - count('disconnected')
+  })
   await Promise.all([left.torrent.done, right.torrent.done])
+  t.same([own!(), other!()], [1, 1])
   t.same(await left.file('odd.bin'), made.content)
   t.same(await right.file('odd.bin'), made.content)
 })

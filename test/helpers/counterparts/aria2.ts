@@ -27,12 +27,19 @@ export async function seedWithAria2(t: Test, content: Content) {
   return ready(seed, port, content)
 }
 
-/** Fetches `content` into `dir` with aria2, from the peers that its trackers and `tracker` name; gives what it complained of, and ''. */
-export async function fetchWithAria2(t: Test, content: Content, dir: string, tracker?: string) {
+/** Fetches `content` into `dir` with aria2, from the peers that its trackers and `tracker` name, itself at `host`; gives what it complained of, and ''. */
+export async function fetchWithAria2(
+  t: Test,
+  content: Content,
+  dir: string,
+  tracker = '',
+  host = '127.0.0.1',
+) {
   const leech = startProgram(t, [
     'aria2c',
     '--no-conf',
-    '--interface=127.0.0.1',
+    `--interface=${host}`,
+    `--bt-external-ip=${host}`,
     `--listen-port=${await freePort()}`,
     `--dir=${dir}`,
     '--seed-time=0',
@@ -40,7 +47,7 @@ export async function fetchWithAria2(t: Test, content: Content, dir: string, tra
     '--enable-dht=false',
     '--bt-enable-lpd=false',
     '--enable-peer-exchange=false',
-    ...(tracker === undefined ? [] : [`--bt-tracker=${tracker}`]),
+    ...(tracker === '' ? [] : [`--bt-tracker=${tracker}`]),
     content.torrent,
   ])
   const [code] = await once(leech.child, 'close')

@@ -3,7 +3,7 @@ import { peersBody, type ScriptedReply, scriptedTracker } from '../tracker.ts'
 
 /** A tracker on loopback that tells everybody of everybody, once `count` clients have come: so all begin at once. */
 export async function gatheringTracker(t: Test, count: number) {
-  const ports = new Set<number>()
+  const peers = new Map<number, string>()
   let gather = () => {}
   const gathered = new Promise<void>(resolve => {
     gather = resolve
@@ -11,10 +11,11 @@ export async function gatheringTracker(t: Test, count: number) {
   return scriptedTracker(t, async ({ params, event }): Promise<ScriptedReply> => {
     const port = Number(params.port)
     if (event === 'stopped') return { body: peersBody([]) }
-    ports.add(port)
-    if (ports.size >= count) gather()
+    // Who is not at 127.0.0.1 says so.
+    peers.set(port, params.ip?.toString() ?? '127.0.0.1')
+    if (peers.size >= count) gather()
     await gathered
-    const others = [...ports].filter(other => other !== port)
-    return { body: peersBody(others.map(port => ({ host: '127.0.0.1', port }))) }
+    const others = [...peers].filter(([other]) => other !== port)
+    return { body: peersBody(others.map(([port, host]) => ({ host, port }))) }
   })
 }

@@ -2,8 +2,8 @@
 
     libtorrent-peer.py seed TORRENT DIR [PORT [BYTES-A-SECOND]]
                                     prints its port when it listens; ends when stdin does
-    libtorrent-peer.py leech TORRENT DIR HOST:PORT...
-                                    ends when everything is there
+    libtorrent-peer.py leech TORRENT DIR [ADDRESS] HOST:PORT...
+                                    listens at ADDRESS; ends when everything is there
 """
 import sys
 
@@ -12,9 +12,11 @@ import libtorrent as lt
 role, torrent, folder, *rest = sys.argv[1:]
 port = int(rest[0]) if role == "seed" and rest else 0
 rate = int(rest[1]) if role == "seed" and len(rest) > 1 else 0
+own = rest.pop(0) if role == "leech" and rest and ":" not in rest[0] else "127.0.0.1"
 alert = lt.alert.category_t
 session = lt.session({
-    "listen_interfaces": f"127.0.0.1:{port}",
+    "listen_interfaces": f"{own}:{port}",
+    "announce_ip": own,
     "enable_dht": False,
     "enable_lsd": False,
     "enable_upnp": False,

@@ -19,14 +19,15 @@ export async function seedWithLibtorrent(t: Test, content: Content, rate = 0) {
   return ready(seed, port, content)
 }
 
-/** Fetches `content` into `dir` with libtorrent, from `peers` and those that its trackers name; gives what it complained of, and ''. */
+/** Fetches `content` into `dir` with libtorrent, from `peers` and those that its trackers name, itself at `host`; gives what it complained of, and ''. */
 export async function fetchWithLibtorrent(
   t: Test,
   content: Content,
   dir: string,
   peers: readonly string[] = [],
+  host = '127.0.0.1',
 ) {
-  const leech = startProgram(t, [python, script, 'leech', content.torrent, dir, ...peers])
+  const leech = startProgram(t, [python, script, 'leech', content.torrent, dir, host, ...peers])
   const [code] = await once(leech.child, 'close')
   return code === 0 ? '' : `exit ${code}: ${leech.said()}`
 }

@@ -17,42 +17,18 @@ export async function freePort() {
   return address.port
 }
 
-/** Waits until somebody listens at `port`, whatever it has by then. */
-export async function listens(client: Running, port: number) {
-  const deadline = Date.now() + READY_MS
-  while (!(await accepts(port))) {
-    if (Date.now() > deadline)
-      throw new Error(`nobody listens at ${port} after ${READY_MS} ms: ${client.said()}`)
-    await delay(50)
-  }
-}
-
-async function accepts(port: number) {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
-}
-
 /**
  * Waits until a seed answers for `content` and claims to have all of it: an open port alone says neither
  * that the torrent was added nor that its files were found.
- * @param limit milliseconds
- * @param pause milliseconds between looks, each a connection of its own
  * @returns its address, HOST:PORT
  */
-export async function ready(seed: Running, port: number, content: Content, limit = READY_MS, pause = 50) {
-  const deadline = Date.now() + limit
+export async function ready(seed: Running, port: number, content: Content) {
+  const deadline = Date.now() + READY_MS
   while (!(await hasEverything(port, content))) {
     const { exitCode, pid } = seed.child
     if (exitCode !== null || pid === undefined) throw new Error(`it ended: ${seed.said()}`)
-    if (Date.now() > deadline) throw new Error(`it has not everything after ${limit} ms: ${seed.said()}`)
-    await delay(pause)
+    if (Date.now() > deadline) throw new Error(`it has not everything after ${READY_MS} ms: ${seed.said()}`)
+    await delay(50)
   }
   return `127.0.0.1:${port}`
 }

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Content } from './content.ts'
 import { scratch, startProgram, without } from './process.ts'
-import { freePort, listens, ready } from './ready.ts'
+import { freePort, ready } from './ready.ts'
 
 export const noTransmission = without('transmission-daemon', '--version')
 
@@ -20,18 +21,50 @@ export async function seedWithTransmission(t: Test, content: Content) {
   return ready(daemon, port, content)
 }
 
-/** Starts transmission with nothing of `content`; peers have to dial its `address`. */
+/** What transmission writes of `content`: it makes no file that has no bytes. */
+export function asTransmissionWrites(content: Content): Content {
+  return { ...content, files: content.files.filter(({ length }) => length > 0) }
+}
+
+/** Starts transmission with nothing of `content`; peers have to dial its `address`, and it keeps one from each of theirs. */
 export async function leechWithTransmission(t: Test, content: Content, dir: string) {
-  const { daemon, port } = await start(t, content, dir)
-  await listens(daemon, port)
+  const { daemon, port, rpcPort } = await start(t, content, dir)
+  // Asked over its RPC: a probe of ours would be at the address of its peers, and it drops the second from one address.
+  const until = async (met: (left: number) => boolean) => {
+    const deadline = Date.now() + PATIENCE
+    for (let left = await missing(rpcPort); !met(left); left = await missing(rpcPort)) {
+      if (daemon.child.exitCode !== null) throw new Error(`transmission ended: ${daemon.said()}`)
+      if (Date.now() > deadline)
+        throw new Error(`transmission lacks ${left} bytes after ${PATIENCE} ms: ${daemon.said()}`)
+      await delay(200)
+    }
+  }
+  await until(left => left === content.length)
   return {
     address: `127.0.0.1:${port}`,
     /** Resolves once it has everything, and has ended: only then is all that it holds in its files. */
     async finished() {
-      await ready(daemon, port, content, PATIENCE, 1000)
+      await until(left => left === 0)
       daemon.child.kill('SIGTERM')
       await once(daemon.child, 'exit')
     },
+  }
+}
+
+/** Bytes that its one torrent still lacks; NaN while it does not answer, or has not looked at its folder. */
+async function missing(rpcPort: number): Promise<number> {
+  const url = `http://127.0.0.1:${rpcPort}/transmission/rpc`
+  const body = JSON.stringify({ method: 'torrent-get', arguments: { fields: ['leftUntilDone'] } })
+  try {
+    // The first answer is a refusal that names the session.
+    const session = (await fetch(url)).headers.get('x-transmission-session-id') ?? ''
+    const headers = { 'x-transmission-session-id': session }
+    const reply = (await (await fetch(url, { method: 'POST', headers, body })).json()) as {
+      arguments: { torrents: { leftUntilDone: number }[] }
+    }
+    return reply.arguments.torrents[0]?.leftUntilDone ?? Number.NaN
+  } catch {
+    return Number.NaN
   }
 }
 
@@ -41,11 +74,12 @@ async function start(t: Test, content: Content, dir: string) {
   mkdirSync(join(config, 'torrents'))
   copyFileSync(content.torrent, join(config, 'torrents', 'content.torrent'))
   const port = await freePort()
+  const rpcPort = await freePort()
   const daemon = startProgram(t, [
     ...['transmission-daemon', '--foreground', '--config-dir', config, '--download-dir', dir],
     ...['--bind-address-ipv4', '127.0.0.1', '--peerport', `${port}`],
-    ...['--rpc-bind-address', '127.0.0.1', '--port', `${await freePort()}`],
+    ...['--rpc-bind-address', '127.0.0.1', '--port', `${rpcPort}`],
     ...['--no-dht', '--no-lpd', '--no-utp', '--no-portmap', '--no-watch-dir', '--no-incomplete-dir'],
   ])
-  return { daemon, port }
+  return { daemon, port, rpcPort }
 }

@@ -56,7 +56,11 @@ export class SimulatedSwarm {
   constructor({ seed, pieces, pieceLength = 16_384 }: SwarmSpec) {
     this.random = generator(seed)
     this.network = new SimulatedNetwork({ clock: this.clock, random: generator(seed + 1000) })
-    this.made = makeTorrent({ files: [{ path: 'simulated.bin', length: pieces * pieceLength }], pieceLength, seed })
+    this.made = makeTorrent({
+      files: [{ path: 'simulated.bin', length: pieces * pieceLength }],
+      pieceLength,
+      seed,
+    })
   }
 
   /** Bytes of the torrent. */

@@ -1,0 +1,113 @@
+// @ts-check
+/** A program that goes on beside the bench: what it says, what it has cost so far, and its end. */
+import { spawn } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+
+/** Of the kernel's clock for CPU time; the same on every Linux that Node runs on. */
+const TICKS_A_SECOND = 100
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const alive = new Set()
+process.once('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+
+/**
+ * @typedef {object} Running
+ * @property {number} pid
+ * @property {(match: (line: string) => boolean) => Promise<string>} line the first line, of both outputs, that matches;
+ *   rejects when the program ends without
+ * @property {() => string[]} lines all so far
+ * @property {Promise<number | null>} ended its exit code
+ * @property {(signal?: NodeJS.Signals) => Promise<unknown>} stop resolves when it has gone
+ */
+
+/**
+ * Starts `command`; it is killed when the bench ends, however that ends.
+ * @param {string[]} command
+ * @returns {Running}
+ */
+export function run(command) {
+  const [program = '', ...args] = command
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  alive.add(child)
+  /** @type {string[]} */
+  const lines = []
+  /** @type {Set<() => void>} */
+  const waiting = new Set()
+  const wake = () => {
+    for (const look of waiting) look()
+  }
+  for (const stream of [child.stdout, child.stderr]) {
+    let partial = ''
+    stream.on('data', chunk => {
+      const [...whole] = `${partial}${chunk}`.split('\n')
+      partial = whole.pop() ?? ''
+      lines.push(...whole)
+      wake()
+    })
+  }
+  let gone = false
+  /** @type {Promise<number | null>} */
+  const ended = new Promise(resolve => {
+    const end = (/** @type {number | null} */ code) => {
+      gone = true
+      alive.delete(child)
+      resolve(code)
+      wake()
+    }
+    child.on('error', error => {
+      lines.push(error.message)
+      end(-1)
+    })
+    child.on('close', end)
+  })
+  return {
+    pid: child.pid ?? 0,
+    lines: () => lines,
+    ended,
+    line: match =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const found = lines.find(match)
+          if (found === undefined && !gone) return
+          waiting.delete(look)
+          if (found !== undefined) resolve(found)
+          else reject(new Error(`${command.join(' ')}\nended early: ${lines.slice(-5).join('\n')}`))
+        }
+        waiting.add(look)
+        look()
+      }),
+    stop(signal = 'SIGKILL') {
+      if (!gone) child.kill(signal)
+      return ended
+    },
+  }
+}
+
+/**
+ * Seconds of CPU, user and system, that a process has used since its start.
+ * @param {number} pid
+ */
+export function cpuOf(pid) {
+  // The name in parentheses may hold anything; the fields that count follow the last of them.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND
+}
+
+/**
+ * The peak of a process's resident memory in bytes, since its start or since `forgetPeak`.
+ * @param {number} pid
+ */
+export function peakOf(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024
+}
+
+/**
+ * Lets the peak begin again at what is resident now.
+ * @param {number} pid
+ */
+export const forgetPeak = pid => writeFileSync(`/proc/${pid}/clear_refs`, '5')

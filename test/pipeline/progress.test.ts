@@ -1,0 +1,71 @@
+import t from 'tap'
+import { type ProgressOptions, progressOf } from '../../src/pipeline/progress.ts'
+
+interface Parts {
+  readonly total?: number
+  readonly left?: number
+  readonly full?: boolean
+  /** Whether each peer is a seed. */
+  readonly seeds?: readonly boolean[]
+  readonly rate?: number
+  readonly uploaded?: number
+  readonly read?: boolean
+}
+
+/** The progress of a torrent of 10,000 bytes whose parts say this. */
+function progress({
+  total = 1000,
+  left = 400,
+  full = false,
+  seeds = [true, false],
+  rate = 0,
+  uploaded = 0,
+  read = false,
+}: Parts = {}) {
+  return progressOf({
+    metainfo: { pieceLength: 100, length: 10_000 },
+    intake: { total, left, scheduler: { pieces: 3, full } },
+    swarm: {
+      connected: seeds.map(full => ({ requester: { bits: { full } } })),
+      uploaded,
+      downloaded: 700,
+      wasted: 50,
+    },
+    down: { rate },
+    up: { rate: 7 },
+    read,
+  } as unknown as ProgressOptions)
+}
+
+t.test('it tells what there is, of what is wanted', async t => {
+  t.match(progress({ rate: 20 }), {
+    verified: 600,
+    total: 1000,
+    downSpeed: 20,
+    upSpeed: 7,
+    peers: 2,
+    seeds: 1,
+    eta: 20,
+    buffered: 300,
+    downloaded: 700,
+    wasted: 50,
+  })
+})
+
+t.test('while nothing comes, nobody knows how long it will take', async t => {
+  t.equal(progress({ rate: 0 }).eta, null)
+  t.equal(progress({ rate: 0.5 }).eta, null)
+})
+
+t.test('the ratio is of what was wanted, or when nothing was, of all that there is', async t => {
+  t.equal(progress({ uploaded: 500 }).ratio, 0.5)
+  t.equal(progress({ uploaded: 500, total: 0, left: 0 }).ratio, 0.05)
+})
+
+t.test('it says what holds it back', async t => {
+  t.equal(progress({ left: 0, seeds: [] }).limit, 'none')
+  t.equal(progress({ seeds: [], full: true }).limit, 'peers')
+  t.equal(progress({ full: true }).limit, 'disk')
+  t.equal(progress({ full: true, read: true }).limit, 'reader')
+  t.equal(progress().limit, 'network')
+})

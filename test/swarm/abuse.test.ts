@@ -1,0 +1,160 @@
+import t from 'tap'
+import type { Peer } from '../../src/pipeline/peer.ts'
+import { blocksOf, dial, type PeerScript, type Wire } from '../helpers/scripted-peer.ts'
+import { client, oddTorrent } from '../helpers/swarm.ts'
+import { settle } from '../helpers/virtual-clock.ts'
+import { RESERVED } from '../helpers/wire.ts'
+
+const made = oddTorrent()
+const all = Array.from({ length: 11 }, (_, index) => blocksOf(made, index)).flat()
+const requests = all.map(block => ({ type: 'request', ...block }) as const)
+const [first] = all
+const fast = { handshake: { reserved: RESERVED.fast } }
+const greet = () => {}
+const protocol = Buffer.from('\x13BitTorrent protocol', 'latin1')
+type Client = Awaited<ReturnType<typeof client>>
+
+async function isServed(t: Parameters<typeof client>[0], wire: Wire) {
+  if (wire.all('unchoke').length === 0) await wire.unchoked()
+  t.same(await wire.fetch(first!), made.content.subarray(0, 16384), 'who behaves is served')
+}
+
+/** Dials, and resolves with the client's side of it as well. */
+async function both(t: Parameters<typeof client>[0], { address, torrent }: Client, script: PeerScript = {}) {
+  const connected = new Promise<Peer>(resolve => torrent.once('connected', resolve))
+  const wire = await dial(t, made, address, script)
+  return { wire, peer: await connected }
+}
+
+t.test('F8: ten thousand requests at once are a queue of five hundred, and then the end', async t => {
+  const seed = await client(t, made, { up: 1000 })
+  const { wire, peer } = await both(t, seed, fast)
+  const { wire: other } = await both(t, seed)
+  await wire.unchoked()
+  wire.socket.pause()
+  const gone = new Promise<void>(resolve => peer.once('close', () => resolve()))
+  const many = (count: number) => Array.from({ length: count }, (_, n) => requests[n % requests.length]!)
+  let most = 0
+  wire.send(...many(1500))
+  while (most < 450) {
+    await settle()
+    most = Math.max(most, peer.responder.waiting)
+  }
+  t.ok(most <= 500, `${most} waited at most`)
+  wire.send(...many(8500))
+  await gone
+  t.match(seed.disconnected, [/requests in a row that we could not answer|without reading/])
+  await other.unchoked()
+  other.send(requests[0]!)
+  while (other.all('piece').length === 0) await seed.clock.advance(10_000)
+})
+
+t.test('F7: a choked peer that asks without end is dropped', async t => {
+  const seed = await client(t, made)
+  const wire = await dial(t, made, seed.address)
+  wire.send(...Array.from({ length: 2001 }, () => requests[0]!))
+  await wire.gone()
+  t.match(seed.disconnected, [/2000 requests in a row that we could not answer/])
+  t.same(wire.all('piece'), [])
+  await isServed(t, await dial(t, made, seed.address))
+})
+
+t.test('F9: who asks and never reads is dropped after a minute, and others are served meanwhile', async t => {
+  const seed = await client(t, made)
+  const { wire, peer } = await both(t, seed)
+  const { wire: other } = await both(t, seed)
+  await wire.unchoked()
+  await other.unchoked()
+  wire.socket.pause()
+  // the system takes some megabytes: until it takes no more
+  for (let still = 0; still < 200; ) {
+    const before = peer.responder.uploaded
+    if (peer.responder.waiting < 100) wire.send(...requests)
+    await settle()
+    still = peer.responder.uploaded === before && peer.responder.waiting >= 100 ? still + 1 : 0
+  }
+  await seed.clock.advance(58_000)
+  t.same(seed.disconnected, [])
+  await isServed(t, other)
+  await seed.clock.advance(3_000)
+  t.same(
+    seed.disconnected,
+    ['127.0.0.1:PORT: has not read what it asked for within 60 s'].map(reason =>
+      reason.replace('PORT', String(peer.address.port)),
+    ),
+  )
+  await isServed(t, other)
+})
+
+t.test('N1: of five hundred connections as many stay as may, and these are served', async t => {
+  const seed = await client(t, made, { maxPeers: 10 })
+  const wires: Wire[] = []
+  for (let n = 0; n < 500; n++) wires.push(await dial(t, made, seed.address))
+  await Promise.all(wires.map(wire => wire.until(() => wire.closed || wire.all('bitfield').length > 0)))
+  const stay = wires.filter(wire => !wire.closed)
+  t.equal(stay.length, 10)
+  t.equal(seed.torrent.progress.peers, 10)
+  await isServed(t, stay[0]!)
+})
+
+t.test('N2: two hundred connections that close at once leave nothing', async t => {
+  const seed = await client(t, made)
+  for (let n = 0; n < 200; n++) {
+    const { wire, peer } = await both(t, seed)
+    const gone = new Promise(resolve => peer.once('close', resolve))
+    wire.socket.destroy()
+    await gone
+  }
+  t.equal(seed.torrent.progress.peers, 0)
+  await isServed(t, await dial(t, made, seed.address))
+})
+
+t.test(
+  'N3: a handshake that trickles in is given up after ten seconds, before and after the hash',
+  async t => {
+    for (const head of [protocol, Buffer.concat([protocol, Buffer.alloc(8), made.metainfo.infoHash])]) {
+      const seed = await client(t, made)
+      const wire = await dial(t, made, seed.address, { greet: wire => wire.raw(head) })
+      for (let seconds = 0; seconds < 10; seconds++) {
+        t.equal(wire.closed, false)
+        wire.raw(Buffer.from([0]))
+        await seed.clock.advance(seconds < 9 ? 1000 : 1500)
+      }
+      await wire.gone()
+      t.equal(wire.bytes.length, 0)
+      await seed.torrent.close()
+    }
+  },
+)
+
+t.test('N5: a reset at any stage ends that connection and nothing else', async t => {
+  const reset = (wire: Wire) => wire.socket.resetAndDestroy()
+  const seed = await client(t, made)
+  const stages: ((wire: Wire) => Promise<unknown> | undefined)[] = [
+    async () => {},
+    async wire => wire.raw(protocol),
+    async wire => wire.shake(),
+    async wire => {
+      wire.shake()
+      await wire.seen('handshake')
+    },
+    async wire => {
+      wire.shake()
+      await wire.unchoked()
+      wire.send(...requests)
+    },
+    async wire => {
+      wire.shake()
+      await wire.unchoked()
+      wire.send(...requests)
+      await wire.seen('piece')
+    },
+  ]
+  for (const stage of stages) {
+    const wire = await dial(t, made, seed.address, { greet })
+    await stage(wire)
+    reset(wire)
+    await isServed(t, await dial(t, made, seed.address))
+  }
+  t.same(seed.errors, [])
+})
