@@ -24,7 +24,9 @@ t.test('every error code is explained, and no other', async t => {
 
 t.test('every option of the command line is in its page, and no other', async t => {
   const help = await Promise.all(
-    [[], ['get'], ['seed'], ['info'], ['verify'], ['create'], ['demo']].map(args => tsdl([...args, '--help'])),
+    [[], ['get'], ['seed'], ['info'], ['verify'], ['create'], ['demo']].map(args =>
+      tsdl([...args, '--help']),
+    ),
   )
   const there = all(help.map(({ stdout }) => stdout).join('\n'), /(?<=^ {2}(-\w, )?)--[a-z-]+/gm)
   t.ok(there.length > 20)

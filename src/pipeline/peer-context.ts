@@ -4,7 +4,7 @@ import type { Bitfield } from '../codec/bitfield.ts'
 import type { Funnel } from '../streams/funnel.ts'
 import type { BlockSource } from '../streams/requester.ts'
 import type { ResponderOptions, UploadLimit } from '../streams/responder.ts'
-import type { Suggestions } from './suggestions.ts'
+import type { Served, Suggestions } from './suggestions.ts'
 
 /** What all peers of a torrent share. */
 export interface PeerContext {
@@ -39,7 +39,7 @@ export interface PeerContext {
     readonly only: () => boolean
     readonly pool: NonNullable<ResponderOptions['pool']>
     /** What to suggest while we are a seed. */
-    readonly suggestions: Suggestions<object>
+    readonly suggestions: Suggestions<Served>
     /** A piece that we have could not be read. */
     readonly failed: (error: Error) => void
   }

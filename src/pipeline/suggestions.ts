@@ -1,3 +1,8 @@
+/** What must be known of a peer: whether it is still to get anything of us. */
+export interface Served {
+  readonly responder: { readonly sending: boolean; readonly waiting: number }
+}
+
 export interface SuggestionsOptions {
   readonly pieceCount: number
   /** Bytes of each piece but the last. */
@@ -23,7 +28,7 @@ const PATIENCE = 8000
  * Each piece is suggested once, to one peer. A piece that somebody has is left to the peers themselves: they pick
  * the rarest first. So a swarm in which every piece is about hears nothing from us.
  */
-export class Suggestions<Peer extends object> {
+export class Suggestions<Peer extends Served> {
   readonly #options: SuggestionsOptions
   readonly #stock: number
   /** Pieces that were suggested to nobody, by chance. */
@@ -71,6 +76,8 @@ export class Suggestions<Peer extends object> {
   later(peer: Peer, index: number, now: number): boolean {
     const taken = this.#taken.get(index)
     if (!taken || taken.peer === peer || now - taken.at >= PATIENCE) return false
+    const { sending, waiting } = taken.peer.responder
+    if (!sending && waiting === 0) return false // it has what it asked for: nobody is to wait for nothing
     // what somebody has is no longer waited for: where everybody shares, the request is cancelled by then
     return this.#options.copies(index) === 0 && this.#asked.get(taken.peer)?.has(index) === true
   }

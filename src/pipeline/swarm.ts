@@ -194,6 +194,8 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     if (peer.ready) {
       this.emit('disconnected', peer, error ? messageOf(error) : 'closed by the peer')
       this.emit('interest')
+      // what waited for it to be fetched by that one is answered now
+      for (const other of this.peers.keys()) other.responder.serve()
     }
     if (!this.#closed) this.dial()
   }

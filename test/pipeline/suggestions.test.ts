@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Suggestions } from '../../src/pipeline/suggestions.ts'
+import { type Served, Suggestions } from '../../src/pipeline/suggestions.ts'
 import { seeded } from '../helpers/swarm.ts'
 
 const MiB = 1 << 20
@@ -8,7 +8,7 @@ const PIECES = 12
 /** Suggestions for pieces of 128 KiB, two at a time; `copies` says how many peers have each. */
 function setup(pieceLength = MiB / 8) {
   const copies = new Array<number>(PIECES).fill(0)
-  const suggestions = new Suggestions<object>({
+  const suggestions = new Suggestions<Served>({
     pieceCount: PIECES,
     pieceLength,
     copies: index => copies[index]!,
@@ -19,24 +19,27 @@ function setup(pieceLength = MiB / 8) {
 
 const nothing = () => false
 
+/** A peer that is being sent something. */
+const busy = () => ({ responder: { sending: true, waiting: 0 } })
+
 t.test('each piece is suggested to one peer only', t => {
   const { suggestions } = setup()
-  const all = Array.from({ length: 8 }, () => suggestions.next({}, nothing, 0)).flat()
+  const all = Array.from({ length: 8 }, () => suggestions.next(busy(), nothing, 0)).flat()
   t.equal(all.length, PIECES)
   t.equal(new Set(all).size, PIECES)
   t.end()
 })
 
 t.test('a peer has suggestions for 256 KiB, and two pieces at least', t => {
-  t.equal(setup(MiB / 32).suggestions.next({}, nothing, 0).length, 8)
-  t.equal(setup(MiB / 8).suggestions.next({}, nothing, 0).length, 2)
-  t.equal(setup(MiB).suggestions.next({}, nothing, 0).length, 2)
+  t.equal(setup(MiB / 32).suggestions.next(busy(), nothing, 0).length, 8)
+  t.equal(setup(MiB / 8).suggestions.next(busy(), nothing, 0).length, 2)
+  t.equal(setup(MiB).suggestions.next(busy(), nothing, 0).length, 2)
   t.end()
 })
 
 t.test('the next is suggested when one was asked for', t => {
   const { suggestions } = setup()
-  const a = {}
+  const a = busy()
   const first = suggestions.next(a, nothing, 0)
   t.strictSame(suggestions.next(a, nothing, 0), [])
   t.equal(suggestions.asked(a, first[0]!, 0), true)
@@ -48,8 +51,8 @@ t.test('the next is suggested when one was asked for', t => {
 t.test('what a peer has, or anybody, is not suggested', t => {
   const { copies, suggestions } = setup()
   copies.fill(1, 0, 5)
-  const all = [...suggestions.next({}, index => index === 5, 0)]
-  for (let at = 0; at < PIECES; at++) all.push(...suggestions.next({}, nothing, 0))
+  const all = [...suggestions.next(busy(), index => index === 5, 0)]
+  for (let at = 0; at < PIECES; at++) all.push(...suggestions.next(busy(), nothing, 0))
   t.notOk(all.some(index => index < 5))
   t.notOk(all.slice(0, 2).includes(5))
   t.end()
@@ -57,8 +60,8 @@ t.test('what a peer has, or anybody, is not suggested', t => {
 
 t.test('requests for what another fetches wait, until somebody has it or eight seconds are over', t => {
   const { copies, suggestions } = setup()
-  const a = {}
-  const b = {}
+  const a = busy()
+  const b = busy()
   const [index = 0] = suggestions.next(a, nothing, 0)
   t.equal(suggestions.later(b, index, 0), false, 'it was suggested to another, who has not asked for it')
   suggestions.asked(a, index, 1000)
@@ -73,8 +76,8 @@ t.test('requests for what another fetches wait, until somebody has it or eight s
 
 t.test('who asks first for a piece has it, also when it was suggested to another', t => {
   const { suggestions } = setup()
-  const a = {}
-  const b = {}
+  const a = busy()
+  const b = busy()
   const [index = 0] = suggestions.next(a, nothing, 0)
   suggestions.asked(b, index, 0)
   t.equal(suggestions.later(a, index, 1), true)
@@ -84,12 +87,23 @@ t.test('who asks first for a piece has it, also when it was suggested to another
 
 t.test('what was suggested to a peer that left is suggested to others', t => {
   const { suggestions } = setup()
-  const a = {}
+  const a = busy()
   const first = suggestions.next(a, nothing, 0)
   suggestions.asked(a, first[0]!, 0)
   suggestions.left(a)
-  const all = Array.from({ length: 8 }, () => suggestions.next({}, nothing, 0)).flat()
+  const all = Array.from({ length: 8 }, () => suggestions.next(busy(), nothing, 0)).flat()
   t.strictSame(all.filter(index => first.includes(index)).sort(), [...first].sort())
-  t.equal(suggestions.later({}, first[0]!, 1), false)
+  t.equal(suggestions.later(busy(), first[0]!, 1), false)
+  t.end()
+})
+
+t.test('nobody waits for a peer that has all that it asked us for', t => {
+  const { suggestions } = setup()
+  const a = { responder: { sending: false, waiting: 3 } }
+  const [index = 0] = suggestions.next(a, nothing, 0)
+  suggestions.asked(a, index, 0)
+  t.equal(suggestions.later(busy(), index, 1), true)
+  a.responder.waiting = 0
+  t.equal(suggestions.later(busy(), index, 1), false)
   t.end()
 })
