@@ -27,7 +27,8 @@ t.test('transmission fetches from a download of ours that is half-way', { skip }
   const content = oddFiles(scratch(t), interopSize(TRANSMISSION_SIZE))
   const out = scratch(t)
   const leech = await leechWithTransmission(t, content, out)
-  const tsdl = await slowGet(t, content, [leech.address])
+  // it takes its time before it asks for anything
+  const tsdl = await slowGet(t, content, [leech.address], 25)
   await leech.finished()
   t.strictSame(await differences(asTransmissionWrites(content), out), [])
   t.ok(gaveHalfWay(tsdl, content), 'it gave what it had before it had everything')
