@@ -328,7 +328,7 @@ t.test('whoever drips a block on after somebody else gave it writes into nothing
       },
     },
   ])
-  await peers[0]!.until(() => peers[0]!.requests.length >= 16)
+  await peers[0]!.until(() => peers[0]!.requests.length >= 4)
   const [first, second] = await Promise.all(peers.map(peer => peer.connection()))
   await second!.seen('interested')
   second!.send({ type: 'unchoke' })
