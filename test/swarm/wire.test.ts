@@ -14,6 +14,9 @@ async function against(t: Test, script: PeerScript, { clock = new VirtualClock()
   return { ...run(t, made, { peers, clock }), peer, clock, others, wire: await peer.connection() }
 }
 
+/** Requests that are made of a peer before it has given anything. */
+const FIRST = 4
+
 t.test('A3: who answers for another torrent is dropped, and was never a peer', async t => {
   const handshake = { infoHash: Buffer.alloc(20, 7) }
   const { wire, events, warnings, torrent } = await against(t, { handshake })
@@ -187,20 +190,20 @@ t.test('C3: who has nothing that we lack hears no interest, only of what we have
 t.test('C4: what is lost by a choke is asked for again after the unchoke', async t => {
   const { wire, torrent, peer, file } = await against(t, {
     request: (block, wire, n) => {
-      if (n >= 16) wire.serve(block)
-      else if (n === 15) wire.send({ type: 'choke' }, { type: 'unchoke' })
+      if (n >= FIRST) wire.serve(block)
+      else if (n === FIRST - 1) wire.send({ type: 'choke' }, { type: 'unchoke' })
     },
   })
   await torrent.done
   t.same(await file('odd.bin'), made.content)
-  t.equal(peer.requests.length, 16 + 32)
+  t.equal(peer.requests.length, FIRST + 32)
   t.equal(wire.closed, false)
 })
 
 t.test('C4: a choked peer’s share comes from another one, at once', async t => {
   const choking: PeerScript = {
     request: (_, wire, n) => {
-      if (n === 15) wire.send({ type: 'choke' })
+      if (n === FIRST - 1) wire.send({ type: 'choke' })
     },
   }
   const { torrent, file, clock } = await against(t, choking, { honest: 1 })
@@ -212,8 +215,8 @@ t.test('C4: a choked peer’s share comes from another one, at once', async t =>
 t.test('C6: a thousand chokes and unchokes do no harm', async t => {
   const { torrent, file } = await against(t, {
     request: (block, wire, n) => {
-      if (n >= 16_000) wire.serve(block)
-      else if (n % 16 === 15) wire.send({ type: 'choke' }, { type: 'unchoke' })
+      if (n >= 1000 * FIRST) wire.serve(block)
+      else if (n % FIRST === FIRST - 1) wire.send({ type: 'choke' }, { type: 'unchoke' })
     },
   })
   await torrent.done
@@ -226,7 +229,7 @@ t.test('C7: a peer that closes gives its requests back at once', async t => {
     t,
     {
       request: (_, wire) => {
-        if (++asked === 16) wire.socket.end()
+        if (++asked === FIRST) wire.socket.end()
       },
     },
     { honest: 1 },
