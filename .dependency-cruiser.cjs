@@ -3,6 +3,7 @@ const rooms = [
   'version.ts',
   'errors.ts',
   'clock.ts',
+  'chance.ts',
   'codec',
   'metainfo',
   'storage',
@@ -14,12 +15,23 @@ const below = {
   'version.ts': [],
   'errors.ts': [],
   'clock.ts': [],
+  'chance.ts': [],
   codec: ['errors.ts'],
   metainfo: ['errors.ts', 'codec'],
   storage: ['errors.ts', 'codec', 'metainfo'],
-  discovery: ['errors.ts', 'clock.ts', 'codec', 'metainfo'],
+  discovery: ['errors.ts', 'clock.ts', 'chance.ts', 'codec', 'metainfo'],
   streams: ['errors.ts', 'clock.ts', 'codec', 'metainfo'],
-  pipeline: ['version.ts', 'errors.ts', 'clock.ts', 'codec', 'metainfo', 'storage', 'discovery', 'streams'],
+  pipeline: [
+    'version.ts',
+    'errors.ts',
+    'clock.ts',
+    'chance.ts',
+    'codec',
+    'metainfo',
+    'storage',
+    'discovery',
+    'streams',
+  ],
 }
 const path = room => `^src/${room.replace('.', '\\.')}`
 
@@ -35,12 +47,12 @@ module.exports = {
     {
       name: 'stages-meet-only-in-pipeline',
       comment:
-        'No stage imports another; stage.ts, piece-buffer.ts and outgoing.ts are what they share, outstanding.ts and offer.ts belong to the requester, run.ts to the responder.',
+        'No stage imports another; stage.ts, piece-buffer.ts, outgoing.ts and byte-limit.ts are what they share, outstanding.ts and offer.ts belong to the requester, run.ts to the responder.',
       severity: 'error',
       from: { path: '^src/streams/', pathNot: '^src/streams/index\\.ts$' },
       to: {
         path: '^src/streams/',
-        pathNot: '^src/streams/(stage|piece-buffer|outstanding|offer|outgoing|run)\\.ts$',
+        pathNot: '^src/streams/(stage|piece-buffer|outstanding|offer|outgoing|run|byte-limit)\\.ts$',
       },
     },
     {

@@ -4,14 +4,14 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 import { download, stream } from '../pipeline/download.ts'
 import type { Listener } from '../pipeline/listener.ts'
 import { share } from '../pipeline/share.ts'
-import type { Torrent } from '../pipeline/torrent.ts'
 import type { TorrentOptions } from '../pipeline/torrent-options.ts'
 import type { Sink, Source } from '../streams/stage.ts'
 import { ChoiceError, EXIT } from './exit.ts'
 import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { listenerFor } from './listening.ts'
-import { follow, type Outcome, type Reporter, reportFailure } from './reporter.ts'
+import { pick } from './pick.ts'
+import { follow, type Outcome, outcomeOf, type Reporter, reportFailure } from './reporter.ts'
 import { listFiles, selectFiles } from './selection.ts'
 import { recordOf } from './state.ts'
 import { Stdout } from './stdout.ts'
@@ -64,11 +64,6 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
       ...(listener ? { listener } : {}),
     }
     const start = performance.now()
-    const outcome = (torrent: Torrent): Outcome => {
-      const { verified, downloaded, uploaded, wasted } = torrent.progress
-      const elapsed = Math.round(performance.now() - start) / 1000
-      return { verified, elapsed, downloaded, uploaded, wasted }
-    }
     let result: Outcome
     if (toStdout) {
       const reader = stream(metainfo, { ...common, file: only, lend: true })
@@ -77,7 +72,7 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
       result = await interruptible(torrent, async () => {
         await piped(reader, new Stdout(chunk => reader.release(chunk)))
         await torrent.done
-        return outcome(torrent)
+        return outcomeOf(torrent, start)
       })
     } else {
       const { output = '.', seedRatio: ratio, seedTime: time } = options
@@ -93,13 +88,8 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
       stop = follow(torrent, reporter)
       result = await interruptible(torrent, async () => {
         await torrent.done
-        if (sharing) {
-          await share(torrent, {
-            ...(ratio === undefined ? {} : { ratio }),
-            ...(time === undefined ? {} : { time }),
-          })
-        }
-        return outcome(torrent)
+        if (sharing) await share(torrent, pick({ ratio, time }, 'ratio', 'time'))
+        return outcomeOf(torrent, start)
       })
     }
     reporter.done(result) // after the goodbyes: it is the last that is heard
@@ -129,9 +119,4 @@ function piped<T>(from: Source<T>, to: Sink<T>): Promise<void> {
   return new Promise((resolve, reject) => {
     from.pipe(to, error => (error ? reject(error) : resolve()))
   })
-}
-
-function pick<T, K extends keyof T>(from: T, ...keys: K[]): { [key in K]?: Exclude<T[key], undefined> } {
-  const entries = keys.flatMap(key => (from[key] === undefined ? [] : [[key, from[key]]]))
-  return Object.fromEntries(entries)
 }

@@ -1,4 +1,5 @@
 import { Listener } from '../pipeline/listener.ts'
+import { pick } from './pick.ts'
 
 export interface ListeningOptions {
   readonly port?: number
@@ -7,14 +8,7 @@ export interface ListeningOptions {
 }
 
 /** A listener as the options say, listening; none with `--no-listen`. @throws InputError when the port is taken */
-export async function listenerFor({
-  port,
-  bind,
-  listen = true,
-}: ListeningOptions): Promise<Listener | undefined> {
-  if (!listen) return undefined
-  return new Listener({
-    ...(port === undefined ? {} : { port }),
-    ...(bind === undefined ? {} : { bind }),
-  }).listen()
+export async function listenerFor(options: ListeningOptions): Promise<Listener | undefined> {
+  if (options.listen === false) return undefined
+  return new Listener(pick(options, 'port', 'bind')).listen()
 }

@@ -32,6 +32,13 @@ const EVERY = 1000
 /** Milliseconds without a verified byte after which it is said why. */
 const STALLED = 10_000
 
+/** How a run that began at `start`, in ms of `performance.now()`, stands now. */
+export function outcomeOf({ progress }: Torrent, start: number): Outcome {
+  const { verified, downloaded, uploaded, wasted } = progress
+  const elapsed = Math.round(performance.now() - start) / 1000
+  return { verified, elapsed, downloaded, uploaded, wasted }
+}
+
 /** Tells of what ended a run; returns the exit code that it stands for. */
 export function reportFailure(error: unknown, reporter: Reporter): number {
   const exit = exitOf(error)

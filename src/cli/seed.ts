@@ -9,7 +9,8 @@ import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { type ListeningOptions, listenerFor } from './listening.ts'
 import { locate } from './locate.ts'
-import { follow, type Reporter, reportFailure } from './reporter.ts'
+import { pick } from './pick.ts'
+import { follow, outcomeOf, type Reporter, reportFailure } from './reporter.ts'
 import { recordOf } from './state.ts'
 import { TextReporter } from './text-reporter.ts'
 
@@ -49,9 +50,7 @@ export async function seed(
       listener,
       trackers: options.tracker,
       peers: options.peer ?? [],
-      ...(options.maxPeers === undefined ? {} : { maxPeers: options.maxPeers }),
-      ...(options.memory === undefined ? {} : { memory: options.memory }),
-      ...(options.up === undefined ? {} : { up: options.up }),
+      ...pick(options, 'maxPeers', 'memory', 'up'),
     })
     const stop = follow(torrent, reporter)
     end = () => {
@@ -69,14 +68,10 @@ export async function seed(
           `${size - count} of ${size} pieces are missing or wrong: sharing the rest`,
         )
       reporter.listening(listener.address)
-      await share(torrent, {
-        ...(options.seedRatio === undefined ? {} : { ratio: options.seedRatio }),
-        ...(options.seedTime === undefined ? {} : { time: options.seedTime }),
-      })
+      const { seedRatio: ratio, seedTime: time } = options
+      await share(torrent, pick({ ratio, time }, 'ratio', 'time'))
     })
-    const { verified, downloaded, uploaded, wasted } = torrent.progress
-    const elapsed = Math.round(performance.now() - start) / 1000
-    reporter.done({ verified, elapsed, downloaded, uploaded, wasted })
+    reporter.done(outcomeOf(torrent, start))
     return EXIT.ok
   } catch (error) {
     return reportFailure(error, reporter)

@@ -78,7 +78,7 @@ export class TextReporter implements Reporter {
     this.#live?.clear()
     if (this.#quiet) return
     const took = prettyMs(elapsed * 1000, { unitCount: 2 })
-    const speed = elapsed > 0 && downloaded > 0 ? `, ${bytes(Math.round(downloaded / elapsed))}/s` : ''
+    const speed = elapsed > 0 && downloaded > 0 ? `, ${rate(downloaded / elapsed)}` : ''
     this.#say(`${bytes(verified)} verified in ${took}${speed}`)
   }
 

@@ -1,6 +1,7 @@
 import { PeerError } from '../errors.ts'
 
-const PROTOCOL = Buffer.from('\x13BitTorrent protocol', 'latin1')
+/** What every handshake begins with. */
+export const PROTOCOL = Buffer.from('\x13BitTorrent protocol', 'latin1')
 
 /** Bytes of a handshake on the wire (BEP 3). */
 export const HANDSHAKE_LENGTH = 68

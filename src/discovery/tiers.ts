@@ -1,3 +1,5 @@
+import { shuffled } from '../chance.ts'
+
 /**
  * Which tracker is asked before which (BEP 12). Depends on: the tiers as the torrent gives them, chance,
  * and which trackers answered.
@@ -22,15 +24,4 @@ export class Tiers<T> {
     tier.splice(tier.indexOf(tracker), 1)
     tier.unshift(tracker)
   }
-}
-
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  const mixed = [...items]
-  for (let at = mixed.length - 1; at > 0; at--) {
-    const other = Math.min(at, Math.floor(random() * (at + 1)))
-    const item = mixed[at]!
-    mixed[at] = mixed[other]!
-    mixed[other] = item
-  }
-  return mixed
 }

@@ -6,7 +6,6 @@ import type { Outgoing } from '../streams/outgoing.ts'
 import { PeerSocket } from '../streams/peer-socket.ts'
 import { Requester, type RequestWindow } from '../streams/requester.ts'
 import { Responder } from '../streams/responder.ts'
-import { MAX_RUN } from '../streams/run.ts'
 import { Serializer } from '../streams/serializer.ts'
 import type { PeerContext } from './peer-context.ts'
 
@@ -31,8 +30,6 @@ export interface ChainOptions {
 
 /** Bytes of the longest message but a bitfield that anybody has a reason to send. */
 const MAX_MESSAGE = 1 << 17
-/** Blocks that are read and sent at once while the rate is limited: so the limit is kept evenly. */
-const LIMITED_RUN = 2
 
 /**
  * The stages of one peer, joined:
@@ -86,7 +83,7 @@ export class Chain {
       has: upload.has,
       failed: upload.failed,
       pool: upload.pool,
-      run: () => Math.min(limits.up ? LIMITED_RUN : MAX_RUN, limits.run(), run()),
+      run: () => Math.min(limits.run(), run()),
       later,
       ...(limits.up ? { limit: limits.up } : {}),
     })

@@ -19,6 +19,8 @@ const MiB = 1 << 20
 /** Bytes of all reads at once, and of all runs of blocks that are on their way out. */
 const READS = 8 * MiB
 const RUNS = 16 * MiB
+/** Blocks that are read and sent at once while the rate is limited: so the limit is kept evenly. */
+const LIMITED_RUN = 2
 const FEWEST_REQUESTS = 4
 const MOST_REQUESTS = 512
 
@@ -34,7 +36,7 @@ export function limitsOf({ clock, memory, up, down, peers }: LimitsOptions): Pee
   return {
     read: () => clamp(share(READS), Math.min(largest, 65536), largest),
     window: () => clamp(share(memory / 2 / BLOCK_LENGTH), FEWEST_REQUESTS, MOST_REQUESTS),
-    run: () => clamp(share(RUNS / 2 / BLOCK_LENGTH), 1, MAX_RUN),
+    run: () => clamp(share(RUNS / 2 / BLOCK_LENGTH), 1, up ? LIMITED_RUN : MAX_RUN),
     ...(up ? { up: new RateLimit({ rate: up, clock }) } : {}),
     ...(down ? { down: new RateLimit({ rate: down, clock }) } : {}),
   }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import net from 'node:net'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { formatAddress } from '../codec/compact.ts'
+import { PROTOCOL } from '../codec/handshake.ts'
 import { InputError, messageOf, PeerError } from '../errors.ts'
 
 /** A connection that was accepted, and what was read of it: the handshake up to its info-hash. */
@@ -32,7 +33,6 @@ export interface ListenerEvents {
 const ENOUGH = 48
 /** Milliseconds within which those have to come, in all. */
 export const ACCEPT_TIMEOUT = 10_000
-const PROTOCOL = Buffer.from('\x13BitTorrent protocol', 'latin1')
 
 /** Accepts connections for any number of torrents, and gives each to the one that its handshake names (BEP 3). */
 export class Listener extends EventEmitter<ListenerEvents> {

@@ -1,9 +1,10 @@
 import type net from 'node:net'
 import type { Clock } from '../clock.ts'
 import type { Bitfield } from '../codec/bitfield.ts'
+import type { ByteLimit } from '../streams/byte-limit.ts'
 import type { Funnel } from '../streams/funnel.ts'
 import type { BlockSource } from '../streams/requester.ts'
-import type { ResponderOptions, UploadLimit } from '../streams/responder.ts'
+import type { ResponderOptions } from '../streams/responder.ts'
 import type { Served, Suggestions } from './suggestions.ts'
 
 /** What all peers of a torrent share. */
@@ -50,7 +51,7 @@ export interface PeerContext {
     readonly window: () => number
     /** The most blocks to read and send at once to one peer. */
     readonly run: () => number
-    readonly up?: UploadLimit
-    readonly down?: UploadLimit
+    readonly up?: ByteLimit
+    readonly down?: ByteLimit
   }
 }

@@ -1,3 +1,5 @@
+import { shuffled } from '../chance.ts'
+
 /** What must be known of a peer: whether it is still to get anything of us. */
 export interface Served {
   readonly responder: { readonly sending: boolean; readonly waiting: number }
@@ -102,11 +104,9 @@ export class Suggestions<Peer extends Served> {
 
   #shuffled(): number[] {
     const { pieceCount, random } = this.#options
-    const order = Array.from({ length: pieceCount }, (_, index) => index)
-    for (let at = order.length - 1; at > 0; at--) {
-      const other = Math.floor(random() * (at + 1))
-      ;[order[at], order[other]] = [order[other]!, order[at]!]
-    }
-    return order
+    return shuffled(
+      Array.from({ length: pieceCount }, (_, index) => index),
+      random,
+    )
   }
 }

@@ -99,7 +99,8 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   tick(now: number): void {
     for (const peer of [...this.peers.keys()]) {
       peer.tick(now)
-      if (peer.ready && peer.uploadOnly && this.#context.upload.only()) this.#part(peer, now)
+      // neither has anything that the other wants
+      if (peer.ready && peer.uploadOnly && this.#context.upload.only()) this.#part(peer, REST)
     }
     this.dial()
   }
@@ -164,17 +165,15 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** Ends a connection that never was one. */
   #turnAway(peer: Peer, rest: number): void {
-    const candidate = this.peers.get(peer)
     peer.ready = false
-    peer.destroy()
-    if (candidate) this.candidates.rest(candidate, this.#context.clock.now(), rest)
+    this.#part(peer, rest)
   }
 
-  /** Neither has anything that the other wants. */
-  #part(peer: Peer, now: number): void {
+  /** Ends a connection in peace, and leaves that address alone for so many milliseconds. */
+  #part(peer: Peer, rest: number): void {
     const candidate = this.peers.get(peer)
     peer.destroy()
-    if (candidate) this.candidates.rest(candidate, now, REST)
+    if (candidate) this.candidates.rest(candidate, this.#context.clock.now(), rest)
   }
 
   #gone(peer: Peer, error: Error | undefined): void {

@@ -1,5 +1,6 @@
 /** Every stage, each usable alone: `tsdl/streams`. */
 export { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
+export type { ByteLimit } from './byte-limit.ts'
 export { type ByteSource, FileReader, type FileReaderOptions, type Lent } from './file-reader.ts'
 export { Framer, type FramerOptions } from './framer.ts'
 export { Funnel } from './funnel.ts'
@@ -15,7 +16,7 @@ export {
   type RequesterOptions,
   type RequestWindow,
 } from './requester.ts'
-export { Responder, type ResponderOptions, type UploadLimit } from './responder.ts'
+export { Responder, type ResponderOptions } from './responder.ts'
 export { Serializer } from './serializer.ts'
 export {
   closed,

@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { messageOf, PeerError } from '../errors.ts'
+import type { ByteLimit } from './byte-limit.ts'
 import { type Done, Duplex } from './stage.ts'
 
 export interface PeerSocketOptions {
@@ -15,11 +16,8 @@ export interface PeerSocketOptions {
   readonly connect?: typeof net.connect
   /** What was read already from a connection that was accepted. */
   readonly head?: Uint8Array
-  /** Who says when to read on after so many bytes: calls `go`, at once if it can, else it gives what to cancel. */
-  readonly limit?: {
-    take(bytes: number, go: () => void): object | undefined
-    cancel(ticket: object): void
-  }
+  /** Who says when to read on after so many bytes. */
+  readonly limit?: ByteLimit
   /** Called with what was written once the system has it: its memory may be used again. */
   readonly written?: (bytes: Uint8Array) => void
 }
@@ -43,7 +41,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   readonly address: PeerAddress
   readonly #lend: boolean
   readonly #readLimit: () => number
-  readonly #limit: PeerSocketOptions['limit']
+  readonly #limit: ByteLimit | undefined
   readonly #written: ((bytes: Uint8Array) => void) | undefined
   readonly #socket: net.Socket
   /** What is read into now, and what comes after. */

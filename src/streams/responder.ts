@@ -1,15 +1,9 @@
 import { BLOCK_LENGTH, type BlockRef, type Message } from '../codec/message.ts'
 import { PeerError, StorageError } from '../errors.ts'
+import type { ByteLimit } from './byte-limit.ts'
 import type { Outgoing } from './outgoing.ts'
 import { lengthOf, MAX_RUN, Run, runOf } from './run.ts'
 import { type Done, Duplex } from './stage.ts'
-
-/** Who says when so many bytes may go out. */
-export interface UploadLimit {
-  /** Calls `go` when it is time, at once if it can: then there is nothing to cancel. */
-  take(bytes: number, go: () => void): object | undefined
-  cancel(ticket: object): void
-}
 
 export interface ResponderOptions {
   /** Bytes of each piece but the last, and of all. */
@@ -23,7 +17,7 @@ export interface ResponderOptions {
   readonly queue?: number
   /** Blocks to read, and to send, at once. @default 16 */
   readonly run?: () => number
-  readonly limit?: UploadLimit
+  readonly limit?: ByteLimit
   /** Whether requests for a piece are to wait for now. @default none */
   readonly later?: (index: number) => boolean
   /** Memory for a run of 16 blocks with their heads, and where it goes back to. @default memory of its own for each */
@@ -117,12 +111,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.#out.delete(bytes)
     this.uploaded += length
     this.#options.pool?.give(bytes)
-    this.#serve()
-  }
-
-  /** Looks again whether requests that were to wait may be answered. To be called now and then. */
-  serve(): void {
-    this.#serve()
+    this.serve()
   }
 
   override _write(message: Message, done: Done): void {
@@ -137,13 +126,13 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 
   override _read(done: Done): void {
-    this.#serve()
+    this.serve()
     done()
   }
 
   override _final(done: Done): void {
     this.#ending = true
-    this.#serve() // which ends it, if nothing waits
+    this.serve() // which ends it, if nothing waits
     done()
   }
 
@@ -169,7 +158,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     }
     this.#refused = 0
     this.#queue.push(request)
-    this.#serve()
+    this.serve()
   }
 
   #cancel({ index, begin, length }: BlockRef): void {
@@ -204,8 +193,8 @@ export class Responder extends Duplex<Message, Outgoing> {
     }
   }
 
-  /** Begins to read the next run, if there is any and room for it. */
-  #serve(): void {
+  /** Begins to read the next run, if there is any and room for it. To be called now and then: some were to wait. */
+  serve(): void {
     if (this.#reading || this.#ticket || this.#out.size >= MAX_OUT || this.destroying) return
     if (this.#queue.length === 0) {
       if (this.#ending) this.push(null)
@@ -247,7 +236,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     const [first] = requests
     if (!first) {
       this.#reading = false
-      this.#serve()
+      this.serve()
       return
     }
     const run = new Run(requests, pool?.take())
@@ -264,7 +253,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       this.#reading = false
       for (const request of requests) this.#reject(request)
       failed?.(error as Error)
-      this.#serve() // what else waits may be read all the same
+      this.serve() // what else waits may be read all the same
       return
     }
     this.#reading = false
@@ -275,6 +264,6 @@ export class Responder extends Duplex<Message, Outgoing> {
     run.frame()
     this.#out.set(run.bytes, run.length)
     this.push(run.bytes)
-    this.#serve()
+    this.serve()
   }
 }
