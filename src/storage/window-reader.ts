@@ -1,5 +1,10 @@
 import { InputError, StorageError } from '../errors.ts'
-import type { Taken } from './window-storage.ts'
+
+/** Bytes lent out of the window. They stay as they are until `release`; calling that again does nothing. */
+export interface Taken {
+  readonly bytes: Uint8Array
+  release(): void
+}
 
 export interface WindowReaderOptions {
   /** The first byte, from the torrent's start, and the one after the last. */

@@ -1,13 +1,7 @@
 /** A torrent's bytes for those who read them in order: held until taken, never stored. */
 import { StorageError } from '../errors.ts'
 import type { Storage } from './storage.ts'
-import { WindowReader, type WindowReaderOptions } from './window-reader.ts'
-
-/** Bytes lent out of the window. They stay as they are until `release`; calling that again does nothing. */
-export interface Taken {
-  readonly bytes: Uint8Array
-  release(): void
-}
+import { type Taken, WindowReader, type WindowReaderOptions } from './window-reader.ts'
 
 export interface WindowStorageOptions {
   /** Bytes of writes that nobody needs any more that are kept all the same, for readers still to come. @default 0 */

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { StorageError } from '../../src/errors.ts'
-import type { WindowReader } from '../../src/storage/window-reader.ts'
-import { type Taken, WindowStorage } from '../../src/storage/window-storage.ts'
+import type { Taken, WindowReader } from '../../src/storage/window-reader.ts'
+import { WindowStorage } from '../../src/storage/window-storage.ts'
 import { noise } from '../helpers/metainfo.ts'
 
 const content = noise(400, 1)
