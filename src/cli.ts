@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { CreateFlags } from './cli/create.ts'
 import type { DemoOptions } from './cli/demo.ts'
 import { EXIT, exitOf, explain } from './cli/exit.ts'
 import type { GetOptions } from './cli/get.ts'
 import { parseDuration, parseRatio, parseSize, parseWhole } from './cli/quantities.ts'
+import { parseRange } from './cli/range.ts'
 import type { SeedOptions } from './cli/seed.ts'
 import { visible } from './cli/terminal.ts'
 import { parseAddress } from './codec/compact.ts'
@@ -65,6 +66,13 @@ function downloading(command: Command): Command {
       value(some),
     )
     .option('--file <glob|index>', 'only these files (repeatable)', many(value(some)))
+    .option('--tar', 'the files as one tar stream on standard output')
+    .option('--strip', "with --tar: paths without the torrent's own name")
+    .option('--range <a-b>', 'these bytes of the one file: 0-499, 500-, -500', value(parseRange))
+    .option('-C, --continue-at <file>', "keep what FILE has, write the rest: -C out >> out", value(some))
+    .addOption(
+      new Option('--digest <algorithm>', "tell each file's digest as it streams").choices(['sha256']),
+    )
     .option('--no-listen', 'accept no connections')
     .option('--down <rate>', 'bytes a second to take at most', value(parseSize))
     .option('--sequential', 'in order, also to a directory')

@@ -29,6 +29,10 @@ export class JsonReporter implements Reporter {
     this.#emit('listening', { address })
   }
 
+  resumed(path: string, offset: number): void {
+    this.#emit('resumed', { path, offset })
+  }
+
   warning(code: string, message: string): void {
     this.#emit('warning', { code, message })
   }
@@ -38,7 +42,7 @@ export class JsonReporter implements Reporter {
   }
 
   done(outcome: Outcome): void {
-    this.#emit('done', { ...outcome, digests: {} })
+    this.#emit('done', outcome)
   }
 
   error(code: string, message: string, exit: number): void {

@@ -6,12 +6,12 @@ import { WindowStorage } from '../storage/window-storage.ts'
 import { Funnel } from '../streams/funnel.ts'
 import { PieceBuffer } from '../streams/piece-buffer.ts'
 import { PieceWriter } from '../streams/piece-writer.ts'
-import type { Requester } from '../streams/requester.ts'
 import { closed } from '../streams/stage.ts'
 import { Verifier } from '../streams/verifier.ts'
 import { Cursors } from './cursors.ts'
 import { Picker } from './picker.ts'
 import { PiecePool } from './piece-pool.ts'
+import { Provenance } from './provenance.ts'
 import { Scheduler } from './scheduler.ts'
 import { SmartBan } from './smart-ban.ts'
 
@@ -47,6 +47,7 @@ export class Intake {
   readonly writer: PieceWriter
   /** Where readers are. */
   readonly cursors: Cursors
+  readonly provenance: Provenance
   /** The addresses behind the requesters: a liar is known by its address, after its connection is gone as well. */
   readonly names = new WeakMap<object, string>()
   /** Bytes of wanted pieces. */
@@ -66,6 +67,7 @@ export class Intake {
     this.#layout = new Layout(metainfo)
     // the rest is for what sockets have read, and for what waits to be collected
     const admitted = Math.max(LEAST, Math.floor((memory * PIECES_SHARE) / pieceLength))
+    this.provenance = new Provenance(this.#layout, giver => this.#nameOf(giver as object))
     const window = storage instanceof WindowStorage ? storage : undefined
     const onDemand = window !== undefined || options.onDemand === true
     const ahead = Math.max(2, Math.ceil(READ_AHEAD / pieceLength))
@@ -134,7 +136,10 @@ export class Intake {
     this.#ban(this.#bans.passed(piece), piece.index)
     const { flushed, metainfo, storage, verified } = this.#options
     const { index } = piece
-    if (!verified.has(index)) this.left -= piece.length
+    if (!verified.has(index)) {
+      this.left -= piece.length
+      this.provenance.add(piece)
+    }
     this.scheduler.finished(piece)
     if (storage instanceof WindowStorage && !storage.has(index * metainfo.pieceLength))
       this.#picker.forget(index)
@@ -143,7 +148,7 @@ export class Intake {
 
   #corrupt(piece: PieceBuffer): void {
     this.#ban(
-      this.#bans.failed(piece, giver => this.#nameOf(giver as Requester)),
+      this.#bans.failed(piece, giver => this.#nameOf(giver as object)),
       piece.index,
     )
     this.scheduler.failed(piece)
@@ -154,7 +159,7 @@ export class Intake {
       this.#options.ban(address, `banned for wrong bytes, the last in piece ${index}`)
   }
 
-  #nameOf(requester: Requester): string {
-    return this.names.get(requester) ?? '?'
+  #nameOf(giver: object): string {
+    return this.names.get(giver) ?? '?'
   }
 }

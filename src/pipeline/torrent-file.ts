@@ -1,12 +1,12 @@
 import { ReadableStream } from 'node:stream/web'
 import { InputError } from '../errors.ts'
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
-import type { FileReader } from '../streams/file-reader.ts'
+import { type ByteSource, FileReader } from '../streams/file-reader.ts'
 
 /** Whose bytes can be read. */
 export interface TorrentBytes {
   readonly metainfo: Metainfo
-  read(start: number, end: number, lend?: boolean): FileReader
+  open(start: number, end: number): ByteSource
 }
 
 /** Which bytes of a file: from `start` to before `end`. @default all of them */
@@ -68,7 +68,9 @@ export class TorrentFile {
         `no bytes ${start} to ${last} in file ${this.index} of ${length} bytes`,
       )
     }
-    const reader = this.#torrent.read(offset + start, offset + last, lend)
+    const [first, after] = [offset + start, offset + last]
+    const source = this.#torrent.open(first, after)
+    const reader = new FileReader({ source, start: first, end: after, lend })
     if (signal) abortable(reader, signal)
     return reader
   }

@@ -4,12 +4,13 @@ import { Bitfield } from '../codec/bitfield.ts'
 import { StalledError, StorageError, type TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
-import { FileReader } from '../streams/file-reader.ts'
+import type { ByteSource } from '../streams/file-reader.ts'
 import { closed } from '../streams/stage.ts'
 import { Arrivals } from './arrivals.ts'
 import { type Assembly, assemble } from './assembly.ts'
 import type { Peer } from './peer.ts'
 import { type Progress, progressOf } from './progress.ts'
+import type { Given } from './provenance.ts'
 import { Recorder } from './recorder.ts'
 import { Speed } from './speed.ts'
 import { whyStalled } from './stall.ts'
@@ -130,12 +131,16 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (!this.verified.has(index)) await this.#arrivals.wait(index)
   }
 
+  /** Which peers gave how much of a file. */
+  givenOf(fileIndex: number): Given[] {
+    return this.#parts.intake.provenance.of(fileIndex)
+  }
+
   /**
-   * The bytes from `start` to before `end`, counted from the torrent's start, each as soon as it is verified. What is
-   * read soon is fetched first.
-   * @param lend chunks are lent: see FileReader
+   * The bytes from `start` to before `end`, counted from the torrent's start, each as soon as it is verified: to be taken
+   * forward, one at a time, and closed. What is taken soon is fetched first.
    */
-  read(start: number, end: number, lend = false): FileReader {
+  open(start: number, end: number): Required<ByteSource> {
     const { storage } = this.#options
     const { pieceLength } = this.metainfo
     const { cursors } = this.#parts.intake
@@ -143,13 +148,17 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     const cursor = cursors.open(Math.floor(start / pieceLength), last)
     const moved = (position: number, waiting: boolean) =>
       cursors.move(cursor, Math.floor(position / pieceLength), waiting)
-    const source =
+    const source: ByteSource =
       storage instanceof WindowStorage
         ? storage.open({ start, end, cursor: moved })
         : new StoredBytes(this, storage, moved)
-    const reader = new FileReader({ source, start, end, lend })
-    const close = () => cursors.close(cursor)
-    return reader.on('end', close).on('close', close)
+    return {
+      take: (position, length) => source.take(position, length),
+      close: () => {
+        source.close?.()
+        cursors.close(cursor)
+      },
+    }
   }
 
   /** Says goodbye to trackers and peers, and gives everything back. Idempotent; never rejects. */
