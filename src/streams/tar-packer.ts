@@ -39,6 +39,7 @@ export class TarPacker extends Readable<Uint8Array> {
   readonly #lend: boolean
   /** Whose each chunk is that was lent. */
   readonly #owners = new Map<Uint8Array, TarBody>()
+  /** Whose bytes come next. */
   #member: TarMember | undefined
   #body: TarBody | undefined
   #chunks: AsyncIterator<Uint8Array> | undefined
@@ -81,34 +82,43 @@ export class TarPacker extends Readable<Uint8Array> {
 
   override _destroy(done: Done): void {
     this.#body?.destroy()
-    this.#body = undefined
     // After the end all chunks are with whoever reads, who may still need the last of them.
     if (!this.#ended) for (const chunk of [...this.#owners.keys()]) this.release(chunk)
     done()
   }
 
   async #next(): Promise<void> {
-    if (this.#body === undefined) return this.#pushHeaders()
-    const body = this.#body
-    const { value, done } = await this.#chunks!.next()
+    if (this.#member === undefined) return this.#pushHeaders()
+    const { value, done } = await this.#nextChunk(this.#member)
     if (!done) {
-      if (this.destroying) return body.release?.(value)
-      if (this.#lend) this.#owners.set(value, body)
+      if (this.destroying) return this.#body?.release?.(value)
+      if (this.#lend) this.#owners.set(value, this.#body!)
       this.#left -= value.length
       if (this.#left < 0) this.#wrongLength('goes on after')
       this.push(value)
     } else if (!this.destroying) {
       if (this.#left > 0) this.#wrongLength(`ends ${this.#left} bytes short of`)
+      this.#member = undefined
       this.#body = undefined
+      this.#chunks = undefined
       this.#pushHeaders()
     }
+  }
+
+  /** Opens the body no earlier than it is read: a stream of Node that fails unheard would end the process. */
+  #nextChunk(member: TarMember): Promise<IteratorResult<Uint8Array>> {
+    if (this.#chunks === undefined) {
+      this.#body = member.open()
+      this.#chunks = this.#body[Symbol.asyncIterator]()
+    }
+    return this.#chunks.next()
   }
 
   /** What stands between the bytes of one file and those of the next, or the end. */
   #pushHeaders(): void {
     const parts: Uint8Array[] = [TAR_END.subarray(0, this.#padding)]
     this.#padding = 0
-    for (let gathered = 0; gathered < GATHER && this.#body === undefined; ) {
+    for (let gathered = 0; gathered < GATHER && this.#member === undefined; ) {
       const { value: member, done } = this.#members.next()
       if (done) {
         this.push(Buffer.concat([...parts, TAR_END]))
@@ -118,17 +128,12 @@ export class TarPacker extends Readable<Uint8Array> {
       const header = tarHeader(member)
       gathered += header.length
       parts.push(header)
-      if (member.length > 0) this.#open(member)
+      if (member.length === 0) continue
+      this.#member = member
+      this.#left = member.length
+      this.#padding = tarPadding(member.length)
     }
     this.push(Buffer.concat(parts))
-  }
-
-  #open(member: TarMember): void {
-    this.#member = member
-    this.#left = member.length
-    this.#padding = tarPadding(member.length)
-    this.#body = member.open()
-    this.#chunks = this.#body[Symbol.asyncIterator]()
   }
 
   #wrongLength(what: string): never {
