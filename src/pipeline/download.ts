@@ -4,6 +4,7 @@ import { FileStorage } from '../storage/file-storage.ts'
 import type { FileSystem } from '../storage/file-system.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import { FileReader } from '../streams/file-reader.ts'
+import type { Stage } from '../streams/stage.ts'
 import { resumeAt } from './stock.ts'
 import { StoredBytes } from './stored-bytes.ts'
 import { Torrent } from './torrent.ts'
@@ -90,11 +91,21 @@ export function stream(
   const storage = new WindowStorage()
   const torrent = new Torrent(metainfo, { ...options, storage, windowed: true, select: at => at === index })
   const reader = new FileReader({ source: storage, start: offset, end: offset + length, lend })
+  return fedBy(torrent, storage, reader, signal)
+}
+
+/** Starts a torrent for whoever reads what it gives to `storage`: they fail together, and after the end it closes. */
+export function fedBy<Reader extends Stage>(
+  torrent: Torrent,
+  storage: WindowStorage,
+  reader: Reader,
+  signal?: AbortSignal,
+): Reader & { readonly torrent: Torrent } {
   torrent.on('error', error => reader.destroy(error))
   let ended = false
   reader.on('end', () => {
     ended = true
-    storage.skip(Number.MAX_SAFE_INTEGER) // what lies behind the file, in its last piece
+    storage.skip(Number.MAX_SAFE_INTEGER) // what lies behind the last byte read, in its piece
     torrent.done.finally(() => torrent.close()).catch(() => {})
   })
   reader.on('error', error => torrent.destroy(error))

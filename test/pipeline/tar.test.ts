@@ -5,15 +5,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { InputError, StorageError } from '../../src/errors.ts'
 import type { FileEntry, Metainfo } from '../../src/metainfo/metainfo.ts'
 import { safePaths } from '../../src/metainfo/paths.ts'
+import { type StreamTarOptions, streamTar } from '../../src/pipeline/stream-tar.ts'
 import { type TarOptions, tarOf, tarSize } from '../../src/pipeline/tar.ts'
 import { FileReader } from '../../src/streams/file-reader.ts'
 import type { TarBody } from '../../src/streams/tar-packer.ts'
 import { type FileSpec, makeTorrent } from '../helpers/metainfo.ts'
-import { settle } from '../helpers/virtual-clock.ts'
+import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
+import { leavesNothing, seeded } from '../helpers/swarm.ts'
+import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 /** The archive of a made torrent, its bodies in chunks of at most `most` bytes. */
 async function archived(files: readonly FileSpec[], options: Partial<TarOptions> = {}, most = 65536) {
@@ -260,6 +263,23 @@ t.test('a body that fails fails the archive', async t => {
   t.same(log, ['error the disk is gone', 'close'])
 })
 
+t.test('a body is opened no earlier than it is read, so that its failure is heard', async t => {
+  const empty = Array.from({ length: 127 }, (_, n) => ({ path: `torrent/${n}` }))
+  const { metainfo } = makeTorrent({ files: [...empty, { path: 'torrent/last', length: 1 }] })
+  let opened = 0
+  const open = () => {
+    opened++
+    const body = new Readable({ read() {} })
+    process.nextTick(() => body.destroy(new Error('no such file')))
+    return body
+  }
+  const stage = tarOf(metainfo, { open })
+  stage.read() // as much as may wait: all headers
+  await settle()
+  t.equal(opened, 0)
+  await t.rejects(Readable.from(stage).toArray(), { message: 'no such file' })
+})
+
 t.test('a file that cannot be opened fails the archive', async t => {
   const open = () => {
     throw new InputError('ERR_USAGE', 'no such file')
@@ -348,4 +368,78 @@ t.test('destroyed, it gives back all that it lent', async t => {
   stage.destroy()
   for (let round = 0; round < 5; round++) await settle()
   t.equal(out.size, 0)
+})
+
+/** An archive that comes from a peer, ended with test `t`. */
+async function swarmed(t: Test, options: StreamTarOptions = {}, script: PeerScript = {}) {
+  leavesNothing(t)
+  const files = kinds.map(file => (file.path.includes('.pad') ? { ...file, length: 40_000 } : file))
+  const expected = await archived(files, pick(options))
+  const { address } = await scriptedPeer(t, expected, script)
+  const clock = new VirtualClock()
+  const common = { clock, trackers: false, random: seeded(), peers: [address] }
+  const stage = streamTar(expected.metainfo, { ...common, ...options })
+  t.teardown(() => stage.torrent.close())
+  return { stage, archive: expected.archive, clock }
+}
+
+const over = (torrent: { once(name: 'close', call: () => void): unknown }) =>
+  new Promise<void>(resolve => torrent.once('close', resolve))
+
+function pick({ select, strip }: StreamTarOptions) {
+  return { ...(select && { select }), ...(strip && { strip }) }
+}
+
+t.test('from a peer it is the same archive, in as little memory as can be', async t => {
+  const choices: StreamTarOptions[] = [
+    {},
+    { memory: 1 },
+    { strip: true, select: index => index > 3 },
+    { select: index => [2, 9].includes(index) },
+    { select: index => kinds[index]!.symlink !== undefined },
+  ]
+  for (const options of choices) {
+    const { stage, archive, clock } = await swarmed(t, { lend: true, ...options })
+    const closed = over(stage.torrent)
+    const chunks: Buffer[] = []
+    for await (const chunk of stage) {
+      chunks.push(Buffer.from(chunk))
+      stage.release(chunk)
+    }
+    await closed
+    t.ok(archive.equals(Buffer.concat(chunks)), JSON.stringify(options))
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('the torrent destroyed at any point: the whole archive, or an error, never a short end', async t => {
+  for (let at = 0; at < 8; at++) {
+    for (const error of [new Error('gone'), undefined]) {
+      const { stage, archive } = await swarmed(
+        t,
+        {},
+        {
+          request: (block, wire, n) => {
+            wire.serve(block)
+            if (n === at) setImmediate(() => stage.torrent.destroy(error))
+          },
+        },
+      )
+      const outcome = await Readable.from(stage)
+        .toArray()
+        .catch((error: unknown) => error)
+      if (Array.isArray(outcome)) t.ok(archive.equals(Buffer.concat(outcome)))
+      else t.match(outcome, error ?? { code: 'ERR_ABORTED' })
+      await stage.torrent.close()
+    }
+  }
+})
+
+t.test('destroyed, the archive closes its torrent', async t => {
+  const { stage, clock } = await swarmed(t, { memory: 1 })
+  const closed = over(stage.torrent)
+  await stage[Symbol.asyncIterator]().next()
+  stage.destroy()
+  await closed
+  t.equal(clock.pending, 0)
 })
