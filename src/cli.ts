@@ -69,7 +69,7 @@ function downloading(command: Command): Command {
     .option('--tar', 'the files as one tar stream on standard output')
     .option('--strip', "with --tar: paths without the torrent's own name")
     .option('--range <a-b>', 'these bytes of the one file: 0-499, 500-, -500', value(parseRange))
-    .option('-C, --continue-at <file>', "keep what FILE has, write the rest: -C out >> out", value(some))
+    .option('-C, --continue-at <file>', 'keep what FILE has, write the rest: -C out >> out', value(some))
     .addOption(
       new Option('--digest <algorithm>', "tell each file's digest as it streams").choices(['sha256']),
     )

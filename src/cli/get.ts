@@ -31,12 +31,12 @@ export interface GetOptions extends DestinationOptions {
 const PATIENCE = 600_000
 
 /** Downloads what `torrent` names to where the options say. Never throws: returns the exit code. */
-export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOptions): Promise<number> {
+export async function get(source: Metainfo | Promise<Metainfo>, options: GetOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
   let stop = () => {}
   let listener: Listener | undefined
   try {
-    const metainfo = await torrent
+    const metainfo = await source
     const { selected, open } = choose(metainfo, options)
     reporter.metadata(metainfo, index => selected?.has(index) ?? true)
     for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)

@@ -1,7 +1,7 @@
 import { formatAddress } from '../codec/compact.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { Given } from '../pipeline/provenance.ts'
 import type { Progress } from '../pipeline/progress.ts'
+import type { Given } from '../pipeline/provenance.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import { exitOf, explain } from './exit.ts'
 

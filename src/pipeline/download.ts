@@ -4,6 +4,7 @@ import { FileStorage } from '../storage/file-storage.ts'
 import type { FileSystem } from '../storage/file-system.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import type { FileReader } from '../streams/file-reader.ts'
+import type { Stage } from '../streams/stage.ts'
 import { resumeAt } from './stock.ts'
 import { Torrent } from './torrent.ts'
 import type { ByteRange } from './torrent-file.ts'
@@ -67,7 +68,15 @@ export function stream(
   const last = Math.min(end ?? length, length)
   const wanted = piecesOf(metainfo, offset + start, offset + last)
   const torrent = new Torrent(metainfo, { ...options, storage: new WindowStorage(), wanted })
-  const reader = torrent.files[index]!.stream({ start, end: last, lend })
+  return fedBy(torrent, torrent.files[index]!.stream({ start, end: last, lend }), signal)
+}
+
+/** Starts a torrent for the one who reads it: they fail together, and after the end it closes. */
+export function fedBy<Reader extends Stage>(
+  torrent: Torrent,
+  reader: Reader,
+  signal?: AbortSignal,
+): Reader & { readonly torrent: Torrent } {
   torrent.on('error', error => reader.destroy(error))
   let ended = false
   reader.on('end', () => {

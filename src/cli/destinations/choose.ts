@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty'
-import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { InputError } from '../../errors.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { ChoiceError } from '../exit.ts'
 import type { RangeSpec } from '../range.ts'
 import type { Reporter } from '../reporter.ts'
@@ -74,7 +74,9 @@ export function choose(metainfo: Metainfo, options: DestinationOptions): Choice 
 
 /** The one file that standard output can carry. */
 function onlyFile(metainfo: Metainfo, selected: ReadonlySet<number> | undefined): number {
-  const real = metainfo.files.flatMap((file, index) => (file.pad || selected?.has(index) === false ? [] : [index]))
+  const real = metainfo.files.flatMap((file, index) =>
+    file.pad || selected?.has(index) === false ? [] : [index],
+  )
   if (real.length === 1) return real[0]!
   const what = real.length === 0 ? 'no files' : `${real.length} files, and standard output carries one`
   throw new ChoiceError(

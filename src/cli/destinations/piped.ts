@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
-import type { FileReader } from '../../streams/file-reader.ts'
+import type { createHash } from 'node:crypto'
 import { Digester } from '../../streams/digester.ts'
+import type { FileReader } from '../../streams/file-reader.ts'
 import type { Sink, Source } from '../../streams/stage.ts'
 import { Stdout } from '../stdout.ts'
 

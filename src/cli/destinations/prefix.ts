@@ -44,7 +44,9 @@ export async function checkPrefix({ metainfo, file, path, hash }: PrefixOptions)
   let sha1 = createHash('sha1')
   let at = 0
   try {
-    for await (const chunk of size > 0 ? createReadStream(path, { end: size - 1, highWaterMark: 1 << 20 }) : []) {
+    for await (const chunk of size > 0
+      ? createReadStream(path, { end: size - 1, highWaterMark: 1 << 20 })
+      : []) {
       const bytes = chunk as Buffer
       hash?.update(bytes)
       for (let taken = 0; taken < bytes.length; ) {
