@@ -35,7 +35,7 @@ export async function continuedToStdout(
 ): Promise<Destination> {
   const file = metainfo.files[index]!
   const hash = digest ? createHash('sha256') : undefined
-  const { size, wrong, unproven } = await checkPrefix({ metainfo, file, path: have, hash })
+  const { size, longer, wrong, unproven } = await checkPrefix({ metainfo, file, path: have, hash })
   const rest = { start: size, end: wrong ? size : file.length }
   const parts = [...(wrong ? [wrong] : unproven), rest]
   const torrent = new Torrent(metainfo, {
@@ -58,6 +58,7 @@ export async function continuedToStdout(
         const bad = wrong ? await soon(comparison, part) : await comparison
         if (bad !== undefined) throw mismatch(have, file, bad)
       }
+      if (longer) throw mismatch(have, file, size)
       resumed(size)
       await toStdout(reader, hash)
       await torrent.done

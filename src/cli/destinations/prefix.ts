@@ -12,8 +12,10 @@ export interface Part {
 
 /** What a file on disk has of the beginning of a torrent's file. */
 export interface Prefix {
-  /** Bytes. */
+  /** Bytes of the torrent's file that are there, right or wrong. */
   readonly size: number
+  /** It goes on behind the end of the torrent's file. */
+  readonly longer: boolean
   /** The first piece that is wrong: nothing behind it was looked at. */
   readonly wrong: Part | undefined
   /** What lies in pieces that are not there whole: to be compared with the right bytes. */
@@ -35,7 +37,9 @@ export interface PrefixOptions {
  */
 export async function checkPrefix({ metainfo, file, path, hash }: PrefixOptions): Promise<Prefix> {
   const { pieceLength, hashes } = metainfo
-  const size = Math.min(await sizeOf(path), file.length)
+  const there = await sizeOf(path)
+  const size = Math.min(there, file.length)
+  const longer = there > size
   const first = Math.ceil(file.offset / pieceLength)
   /** The piece that is being hashed; its first byte, and the one after its last, in the file. */
   let index = first
@@ -58,7 +62,7 @@ export async function checkPrefix({ metainfo, file, path, hash }: PrefixOptions)
         sha1.update(part)
         if (at < endOf(index)) continue
         const right = sha1.digest().equals(hashes.subarray(index * 20, index * 20 + 20))
-        if (!right) return { size, wrong: { start: startOf(index), end: at }, unproven: [] }
+        if (!right) return { size, longer, wrong: { start: startOf(index), end: at }, unproven: [] }
         sha1 = createHash('sha1')
         index++
       }
@@ -70,7 +74,7 @@ export async function checkPrefix({ metainfo, file, path, hash }: PrefixOptions)
     { start: 0, end: startOf(first) },
     { start: startOf(index), end: size },
   ]
-  return { size, wrong: undefined, unproven: parts.filter(({ start, end }) => start < end) }
+  return { size, longer, wrong: undefined, unproven: parts.filter(({ start, end }) => start < end) }
 }
 
 async function sizeOf(path: string): Promise<number> {
