@@ -10,6 +10,7 @@ const rooms = [
   'discovery',
   'streams',
   'pipeline',
+  'server',
 ]
 const below = {
   'version.ts': [],
@@ -32,6 +33,7 @@ const below = {
     'discovery',
     'streams',
   ],
+  server: ['errors.ts', 'clock.ts', 'codec', 'metainfo', 'pipeline'],
 }
 const path = room => `^src/${room.replace('.', '\\.')}`
 
