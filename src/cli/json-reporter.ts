@@ -29,6 +29,10 @@ export class JsonReporter implements Reporter {
     this.#emit('listening', { address })
   }
 
+  serving(url: string): void {
+    this.#emit('serving', { url })
+  }
+
   warning(code: string, message: string): void {
     this.#emit('warning', { code, message })
   }

@@ -19,6 +19,8 @@ export interface Reporter {
   peer(address: string, client: string, state: 'connected' | 'disconnected', reason?: string): void
   /** Others can reach us here. */
   listening(address: string): void
+  /** Files are at this URL. */
+  serving(url: string): void
   warning(code: string, message: string): void
   stalled(code: string, reason: string): void
   done(outcome: Outcome): void
