@@ -11,6 +11,7 @@ const rooms = [
   'discovery',
   'streams',
   'pipeline',
+  'server',
 ]
 const below = {
   'version.ts': [],
@@ -35,6 +36,7 @@ const below = {
     'discovery',
     'streams',
   ],
+  server: ['errors.ts', 'clock.ts', 'codec', 'metainfo', 'pipeline'],
 }
 const path = room => `^src/${room.replace('.', '\\.')}`
 

@@ -33,6 +33,10 @@ export class JsonReporter implements Reporter {
     this.#emit('resumed', { path, offset })
   }
 
+  serving(url: string): void {
+    this.#emit('serving', { url })
+  }
+
   warning(code: string, message: string): void {
     this.#emit('warning', { code, message })
   }

@@ -32,6 +32,8 @@ export interface Reporter {
   resumed(file: string, offset: number): void
   /** Others can reach us here. */
   listening(address: string): void
+  /** Files are at this URL. */
+  serving(url: string): void
   warning(code: string, message: string): void
   stalled(code: string, reason: string): void
   done(outcome: Outcome): void

@@ -68,6 +68,10 @@ export class TextReporter implements Reporter {
     if (!this.#quiet) this.#say(`${path}: right up to byte ${offset}, going on from there`)
   }
 
+  serving(url: string): void {
+    if (!this.#quiet) this.#say(`serving at ${url}`)
+  }
+
   warning(code: string, message: string): void {
     // swarms are full of addresses where nobody answers: that is news only to who asks for it
     const usual = code === 'ERR_CONNECTION' || code === 'ERR_TIMEOUT' || code === 'ERR_RECORD'
