@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'ERR_METAINFO'
   | 'ERR_PATH'
   | 'ERR_LISTEN'
+  | 'ERR_BUSY'
   // a remote peer
   | 'ERR_HANDSHAKE'
   | 'ERR_MESSAGE'

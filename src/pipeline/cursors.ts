@@ -19,7 +19,8 @@ interface Place extends Cursor {
 export class Cursors {
   /** Grows when a piece comes near that was not. */
   version = 0
-  readonly #room: number
+  /** How many pieces may be ahead of all readers together. */
+  readonly room: number
   readonly #places = new Set<Place>()
   readonly #moved: () => void
   readonly #turned: () => void
@@ -30,7 +31,7 @@ export class Cursors {
    * @param turned called when a reader came or went
    */
   constructor(room: number, moved: () => void = () => {}, turned: () => void = () => {}) {
-    this.#room = room
+    this.room = room
     this.#moved = moved
     this.#turned = turned
   }
@@ -41,7 +42,7 @@ export class Cursors {
 
   /** How many pieces of each reader are near: the one it is at, and those that follow. */
   get ahead(): number {
-    return Math.max(1, Math.floor(this.#room / Math.max(1, this.#places.size)))
+    return Math.max(1, Math.floor(this.room / Math.max(1, this.#places.size)))
   }
 
   /** Whether a reader waits for bytes right now. */

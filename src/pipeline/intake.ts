@@ -77,7 +77,7 @@ export class Intake {
       () => {
         if (onDemand) this.scheduler.turned()
         else this.scheduler.moved()
-        window?.trim(position => this.cursors.distance(position / pieceLength) >= 0)
+        window?.trim()
       },
     )
     this.#picker = new Picker({
@@ -88,7 +88,10 @@ export class Intake {
       cursors: this.cursors,
       onDemand,
     })
-    if (window) window.forgotten = position => this.#picker.forget(position / pieceLength)
+    if (window) {
+      window.near = position => this.cursors.distance(position / pieceLength) >= 0
+      window.forgotten = position => this.#picker.forget(position / pieceLength)
+    }
     const pool = new PiecePool(pieceLength, admitted)
     this.scheduler = new Scheduler({
       picker: this.#picker,

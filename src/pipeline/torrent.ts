@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { Bitfield } from '../codec/bitfield.ts'
-import { StalledError, StorageError, type TsdlError } from '../errors.ts'
+import { InputError, StalledError, StorageError, type TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import type { ByteSource } from '../streams/file-reader.ts'
@@ -144,6 +144,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     const { storage } = this.#options
     const { pieceLength } = this.metainfo
     const { cursors } = this.#parts.intake
+    if (this.#windowed && cursors.size >= cursors.room) {
+      throw new InputError('ERR_BUSY', `${cursors.size} readers are as many as memory has room for`)
+    }
     const last = Math.ceil(end / pieceLength)
     const cursor = cursors.open(Math.floor(start / pieceLength), last)
     const moved = (position: number, waiting: boolean) =>
@@ -285,6 +288,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#options.listener?.remove(this.metainfo.infoHash)
     this.#parts.swarm.close()
     this.#arrivals.end(this.#reasonToEnd)
+    const { storage } = this.#options
+    if (storage instanceof WindowStorage) void storage.close(this.#reasonToEnd) // readers are to hear why
     await this.#parts.announcer?.stop()
     await this.#parts.intake.close()
     await this.#recorder.write()

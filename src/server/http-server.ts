@@ -214,7 +214,8 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
       return
     }
     const late = error instanceof Overdue || error instanceof StalledError
-    const aborted = (error as { code?: unknown } | null)?.code === 'ERR_ABORTED'
+    const { code } = (error ?? {}) as { code?: unknown }
+    const aborted = code === 'ERR_ABORTED' || code === 'ERR_BUSY'
     if (late) refuse(response, 504, 'no peer has given these bytes in time')
     else if (aborted) refuse(response, 503, 'the torrent was closed', { 'Retry-After': 1 })
     else refuse(response, 500, 'these bytes cannot be read')

@@ -12,8 +12,8 @@ export interface WindowReaderOptions {
   readonly end: number
   /** What is at a position now. */
   readonly take: (position: number, length: number) => Taken | undefined
-  /** What it needs has become less. */
-  readonly moved: () => void
+  /** It needs less than before: what was at `from`, or if that is not said, anything. */
+  readonly moved: (from?: number) => void
   /** Told where it is: the next byte that it needs, and whether it waits for it. */
   readonly cursor?: (position: number, waiting: boolean) => void
 }
@@ -56,7 +56,7 @@ export class WindowReader {
     if (wrong !== undefined) return Promise.reject(new InputError('ERR_USAGE', wrong))
     return new Promise((resolve, reject) => {
       this.#parked = { length, resolve, reject }
-      this.#go(position)
+      if (position > this.#position) this.#skip(position)
       this.serve()
       if (this.#parked) this.#options.cursor?.(position, true)
     })
@@ -69,7 +69,10 @@ export class WindowReader {
     const taken = this.#options.take(this.#position, parked.length)
     if (!taken) return
     this.#parked = undefined
-    this.#go(this.#position + taken.bytes.length)
+    const from = this.#position
+    this.#position += taken.bytes.length
+    this.#options.cursor?.(this.#position, false)
+    this.#options.moved(from)
     parked.resolve(taken)
   }
 
@@ -87,8 +90,7 @@ export class WindowReader {
     this.#options.moved()
   }
 
-  #go(position: number): void {
-    if (position === this.#position) return
+  #skip(position: number): void {
     this.#position = position
     this.#options.cursor?.(position, false)
     this.#options.moved()

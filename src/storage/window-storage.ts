@@ -21,10 +21,12 @@ interface Held {
 /**
  * Hands the bytes of each write, uncopied, to readers that go forward through the torrent, each from a place of its own.
  *
- * A write resolves when no reader needs it any more: each has taken and released all of it, or passed it, or ends before
- * it, or is gone. So the reader that is slowest holds writers back.
+ * A write resolves when no reader needs it soon: each has taken and released all of it, or passed it, or ends before it,
+ * or is gone, or not near yet. So the reader that is slowest holds writers back.
  */
 export class WindowStorage implements Storage {
+  /** Whether some reader is so near to the write at `position` that it is held for it. @default always */
+  near: (position: number) => boolean = () => true
   /** Called with the position of each write that is no longer to be had. */
   forgotten: (position: number) => void = () => {}
   readonly #keep: number
@@ -51,7 +53,7 @@ export class WindowStorage implements Storage {
     const reader: WindowReader = new WindowReader({
       ...range,
       take: (position, length) => this.#take(position, length),
-      moved: () => this.#moved(reader),
+      moved: from => this.#moved(reader, from),
     })
     this.#readers.add(reader)
     if (this.#failure) reader.fail(this.#failure)
@@ -71,11 +73,9 @@ export class WindowStorage implements Storage {
     })
   }
 
-  /** Gives up what is held for later and does not fit `near`: room for what a reader needs now. */
-  trim(near: (position: number) => boolean): void {
-    for (const held of this.#held.values()) {
-      if (held.lent === 0 && !near(held.position)) this.#end(held)
-    }
+  /** Gives up what is held and no longer near to any reader: room for what one needs now. */
+  trim(): void {
+    for (const held of this.#held.values()) this.#settle(held)
   }
 
   /** Copies what is still there. */
@@ -128,9 +128,13 @@ export class WindowStorage implements Storage {
     return { bytes, release }
   }
 
-  #moved(reader: WindowReader): void {
+  #moved(reader: WindowReader, from: number | undefined): void {
     if (reader.closed) this.#readers.delete(reader)
-    for (const held of this.#held.values()) this.#settle(held)
+    if (from === undefined) this.trim()
+    else {
+      const passed = this.#find(from)
+      if (passed && isHeld(passed)) this.#settle(passed)
+    }
   }
 
   /** What holds the byte at `position`. There are few, and most takes begin where one does. */
@@ -147,11 +151,13 @@ export class WindowStorage implements Storage {
     return undefined
   }
 
-  /** Resolves a write that no reader needs and all have given back. */
+  /** Resolves a write that no reader needs soon and all have given back. */
   #settle(held: Held): void {
     if (held.lent > 0 || this.#held.get(held.position) !== held) return
     const end = held.position + held.bytes.length
-    for (const reader of this.#readers) if (reader.needs(held.position, end)) return
+    if (this.near(held.position)) {
+      for (const reader of this.#readers) if (reader.needs(held.position, end)) return
+    }
     this.#end(held)
   }
 

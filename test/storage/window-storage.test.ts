@@ -143,7 +143,8 @@ t.test('making room gives up what lies further on, but not what is lent', async 
   const reader = window.open({ start: 0, end: 400 })
   const writes = [0, 1, 2].map(index => watch(window.write(index * 100, piece(index))))
   const taken = await reader.take(0, 50)
-  window.trim(position => position === 100)
+  window.near = position => position === 100
+  window.trim()
   await turn()
   t.same(
     writes.map(write => write.settled),

@@ -1,0 +1,194 @@
+import t, { type Test } from 'tap'
+import { download } from '../../src/pipeline/download.ts'
+import { Torrent } from '../../src/pipeline/torrent.ts'
+import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
+import { WindowStorage } from '../../src/storage/window-storage.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
+import { leavesNothing, memoryDisk, seeded } from '../helpers/swarm.ts'
+import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
+
+const PIECE = 16_384
+const made = makeTorrent({ files: [{ path: 'film', length: 300 * PIECE + 1234 }], pieceLength: PIECE })
+
+/** A torrent of which only what is read is fetched, held in a window, from peers that play by these scripts. */
+async function served(t: Test, scripts: PeerScript[], more: Partial<TorrentOptions> = {}) {
+  leavesNothing(t)
+  const clock = new VirtualClock()
+  const peers = await Promise.all(scripts.map(script => scriptedPeer(t, made, script)))
+  const window = new WindowStorage({ keep: 10 * PIECE })
+  const torrent = new Torrent(made.metainfo, {
+    clock,
+    trackers: false,
+    random: seeded(),
+    peers: peers.map(({ address }) => address),
+    memory: 64 * PIECE,
+    storage: window,
+    onDemand: true,
+    ...more,
+  })
+  t.teardown(() => torrent.close())
+  torrent.start()
+  return { torrent, window, clock, peers, film: torrent.files[0]! }
+}
+
+async function all(reader: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of reader) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+t.test('several readers at different places of one file, each gets its bytes', async t => {
+  const { film, torrent } = await served(t, [{}, {}])
+  const places = [0, 0.2, 0.4, 0.6, 0.8].map(part => Math.floor(part * film.length))
+  const right = (start: number) => made.content.subarray(start)
+  const got = await Promise.all(places.map(start => all(film.stream({ start }))))
+  got.forEach((bytes, index) => {
+    t.ok(bytes.equals(right(places[index]!)), `from ${places[index]}`)
+  })
+  t.equal(torrent.complete, false, 'it is never done')
+})
+
+const indices = (peers: { requests: readonly { index: number }[] }[]) => [
+  ...new Set(peers.flatMap(({ requests }) => requests.map(({ index }) => index))),
+]
+
+t.test('nobody reads: nothing is asked for; one reads a little: no more than the window', async t => {
+  const { film, peers, window } = await served(t, [{}])
+  await peers[0]!.until(() => peers[0]!.wires.some(wire => wire.all('interested').length > 0))
+  for (let turns = 0; turns < 20; turns++) await settle()
+  t.same(indices(peers), [])
+  const iterator = film.stream({ start: 100 * PIECE })[Symbol.asyncIterator]()
+  t.ok(Buffer.from((await iterator.next()).value!).equals(made.content.subarray(100 * PIECE, 101 * PIECE)))
+  for (let turns = 0; turns < 100; turns++) await settle()
+  const asked = indices(peers)
+  t.ok(asked.length <= 28 + 5 && asked.every(index => index >= 100 && index < 133), `${asked}`)
+  t.ok(window.buffered <= 64 * PIECE, `${window.buffered}`)
+  await iterator.return?.()
+})
+
+t.test('a reader that stands still takes no more than its share: others go on', async t => {
+  const { film } = await served(t, [{}])
+  const paused = film.stream()[Symbol.asyncIterator]()
+  await paused.next()
+  const start = 150 * PIECE
+  t.ok((await all(film.stream({ start }))).equals(made.content.subarray(start)))
+  const rest = [Buffer.from(made.content.subarray(0, PIECE))]
+  for (let next = await paused.next(); !next.done; next = await paused.next())
+    rest.push(Buffer.from(next.value!))
+  t.ok(Buffer.concat(rest).equals(made.content), 'and it, once it goes on, has all its bytes')
+})
+
+t.test('what was just read is there for who reads it again; what is longer ago is fetched again', async t => {
+  const { film, peers } = await served(t, [{}])
+  const part = { start: 0, end: 8 * PIECE }
+  const right = made.content.subarray(0, 8 * PIECE)
+  t.ok((await all(film.stream(part))).equals(right))
+  const asked = peers[0]!.requests.length
+  t.ok((await all(film.stream(part))).equals(right))
+  t.equal(peers[0]!.requests.length, asked)
+  await all(film.stream({ start: 100 * PIECE, end: 120 * PIECE }))
+  t.ok((await all(film.stream(part))).equals(right))
+  t.ok(peers[0]!.requests.length > asked + 20)
+})
+
+t.test('readers that come and go at random, cut off anywhere: every byte right, nothing stuck', async t => {
+  const seed = 77
+  const random = seeded(seed)
+  const { film, window } = await served(t, [{}, {}, {}])
+  const read = async () => {
+    for (let turn = 0; turn < 6; turn++) {
+      const start = Math.floor(random() * film.length)
+      const most = Math.floor(random() * 60 * PIECE)
+      let at = start
+      for await (const chunk of film.stream({ start })) {
+        if (!made.content.subarray(at, at + chunk.length).equals(chunk))
+          throw new Error(`wrong at ${at}, seed ${seed}`)
+        at += chunk.length
+        if (at - start >= most) break
+      }
+    }
+  }
+  await Promise.all([read(), read(), read(), read(), read()])
+  for (let turns = 0; turns < 20; turns++) await settle()
+  t.ok(window.buffered <= 10 * PIECE, `${window.buffered} bytes are held with nobody there`)
+})
+
+t.test('more readers than there is room for are refused, not starved', async t => {
+  const { film } = await served(t, [{}], { memory: 1 })
+  const readers = [0, 1, 2, 3].map(index => film.stream({ start: index * PIECE }))
+  t.throws(() => film.stream(), { code: 'ERR_BUSY', message: /4 readers/ })
+  readers[0]!.destroy()
+  await new Promise(resolve => readers[0]!.once('close', resolve))
+  const got = await Promise.all([all(film.stream()), ...readers.slice(1).map(reader => all(reader))])
+  for (const [index, bytes] of got.entries()) t.ok(bytes.equals(made.content.subarray(index * PIECE)))
+})
+
+t.test('a web stream has the same bytes, and its cancel ends the reading', async t => {
+  const { film, peers } = await served(t, [{}])
+  const reader = film.web({ start: 5, end: 40_000 }).getReader()
+  const chunks: Uint8Array[] = []
+  for (let next = await reader.read(); !next.done; next = await reader.read()) chunks.push(next.value)
+  t.ok(Buffer.concat(chunks).equals(made.content.subarray(5, 40_000)))
+  const web = film.web()
+  const other = web.getReader()
+  await other.read()
+  await other.cancel()
+  for (let turns = 0; turns < 50; turns++) await settle()
+  const asked = peers[0]!.requests.length
+  for (let turns = 0; turns < 50; turns++) await settle()
+  t.equal(peers[0]!.requests.length, asked)
+})
+
+t.test('a signal ends one reader with its reason, and the others go on', async t => {
+  const { film } = await served(t, [{}])
+  const aborted = new AbortController()
+  const first = all(film.stream({ signal: aborted.signal }))
+  const second = all(film.stream({ start: 200 * PIECE }))
+  aborted.abort(new Error('enough'))
+  await t.rejects(first, { message: 'enough' })
+  t.ok((await second).equals(made.content.subarray(200 * PIECE)))
+  await t.rejects(all(film.stream({ signal: AbortSignal.abort(new Error('before')) })), { message: 'before' })
+})
+
+t.test('the torrent ends while many read: each has all its bytes, or an error', async t => {
+  for (const after of [3, 40, 120]) {
+    const { film, torrent } = await served(t, [
+      {
+        request: (block, wire, n) => {
+          wire.serve(block)
+          if (n === after) setImmediate(() => torrent.destroy(new Error('gone')))
+        },
+      },
+    ])
+    const starts = [0, 100, 298].map(index => index * PIECE)
+    const ends = await Promise.allSettled(starts.map(start => all(film.stream({ start }))))
+    for (const [index, end] of ends.entries()) {
+      if (end.status === 'rejected') t.match(end.reason, { message: 'gone' })
+      else t.ok(end.value.equals(made.content.subarray(starts[index])))
+    }
+  }
+})
+
+t.test('off a disk: what a reader needs is fetched first, and the rest after it', async t => {
+  leavesNothing(t)
+  const peer = await scriptedPeer(t, made, {})
+  const torrent = download(made.metainfo, {
+    output: '/home',
+    fs: memoryDisk(),
+    trackers: false,
+    random: seeded(),
+    memory: 128 * PIECE,
+    peers: [peer.address],
+  })
+  t.teardown(() => torrent.close())
+  const start = 200 * PIECE
+  t.ok(
+    (await all(torrent.files[0]!.stream({ start, end: 260 * PIECE }))).equals(
+      made.content.subarray(start, 260 * PIECE),
+    ),
+  )
+  const before = indices([peer]).filter(index => index < 200 || index >= 260)
+  t.ok(before.length < 20, `${before.length} pieces that nobody read came before`)
+  await torrent.done
+})
