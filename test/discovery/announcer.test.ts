@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { AnnounceReply } from '../../src/discovery/announce-reply.ts'
 import type { AnnounceRequest } from '../../src/discovery/announce-request.ts'
-import { Announcer, type AnnouncerOptions } from '../../src/discovery/announcer.ts'
+import { Announcer } from '../../src/discovery/announcer.ts'
+import type { AnnouncerOptions } from '../../src/discovery/announcer-options.ts'
 import { HttpTracker } from '../../src/discovery/http-tracker.ts'
 import { TrackerFailure } from '../../src/discovery/tracker.ts'
 import { parseTrackerUrl } from '../../src/discovery/tracker-url.ts'
@@ -36,6 +37,7 @@ function setup(
     makeTracker: url => {
       parseTrackerUrl(url)
       return {
+        scrape: async () => [],
         announce: async (request, { signal } = {}) => {
           log.push(`${Math.round(clock.now() / 1000)} ${url.replace('http://', '')} ${request.event ?? '-'}`)
           requests.push(request)
@@ -304,8 +306,8 @@ t.test('T55: unusable addresses are reported once and skipped', async t => {
     'javascript:alert(1)',
     'http://x\r\ny/',
   ]
-  const udp = ['udp://one.example:80', 'udp://two.example:80', 'udp://three.example:80']
-  const { announcer, clock, log, warnings } = setup([odd, ['ws://w.example/'], udp, ['http://a']])
+  const wss = ['wss://one.example', 'wss://two.example', 'wss://three.example']
+  const { announcer, clock, log, warnings } = setup([odd, ['ws://w.example/'], wss, ['http://a']])
   announcer.start()
   await clock.advance(minutes(31))
   await announcer.stop()
@@ -316,7 +318,7 @@ t.test('T55: unusable addresses are reported once and skipped', async t => {
   t.ok(warnings.every(({ code, message }) => code === 'ERR_TRACKER' && !/\p{Cc}/u.test(message)))
   t.match(
     warnings.at(-1)!.message,
-    "udp trackers aren't supported yet: skipped udp://one.example:80 and 2 more",
+    "wss trackers aren't supported yet: skipped wss://one.example/ and 2 more",
   )
   t.match(warnings.at(-2)!.message, "ws trackers aren't supported yet: skipped ws://w.example/")
   await announcer.stop()
