@@ -101,24 +101,25 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     if (!this.#running) return this.#goodbye ?? Promise.resolve()
     this.#running = false
     this.#schedule(Number.POSITIVE_INFINITY)
+    const { clock } = this.#options
+    const run = this.#run
     // Whoever stops as soon as it is complete has that news told first: it's what trackers count.
-    if (this.#completion === 'due' && this.#round && timeout > 0) {
-      const told = within(this.#options.clock, this.#round, timeout / 2)
-      return this.#keep(told.then(() => this.#leave(timeout / 2)))
-    }
-    return this.#leave(timeout)
+    const leaving =
+      this.#completion === 'due' && this.#round && timeout > 0
+        ? within(clock, this.#round, timeout / 2).then(() => this.#leave(run, timeout / 2))
+        : this.#leave(run, timeout)
+    return this.#keep(Promise.all([this.#goodbye, leaving]))
   }
 
-  #leave(timeout: number): Promise<void> {
-    this.#run.abort()
-    this.#round = undefined
+  async #leave(run: AbortController, timeout: number): Promise<void> {
+    run.abort()
+    if (this.#run === run) this.#round = undefined
     const reached = this.#entries.filter(entry => entry.reached)
     for (const entry of this.#entries) entry.reached = entry.started = entry.asking = false
-    const silent = timeout <= 0 || reached.length === 0
-    return this.#keep(silent ? (this.#goodbye ?? Promise.resolve()) : this.#sayGoodbye(reached, timeout))
+    if (timeout > 0 && reached.length > 0) await this.#sayGoodbye(reached, timeout)
   }
 
-  #keep(leaving: Promise<void>): Promise<void> {
+  #keep(leaving: Promise<unknown>): Promise<void> {
     const goodbye = leaving.then(() => {
       if (this.#goodbye !== goodbye) return
       this.#goodbye = undefined
@@ -168,6 +169,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
 
   /** Says when the next round is due, after one that this answer ended, or none. */
   #plan(answer: Answer | undefined): void {
+    if (!this.#running) return
     const now = this.#options.clock.now()
     this.#answered = answer !== undefined
     if (answer) {
