@@ -58,7 +58,7 @@ t.test(
       'de',
       'd5:filesi1ee',
       'd5:filesdee',
-      'd5:filesd20:xxxxxxxxxxxxxxxxxxxxlee6:ignoredlee',
+      'd5:filesd20:xxxxxxxxxxxxxxxxxxxxlee7:ignoredlee',
     ]) {
       t.same(parseScrapeReply(Buffer.from(odd), [one]).counts, [undefined], odd)
     }
