@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import type { RemoteInfo, Socket, SocketOptions } from 'node:dgram'
+import type { RemoteInfo, Socket } from 'node:dgram'
 import { addressBytes, formatAddress, hostOf } from '../codec/compact.ts'
 import { decodePacket, type Family, type TrackerPacket } from '../codec/udp-tracker.ts'
+import { bound, type CreateSocket, systemSocket } from './create-socket.ts'
 
 /** Milliseconds for which a connection id may be used after it came (BEP 15). */
 const CONNECTION_LIFE = 60_000
@@ -12,9 +13,6 @@ export interface Endpoint {
   readonly port: number
   readonly family: Family
 }
-
-/** As in node:dgram. */
-export type CreateSocket = (options: SocketOptions) => Socket | Promise<Socket>
 
 export interface UdpSocketsOptions {
   /** @default node:dgram, loaded at first use */
@@ -119,20 +117,7 @@ export class UdpSockets {
 
   async #bind(family: Family): Promise<Socket> {
     const { createSocket = systemSocket } = this.#options
-    const socket = await createSocket({ type: `udp${family}`, ipv6Only: family === 6 })
-    await new Promise<void>((resolve, reject) => {
-      const failed = (error: Error) => {
-        socket.close()
-        reject(error)
-      }
-      socket.once('error', failed)
-      socket.bind(0, () => {
-        socket.off('error', failed)
-        resolve()
-      })
-    })
-    // Some systems report here that an earlier packet found no one: its own timeout says so as well.
-    socket.on('error', () => {})
+    const socket = await bound(await createSocket({ type: `udp${family}`, ipv6Only: family === 6 }), 0)
     socket.on('message', (packet, from) => this.#received(packet, from, family))
     // Who waits has a timer; an idle socket must not keep the process alive.
     socket.unref()
@@ -167,8 +152,3 @@ export function canonical(address: string): string {
 }
 
 const keyOf = (to: Endpoint) => formatAddress(to)
-
-async function systemSocket(options: SocketOptions): Promise<Socket> {
-  const { createSocket } = await import('node:dgram')
-  return createSocket(options)
-}

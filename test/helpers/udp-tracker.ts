@@ -1,6 +1,6 @@
 import dgram, { type RemoteInfo } from 'node:dgram'
 import { EventEmitter, once } from 'node:events'
-import type { CreateSocket } from '../../src/discovery/udp-sockets.ts'
+import type { CreateSocket } from '../../src/discovery/create-socket.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 /** The connection id that these trackers give. */
