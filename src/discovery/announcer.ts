@@ -9,6 +9,7 @@ import {
   requestFor,
   type TrackerStatus,
 } from './announcer-options.ts'
+import { givingUp } from './giving-up.ts'
 import { retryDelay } from './retry-delay.ts'
 import { Tiers } from './tiers.ts'
 import { TrackerFailure } from './tracker.ts'
@@ -39,7 +40,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   /** `never`: it was complete at the start, which is no completion. */
   #completion: 'unknown' | 'never' | 'pending' | 'due' | 'sent' = 'unknown'
   /** Gives up all announces of a run. */
-  #run = new AbortController()
+  #run = givingUp()
   /** The round of announces under way. */
   #round: Promise<void> | undefined
   /** What came in this round from a tracker that it no longer waited for. */
@@ -72,7 +73,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   start(): void {
     if (this.#running) return
     this.#running = true
-    this.#run = new AbortController()
+    this.#run = givingUp()
     if (this.#completion === 'unknown') {
       this.#completion = this.#options.stats().left === 0 ? 'never' : 'pending'
     }
@@ -159,6 +160,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   #waitFor(entry: TrackerEntry, announced: Promise<AnnounceReply | undefined>, signal: AbortSignal): void {
     // It may never have heard of us: no goodbye waits for it.
     entry.reached = entry.started
+    entry.error ??= new DiscoveryError('ERR_TRACKER', `tracker ${entry.name}: no answer yet`)
     announced.then(reply => {
       if (signal.aborted) return
       const answer = reply && { entry, reply }
@@ -245,7 +247,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   }
 
   async #sayGoodbye(entries: readonly TrackerEntry[], timeout: number): Promise<void> {
-    const control = new AbortController()
+    const control = givingUp()
     const { signal } = control
     // Built now: the counters belong to this moment.
     const sent = entries.map(async entry =>

@@ -1,5 +1,6 @@
 import PQueue from 'p-queue'
 import { type Clock, systemClock } from '../clock.ts'
+import { givingUp } from '../discovery/giving-up.ts'
 import { type OpenTrackerOptions, openTracker } from '../discovery/open-tracker.ts'
 import type { Scrape } from '../discovery/scrape-reply.ts'
 import type { Tracker } from '../discovery/tracker.ts'
@@ -39,7 +40,7 @@ export async function scrape(
   const { clock = systemClock, signal, timeout = 20_000 } = options
   const given: OpenTrackerOptions = { userAgent: `tsdl/${VERSION}`, clock }
   const { makeTracker = url => openTracker(url, given) } = options
-  const control = new AbortController()
+  const control = givingUp()
   const abort = () => control.abort()
   const timer = clock.setTimeout(abort, timeout)
   signal?.addEventListener('abort', abort)

@@ -113,6 +113,17 @@ t.test('a scrape of all ends in its time, or when it is given up, and leaves not
   const mute = await scriptedTracker(t, { hang: true })
   const silent = await udpTracker(t, () => [])
   const clock = new VirtualClock()
+  const warnings: Error[] = []
+  const warned = (warning: Error) => warnings.push(warning)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
+  const many = { infoHash: one, trackers: [Array.from({ length: 12 }, (_, n) => `${silent.url}/${n}`)] }
+  const all = scrape(many, { clock, timeout: 5_000 })
+  await silent.count(12)
+  await clock.advance(5_000)
+  t.equal((await all).filter(({ error }) => error).length, 12)
+  t.same(warnings, [], 'Node has nothing to say of so many')
+  silent.seen.length = 0
   const asked = { infoHash: one, trackers: [[mute.url, silent.url]] }
   const slow = scrape(asked, { clock, timeout: 5_000 })
   await Promise.all([mute.seen(1), silent.count(1)])
