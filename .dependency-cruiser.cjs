@@ -4,18 +4,21 @@ const rooms = [
   'errors.ts',
   'clock.ts',
   'chance.ts',
+  'pick.ts',
   'codec',
   'metainfo',
   'storage',
   'discovery',
   'streams',
   'pipeline',
+  'server',
 ]
 const below = {
   'version.ts': [],
   'errors.ts': [],
   'clock.ts': [],
   'chance.ts': [],
+  'pick.ts': [],
   codec: ['errors.ts'],
   metainfo: ['errors.ts', 'codec'],
   storage: ['errors.ts', 'codec', 'metainfo'],
@@ -26,12 +29,14 @@ const below = {
     'errors.ts',
     'clock.ts',
     'chance.ts',
+    'pick.ts',
     'codec',
     'metainfo',
     'storage',
     'discovery',
     'streams',
   ],
+  server: ['errors.ts', 'clock.ts', 'codec', 'metainfo', 'pipeline'],
 }
 const path = room => `^src/${room.replace('.', '\\.')}`
 

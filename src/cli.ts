@@ -5,8 +5,11 @@ import type { CreateFlags } from './cli/create.ts'
 import type { DemoOptions } from './cli/demo.ts'
 import { EXIT, exitOf, explain } from './cli/exit.ts'
 import type { GetOptions } from './cli/get.ts'
+import { parseHttpAddress } from './cli/http-address.ts'
 import { parseDuration, parseRatio, parseSize, parseWhole } from './cli/quantities.ts'
+import { parseRange } from './cli/range.ts'
 import type { SeedOptions } from './cli/seed.ts'
+import type { ServeOptions } from './cli/serve.ts'
 import { visible } from './cli/terminal.ts'
 import { parseAddress } from './codec/compact.ts'
 import { InputError, messageOf } from './errors.ts'
@@ -49,22 +52,34 @@ function exchanging(command: Command): Command {
     .option('--max-peers <n>', 'connections at most (default: 100)', value(parseWhole(1, 10_000)))
     .option('--memory <size>', 'bytes in flight (default: 64M)', value(parseSize))
     .option('--up <rate>', 'bytes a second to give at most', value(parseSize))
-    .option('--seed-ratio <r>', 'share until so many times the size was given', value(parseRatio))
-    .option('--seed-time <duration>', 'share for so long', value(parseDuration))
     .option('--json', 'events as NDJSON on standard error')
     .option('-q, --quiet', 'no progress, no warnings')
     .option('-v, --verbose', 'tell of peers as well')
 }
 
+/** The options of what shares until it has shared enough. */
+function sharing(command: Command): Command {
+  return exchanging(command)
+    .option('--seed-ratio <r>', 'share until so many times the size was given', value(parseRatio))
+    .option('--seed-time <duration>', 'share for so long', value(parseDuration))
+}
+
 /** The options that downloads have in common. */
 function downloading(command: Command): Command {
-  return exchanging(command)
+  return sharing(command)
     .option(
       '-o, --output <dir>',
       'directory for the files, or - for standard output (default: -, on a terminal .)',
       value(some),
     )
     .option('--file <glob|index>', 'only these files (repeatable)', many(value(some)))
+    .option('--tar', 'the files as one tar stream on standard output')
+    .option('--strip', "with --tar: paths without the torrent's own name")
+    .option('--range <a-b>', 'these bytes of the one file: 0-499, 500-, -500', value(parseRange))
+    .option('-C, --continue-at <file>', 'keep what FILE has, write the rest: -C out >> out', value(some))
+    .addOption(
+      new Option('--digest <algorithm>', "tell each file's digest as it streams").choices(['sha256']),
+    )
     .option('--no-listen', 'accept no connections')
     .option('--down <rate>', 'bytes a second to take at most', value(parseSize))
     .option('--sequential', 'in order, also to a directory')
@@ -128,7 +143,7 @@ downloading(program.command('get', { isDefault: true }))
     }),
   )
 
-exchanging(program.command('seed'))
+sharing(program.command('seed'))
   .argument('<source>', 'a .torrent: path, URL or -')
   .argument('<path>', 'the directory that holds the files, or the one file')
   .description('share what PATH holds')
@@ -140,6 +155,36 @@ exchanging(program.command('seed'))
         import('./cli/source.ts'),
       ])
       return seed(loadTorrent(source), path, options)
+    }),
+  )
+
+exchanging(program.command('serve'))
+  .argument('[source...]', 'torrents, each a .torrent: path, URL or -')
+  .description('serve the files over HTTP: ranges, JSON, web page; what is read is fetched')
+  .option(
+    '--http <host:port>',
+    'where to serve (default: 127.0.0.1:8642, or a port that is free)',
+    value(parseHttpAddress),
+  )
+  .option(
+    '--token <token>',
+    'what every request has to know; needed for other addresses than loopback',
+    value(some),
+  )
+  .option(
+    '-o, --output <dir>',
+    'keep what was fetched in a directory (default: in memory, for a while)',
+    value(some),
+  )
+  .option('--no-listen', 'accept no connections of peers')
+  .option('--down <rate>', 'bytes a second to take at most', value(parseSize))
+  .action((sources: string[], options: ServeOptions) =>
+    finish(async () => {
+      const [{ serve }, { loadTorrent }] = await Promise.all([
+        import('./cli/serve.ts'),
+        import('./cli/source.ts'),
+      ])
+      return serve(sources.map(loadTorrent), options)
     }),
   )
 

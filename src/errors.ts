@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'ERR_DISK_FULL'
   | 'ERR_PERMISSION'
   | 'ERR_RECORD'
+  | 'ERR_MISMATCH'
   // nobody's
   | 'ERR_STALLED'
   | 'ERR_ABORTED'

@@ -24,7 +24,6 @@ export type { FileEntry, Metainfo } from './metainfo/metainfo.ts'
 export { MAX_TORRENT_SIZE, parse } from './metainfo/parse.ts'
 export { type CheckOptions, check } from './pipeline/check.ts'
 export {
-  type Download,
   type DownloadOptions,
   download,
   type StreamOptions,
@@ -37,7 +36,10 @@ export type { Progress } from './pipeline/progress.ts'
 export { type ScrapeOptions, type ScrapeResult, scrape } from './pipeline/scrape.ts'
 export { type ShareOptions, share } from './pipeline/share.ts'
 export { resumeAt } from './pipeline/stock.ts'
+export { type StreamTarOptions, streamTar, type TarStream } from './pipeline/stream-tar.ts'
+export { type TarChoice, type TarOptions, tarOf, tarSize } from './pipeline/tar.ts'
 export { Torrent, type TorrentEvents } from './pipeline/torrent.ts'
+export type { ByteRange, ReadOptions, TorrentFile } from './pipeline/torrent-file.ts'
 export type { TorrentOptions } from './pipeline/torrent-options.ts'
 export { FileStorage, type FileStorageOptions } from './storage/file-storage.ts'
 export { type FileSystem, nodeFileSystem } from './storage/file-system.ts'

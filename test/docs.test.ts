@@ -24,7 +24,7 @@ t.test('every error code is explained, and no other', async t => {
 
 t.test('every option of the command line is in its page, and no other', async t => {
   const help = await Promise.all(
-    [[], ['get'], ['seed'], ['info'], ['verify'], ['create'], ['demo']].map(args =>
+    [[], ['get'], ['seed'], ['serve'], ['info'], ['verify'], ['create'], ['demo']].map(args =>
       tsdl([...args, '--help']),
     ),
   )

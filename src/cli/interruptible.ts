@@ -5,7 +5,7 @@ import { EXIT, Exit } from './exit.ts'
 const GOODBYE = 1800
 
 /** Runs `work`; a signal ends it with a goodbye to trackers and peers, a second one at once. */
-export async function interruptible<T>(torrent: Torrent, work: () => Promise<T>): Promise<T> {
+export async function interruptible<T>(torrent: Pick<Torrent, 'close'>, work: () => Promise<T>): Promise<T> {
   let interrupt: (exit: Exit) => void = () => {}
   const interrupted = new Promise<never>((_, reject) => {
     interrupt = reject

@@ -29,6 +29,14 @@ export class JsonReporter implements Reporter {
     this.#emit('listening', { address })
   }
 
+  resumed(path: string, offset: number): void {
+    this.#emit('resumed', { path, offset })
+  }
+
+  serving(url: string): void {
+    this.#emit('serving', { url })
+  }
+
   warning(code: string, message: string): void {
     this.#emit('warning', { code, message })
   }
@@ -38,7 +46,7 @@ export class JsonReporter implements Reporter {
   }
 
   done(outcome: Outcome): void {
-    this.#emit('done', { ...outcome, digests: {} })
+    this.#emit('done', outcome)
   }
 
   error(code: string, message: string, exit: number): void {

@@ -1,5 +1,5 @@
+import { pick } from '../pick.ts'
 import { Listener } from '../pipeline/listener.ts'
-import { pick } from './pick.ts'
 
 export interface ListeningOptions {
   readonly port?: number

@@ -1,6 +1,7 @@
 import { formatAddress } from '../codec/compact.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Progress } from '../pipeline/progress.ts'
+import type { Given } from '../pipeline/provenance.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import { exitOf, explain } from './exit.ts'
 
@@ -8,6 +9,16 @@ import { exitOf, explain } from './exit.ts'
 export interface Outcome extends Pick<Progress, 'verified' | 'downloaded' | 'uploaded' | 'wasted'> {
   /** Seconds. */
   readonly elapsed: number
+  /** The SHA-256 of each file, in hex, by path. */
+  readonly digests: Readonly<Record<string, string>>
+  /** Who gave how much of each file. */
+  readonly sources: readonly FileSources[]
+}
+
+/** Where the bytes of a file came from, the most first. */
+export interface FileSources {
+  readonly path: string
+  readonly from: readonly Given[]
 }
 
 /** Tells somebody how a download goes; each way of telling is a class of its own. Nothing goes to stdout. */
@@ -17,8 +28,12 @@ export interface Reporter {
   checking(done: number, all: number, what?: string): void
   progress(progress: Progress): void
   peer(address: string, client: string, state: 'connected' | 'disconnected', reason?: string): void
+  /** What `file` has is right so far: it goes on from there. */
+  resumed(file: string, offset: number): void
   /** Others can reach us here. */
   listening(address: string): void
+  /** Files are at this URL. */
+  serving(url: string): void
   warning(code: string, message: string): void
   stalled(code: string, reason: string): void
   done(outcome: Outcome): void
@@ -33,10 +48,23 @@ const EVERY = 1000
 const STALLED = 10_000
 
 /** How a run that began at `start`, in ms of `performance.now()`, stands now. */
-export function outcomeOf({ progress }: Torrent, start: number): Outcome {
-  const { verified, downloaded, uploaded, wasted } = progress
+export function outcomeOf(
+  torrent: Torrent,
+  start: number,
+  digests: ReadonlyMap<string, string> = new Map(),
+): Outcome {
+  const { verified, downloaded, uploaded, wasted } = torrent.progress
   const elapsed = Math.round(performance.now() - start) / 1000
-  return { verified, elapsed, downloaded, uploaded, wasted }
+  const sources = torrent.files.map(({ path, index }) => ({ path, from: torrent.givenOf(index) }))
+  return {
+    verified,
+    elapsed,
+    downloaded,
+    uploaded,
+    wasted,
+    digests: Object.fromEntries(digests),
+    sources: sources.filter(({ from }) => from.length > 0),
+  }
 }
 
 /** Tells of what ended a run; returns the exit code that it stands for. */

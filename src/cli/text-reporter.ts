@@ -64,6 +64,14 @@ export class TextReporter implements Reporter {
     if (!this.#quiet) this.#say(`listening at ${address}`)
   }
 
+  resumed(path: string, offset: number): void {
+    if (!this.#quiet) this.#say(`${path}: right up to byte ${offset}, going on from there`)
+  }
+
+  serving(url: string): void {
+    if (!this.#quiet) this.#say(`serving at ${url}`)
+  }
+
   warning(code: string, message: string): void {
     // swarms are full of addresses where nobody answers: that is news only to who asks for it
     const usual = code === 'ERR_CONNECTION' || code === 'ERR_TIMEOUT' || code === 'ERR_RECORD'
@@ -74,8 +82,10 @@ export class TextReporter implements Reporter {
     if (!this.#quiet) this.#say(`tsdl: waiting: ${reason}`)
   }
 
-  done({ verified, elapsed, downloaded }: Outcome): void {
+  done({ verified, elapsed, downloaded, digests }: Outcome): void {
     this.#live?.clear()
+    // asked for, so said even to who wants silence; as sha256sum writes it
+    for (const [path, digest] of Object.entries(digests)) this.#say(`${digest}  ${path}`)
     if (this.#quiet) return
     const took = prettyMs(elapsed * 1000, { unitCount: 2 })
     const speed = elapsed > 0 && downloaded > 0 ? `, ${rate(downloaded / elapsed)}` : ''

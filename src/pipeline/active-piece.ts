@@ -33,14 +33,25 @@ export class ActivePiece {
     }
   }
 
-  /** Adds blocks that another peer has owed for `patience` ms to `taken`, until it holds `most`. */
-  takeLate(requester: Requester, most: number, now: number, patience: number, taken: Request[]): void {
+  /**
+   * Adds blocks that another peer has owed for `patience` ms to `taken`, until it holds `most`.
+   * @param tardy how many times as long as is usual for that peer is too long
+   */
+  takeLate(
+    requester: Requester,
+    most: number,
+    now: number,
+    patience: number,
+    taken: Request[],
+    tardy = 2,
+  ): void {
     const { buffer } = this
     for (let block = 0; taken.length < most && block < buffer.blocks; block++) {
       if (buffer.states[block] !== BLOCK.requested || this.#second.has(block)) continue
       const first = this.#first[block]
       const at = first === requester ? undefined : first?.askedAt(buffer.index, block)
-      if (at === undefined || now - at < patience || !worthIt(first, requester, now - at, patience)) continue
+      if (at === undefined || now - at < patience || !worthIt(first, requester, now - at, patience, tardy))
+        continue
       this.#second.set(block, requester)
       taken.push({ piece: buffer, block, at: now, lost: false })
     }
@@ -54,6 +65,14 @@ export class ActivePiece {
     if (second) this.#second.delete(block)
     if (first !== giver) first?.cancel(this.buffer, block)
     if (second !== giver) second?.cancel(this.buffer, block)
+  }
+
+  /** Nobody needs it any more: takes all requests for it back. */
+  cancel(): void {
+    for (let block = 0; block < this.buffer.blocks; block++) {
+      this.#first[block]?.cancel(this.buffer, block)
+      this.#second.get(block)?.cancel(this.buffer, block)
+    }
   }
 
   /** A peer will not give a block. @returns whether nobody is asked for it any more */
@@ -73,8 +92,14 @@ export class ActivePiece {
  * Whether a second peer brings a block so much sooner than the first, which has owed it for `age` ms, that it is worth
  * sending it twice. Not knowing, it is: then one of them has given us nothing yet.
  */
-function worthIt(first: Requester | undefined, second: Requester, age: number, patience: number): boolean {
+function worthIt(
+  first: Requester | undefined,
+  second: Requester,
+  age: number,
+  patience: number,
+  tardy: number,
+): boolean {
   const usual = first?.window?.usual ?? 0
   const own = second.window?.usual ?? patience
-  return age >= 2 * usual || usual - age >= 1.5 * own
+  return age >= tardy * usual || usual - age >= 1.5 * own
 }

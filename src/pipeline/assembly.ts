@@ -7,6 +7,8 @@ import { Announcer } from '../discovery/announcer.ts'
 import { openTracker } from '../discovery/open-tracker.ts'
 import type { TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import { pick } from '../pick.ts'
+import { WindowStorage } from '../storage/window-storage.ts'
 import { RUN_LENGTH } from '../streams/run.ts'
 import { VERSION } from '../version.ts'
 import { complaintsOf } from './complaints.ts'
@@ -53,20 +55,21 @@ export function assemble(given: AssemblyOptions): Assembly {
   const { metainfo, options, verified, flushed, warning, failed } = given
   const { infoHash, length, pieceCount, pieceLength } = metainfo
   const { clock = systemClock, memory = 64 * MiB, maxPeers = 100, random = Math.random } = options
-  const { connect, down, listener, storage, up, windowed = false } = options
+  const { connect, down, listener, onDemand = false, storage, up } = options
+  const windowed = storage instanceof WindowStorage
   const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
   const intake: Intake = new Intake({
     metainfo,
     storage,
     memory,
     random,
-    wanted: wantedPieces(metainfo, options.select),
-    ...(windowed ? { windowed } : {}),
-    ...(options.sequential ? { sequential: true } : {}),
+    wanted: options.wanted ?? wantedPieces(metainfo, options.select),
+    verified,
+    ...pick(options, 'onDemand', 'sequential'),
     flushed,
     ban: (address, reason) => swarm.ban(address, reason),
   })
-  const complete = () => intake.left === 0
+  const complete = () => intake.left === 0 && !onDemand
   const superSeed = options.superSeed
     ? new SuperSeed({ source: intake.scheduler, pieceCount, random })
     : undefined
@@ -123,7 +126,12 @@ export function assemble(given: AssemblyOptions): Assembly {
     key: randomBytes(4).readUInt32BE(0),
     clock,
     random,
-    stats: () => ({ uploaded: swarm.uploaded, downloaded: swarm.downloaded, left: intake.left }),
+    // whoever reads on demand through a window keeps nothing
+    stats: () => ({
+      uploaded: swarm.uploaded,
+      downloaded: swarm.downloaded,
+      left: windowed && onDemand ? length : intake.left,
+    }),
     makeTracker: url => openTracker(url, { userAgent: `tsdl/${VERSION}`, clock }),
   })
   announcer.on('peers', (peers, source) => swarm.add(peers, source))

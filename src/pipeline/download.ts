@@ -3,13 +3,15 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 import { FileStorage } from '../storage/file-storage.ts'
 import type { FileSystem } from '../storage/file-system.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
-import { FileReader } from '../streams/file-reader.ts'
+import type { FileReader } from '../streams/file-reader.ts'
+import type { Stage } from '../streams/stage.ts'
 import { resumeAt } from './stock.ts'
-import { StoredBytes } from './stored-bytes.ts'
 import { Torrent } from './torrent.ts'
+import type { ByteRange } from './torrent-file.ts'
 import type { TorrentOptions } from './torrent-options.ts'
+import { piecesOf } from './wanted.ts'
 
-export interface DownloadOptions extends Omit<TorrentOptions, 'storage' | 'windowed'> {
+export interface DownloadOptions extends Omit<TorrentOptions, 'storage'> {
   /** The directory that the files go to. */
   readonly output: string
   /**
@@ -23,14 +25,8 @@ export interface DownloadOptions extends Omit<TorrentOptions, 'storage' | 'windo
   readonly signal?: AbortSignal
 }
 
-/** A download to a directory. */
-export interface Download extends Torrent {
-  /** The bytes of one file, from `start` to before `end`, each as soon as it is verified. */
-  read(fileIndex: number, range?: { readonly start?: number; readonly end?: number }): FileReader
-}
-
 /** Downloads a torrent's files into a directory; what is right there already is kept. Starts at once. */
-export function download(metainfo: Metainfo, given: DownloadOptions): Download {
+export function download(metainfo: Metainfo, given: DownloadOptions): Torrent {
   const { output, fs, record, signal, ...options } = given
   const storage = new FileStorage(metainfo, {
     directory: output,
@@ -40,30 +36,12 @@ export function download(metainfo: Metainfo, given: DownloadOptions): Download {
   const resume = record === undefined ? {} : { resume: resumeAt(record, metainfo, storage, fs) }
   const torrent = new Torrent(metainfo, { ...options, ...resume, storage })
   follow(signal, torrent)
-  const source = new StoredBytes(torrent, storage)
-  return Object.assign(torrent.start(), {
-    read(fileIndex: number, { start = 0, end }: { start?: number; end?: number } = {}) {
-      const { offset, length } = fileOf(metainfo, fileIndex)
-      if (options.select?.(fileIndex) === false) {
-        throw new InputError(
-          'ERR_USAGE',
-          `file ${fileIndex} is not among the selected: its bytes will not come`,
-        )
-      }
-      const last = Math.min(end ?? length, length)
-      if (!(start >= 0 && start <= last)) {
-        throw new InputError(
-          'ERR_USAGE',
-          `no bytes ${start} to ${last} in file ${fileIndex} of ${length} bytes`,
-        )
-      }
-      return new FileReader({ source, start: offset + start, end: offset + last })
-    },
-  })
+  return torrent.start()
 }
 
 export interface StreamOptions
-  extends Omit<TorrentOptions, 'storage' | 'windowed' | 'select' | 'sequential'> {
+  extends Omit<TorrentOptions, 'storage' | 'select' | 'wanted' | 'onDemand' | 'sequential'>,
+    ByteRange {
   /** Which file, by index. Needed when there are several. */
   readonly file?: number
   /** Chunks are lent: see FileReader. @default false */
@@ -83,18 +61,26 @@ export interface TorrentStream extends FileReader {
  */
 export function stream(
   metainfo: Metainfo,
-  { file, lend = false, signal, ...options }: StreamOptions = {},
+  { file, start = 0, end, lend = false, signal, ...options }: StreamOptions = {},
 ): TorrentStream {
   const index = file ?? onlyFile(metainfo)
   const { offset, length } = fileOf(metainfo, index)
-  const storage = new WindowStorage()
-  const torrent = new Torrent(metainfo, { ...options, storage, windowed: true, select: at => at === index })
-  const reader = new FileReader({ source: storage, start: offset, end: offset + length, lend })
+  const last = Math.min(end ?? length, length)
+  const wanted = piecesOf(metainfo, offset + start, offset + last)
+  const torrent = new Torrent(metainfo, { ...options, storage: new WindowStorage(), wanted })
+  return fedBy(torrent, torrent.files[index]!.stream({ start, end: last, lend }), signal)
+}
+
+/** Starts a torrent for the one who reads it: they fail together, and after the end it closes. */
+export function fedBy<Reader extends Stage>(
+  torrent: Torrent,
+  reader: Reader,
+  signal?: AbortSignal,
+): Reader & { readonly torrent: Torrent } {
   torrent.on('error', error => reader.destroy(error))
   let ended = false
   reader.on('end', () => {
     ended = true
-    storage.skip(Number.MAX_SAFE_INTEGER) // what lies behind the file, in its last piece
     torrent.done.finally(() => torrent.close()).catch(() => {})
   })
   reader.on('error', error => torrent.destroy(error))

@@ -2,14 +2,16 @@ import type { Bitfield } from '../codec/bitfield.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Storage } from '../storage/storage.ts'
+import { WindowStorage } from '../storage/window-storage.ts'
 import { Funnel } from '../streams/funnel.ts'
 import { PieceBuffer } from '../streams/piece-buffer.ts'
 import { PieceWriter } from '../streams/piece-writer.ts'
-import type { Requester } from '../streams/requester.ts'
 import { closed } from '../streams/stage.ts'
 import { Verifier } from '../streams/verifier.ts'
+import { Cursors } from './cursors.ts'
 import { Picker } from './picker.ts'
 import { PiecePool } from './piece-pool.ts'
+import { Provenance } from './provenance.ts'
 import { Scheduler } from './scheduler.ts'
 import { SmartBan } from './smart-ban.ts'
 
@@ -19,9 +21,12 @@ export interface IntakeOptions {
   /** Bytes for everything in flight. */
   readonly memory: number
   readonly wanted: Bitfield
+  /** What is verified and at rest; with a window, what once was verified. */
+  readonly verified: Bitfield
   readonly random: () => number
-  readonly windowed?: boolean
   readonly sequential?: boolean
+  /** Nothing is fetched but what somebody reads. A window has room for nothing else. */
+  readonly onDemand?: boolean
   /** A piece is verified and at rest. */
   readonly flushed: (index: number) => void
   /** Whoever is at this address is proven to lie. */
@@ -32,12 +37,17 @@ export interface IntakeOptions {
 const PIECES_SHARE = 7 / 16
 /** Pieces under way at least, however long they are. */
 const LEAST = 4
+/** Bytes ahead of readers of a disk that come before all else. */
+const READ_AHEAD = 16 << 20
 
 /** What all peers of a torrent feed: `Funnel -> Verifier -> PieceWriter`, and the scheduler that decides what comes. */
 export class Intake {
   readonly funnel = new Funnel()
   readonly scheduler: Scheduler
   readonly writer: PieceWriter
+  /** Where readers are. */
+  readonly cursors: Cursors
+  readonly provenance: Provenance
   /** The addresses behind the requesters: a liar is known by its address, after its connection is gone as well. */
   readonly names = new WeakMap<object, string>()
   /** Bytes of wanted pieces. */
@@ -51,22 +61,39 @@ export class Intake {
   readonly #options: IntakeOptions
 
   constructor(options: IntakeOptions) {
-    const { metainfo, storage, memory, wanted, windowed, sequential, random } = options
+    const { metainfo, storage, memory, wanted, sequential = false, random } = options
     const { pieceCount, pieceLength, hashes } = metainfo
     this.#options = options
     this.#layout = new Layout(metainfo)
     // the rest is for what sockets have read, and for what waits to be collected
     const admitted = Math.max(LEAST, Math.floor((memory * PIECES_SHARE) / pieceLength))
+    this.provenance = new Provenance(this.#layout, giver => this.#nameOf(giver as object))
+    const window = storage instanceof WindowStorage ? storage : undefined
+    const onDemand = window !== undefined || options.onDemand === true
+    const ahead = Math.max(2, Math.ceil(READ_AHEAD / pieceLength))
+    this.cursors = new Cursors(
+      onDemand ? admitted : Math.min(admitted, ahead),
+      () => this.scheduler.moved(),
+      () => {
+        if (onDemand) this.scheduler.turned()
+        else this.scheduler.moved()
+        window?.trim(position => this.cursors.distance(position / pieceLength) >= 0)
+      },
+    )
     this.#picker = new Picker({
       pieceCount,
       random,
       wanted: index => wanted.has(index),
-      ...(windowed ? { sequential: admitted } : sequential ? { sequential: pieceCount } : {}),
+      sequential,
+      cursors: this.cursors,
+      onDemand,
     })
+    if (window) window.forgotten = position => this.#picker.forget(position / pieceLength)
     const pool = new PiecePool(pieceLength, admitted)
     this.scheduler = new Scheduler({
       picker: this.#picker,
       admitted,
+      cursors: this.cursors,
       open: index => {
         const size = this.#layout.pieceSize(index)
         return new PieceBuffer(index, size, pool.take())
@@ -80,7 +107,7 @@ export class Intake {
     this.writer = new PieceWriter({
       storage,
       pieceLength,
-      concurrency: windowed ? admitted : 4,
+      concurrency: window ? admitted : 4,
       flushed: piece => this.#flushed(piece),
     })
     this.funnel.pipe(this.#verifier).pipe(this.writer)
@@ -107,14 +134,21 @@ export class Intake {
 
   #flushed(piece: PieceBuffer): void {
     this.#ban(this.#bans.passed(piece), piece.index)
-    this.left -= piece.length
+    const { flushed, metainfo, storage, verified } = this.#options
+    const { index } = piece
+    if (!verified.has(index)) {
+      this.left -= piece.length
+      this.provenance.add(piece)
+    }
     this.scheduler.finished(piece)
-    this.#options.flushed(piece.index)
+    if (storage instanceof WindowStorage && !storage.has(index * metainfo.pieceLength))
+      this.#picker.forget(index)
+    flushed(index)
   }
 
   #corrupt(piece: PieceBuffer): void {
     this.#ban(
-      this.#bans.failed(piece, giver => this.#nameOf(giver as Requester)),
+      this.#bans.failed(piece, giver => this.#nameOf(giver as object)),
       piece.index,
     )
     this.scheduler.failed(piece)
@@ -125,7 +159,7 @@ export class Intake {
       this.#options.ban(address, `banned for wrong bytes, the last in piece ${index}`)
   }
 
-  #nameOf(requester: Requester): string {
-    return this.names.get(requester) ?? '?'
+  #nameOf(giver: object): string {
+    return this.names.get(giver) ?? '?'
   }
 }

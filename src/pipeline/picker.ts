@@ -1,11 +1,16 @@
 import type { Bitfield } from '../codec/bitfield.ts'
+import type { Cursors } from './cursors.ts'
 
 export interface PickerOptions {
   readonly pieceCount: number
   /** Which pieces are wanted. @default all */
   readonly wanted?: (index: number) => boolean
-  /** Lowest index first, at most this many pieces ahead of the first that is missing. @default rarest first */
-  readonly sequential?: number
+  /** Lowest index first. @default false: rarest first */
+  readonly sequential?: boolean
+  /** What readers need soon: that comes before all else. */
+  readonly cursors?: Cursors
+  /** Nothing is begun but what readers need soon. @default false */
+  readonly onDemand?: boolean
   /** From 0 to below 1; orders pieces that are equally rare. @default Math.random */
   readonly random?: () => number
 }
@@ -15,8 +20,8 @@ const NOWHERE = 0xffffffff
 /**
  * Which piece to begin next.
  *
- * Depends on: which pieces are wanted, begun and done; how many peers have each (seeds counted apart, as
- * they make no difference between pieces); what the asking peer has; chance, where these are equal.
+ * Depends on: which pieces are wanted, begun and done; where readers are; how many peers have each (seeds counted
+ * apart, as they make no difference between pieces); what the asking peer has; chance, where these are equal.
  *
  * The pieces that could be begun stand in one array sorted by how many have them, with the borders between
  * equals kept aside: a have moves a piece over one border, so it costs the same for a hundred thousand.
@@ -24,8 +29,6 @@ const NOWHERE = 0xffffffff
 export class Picker {
   /** Pieces that are wanted and not begun. */
   left = 0
-  /** Grows when a peer that found nothing might find something now. */
-  version = 0
   readonly #order: Uint32Array
   readonly #position: Uint32Array
   readonly #count: Uint16Array
@@ -33,17 +36,23 @@ export class Picker {
   readonly #ends: number[] = [0]
   readonly #wanted: Uint8Array
   readonly #done: Uint8Array
-  readonly #sequential: number | undefined
+  readonly #sequential: boolean
+  readonly #cursors: Cursors | undefined
+  readonly #onDemand: boolean
   /** The first piece that is wanted and not done. */
   #first = 0
+  #version = 0
 
-  constructor({ pieceCount, wanted = () => true, sequential, random = Math.random }: PickerOptions) {
+  constructor(options: PickerOptions) {
+    const { pieceCount, wanted = () => true, random = Math.random } = options
     this.#order = new Uint32Array(pieceCount)
     this.#position = new Uint32Array(pieceCount).fill(NOWHERE)
     this.#count = new Uint16Array(pieceCount)
     this.#wanted = new Uint8Array(pieceCount)
     this.#done = new Uint8Array(pieceCount)
-    this.#sequential = sequential
+    this.#sequential = options.sequential ?? false
+    this.#cursors = options.cursors
+    this.#onDemand = options.onDemand ?? false
     for (let index = 0; index < pieceCount; index++) {
       if (!wanted(index)) continue
       this.#wanted[index] = 1
@@ -55,6 +64,11 @@ export class Picker {
     for (let at = 0; at < this.left; at++) this.#position[this.#order[at]!] = at
     this.#ends[0] = this.left
     this.#advance()
+  }
+
+  /** Grows when a peer that found nothing might find something now. */
+  get version(): number {
+    return this.#version + (this.#cursors?.version ?? 0)
   }
 
   /** How many peers that are no seeds have this piece. */
@@ -70,7 +84,7 @@ export class Picker {
   /** A peer came that has these. */
   join(bits: Bitfield): void {
     if (!bits.full) for (const index of bits) this.#more(index)
-    this.version++
+    this.#version++
   }
 
   /** A peer went that had these. */
@@ -80,7 +94,7 @@ export class Picker {
 
   /** A peer has one more: `bits` has it already. */
   gain(index: number, bits: Bitfield): void {
-    this.version++
+    this.#version++
     if (!bits.full) this.#more(index)
     else for (const other of bits) if (other !== index) this.#fewer(other)
   }
@@ -91,15 +105,21 @@ export class Picker {
     else for (const other of bits) this.#more(other) // it was a seed, counted apart
   }
 
-  /** Whether this piece is wanted and not begun; in order, also not too far ahead. */
+  /** Whether this piece may be begun: it is wanted and has not been, and on demand somebody needs it soon. */
   open(index: number): boolean {
-    const ahead = this.#sequential ?? this.#done.length
-    return this.#position[index] !== NOWHERE && index < this.#first + ahead
+    if (this.#position[index] === NOWHERE || index >= this.#position.length) return false
+    return !this.#onDemand || this.#cursors!.distance(index) >= 0
   }
 
-  /** The piece to begin with a peer that has `bits`, or -1. Rarest first. */
-  pick(bits: Bitfield, avoid?: (index: number) => boolean): number {
-    if (this.#sequential !== undefined) return this.#pickInOrder(bits, this.#sequential, avoid)
+  /**
+   * The piece to begin with a peer that has `bits`, or -1. What readers need soon, then the rarest.
+   * @param late how many pieces a reader goes on until what this peer brings is there
+   */
+  pick(bits: Bitfield, avoid?: (index: number) => boolean, late = 0): number {
+    const fits = (index: number) => this.#position[index] !== NOWHERE && bits.has(index) && !avoid?.(index)
+    const soon = this.#cursors?.find(fits, late) ?? -1
+    if (soon >= 0 || this.#onDemand) return soon
+    if (this.#sequential) return this.#pickInOrder(fits)
     // what only seeds have is of no use to somebody who is none
     for (let at = bits.full ? 0 : this.#ends[0]!; at < this.left; at++) {
       const index = this.#order[at]!
@@ -119,7 +139,7 @@ export class Picker {
   /** A piece that was begun is to be begun again. */
   again(index: number): void {
     if (this.#position[index] !== NOWHERE || !this.wants(index)) return
-    this.version++
+    this.#version++
     this.#order[this.left] = index
     this.#position[index] = this.left++
     const count = this.#count[index]!
@@ -134,16 +154,21 @@ export class Picker {
     if (index === this.#first) this.#advance()
   }
 
-  #advance(): void {
-    while (this.#first < this.#done.length && !this.wants(this.#first)) this.#first++
-    this.version++
+  /** A piece is no longer there: it is wanted as before. */
+  forget(index: number): void {
+    if (this.#done[index] === 0) return
+    this.#done[index] = 0
+    if (index < this.#first) this.#first = index
+    this.again(index)
   }
 
-  #pickInOrder(bits: Bitfield, ahead: number, avoid?: (index: number) => boolean): number {
-    const end = Math.min(this.#done.length, this.#first + ahead)
-    for (let index = this.#first; index < end; index++) {
-      if (this.#position[index] !== NOWHERE && bits.has(index) && !avoid?.(index)) return index
-    }
+  #advance(): void {
+    while (this.#first < this.#done.length && !this.wants(this.#first)) this.#first++
+    this.#version++
+  }
+
+  #pickInOrder(fits: (index: number) => boolean): number {
+    for (let index = this.#first; index < this.#done.length; index++) if (fits(index)) return index
     return -1
   }
 

@@ -54,7 +54,7 @@ export function progressOf({ metainfo, intake, swarm, down, up, read }: Progress
     seeds: connected.filter(peer => peer.requester.bits.full).length,
     eta: down.rate > 1 ? left / down.rate : null,
     buffered: scheduler.pieces * metainfo.pieceLength,
-    limit: limitOf(left, connected.length, scheduler.full, read),
+    limit: limitOf(left, connected.length, scheduler.full || (read && !intake.cursors.waiting), read),
     downloaded: swarm.downloaded,
     uploaded,
     wasted: swarm.wasted,

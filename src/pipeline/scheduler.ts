@@ -3,6 +3,8 @@ import type { Bitfield } from '../codec/bitfield.ts'
 import type { PieceBuffer } from '../streams/piece-buffer.ts'
 import type { BlockSource, Request, Requester } from '../streams/requester.ts'
 import { ActivePiece } from './active-piece.ts'
+import type { Cursors } from './cursors.ts'
+import { Pace } from './pace.ts'
 import type { Picker } from './picker.ts'
 
 export interface SchedulerOptions {
@@ -21,7 +23,15 @@ export interface SchedulerOptions {
   readonly accused?: (index: number, requester: Requester) => boolean
   /** Age in ms from which a block may be asked of a second peer, when there is nothing else to ask for. @default 500 */
   readonly patience?: number
+  /** Where readers are. @default nobody reads */
+  readonly cursors?: Cursors
 }
+
+/** Age in ms from which a block that a reader waits for may be asked of a second peer, and how often that is looked at. */
+const READER_PATIENCE = 200
+const READER_LOOK = 25
+/** How many times as long as is usual for its peer such a block may take. */
+const READER_TARDY = 1.5
 
 /** How many blocks an idle peer takes over at a time when nothing else is left to ask for. */
 const ENDGAME_BATCH = 16
@@ -47,6 +57,8 @@ export class Scheduler implements BlockSource {
   /** The picker's version and the peer's, added, when there was last nothing to begin with it. */
   readonly #barren = new WeakMap<Requester, number>()
   readonly #patience: number
+  readonly #pace = new Pace()
+  #looked = 0
   #ended = false
 
   constructor(options: SchedulerOptions) {
@@ -107,17 +119,15 @@ export class Scheduler implements BlockSource {
   take(requester: Requester, room: number, now: number): Request[] {
     const taken: Request[] = []
     if (this.#ended) return taken
-    for (const piece of this.#open) {
-      if (piece.alone?.ready === false) this.#abandon(piece) // whoever it was kept for may never come back
-      if (piece.buffer.closed || !piece.isFor(requester)) continue
-      piece.take(requester, room, now, taken)
-      if (piece.buffer.free === 0) this.#open.delete(piece)
-      if (taken.length === room) return taken
-    }
+    const late = this.#lateness(requester, now)
+    this.#takeAwaited(requester, room, now, taken)
+    this.#takeOpen(requester, room, now, taken, late)
+    if (taken.length === room) return taken
     this.#hungry.add(requester) // while it waits to be let in as well: what others lose may be all there is
     this.#queue(requester)
-    const idle = taken.length === 0 && requester.outstanding === 0 && this.#hungry.has(requester)
-    if (idle) this.#takeLate(requester, room, now, taken)
+    const idle = () => taken.length === 0 && requester.outstanding === 0 && this.#hungry.has(requester)
+    if (late > 0 && idle()) this.#takeOpen(requester, room, now, taken, 0) // late is better than never
+    if (idle()) this.#takeLate(requester, room, now, taken)
     return taken
   }
 
@@ -148,8 +158,26 @@ export class Scheduler implements BlockSource {
   /** A piece is at rest. */
   finished(piece: PieceBuffer): void {
     const active = this.#activeOf(piece)
+    this.#pace.finished()
     this.#picker.finish(piece.index)
     if (active) this.#end(active)
+    this.#offer()
+  }
+
+  /** A reader went on: there may be more to ask for. */
+  moved(): void {
+    this.#offer()
+  }
+
+  /** Readers came or went: pieces on their way that none of them needs soon make room. */
+  turned(): void {
+    const { cursors } = this.#options
+    for (const active of [...this.#active.values()]) {
+      const { buffer } = active
+      if (buffer.closed || (cursors?.distance(buffer.index) ?? 0) >= 0) continue
+      this.#abandon(active)
+      active.cancel()
+    }
     this.#offer()
   }
 
@@ -222,9 +250,48 @@ export class Scheduler implements BlockSource {
     const named = offer.named(peerChoking).find(index => this.#picker.open(index))
     if (named !== undefined || peerChoking) return named ?? -1
     const refused = offer.plain(peerChoking) ? undefined : (index: number) => !requester.offers(index)
-    if (!accused) return this.#picker.pick(bits, refused)
-    const index = this.#picker.pick(bits, index => refused?.(index) || accused(index, requester))
-    return index < 0 ? this.#picker.pick(bits, refused) : index
+    const late = Math.floor(this.#pace.covered(requester.window.usual))
+    if (!accused) return this.#picker.pick(bits, refused, late)
+    const index = this.#picker.pick(bits, index => refused?.(index) || accused(index, requester), late)
+    return index < 0 ? this.#picker.pick(bits, refused, late) : index
+  }
+
+  /** How many pieces readers go on until a block asked of this peer now is there. */
+  #lateness(requester: Requester, now: number): number {
+    const { cursors } = this.#options
+    if (!cursors || cursors.size === 0) return 0
+    this.#pace.update(now)
+    // as far ahead as there is room for is as good as it gets
+    return Math.min(cursors.ahead - 1, Math.floor(this.#pace.covered(requester.window.usual)))
+  }
+
+  /** Blocks of pieces under way that nobody was asked for; not of those that a reader needs before this peer brings them. */
+  #takeOpen(requester: Requester, room: number, now: number, taken: Request[], late: number): void {
+    for (const piece of this.#open) {
+      if (piece.alone?.ready === false) this.#abandon(piece) // whoever it was kept for may never come back
+      if (piece.buffer.closed || !piece.isFor(requester)) continue
+      if (late > 0 && this.#isBefore(late, piece)) continue
+      piece.take(requester, room, now, taken)
+      if (piece.buffer.free === 0) this.#open.delete(piece)
+      if (taken.length === room) return
+    }
+  }
+
+  #isBefore(late: number, { buffer }: ActivePiece): boolean {
+    const distance = this.#options.cursors!.distance(buffer.index)
+    return distance >= 0 && distance < late
+  }
+
+  /** Blocks that a reader waits for, and that somebody else owes for longer than is usual. */
+  #takeAwaited(requester: Requester, room: number, now: number, taken: Request[]): void {
+    const { cursors } = this.#options
+    if (!cursors?.waiting || now - this.#looked < READER_LOOK) return
+    this.#looked = now
+    for (const { at, waiting } of cursors) {
+      const active = waiting ? this.#active.get(at) : undefined
+      if (!active || active.alone || active.buffer.closed || !requester.offers(at)) continue
+      active.takeLate(requester, room, now, READER_PATIENCE, taken, READER_TARDY)
+    }
   }
 
   /** Endgame: blocks that let somebody else wait are asked for a second time. */

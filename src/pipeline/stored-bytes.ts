@@ -1,22 +1,41 @@
+import type { Bitfield } from '../codec/bitfield.ts'
 import { StorageError } from '../errors.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { ByteSource, Lent } from '../streams/file-reader.ts'
-import type { Torrent } from './torrent.ts'
 
-/** A torrent's bytes as its storage has them: each waits until its piece is verified. */
+/** What says which pieces are verified and at rest. */
+export interface Verified {
+  readonly metainfo: Pick<Metainfo, 'pieceLength'>
+  readonly verified: Bitfield
+  /** Resolves once this piece is; rejects with what ended it. */
+  whenVerified(index: number): Promise<void>
+}
+
+/** A torrent's bytes as its storage has them, for one reader: each waits until its piece is verified. */
 export class StoredBytes implements ByteSource {
-  readonly #torrent: Torrent
+  readonly #torrent: Verified
   readonly #storage: Pick<Storage, 'read'>
 
-  constructor(torrent: Torrent, storage: Pick<Storage, 'read'>) {
+  readonly #moved: (position: number, waiting: boolean) => void
+
+  /** @param moved told where the reader is, and whether it waits */
+  constructor(
+    torrent: Verified,
+    storage: Pick<Storage, 'read'>,
+    moved: (position: number, waiting: boolean) => void = () => {},
+  ) {
     this.#torrent = torrent
     this.#storage = storage
+    this.#moved = moved
   }
 
   async take(position: number, length: number): Promise<Lent> {
     const { pieceLength } = this.#torrent.metainfo
     const index = Math.floor(position / pieceLength)
+    this.#moved(position, !this.#torrent.verified.has(index))
     await this.#torrent.whenVerified(index)
+    this.#moved(position, false)
     const bytes = Buffer.allocUnsafeSlow(Math.min(length, (index + 1) * pieceLength - position))
     const there = await this.#storage.read(position, bytes)
     if (there < bytes.length) {

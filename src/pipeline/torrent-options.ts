@@ -7,10 +7,14 @@ import type { Listener } from './listener.ts'
 import type { Resume } from './stock.ts'
 
 export interface TorrentOptions {
-  /** Where the bytes go. */
+  /** Where the bytes go. A WindowStorage is for readers only: what they have read is gone. */
   readonly storage: Storage
   /** Which files are wanted, by index. @default all */
   readonly select?: (fileIndex: number) => boolean
+  /** Which pieces are wanted. @default those of the selected files */
+  readonly wanted?: Bitfield
+  /** Nothing is fetched but what somebody reads, and it is never done. @default false */
+  readonly onDemand?: boolean
   /** Peers to connect to beside those that trackers name. */
   readonly peers?: readonly PeerAddress[]
   /** Whether the torrent's trackers are asked for peers. @default true */
@@ -34,8 +38,6 @@ export interface TorrentOptions {
   readonly memory?: number
   /** Lowest piece first. @default false */
   readonly sequential?: boolean
-  /** The storage keeps pieces only until they are read in order: none is begun beyond what memory holds. @default false */
-  readonly windowed?: boolean
   /** Milliseconds without a verified byte after which it is given up; 0 for never. @default 0 */
   readonly timeout?: number
   readonly clock?: Clock

@@ -1,16 +1,22 @@
 import { EventEmitter } from 'node:events'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { Bitfield } from '../codec/bitfield.ts'
-import { messageOf, StalledError, StorageError, type TsdlError } from '../errors.ts'
+import { StalledError, StorageError, type TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import { WindowStorage } from '../storage/window-storage.ts'
+import type { ByteSource } from '../streams/file-reader.ts'
 import { closed } from '../streams/stage.ts'
 import { Arrivals } from './arrivals.ts'
 import { type Assembly, assemble } from './assembly.ts'
 import type { Peer } from './peer.ts'
 import { type Progress, progressOf } from './progress.ts'
+import type { Given } from './provenance.ts'
+import { Recorder } from './recorder.ts'
 import { Speed } from './speed.ts'
 import { whyStalled } from './stall.ts'
 import { takeStock } from './stock.ts'
+import { StoredBytes } from './stored-bytes.ts'
+import { TorrentFile } from './torrent-file.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 
 export interface TorrentEvents {
@@ -34,14 +40,14 @@ export interface TorrentEvents {
 
 /** Milliseconds between looks at what is late. */
 const TICK = 250
-/** Milliseconds between resume records of a download that goes on. */
-const RECORD_INTERVAL = 60_000
 
 /** One torrent: its peers, its trackers, its storage, joined; taken until all is there, and given all along. */
 export class Torrent extends EventEmitter<TorrentEvents> {
   readonly metainfo: Metainfo
   /** What is verified and at rest. */
   readonly verified: Bitfield
+  /** Its files, each of which can be read. */
+  readonly files: readonly TorrentFile[]
   readonly #options: TorrentOptions
   readonly #clock: Clock
   readonly #parts: Assembly
@@ -49,16 +55,13 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   readonly #down = new Speed()
   readonly #up = new Speed()
   readonly #aborted = new AbortController()
+  readonly #recorder: Recorder
   #timer: Timer | undefined
   #state: 'new' | 'checking' | 'running' | 'done' | 'closed' = 'new'
   #closing: Promise<void> | undefined
   #done: Promise<void> | undefined
   #lastVerified = 0
   #failure: Error | undefined
-  /** How many pieces the resume record speaks of, and since when. */
-  #recorded = 0
-  #recordedAt = 0
-  #recording: Promise<void> = Promise.resolve()
 
   constructor(metainfo: Metainfo, options: TorrentOptions) {
     super()
@@ -74,6 +77,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       warning: error => this.emit('warning', error),
       failed: error => this.destroy(error),
     })
+    this.files = metainfo.files.map((_, index) => new TorrentFile(this, index, options.select))
+    this.#recorder = new Recorder(options.resume, this.verified, error => this.emit('warning', error))
     const { intake, swarm } = this.#parts
     swarm.on('connected', peer => this.emit('connected', peer))
     swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
@@ -117,13 +122,43 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       swarm: this.#parts.swarm,
       down: this.#down,
       up: this.#up,
-      read: this.#options.windowed === true,
+      read: this.#windowed,
     })
   }
 
   /** Resolves once this piece is verified and at rest. */
   async whenVerified(index: number): Promise<void> {
     if (!this.verified.has(index)) await this.#arrivals.wait(index)
+  }
+
+  /** Which peers gave how much of a file. */
+  givenOf(fileIndex: number): Given[] {
+    return this.#parts.intake.provenance.of(fileIndex)
+  }
+
+  /**
+   * The bytes from `start` to before `end`, counted from the torrent's start, each as soon as it is verified: to be taken
+   * forward, one at a time, and closed. What is taken soon is fetched first.
+   */
+  open(start: number, end: number): Required<ByteSource> {
+    const { storage } = this.#options
+    const { pieceLength } = this.metainfo
+    const { cursors } = this.#parts.intake
+    const last = Math.ceil(end / pieceLength)
+    const cursor = cursors.open(Math.floor(start / pieceLength), last)
+    const moved = (position: number, waiting: boolean) =>
+      cursors.move(cursor, Math.floor(position / pieceLength), waiting)
+    const source: ByteSource =
+      storage instanceof WindowStorage
+        ? storage.open({ start, end, cursor: moved })
+        : new StoredBytes(this, storage, moved)
+    return {
+      take: (position, length) => source.take(position, length),
+      close: () => {
+        source.close?.()
+        cursors.close(cursor)
+      },
+    }
   }
 
   /** Says goodbye to trackers and peers, and gives everything back. Idempotent; never rejects. */
@@ -145,6 +180,22 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return whyStalled(this.#parts.swarm, this.#parts.announcer)
   }
 
+  get #windowed(): boolean {
+    return this.#options.storage instanceof WindowStorage
+  }
+
+  /** Whether all that was asked for is verified. */
+  get #finished(): boolean {
+    return this.#parts.intake.left === 0 && !this.#options.onDemand
+  }
+
+  /** Whether it is the peers that let us wait, rather than a disk or a reader, or nobody. */
+  get #waits(): boolean {
+    const { cursors, scheduler } = this.#parts.intake
+    if (this.#state !== 'running') return false
+    return this.#windowed || this.#options.onDemand ? cursors.waiting : !scheduler.held
+  }
+
   get #reasonToEnd(): Error {
     return this.#failure ?? new StorageError('ERR_ABORTED', 'the download was closed before it was complete')
   }
@@ -154,9 +205,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     await this.#look()
     if (this.#closing) return
     this.#state = 'running'
-    this.#lastVerified = this.#recordedAt = this.#clock.now()
+    this.#lastVerified = this.#clock.now()
     this.emit('started')
-    if (this.#parts.intake.left === 0) {
+    if (this.#finished) {
       await this.#complete()
       if (!share || this.#closing) return
     }
@@ -169,8 +220,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** Finds out what is there already. */
   async #look(): Promise<void> {
     const { metainfo } = this
-    const { resume, storage, trusted, windowed } = this.#options
-    if (windowed) return
+    const { resume, storage, trusted } = this.#options
+    if (this.#windowed) return
     const found = await takeStock({
       metainfo,
       storage,
@@ -185,21 +236,6 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     }
   }
 
-  /** Leaves word of what there is, if there is more than before; a run that comes after this one hashes it otherwise. */
-  #record(): Promise<void> {
-    const { resume } = this.#options
-    const { count } = this.verified
-    this.#recordedAt = this.#clock.now()
-    if (!resume || count <= this.#recorded) return this.#recording
-    this.#recorded = count
-    this.#recording = this.#recording
-      .then(() => resume.write(this.verified))
-      .catch(error => {
-        this.emit('warning', unrecorded(error))
-      })
-    return this.#recording
-  }
-
   #tick(): void {
     const now = this.#clock.now()
     this.#parts.swarm.tick(now)
@@ -207,10 +243,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#parts.intake.scheduler.feed()
     this.#down.update(this.#parts.swarm.downloaded, now)
     this.#up.update(this.#parts.swarm.uploaded, now)
-    if (now - this.#recordedAt > RECORD_INTERVAL) void this.#record()
+    this.#recorder.tick(now)
     const { timeout = 0 } = this.#options
-    const waits = this.#state === 'running' && !this.#parts.intake.scheduler.held
-    if (timeout > 0 && waits && now - this.#lastVerified > timeout) {
+    if (!this.#waits) this.#lastVerified = now
+    if (timeout > 0 && now - this.#lastVerified > timeout) {
       this.destroy(
         new StalledError('ERR_STALLED', `${this.reason}; nothing verified for ${timeout / 1000} s`),
       )
@@ -220,8 +256,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #flushed(index: number): void {
     this.#lastVerified = this.#clock.now()
     this.#arrived(index)
-    for (const peer of this.#parts.swarm.peers.keys()) peer.have(index)
-    if (this.#parts.intake.left === 0 && this.#state === 'running') {
+    // what a reader has taken is gone: nobody is told of it, and it may be wanted again
+    if (!this.#windowed) for (const peer of this.#parts.swarm.peers.keys()) peer.have(index)
+    if (this.#finished && this.#state === 'running') {
       this.#complete().catch(error => this.destroy(error))
     }
   }
@@ -236,7 +273,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     await this.#options.storage.complete()
     if (this.#closing) return
     this.#state = 'done'
-    void this.#record()
+    void this.#recorder.write()
     this.#parts.announcer?.complete()
     this.emit('done')
   }
@@ -250,14 +287,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#arrivals.end(this.#reasonToEnd)
     await this.#parts.announcer?.stop()
     await this.#parts.intake.close()
-    await this.#record()
+    await this.#recorder.write()
     await this.#options.storage.close().catch(error => {
       this.#failure ??= error
     })
     this.emit('close')
   }
-}
-
-function unrecorded(error: Error): StorageError {
-  return new StorageError('ERR_RECORD', `no resume record was left: ${messageOf(error)}`, error)
 }

@@ -12,3 +12,12 @@ export function wantedPieces(metainfo: Metainfo, select?: (fileIndex: number) =>
   })
   return wanted
 }
+
+/** The pieces that hold any of the bytes from `start` to before `end`, counted from the torrent's start. */
+export function piecesOf({ pieceCount, pieceLength }: Metainfo, start: number, end: number): Bitfield {
+  const pieces = new Bitfield(pieceCount)
+  for (let index = Math.floor(start / pieceLength); index * pieceLength < end; index++) {
+    if (start < end) pieces.add(index)
+  }
+  return pieces
+}

@@ -1,11 +1,11 @@
-/** A torrent's bytes for somebody who reads them in order: held until taken, never stored. */
-import { InputError, StorageError } from '../errors.ts'
+/** A torrent's bytes for those who read them in order: held until taken, never stored. */
+import { StorageError } from '../errors.ts'
 import type { Storage } from './storage.ts'
+import { type Taken, WindowReader, type WindowReaderOptions } from './window-reader.ts'
 
-/** Bytes lent out of the window. They stay as they are until `release`; calling that again does nothing. */
-export interface Taken {
-  readonly bytes: Uint8Array
-  release(): void
+export interface WindowStorageOptions {
+  /** Bytes of writes that nobody needs any more that are kept all the same, for readers still to come. @default 0 */
+  readonly keep?: number
 }
 
 /** One write that is still held. */
@@ -18,86 +18,83 @@ interface Held {
   reject(error: Error): void
 }
 
-interface Parked {
-  readonly position: number
-  readonly length: number
-  resolve(taken: Taken): void
-  reject(error: Error): void
-}
-
 /**
- * Hands the bytes of each write, uncopied, to one reader that goes forward through the torrent.
+ * Hands the bytes of each write, uncopied, to readers that go forward through the torrent, each from a place of its own.
  *
- * A write resolves when the reader has taken and released all of it, or has passed it: a reader that
- * is slow is what holds writers back. What is beyond the reader's end stays held: `skip` there.
+ * A write resolves when no reader needs it any more: each has taken and released all of it, or passed it, or ends before
+ * it, or is gone. So the reader that is slowest holds writers back.
  */
 export class WindowStorage implements Storage {
+  /** Called with the position of each write that is no longer to be had. */
+  forgotten: (position: number) => void = () => {}
+  readonly #keep: number
   /** By position. */
   readonly #held = new Map<number, Held>()
-  /** What comes before was taken or passed over. */
-  #position = 0
+  /** Copies of what was needed, the least recently used first. */
+  readonly #kept = new Map<number, Uint8Array>()
+  readonly #readers = new Set<WindowReader>()
   #buffered = 0
-  #parked: Parked | undefined
+  #keeping = 0
   #failure: Error | undefined
 
-  /** Bytes held: all of every write that has not resolved. */
-  get buffered(): number {
-    return this.#buffered
+  constructor({ keep = 0 }: WindowStorageOptions = {}) {
+    this.#keep = keep
   }
 
-  /** Keeps `bytes` itself, and resolves when they may be reused; at once if the reader is past them or has them. */
+  /** Bytes held: all of every write that has not resolved, and what is kept. */
+  get buffered(): number {
+    return this.#buffered + this.#keeping
+  }
+
+  /** Somebody who reads the bytes from `start` to before `end`. */
+  open(range: Pick<WindowReaderOptions, 'start' | 'end' | 'cursor'>): WindowReader {
+    const reader: WindowReader = new WindowReader({
+      ...range,
+      take: (position, length) => this.#take(position, length),
+      moved: () => this.#moved(reader),
+    })
+    this.#readers.add(reader)
+    if (this.#failure) reader.fail(this.#failure)
+    return reader
+  }
+
+  /** Keeps `bytes` itself, and resolves when they may be reused; at once if no reader needs them. */
   write(position: number, bytes: Uint8Array): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    if (position + bytes.length <= this.#position || bytes.length === 0 || this.#held.has(position))
-      return Promise.resolve()
+    if (bytes.length === 0 || this.#held.has(position)) return Promise.resolve()
     return new Promise((resolve, reject) => {
-      this.#held.set(position, { position, bytes, lent: 0, resolve, reject })
+      const held = { position, bytes, lent: 0, resolve, reject }
+      this.#held.set(position, held)
       this.#buffered += bytes.length
-      this.#serve()
+      for (const reader of this.#readers) reader.serve()
+      this.#settle(held)
     })
   }
 
-  /**
-   * Resolves, once the bytes at `position` are here, with as many as follow in one write, at most `length`.
-   * Passes over everything before. Only one at a time, and never backwards: else ERR_USAGE.
-   */
-  take(position: number, length: number): Promise<Taken> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    const wrong = this.#misuse(position, length)
-    if (wrong !== undefined) return Promise.reject(new InputError('ERR_USAGE', wrong))
-    this.skip(position)
-    return new Promise((resolve, reject) => {
-      this.#parked = { position, length, resolve, reject }
-      this.#serve()
-    })
-  }
-
-  /**
-   * Forgets everything before `position`: writes that lie there resolve, now or when they come.
-   * A take that waits there rejects with ERR_ABORTED, so this also ends one.
-   */
-  skip(position: number): void {
-    if (position <= this.#position) return
-    this.#position = position
-    if (this.#parked !== undefined && this.#parked.position < position) {
-      this.#parked.reject(new StorageError('ERR_ABORTED', `the reader went on to ${position}`))
-      this.#parked = undefined
+  /** Gives up what is held for later and does not fit `near`: room for what a reader needs now. */
+  trim(near: (position: number) => boolean): void {
+    for (const held of this.#held.values()) {
+      if (held.lent === 0 && !near(held.position)) this.#end(held)
     }
-    for (const held of this.#held.values()) this.#settle(held)
   }
 
-  /** Copies what is still held, for peers. */
+  /** Copies what is still there. */
   async read(position: number, target: Uint8Array): Promise<number> {
     let done = 0
     while (done < target.length) {
-      const held = this.#find(position + done)
-      if (held === undefined) break
-      const from = position + done - held.position
-      const part = held.bytes.subarray(from, from + target.length - done)
+      const found = this.#find(position + done)
+      if (found === undefined) break
+      const from = position + done - found.position
+      const part = found.bytes.subarray(from, from + target.length - done)
       target.set(part, done)
       done += part.length
     }
     return done
+  }
+
+  /** Whether the write at `position` is still to be had. */
+  has(position: number): boolean {
+    return this.#held.has(position) || this.#kept.has(position)
   }
 
   async complete(): Promise<void> {}
@@ -106,55 +103,81 @@ export class WindowStorage implements Storage {
   async close(error: Error = new StorageError('ERR_ABORTED', 'the storage is closed')): Promise<void> {
     if (this.#failure !== undefined) return
     this.#failure = error
-    const waiting = [...this.#held.values(), ...(this.#parked === undefined ? [] : [this.#parked])]
+    const waiting = [...this.#held.values()]
     this.#held.clear()
-    this.#buffered = 0
-    this.#parked = undefined
+    this.#kept.clear()
+    this.#buffered = this.#keeping = 0
     for (const { reject } of waiting) reject(error)
+    for (const reader of this.#readers) reader.fail(error)
   }
 
-  #misuse(position: number, length: number): string | undefined {
-    if (this.#parked !== undefined)
-      return `one take at a time: the one at ${this.#parked.position} still waits`
-    if (!(length > 0)) return `length must be at least 1, got ${length}`
-    if (position < this.#position) return `cannot go back to ${position}: the reader is at ${this.#position}`
-    return undefined
-  }
-
-  /** Answers the parked take if its bytes are here. */
-  #serve(): void {
-    const parked = this.#parked
-    const held = parked && this.#find(parked.position)
-    if (held === undefined) return
-    this.#parked = undefined
-    const from = parked!.position - held.position
-    const bytes = held.bytes.subarray(from, from + parked!.length)
-    held.lent++
-    this.skip(parked!.position + bytes.length)
+  #take(position: number, length: number): Taken | undefined {
+    const found = this.#find(position)
+    if (found === undefined) return undefined
+    const from = position - found.position
+    const bytes = found.bytes.subarray(from, from + length)
+    if (!isHeld(found)) return { bytes, release() {} }
+    found.lent++
     let lent = true
     const release = () => {
       if (!lent) return
       lent = false
-      held.lent--
-      this.#settle(held)
+      found.lent--
+      this.#settle(found)
     }
-    parked!.resolve({ bytes, release })
+    return { bytes, release }
   }
 
-  /** The write that holds the byte at `position`. There are few, and most takes begin where one does. */
-  #find(position: number): Held | undefined {
+  #moved(reader: WindowReader): void {
+    if (reader.closed) this.#readers.delete(reader)
+    for (const held of this.#held.values()) this.#settle(held)
+  }
+
+  /** What holds the byte at `position`. There are few, and most takes begin where one does. */
+  #find(position: number): Held | { position: number; bytes: Uint8Array } | undefined {
     const first = this.#held.get(position)
     if (first !== undefined) return first
-    for (const held of this.#held.values())
-      if (held.position <= position && position < held.position + held.bytes.length) return held
+    for (const held of this.#held.values()) if (covers(held.position, held.bytes, position)) return held
+    for (const [start, bytes] of this.#kept) {
+      if (!covers(start, bytes, position)) continue
+      this.#kept.delete(start)
+      this.#kept.set(start, bytes) // the most recently used
+      return { position: start, bytes }
+    }
     return undefined
   }
 
-  /** Resolves a write that the reader is past and has given back. */
+  /** Resolves a write that no reader needs and all have given back. */
   #settle(held: Held): void {
-    if (held.position + held.bytes.length > this.#position || held.lent > 0) return
-    if (!this.#held.delete(held.position)) return
-    this.#buffered -= held.bytes.length
-    held.resolve()
+    if (held.lent > 0 || this.#held.get(held.position) !== held) return
+    const end = held.position + held.bytes.length
+    for (const reader of this.#readers) if (reader.needs(held.position, end)) return
+    this.#end(held)
   }
+
+  #end(held: Held): void {
+    const { position, bytes, resolve } = held
+    this.#held.delete(position)
+    this.#buffered -= bytes.length
+    if (bytes.length <= this.#keep) {
+      this.#kept.set(position, Uint8Array.from(bytes))
+      this.#keeping += bytes.length
+    }
+    resolve()
+    if (!this.#kept.has(position)) this.forgotten(position)
+    for (const [oldest, { length }] of this.#kept) {
+      if (this.#keeping <= this.#keep) break
+      this.#kept.delete(oldest)
+      this.#keeping -= length
+      this.forgotten(oldest)
+    }
+  }
+}
+
+function isHeld(found: object): found is Held {
+  return 'lent' in found
+}
+
+function covers(start: number, bytes: Uint8Array, position: number): boolean {
+  return start <= position && position < start + bytes.length
 }

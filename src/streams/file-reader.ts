@@ -10,6 +10,8 @@ export interface Lent {
 export interface ByteSource {
   /** Resolves with at least one and at most `length` bytes from `position`, as soon as they are verified. */
   take(position: number, length: number): Promise<Lent>
+  /** Nothing more is taken. */
+  close?(): void
 }
 
 export interface FileReaderOptions {
@@ -65,6 +67,7 @@ export class FileReader extends Readable<Uint8Array> {
 
   override _read(done: Done): void {
     if (this.#position >= this.#end) {
+      this.#source.close?.()
       this.push(null)
       done()
       return
@@ -92,6 +95,7 @@ export class FileReader extends Readable<Uint8Array> {
 
   /** Closes without waiting for bytes that may never come. */
   override _predestroy(): void {
+    this.#source.close?.()
     this.#proceed()
   }
 

@@ -1,6 +1,7 @@
 /** Every stage, each usable alone: `tsdl/streams`. */
 export { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
 export type { ByteLimit } from './byte-limit.ts'
+export { Digester } from './digester.ts'
 export { type ByteSource, FileReader, type FileReaderOptions, type Lent } from './file-reader.ts'
 export { Framer, type FramerOptions } from './framer.ts'
 export { Funnel } from './funnel.ts'
@@ -29,4 +30,5 @@ export {
   Transform,
   Writable,
 } from './stage.ts'
+export { type TarBody, type TarMember, TarPacker, type TarPackerOptions } from './tar-packer.ts'
 export { Verifier, type VerifierOptions } from './verifier.ts'

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { createFsFromVolume, Volume } from 'memfs'
 import type { Test } from 'tap'
 import type { PeerAddress } from '../../src/codec/compact.ts'
-import { type Download, type DownloadOptions, download } from '../../src/pipeline/download.ts'
+import { type DownloadOptions, download } from '../../src/pipeline/download.ts'
 import { Listener } from '../../src/pipeline/listener.ts'
 import type { Torrent } from '../../src/pipeline/torrent.ts'
 import { type MadeTorrent, makeTorrent } from './metainfo.ts'
@@ -49,7 +49,7 @@ export function log(torrent: Torrent) {
 }
 
 export interface Run extends ReturnType<typeof log> {
-  readonly torrent: Download
+  readonly torrent: Torrent
   readonly disk: Disk
   /** The bytes of a file, or nothing if there is none. */
   file(path: string): Promise<Buffer | undefined>

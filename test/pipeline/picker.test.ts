@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { Bitfield } from '../../src/codec/bitfield.ts'
+import { Cursors } from '../../src/pipeline/cursors.ts'
 import { Picker } from '../../src/pipeline/picker.ts'
 import { seeded } from '../helpers/swarm.ts'
 
@@ -45,21 +46,25 @@ class Model {
     return theirs.filter(index => this.count(index) === least)
   }
 
-  /** All that could be begun, not too far ahead. */
-  near(ahead: number): number[] {
-    const first = this.all(index => this.wanted(index) && !this.done.has(index))[0] ?? this.size
-    return this.candidates.filter(index => index < first + ahead)
+  inOrder(bits: Bitfield): number {
+    return this.candidates.find(index => bits.has(index)) ?? -1
   }
 
-  inOrder(bits: Bitfield, ahead: number): number[] {
-    return this.near(ahead)
-      .filter(index => bits.has(index))
-      .slice(0, 1)
+  /** What readers at these places come to first, each no further than `ahead`; those that are equally near in any order. */
+  near(bits: Bitfield, readers: readonly { at: number; end: number }[], ahead: number): number[] {
+    const theirs = this.candidates.filter(index => bits.has(index))
+    for (let distance = 0; distance < ahead; distance++) {
+      const found = theirs.filter(index =>
+        readers.some(({ at, end }) => index === at + distance && index < end),
+      )
+      if (found.length > 0) return found
+    }
+    return []
   }
 }
 
 type Step = readonly [
-  name: 'join' | 'leave' | 'gain' | 'lose' | 'rejoin' | 'begin' | 'again' | 'finish',
+  name: 'join' | 'leave' | 'gain' | 'lose' | 'rejoin' | 'begin' | 'again' | 'finish' | 'forget',
   peer: number,
   index: number,
   chance: number,
@@ -71,7 +76,19 @@ const sizes = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max:
 
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.tuple(
-    fc.constantFrom('join', 'leave', ...gains, 'lose', 'lose', 'rejoin', 'begin', 'begin', 'again', 'finish'),
+    fc.constantFrom(
+      'join',
+      'leave',
+      ...gains,
+      'lose',
+      'lose',
+      'rejoin',
+      'begin',
+      'begin',
+      'again',
+      'finish',
+      'forget',
+    ),
     fc.nat(4),
     fc.nat(19),
     fc.nat(1000),
@@ -110,6 +127,8 @@ function apply(picker: Picker, model: Model, [name, peer, at, chance]: Step): vo
     model.begun.delete(index)
     model.done.add(index)
     picker.finish(index)
+  } else if (name === 'forget' && model.done.delete(index)) {
+    picker.forget(index)
   }
 }
 
@@ -138,40 +157,96 @@ t.test('whatever happens, the pick is a rarest piece that the peer has and nobod
   t.pass()
 })
 
-t.test('in order, the pick is the lowest the peer has, never too far ahead of the first missing', async t => {
+t.test('in order, the pick is the lowest that the peer has', async t => {
   fc.assert(
-    fc.property(
-      steps,
-      fc.integer({ min: 1, max: 20 }),
-      fc.integer({ min: 1, max: 20 }),
-      (steps, size, ahead) => {
-        const wanted = (index: number) => index % 7 !== 0
-        const model = new Model(size, wanted)
-        const picker = new Picker({ pieceCount: size, wanted, sequential: ahead })
-        for (const step of steps) {
-          apply(picker, model, step)
-          const open = model.all(index => picker.open(index))
-          const right = model.near(ahead)
-          if (`${open}` !== `${right}`) throw new Error(`open [${open}], not [${right}], after ${step}`)
-          for (const bits of model.peers.values()) {
-            const [right = -1] = model.inOrder(bits, ahead)
-            const picked = picker.pick(bits)
-            if (picked !== right) throw new Error(`picked ${picked}, not ${right}, after ${step}`)
-          }
+    fc.property(steps, sizes, (steps, size) => {
+      const wanted = (index: number) => index % 7 !== 0
+      const model = new Model(size, wanted)
+      const picker = new Picker({ pieceCount: size, wanted, sequential: true })
+      for (const step of steps) {
+        apply(picker, model, step)
+        for (const bits of model.peers.values()) {
+          const right = model.inOrder(bits)
+          const picked = picker.pick(bits)
+          if (picked !== right) throw new Error(`picked ${picked}, not ${right}, after ${step}`)
         }
-      },
-    ),
+      }
+    }),
     { seed: 20240602, numRuns: 300 },
   )
   t.pass()
 })
 
+const readers = fc.array(fc.record({ at: fc.nat(19), length: fc.integer({ min: 1, max: 12 }) }), {
+  minLength: 1,
+  maxLength: 4,
+})
+
+t.test(
+  'what readers need soon comes first, the nearest before all; on demand there is nothing else',
+  async t => {
+    fc.assert(
+      fc.property(
+        steps,
+        readers,
+        fc.integer({ min: 1, max: 20 }),
+        fc.boolean(),
+        (steps, readers, room, onDemand) => {
+          const size = 20
+          const model = new Model(size, () => true)
+          const cursors = new Cursors(room)
+          const places = readers.map(({ at, length }) => ({ at, end: Math.min(size, at + length) }))
+          for (const { at, end } of places) cursors.open(at, end)
+          const ahead = Math.max(1, Math.floor(room / readers.length))
+          const picker = new Picker({ pieceCount: size, cursors, onDemand })
+          for (const step of steps) {
+            apply(picker, model, step)
+            for (const bits of model.peers.values()) {
+              const near = model.near(bits, places, ahead)
+              const right = near.length > 0 || onDemand ? near : model.rarest(bits)
+              const picked = picker.pick(bits)
+              if (right.length ? !right.includes(picked) : picked !== -1) {
+                throw new Error(`picked ${picked}, not one of [${right}], after ${step}`)
+              }
+              if (onDemand && picked >= 0 && !picker.open(picked)) throw new Error(`${picked} is not open`)
+            }
+          }
+        },
+      ),
+      { seed: 20240604, numRuns: 300 },
+    )
+    t.pass()
+  },
+)
+
+t.test(
+  'who would bring the next piece too late begins one further ahead, or the furthest there is',
+  async t => {
+    const cursors = new Cursors(4)
+    const cursor = cursors.open(2, 10)
+    const picker = new Picker({ pieceCount: 12, cursors, onDemand: true })
+    const all = Bitfield.full(12)
+    t.same(
+      [0, 1, 3, 9].map(late => picker.pick(all, undefined, late)),
+      [2, 3, 5, 5],
+    )
+    picker.begin(4)
+    picker.begin(5)
+    t.equal(picker.pick(all, undefined, 2), 3, 'the furthest that is left')
+    cursors.move(cursor, 8, true)
+    t.equal(picker.pick(all, undefined, 3), 9, 'not beyond its end')
+    cursors.close(cursor)
+    t.equal(picker.pick(all), -1)
+    t.equal(picker.open(3), false)
+  },
+)
+
 t.test('its version grows whenever a peer that found nothing could find something', async t => {
-  for (const sequential of [undefined, 3]) {
+  for (const sequential of [false, true]) {
     fc.assert(
       fc.property(steps, sizes, (steps, size) => {
         const model = new Model(size, () => true)
-        const picker = new Picker({ pieceCount: size, random: seeded(), ...(sequential && { sequential }) })
+        const picker = new Picker({ pieceCount: size, random: seeded(), sequential })
         for (const step of steps) {
           const before = picker.version
           const barren = [...model.peers].filter(([, bits]) => picker.pick(bits) < 0)

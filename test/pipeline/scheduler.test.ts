@@ -16,7 +16,7 @@ interface Setup extends Partial<SchedulerOptions> {
 /** A scheduler of pieces in order, with peers of whom each says what a test makes it say. */
 function setup({ pieces = 8, blocks = 4, admitted = 8, ...more }: Setup = {}) {
   const time = { now: 0 }
-  const picker = new Picker({ pieceCount: pieces, sequential: pieces, random: seeded() })
+  const picker = new Picker({ pieceCount: pieces, sequential: true, random: seeded() })
   const opened: number[] = []
   const closed: PieceBuffer[] = []
   const whole: PieceBuffer[] = []

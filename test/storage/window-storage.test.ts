@@ -1,6 +1,7 @@
 import t from 'tap'
 import { StorageError } from '../../src/errors.ts'
-import { type Taken, WindowStorage } from '../../src/storage/window-storage.ts'
+import type { Taken, WindowReader } from '../../src/storage/window-reader.ts'
+import { WindowStorage } from '../../src/storage/window-storage.ts'
 import { noise } from '../helpers/metainfo.ts'
 
 const content = noise(400, 1)
@@ -16,18 +17,24 @@ function watch<T>(promise: Promise<T>): { readonly promise: Promise<T>; settled:
   return watched
 }
 
+/** A window, and somebody who reads all of it. */
+function opened(start = 0): [WindowStorage, WindowReader] {
+  const window = new WindowStorage()
+  return [window, window.open({ start, end: content.length })]
+}
+
 /** Lets everything happen that happens by itself. */
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
 t.test('a write resolves when the reader has taken and released all of it, not before', async t => {
-  const window = new WindowStorage()
+  const [window, reader] = opened()
   const write = watch(window.write(0, piece(0)))
-  const first = await window.take(0, 60)
+  const first = await reader.take(0, 60)
   t.same(first.bytes, content.subarray(0, 60))
   first.release()
   await turn()
   t.equal(write.settled, false, 'taken in part')
-  const second = await window.take(60, 1000)
+  const second = await reader.take(60, 1000)
   t.same(second.bytes, content.subarray(60, 100), 'no more than one write holds')
   await turn()
   t.equal(write.settled, false, 'taken but not released')
@@ -38,21 +45,21 @@ t.test('a write resolves when the reader has taken and released all of it, not b
 })
 
 t.test('the reader gets the very bytes that were written, not a copy', async t => {
-  const window = new WindowStorage()
+  const [window, reader] = opened()
   const bytes = Buffer.from(piece(0))
   window.write(0, bytes)
-  const taken = await window.take(10, 20)
+  const taken = await reader.take(10, 20)
   t.equal(taken.bytes.buffer, bytes.buffer)
   t.equal(taken.bytes.byteOffset, bytes.byteOffset + 10)
 })
 
 t.test('bytes are taken in order however they come', async t => {
-  const window = new WindowStorage()
+  const [window, reader] = opened()
   const writes = [2, 0, 3, 1].map(index => window.write(index * 100, piece(index)))
   t.equal(window.buffered, 400)
   const parts: Uint8Array[] = []
   for (let at = 0; at < 400; ) {
-    const { bytes, release }: Taken = await window.take(at, 70)
+    const { bytes, release }: Taken = await reader.take(at, 70)
     parts.push(Buffer.from(bytes))
     at += bytes.length
     release()
@@ -62,8 +69,8 @@ t.test('bytes are taken in order however they come', async t => {
 })
 
 t.test('a take waits for its bytes, and other bytes do not answer it', async t => {
-  const window = new WindowStorage()
-  const take = watch(window.take(100, 100))
+  const [window, reader] = opened()
+  const take = watch(reader.take(100, 100))
   window.write(200, piece(2))
   await turn()
   t.equal(take.settled, false)
@@ -72,10 +79,10 @@ t.test('a take waits for its bytes, and other bytes do not answer it', async t =
 })
 
 t.test('releasing twice counts once', async t => {
-  const window = new WindowStorage()
+  const [window, reader] = opened()
   const write = watch(window.write(0, piece(0)))
-  const first = await window.take(0, 50)
-  const second = await window.take(50, 50)
+  const first = await reader.take(0, 50)
+  const second = await reader.take(50, 50)
   first.release()
   first.release()
   await turn()
@@ -85,40 +92,100 @@ t.test('releasing twice counts once', async t => {
 })
 
 t.test('a second copy of what the reader has passed or the window holds resolves at once', async t => {
-  const window = new WindowStorage()
+  const [window, reader] = opened()
   const first = watch(window.write(0, piece(0)))
   await window.write(0, Buffer.from(piece(0)))
   t.equal(first.settled, false, 'held')
-  ;(await window.take(0, 100)).release()
+  ;(await reader.take(0, 100)).release()
   await first.promise
   await window.write(0, piece(0))
   t.equal(window.buffered, 0)
 })
 
-t.test('skipping lets go of what lies before, now and later', async t => {
+t.test('what no reader needs is let go of, now and later', async t => {
   const window = new WindowStorage()
-  const writes = [0, 1, 2].map(index => watch(window.write(index * 100, piece(index))))
-  window.skip(150)
-  await turn()
-  t.same(
-    writes.map(write => write.settled),
-    [true, false, false],
-  )
+  const reader = window.open({ start: 150, end: 300 })
   await window.write(0, piece(0))
-  const taken = await window.take(150, 100)
+  const write = window.write(100, piece(1))
+  const taken = await reader.take(150, 100)
   t.same(taken.bytes, content.subarray(150, 200))
   taken.release()
-  await writes[1]!.promise
-  window.skip(Number.POSITIVE_INFINITY)
-  await writes[2]!.promise
+  await write
+  const last = watch(window.write(200, piece(2)))
+  await window.write(300, piece(3))
+  await turn()
+  t.equal(last.settled, false)
+  reader.close()
+  await last.promise
   t.equal(window.buffered, 0)
 })
 
-t.test('a write that begins before the reader and ends after it is held until its end is taken', async t => {
+t.test('a write is held until the slowest of the readers that need it has given it back', async t => {
   const window = new WindowStorage()
-  window.skip(30)
+  const [first, second] = [window.open({ start: 0, end: 400 }), window.open({ start: 50, end: 400 })]
   const write = watch(window.write(0, piece(0)))
-  const taken = await window.take(30, 100)
+  ;(await first.take(0, 100)).release()
+  await turn()
+  t.equal(write.settled, false, 'the second needs it')
+  const taken = await second.take(50, 100)
+  t.same(taken.bytes, content.subarray(50, 100))
+  second.close()
+  await turn()
+  t.equal(write.settled, false, 'it is still lent to somebody')
+  taken.release()
+  await write.promise
+})
+
+t.test('making room gives up what lies further on, but not what is lent', async t => {
+  const window = new WindowStorage()
+  const forgotten: number[] = []
+  window.forgotten = position => forgotten.push(position)
+  const reader = window.open({ start: 0, end: 400 })
+  const writes = [0, 1, 2].map(index => watch(window.write(index * 100, piece(index))))
+  const taken = await reader.take(0, 50)
+  window.trim(position => position === 100)
+  await turn()
+  t.same(
+    writes.map(write => write.settled),
+    [false, false, true],
+  )
+  t.same(forgotten, [200])
+  t.same(
+    [0, 100, 200].map(position => window.has(position)),
+    [true, true, false],
+  )
+  taken.release()
+})
+
+t.test('what was read is kept for readers still to come, the last used longest', async t => {
+  const window = new WindowStorage({ keep: 250 })
+  const forgotten: number[] = []
+  window.forgotten = position => forgotten.push(position)
+  const reader = window.open({ start: 0, end: 400 })
+  const bytes = [0, 1].map(index => Buffer.from(piece(index)))
+  for (const index of [0, 1]) {
+    const write = window.write(index * 100, bytes[index]!)
+    ;(await reader.take(index * 100, 100)).release()
+    await write
+    bytes[index]!.fill(0) // it is used for something else now
+  }
+  t.equal(window.buffered, 200)
+  const again = window.open({ start: 0, end: 400 })
+  t.same((await again.take(0, 100)).bytes, piece(0))
+  reader.close()
+  again.close()
+  await window.write(200, piece(2))
+  t.same(forgotten, [100], 'what was used before the others')
+  t.same(
+    [0, 100, 200].map(position => window.has(position)),
+    [true, false, true],
+  )
+})
+
+t.test('a write that begins before the reader and ends after it is held until its end is taken', async t => {
+  const [window, reader] = opened(30)
+  const write = watch(window.write(0, piece(0)))
+  const taken = await reader.take(30, 100)
   t.same(taken.bytes, content.subarray(30, 100))
   await turn()
   t.equal(write.settled, false)
@@ -126,56 +193,65 @@ t.test('a write that begins before the reader and ends after it is held until it
   await write.promise
 })
 
-t.test('what is lent out is not resolved by skipping', async t => {
-  const window = new WindowStorage()
-  const write = watch(window.write(0, piece(0)))
-  const taken = await window.take(0, 50)
-  window.skip(100)
-  await turn()
-  t.equal(write.settled, false)
-  taken.release()
-  await write.promise
-})
-
 t.test('taking further on passes over what lies between', async t => {
-  const window = new WindowStorage()
+  const [window, reader] = opened()
   const passed = window.write(0, piece(0))
-  const take = window.take(100, 100)
+  const take = reader.take(100, 100)
   await passed
   window.write(100, piece(1))
   t.same((await take).bytes, piece(1))
 })
 
-t.test('skipping past a take that waits ends it', async t => {
-  const window = new WindowStorage()
-  const take = window.take(0, 100)
-  window.skip(100)
+t.test('closing a reader ends the take that waits, and whoever else reads goes on', async t => {
+  const [window, reader] = opened()
+  const other = window.open({ start: 100, end: 200 })
+  const take = reader.take(0, 100)
+  reader.close()
   await t.rejects(take, { name: 'StorageError', code: 'ERR_ABORTED' })
+  await t.rejects(reader.take(0, 100), { code: 'ERR_ABORTED' })
   window.write(100, piece(1))
-  t.same((await window.take(100, 100)).bytes, piece(1))
+  t.same((await other.take(100, 100)).bytes, piece(1))
+})
+
+t.test('a reader says where it is, and whether it waits', async t => {
+  const window = new WindowStorage()
+  const told: [number, boolean][] = []
+  const reader = window.open({ start: 0, end: 200, cursor: (...told1) => told.push(told1) })
+  const take = reader.take(0, 60)
+  window.write(0, piece(0))
+  await take
+  await reader.take(60, 60)
+  reader.take(100, 60).catch(() => {})
+  t.same(told, [
+    [0, true],
+    [60, false],
+    [100, false],
+    [100, true],
+  ])
+  reader.close()
 })
 
 t.test('a reader that goes back, asks twice or asks for nothing is told so', async t => {
-  const window = new WindowStorage()
-  window.skip(100)
+  const [window, reader] = opened(100)
   const wrong = { name: 'InputError', code: 'ERR_USAGE' }
-  await t.rejects(window.take(99, 1), { ...wrong, message: '99' })
-  await t.rejects(window.take(100, 0), { ...wrong, message: 'got 0' })
-  const first = window.take(100, 10)
-  await t.rejects(window.take(100, 10), { ...wrong, message: 'one take at a time' })
+  await t.rejects(reader.take(99, 1), { ...wrong, message: '99' })
+  await t.rejects(reader.take(100, 0), { ...wrong, message: 'got 0' })
+  await t.rejects(reader.take(400, 1), { ...wrong, message: 'ends at 400' })
+  const first = reader.take(100, 10)
+  await t.rejects(reader.take(100, 10), { ...wrong, message: 'one take at a time' })
   window.write(100, piece(1))
   t.equal((await first).bytes.length, 10)
 })
 
 t.test('peers are served what is still held, up to the first gap', async t => {
-  const window = new WindowStorage()
+  const [window, reader] = opened()
   for (const index of [0, 1, 3]) window.write(index * 100, piece(index)).catch(() => {})
   const target = Buffer.alloc(400)
   t.equal(await window.read(50, target), 150)
   t.same(target.subarray(0, 150), content.subarray(50, 200))
   t.equal(await window.read(300, target.subarray(0, 20)), 20)
   t.equal(await window.read(200, target), 0)
-  ;(await window.take(0, 100)).release()
+  ;(await reader.take(0, 100)).release()
   t.equal(await window.read(0, target), 0, 'once it is released')
   await window.complete()
   await window.close()
@@ -188,11 +264,11 @@ t.test('closing answers everybody who waits, and everybody who comes later', asy
     [new StorageError('ERR_STORAGE', 'the pipe broke'), { code: 'ERR_STORAGE' }],
   ]
   for (const [given, expected] of reasons) {
-    const window = new WindowStorage()
+    const [window, reader] = opened()
     const waiting: Promise<unknown>[] = [
       window.write(100, piece(1)),
       window.write(200, piece(2)),
-      window.take(0, 1),
+      reader.take(0, 1),
     ]
     const rejections = Promise.all(waiting.map(promise => t.rejects(() => promise, expected)))
     await window.close(given)
@@ -200,14 +276,14 @@ t.test('closing answers everybody who waits, and everybody who comes later', asy
     await rejections
     t.equal(window.buffered, 0)
     await t.rejects(window.write(0, piece(0)), expected)
-    await t.rejects(window.take(0, 1), expected)
+    await t.rejects(reader.take(0, 1), expected)
   }
 })
 
 t.test('releasing after the end does nothing', async t => {
-  const window = new WindowStorage()
+  const [window, reader] = opened()
   const write = window.write(0, piece(0))
-  const taken = await window.take(0, 100)
+  const taken = await reader.take(0, 100)
   await window.close()
   taken.release()
   await t.rejects(write, { code: 'ERR_ABORTED' })

@@ -64,7 +64,7 @@ t.test('destroyed midway, done and every reader reject with the reason', async t
   const { torrent, events, clock } = await started(t, giving(5))
   const reason = new Error('enough')
   const outcomes = [0, 1, 2].map(async at => {
-    for await (const _ of torrent.read(0, { start: at * 100_000 }));
+    for await (const _ of torrent.files[0]!.stream({ start: at * 100_000 }));
   })
   const rejected = Promise.allSettled([torrent.done, torrent.whenVerified(10), ...outcomes])
   await once('connected', torrent)

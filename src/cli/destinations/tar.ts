@@ -1,0 +1,46 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { streamTar } from '../../pipeline/stream-tar.ts'
+import { Stdout } from '../stdout.ts'
+import type { Common, Destination } from './destination.ts'
+import { piped } from './piped.ts'
+
+export interface TarDestinationOptions {
+  readonly selected: ReadonlySet<number> | undefined
+  readonly strip: boolean
+  readonly digest: boolean
+}
+
+/** The selected files as one archive, to standard output. */
+export function tarToStdout(
+  metainfo: Metainfo,
+  common: Common,
+  { selected, strip, digest }: TarDestinationOptions,
+): Destination {
+  const hashes = new Map<number, Hash>()
+  const passing = (fileIndex: number, chunk: Uint8Array) => {
+    const hash = hashes.get(fileIndex) ?? createHash('sha256')
+    hashes.set(fileIndex, hash)
+    hash.update(chunk)
+  }
+  const packer = streamTar(metainfo, {
+    ...common,
+    strip,
+    lend: true,
+    ...(selected ? { select: (index: number) => selected.has(index) } : {}),
+    ...(digest ? { passing } : {}),
+  })
+  const digests = new Map<string, string>()
+  return {
+    torrent: packer.torrent,
+    digests,
+    async transfer() {
+      await piped(packer, new Stdout(chunk => packer.release(chunk)))
+      await packer.torrent.done
+      for (const [index, { path, pad, symlink }] of metainfo.files.entries()) {
+        if (!digest || pad || symlink !== undefined || selected?.has(index) === false) continue
+        digests.set(path, (hashes.get(index) ?? createHash('sha256')).digest('hex'))
+      }
+    },
+  }
+}

@@ -1,0 +1,89 @@
+import { messageOf } from '../errors.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { pick } from '../pick.ts'
+import { HttpServer } from '../server/http-server.ts'
+import type { Shelf } from '../server/shelf.ts'
+import { HTTP_ADDRESS, type HttpAddress } from './http-address.ts'
+import { interruptible } from './interruptible.ts'
+import { JsonReporter } from './json-reporter.ts'
+import { type ListeningOptions, listenerFor } from './listening.ts'
+import { type Reporter, reportFailure } from './reporter.ts'
+import { openServing, type Serving, type ServingOptions } from './serving.ts'
+import { TextReporter } from './text-reporter.ts'
+
+export interface ServeOptions extends ServingOptions, ListeningOptions {
+  /** Where HTTP is served. @default 127.0.0.1:8642, or a port that is free when another has that one */
+  readonly http?: HttpAddress
+  /** What every request has to know; needed where others can reach us. */
+  readonly token?: string
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+}
+
+/** Serves the files of torrents over HTTP until a signal. Never throws: returns the exit code. */
+export async function serve(
+  sources: readonly (Metainfo | Promise<Metainfo>)[],
+  options: ServeOptions,
+): Promise<number> {
+  const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
+  const shelf = new Map<string, Serving>()
+  const open = { server: undefined as HttpServer | undefined, end: () => {} }
+  const close = async () => {
+    await Promise.all([open.server?.close(), ...Array.from(shelf.values(), serving => serving.close())])
+  }
+  try {
+    const torrents = await Promise.all(sources)
+    const server = await listening(shelf, options)
+    open.server = server
+    server.on('warning', error => reporter.warning(codeOf(error.cause), messageOf(error)))
+    const listener = await listenerFor(options)
+    open.end = () => listener?.close()
+    return await interruptible({ close }, async () => {
+      for (const metainfo of torrents) {
+        const hash = metainfo.infoHash.toString('hex')
+        if (shelf.has(hash)) continue
+        reporter.metadata(metainfo, () => true)
+        shelf.set(hash, openServing(metainfo, options, reporter, listener))
+      }
+      reporter.serving(server.url)
+      return failing(shelf, reporter)
+    })
+  } catch (error) {
+    await close()
+    return reportFailure(error, reporter)
+  } finally {
+    open.end()
+    reporter.close()
+  }
+}
+
+/** Never resolves; rejects when the last torrent has failed. Those that fail before are served no more. */
+function failing(shelf: Map<string, Serving>, reporter: Reporter): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const [hash, serving] of shelf) {
+      serving.failed.catch(error => {
+        shelf.delete(hash)
+        void serving.close()
+        if (shelf.size === 0) reject(error)
+        else reporter.warning(codeOf(error), messageOf(error))
+      })
+    }
+  })
+}
+
+/** A server where the options say. Another program at our usual port is no reason to fail, if no port was named. */
+async function listening(shelf: Shelf, { http, token }: ServeOptions): Promise<HttpServer> {
+  const access = pick({ token }, 'token')
+  try {
+    return await new HttpServer(shelf, { ...(http ?? HTTP_ADDRESS), ...access }).listen()
+  } catch (error) {
+    const taken = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'
+    if (http || !taken) throw error
+    return new HttpServer(shelf, { ...HTTP_ADDRESS, port: 0, ...access }).listen()
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as { code?: string } | undefined)?.code ?? 'ERR_FAULT'
+}

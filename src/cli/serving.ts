@@ -1,0 +1,74 @@
+import type { PeerAddress } from '../codec/compact.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { pick } from '../pick.ts'
+import { download } from '../pipeline/download.ts'
+import type { Listener } from '../pipeline/listener.ts'
+import { Torrent } from '../pipeline/torrent.ts'
+import type { Served } from '../server/shelf.ts'
+import { WindowStorage } from '../storage/window-storage.ts'
+import { follow, type Reporter } from './reporter.ts'
+import { recordOf } from './state.ts'
+
+/** The options that concern the torrents, rather than HTTP. */
+export interface ServingOptions {
+  readonly output?: string
+  readonly peer?: PeerAddress[]
+  readonly tracker: boolean
+  readonly maxPeers?: number
+  readonly memory?: number
+  readonly up?: number
+  readonly down?: number
+}
+
+/** A torrent while it is served. */
+export interface Serving extends Served {
+  /** Never resolves; rejects with what ended it, other than `close`. */
+  readonly failed: Promise<never>
+  /** Says goodbye. Never rejects. */
+  close(): Promise<void>
+}
+
+const MiB = 1 << 20
+/** The share of memory for bytes that were read and may be read again: a player goes back and forth. */
+const KEEP_SHARE = 1 / 4
+
+/**
+ * Starts a torrent whose files are to be served: what is read is fetched, and nothing else. With a directory it stays
+ * there; otherwise it is held in memory while somebody reads it, and a little longer.
+ */
+export function openServing(
+  metainfo: Metainfo,
+  options: ServingOptions,
+  reporter: Reporter,
+  listener: Listener | undefined,
+): Serving {
+  const { memory = 64 * MiB, output, peer = [], tracker } = options
+  const common = {
+    peers: peer,
+    trackers: tracker,
+    onDemand: true,
+    share: true,
+    ...pick(options, 'maxPeers', 'memory', 'up', 'down'),
+    ...(listener ? { listener } : {}),
+  }
+  const torrent =
+    output === undefined
+      ? new Torrent(metainfo, {
+          ...common,
+          storage: new WindowStorage({ keep: memory * KEEP_SHARE }),
+        }).start()
+      : download(metainfo, { ...common, output, record: recordOf(metainfo.infoHash, output) })
+  const stop = follow(torrent, reporter)
+  return {
+    metainfo,
+    failed: new Promise((_, reject) => torrent.once('error', reject)),
+    get progress() {
+      return torrent.progress
+    },
+    read: (fileIndex, range) => torrent.files[fileIndex]!.stream(range),
+    async close() {
+      stop()
+      await torrent.close()
+    },
+  }
+}

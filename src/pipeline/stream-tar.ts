@@ -1,0 +1,53 @@
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { WindowStorage } from '../storage/window-storage.ts'
+import { FileReader } from '../streams/file-reader.ts'
+import type { TarBody, TarPacker } from '../streams/tar-packer.ts'
+import { fedBy, type StreamOptions } from './download.ts'
+import { type TarChoice, tarOf } from './tar.ts'
+import { Torrent } from './torrent.ts'
+
+export interface StreamTarOptions extends Omit<StreamOptions, 'file' | 'start' | 'end'>, TarChoice {
+  /** Sees the bytes of each file on their way, in order. */
+  readonly passing?: (fileIndex: number, chunk: Uint8Array) => void
+}
+
+/** An archive as it comes, and the download behind it. */
+export interface TarStream extends TarPacker {
+  readonly torrent: Torrent
+}
+
+/**
+ * The chosen files of a torrent as one tar archive, without a disk: no further ahead of the reader than `memory`.
+ * Ends when every byte was read, else fails: an archive cut short is an error, never an end.
+ */
+export function streamTar(
+  metainfo: Metainfo,
+  { select, strip = false, lend = false, passing, signal, ...options }: StreamTarOptions = {},
+): TarStream {
+  const chosen = select ? { select } : {}
+  const torrent = new Torrent(metainfo, { ...options, ...chosen, storage: new WindowStorage() })
+  // one reader for all files: what comes next is fetched while the file before is read
+  const source = torrent.open(0, metainfo.length)
+  const open = (fileIndex: number) => {
+    const { offset, length } = metainfo.files[fileIndex]!
+    const take = (position: number, length: number) => source.take(position, length)
+    const reader = new FileReader({ source: { take }, start: offset, end: offset + length, lend })
+    return passing ? watched(reader, chunk => passing(fileIndex, chunk)) : reader
+  }
+  const packer = tarOf(metainfo, { ...chosen, strip, lend, open })
+  for (const event of ['end', 'close'] as const) packer.on(event, () => source.close())
+  return fedBy(torrent, packer, signal)
+}
+
+function watched(reader: FileReader, see: (chunk: Uint8Array) => void): TarBody {
+  return {
+    async *[Symbol.asyncIterator]() {
+      for await (const chunk of reader) {
+        see(chunk)
+        yield chunk
+      }
+    },
+    destroy: error => reader.destroy(error),
+    release: chunk => reader.release(chunk),
+  }
+}

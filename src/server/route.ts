@@ -1,0 +1,37 @@
+import type { Served, Shelf } from './shelf.ts'
+import { treeOf } from './tree.ts'
+
+/** What is at a URL. */
+export type Route =
+  | { readonly kind: 'shelf' }
+  | { readonly kind: 'directory'; readonly served: Served; readonly path: string }
+  | { readonly kind: 'file'; readonly served: Served; readonly index: number }
+  /** A directory without its slash. */
+  | { readonly kind: 'moved'; readonly served: Served; readonly path: string }
+  /** A symlink (BEP 47), and where it points. */
+  | { readonly kind: 'link'; readonly served: Served; readonly path: string }
+
+/**
+ * What is at the path of these names; undefined for nothing. Paths are compared whole with those of the torrent, so
+ * that no spelling of `..` or of a slash comes to mean anything.
+ *
+ * Depends on: the names, what is on the shelf.
+ */
+export function routeOf(names: readonly string[], shelf: Shelf): Route | undefined {
+  const [hash = '', ...rest] = names
+  if (names.length === 1 && hash === '') return { kind: 'shelf' }
+  const served = shelf.get(hash.toLowerCase())
+  if (!served) return undefined
+  if (rest.length === 0) return { kind: 'moved', served, path: '' }
+  const asDirectory = rest.at(-1) === ''
+  const inside = asDirectory ? rest.slice(0, -1) : rest
+  if (inside.some(name => name === '' || name.includes('/'))) return undefined
+  const path = inside.join('/')
+  const tree = treeOf(served.metainfo)
+  const isDirectory = tree.directory(path) !== undefined
+  if (asDirectory) return isDirectory ? { kind: 'directory', served, path } : undefined
+  const index = tree.file(path)
+  if (index === undefined) return isDirectory ? { kind: 'moved', served, path } : undefined
+  const { symlink } = served.metainfo.files[index]!
+  return symlink === undefined ? { kind: 'file', served, index } : { kind: 'link', served, path: symlink }
+}

@@ -1,0 +1,185 @@
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { choose, type DestinationOptions } from '../../src/cli/destinations/choose.ts'
+import { parseRange, within } from '../../src/cli/range.ts'
+import { eventsOf, type Offer, offer, type Ran, tsdl } from '../helpers/cli.ts'
+
+const MANY = { 'a.txt': 50_000, 'sub/b.bin': 20_000, 'sub/empty': 0, 'sub/c.bin': 40_001 }
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+
+t.test('--tar: GNU tar unpacks the chosen files, and the bytes are the same every time', async t => {
+  const { path, file } = await offer(t, { files: MANY, name: 'many' })
+  const all = await tsdl([path, '--tar', '--memory', '64K'])
+  t.equal(all.code, 0, all.stderr)
+  t.ok((await tsdl([path, '--tar'])).stdout.equals(all.stdout))
+  const to = join(t.testdirName, 'to')
+  mkdirSync(to)
+  t.equal(spawnSync('tar', ['-xmf', '-', '-C', to], { input: all.stdout }).status, 0)
+  for (const [index, name] of Object.keys(MANY).entries()) {
+    t.ok(readFileSync(join(to, 'many', name)).equals(file(index)), name)
+  }
+  const some = await tsdl([path, '--tar', '--strip', '--file', 'sub/*', '--digest', 'sha256'])
+  t.equal(some.code, 0, some.stderr)
+  const { stdout } = spawnSync('tar', ['-tf', '-'], { input: some.stdout, encoding: 'utf8' })
+  t.equal(stdout, 'sub/b.bin\nsub/empty\nsub/c.bin\n')
+  t.match(some.stderr, `${sha256(file(1))}  many/sub/b.bin`)
+  t.match(some.stderr, `${sha256(Buffer.alloc(0))}  many/sub/empty`)
+})
+
+t.test('--range: those bytes, and no piece beside', async t => {
+  const { path, file, metainfo } = await offer(t, { files: MANY, name: 'many' })
+  const index = 3
+  const { length } = metainfo.files[index]!
+  const cases: [range: string, start: number, end: number][] = [
+    ['100-16500', 100, 16_501],
+    ['40000-', 40_000, length],
+    ['-17', length - 17, length],
+  ]
+  for (const [range, start, end] of cases) {
+    const run = await tsdl([path, '--file', 'c.bin', '--range', range, '--json', '--digest', 'sha256'])
+    t.equal(run.code, 0, run.stderr)
+    const right = file(index).subarray(start, end)
+    t.ok(run.stdout.equals(right), range)
+    const done = eventsOf(run).at(-1)
+    const { offset } = metainfo.files[index]!
+    const pieces = Math.floor((offset + end - 1) / 16_384) - Math.floor((offset + start) / 16_384) + 1
+    t.ok(done.downloaded <= pieces * 16_384, `${done.downloaded} bytes for ${range}`)
+    t.same(done.digests, { 'many/sub/c.bin': sha256(right) })
+  }
+})
+
+t.test('a range is what HTTP takes it for', async t => {
+  const of = (range: string) => within(parseRange(range), 1000, 'a')
+  t.same(of('0-0'), { start: 0, end: 1 })
+  t.same(of('999-5000'), { start: 999, end: 1000 })
+  t.same(of('-5000'), { start: 0, end: 1000 })
+  t.same(of('10-'), { start: 10, end: 1000 })
+  for (const beyond of ['1000-', '1000-2000', '-0']) {
+    t.throws(() => of(beyond), { code: 'ERR_USAGE', message: `--range ${beyond}: no such bytes, a has 1000` })
+  }
+  for (const wrong of ['5-2', 'a-b', '-', '', '1-2,4-5', '1', '99999999999999999999-']) {
+    t.throws(() => of(wrong), { code: 'ERR_USAGE', message: `not a range: ${JSON.stringify(wrong)}` })
+  }
+})
+
+t.test('what cannot be is refused before anything is begun', async t => {
+  const { path, metainfo } = await offer(t, { trackers: [['http://127.0.0.1:1/announce']] })
+  const range = parseRange('0-1')
+  const refused: [options: DestinationOptions, said: RegExp][] = [
+    [{ tar: true, range }, /--tar and --range exclude each other/],
+    [{ tar: true, continueAt: 'x' }, /--tar and -C exclude/],
+    [{ range, continueAt: 'x' }, /--range and -C exclude/],
+    [{ tar: true, output: 'dir' }, /--tar writes to standard output, not to a directory: leave -o dir out/],
+    [{ continueAt: 'x', output: 'dir' }, /-C writes to standard output/],
+    [{ strip: true }, /--strip is for --tar/],
+    [{ file: ['*.nothing'] }, /no file matches/],
+  ]
+  for (const [options, said] of refused) t.throws(() => choose(metainfo, options), { message: said })
+  const processes: [args: string[], said: RegExp][] = [
+    [['--range', '300000-'], /--range 300000-: no such bytes, content.bin has 300000/],
+    [['--tar', '--range', '0-1'], /--tar and --range exclude each other/],
+    [['--digest', 'md5'], /sha256/],
+    [['--file', '*.nothing'], /no file matches .*; there are:\n {2}0 {2}content.bin/],
+  ]
+  for (const [args, said] of processes) {
+    const { code, stdout, stderr } = await tsdl([path, ...args])
+    t.strictSame([code, stdout.length], [2, 0], args.join(' '))
+    t.match(stderr, said)
+  }
+})
+
+/** `tsdl SOURCE -C out >> out`, with `out` as it is. */
+async function continued(t: Test, { path }: Offer, out: string, ...args: string[]): Promise<Ran> {
+  const fd = openSync(out, 'a')
+  t.teardown(() => closeSync(fd))
+  return tsdl([path, '-C', out, ...args], { stdout: fd })
+}
+
+t.test('-C: goes on from any byte, and tells from which; again when it was cut off again', async t => {
+  const made = await offer(t)
+  const out = join(t.testdirName, 'out')
+  writeFileSync(out, '')
+  for (const size of [0, 16_384, 40_000, 300_000]) {
+    truncateSync(out, 0)
+    appendFileSync(out, made.bytes.subarray(0, size))
+    const run = await continued(t, made, out, '--json', '--digest', 'sha256')
+    t.equal(run.code, 0, run.stderr)
+    t.ok(readFileSync(out).equals(made.bytes), `from ${size}`)
+    t.match(
+      eventsOf(run).find(({ event }) => event === 'resumed'),
+      { path: out, offset: size },
+    )
+    const { digests, downloaded } = eventsOf(run).at(-1)
+    t.same(digests, { 'content.bin': sha256(made.bytes) }, 'of all of it, not of what was fetched')
+    t.ok(downloaded <= 300_000 - size + 16_384)
+  }
+})
+
+t.test('-C in the middle of a torrent: what it shares with the files beside is compared', async t => {
+  const made = await offer(t, { files: MANY, name: 'many' })
+  const out = join(t.testdirName, 'out')
+  for (const [index, name] of ['a.txt', 'sub/b.bin', undefined, 'sub/c.bin'].entries()) {
+    if (!name) continue
+    const whole = made.file(index)
+    for (const size of [7, whole.length - 1]) {
+      writeFileSync(out, whole.subarray(0, size))
+      const { code, stderr } = await continued(t, made, out, '--file', name)
+      t.equal(code, 0, stderr)
+      t.ok(readFileSync(out).equals(whole), `${name} from ${size}`)
+    }
+  }
+})
+
+t.test(
+  '-C never appends to what is not the beginning: exit 4, the first wrong byte, nothing written',
+  async t => {
+    const made = await offer(t, { files: MANY, name: 'many' })
+    const out = join(t.testdirName, 'out')
+    const whole = made.file(3)
+    const wrong = [5, 20_000, 39_000]
+    for (const at of wrong) {
+      const bytes = Buffer.from(whole.subarray(0, 39_500))
+      bytes[at]! ^= 1
+      writeFileSync(out, bytes)
+      const { code, stderr } = await continued(t, made, out, '--file', 'c.bin')
+      t.equal(code, 4, stderr)
+      t.match(stderr, new RegExp(`differs from byte ${at} on; nothing was written`))
+      t.ok(readFileSync(out).equals(bytes))
+    }
+    writeFileSync(out, Buffer.concat([whole, Buffer.from('more')]))
+    const { code, stderr } = await continued(t, made, out, '--file', 'c.bin')
+    t.equal(code, 4, stderr)
+    t.match(stderr, `differs from byte ${whole.length} on`)
+  },
+)
+
+t.test('--digest: of each file, as sha256sum writes it, to a directory as well', async t => {
+  const { path, file } = await offer(t, { files: MANY, name: 'many' })
+  const dir = join(t.testdirName, 'dir')
+  const { code, stderr } = await tsdl([path, '-o', dir, '-q', '--digest', 'sha256'])
+  t.equal(code, 0, stderr)
+  const right = Object.keys(MANY).map((name, index) => `${sha256(file(index))}  many/${name}\n`)
+  t.equal(stderr, right.join(''))
+})
+
+t.test('done says who gave how much of each file', async t => {
+  const { path, peer } = await offer(t, { files: MANY, name: 'many' })
+  const run = await tsdl([path, '-o', join(t.testdirName, 'dir'), '--json'])
+  const filled = Object.entries(MANY).filter(([, length]) => length > 0)
+  t.same(
+    eventsOf(run).at(-1).sources,
+    filled.map(([name, length]) => ({ path: `many/${name}`, from: [{ address: peer, bytes: length }] })),
+  )
+})

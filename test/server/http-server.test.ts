@@ -1,0 +1,649 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import net from 'node:net'
+import { Readable as NodeReadable } from 'node:stream'
+import { parse as contentDisposition } from 'content-disposition'
+import { htmlUnescape } from 'escape-goat'
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import { StalledError, StorageError } from '../../src/errors.ts'
+import { HttpServer, type HttpServerOptions } from '../../src/server/http-server.ts'
+import type { ByteRange, ByteStream, Served } from '../../src/server/shelf.ts'
+import { FIRST_BYTE } from '../../src/server/transfer.ts'
+import { type Done, Readable } from '../../src/streams/stage.ts'
+import { type FileSpec, makeTorrent, noise } from '../helpers/metainfo.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+const VIDEO = noise(300_000, 7)
+const UMLAUT = '<b>"Ünï & \u4f60\'s".html'
+const FILES: FileSpec[] = [
+  { path: 'show/one.mkv', contents: VIDEO },
+  { path: '.pad/9', length: 9, pad: true },
+  { path: `show/extra/${UMLAUT}`, contents: '<script>alert(1)</script>' },
+  { path: 'show/empty.txt', contents: '' },
+  { path: 'show/latest', symlink: 'show/one.mkv', contents: '' },
+]
+
+/** A file that comes when it is told to; what was asked of it can be looked at. */
+class Slow extends Readable<Uint8Array> {
+  readonly range: ByteRange
+  readonly #bytes: Uint8Array
+  #reading: Done | undefined
+  taken = 0
+
+  constructor(bytes: Uint8Array, range: ByteRange) {
+    super({ highWaterMark: 1, byteLength: chunk => chunk.length || 1 })
+    this.#bytes = bytes
+    this.range = range
+  }
+
+  override _read(done: Done): void {
+    this.#reading = done
+    this.emit('asked')
+  }
+
+  override _predestroy(): void {
+    this.#reading?.()
+  }
+
+  /** Gives the next bytes, once somebody asks for them; none for the end. */
+  async give(length: number): Promise<void> {
+    if (!this.#reading) await once(this, 'asked')
+    const done = this.#reading!
+    this.#reading = undefined
+    const at = this.range.start + this.taken
+    this.push(length === 0 ? null : this.#bytes.subarray(at, at + length))
+    this.taken += length
+    done()
+  }
+
+  closed(): Promise<unknown> | undefined {
+    return this.destroyed ? undefined : once(this, 'close')
+  }
+}
+
+interface SetUp extends HttpServerOptions {
+  readonly files?: readonly FileSpec[]
+  readonly read?: (content: Buffer, range: ByteRange, index: number) => ByteStream
+  readonly more?: Partial<Served>
+}
+
+/** A server of one torrent in memory, closed at the end of test `t`, when nothing may be left open. */
+async function serve(t: Test, { files = FILES, read, more, ...options }: SetUp = {}) {
+  const { metainfo, content } = makeTorrent({ files, name: 'show', multiFile: true })
+  const opened: ByteStream[] = []
+  const shelf = new Map<string, Served>()
+  const server = await new HttpServer(shelf, options).listen()
+  const warnings: string[] = []
+  server.on('warning', error => warnings.push(error.message))
+  t.teardown(() => server.close())
+  const hash = metainfo.infoHash.toString('hex')
+  shelf.set(hash, {
+    metainfo,
+    read(index, range) {
+      const { offset, length } = metainfo.files[index]!
+      const file = content.subarray(offset, offset + length)
+      const { start, end } = range
+      const stream =
+        read?.(file, range, index) ??
+        NodeReadable.from(slices(file.subarray(start, end)), { objectMode: false })
+      opened.push(stream)
+      return stream
+    },
+    ...more,
+  })
+  const { port } = new URL(server.url)
+  const base = `/${hash}/show`
+  return {
+    server,
+    shelf,
+    metainfo,
+    opened,
+    warnings,
+    hash,
+    base,
+    port: Number(port),
+    ask: (path: string, options: http.RequestOptions = {}) => ask(Number(port), path, options),
+    video: (range: string) => ask(Number(port), `${base}/one.mkv`, { headers: { range } }),
+  }
+}
+
+function* slices(bytes: Uint8Array) {
+  for (let at = 0; at < bytes.length; at += 10_000) yield bytes.subarray(at, at + 10_000)
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: http.IncomingHttpHeaders
+  readonly body: Buffer
+  readonly text: string
+}
+
+/** One request, the path as it stands. Rejects when the answer is cut off. */
+async function ask(port: number, path: string, options: http.RequestOptions = {}): Promise<Answer> {
+  const response = await begin(port, path, options)
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk)
+  const body = Buffer.concat(chunks)
+  return { status: response.statusCode!, headers: response.headers, body, text: body.toString() }
+}
+
+/** A request up to the head of its answer. */
+async function begin(port: number, path: string, options: http.RequestOptions = {}) {
+  const request = http.request({ host: '127.0.0.1', port, path, agent: false, ...options }).end()
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  return response
+}
+
+/** Text over a socket of one's own, until the other side ends. */
+async function raw(port: number, text: string): Promise<string> {
+  const socket = net.connect(port, '127.0.0.1')
+  socket.write(text)
+  let got = ''
+  for await (const chunk of socket) got += chunk.toString('latin1')
+  return got
+}
+
+const untilIdle = async (server: HttpServer) => {
+  while (server.readers > 0) await new Promise(resolve => setImmediate(resolve))
+}
+
+t.test('a file: GET and HEAD say the same, and only one of them sends it', async t => {
+  const { ask, base, opened, hash, server, warnings } = await serve(t)
+  const get = await ask(`${base}/one.mkv`)
+  t.equal(get.status, 200)
+  t.ok(get.body.equals(VIDEO))
+  t.match(get.headers, {
+    'content-type': 'video/x-matroska',
+    'content-length': '300000',
+    'accept-ranges': 'bytes',
+    'content-disposition': 'inline; filename=one.mkv',
+    etag: `"${hash}-0"`,
+    'x-content-type-options': 'nosniff',
+    'cross-origin-resource-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': /^sandbox;/,
+  })
+  t.notOk(get.headers['transfer-encoding'])
+  const head = await ask(`${base}/one.mkv`, { method: 'HEAD', headers: { range: 'bytes=0-9' } })
+  t.equal(head.status, 200)
+  t.equal(head.body.length, 0)
+  t.strictSame({ ...head.headers, date: 0 }, { ...get.headers, date: 0 })
+  t.equal(opened.length, 1)
+  await untilIdle(server)
+  t.strictSame(warnings, [])
+})
+
+t.test('single ranges, against a buffer', async t => {
+  const { video } = await serve(t)
+  const rows: [string, number, number][] = [
+    ['bytes=0-0', 0, 1],
+    ['bytes=-1', 299_999, 300_000],
+    ['bytes=-400000', 0, 300_000],
+    ['bytes=0-', 0, 300_000],
+    ['bytes=299999-', 299_999, 300_000],
+    ['bytes=100-400000', 100, 300_000],
+    ['bytes=5-9,8-20', 5, 21],
+  ]
+  for (const [range, start, end] of rows) {
+    const { status, headers, body } = await video(range)
+    t.equal(status, 206, range)
+    t.equal(headers['content-range'], `bytes ${start}-${end - 1}/300000`)
+    t.equal(headers['content-length'], String(end - start))
+    t.ok(body.equals(VIDEO.subarray(start, end)))
+  }
+  for (const range of ['bytes=300000-', 'bytes=-0']) {
+    const { status, headers } = await video(range)
+    t.equal(status, 416)
+    t.equal(headers['content-range'], 'bytes */300000')
+  }
+  for (const range of ['bytes=9-5', 'lines=1-2']) t.ok((await video(range)).body.equals(VIDEO), range)
+})
+
+t.test('random ranges, one or several, eight clients at a time on kept connections', async t => {
+  const { port, base, server } = await serve(t)
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 8 })
+  t.teardown(() => agent.destroy())
+  const range = fc.tuple(fc.nat(299_999), fc.nat(40_000))
+  const request = fc.array(range, { minLength: 1, maxLength: 5 })
+  await fc.assert(
+    fc.asyncProperty(fc.array(request, { minLength: 8, maxLength: 8 }), async requests => {
+      await Promise.all(
+        requests.map(async ranges => {
+          const header = `bytes=${ranges.map(([start, length]) => `${start}-${start + length}`)}`
+          const answer = await ask(port, `${base}/one.mkv`, { agent, headers: { range: header } })
+          if (answer.status !== 206) throw new Error(`${answer.status} for ${header}`)
+          const parts = partsOf(answer)
+          const there = new Uint8Array(300_000)
+          for (const { start, bytes } of parts) {
+            if (!VIDEO.subarray(start, start + bytes.length).equals(bytes))
+              throw new Error(`other bytes: ${header}`)
+            there.fill(1, start, start + bytes.length)
+          }
+          for (const [start, length] of ranges)
+            if (there.subarray(start, start + length + 1).includes(0))
+              throw new Error(`too little: ${header}`)
+        }),
+      )
+    }),
+    { numRuns: 12 },
+  )
+  await untilIdle(server)
+})
+
+/** The parts of a 206, a multipart one (RFC 9110, 14.6) read by its boundary. */
+function partsOf({ headers, body }: Answer): { start: number; bytes: Buffer }[] {
+  if (Number(headers['content-length']) !== body.length) throw new Error('wrong length')
+  const startOf = (range = '') => Number(/^bytes (\d+)-\d+\/300000$/.exec(range)![1])
+  const boundary = /^multipart\/byteranges; boundary=(\w+)$/.exec(headers['content-type']!)?.[1]
+  if (!boundary) return [{ start: startOf(headers['content-range']), bytes: body }]
+  const text = `\r\n${body.toString('latin1')}`
+  const [before, ...parts] = text.split(`\r\n--${boundary}`)
+  if (before !== '' || parts.pop() !== '--\r\n') throw new Error('not framed')
+  return parts.map(part => {
+    const [, range, rest] = /^\r\nContent-Type: video\/x-matroska\r\nContent-Range: (.*)\r\n\r\n(.*)$/s.exec(
+      part,
+    )!
+    return { start: startOf(range), bytes: Buffer.from(rest!, 'latin1') }
+  })
+}
+
+t.test('conditional requests', async t => {
+  const { ask, base, hash, opened } = await serve(t)
+  const etag = `"${hash}-0"`
+  const get = (headers: http.OutgoingHttpHeaders) => ask(`${base}/one.mkv`, { headers })
+  const same = await get({ 'if-none-match': `"x", ${etag}` })
+  t.equal(same.status, 304)
+  t.equal(same.headers.etag, etag)
+  t.equal(same.body.length, 0)
+  t.equal((await get({ 'if-match': '"x"' })).status, 412)
+  t.equal((await get({ range: 'bytes=0-1', 'if-none-match': etag })).status, 304)
+  t.equal(opened.length, 0)
+  t.equal((await get({ 'if-modified-since': new Date().toUTCString() })).status, 200)
+  t.equal((await get({ range: 'bytes=0-1', 'if-range': etag })).status, 206)
+  t.equal((await get({ range: 'bytes=0-1', 'if-range': '"x"' })).status, 200)
+  t.equal((await get({ range: 'bytes=0-1', 'if-range': new Date().toUTCString() })).status, 200)
+  t.not((await ask(`${base}/empty.txt`)).headers.etag, etag)
+})
+
+t.test('an empty file, a link, a directory without its slash', async t => {
+  const { ask, base, hash, opened } = await serve(t)
+  const empty = await ask(`${base}/empty.txt`)
+  t.match(empty, {
+    status: 200,
+    headers: { 'content-length': '0', 'content-type': 'text/plain; charset=utf-8' },
+  })
+  const none = await ask(`${base}/empty.txt`, { headers: { range: 'bytes=0-' } })
+  t.match(none, { status: 416, headers: { 'content-range': 'bytes */0' } })
+  t.match(await ask(`${base}/latest`), { status: 302, headers: { location: `${base}/one.mkv` } })
+  t.match(await ask(base), { status: 302, headers: { location: `${base}/` } })
+  t.match(await ask(`/${hash}`), { status: 302, headers: { location: `/${hash}/` } })
+  t.equal(opened.length, 0)
+})
+
+t.test('other methods, odd targets, names that are not there', async t => {
+  const { ask, base, hash, port, opened } = await serve(t)
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']) {
+    const { status, headers } = await ask(`${base}/one.mkv`, { method })
+    t.equal(status, 405, method)
+    t.equal(headers.allow, 'GET, HEAD')
+  }
+  for (const path of [`/${hash}/%ff`, '/%']) t.equal((await ask(path)).status, 400, path)
+  for (const path of [
+    `${base}/../../../etc/passwd`,
+    `${base}%2Fone.mkv`,
+    `/${hash}/.pad/9`,
+    '/favicon.ico',
+    `${base}/one.mkv/`,
+  ])
+    t.equal((await ask(path)).status, 404, path)
+  t.match(
+    await raw(
+      port,
+      `GET ${base}/one.mkv HTTP/1.1\r\nHost: a\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+    ),
+    /^HTTP\/1.1 400/,
+  )
+  t.match(await raw(port, `GET ${base}/one.mkv HTTP/1.1\r\nConnection: close\r\n\r\n`), /^HTTP\/1.1 400/)
+  t.match(await raw(port, `nonsense\r\n\r\n`), /^HTTP\/1.1 400/)
+  t.equal(opened.length, 0)
+  const whole = `http://127.0.0.1:${port}${base}/one.mkv`
+  t.match(await raw(port, `HEAD ${whole} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`), /^HTTP\/1.1 200/)
+  const other = `http://evil.example${base}/one.mkv`
+  t.match(
+    await raw(port, `HEAD ${other} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`),
+    /^HTTP\/1.1 421/,
+  )
+})
+
+t.test('the pages: links lead to every file, and names of strangers stay text', async t => {
+  const progress = { verified: 50, total: 200, downSpeed: 2048.5, peers: 1 } as Served['progress']
+  const { ask, base, hash, shelf, metainfo } = await serve(t, { more: { progress } })
+  const home = await ask('/')
+  t.match(home, {
+    status: 200,
+    headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' },
+  })
+  t.match(
+    home.text,
+    `<a href="${base}/"><bdi>show</bdi></a></td><td>293 KiB, 25% verified, 2 KiB/s, 1 peer</td>`,
+  )
+  t.match(home.headers['content-security-policy'], /^default-src 'none'; style-src 'sha256-/)
+
+  const seen = new Map<string, number>()
+  const walk = async (url: string): Promise<void> => {
+    const page = await ask(url)
+    seen.set(url, page.status)
+    if (!page.headers['cache-control']?.includes('no-store') || page.status !== 200) return
+    t.notMatch(page.text, /<script|<b>|\.pad/)
+    for (const [, href] of page.text.matchAll(/href="([^"]*)"/g)) {
+      const link = htmlUnescape(href!)
+      if (!seen.has(link)) await walk(link)
+    }
+  }
+  await walk(`/${hash}/`)
+  t.strictSame(Object.fromEntries([...seen].filter(([url]) => !url.endsWith('/'))), {
+    [`${base}/one.mkv`]: 200,
+    [`${base}/extra/${encodeURIComponent(UMLAUT)}`]: 200,
+    [`${base}/empty.txt`]: 200,
+    [`${base}/latest`]: 302,
+  })
+
+  const evil = makeTorrent({
+    files: [{ path: 'x', contents: 'x' }],
+    name: '</title><script>alert(1)</script>',
+  })
+  shelf.set(evil.metainfo.infoHash.toString('hex'), {
+    ...shelf.get(hash)!,
+    metainfo: { ...metainfo, ...evil.metainfo },
+  })
+  for (const url of ['/', `/${evil.metainfo.infoHash.toString('hex')}/`])
+    t.notMatch((await ask(url)).text, '<script')
+  const head = await ask('/', { method: 'HEAD' })
+  t.match(head, { status: 200, text: '', headers: { 'content-type': 'text/html; charset=utf-8' } })
+})
+
+t.test('the same as JSON, when it is asked for', async t => {
+  const { ask, base, hash, metainfo } = await serve(t)
+  const { torrents } = JSON.parse((await ask('/?json')).text)
+  const torrent = { name: 'show', infoHash: hash, length: metainfo.length, url: `/${hash}/`, progress: null }
+  t.match(torrents, [torrent])
+  const accept = { headers: { accept: 'application/json, */*' } }
+  const answer = await ask(`/${hash}/`, accept)
+  t.match(answer.headers, { 'content-type': 'application/json; charset=utf-8', vary: 'Accept' })
+  const { files, ...rest } = JSON.parse(answer.text)
+  t.match(rest, torrent)
+  t.match(files, [
+    { index: 0, path: 'show/one.mkv', length: 300_000, url: `${base}/one.mkv` },
+    { index: 2, path: `show/extra/${UMLAUT}`, length: 25 },
+    { index: 3, path: 'show/empty.txt', length: 0 },
+    { index: 4, path: 'show/latest', length: 0, symlink: 'show/one.mkv' },
+  ])
+  t.equal(files.length, 4)
+  t.equal((await ask(files[1].url)).text, '<script>alert(1)</script>')
+  t.equal(JSON.parse((await ask(`${base}/extra/?json`)).text).files.length, 1)
+  const browser = { headers: { accept: 'text/html,application/json;q=0.9' } }
+  t.match((await ask('/', browser)).headers, { 'content-type': /^text\/html/ })
+})
+
+t.test('twenty thousand files are listed', async t => {
+  const { server, shelf, hash, ask, metainfo } = await serve(t)
+  const name = 'n'.repeat(100)
+  const files = Array.from({ length: 20_000 }, (_, n) => ({
+    ...metainfo.files[0]!,
+    path: `show/${n}${name}`,
+  }))
+  shelf.set(hash, { ...shelf.get(hash)!, metainfo: { ...metainfo, files } })
+  t.equal(JSON.parse((await ask(`/${hash}/?json`)).text).files.length, 20_000)
+  t.equal((await ask(`/${hash}/`)).text.match(/<tr>/g)!.length, 20_001)
+  t.equal(server.readers, 0)
+})
+
+t.test('HTML in a torrent is shown without scripts; its name arrives whole', async t => {
+  const { ask, base } = await serve(t)
+  const { headers } = await ask(`${base}/extra/${encodeURIComponent(UMLAUT)}`)
+  t.equal(headers['content-type'], 'text/html; charset=utf-8')
+  t.match(headers['content-security-policy'], /^sandbox; default-src 'none';/)
+  t.notMatch(headers['content-security-policy'], /script|allow/)
+  const { type, parameters } = contentDisposition(headers['content-disposition']!)
+  t.equal(type, 'inline')
+  t.equal(parameters.filename, UMLAUT)
+})
+
+t.test('whoever calls us by a name that is not ours is sent away', async t => {
+  const { ask, base, opened } = await serve(t)
+  for (const host of ['evil.example', 'evil.example:80', '10.0.0.1'])
+    t.equal((await ask(`${base}/one.mkv`, { headers: { host } })).status, 421, host)
+  t.equal(opened.length, 0)
+  for (const host of ['localhost:1', '[::1]', '127.0.0.1'])
+    t.equal((await ask(`${base}/one.mkv`, { headers: { host } })).status, 200, host)
+})
+
+t.test('a token is asked for, and carried on by what links', async t => {
+  const token = 'a&b c/<"'
+  const { ask, base, hash, server } = await serve(t, { token })
+  const refused = await ask(`${base}/one.mkv`)
+  t.match(refused, { status: 401, headers: { 'www-authenticate': /^Bearer/, 'cache-control': 'no-store' } })
+  t.equal((await ask('/?token=wrong')).status, 401)
+  t.equal((await ask('/nothing-here')).status, 401, 'also where there is nothing')
+  const headers = { authorization: `Bearer ${token}` }
+  t.equal((await ask(`${base}/one.mkv`, { headers })).status, 200)
+  t.ok(server.url.endsWith(`/?token=${encodeURIComponent(token)}`))
+  const { pathname, search } = new URL(server.url)
+  const home = await ask(pathname + search)
+  t.equal(home.status, 200)
+  t.notOk(home.headers['cross-origin-resource-policy'])
+  const link = home.text.match(/href="([^"]*)"/)![1]!
+  const page = await ask(link)
+  t.equal(page.status, 200)
+  const file = page.text.match(/href="([^"]*one\.mkv[^"]*)"/)![1]!
+  t.equal((await ask(file)).status, 200)
+  t.match(await ask(`/${hash}${search}`), { status: 302, headers: { location: `/${hash}/${search}` } })
+})
+
+t.test('where it may listen', async t => {
+  const shelf = new Map()
+  for (const host of ['0.0.0.0', '::', '192.0.2.1'])
+    await t.rejects(new HttpServer(shelf, { host }).listen(), { code: 'ERR_USAGE', message: host })
+  await t.rejects(new HttpServer(shelf, { token: '' }).listen(), { code: 'ERR_USAGE' })
+  const { port } = await serve(t)
+  await t.rejects(new HttpServer(shelf, { port }).listen(), {
+    code: 'ERR_LISTEN',
+    message: `127.0.0.1:${port}`,
+  })
+  const others = new HttpServer(shelf, { host: '127.0.0.2', port })
+  t.equal((await others.listen()).url, `http://127.0.0.2:${port}/`)
+  await others.close()
+  await others.close()
+})
+
+t.test('a failure before the first byte is a status', async t => {
+  const rows: [() => Error, number][] = [
+    [() => new StorageError('ERR_STORAGE', 'the disk'), 500],
+    [() => new StalledError('ERR_STALLED', 'no peers'), 504],
+    [() => new StorageError('ERR_ABORTED', 'it was closed'), 503],
+    [() => new Error('x'), 500],
+  ]
+  for (const [error, expected] of rows) {
+    for (const late of [true, false]) {
+      const read = () => {
+        if (!late) throw error()
+        return new NodeReadable({
+          read() {
+            this.destroy(error())
+          },
+        })
+      }
+      const { ask, base, warnings } = await serve(t, { read })
+      const { status, headers } = await ask(`${base}/one.mkv`)
+      t.equal(status, expected)
+      t.notOk(headers.etag)
+      t.strictSame(warnings, [`show/one.mkv: ${error().message}`])
+    }
+  }
+})
+
+t.test('no byte in a minute: 504, and the file is let go', async t => {
+  const clock = new VirtualClock()
+  const slow: Slow[] = []
+  const read = (bytes: Buffer, range: ByteRange) => {
+    slow.push(new Slow(bytes, range))
+    return slow.at(-1)!
+  }
+  const { ask, base, server } = await serve(t, { clock, read })
+  const answers = [ask(`${base}/one.mkv`), ask(`${base}/one.mkv`, { headers: { range: 'bytes=7-9' } })]
+  while (slow.length < 2) await new Promise(resolve => setImmediate(resolve))
+  const patient = slow.find(({ range }) => range.start === 7)!
+  await patient.give(1)
+  await clock.advance(FIRST_BYTE)
+  t.equal((await answers[0]!).status, 504)
+  t.equal(clock.pending, 0)
+  await patient.give(2)
+  await patient.give(0)
+  const { status, body } = await answers[1]!
+  t.equal(status, 206)
+  t.ok(body.equals(VIDEO.subarray(7, 10)), 'who has begun may take its time')
+  await untilIdle(server)
+  t.ok(slow.every(({ destroyed }) => destroyed))
+})
+
+t.test('a body that breaks, or ends too early or too late, never looks whole', async t => {
+  const ends: ((file: Buffer) => AsyncGenerator<Buffer>)[] = [
+    async function* (file) {
+      yield file.subarray(0, 100_000)
+      throw new StorageError('ERR_STORAGE', 'the disk')
+    },
+    async function* (file) {
+      yield file.subarray(0, 299_999)
+    },
+    async function* (file) {
+      yield file
+      yield file.subarray(0, 1)
+    },
+  ]
+  for (const end of ends) {
+    const read = (file: Buffer) => NodeReadable.from(end(file), { objectMode: false })
+    const { ask, base, warnings, server } = await serve(t, { read })
+    if (end !== ends[2]) await t.rejects(ask(`${base}/one.mkv`), { code: 'ECONNRESET' })
+    else await ask(`${base}/one.mkv`).catch(() => {})
+    await untilIdle(server)
+    t.match(warnings[0], /^show\/one\.mkv: /)
+  }
+})
+
+t.test('a part that breaks ends the whole body', async t => {
+  const read = (file: Buffer, { start, end }: ByteRange) =>
+    NodeReadable.from(slices(file.subarray(start, start === 5 ? end - 1 : end)), { objectMode: false })
+  const { video, warnings } = await serve(t, { read })
+  await t.rejects(video('bytes=0-1,5-6,9-9'), { code: 'ECONNRESET' })
+  t.match(warnings, [/^show\/one\.mkv: ended 1 bytes before its end$/])
+})
+
+t.test('a client that goes away frees its file at once, also before the first byte', async t => {
+  const slow: Slow[] = []
+  const read = (bytes: Buffer, range: ByteRange) => {
+    slow.push(new Slow(bytes, range))
+    return slow.at(-1)!
+  }
+  const { port, base, server, warnings } = await serve(t, { read })
+  for (const bytes of [0, 1000]) {
+    const request = http.get({ host: '127.0.0.1', port, path: `${base}/one.mkv`, agent: false })
+    request.on('error', () => {})
+    while (slow.length === 0) await new Promise(resolve => setImmediate(resolve))
+    const stream = slow.pop()!
+    if (bytes > 0) {
+      await stream.give(bytes)
+      await once(request, 'response')
+    }
+    request.destroy()
+    await stream.closed()
+    await untilIdle(server)
+  }
+  // requests that wait behind another on one connection
+  const socket = net.connect(port, '127.0.0.1')
+  socket.write(`GET ${base}/one.mkv HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(3))
+  while (slow.length < 3) await new Promise(resolve => setImmediate(resolve))
+  t.equal(server.readers, 3)
+  await slow[2]!.give(100_000)
+  socket.destroy()
+  await Promise.all(slow.map(stream => stream.closed()))
+  await untilIdle(server)
+  t.strictSame(warnings, [])
+})
+
+t.test('a client that does not read holds up its file, not the memory', async t => {
+  const block = noise(65_536, 3)
+  const length = 24 << 20 // more than the buffers of both sockets
+  let given = 0
+  const read = (_: Buffer, { start, end }: ByteRange) => {
+    let at = start
+    return new NodeReadable({
+      highWaterMark: block.length,
+      read() {
+        this.push(at < end ? block : null)
+        at += block.length
+        given += block.length
+      },
+    })
+  }
+  const { port, base, server, shelf, hash, metainfo } = await serve(t, { read })
+  shelf.set(hash, {
+    ...shelf.get(hash)!,
+    metainfo: { ...metainfo, files: [{ ...metainfo.files[0]!, length }] },
+  })
+  const response = await begin(port, `${base}/one.mkv`)
+  let before = -1
+  while (given !== before) {
+    before = given
+    for (let turn = 0; turn < 50; turn++) await new Promise(resolve => setImmediate(resolve))
+  }
+  t.ok(given < 16 << 20, `${given} bytes were read for it`)
+  let got = 0
+  for await (const chunk of response) got += chunk.length
+  t.equal(got, length, 'and goes on with it')
+  await untilIdle(server)
+})
+
+t.test('so many files at a time, then 503; one that ends makes room', async t => {
+  const slow: Slow[] = []
+  const read = (bytes: Buffer, range: ByteRange) => {
+    slow.push(new Slow(bytes, range))
+    return slow.at(-1)!
+  }
+  const { ask, video, base, port, server } = await serve(t, { read, maxReaders: 2 })
+  const held = ['bytes=0-0', 'bytes=1-1'].map(range => video(range))
+  while (slow.length < 2) await new Promise(resolve => setImmediate(resolve))
+  t.match(await video('bytes=2-2'), { status: 503, headers: { 'retry-after': '1' } })
+  t.equal((await ask(`${base}/one.mkv`, { method: 'HEAD' })).status, 200)
+  t.equal((await ask('/')).status, 200)
+  for (const stream of slow) {
+    await stream.give(1)
+    await stream.give(0)
+  }
+  t.strictSame(
+    (await Promise.all(held)).map(({ status }) => status),
+    [206, 206],
+  )
+  await untilIdle(server)
+  const request = begin(port, `${base}/one.mkv`)
+  while (slow.length < 3) await new Promise(resolve => setImmediate(resolve))
+  await slow[2]!.give(5)
+  await request
+  const closed = slow[2]!.closed()
+  await server.close()
+  await closed
+  t.equal(server.readers, 0, 'and close ends what is still going on')
+})
+
+t.test('so many connections at a time; more are closed at once', async t => {
+  const { port } = await serve(t, { maxConnections: 2 })
+  const held = [net.connect(port, '127.0.0.1'), net.connect(port, '127.0.0.1')]
+  for (const socket of held) await once(socket, 'connect')
+  const third = net.connect(port, '127.0.0.1')
+  third.on('error', () => {})
+  await once(third, 'close')
+  held[0]!.destroy()
+  held[1]!.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  t.match((await once(held[1]!, 'data')).toString(), /^HTTP\/1.1 200/)
+  held[1]!.destroy()
+})
