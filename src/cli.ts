@@ -194,7 +194,8 @@ program
   .description('what is inside; downloads no content')
   .option('--json', 'one JSON object on standard output')
   .option('--offline', 'ask nobody')
-  .action((source: string, { json }: { json?: boolean }) =>
+  .addOption(new Option('--scrape', 'ask the trackers how many peers there are').conflicts('offline'))
+  .action((source: string, { json, scrape }: { json?: boolean; scrape?: boolean }) =>
     finish(async () => {
       const [{ infoJson, infoText }, { loadTorrent }, { printLine }] = await Promise.all([
         import('./cli/info.ts'),
@@ -202,8 +203,9 @@ program
         import('./cli/stdout.ts'),
       ])
       const metainfo = await loadTorrent(source)
-      await printLine(json ? infoJson(metainfo) : infoText(metainfo))
-      return EXIT.ok
+      const asked = scrape ? await (await import('./cli/scrape.ts')).scraped(metainfo) : undefined
+      await printLine((json ? infoJson : infoText)(metainfo, asked?.results))
+      return asked?.exit ?? EXIT.ok
     }),
   )
 

@@ -33,6 +33,7 @@ export {
 export { Listener, type ListenerOptions } from './pipeline/listener.ts'
 export type { Peer } from './pipeline/peer.ts'
 export type { Progress } from './pipeline/progress.ts'
+export { type ScrapeOptions, type ScrapeResult, scrape } from './pipeline/scrape.ts'
 export { type ShareOptions, share } from './pipeline/share.ts'
 export { resumeAt } from './pipeline/stock.ts'
 export { type StreamTarOptions, streamTar, type TarStream } from './pipeline/stream-tar.ts'

@@ -1,11 +1,12 @@
 import prettyBytes from 'pretty-bytes'
 import { formatAddress } from '../codec/compact.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { ScrapeResult } from '../pipeline/scrape.ts'
 import { describe } from './json-reporter.ts'
 import { json, visible } from './terminal.ts'
 
-/** Everything that a torrent says of itself, as one JSON object. */
-export function infoJson(metainfo: Metainfo): string {
+/** Everything that a torrent says of itself, and what its trackers counted if they were asked, as one JSON object. */
+export function infoJson(metainfo: Metainfo, results?: readonly ScrapeResult[]): string {
   return json({
     ...describe(metainfo),
     private: metainfo.private,
@@ -15,11 +16,12 @@ export function infoJson(metainfo: Metainfo): string {
     comment: metainfo.comment ?? null,
     createdBy: metainfo.createdBy ?? null,
     creationDate: metainfo.creationDate ?? null,
+    ...(results && { scrape: scrapeFields(results) }),
   })
 }
 
 /** The same for people. */
-export function infoText(metainfo: Metainfo): string {
+export function infoText(metainfo: Metainfo, results?: readonly ScrapeResult[]): string {
   const { name, infoHash, length, pieceCount, pieceLength, trackers, webSeeds, comment, createdBy } = metainfo
   const rows: [string, string | undefined][] = [
     ['name', name],
@@ -31,6 +33,10 @@ export function infoText(metainfo: Metainfo): string {
     ['created by', createdBy],
     ['created', metainfo.creationDate === undefined ? undefined : date(metainfo.creationDate)],
     ...trackers.map((tier, at): [string, string] => [at === 0 ? 'trackers' : '', tier.join('  ')]),
+    ...(results ? scrapeLines(results) : []).map((line, at): [string, string] => [
+      at === 0 ? 'scrape' : '',
+      line,
+    ]),
     ...webSeeds.map((url, at): [string, string] => [at === 0 ? 'web seeds' : '', url]),
     ['nodes', metainfo.nodes?.map(formatAddress).join('  ')],
   ]
@@ -48,4 +54,23 @@ export function infoText(metainfo: Metainfo): string {
 function date(seconds: number): string {
   const date = new Date(seconds * 1000)
   return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString()
+}
+
+/** What trackers counted, as fields of a JSON object; what one did not say is null. */
+function scrapeFields(results: readonly ScrapeResult[]) {
+  return results.map(({ tracker, error, complete = null, incomplete = null, downloaded = null }) =>
+    error
+      ? { tracker, error: { code: error.code, message: error.message } }
+      : { tracker, complete, incomplete, downloaded },
+  )
+}
+
+/** The same as lines for people. */
+function scrapeLines(results: readonly ScrapeResult[]): string[] {
+  if (results.length === 0) return ['no tracker']
+  return results.map(({ tracker, error, ...counts }) => {
+    if (error) return error.message.replace(/^tracker /, '')
+    const { complete = '?', incomplete = '?', downloaded = '?' } = counts
+    return `${tracker}: seeds ${complete}, leeches ${incomplete}, downloads ${downloaded}`
+  })
 }

@@ -148,7 +148,7 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions): number 
       at++
     } else if (inside?.keys && inside.atKey) {
       const key = string(bytes, at)
-      const name = nameOf(bytes.subarray(key.start, key.end))
+      const name = keyName(bytes.subarray(key.start, key.end))
       if (inside.keys.has(name)) fail(`the key ${quote(name)} again`, at)
       inside.keys.add(name)
       if (++items > maxItems) fail(`more than ${maxItems} values and keys`, at)
@@ -205,10 +205,11 @@ function string(bytes: Uint8Array, start: number): { start: number; end: number 
 const utf8 = new TextDecoder()
 
 /**
- * A key as the library will name it. Two keys of different bytes can come out as one name (it strips a byte order
- * mark, say), and the second `info` would then be read where the hash is taken over the first.
+ * The name that a key of these bytes has in a decoded dictionary: as text, or as hex digits where it is not UTF-8. Two keys
+ * of different bytes can come out as one name (a byte order mark is dropped, say), and the second `info` would then be read
+ * where the hash is taken over the first: so they count as the same key twice.
  */
-function nameOf(key: Uint8Array): string {
+export function keyName(key: Uint8Array): string {
   const name = utf8.decode(key)
   return name.includes('\uFFFD') ? Buffer.from(key).toString('hex') : name
 }

@@ -1,7 +1,6 @@
-import { asDict, asList, type BencodeDict, bytes, decode, integer } from '../codec/bencode.ts'
+import { asDict, asList, type BencodeDict, bytes, integer } from '../codec/bencode.ts'
 import { decodePeers4, decodePeers6, hostOf, type PeerAddress, parseAddress } from '../codec/compact.ts'
-import { InputError } from '../errors.ts'
-import { printable } from './printable.ts'
+import { count, message, readDict } from './reply-dict.ts'
 
 /** Most peers of one reply that are used. */
 const MAX_PEERS = 2_000
@@ -66,31 +65,16 @@ export function parseAnnounceReply(body: Uint8Array): AnnounceReply {
   }
 }
 
-function readDict(body: Uint8Array): BencodeDict {
-  if (body.length === 0) throw new InputError('ERR_BENCODE', 'the reply is empty')
-  // What follows the dictionary is let pass: some trackers end with a newline.
-  const options = { maxDepth: 16, maxItems: 100_000, allowTrailing: true }
-  let value: unknown
-  try {
-    value = decode(body, options)
-  } catch (error) {
-    const tamed = tameIntegers(body)
-    if (!tamed) throw error
-    value = decode(tamed, options)
-  }
-  const dict = asDict(value as BencodeDict)
-  if (!dict) throw new InputError('ERR_BENCODE', 'the reply is not a dictionary')
-  return dict
-}
-
-/** The body with numbers beyond 2^53 at keys that we'd clamp anyway made readable; undefined if there were none. */
-function tameIntegers(body: Uint8Array): Buffer | undefined {
-  const text = Buffer.from(body).toString('latin1')
-  const tamed = text.replace(
-    /(8:interval|12:min interval|8:complete|10:incomplete|10:downloaded)i(-?)[1-9]\d{15,}e/g,
-    '$1i$2999999999e',
-  )
-  return tamed === text ? undefined : Buffer.from(tamed, 'latin1')
+/** What a UDP tracker answered (BEP 15), within the same bounds. It is not to be asked before the interval is over. */
+export function udpAnnounceReply(packet: {
+  readonly interval: number
+  readonly leechers: number
+  readonly seeders: number
+  readonly peers: readonly PeerAddress[]
+}): AnnounceReply {
+  const interval = bounded(packet.interval, INTERVAL)
+  const { leechers, seeders } = packet
+  return { interval, minInterval: interval, seeders, leechers, peers: somewhere(packet.peers) }
 }
 
 function readPeers(dict: BencodeDict): PeerAddress[] {
@@ -104,9 +88,12 @@ function readPeers(dict: BencodeDict): PeerAddress[] {
   // Cut before decoding: two million bytes would make a third of a million objects.
   const four = decodePeers4(bytes(peers)?.subarray(0, MAX_PEERS * 6) ?? Buffer.alloc(0))
   const six = decodePeers6(bytes(peers6)?.subarray(0, MAX_PEERS * 18) ?? Buffer.alloc(0))
-  return [...found, ...four, ...six]
-    .filter(({ host }) => host !== '0.0.0.0' && host !== '::')
-    .slice(0, MAX_PEERS)
+  return somewhere([...found, ...four, ...six])
+}
+
+/** Those that have an address, as many as are used. */
+function somewhere(peers: readonly PeerAddress[]): PeerAddress[] {
+  return peers.filter(({ host }) => host !== '0.0.0.0' && host !== '::').slice(0, MAX_PEERS)
 }
 
 /** One entry of a list of peers (BEP 3), or undefined if nobody could connect to it. */
@@ -119,16 +106,6 @@ function readPeer(entry: BencodeDict | undefined): PeerAddress | undefined {
   } catch {
     return undefined
   }
-}
-
-function message(dict: BencodeDict, key: string): string | undefined {
-  const value = Object.hasOwn(dict, key) ? bytes(dict[key]) : undefined
-  return value && printable(value)
-}
-
-function count(dict: BencodeDict, key: string): number | undefined {
-  const value = integer(dict[key])
-  return value !== undefined && value >= 0 ? value : undefined
 }
 
 /** Seconds within bounds; nonsense is as good as nothing said. */

@@ -1,55 +1,34 @@
 import { EventEmitter } from 'node:events'
-import type { Clock, Timer } from '../clock.ts'
+import type { Timer } from '../clock.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
 import type { AnnounceReply } from './announce-reply.ts'
-import type { AnnounceEvent, AnnounceRequest } from './announce-request.ts'
+import {
+  type AnnouncerEvents,
+  type AnnouncerOptions,
+  requestFor,
+  type TrackerStatus,
+} from './announcer-options.ts'
+import { givingUp } from './giving-up.ts'
 import { retryDelay } from './retry-delay.ts'
 import { Tiers } from './tiers.ts'
-import { type Tracker, TrackerFailure } from './tracker.ts'
+import { TrackerFailure } from './tracker.ts'
 import { openTrackers, type TrackerEntry } from './tracker-list.ts'
+import { within } from './within.ts'
 
-export interface AnnouncerOptions {
-  /** Tracker addresses as the torrent gives them (BEP 12); unusable and repeated ones are skipped. */
-  readonly tiers: readonly (readonly string[])[]
-  /** 20 bytes. */
-  readonly infoHash: Uint8Array
-  /** 20 bytes. */
-  readonly peerId: Uint8Array
-  /** Where we accept peers. */
-  readonly port: number
-  /** 32 bits of chance, the same for a whole run (BEP 7). */
-  readonly key: number
-  /** How many peers to ask for. @default 50 */
-  readonly numwant?: number
-  readonly clock: Clock
-  /** Answers 0 <= x < 1. */
-  readonly random: () => number
-  /** Bytes so far, read when an announce is sent; `left` is 0 only for a seed, so not while it is unknown. */
-  readonly stats: () => { readonly uploaded: number; readonly downloaded: number; readonly left: number }
-  /** Opens a tracker; what it throws makes a warning, and the tracker is skipped. */
-  readonly makeTracker: (url: string) => Tracker
+/** What a tracker said, and which one it was. */
+interface Answer {
+  readonly entry: TrackerEntry
+  readonly reply: AnnounceReply
 }
 
-/** How a tracker is doing, to be shown. */
-export interface TrackerStatus {
-  /** Its address without credentials, query and passkey. */
-  readonly name: string
-  readonly state: 'untried' | 'working' | 'failing'
-  /** Why it is failing. */
-  readonly error?: DiscoveryError
-}
-
-export interface AnnouncerEvents {
-  /** Peers of one reply, none if the tracker knows nobody, and the name of the tracker. */
-  peers: [peers: readonly PeerAddress[], source: string]
-  /** A tracker failed, warned or can't be used. Nothing ends; what can be retried is. */
-  warning: [error: DiscoveryError]
-}
+/** Milliseconds that a tracker has to answer until the next one is asked as well. */
+const PATIENCE = 5_000
 
 /**
  * Keeps the trackers of one torrent told about us, and asks them for peers: one tracker at a time in the
- * order of BEP 12, again after its interval, after failures with a growing delay.
+ * order of BEP 12, again after its interval, after failures with a growing delay. One that is silent is waited for (a UDP
+ * tracker for two hours), but not by the others: after five seconds the next one has its turn.
  */
 export class Announcer extends EventEmitter<AnnouncerEvents> {
   readonly #options: AnnouncerOptions
@@ -60,9 +39,14 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   #running = false
   /** `never`: it was complete at the start, which is no completion. */
   #completion: 'unknown' | 'never' | 'pending' | 'due' | 'sent' = 'unknown'
+  /** Gives up all announces of a run. */
+  #run = givingUp()
   /** The round of announces under way. */
-  #round: AbortController | undefined
-  #rounding: Promise<void> = Promise.resolve()
+  #round: Promise<void> | undefined
+  /** What came in this round from a tracker that it no longer waited for. */
+  #late: Answer | undefined
+  /** Whether the last round had an answer, so that it is known when the next one is due. */
+  #answered = false
   /** The goodbyes under way: a new start waits for them, or they'd come after it. */
   #goodbye: Promise<void> | undefined
   #timer: Timer | undefined
@@ -89,6 +73,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   start(): void {
     if (this.#running) return
     this.#running = true
+    this.#run = givingUp()
     if (this.#completion === 'unknown') {
       this.#completion = this.#options.stats().left === 0 ? 'never' : 'pending'
     }
@@ -117,85 +102,111 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     if (!this.#running) return this.#goodbye ?? Promise.resolve()
     this.#running = false
     this.#schedule(Number.POSITIVE_INFINITY)
+    const { clock } = this.#options
+    const run = this.#run
     // Whoever stops as soon as it is complete has that news told first: it's what trackers count.
-    if (this.#completion === 'due' && this.#round && timeout > 0) {
-      const told = this.#within(this.#rounding, timeout / 2)
-      return this.#keep(told.then(() => this.#leave(timeout / 2)))
-    }
-    return this.#leave(timeout)
+    const leaving =
+      this.#completion === 'due' && this.#round && timeout > 0
+        ? within(clock, this.#round, timeout / 2).then(() => this.#leave(run, timeout / 2))
+        : this.#leave(run, timeout)
+    return this.#keep(Promise.all([this.#goodbye, leaving]))
   }
 
-  #leave(timeout: number): Promise<void> {
-    this.#round?.abort()
-    this.#round = undefined
+  async #leave(run: AbortController, timeout: number): Promise<void> {
+    run.abort()
+    if (this.#run === run) this.#round = undefined
     const reached = this.#entries.filter(entry => entry.reached)
-    for (const entry of this.#entries) entry.reached = entry.started = false
-    if (timeout <= 0 || reached.length === 0) return this.#goodbye ?? Promise.resolve()
-    return this.#keep(this.#sayGoodbye(reached, timeout))
+    for (const entry of this.#entries) entry.reached = entry.started = entry.asking = false
+    if (timeout > 0 && reached.length > 0) await this.#sayGoodbye(reached, timeout)
   }
 
-  #keep(leaving: Promise<void>): Promise<void> {
+  #keep(leaving: Promise<unknown>): Promise<void> {
     const goodbye = leaving.then(() => {
-      if (this.#goodbye === goodbye) this.#goodbye = undefined
+      if (this.#goodbye !== goodbye) return
+      this.#goodbye = undefined
+      if (!this.#running) for (const { tracker } of this.#entries) tracker.close?.()
     })
     this.#goodbye = goodbye
     return goodbye
   }
 
-  /** Resolves when `work` is done, or `timeout` ms are over. */
-  async #within(work: Promise<unknown>, timeout: number): Promise<void> {
-    const { clock } = this.#options
-    let timer: Timer | undefined
-    const late = new Promise<void>(resolve => {
-      timer = clock.setTimeout(resolve, timeout)
-    })
-    await Promise.race([work, late])
-    clock.clearTimeout(timer)
-  }
-
   #beginRound(): void {
-    this.#rounding = this.#announceRound()
+    const round = this.#announceRound(this.#run.signal).then(() => {
+      if (this.#round === round) this.#round = undefined
+    })
+    this.#round = round
   }
 
   /** One attempt at every tracker whose turn it is, until one answers. */
-  async #announceRound(): Promise<void> {
-    const round = new AbortController()
-    this.#round = round
+  async #announceRound(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
     this.#schedule(Number.POSITIVE_INFINITY)
+    this.#late = undefined
     // Only if there is one: the first announce goes out before `start` returns.
     if (this.#goodbye) await this.#goodbye
-    let reply: AnnounceReply | undefined
     for (const entry of this.#tiers.order()) {
-      if (round.signal.aborted) return
-      if (entry.failures > 0 && entry.notBefore > this.#options.clock.now()) continue
-      if ((reply = await this.#announce(entry, round.signal))) break
+      if (signal.aborted) return
+      if (entry.asking || (entry.failures > 0 && entry.notBefore > clock.now())) continue
+      const announced = this.#announce(entry, signal)
+      const reply = await within(clock, announced, PATIENCE)
+      if (signal.aborted) return
+      if (reply) return this.#plan({ entry, reply })
+      if (entry.asking) this.#waitFor(entry, announced, signal)
     }
-    if (round.signal.aborted) return
-    this.#round = undefined
+    if (!signal.aborted) this.#plan(this.#late)
+  }
+
+  /** Lets an announce go on while others have their turn. */
+  #waitFor(entry: TrackerEntry, announced: Promise<AnnounceReply | undefined>, signal: AbortSignal): void {
+    // It may never have heard of us: no goodbye waits for it.
+    entry.reached = entry.started
+    entry.error ??= new DiscoveryError('ERR_TRACKER', `tracker ${entry.name}: no answer yet`)
+    announced.then(reply => {
+      if (signal.aborted) return
+      const answer = reply && { entry, reply }
+      if (this.#round) this.#late ??= answer
+      else if (!this.#answered) this.#plan(answer)
+    })
+  }
+
+  /** Says when the next round is due, after one that this answer ended, or none. */
+  #plan(answer: Answer | undefined): void {
     if (!this.#running) return
     const now = this.#options.clock.now()
-    if (reply) this.#schedule(now + reply.interval * 1_000, now + reply.minInterval * 1_000)
-    else this.#schedule(Math.min(...this.#entries.map(entry => entry.notBefore)))
+    this.#answered = answer !== undefined
+    if (answer) {
+      const { entry, reply } = answer
+      this.#tiers.promote(entry)
+      this.#schedule(now + reply.interval * 1_000, now + reply.minInterval * 1_000)
+    } else {
+      const failed = this.#entries.filter(entry => !entry.asking)
+      this.#schedule(Math.min(...failed.map(entry => entry.notBefore)))
+    }
   }
 
   /** Announces to one tracker and books the outcome; undefined if it failed or the round is over. */
   async #announce(entry: TrackerEntry, signal: AbortSignal): Promise<AnnounceReply | undefined> {
     const event = !entry.started ? 'started' : this.#completion === 'due' ? 'completed' : undefined
     let reply: AnnounceReply
+    entry.asking = true
     try {
-      const request = this.#request(entry, event)
+      const request = requestFor(entry, event, this.#options)
       entry.reached = true
-      reply = await entry.tracker.announce(request, { signal })
+      const more = (late: AnnounceReply) => {
+        if (!signal.aborted) this.#found(entry, late)
+      }
+      reply = await entry.tracker.announce(request, { signal, more })
     } catch (error) {
       if (!signal.aborted) this.#failed(entry, error)
       return undefined
     }
     if (signal.aborted) return undefined
+    entry.asking = false
+    entry.reached = true
     entry.started = true
     entry.failures = 0
     entry.error = undefined
     entry.trackerId = reply.trackerId ?? entry.trackerId
-    this.#tiers.promote(entry)
     if (event === 'completed') this.#completion = 'sent'
     if (reply.warning !== undefined) {
       this.emit(
@@ -203,13 +214,20 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
         new DiscoveryError('ERR_TRACKER_WARNING', `tracker ${entry.name}: ${reply.warning}`),
       )
     }
-    // Some trackers hand us our own address; dialling it would be talking to ourselves.
-    const isOwn = ({ host, port }: PeerAddress) => host === reply.externalIp && port === this.#options.port
-    const peers = reply.peers.filter(peer => !isOwn(peer))
-    this.emit('peers', peers, entry.name)
+    this.#found(entry, reply)
     // Completed meanwhile: that is news now, not at the next interval.
     if (this.#completion === 'due' && !signal.aborted) return this.#announce(entry, signal)
     return reply
+  }
+
+  #found(entry: TrackerEntry, { externalIp, peers }: AnnounceReply): void {
+    // Some trackers hand us our own address (BEP 24); dialling it would be talking to ourselves.
+    const isOwn = ({ host, port }: PeerAddress) => host === externalIp && port === this.#options.port
+    this.emit(
+      'peers',
+      peers.filter(peer => !isOwn(peer)),
+      entry.name,
+    )
   }
 
   #failed(entry: TrackerEntry, cause: unknown): void {
@@ -219,6 +237,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
         : new DiscoveryError('ERR_TRACKER', `tracker ${entry.name}: ${messageOf(cause)}`, cause)
     const { clock, random } = this.#options
     const retryIn = error instanceof TrackerFailure ? error.retryIn : undefined
+    entry.asking = false
     entry.failures++
     entry.error = error
     entry.reached = entry.started
@@ -228,31 +247,14 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   }
 
   async #sayGoodbye(entries: readonly TrackerEntry[], timeout: number): Promise<void> {
-    const control = new AbortController()
+    const control = givingUp()
     const { signal } = control
     // Built now: the counters belong to this moment.
     const sent = entries.map(async entry =>
-      entry.tracker.announce(this.#request(entry, 'stopped'), { signal }),
+      entry.tracker.announce(requestFor(entry, 'stopped', this.#options), { signal }),
     )
-    await this.#within(Promise.allSettled(sent), timeout)
+    await within(this.#options.clock, Promise.allSettled(sent), timeout)
     control.abort()
-  }
-
-  #request(entry: TrackerEntry, event: AnnounceEvent | undefined): AnnounceRequest {
-    const { infoHash, peerId, port, key, numwant = 50, stats } = this.#options
-    const { uploaded, downloaded, left } = stats()
-    return {
-      infoHash,
-      peerId,
-      port,
-      uploaded,
-      downloaded,
-      left,
-      key,
-      numwant: event === 'stopped' ? 0 : numwant,
-      ...(event && { event }),
-      ...(entry.trackerId && { trackerId: entry.trackerId }),
-    }
   }
 
   /** Sets the time of the next round in place of the last one set; Infinity means none. */

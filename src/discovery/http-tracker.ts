@@ -2,11 +2,13 @@ import type { Clock } from '../clock.ts'
 import { systemClock } from '../clock.ts'
 import { DiscoveryError, InputError, messageOf } from '../errors.ts'
 import { type AnnounceReply, parseAnnounceReply } from './announce-reply.ts'
-import { type AnnounceRequest, announceQuery } from './announce-request.ts'
+import { type AnnounceRequest, announceQuery, percentEncode } from './announce-request.ts'
+import { wordsFor } from './failure-words.ts'
 import { type HttpGet, type HttpReply, httpGet } from './http-get.ts'
 import { printable } from './printable.ts'
-import { type Tracker, TrackerFailure } from './tracker.ts'
-import { parseTrackerUrl, trackerName } from './tracker-url.ts'
+import { parseScrapeReply, type Scrape } from './scrape-reply.ts'
+import { type AskOptions, checkScrape, type Tracker, TrackerFailure } from './tracker.ts'
+import { parseTrackerUrl, scrapeUrl, trackerName } from './tracker-url.ts'
 
 /** Longest reply body, in bytes, on the wire and inflated: 2,000 peers take 36,000. */
 const MAX_BODY = 2 * 1024 * 1024
@@ -26,9 +28,15 @@ export interface HttpTrackerOptions {
   readonly get?: HttpGet
 }
 
+/** A reply that may be a refusal. */
+interface Refusable {
+  readonly failureReason?: string
+  readonly retryIn?: number
+}
+
 /**
- * A tracker behind http: or https: (BEP 3, 7, 12, 23).
- * The constructor throws InputError ERR_USAGE for an address that can't be one; `announce` rejects with
+ * A tracker behind http: or https: (BEP 3, 7, 12, 23, 48).
+ * The constructor throws InputError ERR_USAGE for an address that can't be one; `announce` and `scrape` reject with
  * DiscoveryError: ERR_TRACKER, ERR_TRACKER_FAILURE (a TrackerFailure) or, by the signal, ERR_ABORTED.
  */
 export class HttpTracker implements Tracker {
@@ -46,33 +54,48 @@ export class HttpTracker implements Tracker {
     this.name = trackerName(parsed)
   }
 
-  async announce(
-    request: AnnounceRequest,
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<AnnounceReply> {
-    const { timeout = 30_000, stopTimeout = 1_500, clock = systemClock } = this.#options
-    const limit = request.event === 'stopped' ? stopTimeout : timeout
+  async announce(request: AnnounceRequest, { signal }: AskOptions = {}): Promise<AnnounceReply> {
+    const { timeout = 30_000, stopTimeout = 1_500 } = this.#options
+    const url = withQuery(this.#url, announceQuery(request))
+    const reply = await this.#exchange(url, request.event === 'stopped' ? stopTimeout : timeout, signal)
+    return this.#read(reply, parseAnnounceReply)
+  }
+
+  async scrape(
+    infoHashes: readonly Uint8Array[],
+    { signal }: AskOptions = {},
+  ): Promise<(Scrape | undefined)[]> {
+    checkScrape(infoHashes)
+    const target = scrapeUrl(this.#url)
+    if (!target) throw this.#error(new Error('cannot be scraped: there is no "announce" in its path'))
+    const url = withQuery(target, infoHashes.map(hash => `info_hash=${percentEncode(hash)}`).join('&'))
+    const reply = await this.#exchange(url, this.#options.timeout ?? 30_000, signal)
+    return this.#read(reply, body => parseScrapeReply(body, infoHashes)).counts
+  }
+
+  /** A GET within `limit` ms, redirects included. */
+  async #exchange(url: URL, limit: number, signal: AbortSignal | undefined): Promise<HttpReply> {
+    const { clock = systemClock } = this.#options
     const late = new Error(`no answer within ${limit / 1000} s`)
     const control = new AbortController()
     const abort = () => control.abort()
     const timer = clock.setTimeout(() => control.abort(late), limit)
-    options.signal?.addEventListener('abort', abort)
-    if (options.signal?.aborted) abort()
+    signal?.addEventListener('abort', abort)
+    if (signal?.aborted) abort()
     try {
-      return this.#read(await this.#get(request, control.signal))
+      return await this.#get(url, control.signal)
     } catch (error) {
-      if (error instanceof DiscoveryError) throw error
-      if (options.signal?.aborted) throw new DiscoveryError('ERR_ABORTED', `${this.#label}: given up`, error)
+      if (signal?.aborted) throw new DiscoveryError('ERR_ABORTED', `${this.#label}: given up`, error)
       throw this.#error(control.signal.reason === late ? late : error)
     } finally {
       clock.clearTimeout(timer)
-      options.signal?.removeEventListener('abort', abort)
+      signal?.removeEventListener('abort', abort)
     }
   }
 
-  async #get(request: AnnounceRequest, signal: AbortSignal): Promise<HttpReply> {
+  async #get(first: URL, signal: AbortSignal): Promise<HttpReply> {
     const { userAgent, get = httpGet } = this.#options
-    let url = withQuery(this.#url, announceQuery(request))
+    let url = first
     let authorization = this.#authorization
     for (let hops = 0; ; hops++) {
       const headers = {
@@ -90,11 +113,11 @@ export class HttpTracker implements Tracker {
     }
   }
 
-  #read({ status, body }: HttpReply): AnnounceReply {
+  #read<T extends Refusable>({ status, body }: HttpReply, parse: (body: Uint8Array) => T): T {
     const ok = status >= 200 && status < 300
-    let reply: AnnounceReply | undefined
+    let reply: T | undefined
     try {
-      reply = parseAnnounceReply(body)
+      reply = parse(body)
     } catch (error) {
       // An error page is no news; that a good status brought no reply is.
       if (ok) throw this.#error(new Error(`the reply can't be read: ${messageOf(error)}`, { cause: error }))
@@ -153,20 +176,4 @@ function redirectTarget(location: string, from: URL): URL {
     if (!(error instanceof InputError)) throw error
     throw new Error(`redirected to ${trackerName(url)}, which is refused`, { cause: error })
   }
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'the connection was reset',
-  ENOTFOUND: 'no such host',
-  EAI_AGAIN: 'the host name could not be resolved now',
-  EHOSTUNREACH: 'the host is unreachable',
-  ENETUNREACH: 'the network is unreachable',
-  ETIMEDOUT: 'the connection timed out',
-}
-
-/** What a failed exchange says to its reader. */
-function wordsFor(cause: unknown): string {
-  const code = (cause as NodeJS.ErrnoException | null)?.code
-  return WORDS[code ?? ''] ?? printable(messageOf(cause))
 }

@@ -1,3 +1,4 @@
+import { urlOf } from '../codec/url.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
 import type { Tracker } from './tracker.ts'
 import { isSupportedScheme, schemeOf, trackerName } from './tracker-url.ts'
@@ -11,6 +12,8 @@ export interface TrackerEntry {
   reached: boolean
   /** Whether it has answered an announce of this run. */
   started: boolean
+  /** Whether an announce is under way. */
+  asking: boolean
   /** Failures in a row. */
   failures: number
   /** Clock time before which it isn't asked. */
@@ -33,7 +36,7 @@ export function openTrackers(
   const skipped: DiscoveryError[] = []
   const open = (text: string): TrackerEntry[] => {
     const url = text.trim()
-    const key = URL.canParse(url) ? new URL(url).href : url
+    const key = urlOf(url)?.href ?? url
     if (seen.has(key)) return []
     seen.add(key)
     const scheme = schemeOf(url)
@@ -64,6 +67,7 @@ function entry(name: string, tracker: Tracker): TrackerEntry {
     tracker,
     reached: false,
     started: false,
+    asking: false,
     failures: 0,
     notBefore: 0,
     trackerId: undefined,

@@ -1,6 +1,7 @@
 /** Which trackers and web seeds a torrent names: usable URLs only, each once. */
 import { asList, type BencodeValue, text } from '../codec/bencode.ts'
 import { quote } from '../codec/quote.ts'
+import { urlOf } from '../codec/url.ts'
 import type { Warn } from './warnings.ts'
 
 /** URLs in one torrent or link, of either kind: each is somebody that we would go and ask. */
@@ -75,8 +76,9 @@ function fault(url: string, schemes: readonly string[]): string | undefined {
   // First, since the URL parser drops line breaks, and what is asked for would not be what was checked.
   if (/[\s\p{Cc}]/u.test(url)) return 'holds a space or control character'
   if (url.length > 4096) return 'is longer than 4096 characters'
-  if (!URL.canParse(url)) return 'is no URL'
-  const { protocol, hostname, port } = new URL(url)
+  const parsed = urlOf(url)
+  if (!parsed) return 'is no URL'
+  const { protocol, hostname, port } = parsed
   const kinds = schemes.map(scheme => scheme.slice(0, -1)).join(', ')
   if (!schemes.includes(protocol)) return `is none of ${kinds}`
   if (hostname === '') return 'has no host'

@@ -4,7 +4,7 @@ import { Bitfield } from '../codec/bitfield.ts'
 import { formatAddress } from '../codec/compact.ts'
 import { makePeerId } from '../codec/peer-id.ts'
 import { Announcer } from '../discovery/announcer.ts'
-import { HttpTracker } from '../discovery/http-tracker.ts'
+import { openTracker } from '../discovery/open-tracker.ts'
 import type { TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { pick } from '../pick.ts'
@@ -132,7 +132,7 @@ export function assemble(given: AssemblyOptions): Assembly {
       downloaded: swarm.downloaded,
       left: windowed && onDemand ? length : intake.left,
     }),
-    makeTracker: url => new HttpTracker(url, { userAgent: `tsdl/${VERSION}`, clock }),
+    makeTracker: url => openTracker(url, { userAgent: `tsdl/${VERSION}`, clock }),
   })
   announcer.on('peers', (peers, source) => swarm.add(peers, source))
   complaintsOf(announcer, warning)

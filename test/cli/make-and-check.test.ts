@@ -4,6 +4,7 @@ import t from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
 import { parse } from '../../src/index.ts'
 import { tsdl } from '../helpers/cli.ts'
+import { udpTracker } from '../helpers/udp-tracker.ts'
 
 const jsonOf = ({ stdout }: { stdout: Buffer }) => JSON.parse(stdout.toString())
 
@@ -128,4 +129,35 @@ t.test('verify: 0 only if all is right', async t => {
   t.equal(gone.code, 5)
   t.equal(missing.code, 2)
   t.match(missing.lines, [/^tsdl: cannot read nope: no such file or directory$/])
+})
+
+t.test('info --scrape: what each tracker counts or why it does not; 0 if any answered, else 3', async t => {
+  const cwd = t.testdir({ x: 'one' })
+  const udp = await udpTracker(t)
+  const dead = 'http://127.0.0.1:1/announce'
+  const make = (name: string, ...trackers: string[]) =>
+    tsdl(['create', 'x', '-o', name, ...trackers.flatMap(url => ['--tracker', url])], { cwd })
+  await Promise.all([make('both.torrent', dead, udp.url), make('dead.torrent', dead), make('none.torrent')])
+  const [json, text, gone, none, both] = await Promise.all([
+    tsdl(['info', 'both.torrent', '--json', '--scrape'], { cwd }),
+    tsdl(['info', 'both.torrent', '--scrape'], { cwd }),
+    tsdl(['info', 'dead.torrent', '--scrape'], { cwd }),
+    tsdl(['info', 'none.torrent', '--scrape'], { cwd }),
+    tsdl(['info', 'none.torrent', '--scrape', '--offline'], { cwd }),
+  ])
+  t.match(json, { code: 0, stderr: '' })
+  t.strictSame(jsonOf(json).scrape, [
+    { tracker: dead, error: { code: 'ERR_TRACKER', message: `tracker ${dead}: connection refused` } },
+    { tracker: udp.url, complete: 1, incomplete: 3, downloaded: 2 },
+  ])
+  t.equal(text.code, 0)
+  t.match(
+    text.stdout.toString(),
+    `scrape     ${dead}: connection refused\n           ${udp.url}: seeds 1, leeches 3, downloads 2\n`,
+  )
+  t.equal(gone.code, 3)
+  t.match(gone.stdout.toString(), 'connection refused')
+  t.equal(none.code, 3)
+  t.match(none.stdout.toString(), 'scrape     no tracker')
+  t.match(both, { code: 2, stderr: /--scrape.*--offline/ })
 })

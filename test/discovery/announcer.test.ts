@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { AnnounceReply } from '../../src/discovery/announce-reply.ts'
 import type { AnnounceRequest } from '../../src/discovery/announce-request.ts'
-import { Announcer, type AnnouncerOptions } from '../../src/discovery/announcer.ts'
+import { Announcer } from '../../src/discovery/announcer.ts'
+import type { AnnouncerOptions } from '../../src/discovery/announcer-options.ts'
 import { HttpTracker } from '../../src/discovery/http-tracker.ts'
 import { TrackerFailure } from '../../src/discovery/tracker.ts'
 import { parseTrackerUrl } from '../../src/discovery/tracker-url.ts'
@@ -12,10 +13,19 @@ import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 const peer = { host: '10.0.0.1', port: 6881 }
 type Answer = Partial<AnnounceReply> | Error | 'hang'
 
+/** A promise, and what settles it. */
+function deferred() {
+  let resolve: (value: unknown) => void = () => {}
+  const promise = new Promise<unknown>(settle => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
+
 /** An announcer over trackers in memory; `answers` says what each does, by URL. Everything is logged. */
 function setup(
   tiers: string[][],
-  answers: Record<string, (request: AnnounceRequest) => Answer> = {},
+  answers: Record<string, (request: AnnounceRequest) => Answer | Promise<Answer>> = {},
   more: Partial<AnnouncerOptions> = {},
 ) {
   const clock = new VirtualClock()
@@ -23,6 +33,8 @@ function setup(
   const requests: AnnounceRequest[] = []
   const warnings: DiscoveryError[] = []
   const found: unknown[] = []
+  const late: ((reply: AnnounceReply) => void)[] = []
+  const closed: string[] = []
   const counters = { uploaded: 0, downloaded: 0, left: 100 }
   const announcer = new Announcer({
     tiers,
@@ -36,10 +48,13 @@ function setup(
     makeTracker: url => {
       parseTrackerUrl(url)
       return {
-        announce: async (request, { signal } = {}) => {
+        scrape: async () => [],
+        close: () => void closed.push(log.at(-1) ?? ''),
+        announce: async (request, { signal, more } = {}) => {
+          if (more) late.push(more)
           log.push(`${Math.round(clock.now() / 1000)} ${url.replace('http://', '')} ${request.event ?? '-'}`)
           requests.push(request)
-          const answer = answers[url.replace('http://', '')]?.(request) ?? {}
+          const answer = (await answers[url.replace('http://', '')]?.(request)) ?? {}
           if (answer instanceof Error) throw answer
           if (answer === 'hang') {
             await new Promise((_, reject) =>
@@ -54,7 +69,7 @@ function setup(
   })
   announcer.on('warning', error => warnings.push(error))
   announcer.on('peers', (peers, source) => found.push(...peers.map(({ host }) => `${host} ${source}`)))
-  return { announcer, clock, log, requests, warnings, found, counters }
+  return { announcer, clock, log, requests, warnings, found, counters, late, closed }
 }
 
 const down = () => new DiscoveryError('ERR_TRACKER', 'down')
@@ -245,6 +260,95 @@ t.test('T40: one that never answers gives way to the next, real sockets', async 
   t.equal(mute.announces.length, 1)
 })
 
+t.test('T40: a silent tracker is waited for, but not by the others', async t => {
+  const slow = deferred()
+  const { announcer, clock, log, found } = setup([['http://a'], ['http://b'], ['http://c']], {
+    a: () => slow.promise as Promise<Answer>,
+    b: () => ({ peers: [peer], interval: 600 }),
+  })
+  announcer.start()
+  await clock.advance(4_999)
+  t.same(log, ['0 a started'])
+  await clock.advance(1)
+  t.same(log, ['0 a started', '5 b started'], 'five seconds later, and no further than needed')
+  t.match(announcer.trackers[0], { state: 'failing', error: { message: 'tracker http://a/: no answer yet' } })
+  await clock.advance(600_000)
+  t.same(log.slice(2), ['605 b -'], 'not asked again before it has answered')
+  slow.resolve({ peers: [{ host: '10.0.0.2', port: 1 }], interval: 100 })
+  await clock.advance(0)
+  t.same(found, ['10.0.0.1 http://b/', '10.0.0.1 http://b/', '10.0.0.2 http://a/'])
+  t.same(announcer.trackers[0], { name: 'http://a/', state: 'working' })
+  await clock.advance(600_000)
+  t.same(log.slice(3), ['1205 a -'], 'answered later, but is first in order')
+  await announcer.stop()
+  t.equal(clock.pending, 0)
+})
+
+t.test('T40: where all are silent the first answer counts, whenever it comes', async t => {
+  const slow = deferred()
+  let answered = false
+  const { announcer, clock, log } = setup([['http://a', 'http://b']], {
+    a: () => (answered ? {} : (slow.promise as Promise<Answer>)),
+    b: down,
+  })
+  announcer.start()
+  await clock.advance(30_000)
+  t.same(log, ['0 a started', '5 b started', '19 b started'])
+  answered = true
+  slow.resolve({ interval: 300 })
+  await clock.advance(299_000)
+  t.same(log.slice(3), [])
+  await clock.advance(1_000)
+  t.same(log.slice(3), ['330 a -'])
+  await announcer.stop()
+  t.equal(clock.pending, 0)
+})
+
+t.test('T11: no goodbye waits for one that never answered', async t => {
+  const { announcer, clock, log } = setup([['http://a']], { a: () => 'hang' })
+  announcer.start()
+  await clock.advance(6_000)
+  await announcer.stop()
+  t.same(log, ['0 a started'])
+  t.equal(clock.pending, 0)
+})
+
+t.test('complete and gone, but the tracker fails: stop ends all the same', async t => {
+  const { announcer, clock, log } = setup([['http://a']], { a: down })
+  announcer.start()
+  announcer.complete()
+  await announcer.stop()
+  t.same(log, ['0 a started'])
+  t.equal(clock.pending, 0)
+})
+
+t.test('trackers give back what they keep once the goodbye is said, and not before', async t => {
+  const { announcer, clock, closed } = setup([['http://a']])
+  announcer.start()
+  await clock.advance(1_000)
+  t.same(closed, [])
+  await announcer.stop()
+  t.same(closed, ['1 a stopped'])
+  announcer.start()
+  await clock.advance(1_000)
+  await announcer.stop()
+  t.same(closed, ['1 a stopped', '2 a stopped'], 'after each run')
+})
+
+t.test('peers that come after the answer, from the other address family, are found as well', async t => {
+  const { announcer, requests, found, late } = setup([['http://a']], {
+    a: () => ({ peers: [peer] }),
+  })
+  announcer.start()
+  await settle()
+  late[0]?.({ interval: 1800, minInterval: 60, peers: [{ host: '::1', port: 2 }] })
+  t.same(found, ['10.0.0.1 http://a/', '::1 http://a/'])
+  t.equal(requests.length, 1)
+  await announcer.stop()
+  late[0]?.({ interval: 1800, minInterval: 60, peers: [peer] })
+  t.equal(found.length, 2, 'nothing after the end')
+})
+
 t.test('T50: a tier is left only when all in it failed', async t => {
   let broken = true
   const tiers = [['http://a', 'http://b'], ['http://c']]
@@ -304,8 +408,8 @@ t.test('T55: unusable addresses are reported once and skipped', async t => {
     'javascript:alert(1)',
     'http://x\r\ny/',
   ]
-  const udp = ['udp://one.example:80', 'udp://two.example:80', 'udp://three.example:80']
-  const { announcer, clock, log, warnings } = setup([odd, ['ws://w.example/'], udp, ['http://a']])
+  const wss = ['wss://one.example', 'wss://two.example', 'wss://three.example']
+  const { announcer, clock, log, warnings } = setup([odd, ['ws://w.example/'], wss, ['http://a']])
   announcer.start()
   await clock.advance(minutes(31))
   await announcer.stop()
@@ -316,7 +420,7 @@ t.test('T55: unusable addresses are reported once and skipped', async t => {
   t.ok(warnings.every(({ code, message }) => code === 'ERR_TRACKER' && !/\p{Cc}/u.test(message)))
   t.match(
     warnings.at(-1)!.message,
-    "udp trackers aren't supported yet: skipped udp://one.example:80 and 2 more",
+    "wss trackers aren't supported yet: skipped wss://one.example/ and 2 more",
   )
   t.match(warnings.at(-2)!.message, "ws trackers aren't supported yet: skipped ws://w.example/")
   await announcer.stop()

@@ -41,9 +41,9 @@ t.test('T55: addresses that cannot are refused by name', async t => {
     'http://%00/',
   ]
   for (const text of bad) t.throws(() => parseTrackerUrl(text), InputError, JSON.stringify(text))
-  t.throws(() => parseTrackerUrl('udp://t.example:6969/a'), {
+  t.throws(() => parseTrackerUrl('ws://t.example:6969/a'), {
     code: 'ERR_USAGE',
-    message: /udp:\/\/t\.example:6969\/a: udp trackers aren't supported yet/,
+    message: /ws:\/\/t\.example:6969\/a: ws trackers aren't supported yet/,
   })
 })
 

@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
+import { decodePacket, type Family } from '../../src/codec/udp-tracker.ts'
 import { parseAnnounceReply } from '../../src/discovery/announce-reply.ts'
 import type { AnnounceRequest } from '../../src/discovery/announce-request.ts'
 import type { HttpReply } from '../../src/discovery/http-get.ts'
 import { HttpTracker } from '../../src/discovery/http-tracker.ts'
 import { printable } from '../../src/discovery/printable.ts'
+import { parseScrapeReply } from '../../src/discovery/scrape-reply.ts'
 import { parseTrackerUrl, trackerName } from '../../src/discovery/tracker-url.ts'
 import { DiscoveryError, InputError } from '../../src/errors.ts'
 
@@ -146,6 +148,49 @@ t.test('any bytes become a short line', async () => {
     fc.property(fc.uint8Array({ maxLength: 2_000 }), bytes => {
       const line = printable(bytes)
       return [...line].length <= 200 && !/[\p{Cc}\p{Cf}\n\r]/u.test(line)
+    }),
+    runs,
+  )
+})
+
+t.test('any datagram is a packet within bounds, or none; a good one comes out as it went in', async () => {
+  const heads = fc
+    .tuple(fc.nat(4), fc.nat(0xffff_ffff), fc.uint8Array({ maxLength: 200 }))
+    .map(([action, id, body]) => {
+      const head = Buffer.alloc(8)
+      head.writeUInt32BE(action)
+      head.writeUInt32BE(id, 4)
+      return Buffer.concat([head, body])
+    })
+  const family = fc.constantFrom<Family>(4, 6)
+  fc.assert(
+    fc.property(fc.oneof(heads, fc.uint8Array({ maxLength: 40 })), family, (bytes, family) => {
+      const packet = decodePacket(bytes, family)
+      if (!packet) return bytes.length < 20 || bytes[3]! > 3 || bytes.subarray(0, 3).some(byte => byte !== 0)
+      if (packet.transaction !== Buffer.from(bytes).readUInt32BE(4)) return false
+      if (packet.action === 'announce') {
+        const size = family === 4 ? 6 : 18
+        return packet.peers.length <= (bytes.length - 20) / size && packet.peers.every(({ port }) => port > 0)
+      }
+      return packet.action !== 'scrape' || packet.counts.length === Math.floor((bytes.length - 8) / 12)
+    }),
+    runs,
+  )
+  const most = decodePacket(Buffer.alloc(65_507, 1).fill(Buffer.from([0, 0, 0, 1]), 0, 4), 4)
+  if (most?.action !== 'announce' || most.peers.length !== 2_000) throw new Error('2,000 peers at most')
+  const counts = decodePacket(Buffer.alloc(65_507, 1).fill(Buffer.from([0, 0, 0, 2]), 0, 4), 4)
+  if (counts?.action !== 'scrape' || counts.counts.length !== 74) throw new Error('74 counts at most')
+})
+
+t.test('any body is counts of what was asked for or an InputError', async () => {
+  const hash = Buffer.alloc(20, 1)
+  fc.assert(
+    fc.property(bodies, body => {
+      try {
+        return parseScrapeReply(body, [hash]).counts.length <= 1
+      } catch (error) {
+        return error instanceof InputError
+      }
     }),
     runs,
   )
