@@ -57,6 +57,11 @@ export class Picker {
     this.#advance()
   }
 
+  /** Whether the lowest piece comes first. */
+  get inOrder(): boolean {
+    return this.#sequential !== undefined
+  }
+
   /** How many peers that are no seeds have this piece. */
   copies(index: number): number {
     return this.#count[index]!

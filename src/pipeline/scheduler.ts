@@ -2,7 +2,7 @@ import PQueue from 'p-queue'
 import type { Bitfield } from '../codec/bitfield.ts'
 import type { PieceBuffer } from '../streams/piece-buffer.ts'
 import type { BlockSource, Request, Requester } from '../streams/requester.ts'
-import { ActivePiece } from './active-piece.ts'
+import { ActivePiece, lateness } from './active-piece.ts'
 import type { Picker } from './picker.ts'
 
 export interface SchedulerOptions {
@@ -19,7 +19,7 @@ export interface SchedulerOptions {
   readonly suspect?: (index: number) => boolean
   /** Whether this peer should leave a suspect piece to others. */
   readonly accused?: (index: number, requester: Requester) => boolean
-  /** Age in ms from which a block may be asked of a second peer, when there is nothing else to ask for. @default 500 */
+  /** Age in ms from which a block may be asked of a second peer in the endgame; three times that before. @default 500 */
   readonly patience?: number
 }
 
@@ -227,14 +227,17 @@ export class Scheduler implements BlockSource {
     return index < 0 ? this.#picker.pick(bits, refused) : index
   }
 
-  /** Endgame: blocks that let somebody else wait are asked for a second time. */
+  /** Blocks that let somebody else wait are asked for a second time. */
   #takeLate(requester: Requester, room: number, now: number, taken: Request[]): void {
     // no more than it brings soon: what it takes over nobody else may
     const soon = Math.ceil(this.#patience / Math.max(1, requester.window.usual ?? 1))
     const most = Math.min(room, ENDGAME_BATCH, soon)
+    // whoever reads in order, or has no room for another piece, waits for the first block that is late
+    const hurry = this.#picker.left === 0 || this.#picker.inOrder || this.full
+    const late = lateness(this.#patience, hurry)
     for (const active of this.#active.values()) {
       if (active.alone || active.buffer.closed || !requester.offers(active.buffer.index)) continue
-      active.takeLate(requester, most, now, this.#patience, taken)
+      active.takeLate(requester, most, now, late, taken)
       if (taken.length === most) return
     }
   }
