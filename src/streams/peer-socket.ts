@@ -206,10 +206,11 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   /** Whether to read on at once after so many bytes; otherwise `#resume` is called when it is time. */
   #mayGoOn(length: number): boolean {
     if (!this.#limit) return true
-    this.#ticket = this.#limit.take(length, () => {
+    const go = () => {
       this.#ticket = undefined
       this.#resume()
-    })
+    }
+    this.#ticket = this.#limit.take(length, go, this)
     return this.#ticket === undefined
   }
 
