@@ -33,10 +33,10 @@ t.test('who gives has it sooner than who only takes', async t => {
   swarm.join({ complete: true, limitUp: 128 * KiB })
   const givers: Member[] = []
   const takers: Member[] = []
-  for (let at = 0; at < 18; at++) {
+  for (let at = 0; at < 24; at++) {
     // a byte a second is a block, and then none for hours
     if (at % 3 === 2) takers.push(swarm.join({ limitUp: 1 }))
-    else givers.push(swarm.join({ limitUp: 64 * KiB }))
+    else givers.push(swarm.join({ limitUp: 32 * KiB }))
   }
   // as a download does: or else what they give once they have all is the takers'
   for (const { torrent } of givers) torrent.once('done', () => void torrent.close())

@@ -14,8 +14,8 @@ const closed = async (t: Test, swarm: SimulatedSwarm) => {
 /** Ten times what the seed gives is what all alone at the seed would take. */
 for (const [name, { pieces, up, access, limited }] of Object.entries({
   'that is limited': { pieces: 160, up: 320 * KiB, access: 640 * KiB, limited: true },
-  'behind a thin line': { pieces: 96, up: 256 * KiB, access: 512 * KiB, limited: false },
-  'that is slow': { pieces: 64, up: 64 * KiB, access: 512 * KiB, limited: true },
+  'behind a thin line': { pieces: 160, up: 256 * KiB, access: 512 * KiB, limited: false },
+  'that is slow': { pieces: 160, up: 64 * KiB, access: 512 * KiB, limited: true },
 })) {
   t.test(`ten who start together at one seed ${name} pass on what they get`, async t => {
     const swarm = new SimulatedSwarm({ seed: SEED, pieces, pieceLength: 32 * KiB })
