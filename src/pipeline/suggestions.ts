@@ -29,7 +29,7 @@ const LONGEST = 60_000
  * Which pieces a seed suggests to whom, so that it does not send to two what one could give the other (BEP 6).
  *
  * Depends on: which pieces no peer but seeds has; which were suggested to, or asked for by, somebody who is still
- * here, and when; what the peer has asked for of what it was suggested, and how long it waits; chance.
+ * here, and when; what the peer has asked for of what it was suggested, and how long it waits, or whoever has asked first; chance.
  *
  * Each piece is suggested once, to one peer. A piece that somebody has is left to the peers themselves: they pick
  * the rarest first. So a swarm in which every piece is about hears nothing from us.
@@ -83,6 +83,7 @@ export class Suggestions<Peer extends Served> {
     const taken = this.#taken.get(index)
     if (!taken || taken.peer === peer) return false
     if (now - peer.waitsSince >= PATIENCE || now - taken.at >= LONGEST) return false
+    if (now - taken.peer.waitsSince >= PATIENCE) return false // nor for somebody who does not take it
     const { sending, waiting } = taken.peer.responder
     if (!sending && waiting === 0) return false // it has what it asked for: nobody is to wait for nothing
     // what somebody has is no longer waited for: where everybody shares, the request is cancelled by then

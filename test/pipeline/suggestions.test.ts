@@ -69,13 +69,13 @@ t.test('requests for what another fetches wait, until somebody has it or eight s
   t.equal(suggestions.later(b, index, 1000), true)
   t.equal(suggestions.later(b, index, 7999), true)
   t.equal(suggestions.later(b, index, 8000), false)
-  b.waitsSince = 8000 // something came, and it goes on waiting
+  a.waitsSince = b.waitsSince = 8000 // something came, and they go on waiting
   t.equal(suggestions.later(b, index, 15_999), true)
   t.equal(suggestions.later(b, index, 16_000), false)
-  b.waitsSince = 60_000
+  a.waitsSince = b.waitsSince = 60_000
   t.equal(suggestions.later(b, index, 60_999), true)
   t.equal(suggestions.later(b, index, 61_000), false, 'a minute is enough, whatever else it gets')
-  b.waitsSince = 1000
+  b.waitsSince = a.waitsSince = 1000
   copies[index] = 1
   t.equal(suggestions.later(b, index, 1000), false)
   t.end()
@@ -112,5 +112,19 @@ t.test('nobody waits for a peer that has all that it asked us for', t => {
   t.equal(suggestions.later(busy(), index, 1), true)
   a.responder.waiting = 0
   t.equal(suggestions.later(busy(), index, 1), false)
+  t.end()
+})
+
+t.test('nobody waits for a peer that takes nothing of what it asked us for', t => {
+  const { suggestions } = setup()
+  const a = busy()
+  const b = busy()
+  const [index = 0] = suggestions.next(a, nothing, 0)
+  suggestions.asked(a, index, 0)
+  b.waitsSince = 7000
+  t.equal(suggestions.later(b, index, 7999), true)
+  t.equal(suggestions.later(b, index, 8000), false)
+  a.waitsSince = 7000
+  t.equal(suggestions.later(b, index, 8000), true)
   t.end()
 })
