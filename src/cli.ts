@@ -11,7 +11,7 @@ import { parseRange } from './cli/range.ts'
 import type { SeedOptions } from './cli/seed.ts'
 import type { ServeOptions } from './cli/serve.ts'
 import { visible } from './cli/terminal.ts'
-import { parseAddress } from './codec/compact.ts'
+import { addressBytes, parseAddress } from './codec/compact.ts'
 import { InputError, messageOf } from './errors.ts'
 import { VERSION } from './version.ts'
 
@@ -31,6 +31,11 @@ function some(text: string): string {
   return text
 }
 
+function ip(text: string): string {
+  if (addressBytes(text.replace(/%.*$/, ''))) return text
+  throw new InputError('ERR_USAGE', 'expected an IP address of this machine')
+}
+
 /** An option's value, or commander's own complaint about it. */
 function value<T>(parse: (text: string) => T) {
   return (text: string): T => {
@@ -47,7 +52,7 @@ function exchanging(command: Command): Command {
   return command
     .option('--peer <host:port>', 'connect there too (repeatable)', many(value(parseAddress)))
     .option('--port <n>', 'the port to listen at (default: one that is free)', value(parseWhole(1, 65535)))
-    .option('--bind <address>', 'the address to listen at (default: all)', value(some))
+    .option('--bind <address>', 'the IP address to listen at and to dial from (default: all)', value(ip))
     .option('--no-tracker', 'ask no tracker')
     .option('--max-peers <n>', 'connections at most (default: 100)', value(parseWhole(1, 10_000)))
     .option('--memory <size>', 'bytes in flight (default: 64M)', value(parseSize))

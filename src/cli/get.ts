@@ -46,7 +46,7 @@ export async function get(source: Metainfo | Promise<Metainfo>, options: GetOpti
       peers: options.peer ?? [],
       trackers: options.tracker,
       timeout: options.timeout ?? (process.stderr.isTTY ? 0 : PATIENCE),
-      ...pick(options, 'maxPeers', 'memory', 'up', 'down'),
+      ...pick(options, 'bind', 'maxPeers', 'memory', 'up', 'down'),
       ...(listener ? { listener } : {}),
     }
     const start = performance.now()

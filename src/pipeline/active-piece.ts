@@ -1,6 +1,26 @@
 import { BLOCK, type PieceBuffer } from '../streams/piece-buffer.ts'
 import type { Request, Requester } from '../streams/requester.ts'
 
+/** When a block that somebody owes us is worth asking for a second time. */
+export interface Lateness {
+  /** Milliseconds that it has been waited for at least. */
+  readonly after: number
+  /** How many times as long as that peer usually takes, */
+  readonly overdue: number
+  /** or how many times the second peer's usual wait is still to come. */
+  readonly sooner: number
+}
+
+/**
+ * What is late: in the endgame, or otherwise where somebody waits for just these blocks (`hurry`), after `patience` ms.
+ *
+ * As long as there are pieces to begin, an idle peer is idle because nobody has anything new for it: what comes twice
+ * then keeps others from what is new, so there has to be more reason for it.
+ */
+export function lateness(patience: number, hurry: boolean): Lateness {
+  return hurry ? { after: patience, overdue: 2, sooner: 1.5 } : { after: 3 * patience, overdue: 4, sooner: 2 }
+}
+
 /** A piece under way, and which peers were asked for its blocks: at most two for any of them. */
 export class ActivePiece {
   readonly buffer: PieceBuffer
@@ -33,25 +53,14 @@ export class ActivePiece {
     }
   }
 
-  /**
-   * Adds blocks that another peer has owed for `patience` ms to `taken`, until it holds `most`.
-   * @param tardy how many times as long as is usual for that peer is too long
-   */
-  takeLate(
-    requester: Requester,
-    most: number,
-    now: number,
-    patience: number,
-    taken: Request[],
-    tardy = 2,
-  ): void {
+  /** Adds blocks that another peer owes, and that are late, to `taken`, until it holds `most`. */
+  takeLate(requester: Requester, most: number, now: number, late: Lateness, taken: Request[]): void {
     const { buffer } = this
     for (let block = 0; taken.length < most && block < buffer.blocks; block++) {
       if (buffer.states[block] !== BLOCK.requested || this.#second.has(block)) continue
       const first = this.#first[block]
       const at = first === requester ? undefined : first?.askedAt(buffer.index, block)
-      if (at === undefined || now - at < patience || !worthIt(first, requester, now - at, patience, tardy))
-        continue
+      if (at === undefined || now - at < late.after || !worthIt(first, requester, now - at, late)) continue
       this.#second.set(block, requester)
       taken.push({ piece: buffer, block, at: now, lost: false })
     }
@@ -92,14 +101,8 @@ export class ActivePiece {
  * Whether a second peer brings a block so much sooner than the first, which has owed it for `age` ms, that it is worth
  * sending it twice. Not knowing, it is: then one of them has given us nothing yet.
  */
-function worthIt(
-  first: Requester | undefined,
-  second: Requester,
-  age: number,
-  patience: number,
-  tardy: number,
-): boolean {
+function worthIt(first: Requester | undefined, second: Requester, age: number, late: Lateness): boolean {
   const usual = first?.window?.usual ?? 0
-  const own = second.window?.usual ?? patience
-  return age >= tardy * usual || usual - age >= 1.5 * own
+  const own = second.window?.usual ?? late.after
+  return age >= late.overdue * usual || usual - age >= late.sooner * own
 }

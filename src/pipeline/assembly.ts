@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { systemClock } from '../clock.ts'
 import { Bitfield } from '../codec/bitfield.ts'
-import { formatAddress } from '../codec/compact.ts'
+import { addressBytes, formatAddress } from '../codec/compact.ts'
 import { makePeerId } from '../codec/peer-id.ts'
 import { Announcer } from '../discovery/announcer.ts'
 import { openTracker } from '../discovery/open-tracker.ts'
-import type { TsdlError } from '../errors.ts'
+import { InputError, type TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { pick } from '../pick.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
@@ -57,6 +57,7 @@ export function assemble(given: AssemblyOptions): Assembly {
   const { clock = systemClock, memory = 64 * MiB, maxPeers = 100, random = Math.random } = options
   const { connect, down, listener, onDemand = false, storage, up } = options
   const windowed = storage instanceof WindowStorage
+  const bind = dialledFrom(options.bind)
   const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
   const intake: Intake = new Intake({
     metainfo,
@@ -85,6 +86,7 @@ export function assemble(given: AssemblyOptions): Assembly {
       client: `tsdl ${VERSION}`,
       port: () => listener?.port,
       ...(connect ? { connect } : {}),
+      ...(bind ? { bind } : {}),
       download: { source: superSeed ?? intake.scheduler, funnel: intake.funnel },
       upload: {
         storage,
@@ -137,4 +139,12 @@ export function assemble(given: AssemblyOptions): Assembly {
   announcer.on('peers', (peers, source) => swarm.add(peers, source))
   complaintsOf(announcer, warning)
   return { intake, swarm, unchoker, announcer }
+}
+
+/** The address to dial from; none where all will do. @throws InputError when it is no IP address */
+function dialledFrom(bind: string | undefined): string | undefined {
+  if (bind === undefined) return undefined
+  const bytes = addressBytes(bind.replace(/%.*$/, '')) // without the zone of a link-local one
+  if (bytes) return bytes.some(byte => byte > 0) ? bind : undefined
+  throw new InputError('ERR_USAGE', `bind: expected an IP address of this machine, got ${bind}`)
 }

@@ -47,7 +47,7 @@ export class Chain {
   #ending = false
 
   constructor({ to, context, window, run, later, heard, sent, other, ended }: ChainOptions) {
-    const { clock, connect, download, limits, upload } = context
+    const { bind, clock, connect, download, limits, upload } = context
     const incoming = 'socket' in to
     this.socket = new PeerSocket(incoming ? to.socket : to, {
       lend: true,
@@ -59,6 +59,7 @@ export class Chain {
       ...(incoming ? { head: to.head } : {}),
       ...(limits.down ? { limit: limits.down } : {}),
       ...(connect ? { connect } : {}),
+      ...(bind ? { bind } : {}),
     })
     this.requester = new Requester({
       pieceCount: context.pieceCount,

@@ -22,6 +22,8 @@ export interface PeerContext {
   /** Where we listen, if we do. */
   readonly port: () => number | undefined
   readonly connect?: typeof net.connect
+  /** The address to dial from. */
+  readonly bind?: string
   /** What comes in. */
   readonly download: {
     readonly source: BlockSource

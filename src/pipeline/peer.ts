@@ -71,6 +71,8 @@ export class Peer extends EventEmitter<PeerEvents> {
   /** When they were, and when it was last unchoked, in ms of the clock. */
   readyAt = 0
   unchokedAt = Number.NEGATIVE_INFINITY
+  /** Since when it has got nothing of what it asked for; the last look at it, if it has asked for nothing. */
+  waitsSince = 0
   /** What it says of itself. */
   about: ExtendedHandshake = { extensions: new Map() }
   readonly #context: PeerContext
@@ -80,6 +82,8 @@ export class Peer extends EventEmitter<PeerEvents> {
   /** When it last took what we sent. */
   #taken: number
   #closed = false
+  /** Bytes that it had got of us at the last look. */
+  #given = 0
   /** Why it ends once all was said. */
   #ending: Error | undefined
 
@@ -165,6 +169,9 @@ export class Peer extends EventEmitter<PeerEvents> {
       this.#timeOut(`has not read what it asked for within ${SEND_TIMEOUT / 1000} s`)
     if (now - this.#heard > IDLE_TIMEOUT) this.#timeOut(`silent for ${IDLE_TIMEOUT / 1000} s`)
     else if (now - this.#said > KEEP_ALIVE) this.send({ type: 'keepAlive' })
+    const { uploaded, waiting } = this.responder
+    if (waiting === 0 || uploaded > this.#given) this.waitsSince = now
+    this.#given = uploaded
     this.responder.serve()
     this.requester.tick(now, REQUEST_TIMEOUT)
   }
@@ -252,7 +259,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     }
     this.client = clientOf(peerId)
     this.ready = true
-    this.readyAt = clock.now()
+    this.readyAt = this.waitsSince = clock.now()
     if (supports(reserved, 'extended')) this.#introduce()
     this.#claim(supports(reserved, 'fast'))
     this.emit('ready')

@@ -71,6 +71,11 @@ export class Picker {
     return this.#version + (this.#cursors?.version ?? 0)
   }
 
+  /** Whether the lowest piece comes first. */
+  get inOrder(): boolean {
+    return this.#sequential || this.#onDemand
+  }
+
   /** How many peers that are no seeds have this piece. */
   copies(index: number): number {
     return this.#count[index]!

@@ -15,6 +15,8 @@ export type Ticket = object
 interface Ask extends Ticket {
   readonly bytes: number
   readonly go: () => void
+  /** Where the share of whoever asks stands before this, in bytes on a scale of all. */
+  readonly start: number
 }
 
 /** The longest that `setTimeout` can wait, in ms. */
@@ -25,8 +27,9 @@ const LONGEST = 2 ** 31 - 1
  *
  * A token is a byte. An ask is granted whole as soon as there are tokens at all, and the bucket goes into debt for what
  * they do not cover: so the excess is never more than the burst and one ask, and an ask beyond the burst does not
- * wait for ever. Asks are granted in the order they came in. Where each peer has one ask at a time, all of the
- * same size, the shares are equal, whoever asks fastest. There is a timer only while somebody waits.
+ * wait for ever. Whose share is the least so far comes first, and among equals who came first (start-time fair
+ * queueing): so the shares of those who ask all the time are equal in bytes, however much each asks for at once and
+ * whoever asks fastest; to have asked for nothing earns nothing. There is a timer only while somebody waits.
  */
 export class RateLimit {
   /** Bytes that were granted or spent so far. */
@@ -34,7 +37,11 @@ export class RateLimit {
   readonly #rate: number
   readonly #most: number
   readonly #clock: Clock
-  readonly #asks = new Set<Ask>()
+  /** Those that wait, in their turn. */
+  readonly #asks: Ask[] = []
+  /** Where the share of each stands after what it was granted, and where that of the last who was granted anything began. */
+  readonly #shares = new WeakMap<object, number>()
+  #share = 0
   #tokens: number
   #filledAt: number
   #timer: Timer | undefined
@@ -62,26 +69,32 @@ export class RateLimit {
 
   /** How many asks wait. */
   get waiting(): number {
-    return this.#asks.size
+    return this.#asks.length
   }
 
   /**
    * Asks for `bytes` (64 KiB at most, for the sake of the others), and calls `go` once when they are granted:
    * at once, or in turn. A `go` may ask again.
+   * @param who has a share of its own; without it, every ask has
    * @returns the ticket of an ask that waits, `undefined` when `go` was called
    */
-  take(bytes: number, go: () => void): Ticket | undefined {
-    const ask: Ask = { bytes, go }
+  take(bytes: number, go: () => void, who: object = go): Ticket | undefined {
+    const start = Math.max(this.#share, this.#shares.get(who) ?? 0)
+    const ask: Ask = { bytes, go, start }
     if (this.#closed) return ask
     if (this.#rate === Number.POSITIVE_INFINITY) {
       this.granted += bytes
       go()
       return undefined
     }
-    this.#asks.add(ask)
-    // while the timer runs there are no tokens, and others come first
+    this.#shares.set(who, start + bytes)
+    // from behind, as most asks come after all others
+    let at = this.#asks.length
+    while (at > 0 && this.#asks[at - 1]!.start > start) at--
+    this.#asks.splice(at, 0, ask)
+    // while the timer runs there are no tokens
     if (!this.#timer) this.#grant()
-    return this.#asks.has(ask) ? ask : undefined
+    return this.#asks.includes(ask) ? ask : undefined
   }
 
   /** Charges for bytes that nobody asked for; fewer than 0 gives back what was granted and not used. */
@@ -96,15 +109,16 @@ export class RateLimit {
 
   /** Takes an ask back: its `go` is not called any more. A ticket that was granted already changes nothing. */
   cancel(ticket: Ticket | undefined): void {
-    this.#asks.delete(ticket as Ask)
+    const at = this.#asks.indexOf(ticket as Ask)
+    if (at >= 0) this.#asks.splice(at, 1)
     // whoever is next waits for the same moment: when there are tokens again
-    if (this.#asks.size === 0) this.#disarm()
+    if (this.#asks.length === 0) this.#disarm()
   }
 
   /** Drops whoever waits, and whoever asks from now on. Idempotent. */
   close(): void {
     this.#closed = true
-    this.#asks.clear()
+    this.#asks.length = 0
     this.#disarm()
   }
 
@@ -114,9 +128,10 @@ export class RateLimit {
     this.#granting = true
     try {
       this.#fill()
-      for (const ask of this.#asks) {
-        if (this.#tokens <= 0) break
-        this.#asks.delete(ask)
+      while (this.#tokens > 0) {
+        const ask = this.#asks.shift()
+        if (!ask) break
+        this.#share = ask.start
         this.#tokens -= ask.bytes
         this.granted += ask.bytes
         ask.go()
@@ -136,7 +151,7 @@ export class RateLimit {
   }
 
   #arm(): void {
-    if (this.#timer || this.#asks.size === 0) return
+    if (this.#timer || this.#asks.length === 0) return
     // the first whole millisecond at which the bucket is above 0
     const wait = Math.max(0, Math.floor((-this.#tokens * 1000) / this.#rate) + 1)
     this.#timer = this.#clock.setTimeout(

@@ -2,7 +2,7 @@ import PQueue from 'p-queue'
 import type { Bitfield } from '../codec/bitfield.ts'
 import type { PieceBuffer } from '../streams/piece-buffer.ts'
 import type { BlockSource, Request, Requester } from '../streams/requester.ts'
-import { ActivePiece } from './active-piece.ts'
+import { ActivePiece, lateness } from './active-piece.ts'
 import type { Cursors } from './cursors.ts'
 import { Pace } from './pace.ts'
 import type { Picker } from './picker.ts'
@@ -21,17 +21,15 @@ export interface SchedulerOptions {
   readonly suspect?: (index: number) => boolean
   /** Whether this peer should leave a suspect piece to others. */
   readonly accused?: (index: number, requester: Requester) => boolean
-  /** Age in ms from which a block may be asked of a second peer, when there is nothing else to ask for. @default 500 */
+  /** Age in ms from which a block may be asked of a second peer in the endgame; three times that before. @default 500 */
   readonly patience?: number
   /** Where readers are. @default nobody reads */
   readonly cursors?: Cursors
 }
 
-/** Age in ms from which a block that a reader waits for may be asked of a second peer, and how often that is looked at. */
-const READER_PATIENCE = 200
-const READER_LOOK = 25
-/** How many times as long as is usual for its peer such a block may take. */
-const READER_TARDY = 1.5
+/** When a block that a reader waits for is asked of a second peer, and how often that is looked at, in ms. */
+const AWAITED = { after: 200, overdue: 1.5, sooner: 1.5 }
+const AWAITED_LOOK = 25
 
 /** How many blocks an idle peer takes over at a time when nothing else is left to ask for. */
 const ENDGAME_BATCH = 16
@@ -285,23 +283,26 @@ export class Scheduler implements BlockSource {
   /** Blocks that a reader waits for, and that somebody else owes for longer than is usual. */
   #takeAwaited(requester: Requester, room: number, now: number, taken: Request[]): void {
     const { cursors } = this.#options
-    if (!cursors?.waiting || now - this.#looked < READER_LOOK) return
+    if (!cursors?.waiting || now - this.#looked < AWAITED_LOOK) return
     this.#looked = now
     for (const { at, waiting } of cursors) {
       const active = waiting ? this.#active.get(at) : undefined
       if (!active || active.alone || active.buffer.closed || !requester.offers(at)) continue
-      active.takeLate(requester, room, now, READER_PATIENCE, taken, READER_TARDY)
+      active.takeLate(requester, room, now, AWAITED, taken)
     }
   }
 
-  /** Endgame: blocks that let somebody else wait are asked for a second time. */
+  /** Blocks that let somebody else wait are asked for a second time. */
   #takeLate(requester: Requester, room: number, now: number, taken: Request[]): void {
     // no more than it brings soon: what it takes over nobody else may
     const soon = Math.ceil(this.#patience / Math.max(1, requester.window.usual ?? 1))
     const most = Math.min(room, ENDGAME_BATCH, soon)
+    // whoever reads in order, or has no room for another piece, waits for the first block that is late
+    const hurry = this.#picker.left === 0 || this.#picker.inOrder || this.full
+    const late = lateness(this.#patience, hurry)
     for (const active of this.#active.values()) {
       if (active.alone || active.buffer.closed || !requester.offers(active.buffer.index)) continue
-      active.takeLate(requester, most, now, this.#patience, taken)
+      active.takeLate(requester, most, now, late, taken)
       if (taken.length === most) return
     }
   }

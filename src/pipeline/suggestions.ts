@@ -1,8 +1,10 @@
 import { shuffled } from '../chance.ts'
 
-/** What must be known of a peer: whether it is still to get anything of us. */
+/** What must be known of a peer: whether it is still to get anything of us, and since when it waits for that. */
 export interface Served {
   readonly responder: { readonly sending: boolean; readonly waiting: number }
+  /** Since when it has got nothing of what it asked for, in ms of the clock; now, if it has asked for nothing. */
+  readonly waitsSince: number
 }
 
 export interface SuggestionsOptions {
@@ -18,14 +20,16 @@ export interface SuggestionsOptions {
 /** Bytes that a peer is to have suggestions for: as much as it may ask for before it hears of the next. */
 const AHEAD = 1 << 18
 const FEWEST = 2
-/** Milliseconds that a piece is left to the first who asked for it: fewer than a peer waits before it gives us up. */
+/** Milliseconds that a peer is left without anything for the sake of others: fewer than it waits before it gives us up. */
 const PATIENCE = 8000
+/** Milliseconds that a piece is left to the first who asked for it, while others get something else. */
+const LONGEST = 60_000
 
 /**
  * Which pieces a seed suggests to whom, so that it does not send to two what one could give the other (BEP 6).
  *
  * Depends on: which pieces no peer but seeds has; which were suggested to, or asked for by, somebody who is still
- * here; what the peer has asked for of what it was suggested; chance.
+ * here, and when; what the peer has asked for of what it was suggested, and how long it waits, or whoever has asked first; chance.
  *
  * Each piece is suggested once, to one peer. A piece that somebody has is left to the peers themselves: they pick
  * the rarest first. So a swarm in which every piece is about hears nothing from us.
@@ -77,7 +81,9 @@ export class Suggestions<Peer extends Served> {
   /** Whether this peer's requests for a piece are to wait: another fetches it, and may give it on. */
   later(peer: Peer, index: number, now: number): boolean {
     const taken = this.#taken.get(index)
-    if (!taken || taken.peer === peer || now - taken.at >= PATIENCE) return false
+    if (!taken || taken.peer === peer) return false
+    if (now - peer.waitsSince >= PATIENCE || now - taken.at >= LONGEST) return false
+    if (now - taken.peer.waitsSince >= PATIENCE) return false // nor for somebody who does not take it
     const { sending, waiting } = taken.peer.responder
     if (!sending && waiting === 0) return false // it has what it asked for: nobody is to wait for nothing
     // what somebody has is no longer waited for: where everybody shares, the request is cancelled by then

@@ -44,6 +44,8 @@ export interface TorrentOptions {
   /** From 0 to below 1. @default Math.random */
   readonly random?: () => number
   readonly connect?: typeof net.connect
+  /** An IP address of this machine: peers are dialled from there. @default what the system chooses for each */
+  readonly bind?: string
   /** Twenty bytes that name us to peers and trackers. @default by chance */
   readonly peerId?: Uint8Array
 }

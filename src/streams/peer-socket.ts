@@ -14,6 +14,8 @@ export interface PeerSocketOptions {
   readonly readLimit?: () => number
   /** Opens the connection. @default net.connect */
   readonly connect?: typeof net.connect
+  /** The IP address to dial from. @default what the system chooses */
+  readonly bind?: string
   /** What was read already from a connection that was accepted. */
   readonly head?: Uint8Array
   /** Who says when to read on after so many bytes. */
@@ -60,7 +62,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   /** @param peer where to dial, or a connection that was accepted */
   constructor(peer: PeerAddress | net.Socket, options: PeerSocketOptions = {}) {
-    const { lend = false, readLimit, connect, head, limit, written } = options
+    const { bind, lend = false, readLimit, connect, head, limit, written } = options
     super({ highWaterMark: 65536, eagerOpen: true, byteLength: bytes => bytes.length || 1 })
     this.#lend = lend
     this.#readLimit = readLimit ?? (() => 262144)
@@ -84,6 +86,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
         host: peer.host,
         port: peer.port,
         noDelay: true,
+        ...(bind === undefined ? {} : { localAddress: bind }),
         onread: { buffer: () => this.#nextBuffer(), callback: length => this.#took(length) },
       })
     }
@@ -206,10 +209,11 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   /** Whether to read on at once after so many bytes; otherwise `#resume` is called when it is time. */
   #mayGoOn(length: number): boolean {
     if (!this.#limit) return true
-    this.#ticket = this.#limit.take(length, () => {
+    const go = () => {
       this.#ticket = undefined
       this.#resume()
-    })
+    }
+    this.#ticket = this.#limit.take(length, go, this)
     return this.#ticket === undefined
   }
 

@@ -208,7 +208,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       this.#ticket = undefined
       void this.#read(this.#nextRun())
     }
-    if (limit) this.#ticket = limit.take(lengthOf(this.#queue.slice(0, this.#runBlocks())), go)
+    if (limit) this.#ticket = limit.take(lengthOf(this.#queue.slice(0, this.#runBlocks())), go, this)
     else go()
   }
 

@@ -52,10 +52,14 @@ function seeding(t: Test, args: string[], state: string) {
 
 t.test('what is seeded can be fetched, to a directory and to standard output', async t => {
   const { dir, torrent, content, bytes } = await setup(t)
-  const { address } = await seeding(t, [torrent, content], dir)
-  const piped = await tsdl([torrent, '--peer', address, '--no-listen'])
+  const { address, events } = await seeding(t, [torrent, content, '-v'], dir)
+  const piped = await tsdl([torrent, '--peer', address, '--no-listen', '--bind', '127.0.0.2'])
   t.equal(piped.code, 0, piped.stderr)
   t.ok(piped.stdout.equals(bytes))
+  t.ok(
+    events.some(({ address }) => /^127\.0\.0\.2:/.test(String(address))),
+    'it dialled from where it was bound to',
+  )
   const out = join(dir, 'out')
   const stored = await tsdl([torrent, '--peer', address, '--bind', '127.0.0.1', '-o', out])
   t.equal(stored.code, 0, stored.stderr)
@@ -92,6 +96,9 @@ t.test('a port that is taken, and an address that is not ours, are usage errors'
   const taken = await tsdl(['seed', torrent, content, '--bind', '127.0.0.1', '--port', String(port)])
   t.equal(taken.code, 2)
   t.match(taken.stderr, new RegExp(`cannot listen at 127.0.0.1:${port}: .*EADDRINUSE`))
+  const named = await tsdl([torrent, '-o', '-', '--bind', 'localhost'])
+  t.equal(named.code, 2)
+  t.match(named.stderr, /--bind .*expected an IP address/)
   const foreign = await tsdl([torrent, '-o', '-', '--bind', '192.0.2.1'])
   t.equal(foreign.code, 2)
   t.match(foreign.stderr, /cannot listen at 192.0.2.1:0/)

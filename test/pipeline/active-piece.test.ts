@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Bitfield } from '../../src/codec/bitfield.ts'
 import { BLOCK_LENGTH } from '../../src/codec/message.ts'
-import { ActivePiece } from '../../src/pipeline/active-piece.ts'
+import { ActivePiece, lateness } from '../../src/pipeline/active-piece.ts'
 import { PieceBuffer } from '../../src/streams/piece-buffer.ts'
 import type { Request, Requester } from '../../src/streams/requester.ts'
 
@@ -28,7 +28,7 @@ function setup(alone?: Requester) {
   const take = ({ requester, asked }: ReturnType<typeof peer>, most: number, now = 0, patience?: number) => {
     const taken: Request[] = []
     if (patience === undefined) piece.take(requester, most, now, taken)
-    else piece.takeLate(requester, most, now, patience, taken)
+    else piece.takeLate(requester, most, now, lateness(patience, true), taken)
     for (const { block } of taken) asked.set(block, now)
     return taken.map(({ block }) => block)
   }
@@ -117,3 +117,33 @@ t.test('a block that was given up can be late again', async t => {
   t.same(take(c, 1, 999, 500), [], 'the second was asked at 500')
   t.same(take(c, 1, 1000, 500), [0])
 })
+
+t.test(
+  'before the endgame it takes more for a block to be late: it may be sent twice for nothing',
+  async t => {
+    const { piece, take } = setup()
+    const [a, b] = [peer(1), peer(1)]
+    const usual = (peer: { requester: Requester }, ms: number) =>
+      Object.assign(peer.requester, { window: { usual: ms } })
+    const takes = (now: number, hurry: boolean) => {
+      const taken: Request[] = []
+      piece.takeLate(b.requester, 1, now, lateness(500, hurry), taken)
+      for (const { block } of taken) piece.give(block, b.requester)
+      return taken.length === 1
+    }
+    take(a, 4)
+    const first = (hurry: boolean) => {
+      for (let now = 0; ; now += 100) if (takes(now, hurry)) return now
+    }
+    for (const [of, own, soon, later] of [
+      [100, 1000, 500, 1500], // overdue, after the least that is waited for
+      [1000, 1000, 2000, 4000], // overdue
+      [4000, 1000, 500, 1500], // who is asked now brings it sooner
+      [4000, 1800, 500, 16_000], // not so much sooner that it is worth it
+    ] as const) {
+      usual(a, of)
+      usual(b, own)
+      t.same([first(true), first(false)], [soon, later], `${of} and ${own} ms`)
+    }
+  },
+)

@@ -66,6 +66,52 @@ t.test('peers that ask all the time have equal shares', async t => {
   }
 })
 
+t.test('shares are equal in bytes, however much each asks for at once', async t => {
+  const clock = new VirtualClock()
+  const rate = 1_000_000
+  const limit = new RateLimit({ rate, clock })
+  limit.spend(rate / 4)
+  const sizes = [1, 3, 4, 10, 64].map(size => size * KIB)
+  const got = sizes.map(() => 0)
+  const ask = (peer: number) => {
+    limit.take(
+      sizes[peer]!,
+      () => {
+        got[peer]! += sizes[peer]!
+        queueMicrotask(() => ask(peer))
+      },
+      owners[peer],
+    )
+  }
+  const owners = sizes.map(() => ({}))
+  for (const peer of sizes.keys()) ask(peer)
+  await clock.advance(10_000)
+  const mean = sum(got) / got.length
+  for (const bytes of got) t.ok(near(bytes, mean), `${bytes} of ${mean} bytes`)
+  limit.close()
+})
+
+t.test('who has asked for nothing for a while has no claim to what others took meanwhile', async t => {
+  const clock = new VirtualClock()
+  const limit = new RateLimit({ rate: 100_000, clock })
+  const [a, b] = [{}, {}]
+  const got = { a: 0, b: 0 }
+  const ask = (name: 'a' | 'b', who: object) => {
+    const go = () => {
+      got[name] += KIB
+      queueMicrotask(() => ask(name, who))
+    }
+    limit.take(KIB, go, who)
+  }
+  ask('a', a)
+  await clock.advance(10_000)
+  const before = got.a
+  ask('b', b)
+  await clock.advance(10_000)
+  t.ok(near(got.b, got.a - before), `${got.b} and ${got.a - before}`)
+  limit.close()
+})
+
 t.test(
   'over any span it is no more than the rate, the burst and one ask, and no less than the rate',
   async t => {

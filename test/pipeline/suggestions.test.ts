@@ -20,7 +20,7 @@ function setup(pieceLength = MiB / 8) {
 const nothing = () => false
 
 /** A peer that is being sent something. */
-const busy = () => ({ responder: { sending: true, waiting: 0 } })
+const busy = () => ({ responder: { sending: true, waiting: 0 }, waitsSince: 0 })
 
 t.test('each piece is suggested to one peer only', t => {
   const { suggestions } = setup()
@@ -58,7 +58,7 @@ t.test('what a peer has, or anybody, is not suggested', t => {
   t.end()
 })
 
-t.test('requests for what another fetches wait, until somebody has it or eight seconds are over', t => {
+t.test('requests for what another fetches wait, until somebody has it or eight seconds bring nothing', t => {
   const { copies, suggestions } = setup()
   const a = busy()
   const b = busy()
@@ -67,8 +67,15 @@ t.test('requests for what another fetches wait, until somebody has it or eight s
   suggestions.asked(a, index, 1000)
   t.equal(suggestions.later(a, index, 1000), false)
   t.equal(suggestions.later(b, index, 1000), true)
-  t.equal(suggestions.later(b, index, 8999), true)
-  t.equal(suggestions.later(b, index, 9000), false)
+  t.equal(suggestions.later(b, index, 7999), true)
+  t.equal(suggestions.later(b, index, 8000), false)
+  a.waitsSince = b.waitsSince = 8000 // something came, and they go on waiting
+  t.equal(suggestions.later(b, index, 15_999), true)
+  t.equal(suggestions.later(b, index, 16_000), false)
+  a.waitsSince = b.waitsSince = 60_000
+  t.equal(suggestions.later(b, index, 60_999), true)
+  t.equal(suggestions.later(b, index, 61_000), false, 'a minute is enough, whatever else it gets')
+  b.waitsSince = a.waitsSince = 1000
   copies[index] = 1
   t.equal(suggestions.later(b, index, 1000), false)
   t.end()
@@ -99,11 +106,25 @@ t.test('what was suggested to a peer that left is suggested to others', t => {
 
 t.test('nobody waits for a peer that has all that it asked us for', t => {
   const { suggestions } = setup()
-  const a = { responder: { sending: false, waiting: 3 } }
+  const a = { responder: { sending: false, waiting: 3 }, waitsSince: 0 }
   const [index = 0] = suggestions.next(a, nothing, 0)
   suggestions.asked(a, index, 0)
   t.equal(suggestions.later(busy(), index, 1), true)
   a.responder.waiting = 0
   t.equal(suggestions.later(busy(), index, 1), false)
+  t.end()
+})
+
+t.test('nobody waits for a peer that takes nothing of what it asked us for', t => {
+  const { suggestions } = setup()
+  const a = busy()
+  const b = busy()
+  const [index = 0] = suggestions.next(a, nothing, 0)
+  suggestions.asked(a, index, 0)
+  b.waitsSince = 7000
+  t.equal(suggestions.later(b, index, 7999), true)
+  t.equal(suggestions.later(b, index, 8000), false)
+  a.waitsSince = 7000
+  t.equal(suggestions.later(b, index, 8000), true)
   t.end()
 })

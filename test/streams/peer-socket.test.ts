@@ -420,6 +420,18 @@ t.test('the way to connect can be handed in', async t => {
   t.match(asked, [{ host: '127.0.0.1', port: address.port, noDelay: true }])
 })
 
+t.test('it dials from the address that it is told to', async t => {
+  const { server, address } = await listen(t)
+  const connected = once(server, 'connection')
+  const { socket } = watched(t, new PeerSocket(address, { bind: '127.0.0.2' }))
+  const [remote] = (await connected) as [net.Socket]
+  t.equal(remote.remoteAddress, '127.0.0.2')
+  socket.destroy()
+  const { errors, closed } = watched(t, new PeerSocket(address, { bind: '::1' }))
+  await closed
+  t.match(errors, [failed], 'an address of another family leads nowhere')
+})
+
 t.test('an accepted connection knows where it came from', async t => {
   const { socket, port } = await accept(t)
   t.same(socket.address, { host: '127.0.0.1', port })

@@ -1,3 +1,4 @@
+import net from 'node:net'
 import { createFsFromVolume, Volume } from 'memfs'
 import t, { type Test } from 'tap'
 import { StalledError, type TsdlError } from '../../src/errors.ts'
@@ -6,6 +7,7 @@ import { Torrent } from '../../src/pipeline/torrent.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
+import { MemoryStorage } from '../helpers/simulation/memory-storage.ts'
 import type { Disk } from '../helpers/storage-suite.ts'
 import { client, leavesNothing, log, memoryDisk, oddTorrent, run } from '../helpers/swarm.ts'
 import { scriptedTracker } from '../helpers/tracker.ts'
@@ -394,3 +396,28 @@ function withTrackers(...urls: string[]) {
 function compact({ host, port }: { host: string; port: number }): Buffer {
   return Buffer.from([...host.split('.').map(Number), port >> 8, port & 255])
 }
+
+t.test('peers are dialled from the address that it is bound to; the unspecified one is any', async t => {
+  const storage = new MemoryStorage(made.content.length)
+  const dialledFrom = async (bind: string) => {
+    const asked: unknown[] = []
+    const connect = ((options: net.TcpNetConnectOpts) => {
+      asked.push(options.localAddress)
+      return net.connect(options)
+    }) as typeof net.connect
+    const peers = [{ host: '127.0.0.1', port: 1 }]
+    const torrent = new Torrent(made.metainfo, { storage, clock: new VirtualClock(), bind, connect, peers })
+    const gone = new Promise(resolve => torrent.once('warning', resolve))
+    torrent.start()
+    await gone
+    await torrent.close()
+    return asked
+  }
+  t.same(await dialledFrom('127.0.0.3'), ['127.0.0.3'])
+  t.same(await dialledFrom('0.0.0.0'), [undefined])
+  t.same(await dialledFrom('::'), [undefined])
+  t.throws(() => new Torrent(made.metainfo, { storage, bind: 'localhost' }), {
+    code: 'ERR_USAGE',
+    message: 'bind: expected an IP address of this machine, got localhost',
+  })
+})

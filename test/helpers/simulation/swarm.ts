@@ -47,7 +47,7 @@ export interface Member {
 
 /** Whole clients on a simulated network, all of one torrent. */
 export class SimulatedSwarm {
-  readonly clock = new VirtualClock({ patience: 20_000 })
+  readonly clock = new VirtualClock({ patience: 60_000 })
   readonly network: SimulatedNetwork
   readonly made: MadeTorrent
   readonly members: Member[] = []

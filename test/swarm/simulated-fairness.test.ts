@@ -1,0 +1,76 @@
+import t, { type Test } from 'tap'
+import { type Member, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
+
+const SEED = Number(process.env.SEED ?? 1)
+const KiB = 1024
+
+const closed = async (t: Test, swarm: SimulatedSwarm) => {
+  await swarm.close()
+  t.same([swarm.network.open, swarm.clock.pending], [0, 0], 'nothing is left')
+}
+
+/** When these had all, in seconds since they began, sorted. */
+const times = (members: readonly Member[]) =>
+  members.map(({ doneAt, startedAt }) => (doneAt - startedAt) / 1000).sort((a, b) => a - b)
+const median = (sorted: readonly number[]) => sorted[sorted.length >> 1]!
+const seconds = (sorted: readonly number[]) =>
+  [sorted[0]!, median(sorted), sorted.at(-1)!].map(time => time.toFixed(0)).join(', ')
+
+t.test('who gives equally much has it equally soon', async t => {
+  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 96 })
+  swarm.join({ complete: true, limitUp: 64 * KiB })
+  const peers = Array.from({ length: 12 }, () => swarm.join({ limitUp: 32 * KiB }))
+  await swarm.start()
+  await swarm.finish(peers)
+  const took = times(peers)
+  t.comment(`SEED=${SEED}: ${seconds(took)} s (first, median, last)`)
+  t.ok(took.at(-1)! - took[0]! <= 0.25 * median(took), `SEED=${SEED}: ${took}`)
+  await closed(t, swarm)
+})
+
+t.test('who gives has it sooner than who only takes', async t => {
+  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 96 })
+  swarm.join({ complete: true, limitUp: 128 * KiB })
+  const givers: Member[] = []
+  const takers: Member[] = []
+  for (let at = 0; at < 24; at++) {
+    // a byte a second is a block, and then none for hours
+    if (at % 3 === 2) takers.push(swarm.join({ limitUp: 1 }))
+    else givers.push(swarm.join({ limitUp: 32 * KiB }))
+  }
+  // as a download does: or else what they give once they have all is the takers'
+  for (const { torrent } of givers) torrent.once('done', () => void torrent.close())
+  await swarm.start()
+  await swarm.finish([...givers, ...takers])
+  const [gave, took] = [times(givers), times(takers)]
+  t.comment(`SEED=${SEED}: givers ${seconds(gave)} s (first, median, last), takers ${seconds(took)} s`)
+  t.ok(median(gave) <= 0.75 * median(took), `SEED=${SEED}: median ${median(gave)} and ${median(took)} s`)
+  t.ok([...givers, ...takers].every(({ storage }) => storage.holds(swarm.made.content)))
+  await closed(t, swarm)
+})
+
+t.test('forty who know nobody but one seed of four slots all have their turns', async t => {
+  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 160 })
+  const seed = swarm.join({ complete: true, limitUp: 24 * KiB })
+  const leechers = Array.from({ length: 40 }, () => swarm.join({ peers: [seed.address] }))
+  await swarm.start()
+  const unchoked: number[] = []
+  seed.torrent.on('connected', ({ responder }) => {
+    swarm.clock.setTimeout(() => unchoked.push(Number(!responder.amChoking)), 15_000)
+  })
+  // four turns of a minute at once, forty in ten minutes: two each, of which the last may not be over
+  await swarm.clock.run({ for: 20 * 60_000 })
+  const got = leechers.map(({ torrent }) => torrent.progress.downloaded / KiB)
+  const sum = got.reduce((sum, bytes) => sum + bytes, 0)
+  const jain = sum ** 2 / (got.length * got.reduce((sum, bytes) => sum + bytes ** 2, 0))
+  const [least, most] = [Math.min(...got), Math.max(...got)]
+  t.comment(`SEED=${SEED}: ${least} to ${most} KiB each, Jain's index ${jain.toFixed(3)}`)
+  t.equal(
+    unchoked.reduce((sum, one) => sum + one, 0),
+    4,
+    'slots',
+  )
+  t.ok(jain >= 0.9, `SEED=${SEED}: Jain's index ${jain}`)
+  t.ok(least >= most / 2, `SEED=${SEED}: ${least} to ${most} KiB`)
+  await closed(t, swarm)
+})

@@ -1,0 +1,30 @@
+import t from 'tap'
+import { shuffled } from '../../src/chance.ts'
+import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
+
+const SEED = Number(process.env.SEED ?? 1)
+const KiB = 1024
+
+t.test('two hundred who know only a few of each other all finish', async t => {
+  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 16 })
+  const up = 64 * KiB
+  for (let seeds = 0; seeds < 2; seeds++) swarm.join({ complete: true, up: 4 * up })
+  const leechers = Array.from({ length: 200 }, () => {
+    const known = shuffled(swarm.members, swarm.random).slice(0, 3)
+    return swarm.join({ up, peers: known.map(({ address }) => address) })
+  })
+  await swarm.start()
+  await swarm.finish(leechers)
+  const took = leechers.map(({ doneAt, startedAt }) => (doneAt - startedAt) / 1000).sort((a, b) => a - b)
+  const last = took.at(-1)!
+  const ideal = (swarm.length * leechers.length) / ((leechers.length + 2 * 4) * up)
+  const [first, median] = [took[0]!, took[100]!].map(time => time.toFixed(1))
+  t.comment(
+    `SEED=${SEED}: first ${first} s, median ${median}, last ${last.toFixed(1)}; ${ideal.toFixed(1)} at best`,
+  )
+  // two or three rounds of the choker pass before everybody has anything to give
+  t.ok(last <= 4 * ideal, `SEED=${SEED}: the last took ${last} s, of ${ideal} at best`)
+  t.ok(leechers.every(({ storage }) => storage.holds(swarm.made.content)))
+  await swarm.close()
+  t.same([swarm.network.open, swarm.clock.pending], [0, 0], 'nothing is left')
+})
