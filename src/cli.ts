@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { CreateFlags } from './cli/create.ts'
 import type { DemoOptions } from './cli/demo.ts'
 import { EXIT, exitOf, explain } from './cli/exit.ts'
@@ -46,6 +46,13 @@ function exchanging(command: Command): Command {
     .option('--port <n>', 'the port to listen at (default: one that is free)', value(parseWhole(1, 65535)))
     .option('--bind <address>', 'the address to listen at (default: all)', value(some))
     .option('--no-tracker', 'ask no tracker')
+    .addOption(
+      new Option('--encryption <when>', 'connections with encryption (default: prefer)').choices([
+        'prefer',
+        'require',
+        'off',
+      ]),
+    )
     .option('--max-peers <n>', 'connections at most (default: 100)', value(parseWhole(1, 10_000)))
     .option('--memory <size>', 'bytes in flight (default: 64M)', value(parseSize))
     .option('--up <rate>', 'bytes a second to give at most', value(parseSize))

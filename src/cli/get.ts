@@ -1,5 +1,6 @@
 import { isatty } from 'node:tty'
 import type { PeerAddress } from '../codec/compact.ts'
+import type { Encryption } from '../codec/mse.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { download, stream } from '../pipeline/download.ts'
 import type { Listener } from '../pipeline/listener.ts'
@@ -25,6 +26,7 @@ export interface GetOptions {
   readonly bind?: string
   readonly listen: boolean
   readonly tracker: boolean
+  readonly encryption?: Encryption
   readonly up?: number
   readonly down?: number
   readonly seedRatio?: number
@@ -60,7 +62,7 @@ export async function get(torrent: Metainfo | Promise<Metainfo>, options: GetOpt
       peers: options.peer ?? [],
       trackers: options.tracker,
       timeout: options.timeout ?? (process.stderr.isTTY ? 0 : PATIENCE),
-      ...pick(options, 'maxPeers', 'memory', 'up', 'down'),
+      ...pick(options, 'encryption', 'maxPeers', 'memory', 'up', 'down'),
       ...(listener ? { listener } : {}),
     }
     const start = performance.now()

@@ -50,7 +50,7 @@ export async function seed(
       listener,
       trackers: options.tracker,
       peers: options.peer ?? [],
-      ...pick(options, 'maxPeers', 'memory', 'up'),
+      ...pick(options, 'encryption', 'maxPeers', 'memory', 'up'),
     })
     const stop = follow(torrent, reporter)
     end = () => {

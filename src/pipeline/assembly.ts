@@ -53,7 +53,7 @@ export function assemble(given: AssemblyOptions): Assembly {
   const { metainfo, options, verified, flushed, warning, failed } = given
   const { infoHash, length, pieceCount, pieceLength } = metainfo
   const { clock = systemClock, memory = 64 * MiB, maxPeers = 100, random = Math.random } = options
-  const { connect, down, listener, storage, up, windowed = false } = options
+  const { connect, down, encryption = 'prefer', listener, storage, up, windowed = false } = options
   const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
   const intake: Intake = new Intake({
     metainfo,
@@ -80,6 +80,7 @@ export function assemble(given: AssemblyOptions): Assembly {
       pieceLength,
       clock,
       client: `tsdl ${VERSION}`,
+      encryption,
       port: () => listener?.port,
       ...(connect ? { connect } : {}),
       download: { source: superSeed ?? intake.scheduler, funnel: intake.funnel },

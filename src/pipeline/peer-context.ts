@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import type { Clock } from '../clock.ts'
 import type { Bitfield } from '../codec/bitfield.ts'
+import type { Encryption } from '../codec/mse.ts'
 import type { ByteLimit } from '../streams/byte-limit.ts'
 import type { Funnel } from '../streams/funnel.ts'
 import type { BlockSource } from '../streams/requester.ts'
@@ -22,6 +23,7 @@ export interface PeerContext {
   /** Where we listen, if we do. */
   readonly port: () => number | undefined
   readonly connect?: typeof net.connect
+  readonly encryption: Encryption
   /** What comes in. */
   readonly download: {
     readonly source: BlockSource
