@@ -58,6 +58,8 @@ export class Peer extends EventEmitter<PeerEvents> {
   readonly address: PeerAddress
   /** Whether it came to us. */
   readonly incoming: boolean
+  /** Whether it was dialled with encryption; of one that came to us, whether its bytes are encrypted. */
+  readonly encrypted: boolean
   readonly window: RateWindow
   /** What it gives us and what we give it, in bytes a second. */
   readonly down = new Speed()
@@ -76,7 +78,6 @@ export class Peer extends EventEmitter<PeerEvents> {
   readonly #context: PeerContext
   readonly #chain: Chain
   #heard: number
-  /** It has said nothing that we understand, or do not. */
   #silent = true
   #said: number
   /** When it last took what we sent. */
@@ -92,6 +93,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.#context = context
     this.#heard = this.#said = this.#taken = clock.now()
     this.incoming = 'socket' in to
+    this.encrypted = 'socket' in to ? to.ciphers !== undefined : encrypted
     this.window = new RateWindow(() => Math.min(this.about.reqq ?? DEFAULT_REQQ, limits.window()))
     this.#chain = new Chain({
       to,
@@ -125,9 +127,9 @@ export class Peer extends EventEmitter<PeerEvents> {
     return this.#chain.responder
   }
 
-  /** Whether somebody is there, and has hung up on us without a word, or fell silent. */
-  get refused(): boolean {
-    return this.#closed && this.#silent && !this.incoming && this.#chain.socket.reached
+  /** Whether somebody is there whom we dialled, and has not begun to say a handshake. */
+  get silent(): boolean {
+    return this.#silent && this.#chain.socket.reached
   }
 
   /** Whether it has everything, or says that it wants nothing. */

@@ -185,7 +185,8 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #gone(peer: Peer, error: Error | undefined): void {
     const candidate = this.peers.get(peer)
     this.peers.delete(peer)
-    if (candidate && peer.refused && !candidate.banned && this.#turns(candidate)) {
+    const refused = candidate && !candidate.banned && this.#refused(peer, error)
+    if (refused && this.candidates.turn(candidate)) {
       this.#connect(candidate)
       return
     }
@@ -209,9 +210,11 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     if (!this.#closed) this.dial()
   }
 
-  /** Whether whoever refused us is to be dialled the other way now, encrypted or plain. */
-  #turns(candidate: Candidate): boolean {
-    return !this.#closed && this.#context.encryption === 'prefer' && this.candidates.turn(candidate)
+  /** Whether somebody whom we dialled hung up on how we spoke, encrypted or plain, and may like the other better. */
+  #refused(peer: Peer, error: Error | undefined): boolean {
+    if (this.#closed || this.#context.encryption !== 'prefer' || peer.incoming || !peer.silent) return false
+    // who answers something else altogether speaks no BitTorrent
+    return peer.encrypted || !(error instanceof PeerError) || error.code !== 'ERR_HANDSHAKE'
   }
 
   /** An error that says whose it is. */

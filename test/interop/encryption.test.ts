@@ -1,0 +1,86 @@
+import t, { type Test } from 'tap'
+import { fetchWithAria2, noAria2, seedWithAria2 } from '../helpers/counterparts/aria2.ts'
+import { runClient } from '../helpers/counterparts/client.ts'
+import { type Content, differences, oneFile } from '../helpers/counterparts/content.ts'
+import { fetchWithLibtorrent, noLibtorrent, seedWithLibtorrent } from '../helpers/counterparts/libtorrent.ts'
+import { scratch } from '../helpers/counterparts/process.ts'
+import {
+  leechWithTransmission,
+  noTransmission,
+  seedWithTransmission,
+} from '../helpers/counterparts/transmission.ts'
+import { seedWithTsdl } from '../helpers/counterparts/tsdl.ts'
+import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
+
+/** Bytes: what passes is to be encrypted, not to be much. */
+const SIZE = 4 << 20
+/** What it takes to demand encryption of each, and of libtorrent what is to follow the handshake. */
+const LIBTORRENT = ['require-rc4', 'require-plaintext', 'require'] as const
+const ARIA2 = ['--bt-require-crypto=true']
+
+/** Fetches from a peer that demands encryption, as our option says; `off` must come to nothing. */
+async function fetches(t: Test, content: Content, peer: string, modes = ['prefer', 'require', 'off']) {
+  for (const mode of modes) {
+    const out = scratch(t)
+    const args = ['-o', out, '--encryption', mode, '--timeout', mode === 'off' ? '2s' : '20s', '-q']
+    const { code, stderr } = await runClient(content, [peer], args)
+    t.equal(code, mode === 'off' ? 3 : 0, `${mode}: ${stderr}`)
+    if (mode !== 'off') t.strictSame(await differences(content, out), [], mode)
+  }
+}
+
+for (const policy of LIBTORRENT)
+  t.test(`from libtorrent: ${policy}`, { skip: noLibtorrent }, async t => {
+    const content = oneFile(scratch(t), SIZE)
+    const peer = await seedWithLibtorrent(t, content, 0, policy)
+    // who lets nothing but plaintext follow the handshake is not encrypted enough for us
+    await fetches(t, content, peer, policy === 'require-plaintext' ? ['prefer'] : undefined)
+  })
+
+t.test('from aria2, which requires it', { skip: noAria2 }, async t => {
+  const content = oneFile(scratch(t), SIZE)
+  await fetches(t, content, await seedWithAria2(t, content, ARIA2), ['prefer', 'require'])
+})
+
+t.test('from transmission, which requires it', { skip: noTransmission }, async t => {
+  const content = oneFile(scratch(t), SIZE)
+  await fetches(t, content, await seedWithTransmission(t, content, ['--encryption-required']), [
+    'prefer',
+    'require',
+  ])
+})
+
+for (const mode of ['prefer', 'require'])
+  for (const policy of LIBTORRENT) {
+    if (mode === 'require' && policy === 'require-plaintext') continue
+    t.test(`to libtorrent: ${policy}, we ${mode} it`, { skip: noLibtorrent }, async t => {
+      const content = oneFile(scratch(t), SIZE)
+      const { address } = await seedWithTsdl(t, content, ['--no-tracker', '--encryption', mode])
+      const out = scratch(t)
+      t.equal(await fetchWithLibtorrent(t, content, out, [address], '127.0.0.1', policy), '')
+      t.strictSame(await differences(content, out), [])
+    })
+  }
+
+t.test('to aria2, which requires it, as we do', { skip: noAria2 }, async t => {
+  const content = oneFile(scratch(t), SIZE)
+  const { address } = await seedWithTsdl(t, content, ['--no-tracker', '--encryption', 'require'])
+  const [host = '', port] = address.split(':')
+  const tracker = await scriptedTracker(t, { body: peersBody([{ host, port: Number(port) }]) })
+  const out = scratch(t)
+  t.equal(await fetchWithAria2(t, content, out, tracker.url, '127.0.0.1', ARIA2), '')
+  t.strictSame(await differences(content, out), [])
+})
+
+t.test(
+  'to transmission, which requires it, whom we dial plainly at first',
+  { skip: noTransmission },
+  async t => {
+    const content = oneFile(scratch(t), SIZE)
+    const out = scratch(t)
+    const leech = await leechWithTransmission(t, content, out, ['--encryption-required'])
+    await seedWithTsdl(t, content, ['--no-tracker', '--peer', leech.address])
+    await leech.finished()
+    t.strictSame(await differences(content, out), [])
+  },
+)
