@@ -31,7 +31,8 @@ const LAST_RETRY = 600_000
  * Whom to dial next.
  *
  * Depends on: the addresses we heard of, in that order; which of them are connected or banned; how often each
- * came to nothing, and when; how our address and theirs go together (BEP 40); the time.
+ * came to nothing, and when; how our address and theirs go together (BEP 40); the time. How to dial: with encryption
+ * or without, as it last worked, or the other way when that was refused.
  */
 export class Candidates {
   readonly #all = new Map<string, Candidate>()
@@ -113,6 +114,11 @@ export class Candidates {
     candidate.encrypted = !candidate.encrypted
     candidate.turned = !candidate.turned
     return candidate.turned
+  }
+
+  /** It answered our handshake: what worked is remembered. */
+  understood(candidate: Candidate): void {
+    candidate.turned = false
   }
 
   /** A connection is over. @param useful whether it gave us anything */

@@ -148,7 +148,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #ready(peer: Peer): void {
     const { clock, peerId } = this.#context
     const candidate = this.peers.get(peer)
-    if (candidate) candidate.turned = false
+    if (candidate) this.candidates.understood(candidate)
     if (this.#banned.has(idOf(peer))) {
       this.#turnAway(peer, REST)
       return

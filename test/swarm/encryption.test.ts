@@ -79,6 +79,22 @@ t.test('all who require it share with each other, dialled or dialling', async t 
   t.ok(swarm.members.every(({ storage }) => storage.holds(swarm.made.content)))
 })
 
+t.test('N6: ourselves, dialled with encryption, is found out, and never dialled again', async t => {
+  const swarm = swarmOf(t, {
+    complete: true,
+    encryption: 'require',
+    peers: [{ host: '10.0.0.1', port: 6881 }],
+  })
+  const [own] = swarm.members
+  const warnings: string[] = []
+  own!.torrent.on('warning', ({ message }) => warnings.push(message))
+  await swarm.start()
+  await swarm.clock.run({ for: 60_000 })
+  t.equal(own!.address.host, '10.0.0.1')
+  t.match(warnings, [/is ourselves/, /is ourselves/])
+  t.equal(warnings.length, 2, 'seen from both ends, once')
+})
+
 /** A download with `prefer`, and a host that does as it likes with who dials it. */
 async function dialled(t: Test, answer: (socket: net.Socket, nth: number) => void) {
   const swarm = swarmOf(t)
