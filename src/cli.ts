@@ -54,6 +54,13 @@ function exchanging(command: Command): Command {
     .option('--port <n>', 'the port to listen at (default: one that is free)', value(parseWhole(1, 65535)))
     .option('--bind <address>', 'the IP address to listen at and to dial from (default: all)', value(ip))
     .option('--no-tracker', 'ask no tracker')
+    .addOption(
+      new Option('--encryption <when>', 'connections with encryption (default: prefer)').choices([
+        'prefer',
+        'require',
+        'off',
+      ]),
+    )
     .option('--max-peers <n>', 'connections at most (default: 100)', value(parseWhole(1, 10_000)))
     .option('--memory <size>', 'bytes in flight (default: 64M)', value(parseSize))
     .option('--up <rate>', 'bytes a second to give at most', value(parseSize))

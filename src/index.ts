@@ -2,6 +2,7 @@
 export { type Clock, systemClock } from './clock.ts'
 export { Bitfield } from './codec/bitfield.ts'
 export { formatAddress, type PeerAddress, parseAddress } from './codec/compact.ts'
+export type { Encryption } from './codec/mse.ts'
 export {
   DiscoveryError,
   type ErrorCode,

@@ -1,4 +1,5 @@
 import type { PeerAddress } from '../codec/compact.ts'
+import type { Encryption } from '../codec/mse.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { pick } from '../pick.ts'
 import type { Listener } from '../pipeline/listener.ts'
@@ -17,6 +18,7 @@ export interface GetOptions extends DestinationOptions {
   readonly bind?: string
   readonly listen: boolean
   readonly tracker: boolean
+  readonly encryption?: Encryption
   readonly up?: number
   readonly down?: number
   readonly maxPeers?: number
@@ -46,7 +48,7 @@ export async function get(source: Metainfo | Promise<Metainfo>, options: GetOpti
       peers: options.peer ?? [],
       trackers: options.tracker,
       timeout: options.timeout ?? (process.stderr.isTTY ? 0 : PATIENCE),
-      ...pick(options, 'bind', 'maxPeers', 'memory', 'up', 'down'),
+      ...pick(options, 'bind', 'encryption', 'maxPeers', 'memory', 'up', 'down'),
       ...(listener ? { listener } : {}),
     }
     const start = performance.now()

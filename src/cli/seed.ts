@@ -50,7 +50,7 @@ export async function seed(
       listener,
       trackers: options.tracker,
       peers: options.peer ?? [],
-      ...pick(options, 'bind', 'maxPeers', 'memory', 'up'),
+      ...pick(options, 'bind', 'encryption', 'maxPeers', 'memory', 'up'),
     })
     const stop = follow(torrent, reporter)
     end = () => {

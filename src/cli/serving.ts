@@ -1,4 +1,5 @@
 import type { PeerAddress } from '../codec/compact.ts'
+import type { Encryption } from '../codec/mse.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { pick } from '../pick.ts'
 import { download } from '../pipeline/download.ts'
@@ -14,6 +15,8 @@ export interface ServingOptions {
   readonly output?: string
   readonly peer?: PeerAddress[]
   readonly tracker: boolean
+  readonly bind?: string
+  readonly encryption?: Encryption
   readonly maxPeers?: number
   readonly memory?: number
   readonly up?: number
@@ -48,7 +51,7 @@ export function openServing(
     trackers: tracker,
     onDemand: true,
     share: true,
-    ...pick(options, 'maxPeers', 'memory', 'up', 'down'),
+    ...pick(options, 'bind', 'encryption', 'maxPeers', 'memory', 'up', 'down'),
     ...(listener ? { listener } : {}),
   }
   const torrent =

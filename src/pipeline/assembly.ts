@@ -55,7 +55,7 @@ export function assemble(given: AssemblyOptions): Assembly {
   const { metainfo, options, verified, flushed, warning, failed } = given
   const { infoHash, length, pieceCount, pieceLength } = metainfo
   const { clock = systemClock, memory = 64 * MiB, maxPeers = 100, random = Math.random } = options
-  const { connect, down, listener, onDemand = false, storage, up } = options
+  const { connect, down, listener, encryption = 'prefer', onDemand = false, storage, up } = options
   const windowed = storage instanceof WindowStorage
   const bind = dialledFrom(options.bind)
   const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
@@ -84,6 +84,7 @@ export function assemble(given: AssemblyOptions): Assembly {
       pieceLength,
       clock,
       client: `tsdl ${VERSION}`,
+      encryption,
       port: () => listener?.port,
       ...(connect ? { connect } : {}),
       ...(bind ? { bind } : {}),

@@ -15,6 +15,10 @@ export interface Candidate {
   /** Why it is never dialled again. */
   banned?: string
   connected: boolean
+  /** Whether it is to be dialled with encryption: as it worked, or is worth trying. */
+  encrypted: boolean
+  /** That is tried because the other way was refused. */
+  turned: boolean
 }
 
 /** How many addresses are kept. */
@@ -27,7 +31,8 @@ const LAST_RETRY = 600_000
  * Whom to dial next.
  *
  * Depends on: the addresses we heard of, in that order; which of them are connected or banned; how often each
- * came to nothing, and when; how our address and theirs go together (BEP 40); the time.
+ * came to nothing, and when; how our address and theirs go together (BEP 40); the time. How to dial: with encryption
+ * or without, as it last worked, or the other way when that was refused.
  */
 export class Candidates {
   readonly #all = new Map<string, Candidate>()
@@ -49,7 +54,16 @@ export class Candidates {
     const key = formatAddress(address)
     if (this.#all.has(key) || this.#all.size >= MAX_CANDIDATES) return false
     const priority = this.#own ? peerPriority(this.#own, address) : 0
-    this.#all.set(key, { address, source, priority, failures: 0, notBefore: 0, connected: false })
+    this.#all.set(key, {
+      address,
+      source,
+      priority,
+      failures: 0,
+      notBefore: 0,
+      connected: false,
+      encrypted: false,
+      turned: false,
+    })
     return true
   }
 
@@ -93,6 +107,18 @@ export class Candidates {
   /** Not to be dialled again for so many milliseconds, as it is of no use just now. */
   rest(candidate: Candidate, now: number, ms: number): void {
     candidate.notBefore = Math.max(candidate.notBefore, now + ms)
+  }
+
+  /** It hung up on how we spoke. @returns whether to dial it the other way now: not if that has just been refused too */
+  turn(candidate: Candidate): boolean {
+    candidate.encrypted = !candidate.encrypted
+    candidate.turned = !candidate.turned
+    return candidate.turned
+  }
+
+  /** It answered our handshake: what worked is remembered. */
+  understood(candidate: Candidate): void {
+    candidate.turned = false
   }
 
   /** A connection is over. @param useful whether it gave us anything */

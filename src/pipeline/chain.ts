@@ -1,4 +1,3 @@
-import type net from 'node:net'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Message } from '../codec/message.ts'
 import { Framer } from '../streams/framer.ts'
@@ -7,11 +6,15 @@ import { PeerSocket } from '../streams/peer-socket.ts'
 import { Requester, type RequestWindow } from '../streams/requester.ts'
 import { Responder } from '../streams/responder.ts'
 import { Serializer } from '../streams/serializer.ts'
+import { acceptedStages, type CipherStages, diallingStages } from './encryption.ts'
+import type { Accepted } from './listener.ts'
 import type { PeerContext } from './peer-context.ts'
 
 export interface ChainOptions {
   /** Where to dial, or a connection that was accepted, with what was read of it already. */
-  readonly to: PeerAddress | { readonly socket: net.Socket; readonly head: Uint8Array }
+  readonly to: PeerAddress | Accepted
+  /** Whether to dial with encryption. */
+  readonly encrypted: boolean
   readonly context: PeerContext
   readonly window: RequestWindow
   /** Blocks to read and send at once. */
@@ -37,6 +40,8 @@ const MAX_MESSAGE = 1 << 17
  *     PeerSocket -> Framer -> Requester -> the torrent's Funnel
  *         ^                       |
  *         '----- Serializer <- Responder
+ *
+ * With encryption, Decipher and Encipher stand next to the PeerSocket; without, nothing does.
  */
 export class Chain {
   readonly socket: PeerSocket
@@ -46,9 +51,10 @@ export class Chain {
   readonly #stages: readonly { destroy(): void }[]
   #ending = false
 
-  constructor({ to, context, window, run, later, heard, sent, other, ended }: ChainOptions) {
+  constructor({ to, encrypted, context, window, run, later, heard, sent, other, ended }: ChainOptions) {
     const { bind, clock, connect, download, limits, upload } = context
     const incoming = 'socket' in to
+    const ciphers = incoming ? to.ciphers : undefined
     this.socket = new PeerSocket(incoming ? to.socket : to, {
       lend: true,
       readLimit: limits.read,
@@ -56,7 +62,7 @@ export class Chain {
         sent()
         this.responder.release(bytes)
       },
-      ...(incoming ? { head: to.head } : {}),
+      ...(incoming && !ciphers ? { head: to.head } : {}),
       ...(limits.down ? { limit: limits.down } : {}),
       ...(connect ? { connect } : {}),
       ...(bind ? { bind } : {}),
@@ -89,7 +95,12 @@ export class Chain {
       ...(limits.up ? { limit: limits.up } : {}),
     })
     const inlet = download.funnel.inlet()
-    const stages = [this.socket, framer, this.requester, inlet, this.responder, this.#serializer]
+    let cipher: CipherStages | undefined
+    if (ciphers) cipher = acceptedStages(ciphers, (to as Accepted).head)
+    else if (encrypted && !incoming)
+      cipher = diallingStages(context.infoHash, context.encryption, chunk => this.socket.release(chunk))
+    const between = cipher ? [cipher.decipher, cipher.encipher] : []
+    const stages = [this.socket, framer, this.requester, inlet, this.responder, this.#serializer, ...between]
     this.#stages = stages
     for (const stage of stages) {
       // once it ends, the last word is the socket's: it has still to send what waits
@@ -97,8 +108,11 @@ export class Chain {
       stage.on('error', error => matters() && ended(error))
       stage.on('close', () => matters() && ended())
     }
-    this.socket.pipe(framer).pipe(this.requester).pipe(inlet)
-    this.responder.pipe(this.#serializer).pipe(this.socket)
+    const from = cipher ? this.socket.pipe(cipher.decipher) : this.socket
+    from.pipe(framer).pipe(this.requester).pipe(inlet)
+    const bytes = this.responder.pipe(this.#serializer)
+    const toSocket = cipher ? bytes.pipe(cipher.encipher) : bytes
+    toSocket.pipe(this.socket)
   }
 
   /** Queues a message, or a batch of them; it goes ahead of the blocks that wait. */

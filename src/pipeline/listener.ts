@@ -2,13 +2,20 @@ import { EventEmitter } from 'node:events'
 import net from 'node:net'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { formatAddress } from '../codec/compact.ts'
+import { Exchange } from '../codec/exchange.ts'
 import { PROTOCOL } from '../codec/handshake.ts'
+import { type Ciphers, type Encryption, torrentMark } from '../codec/mse.ts'
+import { type Received, receive } from '../codec/mse-handshake.ts'
 import { InputError, messageOf, PeerError } from '../errors.ts'
+import { cryptoOf } from './encryption.ts'
 
-/** A connection that was accepted, and what was read of it: the handshake up to its info-hash. */
+/** A connection that was accepted, and whom it is for. */
 export interface Accepted {
   readonly socket: net.Socket
+  /** What was read of it, plain: the handshake up to its info-hash; if that was said by encryption, maybe nothing. */
   readonly head: Uint8Array
+  /** What all that follows is encrypted with, if it is. */
+  readonly ciphers?: Ciphers
 }
 
 export interface ListenerOptions {
@@ -20,6 +27,8 @@ export interface ListenerOptions {
   readonly maxHalfOpen?: number
   /** Of those, from one address; loopback is not counted. @default 8 */
   readonly maxPerAddress?: number
+  /** Whether encrypted connections (MSE) are taken: these and plain ones, these alone, or none. @default 'prefer' */
+  readonly encryption?: Encryption
   readonly clock?: Clock
   readonly createServer?: typeof net.createServer
 }
@@ -39,6 +48,8 @@ export class Listener extends EventEmitter<ListenerEvents> {
   readonly #options: ListenerOptions
   readonly #clock: Clock
   readonly #torrents = new Map<string, (accepted: Accepted) => void>()
+  /** Info-hashes by what says them in an encrypted handshake. */
+  readonly #marks = new Map<string, Uint8Array>()
   /** Connections that have not said enough, and what ends their time. */
   readonly #halfOpen = new Map<net.Socket, Timer>()
   #server: net.Server | undefined
@@ -84,10 +95,12 @@ export class Listener extends EventEmitter<ListenerEvents> {
   /** Gives `accept` the connections for a torrent from now on. */
   add(infoHash: Uint8Array, accept: (accepted: Accepted) => void): void {
     this.#torrents.set(Buffer.from(infoHash).toString('hex'), accept)
+    this.#marks.set(torrentMark(infoHash).toString('hex'), infoHash)
   }
 
   remove(infoHash: Uint8Array): void {
     this.#torrents.delete(Buffer.from(infoHash).toString('hex'))
+    this.#marks.delete(torrentMark(infoHash).toString('hex'))
   }
 
   /** Accepts nothing any more; what was handed over goes on. */
@@ -130,30 +143,66 @@ export class Listener extends EventEmitter<ListenerEvents> {
     }
     const timer = this.#clock.setTimeout(() => this.#drop(socket, 'no handshake in time'), ACCEPT_TIMEOUT)
     this.#halfOpen.set(socket, timer)
+    const { encryption = 'prefer' } = this.#options
     let head = Buffer.alloc(0)
     const read = (chunk: Buffer) => {
       head = Buffer.concat([head, chunk])
       const known = Math.min(head.length, PROTOCOL.length)
-      if (PROTOCOL.compare(head, 0, known, 0, known) !== 0) this.#drop(socket, 'not a BitTorrent handshake')
+      const plain = PROTOCOL.compare(head, 0, known, 0, known) === 0
+      if (!plain && encryption === 'off') this.#drop(socket, 'not a BitTorrent handshake')
+      else if (!plain) {
+        socket.off('data', read)
+        this.#decipher(socket, head)
+      } else if (known === PROTOCOL.length && encryption === 'require') this.#drop(socket, 'is not encrypted')
       else if (head.length >= ENOUGH) {
         socket.off('data', read)
-        this.#route(socket, head)
+        this.#route(head.subarray(ENOUGH - 20, ENOUGH), { socket, head })
       }
     }
     socket.on('data', read)
     socket.on('close', () => this.#settle(socket))
   }
 
-  #route(socket: net.Socket, head: Buffer): void {
-    const infoHash = head.subarray(ENOUGH - 20, ENOUGH).toString('hex')
-    const accept = this.#torrents.get(infoHash)
+  /** What does not begin as BitTorrent does is a public key, or nothing. */
+  #decipher(socket: net.Socket, head: Buffer): void {
+    const { encryption = 'prefer' } = this.#options
+    const handshake = new Exchange(
+      receive({
+        allow: cryptoOf(encryption),
+        find: mark => this.#marks.get(mark.toString('hex')),
+        send: bytes => socket.write(bytes),
+      }),
+    )
+    const read = (chunk: Buffer) => {
+      let end: { result: Received; rest: Buffer } | undefined
+      try {
+        end = handshake.take(chunk)
+      } catch (error) {
+        socket.off('data', read)
+        this.#drop(socket, messageOf(error))
+        return
+      }
+      if (!end) return
+      socket.off('data', read)
+      const { infoHash, payload, ciphers } = end.result
+      ciphers?.incoming.apply(end.rest)
+      const accepted = { socket, head: Buffer.concat([payload, end.rest]) }
+      this.#route(infoHash, ciphers ? { ...accepted, ciphers } : accepted)
+    }
+    socket.on('data', read)
+    read(head)
+  }
+
+  #route(infoHash: Uint8Array, accepted: Accepted): void {
+    const name = Buffer.from(infoHash).toString('hex')
+    const accept = this.#torrents.get(name)
     if (!accept) {
-      this.#drop(socket, `asks for a torrent that we do not share, ${infoHash}`)
+      this.#drop(accepted.socket, `asks for a torrent that we do not share, ${name}`)
       return
     }
-    this.#settle(socket)
-    socket.pause()
-    accept({ socket, head })
+    this.#settle(accepted.socket)
+    accepted.socket.pause()
+    accept(accepted)
   }
 
   /** Whether as many as may be from this address have not said enough. */

@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import type { Clock } from '../clock.ts'
 import type { Bitfield } from '../codec/bitfield.ts'
+import type { Encryption } from '../codec/mse.ts'
 import type { ByteLimit } from '../streams/byte-limit.ts'
 import type { Funnel } from '../streams/funnel.ts'
 import type { BlockSource } from '../streams/requester.ts'
@@ -24,6 +25,7 @@ export interface PeerContext {
   readonly connect?: typeof net.connect
   /** The address to dial from. */
   readonly bind?: string
+  readonly encryption: Encryption
   /** What comes in. */
   readonly download: {
     readonly source: BlockSource

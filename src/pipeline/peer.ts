@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events'
-import type net from 'node:net'
 import { allowedFastSet } from '../codec/allowed-fast.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import {
@@ -17,6 +16,7 @@ import type { Outgoing } from '../streams/outgoing.ts'
 import type { Requester } from '../streams/requester.ts'
 import type { Responder } from '../streams/responder.ts'
 import { Chain } from './chain.ts'
+import type { Accepted } from './listener.ts'
 import type { PeerContext } from './peer-context.ts'
 import { Speed } from './speed.ts'
 import { RateWindow } from './window.ts'
@@ -58,6 +58,8 @@ export class Peer extends EventEmitter<PeerEvents> {
   readonly address: PeerAddress
   /** Whether it came to us. */
   readonly incoming: boolean
+  /** Whether it was dialled with encryption; of one that came to us, whether its bytes are encrypted. */
+  readonly encrypted: boolean
   readonly window: RateWindow
   /** What it gives us and what we give it, in bytes a second. */
   readonly down = new Speed()
@@ -78,6 +80,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   readonly #context: PeerContext
   readonly #chain: Chain
   #heard: number
+  #silent = true
   #said: number
   /** When it last took what we sent. */
   #taken: number
@@ -87,15 +90,18 @@ export class Peer extends EventEmitter<PeerEvents> {
   /** Why it ends once all was said. */
   #ending: Error | undefined
 
-  constructor(to: PeerAddress | { socket: net.Socket; head: Uint8Array }, context: PeerContext) {
+  /** @param encrypted whether to dial with encryption */
+  constructor(to: PeerAddress | Accepted, context: PeerContext, encrypted = false) {
     super()
     const { clock, limits } = context
     this.#context = context
     this.#heard = this.#said = this.#taken = clock.now()
     this.incoming = 'socket' in to
+    this.encrypted = 'socket' in to ? to.ciphers !== undefined : encrypted
     this.window = new RateWindow(() => Math.min(this.about.reqq ?? DEFAULT_REQQ, limits.window()))
     this.#chain = new Chain({
       to,
+      encrypted,
       context,
       window: this.window,
       run: () => Math.max(1, Math.floor((this.up.rate * RUN_TIME) / BLOCK_LENGTH)),
@@ -104,6 +110,7 @@ export class Peer extends EventEmitter<PeerEvents> {
         return only() && !hidden && suggestions.later(this, index, clock.now())
       },
       heard: () => {
+        this.#silent = false
         this.#heard = clock.now()
       },
       sent: () => {
@@ -122,6 +129,11 @@ export class Peer extends EventEmitter<PeerEvents> {
 
   get responder(): Responder {
     return this.#chain.responder
+  }
+
+  /** Whether somebody is there whom we dialled, and has not begun to say a handshake. */
+  get silent(): boolean {
+    return this.#silent && this.#chain.socket.reached
   }
 
   /** Whether it has everything, or says that it wants nothing. */

@@ -92,7 +92,9 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** Takes a connection that came to us, if there is room. */
   accept(accepted: Accepted): void {
-    if (this.#closed || this.peers.size >= this.#maxPeers) accepted.socket.destroy()
+    const { encryption } = this.#context
+    const unwanted = encryption === 'require' ? !accepted.ciphers : encryption === 'off' && accepted.ciphers
+    if (this.#closed || unwanted || this.peers.size >= this.#maxPeers) accepted.socket.destroy()
     else this.#follow(new Peer(accepted, this.#context), undefined)
   }
 
@@ -124,7 +126,9 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   }
 
   #connect(candidate: Candidate): void {
-    this.#follow(new Peer(candidate.address, this.#context), candidate)
+    const { encryption } = this.#context
+    const encrypted = encryption === 'require' || (encryption === 'prefer' && candidate.encrypted)
+    this.#follow(new Peer(candidate.address, this.#context, encrypted), candidate)
   }
 
   #follow(peer: Peer, candidate: Candidate | undefined): void {
@@ -143,6 +147,8 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   #ready(peer: Peer): void {
     const { clock, peerId } = this.#context
+    const candidate = this.peers.get(peer)
+    if (candidate) this.candidates.understood(candidate)
     if (this.#banned.has(idOf(peer))) {
       this.#turnAway(peer, REST)
       return
@@ -179,6 +185,11 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #gone(peer: Peer, error: Error | undefined): void {
     const candidate = this.peers.get(peer)
     this.peers.delete(peer)
+    const refused = candidate && !candidate.banned && this.#refused(peer, error)
+    if (refused && this.candidates.turn(candidate)) {
+      this.#connect(candidate)
+      return
+    }
     const { downloaded, wasted } = peer.requester
     const { uploaded } = peer.responder
     this.#downloaded += downloaded
@@ -197,6 +208,13 @@ export class Swarm extends EventEmitter<SwarmEvents> {
       for (const other of this.peers.keys()) other.responder.serve()
     }
     if (!this.#closed) this.dial()
+  }
+
+  /** Whether somebody whom we dialled hung up on how we spoke, encrypted or plain, and may like the other better. */
+  #refused(peer: Peer, error: Error | undefined): boolean {
+    if (this.#closed || this.#context.encryption !== 'prefer' || peer.incoming || !peer.silent) return false
+    // who answers something else altogether speaks no BitTorrent
+    return peer.encrypted || !(error instanceof PeerError) || error.code !== 'ERR_HANDSHAKE'
   }
 
   /** An error that says whose it is. */

@@ -2,6 +2,7 @@ import type net from 'node:net'
 import type { Clock } from '../clock.ts'
 import type { Bitfield } from '../codec/bitfield.ts'
 import type { PeerAddress } from '../codec/compact.ts'
+import type { Encryption } from '../codec/mse.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Listener } from './listener.ts'
 import type { Resume } from './stock.ts'
@@ -29,6 +30,11 @@ export interface TorrentOptions {
   readonly share?: boolean
   /** Whether to let each peer know of one piece at a time (BEP 16): for a seed that is the only one. @default false */
   readonly superSeed?: boolean
+  /**
+   * `prefer`: peers are dialled without encryption (MSE), and at once with it where that is refused; `require`: only
+   * with it; `off`: never. The listener has its own of that name. @default 'prefer'
+   */
+  readonly encryption?: Encryption
   /** Bytes a second at most, to all peers, and from all. @default no limit */
   readonly up?: number
   readonly down?: number

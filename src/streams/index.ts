@@ -1,7 +1,9 @@
 /** Every stage, each usable alone: `tsdl/streams`. */
 export { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
 export type { ByteLimit } from './byte-limit.ts'
+export { Decipher, type DecipherOptions } from './decipher.ts'
 export { Digester } from './digester.ts'
+export { Encipher } from './encipher.ts'
 export { type ByteSource, FileReader, type FileReaderOptions, type Lent } from './file-reader.ts'
 export { Framer, type FramerOptions } from './framer.ts'
 export { Funnel } from './funnel.ts'

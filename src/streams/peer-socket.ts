@@ -41,6 +41,8 @@ const FIRST_READ = 65536
  */
 export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   readonly address: PeerAddress
+  /** The connection was made: somebody is there. */
+  reached = false
   readonly #lend: boolean
   readonly #readLimit: () => number
   readonly #limit: ByteLimit | undefined
@@ -71,6 +73,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     if ('write' in peer) {
       this.address = { host: peer.remoteAddress ?? '?', port: peer.remotePort ?? 0 }
       this.#socket = peer
+      this.reached = true
       this.#paused = peer.isPaused() // whoever accepted it may have held it for us
       if (head && head.length > 0) this.push(head)
       peer.on('data', chunk => {
@@ -103,7 +106,10 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
       this.#read = true
       if (this.#socket.closed) this.destroy()
     })
-    this.#socket.on('connect', () => this.#proceed())
+    this.#socket.on('connect', () => {
+      this.reached = true
+      this.#proceed()
+    })
   }
 
   /** Gives a chunk back that was lent. */

@@ -67,6 +67,7 @@ export function run(
     fs: disk,
     trackers: false,
     random: seeded(),
+    encryption: 'off', // scripted peers speak plainly
     ...options,
   })
   const heard = log(torrent)
@@ -108,6 +109,7 @@ export async function client(
     clock = new VirtualClock(),
     disk = memoryDisk(),
     peers = [],
+    encryption = 'off',
     ...options
   }: ClientOptions = {},
 ): Promise<Client> {
@@ -119,7 +121,7 @@ export async function client(
     if (!has(index)) there.subarray(start, start + metainfo.pieceLength).fill(0)
   }
   await disk.writeFile(`/home/${metainfo.files[0]!.path}`, there)
-  const listener = await new Listener({ bind: '127.0.0.1', clock }).listen()
+  const listener = await new Listener({ bind: '127.0.0.1', clock, encryption }).listen()
   t.teardown(() => listener.close())
   const address = { host: '127.0.0.1', port: listener.port! }
   const accepts = new Promise<void>(resolve => {
@@ -130,7 +132,7 @@ export async function client(
     }
   })
   const known = typeof peers === 'function' ? peers(address) : peers
-  const running = run(t, made, { disk, clock, listener, share: true, peers: known, ...options })
+  const running = run(t, made, { disk, clock, listener, encryption, share: true, peers: known, ...options })
   await accepts
   return { ...running, listener, clock, address }
 }

@@ -117,3 +117,24 @@ t.test('who is of no use just now is left alone for that long, and never for les
   t.equal(candidates.next(599_999), undefined)
   t.equal(candidates.next(600_000), candidate)
 })
+
+t.test(
+  'L14: who refuses how we speak is tried the other way once, and dialled as it worked from then on',
+  async t => {
+    const candidates = new Candidates()
+    candidates.add(at(1), 'a')
+    const candidate = candidates.next(0)!
+    t.equal(candidate.encrypted, false)
+    t.equal(candidates.turn(candidate), true)
+    t.equal(candidate.encrypted, true, 'encrypted at once')
+    t.equal(candidates.turn(candidate), false, 'both were refused')
+    t.equal(candidate.encrypted, false, 'as before the next time')
+    candidates.turn(candidate)
+    candidates.understood(candidate)
+    candidates.closed(candidate, 0, true)
+    const again = candidates.next(10_000)!
+    t.equal(again.encrypted, true, 'as it worked')
+    t.equal(candidates.turn(again), true, 'and that, too, may be refused one day')
+    t.equal(again.encrypted, false)
+  },
+)

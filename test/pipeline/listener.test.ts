@@ -125,7 +125,7 @@ for (const [what, bytes] of [
   ['one wrong byte', Buffer.from([0])],
 ] as const) {
   t.test(`A4: ${what} is closed as soon as it is seen`, async t => {
-    const { accepted, call, wait, warnings } = await setup(t)
+    const { accepted, call, wait, warnings } = await setup(t, { encryption: 'off' })
     const caller = await call()
     caller.socket.write(bytes)
     await wait()

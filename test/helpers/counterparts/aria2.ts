@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import type { Test } from 'tap'
 import type { Content } from './content.ts'
 import { startProgram, without } from './process.ts'
-import { freePort, ready } from './ready.ts'
+import { freePort, listens, ready } from './ready.ts'
 
 export const noAria2 = without('aria2c', '--version')
 
-/** Starts aria2 as a seed of `content`; gives its address. */
-export async function seedWithAria2(t: Test, content: Content) {
+/** Starts aria2 as a seed of `content`, with these options too; gives its address. */
+export async function seedWithAria2(t: Test, content: Content, more: readonly string[] = []) {
   const port = await freePort()
   const seed = startProgram(t, [
     'aria2c',
@@ -22,9 +22,10 @@ export async function seedWithAria2(t: Test, content: Content) {
     '--enable-dht=false',
     '--bt-enable-lpd=false',
     '--enable-peer-exchange=false',
+    ...more,
     content.torrent,
   ])
-  return ready(seed, port, content)
+  return more.length > 0 ? listens(seed, port) : ready(seed, port, content)
 }
 
 /** Fetches `content` into `dir` with aria2, from the peers that its trackers and `tracker` name, itself at `host`; gives what it complained of, and ''. */
@@ -34,6 +35,7 @@ export async function fetchWithAria2(
   dir: string,
   tracker = '',
   host = '127.0.0.1',
+  more: readonly string[] = [],
 ) {
   const leech = startProgram(t, [
     'aria2c',
@@ -48,6 +50,7 @@ export async function fetchWithAria2(
     '--bt-enable-lpd=false',
     '--enable-peer-exchange=false',
     ...(tracker === '' ? [] : [`--bt-tracker=${tracker}`]),
+    ...more,
     content.torrent,
   ])
   const [code] = await once(leech.child, 'close')

@@ -1,15 +1,18 @@
 """A libtorrent session over one torrent, for the tests and the bench: to share what DIR holds, or to fetch it there.
 
-    libtorrent-peer.py seed TORRENT DIR [PORT [BYTES-A-SECOND]]
+    libtorrent-peer.py seed TORRENT DIR [PORT [BYTES-A-SECOND]] [POLICY]
                                     prints its port when it listens; ends when stdin does
-    libtorrent-peer.py leech TORRENT DIR [ADDRESS] HOST:PORT...
+    libtorrent-peer.py leech TORRENT DIR [ADDRESS] HOST:PORT... [POLICY]
                                     listens at ADDRESS; ends when everything is there
+
+POLICY: require, require-rc4 or require-plaintext: no connection without encryption, and what follows its handshake.
 """
 import sys
 
 import libtorrent as lt
 
 role, torrent, folder, *rest = sys.argv[1:]
+policy = rest.pop() if rest and rest[-1].startswith("require") else None
 port = int(rest[0]) if role == "seed" and rest else 0
 rate = int(rest[1]) if role == "seed" and len(rest) > 1 else 0
 own = rest.pop(0) if role == "leech" and rest and ":" not in rest[0] else "127.0.0.1"
@@ -35,6 +38,13 @@ session = lt.session({
 if role == "leech":
     # Encrypting towards a neighbour on loopback would only make the comparison unfair to libtorrent.
     session.apply_settings({"out_enc_policy": int(lt.enc_policy.pe_disabled)})
+if policy:
+    levels = {"require": lt.enc_level.both, "require-rc4": lt.enc_level.rc4, "require-plaintext": lt.enc_level.plaintext}
+    session.apply_settings({
+        "in_enc_policy": int(lt.enc_policy.pe_forced),
+        "out_enc_policy": int(lt.enc_policy.pe_forced),
+        "allowed_enc_level": int(levels[policy]),
+    })
 if rate:
     # Limits spare loopback until every address is put into the class that they hold for.
     everyone = lt.ip_filter()

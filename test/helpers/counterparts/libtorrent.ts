@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import type { Content } from './content.ts'
 import { startProgram, without } from './process.ts'
-import { freePort, ready } from './ready.ts'
+import { freePort, listens, ready } from './ready.ts'
 
 const script = fileURLToPath(new URL('libtorrent-peer.py', import.meta.url))
 
@@ -12,11 +12,23 @@ const python = '/usr/bin/python3'
 
 export const noLibtorrent = without(python, '-c', 'import libtorrent')
 
+/** What libtorrent wants of encryption: the policies of libtorrent-peer.py. */
+export type EncryptionPolicy = 'require' | 'require-rc4' | 'require-plaintext'
+
 /** Starts libtorrent as a seed of `content`, sending at most `rate` bytes a second; gives its address. */
-export async function seedWithLibtorrent(t: Test, content: Content, rate = 0) {
+export async function seedWithLibtorrent(t: Test, content: Content, rate = 0, policy?: EncryptionPolicy) {
   const port = await freePort()
-  const seed = startProgram(t, [python, script, 'seed', content.torrent, content.dir, `${port}`, `${rate}`])
-  return ready(seed, port, content)
+  const seed = startProgram(t, [
+    python,
+    script,
+    'seed',
+    content.torrent,
+    content.dir,
+    `${port}`,
+    `${rate}`,
+    ...(policy ? [policy] : []),
+  ])
+  return policy ? listens(seed, port) : ready(seed, port, content)
 }
 
 /** Fetches `content` into `dir` with libtorrent, from `peers` and those that its trackers name, itself at `host`; gives what it complained of, and ''. */
@@ -26,8 +38,12 @@ export async function fetchWithLibtorrent(
   dir: string,
   peers: readonly string[] = [],
   host = '127.0.0.1',
+  policy?: EncryptionPolicy,
 ) {
-  const leech = startProgram(t, [python, script, 'leech', content.torrent, dir, host, ...peers])
+  const leech = startProgram(t, [
+    ...[python, script, 'leech', content.torrent, dir, host, ...peers],
+    ...(policy ? [policy] : []),
+  ])
   const [code] = await once(leech.child, 'close')
   return code === 0 ? '' : `exit ${code}: ${leech.said()}`
 }

@@ -33,6 +33,26 @@ export async function ready(seed: Running, port: number, content: Content) {
   return `127.0.0.1:${port}`
 }
 
+/**
+ * Waits until a seed that answers nobody without encryption listens at least.
+ * @returns its address, HOST:PORT
+ */
+export async function listens(seed: Running, port: number) {
+  const deadline = Date.now() + READY_MS
+  for (;;) {
+    const socket = connect(port, '127.0.0.1')
+    const there = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    )
+    socket.destroy()
+    if (there) return `127.0.0.1:${port}`
+    if (seed.child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`nobody at ${port}: ${seed.said()}`)
+    await delay(50)
+  }
+}
+
 async function hasEverything(port: number, content: Content) {
   const socket = connect(port, '127.0.0.1')
   socket.setTimeout(1000, () => socket.destroy())

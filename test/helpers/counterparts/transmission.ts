@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Content } from './content.ts'
-import { scratch, startProgram, without } from './process.ts'
+import { type Running, scratch, startProgram, without } from './process.ts'
 import { freePort, ready } from './ready.ts'
 
 export const noTransmission = without('transmission-daemon', '--version')
@@ -16,9 +16,12 @@ export const TRANSMISSION_SIZE = 8 << 20
 const PATIENCE = 50_000
 
 /** Starts transmission as a seed of `content`; gives its address, which has to be dialled: it ignores peers at 127.x. */
-export async function seedWithTransmission(t: Test, content: Content) {
-  const { daemon, port } = await start(t, content, content.dir)
-  return ready(daemon, port, content)
+export async function seedWithTransmission(t: Test, content: Content, more: readonly string[] = []) {
+  const { daemon, port, rpcPort } = await start(t, content, content.dir, more)
+  if (more.length === 0) return ready(daemon, port, content)
+  // who requires encryption does not answer our probe
+  await until(daemon, rpcPort, left => left === 0)
+  return `127.0.0.1:${port}`
 }
 
 /** What transmission writes of `content`: it makes no file that has no bytes. */
@@ -27,27 +30,34 @@ export function asTransmissionWrites(content: Content): Content {
 }
 
 /** Starts transmission with nothing of `content`; peers have to dial its `address`, and it keeps one from each of theirs. */
-export async function leechWithTransmission(t: Test, content: Content, dir: string) {
-  const { daemon, port, rpcPort } = await start(t, content, dir)
+export async function leechWithTransmission(
+  t: Test,
+  content: Content,
+  dir: string,
+  more: readonly string[] = [],
+) {
+  const { daemon, port, rpcPort } = await start(t, content, dir, more)
   // Asked over its RPC: a probe of ours would be at the address of its peers, and it drops the second from one address.
-  const until = async (met: (left: number) => boolean) => {
-    const deadline = Date.now() + PATIENCE
-    for (let left = await missing(rpcPort); !met(left); left = await missing(rpcPort)) {
-      if (daemon.child.exitCode !== null) throw new Error(`transmission ended: ${daemon.said()}`)
-      if (Date.now() > deadline)
-        throw new Error(`transmission lacks ${left} bytes after ${PATIENCE} ms: ${daemon.said()}`)
-      await delay(200)
-    }
-  }
-  await until(left => left === content.length)
+  await until(daemon, rpcPort, left => left === content.length)
   return {
     address: `127.0.0.1:${port}`,
     /** Resolves once it has everything, and has ended: only then is all that it holds in its files. */
     async finished() {
-      await until(left => left === 0)
+      await until(daemon, rpcPort, left => left === 0)
       daemon.child.kill('SIGTERM')
       await once(daemon.child, 'exit')
     },
+  }
+}
+
+/** Resolves once what its one torrent lacks is as it should be. */
+async function until(daemon: Running, rpcPort: number, met: (left: number) => boolean) {
+  const deadline = Date.now() + PATIENCE
+  for (let left = await missing(rpcPort); !met(left); left = await missing(rpcPort)) {
+    if (daemon.child.exitCode !== null) throw new Error(`transmission ended: ${daemon.said()}`)
+    if (Date.now() > deadline)
+      throw new Error(`transmission lacks ${left} bytes after ${PATIENCE} ms: ${daemon.said()}`)
+    await delay(200)
   }
 }
 
@@ -68,7 +78,7 @@ async function missing(rpcPort: number): Promise<number> {
   }
 }
 
-async function start(t: Test, content: Content, dir: string) {
+async function start(t: Test, content: Content, dir: string, more: readonly string[]) {
   const config = scratch(t)
   // What lies in this folder of its own it takes up at its start.
   mkdirSync(join(config, 'torrents'))
@@ -80,6 +90,7 @@ async function start(t: Test, content: Content, dir: string) {
     ...['--bind-address-ipv4', '127.0.0.1', '--peerport', `${port}`],
     ...['--rpc-bind-address', '127.0.0.1', '--port', `${rpcPort}`],
     ...['--no-dht', '--no-lpd', '--no-utp', '--no-portmap', '--no-watch-dir', '--no-incomplete-dir'],
+    ...more,
   ])
   return { daemon, port, rpcPort }
 }

@@ -1,5 +1,6 @@
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import type { PeerAddress } from '../../../src/codec/compact.ts'
+import type { Encryption } from '../../../src/codec/mse.ts'
 import { Listener } from '../../../src/pipeline/listener.ts'
 import { Torrent } from '../../../src/pipeline/torrent.ts'
 import { generator } from '../feed.ts'
@@ -24,6 +25,8 @@ export interface MemberSpec extends HostOptions {
   readonly limitUp?: number
   readonly limitDown?: number
   readonly maxPeers?: number
+  /** Of the torrent and of its listener. @default theirs */
+  readonly encryption?: Encryption
   /** Whom to dial. @default all who were there before */
   readonly peers?: readonly PeerAddress[]
 }
@@ -75,7 +78,15 @@ export class SimulatedSwarm {
   }
 
   /** A client that begins with `start`. */
-  join({ complete = false, limitUp, limitDown, maxPeers, peers, ...access }: MemberSpec = {}): Member {
+  join({
+    complete = false,
+    limitUp,
+    limitDown,
+    maxPeers,
+    encryption,
+    peers,
+    ...access
+  }: MemberSpec = {}): Member {
     const { clock, made } = this
     const { metainfo, content } = made
     const host = this.host(access)
@@ -86,6 +97,7 @@ export class SimulatedSwarm {
       bind: host.address,
       port: PORT,
       maxHalfOpen: 1000,
+      ...(encryption ? { encryption } : {}),
     })
     const torrent = new Torrent(metainfo, {
       clock,
@@ -101,6 +113,7 @@ export class SimulatedSwarm {
       ...(limitUp === undefined ? {} : { up: limitUp }),
       ...(limitDown === undefined ? {} : { down: limitDown }),
       ...(maxPeers === undefined ? {} : { maxPeers }),
+      ...(encryption ? { encryption } : {}),
     })
     const member: Member = {
       host,

@@ -1,0 +1,118 @@
+import t from 'tap'
+import { Exchange } from '../../src/codec/exchange.ts'
+import { type Ciphers, CRYPTO } from '../../src/codec/mse.ts'
+import { initiate, receive } from '../../src/codec/mse-handshake.ts'
+import { Rc4 } from '../../src/codec/rc4.ts'
+import { Decipher } from '../../src/streams/decipher.ts'
+import { Encipher } from '../../src/streams/encipher.ts'
+import { closed } from '../../src/streams/stage.ts'
+import { randomCuts, run } from '../helpers/feed.ts'
+import { noise } from '../helpers/metainfo.ts'
+import { settle } from '../helpers/virtual-clock.ts'
+import { INFO_HASH } from '../helpers/wire.ts'
+
+const SEED = Number(process.env.SEED ?? 1)
+const key = noise(20, 1)
+
+t.test(
+  'L17: what one enciphers, the other deciphers, in place, in any cuts, behind what was read before',
+  async t => {
+    const bytes = noise(200_000, 2)
+    const given = randomCuts(bytes, SEED)
+    const sent = await run(new Encipher(new Rc4(key)), given)
+    t.ok(
+      sent.items.every((item, at) => item === given[at]),
+      'the same memory',
+    )
+    const wire = Buffer.concat(sent.items)
+    t.notOk(wire.equals(bytes))
+    const chunks = randomCuts(wire, SEED + 1)
+    const heard = await run(new Decipher({ rc4: new Rc4(key), head: Buffer.from('head') }), chunks)
+    t.ok(
+      heard.items.slice(1).every((item, at) => item === chunks[at]),
+      'the same memory',
+    )
+    t.ok(Buffer.concat(heard.items).equals(Buffer.concat([Buffer.from('head'), bytes])))
+  },
+)
+
+/** Both stages of a side that dials, joined, and the other side. */
+function dialling(provide: number) {
+  const encipher = new Encipher()
+  const said: Buffer[] = []
+  encipher.on('data', bytes => said.push(Buffer.from(bytes)))
+  const handshake = new Exchange<Ciphers | undefined>(
+    initiate({
+      infoHash: INFO_HASH,
+      provide,
+      payload: () => encipher.takeHeld(),
+      send: bytes => encipher.say(bytes),
+    }),
+  )
+  const consumed: Uint8Array[] = []
+  const decipher = new Decipher({
+    handshake,
+    settled: ciphers => encipher.settle(ciphers?.outgoing),
+    consumed: chunk => {
+      consumed.push(chunk)
+      chunk.fill(0xee) // it is read into again
+    },
+  })
+  const heard: Buffer[] = []
+  decipher.on('data', bytes => heard.push(Buffer.from(bytes)))
+  const answers: Buffer[] = []
+  const other = new Exchange(
+    receive({ allow: provide, find: () => INFO_HASH, send: bytes => void answers.push(Buffer.from(bytes)) }),
+  )
+  return { encipher, decipher, said, heard, consumed, answers, other }
+}
+
+for (const provide of [CRYPTO.rc4, CRYPTO.plaintext])
+  t.test(
+    `dialling: the first word goes with the handshake, the next wait for its end: ${provide}`,
+    async t => {
+      const { encipher, decipher, said, heard, consumed, answers, other } = dialling(provide)
+      encipher.write(Buffer.from('first'))
+      encipher.write(Buffer.from('second'))
+      await settle()
+      other.take(said.shift()!)
+      t.same(said, [], 'nothing but the key')
+      const [hello] = answers.splice(0)
+      for (let at = 0; at < hello!.length; at++) decipher.write(Buffer.from(hello!.subarray(at, at + 1)))
+      await settle()
+      t.equal(consumed.length, hello!.length, 'each chunk is given back')
+      const end = other.take(said.shift()!)!
+      t.equal(`${end.result.payload}`, 'first')
+      const { ciphers } = end.result
+      const more = Buffer.from('and more')
+      decipher.write(Buffer.concat([answers[0]!, ciphers?.outgoing.apply(more) ?? more]))
+      await settle()
+      const [second] = said
+      t.equal(`${ciphers?.incoming.apply(second!) ?? second}`, 'second')
+      const last = Buffer.from(', at the end')
+      decipher.write(ciphers?.outgoing.apply(last) ?? last)
+      await settle()
+      t.equal(`${Buffer.concat(heard)}`, 'and more, at the end')
+      decipher.destroy()
+      encipher.destroy()
+    },
+  )
+
+t.test('a handshake that goes wrong ends that stage with a PeerError', async t => {
+  const { decipher, encipher } = dialling(CRYPTO.rc4)
+  const end = closed(decipher)
+  decipher.write(Buffer.alloc(96))
+  await t.rejects(end, { name: 'PeerError', code: 'ERR_HANDSHAKE' })
+  encipher.destroy()
+})
+
+t.test('destroyed while something is held, it closes', async t => {
+  const { encipher, decipher } = dialling(CRYPTO.rc4)
+  const ended = closed(encipher)
+  encipher.write(Buffer.from('held'))
+  await settle()
+  encipher.destroy()
+  await ended
+  decipher.destroy()
+  t.pass()
+})

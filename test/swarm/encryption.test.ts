@@ -1,0 +1,276 @@
+import type net from 'node:net'
+import t, { type Test } from 'tap'
+import { Exchange } from '../../src/codec/exchange.ts'
+import { type Ciphers, CRYPTO, type Encryption } from '../../src/codec/mse.ts'
+import { initiate } from '../../src/codec/mse-handshake.ts'
+import { ACCEPT_TIMEOUT } from '../../src/pipeline/listener.ts'
+import type { Peer } from '../../src/pipeline/peer.ts'
+import { noise } from '../helpers/metainfo.ts'
+import { type MemberSpec, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
+
+const SEED = Number(process.env.SEED ?? 1)
+const MODES = ['prefer', 'require', 'off'] as const
+/** Milliseconds there and back. */
+const ROUND_TRIP = 40
+
+/** A swarm that leaves nothing behind, of pieces that end amid a block. */
+function swarmOf(t: Test, ...members: MemberSpec[]) {
+  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 9, pieceLength: 40_000 })
+  for (const member of members) swarm.join(member)
+  t.teardown(async () => {
+    await swarm.close()
+    if (swarm.network.open + swarm.clock.pending > 0) throw new Error('something was left')
+  })
+  return swarm
+}
+
+/** A seed and one who fetches from it, and how they came together. */
+async function pair(t: Test, seeds: Encryption, fetches: Encryption) {
+  const swarm = swarmOf(t, { complete: true, encryption: seeds }, { encryption: fetches })
+  const [seed, leech] = swarm.members as [(typeof swarm.members)[0], (typeof swarm.members)[0]]
+  const met: { at: number; peer: Peer }[] = []
+  leech.torrent.on('connected', peer => met.push({ at: swarm.clock.now() - leech.startedAt, peer }))
+  await swarm.start([seed])
+  await swarm.start([leech])
+  return { swarm, seed, leech, met }
+}
+
+/** What each pair comes to: who is dialled, and who dials; with which encryption, and after how many round trips. */
+const PAIRS = [
+  ['prefer', 'prefer', false, 2],
+  ['prefer', 'off', false, 2],
+  ['off', 'prefer', false, 2],
+  ['off', 'off', false, 2],
+  ['prefer', 'require', true, 3],
+  ['require', 'require', true, 3],
+  // a connection that was made and refused, and then the same as above
+  ['require', 'prefer', true, 5],
+] as const
+
+for (const [seeds, fetches, encrypted, trips] of PAIRS)
+  t.test(`L17: a seed with ${seeds} is dialled with ${fetches}`, async t => {
+    const { swarm, seed, leech, met } = await pair(t, seeds, fetches)
+    await swarm.finish([leech], 60_000)
+    t.ok(leech.storage.holds(swarm.made.content))
+    t.ok(seed.storage.holds(swarm.made.content), 'F13: what was given is as it was')
+    t.equal(met[0]!.peer.encrypted, encrypted)
+    t.ok(Math.abs(met[0]!.at / ROUND_TRIP - trips) < 0.3, `SEED=${SEED}: ${met[0]!.at} ms`)
+  })
+
+for (const [seeds, fetches] of [
+  ['require', 'off'],
+  ['off', 'require'],
+] as const)
+  t.test(`L15, L16: a seed with ${seeds} and who dials with ${fetches} never meet`, async t => {
+    const { swarm, leech, met } = await pair(t, seeds, fetches)
+    await swarm.clock.run({ for: 20_000 })
+    t.same(met, [])
+    t.equal(leech.torrent.progress.downloaded, 0)
+  })
+
+t.test('all who require it share with each other, dialled or dialling', async t => {
+  const members = Array.from({ length: 4 }, (_, at) => ({
+    complete: at === 0,
+    encryption: 'require' as const,
+  }))
+  const swarm = swarmOf(t, ...members)
+  await swarm.start()
+  await swarm.finish(swarm.members, 60_000)
+  t.ok(swarm.members.every(({ storage }) => storage.holds(swarm.made.content)))
+})
+
+t.test('N6: ourselves, dialled with encryption, is found out, and never dialled again', async t => {
+  const swarm = swarmOf(t, {
+    complete: true,
+    encryption: 'require',
+    peers: [{ host: '10.0.0.1', port: 6881 }],
+  })
+  const [own] = swarm.members
+  const warnings: string[] = []
+  own!.torrent.on('warning', ({ message }) => warnings.push(message))
+  await swarm.start()
+  await swarm.clock.run({ for: 60_000 })
+  t.equal(own!.address.host, '10.0.0.1')
+  t.match(warnings, [/is ourselves/, /is ourselves/])
+  t.equal(warnings.length, 2, 'seen from both ends, once')
+})
+
+/** A download with `prefer`, and a host that does as it likes with who dials it. */
+async function dialled(t: Test, answer: (socket: net.Socket, nth: number) => void) {
+  const swarm = swarmOf(t)
+  const host = swarm.host()
+  const first: Buffer[] = []
+  const server = host.createServer((socket: net.Socket) => {
+    const nth = first.push(Buffer.alloc(0))
+    socket.on('error', () => {})
+    socket.on('data', bytes => {
+      first[nth - 1] = Buffer.concat([first[nth - 1]!, bytes])
+    })
+    answer(socket, nth)
+  })
+  server.listen({ port: 7000 })
+  t.teardown(() => void server.close())
+  const peers = [{ host: host.address, port: 7000 }]
+  const { torrent } = swarm.join({ encryption: 'prefer', peers })
+  const warnings: string[] = []
+  torrent.on('warning', ({ message }) => warnings.push(message))
+  await swarm.start()
+  const isPlain = (bytes: Buffer) => bytes.toString('latin1', 0, 20) === '\x13BitTorrent protocol'
+  return { swarm, first, warnings, ways: () => first.map(bytes => (isPlain(bytes) ? 'plain' : 'encrypted')) }
+}
+
+t.test(
+  'L14: who hangs up is dialled the other way at once, once, and then left alone for a while',
+  async t => {
+    const { swarm, ways, warnings } = await dialled(t, socket => void socket.once('data', () => socket.end()))
+    await swarm.clock.run({ for: 5 * ROUND_TRIP })
+    t.same(ways(), ['plain', 'encrypted'])
+    await swarm.clock.run({ for: 4000 })
+    t.same(ways(), ['plain', 'encrypted', 'plain', 'encrypted'])
+    t.same(warnings, [], 'to hang up is no fault')
+  },
+)
+
+t.test('L14: who answers encryption with a plain handshake is dialled plainly again', async t => {
+  const { swarm, ways, warnings } = await dialled(t, (socket, nth) => {
+    if (nth === 1) socket.once('data', () => socket.end())
+    else socket.write(Buffer.alloc(68, '\x13BitTorrent protocol\0\0\0\0\0\0\0\0'))
+  })
+  await swarm.clock.run({ for: 5000 })
+  t.same(ways().slice(0, 3), ['plain', 'encrypted', 'plain'])
+  t.match(warnings[0], /encryption: answered without encryption/)
+})
+
+t.test('who is not there, and who speaks something else, is not dialled twice', async t => {
+  const { swarm, ways, warnings } = await dialled(
+    t,
+    socket => void socket.write(Buffer.alloc(68, 'HTTP/1.1 ')),
+  )
+  await swarm.clock.run({ for: 1000 })
+  t.same(ways(), ['plain'])
+  t.match(warnings, [/not a BitTorrent handshake/])
+})
+
+t.test('A9: who is there and silent is tried the other way after its time', async t => {
+  const { swarm, ways } = await dialled(t, () => {})
+  await swarm.clock.run({ for: 9000 })
+  t.same(ways(), ['plain'])
+  await swarm.clock.run({ for: 9000 })
+  t.same(ways(), ['plain', 'encrypted'])
+})
+
+/** Somebody who dials a client of ours by hand, and what it hears. */
+async function caller(t: Test, encryption: Encryption) {
+  const swarm = swarmOf(t, { complete: true, encryption })
+  await swarm.start()
+  const [client] = swarm.members
+  const warnings: string[] = []
+  client!.listener.on('warning', ({ message }) => warnings.push(message))
+  client!.torrent.on('warning', ({ message }) => warnings.push(message))
+  const socket = swarm.host().connect({ ...client!.address }) as net.Socket
+  const heard = { bytes: Buffer.alloc(0), closed: false }
+  socket.on('error', () => {})
+  socket.on('data', bytes => {
+    heard.bytes = Buffer.concat([heard.bytes, bytes])
+  })
+  socket.on('close', () => {
+    heard.closed = true
+  })
+  const wait = (ms = 2 * ROUND_TRIP) => swarm.clock.run({ for: ms })
+  await wait()
+  return { swarm, socket, heard, warnings, wait, infoHash: swarm.made.metainfo.infoHash }
+}
+
+/** Shakes hands with encryption; `payload` is the first word. What comes after is gathered, as it comes. */
+async function shake(
+  { socket, wait, infoHash }: Awaited<ReturnType<typeof caller>>,
+  payload: Uint8Array,
+  provide: number = CRYPTO.rc4,
+) {
+  const send = (bytes: Uint8Array) => void socket.write(bytes)
+  const exchange = new Exchange(initiate({ infoHash, provide, payload: () => payload, send }))
+  let end: { result: Ciphers | undefined; rest: Buffer } | undefined
+  socket.on('data', bytes => {
+    if (end) end.rest = Buffer.concat([end.rest, bytes])
+    else end = exchange.take(bytes)
+  })
+  await wait(4 * ROUND_TRIP)
+  return end
+}
+
+const handshake = (infoHash: Uint8Array) =>
+  Buffer.concat([Buffer.from('\x13BitTorrent protocol'), Buffer.alloc(8), infoHash, Buffer.alloc(20, 'p')])
+
+for (const provide of [CRYPTO.plaintext, CRYPTO.rc4])
+  for (const inside of [0, 30, 68])
+    t.test(`L8, L9: a handshake of which ${inside} bytes are the first word, then ${provide}`, async t => {
+      const call = await caller(t, 'prefer')
+      const said = handshake(call.infoHash)
+      const end = (await shake(call, said.subarray(0, inside), provide))!
+      const { result } = end
+      t.equal(result === undefined, provide === CRYPTO.plaintext)
+      const left = Buffer.from(said.subarray(inside))
+      if (left.length > 0) call.socket.write(result?.outgoing.apply(left) ?? left)
+      await call.wait()
+      const answer = result?.incoming.apply(end.rest) ?? end.rest
+      t.ok(answer.subarray(28, 48).equals(Buffer.from(call.infoHash)), 'its handshake, as agreed')
+      t.equal(call.heard.closed, false)
+    })
+
+t.test('an encrypted handshake for one torrent that then names another is the end', async t => {
+  const call = await caller(t, 'prefer')
+  await shake(call, handshake(noise(20, 1)))
+  t.equal(call.heard.closed, true)
+  t.match(call.warnings, [/answered for another torrent/])
+})
+
+t.test(
+  'L2: an encrypted handshake for a torrent that we lack is the end, and says nothing of ours',
+  async t => {
+    const call = await caller(t, 'prefer')
+    const wanted = noise(20, 2)
+    t.equal(await shake({ ...call, infoHash: wanted }, handshake(wanted)), undefined)
+    t.equal(call.heard.closed, true)
+    t.match(call.warnings, [/encryption: asks for a torrent that we do not share/])
+  },
+)
+
+t.test('A5: 0x13 and noise is a key, unless there is no encryption', async t => {
+  for (const encryption of MODES) {
+    const { socket, heard, wait } = await caller(t, encryption)
+    socket.write(Buffer.concat([Buffer.from([0x13]), noise(95, 3)]))
+    await wait()
+    t.equal(heard.closed, encryption === 'off', encryption)
+    t.equal(heard.bytes.length >= 96, encryption !== 'off', 'ours in answer')
+  }
+})
+
+t.test('L15: required, a plain handshake is the end as soon as it shows', async t => {
+  const { socket, heard, warnings, wait } = await caller(t, 'require')
+  socket.write('\x13BitTorrent protocol')
+  await wait()
+  t.equal(heard.closed, true)
+  t.equal(heard.bytes.length, 0)
+  t.match(warnings, [/is not encrypted/])
+})
+
+t.test('L6: noise without an end is the end soon', async t => {
+  const { socket, heard, warnings, wait } = await caller(t, 'prefer')
+  socket.write(noise(96 + 532, 4))
+  await wait()
+  t.equal(heard.closed, true)
+  t.match(warnings, [/within 512 bytes/])
+})
+
+t.test('N3: ten seconds are all the time there is, with encryption too', async t => {
+  const { socket, heard, warnings, wait } = await caller(t, 'prefer')
+  socket.write(noise(96, 5))
+  for (let second = 0; second < ACCEPT_TIMEOUT / 1000 - 1; second++) {
+    await wait(1000)
+    socket.write(noise(1, second))
+  }
+  t.equal(heard.closed, false)
+  await wait(1100)
+  t.equal(heard.closed, true)
+  t.match(warnings, [/no handshake in time/])
+})
