@@ -8,6 +8,7 @@ const rooms = [
   'metainfo',
   'storage',
   'discovery',
+  'dht',
   'streams',
   'pipeline',
 ]
@@ -20,6 +21,7 @@ const below = {
   metainfo: ['errors.ts', 'codec'],
   storage: ['errors.ts', 'codec', 'metainfo'],
   discovery: ['errors.ts', 'clock.ts', 'chance.ts', 'codec', 'metainfo'],
+  dht: ['errors.ts', 'clock.ts', 'chance.ts', 'codec'],
   streams: ['errors.ts', 'clock.ts', 'codec', 'metainfo'],
   pipeline: [
     'version.ts',
@@ -30,6 +32,7 @@ const below = {
     'metainfo',
     'storage',
     'discovery',
+    'dht',
     'streams',
   ],
 }
@@ -66,6 +69,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(streams/peer-socket|pipeline/listener)\\.ts$' },
       to: { path: '^(node:)?net$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'node-dgram-is-handed-in-to-the-dht',
+      severity: 'error',
+      from: { path: '^src/dht/', pathNot: '^src/dht/datagrams\\.ts$' },
+      to: { path: '^(node:)?dgram$', dependencyTypesNot: ['type-only'] },
     },
   ],
   options: {
