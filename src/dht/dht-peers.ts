@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Clock, Timer } from '../clock.ts'
 import type { PeerAddress } from '../codec/compact.ts'
+import { BUCKET_SIZE } from './bucket.ts'
 import type { Dht } from './dht.ts'
 
 export interface DhtPeersOptions {
@@ -23,7 +24,7 @@ export interface DhtPeersEvents {
   peers: [peers: readonly PeerAddress[], source: string]
 }
 
-/** Milliseconds from one lookup to the next while nobody was found, and once somebody was; they double to the last. */
+/** Milliseconds from one lookup to the next while nobody was found or next to nobody asked, and after that; they double to the last. */
 const FIRST_WAIT = 1_000
 const FIRST_WAIT_FOUND = 60_000
 const LAST_WAIT = 300_000
@@ -57,7 +58,7 @@ export class DhtPeers extends EventEmitter<DhtPeersEvents> {
     const { clock, dht, port, random, torrent } = this.#options
     const ours = port()
     let any = false
-    await dht.lookup(torrent.infoHash, {
+    const { answered } = await dht.lookup(torrent.infoHash, {
       ...(ours ? { announce: { port: ours } } : {}),
       signal,
       found: peers => {
@@ -67,7 +68,9 @@ export class DhtPeers extends EventEmitter<DhtPeersEvents> {
       },
     })
     if (signal.aborted) return
-    const wait = Math.min(LAST_WAIT, Math.max(any ? FIRST_WAIT_FOUND : FIRST_WAIT, waited * 2))
+    // From a handful of nodes we have not heard the last word, nor have they spread ours.
+    const first = any && answered >= BUCKET_SIZE ? FIRST_WAIT_FOUND : FIRST_WAIT
+    const wait = Math.min(LAST_WAIT, Math.max(first, waited * 2))
     // Not all at the same moment, of those that began at the same moment.
     const jitter = 0.9 + 0.2 * random()
     this.#timer = clock.setTimeout(() => void this.#look(signal, wait), wait * jitter)

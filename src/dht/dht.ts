@@ -1,6 +1,5 @@
 import { randomBytes as systemRandomBytes } from 'node:crypto'
 import type dgram from 'node:dgram'
-import { lookup as systemLookup } from 'node:dns/promises'
 import { EventEmitter } from 'node:events'
 import PQueue from 'p-queue'
 import { type Clock, systemClock } from '../clock.ts'
@@ -9,6 +8,7 @@ import { DiscoveryError, messageOf } from '../errors.ts'
 import type { Family } from './contact.ts'
 import { openDatagrams } from './datagrams.ts'
 import { DhtNode } from './node.ts'
+import { ROUTERS, systemResolve } from './routers.ts'
 import { type DhtState, decodeState, encodeState } from './state.ts'
 
 export interface DhtOptions {
@@ -52,18 +52,11 @@ export interface DhtLookupResult {
   readonly announced: number
 }
 
-/** Where nodes begin that know nobody. They are asked while that is so, and never kept. */
-export const ROUTERS: readonly PeerAddress[] = [
-  { host: 'dht.libtorrent.org', port: 25401 },
-  { host: 'router.bittorrent.com', port: 6881 },
-  { host: 'router.utorrent.com', port: 6881 },
-  { host: 'dht.transmissionbt.com', port: 6881 },
-]
 /** Lookups at once; the others wait. */
 const MAX_LOOKUPS = 8
 /** Peers of one lookup. */
 const MAX_FOUND = 2_000
-/** Addresses of bootstrap nodes, names resolved. */
+/** Addresses of bootstrap nodes; and names that are looked up at once, of which a torrent may have many. */
 const MAX_ROUTERS = 16
 
 /** Our part of the DHT (BEP 5): a node for IPv4 and one for IPv6 (BEP 32), which find peers and help others to. */
@@ -73,6 +66,8 @@ export class Dht extends EventEmitter<DhtEvents> {
   readonly #lookups = new PQueue({ concurrency: MAX_LOOKUPS })
   #starting: Promise<void> | undefined
   #routing: Promise<void> = Promise.resolve()
+  /** Names that are being looked up. */
+  #resolving = 0
   #closed = false
   #closing: Promise<void> | undefined
 
@@ -195,19 +190,23 @@ export class Dht extends EventEmitter<DhtEvents> {
     })
     // The first name that is known is enough to begin: one that takes its time keeps nobody waiting.
     await Promise.any(named).catch(() => {})
-    for (const node of this.#all) void node.refill()
+    for (const node of this.#all) node.refill()
   }
 
   /** Addresses for a name; none, and a warning, if there are none. */
   async #resolve({ host, port }: PeerAddress): Promise<PeerAddress[]> {
     if (addressBytes(host)) return [{ host, port }]
     const { resolve = systemResolve } = this.#options
+    if (this.#resolving >= MAX_ROUTERS) return []
+    this.#resolving++
     try {
       const hosts = await resolve(host)
       return hosts.filter(addressBytes).map(host => ({ host, port }))
     } catch (error) {
       this.#warn(`DHT node ${formatAddress({ host, port })}: ${messageOf(error)}`, error)
       return []
+    } finally {
+      this.#resolving--
     }
   }
 
@@ -246,9 +245,4 @@ export class Dht extends EventEmitter<DhtEvents> {
 
 function familyOf({ host }: PeerAddress): Family {
   return host.includes(':') ? 6 : 4
-}
-
-async function systemResolve(name: string): Promise<readonly string[]> {
-  const found = await systemLookup(name, { all: true })
-  return found.map(({ address }) => address)
 }

@@ -1,6 +1,7 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { answerTo } from './answers.ts'
+import { BUCKET_SIZE } from './bucket.ts'
 import type { Contact, Family } from './contact.ts'
 import type { Datagrams } from './datagrams.ts'
 import { FloodGate } from './flood-gate.ts'
@@ -10,12 +11,13 @@ import { fits, ID_LENGTH, idFor } from './node-id.ts'
 import { OwnAddress } from './own-address.ts'
 import { PeerStore } from './peer-store.ts'
 import { Reachability } from './reachability.ts'
-import { BUCKET_SIZE, RoutingTable } from './routing-table.ts'
+import { RoutingTable } from './routing-table.ts'
 import { type Outcome, Rpc } from './rpc.ts'
 import { canTellOf, scopeOf } from './scope.ts'
 import type { Step } from './shortlist.ts'
 import { isAt } from './table-node.ts'
 import { Tokens } from './tokens.ts'
+import { Upkeep } from './upkeep.ts'
 
 export interface DhtNodeOptions {
   readonly family: Family
@@ -32,14 +34,6 @@ export interface DhtNodeOptions {
   readonly sibling: () => DhtNode | undefined
 }
 
-/** Milliseconds between looks at what is due; one node is asked each time whether it is there. */
-const TICK = 6_000
-const SWEEP = 60_000
-/** Milliseconds at least between walks that fill the table: who stays for a minute only need not know many. */
-const WALK = 30_000
-/** Milliseconds until a table with next to nobody in it is filled again; doubles to the second. */
-const FIRST_REFILL = 2_000
-const LAST_REFILL = 300_000
 /** Nodes that asked us or were named to us, and are being asked whether they are there. */
 const MAX_CHECKS = 16
 /** Nodes of the table that a lookup begins with, and addresses without ids if those are few. */
@@ -61,12 +55,7 @@ export class DhtNode {
   /** Addresses that were named to us without an id, the latest last. */
   #hints: PeerAddress[] = []
   readonly #checks = new Set<string>()
-  #timer: Timer | undefined
-  #sweptAt: number
-  #refillAt = Number.NEGATIVE_INFINITY
-  #refillWait = FIRST_REFILL
-  #walking = false
-  #walkedAt = Number.NEGATIVE_INFINITY
+  readonly #upkeep: Upkeep
 
   constructor(options: DhtNodeOptions) {
     const { clock, contacts = [], datagrams, family, id, randomBytes } = options
@@ -75,7 +64,6 @@ export class DhtNode {
     this.table = new RoutingTable(id ?? Uint8Array.from(randomBytes(ID_LENGTH)))
     for (const contact of contacts) this.table.remember(contact)
     this.#tokens = new Tokens(randomBytes)
-    this.#sweptAt = clock.now()
     this.#reachability = new Reachability(clock.now())
     this.#rpc = new Rpc({
       datagrams,
@@ -84,7 +72,15 @@ export class DhtNode {
       gate: new FloodGate(),
       answer: (query, from) => this.#answer(query, from),
     })
-    this.#timer = clock.setTimeout(() => this.#tick(), TICK)
+    this.#upkeep = new Upkeep({
+      clock,
+      randomBytes,
+      table: () => this.table,
+      canBegin: () => this.canBegin,
+      check: node => this.#check(node),
+      walk: target => this.#walk(target),
+      sweep: now => this.#store.sweep(now),
+    })
   }
 
   get id(): Uint8Array {
@@ -117,13 +113,9 @@ export class DhtNode {
     if (this.table.wants(contact)) this.#check(contact)
   }
 
-  /** Fills the table with nodes near ourselves, if there is anybody to ask. */
-  async refill(): Promise<void> {
-    if (this.#walking || !this.canBegin) return
-    const { clock } = this.#options
-    this.#refillAt = clock.now() + this.#refillWait
-    this.#refillWait = Math.min(LAST_REFILL, this.#refillWait * 2)
-    await this.#walk(this.id)
+  /** Looks for nodes near ourselves, if there is anybody to ask. */
+  refill(): void {
+    this.#upkeep.refill()
   }
 
   /** Peers of a torrent, given to `found` as they come, and the nodes to announce it to. Never rejects. */
@@ -158,7 +150,7 @@ export class DhtNode {
 
   /** Ends everything under way. Idempotent. */
   close(): Promise<void> {
-    this.#options.clock.clearTimeout(this.#timer)
+    this.#upkeep.stop()
     return this.#rpc.close()
   }
 
@@ -183,15 +175,12 @@ export class DhtNode {
     })
   }
 
-  /** One walk at a time towards a target of no meaning, for whom one meets on the way. */
+  /** Walks towards a target of no meaning, for whom one meets on the way. */
   async #walk(target: Uint8Array): Promise<void> {
     const sibling = this.#options.sibling()
     const both = sibling && sibling.table.size < BUCKET_SIZE
     const call: Call = { method: 'find_node', target, ...(both ? { want: [4, 6] } : {}) }
-    this.#walking = true
-    this.#walkedAt = this.#options.clock.now()
     await this.#lookup(target, call, ({ nodes }, from) => this.#pass(nodes, from, sibling), undefined)
-    this.#walking = false
   }
 
   /** What one DHT says of the other (BEP 32). */
@@ -256,24 +245,6 @@ export class DhtNode {
     if (own === undefined || fits(this.id, own)) return
     const { clock, randomBytes } = this.#options
     this.table = this.table.seenFrom(idFor(own, randomBytes(ID_LENGTH)), clock.now())
-    if (!this.#walking) void this.#walk(this.id)
-  }
-
-  #tick(): void {
-    const { clock, randomBytes } = this.#options
-    const now = clock.now()
-    if (now - this.#sweptAt >= SWEEP) {
-      this.#sweptAt = now
-      this.#store.sweep(now)
-    }
-    const node = this.table.questionable(now)
-    if (node) this.#check(node)
-    if (this.table.size >= BUCKET_SIZE) this.#refillWait = FIRST_REFILL
-    else if (now >= this.#refillAt) void this.refill()
-    if (!this.#walking && now - this.#walkedAt >= WALK && this.canBegin) {
-      const target = this.table.stale(now, randomBytes(ID_LENGTH))
-      if (target) void this.#walk(target)
-    }
-    this.#timer = clock.setTimeout(() => this.#tick(), TICK)
+    this.refill()
   }
 }

@@ -1,19 +1,9 @@
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import { BUCKET_SIZE, type Bucket, newBucket } from './bucket.ts'
 import type { Contact } from './contact.ts'
 import { commonBits, compareDistance, ID_LENGTH, idNear } from './node-id.ts'
 import { FRESH, isAt, isBad, isGood, isRemembered, newNode, type TableNode } from './table-node.ts'
 
-interface Bucket {
-  nodes: TableNode[]
-  /** Who waits for a place, the latest last. */
-  spare: TableNode[]
-  changedAt: number
-  /** When it was last looked for nodes to fill it. */
-  walkedAt: number
-}
-
-/** Nodes of a bucket, and as many in waiting. With 160 buckets that is 2,560 at most. */
-export const BUCKET_SIZE = 8
 /** Unanswered queries in a row after which a node is dropped though nobody wants its place; fewer if it never answered. */
 const DROPPED = 5
 const DROPPED_UNPROVEN = 2
@@ -246,11 +236,6 @@ export class RoutingTable {
   #bucketOf(id: Uint8Array): Bucket {
     return this.#buckets[this.#indexOf(id)]!
   }
-}
-
-function newBucket(): Bucket {
-  const never = Number.NEGATIVE_INFINITY
-  return { nodes: [], spare: [], changedAt: never, walkedAt: never }
 }
 
 function same(a: Pick<Contact, 'id'>, b: Pick<Contact, 'id'>): boolean {

@@ -1,7 +1,7 @@
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import { BUCKET_SIZE } from './bucket.ts'
 import type { Contact } from './contact.ts'
 import { compareDistance, fits } from './node-id.ts'
-import { BUCKET_SIZE } from './routing-table.ts'
 import { isLocal } from './scope.ts'
 
 /** A node on the way to a target. */
