@@ -18,3 +18,22 @@ export function newBucket(): Bucket {
   const never = Number.NEGATIVE_INFINITY
   return { nodes: [], spare: [], changedAt: never, walkedAt: never }
 }
+
+/**
+ * At least `count` nodes that `takes` takes, those that may be the nearest to an id that belongs into the bucket at
+ * `index`, in no order. Whoever is in that bucket is nearer than all others; then come those nearer to us, then the
+ * rest, outwards.
+ */
+export function nearestIn(
+  buckets: readonly Bucket[],
+  index: number,
+  count: number,
+  takes: (node: TableNode) => boolean,
+): TableNode[] {
+  const found = buckets[index]!.nodes.filter(takes)
+  if (found.length < count)
+    for (const { nodes } of buckets.slice(index + 1)) found.push(...nodes.filter(takes))
+  for (let at = index - 1; at >= 0 && found.length < count; at--)
+    found.push(...buckets[at]!.nodes.filter(takes))
+  return found
+}

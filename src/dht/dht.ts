@@ -8,6 +8,7 @@ import { DiscoveryError, messageOf } from '../errors.ts'
 import type { Family } from './contact.ts'
 import { openDatagrams } from './datagrams.ts'
 import { DhtNode } from './node.ts'
+import { ID_LENGTH } from './node-id.ts'
 import { ROUTERS, systemResolve } from './routers.ts'
 import { type DhtState, decodeState, encodeState } from './state.ts'
 
@@ -107,9 +108,13 @@ export class Dht extends EventEmitter<DhtEvents> {
     this.#routing = Promise.all([this.#routing, tried]).then(() => {})
   }
 
-  /** Finds peers of a torrent, and announces it where that is asked for. Never rejects. */
+  /**
+   * Finds peers of a torrent, and announces it where that is asked for. Never rejects.
+   * @param infoHash 20 bytes, or more, of which the first 20 count (BEP 52)
+   */
   async lookup(infoHash: Uint8Array, options: DhtLookupOptions): Promise<DhtLookupResult> {
-    const results = await this.#lookups.add(() => this.#lookup(infoHash, options))
+    const target = Uint8Array.from(infoHash.subarray(0, ID_LENGTH))
+    const results = await this.#lookups.add(() => this.#lookup(target, options))
     const sum = { asked: 0, answered: 0, announced: 0 }
     for (const result of results ?? []) {
       sum.asked += result.asked
@@ -154,11 +159,7 @@ export class Dht extends EventEmitter<DhtEvents> {
   async #open(family: Family, known: DhtState): Promise<void> {
     const { clock = systemClock, random = Math.random, randomBytes = systemRandomBytes } = this.#options
     const { bind, createSocket, port = 0, readOnly = false } = this.#options
-    const base = {
-      family,
-      ...(bind === undefined ? {} : { bind }),
-      ...(createSocket ? { createSocket } : {}),
-    }
+    const base = { family, ...(bind ? { bind } : {}), ...(createSocket ? { createSocket } : {}) }
     const datagrams = await openDatagrams({ ...base, port }).catch(error => {
       if (port === 0) throw error
       return openDatagrams(base)

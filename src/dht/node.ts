@@ -98,7 +98,7 @@ export class DhtNode {
 
   /** Whether there is anybody to ask. */
   get canBegin(): boolean {
-    return this.table.nodes.length + this.routers.length + this.#hints.length > 0
+    return !this.table.empty || this.routers.length + this.#hints.length > 0
   }
 
   /** There may be a node at this address: it is asked, and kept if it answers. */
@@ -161,7 +161,7 @@ export class DhtNode {
     signal: AbortSignal | undefined,
   ): Promise<LookupResult> {
     const { clock } = this.#options
-    const few = this.table.size < BUCKET_SIZE
+    const few = this.table.isThinAt(target)
     return lookup({
       target,
       family: this.family,

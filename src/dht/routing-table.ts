@@ -1,5 +1,5 @@
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
-import { BUCKET_SIZE, type Bucket, newBucket } from './bucket.ts'
+import { BUCKET_SIZE, type Bucket, nearestIn, newBucket } from './bucket.ts'
 import type { Contact } from './contact.ts'
 import { commonBits, compareDistance, ID_LENGTH, idNear } from './node-id.ts'
 import { FRESH, isAt, isBad, isGood, isRemembered, newNode, type TableNode } from './table-node.ts'
@@ -33,6 +33,10 @@ export class RoutingTable {
   /** Everyone that has a place. */
   get nodes(): TableNode[] {
     return this.#buckets.flatMap(bucket => bucket.nodes)
+  }
+
+  get empty(): boolean {
+    return this.#byAddress.size === 0
   }
 
   /** How many of them have answered us, and did not stop to. */
@@ -124,21 +128,32 @@ export class RoutingTable {
     return found
   }
 
+  /** Whether so few nodes are known in that part of the table that a walk from there may end where it began. */
+  isThinAt(target: Uint8Array): boolean {
+    if (this.size < BUCKET_SIZE) return true
+    const bucket = this.#bucketOf(target)
+    if (bucket === this.#buckets.at(-1)) return false // there, few are all that there are
+    return bucket.nodes.filter(node => !isRemembered(node) && !isBad(node)).length < BUCKET_SIZE / 2
+  }
+
   /**
-   * An id to walk to, in a part of the table that has room and was never walked to, or where nothing has happened
-   * for a quarter of an hour; it counts as walked to. @param random 20 bytes of chance
+   * An id to walk to, in a part of the table that has room and was never walked to, the largest first, or where
+   * nothing has happened for a quarter of an hour; it counts as walked to. @param chance gives 20 bytes of it
    */
-  stale(now: number, random: Uint8Array): Uint8Array | undefined {
-    const last = this.#buckets.length - 1
-    for (let at = last; at >= 0; at--) {
-      const bucket = this.#buckets[at]!
-      const { changedAt, nodes, walkedAt } = bucket
-      const isNew = walkedAt === Number.NEGATIVE_INFINITY && nodes.length < BUCKET_SIZE
-      if (!isNew && now - Math.max(changedAt, walkedAt) < FRESH) continue
-      bucket.walkedAt = now
-      return at === last ? this.own : idNear(this.own, at, random)
-    }
-    return undefined
+  stale(now: number, chance: () => Uint8Array): Uint8Array | undefined {
+    const isNew = ({ nodes, walkedAt }: Bucket) =>
+      walkedAt === Number.NEGATIVE_INFINITY && nodes.length < BUCKET_SIZE
+    const isOld = ({ changedAt, walkedAt }: Bucket) => now - Math.max(changedAt, walkedAt) >= FRESH
+    const bucket = this.#buckets.find(isNew) ?? this.#buckets.findLast(isOld)
+    if (!bucket) return undefined
+    bucket.walkedAt = now
+    const at = this.#buckets.indexOf(bucket)
+    return at === this.#buckets.length - 1 ? this.own : idNear(this.own, at, chance())
+  }
+
+  /** Somebody walks to our own id now. */
+  walkedHome(now: number): void {
+    this.#buckets.at(-1)!.walkedAt = now
   }
 
   /** The same nodes as seen from another id. */
@@ -150,15 +165,7 @@ export class RoutingTable {
   }
 
   #nearest(target: Uint8Array, count: number, takes: (node: TableNode) => boolean): TableNode[] {
-    const found: TableNode[] = []
-    const take = (index: number) => {
-      for (const node of this.#buckets[index]!.nodes) if (takes(node)) found.push(node)
-    }
-    // Whoever is in its own bucket is nearer than all others; then come those nearer to us, then the rest, outwards.
-    const own = this.#indexOf(target)
-    take(own)
-    if (found.length < count) for (let at = own + 1; at < this.#buckets.length; at++) take(at)
-    for (let at = own - 1; at >= 0 && found.length < count; at--) take(at)
+    const found = nearestIn(this.#buckets, this.#indexOf(target), count, takes)
     return found.sort((a, b) => compareDistance(target, a.id, b.id)).slice(0, count)
   }
 
@@ -207,6 +214,7 @@ export class RoutingTable {
   #split(bucket: Bucket): void {
     const bits = this.#buckets.length - 1
     const next = { ...newBucket(), changedAt: bucket.changedAt, walkedAt: bucket.walkedAt }
+    bucket.walkedAt = Number.NEGATIVE_INFINITY // walks to ourselves went to the other half
     this.#buckets.push(next)
     const isNear = (node: TableNode) => commonBits(this.own, node.id) > bits
     for (const kind of ['nodes', 'spare'] as const) {
@@ -238,6 +246,4 @@ export class RoutingTable {
   }
 }
 
-function same(a: Pick<Contact, 'id'>, b: Pick<Contact, 'id'>): boolean {
-  return compareDistance(a.id, a.id, b.id) === 0
-}
+const same = (a: Pick<Contact, 'id'>, b: Pick<Contact, 'id'>) => compareDistance(a.id, a.id, b.id) === 0

@@ -49,6 +49,7 @@ export class Upkeep {
     if (this.#walking || !canBegin()) return
     this.#refillAt = clock.now() + this.#refillWait
     this.#refillWait = Math.min(LAST_REFILL, this.#refillWait * 2)
+    table().walkedHome(clock.now())
     void this.#walk(table().own)
   }
 
@@ -82,7 +83,7 @@ export class Upkeep {
     if (table().size >= BUCKET_SIZE) this.#refillWait = FIRST_REFILL
     else if (now >= this.#refillAt) this.refill()
     if (this.#walking || now - this.#walkedAt < WALK || !canBegin()) return
-    const target = table().stale(now, randomBytes(ID_LENGTH))
+    const target = table().stale(now, () => randomBytes(ID_LENGTH))
     if (target) void this.#walk(target)
   }
 }

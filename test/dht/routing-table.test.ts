@@ -166,10 +166,30 @@ t.test('it says whom to look after, and where nothing has happened', async t => 
   t.equal(table.questionable(20 * minute)?.host, second.host, 'not the same at once again')
   table.replied(second, 20 * minute)
   t.equal(table.questionable(21 * minute)?.host, first.host)
-  const walk = table.stale(21 * minute, chance())
+  const walk = table.stale(21 * minute, chance)
   t.same(walk, own, 'a new table begins near itself')
-  t.equal(table.stale(22 * minute, chance()), undefined)
-  t.same(table.stale(37 * minute, chance()), own)
+  t.equal(table.stale(22 * minute, chance), undefined)
+  t.same(table.stale(37 * minute, chance), own)
+})
+
+t.test('it knows where it knows too few to begin a walk, and looks for more there first', async t => {
+  const table = new RoutingTable(own)
+  t.ok(table.isThinAt(own))
+  for (let i = 0; i < 9; i++) table.replied(near(2), 0)
+  for (let i = 0; i < 8; i++) table.replied(near(3), 0)
+  const far = (bits: number) => idNear(own, bits, chance())
+  t.same(
+    [far(0), far(1), far(2), far(9)].map(id => table.isThinAt(id)),
+    [true, true, false, false],
+  )
+  const walks = Array.from({ length: 4 }, () => commonBits(own, table.stale(0, chance) ?? own))
+  t.same(walks.slice(0, 2), [0, 1], 'the larger parts before the smaller')
+  for (let i = 0; i < 3; i++) table.replied(near(0), 0)
+  t.ok(table.isThinAt(far(0)))
+  table.remember(near(0))
+  t.ok(table.isThinAt(far(0)), 'who has not answered yet is not counted')
+  table.replied(near(0), 0)
+  t.notOk(table.isThinAt(far(0)))
 })
 
 t.test('seen from another id it is the same nodes', async t => {

@@ -1,5 +1,7 @@
 import type { PeerAddress } from '../../../src/codec/compact.ts'
 import { Dht, type DhtLookupResult, type DhtOptions } from '../../../src/dht/dht.ts'
+import { idFor } from '../../../src/dht/node-id.ts'
+import { encodeState } from '../../../src/dht/state.ts'
 import { generator } from '../feed.ts'
 import { VirtualClock } from './clock.ts'
 import { SimulatedUdp } from './udp.ts'
@@ -36,13 +38,19 @@ export class SimulatedDht {
     return [`20.${index >> 8}.${index & 255}.7`, `2001:db8:${index.toString(16)}::7`]
   }
 
-  /** A new node, not started; the first of all is where the others begin. */
+  /**
+   * A new node, not started; the first of all is where the others begin.
+   * It has been here before, so its id goes with its address, unless a `state` is given.
+   */
   join(options: DhtOptions = {}, families = 1): Dht {
     const hosts = this.hosts(this.nodes.length).slice(0, families)
     const bootstrap = this.nodes.length === 0 ? [] : [{ host: this.hosts(0)[0], port: DHT_PORT }]
     const { clock, random, randomBytes } = this
     const createSocket = this.udp.machine(...hosts)
-    const node = new Dht({ port: DHT_PORT, bootstrap, clock, random, randomBytes, createSocket, ...options })
+    const named = (host = '') => ({ id: idFor(host, randomBytes(20)), contacts: [] })
+    const state = encodeState({ 4: named(hosts[0]), 6: named(hosts[1]) })
+    const own = { bootstrap, clock, random, randomBytes, createSocket, state }
+    const node = new Dht({ port: DHT_PORT, ...own, ...options })
     this.nodes.push(node)
     return node
   }
