@@ -58,7 +58,8 @@ t.test('libtorrent and we find each other in one DHT', { skip: noLibtorrent }, a
 })
 
 // It takes no node at 127.x, so it gets a network of its own, in which this machine has other addresses.
-const ALONE = ['unshare', '--net', '--map-root-user', 'sh', '-c']
+// Its processes are its own as well: they end with it, however that is.
+const ALONE = ['unshare', '--net', '--map-root-user', '--pid', '--fork', '--kill-child', 'sh', '-c']
 const PREPARE = 'ip link set lo up && ip addr add 10.9.0.1/32 dev lo && ip addr add 10.9.0.2/32 dev lo'
 const noNetwork =
   noTransmission ||

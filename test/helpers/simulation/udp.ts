@@ -12,8 +12,7 @@ export interface SimulatedUdpOptions {
 }
 
 interface Machine {
-  /** Behind a NAT: nothing comes in but from where something went. */
-  nat: boolean
+  /** Nothing reaches it, and nothing that it sends arrives. */
   unplugged: boolean
 }
 
@@ -40,7 +39,7 @@ export class SimulatedUdp {
 
   /** A machine with one address of each family that is given, and its stand-in for `dgram.createSocket`. */
   machine(...addresses: string[]): typeof dgram.createSocket {
-    for (const address of addresses) this.#machines.set(address, { nat: false, unplugged: false })
+    for (const address of addresses) this.#machines.set(address, { unplugged: false })
     const create = ({ type }: dgram.SocketOptions) => {
       const address = addresses.find(address => address.includes(':') === (type === 'udp6'))
       return new SimulatedDatagrams(this, address)
@@ -89,7 +88,6 @@ export class SimulatedUdp {
     const machine = this.#machines.get(to.address)
     const socket = this.#sockets.get(keyOf(to))
     if (!machine || machine.unplugged || !socket) return
-    if (machine.nat && !socket.knows(from)) return
     socket.emit('message', bytes, { ...from, size: bytes.length })
   }
 }
@@ -98,7 +96,6 @@ export class SimulatedUdp {
 class SimulatedDatagrams extends EventEmitter {
   readonly #network: SimulatedUdp
   readonly #host: string | undefined
-  readonly #known = new Set<string>()
   #own: Address | undefined
 
   constructor(network: SimulatedUdp, host: string | undefined) {
@@ -124,14 +121,8 @@ class SimulatedDatagrams extends EventEmitter {
   send(bytes: Uint8Array, port: number, address: string, sent?: (error: Error | null) => void): void {
     if (!this.#own) throw failure('send', 'ERR_SOCKET_DGRAM_NOT_RUNNING')
     const to = { address, port }
-    this.#known.add(keyOf(to))
     this.#network.send(this.#own, to, Buffer.from(bytes))
     if (sent) queueMicrotask(() => sent(null))
-  }
-
-  /** Whether something was sent there. */
-  knows(from: Address): boolean {
-    return this.#known.has(keyOf(from))
   }
 
   address(): Address {
