@@ -9,6 +9,7 @@ const rooms = [
   'metainfo',
   'storage',
   'discovery',
+  'dht',
   'streams',
   'pipeline',
   'server',
@@ -23,6 +24,7 @@ const below = {
   metainfo: ['errors.ts', 'codec'],
   storage: ['errors.ts', 'codec', 'metainfo'],
   discovery: ['errors.ts', 'clock.ts', 'chance.ts', 'codec', 'metainfo'],
+  dht: ['errors.ts', 'clock.ts', 'chance.ts', 'codec'],
   streams: ['errors.ts', 'clock.ts', 'codec', 'metainfo'],
   pipeline: [
     'version.ts',
@@ -34,6 +36,7 @@ const below = {
     'metainfo',
     'storage',
     'discovery',
+    'dht',
     'streams',
   ],
   server: ['errors.ts', 'clock.ts', 'codec', 'metainfo', 'pipeline'],
@@ -71,6 +74,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(streams/peer-socket|pipeline/listener)\\.ts$' },
       to: { path: '^(node:)?net$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'node-dgram-is-handed-in-to-the-dht',
+      severity: 'error',
+      from: { path: '^src/dht/', pathNot: '^src/dht/datagrams\\.ts$' },
+      to: { path: '^(node:)?dgram$', dependencyTypesNot: ['type-only'] },
     },
   ],
   options: {

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'ERR_TRACKER'
   | 'ERR_TRACKER_FAILURE'
   | 'ERR_TRACKER_WARNING'
+  | 'ERR_DHT'
   // our disk or sink
   | 'ERR_STORAGE'
   | 'ERR_DISK_FULL'

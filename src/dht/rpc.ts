@@ -1,0 +1,118 @@
+import type { Clock, Timer } from '../clock.ts'
+import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import type { Datagrams } from './datagrams.ts'
+import type { FloodGate } from './flood-gate.ts'
+import {
+  type Call,
+  decodeKrpc,
+  encodeQuery,
+  type KrpcMessage,
+  MAX_DATAGRAM,
+  type Query,
+  type Refusal,
+  type Reply,
+} from './krpc.ts'
+
+/**
+ * How a query ended: with a reply; without a word in time; with a refusal; or never sent, as there is no way there,
+ * too much is under way, or we closed. Only the second says something about the node.
+ */
+export type Outcome = Reply | 'silent' | 'refused' | 'unsent'
+
+export interface RpcOptions {
+  readonly datagrams: Datagrams
+  readonly clock: Clock
+  readonly randomBytes: (size: number) => Uint8Array
+  readonly gate: FloodGate
+  /** What is sent back to a query, if anything. */
+  readonly answer: (query: Query | Refusal, from: PeerAddress) => Uint8Array | undefined
+}
+
+interface Pending {
+  readonly to: PeerAddress
+  readonly settle: (outcome: Outcome) => void
+  readonly timer: Timer
+}
+
+/** Milliseconds to wait for an answer. */
+const TIMEOUT = 5_000
+/** Queries under way at once. */
+const MAX_PENDING = 512
+const TRANSACTION_LENGTH = 4
+
+/**
+ * Queries and answers over datagrams (BEP 5). An answer is one only if it comes from where the query went, and names
+ * its four bytes of chance; what else comes may be lies, is let in by the gate, and can only be a query.
+ */
+export class Rpc {
+  readonly #options: RpcOptions
+  /** By transaction, hex. */
+  readonly #pending = new Map<string, Pending>()
+  /** How many queries are under way to an address. */
+  readonly #awaited = new Map<string, number>()
+  #closed = false
+
+  constructor(options: RpcOptions) {
+    this.#options = options
+    options.datagrams.receive((bytes, from) => this.#receive(bytes, from))
+  }
+
+  /** Asks the node at `to`. Never rejects. @param from our id, and whether we are read-only */
+  query(to: PeerAddress, call: Call, from: Pick<Query, 'id' | 'readOnly'>): Promise<Outcome> {
+    const { clock, datagrams, randomBytes } = this.#options
+    if (this.#closed || this.#pending.size >= MAX_PENDING) return Promise.resolve('unsent')
+    const transaction = Buffer.from(randomBytes(TRANSACTION_LENGTH))
+    const key = transaction.toString('hex')
+    if (this.#pending.has(key)) return Promise.resolve('unsent')
+    return new Promise(settle => {
+      const timer = clock.setTimeout(() => this.#settle(key, 'silent'), TIMEOUT)
+      this.#pending.set(key, { to, settle, timer })
+      const address = formatAddress(to)
+      this.#awaited.set(address, (this.#awaited.get(address) ?? 0) + 1)
+      datagrams.send(encodeQuery({ ...from, transaction, call }), to, () => this.#settle(key, 'unsent'))
+    })
+  }
+
+  /** Ends everything under way as unsent, and frees the port. Idempotent. */
+  close(): Promise<void> {
+    this.#closed = true
+    for (const key of [...this.#pending.keys()]) this.#settle(key, 'unsent')
+    return this.#options.datagrams.close()
+  }
+
+  #receive(bytes: Buffer, from: PeerAddress): void {
+    if (this.#closed || bytes.length > MAX_DATAGRAM) return
+    const { answer, clock, datagrams, gate } = this.#options
+    const awaited = this.#awaited.has(formatAddress(from))
+    // Before it is read: reading is what costs.
+    if (!awaited && !gate.admits(from.host, clock.now())) return
+    const message = decodeKrpc(bytes)
+    if (!message) return
+    if (message.type === 'reply' || message.type === 'refusal') {
+      this.#answered(message, from)
+      return
+    }
+    if (awaited && !gate.admits(from.host, clock.now())) return
+    const reply = answer(message, from)
+    if (reply) datagrams.send(reply, from)
+  }
+
+  #answered(message: KrpcMessage, from: PeerAddress): void {
+    const key = Buffer.from(message.transaction).toString('hex')
+    const pending = this.#pending.get(key)
+    if (pending?.to.host !== from.host || pending.to.port !== from.port) return
+    this.#settle(key, message.type === 'reply' ? message : 'refused')
+  }
+
+  #settle(key: string, outcome: Outcome): void {
+    const pending = this.#pending.get(key)
+    if (!pending) return
+    this.#pending.delete(key)
+    this.#options.clock.clearTimeout(pending.timer)
+    const address = formatAddress(pending.to)
+    const left = this.#awaited.get(address)! - 1
+    if (left > 0) this.#awaited.set(address, left)
+    else this.#awaited.delete(address)
+    pending.settle(outcome)
+  }
+}

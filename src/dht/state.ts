@@ -1,0 +1,49 @@
+/** What a DHT node leaves for its next run: its ids and whom it knew. Read as doubtfully as anything from outside. */
+import { asDict, type BencodeValue, bytes, decode, encode, integer } from '../codec/bencode.ts'
+import { type Contact, decodeContacts, encodeContacts, type Family } from './contact.ts'
+import { ID_LENGTH } from './node-id.ts'
+
+/** One family's part. */
+export interface NodeState {
+  readonly id: Uint8Array
+  readonly contacts: readonly Contact[]
+}
+
+export type DhtState = Readonly<Partial<Record<Family, NodeState>>>
+
+/** Bytes at most of a state. */
+export const MAX_STATE = 65_536
+/** Nodes of a family. */
+const MAX_CONTACTS = 400
+const VERSION = 1
+
+export function encodeState(state: DhtState): Buffer {
+  const part = (family: Family) => {
+    const given = state[family]
+    if (!given) return undefined
+    return { id: given.id, nodes: encodeContacts(given.contacts.slice(0, MAX_CONTACTS), family) }
+  }
+  return encode({ n4: part(4), n6: part(6), version: VERSION })
+}
+
+/** What `encodeState` wrote; empty for anything else. Never throws. */
+export function decodeState(state: Uint8Array): DhtState {
+  if (state.length > MAX_STATE) return {}
+  let value: BencodeValue
+  try {
+    value = decode(state, { maxDepth: 3, maxItems: 100 })
+  } catch {
+    return {}
+  }
+  const dict = asDict(value)
+  if (integer(dict?.version) !== VERSION) return {}
+  const found: Partial<Record<Family, NodeState>> = {}
+  for (const family of [4, 6] as const) {
+    const part = asDict(dict?.[`n${family}`])
+    const id = bytes(part?.id)
+    const nodes = bytes(part?.nodes)
+    if (id?.length !== ID_LENGTH || !nodes) continue
+    found[family] = { id, contacts: decodeContacts(nodes, family, MAX_CONTACTS) }
+  }
+  return found
+}

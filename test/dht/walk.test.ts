@@ -1,0 +1,213 @@
+import t from 'tap'
+import type { PeerAddress } from '../../src/codec/compact.ts'
+import type { Contact } from '../../src/dht/contact.ts'
+import { FloodGate } from '../../src/dht/flood-gate.ts'
+import { decodeKrpc, encodeRefusal, encodeReply } from '../../src/dht/krpc.ts'
+import { fits, idFor, idNear } from '../../src/dht/node-id.ts'
+import { type Outcome, Rpc } from '../../src/dht/rpc.ts'
+import { Shortlist, type Step } from '../../src/dht/shortlist.ts'
+import { generator } from '../helpers/feed.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+const SEED = Number(process.env.SEED ?? 1)
+const random = generator(SEED)
+const chance = (size = 20) => Buffer.from(Array.from({ length: size }, () => random() * 256))
+const target = chance()
+let hosts = 0
+/** A node on a local network, sharing so many bits with the target. */
+const near = (bits: number): Contact => ({
+  id: idNear(target, bits, chance()),
+  host: `10.0.0.${++hosts}`,
+  port: 1,
+})
+
+/** All that can be asked now. */
+function ask(list: Shortlist): Step[] {
+  const steps: Step[] = []
+  for (let step = list.next(); step; step = list.next()) steps.push(step)
+  return steps
+}
+
+t.test('the nearest are asked first: eight at once while nobody has answered, then four', async t => {
+  const list = new Shortlist(target)
+  const contacts = Array.from({ length: 12 }, (_, bits) => near(bits))
+  for (const contact of contacts) list.add(contact)
+  const first = ask(list)
+  t.same(
+    first.map(({ host }) => host),
+    contacts
+      .slice(4)
+      .reverse()
+      .map(({ host }) => host),
+  )
+  for (const step of first.slice(0, 4)) list.settle(step, step)
+  t.same(ask(list), [], 'four are still under way')
+  for (const contact of [near(30), near(31)]) list.add(contact)
+  list.settle(first[4]!, first[4]!)
+  t.same(ask(list).length, 1)
+  t.notOk(list.done)
+})
+
+t.test('it is done when the eight nearest that answer have answered', async t => {
+  const list = new Shortlist(target)
+  for (let bits = 0; bits < 20; bits++) list.add(near(bits))
+  const asked = ask(list)
+  asked[0]!.state = 'failed'
+  asked[1]!.state = 'late'
+  for (const step of asked.slice(2)) list.settle(step, { id: step.id, token: chance(8) })
+  t.notOk(list.done, 'two of the nearest eight are new now')
+  for (const step of ask(list)) list.settle(step, step)
+  t.ok(list.done, 'nobody waits for the late one')
+  t.equal(list.holders.length, 6, 'those that gave a token can be announced to')
+})
+
+t.test('late ones are waited for while few have answered', async t => {
+  const list = new Shortlist(target)
+  list.add(near(3))
+  list.add(near(4))
+  const [one, other] = ask(list)
+  list.settle(one!, one!)
+  other!.state = 'late'
+  t.notOk(list.done)
+  other!.state = 'failed'
+  t.ok(list.done)
+})
+
+t.test('nodes whose ids do not go with their addresses are asked, but do not count (BEP 42)', async t => {
+  const list = new Shortlist(target)
+  const liars = Array.from({ length: 20 }, (_, index) => {
+    const contact = { id: idNear(target, 60, chance()), host: `30.0.${index}.1`, port: 1 }
+    t.notOk(fits(contact.id, contact.host))
+    return contact
+  })
+  const honest = Array.from({ length: 10 }, (_, index) => {
+    const host = `31.0.${index}.1`
+    return { id: idFor(host, chance()), host, port: 1 }
+  })
+  for (const contact of [...liars, ...honest]) list.add(contact)
+  while (!list.done) for (const step of ask(list)) list.settle(step, { id: step.id, token: chance(8) })
+  const { holders } = list
+  t.equal(holders.filter(({ fits }) => fits).length, 8, 'eight whose ids fit')
+  t.equal(holders.filter(({ fits }) => !fits).length, 8, 'and no more of the others')
+})
+
+t.test('a node that is somebody else by now stands where it belongs', async t => {
+  const list = new Shortlist(target)
+  list.add(near(40))
+  const [step] = ask(list)
+  const id = idNear(target, 1, chance())
+  list.settle(step!, { id, token: chance(8) })
+  t.equal(list.answered, 1)
+  t.same(list.holders[0]?.id, id)
+})
+
+t.test('an address is asked once, and lies come to an end', async t => {
+  const list = new Shortlist(target)
+  const contact = { id: chance(), host: '40.0.0.1', port: 1 }
+  list.add(contact)
+  list.add({ ...contact, id: chance() })
+  list.add({ ...contact, port: 2 })
+  const asked = ask(list)
+  t.equal(asked.length, 1, 'also under other ids, and at other ports')
+  const local = new Shortlist(target)
+  for (let port = 1; port < 4; port++) local.add({ id: chance(), host: '127.0.0.1', port })
+  t.equal(ask(local).length, 3, 'but loopback is many')
+  let named = 0
+  for (let round = 0; round < 1_000 && !list.done; round++) {
+    for (const step of round === 0 ? asked : ask(list)) {
+      step.state = 'failed'
+      for (let index = 0; index < 16; index++, named++)
+        list.add({ id: idNear(target, 100, chance()), host: `50.${named >> 8}.${named & 255}.1`, port: 1 })
+    }
+  }
+  t.ok(list.done)
+  t.ok(list.asked > 60 && list.asked <= 160, `${list.asked} were asked`)
+})
+
+/** An Rpc whose datagrams a test takes out and puts in. */
+function rpc() {
+  const clock = new VirtualClock()
+  const sent: { bytes: Buffer; to: PeerAddress }[] = []
+  let receive = (_bytes: Buffer, _from: PeerAddress) => {}
+  let refuses = false
+  const api = new Rpc({
+    clock,
+    randomBytes: chance,
+    gate: new FloodGate(),
+    answer: () => undefined,
+    datagrams: {
+      port: 1,
+      send: (bytes, to, failed) => {
+        if (refuses) failed?.()
+        else sent.push({ bytes: Buffer.from(bytes), to })
+      },
+      receive: call => {
+        receive = call
+      },
+      close: async () => {},
+    },
+  })
+  const query = (to: PeerAddress) => {
+    const asked: { outcome?: Outcome } = {}
+    void api.query(to, { method: 'ping' }, { id: chance(), readOnly: false }).then(outcome => {
+      asked.outcome = outcome
+    })
+    return asked
+  }
+  const answer = (index: number) => {
+    const { transaction } = decodeKrpc(sent[index]!.bytes)!
+    return encodeReply({ transaction, id: target, nodes: {}, values: [] })
+  }
+  return { api, clock, sent, query, answer, come: receive, refuse: () => (refuses = true) }
+}
+
+t.test(
+  'an answer is one from where the query went, with its transaction, once, within five seconds',
+  async t => {
+    const { api, answer, clock, come, query, sent } = rpc()
+    const to = { host: '60.0.0.1', port: 5 }
+    const asked = query(to)
+    for (const from of [
+      { ...to, port: 6 },
+      { ...to, host: '60.0.0.2' },
+    ])
+      come(answer(0), from)
+    await clock.advance(4_999)
+    t.equal(asked.outcome, undefined)
+    come(answer(0), to)
+    await clock.advance(0)
+    t.match(asked.outcome, { type: 'reply', id: target })
+    const slow = query(to)
+    await clock.advance(5_000)
+    t.equal(slow.outcome, 'silent')
+    come(answer(1), to)
+    const refused = query(to)
+    const { transaction } = decodeKrpc(sent[2]!.bytes)!
+    come(encodeRefusal({ transaction, code: 203, message: 'no' }), to)
+    await clock.advance(0)
+    t.equal(refused.outcome, 'refused')
+    t.equal(clock.pending, 0)
+    await api.close()
+  },
+)
+
+t.test('512 queries are under way at most, and none is left behind', async t => {
+  const { api, clock, query, sent } = rpc()
+  const all = Array.from({ length: 513 }, (_, index) =>
+    query({ host: `60.0.${index >> 8}.${index & 255}`, port: 1 }),
+  )
+  await clock.advance(0)
+  t.equal(sent.length, 512)
+  t.equal(all[512]!.outcome, 'unsent')
+  await api.close()
+  await clock.advance(0)
+  t.ok(all.every(({ outcome }) => outcome === 'unsent'))
+  t.equal(clock.pending, 0)
+  const closed = query({ host: '60.0.0.1', port: 1 })
+  const other = rpc()
+  other.refuse()
+  const failed = other.query({ host: '60.0.0.1', port: 1 })
+  await clock.advance(0)
+  t.same([closed.outcome, failed.outcome], ['unsent', 'unsent'])
+  t.equal(other.clock.pending, 0)
+})

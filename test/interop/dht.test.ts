@@ -1,0 +1,77 @@
+import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { formatAddress, type PeerAddress } from '../../src/codec/compact.ts'
+import { Dht } from '../../src/dht/dht.ts'
+import { noLibtorrent } from '../helpers/counterparts/libtorrent.ts'
+import { type Running, scratch, startProgram } from '../helpers/counterparts/process.ts'
+import { noTransmission } from '../helpers/counterparts/transmission.ts'
+
+const helper = (name: string) => fileURLToPath(new URL(`../helpers/counterparts/${name}`, import.meta.url))
+
+/** Milliseconds within which libtorrent must have done its part. */
+const PATIENCE = 30_000
+
+/** Resolves with the matches once the program has said so; rejects when it ends, or takes too long. */
+async function said(program: Running, pattern: RegExp): Promise<RegExpExecArray> {
+  const deadline = Date.now() + PATIENCE
+  for (;;) {
+    const found = pattern.exec(program.said())
+    if (found) return found
+    if (program.child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`it did not say ${pattern}, but: ${program.said()}`)
+    await delay(20)
+  }
+}
+
+t.test('libtorrent and we find each other in one DHT', { skip: noLibtorrent }, async t => {
+  const [theirs, ours] = [randomBytes(20), randomBytes(20)]
+  const first = await new Dht({ bind: '127.0.0.1', bootstrap: [] }).start()
+  const bootstrap = [{ host: '127.0.0.1', port: first.port()! }]
+  const other = await new Dht({ bind: '127.0.0.1', bootstrap }).start()
+  t.teardown(() => Promise.all([first.close(), other.close()]))
+  const program = startProgram(t, [
+    '/usr/bin/python3',
+    helper('libtorrent-dht.py'),
+    ...['4', formatAddress(bootstrap[0]!), theirs.toString('hex'), ours.toString('hex')],
+  ])
+  const [, sharer = ''] = await said(program, /node (127\.0\.0\.2:\d+)/)
+  await said(program, /node 127\.0\.0\.5:/)
+  const peers: PeerAddress[] = []
+  const deadline = Date.now() + PATIENCE
+  while (peers.length === 0 && Date.now() < deadline) {
+    await other.lookup(theirs, { found: more => peers.push(...more) })
+    await delay(50)
+  }
+  t.same(peers.map(formatAddress), [sharer], 'what libtorrent announces, we find')
+  // Its tables take us in when they have pinged us.
+  let announced = 0
+  while (announced < 5 && Date.now() < deadline) {
+    const result = await other.lookup(ours, { announce: { port: 7_777 }, found: () => {} })
+    announced = result.announced
+  }
+  t.equal(announced, 5, 'four nodes of libtorrent, and one of ours, took our announce')
+  await said(program, new RegExp(`peer ${ours.toString('hex')} 127\\.0\\.0\\.1:7777`))
+})
+
+// It takes no node at 127.x, so it gets a network of its own, in which this machine has other addresses.
+// Its processes are its own as well: they end with it, however that is.
+const ALONE = ['unshare', '--net', '--map-root-user', '--pid', '--fork', '--kill-child', 'sh', '-c']
+const PREPARE = 'ip link set lo up && ip addr add 10.9.0.1/32 dev lo && ip addr add 10.9.0.2/32 dev lo'
+const noNetwork =
+  noTransmission ||
+  (spawnSync(ALONE[0]!, [...ALONE.slice(1), PREPARE]).status !== 0 &&
+    'no network of its own can be made here')
+
+t.test('transmission and we find each other in one DHT', { skip: noNetwork }, async t => {
+  const program = startProgram(t, [
+    ...[...ALONE, `${PREPARE} && exec "$@"`, 'sh', process.execPath],
+    ...['--import=@oxc-node/core/register', helper('transmission-dht.ts'), scratch(t)],
+  ])
+  const [code] = await once(program.child, 'close')
+  t.equal(code, 0, program.said())
+  t.match(program.said(), /"found":\d+,"dialled":\d+/)
+})
