@@ -180,7 +180,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Why it does not go on, in words. */
   get reason(): string {
-    return whyStalled(this.#parts.swarm, this.#parts.announcer)
+    const { announcer, intake, swarm } = this.#parts
+    return whyStalled(swarm, announcer, index => intake.wanted.has(index) && !this.verified.has(index))
   }
 
   get #windowed(): boolean {
