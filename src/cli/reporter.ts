@@ -91,6 +91,10 @@ export function follow(torrent: Torrent, reporter: Reporter): () => void {
     reporter.peer(formatAddress(address), client, 'disconnected', reason)
   })
   const tell = () => {
+    if (!torrent.started) {
+      since = performance.now()
+      return
+    }
     const { progress } = torrent
     reporter.progress(progress)
     if (progress.verified !== verified) {
@@ -102,11 +106,7 @@ export function follow(torrent: Torrent, reporter: Reporter): () => void {
       reporter.stalled('ERR_STALLED', torrent.reason)
     }
   }
-  let timer: NodeJS.Timeout | undefined
-  torrent.on('started', () => {
-    since = performance.now()
-    timer = setInterval(tell, EVERY)
-    timer.unref()
-  })
+  const timer = setInterval(tell, EVERY)
+  timer.unref()
   return () => clearInterval(timer)
 }

@@ -30,6 +30,8 @@ export interface SchedulerOptions {
 /** When a block that a reader waits for is asked of a second peer, and how often that is looked at, in ms. */
 const AWAITED = { after: 200, overdue: 1.5, sooner: 1.5 }
 const AWAITED_LOOK = 25
+/** Milliseconds of reading within which a block counts as waited for: it takes about as long to come from somebody else. */
+const AWAITED_AHEAD = 1500
 
 /** How many blocks an idle peer takes over at a time when nothing else is left to ask for. */
 const ENDGAME_BATCH = 16
@@ -280,15 +282,18 @@ export class Scheduler implements BlockSource {
     return distance >= 0 && distance < late
   }
 
-  /** Blocks that a reader waits for, and that somebody else owes for longer than is usual. */
+  /** Blocks that a reader waits for, or will before they could come, and that somebody else owes for longer than is usual. */
   #takeAwaited(requester: Requester, room: number, now: number, taken: Request[]): void {
     const { cursors } = this.#options
     if (!cursors?.waiting || now - this.#looked < AWAITED_LOOK) return
     this.#looked = now
-    for (const { at, waiting } of cursors) {
-      const active = waiting ? this.#active.get(at) : undefined
-      if (!active || active.alone || active.buffer.closed || !requester.offers(at)) continue
-      active.takeLate(requester, room, now, AWAITED, taken)
+    const near = Math.min(cursors.ahead, 1 + Math.ceil(this.#pace.covered(AWAITED_AHEAD)))
+    for (const { at, end, waiting } of cursors) {
+      for (let index = at; waiting && index < Math.min(end, at + near) && taken.length < room; index++) {
+        const active = this.#active.get(index)
+        if (!active || active.alone || active.buffer.closed || !requester.offers(index)) continue
+        active.takeLate(requester, room, now, AWAITED, taken)
+      }
     }
   }
 

@@ -109,6 +109,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#done
   }
 
+  /** Whether what was there is known, and peers are looked for. */
+  get started(): boolean {
+    return this.#state === 'running' || this.#state === 'done'
+  }
+
   /** Whether all that was asked for is verified and at rest. */
   get complete(): boolean {
     return this.#state === 'done'
