@@ -4,7 +4,7 @@ import type { PieceBuffer } from '../streams/piece-buffer.ts'
 import type { BlockSource, Request, Requester } from '../streams/requester.ts'
 import { ActivePiece, lateness } from './active-piece.ts'
 import type { Cursors } from './cursors.ts'
-import { Pace } from './pace.ts'
+import { Deadlines } from './deadlines.ts'
 import type { Picker } from './picker.ts'
 
 export interface SchedulerOptions {
@@ -27,11 +27,8 @@ export interface SchedulerOptions {
   readonly cursors?: Cursors
 }
 
-/** When a block that a reader waits for is asked of a second peer, and how often that is looked at, in ms. */
+/** When a block that a reader waits for is asked of a second peer. */
 const AWAITED = { after: 200, overdue: 1.5, sooner: 1.5 }
-const AWAITED_LOOK = 25
-/** Milliseconds of reading within which a block counts as waited for: it takes about as long to come from somebody else. */
-const AWAITED_AHEAD = 1500
 
 /** How many blocks an idle peer takes over at a time when nothing else is left to ask for. */
 const ENDGAME_BATCH = 16
@@ -57,14 +54,14 @@ export class Scheduler implements BlockSource {
   /** The picker's version and the peer's, added, when there was last nothing to begin with it. */
   readonly #barren = new WeakMap<Requester, number>()
   readonly #patience: number
-  readonly #pace = new Pace()
-  #looked = 0
+  readonly #deadlines: Deadlines
   #ended = false
 
   constructor(options: SchedulerOptions) {
     this.#options = options
     this.#picker = options.picker
     this.#patience = options.patience ?? 500
+    this.#deadlines = new Deadlines(options.cursors)
     this.#admission = new PQueue({ concurrency: Math.max(1, options.admitted) })
   }
 
@@ -119,7 +116,8 @@ export class Scheduler implements BlockSource {
   take(requester: Requester, room: number, now: number): Request[] {
     const taken: Request[] = []
     if (this.#ended) return taken
-    const late = this.#lateness(requester, now)
+    this.#deadlines.update(now)
+    const late = this.#deadlines.late(requester.window.usual)
     this.#takeAwaited(requester, room, now, taken)
     this.#takeOpen(requester, room, now, taken, late)
     if (taken.length === room) return taken
@@ -158,7 +156,7 @@ export class Scheduler implements BlockSource {
   /** A piece is at rest. */
   finished(piece: PieceBuffer): void {
     const active = this.#activeOf(piece)
-    this.#pace.finished()
+    this.#deadlines.finished()
     this.#picker.finish(piece.index)
     if (active) this.#end(active)
     this.#offer()
@@ -171,10 +169,9 @@ export class Scheduler implements BlockSource {
 
   /** Readers came or went: pieces on their way that none of them needs soon make room. */
   turned(): void {
-    const { cursors } = this.#options
     for (const active of [...this.#active.values()]) {
       const { buffer } = active
-      if (buffer.closed || (cursors?.distance(buffer.index) ?? 0) >= 0) continue
+      if (buffer.closed || this.#deadlines.near(buffer.index)) continue
       this.#abandon(active)
       active.cancel()
     }
@@ -250,19 +247,10 @@ export class Scheduler implements BlockSource {
     const named = offer.named(peerChoking).find(index => this.#picker.open(index))
     if (named !== undefined || peerChoking) return named ?? -1
     const refused = offer.plain(peerChoking) ? undefined : (index: number) => !requester.offers(index)
-    const late = Math.floor(this.#pace.covered(requester.window.usual))
+    const late = this.#deadlines.late(requester.window.usual)
     if (!accused) return this.#picker.pick(bits, refused, late)
     const index = this.#picker.pick(bits, index => refused?.(index) || accused(index, requester), late)
     return index < 0 ? this.#picker.pick(bits, refused, late) : index
-  }
-
-  /** How many pieces readers go on until a block asked of this peer now is there. */
-  #lateness(requester: Requester, now: number): number {
-    const { cursors } = this.#options
-    if (!cursors || cursors.size === 0) return 0
-    this.#pace.update(now)
-    // as far ahead as there is room for is as good as it gets
-    return Math.min(cursors.ahead - 1, Math.floor(this.#pace.covered(requester.window.usual)))
   }
 
   /** Blocks of pieces under way that nobody was asked for; not of those that a reader needs before this peer brings them. */
@@ -270,30 +258,20 @@ export class Scheduler implements BlockSource {
     for (const piece of this.#open) {
       if (piece.alone?.ready === false) this.#abandon(piece) // whoever it was kept for may never come back
       if (piece.buffer.closed || !piece.isFor(requester)) continue
-      if (late > 0 && this.#isBefore(late, piece)) continue
+      if (this.#deadlines.before(piece.buffer.index, late)) continue
       piece.take(requester, room, now, taken)
       if (piece.buffer.free === 0) this.#open.delete(piece)
       if (taken.length === room) return
     }
   }
 
-  #isBefore(late: number, { buffer }: ActivePiece): boolean {
-    const distance = this.#options.cursors!.distance(buffer.index)
-    return distance >= 0 && distance < late
-  }
-
   /** Blocks that a reader waits for, or will before they could come, and that somebody else owes for longer than is usual. */
   #takeAwaited(requester: Requester, room: number, now: number, taken: Request[]): void {
-    const { cursors } = this.#options
-    if (!cursors?.waiting || now - this.#looked < AWAITED_LOOK) return
-    this.#looked = now
-    const near = Math.min(cursors.ahead, 1 + Math.ceil(this.#pace.covered(AWAITED_AHEAD)))
-    for (const { at, end, waiting } of cursors) {
-      for (let index = at; waiting && index < Math.min(end, at + near) && taken.length < room; index++) {
-        const active = this.#active.get(index)
-        if (!active || active.alone || active.buffer.closed || !requester.offers(index)) continue
-        active.takeLate(requester, room, now, AWAITED, taken)
-      }
+    for (const index of this.#deadlines.awaited(now)) {
+      if (taken.length === room) return
+      const active = this.#active.get(index)
+      if (!active || active.alone || active.buffer.closed || !requester.offers(index)) continue
+      active.takeLate(requester, room, now, AWAITED, taken)
     }
   }
 
