@@ -81,6 +81,8 @@ export function assemble(given: AssemblyOptions): Assembly {
       client: `tsdl ${VERSION}`,
       encryption,
       port: () => listener?.port,
+      dht: () => sources.dht,
+      pex: options.pex !== false && !metainfo.private,
       ...(connect ? { connect } : {}),
       ...(bind ? { bind } : {}),
       download: { source: superSeed ?? intake.scheduler, funnel: intake.funnel },
