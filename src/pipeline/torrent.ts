@@ -185,8 +185,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Why it does not go on, in words. */
   get reason(): string {
-    const { announcer, intake, swarm } = this.#parts
-    return whyStalled(swarm, announcer, index => intake.wanted.has(index) && !this.verified.has(index))
+    const { intake, sources, swarm } = this.#parts
+    return whyStalled(swarm, sources, index => intake.wanted.has(index) && !this.verified.has(index))
   }
 
   get #windowed(): boolean {
@@ -210,7 +210,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   async #begin(): Promise<void> {
-    const { listener, peers = [], share } = this.#options
+    const { listener, share } = this.#options
     await this.#look()
     if (this.#closing) return
     this.#state = 'running'
@@ -222,8 +222,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     }
     this.#tick()
     listener?.add(this.metainfo.infoHash, accepted => this.#parts.swarm.accept(accepted))
-    this.#parts.announcer?.start()
-    this.#parts.swarm.add(peers, 'option')
+    this.#parts.sources.start()
   }
 
   /** Finds out what is there already. */
@@ -283,7 +282,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (this.#closing) return
     this.#state = 'done'
     void this.#recorder.write()
-    this.#parts.announcer?.complete()
+    this.#parts.sources.complete()
     this.emit('done')
   }
 
@@ -296,7 +295,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#arrivals.end(this.#reasonToEnd)
     const { storage } = this.#options
     if (storage instanceof WindowStorage) void storage.close(this.#reasonToEnd) // readers are to hear why
-    await this.#parts.announcer?.stop()
+    await this.#parts.sources.stop()
     await this.#parts.intake.close()
     await this.#recorder.write()
     await this.#options.storage.close().catch(error => {
