@@ -11,6 +11,8 @@ export const node = process.execPath
 export const cli = here('../dist/cli.js')
 export const floor = [node, here('floor.js')]
 export const tsdl = [node, cli]
+/** With these it finds nobody but whom it is told of. */
+export const alone = ['--no-dht', '--no-lsd']
 /** Debian's libtorrent is built for Debian's Python, which need not be the first on PATH. */
 export const libtorrent = ['/usr/bin/python3', here('../test/helpers/counterparts/libtorrent-peer.py')]
 
@@ -54,7 +56,7 @@ export function transmission(config, out, port, rpcPort) {
  * @param {string[]} more
  */
 export function tsdlSeed({ torrent, dir }, more) {
-  return [...tsdl, 'seed', torrent, dir, '--bind', '127.0.0.1', '--json', ...more]
+  return [...tsdl, 'seed', torrent, dir, '--bind', '127.0.0.1', ...alone, '--json', ...more]
 }
 
 /**
@@ -91,5 +93,14 @@ export function ownSeed(data, listeners = 1) {
  * @param {string} out
  */
 export function tsdlGet(torrent, peers, out) {
-  return [...tsdl, torrent, '-o', out, ...peers.flatMap(peer => ['--peer', peer]), '--no-tracker', '-q']
+  return [
+    ...tsdl,
+    torrent,
+    '-o',
+    out,
+    ...peers.flatMap(peer => ['--peer', peer]),
+    ...alone,
+    '--no-tracker',
+    '-q',
+  ]
 }

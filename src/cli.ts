@@ -54,6 +54,14 @@ function exchanging(command: Command): Command {
     .option('--port <n>', 'the port to listen at (default: one that is free)', value(parseWhole(1, 65535)))
     .option('--bind <address>', 'the IP address to listen at and to dial from (default: all)', value(ip))
     .option('--no-tracker', 'ask no tracker')
+    .option('--no-dht', 'neither ask nor tell the DHT')
+    .option(
+      '--dht-node <host:port>',
+      'a node to enter the DHT by, in place of the usual ones (repeatable)',
+      many(value(parseAddress)),
+    )
+    .option('--no-lsd', 'neither ask nor tell the local network')
+    .option('--no-pex', 'exchange no addresses of peers with peers')
     .addOption(
       new Option('--encryption <when>', 'connections with encryption (default: prefer)').choices([
         'prefer',

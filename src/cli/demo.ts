@@ -41,7 +41,7 @@ export async function demo({ size = 64 << 20, seeds: count = 3, ...options }: De
   const addresses = await Promise.all(seeds.map(seed => seed.listen()))
   const tracker = await openTracker(addresses)
   try {
-    const exit = await get({ ...draft, trackers: [[tracker.url]] }, options)
+    const exit = await get({ ...draft, trackers: [[tracker.url]] }, { ...options, dht: false, lsd: false })
     if (exit === EXIT.ok && !options.quiet && !options.json) {
       process.stderr.write(`sha256 ${digest.digest('hex')}  ${name}\n`)
     }

@@ -9,13 +9,13 @@ import { EXIT } from './exit.ts'
 import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { listenerFor } from './listening.ts'
+import { type PeerFinding, type PeerFindingOptions, peerFinding } from './peer-finding.ts'
 import { follow, outcomeOf, type Reporter, reportFailure } from './reporter.ts'
 import { TextReporter } from './text-reporter.ts'
 
-export interface GetOptions extends DestinationOptions {
+export interface GetOptions extends DestinationOptions, PeerFindingOptions {
   readonly peer?: PeerAddress[]
   readonly port?: number
-  readonly bind?: string
   readonly listen: boolean
   readonly tracker: boolean
   readonly encryption?: Encryption
@@ -37,6 +37,7 @@ export async function get(source: Metainfo | Promise<Metainfo>, options: GetOpti
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
   let stop = () => {}
   let listener: Listener | undefined
+  let finding: PeerFinding | undefined
   try {
     const metainfo = await source
     const { selected, open } = choose(metainfo, options)
@@ -44,7 +45,9 @@ export async function get(source: Metainfo | Promise<Metainfo>, options: GetOpti
     for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)
     listener = await listenerFor(options)
     if (listener && (options.json || options.verbose)) reporter.listening(listener.address)
+    finding = peerFinding(options, listener, reporter)
     const common: Common = {
+      ...finding.options,
       peers: options.peer ?? [],
       trackers: options.tracker,
       timeout: options.timeout ?? (process.stderr.isTTY ? 0 : PATIENCE),
@@ -65,6 +68,7 @@ export async function get(source: Metainfo | Promise<Metainfo>, options: GetOpti
   } finally {
     stop()
     listener?.close()
+    await finding?.close()
     reporter.close()
   }
 }

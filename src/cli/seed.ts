@@ -10,11 +10,12 @@ import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { type ListeningOptions, listenerFor } from './listening.ts'
 import { locate } from './locate.ts'
+import { type PeerFindingOptions, peerFinding } from './peer-finding.ts'
 import { follow, outcomeOf, type Reporter, reportFailure } from './reporter.ts'
 import { recordOf } from './state.ts'
 import { TextReporter } from './text-reporter.ts'
 
-export interface SeedOptions extends ListeningOptions {
+export interface SeedOptions extends ListeningOptions, PeerFindingOptions {
   readonly peer?: PeerAddress[]
   readonly tracker: boolean
   readonly maxPeers?: number
@@ -35,11 +36,12 @@ export async function seed(
   options: SeedOptions,
 ): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
-  let end = () => {}
+  let end = async () => {}
   try {
     const { metainfo, directory } = await locate(await source, path)
     reporter.metadata(metainfo, () => true)
     const listener = (await listenerFor(options))!
+    const finding = peerFinding(options, listener, reporter)
     const storage = new FileStorage(metainfo, { directory })
     const torrent = new Torrent(metainfo, {
       storage,
@@ -48,14 +50,16 @@ export async function seed(
       share: true,
       superSeed: options.superSeed === true,
       listener,
+      ...finding.options,
       trackers: options.tracker,
       peers: options.peer ?? [],
       ...pick(options, 'bind', 'encryption', 'maxPeers', 'memory', 'up'),
     })
     const stop = follow(torrent, reporter)
-    end = () => {
+    end = async () => {
       stop()
       listener.close()
+      await finding.close()
     }
     const start = performance.now()
     await interruptible(torrent, async () => {
@@ -76,7 +80,7 @@ export async function seed(
   } catch (error) {
     return reportFailure(error, reporter)
   } finally {
-    end()
+    await end()
     reporter.close()
   }
 }

@@ -7,11 +7,12 @@ import { HTTP_ADDRESS, type HttpAddress } from './http-address.ts'
 import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { type ListeningOptions, listenerFor } from './listening.ts'
+import { type PeerFindingOptions, peerFinding } from './peer-finding.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
 import { openServing, type Serving, type ServingOptions } from './serving.ts'
 import { TextReporter } from './text-reporter.ts'
 
-export interface ServeOptions extends ServingOptions, ListeningOptions {
+export interface ServeOptions extends ServingOptions, ListeningOptions, PeerFindingOptions {
   /** Where HTTP is served. @default 127.0.0.1:8642, or a port that is free when another has that one */
   readonly http?: HttpAddress
   /** What every request has to know; needed where others can reach us. */
@@ -28,7 +29,7 @@ export async function serve(
 ): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
   const shelf = new Map<string, Serving>()
-  const open = { server: undefined as HttpServer | undefined, end: () => {} }
+  const open = { server: undefined as HttpServer | undefined, end: async () => {} }
   const close = async () => {
     await Promise.all([open.server?.close(), ...Array.from(shelf.values(), serving => serving.close())])
   }
@@ -38,13 +39,18 @@ export async function serve(
     open.server = server
     server.on('warning', error => reporter.warning(codeOf(error.cause), messageOf(error)))
     const listener = await listenerFor(options)
-    open.end = () => listener?.close()
+    const finding = peerFinding(options, listener, reporter)
+    open.end = async () => {
+      listener?.close()
+      await finding.close()
+    }
+    const given = { ...finding.options, ...(listener ? { listener } : {}) }
     return await interruptible({ close }, async () => {
       for (const metainfo of torrents) {
         const hash = metainfo.infoHash.toString('hex')
         if (shelf.has(hash)) continue
         reporter.metadata(metainfo, () => true)
-        shelf.set(hash, openServing(metainfo, options, reporter, listener))
+        shelf.set(hash, openServing(metainfo, options, reporter, given))
       }
       reporter.serving(server.url)
       return failing(shelf, reporter)
@@ -53,7 +59,7 @@ export async function serve(
     await close()
     return reportFailure(error, reporter)
   } finally {
-    open.end()
+    await open.end()
     reporter.close()
   }
 }

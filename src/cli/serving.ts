@@ -3,8 +3,8 @@ import type { Encryption } from '../codec/mse.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { pick } from '../pick.ts'
 import { download } from '../pipeline/download.ts'
-import type { Listener } from '../pipeline/listener.ts'
 import { Torrent } from '../pipeline/torrent.ts'
+import type { TorrentOptions } from '../pipeline/torrent-options.ts'
 import type { Served } from '../server/shelf.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import { follow, type Reporter } from './reporter.ts'
@@ -38,12 +38,13 @@ const KEEP_SHARE = 1 / 4
 /**
  * Starts a torrent whose files are to be served: what is read is fetched, and nothing else. With a directory it stays
  * there; otherwise it is held in memory while somebody reads it, and a little longer.
+ * @param shared what all torrents of the run share
  */
 export function openServing(
   metainfo: Metainfo,
   options: ServingOptions,
   reporter: Reporter,
-  listener: Listener | undefined,
+  shared: Pick<TorrentOptions, 'listener' | 'dht' | 'lsd' | 'pex'>,
 ): Serving {
   const { memory = 64 * MiB, output, peer = [], tracker } = options
   const common = {
@@ -52,7 +53,7 @@ export function openServing(
     onDemand: true,
     share: true,
     ...pick(options, 'bind', 'encryption', 'maxPeers', 'memory', 'up', 'down'),
-    ...(listener ? { listener } : {}),
+    ...shared,
   }
   const torrent =
     output === undefined

@@ -4,6 +4,15 @@ import { resumePath } from '../storage/resume-record.ts'
 
 /** Where the resume record of a torrent in a directory is: below XDG_STATE_HOME, as other programs keep theirs. */
 export function recordOf(infoHash: Uint8Array, directory: string): string {
+  return resumePath(stateHome(), infoHash, directory)
+}
+
+/** Where the nodes of the DHT are kept from one run to the next. */
+export function dhtRecord(): string {
+  return join(stateHome(), 'dht')
+}
+
+function stateHome(): string {
   const { XDG_STATE_HOME: home } = process.env
-  return resumePath(join(home || join(homedir(), '.local', 'state'), 'tsdl'), infoHash, directory)
+  return join(home || join(homedir(), '.local', 'state'), 'tsdl')
 }

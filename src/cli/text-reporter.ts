@@ -18,6 +18,9 @@ const logUpdate = process.stderr.isTTY ? await import('log-update') : undefined
 /** Milliseconds between lines where nobody watches. */
 const NOW_AND_THEN = 10_000
 
+/** Warnings of what happens every day. */
+const USUAL = new Set(['ERR_CONNECTION', 'ERR_TIMEOUT', 'ERR_RECORD', 'ERR_DHT'])
+
 /** A line that changes on a terminal, a plain one now and then elsewhere. */
 export class TextReporter implements Reporter {
   readonly #quiet: boolean
@@ -74,8 +77,7 @@ export class TextReporter implements Reporter {
 
   warning(code: string, message: string): void {
     // swarms are full of addresses where nobody answers: that is news only to who asks for it
-    const usual = code === 'ERR_CONNECTION' || code === 'ERR_TIMEOUT' || code === 'ERR_RECORD'
-    if (!this.#quiet && (this.#verbose || !usual)) this.#say(`tsdl: warning: ${message}`)
+    if (!this.#quiet && (this.#verbose || !USUAL.has(code))) this.#say(`tsdl: warning: ${message}`)
   }
 
   stalled(_code: string, reason: string): void {

@@ -29,8 +29,8 @@ export interface DhtOptions {
   /** So many bytes that nobody can guess. @default those of node:crypto */
   readonly randomBytes?: (size: number) => Uint8Array
   readonly createSocket?: typeof dgram.createSocket
-  /** The addresses of a name. @default those that the system finds */
-  readonly resolve?: (name: string) => Promise<readonly string[]>
+  /** The addresses of a name; `signal` gives it up. @default those that the system finds */
+  readonly resolve?: (name: string, signal: AbortSignal) => Promise<readonly string[]>
 }
 
 export interface DhtEvents {
@@ -69,6 +69,7 @@ export class Dht extends EventEmitter<DhtEvents> {
   #routing: Promise<void> = Promise.resolve()
   /** Names that are being looked up. */
   #resolving = 0
+  readonly #ended = new AbortController()
   #closed = false
   #closing: Promise<void> | undefined
 
@@ -135,6 +136,7 @@ export class Dht extends EventEmitter<DhtEvents> {
   /** Ends everything under way, and frees the ports. Idempotent; never rejects. */
   close(): Promise<void> {
     this.#closed = true
+    this.#ended.abort()
     this.#closing ??= this.#close()
     return this.#closing
   }
@@ -201,7 +203,7 @@ export class Dht extends EventEmitter<DhtEvents> {
     if (this.#resolving >= MAX_ROUTERS) return []
     this.#resolving++
     try {
-      const hosts = await resolve(host)
+      const hosts = await resolve(host, this.#ended.signal)
       return hosts.filter(addressBytes).map(host => ({ host, port }))
     } catch (error) {
       this.#warn(`DHT node ${formatAddress({ host, port })}: ${messageOf(error)}`, error)

@@ -36,7 +36,8 @@ export interface LocalDiscoveryEvents {
 /** A torrent that is announced. */
 interface Announced {
   readonly infoHash: string
-  readonly port: number
+  /** None for one that is only listened for. */
+  readonly port: number | undefined
   /** Clock time of its next announce. */
   due: number
 }
@@ -68,6 +69,7 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
 
   constructor(options: LocalDiscoveryOptions = {}) {
     super()
+    this.setMaxListeners(0) // each torrent listens
     this.#clock = options.clock ?? systemClock
     this.#createSocket = options.createSocket ?? systemSocket
     this.#interfaces = options.interfaces ?? networkInterfaces
@@ -82,10 +84,14 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
     return [...this.#sockets.keys()]
   }
 
-  /** Announces a torrent from now on, with the port where we accept peers for it; again to name another port. */
-  add(infoHash: Uint8Array, port: number): void {
+  /**
+   * Announces a torrent from now on, with the port where we accept peers for it; again to name another port. Without
+   * a port we are only told who else shares it.
+   */
+  add(infoHash: Uint8Array, port: number | undefined): void {
     const name = Buffer.from(infoHash).toString('hex')
-    this.#torrents.set(name, { infoHash: name, port, due: this.#clock.now() })
+    const due = port === undefined ? Number.POSITIVE_INFINITY : this.#clock.now()
+    this.#torrents.set(name, { infoHash: name, port, due })
     this.#plan()
   }
 
@@ -120,8 +126,8 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
   #plan(): void {
     this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#closed || this.#sockets.size === 0 || this.#torrents.size === 0) return
     const due = Math.min(...[...this.#torrents.values()].map(({ due }) => due))
+    if (this.#closed || this.#sockets.size === 0 || due === Number.POSITIVE_INFINITY) return
     const at = Math.max(due, this.#quiet) - this.#clock.now()
     this.#timer = this.#clock.setTimeout(() => this.#announce(), Math.max(0, at))
   }

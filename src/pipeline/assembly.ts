@@ -3,17 +3,15 @@ import { systemClock } from '../clock.ts'
 import { Bitfield } from '../codec/bitfield.ts'
 import { addressBytes, formatAddress } from '../codec/compact.ts'
 import { makePeerId } from '../codec/peer-id.ts'
-import { Announcer } from '../discovery/announcer.ts'
-import { openTracker } from '../discovery/open-tracker.ts'
 import { InputError, type TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { pick } from '../pick.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import { RUN_LENGTH } from '../streams/run.ts'
 import { VERSION } from '../version.ts'
-import { complaintsOf } from './complaints.ts'
 import { Intake } from './intake.ts'
 import { limitsOf } from './limits.ts'
+import { PeerSources } from './peer-sources.ts'
 import { PiecePool } from './piece-pool.ts'
 import { Suggestions } from './suggestions.ts'
 import { SuperSeed } from './super-seed.ts'
@@ -28,8 +26,7 @@ export interface Assembly {
   readonly intake: Intake
   readonly swarm: Swarm
   readonly unchoker: Unchoker
-  /** None when no tracker is to be asked. */
-  readonly announcer: Announcer | undefined
+  readonly sources: PeerSources
 }
 
 export interface AssemblyOptions {
@@ -45,8 +42,6 @@ export interface AssemblyOptions {
 }
 
 const MiB = 1 << 20
-/** The port that trackers are told when we listen at none: they want one. */
-const NO_PORT = 6881
 /** Runs of blocks for peers that are kept for the next one: a few are served at a time. */
 const RUNS_KEPT = 32
 
@@ -119,14 +114,14 @@ export function assemble(given: AssemblyOptions): Assembly {
     random,
   })
   swarm.on('interest', () => unchoker.changed(clock.now()))
-  const asks = options.trackers !== false && metainfo.trackers.length > 0
-  if (!asks) return { intake, swarm, unchoker, announcer: undefined }
-  const announcer = new Announcer({
-    tiers: metainfo.trackers,
+  const sources: PeerSources = new PeerSources({
     infoHash,
     peerId,
-    port: listener?.port ?? NO_PORT,
-    key: randomBytes(4).readUInt32BE(0),
+    private: metainfo.private,
+    tiers: options.trackers === false ? [] : metainfo.trackers,
+    ...pick(metainfo, 'nodes'),
+    ...pick(options, 'dht', 'lsd', 'peers'),
+    port: () => listener?.port,
     clock,
     random,
     // whoever reads on demand through a window keeps nothing
@@ -135,11 +130,10 @@ export function assemble(given: AssemblyOptions): Assembly {
       downloaded: swarm.downloaded,
       left: windowed && onDemand ? length : intake.left,
     }),
-    makeTracker: url => openTracker(url, { userAgent: `tsdl/${VERSION}`, clock }),
   })
-  announcer.on('peers', (peers, source) => swarm.add(peers, source))
-  complaintsOf(announcer, warning)
-  return { intake, swarm, unchoker, announcer }
+  sources.on('peers', (peers, source) => swarm.add(peers, source))
+  sources.on('warning', warning)
+  return { intake, swarm, unchoker, sources }
 }
 
 /** The address to dial from; none where all will do. @throws InputError when it is no IP address */

@@ -5,6 +5,7 @@ import type { PeerAddress } from '../codec/compact.ts'
 import type { Encryption } from '../codec/mse.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Listener } from './listener.ts'
+import type { SharedDht, SharedLsd } from './peer-sources.ts'
 import type { Resume } from './stock.ts'
 
 export interface TorrentOptions {
@@ -20,6 +21,12 @@ export interface TorrentOptions {
   readonly peers?: readonly PeerAddress[]
   /** Whether the torrent's trackers are asked for peers. @default true */
   readonly trackers?: boolean
+  /** The DHT of this process, started; closed by whoever made it. Not for private torrents (BEP 27). @default none */
+  readonly dht?: SharedDht
+  /** The LSD of this process, likewise. @default none */
+  readonly lsd?: SharedLsd
+  /** Whether peers tell each other of peers (BEP 11). Not for private torrents. @default true */
+  readonly pex?: boolean
   /** What accepts connections for this torrent, and others. @default none: peers are dialled only */
   readonly listener?: Listener
   /** What an earlier run left word of: pieces that need not be hashed again. @default none */

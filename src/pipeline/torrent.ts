@@ -180,7 +180,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Why it does not go on, in words. */
   get reason(): string {
-    return whyStalled(this.#parts.swarm, this.#parts.announcer)
+    return whyStalled(this.#parts.swarm, this.#parts.sources)
   }
 
   get #windowed(): boolean {
@@ -204,7 +204,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   async #begin(): Promise<void> {
-    const { listener, peers = [], share } = this.#options
+    const { listener, share } = this.#options
     await this.#look()
     if (this.#closing) return
     this.#state = 'running'
@@ -216,8 +216,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     }
     this.#tick()
     listener?.add(this.metainfo.infoHash, accepted => this.#parts.swarm.accept(accepted))
-    this.#parts.announcer?.start()
-    this.#parts.swarm.add(peers, 'option')
+    this.#parts.sources.start()
   }
 
   /** Finds out what is there already. */
@@ -277,7 +276,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (this.#closing) return
     this.#state = 'done'
     void this.#recorder.write()
-    this.#parts.announcer?.complete()
+    this.#parts.sources.complete()
     this.emit('done')
   }
 
@@ -290,7 +289,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#arrivals.end(this.#reasonToEnd)
     const { storage } = this.#options
     if (storage instanceof WindowStorage) void storage.close(this.#reasonToEnd) // readers are to hear why
-    await this.#parts.announcer?.stop()
+    await this.#parts.sources.stop()
     await this.#parts.intake.close()
     await this.#recorder.write()
     await this.#options.storage.close().catch(error => {

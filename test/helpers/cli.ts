@@ -10,6 +10,7 @@ import { Seed } from '../../src/demo/seed.ts'
 import { openTracker } from '../../src/demo/tracker.ts'
 import { type Metainfo, parse } from '../../src/index.ts'
 import { create } from '../../src/metainfo/create.ts'
+import { isolated } from './isolated.ts'
 
 let offers = 0
 
@@ -40,10 +41,11 @@ export interface Ran {
   readonly lines: readonly string[]
 }
 
-/** Resolves when it has ended and all that it wrote was read. */
+/** Resolves when it has ended and all that it wrote was read. It looks for peers on this machine only. */
 export function tsdl(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const { cwd, program = CLI, started, stdin = '', stdout } = options
-  const child = spawn(process.execPath, [program, ...args], {
+  const argv = program === CLI ? isolated(args) : args
+  const child = spawn(process.execPath, [program, ...argv], {
     ...(cwd === undefined ? {} : { cwd }),
     // not NODE_OPTIONS: the test runner's hooks are none of its business
     env: { PATH: process.env.PATH, XDG_STATE_HOME: STATE },

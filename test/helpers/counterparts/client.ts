@@ -46,7 +46,7 @@ export async function runClient(
 ): Promise<Run> {
   const stdout = options.to === undefined ? 'ignore' : openSync(options.to, 'w')
   const given = peers.flatMap(peer => ['--peer', peer])
-  const argv = [cli, content.torrent, '--no-tracker', ...given, ...args]
+  const argv = [cli, content.torrent, '--no-tracker', '--no-dht', '--no-lsd', ...given, ...args]
   const child = spawn(process.execPath, argv, { stdio: ['ignore', stdout, 'pipe'] })
   const end = () => child.kill('SIGKILL')
   process.once('exit', end)

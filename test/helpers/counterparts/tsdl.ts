@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { isolated } from '../isolated.ts'
 import type { JsonEvent } from './client.ts'
 import type { Content } from './content.ts'
 import { type Running, startProgram } from './process.ts'
@@ -23,9 +24,9 @@ export interface ListeningTsdl extends Tsdl {
   readonly address: string
 }
 
-/** Starts the built command line with `--json` and these arguments. */
+/** Starts the built command line with `--json` and these arguments; without the DHT, unless nodes are named, and LSD. */
 export function startTsdl(t: Test, args: readonly string[]): Tsdl {
-  const running = startProgram(t, [process.execPath, cli, ...args, '--json'])
+  const running = startProgram(t, [process.execPath, cli, ...isolated(args), '--json'])
   const { child, said } = running
   // What follows the last line break is a line still to come.
   const events = () =>

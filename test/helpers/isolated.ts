@@ -1,0 +1,14 @@
+/** Commands that look for peers; without any, it is `get`. */
+const LOOKING = new Set(['get', 'seed', 'serve'])
+const OTHERS = new Set(['info', 'verify', 'create', 'demo', 'help', '--help', '-h', '--version', '-V'])
+
+/**
+ * Arguments of tsdl with which it stays on this machine: without the DHT, unless nodes of it are named, and without LSD,
+ * unless the test runs in a network of its own.
+ */
+export function isolated(args: readonly string[], ownNetwork = false): string[] {
+  const [command = '--help', ...rest] = args
+  const off = [...(args.includes('--dht-node') ? [] : ['--no-dht']), ...(ownNetwork ? [] : ['--no-lsd'])]
+  if (LOOKING.has(command)) return [command, ...off, ...rest]
+  return OTHERS.has(command) ? [...args] : [...off, ...args]
+}
