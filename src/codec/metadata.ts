@@ -2,7 +2,7 @@
 import { asDict, type BencodeDict, decode, encode, endOf, integer } from './bencode.ts'
 
 /** Our id of ut_metadata among extended messages. */
-export const UT_METADATA = 2
+export const UT_METADATA = 3
 
 /** Bytes of each piece of metadata but the last. */
 export const METADATA_PIECE = 16384

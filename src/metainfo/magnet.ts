@@ -2,6 +2,8 @@
 import { type PeerAddress, parseAddress } from '../codec/compact.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError, messageOf } from '../errors.ts'
+import type { Metainfo } from './metainfo.ts'
+import { parseInfo } from './parse.ts'
 import { trackerFault, usableUrls, webSeedFault } from './trackers.ts'
 import { type Warn, Warnings } from './warnings.ts'
 
@@ -52,7 +54,8 @@ export function parseMagnet(source: string): Magnet {
   const alone = { trackers: [], webSeeds: [], peers: [], sources: [], warnings: [] }
   if (source.length === 40) return { infoHash: Buffer.from(source, 'hex'), ...alone }
   if (/^[0-9a-f]{64}$/i.test(source)) return { infoHashV2: Buffer.from(source, 'hex'), ...alone }
-  if (source.length > MAX_LINK) fail(`a magnet link of ${source.length} characters, at most ${MAX_LINK} are read`)
+  if (source.length > MAX_LINK)
+    fail(`a magnet link of ${source.length} characters, at most ${MAX_LINK} are read`)
   const warnings = new Warnings()
   const { warn } = warnings
   const all = parameters(source)
@@ -72,6 +75,23 @@ export function parseMagnet(source: string): Magnet {
   }
 }
 
+/** The torrent of a link whose metadata came from peers. Throws as `parse` does. */
+export function metainfoOf(info: Uint8Array, magnet: Magnet): Metainfo {
+  return joined(parseInfo(info), magnet)
+}
+
+/** A torrent with the trackers and web seeds of a link that names it: those come first. */
+export function joined(metainfo: Metainfo, magnet: Magnet): Metainfo {
+  const there = new Set(magnet.trackers.flat())
+  const more = metainfo.trackers.map(tier => tier.filter(url => !there.has(url)))
+  return {
+    ...metainfo,
+    trackers: [...magnet.trackers, ...more.filter(tier => tier.length > 0)],
+    webSeeds: [...new Set([...magnet.webSeeds, ...metainfo.webSeeds])],
+    warnings: [...magnet.warnings, ...metainfo.warnings],
+  }
+}
+
 function fail(what: string): never {
   throw new InputError('ERR_USAGE', what)
 }
@@ -83,7 +103,10 @@ function parameters(link: string): Map<string, string[]> {
   if (at < 0) return all
   for (const [key, value] of new URLSearchParams(link.slice(at + 1))) {
     // `amp;`: copied out of a web page with its escapes
-    const name = key.toLowerCase().replace(/^amp;/, '').replace(/\.\d+$/, '')
+    const name = key
+      .toLowerCase()
+      .replace(/^amp;/, '')
+      .replace(/\.\d+$/, '')
     const values = all.get(name)
     if (values) values.push(value.trim())
     else all.set(name, [value.trim()])
@@ -107,7 +130,8 @@ function hashes(topics: readonly string[]): Pick<Magnet, 'infoHash' | 'infoHashV
 }
 
 function same(kind: string, before: Buffer | undefined, now: Buffer, topic: string): Buffer {
-  if (before && !before.equals(now)) fail(`a magnet link for two torrents: a second urn:${kind}, ${quote(topic)}`)
+  if (before && !before.equals(now))
+    fail(`a magnet link for two torrents: a second urn:${kind}, ${quote(topic)}`)
   return now
 }
 

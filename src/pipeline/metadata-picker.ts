@@ -104,7 +104,7 @@ export class MetadataPicker<Peer> {
     if (draft.pieces.has(piece)) return undefined
     draft.pieces.set(piece, { data, from: peer })
     this.#shed(draft)
-    return draft.pieces.size === metadataPieces(draft.size) ? this.#judge(draft, peer) : undefined
+    return draft.pieces.size === metadataPieces(draft.size) ? this.#judge(draft) : undefined
   }
 
   /** A peer does not have it after all, or gives no more for now. */
@@ -133,7 +133,7 @@ export class MetadataPicker<Peer> {
   }
 
   /** All pieces are there. @returns what the last giver did wrong, if it is proven that it did */
-  #judge(draft: Draft<Peer>, last: Peer): string | undefined {
+  #judge(draft: Draft<Peer>): string | undefined {
     const parts = Array.from({ length: draft.pieces.size }, (_, piece) => draft.pieces.get(piece)!)
     const info = Buffer.concat(parts.map(({ data }) => data))
     if (this.#right(info)) {

@@ -10,6 +10,7 @@ import {
 } from '../codec/extended.ts'
 import { type Handshake, reservedBytes, supports } from '../codec/handshake.ts'
 import { BLOCK_LENGTH, type Message } from '../codec/message.ts'
+import { UT_METADATA } from '../codec/metadata.ts'
 import { clientOf } from '../codec/peer-id.ts'
 import { PeerError } from '../errors.ts'
 import type { Outgoing } from '../streams/outgoing.ts'
@@ -17,6 +18,7 @@ import type { Requester } from '../streams/requester.ts'
 import type { Responder } from '../streams/responder.ts'
 import { Chain } from './chain.ts'
 import type { Accepted } from './listener.ts'
+import { MetadataResponder } from './metadata-responder.ts'
 import type { PeerContext } from './peer-context.ts'
 import { Speed } from './speed.ts'
 import { RateWindow } from './window.ts'
@@ -51,7 +53,7 @@ const ALLOWED_FAST = 5
 /** Seconds of a peer's rate that a run of blocks may hold: what is on its way can no longer be cancelled. */
 const RUN_TIME = 0.25
 /** Our ids of extension messages. */
-const EXTENSIONS = { lt_donthave: 1 } as const
+const EXTENSIONS = { lt_donthave: 1, ut_metadata: UT_METADATA } as const
 
 /** One connection, from dialling or accepting to its end: who is there, what it wants, the time limits. */
 export class Peer extends EventEmitter<PeerEvents> {
@@ -79,6 +81,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   about: ExtendedHandshake = { extensions: new Map() }
   readonly #context: PeerContext
   readonly #chain: Chain
+  readonly #metadata: MetadataResponder
   #heard: number
   #silent = true
   #said: number
@@ -99,6 +102,13 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.incoming = 'socket' in to
     this.encrypted = 'socket' in to ? to.ciphers !== undefined : encrypted
     this.window = new RateWindow(() => Math.min(this.about.reqq ?? DEFAULT_REQQ, limits.window()))
+    this.#metadata = new MetadataResponder({
+      info: context.info,
+      send: payload => {
+        const id = this.about.extensions.get('ut_metadata') ?? 0
+        return id === 0 || this.send({ type: 'extended', id, payload })
+      },
+    })
     this.#chain = new Chain({
       to,
       encrypted,
@@ -116,6 +126,7 @@ export class Peer extends EventEmitter<PeerEvents> {
       sent: () => {
         this.#taken = clock.now()
       },
+      drained: () => this.#metadata.drained(),
       other: message => this.#take(message),
       ended: error => this.destroy(error),
     })
@@ -141,10 +152,10 @@ export class Peer extends EventEmitter<PeerEvents> {
     return this.requester.bits.full || this.about.uploadOnly === true
   }
 
-  /** Queues a message, or a batch of them. */
-  send(message: Outgoing): void {
+  /** Queues a message, or a batch of them. @returns whether there is room for more */
+  send(message: Outgoing): boolean {
     this.#said = this.#context.clock.now()
-    this.#chain.send(message)
+    return this.#chain.send(message)
   }
 
   /** We have this piece now: tells the peer, if it lacks it. */
@@ -245,7 +256,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     } else if (id === EXTENSIONS.lt_donthave) {
       const index = parseDontHave(payload)
       if (index !== undefined) this.requester.lacks(index)
-    }
+    } else if (id === EXTENSIONS.ut_metadata) this.#metadata.take(payload)
   }
 
   #shakeHands(): void {
@@ -279,12 +290,13 @@ export class Peer extends EventEmitter<PeerEvents> {
 
   /** Says of ourselves what only the extension protocol lets us say. */
   #introduce(): void {
-    const { client, port, upload } = this.#context
+    const { client, info, port, upload } = this.#context
     const listening = port()
     const payload = encodeExtendedHandshake({
       client,
       reqq: OUR_REQQ,
       extensions: EXTENSIONS,
+      metadataSize: info.length,
       yourIp: this.address.host,
       ...(listening === undefined ? {} : { port: listening }),
       ...(upload.only() && !upload.hidden ? { uploadOnly: true } : {}),
