@@ -6,11 +6,13 @@ import type { DemoOptions } from './cli/demo.ts'
 import { EXIT, exitOf, explain } from './cli/exit.ts'
 import type { GetOptions } from './cli/get.ts'
 import { parseHttpAddress } from './cli/http-address.ts'
+import type { InfoOptions } from './cli/info.ts'
 import { parseDuration, parseRatio, parseSize, parseWhole } from './cli/quantities.ts'
 import { parseRange } from './cli/range.ts'
 import type { SeedOptions } from './cli/seed.ts'
 import type { ServeOptions } from './cli/serve.ts'
 import { visible } from './cli/terminal.ts'
+import type { VerifyOptions } from './cli/verify.ts'
 import { addressBytes, parseAddress } from './codec/compact.ts'
 import { InputError, messageOf } from './errors.ts'
 import { VERSION } from './version.ts'
@@ -47,8 +49,13 @@ function value<T>(parse: (text: string) => T) {
   }
 }
 
-/** The options of everything that exchanges bytes with peers. */
-function exchanging(command: Command): Command {
+const TIMEOUT = new Option(
+  '--timeout <duration>',
+  'give up when nothing was verified for so long (default: never on a terminal, 10m elsewhere)',
+).argParser(value(parseDuration))
+
+/** The options of everything that reaches peers. */
+function reaching(command: Command): Command {
   return command
     .option('--peer <host:port>', 'connect there too (repeatable)', many(value(parseAddress)))
     .option('--port <n>', 'the port to listen at (default: one that is free)', value(parseWhole(1, 65535)))
@@ -69,11 +76,21 @@ function exchanging(command: Command): Command {
         'off',
       ]),
     )
+    .option('-q, --quiet', 'no progress, no warnings')
+}
+
+/** The options of what asks peers for the metadata of a link, and for nothing else. */
+function finding(command: Command): Command {
+  return reaching(command).option('--no-listen', 'accept no connections').addOption(TIMEOUT)
+}
+
+/** The options of everything that exchanges bytes with peers. */
+function exchanging(command: Command): Command {
+  return reaching(command)
     .option('--max-peers <n>', 'connections at most (default: 100)', value(parseWhole(1, 10_000)))
     .option('--memory <size>', 'bytes in flight (default: 64M)', value(parseSize))
     .option('--up <rate>', 'bytes a second to give at most', value(parseSize))
     .option('--json', 'events as NDJSON on standard error')
-    .option('-q, --quiet', 'no progress, no warnings')
     .option('-v, --verbose', 'tell of peers as well')
 }
 
@@ -103,11 +120,7 @@ function downloading(command: Command): Command {
     .option('--no-listen', 'accept no connections')
     .option('--down <rate>', 'bytes a second to take at most', value(parseSize))
     .option('--sequential', 'in order, also to a directory')
-    .option(
-      '--timeout <duration>',
-      'give up when nothing was verified for so long (default: never on a terminal, 10m elsewhere)',
-      value(parseDuration),
-    )
+    .addOption(TIMEOUT)
 }
 
 async function finish(work: () => Promise<number>): Promise<void> {
@@ -138,7 +151,7 @@ const program = new Command('tsdl')
   .addHelpText(
     'after',
     `
-SOURCE is a path or http(s) URL of a .torrent, or - for one on standard input.
+SOURCE is a path or http(s) URL of a .torrent, - for one on standard input, a magnet: link, or an info-hash.
 
 Examples:
   tsdl x.torrent > out              the one file's bytes, verified, in order
@@ -151,35 +164,29 @@ Exit codes: 0 done, 2 usage or not a torrent, 3 gave up, 4 storage, 5 verify fou
   )
 
 downloading(program.command('get', { isDefault: true }))
-  .argument('<source>', 'a .torrent: path, URL or -')
+  .argument('<source>', 'a .torrent: path, URL or -; a magnet link or an info-hash')
   .description('download (the default command; its options: tsdl get --help)')
   .action((source: string, options: GetOptions) =>
     finish(async () => {
-      const [{ get }, { loadTorrent }] = await Promise.all([
-        import('./cli/get.ts'),
-        import('./cli/source.ts'),
-      ])
-      return get(loadTorrent(source), options)
+      const { get } = await import('./cli/get.ts')
+      return get(source, options)
     }),
   )
 
 sharing(program.command('seed'))
-  .argument('<source>', 'a .torrent: path, URL or -')
+  .argument('<source>', 'a .torrent: path, URL or -; a magnet link or an info-hash')
   .argument('<path>', 'the directory that holds the files, or the one file')
   .description('share what PATH holds')
   .option('--super-seed', 'give each peer what no other has; for the only seed there is')
   .action((source: string, path: string, options: SeedOptions) =>
     finish(async () => {
-      const [{ seed }, { loadTorrent }] = await Promise.all([
-        import('./cli/seed.ts'),
-        import('./cli/source.ts'),
-      ])
-      return seed(loadTorrent(source), path, options)
+      const { seed } = await import('./cli/seed.ts')
+      return seed(source, path, options)
     }),
   )
 
 exchanging(program.command('serve'))
-  .argument('[source...]', 'torrents, each a .torrent: path, URL or -')
+  .argument('[source...]', 'torrents, each a .torrent: path, URL or -; a magnet link or an info-hash')
   .description('serve the files over HTTP: ranges, JSON, web page; what is read is fetched')
   .option(
     '--http <host:port>',
@@ -200,49 +207,34 @@ exchanging(program.command('serve'))
   .option('--down <rate>', 'bytes a second to take at most', value(parseSize))
   .action((sources: string[], options: ServeOptions) =>
     finish(async () => {
-      const [{ serve }, { loadTorrent }] = await Promise.all([
-        import('./cli/serve.ts'),
-        import('./cli/source.ts'),
-      ])
-      return serve(sources.map(loadTorrent), options)
+      const { serve } = await import('./cli/serve.ts')
+      return serve(sources, options)
     }),
   )
 
-program
-  .command('info')
-  .argument('<source>', 'a .torrent: path, URL or -')
+finding(program.command('info'))
+  .argument('<source>', 'a .torrent: path, URL or -; a magnet link or an info-hash')
   .description('what is inside; downloads no content')
+  .option('-o, --output <file>', 'write it as a .torrent as well', value(some))
   .option('--json', 'one JSON object on standard output')
-  .option('--offline', 'ask nobody')
+  .addOption(new Option('--offline', 'ask nobody: of a link what it says itself').conflicts('output'))
   .addOption(new Option('--scrape', 'ask the trackers how many peers there are').conflicts('offline'))
-  .action((source: string, { json, scrape }: { json?: boolean; scrape?: boolean }) =>
+  .action((source: string, options: InfoOptions) =>
     finish(async () => {
-      const [{ infoJson, infoText }, { loadTorrent }, { printLine }] = await Promise.all([
-        import('./cli/info.ts'),
-        import('./cli/source.ts'),
-        import('./cli/stdout.ts'),
-      ])
-      const metainfo = await loadTorrent(source)
-      const asked = scrape ? await (await import('./cli/scrape.ts')).scraped(metainfo) : undefined
-      await printLine((json ? infoJson : infoText)(metainfo, asked?.results))
-      return asked?.exit ?? EXIT.ok
+      const { info } = await import('./cli/info.ts')
+      return info(source, options, await reporterFor(options))
     }),
   )
 
-program
-  .command('verify')
-  .argument('<source>', 'a .torrent: path, URL or -')
+finding(program.command('verify'))
+  .argument('<source>', 'a .torrent: path, URL or -; a magnet link or an info-hash')
   .argument('<path>', 'the directory that holds the files, or the one file')
   .description('which pieces of PATH are right; exit code 0 only if all')
   .option('--json', 'one JSON object on standard output')
-  .option('-q, --quiet', 'no progress')
-  .action((source: string, path: string, options: { json?: boolean; quiet?: boolean }) =>
+  .action((source: string, path: string, options: VerifyOptions) =>
     finish(async () => {
-      const [{ verify }, { loadTorrent }] = await Promise.all([
-        import('./cli/verify.ts'),
-        import('./cli/source.ts'),
-      ])
-      return verify(await loadTorrent(source), path, await reporterFor(options), options.json ?? false)
+      const { verify } = await import('./cli/verify.ts')
+      return verify(source, path, options, await reporterFor(options))
     }),
   )
 

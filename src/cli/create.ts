@@ -1,13 +1,13 @@
 import { createReadStream } from 'node:fs'
-import { lstat, readdir, stat, writeFile } from 'node:fs/promises'
+import { lstat, readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { isatty } from 'node:tty'
-import { InputError, StorageError } from '../errors.ts'
+import { InputError } from '../errors.ts'
 import { create, type SourceFile } from '../metainfo/create.ts'
 import { VERSION } from '../version.ts'
 import { EXIT, reasonOf } from './exit.ts'
 import type { Reporter } from './reporter.ts'
-import { writeStdout } from './stdout.ts'
+import { writeTorrent } from './write-torrent.ts'
 
 export interface CreateFlags {
   readonly output?: string
@@ -45,12 +45,7 @@ export async function createTorrent(path: string, flags: CreateFlags, reporter: 
   reporter.close()
   for (const warning of warnings) reporter.warning('ERR_METAINFO', warning)
   const output = flags.output ?? (isatty(1) ? `${name}.torrent` : '-')
-  if (output === '-') await writeStdout(torrent)
-  else {
-    await writeFile(output, torrent).catch(error => {
-      throw new StorageError('ERR_STORAGE', `cannot write ${output}: ${reasonOf(error)}`, error)
-    })
-  }
+  await writeTorrent(output, torrent)
   return EXIT.ok
 }
 

@@ -1,24 +1,16 @@
-import type { PeerAddress } from '../codec/compact.ts'
-import type { Encryption } from '../codec/mse.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { pick } from '../pick.ts'
-import type { Listener } from '../pipeline/listener.ts'
 import { choose, type DestinationOptions } from './destinations/choose.ts'
 import type { Common } from './destinations/destination.ts'
 import { EXIT } from './exit.ts'
 import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
-import { listenerFor } from './listening.ts'
-import { type PeerFinding, type PeerFindingOptions, peerFinding } from './peer-finding.ts'
+import { type Loaded, load, patience } from './load.ts'
+import { Reach, type ReachOptions } from './reach.ts'
 import { follow, outcomeOf, type Reporter, reportFailure } from './reporter.ts'
 import { TextReporter } from './text-reporter.ts'
 
-export interface GetOptions extends DestinationOptions, PeerFindingOptions {
-  readonly peer?: PeerAddress[]
-  readonly port?: number
-  readonly listen: boolean
-  readonly tracker: boolean
-  readonly encryption?: Encryption
+export interface GetOptions extends DestinationOptions, ReachOptions {
   readonly up?: number
   readonly down?: number
   readonly maxPeers?: number
@@ -29,30 +21,29 @@ export interface GetOptions extends DestinationOptions, PeerFindingOptions {
   readonly verbose?: boolean
 }
 
-/** Milliseconds without a verified byte after which a run that nobody watches gives up. */
-const PATIENCE = 600_000
-
-/** Downloads what `torrent` names to where the options say. Never throws: returns the exit code. */
-export async function get(source: Metainfo | Promise<Metainfo>, options: GetOptions): Promise<number> {
+/** Downloads what SOURCE names, or a torrent, to where the options say. Never throws: returns the exit code. */
+export async function get(source: string | Metainfo, options: GetOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
+  const timeout = options.timeout ?? patience()
+  const reach = new Reach(options, reporter)
   let stop = () => {}
-  let listener: Listener | undefined
-  let finding: PeerFinding | undefined
   try {
-    const metainfo = await source
-    const { selected, open } = choose(metainfo, options)
+    const loaded: Loaded =
+      typeof source === 'string'
+        ? await load(source, { reach, reporter, timeout })
+        : { metainfo: source, peers: [] }
+    const { metainfo } = loaded
+    const { selected, open } = choose(metainfo, { ...options, ...selection(loaded, options) })
     reporter.metadata(metainfo, index => selected?.has(index) ?? true)
     for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)
-    listener = await listenerFor(options)
+    const shared = await reach.options()
+    const { listener } = shared
     if (listener && (options.json || options.verbose)) reporter.listening(listener.address)
-    finding = peerFinding(options, listener, reporter)
     const common: Common = {
-      ...finding.options,
-      peers: options.peer ?? [],
-      trackers: options.tracker,
-      timeout: options.timeout ?? (process.stderr.isTTY ? 0 : PATIENCE),
-      ...pick(options, 'bind', 'encryption', 'maxPeers', 'memory', 'up', 'down'),
-      ...(listener ? { listener } : {}),
+      ...shared,
+      peers: [...shared.peers, ...loaded.peers],
+      timeout,
+      ...pick(options, 'maxPeers', 'memory', 'up', 'down'),
     }
     const start = performance.now()
     const { torrent, digests, transfer } = await open(common, reporter)
@@ -67,8 +58,12 @@ export async function get(source: Metainfo | Promise<Metainfo>, options: GetOpti
     return reportFailure(error, reporter)
   } finally {
     stop()
-    listener?.close()
-    await finding?.close()
+    await reach.close()
     reporter.close()
   }
+}
+
+/** The files that a link selects (BEP 53), unless the options select any. */
+function selection({ selectOnly }: Loaded, { file }: GetOptions): Pick<GetOptions, 'file'> {
+  return selectOnly && !file ? { file: selectOnly.map(String) } : {}
 }

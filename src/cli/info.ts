@@ -1,13 +1,44 @@
 import prettyBytes from 'pretty-bytes'
 import { formatAddress } from '../codec/compact.ts'
+import { isMagnet, parseMagnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import { torrentOf } from '../metainfo/torrent.ts'
 import type { ScrapeResult } from '../pipeline/scrape.ts'
+import { EXIT } from './exit.ts'
 import { describe } from './json-reporter.ts'
-import { json, visible } from './terminal.ts'
+import { type LoadOnlyOptions, loadOnly } from './load.ts'
+import { magnetJson, magnetText } from './magnet-info.ts'
+import type { Reporter } from './reporter.ts'
+import { scraped } from './scrape.ts'
+import { printLine } from './stdout.ts'
+import { json as toJson, visible } from './terminal.ts'
+import { writeTorrent } from './write-torrent.ts'
+
+export interface InfoOptions extends LoadOnlyOptions {
+  readonly output?: string
+  readonly json?: boolean
+  readonly offline?: boolean
+  readonly scrape?: boolean
+  readonly quiet?: boolean
+}
+
+/** Prints what SOURCE names; of a link, with `--offline`, what it says itself. */
+export async function info(source: string, options: InfoOptions, reporter: Reporter): Promise<number> {
+  const { json, offline, output, scrape } = options
+  if (offline && isMagnet(source)) {
+    await printLine((json ? magnetJson : magnetText)(parseMagnet(source)))
+    return EXIT.ok
+  }
+  const { metainfo } = await loadOnly(source, options, reporter)
+  if (output !== undefined) await writeTorrent(output, torrentOf(metainfo))
+  const asked = scrape ? await scraped(metainfo) : undefined
+  if (output !== '-') await printLine((json ? infoJson : infoText)(metainfo, asked?.results))
+  return asked?.exit ?? EXIT.ok
+}
 
 /** Everything that a torrent says of itself, and what its trackers counted if they were asked, as one JSON object. */
 export function infoJson(metainfo: Metainfo, results?: readonly ScrapeResult[]): string {
-  return json({
+  return toJson({
     ...describe(metainfo),
     private: metainfo.private,
     trackers: metainfo.trackers,

@@ -1,4 +1,5 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { MetadataProgress } from '../pipeline/fetch-metadata.ts'
 import type { Progress } from '../pipeline/progress.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 import { json } from './terminal.ts'
@@ -7,6 +8,10 @@ import { json } from './terminal.ts'
 export class JsonReporter implements Reporter {
   metadata(metainfo: Metainfo, selected: (index: number) => boolean): void {
     this.#emit('metadata', describe(metainfo, selected))
+  }
+
+  fetching({ reason: _, ...progress }: MetadataProgress): void {
+    this.#emit('fetching', progress)
   }
 
   checking(): void {}

@@ -1,5 +1,6 @@
 import { formatAddress } from '../codec/compact.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { MetadataProgress } from '../pipeline/fetch-metadata.ts'
 import type { Progress } from '../pipeline/progress.ts'
 import type { Given } from '../pipeline/provenance.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
@@ -24,6 +25,8 @@ export interface FileSources {
 /** Tells somebody how a download goes; each way of telling is a class of its own. Nothing goes to stdout. */
 export interface Reporter {
   metadata(metainfo: Metainfo, selected: (index: number) => boolean): void
+  /** A link's metadata is being fetched. */
+  fetching(progress: MetadataProgress): void
   /** So much of all that is to be hashed before the job itself was. @param what in words @default what is there */
   checking(done: number, all: number, what?: string): void
   progress(progress: Progress): void

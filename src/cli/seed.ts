@@ -1,5 +1,3 @@
-import type { PeerAddress } from '../codec/compact.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
 import { pick } from '../pick.ts'
 import { share } from '../pipeline/share.ts'
 import { resumeAt } from '../pipeline/stock.ts'
@@ -8,16 +6,14 @@ import { FileStorage } from '../storage/file-storage.ts'
 import { EXIT, Exit } from './exit.ts'
 import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
-import { type ListeningOptions, listenerFor } from './listening.ts'
+import { load } from './load.ts'
 import { locate } from './locate.ts'
-import { type PeerFindingOptions, peerFinding } from './peer-finding.ts'
+import { Reach, type ReachOptions } from './reach.ts'
 import { follow, outcomeOf, type Reporter, reportFailure } from './reporter.ts'
 import { recordOf } from './state.ts'
 import { TextReporter } from './text-reporter.ts'
 
-export interface SeedOptions extends ListeningOptions, PeerFindingOptions {
-  readonly peer?: PeerAddress[]
-  readonly tracker: boolean
+export interface SeedOptions extends ReachOptions {
   readonly maxPeers?: number
   readonly memory?: number
   readonly up?: number
@@ -30,18 +26,16 @@ export interface SeedOptions extends ListeningOptions, PeerFindingOptions {
 }
 
 /** Shares what of a torrent is right at `path`, until a signal, or until it has shared enough. Never throws. */
-export async function seed(
-  source: Metainfo | Promise<Metainfo>,
-  path: string,
-  options: SeedOptions,
-): Promise<number> {
+export async function seed(source: string, path: string, options: SeedOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
-  let end = async () => {}
+  const reach = new Reach(options, reporter)
+  let stop = () => {}
   try {
-    const { metainfo, directory } = await locate(await source, path)
+    const loaded = await load(source, { reach, reporter, timeout: 0 })
+    const { metainfo, directory } = await locate(loaded.metainfo, path)
     reporter.metadata(metainfo, () => true)
-    const listener = (await listenerFor(options))!
-    const finding = peerFinding(options, listener, reporter)
+    const shared = await reach.options()
+    const listener = shared.listener!
     const storage = new FileStorage(metainfo, { directory })
     const torrent = new Torrent(metainfo, {
       storage,
@@ -49,18 +43,11 @@ export async function seed(
       select: () => false,
       share: true,
       superSeed: options.superSeed === true,
-      listener,
-      ...finding.options,
-      trackers: options.tracker,
-      peers: options.peer ?? [],
-      ...pick(options, 'bind', 'encryption', 'maxPeers', 'memory', 'up'),
+      ...shared,
+      peers: [...shared.peers, ...loaded.peers],
+      ...pick(options, 'maxPeers', 'memory', 'up'),
     })
-    const stop = follow(torrent, reporter)
-    end = async () => {
-      stop()
-      listener.close()
-      await finding.close()
-    }
+    stop = follow(torrent, reporter)
     const start = performance.now()
     await interruptible(torrent, async () => {
       await torrent.start().done
@@ -80,7 +67,8 @@ export async function seed(
   } catch (error) {
     return reportFailure(error, reporter)
   } finally {
-    await end()
+    stop()
+    await reach.close()
     reporter.close()
   }
 }

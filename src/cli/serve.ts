@@ -1,18 +1,17 @@
 import { messageOf } from '../errors.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
 import { pick } from '../pick.ts'
 import { HttpServer } from '../server/http-server.ts'
 import type { Shelf } from '../server/shelf.ts'
 import { HTTP_ADDRESS, type HttpAddress } from './http-address.ts'
 import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
-import { type ListeningOptions, listenerFor } from './listening.ts'
-import { type PeerFindingOptions, peerFinding } from './peer-finding.ts'
+import { load } from './load.ts'
+import { Reach, type ReachOptions } from './reach.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
 import { openServing, type Serving, type ServingOptions } from './serving.ts'
 import { TextReporter } from './text-reporter.ts'
 
-export interface ServeOptions extends ServingOptions, ListeningOptions, PeerFindingOptions {
+export interface ServeOptions extends ServingOptions, ReachOptions {
   /** Where HTTP is served. @default 127.0.0.1:8642, or a port that is free when another has that one */
   readonly http?: HttpAddress
   /** What every request has to know; needed where others can reach us. */
@@ -23,34 +22,29 @@ export interface ServeOptions extends ServingOptions, ListeningOptions, PeerFind
 }
 
 /** Serves the files of torrents over HTTP until a signal. Never throws: returns the exit code. */
-export async function serve(
-  sources: readonly (Metainfo | Promise<Metainfo>)[],
-  options: ServeOptions,
-): Promise<number> {
+export async function serve(sources: readonly string[], options: ServeOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
   const shelf = new Map<string, Serving>()
-  const open = { server: undefined as HttpServer | undefined, end: async () => {} }
+  const reach = new Reach(options, reporter)
+  const open = { server: undefined as HttpServer | undefined }
   const close = async () => {
     await Promise.all([open.server?.close(), ...Array.from(shelf.values(), serving => serving.close())])
   }
   try {
-    const torrents = await Promise.all(sources)
+    const torrents = await Promise.all(sources.map(source => load(source, { reach, reporter, timeout: 0 })))
     const server = await listening(shelf, options)
     open.server = server
     server.on('warning', error => reporter.warning(codeOf(error.cause), messageOf(error)))
-    const listener = await listenerFor(options)
-    const finding = peerFinding(options, listener, reporter)
-    open.end = async () => {
-      listener?.close()
-      await finding.close()
-    }
-    const given = { ...finding.options, ...(listener ? { listener } : {}) }
+    const shared = await reach.options()
     return await interruptible({ close }, async () => {
-      for (const metainfo of torrents) {
+      for (const { metainfo, peers } of torrents) {
         const hash = metainfo.infoHash.toString('hex')
         if (shelf.has(hash)) continue
         reporter.metadata(metainfo, () => true)
-        shelf.set(hash, openServing(metainfo, options, reporter, given))
+        shelf.set(
+          hash,
+          openServing(metainfo, options, reporter, { ...shared, peers: [...shared.peers, ...peers] }),
+        )
       }
       reporter.serving(server.url)
       return failing(shelf, reporter)
@@ -59,7 +53,7 @@ export async function serve(
     await close()
     return reportFailure(error, reporter)
   } finally {
-    await open.end()
+    await reach.close()
     reporter.close()
   }
 }

@@ -1,5 +1,3 @@
-import type { PeerAddress } from '../codec/compact.ts'
-import type { Encryption } from '../codec/mse.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { pick } from '../pick.ts'
 import { download } from '../pipeline/download.ts'
@@ -13,10 +11,6 @@ import { recordOf } from './state.ts'
 /** The options that concern the torrents, rather than HTTP. */
 export interface ServingOptions {
   readonly output?: string
-  readonly peer?: PeerAddress[]
-  readonly tracker: boolean
-  readonly bind?: string
-  readonly encryption?: Encryption
   readonly maxPeers?: number
   readonly memory?: number
   readonly up?: number
@@ -44,15 +38,13 @@ export function openServing(
   metainfo: Metainfo,
   options: ServingOptions,
   reporter: Reporter,
-  shared: Pick<TorrentOptions, 'listener' | 'dht' | 'lsd' | 'pex'>,
+  shared: Omit<TorrentOptions, 'storage'>,
 ): Serving {
-  const { memory = 64 * MiB, output, peer = [], tracker } = options
+  const { memory = 64 * MiB, output } = options
   const common = {
-    peers: peer,
-    trackers: tracker,
     onDemand: true,
     share: true,
-    ...pick(options, 'bind', 'encryption', 'maxPeers', 'memory', 'up', 'down'),
+    ...pick(options, 'maxPeers', 'memory', 'up', 'down'),
     ...shared,
   }
   const torrent =

@@ -12,12 +12,6 @@ const FETCH_TIMEOUT = 30_000
  * @throws InputError that names the source and what is wrong with it
  */
 export async function loadTorrent(source: string): Promise<Metainfo> {
-  if (/^magnet:/i.test(source) || /^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(source)) {
-    throw new InputError(
-      'ERR_USAGE',
-      `${source}: magnet links and info-hashes are not supported yet; give a .torrent`,
-    )
-  }
   const name = source === '-' ? 'standard input' : source
   let bytes: Uint8Array
   try {

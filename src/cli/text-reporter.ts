@@ -1,6 +1,7 @@
 import prettyBytes from 'pretty-bytes'
 import prettyMs from 'pretty-ms'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { MetadataProgress } from '../pipeline/fetch-metadata.ts'
 import type { Progress } from '../pipeline/progress.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 import { visible } from './terminal.ts'
@@ -36,6 +37,11 @@ export class TextReporter implements Reporter {
   metadata({ name, length, files }: Metainfo): void {
     if (this.#verbose)
       this.#say(`${name}: ${bytes(length)} in ${files.length} file${files.length > 1 ? 's' : ''}`)
+  }
+
+  fetching({ peers, offering, have, of }: MetadataProgress): void {
+    const got = have > 0 ? `  ${percent(have, of)}` : ''
+    this.#show(`fetching metadata: ${peers} peer${peers === 1 ? '' : 's'}, ${offering} with it${got}`)
   }
 
   checking(done: number, all: number, what = 'checking what is there'): void {

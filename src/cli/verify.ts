@@ -1,20 +1,27 @@
 import { Layout } from '../metainfo/layout.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
 import { check } from '../pipeline/check.ts'
 import { FileStorage } from '../storage/file-storage.ts'
 import { EXIT } from './exit.ts'
+import { type LoadOnlyOptions, loadOnly } from './load.ts'
 import { locate } from './locate.ts'
 import type { Reporter } from './reporter.ts'
 import { printLine } from './stdout.ts'
 import { json as toJson } from './terminal.ts'
 
+export interface VerifyOptions extends LoadOnlyOptions {
+  readonly json?: boolean
+  readonly quiet?: boolean
+}
+
 /** Which pieces of what is at `path` are right: as text or JSON on stdout, and as the exit code. */
 export async function verify(
-  metainfo: Metainfo,
+  source: string,
   path: string,
+  options: VerifyOptions,
   reporter: Reporter,
-  json: boolean,
 ): Promise<number> {
+  const { json = false } = options
+  const { metainfo } = await loadOnly(source, options, reporter)
   const { metainfo: there, directory } = await locate(metainfo, path)
   const storage = new FileStorage(there, { directory })
   const { pieceCount } = metainfo

@@ -33,6 +33,8 @@ export interface OwnHandshake {
   readonly yourIp?: string
   /** Whether we want no piece (BEP 21): `false` takes back what an earlier handshake said. */
   readonly uploadOnly?: boolean
+  /** Bytes of the info dictionary, which we give (BEP 9). */
+  readonly metadataSize?: number
 }
 
 /** The id of the extended handshake among extended messages. */
@@ -75,10 +77,11 @@ export function parseExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
 
 /** Writes our extended handshake (BEP 10). Of extensions, a later one need name only those that changed. */
 export function encodeExtendedHandshake(ours: OwnHandshake): Buffer {
-  const { client, reqq, extensions, port, yourIp = '', uploadOnly } = ours
+  const { client, reqq, extensions, metadataSize, port, yourIp = '', uploadOnly } = ours
   const address = addressBytes(yourIp)
   return encode({
     m: extensions,
+    metadata_size: metadataSize,
     p: port,
     reqq,
     upload_only: uploadOnly === undefined ? undefined : Number(uploadOnly),

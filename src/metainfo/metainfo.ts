@@ -27,6 +27,8 @@ export interface FileEntry {
 export interface Metainfo {
   /** SHA-1 over the raw bytes of `info`: 20 bytes. */
   readonly infoHash: Buffer
+  /** The raw bytes of `info`, as peers ask each other for them (BEP 9). */
+  readonly info: Buffer
   readonly name: string
   /** Bytes of all files, padding included. */
   readonly length: number

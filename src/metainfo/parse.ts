@@ -34,7 +34,9 @@ export function parse(torrent: Uint8Array): Metainfo {
   if (!info || !raw) top.fail('info', 'a dictionary')
   const infoHash = createHash('sha1').update(raw).digest()
   const content = readInfo(new Fields(info, 'info', warnings.warn), infoHash, warnings.warn)
-  return { ...content, infoHash, ...readAround(top, warnings.warn), warnings: warnings.list() }
+  // Memory of its own: the caller may use `torrent` again.
+  const around = { infoHash, info: Buffer.from(raw), ...readAround(top, warnings.warn) }
+  return { ...content, ...around, warnings: warnings.list() }
 }
 
 /** As `parse`, for an `info` dictionary by itself, as peers send it (BEP 9): no trackers, no web seeds. */

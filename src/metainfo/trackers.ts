@@ -41,6 +41,18 @@ export function readWebSeeds(urlList: BencodeValue | undefined, warn: Warn): str
   return usable(items(urlList, 'url-list', warn), 'url-list', webSeedFault, new Set(), warn)
 }
 
+/** The usable of some URLs, each once: those of a link rather than of a torrent. */
+export function usableUrls(
+  urls: readonly string[],
+  key: string,
+  faultOf: (url: string) => string | undefined,
+  warn: Warn,
+): string[] {
+  const values = urls.slice(0, MAX_URLS).map(url => Buffer.from(url))
+  if (urls.length > MAX_URLS) warn(`${key}: ${urls.length} entries, all past ${MAX_URLS} are ignored`)
+  return usable(values, key, faultOf, new Set(), warn)
+}
+
 /** A list's items; anything else that is there counts as a list of one. */
 function items(value: BencodeValue | undefined, key: string, warn: Warn): BencodeValue[] {
   if (value === undefined) return []

@@ -74,6 +74,7 @@ export function assemble(given: AssemblyOptions): Assembly {
     context: {
       infoHash,
       peerId,
+      info: metainfo.info,
       length,
       pieceCount,
       pieceLength,

@@ -25,6 +25,8 @@ export interface ChainOptions {
   readonly heard: () => void
   /** Bytes went. */
   readonly sent: () => void
+  /** What waited for the peer is on its way: there is room for more. */
+  readonly drained: () => void
   /** What neither asks for blocks nor brings them. */
   readonly other: (message: Message) => void
   /** The first stage that ended, and why: the others are to be ended as well. */
@@ -51,7 +53,19 @@ export class Chain {
   readonly #stages: readonly { destroy(): void }[]
   #ending = false
 
-  constructor({ to, encrypted, context, window, run, later, heard, sent, other, ended }: ChainOptions) {
+  constructor({
+    to,
+    encrypted,
+    context,
+    window,
+    run,
+    later,
+    heard,
+    sent,
+    drained,
+    other,
+    ended,
+  }: ChainOptions) {
     const { bind, clock, connect, download, limits, upload } = context
     const incoming = 'socket' in to
     const ciphers = incoming ? to.ciphers : undefined
@@ -94,6 +108,7 @@ export class Chain {
       later,
       ...(limits.up ? { limit: limits.up } : {}),
     })
+    this.#serializer.on('drain', drained)
     const inlet = download.funnel.inlet()
     let cipher: CipherStages | undefined
     if (ciphers) cipher = acceptedStages(ciphers, (to as Accepted).head)
@@ -115,9 +130,9 @@ export class Chain {
     toSocket.pipe(this.socket)
   }
 
-  /** Queues a message, or a batch of them; it goes ahead of the blocks that wait. */
-  send(message: Outgoing): void {
-    this.#serializer.write(message)
+  /** Queues a message, or a batch of them; it goes ahead of the blocks that wait. @returns whether there is room for more */
+  send(message: Outgoing): boolean {
+    return this.#serializer.write(message)
   }
 
   /** Says nothing more than what waits, and then that this was all. */

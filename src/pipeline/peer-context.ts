@@ -14,6 +14,8 @@ export interface PeerContext {
   /** 20 bytes each. */
   readonly infoHash: Uint8Array
   readonly peerId: Uint8Array
+  /** The raw info dictionary, for peers that have nothing but its hash (BEP 9). */
+  readonly info: Uint8Array
   readonly pieceCount: number
   /** Bytes of each piece but the last, and of all. */
   readonly pieceLength: number

@@ -10,6 +10,7 @@ import {
 } from '../codec/extended.ts'
 import { type Handshake, reservedBytes, supports } from '../codec/handshake.ts'
 import { BLOCK_LENGTH, type Message } from '../codec/message.ts'
+import { UT_METADATA } from '../codec/metadata.ts'
 import { clientOf } from '../codec/peer-id.ts'
 import { decodePex, encodePex, PEX_FLAGS, type PexPeer } from '../codec/pex.ts'
 import { PeerError } from '../errors.ts'
@@ -18,6 +19,7 @@ import type { Requester } from '../streams/requester.ts'
 import type { Responder } from '../streams/responder.ts'
 import { Chain } from './chain.ts'
 import type { Accepted } from './listener.ts'
+import { MetadataResponder } from './metadata-responder.ts'
 import type { PeerContext } from './peer-context.ts'
 import { Pex } from './pex.ts'
 import { Speed } from './speed.ts'
@@ -55,7 +57,7 @@ const ALLOWED_FAST = 5
 /** Seconds of a peer's rate that a run of blocks may hold: what is on its way can no longer be cancelled. */
 const RUN_TIME = 0.25
 /** Our ids of extension messages. */
-const EXTENSIONS = { lt_donthave: 1, ut_pex: 2 } as const
+const EXTENSIONS = { lt_donthave: 1, ut_pex: 2, ut_metadata: UT_METADATA } as const
 
 /** One connection, from dialling or accepting to its end: who is there, what it wants, the time limits. */
 export class Peer extends EventEmitter<PeerEvents> {
@@ -83,6 +85,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   about: ExtendedHandshake = { extensions: new Map() }
   readonly #context: PeerContext
   readonly #chain: Chain
+  readonly #metadata: MetadataResponder
   #heard: number
   #silent = true
   #said: number
@@ -107,6 +110,13 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.incoming = 'socket' in to
     this.encrypted = 'socket' in to ? to.ciphers !== undefined : encrypted
     this.window = new RateWindow(() => Math.min(this.about.reqq ?? DEFAULT_REQQ, limits.window()))
+    this.#metadata = new MetadataResponder({
+      info: context.info,
+      send: payload => {
+        const id = this.about.extensions.get('ut_metadata') ?? 0
+        return id === 0 || this.send({ type: 'extended', id, payload })
+      },
+    })
     this.#chain = new Chain({
       to,
       encrypted,
@@ -124,6 +134,7 @@ export class Peer extends EventEmitter<PeerEvents> {
       sent: () => {
         this.#taken = clock.now()
       },
+      drained: () => this.#metadata.drained(),
       other: message => this.#take(message),
       ended: error => this.destroy(error),
     })
@@ -164,10 +175,10 @@ export class Peer extends EventEmitter<PeerEvents> {
     return Boolean(this.about.extensions.get('ut_pex') && this.#pex?.due(now))
   }
 
-  /** Queues a message, or a batch of them. */
-  send(message: Outgoing): void {
+  /** Queues a message, or a batch of them. @returns whether there is room for more */
+  send(message: Outgoing): boolean {
     this.#said = this.#context.clock.now()
-    this.#chain.send(message)
+    return this.#chain.send(message)
   }
 
   /** Tells it what is new of those that are connected, by address (BEP 11). @param own where it listens itself */
@@ -282,7 +293,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     } else if (id === EXTENSIONS.ut_pex && this.#pex) {
       const message = decodePex(payload)
       if (message) this.emit('peers', this.#pex.heard(message, this.#context.clock.now()))
-    }
+    } else if (id === EXTENSIONS.ut_metadata) this.#metadata.take(payload)
   }
 
   #shakeHands(): void {
@@ -320,13 +331,14 @@ export class Peer extends EventEmitter<PeerEvents> {
 
   /** Says of ourselves what only the extension protocol lets us say. */
   #introduce(): void {
-    const { client, pex, port, upload } = this.#context
+    const { client, info, pex, port, upload } = this.#context
     const { ut_pex, ...extensions } = EXTENSIONS
     const listening = port()
     const payload = encodeExtendedHandshake({
       client,
       reqq: OUR_REQQ,
       extensions: pex ? EXTENSIONS : extensions,
+      metadataSize: info.length,
       yourIp: this.address.host,
       ...(listening === undefined ? {} : { port: listening }),
       ...(upload.only() && !upload.hidden ? { uploadOnly: true } : {}),

@@ -72,6 +72,7 @@ export function makeTorrent(spec: TorrentSpec): MadeTorrent {
 
   const metainfo: Metainfo = {
     infoHash: sha1(info),
+    info,
     name,
     length: content.length,
     pieceLength,

@@ -1,0 +1,52 @@
+import { formatAddress } from '../codec/compact.ts'
+import type { Magnet } from '../metainfo/magnet.ts'
+import { json, visible } from './terminal.ts'
+
+/** What a link says by itself, as one JSON object. */
+export function magnetJson({
+  infoHash,
+  infoHashV2,
+  name,
+  trackers,
+  webSeeds,
+  peers,
+  selectOnly,
+}: Magnet): string {
+  return json({
+    infoHash: infoHash?.toString('hex') ?? null,
+    infoHashV2: infoHashV2?.toString('hex') ?? null,
+    name: name ?? null,
+    trackers,
+    webSeeds,
+    peers: peers.map(formatAddress),
+    selectOnly: selectOnly ?? null,
+  })
+}
+
+/** The same for people. */
+export function magnetText({
+  infoHash,
+  infoHashV2,
+  name,
+  trackers,
+  webSeeds,
+  peers,
+  selectOnly,
+}: Magnet): string {
+  const rows: [string, readonly (string | undefined)[]][] = [
+    ['name', [name]],
+    ['info-hash', [infoHash?.toString('hex')]],
+    ['v2', [infoHashV2?.toString('hex')]],
+    ['trackers', trackers.map(tier => tier.join('  '))],
+    ['web seeds', webSeeds],
+    ['peers', peers.map(formatAddress)],
+    ['files', [selectOnly?.join(',')]],
+  ]
+  return rows
+    .flatMap(([key, values]) =>
+      values
+        .filter(value => value !== undefined)
+        .map((value, at) => `${(at === 0 ? key : '').padEnd(11)}${visible(value).replaceAll('\n', '\\n')}`),
+    )
+    .join('\n')
+}

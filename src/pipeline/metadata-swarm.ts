@@ -1,0 +1,249 @@
+import { EventEmitter } from 'node:events'
+import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import { messageOf, PeerError } from '../errors.ts'
+import { type Candidate, Candidates } from './candidates.ts'
+import type { Accepted } from './listener.ts'
+import { type MetadataContext, MetadataPeer } from './metadata-peer.ts'
+import { MetadataPicker, type MetadataPickerOptions } from './metadata-picker.ts'
+
+export interface MetadataSwarmEvents {
+  /** A peer offers metadata, or is gone; or a piece came. */
+  progress: []
+  /** The metadata, and it is right. */
+  complete: [info: Buffer]
+  /** A peer did what it must not, or could not be reached. */
+  warning: [error: PeerError]
+}
+
+export interface MetadataSwarmOptions extends MetadataPickerOptions {
+  readonly context: MetadataContext
+  /** Connections at most. @default 30 */
+  readonly maxPeers?: number
+}
+
+/** Somebody who was asked. */
+interface Met {
+  readonly candidate: Candidate | undefined
+  readonly peer: MetadataPeer
+}
+
+/** Addresses of which it is remembered how it went. */
+const MAX_REMEMBERED = 4096
+
+/** The connections of a torrent whose metadata is still to come: asks several peers at once, believes none. */
+export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
+  readonly candidates = new Candidates()
+  readonly #options: MetadataSwarmOptions
+  readonly #picker: MetadataPicker<MetadataPeer>
+  readonly #peers = new Map<MetadataPeer, Met>()
+  /** Where those listen that offered metadata, in that order, and who named them. */
+  readonly #donors = new Map<string, Candidate>()
+  /** What came of each that is gone, by address. */
+  readonly #outcomes = new Map<string, 'unreached' | 'nothing' | 'wrong'>()
+  #closed = false
+
+  constructor(options: MetadataSwarmOptions) {
+    super()
+    this.#options = options
+    this.#picker = new MetadataPicker(options)
+  }
+
+  /** How many offer metadata now. */
+  get offering(): number {
+    let count = 0
+    for (const peer of this.#peers.keys()) if (peer.ready) count++
+    return count
+  }
+
+  /** How many are connected or being dialled. */
+  get size(): number {
+    return this.#peers.size
+  }
+
+  /** Pieces of metadata that are there, and all. */
+  get progress(): { readonly have: number; readonly of: number } {
+    return this.#picker.progress
+  }
+
+  /** Whom to go to for the torrent itself: those first that gave metadata. */
+  get donors(): readonly Candidate[] {
+    return [...this.#donors.values()]
+  }
+
+  /** How it went with those that were asked, in words. */
+  get outcome(): string {
+    const count = { unreached: 0, nothing: 0, wrong: 0 }
+    for (const outcome of this.#outcomes.values()) count[outcome]++
+    const asked = new Set([...this.#outcomes.keys(), ...Array.from(this.#peers.keys(), nameOf)]).size
+    const parts = [
+      count.unreached && `${count.unreached} could not be reached`,
+      count.nothing && `${count.nothing} had no metadata to give`,
+      count.wrong && `${count.wrong} gave wrong metadata`,
+      this.offering && `${this.offering} have not given all of it yet`,
+    ].filter(Boolean)
+    return `${asked} peer${asked === 1 ? '' : 's'} asked${parts.length > 0 ? `: ${parts.join(', ')}` : ''}`
+  }
+
+  /** Addresses at which peers may be. */
+  add(addresses: Iterable<PeerAddress>, source: string): void {
+    for (const address of addresses) this.candidates.add(address, source)
+    this.#dial()
+  }
+
+  /** Takes a connection that came to us, if there is room. */
+  accept(accepted: Accepted): void {
+    const { encryption } = this.#options.context
+    const unwanted = encryption === 'require' ? !accepted.ciphers : encryption === 'off' && accepted.ciphers
+    if (this.#closed || unwanted || this.#full) accepted.socket.destroy()
+    else this.#follow(new MetadataPeer(accepted, this.#options.context), undefined)
+  }
+
+  /** Looks at what is late. To be called now and then. */
+  tick(now: number): void {
+    for (const peer of [...this.#peers.keys()]) peer.tick(now, this.#picker.owesSince(peer))
+    this.#askAll()
+    this.#dial()
+  }
+
+  /** Ends every connection now. */
+  close(): void {
+    this.#closed = true
+    for (const peer of [...this.#peers.keys()]) peer.destroy()
+  }
+
+  /** Says goodbye; resolves once the others have ended as well, so that they do not take us for two when we come again. */
+  async end(): Promise<void> {
+    this.#closed = true
+    const ends = [...this.#peers.keys()].map(peer => {
+      const gone = new Promise(resolve => peer.once('close', resolve))
+      peer.end()
+      return peer.ready ? gone : undefined
+    })
+    await Promise.all(ends)
+  }
+
+  get #full(): boolean {
+    return this.#peers.size >= (this.#options.maxPeers ?? 30)
+  }
+
+  #dial(): void {
+    while (!this.#closed && !this.#full) {
+      const candidate = this.candidates.next(this.#now)
+      if (!candidate) return
+      this.#connect(candidate)
+    }
+  }
+
+  get #now(): number {
+    return this.#options.context.clock.now()
+  }
+
+  #connect(candidate: Candidate): void {
+    const { context } = this.#options
+    const { encryption } = context
+    const encrypted = encryption === 'require' || (encryption === 'prefer' && candidate.encrypted)
+    this.#follow(new MetadataPeer(candidate.address, context, encrypted), candidate)
+  }
+
+  #follow(peer: MetadataPeer, candidate: Candidate | undefined): void {
+    this.#peers.set(peer, { peer, candidate })
+    peer.on('listens', port => {
+      if (this.#peers.get(peer)?.candidate) return
+      const { host } = peer.address
+      this.#peers.set(peer, { peer, candidate: this.candidates.claim({ host, port }, 'incoming') })
+    })
+    peer.on('offer', size => {
+      if (!this.#picker.offer(peer, size)) {
+        this.#blame(peer, `offers metadata of ${size} bytes, at most ${this.#options.maxSize} are read`)
+        return
+      }
+      const donor = this.#peers.get(peer)?.candidate
+      if (donor) this.candidates.understood(donor)
+      if (donor && this.#donors.size < 200) this.#donors.set(formatAddress(donor.address), donor)
+      this.emit('progress')
+      this.#askAll()
+    })
+    peer.on('reject', () => {
+      this.#picker.rejected(peer, this.#now)
+      this.#askAll()
+    })
+    peer.on('piece', (piece, totalSize, data) => this.#received(peer, piece, totalSize, data))
+    peer.on('close', error => this.#gone(peer, error))
+  }
+
+  #received(peer: MetadataPeer, piece: number, totalSize: number | undefined, data: Uint8Array): void {
+    const wrong = this.#picker.received(peer, piece, totalSize, data)
+    if (wrong !== undefined) this.#blame(peer, wrong)
+    this.emit('progress')
+    const { info } = this.#picker
+    if (info && !this.#closed) {
+      this.#closed = true
+      this.emit('complete', info)
+    } else this.#askAll()
+  }
+
+  #askAll(): void {
+    if (this.#closed) return
+    for (const peer of this.#peers.keys()) {
+      const pieces = this.#picker.next(peer, this.#now)
+      if (pieces.length > 0) peer.ask(pieces)
+    }
+  }
+
+  /** Never again to do with one that lies. */
+  #blame(peer: MetadataPeer, what: string): void {
+    const candidate = this.#peers.get(peer)?.candidate
+    if (candidate) {
+      candidate.banned = what
+      this.#donors.delete(formatAddress(candidate.address))
+    }
+    this.#remember(peer, 'wrong')
+    peer.destroy(new PeerError('ERR_BANNED', `${nameOf(peer)}: ${what}`))
+  }
+
+  #gone(peer: MetadataPeer, error: Error | undefined): void {
+    const candidate = this.#peers.get(peer)?.candidate
+    this.#peers.delete(peer)
+    this.#picker.left(peer)
+    if (candidate && !candidate.banned && this.#refused(peer, error) && this.candidates.turn(candidate)) {
+      this.#connect(candidate)
+      return
+    }
+    const unheard = !peer.peerId && (!peer.incoming || error)
+    this.#remember(peer, unheard ? 'unreached' : 'nothing')
+    if (candidate) {
+      this.candidates.closed(candidate, this.#now, false)
+      if (peer.peerId && Buffer.compare(peer.peerId, this.#options.context.peerId) === 0)
+        candidate.banned = 'ourselves'
+    }
+    if (error) this.emit('warning', named(error, peer))
+    this.emit('progress')
+    this.#askAll()
+    this.#dial()
+  }
+
+  /** Whether somebody whom we dialled hung up on how we spoke, encrypted or plain, and may like the other better. */
+  #refused(peer: MetadataPeer, error: Error | undefined): boolean {
+    const { encryption } = this.#options.context
+    if (this.#closed || encryption !== 'prefer' || peer.incoming || !peer.silent) return false
+    return peer.encrypted || !(error instanceof PeerError) || error.code !== 'ERR_HANDSHAKE'
+  }
+
+  #remember(peer: MetadataPeer, outcome: 'unreached' | 'nothing' | 'wrong'): void {
+    const name = nameOf(peer)
+    if (this.#outcomes.get(name) === 'wrong' || this.#outcomes.size >= MAX_REMEMBERED) return
+    this.#outcomes.set(name, outcome)
+  }
+}
+
+function nameOf({ address }: MetadataPeer): string {
+  return formatAddress(address)
+}
+
+/** An error that says whose it is. */
+function named(error: Error, peer: MetadataPeer): PeerError {
+  const name = nameOf(peer)
+  if (error instanceof PeerError && error.message.startsWith(name)) return error
+  const code = error instanceof PeerError ? error.code : 'ERR_CONNECTION'
+  return new PeerError(code, `${name}: ${messageOf(error)}`, error)
+}
