@@ -18,6 +18,8 @@ export interface GetOptions extends DestinationOptions {
   readonly bind?: string
   readonly listen: boolean
   readonly tracker: boolean
+  readonly webSeeds: boolean
+  readonly webSeed?: string[]
   readonly encryption?: Encryption
   readonly up?: number
   readonly down?: number
@@ -47,6 +49,8 @@ export async function get(source: Metainfo | Promise<Metainfo>, options: GetOpti
     const common: Common = {
       peers: options.peer ?? [],
       trackers: options.tracker,
+      webSeeds: options.webSeeds,
+      ...(options.webSeed ? { webSeedUrls: options.webSeed } : {}),
       timeout: options.timeout ?? (process.stderr.isTTY ? 0 : PATIENCE),
       ...pick(options, 'bind', 'encryption', 'maxPeers', 'memory', 'up', 'down'),
       ...(listener ? { listener } : {}),

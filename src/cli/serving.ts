@@ -15,6 +15,8 @@ export interface ServingOptions {
   readonly output?: string
   readonly peer?: PeerAddress[]
   readonly tracker: boolean
+  readonly webSeeds: boolean
+  readonly webSeed?: string[]
   readonly bind?: string
   readonly encryption?: Encryption
   readonly maxPeers?: number
@@ -49,6 +51,8 @@ export function openServing(
   const common = {
     peers: peer,
     trackers: tracker,
+    webSeeds: options.webSeeds,
+    ...(options.webSeed ? { webSeedUrls: options.webSeed } : {}),
     onDemand: true,
     share: true,
     ...pick(options, 'bind', 'encryption', 'maxPeers', 'memory', 'up', 'down'),

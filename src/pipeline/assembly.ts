@@ -21,12 +21,14 @@ import { Swarm } from './swarm.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 import { Unchoker } from './unchoker.ts'
 import { wantedPieces } from './wanted.ts'
+import { WebSeeds } from './web-seeds.ts'
 
 /** The parts of one torrent, joined. */
 export interface Assembly {
   /** What goes on between the peers and the storage. */
   readonly intake: Intake
   readonly swarm: Swarm
+  readonly webSeeds: WebSeeds
   readonly unchoker: Unchoker
   /** None when no tracker is to be asked. */
   readonly announcer: Announcer | undefined
@@ -68,9 +70,24 @@ export function assemble(given: AssemblyOptions): Assembly {
     verified,
     ...pick(options, 'onDemand', 'sequential'),
     flushed,
-    ban: (address, reason) => swarm.ban(address, reason),
+    ban: (address, reason) => {
+      swarm.ban(address, reason)
+      webSeeds.ban(address, reason)
+    },
   })
   const complete = () => intake.left === 0 && !onDemand
+  const limits = limitsOf({ clock, memory, up, down, peers: () => swarm.peers.size })
+  const webSeeds: WebSeeds = new WebSeeds({
+    metainfo,
+    intake,
+    limits,
+    clock,
+    userAgent: `tsdl/${VERSION}`,
+    named: options.webSeeds,
+    urls: options.webSeedUrls,
+    open: options.http,
+  })
+  webSeeds.on('warning', warning)
   const superSeed = options.superSeed
     ? new SuperSeed({ source: intake.scheduler, pieceCount, random })
     : undefined
@@ -105,7 +122,7 @@ export function assemble(given: AssemblyOptions): Assembly {
         }),
         failed,
       },
-      limits: limitsOf({ clock, memory, up, down, peers: () => swarm.peers.size }),
+      limits,
     },
   })
   swarm.on('warning', warning)
@@ -120,7 +137,7 @@ export function assemble(given: AssemblyOptions): Assembly {
   })
   swarm.on('interest', () => unchoker.changed(clock.now()))
   const asks = options.trackers !== false && metainfo.trackers.length > 0
-  if (!asks) return { intake, swarm, unchoker, announcer: undefined }
+  if (!asks) return { intake, swarm, webSeeds, unchoker, announcer: undefined }
   const announcer = new Announcer({
     tiers: metainfo.trackers,
     infoHash,
@@ -132,14 +149,14 @@ export function assemble(given: AssemblyOptions): Assembly {
     // whoever reads on demand through a window keeps nothing
     stats: () => ({
       uploaded: swarm.uploaded,
-      downloaded: swarm.downloaded,
+      downloaded: swarm.downloaded + webSeeds.downloaded,
       left: windowed && onDemand ? length : intake.left,
     }),
     makeTracker: url => openTracker(url, { userAgent: `tsdl/${VERSION}`, clock }),
   })
   announcer.on('peers', (peers, source) => swarm.add(peers, source))
   complaintsOf(announcer, warning)
-  return { intake, swarm, unchoker, announcer }
+  return { intake, swarm, webSeeds, unchoker, announcer }
 }
 
 /** The address to dial from; none where all will do. @throws InputError when it is no IP address */
