@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline'
 import { makeData, makeScratch, makeTorrent } from './data.js'
 import { measure, serve } from './measure.js'
 import { benchOptions } from './options.js'
-import { hasTsdl, node, ownSeed, tsdl, tsdlGet } from './programs.js'
+import { hasTsdl, ownSeed, tsdl, tsdlGet } from './programs.js'
 import { bar, least, printTable, ratio } from './report.js'
 
 const { rounds, small, only, ...given } = benchOptions()

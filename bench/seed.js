@@ -42,8 +42,7 @@ function serve(peerId, rate) {
     let asked = /** @type {Buffer[]} */ ([])
     const start = performance.now()
     let sent = 0
-    /** @type {NodeJS.Timeout | undefined} */
-    let timer
+    let resting = false
     // How many bytes it may have sent by now.
     const most = () => {
       if (rate === 'stall') return 1 << 20
@@ -64,7 +63,8 @@ function serve(peerId, rate) {
       socket.cork()
       while (next < asked.length && socket.writableLength < 4 << 20) {
         if (sent >= most()) {
-          if (rate !== 'stall') timer ??= setTimeout(() => ((timer = undefined), answer()), 10)
+          if (rate !== 'stall' && !resting) setTimeout(wake, 10)
+          resting = true
           break
         }
         const body = /** @type {Buffer} */ (asked[next++])
@@ -82,6 +82,10 @@ function serve(peerId, rate) {
       }
       socket.uncork()
       if (next === asked.length) asked.length = next = 0
+    }
+    const wake = () => {
+      resting = false
+      answer()
     }
     socket.on('drain', answer)
     socket.on('data', chunk => {

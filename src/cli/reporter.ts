@@ -93,6 +93,7 @@ export function follow(torrent: Torrent, reporter: Reporter): () => void {
   torrent.on('disconnected', ({ address, client }, reason) => {
     reporter.peer(formatAddress(address), client, 'disconnected', reason)
   })
+  torrent.on('webSeed', (url, state, reason) => reporter.peer(url, 'web seed', state, reason))
   const tell = () => {
     if (!torrent.started) {
       since = performance.now()

@@ -1,7 +1,7 @@
 import PQueue from 'p-queue'
 import type { Bitfield } from '../codec/bitfield.ts'
+import type { BlockSource, Fetcher, Request } from '../streams/block-source.ts'
 import type { PieceBuffer } from '../streams/piece-buffer.ts'
-import type { BlockSource, Request, Requester } from '../streams/requester.ts'
 import { ActivePiece, lateness } from './active-piece.ts'
 import type { Cursors } from './cursors.ts'
 import { Deadlines } from './deadlines.ts'
@@ -20,7 +20,7 @@ export interface SchedulerOptions {
   /** Whether a piece came wrong before, so that it is to come from one peer alone. */
   readonly suspect?: (index: number) => boolean
   /** Whether this peer should leave a suspect piece to others. */
-  readonly accused?: (index: number, requester: Requester) => boolean
+  readonly accused?: (index: number, requester: Fetcher) => boolean
   /** Age in ms from which a block may be asked of a second peer in the endgame; three times that before. @default 500 */
   readonly patience?: number
   /** Where readers are. @default nobody reads */
@@ -48,11 +48,11 @@ export class Scheduler implements BlockSource {
   /** Pieces with blocks that nobody was asked for. */
   readonly #open = new Set<ActivePiece>()
   /** Peers that wait to begin a piece. */
-  readonly #queued = new Set<Requester>()
+  readonly #queued = new Set<Fetcher>()
   /** Peers that could take more than there was. */
-  readonly #hungry = new Set<Requester>()
+  readonly #hungry = new Set<Fetcher>()
   /** The picker's version and the peer's, added, when there was last nothing to begin with it. */
-  readonly #barren = new WeakMap<Requester, number>()
+  readonly #barren = new WeakMap<Fetcher, number>()
   readonly #patience: number
   readonly #deadlines: Deadlines
   #ended = false
@@ -90,21 +90,21 @@ export class Scheduler implements BlockSource {
     return this.#picker.wants(index)
   }
 
-  bitfield(requester: Requester, before: Bitfield): void {
+  bitfield(requester: Fetcher, before: Bitfield): void {
     this.#picker.leave(before)
     this.#picker.join(requester.bits)
     this.#barren.delete(requester)
   }
 
-  have(requester: Requester, index: number): void {
+  have(requester: Fetcher, index: number): void {
     this.#picker.gain(index, requester.bits)
   }
 
-  lack(requester: Requester, index: number): void {
+  lack(requester: Fetcher, index: number): void {
     this.#picker.lose(index, requester.bits)
   }
 
-  left(requester: Requester): void {
+  left(requester: Fetcher): void {
     this.#picker.leave(requester.bits)
     this.#hungry.delete(requester)
     this.#queued.delete(requester)
@@ -113,7 +113,7 @@ export class Scheduler implements BlockSource {
     }
   }
 
-  take(requester: Requester, room: number, now: number): Request[] {
+  take(requester: Fetcher, room: number, now: number): Request[] {
     const taken: Request[] = []
     if (this.#ended) return taken
     this.#deadlines.update(now)
@@ -129,14 +129,14 @@ export class Scheduler implements BlockSource {
     return taken
   }
 
-  arrived(requester: Requester, { piece, block }: Request): void {
+  arrived(requester: Fetcher, { piece, block }: Request): void {
     const active = this.#activeOf(piece)
     if (!active) return
     if (piece.free === 0) this.#open.delete(active) // it may have come after it was given up
     active.settleBlock(block, requester)
   }
 
-  lost(requester: Requester, requests: readonly Request[]): void {
+  lost(requester: Fetcher, requests: readonly Request[]): void {
     for (const { piece, block } of requests) {
       const active = this.#activeOf(piece)
       if (!active) continue
@@ -209,7 +209,7 @@ export class Scheduler implements BlockSource {
     return active?.buffer === piece ? active : undefined
   }
 
-  #queue(requester: Requester): void {
+  #queue(requester: Fetcher): void {
     if (this.#queued.has(requester)) return
     if (this.#picker.left === 0 || this.#barren.get(requester) === this.#versionFor(requester)) return
     this.#queued.add(requester)
@@ -217,7 +217,7 @@ export class Scheduler implements BlockSource {
   }
 
   /** The task of a piece: from its first request until it is at rest. */
-  #begin(requester: Requester): Promise<void> | undefined {
+  #begin(requester: Fetcher): Promise<void> | undefined {
     if (!this.#queued.delete(requester) || requester.room === 0 || this.#ended) return
     const { suspect, open } = this.#options
     const index = this.#pick(requester)
@@ -236,12 +236,12 @@ export class Scheduler implements BlockSource {
     })
   }
 
-  #versionFor({ offer }: Requester): number {
+  #versionFor({ offer }: Fetcher): number {
     return this.#picker.version + offer.version
   }
 
   /** What it suggests comes first; while it chokes us, what it allows is all there is. */
-  #pick(requester: Requester): number {
+  #pick(requester: Fetcher): number {
     const { accused } = this.#options
     const { bits, offer, peerChoking } = requester
     const named = offer.named(peerChoking).find(index => this.#picker.open(index))
@@ -254,7 +254,7 @@ export class Scheduler implements BlockSource {
   }
 
   /** Blocks of pieces under way that nobody was asked for; not of those that a reader needs before this peer brings them. */
-  #takeOpen(requester: Requester, room: number, now: number, taken: Request[], late: number): void {
+  #takeOpen(requester: Fetcher, room: number, now: number, taken: Request[], late: number): void {
     for (const piece of this.#open) {
       if (piece.alone?.ready === false) this.#abandon(piece) // whoever it was kept for may never come back
       if (piece.buffer.closed || !piece.isFor(requester)) continue
@@ -266,7 +266,7 @@ export class Scheduler implements BlockSource {
   }
 
   /** Blocks that a reader waits for, or will before they could come, and that somebody else owes for longer than is usual. */
-  #takeAwaited(requester: Requester, room: number, now: number, taken: Request[]): void {
+  #takeAwaited(requester: Fetcher, room: number, now: number, taken: Request[]): void {
     for (const index of this.#deadlines.awaited(now)) {
       if (taken.length === room) return
       const active = this.#active.get(index)
@@ -276,7 +276,7 @@ export class Scheduler implements BlockSource {
   }
 
   /** Blocks that let somebody else wait are asked for a second time. */
-  #takeLate(requester: Requester, room: number, now: number, taken: Request[]): void {
+  #takeLate(requester: Fetcher, room: number, now: number, taken: Request[]): void {
     // no more than it brings soon: what it takes over nobody else may
     const soon = Math.ceil(this.#patience / Math.max(1, requester.window.usual ?? 1))
     const most = Math.min(room, ENDGAME_BATCH, soon)
