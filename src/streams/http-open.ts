@@ -49,10 +49,9 @@ export class HttpClient {
       request(url, {
         agent,
         headers: options.headers,
-        signal: options.signal,
         ...(options.onlyGlobal ? { lookup: globalOnly(lookup) } : {}),
       })
-    const response = await answerOf(ask)
+    const response = await answerOf(ask, options.signal)
     return {
       status: response.statusCode ?? 0,
       headers: response.headers,
@@ -69,8 +68,16 @@ export class HttpClient {
 }
 
 /** Asks, and asks again where a connection that was kept had just been ended by the server. */
-async function answerOf(ask: () => ClientRequest, again = true): Promise<IncomingMessage> {
+async function answerOf(
+  ask: () => ClientRequest,
+  signal: AbortSignal,
+  again = true,
+): Promise<IncomingMessage> {
   const out = ask()
+  // Not by the option of that name: that ends the connection as well, when it has long been kept for another request.
+  const abort = () => out.destroy()
+  signal.addEventListener('abort', abort)
+  out.on('close', () => signal.removeEventListener('abort', abort))
   try {
     return await new Promise<IncomingMessage>((resolve, reject) => {
       // Both stay: an error after the response must find a listener, too.
@@ -83,7 +90,7 @@ async function answerOf(ask: () => ClientRequest, again = true): Promise<Incomin
     })
   } catch (error) {
     if (again && out.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET')
-      return answerOf(ask, false)
+      return answerOf(ask, signal, false)
     throw error
   }
 }

@@ -340,7 +340,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   }
 
   #answered(): void {
-    if (this.active) return
+    if (this.active || this.#retryAt !== undefined) return // what another lane was told counts more
     this.active = true
     this.emit('answered')
   }
