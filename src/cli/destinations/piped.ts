@@ -36,7 +36,7 @@ export async function toStdout(reader: Lender, { hash, from = 0 }: StdoutOptions
   try {
     await (hash ? hashed(reader, new Digester(hash), stdout) : piped(reader, stdout))
   } catch (error) {
-    if (!(error instanceof StalledError)) throw error
+    if (!(error instanceof StalledError) || written === 0) throw error
     throw new StalledError(error.code, `${error.message}; the ${written} bytes that were written are right`)
   }
 }
