@@ -1,4 +1,4 @@
-import { InputError } from '../errors.ts'
+import { InputError, StorageError } from '../errors.ts'
 import type { FileSystem } from '../storage/file-system.ts'
 import { SpillFile } from '../storage/spill-file.ts'
 import { Spill } from '../streams/spill.ts'
@@ -25,7 +25,10 @@ export interface Destination {
 export interface FanOutOptions {
   /** One that fails ends all. @default false: the others go on while there are any */
   readonly together?: boolean
-  /** The source lends its chunks: each is given back once every sink has done with it. @default false */
+  /**
+   * The source lends its chunks: each is given back once every sink has done with it, or all are destroyed:
+   * then the last bytes of a sink that was still writing may be others. @default false
+   */
   readonly lend?: boolean
   /** Ends it: every sink is destroyed with the signal's reason. */
   readonly signal?: AbortSignal
@@ -72,10 +75,15 @@ export function fanOut(
   if (signal?.aborted) abort()
   else signal?.addEventListener('abort', abort, { once: true })
   source.on?.('error', fail) // at once, also while a sink makes us wait
-  carry(source, outlets, lend).catch(fail)
+  // streamx does not tell of its own error when a stream is destroyed with that
+  carry(source, outlets, lend).catch(error => fail(error.code === 'STREAM_DESTROYED' ? closedEarly() : error))
   const ends = outlets.map(({ done }) => done)
   void Promise.allSettled(ends).then(() => signal?.removeEventListener('abort', abort))
   return ends
+}
+
+function closedEarly(): StorageError {
+  return new StorageError('ERR_ABORTED', 'the source was closed before its end')
 }
 
 async function carry(source: FanSource, outlets: readonly Outlet[], lend: boolean): Promise<void> {

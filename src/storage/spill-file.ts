@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { StorageError } from '../errors.ts'
 import { type FileHandle, type FileSystem, nodeFileSystem } from './file-system.ts'
 import { type StorageAction, storageError } from './storage-error.ts'
 
@@ -100,10 +101,11 @@ export class SpillFile {
 
   /** Waits for what is running; nothing is left behind. */
   close(): Promise<void> {
-    return (this.#closed ??= this.#next('close', async () => {
+    this.#closed ??= this.#next('close', async () => {
       await this.#handle?.close()
       if (this.#linked) await this.#fs.unlink(this.#path)
-    }))
+    })
+    return this.#closed
   }
 
   /** Where the next byte goes. */
@@ -127,7 +129,8 @@ export class SpillFile {
     return handle
   }
 
-  #next<T>(action: StorageAction, work: () => Promise<T>): Promise<T> {
+  async #next<T>(action: StorageAction, work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new StorageError('ERR_ABORTED', `${this.#path} is closed`)
     const next = this.#last.then(work).catch(error => {
       throw storageError(action, this.#path, error)
     })

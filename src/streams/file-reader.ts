@@ -1,4 +1,4 @@
-import { type Done, Readable, whole } from './stage.ts'
+import { type Done, Readable } from './stage.ts'
 
 /** Bytes that somebody else owns, until they are released. */
 export interface Lent {
@@ -63,11 +63,6 @@ export class FileReader extends Readable<Uint8Array> {
   release(chunk: Uint8Array): void {
     const at = this.#out.findIndex(lent => lent.bytes === chunk)
     if (at >= 0) this.#out.splice(at, 1)[0]!.release()
-  }
-
-  /** A loop over it comes to the end or throws; one that is left closes it. */
-  override [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
-    return whole(super[Symbol.asyncIterator](), () => this.#ended)
   }
 
   override _read(done: Done): void {

@@ -6,7 +6,6 @@
  */
 import type { EventEmitter } from 'node:events'
 import streamx from 'streamx'
-import { StorageError } from '../errors.ts'
 
 /** How a stage says that it is done with what it was given, or what went wrong. */
 export type Done<Out = never> = (error?: Error | null, data?: Out) => void
@@ -81,36 +80,6 @@ export function isStage(stream: object): stream is Stage {
 /** Resolves when a stage is done with all that was written to it so far, or is destroyed. */
 export async function drained(stage: Stage): Promise<void> {
   await drains.drained(stage)
-}
-
-/**
- * Goes through a stream to its end, or throws. streamx ends a loop cleanly when somebody else has closed the stream
- * without an error, which would look as if those were all bytes.
- * @param ended whether all of it was read
- */
-export function whole<Out>(through: AsyncIterator<Out>, ended: () => boolean): AsyncIterableIterator<Out> {
-  let left = false
-  return {
-    [Symbol.asyncIterator]() {
-      return this
-    },
-    async next() {
-      const result = await through.next()
-      if (result.done && !left && !ended()) {
-        left = true
-        throw new StorageError('ERR_ABORTED', 'the stream was closed before its end')
-      }
-      return result
-    },
-    return() {
-      left = true
-      return through.return!()
-    },
-    throw(error) {
-      left = true
-      return through.throw!(error)
-    },
-  }
 }
 
 /** Resolves once a stream has closed; rejects with its error. */

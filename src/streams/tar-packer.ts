@@ -1,7 +1,7 @@
 import { quote } from '../codec/quote.ts'
 import { TAR_END, type TarEntry, tarHeader, tarPadding } from '../codec/tar-header.ts'
 import { InputError } from '../errors.ts'
-import { type Done, Readable, whole } from './stage.ts'
+import { type Done, Readable } from './stage.ts'
 
 /** The bytes of one file as they come: a FileReader, or any stream of Node. */
 export interface TarBody extends AsyncIterable<Uint8Array> {
@@ -65,11 +65,6 @@ export class TarPacker extends Readable<Uint8Array> {
     const owner = this.#owners.get(chunk)
     this.#owners.delete(chunk)
     owner?.release?.(chunk)
-  }
-
-  /** A loop over it comes to the end or throws; one that is left closes it. */
-  override [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
-    return whole(super[Symbol.asyncIterator](), () => this.#ended)
   }
 
   override _read(done: Done): void {
