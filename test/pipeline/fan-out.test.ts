@@ -259,7 +259,7 @@ t.test('a signal ends all with its reason, before, while and after the source is
     const ends = settled(
       other.reader,
       sinks.map(({ stream }) => ({ sink: stream, policy })),
-      controller,
+      { signal: controller.signal },
     )
     while (sinks[0]!.taken() < 20_000) await turn()
     controller.abort(broken('ESTOP'))
