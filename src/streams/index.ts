@@ -23,6 +23,7 @@ export {
 } from './requester.ts'
 export { Responder, type ResponderOptions } from './responder.ts'
 export { Serializer } from './serializer.ts'
+export { type Backlog, Spill, type SpillOptions } from './spill.ts'
 export {
   closed,
   type Done,
