@@ -53,7 +53,7 @@ process.on('exit', () => daemon.kill('SIGKILL'))
 // It announces itself when it has verified what it has.
 let announced = false
 while (!announced) {
-  const r = await nodes.at(-1)!.lookup(infoHash, { found: () => (announced = true) }); console.error(Math.round(performance.now()), r)
+  await nodes.at(-1)!.lookup(infoHash, { found: () => (announced = true) })
   await delay(100)
 }
 
@@ -68,7 +68,7 @@ const times: Record<string, number> = {}
 const now = () => Math.round(performance.now() - began)
 let told = ''
 child.stderr.on('data', chunk => {
-  told += chunk
+  told += chunk; if (process.env.TOLD) process.stderr.write(chunk)
   if (told.includes('"metadata"')) times.metadata ??= now()
   if (told.includes('"connected"')) times.connected ??= now()
 })
