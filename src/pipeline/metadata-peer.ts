@@ -142,7 +142,7 @@ export class MetadataPeer extends EventEmitter<MetadataPeerEvents> {
   end(): void {
     if (this.#closed || this.#ending) return
     this.#ending = true
-    if (this.#socket.reached) this.#serializer.end()
+    if (this.#socket.reached) this.#requester.push(null)
     else this.destroy()
   }
 
@@ -151,7 +151,7 @@ export class MetadataPeer extends EventEmitter<MetadataPeerEvents> {
     if (this.#closed) return
     this.#closed = true
     for (const stage of this.#stages) stage.destroy()
-    this.emit('close', error)
+    this.emit('close', this.#ending ? undefined : error)
   }
 
   #fail(code: 'ERR_TIMEOUT' | 'ERR_HANDSHAKE', what: string): void {

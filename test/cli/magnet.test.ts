@@ -1,0 +1,140 @@
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { parse } from '../../src/index.ts'
+import { eventsOf, type Offer, offer, tsdl } from '../helpers/cli.ts'
+
+t.jobs = 2
+
+const hashOf = ({ metainfo }: Offer) => metainfo.infoHash.toString('hex')
+const linkOf = (offered: Offer, rest = '') => `magnet:?xt=urn:btih:${hashOf(offered)}${rest}`
+const trackerOf = ({ metainfo }: Offer) => `&tr=${encodeURIComponent(metainfo.trackers[0]![0]!)}`
+/** For commands that the helper does not keep on this machine. */
+const ALONE = ['--no-dht', '--no-lsd']
+
+t.test('a link alone is enough to have the bytes on standard output', async t => {
+  const offered = await offer(t)
+  const ran = await tsdl([linkOf(offered, `${trackerOf(offered)}&dn=another`), '--json'])
+  t.equal(ran.code, 0, ran.stderr)
+  t.ok(ran.stdout.equals(offered.bytes))
+  t.match(eventsOf(ran)[0], { event: 'metadata', name: 'content.bin', infoHash: hashOf(offered) })
+})
+
+t.test('an info-hash is one as well, with a peer that is named; so is a peer in a link', async t => {
+  const offered = await offer(t)
+  for (const args of [
+    [hashOf(offered), '--peer', offered.peer],
+    [linkOf(offered, `&x.pe=${offered.peer}`)],
+  ]) {
+    const ran = await tsdl([...args, '-q'])
+    t.equal(ran.code, 0, ran.stderr)
+    t.ok(ran.stdout.equals(offered.bytes))
+    t.equal(ran.stderr, '')
+  }
+})
+
+t.test('a link selects files (BEP 53), and --file others', async t => {
+  const offered = await offer(t, { name: 'dir', files: { a: 20_000, b: 30_000, c: 40_000 } })
+  const link = linkOf(offered, `&x.pe=${offered.peer}`)
+  const one = await tsdl([`${link}&so=1`, '-q'])
+  t.ok(one.stdout.equals(offered.file(1)), one.stderr)
+  const other = await tsdl([`${link}&so=1`, '--file', 'c', '-q'])
+  t.ok(other.stdout.equals(offered.file(2)), other.stderr)
+  const none = await tsdl([`${link}&so=3-9`])
+  t.equal(none.code, 2)
+  t.match(none.stderr, /so: the torrent has 3 files, none of those it selects/)
+})
+
+t.test('info fetches the metadata, shows it, and writes it as a .torrent', async t => {
+  const offered = await offer(t)
+  const out = join(t.testdirName, 'fetched.torrent')
+  const ran = await tsdl(['info', linkOf(offered, trackerOf(offered)), ...ALONE, '--json', '-o', out])
+  t.equal(ran.code, 0, ran.stderr)
+  t.match(JSON.parse(`${ran.stdout}`), { infoHash: hashOf(offered), trackers: offered.metainfo.trackers })
+  t.strictSame(parse(readFileSync(out)), { ...offered.metainfo })
+  const piped = await tsdl(['info', offered.path, '-o', '-'])
+  t.strictSame(parse(piped.stdout).infoHash, offered.metainfo.infoHash, 'and for - to standard output alone')
+})
+
+t.test('offline, a link is answered from the link alone', async t => {
+  const hex = 'ab'.repeat(20)
+  const link = `magnet:?xt=urn:btih:${hex}&dn=n&tr=http://127.0.0.1:9/&ws=http://127.0.0.1:9/w&x.pe=127.0.0.1:9&so=0,2-3`
+  const { code, stdout } = await tsdl(['info', link, '--offline', '--json'])
+  t.equal(code, 0)
+  t.strictSame(JSON.parse(`${stdout}`), {
+    infoHash: hex,
+    infoHashV2: null,
+    name: 'n',
+    trackers: [['http://127.0.0.1:9/']],
+    webSeeds: ['http://127.0.0.1:9/w'],
+    peers: ['127.0.0.1:9'],
+    selectOnly: [0, 2, 3],
+  })
+  const text = await tsdl(['info', 'cd'.repeat(32), '--offline'])
+  t.equal(`${text.stdout}`, `v2         ${'cd'.repeat(32)}\n`)
+})
+
+t.test('verify takes a link', async t => {
+  const offered = await offer(t)
+  const path = join(t.testdirName, 'content.bin')
+  writeFileSync(path, offered.bytes)
+  const { code, stderr } = await tsdl(['verify', linkOf(offered, trackerOf(offered)), path, ...ALONE])
+  t.equal(code, 0, stderr)
+})
+
+t.test('what cannot be a link is refused with the value, before anybody is asked', async t => {
+  for (const [source, message] of [
+    ['magnet:?xt=urn:btih:123', /got "123"/],
+    ['cd'.repeat(32), /cdcd: an info-hash of BitTorrent v2 alone, which is not supported yet/],
+  ] as const) {
+    const { code, stderr } = await tsdl([source, '-o', '-'])
+    t.equal(code, 2)
+    t.match(stderr, message)
+  }
+})
+
+t.test('with nobody to ask it is given up, and said why', async t => {
+  const hash = 'ab'.repeat(20)
+  const alone = await tsdl([hash, '--timeout', '300ms', '-o', '-'])
+  t.equal(alone.code, 3)
+  t.match(
+    alone.stderr,
+    /no metadata for (ab){20}: no peers are known, and no tracker is asked; nothing for 0.3 s/,
+  )
+  const refused = await tsdl([hash, '--timeout', '300ms', '--peer', '127.0.0.1:1', '-o', '-', '--json'])
+  t.match(eventsOf(refused).at(-1), {
+    event: 'error',
+    code: 'ERR_STALLED',
+    message: /1 peer asked: 1 could not be reached/,
+    exit: 3,
+  })
+})
+
+t.test('a signal ends it while it waits', async t => {
+  const ran = await tsdl(['ab'.repeat(20), '--json', '-o', '-'], {
+    started: child => child.stderr!.once('data', () => child.kill('SIGINT')),
+  })
+  t.equal(ran.code, 130)
+})
+
+/** Serves these bytes over HTTP until the test is over. */
+async function webServer(t: Test, bytes: Uint8Array): Promise<string> {
+  const server = createServer((_request, response) => response.end(bytes)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  return encodeURIComponent(`http://127.0.0.1:${(server.address() as AddressInfo).port}/x.torrent`)
+}
+
+t.test('a .torrent that the link names is taken, if it is the right one (xs)', async t => {
+  const [offered, another] = [await offer(t), await offer(t, { name: 'another' })]
+  const right = await webServer(t, offered.torrent)
+  const ran = await tsdl([linkOf(offered, `&xs=${right}`), '-q'])
+  t.ok(ran.stdout.equals(offered.bytes), ran.stderr)
+  const wrong = await webServer(t, another.torrent)
+  const other = await tsdl([linkOf(offered, `&xs=${wrong}`), '--timeout', '1s', '-o', '-'])
+  t.equal(other.code, 3)
+  t.match(other.stderr, /another torrent, [0-9a-f]{40}/)
+})

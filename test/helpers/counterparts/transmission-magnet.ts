@@ -1,0 +1,85 @@
+/**
+ * A transmission seed that a DHT of ours knows of, and tsdl with nothing but its magnet link and one node of that DHT.
+ * Transmission takes no node at 127.x, so this runs where 10.9.0.1 to 10.9.0.3 are addresses of this machine.
+ *
+ *     transmission-magnet.ts DIR        ends, printing a line of JSON, when all has come, or when stdin ends
+ */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { encode } from '../../../src/codec/bencode.ts'
+import { encodePeers4 } from '../../../src/codec/compact.ts'
+import { Dht } from '../../../src/dht/dht.ts'
+import { parse } from '../../../src/metainfo/parse.ts'
+import { oneFile } from './content.ts'
+
+const [dir = ''] = process.argv.slice(2)
+const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
+const NODES = 30
+const OURS = '10.9.0.1'
+const THEIRS = '10.9.0.2'
+const OWN = '10.9.0.3'
+const SIZE = 1 << 20
+
+const content = oneFile(dir, SIZE, 'public')
+const { infoHash, info } = parse(readFileSync(content.torrent))
+const nodes: Dht[] = []
+for (let index = 0; index < NODES; index++) {
+  const first = nodes[0]?.port()
+  const bootstrap = first ? [{ host: OURS, port: first }] : []
+  nodes.push(await new Dht({ bind: OURS, bootstrap }).start())
+}
+
+mkdirSync(join(dir, 'torrents'))
+writeFileSync(join(dir, 'torrents', 'content.torrent'), readFileSync(content.torrent))
+// As if it had run before: from one node alone it takes a minute to find the others.
+const known = encodePeers4(nodes.map(node => ({ host: OURS, port: node.port()! })))
+writeFileSync(join(dir, 'dht.dat'), encode({ id: Buffer.alloc(20, 'transmission'), nodes: known }))
+const daemon = spawn(
+  'transmission-daemon',
+  [
+    ...['--foreground', '--config-dir', dir, '--download-dir', dir, '--bind-address-ipv4', THEIRS],
+    ...['--peerport', '51413', '--port', '9091', '--dht'],
+    ...['--no-lpd', '--no-utp', '--no-portmap', '--no-watch-dir', '--no-incomplete-dir'],
+  ],
+  { stdio: ['ignore', 2, 2] },
+)
+process.stdin.on('end', () => process.exit(1)).resume()
+process.on('exit', () => daemon.kill('SIGKILL'))
+
+// It announces itself when it has verified what it has.
+let announced = false
+while (!announced) {
+  await nodes.at(-1)!.lookup(infoHash, { found: () => (announced = true) })
+  await delay(100)
+}
+
+const wait = Number(process.env.WAIT ?? 0)
+await delay(wait)
+const began = performance.now()
+const args = ['--dht-node', `${OURS}:${nodes[7]!.port()}`, '--no-lsd', '--bind', OWN, '--json', '-o', '-']
+const child = spawn(process.execPath, [cli, `magnet:?xt=urn:btih:${infoHash.toString('hex')}`, ...args], {
+  stdio: ['ignore', 'pipe', 'pipe'],
+})
+const times: Record<string, number> = {}
+const now = () => Math.round(performance.now() - began)
+let told = ''
+child.stderr.on('data', chunk => {
+  told += chunk; if (process.env.TOLD) process.stderr.write(chunk)
+  if (told.includes('"metadata"')) times.metadata ??= now()
+  if (told.includes('"connected"')) times.connected ??= now()
+})
+const hash = createHash('sha1')
+child.stdout.on('data', chunk => {
+  times.first ??= now()
+  hash.update(chunk)
+})
+child.on('close', code => {
+  const right = hash.digest('hex') === content.files[0]!.sha1
+  process.stdout.write(`${JSON.stringify({ ...times, code, right, size: info.length })}\n`)
+  if (process.env.TOLD || code !== 0) process.stdout.write(told)
+  process.exit(0)
+})

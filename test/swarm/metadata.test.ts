@@ -1,0 +1,470 @@
+import { createHash } from 'node:crypto'
+import t from 'tap'
+import { encode } from '../../src/codec/bencode.ts'
+import { Bitfield } from '../../src/codec/bitfield.ts'
+import { parseExtendedHandshake } from '../../src/codec/extended.ts'
+import { reservedBytes } from '../../src/codec/handshake.ts'
+import {
+  encodeMetadataMessage,
+  type MetadataMessage,
+  parseMetadataMessage,
+} from '../../src/codec/metadata.ts'
+import type { Encryption } from '../../src/codec/mse.ts'
+import { parseMagnet } from '../../src/metainfo/magnet.ts'
+import { type FetchMetadataOptions, fetchMetadata } from '../../src/pipeline/fetch-metadata.ts'
+import { Listener } from '../../src/pipeline/listener.ts'
+import { Torrent } from '../../src/pipeline/torrent.ts'
+import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
+import { dial, type ScriptedPeer, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
+import { leavesNothing } from '../helpers/swarm.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+type Owner = Parameters<typeof scriptedPeer>[0]
+
+/** The id that our fake peers want ut_metadata at. */
+const THEIR_ID = 9
+const PIECE = 16_384
+
+/** A torrent whose info dictionary has so many bytes. */
+function torrentOf(size: number, more: { readonly [key: string]: string | number } = {}): MadeTorrent {
+  const info = (filler: number) =>
+    encode({
+      length: 1,
+      name: 'x',
+      'piece length': PIECE,
+      pieces: Buffer.alloc(20),
+      ...more,
+      zz: Buffer.alloc(filler),
+    })
+  let filler = size - info(0).length
+  while (info(filler).length > size) filler--
+  const made = makeTorrent({ files: [{ path: 'x', length: 1 }] })
+  const bytes = info(filler)
+  const infoHash = createHash('sha1').update(bytes).digest()
+  return { ...made, info: bytes, metainfo: { ...made.metainfo, info: bytes, infoHash } }
+}
+
+/** 11 pieces, the last of 42 bytes. */
+const made = torrentOf(10 * PIECE + 42)
+const { info } = made
+
+type Answer = (piece: number, wire: Wire, say: (message: MetadataMessage) => void) => void
+
+interface DonorScript {
+  /** As its extended handshake says. @default how many there are; null: says none */
+  readonly size?: number | null
+  /** What it says to a request. @default the piece */
+  readonly answer?: Answer
+  /** When it offers what it has. @default at once */
+  readonly after?: Promise<unknown>
+  /** What it says after its handshakes. */
+  readonly more?: (wire: Wire) => void
+  /** The torrent that it is for. */
+  readonly of?: MadeTorrent
+}
+
+/** The piece of the metadata, as it should be. */
+function honest(piece: number, of = made): MetadataMessage {
+  const data = of.info.subarray(piece * PIECE, (piece + 1) * PIECE)
+  return { type: 'data', piece, totalSize: of.info.length, data }
+}
+
+interface Donor extends ScriptedPeer {
+  /** Pieces that it was asked for. */
+  readonly asked: number[]
+}
+
+/** A fake peer that has the metadata, or says so. */
+async function donor(t: Owner, { size, answer, after, more, of = made }: DonorScript = {}): Promise<Donor> {
+  const asked: number[] = []
+  let ours = 0
+  const peer = await scriptedPeer(t, of, {
+    greet: wire => wire.shake({ reserved: reservedBytes('extended', 'fast') }),
+    message: (message, wire) => {
+      if (message.type !== 'extended') return
+      if (message.id === 0) {
+        ours = parseExtendedHandshake(message.payload).extensions.get('ut_metadata') ?? 0
+        const offer = () => {
+          const claimed = size === undefined ? of.info.length : (size ?? undefined)
+          const payload = encode({ m: { ut_metadata: THEIR_ID }, metadata_size: claimed })
+          wire.send({ type: 'extended', id: 0, payload })
+          more?.(wire)
+        }
+        if (after) void after.then(offer)
+        else offer()
+      }
+      const request = message.id === THEIR_ID ? parseMetadataMessage(message.payload) : undefined
+      if (request?.type !== 'request') return
+      asked.push(request.piece)
+      const say = (answer: MetadataMessage) =>
+        wire.send({ type: 'extended', id: ours, payload: encodeMetadataMessage(answer) })
+      if (answer) answer(request.piece, wire, say)
+      else say(honest(request.piece, of))
+    },
+  })
+  return Object.assign(peer, { asked })
+}
+
+/** Fetches from these peers alone, and keeps what was complained of. */
+function fetching(peers: readonly ScriptedPeer[], options: FetchMetadataOptions = {}, of = made) {
+  const warnings: string[] = []
+  const magnet = parseMagnet(of.metainfo.infoHash.toString('hex'))
+  const result = fetchMetadata(magnet, {
+    peers: peers.map(({ address }) => address),
+    encryption: 'off',
+    warning: ({ message }) => warnings.push(message),
+    ...options,
+  })
+  return { result, warnings }
+}
+
+t.beforeEach(t => leavesNothing(t))
+
+t.test('metadata comes from several peers at once, each piece asked for once (I4, I6, H7)', async t => {
+  // Nobody answers before all three were asked.
+  let all = () => {}
+  const asked = new Promise<void>(resolve => {
+    all = resolve
+  })
+  const donors: Donor[] = []
+  const answer: Answer = (piece, _wire, say) => {
+    if (donors.every(({ asked }) => asked.length > 0)) all()
+    void asked.then(() => say(honest(piece)))
+  }
+  // each takes at most eight at a time: the last one gets its share when the others have theirs
+  for (let count = 0; count < 2; count++) donors.push(await donor(t, { answer }))
+  const { metainfo, peers } = await fetching(donors).result
+  t.strictSame(metainfo.info, info)
+  t.strictSame(
+    donors.flatMap(({ asked }) => asked).sort((a, b) => a - b),
+    Array.from({ length: 11 }, (_, piece) => piece),
+  )
+  t.same(new Set(peers.map(({ port }) => port)), new Set(donors.map(({ address }) => address.port)))
+})
+
+const liars: [name: string, script: DonorScript, complaint: RegExp | undefined][] = [
+  [
+    'gives wrong bytes (I5)',
+    {
+      answer: (piece, _, say) =>
+        say({
+          ...honest(piece),
+          data: Buffer.from(piece === 10 ? 'x'.repeat(42) : 'x'.repeat(PIECE)),
+        } as MetadataMessage),
+    },
+    /does not match the info-hash/,
+  ],
+  [
+    'claims other sizes in its answers (I7)',
+    { answer: (piece, _, say) => say({ ...honest(piece), totalSize: 5 } as MetadataMessage) },
+    /163882 bytes, and then 5/,
+  ],
+  [
+    'claims size 0 in its answers (I7)',
+    { answer: (piece, _, say) => say({ ...honest(piece), totalSize: 0 } as MetadataMessage) },
+    /and then 0/,
+  ],
+  [
+    'gives pieces that are too short (I7)',
+    { answer: (piece, _, say) => say({ ...honest(piece), data: Buffer.alloc(41) } as MetadataMessage) },
+    /sent 41 bytes of metadata, expected 16384/,
+  ],
+  ['offers 1 GiB (H5)', { size: 2 ** 30 }, /offers metadata of 1073741824 bytes, at most 67108864/],
+  [
+    'offers a size that is not the right one (I9)',
+    {
+      size: 40_000,
+      answer: (piece, _, say) =>
+        say({
+          type: 'data',
+          piece,
+          totalSize: 40_000,
+          data: Buffer.alloc(Math.min(PIECE, 40_000 - piece * PIECE)),
+        }),
+    },
+    /does not match/,
+  ],
+  [
+    'goes away half-way (I14)',
+    { answer: (piece, wire, say) => (piece < 3 ? say(honest(piece)) : wire.socket.destroy()) },
+    undefined,
+  ],
+  [
+    'rejects whatever it is asked for (I10)',
+    { answer: (piece, _, say) => say({ type: 'reject', piece }) },
+    undefined,
+  ],
+  ['hangs up when asked', { answer: (_piece, wire) => wire.socket.destroy() }, undefined],
+  [
+    'speaks of pieces that do not exist (D8)',
+    {
+      more: wire =>
+        wire.send(
+          { type: 'bitfield', bytes: Buffer.alloc(30_000, 255) },
+          { type: 'have', index: 0x7fffffff },
+          { type: 'haveAll' },
+          { type: 'allowedFast', index: 5 },
+          { type: 'suggest', index: 9 },
+          { type: 'request', index: 0, begin: 0, length: PIECE },
+        ),
+      answer: (_piece, wire) => wire.socket.destroy(),
+    },
+    undefined,
+  ],
+  [
+    'sends what is no message of ut_metadata (I11)',
+    {
+      answer: (piece, wire, say) => {
+        for (const text of ['', 'x', 'le', 'd5:piecei0ee', 'x'.repeat(20_000)])
+          wire.send({ type: 'extended', id: 3, payload: Buffer.from(text) })
+        say({ ...honest(piece), data: Buffer.alloc(1) } as MetadataMessage)
+      },
+    },
+    /sent 1 bytes/,
+  ],
+]
+
+for (const [name, script, complaint] of liars)
+  t.test(`a peer that ${name} does not keep the metadata from us`, async t => {
+    let lied = () => {}
+    const after = new Promise<void>(resolve => {
+      lied = resolve
+    })
+    const { answer } = script
+    const watched: Answer | undefined =
+      answer &&
+      ((...args) => {
+        answer(...args)
+        lied()
+      })
+    const liar = await donor(t, { ...script, ...(watched ? { answer: watched } : {}) })
+    if (!answer)
+      void liar
+        .connection()
+        .then(wire => wire.gone())
+        .then(lied)
+    const good = await donor(t, { after })
+    const { result, warnings } = fetching([liar, good])
+    t.strictSame((await result).metainfo.info, info)
+    if (complaint) t.match(warnings.join('\n'), complaint)
+    else t.notMatch(warnings.join('\n'), /does not match/)
+    if (complaint) t.strictSame((await result).peers, [good.address], 'it is not recommended')
+  })
+
+t.test('of three that gave a wrong whole together, the one that lied is found', async t => {
+  const changed = (piece: number) => ({
+    ...honest(piece),
+    data: Buffer.from(honestData(piece)).fill(7, 0, 5),
+  })
+  const donors: Donor[] = []
+  let all = () => {}
+  const asked = new Promise<void>(resolve => {
+    all = resolve
+  })
+  const held =
+    (lies: boolean): Answer =>
+    (piece, _wire, say) => {
+      if (donors.every(({ asked }) => asked.length > 0)) all()
+      void asked.then(() => say((lies ? changed(piece) : honest(piece)) as MetadataMessage))
+    }
+  donors.push(await donor(t, { answer: held(true) }), await donor(t, { answer: held(false) }))
+  const { result, warnings } = fetching(donors)
+  t.strictSame((await result).metainfo.info, info)
+  t.notMatch(warnings.join('\n'), new RegExp(`:${donors[1]!.address.port}: .*match`), 'not the honest one')
+})
+
+function honestData(piece: number): Uint8Array {
+  return info.subarray(piece * PIECE, (piece + 1) * PIECE)
+}
+
+t.test('pieces that nobody asked for are passed over (I8), and requests of others rejected (I3)', async t => {
+  let rejected: MetadataMessage | undefined
+  const peer = await donor(t, {
+    more: wire => {
+      const say = (message: MetadataMessage) =>
+        wire.send({ type: 'extended', id: 3, payload: encodeMetadataMessage(message) })
+      say({ type: 'data', piece: 400, totalSize: info.length, data: Buffer.alloc(5) })
+      say({ type: 'request', piece: 0 })
+    },
+  })
+  await fetching([peer]).result
+  for (const { id, payload } of peer.wires[0]!.all('extended'))
+    if (id === THEIR_ID) rejected ??= parseMetadataMessage(payload)
+  t.ok(
+    peer.wires[0]!.all('extended').some(({ payload }) => parseMetadataMessage(payload)?.type === 'reject'),
+    'it was told that we have none',
+  )
+  t.ok(rejected)
+})
+
+t.test('one that is silent is overtaken by others, and left', async t => {
+  const clock = new VirtualClock()
+  const silent = await donor(t, { answer: () => {} })
+  const { result, warnings } = fetching([silent], { clock })
+  await silent.until(() => silent.asked.length === 8)
+  const listening = await donor(t)
+  const again = fetching([silent, listening], { clock })
+  await silent.until(() => silent.asked.length >= 8)
+  const settled = again.result.then(({ metainfo }) => metainfo.info)
+  let done = false
+  void settled.then(() => {
+    done = true
+  })
+  for (let turns = 0; turns < 2000 && !done; turns++) await clock.advance(turns % 10 === 0 ? 250 : 0)
+  t.strictSame(await settled, info)
+  for (let turns = 0; turns < 100 && !warnings.some(text => /sent no metadata/.test(text)); turns++)
+    await clock.advance(250)
+  t.match(warnings.join('\n'), /sent no metadata within 15 s/)
+  result.catch(() => {})
+})
+
+t.test('when nobody gives it, it is said who was asked and what they lacked', async t => {
+  const clock = new VirtualClock()
+  const none = await donor(t, { size: null })
+  const liar = await donor(t, { size: 2 ** 30 })
+  const { result } = fetching([none, liar], { clock, timeout: 60_000 })
+  result.catch(() => {})
+  await liar.connection()
+  await none.connection().then(wire => wire.seen('extended'))
+  const failed = t.rejects(result, {
+    code: 'ERR_STALLED',
+    message:
+      /^no metadata for [0-9a-f]{40}: 2 peers asked: 1 had no metadata to give, 1 gave wrong metadata; nothing for 60 s$/,
+  })
+  let ended = false
+  void failed.then(() => {
+    ended = true
+  })
+  for (let turns = 0; turns < 2000 && !ended; turns++) await clock.advance(250)
+  await failed
+  t.equal(clock.pending, 0)
+})
+
+t.test('it can be given up, before and while it runs', async t => {
+  const peer = await donor(t, { answer: () => {} })
+  const control = new AbortController()
+  const { result } = fetching([peer], { signal: control.signal })
+  result.catch(() => {})
+  await peer.until(() => peer.asked.length > 0)
+  control.abort()
+  await t.rejects(result, { code: 'ERR_ABORTED' })
+  await t.rejects(fetching([peer], { signal: control.signal }).result, { code: 'ERR_ABORTED' })
+  await peer.wires[0]!.gone()
+})
+
+t.test('a link of v2 alone is refused; metadata of a hybrid is taken (I13)', async t => {
+  await t.rejects(fetchMetadata(parseMagnet('ab'.repeat(32))), { code: 'ERR_USAGE', message: /v2 alone/ })
+  const hybrid = torrentOf(500, { 'meta version': 2 })
+  const peer = await donor(t, { of: hybrid })
+  t.strictSame((await fetching([peer], {}, hybrid).result).metainfo.info, hybrid.info)
+})
+
+t.test('metadata that is right by its hash and unsafe is refused as a .torrent is (I15)', async t => {
+  for (const [name, code] of [
+    ['..', 'ERR_PATH'],
+    ['a', 'ERR_METAINFO'],
+  ] as const) {
+    const bad = name === 'a' ? torrentOf(300, { 'piece length': 0 }) : torrentOf(300, { name })
+    const peer = await donor(t, { of: bad })
+    await t.rejects(fetching([peer], {}, bad).result, { code })
+  }
+})
+
+/** A torrent of ours that gives, and where it listens. */
+async function seed(t: Owner, made: MadeTorrent, encryption: Encryption = 'prefer') {
+  const listener = await new Listener({ bind: '127.0.0.1', encryption }).listen()
+  const { content } = made
+  const torrent = new Torrent(made.metainfo, {
+    storage: {
+      read: async (position, target) => content.copy(target as Buffer, 0, position),
+      write: async () => {},
+      complete: async () => {},
+      close: async () => {},
+    },
+    trusted: Bitfield.full(made.metainfo.pieceCount),
+    share: true,
+    listener,
+    encryption,
+  })
+  t.teardown(async () => {
+    listener.close()
+    await torrent.close()
+  })
+  torrent.start()
+  await torrent.done
+  return { host: '127.0.0.1', port: listener.port! }
+}
+
+for (const encryption of ['prefer', 'require', 'off'] as const)
+  t.test(`what we share we give the metadata of, encryption: ${encryption}`, async t => {
+    const address = await seed(t, made, encryption)
+    const peers = [address]
+    const magnet = parseMagnet(made.metainfo.infoHash.toString('hex'))
+    const { metainfo } = await fetchMetadata(magnet, {
+      peers,
+      encryption: encryption === 'off' ? 'off' : 'prefer',
+    })
+    t.strictSame(metainfo.info, info)
+  })
+
+t.test('peers that come to us are asked as well', async t => {
+  const listener = await new Listener({ bind: '127.0.0.1' }).listen()
+  t.teardown(() => listener.close())
+  const { result } = fetching([], { listener, encryption: 'prefer' })
+  const to = { host: '127.0.0.1', port: listener.port! }
+  const torrent = new Torrent(made.metainfo, {
+    storage: { read: async () => 0, write: async () => {}, complete: async () => {}, close: async () => {} },
+    trusted: Bitfield.full(1),
+    share: true,
+    peers: [to],
+  }).start()
+  t.teardown(() => torrent.close())
+  t.strictSame((await result).metainfo.info, info)
+})
+
+/** Dials a seed of ours as one that wants metadata; answers come as they are. */
+async function leech(t: Owner, of: MadeTorrent) {
+  const to = await seed(t, of)
+  const wire = await dial(t, of, to, {
+    greet: wire => {
+      wire.shake({ reserved: reservedBytes('extended') })
+      wire.send({ type: 'extended', id: 0, payload: encode({ m: { ut_metadata: THEIR_ID } }) })
+    },
+  })
+  await wire.seen('extended')
+  const about = parseExtendedHandshake(wire.all('extended')[0]!.payload)
+  const answers = () =>
+    wire
+      .all('extended')
+      .flatMap(({ id, payload }) => (id === THEIR_ID ? [parseMetadataMessage(payload)!] : []))
+  const ask = (...pieces: number[]) => {
+    const id = about.extensions.get('ut_metadata')!
+    const payload = (piece: number) => encode({ msg_type: 0, piece })
+    wire.send(...pieces.map(piece => ({ type: 'extended' as const, id, payload: payload(piece) })))
+  }
+  return { wire, about, ask, answers }
+}
+
+t.test('a piece that there is not is rejected, and the next one given (I1, I2)', async t => {
+  const small = torrentOf(300)
+  const { wire, about, ask, answers } = await leech(t, small)
+  t.equal(about.metadataSize, 300)
+  t.not(about.extensions.get('ut_metadata'), THEIR_ID)
+  ask(1, -1, 2 ** 31, Number.MAX_SAFE_INTEGER, 65_535, 0)
+  await wire.until(() => answers().some(({ type }) => type === 'data'))
+  t.strictSame(answers(), [
+    { type: 'reject', piece: 1 },
+    { type: 'reject', piece: 65_535 },
+    { type: 'data', piece: 0, totalSize: 300, data: small.info },
+  ])
+  t.notOk(wire.closed)
+})
+
+t.test('who asks for it again and again gets it a few times (I16)', async t => {
+  const small = torrentOf(300)
+  const { wire, ask, answers } = await leech(t, small)
+  ask(...Array<number>(2000).fill(0))
+  await wire.until(() => answers().length === 2000)
+  t.equal(answers().filter(({ type }) => type === 'data').length, 4)
+  t.notOk(wire.closed)
+})
