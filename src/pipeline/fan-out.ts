@@ -18,7 +18,7 @@ export interface Destination {
   readonly sink: AnyWritable
   /** `block`: all wait for it. `spill`: nobody does; what it is behind rests in a temporary file. @default 'block' */
   readonly policy?: 'block' | 'spill'
-  /** `spill`: bytes of it that wait in memory. @default 2 MiB */
+  /** `spill`: bytes of it that wait in memory. @default 8 MiB */
   readonly memory?: number
 }
 

@@ -15,7 +15,7 @@ export interface Backlog {
 export interface SpillOptions {
   /** What is beyond `memory`: a SpillFile. Closed with the stage. */
   readonly backlog: Backlog
-  /** Bytes that wait in memory: half for the reader, half for the disk. @default 2 MiB */
+  /** Bytes that wait in memory: half for the reader, half for the disk. @default 8 MiB */
   readonly memory?: number
   /** What is written is lent, until `drained`: what waits in memory is then a copy. @default false */
   readonly lend?: boolean
@@ -37,7 +37,7 @@ export class Spill extends Duplex<Uint8Array, Uint8Array> {
   #serving = false
   #ending = false
 
-  constructor({ backlog, memory = 1 << 21, lend = false }: SpillOptions) {
+  constructor({ backlog, memory = 1 << 23, lend = false }: SpillOptions) {
     super({ highWaterMark: memory / 2, byteLength: chunk => chunk.length || 1 })
     this.#backlog = backlog
     this.#lend = lend

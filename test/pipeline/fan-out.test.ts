@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { type Destination, type FanOutOptions, fanOut } from '../../src/pipeline/fan-out.ts'
@@ -72,7 +73,9 @@ function sink(kind: 'node' | 'streamx', pace: () => Promise<unknown> = async () 
     }
   }
   const stream: AnyWritable =
-    kind === 'streamx' ? new Slow() : new Writable({ write: (chunk, _, done) => write(chunk, done) })
+    kind === 'streamx'
+      ? new Slow()
+      : new Writable({ highWaterMark: 16_384, write: (chunk, _, done) => write(chunk, done) })
   for (const event of ['finish', 'close']) stream.on(event, () => heard.push(event))
   stream.on('error', error => heard.push((error as NodeJS.ErrnoException).code ?? error.message))
   return { stream, heard, taken, bytes: () => Buffer.concat(got) }
@@ -312,7 +315,7 @@ t.test('real files, streams of Node as source and on the way, temporary files on
   t.teardown(() => rm(dir, { recursive: true, force: true }))
   const [file, copy] = [join(dir, 'file'), join(dir, 'copy')]
   const way = new PassThrough()
-  way.pipe(createWriteStream(copy))
+  const copied = finished(way.pipe(createWriteStream(copy)))
   const chunks = Array.from({ length: 30 }, (_, at) => content.subarray(at * 10_000, (at + 1) * 10_000))
   const ends = fanOut(
     Readable.from(chunks),
@@ -320,7 +323,7 @@ t.test('real files, streams of Node as source and on the way, temporary files on
     { directory: dir },
   )
   await Promise.all(ends)
-  await new Promise(resolve => way.once('close', resolve))
+  await copied
   t.ok((await readFile(file)).equals(content))
   t.same((await readdir(dir)).sort(), ['copy', 'file'])
   const missing = createWriteStream(join(dir, 'none', 'file'))

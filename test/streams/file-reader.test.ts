@@ -286,9 +286,8 @@ function nodeSink(code = 'EPIPE', failsAt = Number.POSITIVE_INFINITY) {
 const WAYS: Record<string, (reader: FileReader, sink: Writable) => Promise<unknown>> = {
   pipe: async (reader, sink) => {
     let failure: unknown
-    reader.on('error', error => {
-      failure = error
-    })
+    // whichever fails: the reader may be at its end before the sink is
+    for (const stream of [reader, sink]) stream.on('error', error => (failure = error))
     const closed = [reader, sink].map(stream => new Promise(resolve => stream.once('close', resolve)))
     reader.pipe(sink as never)
     await Promise.all(closed)
