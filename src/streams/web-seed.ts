@@ -38,6 +38,8 @@ const GATHER = 1
 /** Milliseconds until it is asked again after a failure, doubled with each further one; and at most, whatever it says. */
 const RETRY = 5_000
 const MAX_RETRY = 3_600_000
+/** Files one after another that cannot be had, until nothing more is asked of it. */
+const MAX_MISSES = 10
 /** Every so many blocks of a piece, and when it is whole, somebody downstream is told. */
 const NEWS = 16
 
@@ -48,7 +50,7 @@ const NEWS = 16
  * in            nothing; it takes runs of blocks from its source as it has room
  * out           Block, in its place: the news of every sixteenth of a piece, and of its last
  * backpressure  asks for nothing that its source does not admit; reads on as its ByteLimit says
- * fails with    PeerError ERR_MESSAGE when nothing can be had from it any more
+ * fails with    PeerError ERR_MESSAGE when nothing can be had from it any more, or ten files in a row cannot
  * BEP           17, 19
  */
 export class WebSeed extends Readable<Block> implements Fetcher {
@@ -83,6 +85,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   readonly #held = new Map<object, () => void>()
   #retryAt: number | undefined
   #failures = 0
+  #misses = 0
   #lastArrival = 0
   #snubbedAt = 0
   #left = false
@@ -262,7 +265,8 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     const error = new PeerError(fault.code, `web seed ${name}: ${messageOf(fault)}`, fault)
     if (fault.key !== undefined) {
       const news = this.#without(fault.key) // else another lane said so
-      if (this.bits.count === 0) this.destroy(error)
+      if (news) this.#misses++
+      if (this.bits.count === 0 || this.#misses === MAX_MISSES) this.destroy(error)
       else if (news) this.emit('warning', error)
       return
     }
@@ -321,7 +325,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     this.#requests.drop(request)
     piece.arrive(block, this)
     this.#lastArrival = now
-    this.#failures = 0
+    this.#failures = this.#misses = 0
     this.snubbed = false
     this.downloaded += length
     window.received(length, now - request.at, now)
