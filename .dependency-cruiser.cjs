@@ -61,7 +61,7 @@ module.exports = {
       to: {
         path: '^src/streams/',
         pathNot:
-          '^src/streams/(stage|piece-buffer|block-source|outstanding|offer|outgoing|run|byte-limit|web-(run|fetch|lane|fault)|http-open)\\.ts$',
+          '^src/streams/(stage|piece-buffer|block-source|outstanding|offer|outgoing|run|byte-limit|web-(run|fetch|lane|fault|queue)|http-open)\\.ts$',
       },
     },
     {

@@ -1,5 +1,7 @@
 /** What an HTTP server's answer to a request for a range of bytes is worth (RFC 9110). */
 
+import { quote } from './quote.ts'
+
 /** Of an answer: what decides about it. */
 export interface ReplyHead {
   readonly status: number
@@ -44,16 +46,16 @@ export function judgeReply({ status, headers }: ReplyHead, asked: AskedRange): V
   const never = (why: string): Verdict => ({ kind: 'never', why })
   if (status !== 206 && status !== 200) return never(`HTTP ${status}`)
   const encoding = header('content-encoding').toLowerCase()
-  if (encoding !== '' && encoding !== 'identity') return never(`the content is encoded as ${encoding}`)
+  if (encoding !== '' && encoding !== 'identity') return never(`the content is encoded as ${quote(encoding)}`)
   const told = header('content-length')
-  if (told !== '' && !/^\d+$/.test(told)) return never(`a content length of ${told}`)
+  if (told !== '' && !/^\d{1,16}$/.test(told)) return never(`a content length of ${quote(told)}`)
   if (status === 200) {
     if (told !== '' && Number(told) !== size) return never(`${told} bytes where there have to be ${size}`)
     if (first > MAX_SKIP) return never('no ranges: it answers with the whole')
     return { kind: 'body', skip: first, more: first + length < size }
   }
-  const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/i.exec(header('content-range'))
-  if (!range) return never(`a content range of ${header('content-range') || 'nothing'}`)
+  const range = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header('content-range'))
+  if (!range) return never(`a content range of ${quote(header('content-range'))}`)
   const [, from, to, all] = range
   if (all !== '*' && Number(all) !== size) return never(`${all} bytes where there have to be ${size}`)
   if (Number(from) !== first || Number(to) !== first + length - 1)
@@ -64,7 +66,7 @@ export function judgeReply({ status, headers }: ReplyHead, asked: AskedRange): V
 
 /** Milliseconds: a number of seconds, or a date, held against the server's own. */
 function retryAfter(text: string, date: string): number | undefined {
-  if (/^\d+$/.test(text)) return Number(text) * 1000
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000
   const wait = Date.parse(text) - Date.parse(date)
   return wait >= 0 ? wait : undefined
 }

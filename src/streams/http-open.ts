@@ -82,6 +82,7 @@ async function answerOf(
     return await new Promise<IncomingMessage>((resolve, reject) => {
       // Both stay: an error after the response must find a listener, too.
       out.on('error', reject)
+      out.on('close', () => reject(new Error('the connection was closed'))) // after an upgrade, say
       out.on('response', response => {
         response.on('error', () => {})
         resolve(response)

@@ -1,3 +1,4 @@
+import { quote } from '../codec/quote.ts'
 import type { HttpOpen, HttpReply } from './http-open.ts'
 
 /** Where to ask, and what may be told and reached there. */
@@ -58,7 +59,7 @@ function redirected(location: string, from: URL): URL {
     const next = new URL(location, from)
     if (/^https?:$/.test(next.protocol) && next.hostname !== '' && next.port !== '0') return next
   } catch {}
-  throw new Error(`redirected to an address that cannot be asked: ${location.slice(0, 200)}`)
+  throw new Error(`redirected to an address that cannot be asked: ${quote(location)}`)
 }
 
 /** A URL without user and password, which are Basic auth (RFC 7617). */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { Bitfield } from '../codec/bitfield.ts'
 import { messageOf, PeerError } from '../errors.ts'
 import type { WebSite } from '../metainfo/web-site.ts'
@@ -10,7 +10,7 @@ import { BLOCK, type Block, type PieceBuffer } from './piece-buffer.ts'
 import { Readable } from './stage.ts'
 import { WebFault } from './web-fault.ts'
 import { WebLane } from './web-lane.ts'
-import { type RunOwner, runsOf, WebRun } from './web-run.ts'
+import { WebQueue } from './web-queue.ts'
 
 export interface WebSeedOptions {
   /** How it is called in messages, and to whoever counts who gave what. */
@@ -29,15 +29,11 @@ export interface WebSeedOptions {
   readonly trusted?: boolean
 }
 
-/** Requests under way at once. */
-const LANES = 4
-/** Bytes that one request asks for at most. */
-const MAX_RUN = 4 << 20
-/** Milliseconds in which blocks gather: pieces are admitted one by one, and are to be asked for together. */
-const GATHER = 1
 /** Milliseconds until it is asked again after a failure, doubled with each further one; and at most, whatever it says. */
 const RETRY = 5_000
 const MAX_RETRY = 3_600_000
+/** Files one after another that cannot be had, until nothing more is asked of it. */
+const MAX_MISSES = 10
 /** Every so many blocks of a piece, and when it is whole, somebody downstream is told. */
 const NEWS = 16
 
@@ -48,7 +44,7 @@ const NEWS = 16
  * in            nothing; it takes runs of blocks from its source as it has room
  * out           Block, in its place: the news of every sixteenth of a piece, and of its last
  * backpressure  asks for nothing that its source does not admit; reads on as its ByteLimit says
- * fails with    PeerError ERR_MESSAGE when nothing can be had from it any more
+ * fails with    PeerError ERR_MESSAGE when nothing can be had from it any more, or ten files in a row cannot
  * BEP           17, 19
  */
 export class WebSeed extends Readable<Block> implements Fetcher {
@@ -57,7 +53,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   /** It goes on with what follows, so that one request brings many pieces. */
   readonly offer: FetcherOffer = {
     version: 0,
-    named: () => (this.#gathered.length > 0 ? [this.#following] : []),
+    named: () => (this.#queue.last === undefined ? [] : [this.#queue.last + 1]),
     plain: () => true,
   }
   bits: Bitfield
@@ -69,20 +65,12 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   downloaded = 0
   wasted = 0
   readonly #options: WebSeedOptions
-  readonly #lane: WebLane
-  readonly #owner: RunOwner
   readonly #requests = new Outstanding()
-  /** Blocks that are to be asked for together. */
-  #gathered: Request[] = []
-  #gathering: Timer | undefined
-  /** The piece after the last that was gathered. */
-  #following = 0
-  /** Runs that wait for a lane, and those that have one. */
-  #waiting: WebRun[] = []
-  readonly #lanes = new Set<WebRun>()
+  readonly #queue: WebQueue
   readonly #held = new Map<object, () => void>()
   #retryAt: number | undefined
   #failures = 0
+  #misses = 0
   #lastArrival = 0
   #snubbedAt = 0
   #left = false
@@ -91,17 +79,11 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   constructor(options: WebSeedOptions) {
     super({ highWaterMark: 65536, byteLength: () => 1024 })
-    const { name, pieceCount, site, open, userAgent, trusted = false } = options
+    const { clock, name, pieceCount, pieceLength, site, open, userAgent, trusted = false } = options
     this.name = name
     this.#options = options
     this.bits = new Bitfield(pieceCount)
-    this.#owner = {
-      wants: request => this.#current(request) !== undefined,
-      place: (request, writer) => this.#current(request)?.piece.place(request.block, writer) ?? null,
-      placed: request => this.#placed(request),
-      refused: request => this.#refused(request),
-    }
-    this.#lane = new WebLane({
+    const lane = new WebLane({
       site,
       open,
       userAgent,
@@ -111,6 +93,18 @@ export class WebSeed extends Readable<Block> implements Fetcher {
         if (useless) this.wasted += bytes
         return this.#limited(bytes)
       },
+    })
+    this.#queue = new WebQueue({
+      clock,
+      pieceLength,
+      owner: {
+        wants: request => this.#current(request) !== undefined,
+        place: (request, writer) => this.#current(request)?.piece.place(request.block, writer) ?? null,
+        placed: request => this.#placed(request),
+        refused: request => this.#refused(request),
+      },
+      fetch: run => lane.fetch(run),
+      ended: (left, fault) => this.#ended(left, fault),
     })
   }
 
@@ -131,10 +125,10 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   /** Half a window at least, unless it has begun to gather: requests are to be long. */
   get room(): number {
-    if (!this.ready || this.#waiting.length > 0 || this.#lanes.size === LANES) return 0
+    if (!this.ready || this.#queue.full) return 0
     const { size } = this.#options.window
     const free = Math.max(0, size - this.outstanding)
-    return this.#gathered.length > 0 || free >= size / 2 ? free : 0
+    return this.#queue.last !== undefined || free >= size / 2 ? free : 0
   }
 
   get ready(): boolean {
@@ -170,7 +164,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     const request = this.#requests.get(piece.index, block)
     if (request?.piece !== piece) return
     this.#requests.drop(request)
-    for (const run of this.#lanes) if (!run.wanted) run.control.abort()
+    this.#queue.abort()
     if (this.room > 0) this.fill()
   }
 
@@ -184,9 +178,9 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     } else if (this.snubbed) {
       if (now - Math.max(this.#snubbedAt, this.#lastArrival) <= 3 * timeout) return
       const why = new WebFault('ERR_TIMEOUT', `nothing came within ${(4 * timeout) / 1000} s`)
-      for (const run of this.#lanes) run.control.abort(why)
       this.snubbed = false
-      if (this.#lanes.size === 0) this.#fail(why)
+      if (this.#queue.idle) this.#fail(why)
+      else this.#queue.abort(why)
     } else if (now - Math.max(this.#lastArrival, this.#requests.oldest ?? now) > timeout) {
       this.snubbed = true
       this.#snubbedAt = now
@@ -198,62 +192,26 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   override _predestroy(): void {
     if (this.#left) return
     this.#left = true
-    const { clock, limit, source } = this.#options
-    clock.clearTimeout(this.#gathering)
+    const { limit, source } = this.#options
     for (const [ticket, go] of this.#held) {
       limit?.cancel(ticket)
       go()
     }
-    for (const run of this.#lanes) run.control.abort()
-    this.#waiting = []
-    this.#gathered = []
+    this.#queue.close()
     source.lost(this, this.#requests.forget())
     source.left(this)
   }
 
   #gather(requests: readonly Request[]): void {
-    if (requests.length === 0) return
-    for (const request of requests) {
-      this.#requests.add(request)
-      this.#gathered.push(request)
-      this.#following = request.piece.index + 1
-    }
-    this.#gathering ??= this.#options.clock.setTimeout(() => this.#dispatch(), GATHER)
+    for (const request of requests) this.#requests.add(request)
+    this.#queue.add(requests)
   }
 
-  #dispatch(): void {
-    this.#gathering = undefined
-    const { pieceLength } = this.#options
-    for (const requests of runsOf(this.#gathered, pieceLength, MAX_RUN)) {
-      this.#waiting.push(new WebRun(requests, pieceLength, this.#owner))
-    }
-    this.#gathered = []
-    this.#next()
-  }
-
-  /** Gives lanes to runs that wait. */
-  #next(): void {
-    while (this.#lanes.size < LANES && !this.#left) {
-      const run = this.#waiting.shift()
-      if (!run) break
-      this.#lanes.add(run)
-      void this.#run(run)
-    }
+  #ended(left: readonly Request[], fault: WebFault | undefined): void {
+    if (this.#left) return
+    if (fault) this.#fail(fault)
+    this.#lose(left)
     if (this.room > 0) this.fill()
-  }
-
-  async #run(run: WebRun): Promise<void> {
-    try {
-      await this.#lane.fetch(run)
-    } catch (error) {
-      const { aborted, reason } = run.control.signal
-      if (!this.#left && (!aborted || reason instanceof WebFault))
-        this.#fail(aborted ? reason : (error as WebFault))
-    } finally {
-      this.#lanes.delete(run)
-      this.#lose(run.requests)
-      this.#next()
-    }
   }
 
   /** A file, or all, cannot be had from there now, or ever. */
@@ -262,7 +220,8 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     const error = new PeerError(fault.code, `web seed ${name}: ${messageOf(fault)}`, fault)
     if (fault.key !== undefined) {
       const news = this.#without(fault.key) // else another lane said so
-      if (this.bits.count === 0) this.destroy(error)
+      if (news) this.#misses++
+      if (this.bits.count === 0 || this.#misses === MAX_MISSES) this.destroy(error)
       else if (news) this.emit('warning', error)
       return
     }
@@ -270,12 +229,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     this.active = false
     const wait = fault.after ?? RETRY * 2 ** Math.min(this.#failures++, 16)
     this.#retryAt = clock.now() + Math.max(1000, Math.min(wait, MAX_RETRY))
-    clock.clearTimeout(this.#gathering)
-    this.#gathering = undefined
-    const lost = [...this.#gathered, ...this.#waiting.flatMap(({ requests }) => requests)]
-    this.#gathered = []
-    this.#waiting = []
-    this.#lose(lost)
+    this.#lose(this.#queue.clear())
     this.emit('warning', error)
   }
 
@@ -321,7 +275,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     this.#requests.drop(request)
     piece.arrive(block, this)
     this.#lastArrival = now
-    this.#failures = 0
+    this.#failures = this.#misses = 0
     this.snubbed = false
     this.downloaded += length
     window.received(length, now - request.at, now)

@@ -10,6 +10,7 @@ interface Parts {
   readonly rate?: number
   readonly uploaded?: number
   readonly read?: boolean
+  readonly webSeeds?: ProgressOptions['webSeeds']
 }
 
 /** The progress of a torrent of 10,000 bytes whose parts say this. */
@@ -21,6 +22,7 @@ function progress({
   rate = 0,
   uploaded = 0,
   read = false,
+  webSeeds = { active: 0, downloaded: 0, wasted: 0 },
 }: Parts = {}) {
   return progressOf({
     metainfo: { pieceLength: 100, length: 10_000 },
@@ -31,7 +33,7 @@ function progress({
       downloaded: 700,
       wasted: 50,
     },
-    webSeeds: { active: 0, downloaded: 0, wasted: 0 },
+    webSeeds,
     down: { rate },
     up: { rate: 7 },
     read,
@@ -61,6 +63,12 @@ t.test('while nothing comes, nobody knows how long it will take', async t => {
 t.test('the ratio is of what was wanted, or when nothing was, of all that there is', async t => {
   t.equal(progress({ uploaded: 500 }).ratio, 0.5)
   t.equal(progress({ uploaded: 500, total: 0, left: 0 }).ratio, 0.05)
+})
+
+t.test('what web seeds give counts, and one of them is enough', async t => {
+  const webSeeds = { active: 2, downloaded: 30, wasted: 5 }
+  t.match(progress({ webSeeds }), { webSeeds: 2, peers: 2, downloaded: 730, wasted: 55 })
+  t.equal(progress({ webSeeds, seeds: [] }).limit, 'network')
 })
 
 t.test('it says what holds it back', async t => {

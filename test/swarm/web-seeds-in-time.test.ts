@@ -1,7 +1,7 @@
 /** Web seeds with time in our hands: no socket, every answer comes when its script says so. */
 import t, { type Test } from 'tap'
 import type { HttpOpen, HttpOpenOptions, HttpReply } from '../../src/streams/http-open.ts'
-import { cut } from '../helpers/feed.ts'
+import { cut, generator, randomCuts } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { type Run, run } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
@@ -13,6 +13,8 @@ interface Asked {
   readonly url: URL
   readonly at: number
   readonly signal: AbortSignal
+  /** What was asked for. */
+  readonly bytes: Buffer
   /** The answer as it should be. */
   readonly right: HttpReply
 }
@@ -32,6 +34,7 @@ function web(sites: Record<string, Site>) {
       url,
       at: clock.now(),
       signal,
+      bytes,
       right: reply(
         206,
         told,
@@ -170,6 +173,38 @@ t.test('blocks that somebody else brought first are not waited for', async t => 
   t.ok(signals.length > 0)
   t.ok(signals.every(({ aborted }) => aborted))
   t.same(run.warnings, [])
+})
+
+t.test('whatever two servers do now and then, what comes of it is right', async t => {
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    const chance = generator(seed)
+    const site: Site = ({ signal, right, bytes }) => {
+      const { headers } = right
+      const dice = chance()
+      if (dice < 0.1) return never(signal)
+      if (dice < 0.2) return reply(500)
+      if (dice < 0.3) return Promise.reject(new Error('reset'))
+      if (dice < 0.5) return reply(206, headers, randomCuts(bytes.subarray(0, chance() * bytes.length), seed))
+      if (dice < 0.53) return reply(206, headers, [Buffer.alloc(bytes.length)])
+      return reply(206, headers, randomCuts(bytes, seed))
+    }
+    const run = start(t, { 'a.example': site, 'b.example': site, 'c.example': site })
+    await until(run, 2000, () => run.torrent.complete || /banned.*banned.*banned/.test(run.warnings.join()))
+    if (run.torrent.complete) t.same(await run.file('file'), content, `SEED=${seed}`)
+    else t.match(run.warnings.filter(text => text.includes('banned')).length, 3, `SEED=${seed}`)
+    await run.torrent.close()
+    t.equal(run.clock.pending, 0, 'no timer is left')
+  }
+})
+
+t.test('a server that has nothing of many files is not asked for each', async t => {
+  const files = Array.from({ length: 60 }, (_, index) => ({ path: `d/${index}`, length: 16384 }))
+  const many = makeTorrent({ name: 'd', pieceLength: 16384, files })
+  const run = start(t, { 'a.example': () => reply(404) }, {}, many)
+  await until(run, 60)
+  t.same(run.warnings, ['web seed http://a.example/file: HTTP 404'])
+  t.ok(run.asked['a.example']!.length < 20)
+  t.match(run.torrent.reason, /none of 1 web seeds can be used/)
 })
 
 t.test('BEP 17: a script is asked for pieces, or ranges of them, and says when to come back', async t => {

@@ -139,11 +139,11 @@ const WRONG: Record<string, { script: WebScript; why: RegExp }> = {
   },
   'no range named': {
     script: (_, response) => response.writeHead(206).end('x'),
-    why: /content range of nothing/,
+    why: /content range of ""/,
   },
   compressed: {
     script: (_, response) => response.writeHead(200, { 'Content-Encoding': 'gzip' }).end('x'),
-    why: /encoded as gzip/,
+    why: /encoded as "gzip"/,
   },
   'too much': {
     script: ({ range }, response) => {
@@ -173,6 +173,11 @@ const WRONG: Record<string, { script: WebScript; why: RegExp }> = {
     why: /aborted|ended|reset/,
   },
   'hung up': { script: (_, response) => response.destroy(), why: /hang up|reset/ },
+  'another protocol': {
+    script: (_, response) =>
+      response.socket!.end('HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),
+    why: /closed|hang up/,
+  },
   'no HTTP': {
     script: (_, response) => response.socket!.end('220 welcome\r\n'),
     why: /Parse Error/,
@@ -183,7 +188,7 @@ const WRONG: Record<string, { script: WebScript; why: RegExp }> = {
   },
   'redirected to another protocol': {
     script: (_, response) => response.writeHead(302, { Location: 'ftp://a.example/x' }).end(),
-    why: /cannot be asked: ftp/,
+    why: /cannot be asked: "ftp/,
   },
   'redirected nowhere': { script: (_, response) => response.writeHead(302).end(), why: /HTTP 302/ },
   busy: {
