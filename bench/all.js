@@ -8,6 +8,7 @@ const benches = [
   ['many-peers.js'],
   ['startup.js'],
   ['serve.js'],
+  ['reading.js'],
   ['encryption.js'],
   ['swarm.js'],
   ['swarm.js', '--mixed'],

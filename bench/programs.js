@@ -74,14 +74,16 @@ export function manyLeechers({ infoHash, length, pieceLength }, peer, count) {
  * The command of our own seed.
  * @param {import('./data.js').Data} data
  * @param {number} [listeners]
+ * @param {string[]} [more] options
  */
-export function ownSeed(data, listeners = 1) {
+export function ownSeed(data, listeners = 1, more = []) {
   const args = [
     data.file,
     data.infoHash.toString('hex'),
     String(data.pieceLength),
     '--listeners',
     String(listeners),
+    ...more,
   ]
   return [node, here('seed.js'), ...args]
 }

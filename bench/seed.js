@@ -2,7 +2,10 @@
 /**
  * A seed that costs as little as it can: one process, many listeners, each a peer of its own.
  *
- *     node bench/seed.js FILE INFO-HASH PIECE-LENGTH [--listeners N]
+ *     node bench/seed.js FILE INFO-HASH PIECE-LENGTH [--listeners N] [--rates A,B,...] [--zeros LENGTH]
+ *
+ * With --rates there is a listener for each, of so many bytes a second; `stall` gives a megabyte and then nothing.
+ * With --zeros there is no FILE: the content is LENGTH zeros.
  *
  * Prints its addresses as one line of JSON when it is ready; ends when its standard input does.
  */
@@ -13,21 +16,38 @@ import { bare, fullBitfield, handshake, splitter } from './wire.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { listeners: { type: 'string', default: '1' } },
+  options: {
+    listeners: { type: 'string', default: '1' },
+    rates: { type: 'string' },
+    zeros: { type: 'string' },
+  },
 })
 const [file = '', infoHash = '', pieceLength = ''] = positionals
-const length = statSync(file).size
+const length = values.zeros ? Number(values.zeros) : statSync(file).size
 const step = Number(pieceLength)
+const rates = values.rates?.split(',') ?? Array(Number(values.listeners)).fill('')
 const hello = fullBitfield(Math.ceil(length / step))
 
 // The whole file in memory: what the seed spends on reading it again would slow its downloader on a machine of two cores.
 const pieces = /** @type {Buffer[]} */ ([])
-for await (const piece of createReadStream(file, { highWaterMark: step })) pieces.push(piece)
+if (values.zeros) pieces.push(...Array(Math.ceil(length / step)).fill(Buffer.alloc(step)))
+else for await (const piece of createReadStream(file, { highWaterMark: step })) pieces.push(piece)
 
-/** @param {string} peerId */
-function serve(peerId) {
+/**
+ * @param {string} peerId
+ * @param {string} rate bytes a second, `stall`, or nothing for no limit
+ */
+function serve(peerId, rate) {
   return (/** @type {import('node:net').Socket} */ socket) => {
-    const asked = /** @type {Buffer[]} */ ([])
+    let asked = /** @type {Buffer[]} */ ([])
+    const start = performance.now()
+    let sent = 0
+    let resting = false
+    // How many bytes it may have sent by now.
+    const most = () => {
+      if (rate === 'stall') return 1 << 20
+      return rate ? (Number(rate) * (performance.now() - start)) / 1000 + 32768 : Number.POSITIVE_INFINITY
+    }
     let next = 0
     socket.setNoDelay()
     socket.on('error', () => socket.destroy())
@@ -35,12 +55,18 @@ function serve(peerId) {
       () => socket.write(Buffer.concat([handshake(Buffer.from(infoHash, 'hex'), peerId), hello, bare(1)])),
       (id, body) => {
         if (id === 6) asked.push(body)
+        else if (id === 8) asked = asked.filter((request, at) => at < next || !request.equals(body))
       },
     )
     const answer = () => {
       // Corked, a batch of blocks is one writev; past 4 MiB unsent it waits for the downloader.
       socket.cork()
       while (next < asked.length && socket.writableLength < 4 << 20) {
+        if (sent >= most()) {
+          if (rate !== 'stall' && !resting) setTimeout(wake, 10)
+          resting = true
+          break
+        }
         const body = /** @type {Buffer} */ (asked[next++])
         const piece = pieces[body.readUInt32BE(0)]
         const begin = body.readUInt32BE(4)
@@ -52,9 +78,14 @@ function serve(peerId) {
         body.copy(head, 5, 0, 8)
         socket.write(head)
         socket.write(block)
+        sent += block.length
       }
       socket.uncork()
       if (next === asked.length) asked.length = next = 0
+    }
+    const wake = () => {
+      resting = false
+      answer()
     }
     socket.on('drain', answer)
     socket.on('data', chunk => {
@@ -65,8 +96,8 @@ function serve(peerId) {
 }
 
 const addresses = []
-for (let i = 0; i < Number(values.listeners); i++) {
-  const server = createServer(serve(`-BS0001-${String(i).padStart(12, '0')}`))
+for (const [i, rate] of rates.entries()) {
+  const server = createServer(serve(`-BS0001-${String(i).padStart(12, '0')}`, rate))
   // An address each: clients may well refuse a hundred peers at one.
   const host = `127.0.0.${1 + (i % 250)}`
   await new Promise(resolve => server.listen(0, host, () => resolve(undefined)))

@@ -15,6 +15,7 @@ import { visible } from './cli/terminal.ts'
 import type { VerifyOptions } from './cli/verify.ts'
 import { addressBytes, parseAddress } from './codec/compact.ts'
 import { InputError, messageOf } from './errors.ts'
+import { webSeedFault } from './metainfo/trackers.ts'
 import { VERSION } from './version.ts'
 
 // A download is over before most of what V8 would optimize early has paid for its compilation.
@@ -36,6 +37,12 @@ function some(text: string): string {
 function ip(text: string): string {
   if (addressBytes(text.replace(/%.*$/, ''))) return text
   throw new InputError('ERR_USAGE', 'expected an IP address of this machine')
+}
+
+function webSeed(text: string): string {
+  const why = webSeedFault(text)
+  if (why === undefined) return text
+  throw new InputError('ERR_USAGE', `it ${why}`)
 }
 
 /** An option's value, or commander's own complaint about it. */
@@ -94,6 +101,15 @@ function exchanging(command: Command): Command {
     .option('-v, --verbose', 'tell of peers as well')
 }
 
+/** The options of what fetches. */
+function fetching(command: Command): Command {
+  return command
+    .option('--web-seed <url>', 'fetch from there too, over HTTP (repeatable)', many(value(webSeed)))
+    .option('--no-web-seeds', "ask none of the torrent's own web seeds")
+    .option('--no-listen', 'accept no connections of peers')
+    .option('--down <rate>', 'bytes a second to take at most', value(parseSize))
+}
+
 /** The options of what shares until it has shared enough. */
 function sharing(command: Command): Command {
   return exchanging(command)
@@ -103,7 +119,7 @@ function sharing(command: Command): Command {
 
 /** The options that downloads have in common. */
 function downloading(command: Command): Command {
-  return sharing(command)
+  return fetching(sharing(command))
     .option(
       '-o, --output <dir>',
       'directory for the files, or - for standard output (default: -, on a terminal .)',
@@ -117,8 +133,6 @@ function downloading(command: Command): Command {
     .addOption(
       new Option('--digest <algorithm>', "tell each file's digest as it streams").choices(['sha256']),
     )
-    .option('--no-listen', 'accept no connections')
-    .option('--down <rate>', 'bytes a second to take at most', value(parseSize))
     .option('--sequential', 'in order, also to a directory')
     .addOption(TIMEOUT)
 }
@@ -185,7 +199,7 @@ sharing(program.command('seed'))
     }),
   )
 
-exchanging(program.command('serve'))
+fetching(exchanging(program.command('serve')))
   .argument('[source...]', 'torrents, each a .torrent: path, URL or -; a magnet link or an info-hash')
   .description('serve the files over HTTP: ranges, JSON, web page; what is read is fetched')
   .option(
@@ -203,8 +217,6 @@ exchanging(program.command('serve'))
     'keep what was fetched in a directory (default: in memory, for a while)',
     value(some),
   )
-  .option('--no-listen', 'accept no connections of peers')
-  .option('--down <rate>', 'bytes a second to take at most', value(parseSize))
   .action((sources: string[], options: ServeOptions) =>
     finish(async () => {
       const { serve } = await import('./cli/serve.ts')

@@ -31,7 +31,14 @@ export {
   stream,
   type TorrentStream,
 } from './pipeline/download.ts'
+export {
+  type Destination,
+  type FanOutOptions,
+  type FanSource,
+  fanOut,
+} from './pipeline/fan-out.ts'
 export { Listener, type ListenerOptions } from './pipeline/listener.ts'
+export type { AnyWritable } from './pipeline/outlet.ts'
 export type { Peer } from './pipeline/peer.ts'
 export type { Progress } from './pipeline/progress.ts'
 export { type ScrapeOptions, type ScrapeResult, scrape } from './pipeline/scrape.ts'
@@ -45,6 +52,7 @@ export type { TorrentOptions } from './pipeline/torrent-options.ts'
 export { FileStorage, type FileStorageOptions } from './storage/file-storage.ts'
 export { type FileSystem, nodeFileSystem } from './storage/file-system.ts'
 export { resumePath } from './storage/resume-record.ts'
+export { SpillFile, type SpillFileOptions } from './storage/spill-file.ts'
 export type { Storage } from './storage/storage.ts'
 export { WindowStorage } from './storage/window-storage.ts'
 export { VERSION } from './version.ts'

@@ -16,6 +16,7 @@ const EXAMPLES: Readonly<
     Buffer.from(`${createHash('sha256').update(bytes).digest('hex')}\n`),
   ],
   'async-iterator.js': ({ path, peer, bytes }) => [[path, peer, '100000'], bytes.subarray(0, 100_000)],
+  'fan-out.js': ({ path, peer, bytes }, dir) => [[path, join(dir, 'copy'), peer], bytes],
   'on-memfs.js': ({ path, peer }) => [[path, peer], /^content\.bin 300000\n$/],
   'a-stage-alone.js': ({ path, peer }) => [[path, peer], /^peer id -TD.*\nhas 19 of 19 pieces\n$/],
 }
@@ -30,5 +31,6 @@ t.test('every example does what it says', async t => {
     if (Buffer.isBuffer(output)) t.ok(stdout.equals(output), name)
     else t.match(stdout.toString(), output, name)
   }
+  t.ok(readFileSync(join(t.testdirName, 'copy')).equals(content.bytes))
   t.ok(readFileSync(join(t.testdirName, 'out/content.bin')).equals(content.bytes))
 })

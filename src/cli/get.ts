@@ -11,6 +11,8 @@ import { follow, outcomeOf, type Reporter, reportFailure } from './reporter.ts'
 import { TextReporter } from './text-reporter.ts'
 
 export interface GetOptions extends DestinationOptions, ReachOptions {
+  readonly webSeeds: boolean
+  readonly webSeed?: string[]
   readonly up?: number
   readonly down?: number
   readonly maxPeers?: number
@@ -42,6 +44,8 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
     const common: Common = {
       ...shared,
       peers: [...shared.peers, ...loaded.peers],
+      webSeeds: options.webSeeds,
+      ...(options.webSeed ? { webSeedUrls: options.webSeed } : {}),
       timeout,
       ...pick(options, 'maxPeers', 'memory', 'up', 'down'),
     }

@@ -43,6 +43,7 @@ export function infoJson(metainfo: Metainfo, results?: readonly ScrapeResult[]):
     private: metainfo.private,
     trackers: metainfo.trackers,
     webSeeds: metainfo.webSeeds,
+    httpSeeds: metainfo.httpSeeds ?? [],
     nodes: metainfo.nodes?.map(formatAddress) ?? [],
     comment: metainfo.comment ?? null,
     createdBy: metainfo.createdBy ?? null,
@@ -53,7 +54,18 @@ export function infoJson(metainfo: Metainfo, results?: readonly ScrapeResult[]):
 
 /** The same for people. */
 export function infoText(metainfo: Metainfo, results?: readonly ScrapeResult[]): string {
-  const { name, infoHash, length, pieceCount, pieceLength, trackers, webSeeds, comment, createdBy } = metainfo
+  const {
+    name,
+    infoHash,
+    length,
+    pieceCount,
+    pieceLength,
+    trackers,
+    webSeeds,
+    httpSeeds = [],
+    comment,
+    createdBy,
+  } = metainfo
   const rows: [string, string | undefined][] = [
     ['name', name],
     ['info-hash', infoHash.toString('hex')],
@@ -68,7 +80,7 @@ export function infoText(metainfo: Metainfo, results?: readonly ScrapeResult[]):
       at === 0 ? 'scrape' : '',
       line,
     ]),
-    ...webSeeds.map((url, at): [string, string] => [at === 0 ? 'web seeds' : '', url]),
+    ...[...webSeeds, ...httpSeeds].map((url, at): [string, string] => [at === 0 ? 'web seeds' : '', url]),
     ['nodes', metainfo.nodes?.map(formatAddress).join('  ')],
   ]
   const head = rows.flatMap(([key, value]) =>

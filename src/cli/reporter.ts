@@ -93,7 +93,12 @@ export function follow(torrent: Torrent, reporter: Reporter): () => void {
   torrent.on('disconnected', ({ address, client }, reason) => {
     reporter.peer(formatAddress(address), client, 'disconnected', reason)
   })
+  torrent.on('webSeed', (url, state, reason) => reporter.peer(url, 'web seed', state, reason))
   const tell = () => {
+    if (!torrent.started) {
+      since = performance.now()
+      return
+    }
     const { progress } = torrent
     reporter.progress(progress)
     if (progress.verified !== verified) {
@@ -105,11 +110,7 @@ export function follow(torrent: Torrent, reporter: Reporter): () => void {
       reporter.stalled('ERR_STALLED', torrent.reason)
     }
   }
-  let timer: NodeJS.Timeout | undefined
-  torrent.on('started', () => {
-    since = performance.now()
-    timer = setInterval(tell, EVERY)
-    timer.unref()
-  })
+  const timer = setInterval(tell, EVERY)
+  timer.unref()
   return () => clearInterval(timer)
 }

@@ -11,6 +11,8 @@ import { recordOf } from './state.ts'
 /** The options that concern the torrents, rather than HTTP. */
 export interface ServingOptions {
   readonly output?: string
+  readonly webSeeds: boolean
+  readonly webSeed?: string[]
   readonly maxPeers?: number
   readonly memory?: number
   readonly up?: number
@@ -42,6 +44,8 @@ export function openServing(
 ): Serving {
   const { memory = 64 * MiB, output } = options
   const common = {
+    webSeeds: options.webSeeds,
+    ...(options.webSeed ? { webSeedUrls: options.webSeed } : {}),
     onDemand: true,
     share: true,
     ...pick(options, 'maxPeers', 'memory', 'up', 'down'),

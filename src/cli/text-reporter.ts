@@ -49,7 +49,7 @@ export class TextReporter implements Reporter {
   }
 
   progress(progress: Progress): void {
-    const { verified, total, downSpeed, upSpeed, uploaded, ratio, peers, eta, limit } = progress
+    const { verified, total, downSpeed, upSpeed, uploaded, ratio, peers, webSeeds, eta, limit } = progress
     const sharing = verified === total
     const parts = [
       ...(sharing
@@ -57,6 +57,7 @@ export class TextReporter implements Reporter {
         : [percent(verified, total), `${bytes(verified)} of ${bytes(total)}`, rate(downSpeed)]),
       ...(upSpeed >= 1 ? [`${sharing ? '' : 'up '}${rate(upSpeed)}`] : []),
       `${peers} peer${peers === 1 ? '' : 's'}`,
+      ...(webSeeds > 0 ? [`${webSeeds} web seed${webSeeds === 1 ? '' : 's'}`] : []),
       ...(eta === null
         ? []
         : [`${prettyMs(Math.min(eta, 8_640_000) * 1000, { secondsDecimalDigits: 0, unitCount: 2 })} left`]),

@@ -17,8 +17,8 @@ export interface Handshake {
   readonly reserved: Uint8Array
 }
 
-/** Where the flags that we know stand in the eight reserved bytes: [byte, bit] (BEP 10, BEP 6). */
-export const RESERVED = { extended: [5, 0x10], fast: [7, 0x04] } as const
+/** Where the flags that we know stand in the eight reserved bytes: [byte, bit] (BEP 10, BEP 6, BEP 5). */
+export const RESERVED = { extended: [5, 0x10], fast: [7, 0x04], dht: [7, 0x01] } as const
 
 /** Whether a flag is set in the eight reserved bytes. */
 export function supports(reserved: Uint8Array, flag: keyof typeof RESERVED): boolean {

@@ -9,3 +9,13 @@ export function urlOf(text: string): URL | undefined {
     return undefined
   }
 }
+
+/** Bytes as RFC 3986 wants them in a query: unreserved ones as they are, all others as %XX. */
+export function percentEncode(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) {
+    const char = String.fromCharCode(byte)
+    text += /[A-Za-z0-9._~-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return text
+}

@@ -1,3 +1,5 @@
+import { percentEncode } from '../codec/url.ts'
+
 /** What an announce reports besides numbers; none for the regular ones (BEP 3). */
 export type AnnounceEvent = 'started' | 'completed' | 'stopped'
 
@@ -41,14 +43,4 @@ export function announceQuery(request: AnnounceRequest): string {
   if (event) fields.push(`event=${event}`)
   if (trackerId) fields.push(`trackerid=${percentEncode(trackerId)}`)
   return fields.join('&')
-}
-
-/** Bytes as RFC 3986 wants them in a query: unreserved ones as they are, all others as %XX. */
-export function percentEncode(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) {
-    const char = String.fromCharCode(byte)
-    text += /[A-Za-z0-9._~-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
-  }
-  return text
 }

@@ -69,9 +69,10 @@ function place(entries: readonly Entry[], warn: Warn): FileEntry[] {
     warn,
   )
   let offset = 0
-  return entries.map(({ length, attr, path: _, ...rest }, index) => {
+  return entries.map(({ length, attr, path, ...rest }, index) => {
     const file = {
       path: paths[index]!,
+      ...spelledAs(path, paths[index]!),
       length,
       offset,
       pad: attr.includes('p'),
@@ -82,6 +83,14 @@ function place(entries: readonly Entry[], warn: Warn): FileEntry[] {
     offset += length
     return file
   })
+}
+
+/** The names of a path below the torrent's own, where they had to change. Empty ones and dots are in no path, or URL. */
+function spelledAs({ names, root }: RawPath, path: string): Pick<FileEntry, 'spelled'> {
+  if (root === undefined) return {} // the torrent's own name is all there is
+  const spelled = names.filter(name => name.length > 0 && !(name.length === 1 && name[0] === 0x2e))
+  const plain = Buffer.concat(spelled.flatMap(name => [Buffer.from('/'), name]))
+  return plain.equals(Buffer.from(path.slice(root.length))) ? {} : { spelled }
 }
 
 function isPath(file: Fields, key: string): boolean {

@@ -9,6 +9,8 @@ export interface FileEntry {
    * first where the torrent is a directory. No two files share one, but for padding.
    */
   readonly path: string
+  /** The names below the torrent's own as the torrent spells them, where `path` had to differ: URLs have these. */
+  readonly spelled?: readonly Uint8Array[]
   /** Bytes. */
   readonly length: number
   /** Bytes from the start of the torrent. */
@@ -30,6 +32,8 @@ export interface Metainfo {
   /** The raw bytes of `info`, as peers ask each other for them (BEP 9). */
   readonly info: Buffer
   readonly name: string
+  /** The name as the torrent spells it, where `name` had to differ. */
+  readonly spelledName?: Uint8Array
   /** Bytes of all files, padding included. */
   readonly length: number
   /** Bytes of every piece but the last. */
@@ -46,6 +50,8 @@ export interface Metainfo {
   readonly trackers: readonly (readonly string[])[]
   /** `url-list` (BEP 19). */
   readonly webSeeds: readonly string[]
+  /** `httpseeds` (BEP 17), where the torrent names any. */
+  readonly httpSeeds?: readonly string[]
   /** DHT nodes to begin with (BEP 5), where the torrent names any. */
   readonly nodes?: readonly PeerAddress[]
   readonly comment?: string

@@ -8,7 +8,7 @@ import { describe, Fields } from './fields.ts'
 import { readFiles, readSingle } from './files.ts'
 import type { Metainfo } from './metainfo.ts'
 import { safePath } from './paths.ts'
-import { readTrackers, readWebSeeds } from './trackers.ts'
+import { readHttpSeeds, readTrackers, readWebSeeds } from './trackers.ts'
 import { type Warn, Warnings } from './warnings.ts'
 
 /** Bytes of a .torrent: room for three million pieces. To be held against whatever one is read from. */
@@ -66,7 +66,16 @@ function checkKind(torrent: Uint8Array): void {
   }
 }
 
-type Content = 'name' | 'length' | 'pieceLength' | 'pieceCount' | 'hashes' | 'files' | 'multiFile' | 'private'
+type Content =
+  | 'name'
+  | 'spelledName'
+  | 'length'
+  | 'pieceLength'
+  | 'pieceCount'
+  | 'hashes'
+  | 'files'
+  | 'multiFile'
+  | 'private'
 
 function readInfo(info: Fields, infoHash: Buffer, warn: Warn): Pick<Metainfo, Content> {
   if (info.get('pieces') === undefined && info.get('meta version') === 2) {
@@ -77,7 +86,7 @@ function readInfo(info: Fields, infoHash: Buffer, warn: Warn): Pick<Metainfo, Co
   }
   const pieceLength = info.needInteger('piece length', 'a positive integer', 1, Number.MAX_SAFE_INTEGER)
   if (pieceLength > MAX_PIECE_LENGTH) info.fail('piece length', `at most ${MAX_PIECE_LENGTH}`)
-  const name = readName(info, infoHash, warn)
+  const { name, ...spelledName } = readName(info, infoHash, warn)
   const multiFile = info.get('files') !== undefined
   if (multiFile && info.get('length') !== undefined) warn('info: both files and length, read as files')
   const files = multiFile ? readFiles(info, name, warn) : readSingle(info, name, 'info.name', warn)
@@ -91,24 +100,38 @@ function readInfo(info: Fields, infoHash: Buffer, warn: Warn): Pick<Metainfo, Co
     throw new InputError('ERR_METAINFO', `info.pieces: expected ${expected}, got ${hashes.length} bytes`)
   }
   const isPrivate = (info.integer('private') ?? 0) !== 0
-  return { name, length, pieceLength, pieceCount, hashes, files, multiFile, private: isPrivate }
+  return {
+    name,
+    ...spelledName,
+    length,
+    pieceLength,
+    pieceCount,
+    hashes,
+    files,
+    multiFile,
+    private: isPrivate,
+  }
 }
 
-function readName(info: Fields, infoHash: Buffer, warn: Warn): string {
+function readName(info: Fields, infoHash: Buffer, warn: Warn): Pick<Metainfo, 'name' | 'spelledName'> {
   const key = bytes(info.get('name.utf-8'))?.length ? 'name.utf-8' : 'name'
-  const name = info.needBytes(key)
-  if (name.length > 0) return safePath({ where: info.name(key), names: [name] }, warn)
+  const spelledName = info.needBytes(key)
+  if (spelledName.length > 0) {
+    const name = safePath({ where: info.name(key), names: [spelledName] }, warn)
+    return Buffer.from(name).equals(spelledName) ? { name } : { name, spelledName }
+  }
   warn(`${info.name(key)}: empty, the info-hash stands in for it`)
-  return infoHash.toString('hex')
+  return { name: infoHash.toString('hex') }
 }
 
-type Around = 'trackers' | 'webSeeds' | 'nodes' | 'comment' | 'createdBy' | 'creationDate'
+type Around = 'trackers' | 'webSeeds' | 'httpSeeds' | 'nodes' | 'comment' | 'createdBy' | 'creationDate'
 
 /** What is around `info`: none of it changes what the torrent is, so none of it is worth refusing it for. */
 function readAround(top: Fields, warn: Warn): Pick<Metainfo, Around> {
   const comment = top.text('comment')
   const createdBy = top.text('created by')
   const creationDate = top.integer('creation date')
+  const httpSeeds = readHttpSeeds(top.get('httpseeds'), warn)
   const nodes = readNodes(top.get('nodes'), warn)
   // What a Date can hold, in seconds.
   const dated = creationDate !== undefined && creationDate >= 0 && creationDate <= 8.64e12
@@ -116,6 +139,7 @@ function readAround(top: Fields, warn: Warn): Pick<Metainfo, Around> {
   return {
     trackers: readTrackers(top.get('announce'), top.get('announce-list'), warn),
     webSeeds: readWebSeeds(top.get('url-list'), warn),
+    ...(httpSeeds.length > 0 ? { httpSeeds } : {}),
     ...(nodes.length > 0 ? { nodes } : {}),
     ...(comment === undefined ? {} : { comment }),
     ...(createdBy === undefined ? {} : { createdBy }),

@@ -53,6 +53,11 @@ export function usableUrls(
   return usable(values, key, faultOf, new Set(), warn)
 }
 
+/** Web seeds (BEP 17) of `httpseeds`, a list, or one string. */
+export function readHttpSeeds(httpSeeds: BencodeValue | undefined, warn: Warn): string[] {
+  return usable(items(httpSeeds, 'httpseeds', warn), 'httpseeds', webSeedFault, new Set(), warn)
+}
+
 /** A list's items; anything else that is there counts as a list of one. */
 function items(value: BencodeValue | undefined, key: string, warn: Warn): BencodeValue[] {
   if (value === undefined) return []

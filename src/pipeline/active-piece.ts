@@ -1,5 +1,5 @@
+import type { Fetcher, Request } from '../streams/block-source.ts'
 import { BLOCK, type PieceBuffer } from '../streams/piece-buffer.ts'
-import type { Request, Requester } from '../streams/requester.ts'
 
 /** When a block that somebody owes us is worth asking for a second time. */
 export interface Lateness {
@@ -25,25 +25,25 @@ export function lateness(patience: number, hurry: boolean): Lateness {
 export class ActivePiece {
   readonly buffer: PieceBuffer
   /** The one peer that may fetch it, when it came wrong before. */
-  readonly alone: Requester | undefined
+  readonly alone: Fetcher | undefined
   /** Ends the task that admitted it. */
   readonly done: () => void
-  readonly #first: (Requester | undefined)[] = []
-  readonly #second = new Map<number, Requester>()
+  readonly #first: (Fetcher | undefined)[] = []
+  readonly #second = new Map<number, Fetcher>()
 
-  constructor(buffer: PieceBuffer, done: () => void, alone?: Requester) {
+  constructor(buffer: PieceBuffer, done: () => void, alone?: Fetcher) {
     this.buffer = buffer
     this.done = done
     this.alone = alone
   }
 
   /** Whether this peer may fetch blocks of it. */
-  isFor(requester: Requester): boolean {
+  isFor(requester: Fetcher): boolean {
     return (!this.alone || this.alone === requester) && requester.offers(this.buffer.index)
   }
 
   /** Adds blocks that nobody was asked for to `taken`, until it holds `most`. */
-  take(requester: Requester, most: number, now: number, taken: Request[]): void {
+  take(requester: Fetcher, most: number, now: number, taken: Request[]): void {
     const { buffer } = this
     for (let block = 0; buffer.free > 0 && taken.length < most && block < buffer.blocks; block++) {
       if (buffer.states[block] !== BLOCK.free) continue
@@ -54,7 +54,7 @@ export class ActivePiece {
   }
 
   /** Adds blocks that another peer owes, and that are late, to `taken`, until it holds `most`. */
-  takeLate(requester: Requester, most: number, now: number, late: Lateness, taken: Request[]): void {
+  takeLate(requester: Fetcher, most: number, now: number, late: Lateness, taken: Request[]): void {
     const { buffer } = this
     for (let block = 0; taken.length < most && block < buffer.blocks; block++) {
       if (buffer.states[block] !== BLOCK.requested || this.#second.has(block)) continue
@@ -67,7 +67,7 @@ export class ActivePiece {
   }
 
   /** A block came from `giver`: whoever else was asked is told that it is no longer needed. */
-  settleBlock(block: number, giver: Requester): void {
+  settleBlock(block: number, giver: Fetcher): void {
     const first = this.#first[block]
     const second = this.#second.get(block)
     this.#first[block] = undefined
@@ -85,7 +85,7 @@ export class ActivePiece {
   }
 
   /** A peer will not give a block. @returns whether nobody is asked for it any more */
-  give(block: number, requester: Requester): boolean {
+  give(block: number, requester: Fetcher): boolean {
     if (this.#second.get(block) === requester) {
       this.#second.delete(block)
       return false
@@ -101,7 +101,7 @@ export class ActivePiece {
  * Whether a second peer brings a block so much sooner than the first, which has owed it for `age` ms, that it is worth
  * sending it twice. Not knowing, it is: then one of them has given us nothing yet.
  */
-function worthIt(first: Requester | undefined, second: Requester, age: number, late: Lateness): boolean {
+function worthIt(first: Fetcher | undefined, second: Fetcher, age: number, late: Lateness): boolean {
   const usual = first?.window?.usual ?? 0
   const own = second.window?.usual ?? late.after
   return age >= late.overdue * usual || usual - age >= late.sooner * own

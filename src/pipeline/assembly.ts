@@ -19,12 +19,14 @@ import { Swarm } from './swarm.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 import { Unchoker } from './unchoker.ts'
 import { wantedPieces } from './wanted.ts'
+import { WebSeeds } from './web-seeds.ts'
 
 /** The parts of one torrent, joined. */
 export interface Assembly {
   /** What goes on between the peers and the storage. */
   readonly intake: Intake
   readonly swarm: Swarm
+  readonly webSeeds: WebSeeds
   readonly unchoker: Unchoker
   readonly sources: PeerSources
 }
@@ -63,9 +65,24 @@ export function assemble(given: AssemblyOptions): Assembly {
     verified,
     ...pick(options, 'onDemand', 'sequential'),
     flushed,
-    ban: (address, reason) => swarm.ban(address, reason),
+    ban: (address, reason) => {
+      swarm.ban(address, reason)
+      webSeeds.ban(address, reason)
+    },
   })
   const complete = () => intake.left === 0 && !onDemand
+  const limits = limitsOf({ clock, memory, up, down, peers: () => swarm.peers.size })
+  const webSeeds: WebSeeds = new WebSeeds({
+    metainfo,
+    intake,
+    limits,
+    clock,
+    userAgent: `tsdl/${VERSION}`,
+    named: options.webSeeds,
+    urls: options.webSeedUrls,
+    open: options.http,
+  })
+  webSeeds.on('warning', warning)
   const superSeed = options.superSeed
     ? new SuperSeed({ source: intake.scheduler, pieceCount, random })
     : undefined
@@ -82,6 +99,8 @@ export function assemble(given: AssemblyOptions): Assembly {
       client: `tsdl ${VERSION}`,
       encryption,
       port: () => listener?.port,
+      dht: () => sources.dht,
+      pex: options.pex !== false && !metainfo.private,
       ...(connect ? { connect } : {}),
       ...(bind ? { bind } : {}),
       download: { source: superSeed ?? intake.scheduler, funnel: intake.funnel },
@@ -101,7 +120,7 @@ export function assemble(given: AssemblyOptions): Assembly {
         }),
         failed,
       },
-      limits: limitsOf({ clock, memory, up, down, peers: () => swarm.peers.size }),
+      limits,
     },
   })
   swarm.on('warning', warning)
@@ -128,13 +147,13 @@ export function assemble(given: AssemblyOptions): Assembly {
     // whoever reads on demand through a window keeps nothing
     stats: () => ({
       uploaded: swarm.uploaded,
-      downloaded: swarm.downloaded,
+      downloaded: swarm.downloaded + webSeeds.downloaded,
       left: windowed && onDemand ? length : intake.left,
     }),
   })
   sources.on('peers', (peers, source) => swarm.add(peers, source))
   sources.on('warning', warning)
-  return { intake, swarm, unchoker, sources }
+  return { intake, swarm, webSeeds, unchoker, sources }
 }
 
 /** The address to dial from; none where all will do. @throws InputError when it is no IP address */

@@ -23,6 +23,8 @@ export interface Candidate {
 
 /** How many addresses are kept. */
 const MAX_CANDIDATES = 4096
+/** How many of them may come from where anybody can say anything: the others are not to be crowded out. */
+const MAX_HEARSAY: Readonly<Record<string, number>> = { PEX: 1024, DHT: 2048, LSD: 256 }
 /** Milliseconds until the first retry; it doubles with each. */
 const FIRST_RETRY = 2000
 const LAST_RETRY = 600_000
@@ -30,12 +32,14 @@ const LAST_RETRY = 600_000
 /**
  * Whom to dial next.
  *
- * Depends on: the addresses we heard of, in that order; which of them are connected or banned; how often each
+ * Depends on: the addresses we heard of, in that order, and from whom; which of them are connected or banned; how often each
  * came to nothing, and when; how our address and theirs go together (BEP 40); the time. How to dial: with encryption
  * or without, as it last worked, or the other way when that was refused.
  */
 export class Candidates {
   readonly #all = new Map<string, Candidate>()
+  /** How many there are of each source. */
+  readonly #counts = new Map<string, number>()
   #own: PeerAddress | undefined
 
   get size(): number {
@@ -52,7 +56,8 @@ export class Candidates {
   /** @returns whether it is new to us */
   add(address: PeerAddress, source: string): boolean {
     const key = formatAddress(address)
-    if (this.#all.has(key) || this.#all.size >= MAX_CANDIDATES) return false
+    if (this.#all.has(key) || this.#all.size >= MAX_CANDIDATES || !this.#hasRoom(source)) return false
+    this.#count(source, 1)
     const priority = this.#own ? peerPriority(this.#own, address) : 0
     this.#all.set(key, {
       address,
@@ -126,6 +131,25 @@ export class Candidates {
     candidate.connected = false
     candidate.failures = useful ? 0 : candidate.failures + 1
     candidate.notBefore = now + Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.max(0, candidate.failures - 1))
+  }
+
+  /** Whether one more may come from there; if not, the one that came to nothing most often makes room. */
+  #hasRoom(source: string): boolean {
+    if ((this.#counts.get(source) ?? 0) < (MAX_HEARSAY[source] ?? MAX_CANDIDATES)) return true
+    let worst: [string, Candidate] | undefined
+    for (const entry of this.#all) {
+      const [, candidate] = entry
+      if (candidate.source !== source || candidate.connected || candidate.banned) continue
+      if (candidate.failures > (worst?.[1].failures ?? 0)) worst = entry
+    }
+    if (!worst) return false
+    this.#all.delete(worst[0])
+    this.#count(source, -1)
+    return true
+  }
+
+  #count(source: string, more: number): void {
+    this.#counts.set(source, (this.#counts.get(source) ?? 0) + more)
   }
 }
 

@@ -50,6 +50,7 @@ export class Intake {
   readonly provenance: Provenance
   /** The addresses behind the requesters: a liar is known by its address, after its connection is gone as well. */
   readonly names = new WeakMap<object, string>()
+  readonly wanted: Bitfield
   /** Bytes of wanted pieces. */
   readonly total: number
   /** Bytes of them that are still to come. */
@@ -64,6 +65,7 @@ export class Intake {
     const { metainfo, storage, memory, wanted, sequential = false, random } = options
     const { pieceCount, pieceLength, hashes } = metainfo
     this.#options = options
+    this.wanted = wanted
     this.#layout = new Layout(metainfo)
     // the rest is for what sockets have read, and for what waits to be collected
     const admitted = Math.max(LEAST, Math.floor((memory * PIECES_SHARE) / pieceLength))

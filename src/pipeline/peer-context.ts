@@ -6,6 +6,7 @@ import type { ByteLimit } from '../streams/byte-limit.ts'
 import type { Funnel } from '../streams/funnel.ts'
 import type { BlockSource } from '../streams/requester.ts'
 import type { ResponderOptions } from '../streams/responder.ts'
+import type { SharedDht } from './peer-sources.ts'
 import type { Served, Suggestions } from './suggestions.ts'
 
 /** What all peers of a torrent share. */
@@ -28,6 +29,10 @@ export interface PeerContext {
   /** The address to dial from. */
   readonly bind?: string
   readonly encryption: Encryption
+  /** The DHT, where peers may know of it. */
+  readonly dht: () => SharedDht | undefined
+  /** Whether peers exchange peers (BEP 11). */
+  readonly pex: boolean
   /** What comes in. */
   readonly download: {
     readonly source: BlockSource

@@ -12,6 +12,7 @@ import { type Handshake, reservedBytes, supports } from '../codec/handshake.ts'
 import { BLOCK_LENGTH, type Message } from '../codec/message.ts'
 import { UT_METADATA } from '../codec/metadata.ts'
 import { clientOf } from '../codec/peer-id.ts'
+import { decodePex, encodePex, PEX_FLAGS, type PexPeer } from '../codec/pex.ts'
 import { PeerError } from '../errors.ts'
 import type { Outgoing } from '../streams/outgoing.ts'
 import type { Requester } from '../streams/requester.ts'
@@ -20,6 +21,7 @@ import { Chain } from './chain.ts'
 import type { Accepted } from './listener.ts'
 import { MetadataResponder } from './metadata-responder.ts'
 import type { PeerContext } from './peer-context.ts'
+import { Pex } from './pex.ts'
 import { Speed } from './speed.ts'
 import { RateWindow } from './window.ts'
 
@@ -30,6 +32,8 @@ export interface PeerEvents {
   extended: [handshake: ExtendedHandshake]
   /** It wants something of us now, or no longer. */
   interest: []
+  /** It named others (BEP 11). */
+  peers: [addresses: readonly PeerAddress[]]
   /** The last event: it is gone, for this reason. */
   close: [error: Error | undefined]
 }
@@ -53,7 +57,7 @@ const ALLOWED_FAST = 5
 /** Seconds of a peer's rate that a run of blocks may hold: what is on its way can no longer be cancelled. */
 const RUN_TIME = 0.25
 /** Our ids of extension messages. */
-const EXTENSIONS = { lt_donthave: 1, ut_metadata: UT_METADATA } as const
+const EXTENSIONS = { lt_donthave: 1, ut_pex: 2, ut_metadata: UT_METADATA } as const
 
 /** One connection, from dialling or accepting to its end: who is there, what it wants, the time limits. */
 export class Peer extends EventEmitter<PeerEvents> {
@@ -90,6 +94,10 @@ export class Peer extends EventEmitter<PeerEvents> {
   #closed = false
   /** Bytes that it had got of us at the last look. */
   #given = 0
+  /** What we tell each other of others, once it is ready. */
+  #pex: Pex | undefined
+  /** Whether it wants to know of our DHT node, and whether it told of its own. */
+  #port: { owed: boolean; heard: boolean } = { owed: false, heard: false }
   /** Why it ends once all was said. */
   #ending: Error | undefined
 
@@ -152,10 +160,32 @@ export class Peer extends EventEmitter<PeerEvents> {
     return this.requester.bits.full || this.about.uploadOnly === true
   }
 
+  /** How others are told of it (BEP 11), but for where. */
+  get pexFlags(): number {
+    return (
+      (this.encrypted ? PEX_FLAGS.encryption : 0) |
+      (this.uploadOnly ? PEX_FLAGS.seed : 0) |
+      (this.about.extensions.get('ut_holepunch') ? PEX_FLAGS.holepunch : 0) |
+      (this.incoming ? 0 : PEX_FLAGS.reachable)
+    )
+  }
+
+  /** Whether it is time to tell it of others. */
+  tellable(now: number): boolean {
+    return Boolean(this.about.extensions.get('ut_pex') && this.#pex?.due(now))
+  }
+
   /** Queues a message, or a batch of them. @returns whether there is room for more */
   send(message: Outgoing): boolean {
     this.#said = this.#context.clock.now()
     return this.#chain.send(message)
+  }
+
+  /** Tells it what is new of those that are connected, by address (BEP 11). @param own where it listens itself */
+  tellOf(connected: ReadonlyMap<string, PexPeer>, own: string | undefined, now: number): void {
+    const id = this.about.extensions.get('ut_pex')
+    const news = id ? this.#pex?.news(connected, own, now) : undefined
+    if (news) this.send({ type: 'extended', id: id!, payload: encodePex(news) })
   }
 
   /** We have this piece now: tells the peer, if it lacks it. */
@@ -195,6 +225,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     const { uploaded, waiting } = this.responder
     if (waiting === 0 || uploaded > this.#given) this.waitsSince = now
     this.#given = uploaded
+    this.#tellPort()
     this.responder.serve()
     this.requester.tick(now, REQUEST_TIMEOUT)
   }
@@ -240,6 +271,9 @@ export class Peer extends EventEmitter<PeerEvents> {
         this.peerInterested = message.type === 'interested'
         this.emit('interest')
         return
+      case 'port':
+        this.#heardPort(message.port)
+        return
       case 'extended':
         this.#extended(message.id, message.payload)
     }
@@ -256,12 +290,16 @@ export class Peer extends EventEmitter<PeerEvents> {
     } else if (id === EXTENSIONS.lt_donthave) {
       const index = parseDontHave(payload)
       if (index !== undefined) this.requester.lacks(index)
+    } else if (id === EXTENSIONS.ut_pex && this.#pex) {
+      const message = decodePex(payload)
+      if (message) this.emit('peers', this.#pex.heard(message, this.#context.clock.now()))
     } else if (id === EXTENSIONS.ut_metadata) this.#metadata.take(payload)
   }
 
   #shakeHands(): void {
-    const { infoHash, peerId } = this.#context
-    this.send({ type: 'handshake', infoHash, peerId, reserved: reservedBytes('extended', 'fast') })
+    const { dht, infoHash, peerId } = this.#context
+    const reserved = reservedBytes('extended', 'fast', ...(dht() ? ['dht' as const] : []))
+    this.send({ type: 'handshake', infoHash, peerId, reserved })
   }
 
   #shake({ infoHash, peerId, reserved }: Handshake): void {
@@ -285,23 +323,44 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.readyAt = this.waitsSince = clock.now()
     if (supports(reserved, 'extended')) this.#introduce()
     this.#claim(supports(reserved, 'fast'))
+    if (this.#context.pex) this.#pex = new Pex(this.address, clock.now())
+    this.#port.owed = supports(reserved, 'dht')
+    this.#tellPort()
     this.emit('ready')
   }
 
   /** Says of ourselves what only the extension protocol lets us say. */
   #introduce(): void {
-    const { client, info, port, upload } = this.#context
+    const { client, info, pex, port, upload } = this.#context
+    const { ut_pex, ...extensions } = EXTENSIONS
     const listening = port()
     const payload = encodeExtendedHandshake({
       client,
       reqq: OUR_REQQ,
-      extensions: EXTENSIONS,
+      extensions: pex ? EXTENSIONS : extensions,
       metadataSize: info.length,
       yourIp: this.address.host,
       ...(listening === undefined ? {} : { port: listening }),
       ...(upload.only() && !upload.hidden ? { uploadOnly: true } : {}),
     })
     this.send({ type: 'extended', id: EXTENDED_HANDSHAKE, payload })
+  }
+
+  /** Says where our DHT node is, once it can answer (BEP 5). */
+  #tellPort(): void {
+    if (!this.#port.owed) return
+    const dht = this.#context.dht()
+    const port = dht?.readOnly ? undefined : dht?.port(this.address.host.includes(':') ? 6 : 4)
+    if (!port) return
+    this.#port.owed = false
+    this.send({ type: 'port', port })
+  }
+
+  /** It said where its DHT node is. Once is enough. */
+  #heardPort(port: number): void {
+    if (port === 0 || this.#port.heard) return
+    this.#port.heard = true
+    this.#context.dht()?.add({ host: this.address.host, port })
   }
 
   /** Says what we have. */

@@ -2,6 +2,7 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Intake } from './intake.ts'
 import type { Speed } from './speed.ts'
 import type { Swarm } from './swarm.ts'
+import type { WebSeeds } from './web-seeds.ts'
 
 /** How a torrent stands. */
 export interface Progress {
@@ -14,6 +15,8 @@ export interface Progress {
   readonly upSpeed: number
   readonly peers: number
   readonly seeds: number
+  /** Web seeds that are of use now: among neither of the two above. */
+  readonly webSeeds: number
   /** Seconds that are left at this speed, or null while it is 0. */
   readonly eta: number | null
   /** Bytes of pieces held in memory. */
@@ -34,6 +37,7 @@ export interface ProgressOptions {
   readonly metainfo: Metainfo
   readonly intake: Intake
   readonly swarm: Swarm
+  readonly webSeeds: Pick<WebSeeds, 'active' | 'downloaded' | 'wasted'>
   readonly down: Speed
   readonly up: Speed
   /** Whether it is a reader that takes the pieces, rather than a disk. */
@@ -41,7 +45,7 @@ export interface ProgressOptions {
 }
 
 /** What can be told of a torrent, from its parts. */
-export function progressOf({ metainfo, intake, swarm, down, up, read }: ProgressOptions): Progress {
+export function progressOf({ metainfo, intake, swarm, webSeeds, down, up, read }: ProgressOptions): Progress {
   const { total, left, scheduler } = intake
   const connected = swarm.connected
   const { uploaded } = swarm
@@ -52,12 +56,18 @@ export function progressOf({ metainfo, intake, swarm, down, up, read }: Progress
     upSpeed: up.rate,
     peers: connected.length,
     seeds: connected.filter(peer => peer.requester.bits.full).length,
+    webSeeds: webSeeds.active,
     eta: down.rate > 1 ? left / down.rate : null,
     buffered: scheduler.pieces * metainfo.pieceLength,
-    limit: limitOf(left, connected.length, scheduler.full || (read && !intake.cursors.waiting), read),
-    downloaded: swarm.downloaded,
+    limit: limitOf(
+      left,
+      connected.length + webSeeds.active,
+      scheduler.full || (read && !intake.cursors.waiting),
+      read,
+    ),
+    downloaded: swarm.downloaded + webSeeds.downloaded,
     uploaded,
-    wasted: swarm.wasted,
+    wasted: swarm.wasted + webSeeds.wasted,
     ratio: uploaded / Math.max(1, total || metainfo.length),
   }
 }

@@ -1,10 +1,10 @@
 import PQueue from 'p-queue'
 import type { Bitfield } from '../codec/bitfield.ts'
+import type { BlockSource, Fetcher, Request } from '../streams/block-source.ts'
 import type { PieceBuffer } from '../streams/piece-buffer.ts'
-import type { BlockSource, Request, Requester } from '../streams/requester.ts'
 import { ActivePiece, lateness } from './active-piece.ts'
 import type { Cursors } from './cursors.ts'
-import { Pace } from './pace.ts'
+import { Deadlines } from './deadlines.ts'
 import type { Picker } from './picker.ts'
 
 export interface SchedulerOptions {
@@ -20,16 +20,15 @@ export interface SchedulerOptions {
   /** Whether a piece came wrong before, so that it is to come from one peer alone. */
   readonly suspect?: (index: number) => boolean
   /** Whether this peer should leave a suspect piece to others. */
-  readonly accused?: (index: number, requester: Requester) => boolean
+  readonly accused?: (index: number, requester: Fetcher) => boolean
   /** Age in ms from which a block may be asked of a second peer in the endgame; three times that before. @default 500 */
   readonly patience?: number
   /** Where readers are. @default nobody reads */
   readonly cursors?: Cursors
 }
 
-/** When a block that a reader waits for is asked of a second peer, and how often that is looked at, in ms. */
+/** When a block that a reader waits for is asked of a second peer. */
 const AWAITED = { after: 200, overdue: 1.5, sooner: 1.5 }
-const AWAITED_LOOK = 25
 
 /** How many blocks an idle peer takes over at a time when nothing else is left to ask for. */
 const ENDGAME_BATCH = 16
@@ -49,20 +48,20 @@ export class Scheduler implements BlockSource {
   /** Pieces with blocks that nobody was asked for. */
   readonly #open = new Set<ActivePiece>()
   /** Peers that wait to begin a piece. */
-  readonly #queued = new Set<Requester>()
+  readonly #queued = new Set<Fetcher>()
   /** Peers that could take more than there was. */
-  readonly #hungry = new Set<Requester>()
+  readonly #hungry = new Set<Fetcher>()
   /** The picker's version and the peer's, added, when there was last nothing to begin with it. */
-  readonly #barren = new WeakMap<Requester, number>()
+  readonly #barren = new WeakMap<Fetcher, number>()
   readonly #patience: number
-  readonly #pace = new Pace()
-  #looked = 0
+  readonly #deadlines: Deadlines
   #ended = false
 
   constructor(options: SchedulerOptions) {
     this.#options = options
     this.#picker = options.picker
     this.#patience = options.patience ?? 500
+    this.#deadlines = new Deadlines(options.cursors)
     this.#admission = new PQueue({ concurrency: Math.max(1, options.admitted) })
   }
 
@@ -91,21 +90,21 @@ export class Scheduler implements BlockSource {
     return this.#picker.wants(index)
   }
 
-  bitfield(requester: Requester, before: Bitfield): void {
+  bitfield(requester: Fetcher, before: Bitfield): void {
     this.#picker.leave(before)
     this.#picker.join(requester.bits)
     this.#barren.delete(requester)
   }
 
-  have(requester: Requester, index: number): void {
+  have(requester: Fetcher, index: number): void {
     this.#picker.gain(index, requester.bits)
   }
 
-  lack(requester: Requester, index: number): void {
+  lack(requester: Fetcher, index: number): void {
     this.#picker.lose(index, requester.bits)
   }
 
-  left(requester: Requester): void {
+  left(requester: Fetcher): void {
     this.#picker.leave(requester.bits)
     this.#hungry.delete(requester)
     this.#queued.delete(requester)
@@ -114,10 +113,11 @@ export class Scheduler implements BlockSource {
     }
   }
 
-  take(requester: Requester, room: number, now: number): Request[] {
+  take(requester: Fetcher, room: number, now: number): Request[] {
     const taken: Request[] = []
     if (this.#ended) return taken
-    const late = this.#lateness(requester, now)
+    this.#deadlines.update(now)
+    const late = this.#deadlines.late(requester.window.usual)
     this.#takeAwaited(requester, room, now, taken)
     this.#takeOpen(requester, room, now, taken, late)
     if (taken.length === room) return taken
@@ -129,14 +129,14 @@ export class Scheduler implements BlockSource {
     return taken
   }
 
-  arrived(requester: Requester, { piece, block }: Request): void {
+  arrived(requester: Fetcher, { piece, block }: Request): void {
     const active = this.#activeOf(piece)
     if (!active) return
     if (piece.free === 0) this.#open.delete(active) // it may have come after it was given up
     active.settleBlock(block, requester)
   }
 
-  lost(requester: Requester, requests: readonly Request[]): void {
+  lost(requester: Fetcher, requests: readonly Request[]): void {
     for (const { piece, block } of requests) {
       const active = this.#activeOf(piece)
       if (!active) continue
@@ -156,7 +156,7 @@ export class Scheduler implements BlockSource {
   /** A piece is at rest. */
   finished(piece: PieceBuffer): void {
     const active = this.#activeOf(piece)
-    this.#pace.finished()
+    this.#deadlines.finished()
     this.#picker.finish(piece.index)
     if (active) this.#end(active)
     this.#offer()
@@ -169,10 +169,9 @@ export class Scheduler implements BlockSource {
 
   /** Readers came or went: pieces on their way that none of them needs soon make room. */
   turned(): void {
-    const { cursors } = this.#options
     for (const active of [...this.#active.values()]) {
       const { buffer } = active
-      if (buffer.closed || (cursors?.distance(buffer.index) ?? 0) >= 0) continue
+      if (buffer.closed || this.#deadlines.near(buffer.index)) continue
       this.#abandon(active)
       active.cancel()
     }
@@ -210,7 +209,7 @@ export class Scheduler implements BlockSource {
     return active?.buffer === piece ? active : undefined
   }
 
-  #queue(requester: Requester): void {
+  #queue(requester: Fetcher): void {
     if (this.#queued.has(requester)) return
     if (this.#picker.left === 0 || this.#barren.get(requester) === this.#versionFor(requester)) return
     this.#queued.add(requester)
@@ -218,7 +217,7 @@ export class Scheduler implements BlockSource {
   }
 
   /** The task of a piece: from its first request until it is at rest. */
-  #begin(requester: Requester): Promise<void> | undefined {
+  #begin(requester: Fetcher): Promise<void> | undefined {
     if (!this.#queued.delete(requester) || requester.room === 0 || this.#ended) return
     const { suspect, open } = this.#options
     const index = this.#pick(requester)
@@ -237,63 +236,47 @@ export class Scheduler implements BlockSource {
     })
   }
 
-  #versionFor({ offer }: Requester): number {
+  #versionFor({ offer }: Fetcher): number {
     return this.#picker.version + offer.version
   }
 
   /** What it suggests comes first; while it chokes us, what it allows is all there is. */
-  #pick(requester: Requester): number {
+  #pick(requester: Fetcher): number {
     const { accused } = this.#options
     const { bits, offer, peerChoking } = requester
     const named = offer.named(peerChoking).find(index => this.#picker.open(index))
     if (named !== undefined || peerChoking) return named ?? -1
     const refused = offer.plain(peerChoking) ? undefined : (index: number) => !requester.offers(index)
-    const late = Math.floor(this.#pace.covered(requester.window.usual))
+    const late = this.#deadlines.late(requester.window.usual)
     if (!accused) return this.#picker.pick(bits, refused, late)
     const index = this.#picker.pick(bits, index => refused?.(index) || accused(index, requester), late)
     return index < 0 ? this.#picker.pick(bits, refused, late) : index
   }
 
-  /** How many pieces readers go on until a block asked of this peer now is there. */
-  #lateness(requester: Requester, now: number): number {
-    const { cursors } = this.#options
-    if (!cursors || cursors.size === 0) return 0
-    this.#pace.update(now)
-    // as far ahead as there is room for is as good as it gets
-    return Math.min(cursors.ahead - 1, Math.floor(this.#pace.covered(requester.window.usual)))
-  }
-
   /** Blocks of pieces under way that nobody was asked for; not of those that a reader needs before this peer brings them. */
-  #takeOpen(requester: Requester, room: number, now: number, taken: Request[], late: number): void {
+  #takeOpen(requester: Fetcher, room: number, now: number, taken: Request[], late: number): void {
     for (const piece of this.#open) {
       if (piece.alone?.ready === false) this.#abandon(piece) // whoever it was kept for may never come back
       if (piece.buffer.closed || !piece.isFor(requester)) continue
-      if (late > 0 && this.#isBefore(late, piece)) continue
+      if (this.#deadlines.before(piece.buffer.index, late)) continue
       piece.take(requester, room, now, taken)
       if (piece.buffer.free === 0) this.#open.delete(piece)
       if (taken.length === room) return
     }
   }
 
-  #isBefore(late: number, { buffer }: ActivePiece): boolean {
-    const distance = this.#options.cursors!.distance(buffer.index)
-    return distance >= 0 && distance < late
-  }
-
-  /** Blocks that a reader waits for, and that somebody else owes for longer than is usual. */
-  #takeAwaited(requester: Requester, room: number, now: number, taken: Request[]): void {
-    const { cursors } = this.#options
-    if (!cursors?.waiting || now - this.#looked < AWAITED_LOOK) return
-    this.#looked = now
-    for (const { at, waiting } of cursors) {
-      const active = waiting ? this.#active.get(at) : undefined
-      if (!active || active.alone || active.buffer.closed || !requester.offers(at)) continue
+  /** Blocks that a reader waits for, or will before they could come, and that somebody else owes for longer than is usual. */
+  #takeAwaited(requester: Fetcher, room: number, now: number, taken: Request[]): void {
+    for (const index of this.#deadlines.awaited(now)) {
+      if (taken.length === room) return
+      const active = this.#active.get(index)
+      if (!active || active.alone || active.buffer.closed || !requester.offers(index)) continue
       active.takeLate(requester, room, now, AWAITED, taken)
     }
   }
 
   /** Blocks that let somebody else wait are asked for a second time. */
-  #takeLate(requester: Requester, room: number, now: number, taken: Request[]): void {
+  #takeLate(requester: Fetcher, room: number, now: number, taken: Request[]): void {
     // no more than it brings soon: what it takes over nobody else may
     const soon = Math.ceil(this.#patience / Math.max(1, requester.window.usual ?? 1))
     const most = Math.min(room, ENDGAME_BATCH, soon)

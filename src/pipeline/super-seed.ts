@@ -1,5 +1,5 @@
 import { Bitfield } from '../codec/bitfield.ts'
-import type { BlockSource, Request, Requester } from '../streams/requester.ts'
+import type { BlockSource, Fetcher, Request } from '../streams/block-source.ts'
 
 export interface SuperSeedOptions {
   /** Who is told of blocks all the same. */
@@ -20,7 +20,7 @@ export class SuperSeed implements BlockSource {
   readonly #random: () => number
   /** How many peers have each piece, or were told of it. */
   readonly #known: Uint16Array
-  readonly #peers = new Map<Requester, { reveal: (index: number) => void; told: Bitfield; last: number }>()
+  readonly #peers = new Map<Fetcher, { reveal: (index: number) => void; told: Bitfield; last: number }>()
 
   constructor({ source, pieceCount, random }: SuperSeedOptions) {
     this.#source = source
@@ -29,20 +29,20 @@ export class SuperSeed implements BlockSource {
   }
 
   /** A peer is there; `reveal` tells it of a piece. */
-  join(requester: Requester, reveal: (index: number) => void): void {
+  join(requester: Fetcher, reveal: (index: number) => void): void {
     this.#peers.set(requester, { reveal, told: new Bitfield(this.#known.length), last: -1 })
     this.#next(requester)
   }
 
-  take(requester: Requester, room: number, now: number): Request[] {
+  take(requester: Fetcher, room: number, now: number): Request[] {
     return this.#source.take(requester, room, now)
   }
 
-  arrived(requester: Requester, request: Request): void {
+  arrived(requester: Fetcher, request: Request): void {
     this.#source.arrived(requester, request)
   }
 
-  lost(requester: Requester, requests: readonly Request[]): void {
+  lost(requester: Fetcher, requests: readonly Request[]): void {
     this.#source.lost(requester, requests)
   }
 
@@ -50,23 +50,23 @@ export class SuperSeed implements BlockSource {
     return this.#source.wants(index)
   }
 
-  bitfield(requester: Requester, before: Bitfield): void {
+  bitfield(requester: Fetcher, before: Bitfield): void {
     this.#source.bitfield(requester, before)
     for (const index of before) if (!requester.bits.has(index)) this.#known[index]!--
     for (const index of requester.bits) if (!before.has(index)) this.#spread(requester, index)
   }
 
-  have(requester: Requester, index: number): void {
+  have(requester: Fetcher, index: number): void {
     this.#source.have(requester, index)
     this.#spread(requester, index)
   }
 
-  lack(requester: Requester, index: number): void {
+  lack(requester: Fetcher, index: number): void {
     this.#source.lack(requester, index)
     this.#known[index]!--
   }
 
-  left(requester: Requester): void {
+  left(requester: Fetcher): void {
     this.#source.left(requester)
     for (const index of requester.bits) this.#known[index]!--
     const last = this.#peers.get(requester)?.last ?? -1
@@ -78,7 +78,7 @@ export class SuperSeed implements BlockSource {
   }
 
   /** A peer has a piece: whoever else was told of it has passed it on, and is told of the next. */
-  #spread(requester: Requester, index: number): void {
+  #spread(requester: Fetcher, index: number): void {
     if (this.#peers.get(requester)?.last !== index) this.#known[index]!++ // else it was counted when it was told
     for (const [other, { last }] of this.#peers) {
       if (last === index && (other !== requester || this.#peers.size === 1)) this.#next(other)
@@ -86,7 +86,7 @@ export class SuperSeed implements BlockSource {
   }
 
   /** Tells a peer of the rarest piece that it lacks and was not told of. */
-  #next(requester: Requester): void {
+  #next(requester: Fetcher): void {
     const peer = this.#peers.get(requester)!
     let best = -1
     let ties = 0

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import type { PexPeer } from '../codec/pex.ts'
 import { messageOf, PeerError } from '../errors.ts'
 import { type Candidate, Candidates } from './candidates.ts'
 import type { Accepted } from './listener.ts'
@@ -104,6 +105,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
       // neither has anything that the other wants
       if (peer.ready && peer.uploadOnly && this.#context.upload.only()) this.#part(peer, REST)
     }
+    this.#exchange(now)
     this.dial()
   }
 
@@ -125,6 +127,21 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     for (const peer of [...this.peers.keys()]) peer.destroy()
   }
 
+  /** Tells peers of each other (BEP 11): of those whose port is known. */
+  #exchange(now: number): void {
+    const due = [...this.peers.keys()].filter(peer => peer.ready && peer.tellable(now))
+    if (due.length === 0) return
+    const connected = new Map<string, PexPeer>()
+    for (const [peer, candidate] of this.peers) {
+      if (!peer.ready || !candidate) continue
+      connected.set(formatAddress(candidate.address), { ...candidate.address, flags: peer.pexFlags })
+    }
+    for (const peer of due) {
+      const own = this.peers.get(peer)?.address
+      peer.tellOf(connected, own && formatAddress(own), now)
+    }
+  }
+
   #connect(candidate: Candidate): void {
     const { encryption } = this.#context
     const encrypted = encryption === 'require' || (encryption === 'prefer' && candidate.encrypted)
@@ -135,6 +152,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.peers.set(peer, candidate)
     peer.on('ready', () => this.#ready(peer))
     peer.on('interest', () => this.emit('interest'))
+    peer.on('peers', addresses => this.add(addresses, 'PEX'))
     peer.on('extended', ({ port, yourIp }) => {
       const ours = this.#context.port()
       if (yourIp && ours) this.candidates.seenAt({ host: yourIp, port: ours })

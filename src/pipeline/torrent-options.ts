@@ -4,6 +4,7 @@ import type { Bitfield } from '../codec/bitfield.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Encryption } from '../codec/mse.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { HttpOpen } from '../streams/http-open.ts'
 import type { Listener } from './listener.ts'
 import type { SharedDht, SharedLsd } from './peer-sources.ts'
 import type { Resume } from './stock.ts'
@@ -27,6 +28,13 @@ export interface TorrentOptions {
   readonly lsd?: SharedLsd
   /** Whether peers tell each other of peers (BEP 11). Not for private torrents. @default true */
   readonly pex?: boolean
+  /** Whether the web seeds that the torrent names are asked (BEP 17, 19). @default true */
+  readonly webSeeds?: boolean
+  /**
+   * URLs of web seeds (BEP 19) beside those. They may be of this machine or its network with a query, too, which those
+   * of a torrent may not. @default none
+   */
+  readonly webSeedUrls?: readonly string[]
   /** What accepts connections for this torrent, and others. @default none: peers are dialled only */
   readonly listener?: Listener
   /** What an earlier run left word of: pieces that need not be hashed again. @default none */
@@ -57,6 +65,8 @@ export interface TorrentOptions {
   /** From 0 to below 1. @default Math.random */
   readonly random?: () => number
   readonly connect?: typeof net.connect
+  /** How web seeds are asked. @default node:http and node:https */
+  readonly http?: HttpOpen
   /** An IP address of this machine: peers are dialled from there. @default what the system chooses for each */
   readonly bind?: string
   /** Twenty bytes that name us to peers and trackers. @default by chance */

@@ -26,9 +26,11 @@ export interface TorrentEvents {
   started: []
   connected: [peer: Peer]
   disconnected: [peer: Peer, reason: string]
+  /** A web seed answers, or no longer does, for this reason. */
+  webSeed: [name: string, state: 'connected' | 'disconnected', reason?: string]
   /** A piece is verified and at rest. */
   verified: [index: number]
-  /** A peer or a tracker failed; the download goes on. */
+  /** A peer, a web seed or a tracker failed; the download goes on. */
   warning: [error: TsdlError]
   /** Everything that was asked for is verified and at rest. It is shared on until it is closed. */
   done: []
@@ -79,9 +81,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     })
     this.files = metainfo.files.map((_, index) => new TorrentFile(this, index, options.select))
     this.#recorder = new Recorder(options.resume, this.verified, error => this.emit('warning', error))
-    const { intake, swarm } = this.#parts
+    const { intake, swarm, webSeeds } = this.#parts
     swarm.on('connected', peer => this.emit('connected', peer))
     swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
+    webSeeds.on('connected', name => this.emit('webSeed', name, 'connected'))
+    webSeeds.on('disconnected', (name, reason) => this.emit('webSeed', name, 'disconnected', reason))
     closed(intake.writer).catch(error => this.destroy(error))
   }
 
@@ -109,6 +113,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#done
   }
 
+  /** Whether what was there is known, and peers are looked for. */
+  get started(): boolean {
+    return this.#state === 'running' || this.#state === 'done'
+  }
+
   /** Whether all that was asked for is verified and at rest. */
   get complete(): boolean {
     return this.#state === 'done'
@@ -120,6 +129,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       metainfo: this.metainfo,
       intake: this.#parts.intake,
       swarm: this.#parts.swarm,
+      webSeeds: this.#parts.webSeeds,
       down: this.#down,
       up: this.#up,
       read: this.#windowed,
@@ -180,7 +190,13 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Why it does not go on, in words. */
   get reason(): string {
-    return whyStalled(this.#parts.swarm, this.#parts.sources)
+    const { intake, sources, swarm, webSeeds } = this.#parts
+    return whyStalled(
+      swarm,
+      sources,
+      webSeeds,
+      index => intake.wanted.has(index) && !this.verified.has(index),
+    )
   }
 
   get #windowed(): boolean {
@@ -217,6 +233,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#tick()
     listener?.add(this.metainfo.infoHash, accepted => this.#parts.swarm.accept(accepted))
     this.#parts.sources.start()
+    if (!this.#finished) this.#parts.webSeeds.start()
   }
 
   /** Finds out what is there already. */
@@ -241,9 +258,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #tick(): void {
     const now = this.#clock.now()
     this.#parts.swarm.tick(now)
+    this.#parts.webSeeds.tick(now)
     this.#parts.unchoker.tick(now)
     this.#parts.intake.scheduler.feed()
-    this.#down.update(this.#parts.swarm.downloaded, now)
+    this.#down.update(this.#parts.swarm.downloaded + this.#parts.webSeeds.downloaded, now)
     this.#up.update(this.#parts.swarm.uploaded, now)
     this.#recorder.tick(now)
     const { timeout = 0 } = this.#options
@@ -286,6 +304,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#clock.clearTimeout(this.#timer)
     this.#options.listener?.remove(this.metainfo.infoHash)
     this.#parts.swarm.close()
+    this.#parts.webSeeds.close()
     this.#arrivals.end(this.#reasonToEnd)
     const { storage } = this.#options
     if (storage instanceof WindowStorage) void storage.close(this.#reasonToEnd) // readers are to hear why

@@ -1,7 +1,6 @@
 import { BLOCK_LENGTH } from '../codec/message.ts'
 import type { RequestWindow } from '../streams/requester.ts'
 
-const FIRST = 4
 const LEAST = 4
 /** Milliseconds over which a rate is measured. */
 const SPAN = 500
@@ -17,7 +16,8 @@ const AHEAD = 750
  */
 export class RateWindow implements RequestWindow {
   readonly #limit: () => number
-  #size = FIRST
+  readonly #least: number
+  #size: number
   #starting = true
   #spanStart = -1
   #spanBytes = 0
@@ -29,8 +29,10 @@ export class RateWindow implements RequestWindow {
   /** How long a block is waited for of late, in ms; undefined before the first. */
   usual: number | undefined
 
-  constructor(limit: () => number) {
+  /** @param least requests that are made whatever the rate, as far as `limit` allows; and to begin with */
+  constructor(limit: () => number, least = LEAST) {
     this.#limit = limit
+    this.#size = this.#least = least
   }
 
   get size(): number {
@@ -48,7 +50,7 @@ export class RateWindow implements RequestWindow {
     const rate = this.#spanBytes / span
     if (this.#starting && rate < this.rate * 1.1) this.#starting = false
     if (!this.#starting) {
-      this.#size = Math.max(LEAST, Math.ceil((rate * (this.roundTrip + AHEAD)) / BLOCK_LENGTH))
+      this.#size = Math.max(this.#least, Math.ceil((rate * (this.roundTrip + AHEAD)) / BLOCK_LENGTH))
     }
     this.rate = rate
     this.#spanStart = now
@@ -56,7 +58,7 @@ export class RateWindow implements RequestWindow {
   }
 
   snubbed(): void {
-    this.#size = LEAST
+    this.#size = this.#least
     this.#starting = true
     this.rate = 0
     this.#spanStart = -1

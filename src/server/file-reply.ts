@@ -27,7 +27,13 @@ export interface FileReply {
  * our origin: scripts and forms are off, and what it embeds comes from the torrents.
  */
 const FILE_POLICY =
-  "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; font-src 'self'; style-src 'self' 'unsafe-inline'"
+  "default-src 'none'; img-src 'self'; media-src 'self'; font-src 'self'; style-src 'self' 'unsafe-inline'"
+
+/**
+ * What a browser shows in a player of its own, which no stranger wrote. In a sandbox that player would be of another
+ * origin than the file, and Chromium would not let it read it.
+ */
+const PLAYED = /^(audio|video)\//
 
 /**
  * How a request for a file is answered (RFC 9110, 13 to 15).
@@ -51,7 +57,7 @@ export function fileReply(
   const found = {
     ...headers,
     'Content-Disposition': contentDisposition(name, { type: 'inline' }),
-    'Content-Security-Policy': FILE_POLICY,
+    'Content-Security-Policy': PLAYED.test(type) ? FILE_POLICY : `sandbox; ${FILE_POLICY}`,
   }
   // A range is a matter of GET alone (RFC 9110, 14.2).
   const ranges =

@@ -52,6 +52,7 @@ export interface OpenFlags {
   readonly O_RDONLY: number
   readonly O_RDWR: number
   readonly O_CREAT: number
+  readonly O_EXCL: number
   /** Missing on Windows. */
   readonly O_NOFOLLOW?: number
   /** Missing on Windows. */

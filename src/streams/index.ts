@@ -1,5 +1,6 @@
 /** Every stage, each usable alone: `tsdl/streams`. */
 export { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
+export type { Fetcher, FetcherOffer } from './block-source.ts'
 export type { ByteLimit } from './byte-limit.ts'
 export { Decipher, type DecipherOptions } from './decipher.ts'
 export { Digester } from './digester.ts'
@@ -7,6 +8,7 @@ export { Encipher } from './encipher.ts'
 export { type ByteSource, FileReader, type FileReaderOptions, type Lent } from './file-reader.ts'
 export { Framer, type FramerOptions } from './framer.ts'
 export { Funnel } from './funnel.ts'
+export { HttpClient, type HttpOpen, type HttpOpenOptions, type HttpReply } from './http-open.ts'
 export type { Outgoing } from './outgoing.ts'
 export { PeerSocket, type PeerSocketOptions } from './peer-socket.ts'
 export { BLOCK, type Block, type BlockPlace, type BlockWriter, PieceBuffer } from './piece-buffer.ts'
@@ -21,6 +23,7 @@ export {
 } from './requester.ts'
 export { Responder, type ResponderOptions } from './responder.ts'
 export { Serializer } from './serializer.ts'
+export { type Backlog, Spill, type SpillOptions } from './spill.ts'
 export {
   closed,
   type Done,
@@ -34,3 +37,4 @@ export {
 } from './stage.ts'
 export { type TarBody, type TarMember, TarPacker, type TarPackerOptions } from './tar-packer.ts'
 export { Verifier, type VerifierOptions } from './verifier.ts'
+export { WebSeed, type WebSeedOptions } from './web-seed.ts'

@@ -50,7 +50,12 @@ export class Outstanding {
 
   /** Those for blocks of this piece. */
   of(index: number): Request[] {
-    return [...this.#requests.values()].filter(({ piece }) => piece.index === index)
+    return this.where(other => other === index)
+  }
+
+  /** Those for blocks of pieces for which `fits` holds. */
+  where(fits: (index: number) => boolean): Request[] {
+    return [...this.#requests.values()].filter(({ piece }) => fits(piece.index))
   }
 
   /** It was answered, or is taken back. */

@@ -1,43 +1,13 @@
 import { Bitfield } from '../codec/bitfield.ts'
 import { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
 import { PeerError } from '../errors.ts'
+import type { BlockSource, Fetcher, RequestWindow } from './block-source.ts'
 import { Offer } from './offer.ts'
 import { Outstanding, type Request } from './outstanding.ts'
 import { BLOCK, type Block, type BlockPlace, type BlockWriter, type PieceBuffer } from './piece-buffer.ts'
 import { type Done, Transform } from './stage.ts'
 
-/** Where a requester gets its work, and whom it tells how that went. */
-export interface BlockSource {
-  /** At most `room` blocks for this peer to ask for. When it gives fewer, it calls `fill()` once there are more. */
-  take(requester: Requester, room: number, now: number): Request[]
-  /** A block came that had been asked for. */
-  arrived(requester: Requester, request: Request): void
-  /** These will not come, or not in time. */
-  lost(requester: Requester, requests: readonly Request[]): void
-  /** The peer told what it has, anew: `before` is what it had told until now. */
-  bitfield(requester: Requester, before: Bitfield): void
-  /** The peer has one more. */
-  have(requester: Requester, index: number): void
-  /** The peer has one less. */
-  lack(requester: Requester, index: number): void
-  /** Whether this piece is still wanted. */
-  wants(index: number): boolean
-  /** The peer is gone. */
-  left(requester: Requester): void
-}
-
-/** How many requests may be under way to a peer: a policy. */
-export interface RequestWindow {
-  readonly size: number
-  /** How long a block is waited for of late, in ms. */
-  readonly usual?: number | undefined
-  /** A block came, `waited` ms after it was asked for. */
-  received(bytes: number, waited: number, now: number): void
-  /** The peer did not answer in time. */
-  snubbed(): void
-}
-
-export type { Request }
+export type { BlockSource, Request, RequestWindow }
 
 export interface RequesterOptions {
   readonly pieceCount: number
@@ -67,7 +37,7 @@ const NEWS = 16
  * fails with    PeerError: an impossible index or bitfield, a flood of blocks that nobody asked for
  * BEP           3, 6, 54
  */
-export class Requester extends Transform<Message, Block> implements BlockPlace {
+export class Requester extends Transform<Message, Block> implements BlockPlace, Fetcher {
   /** What the peer has, and gives. */
   readonly offer: Offer
   /** Whether both sides speak the fast extension. */

@@ -68,6 +68,20 @@ export const Transform = streamx.Transform as unknown as new <In, Out>(
   options?: StageOptions<In, Out>,
 ) => Transforming<In, Out>
 
+/** What `drained` and `isStage` know of streamx. */
+const { isStreamx } = streamx as unknown as { isStreamx(stream: unknown): boolean }
+const drains = streamx.Writable as unknown as { drained(stage: unknown): Promise<boolean> }
+
+/** Whether it is a stream of streamx, as every stage is, rather than of Node. */
+export function isStage(stream: object): stream is Stage {
+  return isStreamx(stream)
+}
+
+/** Resolves when a stage is done with all that was written to it so far, or is destroyed. */
+export async function drained(stage: Stage): Promise<void> {
+  await drains.drained(stage)
+}
+
 /** Resolves once a stream has closed; rejects with its error. */
 export function closed(stage: Stage): Promise<void> {
   return new Promise((resolve, reject) => {

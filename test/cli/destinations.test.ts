@@ -13,7 +13,10 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { choose, type DestinationOptions } from '../../src/cli/destinations/choose.ts'
 import { parseRange, within } from '../../src/cli/range.ts'
+import { formatAddress } from '../../src/codec/compact.ts'
 import { eventsOf, type Offer, offer, type Ran, tsdl } from '../helpers/cli.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { scriptedPeer } from '../helpers/scripted-peer.ts'
 
 const MANY = { 'a.txt': 50_000, 'sub/b.bin': 20_000, 'sub/empty': 0, 'sub/c.bin': 40_001 }
 
@@ -182,4 +185,18 @@ t.test('done says who gave how much of each file', async t => {
     eventsOf(run).at(-1).sources,
     filled.map(([name, length]) => ({ path: `many/${name}`, from: [{ address: peer, bytes: length }] })),
   )
+})
+
+t.test('peers that have no more: exit 3, and how many bytes came, all of them right', async t => {
+  const made = makeTorrent({ files: [{ path: 'a', length: 20 * 16_384 }], pieceLength: 16_384 })
+  const path = join(t.testdir(), 'half.torrent')
+  writeFileSync(path, Buffer.concat([Buffer.from('d4:info'), made.info, Buffer.from('e')]))
+  const { address } = await scriptedPeer(t, made, { has: index => index < 9 })
+  const { code, stdout, stderr } = await tsdl([
+    ...[path, '--no-tracker', '--no-listen', '--timeout', '500ms'],
+    ...['--peer', formatAddress(address)],
+  ])
+  t.equal(code, 3)
+  t.ok(stdout.equals(made.content.subarray(0, 9 * 16_384)))
+  t.match(stderr, /none of 1 peers has what we lack; .*; the 147456 bytes that were written are right/)
 })

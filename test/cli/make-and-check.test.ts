@@ -44,6 +44,7 @@ t.test('create, then info', async t => {
     private: true,
     trackers: [['http://a.example/announce', 'http://b.example/announce'], ['udp://c.example:80']],
     webSeeds: ['http://w.example/'],
+    httpSeeds: [],
     nodes: [],
     comment: 'hello',
     createdBy: jsonOf(json).createdBy,

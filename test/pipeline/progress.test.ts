@@ -31,6 +31,7 @@ function progress({
       downloaded: 700,
       wasted: 50,
     },
+    webSeeds: { active: 0, downloaded: 0, wasted: 0 },
     down: { rate },
     up: { rate: 7 },
     read,

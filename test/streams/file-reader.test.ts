@@ -1,3 +1,9 @@
+import { createWriteStream, existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable, Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { ReadableStream } from 'node:stream/web'
 import t from 'tap'
 import { StorageError } from '../../src/errors.ts'
 import {
@@ -244,4 +250,134 @@ t.test('a loop that is left while the next bytes are still to come ends at once'
   t.same(Buffer.from((await reading)!), content.subarray(0, 300))
   t.same(log, ['close'])
   t.equal(source.parked, 1, 'bytes that never come')
+})
+
+const broken = (code: string) => Object.assign(new Error(code), { code })
+
+/** A reader of bytes that are there at once, until `failsAt`. */
+function ready({ failsAt = Number.POSITIVE_INFINITY, length = content.length } = {}) {
+  const source: ByteSource = {
+    async take(position, most) {
+      if (position >= failsAt) throw broken('EGONE')
+      return { bytes: content.subarray(position, position + Math.min(100, most)), release() {} }
+    },
+  }
+  return new FileReader({ source, start: 0, end: length })
+}
+
+/** A Writable of Node that fails with `code` at the byte `failsAt`, and all that befell it. */
+function nodeSink(code = 'EPIPE', failsAt = Number.POSITIVE_INFINITY) {
+  const got: Buffer[] = []
+  const heard: string[] = []
+  const stream = new Writable({
+    highWaterMark: 150,
+    write(chunk, _, done) {
+      if (Buffer.concat(got).length >= failsAt) return done(broken(code))
+      got.push(Buffer.from(chunk))
+      setImmediate(done)
+    },
+  })
+  for (const event of ['finish', 'close']) stream.on(event, () => heard.push(event))
+  stream.on('error', error => heard.push((error as NodeJS.ErrnoException).code!))
+  return { stream, heard, bytes: () => Buffer.concat(got) }
+}
+
+/** The ways to a Writable of Node that people use; each resolves when all is closed, with the error if it tells one. */
+const WAYS: Record<string, (reader: FileReader, sink: Writable) => Promise<unknown>> = {
+  pipe: async (reader, sink) => {
+    let failure: unknown
+    reader.on('error', error => {
+      failure = error
+    })
+    const closed = [reader, sink].map(stream => new Promise(resolve => stream.once('close', resolve)))
+    reader.pipe(sink as never)
+    await Promise.all(closed)
+    return failure
+  },
+  pipeline: (reader, sink) => pipeline(reader as never, sink).catch(error => error),
+  'pipeline of Readable.from': (reader, sink) => pipeline(Readable.from(reader), sink).catch(error => error),
+  'pipeTo of the web': (reader, sink) =>
+    ReadableStream.from(reader)
+      .pipeTo(Writable.toWeb(sink))
+      .catch(error => error),
+}
+
+for (const [name, way] of Object.entries(WAYS)) {
+  t.test(`to a Writable of Node by ${name}: all bytes, then its end`, async t => {
+    const { stream, heard, bytes } = nodeSink()
+    t.equal(await way(ready(), stream), undefined)
+    t.ok(bytes().equals(content))
+    t.strictSame(heard, ['finish', 'close'])
+    const path = join(t.testdir(), 'out')
+    await way(ready(), createWriteStream(path))
+    t.ok((await readFile(path)).equals(content))
+  })
+
+  t.test(`by ${name}: a source that fails at any byte is never an end`, async t => {
+    for (const failsAt of [0, 100, 500, 900]) {
+      const { stream, heard, bytes } = nodeSink()
+      t.match(await way(ready({ failsAt }), stream), { code: 'EGONE' })
+      await settle()
+      t.notOk(heard.includes('finish'), `${failsAt}: ${heard}`)
+      t.equal(stream.destroyed, true)
+      t.ok(content.subarray(0, bytes().length).equals(bytes()))
+    }
+  })
+
+  t.test(
+    `by ${name}: a reader destroyed at any point, with an error or without, is never an end`,
+    async t => {
+      for (let point = 0; point < 40; point++) {
+        for (const error of [undefined, broken('EMINE')]) {
+          const { stream, heard, bytes } = nodeSink()
+          const reader = ready()
+          const going = way(reader, stream)
+          for (let turns = 0; turns < point; turns++) await (turns % 3 ? Promise.resolve() : settle())
+          reader.destroy(error)
+          await going
+          await settle()
+          if (heard.includes('finish')) t.ok(bytes().equals(content), `${point}: a short end`)
+          else t.equal(stream.destroyed, true)
+        }
+      }
+    },
+  )
+
+  t.test(`by ${name}: a sink that fails at any byte closes the reader with its error`, async t => {
+    for (const code of ['EPIPE', 'ENOSPC']) {
+      for (const failsAt of [0, 100, 900]) {
+        const { stream, heard } = nodeSink(code, failsAt)
+        const reader = ready()
+        t.match(await way(reader, stream), { code })
+        await settle()
+        t.equal(reader.destroyed, true)
+        t.notOk(heard.includes('finish'))
+      }
+    }
+    const reader = ready()
+    t.match(await way(reader, createWriteStream(join(t.testdir(), 'none', 'out'))), { code: 'ENOENT' })
+    await settle()
+    t.equal(reader.destroyed, true)
+  })
+}
+
+t.test('a loop over a reader that somebody else closes has all its bytes, or throws', async t => {
+  for (let point = 0; point < 40; point++) {
+    const reader = ready()
+    const chunks: Uint8Array[] = []
+    const reading = (async () => {
+      for await (const chunk of reader) chunks.push(chunk)
+    })().catch(error => error)
+    for (let turns = 0; turns < point; turns++) await (turns % 4 ? Promise.resolve() : settle())
+    reader.destroy()
+    if (await reading) t.match(await reading, { code: 'STREAM_DESTROYED' })
+    else t.ok(Buffer.concat(chunks).equals(content), `${point}`)
+  }
+})
+
+t.test('a failing disk under a real file stream: ENOSPC', { skip: !existsSync('/dev/full') }, async t => {
+  const reader = ready()
+  await t.rejects(pipeline(reader as never, createWriteStream('/dev/full')), { code: 'ENOSPC' })
+  await settle()
+  t.equal(reader.destroyed, true)
 })

@@ -60,7 +60,7 @@ export async function continuedToStdout(
       }
       if (longer) throw mismatch(have, file, size)
       resumed(size)
-      await toStdout(reader, hash)
+      await toStdout(reader, { hash, from: size })
       await torrent.done
       if (hash) digests.set(file.path, hash.digest('hex'))
     },

@@ -27,7 +27,7 @@ export function fileToStdout(
     digests,
     async transfer() {
       const hash = digest ? createHash('sha256') : undefined
-      await toStdout(reader, hash)
+      await toStdout(reader, { hash })
       await torrent.done
       if (hash) digests.set(path, hash.digest('hex'))
     },

@@ -1,24 +1,47 @@
-import type { createHash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
+import { StalledError } from '../../errors.ts'
 import { Digester } from '../../streams/digester.ts'
-import type { FileReader } from '../../streams/file-reader.ts'
 import type { Sink, Source } from '../../streams/stage.ts'
 import { Stdout } from '../stdout.ts'
 
 /** Resolves once all of `from` has gone through `to`. */
-export function piped<T>(from: Source<T>, to: Sink<T>): Promise<void> {
+function piped<T>(from: Source<T>, to: Sink<T>): Promise<void> {
   return new Promise((resolve, reject) => {
     from.pipe(to, error => (error ? reject(error) : resolve()))
   })
 }
 
+/** What lends its chunks, and takes each back once it is written. */
+interface Lender extends Source<Uint8Array> {
+  release(chunk: Uint8Array): void
+}
+
+export interface StdoutOptions {
+  /** Fed with all of it, on its way. */
+  readonly hash?: Hash | undefined
+  /** Bytes that are there already, for what is told of a failure. @default 0 */
+  readonly from?: number
+}
+
 /**
- * Writes what a reader lends to standard output.
- * @param hash fed with all of it, on its way
+ * Writes what is lent to standard output.
+ * @throws StalledError that tells how far it came; whatever else ends either side
  */
-export async function toStdout(reader: FileReader, hash?: ReturnType<typeof createHash>): Promise<void> {
-  const stdout = new Stdout(chunk => reader.release(chunk))
-  if (!hash) return piped(reader, stdout)
-  const digester = new Digester(hash)
+export async function toStdout(reader: Lender, { hash, from = 0 }: StdoutOptions = {}): Promise<void> {
+  let written = from
+  const stdout = new Stdout(chunk => {
+    written += chunk.length
+    reader.release(chunk)
+  })
+  try {
+    await (hash ? hashed(reader, new Digester(hash), stdout) : piped(reader, stdout))
+  } catch (error) {
+    if (!(error instanceof StalledError) || written === 0) throw error
+    throw new StalledError(error.code, `${error.message}; the ${written} bytes that were written are right`)
+  }
+}
+
+async function hashed(reader: Lender, digester: Digester, stdout: Stdout): Promise<void> {
   const failed = new Promise<never>((_, reject) => {
     reader.on('error', reject)
   })

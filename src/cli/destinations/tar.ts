@@ -1,9 +1,8 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { streamTar } from '../../pipeline/stream-tar.ts'
-import { Stdout } from '../stdout.ts'
 import type { Common, Destination } from './destination.ts'
-import { piped } from './piped.ts'
+import { toStdout } from './piped.ts'
 
 export interface TarDestinationOptions {
   readonly selected: ReadonlySet<number> | undefined
@@ -35,7 +34,7 @@ export function tarToStdout(
     torrent: packer.torrent,
     digests,
     async transfer() {
-      await piped(packer, new Stdout(chunk => packer.release(chunk)))
+      await toStdout(packer)
       await packer.torrent.done
       for (const [index, { path, pad, symlink }] of metainfo.files.entries()) {
         if (!digest || pad || symlink !== undefined || selected?.has(index) === false) continue

@@ -53,7 +53,11 @@ export function startTsdl(t: Test, args: readonly string[]): Tsdl {
 }
 
 /** Starts `tsdl seed` on `content`, at loopback and with no tracker unless `args` say otherwise. */
-export function seedWithTsdl(t: Test, content: Content, args: readonly string[] = ['--no-tracker']) {
+export function seedWithTsdl(
+  t: Test,
+  content: Pick<Content, 'torrent' | 'dir'>,
+  args: readonly string[] = ['--no-tracker'],
+) {
   return listening(startTsdl(t, ['seed', content.torrent, content.dir, '--bind', '127.0.0.1', ...args]))
 }
 

@@ -107,6 +107,7 @@ export class SimulatedSwarm {
       peerId: Buffer.from(`-SM0001-${String(this.members.length).padStart(12, '0')}`),
       connect: host.connect,
       trackers: false,
+      pex: false, // who knows whom is up to the test
       share: true,
       trusted: complete ? Bitfield.full(metainfo.pieceCount) : new Bitfield(metainfo.pieceCount),
       peers: peers ?? this.members.map(({ address }) => address),

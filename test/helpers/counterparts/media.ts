@@ -1,0 +1,62 @@
+import { createCipheriv } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { create, parse } from '../../../src/index.ts'
+import { scratch } from './process.ts'
+import { seedWithTsdl, startTsdl } from './tsdl.ts'
+
+const RATE = 44_100
+const FRAME = 4
+
+/** A file that players know: three minutes of a stereo WAV, about 32 MB. */
+export const MEDIA = { name: 'noise.wav', seconds: 180 } as const
+
+/** A WAV of noise, 16 bits, two channels. */
+function wav(seconds: number): Buffer {
+  const length = seconds * RATE * FRAME
+  const head = Buffer.alloc(44)
+  head.write('RIFF', 0, 'latin1')
+  head.writeUInt32LE(36 + length, 4)
+  head.write('WAVEfmt ', 8, 'latin1')
+  head.writeUInt32LE(16, 16)
+  head.writeUInt16LE(1, 20) // PCM
+  head.writeUInt16LE(2, 22)
+  head.writeUInt32LE(RATE, 24)
+  head.writeUInt32LE(RATE * FRAME, 28)
+  head.writeUInt16LE(FRAME, 32)
+  head.writeUInt16LE(16, 34)
+  head.write('data', 36, 'latin1')
+  head.writeUInt32LE(length, 40)
+  const noise = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(length))
+  return Buffer.concat([head, noise])
+}
+
+/** A file that `tsdl serve` has nothing of yet, and a seed on loopback that has all. */
+export interface ServedMedia {
+  readonly bytes: Buffer
+  /** Where it is served. */
+  readonly url: string
+}
+
+/** Seeds a WAV and serves it, each by a process of its own. @param args more for `tsdl serve` */
+export async function serveMedia(t: Test, args: readonly string[] = []): Promise<ServedMedia> {
+  const dir = scratch(t)
+  const bytes = wav(MEDIA.seconds)
+  await writeFile(join(dir, MEDIA.name), bytes)
+  const read = async function* () {
+    yield bytes
+  }
+  const file = { path: [], length: bytes.length, read }
+  const { torrent } = await create({ name: MEDIA.name, files: [file], pieceLength: 1 << 18 })
+  const path = join(dir, 'x.torrent')
+  await writeFile(path, torrent)
+  const { address } = await seedWithTsdl(t, { torrent: path, dir })
+  const where = ['--memory', '8M', '--http', '127.0.0.1:0', '--bind', '127.0.0.1', '--no-tracker', '--peer', address]
+  const serving = await startTsdl(t, ['serve', path, ...where, ...args]).event(
+    ({ event }) => event === 'serving',
+  )
+  const shelf = new URL(String(serving.url))
+  const { infoHash } = parse(torrent)
+  return { bytes, url: new URL(`/${infoHash.toString('hex')}/${MEDIA.name}${shelf.search}`, shelf).href }
+}

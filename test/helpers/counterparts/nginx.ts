@@ -1,0 +1,30 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { scratch, startProgram, without } from './process.ts'
+import { freePort, listens } from './ready.ts'
+
+// Debian puts it where only root looks.
+const NGINX = '/usr/sbin/nginx'
+export const noNginx = without(NGINX, '-v')
+
+/** Starts nginx over a directory; gives the URL where that is. */
+export async function startNginx(t: Test, root: string) {
+  const dir = scratch(t)
+  mkdirSync(join(dir, 'logs'))
+  const port = await freePort()
+  const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    name => `${name}_temp_path ${dir}/${name};`,
+  )
+  writeFileSync(
+    join(dir, 'nginx.conf'),
+    `daemon off; master_process off; pid ${dir}/pid; error_log stderr;
+    events {}
+    http {
+      access_log ${dir}/logs/access; ${temp.join(' ')}
+      server { listen 127.0.0.1:${port}; root ${root}; }
+    }`,
+  )
+  const nginx = startProgram(t, [NGINX, '-p', dir, '-c', join(dir, 'nginx.conf')])
+  return `http://${await listens(nginx, port)}`
+}

@@ -1,0 +1,247 @@
+import { EventEmitter } from 'node:events'
+import t, { type Test } from 'tap'
+import { formatAddress, type PeerAddress } from '../../src/codec/compact.ts'
+import { encodeExtendedHandshake, parseExtendedHandshake } from '../../src/codec/extended.ts'
+import { decodePex, encodePex, PEX_FLAGS } from '../../src/codec/pex.ts'
+import type { SharedDht, SharedLsd } from '../../src/pipeline/peer-sources.ts'
+import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
+import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
+import { blocksOf, dial, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
+import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
+import { client, oddTorrent, run } from '../helpers/swarm.ts'
+
+const made = oddTorrent()
+const secret = makeTorrent({ files: [{ path: 'secret.bin', length: 100_000 }], private: true })
+const none = () => false
+/** The extension protocol and, if so, the DHT. */
+const flags = (dht = false) => Buffer.from(`00000000001000${dht ? '01' : '00'}`, 'hex')
+const said = (wire: Wire) => parseExtendedHandshake(wire.all('extended')[0]!.payload)
+/** Their id of ut_pex. */
+const THEIRS = 77
+
+/** A DHT and an LSD that keep what they are told, and name these peers. */
+function sources({ found = [] as PeerAddress[], readOnly = false } = {}) {
+  const calls: string[] = []
+  const dht: SharedDht = {
+    readOnly,
+    port: family => (family === 6 ? 6666 : 4444),
+    add: node => void calls.push(`add ${formatAddress(node)}`),
+    async lookup(_, options) {
+      calls.push('lookup')
+      options.found(found)
+      return { asked: 8, answered: 8, announced: 0 }
+    },
+  }
+  const lsd = Object.assign(new EventEmitter(), {
+    add: () => void calls.push('lsd'),
+    remove: () => {},
+  }) as unknown as SharedLsd
+  return { calls, dht, lsd }
+}
+
+/** A peer that speaks the extension protocol comes to a client. */
+async function extended(
+  t: Test,
+  made: MadeTorrent,
+  to: PeerAddress,
+  { dht = false, port, has = none }: { dht?: boolean; port?: number; has?: () => boolean } = {},
+) {
+  const wire = await dial(t, made, to, { has, handshake: { reserved: flags(dht) } })
+  const about = { client: 'x', reqq: 250, extensions: { ut_pex: THEIRS }, ...(port ? { port } : {}) }
+  wire.send({ type: 'extended', id: 0, payload: encodeExtendedHandshake(about) })
+  await wire.seen('extended')
+  return wire
+}
+
+/** All that was said before has been looked at. */
+async function heard(wire: Wire, made: MadeTorrent) {
+  if (wire.all('unchoke').length === 0) await wire.unchoked()
+  await wire.fetch(blocksOf(made, 0)[0]!)
+}
+
+/** Payloads of ut_pex that came. */
+const exchanged = (wire: Wire) =>
+  wire.all('extended').flatMap(({ id, payload }) => (id === THEIRS ? [decodePex(payload)!] : []))
+const pex = (id: number, added: readonly PeerAddress[]) => {
+  const peers = added.map(peer => ({ ...peer, flags: 0 }))
+  return { type: 'extended' as const, id, payload: encodePex({ added: peers, dropped: [] }) }
+}
+
+t.test('A16: while a DHT runs the handshake says so, and who knows it is told where', async t => {
+  const { dht } = sources()
+  const { address } = await client(t, made, { dht })
+  const wire = await extended(t, made, address, { dht: true })
+  await wire.seen('port')
+  t.same([...wire.all('handshake')[0]!.reserved], [0, 0, 0, 0, 0, 0x10, 0, 0x05])
+  t.same(wire.all('port'), [{ type: 'port', port: 4444 }])
+  const other = await extended(t, made, address)
+  await heard(other, made)
+  t.same(other.all('port'), [], 'who does not know it is not told')
+})
+
+t.test('a DHT that only asks is not told of, and one that begins late is told of then', async t => {
+  const { dht } = sources({ readOnly: true })
+  const { address, clock } = await client(t, made, { dht })
+  const wire = await extended(t, made, address, { dht: true })
+  await heard(wire, made)
+  await clock.advance(1000)
+  t.same(wire.all('port'), [])
+  Object.assign(dht, { readOnly: false })
+  await clock.advance(1000)
+  await wire.seen('port')
+  await clock.advance(1000)
+  await heard(wire, made)
+  t.equal(wire.all('port').length, 1)
+})
+
+t.test('K3, K4: the DHT node of a peer is heard of once, port 0 is none', async t => {
+  const { calls, dht } = sources()
+  const { address } = await client(t, made, { dht })
+  const wire = await extended(t, made, address)
+  wire.send({ type: 'port', port: 0 }, { type: 'port', port: 5555 }, { type: 'port', port: 5556 })
+  await heard(wire, made)
+  t.same(calls, ['lookup', 'add 127.0.0.1:5555'])
+  const alone = await client(t, made)
+  const to = await extended(t, made, alone.address, { dht: true })
+  to.send({ type: 'port', port: 5555 })
+  await heard(to, made)
+  t.same(to.all('port'), [], 'without a DHT nothing comes of it')
+})
+
+t.test('peers come from the DHT, from the local network, and from peers', async t => {
+  const seed = await scriptedPeer(t, made)
+  for (const source of ['dht', 'lsd', 'pex']) {
+    const { calls, dht, lsd } = sources({ found: source === 'dht' ? [seed.address] : [] })
+    const options: Partial<TorrentOptions> = { dht, lsd }
+    if (source === 'pex') {
+      const friend = await scriptedPeer(t, made, {
+        has: none,
+        handshake: { reserved: flags() },
+        message: (message, wire) => {
+          if (message.type !== 'extended' || message.id !== 0) return
+          const id = parseExtendedHandshake(message.payload).extensions.get('ut_pex')!
+          wire.send(pex(id, [seed.address]))
+        },
+      })
+      Object.assign(options, { peers: [friend.address] })
+    }
+    const { torrent } = run(t, made, options)
+    if (source === 'lsd') {
+      await new Promise<void>(resolve => torrent.once('started', () => resolve()))
+      await new Promise(setImmediate)
+      ;(lsd as unknown as EventEmitter).emit('peer', made.metainfo.infoHash, seed.address)
+    }
+    await torrent.done
+    t.same(calls, ['lookup', 'lsd'], source)
+    await torrent.close()
+  }
+})
+
+t.test('H11, J4: BEP 27: a private torrent has its trackers and no other source', async t => {
+  const seed = await scriptedPeer(t, secret)
+  const { calls, dht, lsd } = sources({ found: [seed.address] })
+  const { address, torrent, clock } = await client(t, secret, { dht, lsd, has: index => index === 0 })
+  const wire = await extended(t, secret, address, { dht: true, port: 7000 })
+  const other = await extended(t, secret, address, { port: 7001 })
+  t.equal(said(wire).extensions.has('ut_pex'), false)
+  t.equal(wire.all('handshake')[0]!.reserved[7], 0x04)
+  wire.send({ type: 'port', port: 5555 }, pex(2, [seed.address]), pex(2, [seed.address]))
+  ;(lsd as unknown as EventEmitter).emit('peer', secret.metainfo.infoHash, seed.address)
+  await clock.advance(100_000)
+  await heard(wire, secret)
+  await heard(other, secret)
+  t.same([...exchanged(wire), ...exchanged(other), ...wire.all('port')], [])
+  t.same(calls, [])
+  t.equal(seed.wires.length, 0)
+  t.equal(torrent.complete, false)
+})
+
+t.test('with `pex` off nobody is told of peers, and nobody believed', async t => {
+  const seed = await scriptedPeer(t, made)
+  const { address, clock } = await client(t, made, { pex: false, has: index => index === 0 })
+  const wire = await extended(t, made, address, { port: 7000 })
+  const other = await extended(t, made, address, { port: 7001 })
+  t.equal(said(wire).extensions.has('ut_pex'), false)
+  wire.send(pex(2, [seed.address]))
+  await clock.advance(100_000)
+  await heard(wire, made)
+  await heard(other, made)
+  t.same([...exchanged(wire), ...exchanged(other)], [])
+  t.equal(seed.wires.length, 0)
+})
+
+t.test('J6: peers hear who is connected, where it listens, and when it is gone: once a minute', async t => {
+  const seed = await scriptedPeer(t, made, { request: () => {} })
+  const { address, clock } = await client(t, made, { has: index => index === 0, peers: [seed.address] })
+  await seed.connection()
+  const wire = await extended(t, made, address, { port: 7000 })
+  const shy = await extended(t, made, address)
+  const other = await extended(t, made, address, { port: 7001 })
+  await clock.advance(4_500)
+  await heard(wire, made)
+  t.same(exchanged(wire), [], 'not at once: there may be more')
+  await clock.advance(1_500)
+  await wire.until(() => exchanged(wire).length > 0)
+  const [news] = exchanged(wire)
+  t.same(
+    news!.added.map(({ port, flags }) => [port, flags]).sort(),
+    [
+      [7001, 0],
+      [seed.address.port, PEX_FLAGS.reachable | PEX_FLAGS.seed],
+    ].sort(),
+    'nobody whose port is unknown, and not itself',
+  )
+  await shy.until(() => exchanged(shy).length > 0)
+  t.same(exchanged(shy)[0]!.added.length, 3, 'also who does not say where it listens is told')
+  other.socket.destroy()
+  await other.gone()
+  await clock.advance(58_000)
+  await heard(wire, made)
+  t.equal(exchanged(wire).length, 1)
+  await clock.advance(2_500)
+  await wire.until(() => exchanged(wire).length > 1)
+  const [, later] = exchanged(wire)
+  t.same(later, { added: [], dropped: [{ host: '127.0.0.1', port: 7001 }] })
+})
+
+t.test('H6: who takes ut_pex back is told no more', async t => {
+  const { address, clock } = await client(t, made)
+  const wire = await extended(t, made, address, { port: 7000 })
+  await extended(t, made, address, { port: 7001 })
+  const off = encodeExtendedHandshake({ client: 'x', reqq: 250, extensions: { ut_pex: 0 } })
+  wire.send({ type: 'extended', id: 0, payload: off })
+  await heard(wire, made)
+  await clock.advance(100_000)
+  await heard(wire, made)
+  t.same(exchanged(wire), [])
+})
+
+t.test('J5: who floods us with peers is dropped, and those are forgotten', async t => {
+  const { address, torrent } = await client(t, made, { has: index => index === 0 })
+  const wire = await extended(t, made, address)
+  const reasons: string[] = []
+  torrent.on('disconnected', (_, reason) => reasons.push(reason))
+  const id = said(wire).extensions.get('ut_pex')!
+  wire.send(pex(id, []))
+  for (let n = 0; n < 10; n++) wire.send(pex(id, [{ host: '127.0.0.1', port: 1 }]))
+  await wire.gone()
+  t.match(reasons, [/more messages of peer exchange than one a minute/])
+  t.notMatch(torrent.reason, /1 peers/)
+})
+
+t.test('in a swarm where each knows one other, all come to know all', async t => {
+  const seed = Number(process.env.SEED ?? 1)
+  const swarm = new SimulatedSwarm({ seed, pieces: 64 })
+  const first = swarm.join({ complete: true, limitUp: 4096, peers: [] })
+  const others = Array.from({ length: 5 }, () => swarm.join({ peers: [first.address] }))
+  const met = new Map(others.map(({ torrent }) => [torrent, new Set<string>()]))
+  for (const [torrent, names] of met) torrent.on('connected', peer => names.add(String(peer.peerId)))
+  await swarm.start()
+  await swarm.clock.run({ until: () => [...met.values()].every(({ size }) => size === 5), for: 30_000 })
+  t.ok(
+    [...met.values()].every(({ size }) => size === 5),
+    `SEED=${seed}`,
+  )
+  await swarm.close()
+  t.same([swarm.network.open, swarm.clock.pending], [0, 0], 'nothing is left')
+})

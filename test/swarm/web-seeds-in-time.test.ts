@@ -1,0 +1,206 @@
+/** Web seeds with time in our hands: no socket, every answer comes when its script says so. */
+import t, { type Test } from 'tap'
+import type { HttpOpen, HttpOpenOptions, HttpReply } from '../../src/streams/http-open.ts'
+import { cut } from '../helpers/feed.ts'
+import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
+import { type Run, run } from '../helpers/swarm.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+const made = makeTorrent({ files: [{ path: 'file', length: 20 * 65536 + 77 }], pieceLength: 65536 })
+const { content, metainfo } = made
+
+interface Asked {
+  readonly url: URL
+  readonly at: number
+  readonly signal: AbortSignal
+  /** The answer as it should be. */
+  readonly right: HttpReply
+}
+
+type Site = (asked: Asked, n: number) => HttpReply | Promise<HttpReply>
+
+/** The clock, what was asked of each host, and how to ask. */
+function web(sites: Record<string, Site>) {
+  const clock = new VirtualClock()
+  const asked: Record<string, Asked[]> = {}
+  const http: HttpOpen = async (url, { headers, signal }: HttpOpenOptions) => {
+    const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.Range ?? '') ?? []
+    const bytes = content.subarray(Number(first), Number(last) + 1)
+    const told = { 'content-range': `bytes ${first}-${last}/${content.length}` }
+    const those = (asked[url.hostname] ??= [])
+    those.push({
+      url,
+      at: clock.now(),
+      signal,
+      right: reply(
+        206,
+        told,
+        cut(bytes, () => 10_000),
+      ),
+    })
+    return sites[url.hostname]!(those.at(-1)!, those.length - 1)
+  }
+  return { clock, asked, http }
+}
+
+function reply(
+  status: number,
+  headers: HttpReply['headers'] = {},
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array> = [],
+): HttpReply {
+  const body = (async function* () {
+    yield* chunks
+  })()
+  return { status, headers, body: Object.assign(body, { destroy() {} }), global: true }
+}
+
+/** Never comes, unless it is given up. */
+const never = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))))
+
+/** Starts a download from these hosts alone, onto memfs. */
+function start(t: Test, sites: Record<string, Site>, options: object = {}, from: MadeTorrent = made) {
+  const net = web(sites)
+  const webSeeds = Object.keys(sites).map(host => `http://${host}/file`)
+  const torrent = { ...from, metainfo: { ...from.metainfo, webSeeds } }
+  return { ...net, ...run(t, torrent, { clock: net.clock, http: net.http, ...options }) }
+}
+
+/** Lets time go on until it is done, or for so many seconds. */
+async function until(
+  { torrent, clock }: Run & { clock: VirtualClock },
+  seconds: number,
+  met = () => torrent.complete,
+) {
+  for (let at = 0; at < seconds * 10 && !met(); at++) await clock.advance(100)
+}
+
+t.test('S9: a web seed that stalls gives its blocks to others', async t => {
+  const run = start(t, {
+    'a.example': ({ signal, right }, n) => (n < 4 ? never(signal) : right),
+    'b.example': ({ right }, n) => (n < 20 ? right : reply(404)),
+  })
+  await until(run, 12)
+  t.ok(run.torrent.complete)
+  t.same(await run.file('file'), content)
+})
+
+t.test('S9: a web seed that stalls alone is given up, told of, and asked again', async t => {
+  const run = start(t, { 'a.example': ({ signal, right }, n) => (n < 2 ? never(signal) : right) })
+  await until(run, 30)
+  t.equal(run.asked['a.example']![0]!.signal.aborted, false)
+  t.same(run.warnings, [])
+  await until(run, 20, () => run.warnings.length > 0)
+  t.same(run.warnings, ['web seed http://a.example/file: nothing came within 40 s'])
+  t.ok(run.asked['a.example']![0]!.signal.aborted)
+  t.match(run.torrent.reason, /none of 1 web seeds can be used \(web seed .*nothing came/)
+  await until(run, 100)
+  t.ok(run.torrent.complete)
+})
+
+t.test('a byte now and then is no block: it is given up as well', async t => {
+  const run: Run & { clock: VirtualClock } = start(t, {
+    'a.example': ({ signal, right: { headers } }) => {
+      async function* drip() {
+        for (; !signal.aborted; ) {
+          yield content.subarray(0, 1)
+          await new Promise<void>(resolve => run.clock.setTimeout(resolve, 1000))
+        }
+        throw new Error('given up')
+      }
+      return reply(206, headers, drip())
+    },
+  })
+  await until(run, 60, () => run.warnings.length > 0)
+  t.same(run.warnings, ['web seed http://a.example/file: nothing came within 40 s'])
+})
+
+t.test('a busy server is left alone for as long as it says', async t => {
+  const date = { date: 'Mon, 01 Jan 2024 00:00:00 GMT' }
+  const answers = [
+    reply(503, { 'retry-after': '20' }),
+    reply(429, { ...date, 'retry-after': 'Mon, 01 Jan 2024 00:01:00 GMT' }),
+    reply(500),
+    reply(500),
+  ]
+  const run = start(t, { 'a.example': ({ right }, n) => answers[n] ?? right })
+  await until(run, 300)
+  t.ok(run.torrent.complete)
+  const at = run.asked['a.example']!.map(({ at }) => at / 1000)
+  const waits = at.slice(1, 5).map((time, n) => Math.round(time - at[n]!))
+  t.same(waits, [20, 60, 5, 10], 'as it says; else five seconds, doubled with each failure')
+  t.same(
+    run.warnings.map(text => text.slice(-8)),
+    ['HTTP 503', 'HTTP 429', 'HTTP 500'],
+    'each complaint once in a row',
+  )
+})
+
+t.test('bytes of web seeds keep to the limit', async t => {
+  const run = start(t, { 'a.example': ({ right }) => right }, { down: 100_000 })
+  await until(run, 5)
+  const { downloaded } = run.torrent.progress
+  t.ok(downloaded > 400_000 && downloaded < 1_000_000, `${downloaded}`)
+  await until(run, 60)
+  t.ok(run.torrent.complete)
+  t.same(run.warnings, [])
+})
+
+t.test('of many web seeds eight are asked at once, and the next when one is of no use', async t => {
+  const sites: Record<string, Site> = {}
+  for (let n = 0; n < 20; n++) sites[`h${n}.example`] = ({ signal }) => never(signal)
+  for (let n = 0; n < 3; n++) sites[`h${n}.example`] = () => reply(404)
+  const run = start(t, sites)
+  await until(run, 1)
+  t.equal(Object.keys(run.asked).length, 11)
+  t.equal(run.warnings.length, 3)
+})
+
+t.test('blocks that somebody else brought first are not waited for', async t => {
+  const signals: AbortSignal[] = []
+  const run = start(t, {
+    'a.example': ({ signal }) => {
+      signals.push(signal)
+      return never(signal)
+    },
+    'b.example': ({ right }) => right,
+  })
+  await until(run, 15)
+  t.ok(run.torrent.complete)
+  t.ok(signals.length > 0)
+  t.ok(signals.every(({ aborted }) => aborted))
+  t.same(run.warnings, [])
+})
+
+t.test('BEP 17: a script is asked for pieces, or ranges of them, and says when to come back', async t => {
+  const targets: string[] = []
+  const script: Site = ({ url }, n) => {
+    targets.push(url.search)
+    if (n === 0) return reply(503, {}, [Buffer.from('30')])
+    const piece = Number(url.searchParams.get('piece'))
+    const [first, last] = url.searchParams.get('ranges')?.split('-').map(Number) ?? [0, 65535]
+    const start = piece * 65536
+    const end = Math.min(start + 65536, start + last! + 1)
+    return reply(200, {}, [content.subarray(start + first!, end)])
+  }
+  const net = web({ 's.example': script })
+  const torrent = { ...made, metainfo: { ...metainfo, httpSeeds: ['http://s.example/seed.php'] } }
+  const running = { ...net, ...run(t, torrent, { clock: net.clock, http: net.http }) }
+  await until(running, 29)
+  t.equal(targets.length, 1)
+  await until(running, 60)
+  t.ok(running.torrent.complete)
+  t.same(await running.file('file'), content)
+  const hash = [...metainfo.infoHash].map(byte => byte.toString(16).toUpperCase().padStart(2, '0'))
+  t.equal(decodeLatin(targets[1]!.replace(/^\?info_hash=([^&]*)&.*/, '$1')), hash.join(''))
+  t.ok(targets.every(target => /^\?info_hash=[^&]+&piece=\d+(&ranges=\d+-\d+)?$/.test(target)))
+  t.ok(
+    targets.some(target => !target.includes('ranges')),
+    'whole pieces need none',
+  )
+})
+
+/** Percent-encoded bytes in hex. */
+function decodeLatin(text: string): string {
+  return text.replace(/%(..)|(.)/g, (_, hex, char) => hex ?? Buffer.from(char).toString('hex').toUpperCase())
+}

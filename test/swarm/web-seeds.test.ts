@@ -1,0 +1,280 @@
+import { createServer } from 'node:http'
+import t from 'tap'
+import { stream } from '../../src/pipeline/download.ts'
+import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
+import { scriptedPeer } from '../helpers/scripted-peer.ts'
+import { leavesNothing, run, seeded } from '../helpers/swarm.ts'
+import { type WebScript, webServer } from '../helpers/web-server.ts'
+
+const NAME = "abc'abc"
+const single = () => makeTorrent({ files: [{ path: NAME, length: 20 * 65536 + 77 }], pieceLength: 65536 })
+const several = () =>
+  makeTorrent({
+    name: 'foo',
+    pieceLength: 65536,
+    private: true,
+    files: [
+      { path: `foo/${NAME}`, length: 100_000 },
+      { path: 'foo/.pad/31072', length: 31_072, pad: true },
+      { path: 'foo/d/sub/file c', length: 300_001 },
+      { path: 'foo/empty', length: 0 },
+      { path: 'foo/bar', length: 1 },
+      { path: 'foo/d/ü%41', length: 77_777 },
+    ],
+  })
+
+/** The same torrent with these web seeds. */
+const seededBy = (made: MadeTorrent, ...webSeeds: string[]): MadeTorrent => ({
+  ...made,
+  metainfo: { ...made.metainfo, webSeeds },
+})
+
+t.test('S1: a download from a web seed alone is right, over connections that are kept', async t => {
+  const made = single()
+  const server = await webServer(t, made)
+  const { torrent, file, warnings } = run(t, seededBy(made, `${server.origin}/`))
+  const heard: unknown[] = []
+  torrent.on('webSeed', (...event) => heard.push(event))
+  await torrent.done
+  t.same(await file(NAME), made.content)
+  t.same(new Set(server.requests.map(({ target }) => target)), new Set(['/abc%27abc']))
+  t.equal(server.requests[0]!.headers['accept-encoding'], 'identity')
+  t.ok(server.requests.length < 21, 'fewer requests than pieces')
+  t.ok(server.connections <= 4)
+  t.match(torrent.progress, { webSeeds: 1, peers: 0, downloaded: made.content.length, wasted: 0 })
+  t.same(torrent.givenOf(0), [{ address: `${server.origin}/`, bytes: made.content.length }])
+  await torrent.close()
+  t.same(heard, [
+    [`${server.origin}/`, 'connected'],
+    [`${server.origin}/`, 'disconnected', 'no longer needed'],
+  ])
+  t.same(warnings, [])
+})
+
+t.test('S2 to S5: files of a directory, pieces that cross them, padding that nobody has', async t => {
+  const made = several()
+  const server = await webServer(t, made)
+  const { torrent, file, warnings } = run(t, seededBy(made, `${server.origin}/`))
+  await torrent.done
+  for (const { path, offset, length, pad } of made.metainfo.files) {
+    if (!pad) t.same(await file(path), made.content.subarray(offset, offset + length), path)
+  }
+  t.same([...new Set(server.requests.map(({ target }) => target))].sort(), [
+    '/foo/abc%27abc',
+    '/foo/bar',
+    '/foo/d/%C3%BC%2541',
+    '/foo/d/sub/file%20c',
+  ])
+  t.same(warnings, [])
+})
+
+t.test('a file at its own URL, named by the user', async t => {
+  const made = single()
+  const server = await webServer(t, made)
+  const refused = await webServer(t, made)
+  const { torrent, file } = run(t, seededBy(made, `${refused.origin}/`), {
+    webSeeds: false,
+    webSeedUrls: [`${server.origin}/${NAME}`],
+  })
+  await torrent.done
+  t.same(await file(NAME), made.content)
+  t.equal(refused.requests.length, 0, 'those of the torrent are not asked')
+  t.throws(() => run(t, made, { webSeedUrls: ['ftp://a.example/'] }), { code: 'ERR_USAGE' })
+})
+
+t.test('a reader gets its bytes in order from a web seed alone', async t => {
+  leavesNothing(t)
+  const made = single()
+  const server = await webServer(t, made)
+  const { metainfo } = seededBy(made, `${server.origin}/`)
+  const chunks: Uint8Array[] = []
+  const options = { memory: 1 << 20, trackers: false, start: 100_000, random: seeded() }
+  for await (const chunk of stream(metainfo, options)) chunks.push(chunk)
+  t.same(Buffer.concat(chunks), made.content.subarray(100_000))
+})
+
+t.test('a web seed and a peer share the work', async t => {
+  const made = single()
+  const server = await webServer(t, made)
+  const peer = await scriptedPeer(t, made)
+  const { torrent, file } = run(t, seededBy(made, `${server.origin}/`), { peers: [peer.address] })
+  await torrent.done
+  t.same(await file(NAME), made.content)
+  t.ok(peer.requests.length > 0)
+  t.ok(server.requests.length > 0)
+})
+
+t.test('a server that knows no ranges is good for files that are not long', async t => {
+  const made = single()
+  const server = await webServer(t, made, (_, response) => response.end(made.content))
+  const { torrent, file } = run(t, seededBy(made, `${server.origin}/`))
+  await torrent.done
+  t.same(await file(NAME), made.content)
+})
+
+/** What servers do that they must not, and what is said of it. */
+const WRONG: Record<string, { script: WebScript; why: RegExp }> = {
+  'not found': { script: (_, response) => response.writeHead(404).end(), why: /HTTP 404/ },
+  forbidden: { script: (_, response) => response.writeHead(403).end('no'), why: /HTTP 403/ },
+  'no content': { script: (_, response) => response.writeHead(204).end(), why: /HTTP 204/ },
+  'a page in place of the file': {
+    script: (_, response) => response.writeHead(200, { 'Content-Length': 5 }).end('sorry'),
+    why: /5 bytes where there have to be 1310797/,
+  },
+  'a range that is none': {
+    script: (_, response) => response.writeHead(206, { 'Content-Range': 'bytes 4-0/1310797' }).end('x'),
+    why: /bytes 4-0 where/,
+  },
+  'another range': {
+    script: ({ range }, response) =>
+      response
+        .writeHead(206, { 'Content-Range': `bytes ${range![0] + 1}-${range![1] + 1}/1310797` })
+        .end('x'),
+    why: /were asked for/,
+  },
+  'another file': {
+    script: ({ range }, response) =>
+      response.writeHead(206, { 'Content-Range': `bytes ${range![0]}-${range![1]}/9` }).end('x'),
+    why: /9 bytes where there have to be 1310797/,
+  },
+  'no range named': {
+    script: (_, response) => response.writeHead(206).end('x'),
+    why: /content range of nothing/,
+  },
+  compressed: {
+    script: (_, response) => response.writeHead(200, { 'Content-Encoding': 'gzip' }).end('x'),
+    why: /encoded as gzip/,
+  },
+  'too much': {
+    script: ({ range }, response) => {
+      const [first, last] = range!
+      response.writeHead(206, { 'Content-Range': `bytes ${first}-${last}/1310797` })
+      response.end(Buffer.concat([single().content.subarray(first, last + 1), Buffer.from('x')]))
+    },
+    why: /more than the \d+ bytes/,
+  },
+  'too little': {
+    script: ({ range }, response) => {
+      const [first, last] = range!
+      response.writeHead(206, { 'Content-Range': `bytes ${first}-${last}/1310797` })
+      response.end(single().content.subarray(first, last))
+    },
+    why: /ended \d+ bytes early/,
+  },
+  'cut off': {
+    script: ({ range }, response) => {
+      const [first, last] = range!
+      response.writeHead(206, {
+        'Content-Range': `bytes ${first}-${last}/1310797`,
+        'Content-Length': last - first + 1,
+      })
+      response.write(Buffer.alloc(9), () => response.destroy())
+    },
+    why: /aborted|ended|reset/,
+  },
+  'hung up': { script: (_, response) => response.destroy(), why: /hang up|reset/ },
+  'no HTTP': {
+    script: (_, response) => response.socket!.end('220 welcome\r\n'),
+    why: /Parse Error/,
+  },
+  'redirected in a circle': {
+    script: (_, response) => response.writeHead(302, { Location: '/again' }).end(),
+    why: /more than 5 redirects/,
+  },
+  'redirected to another protocol': {
+    script: (_, response) => response.writeHead(302, { Location: 'ftp://a.example/x' }).end(),
+    why: /cannot be asked: ftp/,
+  },
+  'redirected nowhere': { script: (_, response) => response.writeHead(302).end(), why: /HTTP 302/ },
+  busy: {
+    script: (_, response) => response.writeHead(503, { 'Retry-After': '99' }).end('wait'),
+    why: /HTTP 503/,
+  },
+  'wrong bytes': {
+    script: ({ serve }) => serve(bytes => bytes.fill(0)),
+    why: /banned for wrong bytes/,
+  },
+}
+for (const [name, { script, why }] of Object.entries(WRONG)) {
+  t.test(`S6: ${name}: a peer brings what the web seed does not`, async t => {
+    const made = single()
+    const server = await webServer(t, made, script)
+    let warned = () => {}
+    const warning = new Promise<void>(resolve => {
+      warned = resolve
+    })
+    const peer = await scriptedPeer(t, made, {
+      interested: wire => void warning.then(() => wire.send({ type: 'unchoke' })),
+    })
+    const { torrent, file, warnings } = run(t, seededBy(made, `${server.origin}/`), { peers: [peer.address] })
+    torrent.on('warning', warned)
+    await torrent.done
+    t.same(await file(NAME), made.content)
+    t.match(warnings[0], why)
+    t.match(warnings[0], `web seed ${server.origin}/`)
+    t.equal(torrent.progress.webSeeds, 0)
+  })
+}
+
+t.test('one file that is missing costs no other', async t => {
+  const made = several()
+  const server = await webServer(t, made, ({ target, serve }, response) =>
+    target.endsWith('/bar') ? response.writeHead(404).end() : serve(),
+  )
+  const peer = await scriptedPeer(t, made, { has: index => index >= 6 })
+  const { torrent, file } = run(t, seededBy(made, `${server.origin}/`), { peers: [peer.address] })
+  await torrent.done
+  t.same(await file('foo/d/sub/file c'), made.content.subarray(131_072, 431_073))
+  t.same(await file('foo/bar'), made.content.subarray(431_073, 431_074))
+  t.equal(server.requests.filter(({ target }) => target.endsWith('/bar')).length <= 4, true)
+})
+
+t.test('S7, S8: redirects are followed and remembered; credentials stay with their origin', async t => {
+  const made = makeTorrent({
+    name: 'foo',
+    pieceLength: 65536,
+    files: [
+      { path: 'foo/a', length: 2_000_000 },
+      { path: 'foo/b c', length: 1_000_001 },
+    ],
+  })
+  const mirror = await webServer(t, made)
+  const server = await webServer(t, made, ({ target }, response) =>
+    response.writeHead(302, { Location: `${mirror.origin}${target}` }).end(),
+  )
+  const url = server.origin.replace('//', '//me:secret@')
+  const { torrent, file } = run(t, seededBy(made, `${url}/`))
+  const names: string[] = []
+  torrent.on('webSeed', name => names.push(name))
+  await torrent.done
+  t.same(await file('foo/b c'), made.content.subarray(2_000_000))
+  t.same(names, [`${server.origin}/`], 'no credentials in names')
+  const basic = `Basic ${Buffer.from('me:secret').toString('base64')}`
+  t.ok(server.requests.every(({ headers }) => headers.authorization === basic))
+  t.ok(mirror.requests.every(({ headers }) => headers.authorization === undefined))
+  t.ok(server.requests.length < mirror.requests.length)
+})
+
+t.test('nobody near is asked anything with a query in it because a torrent says so', async t => {
+  const made = single()
+  const asked: string[] = []
+  const server = createServer(({ url = '' }, response) => {
+    asked.push(url)
+    response.end(made.content)
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => new Promise(resolve => server.close(resolve)))
+  const { port } = server.address() as { port: number }
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const url = `http://${host}:${port}/set?x=/`
+    const { torrent, warnings } = run(t, seededBy(made, url))
+    await new Promise(resolve => torrent.once('warning', resolve))
+    t.match(warnings, [/web seed http.*\/set: .* may not be asked for that/])
+    t.match(torrent.reason, /none of 1 web seeds can be used \(.*may not be/)
+    await torrent.close()
+  }
+  t.same(asked, [])
+  const { torrent } = run(t, made, { webSeedUrls: [`http://127.0.0.1:${port}/set?x=/`] })
+  await torrent.done
+  t.ok(asked.length > 0, 'but when the user says so')
+})
