@@ -13,8 +13,8 @@ import { fileURLToPath } from 'node:url'
 import { encode } from '../../../src/codec/bencode.ts'
 import { encodePeers4 } from '../../../src/codec/compact.ts'
 import { Dht } from '../../../src/dht/dht.ts'
-import { parse } from '../../../src/metainfo/parse.ts'
 import { oneFile } from './content.ts'
+import { torrentName } from './transmission.ts'
 
 const [dir = ''] = process.argv.slice(2)
 const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
@@ -25,7 +25,7 @@ const OWN = '10.9.0.3'
 const SIZE = 1 << 20
 
 const content = oneFile(dir, SIZE, 'public')
-const { infoHash, info } = parse(readFileSync(content.torrent))
+const { infoHash } = content
 const nodes: Dht[] = []
 for (let index = 0; index < NODES; index++) {
   const first = nodes[0]?.port()
@@ -45,7 +45,7 @@ const daemon = spawn(
     ...['--peerport', '51413', '--port', '9091', '--dht'],
     ...['--no-lpd', '--no-utp', '--no-portmap', '--no-watch-dir', '--no-incomplete-dir'],
   ],
-  { stdio: ['ignore', 2, 2] },
+  { stdio: 'ignore' },
 )
 process.stdin.on('end', () => process.exit(1)).resume()
 process.on('exit', () => daemon.kill('SIGKILL'))
@@ -57,8 +57,7 @@ while (!announced) {
   await delay(100)
 }
 
-const wait = Number(process.env.WAIT ?? 0)
-await delay(wait)
+writeFileSync(join(dir, 'torrents', torrentName(content)), readFileSync(content.torrent))
 const began = performance.now()
 const args = ['--dht-node', `${OURS}:${nodes[7]!.port()}`, '--no-lsd', '--bind', OWN, '--json', '-o', '-']
 const child = spawn(process.execPath, [cli, `magnet:?xt=urn:btih:${infoHash.toString('hex')}`, ...args], {
@@ -68,7 +67,7 @@ const times: Record<string, number> = {}
 const now = () => Math.round(performance.now() - began)
 let told = ''
 child.stderr.on('data', chunk => {
-  told += chunk; if (process.env.TOLD) process.stderr.write(chunk)
+  told += chunk
   if (told.includes('"metadata"')) times.metadata ??= now()
   if (told.includes('"connected"')) times.connected ??= now()
 })
@@ -79,7 +78,7 @@ child.stdout.on('data', chunk => {
 })
 child.on('close', code => {
   const right = hash.digest('hex') === content.files[0]!.sha1
-  process.stdout.write(`${JSON.stringify({ ...times, code, right, size: info.length })}\n`)
-  if (process.env.TOLD || code !== 0) process.stdout.write(told)
+  if (code !== 0) process.stdout.write(told)
+  process.stdout.write(`${JSON.stringify({ ...times, code, right })}\n`)
   process.exit(0)
 })

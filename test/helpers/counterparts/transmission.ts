@@ -17,8 +17,12 @@ const PATIENCE = 50_000
 
 /** Starts transmission as a seed of `content`; gives its address, which has to be dialled: it ignores peers at 127.x. */
 export async function seedWithTransmission(t: Test, content: Content, more: readonly string[] = []) {
-  const { daemon, port, rpcPort } = await start(t, content, content.dir, more)
-  if (more.length === 0) return ready(daemon, port, content)
+  const { config, daemon, port, rpcPort } = await start(t, content, content.dir, more)
+  if (more.length === 0) {
+    const address = await ready(daemon, port, content)
+    copyFileSync(content.torrent, join(config, 'torrents', torrentName(content)))
+    return address
+  }
   // who requires encryption does not answer our probe
   await until(daemon, rpcPort, left => left === 0)
   return `127.0.0.1:${port}`
@@ -39,6 +43,20 @@ export async function leechWithTransmission(
   const { daemon, port, rpcPort } = await start(t, content, dir, more)
   // Asked over its RPC: a probe of ours would be at the address of its peers, and it drops the second from one address.
   await until(daemon, rpcPort, left => left === content.length)
+  return leeching(daemon, port, rpcPort)
+}
+
+/** As `leechWithTransmission`, with nothing but a magnet link. */
+export async function leechLinkWithTransmission(t: Test, link: string, dir: string) {
+  const { daemon, port, rpcPort } = await start(t, undefined, dir)
+  for (const deadline = Date.now() + PATIENCE; ; await delay(50)) {
+    const added = await ask(rpcPort, 'torrent-add', { filename: link }).catch(() => undefined)
+    if (added) return leeching(daemon, port, rpcPort)
+    if (Date.now() > deadline) throw new Error(`transmission takes no link: ${daemon.said()}`)
+  }
+}
+
+function leeching(daemon: Running, port: number, rpcPort: number) {
   return {
     address: `127.0.0.1:${port}`,
     /** Resolves once it has everything, and has ended: only then is all that it holds in its files. */
@@ -61,28 +79,33 @@ async function until(daemon: Running, rpcPort: number, met: (left: number) => bo
   }
 }
 
-/** Bytes that its one torrent still lacks; NaN while it does not answer, or has not looked at its folder. */
+/** Bytes that its one torrent still lacks; NaN while it does not answer, or has not looked at its folder, or knows no more than a link. */
 async function missing(rpcPort: number): Promise<number> {
-  const url = `http://127.0.0.1:${rpcPort}/transmission/rpc`
-  const body = JSON.stringify({ method: 'torrent-get', arguments: { fields: ['leftUntilDone'] } })
-  try {
-    // The first answer is a refusal that names the session.
-    const session = (await fetch(url)).headers.get('x-transmission-session-id') ?? ''
-    const headers = { 'x-transmission-session-id': session }
-    const reply = (await (await fetch(url, { method: 'POST', headers, body })).json()) as {
-      arguments: { torrents: { leftUntilDone: number }[] }
-    }
-    return reply.arguments.torrents[0]?.leftUntilDone ?? Number.NaN
-  } catch {
-    return Number.NaN
-  }
+  const fields = ['leftUntilDone', 'metadataPercentComplete']
+  const [torrent] = (await ask(rpcPort, 'torrent-get', { fields }).catch(() => undefined))?.torrents ?? []
+  return torrent?.metadataPercentComplete === 1 ? torrent.leftUntilDone : Number.NaN
 }
 
-async function start(t: Test, content: Content, dir: string, more: readonly string[]) {
+interface Reply {
+  readonly torrents?: readonly { leftUntilDone: number; metadataPercentComplete: number }[]
+}
+
+/** Asks it over its RPC. */
+async function ask(rpcPort: number, method: string, args: object): Promise<Reply> {
+  const url = `http://127.0.0.1:${rpcPort}/transmission/rpc`
+  const body = JSON.stringify({ method, arguments: args })
+  // The first answer is a refusal that names the session.
+  const session = (await fetch(url)).headers.get('x-transmission-session-id') ?? ''
+  const headers = { 'x-transmission-session-id': session }
+  const reply = await fetch(url, { method: 'POST', headers, body })
+  return ((await reply.json()) as { arguments: Reply }).arguments
+}
+
+async function start(t: Test, content: Content | undefined, dir: string, more: readonly string[] = []) {
   const config = scratch(t)
   // What lies in this folder of its own it takes up at its start.
   mkdirSync(join(config, 'torrents'))
-  copyFileSync(content.torrent, join(config, 'torrents', 'content.torrent'))
+  if (content) copyFileSync(content.torrent, join(config, 'torrents', 'content.torrent'))
   const port = await freePort()
   const rpcPort = await freePort()
   const daemon = startProgram(t, [
@@ -92,5 +115,10 @@ async function start(t: Test, content: Content, dir: string, more: readonly stri
     ...['--no-dht', '--no-lpd', '--no-utp', '--no-portmap', '--no-watch-dir', '--no-incomplete-dir'],
     ...more,
   ])
-  return { daemon, port, rpcPort }
+  return { config, daemon, port, rpcPort }
+}
+
+/** The name at which it looks for the metadata that others ask for. Had it been there at its start, it would verify nothing. */
+export function torrentName({ infoHash }: Pick<Content, 'infoHash'>): string {
+  return `${infoHash.toString('hex')}.torrent`
 }

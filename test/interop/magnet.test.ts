@@ -1,0 +1,164 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { Dht } from '../../src/dht/dht.ts'
+import { noAria2, seedWithAria2 } from '../helpers/counterparts/aria2.ts'
+import { type Content, differences, oneFile } from '../helpers/counterparts/content.ts'
+import { noLibtorrent, seedWithLibtorrent } from '../helpers/counterparts/libtorrent.ts'
+import { scratch, startProgram } from '../helpers/counterparts/process.ts'
+import { freePort } from '../helpers/counterparts/ready.ts'
+import {
+  leechLinkWithTransmission,
+  noTransmission,
+  seedWithTransmission,
+} from '../helpers/counterparts/transmission.ts'
+import { seedWithTsdl, startTsdl } from '../helpers/counterparts/tsdl.ts'
+import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
+
+// transmission and the DHT take their time: others go on meanwhile
+t.jobs = 4
+
+const helper = (name: string) => fileURLToPath(new URL(`../helpers/counterparts/${name}`, import.meta.url))
+const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+const SIZE = 1 << 20
+const linkOf = ({ infoHash }: Content, rest = '') => `magnet:?xt=urn:btih:${infoHash.toString('hex')}${rest}`
+
+const donors = [
+  { name: 'libtorrent', start: seedWithLibtorrent, skip: noLibtorrent },
+  { name: 'aria2', start: seedWithAria2, skip: noAria2 },
+  { name: 'transmission', start: seedWithTransmission, skip: noTransmission },
+]
+
+for (const { name, start, skip } of donors)
+  t.test(`a link alone, with a peer in it: ${name}`, { skip, buffered: true }, async t => {
+    const content = oneFile(scratch(t), SIZE, 'public')
+    const link = linkOf(content, `&x.pe=${await start(t, content)}`)
+    const out = scratch(t)
+    const tsdl = startTsdl(t, [
+      'get',
+      link,
+      '-o',
+      out,
+      '--bind',
+      '127.0.0.1',
+      '--no-tracker',
+      '--timeout',
+      '25s',
+    ])
+    t.equal(await tsdl.ended, 0, tsdl.said())
+    t.strictSame(await differences(content, out), [])
+  })
+
+/** Starts a program that is to fetch all with a link alone; gives what it complained of, and ''. */
+async function fetched(t: Test, command: readonly string[]) {
+  const leech = startProgram(t, command)
+  const [code] = await once(leech.child, 'close')
+  return code === 0 ? '' : `exit ${code}: ${leech.said()}`
+}
+
+t.test(
+  'libtorrent, with a link alone, from a seed of ours',
+  { skip: noLibtorrent, buffered: true },
+  async t => {
+    const content = oneFile(scratch(t), SIZE, 'public')
+    const { address } = await seedWithTsdl(t, content)
+    const out = scratch(t)
+    const script = helper('libtorrent-magnet.py')
+    t.equal(await fetched(t, ['/usr/bin/python3', script, linkOf(content), out, address]), '')
+    t.strictSame(await differences(content, out), [])
+  },
+)
+
+t.test('aria2, with a link alone, from a seed of ours', { skip: noAria2, buffered: true }, async t => {
+  const content = oneFile(scratch(t), SIZE, 'public')
+  const [host = '', port] = (await seedWithTsdl(t, content)).address.split(':')
+  const tracker = await scriptedTracker(t, { body: peersBody([{ host, port: Number(port) }]) })
+  const out = scratch(t)
+  const options = [
+    ...['--no-conf', '--interface=127.0.0.1', `--listen-port=${await freePort()}`, `--dir=${out}`],
+    ...['--seed-time=0', '--file-allocation=none', '--enable-dht=false', '--bt-enable-lpd=false'],
+  ]
+  const link = linkOf(content, `&tr=${encodeURIComponent(tracker.url)}`)
+  t.equal(await fetched(t, ['aria2c', ...options, link]), '')
+  t.strictSame(await differences(content, out), [])
+})
+
+t.test(
+  'transmission, with a link alone, from a seed of ours',
+  { skip: noTransmission, buffered: true },
+  async t => {
+    const content = oneFile(scratch(t), SIZE, 'public')
+    const out = scratch(t)
+    const leech = await leechLinkWithTransmission(t, linkOf(content), out)
+    // It ignores peers at 127.x that it is told of, so we dial it.
+    await seedWithTsdl(t, content, ['--no-tracker', '--peer', leech.address])
+    await leech.finished()
+    t.strictSame(await differences(content, out), [])
+  },
+)
+
+/** Milliseconds from the start of the program to the first byte on its standard output. */
+const BAR = 5_000
+
+t.test(
+  'with a link alone, and a DHT of thirty nodes, the first byte is there within five seconds',
+  async t => {
+    const nodes: Dht[] = []
+    t.teardown(() => Promise.all(nodes.map(node => node.close())))
+    for (let index = 0; index < 30; index++) {
+      const first = nodes[0]?.port()
+      const bootstrap = first ? [{ host: '127.0.0.1', port: first }] : []
+      nodes.push(await new Dht({ bind: '127.0.0.1', bootstrap }).start())
+    }
+    const node = (index: number) => ['--dht-node', `127.0.0.1:${nodes[index]!.port()}`]
+    const content = oneFile(scratch(t), SIZE, 'public')
+    const env = { XDG_STATE_HOME: scratch(t) }
+    await seedWithTsdl(t, content, ['--no-tracker', ...node(3)])
+    for (let found = false; !found; )
+      await nodes.at(-1)!.lookup(content.infoHash, {
+        found: () => {
+          found = true
+        },
+      })
+    const began = performance.now()
+    const args = [cli, linkOf(content), ...node(7), '--no-lsd', '--bind', '127.0.0.1', '-o', '-']
+    const leech = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'ignore'] })
+    t.teardown(() => leech.kill('SIGKILL'))
+    const hash = createHash('sha1')
+    let first = 0
+    leech.stdout.on('data', chunk => {
+      first ||= performance.now() - began
+      hash.update(chunk)
+    })
+    const [code] = await once(leech, 'close')
+    t.equal(code, 0)
+    t.equal(hash.digest('hex'), content.files[0]!.sha1)
+    t.ok(first < BAR, `${Math.round(first)} ms`)
+  },
+)
+
+// It has to be found first, half a minute and more after its start; a network of its own as in dht.test.ts.
+const ALONE = ['unshare', '--net', '--map-root-user', '--pid', '--fork', '--kill-child', 'sh', '-c']
+const PREPARE = ['ip link set lo up', ...[1, 2, 3].map(n => `ip addr add 10.9.0.${n}/32 dev lo`)].join(' && ')
+const skip =
+  noTransmission ||
+  (!process.env.TSDL_INTEROP_SLOW && 'takes a minute: for a run by hand, with TSDL_INTEROP_SLOW=1') ||
+  (spawnSync(ALONE[0]!, [...ALONE.slice(1), PREPARE]).status !== 0 &&
+    'no network of its own can be made here')
+
+t.test(
+  'with a link alone, and transmission found in a DHT of thirty nodes',
+  { skip, buffered: true },
+  async t => {
+    const program = startProgram(t, [
+      ...[...ALONE, `${PREPARE} && exec "$@"`, 'sh', process.execPath],
+      ...['--import=@oxc-node/core/register', helper('transmission-magnet.ts'), scratch(t)],
+    ])
+    const [code] = await once(program.child, 'close')
+    t.equal(code, 0, program.said())
+    t.match(program.said(), /"first":\d+.*"code":0,"right":true/)
+    t.comment(program.said())
+  },
+)
