@@ -27,6 +27,7 @@ export interface JsonEvent {
   /** Seconds. */
   readonly elapsed?: number
   readonly address?: string
+  readonly state?: string
 }
 
 /** What a run may be given besides its arguments. */

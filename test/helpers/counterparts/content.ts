@@ -30,6 +30,11 @@ export function oneFile(dir: string, size: number) {
   return makeContent(dir, 'one.bin', [{ path: [], length: size - 12_345 }])
 }
 
+/** One such file that everybody may be told of: its peers are found by any source that is on. */
+export function publicFile(dir: string, size: number) {
+  return makeContent(dir, 'public.bin', [{ path: [], length: size - 12_345 }], false)
+}
+
 /** Files that begin and end anywhere in a piece: one empty, one of a byte, names with spaces and of other scripts. */
 export function oddFiles(dir: string, size: number) {
   return makeContent(dir, 'odd files', [
@@ -47,7 +52,12 @@ export function interopSize(most = Number.POSITIVE_INFINITY) {
   return given ? Number(given) : Math.min(32 << 20, most)
 }
 
-function makeContent(dir: string, name: string, entries: { path: string[]; length: number }[]): Content {
+function makeContent(
+  dir: string,
+  name: string,
+  entries: { path: string[]; length: number }[],
+  alone = true,
+): Content {
   const keystream = createCipheriv('aes-128-ctr', Buffer.alloc(16, name), Buffer.alloc(16))
   const pieces: Buffer[] = []
   let piece = createHash('sha1')
@@ -75,8 +85,9 @@ function makeContent(dir: string, name: string, entries: { path: string[]; lengt
   if (inPiece) pieces.push(piece.digest())
 
   const single = entries[0]?.path.length === 0
-  const common = { name, 'piece length': PIECE, pieces: Buffer.concat(pieces), private: 1 }
   // Private, so that nobody looks for more peers than the test names.
+  const isPrivate = alone ? { private: 1 } : {}
+  const common = { name, 'piece length': PIECE, pieces: Buffer.concat(pieces), ...isPrivate }
   const info = encode(single ? { ...common, length: entries[0]?.length ?? 0 } : { ...common, files: entries })
   const torrent = join(dir, `${name}.torrent`)
   writeFileSync(torrent, Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]))
