@@ -3,6 +3,8 @@ export { type Clock, systemClock } from './clock.ts'
 export { Bitfield } from './codec/bitfield.ts'
 export { formatAddress, type PeerAddress, parseAddress } from './codec/compact.ts'
 export type { Encryption } from './codec/mse.ts'
+export { Dht, type DhtOptions } from './dht/dht.ts'
+export { LocalDiscovery, type LocalDiscoveryOptions } from './discovery/local-discovery.ts'
 export {
   DiscoveryError,
   type ErrorCode,
@@ -40,6 +42,7 @@ export {
 export { Listener, type ListenerOptions } from './pipeline/listener.ts'
 export type { AnyWritable } from './pipeline/outlet.ts'
 export type { Peer } from './pipeline/peer.ts'
+export type { SharedDht, SharedLsd } from './pipeline/peer-sources.ts'
 export type { Progress } from './pipeline/progress.ts'
 export { type ScrapeOptions, type ScrapeResult, scrape } from './pipeline/scrape.ts'
 export { type ShareOptions, share } from './pipeline/share.ts'

@@ -20,7 +20,7 @@ const logUpdate = process.stderr.isTTY ? await import('log-update') : undefined
 const NOW_AND_THEN = 10_000
 
 /** Warnings of what happens every day. */
-const USUAL = new Set(['ERR_CONNECTION', 'ERR_TIMEOUT', 'ERR_RECORD', 'ERR_DHT'])
+const USUAL = new Set(['ERR_CONNECTION', 'ERR_HANDSHAKE', 'ERR_TIMEOUT', 'ERR_RECORD', 'ERR_DHT'])
 
 /** A line that changes on a terminal, a plain one now and then elsewhere. */
 export class TextReporter implements Reporter {

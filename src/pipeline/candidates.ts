@@ -24,7 +24,11 @@ export interface Candidate {
 /** How many addresses are kept. */
 const MAX_CANDIDATES = 4096
 /** How many of them may come from where anybody can say anything: the others are not to be crowded out. */
-const MAX_HEARSAY: Readonly<Record<string, number>> = { PEX: 1024, DHT: 2048, LSD: 256 }
+const MAX_HEARSAY = new Map([
+  ['PEX', 1024],
+  ['DHT', 2048],
+  ['LSD', 256],
+])
 /** Milliseconds until the first retry; it doubles with each. */
 const FIRST_RETRY = 2000
 const LAST_RETRY = 600_000
@@ -135,7 +139,7 @@ export class Candidates {
 
   /** Whether one more may come from there; if not, the one that came to nothing most often makes room. */
   #hasRoom(source: string): boolean {
-    if ((this.#counts.get(source) ?? 0) < (MAX_HEARSAY[source] ?? MAX_CANDIDATES)) return true
+    if ((this.#counts.get(source) ?? 0) < (MAX_HEARSAY.get(source) ?? MAX_CANDIDATES)) return true
     let worst: [string, Candidate] | undefined
     for (const entry of this.#all) {
       const [, candidate] = entry

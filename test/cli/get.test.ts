@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
+import { formatAddress, parseAddress } from '../../src/codec/compact.ts'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
 
 const MANY = { 'a.txt': 50_000, 'sub/b.bin': 20_000, 'sub/empty': 0, 'sub/c.bin': 40_001, last: 0 }
@@ -161,4 +162,20 @@ t.test('--no-tracker asks none', async t => {
   t.equal(code, 3)
   t.match(lines, [/no tracker is asked/])
   t.notOk(existsSync(join(t.testdirName, 'content.bin')))
+})
+
+t.test('with nothing but a node of the DHT the seed is found there', async t => {
+  const { Dht } = await import('../../src/dht/dht.ts')
+  const { path, peer, bytes, metainfo } = await offer(t, { trackers: [] })
+  const first = await new Dht({ bind: '127.0.0.1', bootstrap: [] }).start()
+  const node = { host: '127.0.0.1', port: first.port()! }
+  const other = await new Dht({ bind: '127.0.0.1', bootstrap: [node] }).start()
+  t.teardown(() => Promise.all([first.close(), other.close()]))
+  const announce = { port: parseAddress(peer).port }
+  const { announced } = await other.lookup(metainfo.infoHash, { announce, found: () => {} })
+  t.equal(announced, 1)
+  const where = ['--bind', '127.0.0.1', '--dht-node', formatAddress(node)]
+  const { code, stdout, stderr } = await tsdl([path, '-o', '-', '--timeout', '20s', ...where])
+  t.equal(code, 0, stderr)
+  t.same(stdout, bytes)
 })

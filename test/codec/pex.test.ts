@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import t from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
 import { formatAddress } from '../../src/codec/compact.ts'
@@ -65,4 +66,32 @@ t.test('J8: of ten thousand addresses the first fifty are read', async t => {
   const { added, dropped } = decodePex(encode({ added: many, added6: six, dropped: many }))!
   t.same([added.length, dropped.length], [MAX_PEX, MAX_PEX])
   t.ok(added.every(({ host }) => host.startsWith('10.1.')))
+})
+
+t.test('whatever comes, nothing throws, and fifty are the most', async t => {
+  const compact = fc.uint8Array({ maxLength: 2000 })
+  const near = fc
+    .record(
+      {
+        added: compact,
+        'added.f': compact,
+        added6: compact,
+        'added6.f': compact,
+        dropped: compact,
+        dropped6: compact,
+      },
+      { requiredKeys: [] },
+    )
+    .map(dict => Uint8Array.from(encode(dict)))
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), near), payload => {
+      const message = decodePex(payload)
+      if (!message) return true
+      const { added, dropped } = message
+      const right = [...added, ...dropped].every(({ host, port }) => host !== '' && port > 0 && port < 65536)
+      return right && added.length <= MAX_PEX && dropped.length <= MAX_PEX
+    }),
+    { numRuns: 1000 },
+  )
+  t.pass()
 })

@@ -204,6 +204,22 @@ t.test('neighbours that share a torrent of ours are heard; ourselves and strange
   t.equal(found.length, 4)
 })
 
+t.test('a torrent without a port is listened for, and not announced', async t => {
+  const { clock, discovery, found, hear, sent } = setup()
+  await discovery.start()
+  discovery.add(hash(1), undefined)
+  await clock.advance(600_000)
+  t.same(sent, [])
+  hear('192.168.1.9', 1009, [hex(1)])
+  t.same(found, ['1 192.168.1.9:1009'])
+  discovery.add(hash(2), 6881)
+  await clock.advance(0)
+  t.ok(sent.length > 0)
+  t.notOk(sent.some(({ text }) => text.includes(hex(1))))
+  discovery.close()
+  t.equal(clock.pending, 0)
+})
+
 t.test('a flood is read no further than two hundred packets in ten seconds', async t => {
   const { clock, discovery, found, hear } = setup()
   await discovery.start()

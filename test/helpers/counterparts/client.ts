@@ -28,6 +28,7 @@ export interface JsonEvent {
   readonly elapsed?: number
   readonly address?: string
   readonly url?: string
+  readonly state?: string
 }
 
 /** What a run may be given besides its arguments. */

@@ -33,6 +33,11 @@ export function oneFile(dir: string, size: number, openness: Openness = 'private
   return makeContent(dir, 'one.bin', [{ path: [], length: size - 12_345 }], openness)
 }
 
+/** One such file that everybody may be told of: its peers are found by any source that is on. */
+export function publicFile(dir: string, size: number) {
+  return makeContent(dir, 'public.bin', [{ path: [], length: size - 12_345 }], 'public')
+}
+
 /** Files that begin and end anywhere in a piece: one empty, one of a byte, names with spaces and of other scripts. */
 export function oddFiles(dir: string, size: number) {
   return makeContent(dir, 'odd files', [

@@ -24,9 +24,18 @@ export interface ListeningTsdl extends Tsdl {
   readonly address: string
 }
 
-/** Starts the built command line with `--json` and these arguments; without the DHT, unless nodes are named, and LSD. */
-export function startTsdl(t: Test, args: readonly string[]): Tsdl {
-  const running = startProgram(t, [process.execPath, cli, ...isolated(args), '--json'])
+/**
+ * Starts the built command line with `--json` and these arguments; without the DHT, unless nodes are named, and without LSD.
+ * @param network what to begin its command with, that it runs in a network of its own: there LSD is on
+ */
+export function startTsdl(t: Test, args: readonly string[], network: readonly string[] = []): Tsdl {
+  const running = startProgram(t, [
+    ...network,
+    process.execPath,
+    cli,
+    ...isolated(args, network.length > 0),
+    '--json',
+  ])
   const { child, said } = running
   // What follows the last line break is a line still to come.
   const events = () =>

@@ -1,0 +1,36 @@
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import type { Test } from 'tap'
+import { startProgram } from './process.ts'
+
+const ALONE = ['unshare', '--net', '--map-root-user']
+/** Two ends of one cable, each an interface that knows multicast, and addresses that are not loopback. */
+const PREPARE = [
+  'ip link set lo up',
+  'ip link add a0 type veth peer name b0',
+  ...['ip link set a0 up', 'ip link set b0 up'],
+  ...[
+    'ip addr add 10.9.0.1/24 dev a0',
+    'ip addr add 10.9.0.2/24 dev a0',
+    'ip addr add fd09::1/64 dev a0 nodad',
+  ],
+].join(' && ')
+
+/** Why a test that needs one is skipped, or `false`. */
+export const noNetwork =
+  (spawnSync(ALONE[0]!, [...ALONE.slice(1), 'sh', '-c', PREPARE]).status !== 0 ||
+    spawnSync('nsenter', ['--version']).status !== 0) &&
+  'no network of its own can be made here'
+
+/**
+ * A network of test `t`'s own, without a way out, where this machine is 10.9.0.1, 10.9.0.2 and fd09::1; gives what a command has
+ * to begin with to run in it.
+ */
+export async function ownNetwork(t: Test): Promise<readonly string[]> {
+  const holder = startProgram(t, [...ALONE, 'sh', '-c', `${PREPARE} && echo there && exec cat`])
+  while (!holder.said().includes('there')) {
+    if (holder.child.exitCode !== null) throw new Error(`no network: ${holder.said()}`)
+    await once(holder.child.stdout!, 'data')
+  }
+  return ['nsenter', `--target=${holder.child.pid}`, '--net', '--user', '--preserve-credentials']
+}
