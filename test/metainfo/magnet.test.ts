@@ -163,7 +163,8 @@ t.test('metadata and a link make a torrent, which is written with its info-hash'
   t.strictSame(metainfo.infoHash, createHash('sha1').update(made.info).digest())
   t.strictSame(metainfo.info, made.info)
   const nodes = [{ host: '1.2.3.4', port: 5 }]
-  const whole = { ...metainfo, nodes, comment: 'c', createdBy: 'me', creationDate: 7 }
+  const httpSeeds = ['http://h.example/seed']
+  const whole = { ...metainfo, nodes, httpSeeds, comment: 'c', createdBy: 'me', creationDate: 7 }
   t.strictSame(parse(torrentOf(whole)), whole)
   t.strictSame(
     parse(torrentOf(made.metainfo)).infoHash,

@@ -52,7 +52,17 @@ export async function serveMedia(t: Test, args: readonly string[] = []): Promise
   const path = join(dir, 'x.torrent')
   await writeFile(path, torrent)
   const { address } = await seedWithTsdl(t, { torrent: path, dir })
-  const where = ['--memory', '8M', '--http', '127.0.0.1:0', '--bind', '127.0.0.1', '--no-tracker', '--peer', address]
+  const where = [
+    '--memory',
+    '8M',
+    '--http',
+    '127.0.0.1:0',
+    '--bind',
+    '127.0.0.1',
+    '--no-tracker',
+    '--peer',
+    address,
+  ]
   const serving = await startTsdl(t, ['serve', path, ...where, ...args]).event(
     ({ event }) => event === 'serving',
   )
