@@ -75,6 +75,7 @@ t.test('what cannot be is refused, with the value', async t => {
   for (const [source, message] of [
     ['magnet:', /without an info-hash.*no xt/],
     ['magnet:?dn=x', /no xt/],
+    ['magnet:?dn='.padEnd(40, 'a'), /no xt/],
     ['magnet:?xt=urn:sha1:abc', /got xt="urn:sha1:abc"/],
     ['magnet:?xt=urn:btih:', /expected 40 hex digits or 32 of base32, got ""/],
     [`magnet:?xt=urn:btih:${HEX}0`, /got "c12fe1/],
