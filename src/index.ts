@@ -23,8 +23,10 @@ export {
   type SourceFile,
 } from './metainfo/create.ts'
 export { Layout, type Span } from './metainfo/layout.ts'
+export { isMagnet, type Magnet, parseMagnet } from './metainfo/magnet.ts'
 export type { FileEntry, Metainfo } from './metainfo/metainfo.ts'
 export { MAX_TORRENT_SIZE, parse } from './metainfo/parse.ts'
+export { torrentOf } from './metainfo/torrent.ts'
 export { type CheckOptions, check } from './pipeline/check.ts'
 export {
   type DownloadOptions,
@@ -39,6 +41,12 @@ export {
   type FanSource,
   fanOut,
 } from './pipeline/fan-out.ts'
+export {
+  type FetchedMetadata,
+  type FetchMetadataOptions,
+  fetchMetadata,
+  type MetadataProgress,
+} from './pipeline/fetch-metadata.ts'
 export { Listener, type ListenerOptions } from './pipeline/listener.ts'
 export type { AnyWritable } from './pipeline/outlet.ts'
 export type { Peer } from './pipeline/peer.ts'

@@ -52,7 +52,7 @@ export function isMagnet(source: string): boolean {
 export function parseMagnet(source: string): Magnet {
   if (!isMagnet(source)) fail(`expected a magnet link or an info-hash, got ${quote(source)}`)
   const alone = { trackers: [], webSeeds: [], peers: [], sources: [], warnings: [] }
-  if (source.length === 40) return { infoHash: Buffer.from(source, 'hex'), ...alone }
+  if (/^[0-9a-f]{40}$/i.test(source)) return { infoHash: Buffer.from(source, 'hex'), ...alone }
   if (/^[0-9a-f]{64}$/i.test(source)) return { infoHashV2: Buffer.from(source, 'hex'), ...alone }
   if (source.length > MAX_LINK)
     fail(`a magnet link of ${source.length} characters, at most ${MAX_LINK} are read`)

@@ -4,7 +4,7 @@ import type { Metainfo } from './metainfo.ts'
 
 /** The .torrent of a torrent: its `info` byte for byte, so that it keeps its info-hash. */
 export function torrentOf(metainfo: Metainfo): Buffer {
-  const { comment, createdBy, creationDate, info, nodes, trackers, webSeeds } = metainfo
+  const { comment, createdBy, creationDate, httpSeeds, info, nodes, trackers, webSeeds } = metainfo
   const several = trackers.length > 1 || (trackers[0]?.length ?? 0) > 1
   const before = encode({
     announce: trackers[0]?.[0],
@@ -12,6 +12,7 @@ export function torrentOf(metainfo: Metainfo): Buffer {
     comment,
     'created by': createdBy,
     'creation date': creationDate,
+    httpseeds: httpSeeds,
   })
   const after = encode({
     nodes: nodes?.map(({ host, port }) => [host, port]),

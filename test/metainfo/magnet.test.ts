@@ -75,6 +75,7 @@ t.test('what cannot be is refused, with the value', async t => {
   for (const [source, message] of [
     ['magnet:', /without an info-hash.*no xt/],
     ['magnet:?dn=x', /no xt/],
+    ['magnet:?dn='.padEnd(40, 'a'), /no xt/],
     ['magnet:?xt=urn:sha1:abc', /got xt="urn:sha1:abc"/],
     ['magnet:?xt=urn:btih:', /expected 40 hex digits or 32 of base32, got ""/],
     [`magnet:?xt=urn:btih:${HEX}0`, /got "c12fe1/],
@@ -163,7 +164,8 @@ t.test('metadata and a link make a torrent, which is written with its info-hash'
   t.strictSame(metainfo.infoHash, createHash('sha1').update(made.info).digest())
   t.strictSame(metainfo.info, made.info)
   const nodes = [{ host: '1.2.3.4', port: 5 }]
-  const whole = { ...metainfo, nodes, comment: 'c', createdBy: 'me', creationDate: 7 }
+  const httpSeeds = ['http://h.example/seed']
+  const whole = { ...metainfo, nodes, httpSeeds, comment: 'c', createdBy: 'me', creationDate: 7 }
   t.strictSame(parse(torrentOf(whole)), whole)
   t.strictSame(
     parse(torrentOf(made.metainfo)).infoHash,

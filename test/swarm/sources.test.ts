@@ -232,8 +232,8 @@ t.test('J5: who floods us with peers is dropped, and those are forgotten', async
 t.test('in a swarm where each knows one other, all come to know all', async t => {
   const seed = Number(process.env.SEED ?? 1)
   const swarm = new SimulatedSwarm({ seed, pieces: 64 })
-  const first = swarm.join({ complete: true, limitUp: 4096, peers: [] })
-  const others = Array.from({ length: 5 }, () => swarm.join({ peers: [first.address] }))
+  const first = swarm.join({ complete: true, limitUp: 4096, peers: [], pex: true })
+  const others = Array.from({ length: 5 }, () => swarm.join({ peers: [first.address], pex: true }))
   const met = new Map(others.map(({ torrent }) => [torrent, new Set<string>()]))
   for (const [torrent, names] of met) torrent.on('connected', peer => names.add(String(peer.peerId)))
   await swarm.start()

@@ -27,6 +27,8 @@ export interface MemberSpec extends HostOptions {
   readonly maxPeers?: number
   /** Of the torrent and of its listener. @default theirs */
   readonly encryption?: Encryption
+  /** Whether it tells of others and hears of them. @default false: who knows whom is up to the test */
+  readonly pex?: boolean
   /** Whom to dial. @default all who were there before */
   readonly peers?: readonly PeerAddress[]
 }
@@ -85,6 +87,7 @@ export class SimulatedSwarm {
     maxPeers,
     encryption,
     peers,
+    pex = false,
     ...access
   }: MemberSpec = {}): Member {
     const { clock, made } = this
@@ -107,7 +110,7 @@ export class SimulatedSwarm {
       peerId: Buffer.from(`-SM0001-${String(this.members.length).padStart(12, '0')}`),
       connect: host.connect,
       trackers: false,
-      pex: false, // who knows whom is up to the test
+      pex,
       share: true,
       trusted: complete ? Bitfield.full(metainfo.pieceCount) : new Bitfield(metainfo.pieceCount),
       peers: peers ?? this.members.map(({ address }) => address),
