@@ -33,6 +33,8 @@ export interface LookupResult {
 
 /** Milliseconds after which others are asked instead; its answer is still taken. */
 const LATE = 500
+/** Milliseconds after which the walk ends without it, if it is all that it waits for. */
+const GIVEN_UP = 1500
 
 /** Walks towards a target, asking node after node for those that are nearer (BEP 5). Never rejects. */
 export function lookup(options: LookupOptions): Promise<LookupResult> {
@@ -77,11 +79,15 @@ class Walk {
   }
 
   #ask(step: Step): void {
-    const late = this.#after(() => {
+    const late = this.#after(LATE, () => {
       if (step.state === 'asked') step.state = 'late'
+    })
+    const gone = this.#after(GIVEN_UP, () => {
+      if (step.state === 'late') step.state = 'failed'
     })
     void this.#options.ask(step).then(outcome => {
       this.#cancel(late)
+      this.#cancel(gone)
       if (typeof outcome === 'object') {
         this.#shortlist.settle(step, outcome)
         this.#take(outcome, step)
@@ -94,7 +100,7 @@ class Walk {
     let isLate = false
     this.#asked++
     this.#unnamed++
-    const late = this.#after(() => {
+    const late = this.#after(LATE, () => {
       isLate = true
       this.#late++
     })
@@ -120,12 +126,12 @@ class Walk {
     }
   }
 
-  #after(call: () => void): Timer {
+  #after(ms: number, call: () => void): Timer {
     const timer = this.#options.clock.setTimeout(() => {
       this.#timers.delete(timer)
       call()
       this.#go()
-    }, LATE)
+    }, ms)
     this.#timers.add(timer)
     return timer
   }
