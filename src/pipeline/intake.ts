@@ -34,7 +34,7 @@ export interface IntakeOptions {
 }
 
 /** The share of memory that pieces under way may take. */
-const PIECES_SHARE = 7 / 16
+const PIECES_SHARE = 13 / 32
 /** Pieces under way at least, however long they are. */
 const LEAST = 4
 /** Bytes ahead of readers of a disk that come before all else. */
