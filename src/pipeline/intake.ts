@@ -35,6 +35,8 @@ export interface IntakeOptions {
 
 /** The share of memory that pieces under way may take. */
 const PIECES_SHARE = 13 / 32
+/** The same for readers: the further ahead of them, the longer a slow peer may take. */
+const WINDOW_SHARE = 7 / 16
 /** Pieces under way at least, however long they are. */
 const LEAST = 4
 /** Bytes ahead of readers of a disk that come before all else. */
@@ -68,7 +70,10 @@ export class Intake {
     this.wanted = wanted
     this.#layout = new Layout(metainfo)
     // the rest is for what sockets have read, and for what waits to be collected
-    const admitted = Math.max(LEAST, Math.floor((memory * PIECES_SHARE) / pieceLength))
+    const admitted = Math.max(
+      LEAST,
+      Math.floor((memory * (storage instanceof WindowStorage ? WINDOW_SHARE : PIECES_SHARE)) / pieceLength),
+    )
     this.provenance = new Provenance(this.#layout, giver => this.#nameOf(giver as object))
     const window = storage instanceof WindowStorage ? storage : undefined
     const onDemand = window !== undefined || options.onDemand === true
