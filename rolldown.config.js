@@ -1,9 +1,18 @@
 import { defineConfig } from 'rolldown'
 
 // The command line in a few files: Node takes a millisecond for every module, and there are over a hundred.
+// Minified, as the package holds the library beside it; functions keep their names, so that a stack trace says something.
 export default defineConfig({
   input: 'src/cli.ts',
   platform: 'node',
-  output: { dir: 'dist', chunkFileNames: 'chunks/[name].js', minify: false },
+  output: {
+    dir: 'dist',
+    chunkFileNames: 'chunks/[name].js',
+    minify: {
+      compress: { keepNames: { function: true, class: true } },
+      mangle: { keepNames: { function: true, class: true } },
+      codegen: true,
+    },
+  },
   logLevel: 'warn',
 })

@@ -7,7 +7,7 @@ import t from 'tap'
 import { formatAddress, type PeerAddress } from '../../src/codec/compact.ts'
 import { Dht } from '../../src/dht/dht.ts'
 import { noLibtorrent } from '../helpers/counterparts/libtorrent.ts'
-import { type Running, scratch, startProgram } from '../helpers/counterparts/process.ts'
+import { type Running, scratch, startProgram, TYPESCRIPT } from '../helpers/counterparts/process.ts'
 import { noTransmission } from '../helpers/counterparts/transmission.ts'
 
 const helper = (name: string) => fileURLToPath(new URL(`../helpers/counterparts/${name}`, import.meta.url))
@@ -69,7 +69,7 @@ const noNetwork =
 t.test('transmission and we find each other in one DHT', { skip: noNetwork }, async t => {
   const program = startProgram(t, [
     ...[...ALONE, `${PREPARE} && exec "$@"`, 'sh', process.execPath],
-    ...['--import=@oxc-node/core/register', helper('transmission-dht.ts'), scratch(t)],
+    ...[TYPESCRIPT, helper('transmission-dht.ts'), scratch(t)],
   ])
   const [code] = await once(program.child, 'close')
   t.equal(code, 0, program.said())

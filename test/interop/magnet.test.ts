@@ -7,7 +7,7 @@ import { Dht } from '../../src/dht/dht.ts'
 import { noAria2, seedWithAria2 } from '../helpers/counterparts/aria2.ts'
 import { type Content, differences, oneFile } from '../helpers/counterparts/content.ts'
 import { noLibtorrent, seedWithLibtorrent } from '../helpers/counterparts/libtorrent.ts'
-import { scratch, startProgram } from '../helpers/counterparts/process.ts'
+import { scratch, startProgram, TYPESCRIPT } from '../helpers/counterparts/process.ts'
 import { freePort } from '../helpers/counterparts/ready.ts'
 import {
   leechLinkWithTransmission,
@@ -156,7 +156,7 @@ t.test(
   async t => {
     const program = startProgram(t, [
       ...[...ALONE, `${PREPARE} && exec "$@"`, 'sh', process.execPath],
-      ...['--import=@oxc-node/core/register', helper('transmission-magnet.ts'), scratch(t)],
+      ...[TYPESCRIPT, helper('transmission-magnet.ts'), scratch(t)],
     ])
     const [code] = await once(program.child, 'close')
     t.equal(code, 0, program.said())

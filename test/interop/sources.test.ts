@@ -8,7 +8,7 @@ import { encodePeers4 } from '../../src/codec/compact.ts'
 import { publicFile } from '../helpers/counterparts/content.ts'
 import { noLibtorrent } from '../helpers/counterparts/libtorrent.ts'
 import { noNetwork, ownNetwork } from '../helpers/counterparts/own-network.ts'
-import { type Running, scratch, startProgram } from '../helpers/counterparts/process.ts'
+import { type Running, scratch, startProgram, TYPESCRIPT } from '../helpers/counterparts/process.ts'
 import { noTransmission } from '../helpers/counterparts/transmission.ts'
 import { startTsdl, type Tsdl } from '../helpers/counterparts/tsdl.ts'
 
@@ -93,7 +93,7 @@ t.test('a seed of transmission is found by the DHT alone', { skip: noTransmissio
   const network = await ownNetwork(t)
   const content = publicFile(scratch(t), MiB)
   const nodes = startProgram(t, [
-    ...[...network, process.execPath, '--import=@oxc-node/core/register', helper('dht-nodes.ts')],
+    ...[...network, process.execPath, TYPESCRIPT, helper('dht-nodes.ts')],
     ...['10.9.0.1', '9'],
   ])
   const ports: number[] = JSON.parse((await said(nodes, /^\[.*\]$/m))[0]!)

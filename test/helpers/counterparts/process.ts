@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 
 /** A program that was started for a test, and everything that it has said since. */
+/** Node's argument for a program in TypeScript. */
+export const TYPESCRIPT = `--import=${new URL('../typescript/register.js', import.meta.url)}`
+
 export interface Running {
   readonly child: ChildProcess
   said(): string

@@ -1,0 +1,66 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path/posix'
+import t from 'tap'
+
+interface LockEntry {
+  readonly dependencies?: Record<string, string>
+  readonly optionalDependencies?: Record<string, string>
+}
+
+const MAX_TARBALL_BYTES = 500_000
+
+const root = new URL('..', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+
+t.test('the lock file has every dependency of every platform', async t => {
+  const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, LockEntry> }
+  const missing = Object.entries(packages).flatMap(([path, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies })
+      .filter(name => !isLocked(packages, path, name))
+      .map(name => `${path || 'tsdl'} needs ${name}`),
+  )
+  t.strictSame(missing, [])
+})
+
+t.test('the tarball is small, and every link in its documents leads to a file in it', async t => {
+  const output = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  const [{ size, files }] = JSON.parse(output) as [{ size: number; files: { path: string }[] }]
+  t.ok(size <= MAX_TARBALL_BYTES, `${size} bytes, at most ${MAX_TARBALL_BYTES}`)
+  const paths = files.map(({ path }) => path)
+  t.strictSame(
+    paths.filter(path => path.endsWith('.map')),
+    [],
+    'no source maps',
+  )
+  const dead = paths
+    .filter(path => path.endsWith('.md'))
+    .flatMap(page =>
+      linksOf(page)
+        .filter(target => !isPacked(paths, target))
+        .map(target => `${page}: ${target}`),
+    )
+  t.strictSame(dead, [])
+})
+
+/** Whether Node would find `name` from `path`: in its own node_modules, or in those of a folder above. */
+function isLocked(packages: Record<string, LockEntry>, path: string, name: string): boolean {
+  for (let folder = path; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
+    if (packages[`${folder && `${folder}/`}node_modules/${name}`]) return true
+    if (folder === '') return false
+  }
+}
+
+/** The relative links of a page, as paths from the package's root. */
+function linksOf(page: string): string[] {
+  return [...read(page).matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, target]) =>
+    normalize(join(dirname(page), target!)),
+  )
+}
+
+function isPacked(paths: readonly string[], target: string): boolean {
+  return paths.some(path => path === target || path.startsWith(`${target.replace(/\/$/, '')}/`))
+}
