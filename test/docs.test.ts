@@ -7,7 +7,9 @@ const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.ur
 const all = (text: string, pattern: RegExp) => [...new Set(text.match(pattern))].sort()
 const PAGES = [
   ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
-  ...readdirSync(new URL('../docs', import.meta.url)).map(name => `docs/${name}`),
+  ...readdirSync(new URL('../docs', import.meta.url), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.md'))
+    .map(name => `docs/${name}`),
 ]
 
 t.test('the version is one', async t => {
