@@ -31,6 +31,8 @@ export interface DecodeOptions {
   readonly maxItems?: number
   /** Whether bytes may follow the value; they are ignored. @default false */
   readonly allowTrailing?: boolean
+  /** What becomes of a key that stands twice in one dictionary; with `first` the first counts, as in libtorrent. @default 'refuse' */
+  readonly repeatedKeys?: 'refuse' | 'first'
 }
 
 /**
@@ -39,12 +41,13 @@ export interface DecodeOptions {
  * Throws ERR_BENCODE, naming the byte.
  */
 export function decode(bytes: Uint8Array, options: DecodeOptions = {}): BencodeValue {
-  const end = endOf(bytes, options)
+  const repeated: Span[] = []
+  const end = scan(bytes, 0, options, repeated)
   if (end < bytes.length && !options.allowTrailing) fail(`${bytes.length - end} bytes after the value`, end)
-  const seen = bytes.subarray(0, end)
+  const seen = without(bytes.subarray(0, end), repeated)
   try {
     const value = library.decode(seen)
-    if (Buffer.from(seen.buffer, seen.byteOffset, end).includes('9:__proto__')) dropPrototypes(value)
+    if (Buffer.from(seen.buffer, seen.byteOffset, seen.length).includes('9:__proto__')) dropPrototypes(value)
     return value
   } finally {
     // The library would keep its copy of the last input for ever.
@@ -58,19 +61,35 @@ export function endOf(bytes: Uint8Array, options: DecodeOptions = {}): number {
 }
 
 /**
- * The raw bytes of the value at a key of the top-level dictionary, a view into `bytes`: what an info-hash is taken
- * from. `undefined` where there is no such key or no dictionary. Throws ERR_BENCODE up to the end of that value.
+ * The raw bytes of values of the top-level dictionary, as views into `bytes`: an info-hash is taken from such a view.
+ * Empty where `bytes` start with no dictionary. Throws ERR_BENCODE.
+ * @param keys which values are returned; the others are checked all the same
+ * @param strict a key that must not stand twice, and in whose value no key may, whatever the options say
  */
-export function spanOf(bytes: Uint8Array, key: string, options: DecodeOptions = {}): Uint8Array | undefined {
-  if (bytes[0] !== DICT) return undefined
-  const wanted = Buffer.from(key)
+export function spansOf<Key extends string>(
+  bytes: Uint8Array,
+  keys: readonly Key[],
+  options: DecodeOptions & { readonly strict?: Key } = {},
+): Map<Key, Uint8Array> {
+  const spans = new Map<Key, Uint8Array>()
+  if (bytes[0] !== DICT) return spans
+  const { strict, ...lenient } = options
+  let items = 0
   let at = 1
   while (bytes[at] !== END) {
-    const found = string(bytes, at)
-    at = scan(bytes, found.end, options)
-    if (wanted.equals(bytes.subarray(found.start, found.end))) return bytes.subarray(found.end, at)
+    const start = at
+    const name = string(bytes, at)
+    const key = keys.find(key => Buffer.from(key).equals(bytes.subarray(name.start, name.end)))
+    const exact = key !== undefined && key === strict
+    if (++items > (options.maxItems ?? MAX_ITEMS)) fail(`more than ${items - 1} values and keys`, start)
+    at = scan(bytes, name.end, exact ? { ...lenient, repeatedKeys: 'refuse' } : lenient)
+    if (key === undefined) continue
+    if (!spans.has(key)) spans.set(key, bytes.subarray(name.end, at))
+    else if (exact || lenient.repeatedKeys !== 'first') fail(`the key ${quote(key)} again`, start)
   }
-  return undefined
+  if (at + 1 < bytes.length && !options.allowTrailing)
+    fail(`${bytes.length - at - 1} bytes after the value`, at + 1)
+  return spans
 }
 
 /** `value` in bencoding, keys in the order of their bytes. Throws ERR_BENCODE for a number that is no safe integer. */
@@ -107,6 +126,8 @@ export function text(value: BencodeValue | undefined): string | undefined {
   return bytes(value)?.toString('utf8')
 }
 
+/** Values and keys of one input, where the caller sets no bound. */
+const MAX_ITEMS = 1_000_000
 const INTEGER = 0x69 // i
 const DICT = 0x64 // d
 const LIST = 0x6c // l
@@ -128,15 +149,26 @@ function unexpected(bytes: Uint8Array, at: number): never {
 const isDigit = (byte: number | undefined): byte is number =>
   byte !== undefined && byte >= ZERO && byte <= ZERO + 9
 
+/** Bytes from `start` to before `end`. */
+interface Span {
+  readonly start: number
+  readonly end: number
+}
+
 /** A list or dictionary that is open; `keys` only for the latter. */
 interface Open {
   readonly keys: Set<string> | undefined
   atKey: boolean
+  /** Where the pair that is being read starts, if its key stood before. */
+  repeated?: number | undefined
 }
 
-/** The end of the value at `start`, all of it checked. No recursion: depth is the sender's choice, not ours. */
-function scan(bytes: Uint8Array, start: number, options: DecodeOptions): number {
-  const { maxDepth = 64, maxItems = 1_000_000 } = options
+/**
+ * The end of the value at `start`, all of it checked. No recursion: depth is the sender's choice, not ours.
+ * @param repeated is given the pairs whose key stood before, in order and none inside another
+ */
+function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated: Span[] = []): number {
+  const { maxDepth = 64, maxItems = MAX_ITEMS, repeatedKeys } = options
   const open: Open[] = []
   let items = 0
   for (let at = start; ; ) {
@@ -149,7 +181,10 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions): number 
     } else if (inside?.keys && inside.atKey) {
       const key = string(bytes, at)
       const name = keyName(bytes.subarray(key.start, key.end))
-      if (inside.keys.has(name)) fail(`the key ${quote(name)} again`, at)
+      if (inside.keys.has(name)) {
+        if (repeatedKeys !== 'first') fail(`the key ${quote(name)} again`, at)
+        inside.repeated = at
+      }
       inside.keys.add(name)
       if (++items > maxItems) fail(`more than ${maxItems} values and keys`, at)
       inside.atKey = false
@@ -168,6 +203,11 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions): number 
     const around = open.at(-1)
     if (around === undefined) return at
     around.atKey = true
+    if (around.repeated === undefined) continue
+    const from = around.repeated
+    around.repeated = undefined
+    while ((repeated.at(-1)?.start ?? -1) > from) repeated.pop()
+    repeated.push({ start: from, end: at })
   }
 }
 
@@ -186,7 +226,7 @@ function integerEnd(bytes: Uint8Array, start: number): number {
   return at + 1
 }
 
-function string(bytes: Uint8Array, start: number): { start: number; end: number } {
+function string(bytes: Uint8Array, start: number): Span {
   let at = start
   let length = 0
   for (let byte = bytes[at]; isDigit(byte); byte = bytes[++at]) {
@@ -200,6 +240,13 @@ function string(bytes: Uint8Array, start: number): { start: number; end: number 
     fail(`cut short: a string of ${length} bytes where ${bytes.length - at - 1} are left`, start)
   }
   return { start: at + 1, end }
+}
+
+/** `bytes` less `spans`: the library would take the last of the pairs with one key. */
+function without(bytes: Uint8Array, spans: readonly Span[]): Uint8Array {
+  if (spans.length === 0) return bytes
+  const parts = spans.map(({ start }, index) => bytes.subarray(spans[index - 1]?.end ?? 0, start))
+  return Buffer.concat([...parts, bytes.subarray(spans.at(-1)!.end)])
 }
 
 const utf8 = new TextDecoder()

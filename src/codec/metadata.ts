@@ -13,7 +13,7 @@ export type MetadataMessage =
   | {
       readonly type: 'data'
       readonly piece: number
-      /** Bytes of all pieces, as the sender claims; some do not say it. */
+      /** Bytes of all pieces, as the sender claims. Some leave it out, and some have it wrong: the info-hash decides. */
       readonly totalSize?: number
       /** 1 to 16,384 bytes; of a message that was read, a view into it. */
       readonly data: Uint8Array

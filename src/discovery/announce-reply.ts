@@ -1,5 +1,6 @@
 import { asDict, asList, type BencodeDict, bytes, integer } from '../codec/bencode.ts'
 import { decodePeers4, decodePeers6, hostOf, type PeerAddress, parseAddress } from '../codec/compact.ts'
+import { digits } from '../codec/digits.ts'
 import { count, message, readDict } from './reply-dict.ts'
 
 /** Most peers of one reply that are used. */
@@ -99,7 +100,7 @@ function somewhere(peers: readonly PeerAddress[]): PeerAddress[] {
 /** One entry of a list of peers (BEP 3), or undefined if nobody could connect to it. */
 function readPeer(entry: BencodeDict | undefined): PeerAddress | undefined {
   const host = bytes(entry?.ip)?.subarray(0, 256).toString('utf8')
-  const port = integer(entry?.port)
+  const port = digits(entry?.port) // some trackers spell it as a string
   if (!host || port === undefined) return undefined
   try {
     return parseAddress(host.includes(':') && !host.startsWith('[') ? `[${host}]:${port}` : `${host}:${port}`)

@@ -6,7 +6,7 @@ import { printable } from './printable.ts'
 export function readDict(body: Uint8Array): BencodeDict {
   if (body.length === 0) throw new InputError('ERR_BENCODE', 'the reply is empty')
   // What follows the dictionary is let pass: some trackers end with a newline.
-  const options = { maxDepth: 16, maxItems: 100_000, allowTrailing: true }
+  const options = { maxDepth: 16, maxItems: 100_000, allowTrailing: true, repeatedKeys: 'first' } as const
   let value: unknown
   try {
     value = decode(body, options)

@@ -1,6 +1,6 @@
 /** A .torrent (BEP 3, v1) made from bytes that are read once, in order, and never held. */
 import { createHash } from 'node:crypto'
-import { type Encodable, encode, spanOf } from '../codec/bencode.ts'
+import { type Encodable, encode, spansOf } from '../codec/bencode.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError, StalledError } from '../errors.ts'
 import { MAX_PIECE_LENGTH, MAX_TORRENT_SIZE, parse } from './parse.ts'
@@ -73,7 +73,9 @@ export async function create(options: CreateOptions): Promise<Created> {
   const { warnings } = parse(draft)
   const hashes = await hashAll(options, pieceLength, length)
   const torrent = assemble(options, pieceLength, hashes)
-  const infoHash = createHash('sha1').update(spanOf(torrent, 'info')!).digest()
+  const infoHash = createHash('sha1')
+    .update(spansOf(torrent, ['info']).get('info')!)
+    .digest()
   return { torrent, infoHash, pieceLength, pieceCount: hashes.length / 20, length, warnings }
 }
 

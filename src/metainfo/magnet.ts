@@ -40,16 +40,17 @@ const MAX_INDEX = 499_999
 /** Characters of a name. */
 const MAX_NAME = 255
 
-/** Whether a source is a link or an info-hash (40 or 64 hex digits), rather than a file or a URL. */
+/** Whether a source is a link or an info-hash (40 or 64 hex digits), rather than a file or a URL. White space around it is ignored. */
 export function isMagnet(source: string): boolean {
-  return /^magnet:/i.test(source) || /^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(source)
+  return /^\s*(?:magnet:|(?:[0-9a-f]{40}|[0-9a-f]{64})\s*$)/i.test(source)
 }
 
 /**
  * Reads a link, or an info-hash by itself. What nothing depends on is left out with a warning.
  * @throws InputError ERR_USAGE that names the value which cannot be
  */
-export function parseMagnet(source: string): Magnet {
+export function parseMagnet(given: string): Magnet {
+  const source = given.trim()
   if (!isMagnet(source)) fail(`expected a magnet link or an info-hash, got ${quote(source)}`)
   const alone = { trackers: [], webSeeds: [], peers: [], sources: [], warnings: [] }
   if (/^[0-9a-f]{40}$/i.test(source)) return { infoHash: Buffer.from(source, 'hex'), ...alone }

@@ -1,7 +1,17 @@
 /** A .torrent (BEP 3, v1) read and checked: what passes can be laid out, downloaded and written. */
 import { createHash } from 'node:crypto'
-import { asDict, asList, type BencodeValue, bytes, decode, endOf, integer, spanOf } from '../codec/bencode.ts'
+import {
+  asDict,
+  asList,
+  type BencodeDict,
+  type BencodeValue,
+  bytes,
+  decode,
+  endOf,
+  spansOf,
+} from '../codec/bencode.ts'
 import { formatAddress, type PeerAddress, parseAddress } from '../codec/compact.ts'
+import { digits } from '../codec/digits.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError, messageOf } from '../errors.ts'
 import { describe, Fields } from './fields.ts'
@@ -27,16 +37,42 @@ const LIMITS = { maxDepth: 256, maxItems: 4_000_000 }
 export function parse(torrent: Uint8Array): Metainfo {
   checkKind(torrent)
   const warnings = new Warnings()
-  const top: Fields = new Fields(asDict(decode(torrent, LIMITS)) ?? {}, '', warnings.warn)
+  const spans = topSpans(torrent)
+  const top: Fields = new Fields(decodeTop(spans), '', warnings.warn)
+  const raw = spans.get('info')
   const info = asDict(top.get('info'))
-  const raw = spanOf(torrent, 'info', LIMITS)
-  // Both: a key that decodes to `info` without being spelled so has no bytes to hash.
   if (!info || !raw) top.fail('info', 'a dictionary')
   const infoHash = createHash('sha1').update(raw).digest()
   const content = readInfo(new Fields(info, 'info', warnings.warn), infoHash, warnings.warn)
   // Memory of its own: the caller may use `torrent` again.
   const around = { infoHash, info: Buffer.from(raw), ...readAround(top, warnings.warn) }
   return { ...content, ...around, warnings: warnings.list() }
+}
+
+/** What is read around `info`. */
+const AROUND = [
+  'announce',
+  'announce-list',
+  'comment',
+  'created by',
+  'creation date',
+  'httpseeds',
+  'nodes',
+  'url-list',
+]
+
+/** As other clients do: the first of a repeated key counts, and what follows the dictionary is ignored. */
+const LENIENT = { ...LIMITS, allowTrailing: true, repeatedKeys: 'first' } as const
+
+/** The raw bytes of each value of the top-level dictionary that is read. */
+function topSpans(torrent: Uint8Array): Map<string, Uint8Array> {
+  return spansOf<string>(torrent, ['info', ...AROUND], { ...LENIENT, strict: 'info' })
+}
+
+/** `info` is decoded from the very bytes that are hashed: no other reading of it can get in between. */
+function decodeTop(spans: ReadonlyMap<string, Uint8Array>): BencodeDict {
+  const values = [...spans].map(([key, span]) => [key, decode(span, key === 'info' ? LIMITS : LENIENT)])
+  return Object.fromEntries(values)
 }
 
 /** As `parse`, for an `info` dictionary by itself, as peers send it (BEP 9): no trackers, no web seeds. */
@@ -155,7 +191,7 @@ function readNodes(value: BencodeValue | undefined, warn: Warn): PeerAddress[] {
   const nodes: PeerAddress[] = []
   for (const item of list?.slice(0, 1000) ?? []) {
     const [host, port] = asList(item) ?? []
-    const address = { host: bytes(host)?.toString('utf8') ?? '', port: integer(port) ?? 0 }
+    const address = { host: bytes(host)?.toString('utf8') ?? '', port: digits(port) ?? 0 }
     try {
       nodes.push(parseAddress(formatAddress(address)))
     } catch (error) {

@@ -75,7 +75,8 @@ function usable(
 ): string[] {
   const urls: string[] = []
   for (const value of values) {
-    const url = text(value)?.trim()
+    // As libtorrent does: the URL is meant, whoever wrote it forgot to encode it.
+    const url = text(value)?.trim().replaceAll(' ', '%20')
     // Absent by another spelling: nothing to warn of.
     if (url === '') continue
     const why = url === undefined ? 'is no string' : faultOf(url)

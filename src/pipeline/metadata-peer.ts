@@ -24,7 +24,7 @@ export interface MetadataPeerEvents {
   /** It says that it has metadata of so many bytes. */
   offer: [size: number]
   /** It sent a piece. */
-  piece: [piece: number, totalSize: number | undefined, data: Uint8Array]
+  piece: [piece: number, data: Uint8Array]
   /** It refused one. */
   reject: []
   /** It listens at this port. */
@@ -186,7 +186,7 @@ export class MetadataPeer extends EventEmitter<MetadataPeerEvents> {
   }
 
   #answered(message: MetadataMessage): void {
-    if (message.type === 'data') this.emit('piece', message.piece, message.totalSize, message.data)
+    if (message.type === 'data') this.emit('piece', message.piece, message.data)
     else this.emit('reject')
   }
 }

@@ -93,13 +93,11 @@ export class MetadataPicker<Peer> {
   }
 
   /** A peer sent a piece. What it was not asked for is ignored. @returns what is wrong with that, in words */
-  received(peer: Peer, piece: number, totalSize: number | undefined, data: Uint8Array): string | undefined {
+  received(peer: Peer, piece: number, data: Uint8Array): string | undefined {
     const source = this.#sources.get(peer)
     if (!source?.asked.delete(piece) || this.info) return undefined
     const { draft } = source
     const length = Math.min(METADATA_PIECE, draft.size - piece * METADATA_PIECE)
-    if (totalSize !== undefined && totalSize !== draft.size)
-      return `said that the metadata has ${draft.size} bytes, and then ${totalSize}`
     if (data.length !== length) return `sent ${data.length} bytes of metadata, expected ${length}`
     if (draft.pieces.has(piece)) return undefined
     draft.pieces.set(piece, { data, from: peer })

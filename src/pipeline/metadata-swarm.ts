@@ -167,12 +167,12 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
       this.#picker.rejected(peer, this.#now)
       this.#askAll()
     })
-    peer.on('piece', (piece, totalSize, data) => this.#received(peer, piece, totalSize, data))
+    peer.on('piece', (piece, data) => this.#received(peer, piece, data))
     peer.on('close', error => this.#gone(peer, error))
   }
 
-  #received(peer: MetadataPeer, piece: number, totalSize: number | undefined, data: Uint8Array): void {
-    const wrong = this.#picker.received(peer, piece, totalSize, data)
+  #received(peer: MetadataPeer, piece: number, data: Uint8Array): void {
+    const wrong = this.#picker.received(peer, piece, data)
     if (wrong !== undefined) this.#blame(peer, wrong)
     this.emit('progress')
     const { info } = this.#picker

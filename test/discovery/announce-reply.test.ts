@@ -19,6 +19,7 @@ t.test('peers as a list of dictionaries: IPv6 as text, names, peer id or none', 
       { ip: '2001:DB8:0::1', port: 1 },
       { ip: '[2001:db8::2]', port: 65535 },
       { ip: 'peer.example.org', port: 80 },
+      { ip: '10.0.0.3', port: '6881' },
     ],
   })
   t.same(peers, [
@@ -27,6 +28,7 @@ t.test('peers as a list of dictionaries: IPv6 as text, names, peer id or none', 
     { host: '2001:db8::1', port: 1 },
     { host: '2001:db8::2', port: 65535 },
     { host: 'peer.example.org', port: 80 },
+    { host: '10.0.0.3', port: 6881 },
   ])
 })
 
@@ -42,7 +44,7 @@ t.test('one bad entry between two good ones: both good ones are used', async t =
     { ip: '10.0.0.3', port: 0 },
     { ip: '10.0.0.3', port: -1 },
     { ip: '10.0.0.3', port: 65536 },
-    { ip: '10.0.0.3', port: '6881' },
+    { ip: '10.0.0.3', port: '68.1' },
     { ip: '10.0.0.256', port: 6881 },
     { ip: '0.0.0.0', port: 6881 },
     { ip: 'x y', port: 6881 },
@@ -107,6 +109,10 @@ t.test('captured shape: seven compact peers with counts', async t => {
 t.test('keys out of order are read', async t => {
   t.same(raw('d5:peers6:\x0a\0\0\x01\x1a\xe18:intervali1800e8:completei3ee').peers, [a])
   t.equal(raw('d5:peers0:8:intervali1900ee').interval, 1900)
+})
+
+t.test('of a key that stands twice the first counts', async t => {
+  t.equal(raw('d8:intervali1900e8:intervali1800e5:peers0:e').interval, 1900)
 })
 
 t.test('what follows the dictionary is let pass', async t => {

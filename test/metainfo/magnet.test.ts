@@ -21,6 +21,8 @@ t.test('an info-hash is read in hex, in base32, in either case, alone or in a li
     `magnet:?xt=urn:btih:${BASE32}`,
     `magnet:?xt=urn:btih:${BASE32.toLowerCase()}`,
     `magnet:?xt.1=urn:btih:${HEX}`,
+    ` ${HEX}\n`,
+    `\t ${link()} \r\n`,
     `magnet:?dn=x&amp;xt=urn:btih:${HEX}`,
     `magnet:?xt=urn:sha1:${BASE32}&xt=urn:btih:${HEX}&xt=urn:btih:${BASE32}`,
   ])

@@ -55,11 +55,59 @@ t.test('the info-hash is over the bytes as they are, unsorted and with keys nobo
   t.equal(it.infoHash.toString('hex'), createHash('sha1').update(info).digest('hex'))
 })
 
+t.test(
+  'around info the first of a repeated key counts; in info, and of info itself, none may stand twice',
+  async t => {
+    const inside = encode(valid)
+    const spelled = (...parts: (string | Buffer)[]) =>
+      Buffer.concat(parts.map(part => Buffer.from(part as Buffer)))
+    const info = spelled('4:info', inside)
+    const a = '8:announce9:http://a/'
+    const b = '8:announce9:http://b/'
+    const it = parse(spelled('d', a, b, info, b, 'e'))
+    t.same(it.trackers, [['http://a/']])
+    t.same(it.info, inside)
+    const nested = '7:unknownd1:ai1e1:ai2ee'
+    t.same(parse(spelled('d', info, nested, 'e')).infoHash, it.infoHash)
+    const twice = { name: 'InputError', code: 'ERR_BENCODE', message: /the key ".*" again at byte \d+$/ }
+    t.throws(() => parse(spelled('d', info, info, 'e')), twice)
+    t.throws(() => parse(spelled('d4:info', inside.subarray(0, -1), '7:privatei0e7:privatei1ee', 'e')), twice)
+    const marked = spelled('7:\ufeffinfo', encode({ ...valid, name: 'other' }))
+    for (const torrent of [spelled('d', marked, info, 'e'), spelled('d', info, marked, 'e')])
+      t.match(
+        parse(torrent),
+        { name: 'a', infoHash: it.infoHash },
+        'the name is of the bytes that are hashed',
+      )
+  },
+)
+
+t.test('what follows the dictionary is ignored, and not in the info-hash', async t => {
+  const { infoHash } = parse(torrent())
+  for (const end of ['\n', '\r\n', 'e', 'd4:infodee', '\0'.repeat(100)])
+    t.same(parse(Buffer.concat([torrent(), Buffer.from(end)])).infoHash, infoHash, JSON.stringify(end))
+})
+
 t.test('an info dictionary by itself is read, and nothing may follow it', async t => {
   const info = encode(valid)
   t.same(parseInfo(info).infoHash, createHash('sha1').update(info).digest())
   t.throws(() => parseInfo(Buffer.concat([info, Buffer.from('8:announce0:')])), { code: 'ERR_BENCODE' })
 })
+
+t.test(
+  'odd torrents that other clients read are read: bytes at the end, a repeated key, a raw space',
+  async t => {
+    const plain = '5c1362f1117463ea7b99274704922d5855842d9c'
+    const read = (name: string) => {
+      const { infoHash, trackers, warnings, webSeeds } = parse(fixture(`${name}.torrent`))
+      return { infoHash: infoHash.toString('hex'), trackers, warnings, webSeeds }
+    }
+    const it = { infoHash: plain, trackers: [] as string[][], warnings: [], webSeeds: [] as string[] }
+    t.strictSame(read('trailing-newline'), it)
+    t.strictSame(read('key-twice-outside-info'), { ...it, trackers: [['http://a/']] })
+    t.strictSame(read('space-in-url-list'), { ...it, webSeeds: ['http://127.0.0.1:1/a%20file.bin'] })
+  },
+)
 
 t.test('what is no torrent at all is called so', async t => {
   t.throws(() => parse(Buffer.from('<html><body>')), {
@@ -225,7 +273,7 @@ t.test('optional fields of a wrong kind are ignored with a warning', async t => 
 })
 
 t.test('dates, comments and nodes (BEP 5) are read', async t => {
-  const nodes = [['router.example', 6881], ['::1', 1], ['x', 0], 'y']
+  const nodes = [['router.example', 6881], ['::1', '1'], ['x', 0], 'y']
   const it = parse(torrent({ private: 1 }, { 'creation date': 1_700_000_000, comment: 'ü', nodes }))
   t.match(it, { creationDate: 1_700_000_000, comment: 'ü', private: true })
   t.same(it.nodes, [

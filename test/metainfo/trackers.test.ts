@@ -48,6 +48,14 @@ t.test('white space around a URL is not part of it', async t => {
   t.same(trackers(` ${a}\r\n`), { tiers: [[a]], warnings: [] })
 })
 
+t.test('a raw space inside a URL is encoded, as other clients do', async t => {
+  t.same(trackers('http://a.example/a b'), { tiers: [['http://a.example/a%20b']], warnings: [] })
+  t.same(seeds([' http://a.example/a b/c  d ', 'http://a.example/a%20b/c%20%20d']), {
+    urls: ['http://a.example/a%20b/c%20%20d'],
+    warnings: [],
+  })
+})
+
 t.test('a URL that no tracker can have is left out with a warning that says why', async t => {
   const cases: [Encodable, RegExp][] = [
     ['a.example', /is no URL/],
@@ -63,7 +71,7 @@ t.test('a URL that no tracker can have is left out with a warning that says why'
     ['javascript:alert(1)', /is none of/],
     ['file:///etc/passwd', /is none of/],
     ['http://a.example/\r\nHost: x', /holds a space or control character/],
-    ['http://a.example/a b', /holds a space/],
+    ['http://a.example/a\tb', /holds a space/],
     ['http://a.example/\u001b[2J', /holds a space or control character/],
     [`http://a.example/${'x'.repeat(5000)}`, /longer than 4096/],
     [5, /an entry is no string/],
