@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { addressBytes, hostOf } from './compact.ts'
+import { addressBytes } from './compact.ts'
 
 /** All that the set depends on: everybody who allows a peer pieces comes to the same ones. */
 export interface AllowedFastOptions {
@@ -31,9 +31,8 @@ export function allowedFastSet({ address, infoHash, pieceCount, count }: Allowed
   return [...allowed]
 }
 
-/** The /24 of an IPv4 address, as four bytes. A socket may show such a one as ::ffff:1.2.3.4. */
+/** The /24 of an IPv4 address, as four bytes. */
 function networkOf(address: string): Buffer | undefined {
   const bytes = addressBytes(address)
-  const canonical = bytes && addressBytes(hostOf(bytes))
-  return canonical?.length === 4 ? Buffer.from([...canonical.subarray(0, 3), 0]) : undefined
+  return bytes?.length === 4 ? Buffer.from([...bytes.subarray(0, 3), 0]) : undefined
 }

@@ -1,6 +1,7 @@
 /** Peer addresses: six or eighteen bytes on the wire (BEP 23, BEP 7), `host:port` for people. */
 import { InputError } from '../errors.ts'
 import { quote } from './quote.ts'
+import { urlOf } from './url.ts'
 
 /** Where a peer listens: an IPv4 or IPv6 address in canonical text, or a name to be resolved. */
 export interface PeerAddress {
@@ -46,17 +47,21 @@ export function hostOf(bytes: Uint8Array): string {
   return gap.length < 2 ? hex(0, 8) : `${hex(0, gap.start)}::${hex(gap.start + gap.length, 8)}`
 }
 
-/** The 4 or 16 bytes of an IPv4 or IPv6 address, or `undefined` for anything else, names among it. */
+/**
+ * The 4 or 16 bytes of an IPv4 or IPv6 address, or `undefined` for anything else, such as a name. An IPv4-mapped address
+ * is the IPv4 one that it means.
+ */
 export function addressBytes(host: string): Buffer | undefined {
   const four = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(host)
   if (four) {
     const numbers = four.slice(1).map(Number)
     return numbers.every(number => number <= 255) ? Buffer.from(numbers) : undefined
   }
-  if (!/^[0-9a-f:.]+$/i.test(host) || !host.includes(':') || !URL.canParse(`http://[${host}]`))
-    return undefined
+  if (!host.includes(':') || !/^[0-9a-f:.]+$/i.test(host)) return undefined
+  const url = urlOf(`http://[${host}]`)
+  if (!url) return undefined
   // The URL parser gives hex groups only, so what is left to do is to fill the gap.
-  const [left = '', right] = new URL(`http://[${host}]`).hostname.slice(1, -1).split('::')
+  const [left = '', right] = url.hostname.slice(1, -1).split('::')
   const split = (part: string) => (part === '' ? [] : part.split(':'))
   const head = split(left)
   const tail = split(right ?? '')
@@ -65,7 +70,25 @@ export function addressBytes(host: string): Buffer | undefined {
   groups.forEach((group, index) => {
     bytes.writeUInt16BE(Number.parseInt(group, 16), index * 2)
   })
-  return bytes
+  return isMapped(bytes) ? bytes.subarray(12) : bytes
+}
+
+/**
+ * A host as all parts of the program spell it: an address in canonical text, an IPv4-mapped one as the IPv4 one it
+ * means, a name as it is. A link-local address keeps its zone, as it cannot be reached without it. Every address that
+ * enters, from a socket, a message or an option, passes through here or is decoded from bytes.
+ */
+export function canonicalHost(host: string): string {
+  const [, address = host, zone = ''] = /^([^%]*)(%.+)$/s.exec(host) ?? []
+  const bytes = addressBytes(address)
+  if (!bytes) return host
+  const isLinkLocal = bytes.length === 16 && bytes[0] === 0xfe && bytes[1]! >> 6 === 2
+  return hostOf(bytes) + (isLinkLocal ? zone : '')
+}
+
+/** A peer address with its host in canonical form. */
+export function canonicalAddress({ host, port }: PeerAddress): PeerAddress {
+  return { host: canonicalHost(host), port }
 }
 
 /** `1.2.3.4:80` or `[::1]:80`. */

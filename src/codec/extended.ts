@@ -78,7 +78,6 @@ export function parseExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
 /** Writes our extended handshake (BEP 10). Of extensions, a later one need name only those that changed. */
 export function encodeExtendedHandshake(ours: OwnHandshake): Buffer {
   const { client, reqq, extensions, metadataSize, port, yourIp = '', uploadOnly } = ours
-  const address = addressBytes(yourIp)
   return encode({
     m: extensions,
     metadata_size: metadataSize,
@@ -86,8 +85,7 @@ export function encodeExtendedHandshake(ours: OwnHandshake): Buffer {
     reqq,
     upload_only: uploadOnly === undefined ? undefined : Number(uploadOnly),
     v: client,
-    // By way of text, so that an IPv4 address which a socket shows as ::ffff:1.2.3.4 goes out as the four bytes it is.
-    yourip: address && addressBytes(hostOf(address)),
+    yourip: addressBytes(yourIp),
   })
 }
 

@@ -1,4 +1,4 @@
-import { addressBytes, hostOf, type PeerAddress } from './compact.ts'
+import { addressBytes, type PeerAddress } from './compact.ts'
 import { crc32c } from './crc32c.ts'
 
 /**
@@ -7,18 +7,12 @@ import { crc32c } from './crc32c.ts'
  * could agree on: for a name, or an IPv4 and an IPv6 address.
  */
 export function peerPriority(a: PeerAddress, b: PeerAddress): number {
-  const first = bytesOf(a)
-  const second = bytesOf(b)
+  const first = addressBytes(a.host)
+  const second = addressBytes(b.host)
   if (!first || first.length !== second?.length) return 0
   if (first.equals(second)) return crc32c(sorted(portOf(a), portOf(b)))
   const kept = keptBytes(first, second)
   return crc32c(sorted(masked(first, kept), masked(second, kept)))
-}
-
-/** An IPv4 address that comes mapped into IPv6 is the IPv4 one that it means. */
-function bytesOf({ host }: PeerAddress): Buffer | undefined {
-  const bytes = addressBytes(host)
-  return bytes && addressBytes(hostOf(bytes))
 }
 
 function portOf({ port }: PeerAddress): Buffer {

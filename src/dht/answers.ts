@@ -1,10 +1,10 @@
+import { canTellOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { BUCKET_SIZE } from './bucket.ts'
 import type { Family } from './contact.ts'
 import { encodeRefusal, encodeReply, PROTOCOL_ERROR, type Query, type Refusal, type Reply } from './krpc.ts'
 import type { PeerStore } from './peer-store.ts'
 import type { RoutingTable } from './routing-table.ts'
-import { canTellOf } from './scope.ts'
 import type { Tokens } from './tokens.ts'
 
 /** What answers are made of. */

@@ -1,5 +1,5 @@
 import dgram from 'node:dgram'
-import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import { canonicalHost, formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { InputError, messageOf } from '../errors.ts'
 import type { Family } from './contact.ts'
 
@@ -62,8 +62,8 @@ export async function openDatagrams(options: DatagramsOptions): Promise<Datagram
     },
     receive(onDatagram) {
       socket.on('message', (bytes, { address, port }) => {
-        // a link-local address comes with its zone
-        if (!closed && port !== 0) onDatagram(bytes, { host: address.split('%')[0]!, port })
+        // Without the zone of a link-local address: a node is known by its address alone.
+        if (!closed && port !== 0) onDatagram(bytes, { host: canonicalHost(address.split('%')[0]!), port })
       })
     },
     close() {

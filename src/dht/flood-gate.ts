@@ -1,4 +1,4 @@
-import { scopeOf } from './scope.ts'
+import { scopeOf } from '../codec/address-scope.ts'
 
 interface Allowance {
   left: number

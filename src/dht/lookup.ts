@@ -1,9 +1,9 @@
 import type { Clock, Timer } from '../clock.ts'
+import { canTellOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Contact, Family } from './contact.ts'
 import type { Reply } from './krpc.ts'
 import type { Outcome } from './rpc.ts'
-import { canTellOf } from './scope.ts'
 import { Shortlist, type Step } from './shortlist.ts'
 
 export interface LookupOptions {

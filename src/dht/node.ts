@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { canTellOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { answerTo } from './answers.ts'
 import { BUCKET_SIZE } from './bucket.ts'
@@ -13,7 +14,7 @@ import { PeerStore } from './peer-store.ts'
 import { Reachability } from './reachability.ts'
 import { RoutingTable } from './routing-table.ts'
 import { type Outcome, Rpc } from './rpc.ts'
-import { canTellOf, scopeOf } from './scope.ts'
+import { isUnicast } from './scope.ts'
 import type { Step } from './shortlist.ts'
 import { isAt } from './table-node.ts'
 import { Tokens } from './tokens.ts'
@@ -103,7 +104,7 @@ export class DhtNode {
 
   /** There may be a node at this address: it is asked, and kept if it answers. */
   add(address: PeerAddress): void {
-    if (scopeOf(address.host) === 'none' || this.#hints.some(hint => isAt(hint, address))) return
+    if (!isUnicast(address.host) || this.#hints.some(hint => isAt(hint, address))) return
     this.#hints = [...this.#hints.slice(1 - HINTS), address]
     this.#check(address)
   }

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events'
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import type { PeerAddress } from '../codec/compact.ts'
+import { canonicalHost } from '../codec/compact.ts'
 import { decodeLsd, encodeLsd, LSD_GROUPS, LSD_HASHES } from '../codec/lsd.ts'
 import type { Family } from '../codec/udp-tracker.ts'
 import { bound, type CreateSocket, systemSocket } from './create-socket.ts'
@@ -196,6 +197,6 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
     const own = Object.values(this.#interfaces()).flatMap(infos => infos ?? [])
     if (!isLocalAddress(address, own)) return
     for (const infoHash of ours)
-      this.emit('peer', Buffer.from(infoHash, 'hex'), { host: address, port: announce.port })
+      this.emit('peer', Buffer.from(infoHash, 'hex'), { host: canonicalHost(address), port: announce.port })
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { RemoteInfo, Socket } from 'node:dgram'
-import { addressBytes, formatAddress, hostOf } from '../codec/compact.ts'
+import { canonicalHost, formatAddress } from '../codec/compact.ts'
 import { decodePacket, type Family, type TrackerPacket } from '../codec/udp-tracker.ts'
 import { bound, type CreateSocket, systemSocket } from './create-socket.ts'
 
@@ -129,7 +129,7 @@ export class UdpSockets {
     const waiting = packet && this.#waiting.get(packet.transaction)
     if (!waiting || (packet.action !== waiting.action && packet.action !== 'error')) return
     const { from } = waiting
-    if (from.port === port && from.family === family && from.host === canonical(address))
+    if (from.port === port && from.family === family && from.host === canonicalHost(address))
       waiting.answered(packet)
   }
 
@@ -143,12 +143,6 @@ export class UdpSockets {
         () => {},
       )
   }
-}
-
-/** An address as `hostOf` writes it, without the zone that link-local ones carry; a name as it is. */
-export function canonical(address: string): string {
-  const bytes = addressBytes(address.replace(/%.*$/, ''))
-  return bytes ? hostOf(bytes) : address
 }
 
 const keyOf = (to: Endpoint) => formatAddress(to)

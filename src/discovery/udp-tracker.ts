@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
-import { addressBytes } from '../codec/compact.ts'
+import { addressBytes, canonicalHost } from '../codec/compact.ts'
 import { encodeAnnounce, encodeScrape, type Family, type TrackerPacket } from '../codec/udp-tracker.ts'
 import { DiscoveryError } from '../errors.ts'
 import { type AnnounceReply, udpAnnounceReply } from './announce-reply.ts'
@@ -16,7 +16,7 @@ import {
 } from './tracker.ts'
 import { parseUdpTrackerUrl, trackerName, type UdpTrackerUrl } from './tracker-url.ts'
 import { exchange } from './udp-exchange.ts'
-import { canonical, type Endpoint, type UdpSockets } from './udp-sockets.ts'
+import type { Endpoint, UdpSockets } from './udp-sockets.ts'
 
 /** All addresses of a name, in the order of preference; rejects with the system's error. */
 export type Lookup = (
@@ -171,7 +171,7 @@ export class UdpTracker implements Tracker {
     const families: readonly Family[] = [4, 6]
     return families.flatMap(family => {
       const found = addresses.find(address => address.family === family)
-      return found ? [{ host: canonical(found.address), port, family }] : []
+      return found ? [{ host: canonicalHost(found.address), port, family }] : []
     })
   }
 

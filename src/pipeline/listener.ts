@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import net from 'node:net'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
-import { formatAddress } from '../codec/compact.ts'
+import { scopeOf } from '../codec/address-scope.ts'
+import { canonicalHost, formatAddress } from '../codec/compact.ts'
 import { Exchange } from '../codec/exchange.ts'
 import { PROTOCOL } from '../codec/handshake.ts'
 import { type Ciphers, type Encryption, torrentMark } from '../codec/mse.ts'
@@ -207,7 +208,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   /** Whether as many as may be from this address have not said enough. */
   #crowded(address = ''): boolean {
-    if (/^(::ffff:)?127\.|^::1$/.test(address)) return false
+    if (scopeOf(address) === 'loopback') return false
     const { maxPerAddress = 8 } = this.#options
     let count = 0
     for (const { remoteAddress } of this.#halfOpen.keys()) if (remoteAddress === address) count++
@@ -221,8 +222,8 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   #drop(socket: net.Socket, reason: string): void {
     this.#settle(socket)
-    const { remoteAddress: host = '?', remotePort: port = 0 } = socket
-    this.#warn(`${formatAddress({ host, port })}: ${reason}`)
+    const { remoteAddress = '?', remotePort: port = 0 } = socket
+    this.#warn(`${formatAddress({ host: canonicalHost(remoteAddress), port })}: ${reason}`)
     socket.destroy()
   }
 

@@ -177,7 +177,7 @@ export class MetadataPeer extends EventEmitter<MetadataPeerEvents> {
       client,
       reqq: 250,
       extensions: { ut_metadata: UT_METADATA },
-      yourIp: this.address.host,
+      yourIp: this.#socket.remoteHost,
       ...(listening === undefined ? {} : { port: listening }),
     })
     const about: Message[] = [{ type: 'extended', id: EXTENDED_HANDSHAKE, payload }]

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Clock } from '../clock.ts'
-import type { PeerAddress } from '../codec/compact.ts'
+import { canonicalAddress, type PeerAddress } from '../codec/compact.ts'
 import type { Dht } from '../dht/dht.ts'
 import { DhtPeers } from '../dht/dht-peers.ts'
 import { Announcer } from '../discovery/announcer.ts'
@@ -93,7 +93,7 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
     this.#running = true
     const { dht, infoHash, lsd, nodes = [], peers = [], port } = this.#options
     this.announcer?.start()
-    if (peers.length > 0) this.emit('peers', peers, 'option')
+    if (peers.length > 0) this.emit('peers', peers.map(canonicalAddress), 'option')
     if (this.#private) return
     if (dht) for (const node of nodes) dht.add(node)
     this.#dhtPeers?.start()

@@ -323,7 +323,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.readyAt = this.waitsSince = clock.now()
     if (supports(reserved, 'extended')) this.#introduce()
     this.#claim(supports(reserved, 'fast'))
-    if (this.#context.pex) this.#pex = new Pex(this.address, clock.now())
+    if (this.#context.pex) this.#pex = new Pex(this.#chain.socket.remoteHost, clock.now())
     this.#port.owed = supports(reserved, 'dht')
     this.#tellPort()
     this.emit('ready')
@@ -339,7 +339,7 @@ export class Peer extends EventEmitter<PeerEvents> {
       reqq: OUR_REQQ,
       extensions: pex ? EXTENSIONS : extensions,
       metadataSize: info.length,
-      yourIp: this.address.host,
+      yourIp: this.#chain.socket.remoteHost,
       ...(listening === undefined ? {} : { port: listening }),
       ...(upload.only() && !upload.hidden ? { uploadOnly: true } : {}),
     })
@@ -350,7 +350,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   #tellPort(): void {
     if (!this.#port.owed) return
     const dht = this.#context.dht()
-    const port = dht?.readOnly ? undefined : dht?.port(this.address.host.includes(':') ? 6 : 4)
+    const port = dht?.readOnly ? undefined : dht?.port(this.#chain.socket.remoteHost.includes(':') ? 6 : 4)
     if (!port) return
     this.#port.owed = false
     this.send({ type: 'port', port })
@@ -360,7 +360,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   #heardPort(port: number): void {
     if (port === 0 || this.#port.heard) return
     this.#port.heard = true
-    this.#context.dht()?.add({ host: this.address.host, port })
+    this.#context.dht()?.add({ host: this.#chain.socket.remoteHost, port })
   }
 
   /** Says what we have. */
@@ -372,8 +372,8 @@ export class Peer extends EventEmitter<PeerEvents> {
     else if (told.count > 0) this.send({ type: 'bitfield', bytes: Uint8Array.from(told.bytes) })
     else if (fast) this.send({ type: 'haveNone' })
     if (!fast) return
-    const { host } = this.address
-    for (const index of allowedFastSet({ address: host, infoHash, pieceCount, count: ALLOWED_FAST })) {
+    const address = this.#chain.socket.remoteHost
+    for (const index of allowedFastSet({ address, infoHash, pieceCount, count: ALLOWED_FAST })) {
       if (!told.has(index)) continue
       this.responder.allow(index)
       this.send({ type: 'allowedFast', index })

@@ -1,6 +1,6 @@
+import { canTellOf } from '../codec/address-scope.ts'
 import { addressBytes, type PeerAddress } from '../codec/compact.ts'
 import { MAX_PEX, type Pex as Message, type PexPeer } from '../codec/pex.ts'
-import { canTellOf } from '../dht/scope.ts'
 import { PeerError } from '../errors.ts'
 
 /** Milliseconds from a connection's start to the first message, that the first peers may be in it. */
@@ -26,16 +26,16 @@ const MAX_NAMED = 500
 export class Pex {
   /** Of whom it knows from us, by address. */
   readonly #told = new Map<string, PeerAddress>()
-  readonly #peer: PeerAddress
+  readonly #host: string
   #next: number
   /** When its last message came that counted, and how many came too early since. */
   #heard = Number.NEGATIVE_INFINITY
   #early = 0
   #named = 0
 
-  /** @param peer where it is; @param now when its connection began */
-  constructor(peer: PeerAddress, now: number) {
-    this.#peer = peer
+  /** @param host the peer's IP address; @param now when its connection began */
+  constructor(host: string, now: number) {
+    this.#host = host
     this.#next = now + FIRST
   }
 
@@ -56,7 +56,7 @@ export class Pex {
     for (const [key, peer] of connected) {
       if (added.length === MAX_PEX || this.#told.size === MAX_TOLD) break
       if (key === own || this.#told.has(key) || !addressBytes(peer.host)) continue
-      if (!canTellOf(this.#peer.host, peer.host)) continue
+      if (!canTellOf(this.#host, peer.host)) continue
       this.#told.set(key, peer)
       added.push(peer)
     }
@@ -79,7 +79,7 @@ export class Pex {
     const hosts = new Map<string, PeerAddress>()
     for (const { host, port } of added) {
       if (this.#named + hosts.size >= MAX_NAMED) break
-      if (!hosts.has(host) && canTellOf(this.#peer.host, host)) hosts.set(host, { host, port })
+      if (!hosts.has(host) && canTellOf(this.#host, host)) hosts.set(host, { host, port })
     }
     this.#named += hosts.size
     return [...hosts.values()]

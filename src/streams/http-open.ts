@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { isGlobalAddress } from '../codec/address-scope.ts'
 import { addressBytes } from '../codec/compact.ts'
-import { isGlobalAddress } from '../codec/global-address.ts'
 
 /** An answer's head, and its body as it comes. */
 export interface HttpReply {

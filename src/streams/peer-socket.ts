@@ -1,5 +1,5 @@
 import net from 'node:net'
-import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import { canonicalHost, formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { messageOf, PeerError } from '../errors.ts'
 import type { ByteLimit } from './byte-limit.ts'
 import { type Done, Duplex } from './stage.ts'
@@ -71,7 +71,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     this.#limit = limit
     this.#written = written
     if ('write' in peer) {
-      this.address = { host: peer.remoteAddress ?? '?', port: peer.remotePort ?? 0 }
+      this.address = { host: canonicalHost(peer.remoteAddress ?? '?'), port: peer.remotePort ?? 0 }
       this.#socket = peer
       this.reached = true
       this.#paused = peer.isPaused() // whoever accepted it may have held it for us
@@ -84,7 +84,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
         }
       })
     } else {
-      this.address = { host: peer.host, port: peer.port }
+      this.address = { host: canonicalHost(peer.host), port: peer.port }
       this.#socket = (connect ?? net.connect)({
         host: peer.host,
         port: peer.port,
@@ -110,6 +110,11 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
       this.reached = true
       this.#proceed()
     })
+  }
+
+  /** The IP address of the peer once it is connected, also where a name was dialled; until then what is dialled. */
+  get remoteHost(): string {
+    return canonicalHost(this.#socket.remoteAddress ?? this.address.host)
   }
 
   /** Gives a chunk back that was lent. */

@@ -1,6 +1,8 @@
 import t from 'tap'
 import {
   addressBytes,
+  canonicalAddress,
+  canonicalHost,
   decodePeers4,
   decodePeers6,
   encodePeers4,
@@ -46,6 +48,27 @@ t.test('IPv6 addresses come out in canonical text', async t => {
 t.test('an IPv4-mapped address is the IPv4 peer it means, so that one peer has one name', async t => {
   t.same(decodePeers6(hex('00000000 00000000 0000ffff 01020304 0050')), [{ host: '1.2.3.4', port: 80 }])
   t.same(parseAddress('[::ffff:1.2.3.4]:80'), { host: '1.2.3.4', port: 80 })
+})
+
+t.test('every host has one spelling, whatever it came as', async t => {
+  const spelled = {
+    '10.0.0.3': [
+      '10.0.0.3',
+      '::ffff:10.0.0.3',
+      '::FFFF:a00:3',
+      '0:0:0:0:0:ffff:10.0.0.3',
+      '::ffff:10.0.0.3%eth0',
+    ],
+    '2001:db8::1': ['2001:DB8:0:0:0:0:0:1', '2001:0db8::0001', '2001:db8::1%eth0'],
+    '::1': ['::1', '0:0:0:0:0:0:0:1'],
+    'fe80::1%eth0': ['fe80::1%eth0', 'FE80:0::1%eth0'],
+    'Peer.example': ['Peer.example'],
+    '1.2.3.4.5': ['1.2.3.4.5'],
+    'a%b': ['a%b'],
+  }
+  for (const [host, spellings] of Object.entries(spelled))
+    for (const spelling of spellings) t.equal(canonicalHost(spelling), host, spelling)
+  t.same(canonicalAddress({ host: '::ffff:10.0.0.3', port: 9 }), { host: '10.0.0.3', port: 9 })
 })
 
 t.test('only addresses of the family are packed, names never', async t => {

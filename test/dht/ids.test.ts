@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { hostOf } from '../../src/codec/compact.ts'
 import { commonBits, compareDistance, fits, idFor, idNear } from '../../src/dht/node-id.ts'
-import { canTellOf, networkOf, scopeOf } from '../../src/dht/scope.ts'
+import { isLocal, isUnicast, networkOf } from '../../src/dht/scope.ts'
 
 const id = fc.uint8Array({ minLength: 20, maxLength: 20 })
 const runs = { seed: 20240801, numRuns: 300 }
@@ -40,8 +40,8 @@ t.test('an id made for an address fits it, also for IPv6, and seldom another', a
     fc.property(host, id, (host, random) => fits(idFor(host, random), host)),
     runs,
   )
-  t.notOk(fits(idFor('2001:db8::1', new Uint8Array(20)), '2001:db9::1'))
-  t.ok(fits(idFor('2001:db8::1', new Uint8Array(20)), '2001:db8::2'), 'its last 64 bits do not count')
+  t.notOk(fits(idFor('2600:db8::1', new Uint8Array(20)), '2600:db9::1'))
+  t.ok(fits(idFor('2600:db8::1', new Uint8Array(20)), '2600:db8::2'), 'its last 64 bits do not count')
   t.notOk(fits(new Uint8Array(20), 'a name'))
 })
 
@@ -74,24 +74,31 @@ t.test('an id near another shares so many bits with it, and no more', async t =>
   t.pass()
 })
 
-t.test('nobody far away can tell of addresses that are near', async t => {
-  const scopes = {
-    none: ['0.0.0.0', '224.0.0.1', '255.255.255.255', '::', 'ff02::1', '::5', 'router.example', ''],
-    loopback: ['127.0.0.1', '127.9.9.9', '::1'],
-    local: ['10.0.0.1', '192.168.0.1', 'fe80::1', 'fc00::1'],
-    global: ['1.2.3.4', '2001:db8::1'],
-  }
-  for (const [scope, hosts] of Object.entries(scopes))
-    for (const host of hosts) t.equal(scopeOf(host), scope, host)
-  const can = (teller: string, host: string) => canTellOf(teller, host)
-  t.same(
-    [can('1.2.3.4', '5.6.7.8'), can('1.2.3.4', '10.0.0.1'), can('1.2.3.4', '127.0.0.1')],
-    [true, false, false],
-  )
-  t.same([can('10.0.0.1', '10.0.0.2'), can('10.0.0.1', '127.0.0.1')], [true, false])
-  t.same([can('127.0.0.1', '127.0.0.2'), can('127.0.0.1', '10.0.0.1')], [true, true])
-  t.notOk(can('127.0.0.1', '0.0.0.0'))
+t.test('a network is a /24 of IPv4 and a /64 of IPv6', async t => {
   t.equal(networkOf('1.2.3.4'), networkOf('1.2.3.5'))
   t.not(networkOf('1.2.3.4'), networkOf('1.2.4.4'))
-  t.equal(networkOf('2001:db8::1'), networkOf('2001:db8::ffff:1'))
+  t.equal(networkOf('2600:db8::1'), networkOf('2600:db8::ffff:1'))
+})
+
+t.test('BEP 42 exempts the local networks that it lists, and not the shared one of a carrier', async t => {
+  for (const host of ['127.0.0.1', '10.0.0.1', '169.254.1.1', '192.168.0.1', 'fe80::1', 'fc00::1', '::1'])
+    t.ok(isLocal(host), host)
+  for (const host of ['1.2.3.4', '100.64.0.1', '2600:db8::1', '192.0.2.1', 'localhost'])
+    t.notOk(isLocal(host), host)
+})
+
+t.test('no node is at an address of nobody or of many', async t => {
+  for (const host of [
+    '0.0.0.0',
+    '224.0.0.1',
+    '255.255.255.255',
+    '::',
+    'ff02::1',
+    '::5',
+    'router.example',
+    '',
+  ])
+    t.notOk(isUnicast(host), host)
+  for (const host of ['127.0.0.1', '10.0.0.1', '100.64.0.1', '1.2.3.4', 'fe80::1'])
+    t.ok(isUnicast(host), host)
 })

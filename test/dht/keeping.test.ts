@@ -150,12 +150,12 @@ t.test('we are out of reach if in a large DHT nobody ever asks that we did not w
 t.test('a state is read as it was written', async t => {
   const id = chance()
   const contacts = [{ id: chance(), host: '1.2.3.4', port: 5 }]
-  const six = [{ id: chance(), host: '2001:db8::1', port: 5 }]
+  const six = [{ id: chance(), host: '2600:db8::1', port: 5 }]
   const state = { 4: { id, contacts }, 6: { id, contacts: six } }
   t.same(decodeState(encodeState(state)), state)
   t.same(decodeState(encodeState({ 4: { id, contacts } })), { 4: { id, contacts } })
   const many = Array.from({ length: 1_000 }, (_, index) => ({ id: chance(), ...at(index) }))
-  const six000 = many.map(contact => ({ ...contact, host: '2001:db8::1' }))
+  const six000 = many.map(contact => ({ ...contact, host: '2600:db8::1' }))
   const large = encodeState({ 4: { id, contacts: many }, 6: { id, contacts: six000 } })
   t.ok(large.length <= MAX_STATE)
   t.equal(decodeState(large)[4]?.contacts.length, 400)

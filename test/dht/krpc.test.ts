@@ -52,7 +52,7 @@ t.test('it reads the examples of BEP 5', async t => {
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length }).map(Buffer.from)
 const port = fc.integer({ min: 1, max: 65535 })
 const host4 = bytes(4).map(bytes => bytes.join('.'))
-const host6 = fc.nat(0xfffe).map(group => `2001:db8::${(group + 1).toString(16)}`)
+const host6 = fc.nat(0xfffe).map(group => `2600:db8::${(group + 1).toString(16)}`)
 const contact = (host: fc.Arbitrary<string>) => fc.record({ id: bytes(20), host, port })
 const want = fc.option(fc.constantFrom<(4 | 6)[]>([4], [6], [4, 6]), { nil: undefined })
 const wanting = want.map(want => (want ? { want } : {}))
@@ -139,7 +139,7 @@ t.test('peers of both families may be mixed, and what is neither is left out', a
 
 t.test('nodes are read as far as they go: whole ones with a port, sixteen at most', async t => {
   const one: Contact = { id, host: '1.2.3.4', port: 9 }
-  const packed = encodeContacts([one, { ...one, host: '2001:db8::1' }, { ...one, host: 'a.name' }], 4)
+  const packed = encodeContacts([one, { ...one, host: '2600:db8::1' }, { ...one, host: 'a.name' }], 4)
   t.equal(packed.length, 26)
   t.same(decodeContacts(Buffer.concat([packed, packed.subarray(0, 25)]), 4, 16), [one])
   t.same(decodeContacts(Buffer.alloc(26), 4, 16), [], 'port 0')
@@ -186,7 +186,7 @@ t.test('whatever comes, it never throws, and what comes out may be used', async 
     encodeReply({
       transaction,
       id,
-      nodes: { 4: [{ id, ...at }], 6: [{ id, host: '2001:db8::1', port: 1 }] },
+      nodes: { 4: [{ id, ...at }], 6: [{ id, host: '2600:db8::1', port: 1 }] },
       values: [at],
       token: bytes8,
       ip: at,

@@ -229,6 +229,25 @@ t.test('J5: who floods us with peers is dropped, and those are forgotten', async
   t.notMatch(torrent.reason, /1 peers/)
 })
 
+t.test(
+  'peers on a LAN that reached a dual-stack listener are told of each other, by their IPv4 addresses',
+  async t => {
+    const swarm = new SimulatedSwarm({ seed: 1, pieces: 64 })
+    const first = swarm.join({ complete: true, limitUp: 4096, peers: [], pex: true })
+    const [second, third] = [1, 2].map(() => swarm.join({ peers: [first.address], pex: true }))
+    const seen: string[] = []
+    first.torrent.on('connected', peer => seen.push(peer.address.host))
+    const met = new Set<string>()
+    third!.torrent.on('connected', peer => met.add(peer.address.host))
+    second!.torrent.on('connected', peer => met.add(peer.address.host))
+    await swarm.start()
+    await swarm.clock.run({ until: () => met.size === 3, for: 30_000 })
+    t.same(seen.sort(), [second!.address.host, third!.address.host])
+    t.notOk([...met].some(host => host.includes('ffff')))
+    await swarm.close()
+  },
+)
+
 t.test('in a swarm where each knows one other, all come to know all', async t => {
   const seed = Number(process.env.SEED ?? 1)
   const swarm = new SimulatedSwarm({ seed, pieces: 64 })

@@ -1,4 +1,4 @@
-import type { PeerAddress } from '../../../src/codec/compact.ts'
+import { canonicalHost, type PeerAddress } from '../../../src/codec/compact.ts'
 import { Dht, type DhtLookupResult, type DhtOptions } from '../../../src/dht/dht.ts'
 import { idFor } from '../../../src/dht/node-id.ts'
 import { encodeState } from '../../../src/dht/state.ts'
@@ -35,7 +35,7 @@ export class SimulatedDht {
 
   /** The IPv4 and the IPv6 address of the node of that number. */
   hosts(index: number): [string, string] {
-    return [`20.${index >> 8}.${index & 255}.7`, `2001:db8:${index.toString(16)}::7`]
+    return [`20.${index >> 8}.${index & 255}.7`, canonicalHost(`2600:db8:${index.toString(16)}::7`)]
   }
 
   /**

@@ -111,7 +111,11 @@ export class Host {
           socket.announce()
         }
       })
-      accepted.open({ address: socket.localAddress, port: socket.localPort }, incoming, outgoing)
+      accepted.open(
+        { address: server.shows(socket.localAddress), port: socket.localPort },
+        incoming,
+        outgoing,
+      )
       server.accept(accepted)
     })
     return socket

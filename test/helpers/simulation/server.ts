@@ -58,6 +58,11 @@ export class SimulatedServer extends EventEmitter<ServerEvents> {
     return this
   }
 
+  /** The remote address as its sockets show it: one that listens at `::` shows IPv4 addresses mapped into IPv6. */
+  shows(address: string): string {
+    return this.#address?.address === '::' && !address.includes(':') ? `::ffff:${address}` : address
+  }
+
   accept(socket: SimulatedSocket): void {
     if (this.#open.size >= this.maxConnections) {
       socket.destroy()

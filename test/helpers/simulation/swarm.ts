@@ -97,7 +97,6 @@ export class SimulatedSwarm {
     const listener = new Listener({
       createServer: host.createServer,
       clock,
-      bind: host.address,
       port: PORT,
       maxHalfOpen: 1000,
       ...(encryption ? { encryption } : {}),

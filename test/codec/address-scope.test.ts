@@ -1,0 +1,102 @@
+import t from 'tap'
+import { type AddressScope, canTellOf, isGlobalAddress, scopeOf } from '../../src/codec/address-scope.ts'
+
+/** Addresses at both ends of each range, and those just outside. */
+const SCOPES: Readonly<Record<AddressScope, readonly string[]>> = {
+  loopback: ['127.0.0.1', '127.255.255.255', '::1', '::ffff:127.0.0.1', '64:ff9b::7f00:1', '2002:7f00:1::'],
+  'link-local': [
+    '169.254.0.0',
+    '169.254.169.254',
+    'fe80::1',
+    'fe80::1%eth0',
+    'febf:ffff::1',
+    '::ffff:a9fe:1',
+  ],
+  private: [
+    ...['10.0.0.0', '10.255.255.255', '172.16.0.1', '172.31.255.255', '192.168.0.1', '192.168.255.255'],
+    ...['fc00::1', 'fdff::1', 'fec0::1', '64:ff9b:1::1', '::ffff:10.0.0.3', '::ffff:0:10.0.0.3'],
+    ...['2002:0a00:0001::1', '2002:c0a8:101::', '64:ff9b::10.0.0.1', '2001:0:4136:e378:8000:63bf:f5ff:fffe'],
+  ],
+  shared: ['100.64.0.0', '100.127.255.255', '::ffff:100.64.0.1', '64:ff9b::100.64.0.1'],
+  multicast: ['224.0.0.1', '239.255.255.255', 'ff00::', 'ff02::1', '::ffff:224.0.0.1'],
+  reserved: [
+    ...['0.0.0.0', '0.255.255.255', '192.0.0.1', '192.0.2.1', '192.88.99.1', '198.18.0.1', '198.19.255.255'],
+    ...['198.51.100.1', '203.0.113.1', '240.0.0.1', '255.255.255.255', '::', '::127.0.0.1', '::5', '100::1'],
+    ...[
+      '2001:2::1',
+      '2001:10::1',
+      '2001:db8::1',
+      '3fff::1',
+      '4000::1',
+      '5f00::1',
+      '1000::1',
+      '2002:f000:1::',
+    ],
+    ...['2001:0:4136:e378:8000:63bf:3fff:fdd2'],
+  ],
+  global: [
+    ...[
+      '1.0.0.0',
+      '9.255.255.255',
+      '11.0.0.0',
+      '100.63.255.255',
+      '100.128.0.0',
+      '126.255.255.255',
+      '128.0.0.1',
+    ],
+    ...[
+      '169.253.255.255',
+      '172.15.0.1',
+      '172.32.0.1',
+      '192.0.1.1',
+      '192.167.1.1',
+      '198.17.0.1',
+      '198.20.0.1',
+    ],
+    ...[
+      '223.255.255.255',
+      '2600::1',
+      '2a00:1450::1',
+      '::ffff:8.8.8.8',
+      '64:ff9b::8.8.8.8',
+      '2002:808:808::1',
+    ],
+    ...['2001:200::1', '2001:db9::1', '2001:0:4136:e378:8000:63bf:f7f7:f7f7', '::ffff:0:8.8.8.8'],
+  ],
+}
+
+t.test('every address has one scope, and stands for the IPv4 address in it', async t => {
+  for (const [scope, addresses] of Object.entries(SCOPES)) {
+    for (const address of addresses) {
+      t.equal(scopeOf(address), scope, address)
+      t.equal(isGlobalAddress(address), scope === 'global', address)
+    }
+  }
+})
+
+t.test('what is no address has no scope', async t => {
+  for (const text of [
+    '',
+    'localhost',
+    '1.2.3',
+    '1.2.3.256',
+    '1.2.3.4.5',
+    '[::1]',
+    '::g',
+    '127.1',
+    '0x7f.0.0.1',
+  ])
+    t.equal(scopeOf(text), undefined, text)
+  t.notOk(isGlobalAddress('localhost'))
+})
+
+t.test('a host can tell of the public Internet, and of its own scope and wider ones', async t => {
+  const tellers = ['8.8.8.8', '100.64.0.9', '192.168.0.9', '127.0.0.1'] as const
+  const hosts = ['1.2.3.4', '2600::1', '100.64.0.1', '10.0.0.1', 'fe80::1', '127.0.0.2', '::1', '192.0.2.1']
+  const told = tellers.map(teller => hosts.filter(host => canTellOf(teller, host)))
+  t.same(told, [hosts.slice(0, 2), hosts.slice(0, 3), hosts.slice(0, 5), hosts.slice(0, 7)])
+  t.notOk(canTellOf('127.0.0.1', 'localhost'))
+  t.notOk(canTellOf('tracker.example', '10.0.0.1'), 'a teller with no address is taken for a remote one')
+  t.ok(canTellOf('tracker.example', '1.2.3.4'))
+  t.ok(canTellOf('::ffff:10.0.0.3', '10.0.0.4'))
+})
