@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.ts'
 import { InputError } from '../errors.ts'
+import { type Ask, FairQueue } from './fair-queue.ts'
 
 export interface RateLimitOptions {
   /** Bytes a second, above 0. @default unlimited, as is Infinity */
@@ -12,36 +13,23 @@ export interface RateLimitOptions {
 /** An ask that waits for its turn, to be given back to `RateLimit.cancel`. */
 export type Ticket = object
 
-interface Ask extends Ticket {
-  readonly bytes: number
-  readonly go: () => void
-  /** Where the share of whoever asks stands before this, in bytes on a scale of all. */
-  readonly start: number
-}
-
-/** The longest that `setTimeout` can wait, in ms. */
-const LONGEST = 2 ** 31 - 1
+/** The longest time that `setTimeout` can wait, in ms. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 /**
- * A rate that many peers share: a token bucket, and a queue before it.
+ * A rate that several owners share: a token bucket, and a fair queue before it.
  *
- * A token is a byte. An ask is granted whole as soon as there are tokens at all, and the bucket goes into debt for what
- * they do not cover: so the excess is never more than the burst and one ask, and an ask beyond the burst does not
- * wait for ever. Whose share is the least so far comes first, and among equals who came first (start-time fair
- * queueing): so the shares of those who ask all the time are equal in bytes, however much each asks for at once and
- * whoever asks fastest; to have asked for nothing earns nothing. There is a timer only while somebody waits.
+ * A token is a byte. An ask is granted whole as soon as there are tokens at all, and the bucket goes into debt for the
+ * rest: so the excess is never more than the burst and one ask, and an ask larger than the burst does not wait for
+ * ever. There is a timer only while an ask waits.
  */
 export class RateLimit {
-  /** Bytes that were granted or spent so far. */
+  /** Bytes granted so far. */
   granted = 0
   readonly #rate: number
   readonly #most: number
   readonly #clock: Clock
-  /** Those that wait, in their turn. */
-  readonly #asks: Ask[] = []
-  /** Where the share of each stands after what it was granted, and where that of the last who was granted anything began. */
-  readonly #shares = new WeakMap<object, number>()
-  #share = 0
+  readonly #asks = new FairQueue()
   #tokens: number
   #filledAt: number
   #timer: Timer | undefined
@@ -69,56 +57,39 @@ export class RateLimit {
 
   /** How many asks wait. */
   get waiting(): number {
-    return this.#asks.length
+    return this.#asks.size
   }
 
   /**
-   * Asks for `bytes` (64 KiB at most, for the sake of the others), and calls `go` once when they are granted:
-   * at once, or in turn. A `go` may ask again.
-   * @param who has a share of its own; without it, every ask has
+   * Asks for `bytes` (64 KiB at most, for the sake of the other owners), and calls `go` once when they are granted:
+   * at once, or in turn. `go` may ask again.
+   * @param owner has a share of its own; without it, every ask has
    * @returns the ticket of an ask that waits, `undefined` when `go` was called
    */
-  take(bytes: number, go: () => void, who: object = go): Ticket | undefined {
-    const start = Math.max(this.#share, this.#shares.get(who) ?? 0)
-    const ask: Ask = { bytes, go, start }
-    if (this.#closed) return ask
+  take(bytes: number, go: () => void, owner: object = go): Ticket | undefined {
+    if (this.#closed) return { bytes }
     if (this.#rate === Number.POSITIVE_INFINITY) {
       this.granted += bytes
       go()
       return undefined
     }
-    this.#shares.set(who, start + bytes)
-    // from behind, as most asks come after all others
-    let at = this.#asks.length
-    while (at > 0 && this.#asks[at - 1]!.start > start) at--
-    this.#asks.splice(at, 0, ask)
+    const ask = this.#asks.push(bytes, go, owner)
     // while the timer runs there are no tokens
     if (!this.#timer) this.#grant()
-    return this.#asks.includes(ask) ? ask : undefined
-  }
-
-  /** Charges for bytes that nobody asked for; fewer than 0 gives back what was granted and not used. */
-  spend(bytes: number): void {
-    this.granted += bytes
-    this.#tokens -= bytes
-    // the wait is another now
-    if (!this.#timer) return
-    this.#disarm()
-    this.#grant()
+    return this.#asks.has(ask) ? ask : undefined
   }
 
   /** Takes an ask back: its `go` is not called any more. A ticket that was granted already changes nothing. */
   cancel(ticket: Ticket | undefined): void {
-    const at = this.#asks.indexOf(ticket as Ask)
-    if (at >= 0) this.#asks.splice(at, 1)
-    // whoever is next waits for the same moment: when there are tokens again
-    if (this.#asks.length === 0) this.#disarm()
+    this.#asks.delete(ticket as Ask)
+    // the next ask waits for the same moment: when there are tokens again
+    if (this.#asks.size === 0) this.#disarm()
   }
 
-  /** Drops whoever waits, and whoever asks from now on. Idempotent. */
+  /** Drops all asks, and those that come from now on. Idempotent. */
   close(): void {
     this.#closed = true
-    this.#asks.length = 0
+    this.#asks.clear()
     this.#disarm()
   }
 
@@ -129,9 +100,9 @@ export class RateLimit {
     try {
       this.#fill()
       while (this.#tokens > 0) {
-        const ask = this.#asks.shift()
+        const ask = this.#asks.first
         if (!ask) break
-        this.#share = ask.start
+        this.#asks.grant(ask)
         this.#tokens -= ask.bytes
         this.granted += ask.bytes
         ask.go()
@@ -151,7 +122,7 @@ export class RateLimit {
   }
 
   #arm(): void {
-    if (this.#timer || this.#asks.length === 0) return
+    if (this.#timer || this.#asks.size === 0) return
     // the first whole millisecond at which the bucket is above 0
     const wait = Math.max(0, Math.floor((-this.#tokens * 1000) / this.#rate) + 1)
     this.#timer = this.#clock.setTimeout(
@@ -159,7 +130,7 @@ export class RateLimit {
         this.#timer = undefined
         this.#grant()
       },
-      Math.min(wait, LONGEST),
+      Math.min(wait, MAX_TIMEOUT_MS),
     )
   }
 
