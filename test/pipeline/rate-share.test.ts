@@ -28,10 +28,12 @@ t.test(
     const [few, many] = [new RateShare(common), new RateShare(common)]
     const one = greedyPeer(few, 10_000)
     const nine = Array.from({ length: 9 }, () => greedyPeer(many, 5_000))
+    await clock.advance(1000) // the burst goes to the peer that asks first
+    for (const peer of [one, ...nine]) peer.granted = 0
     await clock.advance(10_000)
     const ofMany = nine.reduce((sum, { granted }) => sum + granted, 0)
-    t.ok(Math.abs(one.granted - ofMany) <= 0.02 * ofMany, `${one.granted} and ${ofMany}`)
-    t.ok(Math.abs(one.granted + ofMany - 10_000_000) <= 0.05 * 10_000_000, 'together they keep the rate')
+    t.ok(Math.abs(one.granted - ofMany) <= 0.01 * ofMany, `${one.granted} and ${ofMany}`)
+    t.ok(Math.abs(one.granted + ofMany - 10_000_000) <= 100_000, 'together they keep the rate')
     for (const { granted } of nine) t.ok(Math.abs(granted - ofMany / 9) <= 0.05 * (ofMany / 9), `${granted}`)
     for (const share of [few, many]) share.close()
     common.close()
