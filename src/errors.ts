@@ -26,6 +26,8 @@ export type ErrorCode =
   | 'ERR_STORAGE'
   | 'ERR_DISK_FULL'
   | 'ERR_PERMISSION'
+  | 'ERR_LOCKED'
+  | 'ERR_CHANGED'
   | 'ERR_RECORD'
   | 'ERR_MISMATCH'
   // nobody's

@@ -6,7 +6,7 @@ import type { TorrentOptions } from '../pipeline/torrent-options.ts'
 import type { Served } from '../server/shelf.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import { follow, type Reporter } from './reporter.ts'
-import { recordOf } from './state.ts'
+import { recordOf, sharedLocks } from './state.ts'
 
 /** The options that concern the torrents, rather than HTTP. */
 export interface ServingOptions {
@@ -57,7 +57,12 @@ export function openServing(
           ...common,
           storage: new WindowStorage({ keep: memory * KEEP_SHARE }),
         }).start()
-      : download(metainfo, { ...common, output, record: recordOf(metainfo.infoHash, output) })
+      : download(metainfo, {
+          ...common,
+          output,
+          record: recordOf(metainfo.infoHash, output),
+          locks: sharedLocks(),
+        })
   const stop = follow(torrent, reporter)
   return {
     metainfo,

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { LockDirectory } from '../storage/lock-directory.ts'
 import { resumePath } from '../storage/resume-record.ts'
 
 /** Where the resume record of a torrent in a directory is: below XDG_STATE_HOME, as other programs keep theirs. */
@@ -10,6 +11,13 @@ export function recordOf(infoHash: Uint8Array, directory: string): string {
 /** Where the nodes of the DHT are kept from one run to the next. */
 export function dhtRecord(): string {
   return join(stateHome(), 'dht')
+}
+
+let locks: LockDirectory | undefined
+
+/** Keeps the processes of one user from writing the same files. One instance for this process. */
+export function sharedLocks(): LockDirectory {
+  return (locks ??= new LockDirectory(join(stateHome(), 'locks')))
 }
 
 function stateHome(): string {

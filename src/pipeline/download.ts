@@ -1,5 +1,7 @@
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import { pick } from '../pick.ts'
+import type { FileLocks } from '../storage/file-locks.ts'
 import { FileStorage } from '../storage/file-storage.ts'
 import type { FileSystem } from '../storage/file-system.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
@@ -19,6 +21,8 @@ export interface DownloadOptions extends Omit<TorrentOptions, 'storage'> {
    * start, written at the end and now and then. See `resumePath`. @default none
    */
   readonly record?: string
+  /** Keeps other processes from writing the same files: see `LockDirectory`. @default only torrents of this process */
+  readonly locks?: FileLocks
   /** Where directories are. @default the disk of this machine */
   readonly fs?: FileSystem
   /** Ends it. */
@@ -27,10 +31,10 @@ export interface DownloadOptions extends Omit<TorrentOptions, 'storage'> {
 
 /** Downloads a torrent's files into a directory; what is right there already is kept. Starts at once. */
 export function download(metainfo: Metainfo, given: DownloadOptions): Torrent {
-  const { output, fs, record, signal, ...options } = given
+  const { output, fs, locks, record, signal, ...options } = given
   const storage = new FileStorage(metainfo, {
     directory: output,
-    ...(fs ? { fs } : {}),
+    ...pick({ fs, locks }, 'fs', 'locks'),
     ...(options.select ? { selected: options.select } : {}),
   })
   const resume = record === undefined ? {} : { resume: resumeAt(record, metainfo, storage, fs) }

@@ -203,6 +203,12 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#options.storage instanceof WindowStorage
   }
 
+  /** True if files are to be written; a seed leaves them as they are. */
+  get #writes(): boolean {
+    const { select } = this.#options
+    return !select || this.metainfo.files.some((_, index) => select(index))
+  }
+
   /** Whether all that was asked for is verified. */
   get #finished(): boolean {
     return this.#parts.intake.left === 0 && !this.#options.onDemand
@@ -220,7 +226,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   async #begin(): Promise<void> {
-    const { listener, share } = this.#options
+    const { listener, share, storage } = this.#options
+    if (this.#writes) {
+      const unseen = await storage.lock?.()
+      if (unseen) this.emit('warning', unseen)
+    }
     await this.#look()
     if (this.#closing) return
     this.#state = 'running'
@@ -290,7 +300,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   async #complete(): Promise<void> {
-    await this.#options.storage.complete()
+    if (this.#writes) await this.#options.storage.complete()
     if (this.#closing) return
     this.#state = 'done'
     void this.#recorder.write()

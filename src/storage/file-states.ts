@@ -1,7 +1,11 @@
 /** In which state files are, taken so that any later change of them shows. */
 import { StorageError } from '../errors.ts'
-import type { FileStorage } from './file-storage.ts'
 import type { FileState } from './file-system.ts'
+
+/** What tells in which state a file is; nothing of one that is missing. */
+export interface StatSource {
+  stat(fileIndex: number): Promise<FileState | undefined>
+}
 
 /** Bytes of an encoded state: five numbers of 64 bits. */
 export const STATE_LENGTH = 40
@@ -22,7 +26,7 @@ export function encodeState({ size, mtimeNs, ctimeNs, ino, dev }: FileState): Bu
  * @param clock the time by which the file system dates changes: nanoseconds since 1970
  */
 export async function settled(
-  storage: Pick<FileStorage, 'stat'>,
+  storage: StatSource,
   indexes: readonly number[],
   clock: { now(): Promise<bigint> },
 ): Promise<Map<number, Buffer>> {
@@ -39,10 +43,7 @@ export async function settled(
 }
 
 /** The states of files, by index. One that cannot be looked at is as good as missing; rejects with ERR_ABORTED only. */
-export async function look(
-  storage: Pick<FileStorage, 'stat'>,
-  indexes: readonly number[],
-): Promise<Map<number, FileState>> {
+export async function look(storage: StatSource, indexes: readonly number[]): Promise<Map<number, FileState>> {
   const found = new Map<number, FileState>()
   const one = async (index: number) => {
     try {

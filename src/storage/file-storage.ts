@@ -3,8 +3,11 @@ import { join } from 'node:path'
 import { InputError, StorageError } from '../errors.ts'
 import { Layout, type Span } from '../metainfo/layout.ts'
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
+import { type FileLocks, ProcessLocks } from './file-locks.ts'
 import { type FileHandle, type FileState, type FileSystem, nodeFileSystem } from './file-system.ts'
+import { FileWatch } from './file-watch.ts'
 import { HandlePool } from './handle-pool.ts'
+import { OutputLock } from './output-lock.ts'
 import { type Access, SafeDirectory } from './safe-directory.ts'
 import type { Storage } from './storage.ts'
 import { type StorageAction, storageError } from './storage-error.ts'
@@ -18,6 +21,8 @@ export interface FileStorageOptions {
   readonly selected?: (fileIndex: number) => boolean
   /** Descriptors held at most, at least 1. @default 64 */
   readonly maxOpenFiles?: number
+  /** Keeps other writers from the files, beside those of this process. @default none: other processes may write them */
+  readonly locks?: FileLocks
 }
 
 /**
@@ -25,10 +30,14 @@ export interface FileStorageOptions {
  *
  * What falls into files that are not selected is dropped, and never makes one; it can be read where
  * the file is there anyway. Padding (BEP 47) reads as zeros and is never stored. Nothing outside of
- * the directory is touched, not even through a symlink in it. Rejects with StorageError.
+ * the directory is touched, not even through a symlink in it. Only one storage at a time writes to a file: see `lock`.
+ * Rejects with StorageError.
  */
 export class FileStorage implements Storage {
+  /** What notices that another program changes the files. */
+  readonly watch: FileWatch
   readonly #layout: Layout
+  readonly #lock: OutputLock
   readonly #directory: SafeDirectory
   readonly #pool: HandlePool
   readonly #selected: (fileIndex: number) => boolean
@@ -42,7 +51,7 @@ export class FileStorage implements Storage {
 
   /** Touches no disk yet. Throws InputError. */
   constructor(metainfo: Metainfo, options: FileStorageOptions) {
-    const { directory, fs = nodeFileSystem, selected = () => true, maxOpenFiles = 64 } = options
+    const { directory, fs = nodeFileSystem, selected = () => true, maxOpenFiles = 64, locks } = options
     if (!Number.isSafeInteger(maxOpenFiles) || maxOpenFiles < 1)
       throw new InputError(
         'ERR_USAGE',
@@ -52,6 +61,33 @@ export class FileStorage implements Storage {
     this.#directory = new SafeDirectory(directory, fs)
     this.#pool = new HandlePool((path, access) => this.#directory.open(path, access), maxOpenFiles)
     this.#selected = selected
+    this.#lock = new OutputLock({
+      directory: this.#directory,
+      paths: () =>
+        this.#layout.files.filter((file, index) => !file.pad && selected(index)).map(({ path }) => path),
+      holder: metainfo,
+      locks: [ProcessLocks.of(fs), ...(locks ? [locks] : [])],
+    })
+    this.watch = new FileWatch({
+      files: metainfo.files.length,
+      // One that cannot be looked at is as good as missing.
+      stat: index => this.#stat(index).catch(() => undefined),
+      changed: index => this.#pool.evict(metainfo.files[index]!.path),
+    })
+  }
+
+  /**
+   * Keeps other storages, here and in other processes, from the selected files until `close`. The first write does
+   * that as well. Rejects with ERR_LOCKED, which names the file and who writes it. Resolves with the reason where
+   * other processes do not see the lock.
+   */
+  async lock(): Promise<StorageError | undefined> {
+    this.#enter()
+    try {
+      return await this.#lock.take()
+    } finally {
+      this.#leave()
+    }
   }
 
   /** As Storage says. Counts padding as there. */
@@ -71,6 +107,7 @@ export class FileStorage implements Storage {
   async write(position: number, bytes: Uint8Array): Promise<void> {
     this.#enter()
     try {
+      await this.#lock.take()
       for (const span of this.#layout.spans(position, bytes.length))
         if (isStored(span.file) && this.#selected(span.fileIndex)) await this.#writeSpan(span, bytes)
     } finally {
@@ -82,8 +119,10 @@ export class FileStorage implements Storage {
   async complete(): Promise<void> {
     this.#enter()
     try {
+      await this.#lock.take()
       const files = this.#layout.files.filter((file, index) => !file.pad && this.#selected(index))
-      for (const file of files) if (isStored(file)) await this.#finish(file)
+      for (const [index, file] of this.#layout.files.entries())
+        if (isStored(file) && this.#selected(index)) await this.#finish(file, index)
       // Last, when what they point to is there.
       for (const file of files) if (file.symlink !== undefined) await this.#link(file, file.symlink)
     } finally {
@@ -107,7 +146,10 @@ export class FileStorage implements Storage {
     }
   }
 
-  /** What the system says of a file; nothing where it is missing, and where nothing of ours rests. */
+  /**
+   * In which state a file is, by its path, as we left it; nothing where it is missing, was changed by another program
+   * or is being written by us, and where nothing of ours rests.
+   */
   async stat(fileIndex: number): Promise<FileState | undefined> {
     this.#enter()
     try {
@@ -117,8 +159,9 @@ export class FileStorage implements Storage {
           'ERR_USAGE',
           `no file ${fileIndex}: the torrent has ${this.#layout.files.length}`,
         )
-      if (!isStored(file) || !this.#selected(fileIndex)) return undefined
-      return await this.#using(file, 'read', 'read', handle => handle.stat({ bigint: true }))
+      if (!this.#selected(fileIndex)) return undefined
+      const state = await this.#stat(fileIndex)
+      return state === undefined || this.watch.differs(fileIndex, state) ? undefined : state
     } finally {
       this.#leave()
     }
@@ -129,14 +172,25 @@ export class FileStorage implements Storage {
     return (this.#closed ??= this.#close())
   }
 
+  /** The state of a file, by its path. */
+  async #stat(fileIndex: number): Promise<FileState | undefined> {
+    const file = this.#layout.files[fileIndex]!
+    if (!isStored(file)) return undefined
+    try {
+      return await this.#directory.stat(file.path)
+    } catch (error) {
+      throw this.#error('read', file.path, error)
+    }
+  }
+
   async #readSpan(span: Span, target: Uint8Array): Promise<number> {
-    const { file, offset, length, at } = span
+    const { file, fileIndex, offset, length, at } = span
     if (file.pad) {
       target.fill(0, at, at + length)
       return length
     }
     if (!isStored(file)) return 0
-    const there = await this.#using(file, 'read', 'read', async handle => {
+    const reading = this.#using(file, 'read', 'read', async handle => {
       let done = 0
       while (done < length) {
         const { bytesRead } = await handle.read(target, at + done, length - done, offset + done)
@@ -145,6 +199,8 @@ export class FileStorage implements Storage {
       }
       return done
     })
+    // Nobody asked for that file, so that it cannot be read is no failure.
+    const there = await (this.#selected(fileIndex) ? reading : reading.catch(() => 0))
     return there ?? 0
   }
 
@@ -163,29 +219,36 @@ export class FileStorage implements Storage {
     }
   }
 
-  async #writeSpan({ file, offset, length, at }: Span, bytes: Uint8Array): Promise<void> {
-    await this.#using(file, 'write', 'write', async handle => {
-      for (let done = 0; done < length; ) {
-        const { bytesWritten } = await handle.write(bytes, at + done, length - done, offset + done)
-        if (bytesWritten === 0) throw new Error('the system took none of the bytes')
-        done += bytesWritten
-      }
-    })
+  async #writeSpan({ file, fileIndex, offset, length, at }: Span, bytes: Uint8Array): Promise<void> {
+    await this.#using(file, 'write', 'write', handle =>
+      this.watch.write(fileIndex, handle, async () => {
+        for (let done = 0; done < length; ) {
+          const { bytesWritten } = await handle.write(bytes, at + done, length - done, offset + done)
+          if (bytesWritten === 0) throw new Error('the system took none of the bytes')
+          done += bytesWritten
+        }
+      }),
+    )
     // Only now: a `sync` that began before the bytes were written did not see to them.
     this.#unsynced.add(file)
   }
 
-  async #finish(file: FileEntry): Promise<void> {
+  async #finish(file: FileEntry, index: number): Promise<void> {
     const access = file.length === 0 ? 'write' : 'read'
     const tooLong = await this.#using(file, access, 'finish', async handle => {
       const { size, mode } = await handle.stat()
       // Whoever may read it may run it.
       const wanted = mode | ((mode & 0o444) >> 2)
-      if (file.executable && wanted !== mode) await handle.chmod(wanted & 0o7777)
+      if (file.executable && wanted !== mode)
+        await this.watch.write(index, handle, () => handle.chmod(wanted & 0o7777))
+      else if (access === 'write') await this.watch.write(index, handle, async () => {})
       return size > file.length
     })
     // Asked for again, as only now it is known that we must be able to write.
-    if (tooLong) await this.#using(file, 'write', 'finish', handle => handle.truncate(file.length))
+    if (tooLong)
+      await this.#using(file, 'write', 'finish', handle =>
+        this.watch.write(index, handle, () => handle.truncate(file.length)),
+      )
   }
 
   async #link({ path }: FileEntry, target: string): Promise<void> {
@@ -235,6 +298,8 @@ export class FileStorage implements Storage {
       await this.#pool.close()
     } catch (error) {
       throw storageError('close', this.#directory.path, error)
+    } finally {
+      await this.#lock.release()
     }
   }
 }

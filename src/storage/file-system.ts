@@ -26,13 +26,17 @@ export interface FileHandle {
   close(): Promise<void>
 }
 
-/** What is at a path: its kind, size in bytes and permission bits. */
-export interface FileStats {
-  readonly size: number
-  readonly mode: number
+/** What is at a path: a regular file, a directory, a symbolic link, or something else. */
+export interface FileKind {
   isFile(): boolean
   isDirectory(): boolean
   isSymbolicLink(): boolean
+}
+
+/** What is at a path: its kind, size in bytes and permission bits. */
+export interface FileStats extends FileKind {
+  readonly size: number
+  readonly mode: number
 }
 
 /**
@@ -64,16 +68,23 @@ export interface FileSystem {
   readonly constants: OpenFlags
   open(path: string, flags: number, mode?: number): Promise<FileHandle>
   lstat(path: string): Promise<FileStats>
+  lstat(path: string, options: { readonly bigint: true }): Promise<FileState & FileKind>
   realpath(path: string): Promise<string>
-  mkdir(path: string, options: { readonly recursive: boolean }): Promise<unknown>
+  mkdir(path: string, options: { readonly recursive: boolean; readonly mode?: number }): Promise<unknown>
   symlink(target: string, path: string): Promise<void>
   readlink(path: string): Promise<string>
   rename(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
 }
 
+/** One that also lists directories. */
+export interface ListingFileSystem extends FileSystem {
+  /** The names in a directory. */
+  readdir(path: string): Promise<string[]>
+}
+
 /** The disk of this machine. */
-export const nodeFileSystem: FileSystem = promises
+export const nodeFileSystem: ListingFileSystem = promises
 
 /** The `code` of a system error ('ENOENT'), or nothing if it is not one. */
 export function systemCode(error: unknown): string | undefined {

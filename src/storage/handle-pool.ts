@@ -63,6 +63,15 @@ export class HandlePool {
     else this.#wake()
   }
 
+  /** Lets go of the open file at `path`, so that the next who asks gets what is there then. */
+  evict(path: string): void {
+    const slot = this.#slots.get(path)
+    if (slot?.handle === undefined) return // one that is opening is what is there now
+    this.#slots.delete(path)
+    slot.retired = true
+    if (slot.users === 0) void this.#close(slot)
+  }
+
   /** Closes every file; only when no lease is out. Rejects with the first error that any closing met. */
   async close(): Promise<void> {
     for (const slot of this.#slots.values()) void this.#close(slot)

@@ -1,6 +1,13 @@
 /** A directory that nothing opened through it can leave, whatever symlinks lie in it already. */
-import { dirname, isAbsolute, join, relative, sep } from 'node:path'
-import { type FileHandle, type FileStats, type FileSystem, systemCode } from './file-system.ts'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import {
+  type FileHandle,
+  type FileKind,
+  type FileState,
+  type FileStats,
+  type FileSystem,
+  systemCode,
+} from './file-system.ts'
 
 /** `read`: what is there. `write`: read and write, made if it is not there. */
 export type Access = 'read' | 'write'
@@ -46,6 +53,36 @@ export class SafeDirectory {
       throw error
     }
     return handle
+  }
+
+  /**
+   * In which state the regular file at `path` is, without opening it; nothing where there is none. Rejects as `open`
+   * does.
+   */
+  async stat(path: string): Promise<FileState | undefined> {
+    const at = await this.#locate(path, 'read')
+    if (at === undefined) return undefined
+    try {
+      const found = await this.#fs.lstat(at, { bigint: true })
+      mustBeFile(found)
+      return found
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  /** The real path of the directory; what of it is not there yet is as it was given. Rejects with a system error. */
+  async realPath(): Promise<string> {
+    const missing: string[] = []
+    for (let at = resolve(this.path); ; at = dirname(at)) {
+      try {
+        return join(await this.#fs.realpath(at), ...missing)
+      } catch (error) {
+        if (systemCode(error) !== 'ENOENT' || at === dirname(at)) throw error
+        missing.unshift(basename(at))
+      }
+    }
   }
 
   /**
@@ -147,7 +184,7 @@ function segmentsOf(path: string): string[] {
   return segments
 }
 
-function mustBeFile(found: FileStats): void {
+function mustBeFile(found: FileKind): void {
   if (found.isFile()) return
   if (found.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' })
   throw new Error(

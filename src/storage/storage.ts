@@ -1,5 +1,15 @@
+import type { StorageError } from '../errors.ts'
+import type { FileWatch } from './file-watch.ts'
+
 /** Where a torrent's bytes rest. One interface, several homes; positions are bytes from the torrent's start. */
 export interface Storage {
+  /** What notices that another program changes the bytes; missing where none can. */
+  readonly watch?: FileWatch
+  /**
+   * Keeps other writers from the same files until `close`. Rejects with ERR_LOCKED; resolves with the reason where
+   * other processes do not see the lock. Missing where there can be no other writer.
+   */
+  lock?(): Promise<StorageError | undefined>
   /**
    * Fills `target` with what is at `position`.
    * Resolves with how many bytes from its start were there: fewer than asked at a file that is missing or short.

@@ -29,7 +29,11 @@ export class WorstDisk {
       open: step(async (path: string, flags: number, mode?: number) =>
         this.#wrap(path, await disk.open(path, flags, mode), step),
       ),
-      lstat: step((path: string) => disk.lstat(path)),
+      lstat: step(async (path: string, options?: { readonly bigint: true }) => {
+        if (!options) return disk.lstat(path)
+        const found = await disk.lstat(path, options)
+        return Object.assign(found, this.#looks.get(path))
+      }) as FileSystem['lstat'],
       realpath: step((path: string) => disk.realpath(path)),
       mkdir: step((path: string, options: { readonly recursive: boolean }) => disk.mkdir(path, options)),
       symlink: step((target: string, path: string) => disk.symlink(target, path)),

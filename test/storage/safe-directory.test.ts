@@ -88,7 +88,7 @@ t.test('a symlink put there between our look and our step is not followed', asyn
     return nodeFileSystem.lstat(path)
   }
   fs.symlinkSync(join(outside, 'secret'), at)
-  const disk = { ...fs.promises, lstat } as Home['disk']
+  const disk = { ...fs.promises, lstat } as unknown as Home['disk']
   const made = one('f')
   await t.rejects(open(t, { ...home, disk }, made).write(0, made.content), { cause: { code: 'ELOOP' } })
   untouched()
@@ -135,7 +135,7 @@ t.test('what is not a file is not even opened, as opening a device may do someth
   const open_ = async () => t.fail('opened')
   const storage = open(
     t,
-    { ...home, disk: { ...fs.promises, open: open_ } as unknown as Home['disk'] },
+    { ...home, disk: { ...fs.promises, open: open_ } as unknown as unknown as Home['disk'] },
     one('f'),
   )
   await t.rejects(storage.read(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
@@ -147,7 +147,7 @@ t.test('a FIFO put there between our look and our step does not hold us', async 
   execFileSync('mkfifo', [at])
   fs.writeFileSync(join(home.directory, 'plain'), '')
   const lstat = (path: string) => nodeFileSystem.lstat(path === at ? join(home.directory, 'plain') : path)
-  const storage = open(t, { ...home, disk: { ...fs.promises, lstat } as Home['disk'] }, one('f'))
+  const storage = open(t, { ...home, disk: { ...fs.promises, lstat } as unknown as Home['disk'] }, one('f'))
   await t.rejects(storage.read(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
   await t.rejects(storage.write(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
 })
@@ -206,7 +206,11 @@ t.test('a read-only tree can be read', async t => {
     flags.push(flag & (fs.constants.O_RDWR | fs.constants.O_WRONLY | fs.constants.O_CREAT))
     return nodeFileSystem.open(path, flag, mode)
   }
-  const storage = open(t, { ...home, disk: { ...fs.promises, open: open_ } as unknown as Home['disk'] }, made)
+  const storage = open(
+    t,
+    { ...home, disk: { ...fs.promises, open: open_ } as unknown as unknown as Home['disk'] },
+    made,
+  )
   t.same(await readOf(storage, 0, 100), made.content)
   await storage.complete()
   t.same(flags, [fs.constants.O_RDONLY])

@@ -4,7 +4,7 @@ import { pick } from '../../pick.ts'
 import { download } from '../../pipeline/download.ts'
 import { share } from '../../pipeline/share.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
-import { recordOf } from '../state.ts'
+import { recordOf, sharedLocks } from '../state.ts'
 import type { Common, Destination } from './destination.ts'
 
 export interface DirectoryOptions {
@@ -24,6 +24,7 @@ export function filesToDirectory(metainfo: Metainfo, common: Common, options: Di
     ...common,
     output,
     record: recordOf(metainfo.infoHash, output),
+    locks: sharedLocks(),
     ...(selected ? { select: (index: number) => selected.has(index) } : {}),
     ...(options.sequential ? { sequential: true } : {}),
     ...(sharing ? { share: true } : {}),

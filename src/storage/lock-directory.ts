@@ -1,0 +1,162 @@
+/**
+ * Locks that other processes see: a small file for each torrent that writes, in a directory that they share.
+ *
+ * - A file names the socket of its process (`Beacon`). If nothing listens there, the process has ended: the file counts
+ *   for nothing and is removed. So a process that was killed holds up nobody.
+ * - A process first puts down its own file and then reads those of others. Of two that begin at once at least one sees
+ *   the other, so both never go on. One that sees another takes its file back, and tries again after a random pause.
+ */
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { asDict, bytes, decode, encode, integer, text } from '../codec/bencode.ts'
+import { messageOf, StorageError } from '../errors.ts'
+import { Beacon, isLit } from './beacon.ts'
+import { type FileLock, type FileLocks, type LockHolder, locked } from './file-locks.ts'
+import { type ListingFileSystem, nodeFileSystem } from './file-system.ts'
+import { keysOf, type PathKeys, sharedKey } from './path-keys.ts'
+import { NextRecordFile, readRecordFile } from './record-file.ts'
+
+const VERSION = 1
+const EXTENSION = '.lock'
+/** Bytes of a lock file at most: 500,000 files at 8 bytes, and the rest. */
+const MAX_LOCK_BYTES = 4 << 20
+/** How often a torrent tries before it takes no for an answer. */
+const TRIES = 6
+/** Milliseconds between two tries: at random from 0 to twice that. */
+const PAUSE_MS = 100
+
+export interface LockDirectoryOptions {
+  /** @default the disk of this machine */
+  readonly fs?: ListingFileSystem
+  /** From 0 to below 1. @default Math.random */
+  readonly random?: () => number
+  /** Resolves after some milliseconds. @default the timer of this process */
+  readonly pause?: (milliseconds: number) => Promise<unknown>
+}
+
+interface Held {
+  readonly keys: PathKeys
+  readonly holder: string
+  readonly pid: number
+  readonly beacon: string
+}
+
+/** Locks among all processes that use this directory. One instance serves all torrents of a process. */
+export class LockDirectory implements FileLocks {
+  readonly #directory: string
+  readonly #fs: ListingFileSystem
+  readonly #random: () => number
+  readonly #pause: (milliseconds: number) => Promise<unknown>
+  /** Names of our own files. */
+  readonly #own = new Set<string>()
+  #beacon: Promise<Beacon> | undefined
+  #users = 0
+
+  /** Touches no disk yet. @param directory made at the first lock; only its owner may read it */
+  constructor(directory: string, options: LockDirectoryOptions = {}) {
+    this.#directory = directory
+    this.#fs = options.fs ?? nodeFileSystem
+    this.#random = options.random ?? Math.random
+    this.#pause = options.pause ?? setTimeout
+  }
+
+  /** As FileLocks says. Where the directory cannot be used, the lock is `unseen` by other processes. */
+  async take(paths: readonly string[], { name: holder }: LockHolder): Promise<FileLock> {
+    const keys = keysOf(paths)
+    this.#users++
+    try {
+      const name = await this.#take(paths, keys, holder)
+      let released: Promise<void> | undefined
+      return { release: () => (released ??= this.#release(name)) }
+    } catch (error) {
+      await this.#leave()
+      if (error instanceof StorageError) throw error
+      const reason = `other processes may write the same files: no lock in ${this.#directory}: ${messageOf(error)}`
+      return { unseen: new StorageError('ERR_RECORD', reason, error), release: async () => {} }
+    }
+  }
+
+  async #take(paths: readonly string[], keys: PathKeys, holder: string): Promise<string> {
+    const beacon = await (this.#beacon ??= this.#light())
+    for (let tries = 1; ; tries++) {
+      const name = `${randomBytes(8).toString('hex')}${EXTENSION}`
+      await this.#put(name, { keys, holder, pid: process.pid, beacon: beacon.address })
+      const other = await this.#find(keys)
+      if (other === undefined) return name
+      await this.#remove(name)
+      if (tries === TRIES) throw locked(paths, other.shared, `"${other.holder}", in process ${other.pid},`)
+      await this.#pause(2 * PAUSE_MS * this.#random())
+    }
+  }
+
+  async #light(): Promise<Beacon> {
+    await this.#fs.mkdir(this.#directory, { recursive: true, mode: 0o700 })
+    return Beacon.light(this.#directory, randomBytes(8).toString('hex'))
+  }
+
+  async #put(name: string, { beacon, holder, keys, pid }: Held): Promise<void> {
+    this.#own.add(name)
+    const paths = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength)
+    const next = await NextRecordFile.open(this.#fs, join(this.#directory, name))
+    try {
+      await next.commit(encode({ version: VERSION, beacon, holder, pid, paths }))
+    } catch (error) {
+      await next.abandon()
+      throw error
+    }
+  }
+
+  /** A lock of another process that shares a path with these. Removes those whose process has ended. */
+  async #find(keys: PathKeys): Promise<(Held & { readonly shared: number }) | undefined> {
+    const names = await this.#fs.readdir(this.#directory)
+    for (const name of names) {
+      if (!name.endsWith(EXTENSION) || this.#own.has(name)) continue
+      const held = await this.#read(name)
+      if (held === undefined) continue
+      if (await isLit(held.beacon)) {
+        const shared = sharedKey(keys, held.keys)
+        if (shared !== undefined) return { ...held, shared }
+        continue
+      }
+      await this.#remove(name)
+      await this.#fs.unlink(held.beacon).catch(() => {})
+    }
+    return undefined
+  }
+
+  /** The lock of this name; nothing where it is gone, or is none that this version knows. */
+  async #read(name: string): Promise<Held | undefined> {
+    try {
+      const fields = asDict(
+        decode(await readRecordFile(this.#fs, join(this.#directory, name), MAX_LOCK_BYTES)),
+      )
+      const paths = bytes(fields?.paths)
+      const pid = integer(fields?.pid)
+      const beacon = text(fields?.beacon)
+      const holder = text(fields?.holder)
+      if (integer(fields?.version) !== VERSION || !paths || !pid || !beacon || !holder) return undefined
+      return { keys: new Float64Array(Uint8Array.from(paths).buffer), holder, pid, beacon }
+    } catch {
+      return undefined
+    }
+  }
+
+  async #release(name: string): Promise<void> {
+    await this.#remove(name)
+    await this.#leave()
+  }
+
+  async #remove(name: string): Promise<void> {
+    await this.#fs.unlink(join(this.#directory, name)).catch(() => {})
+    this.#own.delete(name)
+  }
+
+  async #leave(): Promise<void> {
+    if (--this.#users > 0) return
+    const lit = this.#beacon
+    this.#beacon = undefined
+    const beacon = await lit?.catch(() => undefined)
+    await beacon?.close()
+  }
+}

@@ -1,0 +1,93 @@
+import type { ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
+
+/** Resolves with the process once it has told of its progress: from then on it holds its files. */
+function running(args: readonly string[]) {
+  let child: ChildProcess | undefined
+  const ran = tsdl([...args, '--json'], {
+    started: process => {
+      child = process
+    },
+  })
+  const progress = new Promise<ChildProcess>(resolve => {
+    let text = ''
+    child!.stderr!.on('data', chunk => {
+      text += chunk
+      if (text.includes('"progress"')) resolve(child!)
+    })
+  })
+  return { ran, progress }
+}
+
+t.test('of two torrents with one path, run at once into one directory, one is refused with 4', async t => {
+  const [one, two] = [await offer(t, { files: { '': 900_000 } }), await offer(t, { files: { '': 800_000 } })]
+  const out = join(t.testdirName, 'out')
+  const first = running([one.path, '-o', out, '--down', '300K'])
+  await first.progress
+  const refused = await tsdl([two.path, '-o', out, '--json'])
+  t.equal(refused.code, 4)
+  t.match(eventsOf(refused).at(-1), {
+    event: 'error',
+    code: 'ERR_LOCKED',
+    exit: 4,
+    message: new RegExp(
+      `^cannot write ${join(out, 'content.bin')}: "content.bin", in process \\d+, writes it`,
+    ),
+  })
+  t.equal((await first.ran).code, 0)
+  t.ok(readFileSync(join(out, 'content.bin')).equals(one.bytes), 'the other wrote nothing')
+  const after = await tsdl([two.path, '-o', out])
+  t.equal(after.code, 0, after.stderr)
+  t.ok(readFileSync(join(out, 'content.bin')).equals(two.bytes), 'when the first has ended it may')
+})
+
+t.test('started at the same moment, at most one of them ends with 0, and its bytes are there', async t => {
+  const offers = [await offer(t, { files: { '': 600_000 } }), await offer(t, { files: { '': 700_000 } })]
+  const out = join(t.testdirName, 'out')
+  const codes = await Promise.all(
+    offers.map(async ({ path }) => (await tsdl([path, '-o', out, '--down', '200K'])).code),
+  )
+  t.same([...codes].sort(), [0, 4])
+  t.ok(readFileSync(join(out, 'content.bin')).equals(offers[codes.indexOf(0)]!.bytes))
+})
+
+t.test(
+  'the same torrent twice in one directory: the second is refused, with the process that has it',
+  async t => {
+    const { path, bytes } = await offer(t, { files: { '': 900_000 } })
+    const out = join(t.testdirName, 'out')
+    const first = running([path, '-o', out, '--down', '300K'])
+    const { pid } = await first.progress
+    const { code, stderr } = await tsdl([path, '-o', out])
+    t.equal(code, 4)
+    t.match(stderr, new RegExp(`in process ${pid}, writes it`))
+    t.equal((await first.ran).code, 0)
+    t.ok(readFileSync(join(out, 'content.bin')).equals(bytes))
+  },
+)
+
+t.test('torrents that share a directory and no file run side by side', async t => {
+  const offers = [
+    await offer(t, { name: 'd', files: { a: 300_000 } }),
+    await offer(t, { name: 'd', files: { b: 300_000 } }),
+  ]
+  const out = join(t.testdirName, 'out')
+  const codes = await Promise.all(
+    offers.map(async ({ path }) => (await tsdl([path, '-o', out, '--down', '200K'])).code),
+  )
+  t.same(codes, [0, 0])
+})
+
+t.test('a run that was killed does not hold up the next one', async t => {
+  const { path, bytes } = await offer(t, { files: { '': 900_000 } })
+  const out = join(t.testdirName, 'out')
+  const first = running([path, '-o', out, '--down', '300K'])
+  ;(await first.progress).kill('SIGKILL')
+  await first.ran
+  const { code, stderr } = await tsdl([path, '-o', out])
+  t.equal(code, 0, stderr)
+  t.ok(readFileSync(join(out, 'content.bin')).equals(bytes))
+})

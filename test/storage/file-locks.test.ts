@@ -1,0 +1,180 @@
+import { spawn } from 'node:child_process'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { isLit } from '../../src/storage/beacon.ts'
+import { LockDirectory } from '../../src/storage/lock-directory.ts'
+import { keyOf, keysOf, sharedKey } from '../../src/storage/path-keys.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { type Home, open } from '../helpers/storage-suite.ts'
+import { memoryDisk } from '../helpers/swarm.ts'
+
+const torrentOf = (name: string, ...paths: string[]) => {
+  const made = makeTorrent({ files: paths.map(path => ({ path, length: 100 })), pieceLength: 128 })
+  return { ...made, metainfo: { ...made.metainfo, name, infoHash: Buffer.alloc(20, name) } }
+}
+const holder = (name: string) => ({ name, infoHash: Buffer.alloc(20, name) })
+/** A lock directory that does not wait between its tries. */
+const locksIn = (directory: string) => new LockDirectory(directory, { pause: async () => {} })
+const homes: [string, (t: Test) => Home][] = [
+  ['memfs', () => ({ disk: memoryDisk(), directory: '/home' })],
+  ['a real directory', t => ({ disk: fs.promises as unknown as Home['disk'], directory: t.testdir() })],
+]
+
+for (const [name, homeOf] of homes) {
+  t.test(`${name}: a file is written by one torrent at a time, until that is closed`, async t => {
+    const home = homeOf(t)
+    const one = torrentOf('one', 'd/a', 'd/b')
+    const first = open(t, home, one)
+    await first.write(0, one.content)
+    const two = torrentOf('two', 'd/b', 'd/c')
+    const second = open(t, home, two)
+    const refused = {
+      name: 'StorageError',
+      code: 'ERR_LOCKED',
+      message: `cannot write ${join(home.directory, 'd/b')}: "one", in this process, writes it`,
+    }
+    await t.rejects(second.write(0, two.content), refused)
+    await t.rejects(second.lock(), refused)
+    await t.rejects(second.complete(), refused)
+    t.equal(await second.read(0, Buffer.alloc(10)), 10, 'it may be read')
+    await second.close()
+    await first.close()
+    const third = open(t, home, two)
+    await third.write(0, two.content)
+    await third.close()
+  })
+
+  t.test(`${name}: torrents that share a directory and no file do not hold up each other`, async t => {
+    const home = homeOf(t)
+    const one = torrentOf('one', 'd/a', 'd/shared')
+    const two = torrentOf('two', 'd/b', 'd/shared')
+    const selected = (index: number) => index === 0
+    await Promise.all([one, two].map(made => open(t, home, made, { selected }).write(0, made.content)))
+    t.same(await home.disk.readdir(join(home.directory, 'd')), ['a', 'b'])
+  })
+
+  t.test(`${name}: one file has one lock, by whatever path it is reached`, async t => {
+    const home = homeOf(t)
+    await home.disk.mkdir(join(home.directory, 'real'), { recursive: true })
+    await home.disk.symlink('real', join(home.directory, 'link'))
+    const one = open(t, { ...home, directory: join(home.directory, 'link') }, torrentOf('one', 'new/a'))
+    t.equal(await one.lock(), undefined)
+    const two = open(t, { ...home, directory: join(home.directory, 'real', 'new') }, torrentOf('two', 'a'))
+    await t.rejects(two.lock(), { code: 'ERR_LOCKED' })
+  })
+}
+
+t.test('torrents on different file systems have nothing to do with each other', async t => {
+  for (const name of ['one', 'two'])
+    await open(t, { disk: memoryDisk(), directory: '/home' }, torrentOf(name, 'a')).lock()
+})
+
+t.test('one torrent may be written twice in one process', async t => {
+  const home = { disk: memoryDisk(), directory: '/home' }
+  const made = torrentOf('one', 'a')
+  await Promise.all([1, 2].map(() => open(t, home, made).write(0, made.content)))
+})
+
+t.test('the keys of paths tell whether two sets share one', async t => {
+  const paths = Array.from({ length: 1000 }, (_, index) => `/out/${index}`)
+  const keys = keysOf(paths)
+  t.same(
+    [...keys],
+    [...keys].sort((a, b) => a - b),
+  )
+  for (const key of keys) t.ok(Number.isSafeInteger(key) && key >= 0) || t.bailout()
+  t.equal(sharedKey(keys, keysOf(['/out/1000', '/out/77', '/in/3'])), keyOf('/out/77'))
+  t.equal(sharedKey(keys, keysOf(paths.map(path => `${path}x`))), undefined)
+  t.equal(sharedKey(keys, keysOf([])), undefined)
+})
+
+t.test('what is locked in a directory is locked for all who use it', async t => {
+  const directory = join(t.testdir(), 'state', 'locks')
+  const [one, two] = [locksIn(directory), locksIn(directory)]
+  const lock = await one.take(['/a', '/b'], holder('one'))
+  t.equal(lock.unseen, undefined)
+  await t.rejects(two.take(['/c', '/b'], holder('two')), {
+    code: 'ERR_LOCKED',
+    message: `cannot write /b: "one", in process ${process.pid}, writes it`,
+  })
+  const other = await two.take(['/c'], holder('two'))
+  await lock.release()
+  await lock.release()
+  const again = await two.take(['/b'], holder('two'))
+  await Promise.all([other.release(), again.release()])
+  t.same(fs.readdirSync(directory), [], 'nothing is left')
+  t.equal(fs.statSync(directory).mode & 0o777, 0o700)
+})
+
+t.test('of several that begin at once exactly one gets the path', async t => {
+  const directory = t.testdir()
+  for (let round = 0; round < 10; round++) {
+    const all = [1, 2, 3, 4].map(() => new LockDirectory(directory))
+    const outcomes = await Promise.allSettled(all.map(locks => locks.take(['/a'], holder('x'))))
+    const got = outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+    t.equal(got.length, 1)
+    await Promise.all(got.map(lock => lock.release()))
+    t.same(fs.readdirSync(directory), [])
+  }
+})
+
+t.test('a process that was killed holds up nobody, one that is stopped still does', async t => {
+  const directory = t.testdir()
+  const source = new URL('../../src/storage/lock-directory.ts', import.meta.url)
+  const child = spawn(
+    process.execPath,
+    [
+      ...[
+        `--import=${new URL('../helpers/typescript/register.js', import.meta.url)}`,
+        '--input-type=module',
+        '-e',
+      ],
+      `import { LockDirectory } from ${JSON.stringify(source)}
+      await new LockDirectory(${JSON.stringify(directory)}).take(['/a'], { name: 'child', infoHash: Buffer.alloc(20) })
+      console.log('locked')
+      setInterval(() => {}, 1000)`,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  t.teardown(() => child.kill('SIGKILL'))
+  await new Promise(resolve => child.stdout.once('data', resolve))
+  const locks = locksIn(directory)
+  const refused = { code: 'ERR_LOCKED', message: `"child", in process ${child.pid}` }
+  await t.rejects(locks.take(['/a'], holder('two')), refused)
+  child.kill('SIGSTOP')
+  await t.rejects(locks.take(['/a'], holder('two')), refused)
+  const ended = new Promise(resolve => child.once('close', resolve))
+  child.kill('SIGKILL')
+  await ended
+  const lock = await locks.take(['/a'], holder('two'))
+  t.equal(fs.readdirSync(directory).filter(name => name.endsWith('.lock')).length, 1)
+  await lock.release()
+  t.same(fs.readdirSync(directory), [], 'what it left is removed')
+})
+
+t.test('where the directory cannot be used, the lock is not seen by others, and says so', async t => {
+  const file = join(t.testdir({ file: 'in the way' }), 'file')
+  const { unseen } = await locksIn(join(file, 'locks')).take(['/a'], holder('one'))
+  t.match(unseen, { name: 'StorageError', code: 'ERR_RECORD', message: /other processes may write the same/ })
+})
+
+t.test('files that are no locks are left alone', async t => {
+  const directory = t.testdir({ 'a.lock': 'junk', 'b.lock': 'd7:versioni9ee', other: 'x' })
+  const lock = await locksIn(directory).take(['/a'], holder('one'))
+  await lock.release()
+  t.same(fs.readdirSync(directory), ['a.lock', 'b.lock', 'other'])
+})
+
+t.test('a lock directory whose path is too long for a socket works', async t => {
+  const directory = join(t.testdir(), 'x'.repeat(120))
+  const [one, two] = [locksIn(directory), locksIn(directory)]
+  const lock = await one.take(['/a'], holder('one'))
+  await t.rejects(two.take(['/a'], holder('two')), { code: 'ERR_LOCKED' })
+  await lock.release()
+  await (await two.take(['/a'], holder('two'))).release()
+})
+
+t.test('a beacon that is not there is not lit', async t => {
+  t.equal(await isLit(join(t.testdir(), 'nothing')), false)
+})
