@@ -13,6 +13,7 @@ import { Intake } from './intake.ts'
 import { limitsOf } from './limits.ts'
 import { PeerSources } from './peer-sources.ts'
 import { PiecePool } from './piece-pool.ts'
+import { Reputation } from './reputation.ts'
 import { Suggestions } from './suggestions.ts'
 import { SuperSeed } from './super-seed.ts'
 import { Swarm } from './swarm.ts'
@@ -56,6 +57,7 @@ export function assemble(given: AssemblyOptions): Assembly {
   const windowed = storage instanceof WindowStorage
   const bind = dialledFrom(options.bind)
   const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
+  const reputation = new Reputation(() => clock.now())
   const intake: Intake = new Intake({
     metainfo,
     storage,
@@ -65,9 +67,10 @@ export function assemble(given: AssemblyOptions): Assembly {
     verified,
     ...pick(options, 'onDemand', 'sequential'),
     flushed,
-    ban: (address, reason) => {
-      swarm.ban(address, reason)
-      webSeeds.ban(address, reason)
+    reputation,
+    ban: (name, reason) => {
+      swarm.ban(name, reason)
+      webSeeds.ban(name, reason)
     },
   })
   const complete = () => intake.left === 0 && !onDemand
@@ -88,6 +91,7 @@ export function assemble(given: AssemblyOptions): Assembly {
     : undefined
   const swarm: Swarm = new Swarm({
     maxPeers,
+    reputation,
     context: {
       infoHash,
       peerId,

@@ -12,8 +12,6 @@ export interface Candidate {
   failures: number
   /** When it may be dialled again, in ms of the clock. */
   notBefore: number
-  /** Why it is never dialled again. */
-  banned?: string
   connected: boolean
   /** Whether it is to be dialled with encryption: as it worked, or is worth trying. */
   encrypted: boolean
@@ -50,10 +48,10 @@ export class Candidates {
     return this.#all.size
   }
 
-  /** How many are neither connected nor banned. */
+  /** How many are not connected. */
   get idle(): number {
     let count = 0
-    for (const { connected, banned } of this.#all.values()) if (!connected && !banned) count++
+    for (const { connected } of this.#all.values()) if (!connected) count++
     return count
   }
 
@@ -85,10 +83,10 @@ export class Candidates {
     return candidate
   }
 
-  /** Nobody at this address (`host:port`) is dialled again. */
-  ban(address: string, reason: string): void {
+  /** Leaves the peer at this address (`host:port`) alone for so many milliseconds. */
+  restAt(address: string, now: number, ms: number): void {
     const candidate = this.#all.get(address)
-    if (candidate) candidate.banned = reason
+    if (candidate) this.rest(candidate, now, ms)
   }
 
   /** Others see us here: where there are more addresses than room, this decides which are dialled first. */
@@ -99,10 +97,10 @@ export class Candidates {
   }
 
   /** The next to dial, if it is time for any: who failed least, then who fits us best, then who waits longest. */
-  next(now: number): Candidate | undefined {
+  next(now: number, mayDial: (candidate: Candidate) => boolean = () => true): Candidate | undefined {
     let best: Candidate | undefined
     for (const candidate of this.#all.values()) {
-      if (candidate.connected || candidate.banned || candidate.notBefore > now) continue
+      if (candidate.connected || candidate.notBefore > now || !mayDial(candidate)) continue
       if (!best || isBefore(candidate, best)) best = candidate
     }
     if (!best) return undefined
@@ -134,7 +132,8 @@ export class Candidates {
   closed(candidate: Candidate, now: number, useful: boolean): void {
     candidate.connected = false
     candidate.failures = useful ? 0 : candidate.failures + 1
-    candidate.notBefore = now + Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.max(0, candidate.failures - 1))
+    const wait = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.max(0, candidate.failures - 1))
+    this.rest(candidate, now, wait)
   }
 
   /** Whether one more may come from there; if not, the one that came to nothing most often makes room. */
@@ -143,7 +142,7 @@ export class Candidates {
     let worst: [string, Candidate] | undefined
     for (const entry of this.#all) {
       const [, candidate] = entry
-      if (candidate.source !== source || candidate.connected || candidate.banned) continue
+      if (candidate.source !== source || candidate.connected) continue
       if (candidate.failures > (worst?.[1].failures ?? 0)) worst = entry
     }
     if (!worst) return false

@@ -12,6 +12,7 @@ import { Cursors } from './cursors.ts'
 import { Picker } from './picker.ts'
 import { PiecePool } from './piece-pool.ts'
 import { Provenance } from './provenance.ts'
+import type { Reputation } from './reputation.ts'
 import { Scheduler } from './scheduler.ts'
 import { SmartBan } from './smart-ban.ts'
 
@@ -29,8 +30,10 @@ export interface IntakeOptions {
   readonly onDemand?: boolean
   /** A piece is verified and at rest. */
   readonly flushed: (index: number) => void
-  /** Whoever is at this address is proven to lie. */
-  readonly ban: (address: string, reason: string) => void
+  /** What is held against whom. */
+  readonly reputation: Reputation
+  /** Disconnects a peer, by name: it gave wrong bytes too often. */
+  readonly ban: (name: string, reason: string) => void
 }
 
 /** The share of memory that pieces under way may take. */
@@ -112,6 +115,7 @@ export class Intake {
       whole: piece => this.funnel.push({ piece, begin: 0, length: piece.length }),
       suspect: index => this.#bans.suspect(index),
       accused: (index, requester) => this.#bans.accused(index, this.#nameOf(requester)),
+      parole: requester => options.reputation.onParole(requester, this.#nameOf(requester)),
     })
     this.#verifier = new Verifier({ hashes, corrupt: piece => this.#corrupt(piece) })
     this.writer = new PieceWriter({
@@ -143,8 +147,10 @@ export class Intake {
   }
 
   #flushed(piece: PieceBuffer): void {
-    this.#ban(this.#bans.passed(piece), piece.index)
-    const { flushed, metainfo, storage, verified } = this.#options
+    this.#blame(this.#bans.passed(piece), piece.index)
+    const { flushed, metainfo, reputation, storage, verified } = this.#options
+    for (const giver of new Set(piece.givers))
+      reputation.credit(giver as object, this.#nameOf(giver as object))
     const { index } = piece
     if (!verified.has(index)) {
       this.left -= piece.length
@@ -157,16 +163,17 @@ export class Intake {
   }
 
   #corrupt(piece: PieceBuffer): void {
-    this.#ban(
+    this.#blame(
       this.#bans.failed(piece, giver => this.#nameOf(giver as object)),
       piece.index,
     )
     this.scheduler.failed(piece)
   }
 
-  #ban(addresses: readonly string[], index: number): void {
-    for (const address of addresses)
-      this.#options.ban(address, `banned for wrong bytes, the last in piece ${index}`)
+  #blame(names: readonly string[], index: number): void {
+    const reason = `banned for wrong bytes, the last in piece ${index}`
+    for (const name of names)
+      if (this.#options.reputation.strike(name, reason)) this.#options.ban(name, reason)
   }
 
   #nameOf(giver: object): string {

@@ -5,6 +5,7 @@ import { type Candidate, Candidates } from './candidates.ts'
 import type { Accepted } from './listener.ts'
 import { type MetadataContext, MetadataPeer } from './metadata-peer.ts'
 import { MetadataPicker, type MetadataPickerOptions } from './metadata-picker.ts'
+import { Reputation } from './reputation.ts'
 
 export interface MetadataSwarmEvents {
   /** A peer offers metadata, or is gone; or a piece came. */
@@ -27,6 +28,10 @@ interface Met {
   readonly peer: MetadataPeer
 }
 
+/** Milliseconds until an address is dialled again whose peer gave wrong metadata. */
+const WRONG_REST = 3_600_000
+/** Milliseconds until our own address is dialled again: it may be another's by then. */
+const OWN_REST = 86_400_000
 /** Addresses of which it is remembered how it went. */
 const MAX_REMEMBERED = 4096
 
@@ -40,11 +45,13 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
   readonly #donors = new Map<string, Candidate>()
   /** What came of each that is gone, by address. */
   readonly #outcomes = new Map<string, 'unreached' | 'nothing' | 'wrong'>()
+  readonly #reputation: Reputation
   #closed = false
 
   constructor(options: MetadataSwarmOptions) {
     super()
     this.#options = options
+    this.#reputation = new Reputation(() => options.context.clock.now())
     this.#picker = new MetadataPicker(options)
   }
 
@@ -94,7 +101,8 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
   accept(accepted: Accepted): void {
     const { encryption } = this.#options.context
     const unwanted = encryption === 'require' ? !accepted.ciphers : encryption === 'off' && accepted.ciphers
-    if (this.#closed || unwanted || this.#full) accepted.socket.destroy()
+    const banned = this.#reputation.whyBanned(accepted.socket.remoteAddress ?? '') !== undefined
+    if (this.#closed || unwanted || banned || this.#full) accepted.socket.destroy()
     else this.#follow(new MetadataPeer(accepted, this.#options.context), undefined)
   }
 
@@ -190,13 +198,14 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
     }
   }
 
-  /** Never again to do with one that lies. */
+  /** Disconnects a peer that gave wrong metadata. The second time, its address may open no new connection for an hour. */
   #blame(peer: MetadataPeer, what: string): void {
     const candidate = this.#peers.get(peer)?.candidate
     if (candidate) {
-      candidate.banned = what
+      this.candidates.rest(candidate, this.#now, WRONG_REST)
       this.#donors.delete(formatAddress(candidate.address))
     }
+    this.#reputation.strike(nameOf(peer), what)
     this.#remember(peer, 'wrong')
     peer.destroy(new PeerError('ERR_BANNED', `${nameOf(peer)}: ${what}`))
   }
@@ -205,18 +214,18 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
     const candidate = this.#peers.get(peer)?.candidate
     this.#peers.delete(peer)
     this.#picker.left(peer)
-    if (candidate && !candidate.banned && this.#refused(peer, error) && this.candidates.turn(candidate)) {
+    if (candidate && this.#refused(peer, error) && this.candidates.turn(candidate)) {
       this.#connect(candidate)
       return
     }
+    const ourselves = peer.peerId && Buffer.compare(peer.peerId, this.#options.context.peerId) === 0
     const unheard = !peer.peerId && (!peer.incoming || error)
     this.#remember(peer, unheard ? 'unreached' : 'nothing')
     if (candidate) {
       this.candidates.closed(candidate, this.#now, false)
-      if (peer.peerId && Buffer.compare(peer.peerId, this.#options.context.peerId) === 0)
-        candidate.banned = 'ourselves'
+      if (ourselves) this.candidates.rest(candidate, this.#now, OWN_REST)
     }
-    if (error) this.emit('warning', named(error, peer))
+    if (error && !ourselves) this.emit('warning', named(error, peer))
     this.emit('progress')
     this.#askAll()
     this.#dial()

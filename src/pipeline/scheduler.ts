@@ -21,6 +21,8 @@ export interface SchedulerOptions {
   readonly suspect?: (index: number) => boolean
   /** Whether this peer should leave a suspect piece to others. */
   readonly accused?: (index: number, requester: Fetcher) => boolean
+  /** Whether this peer gets pieces alone, one at a time, until one of them was right. */
+  readonly parole?: (requester: Fetcher) => boolean
   /** Age in ms from which a block may be asked of a second peer in the endgame; three times that before. @default 500 */
   readonly patience?: number
   /** Where readers are. @default nobody reads */
@@ -118,14 +120,18 @@ export class Scheduler implements BlockSource {
     if (this.#ended) return taken
     this.#deadlines.update(now)
     const late = this.#deadlines.late(requester.window.usual)
-    this.#takeAwaited(requester, room, now, taken)
-    this.#takeOpen(requester, room, now, taken, late)
+    const parole = this.#options.parole?.(requester) ?? false
+    if (!parole) this.#takeAwaited(requester, room, now, taken)
+    this.#takeOpen(requester, room, now, taken, late, parole)
     if (taken.length === room) return taken
     this.#hungry.add(requester) // while it waits to be let in as well: what others lose may be all there is
-    this.#queue(requester)
+    if (!parole || !this.#hasAlone(requester)) this.#queue(requester)
     const idle = () => taken.length === 0 && requester.outstanding === 0 && this.#hungry.has(requester)
     if (late > 0 && idle()) this.#takeOpen(requester, room, now, taken, 0) // late is better than never
-    if (idle()) this.#takeLate(requester, room, now, taken)
+    if (parole && (this.full || !this.#queued.has(requester)) && idle()) {
+      this.#takeOpen(requester, room, now, taken, 0) // what others left is all there is for it
+    }
+    if (idle() && !parole) this.#takeLate(requester, room, now, taken)
     return taken
   }
 
@@ -219,7 +225,7 @@ export class Scheduler implements BlockSource {
   /** The task of a piece: from its first request until it is at rest. */
   #begin(requester: Fetcher): Promise<void> | undefined {
     if (!this.#queued.delete(requester) || requester.room === 0 || this.#ended) return
-    const { suspect, open } = this.#options
+    const { parole, suspect, open } = this.#options
     const index = this.#pick(requester)
     if (index < 0) {
       this.#barren.set(requester, this.#versionFor(requester))
@@ -228,7 +234,11 @@ export class Scheduler implements BlockSource {
     this.#picker.begin(index)
     this.#hungry.delete(requester)
     return new Promise(resolve => {
-      const active = new ActivePiece(open(index), resolve, suspect?.(index) ? requester : undefined)
+      const active = new ActivePiece(
+        open(index),
+        resolve,
+        suspect?.(index) || parole?.(requester) ? requester : undefined,
+      )
       this.#active.set(index, active)
       this.#open.add(active)
       requester.fill()
@@ -253,11 +263,28 @@ export class Scheduler implements BlockSource {
     return index < 0 ? this.#picker.pick(bits, refused, late) : index
   }
 
-  /** Blocks of pieces under way that nobody was asked for; not of those that a reader needs before this peer brings them. */
-  #takeOpen(requester: Fetcher, room: number, now: number, taken: Request[], late: number): void {
+  /** Whether a piece under way is for this peer alone. */
+  #hasAlone(requester: Fetcher): boolean {
+    for (const { alone } of this.#active.values()) if (alone === requester) return true
+    return false
+  }
+
+  /**
+   * Blocks of pieces under way that no peer was asked for; not of those that a reader needs before this peer brings them.
+   * @param own only of pieces that are for this peer alone
+   */
+  #takeOpen(
+    requester: Fetcher,
+    room: number,
+    now: number,
+    taken: Request[],
+    late: number,
+    own = false,
+  ): void {
     for (const piece of this.#open) {
       if (piece.alone?.ready === false) this.#abandon(piece) // whoever it was kept for may never come back
       if (piece.buffer.closed || !piece.isFor(requester)) continue
+      if (own && piece.alone !== requester) continue
       if (this.#deadlines.before(piece.buffer.index, late)) continue
       piece.take(requester, room, now, taken)
       if (piece.buffer.free === 0) this.#open.delete(piece)

@@ -2,27 +2,24 @@ import { createHash } from 'node:crypto'
 import { BLOCK_LENGTH } from '../codec/message.ts'
 import type { PieceBuffer } from '../streams/piece-buffer.ts'
 
-/** What a block was that came with a wrong piece, and who gave it. */
+/** What a block was that came with a wrong piece, and which peer gave it. */
 interface Evidence<Peer> {
   readonly block: number
   readonly giver: Peer
   readonly digest: string
 }
 
-/** Proven wrong pieces after which a peer is banned: one may be an accident of its disk. */
-const MAX_STRIKES = 2
-
 /**
- * Finds who sends wrong bytes.
+ * Finds the peers that send wrong bytes.
  *
- * Depends on: who gave which block of the pieces that failed, and what the bytes turned out to be.
- * A piece that came from one peer alone proves it guilty at once. One that came from several is fetched
- * again from one peer alone, and once the right bytes are known, whoever gave others is proven guilty.
+ * Depends on: which peer gave which block of the pieces that failed, and what the bytes turned out to be.
+ * A piece that came from one peer alone proves it guilty at once. A piece that came from several is fetched
+ * again from one peer alone, and once the right bytes are known, every peer that gave others is proven guilty.
+ * What follows from that is for `Reputation` to decide.
  */
 export class SmartBan<Peer> {
   readonly #evidence = new Map<number, Evidence<Peer>[]>()
   readonly #accused = new Map<number, Set<Peer>>()
-  readonly #strikes = new Map<Peer, number>()
 
   /** Whether a piece is to be fetched from one peer alone. */
   suspect(index: number): boolean {
@@ -37,7 +34,7 @@ export class SmartBan<Peer> {
   /**
    * A piece was wrong.
    * @param giver names the peer behind each entry of `piece.givers`
-   * @returns who is to be banned for it
+   * @returns the peers that are proven guilty by it
    */
   failed(piece: PieceBuffer, giver: (entry: unknown) => Peer): Peer[] {
     const givers = piece.givers.map(giver)
@@ -45,7 +42,7 @@ export class SmartBan<Peer> {
     const accused = this.#accused.get(piece.index) ?? new Set()
     for (const peer of peers) accused.add(peer)
     this.#accused.set(piece.index, accused)
-    if (peers.size === 1) return this.#strike(peers)
+    if (peers.size === 1) return [...peers]
     const evidence = this.#evidence.get(piece.index) ?? []
     givers.forEach((giver, block) => {
       evidence.push({ block, giver, digest: digestOf(piece, block) })
@@ -54,24 +51,14 @@ export class SmartBan<Peer> {
     return []
   }
 
-  /** A piece was right. @returns who is to be banned for what they gave of it before */
+  /** A piece is right. @returns the peers that are proven guilty by what they gave of it before */
   passed(piece: PieceBuffer): Peer[] {
     if (!this.#accused.delete(piece.index)) return []
     const evidence = this.#evidence.get(piece.index) ?? []
     this.#evidence.delete(piece.index)
     const liars = new Set<Peer>()
     for (const { block, giver, digest } of evidence) if (digestOf(piece, block) !== digest) liars.add(giver)
-    return this.#strike(liars)
-  }
-
-  #strike(peers: Iterable<Peer>): Peer[] {
-    const banned: Peer[] = []
-    for (const peer of peers) {
-      const strikes = (this.#strikes.get(peer) ?? 0) + 1
-      this.#strikes.set(peer, strikes)
-      if (strikes >= MAX_STRIKES) banned.push(peer)
-    }
-    return banned
+    return [...liars]
   }
 }
 

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { addressKey } from '../codec/address-key.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import type { PexPeer } from '../codec/pex.ts'
 import { messageOf, PeerError } from '../errors.ts'
@@ -6,6 +7,7 @@ import { type Candidate, Candidates } from './candidates.ts'
 import type { Accepted } from './listener.ts'
 import { Peer } from './peer.ts'
 import type { PeerContext } from './peer-context.ts'
+import type { Reputation } from './reputation.ts'
 
 export interface SwarmEvents {
   /** Both handshakes with a peer are done. */
@@ -20,14 +22,22 @@ export interface SwarmEvents {
 
 export interface SwarmOptions {
   readonly context: PeerContext
+  /** Which addresses are banned. */
+  readonly reputation: Reputation
   /** How many connections at most. */
   readonly maxPeers: number
   /** How many of them may still be without a handshake. @default 32 */
   readonly maxHalfOpen?: number
 }
 
-/** Milliseconds until somebody is dialled again with whom there was nothing to exchange. */
+/** Milliseconds until a peer is dialled again with which there was nothing to exchange. */
 const REST = 600_000
+/** Milliseconds until an address is dialled again whose peer gave wrong bytes too often. */
+const BANNED_REST = 3_600_000
+/** Milliseconds until our own address is dialled again: it may be another's by then. */
+const OWN_REST = 86_400_000
+/** Two connections between the same two addresses that are ready within so many milliseconds were dialled at once. */
+const SIMULTANEOUS_MS = 2000
 
 /** The connections of one torrent: dials candidates while there is room, and lets go of those that fail. */
 export class Swarm extends EventEmitter<SwarmEvents> {
@@ -35,6 +45,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   /** Connections, those being dialled included, and where each was found; one that came to us may not have said. */
   readonly peers = new Map<Peer, Candidate | undefined>()
   readonly #context: PeerContext
+  readonly #reputation: Reputation
   readonly #maxPeers: number
   readonly #maxHalfOpen: number
   #closed = false
@@ -42,12 +53,11 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #downloaded = 0
   #uploaded = 0
   #wasted = 0
-  /** Peer ids of those that are banned: who comes to us comes from another port each time. */
-  readonly #banned = new Set<string>()
 
-  constructor({ context, maxPeers, maxHalfOpen = 32 }: SwarmOptions) {
+  constructor({ context, maxPeers, maxHalfOpen = 32, reputation }: SwarmOptions) {
     super()
     this.#context = context
+    this.#reputation = reputation
     this.#maxPeers = maxPeers
     this.#maxHalfOpen = maxHalfOpen
   }
@@ -84,18 +94,20 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     const now = this.#context.clock.now()
     let halfOpen = this.peers.size - this.connected.length
     while (this.peers.size < this.#maxPeers && halfOpen < this.#maxHalfOpen) {
-      const candidate = this.candidates.next(now)
+      const candidate = this.candidates.next(now, candidate => this.#mayDial(candidate))
       if (!candidate) return
       halfOpen++
       this.#connect(candidate)
     }
   }
 
-  /** Takes a connection that came to us, if there is room. */
+  /** Takes a connection that came to us, if there is room and its address is not banned. */
   accept(accepted: Accepted): void {
     const { encryption } = this.#context
+    const { remoteAddress = '' } = accepted.socket
     const unwanted = encryption === 'require' ? !accepted.ciphers : encryption === 'off' && accepted.ciphers
-    if (this.#closed || unwanted || this.peers.size >= this.#maxPeers) accepted.socket.destroy()
+    const refused = unwanted || this.#reputation.whyBanned(remoteAddress) !== undefined
+    if (this.#closed || refused || this.peers.size >= this.#maxPeers) accepted.socket.destroy()
     else this.#follow(new Peer(accepted, this.#context), undefined)
   }
 
@@ -109,14 +121,14 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.dial()
   }
 
-  /** Never again to do with whoever is at this address. */
-  ban(address: string, reason: string): void {
-    this.candidates.ban(address, reason) // also when its connection is gone
-    for (const peer of this.peers.keys()) {
-      if (formatAddress(peer.address) !== address) continue
-      if (peer.peerId) this.#banned.add(idOf(peer))
-      const candidate = this.peers.get(peer)
-      if (candidate) candidate.banned = reason
+  /** Disconnects a peer that gave wrong bytes too often. @param name its `host:port` */
+  ban(name: string, reason: string): void {
+    const now = this.#context.clock.now()
+    this.candidates.restAt(name, now, BANNED_REST) // also when its connection is gone
+    for (const [peer, candidate] of this.peers) {
+      if (formatAddress(peer.address) !== name) continue
+      const rest = Math.max(BANNED_REST, this.#reputation.bannedFor(peer.address.host))
+      if (candidate) this.candidates.rest(candidate, now, rest)
       peer.destroy(new PeerError('ERR_BANNED', reason))
     }
   }
@@ -140,6 +152,11 @@ export class Swarm extends EventEmitter<SwarmEvents> {
       const own = this.peers.get(peer)?.address
       peer.tellOf(connected, own && formatAddress(own), now)
     }
+  }
+
+  /** Whether an address may be dialled. An address that the user named is, unless its own peer is guilty. */
+  #mayDial({ address, source }: Candidate): boolean {
+    return source === 'option' || this.#reputation.whyBanned(address.host) === undefined
   }
 
   #connect(candidate: Candidate): void {
@@ -167,19 +184,14 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     const { clock, peerId } = this.#context
     const candidate = this.peers.get(peer)
     if (candidate) this.candidates.understood(candidate)
-    if (this.#banned.has(idOf(peer))) {
-      this.#turnAway(peer, REST)
-      return
-    }
-    const other = [...this.peers.keys()].find(
-      other => other !== peer && other.ready && idOf(other) === idOf(peer),
-    )
+    // a peer id is public: it says that two connections are one peer only if they are of one address as well
+    const other = [...this.peers.keys()].find(other => other !== peer && other.ready && isSame(other, peer))
     if (other) {
-      // both sides come to the same end, also when each dialled the other at once: the greater id's own call stays
+      // both sides come to the same end: of two that were dialled at once, the one that the greater id dialled stays
       const weAreGreater = Buffer.compare(peerId, peer.peerId!) > 0
-      const keepsNew = other.incoming !== peer.incoming && peer.incoming !== weAreGreater
-      if (!keepsNew) {
-        this.#turnAway(peer, clock.now() - other.readyAt > 1000 ? REST : 0)
+      const recent = clock.now() - other.readyAt <= SIMULTANEOUS_MS
+      if (!recent || other.incoming === peer.incoming || peer.incoming === weAreGreater) {
+        this.#turnAway(peer, recent ? 0 : REST)
         return
       }
       other.destroy()
@@ -203,7 +215,8 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #gone(peer: Peer, error: Error | undefined): void {
     const candidate = this.peers.get(peer)
     this.peers.delete(peer)
-    const refused = candidate && !candidate.banned && this.#refused(peer, error)
+    const ourselves = peer.peerId && Buffer.compare(peer.peerId, this.#context.peerId) === 0
+    const refused = candidate && this.#refused(peer, error)
     if (refused && this.candidates.turn(candidate)) {
       this.#connect(candidate)
       return
@@ -214,11 +227,11 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.#wasted += wasted
     this.#uploaded += uploaded
     if (candidate) {
-      this.candidates.closed(candidate, this.#context.clock.now(), downloaded + uploaded > 0)
-      if (peer.peerId && Buffer.compare(peer.peerId, this.#context.peerId) === 0)
-        candidate.banned = 'ourselves'
+      const now = this.#context.clock.now()
+      this.candidates.closed(candidate, now, downloaded + uploaded > 0)
+      if (ourselves) this.candidates.rest(candidate, now, OWN_REST)
     }
-    if (error) this.emit('warning', this.#name(error, peer))
+    if (error && !ourselves) this.emit('warning', this.#name(error, peer))
     if (peer.ready) {
       this.emit('disconnected', peer, error ? messageOf(error) : 'closed by the peer')
       this.emit('interest')
@@ -250,6 +263,8 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   }
 }
 
-function idOf({ peerId }: Peer): string {
-  return Buffer.from(peerId ?? []).toString('hex')
+/** Whether two connections are to one peer, as far as that can be told: the same peer id at the same IP address. */
+function isSame(a: Peer, b: Peer): boolean {
+  if (!a.peerId || !b.peerId || Buffer.compare(a.peerId, b.peerId) !== 0) return false
+  return addressKey(a.address.host) === addressKey(b.address.host)
 }

@@ -263,7 +263,7 @@ export async function dial(
 }
 
 /** What a script answers; keeps every block that was asked for. */
-function player(script: PeerScript, requests: BlockRef[]): (message: Message, wire: Wire) => void {
+export function player(script: PeerScript, requests: BlockRef[]): (message: Message, wire: Wire) => void {
   const {
     interested = wire => wire.send({ type: 'unchoke' }),
     request = (block, wire) => wire.serve(block),

@@ -49,15 +49,16 @@ t.test('N2: a peer that gave something is dialled soon again, but never at once'
   t.equal(candidate.notBefore - now, 2000)
 })
 
-t.test('who is banned is never dialled again, nor learned anew', async t => {
+t.test('an address that may not be dialled is passed over, and dialled once it may be', async t => {
   const candidates = new Candidates()
   candidates.add(at(1), 'a')
-  const candidate = candidates.next(0)!
-  candidate.banned = 'lies'
-  candidates.closed(candidate, 0, true)
-  t.equal(candidates.add(at(1), 'b'), false)
-  t.equal(candidates.next(1e9), undefined)
-  t.equal(candidates.idle, 0)
+  candidates.add(at(2), 'a')
+  t.same(candidates.next(0, ({ address }) => address.port !== 1)?.address, at(2))
+  t.equal(
+    candidates.next(0, () => false),
+    undefined,
+  )
+  t.same(candidates.next(2000)?.address, at(1))
 })
 
 t.test('a tracker that names a million addresses fills a bounded table', async t => {
@@ -98,12 +99,13 @@ t.test('an address that is being dialled is not claimed by another connection', 
   t.equal(candidates.claim(at(1), 'incoming'), undefined)
 })
 
-t.test('an address can be banned by its name, also while nobody is there', async t => {
+t.test('a peer can be left alone by its name, also while it is not connected', async t => {
   const candidates = new Candidates()
   candidates.add(at(1), 'a')
-  candidates.ban('10.0.0.1:1', 'lies')
-  candidates.ban('10.0.0.1:2', 'unknown to us')
-  t.equal(candidates.next(1e9), undefined)
+  candidates.restAt('10.0.0.1:1', 0, 3_600_000)
+  candidates.restAt('10.0.0.1:2', 0, 3_600_000)
+  t.equal(candidates.next(3_599_999), undefined)
+  t.same(candidates.next(3_600_000)?.address, at(1))
   t.equal(candidates.size, 1)
 })
 

@@ -20,22 +20,22 @@ function piece(givers: string, index = 0): PieceBuffer {
 
 const name = (giver: unknown) => giver as string
 
-t.test('the only giver of a wrong piece is struck, and banned at the second', async t => {
+t.test('the only giver of a wrong piece is guilty at once', async t => {
   const bans = new SmartBan<string>()
-  t.same(bans.failed(piece('aAaa'), name), [], 'once may be an accident')
+  t.same(bans.failed(piece('aAaa'), name), ['a'])
   t.same(bans.failed(piece('Aaaa', 1), name), ['a'])
 })
 
-t.test('of several givers the one whose bytes differ from the right ones is struck, no other', async t => {
+t.test('of several givers the one whose bytes differ from the right ones is guilty, no other', async t => {
   const bans = new SmartBan<string>()
-  for (const [index, expected] of [[], ['b']].entries()) {
+  for (const index of [0, 1]) {
     t.same(bans.failed(piece('aBca', index), name), [], 'nobody knows yet who it was')
     t.equal(bans.suspect(index), true)
     t.same(
       ['a', 'b', 'c', 'd'].filter(peer => bans.accused(index, peer)),
       ['a', 'b', 'c'],
     )
-    t.same(bans.passed(piece('dddd', index)), expected)
+    t.same(bans.passed(piece('dddd', index)), ['b'])
     t.equal(bans.suspect(index), false)
     t.equal(bans.accused(index, 'b'), false)
   }
@@ -44,7 +44,7 @@ t.test('of several givers the one whose bytes differ from the right ones is stru
 t.test('two liars in one piece are both proven', async t => {
   const bans = new SmartBan<string>()
   bans.failed(piece('aBbC'), name)
-  t.same(bans.passed(piece('dddd')), [])
+  t.same(bans.passed(piece('dddd')).sort(), ['b', 'c'])
   bans.failed(piece('CaaB', 1), name)
   t.same(bans.passed(piece('dddd', 1)).sort(), ['b', 'c'])
 })
@@ -52,11 +52,9 @@ t.test('two liars in one piece are both proven', async t => {
 t.test('a piece that fails again keeps the evidence of the first time', async t => {
   const bans = new SmartBan<string>()
   bans.failed(piece('aBaa'), name)
-  t.same(bans.failed(piece('CCCC'), name), [], 'the first strike of c')
+  t.same(bans.failed(piece('CCCC'), name), ['c'])
   bans.failed(piece('aBab'), name)
-  t.same(bans.passed(piece('aaaa')), [], 'one piece is one strike')
-  bans.failed(piece('aBaa', 1), name)
-  t.same(bans.passed(piece('aaaa', 1)), ['b'])
+  t.same(bans.passed(piece('aaaa')), ['b'], 'b is guilty of one piece, once')
 })
 
 t.test('a piece that came right at once accuses nobody', async t => {
@@ -72,7 +70,5 @@ t.test('a piece that fails for ever holds a bounded amount of evidence', async t
   bans.failed(piece('acac'), name)
   bans.failed(piece('acac'), name)
   bans.failed(piece('acac'), name)
-  t.same(bans.passed(piece('dddd')), [], 'the oldest was forgotten, b is not struck')
-  bans.failed(piece('aBab', 1), name)
-  t.same(bans.passed(piece('dddd', 1)), [])
+  t.same(bans.passed(piece('dddd')), [], 'the oldest was forgotten, b is not guilty')
 })

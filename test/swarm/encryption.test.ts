@@ -86,13 +86,21 @@ t.test('N6: ourselves, dialled with encryption, is found out, and never dialled 
     peers: [{ host: '10.0.0.1', port: 6881 }],
   })
   const [own] = swarm.members
+  let dialled = 0
+  const { listener } = own!
+  const add = listener.add.bind(listener)
+  listener.add = (infoHash, accept) =>
+    add(infoHash, accepted => {
+      dialled++
+      accept(accepted)
+    })
   const warnings: string[] = []
   own!.torrent.on('warning', ({ message }) => warnings.push(message))
   await swarm.start()
   await swarm.clock.run({ for: 60_000 })
   t.equal(own!.address.host, '10.0.0.1')
-  t.match(warnings, [/is ourselves/, /is ourselves/])
-  t.equal(warnings.length, 2, 'seen from both ends, once')
+  t.same(warnings, [], 'that is nothing to warn of')
+  t.equal(dialled, 1)
 })
 
 /** A download with `prefer`, and a host that does as it likes with who dials it. */

@@ -177,11 +177,17 @@ t.test('G8: an only peer that always lies is banned, and the download waits for 
     { request: (block, wire) => wire.serve(block, wrong) },
   ])
   await once('disconnected', torrent)
-  await clock.advance(3_600_000)
-  t.equal(peers[0]!.wires.length, 1, 'never dialled again')
+  await clock.advance(3_590_000)
+  t.equal(peers[0]!.wires.length, 1, 'not dialled for an hour')
   t.match(warnings, [/^127\.0\.0\.1:\d+: banned for wrong bytes, the last in piece \d+$/])
   t.equal(torrent.progress.verified, 0)
   t.equal(await file('odd.bin'), undefined)
+  await clock.advance(20_000)
+  await peers[0]!.connection(2)
+  await peers[0]!.wires[1]!.gone()
+  t.equal(warnings.length, 2, 'after an hour it may try again, and one wrong piece is enough')
+  await clock.advance(2 * 3_600_000 - 30_000)
+  t.equal(peers[0]!.wires.length, 2, 'then it is banned for two hours')
 })
 
 t.test('G8: the download ends right when one of five seeds lies', async t => {
