@@ -12,6 +12,7 @@ import { parseRange } from './cli/range.ts'
 import type { SeedOptions } from './cli/seed.ts'
 import type { ServeOptions } from './cli/serve.ts'
 import { visible } from './cli/terminal.ts'
+import { hideToken } from './cli/token.ts'
 import type { VerifyOptions } from './cli/verify.ts'
 import { addressBytes, parseAddress } from './codec/compact.ts'
 import { InputError, messageOf } from './errors.ts'
@@ -31,6 +32,12 @@ const many =
 
 function some(text: string): string {
   if (text === '') throw new InputError('ERR_USAGE', 'it is empty')
+  return text
+}
+
+/** A token on the command line, which others can read there. */
+function secret(text: string): string {
+  hideToken(some(text))
   return text
 }
 
@@ -207,10 +214,21 @@ fetching(exchanging(program.command('serve')))
     'where to serve (default: 127.0.0.1:8642, or a port that is free)',
     value(parseHttpAddress),
   )
+  .addOption(
+    new Option(
+      '--token <token>',
+      'what every HTTP request has to carry; needed for other addresses than loopback (default: TSDL_TOKEN)',
+    )
+      .argParser(value(secret))
+      .conflicts('tokenFile'),
+  )
+  .option('--token-file <file>', 'a file that holds the token', value(some))
+  .option('--max-readers <n>', 'files read at once over HTTP (default: 32)', value(parseWhole(1, 10_000)))
+  .option('--max-clients <n>', 'HTTP connections at most (default: 256)', value(parseWhole(1, 10_000)))
   .option(
-    '--token <token>',
-    'what every request has to know; needed for other addresses than loopback',
-    value(some),
+    '--max-clients-per-address <n>',
+    'of those, from one address (default: 32, from loopback 128)',
+    value(parseWhole(1, 10_000)),
   )
   .option(
     '-o, --output <dir>',

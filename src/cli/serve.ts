@@ -10,12 +10,17 @@ import { Reach, type ReachOptions } from './reach.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
 import { openServing, type Serving, type ServingOptions } from './serving.ts'
 import { TextReporter } from './text-reporter.ts'
+import { findToken, type TokenOptions } from './token.ts'
 
-export interface ServeOptions extends ServingOptions, ReachOptions {
+export interface ServeOptions extends ServingOptions, ReachOptions, TokenOptions {
   /** Where HTTP is served. @default 127.0.0.1:8642, or a port that is free when another has that one */
   readonly http?: HttpAddress
-  /** What every request has to know; needed where others can reach us. */
-  readonly token?: string
+  /** Files that are read at once. @default 32 */
+  readonly maxReaders?: number
+  /** HTTP connections at most. @default 256 */
+  readonly maxClients?: number
+  /** Of those, from one address. @default 32, from loopback 128 */
+  readonly maxClientsPerAddress?: number
   readonly json?: boolean
   readonly quiet?: boolean
   readonly verbose?: boolean
@@ -73,14 +78,26 @@ function failing(shelf: Map<string, Serving>, reporter: Reporter): Promise<never
 }
 
 /** A server where the options say. Another program at our usual port is no reason to fail, if no port was named. */
-async function listening(shelf: Shelf, { http, token }: ServeOptions): Promise<HttpServer> {
-  const access = pick({ token }, 'token')
+async function listening(shelf: Shelf, options: ServeOptions): Promise<HttpServer> {
+  const {
+    http,
+    maxReaders,
+    maxClients: maxConnections,
+    maxClientsPerAddress: maxConnectionsPerAddress,
+  } = options
+  const given = {
+    token: findToken(options, process.env),
+    maxReaders,
+    maxConnections,
+    maxConnectionsPerAddress,
+  }
+  const common = pick(given, 'token', 'maxReaders', 'maxConnections', 'maxConnectionsPerAddress')
   try {
-    return await new HttpServer(shelf, { ...(http ?? HTTP_ADDRESS), ...access }).listen()
+    return await new HttpServer(shelf, { ...(http ?? HTTP_ADDRESS), ...common }).listen()
   } catch (error) {
     const taken = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'
     if (http || !taken) throw error
-    return new HttpServer(shelf, { ...HTTP_ADDRESS, port: 0, ...access }).listen()
+    return new HttpServer(shelf, { ...HTTP_ADDRESS, port: 0, ...common }).listen()
   }
 }
 

@@ -21,7 +21,10 @@ export function* directoryListing(served: Served, path: string, urls: Urls): Gen
   const below = path === '' ? '' : `${path}/`
   let comma = ''
   for (const [index, file] of metainfo.files.entries()) {
-    if (file.pad || !file.path.startsWith(below)) continue
+    if (file.pad || !file.path.startsWith(below)) {
+      yield '' // a step all the same: most of a large torrent may lie elsewhere
+      continue
+    }
     yield comma + JSON.stringify(entry(metainfo, file, index, urls))
     comma = ','
   }

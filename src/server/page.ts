@@ -4,7 +4,7 @@ import { htmlEscape } from 'escape-goat'
 import prettyBytes from 'pretty-bytes'
 import type { Progress } from '../pipeline/progress.ts'
 import type { Served, Shelf } from './shelf.ts'
-import { nameOf, parentOf, treeOf } from './tree.ts'
+import { nameOf, parentOf, type Tree, topOf } from './tree.ts'
 import type { Urls } from './urls.ts'
 
 const STYLE = `
@@ -29,17 +29,17 @@ export function* shelfPage(shelf: Shelf, urls: Urls): Generator<string> {
   if (shelf.size === 0) yield '<p>Nothing is served.</p>\n'
   yield '<table>\n'
   for (const { metainfo, progress } of shelf.values())
-    yield row(
-      urls.directory(metainfo, treeOf(metainfo).top),
-      metainfo.name,
-      standing(metainfo.length, progress),
-    )
+    yield row(urls.directory(metainfo, topOf(metainfo)), metainfo.name, standing(metainfo.length, progress))
   yield '</table>\n'
 }
 
 /** The page of one directory of a torrent, in parts. */
-export function* directoryPage({ metainfo, progress }: Served, at: string, urls: Urls): Generator<string> {
-  const tree = treeOf(metainfo)
+export function* directoryPage(
+  { metainfo, progress }: Served,
+  tree: Tree,
+  at: string,
+  urls: Urls,
+): Generator<string> {
   const path = at === '' ? tree.top : at
   const { directories = [], files = [] } = tree.directory(path) ?? {}
   yield head(path === '' ? metainfo.name : path)

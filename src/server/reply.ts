@@ -1,10 +1,12 @@
 import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
-import { pipeline, Readable } from 'node:stream'
+import { drained } from './drained.ts'
+import type { LoopTurns } from './loop-turns.ts'
 
-/** Characters of a page that are written at once. */
-const BATCH = 65_536
+/** A batch of a text is written when it has so many characters, or so many parts went into it. */
+const BATCH_LENGTH = 65_536
+const BATCH_PARTS = 256
 
-/** Answers in a sentence: why not. */
+/** Answers with a status and a sentence that says why. */
 export function refuse(
   response: ServerResponse,
   status: number,
@@ -21,27 +23,47 @@ export function refuse(
   response.end(body)
 }
 
-/** Answers with a text that is made while it is sent: a torrent may have half a million files. */
-export function sendText(
+/**
+ * Answers with a text that is made while it is sent: a torrent may have half a million files.
+ *
+ * in            the parts, made batch by batch
+ * out           the response
+ * backpressure  makes no batch while the socket has not taken the last one, and one batch of one text per loop turn
+ * fails with    nothing; with the client gone it ends
+ */
+export async function sendText(
   response: ServerResponse,
   type: string,
   policy: string,
   parts: Generator<string>,
-): void {
-  // What it says changes, and it carries the token. It is JSON or a page, as `Accept` says.
+  turns: LoopTurns,
+  onProgress: () => void,
+): Promise<void> {
+  // The text changes, and it carries the token. It is JSON or a page, as `Accept` says.
   const headers = { 'Cache-Control': 'no-store', 'Content-Security-Policy': policy, Vary: 'Accept' }
   response.writeHead(200, { ...headers, 'Content-Type': `${type}; charset=utf-8` })
-  if (response.req.method === 'HEAD') response.end()
-  else pipeline(Readable.from(batched(parts)), response, () => {}) // whoever went away needs no answer
+  const { method, socket } = response.req
+  if (method !== 'HEAD') {
+    for (const batch of batched(parts)) {
+      if (socket.destroyed) return
+      if (batch !== '' && !response.write(batch)) await drained(response)
+      onProgress()
+      await turns.next()
+    }
+  }
+  response.end()
 }
 
+/** Batches of bounded work; an empty one is a step without text. */
 function* batched(parts: Generator<string>): Generator<string> {
   let batch = ''
+  let count = 0
   for (const part of parts) {
     batch += part
-    if (batch.length < BATCH) continue
+    if (batch.length < BATCH_LENGTH && ++count < BATCH_PARTS) continue
     yield batch
     batch = ''
+    count = 0
   }
-  if (batch !== '') yield batch
+  yield batch
 }

@@ -1,10 +1,11 @@
+import type { LoopTurns } from './loop-turns.ts'
 import type { Served, Shelf } from './shelf.ts'
-import { treeOf } from './tree.ts'
+import { type Tree, treeOf } from './tree.ts'
 
 /** What is at a URL. */
 export type Route =
   | { readonly kind: 'shelf' }
-  | { readonly kind: 'directory'; readonly served: Served; readonly path: string }
+  | { readonly kind: 'directory'; readonly served: Served; readonly path: string; readonly tree: Tree }
   | { readonly kind: 'file'; readonly served: Served; readonly index: number }
   /** A directory without its slash. */
   | { readonly kind: 'moved'; readonly served: Served; readonly path: string }
@@ -15,9 +16,13 @@ export type Route =
  * What is at the path of these names; undefined for nothing. Paths are compared whole with those of the torrent, so
  * that no spelling of `..` or of a slash comes to mean anything.
  *
- * Depends on: the names, what is on the shelf.
+ * Depends on: the names, what is on the shelf. The torrent's tree is made at the first request, in turns of the loop.
  */
-export function routeOf(names: readonly string[], shelf: Shelf): Route | undefined {
+export async function routeOf(
+  names: readonly string[],
+  shelf: Shelf,
+  turns: LoopTurns,
+): Promise<Route | undefined> {
   const [hash = '', ...rest] = names
   if (names.length === 1 && hash === '') return { kind: 'shelf' }
   const served = shelf.get(hash.toLowerCase())
@@ -27,9 +32,9 @@ export function routeOf(names: readonly string[], shelf: Shelf): Route | undefin
   const inside = asDirectory ? rest.slice(0, -1) : rest
   if (inside.some(name => name === '' || name.includes('/'))) return undefined
   const path = inside.join('/')
-  const tree = treeOf(served.metainfo)
+  const tree = await treeOf(served.metainfo, turns)
   const isDirectory = tree.directory(path) !== undefined
-  if (asDirectory) return isDirectory ? { kind: 'directory', served, path } : undefined
+  if (asDirectory) return isDirectory ? { kind: 'directory', served, path, tree } : undefined
   const index = tree.file(path)
   if (index === undefined) return isDirectory ? { kind: 'moved', served, path } : undefined
   const { symlink } = served.metainfo.files[index]!

@@ -1,4 +1,8 @@
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
+import type { LoopTurns } from './loop-turns.ts'
+
+/** Files and directories that are added in one turn of the event loop: a torrent may have half a million. */
+const STEP_ENTRIES = 1000
 
 /** What lies in one directory of a torrent. */
 export interface Directory {
@@ -18,13 +22,23 @@ export class Tree {
   readonly #files = new Map<string, number>()
   readonly #directories = new Map<string, Growing>()
 
-  constructor(files: readonly FileEntry[]) {
+  constructor() {
     this.#directory('')
-    files.forEach(({ path, pad }, index) => {
-      if (pad) return
-      this.#files.set(path, index)
-      this.#directory(parentOf(path)).files.push(index)
-    })
+  }
+
+  /** Adds the files of a torrent in steps, each of bounded work. */
+  *add(files: readonly FileEntry[]): Generator<void> {
+    let next = STEP_ENTRIES
+    for (const [index, { path, pad }] of files.entries()) {
+      if (!pad) {
+        this.#files.set(path, index)
+        this.#directory(parentOf(path)).files.push(index)
+      }
+      const added = index + this.#directories.size
+      if (added < next) continue
+      next = added + STEP_ENTRIES
+      yield
+    }
   }
 
   /** The index of the file at a path. */
@@ -53,13 +67,25 @@ export class Tree {
   }
 }
 
-const trees = new WeakMap<Metainfo, Tree>()
+const trees = new WeakMap<Metainfo, Promise<Tree>>()
 
-/** The tree of a torrent, grown at the first call. */
-export function treeOf(metainfo: Metainfo): Tree {
-  const tree = trees.get(metainfo) ?? new Tree(metainfo.files)
+/** The tree of a torrent, made at the first call. */
+export function treeOf(metainfo: Metainfo, turns: LoopTurns): Promise<Tree> {
+  const tree = trees.get(metainfo) ?? grow(metainfo, turns)
   trees.set(metainfo, tree)
   return tree
+}
+
+async function grow({ files }: Metainfo, turns: LoopTurns): Promise<Tree> {
+  const tree = new Tree()
+  for (const _ of tree.add(files)) await turns.next()
+  return tree
+}
+
+/** The directory in which all files of a torrent lie, or '' for a torrent of one file. */
+export function topOf({ files }: Metainfo): string {
+  const { path } = files.find(({ pad }) => !pad) ?? { path: '' }
+  return path.slice(0, Math.max(0, path.indexOf('/')))
 }
 
 /** The last name of a path. */

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Offer, offer, type Ran, tsdl } from '../helpers/cli.ts'
@@ -12,12 +12,13 @@ interface Serving {
 }
 
 /** Runs `tsdl serve --json` until the test ends; resolves once it serves. */
-function serving(t: Test, args: readonly string[]): Promise<Serving> {
+function serving(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Serving> {
   return new Promise((resolve, reject) => {
     let child: ChildProcess | undefined
     t.teardown(() => child?.kill('SIGKILL'))
     const where = ['--http', '127.0.0.1:0', '--bind', '127.0.0.1']
     const ended = tsdl(['serve', ...args, ...(args.includes('--http') ? where.slice(2) : where), '--json'], {
+      env,
       started: process => {
         child = process
         let text = ''
@@ -87,7 +88,10 @@ t.test('where others can reach it, it wants a token, and then so does every requ
   const made = await offer(t)
   const refused = await tsdl(['serve', made.path, '--http', '0.0.0.0:0', '--bind', '127.0.0.1'])
   t.equal(refused.code, 2)
-  t.match(refused.stderr, /others can reach 0\.0\.0\.0: serving there needs a token \(--token\)/)
+  t.match(
+    refused.stderr,
+    /others can reach 0\.0\.0\.0: serving there needs a token \(--token-file, TSDL_TOKEN or --token\)/,
+  )
   const { url, child, ended } = await serving(t, [made.path, '--http', '0.0.0.0:0', '--token', 'sesame'])
   t.match(url, /^http:\/\/127\.0\.0\.1:\d+\/\?token=sesame$/)
   t.equal((await fetch(url)).status, 200)
@@ -98,6 +102,50 @@ t.test('where others can reach it, it wants a token, and then so does every requ
   child.kill('SIGINT')
   t.equal((await ended).code, 130)
 })
+
+t.test('a token on the command line is not in the list of processes once it serves', async t => {
+  const made = await offer(t)
+  for (const token of [['--token', 'sesame-one'], ['--token=sesame-one']]) {
+    const { url, child } = await serving(t, [made.path, ...token])
+    t.match(url, /\?token=sesame-one$/)
+    t.equal((await fetch(url)).status, 200)
+    if (process.platform === 'linux') {
+      const seen = readFileSync(`/proc/${child.pid}/cmdline`, 'latin1')
+      t.notMatch(seen, 'sesame')
+      t.match(seen, /^tsdl serve .*--token[ =]\*\*\*/)
+    }
+    child.kill('SIGKILL')
+  }
+})
+
+t.test(
+  'a token comes from a file or the environment as well; one that cannot be used is refused',
+  async t => {
+    const made = await offer(t)
+    const file = join(t.testdirName, 'token')
+    writeFileSync(file, 'of-a-file\n')
+    t.match((await serving(t, [made.path, '--token-file', file])).url, /\?token=of-a-file$/)
+    const env = { TSDL_TOKEN: 'of-the-environment' }
+    t.match((await serving(t, [made.path], env)).url, /\?token=of-the-environment$/)
+    t.match((await serving(t, [made.path, '--token-file', file], env)).url, /\?token=of-a-file$/)
+
+    writeFileSync(join(t.testdirName, 'lines'), 'a\nb\n')
+    writeFileSync(join(t.testdirName, 'empty'), '\n')
+    const rows: [args: string[], env: NodeJS.ProcessEnv, message: RegExp][] = [
+      [['--token-file', join(t.testdirName, 'none')], {}, /cannot read the token from .*none.*ENOENT/],
+      [['--token-file', join(t.testdirName, 'lines')], {}, /lines.*: the token has several lines/],
+      [['--token-file', join(t.testdirName, 'empty')], {}, /empty.*: the token is empty/],
+      [[], { TSDL_TOKEN: '' }, /TSDL_TOKEN: the token is empty/],
+      [['--token', 'x'.repeat(1025)], {}, /--token: the token has 1025 characters, more than 1024/],
+      [['--token', 'x', '--token-file', file], {}, /cannot be used with/],
+    ]
+    for (const [args, env, message] of rows) {
+      const { code, stderr } = await tsdl(['serve', made.path, '--http', '0', ...args], { env })
+      t.equal(code, 2, `${message}`)
+      t.match(stderr, message)
+    }
+  },
+)
 
 t.test('a port that was named and is taken is an error: 2', async t => {
   const made = await offer(t)

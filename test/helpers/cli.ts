@@ -22,6 +22,8 @@ process.once('exit', () => rmSync(STATE, { recursive: true, force: true }))
 
 export interface RunOptions {
   readonly cwd?: string
+  /** Variables of its environment, besides those that every run has. */
+  readonly env?: NodeJS.ProcessEnv
   /** What it reads on standard input. @default nothing */
   readonly stdin?: Uint8Array | string
   /** A descriptor that standard output goes to, rather than being collected. */
@@ -43,12 +45,12 @@ export interface Ran {
 
 /** Resolves when it has ended and all that it wrote was read. It looks for peers on this machine only. */
 export function tsdl(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { cwd, program = CLI, started, stdin = '', stdout } = options
+  const { cwd, env, program = CLI, started, stdin = '', stdout } = options
   const argv = program === CLI ? isolated(args) : args
   const child = spawn(process.execPath, [program, ...argv], {
     ...(cwd === undefined ? {} : { cwd }),
     // not NODE_OPTIONS: the test runner's hooks are none of its business
-    env: { PATH: process.env.PATH, XDG_STATE_HOME: STATE },
+    env: { PATH: process.env.PATH, XDG_STATE_HOME: STATE, ...env },
     stdio: ['pipe', stdout ?? 'pipe', 'pipe'],
   })
   const out: Buffer[] = []

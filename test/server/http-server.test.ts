@@ -562,13 +562,49 @@ t.test('a client that goes away frees its file at once, also before the first by
   // requests that wait behind another on one connection
   const socket = net.connect(port, '127.0.0.1')
   socket.write(`GET ${base}/one.mkv HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(3))
-  while (slow.length < 3) await new Promise(resolve => setImmediate(resolve))
-  t.equal(server.readers, 3)
-  await slow[2]!.give(100_000)
+  while (slow.length < 1) await new Promise(resolve => setImmediate(resolve))
+  await slow[0]!.give(100_000)
+  t.equal(server.readers, 1)
   socket.destroy()
-  await Promise.all(slow.map(stream => stream.closed()))
+  await slow[0]!.closed()
   await untilIdle(server)
+  t.equal(slow.length, 1, 'the others were never begun')
   t.strictSame(warnings, [])
+})
+
+t.test('pipelined requests are answered in order, one file at a time', async t => {
+  const { port, base, server } = await serve(t)
+  const ranges = [3, 1, 2].map(n => `${n}-${n + 4}`)
+  const text = ranges.map(
+    range => `GET ${base}/one.mkv HTTP/1.1\r\nHost: localhost\r\nRange: bytes=${range}\r\n\r\n`,
+  )
+  const last = 'GET /none HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+  const answers = (await raw(port, text.join('') + last)).split('HTTP/1.1 ').slice(1)
+  t.strictSame(
+    answers.map(answer => [answer.slice(0, 3), /content-range: bytes (.*)\//i.exec(answer)?.[1]]),
+    [...ranges.map(range => ['206', range]), ['404', undefined]],
+  )
+  await untilIdle(server)
+})
+
+t.test('a connection that pipelines more requests than may wait is closed', async t => {
+  const slow: Slow[] = []
+  const read = (bytes: Buffer, range: ByteRange) => {
+    slow.push(new Slow(bytes, range))
+    return slow.at(-1)!
+  }
+  const { port, base, server } = await serve(t, { read })
+  const request = `GET ${base}/one.mkv HTTP/1.1\r\nHost: localhost\r\n\r\n`
+  t.equal(await raw(port, request.repeat(200)).catch(() => ''), '')
+  await untilIdle(server)
+  t.ok(slow.length <= 1)
+})
+
+t.test('a request that is refused ends its connection, also when others wait behind it', async t => {
+  const { port } = await serve(t, { token: 'sesame' })
+  const answers = await raw(port, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(20))
+  t.match(answers, /^HTTP\/1.1 401 .*\r\nConnection: close\r\n/s)
+  t.equal(answers.split('HTTP/1.1 401').length, 2)
 })
 
 t.test('a client that does not read holds up its file, not the memory', async t => {
@@ -610,7 +646,7 @@ t.test('so many files at a time, then 503; one that ends makes room', async t =>
     slow.push(new Slow(bytes, range))
     return slow.at(-1)!
   }
-  const { ask, video, base, port, server } = await serve(t, { read, maxReaders: 2 })
+  const { ask, video, base, port, server } = await serve(t, { read, maxReaders: 2, maxWaiting: 0 })
   const held = ['bytes=0-0', 'bytes=1-1'].map(range => video(range))
   while (slow.length < 2) await new Promise(resolve => setImmediate(resolve))
   t.match(await video('bytes=2-2'), { status: 503, headers: { 'retry-after': '1' } })
@@ -635,15 +671,30 @@ t.test('so many files at a time, then 503; one that ends makes room', async t =>
   t.equal(server.readers, 0, 'and close ends what is still going on')
 })
 
-t.test('so many connections at a time; more are closed at once', async t => {
-  const { port } = await serve(t, { maxConnections: 2 })
-  const held = [net.connect(port, '127.0.0.1'), net.connect(port, '127.0.0.1')]
-  for (const socket of held) await once(socket, 'connect')
-  const third = net.connect(port, '127.0.0.1')
-  third.on('error', () => {})
-  await once(third, 'close')
-  held[0]!.destroy()
-  held[1]!.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
-  t.match((await once(held[1]!, 'data')).toString(), /^HTTP\/1.1 200/)
-  held[1]!.destroy()
+t.test('with all places taken, an idle connection gives way to a new one, a busy one never', async t => {
+  const slow: Slow[] = []
+  const read = (bytes: Buffer, range: ByteRange) => {
+    slow.push(new Slow(bytes, range))
+    return slow.at(-1)!
+  }
+  const { port, base, video } = await serve(t, { read, maxConnections: 2 })
+  const held = await begun(video('bytes=0-1'))
+  const idle = net.connect(port, '127.0.0.1')
+  await once(idle, 'connect')
+  const other = await begun(video('bytes=2-3'))
+  await once(idle, 'close')
+  await t.rejects(ask(port, '/'), { code: 'ECONNRESET' }, 'both are busy')
+  for (const [at, [answer]] of [held, other].entries()) {
+    await slow[at]!.give(2)
+    await slow[at]!.give(0)
+    t.equal((await answer).status, 206)
+  }
+  t.equal((await ask(port, `${base}/`)).status, 200)
+
+  /** A request whose file is being read. */
+  async function begun(answer: Promise<Answer>) {
+    const before = slow.length
+    while (slow.length === before) await new Promise(resolve => setImmediate(resolve))
+    return [answer] as const
+  }
 })

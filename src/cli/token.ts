@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { quote } from '../codec/quote.ts'
+import { InputError, messageOf } from '../errors.ts'
+
+export interface TokenOptions {
+  /** The token itself. */
+  readonly token?: string
+  /** A file whose only line it is. */
+  readonly tokenFile?: string
+}
+
+/** Characters of a token at most: browsers and servers bound the length of URLs, which carry it. */
+const MAX_TOKEN_LENGTH = 1024
+
+/**
+ * The token that HTTP requests have to carry: of `--token`, else `--token-file`, else the variable TSDL_TOKEN.
+ * @throws InputError ERR_USAGE when it is empty, too long or not one line, or when the file cannot be read
+ */
+export function findToken(
+  { token, tokenFile }: TokenOptions,
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  if (token !== undefined) return check(token, '--token')
+  if (tokenFile !== undefined) return check(readToken(tokenFile), `--token-file ${quote(tokenFile)}`)
+  const { TSDL_TOKEN } = environment
+  return TSDL_TOKEN === undefined ? undefined : check(TSDL_TOKEN, 'TSDL_TOKEN')
+}
+
+/**
+ * Overwrites the token among the arguments that other users see in the list of processes. It cannot be hidden before
+ * the program runs, and on Windows not at all.
+ */
+export function hideToken(token: string): void {
+  if (process.platform === 'win32') return
+  const shown = process.argv.slice(2).map(argument => {
+    if (argument === token) return '***'
+    return argument === `--token=${token}` ? '--token=***' : argument
+  })
+  process.title = ['tsdl', ...shown].join(' ')
+}
+
+function readToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+  } catch (error) {
+    throw new InputError('ERR_USAGE', `cannot read the token from ${quote(path)}: ${messageOf(error)}`, error)
+  }
+}
+
+function check(token: string, source: string): string {
+  if (token === '') throw new InputError('ERR_USAGE', `${source}: the token is empty`)
+  if (/[\r\n]/.test(token)) throw new InputError('ERR_USAGE', `${source}: the token has several lines`)
+  if (token.length <= MAX_TOKEN_LENGTH) return token
+  throw new InputError(
+    'ERR_USAGE',
+    `${source}: the token has ${token.length} characters, more than ${MAX_TOKEN_LENGTH}`,
+  )
+}

@@ -1,0 +1,62 @@
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Clock } from '../clock.ts'
+import { addressGroup } from '../codec/address-group.ts'
+import type { Admitted } from './admission.ts'
+
+/** Pipelined requests of a connection that wait while another is answered; more end it. */
+const MAX_PIPELINED = 64
+
+/** A client's connection. Its requests are answered one after the other, as their responses are sent. */
+export class Connection implements Admitted {
+  readonly socket: Socket
+  readonly group: string
+  authenticated = false
+  lastActive: number
+  readonly #clock: Clock
+  readonly #closed = new AbortController()
+  /** Answers that were not begun, and before them the one that was. */
+  readonly #answers: (() => void)[] = []
+
+  constructor(socket: Socket, clock: Clock) {
+    this.socket = socket
+    this.group = addressGroup(socket.remoteAddress ?? '')
+    this.#clock = clock
+    this.lastActive = clock.now()
+    socket.once('close', () => {
+      this.#answers.length = 0
+      this.#closed.abort()
+    })
+  }
+
+  get busy(): boolean {
+    return this.#answers.length > 0
+  }
+
+  /** Aborted when the connection is closed. */
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
+
+  /** Notes that the client sent a request or took bytes. */
+  touch(): void {
+    this.lastActive = this.#clock.now()
+  }
+
+  /** Calls `answer` when the responses to all earlier requests were sent. */
+  enqueue(response: ServerResponse, answer: () => void): void {
+    if (this.socket.destroyed) return
+    if (this.#answers.length > MAX_PIPELINED) {
+      this.socket.destroy()
+      return
+    }
+    this.touch()
+    response.once('close', () => {
+      this.touch()
+      this.#answers.shift()
+      this.#answers[0]?.()
+    })
+    this.#answers.push(answer)
+    if (this.#answers.length === 1) answer()
+  }
+}

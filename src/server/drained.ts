@@ -1,0 +1,16 @@
+import type { ServerResponse } from 'node:http'
+
+/** Resolves once the response takes more, or its connection is closed. */
+export function drained(response: ServerResponse): Promise<void> {
+  const { socket } = response.req
+  if (socket.destroyed) return Promise.resolve()
+  return new Promise(resolve => {
+    const done = () => {
+      response.off('drain', done)
+      socket.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    socket.on('close', done)
+  })
+}

@@ -1,0 +1,203 @@
+import type { Clock, Timer } from '../clock.ts'
+import { type Contender, findOverdrawn } from './reader-fairness.ts'
+
+/** All readers are in use, and waiting did not help: the client is told to come again. */
+export class ReadersBusy extends Error {}
+
+/** The client lost its reader to others. */
+export class ReaderRevoked extends Error {}
+
+export interface ReaderLimits {
+  /** Files that are read at the same time. */
+  readonly maxReaders: number
+  /** Requests that wait for one of them. */
+  readonly maxWaiting: number
+}
+
+/** Milliseconds that a request waits for a reader. */
+export const READER_WAIT_MS = 30_000
+/** Milliseconds between two looks at readers while requests wait: the time over which a read rate is measured. */
+export const REVIEW_MS = 10_000
+
+/** The client that a file is read for. */
+export interface ReaderClient {
+  /** The group of its address, see `addressGroup`. */
+  readonly group: string
+  /** Aborted when its connection is closed. */
+  readonly closed: AbortSignal
+  /** Notes that it took bytes. */
+  touch(): void
+}
+
+interface Waiter {
+  readonly group: string
+  readonly since: number
+  grant(): void
+  fail(error: Error): void
+}
+
+/** The right to read one file. */
+export class ReaderSlot implements Contender {
+  /** Bytes that the client took since the last review. */
+  taken = 0
+  /** When it was given, in milliseconds of the clock. */
+  readonly since: number
+  /** Whether it waits for the client to take what was sent. */
+  waitsForClient = false
+  /** Set once it was revoked. */
+  revoked: ReaderRevoked | undefined
+  #onRevoke: (error: ReaderRevoked) => void = () => {}
+  readonly #slots: ReaderSlots
+  readonly #client: ReaderClient
+
+  constructor(slots: ReaderSlots, client: ReaderClient, since: number) {
+    this.#slots = slots
+    this.#client = client
+    this.since = since
+  }
+
+  get group(): string {
+    return this.#client.group
+  }
+
+  /** Notes that the client took bytes. */
+  take(bytes: number): void {
+    this.taken += bytes
+    this.#client.touch()
+  }
+
+  /** Calls `call` when the slot goes to another request; what it is used for has to end then. */
+  onRevoke(call: (error: ReaderRevoked) => void): void {
+    this.#onRevoke = call
+  }
+
+  revoke(reason: string): void {
+    this.revoked = new ReaderRevoked(reason)
+    this.#onRevoke(this.revoked)
+  }
+
+  release(): void {
+    this.#slots.release(this)
+  }
+}
+
+/**
+ * Readers, shared by address: a free one goes to the group that has the fewest. While requests wait, a reader whose
+ * client does not read, or one of a group that has more than its share, is revoked.
+ */
+export class ReaderSlots {
+  readonly #limits: ReaderLimits
+  readonly #clock: Clock
+  readonly #active = new Set<ReaderSlot>()
+  readonly #waiting = new Set<Waiter>()
+  #review: Timer | undefined
+
+  constructor(limits: ReaderLimits, clock: Clock) {
+    this.#limits = limits
+    this.#clock = clock
+  }
+
+  /** How many are in use. */
+  get active(): number {
+    return this.#active.size
+  }
+
+  /**
+   * Resolves with a slot at once, or when one is free.
+   * @throws ReadersBusy after READER_WAIT_MS, or when too many wait; an AbortError when the client is gone
+   */
+  acquire(client: ReaderClient): Promise<ReaderSlot> {
+    const { group, closed: signal } = client
+    if (signal.aborted) return Promise.reject(signal.reason)
+    if (this.#active.size < this.#limits.maxReaders) return Promise.resolve(this.#open(client))
+    const displaced = this.#findDisplaced(group)
+    if (displaced === 'newcomer') return Promise.reject(this.#busy())
+    displaced?.fail(this.#busy())
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        this.#clock.clearTimeout(timer)
+        signal.removeEventListener('abort', abort)
+        this.#waiting.delete(waiter)
+        this.#schedule()
+      }
+      const waiter: Waiter = {
+        group,
+        since: this.#clock.now(),
+        grant: () => {
+          end()
+          resolve(this.#open(client))
+        },
+        fail: error => {
+          end()
+          reject(error)
+        },
+      }
+      const abort = () => waiter.fail(signal.reason)
+      const timer = this.#clock.setTimeout(() => waiter.fail(this.#busy()), READER_WAIT_MS)
+      signal.addEventListener('abort', abort)
+      this.#waiting.add(waiter)
+      this.#schedule()
+    })
+  }
+
+  release(slot: ReaderSlot): void {
+    if (!this.#active.delete(slot)) return
+    this.#nextWaiter()?.grant()
+  }
+
+  #open(client: ReaderClient): ReaderSlot {
+    const slot = new ReaderSlot(this, client, this.#clock.now())
+    this.#active.add(slot)
+    return slot
+  }
+
+  #busy(): ReadersBusy {
+    return new ReadersBusy(`${this.#limits.maxReaders} files are being read already`)
+  }
+
+  /** The request that has waited longest, of the group with the fewest readers. */
+  #nextWaiter(): Waiter | undefined {
+    const counts = countByGroup(this.#active)
+    let next: Waiter | undefined
+    for (const waiter of this.#waiting)
+      if (!next || (counts.get(waiter.group) ?? 0) < (counts.get(next.group) ?? 0)) next = waiter
+    return next
+  }
+
+  /** With the queue full: the last request of the group with the most in it, which may be the newcomer. */
+  #findDisplaced(group: string): Waiter | 'newcomer' | undefined {
+    if (this.#waiting.size < this.#limits.maxWaiting) return undefined
+    const counts = countByGroup(this.#waiting)
+    let last: Waiter | undefined
+    for (const waiter of this.#waiting)
+      if (!last || counts.get(waiter.group)! >= counts.get(last.group)!) last = waiter
+    const own = counts.get(group) ?? 0
+    return last && counts.get(last.group)! > own + 1 ? last : 'newcomer'
+  }
+
+  /** Reviews go on as long as requests wait; each judges what was taken since the one before. */
+  #schedule(): void {
+    if (this.#waiting.size === 0) {
+      this.#clock.clearTimeout(this.#review)
+      this.#review = undefined
+      return
+    }
+    if (this.#review) return
+    for (const slot of this.#active) slot.taken = 0
+    const begun = this.#clock.now()
+    this.#review = this.#clock.setTimeout(() => {
+      this.#review = undefined
+      const waiters = [...this.#waiting].filter(({ since }) => since <= begun)
+      const judged = [...this.#active].filter(({ since, revoked }) => since <= begun && !revoked)
+      const seconds = (this.#clock.now() - begun) / 1000
+      for (const { slot, reason } of findOverdrawn(judged, waiters, seconds)) slot.revoke(reason)
+      this.#schedule()
+    }, REVIEW_MS)
+  }
+}
+
+function countByGroup(members: Iterable<{ readonly group: string }>): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { group } of members) counts.set(group, (counts.get(group) ?? 0) + 1)
+  return counts
+}

@@ -1,0 +1,293 @@
+/**
+ * An attacker beside an honest client of the HTTP server, on loopback: every 127.0.0.x is an address of its own.
+ * What the honest client gets is compared with the same run without the attack.
+ */
+import { once } from 'node:events'
+import http from 'node:http'
+import net from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { Readable } from 'node:stream'
+import { Worker } from 'node:worker_threads'
+import t, { type Test } from 'tap'
+import { HttpServer, type HttpServerOptions } from '../../src/server/http-server.ts'
+import { REVIEW_MS } from '../../src/server/reader-slots.ts'
+import type { ByteRange, Served } from '../../src/server/shelf.ts'
+import { type FileSpec, makeTorrent, noise } from '../helpers/metainfo.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+const TOKEN = 'sesame'
+const CONTENT = noise(300_000, 7)
+const BLOCK = noise(65_536, 3)
+/** Bytes of a file that no socket buffers whole. */
+const LARGE = 64 << 20
+
+/** A server of a small and a large file, of which every request needs the token. */
+async function serve(t: Test, options: HttpServerOptions = {}) {
+  const files: FileSpec[] = [{ path: 'show/small', contents: CONTENT }]
+  const { metainfo } = makeTorrent({ files, name: 'show', multiFile: true })
+  const large = { ...metainfo.files[0]!, path: 'show/large', length: LARGE }
+  const served: Served = {
+    metainfo: { ...metainfo, files: [metainfo.files[0]!, large] },
+    read: (index, range) =>
+      index === 0 ? Readable.from([CONTENT.subarray(range.start, range.end)]) : endless(range),
+  }
+  const hash = metainfo.infoHash.toString('hex')
+  const shelf = new Map([[hash, served]])
+  const server = await new HttpServer(shelf, { token: TOKEN, ...options }).listen()
+  const warnings: string[] = []
+  server.on('warning', error => warnings.push(error.message))
+  t.teardown(() => server.close())
+  const port = Number(new URL(server.url).port)
+  return {
+    server,
+    shelf,
+    served,
+    hash,
+    port,
+    warnings,
+    path: (name: string) => `/${hash}/show/${name}?token=${TOKEN}`,
+  }
+}
+
+function endless({ start, end }: ByteRange) {
+  let at = start
+  return new Readable({
+    highWaterMark: 1,
+    read() {
+      const chunk = BLOCK.subarray(0, end - at)
+      at += chunk.length
+      this.push(chunk.length === 0 ? null : chunk)
+    },
+  })
+}
+
+/** One honest request on a connection of its own; rejects when it is cut off. */
+async function ask(port: number, path: string, options: http.RequestOptions = {}) {
+  const request = http.request({ host: '127.0.0.1', port, path, agent: false, ...options }).end()
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk)
+  return { status: response.statusCode!, body: Buffer.concat(chunks) }
+}
+
+/** Connections of an attacker from an address, opened at once; they send `text` and never read. */
+async function attack(
+  t: Test,
+  port: number,
+  localAddress: string,
+  count: number,
+  text = '',
+): Promise<net.Socket[]> {
+  const sockets = Array.from({ length: count }, () => {
+    const socket = net.connect({ port, host: '127.0.0.1', localAddress })
+    socket.on('error', () => {})
+    socket.pause()
+    if (text !== '') socket.write(text)
+    return socket
+  })
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  await Promise.all(
+    sockets.map(socket => (socket.connecting ? once(socket, 'connect').catch(() => {}) : undefined)),
+  )
+  return sockets
+}
+
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`
+
+/** Runs the event loop until something holds. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise(resolve => setImmediate(resolve))
+}
+
+/** The shortest of several runs without the attack, and with it: noise of the machine only adds. */
+const fastest = (times: readonly number[]) => Math.min(...times)
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const begun = performance.now()
+  await work()
+  return performance.now() - begun
+}
+
+t.test('2,000 idle connections without a token, of one address or of ten, shut nobody out', async t => {
+  for (const addresses of [1, 10]) {
+    const { port, path } = await serve(t)
+    const honest = async () => {
+      const times: number[] = []
+      for (let round = 0; round < 10; round++)
+        times.push(
+          await timed(async () => {
+            const { status, body } = await ask(port, path('small'))
+            if (status !== 200 || !body.equals(CONTENT)) throw new Error(`answered with ${status}`)
+          }),
+        )
+      return fastest(times)
+    }
+    const alone = await honest()
+    for (let n = 0; n < addresses; n++) await attack(t, port, `127.0.0.${n + 2}`, 2000 / addresses)
+    const attacked = await honest()
+    t.ok(attacked < 5 * alone, `${addresses} addresses: ${attacked} ms, without the attack ${alone} ms`)
+  }
+})
+
+t.test('newcomers without a token do not end a transfer that makes progress, nor a request', async t => {
+  const { port, path } = await serve(t, { maxConnections: 16 })
+  const request = http.get({ host: '127.0.0.1', port, path: path('large'), agent: false })
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  let got = 0
+  for await (const chunk of response) {
+    got += chunk.length
+    if (got < LARGE / 2 && got % (1 << 20) < 65_536) await attack(t, port, `127.0.0.${2 + (got % 50)}`, 8)
+  }
+  t.equal(got, LARGE)
+})
+
+t.test('60 pipelined requests on a connection that is not read take one reader', async t => {
+  const { server, port, path } = await serve(t)
+  await attack(t, port, '127.0.0.2', 1, get(path('large')).repeat(60))
+  await until(() => server.readers > 0)
+  const answers = await Promise.all(Array.from({ length: 31 }, () => ask(port, path('small'))))
+  t.ok(answers.every(({ status, body }) => status === 200 && body.equals(CONTENT)))
+  t.equal(server.readers, 1)
+})
+
+t.test('readers whose clients do not read go to those who wait; without others a pause may last', async t => {
+  const clock = new VirtualClock()
+  const { server, port, path, warnings } = await serve(t, { clock, maxReaders: 4 })
+  const paused = http.get({ host: '127.0.0.1', port, path: path('large'), agent: false })
+  const [player] = (await once(paused, 'response')) as [http.IncomingMessage]
+  await attack(t, port, '127.0.0.2', 2, get(path('large')))
+  await until(() => server.readers === 3)
+  await clock.advance(30 * REVIEW_MS)
+  t.equal(server.readers, 3)
+  let got = 0
+  for await (const chunk of player) got += chunk.length
+  t.equal(got, LARGE, 'the player that paused has all of it')
+
+  await attack(t, port, '127.0.0.2', 2, get(path('large')))
+  await until(() => server.readers === 4)
+  let answer: { status: number } | undefined
+  void ask(port, path('small')).then(got => {
+    answer = got
+  })
+  while (!answer) await clock.advance(REVIEW_MS / 10)
+  t.equal(answer.status, 200)
+  t.match(warnings, [/^show\/large: its client 127\.0\.0\.2 took \d+ bytes in 10 s while others waited$/])
+  t.ok(clock.now() <= 33 * REVIEW_MS)
+})
+
+t.test('many slow readers of one address leave readers for others', async t => {
+  const clock = new VirtualClock()
+  const { server, port, path, warnings } = await serve(t, { clock, maxReaders: 4 })
+  const slow = await attack(t, port, '127.0.0.2', 8, get(path('large')))
+  await until(() => server.readers === 4)
+  let answer: { status: number } | undefined
+  void ask(port, path('small')).then(got => {
+    answer = got
+  })
+  let turns = 0
+  while (!answer) {
+    // each takes a little in every turn, so none of them stands still
+    for (const socket of slow) socket.read(1000)
+    await clock.advance(REVIEW_MS / 10)
+    if (++turns > 100) throw new Error('no reader in ten reviews')
+  }
+  t.equal(answer.status, 200)
+  t.match(warnings[0], /^show\/large: its client 127\.0\.0\.2 /)
+})
+
+/** Connections in another thread that read all that comes, so that they do not burden the server's event loop. */
+function readers(t: Test, port: number, path: string, count: number) {
+  const program = `
+    const { workerData: { port, request, count }, parentPort } = require('node:worker_threads')
+    let got = 0
+    for (let n = 0; n < count; n++) {
+      const socket = require('node:net').connect(port, '127.0.0.1')
+      const ask = () => socket.write(request)
+      socket.on('connect', ask).on('error', () => {}).on('data', chunk => {
+        if (got === 0) parentPort.postMessage('reading')
+        got += chunk.length
+      })
+    }`
+  const workerData = { port, request: get(path), count }
+  const worker = new Worker(program, { eval: true, workerData, execArgv: [] })
+  t.teardown(() => worker.terminate())
+  return { begun: once(worker, 'message'), end: () => worker.terminate() }
+}
+
+t.test('20 lists of 300,000 files at once block neither the event loop nor an honest client', async t => {
+  const { port, shelf, hash, served } = await serve(t)
+  const files = Array.from({ length: 300_000 }, (_, n) => ({
+    ...served.metainfo.files[0]!,
+    path: `show/${n % 100}/${n}`,
+  }))
+  for (const kind of ['json&', '']) {
+    const round = async (count: number) => {
+      // a new torrent each time: its tree is made anew
+      shelf.set(hash, { ...served, metainfo: { ...served.metainfo, files } })
+      const { begun, end } = readers(t, port, `/${hash}/?${kind}token=${TOKEN}`, count)
+      const histogram = monitorEventLoopDelay({ resolution: 1 })
+      histogram.enable()
+      if (count > 0) await begun
+      const request = await timed(async () => {
+        for (let n = 0; n < 20; n++) await ask(port, `/none?token=${TOKEN}`)
+      })
+      histogram.disable()
+      await end()
+      return { request, blocked: histogram.max }
+    }
+    const alone: Awaited<ReturnType<typeof round>>[] = []
+    const attacked: typeof alone = []
+    for (let n = 0; n < 3; n++) {
+      alone.push(await round(0))
+      attacked.push(await round(20))
+    }
+    for (const figure of ['request', 'blocked'] as const) {
+      const ratio = fastest(attacked.map(got => got[figure])) / fastest(alone.map(got => got[figure]))
+      t.ok(ratio < 10, `${figure}: ${ratio.toFixed(1)} times as long as without the attack`)
+    }
+  }
+})
+
+t.test(
+  'requests without a token, as fast as they are answered, leave half of the rate to an honest client',
+  async t => {
+    const { port, path } = await serve(t)
+    const flood = () => {
+      const program = `
+      const { workerData: { port, request }, parentPort } = require('node:worker_threads')
+      let ended = 0
+      const open = () => {
+        const socket = require('node:net').connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' })
+        socket.on('error', () => {}).on('close', () => {
+          if (++ended === 20) parentPort.postMessage('flooding')
+          open()
+        }).resume().write(request)
+      }
+      for (let n = 0; n < 8; n++) open()`
+      const workerData = { port, request: get('/').repeat(50) }
+      const worker = new Worker(program, { eval: true, workerData, execArgv: [] })
+      t.teardown(() => worker.terminate())
+      return { begun: once(worker, 'message'), end: () => worker.terminate() }
+    }
+    const download = () =>
+      timed(async () => {
+        const { body } = await ask(port, path('large'))
+        if (body.length !== LARGE) throw new Error('cut off')
+      })
+    const alone: number[] = []
+    const attacked: number[] = []
+    for (let round = 0; round < 3; round++) {
+      alone.push(await download())
+      const { begun, end } = flood()
+      await begun
+      attacked.push(await download())
+      await end()
+    }
+    t.ok(
+      fastest(attacked) < 2 * fastest(alone),
+      `${fastest(attacked)} ms, without the attack ${fastest(alone)} ms`,
+    )
+  },
+)
