@@ -2,7 +2,7 @@ import { addressBytes } from '../codec/compact.ts'
 
 /** What admission knows of a connection. */
 export interface Admitted {
-  /** The group of the client's address, see `addressGroup`. */
+  /** The group of the client's address, see `addressKey`. */
   readonly group: string
   /** Whether one of its requests has passed the gate. */
   readonly authenticated: boolean

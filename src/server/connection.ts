@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../clock.ts'
-import { addressGroup } from '../codec/address-group.ts'
+import { addressKey } from '../codec/address-key.ts'
 import type { Admitted } from './admission.ts'
 
 /** Pipelined requests of a connection that wait while another is answered; more end it. */
@@ -20,7 +20,7 @@ export class Connection implements Admitted {
 
   constructor(socket: Socket, clock: Clock) {
     this.socket = socket
-    this.group = addressGroup(socket.remoteAddress ?? '')
+    this.group = addressKey(socket.remoteAddress ?? '')
     this.#clock = clock
     this.lastActive = clock.now()
     socket.once('close', () => {

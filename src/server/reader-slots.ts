@@ -21,7 +21,7 @@ export const REVIEW_MS = 10_000
 
 /** The client that a file is read for. */
 export interface ReaderClient {
-  /** The group of its address, see `addressGroup`. */
+  /** The group of its address, see `addressKey`. */
   readonly group: string
   /** Aborted when its connection is closed. */
   readonly closed: AbortSignal

@@ -1,6 +1,6 @@
 /** Who gets a connection and who a reader, when there are not enough: the policies and the slots, on a virtual clock. */
 import t from 'tap'
-import { addressGroup } from '../../src/codec/address-group.ts'
+import { addressKey } from '../../src/codec/address-key.ts'
 import { type Admitted, admit, defaultQuota, STALLED_RESPONSE_MS } from '../../src/server/admission.ts'
 import { LoopTurns } from '../../src/server/loop-turns.ts'
 import { findOverdrawn, MIN_READ_RATE } from '../../src/server/reader-fairness.ts'
@@ -19,11 +19,11 @@ t.test('an address counts for itself, in IPv6 with its /64', async t => {
     ['::1', '::/64'],
     ['', ''],
   ]
-  for (const [host, group] of rows) t.equal(addressGroup(host), group, host)
-  t.equal(defaultQuota(addressGroup('::ffff:127.0.0.1')), 128)
-  t.equal(defaultQuota(addressGroup('::1')), 128)
-  t.equal(defaultQuota(addressGroup('10.0.0.1')), 32)
-  t.equal(defaultQuota(addressGroup('::2:0:0:0:1')), 32)
+  for (const [host, group] of rows) t.equal(addressKey(host), group, host)
+  t.equal(defaultQuota(addressKey('::ffff:127.0.0.1')), 128)
+  t.equal(defaultQuota(addressKey('::1')), 128)
+  t.equal(defaultQuota(addressKey('10.0.0.1')), 32)
+  t.equal(defaultQuota(addressKey('::2:0:0:0:1')), 32)
 })
 
 const idle = (group: string, lastActive: number, authenticated = false): Admitted => {
