@@ -1,7 +1,7 @@
 import { PeerError } from '../errors.ts'
 
 /** What every handshake begins with. */
-export const PROTOCOL = Buffer.from('\x13BitTorrent protocol', 'latin1')
+export const PROTOCOL: Buffer = Buffer.from('\x13BitTorrent protocol', 'latin1')
 
 /** Bytes of a handshake on the wire (BEP 3). */
 export const HANDSHAKE_LENGTH = 68

@@ -14,7 +14,7 @@ export const CRYPTO = { plaintext: 1, rc4: 2 } as const
 export const MAX_PAD = 512
 
 /** Eight zero bytes: whoever encrypted them knows the secret and the torrent. */
-export const VC = Buffer.alloc(8)
+export const VC: Buffer = Buffer.alloc(8)
 
 /** The two directions of an encrypted connection. */
 export interface Ciphers {

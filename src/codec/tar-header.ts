@@ -22,7 +22,7 @@ const MAX_LENGTH = 0o77777777777
 const HIDDEN = '24 SCHILY.fflags=hidden\n'
 
 /** The two empty blocks behind the last file. */
-export const TAR_END = Buffer.alloc(2 * BLOCK)
+export const TAR_END: Buffer = Buffer.alloc(2 * BLOCK)
 
 /**
  * The header of one file: the same bytes for the same entry. A path or link that is long or not ASCII, a length over

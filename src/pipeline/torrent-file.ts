@@ -1,7 +1,10 @@
-import { ReadableStream } from 'node:stream/web'
+import { ReadableStream as WebStream } from 'node:stream/web'
 import { InputError } from '../errors.ts'
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
 import { type ByteSource, FileReader } from '../streams/file-reader.ts'
+
+/** A Uint8Array with an ArrayBuffer of its own, also for compilers in which Uint8Array is not generic. */
+type OwnBytes = ReturnType<Uint8ArrayConstructor['from']>
 
 /** Whose bytes can be read. */
 export interface TorrentBytes {
@@ -76,8 +79,9 @@ export class TorrentFile {
   }
 
   /** The same as a web stream: cancelling it ends the reading. */
-  web(options: Omit<ReadOptions, 'lend'> = {}): ReadableStream<Uint8Array> {
-    return ReadableStream.from(this.stream(options))
+  web(options: Omit<ReadOptions, 'lend'> = {}): ReadableStream<OwnBytes> {
+    // the global type, as programs with and without DOM types know it
+    return WebStream.from(this.stream(options)) as ReadableStream<OwnBytes>
   }
 }
 

@@ -1,4 +1,5 @@
-import { type Done, Readable } from './stage.ts'
+import { ByteReader } from './byte-reader.ts'
+import type { Done } from './stage.ts'
 
 /** Bytes that somebody else owns, until they are released. */
 export interface Lent {
@@ -38,7 +39,7 @@ const CHUNK = 1 << 20
  * backpressure  takes nothing while a chunk waits to be read
  * fails with    whatever ends the source: never a short end
  */
-export class FileReader extends Readable<Uint8Array> {
+export class FileReader extends ByteReader {
   readonly #source: ByteSource
   readonly #end: number
   readonly #lend: boolean

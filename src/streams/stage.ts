@@ -37,8 +37,11 @@ export interface Source<Out> extends Stage, AsyncIterable<Out> {
   read(): Out | null
   pause(): this
   resume(): this
-  /** Sends everything to `target`, which ends when this ends. `done` hears of the first error of either. */
-  pipe<T extends Sink<Out>>(target: T, done?: (error?: Error | null) => void): T
+  /**
+   * Sends everything to `target`, which ends when this ends. Each is destroyed when the other fails.
+   * @param done called once, with the first error of either
+   */
+  pipe<T extends Sink<Out> | NodeJS.WritableStream>(target: T, done?: (error?: Error | null) => void): T
   _read(done: Done): void
 }
 

@@ -1,7 +1,8 @@
 import { quote } from '../codec/quote.ts'
 import { TAR_END, type TarEntry, tarHeader, tarPadding } from '../codec/tar-header.ts'
 import { InputError } from '../errors.ts'
-import { type Done, Readable } from './stage.ts'
+import { ByteReader } from './byte-reader.ts'
+import type { Done } from './stage.ts'
 
 /** The bytes of one file as they come: a FileReader, or any stream of Node. */
 export interface TarBody extends AsyncIterable<Uint8Array> {
@@ -34,7 +35,7 @@ const GATHER = 1 << 16
  * backpressure  reads nothing of a body, and opens none, while a chunk waits to be read
  * fails with    what a body fails with, or what `open` throws; InputError if a body is not as long as was said
  */
-export class TarPacker extends Readable<Uint8Array> {
+export class TarPacker extends ByteReader {
   readonly #members: Iterator<TarMember>
   readonly #lend: boolean
   /** Whose each chunk is that was lent. */

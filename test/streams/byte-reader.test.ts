@@ -1,0 +1,47 @@
+import { once } from 'node:events'
+import { Writable } from 'node:stream'
+import t from 'tap'
+import { StorageError } from '../../src/errors.ts'
+import { FileReader } from '../../src/streams/file-reader.ts'
+
+/** A reader of a file that has always more bytes. */
+function endlessReader(): FileReader {
+  const source = {
+    take: async (_position: number, length: number) => ({ bytes: new Uint8Array(length), release() {} }),
+  }
+  return new FileReader({ source, start: 0, end: Number.MAX_SAFE_INTEGER })
+}
+
+/** A sink that leaves after its first chunk, as an HTTP client may. */
+function leavingSink(): Writable {
+  return new Writable({
+    write(_chunk, _encoding, done) {
+      done()
+      this.destroy()
+    },
+  })
+}
+
+t.test('a sink that leaves ends the reader without an error, as no callback would hear of it', async t => {
+  const reader = endlessReader()
+  reader.on('error', error => t.fail(error.message))
+  reader.pipe(leavingSink())
+  await once(reader, 'close')
+  t.ok(reader.destroyed)
+})
+
+t.test('the callback of pipe is told that the sink left', async t => {
+  const reader = endlessReader()
+  const error = await new Promise<unknown>(resolve => reader.pipe(leavingSink(), resolve))
+  t.type(error, StorageError)
+  t.match(error, { code: 'ERR_ABORTED', message: 'the sink was closed before the last byte' })
+})
+
+t.test('the error of a sink that fails is the error of the reader', async t => {
+  const reader = endlessReader()
+  const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error('no space')) })
+  broken.on('error', () => {})
+  reader.pipe(broken)
+  const [error] = await once(reader, 'error')
+  t.equal((error as Error).message, 'no space')
+})

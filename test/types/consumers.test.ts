@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const COMPILERS = {
+  'our own TypeScript': join(ROOT, 'node_modules/typescript'),
+  'the oldest TypeScript': join(ROOT, 'test/types/compilers/node_modules/oldest'),
+  'the newest TypeScript': join(ROOT, 'test/types/compilers/node_modules/newest'),
+}
+const ENVIRONMENTS = [
+  { lib: ['es2023'], module: 'nodenext', moduleResolution: 'nodenext' },
+  { lib: ['es2023', 'dom', 'dom.iterable'], module: 'esnext', moduleResolution: 'bundler' },
+]
+
+for (const [name, compiler] of Object.entries(COMPILERS)) {
+  const skip = existsSync(compiler) ? false : 'not installed: npm ci --prefix test/types/compilers'
+  t.test(`a program that uses the library compiles with ${name}`, { skip }, async t => {
+    const folder = t.testdir()
+    mkdirSync(join(folder, 'node_modules'))
+    symlinkSync(ROOT, join(folder, 'node_modules/tsdl'))
+    symlinkSync(join(ROOT, 'node_modules/@types'), join(folder, 'node_modules/@types'))
+    writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+    cpSync(fileURLToPath(new URL('consumer.ts', import.meta.url)), join(folder, 'consumer.ts'))
+    for (const environment of ENVIRONMENTS) {
+      const compilerOptions = {
+        ...environment,
+        ...{ target: 'es2022', strict: true, skipLibCheck: false, noEmit: true, types: ['node'] },
+      }
+      writeFileSync(
+        join(folder, 'tsconfig.json'),
+        JSON.stringify({ compilerOptions, files: ['consumer.ts'] }),
+      )
+      t.equal(await compile(compiler, folder), '', `lib ${environment.lib}, ${environment.moduleResolution}`)
+    }
+  })
+}
+
+/** Resolves with the compiler's complaints. */
+function compile(compiler: string, folder: string): Promise<string> {
+  const program = join(compiler, 'bin/tsc')
+  return new Promise(resolve => {
+    execFile(process.execPath, [program, '-p', folder], (_error, stdout) => resolve(stdout))
+  })
+}
