@@ -73,7 +73,11 @@ module.exports = {
     {
       name: 'node-net-is-handed-in',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(streams/peer-socket|pipeline/listener|storage/beacon)\\.ts$' },
+      from: {
+        path: '^src/',
+        pathNot:
+          '^src/(streams/peer-socket|pipeline/listener|storage/beacon|cli/destinations/pipe-worker)\\.ts$',
+      },
       to: { path: '^(node:)?net$', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -9,6 +9,7 @@ const benches = [
   ['startup.js'],
   ['serve.js'],
   ['reading.js'],
+  ['pipes.js'],
   ['encryption.js'],
   ['swarm.js'],
   ['swarm.js', '--mixed'],

@@ -54,6 +54,26 @@ export function printTable(results, bytes, against) {
     // The most of all rounds: for memory it is the worst case that somebody has to have.
     return [name, ...times, (Math.max(...costs.map(cost => cost.rss)) / MiB).toFixed(0), ...ratios]
   })
+  printRows(head, rows)
+}
+
+/**
+ * @param {Map<string, number[]>} walls seconds of each run, by name
+ */
+export function printWalls(walls) {
+  const rows = [...walls].map(([name, seconds]) => [
+    name,
+    minimum(seconds).toFixed(2),
+    median(seconds).toFixed(2),
+  ])
+  printRows(['', 'wall s min', 'median'], rows)
+}
+
+/**
+ * @param {string[]} head
+ * @param {string[][]} rows
+ */
+function printRows(head, rows) {
   const widths = head.map((_, i) => Math.max(...[head, ...rows].map(row => String(row[i]).length)))
   const line = (/** @type {string[]} */ row) =>
     `| ${row.map((cell, i) => (i ? cell.padStart(Number(widths[i])) : cell.padEnd(Number(widths[i])))).join(' | ')} |`

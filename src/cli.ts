@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { isatty } from 'node:tty'
 import { setFlagsFromString } from 'node:v8'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { CreateFlags } from './cli/create.ts'
@@ -11,6 +12,7 @@ import { parseDuration, parseRatio, parseSize, parseWhole } from './cli/quantiti
 import { parseRange } from './cli/range.ts'
 import type { SeedOptions } from './cli/seed.ts'
 import type { ServeOptions } from './cli/serve.ts'
+import { STDOUT, writeStdout } from './cli/stdout.ts'
 import { visible } from './cli/terminal.ts'
 import { hideToken } from './cli/token.ts'
 import type { VerifyOptions } from './cli/verify.ts'
@@ -155,6 +157,9 @@ async function finish(work: () => Promise<number>): Promise<void> {
   if (exit === EXIT.interrupted || exit === EXIT.terminated) process.exit()
 }
 
+/** What commander prints to standard output: the help and the version. */
+let helpWritten = Promise.resolve()
+
 async function reporterFor(options: { quiet?: boolean }) {
   const { TextReporter } = await import('./cli/text-reporter.ts')
   return new TextReporter(options)
@@ -165,6 +170,11 @@ const program = new Command('tsdl')
   .version(VERSION, '-V, --version')
   .helpOption('-h, --help')
   .configureOutput({
+    writeOut: text => {
+      helpWritten = helpWritten.then(() => writeStdout(Buffer.from(text)))
+    },
+    getOutHelpWidth: () => (isatty(STDOUT) ? process.stdout.columns : 80),
+    getOutHasColors: () => false,
     outputError: (text, write) =>
       write(`${visible(text.trim().replace(/^error: /, 'tsdl: '))} (tsdl --help tells more)\n`),
   })
@@ -307,16 +317,16 @@ downloading(program.command('demo'))
     }),
   )
 
-// A terminal or a log that went away is no reason to stop; a reader of --help that did is one to be silent.
+// A terminal or a log that went away is no reason to stop.
 process.stderr.on('error', () => {})
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? EXIT.readerGone : EXIT.storage)
-})
 
 try {
   if (process.argv.length === 2) program.help({ error: true })
   await program.parseAsync()
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error
-  process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  await finish(async () => {
+    await helpWritten
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  })
 }

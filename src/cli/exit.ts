@@ -65,5 +65,6 @@ export function reasonOf(error: unknown): string {
 }
 
 function isReaderGone(error: StorageError): boolean {
-  return (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EPIPE'
+  const code = (error.cause as NodeJS.ErrnoException | undefined)?.code
+  return code === 'EPIPE' || code === 'ECONNRESET' // a socket whose reader left bytes unread
 }

@@ -1,47 +1,23 @@
 import { writev } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StorageError } from '../errors.ts'
-import { type Done, Writable } from '../streams/stage.ts'
 import { reasonOf } from './exit.ts'
 
-/** Milliseconds until a pipe that is full and does not block is tried again. */
-const AGAIN = 5
-/** Bytes that may wait to be written: all that gathers while one write is under way goes with the next. */
-const AHEAD = 8 << 20
-
 /**
- * Standard output, past Node's own stream: what it was given may be used again once it is written.
- *
- * in            Uint8Array
- * backpressure  takes nothing while 8 MiB wait
- * fails with    StorageError, its cause EPIPE when the reader went away
+ * The descriptor of standard output. `process.stdout` is not used: it makes a pipe non-blocking, also for the other
+ * processes that write to it.
  */
-export class Stdout extends Writable<Uint8Array> {
-  readonly #written: (chunk: Uint8Array) => void
+export const STDOUT = 1
 
-  /** @param written called with each chunk once all of it is written */
-  constructor(written: (chunk: Uint8Array) => void) {
-    super({ highWaterMark: AHEAD, byteLength: chunk => chunk.length || 1 })
-    this.#written = written
-  }
-
-  override _writev(chunks: Uint8Array[], done: Done): void {
-    writeAll(chunks).then(
-      () => {
-        for (const chunk of chunks) this.#written(chunk)
-        done()
-      },
-      error => done(error),
-    )
-  }
-}
+/** Milliseconds until a descriptor that another process made non-blocking is tried again. */
+const RETRY_MS = 5
 
 /**
  * Writes all of `bytes` to standard output.
  * @throws StorageError, its cause EPIPE when the reader went away
  */
 export function writeStdout(bytes: Uint8Array): Promise<void> {
-  return writeAll([bytes])
+  return writeChunks([bytes])
 }
 
 /** Writes a line of text to standard output. */
@@ -49,24 +25,28 @@ export function printLine(text: string): Promise<void> {
   return writeStdout(Buffer.from(`${text}\n`))
 }
 
-async function writeAll(chunks: readonly Uint8Array[]): Promise<void> {
+/** Writes `chunks` to standard output, one after another. @throws as `writeStdout` */
+export async function writeChunks(chunks: readonly Uint8Array[]): Promise<void> {
   let rest = chunks.filter(({ length }) => length > 0)
   while (rest.length > 0) {
     try {
       rest = after(rest, await writeSome(rest))
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EAGAIN') await delay(AGAIN)
-      else {
-        const full = code === 'ENOSPC' || code === 'EDQUOT'
-        throw new StorageError(
-          full ? 'ERR_DISK_FULL' : 'ERR_STORAGE',
-          `cannot write to standard output: ${reasonOf(error)}`,
-          error,
-        )
-      }
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw stdoutError(error)
+      await delay(RETRY_MS)
     }
   }
+}
+
+/** A failed write to standard output as an error of ours. */
+export function stdoutError(error: unknown): StorageError {
+  const { code } = error as NodeJS.ErrnoException
+  const full = code === 'ENOSPC' || code === 'EDQUOT'
+  return new StorageError(
+    full ? 'ERR_DISK_FULL' : 'ERR_STORAGE',
+    `cannot write to standard output: ${reasonOf(error)}`,
+    error,
+  )
 }
 
 /** What is left of `chunks` when their first `written` bytes are out. */
@@ -80,7 +60,7 @@ function after(chunks: readonly Uint8Array[], written: number): Uint8Array[] {
 
 function writeSome(chunks: readonly Uint8Array[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    writev(process.stdout.fd, chunks, null, (error, written) => {
+    writev(STDOUT, chunks, null, (error, written) => {
       if (error) reject(error)
       else resolve(written)
     })

@@ -65,7 +65,7 @@ export function assemble(given: AssemblyOptions): Assembly {
     random,
     wanted: options.wanted ?? wantedPieces(metainfo, options.select),
     verified,
-    ...pick(options, 'onDemand', 'sequential'),
+    ...pick(options, 'onDemand', 'sequential', 'sharedMemory'),
     flushed,
     reputation,
     ban: (name, reason) => {

@@ -28,6 +28,8 @@ export interface IntakeOptions {
   readonly sequential?: boolean
   /** Nothing is fetched but what somebody reads. A window has room for nothing else. */
   readonly onDemand?: boolean
+  /** Pieces are held in memory that workers can read. */
+  readonly sharedMemory?: boolean
   /** A piece is verified and at rest. */
   readonly flushed: (index: number) => void
   /** What is held against whom. */
@@ -102,7 +104,7 @@ export class Intake {
       window.near = position => this.cursors.distance(position / pieceLength) >= 0
       window.forgotten = position => this.#picker.forget(position / pieceLength)
     }
-    const pool = new PiecePool(pieceLength, admitted)
+    const pool = new PiecePool(pieceLength, admitted, options.sharedMemory)
     this.scheduler = new Scheduler({
       picker: this.#picker,
       admitted,

@@ -57,6 +57,8 @@ export interface TorrentOptions {
   readonly maxPeers?: number
   /** Bytes for everything in flight; pieces take at most half of them, but at least four pieces. @default 64 MiB */
   readonly memory?: number
+  /** Whether pieces are held in `SharedArrayBuffer`s, which workers can read without a copy. @default false */
+  readonly sharedMemory?: boolean
   /** Lowest piece first. @default false */
   readonly sequential?: boolean
   /** Milliseconds without a verified byte after which it is given up; 0 for never. @default 0 */

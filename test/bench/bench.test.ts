@@ -14,7 +14,7 @@ t.test('download: everybody who is there, the right bytes, a table', async t => 
   t.match(stdout, /^\| floor +\| +\d/m)
 })
 
-for (const bench of ['many-peers', 'startup', 'serve', 'reading', 'encryption', 'swarm'])
+for (const bench of ['many-peers', 'startup', 'serve', 'reading', 'pipes', 'encryption', 'swarm'])
   t.test(bench, async t => {
     const { status, stdout, stderr } = small(bench)
     t.equal(status, 0, stderr)

@@ -26,8 +26,10 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
   /** What it reads on standard input. @default nothing */
   readonly stdin?: Uint8Array | string
-  /** A descriptor that standard output goes to, rather than being collected. */
-  readonly stdout?: number
+  /** A descriptor that standard output goes to, or `unread`: the caller reads it. @default it is collected */
+  readonly stdout?: number | 'unread'
+  /** A descriptor that standard error goes to. @default it is collected */
+  readonly stderr?: number
   /** Called with the process once it runs. */
   readonly started?: (child: ChildProcess) => void
   /** Another program than tsdl, run the same way. */
@@ -45,18 +47,18 @@ export interface Ran {
 
 /** Resolves when it has ended and all that it wrote was read. It looks for peers on this machine only. */
 export function tsdl(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { cwd, env, program = CLI, started, stdin = '', stdout } = options
+  const { cwd, env, program = CLI, started, stderr, stdin = '', stdout } = options
   const argv = program === CLI ? isolated(args) : args
   const child = spawn(process.execPath, [program, ...argv], {
     ...(cwd === undefined ? {} : { cwd }),
     // not NODE_OPTIONS: the test runner's hooks are none of its business
     env: { PATH: process.env.PATH, XDG_STATE_HOME: STATE, ...env },
-    stdio: ['pipe', stdout ?? 'pipe', 'pipe'],
+    stdio: ['pipe', typeof stdout === 'number' ? stdout : 'pipe', stderr ?? 'pipe'],
   })
   const out: Buffer[] = []
   const err: Buffer[] = []
-  child.stdout?.on('data', chunk => out.push(chunk))
-  child.stderr!.on('data', chunk => err.push(chunk))
+  if (stdout !== 'unread') child.stdout?.on('data', chunk => out.push(chunk))
+  child.stderr?.on('data', chunk => err.push(chunk))
   child.stdin!.on('error', () => {})
   child.stdin!.end(stdin)
   started?.(child)

@@ -23,3 +23,12 @@ t.test('it keeps no more than it was told, and nothing that is not its own', asy
   t.not(fresh.buffer, two.buffer)
   t.equal(fresh.length, 1000)
 })
+
+t.test('shared memory is memory that a worker can read, and is used again', async t => {
+  const pool = new PiecePool(32, 1, true)
+  const first = pool.take()
+  t.type(first.buffer, SharedArrayBuffer)
+  t.equal(first.length, 32)
+  pool.give(first.subarray(0, 10))
+  t.equal(pool.take().buffer, first.buffer)
+})

@@ -41,6 +41,7 @@ export async function continuedToStdout(
   const torrent = new Torrent(metainfo, {
     ...common,
     storage: new WindowStorage(),
+    sharedMemory: true,
     wanted: piecesOfAll(metainfo, file, parts),
   })
   const digests = new Map<string, string>()

@@ -19,7 +19,7 @@ export function fileToStdout(
 ): Destination {
   const { path, length } = metainfo.files[index]!
   const bytes = range ? within(range, length, path) : { start: 0, end: length }
-  const reader = stream(metainfo, { ...common, ...bytes, file: index, lend: true })
+  const reader = stream(metainfo, { ...common, ...bytes, file: index, lend: true, sharedMemory: true })
   const { torrent } = reader
   const digests = new Map<string, string>()
   return {

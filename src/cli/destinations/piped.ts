@@ -2,7 +2,7 @@ import type { Hash } from 'node:crypto'
 import { StalledError } from '../../errors.ts'
 import { Digester } from '../../streams/digester.ts'
 import type { Sink, Source } from '../../streams/stage.ts'
-import { Stdout } from '../stdout.ts'
+import { openStdout } from './stdout-sink.ts'
 
 /** Resolves once all of `from` has gone through `to`. */
 function piped<T>(from: Source<T>, to: Sink<T>): Promise<void> {
@@ -29,7 +29,7 @@ export interface StdoutOptions {
  */
 export async function toStdout(reader: Lender, { hash, from = 0 }: StdoutOptions = {}): Promise<void> {
   let written = from
-  const stdout = new Stdout(chunk => {
+  const stdout = openStdout(chunk => {
     written += chunk.length
     reader.release(chunk)
   })
@@ -41,7 +41,7 @@ export async function toStdout(reader: Lender, { hash, from = 0 }: StdoutOptions
   }
 }
 
-async function hashed(reader: Lender, digester: Digester, stdout: Stdout): Promise<void> {
+async function hashed(reader: Lender, digester: Digester, stdout: Sink<Uint8Array>): Promise<void> {
   const failed = new Promise<never>((_, reject) => {
     reader.on('error', reject)
   })

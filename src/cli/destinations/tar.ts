@@ -26,6 +26,7 @@ export function tarToStdout(
     ...common,
     strip,
     lend: true,
+    sharedMemory: true,
     ...(selected ? { select: (index: number) => selected.has(index) } : {}),
     ...(digest ? { passing } : {}),
   })
