@@ -95,14 +95,22 @@ function reaching(command: Command): Command {
     .option('-q, --quiet', 'no progress, no warnings')
 }
 
+/** The option of whatever knows its files by name. */
+function naming(command: Command): Command {
+  return command.option(
+    '--portable-names',
+    'name files as Windows takes them too (default: as this system does)',
+  )
+}
+
 /** The options of what asks peers for the metadata of a link, and for nothing else. */
 function finding(command: Command): Command {
-  return reaching(command).option('--no-listen', 'accept no connections').addOption(TIMEOUT)
+  return naming(reaching(command)).option('--no-listen', 'accept no connections').addOption(TIMEOUT)
 }
 
 /** The options of everything that exchanges bytes with peers. */
 function exchanging(command: Command): Command {
-  return reaching(command)
+  return naming(reaching(command))
     .option('--max-peers <n>', 'connections at most (default: 100)', value(parseWhole(1, 10_000)))
     .option('--memory <size>', 'bytes in flight (default: 64M)', value(parseSize))
     .option('--up <rate>', 'bytes a second to give at most', value(parseSize))

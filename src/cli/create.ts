@@ -1,9 +1,11 @@
 import { createReadStream } from 'node:fs'
-import { lstat, readdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { isatty } from 'node:tty'
+import { bytesOfName, systemPath } from '../codec/byte-names.ts'
 import { InputError } from '../errors.ts'
 import { create, type SourceFile } from '../metainfo/create.ts'
+import { nodeFileSystem } from '../storage/file-system.ts'
 import { VERSION } from '../version.ts'
 import { EXIT, reasonOf } from './exit.ts'
 import type { Reporter } from './reporter.ts'
@@ -50,7 +52,7 @@ export async function createTorrent(path: string, flags: CreateFlags, reporter: 
 }
 
 /** The files below a path, in the order of their names; links and whatever else is no file are left out. */
-async function sources(path: string): Promise<SourceFile[]> {
+export async function sources(path: string): Promise<SourceFile[]> {
   const stats = await stat(path).catch(error => {
     throw unreadable(path, error)
   })
@@ -58,16 +60,16 @@ async function sources(path: string): Promise<SourceFile[]> {
     return [{ path: [], length: stats.size, read: () => createReadStream(path, { highWaterMark: 1 << 20 }) }]
   const files: SourceFile[] = []
   const walk = async (directory: string, names: readonly string[]): Promise<void> => {
-    const entries = await readdir(directory)
+    const entries = await nodeFileSystem.readdir(directory)
     for (const entry of entries.sort()) {
       const full = join(directory, entry)
-      const stats = await lstat(full)
+      const stats = await nodeFileSystem.lstat(full)
       if (stats.isDirectory()) await walk(full, [...names, entry])
       else if (stats.isFile()) {
         files.push({
-          path: [...names, entry],
+          path: [...names, entry].map(bytesOfName),
           length: stats.size,
-          read: () => createReadStream(full, { highWaterMark: 1 << 20 }),
+          read: () => createReadStream(systemPath(full), { highWaterMark: 1 << 20 }),
         })
       }
     }

@@ -1,5 +1,7 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { NameOptions } from '../metainfo/name.ts'
 import { pick } from '../pick.ts'
+import { findFiles } from '../storage/find-files.ts'
 import { choose, type DestinationOptions } from './destinations/choose.ts'
 import type { Common } from './destinations/destination.ts'
 import { EXIT } from './exit.ts'
@@ -10,7 +12,7 @@ import { Reach, type ReachOptions } from './reach.ts'
 import { follow, outcomeOf, type Reporter, reportFailure } from './reporter.ts'
 import { TextReporter } from './text-reporter.ts'
 
-export interface GetOptions extends DestinationOptions, ReachOptions {
+export interface GetOptions extends DestinationOptions, ReachOptions, NameOptions {
   readonly webSeeds: boolean
   readonly webSeed?: string[]
   readonly up?: number
@@ -32,10 +34,14 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
   try {
     const loaded: Loaded =
       typeof source === 'string'
-        ? await load(source, { reach, reporter, timeout })
+        ? await load(source, { reach, reporter, timeout, ...pick(options, 'portableNames') })
         : { metainfo: source, peers: [] }
-    const { metainfo } = loaded
-    const { selected, open } = choose(metainfo, { ...options, ...selection(loaded, options) })
+    const { selected, directory, open } = choose(loaded.metainfo, {
+      ...options,
+      ...selection(loaded, options),
+    })
+    const metainfo =
+      directory === undefined ? loaded.metainfo : await findFiles(loaded.metainfo, { directory })
     reporter.metadata(metainfo, index => selected?.has(index) ?? true)
     for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)
     const shared = await reach.options()
@@ -50,7 +56,7 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
       ...pick(options, 'maxPeers', 'memory', 'up', 'down'),
     }
     const start = performance.now()
-    const { torrent, digests, transfer } = await open(common, reporter)
+    const { torrent, digests, transfer } = await open(metainfo, common, reporter)
     stop = follow(torrent, reporter)
     const result = await interruptible(torrent, async () => {
       await transfer()

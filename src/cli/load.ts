@@ -2,6 +2,8 @@ import type { PeerAddress } from '../codec/compact.ts'
 import { InputError, messageOf } from '../errors.ts'
 import { isMagnet, joined, type Magnet, parseMagnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { NameOptions } from '../metainfo/name.ts'
+import { pick } from '../pick.ts'
 import type { FetchedMetadata, MetadataProgress } from '../pipeline/fetch-metadata.ts'
 import { interruptible } from './interruptible.ts'
 import { Reach, type ReachOptions } from './reach.ts'
@@ -14,7 +16,7 @@ export interface Loaded extends FetchedMetadata {
   readonly selectOnly?: readonly number[]
 }
 
-export interface LoadOptions {
+export interface LoadOptions extends NameOptions {
   readonly reach: Reach
   readonly reporter: Reporter
   /** Milliseconds without a piece of metadata after which a link is given up; 0 for never. */
@@ -33,7 +35,7 @@ const STALLED = 10_000
  * @throws InputError for what is none, StalledError when nobody gave the metadata
  */
 export async function load(source: string, options: LoadOptions): Promise<Loaded> {
-  if (!isMagnet(source)) return { metainfo: await loadTorrent(source), peers: [] }
+  if (!isMagnet(source)) return { metainfo: await loadTorrent(source, options), peers: [] }
   const magnet = parseMagnet(source)
   const { metainfo, peers } = await resolve(magnet, options)
   const selectOnly = magnet.selectOnly?.filter(index => metainfo.files[index]?.pad === false)
@@ -46,7 +48,7 @@ export async function load(source: string, options: LoadOptions): Promise<Loaded
   return { metainfo, peers, ...(selectOnly ? { selectOnly } : {}) }
 }
 
-export interface LoadOnlyOptions extends ReachOptions {
+export interface LoadOnlyOptions extends ReachOptions, NameOptions {
   readonly timeout?: number
 }
 
@@ -58,7 +60,8 @@ export async function loadOnly(
 ): Promise<Loaded> {
   const reach = new Reach(options, reporter)
   try {
-    return await load(source, { reach, reporter, timeout: options.timeout ?? patience() })
+    const timeout = options.timeout ?? patience()
+    return await load(source, { reach, reporter, timeout, ...pick(options, 'portableNames') })
   } finally {
     await reach.close()
     reporter.close()
@@ -70,7 +73,9 @@ export function patience(): number {
   return process.stderr.isTTY ? 0 : PATIENCE
 }
 
-async function resolve(magnet: Magnet, { reach, reporter, timeout }: LoadOptions): Promise<FetchedMetadata> {
+async function resolve(magnet: Magnet, options: LoadOptions): Promise<FetchedMetadata> {
+  const { reach, reporter, timeout } = options
+  const names = pick(options, 'portableNames')
   const control = new AbortController()
   const { signal } = control
   const fetching = async () => {
@@ -78,13 +83,14 @@ async function resolve(magnet: Magnet, { reach, reporter, timeout }: LoadOptions
     const { fetchMetadata } = await import('../pipeline/fetch-metadata.ts')
     const found = fetchMetadata(magnet, {
       ...(await reach.options()),
+      ...names,
       timeout,
       signal,
       progress: teller(reporter),
       warning: ({ code, message }) => reporter.warning(code, message),
     })
     const sources = magnet.infoHash ? magnet.sources : []
-    return Promise.any([found, ...sources.map(url => elsewhere(url, magnet, reporter))])
+    return Promise.any([found, ...sources.map(url => elsewhere(url, magnet, names, reporter))])
       .catch(() => found) // its reason is the one that matters
       .finally(() => {
         control.abort()
@@ -100,9 +106,14 @@ async function resolve(magnet: Magnet, { reach, reporter, timeout }: LoadOptions
 }
 
 /** The .torrent of a link, where the link says that it is (`xs`, `as`). */
-async function elsewhere(url: string, magnet: Magnet, reporter: Reporter): Promise<FetchedMetadata> {
+async function elsewhere(
+  url: string,
+  magnet: Magnet,
+  names: NameOptions,
+  reporter: Reporter,
+): Promise<FetchedMetadata> {
   try {
-    const metainfo: Metainfo = await loadTorrent(url)
+    const metainfo: Metainfo = await loadTorrent(url, names)
     if (!magnet.infoHash?.equals(metainfo.infoHash))
       throw new InputError('ERR_METAINFO', `${url}: another torrent, ${metainfo.infoHash.toString('hex')}`)
     const peers: PeerAddress[] = [...magnet.peers]

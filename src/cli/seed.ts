@@ -1,3 +1,4 @@
+import type { NameOptions } from '../metainfo/name.ts'
 import { pick } from '../pick.ts'
 import { share } from '../pipeline/share.ts'
 import { resumeAt } from '../pipeline/stock.ts'
@@ -13,7 +14,7 @@ import { follow, outcomeOf, type Reporter, reportFailure } from './reporter.ts'
 import { recordOf } from './state.ts'
 import { TextReporter } from './text-reporter.ts'
 
-export interface SeedOptions extends ReachOptions {
+export interface SeedOptions extends ReachOptions, NameOptions {
   readonly maxPeers?: number
   readonly memory?: number
   readonly up?: number
@@ -31,8 +32,8 @@ export async function seed(source: string, path: string, options: SeedOptions): 
   const reach = new Reach(options, reporter)
   let stop = () => {}
   try {
-    const loaded = await load(source, { reach, reporter, timeout: 0 })
-    const { metainfo, directory } = await locate(loaded.metainfo, path)
+    const loaded = await load(source, { reach, reporter, timeout: 0, ...pick(options, 'portableNames') })
+    const { metainfo, directory } = await locate(loaded.metainfo, path, options)
     reporter.metadata(metainfo, () => true)
     const shared = await reach.options()
     const listener = shared.listener!

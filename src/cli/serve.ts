@@ -1,7 +1,9 @@
 import { messageOf } from '../errors.ts'
+import type { NameOptions } from '../metainfo/name.ts'
 import { pick } from '../pick.ts'
 import { HttpServer } from '../server/http-server.ts'
 import type { Shelf } from '../server/shelf.ts'
+import { findFiles } from '../storage/find-files.ts'
 import { HTTP_ADDRESS, type HttpAddress } from './http-address.ts'
 import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
@@ -12,7 +14,7 @@ import { openServing, type Serving, type ServingOptions } from './serving.ts'
 import { TextReporter } from './text-reporter.ts'
 import { findToken, type TokenOptions } from './token.ts'
 
-export interface ServeOptions extends ServingOptions, ReachOptions, TokenOptions {
+export interface ServeOptions extends ServingOptions, ReachOptions, TokenOptions, NameOptions {
   /** Where HTTP is served. @default 127.0.0.1:8642, or a port that is free when another has that one */
   readonly http?: HttpAddress
   /** Files that are read at once. @default 32 */
@@ -36,15 +38,19 @@ export async function serve(sources: readonly string[], options: ServeOptions): 
     await Promise.all([open.server?.close(), ...Array.from(shelf.values(), serving => serving.close())])
   }
   try {
-    const torrents = await Promise.all(sources.map(source => load(source, { reach, reporter, timeout: 0 })))
+    const torrents = await Promise.all(
+      sources.map(source => load(source, { reach, reporter, timeout: 0, ...pick(options, 'portableNames') })),
+    )
     const server = await listening(shelf, options)
     open.server = server
     server.on('warning', error => reporter.warning(codeOf(error.cause), messageOf(error)))
     const shared = await reach.options()
     return await interruptible({ close }, async () => {
-      for (const { metainfo, peers } of torrents) {
-        const hash = metainfo.infoHash.toString('hex')
+      for (const { metainfo: loaded, peers } of torrents) {
+        const hash = loaded.infoHash.toString('hex')
         if (shelf.has(hash)) continue
+        const { output: directory } = options
+        const metainfo = directory === undefined ? loaded : await findFiles(loaded, { directory })
         reporter.metadata(metainfo, () => true)
         shelf.set(
           hash,

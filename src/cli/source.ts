@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { NameOptions } from '../metainfo/name.ts'
 import { MAX_TORRENT_SIZE, parse } from '../metainfo/parse.ts'
 import { reasonOf } from './exit.ts'
 
@@ -11,7 +12,7 @@ const FETCH_TIMEOUT = 30_000
  * Reads and parses what SOURCE names: a path or URL of a .torrent, or `-` for standard input.
  * @throws InputError that names the source and what is wrong with it
  */
-export async function loadTorrent(source: string): Promise<Metainfo> {
+export async function loadTorrent(source: string, names: NameOptions = {}): Promise<Metainfo> {
   const name = source === '-' ? 'standard input' : source
   let bytes: Uint8Array
   try {
@@ -21,7 +22,7 @@ export async function loadTorrent(source: string): Promise<Metainfo> {
     throw new InputError('ERR_USAGE', `cannot read ${name}: ${reasonOf(error)}`, error)
   }
   try {
-    return parse(bytes)
+    return parse(bytes, names)
   } catch (error) {
     if (!(error instanceof InputError)) throw error
     throw new InputError(error.code, `${name}: ${error.message}`, error)

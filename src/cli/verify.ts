@@ -22,7 +22,7 @@ export async function verify(
 ): Promise<number> {
   const { json = false } = options
   const { metainfo } = await loadOnly(source, options, reporter)
-  const { metainfo: there, directory } = await locate(metainfo, path)
+  const { metainfo: there, directory } = await locate(metainfo, path, options)
   const storage = new FileStorage(there, { directory })
   const { pieceCount } = metainfo
   const verified = await check({

@@ -1,6 +1,7 @@
 /** A .torrent (BEP 3, v1) made from bytes that are read once, in order, and never held. */
 import { createHash } from 'node:crypto'
 import { type Encodable, encode, spansOf } from '../codec/bencode.ts'
+import { nameOfBytes } from '../codec/byte-names.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError, StalledError } from '../errors.ts'
 import { MAX_PIECE_LENGTH, MAX_TORRENT_SIZE, parse } from './parse.ts'
@@ -9,8 +10,8 @@ import { trackerFault, webSeedFault } from './trackers.ts'
 
 /** One file to be put into a torrent. */
 export interface SourceFile {
-  /** Names below the torrent's directory; empty for the one file that is the whole torrent. */
-  readonly path: readonly string[]
+  /** Names below the torrent's directory, as text or bytes; empty for the one file that is the whole torrent. */
+  readonly path: readonly (string | Uint8Array)[]
   /** Bytes that `read` will give, no more and no less. */
   readonly length: number
   read(): AsyncIterable<Uint8Array>
@@ -70,7 +71,7 @@ export async function create(options: CreateOptions): Promise<Created> {
   check(options, length, pieceLength)
   // Before hours of hashing: whatever would be refused when it is read back is refused now.
   const draft = assemble(options, pieceLength, Buffer.alloc(Math.ceil(length / pieceLength) * 20))
-  const { warnings } = parse(draft)
+  const { warnings } = parse(draft, { portableNames: true })
   const hashes = await hashAll(options, pieceLength, length)
   const torrent = assemble(options, pieceLength, hashes)
   const infoHash = createHash('sha1')
@@ -84,7 +85,7 @@ async function hashAll(options: CreateOptions, pieceLength: number, length: numb
   for (const file of options.files) {
     let left = file.length
     const refuse = (got: string) => {
-      const what = quote([options.name, ...file.path].join('/'))
+      const what = quote([options.name, ...file.path.map(textOf)].join('/'))
       throw new InputError(
         'ERR_METAINFO',
         `${what}: expected ${file.length} bytes, got ${got}: did it change?`,
@@ -128,15 +129,33 @@ function assemble(options: CreateOptions, pieceLength: number, pieces: Uint8Arra
   })
 }
 
+/** Names that no file system holds: reading would replace them, and nothing could be found under what they become. */
+function checkNames({ name, files }: CreateOptions): void {
+  for (const names of [[name], ...files.map(({ path }) => path)]) {
+    const bad = names.map(textOf).find(one => /[/\0]/.test(one))
+    if (bad === undefined) continue
+    const what = bad.includes('/') ? 'a separator' : 'a NUL'
+    throw new InputError(
+      'ERR_PATH',
+      `unsafe path ${quote(names.map(textOf).join('/'))}: ${what} inside a name`,
+    )
+  }
+}
+
+function textOf(name: string | Uint8Array): string {
+  return typeof name === 'string' ? name : nameOfBytes(name)
+}
+
 function check(options: CreateOptions, length: number, pieceLength: number): void {
   const fail = (what: string) => {
     throw new InputError('ERR_USAGE', what)
   }
   if (options.name === '') fail('expected a name, got ""')
   if (options.files.length === 0) fail('expected at least one file, got none')
+  checkNames(options)
   for (const file of options.files) {
     if (Number.isSafeInteger(file.length) && file.length >= 0) continue
-    fail(`${quote(file.path.join('/'))}: expected a length of 0 or more, got ${file.length}`)
+    fail(`${quote(file.path.map(textOf).join('/'))}: expected a length of 0 or more, got ${file.length}`)
   }
   if (!Number.isSafeInteger(pieceLength) || pieceLength < 1 || pieceLength > MAX_PIECE_LENGTH) {
     fail(`piece length: expected a whole number from 1 to ${MAX_PIECE_LENGTH}, got ${pieceLength}`)

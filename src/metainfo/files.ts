@@ -5,6 +5,12 @@ import type { FileEntry } from './metainfo.ts'
 import { type RawPath, safePath, safePaths } from './paths.ts'
 import type { Warn } from './warnings.ts'
 
+/** How files are read: where warnings go, and whether names are replaced that only some systems take. */
+export interface Reading {
+  readonly warn: Warn
+  readonly portable: boolean
+}
+
 /** Files in one torrent: a gigabyte of memory while it is read. */
 const MAX_FILES = 500_000
 
@@ -18,17 +24,15 @@ interface Entry {
 }
 
 /** The one file of a torrent that is a single file, called by the torrent's name. */
-export function readSingle(info: Fields, root: string, where: string, warn: Warn): FileEntry[] {
+export function readSingle(info: Fields, root: string, where: string, reading: Reading): FileEntry[] {
   const attr = info.text('attr') ?? ''
   // A link to another file, where there is no other file.
-  return place(
-    [readEntry(info, { where, names: [Buffer.from(root)] }, attr.replaceAll('l', ''), root, warn)],
-    warn,
-  )
+  const path = { where, names: [Buffer.from(root)] }
+  return place([readEntry(info, path, attr.replaceAll('l', ''), root, reading)], reading)
 }
 
 /** The files of a torrent that is a directory, below the torrent's name. */
-export function readFiles(info: Fields, root: string, warn: Warn): FileEntry[] {
+export function readFiles(info: Fields, root: string, reading: Reading): FileEntry[] {
   const list = info.needList('files')
   if (list.length === 0) info.fail('files', 'at least one file')
   if (list.length > MAX_FILES) info.fail('files', `at most ${MAX_FILES} files`)
@@ -36,18 +40,18 @@ export function readFiles(info: Fields, root: string, warn: Warn): FileEntry[] {
     const dict = asDict(item)
     if (!dict) return info.fail('files', `dictionaries, got ${describe(item)} at ${index} in it`)
     const where = info.name(`files[${index}]`)
-    const file = new Fields(dict, where, warn)
+    const file = new Fields(dict, where, reading.warn)
     const key = isPath(file, 'path.utf-8') ? 'path.utf-8' : 'path'
     // What is never stored needs no name of its own, or none at all (BEP 47).
     const attr = file.text('attr') ?? ''
     const pad = attr.includes('p')
     const names = pad && file.get(key) === undefined ? [Buffer.from('.pad')] : file.needPath(key)
-    return readEntry(file, { where: file.name(key), names, root, shared: pad }, attr, root, warn)
+    return readEntry(file, { where: file.name(key), names, root, shared: pad }, attr, root, reading)
   })
-  return place(entries, warn)
+  return place(entries, reading)
 }
 
-function readEntry(file: Fields, path: RawPath, attr: string, root: string, warn: Warn): Entry {
+function readEntry(file: Fields, path: RawPath, attr: string, root: string, reading: Reading): Entry {
   const linked = attr.includes('l')
   // BEP 47: a symlink's length is zero and may be left out.
   const length =
@@ -59,14 +63,16 @@ function readEntry(file: Fields, path: RawPath, attr: string, root: string, warn
   if (!linked) return entry
   if (length > 0) file.fail('length', 'a length of 0, this being a symlink')
   const names = file.needPath('symlink path')
-  return { ...entry, symlink: safePath({ where: file.name('symlink path'), names, root }, warn) }
+  const target = { where: file.name('symlink path'), names, root }
+  return { ...entry, symlink: safePath(target, reading.warn, reading.portable) }
 }
 
 /** Puts files behind each other, and gives each a path of its own. */
-function place(entries: readonly Entry[], warn: Warn): FileEntry[] {
+function place(entries: readonly Entry[], { warn, portable }: Reading): FileEntry[] {
   const paths = safePaths(
     entries.map(entry => entry.path),
     warn,
+    portable,
   )
   let offset = 0
   return entries.map(({ length, attr, path, ...rest }, index) => {

@@ -15,8 +15,9 @@ import { digits } from '../codec/digits.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError, messageOf } from '../errors.ts'
 import { describe, Fields } from './fields.ts'
-import { readFiles, readSingle } from './files.ts'
+import { type Reading, readFiles, readSingle } from './files.ts'
 import type { Metainfo } from './metainfo.ts'
+import { isPortable, type NameOptions } from './name.ts'
 import { safePath } from './paths.ts'
 import { readHttpSeeds, readTrackers, readWebSeeds } from './trackers.ts'
 import { type Warn, Warnings } from './warnings.ts'
@@ -31,10 +32,10 @@ export const MAX_PIECE_LENGTH = 512 * 1024 * 1024
 const LIMITS = { maxDepth: 256, maxItems: 4_000_000 }
 
 /**
- * The torrent that `torrent` spells. Hybrids (BEP 52) are read as v1.
+ * The torrent that `torrent` spells. Hybrids (BEP 52) are read as v1. Names of files are as the system takes them.
  * Throws ERR_BENCODE, ERR_METAINFO or ERR_PATH, on one line that names the key and what it holds.
  */
-export function parse(torrent: Uint8Array): Metainfo {
+export function parse(torrent: Uint8Array, options: NameOptions = {}): Metainfo {
   checkKind(torrent)
   const warnings = new Warnings()
   const spans = topSpans(torrent)
@@ -43,7 +44,10 @@ export function parse(torrent: Uint8Array): Metainfo {
   const info = asDict(top.get('info'))
   if (!info || !raw) top.fail('info', 'a dictionary')
   const infoHash = createHash('sha1').update(raw).digest()
-  const content = readInfo(new Fields(info, 'info', warnings.warn), infoHash, warnings.warn)
+  const content = readInfo(new Fields(info, 'info', warnings.warn), infoHash, {
+    warn: warnings.warn,
+    portable: isPortable(options),
+  })
   // Memory of its own: the caller may use `torrent` again.
   const around = { infoHash, info: Buffer.from(raw), ...readAround(top, warnings.warn) }
   return { ...content, ...around, warnings: warnings.list() }
@@ -76,7 +80,7 @@ function decodeTop(spans: ReadonlyMap<string, Uint8Array>): BencodeDict {
 }
 
 /** As `parse`, for an `info` dictionary by itself, as peers send it (BEP 9): no trackers, no web seeds. */
-export function parseInfo(info: Uint8Array): Metainfo {
+export function parseInfo(info: Uint8Array, options: NameOptions = {}): Metainfo {
   const end = endOf(info, LIMITS)
   if (end < info.length) {
     throw new InputError(
@@ -84,7 +88,7 @@ export function parseInfo(info: Uint8Array): Metainfo {
       `invalid bencoding: ${info.length - end} bytes after info at byte ${end}`,
     )
   }
-  return parse(Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]))
+  return parse(Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]), options)
 }
 
 function checkKind(torrent: Uint8Array): void {
@@ -113,7 +117,7 @@ type Content =
   | 'multiFile'
   | 'private'
 
-function readInfo(info: Fields, infoHash: Buffer, warn: Warn): Pick<Metainfo, Content> {
+function readInfo(info: Fields, infoHash: Buffer, reading: Reading): Pick<Metainfo, Content> {
   if (info.get('pieces') === undefined && info.get('meta version') === 2) {
     throw new InputError(
       'ERR_METAINFO',
@@ -122,10 +126,11 @@ function readInfo(info: Fields, infoHash: Buffer, warn: Warn): Pick<Metainfo, Co
   }
   const pieceLength = info.needInteger('piece length', 'a positive integer', 1, Number.MAX_SAFE_INTEGER)
   if (pieceLength > MAX_PIECE_LENGTH) info.fail('piece length', `at most ${MAX_PIECE_LENGTH}`)
-  const { name, ...spelledName } = readName(info, infoHash, warn)
+  const { name, ...spelledName } = readName(info, infoHash, reading)
   const multiFile = info.get('files') !== undefined
-  if (multiFile && info.get('length') !== undefined) warn('info: both files and length, read as files')
-  const files = multiFile ? readFiles(info, name, warn) : readSingle(info, name, 'info.name', warn)
+  if (multiFile && info.get('length') !== undefined)
+    reading.warn('info: both files and length, read as files')
+  const files = multiFile ? readFiles(info, name, reading) : readSingle(info, name, 'info.name', reading)
   const last = files.at(-1)!
   const length = last.offset + last.length
   if (length > Number.MAX_SAFE_INTEGER) info.fail('files', 'less than 2^53 bytes in all')
@@ -149,11 +154,15 @@ function readInfo(info: Fields, infoHash: Buffer, warn: Warn): Pick<Metainfo, Co
   }
 }
 
-function readName(info: Fields, infoHash: Buffer, warn: Warn): Pick<Metainfo, 'name' | 'spelledName'> {
+function readName(
+  info: Fields,
+  infoHash: Buffer,
+  { warn, portable }: Reading,
+): Pick<Metainfo, 'name' | 'spelledName'> {
   const key = bytes(info.get('name.utf-8'))?.length ? 'name.utf-8' : 'name'
   const spelledName = info.needBytes(key)
   if (spelledName.length > 0) {
-    const name = safePath({ where: info.name(key), names: [spelledName] }, warn)
+    const name = safePath({ where: info.name(key), names: [spelledName] }, warn, portable)
     return Buffer.from(name).equals(spelledName) ? { name } : { name, spelledName }
   }
   warn(`${info.name(key)}: empty, the info-hash stands in for it`)

@@ -20,7 +20,7 @@ export class PathSet {
 
   /** Announces that a file will ask for `path`. Throws ERR_PATH past 500,000 directories. */
   reserve(path: string): void {
-    const key = fold(path)
+    const key = foldPath(path)
     this.#files.set(key, false)
     // From the longest: what is above a directory that is known is known.
     for (let end = key.lastIndexOf('/'); end > 0; end = key.lastIndexOf('/', end - 1)) {
@@ -35,7 +35,7 @@ export class PathSet {
 
   /** `path`, or if that is taken `path` with a number before its extension: `a (1).txt`. */
   claim(path: string): string {
-    const key = fold(path)
+    const key = foldPath(path)
     if (this.#files.get(key) !== true && !this.#directories.has(key)) {
       this.#files.set(key, true)
       return path
@@ -44,10 +44,10 @@ export class PathSet {
     const directory = path.slice(0, slash)
     const { stem, extension } = splitName(path.slice(slash))
     const room = cut(stem, 255 - SUFFIX - Buffer.byteLength(extension))
-    const family = fold(`${directory}${room}/${extension}`)
+    const family = foldPath(`${directory}${room}/${extension}`)
     for (let number = this.#next.get(family) ?? 1; ; number++) {
       const made = `${directory}${room} (${number})${extension}`
-      const madeKey = fold(made)
+      const madeKey = foldPath(made)
       if (this.#files.has(madeKey) || this.#directories.has(madeKey)) continue
       this.#files.set(madeKey, true)
       this.#next.set(family, number + 1)
@@ -57,6 +57,6 @@ export class PathSet {
 }
 
 /** One text for all spellings that some file system takes for the same: HFS+ composes letters, NTFS ignores case. */
-function fold(path: string): string {
+export function foldPath(path: string): string {
   return path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC')
 }

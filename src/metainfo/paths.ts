@@ -1,11 +1,11 @@
 /**
- * Paths that are safe to write, from names that a stranger chose. What can only be an attack is refused;
- * what some system could not store is changed, the same way every time, and warned of.
+ * Paths that are safe to write, from names of an untrusted torrent. Paths that lead outside are refused;
+ * what the file system does not take is replaced, the same way every time, with a warning.
  */
 
-import { INVISIBLE, quote } from '../codec/quote.ts'
+import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
-import { cut } from './name.ts'
+import { safeName } from './name.ts'
 import { PathSet } from './path-set.ts'
 import type { Warn } from './warnings.ts'
 
@@ -27,28 +27,50 @@ export interface RawPath {
 
 /**
  * Paths to write, one for each of `raw`, `/` between names, all below the output directory and no two alike on any
- * file system (case and composition of letters ignored; no file where another file's directory is).
- * Refused with ERR_PATH: `..`, absolute paths, separators and NUL inside a name, too many or too long names in all.
+ * file system (case and composition of letters ignored; no file where another file's directory is). Where two would be
+ * alike, the file whose names need no replacement keeps its path, then the earlier one.
+ * Throws ERR_PATH: `..`, absolute paths, too many or too long names in all.
+ * @param portable whether names are replaced that only some systems take
  */
-export function safePaths(raw: readonly RawPath[], warn: Warn): string[] {
-  const paths = raw.map(one => safePath(one, warn))
+export function safePaths(raw: readonly RawPath[], warn: Warn, portable: boolean): string[] {
+  const made = raw.map(one => makePath(one, warn, portable))
   const taken = new PathSet()
-  raw.forEach((one, index) => {
-    if (!one.shared) taken.reserve(paths[index]!)
+  raw.forEach(({ shared }, index) => {
+    if (!shared) taken.reserve(made[index]!.path)
   })
-  return paths.map((path, index) => {
+  const paths = made.map(({ path }) => path)
+  const claim = (index: number) => {
     const { shared, where } = raw[index]!
-    if (shared) return path
+    const { path } = made[index]!
+    if (shared) return
     const own = taken.claim(path)
-    if (own === path) return own
+    paths[index] = own
+    if (own === path) return
     warn(`${where}: ${quote(path)} is taken by another file, written as ${quote(own)}`)
     checkLength(own, where)
-    return own
+  }
+  made.forEach(({ exact }, index) => {
+    if (exact) claim(index)
   })
+  made.forEach(({ exact }, index) => {
+    if (!exact) claim(index)
+  })
+  return paths
 }
 
 /** One path made safe by itself, as `safePaths` does. */
-export function safePath({ where, names, root }: RawPath, warn: Warn): string {
+export function safePath(raw: RawPath, warn: Warn, portable: boolean): string {
+  return makePath(raw, warn, portable).path
+}
+
+/** A safe path, and whether its names are as the torrent spells them. */
+interface Made {
+  readonly path: string
+  readonly exact: boolean
+}
+
+function makePath({ where, names, root }: RawPath, warn: Warn, portable: boolean): Made {
+  let exact = true
   const spelled = names.map(name => Buffer.from(name).toString('utf8'))
   const refuse = (why: string) => {
     throw new InputError('ERR_PATH', `${where}: unsafe path ${quote(spelled.join('/'))}: ${why}`)
@@ -57,16 +79,14 @@ export function safePath({ where, names, root }: RawPath, warn: Warn): string {
   const safe: string[] = []
   spelled.forEach((name, index) => {
     if (name === '..') refuse('it leaves the output directory')
-    if (/^[/\\]|^[a-z]:[/\\]/i.test(name)) refuse('it is absolute')
-    if (/[/\\]/.test(name)) refuse(`a separator inside the name ${quote(name)}`)
-    if (name.includes('\0')) refuse('it holds a NUL')
     if (name === '.' || name === '') {
       warn(`${where}: the empty name ${quote(name)} is left out of ${quote(spelled.join('/'))}`)
       return
     }
-    const made = safeName(name)
+    const made = safeName(name, portable)
     const valid = Buffer.from(name).equals(names[index]!)
     if (made !== name || !valid) {
+      exact = false
       warn(`${where}: ${quote(name)}${valid ? '' : ' (not UTF-8)'} is written as ${quote(made)}`)
     }
     safe.push(made)
@@ -75,24 +95,7 @@ export function safePath({ where, names, root }: RawPath, warn: Warn): string {
   if (safe.length > MAX_DEPTH) refuse(`${safe.length} names deep, at most ${MAX_DEPTH} are allowed`)
   const path = root === undefined ? safe.join('/') : `${root}/${safe.join('/')}`
   checkLength(path, where)
-  return path
-}
-
-const NOT_ON_WINDOWS = /[<>:"|?*]/g
-const RESERVED = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\.|$)/i
-
-function safeName(name: string): string {
-  let safe = name.replace(INVISIBLE, '_').replace(NOT_ON_WINDOWS, '_')
-  safe = trimmed(cut(trimmed(safe)))
-  if (RESERVED.test(safe)) safe = trimmed(cut(`_${safe}`))
-  return safe === '' ? '_' : safe
-}
-
-/** Without the dots and spaces at its end, which Windows drops on its own. */
-function trimmed(name: string): string {
-  let end = name.length
-  while (end > 0 && (name[end - 1] === '.' || name[end - 1] === ' ')) end--
-  return name.slice(0, end)
+  return { path, exact }
 }
 
 function checkLength(path: string, where: string): void {

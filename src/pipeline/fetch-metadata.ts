@@ -5,6 +5,7 @@ import { makePeerId } from '../codec/peer-id.ts'
 import { InputError, messageOf, StalledError, type TsdlError } from '../errors.ts'
 import { type Magnet, metainfoOf } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { NameOptions } from '../metainfo/name.ts'
 import { MAX_TORRENT_SIZE } from '../metainfo/parse.ts'
 import { pick } from '../pick.ts'
 import { VERSION } from '../version.ts'
@@ -26,7 +27,7 @@ type Shared =
   | 'random'
   | 'trackers'
 
-export interface FetchMetadataOptions extends Pick<TorrentOptions, Shared> {
+export interface FetchMetadataOptions extends Pick<TorrentOptions, Shared>, NameOptions {
   /** Connections at most. @default 30 */
   readonly maxPeers?: number
   /** Milliseconds without a piece of metadata after which it is given up; 0 for never. @default 0 */
@@ -150,7 +151,7 @@ export async function fetchMetadata(
       tick()
       sources.start()
     })
-    const metainfo = metainfoOf(info, magnet)
+    const metainfo = metainfoOf(info, magnet, pick(options, 'portableNames', 'platform'))
     clock.clearTimeout(timer)
     await Promise.race([
       swarm.end(),

@@ -1,5 +1,6 @@
 /** The door to the disk: the only file here that knows node:fs, so that memfs fits through the same one. */
 import { promises } from 'node:fs'
+import { nameOfBytes, systemPath } from '../codec/byte-names.ts'
 
 /** An open file. Offsets and lengths are bytes; `offset` counts in the buffer, `position` in the file. */
 export interface FileHandle {
@@ -83,8 +84,15 @@ export interface ListingFileSystem extends FileSystem {
   readdir(path: string): Promise<string[]>
 }
 
-/** The disk of this machine. */
-export const nodeFileSystem: ListingFileSystem = promises
+/** The disk of this machine. Names that are not UTF-8 are as `nameOfBytes` spells them. */
+export const nodeFileSystem: ListingFileSystem = {
+  ...promises,
+  open: (path, flags, mode) => promises.open(systemPath(path), flags, mode),
+  lstat: ((path: string, options?: { bigint: true }) =>
+    promises.lstat(systemPath(path), options)) as FileSystem['lstat'],
+  mkdir: (path, options) => promises.mkdir(systemPath(path), options),
+  readdir: async path => (await promises.readdir(systemPath(path), { encoding: 'buffer' })).map(nameOfBytes),
+}
 
 /** The `code` of a system error ('ENOENT'), or nothing if it is not one. */
 export function systemCode(error: unknown): string | undefined {

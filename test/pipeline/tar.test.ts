@@ -135,6 +135,7 @@ t.test('whatever the names and sizes, tar gives back the files, and the size is 
       const paths = safePaths(
         given.map(({ names }) => ({ where: 'it', names: ['torrent', ...names].map(it => Buffer.from(it)) })),
         () => {},
+        false,
       )
       const specs = given.map((file, index) => ({ ...file, path: paths[index]! }))
       const { archive, metainfo, content } = await archived(specs, {}, most)

@@ -24,8 +24,10 @@ export interface DestinationOptions extends Omit<DirectoryOptions, 'digest' | 's
 export interface Choice {
   /** Indices of files, or undefined for all. */
   readonly selected: ReadonlySet<number> | undefined
-  /** Starts it. */
-  open(common: Common, reporter: Reporter): Destination | Promise<Destination>
+  /** The directory that files go to, if they do. */
+  readonly directory?: string
+  /** Starts it. The torrent is the one that was chosen from, with paths as they are on disk. */
+  open(metainfo: Metainfo, common: Common, reporter: Reporter): Destination | Promise<Destination>
 }
 
 /**
@@ -49,22 +51,31 @@ export function choose(metainfo: Metainfo, options: DestinationOptions): Choice 
     )
   }
   if (!toStdout) {
-    return { selected, open: common => filesToDirectory(metainfo, common, { ...options, selected, digest }) }
+    const chosen = { ...options, selected, digest }
+    return {
+      selected,
+      directory: output ?? '.',
+      open: (metainfo, common) => filesToDirectory(metainfo, common, chosen),
+    }
   }
   if (tar) {
     const strip = options.strip ?? false
-    return { selected, open: common => tarToStdout(metainfo, common, { selected, digest, strip }) }
+    return {
+      selected,
+      open: (metainfo, common) => tarToStdout(metainfo, common, { selected, digest, strip }),
+    }
   }
   const index = onlyFile(metainfo, selected)
   if (continueAt === undefined) {
     return {
       selected,
-      open: common => fileToStdout(metainfo, index, common, { digest, ...(range ? { range } : {}) }),
+      open: (metainfo, common) =>
+        fileToStdout(metainfo, index, common, { digest, ...(range ? { range } : {}) }),
     }
   }
   return {
     selected,
-    open: (common, reporter) =>
+    open: (metainfo, common, reporter) =>
       continuedToStdout(metainfo, index, continueAt, common, {
         digest,
         resumed: offset => reporter.resumed(continueAt, offset),

@@ -1,0 +1,51 @@
+/** What other clients make of a name, where it holds something that they replace: as measured on Linux. */
+import { isUtf8 } from 'node:buffer'
+import { nameOfBytes } from '../codec/byte-names.ts'
+
+/** A name as the torrent spells it, to the name of the file. */
+export type Spelling = (name: Uint8Array) => string
+
+/** The bytes as they are, `/` included: what `create` found on disk. */
+export const exactName: Spelling = nameOfBytes
+
+/** aria2 1.36: a separator stays one; control characters, and all but ASCII where it is not UTF-8, as `%XX`. */
+export const aria2Name: Spelling = name => {
+  const valid = isUtf8(name)
+  if (valid)
+    return nameOfBytes(name).replace(/[\p{Cc}]/gu, it => (it < '\x80' ? percent(it.charCodeAt(0)) : it))
+  return Array.from(name, byte =>
+    byte < 0x20 || byte >= 0x7f ? percent(byte) : String.fromCharCode(byte),
+  ).join('')
+}
+
+/** libtorrent 2: without separators and marks of direction, `_` for a control character and for what is not UTF-8. */
+export const libtorrentName: Spelling = name => {
+  const text = decodeLoosely(name).replace(/[\0/\\\u200e\u200f\u202a-\u202e]/g, '')
+  return text.replace(/[\p{Cc}]/gu, it => (it < ' ' ? '_' : it)) || '_'
+}
+
+/** transmission 3: as for Windows on every system, with the `_` of a reserved name behind it; latin1 where it is not UTF-8. */
+export const transmissionName: Spelling = name =>
+  Buffer.from(name)
+    .toString(isUtf8(name) ? 'utf8' : 'latin1')
+    .replace(/[<>:"/\\|?*\p{Cc}]/gu, it => (it >= '\x7f' && it <= '\x9f' ? it : '_'))
+    .replace(/^ +|[. ]+$/g, '')
+    .replace(/^(con|prn|aux|nul|com[1-9]|lpt[1-9])(?=\.|$)/i, '$1_')
+
+function percent(byte: number): string {
+  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+}
+
+/** UTF-8 as libtorrent reads it: a sequence that is not valid is one `_`, as long as its first byte says. */
+function decodeLoosely(bytes: Uint8Array): string {
+  if (isUtf8(bytes)) return Buffer.from(bytes).toString('utf8')
+  let text = ''
+  for (let at = 0; at < bytes.length; ) {
+    const first = bytes[at]!
+    const length = first < 0xc0 || first > 0xf7 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
+    const sequence = bytes.subarray(at, at + length)
+    text += isUtf8(sequence) ? Buffer.from(sequence).toString('utf8') : '_'
+    at += length
+  }
+  return text
+}

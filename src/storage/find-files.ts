@@ -1,0 +1,120 @@
+/** Finds files that lie under other names: of an earlier run with other options, or of another client. */
+import { join } from 'node:path'
+import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
+import type { NameOptions } from '../metainfo/name.ts'
+import { foldPath } from '../metainfo/path-set.ts'
+import { otherPaths, rawNames, rootNames } from '../metainfo/spellings.ts'
+import { type ListingFileSystem, nodeFileSystem } from './file-system.ts'
+
+export interface FindFilesOptions extends NameOptions {
+  /** The output directory. */
+  readonly directory: string
+  /** @default the disk of this machine */
+  readonly fs?: ListingFileSystem
+}
+
+/**
+ * The torrent with the paths under which its files are on disk. A file that is nowhere keeps its path, unless the torrent's
+ * own directory is there under another name: then it goes in there. No two files get one path. Never rejects: what cannot
+ * be listed counts as missing.
+ */
+export async function findFiles(metainfo: Metainfo, options: FindFilesOptions): Promise<Metainfo> {
+  const { directory, fs = nodeFileSystem } = options
+  const { files, multiFile, name } = metainfo
+  const disk = new Listings(directory, fs)
+  const roots: string[] = []
+  for (const root of rootNames(metainfo, options)) if (await disk.has(root)) roots.push(root)
+  // A new download, mostly: then there is nothing to compare.
+  if (roots.length === 0) return metainfo
+  const others = otherPaths(metainfo, options)
+  if (others.every(paths => paths.length === 0)) return metainfo
+  const owners = new Map(files.flatMap(({ pad, path }) => (pad ? [] : [[foldPath(path), path]])))
+  const isFree = async (path: string) => {
+    const owner = owners.get(foldPath(path))
+    // Two that differ by case alone are two files only where the disk has both.
+    return owner === undefined || (owner !== path && (await disk.has(owner)) && (await disk.has(path)))
+  }
+  const otherRoot = multiFile && !roots.includes(name) ? roots[0] : undefined
+  const paths: string[] = []
+  for (const [index, file] of files.entries()) {
+    const candidates = others[index]!
+    let path = file.path
+    if (!file.pad && (candidates.length > 0 || otherRoot !== undefined)) {
+      const moved = otherRoot + file.path.slice(name.length)
+      const found = await firstFile(file, candidates, disk, isFree)
+      path = found ?? (otherRoot !== undefined && (await isFree(moved)) ? moved : file.path)
+      owners.set(foldPath(path), path)
+    }
+    paths.push(path)
+  }
+  return withPaths(metainfo, paths)
+}
+
+/** The path of a file that is on disk; its own comes first. */
+async function firstFile(
+  { length, path }: FileEntry,
+  candidates: readonly string[],
+  disk: Listings,
+  isFree: (path: string) => Promise<boolean>,
+): Promise<string | undefined> {
+  if (await disk.hasFile(path)) return path
+  for (const candidate of candidates) {
+    // One that is longer is some other file, and would be cut off.
+    if ((await disk.hasFile(candidate, length)) && (await isFree(candidate))) return candidate
+  }
+  return undefined
+}
+
+function withPaths(metainfo: Metainfo, paths: readonly string[]): Metainfo {
+  const { files, multiFile } = metainfo
+  if (files.every(({ path }, index) => path === paths[index])) return metainfo
+  const found = new Map(files.map(({ path }, index) => [path, paths[index]!]))
+  return {
+    ...metainfo,
+    files: files.map((file, index) => ({
+      ...file,
+      path: paths[index]!,
+      // URLs of web seeds go on with the names of the torrent.
+      ...(multiFile && paths[index] !== file.path ? { spelled: rawNames(metainfo, file).slice(1) } : {}),
+      ...(file.symlink === undefined ? {} : { symlink: found.get(file.symlink) ?? file.symlink }),
+    })),
+  }
+}
+
+/** What is in the directories below one, each listed once, and only where the one around it has it. */
+class Listings {
+  readonly #directory: string
+  readonly #fs: ListingFileSystem
+  readonly #listings = new Map<string, Promise<ReadonlySet<string>>>()
+
+  constructor(directory: string, fs: ListingFileSystem) {
+    this.#directory = directory
+    this.#fs = fs
+  }
+
+  async has(path: string): Promise<boolean> {
+    const slash = path.lastIndexOf('/')
+    const names = await this.#list(slash < 0 ? '' : path.slice(0, slash))
+    return names.has(path.slice(slash + 1))
+  }
+
+  /** Whether there is a regular file, of at most `length` bytes. */
+  async hasFile(path: string, length = Number.POSITIVE_INFINITY): Promise<boolean> {
+    if (!(await this.has(path))) return false
+    const found = await this.#fs.lstat(join(this.#directory, path)).catch(() => undefined)
+    return found?.isFile() === true && found.size <= length
+  }
+
+  #list(directory: string): Promise<ReadonlySet<string>> {
+    const known = this.#listings.get(directory)
+    if (known) return known
+    const listing = this.#read(directory)
+    this.#listings.set(directory, listing)
+    return listing
+  }
+
+  async #read(directory: string): Promise<ReadonlySet<string>> {
+    if (directory !== '' && !(await this.has(directory))) return new Set()
+    return new Set(await this.#fs.readdir(join(this.#directory, directory)).catch(() => []))
+  }
+}
