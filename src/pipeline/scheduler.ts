@@ -92,6 +92,11 @@ export class Scheduler implements BlockSource {
     return this.#picker.wants(index)
   }
 
+  pieceFor(requester: Fetcher, index: number): PieceBuffer | undefined {
+    const active = this.#active.get(index)
+    return active && (!active.alone || active.alone === requester) ? active.buffer : undefined
+  }
+
   bitfield(requester: Fetcher, before: Bitfield): void {
     this.#picker.leave(before)
     this.#picker.join(requester.bits)
@@ -145,9 +150,7 @@ export class Scheduler implements BlockSource {
   lost(requester: Fetcher, requests: readonly Request[]): void {
     for (const { piece, block } of requests) {
       const active = this.#activeOf(piece)
-      if (!active) continue
-      if (active.alone === requester) this.#abandon(active)
-      else if (active.give(block, requester)) this.#open.add(active)
+      if (active?.give(block, requester)) this.#open.add(active)
     }
     this.#offer()
   }
@@ -282,7 +285,7 @@ export class Scheduler implements BlockSource {
     own = false,
   ): void {
     for (const piece of this.#open) {
-      if (piece.alone?.ready === false) this.#abandon(piece) // whoever it was kept for may never come back
+      if (piece.alone?.ready === false) this.#abandon(piece) // the peer that it was kept for may never come back
       if (piece.buffer.closed || !piece.isFor(requester)) continue
       if (own && piece.alone !== requester) continue
       if (this.#deadlines.before(piece.buffer.index, late)) continue

@@ -1,5 +1,6 @@
 import { Bitfield } from '../codec/bitfield.ts'
 import type { BlockSource, Fetcher, Request } from '../streams/block-source.ts'
+import type { PieceBuffer } from '../streams/piece-buffer.ts'
 
 export interface SuperSeedOptions {
   /** Who is told of blocks all the same. */
@@ -44,6 +45,10 @@ export class SuperSeed implements BlockSource {
 
   lost(requester: Fetcher, requests: readonly Request[]): void {
     this.#source.lost(requester, requests)
+  }
+
+  pieceFor(requester: Fetcher, index: number): PieceBuffer | undefined {
+    return this.#source.pieceFor(requester, index)
   }
 
   wants(index: number): boolean {

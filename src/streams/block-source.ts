@@ -52,6 +52,8 @@ export interface BlockSource {
   have(fetcher: Fetcher, index: number): void
   /** It has one less. */
   lack(fetcher: Fetcher, index: number): void
+  /** The piece under way that a late answer of this fetcher may go into, if there is one. */
+  pieceFor(fetcher: Fetcher, index: number): PieceBuffer | undefined
   /** Whether this piece is still wanted. */
   wants(index: number): boolean
   /** It is gone. */
@@ -67,4 +69,6 @@ export interface RequestWindow {
   received(bytes: number, waited: number, now: number): void
   /** No answer came in time. */
   snubbed(): void
+  /** The peer did not take all requests: it has only so many now. */
+  refused(accepted: number): void
 }

@@ -1,13 +1,24 @@
 import { Bitfield } from '../codec/bitfield.ts'
 
-/** Pieces at most that a peer may name as allowed fast, or suggest, at a time; later ones are not listened to. */
+/** Pieces at most that a peer may name as allowed fast, or suggest, at a time; later ones are ignored. */
 const MAX_NAMED = 100
+/** Milliseconds for which a piece is not asked for after it was rejected twice; doubled with each further time, to at most: */
+const REFUSAL_MS = 1_000
+const LONGEST_REFUSAL_MS = 32_000
+
+/** A peer rejected requests for a piece. Ends after a while, or when the peer sends a block of it or unchokes us. */
+interface Refusal {
+  /** When the last reject came. */
+  at: number
+  /** For how long the piece is not asked for, in ms; 0 after the first reject. */
+  wait: number
+}
 
 /**
- * What one peer has, and what of that may be asked for now.
+ * What one peer has, and what of that may be asked for now: all; while it chokes us, what it allows anyhow (BEP 6).
  *
- * While it chokes us that is what it allows anyhow (BEP 6), otherwise all; in both cases without the pieces
- * that it refused, until it unchokes us again.
+ * A rejected piece may be asked for again at once, as the peer's queue may have been full. Rejected again, it
+ * is left out for a second, then two, and so on.
  */
 export class Offer {
   /** What the peer has. */
@@ -19,6 +30,8 @@ export class Offer {
   readonly #wants: (index: number) => boolean
   readonly #allowed = new Set<number>()
   readonly #suggested = new Set<number>()
+  readonly #refusals = new Map<number, Refusal>()
+  /** Pieces that are left out for now. */
   readonly #refused = new Set<number>()
 
   constructor(pieceCount: number, wants: (index: number) => boolean) {
@@ -77,6 +90,8 @@ export class Offer {
     if (this.bits.has(index)) this.useful--
     this.#suggested.delete(index)
     this.#allowed.delete(index)
+    this.#refusals.delete(index)
+    this.#refused.delete(index)
   }
 
   allow(index: number): void {
@@ -89,14 +104,41 @@ export class Offer {
     if (this.#suggested.size < MAX_NAMED && this.#wants(index)) this.#suggested.add(index)
   }
 
-  /** It will not give this piece, though it has it. */
-  refuse(index: number, choking: boolean): void {
-    if (choking) this.#allowed.delete(index)
-    else this.#refused.add(index)
+  /** It rejected a request for this piece that was sent at `askedAt`. */
+  refuse(index: number, choking: boolean, askedAt: number, now: number): void {
+    if (choking) {
+      this.#allowed.delete(index)
+      return
+    }
+    const refusal = this.#refusals.get(index)
+    if (!refusal) {
+      this.#refusals.set(index, { at: now, wait: 0 })
+    } else if (askedAt >= refusal.at) {
+      // asked after the last reject: otherwise this one says nothing new
+      refusal.at = now
+      refusal.wait = Math.min(2 * refusal.wait || REFUSAL_MS, LONGEST_REFUSAL_MS)
+      this.#refused.add(index)
+    }
+  }
+
+  /** It sent a block of this piece, so it does not refuse the piece. */
+  gave(index: number): void {
+    if (this.#refusals.size > 0 && this.#refusals.delete(index) && this.#refused.delete(index)) this.version++
+  }
+
+  /** Ends what has lasted long enough. To be called now and then. @returns whether more may be asked for than before */
+  expire(now: number): boolean {
+    const { version } = this
+    for (const [index, { at, wait }] of this.#refusals) {
+      if (now - at >= wait && this.#refused.delete(index)) this.version++
+      if (now - at > 2 * LONGEST_REFUSAL_MS) this.#refusals.delete(index)
+    }
+    return this.version > version
   }
 
   /** It unchoked us: what it refused may be asked for again. */
   forgive(): void {
+    this.#refusals.clear()
     this.#refused.clear()
     this.version++
   }

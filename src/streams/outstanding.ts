@@ -7,34 +7,52 @@ export interface Request {
   readonly block: number
   /** When it was asked for, in ms of the clock. */
   readonly at: number
-  /** Others may fetch it too: this peer was too slow. It is still welcome. */
+  /** The peer was too slow, so others may fetch the block too. Its answer is still welcome. */
   lost: boolean
 }
 
 /** Blocks of the largest piece that metainfo allows, for keys that fit a number. */
 const MAX_BLOCKS = 1 << 20
 
-/** The requests under way to one peer, in the order in which they were made. */
+/** The requests to one peer that it has to answer, in the order in which they were made. */
 export class Outstanding {
   readonly #requests = new Map<number, Request>()
   #lost = 0
-  #forgiven = 0
 
   /** How many still count. */
   get count(): number {
     return this.#requests.size - this.#lost
   }
 
-  /** When the first was made of those that still count. */
-  get oldest(): number | undefined {
-    for (const { lost, at } of this.#requests.values()) if (!lost) return at
+  /** The first of all. */
+  get first(): Request | undefined {
+    for (const request of this.#requests.values()) return request
     return undefined
   }
 
+  /** The first of those that still count. */
+  get firstCounting(): Request | undefined {
+    for (const request of this.#requests.values()) if (!request.lost) return request
+    return undefined
+  }
+
+  /** Adds a request, in place of one for the same block. */
   add(request: Request): void {
     const key = keyOf(request.piece.index, request.block)
-    if (this.#requests.get(key)?.lost) this.#lost--
+    const before = this.#requests.get(key)
+    if (before) this.drop(before)
     this.#requests.set(key, request)
+    if (request.lost) this.#lost++
+  }
+
+  /** Counts on an earlier request for this block again, if that was lost or its piece given up. @returns whether it was */
+  restore(request: Request): boolean {
+    const key = keyOf(request.piece.index, request.block)
+    const before = this.#requests.get(key)
+    if (!before || (!before.lost && !before.piece.closed)) return false
+    if (before.lost) this.#lost--
+    this.#requests.set(key, { ...request, at: before.at }) // which stays where it is in the order
+    return true
   }
 
   get(index: number, block: number): Request | undefined {
@@ -48,32 +66,15 @@ export class Outstanding {
     return this.#requests.get(keyOf(index, begin / BLOCK_LENGTH))
   }
 
-  /** Those for blocks of this piece. */
-  of(index: number): Request[] {
-    return this.where(other => other === index)
-  }
-
-  /** Those for blocks of pieces for which `fits` holds. */
-  where(fits: (index: number) => boolean): Request[] {
-    return [...this.#requests.values()].filter(({ piece }) => fits(piece.index))
+  /** Those for which `fits` holds. */
+  where(fits: (request: Request) => boolean): Request[] {
+    return [...this.#requests.values()].filter(fits)
   }
 
   /** It was answered, or is taken back. */
   drop(request: Request): void {
     this.#requests.delete(keyOf(request.piece.index, request.block))
     if (request.lost) this.#lost--
-  }
-
-  /** An answer to something that we no longer wait for may still come: that is nobody's fault. */
-  forgive(): void {
-    this.#forgiven++
-  }
-
-  /** @returns whether a block that came unasked is one of those */
-  forgives(): boolean {
-    if (this.#forgiven === 0) return false
-    this.#forgiven--
-    return true
   }
 
   /** Marks all of them lost. @returns those that counted until now */
@@ -84,10 +85,9 @@ export class Outstanding {
     return requests
   }
 
-  /** Expects nothing any more. @returns those that counted until now */
-  forget(): Request[] {
+  /** Removes all. @returns those that counted until now */
+  clear(): Request[] {
     const requests = this.#counting()
-    this.#forgiven += this.#requests.size
     this.#requests.clear()
     this.#lost = 0
     return requests
@@ -98,6 +98,7 @@ export class Outstanding {
   }
 }
 
-function keyOf(index: number, block: number): number {
+/** A number for each block of a torrent. */
+export function keyOf(index: number, block: number): number {
   return index * MAX_BLOCKS + block
 }

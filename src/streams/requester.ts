@@ -1,10 +1,13 @@
-import { Bitfield } from '../codec/bitfield.ts'
+import type { Bitfield } from '../codec/bitfield.ts'
 import { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
 import { PeerError } from '../errors.ts'
 import type { BlockSource, Fetcher, RequestWindow } from './block-source.ts'
-import { Offer } from './offer.ts'
-import { Outstanding, type Request } from './outstanding.ts'
+import { Interest } from './interest.ts'
+import type { Offer } from './offer.ts'
+import type { Request } from './outstanding.ts'
+import { Patience } from './patience.ts'
 import { BLOCK, type Block, type BlockPlace, type BlockWriter, type PieceBuffer } from './piece-buffer.ts'
+import { Questions } from './questions.ts'
 import { type Done, Transform } from './stage.ts'
 
 export type { BlockSource, Request, RequestWindow }
@@ -21,40 +24,35 @@ export interface RequesterOptions {
   readonly other?: (message: Message) => void
 }
 
-/** Blocks that nobody asked for, in all, before their sender is taken for a flooder. */
-const MAX_UNWANTED = 128
 /** Messages of the fast extension (BEP 6). */
 const FAST = new Set(['haveAll', 'haveNone', 'reject', 'suggest', 'allowedFast'])
-/** Every so many blocks of a piece, and when it is whole, somebody downstream is told: that is often enough to hash it. */
+/** Every so many blocks of a piece, and when it is whole, the next stage is told: that is often enough to hash it. */
 const NEWS = 16
 
 /**
  * Asks one peer for blocks: keeps a window of requests under way, refilled in batches.
  *
+ * Every answer belongs to one request, and to the oldest for its block. A request that was taken back stays known until
+ * it is answered, so its reject is not taken for that of a newer one, and its block is used if it is still missing.
+ *
  * in            Message, from the peer's Framer; blocks by `place` and `placed`, as that Framer's `places`
  * out           Block, in its place: the news of every sixteenth of a piece, and of its last
  * backpressure  takes no message while 64 blocks wait; asks for nothing that its source does not admit
- * fails with    PeerError: an impossible index or bitfield, a flood of blocks that nobody asked for
+ * fails with    PeerError: an impossible index or bitfield, a flood of blocks that were never asked for
  * BEP           3, 6, 54
  */
 export class Requester extends Transform<Message, Block> implements BlockPlace, Fetcher {
-  /** What the peer has, and gives. */
-  readonly offer: Offer
-  /** Whether both sides speak the fast extension. */
-  fast = false
   peerChoking = true
-  amInterested = false
-  /** Has not answered in time: gets no further requests until it does. */
+  /** Has not answered in time: until it does, it gets no requests but a few probes. */
   snubbed = false
   /** Bytes of blocks that came and were asked for. */
   downloaded = 0
   /** Bytes of blocks that came and were of no use. */
   wasted = 0
   readonly #options: RequesterOptions
-  readonly #requests = new Outstanding()
-  #unwanted = 0
-  #lastArrival = 0
-  #snubbedAt = 0
+  readonly #interest: Interest
+  readonly #requests = new Questions()
+  readonly #patience = new Patience()
   #left = false
   #filling = false
   #again = false
@@ -66,7 +64,33 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
       byteLengthReadable: () => 1024,
     })
     this.#options = options
-    this.offer = new Offer(options.pieceCount, index => options.source.wants(index))
+    const { pieceCount, send, source } = options
+    this.#interest = new Interest({
+      fetcher: this,
+      pieceCount,
+      source,
+      send: message => {
+        if (!this.#left) send(message)
+      },
+    })
+  }
+
+  /** Whether both sides speak the fast extension. */
+  get fast(): boolean {
+    return this.#patience.fast
+  }
+
+  set fast(fast: boolean) {
+    this.#patience.fast = fast
+  }
+
+  /** What the peer has, and gives. */
+  get offer(): Offer {
+    return this.#interest.offer
+  }
+
+  get amInterested(): boolean {
+    return this.#interest.shown
   }
 
   /** What the peer has. */
@@ -85,7 +109,8 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
 
   /** How many more requests would fit. */
   get room(): number {
-    return this.ready ? Math.max(0, this.#options.window.size - this.outstanding) : 0
+    if (!this.ready || this.#patience.resting) return 0
+    return Math.max(0, this.#options.window.size - this.outstanding)
   }
 
   /** Whether blocks of this piece may be asked of it. */
@@ -104,26 +129,40 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
   }
 
   place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null {
-    const request = this.#requests.find(index, begin)
-    if (!request || length !== request.piece.blockLength(request.block)) return null
-    return request.piece.place(request.block, writer)
+    const piece = this.#pieceFor(this.#requests.find(index, begin), index, begin)
+    const block = begin / BLOCK_LENGTH
+    return piece && length === piece.blockLength(block) ? piece.place(block, writer) : null
   }
 
   placed(index: number, begin: number, length: number): void {
     const request = this.#requests.find(index, begin)
-    if (!request) return // forgotten while it came in: it is written, but nobody counts on it
-    const { piece, block } = request
+    const piece = this.#pieceFor(request, index, begin)
+    if (!piece) return // given up while it came in: it is written, but counts for nothing
     const { source, window, now } = this.#options
     const time = now()
-    this.#requests.drop(request)
+    const block = begin / BLOCK_LENGTH
+    this.#settle(request, index, block, length)
     piece.arrive(block, this)
-    this.#lastArrival = time
     this.snubbed = false
     this.downloaded += length
-    window.received(length, time - request.at, time)
-    source.arrived(this, request)
+    this.offer.gave(index)
+    this.#patience.answer(request?.at ?? Number.NaN, time)
+    if (request) window.received(length, time - request.at, time)
+    source.arrived(this, request?.piece === piece ? request : { piece, block, at: time, lost: true })
     if (piece.complete || piece.arrived % NEWS === 0) this.push({ piece, begin, length })
     if (this.outstanding <= window.size * 0.75) this.fill()
+  }
+
+  /** The piece that a block goes into: that of its request, or if that is given up, the one under way. */
+  #pieceFor(request: Request | undefined, index: number, begin: number): PieceBuffer | undefined {
+    if (request && !request.piece.closed) return request.piece
+    return this.#requests.expects(index, begin) ? this.#options.source.pieceFor(this, index) : undefined
+  }
+
+  /** A block came: what else was asked for it is no longer needed. */
+  #settle(request: Request | undefined, index: number, block: number, length: number): void {
+    if (!this.#requests.settle(request, index, block)) return
+    this.#options.send({ type: 'cancel', index, begin: block * BLOCK_LENGTH, length })
   }
 
   /** Asks for as many more blocks as the window has room for. */
@@ -141,64 +180,85 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
 
   #ask(requests: readonly Request[]): void {
     if (requests.length === 0) return
+    if (this.outstanding === 0) this.#patience.begin(this.#options.now())
     const messages: Message[] = []
     for (const request of requests) {
-      const { piece, block } = request
-      this.#requests.add(request)
-      const begin = block * BLOCK_LENGTH
-      messages.push({ type: 'request', index: piece.index, begin, length: piece.blockLength(block) })
+      // unless it owes the answer already
+      if (!this.#requests.restore(request)) messages.push(this.#messageFor(request))
     }
-    this.#options.send(messages)
+    if (messages.length > 0) this.#options.send(messages)
   }
 
-  /** A block came from somebody else: takes the request back. */
+  /** Adds a request. @returns what says it to the peer */
+  #messageFor(request: Request): Message {
+    const { piece, block } = request
+    this.#requests.add(request)
+    const begin = block * BLOCK_LENGTH
+    return { type: 'request', index: piece.index, begin, length: piece.blockLength(block) }
+  }
+
+  /** The block came from another peer: takes the request back. */
   cancel(piece: PieceBuffer, block: number): void {
     const request = this.#requests.get(piece.index, block)
     if (request?.piece !== piece) return
-    this.#requests.drop(request)
-    this.#requests.forgive()
+    this.#requests.withdraw([request])
     this.#options.send({
       type: 'cancel',
       index: piece.index,
       begin: block * BLOCK_LENGTH,
       length: piece.blockLength(block),
     })
-    this.fill() // there is room again, and nobody else would say so
+    this.fill() // there is room again, and no other event would say so
   }
 
   /** We have this piece now: it is no reason any more to be interested. */
   done(index: number): void {
-    this.offer.done(index)
-    this.#showInterest()
+    this.#interest.done(index)
   }
 
   /** The peer has this piece no longer. */
   lacks(index: number): void {
-    if (!this.offer.delete(index)) return
-    this.#options.source.lack(this, index)
-    const lost = this.#requests.of(index)
-    for (const request of lost) {
-      this.#requests.drop(request)
-      this.#requests.forgive() // it may be on its way
-    }
-    if (lost.length > 0) this.#options.source.lost(this, lost)
-    this.#showInterest()
+    if (this.#interest.delete(index)) this.#lose(request => request.piece.index === index)
   }
 
-  /** Gives the requests of a peer that lets us wait to others. To be called now and then. */
+  /** Gives the requests of a slow peer to others, and repeats those that it dropped. To be called now and then. */
   tick(now: number, timeout: number): void {
-    if (this.snubbed) {
-      if (now - this.#snubbedAt <= 3 * timeout) return
-      this.#requests.forget() // another chance, in case what was asked for got lost for good
-      this.snubbed = false
+    this.#requests.tick(now)
+    const rested = this.#patience.endsRest(now)
+    if (this.offer.expire(now) || rested) this.fill()
+    const oldest = this.#requests.first
+    const before = oldest && this.#patience.findDropped(oldest.at, now)
+    if (before !== undefined) this.#drop(before)
+    if (this.outstanding > 0 && !this.snubbed && this.#patience.silence(now) > timeout) this.#snub()
+    if ((this.outstanding > 0 || this.snubbed) && !this.peerChoking && this.#patience.probes(now))
+      this.#probe(now)
+  }
+
+  /** Requests sent before this time were dropped by the peer: it has no room for so many. */
+  #drop(before: number): void {
+    const dropped = this.#requests.where(({ at }) => at < before)
+    this.#requests.withdraw(dropped)
+    this.#options.window.refused(this.outstanding)
+    this.#give(dropped)
+    this.fill()
+  }
+
+  /** Its requests may go to others; the peer still has to answer them. */
+  #snub(): void {
+    this.snubbed = true
+    this.#options.window.snubbed()
+    this.#options.source.lost(this, this.#requests.lose())
+  }
+
+  /** Asks a silent peer for one block, so that its answer tells whether it dropped the requests before. */
+  #probe(now: number): void {
+    const { source, send } = this.#options
+    if (this.snubbed) source.lost(this, this.#requests.lose()) // a probe must not keep a block from others
+    const probe = this.snubbed ? source.take(this, 1, now)[0] : this.#requests.firstCounting
+    if (probe) send(this.#messageFor({ ...probe, at: now }))
+    else {
+      this.snubbed = false // no piece under way needs it, but it may begin another
       this.fill()
-      return
-    }
-    if (now - Math.max(this.#lastArrival, this.#requests.oldest ?? now) > timeout) {
-      this.snubbed = true
-      this.#snubbedAt = now
-      this.#options.window.snubbed()
-      this.#options.source.lost(this, this.#requests.lose())
     }
   }
 
@@ -231,25 +291,21 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
         return
       case 'choke':
         this.peerChoking = true
-        this.snubbed = false // it owes us nothing now
-        if (!this.fast) this.#loseAll() // otherwise it rejects what it will not answer
+        this.snubbed = false
+        // a peer with the fast extension rejects what it will not answer
+        this.#lose(request => request.lost || !this.fast)
         return
       case 'unchoke':
-        this.peerChoking = false
-        this.offer.forgive()
-        this.fill()
+        this.#unchoked()
         return
       case 'have':
-        this.#have(message.index)
+        if (this.#interest.add(message.index) && this.outstanding === 0) this.fill()
         return
       case 'bitfield':
-        this.#tell(Bitfield.from(message.bytes, this.bits.size))
-        return
       case 'haveAll':
-        this.#tell(Bitfield.full(this.bits.size))
-        return
       case 'haveNone':
-        this.#tell(new Bitfield(this.bits.size))
+        this.#interest.set(message)
+        this.fill()
         return
       case 'allowedFast':
         this.offer.allow(message.index)
@@ -266,70 +322,61 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     }
   }
 
-  #have(index: number): void {
-    const { source } = this.#options
-    if (index >= this.bits.size) {
-      throw new PeerError('ERR_MESSAGE', `have ${index} of a torrent of ${this.bits.size} pieces`)
-    }
-    if (!this.offer.add(index)) return
-    source.have(this, index)
-    if (!source.wants(index)) return
-    this.#showInterest()
-    if (this.outstanding === 0) this.fill()
-  }
-
-  #tell(bits: Bitfield): void {
-    const before = this.bits
-    this.offer.set(bits)
-    this.#options.source.bitfield(this, before)
-    this.#showInterest()
+  #unchoked(): void {
+    this.peerChoking = false
+    this.snubbed = false
+    this.offer.forgive()
+    this.#patience.renew(this.#options.now())
     this.fill()
   }
 
-  /** The peer will not answer this request; others may, and it may once it has unchoked us again. */
+  /** The peer will not answer this request now; others may, and so may the peer later. */
   #reject({ index, begin, length }: BlockRef): void {
-    const request = this.#requests.find(index, begin)
+    const request = this.#requests.reject(index, begin)
     if (length !== request?.piece.blockLength(request.block)) return
+    const { now, window } = this.#options
+    const time = now()
     this.#requests.drop(request)
-    this.offer.refuse(index, this.peerChoking)
-    if (!request.lost) this.#options.source.lost(this, [request])
+    this.snubbed = false
+    this.offer.refuse(index, this.peerChoking, request.at, time)
+    if (!this.peerChoking) window.refused(this.outstanding)
+    this.#patience.reject(this.outstanding, time)
+    this.#give([request])
     this.fill()
   }
 
-  /** A block came that had no place: never asked for, come from elsewhere meanwhile, or of the wrong length. */
+  /** A block came that had no place: it came from elsewhere meanwhile, has the wrong length, or was never asked for. */
   #refuseBlock({ index, begin, length }: PieceMessage): void {
-    const request = this.#requests.find(index, begin)
     this.wasted += length
-    if (request) {
-      this.#requests.drop(request)
-      if (request.piece.states[request.block] !== BLOCK.arrived) this.#options.source.lost(this, [request])
+    const request = this.#requests.find(index, begin)
+    const expected = this.#requests.expects(index, begin)
+    const right = expected && (!request || length === request.piece.blockLength(request.block))
+    if (expected) {
+      this.#settle(request, index, begin / BLOCK_LENGTH, length)
+      this.#patience.answer(request?.at ?? Number.NaN, this.#options.now())
     }
-    if (
-      !this.#requests.forgives() &&
-      length !== request?.piece.blockLength(request.block) &&
-      ++this.#unwanted > MAX_UNWANTED
-    ) {
-      throw new PeerError('ERR_MESSAGE', `${MAX_UNWANTED} blocks came that nobody had asked for`)
-    }
-    if (request) this.fill()
+    if (request && request.piece.states[request.block] !== BLOCK.arrived) this.#give([request])
+    if (!right) this.#requests.countUnwanted(this.downloaded / BLOCK_LENGTH)
+    if (expected) this.fill()
   }
 
-  #loseAll(): void {
-    const requests = this.#requests.forget()
-    if (requests.length > 0) this.#options.source.lost(this, requests)
+  /** Takes back those for which `gone` holds. */
+  #lose(gone: (request: Request) => boolean): void {
+    const requests = this.#requests.where(gone)
+    this.#requests.withdraw(requests)
+    this.#give(requests)
+  }
+
+  /** Others may fetch these blocks, as far as they may not already. */
+  #give(requests: readonly Request[]): void {
+    const given = requests.filter(({ lost }) => !lost)
+    if (given.length > 0) this.#options.source.lost(this, given)
   }
 
   #leave(): void {
     if (this.#left) return
     this.#left = true
-    this.#loseAll()
+    this.#lose(() => true)
     this.#options.source.left(this)
-  }
-
-  #showInterest(): void {
-    const interested = this.offer.useful > 0
-    if (interested === this.amInterested || this.#left) return
-    this.amInterested = interested
-    this.#options.send({ type: interested ? 'interested' : 'notInterested' })
   }
 }

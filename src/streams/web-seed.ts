@@ -181,7 +181,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       this.snubbed = false
       if (this.#queue.idle) this.#fail(why)
       else this.#queue.abort(why)
-    } else if (now - Math.max(this.#lastArrival, this.#requests.oldest ?? now) > timeout) {
+    } else if (now - Math.max(this.#lastArrival, this.#requests.firstCounting?.at ?? now) > timeout) {
       this.snubbed = true
       this.#snubbedAt = now
       this.#options.window.snubbed()
@@ -198,7 +198,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       go()
     }
     this.#queue.close()
-    source.lost(this, this.#requests.forget())
+    source.lost(this, this.#requests.clear())
     source.left(this)
   }
 
@@ -240,7 +240,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     for (let index = first; index <= last; index++) bits.delete(index)
     if (bits.count === this.bits.count) return false
     this.#tell(bits)
-    this.#lose(this.#requests.where(index => !bits.has(index)))
+    this.#lose(this.#requests.where(({ piece }) => !bits.has(piece.index)))
     return true
   }
 

@@ -45,6 +45,7 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, ...more }: Setup = {}) {
         },
         received() {},
         snubbed: () => state.snubs++,
+        refused() {},
       },
       now: () => time.now,
       send: messages => {
@@ -434,21 +435,30 @@ t.test('E12: what a peer rejects goes at once to one who could take more', async
   t.equal(a.requester.outstanding, 2)
 })
 
-t.test('E12: a piece that a peer refuses is passed over with that peer, until it unchokes again', async t => {
-  const { peer, opened } = setup({ pieces: 3, blocks: 1 })
-  const a = await peer({ fast: true, window: 1 })
-  t.same(a.waiting, ['0:0'])
-  a.waiting.length = 0
-  await a.tell({ type: 'reject', index: 0, begin: 0, length: BLOCK_LENGTH })
-  t.same(a.waiting, ['1:0'])
-  await a.give()
-  t.same(a.waiting, ['2:0'])
-  await a.give()
-  t.same(a.waiting, [])
-  await a.tell({ type: 'choke' }, { type: 'unchoke' })
-  t.same(a.waiting, ['0:0'])
-  t.same(opened, [0, 1, 2])
-})
+t.test(
+  'E12: a piece that the only peer refuses twice is passed over for a second, and then asked for',
+  async t => {
+    const { peer, opened, time } = setup({ pieces: 3, blocks: 1 })
+    const a = await peer({ fast: true, window: 2 })
+    const reject = async () => {
+      a.waiting.shift()
+      await a.tell({ type: 'reject', index: 0, begin: 0, length: BLOCK_LENGTH })
+    }
+    t.same(a.waiting, ['0:0', '1:0'])
+    time.now += 10
+    await reject()
+    t.same(a.waiting, ['1:0', '0:0'])
+    a.waiting.reverse()
+    time.now += 10
+    await reject()
+    t.same(a.waiting, ['1:0', '2:0'])
+    await a.give()
+    t.same(a.waiting, [])
+    a.requester.tick((time.now += 1001), 10_000)
+    t.same(a.waiting, ['0:0'])
+    t.same(opened, [0, 1, 2])
+  },
+)
 
 t.test('what a peer has no longer is fetched from another', async t => {
   const { peer } = setup({ pieces: 1 })

@@ -66,7 +66,7 @@ t.test(
       },
     ])
     await (await peers[0]!.connection()).gone()
-    t.match(disconnected, [/128 blocks came that nobody had asked for/])
+    t.match(disconnected, [/128 blocks came that were never asked for/])
     t.equal(torrent.progress.verified, 0)
     t.equal(torrent.progress.downloaded, 0)
     t.ok(torrent.progress.wasted >= 128 * 16384)

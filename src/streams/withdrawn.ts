@@ -1,0 +1,64 @@
+/** Milliseconds for which a withdrawn request is remembered by its block: once, and at most twice as long. */
+const MEMORY_MS = 60_000
+/** Blocks that are remembered for one such span; beyond it the span ends early. */
+const MAX_BLOCKS = 2048
+
+/**
+ * The requests to one peer that were taken back or given up, and that it may still answer.
+ *
+ * A peer that speaks the fast extension answers each request exactly once, with the block or a reject, also after
+ * a cancel (BEP 6). Others may answer late or never. After two minutes at most, only their number is remembered.
+ */
+export class Withdrawn {
+  /** How many requests for each block are unanswered; and of the time before. */
+  #recent = new Map<number, number>()
+  #older = new Map<number, number>()
+  #since = Number.NEGATIVE_INFINITY
+  /** Unanswered requests whose blocks are forgotten. */
+  #forgotten = 0
+
+  get empty(): boolean {
+    return this.#recent.size === 0 && this.#older.size === 0
+  }
+
+  /** A request for this block was taken back, or is repeated. */
+  add(key: number): void {
+    if (this.#recent.size >= MAX_BLOCKS) this.#turn()
+    this.#recent.set(key, (this.#recent.get(key) ?? 0) + 1)
+  }
+
+  /** Whether an answer for this block may still come. */
+  has(key: number): boolean {
+    return this.#older.has(key) || this.#recent.has(key)
+  }
+
+  /** An answer came: it belongs to the oldest request for this block. @returns whether there was one */
+  settle(key: number): boolean {
+    const requests = this.#older.has(key) ? this.#older : this.#recent
+    const count = requests.get(key)
+    if (count === undefined) return false
+    if (count > 1) requests.set(key, count - 1)
+    else requests.delete(key)
+    return true
+  }
+
+  /** A block came that nobody remembers asking for. @returns whether it may answer a forgotten request */
+  settleForgotten(): boolean {
+    if (this.#forgotten === 0) return false
+    this.#forgotten--
+    return true
+  }
+
+  /** Forgets what is too old. To be called now and then. */
+  tick(now: number): void {
+    if (now - this.#since < MEMORY_MS) return
+    this.#since = now
+    if (!this.empty) this.#turn()
+  }
+
+  #turn(): void {
+    for (const count of this.#older.values()) this.#forgotten += count
+    this.#older = this.#recent
+    this.#recent = new Map()
+  }
+}

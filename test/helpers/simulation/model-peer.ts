@@ -1,0 +1,159 @@
+import type { PeerAddress } from '../../../src/codec/compact.ts'
+import { encodeExtendedHandshake } from '../../../src/codec/extended.ts'
+import type { BlockRef, Message } from '../../../src/codec/message.ts'
+import type { MadeTorrent } from '../metainfo.ts'
+import { Wire } from '../scripted-peer.ts'
+import type { VirtualClock } from './clock.ts'
+import type { Host } from './host.ts'
+
+/** What a peer does with one request in place of serving it. */
+export type Fault =
+  | { readonly kind: 'serve' | 'refuse' | 'drop' | 'duplicate' }
+  /** It answers so many ms later, after what follows. */
+  | { readonly kind: 'late'; readonly ms: number }
+
+/** What a peer does for a while. */
+export interface Spell {
+  /** In ms after the connection was made, and for how long. */
+  readonly at: number
+  readonly ms: number
+  /** `silence` keeps the queue and sends nothing; `choke` drops it; `chokeAndServe` chokes and serves it all the same. */
+  readonly kind: 'silence' | 'choke' | 'chokeAndServe'
+}
+
+export interface Manners {
+  /** Speaks the fast extension: answers every request with a block or a reject. */
+  readonly fast: boolean
+  /** What it says about its queue, if it says anything (BEP 10). */
+  readonly reqq: number | undefined
+  /** How many requests it takes in fact; more are rejected, or dropped without the fast extension. */
+  readonly queue: number
+  /** Milliseconds for a block. */
+  readonly pace: number
+  /** Whether it serves its queue in another order. */
+  readonly shuffled: boolean
+  /** Whether it takes back what is cancelled. */
+  readonly cancels: boolean
+  /** What it does with its requests, the n-th first to last. After them it is honest. */
+  readonly faults: readonly Fault[]
+  readonly spells: readonly Spell[]
+}
+
+const PORT = 6881
+
+/** A seed that behaves as its manners say, and is honest in the end. */
+export class ModelPeer {
+  readonly address: PeerAddress
+  /** Connections that were made to it. */
+  connections = 0
+  /** Blocks that it sent, and requests that it got. */
+  served = 0
+  asked = 0
+  readonly #clock: VirtualClock
+  readonly #made: MadeTorrent
+  readonly #manners: Manners
+  readonly #random: () => number
+
+  constructor(clock: VirtualClock, host: Host, made: MadeTorrent, manners: Manners, random: () => number) {
+    this.#clock = clock
+    this.#made = made
+    this.#manners = manners
+    this.#random = random
+    this.address = { host: host.address, port: PORT }
+    host
+      .createServer(socket => {
+        this.connections++
+        this.#serve(socket)
+      })
+      .listen({ port: PORT })
+  }
+
+  #serve(socket: ConstructorParameters<typeof Wire>[0]): void {
+    const { fast, reqq, queue: most, pace, shuffled, cancels, faults, spells } = this.#manners
+    const queue: BlockRef[] = []
+    let choking = true
+    let serving = true
+    let busy = false
+    const refuse = (block: BlockRef) => {
+      if (fast) wire.send({ type: 'reject', ...block })
+    }
+    const later = (ms: number, call: () => void) =>
+      this.#clock.setTimeout(() => {
+        if (!wire.closed) call()
+      }, ms)
+    const send = (block: BlockRef) => {
+      this.served++
+      wire.serve(block)
+    }
+    const pump = () => {
+      if (busy || !serving || queue.length === 0) return
+      busy = true
+      later(pace, () => {
+        busy = false
+        if (!serving || queue.length === 0) return
+        const [block] = queue.splice(shuffled ? Math.floor(this.#random() * queue.length) : 0, 1)
+        send(block!)
+        pump()
+      })
+    }
+    const request = (block: BlockRef) => {
+      const fault = faults[this.asked++] ?? { kind: 'serve' }
+      if (choking || queue.length >= most || fault.kind === 'refuse') {
+        refuse(block)
+        return
+      }
+      if (fault.kind === 'drop') return
+      if (fault.kind === 'late') {
+        later(fault.ms, () => {
+          queue.push(block)
+          pump()
+        })
+        return
+      }
+      queue.push(block)
+      if (fault.kind === 'duplicate') queue.push(block)
+      pump()
+    }
+    const cancel = (block: BlockRef) => {
+      const at = queue.findIndex(({ index, begin }) => index === block.index && begin === block.begin)
+      if (at < 0 || !cancels) return
+      queue.splice(at, 1)
+      refuse(block)
+    }
+    const begin = ({ kind, ms }: Spell) => {
+      if (kind !== 'chokeAndServe') serving = false
+      if (kind !== 'silence' && !choking) {
+        choking = true
+        wire.send({ type: 'choke' })
+        if (kind === 'choke') for (const block of queue.splice(0)) refuse(block)
+      }
+      later(ms, () => {
+        serving = true
+        if (choking) wire.send({ type: 'unchoke' })
+        choking = false
+        pump()
+      })
+    }
+    const hear = (message: Message) => {
+      if (message.type === 'interested' && choking) {
+        choking = false
+        wire.send({ type: 'unchoke' })
+      } else if (message.type === 'request') request(pick(message))
+      else if (message.type === 'cancel') cancel(pick(message))
+    }
+    const wire = new Wire(socket, this.#made, hear)
+    const reserved = Buffer.alloc(8)
+    if (reqq !== undefined) reserved[5]! |= 0x10
+    if (fast) reserved[7]! |= 0x04
+    wire.greet({ handshake: { reserved } })
+    if (reqq !== undefined)
+      wire.send({
+        type: 'extended',
+        id: 0,
+        payload: encodeExtendedHandshake({ client: 'model', reqq, extensions: {} }),
+      })
+    for (const spell of spells) later(spell.at, () => begin(spell))
+  }
+}
+
+const pick = ({ index, begin, length }: BlockRef): BlockRef => ({ index, begin, length })

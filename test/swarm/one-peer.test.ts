@@ -1,0 +1,196 @@
+/** Downloads from a single peer: no second one helps, so whatever is forgotten about it shows. */
+import fc from 'fast-check'
+import t from 'tap'
+import { Torrent } from '../../src/pipeline/torrent.ts'
+import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
+import { WindowStorage } from '../../src/storage/window-storage.ts'
+import { generator } from '../helpers/feed.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { VirtualClock } from '../helpers/simulation/clock.ts'
+import { MemoryStorage } from '../helpers/simulation/memory-storage.ts'
+import { type Fault, type Manners, ModelPeer, type Spell } from '../helpers/simulation/model-peer.ts'
+import { SimulatedNetwork } from '../helpers/simulation/network.ts'
+
+const BLOCK = 16_384
+const PIECE = 4 * BLOCK
+const made = makeTorrent({ files: [{ path: 'one', length: 12 * PIECE + 1234 }], pieceLength: PIECE })
+const blocks = Math.ceil(made.content.length / BLOCK)
+
+const fault: fc.Arbitrary<Fault> = fc.oneof(
+  { weight: 6, arbitrary: fc.constant<Fault>({ kind: 'serve' }) },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom<Fault>({ kind: 'refuse' }, { kind: 'drop' }, { kind: 'duplicate' }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('late'), ms: fc.integer({ min: 10, max: 15_000 }) }),
+  },
+)
+const spell: fc.Arbitrary<Spell> = fc.record({
+  at: fc.integer({ min: 0, max: 8_000 }),
+  ms: fc.integer({ min: 1, max: 25_000 }),
+  kind: fc.constantFrom('silence', 'choke', 'chokeAndServe'),
+})
+const manners: fc.Arbitrary<Manners> = fc.record({
+  fast: fc.boolean(),
+  reqq: fc.option(fc.integer({ min: 1, max: 300 }), { nil: undefined }),
+  queue: fc.oneof(fc.integer({ min: 1, max: 12 }), fc.constant(500)),
+  pace: fc.constantFrom(1, 5, 20, 150),
+  shuffled: fc.boolean(),
+  cancels: fc.boolean(),
+  faults: fc.array(fault, { maxLength: 60 }),
+  spells: fc.array(spell, { maxLength: 3 }),
+})
+const latency = fc.constantFrom(0, 20, 100)
+const seed = fc.integer({ min: 1, max: 1e6 })
+
+const HONEST: Manners = {
+  fast: true,
+  reqq: undefined,
+  queue: 500,
+  pace: 5,
+  shuffled: false,
+  cancels: true,
+  faults: [],
+  spells: [],
+}
+
+/** What these manners cost at most, in virtual ms and in blocks that come twice. */
+function costOf({ fast, pace, queue, faults, spells }: Manners, latency: number) {
+  const count = (kind: Fault['kind']) => faults.filter(fault => fault.kind === kind).length
+  const late = faults.reduce((sum, fault) => sum + (fault.kind === 'late' ? fault.ms : 0), 0)
+  const away = spells.reduce((sum, { ms }) => sum + ms, 0)
+  const dropped = fast ? 11_000 * count('drop') : 3_000 * (count('drop') + count('refuse'))
+  const full = fast || queue > 12 ? 0 : 20_000 // requests past its queue are lost, and that has to be found out
+  const trips = 3 * latency * blocks // one for each block, where the window is that short
+  const time = 10_000 + 2 * pace * blocks + trips + late + away + dropped + full + 1_000 * count('refuse')
+  return { time, wasted: 2 + count('duplicate') + count('late') + 8 * spells.length }
+}
+
+interface Run {
+  readonly manners?: Partial<Manners>
+  readonly latency?: number
+  readonly seed?: number
+  readonly options?: Partial<TorrentOptions>
+}
+
+/** A torrent and the one peer that has it, on a network of their own. */
+function connect({ manners = {}, latency = 20, seed = 1, options }: Run) {
+  const clock = new VirtualClock({ patience: 60_000 })
+  const network = new SimulatedNetwork({ clock, random: generator(seed) })
+  const host = network.host('10.0.1.1', { latency })
+  const peer = new ModelPeer(clock, host, made, { ...HONEST, ...manners }, generator(seed))
+  const torrent = new Torrent(made.metainfo, {
+    clock,
+    storage: new MemoryStorage(made.content.length),
+    random: generator(seed),
+    connect: network.host('10.0.0.1', { latency }).connect,
+    trackers: false,
+    encryption: 'off',
+    peers: [peer.address],
+    ...options,
+  })
+  const said: string[] = []
+  torrent.on('warning', error => said.push(error.message))
+  torrent.on('error', error => said.push(error.message))
+  const close = async () => {
+    void torrent.close()
+    await clock.run({ for: 60_000 })
+  }
+  return { clock, peer, torrent, said, close }
+}
+
+/** Downloads everything. @returns how long it took, in virtual ms, and how many blocks came twice */
+async function fetchAll(run: Run & { most?: number }) {
+  const storage = new MemoryStorage(made.content.length)
+  const { clock, peer, torrent, said, close } = connect({ ...run, options: { storage, ...run.options } })
+  torrent.start()
+  try {
+    await clock.run({
+      until: () => torrent.complete || said.some(line => line.includes('nothing')),
+      for: run.most ?? 600_000,
+    })
+    const took = clock.now()
+    if (!storage.holds(made.content)) throw new Error(`not all came: ${said}`)
+    if (peer.connections !== 1) throw new Error(`${peer.connections} connections: ${said}`)
+    return { took, wasted: torrent.progress.wasted / BLOCK }
+  } finally {
+    await close()
+  }
+}
+
+t.test(
+  'whatever the only peer does with requests, all comes over one connection, and little twice',
+  async t => {
+    const property = fc.asyncProperty(manners, latency, seed, async (manners, latency, seed) => {
+      const cost = costOf(manners, latency)
+      const { wasted } = await fetchAll({ manners, latency, seed, most: cost.time })
+      if (wasted > cost.wasted) throw new Error(`${wasted} blocks came twice, ${cost.wasted} may`)
+    })
+    await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 150) })
+    t.end()
+  },
+)
+
+interface Visit {
+  /** Where it begins to read, and how much, as parts of the file and of what follows. */
+  readonly from: number
+  readonly part: number
+  /** Milliseconds before it opens, and between two chunks. */
+  readonly wait: number
+  readonly pause: number
+}
+
+t.test('readers of the only peer that open, seek and close at random get all that they wait for', async t => {
+  const visit: fc.Arbitrary<Visit> = fc.record({
+    from: fc.constantFrom(0, 0, 0.1, 0.3, 0.5, 0.9),
+    part: fc.constantFrom(0, 0.05, 0.2, 1),
+    wait: fc.integer({ min: 0, max: 400 }),
+    pause: fc.constantFrom(0, 0, 30, 200),
+  })
+  const player = fc.array(visit, { minLength: 1, maxLength: 8 })
+  const players = fc.array(player, { minLength: 1, maxLength: 3 })
+  const property = fc.asyncProperty(
+    players,
+    manners,
+    latency,
+    seed,
+    async (players, manners, latency, seed) => {
+      const storage = new WindowStorage({ keep: PIECE })
+      const options = { storage, onDemand: true, memory: 16 * PIECE }
+      const { clock, peer, torrent, said, close } = connect({ manners, latency, seed, options })
+      const film = torrent.files[0]!
+      const sleep = (ms: number) => new Promise<void>(resolve => clock.setTimeout(() => resolve(), ms))
+      const play = async (visits: readonly Visit[]) => {
+        for (const { from, part, wait, pause } of visits) {
+          await sleep(wait)
+          const start = Math.floor(from * film.length)
+          const end = start + Math.floor(part * (film.length - start))
+          let at = start
+          for await (const chunk of film.stream({ start })) {
+            if (!made.content.subarray(at, at + chunk.length).equals(chunk)) throw new Error(`wrong at ${at}`)
+            at += chunk.length
+            if (at >= end) break
+            await sleep(pause)
+          }
+        }
+      }
+      torrent.start()
+      try {
+        let playing = players.length
+        const all = Promise.all(players.map(visits => play(visits).finally(() => playing--)))
+        await clock.run({
+          until: () => playing === 0,
+          for: 8 * players.flat().length * costOf(manners, latency).time,
+        })
+        await all
+        if (peer.connections !== 1) throw new Error(`${peer.connections} connections: ${said}`)
+      } finally {
+        await close()
+      }
+    },
+  )
+  await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 100) })
+  t.end()
+})
