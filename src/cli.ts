@@ -112,6 +112,7 @@ function finding(command: Command): Command {
 function exchanging(command: Command): Command {
   return naming(reaching(command))
     .option('--max-peers <n>', 'connections at most (default: 100)', value(parseWhole(1, 10_000)))
+    .option('--max-peers-per-address <n>', 'of one IP address (default: 4)', value(parseWhole(1, 10_000)))
     .option('--memory <size>', 'bytes in flight (default: 64M)', value(parseSize))
     .option('--up <rate>', 'bytes a second to give at most', value(parseSize))
     .option('--json', 'events as NDJSON on standard error')

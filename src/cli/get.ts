@@ -18,6 +18,7 @@ export interface GetOptions extends DestinationOptions, ReachOptions, NameOption
   readonly up?: number
   readonly down?: number
   readonly maxPeers?: number
+  readonly maxPeersPerAddress?: number
   readonly memory?: number
   readonly timeout?: number
   readonly json?: boolean
@@ -53,7 +54,7 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
       webSeeds: options.webSeeds,
       ...(options.webSeed ? { webSeedUrls: options.webSeed } : {}),
       timeout,
-      ...pick(options, 'maxPeers', 'memory', 'up', 'down'),
+      ...pick(options, 'maxPeers', 'maxPeersPerAddress', 'memory', 'up', 'down'),
     }
     const start = performance.now()
     const { torrent, digests, transfer } = await open(metainfo, common, reporter)

@@ -16,6 +16,7 @@ import { TextReporter } from './text-reporter.ts'
 
 export interface SeedOptions extends ReachOptions, NameOptions {
   readonly maxPeers?: number
+  readonly maxPeersPerAddress?: number
   readonly memory?: number
   readonly up?: number
   readonly superSeed?: boolean
@@ -46,7 +47,7 @@ export async function seed(source: string, path: string, options: SeedOptions): 
       superSeed: options.superSeed === true,
       ...shared,
       peers: [...shared.peers, ...loaded.peers],
-      ...pick(options, 'maxPeers', 'memory', 'up'),
+      ...pick(options, 'maxPeers', 'maxPeersPerAddress', 'memory', 'up'),
     })
     stop = follow(torrent, reporter)
     const start = performance.now()

@@ -14,6 +14,7 @@ export interface ServingOptions {
   readonly webSeeds: boolean
   readonly webSeed?: string[]
   readonly maxPeers?: number
+  readonly maxPeersPerAddress?: number
   readonly memory?: number
   readonly up?: number
   readonly down?: number
@@ -48,7 +49,7 @@ export function openServing(
     ...(options.webSeed ? { webSeedUrls: options.webSeed } : {}),
     onDemand: true,
     share: true,
-    ...pick(options, 'maxPeers', 'memory', 'up', 'down'),
+    ...pick(options, 'maxPeers', 'maxPeersPerAddress', 'memory', 'up', 'down'),
     ...shared,
   }
   const torrent =

@@ -15,8 +15,3 @@ export function addressKey(host: string): string {
   if (!canonical.includes(':')) return canonical // an IPv4 address mapped into IPv6
   return `${hostOf(Buffer.concat([bytes.subarray(0, IPV6_OWNED_BYTES), Buffer.alloc(8)]))}/64`
 }
-
-/** Whether an address is this machine. */
-export function isLoopback(host: string): boolean {
-  return /^(::ffff:)?127\.|^::1$/i.test(host)
-}

@@ -91,6 +91,7 @@ export function assemble(given: AssemblyOptions): Assembly {
     : undefined
   const swarm: Swarm = new Swarm({
     maxPeers,
+    maxPerAddress: options.maxPeersPerAddress,
     reputation,
     context: {
       infoHash,

@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events'
 import net from 'node:net'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
-import { scopeOf } from '../codec/address-scope.ts'
 import { canonicalHost, formatAddress } from '../codec/compact.ts'
 import { Exchange } from '../codec/exchange.ts'
 import { PROTOCOL } from '../codec/handshake.ts'
@@ -9,6 +8,7 @@ import { type Ciphers, type Encryption, torrentMark } from '../codec/mse.ts'
 import { type Received, receive } from '../codec/mse-handshake.ts'
 import { InputError, messageOf, PeerError } from '../errors.ts'
 import { cryptoOf } from './encryption.ts'
+import { HalfOpen } from './half-open.ts'
 
 /** A connection that was accepted, and whom it is for. */
 export interface Accepted {
@@ -26,7 +26,7 @@ export interface ListenerOptions {
   readonly bind?: string
   /** Connections at most that have not said which torrent they want. @default 64 */
   readonly maxHalfOpen?: number
-  /** Of those, from one address; loopback is not counted. @default 8 */
+  /** Of those, from one IP address, or the /64 of an IPv6 one; loopback may have all. @default 8 */
   readonly maxPerAddress?: number
   /** Whether encrypted connections (MSE) are taken: these and plain ones, these alone, or none. @default 'prefer' */
   readonly encryption?: Encryption
@@ -52,13 +52,16 @@ export class Listener extends EventEmitter<ListenerEvents> {
   /** Info-hashes by what says them in an encrypted handshake. */
   readonly #marks = new Map<string, Uint8Array>()
   /** Connections that have not said enough, and what ends their time. */
-  readonly #halfOpen = new Map<net.Socket, Timer>()
+  readonly #halfOpen: HalfOpen<net.Socket>
+  readonly #timers = new Map<net.Socket, Timer>()
   #server: net.Server | undefined
 
   constructor(options: ListenerOptions = {}) {
     super()
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    const { maxHalfOpen: max = 64, maxPerAddress = 8 } = options
+    this.#halfOpen = new HalfOpen({ max, maxPerAddress })
   }
 
   /** The port, once it listens. */
@@ -108,11 +111,10 @@ export class Listener extends EventEmitter<ListenerEvents> {
   close(): void {
     this.#server?.close()
     this.#server = undefined
-    for (const [socket, timer] of this.#halfOpen) {
-      this.#clock.clearTimeout(timer)
+    for (const socket of [...this.#timers.keys()]) {
+      this.#settle(socket)
       socket.destroy()
     }
-    this.#halfOpen.clear()
   }
 
   #open(createServer: typeof net.createServer, port: number, host: string): Promise<void> {
@@ -136,17 +138,22 @@ export class Listener extends EventEmitter<ListenerEvents> {
   }
 
   #accept(socket: net.Socket): void {
-    const { maxHalfOpen = 64 } = this.#options
-    socket.on('error', () => {}) // whoever takes it over listens too
-    if (this.#halfOpen.size >= maxHalfOpen || this.#crowded(socket.remoteAddress)) {
+    const { remoteAddress = '' } = socket
+    const now = this.#clock.now()
+    socket.on('error', () => {}) // the peer that takes it over listens too
+    const room = this.#halfOpen.admit(remoteAddress, now)
+    if (room === false) {
       socket.destroy()
       return
     }
+    if (room !== true) this.#drop(room, 'silent while others waited for its place')
     const timer = this.#clock.setTimeout(() => this.#drop(socket, 'no handshake in time'), ACCEPT_TIMEOUT)
-    this.#halfOpen.set(socket, timer)
+    this.#halfOpen.add(socket, remoteAddress, now)
+    this.#timers.set(socket, timer)
     const { encryption = 'prefer' } = this.#options
     let head = Buffer.alloc(0)
     const read = (chunk: Buffer) => {
+      this.#halfOpen.heard(socket)
       head = Buffer.concat([head, chunk])
       const known = Math.min(head.length, PROTOCOL.length)
       const plain = PROTOCOL.compare(head, 0, known, 0, known) === 0
@@ -206,17 +213,9 @@ export class Listener extends EventEmitter<ListenerEvents> {
     accept(accepted)
   }
 
-  /** Whether as many as may be from this address have not said enough. */
-  #crowded(address = ''): boolean {
-    if (scopeOf(address) === 'loopback') return false
-    const { maxPerAddress = 8 } = this.#options
-    let count = 0
-    for (const { remoteAddress } of this.#halfOpen.keys()) if (remoteAddress === address) count++
-    return count >= maxPerAddress
-  }
-
   #settle(socket: net.Socket): void {
-    this.#clock.clearTimeout(this.#halfOpen.get(socket))
+    this.#clock.clearTimeout(this.#timers.get(socket))
+    this.#timers.delete(socket)
     this.#halfOpen.delete(socket)
   }
 

@@ -1,11 +1,14 @@
 import { EventEmitter } from 'node:events'
+import { addressKey } from '../codec/address-key.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { messageOf, PeerError } from '../errors.ts'
 import { type Candidate, Candidates } from './candidates.ts'
 import type { Accepted } from './listener.ts'
 import { type MetadataContext, MetadataPeer } from './metadata-peer.ts'
 import { MetadataPicker, type MetadataPickerOptions } from './metadata-picker.ts'
+import { nameError } from './name-error.ts'
 import { Reputation } from './reputation.ts'
+import { quotaOf } from './slots.ts'
 
 export interface MetadataSwarmEvents {
   /** A peer offers metadata, or is gone; or a piece came. */
@@ -93,7 +96,7 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
 
   /** Addresses at which peers may be. */
   add(addresses: Iterable<PeerAddress>, source: string): void {
-    for (const address of addresses) this.candidates.add(address, source)
+    for (const address of addresses) this.candidates.add(address, source, { now: this.#now })
     this.#dial()
   }
 
@@ -102,7 +105,8 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
     const { encryption } = this.#options.context
     const unwanted = encryption === 'require' ? !accepted.ciphers : encryption === 'off' && accepted.ciphers
     const banned = this.#reputation.whyBanned(accepted.socket.remoteAddress ?? '') !== undefined
-    if (this.#closed || unwanted || banned || this.#full) accepted.socket.destroy()
+    if (this.#closed || unwanted || banned || !this.#admits(accepted.socket.remoteAddress ?? ''))
+      accepted.socket.destroy()
     else this.#follow(new MetadataPeer(accepted, this.#options.context), undefined)
   }
 
@@ -130,8 +134,23 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
     await Promise.all(ends)
   }
 
+  get #maxPeers(): number {
+    return this.#options.maxPeers ?? 30
+  }
+
   get #full(): boolean {
-    return this.#peers.size >= (this.#options.maxPeers ?? 30)
+    return this.#peers.size >= this.#maxPeers
+  }
+
+  /** Whether there is room for a connection from this address: half of all are for dialling. */
+  #admits(host: string): boolean {
+    let incoming = 0
+    let same = 0
+    for (const peer of this.#peers.keys()) {
+      if (peer.incoming) incoming++
+      if (addressKey(peer.address.host) === addressKey(host)) same++
+    }
+    return !this.#full && incoming < Math.ceil(this.#maxPeers / 2) && same < quotaOf(host)
   }
 
   #dial(): void {
@@ -158,7 +177,10 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
     peer.on('listens', port => {
       if (this.#peers.get(peer)?.candidate) return
       const { host } = peer.address
-      this.#peers.set(peer, { peer, candidate: this.candidates.claim({ host, port }, 'incoming') })
+      this.#peers.set(peer, {
+        peer,
+        candidate: this.candidates.claim({ host, port }, 'incoming', { now: this.#now }),
+      })
     })
     peer.on('offer', size => {
       if (!this.#picker.offer(peer, size)) {
@@ -222,10 +244,10 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
     const unheard = !peer.peerId && (!peer.incoming || error)
     this.#remember(peer, unheard ? 'unreached' : 'nothing')
     if (candidate) {
-      this.candidates.closed(candidate, this.#now, false)
+      this.candidates.closed(candidate, this.#now, false, error && messageOf(error))
       if (ourselves) this.candidates.rest(candidate, this.#now, OWN_REST)
     }
-    if (error && !ourselves) this.emit('warning', named(error, peer))
+    if (error && !ourselves) this.emit('warning', nameError(error, peer.address))
     this.emit('progress')
     this.#askAll()
     this.#dial()
@@ -247,12 +269,4 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
 
 function nameOf({ address }: MetadataPeer): string {
   return formatAddress(address)
-}
-
-/** An error that says whose it is. */
-function named(error: Error, peer: MetadataPeer): PeerError {
-  const name = nameOf(peer)
-  if (error instanceof PeerError && error.message.startsWith(name)) return error
-  const code = error instanceof PeerError ? error.code : 'ERR_CONNECTION'
-  return new PeerError(code, `${name}: ${messageOf(error)}`, error)
 }

@@ -1,13 +1,17 @@
 import { EventEmitter } from 'node:events'
 import { addressKey } from '../codec/address-key.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
-import type { PexPeer } from '../codec/pex.ts'
 import { messageOf, PeerError } from '../errors.ts'
 import { type Candidate, Candidates } from './candidates.ts'
+import { ExternalAddress } from './external-address.ts'
 import type { Accepted } from './listener.ts'
+import { nameError } from './name-error.ts'
 import { Peer } from './peer.ts'
 import type { PeerContext } from './peer-context.ts'
+import { exchangePeers } from './pex-round.ts'
 import type { Reputation } from './reputation.ts'
+import { Slots } from './slots.ts'
+import { Totals } from './totals.ts'
 
 export interface SwarmEvents {
   /** Both handshakes with a peer are done. */
@@ -26,6 +30,8 @@ export interface SwarmOptions {
   readonly reputation: Reputation
   /** How many connections at most. */
   readonly maxPeers: number
+  /** How many of one IP address. @default 4, on loopback 64 */
+  readonly maxPerAddress?: number | undefined
   /** How many of them may still be without a handshake. @default 32 */
   readonly maxHalfOpen?: number
 }
@@ -46,19 +52,17 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   readonly peers = new Map<Peer, Candidate | undefined>()
   readonly #context: PeerContext
   readonly #reputation: Reputation
-  readonly #maxPeers: number
+  readonly #slots: Slots<Peer>
+  readonly #external = new ExternalAddress()
   readonly #maxHalfOpen: number
   #closed = false
-  /** Bytes from peers that are gone. */
-  #downloaded = 0
-  #uploaded = 0
-  #wasted = 0
+  readonly #totals = new Totals(() => this.peers.keys())
 
-  constructor({ context, maxPeers, maxHalfOpen = 32, reputation }: SwarmOptions) {
+  constructor({ context, maxPeers, maxPerAddress, maxHalfOpen = 32, reputation }: SwarmOptions) {
     super()
     this.#context = context
     this.#reputation = reputation
-    this.#maxPeers = maxPeers
+    this.#slots = new Slots({ maxPeers, maxPerAddress })
     this.#maxHalfOpen = maxHalfOpen
   }
 
@@ -69,32 +73,31 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** Bytes of blocks, from all peers that there ever were. */
   get downloaded(): number {
-    return this.#sum(this.#downloaded, peer => peer.requester.downloaded)
+    return this.#totals.downloaded
   }
 
   /** Bytes of blocks, to all peers that there ever were. */
   get uploaded(): number {
-    return this.#sum(this.#uploaded, peer => peer.responder.uploaded)
+    return this.#totals.uploaded
   }
 
   /** Bytes of blocks that were of no use. */
   get wasted(): number {
-    return this.#sum(this.#wasted, peer => peer.requester.wasted)
+    return this.#totals.wasted
   }
 
-  /** Addresses at which peers may be. */
-  add(addresses: Iterable<PeerAddress>, source: string): void {
-    for (const address of addresses) this.candidates.add(address, source)
+  /** Addresses at which peers may be. @param teller which peer, by its host, named them */
+  add(addresses: Iterable<PeerAddress>, source: string, teller = ''): void {
+    const now = this.#context.clock.now()
+    for (const address of addresses) this.candidates.add(address, source, { now, teller })
     this.dial()
   }
 
-  /** Dials whom there is room for. */
+  /** Dials while there is room. */
   dial(): void {
-    if (this.#closed) return
-    const now = this.#context.clock.now()
     let halfOpen = this.peers.size - this.connected.length
-    while (this.peers.size < this.#maxPeers && halfOpen < this.#maxHalfOpen) {
-      const candidate = this.candidates.next(now, candidate => this.#mayDial(candidate))
+    while (!this.#closed && this.#slots.free && halfOpen < this.#maxHalfOpen) {
+      const candidate = this.#nextCandidate()
       if (!candidate) return
       halfOpen++
       this.#connect(candidate)
@@ -103,12 +106,17 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** Takes a connection that came to us, if there is room and its address is not banned. */
   accept(accepted: Accepted): void {
-    const { encryption } = this.#context
+    const { clock, encryption, upload } = this.#context
     const { remoteAddress = '' } = accepted.socket
     const unwanted = encryption === 'require' ? !accepted.ciphers : encryption === 'off' && accepted.ciphers
-    const refused = unwanted || this.#reputation.whyBanned(remoteAddress) !== undefined
-    if (this.#closed || refused || this.peers.size >= this.#maxPeers) accepted.socket.destroy()
-    else this.#follow(new Peer(accepted, this.#context), undefined)
+    const refused = this.#closed || unwanted || this.#reputation.whyBanned(remoteAddress) !== undefined
+    const room = !refused && this.#slots.admit(remoteAddress, !upload.only(), clock.now())
+    if (room === false) {
+      accepted.socket.destroy()
+      return
+    }
+    this.#follow(new Peer(accepted, this.#context), undefined)
+    if (room !== true) this.#part(room, REST)
   }
 
   tick(now: number): void {
@@ -117,8 +125,10 @@ export class Swarm extends EventEmitter<SwarmEvents> {
       // neither has anything that the other wants
       if (peer.ready && peer.uploadOnly && this.#context.upload.only()) this.#part(peer, REST)
     }
-    this.#exchange(now)
+    this.#slots.tick(now)
+    exchangePeers(this.peers, now)
     this.dial()
+    this.#turnOver(now)
   }
 
   /** Disconnects a peer that gave wrong bytes too often. @param name its `host:port` */
@@ -139,24 +149,27 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     for (const peer of [...this.peers.keys()]) peer.destroy()
   }
 
-  /** Tells peers of each other (BEP 11): of those whose port is known. */
-  #exchange(now: number): void {
-    const due = [...this.peers.keys()].filter(peer => peer.ready && peer.tellable(now))
-    if (due.length === 0) return
-    const connected = new Map<string, PexPeer>()
-    for (const [peer, candidate] of this.peers) {
-      if (!peer.ready || !candidate) continue
-      connected.set(formatAddress(candidate.address), { ...candidate.address, flags: peer.pexFlags })
-    }
-    for (const peer of due) {
-      const own = this.peers.get(peer)?.address
-      peer.tellOf(connected, own && formatAddress(own), now)
-    }
+  /** While there is something to fetch and no room, a connection that is of no use now and then makes room for another. */
+  #turnOver(now: number): void {
+    if (this.#closed || this.#context.upload.only()) return
+    const idle = this.#slots.turnOver(now)
+    const candidate = idle && this.#nextCandidate()
+    if (!candidate) return
+    this.#connect(candidate) // first: its place would be taken by another
+    this.#part(idle, REST)
   }
 
-  /** Whether an address may be dialled. An address that the user named is, unless its own peer is guilty. */
+  #nextCandidate(): Candidate | undefined {
+    return this.candidates.next(this.#context.clock.now(), {
+      mayDial: candidate => this.#mayDial(candidate),
+      seeding: this.#context.upload.only(),
+    })
+  }
+
+  /** Whether an address may be dialled. An address that the user named may, unless its own peer is guilty. */
   #mayDial({ address, source }: Candidate): boolean {
-    return source === 'option' || this.#reputation.whyBanned(address.host) === undefined
+    if (source === 'option') return true
+    return !this.#slots.crowded(address.host) && this.#reputation.whyBanned(address.host) === undefined
   }
 
   #connect(candidate: Candidate): void {
@@ -166,16 +179,20 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   }
 
   #follow(peer: Peer, candidate: Candidate | undefined): void {
+    const now = () => this.#context.clock.now()
+    const teller = addressKey(peer.address.host)
     this.peers.set(peer, candidate)
+    this.#slots.add(peer, now())
     peer.on('ready', () => this.#ready(peer))
     peer.on('interest', () => this.emit('interest'))
-    peer.on('peers', addresses => this.add(addresses, 'PEX'))
+    peer.on('peers', addresses => this.add(addresses, 'PEX', teller))
     peer.on('extended', ({ port, yourIp }) => {
       const ours = this.#context.port()
-      if (yourIp && ours) this.candidates.seenAt({ host: yourIp, port: ours })
+      const host = yourIp && this.#external.vote(teller, yourIp)
+      if (host && ours) this.candidates.seenAt({ host, port: ours })
       if (!port || this.peers.get(peer)) return
-      const { host } = peer.address
-      this.peers.set(peer, this.candidates.claim({ host, port }, 'incoming'))
+      const address = { host: peer.address.host, port }
+      this.peers.set(peer, this.candidates.claim(address, 'incoming', { teller, now: now() }))
     })
     peer.on('close', error => this.#gone(peer, error))
   }
@@ -215,23 +232,23 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #gone(peer: Peer, error: Error | undefined): void {
     const candidate = this.peers.get(peer)
     this.peers.delete(peer)
+    this.#slots.delete(peer)
     const ourselves = peer.peerId && Buffer.compare(peer.peerId, this.#context.peerId) === 0
     const refused = candidate && this.#refused(peer, error)
     if (refused && this.candidates.turn(candidate)) {
       this.#connect(candidate)
       return
     }
-    const { downloaded, wasted } = peer.requester
+    const { downloaded } = peer.requester
     const { uploaded } = peer.responder
-    this.#downloaded += downloaded
-    this.#wasted += wasted
-    this.#uploaded += uploaded
+    this.#totals.add(peer)
     if (candidate) {
       const now = this.#context.clock.now()
-      this.candidates.closed(candidate, now, downloaded + uploaded > 0)
+      if (peer.ready) candidate.seed = peer.uploadOnly
+      this.candidates.closed(candidate, now, downloaded + uploaded > 0, error && messageOf(error))
       if (ourselves) this.candidates.rest(candidate, now, OWN_REST)
     }
-    if (error && !ourselves) this.emit('warning', this.#name(error, peer))
+    if (error && !ourselves) this.emit('warning', nameError(error, peer.address))
     if (peer.ready) {
       this.emit('disconnected', peer, error ? messageOf(error) : 'closed by the peer')
       this.emit('interest')
@@ -246,20 +263,6 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     if (this.#closed || this.#context.encryption !== 'prefer' || peer.incoming || !peer.silent) return false
     // who answers something else altogether speaks no BitTorrent
     return peer.encrypted || !(error instanceof PeerError) || error.code !== 'ERR_HANDSHAKE'
-  }
-
-  /** An error that says whose it is. */
-  #name(error: Error, { address }: Peer): PeerError {
-    const name = formatAddress(address)
-    if (error instanceof PeerError && error.message.startsWith(name)) return error
-    const code = error instanceof PeerError ? error.code : 'ERR_CONNECTION'
-    return new PeerError(code, `${name}: ${messageOf(error)}`, error)
-  }
-
-  #sum(before: number, of: (peer: Peer) => number): number {
-    let sum = before
-    for (const peer of this.peers.keys()) sum += of(peer)
-    return sum
   }
 }
 

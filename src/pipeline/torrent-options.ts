@@ -55,6 +55,8 @@ export interface TorrentOptions {
   readonly down?: number
   /** Connections at most. @default 100 */
   readonly maxPeers?: number
+  /** Connections at most of one IP address, or of the /64 of an IPv6 one; from loopback 16 times as many. @default 4 */
+  readonly maxPeersPerAddress?: number
   /** Bytes for everything in flight; pieces take at most half of them, but at least four pieces. @default 64 MiB */
   readonly memory?: number
   /** Whether pieces are held in `SharedArrayBuffer`s, which workers can read without a copy. @default false */

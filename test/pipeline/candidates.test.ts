@@ -53,11 +53,8 @@ t.test('an address that may not be dialled is passed over, and dialled once it m
   const candidates = new Candidates()
   candidates.add(at(1), 'a')
   candidates.add(at(2), 'a')
-  t.same(candidates.next(0, ({ address }) => address.port !== 1)?.address, at(2))
-  t.equal(
-    candidates.next(0, () => false),
-    undefined,
-  )
+  t.same(candidates.next(0, { mayDial: ({ address }) => address.port !== 1 })?.address, at(2))
+  t.equal(candidates.next(0, { mayDial: () => false }), undefined)
   t.same(candidates.next(2000)?.address, at(1))
 })
 
