@@ -26,7 +26,7 @@ export { Layout, type Span } from './metainfo/layout.ts'
 export { isMagnet, type Magnet, parseMagnet } from './metainfo/magnet.ts'
 export type { FileEntry, Metainfo } from './metainfo/metainfo.ts'
 export type { NameOptions } from './metainfo/name.ts'
-export { MAX_TORRENT_SIZE, parse } from './metainfo/parse.ts'
+export { MAX_TORRENT_SIZE, openMetainfo, parse } from './metainfo/parse.ts'
 export { torrentOf } from './metainfo/torrent.ts'
 export { type CheckOptions, check } from './pipeline/check.ts'
 export {

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
-import { MAX_TORRENT_SIZE, parse } from '../metainfo/parse.ts'
+import { MAX_TORRENT_SIZE, openMetainfo } from '../metainfo/parse.ts'
 import { reasonOf } from './exit.ts'
 
 /** Milliseconds that a server may take to hand out a .torrent. */
@@ -22,7 +22,7 @@ export async function loadTorrent(source: string, names: NameOptions = {}): Prom
     throw new InputError('ERR_USAGE', `cannot read ${name}: ${reasonOf(error)}`, error)
   }
   try {
-    return parse(bytes, names)
+    return await openMetainfo(bytes, names)
   } catch (error) {
     if (!(error instanceof InputError)) throw error
     throw new InputError(error.code, `${name}: ${error.message}`, error)

@@ -3,6 +3,16 @@
 // @ts-expect-error: the package brings no types; `library` below says what is used of it.
 import untyped from 'bencode'
 import { InputError } from '../errors.ts'
+import {
+  DICT,
+  END,
+  failAt as fail,
+  INTEGER,
+  integerEnd,
+  LIST,
+  type Span,
+  stringSpan,
+} from './bencode-grammar.ts'
 import { quote } from './quote.ts'
 
 const library = untyped as {
@@ -27,7 +37,7 @@ export type Encodable =
 export interface DecodeOptions {
   /** Lists and dictionaries inside each other. @default 64 */
   readonly maxDepth?: number
-  /** Values and keys in all: each costs some 200 bytes of memory, however short. @default 1,000,000 */
+  /** Values and keys in all: each costs some 200 bytes of memory, however short. @default 100,000 */
   readonly maxItems?: number
   /** Whether bytes may follow the value; they are ignored. @default false */
   readonly allowTrailing?: boolean
@@ -58,38 +68,6 @@ export function decode(bytes: Uint8Array, options: DecodeOptions = {}): BencodeV
 /** Where the first value in `bytes` ends (a ut_metadata message has more behind it). Throws ERR_BENCODE. */
 export function endOf(bytes: Uint8Array, options: DecodeOptions = {}): number {
   return scan(bytes, 0, options)
-}
-
-/**
- * The raw bytes of values of the top-level dictionary, as views into `bytes`: an info-hash is taken from such a view.
- * Empty where `bytes` start with no dictionary. Throws ERR_BENCODE.
- * @param keys which values are returned; the others are checked all the same
- * @param strict a key that must not stand twice, and in whose value no key may, whatever the options say
- */
-export function spansOf<Key extends string>(
-  bytes: Uint8Array,
-  keys: readonly Key[],
-  options: DecodeOptions & { readonly strict?: Key } = {},
-): Map<Key, Uint8Array> {
-  const spans = new Map<Key, Uint8Array>()
-  if (bytes[0] !== DICT) return spans
-  const { strict, ...lenient } = options
-  let items = 0
-  let at = 1
-  while (bytes[at] !== END) {
-    const start = at
-    const name = string(bytes, at)
-    const key = keys.find(key => Buffer.from(key).equals(bytes.subarray(name.start, name.end)))
-    const exact = key !== undefined && key === strict
-    if (++items > (options.maxItems ?? MAX_ITEMS)) fail(`more than ${items - 1} values and keys`, start)
-    at = scan(bytes, name.end, exact ? { ...lenient, repeatedKeys: 'refuse' } : lenient)
-    if (key === undefined) continue
-    if (!spans.has(key)) spans.set(key, bytes.subarray(name.end, at))
-    else if (exact || lenient.repeatedKeys !== 'first') fail(`the key ${quote(key)} again`, start)
-  }
-  if (at + 1 < bytes.length && !options.allowTrailing)
-    fail(`${bytes.length - at - 1} bytes after the value`, at + 1)
-  return spans
 }
 
 /** `value` in bencoding, keys in the order of their bytes. Throws ERR_BENCODE for a number that is no safe integer. */
@@ -126,35 +104,6 @@ export function text(value: BencodeValue | undefined): string | undefined {
   return bytes(value)?.toString('utf8')
 }
 
-/** Values and keys of one input, where the caller sets no bound. */
-const MAX_ITEMS = 1_000_000
-const INTEGER = 0x69 // i
-const DICT = 0x64 // d
-const LIST = 0x6c // l
-const END = 0x65 // e
-const COLON = 0x3a
-const MINUS = 0x2d
-const ZERO = 0x30
-
-function fail(what: string, at: number): never {
-  throw new InputError('ERR_BENCODE', `invalid bencoding: ${what} at byte ${at}`)
-}
-
-function unexpected(bytes: Uint8Array, at: number): never {
-  const byte = bytes[at]
-  if (byte === undefined) fail('cut short', at)
-  fail(`unexpected ${quote(String.fromCharCode(byte))}`, at)
-}
-
-const isDigit = (byte: number | undefined): byte is number =>
-  byte !== undefined && byte >= ZERO && byte <= ZERO + 9
-
-/** Bytes from `start` to before `end`. */
-interface Span {
-  readonly start: number
-  readonly end: number
-}
-
 /** A list or dictionary that is open; `keys` only for the latter. */
 interface Open {
   readonly keys: Set<string> | undefined
@@ -168,7 +117,7 @@ interface Open {
  * @param repeated is given the pairs whose key stood before, in order and none inside another
  */
 function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated: Span[] = []): number {
-  const { maxDepth = 64, maxItems = MAX_ITEMS, repeatedKeys } = options
+  const { maxDepth = 64, maxItems = 100_000, repeatedKeys } = options
   const open: Open[] = []
   let items = 0
   for (let at = start; ; ) {
@@ -179,7 +128,7 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated
       open.pop()
       at++
     } else if (inside?.keys && inside.atKey) {
-      const key = string(bytes, at)
+      const key = stringSpan(bytes, at)
       const name = keyName(bytes.subarray(key.start, key.end))
       if (inside.keys.has(name)) {
         if (repeatedKeys !== 'first') fail(`the key ${quote(name)} again`, at)
@@ -198,7 +147,7 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated
         at++
         continue
       }
-      at = byte === INTEGER ? integerEnd(bytes, at) : string(bytes, at).end
+      at = byte === INTEGER ? integerEnd(bytes, at) : stringSpan(bytes, at).end
     }
     const around = open.at(-1)
     if (around === undefined) return at
@@ -209,37 +158,6 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated
     while ((repeated.at(-1)?.start ?? -1) > from) repeated.pop()
     repeated.push({ start: from, end: at })
   }
-}
-
-function integerEnd(bytes: Uint8Array, start: number): number {
-  let at = start + 1
-  const negative = bytes[at] === MINUS
-  if (negative) at++
-  const first = at
-  let value = 0
-  for (let byte = bytes[at]; isDigit(byte); byte = bytes[++at]) {
-    value = value * 10 + (byte - ZERO)
-    if (value > Number.MAX_SAFE_INTEGER) fail('an integer beyond 2^53', start)
-  }
-  if (at === first || bytes[at] !== END) unexpected(bytes, at)
-  if (bytes[first] === ZERO && (negative || at > first + 1)) fail('an integer with a leading zero', start)
-  return at + 1
-}
-
-function string(bytes: Uint8Array, start: number): Span {
-  let at = start
-  let length = 0
-  for (let byte = bytes[at]; isDigit(byte); byte = bytes[++at]) {
-    length = length * 10 + (byte - ZERO)
-    if (length > Number.MAX_SAFE_INTEGER) fail('a length beyond 2^53', start)
-  }
-  if (at === start || bytes[at] !== COLON) unexpected(bytes, at)
-  if (bytes[start] === ZERO && at > start + 1) fail('a length with a leading zero', start)
-  const end = at + 1 + length
-  if (end > bytes.length) {
-    fail(`cut short: a string of ${length} bytes where ${bytes.length - at - 1} are left`, start)
-  }
-  return { start: at + 1, end }
 }
 
 /** `bytes` less `spans`: the library would take the last of the pairs with one key. */

@@ -1,11 +1,15 @@
 /** A .torrent (BEP 3, v1) made from bytes that are read once, in order, and never held. */
 import { createHash } from 'node:crypto'
-import { type Encodable, encode, spansOf } from '../codec/bencode.ts'
+import { encode } from '../codec/bencode.ts'
+import type { Steps } from '../codec/bencode-scan.ts'
 import { nameOfBytes } from '../codec/byte-names.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError, StalledError } from '../errors.ts'
-import { MAX_PIECE_LENGTH, MAX_TORRENT_SIZE, parse } from './parse.ts'
+import { MAX_PIECE_LENGTH } from './info.ts'
+import { MAX_TORRENT_SIZE, openMetainfo } from './parse.ts'
 import { PieceHasher } from './piece-hasher.ts'
+import { runInTurns } from './steps.ts'
+import { torrentOf } from './torrent.ts'
 import { trackerFault, webSeedFault } from './trackers.ts'
 
 /** One file to be put into a torrent. */
@@ -70,13 +74,14 @@ export async function create(options: CreateOptions): Promise<Created> {
   const pieceLength = options.pieceLength ?? defaultPieceLength(length)
   check(options, length, pieceLength)
   // Before hours of hashing: whatever would be refused when it is read back is refused now.
-  const draft = assemble(options, pieceLength, Buffer.alloc(Math.ceil(length / pieceLength) * 20))
-  const { warnings } = parse(draft, { portableNames: true })
+  const content = await runInTurns(encodeContent(options.files))
+  const infoOf = (pieces: Uint8Array) => encodeInfo(options, content, pieceLength, pieces)
+  const draft = assemble(options, infoOf(Buffer.alloc(Math.ceil(length / pieceLength) * 20)))
+  const { warnings } = await openMetainfo(draft, { portableNames: true })
   const hashes = await hashAll(options, pieceLength, length)
-  const torrent = assemble(options, pieceLength, hashes)
-  const infoHash = createHash('sha1')
-    .update(spansOf(torrent, ['info']).get('info')!)
-    .digest()
+  const info = infoOf(hashes)
+  const torrent = assemble(options, info)
+  const infoHash = createHash('sha1').update(info).digest()
   return { torrent, infoHash, pieceLength, pieceCount: hashes.length / 20, length, warnings }
 }
 
@@ -104,29 +109,38 @@ async function hashAll(options: CreateOptions, pieceLength: number, length: numb
   return hasher.digest()
 }
 
-function assemble(options: CreateOptions, pieceLength: number, pieces: Uint8Array): Buffer {
-  const { files, name, trackers = [], webSeeds = [] } = options
-  const single = files.length === 1 && files[0]!.path.length === 0 ? files[0] : undefined
-  const content = single
-    ? { length: single.length }
-    : { files: files.map(({ length, path }) => ({ length, path: [...path] })) }
-  const info: Encodable = {
-    ...content,
-    name,
-    'piece length': pieceLength,
-    pieces,
-    private: options.private ? 1 : undefined,
+/** Files that are encoded from one yield to the next. */
+const FILES_PER_STEP = 512
+
+/** What `info` says of the files: a length, or a list; with its key. */
+function* encodeContent(files: readonly SourceFile[]): Steps<Buffer> {
+  if (files.length === 1 && files[0]!.path.length === 0) {
+    return encode({ length: files[0]!.length }).subarray(1, -1)
   }
-  const tiers = trackers.filter(tier => tier.length > 0)
-  return encode({
-    announce: tiers[0]?.[0],
-    'announce-list': tiers.length > 1 || (tiers[0]?.length ?? 0) > 1 ? tiers : undefined,
-    comment: options.comment,
-    'created by': options.createdBy,
-    'creation date': options.creationDate,
-    info,
-    'url-list': webSeeds.length > 0 ? webSeeds : undefined,
-  })
+  const parts: Buffer[] = [Buffer.from('5:filesl')]
+  for (let at = 0; at < files.length; at += FILES_PER_STEP) {
+    const some = files.slice(at, at + FILES_PER_STEP).map(({ length, path }) => ({ length, path: [...path] }))
+    parts.push(encode(some).subarray(1, -1))
+    yield
+  }
+  return Buffer.concat([...parts, Buffer.from('e')])
+}
+
+/** @param content sorts before all other keys */
+function encodeInfo(
+  options: CreateOptions,
+  content: Buffer,
+  pieceLength: number,
+  pieces: Uint8Array,
+): Buffer {
+  const isPrivate = options.private ? 1 : undefined
+  const rest = encode({ name: options.name, 'piece length': pieceLength, pieces, private: isPrivate })
+  return Buffer.concat([Buffer.from('d'), content, rest.subarray(1)])
+}
+
+function assemble(options: CreateOptions, info: Buffer): Buffer {
+  const { trackers = [], webSeeds = [] } = options
+  return torrentOf({ ...options, info, trackers: trackers.filter(tier => tier.length > 0), webSeeds })
 }
 
 /** Names that no file system holds: reading would replace them, and nothing could be found under what they become. */

@@ -1,33 +1,38 @@
 /** Fields of a dictionary that were asked for and must be of a kind: one way to say that they are not. */
-import {
-  asDict,
-  asList,
-  type BencodeDict,
-  type BencodeValue,
-  bytes,
-  integer,
-  text,
-} from '../codec/bencode.ts'
+import { asDict, asList, type BencodeValue, bytes, integer, text } from '../codec/bencode.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import type { Warn } from './warnings.ts'
 
-/** A dictionary of a torrent, and where in the torrent it stands. Its `need...` methods throw ERR_METAINFO. */
+/** What has values at keys. */
+interface Values {
+  get(key: string): BencodeValue | undefined
+}
+
+/**
+ * A dictionary of a torrent, and where in the torrent it stands. Its `need...` methods throw ERR_METAINFO; any throws
+ * ERR_BENCODE for a value that holds too many others.
+ */
 export class Fields {
-  readonly #dict: BencodeDict
+  readonly #values: Values
   readonly #where: string
   readonly #warn: Warn
 
   /** @param where dotted, `''` at the top: `info.files[3]`. */
-  constructor(dict: BencodeDict, where: string, warn: Warn) {
-    this.#dict = dict
+  constructor(values: Values, where: string, warn: Warn) {
+    this.#values = values
     this.#where = where
     this.#warn = warn
   }
 
-  /** The value as it stands, own keys only. */
+  /** The value as it stands. */
   get(key: string): BencodeValue | undefined {
-    return Object.hasOwn(this.#dict, key) ? this.#dict[key] : undefined
+    try {
+      return this.#values.get(key)
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error
+      throw new InputError(error.code, `${this.name(key)}: ${error.message}`, error)
+    }
   }
 
   /** How messages call a field: `info.files[3].length`. */
@@ -67,20 +72,17 @@ export class Fields {
   }
 
   /** Says what was expected at a key and what is there. */
-  fail(key: string, expected: string): never {
-    throw new InputError('ERR_METAINFO', this.#mismatch(key, expected))
+  fail(key: string, expected: string, got = describe(this.get(key))): never {
+    throw new InputError('ERR_METAINFO', `${this.name(key)}: expected ${expected}, got ${got}`)
   }
 
   #optional<T>(key: string, expected: string, read: (value: BencodeValue) => T | undefined): T | undefined {
     const value = this.get(key)
     if (value === undefined) return undefined
     const found = read(value)
-    if (found === undefined) this.#warn(`${this.#mismatch(key, expected)}, ignored`)
+    if (found === undefined)
+      this.#warn(`${this.name(key)}: expected ${expected}, got ${describe(value)}, ignored`)
     return found
-  }
-
-  #mismatch(key: string, expected: string): string {
-    return `${this.name(key)}: expected ${expected}, got ${describe(this.get(key))}`
   }
 }
 

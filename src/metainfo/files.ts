@@ -1,105 +1,186 @@
 /** The files of an `info` dictionary: one, or a list of them (BEP 3), with their attributes (BEP 47). */
-import { asDict, bytes } from '../codec/bencode.ts'
+import { DICT, LIST } from '../codec/bencode-grammar.ts'
+import { dictSpans, type Scan, type Steps, valueEnd } from '../codec/bencode-scan.ts'
+import { BencodeView, valueAt } from '../codec/bencode-view.ts'
+import { quote } from '../codec/quote.ts'
 import { describe, Fields } from './fields.ts'
 import type { FileEntry } from './metainfo.ts'
-import { type RawPath, safePath, safePaths } from './paths.ts'
-import type { Warn } from './warnings.ts'
+import { PathSet } from './path-set.ts'
+import { checkLength, type RawPath, safePath } from './paths.ts'
+import type { Limits, Reading } from './reading.ts'
+import { namesBelow, pathKey, RespelledFile } from './respelled-file.ts'
 
-/** How files are read: where warnings go, and whether names are replaced that only some systems take. */
-export interface Reading {
-  readonly warn: Warn
-  readonly portable: boolean
+/** Files in one torrent. */
+const MAX_FILES = 500_000
+/** Bytes of the dictionary of one file. */
+const MAX_FILE_BYTES = 65_536
+/** Work from one yield to the next, a few milliseconds: bytes of files, each of which counts for 256 more. */
+const WORK_PER_STEP = 32_768
+const FILE_COST = 256
+/** Files that are given a path from one yield to the next. */
+const FILES_PER_STEP = 128
+
+/** The list of files, where it stands. */
+export interface FileList {
+  readonly info: Fields
+  /** `info`, which was checked. */
+  readonly view: BencodeView
+  /** Of `info`, to count the files with. */
+  readonly scan: Scan
+  /** The torrent's name. */
+  readonly root: string
 }
 
-/** Files in one torrent: a gigabyte of memory while it is read. */
-const MAX_FILES = 500_000
+type Draft = { -readonly [Key in keyof FileEntry]: FileEntry[Key] }
 
-/** A file without its place: what one dictionary says. */
-interface Entry {
-  readonly path: RawPath
-  readonly length: number
-  readonly attr: string
-  readonly symlink?: string
-  readonly md5sum?: string
+/** Where a file stands in the list. */
+interface Place {
+  readonly index: number
+  readonly start: number
 }
 
 /** The one file of a torrent that is a single file, called by the torrent's name. */
-export function readSingle(info: Fields, root: string, where: string, reading: Reading): FileEntry[] {
-  const attr = info.text('attr') ?? ''
-  // A link to another file, where there is no other file.
-  const path = { where, names: [Buffer.from(root)] }
-  return place([readEntry(info, path, attr.replaceAll('l', ''), root, reading)], reading)
+export function readSingle(info: Fields, root: string): FileEntry[] {
+  // No symlink: there is no other file that it could point to.
+  return [{ path: root, ...readAttributes(info, false) }]
 }
 
-/** The files of a torrent that is a directory, below the torrent's name. */
-export function readFiles(info: Fields, root: string, reading: Reading): FileEntry[] {
-  const list = info.needList('files')
-  if (list.length === 0) info.fail('files', 'at least one file')
-  if (list.length > MAX_FILES) info.fail('files', `at most ${MAX_FILES} files`)
-  const entries = list.map((item, index) => {
-    const dict = asDict(item)
-    if (!dict) return info.fail('files', `dictionaries, got ${describe(item)} at ${index} in it`)
-    const where = info.name(`files[${index}]`)
-    const file = new Fields(dict, where, reading.warn)
-    const key = isPath(file, 'path.utf-8') ? 'path.utf-8' : 'path'
-    // What is never stored needs no name of its own, or none at all (BEP 47).
-    const attr = file.text('attr') ?? ''
-    const pad = attr.includes('p')
-    const names = pad && file.get(key) === undefined ? [Buffer.from('.pad')] : file.needPath(key)
-    return readEntry(file, { where: file.name(key), names, root, shared: pad }, attr, root, reading)
-  })
-  return place(entries, reading)
+/** The files of a torrent that is a directory, below the torrent's name. Throws ERR_METAINFO, ERR_PATH or ERR_BENCODE. */
+export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]> {
+  const { info, root, view } = list
+  const count = yield* countFiles(list, reading.limits)
+  const starts = new Int32Array(count)
+  const files = new Array<FileEntry>(count)
+  const paths = new PathSet()
+  let offset = 0
+  let work = 0
+  for (let start = view.span('files')!.start + 1, index = 0; index < count; index++) {
+    const end = valueEnd(view.bytes, start)
+    if (view.bytes[start] !== DICT) {
+      const item = describe(valueAt(view.bytes, { start, end }))
+      info.fail('files', `dictionaries, got ${item} at ${index} in it`, `a list of ${count}`)
+    }
+    const { file, name } = readFile(list, { index, start }, offset, reading)
+    if (!file.pad) paths.reserve(name)
+    files[index] = file
+    offset += file.length
+    starts[index] = start
+    work += end - start + FILE_COST
+    start = end
+    if (work < WORK_PER_STEP) continue
+    work = 0
+    yield
+  }
+  if (paths.distinct) return files
+  // Where two are alike, the file whose names need no replacement keeps its path.
+  for (const exact of [true, false]) {
+    for (const [index, file] of files.entries()) {
+      if (index % FILES_PER_STEP === 0) yield
+      if (file.pad || file instanceof RespelledFile === exact) continue
+      const name = file.path.slice(root.length + 1)
+      const own = paths.claim(name)
+      if (own !== name) files[index] = renamed(file, own, list, { index, start: starts[index]! }, reading)
+    }
+  }
+  return files
 }
 
-function readEntry(file: Fields, path: RawPath, attr: string, root: string, reading: Reading): Entry {
-  const linked = attr.includes('l')
-  // BEP 47: a symlink's length is zero and may be left out.
+/** How many files there are. */
+function* countFiles({ info, scan, view }: FileList, { advice, maxFiles }: Limits): Steps<number> {
+  const { start, end } = view.span('files')!
+  if (view.bytes[start] !== LIST) info.fail('files', 'a list')
+  let count = 0
+  for (let at = start + 1; at < end - 1; count++) {
+    const next = yield* scan.value(at)
+    if (next - at > MAX_FILE_BYTES) {
+      info.fail('files', `at most ${MAX_FILE_BYTES} bytes for a file`, `${next - at} at ${count} in it`)
+    }
+    at = next
+  }
+  if (count === 0) info.fail('files', 'at least one file')
+  if (count > MAX_FILES) info.fail('files', `at most ${MAX_FILES} files`, `a list of ${count}`)
+  if (count > maxFiles) info.fail('files', `at most ${maxFiles} files${advice}`, `a list of ${count}`)
+  return count
+}
+
+function fieldsAt({ info, view }: FileList, { index, start }: Place, reading: Reading): Fields {
+  const values = new BencodeView(view.bytes, dictSpans(view.bytes, start))
+  return new Fields(values, info.name(`files[${index}]`), reading.warn)
+}
+
+/** @returns the file, and its path below the torrent's name */
+function readFile(
+  list: FileList,
+  place: Place,
+  offset: number,
+  reading: Reading,
+): { file: FileEntry; name: string } {
+  const { root, view } = list
+  const fields = fieldsAt(list, place, reading)
+  const attributes = readAttributes(fields, true)
+  const raw = pathOf(fields, attributes.pad)
+  const name = safePath(raw, reading.warn, reading.portable)
+  checkLength(name, raw.where, root)
+  const { length, pad, executable, hidden, md5sum } = attributes
+  // One shape, and no copies: there are many of it.
+  const entry: Draft = { path: `${root}/${name}`, length, offset, pad, executable, hidden }
+  const symlink = readSymlink(fields, root, reading)
+  if (symlink !== undefined) entry.symlink = symlink
+  if (md5sum !== undefined) entry.md5sum = md5sum
+  const spelled = isSpelled(raw.names, name)
+  return { name, file: spelled ? entry : new RespelledFile(entry, view.bytes, place.start) }
+}
+
+/** A file whose path was taken. */
+function renamed(file: FileEntry, name: string, list: FileList, place: Place, reading: Reading): FileEntry {
+  const path = `${list.root}/${name}`
+  const { where } = pathOf(fieldsAt(list, place, reading), file.pad)
+  reading.warn(`${where}: ${quote(file.path)} is taken by another file, written as ${quote(path)}`)
+  checkLength(name, where, list.root)
+  return new RespelledFile({ ...file, path }, list.view.bytes, place.start)
+}
+
+/** Where a symlink points (BEP 47); undefined for a file that is none. */
+function readSymlink(file: Fields, root: string, reading: Reading): string | undefined {
+  if (!file.text('attr')?.includes('l')) return undefined
+  if (file.get('length')) file.fail('length', 'a length of 0, this being a symlink')
+  const target = { where: file.name('symlink path'), names: file.needPath('symlink path'), root }
+  return safePath(target, reading.warn, reading.portable)
+}
+
+/** @param links whether it may be a symlink, whose length is zero and may be left out (BEP 47) */
+function readAttributes(file: Fields, links: boolean): Omit<FileEntry, 'path'> {
+  const attr = file.text('attr') ?? ''
   const length =
-    linked && file.get('length') === undefined
+    links && attr.includes('l') && file.get('length') === undefined
       ? 0
       : file.needInteger('length', 'a length of 0 or more', 0, Number.MAX_SAFE_INTEGER)
   const md5sum = file.text('md5sum')
-  const entry = { path, length, attr, ...(md5sum === undefined ? {} : { md5sum }) }
-  if (!linked) return entry
-  if (length > 0) file.fail('length', 'a length of 0, this being a symlink')
-  const names = file.needPath('symlink path')
-  const target = { where: file.name('symlink path'), names, root }
-  return { ...entry, symlink: safePath(target, reading.warn, reading.portable) }
+  return {
+    length,
+    offset: 0,
+    pad: attr.includes('p'),
+    executable: attr.includes('x'),
+    hidden: attr.includes('h'),
+    ...(md5sum === undefined ? {} : { md5sum }),
+  }
 }
 
-/** Puts files behind each other, and gives each a path of its own. */
-function place(entries: readonly Entry[], { warn, portable }: Reading): FileEntry[] {
-  const paths = safePaths(
-    entries.map(entry => entry.path),
-    warn,
-    portable,
-  )
-  let offset = 0
-  return entries.map(({ length, attr, path, ...rest }, index) => {
-    const file = {
-      path: paths[index]!,
-      ...spelledAs(path, paths[index]!),
-      length,
-      offset,
-      pad: attr.includes('p'),
-      executable: attr.includes('x'),
-      hidden: attr.includes('h'),
-      ...rest,
-    }
-    offset += length
-    return file
-  })
+/** The path of a file as the torrent spells it. What is never stored needs none of its own, or none at all (BEP 47). */
+function pathOf(file: Fields, pad: boolean): RawPath {
+  const key = pathKey(file)
+  const names = pad && file.get(key) === undefined ? [Buffer.from('.pad')] : file.needPath(key)
+  return { where: file.name(key), names }
 }
 
-/** The names of a path below the torrent's own, where they had to change. Empty ones and dots are in no path, or URL. */
-function spelledAs({ names, root }: RawPath, path: string): Pick<FileEntry, 'spelled'> {
-  if (root === undefined) return {} // the torrent's own name is all there is
-  const spelled = names.filter(name => name.length > 0 && !(name.length === 1 && name[0] === 0x2e))
-  const plain = Buffer.concat(spelled.flatMap(name => [Buffer.from('/'), name]))
-  return plain.equals(Buffer.from(path.slice(root.length))) ? {} : { spelled }
-}
-
-function isPath(file: Fields, key: string): boolean {
-  const names = file.get(key)
-  return Array.isArray(names) && names.length > 0 && names.every(name => bytes(name) !== undefined)
+/** Whether a path is what the torrent spells, byte for byte. */
+function isSpelled(names: readonly Uint8Array[], path: string): boolean {
+  const written = Buffer.from(path)
+  let at = 0
+  for (const name of namesBelow(names)) {
+    const end = Math.min(at + name.length, written.length)
+    if (written.compare(name, 0, name.length, at, end) !== 0) return false
+    at += name.length + 1
+  }
+  return at === written.length + 1
 }

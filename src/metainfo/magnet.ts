@@ -4,7 +4,7 @@ import { quote } from '../codec/quote.ts'
 import { InputError, messageOf } from '../errors.ts'
 import type { Metainfo } from './metainfo.ts'
 import type { NameOptions } from './name.ts'
-import { parseInfo } from './parse.ts'
+import { openInfo } from './parse.ts'
 import { trackerFault, usableUrls, webSeedFault } from './trackers.ts'
 import { type Warn, Warnings } from './warnings.ts'
 
@@ -77,9 +77,13 @@ export function parseMagnet(given: string): Magnet {
   }
 }
 
-/** The torrent of a link whose metadata came from peers. Throws as `parse` does. */
-export function metainfoOf(info: Uint8Array, magnet: Magnet, options: NameOptions = {}): Metainfo {
-  return joined(parseInfo(info, options), magnet)
+/** The torrent of a link whose metadata came from peers. Rejects as `openMetainfo` does. */
+export async function metainfoOf(
+  info: Uint8Array,
+  magnet: Magnet,
+  options: NameOptions = {},
+): Promise<Metainfo> {
+  return joined(await openInfo(info, options), magnet)
 }
 
 /** A torrent with the trackers and web seeds of a link that names it: those come first. */

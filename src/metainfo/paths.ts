@@ -11,6 +11,8 @@ import type { Warn } from './warnings.ts'
 
 /** Bytes of one path: PATH_MAX, less 512 of room for the output directory. */
 const MAX_PATH = 4096 - 512
+/** Bytes of one path as a torrent spells it: long names are cut, but not any length of them. */
+const MAX_SPELLED = 65_536
 /** Names in one path. */
 const MAX_DEPTH = 128
 
@@ -71,6 +73,10 @@ interface Made {
 
 function makePath({ where, names, root }: RawPath, warn: Warn, portable: boolean): Made {
   let exact = true
+  const given = names.reduce((sum, name) => sum + name.length, 0)
+  if (given > MAX_SPELLED) {
+    throw new InputError('ERR_PATH', `${where}: a path of ${given} bytes, at most ${MAX_SPELLED} are read`)
+  }
   const spelled = names.map(name => Buffer.from(name).toString('utf8'))
   const refuse = (why: string) => {
     throw new InputError('ERR_PATH', `${where}: unsafe path ${quote(spelled.join('/'))}: ${why}`)
@@ -98,8 +104,9 @@ function makePath({ where, names, root }: RawPath, warn: Warn, portable: boolean
   return { path, exact }
 }
 
-function checkLength(path: string, where: string): void {
-  const length = Buffer.byteLength(path)
+/** Throws ERR_PATH for a path that is too long. @param root a directory that it lies in */
+export function checkLength(path: string, where: string, root?: string): void {
+  const length = Buffer.byteLength(path) + (root === undefined ? 0 : Buffer.byteLength(root) + 1)
   if (length <= MAX_PATH) return
   throw new InputError('ERR_PATH', `${where}: a path of ${length} bytes, at most ${MAX_PATH} are allowed`)
 }

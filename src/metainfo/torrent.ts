@@ -2,8 +2,14 @@
 import { encode } from '../codec/bencode.ts'
 import type { Metainfo } from './metainfo.ts'
 
+/** What of a torrent is written. */
+type Written = Pick<
+  Metainfo,
+  'comment' | 'createdBy' | 'creationDate' | 'httpSeeds' | 'info' | 'nodes' | 'trackers' | 'webSeeds'
+>
+
 /** The .torrent of a torrent: its `info` byte for byte, so that it keeps its info-hash. */
-export function torrentOf(metainfo: Metainfo): Buffer {
+export function torrentOf(metainfo: Written): Buffer {
   const { comment, createdBy, creationDate, httpSeeds, info, nodes, trackers, webSeeds } = metainfo
   const several = trackers.length > 1 || (trackers[0]?.length ?? 0) > 1
   const before = encode({

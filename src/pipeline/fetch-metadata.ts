@@ -151,7 +151,7 @@ export async function fetchMetadata(
       tick()
       sources.start()
     })
-    const metainfo = metainfoOf(info, magnet, pick(options, 'portableNames', 'platform'))
+    const metainfo = await metainfoOf(info, magnet, pick(options, 'portableNames', 'platform'))
     clock.clearTimeout(timer)
     await Promise.race([
       swarm.end(),

@@ -1,15 +1,5 @@
 import t from 'tap'
-import {
-  asDict,
-  asList,
-  bytes,
-  decode,
-  encode,
-  endOf,
-  integer,
-  spansOf,
-  text,
-} from '../../src/codec/bencode.ts'
+import { asDict, asList, bytes, decode, encode, endOf, integer, text } from '../../src/codec/bencode.ts'
 
 const raw = (spelled: string) => Buffer.from(spelled, 'latin1')
 const refused = { name: 'InputError', code: 'ERR_BENCODE' }
@@ -116,45 +106,12 @@ t.test('what follows the first value can be told from it', async t => {
   t.same(decode(message, { allowTrailing: true }), { piece: 0 })
 })
 
-t.test('the spans of keys are their raw bytes, however they are spelled', async t => {
-  const torrent = raw('d5:other4:info4:infod1:bi1e1:ai2ee1:zi0ee')
-  const spans = spansOf(torrent, ['info', 'missing', 'z'])
-  t.same(
-    [...spans].map(([key, span]) => [key, Buffer.from(span).toString()]),
-    [
-      ['info', 'd1:bi1e1:ai2ee'],
-      ['z', 'i0e'],
-    ],
-  )
-  t.equal(spansOf(raw('le'), ['info']).size, 0)
-  for (const spelled of ['d1:a', 'd4:infoi1e', 'd4:infoi1e1:x', 'd4:infoi1eex', 'd4:infoi1e4:infoi1ee'])
-    t.throws(() => spansOf(raw(spelled), ['info']), refused, spelled)
-  t.throws(() => spansOf(raw('d1:ai1e1:bi1ee'), ['a'], { maxItems: 1 }), refused)
+t.test('where keys may stand twice the first counts', async t => {
+  const first = { repeatedKeys: 'first' } as const
+  t.same(decode(raw('d1:ai1e1:ai2e1:bi3e1:ai4ee'), first), { a: 1, b: 3 })
+  t.same(decode(raw('d1:ald1:xi1e1:xi2eee1:ad1:xi1e1:xi2ee1:bi3ee'), first), { a: [{ x: 1 }], b: 3 })
+  t.throws(() => decode(raw('d1:ai1e1:ad1:xee'), first), refused, 'the other values are checked all the same')
 })
-
-t.test(
-  'where keys may stand twice the first counts, except for the strict one and what is in it',
-  async t => {
-    const first = { repeatedKeys: 'first' } as const
-    t.same(decode(raw('d1:ai1e1:ai2e1:bi3e1:ai4ee'), first), { a: 1, b: 3 })
-    t.same(decode(raw('d1:ald1:xi1e1:xi2eee1:ad1:xi1e1:xi2ee1:bi3ee'), first), { a: [{ x: 1 }], b: 3 })
-    t.throws(
-      () => decode(raw('d1:ai1e1:ad1:xee'), first),
-      refused,
-      'what does not count is checked all the same',
-    )
-    const strict = { ...first, strict: 'info' } as const
-    t.equal(Buffer.from(spansOf(raw('d1:ai1e1:ai2ee'), ['a'], first).get('a')!).toString(), 'i1e')
-    t.throws(() => spansOf(raw('d4:infode4:infodee'), ['info'], strict), {
-      ...refused,
-      message: /the key "info" again at byte 9/,
-    })
-    t.throws(() => spansOf(raw('d4:infod1:ad1:xi1e1:xi1eeee'), ['info'], strict), {
-      ...refused,
-      message: /the key "x" again at byte 18/,
-    })
-  },
-)
 
 t.test('encoding sorts keys by their bytes, not by UTF-16', async t => {
   t.equal(encode({ b: 1, a: ['x', Buffer.from('y')] }).toString(), 'd1:al1:x1:ye1:bi1ee')

@@ -162,7 +162,7 @@ t.test('whatever a link says, it is read or refused as the caller’s fault', as
 t.test('metadata and a link make a torrent, which is written with its info-hash', async t => {
   const made = makeTorrent({ files: [{ path: 'a', length: 20_000 }] })
   const magnet = parseMagnet(link('&tr=http://t.example/&tr=udp://u.example:1/&ws=http://w.example/'))
-  const metainfo = metainfoOf(made.info, magnet)
+  const metainfo = await metainfoOf(made.info, magnet)
   t.strictSame(metainfo.infoHash, createHash('sha1').update(made.info).digest())
   t.strictSame(metainfo.info, made.info)
   const nodes = [{ host: '1.2.3.4', port: 5 }]

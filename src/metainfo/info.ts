@@ -1,0 +1,94 @@
+/** The `info` dictionary of a torrent: what it describes. */
+import { bytes } from '../codec/bencode.ts'
+import { Scan, type Steps } from '../codec/bencode-scan.ts'
+import { BencodeView } from '../codec/bencode-view.ts'
+import { InputError } from '../errors.ts'
+import { Fields } from './fields.ts'
+import { readFiles, readSingle } from './files.ts'
+import type { Metainfo } from './metainfo.ts'
+import { safePath } from './paths.ts'
+import type { Reading } from './reading.ts'
+
+/** Bytes of a piece: libtorrent's bound as well. A piece is held in memory until its hash is known to be right. */
+export const MAX_PIECE_LENGTH = 512 * 1024 * 1024
+
+const INFO_KEYS = new Set([
+  'attr',
+  'files',
+  'length',
+  'md5sum',
+  'meta version',
+  'name',
+  'name.utf-8',
+  'piece length',
+  'pieces',
+  'private',
+])
+
+type Content =
+  | 'name'
+  | 'spelledName'
+  | 'length'
+  | 'pieceLength'
+  | 'pieceCount'
+  | 'hashes'
+  | 'files'
+  | 'multiFile'
+  | 'private'
+
+/** @param raw the bytes of `info`, which were checked; hashes and names are views into it */
+export function* readInfo(raw: Buffer, infoHash: Buffer, reading: Reading): Steps<Pick<Metainfo, Content>> {
+  const { limits, warn } = reading
+  const { spans } = (yield* new Scan(raw, limits).dict(0, INFO_KEYS))!
+  const view = new BencodeView(raw, spans)
+  const info: Fields = new Fields(view, 'info', warn)
+  if (info.get('pieces') === undefined && info.get('meta version') === 2) {
+    throw new InputError(
+      'ERR_METAINFO',
+      'info.meta version: 2 without pieces: v2-only torrent; not supported yet',
+    )
+  }
+  const pieceLength = info.needInteger('piece length', 'a positive integer', 1, Number.MAX_SAFE_INTEGER)
+  if (pieceLength > MAX_PIECE_LENGTH) info.fail('piece length', `at most ${MAX_PIECE_LENGTH}`)
+  const { name, ...spelledName } = readName(info, infoHash, reading)
+  const multiFile = spans.has('files')
+  if (multiFile && spans.has('length')) warn('info: both files and length, read as files')
+  const list = { info, view, scan: new Scan(raw, limits), root: name }
+  const files = multiFile ? yield* readFiles(list, reading) : readSingle(info, name)
+  const last = files.at(-1)!
+  const length = last.offset + last.length
+  if (length > Number.MAX_SAFE_INTEGER) info.fail('files', 'less than 2^53 bytes in all')
+  const hashes = info.needBytes('pieces')
+  const pieceCount = Math.ceil(length / pieceLength)
+  if (hashes.length !== pieceCount * 20) {
+    const expected = `${pieceCount} hashes of 20 bytes for ${length} bytes in pieces of ${pieceLength}`
+    throw new InputError('ERR_METAINFO', `info.pieces: expected ${expected}, got ${hashes.length} bytes`)
+  }
+  const isPrivate = (info.integer('private') ?? 0) !== 0
+  return {
+    name,
+    ...spelledName,
+    length,
+    pieceLength,
+    pieceCount,
+    hashes,
+    files,
+    multiFile,
+    private: isPrivate,
+  }
+}
+
+function readName(
+  info: Fields,
+  infoHash: Buffer,
+  { portable, warn }: Reading,
+): Pick<Metainfo, 'name' | 'spelledName'> {
+  const key = bytes(info.get('name.utf-8'))?.length ? 'name.utf-8' : 'name'
+  const spelledName = info.needBytes(key)
+  if (spelledName.length > 0) {
+    const name = safePath({ where: info.name(key), names: [spelledName] }, warn, portable)
+    return Buffer.from(name).equals(spelledName) ? { name } : { name, spelledName }
+  }
+  warn(`${info.name(key)}: empty, the info-hash stands in for it`)
+  return { name: infoHash.toString('hex') }
+}

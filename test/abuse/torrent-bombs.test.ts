@@ -1,0 +1,181 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { InputError } from '../../src/errors.ts'
+import { openMetainfo, parse } from '../../src/metainfo/parse.ts'
+
+/** What a child process found out about a torrent. */
+interface Report {
+  readonly files?: number
+  readonly error?: string
+  /** Bytes of memory that opening it took at its peak, for each byte of it. */
+  readonly memory: number
+  /** The longest turn of the event loop, as a part of all the time that opening took. */
+  readonly longestTurn: number
+}
+
+/** Bytes of old space that the child has: a bomb that is not bounded aborts it. */
+const HEAP_MB = 256
+
+const text = (value: string) => `${Buffer.byteLength(value)}:${value}`
+const pieces = (count: number) => `6:pieces${count * 20}:${'x'.repeat(count * 20)}`
+const repeat = (count: number, part: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => part(index)).join('')
+
+/** A torrent of one byte, and what else is in `info` and around it. */
+const single = (inside = '', around = '', name = 'a') =>
+  Buffer.from(`d${around}4:infod6:lengthi1e4:name${text(name)}12:piece lengthi16384e${pieces(1)}${inside}ee`)
+
+/** A torrent of files of a byte each. */
+function directory(count: number, path: (index: number) => string[], root = 'root'): Buffer {
+  const files = repeat(count, index => `d6:lengthi1e4:pathl${path(index).map(text).join('')}ee`)
+  const rest = `4:name${text(root)}12:piece lengthi16384e${pieces(Math.ceil(count / 16384))}`
+  return Buffer.from(`d4:infod5:filesl${files}e${rest}ee`)
+}
+
+async function openElsewhere(torrent: Buffer, path: string): Promise<Report> {
+  writeFileSync(path, torrent)
+  const script = `
+    import { readFileSync } from 'node:fs'
+    import { openMetainfo } from ${JSON.stringify(new URL('../../src/metainfo/parse.ts', import.meta.url).href)}
+    const torrent = readFileSync(${JSON.stringify(path)})
+    const rss = process.memoryUsage.rss
+    const before = rss()
+    let peak = before
+    const start = performance.now()
+    let last = start
+    let longest = 0
+    const beat = () => {
+      const now = performance.now()
+      longest = Math.max(longest, now - last)
+      last = now
+      peak = Math.max(peak, rss())
+    }
+    const turn = () => {
+      beat()
+      timer = setImmediate(turn)
+    }
+    let timer = setImmediate(turn)
+    const found = await openMetainfo(torrent).then(
+      ({ files }) => ({ files: files.length }),
+      error => ({ error: error.name + ' ' + error.code + ': ' + error.message }),
+    )
+    beat()
+    clearImmediate(timer)
+    const longestTurn = longest / (performance.now() - start)
+    console.log(JSON.stringify({ ...found, longestTurn, memory: (peak - before) / torrent.length }))
+  `
+  const loader = new URL('../helpers/typescript/register.js', import.meta.url).href
+  const args = [`--max-old-space-size=${HEAP_MB}`, `--import=${loader}`, '--input-type=module', '-e', script]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const parts: Buffer[] = []
+  child.stdout.on('data', part => parts.push(part))
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`the process ended with ${code}`)
+  return JSON.parse(Buffer.concat(parts).toString())
+}
+
+t.test('a large torrent opens in many short turns, in twelve times its size, with a small heap', async t => {
+  const path = join(t.testdir(), 'a.torrent')
+  const giants: [string, number, Buffer][] = [
+    [
+      '300,000 files',
+      300_000,
+      directory(300_000, index => [`directory ${index % 3000}`, `file ${index}.jpg`]),
+    ],
+    ['499,999 directories', 499_999, directory(499_999, index => [`d${index}`, 'a'])],
+    [
+      'four million pieces',
+      1,
+      Buffer.from(`d4:infod6:lengthi65536000000e4:name1:a12:piece lengthi16384e${pieces(4_000_000)}ee`),
+    ],
+    ['3.9 million empty strings in a key without a meaning', 1, single(`1:zl${'0:'.repeat(3_900_000)}e`)],
+  ]
+  for (const [what, files, torrent] of giants) {
+    const report = await openElsewhere(torrent, path)
+    t.equal(report.files, files, what)
+    t.ok(report.memory <= 12, `${what}: ${report.memory.toFixed(1)} times its size`)
+    t.ok(
+      report.longestTurn < 0.5,
+      `${what}: ${(100 * report.longestTurn).toFixed(0)} % of the time in one turn`,
+    )
+  }
+})
+
+t.test('a bomb is refused by the limit that it exceeds', async t => {
+  const deep = (index: number) => [`${index}`, ...Array<string>(126).fill('d'), 'a']
+  const bombs: [string, Buffer, RegExp][] = [
+    [
+      '500,001 files',
+      directory(500_001, index => [`${index}`]),
+      /at most 500000 files, got a list of 500001$/,
+    ],
+    ['directories in directories', directory(4_000, deep), /more than 500000 directories/],
+    [
+      'files of one path',
+      directory(200_000, () => ['a.txt']),
+      /more than 100000 files whose path another file has/,
+    ],
+    [
+      'a name for which all numbers are taken',
+      directory(20_000, numbered),
+      /"a" and 10000 numbered names are all taken/,
+    ],
+    [
+      'a path of empty names',
+      directory(1, () => Array<string>(40_000).fill('')),
+      /at most 65536 bytes for a file/,
+    ],
+    [
+      'a long name',
+      single('', '', '<'.repeat(1_000_000)),
+      /^info.name: a path of 1000000 bytes, at most 65536 are read/,
+    ],
+    ['ten million values', single(`1:zl${'0:'.repeat(10_000_000)}e`), /more than 10000000 values and keys/],
+    [
+      'trackers without end',
+      single('', `13:announce-listl${'l0:e'.repeat(10_000)}e`),
+      /^announce-list: .*more than 10000 values/,
+    ],
+    [
+      'keys that are not sorted',
+      single(`1:zd${repeat(20_000, index => `5:${99_999 - index}0:`)}e`),
+      /more than 10000 keys .* not sorted/,
+    ],
+    ['lists in lists', single(`1:z${'l'.repeat(300)}${'e'.repeat(300)}`), /nested deeper than 256/],
+  ]
+  for (const [what, bomb, message] of bombs) {
+    const error = await openMetainfo(bomb).catch((error: Error) => error)
+    t.ok(error instanceof InputError, what)
+    t.match((error as Error).message, message, what)
+  }
+})
+
+t.test('parse refuses at once what would take long, and says what reads it', async t => {
+  const files = directory(50_001, index => [`${index}`])
+  t.throws(() => parse(files), {
+    name: 'InputError',
+    message: /at most 50000 files \(openMetainfo reads larger torrents\)/,
+  })
+  t.equal((await openMetainfo(files)).files.length, 50_001)
+  const values = single(`1:zl${'0:'.repeat(2_000_000)}e`)
+  t.throws(() => parse(values), {
+    name: 'InputError',
+    message: /more than 2000000 values and keys \(openMetainfo/,
+  })
+  t.equal((await openMetainfo(values)).files.length, 1)
+})
+
+t.test('openMetainfo reads what parse reads, in the same way', async t => {
+  const odd = directory(1_000, index =>
+    [index % 3 === 0 ? 'same' : `${index}?`, 'a', ''].slice(0, 1 + (index % 2)),
+  )
+  t.strictSame(await openMetainfo(odd), parse(odd))
+})
+
+/** Two files `a`, and all the names that the second could have. */
+function numbered(index: number): string[] {
+  return [index < 2 ? 'a' : `a (${index - 1})`]
+}
