@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import { pick } from '../pick.ts'
@@ -56,7 +57,7 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
       timeout,
       ...pick(options, 'maxPeers', 'maxPeersPerAddress', 'memory', 'up', 'down'),
     }
-    const start = performance.now()
+    const start = systemClock.now()
     const { torrent, digests, transfer } = await open(metainfo, common, reporter)
     stop = follow(torrent, reporter)
     const result = await interruptible(torrent, async () => {

@@ -1,3 +1,5 @@
+import { systemClock } from '../clock.ts'
+import { within } from '../discovery/within.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import { EXIT, Exit } from './exit.ts'
 
@@ -26,12 +28,7 @@ export async function interruptible<T>(torrent: Pick<Torrent, 'close'>, work: ()
     return await Promise.race([working, interrupted])
   } finally {
     working.catch(() => {})
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise(resolve => {
-      timer = setTimeout(resolve, GOODBYE)
-    })
-    await Promise.race([torrent.close(), late])
-    clearTimeout(timer)
+    await within(systemClock, torrent.close(), GOODBYE)
     for (const off of listeners) off()
   }
 }

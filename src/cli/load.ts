@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { InputError, messageOf } from '../errors.ts'
 import { isMagnet, joined, type Magnet, parseMagnet } from '../metainfo/magnet.ts'
@@ -126,12 +127,12 @@ async function elsewhere(
 
 /** Tells now and then how it goes, and once why it does not. */
 function teller(reporter: Reporter): (progress: MetadataProgress) => void {
-  let last = performance.now()
+  let last = systemClock.now()
   let since = last
   let had = 0
   let said = false
   return progress => {
-    const now = performance.now()
+    const now = systemClock.now()
     if (progress.have !== had) since = now
     had = progress.have
     if (now - last < EVERY) return

@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.ts'
 import { formatAddress } from '../codec/compact.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { MetadataProgress } from '../pipeline/fetch-metadata.ts'
@@ -50,14 +51,14 @@ const EVERY = 1000
 /** Milliseconds without a verified byte after which it is said why. */
 const STALLED = 10_000
 
-/** How a run that began at `start`, in ms of `performance.now()`, stands now. */
+/** How a run that began at `start`, in ms of `systemClock.now()`, stands now. */
 export function outcomeOf(
   torrent: Torrent,
   start: number,
   digests: ReadonlyMap<string, string> = new Map(),
 ): Outcome {
   const { verified, downloaded, uploaded, wasted } = torrent.progress
-  const elapsed = Math.round(performance.now() - start) / 1000
+  const elapsed = Math.round(systemClock.now() - start) / 1000
   const sources = torrent.files.map(({ path, index }) => ({ path, from: torrent.givenOf(index) }))
   return {
     verified,
@@ -83,7 +84,7 @@ export function reportFailure(error: unknown, reporter: Reporter): number {
 export function follow(torrent: Torrent, reporter: Reporter): () => void {
   const { pieceCount } = torrent.metainfo
   let verified = -1
-  let since = performance.now()
+  let since = systemClock.now()
   let said = false
   torrent.on('checked', pieces => reporter.checking(pieces, pieceCount))
   torrent.on('warning', ({ code, message }) => reporter.warning(code, message))
@@ -96,16 +97,16 @@ export function follow(torrent: Torrent, reporter: Reporter): () => void {
   torrent.on('webSeed', (url, state, reason) => reporter.peer(url, 'web seed', state, reason))
   const tell = () => {
     if (!torrent.started) {
-      since = performance.now()
+      since = systemClock.now()
       return
     }
     const { progress } = torrent
     reporter.progress(progress)
     if (progress.verified !== verified) {
       verified = progress.verified
-      since = performance.now()
+      since = systemClock.now()
       said = false
-    } else if (!said && performance.now() - since > STALLED && progress.limit !== 'reader') {
+    } else if (!said && systemClock.now() - since > STALLED && progress.limit !== 'reader') {
       said = true
       reporter.stalled('ERR_STALLED', torrent.reason)
     }

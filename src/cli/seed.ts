@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import { pick } from '../pick.ts'
 import { share } from '../pipeline/share.ts'
@@ -50,7 +51,7 @@ export async function seed(source: string, path: string, options: SeedOptions): 
       ...pick(options, 'maxPeers', 'maxPeersPerAddress', 'memory', 'up'),
     })
     stop = follow(torrent, reporter)
-    const start = performance.now()
+    const start = systemClock.now()
     await interruptible(torrent, async () => {
       await torrent.start().done
       const { count, size } = torrent.verified

@@ -1,5 +1,6 @@
 import prettyBytes from 'pretty-bytes'
 import prettyMs from 'pretty-ms'
+import { systemClock } from '../clock.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { MetadataProgress } from '../pipeline/fetch-metadata.ts'
 import type { Progress } from '../pipeline/progress.ts'
@@ -27,7 +28,7 @@ export class TextReporter implements Reporter {
   readonly #quiet: boolean
   readonly #verbose: boolean
   readonly #live = logUpdate?.createLogUpdate(process.stderr)
-  #lastLine = performance.now()
+  #lastLine = systemClock.now()
 
   constructor({ quiet = false, verbose = false }: TextReporterOptions) {
     this.#quiet = quiet
@@ -113,8 +114,8 @@ export class TextReporter implements Reporter {
   #show(line: string): void {
     if (this.#quiet) return
     if (this.#live) this.#live(line)
-    else if (performance.now() - this.#lastLine >= NOW_AND_THEN) {
-      this.#lastLine = performance.now()
+    else if (systemClock.now() - this.#lastLine >= NOW_AND_THEN) {
+      this.#lastLine = systemClock.now()
       process.stderr.write(`${line}\n`)
     }
   }

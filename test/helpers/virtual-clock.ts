@@ -29,6 +29,11 @@ export class VirtualClock implements Clock {
     return this.#due.size
   }
 
+  /** Lets `ms` pass in which nothing runs, as when the process is stopped. What fell due is called by `advance`. */
+  stop(ms: number) {
+    this.#now += ms
+  }
+
   /** Moves time on by `ms`, running what falls due; streams get to settle after each call. */
   async advance(ms: number) {
     const end = this.#now + ms
@@ -37,7 +42,7 @@ export class VirtualClock implements Clock {
       const next = [...this.#due].sort((a, b) => a.at - b.at)[0]
       if (!next || next.at > end) break
       this.#due.delete(next)
-      this.#now = next.at
+      this.#now = Math.max(this.#now, next.at) // later, after a stop
       next.call()
     }
     this.#now = end

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../src/clock.ts'
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import type { PeerAddress } from '../../../src/codec/compact.ts'
 import type { Encryption } from '../../../src/codec/mse.ts'
@@ -25,6 +26,10 @@ export interface MemberSpec extends HostOptions {
   readonly limitUp?: number
   readonly limitDown?: number
   readonly maxPeers?: number
+  /** Milliseconds: the torrent's own option. @default never */
+  readonly timeout?: number
+  /** Its time. @default that of the swarm */
+  readonly clock?: Clock
   /** Of the torrent and of its listener. @default theirs */
   readonly encryption?: Encryption
   /** Whether it tells of others and hears of them. @default false: who knows whom is up to the test */
@@ -85,12 +90,14 @@ export class SimulatedSwarm {
     limitUp,
     limitDown,
     maxPeers,
+    timeout = 0,
+    clock = this.clock,
     encryption,
     peers,
     pex = false,
     ...access
   }: MemberSpec = {}): Member {
-    const { clock, made } = this
+    const { made } = this
     const { metainfo, content } = made
     const host = this.host(access)
     const storage = new MemoryStorage(complete ? content : content.length)
@@ -111,6 +118,7 @@ export class SimulatedSwarm {
       trackers: false,
       pex,
       share: true,
+      timeout,
       trusted: complete ? Bitfield.full(metainfo.pieceCount) : new Bitfield(metainfo.pieceCount),
       peers: peers ?? this.members.map(({ address }) => address),
       ...(limitUp === undefined ? {} : { up: limitUp }),
@@ -128,7 +136,7 @@ export class SimulatedSwarm {
       doneAt: Number.NaN,
     }
     torrent.on('done', () => {
-      member.doneAt = clock.now()
+      member.doneAt = this.clock.now()
     })
     this.members.push(member)
     return member

@@ -1,0 +1,99 @@
+/** A process that was stopped (SIGSTOP, a laptop's sleep) finds every deadline moved by the time in which it did not run. */
+import t from 'tap'
+import { RunningClock } from '../../src/clock.ts'
+import { HttpTracker } from '../../src/discovery/http-tracker.ts'
+import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+const SEED = Number(process.env.SEED ?? 1)
+const KiB = 1024
+
+/** One seed of 64 KiB/s, and one client that gives up after ten seconds without a block. */
+function start() {
+  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 64 })
+  const clock = new RunningClock(swarm.clock)
+  const seed = swarm.join({ complete: true, limitUp: 64 * KiB, clock: new RunningClock(swarm.clock) })
+  const leecher = swarm.join({ timeout: 10_000, clock })
+  const ends: string[] = []
+  leecher.torrent.on('disconnected', (_, reason) => ends.push(reason))
+  leecher.torrent.on('error', error => ends.push(error.message))
+  return { swarm, clock, seed, leecher, ends }
+}
+
+for (const seconds of [60, 600])
+  t.test(`stopped for ${seconds} s in the middle of a download: it goes on with the same peer`, async t => {
+    const { swarm, leecher, ends } = start()
+    await swarm.start()
+    await swarm.clock.run({ for: 5000 })
+    const { verified } = leecher.torrent.progress
+    t.ok(verified > 0 && verified < swarm.length, `SEED=${SEED}`)
+    swarm.clock.stop(seconds * 1000)
+    await swarm.finish([leecher])
+    t.strictSame(ends, [], `SEED=${SEED}`)
+    t.ok(leecher.doneAt - leecher.startedAt < seconds * 1000 + 30_000)
+    await swarm.close()
+  })
+
+t.test('stopped while it connects: the handshake has the rest of its time', async t => {
+  const { swarm, leecher, ends } = start()
+  await swarm.start()
+  await swarm.clock.run({ for: 30 })
+  t.equal(leecher.torrent.progress.peers, 0, 'no handshake yet')
+  swarm.clock.stop(60_000)
+  await swarm.finish([leecher])
+  t.strictSame(ends, [], `SEED=${SEED}`)
+  await swarm.close()
+})
+
+t.test(
+  'time in which it ran counts: a seed that goes silent is given up after --timeout, not before',
+  async t => {
+    const { swarm, seed, ends } = start()
+    await swarm.start()
+    await swarm.clock.run({ for: 5000 })
+    seed.host.unplug()
+    await swarm.clock.run({ for: 5000 })
+    swarm.clock.stop(60_000)
+    await swarm.clock.run({ for: 3000 })
+    t.strictSame(ends, [], `SEED=${SEED}`)
+    await swarm.clock.run({ until: () => ends.length > 0, for: 10_000 })
+    t.match(ends, [/10 s/])
+    await swarm.close()
+  },
+)
+
+t.test('a tracker that was asked before the stop has the rest of its time', async t => {
+  const machine = new VirtualClock()
+  let given = false
+  const tracker = new HttpTracker('http://tracker.example/announce', {
+    userAgent: 'tsdl',
+    clock: new RunningClock(machine),
+    timeout: 10_000,
+    get: (_, { signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => {
+          given = true
+          reject(signal.reason)
+        })
+      }),
+  })
+  const id = Buffer.alloc(20)
+  const request = {
+    infoHash: id,
+    peerId: id,
+    port: 1,
+    uploaded: 0,
+    downloaded: 0,
+    left: 1,
+    numwant: 1,
+    key: 1,
+  }
+  const announced = t.rejects(tracker.announce(request), /no answer within 10 s/)
+  await machine.advance(1000)
+  machine.stop(60_000)
+  await machine.advance(8000)
+  t.equal(given, false)
+  await machine.advance(2000)
+  t.equal(given, true)
+  await announced
+})
