@@ -101,10 +101,17 @@ function date(seconds: number): string {
 
 /** What trackers counted, as fields of a JSON object; what one did not say is null. */
 function scrapeFields(results: readonly ScrapeResult[]) {
-  return results.map(({ tracker, error, complete = null, incomplete = null, downloaded = null }) =>
-    error
-      ? { tracker, error: { code: error.code, message: error.message } }
-      : { tracker, complete, incomplete, downloaded },
+  return results.map(
+    ({ tracker, error, complete = null, incomplete = null, downloaded = null, downloaders }) =>
+      error
+        ? { tracker, error: { code: error.code, message: error.message } }
+        : {
+            tracker,
+            complete,
+            incomplete,
+            downloaded,
+            ...(downloaders === undefined ? {} : { downloaders }),
+          },
   )
 }
 
@@ -113,7 +120,8 @@ function scrapeLines(results: readonly ScrapeResult[]): string[] {
   if (results.length === 0) return ['no tracker']
   return results.map(({ tracker, error, ...counts }) => {
     if (error) return error.message.replace(/^tracker /, '')
-    const { complete = '?', incomplete = '?', downloaded = '?' } = counts
-    return `${tracker}: seeds ${complete}, leeches ${incomplete}, downloads ${downloaded}`
+    const { complete = '?', incomplete = '?', downloaded = '?', downloaders } = counts
+    const partial = downloaders === undefined ? '' : ` (${downloaders} of them downloading)`
+    return `${tracker}: seeds ${complete}, leeches ${incomplete}${partial}, downloads ${downloaded}`
   })
 }

@@ -4,8 +4,8 @@ import { decodePeers4, decodePeers6, type PeerAddress } from './compact.ts'
 /** An address family, as Node numbers them: it decides how long a peer in a reply is. */
 export type Family = 4 | 6
 
-/** Events as they are numbered on the wire. */
-const EVENTS = { none: 0, completed: 1, started: 2, stopped: 3 } as const
+/** Events as they are numbered on the wire; BEP 15 has no number for `paused`. */
+const EVENTS = { none: 0, completed: 1, started: 2, stopped: 3, paused: 0 } as const
 const ACTIONS = ['connect', 'announce', 'scrape', 'error'] as const
 const PROTOCOL_ID = 0x41727101980n
 /** The longest piece of an address that one option takes (BEP 41). */
@@ -26,7 +26,7 @@ export interface AnnounceFields {
   readonly downloaded: number
   readonly left: number
   readonly uploaded: number
-  readonly event?: 'completed' | 'started' | 'stopped'
+  readonly event?: 'completed' | 'started' | 'stopped' | 'paused'
   /** 32 bits. */
   readonly key: number
   readonly numwant: number

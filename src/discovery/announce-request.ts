@@ -1,7 +1,7 @@
 import { percentEncode } from '../codec/url.ts'
 
-/** What an announce reports besides numbers; none for the regular ones (BEP 3). */
-export type AnnounceEvent = 'started' | 'completed' | 'stopped'
+/** What an announce reports besides numbers; none for the regular ones (BEP 3), but for those of a partial seed: `paused` (BEP 21). */
+export type AnnounceEvent = 'started' | 'completed' | 'stopped' | 'paused'
 
 /** What we tell a tracker (BEP 3), whatever the transport. */
 export interface AnnounceRequest {
@@ -15,7 +15,7 @@ export interface AnnounceRequest {
   readonly uploaded: number
   /** Payload bytes since `started`. */
   readonly downloaded: number
-  /** Bytes still missing; never 0 while that isn't known, or we'd look like a seed. */
+  /** Bytes of the whole torrent that are missing; never 0 while that isn't known, or we'd look like a seed. */
   readonly left: number
   readonly event?: AnnounceEvent
   /** How many peers we'd like. */

@@ -5,6 +5,17 @@ import type { AnnounceEvent, AnnounceRequest } from './announce-request.ts'
 import type { Tracker } from './tracker.ts'
 import type { TrackerEntry } from './tracker-list.ts'
 
+/** How a torrent stands, for its trackers. */
+export interface AnnounceStats {
+  /** Payload bytes so far. */
+  readonly uploaded: number
+  readonly downloaded: number
+  /** Bytes of the whole torrent that are missing; 0 only for a seed, so not while it is unknown. */
+  readonly left: number
+  /** Whether nothing more is wanted, though something is missing: a partial seed (BEP 21). @default false */
+  readonly partial?: boolean
+}
+
 export interface AnnouncerOptions {
   /** Tracker addresses as the torrent gives them (BEP 12); unusable and repeated ones are skipped. */
   readonly tiers: readonly (readonly string[])[]
@@ -21,8 +32,8 @@ export interface AnnouncerOptions {
   readonly clock: Clock
   /** Answers 0 <= x < 1. */
   readonly random: () => number
-  /** Bytes so far, read when an announce is sent; `left` is 0 only for a seed, so not while it is unknown. */
-  readonly stats: () => { readonly uploaded: number; readonly downloaded: number; readonly left: number }
+  /** What trackers are told, read when an announce is sent. */
+  readonly stats: () => AnnounceStats
   /** Opens a tracker; what it throws makes a warning, and the tracker is skipped. */
   readonly makeTracker: (url: string) => Tracker
 }
@@ -50,7 +61,8 @@ export function requestFor(
   options: AnnouncerOptions,
 ): AnnounceRequest {
   const { infoHash, peerId, port, key, numwant = 50, stats } = options
-  const { uploaded, downloaded, left } = stats()
+  const { uploaded, downloaded, left, partial = false } = stats()
+  const told = event ?? (partial ? 'paused' : undefined)
   return {
     infoHash,
     peerId,
@@ -60,7 +72,7 @@ export function requestFor(
     left,
     key,
     numwant: event === 'stopped' ? 0 : numwant,
-    ...(event && { event }),
+    ...(told && { event: told }),
     ...(trackerId && { trackerId }),
   }
 }

@@ -22,6 +22,8 @@ interface Answer {
   readonly reply: AnnounceReply
 }
 
+/** Milliseconds until trackers hear of a partial seed: most leave as soon as they have what they want. */
+const PARTIAL_DELAY_MS = 1_000
 /** Milliseconds that a tracker has to answer until the next one is asked as well. */
 const PATIENCE = 5_000
 
@@ -88,6 +90,13 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     if (this.#running && !this.#round) this.#beginRound()
   }
 
+  /** Says that what is wanted is there, and more is missing: event=paused with each announce from now on (BEP 21). */
+  becomePartialSeed(): void {
+    const soon = this.#options.clock.now() + PARTIAL_DELAY_MS
+    const { at, earliest } = this.#next
+    if (this.#running && !this.#round && soon < at) this.#schedule(soon, Math.min(soon, earliest))
+  }
+
   /** Asks for more peers as soon as the tracker allows; one that fails is not asked earlier for it. */
   more(): void {
     const { at, earliest } = this.#next
@@ -116,7 +125,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     run.abort()
     if (this.#run === run) this.#round = undefined
     const reached = this.#entries.filter(entry => entry.reached)
-    for (const entry of this.#entries) entry.reached = entry.started = entry.asking = false
+    for (const entry of this.#entries) entry.reached = entry.started = entry.asking = entry.paused = false
     if (timeout > 0 && reached.length > 0) await this.#sayGoodbye(reached, timeout)
   }
 
@@ -188,9 +197,11 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   async #announce(entry: TrackerEntry, signal: AbortSignal): Promise<AnnounceReply | undefined> {
     const event = !entry.started ? 'started' : this.#completion === 'due' ? 'completed' : undefined
     let reply: AnnounceReply
+    let paused = false
     entry.asking = true
     try {
       const request = requestFor(entry, event, this.#options)
+      paused = request.event === 'paused'
       entry.reached = true
       const more = (late: AnnounceReply) => {
         if (!signal.aborted) this.#found(entry, late)
@@ -204,6 +215,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     entry.asking = false
     entry.reached = true
     entry.started = true
+    entry.paused = paused
     entry.failures = 0
     entry.error = undefined
     entry.trackerId = reply.trackerId ?? entry.trackerId
@@ -215,9 +227,16 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
       )
     }
     this.#found(entry, reply)
-    // Completed meanwhile: that is news now, not at the next interval.
-    if (this.#completion === 'due' && !signal.aborted) return this.#announce(entry, signal)
+    // Completed meanwhile, or a partial seed: that is news now, not at the next interval.
+    if ((this.#completion === 'due' || this.#owesPaused(entry)) && !signal.aborted) {
+      return this.#announce(entry, signal)
+    }
     return reply
+  }
+
+  /** Whether a tracker takes us for a downloader, and could know better. */
+  #owesPaused({ paused, tracker }: TrackerEntry): boolean {
+    return !paused && tracker.takesPaused === true && this.#options.stats().partial === true
   }
 
   #found(entry: TrackerEntry, { externalIp, peers }: AnnounceReply): void {

@@ -43,6 +43,7 @@ interface Refusable {
 export class HttpTracker implements Tracker {
   /** How messages name it: no credentials, no query, no passkey. */
   readonly name: string
+  readonly takesPaused = true
   readonly #url: URL
   readonly #authorization: string | undefined
   readonly #options: HttpTrackerOptions

@@ -9,6 +9,8 @@ export interface Scrape {
   readonly incomplete?: number
   /** How often it was told of a completed download. */
   readonly downloaded?: number
+  /** Those of `incomplete` that are no partial seeds (BEP 21). */
+  readonly downloaders?: number
 }
 
 export interface ScrapeReply {
@@ -34,10 +36,12 @@ export function parseScrapeReply(body: Uint8Array, infoHashes: readonly Uint8Arr
       const complete = count(entry, 'complete')
       const incomplete = count(entry, 'incomplete')
       const downloaded = count(entry, 'downloaded')
+      const downloaders = count(entry, 'downloaders')
       return {
         ...(complete !== undefined && { complete }),
         ...(incomplete !== undefined && { incomplete }),
         ...(downloaded !== undefined && { downloaded }),
+        ...(downloaders !== undefined && { downloaders }),
       }
     }),
   }

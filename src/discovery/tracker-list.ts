@@ -12,6 +12,8 @@ export interface TrackerEntry {
   reached: boolean
   /** Whether it has answered an announce of this run. */
   started: boolean
+  /** Whether it knows that we are a partial seed (BEP 21). */
+  paused: boolean
   /** Whether an announce is under way. */
   asking: boolean
   /** Failures in a row. */
@@ -67,6 +69,7 @@ function entry(name: string, tracker: Tracker): TrackerEntry {
     tracker,
     reached: false,
     started: false,
+    paused: false,
     asking: false,
     failures: 0,
     notBefore: 0,

@@ -27,6 +27,8 @@ export interface Tracker {
    * Takes part in no swarm. At most 74 info-hashes. Rejects as `announce` does, also when a tracker can't be scraped.
    */
   scrape(infoHashes: readonly Uint8Array[], options?: AskOptions): Promise<(Scrape | undefined)[]>
+  /** Whether it can be told that we are a partial seed (BEP 21). @default false */
+  readonly takesPaused?: boolean
   /** Gives back what is kept between announces; the next one takes it again. */
   close?(): void
 }

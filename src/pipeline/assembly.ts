@@ -19,7 +19,7 @@ import { SuperSeed } from './super-seed.ts'
 import { Swarm } from './swarm.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 import { Unchoker } from './unchoker.ts'
-import { wantedPieces } from './wanted.ts'
+import { missingBytes, wantedPieces } from './wanted.ts'
 import { WebSeeds } from './web-seeds.ts'
 
 /** The parts of one torrent, joined. */
@@ -149,12 +149,17 @@ export function assemble(given: AssemblyOptions): Assembly {
     port: () => listener?.port,
     clock,
     random,
-    // whoever reads on demand through a window keeps nothing
-    stats: () => ({
-      uploaded: swarm.uploaded,
-      downloaded: swarm.downloaded + webSeeds.downloaded,
-      left: windowed && onDemand ? length : intake.left,
-    }),
+    stats: () => {
+      // A window keeps nothing for readers on demand.
+      const left = windowed && onDemand ? length : missingBytes(metainfo, verified)
+      return {
+        uploaded: swarm.uploaded,
+        downloaded: swarm.downloaded + webSeeds.downloaded,
+        left,
+        // What a reader has taken is gone: a window is no seed, not even a partial one.
+        partial: left > 0 && complete() && !windowed,
+      }
+    },
   })
   sources.on('peers', (peers, source) => swarm.add(peers, source))
   sources.on('warning', warning)

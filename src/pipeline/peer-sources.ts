@@ -106,6 +106,11 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
     this.announcer?.complete()
   }
 
+  /** Says that all that is wanted is there, and more is missing (BEP 21). */
+  becomePartialSeed(): void {
+    this.announcer?.becomePartialSeed()
+  }
+
   /** The metadata came, and says that the torrent is private (BEP 27): from now on only trackers and options name peers. */
   becomePrivate(): void {
     if (this.#private) return

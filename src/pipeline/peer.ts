@@ -86,6 +86,8 @@ export class Peer extends EventEmitter<PeerEvents> {
   readonly #context: PeerContext
   readonly #chain: Chain
   readonly #metadata: MetadataResponder
+  /** Whether it speaks the extension protocol (BEP 10). */
+  #extends = false
   #heard: number
   #silent = true
   #said: number
@@ -321,12 +323,19 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.client = clientOf(peerId)
     this.ready = true
     this.readyAt = this.waitsSince = clock.now()
-    if (supports(reserved, 'extended')) this.#introduce()
+    this.#extends = supports(reserved, 'extended')
+    if (this.#extends) this.#introduce()
     this.#claim(supports(reserved, 'fast'))
     if (this.#context.pex) this.#pex = new Pex(this.#chain.socket.remoteHost, clock.now())
     this.#port.owed = supports(reserved, 'dht')
     this.#tellPort()
     this.emit('ready')
+  }
+
+  /** Says that we want nothing more (BEP 21), to a peer that heard otherwise before. */
+  tellUploadOnly(): void {
+    // All of it again: libtorrent takes what a later handshake leaves out for switched off.
+    if (this.ready && this.#extends) this.#introduce()
   }
 
   /** Says of ourselves what only the extension protocol lets us say. */

@@ -291,6 +291,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (this.#finished && this.#state === 'running') {
       this.#complete().catch(error => this.destroy(error))
     }
+    // On demand it is never done, and yet all of it may be there.
+    if (this.#options.onDemand && !this.#windowed && this.verified.full) this.#parts.sources.complete()
   }
 
   #arrived(index: number): void {
@@ -304,7 +306,12 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (this.#closing) return
     this.#state = 'done'
     void this.#recorder.write()
-    this.#parts.sources.complete()
+    const { sources, swarm } = this.#parts
+    if (this.verified.full) sources.complete()
+    else if (!this.#windowed) {
+      sources.becomePartialSeed()
+      for (const peer of swarm.peers.keys()) peer.tellUploadOnly()
+    }
     this.emit('done')
   }
 

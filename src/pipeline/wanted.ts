@@ -13,6 +13,13 @@ export function wantedPieces(metainfo: Metainfo, select?: (fileIndex: number) =>
   return wanted
 }
 
+/** Bytes of the whole torrent that are in no verified piece: what trackers are told is left. */
+export function missingBytes({ length, pieceCount, pieceLength }: Metainfo, verified: Bitfield): number {
+  if (verified.full) return 0
+  const lastShort = verified.has(pieceCount - 1) ? pieceCount * pieceLength - length : 0
+  return length - (verified.count * pieceLength - lastShort)
+}
+
 /** The pieces that hold any of the bytes from `start` to before `end`, counted from the torrent's start. */
 export function piecesOf({ pieceCount, pieceLength }: Metainfo, start: number, end: number): Bitfield {
   const pieces = new Bitfield(pieceCount)

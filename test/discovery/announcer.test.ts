@@ -35,7 +35,7 @@ function setup(
   const found: unknown[] = []
   const late: ((reply: AnnounceReply) => void)[] = []
   const closed: string[] = []
-  const counters = { uploaded: 0, downloaded: 0, left: 100 }
+  const counters = { uploaded: 0, downloaded: 0, left: 100, partial: false }
   const announcer = new Announcer({
     tiers,
     infoHash: Buffer.alloc(20, 1),
@@ -49,6 +49,7 @@ function setup(
       parseTrackerUrl(url)
       return {
         scrape: async () => [],
+        takesPaused: url.startsWith('http'),
         close: () => void closed.push(log.at(-1) ?? ''),
         announce: async (request, { signal, more } = {}) => {
           if (more) late.push(more)
@@ -116,6 +117,45 @@ t.test('T5: a completed that fails is said again, one that arrived is not', asyn
   await clock.advance(minutes(40))
   t.same(log, ['0 a started', '0 a completed', '14 a completed', '1814 a -'])
   await announcer.stop()
+})
+
+t.test(
+  'a partial seed says so with every announce but the first and the last (BEP 21), and never completed',
+  async t => {
+    const { announcer, clock, log, counters, requests } = setup([['http://a']])
+    counters.partial = true
+    announcer.becomePartialSeed()
+    announcer.start()
+    await clock.advance(minutes(61))
+    t.same(log, ['0 a started', '0 a paused', '1800 a paused', '3600 a paused'])
+    announcer.complete()
+    counters.partial = false
+    counters.left = 0
+    await clock.advance(minutes(1))
+    await announcer.stop()
+    t.same(log.slice(4), ['3660 a completed', '3720 a stopped'], 'unless more was wanted, and all came')
+    t.ok(requests.slice(0, 4).every(({ left }) => left === 100))
+  },
+)
+
+t.test('a download that becomes a partial seed says so a second later, unless it leaves before', async t => {
+  const { announcer, clock, log, counters } = setup([['http://a']])
+  announcer.start()
+  await clock.advance(minutes(10))
+  counters.partial = true
+  announcer.becomePartialSeed()
+  await clock.advance(minutes(1))
+  t.same(log, ['0 a started', '601 a paused'])
+  await announcer.stop()
+  const other = setup([['http://a']])
+  other.announcer.start()
+  await other.clock.advance(minutes(10))
+  other.counters.partial = true
+  other.announcer.becomePartialSeed()
+  await other.announcer.stop()
+  await other.clock.advance(minutes(1))
+  t.same(other.log, ['0 a started', '600 a stopped'])
+  t.equal(other.clock.pending, 0)
 })
 
 t.test('T6: complete at the start, never completed', async t => {

@@ -41,7 +41,7 @@ t.test(
 t.test(
   'T81: counts of what was asked for; a torrent or a number that is missing is unknown, not zero',
   async t => {
-    const counts = { complete: 1, downloaded: 2, incomplete: 3 }
+    const counts = { complete: 1, downloaded: 2, downloaders: 2, incomplete: 3 }
     const nul = Buffer.alloc(20)
     for (const hash of [one, two, nul, Buffer.from('\ufeff45678901234567890')]) {
       t.same(parseScrapeReply(files([hash, counts]), [hash]).counts, [counts], hash.toString('hex'))
