@@ -48,7 +48,7 @@ export interface Reporter {
 
 /** Milliseconds between reports of progress. */
 const EVERY = 1000
-/** Milliseconds without a verified byte after which it is said why. */
+/** Milliseconds without a block after which it is said why. */
 const STALLED = 10_000
 
 /** How a run that began at `start`, in ms of `systemClock.now()`, stands now. */
@@ -83,7 +83,7 @@ export function reportFailure(error: unknown, reporter: Reporter): number {
 /** Follows a download and tells `reporter`; returns what stops it. */
 export function follow(torrent: Torrent, reporter: Reporter): () => void {
   const { pieceCount } = torrent.metainfo
-  let verified = -1
+  let came = -1
   let since = systemClock.now()
   let said = false
   torrent.on('checked', pieces => reporter.checking(pieces, pieceCount))
@@ -102,8 +102,9 @@ export function follow(torrent: Torrent, reporter: Reporter): () => void {
     }
     const { progress } = torrent
     reporter.progress(progress)
-    if (progress.verified !== verified) {
-      verified = progress.verified
+    const { downloaded, verified } = progress
+    if (downloaded + verified !== came) {
+      came = downloaded + verified
       since = systemClock.now()
       said = false
     } else if (!said && systemClock.now() - since > STALLED && progress.limit !== 'reader') {

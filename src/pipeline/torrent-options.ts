@@ -63,7 +63,7 @@ export interface TorrentOptions {
   readonly sharedMemory?: boolean
   /** Lowest piece first. @default false */
   readonly sequential?: boolean
-  /** Milliseconds without a verified byte after which it is given up; 0 for never. @default 0 */
+  /** Milliseconds without a block after which it is given up; 0 for never. @default 0 */
   readonly timeout?: number
   readonly clock?: Clock
   /** From 0 to below 1. @default Math.random */

@@ -62,7 +62,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #state: 'new' | 'checking' | 'running' | 'done' | 'closed' = 'new'
   #closing: Promise<void> | undefined
   #done: Promise<void> | undefined
-  #lastVerified = 0
+  /** Bytes of blocks that had come by the last look, and when that had grown last, in ms of the clock. */
+  #received = 0
+  #lastReceived = 0
   #failure: Error | undefined
 
   constructor(metainfo: Metainfo, options: TorrentOptions) {
@@ -234,7 +236,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     await this.#look()
     if (this.#closing) return
     this.#state = 'running'
-    this.#lastVerified = this.#clock.now()
+    this.#lastReceived = this.#clock.now()
     this.emit('started')
     if (this.#finished) {
       await this.#complete()
@@ -271,20 +273,21 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#parts.webSeeds.tick(now)
     this.#parts.unchoker.tick(now)
     this.#parts.intake.scheduler.feed()
-    this.#down.update(this.#parts.swarm.downloaded + this.#parts.webSeeds.downloaded, now)
+    const received = this.#parts.swarm.downloaded + this.#parts.webSeeds.downloaded
+    this.#down.update(received, now)
     this.#up.update(this.#parts.swarm.uploaded, now)
     this.#recorder.tick(now)
     const { timeout = 0 } = this.#options
-    if (!this.#waits) this.#lastVerified = now
-    if (timeout > 0 && now - this.#lastVerified > timeout) {
+    if (received > this.#received || !this.#waits) this.#lastReceived = now
+    this.#received = received
+    if (timeout > 0 && now - this.#lastReceived > timeout) {
       this.destroy(
-        new StalledError('ERR_STALLED', `${this.reason}; nothing verified for ${timeout / 1000} s`),
+        new StalledError('ERR_STALLED', `${this.reason}; nothing received for ${timeout / 1000} s`),
       )
     } else if (!this.#closing) this.#timer = this.#clock.setTimeout(() => this.#tick(), TICK)
   }
 
   #flushed(index: number): void {
-    this.#lastVerified = this.#clock.now()
     this.#arrived(index)
     // what a reader has taken is gone: nobody is told of it, and it may be wanted again
     if (!this.#windowed) for (const peer of this.#parts.swarm.peers.keys()) peer.have(index)

@@ -5,7 +5,7 @@ const LONGEST_MS = 10_000
 /** How many times as long as its longest pause a peer may pause. */
 const PAUSES = 3
 /** Milliseconds in which half of the longest pause is forgotten. */
-const PAUSE_HALF_LIFE_MS = 10_000
+const PAUSE_HALF_LIFE_MS = 30_000
 /** The longest time between two probes of a silent peer. */
 const LONGEST_PROBE_MS = 16_000
 /** Milliseconds until a peer that rejected all requests is asked again; doubled each time, to at most: */
@@ -55,7 +55,7 @@ export class Patience {
   /** A request was answered with a block. @param sentAt when it was sent; NaN if that is not known */
   answer(sentAt: number, now: number): void {
     const pause = now - Math.max(this.#silentSince, sentAt) // what a dropped request cost is no pause of the peer
-    if (pause > this.#longestPause) this.#longestPause = pause
+    if (PAUSES * pause > DROP_MS) this.#longestPause = Math.max(pause, this.#pause(now))
     this.renew(now)
     if (sentAt > this.#answered) this.#answered = sentAt
     else if (sentAt < this.#overtaken) this.#overtakenSince = now
@@ -112,8 +112,13 @@ export class Patience {
 
   #longest(now: number): number {
     if (this.fast) return LONGEST_MS
+    return Math.min(LONGEST_MS, Math.max(DROP_MS, PAUSES * this.#pause(now)))
+  }
+
+  /** What is remembered now of the longest pause, in ms. */
+  #pause(now: number): number {
     this.#longestPause *= 0.5 ** ((now - this.#pauseAt) / PAUSE_HALF_LIFE_MS)
     this.#pauseAt = now
-    return Math.min(LONGEST_MS, Math.max(DROP_MS, PAUSES * this.#longestPause))
+    return this.#longestPause
   }
 }

@@ -34,21 +34,23 @@ export class Questions extends Outstanding {
   /** Whether a block was asked for, and an answer may still come. */
   expects(index: number, begin: number): boolean {
     if (begin % BLOCK_LENGTH !== 0) return false
-    return this.find(index, begin) !== undefined || this.#withdrawn.has(keyOf(index, begin / BLOCK_LENGTH))
+    return (
+      this.find(index, begin) !== undefined || this.#withdrawn.count(keyOf(index, begin / BLOCK_LENGTH)) > 0
+    )
   }
 
   /**
    * A block came, which answers the oldest request for it. @param request the newest, if it is under way
-   * @returns whether there is another one to be cancelled
+   * @returns how many others there are, to be cancelled
    */
-  settle(request: Request | undefined, index: number, block: number): boolean {
+  settle(request: Request | undefined, index: number, block: number): number {
     if (request) this.drop(request)
-    if (this.#withdrawn.empty) return false
+    if (this.#withdrawn.empty) return 0
     const key = keyOf(index, block)
-    // of a request under way and one before it, one remains that may be answered
-    if (request) return this.#withdrawn.has(key)
+    // of a request under way and some before it, as many remain as were before it
+    if (request) return this.#withdrawn.count(key)
     this.#withdrawn.settle(key)
-    return false
+    return 0
   }
 
   /** A reject came, which answers the oldest request for its block. @returns the request under way, if that is the one */

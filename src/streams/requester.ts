@@ -161,8 +161,8 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
 
   /** A block came: what else was asked for it is no longer needed. */
   #settle(request: Request | undefined, index: number, block: number, length: number): void {
-    if (!this.#requests.settle(request, index, block)) return
-    this.#options.send({ type: 'cancel', index, begin: block * BLOCK_LENGTH, length })
+    let others = this.#requests.settle(request, index, block)
+    while (others-- > 0) this.#options.send({ type: 'cancel', index, begin: block * BLOCK_LENGTH, length })
   }
 
   /** Asks for as many more blocks as the window has room for. */

@@ -27,9 +27,9 @@ export class Withdrawn {
     this.#recent.set(key, (this.#recent.get(key) ?? 0) + 1)
   }
 
-  /** Whether an answer for this block may still come. */
-  has(key: number): boolean {
-    return this.#older.has(key) || this.#recent.has(key)
+  /** How many answers for this block may still come. */
+  count(key: number): number {
+    return (this.#older.get(key) ?? 0) + (this.#recent.get(key) ?? 0)
   }
 
   /** An answer came: it belongs to the oldest request for this block. @returns whether there was one */

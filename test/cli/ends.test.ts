@@ -114,7 +114,7 @@ t.test('nobody has it: 3 after --timeout, and why', async t => {
   )
   t.equal(empty!.code, 3)
   t.equal(empty!.stdout.length, 0)
-  t.strictSame(empty!.lines, ['tsdl: no tracker gave us any peer; nothing verified for 1 s'])
+  t.strictSame(empty!.lines, ['tsdl: no tracker gave us any peer; nothing received for 1 s'])
   t.equal(refused!.code, 3)
   t.match(refused!.lines[0], /^tsdl: warning: tracker http:\/\/127\.0\.0\.1:\d+.*: not .*\[31mhere.*at all$/)
   t.notMatch(refused!.lines.join(), /[\p{Cc}\u202e]/u)

@@ -139,9 +139,9 @@ t.test('a signal ends it, whether it was aborted before or is later', async t =>
   }
 })
 
-t.test('with nothing verified for as long as said, it gives up and says why', async t => {
+t.test('with nothing received for as long as said, it gives up and says why', async t => {
   const cases: [string, PeerScript, RegExp][] = [
-    ['choked', { interested() {} }, /^all of 1 peers choke us; nothing verified for 30 s$/],
+    ['choked', { interested() {} }, /^all of 1 peers choke us; nothing received for 30 s$/],
     ['nothing there', { has: () => false }, /^none of 1 peers has what we lack/],
     ['silent', giving(0), /^1 peers are connected, but send nothing that is right/],
     ['no handshake', { greet() {} }, /^none of 1 peers can be used/],

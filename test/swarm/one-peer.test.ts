@@ -5,7 +5,7 @@ import { Torrent } from '../../src/pipeline/torrent.ts'
 import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
 import { WindowStorage } from '../../src/storage/window-storage.ts'
 import { generator } from '../helpers/feed.ts'
-import { makeTorrent } from '../helpers/metainfo.ts'
+import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { VirtualClock } from '../helpers/simulation/clock.ts'
 import { MemoryStorage } from '../helpers/simulation/memory-storage.ts'
 import { type Fault, type Manners, ModelPeer, type Spell } from '../helpers/simulation/model-peer.ts'
@@ -69,6 +69,7 @@ function costOf({ fast, pace, queue, faults, spells }: Manners, latency: number)
 }
 
 interface Run {
+  readonly torrent?: MadeTorrent
   readonly manners?: Partial<Manners>
   readonly latency?: number
   readonly seed?: number
@@ -76,14 +77,14 @@ interface Run {
 }
 
 /** A torrent and the one peer that has it, on a network of their own. */
-function connect({ manners = {}, latency = 20, seed = 1, options }: Run) {
+function connect({ torrent: content = made, manners = {}, latency = 20, seed = 1, options }: Run) {
   const clock = new VirtualClock({ patience: 60_000 })
   const network = new SimulatedNetwork({ clock, random: generator(seed) })
   const host = network.host('10.0.1.1', { latency })
-  const peer = new ModelPeer(clock, host, made, { ...HONEST, ...manners }, generator(seed))
-  const torrent = new Torrent(made.metainfo, {
+  const peer = new ModelPeer(clock, host, content, { ...HONEST, ...manners }, generator(seed))
+  const torrent = new Torrent(content.metainfo, {
     clock,
-    storage: new MemoryStorage(made.content.length),
+    storage: new MemoryStorage(content.content.length),
     random: generator(seed),
     connect: network.host('10.0.0.1', { latency }).connect,
     trackers: false,
@@ -103,7 +104,8 @@ function connect({ manners = {}, latency = 20, seed = 1, options }: Run) {
 
 /** Downloads everything. @returns how long it took, in virtual ms, and how many blocks came twice */
 async function fetchAll(run: Run & { most?: number }) {
-  const storage = new MemoryStorage(made.content.length)
+  const { content } = run.torrent ?? made
+  const storage = new MemoryStorage(content.length)
   const { clock, peer, torrent, said, close } = connect({ ...run, options: { storage, ...run.options } })
   torrent.start()
   try {
@@ -112,13 +114,102 @@ async function fetchAll(run: Run & { most?: number }) {
       for: run.most ?? 600_000,
     })
     const took = clock.now()
-    if (!storage.holds(made.content)) throw new Error(`not all came: ${said}`)
+    if (!storage.holds(content)) throw new Error(`not all came: ${said}`)
     if (peer.connections !== 1) throw new Error(`${peer.connections} connections: ${said}`)
-    return { took, wasted: torrent.progress.wasted / BLOCK }
+    return { took, wasted: torrent.progress.wasted / BLOCK, peer }
   } finally {
     await close()
   }
 }
+
+t.test(
+  'a queue that is full rejects without a choke: the rest is asked for again, and all comes soon',
+  async t => {
+    const { took, wasted, peer } = await fetchAll({ manners: { queue: 3, reqq: undefined } })
+    t.equal(wasted, 0)
+    t.ok(took < 2_000, `${took} ms`)
+    t.ok(peer.asked < 2 * blocks, `${peer.asked} requests for ${blocks} blocks`)
+  },
+)
+
+t.test('14 s of silence, and then all answers: nothing is asked for twice, and the peer stays', async t => {
+  for (const fast of [true, false]) {
+    const spells: Spell[] = [{ at: 150, ms: 14_000, kind: 'silence' }]
+    const { took, wasted, peer } = await fetchAll({ manners: { fast, spells } })
+    t.ok(took < 16_000, `${took} ms`)
+    t.equal(wasted, 0)
+    t.ok(peer.asked <= blocks + 5, `${peer.asked} requests for ${blocks} blocks`)
+  }
+})
+
+t.test(
+  'a peer without the fast extension that drops requests past its queue is idle for seconds only',
+  async t => {
+    for (const queue of [1, 2, 5, 10]) {
+      const { peer, wasted } = await fetchAll({ manners: { fast: false, queue } })
+      t.ok(peer.longestPause < 3_500, `${peer.longestPause} ms`)
+      t.equal(wasted, 0)
+    }
+  },
+)
+
+t.test('a peer that chokes often, and answers what it was asked before, is asked again at once', async t => {
+  for (const kind of ['choke', 'chokeAndServe'] as const) {
+    const spells = Array.from({ length: 10 }, (_, at): Spell => ({ at: 100 + 300 * at, ms: 200, kind }))
+    const { took, wasted } = await fetchAll({ manners: { fast: false, pace: 40, spells } })
+    t.ok(took < 5_000, `${kind}: ${took} ms`)
+    t.ok(wasted <= 1, `${wasted}`)
+  }
+})
+
+t.test('a slow peer and long pieces are no stall while blocks come, and each comes once', async t => {
+  const torrent = makeTorrent({ files: [{ path: 'slow', length: 3 << 20 }], pieceLength: 1 << 20 })
+  for (const fast of [true, false]) {
+    const manners = { fast, pace: 400 } // 40 KiB/s: a piece takes 26 s
+    const { wasted, peer } = await fetchAll({ torrent, manners, options: { timeout: 10_000 } })
+    t.equal(wasted, 0)
+    t.equal(peer.asked, 3 * 64)
+  }
+})
+
+t.test('a peer that sends a block every eight seconds is slow, and no more', async t => {
+  for (const fast of [true, false]) {
+    const { wasted, peer } = await fetchAll({ manners: { fast, pace: 8_000 }, options: { timeout: 10_000 } })
+    t.ok(wasted <= 1, `${wasted}`)
+    t.ok(peer.asked <= blocks + 10, `${peer.asked} requests for ${blocks} blocks`)
+  }
+})
+
+t.test(
+  'a reader that closes and one that opens at the same place: cancels do not stop the second',
+  async t => {
+    for (const cancels of [true, false]) {
+      const options = { storage: new WindowStorage({ keep: PIECE }), onDemand: true, memory: 16 * PIECE }
+      const { clock, torrent, peer, close } = connect({ latency: 50, manners: { cancels }, options })
+      torrent.start()
+      const film = torrent.files[0]!
+      let read = 0
+      const seek = async () => {
+        for (let times = 0; times < 20; times++) {
+          for await (const chunk of film.stream({ start: (times % 3) * PIECE })) {
+            read += chunk.length
+            break
+          }
+        }
+        for await (const chunk of film.stream()) read += chunk.length
+      }
+      let done = false
+      const all = seek().then(() => {
+        done = true
+      })
+      await clock.run({ until: () => done, for: 20_000 })
+      await all
+      t.ok(read > film.length)
+      t.equal(peer.connections, 1)
+      await close()
+    }
+  },
+)
 
 t.test(
   'whatever the only peer does with requests, all comes over one connection, and little twice',

@@ -46,8 +46,8 @@ export class ModelPeer {
   readonly address: PeerAddress
   /** Connections that were made to it. */
   connections = 0
-  /** Blocks that it sent, and requests that it got. */
-  served = 0
+  /** When it sent each block, in virtual ms, and how many requests it got. */
+  readonly served: number[] = []
   asked = 0
   readonly #clock: VirtualClock
   readonly #made: MadeTorrent
@@ -68,6 +68,11 @@ export class ModelPeer {
       .listen({ port: PORT })
   }
 
+  /** The longest time in which it sent nothing between two blocks, in virtual ms. */
+  get longestPause(): number {
+    return Math.max(...this.served.slice(1).map((at, before) => at - this.served[before]!))
+  }
+
   #serve(socket: ConstructorParameters<typeof Wire>[0]): void {
     const { fast, reqq, queue: most, pace, shuffled, cancels, faults, spells } = this.#manners
     const queue: BlockRef[] = []
@@ -82,7 +87,7 @@ export class ModelPeer {
         if (!wire.closed) call()
       }, ms)
     const send = (block: BlockRef) => {
-      this.served++
+      this.served.push(this.#clock.now())
       wire.serve(block)
     }
     const pump = () => {
