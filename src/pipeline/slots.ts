@@ -41,6 +41,10 @@ const EVICTION_INTERVAL_MS = 1000
 const SAME_ADDRESS_INTERVAL_MS = 60_000
 /** Milliseconds from one connection that makes room for one to be dialled to the next. */
 const TURNOVER_INTERVAL_MS = 30_000
+/** Connections that are given up when the process has no file descriptor left, so that files and trackers get some. */
+const DESCRIPTORS_TO_SPARE = 4
+/** Milliseconds until there may be as many connections as before. */
+const DESCRIPTOR_REST_MS = 60_000
 /** Addresses that are remembered for having been made room for. */
 const MAX_FAVOURED = 1024
 
@@ -48,7 +52,8 @@ const MAX_FAVOURED = 1024
  * Who may have one of a torrent's connections.
  *
  * Depends on: how many connections there are, of each address and in each direction; whether there is something to fetch;
- * what each of them was of use for, and when; who had its turn and took nothing; when one last had to make room; the time.
+ * what each of them was of use for, and when; who had its turn and took nothing; when one last had to make room; when
+ * the process had no file descriptor left; the time.
  *
  * - One address has a few connections only.
  * - While there is something to fetch, incoming connections have at most half of all: the others are for dialling.
@@ -66,15 +71,19 @@ export class Slots<Peer extends Occupant> {
   readonly #favoured = new Map<string, number>()
   #evictedAt = Number.NEGATIVE_INFINITY
   #turnedAt = Number.NEGATIVE_INFINITY
+  /** Connections that there may be now. */
+  #limit: number
+  #shrunkAt = Number.NEGATIVE_INFINITY
 
   constructor({ maxPeers, maxPerAddress = MAX_PER_ADDRESS }: SlotsOptions) {
     this.#maxPeers = maxPeers
+    this.#limit = maxPeers
     this.#maxPerAddress = maxPerAddress
   }
 
   /** Whether there is room for one more. */
   get free(): boolean {
-    return this.#seats.size < this.#maxPeers
+    return this.#seats.size < this.#limit
   }
 
   add(peer: Peer, now: number): void {
@@ -91,8 +100,27 @@ export class Slots<Peer extends Occupant> {
     else this.#counts.delete(key)
   }
 
+  /**
+   * The process has no file descriptor left for a connection or a file: allows a few connections less for a while.
+   * @returns whether that is new
+   */
+  shrink(now: number): boolean {
+    const isNew = this.#limit === this.#maxPeers
+    this.#limit = Math.max(1, Math.min(this.#limit, this.#seats.size - DESCRIPTORS_TO_SPARE))
+    this.#shrunkAt = now
+    return isNew
+  }
+
+  /** Those for which there is no descriptor: first the newest of those that are not made yet. One always stays. */
+  findExcess(): Peer[] {
+    const newest = [...this.#seats.keys()].reverse()
+    const order = [...newest.filter(peer => !peer.ready), ...newest.filter(peer => peer.ready)]
+    return order.slice(0, Math.max(0, order.length - this.#limit))
+  }
+
   /** Looks which were of use since the last look. To be called now and then. */
   tick(now: number): void {
+    if (now - this.#shrunkAt >= DESCRIPTOR_REST_MS) this.#limit = this.#maxPeers
     for (const [{ requester, responder }, seat] of this.#seats) {
       const bytes = requester.downloaded + responder.uploaded
       if (bytes > seat.bytes) seat.usefulAt = now
@@ -115,7 +143,7 @@ export class Slots<Peer extends Occupant> {
     if (this.crowded(host)) return this.#evict(key, now, (_, seat) => seat.key === key)
     let incoming = 0
     for (const peer of this.#seats.keys()) if (peer.incoming) incoming++
-    if (fetching && incoming >= Math.ceil(this.#maxPeers / 2))
+    if (fetching && incoming >= Math.ceil(this.#limit / 2))
       return this.#evict(key, now, peer => peer.incoming)
     return this.free || this.#evict(key, now, () => true)
   }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { addressKey } from '../codec/address-key.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { messageOf, PeerError } from '../errors.ts'
+import { systemCode } from '../storage/file-system.ts'
 import { type Candidate, Candidates } from './candidates.ts'
 import { ExternalAddress } from './external-address.ts'
 import type { Accepted } from './listener.ts'
@@ -104,6 +105,13 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     }
   }
 
+  /** The process has no file descriptor left for a connection or a file: has a few connections less for a while. */
+  makeRoom(): void {
+    if (!this.#slots.shrink(this.#context.clock.now())) return
+    const message = 'no file descriptor is left: there are fewer connections for a minute (raise `ulimit -n`)'
+    this.emit('warning', new PeerError('ERR_CONNECTION', message))
+  }
+
   /** Takes a connection that came to us, if there is room and its address is not banned. */
   accept(accepted: Accepted): void {
     const { clock, encryption, upload } = this.#context
@@ -126,6 +134,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
       if (peer.ready && peer.uploadOnly && this.#context.upload.only()) this.#part(peer, REST)
     }
     this.#slots.tick(now)
+    for (const peer of this.#slots.findExcess()) this.#part(peer, REST)
     exchangePeers(this.peers, now)
     this.dial()
     this.#turnOver(now)
@@ -241,14 +250,16 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     }
     const { downloaded } = peer.requester
     const { uploaded } = peer.responder
+    const starved = lacksDescriptor(error) // which is no fault of the peer
     this.#totals.add(peer)
     if (candidate) {
       const now = this.#context.clock.now()
       if (peer.ready) candidate.seed = peer.uploadOnly
-      this.candidates.closed(candidate, now, downloaded + uploaded > 0, error && messageOf(error))
+      this.candidates.closed(candidate, now, starved || downloaded + uploaded > 0, error && messageOf(error))
       if (ourselves) this.candidates.rest(candidate, now, OWN_REST)
     }
-    if (error && !ourselves) this.emit('warning', nameError(error, peer.address))
+    if (starved) this.makeRoom()
+    else if (error && !ourselves) this.emit('warning', nameError(error, peer.address))
     if (peer.ready) {
       this.emit('disconnected', peer, error ? messageOf(error) : 'closed by the peer')
       this.emit('interest')
@@ -270,4 +281,10 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 function isSame(a: Peer, b: Peer): boolean {
   if (!a.peerId || !b.peerId || Buffer.compare(a.peerId, b.peerId) !== 0) return false
   return addressKey(a.address.host) === addressKey(b.address.host)
+}
+
+/** Whether a connection failed because this process, or this machine, has no file descriptor left. */
+function lacksDescriptor(error: Error | undefined): boolean {
+  const code = systemCode(error?.cause)
+  return code === 'EMFILE' || code === 'ENFILE'
 }

@@ -269,6 +269,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   #tick(): void {
     const now = this.#clock.now()
+    if (this.#options.storage.starved) this.#parts.swarm.makeRoom()
     this.#parts.swarm.tick(now)
     this.#parts.webSeeds.tick(now)
     this.#parts.unchoker.tick(now)

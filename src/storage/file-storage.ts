@@ -21,6 +21,8 @@ export interface FileStorageOptions {
   readonly selected?: (fileIndex: number) => boolean
   /** Descriptors held at most, at least 1. @default 64 */
   readonly maxOpenFiles?: number
+  /** How it waits while the process has no descriptor left. @default the timer of this process */
+  readonly pause?: (milliseconds: number) => Promise<unknown>
   /** Keeps other writers from the files, beside those of this process. @default none: other processes may write them */
   readonly locks?: FileLocks
 }
@@ -52,6 +54,7 @@ export class FileStorage implements Storage {
   /** Touches no disk yet. Throws InputError. */
   constructor(metainfo: Metainfo, options: FileStorageOptions) {
     const { directory, fs = nodeFileSystem, selected = () => true, maxOpenFiles = 64, locks } = options
+    const { pause } = options
     if (!Number.isSafeInteger(maxOpenFiles) || maxOpenFiles < 1)
       throw new InputError(
         'ERR_USAGE',
@@ -59,7 +62,11 @@ export class FileStorage implements Storage {
       )
     this.#layout = new Layout(metainfo)
     this.#directory = new SafeDirectory(directory, fs)
-    this.#pool = new HandlePool((path, access) => this.#directory.open(path, access), maxOpenFiles)
+    this.#pool = new HandlePool(
+      (path, access) => this.#directory.open(path, access),
+      maxOpenFiles,
+      pause ? { pause } : {},
+    )
     this.#selected = selected
     this.#lock = new OutputLock({
       directory: this.#directory,
@@ -165,6 +172,11 @@ export class FileStorage implements Storage {
     } finally {
       this.#leave()
     }
+  }
+
+  /** As Storage says. */
+  get starved(): boolean {
+    return this.#pool.starved
   }
 
   /** Waits for what is running, then closes every file; whatever comes later rejects with ERR_ABORTED. */
@@ -293,6 +305,7 @@ export class FileStorage implements Storage {
   }
 
   async #close(): Promise<void> {
+    this.#pool.giveUp()
     if (this.#running > 0) await new Promise<void>(resolve => (this.#drained = resolve))
     try {
       await this.#pool.close()

@@ -1,10 +1,20 @@
 /** Keeps few files open for the many that a torrent may have. */
+import { setTimeout } from 'node:timers/promises'
 import { type FileHandle, systemCode } from './file-system.ts'
 import type { Access } from './safe-directory.ts'
 
 /** A file in use: give it back with `release`. */
 export interface Lease {
   readonly handle: FileHandle
+}
+
+/** Milliseconds between two tries to open a file while the process has no descriptor left, and how often that is tried. */
+const RETRY_MS = 250
+const MAX_TRIES = 120
+
+export interface HandlePoolOptions {
+  /** Resolves after some milliseconds. @default the timer of this process */
+  readonly pause?: (milliseconds: number) => Promise<unknown>
 }
 
 interface Slot {
@@ -32,12 +42,31 @@ export class HandlePool {
   /** Descriptors that are opening, open or closing. */
   #count = 0
   readonly #waiting: (() => void)[] = []
+  readonly #pause: (milliseconds: number) => Promise<unknown>
+  /** How many files wait until the rest of the process gives a descriptor back. */
+  #starved = 0
+  #ending = false
   #failure: { readonly error: unknown } | undefined
 
   /** @param open resolves with nothing when reading what is not there */
-  constructor(open: (path: string, access: Access) => Promise<FileHandle | undefined>, limit: number) {
+  constructor(
+    open: (path: string, access: Access) => Promise<FileHandle | undefined>,
+    limit: number,
+    { pause = setTimeout }: HandlePoolOptions = {},
+  ) {
     this.#open = open
     this.#limit = limit
+    this.#pause = pause
+  }
+
+  /** True while no file can be opened, because the rest of the process holds all descriptors. */
+  get starved(): boolean {
+    return this.#starved > 0
+  }
+
+  /** Waits for descriptors no longer: what waits for one fails. */
+  giveUp(): void {
+    this.#ending = true
   }
 
   /** The file at `path`, opened if need be, once for all who ask meanwhile; nothing if it is missing. */
@@ -110,28 +139,38 @@ export class HandlePool {
 
   async #fill(slot: Slot): Promise<void> {
     try {
-      do await this.#claim()
-      while (!(await this.#tryOpen(slot)))
+      for (let tries = 1; ; tries++) {
+        await this.#claim()
+        if (await this.#tryOpen(slot, tries === MAX_TRIES)) return
+      }
     } finally {
       if (slot.handle === undefined && !slot.retired) this.#slots.delete(slot.path)
     }
   }
 
-  /** Opens in a claimed place. False if the process has no descriptor left but we hold some that can give way. */
-  async #tryOpen(slot: Slot): Promise<boolean> {
+  /** Opens in a claimed place. False if the process has no descriptor left and it is worth to try again. */
+  async #tryOpen(slot: Slot, last: boolean): Promise<boolean> {
     try {
       slot.handle = await this.#open(slot.path, slot.access)
       return true
     } catch (error) {
       const code = systemCode(error)
+      if ((code !== 'EMFILE' && code !== 'ENFILE') || last || this.#ending) throw error
       const held = this.#held()
-      if ((code !== 'EMFILE' && code !== 'ENFILE') || held === 0) throw error
       // What we were told to use is more than there is, so make do with what we got.
-      this.#limit = Math.min(this.#limit, held)
-      return false
+      if (held > 0) this.#limit = Math.min(this.#limit, held)
     } finally {
       if (slot.handle === undefined) this.#free()
     }
+    if (this.#held() === 0) await this.#starve()
+    return false
+  }
+
+  /** Waits a little for connections to give descriptors back: they come and go, and a file is needed. */
+  async #starve(): Promise<void> {
+    this.#starved++
+    await this.#pause(RETRY_MS)
+    this.#starved--
   }
 
   #held(): number {

@@ -20,6 +20,8 @@ export interface Storage {
    * Rejects with a StorageError.
    */
   write(position: number, bytes: Uint8Array): Promise<void>
+  /** True while it can open no file, because the rest of the process holds all descriptors. Missing where it opens none. */
+  readonly starved?: boolean
   /** Called once all that is wanted was written: empty files, exact lengths, modes. */
   complete(): Promise<void>
   /** Gives back what is held open. Idempotent. */

@@ -186,10 +186,50 @@ t.test('when the process is out of descriptors and no file is idle, the next tha
   t.same(files.log, ['read a', 'read b', 'close a', 'read c', 'close c', 'read d'])
 })
 
-t.test('when the process is out of descriptors and we hold none, that is the error', async t => {
+t.test(
+  'when the process is out of descriptors and we hold none, a file waits until there is one',
+  async t => {
+    const files = new Files()
+    files.descriptors = 0
+    const pauses: number[] = []
+    const pool: HandlePool = new HandlePool(files.open, 64, {
+      pause: async milliseconds => {
+        t.equal(pool.starved, true)
+        if (pauses.push(milliseconds) === 5) files.descriptors = 1
+      },
+    })
+    await Promise.all([use(pool, 'a'), use(pool, 'b'), use(pool, 'c')])
+    t.equal(pool.starved, false)
+    t.equal(files.most, 1)
+    t.ok(pauses.length >= 5)
+    await use(pool, 'd', 'write')
+    await pool.close()
+    t.equal(files.now, 0)
+  },
+)
+
+t.test('when no descriptor comes for half a minute, or the storage is closed, that is the error', async t => {
   const files = new Files()
   files.descriptors = 0
-  await t.rejects(new HandlePool(files.open, 64).acquire('a', 'read'), { code: 'EMFILE' })
+  let waited = 0
+  const pool = new HandlePool(files.open, 64, {
+    pause: async milliseconds => {
+      waited += milliseconds
+    },
+  })
+  await t.rejects(pool.acquire('a', 'read'), { code: 'EMFILE' })
+  t.ok(waited >= 29_000 && waited <= 30_000, `${waited} ms`)
+  t.equal(pool.starved, false)
+
+  let end = () => {}
+  const closing = new HandlePool(files.open, 64, {
+    pause: () => new Promise<void>(resolve => (end = resolve)),
+  })
+  const waiting = t.rejects(closing.acquire('a', 'read'), { code: 'EMFILE' })
+  await settled(Promise.resolve())
+  closing.giveUp()
+  end()
+  await waiting
 })
 
 t.test('a file whose closing failed is remembered, as its bytes may be lost', async t => {

@@ -1,0 +1,279 @@
+/**
+ * A disk that fails while a torrent is downloaded from its only peer: the run ends with the right exit code and says
+ * which file, nothing verified is lost, and no run that says it is done has a wrong byte.
+ */
+import net from 'node:net'
+import t, { type Test } from 'tap'
+import { exitOf } from '../../src/cli/exit.ts'
+import { StorageError } from '../../src/errors.ts'
+import { type Fault, FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
+import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
+import { scriptedPeer } from '../helpers/scripted-peer.ts'
+import type { Disk } from '../helpers/storage-suite.ts'
+import { memoryDisk, run, seeded } from '../helpers/swarm.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+const RECORD = '/state/it.resume'
+
+/** Pieces that cross files, a file of none, one that is executable, padding. */
+const made = makeTorrent({
+  files: [
+    { path: 'd/a', length: 70_000 },
+    { path: 'd/empty', length: 0 },
+    { path: 'd/sub/b', length: 30_000, executable: true },
+    { path: 'd/.pad/1', length: 14_688, pad: true },
+    { path: 'd/c', length: 20_000 },
+  ],
+  pieceLength: 16_384,
+})
+
+/** Which pieces a disk has right. */
+async function rightPieces(disk: Disk, { metainfo, content }: MadeTorrent): Promise<Set<number>> {
+  const there = Buffer.from(content)
+  for (const { path, offset, length, pad } of metainfo.files) {
+    if (pad) continue
+    const bytes = await disk.readFile(`/home/${path}`).catch(() => Buffer.alloc(0))
+    there.fill(0, offset, offset + length)
+    there.set((bytes as Uint8Array).subarray(0, length), offset)
+  }
+  const right = new Set<number>()
+  for (let index = 0; index < metainfo.pieceCount; index++) {
+    const start = index * metainfo.pieceLength
+    if (
+      there
+        .subarray(start, start + metainfo.pieceLength)
+        .equals(content.subarray(start, start + metainfo.pieceLength))
+    )
+      right.add(index)
+  }
+  return right
+}
+
+/** One run from one peer; what came of it, and which pieces were asked for. */
+async function attempt(t: Test, torrent: MadeTorrent, disk: Disk) {
+  const peer = await scriptedPeer(t, torrent)
+  const running = run(t, torrent, { disk, peers: [peer.address], record: RECORD, timeout: 5000 })
+  const error: unknown = await running.torrent.done.then(
+    () => undefined,
+    error => error,
+  )
+  await running.torrent.close()
+  const asked = new Set(peer.requests.map(({ index }) => index))
+  return { error, asked, verified: running.verified, warnings: running.warnings }
+}
+
+/** The file whose bytes are wrong, though the run was done. */
+async function sameFiles(disk: Disk, { metainfo, content }: MadeTorrent): Promise<string | undefined> {
+  for (const { path, offset, length, pad } of metainfo.files) {
+    if (pad) continue
+    const bytes = (await disk.readFile(`/home/${path}`).catch(() => undefined)) as Uint8Array | undefined
+    if (!bytes || !content.subarray(offset, offset + length).equals(bytes)) return path
+  }
+  return undefined
+}
+
+/** A run that meets the fault, and one after it on a disk that works. */
+async function survives(
+  t: Test,
+  title: string,
+  fault: Fault,
+  { torrent = made, real = memoryDisk() } = {},
+): Promise<unknown> {
+  const faulty = new FaultyDisk(real)
+  faulty.fault = fault
+  const first = await attempt(t, torrent, faulty.fs)
+  const right = await rightPieces(real, torrent)
+  const lost = first.verified.filter(index => !right.has(index))
+  if (lost.length > 0) t.fail(`${title}: verified, and wrong on the disk: ${lost}`)
+  if (first.error === undefined) {
+    const wrong = await sameFiles(real, torrent)
+    if (wrong !== undefined) t.fail(`${title}: done, and ${wrong} is wrong`)
+  } else {
+    const { message } = first.error as Error
+    if (!(first.error instanceof StorageError)) t.fail(`${title}: ${first.error}`)
+    if (exitOf(first.error) !== 4) t.fail(`${title}: exit ${exitOf(first.error)}`)
+    if (!/^cannot (read|write|finish|close|link) \/home/.test(message)) t.fail(`${title}: ${message}`)
+  }
+  if (faulty.open !== 0) t.fail(`${title}: ${faulty.open} files left open`)
+  const second = await attempt(t, torrent, real)
+  if (second.error !== undefined) t.fail(`${title}, run again: ${second.error}`)
+  const wrong = await sameFiles(real, torrent)
+  if (wrong !== undefined) t.fail(`${title}, run again: ${wrong} is wrong`)
+  const again = first.verified.filter(index => second.asked.has(index))
+  if (again.length > 0) t.fail(`${title}, run again: fetched again though verified: ${again}`)
+  return first.error
+}
+
+t.test('a call that fails with EIO, whichever it is, once or from then on', async t => {
+  const counting = new FaultyDisk(memoryDisk())
+  t.equal((await attempt(t, made, counting.fs)).error, undefined)
+  t.ok(counting.calls > 50)
+  for (const lasting of [false, true]) {
+    let failed = 0
+    for (let at = 0; at < counting.calls; at++) {
+      const error = await survives(t, `call ${at}${lasting ? ' and all after it' : ''}`, ({ n }) => {
+        if (lasting ? n >= at : n === at) throw systemError('EIO')
+        return undefined
+      })
+      if (error) failed++
+    }
+    t.ok(failed > 20, `${failed} of ${counting.calls} runs ended with it`)
+  }
+})
+
+t.test('a call that fails with EIO while what is there already is looked at', async t => {
+  const halfDone = async () => {
+    const disk = memoryDisk()
+    await disk.mkdir('/home/d', { recursive: true })
+    const half = Buffer.from(made.content.subarray(0, 70_000))
+    half.fill(0, 20_000, 30_000)
+    await disk.writeFile('/home/d/a', half)
+    await disk.writeFile('/home/d/c', made.content.subarray(-20_000))
+    return disk
+  }
+  const counting = new FaultyDisk(await halfDone())
+  t.equal((await attempt(t, made, counting.fs)).error, undefined)
+  for (let at = 0; at < counting.calls; at++) {
+    const fault: Fault = ({ n }) => {
+      if (n === at) throw systemError('EIO')
+      return undefined
+    }
+    await survives(t, `call ${at}`, fault, { real: await halfDone() })
+  }
+})
+
+t.test('reads and writes that are cut short anywhere', async t => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const random = seeded(seed)
+    const error = await survives(t, `seed ${seed}`, ({ length }) =>
+      length === 0 ? undefined : 1 + Math.floor(random() * random() * length),
+    )
+    t.equal(error, undefined, `seed ${seed}`)
+  }
+})
+
+t.test('a write that is cut short and then fails', async t => {
+  for (const code of ['EIO', 'ENOSPC', 'EDQUOT', 'EFBIG']) {
+    let writes = 0
+    const error = await survives(t, code, ({ name, path, length }) => {
+      if (name !== 'write' || path === RECORD || !path.startsWith('/home')) return undefined
+      if (++writes > 4) throw systemError(code)
+      return writes === 4 ? Math.ceil(length / 3) : undefined
+    })
+    t.type(error, StorageError, code)
+  }
+})
+
+t.test('a permission that is lost before a file is opened', async t => {
+  for (const lost of ['d/a', 'd/sub', 'd/sub/b', 'd/c']) {
+    const error = await survives(t, lost, ({ name, path }) => {
+      if ((name === 'open' || name === 'mkdir') && path.startsWith(`/home/${lost}`))
+        throw systemError('EACCES')
+      return undefined
+    })
+    t.match(error, { code: 'ERR_PERMISSION', message: new RegExp(`^cannot write /home/${lost}`) }, lost)
+  }
+})
+
+t.test(
+  'a disk that is slower than the network holds the peer back, and is not taken for a stall',
+  async t => {
+    const clock = new VirtualClock()
+    const large = makeTorrent({ files: [{ path: 'large', length: 256 * 16_384 }], pieceLength: 16_384 })
+    const peer = await scriptedPeer(t, large)
+    const disk = new FaultyDisk(memoryDisk())
+    const held: (() => void)[] = []
+    disk.fault = ({ name, path }) => {
+      if (name !== 'write' || !path.startsWith('/home')) return undefined
+      return new Promise(resolve => held.push(() => resolve(undefined)))
+    }
+    const memory = 16 * 16_384
+    const running = run(t, large, { disk: disk.fs, clock, peers: [peer.address], memory, timeout: 20_000 })
+    const done = running.torrent.done
+    let finished = false
+    void done.then(() => {
+      finished = true
+    })
+    let most = 0
+    while (!finished) {
+      await clock.advance(7000) // a write takes this long: the whole takes longer than any timeout
+      const kept = (large.metainfo.pieceCount - running.verified.length) * 16_384
+      most = Math.max(most, Math.min(kept, running.torrent.progress.buffered))
+      for (const release of held.splice(0)) release()
+    }
+    t.same(await running.file('large'), large.content)
+    t.ok(most <= memory, `${most} bytes waited for the disk`)
+    t.equal(peer.wires.length, 1, 'on one connection')
+    t.equal(peer.requests.length, 256, 'each block was asked for once')
+    t.strictSame(running.warnings, [])
+    t.equal((await attempt(t, large, disk.fs)).error, undefined)
+  },
+)
+
+t.test('a process that has few descriptors left for many files', async t => {
+  const many = makeTorrent({
+    files: Array.from({ length: 150 }, (_, n) => ({ path: `d/${n}`, length: 3000 + n })),
+    pieceLength: 16_384,
+  })
+  for (const descriptors of [1, 2, 5]) {
+    const real = memoryDisk()
+    const faulty = new FaultyDisk(real)
+    faulty.fault = ({ name }) => {
+      if (name === 'open' && faulty.open >= descriptors) throw systemError('EMFILE')
+      return undefined
+    }
+    const { error, warnings } = await attempt(t, many, faulty.fs)
+    t.equal(error, undefined, `${descriptors}: ${error}`)
+    t.equal(await sameFiles(real, many), undefined)
+    t.ok(
+      warnings.every(warning => warning.startsWith('no resume record')),
+      `${descriptors}: ${warnings}`,
+    )
+  }
+})
+
+t.test('connections hold all descriptors: they are given up for files, and it ends well', async t => {
+  const clock = new VirtualClock()
+  const many = makeTorrent({
+    files: Array.from({ length: 40 }, (_, n) => ({ path: `d/${n}`, length: 3000 + n })),
+    pieceLength: 16_384,
+  })
+  const seed = await scriptedPeer(t, many)
+  const silent = await Promise.all(Array.from({ length: 12 }, () => scriptedPeer(t, many, { greet() {} })))
+  const disk = new FaultyDisk(memoryDisk())
+  const sockets = new Set<net.Socket>()
+  const used = () => sockets.size + disk.open
+  disk.fault = ({ name }) => {
+    if (name === 'open' && used() >= 8) throw systemError('EMFILE')
+    return undefined
+  }
+  const connect = ((options: net.NetConnectOpts) => {
+    if (used() < 8) {
+      const socket = net.connect(options)
+      sockets.add(socket)
+      return socket.once('close', () => sockets.delete(socket))
+    }
+    return net.connect({
+      ...options,
+      host: 'none.invalid',
+      lookup: (_host, _options, done) => process.nextTick(done, systemError('EMFILE'), '', 4),
+    } as net.TcpNetConnectOpts)
+  }) as typeof net.connect
+  const running = run(t, many, {
+    disk: disk.fs,
+    clock,
+    connect,
+    peers: [...silent, seed].map(({ address }) => address),
+  })
+  let finished = false
+  void running.torrent.done.then(() => {
+    finished = true
+  })
+  for (let turns = 0; !finished; turns++) {
+    if (turns > 3000) throw new Error('it does not end')
+    await clock.advance(100)
+  }
+  t.equal(await sameFiles(disk.fs, many), undefined)
+  t.match(running.warnings.join('\n'), /no file descriptor is left: there are fewer connections for a minute/)
+  t.notMatch(running.warnings.join('\n'), 'EMFILE', 'which is told once, not for every peer')
+})
