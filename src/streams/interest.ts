@@ -32,7 +32,7 @@ export class Interest {
     if (!this.offer.add(index)) return false
     source.have(fetcher, index)
     if (!source.wants(index)) return false
-    this.#show()
+    this.update()
     return true
   }
 
@@ -44,7 +44,7 @@ export class Interest {
     if (message.type === 'bitfield') this.offer.set(Bitfield.from(message.bytes, size))
     else this.offer.set(message.type === 'haveAll' ? Bitfield.full(size) : new Bitfield(size))
     source.bitfield(fetcher, before)
-    this.#show()
+    this.update()
   }
 
   /** The peer has this piece no longer. @returns whether it had it */
@@ -52,18 +52,22 @@ export class Interest {
     const { fetcher, source } = this.#options
     if (!this.offer.delete(index)) return false
     source.lack(fetcher, index)
-    this.#show()
+    this.update()
     return true
   }
 
   /** We have this piece now: it is no reason any more to be interested. */
   done(index: number): void {
     this.offer.done(index)
-    this.#show()
+    this.update()
   }
 
-  #show(): void {
-    const interested = this.offer.useful > 0
+  /** Says whether we are interested, if that has changed. */
+  update(): void {
+    this.show(this.offer.useful > 0)
+  }
+
+  show(interested: boolean): void {
     if (interested === this.shown) return
     this.shown = interested
     this.#options.send({ type: interested ? 'interested' : 'notInterested' })

@@ -2,7 +2,9 @@ import type { Bitfield } from '../codec/bitfield.ts'
 import { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
 import { PeerError } from '../errors.ts'
 import type { BlockSource, Fetcher, RequestWindow } from './block-source.ts'
+import { EarlyPieces, type PiecesMessage } from './early-pieces.ts'
 import { Interest } from './interest.ts'
+import { NO_SOURCE } from './no-source.ts'
 import type { Offer } from './offer.ts'
 import type { Request } from './outstanding.ts'
 import { Patience } from './patience.ts'
@@ -12,9 +14,13 @@ import { type Done, Transform } from './stage.ts'
 
 export type { BlockSource, Request, RequestWindow }
 
-export interface RequesterOptions {
+/** What can be known only once the metadata is. */
+export interface RequesterTorrent {
   readonly pieceCount: number
   readonly source: BlockSource
+}
+
+export interface RequesterOptions extends Partial<RequesterTorrent> {
   readonly window: RequestWindow
   /** Where messages for the peer go: requests as a batch. */
   readonly send: (messages: Message | readonly Message[]) => void
@@ -50,7 +56,10 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
   /** Bytes of blocks that came and were of no use. */
   wasted = 0
   readonly #options: RequesterOptions
-  readonly #interest: Interest
+  #source: BlockSource = NO_SOURCE
+  #interest: Interest
+  /** What the peer said of its pieces, until the metadata is known. */
+  #early: EarlyPieces | undefined = new EarlyPieces()
   readonly #requests = new Questions()
   readonly #patience = new Patience()
   #left = false
@@ -64,15 +73,32 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
       byteLengthReadable: () => 1024,
     })
     this.#options = options
-    const { pieceCount, send, source } = options
-    this.#interest = new Interest({
-      fetcher: this,
-      pieceCount,
-      source,
-      send: message => {
-        if (!this.#left) send(message)
-      },
-    })
+    this.#interest = this.#interestIn({ pieceCount: 0, source: NO_SOURCE })
+    const { pieceCount, source } = options
+    if (pieceCount !== undefined && source) this.begin({ pieceCount, source })
+  }
+
+  /**
+   * The metadata is known: takes what the peer has said of its pieces, and asks for blocks from now on.
+   * @throws PeerError when that cannot be so of this torrent
+   */
+  begin(torrent: RequesterTorrent): void {
+    const early = this.#early
+    if (!early) return
+    this.#early = undefined
+    this.#source = torrent.source
+    const { shown } = this.#interest
+    this.#interest = this.#interestIn(torrent)
+    this.#interest.shown = shown
+    for (const message of early) this.#takePieces(message)
+    this.#interest.update()
+  }
+
+  #interestIn({ pieceCount, source }: RequesterTorrent): Interest {
+    const send = (message: Message) => {
+      if (!this.#left) this.#options.send(message)
+    }
+    return new Interest({ fetcher: this, pieceCount, source, send })
   }
 
   /** Whether both sides speak the fast extension. */
@@ -93,9 +119,14 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     return this.#interest.shown
   }
 
-  /** What the peer has. */
+  /** What the peer has; nothing before the metadata is known. */
   get bits(): Bitfield {
     return this.offer.bits
+  }
+
+  /** Whether the peer has every piece, as far as that can be told before the metadata is known. */
+  get isSeed(): boolean {
+    return this.#early ? this.#early.all : this.bits.full
   }
 
   get window(): RequestWindow {
@@ -138,7 +169,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     const request = this.#requests.find(index, begin)
     const piece = this.#pieceFor(request, index, begin)
     if (!piece) return // given up while it came in: it is written, but counts for nothing
-    const { source, window, now } = this.#options
+    const { window, now } = this.#options
     const time = now()
     const block = begin / BLOCK_LENGTH
     this.#settle(request, index, block, length)
@@ -148,7 +179,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     this.offer.gave(index)
     this.#patience.answer(request?.at ?? Number.NaN, time)
     if (request) window.received(length, time - request.at, time)
-    source.arrived(this, request?.piece === piece ? request : { piece, block, at: time, lost: true })
+    this.#source.arrived(this, request?.piece === piece ? request : { piece, block, at: time, lost: true })
     if (piece.complete || piece.arrived % NEWS === 0) this.push({ piece, begin, length })
     if (this.outstanding <= window.size * 0.75) this.fill()
   }
@@ -156,7 +187,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
   /** The piece that a block goes into: that of its request, or if that is given up, the one under way. */
   #pieceFor(request: Request | undefined, index: number, begin: number): PieceBuffer | undefined {
     if (request && !request.piece.closed) return request.piece
-    return this.#requests.expects(index, begin) ? this.#options.source.pieceFor(this, index) : undefined
+    return this.#requests.expects(index, begin) ? this.#source.pieceFor(this, index) : undefined
   }
 
   /** A block came: what else was asked for it is no longer needed. */
@@ -173,7 +204,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     while (this.#again) {
       this.#again = false
       const { room } = this
-      if (room > 0 && !this.destroying) this.#ask(this.#options.source.take(this, room, this.#options.now()))
+      if (room > 0 && !this.destroying) this.#ask(this.#source.take(this, room, this.#options.now()))
     }
     this.#filling = false
   }
@@ -247,14 +278,14 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
   #snub(): void {
     this.snubbed = true
     this.#options.window.snubbed()
-    this.#options.source.lost(this, this.#requests.lose())
+    this.#source.lost(this, this.#requests.lose())
   }
 
   /** Asks a silent peer for one block, so that its answer tells whether it dropped the requests before. */
   #probe(now: number): void {
-    const { source, send } = this.#options
-    if (this.snubbed) source.lost(this, this.#requests.lose()) // a probe must not keep a block from others
-    const probe = this.snubbed ? source.take(this, 1, now)[0] : this.#requests.firstCounting
+    const { send } = this.#options
+    if (this.snubbed) this.#source.lost(this, this.#requests.lose()) // a probe must not keep a block from others
+    const probe = this.snubbed ? this.#source.take(this, 1, now)[0] : this.#requests.firstCounting
     if (probe) send(this.#messageFor({ ...probe, at: now }))
     else {
       this.snubbed = false // no piece under way needs it, but it may begin another
@@ -299,6 +330,29 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
         this.#unchoked()
         return
       case 'have':
+      case 'bitfield':
+      case 'haveAll':
+      case 'haveNone':
+      case 'allowedFast':
+      case 'suggest':
+        this.#takePieces(message)
+        return
+      case 'reject':
+        this.#reject(message)
+        return
+      default:
+        this.#options.other?.(message)
+    }
+  }
+
+  #takePieces(message: PiecesMessage): void {
+    if (this.#early) {
+      this.#early.add(message)
+      if (this.#early.any) this.#interest.show(true)
+      return
+    }
+    switch (message.type) {
+      case 'have':
         if (this.#interest.add(message.index) && this.outstanding === 0) this.fill()
         return
       case 'bitfield':
@@ -314,11 +368,6 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
       case 'suggest':
         this.offer.suggest(message.index)
         return
-      case 'reject':
-        this.#reject(message)
-        return
-      default:
-        this.#options.other?.(message)
     }
   }
 
@@ -370,13 +419,13 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
   /** Others may fetch these blocks, as far as they may not already. */
   #give(requests: readonly Request[]): void {
     const given = requests.filter(({ lost }) => !lost)
-    if (given.length > 0) this.#options.source.lost(this, given)
+    if (given.length > 0) this.#source.lost(this, given)
   }
 
   #leave(): void {
     if (this.#left) return
     this.#left = true
     this.#lose(() => true)
-    this.#options.source.left(this)
+    this.#source.left(this)
   }
 }

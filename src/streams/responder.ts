@@ -5,7 +5,8 @@ import type { Outgoing } from './outgoing.ts'
 import { lengthOf, MAX_RUN, Run, runOf } from './run.ts'
 import { type Done, Duplex } from './stage.ts'
 
-export interface ResponderOptions {
+/** What can be known only once the metadata is. */
+export interface ResponderTorrent {
   /** Bytes of each piece but the last, and of all. */
   readonly pieceLength: number
   readonly length: number
@@ -13,6 +14,9 @@ export interface ResponderOptions {
   readonly storage: { read(position: number, target: Uint8Array): Promise<number> }
   /** Whether we have a piece. */
   readonly has: (index: number) => boolean
+}
+
+export interface ResponderOptions extends Partial<ResponderTorrent> {
   /** Requests that may wait; more are refused. @default 500 */
   readonly queue?: number
   /** Blocks to read, and to send, at once. @default 16 */
@@ -49,6 +53,7 @@ export class Responder extends Duplex<Message, Outgoing> {
   /** Pieces that are answered even while the peer is choked, and how many more bytes of each (BEP 6). */
   readonly #allowed = new Map<number, number>()
   readonly #options: ResponderOptions
+  #torrent: ResponderTorrent | undefined
   #queue: BlockRef[] = []
   /** Runs on their way to the socket, and the bytes of blocks in each. */
   readonly #out = new Map<Uint8Array, number>()
@@ -67,6 +72,14 @@ export class Responder extends Duplex<Message, Outgoing> {
       byteLengthReadable: item => (item instanceof Uint8Array ? item.length : 64),
     })
     this.#options = options
+    const { pieceLength, length, storage, has } = options
+    if (pieceLength !== undefined && length !== undefined && storage && has)
+      this.begin({ pieceLength, length, storage, has })
+  }
+
+  /** The metadata is known: requests are answered from now on. */
+  begin(torrent: ResponderTorrent): void {
+    this.#torrent = torrent
   }
 
   /** Requests that wait. */
@@ -81,7 +94,7 @@ export class Responder extends Duplex<Message, Outgoing> {
 
   /** Answers requests for this piece even while the peer is choked: its bytes three times over. */
   allow(index: number): void {
-    this.#allowed.set(index, 3 * this.#options.pieceLength)
+    this.#allowed.set(index, 3 * (this.#torrent?.pieceLength ?? 0))
   }
 
   /** Answers the peer's requests from now on. */
@@ -144,12 +157,15 @@ export class Responder extends Duplex<Message, Outgoing> {
 
   #take(request: BlockRef): void {
     const { index, begin, length } = request
-    const { pieceLength, length: total, has, queue = 500 } = this.#options
-    const size = Math.min(pieceLength, total - index * pieceLength)
+    const { queue = 500 } = this.#options
+    const torrent = this.#torrent
+    const size = torrent
+      ? Math.min(torrent.pieceLength, torrent.length - index * torrent.pieceLength)
+      : Number.POSITIVE_INFINITY
     if (length < 1 || length > BLOCK_LENGTH || begin + length > size) {
       throw new PeerError('ERR_MESSAGE', `request for ${length} bytes at ${begin} of piece ${index}`)
     }
-    if (!this.#answers(index, length) || !has(index) || this.#queue.length >= queue) {
+    if (!this.#answers(index, length) || !torrent?.has(index) || this.#queue.length >= queue) {
       if (++this.#refused > MAX_REFUSED) {
         throw new PeerError('ERR_MESSAGE', `${MAX_REFUSED} requests in a row that we could not answer`)
       }
@@ -232,16 +248,17 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 
   async #read(requests: readonly BlockRef[]): Promise<void> {
-    const { storage, pieceLength, pool, failed } = this.#options
+    const { pool, failed } = this.#options
+    const torrent = this.#torrent
     const [first] = requests
-    if (!first) {
+    if (!first || !torrent) {
       this.#reading = false
       this.serve()
       return
     }
     const run = new Run(requests, pool?.take())
     try {
-      const there = await storage.read(first.index * pieceLength + first.begin, run.data)
+      const there = await torrent.storage.read(first.index * torrent.pieceLength + first.begin, run.data)
       if (there < run.length) {
         throw new StorageError(
           'ERR_STORAGE',
