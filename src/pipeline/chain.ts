@@ -1,5 +1,6 @@
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Message } from '../codec/message.ts'
+import { MAX_TORRENT_SIZE } from '../metainfo/parse.ts'
 import { Framer } from '../streams/framer.ts'
 import type { Outgoing } from '../streams/outgoing.ts'
 import { PeerSocket } from '../streams/peer-socket.ts'
@@ -35,6 +36,8 @@ export interface ChainOptions {
 
 /** Bytes of the longest message but a bitfield that anybody has a reason to send. */
 const MAX_MESSAGE = 1 << 17
+/** Pieces of the largest torrent: the longest bitfield while the metadata is not known. */
+const MAX_PIECES = MAX_TORRENT_SIZE / 20
 
 /**
  * The stages of one peer, joined:
@@ -66,7 +69,7 @@ export class Chain {
     other,
     ended,
   }: ChainOptions) {
-    const { bind, clock, connect, download, limits, upload } = context
+    const { bind, clock, connect, funnel, limits } = context
     const incoming = 'socket' in to
     const ciphers = incoming ? to.ciphers : undefined
     this.socket = new PeerSocket(incoming ? to.socket : to, {
@@ -82,8 +85,6 @@ export class Chain {
       ...(bind ? { bind } : {}),
     })
     this.requester = new Requester({
-      pieceCount: context.pieceCount,
-      source: download.source,
       window,
       send: message => this.send(message),
       now: () => clock.now(),
@@ -91,25 +92,21 @@ export class Chain {
     })
     const framer = new Framer({
       places: this.requester,
-      maxLength: Math.max(MAX_MESSAGE, 1 + Math.ceil(context.pieceCount / 8)),
+      maxLength: Math.max(MAX_MESSAGE, 1 + Math.ceil((context.torrent?.pieceCount ?? MAX_PIECES) / 8)),
       consumed: chunk => {
         heard()
         this.socket.release(chunk)
       },
     })
     this.responder = new Responder({
-      pieceLength: context.pieceLength,
-      length: context.length,
-      storage: upload.storage,
-      has: upload.has,
-      failed: upload.failed,
-      pool: upload.pool,
+      failed: (error, index) => context.torrent?.upload.failed(error, index),
+      pool: limits.pool,
       run: () => Math.min(limits.run(), run()),
       later,
       ...(limits.up ? { limit: limits.up } : {}),
     })
     this.#serializer.on('drain', drained)
-    const inlet = download.funnel.inlet()
+    const inlet = funnel.inlet()
     let cipher: CipherStages | undefined
     if (ciphers) cipher = acceptedStages(ciphers, (to as Accepted).head)
     else if (encrypted && !incoming)

@@ -1,27 +1,20 @@
 import { EventEmitter } from 'node:events'
 import { allowedFastSet } from '../codec/allowed-fast.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
-import {
-  EXTENDED_HANDSHAKE,
-  type ExtendedHandshake,
-  encodeExtendedHandshake,
-  parseDontHave,
-  parseExtendedHandshake,
-} from '../codec/extended.ts'
+import type { ExtendedHandshake } from '../codec/extended.ts'
 import { type Handshake, reservedBytes, supports } from '../codec/handshake.ts'
 import { BLOCK_LENGTH, type Message } from '../codec/message.ts'
-import { UT_METADATA } from '../codec/metadata.ts'
+import type { MetadataMessage } from '../codec/metadata.ts'
 import { clientOf } from '../codec/peer-id.ts'
-import { decodePex, encodePex, PEX_FLAGS, type PexPeer } from '../codec/pex.ts'
+import { PEX_FLAGS } from '../codec/pex.ts'
 import { PeerError } from '../errors.ts'
 import type { Outgoing } from '../streams/outgoing.ts'
 import type { Requester } from '../streams/requester.ts'
 import type { Responder } from '../streams/responder.ts'
 import { Chain } from './chain.ts'
+import { Extensions } from './extensions.ts'
 import type { Accepted } from './listener.ts'
-import { MetadataResponder } from './metadata-responder.ts'
-import type { PeerContext } from './peer-context.ts'
-import { Pex } from './pex.ts'
+import type { PeerContext, PeerUpload } from './peer-context.ts'
 import { Speed } from './speed.ts'
 import { RateWindow } from './window.ts'
 
@@ -32,6 +25,8 @@ export interface PeerEvents {
   extended: [handshake: ExtendedHandshake]
   /** It wants something of us now, or no longer. */
   interest: []
+  /** It sent a piece of the metadata, or will not (BEP 9). */
+  metadata: [message: MetadataMessage]
   /** It named others (BEP 11). */
   peers: [addresses: readonly PeerAddress[]]
   /** The last event: it is gone, for this reason. */
@@ -50,14 +45,10 @@ export const REQUEST_TIMEOUT = 10_000
 export const SEND_TIMEOUT = 60_000
 /** Requests that a peer takes at once when it doesn't say how many. */
 const DEFAULT_REQQ = 250
-/** Requests that we say that we take at once. */
-const OUR_REQQ = 500
 /** Pieces that a peer may have of us while it is choked (BEP 6). */
 const ALLOWED_FAST = 5
 /** Seconds of a peer's rate that a run of blocks may hold: what is on its way can no longer be cancelled. */
 const RUN_TIME = 0.25
-/** Our ids of extension messages. */
-const EXTENSIONS = { lt_donthave: 1, ut_pex: 2, ut_metadata: UT_METADATA } as const
 
 /** One connection, from dialling or accepting to its end: who is there, what it wants, the time limits. */
 export class Peer extends EventEmitter<PeerEvents> {
@@ -81,13 +72,9 @@ export class Peer extends EventEmitter<PeerEvents> {
   unchokedAt = Number.NEGATIVE_INFINITY
   /** Since when it has got nothing of what it asked for; the last look at it, if it has asked for nothing. */
   waitsSince = 0
-  /** What it says of itself. */
-  about: ExtendedHandshake = { extensions: new Map() }
   readonly #context: PeerContext
   readonly #chain: Chain
-  readonly #metadata: MetadataResponder
-  /** Whether it speaks the extension protocol (BEP 10). */
-  #extends = false
+  readonly #extensions: Extensions
   #heard: number
   #silent = true
   #said: number
@@ -96,8 +83,6 @@ export class Peer extends EventEmitter<PeerEvents> {
   #closed = false
   /** Bytes that it had got of us at the last look. */
   #given = 0
-  /** What we tell each other of others, once it is ready. */
-  #pex: Pex | undefined
   /** Whether it wants to know of our DHT node, and whether it told of its own. */
   #port: { owed: boolean; heard: boolean } = { owed: false, heard: false }
   /** Why it ends once all was said. */
@@ -112,13 +97,6 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.incoming = 'socket' in to
     this.encrypted = 'socket' in to ? to.ciphers !== undefined : encrypted
     this.window = new RateWindow(() => Math.min(this.about.reqq ?? DEFAULT_REQQ, limits.window()))
-    this.#metadata = new MetadataResponder({
-      info: context.info,
-      send: payload => {
-        const id = this.about.extensions.get('ut_metadata') ?? 0
-        return id === 0 || this.send({ type: 'extended', id, payload })
-      },
-    })
     this.#chain = new Chain({
       to,
       encrypted,
@@ -126,8 +104,8 @@ export class Peer extends EventEmitter<PeerEvents> {
       window: this.window,
       run: () => Math.max(1, Math.floor((this.up.rate * RUN_TIME) / BLOCK_LENGTH)),
       later: index => {
-        const { hidden, only, suggestions } = context.upload
-        return only() && !hidden && suggestions.later(this, index, clock.now())
+        const upload = this.#suggesting
+        return upload?.suggestions.later(this, index, clock.now()) ?? false
       },
       heard: () => {
         this.#silent = false
@@ -136,12 +114,54 @@ export class Peer extends EventEmitter<PeerEvents> {
       sent: () => {
         this.#taken = clock.now()
       },
-      drained: () => this.#metadata.drained(),
+      drained: () => this.#extensions.drained(),
       other: message => this.#take(message),
       ended: error => this.destroy(error),
     })
     this.address = this.#chain.socket.address
+    this.#extensions = new Extensions({
+      context,
+      host: this.#chain.socket.remoteHost,
+      send: (id, payload) => this.send({ type: 'extended', id, payload }),
+    })
+    this.#extensions.on('handshake', handshake => {
+      if (handshake.client) this.client = handshake.client
+      this.emit('extended', handshake)
+    })
+    this.#extensions.on('dontHave', index => this.requester.lacks(index))
+    this.#extensions.on('peers', addresses => this.emit('peers', addresses))
+    this.#extensions.on('metadata', message => this.emit('metadata', message))
+    if (context.torrent) this.#beginExchange()
     if (!this.incoming) this.#shakeHands()
+  }
+
+  /** The metadata is known: blocks are exchanged from now on, over the same connection. */
+  begin(): void {
+    try {
+      this.#beginExchange()
+    } catch (error) {
+      this.destroy(error as Error)
+      return
+    }
+    if (!this.ready) return
+    this.#extensions.sendHandshake()
+    const { told } = this.#context.torrent!.upload
+    if (told.count > 0) this.send([...told].map(index => ({ type: 'have', index })))
+  }
+
+  #beginExchange(): void {
+    const { pieceCount, pieceLength, length, source, upload } = this.#context.torrent!
+    this.requester.begin({ pieceCount, source })
+    this.responder.begin({ pieceLength, length, storage: upload.storage, has: upload.has })
+  }
+
+  /** What the peer says of itself. */
+  get about(): ExtendedHandshake {
+    return this.#extensions.about
+  }
+
+  get extensions(): Pick<Extensions, 'pexIsDue' | 'sendPex' | 'requestMetadata'> {
+    return this.#extensions
   }
 
   get requester(): Requester {
@@ -159,7 +179,7 @@ export class Peer extends EventEmitter<PeerEvents> {
 
   /** Whether it has everything, or says that it wants nothing. */
   get uploadOnly(): boolean {
-    return this.requester.bits.full || this.about.uploadOnly === true
+    return this.requester.isSeed || this.about.uploadOnly === true
   }
 
   /** How others are told of it (BEP 11), but for where. */
@@ -172,22 +192,10 @@ export class Peer extends EventEmitter<PeerEvents> {
     )
   }
 
-  /** Whether it is time to tell it of others. */
-  tellable(now: number): boolean {
-    return Boolean(this.about.extensions.get('ut_pex') && this.#pex?.due(now))
-  }
-
   /** Queues a message, or a batch of them. @returns whether there is room for more */
   send(message: Outgoing): boolean {
     this.#said = this.#context.clock.now()
     return this.#chain.send(message)
-  }
-
-  /** Tells it what is new of those that are connected, by address (BEP 11). @param own where it listens itself */
-  tellOf(connected: ReadonlyMap<string, PexPeer>, own: string | undefined, now: number): void {
-    const id = this.about.extensions.get('ut_pex')
-    const news = id ? this.#pex?.news(connected, own, now) : undefined
-    if (news) this.send({ type: 'extended', id: id!, payload: encodePex(news) })
   }
 
   /** We have this piece now: tells the peer, if it lacks it. */
@@ -205,7 +213,7 @@ export class Peer extends EventEmitter<PeerEvents> {
       this.responder.unchoke()
     } else {
       this.responder.choke()
-      this.#context.upload.suggestions.left(this)
+      this.#context.torrent?.upload.suggestions.left(this)
     }
   }
 
@@ -236,19 +244,24 @@ export class Peer extends EventEmitter<PeerEvents> {
   destroy(error?: Error): void {
     if (this.#closed) return
     this.#closed = true
-    this.#context.upload.suggestions.left(this)
+    this.#context.torrent?.upload.suggestions.left(this)
     this.#chain.destroy()
     this.emit('close', error ?? this.#ending)
   }
 
+  /** What to suggest, while we are a seed that shows what it has. */
+  get #suggesting(): PeerUpload | undefined {
+    const upload = this.#context.torrent?.upload
+    return upload?.only() && !upload.hidden ? upload : undefined
+  }
+
   /** A seed says which pieces to fetch, so that it need not send them twice. */
   #suggest(): void {
-    const { clock, upload } = this.#context
     const { bits, fast } = this.requester
-    if (!fast || !upload.only() || upload.hidden) return
-    for (const index of upload.suggestions.next(this, index => bits.has(index), clock.now())) {
+    const upload = fast ? this.#suggesting : undefined
+    const now = this.#context.clock.now()
+    for (const index of upload?.suggestions.next(this, index => bits.has(index), now) ?? [])
       this.send({ type: 'suggest', index })
-    }
   }
 
   #timeOut(what: string): void {
@@ -261,8 +274,7 @@ export class Peer extends EventEmitter<PeerEvents> {
         this.#shake(message)
         return
       case 'request':
-        if (this.#context.upload.suggestions.asked(this, message.index, this.#context.clock.now()))
-          this.#suggest()
+        this.#noteRequest(message.index)
         this.responder.write(message)
         return
       case 'cancel':
@@ -277,25 +289,13 @@ export class Peer extends EventEmitter<PeerEvents> {
         this.#heardPort(message.port)
         return
       case 'extended':
-        this.#extended(message.id, message.payload)
+        this.#extensions.take(message.id, message.payload)
     }
   }
 
-  #extended(id: number, payload: Uint8Array): void {
-    if (id === EXTENDED_HANDSHAKE) {
-      const more = parseExtendedHandshake(payload)
-      // each names only what changed (BEP 10)
-      const extensions = new Map([...this.about.extensions, ...more.extensions])
-      this.about = { ...this.about, ...more, extensions }
-      if (more.client) this.client = more.client
-      this.emit('extended', more)
-    } else if (id === EXTENSIONS.lt_donthave) {
-      const index = parseDontHave(payload)
-      if (index !== undefined) this.requester.lacks(index)
-    } else if (id === EXTENSIONS.ut_pex && this.#pex) {
-      const message = decodePex(payload)
-      if (message) this.emit('peers', this.#pex.heard(message, this.#context.clock.now()))
-    } else if (id === EXTENSIONS.ut_metadata) this.#metadata.take(payload)
+  #noteRequest(index: number): void {
+    const suggestions = this.#context.torrent?.upload.suggestions
+    if (suggestions?.asked(this, index, this.#context.clock.now())) this.#suggest()
   }
 
   #shakeHands(): void {
@@ -323,10 +323,9 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.client = clientOf(peerId)
     this.ready = true
     this.readyAt = this.waitsSince = clock.now()
-    this.#extends = supports(reserved, 'extended')
-    if (this.#extends) this.#introduce()
+    this.#extensions.supported = supports(reserved, 'extended')
+    this.#extensions.sendHandshake()
     this.#claim(supports(reserved, 'fast'))
-    if (this.#context.pex) this.#pex = new Pex(this.#chain.socket.remoteHost, clock.now())
     this.#port.owed = supports(reserved, 'dht')
     this.#tellPort()
     this.emit('ready')
@@ -334,25 +333,7 @@ export class Peer extends EventEmitter<PeerEvents> {
 
   /** Says that we want nothing more (BEP 21), to a peer that heard otherwise before. */
   tellUploadOnly(): void {
-    // All of it again: libtorrent takes what a later handshake leaves out for switched off.
-    if (this.ready && this.#extends) this.#introduce()
-  }
-
-  /** Says of ourselves what only the extension protocol lets us say. */
-  #introduce(): void {
-    const { client, info, pex, port, upload } = this.#context
-    const { ut_pex, ...extensions } = EXTENSIONS
-    const listening = port()
-    const payload = encodeExtendedHandshake({
-      client,
-      reqq: OUR_REQQ,
-      extensions: pex ? EXTENSIONS : extensions,
-      metadataSize: info.length,
-      yourIp: this.#chain.socket.remoteHost,
-      ...(listening === undefined ? {} : { port: listening }),
-      ...(upload.only() && !upload.hidden ? { uploadOnly: true } : {}),
-    })
-    this.send({ type: 'extended', id: EXTENDED_HANDSHAKE, payload })
+    if (this.ready) this.#extensions.sendHandshake()
   }
 
   /** Says where our DHT node is, once it can answer (BEP 5). */
@@ -374,9 +355,14 @@ export class Peer extends EventEmitter<PeerEvents> {
 
   /** Says what we have. */
   #claim(fast: boolean): void {
-    const { infoHash, pieceCount, upload } = this.#context
-    const { told } = upload
+    const { infoHash, torrent } = this.#context
     this.requester.fast = this.responder.fast = fast
+    if (!torrent) {
+      if (fast) this.send({ type: 'haveNone' })
+      return
+    }
+    const { pieceCount, upload } = torrent
+    const { told } = upload
     if (fast && told.full) this.send({ type: 'haveAll' })
     else if (told.count > 0) this.send({ type: 'bitfield', bytes: Uint8Array.from(told.bytes) })
     else if (fast) this.send({ type: 'haveNone' })

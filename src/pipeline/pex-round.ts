@@ -7,7 +7,7 @@ export function exchangePeers(
   peers: ReadonlyMap<Peer, { readonly address: PeerAddress } | undefined>,
   now: number,
 ): void {
-  const due = [...peers.keys()].filter(peer => peer.ready && peer.tellable(now))
+  const due = [...peers.keys()].filter(peer => peer.ready && peer.extensions.pexIsDue(now))
   if (due.length === 0) return
   const connected = new Map<string, PexPeer>()
   for (const [peer, candidate] of peers) {
@@ -16,6 +16,6 @@ export function exchangePeers(
   }
   for (const peer of due) {
     const own = peers.get(peer)?.address
-    peer.tellOf(connected, own && formatAddress(own), now)
+    peer.extensions.sendPex(connected, own && formatAddress(own), now)
   }
 }

@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { addressKey } from '../codec/address-key.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import type { ExtendedHandshake } from '../codec/extended.ts'
+import type { MetadataMessage } from '../codec/metadata.ts'
 import { messageOf, PeerError } from '../errors.ts'
 import { systemCode } from '../storage/file-system.ts'
 import { type Candidate, Candidates } from './candidates.ts'
@@ -8,7 +10,7 @@ import { ExternalAddress } from './external-address.ts'
 import type { Accepted } from './listener.ts'
 import { nameError } from './name-error.ts'
 import { Peer } from './peer.ts'
-import type { PeerContext } from './peer-context.ts'
+import type { PeerContext, PeerTorrent } from './peer-context.ts'
 import { exchangePeers } from './pex-round.ts'
 import type { Reputation } from './reputation.ts'
 import { Slots } from './slots.ts'
@@ -19,6 +21,10 @@ export interface SwarmEvents {
   connected: [peer: Peer]
   /** A peer with which they were is gone. */
   disconnected: [peer: Peer, reason: string]
+  /** A peer said what it can do (BEP 10). */
+  extended: [peer: Peer, handshake: ExtendedHandshake]
+  /** A peer sent a piece of the metadata, or will not (BEP 9). */
+  metadata: [peer: Peer, message: MetadataMessage]
   /** A peer wants something of us now, or no longer, or is gone. */
   interest: []
   /** A peer did what it must not, or could not be reached. */
@@ -87,6 +93,17 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     return this.#totals.wasted
   }
 
+  /** Whether we want nothing any more. */
+  get #seeding(): boolean {
+    return this.#context.torrent?.upload.only() ?? false
+  }
+
+  /** The metadata is known: blocks are exchanged from now on, also with the peers that are connected already. */
+  begin(torrent: PeerTorrent): void {
+    this.#context.torrent = torrent
+    for (const peer of [...this.peers.keys()]) peer.begin()
+  }
+
   /** Addresses at which peers may be. @param teller which peer, by its host, named them */
   add(addresses: Iterable<PeerAddress>, source: string, teller = ''): void {
     const now = this.#context.clock.now()
@@ -114,11 +131,11 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** Takes a connection that came to us, if there is room and its address is not banned. */
   accept(accepted: Accepted): void {
-    const { clock, encryption, upload } = this.#context
+    const { clock, encryption } = this.#context
     const { remoteAddress = '' } = accepted.socket
     const unwanted = encryption === 'require' ? !accepted.ciphers : encryption === 'off' && accepted.ciphers
     const refused = this.#closed || unwanted || this.#reputation.whyBanned(remoteAddress) !== undefined
-    const room = !refused && this.#slots.admit(remoteAddress, !upload.only(), clock.now())
+    const room = !refused && this.#slots.admit(remoteAddress, !this.#seeding, clock.now())
     if (room === false) {
       accepted.socket.destroy()
       return
@@ -131,7 +148,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     for (const peer of [...this.peers.keys()]) {
       peer.tick(now)
       // neither has anything that the other wants
-      if (peer.ready && peer.uploadOnly && this.#context.upload.only()) this.#part(peer, REST)
+      if (peer.ready && peer.uploadOnly && this.#seeding) this.#part(peer, REST)
     }
     this.#slots.tick(now)
     for (const peer of this.#slots.findExcess()) this.#part(peer, REST)
@@ -160,7 +177,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** While there is something to fetch and no room, a connection that is of no use now and then makes room for another. */
   #turnOver(now: number): void {
-    if (this.#closed || this.#context.upload.only()) return
+    if (this.#closed || this.#seeding) return
     const idle = this.#slots.turnOver(now)
     const candidate = idle && this.#nextCandidate()
     if (!candidate) return
@@ -171,7 +188,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #nextCandidate(): Candidate | undefined {
     return this.candidates.next(this.#context.clock.now(), {
       mayDial: candidate => this.#mayDial(candidate),
-      seeding: this.#context.upload.only(),
+      seeding: this.#seeding,
     })
   }
 
@@ -195,13 +212,17 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     peer.on('ready', () => this.#ready(peer))
     peer.on('interest', () => this.emit('interest'))
     peer.on('peers', addresses => this.add(addresses, 'PEX', teller))
-    peer.on('extended', ({ port, yourIp }) => {
+    peer.on('metadata', message => this.emit('metadata', peer, message))
+    peer.on('extended', handshake => {
+      const { port, yourIp } = handshake
       const ours = this.#context.port()
       const host = yourIp && this.#external.vote(teller, yourIp)
       if (host && ours) this.candidates.seenAt({ host, port: ours })
-      if (!port || this.peers.get(peer)) return
-      const address = { host: peer.address.host, port }
-      this.peers.set(peer, this.candidates.claim(address, 'incoming', { teller, now: now() }))
+      if (port && !this.peers.get(peer)) {
+        const address = { host: peer.address.host, port }
+        this.peers.set(peer, this.candidates.claim(address, 'incoming', { teller, now: now() }))
+      }
+      this.emit('extended', peer, handshake)
     })
     peer.on('close', error => this.#gone(peer, error))
   }
