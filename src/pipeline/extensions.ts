@@ -3,6 +3,7 @@ import type { PeerAddress } from '../codec/compact.ts'
 import {
   EXTENDED_HANDSHAKE,
   type ExtendedHandshake,
+  encodeDontHave,
   encodeExtendedHandshake,
   parseDontHave,
   parseExtendedHandshake,
@@ -96,6 +97,12 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
     })
     this.#send(EXTENDED_HANDSHAKE, payload)
     if (!pex) this.#pex = undefined
+  }
+
+  /** Tells the peer that we have a piece no longer, if it understands that (BEP 54). */
+  sendDontHave(index: number): void {
+    const id = this.about.extensions.get('lt_donthave') ?? 0
+    if (id > 0) this.#send(id, encodeDontHave(index))
   }
 
   /** Asks for pieces of the metadata. */

@@ -139,6 +139,13 @@ export class Intake {
     this.#picker.finish(index)
   }
 
+  /** A piece that was at rest is not there any more: it is wanted as before. */
+  lost(index: number): void {
+    this.#picker.forget(index)
+    if (this.#picker.wants(index)) this.left += this.#layout.pieceSize(index)
+    this.scheduler.moved()
+  }
+
   /** Nothing more comes in; resolves when nothing more goes out. */
   async close(): Promise<void> {
     this.scheduler.end()

@@ -204,6 +204,13 @@ export class Peer extends EventEmitter<PeerEvents> {
     if (this.ready && !this.requester.bits.has(index)) this.send({ type: 'have', index })
   }
 
+  /** We have this piece no longer: tells the peer, if it understands that (BEP 54). */
+  lack(index: number): void {
+    this.responder.lost(index)
+    this.requester.undone(index)
+    if (this.ready) this.#extensions.sendDontHave(index)
+  }
+
   /** Answers its requests from now on, or no longer. */
   unchoke(yes: boolean): void {
     if (yes === !this.responder.amChoking) return

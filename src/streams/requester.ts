@@ -247,6 +247,12 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     this.#interest.done(index)
   }
 
+  /** We have this piece no longer: it may be a reason to be interested. */
+  undone(index: number): void {
+    this.offer.undone(index)
+    this.#showInterest()
+  }
+
   /** The peer has this piece no longer. */
   lacks(index: number): void {
     if (this.#interest.delete(index)) this.#lose(request => request.piece.index === index)
