@@ -82,6 +82,14 @@ export class Candidates {
     return added
   }
 
+  /** Drops the addresses that these sources named. */
+  forget(sources: readonly string[]): void {
+    for (const candidate of [...this.#table.values()]) {
+      if (sources.includes(candidate.source)) this.#table.delete(candidate)
+    }
+    this.#found = []
+  }
+
   /** A peer that came to us listens at this address: it is connected. @returns undefined when it was so before */
   claim(address: PeerAddress, source: string, naming: Naming = {}): Candidate | undefined {
     this.#add(address, source, naming)

@@ -3,7 +3,7 @@ import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Storage } from '../storage/storage.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
-import { Funnel } from '../streams/funnel.ts'
+import type { Funnel } from '../streams/funnel.ts'
 import { PieceBuffer } from '../streams/piece-buffer.ts'
 import { PieceWriter } from '../streams/piece-writer.ts'
 import { closed } from '../streams/stage.ts'
@@ -32,6 +32,8 @@ export interface IntakeOptions {
   readonly sharedMemory?: boolean
   /** A piece is verified and at rest. */
   readonly flushed: (index: number) => void
+  /** Where the blocks of all peers and web seeds come in. */
+  readonly funnel: Funnel
   /** What is held against whom. */
   readonly reputation: Reputation
   /** Disconnects a peer, by name: it gave wrong bytes too often. */
@@ -49,7 +51,7 @@ const READ_AHEAD = 16 << 20
 
 /** What all peers of a torrent feed: `Funnel -> Verifier -> PieceWriter`, and the scheduler that decides what comes. */
 export class Intake {
-  readonly funnel = new Funnel()
+  readonly funnel: Funnel
   readonly scheduler: Scheduler
   readonly writer: PieceWriter
   /** Where readers are. */
@@ -72,6 +74,7 @@ export class Intake {
     const { metainfo, storage, memory, wanted, sequential = false, random } = options
     const { pieceCount, pieceLength, hashes } = metainfo
     this.#options = options
+    this.funnel = options.funnel
     this.wanted = wanted
     this.#layout = new Layout(metainfo)
     // the rest is for what sockets have read, and for what waits to be collected

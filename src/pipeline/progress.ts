@@ -1,6 +1,5 @@
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { Intake } from './intake.ts'
-import type { Speed } from './speed.ts'
+import type { MetadataDownload } from './metadata-download.ts'
+import type { Pieces } from './pieces.ts'
 import type { Swarm } from './swarm.ts'
 import type { WebSeeds } from './web-seeds.ts'
 
@@ -31,50 +30,60 @@ export interface Progress {
   readonly wasted: number
   /** Bytes sent for each one that was wanted, or when none was, for each that there is. */
   readonly ratio: number
+  /** How the metadata of a magnet link comes, until it is there. */
+  readonly metadata?: MetadataProgress
+}
+
+/** How the metadata of a magnet link comes. */
+export interface MetadataProgress {
+  /** Peers that are connected or being dialled, and those that offer metadata. */
+  readonly peers: number
+  readonly offering: number
+  /** Pieces of metadata, of 16 KiB, that are there, and all; 0 while that is not known. */
+  readonly have: number
+  readonly of: number
 }
 
 export interface ProgressOptions {
-  readonly metainfo: Metainfo
-  readonly intake: Intake
+  /** None while the metadata is not known. */
+  readonly pieces: Pick<Pieces, 'intake' | 'metainfo' | 'windowed'> | undefined
+  readonly metadata: Pick<MetadataDownload, 'offering' | 'progress'> | undefined
   readonly swarm: Swarm
-  readonly webSeeds: Pick<WebSeeds, 'active' | 'downloaded' | 'wasted'>
-  readonly down: Speed
-  readonly up: Speed
-  /** Whether it is a reader that takes the pieces, rather than a disk. */
-  readonly read: boolean
+  readonly webSeeds: Pick<WebSeeds, 'active' | 'downloaded' | 'wasted'> | undefined
+  /** Bytes a second. */
+  readonly down: number
+  readonly up: number
 }
 
 /** What can be told of a torrent, from its parts. */
-export function progressOf({ metainfo, intake, swarm, webSeeds, down, up, read }: ProgressOptions): Progress {
-  const { total, left, scheduler } = intake
-  const connected = swarm.connected
-  const { uploaded } = swarm
+export function progressOf({ pieces, metadata, swarm, webSeeds, down, up }: ProgressOptions): Progress {
+  const { connected, uploaded } = swarm
+  const { total = 0, left = 0 } = pieces?.intake ?? {}
+  const active = webSeeds?.active ?? 0
   return {
     verified: total - left,
     total,
-    downSpeed: down.rate,
-    upSpeed: up.rate,
+    downSpeed: down,
+    upSpeed: up,
     peers: connected.length,
-    seeds: connected.filter(peer => peer.requester.bits.full).length,
-    webSeeds: webSeeds.active,
-    eta: down.rate > 1 ? left / down.rate : null,
-    buffered: scheduler.pieces * metainfo.pieceLength,
-    limit: limitOf(
-      left,
-      connected.length + webSeeds.active,
-      scheduler.full || (read && !intake.cursors.waiting),
-      read,
-    ),
-    downloaded: swarm.downloaded + webSeeds.downloaded,
+    seeds: connected.filter(peer => peer.requester.isSeed).length,
+    webSeeds: active,
+    eta: down > 1 ? left / down : null,
+    buffered: pieces ? pieces.intake.scheduler.pieces * pieces.metainfo.pieceLength : 0,
+    limit: pieces ? limitOf(pieces, connected.length + active) : 'peers',
+    downloaded: swarm.downloaded + (webSeeds?.downloaded ?? 0),
     uploaded,
-    wasted: swarm.wasted + webSeeds.wasted,
-    ratio: uploaded / Math.max(1, total || metainfo.length),
+    wasted: swarm.wasted + (webSeeds?.wasted ?? 0),
+    ratio: uploaded / Math.max(1, total || (pieces?.metainfo.length ?? 0)),
+    ...(metadata && !pieces
+      ? { metadata: { peers: swarm.peers.size, offering: metadata.offering, ...metadata.progress } }
+      : {}),
   }
 }
 
-function limitOf(left: number, peers: number, full: boolean, read: boolean): Progress['limit'] {
-  if (left === 0) return 'none'
+function limitOf({ intake, windowed }: NonNullable<ProgressOptions['pieces']>, peers: number): Progress['limit'] {
+  if (intake.left === 0) return 'none'
   if (peers === 0) return 'peers'
-  if (full) return read ? 'reader' : 'disk'
+  if (intake.scheduler.full || (windowed && !intake.cursors.waiting)) return windowed ? 'reader' : 'disk'
   return 'network'
 }

@@ -104,6 +104,14 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     for (const peer of [...this.peers.keys()]) peer.begin()
   }
 
+  /** Drops the candidates that these sources named, and their connections. */
+  forget(sources: readonly string[]): void {
+    for (const [peer, candidate] of [...this.peers]) {
+      if (candidate && sources.includes(candidate.source)) peer.destroy()
+    }
+    this.candidates.forget(sources)
+  }
+
   /** Addresses at which peers may be. @param teller which peer, by its host, named them */
   add(addresses: Iterable<PeerAddress>, source: string, teller = ''): void {
     const now = this.#context.clock.now()

@@ -3,13 +3,18 @@ import type { Clock } from '../clock.ts'
 import type { Bitfield } from '../codec/bitfield.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Encryption } from '../codec/mse.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { ByteLimit } from '../streams/byte-limit.ts'
 import type { HttpOpen } from '../streams/http-open.ts'
+import type { ConnectionLimit } from './connection-limit.ts'
 import type { Listener } from './listener.ts'
+import type { MemoryBudget } from './memory-budget.ts'
 import type { SharedDht, SharedLsd } from './peer-sources.ts'
 import type { Resume } from './stock.ts'
 
-export interface TorrentOptions {
+/** Where the bytes of a torrent go, and which are fetched: what can be decided only with its metadata. */
+export interface ContentOptions {
   /** Where the bytes go. A WindowStorage is for readers only: what they have read is gone. */
   readonly storage: Storage
   /** Which files are wanted, by index. @default all */
@@ -18,6 +23,26 @@ export interface TorrentOptions {
   readonly wanted?: Bitfield
   /** Nothing is fetched but what somebody reads, and it is never done. @default false */
   readonly onDemand?: boolean
+  /** Lowest piece first. @default false */
+  readonly sequential?: boolean
+  /** What an earlier run left word of: pieces that need not be hashed again. @default none */
+  readonly resume?: Resume
+  /** Pieces that are known to be right and at rest: they are not looked at. @default none */
+  readonly trusted?: Bitfield
+  /** Whether pieces are held in `SharedArrayBuffer`s, which workers can read without a copy. @default false */
+  readonly sharedMemory?: boolean
+}
+
+/**
+ * For a torrent whose metadata is known, its content options are among these; for a magnet link, `prepare` gives them
+ * once the metadata is there.
+ */
+export interface TorrentOptions extends Partial<ContentOptions> {
+  /**
+   * Called once, with the metadata of a magnet link: says what to do with the torrent. @default without `storage`, the
+   * torrent stays at its metadata until `begin` is called
+   */
+  readonly prepare?: (metainfo: Metainfo) => ContentOptions | Promise<ContentOptions>
   /** Peers to connect to beside those that trackers name. */
   readonly peers?: readonly PeerAddress[]
   /** Whether the torrent's trackers are asked for peers. @default true */
@@ -37,10 +62,6 @@ export interface TorrentOptions {
   readonly webSeedUrls?: readonly string[]
   /** What accepts connections for this torrent, and others. @default none: peers are dialled only */
   readonly listener?: Listener
-  /** What an earlier run left word of: pieces that need not be hashed again. @default none */
-  readonly resume?: Resume
-  /** Pieces that are known to be right and at rest: they are not looked at. @default none */
-  readonly trusted?: Bitfield
   /** Whether to go on sharing when all is there. @default false: it is left to whoever listens for `done` */
   readonly share?: boolean
   /** Whether to let each peer know of one piece at a time (BEP 16): for a seed that is the only one. @default false */
@@ -51,18 +72,14 @@ export interface TorrentOptions {
    */
   readonly encryption?: Encryption
   /** Bytes a second at most, to all peers, and from all. @default no limit */
-  readonly up?: number
-  readonly down?: number
+  readonly up?: number | ByteLimit
+  readonly down?: number | ByteLimit
   /** Connections at most. @default 100 */
   readonly maxPeers?: number
   /** Connections at most of one IP address, or of the /64 of an IPv6 one; from loopback 16 times as many. @default 4 */
   readonly maxPeersPerAddress?: number
   /** Bytes for everything in flight; pieces take at most half of them, but at least four pieces. @default 64 MiB */
   readonly memory?: number
-  /** Whether pieces are held in `SharedArrayBuffer`s, which workers can read without a copy. @default false */
-  readonly sharedMemory?: boolean
-  /** Lowest piece first. @default false */
-  readonly sequential?: boolean
   /** Milliseconds without a block after which it is given up; 0 for never. @default 0 */
   readonly timeout?: number
   readonly clock?: Clock
@@ -75,4 +92,10 @@ export interface TorrentOptions {
   readonly bind?: string
   /** Twenty bytes that name us to peers and trackers. @default by chance */
   readonly peerId?: Uint8Array
+  /** 32 bits by which trackers know us when our address changes (BEP 7). @default by chance */
+  readonly trackerKey?: number
+  /** Connections that several torrents have together. @default none: `maxPeers` alone counts */
+  readonly connections?: ConnectionLimit
+  /** Memory that several torrents have together, in place of `memory`. @default none */
+  readonly memoryBudget?: MemoryBudget
 }

@@ -1,29 +1,39 @@
+import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { Bitfield } from '../codec/bitfield.ts'
+import { addressBytes } from '../codec/compact.ts'
+import { makePeerId } from '../codec/peer-id.ts'
 import { InputError, StalledError, StorageError, type TsdlError } from '../errors.ts'
+import { type Magnet, metainfoOf } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import { WindowStorage } from '../storage/window-storage.ts'
+import { pick } from '../pick.ts'
 import type { ByteSource } from '../streams/file-reader.ts'
-import { closed } from '../streams/stage.ts'
-import { Arrivals } from './arrivals.ts'
-import { type Assembly, assemble } from './assembly.ts'
-import { Completion } from './completion.ts'
+import { Funnel } from '../streams/funnel.ts'
+import { VERSION } from '../version.ts'
+import { limitsOf } from './limits.ts'
+import { MetadataDownload } from './metadata-download.ts'
 import type { Peer } from './peer.ts'
+import type { PeerContext } from './peer-context.ts'
+import { PeerSources } from './peer-sources.ts'
+import { Pieces } from './pieces.ts'
 import { type Progress, progressOf } from './progress.ts'
 import type { Given } from './provenance.ts'
-import { Recorder } from './recorder.ts'
+import { Reputation } from './reputation.ts'
 import { Speed } from './speed.ts'
 import { whyStalled } from './stall.ts'
-import { takeStock } from './stock.ts'
-import { StoredBytes } from './stored-bytes.ts'
+import { Swarm } from './swarm.ts'
 import { TorrentFile } from './torrent-file.ts'
-import type { TorrentOptions } from './torrent-options.ts'
+import type { ContentOptions, TorrentOptions } from './torrent-options.ts'
+import { Unchoker } from './unchoker.ts'
+import { WebSeeds } from './web-seeds.ts'
 
 export interface TorrentEvents {
+  /** The metadata of a magnet link has come. */
+  metadata: [metainfo: Metainfo]
   /** So many pieces of what was there already have been looked at. */
   checked: [pieces: number]
-  /** What was there is known, peers are being looked for. */
+  /** What was there is known, and blocks are exchanged from now on. */
   started: []
   connected: [peer: Peer]
   disconnected: [peer: Peer, reason: string]
@@ -33,175 +43,207 @@ export interface TorrentEvents {
   verified: [index: number]
   /** A piece that was verified is not there any more: another program changed its file. */
   lost: [index: number]
-  /** A peer, a web seed or a tracker failed; the download goes on. */
+  /** A peer, a web seed or a tracker failed; the torrent goes on. */
   warning: [error: TsdlError]
-  /** Everything that was asked for is verified and at rest. It is shared on until it is closed. */
+  /** Everything that was asked for is verified and at rest. It is shared until the torrent is closed. */
   done: []
-  /** It is over, for this reason. What was verified is kept. */
+  /** The torrent has failed. What was verified is kept. */
   error: [error: Error]
   /** The last event, once. */
   close: []
 }
 
-/** Milliseconds between looks at what is late. */
-const TICK = 250
+/**
+ * What a torrent does now. `metadata`: it fetches its metadata from peers, or has it and was given nothing to do with it.
+ * `checking`: it looks for pieces that are there already. `seeding`: all that was asked for is there.
+ */
+export type TorrentState = 'new' | 'metadata' | 'checking' | 'downloading' | 'seeding' | 'closed'
 
-/** One torrent: its peers, its trackers, its storage, joined; taken until all is there, and given all along. */
+/** Milliseconds between looks at what is late. */
+const TICK_MS = 250
+/** Bytes that trackers are told we lack while that is not known: a seed would lack none. */
+const UNKNOWN_LEFT = 16_384
+const DEFAULT_MEMORY_BYTES = 64 << 20
+const DEFAULT_MAX_PEERS = 100
+
+/** One torrent, from its metainfo or a magnet link to its last byte, and shared all along. */
 export class Torrent extends EventEmitter<TorrentEvents> {
-  readonly metainfo: Metainfo
-  /** What is verified and at rest. */
-  readonly verified: Bitfield
-  /** Its files, each of which can be read. */
-  readonly files: readonly TorrentFile[]
+  /** 20 bytes. */
+  readonly infoHash: Buffer
+  readonly #source: Metainfo | Magnet
   readonly #options: TorrentOptions
   readonly #clock: Clock
-  readonly #parts: Assembly
-  readonly #arrivals = new Arrivals()
+  readonly #context: PeerContext
+  readonly #reputation: Reputation
+  readonly #swarm: Swarm
+  readonly #sources: PeerSources
+  readonly #unchoker: Unchoker
   readonly #down = new Speed()
   readonly #up = new Speed()
-  readonly #aborted = new AbortController()
-  readonly #recorder: Recorder
-  readonly #completion: Completion
-  readonly #writes: boolean
+  readonly #ended = new AbortController()
+  #metadata: MetadataDownload | undefined
+  #metainfo: Metainfo | undefined
+  #pieces: Pieces | undefined
+  #webSeeds: WebSeeds | undefined
+  #files: readonly TorrentFile[] = []
+  #state: TorrentState = 'new'
   #timer: Timer | undefined
-  #state: 'new' | 'checking' | 'running' | 'done' | 'closed' = 'new'
   #closing: Promise<void> | undefined
-  #done: Promise<void> | undefined
-  /** Bytes of blocks that had come by the last look, and when that had grown last, in ms of the clock. */
-  #received = 0
-  #lastReceived = 0
   #failure: Error | undefined
+  /** How much had come by the last look, and when that had grown last, in ms of the clock. */
+  #received = 0
+  #receivedAt = 0
 
-  constructor(metainfo: Metainfo, options: TorrentOptions) {
+  /** @throws InputError for a magnet link without a v1 info-hash, or an option that is invalid */
+  constructor(source: Metainfo | Magnet, options: TorrentOptions = {}) {
     super()
-    this.metainfo = metainfo
-    this.verified = new Bitfield(metainfo.pieceCount)
+    const { clock = systemClock, encryption = 'prefer', maxPeers = DEFAULT_MAX_PEERS } = options
+    const { listener, memory = DEFAULT_MEMORY_BYTES, random = Math.random } = options
+    const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
+    const bind = dialledFrom(options.bind)
+    this.#source = source
+    this.infoHash = infoHashOf(source)
     this.#options = options
-    this.#clock = options.clock ?? systemClock
-    this.#parts = assemble({
-      metainfo,
-      options,
-      verified: this.verified,
-      flushed: index => this.#flushed(index),
-      kept: index => this.#arrivals.arrived(index),
-      lost: index => this.#lost(index),
-      done: () => this.#state === 'done',
-      signal: this.#aborted.signal,
-      warning: error => this.emit('warning', error),
-      failed: error => this.destroy(error),
-    })
-    this.files = metainfo.files.map((_, index) => new TorrentFile(this, index, options.select))
-    const { intake, recheck, swarm, webSeeds } = this.#parts
-    this.#recorder = new Recorder(options.resume, recheck, error => this.emit('warning', error))
-    const { select, storage } = options
-    // A seed leaves files as they are.
-    this.#writes = !select || metainfo.files.some((_, index) => select(index))
-    this.#completion = new Completion({
-      storage,
-      recheck,
-      writes: this.#writes,
-      finished: () => this.#finished,
-    })
-    swarm.on('connected', peer => this.emit('connected', peer))
-    swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
-    webSeeds.on('connected', name => this.emit('webSeed', name, 'connected'))
-    webSeeds.on('disconnected', (name, reason) => this.emit('webSeed', name, 'disconnected', reason))
-    closed(intake.writer).catch(error => this.destroy(error))
-  }
-
-  /** Checks what is there, then looks for peers. Returns at once. */
-  start(): this {
-    if (this.#state === 'new') {
-      this.#state = 'checking'
-      this.#begin().catch(error => this.destroy(error))
+    this.#clock = clock
+    this.#reputation = new Reputation(() => clock.now())
+    this.#context = {
+      ...{ infoHash: this.infoHash, peerId, clock, encryption, client: `tsdl ${VERSION}` },
+      funnel: new Funnel(),
+      port: () => listener?.port,
+      dht: () => this.#sources.dht,
+      pex: () => options.pex !== false && !this.#metainfo?.private,
+      limits: limitsOf({ clock, memory, ...pick(options, 'up', 'down'), peers: () => this.#swarm.peers.size }),
+      torrent: undefined,
+      ...pick(options, 'connect'),
+      ...(bind ? { bind } : {}),
     }
-    return this
-  }
-
-  /** Resolves once all that was asked for is verified and at rest; rejects with what ended it before. */
-  get done(): Promise<void> {
-    if (this.#state === 'done') return Promise.resolve()
-    if (this.#state === 'closed') return Promise.reject(this.#reasonToEnd)
-    this.#done ??= new Promise((resolve, reject) => {
-      const end = () => {
-        if (this.#failure || this.#state !== 'done') reject(this.#reasonToEnd)
-        else resolve()
-      }
-      this.once('done', end)
-      this.once('close', end)
+    this.#swarm = new Swarm({
+      context: this.#context,
+      maxPeers,
+      maxPerAddress: options.maxPeersPerAddress,
+      reputation: this.#reputation,
     })
-    return this.#done
+    this.#sources = new PeerSources({
+      ...{ infoHash: this.infoHash, peerId, clock, random },
+      tiers: options.trackers === false ? [] : source.trackers,
+      peers: [...('peers' in source ? source.peers : []), ...(options.peers ?? [])],
+      ...('hashes' in source ? { private: source.private, ...pick(source, 'nodes') } : {}),
+      ...pick({ key: options.trackerKey }, 'key'),
+      ...pick(options, 'dht', 'lsd'),
+      port: () => listener?.port,
+      stats: () => ({
+        uploaded: this.#swarm.uploaded,
+        downloaded: this.#downloaded,
+        left: this.#pieces?.missing ?? UNKNOWN_LEFT,
+        partial: this.#pieces?.isPartialSeed ?? false,
+      }),
+    })
+    this.#unchoker = new Unchoker({
+      peers: () => this.#swarm.peers.keys(),
+      seeding: () => this.#context.torrent?.upload.only() ?? false,
+      uploaded: () => this.#swarm.uploaded,
+      limit: typeof options.up === 'number' ? options.up : undefined,
+      random,
+    })
+    this.#followSwarm()
+    this.#sources.on('peers', (peers, name) => this.#swarm.add(peers, name))
+    this.#sources.on('warning', error => this.emit('warning', error))
+    if ('hashes' in source) this.#takeMetainfo(source)
   }
 
-  /** Whether what was there is known, and peers are looked for. */
+  get state(): TorrentState {
+    return this.#state
+  }
+
+  /** @throws InputError ERR_USAGE while the metadata is not known: await `ready` */
+  get metainfo(): Metainfo {
+    if (this.#metainfo) return this.#metainfo
+    throw new InputError('ERR_USAGE', 'the metadata of this torrent is not known yet: await torrent.ready first')
+  }
+
+  /** The pieces that are verified and at rest. */
+  get verified(): Bitfield {
+    return this.#pieces?.verified ?? new Bitfield(this.#metainfo?.pieceCount ?? 0)
+  }
+
+  /** Its files, each of which can be read; none while the metadata is not known. */
+  get files(): readonly TorrentFile[] {
+    return this.#files
+  }
+
+  /** Resolves with the metainfo once it is known; rejects with what ended the torrent before. */
+  get ready(): Promise<Metainfo> {
+    return this.#when('metadata', () => this.#metainfo)
+  }
+
+  /** Resolves once all that was asked for is verified and at rest; rejects with what ended the torrent before. */
+  get done(): Promise<void> {
+    return this.#when('done', () => this.#pieces?.complete || undefined).then(() => {})
+  }
+
+  /** Whether what was there already is known, and blocks are exchanged. */
   get started(): boolean {
-    return this.#state === 'running' || this.#state === 'done'
+    return this.#state === 'downloading' || this.#state === 'seeding'
   }
 
   /** Whether all that was asked for is verified and at rest. */
   get complete(): boolean {
-    return this.#state === 'done'
+    return this.#pieces?.complete ?? false
   }
 
   /** How it stands. */
   get progress(): Progress {
     return progressOf({
-      metainfo: this.metainfo,
-      intake: this.#parts.intake,
-      swarm: this.#parts.swarm,
-      webSeeds: this.#parts.webSeeds,
-      down: this.#down,
-      up: this.#up,
-      read: this.#windowed,
+      pieces: this.#pieces,
+      metadata: this.#metadata,
+      swarm: this.#swarm,
+      webSeeds: this.#webSeeds,
+      down: this.#down.rate,
+      up: this.#up.rate,
     })
   }
 
-  /** Resolves once this piece is verified and at rest. */
-  async whenVerified(index: number): Promise<void> {
-    if (!this.trusts(index)) await this.#arrivals.wait(index)
+  /** Why it does not go on, in words. */
+  get reason(): string {
+    const pieces = this.#pieces
+    if (!pieces && this.#metadata?.reason) return this.#metadata.reason
+    return whyStalled(
+      this.#swarm,
+      this.#sources,
+      this.#webSeeds,
+      index => !pieces || (pieces.intake.wanted.has(index) && !pieces.verified.has(index)),
+    )
   }
 
-  /** True if this piece is verified and at rest, and its files are not known to have changed since. */
-  trusts(index: number): boolean {
-    return this.#parts.recheck.trusts(index)
+  /** Fetches the metadata if need be, checks what is there, exchanges blocks. Returns at once. */
+  start(): this {
+    if (this.#state === 'new') this.#begin().catch(error => this.destroy(error))
+    return this
+  }
+
+  /** Resolves once this piece is verified and at rest; rejects with what ended the torrent before. */
+  async whenVerified(index: number): Promise<void> {
+    await this.ready
+    await this.#pieces?.whenVerified(index)
   }
 
   /** Looks at each file by its path. Rejects with ERR_CHANGED when what was asked for is not complete any more. */
-  confirm(): Promise<void> {
-    return this.#completion.confirm()
+  async confirm(): Promise<void> {
+    await this.#pieces?.confirm()
   }
 
   /** Which peers gave how much of a file. */
   givenOf(fileIndex: number): Given[] {
-    return this.#parts.intake.provenance.of(fileIndex)
+    return this.#pieces?.intake.provenance.of(fileIndex) ?? []
   }
 
   /**
-   * The bytes from `start` to before `end`, counted from the torrent's start, each as soon as it is verified: to be taken
-   * forward, one at a time, and closed. What is taken soon is fetched first.
+   * The bytes from `start` to before `end`, counted from the torrent's start, each as soon as it is verified. They are
+   * to be taken forward, one call at a time, and the source is to be closed. What is read soon is fetched first.
    */
   open(start: number, end: number): Required<ByteSource> {
-    const { storage } = this.#options
-    const { pieceLength } = this.metainfo
-    const { cursors } = this.#parts.intake
-    if (this.#windowed && cursors.size >= cursors.room) {
-      throw new InputError('ERR_BUSY', `${cursors.size} readers are as many as memory has room for`)
-    }
-    const last = Math.ceil(end / pieceLength)
-    const cursor = cursors.open(Math.floor(start / pieceLength), last)
-    const moved = (position: number, waiting: boolean) =>
-      cursors.move(cursor, Math.floor(position / pieceLength), waiting)
-    const source: ByteSource =
-      storage instanceof WindowStorage
-        ? storage.open({ start, end, cursor: moved })
-        : new StoredBytes(this, this.#parts.reads, moved)
-    return {
-      take: (position, length) => source.take(position, length),
-      close: () => {
-        source.close?.()
-        cursors.close(cursor)
-      },
-    }
+    if (this.#pieces) return this.#pieces.open(start, end)
+    throw new InputError('ERR_USAGE', 'this torrent has no content yet: await torrent.ready first')
   }
 
   /** Says goodbye to trackers and peers, and gives everything back. Idempotent; never rejects. */
@@ -218,151 +260,233 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     void this.close()
   }
 
-  /** Why it does not go on, in words. */
-  get reason(): string {
-    const { intake, sources, swarm, webSeeds } = this.#parts
-    return whyStalled(
-      swarm,
-      sources,
-      webSeeds,
-      index => intake.wanted.has(index) && !this.verified.has(index),
-    )
-  }
-
-  get #windowed(): boolean {
-    return this.#options.storage instanceof WindowStorage
-  }
-
-  /** Whether all that was asked for is verified. */
-  get #finished(): boolean {
-    return this.#parts.intake.left === 0 && !this.#options.onDemand
-  }
-
-  /** Whether it is the peers that let us wait, rather than a disk or a reader, or nobody. */
-  get #waits(): boolean {
-    const { cursors, scheduler } = this.#parts.intake
-    if (this.#state !== 'running') return false
-    return this.#windowed || this.#options.onDemand ? cursors.waiting : !scheduler.held
+  get #downloaded(): number {
+    return this.#swarm.downloaded + (this.#webSeeds?.downloaded ?? 0)
   }
 
   get #reasonToEnd(): Error {
     return this.#failure ?? new StorageError('ERR_ABORTED', 'the download was closed before it was complete')
   }
 
-  async #begin(): Promise<void> {
-    const { listener, share, storage } = this.#options
-    if (this.#writes) {
-      const unseen = await storage.lock?.()
-      if (unseen) this.emit('warning', unseen)
-    }
-    await this.#look()
-    if (this.#closing) return
-    this.#state = 'running'
-    this.#lastReceived = this.#clock.now()
-    this.emit('started')
-    if (this.#finished) {
-      await this.#complete()
-      if (!share || this.#closing) return
-    }
-    this.#tick()
-    listener?.add(this.metainfo.infoHash, accepted => this.#parts.swarm.accept(accepted))
-    this.#parts.sources.start()
-    if (!this.#finished) this.#parts.webSeeds.start()
+  /** Resolves with what `value` has once it has something; an event says when to look. */
+  #when<T>(event: 'metadata' | 'done', value: () => T | undefined): Promise<T> {
+    const there = value()
+    if (there !== undefined) return Promise.resolve(there)
+    if (this.#state === 'closed') return Promise.reject(this.#reasonToEnd)
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        this.off(event, look)
+        this.off('close', look)
+        const there = value()
+        if (there === undefined || (event === 'done' && this.#failure)) reject(this.#reasonToEnd)
+        else resolve(there)
+      }
+      this.on(event, look)
+      this.on('close', look)
+    })
   }
 
-  /** Finds out what is there already. */
-  async #look(): Promise<void> {
-    const { metainfo } = this
-    const { resume, storage, trusted } = this.#options
-    if (this.#windowed) return
-    const found = await takeStock({
-      metainfo,
-      storage,
-      resume,
-      trusted,
-      signal: this.#aborted.signal,
-      progress: pieces => this.emit('checked', pieces),
+  #followSwarm(): void {
+    const swarm = this.#swarm
+    swarm.on('warning', error => this.emit('warning', error))
+    swarm.on('connected', peer => {
+      this.#pieces?.join(peer)
+      this.emit('connected', peer)
     })
-    for (const index of found) {
-      this.#parts.intake.found(index)
-      this.#arrived(index)
+    swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
+    swarm.on('interest', () => this.#unchoker.changed(this.#clock.now()))
+  }
+
+  async #begin(): Promise<void> {
+    const { listener, prepare, share } = this.#options
+    this.#state = 'metadata'
+    this.#receivedAt = this.#clock.now()
+    if (!this.#metainfo) {
+      this.#findPeers()
+      await this.#fetchMetadata()
     }
+    if (!this.#pieces && prepare) this.#takeContent(await prepare(this.metainfo))
+    const pieces = this.#pieces
+    if (this.#closing || !pieces) return
+    this.#state = 'checking'
+    await pieces.check()
+    if (this.#closing) return
+    this.#state = 'downloading'
+    this.#receivedAt = this.#clock.now()
+    this.emit('started')
+    if (pieces.finished) {
+      await this.#finish()
+      if (!share || this.#closing) return
+    }
+    this.#swarm.begin(pieces.forPeers)
+    for (const peer of this.#swarm.connected) pieces.join(peer)
+    if (!this.#timer) this.#findPeers()
+    else listener?.add(this.infoHash, accepted => this.#swarm.accept(accepted))
+    if (!pieces.finished) this.#webSeeds!.start()
+  }
+
+  /** Looks for peers, and looks at what is late from now on. */
+  #findPeers(): void {
+    this.#tick()
+    this.#options.listener?.add(this.infoHash, accepted => this.#swarm.accept(accepted))
+    this.#sources.start()
+  }
+
+  /** Resolves once the metadata is known. */
+  #fetchMetadata(): Promise<void> {
+    const metadata = new MetadataDownload({
+      infoHash: this.infoHash,
+      swarm: this.#swarm,
+      now: () => this.#clock.now(),
+    })
+    this.#metadata = metadata
+    return new Promise((resolve, reject) => {
+      metadata.once('complete', info => {
+        metainfoOf(info, this.#source as Magnet).then(metainfo => {
+          if (metainfo.private) this.#becomePrivate()
+          this.#takeMetainfo(metainfo)
+          resolve()
+        }, reject)
+      })
+      this.once('close', resolve)
+    })
+  }
+
+  /** Only its trackers and its user may name peers of a private torrent (BEP 27). */
+  #becomePrivate(): void {
+    this.#sources.becomePrivate()
+    this.#swarm.forget(['DHT', 'LSD', 'PEX'])
+  }
+
+  #takeMetainfo(metainfo: Metainfo): void {
+    const { storage, prepare } = this.#options
+    this.#metainfo = metainfo
+    if (storage && !prepare) this.#takeContent({ ...this.#options, storage })
+    else this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index))
+    this.emit('metadata', metainfo)
+  }
+
+  /** What to do with the torrent is decided. */
+  #takeContent(content: ContentOptions): void {
+    const { clock = systemClock, memory = DEFAULT_MEMORY_BYTES, random = Math.random } = this.#options
+    const { metainfo } = this
+    const pieces = new Pieces({
+      ...{ metainfo, content, clock, memory, random },
+      superSeed: this.#options.superSeed ?? false,
+      reputation: this.#reputation,
+      funnel: this.#context.funnel,
+      signal: this.#ended.signal,
+    })
+    this.#pieces = pieces
+    this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index, content.select))
+    pieces.on('checked', count => this.emit('checked', count))
+    pieces.on('warning', error => this.emit('warning', error))
+    pieces.on('failed', error => this.destroy(error))
+    pieces.on('verified', index => this.#verified(index))
+    pieces.on('lost', index => {
+      for (const peer of this.#swarm.peers.keys()) peer.lack(index)
+      this.emit('lost', index)
+    })
+    pieces.on('banned', (name, reason) => {
+      this.#swarm.ban(name, reason)
+      this.#webSeeds?.ban(name, reason)
+    })
+    this.#webSeeds = new WebSeeds({
+      metainfo,
+      intake: pieces.intake,
+      limits: this.#context.limits,
+      clock,
+      userAgent: `tsdl/${VERSION}`,
+      named: this.#options.webSeeds,
+      urls: this.#options.webSeedUrls,
+      open: this.#options.http,
+    })
+    this.#webSeeds.on('warning', error => this.emit('warning', error))
+    this.#webSeeds.on('connected', name => this.emit('webSeed', name, 'connected'))
+    this.#webSeeds.on('disconnected', (name, reason) => this.emit('webSeed', name, 'disconnected', reason))
   }
 
   #tick(): void {
     const now = this.#clock.now()
-    if (this.#options.storage.starved) this.#parts.swarm.makeRoom()
-    this.#parts.swarm.tick(now)
-    this.#parts.webSeeds.tick(now)
-    this.#parts.unchoker.tick(now)
-    this.#parts.intake.scheduler.feed()
-    const received = this.#parts.swarm.downloaded + this.#parts.webSeeds.downloaded
-    this.#down.update(received, now)
-    this.#up.update(this.#parts.swarm.uploaded, now)
-    this.#parts.recheck.tick()
-    this.#recorder.tick(now)
+    if (this.#pieces?.isStarved) this.#swarm.makeRoom()
+    this.#swarm.tick(now)
+    this.#metadata?.tick(now)
+    this.#webSeeds?.tick(now)
+    this.#unchoker.tick(now)
+    this.#pieces?.tick(now)
+    this.#down.update(this.#downloaded, now)
+    this.#up.update(this.#swarm.uploaded, now)
     const { timeout = 0 } = this.#options
-    if (received > this.#received || !this.#waits) this.#lastReceived = now
+    const received = this.#downloaded + (this.#metadata?.progress.have ?? 0)
+    if (received > this.#received || !this.#waitsForPeers) this.#receivedAt = now
     this.#received = received
-    if (timeout > 0 && now - this.#lastReceived > timeout) {
-      this.destroy(
-        new StalledError('ERR_STALLED', `${this.reason}; nothing received for ${timeout / 1000} s`),
-      )
-    } else if (!this.#closing) this.#timer = this.#clock.setTimeout(() => this.#tick(), TICK)
+    if (timeout > 0 && now - this.#receivedAt > timeout) {
+      const what = this.#metainfo ? this.reason : `no metadata for ${this.infoHash.toString('hex')}: ${this.reason}`
+      this.destroy(new StalledError('ERR_STALLED', `${what}; nothing received for ${timeout / 1000} s`))
+    } else if (!this.#closing) this.#timer = this.#clock.setTimeout(() => this.#tick(), TICK_MS)
   }
 
-  #flushed(index: number): void {
-    this.#arrived(index)
-    // what a reader has taken is gone: nobody is told of it, and it may be wanted again
-    if (!this.#windowed) for (const peer of this.#parts.swarm.peers.keys()) peer.have(index)
-    if (this.#finished && this.#state === 'running') {
-      this.#complete().catch(error => this.destroy(error))
-    }
-    // On demand it is never done, and yet all of it may be there.
-    if (this.#options.onDemand && !this.#windowed && this.verified.full) this.#parts.sources.complete()
+  /** Whether the torrent waits for peers, rather than for a disk or a reader, or has nothing to fetch. */
+  get #waitsForPeers(): boolean {
+    if (this.#state === 'metadata') return !this.#metainfo
+    return this.#state === 'downloading' && this.#pieces!.waitsForPeers
   }
 
-  #lost(index: number): void {
-    this.#recorder.lost()
-    this.emit('lost', index)
-  }
-
-  #arrived(index: number): void {
-    this.verified.add(index)
+  #verified(index: number): void {
+    const pieces = this.#pieces!
     this.emit('verified', index)
-    this.#arrivals.arrived(index)
+    if (!this.started) return
+    // what a reader has taken is gone: peers are told of nothing, and it may be wanted again
+    if (!pieces.windowed) for (const peer of this.#swarm.peers.keys()) peer.have(index)
+    if (pieces.finished && this.#state === 'downloading') this.#finish().catch(error => this.destroy(error))
+    // on demand it is never done, and yet all of it may be there
+    if (!pieces.finished && !pieces.windowed && pieces.verified.full) this.#sources.complete()
   }
 
-  async #complete(): Promise<void> {
-    const complete = await this.#completion.run()
-    if (!complete || this.#closing || this.#state === 'done') return
-    this.#state = 'done'
-    void this.#recorder.write()
-    const { sources, swarm } = this.#parts
-    if (this.verified.full) sources.complete()
-    else if (!this.#windowed) {
-      sources.becomePartialSeed()
-      for (const peer of swarm.peers.keys()) peer.tellUploadOnly()
+  async #finish(): Promise<void> {
+    const pieces = this.#pieces!
+    const confirmed = await pieces.confirmAll()
+    if (!confirmed || this.#closing || this.#state === 'seeding') return
+    this.#state = 'seeding'
+    pieces.complete = true
+    void pieces.save()
+    if (pieces.verified.full) this.#sources.complete()
+    else if (!pieces.windowed) {
+      this.#sources.becomePartialSeed()
+      for (const peer of this.#swarm.peers.keys()) peer.tellUploadOnly()
     }
     this.emit('done')
   }
 
   async #end(): Promise<void> {
-    if (this.#state !== 'done') this.#state = 'closed'
-    this.#aborted.abort(this.#reasonToEnd)
+    const reason = this.#reasonToEnd
+    this.#state = 'closed'
+    this.#ended.abort(reason)
     this.#clock.clearTimeout(this.#timer)
-    this.#options.listener?.remove(this.metainfo.infoHash)
-    this.#parts.swarm.close()
-    this.#parts.webSeeds.close()
-    this.#arrivals.end(this.#reasonToEnd)
-    const { storage } = this.#options
-    if (storage instanceof WindowStorage) void storage.close(this.#reasonToEnd) // readers are to hear why
-    await this.#parts.sources.stop()
-    await this.#parts.intake.close()
-    await this.#recorder.write()
-    await this.#options.storage.close().catch(error => {
+    this.#options.listener?.remove(this.infoHash)
+    this.#metadata?.end()
+    this.#swarm.close()
+    this.#webSeeds?.close()
+    this.#pieces?.end(reason)
+    await this.#sources.stop()
+    await this.#pieces?.close().catch(error => {
       this.#failure ??= error
     })
+    this.#context.funnel.destroy()
     this.emit('close')
   }
+}
+
+function infoHashOf(source: Metainfo | Magnet): Buffer {
+  if (source.infoHash) return source.infoHash
+  const hash = 'infoHashV2' in source ? source.infoHashV2?.toString('hex') : ''
+  throw new InputError('ERR_USAGE', `${hash}: an info-hash of BitTorrent v2 alone, which is not supported yet`)
+}
+
+/** The address to dial from; none where all will do. @throws InputError when it is no IP address */
+function dialledFrom(bind: string | undefined): string | undefined {
+  if (bind === undefined) return undefined
+  const bytes = addressBytes(bind.replace(/%.*$/, '')) // without the zone of a link-local one
+  if (bytes) return bytes.some(byte => byte > 0) ? bind : undefined
+  throw new InputError('ERR_USAGE', `bind: expected an IP address of this machine, got ${bind}`)
 }

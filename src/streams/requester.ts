@@ -250,7 +250,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
   /** We have this piece no longer: it may be a reason to be interested. */
   undone(index: number): void {
     this.offer.undone(index)
-    this.#showInterest()
+    this.#interest.update()
   }
 
   /** The peer has this piece no longer. */

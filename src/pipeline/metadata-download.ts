@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto'
+import { EventEmitter } from 'node:events'
+import { formatAddress } from '../codec/compact.ts'
+import { MAX_TORRENT_SIZE } from '../metainfo/parse.ts'
+import { MetadataPicker } from './metadata-picker.ts'
+import type { Peer } from './peer.ts'
+import type { Swarm } from './swarm.ts'
+
+export interface MetadataDownloadEvents {
+  /** The info dictionary is there: its SHA-1 is the info-hash. */
+  complete: [info: Buffer]
+}
+
+export interface MetadataDownloadOptions {
+  /** 20 bytes. */
+  readonly infoHash: Buffer
+  readonly swarm: Swarm
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
+}
+
+/** Milliseconds that a peer may owe us an answer before it is disconnected. */
+const ANSWER_TIMEOUT_MS = 15_000
+
+/** Fetches the metadata of a torrent from the peers of its swarm: asks several at once, and believes none (BEP 9). */
+export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
+  readonly #options: MetadataDownloadOptions
+  readonly #picker: MetadataPicker<Peer>
+  readonly #offering = new Set<Peer>()
+  /** Peers that gave wrong metadata. */
+  #wrong = 0
+  #ended = false
+
+  constructor(options: MetadataDownloadOptions) {
+    super()
+    this.#options = options
+    const { infoHash, swarm } = options
+    this.#picker = new MetadataPicker({
+      maxSize: MAX_TORRENT_SIZE,
+      right: info => createHash('sha1').update(info).digest().equals(infoHash),
+    })
+    swarm.on('extended', peer => this.#offered(peer))
+    swarm.on('metadata', (peer, message) => {
+      if (message.type === 'data') this.#received(peer, message.piece, message.data)
+      else this.#picker.rejected(peer, options.now())
+      this.#askAll()
+    })
+    swarm.on('disconnected', peer => {
+      this.#offering.delete(peer)
+      this.#picker.left(peer)
+      this.#askAll()
+    })
+  }
+
+  /** How many peers offer metadata now. */
+  get offering(): number {
+    return this.#offering.size
+  }
+
+  /** Pieces of metadata that are there, and all that there are; 0 while that is not known. */
+  get progress(): { readonly have: number; readonly of: number } {
+    return this.#picker.progress
+  }
+
+  /** Why there is no metadata yet, in words; undefined while no peer has offered any. */
+  get reason(): string | undefined {
+    const offering = this.#offering.size
+    const parts = [
+      offering > 0 && `${offering} ${offering === 1 ? 'peer offers' : 'peers offer'} the metadata, but not all of it has come`,
+      this.#wrong > 0 && `${this.#wrong} ${this.#wrong === 1 ? 'peer' : 'peers'} gave wrong metadata`,
+    ].filter(Boolean)
+    return parts.length > 0 ? parts.join('; ') : undefined
+  }
+
+  /** Asks for what is late. To be called now and then. */
+  tick(now: number): void {
+    if (this.#ended) return
+    for (const peer of this.#offering) {
+      const since = this.#picker.owesSince(peer)
+      if (since !== undefined && now - since > ANSWER_TIMEOUT_MS) this.#picker.rejected(peer, now)
+    }
+    this.#askAll()
+  }
+
+  /** Asks for nothing more. */
+  end(): void {
+    this.#ended = true
+  }
+
+  #offered(peer: Peer): void {
+    const { extensions, metadataSize } = peer.about
+    if (this.#ended || metadataSize === undefined || !extensions.get('ut_metadata')) return
+    if (!this.#picker.offer(peer, metadataSize)) {
+      this.#blame(peer, `offers metadata of ${metadataSize} bytes, at most ${MAX_TORRENT_SIZE} are read`)
+      return
+    }
+    this.#offering.add(peer)
+    this.#askAll()
+  }
+
+  #received(peer: Peer, piece: number, data: Uint8Array): void {
+    if (this.#ended) return
+    const wrong = this.#picker.received(peer, piece, data)
+    if (wrong !== undefined) this.#blame(peer, wrong)
+    const { info } = this.#picker
+    if (!info) return
+    this.#ended = true
+    this.emit('complete', info)
+  }
+
+  #askAll(): void {
+    if (this.#ended) return
+    for (const peer of this.#offering) {
+      const pieces = this.#picker.next(peer, this.#options.now())
+      if (pieces.length > 0) peer.extensions.requestMetadata(pieces)
+    }
+  }
+
+  #blame(peer: Peer, what: string): void {
+    this.#wrong++
+    this.#options.swarm.ban(formatAddress(peer.address), what)
+  }
+}
