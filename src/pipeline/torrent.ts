@@ -125,6 +125,13 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#state === 'done'
   }
 
+  /** True while the download waits for peers, rather than for a disk or a reader. */
+  get waiting(): boolean {
+    const { cursors, scheduler } = this.#parts.intake
+    if (this.#state !== 'running') return false
+    return this.#windowed || this.#options.onDemand ? cursors.waiting : !scheduler.held
+  }
+
   /** How it stands. */
   get progress(): Progress {
     return progressOf({
@@ -216,13 +223,6 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#parts.intake.left === 0 && !this.#options.onDemand
   }
 
-  /** Whether it is the peers that let us wait, rather than a disk or a reader, or nobody. */
-  get #waits(): boolean {
-    const { cursors, scheduler } = this.#parts.intake
-    if (this.#state !== 'running') return false
-    return this.#windowed || this.#options.onDemand ? cursors.waiting : !scheduler.held
-  }
-
   get #reasonToEnd(): Error {
     return this.#failure ?? new StorageError('ERR_ABORTED', 'the download was closed before it was complete')
   }
@@ -279,7 +279,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#up.update(this.#parts.swarm.uploaded, now)
     this.#recorder.tick(now)
     const { timeout = 0 } = this.#options
-    if (received > this.#received || !this.#waits) this.#lastReceived = now
+    if (received > this.#received || !this.waiting) this.#lastReceived = now
     this.#received = received
     if (timeout > 0 && now - this.#lastReceived > timeout) {
       this.destroy(
