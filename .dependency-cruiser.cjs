@@ -61,7 +61,7 @@ module.exports = {
       to: {
         path: '^src/streams/',
         pathNot:
-          '^src/streams/(stage|byte-reader|piece-buffer|block-source|outstanding|offer|interest|request-queue|questions|withdrawn|patience|outgoing|run|byte-limit|web-(run|fetch|lane|fault|queue)|http-open)\\.ts$',
+          '^src/streams/(stage|byte-reader|piece-buffer|block-source|outstanding|offer|interest|request-queue|questions|withdrawn|patience|outgoing|run|byte-limit|byte-gate|web-(run|fetch|lane|fault|queue|body|files|order|patience|rests|streams|seed-options)|http-open)\\.ts$',
       },
     },
     {
