@@ -2,10 +2,15 @@
  * A disk that fails while a torrent is downloaded from its only peer: the run ends with the right exit code and says
  * which file, nothing verified is lost, and no run that says it is done has a wrong byte.
  */
+import { once } from 'node:events'
+import { readFile, rm } from 'node:fs/promises'
 import net from 'node:net'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { exitOf } from '../../src/cli/exit.ts'
 import { StorageError } from '../../src/errors.ts'
+import { nodeFileSystem } from '../../src/storage/file-system.ts'
 import { type Fault, FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
@@ -277,3 +282,66 @@ t.test('connections hold all descriptors: they are given up for files, and it en
   t.match(running.warnings.join('\n'), /no file descriptor is left: there are fewer connections for a minute/)
   t.notMatch(running.warnings.join('\n'), 'EMFILE', 'which is told once, not for every peer')
 })
+
+/** Swaps a directory and a symlink to the outside for each other, in another thread, as fast as it can. */
+function swapping(t: Test, directory: string, outside: string): { end(): Promise<unknown> } {
+  const program = `
+    const { workerData: { directory, outside, stop } } = require('node:worker_threads')
+    const { renameSync, symlinkSync, unlinkSync } = require('node:fs')
+    const attempt = work => { try { work() } catch {} }
+    while (Atomics.load(stop, 0) === 0) {
+      attempt(() => renameSync(directory, directory + '.aside'))
+      attempt(() => symlinkSync(outside, directory))
+      attempt(() => unlinkSync(directory))
+      attempt(() => renameSync(directory + '.aside', directory))
+    }`
+  const stop = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(program, { eval: true, workerData: { directory, outside, stop }, execArgv: [] })
+  const ended = once(worker, 'exit')
+  const end = () => {
+    Atomics.store(stop, 0, 1)
+    return ended
+  }
+  t.teardown(end)
+  return { end }
+}
+
+t.test(
+  'a directory that is swapped for a symlink in a loop: nothing lands outside, and done is done',
+  { skip: process.platform !== 'linux' && 'needs /proc' },
+  async t => {
+    const many = makeTorrent({
+      files: Array.from({ length: 120 }, (_, n) => ({ path: `d/sub/${n}`, length: 3000 + n })),
+      pieceLength: 16_384,
+    })
+    const base = t.testdir({ home: { d: { sub: {} } }, outside: {} })
+    const outside = join(base, 'outside')
+    const download = async () => {
+      const peer = await scriptedPeer(t, many)
+      const disk = nodeFileSystem as unknown as Disk
+      const output = join(base, 'home')
+      const { torrent } = run(t, many, { disk, output, peers: [peer.address], timeout: 5000 })
+      const error: unknown = await torrent.done.then(
+        () => undefined,
+        error => error,
+      )
+      await torrent.close()
+      return error
+    }
+    const { end } = swapping(t, join(base, 'home/d/sub'), outside)
+    for (let round = 0; round < 20; round++) {
+      const error = await download()
+      if (error !== undefined) t.equal(exitOf(error), 4, `${error}`)
+      if (error !== undefined) t.match((error as Error).message, `${base}/home/d/sub`)
+      t.same(await nodeFileSystem.readdir(outside), [])
+    }
+    await end()
+    await rm(join(base, 'home/d/sub.aside'), { recursive: true, force: true })
+    t.equal(await download(), undefined)
+    for (const { path, offset, length } of many.metainfo.files)
+      t.ok(
+        (await readFile(join(base, 'home', path))).equals(many.content.subarray(offset, offset + length)),
+        path,
+      )
+  },
+)
