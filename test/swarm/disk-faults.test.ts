@@ -2,6 +2,7 @@
  * A disk that fails while a torrent is downloaded from its only peer: the run ends with the right exit code and says
  * which file, nothing verified is lost, and no run that says it is done has a wrong byte.
  */
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
 import net from 'node:net'
@@ -9,8 +10,11 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { exitOf } from '../../src/cli/exit.ts'
+import { Bitfield } from '../../src/codec/bitfield.ts'
 import { StorageError } from '../../src/errors.ts'
+import { FileStorage } from '../../src/storage/file-storage.ts'
 import { nodeFileSystem } from '../../src/storage/file-system.ts'
+import { writeResumeRecord } from '../../src/storage/resume-record.ts'
 import { type Fault, FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
@@ -231,7 +235,7 @@ t.test('a process that has few descriptors left for many files', async t => {
     t.equal(error, undefined, `${descriptors}: ${error}`)
     t.equal(await sameFiles(real, many), undefined)
     t.ok(
-      warnings.every(warning => warning.startsWith('no resume record')),
+      warnings.every(warning => /^no (resume record|file descriptor)/.test(warning)),
       `${descriptors}: ${warnings}`,
     )
   }
@@ -329,7 +333,7 @@ t.test(
       return error
     }
     const { end } = swapping(t, join(base, 'home/d/sub'), outside)
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 10; round++) {
       const error = await download()
       if (error !== undefined) t.equal(exitOf(error), 4, `${error}`)
       if (error !== undefined) t.match((error as Error).message, `${base}/home/d/sub`)
@@ -345,3 +349,47 @@ t.test(
       )
   },
 )
+
+const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest()
+
+t.test('a resume record that is forged, its checksum right: no run is done with a wrong byte', async t => {
+  const large = makeTorrent({ files: [{ path: 'large', length: 200 * 16_384 - 5 }], pieceLength: 16_384 })
+  for (const wrong of [[0], [99], [199], [3, 4, 5]]) {
+    const disk = memoryDisk()
+    const there = Buffer.from(large.content)
+    for (const index of wrong) there[index * 16_384]! ^= 1
+    await disk.writeFile('/home/large', there)
+    const storage = new FileStorage(large.metainfo, { directory: '/home', fs: disk })
+    const verified = Bitfield.full(large.metainfo.pieceCount)
+    await writeResumeRecord({ fs: disk, path: RECORD, metainfo: large.metainfo, storage, verified })
+    await storage.close()
+    const { error, asked } = await attempt(t, large, disk)
+    t.equal(error, undefined)
+    t.equal(await sameFiles(disk, large), undefined, `${wrong}`)
+    t.same(
+      [...asked].sort((a, b) => a - b),
+      wrong,
+      'only what is wrong is fetched',
+    )
+  }
+})
+
+t.test('a resume record of any bytes, its checksum right, is one that cannot be used at worst', async t => {
+  const disk = memoryDisk()
+  t.equal((await attempt(t, made, disk)).error, undefined)
+  const record = Buffer.from((await disk.readFile(RECORD)) as Uint8Array)
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = seeded(seed)
+    const body = Buffer.from(record.subarray(0, -20))
+    for (let n = 0; n < 3; n++) body[Math.floor(random() * body.length)] = Math.floor(random() * 256)
+    const cut = random() < 0.3 ? body.subarray(0, Math.floor(random() * body.length)) : body
+    await disk.writeFile(RECORD, Buffer.concat([cut, sha1(cut)]))
+    const spoiled = Buffer.from(made.content.subarray(0, 70_000))
+    spoiled[Math.floor(random() * spoiled.length)]! ^= 1
+    await disk.writeFile('/home/d/a', spoiled)
+    const { error } = await attempt(t, made, disk)
+    if (error) t.fail(`seed ${seed}: ${error}`)
+    const wrong = await sameFiles(disk, made)
+    if (wrong) t.fail(`seed ${seed}: ${wrong} is wrong`)
+  }
+})
