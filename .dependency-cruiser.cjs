@@ -55,13 +55,13 @@ module.exports = {
     {
       name: 'stages-meet-only-in-pipeline',
       comment:
-        'No stage imports another; stage.ts, byte-reader.ts, piece-buffer.ts, outgoing.ts, block-source.ts, outstanding.ts and byte-limit.ts are what they share, offer.ts, interest.ts, questions.ts, withdrawn.ts and patience.ts belong to the requester, run.ts to the responder, web-*.ts and http-open.ts to the web seed.',
+        'No stage imports another; stage.ts, byte-reader.ts, piece-buffer.ts, outgoing.ts, block-source.ts, outstanding.ts and byte-limit.ts are what they share, offer.ts, interest.ts, request-queue.ts, questions.ts, withdrawn.ts and patience.ts belong to the requester, run.ts to the responder, web-*.ts and http-open.ts to the web seed.',
       severity: 'error',
       from: { path: '^src/streams/', pathNot: '^src/streams/index\\.ts$' },
       to: {
         path: '^src/streams/',
         pathNot:
-          '^src/streams/(stage|byte-reader|piece-buffer|block-source|outstanding|offer|interest|questions|withdrawn|patience|outgoing|run|byte-limit|web-(run|fetch|lane|fault|queue)|http-open)\\.ts$',
+          '^src/streams/(stage|byte-reader|piece-buffer|block-source|outstanding|offer|interest|request-queue|questions|withdrawn|patience|outgoing|run|byte-limit|byte-gate|web-(run|fetch|lane|fault|queue|body|files|order|patience|rests|streams|seed-options)|http-open)\\.ts$',
       },
     },
     {

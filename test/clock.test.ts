@@ -121,7 +121,6 @@ const WALL_CLOCK = {
   'clock.ts': 'is the clock',
   'cli/create.ts': 'the date in a .torrent',
   'cli/json-reporter.ts': 'the time of an event',
-  'cli/reporter.ts': 'the rhythm of reports',
 }
 
 t.test('nothing measures time but by a clock that is handed in, or the clock of the machine', async t => {

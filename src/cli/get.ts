@@ -6,11 +6,12 @@ import { findFiles } from '../storage/find-files.ts'
 import { choose, type DestinationOptions } from './destinations/choose.ts'
 import type { Common } from './destinations/destination.ts'
 import { EXIT } from './exit.ts'
+import { Follower } from './follower.ts'
 import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { type Loaded, load, patience } from './load.ts'
 import { Reach, type ReachOptions } from './reach.ts'
-import { follow, outcomeOf, type Reporter, reportFailure } from './reporter.ts'
+import { type Reporter, reportFailure } from './reporter.ts'
 import { TextReporter } from './text-reporter.ts'
 
 export interface GetOptions extends DestinationOptions, ReachOptions, NameOptions {
@@ -32,7 +33,7 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
   const timeout = options.timeout ?? patience()
   const reach = new Reach(options, reporter)
-  let stop = () => {}
+  let follower: Follower | undefined
   try {
     const loaded: Loaded =
       typeof source === 'string'
@@ -59,17 +60,18 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
     }
     const start = systemClock.now()
     const { torrent, digests, transfer } = await open(metainfo, common, reporter)
-    stop = follow(torrent, reporter)
+    const following = new Follower(torrent, reporter, systemClock, start)
+    follower = following
     const result = await interruptible(torrent, async () => {
       await transfer()
-      return outcomeOf(torrent, start, digests)
+      return following.outcome(digests)
     })
     reporter.done(result) // after the goodbyes: it is the last that is heard
     return EXIT.ok
   } catch (error) {
     return reportFailure(error, reporter)
   } finally {
-    stop()
+    follower?.stop()
     await reach.close()
     reporter.close()
   }

@@ -1,4 +1,4 @@
-import { systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import { within } from '../discovery/within.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import { EXIT, Exit } from './exit.ts'
@@ -7,7 +7,11 @@ import { EXIT, Exit } from './exit.ts'
 const GOODBYE = 1800
 
 /** Runs `work`; a signal ends it with a goodbye to trackers and peers, a second one at once. */
-export async function interruptible<T>(torrent: Pick<Torrent, 'close'>, work: () => Promise<T>): Promise<T> {
+export async function interruptible<T>(
+  torrent: Pick<Torrent, 'close'>,
+  work: () => Promise<T>,
+  clock: Clock = systemClock,
+): Promise<T> {
   let interrupt: (exit: Exit) => void = () => {}
   const interrupted = new Promise<never>((_, reject) => {
     interrupt = reject
@@ -28,7 +32,7 @@ export async function interruptible<T>(torrent: Pick<Torrent, 'close'>, work: ()
     return await Promise.race([working, interrupted])
   } finally {
     working.catch(() => {})
-    await within(systemClock, torrent.close(), GOODBYE)
+    await within(clock, torrent.close(), GOODBYE)
     for (const off of listeners) off()
   }
 }

@@ -54,6 +54,10 @@ export class JsonReporter implements Reporter {
     this.#emit('done', outcome)
   }
 
+  shared(outcome: Outcome): void {
+    this.#emit('done', outcome)
+  }
+
   error(code: string, message: string, exit: number): void {
     this.#emit('error', { code, message, exit })
   }

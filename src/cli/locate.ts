@@ -4,6 +4,7 @@ import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import { rootNames } from '../metainfo/spellings.ts'
+import { pick } from '../pick.ts'
 import { nodeFileSystem } from '../storage/file-system.ts'
 import { findFiles } from '../storage/find-files.ts'
 import { reasonOf } from './exit.ts'
@@ -32,7 +33,10 @@ export async function locate(metainfo: Metainfo, path: string, options: NameOpti
   const [file, ...more] = metainfo.files
   if (!file || more.length > 0)
     throw new InputError('ERR_USAGE', `${path} is a file, but the torrent has ${metainfo.files.length}`)
-  return { metainfo: { ...metainfo, files: [{ ...file, path: basename(whole) }] }, directory: dirname(whole) }
+  return {
+    metainfo: { ...metainfo, files: [{ ...file, ...pick(file, 'spelled'), path: basename(whole) }] },
+    directory: dirname(whole),
+  }
 }
 
 /** Where paths may begin: above a directory that has one of the torrent's names, and in it. */

@@ -1,4 +1,3 @@
-import { systemClock } from '../clock.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import { pick } from '../pick.ts'
 import { share } from '../pipeline/share.ts'
@@ -6,12 +5,13 @@ import { resumeAt } from '../pipeline/stock.ts'
 import { Torrent } from '../pipeline/torrent.ts'
 import { FileStorage } from '../storage/file-storage.ts'
 import { EXIT, Exit } from './exit.ts'
+import { Follower } from './follower.ts'
 import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { load } from './load.ts'
 import { locate } from './locate.ts'
 import { Reach, type ReachOptions } from './reach.ts'
-import { follow, outcomeOf, type Reporter, reportFailure } from './reporter.ts'
+import { type Reporter, reportFailure } from './reporter.ts'
 import { recordOf } from './state.ts'
 import { TextReporter } from './text-reporter.ts'
 
@@ -32,7 +32,8 @@ export interface SeedOptions extends ReachOptions, NameOptions {
 export async function seed(source: string, path: string, options: SeedOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
   const reach = new Reach(options, reporter)
-  let stop = () => {}
+  let follower: Follower | undefined
+  let sharing = false
   try {
     const loaded = await load(source, { reach, reporter, timeout: 0, ...pick(options, 'portableNames') })
     const { metainfo, directory } = await locate(loaded.metainfo, path, options)
@@ -50,8 +51,7 @@ export async function seed(source: string, path: string, options: SeedOptions): 
       peers: [...shared.peers, ...loaded.peers],
       ...pick(options, 'maxPeers', 'maxPeersPerAddress', 'memory', 'up'),
     })
-    stop = follow(torrent, reporter)
-    const start = systemClock.now()
+    follower = new Follower(torrent, reporter)
     await interruptible(torrent, async () => {
       await torrent.start().done
       const { count, size } = torrent.verified
@@ -62,15 +62,18 @@ export async function seed(source: string, path: string, options: SeedOptions): 
           `${size - count} of ${size} pieces are missing or wrong: sharing the rest`,
         )
       reporter.listening(listener.address)
+      sharing = true
       const { seedRatio: ratio, seedTime: time } = options
       await share(torrent, pick({ ratio, time }, 'ratio', 'time'))
     })
-    reporter.done(outcomeOf(torrent, start))
+    reporter.shared(follower.outcome())
     return EXIT.ok
   } catch (error) {
+    // a signal is how it usually ends
+    if (follower && sharing && error instanceof Exit) reporter.shared(follower.outcome())
     return reportFailure(error, reporter)
   } finally {
-    stop()
+    follower?.stop()
     await reach.close()
     reporter.close()
   }

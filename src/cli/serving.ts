@@ -5,7 +5,8 @@ import { Torrent } from '../pipeline/torrent.ts'
 import type { TorrentOptions } from '../pipeline/torrent-options.ts'
 import type { Served } from '../server/shelf.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
-import { follow, type Reporter } from './reporter.ts'
+import { Follower } from './follower.ts'
+import type { Reporter } from './reporter.ts'
 import { recordOf, sharedLocks } from './state.ts'
 
 /** The options that concern the torrents, rather than HTTP. */
@@ -64,7 +65,7 @@ export function openServing(
           record: recordOf(metainfo.infoHash, output),
           locks: sharedLocks(),
         })
-  const stop = follow(torrent, reporter)
+  const follower = new Follower(torrent, reporter)
   return {
     metainfo,
     failed: new Promise((_, reject) => torrent.once('error', reject)),
@@ -73,7 +74,7 @@ export function openServing(
     },
     read: (fileIndex, range) => torrent.files[fileIndex]!.stream(range),
     async close() {
-      stop()
+      follower.stop()
       await torrent.close()
     },
   }

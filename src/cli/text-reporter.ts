@@ -92,14 +92,20 @@ export class TextReporter implements Reporter {
     if (!this.#quiet) this.#say(`tsdl: waiting: ${reason}`)
   }
 
-  done({ verified, elapsed, downloaded, digests }: Outcome): void {
+  done({ verified, downloadTime, downloaded, uploaded, ratio, digests }: Outcome): void {
     this.#live?.clear()
     // asked for, so said even to who wants silence; as sha256sum writes it
     for (const [path, digest] of Object.entries(digests)) this.#say(`${digest}  ${path}`)
     if (this.#quiet) return
-    const took = prettyMs(elapsed * 1000, { unitCount: 2 })
-    const speed = elapsed > 0 && downloaded > 0 ? `, ${rate(downloaded / elapsed)}` : ''
-    this.#say(`${bytes(verified)} verified in ${took}${speed}`)
+    const speed = downloaded > 0 ? averageRate(downloaded, downloadTime) : ''
+    const given = uploaded > 0 ? `; ${bytes(uploaded)} uploaded, ratio ${ratio.toFixed(2)}` : ''
+    this.#say(`${bytes(verified)} verified in ${duration(downloadTime)}${speed}${given}`)
+  }
+
+  shared({ elapsed, uploaded, ratio }: Outcome): void {
+    if (this.#quiet) return
+    const speed = averageRate(uploaded, elapsed)
+    this.#say(`${bytes(uploaded)} uploaded in ${duration(elapsed)}${speed}, ratio ${ratio.toFixed(2)}`)
   }
 
   error(_code: string, message: string): void {
@@ -133,6 +139,15 @@ function bytes(count: number): string {
 
 function rate(bytesPerSecond: number): string {
   return `${bytes(Math.round(bytesPerSecond))}/s`
+}
+
+/** A rate to append to an amount; nothing where no time has passed. */
+function averageRate(amount: number, seconds: number): string {
+  return seconds > 0 ? `, ${rate(amount / seconds)}` : ''
+}
+
+function duration(seconds: number): string {
+  return prettyMs(seconds * 1000, { unitCount: 2 })
 }
 
 function percent(part: number, whole: number): string {

@@ -19,49 +19,49 @@ export interface AskedRange {
 }
 
 export type Verdict =
-  /** The bytes follow, after `skip` that were not asked for; `more` may come behind them. */
-  | { readonly kind: 'body'; readonly skip: number; readonly more: boolean }
-  /** Not now; `after` so many milliseconds, if it said so. */
-  | { readonly kind: 'later'; readonly why: string; readonly after?: number }
-  /** Never from this URL. */
-  | { readonly kind: 'never'; readonly why: string }
+  /** The bytes from `from` to before `to` follow, counted from the start of what the URL names. */
+  | { readonly kind: 'body'; readonly from: number; readonly to: number }
+  /** The server is busy; it can be asked again `after` so many milliseconds, if it said so. */
+  | { readonly kind: 'busy'; readonly why: string; readonly after?: number }
+  /** What the URL names cannot be had, or is something else. */
+  | { readonly kind: 'unusable'; readonly why: string }
 
-/** Bytes that are read and thrown away where a server knows no ranges. */
-export const MAX_SKIP = 4 << 20
-/** Answers that say that another time may be better, beside those from 500. */
-const LATER = new Set([408, 421, 425, 429])
+/** Statuses of a busy server, beside those from 500. */
+const BUSY = new Set([408, 421, 425, 429])
 
 /**
- * Judges an answer by its head.
+ * Judges an answer by its head. An answer that brings the whole, or less than was asked for, is usable; one that begins
+ * elsewhere or is longer is not.
  *
  * Depends on: the status, Content-Range, Content-Length, Content-Encoding, Retry-After and Date; what was asked for.
  */
 export function judgeReply({ status, headers }: ReplyHead, asked: AskedRange): Verdict {
   const { first = 0, length, size = length } = asked
   const header = (name: string) => String(headers[name] ?? '').trim()
-  if (status >= 500 || LATER.has(status)) {
+  if (status >= 500 || BUSY.has(status)) {
     const after = retryAfter(header('retry-after'), header('date'))
-    return { kind: 'later', why: `HTTP ${status}`, ...(after === undefined ? {} : { after }) }
+    return { kind: 'busy', why: `HTTP ${status}`, ...(after === undefined ? {} : { after }) }
   }
-  const never = (why: string): Verdict => ({ kind: 'never', why })
-  if (status !== 206 && status !== 200) return never(`HTTP ${status}`)
+  const unusable = (why: string): Verdict => ({ kind: 'unusable', why })
+  if (status !== 206 && status !== 200) return unusable(`HTTP ${status}`)
   const encoding = header('content-encoding').toLowerCase()
-  if (encoding !== '' && encoding !== 'identity') return never(`the content is encoded as ${quote(encoding)}`)
+  if (encoding !== '' && encoding !== 'identity')
+    return unusable(`the content is encoded as ${quote(encoding)}`)
   const told = header('content-length')
-  if (told !== '' && !/^\d{1,16}$/.test(told)) return never(`a content length of ${quote(told)}`)
+  if (told !== '' && !/^\d{1,16}$/.test(told)) return unusable(`a content length of ${quote(told)}`)
   if (status === 200) {
-    if (told !== '' && Number(told) !== size) return never(`${told} bytes where there have to be ${size}`)
-    if (first > MAX_SKIP) return never('no ranges: it answers with the whole')
-    return { kind: 'body', skip: first, more: first + length < size }
+    if (told !== '' && Number(told) !== size) return unusable(`${told} bytes where there have to be ${size}`)
+    return { kind: 'body', from: 0, to: size }
   }
   const range = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header('content-range'))
-  if (!range) return never(`a content range of ${quote(header('content-range'))}`)
-  const [, from, to, all] = range
-  if (all !== '*' && Number(all) !== size) return never(`${all} bytes where there have to be ${size}`)
-  if (Number(from) !== first || Number(to) !== first + length - 1)
-    return never(`bytes ${from}-${to} where ${first}-${first + length - 1} were asked for`)
-  if (told !== '' && Number(told) !== length) return never(`${told} bytes in a range of ${length}`)
-  return { kind: 'body', skip: 0, more: false }
+  if (!range) return unusable(`a content range of ${quote(header('content-range'))}`)
+  const [, from, last, all] = range
+  if (all !== '*' && Number(all) !== size) return unusable(`${all} bytes where there have to be ${size}`)
+  const to = Number(last) + 1
+  if (Number(from) !== first || to <= first || to > first + length)
+    return unusable(`bytes ${from}-${last} where ${first}-${first + length - 1} were asked for`)
+  if (told !== '' && Number(told) !== to - first) return unusable(`${told} bytes in a range of ${to - first}`)
+  return { kind: 'body', from: first, to }
 }
 
 /** Milliseconds: a number of seconds, or a date, held against the server's own. */

@@ -73,10 +73,11 @@ export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]>
   }
   if (paths.distinct) return files
   // Where two are alike, the file whose names need no replacement keeps its path.
-  for (const exact of [true, false]) {
+  const replaced = Uint8Array.from(files, file => Number(file instanceof RespelledFile))
+  for (const turn of [0, 1]) {
     for (const [index, file] of files.entries()) {
       if (index % FILES_PER_STEP === 0) yield
-      if (file.pad || file instanceof RespelledFile === exact) continue
+      if (file.pad || replaced[index] !== turn) continue
       const name = file.path.slice(root.length + 1)
       const own = paths.claim(name)
       if (own !== name) files[index] = renamed(file, own, list, { index, start: starts[index]! }, reading)

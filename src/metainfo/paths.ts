@@ -3,10 +3,12 @@
  * what the file system does not take is replaced, the same way every time, with a warning.
  */
 
+import type { Steps } from '../codec/bencode-scan.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import { safeName } from './name.ts'
 import { PathSet } from './path-set.ts'
+import { runAtOnce } from './steps.ts'
 import type { Warn } from './warnings.ts'
 
 /** Bytes of one path: PATH_MAX, less 512 of room for the output directory. */
@@ -15,6 +17,9 @@ const MAX_PATH = 4096 - 512
 const MAX_SPELLED = 65_536
 /** Names in one path. */
 const MAX_DEPTH = 128
+
+/** Paths that are made from one yield to the next. */
+const PATHS_PER_STEP = 128
 
 /** A path as a torrent spells it, name by name. */
 export interface RawPath {
@@ -35,11 +40,19 @@ export interface RawPath {
  * @param portable whether names are replaced that only some systems take
  */
 export function safePaths(raw: readonly RawPath[], warn: Warn, portable: boolean): string[] {
-  const made = raw.map(one => makePath(one, warn, portable))
+  return runAtOnce(placePaths(raw, warn, portable))
+}
+
+/** As `safePaths`, in steps. */
+export function* placePaths(raw: readonly RawPath[], warn: Warn, portable: boolean): Steps<string[]> {
+  const made: Made[] = []
   const taken = new PathSet()
-  raw.forEach(({ shared }, index) => {
-    if (!shared) taken.reserve(made[index]!.path)
-  })
+  for (const [index, one] of raw.entries()) {
+    if (index % PATHS_PER_STEP === 0) yield
+    const path = makePath(one, warn, portable)
+    if (!one.shared) taken.reserve(path.path)
+    made.push(path)
+  }
   const paths = made.map(({ path }) => path)
   const claim = (index: number) => {
     const { shared, where } = raw[index]!
@@ -51,12 +64,12 @@ export function safePaths(raw: readonly RawPath[], warn: Warn, portable: boolean
     warn(`${where}: ${quote(path)} is taken by another file, written as ${quote(own)}`)
     checkLength(own, where)
   }
-  made.forEach(({ exact }, index) => {
-    if (exact) claim(index)
-  })
-  made.forEach(({ exact }, index) => {
-    if (!exact) claim(index)
-  })
+  for (const first of [true, false]) {
+    for (const [index, { exact }] of made.entries()) {
+      if (index % PATHS_PER_STEP === 0) yield
+      if (exact === first) claim(index)
+    }
+  }
   return paths
 }
 

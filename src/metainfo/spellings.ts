@@ -1,61 +1,91 @@
 /** Under which other paths a torrent's files may lie: other clients, and other options of this one, replace other characters. */
+import type { Steps } from '../codec/bencode-scan.ts'
 import { InputError } from '../errors.ts'
 import { aria2Name, exactName, libtorrentName, type Spelling, transmissionName } from './client-names.ts'
 import type { FileEntry, Metainfo } from './metainfo.ts'
 import { type NameOptions, safeName } from './name.ts'
-import { safePaths } from './paths.ts'
+import { placePaths, type RawPath } from './paths.ts'
+import { runInTurns } from './steps.ts'
 
 type Named = Pick<Metainfo, 'files' | 'multiFile' | 'name' | 'spelledName'>
 
+/** Files that are looked at from one yield to the next. */
+const FILES_PER_STEP = 128
 /** In a path that is as the torrent has it: what only some systems take. */
 const NOT_PORTABLE =
   /[<>:"|?*\\]|[. ](?:\/|$)|(?:^|\/)(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)/i
 
 /** The names that the torrent's own directory may have, or its one file. */
-export function rootNames(metainfo: Named, options: NameOptions = {}): string[] {
-  const { name, spelledName = Buffer.from(name) } = metainfo
-  const text = Buffer.from(spelledName).toString('utf8')
-  const made = [
-    safeName(text, false),
-    safeName(text, true),
-    ...others(options).map(spell => spell(spelledName)),
-  ]
+export function rootNames(
+  { name, spelledName = Buffer.from(name) }: Named,
+  options: NameOptions = {},
+): string[] {
+  const made = spellings(options).map(spell => spell(spelledName))
   return [...new Set([name, ...made])].filter(it => isUsable(it, options))
 }
 
-/**
- * For each file the other paths where it may lie, likelier ones first; most have none.
- * Every path is below the output directory, and none is the path of another file.
- */
-export function otherPaths(metainfo: Named, options: NameOptions = {}): readonly (readonly string[])[] {
-  const { files, spelledName } = metainfo
-  const odd = files.map(
-    ({ pad, path, spelled }) => !pad && (spelled !== undefined || !!spelledName || NOT_PORTABLE.test(path)),
-  )
-  if (!odd.includes(true)) return files.map(() => [])
-  const own = new Set(files.map(({ path }) => path))
-  const names = files.map(file => rawNames(metainfo, file))
-  const ruled = [false, true].map(portable => pathsByRule(metainfo, names, portable))
-  return files.map((_, index) => {
-    if (!odd[index]) return []
-    const [first, ...rest] = others(options).map(spell => pathOf(names[index]!.map(spell)))
-    const paths = [first!, ...ruled.flatMap(made => made?.[index] ?? []), ...rest]
-    return [...new Set(paths)].filter(path => !own.has(path) && isUsable(path, options))
-  })
-}
+/** Under which other paths each file of a torrent may lie. Every path is below the output directory. */
+export class OtherPaths {
+  readonly #metainfo: Named
+  readonly #options: NameOptions
+  #numbered: Promise<(readonly string[])[]> | undefined
 
-/** The paths that `parse` makes with or without portable names; none where they would be too long. */
-function pathsByRule(
-  { files }: Named,
-  names: readonly Uint8Array[][],
-  portable: boolean,
-): string[] | undefined {
-  const raw = names.map((names, index) => ({ where: '', names, shared: files[index]!.pad }))
-  try {
-    return safePaths(raw, () => {}, portable)
-  } catch (error) {
-    if (error instanceof InputError) return undefined
-    throw error
+  constructor(metainfo: Named, options: NameOptions = {}) {
+    this.#metainfo = metainfo
+    this.#options = options
+  }
+
+  /** Whether a file may have other paths at all: most have none. */
+  has(fileIndex: number): boolean {
+    const { files, spelledName } = this.#metainfo
+    const { pad, path, spelled } = files[fileIndex]!
+    return !pad && (NOT_PORTABLE.test(path) || spelledName !== undefined || spelled !== undefined)
+  }
+
+  /** By what each client makes of its names, likelier ones first. */
+  *of(fileIndex: number): Generator<string> {
+    const { files } = this.#metainfo
+    const names = rawNames(this.#metainfo, files[fileIndex]!)
+    const seen = new Set([files[fileIndex]!.path])
+    for (const spell of spellings(this.#options)) {
+      const path = names
+        .map(spell)
+        .filter(name => name !== '')
+        .join('/')
+      if (seen.has(path) || !isUsable(path, this.#options)) continue
+      seen.add(path)
+      yield path
+    }
+  }
+
+  /** As `parse` makes them of all files together, with and without portable names: with a number where two are alike. */
+  async numbered(fileIndex: number): Promise<string[]> {
+    this.#numbered ??= this.#place()
+    return (await this.#numbered).map(paths => paths[fileIndex]!)
+  }
+
+  async #place(): Promise<(readonly string[])[]> {
+    const rules = this.#options.platform === 'win32' ? [true] : [false, true]
+    const placed: (readonly string[])[] = []
+    for (const portable of rules) {
+      try {
+        placed.push(await runInTurns(this.#placeBy(portable)))
+      } catch (error) {
+        // With the other rule, or with numbers, some path may be too long.
+        if (!(error instanceof InputError)) throw error
+      }
+    }
+    return placed
+  }
+
+  *#placeBy(portable: boolean): Steps<string[]> {
+    const { files } = this.#metainfo
+    const raw: RawPath[] = []
+    for (const [index, file] of files.entries()) {
+      if (index % FILES_PER_STEP === 0) yield
+      raw.push({ where: '', names: rawNames(this.#metainfo, file), shared: file.pad })
+    }
+    return yield* placePaths(raw, () => {}, portable)
   }
 }
 
@@ -76,14 +106,14 @@ export function rawNames(
   ]
 }
 
-function others({ platform = process.platform }: NameOptions): readonly [Spelling, ...Spelling[]] {
-  if (platform !== 'win32') return [exactName, aria2Name, libtorrentName, transmissionName]
-  return [transmissionName, name => safeName(libtorrentName(name), true)]
+function spellings({ platform = process.platform }: NameOptions): readonly Spelling[] {
+  if (platform === 'win32')
+    return [portableName, transmissionName, name => safeName(libtorrentName(name), true)]
+  return [exactName, ownName, portableName, aria2Name, libtorrentName, transmissionName]
 }
 
-function pathOf(names: readonly string[]): string {
-  return names.filter(name => name !== '').join('/')
-}
+const ownName: Spelling = name => safeName(Buffer.from(name).toString('utf8'), false)
+const portableName: Spelling = name => safeName(Buffer.from(name).toString('utf8'), true)
 
 /** Whether a path can be below a directory, and on this system. */
 function isUsable(path: string, { platform = process.platform }: NameOptions): boolean {

@@ -18,6 +18,8 @@ export interface WebPart {
 export interface WebSite {
   /** The first part of `length` bytes from `position`. */
   part(position: number, length: number): WebPart
+  /** The path of the file that `key` is, where it is one. */
+  nameOf(key: number): string | undefined
   /** The pieces that cannot be had without `key`: from the first to the last. */
   piecesOf(key: number): { readonly first: number; readonly last: number } | undefined
 }
@@ -46,6 +48,10 @@ export class FileSite implements WebSite {
     return { key, url, length: taken, range: { first, size: file.length } }
   }
 
+  nameOf(key: number) {
+    return this.#layout.files[key]?.path
+  }
+
   piecesOf(key: number) {
     return this.#layout.piecesOf(key)
   }
@@ -70,6 +76,10 @@ export class PieceSite implements WebSite {
     const taken = Math.min(length, piece.length - begin)
     const range = taken === piece.length ? undefined : ([begin, begin + taken - 1] as const)
     return { key: 0, url: pieceUrl(this.#base, this.#infoHash, index, range), length: taken }
+  }
+
+  nameOf() {
+    return undefined
   }
 
   piecesOf() {

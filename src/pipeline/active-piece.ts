@@ -28,6 +28,8 @@ export class ActivePiece {
   readonly alone: Fetcher | undefined
   /** Ends the task that admitted it. */
   readonly done: () => void
+  /** Since when its free blocks are left to a quicker peer, in ms of the clock; taking or losing a block ends it. */
+  leftSince: number | undefined
   readonly #first: (Fetcher | undefined)[] = []
   readonly #second = new Map<number, Fetcher>()
 
@@ -45,6 +47,7 @@ export class ActivePiece {
   /** Adds blocks that nobody was asked for to `taken`, until it holds `most`. */
   take(requester: Fetcher, most: number, now: number, taken: Request[]): void {
     const { buffer } = this
+    this.leftSince = undefined
     for (let block = 0; buffer.free > 0 && taken.length < most && block < buffer.blocks; block++) {
       if (buffer.states[block] !== BLOCK.free) continue
       buffer.request(block)
@@ -93,6 +96,7 @@ export class ActivePiece {
     if (this.#first[block] !== requester) return false
     this.#first[block] = this.#second.get(block)
     this.#second.delete(block)
+    this.leftSince = undefined
     return this.#first[block] === undefined && this.buffer.release(block)
   }
 }

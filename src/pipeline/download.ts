@@ -14,7 +14,7 @@ import type { TorrentOptions } from './torrent-options.ts'
 import { piecesOf } from './wanted.ts'
 
 export interface DownloadOptions extends Omit<TorrentOptions, 'storage'> {
-  /** The directory that the files go to. */
+  /** The directory that the files go to. What may lie there under other names is found by `findFiles`, before. */
   readonly output: string
   /**
    * A file that says what was verified and at rest, so that the next run need not hash it all again: read at the

@@ -288,11 +288,17 @@ export class Scheduler implements BlockSource {
       if (piece.alone?.ready === false) this.#abandon(piece) // the peer that it was kept for may never come back
       if (piece.buffer.closed || !piece.isFor(requester)) continue
       if (own && piece.alone !== requester) continue
-      if (this.#deadlines.before(piece.buffer.index, late)) continue
+      if (this.#deadlines.before(piece.buffer.index, late) && this.#leaves(piece, now)) continue
       piece.take(requester, room, now, taken)
       if (piece.buffer.free === 0) this.#open.delete(piece)
       if (taken.length === room) return
     }
+  }
+
+  /** Whether a piece is still left to a quicker peer. One that has room would have taken it soon. */
+  #leaves(piece: ActivePiece, now: number): boolean {
+    piece.leftSince ??= now
+    return now - piece.leftSince < this.#patience
   }
 
   /** Blocks that a reader waits for, or will before they could come, and that somebody else owes for longer than is usual. */

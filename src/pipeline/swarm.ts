@@ -153,6 +153,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   }
 
   tick(now: number): void {
+    this.#context.torrent?.upload.suggestions.tick(this.uploaded, now)
     for (const peer of [...this.peers.keys()]) {
       peer.tick(now)
       // neither has anything that the other wants

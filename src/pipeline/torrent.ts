@@ -191,6 +191,12 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#pieces?.complete ?? false
   }
 
+  /** True while the torrent waits for peers, rather than for a disk or a reader. */
+  get waiting(): boolean {
+    if (this.#state === 'metadata') return !this.#metainfo
+    return this.#state === 'downloading' && this.#pieces!.waitsForPeers
+  }
+
   /** How it stands. */
   get progress(): Progress {
     return progressOf({
@@ -418,18 +424,12 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#up.update(this.#swarm.uploaded, now)
     const { timeout = 0 } = this.#options
     const received = this.#downloaded + (this.#metadata?.progress.have ?? 0)
-    if (received > this.#received || !this.#waitsForPeers) this.#receivedAt = now
+    if (received > this.#received || !this.waiting) this.#receivedAt = now
     this.#received = received
     if (timeout > 0 && now - this.#receivedAt > timeout) {
       const what = this.#metainfo ? this.reason : `no metadata for ${this.infoHash.toString('hex')}: ${this.reason}`
       this.destroy(new StalledError('ERR_STALLED', `${what}; nothing received for ${timeout / 1000} s`))
     } else if (!this.#closing) this.#timer = this.#clock.setTimeout(() => this.#tick(), TICK_MS)
-  }
-
-  /** Whether the torrent waits for peers, rather than for a disk or a reader, or has nothing to fetch. */
-  get #waitsForPeers(): boolean {
-    if (this.#state === 'metadata') return !this.#metainfo
-    return this.#state === 'downloading' && this.#pieces!.waitsForPeers
   }
 
   #verified(index: number): void {

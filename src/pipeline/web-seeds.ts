@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Clock } from '../clock.ts'
 import { quote } from '../codec/quote.ts'
-import { InputError, messageOf, PeerError } from '../errors.ts'
+import { InputError, messageOf, type PeerError } from '../errors.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { webSeedFault } from '../metainfo/trackers.ts'
@@ -106,11 +106,9 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     this.#open()
   }
 
-  /** Never again to do with this one. */
+  /** Asks nothing of one that gave wrong bytes, for an hour or longer. */
   ban(name: string, reason: string): void {
-    for (const seed of [...this.#seeds]) {
-      if (seed.name === name) seed.destroy(new PeerError('ERR_BANNED', `web seed ${name}: ${reason}`))
-    }
+    for (const seed of this.#seeds) if (seed.name === name) seed.ban(reason)
   }
 
   close(): void {
@@ -159,18 +157,13 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     seed.on('warning', (error: PeerError) => {
       if (!seed.active) gone(messageOf(error))
       this.#warn(name, error)
-    })
-    let failure: PeerError | undefined
-    seed.on('error', error => {
-      failure = error
+      this.#open()
     })
     seed.on('close', () => {
       this.#seeds.delete(seed)
       this.#downloaded += seed.downloaded
       this.#wasted += seed.wasted
-      if (failure) this.#warn(name, failure)
-      gone(failure ? messageOf(failure) : 'no longer needed')
-      this.#open()
+      gone('no longer needed')
     })
     const inlet = intake.funnel.inlet()
     inlet.on('error', () => {})

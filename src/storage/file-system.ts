@@ -4,6 +4,8 @@ import { nameOfBytes, systemPath } from '../codec/byte-names.ts'
 
 /** An open file. Offsets and lengths are bytes; `offset` counts in the buffer, `position` in the file. */
 export interface FileHandle {
+  /** The number that the system knows it by; missing where it has none. */
+  readonly fd?: number
   read(
     target: Uint8Array,
     offset: number,
@@ -62,6 +64,8 @@ export interface OpenFlags {
   readonly O_NOFOLLOW?: number
   /** Missing on Windows. */
   readonly O_NONBLOCK?: number
+  /** Missing on Windows. */
+  readonly O_DIRECTORY?: number
 }
 
 /** The part of `fs.promises` that storage uses. Every function rejects with a system error (`code`). */

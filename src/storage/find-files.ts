@@ -1,10 +1,14 @@
 /** Finds files that lie under other names: of an earlier run with other options, or of another client. */
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import { foldPath } from '../metainfo/path-set.ts'
-import { otherPaths, rawNames, rootNames } from '../metainfo/spellings.ts'
+import { OtherPaths, rawNames, rootNames } from '../metainfo/spellings.ts'
 import { type ListingFileSystem, nodeFileSystem } from './file-system.ts'
+
+/** Files that are looked for in one turn of the event loop. */
+const FILES_PER_TURN = 128
 
 export interface FindFilesOptions extends NameOptions {
   /** The output directory. */
@@ -26,8 +30,8 @@ export async function findFiles(metainfo: Metainfo, options: FindFilesOptions): 
   for (const root of rootNames(metainfo, options)) if (await disk.has(root)) roots.push(root)
   // A new download, mostly: then there is nothing to compare.
   if (roots.length === 0) return metainfo
-  const others = otherPaths(metainfo, options)
-  if (others.every(paths => paths.length === 0)) return metainfo
+  const others = new OtherPaths(metainfo, options)
+  if (!files.some((_, index) => others.has(index))) return metainfo
   const owners = new Map(files.flatMap(({ pad, path }) => (pad ? [] : [[foldPath(path), path]])))
   const isFree = async (path: string) => {
     const owner = owners.get(foldPath(path))
@@ -37,11 +41,11 @@ export async function findFiles(metainfo: Metainfo, options: FindFilesOptions): 
   const otherRoot = multiFile && !roots.includes(name) ? roots[0] : undefined
   const paths: string[] = []
   for (const [index, file] of files.entries()) {
-    const candidates = others[index]!
+    if (index % FILES_PER_TURN === 0) await setImmediate()
     let path = file.path
-    if (!file.pad && (candidates.length > 0 || otherRoot !== undefined)) {
+    if (!file.pad && (otherRoot !== undefined || others.has(index))) {
       const moved = otherRoot + file.path.slice(name.length)
-      const found = await firstFile(file, candidates, disk, isFree)
+      const found = await search(file, others, index, disk, isFree)
       path = found ?? (otherRoot !== undefined && (await isFree(moved)) ? moved : file.path)
       owners.set(foldPath(path), path)
     }
@@ -51,17 +55,18 @@ export async function findFiles(metainfo: Metainfo, options: FindFilesOptions): 
 }
 
 /** The path of a file that is on disk; its own comes first. */
-async function firstFile(
+async function search(
   { length, path }: FileEntry,
-  candidates: readonly string[],
+  others: OtherPaths,
+  index: number,
   disk: Listings,
   isFree: (path: string) => Promise<boolean>,
 ): Promise<string | undefined> {
   if (await disk.hasFile(path)) return path
-  for (const candidate of candidates) {
-    // One that is longer is some other file, and would be cut off.
-    if ((await disk.hasFile(candidate, length)) && (await isFree(candidate))) return candidate
-  }
+  // One that is longer is some other file, and would be cut off.
+  const isIt = async (other: string) => (await disk.hasFile(other, length)) && (await isFree(other))
+  for (const other of others.of(index)) if (await isIt(other)) return other
+  for (const other of await others.numbered(index)) if (await isIt(other)) return other
   return undefined
 }
 
@@ -71,13 +76,14 @@ function withPaths(metainfo: Metainfo, paths: readonly string[]): Metainfo {
   const found = new Map(files.map(({ path }, index) => [path, paths[index]!]))
   return {
     ...metainfo,
-    files: files.map((file, index) => ({
-      ...file,
-      path: paths[index]!,
+    files: files.map((file, index) => {
+      const path = paths[index]!
+      const symlink = file.symlink === undefined ? undefined : (found.get(file.symlink) ?? file.symlink)
+      if (path === file.path && symlink === file.symlink) return file
       // URLs of web seeds go on with the names of the torrent.
-      ...(multiFile && paths[index] !== file.path ? { spelled: rawNames(metainfo, file).slice(1) } : {}),
-      ...(file.symlink === undefined ? {} : { symlink: found.get(file.symlink) ?? file.symlink }),
-    })),
+      const spelled = multiFile ? { spelled: rawNames(metainfo, file).slice(1) } : {}
+      return { ...file, path, ...spelled, ...(symlink === undefined ? {} : { symlink }) }
+    }),
   }
 }
 

@@ -24,8 +24,9 @@ import { storageError } from './storage-error.ts'
 
 const VERSION = 1
 const SHA1 = 20
-/** Pieces to hash by chance, besides the last. */
+/** Pieces to hash by chance, besides the last: so many at least, and more up to so many bytes, which take no time. */
 const SAMPLE = 8
+const SAMPLE_BYTES = 64 << 20
 
 export interface ReadResumeRecordOptions {
   readonly fs: FileSystem
@@ -35,13 +36,15 @@ export interface ReadResumeRecordOptions {
   readonly storage: Pick<FileStorage, 'stat'>
   /** From 0 to below 1; picks the sample. @default Math.random */
   readonly random?: () => number
+  /** Bytes of trusted pieces to hash by chance; eight pieces in any case. @default 64 MiB */
+  readonly sampleBytes?: number
 }
 
 /** What a record is good for. */
 export interface ResumedPieces {
   /** Pieces that need not be hashed, if the sample proves right. */
   readonly trusted: Bitfield
-  /** Trusted pieces to hash: up to 8 by chance, and the last one. If one of them is wrong, trust none. */
+  /** Trusted pieces to hash: some by chance, and the last one. If one of them is wrong, trust none. */
   readonly sample: readonly number[]
   /** Why not every piece of the record is trusted, where that is so. */
   readonly reason?: string
@@ -62,7 +65,7 @@ export interface WriteResumeRecordOptions {
  * A record that cannot be used vouches for none. Rejects only where the storage is closed.
  */
 export async function readResumeRecord(options: ReadResumeRecordOptions): Promise<ResumedPieces> {
-  const { fs, path, metainfo, storage, random = Math.random } = options
+  const { fs, path, metainfo, storage, random = Math.random, sampleBytes = SAMPLE_BYTES } = options
   let record: ResumeRecord
   try {
     record = decodeRecord(await readRecordFile(fs, path, longest(metainfo)), metainfo)
@@ -81,7 +84,7 @@ export async function readResumeRecord(options: ReadResumeRecordOptions): Promis
   const doubtful = record.pieces.count - trusted.count
   return {
     trusted,
-    sample: sampleOf(trusted, random),
+    sample: sampleOf(trusted, Math.max(SAMPLE, Math.floor(sampleBytes / metainfo.pieceLength)), random),
     ...(doubtful > 0 && {
       reason: `${doubtful} of the ${record.pieces.count} pieces in ${path} are doubtful: ${
         recorded.length - same.length
@@ -189,12 +192,12 @@ function* spansOf(pieces: Bitfield, metainfo: Metainfo) {
   }
 }
 
-/** Depends on: the trusted pieces, and chance. */
-function sampleOf(trusted: Bitfield, random: () => number): number[] {
+/** Depends on: the trusted pieces, how many of them to take, and chance. */
+function sampleOf(trusted: Bitfield, most: number, random: () => number): number[] {
   const pieces = [...trusted]
   const last = pieces.pop()
   if (last === undefined) return []
-  const count = Math.min(SAMPLE, pieces.length)
+  const count = Math.min(most, pieces.length)
   for (let at = 0; at < count; at++) {
     const other = at + Math.floor(random() * (pieces.length - at))
     const chosen = pieces[other]!

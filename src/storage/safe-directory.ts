@@ -1,5 +1,6 @@
 /** A directory that nothing opened through it can leave, whatever symlinks lie in it already. */
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { findPath, HeldDirectories } from './descriptor-paths.ts'
 import {
   type FileHandle,
   type FileKind,
@@ -16,19 +17,21 @@ export type Access = 'read' | 'write'
  * Opens files by their path in a torrent. Each component is looked at before it is stepped on, and
  * from a symlink that stays inside we go on along its real path.
  *
- * This holds against what lies there when we come, not against another process that swaps
- * components between our look and our step: for that Node would need `openat`.
+ * On Linux this holds against another process that swaps components between our look and our step as well: what is
+ * opened is asked where it is, and what is made is made in a directory that is held open. Elsewhere it holds against
+ * what lies there when we come: for more Node would need `openat`.
  */
 export class SafeDirectory {
   readonly path: string
   readonly #fs: FileSystem
+  readonly #held: HeldDirectories
   /** The real path; known once the directory is there. */
   #root: string | undefined
-
   /** @param path may be a symlink, and need not exist: it and its parents are made at the first write */
   constructor(path: string, fs: FileSystem) {
     this.path = path
     this.#fs = fs
+    this.#held = new HeldDirectories(fs)
   }
 
   /**
@@ -42,17 +45,26 @@ export class SafeDirectory {
     if (found === undefined && access === 'read') return undefined
     if (found !== undefined) mustBeFile(found)
 
-    const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = this.#fs.constants
-    // Non-blocking, so that a FIFO put there since we looked cannot hold us; it means nothing to a file.
-    const flags = (access === 'write' ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK
-    const handle = await this.#fs.open(at, flags, 0o666)
+    const handle = await this.#openAt(at, access, found === undefined)
     try {
       mustBeFile(await handle.stat())
+      const real = await findPath(this.#fs, handle)
+      if (real !== undefined) this.#mustBeInside(real, at)
     } catch (error) {
       await handle.close()
       throw error
     }
     return handle
+  }
+
+  #openAt(at: string, access: Access, missing: boolean): Promise<FileHandle> {
+    const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = this.#fs.constants
+    // Non-blocking, so that a FIFO put there since we looked cannot hold us; it means nothing to a file.
+    const flags = (access === 'write' ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK
+    if (access === 'read' || !missing) return this.#fs.open(at, flags)
+    return this.#in(dirname(at), directory =>
+      this.#fs.open(join(directory, basename(at)), flags | O_CREAT, 0o666),
+    )
   }
 
   /**
@@ -98,7 +110,7 @@ export class SafeDirectory {
     const text = relative(dirname(at), aim ?? join(this.#root!, ...segmentsOf(target))) || '.'
     const found = await this.#look(at)
     if (found?.isSymbolicLink() && (await this.#fs.readlink(at)) === text) return
-    await this.#fs.symlink(text, at)
+    await this.#in(dirname(at), directory => this.#fs.symlink(text, join(directory, basename(at))))
   }
 
   /** Where `path` really is, its parents made when writing; nothing where a parent is missing. */
@@ -142,7 +154,9 @@ export class SafeDirectory {
   /** Two first writes may want the same directory: the second finds it made. */
   async #make(at: string): Promise<void> {
     try {
-      await this.#fs.mkdir(at, { recursive: false })
+      await this.#in(dirname(at), directory =>
+        this.#fs.mkdir(join(directory, basename(at)), { recursive: false }),
+      )
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error
     }
@@ -153,10 +167,20 @@ export class SafeDirectory {
     const real = await this.#fs.realpath(at).catch(error => {
       throw systemCode(error) === 'ENOENT' ? new Error(`${at} is a symbolic link that leads nowhere`) : error
     })
+    this.#mustBeInside(real, at)
+    return real
+  }
+
+  /** Throws where the real path of what is at `at` is outside. */
+  #mustBeInside(real: string, at: string): void {
     const inside = relative(this.#root!, real)
     if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside))
       throw new Error(`${at} is a symbolic link that leads out of ${this.path}`)
-    return real
+  }
+
+  /** Does `work` with a path of this directory that leads nowhere else, as far as the system has one. */
+  #in<T>(directory: string, work: (path: string) => Promise<T>): Promise<T> {
+    return this.#held.within(directory, real => this.#mustBeInside(real, directory), work)
   }
 
   async #look(at: string): Promise<FileStats | undefined> {

@@ -37,4 +37,5 @@ export {
 } from './stage.ts'
 export { type TarBody, type TarMember, TarPacker, type TarPackerOptions } from './tar-packer.ts'
 export { Verifier, type VerifierOptions } from './verifier.ts'
-export { WebSeed, type WebSeedOptions } from './web-seed.ts'
+export { WebSeed } from './web-seed.ts'
+export type { WebSeedOptions } from './web-seed-options.ts'

@@ -5,7 +5,7 @@ const LONGEST_MS = 10_000
 /** How many times as long as its longest pause a peer may pause. */
 const PAUSES = 3
 /** Milliseconds in which half of the longest pause is forgotten. */
-const PAUSE_HALF_LIFE_MS = 30_000
+const PAUSE_HALF_LIFE_MS = 10_000
 /** The longest time between two probes of a silent peer. */
 const LONGEST_PROBE_MS = 16_000
 /** Milliseconds until a peer that rejected all requests is asked again; doubled each time, to at most: */
@@ -52,13 +52,17 @@ export class Patience {
     this.#rest = 0
   }
 
-  /** A request was answered with a block. @param sentAt when it was sent; NaN if that is not known */
-  answer(sentAt: number, now: number): void {
+  /**
+   * A request was answered with a block.
+   * @param sentAt when it was sent, or sent last; NaN if that is not known
+   * @param repeated whether it was sent more than once: then this may be the answer to an old one
+   */
+  answer(sentAt: number, now: number, repeated = false): void {
     const pause = now - Math.max(this.#silentSince, sentAt) // what a dropped request cost is no pause of the peer
     if (PAUSES * pause > DROP_MS) this.#longestPause = Math.max(pause, this.#pause(now))
     this.renew(now)
     if (sentAt > this.#answered) this.#answered = sentAt
-    else if (sentAt < this.#overtaken) this.#overtakenSince = now
+    if (repeated || sentAt < this.#overtaken) this.#overtakenSince = now
   }
 
   /** A request was rejected. @param left how many are under way that were not */

@@ -1,5 +1,5 @@
 import type { Bitfield } from '../codec/bitfield.ts'
-import { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
+import { BLOCK_LENGTH, type BlockRef, type Message } from '../codec/message.ts'
 import { PeerError } from '../errors.ts'
 import type { BlockSource, Fetcher, RequestWindow } from './block-source.ts'
 import { EarlyPieces, type PiecesMessage } from './early-pieces.ts'
@@ -7,9 +7,8 @@ import { Interest } from './interest.ts'
 import { NO_SOURCE } from './no-source.ts'
 import type { Offer } from './offer.ts'
 import type { Request } from './outstanding.ts'
-import { Patience } from './patience.ts'
-import { BLOCK, type Block, type BlockPlace, type BlockWriter, type PieceBuffer } from './piece-buffer.ts'
-import { Questions } from './questions.ts'
+import type { Block, BlockPlace, BlockWriter, PieceBuffer } from './piece-buffer.ts'
+import { RequestQueue } from './request-queue.ts'
 import { type Done, Transform } from './stage.ts'
 
 export type { BlockSource, Request, RequestWindow }
@@ -38,9 +37,6 @@ const NEWS = 16
 /**
  * Asks one peer for blocks: keeps a window of requests under way, refilled in batches.
  *
- * Every answer belongs to one request, and to the oldest for its block. A request that was taken back stays known until
- * it is answered, so its reject is not taken for that of a newer one, and its block is used if it is still missing.
- *
  * in            Message, from the peer's Framer; blocks by `place` and `placed`, as that Framer's `places`
  * out           Block, in its place: the news of every sixteenth of a piece, and of its last
  * backpressure  takes no message while 64 blocks wait; asks for nothing that its source does not admit
@@ -49,8 +45,6 @@ const NEWS = 16
  */
 export class Requester extends Transform<Message, Block> implements BlockPlace, Fetcher {
   peerChoking = true
-  /** Has not answered in time: until it does, it gets no requests but a few probes. */
-  snubbed = false
   /** Bytes of blocks that came and were asked for. */
   downloaded = 0
   /** Bytes of blocks that came and were of no use. */
@@ -60,11 +54,8 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
   #interest: Interest
   /** What the peer said of its pieces, until the metadata is known. */
   #early: EarlyPieces | undefined = new EarlyPieces()
-  readonly #requests = new Questions()
-  readonly #patience = new Patience()
+  readonly #queue: RequestQueue
   #left = false
-  #filling = false
-  #again = false
 
   constructor(options: RequesterOptions) {
     super({
@@ -73,8 +64,9 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
       byteLengthReadable: () => 1024,
     })
     this.#options = options
+    const { now, pieceCount, send, source, window } = options
+    this.#queue = new RequestQueue({ fetcher: this, window, send, now })
     this.#interest = this.#interestIn({ pieceCount: 0, source: NO_SOURCE })
-    const { pieceCount, source } = options
     if (pieceCount !== undefined && source) this.begin({ pieceCount, source })
   }
 
@@ -86,7 +78,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     const early = this.#early
     if (!early) return
     this.#early = undefined
-    this.#source = torrent.source
+    this.#source = this.#queue.source = torrent.source
     const { shown } = this.#interest
     this.#interest = this.#interestIn(torrent)
     this.#interest.shown = shown
@@ -103,11 +95,11 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
 
   /** Whether both sides speak the fast extension. */
   get fast(): boolean {
-    return this.#patience.fast
+    return this.#queue.fast
   }
 
   set fast(fast: boolean) {
-    this.#patience.fast = fast
+    this.#queue.fast = fast
   }
 
   /** What the peer has, and gives. */
@@ -133,15 +125,19 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     return this.#options.window
   }
 
+  /** Whether it has not answered in time: until it does, it gets no requests but a few probes. */
+  get snubbed(): boolean {
+    return this.#queue.snubbed
+  }
+
   /** Requests under way that still count. */
   get outstanding(): number {
-    return this.#requests.count
+    return this.#queue.count
   }
 
   /** How many more requests would fit. */
   get room(): number {
-    if (!this.ready || this.#patience.resting) return 0
-    return Math.max(0, this.#options.window.size - this.outstanding)
+    return this.ready && !this.destroying ? this.#queue.room : 0
   }
 
   /** Whether blocks of this piece may be asked of it. */
@@ -156,90 +152,33 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
 
   /** When a block was asked of this peer, if it was. */
   askedAt(index: number, block: number): number | undefined {
-    return this.#requests.get(index, block)?.at
+    return this.#queue.askedAt(index, block)
   }
 
   place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null {
-    const piece = this.#pieceFor(this.#requests.find(index, begin), index, begin)
+    const piece = this.#queue.pieceFor(index, begin)
     const block = begin / BLOCK_LENGTH
     return piece && length === piece.blockLength(block) ? piece.place(block, writer) : null
   }
 
   placed(index: number, begin: number, length: number): void {
-    const request = this.#requests.find(index, begin)
-    const piece = this.#pieceFor(request, index, begin)
+    const piece = this.#queue.pieceFor(index, begin)
     if (!piece) return // given up while it came in: it is written, but counts for nothing
-    const { window, now } = this.#options
-    const time = now()
-    const block = begin / BLOCK_LENGTH
-    this.#settle(request, index, block, length)
-    piece.arrive(block, this)
-    this.snubbed = false
     this.downloaded += length
     this.offer.gave(index)
-    this.#patience.answer(request?.at ?? Number.NaN, time)
-    if (request) window.received(length, time - request.at, time)
-    this.#source.arrived(this, request?.piece === piece ? request : { piece, block, at: time, lost: true })
+    this.#queue.arrive(piece, begin / BLOCK_LENGTH)
     if (piece.complete || piece.arrived % NEWS === 0) this.push({ piece, begin, length })
-    if (this.outstanding <= window.size * 0.75) this.fill()
-  }
-
-  /** The piece that a block goes into: that of its request, or if that is given up, the one under way. */
-  #pieceFor(request: Request | undefined, index: number, begin: number): PieceBuffer | undefined {
-    if (request && !request.piece.closed) return request.piece
-    return this.#requests.expects(index, begin) ? this.#source.pieceFor(this, index) : undefined
-  }
-
-  /** A block came: what else was asked for it is no longer needed. */
-  #settle(request: Request | undefined, index: number, block: number, length: number): void {
-    let others = this.#requests.settle(request, index, block)
-    while (others-- > 0) this.#options.send({ type: 'cancel', index, begin: block * BLOCK_LENGTH, length })
+    this.#queue.refill()
   }
 
   /** Asks for as many more blocks as the window has room for. */
   fill(): void {
-    this.#again = true
-    if (this.#filling) return // the source found more while it was asked: the loop below takes it
-    this.#filling = true
-    while (this.#again) {
-      this.#again = false
-      const { room } = this
-      if (room > 0 && !this.destroying) this.#ask(this.#source.take(this, room, this.#options.now()))
-    }
-    this.#filling = false
-  }
-
-  #ask(requests: readonly Request[]): void {
-    if (requests.length === 0) return
-    if (this.outstanding === 0) this.#patience.begin(this.#options.now())
-    const messages: Message[] = []
-    for (const request of requests) {
-      // unless it owes the answer already
-      if (!this.#requests.restore(request)) messages.push(this.#messageFor(request))
-    }
-    if (messages.length > 0) this.#options.send(messages)
-  }
-
-  /** Adds a request. @returns what says it to the peer */
-  #messageFor(request: Request): Message {
-    const { piece, block } = request
-    this.#requests.add(request)
-    const begin = block * BLOCK_LENGTH
-    return { type: 'request', index: piece.index, begin, length: piece.blockLength(block) }
+    this.#queue.fill()
   }
 
   /** The block came from another peer: takes the request back. */
   cancel(piece: PieceBuffer, block: number): void {
-    const request = this.#requests.get(piece.index, block)
-    if (request?.piece !== piece) return
-    this.#requests.withdraw([request])
-    this.#options.send({
-      type: 'cancel',
-      index: piece.index,
-      begin: block * BLOCK_LENGTH,
-      length: piece.blockLength(block),
-    })
-    this.fill() // there is room again, and no other event would say so
+    this.#queue.cancel(piece, block)
   }
 
   /** We have this piece now: it is no reason any more to be interested. */
@@ -255,48 +194,13 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
 
   /** The peer has this piece no longer. */
   lacks(index: number): void {
-    if (this.#interest.delete(index)) this.#lose(request => request.piece.index === index)
+    if (this.#interest.delete(index)) this.#queue.lose(({ piece }) => piece.index === index)
   }
 
   /** Gives the requests of a slow peer to others, and repeats those that it dropped. To be called now and then. */
   tick(now: number, timeout: number): void {
-    this.#requests.tick(now)
-    const rested = this.#patience.endsRest(now)
-    if (this.offer.expire(now) || rested) this.fill()
-    const oldest = this.#requests.first
-    const before = oldest && this.#patience.findDropped(oldest.at, now)
-    if (before !== undefined) this.#drop(before)
-    if (this.outstanding > 0 && !this.snubbed && this.#patience.silence(now) > timeout) this.#snub()
-    if ((this.outstanding > 0 || this.snubbed) && !this.peerChoking && this.#patience.probes(now))
-      this.#probe(now)
-  }
-
-  /** Requests sent before this time were dropped by the peer: it has no room for so many. */
-  #drop(before: number): void {
-    const dropped = this.#requests.where(({ at }) => at < before)
-    this.#requests.withdraw(dropped)
-    this.#options.window.refused(this.outstanding)
-    this.#give(dropped)
-    this.fill()
-  }
-
-  /** Its requests may go to others; the peer still has to answer them. */
-  #snub(): void {
-    this.snubbed = true
-    this.#options.window.snubbed()
-    this.#source.lost(this, this.#requests.lose())
-  }
-
-  /** Asks a silent peer for one block, so that its answer tells whether it dropped the requests before. */
-  #probe(now: number): void {
-    const { send } = this.#options
-    if (this.snubbed) this.#source.lost(this, this.#requests.lose()) // a probe must not keep a block from others
-    const probe = this.snubbed ? this.#source.take(this, 1, now)[0] : this.#requests.firstCounting
-    if (probe) send(this.#messageFor({ ...probe, at: now }))
-    else {
-      this.snubbed = false // no piece under way needs it, but it may begin another
-      this.fill()
-    }
+    if (this.offer.expire(now)) this.fill()
+    this.#queue.tick(now, timeout)
   }
 
   override _transform(message: Message, done: Done<Block>): void {
@@ -324,16 +228,17 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     }
     switch (message.type) {
       case 'piece':
-        this.#refuseBlock(message)
+        this.wasted += message.length
+        this.#queue.refuseBlock(message, this.downloaded / BLOCK_LENGTH)
         return
       case 'choke':
         this.peerChoking = true
-        this.snubbed = false
-        // a peer with the fast extension rejects what it will not answer
-        this.#lose(request => request.lost || !this.fast)
+        this.#queue.choke()
         return
       case 'unchoke':
-        this.#unchoked()
+        this.peerChoking = false
+        this.offer.forgive()
+        this.#queue.unchoke()
         return
       case 'have':
       case 'bitfield':
@@ -377,61 +282,18 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     }
   }
 
-  #unchoked(): void {
-    this.peerChoking = false
-    this.snubbed = false
-    this.offer.forgive()
-    this.#patience.renew(this.#options.now())
-    this.fill()
-  }
-
   /** The peer will not answer this request now; others may, and so may the peer later. */
-  #reject({ index, begin, length }: BlockRef): void {
-    const request = this.#requests.reject(index, begin)
-    if (length !== request?.piece.blockLength(request.block)) return
-    const { now, window } = this.#options
-    const time = now()
-    this.#requests.drop(request)
-    this.snubbed = false
-    this.offer.refuse(index, this.peerChoking, request.at, time)
-    if (!this.peerChoking) window.refused(this.outstanding)
-    this.#patience.reject(this.outstanding, time)
-    this.#give([request])
-    this.fill()
-  }
-
-  /** A block came that had no place: it came from elsewhere meanwhile, has the wrong length, or was never asked for. */
-  #refuseBlock({ index, begin, length }: PieceMessage): void {
-    this.wasted += length
-    const request = this.#requests.find(index, begin)
-    const expected = this.#requests.expects(index, begin)
-    const right = expected && (!request || length === request.piece.blockLength(request.block))
-    if (expected) {
-      this.#settle(request, index, begin / BLOCK_LENGTH, length)
-      this.#patience.answer(request?.at ?? Number.NaN, this.#options.now())
-    }
-    if (request && request.piece.states[request.block] !== BLOCK.arrived) this.#give([request])
-    if (!right) this.#requests.countUnwanted(this.downloaded / BLOCK_LENGTH)
-    if (expected) this.fill()
-  }
-
-  /** Takes back those for which `gone` holds. */
-  #lose(gone: (request: Request) => boolean): void {
-    const requests = this.#requests.where(gone)
-    this.#requests.withdraw(requests)
-    this.#give(requests)
-  }
-
-  /** Others may fetch these blocks, as far as they may not already. */
-  #give(requests: readonly Request[]): void {
-    const given = requests.filter(({ lost }) => !lost)
-    if (given.length > 0) this.#source.lost(this, given)
+  #reject(block: BlockRef): void {
+    const request = this.#queue.reject(block)
+    if (!request) return
+    this.offer.refuse(block.index, this.peerChoking, request.at, this.#options.now())
+    this.#queue.giveUp(request, this.peerChoking)
   }
 
   #leave(): void {
     if (this.#left) return
     this.#left = true
-    this.#lose(() => true)
+    this.#queue.lose(() => true)
     this.#source.left(this)
   }
 }

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../errors.ts'
 /** Why a web seed did not bring what was asked for. */
 export class WebFault extends Error {
   readonly code: ErrorCode
-  /** What cannot be had from there any more; without it, another time may be better. */
+  /** The file that could not be had (a key of `WebSite`); without it, it is the web seed that is of no use now. */
   readonly key: number | undefined
   /** Milliseconds until it may be asked again, if it said so. */
   readonly after: number | undefined

@@ -7,14 +7,16 @@ export interface WebQueueOptions {
   readonly clock: Clock
   readonly pieceLength: number
   readonly owner: RunOwner
+  /** Runs that may be fetched at once. */
+  readonly lanes: () => number
+  /** How much lies between what was fetched last and a run: of those that wait, the nearest comes first. */
+  readonly distance: (run: WebRun) => number
   /** Fetches all of a run, or rejects with a WebFault. */
   readonly fetch: (run: WebRun) => Promise<void>
   /** A run has ended: what is left of it did not come, because of `fault` or because nobody waits for it. */
   readonly ended: (left: readonly Request[], fault: WebFault | undefined) => void
 }
 
-/** Runs that are fetched at once. */
-const LANES = 4
 /** Bytes of a run at most: one request asks for no more. */
 const MAX_RUN = 4 << 20
 /** Milliseconds in which blocks gather: pieces are admitted one by one, and are to be asked for together. */
@@ -34,7 +36,9 @@ export class WebQueue {
 
   /** Whether it has no room for another run. */
   get full(): boolean {
-    return this.#waiting.length > 0 || this.#lanes.size === LANES
+    const lanes = this.#options.lanes()
+    // Where there is one lane only, the next run is ready when it ends.
+    return this.#waiting.length > 0 || (lanes > 1 && this.#lanes.size >= lanes)
   }
 
   /** Whether nothing is being fetched. */
@@ -82,15 +86,17 @@ export class WebQueue {
       this.#waiting.push(new WebRun(requests, pieceLength, owner))
     }
     this.#gathered = []
-    this.#next()
+    this.begin()
   }
 
-  #next(): void {
-    while (this.#lanes.size < LANES) {
-      const run = this.#waiting.shift()
-      if (!run) break
-      this.#lanes.add(run)
-      void this.#run(run)
+  /** Fetches as many runs as there are lanes for. */
+  begin(): void {
+    const { distance, lanes } = this.#options
+    while (this.#lanes.size < lanes() && this.#waiting.length > 0) {
+      const distances = this.#waiting.map(distance)
+      const [run] = this.#waiting.splice(distances.indexOf(Math.min(...distances)), 1)
+      this.#lanes.add(run!)
+      void this.#run(run!)
     }
   }
 
@@ -105,6 +111,6 @@ export class WebQueue {
     }
     this.#lanes.delete(run)
     this.#options.ended(run.requests, fault)
-    this.#next()
+    this.begin()
   }
 }

@@ -1,64 +1,36 @@
-import type { Clock } from '../clock.ts'
 import { Bitfield } from '../codec/bitfield.ts'
 import { messageOf, PeerError } from '../errors.ts'
-import type { WebSite } from '../metainfo/web-site.ts'
-import type { BlockSource, Fetcher, FetcherOffer, RequestWindow } from './block-source.ts'
-import type { ByteLimit } from './byte-limit.ts'
-import type { HttpOpen } from './http-open.ts'
+import type { Fetcher, RequestWindow } from './block-source.ts'
+import { ByteGate } from './byte-gate.ts'
 import { Outstanding, type Request } from './outstanding.ts'
 import { BLOCK, type Block, type PieceBuffer } from './piece-buffer.ts'
 import { Readable } from './stage.ts'
 import { WebFault } from './web-fault.ts'
+import { WebFiles } from './web-files.ts'
 import { WebLane } from './web-lane.ts'
+import { WebOrder } from './web-order.ts'
+import { WebPatience } from './web-patience.ts'
 import { WebQueue } from './web-queue.ts'
+import { MAX_MISSES, WebRests } from './web-rests.ts'
+import type { WebSeedOptions } from './web-seed-options.ts'
 
-export interface WebSeedOptions {
-  /** How it is called in messages, and to whoever counts who gave what. */
-  readonly name: string
-  readonly pieceCount: number
-  readonly pieceLength: number
-  readonly source: BlockSource
-  readonly window: RequestWindow
-  readonly site: WebSite
-  readonly open: HttpOpen
-  /** Sent as User-Agent. */
-  readonly userAgent: string
-  readonly clock: Clock
-  readonly limit?: ByteLimit
-  /** Whether the user named it, rather than a torrent: see `webTarget`. @default false */
-  readonly trusted?: boolean
-}
-
-/** Milliseconds until it is asked again after a failure, doubled with each further one; and at most, whatever it says. */
-const RETRY = 5_000
-const MAX_RETRY = 3_600_000
-/** Files one after another that cannot be had, until nothing more is asked of it. */
-const MAX_MISSES = 10
-/** Every so many blocks of a piece, and when it is whole, somebody downstream is told. */
-const NEWS = 16
+/** Every so many blocks of a piece, and when it is whole, the stages downstream are told. */
+const NEWS_BLOCKS = 16
 
 /**
  * Fetches blocks over HTTP from one web seed, which has everything and never chokes. Emits `answered` when it is of
- * use, and `warning` with a PeerError when it is not.
+ * use, and `warning` with a PeerError when it is not: then it, or the file that could not be had, rests for a while.
  *
  * in            nothing; it takes runs of blocks from its source as it has room
  * out           Block, in its place: the news of every sixteenth of a piece, and of its last
  * backpressure  asks for nothing that its source does not admit; reads on as its ByteLimit says
- * fails with    PeerError ERR_MESSAGE when nothing can be had from it any more, or ten files in a row cannot
+ * fails with    nothing: whatever goes wrong is tried again
  * BEP           17, 19
  */
 export class WebSeed extends Readable<Block> implements Fetcher {
   readonly name: string
   readonly peerChoking = false
-  /** It goes on with what follows, so that one request brings many pieces. */
-  readonly offer: FetcherOffer = {
-    version: 0,
-    named: () => (this.#queue.last === undefined ? [] : [this.#queue.last + 1]),
-    plain: () => true,
-  }
-  bits: Bitfield
-  /** Has not answered in time: gets no further requests until it does. */
-  snubbed = false
+  readonly offer: WebOrder
   /** It gave an answer that was of use, since the last that was none. */
   active = false
   /** Bytes of blocks that came and were asked for; bytes that came and were of no use. */
@@ -66,13 +38,12 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   wasted = 0
   readonly #options: WebSeedOptions
   readonly #requests = new Outstanding()
+  readonly #lane: WebLane
   readonly #queue: WebQueue
-  readonly #held = new Map<object, () => void>()
-  #retryAt: number | undefined
-  #failures = 0
-  #misses = 0
-  #lastArrival = 0
-  #snubbedAt = 0
+  readonly #files: WebFiles
+  readonly #gate: ByteGate
+  readonly #rests = new WebRests()
+  readonly #patience = new WebPatience()
   #left = false
   #filling = false
   #again = false
@@ -82,17 +53,32 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     const { clock, name, pieceCount, pieceLength, site, open, userAgent, trusted = false } = options
     this.name = name
     this.#options = options
-    this.bits = new Bitfield(pieceCount)
-    const lane = new WebLane({
+    this.#gate = new ByteGate(options.limit, this)
+    this.#files = new WebFiles(site, pieceCount)
+    this.#lane = new WebLane({
       site,
       open,
       userAgent,
       trusted,
-      answered: () => this.#answered(),
+      now: () => clock.now(),
+      answered: key => this.#answered(key),
       came: (bytes, useless) => {
-        if (useless) this.wasted += bytes
-        return this.#limited(bytes)
+        if (useless) {
+          this.wasted += bytes
+          this.#patience.passed(bytes, clock.now())
+        }
+        return this.#gate.pass(bytes)
       },
+    })
+    const { streams } = this.#lane
+    this.offer = new WebOrder({
+      site,
+      streams,
+      pieceLength,
+      pieceCount,
+      now: () => clock.now(),
+      wants: index => options.source.wants(index),
+      last: () => this.#queue.last,
     })
     this.#queue = new WebQueue({
       clock,
@@ -103,20 +89,33 @@ export class WebSeed extends Readable<Block> implements Fetcher {
         placed: request => this.#placed(request),
         refused: request => this.#refused(request),
       },
-      fetch: run => lane.fetch(run),
+      lanes: () => streams.lanes,
+      distance: run => streams.distance(site.part(run.position, 1)),
+      fetch: run => this.#lane.fetch(run),
       ended: (left, fault) => this.#ended(left, fault),
     })
   }
 
   /** Says what it has, and begins. */
   start(): this {
-    this.#tell(Bitfield.full(this.bits.size))
+    this.#options.source.bitfield(this, new Bitfield(this.bits.size))
     this.fill()
     return this
   }
 
-  get window(): RequestWindow {
-    return this.#options.window
+  /** What it has now. */
+  get bits(): Bitfield {
+    return this.#files.bits
+  }
+
+  /** How long it lets wait: not known of one that sends whole files, as it is of no use to ask it sooner. */
+  get window(): Pick<RequestWindow, 'usual'> {
+    return this.#lane.streams.mode === 'whole' ? {} : this.#options.window
+  }
+
+  /** Has not answered in time: gets no further requests until it does. */
+  get snubbed(): boolean {
+    return this.#patience.snubbed
   }
 
   get outstanding(): number {
@@ -128,20 +127,22 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     if (!this.ready || this.#queue.full) return 0
     const { size } = this.#options.window
     const free = Math.max(0, size - this.outstanding)
+    // One block shows what the server does with ranges, and so which pieces to begin.
+    if (this.#lane.streams.mode === 'unknown') return this.outstanding === 0 ? 1 : 0
     return this.#queue.last !== undefined || free >= size / 2 ? free : 0
   }
 
   get ready(): boolean {
-    return !this.snubbed && !this.#left && this.#retryAt === undefined
+    return !this.snubbed && !this.#left && !this.#rests.resting
   }
 
-  /** Whether it waits until it may be asked again. */
+  /** Whether nothing may be asked of it for a while. */
   get resting(): boolean {
-    return this.#retryAt !== undefined
+    return this.#rests.resting || this.bits.count === 0
   }
 
   offers(index: number): boolean {
-    return this.bits.has(index)
+    return this.bits.has(index) && this.offer.offers(index)
   }
 
   askedAt(index: number, block: number): number | undefined {
@@ -170,40 +171,50 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   /** Gives the requests of a seed that lets us wait to others. To be called now and then. */
   tick(now: number, timeout: number): void {
-    if (this.#held.size > 0) this.#lastArrival = now // it is we who wait
-    if (this.#retryAt !== undefined) {
-      if (now < this.#retryAt) return
-      this.#retryAt = undefined
+    if (this.#gate.holds) this.#patience.arrived(now, false)
+    const before = this.bits
+    if (this.#files.expire(now)) {
+      this.#options.source.bitfield(this, before)
       this.fill()
-    } else if (this.snubbed) {
-      if (now - Math.max(this.#snubbedAt, this.#lastArrival) <= 3 * timeout) return
-      const why = new WebFault('ERR_TIMEOUT', `nothing came within ${(4 * timeout) / 1000} s`)
-      this.snubbed = false
-      if (this.#queue.idle) this.#fail(why)
-      else this.#queue.abort(why)
-    } else if (now - Math.max(this.#lastArrival, this.#requests.firstCounting?.at ?? now) > timeout) {
-      this.snubbed = true
-      this.#snubbedAt = now
+    }
+    this.offer.tick(now, this.outstanding === 0 && this.#queue.idle)
+    if (this.#rests.resting) {
+      if (this.#rests.end(now)) this.fill()
+      return
+    }
+    const verdict = this.#patience.look(now, this.#requests.firstCounting?.at, timeout)
+    if (verdict === 'snubbed') {
       this.#options.window.snubbed()
       this.#options.source.lost(this, this.#requests.lose())
+    } else if (verdict === 'late') {
+      const why = new WebFault('ERR_TIMEOUT', `nothing came within ${(4 * timeout) / 1000} s`)
+      if (this.#queue.idle) this.#fail(why)
+      else this.#queue.abort(why)
     }
+  }
+
+  /** It gave wrong bytes: nothing is asked of it for an hour, doubled each time. */
+  ban(reason: string): void {
+    if (this.#left || !this.#rests.ban(this.#options.clock.now())) return
+    const fault = new WebFault('ERR_BANNED', reason)
+    this.#rest(fault)
+    this.#queue.abort(fault)
   }
 
   override _predestroy(): void {
     if (this.#left) return
     this.#left = true
-    const { limit, source } = this.#options
-    for (const [ticket, go] of this.#held) {
-      limit?.cancel(ticket)
-      go()
-    }
+    const { source } = this.#options
+    this.#gate.close()
     this.#queue.close()
+    this.#lane.close()
     source.lost(this, this.#requests.clear())
     source.left(this)
   }
 
   #gather(requests: readonly Request[]): void {
     for (const request of requests) this.#requests.add(request)
+    this.offer.gathered(requests)
     this.#queue.add(requests)
   }
 
@@ -211,43 +222,37 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     if (this.#left) return
     if (fault) this.#fail(fault)
     this.#lose(left)
+    if (this.offer.turned) this.#lose(this.#queue.clear()) // what waits may not be next any more
     if (this.room > 0) this.fill()
   }
 
-  /** A file, or all, cannot be had from there now, or ever. */
+  /** A file, or all, cannot be had from there now. */
   #fail(fault: WebFault): void {
-    const { clock, name } = this.#options
-    const error = new PeerError(fault.code, `web seed ${name}: ${messageOf(fault)}`, fault)
-    if (fault.key !== undefined) {
-      const news = this.#without(fault.key) // else another lane said so
-      if (news) this.#misses++
-      if (this.bits.count === 0 || this.#misses === MAX_MISSES) this.destroy(error)
-      else if (news) this.emit('warning', error)
+    const now = this.#options.clock.now()
+    if (fault.key === undefined) {
+      if (this.#rests.fail(now, fault.after)) this.#rest(fault)
       return
     }
-    if (this.#retryAt !== undefined) return // each of its lanes says so
-    this.active = false
-    const wait = fault.after ?? RETRY * 2 ** Math.min(this.#failures++, 16)
-    this.#retryAt = clock.now() + Math.max(1000, Math.min(wait, MAX_RETRY))
-    this.#lose(this.#queue.clear())
-    this.emit('warning', error)
-  }
-
-  /** Pieces that need what cannot be had are not to be had. @returns whether that is new */
-  #without(key: number): boolean {
-    const { first, last } = this.#options.site.piecesOf(key) ?? { first: 0, last: -1 }
-    const bits = this.bits.clone()
-    for (let index = first; index <= last; index++) bits.delete(index)
-    if (bits.count === this.bits.count) return false
-    this.#tell(bits)
-    this.#lose(this.#requests.where(({ piece }) => !bits.has(piece.index)))
-    return true
-  }
-
-  #tell(bits: Bitfield): void {
     const before = this.bits
-    this.bits = bits
+    if (!this.#files.fail(fault.key, now)) return // another lane said so
     this.#options.source.bitfield(this, before)
+    this.#lose(this.#requests.where(({ piece }) => !this.bits.has(piece.index)))
+    if (this.bits.count === 0) this.active = false
+    this.#warn(fault)
+    if (!this.#rests.miss(now)) return
+    this.#rest(new WebFault('ERR_MESSAGE', `${MAX_MISSES} files in a row cannot be had`))
+  }
+
+  /** Nothing is asked of it until its rest is over. */
+  #rest(fault: WebFault): void {
+    this.active = false
+    this.#lose(this.#queue.clear())
+    this.#warn(fault)
+  }
+
+  #warn(fault: WebFault): void {
+    const error = new PeerError(fault.code, `web seed ${this.name}: ${messageOf(fault)}`, fault)
+    this.emit('warning', error)
   }
 
   /** Others are to fetch these, as far as they are still waited for. */
@@ -274,13 +279,12 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     const length = piece.blockLength(block)
     this.#requests.drop(request)
     piece.arrive(block, this)
-    this.#lastArrival = now
-    this.#failures = this.#misses = 0
-    this.snubbed = false
+    this.#patience.arrived(now)
+    this.#rests.arrived()
     this.downloaded += length
     window.received(length, now - request.at, now)
     source.arrived(this, request)
-    if (piece.complete || piece.arrived % NEWS === 0) this.push({ piece, begin: 0, length })
+    if (piece.complete || piece.arrived % NEWS_BLOCKS === 0) this.push({ piece, begin: 0, length })
     if (this.room > 0) this.fill()
   }
 
@@ -293,24 +297,11 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     else this.#requests.drop(request)
   }
 
-  #answered(): void {
-    if (this.active || this.#retryAt !== undefined) return // what another lane was told counts more
+  #answered(key: number): void {
+    this.#files.answered(key)
+    this.#queue.begin()
+    if (this.active || this.resting) return // what another lane was told counts more
     this.active = true
     this.emit('answered')
-  }
-
-  /** Resolves once so many bytes more may be read. */
-  #limited(bytes: number): Promise<void> | undefined {
-    const { limit } = this.#options
-    if (!limit || this.#left) return undefined
-    return new Promise(resolve => {
-      let ticket: object | undefined
-      const go = () => {
-        if (ticket) this.#held.delete(ticket)
-        resolve()
-      }
-      ticket = limit.take(bytes, go, this)
-      if (ticket) this.#held.set(ticket, go)
-    })
   }
 }

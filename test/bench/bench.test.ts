@@ -5,7 +5,7 @@ import t from 'tap'
 /** Runs a bench in its small mode: what it measures then says nothing, but that it runs says that it has not rotted. */
 function small(bench: string, ...args: string[]) {
   const path = fileURLToPath(new URL(`../../bench/${bench}.js`, import.meta.url))
-  return spawnSync(process.execPath, [path, '--small', ...args], { encoding: 'utf8', timeout: 50_000 })
+  return spawnSync(process.execPath, [path, '--small', ...args], { encoding: 'utf8', timeout: 150_000 })
 }
 
 t.test('download: everybody who is there, the right bytes, a table', async t => {

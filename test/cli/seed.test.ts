@@ -74,7 +74,7 @@ t.test('only what is right is shared, with a warning', async t => {
     events.find(({ event }) => event === 'warning'),
     { message: /3 of 21 pieces are missing or wrong/ },
   )
-  const { code, stderr } = await tsdl([torrent, '--peer', address, '--no-listen', '--timeout', '1s'])
+  const { code, stderr } = await tsdl([torrent, '--peer', address, '--no-listen', '--timeout', '3s'])
   t.equal(code, 3)
   t.match(stderr, /none of 1 peers has what we lack/)
 })
@@ -108,10 +108,13 @@ t.test('--seed-time ends it by itself, SIGINT ends it with 130', async t => {
   const { dir, torrent, content } = await setup(t)
   const timed = await tsdl(['seed', torrent, content, '--bind', '127.0.0.1', '--seed-time', '100ms'])
   t.equal(timed.code, 0, timed.stderr)
-  const { child } = await seeding(t, [torrent, content], dir)
+  t.match(timed.stderr, /^0 B uploaded in \d.*, 0 B\/s, ratio 0\.00$/m)
+  const { address, child, events } = await seeding(t, [torrent, content], dir)
+  t.equal((await tsdl([torrent, '--peer', address, '--no-listen', '-q'])).code, 0)
   const ended = new Promise(resolve => child.on('close', resolve))
   child.kill('SIGINT')
   t.equal(await ended, 130)
+  t.match(events.at(-1), { event: 'done', uploaded: LENGTH, ratio: 1 }, 'it tells what it uploaded')
 })
 
 t.test('a resume record does not hide that a file is no longer as it was', async t => {

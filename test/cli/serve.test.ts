@@ -61,11 +61,9 @@ t.test('serve: two torrents at the URL that it tells; whole files, HEAD, ranges;
   }
   const head = await fetch(fileUrl(url, made[0]!), { method: 'HEAD' })
   t.strictSame([head.headers.get('content-length'), head.headers.get('accept-ranges')], ['300000', 'bytes'])
-  const begun = performance.now()
   const part = await fetch(fileUrl(url, made[0]!), { headers: { Range: 'bytes=200000-200099' } })
   t.strictSame([part.status, part.headers.get('content-range')], [206, 'bytes 200000-200099/300000'])
   t.ok((await body(part)).equals(made[0]!.bytes.subarray(200_000, 200_100)))
-  t.ok(performance.now() - begun < 500)
   t.equal((await fetch(new URL('/none', url))).status, 404)
   child.kill('SIGINT')
   t.match(await ended, { code: 130, stdout: Buffer.alloc(0) })

@@ -45,6 +45,8 @@ for (const scheme of ['udp', 'http']) {
     )
     const [counts] = await leech.scrape()
     t.match(counts, { complete: 1, incomplete: 1, downloaded: 0 })
+    await leech.announce(5, 'paused')
+    t.match((await leech.scrape())[0], { complete: 1, incomplete: 1, downloaded: 0 }, 'a partial seed')
     await leech.announce(0, 'completed')
     await seed.announce(0, 'stopped')
     t.match((await leech.scrape())[0], { complete: 1, incomplete: 0, downloaded: 1 })

@@ -212,10 +212,10 @@ t.test('an unsafe path is refused, naming the file', async t => {
 
 t.test('empty files need no pieces', async t => {
   t.match(parse(torrent({ length: 0, pieces: '' })), { length: 0, pieceCount: 0 })
-  t.match(parse(torrent({ ...files(empty(), empty()), pieces: '' })).files, [
-    { path: 'a/f' },
-    { path: 'a/f (1)' },
-  ])
+  t.same(
+    parse(torrent({ ...files(empty(), empty()), pieces: '' })).files.map(({ path }) => path),
+    ['a/f', 'a/f (1)'],
+  )
 })
 
 t.test('a directory of one file is still a directory', async t => {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Bitfield } from '../../src/codec/bitfield.ts'
 import { BLOCK_LENGTH, type Message } from '../../src/codec/message.ts'
+import { Cursors } from '../../src/pipeline/cursors.ts'
 import { Picker } from '../../src/pipeline/picker.ts'
 import { Scheduler, type SchedulerOptions } from '../../src/pipeline/scheduler.ts'
 import { PieceBuffer } from '../../src/streams/piece-buffer.ts'
@@ -457,6 +458,36 @@ t.test(
     a.requester.tick((time.now += 1001), 10_000)
     t.same(a.waiting, ['0:0'])
     t.same(opened, [0, 1, 2])
+  },
+)
+
+t.test(
+  'a block that a reader needs sooner than the only peer brings it is asked of that peer all the same',
+  async t => {
+    const cursors = new Cursors(8)
+    const { scheduler, peer, time, rest } = setup({ pieces: 200, blocks: 1, admitted: 20, cursors })
+    const a = await peer({ fast: true, window: 8 })
+    Object.assign(a.requester.window, { usual: 2000 })
+    for (let round = 0; round < 10; round++) {
+      time.now += 100
+      await a.give()
+      await rest()
+    }
+    const next = a.waiting[0]!
+    const index = Number.parseInt(next, 10)
+    cursors.open(index, 200)
+    await a.give(a.waiting.slice(1))
+    await rest()
+    a.waiting.shift()
+    await a.tell({ type: 'reject', index, begin: 0, length: BLOCK_LENGTH })
+    t.notOk(a.waiting.includes(next), 'it is left to a quicker peer')
+    for (let round = 0; round < 6; round++) {
+      time.now += 100
+      await a.give(a.waiting.slice(0, 4))
+      await rest()
+    }
+    t.ok(a.waiting.includes(next), 'but not for long')
+    t.ok(scheduler.pieces > 1)
   },
 )
 

@@ -1,11 +1,12 @@
 import t from 'tap'
 import { type Served, Suggestions } from '../../src/pipeline/suggestions.ts'
+import { UploadGauge } from '../../src/pipeline/upload-gauge.ts'
 import { seeded } from '../helpers/swarm.ts'
 
 const MiB = 1 << 20
 const PIECES = 12
 
-/** Suggestions for pieces of 128 KiB, two at a time; `copies` says how many peers have each. */
+/** Suggestions for pieces of 128 KiB, two at a time, of a seed that sends as fast as it can; `copies` says how many peers have each. */
 function setup(pieceLength = MiB / 8) {
   const copies = new Array<number>(PIECES).fill(0)
   const suggestions = new Suggestions<Served>({
@@ -14,6 +15,7 @@ function setup(pieceLength = MiB / 8) {
     copies: index => copies[index]!,
     random: seeded(),
   })
+  for (let second = 0; second <= 2; second += 0.25) suggestions.tick(second * MiB, second * 1000)
   return { copies, suggestions }
 }
 
@@ -126,5 +128,56 @@ t.test('nobody waits for a peer that takes nothing of what it asked us for', t =
   t.equal(suggestions.later(b, index, 8000), false)
   a.waitsSince = 7000
   t.equal(suggestions.later(b, index, 8000), true)
+  t.end()
+})
+
+t.test('nobody waits while there is upload to spare', t => {
+  const { suggestions } = setup()
+  const a = busy()
+  const [index = 0] = suggestions.next(a, nothing, 0)
+  suggestions.asked(a, index, 0)
+  t.equal(suggestions.later(busy(), index, 1), true)
+  suggestions.tick(2 * MiB + MiB / 8, 2250) // half as much as before in a quarter of a second
+  t.equal(suggestions.later(busy(), index, 1), true)
+  suggestions.tick(2 * MiB + MiB / 8, 2500)
+  t.equal(suggestions.later(busy(), index, 1), false)
+  t.end()
+})
+
+t.test('a peer that asks for everything is waited for with a few pieces only', t => {
+  const suggestions = new Suggestions<Served>({
+    pieceCount: 1000,
+    pieceLength: MiB,
+    copies: () => 0,
+    random: seeded(),
+  })
+  for (let second = 0; second <= 2; second += 0.25) suggestions.tick(second * MiB, second * 1000)
+  const greedy = busy()
+  for (let index = 0; index < 1000; index++) suggestions.asked(greedy, index, 0)
+  const other = busy()
+  t.equal(
+    Array.from({ length: 1000 }, (_, index) => suggestions.later(other, index, 1)).filter(Boolean).length,
+    4,
+  )
+  t.end()
+})
+
+t.test('the upload is saturated while it is nearly as fast as it ever was of late', t => {
+  const gauge = new UploadGauge()
+  let [count, now] = [0, 0]
+  const send = (rate: number, seconds: number) => {
+    for (const end = now + seconds * 1000; now < end; now += 250) {
+      gauge.update(count, now)
+      count += rate / 4
+    }
+    return gauge.saturated
+  }
+  t.equal(send(0, 5), false, 'nothing was sent')
+  t.equal(send(1000, 5), true)
+  t.equal(send(800, 5), false)
+  t.equal(send(950, 5), true)
+  t.equal(send(0, 1), false)
+  t.equal(send(500, 30), false)
+  t.equal(send(500, 60), true, 'the line became slower')
   t.end()
 })

@@ -58,3 +58,41 @@ t.test('snubbed, it starts again from a few', async t => {
   window.received(BLOCK, 100, now + 60_000)
   t.equal(window.size, 5, 'and grows as at the start')
 })
+
+t.test('what the peer accepted bounds it, and one more is tried after a full window', async t => {
+  const window = new RateWindow(() => 1000)
+  for (let n = 0; n < 100; n++) window.received(BLOCK, 20, n)
+  for (let left = 99; left >= 16; left--) window.refused(left)
+  t.equal(window.size, 16)
+  for (let n = 0; n < 15; n++) window.received(BLOCK, 20, 100)
+  t.equal(window.size, 16)
+  window.received(BLOCK, 20, 100)
+  t.equal(window.size, 17)
+  window.refused(0)
+  t.equal(window.size, 1, 'one at least')
+})
+
+t.test('the more often that is refused, the more seldom it is tried, but it always is', async t => {
+  const window = new RateWindow(() => 1000)
+  window.refused(4)
+  const waits: number[] = []
+  for (let times = 0; times < 12; times++) {
+    let blocks = 0
+    while (window.size === 4) {
+      window.received(BLOCK, 20, 0)
+      blocks++
+    }
+    waits.push(blocks)
+    window.refused(4)
+  }
+  t.same(waits, [4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024, 1024, 1024])
+})
+
+t.test('a peer that accepts more again has its full window back', async t => {
+  const window = new RateWindow(() => 512)
+  for (let n = 0; n < 1000; n++) window.received(BLOCK, 20, n)
+  window.refused(1)
+  let blocks = 0
+  for (; window.size < 64; blocks++) window.received(BLOCK, 20, 1000)
+  t.ok(blocks < 64 * 64, `${blocks}`)
+})

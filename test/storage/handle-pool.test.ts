@@ -1,3 +1,4 @@
+import * as fs from 'node:fs'
 import { createFsFromVolume, Volume } from 'memfs'
 import t from 'tap'
 import type { FileHandle } from '../../src/storage/file-system.ts'
@@ -72,6 +73,36 @@ t.test('of two hundred files no more are open than allowed, whether one by one o
   t.same(await readOf(storage, 0, 20_000), made.content)
   await fill(storage, made)
   t.equal(most, limit)
+  await storage.close()
+  t.equal(now, 0)
+})
+
+t.test('in a real directory, making files takes one descriptor more', async t => {
+  const limit = 5
+  let now = 0
+  let most = 0
+  const disk = {
+    ...fs.promises,
+    open: async (path: string, flags: number, mode?: number) => {
+      most = Math.max(most, ++now)
+      const handle = await fs.promises.open(path, flags, mode)
+      const close = handle.close.bind(handle)
+      handle.close = async () => {
+        await close()
+        now--
+      }
+      return handle
+    },
+  } as unknown as Disk
+  const files = Array.from({ length: 50 }, (_, n) => ({ path: `d${n % 7}/${n}`, length: 100 }))
+  const made = makeTorrent({ files, pieceLength: 1024 })
+  const storage = open(t, { disk, directory: t.testdir() }, made, { maxOpenFiles: limit })
+  await Promise.all(
+    Array.from({ length: made.metainfo.pieceCount }, (_, index) =>
+      storage.write(index * 1024, made.content.subarray(index * 1024, (index + 1) * 1024)),
+    ),
+  )
+  t.ok(most <= limit + 1, `${most} open`)
   await storage.close()
   t.equal(now, 0)
 })

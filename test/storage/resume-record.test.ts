@@ -603,7 +603,7 @@ t.test('the sample is eight pieces by chance and the last one, each once', async
   await record(t, home, { torrent, pieces })
   const seen = new Set<number>()
   for (let seed = 1; seed <= 100; seed++) {
-    const { sample } = await resume(t, home, { torrent, random: seeded(seed) })
+    const { sample } = await resume(t, home, { torrent, random: seeded(seed), sampleBytes: 0 })
     t.equal(new Set(sample).size, 9, `seed ${seed}`)
     t.equal(sample.at(-1), 96)
     for (const index of sample) seen.add(index)
@@ -612,6 +612,16 @@ t.test('the sample is eight pieces by chance and the last one, each once', async
     [...seen].sort((a, b) => a - b),
     pieces,
     'every trusted piece has its chance',
+  )
+  t.equal(
+    (await resume(t, home, { torrent, sampleBytes: 20 })).sample.length,
+    21,
+    'more, where they are small',
+  )
+  t.same(
+    [...(await resume(t, home, { torrent })).sample].sort((a, b) => a - b),
+    pieces,
+    'all of a small torrent',
   )
 })
 

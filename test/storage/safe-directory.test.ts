@@ -94,6 +94,66 @@ t.test('a symlink put there between our look and our step is not followed', asyn
   untouched()
 })
 
+/** The real disk; its calls are counted, and something happens before the one of number `at`. */
+function before(at: number, happens: () => void): { disk: Home['disk']; calls: () => number } {
+  let calls = 0
+  const counted = Object.fromEntries(
+    (['open', 'lstat', 'realpath', 'mkdir', 'symlink', 'readlink'] as const).map(name => [
+      name,
+      async (...args: unknown[]) => {
+        if (calls++ === at) happens()
+        return (fs.promises[name] as (...args: unknown[]) => Promise<unknown>)(...args)
+      },
+    ]),
+  )
+  return { disk: { ...fs.promises, ...counted } as unknown as Home['disk'], calls: () => calls }
+}
+
+t.test(
+  'a directory that is swapped for a symlink to the outside, at whatever moment, leads nobody out',
+  { skip: process.platform !== 'linux' && 'needs /proc' },
+  async t => {
+    const made = makeTorrent({
+      files: [
+        { path: 'd/e/f', length: 100, executable: true },
+        { path: 'd/e/empty', length: 0 },
+        { path: 'd/e/link', symlink: 'd/e/f', contents: '' },
+        { path: 'd/e/secret', length: 100 },
+      ],
+      pieceLength: 256,
+    })
+    for (const swapped of ['d', 'd/e']) {
+      let most = 1
+      for (let at = 0; at <= most; at++) {
+        const { home, outside, untouched } = beside(t)
+        fs.mkdirSync(join(outside, 'e'))
+        fs.mkdirSync(join(home.directory, 'd/e'), { recursive: true })
+        const path = join(home.directory, swapped)
+        const { disk, calls } = before(at, () => {
+          if (fs.existsSync(path)) fs.renameSync(path, join(home.directory, 'aside'))
+          fs.symlinkSync(outside, path)
+        })
+        const storage = open(t, { ...home, disk }, made)
+        const error = await storage
+          .write(0, made.content)
+          .then(() => storage.complete())
+          .then(
+            () => undefined,
+            error => error,
+          )
+        if (error) t.match(error, { name: 'StorageError' }, `call ${at}`)
+        await storage.close().catch(() => {})
+        t.same(fs.readdirSync(join(outside, 'e')), [], `${swapped}, call ${at}`)
+        fs.rmdirSync(join(outside, 'e'))
+        untouched()
+        t.equal(fs.statSync(join(outside, 'secret')).mode & 0o111, 0, 'no mode was changed')
+        most = Math.max(most, Math.min(calls(), 200))
+      }
+      t.ok(most > 20)
+    }
+  },
+)
+
 t.test('a symlink that leads nowhere is named, and its target not made', async t => {
   const { home, outside, untouched } = beside(t)
   fs.symlinkSync(join(outside, 'nothing'), join(home.directory, 'd'))

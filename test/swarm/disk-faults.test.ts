@@ -2,10 +2,19 @@
  * A disk that fails while a torrent is downloaded from its only peer: the run ends with the right exit code and says
  * which file, nothing verified is lost, and no run that says it is done has a wrong byte.
  */
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { readFile, rm } from 'node:fs/promises'
 import net from 'node:net'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { exitOf } from '../../src/cli/exit.ts'
+import { Bitfield } from '../../src/codec/bitfield.ts'
 import { StorageError } from '../../src/errors.ts'
+import { FileStorage } from '../../src/storage/file-storage.ts'
+import { nodeFileSystem } from '../../src/storage/file-system.ts'
+import { writeResumeRecord } from '../../src/storage/resume-record.ts'
 import { type Fault, FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
@@ -226,7 +235,7 @@ t.test('a process that has few descriptors left for many files', async t => {
     t.equal(error, undefined, `${descriptors}: ${error}`)
     t.equal(await sameFiles(real, many), undefined)
     t.ok(
-      warnings.every(warning => warning.startsWith('no resume record')),
+      warnings.every(warning => /^no (resume record|file descriptor)/.test(warning)),
       `${descriptors}: ${warnings}`,
     )
   }
@@ -276,4 +285,111 @@ t.test('connections hold all descriptors: they are given up for files, and it en
   t.equal(await sameFiles(disk.fs, many), undefined)
   t.match(running.warnings.join('\n'), /no file descriptor is left: there are fewer connections for a minute/)
   t.notMatch(running.warnings.join('\n'), 'EMFILE', 'which is told once, not for every peer')
+})
+
+/** Swaps a directory and a symlink to the outside for each other, in another thread, as fast as it can. */
+function swapping(t: Test, directory: string, outside: string): { end(): Promise<unknown> } {
+  const program = `
+    const { workerData: { directory, outside, stop } } = require('node:worker_threads')
+    const { renameSync, symlinkSync, unlinkSync } = require('node:fs')
+    const attempt = work => { try { work() } catch {} }
+    while (Atomics.load(stop, 0) === 0) {
+      attempt(() => renameSync(directory, directory + '.aside'))
+      attempt(() => symlinkSync(outside, directory))
+      attempt(() => unlinkSync(directory))
+      attempt(() => renameSync(directory + '.aside', directory))
+    }`
+  const stop = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(program, { eval: true, workerData: { directory, outside, stop }, execArgv: [] })
+  const ended = once(worker, 'exit')
+  const end = () => {
+    Atomics.store(stop, 0, 1)
+    return ended
+  }
+  t.teardown(end)
+  return { end }
+}
+
+t.test(
+  'a directory that is swapped for a symlink in a loop: nothing lands outside, and done is done',
+  { skip: process.platform !== 'linux' && 'needs /proc' },
+  async t => {
+    const many = makeTorrent({
+      files: Array.from({ length: 120 }, (_, n) => ({ path: `d/sub/${n}`, length: 3000 + n })),
+      pieceLength: 16_384,
+    })
+    const base = t.testdir({ home: { d: { sub: {} } }, outside: {} })
+    const outside = join(base, 'outside')
+    const download = async () => {
+      const peer = await scriptedPeer(t, many)
+      const disk = nodeFileSystem as unknown as Disk
+      const output = join(base, 'home')
+      const { torrent } = run(t, many, { disk, output, peers: [peer.address], timeout: 5000 })
+      const error: unknown = await torrent.done.then(
+        () => undefined,
+        error => error,
+      )
+      await torrent.close()
+      return error
+    }
+    const { end } = swapping(t, join(base, 'home/d/sub'), outside)
+    for (let round = 0; round < 10; round++) {
+      const error = await download()
+      if (error !== undefined) t.equal(exitOf(error), 4, `${error}`)
+      if (error !== undefined) t.match((error as Error).message, `${base}/home/d/sub`)
+      t.same(await nodeFileSystem.readdir(outside), [])
+    }
+    await end()
+    await rm(join(base, 'home/d/sub.aside'), { recursive: true, force: true })
+    t.equal(await download(), undefined)
+    for (const { path, offset, length } of many.metainfo.files)
+      t.ok(
+        (await readFile(join(base, 'home', path))).equals(many.content.subarray(offset, offset + length)),
+        path,
+      )
+  },
+)
+
+const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest()
+
+t.test('a resume record that is forged, its checksum right: no run is done with a wrong byte', async t => {
+  const large = makeTorrent({ files: [{ path: 'large', length: 200 * 16_384 - 5 }], pieceLength: 16_384 })
+  for (const wrong of [[0], [99], [199], [3, 4, 5]]) {
+    const disk = memoryDisk()
+    const there = Buffer.from(large.content)
+    for (const index of wrong) there[index * 16_384]! ^= 1
+    await disk.writeFile('/home/large', there)
+    const storage = new FileStorage(large.metainfo, { directory: '/home', fs: disk })
+    const verified = Bitfield.full(large.metainfo.pieceCount)
+    await writeResumeRecord({ fs: disk, path: RECORD, metainfo: large.metainfo, storage, verified })
+    await storage.close()
+    const { error, asked } = await attempt(t, large, disk)
+    t.equal(error, undefined)
+    t.equal(await sameFiles(disk, large), undefined, `${wrong}`)
+    t.same(
+      [...asked].sort((a, b) => a - b),
+      wrong,
+      'only what is wrong is fetched',
+    )
+  }
+})
+
+t.test('a resume record of any bytes, its checksum right, is one that cannot be used at worst', async t => {
+  const disk = memoryDisk()
+  t.equal((await attempt(t, made, disk)).error, undefined)
+  const record = Buffer.from((await disk.readFile(RECORD)) as Uint8Array)
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = seeded(seed)
+    const body = Buffer.from(record.subarray(0, -20))
+    for (let n = 0; n < 3; n++) body[Math.floor(random() * body.length)] = Math.floor(random() * 256)
+    const cut = random() < 0.3 ? body.subarray(0, Math.floor(random() * body.length)) : body
+    await disk.writeFile(RECORD, Buffer.concat([cut, sha1(cut)]))
+    const spoiled = Buffer.from(made.content.subarray(0, 70_000))
+    spoiled[Math.floor(random() * spoiled.length)]! ^= 1
+    await disk.writeFile('/home/d/a', spoiled)
+    const { error } = await attempt(t, made, disk)
+    if (error) t.fail(`seed ${seed}: ${error}`)
+    const wrong = await sameFiles(disk, made)
+    if (wrong) t.fail(`seed ${seed}: ${wrong} is wrong`)
+  }
 })

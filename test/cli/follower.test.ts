@@ -1,0 +1,138 @@
+import { EventEmitter } from 'node:events'
+import t, { type Test } from 'tap'
+import { Follower } from '../../src/cli/follower.ts'
+import { JsonReporter } from '../../src/cli/json-reporter.ts'
+import type { Reporter } from '../../src/cli/reporter.ts'
+import { TextReporter } from '../../src/cli/text-reporter.ts'
+import type { Torrent } from '../../src/index.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+const MiB = 1 << 20
+
+/** A torrent that stands as it is told. */
+class Standing extends EventEmitter {
+  readonly metainfo = { pieceCount: 4 }
+  readonly files = []
+  readonly reason = 'the only peer chokes us'
+  started = true
+  waiting = true
+  progress = { verified: 0, total: 4 * MiB, downloaded: 0, uploaded: 0, wasted: 0, ratio: 0 }
+
+  has(progress: Partial<Standing['progress']>) {
+    this.progress = { ...this.progress, ...progress }
+  }
+}
+
+function following() {
+  const clock = new VirtualClock()
+  const torrent = new Standing()
+  const stalls: number[] = []
+  let reports = 0
+  const reporter = {
+    progress: () => reports++,
+    stalled: (_code: string, reason: string) => {
+      t.equal(reason, torrent.reason)
+      stalls.push(clock.now())
+    },
+  } as unknown as Reporter
+  const follower = new Follower(torrent as unknown as Torrent, reporter, clock)
+  return { clock, torrent, stalls, follower, reports: () => reports }
+}
+
+t.test('progress once a second, from the start of the torrent to the stop', async t => {
+  const { clock, torrent, follower, reports } = following()
+  torrent.started = false
+  await clock.advance(5000)
+  t.equal(reports(), 0)
+  torrent.started = true
+  await clock.advance(5000)
+  t.equal(reports(), 5)
+  follower.stop()
+  t.equal(clock.pending, 0)
+})
+
+t.test('stalled: once, ten seconds after the last byte, and again after another', async t => {
+  const { clock, torrent, stalls } = following()
+  await clock.advance(5000)
+  torrent.has({ verified: MiB })
+  await clock.advance(60_000)
+  t.strictSame(stalls, [17_000])
+  torrent.has({ downloaded: 16_384 })
+  await clock.advance(60_000)
+  t.strictSame(stalls, [17_000, 77_000])
+})
+
+t.test('not stalled: a download that waits for no peer', async t => {
+  const { clock, torrent, stalls } = following()
+  torrent.waiting = false // a reader or a disk holds it back, or everything is verified
+  await clock.advance(60_000)
+  t.strictSame(stalls, [])
+  torrent.waiting = true
+  await clock.advance(10_000)
+  t.strictSame(stalls, [], 'what it waited for others does not count')
+  await clock.advance(2000)
+  t.equal(stalls.length, 1)
+})
+
+t.test('the time of the download ends with its last byte, that of the run later', async t => {
+  const { clock, torrent, follower } = following()
+  await clock.advance(4000)
+  torrent.has({ verified: 4 * MiB, downloaded: 4 * MiB })
+  torrent.emit('done')
+  await clock.advance(16_000)
+  torrent.has({ uploaded: 2 * MiB, ratio: 0.5 })
+  t.match(follower.outcome(), { elapsed: 20, downloadTime: 4, ratio: 0.5 })
+})
+
+/** The lines that `report` has a reporter write to standard error. */
+function lines(t: Test, report: () => void): string[] {
+  const written = t.capture(process.stderr, 'write', () => true)
+  report()
+  return written().map(({ args }) => String(args[0]).trimEnd())
+}
+
+const outcome = {
+  verified: 4 * MiB,
+  elapsed: 20,
+  downloadTime: 4,
+  downloaded: 4 * MiB,
+  uploaded: 2 * MiB,
+  ratio: 0.5,
+  wasted: 0,
+  digests: {},
+  sources: [],
+}
+
+t.test('in words: rates are of the download alone, or of the sharing alone', async t => {
+  const reporter = new TextReporter({})
+  const none = { downloaded: 0, uploaded: 0, ratio: 0 }
+  t.strictSame(
+    lines(t, () => {
+      reporter.done(outcome)
+      reporter.done({ ...outcome, ...none })
+      reporter.shared(outcome)
+    }),
+    [
+      '4 MiB verified in 4s, 1 MiB/s; 2 MiB uploaded, ratio 0.50',
+      '4 MiB verified in 4s',
+      '2 MiB uploaded in 20s, 102 KiB/s, ratio 0.50',
+    ],
+  )
+  const quiet = new TextReporter({ quiet: true })
+  t.strictSame(
+    lines(t, () => {
+      quiet.done(outcome)
+      quiet.shared(outcome)
+    }),
+    [],
+  )
+})
+
+t.test('as JSON: `done` for either', async t => {
+  const reporter = new JsonReporter()
+  const [done, shared] = lines(t, () => {
+    reporter.done(outcome)
+    reporter.shared(outcome)
+  })
+  for (const line of [done, shared]) t.match(JSON.parse(line!), { event: 'done', ...outcome })
+})

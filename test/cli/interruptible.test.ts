@@ -1,0 +1,58 @@
+import t from 'tap'
+import { Exit } from '../../src/cli/exit.ts'
+import { interruptible } from '../../src/cli/interruptible.ts'
+import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
+
+const never = new Promise<never>(() => {})
+
+/** Work that does not end by itself, on a torrent that says goodbye for `goodbye`. */
+function interrupted(goodbye: Promise<void>) {
+  const clock = new VirtualClock()
+  const closed = { times: 0 }
+  const torrent = {
+    close() {
+      closed.times++
+      return goodbye
+    },
+  }
+  let ended: unknown
+  interruptible(torrent, () => never, clock).catch(error => {
+    ended = error
+  })
+  return { clock, closed, ended: () => ended }
+}
+
+for (const [signal, exit] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  t.test(`${signal}: it ends with ${exit} once the goodbyes are said`, async t => {
+    const listeners = process.listenerCount(signal)
+    const { clock, closed, ended } = interrupted(Promise.resolve())
+    process.emit(signal)
+    await settle()
+    t.match(ended(), { exit })
+    t.type(ended(), Exit)
+    t.equal(closed.times, 1)
+    t.equal(clock.pending, 0)
+    t.equal(process.listenerCount(signal), listeners)
+  })
+
+  t.test(`${signal}: goodbyes that are not answered end within two seconds`, async t => {
+    const { clock, ended } = interrupted(never)
+    process.emit(signal)
+    await clock.advance(1000)
+    t.equal(ended(), undefined, 'they get time')
+    await clock.advance(999)
+    t.match(ended(), { exit })
+  })
+
+  t.test(`${signal} again: at once`, async t => {
+    const { clock } = interrupted(never)
+    const exits = t.capture(process, 'exit', (() => {}) as typeof process.exit)
+    process.emit(signal)
+    process.emit(signal)
+    t.match(exits(), [{ args: [exit] }])
+    await clock.advance(2000)
+  })
+}
