@@ -1,18 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { join } from 'node:path'
-import { type Clock, systemClock } from '../clock.ts'
+import { systemClock } from '../clock.ts'
 import { makePeerId } from '../codec/peer-id.ts'
-import { LocalDiscovery } from '../discovery/local-discovery.ts'
+import { quote } from '../codec/quote.ts'
 import { InputError, type TsdlError } from '../errors.ts'
-import type { Magnet } from '../metainfo/magnet.ts'
+import { isMagnet, type Magnet, parseMagnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import { openMetainfo } from '../metainfo/parse.ts'
 import { pick } from '../pick.ts'
 import { nodeFileSystem } from '../storage/file-system.ts'
 import { VERSION } from '../version.ts'
 import type { ClientOptions } from './client-options.ts'
 import { ConnectionLimit } from './connection-limit.ts'
 import { LazyDht } from './lazy-dht.ts'
+import { LazyLocalDiscovery } from './lazy-local-discovery.ts'
 import { Listener } from './listener.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -29,13 +31,25 @@ export interface ClientEvents {
   warning: [error: TsdlError]
 }
 
-/** What a torrent of a client takes from the client. */
-export type OwnTorrentOptions = Omit<
+/** What is said of one torrent; the rest is the client's. */
+export type AddOptions = Omit<
   TorrentOptions,
-  'peerId' | 'trackerKey' | 'listener' | 'dht' | 'lsd' | 'connections' | 'memory' | 'clock'
+  | 'peerId'
+  | 'trackerKey'
+  | 'listener'
+  | 'dht'
+  | 'lsd'
+  | 'clock'
+  | 'connections'
+  | 'memoryBudget'
+  | 'connect'
+  | 'bind'
+  | 'encryption'
 >
 
-/** A port that the DHT shares with the listener, which has none. */
+/** What can be added: a metainfo, a magnet link, as text or parsed, an info-hash in hex, or the bytes of a .torrent. */
+export type TorrentSource = Metainfo | Magnet | string | ArrayBuffer | ArrayBufferView
+
 const DEFAULT_MEMORY_BYTES = 64 << 20
 const DEFAULT_MAX_PEERS = 200
 
@@ -47,7 +61,6 @@ export class Client extends EventEmitter<ClientEvents> {
   /** Twenty bytes: one identity for all torrents in all of their states. */
   readonly peerId: Uint8Array
   readonly #options: ClientOptions
-  readonly #clock: Clock
   /** 32 bits by which trackers know us when our address changes (BEP 7). */
   readonly #trackerKey = randomBytes(4).readUInt32BE(0)
   readonly #torrents = new Map<string, Torrent>()
@@ -57,14 +70,13 @@ export class Client extends EventEmitter<ClientEvents> {
   readonly #down: RateLimit | undefined
   #listening: Promise<Listener | undefined> | undefined
   #dht: LazyDht | undefined
-  #lsd: LocalDiscovery | undefined
+  #lsd: LazyLocalDiscovery | undefined
   #closing: Promise<void> | undefined
 
   constructor(options: ClientOptions = {}) {
     super()
     const { clock = systemClock, down, maxPeers, memory, up } = options
     this.#options = options
-    this.#clock = clock
     this.peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
     this.#connections = new ConnectionLimit(maxPeers ?? DEFAULT_MAX_PEERS)
     this.#memory = new MemoryBudget(memory ?? DEFAULT_MEMORY_BYTES)
@@ -91,4 +103,101 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#listening ??= this.#startListening()
     return this.#listening
   }
+
+  /**
+   * Adds a torrent and starts it. Without a storage among the options it fetches its metadata and waits for `begin`.
+   * Rejects with an InputError when the source is not a valid torrent or link, when the torrent is here already
+   * (ERR_BUSY), or when the port cannot be opened (ERR_LISTEN).
+   */
+  async add(source: TorrentSource, options: AddOptions = {}): Promise<Torrent> {
+    const parsed = await parseSource(source, options)
+    const listener = await this.listen()
+    if (this.#closing) throw new InputError('ERR_USAGE', 'add: this client is closed')
+    const { pex, trackers } = this.#options
+    const torrent = new Torrent(parsed, {
+      ...pick({ pex, trackers }, 'pex', 'trackers'),
+      ...options,
+      ...pick(this.#options, 'bind', 'clock', 'connect', 'encryption', 'http', 'random'),
+      ...(listener ? { listener } : {}),
+      ...this.#discovery(listener),
+      ...this.#rates(options),
+      peerId: this.peerId,
+      trackerKey: this.#trackerKey,
+      connections: this.#connections,
+      memoryBudget: this.#memory,
+    })
+    const key = torrent.infoHash.toString('hex')
+    if (this.#torrents.has(key)) throw new InputError('ERR_BUSY', `add: the torrent ${key} is here already`)
+    this.#torrents.set(key, torrent)
+    torrent.once('close', () => {
+      this.#torrents.delete(key)
+      this.emit('removed', torrent)
+    })
+    this.emit('added', torrent)
+    return torrent.start()
+  }
+
+  /** Closes all torrents, says goodbye to trackers and peers, and gives everything back. Idempotent; never rejects. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.torrents.map(torrent => torrent.close()))
+    const listener = await this.#listening?.catch(() => undefined)
+    listener?.close()
+    this.#lsd?.close()
+    await this.#dht?.close()
+    this.#up?.close()
+    this.#down?.close()
+  }
+
+  async #startListening(): Promise<Listener | undefined> {
+    if (this.#options.listen === false) return undefined
+    const options = pick(this.#options, 'port', 'bind', 'encryption', 'clock', 'createServer')
+    return new Listener(options).listen()
+  }
+
+  /** The DHT and LSD, made when the first torrent is added; they open their ports when a torrent needs them. */
+  #discovery(listener: Listener | undefined): Pick<TorrentOptions, 'dht' | 'lsd'> {
+    const { bind, clock, createSocket, dht = true, dhtNodes: bootstrap, lsd = true } = this.#options
+    const { fs = nodeFileSystem, stateDirectory, random } = this.#options
+    const warn = (error: TsdlError) => this.emit('warning', error)
+    const port = listener?.port
+    if (dht) {
+      this.#dht ??= new LazyDht({
+        options: {
+          readOnly: port === undefined,
+          ...pick({ bind, bootstrap, clock, createSocket, port, random }, 'bind', 'bootstrap', 'clock'),
+          ...pick({ createSocket, port, random }, 'createSocket', 'port', 'random'),
+        },
+        record: stateDirectory === undefined ? undefined : { fs, path: join(stateDirectory, 'dht') },
+        warn,
+      })
+    }
+    if (lsd) this.#lsd ??= new LazyLocalDiscovery(pick({ clock, createSocket }, 'clock', 'createSocket'))
+    return { ...(this.#dht ? { dht: this.#dht } : {}), ...(this.#lsd ? { lsd: this.#lsd } : {}) }
+  }
+
+  /** A torrent's share of the common rates; a rate of its own stands in place of its share. */
+  #rates({ up, down }: AddOptions): Pick<TorrentOptions, 'up' | 'down'> {
+    return {
+      ...(up === undefined && this.#up ? { up: new RateShare(this.#up) } : pick({ up }, 'up')),
+      ...(down === undefined && this.#down ? { down: new RateShare(this.#down) } : pick({ down }, 'down')),
+    }
+  }
+}
+
+async function parseSource(source: TorrentSource, options: AddOptions): Promise<Metainfo | Magnet> {
+  const names = pick(options, 'portableNames')
+  if (typeof source === 'string') {
+    if (isMagnet(source)) return parseMagnet(source)
+    throw new InputError('ERR_USAGE', `add: expected a magnet link or an info-hash, got ${quote(source)}`)
+  }
+  if (source instanceof ArrayBuffer) return openMetainfo(new Uint8Array(source), names)
+  if (ArrayBuffer.isView(source)) {
+    return openMetainfo(new Uint8Array(source.buffer, source.byteOffset, source.byteLength), names)
+  }
+  return source
 }

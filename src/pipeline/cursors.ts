@@ -20,7 +20,7 @@ export class Cursors {
   /** Grows when a piece comes near that was not. */
   version = 0
   /** How many pieces may be ahead of all readers together. */
-  readonly room: number
+  room: number
   readonly #places = new Set<Place>()
   readonly #moved: () => void
   readonly #turned: () => void

@@ -10,7 +10,7 @@ import type { Stage } from '../streams/stage.ts'
 import { resumeAt } from './stock.ts'
 import { Torrent } from './torrent.ts'
 import type { ByteRange } from './torrent-file.ts'
-import type { TorrentOptions } from './torrent-options.ts'
+import type { ContentOptions, TorrentOptions } from './torrent-options.ts'
 import { piecesOf } from './wanted.ts'
 
 export interface DownloadOptions extends Omit<TorrentOptions, 'storage'> {
@@ -32,15 +32,24 @@ export interface DownloadOptions extends Omit<TorrentOptions, 'storage'> {
 /** Downloads a torrent's files into a directory; what is right there already is kept. Starts at once. */
 export function download(metainfo: Metainfo, given: DownloadOptions): Torrent {
   const { output, fs, locks, record, signal, ...options } = given
+  const content = directoryContent(metainfo, given)
+  const torrent = new Torrent(metainfo, { ...options, ...content })
+  follow(signal, torrent)
+  return torrent.start()
+}
+
+/** Where the bytes of a download to a directory go: for `Torrent.begin`. */
+export function directoryContent(
+  metainfo: Metainfo,
+  options: Pick<DownloadOptions, 'output' | 'fs' | 'locks' | 'record' | 'select'>,
+): Pick<ContentOptions, 'storage' | 'resume'> {
+  const { output, fs, locks, record } = options
   const storage = new FileStorage(metainfo, {
     directory: output,
     ...pick({ fs, locks }, 'fs', 'locks'),
     ...(options.select ? { selected: options.select } : {}),
   })
-  const resume = record === undefined ? {} : { resume: resumeAt(record, metainfo, storage, fs) }
-  const torrent = new Torrent(metainfo, { ...options, ...resume, storage })
-  follow(signal, torrent)
-  return torrent.start()
+  return { storage, ...(record === undefined ? {} : { resume: resumeAt(record, metainfo, storage, fs) }) }
 }
 
 export interface StreamOptions
@@ -68,11 +77,20 @@ export function stream(
   { file, start = 0, end, lend = false, signal, ...options }: StreamOptions = {},
 ): TorrentStream {
   const index = file ?? onlyFile(metainfo)
-  const { offset, length } = fileOf(metainfo, index)
-  const last = Math.min(end ?? length, length)
-  const wanted = piecesOf(metainfo, offset + start, offset + last)
-  const torrent = new Torrent(metainfo, { ...options, storage: new WindowStorage(), wanted })
+  const last = Math.min(end ?? Number.POSITIVE_INFINITY, fileOf(metainfo, index).length)
+  const torrent = new Torrent(metainfo, { ...options, ...rangeContent(metainfo, index, start, last) })
   return fedBy(torrent, torrent.files[index]!.stream({ start, end: last, lend }), signal)
+}
+
+/** What a reader of these bytes of one file needs: for `Torrent.begin`. */
+export function rangeContent(
+  metainfo: Metainfo,
+  fileIndex: number,
+  start: number,
+  end: number,
+): Pick<ContentOptions, 'storage' | 'wanted'> {
+  const { offset } = fileOf(metainfo, fileIndex)
+  return { storage: new WindowStorage(), wanted: piecesOf(metainfo, offset + start, offset + end) }
 }
 
 /** Starts a torrent for the one who reads it: they fail together, and after the end it closes. */

@@ -77,17 +77,12 @@ export class Intake {
     this.funnel = options.funnel
     this.wanted = wanted
     this.#layout = new Layout(metainfo)
-    // the rest is for what sockets have read, and for what waits to be collected
-    const admitted = Math.max(
-      LEAST,
-      Math.floor((memory * (storage instanceof WindowStorage ? WINDOW_SHARE : PIECES_SHARE)) / pieceLength),
-    )
+    const admitted = this.#admittedWith(memory)
     this.provenance = new Provenance(this.#layout, giver => this.#nameOf(giver as object))
     const window = storage instanceof WindowStorage ? storage : undefined
     const onDemand = window !== undefined || options.onDemand === true
-    const ahead = Math.max(2, Math.ceil(READ_AHEAD / pieceLength))
     this.cursors = new Cursors(
-      onDemand ? admitted : Math.min(admitted, ahead),
+      this.#roomWith(admitted),
       () => this.scheduler.moved(),
       () => {
         if (onDemand) this.scheduler.turned()
@@ -134,6 +129,27 @@ export class Intake {
     this.total = 0
     for (const index of wanted) this.total += this.#layout.pieceSize(index)
     this.left = this.total
+  }
+
+  /** Has so many bytes for everything in flight from now on. */
+  set memory(bytes: number) {
+    const admitted = this.#admittedWith(bytes)
+    this.scheduler.admitted = admitted
+    this.cursors.room = this.#roomWith(admitted)
+  }
+
+  /** Pieces that may be under way: the rest of the memory is for what sockets have read, and what waits to be collected. */
+  #admittedWith(bytes: number): number {
+    const { metainfo, storage } = this.#options
+    const share = storage instanceof WindowStorage ? WINDOW_SHARE : PIECES_SHARE
+    return Math.max(LEAST, Math.floor((bytes * share) / metainfo.pieceLength))
+  }
+
+  /** Pieces that may be ahead of readers. */
+  #roomWith(admitted: number): number {
+    const { metainfo, onDemand, storage } = this.#options
+    if (onDemand || storage instanceof WindowStorage) return admitted
+    return Math.min(admitted, Math.max(2, Math.ceil(READ_AHEAD / metainfo.pieceLength)))
   }
 
   /** A piece is at rest already. */

@@ -9,7 +9,7 @@ import { RateLimit } from './rate-limit.ts'
 export interface LimitsOptions {
   readonly clock: Clock
   /** Bytes for everything in flight. */
-  readonly memory: number
+  readonly memory: () => number
   /** Bytes a second, or a share of a limit that several torrents have together. @default no limit */
   readonly up?: number | ByteLimit | undefined
   readonly down?: number | ByteLimit | undefined
@@ -39,7 +39,7 @@ export function limitsOf({ clock, memory, up, down, peers }: LimitsOptions): Pee
   const largest = down ? clamp(typeof down === 'number' ? down / 20 : 65536, 4096, 65536) : MiB
   return {
     read: () => clamp(share(READS), Math.min(largest, 65536), largest),
-    window: () => clamp(share(memory / 2 / BLOCK_LENGTH), FEWEST_REQUESTS, MOST_REQUESTS),
+    window: () => clamp(share(memory() / 2 / BLOCK_LENGTH), FEWEST_REQUESTS, MOST_REQUESTS),
     run: () => clamp(share(RUNS / 2 / BLOCK_LENGTH), 1, up ? LIMITED_RUN : MAX_RUN),
     pool: new PiecePool(RUN_LENGTH, RUNS_KEPT),
     ...(up ? { up: limitOf(up, clock) } : {}),

@@ -67,6 +67,11 @@ export class Scheduler implements BlockSource {
     this.#admission = new PQueue({ concurrency: Math.max(1, options.admitted) })
   }
 
+  /** How many pieces may be under way at once. Those that are too many now are still finished. */
+  set admitted(pieces: number) {
+    this.#admission.concurrency = Math.max(1, pieces)
+  }
+
   /** Pieces under way. */
   get pieces(): number {
     return this.#active.size

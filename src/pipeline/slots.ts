@@ -27,6 +27,8 @@ export interface SlotsOptions {
   readonly maxPeers: number
   /** Connections of one IP address, or of the /64 of an IPv6 one. @default 4 */
   readonly maxPerAddress?: number | undefined
+  /** Whether all torrents of the client together have room for one more. @default they have */
+  readonly hasCommonRoom?: (() => boolean) | undefined
 }
 
 /** Connections of one IP address by default: several clients may share one behind a NAT. */
@@ -64,6 +66,7 @@ const MAX_FAVOURED = 1024
 export class Slots<Peer extends Occupant> {
   readonly #maxPeers: number
   readonly #maxPerAddress: number
+  readonly #hasCommonRoom: () => boolean
   readonly #seats = new Map<Peer, Seat>()
   /** Connections of each address. */
   readonly #counts = new Map<string, number>()
@@ -75,7 +78,8 @@ export class Slots<Peer extends Occupant> {
   #limit: number
   #shrunkAt = Number.NEGATIVE_INFINITY
 
-  constructor({ maxPeers, maxPerAddress = MAX_PER_ADDRESS }: SlotsOptions) {
+  constructor({ maxPeers, maxPerAddress = MAX_PER_ADDRESS, hasCommonRoom = () => true }: SlotsOptions) {
+    this.#hasCommonRoom = hasCommonRoom
     this.#maxPeers = maxPeers
     this.#limit = maxPeers
     this.#maxPerAddress = maxPerAddress
@@ -83,7 +87,7 @@ export class Slots<Peer extends Occupant> {
 
   /** Whether there is room for one more. */
   get free(): boolean {
-    return this.#seats.size < this.#limit
+    return this.#seats.size < this.#limit && this.#hasCommonRoom()
   }
 
   add(peer: Peer, now: number): void {

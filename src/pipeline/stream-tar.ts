@@ -26,6 +26,19 @@ export function streamTar(
 ): TarStream {
   const chosen = select ? { select } : {}
   const torrent = new Torrent(metainfo, { ...options, ...chosen, storage: new WindowStorage() })
+  return fedBy(torrent, packTar(torrent, { ...chosen, strip, lend, ...(passing ? { passing } : {}) }), signal)
+}
+
+export interface PackTarOptions extends TarChoice {
+  /** Whether chunks are lent: see FileReader. @default false */
+  readonly lend?: boolean
+  /** Sees the bytes of each file on their way, in order. */
+  readonly passing?: (fileIndex: number, chunk: Uint8Array) => void
+}
+
+/** The chosen files of a torrent that has a storage, as one tar archive. */
+export function packTar(torrent: Torrent, { select, strip = false, lend = false, passing }: PackTarOptions): TarPacker {
+  const { metainfo } = torrent
   // one reader for all files: what comes next is fetched while the file before is read
   const source = torrent.open(0, metainfo.length)
   const open = (fileIndex: number) => {
@@ -34,9 +47,9 @@ export function streamTar(
     const reader = new FileReader({ source: { take }, start: offset, end: offset + length, lend })
     return passing ? watched(reader, chunk => passing(fileIndex, chunk)) : reader
   }
-  const packer = tarOf(metainfo, { ...chosen, strip, lend, open })
+  const packer = tarOf(metainfo, { ...(select ? { select } : {}), strip, lend, open })
   for (const event of ['end', 'close'] as const) packer.on(event, () => source.close())
-  return fedBy(torrent, packer, signal)
+  return packer
 }
 
 function watched(reader: FileReader, see: (chunk: Uint8Array) => void): TarBody {

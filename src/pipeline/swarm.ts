@@ -6,6 +6,7 @@ import type { MetadataMessage } from '../codec/metadata.ts'
 import { messageOf, PeerError } from '../errors.ts'
 import { systemCode } from '../storage/file-system.ts'
 import { type Candidate, Candidates } from './candidates.ts'
+import type { ConnectionLimit } from './connection-limit.ts'
 import { ExternalAddress } from './external-address.ts'
 import type { Accepted } from './listener.ts'
 import { nameError } from './name-error.ts'
@@ -39,6 +40,8 @@ export interface SwarmOptions {
   readonly maxPeers: number
   /** How many of one IP address. @default 4, on loopback 64 */
   readonly maxPerAddress?: number | undefined
+  /** Connections that several swarms have together. @default none */
+  readonly connections?: ConnectionLimit | undefined
   /** How many of them may still be without a handshake. @default 32 */
   readonly maxHalfOpen?: number
 }
@@ -61,15 +64,18 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   readonly #reputation: Reputation
   readonly #slots: Slots<Peer>
   readonly #external = new ExternalAddress()
+  readonly #connections: ConnectionLimit | undefined
   readonly #maxHalfOpen: number
   #closed = false
   readonly #totals = new Totals(() => this.peers.keys())
 
-  constructor({ context, maxPeers, maxPerAddress, maxHalfOpen = 32, reputation }: SwarmOptions) {
+  constructor({ context, connections, maxPeers, maxPerAddress, maxHalfOpen = 32, reputation }: SwarmOptions) {
     super()
     this.#context = context
     this.#reputation = reputation
-    this.#slots = new Slots({ maxPeers, maxPerAddress })
+    connections?.add(this, () => this.peers.size)
+    this.#connections = connections
+    this.#slots = new Slots({ maxPeers, maxPerAddress, hasCommonRoom: () => connections?.hasRoom(this) ?? true })
     this.#maxHalfOpen = maxHalfOpen
   }
 
@@ -182,6 +188,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   close(): void {
     this.#closed = true
     for (const peer of [...this.peers.keys()]) peer.destroy()
+    this.#connections?.delete(this)
   }
 
   /** While there is something to fetch and no room, a connection that is of no use now and then makes room for another. */

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Bitfield } from '../codec/bitfield.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Encryption } from '../codec/mse.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { NameOptions } from '../metainfo/name.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { ByteLimit } from '../streams/byte-limit.ts'
 import type { HttpOpen } from '../streams/http-open.ts'
@@ -34,15 +34,10 @@ export interface ContentOptions {
 }
 
 /**
- * For a torrent whose metadata is known, its content options are among these; for a magnet link, `prepare` gives them
- * once the metadata is there.
+ * A torrent whose content options are among these begins to exchange blocks as soon as its metadata is known. Without a
+ * `storage` it stays at its metadata until `begin` is called.
  */
-export interface TorrentOptions extends Partial<ContentOptions> {
-  /**
-   * Called once, with the metadata of a magnet link: says what to do with the torrent. @default without `storage`, the
-   * torrent stays at its metadata until `begin` is called
-   */
-  readonly prepare?: (metainfo: Metainfo) => ContentOptions | Promise<ContentOptions>
+export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   /** Peers to connect to beside those that trackers name. */
   readonly peers?: readonly PeerAddress[]
   /** Whether the torrent's trackers are asked for peers. @default true */

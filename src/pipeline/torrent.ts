@@ -98,7 +98,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   constructor(source: Metainfo | Magnet, options: TorrentOptions = {}) {
     super()
     const { clock = systemClock, encryption = 'prefer', maxPeers = DEFAULT_MAX_PEERS } = options
-    const { listener, memory = DEFAULT_MEMORY_BYTES, random = Math.random } = options
+    const { listener, memoryBudget, random = Math.random } = options
+    const memory = () => memoryBudget?.share ?? options.memory ?? DEFAULT_MEMORY_BYTES
     const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
     const bind = dialledFrom(options.bind)
     this.#source = source
@@ -122,6 +123,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       maxPeers,
       maxPerAddress: options.maxPeersPerAddress,
       reputation: this.#reputation,
+      connections: options.connections,
     })
     this.#sources = new PeerSources({
       ...{ infoHash: this.infoHash, peerId, clock, random },
@@ -148,7 +150,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#followSwarm()
     this.#sources.on('peers', (peers, name) => this.#swarm.add(peers, name))
     this.#sources.on('warning', error => this.emit('warning', error))
-    if ('hashes' in source) this.#takeMetainfo(source)
+    if ('hashes' in source) this.#learnMetainfo(source)
   }
 
   get state(): TorrentState {
@@ -223,8 +225,33 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Fetches the metadata if need be, checks what is there, exchanges blocks. Returns at once. */
   start(): this {
-    if (this.#state === 'new') this.#begin().catch(error => this.destroy(error))
+    if (this.#state === 'new') this.#start().catch(error => this.destroy(error))
     return this
+  }
+
+  /**
+   * Says what to do with a torrent that was made without a storage. Its metadata has to be known: await `ready`.
+   * @param metainfo the torrent's own, or one with other paths for the same files, as `findFiles` gives it
+   * @throws InputError ERR_USAGE if that was said already, or the metadata is not known
+   */
+  begin(content: ContentOptions, metainfo: Metainfo = this.metainfo): this {
+    if (this.#pieces) throw new InputError('ERR_USAGE', 'begin: this torrent has a storage already')
+    this.#metainfo = metainfo
+    this.#takeContent(content)
+    if (this.#state === 'metadata') this.#exchange().catch(error => this.destroy(error))
+    return this
+  }
+
+  /**
+   * The metainfo of a magnet link came from elsewhere, as from a web server: it need not come from peers any more.
+   * @throws InputError ERR_METAINFO if it is that of another torrent
+   */
+  takeMetainfo(metainfo: Metainfo): void {
+    if (!metainfo.infoHash.equals(this.infoHash)) {
+      const [got, expected] = [metainfo.infoHash, this.infoHash].map(hash => hash.toString('hex'))
+      throw new InputError('ERR_METAINFO', `expected the torrent ${expected}, got ${got}`)
+    }
+    if (!this.#metainfo && !this.#closing) this.#learnMetainfo(metainfo)
   }
 
   /** Resolves once this piece is verified and at rest; rejects with what ended the torrent before. */
@@ -303,17 +330,20 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     swarm.on('interest', () => this.#unchoker.changed(this.#clock.now()))
   }
 
-  async #begin(): Promise<void> {
-    const { listener, prepare, share } = this.#options
+  async #start(): Promise<void> {
     this.#state = 'metadata'
     this.#receivedAt = this.#clock.now()
     if (!this.#metainfo) {
       this.#findPeers()
       await this.#fetchMetadata()
     }
-    if (!this.#pieces && prepare) this.#takeContent(await prepare(this.metainfo))
-    const pieces = this.#pieces
-    if (this.#closing || !pieces) return
+    if (this.#pieces) await this.#exchange()
+  }
+
+  /** Checks what is there, and exchanges blocks from then on. */
+  async #exchange(): Promise<void> {
+    const pieces = this.#pieces!
+    if (this.#closing) return
     this.#state = 'checking'
     await pieces.check()
     if (this.#closing) return
@@ -322,12 +352,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.emit('started')
     if (pieces.finished) {
       await this.#finish()
-      if (!share || this.#closing) return
+      if (!this.#options.share || this.#closing) return
     }
     this.#swarm.begin(pieces.forPeers)
     for (const peer of this.#swarm.connected) pieces.join(peer)
     if (!this.#timer) this.#findPeers()
-    else listener?.add(this.infoHash, accepted => this.#swarm.accept(accepted))
     if (!pieces.finished) this.#webSeeds!.start()
   }
 
@@ -347,14 +376,14 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     })
     this.#metadata = metadata
     return new Promise((resolve, reject) => {
+      this.once('metadata', () => resolve())
+      this.once('close', () => resolve())
       metadata.once('complete', info => {
-        metainfoOf(info, this.#source as Magnet).then(metainfo => {
-          if (metainfo.private) this.#becomePrivate()
-          this.#takeMetainfo(metainfo)
-          resolve()
-        }, reject)
+        const { portableNames } = this.#options
+        metainfoOf(info, this.#source as Magnet, pick({ portableNames }, 'portableNames'))
+          .then(metainfo => this.takeMetainfo(metainfo))
+          .catch(reject)
       })
-      this.once('close', resolve)
     })
   }
 
@@ -364,17 +393,20 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#swarm.forget(['DHT', 'LSD', 'PEX'])
   }
 
-  #takeMetainfo(metainfo: Metainfo): void {
-    const { storage, prepare } = this.#options
+  #learnMetainfo(metainfo: Metainfo): void {
+    const { storage } = this.#options
     this.#metainfo = metainfo
-    if (storage && !prepare) this.#takeContent({ ...this.#options, storage })
+    this.#metadata?.end()
+    if (metainfo.private) this.#becomePrivate()
+    if (storage) this.#takeContent({ ...this.#options, storage })
     else this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index))
     this.emit('metadata', metainfo)
   }
 
   /** What to do with the torrent is decided. */
   #takeContent(content: ContentOptions): void {
-    const { clock = systemClock, memory = DEFAULT_MEMORY_BYTES, random = Math.random } = this.#options
+    const { clock = systemClock, memoryBudget, random = Math.random } = this.#options
+    const memory = memoryBudget?.nextShare ?? this.#options.memory ?? DEFAULT_MEMORY_BYTES
     const { metainfo } = this
     const pieces = new Pieces({
       ...{ metainfo, content, clock, memory, random },
@@ -385,6 +417,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     })
     this.#pieces = pieces
     this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index, content.select))
+    memoryBudget?.add(this, share => {
+      pieces.intake.memory = share
+    })
     pieces.on('checked', count => this.emit('checked', count))
     pieces.on('warning', error => this.emit('warning', error))
     pieces.on('failed', error => this.destroy(error))
@@ -466,6 +501,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#options.listener?.remove(this.infoHash)
     this.#metadata?.end()
     this.#swarm.close()
+    this.#options.memoryBudget?.delete(this)
     this.#webSeeds?.close()
     this.#pieces?.end(reason)
     await this.#sources.stop()
