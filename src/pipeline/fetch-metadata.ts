@@ -112,7 +112,9 @@ export async function fetchMetadata(
     stats: () => ({ uploaded: 0, downloaded: 0, left: 16_384 }),
   })
   const why = () =>
-    swarm.candidates.size === 0 ? whyStalled({ ...swarm, connected: [] }, sources) : swarm.outcome
+    swarm.candidates.size === 0
+      ? whyStalled({ candidates: swarm.candidates, peers: new Map() }, sources)
+      : swarm.outcome
   const tell = () => {
     const { offering, size: peers } = swarm
     progress?.({ peers, offering, ...swarm.progress, reason: why() })

@@ -1,12 +1,13 @@
 import { EventEmitter } from 'node:events'
 import { addressKey } from '../codec/address-key.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
-import { messageOf, PeerError } from '../errors.ts'
+import { PeerError } from '../errors.ts'
 import { type Candidate, Candidates } from './candidates.ts'
 import type { Accepted } from './listener.ts'
 import { type MetadataContext, MetadataPeer } from './metadata-peer.ts'
 import { MetadataPicker, type MetadataPickerOptions } from './metadata-picker.ts'
 import { nameError } from './name-error.ts'
+import { describeEnd, NOT_ANSWERED_YET, NOT_DIALLED_YET, type PeerReport, summarize } from './peer-reports.ts'
 import { Reputation } from './reputation.ts'
 import { quotaOf } from './slots.ts'
 
@@ -35,6 +36,8 @@ interface Met {
 const WRONG_REST = 3_600_000
 /** Milliseconds until our own address is dialled again: it may be another's by then. */
 const OWN_REST = 86_400_000
+const NO_METADATA = 'had no metadata to give'
+const WRONG_METADATA = 'gave wrong metadata'
 /** Addresses of which it is remembered how it went. */
 const MAX_REMEMBERED = 4096
 
@@ -47,7 +50,7 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
   /** Where those listen that offered metadata, in that order, and who named them. */
   readonly #donors = new Map<string, Candidate>()
   /** What came of each that is gone, by address. */
-  readonly #outcomes = new Map<string, 'unreached' | 'nothing' | 'wrong'>()
+  readonly #outcomes = new Map<string, PeerReport>()
   readonly #reputation: Reputation
   #closed = false
 
@@ -82,16 +85,18 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
 
   /** How it went with those that were asked, in words. */
   get outcome(): string {
-    const count = { unreached: 0, nothing: 0, wrong: 0 }
-    for (const outcome of this.#outcomes.values()) count[outcome]++
-    const asked = new Set([...this.#outcomes.keys(), ...Array.from(this.#peers.keys(), nameOf)]).size
-    const parts = [
-      count.unreached && `${count.unreached} could not be reached`,
-      count.nothing && `${count.nothing} had no metadata to give`,
-      count.wrong && `${count.wrong} gave wrong metadata`,
-      this.offering && `${this.offering} have not given all of it yet`,
-    ].filter(Boolean)
-    return `${asked} peer${asked === 1 ? '' : 's'} asked${parts.length > 0 ? `: ${parts.join(', ')}` : ''}`
+    const reports = new Map(this.#outcomes)
+    for (const peer of this.#peers.keys()) {
+      const name = nameOf(peer)
+      const { address, ready } = peer
+      if (ready) reports.set(name, { address, what: 'has not given all of it yet' })
+      else if (!reports.has(name)) reports.set(name, { address, what: NOT_ANSWERED_YET })
+    }
+    for (const [address] of this.candidates.idlers()) {
+      const name = formatAddress(address)
+      if (!reports.has(name)) reports.set(name, { address, what: NOT_DIALLED_YET })
+    }
+    return summarize(reports.values(), 'gave it')
   }
 
   /** Addresses at which peers may be. */
@@ -228,7 +233,7 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
       this.#donors.delete(formatAddress(candidate.address))
     }
     this.#reputation.strike(nameOf(peer), what)
-    this.#remember(peer, 'wrong')
+    this.#remember(peer, WRONG_METADATA)
     peer.destroy(new PeerError('ERR_BANNED', `${nameOf(peer)}: ${what}`))
   }
 
@@ -242,9 +247,10 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
     }
     const ourselves = peer.peerId && Buffer.compare(peer.peerId, this.#options.context.peerId) === 0
     const unheard = !peer.peerId && (!peer.incoming || error)
-    this.#remember(peer, unheard ? 'unreached' : 'nothing')
+    const ended = describeEnd(error, { ready: peer.peerId !== undefined, silent: peer.silent })
+    this.#remember(peer, unheard ? ended : NO_METADATA)
     if (candidate) {
-      this.candidates.closed(candidate, this.#now, false, error && messageOf(error))
+      this.candidates.closed(candidate, this.#now, false, ended)
       if (ourselves) this.candidates.rest(candidate, this.#now, OWN_REST)
     }
     if (error && !ourselves) this.emit('warning', nameError(error, peer.address))
@@ -260,10 +266,10 @@ export class MetadataSwarm extends EventEmitter<MetadataSwarmEvents> {
     return peer.encrypted || !(error instanceof PeerError) || error.code !== 'ERR_HANDSHAKE'
   }
 
-  #remember(peer: MetadataPeer, outcome: 'unreached' | 'nothing' | 'wrong'): void {
+  #remember(peer: MetadataPeer, what: string): void {
     const name = nameOf(peer)
-    if (this.#outcomes.get(name) === 'wrong' || this.#outcomes.size >= MAX_REMEMBERED) return
-    this.#outcomes.set(name, outcome)
+    if (this.#outcomes.get(name)?.what === WRONG_METADATA || this.#outcomes.size >= MAX_REMEMBERED) return
+    this.#outcomes.set(name, { address: peer.address, what })
   }
 }
 
