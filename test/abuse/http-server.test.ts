@@ -11,7 +11,7 @@ import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { HttpServer, type HttpServerOptions } from '../../src/server/http-server.ts'
 import { REVIEW_MS } from '../../src/server/reader-slots.ts'
-import type { ByteRange, Served } from '../../src/server/shelf.ts'
+import type { ByteRange, ServedTorrent } from '../../src/server/served-torrents.ts'
 import { type FileSpec, makeTorrent, noise } from '../helpers/metainfo.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
@@ -26,21 +26,21 @@ async function serve(t: Test, options: HttpServerOptions = {}) {
   const files: FileSpec[] = [{ path: 'show/small', contents: CONTENT }]
   const { metainfo } = makeTorrent({ files, name: 'show', multiFile: true })
   const large = { ...metainfo.files[0]!, path: 'show/large', length: LARGE }
-  const served: Served = {
+  const served: ServedTorrent = {
     metainfo: { ...metainfo, files: [metainfo.files[0]!, large] },
     read: (index, range) =>
       index === 0 ? Readable.from([CONTENT.subarray(range.start, range.end)]) : endless(range),
   }
   const hash = metainfo.infoHash.toString('hex')
-  const shelf = new Map([[hash, served]])
-  const server = await new HttpServer(shelf, { token: TOKEN, ...options }).listen()
+  const torrents = new Map([[hash, served]])
+  const server = await new HttpServer(torrents, { token: TOKEN, ...options }).listen()
   const warnings: string[] = []
   server.on('warning', error => warnings.push(error.message))
   t.teardown(() => server.close())
   const port = Number(new URL(server.url).port)
   return {
     server,
-    shelf,
+    torrents,
     served,
     hash,
     port,
@@ -217,7 +217,7 @@ function readers(t: Test, port: number, path: string, count: number) {
 }
 
 t.test('20 lists of 300,000 files at once block neither the event loop nor an honest client', async t => {
-  const { port, shelf, hash, served } = await serve(t)
+  const { port, torrents, hash, served } = await serve(t)
   const files = Array.from({ length: 300_000 }, (_, n) => ({
     ...served.metainfo.files[0]!,
     path: `show/${n % 100}/${n}`,
@@ -225,7 +225,7 @@ t.test('20 lists of 300,000 files at once block neither the event loop nor an ho
   for (const kind of ['json&', '']) {
     const round = async (count: number) => {
       // a new torrent each time: its tree is made anew
-      shelf.set(hash, { ...served, metainfo: { ...served.metainfo, files } })
+      torrents.set(hash, { ...served, metainfo: { ...served.metainfo, files } })
       const { begun, end } = readers(t, port, `/${hash}/?${kind}token=${TOKEN}`, count)
       const histogram = monitorEventLoopDelay({ resolution: 1 })
       histogram.enable()
