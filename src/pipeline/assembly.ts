@@ -82,6 +82,7 @@ export function assemble(given: AssemblyOptions): Assembly {
     clock,
     userAgent: `tsdl/${VERSION}`,
     named: options.webSeeds,
+    allowLocal: options.allowLocal,
     urls: options.webSeedUrls,
     open: options.http,
   })
@@ -145,7 +146,7 @@ export function assemble(given: AssemblyOptions): Assembly {
     private: metainfo.private,
     tiers: options.trackers === false ? [] : metainfo.trackers,
     ...pick(metainfo, 'nodes'),
-    ...pick(options, 'dht', 'lsd', 'peers'),
+    ...pick(options, 'allowLocal', 'dht', 'lsd', 'peers'),
     port: () => listener?.port,
     clock,
     random,

@@ -15,6 +15,7 @@ import { whyStalled } from './stall.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 
 type Shared =
+  | 'allowLocal'
   | 'bind'
   | 'clock'
   | 'connect'
@@ -102,6 +103,7 @@ export async function fetchMetadata(
     infoHash,
     peerId,
     tiers: options.trackers === false ? [] : magnet.trackers,
+    allowLocal: options.allowLocal,
     peers: [...magnet.peers, ...(options.peers ?? [])],
     dht,
     lsd,

@@ -3,8 +3,8 @@ import type { Clock } from '../clock.ts'
 import type { Bitfield } from '../codec/bitfield.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Encryption } from '../codec/mse.ts'
+import type { HttpOpen } from '../ports/http-client.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { HttpOpen } from '../streams/http-open.ts'
 import type { Listener } from './listener.ts'
 import type { SharedDht, SharedLsd } from './peer-sources.ts'
 import type { Resume } from './stock.ts'
@@ -35,6 +35,11 @@ export interface TorrentOptions {
    * of a torrent may not. @default none
    */
   readonly webSeedUrls?: readonly string[]
+  /**
+   * Whether trackers and web seeds that the torrent names, and redirects, may lead to this machine and its network,
+   * whatever they look like. @default false: only where the request can be taken for nothing but what it is for
+   */
+  readonly allowLocal?: boolean
   /** What accepts connections for this torrent, and others. @default none: peers are dialled only */
   readonly listener?: Listener
   /** What an earlier run left word of: pieces that need not be hashed again. @default none */
