@@ -6,6 +6,7 @@ const rooms = [
   'chance.ts',
   'pick.ts',
   'codec',
+  'ports',
   'metainfo',
   'storage',
   'discovery',
@@ -21,11 +22,12 @@ const below = {
   'chance.ts': [],
   'pick.ts': [],
   codec: ['errors.ts'],
+  ports: ['errors.ts', 'codec'],
   metainfo: ['errors.ts', 'codec'],
   storage: ['errors.ts', 'codec', 'metainfo'],
-  discovery: ['errors.ts', 'clock.ts', 'chance.ts', 'codec', 'metainfo'],
+  discovery: ['errors.ts', 'clock.ts', 'chance.ts', 'codec', 'ports', 'metainfo'],
   dht: ['errors.ts', 'clock.ts', 'chance.ts', 'codec'],
-  streams: ['errors.ts', 'clock.ts', 'codec', 'metainfo'],
+  streams: ['errors.ts', 'clock.ts', 'codec', 'ports', 'metainfo'],
   pipeline: [
     'version.ts',
     'errors.ts',
@@ -33,6 +35,7 @@ const below = {
     'chance.ts',
     'pick.ts',
     'codec',
+    'ports',
     'metainfo',
     'storage',
     'discovery',
@@ -55,13 +58,13 @@ module.exports = {
     {
       name: 'stages-meet-only-in-pipeline',
       comment:
-        'No stage imports another; stage.ts, byte-reader.ts, piece-buffer.ts, outgoing.ts, block-source.ts, outstanding.ts and byte-limit.ts are what they share, offer.ts, interest.ts, request-queue.ts, questions.ts, withdrawn.ts and patience.ts belong to the requester, run.ts to the responder, web-*.ts and http-open.ts to the web seed.',
+        'No stage imports another; stage.ts, byte-reader.ts, piece-buffer.ts, outgoing.ts, block-source.ts, outstanding.ts and byte-limit.ts are what they share, offer.ts, interest.ts, request-queue.ts, questions.ts, withdrawn.ts and patience.ts belong to the requester, run.ts to the responder, web-*.ts to the web seed.',
       severity: 'error',
       from: { path: '^src/streams/', pathNot: '^src/streams/index\\.ts$' },
       to: {
         path: '^src/streams/',
         pathNot:
-          '^src/streams/(stage|byte-reader|piece-buffer|block-source|outstanding|offer|interest|request-queue|questions|withdrawn|patience|outgoing|run|byte-limit|byte-gate|web-(run|fetch|lane|fault|queue|body|files|order|patience|rests|streams|seed-options)|http-open)\\.ts$',
+          '^src/streams/(stage|byte-reader|piece-buffer|block-source|outstanding|offer|interest|request-queue|questions|withdrawn|patience|outgoing|run|byte-limit|byte-gate|web-(run|fetch|lane|fault|queue|body|files|order|patience|rests|streams|seed-options))\\.ts$',
       },
     },
     {
@@ -79,6 +82,12 @@ module.exports = {
           '^src/(streams/peer-socket|pipeline/listener|storage/beacon|cli/destinations/pipe-worker)\\.ts$',
       },
       to: { path: '^(node:)?net$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'node-http-is-handed-in',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(ports/http-client|server/.*|demo/tracker)\\.ts$' },
+      to: { path: '^(node:)?https?$', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'node-dgram-is-handed-in-to-the-dht',

@@ -83,6 +83,7 @@ function reaching(command: Command): Command {
       'a node to enter the DHT by, in place of the usual ones (repeatable)',
       many(value(parseAddress)),
     )
+    .option('--allow-local', 'let torrents, links and redirects name servers of this machine and its network')
     .option('--no-lsd', 'neither ask nor tell the local network')
     .option('--no-pex', 'exchange no addresses of peers with peers')
     .addOption(

@@ -2,17 +2,17 @@ import { parseAddress } from '../codec/compact.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 
-/** Where HTTP is served. */
+/** The address that the HTTP server listens at. */
 export interface HttpAddress {
   readonly host: string
-  /** 0 for one that is free. */
+  /** 0 for a free port. */
   readonly port: number
 }
 
-/** Where it is served unless told otherwise: always the same, so that a bookmark, or a player's list, stays good. */
+/** The default address: a fixed port, so that bookmarks and playlists stay valid. */
 export const HTTP_ADDRESS: HttpAddress = { host: '127.0.0.1', port: 8642 }
 
-/** Reads `HOST:PORT`, `[IPV6]:PORT`, or a port alone, then on loopback; port 0 is one that is free. */
+/** Parses `HOST:PORT`, `[IPV6]:PORT`, or a port alone, which means loopback. Port 0 stands for a free port. */
 export function parseHttpAddress(value: string): HttpAddress {
   const match = /^(?:(.+):)?(\d{1,5})$/.exec(value)
   const port = Number(match?.[2])

@@ -31,7 +31,7 @@ export async function info(source: string, options: InfoOptions, reporter: Repor
   }
   const { metainfo } = await loadOnly(source, options, reporter)
   if (output !== undefined) await writeTorrent(output, torrentOf(metainfo))
-  const asked = scrape ? await scraped(metainfo) : undefined
+  const asked = scrape ? await scraped(metainfo, options.allowLocal) : undefined
   if (output !== '-') await printLine((json ? infoJson : infoText)(metainfo, asked?.results))
   return asked?.exit ?? EXIT.ok
 }

@@ -91,7 +91,10 @@ async function resolve(magnet: Magnet, options: LoadOptions): Promise<FetchedMet
       warning: ({ code, message }) => reporter.warning(code, message),
     })
     const sources = magnet.infoHash ? magnet.sources : []
-    return Promise.any([found, ...sources.map(url => elsewhere(url, magnet, names, reporter))])
+    return Promise.any([
+      found,
+      ...sources.map(url => elsewhere(url, { magnet, names, reach, reporter, signal })),
+    ])
       .catch(() => found) // its reason is the one that matters
       .finally(() => {
         control.abort()
@@ -106,15 +109,20 @@ async function resolve(magnet: Magnet, options: LoadOptions): Promise<FetchedMet
   return interruptible({ close }, () => work)
 }
 
+interface ElsewhereOptions extends Pick<LoadOptions, 'reach' | 'reporter'> {
+  readonly magnet: Magnet
+  readonly names: NameOptions
+  readonly signal: AbortSignal
+}
+
 /** The .torrent of a link, where the link says that it is (`xs`, `as`). */
 async function elsewhere(
   url: string,
-  magnet: Magnet,
-  names: NameOptions,
-  reporter: Reporter,
+  { magnet, names, reach, reporter, signal }: ElsewhereOptions,
 ): Promise<FetchedMetadata> {
   try {
-    const metainfo: Metainfo = await loadTorrent(url, names)
+    const trust = reach.allowLocal ? 'all' : 'remote'
+    const metainfo: Metainfo = await loadTorrent(url, { ...names, trust, signal })
     if (!magnet.infoHash?.equals(metainfo.infoHash))
       throw new InputError('ERR_METAINFO', `${url}: another torrent, ${metainfo.infoHash.toString('hex')}`)
     const peers: PeerAddress[] = [...magnet.peers]

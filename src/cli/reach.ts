@@ -10,6 +10,8 @@ import type { Reporter } from './reporter.ts'
 export interface ReachOptions extends ListeningOptions, PeerFindingOptions {
   readonly peer?: PeerAddress[]
   readonly tracker: boolean
+  /** Whether what torrents, links and redirects name may be of this machine and its network. @default false */
+  readonly allowLocal?: boolean
 }
 
 /** What a run listens with and finds peers with; opened when it is first needed, for all of its torrents. */
@@ -22,6 +24,11 @@ export class Reach {
   constructor(options: ReachOptions, reporter: Reporter) {
     this.#options = options
     this.#reporter = reporter
+  }
+
+  /** Whether URLs that others name may be of this machine and its network. */
+  get allowLocal(): boolean {
+    return this.#options.allowLocal ?? false
   }
 
   /** Resolves with what accepts peers, listening; none with `--no-listen`. @throws InputError when the port is taken */
@@ -39,7 +46,7 @@ export class Reach {
       ...shared,
       trackers: this.#options.tracker,
       peers: this.#options.peer ?? [],
-      ...pick(this.#options, 'bind', 'encryption'),
+      ...pick(this.#options, 'allowLocal', 'bind', 'encryption'),
       ...(listener ? { listener } : {}),
     }
   }

@@ -2,7 +2,7 @@ import { messageOf } from '../errors.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import { pick } from '../pick.ts'
 import { HttpServer } from '../server/http-server.ts'
-import type { Shelf } from '../server/shelf.ts'
+import type { ServedTorrents } from '../server/served-torrents.ts'
 import { findFiles } from '../storage/find-files.ts'
 import { HTTP_ADDRESS, type HttpAddress } from './http-address.ts'
 import { interruptible } from './interruptible.ts'
@@ -15,7 +15,7 @@ import { TextReporter } from './text-reporter.ts'
 import { findToken, type TokenOptions } from './token.ts'
 
 export interface ServeOptions extends ServingOptions, ReachOptions, TokenOptions, NameOptions {
-  /** Where HTTP is served. @default 127.0.0.1:8642, or a port that is free when another has that one */
+  /** Where to serve HTTP. @default 127.0.0.1:8642, or a free port if that one is taken */
   readonly http?: HttpAddress
   /** Files that are read at once. @default 32 */
   readonly maxReaders?: number
@@ -31,34 +31,35 @@ export interface ServeOptions extends ServingOptions, ReachOptions, TokenOptions
 /** Serves the files of torrents over HTTP until a signal. Never throws: returns the exit code. */
 export async function serve(sources: readonly string[], options: ServeOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
-  const shelf = new Map<string, Serving>()
+  const served = new Map<string, Serving>()
   const reach = new Reach(options, reporter)
   const open = { server: undefined as HttpServer | undefined }
   const close = async () => {
-    await Promise.all([open.server?.close(), ...Array.from(shelf.values(), serving => serving.close())])
+    await Promise.all([open.server?.close(), ...Array.from(served.values(), serving => serving.close())])
   }
   try {
+    const token = findToken(options, process.env)
     const torrents = await Promise.all(
       sources.map(source => load(source, { reach, reporter, timeout: 0, ...pick(options, 'portableNames') })),
     )
-    const server = await listening(shelf, options)
+    const server = await openServer(served, token, options)
     open.server = server
     server.on('warning', error => reporter.warning(codeOf(error.cause), messageOf(error)))
     const shared = await reach.options()
     return await interruptible({ close }, async () => {
       for (const { metainfo: loaded, peers } of torrents) {
         const hash = loaded.infoHash.toString('hex')
-        if (shelf.has(hash)) continue
+        if (served.has(hash)) continue
         const { output: directory } = options
         const metainfo = directory === undefined ? loaded : await findFiles(loaded, { directory })
         reporter.metadata(metainfo, () => true)
-        shelf.set(
+        served.set(
           hash,
           openServing(metainfo, options, reporter, { ...shared, peers: [...shared.peers, ...peers] }),
         )
       }
       reporter.serving(server.url)
-      return failing(shelf, reporter)
+      return whenAllFail(served, reporter)
     })
   } catch (error) {
     await close()
@@ -69,42 +70,49 @@ export async function serve(sources: readonly string[], options: ServeOptions): 
   }
 }
 
-/** Never resolves; rejects when the last torrent has failed. Those that fail before are served no more. */
-function failing(shelf: Map<string, Serving>, reporter: Reporter): Promise<never> {
+/** Never resolves; rejects when the last torrent has failed. Those that fail before it are no longer served. */
+function whenAllFail(torrents: Map<string, Serving>, reporter: Reporter): Promise<never> {
   return new Promise((_, reject) => {
-    for (const [hash, serving] of shelf) {
-      serving.failed.catch(error => {
-        shelf.delete(hash)
-        void serving.close()
-        if (shelf.size === 0) reject(error)
+    for (const [hash, torrent] of torrents) {
+      torrent.failed.catch(error => {
+        torrents.delete(hash)
+        void torrent.close()
+        if (torrents.size === 0) reject(error)
         else reporter.warning(codeOf(error), messageOf(error))
       })
     }
   })
 }
 
-/** A server where the options say. Another program at our usual port is no reason to fail, if no port was named. */
-async function listening(shelf: Shelf, options: ServeOptions): Promise<HttpServer> {
-  const {
-    http,
-    maxReaders,
-    maxClients: maxConnections,
-    maxClientsPerAddress: maxConnectionsPerAddress,
-  } = options
-  const given = {
-    token: findToken(options, process.env),
-    maxReaders,
-    maxConnections,
-    maxConnectionsPerAddress,
-  }
-  const common = pick(given, 'token', 'maxReaders', 'maxConnections', 'maxConnectionsPerAddress')
+/**
+ * Opens the server where the options say. If they name no address and another program has the default port, it takes
+ * a free one.
+ */
+async function openServer(
+  torrents: ServedTorrents,
+  token: string | undefined,
+  options: ServeOptions,
+): Promise<HttpServer> {
+  const { http, maxReaders, maxClients, maxClientsPerAddress } = options
+  const limits = { maxReaders, maxConnections: maxClients, maxConnectionsPerAddress: maxClientsPerAddress }
+  const given = pick(
+    { token, ...limits },
+    'token',
+    'maxReaders',
+    'maxConnections',
+    'maxConnectionsPerAddress',
+  )
   try {
-    return await new HttpServer(shelf, { ...(http ?? HTTP_ADDRESS), ...common }).listen()
+    return await new HttpServer(torrents, { ...(http ?? HTTP_ADDRESS), ...given }).listen()
   } catch (error) {
-    const taken = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'
+    const taken = systemCodeOf(error) === 'EADDRINUSE'
     if (http || !taken) throw error
-    return new HttpServer(shelf, { ...HTTP_ADDRESS, port: 0, ...common }).listen()
+    return new HttpServer(torrents, { ...HTTP_ADDRESS, port: 0, ...given }).listen()
   }
+}
+
+function systemCodeOf(error: unknown): string | undefined {
+  return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code
 }
 
 function codeOf(error: unknown): string {

@@ -3,13 +3,13 @@ import { pick } from '../pick.ts'
 import { download } from '../pipeline/download.ts'
 import { Torrent } from '../pipeline/torrent.ts'
 import type { TorrentOptions } from '../pipeline/torrent-options.ts'
-import type { Served } from '../server/shelf.ts'
+import type { ServedTorrent } from '../server/served-torrents.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import { Follower } from './follower.ts'
 import type { Reporter } from './reporter.ts'
 import { recordOf, sharedLocks } from './state.ts'
 
-/** The options that concern the torrents, rather than HTTP. */
+/** The options of the torrents, without those of HTTP. */
 export interface ServingOptions {
   readonly output?: string
   readonly webSeeds: boolean
@@ -21,22 +21,22 @@ export interface ServingOptions {
   readonly down?: number
 }
 
-/** A torrent while it is served. */
-export interface Serving extends Served {
-  /** Never resolves; rejects with what ended it, other than `close`. */
+/** A torrent that is running and served. */
+export interface Serving extends ServedTorrent {
+  /** Never resolves; rejects with the error that ended the torrent. */
   readonly failed: Promise<never>
-  /** Says goodbye. Never rejects. */
+  /** Takes leave of trackers and peers, and closes it. Never rejects. */
   close(): Promise<void>
 }
 
 const MiB = 1 << 20
-/** The share of memory for bytes that were read and may be read again: a player goes back and forth. */
+/** The share of memory for bytes that were read and may be read again: players seek back and forth. */
 const KEEP_SHARE = 1 / 4
 
 /**
- * Starts a torrent whose files are to be served: what is read is fetched, and nothing else. With a directory it stays
- * there; otherwise it is held in memory while somebody reads it, and a little longer.
- * @param shared what all torrents of the run share
+ * Starts a torrent to be served. It fetches what is read, and nothing else. With a directory the bytes stay there;
+ * otherwise they are held in memory while they are read, and for a while after that.
+ * @param shared the options that all torrents of the run share
  */
 export function openServing(
   metainfo: Metainfo,

@@ -1,9 +1,23 @@
 import { open } from 'node:fs/promises'
+import { urlOf } from '../codec/url.ts'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import { MAX_TORRENT_SIZE, openMetainfo } from '../metainfo/parse.ts'
+import type { Trust } from '../ports/address-policy.ts'
+import { readBody } from '../ports/http-body.ts'
+import { HttpClient } from '../ports/http-client.ts'
+import { follow, targetOf } from '../ports/http-follow.ts'
+import { VERSION } from '../version.ts'
 import { reasonOf } from './exit.ts'
+
+/** How a source is read. */
+export interface SourceOptions extends NameOptions {
+  /** Who named it, where it is a URL. @default 'user' */
+  readonly trust?: Trust
+  /** Gives up fetching it. */
+  readonly signal?: AbortSignal
+}
 
 /** Milliseconds that a server may take to hand out a .torrent. */
 const FETCH_TIMEOUT = 30_000
@@ -12,35 +26,57 @@ const FETCH_TIMEOUT = 30_000
  * Reads and parses what SOURCE names: a path or URL of a .torrent, or `-` for standard input.
  * @throws InputError that names the source and what is wrong with it
  */
-export async function loadTorrent(source: string, names: NameOptions = {}): Promise<Metainfo> {
+export async function loadTorrent(source: string, options: SourceOptions = {}): Promise<Metainfo> {
   const name = source === '-' ? 'standard input' : source
   let bytes: Uint8Array
   try {
-    bytes = await read(source)
+    bytes = await read(source, options)
   } catch (error) {
     if (error instanceof InputError) throw error
     throw new InputError('ERR_USAGE', `cannot read ${name}: ${reasonOf(error)}`, error)
   }
   try {
-    return await openMetainfo(bytes, names)
+    return await openMetainfo(bytes, options)
   } catch (error) {
     if (!(error instanceof InputError)) throw error
     throw new InputError(error.code, `${name}: ${error.message}`, error)
   }
 }
 
-async function read(source: string): Promise<Uint8Array> {
+async function read(source: string, options: SourceOptions): Promise<Uint8Array> {
   if (source === '-') return gather(process.stdin, 'standard input')
   if (/^https?:\/\//i.test(source)) {
-    const reply = await fetch(source, { signal: AbortSignal.timeout(FETCH_TIMEOUT) })
-    if (!reply.ok) throw new InputError('ERR_USAGE', `cannot read ${source}: HTTP status ${reply.status}`)
-    return gather(reply.body ?? [], source)
+    return fetchTorrent(source, options)
   }
   const file = await open(source)
   try {
     return await gather(file.createReadStream({ autoClose: false }), source)
   } finally {
     await file.close()
+  }
+}
+
+async function fetchTorrent(source: string, { signal, trust = 'user' }: SourceOptions): Promise<Uint8Array> {
+  const url = urlOf(source)
+  if (!url) throw new InputError('ERR_USAGE', `cannot read ${source}: it is no URL`)
+  const late = AbortSignal.timeout(FETCH_TIMEOUT)
+  try {
+    const { reply } = await follow(new HttpClient().open, targetOf(url, 'torrent', trust), {
+      headers: { 'User-Agent': `tsdl/${VERSION}`, Accept: '*/*', 'Accept-Encoding': 'gzip' },
+      signal: signal ? AbortSignal.any([signal, late]) : late,
+      purpose: 'torrent',
+      trust,
+    })
+    if (reply.status >= 200 && reply.status <= 299) return await readBody(reply, MAX_TORRENT_SIZE)
+    reply.body.destroy()
+    throw new InputError('ERR_USAGE', `cannot read ${source}: HTTP status ${reply.status}`)
+  } catch (error) {
+    if (!late.aborted) throw error
+    throw new InputError(
+      'ERR_USAGE',
+      `cannot read ${source}: no answer within ${FETCH_TIMEOUT / 1000} s`,
+      error,
+    )
   }
 }
 

@@ -1,10 +1,10 @@
 /**
- * The URL that `text` is, or `undefined` where it is none.
+ * The URL that `text` is, relative to `base` if that is given, or `undefined` where it is none.
  * Not by `URL.canParse`: once optimized, Node's own says yes to some text that `new URL` then throws at.
  */
-export function urlOf(text: string): URL | undefined {
+export function urlOf(text: string, base?: URL): URL | undefined {
   try {
-    return new URL(text)
+    return new URL(text, base)
   } catch {
     return undefined
   }

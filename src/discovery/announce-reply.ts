@@ -26,7 +26,7 @@ export interface AnnounceReply {
   readonly warning?: string
   /** Set when the announce was refused; then there are no peers. */
   readonly failureReason?: string
-  /** Seconds to wait after a refusal, if the tracker said (`interval`, or BEP 31); Infinity means never. */
+  /** Seconds to wait after a refusal, if the tracker said (`interval`, or BEP 31); a day where it says `never`. */
   readonly retryIn?: number
   readonly seeders?: number
   readonly leechers?: number
@@ -118,7 +118,7 @@ function bounded(seconds: number | undefined, by: { default: number; least: numb
 function readRetry(dict: BencodeDict): number | undefined {
   const given = dict['retry in']
   const words = bytes(given)?.toString('latin1')
-  if (words === 'never') return Number.POSITIVE_INFINITY
+  if (words === 'never') return RETRY.most
   const minutes = integer(given) ?? (words && /^\d{1,6}$/.test(words) ? Number(words) : undefined)
   const seconds = minutes === undefined ? integer(dict.interval) : minutes * 60
   return seconds === undefined || seconds <= 0

@@ -1,20 +1,24 @@
 import type { Clock } from '../clock.ts'
 import { systemClock } from '../clock.ts'
 import { percentEncode } from '../codec/url.ts'
-import { DiscoveryError, InputError, messageOf } from '../errors.ts'
+import { DiscoveryError, messageOf } from '../errors.ts'
+import type { Trust } from '../ports/address-policy.ts'
+import { readBody } from '../ports/http-body.ts'
+import { HttpClient, type HttpOpen } from '../ports/http-client.ts'
+import { follow, targetOf } from '../ports/http-follow.ts'
 import { type AnnounceReply, parseAnnounceReply } from './announce-reply.ts'
 import { type AnnounceRequest, announceQuery } from './announce-request.ts'
 import { wordsFor } from './failure-words.ts'
-import { type HttpGet, type HttpReply, httpGet } from './http-get.ts'
-import { printable } from './printable.ts'
 import { parseScrapeReply, type Scrape } from './scrape-reply.ts'
+import { peersToldBy } from './told-peers.ts'
 import { type AskOptions, checkScrape, type Tracker, TrackerFailure } from './tracker.ts'
 import { parseTrackerUrl, scrapeUrl, trackerName } from './tracker-url.ts'
 
 /** Longest reply body, in bytes, on the wire and inflated: 2,000 peers take 36,000. */
 const MAX_BODY = 2 * 1024 * 1024
-const MAX_REDIRECTS = 5
-const REDIRECTS = new Set([301, 302, 303, 307, 308])
+
+/** No connection is kept: the next announce is half an hour away. */
+const client = new HttpClient()
 
 export interface HttpTrackerOptions {
   /** Sent as User-Agent: `tsdl/VERSION`. */
@@ -25,8 +29,18 @@ export interface HttpTrackerOptions {
   readonly stopTimeout?: number
   /** @default the machine's */
   readonly clock?: Clock
+  /** Who named it: see `reachOf`. @default 'user' */
+  readonly trust?: Trust
   /** @default node:http and node:https */
-  readonly get?: HttpGet
+  readonly open?: HttpOpen
+}
+
+/** What a tracker answered. */
+interface TrackerReply {
+  readonly status: number
+  readonly body: Buffer
+  /** The IP address that answered, '' if it is not known. */
+  readonly address: string | undefined
 }
 
 /** A reply that may be a refusal. */
@@ -45,22 +59,20 @@ export class HttpTracker implements Tracker {
   readonly name: string
   readonly takesPaused = true
   readonly #url: URL
-  readonly #authorization: string | undefined
   readonly #options: HttpTrackerOptions
 
   constructor(url: string, options: HttpTrackerOptions) {
-    const parsed = parseTrackerUrl(url)
-    this.#authorization = takeCredentials(parsed)
-    this.#url = parsed
+    this.#url = parseTrackerUrl(url)
     this.#options = options
-    this.name = trackerName(parsed)
+    this.name = trackerName(this.#url)
   }
 
   async announce(request: AnnounceRequest, { signal }: AskOptions = {}): Promise<AnnounceReply> {
     const { timeout = 30_000, stopTimeout = 1_500 } = this.#options
     const url = withQuery(this.#url, announceQuery(request))
     const reply = await this.#exchange(url, request.event === 'stopped' ? stopTimeout : timeout, signal)
-    return this.#read(reply, parseAnnounceReply)
+    const answer = this.#read(reply, parseAnnounceReply)
+    return { ...answer, peers: peersToldBy(reply.address, answer.peers) }
   }
 
   async scrape(
@@ -76,7 +88,7 @@ export class HttpTracker implements Tracker {
   }
 
   /** A GET within `limit` ms, redirects included. */
-  async #exchange(url: URL, limit: number, signal: AbortSignal | undefined): Promise<HttpReply> {
+  async #exchange(url: URL, limit: number, signal: AbortSignal | undefined): Promise<TrackerReply> {
     const { clock = systemClock } = this.#options
     const late = new Error(`no answer within ${limit / 1000} s`)
     const control = new AbortController()
@@ -95,27 +107,15 @@ export class HttpTracker implements Tracker {
     }
   }
 
-  async #get(first: URL, signal: AbortSignal): Promise<HttpReply> {
-    const { userAgent, get = httpGet } = this.#options
-    let url = first
-    let authorization = this.#authorization
-    for (let hops = 0; ; hops++) {
-      const headers = {
-        'User-Agent': userAgent,
-        Accept: '*/*',
-        ...(authorization && { Authorization: authorization }),
-      }
-      const reply = await get(url, { headers, signal, maxBytes: MAX_BODY })
-      if (!REDIRECTS.has(reply.status) || !reply.location) return reply
-      if (hops === MAX_REDIRECTS) throw new Error(`more than ${MAX_REDIRECTS} redirects`)
-      url = redirectTarget(reply.location, url)
-      // Credentials that the target's address carries are meant for it; ours are for their origin only.
-      authorization =
-        takeCredentials(url) ?? (url.origin === this.#url.origin ? this.#authorization : undefined)
-    }
+  async #get(url: URL, signal: AbortSignal): Promise<TrackerReply> {
+    const { userAgent, open = client.open, trust = 'user' } = this.#options
+    const headers = { 'User-Agent': userAgent, Accept: '*/*', 'Accept-Encoding': 'gzip' }
+    const first = targetOf(url, 'tracker', trust)
+    const { reply } = await follow(open, first, { headers, signal, purpose: 'tracker', trust })
+    return { status: reply.status, address: reply.address, body: await readBody(reply, MAX_BODY) }
   }
 
-  #read<T extends Refusable>({ status, body }: HttpReply, parse: (body: Uint8Array) => T): T {
+  #read<T extends Refusable>({ status, body }: TrackerReply, parse: (body: Uint8Array) => T): T {
     const ok = status >= 200 && status < 300
     let reply: T | undefined
     try {
@@ -140,42 +140,9 @@ export class HttpTracker implements Tracker {
   }
 }
 
-/** Removes user and password from a URL; answers them as Basic auth (RFC 7617), if there were any. */
-function takeCredentials(url: URL): string | undefined {
-  const { username, password } = url
-  if (!username && !password) return undefined
-  url.username = ''
-  url.password = ''
-  return `Basic ${Buffer.from(`${decode(username)}:${decode(password)}`).toString('base64')}`
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
 function withQuery(url: URL, query: string): URL {
   const full = new URL(url)
   const kept = url.search.slice(1).replace(/&+$/, '')
   full.search = kept ? `${kept}&${query}` : query
   return full
-}
-
-function redirectTarget(location: string, from: URL): URL {
-  const base = new URL(from)
-  let url: URL
-  try {
-    url = new URL(location, base)
-  } catch (error) {
-    throw new Error(`redirected to an invalid address: ${printable(location)}`, { cause: error })
-  }
-  try {
-    return parseTrackerUrl(url.href)
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error
-    throw new Error(`redirected to ${trackerName(url)}, which is refused`, { cause: error })
-  }
 }

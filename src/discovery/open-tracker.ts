@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Trust } from '../ports/address-policy.ts'
 import { HttpTracker } from './http-tracker.ts'
 import type { Tracker } from './tracker.ts'
 import { schemeOf } from './tracker-url.ts'
@@ -8,6 +9,8 @@ import { type Lookup, UdpTracker } from './udp-tracker.ts'
 export interface OpenTrackerOptions {
   /** Sent to HTTP trackers: `tsdl/VERSION`. */
   readonly userAgent: string
+  /** Who named it: see `reachOf`. @default 'user' */
+  readonly trust?: Trust
   /** @default the machine's */
   readonly clock?: Clock
   /** @default those that the whole process shares */
@@ -21,9 +24,9 @@ const shared = new UdpSockets()
 
 /** The tracker at an address, by its scheme. Throws InputError ERR_USAGE, naming the address, where there can't be one. */
 export function openTracker(url: string, options: OpenTrackerOptions): Tracker {
-  const { clock, lookup, sockets = shared, userAgent } = options
-  const given = { ...(clock && { clock }), ...(lookup && { lookup }) }
+  const { clock, lookup, sockets = shared, trust = 'user', userAgent } = options
+  const given = { trust, ...(clock && { clock }), ...(lookup && { lookup }) }
   return schemeOf(url) === 'udp'
     ? new UdpTracker(url, { sockets, ...given })
-    : new HttpTracker(url, { userAgent, ...(clock && { clock }) })
+    : new HttpTracker(url, { userAgent, trust, ...(clock && { clock }) })
 }

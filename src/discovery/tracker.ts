@@ -35,7 +35,7 @@ export interface Tracker {
 
 /** The refusal of a tracker that works: its `failure reason`. */
 export class TrackerFailure extends DiscoveryError {
-  /** Seconds to wait before asking again, if the tracker said; Infinity means never. */
+  /** Seconds to wait before asking again, if the tracker said. */
   readonly retryIn: number | undefined
 
   constructor(message: string, retryIn?: number) {

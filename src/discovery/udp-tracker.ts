@@ -2,11 +2,13 @@ import { type Clock, systemClock } from '../clock.ts'
 import { addressBytes, canonicalHost } from '../codec/compact.ts'
 import { encodeAnnounce, encodeScrape, type Family, type TrackerPacket } from '../codec/udp-tracker.ts'
 import { DiscoveryError } from '../errors.ts'
+import { isWithin, reachOfUdp, type Trust } from '../ports/address-policy.ts'
 import { type AnnounceReply, udpAnnounceReply } from './announce-reply.ts'
 import type { AnnounceRequest } from './announce-request.ts'
 import { wordsFor } from './failure-words.ts'
 import { printable } from './printable.ts'
 import type { Scrape } from './scrape-reply.ts'
+import { peersToldBy } from './told-peers.ts'
 import {
   type AnnounceOptions,
   type AskOptions,
@@ -28,6 +30,8 @@ export interface UdpTrackerOptions {
   readonly sockets: UdpSockets
   /** Milliseconds for event=stopped, which somebody waits for. Others take as long as BEP 15 says. @default 1,500 */
   readonly stopTimeout?: number
+  /** Who named it: see `reachOfUdp`. @default 'user' */
+  readonly trust?: Trust
   /** @default the machine's */
   readonly clock?: Clock
   /** @default node:dns */
@@ -38,7 +42,7 @@ export interface UdpTrackerOptions {
 interface Question<T> {
   readonly action: 'announce' | 'scrape'
   readonly encode: (connection: Uint8Array, transaction: number) => Uint8Array
-  readonly read: (packet: TrackerPacket) => T
+  readonly read: (packet: TrackerPacket, from: Endpoint) => T
   /** Called with each answer after the first. */
   readonly more?: ((answer: T) => void) | undefined
   /** The event is `stopped`: asked of those that know us, bounded in time, over when all have answered. */
@@ -79,7 +83,10 @@ export class UdpTracker implements Tracker {
         action: 'announce',
         encode: (connection, transaction) =>
           encodeAnnounce(connection, transaction, request, this.#url.target),
-        read: packet => udpAnnounceReply(packet as Extract<TrackerPacket, { action: 'announce' }>),
+        read: (packet, { host }) => {
+          const reply = udpAnnounceReply(packet as Extract<TrackerPacket, { action: 'announce' }>)
+          return { ...reply, peers: peersToldBy(host, reply.peers) }
+        },
         more,
         last: request.event === 'stopped',
         signal,
@@ -157,20 +164,24 @@ export class UdpTracker implements Tracker {
       throw new TrackerFailure(`${this.#label}: ${printable(packet.message) || 'no reason given'}`)
     }
     if (action === 'announce') this.#known.add(to.family)
-    return read(packet)
+    return read(packet, to)
   }
 
   /** The first address of each family. */
   async #endpoints(signal: AbortSignal): Promise<Endpoint[]> {
     const { host, port } = this.#url
-    const { lookup = systemLookup } = this.#options
+    const { lookup = systemLookup, trust = 'user' } = this.#options
+    const reach = reachOfUdp(trust)
     const literal = addressBytes(host)
     const addresses = literal
       ? [{ address: host, family: literal.length === 4 ? 4 : 6 }]
       : await unless(signal, lookup(host))
+    const within = addresses.filter(({ address }) => isWithin(address, reach))
+    if (addresses.length > 0 && within.length === 0)
+      throw new Error(`${addresses[0]!.address} is no address at which a tracker can be`)
     const families: readonly Family[] = [4, 6]
     return families.flatMap(family => {
-      const found = addresses.find(address => address.family === family)
+      const found = within.find(address => address.family === family)
       return found ? [{ host: canonicalHost(found.address), port, family }] : []
     })
   }

@@ -54,7 +54,7 @@ export class Candidates {
   #lookAt = 0
   #orders = 0
   /** Why addresses failed that are no longer kept, the latest last. */
-  readonly #forgotten = new Map<PeerAddress, string>()
+  readonly #forgotten = new Map<string, { readonly address: PeerAddress; readonly failure: string }>()
 
   get size(): number {
     return this.#table.size
@@ -67,11 +67,12 @@ export class Candidates {
     return count
   }
 
-  /** The addresses whose last attempt failed, and why. */
-  *failures(): IterableIterator<[PeerAddress, string]> {
-    yield* this.#forgotten
-    for (const { address, connected, failure } of this.#table.values()) {
-      if (!connected && failure !== undefined) yield [address, failure]
+  /** The addresses that are not connected, some that are forgotten among them, and what the last attempt ended with. */
+  *idlers(): IterableIterator<[PeerAddress, string | undefined]> {
+    for (const { address, connected, failure } of this.#table.values())
+      if (!connected) yield [address, failure]
+    for (const [name, { address, failure }] of this.#forgotten) {
+      if (!this.#table.get(name)) yield [address, failure]
     }
   }
 
@@ -209,8 +210,9 @@ export class Candidates {
 
   #forget(candidate: Candidate): void {
     this.#table.delete(candidate)
-    if (candidate.failure === undefined) return
-    this.#forgotten.set(candidate.address, candidate.failure)
+    const { address, failure } = candidate
+    if (failure === undefined) return
+    this.#forgotten.set(formatAddress(address), { address, failure })
     if (this.#forgotten.size > MAX_FORGOTTEN) this.#forgotten.delete(this.#forgotten.keys().next().value!)
   }
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Encryption } from '../codec/mse.ts'
 import type { FileSystem } from '../storage/file-system.ts'
-import type { HttpOpen } from '../streams/http-open.ts'
+import type { HttpOpen } from '../ports/http-client.ts'
 
 export interface ClientOptions {
   /** The TCP port that peers connect to. @default a free one */

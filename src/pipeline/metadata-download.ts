@@ -27,8 +27,6 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   readonly #options: MetadataDownloadOptions
   readonly #picker: MetadataPicker<Peer>
   readonly #offering = new Set<Peer>()
-  /** Peers that gave wrong metadata. */
-  #wrong = 0
   #ended = false
 
   constructor(options: MetadataDownloadOptions) {
@@ -62,14 +60,9 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
     return this.#picker.progress
   }
 
-  /** Why there is no metadata yet, in words; undefined while no peer has offered any. */
-  get reason(): string | undefined {
-    const offering = this.#offering.size
-    const parts = [
-      offering > 0 && `${offering} ${offering === 1 ? 'peer offers' : 'peers offer'} the metadata, but not all of it has come`,
-      this.#wrong > 0 && `${this.#wrong} ${this.#wrong === 1 ? 'peer' : 'peers'} gave wrong metadata`,
-    ].filter(Boolean)
-    return parts.length > 0 ? parts.join('; ') : undefined
+  /** What a connected peer did for the metadata, in words. */
+  describe(peer: Peer): string {
+    return this.#offering.has(peer) ? 'has not given all of it yet' : 'had no metadata to give'
   }
 
   /** Asks for what is late. To be called now and then. */
@@ -117,7 +110,6 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   }
 
   #blame(peer: Peer, what: string): void {
-    this.#wrong++
     this.#options.swarm.ban(formatAddress(peer.address), what)
   }
 }

@@ -27,6 +27,8 @@ export interface PeerSourcesOptions {
   readonly private?: boolean
   /** Trackers to ask, in tiers (BEP 12). @default none */
   readonly tiers?: readonly (readonly string[])[]
+  /** Whether trackers may be of this machine and its network, whatever they look like. @default false */
+  readonly allowLocal?: boolean | undefined
   /** Peers that we are told of by whoever started us. @default none */
   readonly peers?: readonly PeerAddress[]
   /** Nodes of the DHT that the torrent names (BEP 5). @default none */
@@ -138,7 +140,8 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
   }
 
   #ask(tiers: AnnouncerOptions['tiers']): Announcer {
-    const { clock, infoHash, peerId, port, random, stats } = this.#options
+    const { allowLocal, clock, infoHash, peerId, port, random, stats } = this.#options
+    const trust = allowLocal ? 'all' : 'remote'
     const { key = randomBytes(4).readUInt32BE(0) } = this.#options
     const announcer = new Announcer({
       tiers,
@@ -149,7 +152,7 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
       clock,
       random,
       stats,
-      makeTracker: url => openTracker(url, { userAgent: `tsdl/${VERSION}`, clock }),
+      makeTracker: url => openTracker(url, { userAgent: `tsdl/${VERSION}`, clock, trust }),
     })
     announcer.on('peers', (peers, source) => this.emit('peers', peers, source))
     complaintsOf(announcer, error => this.emit('warning', error))

@@ -18,6 +18,8 @@ export interface ScrapeOptions {
   /** Gives up; what has come by then is the result. */
   readonly signal?: AbortSignal
   readonly clock?: Clock
+  /** Whether trackers may be of this machine and its network, whatever they look like. @default false */
+  readonly allowLocal?: boolean
   /** Opens a tracker. @default by its scheme: http, https, udp */
   readonly makeTracker?: (url: string) => Tracker
 }
@@ -37,8 +39,12 @@ export async function scrape(
   { infoHash, trackers }: Pick<Metainfo, 'infoHash' | 'trackers'>,
   options: ScrapeOptions = {},
 ): Promise<ScrapeResult[]> {
-  const { clock = systemClock, signal, timeout = 20_000 } = options
-  const given: OpenTrackerOptions = { userAgent: `tsdl/${VERSION}`, clock }
+  const { allowLocal, clock = systemClock, signal, timeout = 20_000 } = options
+  const given: OpenTrackerOptions = {
+    userAgent: `tsdl/${VERSION}`,
+    clock,
+    trust: allowLocal ? 'all' : 'remote',
+  }
   const { makeTracker = url => openTracker(url, given) } = options
   const control = givingUp()
   const abort = () => control.abort()

@@ -1,43 +1,73 @@
+import type { MetadataDownload } from './metadata-download.ts'
 import type { Peer } from './peer.ts'
+import {
+  CHOKES,
+  LACKS,
+  NOT_ANSWERED_YET,
+  NOT_DIALLED_YET,
+  type PeerReport,
+  SENDS_NOTHING,
+  summarize,
+} from './peer-reports.ts'
 import type { PeerSources } from './peer-sources.ts'
 import type { Swarm } from './swarm.ts'
 import type { WebSeeds } from './web-seeds.ts'
 
 /**
- * Why a download does not go on, in words, as precisely as its peers, whoever names them and web seeds let us know.
+ * Why a download does not go on, in words, as precisely as its peers, the sources of peers and web seeds let us know.
  * @param lacks whether a piece is wanted and never came @default every piece
  */
 export function whyStalled(
-  swarm: Pick<Swarm, 'candidates' | 'connected'>,
+  swarm: Pick<Swarm, 'candidates' | 'peers'>,
   sources: Pick<PeerSources, 'announcer' | 'others'>,
   webSeeds?: Pick<WebSeeds, 'active' | 'reason'>,
   lacks: (index: number) => boolean = () => true,
 ): string {
-  if (webSeeds && webSeeds.active > 0 && swarm.connected.length === 0)
-    return 'web seeds answer, but send nothing that is right'
-  return [whyPeersStall(swarm, sources, lacks), webSeeds?.reason].filter(why => why !== undefined).join('; ')
+  const connected = [...swarm.peers.keys()].some(({ ready }) => ready)
+  if (webSeeds && webSeeds.active > 0 && !connected) return 'web seeds answer, but send nothing that is right'
+  const reports = [...reportsOf(swarm, peer => whatOf(peer, lacks))]
+  const peers = reports.length > 0 ? summarize(reports, 'gives us anything') : whyNone(sources)
+  return webSeeds?.reason === undefined ? peers : `${peers}; ${webSeeds.reason}`
 }
 
-function whyPeersStall(
-  { candidates, connected }: Pick<Swarm, 'candidates' | 'connected'>,
-  { announcer, others }: Pick<PeerSources, 'announcer' | 'others'>,
-  lacks: (index: number) => boolean,
+/** Why the metadata of a magnet link has not come, in words. */
+export function whyNoMetadata(
+  swarm: Pick<Swarm, 'candidates' | 'peers'>,
+  sources: Pick<PeerSources, 'announcer' | 'others'>,
+  metadata: Pick<MetadataDownload, 'describe'>,
 ): string {
-  const many = connected.length
-  if (candidates.size === 0) {
-    const asked = others.join(' and ')
-    if (!announcer && asked) return `no peers are known, neither to us nor to ${asked}`
-    if (!announcer) return 'no peers are known, and no tracker is asked'
-    const failure = announcer.trackers.find(({ error }) => error)?.error
-    const why = failure ? ` (${failure.message})` : ''
-    return `no tracker gave us any peer${why}${asked && `, nor did ${asked}`}`
+  const reports = [...reportsOf(swarm, peer => metadata.describe(peer))]
+  return reports.length > 0 ? summarize(reports, 'gave it') : whyNone(sources)
+}
+
+/** What is known of each peer: those that are connected first, then the others, and why those are not. */
+function* reportsOf(
+  { candidates, peers }: Pick<Swarm, 'candidates' | 'peers'>,
+  describe: (peer: Peer) => string,
+): IterableIterator<PeerReport> {
+  for (const [peer, candidate] of peers) {
+    const address = candidate?.address ?? peer.address
+    if (peer.ready) yield { address, what: describe(peer) }
+    else yield { address, what: candidate?.failure ?? NOT_ANSWERED_YET }
   }
-  if (many === 0) return `none of ${candidates.size} peers can be used`
-  const useful = ({ requester }: Peer) => {
-    for (const index of requester.bits) if (lacks(index)) return true
-    return false
+  for (const [address, failure] of candidates.idlers()) yield { address, what: failure ?? NOT_DIALLED_YET }
+}
+
+function whatOf({ requester }: Peer, lacks: (index: number) => boolean): string {
+  let useful = false
+  for (const index of requester.bits) {
+    useful = lacks(index)
+    if (useful) break
   }
-  if (!connected.some(useful)) return `none of ${many} peers has what we lack`
-  if (connected.every(({ requester }) => requester.peerChoking)) return `all of ${many} peers choke us`
-  return `${many} peers are connected, but send nothing that is right`
+  if (!useful) return LACKS
+  return requester.peerChoking ? CHOKES : SENDS_NOTHING
+}
+
+function whyNone({ announcer, others }: Pick<PeerSources, 'announcer' | 'others'>): string {
+  const asked = others.join(' and ')
+  if (!announcer && asked) return `no peers are known, neither to us nor to ${asked}`
+  if (!announcer) return 'no peers are known, and no tracker is asked'
+  const failure = announcer.trackers.find(({ error }) => error)?.error
+  const why = failure ? ` (${failure.message})` : ''
+  return `no tracker gave us any peer${why}${asked && `, nor did ${asked}`}`
 }

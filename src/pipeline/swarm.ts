@@ -12,6 +12,7 @@ import type { Accepted } from './listener.ts'
 import { nameError } from './name-error.ts'
 import { Peer } from './peer.ts'
 import type { PeerContext, PeerTorrent } from './peer-context.ts'
+import { describeEnd } from './peer-reports.ts'
 import { exchangePeers } from './pex-round.ts'
 import type { Reputation } from './reputation.ts'
 import { Slots } from './slots.ts'
@@ -292,7 +293,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     if (candidate) {
       const now = this.#context.clock.now()
       if (peer.ready) candidate.seed = peer.uploadOnly
-      this.candidates.closed(candidate, now, starved || downloaded + uploaded > 0, error && messageOf(error))
+      this.candidates.closed(candidate, now, starved || downloaded + uploaded > 0, describeEnd(error, peer))
       if (ourselves) this.candidates.rest(candidate, now, OWN_REST)
     }
     if (starved) this.makeRoom()

@@ -4,9 +4,9 @@ import type { Bitfield } from '../codec/bitfield.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Encryption } from '../codec/mse.ts'
 import type { NameOptions } from '../metainfo/name.ts'
+import type { HttpOpen } from '../ports/http-client.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { ByteLimit } from '../streams/byte-limit.ts'
-import type { HttpOpen } from '../streams/http-open.ts'
 import type { ConnectionLimit } from './connection-limit.ts'
 import type { Listener } from './listener.ts'
 import type { MemoryBudget } from './memory-budget.ts'
@@ -55,6 +55,11 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
    * of a torrent may not. @default none
    */
   readonly webSeedUrls?: readonly string[]
+  /**
+   * Whether trackers and web seeds that the torrent names, and redirects, may lead to this machine and its network,
+   * whatever they look like. @default false: only where the request can be taken for nothing but what it is for
+   */
+  readonly allowLocal?: boolean
   /** What accepts connections for this torrent, and others. @default none: peers are dialled only */
   readonly listener?: Listener
   /** Whether to go on sharing when all is there. @default false: it is left to whoever listens for `done` */

@@ -21,7 +21,7 @@ import { type Progress, progressOf } from './progress.ts'
 import type { Given } from './provenance.ts'
 import { Reputation } from './reputation.ts'
 import { Speed } from './speed.ts'
-import { whyStalled } from './stall.ts'
+import { whyNoMetadata, whyStalled } from './stall.ts'
 import { Swarm } from './swarm.ts'
 import { TorrentFile } from './torrent-file.ts'
 import type { ContentOptions, TorrentOptions } from './torrent-options.ts'
@@ -131,7 +131,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       peers: [...('peers' in source ? source.peers : []), ...(options.peers ?? [])],
       ...('hashes' in source ? { private: source.private, ...pick(source, 'nodes') } : {}),
       ...pick({ key: options.trackerKey }, 'key'),
-      ...pick(options, 'dht', 'lsd'),
+      ...pick(options, 'allowLocal', 'dht', 'lsd'),
       port: () => listener?.port,
       stats: () => ({
         uploaded: this.#swarm.uploaded,
@@ -214,7 +214,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** Why it does not go on, in words. */
   get reason(): string {
     const pieces = this.#pieces
-    if (!pieces && this.#metadata?.reason) return this.#metadata.reason
+    if (!pieces && this.#metadata) return whyNoMetadata(this.#swarm, this.#sources, this.#metadata)
     return whyStalled(
       this.#swarm,
       this.#sources,
@@ -441,6 +441,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       named: this.#options.webSeeds,
       urls: this.#options.webSeedUrls,
       open: this.#options.http,
+      allowLocal: this.#options.allowLocal,
     })
     this.#webSeeds.on('warning', error => this.emit('warning', error))
     this.#webSeeds.on('connected', name => this.emit('webSeed', name, 'connected'))

@@ -7,7 +7,8 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 import { webSeedFault } from '../metainfo/trackers.ts'
 import { FileSite, PieceSite, type WebSite } from '../metainfo/web-site.ts'
 import { webSeedName } from '../metainfo/web-url.ts'
-import { HttpClient, type HttpOpen } from '../streams/http-open.ts'
+import type { Trust } from '../ports/address-policy.ts'
+import { HttpClient, type HttpOpen } from '../ports/http-client.ts'
 import { WebSeed } from '../streams/web-seed.ts'
 import type { Intake } from './intake.ts'
 import type { PeerContext } from './peer-context.ts'
@@ -25,6 +26,8 @@ export interface WebSeedsOptions {
   readonly metainfo: Metainfo
   /** Whether those that the torrent names are asked. @default true */
   readonly named?: boolean | undefined
+  /** Whether those of the torrent may be of this machine and its network, whatever they look like. @default false */
+  readonly allowLocal?: boolean | undefined
   /** URLs (BEP 19) beside those. @default none */
   readonly urls?: readonly string[] | undefined
   readonly intake: Pick<Intake, 'scheduler' | 'funnel' | 'names'>
@@ -48,7 +51,7 @@ const REQUEST_TIMEOUT = 10_000
 interface Place {
   readonly name: string
   readonly site: WebSite
-  readonly trusted: boolean
+  readonly trust: Trust
 }
 
 /** The web seeds of one torrent (BEP 17, 19): each feeds the funnel as a peer does, and is banned as one. */
@@ -56,7 +59,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   /** How many there ever were. */
   readonly size: number
   readonly #options: WebSeedsOptions
-  readonly #client = new HttpClient()
+  readonly #client = new HttpClient({ keepAlive: true })
   readonly #reserve: Place[]
   readonly #seeds = new Set<WebSeed>()
   readonly #said = new Map<string, string>()
@@ -127,13 +130,13 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     }
   }
 
-  #begin({ name, site, trusted }: Place): void {
+  #begin({ name, site, trust }: Place): void {
     const { metainfo, intake, limits, clock, userAgent, open = this.#client.open } = this.#options
     const { pieceCount, pieceLength } = metainfo
     const seed = new WebSeed({
       name,
       site,
-      trusted,
+      trust,
       pieceCount,
       pieceLength,
       open,
@@ -181,23 +184,24 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
 }
 
 /** All that may be asked, the user's own first; no two share a name. */
-function placesOf({ metainfo, named = true, urls = [] }: WebSeedsOptions): Place[] {
+function placesOf({ allowLocal = false, metainfo, named = true, urls = [] }: WebSeedsOptions): Place[] {
   const layout = new Layout(metainfo)
   const places = new Map<string, Place>()
-  const add = (url: string, site: WebSite, trusted: boolean) => {
+  const trust = allowLocal ? 'all' : 'remote'
+  const add = (url: string, site: WebSite, trust: Trust) => {
     const plain = webSeedName(url)
     let name = plain
     for (let count = 2; places.has(name); count++) name = `${plain} (${count})`
-    if (places.size < MAX_SEEDS) places.set(name, { name, site, trusted })
+    if (places.size < MAX_SEEDS) places.set(name, { name, site, trust })
   }
   for (const url of new Set(urls)) {
     const why = webSeedFault(url)
     if (why) throw new InputError('ERR_USAGE', `web seed ${quote(url)} ${why}`)
-    add(url, new FileSite(url, metainfo, layout), true)
+    add(url, new FileSite(url, metainfo, layout), allowLocal ? 'all' : 'user')
   }
   if (!named) return [...places.values()]
   for (const url of metainfo.webSeeds)
-    if (!urls.includes(url)) add(url, new FileSite(url, metainfo, layout), false)
-  for (const url of metainfo.httpSeeds ?? []) add(url, new PieceSite(url, metainfo, layout), false)
+    if (!urls.includes(url)) add(url, new FileSite(url, metainfo, layout), trust)
+  for (const url of metainfo.httpSeeds ?? []) add(url, new PieceSite(url, metainfo, layout), trust)
   return [...places.values()]
 }

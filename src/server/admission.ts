@@ -1,14 +1,14 @@
 import { addressBytes } from '../codec/compact.ts'
 
-/** What admission knows of a connection. */
+/** The state of a connection that admission depends on. */
 export interface Admitted {
   /** The group of the client's address, see `addressKey`. */
   readonly group: string
-  /** Whether one of its requests has passed the gate. */
+  /** True once one of its requests was allowed. */
   readonly authenticated: boolean
-  /** Whether a request of it is being answered, or waits for that; counts once it is authenticated. */
+  /** True while one of its requests is answered or waits; counts only if it is authenticated. */
   readonly busy: boolean
-  /** When it was accepted, or last sent a request or took bytes: milliseconds of the clock. */
+  /** When it was accepted, sent its last request, or last took bytes: milliseconds of the clock. */
   readonly lastActive: number
 }
 
@@ -19,27 +19,27 @@ export interface ConnectionLimits {
   readonly perGroup: number
 }
 
-/** Milliseconds after which a response that the client does not read counts as idle, if its place is needed. */
+/** Milliseconds after which a connection counts as stalled if its client does not read the response. */
 export const STALLED_RESPONSE_MS = 20_000
 /** Connections of one address group, unless the options say otherwise. */
 const MAX_PER_GROUP = 32
 /** The same for loopback, where all clients of a reverse proxy come from one address. */
 const MAX_PER_LOOPBACK_ADDRESS = 128
 
-/** The quota of an address group that the options name no quota for. */
+/** The default quota of an address group. */
 export function defaultQuota(group: string): number {
   return group === '::/64' || addressBytes(group)?.[0] === 127 ? MAX_PER_LOOPBACK_ADDRESS : MAX_PER_GROUP
 }
 
 /**
- * Decides on a newcomer before it has said anything: it is admitted, refused, or takes the place of the connection
- * that is returned.
+ * Decides on a new connection before its first byte is read: it is admitted, refused, or replaces the connection that is
+ * returned.
  *
- * Depends on: the connections, the newcomer's address group, the limits, the time.
+ * Depends on: the connections, the address group of the new one, the limits, the time.
  *
- * Idle connections give way in this order: without authentication before with it; of the group with the most
- * connections; the longest idle. After them come responses that their clients have stopped reading. A connection
- * that makes progress never gives way.
+ * Idle connections are replaced first: unauthenticated ones before others, then those of the group with the most
+ * connections, then the longest idle. After them come stalled ones, whose clients have stopped reading. A connection
+ * that makes progress is never replaced.
  */
 export function admit<C extends Admitted>(
   connections: Iterable<C>,
@@ -66,7 +66,7 @@ export function admit<C extends Admitted>(
 
 const KEPT = 3
 
-/** Lower gives way first. */
+/** The order of replacement: the lowest first, KEPT never. */
 function rank({ busy, authenticated, lastActive }: Admitted, now: number): number {
   if (!authenticated) return 0
   if (!busy) return 1

@@ -4,10 +4,10 @@ import type { Clock } from '../clock.ts'
 import { addressKey } from '../codec/address-key.ts'
 import type { Admitted } from './admission.ts'
 
-/** Pipelined requests of a connection that wait while another is answered; more end it. */
+/** Pipelined requests that wait while another one is answered; a connection with more is closed. */
 const MAX_PIPELINED = 64
 
-/** A client's connection. Its requests are answered one after the other, as their responses are sent. */
+/** A client's connection. It answers one request at a time: the next begins when the response before it was sent. */
 export class Connection implements Admitted {
   readonly socket: Socket
   readonly group: string
@@ -15,7 +15,7 @@ export class Connection implements Admitted {
   lastActive: number
   readonly #clock: Clock
   readonly #closed = new AbortController()
-  /** Answers that were not begun, and before them the one that was. */
+  /** The answer that is being sent, and those that wait behind it. */
   readonly #answers: (() => void)[] = []
 
   constructor(socket: Socket, clock: Clock) {
@@ -43,7 +43,7 @@ export class Connection implements Admitted {
     this.lastActive = this.#clock.now()
   }
 
-  /** Calls `answer` when the responses to all earlier requests were sent. */
+  /** Calls `answer` once the responses to all earlier requests were sent. */
   enqueue(response: ServerResponse, answer: () => void): void {
     if (this.socket.destroyed) return
     if (this.#answers.length > MAX_PIPELINED) {

@@ -1,9 +1,9 @@
 import mime from 'mime'
 
-/** Types that are text without being called so. */
+/** Media types whose content is text. */
 const TEXT = /^text\/|^application\/(?:.*\+)?(?:json|xml)$|\+xml$/
 
-/** The `Content-Type` of a file, by the extension of its name; text is taken for UTF-8. */
+/** The `Content-Type` of a file, by the extension of its name; text is declared as UTF-8. */
 export function contentTypeOf(name: string): string {
   const type = (name.includes('.') && mime.getType(name)) || 'application/octet-stream'
   return TEXT.test(type) ? `${type}; charset=utf-8` : type

@@ -4,19 +4,19 @@ import type { AddressInfo, Socket } from 'node:net'
 import { type Clock, systemClock } from '../clock.ts'
 import { formatAddress } from '../codec/compact.ts'
 import { InputError, messageOf } from '../errors.ts'
+import { isLoopback, isWildcard } from './access-policy.ts'
 import { admit, defaultQuota } from './admission.ts'
 import { Connection } from './connection.ts'
-import { isLoopback, isWildcard } from './gate.ts'
 import { RequestHandler } from './request-handler.ts'
-import type { Shelf } from './shelf.ts'
+import type { ServedTorrents } from './served-torrents.ts'
 import { Urls } from './urls.ts'
 
 export interface HttpServerOptions {
-  /** The address to listen at, or a name of it. Others than loopback need a token. @default '127.0.0.1' */
+  /** The address to listen at, or a host name. Addresses other than loopback need a token. @default '127.0.0.1' */
   readonly host?: string
-  /** @default one that is free */
+  /** @default a free port */
   readonly port?: number
-  /** What every request has to know, as `?token=` or `Authorization: Bearer`; not empty. @default none */
+  /** The token that every request has to carry, as `?token=` or `Authorization: Bearer`; not empty. @default none */
   readonly token?: string
   /** Files at most that are read at the same time; further requests wait for one of them to end. @default 32 */
   readonly maxReaders?: number
@@ -30,19 +30,19 @@ export interface HttpServerOptions {
 }
 
 export interface HttpServerEvents {
-  /** A file could not be read, or not to its end; or a fault of ours. The client was told, or cut off. */
+  /** A file could not be read to its end, a client was cut off, or the server failed. The client has been answered. */
   warning: [error: Error]
 }
 
-/** Milliseconds for the head of a request, and for all of it: slow ones hold a connection. */
-const HEAD_TIMEOUT = 10_000
-const REQUEST_TIMEOUT = 30_000
-/** Milliseconds between requests of one connection. */
-const KEEP_ALIVE = 15_000
-/** Milliseconds in which neither side moved a byte: a player that pauses longer asks again for the rest. */
-const IDLE_TIMEOUT = 600_000
+/** Milliseconds for the headers of a request, and for all of it: slow requests hold a connection. */
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
+/** Milliseconds between two requests on a connection. */
+const KEEP_ALIVE_TIMEOUT_MS = 15_000
+/** Milliseconds without a byte in either direction. A player that pauses longer requests the rest again. */
+const IDLE_TIMEOUT_MS = 600_000
 
-/** Serves a shelf of torrents over HTTP: every file with ranges, pages and JSON that list them (RFC 9110). */
+/** Serves the files of torrents over HTTP, with ranges, and lists them as pages and as JSON (RFC 9110). */
 export class HttpServer extends EventEmitter<HttpServerEvents> {
   readonly #options: HttpServerOptions
   readonly #host: string
@@ -52,32 +52,32 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
   readonly #connections = new Map<Socket, Connection>()
   #server: Server | undefined
 
-  constructor(shelf: Shelf, options: HttpServerOptions = {}) {
+  constructor(torrents: ServedTorrents, options: HttpServerOptions = {}) {
     super()
     const { host = '127.0.0.1', token, maxReaders = 32, maxWaiting = 64, clock = systemClock } = options
     this.#options = options
     this.#host = host
     this.#urls = new Urls(token)
     this.#clock = clock
-    this.#handler = new RequestHandler(shelf, { host, token, maxReaders, maxWaiting, clock })
+    this.#handler = new RequestHandler(torrents, { host, token, maxReaders, maxWaiting, clock })
     this.#handler.on('warning', error => this.emit('warning', error))
   }
 
-  /** The list of torrents as a URL, with the token, once it listens. */
+  /** The URL of the list of torrents, with the token; valid once the server listens. */
   get url(): string {
     const { port = 0 } = (this.#server?.address() ?? {}) as Partial<AddressInfo>
     const host = isWildcard(this.#host) ? '127.0.0.1' : this.#host
-    return `http://${formatAddress({ host, port })}${this.#urls.shelf()}`
+    return `http://${formatAddress({ host, port })}${this.#urls.index()}`
   }
 
-  /** How many files are being read. */
+  /** Files that are being read. */
   get readers(): number {
     return this.#handler.readers
   }
 
   /**
-   * Resolves once it listens.
-   * @throws InputError ERR_USAGE for an address that others reach, without a token; ERR_LISTEN when the port is taken
+   * Resolves once the server listens.
+   * @throws InputError ERR_USAGE for an address other than loopback without a token; ERR_LISTEN if the port is taken
    */
   async listen(): Promise<this> {
     const { port = 0, token } = this.#options
@@ -89,12 +89,16 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
         `others can reach ${host}: serving there needs a token (--token-file, TSDL_TOKEN or --token)`,
       )
     }
-    const timeouts = { headersTimeout: HEAD_TIMEOUT, requestTimeout: REQUEST_TIMEOUT }
+    const timeouts = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }
     const server = createServer(
-      { ...timeouts, keepAliveTimeout: KEEP_ALIVE, connectionsCheckingInterval: HEAD_TIMEOUT / 2 },
+      {
+        ...timeouts,
+        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+        connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2,
+      },
       (request, response) => this.#handle(request, response),
     )
-    server.timeout = IDLE_TIMEOUT
+    server.timeout = IDLE_TIMEOUT_MS
     server.on('connection', (socket: Socket) => this.#accept(socket))
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -111,7 +115,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
     return this
   }
 
-  /** Ends it and every transfer, now. */
+  /** Stops listening and ends every transfer at once. */
   async close(): Promise<void> {
     const server = this.#server
     this.#server = undefined
@@ -122,7 +126,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
     })
   }
 
-  /** Admits a connection before it has said anything, or refuses it. */
+  /** Admits a new connection, or refuses it, before its first byte is read. */
   #accept(socket: Socket): void {
     const { maxConnections: total = 256, maxConnectionsPerAddress } = this.#options
     const connection = new Connection(socket, this.#clock)
@@ -146,7 +150,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
-    response.on('error', () => {}) // the connection is gone, which `transfer` hears from the socket
+    response.on('error', () => {}) // the connection is closed, which `transfer` learns from the socket
     const connection = this.#connections.get(request.socket)
     connection?.enqueue(response, () => this.#handler.handle(request, response, connection))
   }

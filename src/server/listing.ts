@@ -1,28 +1,28 @@
-/** What the pages show, as JSON for programs. */
+/** The content of the pages as JSON, for programs. */
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
-import type { Served, Shelf } from './shelf.ts'
+import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
 import type { Urls } from './urls.ts'
 
-/** All torrents, in parts: `{torrents: [{name, infoHash, length, pieceLength, pieces, url, progress}]}`. */
-export function* shelfListing(shelf: Shelf, urls: Urls): Generator<string> {
+/** The list of torrents, in parts: `{torrents: [{name, infoHash, length, pieceLength, pieces, url, progress}]}`. */
+export function* indexListing(torrents: ServedTorrents, urls: Urls): Generator<string> {
   yield '{"torrents":['
   let comma = ''
-  for (const served of shelf.values()) {
+  for (const served of torrents.values()) {
     yield comma + JSON.stringify(torrent(served, urls))
     comma = ','
   }
   yield ']}\n'
 }
 
-/** A torrent with all files below a directory of it, in parts: the same, and `files: [{index, path, length, url}]`. */
-export function* directoryListing(served: Served, path: string, urls: Urls): Generator<string> {
+/** A torrent and all files below one of its directories, in parts: the same fields, and `files: [{index, path, length, url}]`. */
+export function* directoryListing(served: ServedTorrent, path: string, urls: Urls): Generator<string> {
   const { metainfo } = served
   yield `${JSON.stringify(torrent(served, urls)).slice(0, -1)},"files":[`
   const below = path === '' ? '' : `${path}/`
   let comma = ''
   for (const [index, file] of metainfo.files.entries()) {
     if (file.pad || !file.path.startsWith(below)) {
-      yield '' // a step all the same: most of a large torrent may lie elsewhere
+      yield '' // one step of work: most files of a large torrent may lie in other directories
       continue
     }
     yield comma + JSON.stringify(entry(metainfo, file, index, urls))
@@ -31,7 +31,7 @@ export function* directoryListing(served: Served, path: string, urls: Urls): Gen
   yield ']}\n'
 }
 
-function torrent({ metainfo, progress }: Served, urls: Urls) {
+function torrent({ metainfo, progress }: ServedTorrent, urls: Urls) {
   return {
     name: metainfo.name,
     infoHash: metainfo.infoHash.toString('hex'),

@@ -1,6 +1,6 @@
 /**
- * Shares the event loop between long jobs: one step of one job per turn of the loop, in order of asking. However many
- * jobs there are, the loop is blocked for one step.
+ * Shares the event loop between long jobs: one job does one step in each turn of the loop, in the order of their calls.
+ * However many jobs there are, they block the loop for one step at a time.
  */
 export class LoopTurns {
   #waiting: (() => void)[] = []

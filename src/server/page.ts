@@ -1,9 +1,9 @@
-/** The web page: names in it are strangers', and every one goes through `htmlEscape`. */
+/** The web pages. The names in them are untrusted: `htmlEscape` is applied to every one. */
 import { createHash } from 'node:crypto'
 import { htmlEscape } from 'escape-goat'
 import prettyBytes from 'pretty-bytes'
 import type { Progress } from '../pipeline/progress.ts'
-import type { Served, Shelf } from './shelf.ts'
+import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
 import { nameOf, parentOf, type Tree, topOf } from './tree.ts'
 import type { Urls } from './urls.ts'
 
@@ -14,7 +14,7 @@ const STYLE = `
   td + td { padding-left: 1em; text-align: right; white-space: nowrap }
 `
 
-/** What a page may do: be shown in our style, and nothing else. */
+/** The policy of the pages: they may use their own style, and nothing else. */
 export const PAGE_POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
@@ -23,19 +23,23 @@ export const PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The page of all torrents, in parts. */
-export function* shelfPage(shelf: Shelf, urls: Urls): Generator<string> {
+/** The page that lists all torrents, in parts. */
+export function* indexPage(torrents: ServedTorrents, urls: Urls): Generator<string> {
   yield head('tsdl')
-  if (shelf.size === 0) yield '<p>Nothing is served.</p>\n'
+  if (torrents.size === 0) yield '<p>Nothing is served.</p>\n'
   yield '<table>\n'
-  for (const { metainfo, progress } of shelf.values())
-    yield row(urls.directory(metainfo, topOf(metainfo)), metainfo.name, standing(metainfo.length, progress))
+  for (const { metainfo, progress } of torrents.values())
+    yield row(
+      urls.directory(metainfo, topOf(metainfo)),
+      metainfo.name,
+      describeProgress(metainfo.length, progress),
+    )
   yield '</table>\n'
 }
 
 /** The page of one directory of a torrent, in parts. */
 export function* directoryPage(
-  { metainfo, progress }: Served,
+  { metainfo, progress }: ServedTorrent,
   tree: Tree,
   at: string,
   urls: Urls,
@@ -43,14 +47,14 @@ export function* directoryPage(
   const path = at === '' ? tree.top : at
   const { directories = [], files = [] } = tree.directory(path) ?? {}
   yield head(path === '' ? metainfo.name : path)
-  yield htmlEscape`<p>${standing(metainfo.length, progress)}</p>\n<table>\n`
-  const above = path === tree.top ? urls.shelf() : urls.directory(metainfo, parentOf(path))
+  yield htmlEscape`<p>${describeProgress(metainfo.length, progress)}</p>\n<table>\n`
+  const above = path === tree.top ? urls.index() : urls.directory(metainfo, parentOf(path))
   yield row(above, '..', '')
   const below = path === '' ? '' : `${path}/`
   for (const name of directories) yield row(urls.directory(metainfo, below + name), `${name}/`, '')
   for (const index of files) {
     const file = metainfo.files[index]!
-    const size = file.symlink === undefined ? bytes(file.length) : 'link'
+    const size = file.symlink === undefined ? formatBytes(file.length) : 'link'
     yield row(urls.file(metainfo, file.path), nameOf(file.path), size)
   }
   yield '</table>\n'
@@ -66,14 +70,14 @@ function row(url: string, name: string, about: string): string {
   return htmlEscape`<tr><td><a href="${url}"><bdi>${name}</bdi></a></td><td>${about}</td></tr>\n`
 }
 
-function standing(length: number, progress?: Progress): string {
-  if (!progress) return bytes(length)
+function describeProgress(length: number, progress?: Progress): string {
+  if (!progress) return formatBytes(length)
   const { verified, total, downSpeed, peers } = progress
   const part = total === 0 ? 100 : Math.floor((verified / total) * 100)
-  const speed = verified < total ? `, ${bytes(Math.round(downSpeed))}/s` : ''
-  return `${bytes(length)}, ${part}% verified${speed}, ${peers} peer${peers === 1 ? '' : 's'}`
+  const speed = verified < total ? `, ${formatBytes(Math.round(downSpeed))}/s` : ''
+  return `${formatBytes(length)}, ${part}% verified${speed}, ${peers} peer${peers === 1 ? '' : 's'}`
 }
 
-function bytes(count: number): string {
+function formatBytes(count: number): string {
   return prettyBytes(count, { binary: true })
 }

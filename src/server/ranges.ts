@@ -1,16 +1,16 @@
-import type { ByteRange } from './shelf.ts'
+import type { ByteRange } from './served-torrents.ts'
 
-/** Ranges of one request, those that touch put together; more are no player's. */
+/** Ranges of one request at most, after adjacent ones are joined. Players ask for fewer. */
 const MAX_RANGES = 16
 
 /**
- * The bytes that a `Range` header asks of a file of `length` bytes (RFC 9110, 14.1.2), in the order asked for; what
- * overlaps or touches is one. Ranges that begin behind the end are left out.
+ * The ranges that a `Range` header requests of a file of `length` bytes (RFC 9110, 14.1.2), in the requested order.
+ * Ranges that overlap or touch are joined. Ranges that begin behind the end of the file are left out.
  *
  * Depends on: the header, the length.
  *
- * @returns 'all' when the header is to be ignored, being none, malformed, of another unit, or of too many ranges;
- * 'none' when it can be read and not one of its ranges lies in the file
+ * @returns 'all' if the header is ignored: it is missing, malformed, of another unit, or has too many ranges; 'none' if
+ * it is valid and none of its ranges lies in the file
  */
 export function rangesOf(header: string | undefined, length: number): readonly ByteRange[] | 'all' | 'none' {
   const list = /^\s*bytes\s*=(.*)$/is.exec(header ?? '')?.[1]
@@ -30,7 +30,7 @@ export function rangesOf(header: string | undefined, length: number): readonly B
   return joined.length > MAX_RANGES ? 'all' : joined
 }
 
-/** One range, cut to the file, empty when it lies behind its end; undefined when it is none. */
+/** One range, cut to the file: empty if it lies behind the end, undefined if it is malformed. */
 function rangeOf(spec: string, length: number): ByteRange | undefined {
   const match = /^\s*(\d*)-(\d*)\s*$/.exec(spec)
   if (!match) return undefined
@@ -45,7 +45,7 @@ function rangeOf(spec: string, length: number): ByteRange | undefined {
   return { start, end: Math.min(Number(last) + 1, length) }
 }
 
-/** Ranges that overlap or touch made one, where the first of them stood. */
+/** Joins ranges that overlap or touch; a joined range takes the place of its first. */
 function join(ranges: readonly ByteRange[]): readonly ByteRange[] {
   const sorted = ranges.map((range, at) => ({ ...range, at })).sort((a, b) => a.start - b.start)
   const joined = [sorted[0]!]

@@ -1,22 +1,22 @@
-/** What of a reader decides whether it keeps its slot. */
+/** The state of a reader that decides whether it keeps its slot. */
 export interface Contender {
   readonly group: string
   /** Bytes that its client took since the last review. */
   readonly taken: number
-  /** Whether it waits for its client, rather than for the torrent. */
+  /** True while it waits for its client, rather than for the torrent. */
   readonly waitsForClient: boolean
 }
 
-/** Bytes per second that a client has to take while other requests wait for a reader. */
+/** Bytes per second that a client has to read while requests wait for a reader. */
 export const MIN_READ_RATE = 4096
 
 /**
- * Which readers lose their slots to waiting requests, and why: at most one for each request.
+ * Finds the readers whose slots go to waiting requests, and the reason: at most one reader for each request.
  *
- * Depends on: the readers and what their clients took, the address groups of the requests, the seconds between.
+ * Depends on: the readers and what their clients took, the address groups of the requests, the time in seconds.
  *
- * First those whose clients do not read. Then, for a request of a group that has fewer readers, the slowest of the
- * group that has the most: so that many slow readers of one address cannot hold all of them.
+ * Readers whose clients do not read come first. Then, for a request of a group that has fewer readers, the slowest
+ * reader of the group that has the most: many slow readers of one address cannot hold all slots.
  */
 export function findOverdrawn<C extends Contender>(
   readers: readonly C[],
@@ -30,7 +30,7 @@ export function findOverdrawn<C extends Contender>(
   for (const { group } of waiting) {
     const idle = kept.find(({ waitsForClient, taken }) => waitsForClient && taken < MIN_READ_RATE * seconds)
     const own = counts.get(group) ?? 0
-    // Two more than the own: with one more, the two groups would take the slot from each other for ever.
+    // At least two more: with one more, two groups would take the same slot from each other again and again.
     const greedy = kept.find(other => counts.get(other.group)! >= own + 2 && isLargest(counts, other.group))
     const slot = idle ?? greedy
     if (!slot) continue

@@ -1,22 +1,22 @@
 import type { Clock, Timer } from '../clock.ts'
 import { type Contender, findOverdrawn } from './reader-fairness.ts'
 
-/** All readers are in use, and waiting did not help: the client is told to come again. */
+/** All readers are in use, and none became free in time. The client may try again. */
 export class ReadersBusy extends Error {}
 
-/** The client lost its reader to others. */
+/** The reader was given to another client. */
 export class ReaderRevoked extends Error {}
 
 export interface ReaderLimits {
-  /** Files that are read at the same time. */
+  /** Files that are read at once, at most. */
   readonly maxReaders: number
-  /** Requests that wait for one of them. */
+  /** Requests that wait for a reader, at most. */
   readonly maxWaiting: number
 }
 
-/** Milliseconds that a request waits for a reader. */
+/** Milliseconds that a request waits for a reader, at most. */
 export const READER_WAIT_MS = 30_000
-/** Milliseconds between two looks at readers while requests wait: the time over which a read rate is measured. */
+/** Milliseconds between two reviews of the readers while requests wait. Read rates are measured over this time. */
 export const REVIEW_MS = 10_000
 
 /** The client that a file is read for. */
@@ -42,9 +42,9 @@ export class ReaderSlot implements Contender {
   taken = 0
   /** When it was given, in milliseconds of the clock. */
   readonly since: number
-  /** Whether it waits for the client to take what was sent. */
+  /** True while it waits for the client to read what was sent. */
   waitsForClient = false
-  /** Set once it was revoked. */
+  /** Why it was revoked; undefined while it is valid. */
   revoked: ReaderRevoked | undefined
   #onRevoke: (error: ReaderRevoked) => void = () => {}
   readonly #slots: ReaderSlots
@@ -66,7 +66,7 @@ export class ReaderSlot implements Contender {
     this.#client.touch()
   }
 
-  /** Calls `call` when the slot goes to another request; what it is used for has to end then. */
+  /** Calls `call` when the slot is revoked: reading has to end then. */
   onRevoke(call: (error: ReaderRevoked) => void): void {
     this.#onRevoke = call
   }
@@ -82,8 +82,8 @@ export class ReaderSlot implements Contender {
 }
 
 /**
- * Readers, shared by address: a free one goes to the group that has the fewest. While requests wait, a reader whose
- * client does not read, or one of a group that has more than its share, is revoked.
+ * Shares readers by address: a free one goes to the address group that has the fewest. While requests wait, readers are
+ * revoked whose clients do not read, or whose group has more than its share.
  */
 export class ReaderSlots {
   readonly #limits: ReaderLimits
@@ -97,14 +97,14 @@ export class ReaderSlots {
     this.#clock = clock
   }
 
-  /** How many are in use. */
+  /** Readers in use. */
   get active(): number {
     return this.#active.size
   }
 
   /**
-   * Resolves with a slot at once, or when one is free.
-   * @throws ReadersBusy after READER_WAIT_MS, or when too many wait; an AbortError when the client is gone
+   * Resolves with a slot as soon as one is free.
+   * @throws ReadersBusy after READER_WAIT_MS, or if too many requests wait; an AbortError if the client disconnects
    */
   acquire(client: ReaderClient): Promise<ReaderSlot> {
     const { group, closed: signal } = client
@@ -155,7 +155,7 @@ export class ReaderSlots {
     return new ReadersBusy(`${this.#limits.maxReaders} files are being read already`)
   }
 
-  /** The request that has waited longest, of the group with the fewest readers. */
+  /** The request that has waited longest, among those of the group with the fewest readers. */
   #nextWaiter(): Waiter | undefined {
     const counts = countByGroup(this.#active)
     let next: Waiter | undefined
@@ -164,7 +164,7 @@ export class ReaderSlots {
     return next
   }
 
-  /** With the queue full: the last request of the group with the most in it, which may be the newcomer. */
+  /** The request that leaves a full queue: the last one of the group with the most, which may be the new one. */
   #findDisplaced(group: string): Waiter | 'newcomer' | undefined {
     if (this.#waiting.size < this.#limits.maxWaiting) return undefined
     const counts = countByGroup(this.#waiting)
@@ -175,7 +175,7 @@ export class ReaderSlots {
     return last && counts.get(last.group)! > own + 1 ? last : 'newcomer'
   }
 
-  /** Reviews go on as long as requests wait; each judges what was taken since the one before. */
+  /** Schedules the next review, if requests wait. It measures what clients take from now on. */
   #schedule(): void {
     if (this.#waiting.size === 0) {
       this.#clock.clearTimeout(this.#review)

@@ -1,31 +1,31 @@
 import type { LoopTurns } from './loop-turns.ts'
-import type { Served, Shelf } from './shelf.ts'
+import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
 import { type Tree, treeOf } from './tree.ts'
 
-/** What is at a URL. */
+/** What a URL stands for. */
 export type Route =
-  | { readonly kind: 'shelf' }
-  | { readonly kind: 'directory'; readonly served: Served; readonly path: string; readonly tree: Tree }
-  | { readonly kind: 'file'; readonly served: Served; readonly index: number }
-  /** A directory without its slash. */
-  | { readonly kind: 'moved'; readonly served: Served; readonly path: string }
-  /** A symlink (BEP 47), and where it points. */
-  | { readonly kind: 'link'; readonly served: Served; readonly path: string }
+  | { readonly kind: 'index' }
+  | { readonly kind: 'directory'; readonly served: ServedTorrent; readonly path: string; readonly tree: Tree }
+  | { readonly kind: 'file'; readonly served: ServedTorrent; readonly index: number }
+  /** A directory whose URL lacks the trailing slash. */
+  | { readonly kind: 'moved'; readonly served: ServedTorrent; readonly path: string }
+  /** A symlink (BEP 47), with its target as path. */
+  | { readonly kind: 'link'; readonly served: ServedTorrent; readonly path: string }
 
 /**
  * What is at the path of these names; undefined for nothing. Paths are compared whole with those of the torrent, so
  * that no spelling of `..` or of a slash comes to mean anything.
  *
- * Depends on: the names, what is on the shelf. The torrent's tree is made at the first request, in turns of the loop.
+ * Depends on: the names, what is on the torrents. The torrent's tree is made at the first request, in turns of the loop.
  */
 export async function routeOf(
   names: readonly string[],
-  shelf: Shelf,
+  torrents: ServedTorrents,
   turns: LoopTurns,
 ): Promise<Route | undefined> {
   const [hash = '', ...rest] = names
-  if (names.length === 1 && hash === '') return { kind: 'shelf' }
-  const served = shelf.get(hash.toLowerCase())
+  if (names.length === 1 && hash === '') return { kind: 'index' }
+  const served = torrents.get(hash.toLowerCase())
   if (!served) return undefined
   if (rest.length === 0) return { kind: 'moved', served, path: '' }
   const asDirectory = rest.at(-1) === ''

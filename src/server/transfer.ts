@@ -1,32 +1,32 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../clock.ts'
 import { drained } from './drained.ts'
-import type { FileReply } from './file-reply.ts'
+import type { FileResponse } from './file-response.ts'
 import type { ReaderSlot } from './reader-slots.ts'
-import type { ByteRange, ByteStream } from './shelf.ts'
+import type { ByteRange, ByteStream } from './served-torrents.ts'
 
-/** Milliseconds until the first byte has to be there. */
-export const FIRST_BYTE = 60_000
+/** Milliseconds within which the first byte has to be read. */
+export const FIRST_BYTE_TIMEOUT_MS = 60_000
 /** Bytes written at once: few while the client is slow, so that its progress shows; many while it is fast. */
 const MIN_SLICE_BYTES = 65_536
 const MAX_SLICE_BYTES = 1 << 20
-/** Milliseconds that a client of middling speed takes for a slice. */
+/** Milliseconds that a client should need for a slice. */
 const SLICE_TIME_MS = 100
 
-/** Nothing was verified in time: no head has been sent. */
-export class Overdue extends Error {}
+/** No byte was read in time. No header has been sent. */
+export class FirstByteTimeout extends Error {}
 
 /**
  * Sends a file's bytes as they come, one part after the other.
  *
- * in            a ByteStream for each part, opened when its turn has come
- * out           the response; its head goes with the first byte, so that until then it can become another
- * backpressure  takes no chunk while the socket has not taken the last
- * fails with    what the stream fails with, Overdue, ReaderRevoked, or an end at the wrong byte; with the client gone,
- *               or cut off because its slot was revoked, it just ends
+ * in            a ByteStream for each part, opened when the part before it was sent
+ * out           the response; its headers are sent with the first byte, so that before it a failure can be a status
+ * backpressure  takes no chunk while the socket has not taken the previous one
+ * fails with    the stream's error, FirstByteTimeout, ReaderRevoked, or an Error if the stream has too many or too few
+ *               bytes; when the client disconnects, or is cut off because its slot was revoked, it returns
  */
 export async function transfer(
-  { status, headers, parts, epilogue }: FileReply,
+  { status, headers, parts, epilogue }: FileResponse,
   response: ServerResponse,
   open: (range: ByteRange) => ByteStream,
   slot: ReaderSlot,
@@ -40,13 +40,16 @@ export async function transfer(
     if (response.headersSent) socket.destroy()
     else stream?.destroy(error)
   })
-  const timer = clock.setTimeout(() => stream?.destroy(new Overdue('no byte in time')), FIRST_BYTE)
+  const timer = clock.setTimeout(
+    () => stream?.destroy(new FirstByteTimeout('no byte in time')),
+    FIRST_BYTE_TIMEOUT_MS,
+  )
   const send = slicer(response, slot, clock)
   try {
     for (const part of parts) {
       if (socket.destroyed) return
       stream = open(part)
-      stream.on('error', () => {}) // the loop hears of it, but not after it has left
+      stream.on('error', () => {}) // the loop below reports it, but only until it has ended
       let begun = false
       let left = part.end - part.start
       for await (const chunk of stream) {

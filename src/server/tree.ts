@@ -4,11 +4,11 @@ import type { LoopTurns } from './loop-turns.ts'
 /** Files and directories that are added in one turn of the event loop: a torrent may have half a million. */
 const STEP_ENTRIES = 1000
 
-/** What lies in one directory of a torrent. */
+/** The content of one directory of a torrent. */
 export interface Directory {
-  /** Names, in the torrent's order. */
+  /** The names of its directories, in the torrent's order. */
   readonly directories: ReadonlySet<string>
-  /** Indices of files, padding left out. */
+  /** The indices of its files, without padding. */
   readonly files: readonly number[]
 }
 
@@ -17,7 +17,7 @@ interface Growing extends Directory {
   readonly files: number[]
 }
 
-/** The files of a torrent by path, and its directories; padding (BEP 47) is not there. */
+/** The files and directories of a torrent by path, without padding (BEP 47). */
 export class Tree {
   readonly #files = new Map<string, number>()
   readonly #directories = new Map<string, Growing>()
@@ -46,12 +46,12 @@ export class Tree {
     return this.#files.get(path)
   }
 
-  /** The directory at a path without a slash at its end; '' is the topmost. */
+  /** The directory at a path without a trailing slash; '' is the root. */
   directory(path: string): Directory | undefined {
     return this.#directories.get(path)
   }
 
-  /** The topmost path where there is something to choose: the torrent's own directory, if it is one. */
+  /** The first directory that holds more than one directory: the torrent's own one, or '' for a single file. */
   get top(): string {
     const { directories, files } = this.#directory('')
     return files.length === 0 && directories.size === 1 ? [...directories][0]! : ''
@@ -69,7 +69,7 @@ export class Tree {
 
 const trees = new WeakMap<Metainfo, Promise<Tree>>()
 
-/** The tree of a torrent, made at the first call. */
+/** The tree of a torrent, built at the first call. */
 export function treeOf(metainfo: Metainfo, turns: LoopTurns): Promise<Tree> {
   const tree = trees.get(metainfo) ?? grow(metainfo, turns)
   trees.set(metainfo, tree)
@@ -82,7 +82,7 @@ async function grow({ files }: Metainfo, turns: LoopTurns): Promise<Tree> {
   return tree
 }
 
-/** The directory in which all files of a torrent lie, or '' for a torrent of one file. */
+/** The directory that holds all files of a torrent, or '' for a torrent of one file. */
 export function topOf({ files }: Metainfo): string {
   const { path } = files.find(({ pad }) => !pad) ?? { path: '' }
   return path.slice(0, Math.max(0, path.indexOf('/')))

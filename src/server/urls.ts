@@ -1,8 +1,8 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
 
 /**
- * Where things are: `/` is everything, `/INFOHASH/` a torrent, `/INFOHASH/PATH/` a directory in it and `/INFOHASH/PATH`
- * a file, each name of the path percent-encoded. They carry the token, where there is one.
+ * The URLs of what is served: `/` is the list of torrents, `/INFOHASH/` a torrent, `/INFOHASH/PATH/` a directory in it
+ * and `/INFOHASH/PATH` a file. Each name of a path is percent-encoded. With a token, every URL carries it.
  */
 export class Urls {
   readonly #query: string
@@ -11,31 +11,32 @@ export class Urls {
     this.#query = token === undefined ? '' : `?token=${encodeURIComponent(token)}`
   }
 
-  /** The list of torrents. */
-  shelf(): string {
+  /** The URL of the list of torrents. */
+  index(): string {
     return `/${this.#query}`
   }
 
-  /** A directory, or with the path '' the torrent itself. */
+  /** The URL of a directory; the path '' stands for the torrent itself. */
   directory({ infoHash }: Metainfo, path = ''): string {
     return `/${infoHash.toString('hex')}/${path === '' ? '' : `${encodePath(path)}/`}${this.#query}`
   }
 
+  /** The URL of a file. */
   file({ infoHash }: Metainfo, path: string): string {
     return `/${infoHash.toString('hex')}/${encodePath(path)}${this.#query}`
   }
 }
 
-/** What a request names. */
+/** The target of a request, decoded. */
 export interface Target {
-  /** The authority of a target that is a whole URL; it counts more than the `Host` header (RFC 9112, 3.2.2). */
+  /** The authority of a target in absolute form; it overrides the `Host` header (RFC 9112, 3.2.2). */
   readonly host?: string | undefined
-  /** The names between slashes, decoded; a slash at the end leaves an empty one. */
+  /** The names between slashes, decoded; a trailing slash gives an empty last name. */
   readonly names: readonly string[]
   readonly query: URLSearchParams
 }
 
-/** Takes the target of a request apart (RFC 9112, 3.2); undefined when it is none, or not percent-encoded UTF-8. */
+/** Parses the target of a request (RFC 9112, 3.2); undefined if it is invalid, or not percent-encoded UTF-8. */
 export function parseTarget(target: string): Target | undefined {
   const match = /^(?:http:\/\/([^/?#]*))?(\/[^?#]*)?(?:\?([^#]*))?$/i.exec(target)
   if (!match || (match[1] === undefined && match[2] === undefined)) return undefined

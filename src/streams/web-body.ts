@@ -1,4 +1,4 @@
-import type { HttpReply } from './http-open.ts'
+import type { HttpReply } from '../ports/http-client.ts'
 
 const NOTHING: Uint8Array = new Uint8Array(0)
 

@@ -3,10 +3,11 @@ import { quote } from '../codec/quote.ts'
 import { judgeReply } from '../codec/range-reply.ts'
 import { messageOf } from '../errors.ts'
 import type { WebPart, WebSite } from '../metainfo/web-site.ts'
-import type { HttpOpen, HttpReply } from './http-open.ts'
+import type { Trust } from '../ports/address-policy.ts'
+import type { HttpOpen, HttpReply } from '../ports/http-client.ts'
+import { follow, type HttpTarget, targetOf } from '../ports/http-follow.ts'
 import { WebBody } from './web-body.ts'
 import { WebFault } from './web-fault.ts'
-import { follow, type WebTarget, webTarget } from './web-fetch.ts'
 import type { WebRun } from './web-run.ts'
 import { WebStreams } from './web-streams.ts'
 
@@ -15,8 +16,8 @@ export interface WebLaneOptions {
   readonly open: HttpOpen
   /** Sent as User-Agent. */
   readonly userAgent: string
-  /** Whether the user named this web seed, rather than a torrent. */
-  readonly trusted: boolean
+  /** Who named this web seed. */
+  readonly trust: Trust
   /** Milliseconds of the clock. */
   readonly now: () => number
   /** An answer is good: bytes of this file (a key of the site) follow. */
@@ -41,7 +42,7 @@ export class WebLane {
   readonly streams = new WebStreams()
   readonly #options: WebLaneOptions
   /** Where redirects have led, by the URL they began with. */
-  readonly #targets = new Map<string, { readonly target: WebTarget; readonly until: number }>()
+  readonly #targets = new Map<string, { readonly target: HttpTarget; readonly until: number }>()
 
   constructor(options: WebLaneOptions) {
     this.#options = options
@@ -120,7 +121,7 @@ export class WebLane {
   }
 
   async #follow({ range, length }: WebPart, url: URL, signal: AbortSignal): Promise<HttpReply> {
-    const { open, trusted, userAgent, now } = this.#options
+    const { open, trust, userAgent, now } = this.#options
     const headers = {
       'User-Agent': userAgent,
       Accept: '*/*',
@@ -128,8 +129,8 @@ export class WebLane {
       ...(range ? { Range: `bytes=${range.first}-${range.first + length - 1}` } : {}),
     }
     const known = this.#targets.get(url.href)
-    const first = known && now() < known.until ? known.target : webTarget(url, trusted)
-    const { reply, target } = await follow(open, first, { headers, signal, trusted })
+    const first = known && now() < known.until ? known.target : targetOf(url, 'web-seed', trust)
+    const { reply, target } = await follow(open, first, { headers, signal, purpose: 'web-seed', trust })
     if (target !== first && (known || this.#targets.size < MAX_TARGETS))
       this.#targets.set(url.href, { target, until: now() + TARGET_LIFE_MS })
     return reply

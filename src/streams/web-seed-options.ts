@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.ts'
 import type { WebSite } from '../metainfo/web-site.ts'
+import type { Trust } from '../ports/address-policy.ts'
+import type { HttpOpen } from '../ports/http-client.ts'
 import type { BlockSource, RequestWindow } from './block-source.ts'
 import type { ByteLimit } from './byte-limit.ts'
-import type { HttpOpen } from './http-open.ts'
 
 export interface WebSeedOptions {
   /** How it is called in messages, and to whoever counts who gave what. */
@@ -17,6 +18,6 @@ export interface WebSeedOptions {
   readonly userAgent: string
   readonly clock: Clock
   readonly limit?: ByteLimit
-  /** Whether the user named it, rather than a torrent: see `webTarget`. @default false */
-  readonly trusted?: boolean
+  /** Who named it: see `reachOf`. @default 'remote' */
+  readonly trust?: Trust
 }

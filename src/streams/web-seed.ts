@@ -50,7 +50,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   constructor(options: WebSeedOptions) {
     super({ highWaterMark: 65536, byteLength: () => 1024 })
-    const { clock, name, pieceCount, pieceLength, site, open, userAgent, trusted = false } = options
+    const { clock, name, pieceCount, pieceLength, site, open, userAgent, trust = 'remote' } = options
     this.name = name
     this.#options = options
     this.#gate = new ByteGate(options.limit, this)
@@ -59,7 +59,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       site,
       open,
       userAgent,
-      trusted,
+      trust,
       now: () => clock.now(),
       answered: key => this.#answered(key),
       came: (bytes, useless) => {

@@ -10,8 +10,10 @@ import { Readable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { HttpServer, type HttpServerOptions } from '../../src/server/http-server.ts'
+import { directoryListing } from '../../src/server/listing.ts'
 import { REVIEW_MS } from '../../src/server/reader-slots.ts'
-import type { ByteRange, Served } from '../../src/server/shelf.ts'
+import type { ByteRange, ServedTorrent } from '../../src/server/served-torrents.ts'
+import { Urls } from '../../src/server/urls.ts'
 import { type FileSpec, makeTorrent, noise } from '../helpers/metainfo.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
@@ -26,21 +28,21 @@ async function serve(t: Test, options: HttpServerOptions = {}) {
   const files: FileSpec[] = [{ path: 'show/small', contents: CONTENT }]
   const { metainfo } = makeTorrent({ files, name: 'show', multiFile: true })
   const large = { ...metainfo.files[0]!, path: 'show/large', length: LARGE }
-  const served: Served = {
+  const served: ServedTorrent = {
     metainfo: { ...metainfo, files: [metainfo.files[0]!, large] },
     read: (index, range) =>
       index === 0 ? Readable.from([CONTENT.subarray(range.start, range.end)]) : endless(range),
   }
   const hash = metainfo.infoHash.toString('hex')
-  const shelf = new Map([[hash, served]])
-  const server = await new HttpServer(shelf, { token: TOKEN, ...options }).listen()
+  const torrents = new Map([[hash, served]])
+  const server = await new HttpServer(torrents, { token: TOKEN, ...options }).listen()
   const warnings: string[] = []
   server.on('warning', error => warnings.push(error.message))
   t.teardown(() => server.close())
   const port = Number(new URL(server.url).port)
   return {
     server,
-    shelf,
+    torrents,
     served,
     hash,
     port,
@@ -217,15 +219,24 @@ function readers(t: Test, port: number, path: string, count: number) {
 }
 
 t.test('20 lists of 300,000 files at once block neither the event loop nor an honest client', async t => {
-  const { port, shelf, hash, served } = await serve(t)
+  const { port, torrents, hash, served } = await serve(t)
   const files = Array.from({ length: 300_000 }, (_, n) => ({
     ...served.metainfo.files[0]!,
     path: `show/${n % 100}/${n}`,
   }))
+  const large = { ...served, metainfo: { ...served.metainfo, files } }
+  const wholeLists: number[] = []
+  for (let n = 0; n < 3; n++)
+    wholeLists.push(
+      await timed(async () => {
+        for (const _ of directoryListing(large, '', new Urls(TOKEN)));
+      }),
+    )
+  const wholeList = fastest(wholeLists)
   for (const kind of ['json&', '']) {
     const round = async (count: number) => {
       // a new torrent each time: its tree is made anew
-      shelf.set(hash, { ...served, metainfo: { ...served.metainfo, files } })
+      torrents.set(hash, { ...served, metainfo: { ...served.metainfo, files } })
       const { begun, end } = readers(t, port, `/${hash}/?${kind}token=${TOKEN}`, count)
       const histogram = monitorEventLoopDelay({ resolution: 1 })
       histogram.enable()
@@ -243,10 +254,13 @@ t.test('20 lists of 300,000 files at once block neither the event loop nor an ho
       alone.push(await round(0))
       attacked.push(await round(20))
     }
-    for (const figure of ['request', 'blocked'] as const) {
-      const ratio = fastest(attacked.map(got => got[figure])) / fastest(alone.map(got => got[figure]))
-      t.ok(ratio < 10, `${figure}: ${ratio.toFixed(1)} times as long as without the attack`)
-    }
+    const request = fastest(attacked.map(got => got.request)) / fastest(alone.map(got => got.request))
+    t.ok(request < 10, `a request takes ${request.toFixed(1)} times as long as without the attack`)
+    const blocked = fastest(attacked.map(got => got.blocked / 1e6)) / wholeList
+    t.ok(
+      blocked < 0.5,
+      `the loop is blocked for ${blocked.toFixed(2)} times as long as one list takes in one go`,
+    )
   }
 })
 
@@ -278,16 +292,15 @@ t.test(
       })
     const alone: number[] = []
     const attacked: number[] = []
-    for (let round = 0; round < 3; round++) {
+    // noise of the machine only adds: more rounds where it has not let either run be quick yet
+    const enough = () => fastest(attacked) < 2 * fastest(alone)
+    for (let round = 0; round < 3 || (round < 10 && !enough()); round++) {
       alone.push(await download())
       const { begun, end } = flood()
       await begun
       attacked.push(await download())
       await end()
     }
-    t.ok(
-      fastest(attacked) < 2 * fastest(alone),
-      `${fastest(attacked)} ms, without the attack ${fastest(alone)} ms`,
-    )
+    t.ok(enough(), `${fastest(attacked)} ms, without the attack ${fastest(alone)} ms`)
   },
 )

@@ -108,7 +108,8 @@ t.test('with nobody to ask it is given up, and said why', async t => {
   t.match(eventsOf(refused).at(-1), {
     event: 'error',
     code: 'ERR_STALLED',
-    message: /1 peer asked: 1 could not be reached/,
+    message:
+      /no metadata for .*: the only peer, 127\.0\.0\.1:\d+, refused the connection \(over TCP: tsdl has no uTP\)/,
     exit: 3,
   })
 })
@@ -127,6 +128,38 @@ async function webServer(t: Test, bytes: Uint8Array): Promise<string> {
   t.teardown(() => server.close())
   return encodeURIComponent(`http://127.0.0.1:${(server.address() as AddressInfo).port}/x.torrent`)
 }
+
+t.test(
+  'no order is given to a server of this machine because a link names it (xs, as), unless it may',
+  async t => {
+    const offered = await offer(t)
+    const asked: string[] = []
+    const server = createServer(({ url }, response) => {
+      asked.push(url!)
+      response.end(offered.torrent)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.teardown(() => server.close())
+    const { port } = server.address() as AddressInfo
+    for (const order of ['/admin/delete?all=1', '/admin/delete', '/x.torrent?all=1']) {
+      const url = encodeURIComponent(`http://127.0.0.1:${port}${order}`)
+      const ran = await tsdl([
+        `magnet:?xt=urn:btih:${'ab'.repeat(20)}&xs=${url}&as=${url}`,
+        '--timeout',
+        '300ms',
+        '-o',
+        '-',
+      ])
+      t.equal(ran.code, 3)
+      t.match(ran.stderr, /may not be asked for that/)
+    }
+    t.same(asked, [])
+    const url = encodeURIComponent(`http://127.0.0.1:${port}/get?id=1`)
+    const ran = await tsdl([linkOf(offered, `&xs=${url}`), '-q', '--allow-local'])
+    t.ok(ran.stdout.equals(offered.bytes), ran.stderr)
+    t.same(asked, ['/get?id=1'])
+  },
+)
 
 t.test('a .torrent that the link names is taken, if it is the right one (xs)', async t => {
   const [offered, another] = [await offer(t), await offer(t, { name: 'another' })]

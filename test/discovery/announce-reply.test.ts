@@ -137,7 +137,7 @@ t.test('failure reason: no peers, and how long to wait', async t => {
   t.equal(parse({ 'failure reason': 'later', interval: 1 }).retryIn, 60)
   t.equal(parse({ 'failure reason': 'later', 'retry in': 5 }).retryIn, 300, 'BEP 31: minutes')
   t.equal(parse({ 'failure reason': 'later', 'retry in': '5' }).retryIn, 300)
-  t.equal(parse({ 'failure reason': 'gone', 'retry in': 'never' }).retryIn, Number.POSITIVE_INFINITY)
+  t.equal(parse({ 'failure reason': 'gone', 'retry in': 'never' }).retryIn, 86_400, 'nothing is for ever')
   t.equal(parse({ 'failure reason': '' }).failureReason, 'no reason given')
   t.equal(parse({ 'failure reason': 404 }).failureReason, 'no reason given')
   t.equal(parse({ 'failure reason': 'x'.repeat(100_000) }).failureReason?.length, 200)

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/clock.ts'
 import type { AnnounceRequest } from '../../src/discovery/announce-request.ts'
-import type { HttpGet } from '../../src/discovery/http-get.ts'
 import { HttpTracker } from '../../src/discovery/http-tracker.ts'
 import { DiscoveryError } from '../../src/errors.ts'
+import type { HttpOpen } from '../../src/ports/http-client.ts'
 import { peersBody, percentDecode, scriptedTracker } from '../helpers/tracker.ts'
 
 const peer = { host: '10.0.0.1', port: 6881 }
@@ -20,8 +20,8 @@ const request: AnnounceRequest = {
   numwant: 50,
   key: 0xbeef,
 }
-const open = (url: string, get?: HttpGet) =>
-  new HttpTracker(url, { userAgent: 'tsdl/1.2.3', ...(get && { get }) })
+const open = (url: string, http?: HttpOpen) =>
+  new HttpTracker(url, { userAgent: 'tsdl/1.2.3', ...(http && { open: http }) })
 const ok = (t: Test) => scriptedTracker(t, { body: peersBody([peer]) })
 
 t.test('T1: info_hash and peer_id decode to the exact 20 bytes for all 256 byte values', async t => {

@@ -119,12 +119,12 @@ t.test('T66, T67, T69: two hundred peers, peers of IPv6, and packets longer than
       seen =>
         seen.action === 'connect'
           ? obliging(seen, 0)
-          : [answers.announce(seen, encodePeers6([{ host: '2001:db8::1', port: 7 }]))],
+          : [answers.announce(seen, encodePeers6([{ host: '2600::1', port: 7 }]))],
       '::1',
     ),
   ])
   if (six.status === 'rejected') return t.pass('no IPv6 here')
-  t.same((await open(t, six.value.url).announce(request)).peers, [{ host: '2001:db8::1', port: 7 }])
+  t.same((await open(t, six.value.url).announce(request)).peers, [{ host: '2600::1', port: 7 }])
 })
 
 t.test('T62: only the right answer from the right address counts', async t => {
@@ -286,7 +286,7 @@ t.test('T68: a name with addresses of both families is asked at one of each, wit
     return [
       answers.announce(
         seen,
-        seen.to.startsWith('2') ? encodePeers6([{ host: '::5', port: 5 }]) : encodePeers4([peer]),
+        seen.to.startsWith('2') ? encodePeers6([{ host: '2600::5', port: 5 }]) : encodePeers4([peer]),
       ),
     ]
   }, 'udp://t.example:80/announce')
@@ -296,7 +296,7 @@ t.test('T68: a name with addresses of both families is asked at one of each, wit
   })
   await settle()
   found.push(...first.peers.map(formatAddress))
-  t.same(found.sort(), ['10.0.0.1:6881', '[::5]:5'])
+  t.same(found.sort(), ['10.0.0.1:6881', '[2600::5]:5'])
   const announces = net.sent.filter(({ action }) => action === 'announce')
   t.same(announces.map(({ to }) => to).sort(), ['10.0.0.9 80', '2001:db8::9 80'])
   t.same(announces[0]?.packet.subarray(16), announces[1]?.packet.subarray(16), 'all else the same')

@@ -95,7 +95,7 @@ t.test('when the metadata of a magnet turns out to be private, both are left at 
 })
 
 t.test('why nothing comes names those who were asked', async t => {
-  const none = { candidates: { size: 0 }, connected: [] } as unknown as Swarm
+  const none = { candidates: { idlers: () => [] }, peers: new Map() } as unknown as Swarm
   const { sources } = setup()
   t.equal(whyStalled(none, sources), 'no peers are known, neither to us nor to the DHT and the local network')
   const alone = setup({ dht: undefined, lsd: undefined }).sources

@@ -8,8 +8,8 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { StalledError, StorageError } from '../../src/errors.ts'
 import { HttpServer, type HttpServerOptions } from '../../src/server/http-server.ts'
-import type { ByteRange, ByteStream, Served } from '../../src/server/shelf.ts'
-import { FIRST_BYTE } from '../../src/server/transfer.ts'
+import type { ByteRange, ByteStream, ServedTorrent } from '../../src/server/served-torrents.ts'
+import { FIRST_BYTE_TIMEOUT_MS } from '../../src/server/transfer.ts'
 import { type Done, Readable } from '../../src/streams/stage.ts'
 import { type FileSpec, makeTorrent, noise } from '../helpers/metainfo.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
@@ -65,20 +65,20 @@ class Slow extends Readable<Uint8Array> {
 interface SetUp extends HttpServerOptions {
   readonly files?: readonly FileSpec[]
   readonly read?: (content: Buffer, range: ByteRange, index: number) => ByteStream
-  readonly more?: Partial<Served>
+  readonly more?: Partial<ServedTorrent>
 }
 
 /** A server of one torrent in memory, closed at the end of test `t`, when nothing may be left open. */
 async function serve(t: Test, { files = FILES, read, more, ...options }: SetUp = {}) {
   const { metainfo, content } = makeTorrent({ files, name: 'show', multiFile: true })
   const opened: ByteStream[] = []
-  const shelf = new Map<string, Served>()
-  const server = await new HttpServer(shelf, options).listen()
+  const torrents = new Map<string, ServedTorrent>()
+  const server = await new HttpServer(torrents, options).listen()
   const warnings: string[] = []
   server.on('warning', error => warnings.push(error.message))
   t.teardown(() => server.close())
   const hash = metainfo.infoHash.toString('hex')
-  shelf.set(hash, {
+  torrents.set(hash, {
     metainfo,
     read(index, range) {
       const { offset, length } = metainfo.files[index]!
@@ -96,7 +96,7 @@ async function serve(t: Test, { files = FILES, read, more, ...options }: SetUp =
   const base = `/${hash}/show`
   return {
     server,
-    shelf,
+    torrents,
     metainfo,
     opened,
     warnings,
@@ -281,7 +281,7 @@ t.test('an empty file, a link, a directory without its slash', async t => {
   t.equal(opened.length, 0)
 })
 
-t.test('other methods, odd targets, names that are not there', async t => {
+t.test('other methods, invalid targets, missing names', async t => {
   const { ask, base, hash, port, opened } = await serve(t)
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']) {
     const { status, headers } = await ask(`${base}/one.mkv`, { method })
@@ -316,9 +316,9 @@ t.test('other methods, odd targets, names that are not there', async t => {
   )
 })
 
-t.test('the pages: links lead to every file, and names of strangers stay text', async t => {
-  const progress = { verified: 50, total: 200, downSpeed: 2048.5, peers: 1 } as Served['progress']
-  const { ask, base, hash, shelf, metainfo } = await serve(t, { more: { progress } })
+t.test('the pages link to every file, and untrusted names stay text', async t => {
+  const progress = { verified: 50, total: 200, downSpeed: 2048.5, peers: 1 } as ServedTorrent['progress']
+  const { ask, base, hash, torrents, metainfo } = await serve(t, { more: { progress } })
   const home = await ask('/')
   t.match(home, {
     status: 200,
@@ -353,8 +353,8 @@ t.test('the pages: links lead to every file, and names of strangers stay text', 
     files: [{ path: 'x', contents: 'x' }],
     name: '</title><script>alert(1)</script>',
   })
-  shelf.set(evil.metainfo.infoHash.toString('hex'), {
-    ...shelf.get(hash)!,
+  torrents.set(evil.metainfo.infoHash.toString('hex'), {
+    ...torrents.get(hash)!,
     metainfo: { ...metainfo, ...evil.metainfo },
   })
   for (const url of ['/', `/${evil.metainfo.infoHash.toString('hex')}/`])
@@ -363,7 +363,7 @@ t.test('the pages: links lead to every file, and names of strangers stay text', 
   t.match(head, { status: 200, text: '', headers: { 'content-type': 'text/html; charset=utf-8' } })
 })
 
-t.test('the same as JSON, when it is asked for', async t => {
+t.test('the lists are JSON on request', async t => {
   const { ask, base, hash, metainfo } = await serve(t)
   const { torrents } = JSON.parse((await ask('/?json')).text)
   const torrent = { name: 'show', infoHash: hash, length: metainfo.length, url: `/${hash}/`, progress: null }
@@ -387,19 +387,19 @@ t.test('the same as JSON, when it is asked for', async t => {
 })
 
 t.test('twenty thousand files are listed', async t => {
-  const { server, shelf, hash, ask, metainfo } = await serve(t)
+  const { server, torrents, hash, ask, metainfo } = await serve(t)
   const name = 'n'.repeat(100)
   const files = Array.from({ length: 20_000 }, (_, n) => ({
     ...metainfo.files[0]!,
     path: `show/${n}${name}`,
   }))
-  shelf.set(hash, { ...shelf.get(hash)!, metainfo: { ...metainfo, files } })
+  torrents.set(hash, { ...torrents.get(hash)!, metainfo: { ...metainfo, files } })
   t.equal(JSON.parse((await ask(`/${hash}/?json`)).text).files.length, 20_000)
   t.equal((await ask(`/${hash}/`)).text.match(/<tr>/g)!.length, 20_001)
   t.equal(server.readers, 0)
 })
 
-t.test('HTML in a torrent is shown without scripts; its name arrives whole', async t => {
+t.test('HTML in a torrent is shown without scripts, and its name arrives unchanged', async t => {
   const { ask, base } = await serve(t)
   const { headers } = await ask(`${base}/extra/${encodeURIComponent(UMLAUT)}`)
   t.equal(headers['content-type'], 'text/html; charset=utf-8')
@@ -410,7 +410,7 @@ t.test('HTML in a torrent is shown without scripts; its name arrives whole', asy
   t.equal(parameters.filename, UMLAUT)
 })
 
-t.test('whoever calls us by a name that is not ours is sent away', async t => {
+t.test('a request with a foreign Host is refused', async t => {
   const { ask, base, opened } = await serve(t)
   for (const host of ['evil.example', 'evil.example:80', '10.0.0.1'])
     t.equal((await ask(`${base}/one.mkv`, { headers: { host } })).status, 421, host)
@@ -419,7 +419,7 @@ t.test('whoever calls us by a name that is not ours is sent away', async t => {
     t.equal((await ask(`${base}/one.mkv`, { headers: { host } })).status, 200, host)
 })
 
-t.test('a token is asked for, and carried on by what links', async t => {
+t.test('a token is required, and links carry it', async t => {
   const token = 'a&b c/<"'
   const { ask, base, hash, server } = await serve(t, { token })
   const refused = await ask(`${base}/one.mkv`)
@@ -441,17 +441,17 @@ t.test('a token is asked for, and carried on by what links', async t => {
   t.match(await ask(`/${hash}${search}`), { status: 302, headers: { location: `/${hash}/${search}` } })
 })
 
-t.test('where it may listen', async t => {
-  const shelf = new Map()
+t.test('addresses other than loopback need a token; a taken port is an error', async t => {
+  const torrents = new Map()
   for (const host of ['0.0.0.0', '::', '192.0.2.1'])
-    await t.rejects(new HttpServer(shelf, { host }).listen(), { code: 'ERR_USAGE', message: host })
-  await t.rejects(new HttpServer(shelf, { token: '' }).listen(), { code: 'ERR_USAGE' })
+    await t.rejects(new HttpServer(torrents, { host }).listen(), { code: 'ERR_USAGE', message: host })
+  await t.rejects(new HttpServer(torrents, { token: '' }).listen(), { code: 'ERR_USAGE' })
   const { port } = await serve(t)
-  await t.rejects(new HttpServer(shelf, { port }).listen(), {
+  await t.rejects(new HttpServer(torrents, { port }).listen(), {
     code: 'ERR_LISTEN',
     message: `127.0.0.1:${port}`,
   })
-  const others = new HttpServer(shelf, { host: '127.0.0.2', port })
+  const others = new HttpServer(torrents, { host: '127.0.0.2', port })
   t.equal((await others.listen()).url, `http://127.0.0.2:${port}/`)
   await others.close()
   await others.close()
@@ -483,7 +483,7 @@ t.test('a failure before the first byte is a status', async t => {
   }
 })
 
-t.test('no byte in a minute: 504, and the file is let go', async t => {
+t.test('no byte in a minute: 504, and the reader is freed', async t => {
   const clock = new VirtualClock()
   const slow: Slow[] = []
   const read = (bytes: Buffer, range: ByteRange) => {
@@ -495,7 +495,7 @@ t.test('no byte in a minute: 504, and the file is let go', async t => {
   while (slow.length < 2) await new Promise(resolve => setImmediate(resolve))
   const patient = slow.find(({ range }) => range.start === 7)!
   await patient.give(1)
-  await clock.advance(FIRST_BYTE)
+  await clock.advance(FIRST_BYTE_TIMEOUT_MS)
   t.equal((await answers[0]!).status, 504)
   t.equal(clock.pending, 0)
   await patient.give(2)
@@ -507,7 +507,7 @@ t.test('no byte in a minute: 504, and the file is let go', async t => {
   t.ok(slow.every(({ destroyed }) => destroyed))
 })
 
-t.test('a body that breaks, or ends too early or too late, never looks whole', async t => {
+t.test('a body that fails, or is too short or too long, never looks complete', async t => {
   const ends: ((file: Buffer) => AsyncGenerator<Buffer>)[] = [
     async function* (file) {
       yield file.subarray(0, 100_000)
@@ -531,7 +531,7 @@ t.test('a body that breaks, or ends too early or too late, never looks whole', a
   }
 })
 
-t.test('a part that breaks ends the whole body', async t => {
+t.test('a part that fails ends the whole body', async t => {
   const read = (file: Buffer, { start, end }: ByteRange) =>
     NodeReadable.from(slices(file.subarray(start, start === 5 ? end - 1 : end)), { objectMode: false })
   const { video, warnings } = await serve(t, { read })
@@ -539,7 +539,7 @@ t.test('a part that breaks ends the whole body', async t => {
   t.match(warnings, [/^show\/one\.mkv: ended 1 bytes before its end$/])
 })
 
-t.test('a client that goes away frees its file at once, also before the first byte', async t => {
+t.test('a client that disconnects frees its reader at once, also before the first byte', async t => {
   const slow: Slow[] = []
   const read = (bytes: Buffer, range: ByteRange) => {
     slow.push(new Slow(bytes, range))
@@ -607,7 +607,7 @@ t.test('a request that is refused ends its connection, also when others wait beh
   t.equal(answers.split('HTTP/1.1 401').length, 2)
 })
 
-t.test('a client that does not read holds up its file, not the memory', async t => {
+t.test('a client that does not read holds back its file, and costs no memory', async t => {
   const block = noise(65_536, 3)
   const length = 24 << 20 // more than the buffers of both sockets
   let given = 0
@@ -622,9 +622,9 @@ t.test('a client that does not read holds up its file, not the memory', async t 
       },
     })
   }
-  const { port, base, server, shelf, hash, metainfo } = await serve(t, { read })
-  shelf.set(hash, {
-    ...shelf.get(hash)!,
+  const { port, base, server, torrents, hash, metainfo } = await serve(t, { read })
+  torrents.set(hash, {
+    ...torrents.get(hash)!,
     metainfo: { ...metainfo, files: [{ ...metainfo.files[0]!, length }] },
   })
   const response = await begin(port, `${base}/one.mkv`)
@@ -640,7 +640,7 @@ t.test('a client that does not read holds up its file, not the memory', async t 
   await untilIdle(server)
 })
 
-t.test('so many files at a time, then 503; one that ends makes room', async t => {
+t.test('with all readers in use and none may wait: 503; a reader that ends makes room', async t => {
   const slow: Slow[] = []
   const read = (bytes: Buffer, range: ByteRange) => {
     slow.push(new Slow(bytes, range))

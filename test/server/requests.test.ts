@@ -2,9 +2,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { parseHttpAddress } from '../../src/cli/http-address.ts'
+import { AccessPolicy, isLoopback } from '../../src/server/access-policy.ts'
 import { conditionOf, rangeApplies } from '../../src/server/conditions.ts'
 import { contentTypeOf } from '../../src/server/content-type.ts'
-import { Gate, isLoopback } from '../../src/server/gate.ts'
 import { LoopTurns } from '../../src/server/loop-turns.ts'
 import { rangesOf } from '../../src/server/ranges.ts'
 import { routeOf } from '../../src/server/route.ts'
@@ -148,11 +148,11 @@ t.test('who is let in', async t => {
     ['0.0.0.0', 'evil.example', '172.17.0.2', false],
   ]
   for (const [listen, host, localAddress, expected] of rows) {
-    const refusal = new Gate(listen).refusal({ host, localAddress })
+    const refusal = new AccessPolicy(listen).findRefusal({ host, localAddress })
     t.equal(refusal, expected ? undefined : 421, `${listen} ${host}`)
   }
-  const gate = new Gate('127.0.0.1', 'sesame 1')
-  const knock = (more: object) => gate.refusal({ host: 'localhost', localAddress: '127.0.0.1', ...more })
+  const gate = new AccessPolicy('127.0.0.1', 'sesame 1')
+  const knock = (more: object) => gate.findRefusal({ host: 'localhost', localAddress: '127.0.0.1', ...more })
   t.equal(knock({}), 401)
   t.equal(knock({ token: 'sesame 1' }), undefined)
   t.equal(knock({ authorization: 'Bearer sesame 1' }), undefined)
@@ -193,13 +193,13 @@ t.test('every file is where its address says, and nowhere else', async t => {
         files: paths.map(path => ({ path, contents: 'x' })),
         multiFile: true,
       })
-      const shelf = new Map([
+      const torrents = new Map([
         [metainfo.infoHash.toString('hex'), { metainfo, read: () => t.fail('is not read') as never }],
       ])
       const urls = new Urls(token ?? undefined)
       for (const [index, path] of paths.entries()) {
         const target = parseTarget(urls.file(metainfo, path))
-        const route = target && (await routeOf(target.names, shelf, new LoopTurns()))
+        const route = target && (await routeOf(target.names, torrents, new LoopTurns()))
         if (route?.kind !== 'file' || route.index !== index) return false
         if (target!.query.get('token') !== (token ?? null)) return false
       }
@@ -229,10 +229,10 @@ t.test('targets that are none, and those that name nothing', async t => {
   const pad = { path: '.pad/7', length: 7, pad: true }
   const { metainfo } = makeTorrent({ files: [...files, pad] })
   const hash = metainfo.infoHash.toString('hex')
-  const shelf = new Map([[hash, { metainfo, read: () => t.fail('is not read') as never }]])
+  const torrents = new Map([[hash, { metainfo, read: () => t.fail('is not read') as never }]])
   const kindAt = async (path: string) =>
-    (await routeOf(parseTarget(path)!.names, shelf, new LoopTurns()))?.kind
-  t.equal(await kindAt('/'), 'shelf')
+    (await routeOf(parseTarget(path)!.names, torrents, new LoopTurns()))?.kind
+  t.equal(await kindAt('/'), 'index')
   t.equal(await kindAt(`/${hash}`), 'moved')
   t.equal(await kindAt(`/${hash.toUpperCase()}/`), 'directory')
   t.equal(await kindAt(`/${hash}/t/a`), 'moved')

@@ -1,7 +1,7 @@
 /** Web seeds that are not perfect, each as the only source, with time in our hands. */
 import t, { type Test } from 'tap'
 import { stream } from '../../src/pipeline/download.ts'
-import type { HttpOpen, HttpReply } from '../../src/streams/http-open.ts'
+import type { HttpOpen, HttpReply } from '../../src/ports/http-client.ts'
 import { cut } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { leavesNothing, memoryDisk, type Run, run, seeded } from '../helpers/swarm.ts'
@@ -61,7 +61,7 @@ function reply(status: number, headers: HttpReply['headers'] = {}, bytes: Uint8A
   const body = (async function* () {
     yield* cut(bytes, () => 50_000)
   })()
-  return { status, headers, body: Object.assign(body, { destroy() {} }), global: true }
+  return { status, headers, body: Object.assign(body, { destroy() {} }) }
 }
 
 /** 206 with these bytes of a file. */

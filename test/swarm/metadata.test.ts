@@ -335,7 +335,7 @@ t.test('when nobody gives it, it is said who was asked and what they lacked', as
   const failed = t.rejects(result, {
     code: 'ERR_STALLED',
     message:
-      /^no metadata for [0-9a-f]{40}: 2 peers asked: 1 had no metadata to give, 1 gave wrong metadata; nothing for 60 s$/,
+      /^no metadata for [0-9a-f]{40}: none of 2 peers gave it: 1 gave wrong metadata \(127\.0\.0\.1:\d+\), 1 had no metadata to give \(127\.0\.0\.1:\d+\); nothing for 60 s$/,
   })
   let ended = false
   void failed.then(() => {

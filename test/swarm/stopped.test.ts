@@ -69,7 +69,7 @@ t.test('a tracker that was asked before the stop has the rest of its time', asyn
     userAgent: 'tsdl',
     clock: new RunningClock(machine),
     timeout: 10_000,
-    get: (_, { signal }) =>
+    open: (_, { signal }) =>
       new Promise((_, reject) => {
         signal.addEventListener('abort', () => {
           given = true

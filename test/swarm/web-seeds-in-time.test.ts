@@ -1,6 +1,6 @@
 /** Web seeds with time in our hands: no socket, every answer comes when its script says so. */
 import t, { type Test } from 'tap'
-import type { HttpOpen, HttpOpenOptions, HttpReply } from '../../src/streams/http-open.ts'
+import type { HttpOpen, HttpOpenOptions, HttpReply } from '../../src/ports/http-client.ts'
 import { cut, generator, randomCuts } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { type Run, run } from '../helpers/swarm.ts'
@@ -54,7 +54,7 @@ function reply(
   const body = (async function* () {
     yield* chunks
   })()
-  return { status, headers, body: Object.assign(body, { destroy() {} }), global: true }
+  return { status, headers, body: Object.assign(body, { destroy() {} }) }
 }
 
 /** Never comes, unless it is given up. */

@@ -2,12 +2,12 @@ import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'nod
 import { drained } from './drained.ts'
 import type { LoopTurns } from './loop-turns.ts'
 
-/** A batch of a text is written when it has so many characters, or so many parts went into it. */
+/** A batch of a text is written when it has this many characters, or this many parts. */
 const BATCH_LENGTH = 65_536
 const BATCH_PARTS = 256
 
-/** Answers with a status and a sentence that says why. */
-export function refuse(
+/** Sends a status and a sentence that gives the reason. */
+export function sendRefusal(
   response: ServerResponse,
   status: number,
   why: string,
@@ -24,12 +24,12 @@ export function refuse(
 }
 
 /**
- * Answers with a text that is made while it is sent: a torrent may have half a million files.
+ * Sends a text that is generated while it is sent: a torrent may have half a million files.
  *
- * in            the parts, made batch by batch
+ * in            the parts, generated batch by batch
  * out           the response
- * backpressure  makes no batch while the socket has not taken the last one, and one batch of one text per loop turn
- * fails with    nothing; with the client gone it ends
+ * backpressure  generates no batch while the socket has not taken the previous one; one batch in each turn of the loop
+ * fails with    what the generator throws; when the client disconnects, it returns
  */
 export async function sendText(
   response: ServerResponse,
@@ -39,7 +39,7 @@ export async function sendText(
   turns: LoopTurns,
   onProgress: () => void,
 ): Promise<void> {
-  // The text changes, and it carries the token. It is JSON or a page, as `Accept` says.
+  // The text changes, and its links carry the token. `Accept` decides whether it is JSON or a page.
   const headers = { 'Cache-Control': 'no-store', 'Content-Security-Policy': policy, Vary: 'Accept' }
   response.writeHead(200, { ...headers, 'Content-Type': `${type}; charset=utf-8` })
   const { method, socket } = response.req
@@ -54,7 +54,7 @@ export async function sendText(
   response.end()
 }
 
-/** Batches of bounded work; an empty one is a step without text. */
+/** Joins parts into batches of bounded work. A batch may be empty. */
 function* batched(parts: Generator<string>): Generator<string> {
   let batch = ''
   let count = 0

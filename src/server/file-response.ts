@@ -5,51 +5,51 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 import { conditionOf, rangeApplies } from './conditions.ts'
 import { contentTypeOf } from './content-type.ts'
 import { rangesOf } from './ranges.ts'
-import type { ByteRange } from './shelf.ts'
+import type { ByteRange } from './served-torrents.ts'
 import { nameOf } from './tree.ts'
 
-/** A run of a file's bytes, and what goes before it. */
+/** A range of a file, and the text that precedes it in the body. */
 export interface Part extends ByteRange {
   readonly preamble: string
 }
 
-/** A reply that is bytes of a file, before any of them is there. */
-export interface FileReply {
+/** A response whose body is bytes of a file, planned before any byte is read. */
+export interface FileResponse {
   readonly status: 200 | 206 | 304 | 412 | 416
   readonly headers: OutgoingHttpHeaders
-  /** The body, none of them empty; after them comes `epilogue`. */
+  /** The parts of the body, none of them empty; `epilogue` follows the last. */
   readonly parts: readonly Part[]
   readonly epilogue: string
 }
 
 /**
- * What a file may do that a browser shows as a page: nothing that reaches beyond itself. It is a stranger's, and on
- * our origin: scripts and forms are off, and what it embeds comes from the torrents.
+ * The policy for a file that a browser shows as a page. Its content is untrusted and of the server's own origin: scripts
+ * and forms are off, and it embeds nothing from elsewhere.
  */
 const FILE_POLICY =
   "default-src 'none'; img-src 'self'; media-src 'self'; font-src 'self'; style-src 'self' 'unsafe-inline'"
 
 /**
- * What a browser shows in a player of its own, which no stranger wrote. In a sandbox that player would be of another
- * origin than the file, and Chromium would not let it read it.
+ * Types that a browser shows in its own player, whose page is trusted. They get no sandbox: in a sandbox the player
+ * would have another origin than the file, and Chromium would not let it read the file.
  */
-const PLAYED = /^(audio|video)\//
+const PLAYABLE_TYPES = /^(audio|video)\//
 
 /**
- * How a request for a file is answered (RFC 9110, 13 to 15).
+ * Plans the response to a request for a file (RFC 9110, 13 to 15).
  *
- * Depends on: the torrent, which file, whether it is GET, the conditions and the range in the headers.
+ * Depends on: the torrent, the index of the file, the method, the conditions and the range in the headers.
  */
-export function fileReply(
+export function fileResponseOf(
   { files, infoHash }: Metainfo,
   index: number,
   method: 'GET' | 'HEAD',
   request: IncomingHttpHeaders,
-): FileReply {
+): FileResponse {
   const { path, length } = files[index]!
   const name = nameOf(path)
   const type = contentTypeOf(name)
-  // The content's hash is in the info-hash, so this tag is a strong one, and for ever.
+  // The info-hash covers the content, so the tag is strong and never changes.
   const etag = `"${infoHash.toString('hex')}-${index}"`
   const headers = { ETag: etag, 'Cache-Control': 'private, no-cache', 'Accept-Ranges': 'bytes' }
   const condition = conditionOf(request, etag)
@@ -57,9 +57,9 @@ export function fileReply(
   const found = {
     ...headers,
     'Content-Disposition': contentDisposition(name, { type: 'inline' }),
-    'Content-Security-Policy': PLAYED.test(type) ? FILE_POLICY : `sandbox; ${FILE_POLICY}`,
+    'Content-Security-Policy': PLAYABLE_TYPES.test(type) ? FILE_POLICY : `sandbox; ${FILE_POLICY}`,
   }
-  // A range is a matter of GET alone (RFC 9110, 14.2).
+  // Range is defined for GET only (RFC 9110, 14.2).
   const ranges =
     method === 'GET' && rangeApplies(request, etag) ? rangesOf(request.range, length) : ('all' as const)
   if (ranges === 'none') {
@@ -97,14 +97,14 @@ export function fileReply(
   return { status: 206, ...multipart(ranges, length, type, found) }
 }
 
-/** Several ranges in one body (RFC 9110, 14.6). */
+/** A response with several ranges in one body (RFC 9110, 14.6). */
 function multipart(
   ranges: readonly ByteRange[],
   length: number,
   type: string,
   headers: OutgoingHttpHeaders,
-): Omit<FileReply, 'status'> {
-  const boundary = randomBytes(16).toString('hex') // nobody can have put it into a file
+): Omit<FileResponse, 'status'> {
+  const boundary = randomBytes(16).toString('hex') // unpredictable, so no file can contain it
   const parts = ranges.map((range, at) => ({
     ...range,
     preamble: `${at === 0 ? '' : '\r\n'}--${boundary}\r\nContent-Type: ${type}\r\nContent-Range: ${contentRange(range, length)}\r\n\r\n`,

@@ -1,25 +1,26 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { addressBytes, hostOf } from '../codec/compact.ts'
 
-/** What of a request decides whether it is let in. */
-export interface Knock {
-  /** Whom the request thinks it talks to: the `Host` header, `name` or `name:port`. */
+/** The parts of a request that decide whether it is allowed. */
+export interface AccessRequest {
+  /** The host that the client addressed: the `Host` header, `name` or `name:port`. */
   readonly host: string
-  /** The address of ours that the connection came to. */
+  /** The local address of the connection. */
   readonly localAddress: string
   /** The `Authorization` header. */
   readonly authorization?: string | undefined
-  /** The `token` of the query. */
+  /** The parameter `token` of the query. */
   readonly token?: string | undefined
 }
 
 /**
- * Who is let in: whoever knows the token, if there is one, and addresses us by a name that is ours. A page of
- * a stranger can make a browser resolve the stranger's own name to our address (DNS rebinding), but not lie in `Host`.
+ * Decides which requests are allowed: those that carry the token, if there is one, and address the server by a name of
+ * its own. A hostile web page can make a browser resolve a foreign name to the server's address (DNS rebinding), but
+ * it cannot change the `Host` that the browser then sends.
  *
- * Depends on: the host that we listen at as it was given, the token; of the request, what `Knock` says.
+ * Depends on: the host that the server listens at, as it was given; the token; the fields of `AccessRequest`.
  */
-export class Gate {
+export class AccessPolicy {
   readonly #host: string
   readonly #anywhere: boolean
   readonly #token: Buffer | undefined
@@ -30,8 +31,8 @@ export class Gate {
     this.#token = token === undefined ? undefined : digest(token)
   }
 
-  /** The status to refuse with: 421 for a name that is not ours, 401 without the token; undefined to let in. */
-  refusal({ host, localAddress, authorization = '', token }: Knock): 421 | 401 | undefined {
+  /** The status to refuse a request with: 421 for a foreign `Host`, 401 without the token; undefined if it is allowed. */
+  findRefusal({ host, localAddress, authorization = '', token }: AccessRequest): 421 | 401 | undefined {
     if (!this.#isOurs(host, localAddress)) return 421
     if (!this.#token) return undefined
     const bearer = /^bearer +(.*)$/i.exec(authorization)?.[1]?.trim()
@@ -46,30 +47,30 @@ export class Gate {
     if (!name) return false
     const host = canonical(name[1] ?? name[2]!)
     if (isLoopback(host) || host === this.#host || host === canonical(localAddress)) return true
-    // An address is never resolved, so it cannot be rebound. Forwarded ports make ours look like others.
+    // An address is never resolved, so it cannot be rebound. Behind a forwarded port it is not the local address.
     return this.#anywhere && addressBytes(host) !== undefined
   }
 }
 
-/** Whether a host, or an address, can be reached from this machine only. */
+/** True if a host name or an address can be reached from this machine only. */
 export function isLoopback(host: string): boolean {
   const name = canonical(host)
   return name === 'localhost' || name === '::1' || addressBytes(name)?.[0] === 127
 }
 
-/** Whether a host stands for all addresses of this machine. */
+/** True if a host stands for all addresses of this machine. */
 export function isWildcard(host: string): boolean {
   return ['0.0.0.0', '::'].includes(canonical(host))
 }
 
-/** A host as it compares: lower case, an address in its one spelling and without its zone. */
+/** A host in the form in which hosts are compared: lower case, addresses canonical and without a zone. */
 function canonical(host: string): string {
   const name = host.replace(/%.*$/, '').toLowerCase()
   const bytes = addressBytes(name)
   return bytes ? hostOf(bytes) : name
 }
 
-/** Of one length for all tokens, so that comparing takes as long for each. */
+/** A digest, which has the same length for every token: comparing two takes the same time, whatever was given. */
 function digest(token: string): Buffer {
   return createHash('sha256').update(token).digest()
 }

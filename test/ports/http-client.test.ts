@@ -1,0 +1,181 @@
+/** Nothing that a torrent, a link, a tracker or a redirect says makes us give an inner server an order. */
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import t, { type Test } from 'tap'
+import { HttpTracker } from '../../src/discovery/http-tracker.ts'
+import type { Purpose, Trust } from '../../src/ports/address-policy.ts'
+import { readBody } from '../../src/ports/http-body.ts'
+import { type DnsLookup, HttpClient, type HttpOpen } from '../../src/ports/http-client.ts'
+import { follow, targetOf } from '../../src/ports/http-follow.ts'
+
+/** A server on loopback that keeps what it was asked. */
+async function server(t: Test, answer: RequestListener = (_, response) => response.end('ok')) {
+  const asked: string[] = []
+  const inner = createServer((request, response) => {
+    asked.push(request.url!)
+    answer(request, response)
+  })
+  inner.listen(0, '127.0.0.1')
+  await once(inner, 'listening')
+  t.teardown(() => {
+    inner.closeAllConnections()
+    inner.close()
+  })
+  return { asked, port: (inner.address() as AddressInfo).port }
+}
+
+/** A resolver for which every name is these addresses. */
+const resolves = (...addresses: string[]) =>
+  ((_: string, options: { all?: boolean }, found: (...args: unknown[]) => void) => {
+    const all = addresses.map(address => ({ address, family: address.includes(':') ? 6 : 4 }))
+    if (options.all) found(null, all)
+    else found(null, all[0]!.address, all[0]!.family)
+  }) as unknown as DnsLookup
+
+/** Answers as a server of the public Internet that redirects. */
+const publicRedirect =
+  (location: string, then: HttpOpen): HttpOpen =>
+  async (url, options) => {
+    if (url.hostname !== 'public.example') return then(url, options)
+    const body = Object.assign((async function* () {})(), { destroy() {} })
+    return { status: 302, headers: { location }, body, address: '8.8.8.8' }
+  }
+
+function get(url: string, purpose: Purpose, trust: Trust, open: HttpOpen) {
+  const signal = AbortSignal.timeout(10_000)
+  return follow(open, targetOf(new URL(url), purpose, trust), { headers: {}, signal, purpose, trust })
+}
+
+const ORDER = '/admin/delete?all=1'
+
+t.test('an inner server gets no order, however it is spelled', async t => {
+  const { asked, port } = await server(t)
+  for (const keepAlive of [false, true]) {
+    const client = new HttpClient({ keepAlive })
+    for (const host of ['127.0.0.1', 'localhost', '127.1', '0x7f.0.0.1', '2130706433', '[::ffff:127.0.0.1]'])
+      for (const purpose of ['tracker', 'web-seed', 'torrent'] as const)
+        await t.rejects(
+          get(`http://${host}:${port}${ORDER}`, purpose, 'remote', client.open),
+          /may not be asked for that/,
+          `${purpose} ${host}`,
+        )
+    client.close()
+  }
+  t.same(asked, [])
+})
+
+t.test('a name that stands for this machine is judged by its address', async t => {
+  const { asked, port } = await server(t)
+  const client = new HttpClient({ lookup: resolves('127.0.0.1') })
+  const url = `http://innocent.example:${port}${ORDER}`
+  for (const purpose of ['tracker', 'web-seed', 'torrent'] as const)
+    await t.rejects(
+      get(url, purpose, 'remote', client.open),
+      /innocent.example, 127.0.0.1, .*may not be asked/,
+    )
+  t.same(asked, [])
+  await get(url, 'web-seed', 'user', client.open)
+  await get(url, 'web-seed', 'all', client.open)
+  t.same(asked, [ORDER, ORDER], 'the user may')
+})
+
+t.test('of the addresses of a name, those within reach are asked', async t => {
+  const { asked, port } = await server(t)
+  const client = new HttpClient({ lookup: resolves('169.254.169.254', '127.0.0.1') })
+  const { reply } = await get(`http://two.example:${port}/announce`, 'tracker', 'remote', client.open)
+  t.equal(reply.address, '127.0.0.1')
+  t.same(asked, ['/announce'])
+})
+
+t.test(
+  'a connection that is kept for local requests is not used for those that may not be local',
+  async t => {
+    const { asked, port } = await server(t)
+    const client = new HttpClient({ keepAlive: true, lookup: resolves('127.0.0.1') })
+    const { reply } = await get(`http://name.example:${port}/file`, 'web-seed', 'remote', client.open)
+    await readBody(reply, 10)
+    await t.rejects(
+      get(`http://name.example:${port}/file?x`, 'web-seed', 'remote', client.open),
+      /may not be/,
+    )
+    client.close()
+    t.same(asked, ['/file'])
+  },
+)
+
+t.test('a redirect from the public Internet does not lead to this machine, whoever named it', async t => {
+  const { asked, port } = await server(t)
+  for (const path of [ORDER, '/announce', '/a.torrent', '/']) {
+    const open = publicRedirect(`http://127.0.0.1:${port}${path}`, new HttpClient().open)
+    for (const purpose of ['tracker', 'web-seed', 'torrent'] as const)
+      for (const trust of ['remote', 'user'] as const)
+        await t.rejects(get('http://public.example/announce', purpose, trust, open), /may not be asked/)
+  }
+  t.same(asked, [])
+  const open = publicRedirect(`http://127.0.0.1:${port}/x?y`, new HttpClient().open)
+  await get('http://public.example/x', 'torrent', 'all', open)
+  t.same(asked, ['/x?y'], 'unless it is allowed')
+})
+
+t.test('a local server may redirect a local request to a request of its kind only', async t => {
+  const { asked, port } = await server(t, ({ url }, response) => {
+    if (url === '/announce') response.writeHead(302, { Location: ORDER }).end()
+    else response.end('ok')
+  })
+  const open = new HttpClient().open
+  await t.rejects(get(`http://127.0.0.1:${port}/announce`, 'tracker', 'remote', open), /may not be asked/)
+  t.same(asked, ['/announce'])
+})
+
+t.test('a tracker of the public Internet that redirects announces to this machine is a failure', async t => {
+  const { asked, port } = await server(t)
+  const open = publicRedirect(`http://127.0.0.1:${port}${ORDER}`, new HttpClient().open)
+  const tracker = new HttpTracker('http://public.example/announce', { userAgent: 'x', trust: 'remote', open })
+  const request = { infoHash: Buffer.alloc(20), peerId: Buffer.alloc(20), port: 1, key: 1 }
+  const counts = { uploaded: 0, downloaded: 0, left: 0, numwant: 1 }
+  await t.rejects(tracker.announce({ ...request, ...counts }), {
+    code: 'ERR_TRACKER',
+    message: /may not be asked/,
+  })
+  t.same(asked, [])
+})
+
+t.test('a body is decoded, and bounded on the wire and inflated', async t => {
+  const packed = gzipSync(Buffer.alloc(100_000))
+  const { port } = await server(t, (_, response) =>
+    response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(packed),
+  )
+  const ask = async (most: number) => {
+    const { reply } = await get(`http://127.0.0.1:${port}/`, 'torrent', 'user', new HttpClient().open)
+    return readBody(reply, most)
+  }
+  t.equal((await ask(100_000)).length, 100_000)
+  await t.rejects(ask(99_999), /inflates to more than 99999 bytes/)
+  await t.rejects(ask(10), /longer than 10 bytes/)
+})
+
+t.test('an exchange ends with its signal, before and within the body', async t => {
+  const { port } = await server(t, ({ url }, response) => {
+    if (url === '/body') response.writeHead(200).write('x')
+  })
+  const open = new HttpClient().open
+  const control = new AbortController()
+  const never = open(new URL(`http://127.0.0.1:${port}/`), {
+    headers: {},
+    signal: control.signal,
+    reach: 'any',
+  })
+  control.abort(new Error('enough'))
+  await t.rejects(never, /enough/)
+  const other = new AbortController()
+  const reply = await open(new URL(`http://127.0.0.1:${port}/body`), {
+    headers: {},
+    signal: other.signal,
+    reach: 'any',
+  })
+  const body = readBody(reply, 10)
+  other.abort()
+  await t.rejects(body)
+})
