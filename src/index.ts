@@ -29,6 +29,8 @@ export type { NameOptions } from './metainfo/name.ts'
 export { MAX_TORRENT_SIZE, openMetainfo, parse } from './metainfo/parse.ts'
 export { torrentOf } from './metainfo/torrent.ts'
 export { type CheckOptions, check } from './pipeline/check.ts'
+export { type AddOptions, Client, type ClientEvents, type TorrentSource } from './pipeline/client.ts'
+export type { ClientOptions } from './pipeline/client-options.ts'
 export {
   type DownloadOptions,
   download,
@@ -43,24 +45,22 @@ export {
   fanOut,
 } from './pipeline/fan-out.ts'
 export {
-  type FetchedMetadata,
   type FetchMetadataOptions,
   fetchMetadata,
-  type MetadataProgress,
 } from './pipeline/fetch-metadata.ts'
 export { Listener, type ListenerOptions } from './pipeline/listener.ts'
 export type { AnyWritable } from './pipeline/outlet.ts'
 export type { Peer } from './pipeline/peer.ts'
 export type { SharedDht, SharedLsd } from './pipeline/peer-sources.ts'
-export type { Progress } from './pipeline/progress.ts'
+export type { MetadataProgress, Progress } from './pipeline/progress.ts'
 export { type ScrapeOptions, type ScrapeResult, scrape } from './pipeline/scrape.ts'
 export { type ShareOptions, share } from './pipeline/share.ts'
 export { resumeAt } from './pipeline/stock.ts'
 export { type StreamTarOptions, streamTar, type TarStream } from './pipeline/stream-tar.ts'
 export { type TarChoice, type TarOptions, tarOf, tarSize } from './pipeline/tar.ts'
-export { Torrent, type TorrentEvents } from './pipeline/torrent.ts'
+export { Torrent, type TorrentEvents, type TorrentState } from './pipeline/torrent.ts'
 export type { ByteRange, ReadOptions, TorrentFile } from './pipeline/torrent-file.ts'
-export type { TorrentOptions } from './pipeline/torrent-options.ts'
+export type { ContentOptions, TorrentOptions } from './pipeline/torrent-options.ts'
 export type { HttpOpen, HttpOpenOptions, HttpReply } from './ports/http-client.ts'
 export type { FileLock, FileLocks, LockHolder } from './storage/file-locks.ts'
 export { FileStorage, type FileStorageOptions } from './storage/file-storage.ts'

@@ -6,7 +6,7 @@ import { torrentOf } from '../metainfo/torrent.ts'
 import type { ScrapeResult } from '../pipeline/scrape.ts'
 import { EXIT } from './exit.ts'
 import { describe } from './json-reporter.ts'
-import { type LoadOnlyOptions, loadOnly } from './load.ts'
+import { type LoadMetainfoOptions, loadMetainfo } from './load.ts'
 import { magnetJson, magnetText } from './magnet-info.ts'
 import type { Reporter } from './reporter.ts'
 import { scraped } from './scrape.ts'
@@ -14,7 +14,7 @@ import { printLine } from './stdout.ts'
 import { json as toJson, visible } from './terminal.ts'
 import { writeTorrent } from './write-torrent.ts'
 
-export interface InfoOptions extends LoadOnlyOptions {
+export interface InfoOptions extends LoadMetainfoOptions {
   readonly output?: string
   readonly json?: boolean
   readonly offline?: boolean
@@ -29,7 +29,7 @@ export async function info(source: string, options: InfoOptions, reporter: Repor
     await printLine((json ? magnetJson : magnetText)(parseMagnet(source)))
     return EXIT.ok
   }
-  const { metainfo } = await loadOnly(source, options, reporter)
+  const metainfo = await loadMetainfo(source, options, reporter)
   if (output !== undefined) await writeTorrent(output, torrentOf(metainfo))
   const asked = scrape ? await scraped(metainfo, options.allowLocal) : undefined
   if (output !== '-') await printLine((json ? infoJson : infoText)(metainfo, asked?.results))

@@ -1,6 +1,5 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { MetadataProgress } from '../pipeline/fetch-metadata.ts'
-import type { Progress } from '../pipeline/progress.ts'
+import type { MetadataProgress, Progress } from '../pipeline/progress.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 import { json } from './terminal.ts'
 
@@ -10,13 +9,13 @@ export class JsonReporter implements Reporter {
     this.#emit('metadata', describe(metainfo, selected))
   }
 
-  fetching({ reason: _, ...progress }: MetadataProgress): void {
+  fetching(progress: MetadataProgress): void {
     this.#emit('fetching', progress)
   }
 
   checking(): void {}
 
-  progress({ downloaded: _, wasted: __, ...progress }: Progress): void {
+  progress({ downloaded: _, wasted: __, metadata: ___, ...progress }: Progress): void {
     this.#emit('progress', {
       ...progress,
       downSpeed: Math.round(progress.downSpeed),

@@ -1,44 +1,47 @@
 import { systemClock } from '../clock.ts'
-import type { PeerAddress } from '../codec/compact.ts'
 import { InputError, messageOf } from '../errors.ts'
 import { isMagnet, joined, type Magnet, parseMagnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import { pick } from '../pick.ts'
-import type { FetchedMetadata, MetadataProgress } from '../pipeline/fetch-metadata.ts'
+import type { AddOptions, Client } from '../pipeline/client.ts'
+import type { Torrent } from '../pipeline/torrent.ts'
+import { clientFor, type PeerOptions, torrentOptions } from './client.ts'
 import { interruptible } from './interruptible.ts'
-import { Reach, type ReachOptions } from './reach.ts'
 import type { Reporter } from './reporter.ts'
 import { loadTorrent } from './source.ts'
 
-/** What SOURCE names. */
-export interface Loaded extends FetchedMetadata {
-  /** The files that a link selects (BEP 53), by index; those that there are. */
+/** A torrent that was added to a client, its metadata known. */
+export interface Loaded {
+  /** It waits for `begin`. */
+  readonly torrent: Torrent
+  /** The indices of the files that a link selects (BEP 53). */
   readonly selectOnly?: readonly number[]
 }
 
-export interface LoadOptions extends NameOptions {
-  readonly reach: Reach
-  readonly reporter: Reporter
-  /** Milliseconds without a piece of metadata after which a link is given up; 0 for never. */
-  readonly timeout: number
-}
-
-/** Milliseconds that a run which nobody watches waits for anything. */
-const PATIENCE = 600_000
-/** Milliseconds between reports of progress. */
-const EVERY = 1000
-/** Milliseconds without a piece of metadata until it is said why. */
-const STALLED = 10_000
+/** Milliseconds without a block after which a run that nobody watches gives up. */
+const UNWATCHED_TIMEOUT_MS = 600_000
+/** Milliseconds between reports of how the metadata comes. */
+const REPORT_INTERVAL_MS = 1000
+/** Milliseconds without a piece of metadata until the reason is reported. */
+const STALL_MS = 10_000
 
 /**
- * What SOURCE names: a .torrent, or the torrent of a link or an info-hash, whose metadata is fetched from peers.
- * @throws InputError for what is none, StalledError when nobody gave the metadata
+ * Adds what SOURCE names to a client: a .torrent, or a link or an info-hash, whose metadata is then fetched from peers.
+ * @throws InputError for a source that is invalid, StalledError when no peer gave the metadata
  */
-export async function load(source: string, options: LoadOptions): Promise<Loaded> {
-  if (!isMagnet(source)) return { metainfo: await loadTorrent(source, options), peers: [] }
+export async function load(
+  source: string | Metainfo,
+  client: Client,
+  reporter: Reporter,
+  options: AddOptions,
+): Promise<Loaded> {
+  if (typeof source !== 'string') return { torrent: await client.add(source, options) }
+  const names = pick(options, 'portableNames')
+  if (!isMagnet(source)) return { torrent: await client.add(await loadTorrent(source, names), options) }
   const magnet = parseMagnet(source)
-  const { metainfo, peers } = await resolve(magnet, options)
+  const torrent = await client.add(magnet, options)
+  const metainfo = await fetchMetadata(torrent, magnet, reporter, options)
   const selectOnly = magnet.selectOnly?.filter(index => metainfo.files[index]?.pad === false)
   if (magnet.selectOnly && selectOnly?.length === 0) {
     throw new InputError(
@@ -46,108 +49,82 @@ export async function load(source: string, options: LoadOptions): Promise<Loaded
       `so: the torrent has ${metainfo.files.length} files, none of those it selects`,
     )
   }
-  return { metainfo, peers, ...(selectOnly ? { selectOnly } : {}) }
+  return { torrent, ...(selectOnly ? { selectOnly } : {}) }
 }
 
-export interface LoadOnlyOptions extends ReachOptions, NameOptions {
+export interface LoadMetainfoOptions extends PeerOptions, NameOptions {
   readonly timeout?: number
 }
 
-/** As `load`, for who has nothing else to do with peers. */
-export async function loadOnly(
+/** The metainfo of what SOURCE names, for commands that exchange nothing else with peers. */
+export async function loadMetainfo(
   source: string,
-  options: LoadOnlyOptions,
+  options: LoadMetainfoOptions,
   reporter: Reporter,
-): Promise<Loaded> {
-  const reach = new Reach(options, reporter)
+): Promise<Metainfo> {
+  if (!isMagnet(source)) return loadTorrent(source, pick(options, 'portableNames'))
+  const client = clientFor(options, reporter)
+  const { timeout = defaultTimeout() } = options
   try {
-    const timeout = options.timeout ?? patience()
-    return await load(source, { reach, reporter, timeout, ...pick(options, 'portableNames') })
+    return await interruptible(client, async () => {
+      const own = { ...torrentOptions(options), ...pick(options, 'portableNames'), timeout }
+      return (await load(source, client, reporter, own)).torrent.metainfo
+    })
   } finally {
-    await reach.close()
     reporter.close()
   }
 }
 
-/** Milliseconds without a verified byte after which a run gives up: never where somebody watches. */
-export function patience(): number {
-  return process.stderr.isTTY ? 0 : PATIENCE
+/** Milliseconds without a block after which a run gives up: 0, for never, on a terminal. */
+export function defaultTimeout(): number {
+  return process.stderr.isTTY ? 0 : UNWATCHED_TIMEOUT_MS
 }
 
-async function resolve(magnet: Magnet, options: LoadOptions): Promise<FetchedMetadata> {
-  const { reach, reporter, timeout } = options
-  const names = pick(options, 'portableNames')
-  const control = new AbortController()
-  const { signal } = control
-  const fetching = async () => {
-    // not needed for files: it is loaded here
-    const { fetchMetadata } = await import('../pipeline/fetch-metadata.ts')
-    const found = fetchMetadata(magnet, {
-      ...(await reach.options()),
-      ...names,
-      timeout,
-      signal,
-      progress: teller(reporter),
-      warning: ({ code, message }) => reporter.warning(code, message),
-    })
-    const sources = magnet.infoHash ? magnet.sources : []
-    return Promise.any([
-      found,
-      ...sources.map(url => elsewhere(url, { magnet, names, reach, reporter, signal })),
-    ])
-      .catch(() => found) // its reason is the one that matters
-      .finally(() => {
-        control.abort()
-        found.catch(() => {})
+/** Resolves once the metadata is known, from peers or from where the link says that the .torrent is (`xs`, `as`). */
+async function fetchMetadata(
+  torrent: Torrent,
+  magnet: Magnet,
+  reporter: Reporter,
+  options: AddOptions,
+): Promise<Metainfo> {
+  const ended = new AbortController()
+  const warn = ({ code, message }: { code: string; message: string }) => reporter.warning(code, message)
+  torrent.on('warning', warn)
+  const stopReports = reportMetadata(torrent, reporter)
+  const trust = options.allowLocal ? 'all' : 'remote'
+  for (const url of magnet.sources) {
+    const names = pick(options, 'portableNames')
+    loadTorrent(url, { ...names, trust, signal: ended.signal })
+      .then(metainfo => torrent.takeMetainfo(joined(metainfo, magnet)))
+      .catch(error => {
+        if (!ended.signal.aborted) warn({ code: error.code ?? 'ERR_USAGE', message: messageOf(error) })
       })
   }
-  const work = fetching()
-  const close = async () => {
-    control.abort()
-    await work.catch(() => {}) // trackers are told goodbye
-  }
-  return interruptible({ close }, () => work)
-}
-
-interface ElsewhereOptions extends Pick<LoadOptions, 'reach' | 'reporter'> {
-  readonly magnet: Magnet
-  readonly names: NameOptions
-  readonly signal: AbortSignal
-}
-
-/** The .torrent of a link, where the link says that it is (`xs`, `as`). */
-async function elsewhere(
-  url: string,
-  { magnet, names, reach, reporter, signal }: ElsewhereOptions,
-): Promise<FetchedMetadata> {
   try {
-    const trust = reach.allowLocal ? 'all' : 'remote'
-    const metainfo: Metainfo = await loadTorrent(url, { ...names, trust, signal })
-    if (!magnet.infoHash?.equals(metainfo.infoHash))
-      throw new InputError('ERR_METAINFO', `${url}: another torrent, ${metainfo.infoHash.toString('hex')}`)
-    const peers: PeerAddress[] = [...magnet.peers]
-    return { metainfo: joined(metainfo, magnet), peers }
-  } catch (error) {
-    reporter.warning((error as { code?: string }).code ?? 'ERR_USAGE', messageOf(error))
-    throw error
+    return await torrent.ready
+  } finally {
+    ended.abort()
+    stopReports()
+    torrent.off('warning', warn)
   }
 }
 
-/** Tells now and then how it goes, and once why it does not. */
-function teller(reporter: Reporter): (progress: MetadataProgress) => void {
-  let last = systemClock.now()
-  let since = last
-  let had = 0
-  let said = false
-  return progress => {
+/** Reports once a second how the metadata comes, and once why it does not. @returns what stops it */
+function reportMetadata(torrent: Torrent, reporter: Reporter): () => void {
+  let idleSince = systemClock.now()
+  let pieces = 0
+  let stalled = false
+  const report = () => {
+    const { metadata } = torrent.progress
+    if (!metadata) return
     const now = systemClock.now()
-    if (progress.have !== had) since = now
-    had = progress.have
-    if (now - last < EVERY) return
-    last = now
-    reporter.fetching(progress)
-    if (said || now - since < STALLED) return
-    said = true
-    reporter.stalled('ERR_STALLED', `no metadata yet: ${progress.reason}`)
+    if (metadata.have !== pieces) idleSince = now
+    pieces = metadata.have
+    reporter.fetching(metadata)
+    if (stalled || now - idleSince < STALL_MS) return
+    stalled = true
+    reporter.stalled('ERR_STALLED', `no metadata yet: ${torrent.reason}`)
   }
+  const timer = setInterval(report, REPORT_INTERVAL_MS)
+  return () => clearInterval(timer)
 }

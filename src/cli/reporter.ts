@@ -1,6 +1,5 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { MetadataProgress } from '../pipeline/fetch-metadata.ts'
-import type { Progress } from '../pipeline/progress.ts'
+import type { MetadataProgress, Progress } from '../pipeline/progress.ts'
 import type { Given } from '../pipeline/provenance.ts'
 import { exitOf, explain } from './exit.ts'
 

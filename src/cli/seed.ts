@@ -2,24 +2,19 @@ import type { NameOptions } from '../metainfo/name.ts'
 import { pick } from '../pick.ts'
 import { share } from '../pipeline/share.ts'
 import { resumeAt } from '../pipeline/stock.ts'
-import { Torrent } from '../pipeline/torrent.ts'
 import { FileStorage } from '../storage/file-storage.ts'
+import { clientFor, type ExchangeOptions, type PeerOptions, torrentOptions } from './client.ts'
 import { EXIT, Exit } from './exit.ts'
 import { Follower } from './follower.ts'
 import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { load } from './load.ts'
 import { locate } from './locate.ts'
-import { Reach, type ReachOptions } from './reach.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
 import { recordOf } from './state.ts'
 import { TextReporter } from './text-reporter.ts'
 
-export interface SeedOptions extends ReachOptions, NameOptions {
-  readonly maxPeers?: number
-  readonly maxPeersPerAddress?: number
-  readonly memory?: number
-  readonly up?: number
+export interface SeedOptions extends PeerOptions, ExchangeOptions, NameOptions {
   readonly superSeed?: boolean
   readonly seedRatio?: number
   readonly seedTime?: number
@@ -31,29 +26,19 @@ export interface SeedOptions extends ReachOptions, NameOptions {
 /** Shares what of a torrent is right at `path`, until a signal, or until it has shared enough. Never throws. */
 export async function seed(source: string, path: string, options: SeedOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
-  const reach = new Reach(options, reporter)
+  const client = clientFor(options, reporter)
   let follower: Follower | undefined
   let sharing = false
   try {
-    const loaded = await load(source, { reach, reporter, timeout: 0, ...pick(options, 'portableNames') })
-    const { metainfo, directory } = await locate(loaded.metainfo, path, options)
-    reporter.metadata(metainfo, () => true)
-    const shared = await reach.options()
-    const listener = shared.listener!
-    const storage = new FileStorage(metainfo, { directory })
-    const torrent = new Torrent(metainfo, {
-      storage,
-      resume: resumeAt(recordOf(metainfo.infoHash, directory), metainfo, storage),
-      select: () => false,
-      share: true,
-      superSeed: options.superSeed === true,
-      ...shared,
-      peers: [...shared.peers, ...loaded.peers],
-      ...pick(options, 'maxPeers', 'maxPeersPerAddress', 'memory', 'up'),
-    })
-    follower = new Follower(torrent, reporter)
-    await interruptible(torrent, async () => {
-      await torrent.start().done
+    await interruptible(client, async () => {
+      const own = { ...torrentOptions(options), ...pick(options, 'portableNames', 'superSeed'), share: true }
+      const { torrent } = await load(source, client, reporter, own)
+      const { metainfo, directory } = await locate(torrent.metainfo, path, options)
+      reporter.metadata(metainfo, () => true)
+      const storage = new FileStorage(metainfo, { directory })
+      follower = new Follower(torrent, reporter)
+      const resume = resumeAt(recordOf(metainfo.infoHash, directory), metainfo, storage)
+      await torrent.begin({ storage, resume, select: () => false }, metainfo).done
       const { count, size } = torrent.verified
       if (count === 0) throw new Exit(EXIT.notRight, `nothing of the torrent is right at ${path}`)
       if (count < size)
@@ -61,12 +46,13 @@ export async function seed(source: string, path: string, options: SeedOptions): 
           'ERR_STORAGE',
           `${size - count} of ${size} pieces are missing or wrong: sharing the rest`,
         )
-      reporter.listening(listener.address)
+      const listener = await client.listen()
+      if (listener) reporter.listening(listener.address)
       sharing = true
       const { seedRatio: ratio, seedTime: time } = options
       await share(torrent, pick({ ratio, time }, 'ratio', 'time'))
     })
-    reporter.shared(follower.outcome())
+    reporter.shared(follower!.outcome())
     return EXIT.ok
   } catch (error) {
     // a signal is how it usually ends
@@ -74,7 +60,7 @@ export async function seed(source: string, path: string, options: SeedOptions): 
     return reportFailure(error, reporter)
   } finally {
     follower?.stop()
-    await reach.close()
+    await client.close()
     reporter.close()
   }
 }

@@ -4,17 +4,19 @@ import { pick } from '../pick.ts'
 import { HttpServer } from '../server/http-server.ts'
 import type { ServedTorrents } from '../server/served-torrents.ts'
 import { findFiles } from '../storage/find-files.ts'
+import { clientFor, type ExchangeOptions, type PeerOptions, torrentOptions } from './client.ts'
 import { HTTP_ADDRESS, type HttpAddress } from './http-address.ts'
 import { interruptible } from './interruptible.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { load } from './load.ts'
-import { Reach, type ReachOptions } from './reach.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
-import { openServing, type Serving, type ServingOptions } from './serving.ts'
+import { openServing, type Serving } from './serving.ts'
 import { TextReporter } from './text-reporter.ts'
 import { findToken, type TokenOptions } from './token.ts'
 
-export interface ServeOptions extends ServingOptions, ReachOptions, TokenOptions, NameOptions {
+export interface ServeOptions extends PeerOptions, ExchangeOptions, TokenOptions, NameOptions {
+  /** The directory that fetched files stay in. @default in memory, for a while */
+  readonly output?: string
   /** Where to serve HTTP. @default 127.0.0.1:8642, or a free port if that one is taken */
   readonly http?: HttpAddress
   /** Files that are read at once. @default 32 */
@@ -28,34 +30,38 @@ export interface ServeOptions extends ServingOptions, ReachOptions, TokenOptions
   readonly verbose?: boolean
 }
 
+const DEFAULT_MEMORY_BYTES = 64 << 20
+/** The share of memory for bytes that were read and may be read again: players seek back and forth. */
+const KEEP_SHARE = 1 / 4
+
 /** Serves the files of torrents over HTTP until a signal. Never throws: returns the exit code. */
 export async function serve(sources: readonly string[], options: ServeOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
+  const client = clientFor(options, reporter)
   const served = new Map<string, Serving>()
-  const reach = new Reach(options, reporter)
   const open = { server: undefined as HttpServer | undefined }
   const close = async () => {
-    await Promise.all([open.server?.close(), ...Array.from(served.values(), serving => serving.close())])
+    await Promise.all([open.server?.close(), client.close()])
+    await Promise.all(Array.from(served.values(), serving => serving.close()))
   }
   try {
-    const token = findToken(options, process.env)
-    const torrents = await Promise.all(
-      sources.map(source => load(source, { reach, reporter, timeout: 0, ...pick(options, 'portableNames') })),
-    )
-    const server = await openServer(served, token, options)
-    open.server = server
-    server.on('warning', error => reporter.warning(codeOf(error.cause), messageOf(error)))
-    const shared = await reach.options()
     return await interruptible({ close }, async () => {
-      for (const { metainfo: loaded, peers } of torrents) {
-        const hash = loaded.infoHash.toString('hex')
-        if (served.has(hash)) continue
-        const { output: directory } = options
-        const metainfo = directory === undefined ? loaded : await findFiles(loaded, { directory })
+      const token = findToken(options, process.env)
+      const own = { ...torrentOptions(options), ...pick(options, 'portableNames'), share: true }
+      const unique = [...new Set(sources)]
+      const torrents = await Promise.all(unique.map(source => load(source, client, reporter, own)))
+      const server = await openServer(served, token, options)
+      open.server = server
+      server.on('warning', error => reporter.warning(codeOf(error.cause), messageOf(error)))
+      const { memory = DEFAULT_MEMORY_BYTES, output } = options
+      const keep = (memory * KEEP_SHARE) / Math.max(1, torrents.length)
+      for (const { torrent } of torrents) {
+        const metainfo =
+          output === undefined ? torrent.metainfo : await findFiles(torrent.metainfo, { directory: output })
         reporter.metadata(metainfo, () => true)
         served.set(
-          hash,
-          openServing(metainfo, options, reporter, { ...shared, peers: [...shared.peers, ...peers] }),
+          metainfo.infoHash.toString('hex'),
+          openServing(torrent, metainfo, { output, keep }, reporter),
         )
       }
       reporter.serving(server.url)
@@ -65,7 +71,7 @@ export async function serve(sources: readonly string[], options: ServeOptions): 
     await close()
     return reportFailure(error, reporter)
   } finally {
-    await reach.close()
+    await client.close()
     reporter.close()
   }
 }

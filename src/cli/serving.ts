@@ -1,25 +1,11 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import { pick } from '../pick.ts'
-import { download } from '../pipeline/download.ts'
-import { Torrent } from '../pipeline/torrent.ts'
-import type { TorrentOptions } from '../pipeline/torrent-options.ts'
+import { directoryContent } from '../pipeline/download.ts'
+import type { Torrent } from '../pipeline/torrent.ts'
 import type { ServedTorrent } from '../server/served-torrents.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import { Follower } from './follower.ts'
 import type { Reporter } from './reporter.ts'
 import { recordOf, sharedLocks } from './state.ts'
-
-/** The options of the torrents, without those of HTTP. */
-export interface ServingOptions {
-  readonly output?: string
-  readonly webSeeds: boolean
-  readonly webSeed?: string[]
-  readonly maxPeers?: number
-  readonly maxPeersPerAddress?: number
-  readonly memory?: number
-  readonly up?: number
-  readonly down?: number
-}
 
 /** A torrent that is running and served. */
 export interface Serving extends ServedTorrent {
@@ -29,42 +15,25 @@ export interface Serving extends ServedTorrent {
   close(): Promise<void>
 }
 
-const MiB = 1 << 20
-/** The share of memory for bytes that were read and may be read again: players seek back and forth. */
-const KEEP_SHARE = 1 / 4
-
 /**
- * Starts a torrent to be served. It fetches what is read, and nothing else. With a directory the bytes stay there;
+ * Begins a torrent to be served. It fetches what is read, and nothing else. With a directory the bytes stay there;
  * otherwise they are held in memory while they are read, and for a while after that.
- * @param shared the options that all torrents of the run share
+ * @param keep bytes that are held in memory after they were read
  */
 export function openServing(
+  torrent: Torrent,
   metainfo: Metainfo,
-  options: ServingOptions,
+  { output, keep }: { readonly output: string | undefined; readonly keep: number },
   reporter: Reporter,
-  shared: Omit<TorrentOptions, 'storage'>,
 ): Serving {
-  const { memory = 64 * MiB, output } = options
-  const common = {
-    webSeeds: options.webSeeds,
-    ...(options.webSeed ? { webSeedUrls: options.webSeed } : {}),
-    onDemand: true,
-    share: true,
-    ...pick(options, 'maxPeers', 'maxPeersPerAddress', 'memory', 'up', 'down'),
-    ...shared,
-  }
-  const torrent =
+  const content =
     output === undefined
-      ? new Torrent(metainfo, {
-          ...common,
-          storage: new WindowStorage({ keep: memory * KEEP_SHARE }),
-        }).start()
-      : download(metainfo, {
-          ...common,
-          output,
+      ? { storage: new WindowStorage({ keep }) }
+      : directoryContent(metainfo, {
+          ...{ output, locks: sharedLocks() },
           record: recordOf(metainfo.infoHash, output),
-          locks: sharedLocks(),
         })
+  torrent.begin({ ...content, onDemand: true }, metainfo)
   const follower = new Follower(torrent, reporter)
   return {
     metainfo,

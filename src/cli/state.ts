@@ -5,22 +5,18 @@ import { resumePath } from '../storage/resume-record.ts'
 
 /** Where the resume record of a torrent in a directory is: below XDG_STATE_HOME, as other programs keep theirs. */
 export function recordOf(infoHash: Uint8Array, directory: string): string {
-  return resumePath(stateHome(), infoHash, directory)
-}
-
-/** Where the nodes of the DHT are kept from one run to the next. */
-export function dhtRecord(): string {
-  return join(stateHome(), 'dht')
+  return resumePath(stateDirectory(), infoHash, directory)
 }
 
 let locks: LockDirectory | undefined
 
 /** Keeps the processes of one user from writing the same files. One instance for this process. */
 export function sharedLocks(): LockDirectory {
-  return (locks ??= new LockDirectory(join(stateHome(), 'locks')))
+  return (locks ??= new LockDirectory(join(stateDirectory(), 'locks')))
 }
 
-function stateHome(): string {
+/** Where resume records, locks and the nodes of the DHT are kept. */
+export function stateDirectory(): string {
   const { XDG_STATE_HOME: home } = process.env
   return join(home || join(homedir(), '.local', 'state'), 'tsdl')
 }

@@ -2,13 +2,13 @@ import { Layout } from '../metainfo/layout.ts'
 import { check } from '../pipeline/check.ts'
 import { FileStorage } from '../storage/file-storage.ts'
 import { EXIT } from './exit.ts'
-import { type LoadOnlyOptions, loadOnly } from './load.ts'
+import { type LoadMetainfoOptions, loadMetainfo } from './load.ts'
 import { locate } from './locate.ts'
 import type { Reporter } from './reporter.ts'
 import { printLine } from './stdout.ts'
 import { json as toJson } from './terminal.ts'
 
-export interface VerifyOptions extends LoadOnlyOptions {
+export interface VerifyOptions extends LoadMetainfoOptions {
   readonly json?: boolean
   readonly quiet?: boolean
 }
@@ -21,7 +21,7 @@ export async function verify(
   reporter: Reporter,
 ): Promise<number> {
   const { json = false } = options
-  const { metainfo } = await loadOnly(source, options, reporter)
+  const metainfo = await loadMetainfo(source, options, reporter)
   const { metainfo: there, directory } = await locate(metainfo, path, options)
   const storage = new FileStorage(there, { directory })
   const { pieceCount } = metainfo

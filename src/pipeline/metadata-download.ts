@@ -110,6 +110,6 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   }
 
   #blame(peer: Peer, what: string): void {
-    this.#options.swarm.ban(formatAddress(peer.address), what)
+    this.#options.swarm.ban(formatAddress(peer.address), `banned for wrong metadata: it ${what}`)
   }
 }

@@ -81,7 +81,10 @@ export function progressOf({ pieces, metadata, swarm, webSeeds, down, up }: Prog
   }
 }
 
-function limitOf({ intake, windowed }: NonNullable<ProgressOptions['pieces']>, peers: number): Progress['limit'] {
+function limitOf(
+  { intake, windowed }: NonNullable<ProgressOptions['pieces']>,
+  peers: number,
+): Progress['limit'] {
   if (intake.left === 0) return 'none'
   if (peers === 0) return 'peers'
   if (intake.scheduler.full || (windowed && !intake.cursors.waiting)) return windowed ? 'reader' : 'disk'

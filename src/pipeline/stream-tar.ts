@@ -37,7 +37,10 @@ export interface PackTarOptions extends TarChoice {
 }
 
 /** The chosen files of a torrent that has a storage, as one tar archive. */
-export function packTar(torrent: Torrent, { select, strip = false, lend = false, passing }: PackTarOptions): TarPacker {
+export function packTar(
+  torrent: Torrent,
+  { select, strip = false, lend = false, passing }: PackTarOptions,
+): TarPacker {
   const { metainfo } = torrent
   // one reader for all files: what comes next is fetched while the file before is read
   const source = torrent.open(0, metainfo.length)

@@ -76,7 +76,11 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.#reputation = reputation
     connections?.add(this, () => this.peers.size)
     this.#connections = connections
-    this.#slots = new Slots({ maxPeers, maxPerAddress, hasCommonRoom: () => connections?.hasRoom(this) ?? true })
+    this.#slots = new Slots({
+      maxPeers,
+      maxPerAddress,
+      hasCommonRoom: () => connections?.hasRoom(this) ?? true,
+    })
     this.#maxHalfOpen = maxHalfOpen
   }
 

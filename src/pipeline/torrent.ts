@@ -113,7 +113,12 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       port: () => listener?.port,
       dht: () => this.#sources.dht,
       pex: () => options.pex !== false && !this.#metainfo?.private,
-      limits: limitsOf({ clock, memory, ...pick(options, 'up', 'down'), peers: () => this.#swarm.peers.size }),
+      limits: limitsOf({
+        clock,
+        memory,
+        ...pick(options, 'up', 'down'),
+        peers: () => this.#swarm.peers.size,
+      }),
       torrent: undefined,
       ...pick(options, 'connect'),
       ...(bind ? { bind } : {}),
@@ -160,7 +165,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** @throws InputError ERR_USAGE while the metadata is not known: await `ready` */
   get metainfo(): Metainfo {
     if (this.#metainfo) return this.#metainfo
-    throw new InputError('ERR_USAGE', 'the metadata of this torrent is not known yet: await torrent.ready first')
+    throw new InputError(
+      'ERR_USAGE',
+      'the metadata of this torrent is not known yet: await torrent.ready first',
+    )
   }
 
   /** The pieces that are verified and at rest. */
@@ -463,7 +471,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (received > this.#received || !this.waiting) this.#receivedAt = now
     this.#received = received
     if (timeout > 0 && now - this.#receivedAt > timeout) {
-      const what = this.#metainfo ? this.reason : `no metadata for ${this.infoHash.toString('hex')}: ${this.reason}`
+      const what = this.#metainfo
+        ? this.reason
+        : `no metadata for ${this.infoHash.toString('hex')}: ${this.reason}`
       this.destroy(new StalledError('ERR_STALLED', `${what}; nothing received for ${timeout / 1000} s`))
     } else if (!this.#closing) this.#timer = this.#clock.setTimeout(() => this.#tick(), TICK_MS)
   }
@@ -517,7 +527,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 function infoHashOf(source: Metainfo | Magnet): Buffer {
   if (source.infoHash) return source.infoHash
   const hash = 'infoHashV2' in source ? source.infoHashV2?.toString('hex') : ''
-  throw new InputError('ERR_USAGE', `${hash}: an info-hash of BitTorrent v2 alone, which is not supported yet`)
+  throw new InputError(
+    'ERR_USAGE',
+    `${hash}: an info-hash of BitTorrent v2 alone, which is not supported yet`,
+  )
 }
 
 /** The address to dial from; none where all will do. @throws InputError when it is no IP address */

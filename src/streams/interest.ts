@@ -16,6 +16,8 @@ export class Interest {
   readonly offer: Offer
   /** Whether we are, and have said so. */
   shown = false
+  /** While the peer's pieces are taken one message after the other, nothing is said: `update` follows. */
+  paused = false
   readonly #options: InterestOptions
 
   constructor(options: InterestOptions) {
@@ -64,7 +66,7 @@ export class Interest {
 
   /** Says whether we are interested, if that has changed. */
   update(): void {
-    this.show(this.offer.useful > 0)
+    if (!this.paused) this.show(this.offer.useful > 0)
   }
 
   show(interested: boolean): void {

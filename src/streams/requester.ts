@@ -82,7 +82,9 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     const { shown } = this.#interest
     this.#interest = this.#interestIn(torrent)
     this.#interest.shown = shown
+    this.#interest.paused = true
     for (const message of early) this.#takePieces(message)
+    this.#interest.paused = false
     this.#interest.update()
   }
 

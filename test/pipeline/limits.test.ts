@@ -5,7 +5,7 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 const MiB = 1 << 20
 
 function limits(peers: number, options: Partial<LimitsOptions> = {}) {
-  return limitsOf({ clock: new VirtualClock(), memory: 64 * MiB, peers: () => peers, ...options })
+  return limitsOf({ clock: new VirtualClock(), memory: () => 64 * MiB, peers: () => peers, ...options })
 }
 
 t.test('the more peers, the less each may have in flight, within bounds', async t => {

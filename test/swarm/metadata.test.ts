@@ -115,7 +115,7 @@ function fetching(peers: readonly ScriptedPeer[], options: FetchMetadataOptions 
     encryption: 'off',
     warning: ({ message }) => warnings.push(message),
     ...options,
-  })
+  }).then(metainfo => ({ metainfo }))
   return { result, warnings }
 }
 
@@ -134,13 +134,12 @@ t.test('metadata comes from several peers at once, each piece asked for once (I4
   }
   // each takes at most eight at a time: the last one gets its share when the others have theirs
   for (let count = 0; count < 2; count++) donors.push(await donor(t, { answer }))
-  const { metainfo, peers } = await fetching(donors).result
+  const { metainfo } = await fetching(donors).result
   t.strictSame(metainfo.info, info)
   t.strictSame(
     donors.flatMap(({ asked }) => asked).sort((a, b) => a - b),
     Array.from({ length: 11 }, (_, piece) => piece),
   )
-  t.same(new Set(peers.map(({ port }) => port)), new Set(donors.map(({ address }) => address.port)))
 })
 
 for (const totalSize of [0, 5, -1, 2 ** 40, undefined])
@@ -254,7 +253,6 @@ for (const [name, script, complaint] of liars)
     t.strictSame((await result).metainfo.info, info)
     if (complaint) t.match(warnings.join('\n'), complaint)
     else t.notMatch(warnings.join('\n'), /does not match/)
-    if (complaint) t.strictSame((await result).peers, [good.address], 'it is not recommended')
   })
 
 t.test('of three that gave a wrong whole together, the one that lied is found', async t => {
@@ -303,25 +301,18 @@ t.test('pieces that nobody asked for are passed over (I8), and requests of other
   t.ok(rejected)
 })
 
-t.test('one that is silent is overtaken by others, and left', async t => {
+t.test('a peer that is silent is overtaken by others', async t => {
   const clock = new VirtualClock()
   const silent = await donor(t, { answer: () => {} })
-  const { result, warnings } = fetching([silent], { clock })
-  await silent.until(() => silent.asked.length === 8)
-  const listening = await donor(t)
-  const again = fetching([silent, listening], { clock })
-  await silent.until(() => silent.asked.length >= 8)
-  const settled = again.result.then(({ metainfo }) => metainfo.info)
+  const honest = await donor(t)
+  const { result } = fetching([silent, honest], { clock })
+  await silent.until(() => silent.asked.length > 0)
   let done = false
-  void settled.then(() => {
+  void result.then(() => {
     done = true
   })
   for (let turns = 0; turns < 2000 && !done; turns++) await clock.advance(turns % 10 === 0 ? 250 : 0)
-  t.strictSame(await settled, info)
-  for (let turns = 0; turns < 100 && !warnings.some(text => /sent no metadata/.test(text)); turns++)
-    await clock.advance(250)
-  t.match(warnings.join('\n'), /sent no metadata within 15 s/)
-  result.catch(() => {})
+  t.strictSame((await result).metainfo.info, info)
 })
 
 t.test('when nobody gives it, it is said who was asked and what they lacked', async t => {
@@ -335,7 +326,7 @@ t.test('when nobody gives it, it is said who was asked and what they lacked', as
   const failed = t.rejects(result, {
     code: 'ERR_STALLED',
     message:
-      /^no metadata for [0-9a-f]{40}: none of 2 peers gave it: 1 gave wrong metadata \(127\.0\.0\.1:\d+\), 1 had no metadata to give \(127\.0\.0\.1:\d+\); nothing for 60 s$/,
+      /^no metadata for [0-9a-f]{40}: none of 2 peers gave it: 1 had no metadata to give \(127\.0\.0\.1:\d+\), 1 is banned for wrong metadata: it offers metadata of 1073741824 bytes, at most \d+ are read \(127\.0\.0\.1:\d+\); nothing received for 60 s$/,
   })
   let ended = false
   void failed.then(() => {
@@ -406,7 +397,7 @@ for (const encryption of ['prefer', 'require', 'off'] as const)
     const address = await seed(t, made, encryption)
     const peers = [address]
     const magnet = parseMagnet(made.metainfo.infoHash.toString('hex'))
-    const { metainfo } = await fetchMetadata(magnet, {
+    const metainfo = await fetchMetadata(magnet, {
       peers,
       encryption: encryption === 'off' ? 'off' : 'prefer',
     })

@@ -1,12 +1,13 @@
 import { isatty } from 'node:tty'
 import { InputError } from '../../errors.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { Torrent } from '../../pipeline/torrent.ts'
 import { ChoiceError } from '../exit.ts'
 import type { RangeSpec } from '../range.ts'
 import type { Reporter } from '../reporter.ts'
 import { listFiles, selectFiles } from '../selection.ts'
 import { continuedToStdout } from './continued.ts'
-import type { Common, Destination } from './destination.ts'
+import type { Destination } from './destination.ts'
 import { type DirectoryOptions, filesToDirectory } from './directory.ts'
 import { fileToStdout } from './file.ts'
 import { tarToStdout } from './tar.ts'
@@ -26,8 +27,8 @@ export interface Choice {
   readonly selected: ReadonlySet<number> | undefined
   /** The directory that files go to, if they do. */
   readonly directory?: string
-  /** Starts it. The torrent is the one that was chosen from, with paths as they are on disk. */
-  open(metainfo: Metainfo, common: Common, reporter: Reporter): Destination | Promise<Destination>
+  /** Begins it. @param metainfo the torrent's, with the paths that its files have on disk */
+  begin(torrent: Torrent, metainfo: Metainfo, reporter: Reporter): Destination | Promise<Destination>
 }
 
 /**
@@ -55,28 +56,28 @@ export function choose(metainfo: Metainfo, options: DestinationOptions): Choice 
     return {
       selected,
       directory: output ?? '.',
-      open: (metainfo, common) => filesToDirectory(metainfo, common, chosen),
+      begin: (torrent, metainfo) => filesToDirectory(torrent, metainfo, chosen),
     }
   }
   if (tar) {
     const strip = options.strip ?? false
     return {
       selected,
-      open: (metainfo, common) => tarToStdout(metainfo, common, { selected, digest, strip }),
+      begin: (torrent, metainfo) => tarToStdout(torrent, metainfo, { selected, digest, strip }),
     }
   }
   const index = onlyFile(metainfo, selected)
   if (continueAt === undefined) {
     return {
       selected,
-      open: (metainfo, common) =>
-        fileToStdout(metainfo, index, common, { digest, ...(range ? { range } : {}) }),
+      begin: (torrent, metainfo) =>
+        fileToStdout(torrent, metainfo, index, { digest, ...(range ? { range } : {}) }),
     }
   }
   return {
     selected,
-    open: (metainfo, common, reporter) =>
-      continuedToStdout(metainfo, index, continueAt, common, {
+    begin: (torrent, metainfo, reporter) =>
+      continuedToStdout(torrent, metainfo, index, continueAt, {
         digest,
         resumed: offset => reporter.resumed(continueAt, offset),
       }),

@@ -3,12 +3,12 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StorageError } from '../../errors.ts'
 import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
-import { Torrent } from '../../pipeline/torrent.ts'
+import type { Torrent } from '../../pipeline/torrent.ts'
 import type { TorrentFile } from '../../pipeline/torrent-file.ts'
 import { piecesOf } from '../../pipeline/wanted.ts'
 import { storageError } from '../../storage/storage-error.ts'
 import { WindowStorage } from '../../storage/window-storage.ts'
-import type { Common, Destination } from './destination.ts'
+import type { Destination } from './destination.ts'
 import { toStdout } from './piped.ts'
 import { checkPrefix, type Part } from './prefix.ts'
 
@@ -27,10 +27,10 @@ const SEARCH = 10_000
  * @throws StorageError when it cannot be read
  */
 export async function continuedToStdout(
+  torrent: Torrent,
   metainfo: Metainfo,
   index: number,
   have: string,
-  common: Common,
   { digest = false, resumed }: ContinuedOptions,
 ): Promise<Destination> {
   const file = metainfo.files[index]!
@@ -38,22 +38,16 @@ export async function continuedToStdout(
   const { size, longer, wrong, unproven } = await checkPrefix({ metainfo, file, path: have, hash })
   const rest = { start: size, end: wrong ? size : file.length }
   const parts = [...(wrong ? [wrong] : unproven), rest]
-  const torrent = new Torrent(metainfo, {
-    ...common,
-    storage: new WindowStorage(),
-    sharedMemory: true,
-    wanted: piecesOfAll(metainfo, file, parts),
-  })
+  const wanted = piecesOfAll(metainfo, file, parts)
+  torrent.begin({ storage: new WindowStorage(), sharedMemory: true, wanted }, metainfo)
   const digests = new Map<string, string>()
   return {
-    torrent,
     digests,
     async transfer() {
       const source = torrent.files[index]!
       // at the same time as those before: what they share is fetched once
       const reader = source.stream({ ...rest, lend: true })
       const comparing = parts.slice(0, -1).map(part => ({ part, reader: source.stream(part) }))
-      torrent.start()
       for (const { part, reader } of comparing) {
         const comparison = firstDifference(reader, have, part)
         const bad = wrong ? await soon(comparison, part) : await comparison

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { pick } from '../../pick.ts'
-import { download } from '../../pipeline/download.ts'
+import { directoryContent } from '../../pipeline/download.ts'
 import { share } from '../../pipeline/share.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
 import { recordOf, sharedLocks } from '../state.ts'
-import type { Common, Destination } from './destination.ts'
+import type { Destination } from './destination.ts'
 
 export interface DirectoryOptions {
   readonly output?: string
@@ -16,22 +16,27 @@ export interface DirectoryOptions {
   readonly digest?: boolean
 }
 
+/** Whether a download is shared after it is complete. */
+export function isShared({ seedRatio, seedTime }: Pick<DirectoryOptions, 'seedRatio' | 'seedTime'>): boolean {
+  return seedRatio !== undefined || seedTime !== undefined
+}
+
 /** The selected files, below a directory. */
-export function filesToDirectory(metainfo: Metainfo, common: Common, options: DirectoryOptions): Destination {
+export function filesToDirectory(
+  torrent: Torrent,
+  metainfo: Metainfo,
+  options: DirectoryOptions,
+): Destination {
   const { output = '.', selected, seedRatio: ratio, seedTime: time } = options
-  const sharing = ratio !== undefined || time !== undefined
-  const torrent = download(metainfo, {
-    ...common,
-    output,
+  const sharing = isShared(options)
+  const chosen = selected ? { select: (index: number) => selected.has(index) } : {}
+  const content = directoryContent(metainfo, {
+    ...{ ...chosen, output, locks: sharedLocks() },
     record: recordOf(metainfo.infoHash, output),
-    locks: sharedLocks(),
-    ...(selected ? { select: (index: number) => selected.has(index) } : {}),
-    ...(options.sequential ? { sequential: true } : {}),
-    ...(sharing ? { share: true } : {}),
   })
+  torrent.begin({ ...chosen, ...content, ...pick(options, 'sequential') }, metainfo)
   const digests = new Map<string, string>()
   return {
-    torrent,
     digests,
     async transfer() {
       const hashed = options.digest ? hashAll(torrent, selected, digests) : undefined

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
-import { stream } from '../../pipeline/download.ts'
+import { rangeContent } from '../../pipeline/download.ts'
+import type { Torrent } from '../../pipeline/torrent.ts'
 import { type RangeSpec, within } from '../range.ts'
-import type { Common, Destination } from './destination.ts'
+import type { Destination } from './destination.ts'
 import { toStdout } from './piped.ts'
 
 export interface FileOptions {
@@ -12,18 +13,17 @@ export interface FileOptions {
 
 /** One file, or some of its bytes, to standard output. */
 export function fileToStdout(
+  torrent: Torrent,
   metainfo: Metainfo,
   index: number,
-  common: Common,
   { range, digest }: FileOptions,
 ): Destination {
   const { path, length } = metainfo.files[index]!
   const bytes = range ? within(range, length, path) : { start: 0, end: length }
-  const reader = stream(metainfo, { ...common, ...bytes, file: index, lend: true, sharedMemory: true })
-  const { torrent } = reader
+  torrent.begin({ ...rangeContent(metainfo, index, bytes.start, bytes.end), sharedMemory: true }, metainfo)
+  const reader = torrent.files[index]!.stream({ ...bytes, lend: true })
   const digests = new Map<string, string>()
   return {
-    torrent,
     digests,
     async transfer() {
       const hash = digest ? createHash('sha256') : undefined

@@ -1,7 +1,9 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
-import { streamTar } from '../../pipeline/stream-tar.ts'
-import type { Common, Destination } from './destination.ts'
+import { packTar } from '../../pipeline/stream-tar.ts'
+import type { Torrent } from '../../pipeline/torrent.ts'
+import { WindowStorage } from '../../storage/window-storage.ts'
+import type { Destination } from './destination.ts'
 import { toStdout } from './piped.ts'
 
 export interface TarDestinationOptions {
@@ -12,8 +14,8 @@ export interface TarDestinationOptions {
 
 /** The selected files as one archive, to standard output. */
 export function tarToStdout(
+  torrent: Torrent,
   metainfo: Metainfo,
-  common: Common,
   { selected, strip, digest }: TarDestinationOptions,
 ): Destination {
   const hashes = new Map<number, Hash>()
@@ -22,21 +24,15 @@ export function tarToStdout(
     hashes.set(fileIndex, hash)
     hash.update(chunk)
   }
-  const packer = streamTar(metainfo, {
-    ...common,
-    strip,
-    lend: true,
-    sharedMemory: true,
-    ...(selected ? { select: (index: number) => selected.has(index) } : {}),
-    ...(digest ? { passing } : {}),
-  })
+  const chosen = selected ? { select: (index: number) => selected.has(index) } : {}
+  torrent.begin({ ...chosen, storage: new WindowStorage(), sharedMemory: true }, metainfo)
+  const packer = packTar(torrent, { ...chosen, strip, lend: true, ...(digest ? { passing } : {}) })
   const digests = new Map<string, string>()
   return {
-    torrent: packer.torrent,
     digests,
     async transfer() {
       await toStdout(packer)
-      await packer.torrent.done
+      await torrent.done
       for (const [index, { path, pad, symlink }] of metainfo.files.entries()) {
         if (!digest || pad || symlink !== undefined || selected?.has(index) === false) continue
         digests.set(path, (hashes.get(index) ?? createHash('sha256')).digest('hex'))

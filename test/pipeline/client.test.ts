@@ -1,0 +1,113 @@
+import t from 'tap'
+import { torrentOf } from '../../src/metainfo/torrent.ts'
+import { Client } from '../../src/pipeline/client.ts'
+import { ConnectionLimit } from '../../src/pipeline/connection-limit.ts'
+import { directoryContent } from '../../src/pipeline/download.ts'
+import { MemoryBudget } from '../../src/pipeline/memory-budget.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { memoryDisk } from '../helpers/swarm.ts'
+
+const small = (name: string) => makeTorrent({ files: [{ path: name, length: 100_000 }], pieceLength: 16_384 })
+const offline = { dht: false, lsd: false, trackers: false, bind: '127.0.0.1' }
+
+t.test('torrents of one client share its identity, its port and its events', async t => {
+  const client = new Client(offline)
+  const events: string[] = []
+  client.on('added', torrent => events.push(`added ${torrent.infoHash.toString('hex')}`))
+  client.on('removed', torrent => events.push(`removed ${torrent.infoHash.toString('hex')}`))
+  const [a, b] = [small('a'), small('b')]
+  const torrents = [await client.add(a.metainfo), await client.add(torrentOf(b.metainfo))]
+  t.strictSame(client.torrents, torrents)
+  t.equal(client.get(a.metainfo.infoHash.toString('hex')), torrents[0])
+  t.equal((await client.listen())?.port, (await client.listen())?.port)
+  await torrents[0]!.close()
+  t.strictSame(client.torrents, [torrents[1]])
+  await client.close()
+  t.strictSame(client.torrents, [])
+  const hashes = [a, b].map(({ metainfo }) => metainfo.infoHash.toString('hex'))
+  t.strictSame(events, [...hashes.map(hash => `added ${hash}`), ...hashes.map(hash => `removed ${hash}`)])
+})
+
+t.test('a source is a metainfo, bytes in any view, a link or an info-hash', async t => {
+  const client = new Client(offline)
+  const made = small('a')
+  const hash = made.metainfo.infoHash.toString('hex')
+  const copy = Uint8Array.from(torrentOf(made.metainfo)).buffer
+  for (const source of [
+    made.metainfo,
+    new Uint8Array(copy),
+    copy,
+    new DataView(copy),
+    `magnet:?xt=urn:btih:${hash}`,
+    hash,
+  ]) {
+    const torrent = await client.add(source)
+    t.equal(torrent.infoHash.toString('hex'), hash)
+    await torrent.close()
+  }
+  await client.close()
+})
+
+t.test('an invalid source or a torrent that is here already is an InputError', async t => {
+  const client = new Client(offline)
+  const made = small('a')
+  await client.add(made.metainfo)
+  await t.rejects(client.add(made.metainfo), { name: 'InputError', code: 'ERR_BUSY' })
+  await t.rejects(client.add('no link'), { name: 'InputError', code: 'ERR_USAGE' })
+  await t.rejects(client.add(new Uint8Array(5)), { name: 'InputError' })
+  await client.close()
+  await t.rejects(client.add(small('b').metainfo), { name: 'InputError', code: 'ERR_USAGE' })
+})
+
+t.test('a torrent downloads from another client, through the ports that both share', async t => {
+  const made = small('a')
+  const [from, to] = [new Client(offline), new Client(offline)]
+  const disk = memoryDisk()
+  await disk.writeFile('/home/a', made.content)
+  const seed = await from.add(made.metainfo, { share: true })
+  await seed.begin(directoryContent(made.metainfo, { output: '/home', fs: disk })).done
+  const port = (await from.listen())!.port!
+  const other = memoryDisk()
+  const leech = await to.add(made.metainfo, { peers: [{ host: '127.0.0.1', port }] })
+  await leech.begin(directoryContent(made.metainfo, { output: '/home', fs: other })).done
+  t.strictSame(await other.readFile('/home/a'), made.content)
+  await Promise.all([from.close(), to.close()])
+})
+
+t.test(
+  'connections are shared: each torrent may have its share, and what others leave but for a quarter',
+  async t => {
+    const limit = new ConnectionLimit(100)
+    const counts = { a: 0, b: 0 }
+    const [a, b] = [{}, {}]
+    limit.add(a, () => counts.a)
+    limit.add(b, () => counts.b)
+    counts.a = 74
+    t.ok(limit.hasRoom(a), 'more than its share while others leave it')
+    counts.a = 75
+    t.notOk(limit.hasRoom(a), 'the last quarter is for those below their share')
+    t.ok(limit.hasRoom(b))
+    counts.b = 25
+    t.notOk(limit.hasRoom(b), 'no more than all')
+    limit.delete(a)
+    t.ok(limit.hasRoom(b))
+  },
+)
+
+t.test('memory is shared equally, and shared anew when a torrent comes or goes', async t => {
+  const budget = new MemoryBudget(900)
+  const shares: Record<string, number> = {}
+  const [a, b, c] = [{}, {}, {}]
+  for (const [torrent, name] of [
+    [a, 'a'],
+    [b, 'b'],
+    [c, 'c'],
+  ] as const) {
+    budget.add(torrent, share => {
+      shares[name] = share
+    })
+  }
+  t.strictSame(shares, { a: 300, b: 300, c: 300 })
+  budget.delete(b)
+  t.strictSame(shares, { a: 450, b: 300, c: 450 })
+})
