@@ -8,6 +8,7 @@ import { Responder } from '../streams/responder.ts'
 import { Serializer } from '../streams/serializer.ts'
 import { acceptedStages, type CipherStages, diallingStages } from './encryption.ts'
 import type { Accepted } from './listener.ts'
+import { MessageBudget } from './message-budget.ts'
 import type { PeerContext } from './peer-context.ts'
 
 export interface ChainOptions {
@@ -96,6 +97,7 @@ export class Chain {
         heard()
         this.socket.release(chunk)
       },
+      pace: new MessageBudget(clock, context.pieceCount),
     })
     this.responder = new Responder({
       pieceLength: context.pieceLength,
