@@ -13,11 +13,13 @@ import { Intake } from './intake.ts'
 import { limitsOf } from './limits.ts'
 import { PeerSources } from './peer-sources.ts'
 import { PiecePool } from './piece-pool.ts'
+import { Recheck } from './recheck.ts'
 import { Reputation } from './reputation.ts'
 import { Suggestions } from './suggestions.ts'
 import { SuperSeed } from './super-seed.ts'
 import { Swarm } from './swarm.ts'
 import type { TorrentOptions } from './torrent-options.ts'
+import { TrustedReads } from './trusted-reads.ts'
 import { Unchoker } from './unchoker.ts'
 import { missingBytes, wantedPieces } from './wanted.ts'
 import { WebSeeds } from './web-seeds.ts'
@@ -30,6 +32,10 @@ export interface Assembly {
   readonly webSeeds: WebSeeds
   readonly unchoker: Unchoker
   readonly sources: PeerSources
+  /** What reads pieces again when another program changed their files. */
+  readonly recheck: Recheck
+  /** Reads verified pieces, for peers and readers. */
+  readonly reads: TrustedReads
 }
 
 export interface AssemblyOptions {
@@ -39,6 +45,14 @@ export interface AssemblyOptions {
   readonly verified: Bitfield
   /** A piece is verified and at rest. */
   readonly flushed: (index: number) => void
+  /** A piece was in doubt, and is right. */
+  readonly kept: (index: number) => void
+  /** A piece was changed by another program, and is not there any more. */
+  readonly lost: (index: number) => void
+  /** True once all that was asked for was verified and at its paths. */
+  readonly done: () => boolean
+  /** Aborted when the torrent ends. */
+  readonly signal: AbortSignal
   readonly warning: (error: TsdlError) => void
   /** Our storage failed. */
   readonly failed: (error: Error) => void
@@ -50,7 +64,7 @@ const RUNS_KEPT = 32
 
 /** Makes the parts of a torrent and joins them; nothing of it runs yet. */
 export function assemble(given: AssemblyOptions): Assembly {
-  const { metainfo, options, verified, flushed, warning, failed } = given
+  const { metainfo, options, verified, done, flushed, kept, lost, signal, warning, failed } = given
   const { infoHash, length, pieceCount, pieceLength } = metainfo
   const { clock = systemClock, memory = 64 * MiB, maxPeers = 100, random = Math.random } = options
   const { connect, down, listener, encryption = 'prefer', onDemand = false, storage, up } = options
@@ -58,6 +72,21 @@ export function assemble(given: AssemblyOptions): Assembly {
   const bind = dialledFrom(options.bind)
   const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
   const reputation = new Reputation(() => clock.now())
+  const recheck = new Recheck({
+    metainfo,
+    storage,
+    verified,
+    kept,
+    lost: index => {
+      intake.lost(index)
+      for (const peer of swarm.peers.keys()) peer.lack(index)
+      lost(index)
+    },
+    warning,
+    failed,
+    signal,
+  })
+  const reads = new TrustedReads(metainfo, storage, recheck, clock)
   const intake: Intake = new Intake({
     metainfo,
     storage,
@@ -73,7 +102,7 @@ export function assemble(given: AssemblyOptions): Assembly {
       webSeeds.ban(name, reason)
     },
   })
-  const complete = () => intake.left === 0 && !onDemand
+  const complete = () => done() && intake.left === 0
   const limits = limitsOf({ clock, memory, up, down, peers: () => swarm.peers.size })
   const webSeeds: WebSeeds = new WebSeeds({
     metainfo,
@@ -111,9 +140,9 @@ export function assemble(given: AssemblyOptions): Assembly {
       ...(bind ? { bind } : {}),
       download: { source: superSeed ?? intake.scheduler, funnel: intake.funnel },
       upload: {
-        storage,
+        storage: reads,
         // what a reader has taken is gone: nothing of it is promised to anybody
-        has: index => !windowed && verified.has(index),
+        has: index => !windowed && recheck.trusts(index),
         told: windowed || superSeed ? new Bitfield(pieceCount) : verified,
         hidden: superSeed !== undefined,
         only: complete,
@@ -124,7 +153,10 @@ export function assemble(given: AssemblyOptions): Assembly {
           random,
           copies: index => intake.scheduler.copies(index),
         }),
-        failed,
+        // What another program changed is no failure of ours: it is read again.
+        failed: (error, index) => {
+          if (recheck.trusts(index)) failed(error)
+        },
       },
       limits,
     },
@@ -164,7 +196,7 @@ export function assemble(given: AssemblyOptions): Assembly {
   })
   sources.on('peers', (peers, source) => swarm.add(peers, source))
   sources.on('warning', warning)
-  return { intake, swarm, webSeeds, unchoker, sources }
+  return { intake, swarm, webSeeds, unchoker, sources, recheck, reads }
 }
 
 /** The address to dial from; none where all will do. @throws InputError when it is no IP address */

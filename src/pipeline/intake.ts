@@ -1,4 +1,4 @@
-import type { Bitfield } from '../codec/bitfield.ts'
+import { Bitfield } from '../codec/bitfield.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -62,6 +62,8 @@ export class Intake {
   readonly total: number
   /** Bytes of them that are still to come. */
   left: number
+  /** Pieces whose givers were counted: one that is fetched again is not counted twice. */
+  readonly #credited: Bitfield
   readonly #layout: Layout
   readonly #picker: Picker
   readonly #verifier: Verifier
@@ -74,6 +76,7 @@ export class Intake {
     this.#options = options
     this.wanted = wanted
     this.#layout = new Layout(metainfo)
+    this.#credited = new Bitfield(pieceCount)
     // the rest is for what sockets have read, and for what waits to be collected
     const admitted = Math.max(
       LEAST,
@@ -139,6 +142,13 @@ export class Intake {
     this.#picker.finish(index)
   }
 
+  /** A piece that was at rest is not there any more: it is wanted as before. */
+  lost(index: number): void {
+    this.#picker.forget(index)
+    if (this.#picker.wants(index)) this.left += this.#layout.pieceSize(index)
+    this.scheduler.moved()
+  }
+
   /** Nothing more comes in; resolves when nothing more goes out. */
   async close(): Promise<void> {
     this.scheduler.end()
@@ -156,7 +166,7 @@ export class Intake {
     const { index } = piece
     if (!verified.has(index)) {
       this.left -= piece.length
-      this.provenance.add(piece)
+      if (this.#credited.add(index)) this.provenance.add(piece)
     }
     this.scheduler.finished(piece)
     if (storage instanceof WindowStorage && !storage.has(index * metainfo.pieceLength))

@@ -53,7 +53,7 @@ export interface PeerContext {
     /** What to suggest while we are a seed. */
     readonly suggestions: Suggestions<Served>
     /** A piece that we have could not be read. */
-    readonly failed: (error: Error) => void
+    readonly failed: (error: Error, index: number) => void
   }
   readonly limits: {
     /** The most bytes to read at once from one peer. */

@@ -4,6 +4,7 @@ import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import {
   EXTENDED_HANDSHAKE,
   type ExtendedHandshake,
+  encodeDontHave,
   encodeExtendedHandshake,
   parseDontHave,
   parseExtendedHandshake,
@@ -194,6 +195,14 @@ export class Peer extends EventEmitter<PeerEvents> {
   have(index: number): void {
     this.requester.done(index)
     if (this.ready && !this.requester.bits.has(index)) this.send({ type: 'have', index })
+  }
+
+  /** We have this piece no longer: tells the peer, if it understands that (BEP 54). */
+  lack(index: number): void {
+    this.responder.lost(index)
+    this.requester.undone(index)
+    const id = this.about.extensions.get('lt_donthave') ?? 0
+    if (this.ready && id > 0) this.send({ type: 'extended', id, payload: encodeDontHave(index) })
   }
 
   /** Answers its requests from now on, or no longer. */

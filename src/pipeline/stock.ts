@@ -29,7 +29,7 @@ export function resumeAt(
 
 export interface StockOptions {
   readonly metainfo: Metainfo
-  readonly storage: Pick<Storage, 'read'>
+  readonly storage: Pick<Storage, 'read' | 'watch'>
   readonly resume?: Resume | undefined
   /** Pieces that need no look at all. @default none */
   readonly trusted?: Bitfield | undefined
@@ -42,6 +42,8 @@ export interface StockOptions {
 export async function takeStock(options: StockOptions): Promise<Bitfield> {
   const { metainfo, storage, resume, progress, signal } = options
   let { trusted } = options
+  // First: what changes while it is read is noticed later.
+  await storage.watch?.remember([...metainfo.files.keys()])
   if (resume && !trusted) {
     const record = await resume.read()
     const right = await check({ metainfo, storage, signal, pieces: record.sample })

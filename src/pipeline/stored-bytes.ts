@@ -1,4 +1,3 @@
-import type { Bitfield } from '../codec/bitfield.ts'
 import { StorageError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -7,7 +6,8 @@ import type { ByteSource, Lent } from '../streams/file-reader.ts'
 /** What says which pieces are verified and at rest. */
 export interface Verified {
   readonly metainfo: Pick<Metainfo, 'pieceLength'>
-  readonly verified: Bitfield
+  /** True if this piece is, and is not in doubt. */
+  trusts(index: number): boolean
   /** Resolves once this piece is; rejects with what ended it. */
   whenVerified(index: number): Promise<void>
 }
@@ -33,14 +33,16 @@ export class StoredBytes implements ByteSource {
   async take(position: number, length: number): Promise<Lent> {
     const { pieceLength } = this.#torrent.metainfo
     const index = Math.floor(position / pieceLength)
-    this.#moved(position, !this.#torrent.verified.has(index))
-    await this.#torrent.whenVerified(index)
-    this.#moved(position, false)
     const bytes = Buffer.allocUnsafeSlow(Math.min(length, (index + 1) * pieceLength - position))
-    const there = await this.#storage.read(position, bytes)
-    if (there < bytes.length) {
-      throw new StorageError('ERR_STORAGE', `piece ${index} was verified, but is no longer there whole`)
+    for (;;) {
+      this.#moved(position, !this.#torrent.trusts(index))
+      await this.#torrent.whenVerified(index)
+      this.#moved(position, false)
+      const there = await this.#storage.read(position, bytes)
+      if (there === bytes.length) return { bytes, release() {} }
+      // In doubt since: it is read again, or fetched again.
+      if (this.#torrent.trusts(index))
+        throw new StorageError('ERR_STORAGE', `piece ${index} was verified, but is no longer there whole`)
     }
-    return { bytes, release() {} }
   }
 }

@@ -8,6 +8,7 @@ import type { ByteSource } from '../streams/file-reader.ts'
 import { closed } from '../streams/stage.ts'
 import { Arrivals } from './arrivals.ts'
 import { type Assembly, assemble } from './assembly.ts'
+import { Completion } from './completion.ts'
 import type { Peer } from './peer.ts'
 import { type Progress, progressOf } from './progress.ts'
 import type { Given } from './provenance.ts'
@@ -30,6 +31,8 @@ export interface TorrentEvents {
   webSeed: [name: string, state: 'connected' | 'disconnected', reason?: string]
   /** A piece is verified and at rest. */
   verified: [index: number]
+  /** A piece that was verified is not there any more: another program changed its file. */
+  lost: [index: number]
   /** A peer, a web seed or a tracker failed; the download goes on. */
   warning: [error: TsdlError]
   /** Everything that was asked for is verified and at rest. It is shared on until it is closed. */
@@ -58,6 +61,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   readonly #up = new Speed()
   readonly #aborted = new AbortController()
   readonly #recorder: Recorder
+  readonly #completion: Completion
+  readonly #writes: boolean
   #timer: Timer | undefined
   #state: 'new' | 'checking' | 'running' | 'done' | 'closed' = 'new'
   #closing: Promise<void> | undefined
@@ -78,12 +83,25 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       options,
       verified: this.verified,
       flushed: index => this.#flushed(index),
+      kept: index => this.#arrivals.arrived(index),
+      lost: index => this.#lost(index),
+      done: () => this.#state === 'done',
+      signal: this.#aborted.signal,
       warning: error => this.emit('warning', error),
       failed: error => this.destroy(error),
     })
     this.files = metainfo.files.map((_, index) => new TorrentFile(this, index, options.select))
-    this.#recorder = new Recorder(options.resume, this.verified, error => this.emit('warning', error))
-    const { intake, swarm, webSeeds } = this.#parts
+    const { intake, recheck, swarm, webSeeds } = this.#parts
+    this.#recorder = new Recorder(options.resume, recheck, error => this.emit('warning', error))
+    const { select, storage } = options
+    // A seed leaves files as they are.
+    this.#writes = !select || metainfo.files.some((_, index) => select(index))
+    this.#completion = new Completion({
+      storage,
+      recheck,
+      writes: this.#writes,
+      finished: () => this.#finished,
+    })
     swarm.on('connected', peer => this.emit('connected', peer))
     swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
     webSeeds.on('connected', name => this.emit('webSeed', name, 'connected'))
@@ -147,7 +165,17 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Resolves once this piece is verified and at rest. */
   async whenVerified(index: number): Promise<void> {
-    if (!this.verified.has(index)) await this.#arrivals.wait(index)
+    if (!this.trusts(index)) await this.#arrivals.wait(index)
+  }
+
+  /** True if this piece is verified and at rest, and its files are not known to have changed since. */
+  trusts(index: number): boolean {
+    return this.#parts.recheck.trusts(index)
+  }
+
+  /** Looks at each file by its path. Rejects with ERR_CHANGED when what was asked for is not complete any more. */
+  confirm(): Promise<void> {
+    return this.#completion.confirm()
   }
 
   /** Which peers gave how much of a file. */
@@ -173,7 +201,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     const source: ByteSource =
       storage instanceof WindowStorage
         ? storage.open({ start, end, cursor: moved })
-        : new StoredBytes(this, storage, moved)
+        : new StoredBytes(this, this.#parts.reads, moved)
     return {
       take: (position, length) => source.take(position, length),
       close: () => {
@@ -210,12 +238,6 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   get #windowed(): boolean {
     return this.#options.storage instanceof WindowStorage
-  }
-
-  /** True if files are to be written; a seed leaves them as they are. */
-  get #writes(): boolean {
-    const { select } = this.#options
-    return !select || this.metainfo.files.some((_, index) => select(index))
   }
 
   /** Whether all that was asked for is verified. */
@@ -277,6 +299,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     const received = this.#parts.swarm.downloaded + this.#parts.webSeeds.downloaded
     this.#down.update(received, now)
     this.#up.update(this.#parts.swarm.uploaded, now)
+    this.#parts.recheck.tick()
     this.#recorder.tick(now)
     const { timeout = 0 } = this.#options
     if (received > this.#received || !this.waiting) this.#lastReceived = now
@@ -299,6 +322,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (this.#options.onDemand && !this.#windowed && this.verified.full) this.#parts.sources.complete()
   }
 
+  #lost(index: number): void {
+    this.#recorder.lost()
+    this.emit('lost', index)
+  }
+
   #arrived(index: number): void {
     this.verified.add(index)
     this.emit('verified', index)
@@ -306,8 +334,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   async #complete(): Promise<void> {
-    if (this.#writes) await this.#options.storage.complete()
-    if (this.#closing) return
+    const complete = await this.#completion.run()
+    if (!complete || this.#closing || this.#state === 'done') return
     this.#state = 'done'
     void this.#recorder.write()
     const { sources, swarm } = this.#parts

@@ -4,8 +4,10 @@ import { InputError, StorageError } from '../errors.ts'
 import { Layout, type Span } from '../metainfo/layout.ts'
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
 import { type FileLocks, ProcessLocks } from './file-locks.ts'
+import { encodeState } from './file-states.ts'
 import { type FileHandle, type FileState, type FileSystem, nodeFileSystem } from './file-system.ts'
 import { FileWatch } from './file-watch.ts'
+import { finishFile, type OpenFile } from './finish-file.ts'
 import { HandlePool } from './handle-pool.ts'
 import { OutputLock } from './output-lock.ts'
 import { type Access, SafeDirectory } from './safe-directory.ts'
@@ -78,7 +80,14 @@ export class FileStorage implements Storage {
     this.watch = new FileWatch({
       files: metainfo.files.length,
       // One that cannot be looked at is as good as missing.
-      stat: index => this.#stat(index).catch(() => undefined),
+      stat: async index => {
+        try {
+          const state = await this.#stat(index)
+          return state && encodeState(state)
+        } catch {
+          return undefined
+        }
+      },
       changed: index => this.#pool.evict(metainfo.files[index]!.path),
     })
   }
@@ -89,52 +98,38 @@ export class FileStorage implements Storage {
    * other processes do not see the lock.
    */
   async lock(): Promise<StorageError | undefined> {
-    this.#enter()
-    try {
-      return await this.#lock.take()
-    } finally {
-      this.#leave()
-    }
+    return this.#during(() => this.#lock.take())
   }
 
   /** As Storage says. Counts padding as there. */
   async read(position: number, target: Uint8Array): Promise<number> {
-    this.#enter()
-    try {
+    return this.#during(async () => {
       for (const span of this.#layout.spans(position, target.length)) {
         const there = await this.#readSpan(span, target)
         if (there < span.length) return span.at + there
       }
       return target.length
-    } finally {
-      this.#leave()
-    }
+    })
   }
 
   async write(position: number, bytes: Uint8Array): Promise<void> {
-    this.#enter()
-    try {
+    return this.#during(async () => {
       await this.#lock.take()
       for (const span of this.#layout.spans(position, bytes.length))
         if (isStored(span.file) && this.#selected(span.fileIndex)) await this.#writeSpan(span, bytes)
-    } finally {
-      this.#leave()
-    }
+    })
   }
 
   /** Makes selected empty files and symlinks (BEP 47), cuts off what is too long, sets executable bits. */
   async complete(): Promise<void> {
-    this.#enter()
-    try {
+    return this.#during(async () => {
       await this.#lock.take()
       const files = this.#layout.files.filter((file, index) => !file.pad && this.#selected(index))
       for (const [index, file] of this.#layout.files.entries())
         if (isStored(file) && this.#selected(index)) await this.#finish(file, index)
       // Last, when what they point to is there.
       for (const file of files) if (file.symlink !== undefined) await this.#link(file, file.symlink)
-    } finally {
-      this.#leave()
-    }
+    })
   }
 
   /**
@@ -143,14 +138,11 @@ export class FileStorage implements Storage {
    * `fdatasync` would call them safe.
    */
   async sync(): Promise<void> {
-    this.#enter()
-    try {
+    return this.#during(async () => {
       // One after the other: the second may have nothing to do but to wait for the first.
       this.#synced = this.#synced.then(() => this.#sync())
       await this.#synced
-    } finally {
-      this.#leave()
-    }
+    })
   }
 
   /**
@@ -158,8 +150,7 @@ export class FileStorage implements Storage {
    * or is being written by us, and where nothing of ours rests.
    */
   async stat(fileIndex: number): Promise<FileState | undefined> {
-    this.#enter()
-    try {
+    return this.#during(async () => {
       const file = this.#layout.files[fileIndex]
       if (file === undefined)
         throw new InputError(
@@ -167,11 +158,9 @@ export class FileStorage implements Storage {
           `no file ${fileIndex}: the torrent has ${this.#layout.files.length}`,
         )
       if (!this.#selected(fileIndex)) return undefined
-      const state = await this.#stat(fileIndex)
-      return state === undefined || this.watch.differs(fileIndex, state) ? undefined : state
-    } finally {
-      this.#leave()
-    }
+      if (await this.watch.differs(fileIndex)) return undefined
+      return await this.#stat(fileIndex)
+    })
   }
 
   /** As Storage says. */
@@ -232,8 +221,8 @@ export class FileStorage implements Storage {
   }
 
   async #writeSpan({ file, fileIndex, offset, length, at }: Span, bytes: Uint8Array): Promise<void> {
-    await this.#using(file, 'write', 'write', handle =>
-      this.watch.write(fileIndex, handle, async () => {
+    await this.watch.write(fileIndex, () =>
+      this.#using(file, 'write', 'write', async handle => {
         for (let done = 0; done < length; ) {
           const { bytesWritten } = await handle.write(bytes, at + done, length - done, offset + done)
           if (bytesWritten === 0) throw new Error('the system took none of the bytes')
@@ -246,21 +235,10 @@ export class FileStorage implements Storage {
   }
 
   async #finish(file: FileEntry, index: number): Promise<void> {
-    const access = file.length === 0 ? 'write' : 'read'
-    const tooLong = await this.#using(file, access, 'finish', async handle => {
-      const { size, mode } = await handle.stat()
-      // Whoever may read it may run it.
-      const wanted = mode | ((mode & 0o444) >> 2)
-      if (file.executable && wanted !== mode)
-        await this.watch.write(index, handle, () => handle.chmod(wanted & 0o7777))
-      else if (access === 'write') await this.watch.write(index, handle, async () => {})
-      return size > file.length
-    })
-    // Asked for again, as only now it is known that we must be able to write.
-    if (tooLong)
-      await this.#using(file, 'write', 'finish', handle =>
-        this.watch.write(index, handle, () => handle.truncate(file.length)),
-      )
+    const look: OpenFile = async (access, work) => {
+      await this.#using(file, access, 'finish', work)
+    }
+    await finishFile(file, look, (access, work) => this.watch.write(index, () => look(access, work)))
   }
 
   async #link({ path }: FileEntry, target: string): Promise<void> {
@@ -295,18 +273,21 @@ export class FileStorage implements Storage {
     return storageError(action, join(this.#directory.path, path), error)
   }
 
-  #enter(): void {
+  /** Does `work`, which `close` waits for. */
+  async #during<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw new StorageError('ERR_ABORTED', 'the storage is closed')
     this.#running++
-  }
-
-  #leave(): void {
-    if (--this.#running === 0) this.#drained?.()
+    try {
+      return await work()
+    } finally {
+      if (--this.#running === 0) this.#drained?.()
+    }
   }
 
   async #close(): Promise<void> {
     this.#pool.giveUp()
     if (this.#running > 0) await new Promise<void>(resolve => (this.#drained = resolve))
+    this.watch.close()
     try {
       await this.#pool.close()
     } catch (error) {

@@ -62,6 +62,12 @@ export class Interest {
     this.#show()
   }
 
+  /** We have this piece no longer: it may be a reason to be interested. */
+  undone(index: number): void {
+    this.offer.undone(index)
+    this.#show()
+  }
+
   #show(): void {
     const interested = this.offer.useful > 0
     if (interested === this.shown) return

@@ -94,6 +94,11 @@ export class Offer {
     this.#refused.delete(index)
   }
 
+  /** We have this piece no longer. */
+  undone(index: number): void {
+    if (this.bits.has(index) && this.#wants(index)) this.useful++
+  }
+
   allow(index: number): void {
     if (this.#allowed.size >= MAX_NAMED || !this.#wants(index)) return
     this.#allowed.add(index)

@@ -155,6 +155,12 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     this.#interest.done(index)
   }
 
+  /** We have this piece no longer: it may be a reason to be interested. */
+  undone(index: number): void {
+    this.#interest.undone(index)
+    this.fill() // it may have been of no interest until now, and takes requests still
+  }
+
   /** The peer has this piece no longer. */
   lacks(index: number): void {
     if (this.#interest.delete(index)) this.#queue.lose(({ piece }) => piece.index === index)

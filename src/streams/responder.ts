@@ -22,8 +22,8 @@ export interface ResponderOptions {
   readonly later?: (index: number) => boolean
   /** Memory for a run of 16 blocks with their heads, and where it goes back to. @default memory of its own for each */
   readonly pool?: { take(): Uint8Array; give(bytes: Uint8Array): void }
-  /** Called with what a read failed with: its requests were refused. */
-  readonly failed?: (error: Error) => void
+  /** Called with what a read of a piece failed with: its requests were refused. */
+  readonly failed?: (error: Error, index: number) => void
 }
 
 /** Runs that may be read, or on their way to the socket, at once: one is read while the other is sent. */
@@ -252,7 +252,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       pool?.give(run.bytes)
       this.#reading = false
       for (const request of requests) this.#reject(request)
-      failed?.(error as Error)
+      failed?.(error as Error, first.index)
       this.serve() // what else waits may be read all the same
       return
     }

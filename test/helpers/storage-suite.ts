@@ -207,6 +207,19 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(await bytesAt(home, 'b'), old)
   })
 
+  t.test('a file that is not selected and cannot be read counts as missing', async t => {
+    const home = makeHome(t)
+    const made = makeTorrent({ files: ['a', 'b', 'x/c', 'd'].map(path => ({ path, length: 100 })) })
+    await home.disk.mkdir(join(home.directory, 'b'), { recursive: true })
+    await home.disk.writeFile(join(home.directory, 'x'), 'a file')
+    await home.disk.symlink('a', join(home.directory, 'd'))
+    const storage = open(t, home, made, { selected: index => index === 0 })
+    await fill(storage, made)
+    t.same(await readOf(storage, 0, 400), made.content.subarray(0, 100))
+    for (const at of [100, 200, 300]) t.equal((await readOf(storage, at, 100)).length, 0)
+    await storage.complete()
+  })
+
   t.test('completing cuts files that are longer than the torrent says, and only then', async t => {
     const home = makeHome(t)
     const made = makeTorrent({

@@ -36,7 +36,9 @@ export function filesToDirectory(metainfo: Metainfo, common: Common, options: Di
     async transfer() {
       const hashed = options.digest ? hashAll(torrent, selected, digests) : undefined
       await Promise.all([torrent.done, hashed])
-      if (sharing) await share(torrent, pick({ ratio, time }, 'ratio', 'time'))
+      if (!sharing) return
+      await share(torrent, pick({ ratio, time }, 'ratio', 'time'))
+      await torrent.confirm()
     },
   }
 }

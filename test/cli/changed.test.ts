@@ -1,0 +1,104 @@
+import type { ChildProcess } from 'node:child_process'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
+import { flipByte, nextTick } from '../helpers/other-program.ts'
+
+const PIECE = 65_536
+const LENGTH = 12 * PIECE
+
+/** Downloads slowly, and lets `change` at the files between two pieces. */
+async function disturbed(t: Test, change: (out: string) => unknown) {
+  const files = { a: LENGTH / 2, b: LENGTH / 2 }
+  const { path, bytes, file } = await offer(t, { name: 'd', files, pieceLength: PIECE })
+  const out = join(t.testdirName, 'out')
+  const running = tsdl([path, '-o', out, '--down', '300K', '--sequential', '--json'])
+  const written = (): Buffer => {
+    try {
+      return fs.readFileSync(join(out, 'd/a'))
+    } catch {
+      return Buffer.alloc(0)
+    }
+  }
+  const enough = file(0).subarray(0, 2 * PIECE)
+  while (!written().subarray(0, enough.length).equals(enough))
+    await new Promise(resolve => setImmediate(resolve))
+  await nextTick(t.testdirName)
+  await change(join(out, 'd'))
+  const ran = await running
+  const right = () =>
+    fs.readFileSync(join(out, 'd/a')).equals(file(0)) && fs.readFileSync(join(out, 'd/b')).equals(file(1))
+  return { ...ran, events: eventsOf(ran), right, out, path, bytes }
+}
+
+const changes: Record<string, (dir: string) => unknown> = {
+  'a byte changed': dir => flipByte(join(dir, 'a'), 100),
+  'a file truncated': dir => fs.truncateSync(join(dir, 'a'), 100),
+  'a file overwritten': dir => fs.writeFileSync(join(dir, 'a'), 'mine'),
+  'a file removed': dir => fs.unlinkSync(join(dir, 'a')),
+  'the directory removed': dir => fs.rmSync(dir, { recursive: true }),
+}
+
+for (const [what, change] of Object.entries(changes)) {
+  t.test(`${what} while it is downloaded: 0 means that the bytes are there`, async t => {
+    const { code, events, right } = await disturbed(t, change)
+    t.equal(code, 0)
+    t.ok(right())
+    t.match(
+      events.find(({ event }) => event === 'warning'),
+      { code: 'ERR_CHANGED', message: /^d\/[ab] was changed by another program/ },
+    )
+  })
+}
+
+t.test(
+  'a file replaced by a symbolic link while it is downloaded: 4, and what it points to stays',
+  async t => {
+    const { code, events, out } = await disturbed(t, dir => {
+      fs.writeFileSync(join(dir, '..', 'theirs'), 'theirs')
+      fs.unlinkSync(join(dir, 'a'))
+      fs.symlinkSync('../theirs', join(dir, 'a'))
+    })
+    t.equal(code, 4)
+    t.match(events.at(-1), { event: 'error', exit: 4, message: /d\/a: it is a symbolic link/ })
+    t.equal(fs.readFileSync(join(out, 'theirs'), 'utf8'), 'theirs')
+  },
+)
+
+t.test('the output directory removed while it is downloaded: 0 with the bytes, or 4 with a file', async t => {
+  const { code, events, right } = await disturbed(t, dir => fs.rmSync(join(dir, '..'), { recursive: true }))
+  if (code === 0) t.ok(right())
+  else t.match([code, events.at(-1)], [4, { message: /out\/d\// }])
+})
+
+t.test('a file changed while it is shared: 4 at the end, and the file is named', async t => {
+  const { path } = await offer(t, { name: 'd', files: { a: PIECE, b: PIECE }, pieceLength: PIECE })
+  const out = join(t.testdirName, 'out')
+  let child: ChildProcess | undefined
+  const running = tsdl([path, '-o', out, '--seed-time', '2s', '--json'], {
+    started: process => {
+      child = process
+    },
+  })
+  await new Promise<void>(resolve => {
+    child!.stderr!.on('data', () => {
+      if (fs.existsSync(join(out, 'd/b')) && fs.statSync(join(out, 'd/b')).size === PIECE) resolve()
+    })
+  })
+  await nextTick(t.testdirName)
+  fs.writeFileSync(join(out, 'd/a'), 'mine')
+  const ran = await running
+  t.equal(ran.code, 4)
+  t.match(eventsOf(ran).at(-1), { event: 'error', code: 'ERR_CHANGED', message: /^d\/a was changed/ })
+})
+
+t.test('an unwanted neighbour that cannot be read does not end the run', async t => {
+  const { path, file } = await offer(t, { name: 'd', files: { a: 20_000, b: 20_000 } })
+  const out = join(t.testdirName, 'out')
+  fs.mkdirSync(join(out, 'd/b'), { recursive: true })
+  const { code, stderr } = await tsdl([path, '-o', out, '--file', 'a'])
+  t.equal(code, 0, stderr)
+  t.ok(fs.readFileSync(join(out, 'd/a')).equals(file(0)))
+  t.same(fs.readdirSync(join(out, 'd/b')), [])
+})
