@@ -51,7 +51,7 @@ export function parseExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
   if (payload.length > MAX_HANDSHAKE) return { extensions: new Map() }
   let value: BencodeValue
   try {
-    value = decode(payload, { maxDepth: 8, allowTrailing: true, repeatedKeys: 'first' })
+    value = decode(payload, { maxDepth: 8, maxItems: 1_000, allowTrailing: true, repeatedKeys: 'first' })
   } catch {
     return { extensions: new Map() }
   }

@@ -44,7 +44,7 @@ export function encodePex({ added, dropped }: Pex): Buffer {
 export function decodePex(payload: Uint8Array): Pex | undefined {
   let value: BencodeValue
   try {
-    value = decode(payload, { maxDepth: 4, allowTrailing: true })
+    value = decode(payload, { maxDepth: 4, maxItems: 64, allowTrailing: true })
   } catch {
     return undefined
   }

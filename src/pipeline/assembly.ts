@@ -136,6 +136,7 @@ export function assemble(given: AssemblyOptions): Assembly {
       port: () => listener?.port,
       dht: () => sources.dht,
       pex: options.pex !== false && !metainfo.private,
+      load: { waiting: 0 },
       ...(connect ? { connect } : {}),
       ...(bind ? { bind } : {}),
       download: { source: superSeed ?? intake.scheduler, funnel: intake.funnel },

@@ -97,7 +97,7 @@ export class Chain {
         heard()
         this.socket.release(chunk)
       },
-      pace: new MessageBudget(clock, context.pieceCount),
+      pace: new MessageBudget(clock, context.pieceCount, context.load),
     })
     this.responder = new Responder({
       pieceLength: context.pieceLength,

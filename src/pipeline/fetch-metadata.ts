@@ -93,6 +93,7 @@ export async function fetchMetadata(
       peerId,
       clock,
       encryption,
+      load: { waiting: 0 },
       client: `tsdl ${VERSION}`,
       port: () => listener?.port,
       ...pick(options, 'bind', 'connect'),

@@ -12,25 +12,39 @@ const INTEREST_UNITS = 8
 /** Units of a message of an extension, and how many of its bytes cost one more. */
 const EXTENDED_UNITS = 16
 const BYTES_PER_UNIT = 64
-/** Pieces of a bitfield, a have-all or a have-none that cost one unit; the first of a connection is free, as every peer says it. */
+/**
+ * Pieces of a message that concerns all of them which cost one unit: a bitfield, a have-all or a have-none but for the first of
+ * a connection, as every peer says it; and a don't-have, which of a peer that had all changes how common each piece is.
+ */
 const PIECES_PER_UNIT = 5
+/** Our id of lt_donthave (BEP 54). */
+const DONT_HAVE = 1
+/** Connections that may wait at once with a budget of their own; more of them share that of so many. */
+const MAX_FLOODS = 5
+
+/** What the connections of a torrent share: how many of them wait for their budgets. */
+export interface MessageLoad {
+  waiting: number
+}
 
 /**
  * How many messages of one connection are looked at each second, so that none takes the event loop for itself.
  *
- * Depends on: what each message costs us, and when they came; the number of pieces; the time.
+ * Depends on: what each message costs us, and when they came; the number of pieces; the time; how many others wait.
  *
  * Blocks and requests are free here: what was asked for bounds the blocks, and the queue of the `Responder` the requests.
  */
 export class MessageBudget implements MessagePace {
   readonly #clock: Clock
   readonly #pieceCount: number
+  readonly #load: MessageLoad
   #units = BURST_UNITS
   #at: number
   #toldPieces = false
   #timer: Timer | undefined
 
-  constructor(clock: Clock, pieceCount: number) {
+  constructor(clock: Clock, pieceCount: number, load: MessageLoad = { waiting: 0 }) {
+    this.#load = load
     this.#clock = clock
     this.#pieceCount = pieceCount
     this.#at = clock.now()
@@ -46,12 +60,25 @@ export class MessageBudget implements MessagePace {
   }
 
   wait(resume: () => void): void {
-    const ms = Math.max(LEAST_WAIT_MS, Math.ceil((-this.#units * 1000) / UNITS_PER_SECOND))
-    this.#timer = this.#clock.setTimeout(resume, ms)
+    const owed = Math.max(LEAST_WAIT_MS, Math.ceil((-this.#units * 1000) / UNITS_PER_SECOND))
+    const wait = owed * Math.max(1, ++this.#load.waiting / MAX_FLOODS)
+    // However many share, this wait is worth what is owed.
+    this.#at = this.#clock.now() + wait - owed
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#end()
+      resume()
+    }, wait)
   }
 
   cancel(): void {
+    if (!this.#timer) return
     this.#clock.clearTimeout(this.#timer)
+    this.#end()
+  }
+
+  #end(): void {
+    this.#timer = undefined
+    this.#load.waiting--
   }
 
   #costOf(message: Message): number {
@@ -63,7 +90,11 @@ export class MessageBudget implements MessagePace {
       case 'notInterested':
         return INTEREST_UNITS
       case 'extended':
-        return EXTENDED_UNITS + message.payload.length / BYTES_PER_UNIT
+        return (
+          EXTENDED_UNITS +
+          message.payload.length / BYTES_PER_UNIT +
+          (message.id === DONT_HAVE ? this.#pieceCount / PIECES_PER_UNIT : 0)
+        )
       case 'bitfield':
       case 'haveAll':
       case 'haveNone': {

@@ -12,12 +12,13 @@ import { PeerSocket } from '../streams/peer-socket.ts'
 import { Serializer } from '../streams/serializer.ts'
 import { acceptedStages, type CipherStages, diallingStages } from './encryption.ts'
 import type { Accepted } from './listener.ts'
+import { MessageBudget } from './message-budget.ts'
 import type { PeerContext } from './peer-context.ts'
 
 /** What is known of a torrent before its metadata is. */
 export type MetadataContext = Pick<
   PeerContext,
-  'infoHash' | 'peerId' | 'clock' | 'client' | 'port' | 'connect' | 'bind' | 'encryption'
+  'infoHash' | 'load' | 'peerId' | 'clock' | 'client' | 'port' | 'connect' | 'bind' | 'encryption'
 >
 
 export interface MetadataPeerEvents {
@@ -82,6 +83,7 @@ export class MetadataPeer extends EventEmitter<MetadataPeerEvents> {
     })
     this.address = this.#socket.address
     const framer = new Framer({
+      pace: new MessageBudget(clock, 0, context.load),
       maxLength: MAX_MESSAGE,
       // nothing of the torrent itself is wanted yet
       places: { place: () => null, placed: () => {} },

@@ -61,6 +61,8 @@ export class Framer extends Transform<Uint8Array, Message> {
   readonly #pace: MessagePace | undefined
   /** The pace wants us to wait before the next message. */
   #waits = false
+  /** Ends the transformation of the chunk that is held, if one is. */
+  #held: Done<Message> | undefined
 
   #state: number
   /** Fixed-size parts are gathered here; the longest is the handshake. */
@@ -109,6 +111,7 @@ export class Framer extends Transform<Uint8Array, Message> {
 
   override _predestroy(): void {
     this.#pace?.cancel()
+    this.#held?.() // a stream that is at work is not destroyed before it is done
   }
 
   #cut(chunk: Uint8Array, from: number, done: Done<Message>): void {
@@ -145,7 +148,11 @@ export class Framer extends Transform<Uint8Array, Message> {
   /** Goes on later. Not in the loop itself: a variable that a closure keeps is slower for every block. */
   #hold(chunk: Uint8Array, at: number, done: Done<Message>): void {
     this.#waits = false
-    this.#pace?.wait(() => this.#cut(chunk, at, done))
+    this.#held = done
+    this.#pace?.wait(() => {
+      this.#held = undefined
+      this.#cut(chunk, at, done)
+    })
   }
 
   #pass(message: Message): void {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import t from 'tap'
 import { encodedLength, encodeInto, type Message } from '../../src/codec/message.ts'
 import { MessageBudget } from '../../src/pipeline/message-budget.ts'
@@ -46,6 +47,8 @@ t.test('what makes more work costs more; requests are free', async t => {
   t.equal(await first({ type: 'extended', id: 0, payload: Buffer.alloc(1024) }), 626)
   t.equal(await first({ type: 'haveAll' }, 1_000_000), 2, 'the second one is the last for ten seconds')
   t.equal(await first({ type: 'haveAll' }, 5000), 21)
+  const dontHave: Message = { type: 'extended', id: 1, payload: Buffer.alloc(4) }
+  t.equal(await first(dontHave, 1_000_000), 1, 'it may change how common each of a million pieces is')
 })
 
 t.test('a chunk that was held is read to its end, in order', async t => {
@@ -65,4 +68,38 @@ t.test('a chunk that was held is read to its end, in order', async t => {
     indexes,
     Array.from({ length: 50_000 }, (_, n) => n),
   )
+})
+
+t.test('many connections that wait share the budget of five', async t => {
+  const clock = new VirtualClock()
+  const load = { waiting: 0 }
+  const seen = Array<number>(50).fill(0)
+  const framers = seen.map((_, at) => {
+    const framer = new Framer({ handshake: false, pace: new MessageBudget(clock, 10, load) })
+    framer.on('data', () => seen[at]!++)
+    framer.write(Buffer.alloc(4 * 100_000))
+    return framer
+  })
+  await clock.advance(0)
+  const before = seen.reduce((sum, count) => sum + count)
+  t.equal(load.waiting, 50)
+  await clock.advance(10_000)
+  const taken = seen.reduce((sum, count) => sum + count) - before
+  t.ok(taken > 0.5 * 1_000_000 && taken < 1.3 * 1_000_000, `${taken} messages in 10 s, a million for five`)
+  for (const framer of framers) framer.destroy()
+  await clock.advance(0)
+  t.same([load.waiting, clock.pending], [0, 0])
+})
+
+t.test('a framer that is held is destroyed at once', async t => {
+  const clock = new VirtualClock()
+  const framer = new Framer({ handshake: false, pace: new MessageBudget(clock, 10) })
+  framer.on('data', () => {})
+  framer.write(Buffer.alloc(400_000))
+  await clock.advance(0)
+  t.equal(clock.pending, 1)
+  const closed = once(framer, 'close')
+  framer.destroy()
+  await closed
+  t.equal(clock.pending, 0)
 })
