@@ -209,6 +209,8 @@ downloading(program.command('get', { isDefault: true }))
   .description('download (the default command; its options: tsdl get --help)')
   .action((source: string, options: GetOptions) =>
     finish(async () => {
+      const { goesToStdout, startStdoutWorker } = await import('./cli/destinations/stdout-worker.ts')
+      if (goesToStdout(options.output)) startStdoutWorker()
       const { get } = await import('./cli/get.ts')
       return get(source, options)
     }),

@@ -34,10 +34,15 @@ export async function verify(
   reporter.close()
   const layout = new Layout(metainfo)
   const wrong = Array.from({ length: pieceCount }, (_, index) => index).filter(index => !verified.has(index))
-  const files = metainfo.files.flatMap((file, index) => {
+  // How many are wrong before each piece: a torrent may have as many files as pieces, and more.
+  const wrongBefore = new Uint32Array(pieceCount + 1)
+  for (let piece = 0; piece < pieceCount; piece++) {
+    wrongBefore[piece + 1] = wrongBefore[piece]! + (verified.has(piece) ? 0 : 1)
+  }
+  const files = metainfo.files.flatMap(({ path, length, pad }, index) => {
     const range = layout.piecesOf(index)
-    const bad = range ? wrong.filter(piece => piece >= range.first && piece <= range.last).length : 0
-    return file.pad ? [] : [{ path: file.path, length: file.length, wrong: bad }]
+    const bad = range ? wrongBefore[range.last + 1]! - wrongBefore[range.first]! : 0
+    return pad ? [] : [{ path, length, wrong: bad }]
   })
   if (json) {
     const { name, infoHash } = metainfo

@@ -1,17 +1,17 @@
 import { addressBytes, hostOf } from './compact.ts'
 
-/** Bytes of an IPv6 address that one owner usually has to itself: a /64. */
-const IPV6_OWNED_BYTES = 8
+/** Length of the IPv6 network prefix that is usually assigned to one subscriber, in bytes: a /64. */
+const IPV6_PREFIX_BYTES = 8
 
 /**
- * What quotas, strikes and bans count an address by: an IPv4 address as it is, an IPv6 address by its /64, which one
- * owner usually has to itself. A name stands for itself.
+ * Returns the key under which quotas, strikes and bans count a host. An IPv4 address is its own key. An IPv6 address
+ * is counted by its /64, which is usually assigned to one subscriber. A host name is its own key.
  */
 export function addressKey(host: string): string {
   if (!host.includes(':')) return host
-  const bytes = addressBytes(host.replace(/%.*$/, '')) // without the zone of a link-local address
+  const bytes = addressBytes(host.replace(/%.*$/, '')) // drops the zone of a link-local address
   if (!bytes) return host
   const canonical = hostOf(bytes)
   if (!canonical.includes(':')) return canonical // an IPv4 address mapped into IPv6
-  return `${hostOf(Buffer.concat([bytes.subarray(0, IPV6_OWNED_BYTES), Buffer.alloc(8)]))}/64`
+  return `${hostOf(Buffer.concat([bytes.subarray(0, IPV6_PREFIX_BYTES), Buffer.alloc(8)]))}/64`
 }

@@ -1,11 +1,17 @@
-/** How far an IP address reaches: the one classification that every address policy goes by. */
+/** The scope of an IP address. Every address policy uses this classification. */
 import ipaddr from 'ipaddr.js'
 import { addressBytes } from './compact.ts'
 
 /**
- * `loopback` is this machine, `link-local` the link, `private` the local network (RFC 1918, RFC 4193), `shared` the
- * network of a carrier (RFC 6598, 100.64.0.0/10), `global` the public Internet. At `multicast` and `reserved` addresses
- * (unspecified, broadcast, documentation, benchmarking, not yet allocated) there is no one host.
+ * The network within which an address is valid:
+ *
+ * - `loopback`: this machine
+ * - `link-local`: the link
+ * - `private`: the local network (RFC 1918, RFC 4193)
+ * - `shared`: a carrier's network (RFC 6598, 100.64.0.0/10)
+ * - `global`: the public Internet
+ * - `multicast` and `reserved`: not the address of one host. Reserved addresses are the unspecified, broadcast,
+ *   documentation, benchmarking and unallocated ones.
  */
 export type AddressScope =
   | 'loopback'
@@ -16,8 +22,8 @@ export type AddressScope =
   | 'reserved'
   | 'global'
 
-/** Scopes of the ranges that ipaddr.js names; those that are missing here are `reserved`. */
-const RANGES: Readonly<Record<string, AddressScope>> = {
+/** The scope of each range that ipaddr.js names. A range that is missing here is `reserved`. */
+const RANGE_SCOPES: Readonly<Record<string, AddressScope>> = {
   unicast: 'global',
   as112: 'global',
   as112v6: 'global',
@@ -31,8 +37,8 @@ const RANGES: Readonly<Record<string, AddressScope>> = {
   multicast: 'multicast',
 }
 
-/** Where the IPv4 address lies in the IPv6 addresses that stand for one; Teredo inverts its bits (RFC 4380). */
-const EMBEDDED: Readonly<Record<string, { readonly at: number; readonly mask: number }>> = {
+/** The offset of the IPv4 address that an IPv6 address embeds, by range. Teredo inverts its bits (RFC 4380). */
+const EMBEDDED_IPV4: Readonly<Record<string, { readonly at: number; readonly mask: number }>> = {
   ipv4Mapped: { at: 12, mask: 0 },
   rfc6145: { at: 12, mask: 0 },
   rfc6052: { at: 12, mask: 0 },
@@ -41,8 +47,9 @@ const EMBEDDED: Readonly<Record<string, { readonly at: number; readonly mask: nu
 }
 
 /**
- * The scope of an IPv4 or IPv6 address, with or without a zone; `undefined` for anything else, such as a name. An IPv6
- * address that stands for an IPv4 one (mapped, translated, NAT64, 6to4, Teredo) has the scope of that one.
+ * Returns the scope of an IPv4 or IPv6 address, with or without a zone. Returns `undefined` for anything else, such as
+ * a host name. An IPv6 address that embeds an IPv4 address (mapped, translated, NAT64, 6to4, Teredo) has the scope of
+ * the embedded address.
  */
 export function scopeOf(address: string): AddressScope | undefined {
   const zone = address.indexOf('%')
@@ -50,12 +57,12 @@ export function scopeOf(address: string): AddressScope | undefined {
   return bytes && (bytes.length === 4 ? scopeOf4(bytes) : scopeOf6(bytes))
 }
 
-/** True for an address of the public Internet; false for any other, and for a name. */
+/** Returns true for an address of the public Internet. Returns false for any other address and for a host name. */
 export function isGlobalAddress(address: string): boolean {
   return scopeOf(address) === 'global'
 }
 
-/** How near a scope is; no host can be reached at the others. */
+/** The nearness of each scope: the greater, the narrower the network. A scope that is missing here has no hosts. */
 const NEARNESS: Partial<Record<AddressScope, number>> = {
   global: 1,
   shared: 2,
@@ -65,32 +72,32 @@ const NEARNESS: Partial<Record<AddressScope, number>> = {
 }
 
 /**
- * Whether a host at `teller` can know of `address`. A remote host must not make us connect to our own network: it may
- * name the public Internet, and addresses of its own scope or a wider one.
+ * Returns true if we accept `address` from a host at `source`. A remote host must not make us connect to our own
+ * network, so it may name only addresses of its own scope or of a wider one. The public Internet is the widest.
  */
-export function canTellOf(teller: string, address: string): boolean {
+export function canTellOf(source: string, address: string): boolean {
   const nearness = NEARNESS[scopeOf(address) ?? 'reserved']
   if (nearness === undefined) return false
-  return nearness <= (NEARNESS[scopeOf(teller) ?? 'reserved'] ?? NEARNESS.global!)
+  return nearness <= (NEARNESS[scopeOf(source) ?? 'reserved'] ?? NEARNESS.global!)
 }
 
 function scopeOf4(bytes: Uint8Array): AddressScope {
-  return RANGES[new ipaddr.IPv4([...bytes]).range()] ?? 'reserved'
+  return RANGE_SCOPES[new ipaddr.IPv4([...bytes]).range()] ?? 'reserved'
 }
 
 function scopeOf6(bytes: Uint8Array): AddressScope {
-  // RFC 8215: how a network translates these is its own affair.
-  if (NETWORK_NAT64.every((byte, at) => bytes[at] === byte)) return 'private'
+  // RFC 8215: each network translates these addresses in its own way.
+  if (LOCAL_NAT64_PREFIX.every((byte, at) => bytes[at] === byte)) return 'private'
   const range: string = new ipaddr.IPv6([...bytes]).range()
-  const embedded = EMBEDDED[range]
+  const embedded = EMBEDDED_IPV4[range]
   if (embedded) {
     const { at, mask } = embedded
     return scopeOf4(bytes.subarray(at, at + 4).map(byte => byte ^ mask))
   }
-  const scope = RANGES[range] ?? 'reserved'
-  // 2000::/3 is all that has been allocated (RFC 4291).
+  const scope = RANGE_SCOPES[range] ?? 'reserved'
+  // Global unicast addresses are allocated from 2000::/3 only (RFC 4291).
   return scope === 'global' && bytes[0]! >> 5 !== 1 ? 'reserved' : scope
 }
 
-/** 64:ff9b:1::/48 */
-const NETWORK_NAT64 = [0, 0x64, 0xff, 0x9b, 0, 1]
+/** 64:ff9b:1::/48, the prefix for local-use NAT64 (RFC 8215). */
+const LOCAL_NAT64_PREFIX = [0, 0x64, 0xff, 0x9b, 0, 1]

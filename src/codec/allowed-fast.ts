@@ -1,22 +1,24 @@
 import { createHash } from 'node:crypto'
 import { addressBytes } from './compact.ts'
 
-/** All that the set depends on: everybody who allows a peer pieces comes to the same ones. */
+/** The inputs of the set. The same inputs give the same set in every client. */
 export interface AllowedFastOptions {
-  /** The peer's address as we see it; of an IPv4 one, its first three octets count. */
+  /** The peer's address as we see it. Only the first three octets of an IPv4 address are used. */
   readonly address: string
   /** 20 bytes. */
   readonly infoHash: Uint8Array
-  /** Pieces of the torrent. */
+  /** Number of pieces in the torrent. */
   readonly pieceCount: number
-  /** Pieces to allow; BEP 6 suggests 10. A longer set begins with the shorter one. */
+  /** Number of pieces to allow. BEP 6 suggests 10. A longer set begins with the shorter one. */
   readonly count: number
 }
 
 /**
- * The pieces that a peer may ask for while it is choked, in the order of the canonical algorithm (BEP 6); all pieces,
- * from 0 on, when there are no more than `count`. None for anything but an IPv4 address: BEP 6 has no provision for
- * IPv6, and libtorrent's, to hash all 16 bytes, gives another set to each of the 2^64 addresses that one host can take.
+ * Returns the pieces that a peer may request while it is choked, in the order of the canonical algorithm (BEP 6). A
+ * torrent of `count` pieces or fewer allows all of them, in ascending order.
+ *
+ * Only an IPv4 address has a set. BEP 6 does not define one for IPv6. libtorrent hashes all 16 bytes, which gives a
+ * different set to each of the 2^64 addresses that one host can take.
  */
 export function allowedFastSet({ address, infoHash, pieceCount, count }: AllowedFastOptions): number[] {
   const network = networkOf(address)
@@ -31,7 +33,7 @@ export function allowedFastSet({ address, infoHash, pieceCount, count }: Allowed
   return [...allowed]
 }
 
-/** The /24 of an IPv4 address, as four bytes. */
+/** Returns the /24 of an IPv4 address as four bytes. */
 function networkOf(address: string): Buffer | undefined {
   const bytes = addressBytes(address)
   return bytes?.length === 4 ? Buffer.from([...bytes.subarray(0, 3), 0]) : undefined

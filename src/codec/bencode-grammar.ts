@@ -1,8 +1,11 @@
-/** Integers, strings and markers of bencoding (BEP 3), read where they stand. Strict: what two readers could take for two things is refused. */
+/**
+ * The lexical grammar of bencoding (BEP 3): integers, strings and markers, read in place. It is strict: input that two
+ * decoders could read differently is rejected.
+ */
 import { InputError } from '../errors.ts'
 import { quote } from './quote.ts'
 
-/** Bytes from `start` to before `end`. */
+/** A range of bytes from `start` up to, but not including, `end`. */
 export interface Span {
   readonly start: number
   readonly end: number
@@ -16,12 +19,12 @@ const COLON = 0x3a
 const MINUS = 0x2d
 const ZERO = 0x30
 
-/** Throws ERR_BENCODE, naming the byte. */
+/** Throws ERR_BENCODE with the offset of the invalid byte. */
 export function failAt(what: string, at: number): never {
   throw new InputError('ERR_BENCODE', `invalid bencoding: ${what} at byte ${at}`)
 }
 
-/** Where the integer at `start` ends. Throws ERR_BENCODE for one that a double does not hold. */
+/** Returns the end of the integer at `start`. Throws ERR_BENCODE for an integer that a double cannot represent. */
 export function integerEnd(bytes: Uint8Array, start: number): number {
   let at = start + 1
   const negative = bytes[at] === MINUS
@@ -37,7 +40,7 @@ export function integerEnd(bytes: Uint8Array, start: number): number {
   return at + 1
 }
 
-/** The characters of the string whose length stands at `start`. Throws ERR_BENCODE. */
+/** Returns the range of the content of the string at `start`, without its length prefix. Throws ERR_BENCODE. */
 export function stringSpan(bytes: Uint8Array, start: number): Span {
   let at = start
   let length = 0
@@ -49,7 +52,7 @@ export function stringSpan(bytes: Uint8Array, start: number): Span {
   if (bytes[start] === ZERO && at > start + 1) failAt('a length with a leading zero', start)
   const end = at + 1 + length
   if (end > bytes.length) {
-    failAt(`cut short: a string of ${length} bytes where ${bytes.length - at - 1} are left`, start)
+    failAt(`cut short: a string of ${length} bytes with ${bytes.length - at - 1} left`, start)
   }
   return { start: at + 1, end }
 }

@@ -1,47 +1,50 @@
-/** Large bencoded input (BEP 3) checked and taken apart by byte ranges: nothing is built, so nothing costs more than its bytes. */
+/**
+ * Validates large bencoded input (BEP 3) and locates values in it by byte range. It builds no values, so its cost is
+ * proportional to the number of bytes.
+ */
 import { DICT, END, failAt, INTEGER, integerEnd, LIST, type Span, stringSpan } from './bencode-grammar.ts'
 import { quote } from './quote.ts'
 
-/** A computation in short steps: between two of them its runner may let others go on. */
+/** A computation in short steps. The caller may run other work between two steps. */
 export type Steps<T> = Generator<void, T>
 
 export interface ScanLimits {
-  /** Lists and dictionaries inside each other. */
+  /** Maximum nesting of lists and dictionaries. */
   readonly maxDepth: number
-  /** Values and keys in all. */
+  /** Maximum number of values and keys in total. */
   readonly maxItems: number
-  /** What the message about too many of them ends in: what to do. */
+  /** The end of the error message when there are more than `maxItems`: what to do about it. */
   readonly advice?: string
 }
 
-/** Values at the keys of a dictionary that were asked for. */
+/** The values of a dictionary at the requested keys. */
 export interface DictSpans {
   readonly spans: ReadonlyMap<string, Span>
-  /** Where the dictionary ends. */
+  /** The end of the dictionary. */
   readonly end: number
 }
 
-/** Values and keys from one yield to the next: half a millisecond. */
+/** Values and keys between two yields: about half a millisecond of work. */
 const ITEMS_PER_STEP = 16_384
-/** Keys of a dictionary that is not sorted: each is held, to find those that repeat. */
+/** Maximum number of keys in an unsorted dictionary. All of them are kept in memory to find repeated keys. */
 const MAX_UNSORTED_KEYS = 10_000
 
-/** A list or dictionary that is open. */
-interface Open {
+/** A list or dictionary whose end has not been reached yet. */
+interface Container {
   readonly isDict: boolean
-  /** Where its keys begin in `Scan.#keys`. */
+  /** Index of its first key in `Scan.#keys`. */
   readonly keysFrom: number
   atKey: boolean
-  /** All keys so far, once one was not in order. */
+  /** All keys so far. Set when the first key out of order is found. */
   unsorted?: Set<string>
 }
 
-/** One pass over bencoded bytes. Its methods throw ERR_BENCODE, naming the byte. */
+/** One pass over bencoded bytes. Its methods throw ERR_BENCODE with the offset of the invalid byte. */
 export class Scan {
   readonly #bytes: Buffer
   readonly #limits: ScanLimits
   #items = 0
-  /** Starts and ends of the keys of all open dictionaries, the innermost last. */
+  /** Starts and ends of the keys of all unfinished dictionaries, the innermost last. */
   #keys = new Int32Array(256)
   #keyCount = 0
 
@@ -51,9 +54,10 @@ export class Scan {
   }
 
   /**
-   * The values of a dictionary at some keys, all of it checked. The first of a repeated key counts.
-   * @param strict a key that must not stand twice, and in whose value no key may
-   * @returns undefined where no dictionary starts
+   * Validates the dictionary at `start` and locates the values at the keys in `wanted`. If a key is repeated, its first
+   * value is used.
+   * @param strict a key that must not be repeated, and whose value must not contain a repeated key
+   * @returns undefined if there is no dictionary at `start`
    */
   *dict(start: number, wanted: ReadonlySet<string>, strict?: string): Steps<DictSpans | undefined> {
     const bytes = this.#bytes
@@ -66,7 +70,7 @@ export class Scan {
       const name = key.end - key.start > longest ? '' : bytes.toString('latin1', key.start, key.end)
       if (this.#count(at)) yield
       const exact = name === strict
-      if (exact && spans.has(name)) failAt(`the key ${quote(name)} again`, at)
+      if (exact && spans.has(name)) failAt(`repeated key ${quote(name)}`, at)
       at = yield* this.value(key.end, exact)
       if (wanted.has(name) && !spans.has(name)) spans.set(name, { start: key.end, end: at })
     }
@@ -74,61 +78,60 @@ export class Scan {
   }
 
   /**
-   * Where the value at `start` ends, all of it checked. No recursion: depth is the sender's choice, not ours.
-   * @param unique whether a key that repeats is refused
+   * Validates the value at `start` and returns its end. It does not recurse, since the sender chooses the depth.
+   * @param unique true to reject repeated keys
    */
   *value(start: number, unique = false): Steps<number> {
     const bytes = this.#bytes
-    const open: Open[] = []
+    const containers: Container[] = []
     this.#keyCount = 0
     for (let at = start; ; ) {
-      const inside = open.at(-1)
+      const container = containers.at(-1)
       const byte = bytes[at]
-      if (inside !== undefined && byte === END) {
-        if (inside.isDict && !inside.atKey) failAt('a key without a value', at)
-        this.#keyCount = inside.keysFrom
-        open.pop()
+      if (container !== undefined && byte === END) {
+        if (container.isDict && !container.atKey) failAt('a key without a value', at)
+        this.#keyCount = container.keysFrom
+        containers.pop()
         at++
-      } else if (inside?.isDict && inside.atKey) {
+      } else if (container?.isDict && container.atKey) {
         const key = stringSpan(bytes, at)
-        if (unique) this.#addKey(inside, key, at)
+        if (unique) this.#addKey(container, key, at)
         if (this.#count(at)) yield
-        inside.atKey = false
+        container.atKey = false
         at = key.end
         continue
       } else {
         if (this.#count(at)) yield
         if (byte === DICT || byte === LIST) {
           const { maxDepth } = this.#limits
-          if (open.length === maxDepth) failAt(`nested deeper than ${maxDepth}`, at)
-          open.push({ isDict: byte === DICT, keysFrom: this.#keyCount, atKey: true })
+          if (containers.length === maxDepth) failAt(`nested deeper than ${maxDepth}`, at)
+          containers.push({ isDict: byte === DICT, keysFrom: this.#keyCount, atKey: true })
           at++
           continue
         }
         at = byte === INTEGER ? integerEnd(bytes, at) : stringSpan(bytes, at).end
       }
-      const around = open.at(-1)
-      if (around === undefined) return at
-      around.atKey = true
+      const parent = containers.at(-1)
+      if (parent === undefined) return at
+      parent.atKey = true
     }
   }
 
-  /** @returns whether it is time to yield */
+  /** @returns true when a step is complete and the caller must yield */
   #count(at: number): boolean {
     const { advice = '', maxItems } = this.#limits
     if (++this.#items > maxItems) failAt(`more than ${maxItems} values and keys${advice}`, at)
     return this.#items % ITEMS_PER_STEP === 0
   }
 
-  /** Keys in order are compared with the one before; of others all are kept. */
-  #addKey(dict: Open, key: Span, at: number): void {
+  /** Sorted keys are compared with the previous key only. From the first unsorted key on, all keys are kept. */
+  #addKey(dict: Container, key: Span, at: number): void {
     const last = this.#keyCount - 2
     const order = last < dict.keysFrom ? -1 : this.#compare(last, key)
     if (order >= 0 && !dict.unsorted) dict.unsorted = this.#keysSince(dict.keysFrom, at)
     if (dict.unsorted) {
       const name = this.#bytes.toString('latin1', key.start, key.end)
-      if (dict.unsorted.has(name))
-        failAt(`the key ${quote(Buffer.from(name, 'latin1').toString())} again`, at)
+      if (dict.unsorted.has(name)) failAt(`repeated key ${quote(Buffer.from(name, 'latin1').toString())}`, at)
       dict.unsorted.add(name)
       if (dict.unsorted.size > MAX_UNSORTED_KEYS) failUnsorted(at)
       return
@@ -142,7 +145,7 @@ export class Scan {
     this.#keys[this.#keyCount++] = key.end
   }
 
-  /** Below 0 where the key at `last` comes before `key`, 0 where they are equal. */
+  /** Returns a negative number if the key at `last` sorts before `key`, and 0 if they are equal. */
   #compare(last: number, key: Span): number {
     const start = this.#keys[last]!
     const end = this.#keys[last + 1]!
@@ -165,10 +168,10 @@ export class Scan {
 }
 
 function failUnsorted(at: number): never {
-  failAt(`more than ${MAX_UNSORTED_KEYS} keys in a dictionary that is not sorted`, at)
+  failAt(`more than ${MAX_UNSORTED_KEYS} keys in an unsorted dictionary`, at)
 }
 
-/** Where the value at `start` ends, in bytes that were checked. */
+/** Returns the end of the value at `start`. The bytes must have been validated. */
 export function valueEnd(bytes: Uint8Array, start: number): number {
   let depth = 0
   let at = start
@@ -182,7 +185,7 @@ export function valueEnd(bytes: Uint8Array, start: number): number {
   return at
 }
 
-/** The values of a short dictionary by their keys, in bytes that were checked. */
+/** Returns the values of a short dictionary by key. The bytes must have been validated. */
 export function dictSpans(bytes: Buffer, start: number): Map<string, Span> {
   const spans = new Map<string, Span>()
   for (let at = start + 1; bytes[at] !== END; ) {

@@ -1,36 +1,36 @@
-/** A dictionary of large bencoded input, whose values are built one by one when they are asked for. */
+/** A view of a dictionary in large bencoded input. Each value is decoded when it is requested. */
 import { type BencodeValue, type DecodeOptions, decode } from './bencode.ts'
 import { DICT, INTEGER, LIST, type Span, stringSpan } from './bencode-grammar.ts'
 
-/** What one value may hold: nothing in a torrent but its list of files has more. */
+/** Limits of one value. Only the list of files of a torrent is larger. */
 const LIMITS = { maxDepth: 64, maxItems: 10_000 }
 
-/** Byte strings are views into the input, not copies. */
+/** A dictionary that decodes its values on request. Byte strings are views into the input, not copies. */
 export class BencodeView {
   readonly bytes: Buffer
   readonly #spans: ReadonlyMap<string, Span>
   readonly #options: DecodeOptions
 
-  /** @param spans where in `bytes` the values are, which were checked (see `Scan`) */
+  /** @param spans the ranges of the values in `bytes`, validated by `Scan` */
   constructor(bytes: Buffer, spans: ReadonlyMap<string, Span>, options: DecodeOptions = {}) {
     this.bytes = bytes
     this.#spans = spans
     this.#options = { ...LIMITS, ...options }
   }
 
-  /** Where the value at a key is. */
+  /** Returns the range of the value at a key. */
   span(key: string): Span | undefined {
     return this.#spans.get(key)
   }
 
-  /** The value at a key. Throws ERR_BENCODE for one of more than 10,000 values. */
+  /** Returns the value at a key. Throws ERR_BENCODE if it contains more than 10,000 values. */
   get(key: string): BencodeValue | undefined {
     const span = this.#spans.get(key)
     return span && valueAt(this.bytes, span, this.#options)
   }
 }
 
-/** The value of a span that was checked. Throws ERR_BENCODE past the limits. */
+/** Decodes the value in a validated range. Throws ERR_BENCODE if it exceeds the limits. */
 export function valueAt(bytes: Buffer, span: Span, options: DecodeOptions = LIMITS): BencodeValue {
   const { start, end } = span
   const kind = bytes[start]
@@ -39,11 +39,11 @@ export function valueAt(bytes: Buffer, span: Span, options: DecodeOptions = LIMI
   return (kind === LIST && shortStrings(bytes, span)) || decode(bytes.subarray(start, end), options)
 }
 
-/** The items of a list of a few strings, as every path is; undefined for any other list. */
+/** Returns the items of a list of up to 256 strings, such as a path. Returns undefined for any other list. */
 function shortStrings(bytes: Buffer, { start, end }: Span): Buffer[] | undefined {
   const strings: Buffer[] = []
   for (let at = start + 1; at < end - 1; ) {
-    if (strings.length === 256 || bytes[at]! > 0x39) return undefined // past 9: no string
+    if (strings.length === 256 || bytes[at]! > 0x39) return undefined // not a digit, so not a string
     const string = stringSpan(bytes, at)
     strings.push(bytes.subarray(string.start, string.end))
     at = string.end

@@ -1,6 +1,6 @@
-/** Bencoding (BEP 3): the one file that knows the `bencode` package, and keeps hostile bytes from it. */
+/** Bencoding (BEP 3). Only this file uses the `bencode` package. Input is validated before the package sees it. */
 
-// @ts-expect-error: the package brings no types; `library` below says what is used of it.
+// @ts-expect-error: the package has no types; `library` below declares what we use.
 import untyped from 'bencode'
 import { InputError } from '../errors.ts'
 import {
@@ -20,13 +20,13 @@ const library = untyped as {
   encode(value: number | string | Uint8Array): Uint8Array
 }
 
-/** A decoded value. Keys that are not UTF-8 are named by their hex digits, and are never used by us. */
+/** A decoded value. A key that is not valid UTF-8 is decoded as its hex digits. We use no such key. */
 export type BencodeValue = number | Uint8Array | BencodeValue[] | BencodeDict
 
-/** A decoded dictionary. Look keys up by names known beforehand, or test with `Object.hasOwn`. */
+/** A decoded dictionary. Look up only known keys, or test for a key with `Object.hasOwn`. */
 export type BencodeDict = { [key: string]: BencodeValue }
 
-/** What can be encoded: strings are written as UTF-8, entries that are `undefined` are left out. */
+/** A value that can be encoded. Strings are written as UTF-8. Entries that are `undefined` are omitted. */
 export type Encodable =
   | number
   | string
@@ -35,20 +35,22 @@ export type Encodable =
   | { readonly [key: string]: Encodable | undefined }
 
 export interface DecodeOptions {
-  /** Lists and dictionaries inside each other. @default 64 */
+  /** Maximum nesting of lists and dictionaries. @default 64 */
   readonly maxDepth?: number
-  /** Values and keys in all: each costs some 200 bytes of memory, however short. @default 100,000 */
+  /** Maximum number of values and keys in total. Each uses about 200 bytes of memory. @default 100,000 */
   readonly maxItems?: number
-  /** Whether bytes may follow the value; they are ignored. @default false */
+  /** True to ignore bytes after the value. @default false */
   readonly allowTrailing?: boolean
-  /** What becomes of a key that stands twice in one dictionary; with `first` the first counts, as in libtorrent. @default 'refuse' */
+  /**
+   * What to do with a key that is repeated in a dictionary. `first` uses its first value, as libtorrent does.
+   * @default 'refuse'
+   */
   readonly repeatedKeys?: 'refuse' | 'first'
 }
 
 /**
- * The value that `bytes` spell. Strings are copies, so `bytes` may be reused.
- * Unsorted keys are accepted, since trackers send them. A `__proto__` key is dropped.
- * Throws ERR_BENCODE, naming the byte.
+ * Decodes `bytes`. Strings are copies, so `bytes` may be reused. Unsorted keys are accepted, since trackers send them.
+ * A `__proto__` key is dropped. Throws ERR_BENCODE with the offset of the invalid byte.
  */
 export function decode(bytes: Uint8Array, options: DecodeOptions = {}): BencodeValue {
   const repeated: Span[] = []
@@ -60,107 +62,107 @@ export function decode(bytes: Uint8Array, options: DecodeOptions = {}): BencodeV
     if (Buffer.from(seen.buffer, seen.byteOffset, seen.length).includes('9:__proto__')) dropPrototypes(value)
     return value
   } finally {
-    // The library would keep its copy of the last input for ever.
+    // The library would keep a reference to the last input.
     library.decode.data = null
   }
 }
 
-/** Where the first value in `bytes` ends (a ut_metadata message has more behind it). Throws ERR_BENCODE. */
+/** Returns the end of the first value in `bytes`. A ut_metadata message has data after it. Throws ERR_BENCODE. */
 export function endOf(bytes: Uint8Array, options: DecodeOptions = {}): number {
   return scan(bytes, 0, options)
 }
 
-/** `value` in bencoding, keys in the order of their bytes. Throws ERR_BENCODE for a number that is no safe integer. */
+/** Encodes `value`, with keys sorted by their bytes. Throws ERR_BENCODE for a number that is not a safe integer. */
 export function encode(value: Encodable): Buffer {
   const parts: Uint8Array[] = []
   append(parts, value)
   return Buffer.concat(parts)
 }
 
-/** The value as a dictionary, or `undefined` if it is anything else. */
+/** Returns the value if it is a dictionary, otherwise `undefined`. */
 export function asDict(value: BencodeValue | undefined): BencodeDict | undefined {
   return typeof value === 'object' && !Array.isArray(value) && !ArrayBuffer.isView(value) ? value : undefined
 }
 
-/** The value as a list, or `undefined` if it is anything else. */
+/** Returns the value if it is a list, otherwise `undefined`. */
 export function asList(value: BencodeValue | undefined): BencodeValue[] | undefined {
   return Array.isArray(value) ? value : undefined
 }
 
-/** The value as a whole number, or `undefined` if it is anything else. */
+/** Returns the value if it is an integer, otherwise `undefined`. */
 export function integer(value: BencodeValue | undefined): number | undefined {
   return typeof value === 'number' ? value : undefined
 }
 
-/** The value as a byte string (a view, not a copy), or `undefined` if it is anything else. */
+/** Returns the value if it is a byte string, otherwise `undefined`. The result is a view, not a copy. */
 export function bytes(value: BencodeValue | undefined): Buffer | undefined {
   return ArrayBuffer.isView(value)
     ? Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength)
     : undefined
 }
 
-/** The value as text, what is not UTF-8 replaced by U+FFFD, or `undefined` if it is no string. */
+/** Returns the value as text if it is a byte string, otherwise `undefined`. Invalid UTF-8 becomes U+FFFD. */
 export function text(value: BencodeValue | undefined): string | undefined {
   return bytes(value)?.toString('utf8')
 }
 
-/** A list or dictionary that is open; `keys` only for the latter. */
-interface Open {
+/** A list or dictionary whose end has not been reached yet. Only a dictionary has `keys`. */
+interface Container {
   readonly keys: Set<string> | undefined
   atKey: boolean
-  /** Where the pair that is being read starts, if its key stood before. */
+  /** The start of the current entry if its key is a repeated one. */
   repeated?: number | undefined
 }
 
 /**
- * The end of the value at `start`, all of it checked. No recursion: depth is the sender's choice, not ours.
- * @param repeated is given the pairs whose key stood before, in order and none inside another
+ * Validates the value at `start` and returns its end. It does not recurse, since the sender chooses the depth.
+ * @param repeated receives the ranges of entries with a repeated key, in order; no range lies inside another
  */
 function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated: Span[] = []): number {
   const { maxDepth = 64, maxItems = 100_000, repeatedKeys } = options
-  const open: Open[] = []
+  const containers: Container[] = []
   let items = 0
   for (let at = start; ; ) {
-    const inside = open.at(-1)
+    const container = containers.at(-1)
     const byte = bytes[at]
-    if (inside !== undefined && byte === END) {
-      if (inside.keys && !inside.atKey) fail('a key without a value', at)
-      open.pop()
+    if (container !== undefined && byte === END) {
+      if (container.keys && !container.atKey) fail('a key without a value', at)
+      containers.pop()
       at++
-    } else if (inside?.keys && inside.atKey) {
+    } else if (container?.keys && container.atKey) {
       const key = stringSpan(bytes, at)
       const name = keyName(bytes.subarray(key.start, key.end))
-      if (inside.keys.has(name)) {
-        if (repeatedKeys !== 'first') fail(`the key ${quote(name)} again`, at)
-        inside.repeated = at
+      if (container.keys.has(name)) {
+        if (repeatedKeys !== 'first') fail(`repeated key ${quote(name)}`, at)
+        container.repeated = at
       }
-      inside.keys.add(name)
+      container.keys.add(name)
       if (++items > maxItems) fail(`more than ${maxItems} values and keys`, at)
-      inside.atKey = false
+      container.atKey = false
       at = key.end
       continue
     } else {
       if (++items > maxItems) fail(`more than ${maxItems} values and keys`, at)
       if (byte === DICT || byte === LIST) {
-        if (open.length === maxDepth) fail(`nested deeper than ${maxDepth}`, at)
-        open.push({ keys: byte === DICT ? new Set() : undefined, atKey: true })
+        if (containers.length === maxDepth) fail(`nested deeper than ${maxDepth}`, at)
+        containers.push({ keys: byte === DICT ? new Set() : undefined, atKey: true })
         at++
         continue
       }
       at = byte === INTEGER ? integerEnd(bytes, at) : stringSpan(bytes, at).end
     }
-    const around = open.at(-1)
-    if (around === undefined) return at
-    around.atKey = true
-    if (around.repeated === undefined) continue
-    const from = around.repeated
-    around.repeated = undefined
+    const parent = containers.at(-1)
+    if (parent === undefined) return at
+    parent.atKey = true
+    if (parent.repeated === undefined) continue
+    const from = parent.repeated
+    parent.repeated = undefined
     while ((repeated.at(-1)?.start ?? -1) > from) repeated.pop()
     repeated.push({ start: from, end: at })
   }
 }
 
-/** `bytes` less `spans`: the library would take the last of the pairs with one key. */
+/** Removes `spans` from `bytes`. The library would use the last entry with a repeated key. */
 function without(bytes: Uint8Array, spans: readonly Span[]): Uint8Array {
   if (spans.length === 0) return bytes
   const parts = spans.map(({ start }, index) => bytes.subarray(spans[index - 1]?.end ?? 0, start))
@@ -170,16 +172,17 @@ function without(bytes: Uint8Array, spans: readonly Span[]): Uint8Array {
 const utf8 = new TextDecoder()
 
 /**
- * The name that a key of these bytes has in a decoded dictionary: as text, or as hex digits where it is not UTF-8. Two keys
- * of different bytes can come out as one name (a byte order mark is dropped, say), and the second `info` would then be read
- * where the hash is taken over the first: so they count as the same key twice.
+ * Returns the name of a key in a decoded dictionary: its text, or its hex digits if it is not valid UTF-8.
+ *
+ * Two keys of different bytes can have the same name, since decoding drops a byte order mark. They count as a repeated
+ * key. Otherwise the content of a second `info` would be used with the hash of the first.
  */
 export function keyName(key: Uint8Array): string {
   const name = utf8.decode(key)
   return name.includes('\uFFFD') ? Buffer.from(key).toString('hex') : name
 }
 
-/** Undoes what `dict['__proto__'] = value` did inside the library. */
+/** Restores the prototypes that `dict['__proto__'] = value` changed inside the library. */
 function dropPrototypes(value: BencodeValue): void {
   const dict = asDict(value)
   if (dict) Object.setPrototypeOf(dict, Object.prototype)
@@ -187,11 +190,11 @@ function dropPrototypes(value: BencodeValue): void {
   for (const inner of Object.values(value as BencodeDict)) dropPrototypes(inner)
 }
 
-/** Ours rather than the library's where it goes by UTF-16 order, drops what it does not know and rounds fractions. */
+/** Replaces the library's encoder, which sorts keys in UTF-16 order, skips unknown types and rounds fractions. */
 function append(parts: Uint8Array[], value: Encodable): void {
   if (typeof value === 'number') {
     if (!Number.isSafeInteger(value)) {
-      throw new InputError('ERR_BENCODE', `cannot bencode ${value}: no safe integer`)
+      throw new InputError('ERR_BENCODE', `cannot bencode ${value}: not a safe integer`)
     }
     parts.push(library.encode(value))
   } else if (typeof value === 'string' || ArrayBuffer.isView(value)) {

@@ -1,32 +1,33 @@
 import { PeerError } from '../errors.ts'
 
-/** Which pieces somebody has: one bit a piece, the high bit of the first byte is piece 0 (BEP 3). */
+/** A set of pieces, one bit per piece. The high bit of the first byte is piece 0 (BEP 3). */
 export class Bitfield {
   readonly size: number
   readonly bytes: Uint8Array
   #count = 0
 
-  /** @param size how many pieces there are */
+  /** @param size number of pieces in the torrent */
   constructor(size: number) {
     this.size = size
     this.bytes = new Uint8Array(Math.ceil(size / 8))
   }
 
-  /** How many bits are set. */
+  /** Number of pieces in the set. */
   get count(): number {
     return this.#count
   }
 
-  /** Whether every bit is set. */
+  /** True if the set contains every piece. */
   get full(): boolean {
     return this.#count === this.size
   }
 
+  /** Returns true if the set contains the piece. */
   has(index: number): boolean {
     return ((this.bytes[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0
   }
 
-  /** Sets a bit. @returns false when it was set already or there is no such piece */
+  /** Adds a piece. @returns false if it was present or is out of range */
   add(index: number): boolean {
     if (index < 0 || index >= this.size || this.has(index)) return false
     this.bytes[index >> 3]! |= 0x80 >> (index & 7)
@@ -34,7 +35,7 @@ export class Bitfield {
     return true
   }
 
-  /** Clears a bit. @returns false when it was not set */
+  /** Removes a piece. @returns false if it was not present */
   delete(index: number): boolean {
     if (!this.has(index)) return false
     this.bytes[index >> 3]! &= ~(0x80 >> (index & 7))
@@ -42,7 +43,7 @@ export class Bitfield {
     return true
   }
 
-  /** The same bits, in memory of their own. */
+  /** Returns a copy that shares no memory with the original. */
   clone(): Bitfield {
     const bits = new Bitfield(this.size)
     bits.bytes.set(this.bytes)
@@ -50,7 +51,7 @@ export class Bitfield {
     return bits
   }
 
-  /** The pieces that are set, in order. */
+  /** Yields the pieces in ascending order. */
   *[Symbol.iterator](): Generator<number> {
     for (let at = 0; at < this.bytes.length; at++) {
       const byte = this.bytes[at]!
@@ -59,7 +60,7 @@ export class Bitfield {
     }
   }
 
-  /** Every bit set. */
+  /** Creates a set of all pieces. */
   static full(size: number): Bitfield {
     const bits = new Bitfield(size)
     bits.bytes.fill(0xff)
@@ -69,8 +70,8 @@ export class Bitfield {
   }
 
   /**
-   * Reads what a peer sent.
-   * @throws PeerError when the length is not exactly `ceil(size / 8)` or a spare bit is set (BEP 3)
+   * Decodes the payload of a bitfield message. The bytes are copied.
+   * @throws PeerError if the length is not `ceil(size / 8)` or a spare bit is set (BEP 3)
    */
   static from(bytes: Uint8Array, size: number): Bitfield {
     const bits = new Bitfield(size)
@@ -85,9 +86,10 @@ export class Bitfield {
       throw new PeerError('ERR_MESSAGE', `bitfield with spare bits set after piece ${size - 1}`)
     }
     bits.bytes.set(bytes)
-    for (const byte of bytes) bits.#count += ONES[byte]!
+    for (const byte of bytes) bits.#count += BIT_COUNTS[byte]!
     return bits
   }
 }
 
-const ONES = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length)
+/** Number of bits set in each byte value. */
+const BIT_COUNTS = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length)

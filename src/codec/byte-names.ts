@@ -1,12 +1,12 @@
 /**
- * Names of files as text, whatever bytes they are. Linux takes any bytes but 0 and `/`; those that are not UTF-8 become
- * lone surrogates, U+DC80 to U+DCFF (as in PEP 383), which no UTF-8 text contains.
+ * File names as text, for names of any bytes. Linux accepts every byte in a name but 0 and `/`. Bytes that are not
+ * valid UTF-8 become lone surrogates, U+DC80 to U+DCFF, as in PEP 383. UTF-8 text never contains these.
  */
 import { isUtf8 } from 'node:buffer'
 
 const LONE_SURROGATE = /[\udc80-\udcff]/u
 
-/** The text for these bytes; `bytesOfName` gives them back. */
+/** Decodes the bytes of a name. `bytesOfName` reverses it. */
 export function nameOfBytes(bytes: Uint8Array): string {
   const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   if (isUtf8(name)) return name.toString('utf8')
@@ -22,7 +22,7 @@ export function nameOfBytes(bytes: Uint8Array): string {
   return text
 }
 
-/** The bytes of a name or path: UTF-8, but for what `nameOfBytes` could not decode. */
+/** Encodes a name or path as UTF-8, and lone surrogates from `nameOfBytes` as the original bytes. */
 export function bytesOfName(name: string): Buffer {
   if (!LONE_SURROGATE.test(name)) return Buffer.from(name)
   const parts = Array.from(name, character => {
@@ -32,7 +32,7 @@ export function bytesOfName(name: string): Buffer {
   return Buffer.concat(parts)
 }
 
-/** A path as the functions of `node:fs` take it: text where it is text. */
+/** Returns a path in the form that `node:fs` needs: a string, or a Buffer if it is not valid UTF-8. */
 export function systemPath(path: string): string | Buffer {
   return LONE_SURROGATE.test(path) ? bytesOfName(path) : path
 }

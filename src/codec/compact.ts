@@ -1,35 +1,35 @@
-/** Peer addresses: six or eighteen bytes on the wire (BEP 23, BEP 7), `host:port` for people. */
+/** Peer addresses: 6 or 18 bytes in compact form (BEP 23, BEP 7), `host:port` as text. */
 import { InputError } from '../errors.ts'
 import { quote } from './quote.ts'
 import { urlOf } from './url.ts'
 
-/** Where a peer listens: an IPv4 or IPv6 address in canonical text, or a name to be resolved. */
+/** The address of a peer: an IPv4 or IPv6 address in canonical text, or a host name to resolve. */
 export interface PeerAddress {
   readonly host: string
   readonly port: number
 }
 
-/** IPv4 peers, six bytes each. A partial entry at the end and entries with port 0 are ignored. */
+/** Decodes IPv4 peers of 6 bytes each. Entries with port 0 and a partial entry at the end are ignored. */
 export function decodePeers4(bytes: Uint8Array): PeerAddress[] {
   return entries(bytes, 4)
 }
 
-/** IPv6 peers, eighteen bytes each, as `decodePeers4`. An IPv4-mapped address comes out as the IPv4 one it means. */
+/** Decodes IPv6 peers of 18 bytes each, as `decodePeers4`. An IPv4-mapped address becomes an IPv4 address. */
 export function decodePeers6(bytes: Uint8Array): PeerAddress[] {
   return entries(bytes, 16)
 }
 
-/** The IPv4 peers among `peers`, six bytes each; all others are left out. */
+/** Encodes the IPv4 peers among `peers`, 6 bytes each. All others are omitted. */
 export function encodePeers4(peers: Iterable<PeerAddress>): Buffer {
   return pack(peers, 4)
 }
 
-/** The IPv6 peers among `peers`, eighteen bytes each; all others are left out. */
+/** Encodes the IPv6 peers among `peers`, 18 bytes each. All others are omitted. */
 export function encodePeers6(peers: Iterable<PeerAddress>): Buffer {
   return pack(peers, 16)
 }
 
-/** An address of 4 or 16 bytes in canonical text (RFC 5952). Throws ERR_USAGE for any other length. */
+/** Formats an address of 4 or 16 bytes in canonical text (RFC 5952). Throws ERR_USAGE for any other length. */
 export function hostOf(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.')
   if (bytes.length !== 16) {
@@ -60,7 +60,7 @@ export function addressBytes(host: string): Buffer | undefined {
   if (!host.includes(':') || !/^[0-9a-f:.]+$/i.test(host)) return undefined
   const url = urlOf(`http://[${host}]`)
   if (!url) return undefined
-  // The URL parser gives hex groups only, so what is left to do is to fill the gap.
+  // The URL parser normalizes the address to hex groups. Only `::` is left to expand.
   const [left = '', right] = url.hostname.slice(1, -1).split('::')
   const split = (part: string) => (part === '' ? [] : part.split(':'))
   const head = split(left)
@@ -74,9 +74,9 @@ export function addressBytes(host: string): Buffer | undefined {
 }
 
 /**
- * A host as all parts of the program spell it: an address in canonical text, an IPv4-mapped one as the IPv4 one it
- * means, a name as it is. A link-local address keeps its zone, as it cannot be reached without it. Every address that
- * enters, from a socket, a message or an option, passes through here or is decoded from bytes.
+ * Returns the canonical form of a host, which the whole program uses. An address is in canonical text. An IPv4-mapped
+ * address becomes an IPv4 address. A host name is unchanged. A link-local address keeps its zone, since it cannot be
+ * reached without it. Every address from a socket, a message or an option passes through here or is decoded from bytes.
  */
 export function canonicalHost(host: string): string {
   const [, address = host, zone = ''] = /^([^%]*)(%.+)$/s.exec(host) ?? []
@@ -86,17 +86,17 @@ export function canonicalHost(host: string): string {
   return hostOf(bytes) + (isLinkLocal ? zone : '')
 }
 
-/** A peer address with its host in canonical form. */
+/** Returns a peer address with its host in canonical form. */
 export function canonicalAddress({ host, port }: PeerAddress): PeerAddress {
   return { host: canonicalHost(host), port }
 }
 
-/** `1.2.3.4:80` or `[::1]:80`. */
+/** Formats an address as `1.2.3.4:80` or `[::1]:80`. */
 export function formatAddress({ host, port }: PeerAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** What `formatAddress` writes, or a name and a port. Throws ERR_USAGE, naming the value. */
+/** Parses the format of `formatAddress`, or `name:port`. Throws ERR_USAGE, naming the value. */
 export function parseAddress(value: string): PeerAddress {
   const match = /^(?:\[([^[\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value)
   const port = Number(match?.[3])
@@ -104,7 +104,7 @@ export function parseAddress(value: string): PeerAddress {
   const [, six, other = ''] = match
   const bytes = addressBytes(six ?? other)
   if (bytes) return { host: hostOf(bytes), port }
-  // What looks like numbers but is no address would reach the resolver as a name.
+  // Digits and dots that are not an address would go to the resolver as a host name.
   if (six !== undefined || /^[\d.]+$/.test(other) || !/^[\w.-]{1,253}$/.test(other)) fail(value)
   return { host: other, port }
 }

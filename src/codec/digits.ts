@@ -1,6 +1,6 @@
 import { type BencodeValue, bytes, integer } from './bencode.ts'
 
-/** The value as a whole number, also where it is a string of up to fifteen digits; `undefined` if it is anything else. */
+/** Returns the value if it is an integer, or a string of up to 15 digits as a number, otherwise `undefined`. */
 export function digits(value: BencodeValue | undefined): number | undefined {
   const spelled = bytes(value)?.subarray(0, 16).toString('latin1') ?? ''
   return /^\d{1,15}$/.test(spelled) ? Number(spelled) : integer(value)

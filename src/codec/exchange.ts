@@ -1,7 +1,7 @@
-/** A conversation: it yields how many bytes it wants next, is given just those, and returns what it came to. */
+/** A protocol exchange as a generator: it yields the number of bytes to read, receives them, and returns the result. */
 export type Conversation<Result> = Generator<number, Result, Buffer>
 
-/** Feeds a conversation with chunks that are cut anywhere. Keeps no more than it has asked for, and the last chunk. */
+/** Feeds a conversation from chunks of any size. It buffers at most the requested bytes and the last chunk. */
 export class Exchange<Result> {
   readonly #conversation: Conversation<Result>
   #pending: Buffer = Buffer.alloc(0)
@@ -14,9 +14,9 @@ export class Exchange<Result> {
   }
 
   /**
-   * @param chunk is copied
-   * @returns what it came to, once it is over, and what came after it: memory of its own
-   * @throws what the conversation does
+   * Feeds one chunk, which is copied.
+   * @returns the result and the bytes after the conversation when it has ended, otherwise undefined
+   * @throws what the conversation throws
    */
   take(chunk: Uint8Array): { readonly result: Result; readonly rest: Buffer } | undefined {
     const bytes = Buffer.concat([this.#pending, chunk])

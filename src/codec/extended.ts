@@ -1,57 +1,57 @@
 import { asDict, type BencodeValue, bytes, decode, encode, integer, text } from './bencode.ts'
 import { addressBytes, hostOf } from './compact.ts'
 
-/** What a peer says of itself in its extended handshake (BEP 10); what was wrong is left out. */
+/** The fields of a peer's extended handshake (BEP 10). Invalid fields are omitted. */
 export interface ExtendedHandshake {
-  /** Its name and version. */
+  /** The client's name and version. */
   readonly client?: string
-  /** How many requests it takes at once. */
+  /** Maximum number of outstanding requests that it accepts. */
   readonly reqq?: number
-  /** The TCP port where it listens. */
+  /** The TCP port on which it listens. */
   readonly port?: number
-  /** The address that it sees us at, in canonical text. */
+  /** Our address as it sees us, in canonical text. */
   readonly yourIp?: string
-  /** Whether it wants no piece: it is a seed, or a partial one (BEP 21). */
+  /** True if it downloads no more pieces: a seed or a partial seed (BEP 21). */
   readonly uploadOnly?: boolean
-  /** Bytes of the info dictionary (BEP 9), as it claims: check before that much is allocated. */
+  /** Length of the info dictionary in bytes, as claimed (BEP 9). Check it before allocating. */
   readonly metadataSize?: number
-  /** Its id for each extension message that it takes; 0 switches one off that an earlier handshake named. */
+  /** Its id of each extension message that it supports. Id 0 disables an extension of an earlier handshake. */
   readonly extensions: ReadonlyMap<string, number>
 }
 
-/** What we say of ourselves. */
+/** The fields of our own extended handshake. */
 export interface OwnHandshake {
   /** Our name and version. */
   readonly client: string
-  /** How many requests we take at once. */
+  /** Maximum number of outstanding requests that we accept. */
   readonly reqq: number
-  /** Our id for each extension message that we take, 1 to 255; 0 switches one off. */
+  /** Our id of each extension message that we support, 1 to 255. Id 0 disables an extension. */
   readonly extensions: Readonly<Record<string, number>>
-  /** The TCP port where we listen. */
+  /** The TCP port on which we listen. */
   readonly port?: number
-  /** The address that we see the peer at. What is no address, as one with a zone, is not sent. */
+  /** The peer's address as we see it. It is not sent if it is not a plain address, for example one with a zone. */
   readonly yourIp?: string
-  /** Whether we want no piece (BEP 21): `false` takes back what an earlier handshake said. */
+  /** True if we download no more pieces (BEP 21). `false` revokes the `true` of an earlier handshake. */
   readonly uploadOnly?: boolean
-  /** Bytes of the info dictionary, which we give (BEP 9). */
+  /** Length of the info dictionary in bytes, if we send metadata (BEP 9). */
   readonly metadataSize?: number
 }
 
-/** The id of the extended handshake among extended messages. */
+/** The extended message id of the extended handshake (BEP 10). */
 export const EXTENDED_HANDSHAKE = 0
-/** No client says this much of itself: what is longer is not read. */
+/** Maximum length of an extended handshake, in bytes. A longer one is ignored. */
 const MAX_HANDSHAKE = 65536
-/** Clients name about ten. */
+/** Maximum number of extensions. Clients send about ten. */
 const MAX_EXTENSIONS = 64
-/** Characters; the longest in use has 15. */
+/** Maximum length of an extension's name, in characters. The longest in use has 15. */
 const MAX_NAME = 64
 
-/** Reads an extended handshake (BEP 10). Never throws: what cannot be read says nothing. */
+/** Decodes an extended handshake (BEP 10). It never throws: what cannot be decoded is omitted. */
 export function parseExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
   if (payload.length > MAX_HANDSHAKE) return { extensions: new Map() }
   let value: BencodeValue
   try {
-    value = decode(payload, { maxDepth: 8, allowTrailing: true, repeatedKeys: 'first' })
+    value = decode(payload, { maxDepth: 8, maxItems: 1_000, allowTrailing: true, repeatedKeys: 'first' })
   } catch {
     return { extensions: new Map() }
   }
@@ -75,7 +75,7 @@ export function parseExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
   }
 }
 
-/** Writes our extended handshake (BEP 10). Of extensions, a later one need name only those that changed. */
+/** Encodes our extended handshake (BEP 10). A later handshake needs to name only the extensions that changed. */
 export function encodeExtendedHandshake(ours: OwnHandshake): Buffer {
   const { client, reqq, extensions, metadataSize, port, yourIp = '', uploadOnly } = ours
   return encode({
@@ -89,14 +89,14 @@ export function encodeExtendedHandshake(ours: OwnHandshake): Buffer {
   })
 }
 
-/** The payload of an lt_donthave: a piece is no longer there (BEP 54). Four bytes. */
+/** Encodes the payload of lt_donthave, 4 bytes: we no longer have a piece (BEP 54). */
 export function encodeDontHave(index: number): Buffer {
   const payload = Buffer.alloc(4)
   payload.writeUInt32BE(index)
   return payload
 }
 
-/** The piece that an lt_donthave takes back (BEP 54), or `undefined` if the payload is not four bytes. */
+/** Decodes the piece index of lt_donthave (BEP 54). Returns `undefined` if the payload is not 4 bytes. */
 export function parseDontHave(payload: Uint8Array): number | undefined {
   if (payload.length !== 4) return undefined
   return new DataView(payload.buffer, payload.byteOffset).getUint32(0)
@@ -113,7 +113,7 @@ function extensionsOf(value: BencodeValue | undefined): Map<string, number> {
   return extensions
 }
 
-/** The value as a whole number from `least` to `most`, or `undefined` if it is anything else. */
+/** Returns the value if it is an integer from `least` to `most`, otherwise `undefined`. */
 function within(value: BencodeValue | undefined, least: number, most = Infinity): number | undefined {
   const number = integer(value)
   return number !== undefined && number >= least && number <= most ? number : undefined

@@ -1,45 +1,46 @@
 import { PeerError } from '../errors.ts'
 
-/** What every handshake begins with. */
+/** The first 20 bytes of every handshake: the length and name of the protocol (BEP 3). */
 export const PROTOCOL: Buffer = Buffer.from('\x13BitTorrent protocol', 'latin1')
 
-/** Bytes of a handshake on the wire (BEP 3). */
+/** Length of a handshake in bytes (BEP 3). */
 export const HANDSHAKE_LENGTH = 68
 
-/** The first thing that each side says (BEP 3). */
+/** The first message of each side (BEP 3). */
 export interface Handshake {
   readonly type: 'handshake'
   /** 20 bytes. */
   readonly infoHash: Uint8Array
   /** 20 bytes. */
   readonly peerId: Uint8Array
-  /** Eight bytes of flags: see `RESERVED`. */
+  /** 8 bytes of flags: see `RESERVED`. */
   readonly reserved: Uint8Array
 }
 
-/** Where the flags that we know stand in the eight reserved bytes: [byte, bit] (BEP 10, BEP 6, BEP 5). */
+/** The position of each known flag in the 8 reserved bytes, as [byte, bit] (BEP 10, BEP 6, BEP 5). */
 export const RESERVED = { extended: [5, 0x10], fast: [7, 0x04], dht: [7, 0x01] } as const
 
-/** Whether a flag is set in the eight reserved bytes. */
+/** Returns true if a flag is set in the reserved bytes. */
 export function supports(reserved: Uint8Array, flag: keyof typeof RESERVED): boolean {
   const [byte, bit] = RESERVED[flag]
   return (reserved[byte]! & bit) !== 0
 }
 
-/** The eight reserved bytes with these flags set. */
+/** Returns reserved bytes with these flags set. */
 export function reservedBytes(...flags: (keyof typeof RESERVED)[]): Uint8Array {
   const reserved = new Uint8Array(8)
   for (const flag of flags) reserved[RESERVED[flag][0]]! |= RESERVED[flag][1]
   return reserved
 }
 
+/** Encodes a handshake, 68 bytes (BEP 3). */
 export function encodeHandshake({ infoHash, peerId, reserved }: Omit<Handshake, 'type'>): Buffer {
   return Buffer.concat([PROTOCOL, reserved, infoHash, peerId], HANDSHAKE_LENGTH)
 }
 
 /**
- * Reads 68 bytes.
- * @throws PeerError when they do not begin as BitTorrent does
+ * Decodes a handshake from 68 bytes, which are copied.
+ * @throws PeerError if they do not begin with `PROTOCOL`
  */
 export function decodeHandshake(bytes: Uint8Array): Handshake {
   if (PROTOCOL.compare(bytes, 0, PROTOCOL.length) !== 0) {
@@ -49,7 +50,7 @@ export function decodeHandshake(bytes: Uint8Array): Handshake {
       `not a BitTorrent handshake: it begins with ${JSON.stringify(start)}`,
     )
   }
-  const own = Uint8Array.from(bytes) // the caller's buffer is used again
+  const own = Uint8Array.from(bytes) // the caller reuses its buffer
   return {
     type: 'handshake',
     reserved: own.subarray(20, 28),

@@ -1,29 +1,30 @@
-/** The announce of Local Service Discovery: an HTTP head in one datagram (BEP 14). */
+/** The announce message of Local Service Discovery: HTTP-style headers in one datagram (BEP 14). */
 import { formatAddress, type PeerAddress } from './compact.ts'
 import type { Family } from './udp-tracker.ts'
 
-/** The multicast groups that it goes to. */
+/** The multicast group of each address family. */
 export const LSD_GROUPS: Readonly<Record<Family, PeerAddress>> = {
   4: { host: '239.192.152.143', port: 6771 },
   6: { host: 'ff15::efc0:988f', port: 6771 },
 }
-/** Most info-hashes of one announce of ours: it stays below 1,400 bytes. */
+/** Maximum number of info-hashes that we send in one announce. It then stays below 1,400 bytes. */
 export const LSD_HASHES = 24
-/** Longest packet that is read, in bytes; it holds forty info-hashes. */
+/** Maximum length of a packet that we read, in bytes. It has room for 40 info-hashes. */
 const MAX_PACKET = 2_048
-/** Longest cookie that is looked at, in characters. */
+/** Maximum length of a cookie that we read, in characters. */
 const MAX_COOKIE = 64
 
+/** The content of an LSD announce. */
 export interface LsdAnnounce {
-  /** Where the sender accepts peers. */
+  /** The TCP port on which the sender accepts peers. */
   readonly port: number
-  /** Forty hex digits each, lower case; at least one. */
+  /** At least one, 40 lower-case hex digits each. */
   readonly infoHashes: readonly string[]
-  /** What the sender knows its own announces by. */
+  /** A value by which the sender recognizes its own announces. */
   readonly cookie?: string
 }
 
-/** An announce to the group of this family; info-hashes beyond LSD_HASHES are left out. */
+/** Encodes an announce to the group of `family`. Info-hashes beyond `LSD_HASHES` are omitted. */
 export function encodeLsd(family: Family, { port, infoHashes, cookie }: LsdAnnounce): Buffer {
   const lines = [
     'BT-SEARCH * HTTP/1.1',
@@ -35,7 +36,7 @@ export function encodeLsd(family: Family, { port, infoHashes, cookie }: LsdAnnou
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n\r\n`, 'latin1')
 }
 
-/** What `packet` announces, or `undefined` where it is no announce; headers that we do not know are ignored. */
+/** Decodes an announce. Returns `undefined` for any other packet. Unknown headers are ignored. */
 export function decodeLsd(packet: Uint8Array): LsdAnnounce | undefined {
   if (packet.length > MAX_PACKET) return undefined
   const [first = '', ...lines] = Buffer.from(packet.buffer, packet.byteOffset, packet.length)

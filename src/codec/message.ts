@@ -1,41 +1,41 @@
 import { PeerError } from '../errors.ts'
 import { encodeHandshake, type Handshake } from './handshake.ts'
 
-/** Bytes of a block: what is asked for at once. Larger requests get a connection closed (BEP 3). */
+/** Length of a block in bytes, the unit of a request. Clients close the connection on longer requests (BEP 3). */
 export const BLOCK_LENGTH = 16384
 
-/** A run of bytes within a piece. */
+/** A range of bytes within a piece. */
 export interface BlockRef {
   readonly index: number
-  /** Bytes from the piece's start. */
+  /** Offset from the start of the piece, in bytes. */
   readonly begin: number
   /** Bytes. */
   readonly length: number
 }
 
-/** A block; `data` is null when nobody had asked for it, and its bytes were skipped. */
+/** A block. `data` is null if we did not request the block; its bytes were skipped. */
 export interface PieceMessage extends BlockRef {
   readonly type: 'piece'
   readonly data: Uint8Array | null
 }
 
-/** Everything that one side of a wire can say (BEP 3, BEP 6, BEP 10). */
+/** A message of the peer protocol (BEP 3, BEP 5, BEP 6, BEP 10). */
 export type Message =
   | Handshake
   | { readonly type: 'keepAlive' | 'choke' | 'unchoke' | 'interested' | 'notInterested' }
-  /** In place of a bitfield: every piece, or none. */
+  /** Sent in place of a bitfield (BEP 6). */
   | { readonly type: 'haveAll' | 'haveNone' }
-  /** Of one piece: that it is there, that it would be welcome to ask for it, or allowed even while choked. */
+  /** `have` announces a piece, `suggest` recommends a request, `allowedFast` permits a request while choked. */
   | { readonly type: 'have' | 'suggest' | 'allowedFast'; readonly index: number }
   | { readonly type: 'bitfield'; readonly bytes: Uint8Array }
   | ({ readonly type: 'request' | 'cancel' | 'reject' } & BlockRef)
   | PieceMessage
   | { readonly type: 'port'; readonly port: number }
   | { readonly type: 'extended'; readonly id: number; readonly payload: Uint8Array }
-  /** An id that we do not know: skipped. */
+  /** A message with an unknown id. Its payload was skipped. */
   | { readonly type: 'unknown'; readonly id: number }
 
-/** Wire ids (BEP 3, 5, 6, 10). */
+/** The id of each message type (BEP 3, BEP 5, BEP 6, BEP 10). */
 export const ID = {
   choke: 0,
   unchoke: 1,
@@ -55,11 +55,11 @@ export const ID = {
   extended: 20,
 } as const
 
-/** Bytes of a piece message ahead of its data, after the length: id, index, begin. */
+/** Length of the fields of a piece message before its data, without the length prefix: id, index, begin. */
 export const PIECE_HEAD = 9
 
-/** The one length, id included, that a message of this id can have; undefined where it varies. */
-const FIXED_LENGTH: Readonly<Record<number, number>> = {
+/** The length of each fixed-length message, including its id. */
+const FIXED_LENGTHS: Readonly<Record<number, number>> = {
   [ID.choke]: 1,
   [ID.unchoke]: 1,
   [ID.interested]: 1,
@@ -76,11 +76,11 @@ const FIXED_LENGTH: Readonly<Record<number, number>> = {
 }
 
 /**
- * Refuses a length, id included, that a message of this id cannot have.
- * @throws PeerError
+ * Checks that a message of this id can have this length, including the id.
+ * @throws PeerError if it cannot
  */
 export function checkLength(id: number, length: number): void {
-  const fixed = FIXED_LENGTH[id]
+  const fixed = FIXED_LENGTHS[id]
   const least = id === ID.piece ? PIECE_HEAD : id === ID.extended ? 2 : 1
   if (fixed === undefined ? length < least : length !== fixed) {
     throw new PeerError(
@@ -90,20 +90,21 @@ export function checkLength(id: number, length: number): void {
   }
 }
 
-const PLAIN = ['choke', 'unchoke', 'interested', 'notInterested'] as const
+/** The types of the messages without a payload, by id. */
+const EMPTY_MESSAGES = ['choke', 'unchoke', 'interested', 'notInterested'] as const
 
-/** Whether an id is one that `decodeBody` reads. */
+/** Returns true if `decodeBody` decodes messages of this id. */
 export function isKnown(id: number): boolean {
   return id <= ID.port || (id >= ID.suggest && id <= ID.allowedFast) || id === ID.extended
 }
 
 /**
- * Reads a message's body: what follows its id. Piece messages do not come through here, see `Framer`.
- * @param body its own memory: the message keeps it
+ * Decodes the body of a message, which follows its id. `Framer` decodes piece messages itself.
+ * @param body is kept by the message, so the caller must not reuse it
  */
 export function decodeBody(id: number, body: Buffer): Message {
-  const plain = PLAIN[id]
-  if (plain) return { type: plain }
+  const type = EMPTY_MESSAGES[id]
+  if (type) return { type }
   switch (id) {
     case ID.have:
       return { type: 'have', index: body.readUInt32BE(0) }
@@ -134,7 +135,7 @@ export function decodeBody(id: number, body: Buffer): Message {
   }
 }
 
-/** Bytes that a message takes on the wire, its length prefix included. */
+/** Returns the length of an encoded message in bytes, including its length prefix. */
 export function encodedLength(message: Message): number {
   switch (message.type) {
     case 'handshake':
@@ -163,8 +164,8 @@ export function encodedLength(message: Message): number {
 }
 
 /**
- * Writes a message into `target` at `at`, which has room for `encodedLength(message)`.
- * @returns where the next one begins
+ * Encodes a message into `target` at offset `at`. There must be room for `encodedLength(message)` bytes.
+ * @returns the offset after the message
  */
 export function encodeInto(message: Message, target: Buffer, at: number): number {
   const { type } = message
@@ -206,7 +207,7 @@ export function encodeInto(message: Message, target: Buffer, at: number): number
   }
 }
 
-/** As `writeUInt32BE`, without its checks: sixty thousand requests a GiB go through here. */
+/** Does the same as `writeUInt32BE` without its checks, since a download of 1 GiB encodes 65,536 requests. */
 function put32(value: number, target: Buffer, at: number): number {
   target[at] = value >>> 24
   target[at + 1] = value >>> 16
@@ -215,7 +216,7 @@ function put32(value: number, target: Buffer, at: number): number {
   return at + 4
 }
 
-/** One message in memory of its own. */
+/** Encodes a message into a new buffer. */
 export function encodeMessage(message: Message): Buffer {
   const bytes = Buffer.allocUnsafe(encodedLength(message))
   encodeInto(message, bytes, 0)

@@ -1,38 +1,38 @@
-/** The messages of ut_metadata (BEP 9): the info dictionary of a torrent, in pieces of 16 KiB. */
+/** The messages of ut_metadata, which transfer the info dictionary in pieces of 16 KiB (BEP 9). */
 import { asDict, type BencodeDict, decode, encode, endOf, integer } from './bencode.ts'
 
-/** Our id of ut_metadata among extended messages. */
+/** Our extended message id of ut_metadata. */
 export const UT_METADATA = 3
 
-/** Bytes of each piece of metadata but the last. */
+/** Length of every metadata piece but the last, in bytes. */
 export const METADATA_PIECE = 16384
 
-/** One message of ut_metadata. */
+/** A message of ut_metadata. */
 export type MetadataMessage =
   | { readonly type: 'request' | 'reject'; readonly piece: number }
   | {
       readonly type: 'data'
       readonly piece: number
-      /** Bytes of all pieces, as the sender claims. Some leave it out, and some have it wrong: the info-hash decides. */
+      /** Length of the metadata in bytes, as claimed. It may be missing or incorrect: only the info-hash is proof. */
       readonly totalSize?: number
-      /** 1 to 16,384 bytes; of a message that was read, a view into it. */
+      /** 1 to 16,384 bytes. In a decoded message it is a view into the payload. */
       readonly data: Uint8Array
     }
 
 const TYPES = ['request', 'data', 'reject'] as const
-/** Bytes of a message: a piece and its dictionary. */
+/** Maximum length of a message in bytes: a metadata piece and its dictionary. */
 const MAX_MESSAGE = METADATA_PIECE + 1024
-/** The dictionary has three entries; more of them are somebody's extension. */
+/** Limits of the dictionary. It has three entries; the others are room for extensions. */
 const LIMITS = { maxDepth: 4, maxItems: 64 }
-/** No metadata that is read has more pieces. */
+/** The largest index of a metadata piece that we read. */
 const MAX_PIECE = 65_535
 
-/** How many pieces metadata of so many bytes has. */
+/** Returns the number of metadata pieces for `size` bytes. */
 export function metadataPieces(size: number): number {
   return Math.ceil(size / METADATA_PIECE)
 }
 
-/** Reads a message. Never throws: `undefined` for what is none, or of a type that is not known. */
+/** Decodes a message. It never throws: it returns `undefined` for an invalid message or an unknown type. */
 export function parseMetadataMessage(payload: Uint8Array): MetadataMessage | undefined {
   if (payload.length > MAX_MESSAGE) return undefined
   let end: number
@@ -53,7 +53,7 @@ export function parseMetadataMessage(payload: Uint8Array): MetadataMessage | und
   return { type, piece, data, ...(totalSize === undefined ? {} : { totalSize }) }
 }
 
-/** The payload of an extended message. */
+/** Encodes the payload of an extended message. */
 export function encodeMetadataMessage(message: MetadataMessage): Buffer {
   const { type, piece } = message
   const data = type === 'data' ? message : undefined

@@ -1,5 +1,5 @@
 /**
- * The handshake of Message Stream Encryption, both sides of it (the specification is Vuze's; no BEP has it):
+ * Both sides of the Message Stream Encryption handshake. Vuze specifies it; there is no BEP.
  *
  *     A -> B  Ya, PadA
  *     B -> A  Yb, PadB
@@ -7,8 +7,8 @@
  *             encrypted: VC, crypto_provide, len(PadC), PadC, len(IA), IA
  *     B -> A  encrypted: VC, crypto_select, len(PadD), PadD
  *
- * What follows is encrypted or not, as B has selected. Neither asks for more bytes than the longest part has, and what
- * is wrong is a PeerError.
+ * B selects if the stream after the handshake is encrypted. Neither side waits for more bytes than the longest part
+ * has. An invalid handshake throws a PeerError.
  */
 import { randomBytes } from 'node:crypto'
 import { PeerError } from '../errors.ts'
@@ -17,41 +17,44 @@ import type { Conversation } from './exchange.ts'
 import { PROTOCOL } from './handshake.ts'
 import { type Ciphers, CRYPTO, ciphersOf, MAX_PAD, masked, syncMark, torrentMark, VC } from './mse.ts'
 
-interface Sides {
-  /** Sends these bytes as they are. */
+interface CommonOptions {
+  /** Sends bytes to the peer, unchanged. */
   readonly send: (bytes: Uint8Array) => void
-  /** So many bytes by chance. @default crypto.randomBytes */
+  /** Returns `length` random bytes. @default crypto.randomBytes */
   readonly random?: (length: number) => Uint8Array
 }
 
-export interface InitiateOptions extends Sides {
+/** Options of the side that dials. */
+export interface InitiateOptions extends CommonOptions {
+  /** 20 bytes. */
   readonly infoHash: Uint8Array
-  /** What may follow the handshake: bits of `CRYPTO`. */
+  /** The methods that we offer: bits of `CRYPTO`. */
   readonly provide: number
-  /** The first that there is to say (IA), at most 64 KiB: it saves a round trip. */
+  /** Returns the start of the stream (IA), at most 64 KiB. Sending it in the handshake saves a round trip. */
   readonly payload: () => Uint8Array
 }
 
-export interface ReceiveOptions extends Sides {
-  /** What may follow the handshake: bits of `CRYPTO`. Of both, plaintext is selected: it costs nothing. */
+/** Options of the side that accepts. */
+export interface ReceiveOptions extends CommonOptions {
+  /** The methods that we accept: bits of `CRYPTO`. Plaintext is preferred to RC4, since it costs no CPU time. */
   readonly allow: number
-  /** The info-hash that has this mark, if we share it. */
+  /** Returns the info-hash with this mark if we share that torrent. */
   readonly find: (mark: Buffer) => Uint8Array | undefined
 }
 
-/** What a receiver knows in the end. */
+/** The result of a handshake on the side that accepts. */
 export interface Received {
   readonly infoHash: Uint8Array
-  /** The first that was said (IA). */
+  /** The start of the peer's stream (IA), decrypted. */
   readonly payload: Buffer
-  /** None when what follows is not encrypted. */
+  /** Undefined if the stream after the handshake is not encrypted. */
   readonly ciphers: Ciphers | undefined
 }
 
-/** Bytes of the longest first word (IA) that is taken: a handshake has 68, and some say more. */
+/** Maximum length of the initial payload (IA) that we accept, in bytes. A handshake has 68; some clients send more. */
 export const MAX_PAYLOAD = 8192
 
-/** The side that dialled. @returns the ciphers; none when what follows is not encrypted */
+/** Runs the side that dials. @returns the ciphers, or undefined if the stream is not encrypted */
 export function* initiate(options: InitiateOptions): Conversation<Ciphers | undefined> {
   const { infoHash, provide, payload, send, random = randomBytes } = options
   const own = random(PRIVATE_LENGTH)
@@ -64,7 +67,7 @@ export function* initiate(options: InitiateOptions): Conversation<Ciphers | unde
   const first = payload()
   const offer = Buffer.alloc(VC.length + 8)
   offer.writeUInt32BE(provide, VC.length)
-  offer.writeUInt16BE(first.length, VC.length + 6) // behind the length of PadC: there is none
+  offer.writeUInt16BE(first.length, VC.length + 6) // follows the length of PadC, which stays 0
   send(
     Buffer.concat([
       syncMark(secret),
@@ -72,23 +75,23 @@ export function* initiate(options: InitiateOptions): Conversation<Ciphers | unde
       ciphers.outgoing.apply(Buffer.concat([offer, first])),
     ]),
   )
-  yield* find(ciphers.incoming.apply(Buffer.from(VC)), 'its answer')
+  yield* skipPast(ciphers.incoming.apply(Buffer.from(VC)), 'its answer')
   const answer = ciphers.incoming.apply(yield 6)
   const select = answer.readUInt32BE(0)
   if ((select !== CRYPTO.plaintext && select !== CRYPTO.rc4) || (select & provide) === 0)
-    throw wrong(`selected ${select} of ${provide}`)
+    throw wrong(`the peer selected method ${select}, we offered ${provide}`)
   ciphers.incoming.apply(yield padLength(answer.readUInt16BE(4)))
   return select === CRYPTO.rc4 ? ciphers : undefined
 }
 
-/** The side that was dialled. */
+/** Runs the side that accepts. */
 export function* receive(options: ReceiveOptions): Conversation<Received> {
   const { allow, find: known, send, random = randomBytes } = options
   const theirs = yield KEY_LENGTH
   const own = random(PRIVATE_LENGTH)
   const secret = secretOf(own, theirs)
   send(Buffer.concat([publicKey(own), padding(random)]))
-  yield* find(syncMark(secret), 'the mark behind its padding')
+  yield* skipPast(syncMark(secret), 'the mark after its padding')
   const infoHash = known(masked(yield 20, secret))
   if (!infoHash) throw wrong('asks for a torrent that we do not share')
   const ciphers = ciphersOf(secret, infoHash, 'receiver')
@@ -98,19 +101,19 @@ export function* receive(options: ReceiveOptions): Conversation<Received> {
   const provide = offer.readUInt32BE(VC.length)
   incoming.apply(yield padLength(offer.readUInt16BE(VC.length + 4)))
   const length = incoming.apply(yield 2).readUInt16BE(0)
-  if (length > MAX_PAYLOAD) throw wrong(`a first word of ${length} bytes, the limit is ${MAX_PAYLOAD}`)
+  if (length > MAX_PAYLOAD) throw wrong(`an initial payload of ${length} bytes, the limit is ${MAX_PAYLOAD}`)
   const payload = incoming.apply(Buffer.from(yield length))
-  const both = provide & allow
-  const select = both & CRYPTO.plaintext || both & CRYPTO.rc4
-  if (select === 0) throw wrong(`offers ${provide}, and we want ${allow}`)
-  const answer = Buffer.alloc(VC.length + 6) // PadD has no bytes
+  const common = provide & allow
+  const select = common & CRYPTO.plaintext || common & CRYPTO.rc4
+  if (select === 0) throw wrong(`no common method: the peer offers ${provide}, we accept ${allow}`)
+  const answer = Buffer.alloc(VC.length + 6) // PadD is empty
   answer.writeUInt32BE(select, VC.length)
   send(outgoing.apply(answer))
   return { infoHash, payload, ciphers: select === CRYPTO.rc4 ? ciphers : undefined }
 }
 
-/** Skips what comes before a mark, and the mark. */
-function* find(mark: Buffer, what: string): Conversation<void> {
+/** Reads up to and including a mark. */
+function* skipPast(mark: Buffer, what: string): Conversation<void> {
   let seen = yield mark.length
   for (let skipped = 0; !mark.equals(seen); skipped++) {
     if (skipped === MAX_PAD) throw wrong(`${what} is not within ${MAX_PAD} bytes`)
@@ -120,7 +123,7 @@ function* find(mark: Buffer, what: string): Conversation<void> {
 
 function secretOf(own: Uint8Array, theirs: Uint8Array): Buffer {
   const secret = sharedSecret(own, theirs)
-  if (!secret) throw wrong('a public key that hides nothing')
+  if (!secret) throw wrong('a public key that makes the secret predictable')
   return secret
 }
 

@@ -2,47 +2,50 @@ import { createHash } from 'node:crypto'
 import { Rc4 } from './rc4.ts'
 
 /**
- * What we do about Message Stream Encryption: `prefer` accepts both and dials both ways, `require` has no connection
- * without, `off` none with it.
+ * The policy for Message Stream Encryption:
+ *
+ * - `prefer`: accept encrypted and plain connections, and dial both ways
+ * - `require`: use only encrypted connections
+ * - `off`: use only plain connections
  */
 export type Encryption = 'prefer' | 'require' | 'off'
 
-/** The bits of `crypto_provide` and `crypto_select`: what follows the handshake. */
+/** The bits of `crypto_provide` and `crypto_select`: the method of the stream after the handshake. */
 export const CRYPTO = { plaintext: 1, rc4: 2 } as const
 
-/** Bytes of the longest padding. */
+/** Maximum length of a padding, in bytes. */
 export const MAX_PAD = 512
 
-/** Eight zero bytes: whoever encrypted them knows the secret and the torrent. */
+/** The verification constant, 8 zero bytes. Only a peer that knows the secret and the torrent can encrypt it. */
 export const VC: Buffer = Buffer.alloc(8)
 
-/** The two directions of an encrypted connection. */
+/** The ciphers of the two directions of an encrypted connection. */
 export interface Ciphers {
   readonly incoming: Rc4
   readonly outgoing: Rc4
 }
 
-/** Bytes of the keystream that are skipped: the first of RC4 tell of its key. */
-const DROPPED = 1024
+/** Bytes of the keystream to discard. The first bytes of an RC4 keystream reveal parts of its key. */
+const DISCARDED_BYTES = 1024
 
-/** The ciphers of one side. */
+/** Creates the ciphers of one side. */
 export function ciphersOf(secret: Uint8Array, infoHash: Uint8Array, side: 'initiator' | 'receiver'): Ciphers {
-  const a = new Rc4(hash('keyA', secret, infoHash), DROPPED)
-  const b = new Rc4(hash('keyB', secret, infoHash), DROPPED)
+  const a = new Rc4(hash('keyA', secret, infoHash), DISCARDED_BYTES)
+  const b = new Rc4(hash('keyB', secret, infoHash), DISCARDED_BYTES)
   return side === 'initiator' ? { incoming: b, outgoing: a } : { incoming: a, outgoing: b }
 }
 
-/** Behind which the initiator's encrypted part begins; 20 bytes. */
+/** Returns the 20 bytes after which the initiator's encrypted part begins. */
 export function syncMark(secret: Uint8Array): Buffer {
   return hash('req1', secret)
 }
 
-/** By which a receiver knows a torrent without its info-hash being said; 20 bytes. */
+/** Returns the 20 bytes that identify a torrent to the receiver without revealing its info-hash. */
 export function torrentMark(infoHash: Uint8Array): Buffer {
   return hash('req2', infoHash)
 }
 
-/** A torrent's mark as it goes over the wire, or back: the secret hides it. */
+/** Masks a torrent's mark with the secret, as it is sent. The same call removes the mask. */
 export function masked(mark: Uint8Array, secret: Uint8Array): Buffer {
   return hash('req3', secret).map((byte, at) => byte ^ mark[at]!) as Buffer
 }

@@ -2,9 +2,10 @@ import { addressBytes, type PeerAddress } from './compact.ts'
 import { crc32c } from './crc32c.ts'
 
 /**
- * How much two peers ought to be connected (BEP 40): an unsigned 32-bit number, the same from both ends, higher first.
- * `a` and `b` are addresses as the other end sees them. It is 0, the least, where there is nothing that both ends
- * could agree on: for a name, or an IPv4 and an IPv6 address.
+ * Computes the priority of a connection between two peers (BEP 40): an unsigned 32-bit number, the same at both ends.
+ * Connections with a higher priority are preferred. `a` and `b` are the addresses as the other end sees them. The
+ * result is 0, the lowest, if both ends cannot compute the same number: for a host name, or for addresses of different
+ * families.
  */
 export function peerPriority(a: PeerAddress, b: PeerAddress): number {
   const first = addressBytes(a.host)
@@ -19,7 +20,7 @@ function portOf({ port }: PeerAddress): Buffer {
   return Buffer.from([port >> 8, port & 255])
 }
 
-/** How many bytes count in full: 2 of IPv4 and 6 of IPv6, and one more for each byte in which near addresses agree. */
+/** Number of bytes that are not masked: 2 of IPv4, 6 of IPv6, and more if the two addresses share a longer prefix. */
 function keptBytes(a: Buffer, b: Buffer): number {
   let kept = a.length === 4 ? 2 : 6
   if (a.compare(b, 0, kept, 0, kept) !== 0) return kept

@@ -1,8 +1,8 @@
-/** Peers that tell each other of peers: the payload of ut_pex (BEP 11). */
+/** Peer exchange: the payload of ut_pex (BEP 11). */
 import { asDict, type BencodeValue, bytes, decode, encode } from './bencode.ts'
 import { decodePeers4, decodePeers6, encodePeers4, encodePeers6, type PeerAddress } from './compact.ts'
 
-/** What is said of a peer, a bit each (BEP 11). */
+/** The flags of a peer (BEP 11). */
 export const PEX_FLAGS = {
   encryption: 0x01,
   seed: 0x02,
@@ -11,22 +11,22 @@ export const PEX_FLAGS = {
   reachable: 0x10,
 } as const
 
-/** A peer, as another one tells of it. */
+/** A peer in a PEX message. */
 export interface PexPeer extends PeerAddress {
-  /** Of `PEX_FLAGS`; bits that nobody has named may be set. */
+  /** Bits of `PEX_FLAGS`. Unknown bits may be set. */
   readonly flags: number
 }
 
-/** Whom the sender is connected with since its last message, and with whom no longer. */
+/** A PEX message: the peers that the sender connected to, and disconnected from, since its last message. */
 export interface Pex {
   readonly added: readonly PexPeer[]
   readonly dropped: readonly PeerAddress[]
 }
 
-/** Addresses of a message, added and dropped ones each, over both families (BEP 11): more are not read. */
+/** Maximum number of added addresses, and of dropped ones, over both families (BEP 11). More are not read. */
 export const MAX_PEX = 50
 
-/** Writes the payload. At most `MAX_PEX` each, addresses only: names are left out. */
+/** Encodes the payload. Pass at most `MAX_PEX` peers in each list. Host names are omitted. */
 export function encodePex({ added, dropped }: Pex): Buffer {
   const flagsOf = (six: boolean) =>
     Buffer.from(added.filter(({ host }) => host.includes(':') === six).map(({ flags }) => flags))
@@ -40,11 +40,11 @@ export function encodePex({ added, dropped }: Pex): Buffer {
   })
 }
 
-/** Reads a payload. Never throws: undefined where it is none; a part that cannot be read is left out. */
+/** Decodes a payload. It never throws: it returns undefined for an invalid payload and omits invalid fields. */
 export function decodePex(payload: Uint8Array): Pex | undefined {
   let value: BencodeValue
   try {
-    value = decode(payload, { maxDepth: 4, allowTrailing: true })
+    value = decode(payload, { maxDepth: 4, maxItems: 64, allowTrailing: true })
   } catch {
     return undefined
   }
@@ -61,11 +61,11 @@ export function decodePex(payload: Uint8Array): Pex | undefined {
   }
 }
 
-/** The first `MAX_PEX` addresses of a field; flags that are not there are none. */
+/** Returns the first `MAX_PEX` addresses of a field. Missing flags are 0. */
 function entries(value: BencodeValue | undefined, size: 4 | 16, flags?: Uint8Array): PexPeer[] {
   const compact = bytes(value)
   const width = size + 2
-  // of a length that cannot be, nobody knows where an address begins
+  // A length that is not a multiple of the width means that the entries cannot be located.
   if (!compact || compact.length % width !== 0) return []
   const count = Math.min(MAX_PEX, compact.length / width)
   return Array.from({ length: count }, (_, index) => {

@@ -1,15 +1,15 @@
-/** Strangers' text in a message of ours: on one line, short, and with nothing that a terminal would act on. */
+/** Makes untrusted text safe for our messages: on one line, short, and without terminal control characters. */
 
-/** Control characters, and those that turn the direction of what follows them or are not seen at all. */
+/** Control characters, characters that change the text direction, and invisible characters. */
 export const INVISIBLE = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu
 
-/** `text` as JSON, cut to 200 characters, every invisible character spelled out. */
+/** Returns `text` as a JSON string, cut to 200 characters, with every invisible character escaped. */
 export function quote(text: string): string {
   const short = text.length > 200 ? `${text.slice(0, 200)}...` : text
   return JSON.stringify(short).replace(INVISIBLE, escaped)
 }
 
-/** A character as JSON spells it when it cannot be shown. */
+/** Returns the JSON escape of a character. */
 export function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

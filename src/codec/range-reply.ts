@@ -1,44 +1,45 @@
-/** What an HTTP server's answer to a request for a range of bytes is worth (RFC 9110). */
+/** Evaluates the reply of an HTTP server to a range request (RFC 9110). */
 
 import { quote } from './quote.ts'
 
-/** Of an answer: what decides about it. */
+/** The status and headers of a reply. */
 export interface ReplyHead {
   readonly status: number
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
 }
 
-/** What was asked for. */
+/** The requested range. */
 export interface AskedRange {
-  /** Bytes from the start of what the URL names. @default its start, and it was asked for whole */
+  /** Offset of the first byte in the resource. @default the whole resource was requested */
   readonly first?: number
-  /** Bytes. */
+  /** Length of the range in bytes. */
   readonly length: number
-  /** Bytes of all that the URL names. @default length */
+  /** Length of the resource in bytes. @default length */
   readonly size?: number
 }
 
+/** The result of `judgeReply`. */
 export type Verdict =
-  /** The bytes from `from` to before `to` follow, counted from the start of what the URL names. */
+  /** The body has the bytes of the resource from `from` up to, but not including, `to`. */
   | { readonly kind: 'body'; readonly from: number; readonly to: number }
-  /** The server is busy; it can be asked again `after` so many milliseconds, if it said so. */
+  /** The server is busy. `after` is the time to wait in milliseconds, if the server sent one. */
   | { readonly kind: 'busy'; readonly why: string; readonly after?: number }
-  /** What the URL names cannot be had, or is something else. */
+  /** The resource is not available, or it is not the expected one. */
   | { readonly kind: 'unusable'; readonly why: string }
 
-/** Statuses of a busy server, beside those from 500. */
-const BUSY = new Set([408, 421, 425, 429])
+/** Status codes of a busy server, in addition to 500 and above. */
+const BUSY_STATUSES = new Set([408, 421, 425, 429])
 
 /**
- * Judges an answer by its head. An answer that brings the whole, or less than was asked for, is usable; one that begins
- * elsewhere or is longer is not.
+ * Decides from the status and headers if a reply can be used. A reply with the whole resource, or with less than was
+ * requested, can be used. A reply that begins at another offset or is longer cannot.
  *
- * Depends on: the status, Content-Range, Content-Length, Content-Encoding, Retry-After and Date; what was asked for.
+ * Inputs: the status, Content-Range, Content-Length, Content-Encoding, Retry-After and Date; the requested range.
  */
 export function judgeReply({ status, headers }: ReplyHead, asked: AskedRange): Verdict {
   const { first = 0, length, size = length } = asked
   const header = (name: string) => String(headers[name] ?? '').trim()
-  if (status >= 500 || BUSY.has(status)) {
+  if (status >= 500 || BUSY_STATUSES.has(status)) {
     const after = retryAfter(header('retry-after'), header('date'))
     return { kind: 'busy', why: `HTTP ${status}`, ...(after === undefined ? {} : { after }) }
   }
@@ -47,24 +48,24 @@ export function judgeReply({ status, headers }: ReplyHead, asked: AskedRange): V
   const encoding = header('content-encoding').toLowerCase()
   if (encoding !== '' && encoding !== 'identity')
     return unusable(`the content is encoded as ${quote(encoding)}`)
-  const told = header('content-length')
-  if (told !== '' && !/^\d{1,16}$/.test(told)) return unusable(`a content length of ${quote(told)}`)
+  const sent = header('content-length')
+  if (sent !== '' && !/^\d{1,16}$/.test(sent)) return unusable(`invalid Content-Length ${quote(sent)}`)
   if (status === 200) {
-    if (told !== '' && Number(told) !== size) return unusable(`${told} bytes where there have to be ${size}`)
+    if (sent !== '' && Number(sent) !== size) return unusable(`${sent} bytes, expected ${size}`)
     return { kind: 'body', from: 0, to: size }
   }
   const range = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header('content-range'))
-  if (!range) return unusable(`a content range of ${quote(header('content-range'))}`)
+  if (!range) return unusable(`invalid Content-Range ${quote(header('content-range'))}`)
   const [, from, last, all] = range
-  if (all !== '*' && Number(all) !== size) return unusable(`${all} bytes where there have to be ${size}`)
+  if (all !== '*' && Number(all) !== size) return unusable(`${all} bytes, expected ${size}`)
   const to = Number(last) + 1
   if (Number(from) !== first || to <= first || to > first + length)
-    return unusable(`bytes ${from}-${last} where ${first}-${first + length - 1} were asked for`)
-  if (told !== '' && Number(told) !== to - first) return unusable(`${told} bytes in a range of ${to - first}`)
+    return unusable(`bytes ${from}-${last}, requested ${first}-${first + length - 1}`)
+  if (sent !== '' && Number(sent) !== to - first) return unusable(`${sent} bytes in a range of ${to - first}`)
   return { kind: 'body', from: first, to }
 }
 
-/** Milliseconds: a number of seconds, or a date, held against the server's own. */
+/** Returns the milliseconds to wait. A date is compared with the server's own clock. */
 function retryAfter(text: string, date: string): number | undefined {
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000
   const wait = Date.parse(text) - Date.parse(date)

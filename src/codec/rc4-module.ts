@@ -1,16 +1,17 @@
 /**
- * The inner loop of RC4 as WebAssembly: twice as fast as the same loop in JavaScript, the copies in and out included.
+ * The inner loop of RC4 as WebAssembly. Including the copies in and out, it is twice as fast as the loop in JavaScript.
  *
- * Its memory: the state (256 bytes, then i and j) at 0, the bytes to change from `DATA` on.
+ * Its memory holds the state (256 bytes, then i and j) at 0 and the data from `DATA_OFFSET` on.
  */
 
-/** Where the bytes go that are to be changed, and how many at once. */
-export const DATA = 1024
-export const ROOM = 32_768
-/** Bytes of a state: the permutation, i and j. */
+/** Address of the data in the module's memory. */
+export const DATA_OFFSET = 1024
+/** Maximum length of the data in one call, in bytes. */
+export const MAX_DATA_BYTES = 32_768
+/** Length of a state in bytes: the permutation, i and j. */
 export const STATE_LENGTH = 258
 
-// its parameters and locals, by number
+// the parameters and locals, by number
 const [from, end, i, j, si, sj] = [0, 1, 2, 3, 4, 5]
 const [I, J] = [256, 257] as const
 
@@ -24,7 +25,7 @@ const store = [0x3a, 0, 0]
 const add = [0x6a]
 const xor = [0x73]
 const below = [0x49]
-const byte = [...number(255), 0x71] // what is over is cut off
+const byte = [...number(255), 0x71] // keeps the low 8 bits
 const loop = [0x03, 0x40]
 const again = [0x0d, 0]
 const over = [0x0b]
@@ -64,13 +65,14 @@ const MODULE = Uint8Array.from([
   ...section(10, [1, ...unsigned(CODE.length), ...CODE]), // one body
 ])
 
+/** An instance of the module. */
 export interface Rc4Module {
   readonly memory: Uint8Array
-  /** Changes the bytes from one address to before another: at least one. */
+  /** Encrypts the bytes from address `from` up to, but not including, `end`. There must be at least one. */
   readonly apply: (from: number, end: number) => void
 }
 
-/** @throws where there is no WebAssembly, or no address space for it */
+/** Creates an instance. @throws if WebAssembly is missing or has no address space */
 export function instantiate(): Rc4Module {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(MODULE))
   const { memory, apply } = exports as unknown as {
@@ -88,12 +90,12 @@ function name(text: string): number[] {
   return [text.length, ...Buffer.from(text)]
 }
 
-/** Numbers are written in groups of seven bits, the lowest first (LEB128). */
+/** Encodes a number in groups of seven bits, the lowest first (LEB128). */
 function unsigned(value: number): number[] {
   return value < 128 ? [value] : [(value & 127) | 128, ...unsigned(value >> 7)]
 }
 
-/** The same with a sign: the highest bit of the last group. */
+/** Encodes a number as signed LEB128. The highest bit of the last group is the sign. */
 function signed(value: number): number[] {
   return value < 64 ? [value] : [(value & 127) | 128, ...signed(value >> 7)]
 }

@@ -1,9 +1,9 @@
-import { DATA, instantiate, type Rc4Module, ROOM, STATE_LENGTH } from './rc4-module.ts'
+import { DATA_OFFSET, instantiate, MAX_DATA_BYTES, type Rc4Module, STATE_LENGTH } from './rc4-module.ts'
 
-/** Changes bytes in place, and the state with them: 256 bytes of permutation, i and j. */
+/** Encrypts bytes in place and advances the state: 256 bytes of permutation, then i and j. */
 export type Rc4Loop = (state: Uint8Array, bytes: Uint8Array) => void
 
-/** The loop in JavaScript: for short runs of bytes, and where there is no WebAssembly. */
+/** The loop in JavaScript, used for short input and where WebAssembly is not available. */
 export const plainLoop: Rc4Loop = (state, bytes) => {
   let i = state[256]!
   let j = state[257]!
@@ -20,23 +20,23 @@ export const plainLoop: Rc4Loop = (state, bytes) => {
   state[257] = j
 }
 
-/** Bytes below which copying to the module and back would cost more than it saves. */
-const SHORT = 64
+/** Minimum input length for the module, in bytes. For shorter input the copies cost more than the module saves. */
+const MIN_MODULE_BYTES = 64
 
-/** The loop of a WebAssembly module, whose one memory all ciphers use by turns. */
+/** Returns the loop of a WebAssembly module. All ciphers share its memory, one call at a time. */
 export function moduleLoop({ memory, apply }: Rc4Module): Rc4Loop {
   return (state, bytes) => {
-    if (bytes.length < SHORT) {
+    if (bytes.length < MIN_MODULE_BYTES) {
       plainLoop(state, bytes)
       return
     }
     memory.set(state)
-    for (let at = 0; at < bytes.length; at += ROOM) {
-      const part = bytes.subarray(at, at + ROOM)
-      const end = DATA + part.length
-      memory.set(part, DATA)
-      apply(DATA, end)
-      part.set(memory.subarray(DATA, end))
+    for (let at = 0; at < bytes.length; at += MAX_DATA_BYTES) {
+      const part = bytes.subarray(at, at + MAX_DATA_BYTES)
+      const end = DATA_OFFSET + part.length
+      memory.set(part, DATA_OFFSET)
+      apply(DATA_OFFSET, end)
+      part.set(memory.subarray(DATA_OFFSET, end))
     }
     state.set(memory.subarray(0, STATE_LENGTH))
   }
@@ -44,21 +44,21 @@ export function moduleLoop({ memory, apply }: Rc4Module): Rc4Loop {
 
 let fastest: Rc4Loop | undefined
 
-/** Made when it is needed first: most runs never encrypt anything. */
+/** Called for the first cipher only, since most runs never encrypt. */
 function fastestLoop(): Rc4Loop {
   try {
     return moduleLoop(instantiate())
   } catch {
-    return plainLoop // --jitless, or little address space: WebAssembly takes gigabytes of it
+    return plainLoop // with --jitless or a small address space: WebAssembly reserves gigabytes
   }
 }
 
-/** RC4: the same bytes encrypt and decrypt. OpenSSL 3, and so Node, has it no longer. */
+/** The RC4 cipher. Encryption and decryption are the same operation. OpenSSL 3, and so Node, no longer has it. */
 export class Rc4 {
   readonly #state = new Uint8Array(STATE_LENGTH)
   readonly #loop: Rc4Loop
 
-  /** @param key 1 to 256 bytes @param drop bytes of the keystream to skip */
+  /** @param key 1 to 256 bytes @param drop bytes of the keystream to discard */
   constructor(key: Uint8Array, drop = 0, loop = (fastest ??= fastestLoop())) {
     const state = this.#state
     for (let i = 0; i < 256; i++) state[i] = i
@@ -72,7 +72,7 @@ export class Rc4 {
     this.apply(new Uint8Array(drop))
   }
 
-  /** Changes these bytes in place, and returns them. */
+  /** Encrypts or decrypts bytes in place and returns them. */
   apply<T extends Uint8Array>(bytes: T): T {
     this.#loop(this.#state, bytes)
     return bytes

@@ -1,32 +1,32 @@
-/** What stands before a file in a tar archive: one block (POSIX ustar), or that behind a pax header. */
+/** The header of a file in a tar archive: one block (POSIX ustar), preceded by a pax header if needed. */
 import { Header } from 'tar/header'
 import { Pax } from 'tar/pax'
 
-/** One file of an archive. What is not said here is the same for all of them: owner 0, time 0. */
+/** A file of an archive. Every file has owner 0 and modification time 0. */
 export interface TarEntry {
-  /** `/` between names. */
+  /** The path, separated by `/`. */
   readonly path: string
   /** Bytes. */
   readonly length: number
   readonly executable: boolean
   readonly hidden: boolean
-  /** Where a symlink points, as it stands in the link. */
+  /** The target of a symlink, unchanged. */
   readonly link?: string
 }
 
-/** Bytes: everything in an archive begins at a multiple of this. */
-const BLOCK = 512
-/** The greatest length that fits into a ustar header: eleven octal digits. */
+/** Length of a tar block in bytes. Headers and files begin at a multiple of it. */
+const BLOCK_BYTES = 512
+/** The greatest file length in a ustar header: eleven octal digits. */
 const MAX_LENGTH = 0o77777777777
-/** Where libarchive keeps this flag; it is restored on Windows, macOS and BSD. */
-const HIDDEN = '24 SCHILY.fflags=hidden\n'
+/** The pax record of libarchive for the hidden flag. Windows, macOS and BSD restore it. */
+const HIDDEN_RECORD = '24 SCHILY.fflags=hidden\n'
 
-/** The two empty blocks behind the last file. */
-export const TAR_END: Buffer = Buffer.alloc(2 * BLOCK)
+/** The two empty blocks after the last file. */
+export const TAR_END: Buffer = Buffer.alloc(2 * BLOCK_BYTES)
 
 /**
- * The header of one file: the same bytes for the same entry. A path or link that is long or not ASCII, a length over
- * 8 GiB and the hidden flag go into a pax header, which comes first.
+ * Encodes the header of a file. The same entry gives the same bytes. A pax header precedes it if the path or link is
+ * long or not ASCII, if the length is over 8 GiB, or if the file is hidden.
  */
 export function tarHeader({ path, length, executable, hidden, link }: TarEntry): Buffer {
   const header = new Header({
@@ -39,21 +39,21 @@ export function tarHeader({ path, length, executable, hidden, link }: TarEntry):
     mtime: new Date(0),
     ...(link === undefined ? {} : { linkpath: link }),
   })
-  const block = Buffer.alloc(BLOCK)
+  const block = Buffer.alloc(BLOCK_BYTES)
   if (!header.encode(block) && !hidden) return block
   const extended = new PaxRecords(
     { path, ...(length > MAX_LENGTH && { size: length }), ...(link !== undefined && { linkpath: link }) },
-    hidden ? HIDDEN : '',
+    hidden ? HIDDEN_RECORD : '',
   )
   return Buffer.concat([extended.encode(), block])
 }
 
-/** How many zeros follow a file of so many bytes. */
+/** Returns the number of zero bytes after a file of `length` bytes. */
 export function tarPadding(length: number): number {
-  return (BLOCK - (length % BLOCK)) % BLOCK
+  return (BLOCK_BYTES - (length % BLOCK_BYTES)) % BLOCK_BYTES
 }
 
-/** A pax header with records of our own behind those that it knows. */
+/** A pax header with additional records after those of the library. */
 class PaxRecords extends Pax {
   readonly #own: string
 

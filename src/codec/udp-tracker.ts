@@ -1,23 +1,24 @@
-/** The packets of UDP trackers (BEP 15, 41). Numbers are big-endian, a reply's transaction is the request's. */
+/** The packets of UDP trackers (BEP 15, BEP 41). Numbers are big-endian. A reply has the transaction of its request. */
 import { decodePeers4, decodePeers6, type PeerAddress } from './compact.ts'
 
-/** An address family, as Node numbers them: it decides how long a peer in a reply is. */
+/** An address family, numbered as in Node. It determines the length of a peer in a reply. */
 export type Family = 4 | 6
 
-/** Events as they are numbered on the wire; BEP 15 has no number for `paused`. */
+/** The number of each event. BEP 15 has none for `paused`. */
 const EVENTS = { none: 0, completed: 1, started: 2, stopped: 3, paused: 0 } as const
 const ACTIONS = ['connect', 'announce', 'scrape', 'error'] as const
 const PROTOCOL_ID = 0x41727101980n
-/** The longest piece of an address that one option takes (BEP 41). */
-const OPTION_DATA = 255
-const URL_DATA = 2
+/** Maximum length of the data of one option, in bytes (BEP 41). */
+const MAX_OPTION_BYTES = 255
+/** The type of the option that carries path and query (BEP 41). */
+const URL_DATA_OPTION = 2
 
-/** Most torrents that one scrape asks about: so the packet is not cut into fragments on its way. */
+/** Maximum number of torrents in one scrape. It keeps the packet from being fragmented. */
 export const MAX_SCRAPE = 74
-/** Most peers of one reply that are read; a datagram could hold ten thousand. */
+/** Maximum number of peers that we read from one reply. A datagram has room for ten thousand. */
 const MAX_PEERS = 2_000
 
-/** What an announce tells, as in HTTP. */
+/** The fields of an announce, as in HTTP. */
 export interface AnnounceFields {
   /** 20 bytes. */
   readonly infoHash: Uint8Array
@@ -33,20 +34,20 @@ export interface AnnounceFields {
   readonly port: number
 }
 
-/** How many peers a tracker counts; `downloaded` is how often it was told of a completed download. */
+/** A tracker's counts of seeders (`complete`), leechers (`incomplete`) and completed downloads (`downloaded`). */
 export interface Counts {
   readonly complete: number
   readonly incomplete: number
   readonly downloaded: number
 }
 
-/** What a tracker may send; every one names the transaction that it answers. */
+/** A packet from a tracker. `transaction` is that of the request. */
 export type TrackerPacket =
   | { readonly action: 'connect'; readonly transaction: number; readonly connection: Uint8Array }
   | {
       readonly action: 'announce'
       readonly transaction: number
-      /** Seconds until the next announce, as the tracker said it. */
+      /** Time until the next announce in seconds, as sent by the tracker. */
       readonly interval: number
       readonly leechers: number
       readonly seeders: number
@@ -55,7 +56,7 @@ export type TrackerPacket =
   | { readonly action: 'scrape'; readonly transaction: number; readonly counts: readonly Counts[] }
   | { readonly action: 'error'; readonly transaction: number; readonly message: Uint8Array }
 
-/** Asks for a connection id: 16 bytes. */
+/** Encodes a request for a connection id, 16 bytes. */
 export function encodeConnect(transaction: number): Buffer {
   const packet = Buffer.alloc(16)
   packet.writeBigUInt64BE(PROTOCOL_ID)
@@ -64,9 +65,9 @@ export function encodeConnect(transaction: number): Buffer {
 }
 
 /**
- * Announces us: 98 bytes, and path and query of the tracker's address as options behind them (BEP 41).
- * @param connection the eight bytes that the tracker gave
- * @param target path and query, '' for none
+ * Encodes an announce: 98 bytes, followed by path and query of the tracker's URL as options (BEP 41).
+ * @param connection the connection id from the tracker, 8 bytes
+ * @param target path and query, or ''
  */
 export function encodeAnnounce(
   connection: Uint8Array,
@@ -82,14 +83,14 @@ export function encodeAnnounce(
   packet.writeBigUInt64BE(BigInt(fields.left), 64)
   packet.writeBigUInt64BE(BigInt(fields.uploaded), 72)
   packet.writeUInt32BE(EVENTS[fields.event ?? 'none'], 80)
-  // At 84 an address in place of the sender's: left 0, as trackers rarely heed it and IPv6 does not fit.
+  // The IP address field at 84 stays 0: few trackers use it, and an IPv6 address does not fit.
   packet.writeUInt32BE(fields.key >>> 0, 88)
   packet.writeInt32BE(fields.numwant, 92)
   packet.writeUInt16BE(fields.port, 96)
   return Buffer.concat([packet, ...urlData(target)])
 }
 
-/** Asks about torrents, up to MAX_SCRAPE of them; those beyond are left out. */
+/** Encodes a scrape of up to `MAX_SCRAPE` torrents. More are omitted. */
 export function encodeScrape(
   connection: Uint8Array,
   transaction: number,
@@ -105,9 +106,9 @@ export function encodeScrape(
 }
 
 /**
- * What `packet` says, or `undefined` where it is too short or of no action that we know.
- * Longer packets than needed are read (BEP 15), partial entries at the end are not.
- * @param family of the address that it came from
+ * Decodes a packet. Returns `undefined` if it is too short or its action is unknown. Extra bytes at the end are
+ * ignored (BEP 15), and so is a partial entry.
+ * @param family the family of the address that sent the packet
  */
 export function decodePacket(packet: Uint8Array, family: Family): TrackerPacket | undefined {
   const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.length)
@@ -137,13 +138,13 @@ function writeHead(packet: Buffer, connection: Uint8Array, action: number, trans
   packet.writeUInt32BE(transaction, 12)
 }
 
-/** Options that hold `target`, in pieces where it is long. The packet's end is the end of the options. */
+/** Encodes `target` as options, split if it is long. The end of the packet ends the options. */
 function urlData(target: string): Buffer[] {
   const bytes = Buffer.from(target)
   const options: Buffer[] = []
-  for (let at = 0; at < bytes.length; at += OPTION_DATA) {
-    const data = bytes.subarray(at, at + OPTION_DATA)
-    options.push(Buffer.from([URL_DATA, data.length]), data)
+  for (let at = 0; at < bytes.length; at += MAX_OPTION_BYTES) {
+    const data = bytes.subarray(at, at + MAX_OPTION_BYTES)
+    options.push(Buffer.from([URL_DATA_OPTION, data.length]), data)
   }
   return options
 }

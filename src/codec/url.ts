@@ -1,6 +1,6 @@
 /**
- * The URL that `text` is, relative to `base` if that is given, or `undefined` where it is none.
- * Not by `URL.canParse`: once optimized, Node's own says yes to some text that `new URL` then throws at.
+ * Parses `text` as a URL, relative to `base` if it is given. Returns `undefined` if it is not a valid URL.
+ * It does not use `URL.canParse`: after optimization, Node's version accepts some text for which `new URL` throws.
  */
 export function urlOf(text: string, base?: URL): URL | undefined {
   try {
@@ -10,7 +10,7 @@ export function urlOf(text: string, base?: URL): URL | undefined {
   }
 }
 
-/** Bytes as RFC 3986 wants them in a query: unreserved ones as they are, all others as %XX. */
+/** Percent-encodes bytes for a query: unreserved characters are unchanged, all others become %XX (RFC 3986). */
 export function percentEncode(bytes: Uint8Array): string {
   let text = ''
   for (const byte of bytes) {

@@ -1,4 +1,4 @@
-/** What a .torrent says around `info`: none of it changes what the torrent is, so little of it is worth refusing it for. */
+/** The fields of a .torrent beside `info`. They are not part of the info-hash, so invalid ones are only ignored. */
 import { asList, type BencodeValue, bytes } from '../codec/bencode.ts'
 import { formatAddress, type PeerAddress, parseAddress } from '../codec/compact.ts'
 import { digits } from '../codec/digits.ts'
@@ -8,7 +8,7 @@ import type { Metainfo } from './metainfo.ts'
 import { readHttpSeeds, readTrackers, readWebSeeds } from './trackers.ts'
 import type { Warn } from './warnings.ts'
 
-/** What is read. */
+/** The keys beside `info` that are read. */
 export const KEYS_AROUND = [
   'announce',
   'announce-list',
@@ -22,16 +22,17 @@ export const KEYS_AROUND = [
 
 type Around = 'trackers' | 'webSeeds' | 'httpSeeds' | 'nodes' | 'comment' | 'createdBy' | 'creationDate'
 
-/** Reads these keys. What is of another kind is ignored with a warning. */
+/** Reads `KEYS_AROUND`. A value of another type is ignored with a warning. */
 export function readAround(top: Fields, warn: Warn): Pick<Metainfo, Around> {
   const comment = top.text('comment')
   const createdBy = top.text('created by')
   const creationDate = top.integer('creation date')
   const httpSeeds = readHttpSeeds(top.get('httpseeds'), warn)
   const nodes = readNodes(top.get('nodes'), warn)
-  // What a Date can hold, in seconds.
+  // The greatest time that a Date can represent, in seconds.
   const dated = creationDate !== undefined && creationDate >= 0 && creationDate <= 8.64e12
-  if (creationDate !== undefined && !dated) warn(`creation date: ${creationDate} is no date, ignored`)
+  if (creationDate !== undefined && !dated)
+    warn(`creation date: ${creationDate} is not a valid date, ignored`)
   return {
     trackers: readTrackers(top.get('announce'), top.get('announce-list'), warn),
     webSeeds: readWebSeeds(top.get('url-list'), warn),
@@ -43,7 +44,7 @@ export function readAround(top: Fields, warn: Warn): Pick<Metainfo, Around> {
   }
 }
 
-/** DHT nodes to begin with (BEP 5): pairs of host and port. */
+/** Reads the DHT nodes of the torrent (BEP 5): pairs of host and port. */
 function readNodes(value: BencodeValue | undefined, warn: Warn): PeerAddress[] {
   if (value === undefined) return []
   const list = asList(value)

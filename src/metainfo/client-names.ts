@@ -1,14 +1,17 @@
-/** What other clients make of a name, where it holds something that they replace: as measured on Linux. */
+/** The file names that other clients write for names with characters that they replace. Measured on Linux. */
 import { isUtf8 } from 'node:buffer'
 import { nameOfBytes } from '../codec/byte-names.ts'
 
-/** A name as the torrent spells it, to the name of the file. */
+/** Converts a name in the torrent to a file name. */
 export type Spelling = (name: Uint8Array) => string
 
-/** The bytes as they are, `/` included: what `create` found on disk. */
+/** Keeps the bytes unchanged, including `/`: the name that `create` read from the disk. */
 export const exactName: Spelling = nameOfBytes
 
-/** aria2 1.36: a separator stays one; control characters, and all but ASCII where it is not UTF-8, as `%XX`. */
+/**
+ * aria2 1.36 keeps separators and writes control characters as `%XX`. In a name that is not valid UTF-8 it also writes
+ * every non-ASCII byte as `%XX`.
+ */
 export const aria2Name: Spelling = name => {
   const valid = isUtf8(name)
   if (valid)
@@ -18,13 +21,19 @@ export const aria2Name: Spelling = name => {
   ).join('')
 }
 
-/** libtorrent 2: without separators and marks of direction, `_` for a control character and for what is not UTF-8. */
+/**
+ * libtorrent 2 removes separators and direction marks. It replaces a control character and an invalid UTF-8 sequence by
+ * `_`.
+ */
 export const libtorrentName: Spelling = name => {
   const text = decodeLoosely(name).replace(/[\0/\\\u200e\u200f\u202a-\u202e]/g, '')
   return text.replace(/[\p{Cc}]/gu, it => (it < ' ' ? '_' : it)) || '_'
 }
 
-/** transmission 3: as for Windows on every system, with the `_` of a reserved name behind it; latin1 where it is not UTF-8. */
+/**
+ * transmission 3 makes names valid for Windows on every system. It appends `_` to a reserved name. It reads a name that
+ * is not valid UTF-8 as latin1.
+ */
 export const transmissionName: Spelling = name =>
   Buffer.from(name)
     .toString(isUtf8(name) ? 'utf8' : 'latin1')
@@ -36,7 +45,7 @@ function percent(byte: number): string {
   return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
 }
 
-/** UTF-8 as libtorrent reads it: a sequence that is not valid is one `_`, as long as its first byte says. */
+/** Decodes UTF-8 as libtorrent does: an invalid sequence, as long as its first byte says, becomes one `_`. */
 function decodeLoosely(bytes: Uint8Array): string {
   if (isUtf8(bytes)) return Buffer.from(bytes).toString('utf8')
   let text = ''

@@ -1,4 +1,4 @@
-/** A .torrent (BEP 3, v1) made from bytes that are read once, in order, and never held. */
+/** Creates a .torrent (BEP 3, v1) from files that are read once, in order, without being held in memory. */
 import { createHash } from 'node:crypto'
 import { encode } from '../codec/bencode.ts'
 import type { Steps } from '../codec/bencode-scan.ts'
@@ -12,52 +12,58 @@ import { runInTurns } from './steps.ts'
 import { torrentOf } from './torrent.ts'
 import { trackerFault, webSeedFault } from './trackers.ts'
 
-/** One file to be put into a torrent. */
+/** A file to include in a torrent. */
 export interface SourceFile {
-  /** Names below the torrent's directory, as text or bytes; empty for the one file that is the whole torrent. */
+  /** Names below the torrent's directory, as text or bytes. Empty for the file of a single-file torrent. */
   readonly path: readonly (string | Uint8Array)[]
-  /** Bytes that `read` will give, no more and no less. */
+  /** Number of bytes that `read` returns. */
   readonly length: number
+  /** Reads the file. */
   read(): AsyncIterable<Uint8Array>
 }
 
+/** Options of `create`. */
 export interface CreateOptions {
-  /** The file's or directory's name. */
+  /** The name of the file or directory. */
   readonly name: string
-  /** In the order they are laid out; exactly one with an empty path makes a single-file torrent. */
+  /** The files in the order of the torrent. A single file with an empty path makes a single-file torrent. */
   readonly files: readonly SourceFile[]
-  /** Bytes, up to 512 MiB. @default what `defaultPieceLength` says */
+  /** Length of a piece in bytes, up to 512 MiB. @default the result of `defaultPieceLength` */
   readonly pieceLength?: number
   /** Tiers of announce URLs (BEP 12). @default none */
   readonly trackers?: readonly (readonly string[])[]
-  /** URLs of the content over HTTP (BEP 19). @default none */
+  /** HTTP URLs of the content (BEP 19). @default none */
   readonly webSeeds?: readonly string[]
-  /** Peers from the trackers only (BEP 27). @default false */
+  /** True to allow peers from the trackers only (BEP 27). @default false */
   readonly private?: boolean
   readonly comment?: string
   readonly createdBy?: string
-  /** Seconds since 1970. @default none: the same input gives the same bytes */
+  /** Seconds since 1970. @default none, so that the same input gives the same .torrent */
   readonly creationDate?: number
-  /** Called with the bytes hashed so far, after each chunk. */
+  /** Called after each chunk with the number of bytes hashed so far. */
   readonly onProgress?: (bytes: number) => void
-  /** Gives up: rejects with ERR_ABORTED after the chunk being read. */
+  /** Aborts after the current chunk: `create` rejects with ERR_ABORTED. */
   readonly signal?: AbortSignal
 }
 
+/** The result of `create`. */
 export interface Created {
-  /** The .torrent. */
+  /** The content of the .torrent. */
   readonly torrent: Buffer
   /** 20 bytes. */
   readonly infoHash: Buffer
   readonly pieceLength: number
   readonly pieceCount: number
-  /** Bytes of all files. */
+  /** Length of all files in bytes. */
   readonly length: number
-  /** What others may find odd about it, a sentence each: names that cannot be written everywhere, say. */
+  /** Problems that other clients may have with the torrent, one sentence each, such as names that Windows rejects. */
   readonly warnings: readonly string[]
 }
 
-/** Bytes of a piece for so many bytes: the power of two that gives 1,000 to 2,000 pieces, from 16 KiB to 16 MiB. */
+/**
+ * Returns the default piece length for content of `length` bytes: the power of two from 16 KiB to 16 MiB that gives
+ * 1,000 to 2,000 pieces.
+ */
 export function defaultPieceLength(length: number): number {
   let pieceLength = 16 * 1024
   while (pieceLength < 16 * 1024 * 1024 && length / pieceLength > 2_000) pieceLength *= 2
@@ -65,15 +71,15 @@ export function defaultPieceLength(length: number): number {
 }
 
 /**
- * Hashes the files and writes their torrent.
- * Rejects with ERR_USAGE for options that cannot be, ERR_PATH for unsafe paths, ERR_METAINFO for a file that holds
- * more or fewer bytes than its length, ERR_ABORTED; and with whatever `read` throws, as it is.
+ * Hashes the files and creates their .torrent.
+ * Rejects with ERR_USAGE for invalid options, ERR_PATH for unsafe paths, ERR_METAINFO for a file whose content is
+ * shorter or longer than its length, ERR_ABORTED after an abort, and with any error that `read` throws.
  */
 export async function create(options: CreateOptions): Promise<Created> {
   const length = options.files.reduce((sum, file) => sum + file.length, 0)
   const pieceLength = options.pieceLength ?? defaultPieceLength(length)
   check(options, length, pieceLength)
-  // Before hours of hashing: whatever would be refused when it is read back is refused now.
+  // Hashing can take hours, so a torrent that could not be read back is rejected before it.
   const content = await runInTurns(encodeContent(options.files))
   const infoOf = (pieces: Uint8Array) => encodeInfo(options, content, pieceLength, pieces)
   const draft = assemble(options, infoOf(Buffer.alloc(Math.ceil(length / pieceLength) * 20)))
@@ -93,7 +99,7 @@ async function hashAll(options: CreateOptions, pieceLength: number, length: numb
       const what = quote([options.name, ...file.path.map(textOf)].join('/'))
       throw new InputError(
         'ERR_METAINFO',
-        `${what}: expected ${file.length} bytes, got ${got}: did it change?`,
+        `${what}: expected ${file.length} bytes, got ${got}; the file may have changed`,
       )
     }
     checkAborted(options.signal)
@@ -109,10 +115,10 @@ async function hashAll(options: CreateOptions, pieceLength: number, length: numb
   return hasher.digest()
 }
 
-/** Files that are encoded from one yield to the next. */
+/** Number of files to encode between two yields. */
 const FILES_PER_STEP = 512
 
-/** What `info` says of the files: a length, or a list; with its key. */
+/** Encodes the entry of `info` for the content: `length` or `files`. */
 function* encodeContent(files: readonly SourceFile[]): Steps<Buffer> {
   if (files.length === 1 && files[0]!.path.length === 0) {
     return encode({ length: files[0]!.length }).subarray(1, -1)
@@ -126,7 +132,7 @@ function* encodeContent(files: readonly SourceFile[]): Steps<Buffer> {
   return Buffer.concat([...parts, Buffer.from('e')])
 }
 
-/** @param content sorts before all other keys */
+/** @param content the entry for the content; its key sorts before all others */
 function encodeInfo(
   options: CreateOptions,
   content: Buffer,
@@ -143,7 +149,7 @@ function assemble(options: CreateOptions, info: Buffer): Buffer {
   return torrentOf({ ...options, info, trackers: trackers.filter(tier => tier.length > 0), webSeeds })
 }
 
-/** Names that no file system holds: reading would replace them, and nothing could be found under what they become. */
+/** Rejects names that no file system allows. They would be replaced on reading, and no file would be found. */
 function checkNames({ name, files }: CreateOptions): void {
   for (const names of [[name], ...files.map(({ path }) => path)]) {
     const bad = names.map(textOf).find(one => /[/\0]/.test(one))
@@ -177,7 +183,7 @@ function check(options: CreateOptions, length: number, pieceLength: number): voi
   const hashes = Math.ceil(length / pieceLength) * 20
   if (hashes > MAX_TORRENT_SIZE) {
     fail(
-      `piece length: ${pieceLength} is too small for ${length} bytes: the hashes alone would take ${hashes}`,
+      `piece length: ${pieceLength} is too small for ${length} bytes: the hashes would take ${hashes} bytes`,
     )
   }
   for (const url of options.trackers?.flat() ?? []) {
@@ -191,5 +197,5 @@ function check(options: CreateOptions, length: number, pieceLength: number): voi
 }
 
 function checkAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new StalledError('ERR_ABORTED', 'creating was given up', signal.reason)
+  if (signal?.aborted) throw new StalledError('ERR_ABORTED', 'the creation was aborted', signal.reason)
 }

@@ -1,31 +1,31 @@
-/** Fields of a dictionary that were asked for and must be of a kind: one way to say that they are not. */
+/** Typed access to the fields of a dictionary, with uniform errors and warnings for fields of another type. */
 import { asDict, asList, type BencodeValue, bytes, integer, text } from '../codec/bencode.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import type { Warn } from './warnings.ts'
 
-/** What has values at keys. */
+/** A source of values by key. */
 interface Values {
   get(key: string): BencodeValue | undefined
 }
 
 /**
- * A dictionary of a torrent, and where in the torrent it stands. Its `need...` methods throw ERR_METAINFO; any throws
- * ERR_BENCODE for a value that holds too many others.
+ * A dictionary of a torrent and its position. The `need...` methods throw ERR_METAINFO. Every method throws ERR_BENCODE
+ * for a value that contains too many others.
  */
 export class Fields {
   readonly #values: Values
   readonly #where: string
   readonly #warn: Warn
 
-  /** @param where dotted, `''` at the top: `info.files[3]`. */
+  /** @param where the position of the dictionary, such as `info.files[3]`, or '' at the top level */
   constructor(values: Values, where: string, warn: Warn) {
     this.#values = values
     this.#where = where
     this.#warn = warn
   }
 
-  /** The value as it stands. */
+  /** Returns the value at a key, of any type. */
   get(key: string): BencodeValue | undefined {
     try {
       return this.#values.get(key)
@@ -35,43 +35,45 @@ export class Fields {
     }
   }
 
-  /** How messages call a field: `info.files[3].length`. */
+  /** Returns the name of a field in messages, such as `info.files[3].length`. */
   name(key: string): string {
     return this.#where === '' ? key : `${this.#where}.${key}`
   }
 
+  /** Returns a required byte string. */
   needBytes(key: string): Buffer {
     return bytes(this.get(key)) ?? this.fail(key, 'a string')
   }
 
+  /** Returns a required list. */
   needList(key: string): BencodeValue[] {
     return asList(this.get(key)) ?? this.fail(key, 'a list')
   }
 
-  /** A list of strings, at least one. */
+  /** Returns a required list of at least one string. */
   needPath(key: string): Buffer[] {
     const names = this.needList(key).map(bytes)
     if (names.length === 0 || names.includes(undefined)) this.fail(key, 'a list of names')
     return names as Buffer[]
   }
 
-  /** A whole number from `least` to `most`, both inclusive. */
+  /** Returns a required integer from `least` to `most`, both inclusive. */
   needInteger(key: string, expected: string, least: number, most: number): number {
     const value = integer(this.get(key))
     return value !== undefined && value >= least && value <= most ? value : this.fail(key, expected)
   }
 
-  /** A field that nothing depends on: of another kind than text, it is ignored with a warning. */
+  /** Returns an optional string. A value of another type is ignored with a warning. */
   text(key: string): string | undefined {
     return this.#optional(key, 'a string', text)
   }
 
-  /** As `text`, for whole numbers. */
+  /** Returns an optional integer. A value of another type is ignored with a warning. */
   integer(key: string): number | undefined {
     return this.#optional(key, 'an integer', integer)
   }
 
-  /** Says what was expected at a key and what is there. */
+  /** Throws ERR_METAINFO with the expected and the actual value. */
   fail(key: string, expected: string, got = describe(this.get(key))): never {
     throw new InputError('ERR_METAINFO', `${this.name(key)}: expected ${expected}, got ${got}`)
   }
@@ -86,7 +88,7 @@ export class Fields {
   }
 }
 
-/** A value in a few words, for a message. */
+/** Describes a value in a few words for a message. */
 export function describe(value: BencodeValue | undefined): string {
   if (value === undefined) return 'nothing'
   if (typeof value === 'number') return String(value)

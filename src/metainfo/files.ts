@@ -1,4 +1,4 @@
-/** The files of an `info` dictionary: one, or a list of them (BEP 3), with their attributes (BEP 47). */
+/** Reads the file or the list of files of an `info` dictionary (BEP 3), with attributes (BEP 47). */
 import { DICT, LIST } from '../codec/bencode-grammar.ts'
 import { dictSpans, type Scan, type Steps, valueEnd } from '../codec/bencode-scan.ts'
 import { BencodeView, valueAt } from '../codec/bencode-view.ts'
@@ -10,22 +10,23 @@ import { checkLength, type RawPath, safePath } from './paths.ts'
 import type { Limits, Reading } from './reading.ts'
 import { namesBelow, pathKey, RespelledFile } from './respelled-file.ts'
 
-/** Files in one torrent. */
+/** Maximum number of files in a torrent. */
 const MAX_FILES = 500_000
-/** Bytes of the dictionary of one file. */
+/** Maximum length of the dictionary of a file, in bytes. */
 const MAX_FILE_BYTES = 65_536
-/** Work from one yield to the next, a few milliseconds: bytes of files, each of which counts for 256 more. */
-const WORK_PER_STEP = 32_768
-const FILE_COST = 256
-/** Files that are given a path from one yield to the next. */
+/** Bytes to read between two yields, a few milliseconds of work. */
+const BYTES_PER_STEP = 32_768
+/** The constant cost of reading a file, in bytes. */
+const FILE_COST_BYTES = 256
+/** Number of files to place between two yields. */
 const FILES_PER_STEP = 128
 
-/** The list of files, where it stands. */
+/** The list of files and its position in `info`. */
 export interface FileList {
   readonly info: Fields
-  /** `info`, which was checked. */
+  /** A view of `info`, which was validated. */
   readonly view: BencodeView
-  /** Of `info`, to count the files with. */
+  /** A scan of `info`, used to count the files. */
   readonly scan: Scan
   /** The torrent's name. */
   readonly root: string
@@ -33,19 +34,19 @@ export interface FileList {
 
 type Draft = { -readonly [Key in keyof FileEntry]: FileEntry[Key] }
 
-/** Where a file stands in the list. */
+/** The position of a file in the list. */
 interface Place {
   readonly index: number
   readonly start: number
 }
 
-/** The one file of a torrent that is a single file, called by the torrent's name. */
+/** Reads the file of a single-file torrent. It has the torrent's name. */
 export function readSingle(info: Fields, root: string): FileEntry[] {
-  // No symlink: there is no other file that it could point to.
+  // It cannot be a symlink, since there is no other file to point to.
   return [{ path: root, ...readAttributes(info, false) }]
 }
 
-/** The files of a torrent that is a directory, below the torrent's name. Throws ERR_METAINFO, ERR_PATH or ERR_BENCODE. */
+/** Reads the files of a multi-file torrent. Throws ERR_METAINFO, ERR_PATH or ERR_BENCODE. */
 export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]> {
   const { info, root, view } = list
   const count = yield* countFiles(list, reading.limits)
@@ -65,14 +66,14 @@ export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]>
     files[index] = file
     offset += file.length
     starts[index] = start
-    work += end - start + FILE_COST
+    work += end - start + FILE_COST_BYTES
     start = end
-    if (work < WORK_PER_STEP) continue
+    if (work < BYTES_PER_STEP) continue
     work = 0
     yield
   }
   if (paths.distinct) return files
-  // Where two are alike, the file whose names need no replacement keeps its path.
+  // If two paths collide, a file whose names needed no replacement keeps its path.
   const replaced = Uint8Array.from(files, file => Number(file instanceof RespelledFile))
   for (const turn of [0, 1]) {
     for (const [index, file] of files.entries()) {
@@ -86,7 +87,7 @@ export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]>
   return files
 }
 
-/** How many files there are. */
+/** Validates and counts the files. */
 function* countFiles({ info, scan, view }: FileList, { advice, maxFiles }: Limits): Steps<number> {
   const { start, end } = view.span('files')!
   if (view.bytes[start] !== LIST) info.fail('files', 'a list')
@@ -109,7 +110,7 @@ function fieldsAt({ info, view }: FileList, { index, start }: Place, reading: Re
   return new Fields(values, info.name(`files[${index}]`), reading.warn)
 }
 
-/** @returns the file, and its path below the torrent's name */
+/** @returns the file and its path below the torrent's name */
 function readFile(
   list: FileList,
   place: Place,
@@ -123,7 +124,7 @@ function readFile(
   const name = safePath(raw, reading.warn, reading.portable)
   checkLength(name, raw.where, root)
   const { length, pad, executable, hidden, md5sum } = attributes
-  // One shape, and no copies: there are many of it.
+  // There are many of these objects, so all have one shape and none is copied.
   const entry: Draft = { path: `${root}/${name}`, length, offset, pad, executable, hidden }
   const symlink = readSymlink(fields, root, reading)
   if (symlink !== undefined) entry.symlink = symlink
@@ -132,7 +133,7 @@ function readFile(
   return { name, file: spelled ? entry : new RespelledFile(entry, view.bytes, place.start) }
 }
 
-/** A file whose path was taken. */
+/** Gives a file another path, since its own is in use. */
 function renamed(file: FileEntry, name: string, list: FileList, place: Place, reading: Reading): FileEntry {
   const path = `${list.root}/${name}`
   const { where } = pathOf(fieldsAt(list, place, reading), file.pad)
@@ -141,7 +142,7 @@ function renamed(file: FileEntry, name: string, list: FileList, place: Place, re
   return new RespelledFile({ ...file, path }, list.view.bytes, place.start)
 }
 
-/** Where a symlink points (BEP 47); undefined for a file that is none. */
+/** Reads the target of a symlink (BEP 47). Returns undefined for any other file. */
 function readSymlink(file: Fields, root: string, reading: Reading): string | undefined {
   if (!file.text('attr')?.includes('l')) return undefined
   if (file.get('length')) file.fail('length', 'a length of 0, this being a symlink')
@@ -149,7 +150,7 @@ function readSymlink(file: Fields, root: string, reading: Reading): string | und
   return safePath(target, reading.warn, reading.portable)
 }
 
-/** @param links whether it may be a symlink, whose length is zero and may be left out (BEP 47) */
+/** @param links true if the file may be a symlink; its length is 0 and may be missing (BEP 47) */
 function readAttributes(file: Fields, links: boolean): Omit<FileEntry, 'path'> {
   const attr = file.text('attr') ?? ''
   const length =
@@ -167,14 +168,14 @@ function readAttributes(file: Fields, links: boolean): Omit<FileEntry, 'path'> {
   }
 }
 
-/** The path of a file as the torrent spells it. What is never stored needs none of its own, or none at all (BEP 47). */
+/** Reads the original path of a file. Padding is never stored, so its path may be shared or missing (BEP 47). */
 function pathOf(file: Fields, pad: boolean): RawPath {
   const key = pathKey(file)
   const names = pad && file.get(key) === undefined ? [Buffer.from('.pad')] : file.needPath(key)
   return { where: file.name(key), names }
 }
 
-/** Whether a path is what the torrent spells, byte for byte. */
+/** Returns true if a path equals the original names byte for byte. */
 function isSpelled(names: readonly Uint8Array[], path: string): boolean {
   const written = Buffer.from(path)
   let at = 0

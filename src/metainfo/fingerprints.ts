@@ -1,16 +1,17 @@
-/** 64 bits of each path in place of the path. */
+/** A compact map from paths to marks, keyed by 64-bit fingerprints. */
 
-/** Bits of a path, in two halves of 32. */
+/** A hash of a path, as two halves of 32 bits. */
 export interface Fingerprint {
   readonly high: number
   readonly low: number
 }
 
-/** Makes fingerprints of text, character by character. */
+/** Computes a fingerprint of text incrementally. */
 export class Fingerprinter {
   #high = 0x9e3779b9
   #low = 0x85ebca6b
 
+  /** Adds text. */
   add(text: string): this {
     let high = this.#high
     let low = this.#low
@@ -24,13 +25,13 @@ export class Fingerprinter {
     return this
   }
 
-  /** Of what was added so far. */
+  /** The fingerprint of all text added so far. */
   get value(): Fingerprint {
     return { high: mixed(this.#high ^ (this.#low >>> 15)), low: mixed(this.#low ^ (this.#high >>> 13)) }
   }
 }
 
-/** Every bit of the result depends on every bit of `hash` (the finalizer of MurmurHash3). */
+/** The finalizer of MurmurHash3: every bit of the result depends on every bit of `hash`. */
 function mixed(hash: number): number {
   let bits = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
@@ -38,30 +39,30 @@ function mixed(hash: number): number {
 }
 
 /**
- * Marks by fingerprint: a million take 18 MB, where a Map of paths takes 150. Two paths whose fingerprints are equal
- * would be taken for one; among a million paths the chance of such a pair is 1 in 40 million.
+ * Marks by fingerprint. A million of them take 18 MB; a Map of paths would take 150 MB. Two paths with equal
+ * fingerprints count as the same path. The probability of such a pair among a million paths is 1 in 40 million.
  */
 export class Fingerprints {
   #size = 0
   #shift = 32 - 10
   #high = new Uint32Array(1024)
   #low = new Uint32Array(1024)
-  /** 0 where nothing is. */
+  /** The mark of each slot, 0 if the slot is free. */
   #marks = new Uint8Array(1024)
-  /** Decide where fingerprints are kept, so that a torrent cannot choose paths which are all looked for in one place. */
+  /** Randomize the slots, so that a torrent cannot choose paths that all collide in one slot. */
   readonly #seeds: readonly [number, number]
 
-  /** @param random from 0 to below 1; it changes no result */
+  /** @param random returns a number from 0 up to, but not including, 1; it does not affect results */
   constructor(random: () => number = Math.random) {
     this.#seeds = [oddNumber(random), oddNumber(random)]
   }
 
-  /** The mark at a fingerprint, 0 if there is none. */
+  /** Returns the mark of a fingerprint, or 0 if it has none. */
   get(print: Fingerprint): number {
     return this.#marks[this.#slotOf(print)]!
   }
 
-  /** @param mark from 1 to 255 */
+  /** Sets the mark of a fingerprint. @param mark from 1 to 255 */
   set(print: Fingerprint, mark: number): void {
     const slot = this.#slotOf(print)
     if (this.#marks[slot] === 0 && ++this.#size > 0.75 * this.#marks.length) {
@@ -76,7 +77,7 @@ export class Fingerprints {
     this.#marks[slot] = mark
   }
 
-  /** Where a fingerprint is, or would be. */
+  /** Returns the slot of a fingerprint, or a free slot if it has none. */
   #slotOf({ high, low }: Fingerprint): number {
     const [first, second] = this.#seeds
     const last = this.#marks.length - 1

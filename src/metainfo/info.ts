@@ -1,4 +1,4 @@
-/** The `info` dictionary of a torrent: what it describes. */
+/** Reads the `info` dictionary of a torrent (BEP 3). */
 import { bytes } from '../codec/bencode.ts'
 import { Scan, type Steps } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
@@ -9,7 +9,7 @@ import type { Metainfo } from './metainfo.ts'
 import { safePath } from './paths.ts'
 import type { Reading } from './reading.ts'
 
-/** Bytes of a piece: libtorrent's bound as well. A piece is held in memory until its hash is known to be right. */
+/** Maximum length of a piece in bytes, as in libtorrent. A piece is held in memory until its hash is verified. */
 export const MAX_PIECE_LENGTH = 512 * 1024 * 1024
 
 const INFO_KEYS = new Set([
@@ -36,7 +36,7 @@ type Content =
   | 'multiFile'
   | 'private'
 
-/** @param raw the bytes of `info`, which were checked; hashes and names are views into it */
+/** Reads `info`. @param raw the validated bytes of `info`; hashes and names in the result are views into it */
 export function* readInfo(raw: Buffer, infoHash: Buffer, reading: Reading): Steps<Pick<Metainfo, Content>> {
   const { limits, warn } = reading
   const { spans } = (yield* new Scan(raw, limits).dict(0, INFO_KEYS))!
@@ -45,19 +45,19 @@ export function* readInfo(raw: Buffer, infoHash: Buffer, reading: Reading): Step
   if (info.get('pieces') === undefined && info.get('meta version') === 2) {
     throw new InputError(
       'ERR_METAINFO',
-      'info.meta version: 2 without pieces: v2-only torrent; not supported yet',
+      'info.meta version: 2 without pieces: v2-only torrents are not supported yet',
     )
   }
   const pieceLength = info.needInteger('piece length', 'a positive integer', 1, Number.MAX_SAFE_INTEGER)
   if (pieceLength > MAX_PIECE_LENGTH) info.fail('piece length', `at most ${MAX_PIECE_LENGTH}`)
   const { name, ...spelledName } = readName(info, infoHash, reading)
   const multiFile = spans.has('files')
-  if (multiFile && spans.has('length')) warn('info: both files and length, read as files')
+  if (multiFile && spans.has('length')) warn('info: has both files and length, length is ignored')
   const list = { info, view, scan: new Scan(raw, limits), root: name }
   const files = multiFile ? yield* readFiles(list, reading) : readSingle(info, name)
   const last = files.at(-1)!
   const length = last.offset + last.length
-  if (length > Number.MAX_SAFE_INTEGER) info.fail('files', 'less than 2^53 bytes in all')
+  if (length > Number.MAX_SAFE_INTEGER) info.fail('files', 'less than 2^53 bytes in total')
   const hashes = info.needBytes('pieces')
   const pieceCount = Math.ceil(length / pieceLength)
   if (hashes.length !== pieceCount * 20) {
@@ -89,6 +89,6 @@ function readName(
     const name = safePath({ where: info.name(key), names: [spelledName] }, warn, portable)
     return Buffer.from(name).equals(spelledName) ? { name } : { name, spelledName }
   }
-  warn(`${info.name(key)}: empty, the info-hash stands in for it`)
+  warn(`${info.name(key)}: empty, the info-hash is used as the name`)
   return { name: infoHash.toString('hex') }
 }

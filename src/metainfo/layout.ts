@@ -1,32 +1,32 @@
-/** Pieces <-> files: where the bytes of a torrent lie. Pure arithmetic, logarithmic in the number of files. */
+/** The mapping between pieces and files. Pure arithmetic, logarithmic in the number of files. */
 import { InputError } from '../errors.ts'
 import type { FileEntry, Metainfo } from './metainfo.ts'
 
-/** The part of one file that a range of the torrent touches. */
+/** The part of a file that lies in a range of the torrent. */
 export interface Span {
   readonly file: FileEntry
   readonly fileIndex: number
-  /** Bytes from the start of the file. */
+  /** Offset in the file, in bytes. */
   readonly offset: number
-  /** Bytes, at least 1. */
+  /** Length in bytes, at least 1. */
   readonly length: number
-  /** Bytes from the start of the range that was asked for. */
+  /** Offset in the requested range, in bytes. */
   readonly at: number
 }
 
-/** Bytes of a torrent: `length` of them from `position`. */
+/** A range of the torrent: `length` bytes from `position`. */
 export interface Range {
   readonly position: number
   readonly length: number
 }
 
-/** Answers where pieces and files lie. Everything out of range throws ERR_USAGE. */
+/** Maps pieces to files and back. Every method throws ERR_USAGE for an argument out of range. */
 export class Layout {
   readonly length: number
   readonly pieceLength: number
   readonly pieceCount: number
   readonly files: readonly FileEntry[]
-  /** The files that hold bytes, in order: only among them is the byte at a position to be found. */
+  /** Indices of the files that are not empty, in order. Empty files contain no position. */
   readonly #filled: readonly number[]
 
   constructor(metainfo: Pick<Metainfo, 'length' | 'pieceLength' | 'files'>) {
@@ -41,31 +41,31 @@ export class Layout {
     this.#filled = filled
   }
 
-  /** Bytes of a piece: `pieceLength`, but for the last one. */
+  /** Returns the length of a piece in bytes: `pieceLength`, or less for the last one. */
   pieceSize(index: number): number {
     return this.pieceRange(index).length
   }
 
-  /** Where a piece lies in the torrent. */
+  /** Returns the range of a piece. */
   pieceRange(index: number): Range {
     check(Number.isInteger(index) && index >= 0 && index < this.pieceCount, `no piece ${index}`)
     const position = index * this.pieceLength
     return { position, length: Math.min(this.pieceLength, this.length - position) }
   }
 
-  /** The piece that holds the byte at a position. */
+  /** Returns the piece that contains a position. */
   pieceOf(position: number): number {
     this.#checkPosition(position)
     return Math.floor(position / this.pieceLength)
   }
 
-  /** The index of the file that holds the byte at a position. */
+  /** Returns the index of the file that contains a position. */
   fileOf(position: number): number {
     this.#checkPosition(position)
     return this.#filled[this.#find(position)]!
   }
 
-  /** The first and last piece that hold bytes of a file, or `undefined` if it is empty. */
+  /** Returns the first and last piece of a file, or `undefined` if the file is empty. */
   piecesOf(fileIndex: number): { readonly first: number; readonly last: number } | undefined {
     const file = this.files[fileIndex]
     check(file !== undefined, `no file ${fileIndex}`)
@@ -73,7 +73,7 @@ export class Layout {
     return { first: this.pieceOf(file.offset), last: this.pieceOf(file.offset + file.length - 1) }
   }
 
-  /** The files that `length` bytes from `position` lie in, in order, without gaps; padding is among them. */
+  /** Splits `length` bytes from `position` by file, in order and without gaps, including padding. */
   spans(position: number, length: number): Span[] {
     check(Number.isSafeInteger(position) && position >= 0, `no position ${position}`)
     check(Number.isSafeInteger(length) && length >= 0, `no length ${length}`)
@@ -95,7 +95,7 @@ export class Layout {
     check(Number.isSafeInteger(position) && position >= 0 && position < this.length, `no byte ${position}`)
   }
 
-  /** Which of the filled files is the last to start at or before a position. */
+  /** Returns the index in `#filled` of the last file that starts at or before a position. */
   #find(position: number): number {
     let low = 0
     let high = this.#filled.length - 1
@@ -109,5 +109,5 @@ export class Layout {
 }
 
 function check(holds: boolean, what: string): asserts holds {
-  if (!holds) throw new InputError('ERR_USAGE', `outside the torrent: ${what}`)
+  if (!holds) throw new InputError('ERR_USAGE', `out of range: ${what}`)
 }

@@ -1,4 +1,4 @@
-/** Magnet links (BEP 9, BEP 53) and bare info-hashes: what of a torrent they say. */
+/** Magnet links (BEP 9, BEP 53) and info-hashes. */
 import { type PeerAddress, parseAddress } from '../codec/compact.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError, messageOf } from '../errors.ts'
@@ -8,47 +8,50 @@ import { openInfo } from './parse.ts'
 import { trackerFault, usableUrls, webSeedFault } from './trackers.ts'
 import { type Warn, Warnings } from './warnings.ts'
 
-/** What a link says. */
+/** A parsed magnet link. It has at least one of `infoHash` and `infoHashV2`. */
 export interface Magnet {
-  /** Of v1: 20 bytes. At least one of the two is there. */
+  /** The v1 info-hash, 20 bytes. */
   readonly infoHash?: Buffer
-  /** Of v2 (BEP 52): 32 bytes. */
+  /** The v2 info-hash (BEP 52), 32 bytes. */
   readonly infoHashV2?: Buffer
-  /** `dn`: what to call it until its metadata says; of strangers, never a path. */
+  /** `dn`: the display name until the metadata is known. It is untrusted and must not be used as a path. */
   readonly name?: string
-  /** `tr`: each is a tier of its own. */
+  /** `tr`: trackers, each in its own tier. */
   readonly trackers: readonly (readonly string[])[]
-  /** `ws` (BEP 19). */
+  /** `ws`: web seeds (BEP 19). */
   readonly webSeeds: readonly string[]
-  /** `x.pe`: peers that may have it. */
+  /** `x.pe`: addresses of peers. */
   readonly peers: readonly PeerAddress[]
-  /** `xs` and `as`: http(s) URLs where its .torrent may be. */
+  /** `xs` and `as`: HTTP(S) URLs of the .torrent. */
   readonly sources: readonly string[]
-  /** `so` (BEP 53): indices of the files that are wanted, rising. */
+  /** `so` (BEP 53): indices of the selected files, in ascending order. */
   readonly selectOnly?: readonly number[]
-  /** What was odd and was left out, a sentence each. */
+  /** One sentence for each invalid value that was ignored. */
   readonly warnings: readonly string[]
 }
 
-/** Characters of a link: room for a thousand trackers. */
+/** Maximum length of a link in characters, enough for a thousand trackers. */
 const MAX_LINK = 262_144
-/** Addresses in one link. */
+/** Maximum number of peer addresses in a link. */
 const MAX_PEERS = 1_000
-/** Places where its .torrent may be, each of which would be asked. */
+/** Maximum number of URLs of the .torrent. Each of them may be requested. */
 const MAX_SOURCES = 8
-/** No torrent that is read has more files. */
+/** The greatest file index: torrents have at most 500,000 files. */
 const MAX_INDEX = 499_999
-/** Characters of a name. */
+/** Maximum length of a name in characters. */
 const MAX_NAME = 255
 
-/** Whether a source is a link or an info-hash (40 or 64 hex digits), rather than a file or a URL. White space around it is ignored. */
+/**
+ * Returns true if a source is a magnet link or an info-hash (40 or 64 hex digits), not a file or a URL. White space
+ * around it is ignored.
+ */
 export function isMagnet(source: string): boolean {
   return /^\s*(?:magnet:|(?:[0-9a-f]{40}|[0-9a-f]{64})\s*$)/i.test(source)
 }
 
 /**
- * Reads a link, or an info-hash by itself. What nothing depends on is left out with a warning.
- * @throws InputError ERR_USAGE that names the value which cannot be
+ * Parses a magnet link or an info-hash. Invalid values that are not essential are ignored with a warning.
+ * @throws InputError ERR_USAGE, naming the invalid value
  */
 export function parseMagnet(given: string): Magnet {
   const source = given.trim()
@@ -56,8 +59,7 @@ export function parseMagnet(given: string): Magnet {
   const alone = { trackers: [], webSeeds: [], peers: [], sources: [], warnings: [] }
   if (/^[0-9a-f]{40}$/i.test(source)) return { infoHash: Buffer.from(source, 'hex'), ...alone }
   if (/^[0-9a-f]{64}$/i.test(source)) return { infoHashV2: Buffer.from(source, 'hex'), ...alone }
-  if (source.length > MAX_LINK)
-    fail(`a magnet link of ${source.length} characters, at most ${MAX_LINK} are read`)
+  if (source.length > MAX_LINK) fail(`a magnet link of ${source.length} characters, the limit is ${MAX_LINK}`)
   const warnings = new Warnings()
   const { warn } = warnings
   const all = parameters(source)
@@ -77,7 +79,7 @@ export function parseMagnet(given: string): Magnet {
   }
 }
 
-/** The torrent of a link whose metadata came from peers. Rejects as `openMetainfo` does. */
+/** Creates the torrent of a link from the metadata that peers sent. Rejects as `openMetainfo` does. */
 export async function metainfoOf(
   info: Uint8Array,
   magnet: Magnet,
@@ -86,7 +88,7 @@ export async function metainfoOf(
   return joined(await openInfo(info, options), magnet)
 }
 
-/** A torrent with the trackers and web seeds of a link that names it: those come first. */
+/** Adds the trackers and web seeds of a link to its torrent, before those of the torrent. */
 export function joined(metainfo: Metainfo, magnet: Magnet): Metainfo {
   const there = new Set(magnet.trackers.flat())
   const more = metainfo.trackers.map(tier => tier.filter(url => !there.has(url)))
@@ -102,13 +104,13 @@ function fail(what: string): never {
   throw new InputError('ERR_USAGE', what)
 }
 
-/** The values of each parameter, those that are numbered (`tr.1`) among those that are not. */
+/** Returns the values of each parameter. Numbered parameters (`tr.1`) are merged with unnumbered ones. */
 function parameters(link: string): Map<string, string[]> {
   const at = link.indexOf('?')
   const all = new Map<string, string[]>()
   if (at < 0) return all
   for (const [key, value] of new URLSearchParams(link.slice(at + 1))) {
-    // `amp;`: copied out of a web page with its escapes
+    // `amp;` remains if the link was copied from the source of a web page
     const name = key
       .toLowerCase()
       .replace(/^amp;/, '')
@@ -137,7 +139,7 @@ function hashes(topics: readonly string[]): Pick<Magnet, 'infoHash' | 'infoHashV
 
 function same(kind: string, before: Buffer | undefined, now: Buffer, topic: string): Buffer {
   if (before && !before.equals(now))
-    fail(`a magnet link for two torrents: a second urn:${kind}, ${quote(topic)}`)
+    fail(`a magnet link for two torrents: it has a second urn:${kind}, ${quote(topic)}`)
   return now
 }
 
@@ -147,7 +149,7 @@ function v1(value: string): Buffer {
   return fail(`xt=urn:btih: expected 40 hex digits or 32 of base32, got ${quote(value)}`)
 }
 
-/** A multihash: which function (SHA-256), how many bytes, the hash. */
+/** Parses a multihash: the id of SHA-256, the length, and the hash. */
 function v2(value: string): Buffer {
   if (/^1220[0-9a-f]{64}$/i.test(value)) return Buffer.from(value.slice(4), 'hex')
   return fail(`xt=urn:btmh: expected 1220 and 64 hex digits, got ${quote(value)}`)
@@ -181,14 +183,14 @@ function peersOf(given: readonly string[], warn: Warn): PeerAddress[] {
   return peers
 }
 
-/** `0,2,4,6-8` (BEP 53), each once and rising: ranges are joined before they are spelled out. */
+/** Parses `0,2,4,6-8` (BEP 53) to distinct ascending indices. Ranges are merged before they are expanded. */
 function indices(given: string): number[] {
   const ranges = given.split(',').map(part => {
     const [, first, last = first] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part.trim()) ?? []
     if (first === undefined) fail(`so: expected file indices like 0,2,6-8, got ${quote(part)}`)
     const range = { first: Number(first), last: Number(last) }
-    if (range.first > range.last) fail(`so: a range that ends before it begins, ${quote(part)}`)
-    if (range.last > MAX_INDEX) fail(`so: no torrent has a file ${range.last}, at most ${MAX_INDEX} is read`)
+    if (range.first > range.last) fail(`so: the range ${quote(part)} ends before it begins`)
+    if (range.last > MAX_INDEX) fail(`so: invalid file index ${range.last}, the greatest is ${MAX_INDEX}`)
     return range
   })
   ranges.sort((a, b) => a.first - b.first)

@@ -1,63 +1,64 @@
-/** What a torrent is, once parsed: plain values, checked, with paths that are safe to write. */
+/** The types of a parsed torrent: plain, validated values with paths that are safe to write. */
 
 import type { PeerAddress } from '../codec/compact.ts'
 
-/** One file of a torrent. */
+/** A file of a torrent. */
 export interface FileEntry {
   /**
-   * Relative to the output directory, `/` between names, made safe (see paths.ts); the torrent's own name comes
-   * first where the torrent is a directory. No two files share one, but for padding.
+   * The safe path relative to the output directory, separated by `/` (see paths.ts). In a multi-file torrent it begins
+   * with the torrent's name. Only padding may share a path.
    */
   readonly path: string
-  /** The names below the torrent's own as the torrent spells them, where `path` had to differ: URLs have these. */
+  /** The original names below the torrent's name, if `path` differs from them. URLs use these names. */
   readonly spelled?: readonly Uint8Array[]
-  /** Bytes. */
+  /** Length in bytes. */
   readonly length: number
-  /** Bytes from the start of the torrent. */
+  /** Offset in the torrent, in bytes. */
   readonly offset: number
-  /** Padding (BEP 47): all zeros, never stored. */
+  /** True for padding (BEP 47), which is all zeros and never stored. */
   readonly pad: boolean
   readonly executable: boolean
   readonly hidden: boolean
-  /** Where a symlink (BEP 47) points, relative to the output directory and inside it. */
+  /** The target of a symlink (BEP 47), relative to the output directory and inside it. */
   readonly symlink?: string
-  /** As the torrent gives it; never checked. */
+  /** The MD5 hash in the torrent. It is never verified. */
   readonly md5sum?: string
 }
 
 /** A parsed .torrent (BEP 3, v1). */
 export interface Metainfo {
-  /** SHA-1 over the raw bytes of `info`: 20 bytes. */
+  /** The SHA-1 hash of the raw bytes of `info`, 20 bytes. */
   readonly infoHash: Buffer
-  /** The raw bytes of `info`, as peers ask each other for them (BEP 9). */
+  /** The raw bytes of `info`, which peers request as metadata (BEP 9). */
   readonly info: Buffer
+  /** The name of the torrent, safe to write as a file or directory name. */
   readonly name: string
-  /** The name as the torrent spells it, where `name` had to differ. */
+  /** The original name, if `name` differs from it. */
   readonly spelledName?: Uint8Array
-  /** Bytes of all files, padding included. */
+  /** Length of all files in bytes, including padding. */
   readonly length: number
-  /** Bytes of every piece but the last. */
+  /** Length of every piece but the last, in bytes. */
   readonly pieceLength: number
-  /** How many pieces there are. */
+  /** Number of pieces. */
   readonly pieceCount: number
-  /** The pieces' SHA-1 hashes, 20 bytes each, in order. */
+  /** The SHA-1 hashes of the pieces in order, 20 bytes each. */
   readonly hashes: Buffer
   readonly files: readonly FileEntry[]
-  /** Whether the torrent names a directory of files (even one) rather than one file. */
+  /** True if the torrent is a directory, even with one file. */
   readonly multiFile: boolean
   readonly private: boolean
-  /** Tiers of tracker URLs (BEP 12), duplicates and empty tiers removed. */
+  /** Tiers of tracker URLs (BEP 12) without duplicates and empty tiers. */
   readonly trackers: readonly (readonly string[])[]
-  /** `url-list` (BEP 19). */
+  /** `url-list`: web seeds (BEP 19). */
   readonly webSeeds: readonly string[]
-  /** `httpseeds` (BEP 17), where the torrent names any. */
+  /** `httpseeds`: web seeds of BEP 17, if there are any. */
   readonly httpSeeds?: readonly string[]
-  /** DHT nodes to begin with (BEP 5), where the torrent names any. */
+  /** `nodes`: DHT nodes for bootstrapping (BEP 5), if there are any. */
   readonly nodes?: readonly PeerAddress[]
   readonly comment?: string
   readonly createdBy?: string
   /** Seconds since 1970. */
   readonly creationDate?: number
-  /** What was odd but could be read, a sentence each. */
+  /** One sentence for each irregularity that did not prevent parsing. */
   readonly warnings: readonly string[]
 }

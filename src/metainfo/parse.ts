@@ -1,4 +1,4 @@
-/** A .torrent (BEP 3, v1) read and checked: what passes can be laid out, downloaded and written. */
+/** Parses and validates a .torrent (BEP 3, v1). */
 import { createHash } from 'node:crypto'
 import { DICT, failAt } from '../codec/bencode-grammar.ts'
 import { Scan, type Steps } from '../codec/bencode-scan.ts'
@@ -14,50 +14,51 @@ import type { Limits, Reading } from './reading.ts'
 import { runAtOnce, runInTurns } from './steps.ts'
 import { Warnings } from './warnings.ts'
 
-/** Bytes of a .torrent: room for five million pieces. To be held against whatever one is read from. */
+/** Maximum length of a .torrent in bytes, enough for five million pieces. Callers check it before reading one. */
 export const MAX_TORRENT_SIZE = 100 * 1024 * 1024
 
 /**
- * A file tree (BEP 52, in hybrids) may go as deep as a path; 500,000 files in directories take seven items each in
- * `files`, and ten there.
+ * The file tree of a hybrid torrent (BEP 52) may be as deep as a path. Of 500,000 files in directories, each takes 7
+ * items in `files` and 10 in the file tree.
  */
 const LIMITS = { maxDepth: 256, maxItems: 10_000_000, maxFiles: 500_000, advice: '' }
-/** What is parsed in one go takes a tenth of a second. */
+/** The limits of synchronous parsing, which then takes about 100 ms. */
 const LIMITS_AT_ONCE = {
   maxDepth: 256,
   maxItems: 2_000_000,
   maxFiles: 50_000,
   advice: ' (openMetainfo reads larger torrents)',
 }
-/** Bytes that are copied and hashed from one yield to the next. */
-const HASH_CHUNK = 4 * 1024 * 1024
+/** Bytes to copy and hash between two yields. */
+const HASH_CHUNK_BYTES = 4 * 1024 * 1024
 
 const TOP_KEYS = new Set(['info', ...KEYS_AROUND])
 
 /**
- * The torrent that `torrent` spells, read in turns with everything else that the process does: no turn takes longer than
- * some milliseconds, and memory stays within twelve times the size. `torrent` must not change meanwhile.
- * Hybrids (BEP 52) are read as v1. Names of files are as the system takes them.
- * Rejects with ERR_BENCODE, ERR_METAINFO or ERR_PATH, on one line that names the key and what it holds.
+ * Parses a .torrent without blocking the event loop: each step takes a few milliseconds. It uses at most twelve times
+ * the size of the .torrent as memory. `torrent` must not change until the promise settles.
+ *
+ * A hybrid torrent (BEP 52) is read as v1. File names are valid for the platform.
+ * Rejects with ERR_BENCODE, ERR_METAINFO or ERR_PATH. The message is one line that names the key and its value.
  */
 export function openMetainfo(torrent: Uint8Array, options: NameOptions = {}): Promise<Metainfo> {
   return runInTurns(readTorrent(torrent, LIMITS, options))
 }
 
-/** As `openMetainfo`, for an `info` dictionary by itself, as peers send it (BEP 9): no trackers, no web seeds. */
+/** Parses an `info` dictionary as `openMetainfo` does. Peers send it as metadata (BEP 9), without trackers. */
 export function openInfo(info: Uint8Array, options: NameOptions = {}): Promise<Metainfo> {
   return runInTurns(readInfoAlone(info, LIMITS, options))
 }
 
 /**
- * As `openMetainfo`, at once: for torrents of up to 50,000 files and 2,000,000 values, which take about a tenth of a
- * second. Throws what `openMetainfo` rejects with, and for larger ones.
+ * Parses a .torrent synchronously, up to 50,000 files and 2,000,000 values, in about 100 ms. Throws the same errors as
+ * `openMetainfo`, also for a larger torrent.
  */
 export function parse(torrent: Uint8Array, options: NameOptions = {}): Metainfo {
   return runAtOnce(readTorrent(torrent, LIMITS_AT_ONCE, options))
 }
 
-/** As `openInfo`, with the bounds of `parse`. */
+/** Parses an `info` dictionary synchronously, with the limits of `parse`. */
 export function parseInfo(info: Uint8Array, options: NameOptions = {}): Metainfo {
   return runAtOnce(readInfoAlone(info, LIMITS_AT_ONCE, options))
 }
@@ -67,7 +68,7 @@ function* readTorrent(torrent: Uint8Array, limits: Limits, options: NameOptions)
   const warnings = new Warnings()
   const { warn } = warnings
   const dict = (yield* new Scan(torrent, limits).dict(0, TOP_KEYS, 'info'))!
-  // What follows the dictionary is ignored, as other clients do.
+  // Bytes after the dictionary are ignored, as in other clients.
   const view = new BencodeView(bufferOf(torrent), dict.spans, { repeatedKeys: 'first' })
   const top: Fields = new Fields(view, '', warn)
   const span = dict.spans.get('info')
@@ -86,20 +87,20 @@ function* readInfoAlone(info: Uint8Array, limits: Limits, options: NameOptions):
   return yield* readAll(info, top, warnings, { limits, portable: isPortable(options), warn })
 }
 
-/** @param raw the bytes of `info`, which were checked */
+/** @param raw the validated bytes of `info` */
 function* readAll(raw: Uint8Array, top: Fields, warnings: Warnings, reading: Reading): Steps<Metainfo> {
   const { info, infoHash } = yield* copied(raw)
   const content = yield* readInfo(info, infoHash, reading)
   return { ...content, infoHash, info, ...readAround(top, reading.warn), warnings: warnings.list() }
 }
 
-/** Memory of its own, since the caller may use the torrent's again; and its hash. */
+/** Copies `info`, since the caller may reuse the .torrent, and hashes it. */
 function* copied(raw: Uint8Array): Steps<Pick<Metainfo, 'info' | 'infoHash'>> {
   const info = Buffer.allocUnsafeSlow(raw.length)
   const hash = createHash('sha1')
-  for (let at = 0; at < raw.length; at += HASH_CHUNK) {
-    info.set(raw.subarray(at, at + HASH_CHUNK), at)
-    hash.update(info.subarray(at, at + HASH_CHUNK))
+  for (let at = 0; at < raw.length; at += HASH_CHUNK_BYTES) {
+    info.set(raw.subarray(at, at + HASH_CHUNK_BYTES), at)
+    hash.update(info.subarray(at, at + HASH_CHUNK_BYTES))
     yield
   }
   return { info, infoHash: hash.digest() }
@@ -114,7 +115,7 @@ function checkKind(torrent: Uint8Array): void {
     throw new InputError('ERR_METAINFO', `not a torrent: ${what}`)
   }
   if (torrent.length === 0) fail('it is empty')
-  if (torrent.length > MAX_TORRENT_SIZE) fail(`${torrent.length} bytes, at most ${MAX_TORRENT_SIZE} are read`)
+  if (torrent.length > MAX_TORRENT_SIZE) fail(`${torrent.length} bytes, the limit is ${MAX_TORRENT_SIZE}`)
   if (torrent[0] !== DICT) {
     const first = Buffer.from(torrent.subarray(0, 4)).toString('latin1')
     fail(`expected a bencoded dictionary, got ${quote(first)}`)

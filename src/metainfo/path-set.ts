@@ -1,41 +1,41 @@
-/** The paths of one torrent, told apart as the least able file system would. */
+/** The paths of one torrent, distinct on every file system. */
 import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import { type Fingerprint, Fingerprinter, Fingerprints } from './fingerprints.ts'
 import { cut, splitName } from './name.ts'
 
-/** Directories in one torrent: each is made on disk. */
+/** Maximum number of directories in a torrent. Each is created on disk. */
 const MAX_DIRECTORIES = 500_000
-/** Files whose path another file has, each of which needs a name of its own. */
-const MAX_TAKEN = 100_000
-/** Numbers in a row that are tried for one file, each of them in use. */
-const MAX_TRIES = 10_000
-/** Bytes that ` (1000000)` takes, the highest number that can be needed. */
-const SUFFIX = 10
+/** Maximum number of files that need another path, since theirs is in use. */
+const MAX_COLLISIONS = 100_000
+/** Maximum number of consecutive suffixes to try for one file. */
+const MAX_SUFFIX_TRIES = 10_000
+/** Length of ` (1000000)` in bytes, the greatest suffix. */
+const SUFFIX_BYTES = 10
 
-/** What a path is: a bit each, since a file may ask for what is a directory as well. */
+/** The state of a path as bits, since a file may request the path of a directory. */
 const DIRECTORY = 1
 const WANTED = 2
 const TAKEN = 4
 
 /**
- * Gives every file a path of its own. All paths are reserved first, so that a file keeps the path it asks for
- * unless an earlier one, or a directory, has it, and a made-up path is never one that a later file asks for.
+ * Assigns a distinct path to every file. All requested paths are reserved first. A file keeps its requested path unless
+ * an earlier file or a directory has it. A numbered path never equals the requested path of a later file.
  */
 export class PathSet {
   readonly #paths = new Fingerprints()
   #directories = 0
   #taken = 0
   #distinct = true
-  /** The next number to try, by what it would be put into: else a thousand files of one name try a million. */
+  /** The next number to try for each name. Without it, a thousand files of one name would need a million tries. */
   readonly #next = new Map<string, number>()
 
-  /** Whether no two of the paths that were reserved are alike: then each may be used without being claimed. */
+  /** True if all reserved paths are distinct. They can then be used without `claim`. */
   get distinct(): boolean {
     return this.#distinct
   }
 
-  /** Announces that a file will ask for `path`. Throws ERR_PATH past 500,000 directories. */
+  /** Reserves the path that a file will claim. Throws ERR_PATH for more than 500,000 directories. */
   reserve(path: string): void {
     const key = foldPath(path)
     const prints = new Fingerprinter()
@@ -55,8 +55,8 @@ export class PathSet {
   }
 
   /**
-   * `path`, or if that is taken `path` with a number before its extension: `a (1).txt`.
-   * Throws ERR_PATH where 10,000 of these in a row are taken as well, and past 100,000 files whose path was taken.
+   * Returns `path`, or if it is in use, `path` with a number before its extension: `a (1).txt`.
+   * Throws ERR_PATH after 10,000 consecutive numbers in use, and for more than 100,000 collisions.
    */
   claim(path: string): string {
     const print = printOf(path)
@@ -64,17 +64,20 @@ export class PathSet {
       this.#mark(print, TAKEN)
       return path
     }
-    if (++this.#taken > MAX_TAKEN) {
-      throw new InputError('ERR_PATH', `info.files: more than ${MAX_TAKEN} files whose path another file has`)
+    if (++this.#taken > MAX_COLLISIONS) {
+      throw new InputError(
+        'ERR_PATH',
+        `info.files: more than ${MAX_COLLISIONS} files with the path of another file`,
+      )
     }
     const slash = path.lastIndexOf('/') + 1
     const directory = path.slice(0, slash)
     const { stem, extension } = splitName(path.slice(slash))
-    const room = cut(stem, 255 - SUFFIX - Buffer.byteLength(extension))
-    const family = foldPath(`${directory}${room}/${extension}`)
+    const short = cut(stem, 255 - SUFFIX_BYTES - Buffer.byteLength(extension))
+    const family = foldPath(`${directory}${short}/${extension}`)
     const first = this.#next.get(family) ?? 1
-    for (let number = first; number < first + MAX_TRIES; number++) {
-      const made = `${directory}${room} (${number})${extension}`
+    for (let number = first; number < first + MAX_SUFFIX_TRIES; number++) {
+      const made = `${directory}${short} (${number})${extension}`
       const madePrint = printOf(made)
       if (this.#paths.get(madePrint) !== 0) continue
       this.#mark(madePrint, TAKEN)
@@ -83,7 +86,7 @@ export class PathSet {
     }
     throw new InputError(
       'ERR_PATH',
-      `info.files: ${quote(path)} and ${MAX_TRIES} numbered names are all taken`,
+      `info.files: ${quote(path)} and ${MAX_SUFFIX_TRIES} numbered names are all in use`,
     )
   }
 
@@ -104,7 +107,7 @@ function printOf(path: string): Fingerprint {
   return new Fingerprinter().add(foldPath(path)).value
 }
 
-/** One text for all spellings that some file system takes for the same: HFS+ composes letters, NTFS ignores case. */
+/** Returns the same text for all paths that some file system treats as equal: HFS+ normalizes, NTFS ignores case. */
 export function foldPath(path: string): string {
   if (ASCII.test(path)) return path.toLowerCase()
   return path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC')

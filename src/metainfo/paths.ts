@@ -1,6 +1,6 @@
 /**
- * Paths that are safe to write, from names of an untrusted torrent. Paths that lead outside are refused;
- * what the file system does not take is replaced, the same way every time, with a warning.
+ * Makes safe paths from the names in an untrusted torrent. A path that leaves the output directory is rejected.
+ * Characters that the file system does not allow are replaced with a warning, in the same way every time.
  */
 
 import type { Steps } from '../codec/bencode-scan.ts'
@@ -11,41 +11,41 @@ import { PathSet } from './path-set.ts'
 import { runAtOnce } from './steps.ts'
 import type { Warn } from './warnings.ts'
 
-/** Bytes of one path: PATH_MAX, less 512 of room for the output directory. */
+/** Maximum length of a path in bytes: PATH_MAX, with 512 bytes left for the output directory. */
 const MAX_PATH = 4096 - 512
-/** Bytes of one path as a torrent spells it: long names are cut, but not any length of them. */
-const MAX_SPELLED = 65_536
-/** Names in one path. */
+/** Maximum length of a path in the torrent, in bytes, before its names are cut. */
+const MAX_RAW_PATH = 65_536
+/** Maximum number of names in a path. */
 const MAX_DEPTH = 128
 
-/** Paths that are made from one yield to the next. */
+/** Number of paths to process between two yields. */
 const PATHS_PER_STEP = 128
 
-/** A path as a torrent spells it, name by name. */
+/** A path in a torrent, as a list of names. */
 export interface RawPath {
-  /** What errors call it: `info.files[3].path`. */
+  /** Its position for error messages, such as `info.files[3].path`. */
   readonly where: string
   readonly names: readonly Uint8Array[]
-  /** A directory that it lies in, safe already. @default the output directory */
+  /** The directory that contains it, as a safe path. @default the output directory */
   readonly root?: string
-  /** Whether it may share its path with another, being never stored (BEP 47 padding). */
+  /** True if it may share its path with another file, since it is never stored (BEP 47 padding). */
   readonly shared?: boolean
 }
 
 /**
- * Paths to write, one for each of `raw`, `/` between names, all below the output directory and no two alike on any
- * file system (case and composition of letters ignored; no file where another file's directory is). Where two would be
- * alike, the file whose names need no replacement keeps its path, then the earlier one.
- * Throws ERR_PATH: `..`, absolute paths, too many or too long names in all.
- * @param portable whether names are replaced that only some systems take
+ * Returns a path to write for each of `raw`, separated by `/` and below the output directory. The paths are distinct on
+ * every file system: case and Unicode normalization are ignored, and no file has the path of a directory. If two paths
+ * collide, a file whose names needed no replacement keeps its path, and otherwise the earlier file.
+ * Throws ERR_PATH for `..`, for an absolute path, and for a path that is too long or too deep.
+ * @param portable true to replace what is invalid on Windows
  */
 export function safePaths(raw: readonly RawPath[], warn: Warn, portable: boolean): string[] {
   return runAtOnce(placePaths(raw, warn, portable))
 }
 
-/** As `safePaths`, in steps. */
+/** Does the same as `safePaths` in steps. */
 export function* placePaths(raw: readonly RawPath[], warn: Warn, portable: boolean): Steps<string[]> {
-  const made: Made[] = []
+  const made: SafePath[] = []
   const taken = new PathSet()
   for (const [index, one] of raw.entries()) {
     if (index % PATHS_PER_STEP === 0) yield
@@ -73,22 +73,22 @@ export function* placePaths(raw: readonly RawPath[], warn: Warn, portable: boole
   return paths
 }
 
-/** One path made safe by itself, as `safePaths` does. */
+/** Makes one path safe, as `safePaths` does. */
 export function safePath(raw: RawPath, warn: Warn, portable: boolean): string {
   return makePath(raw, warn, portable).path
 }
 
-/** A safe path, and whether its names are as the torrent spells them. */
-interface Made {
+/** A safe path. `exact` is true if no name was changed. */
+interface SafePath {
   readonly path: string
   readonly exact: boolean
 }
 
-function makePath({ where, names, root }: RawPath, warn: Warn, portable: boolean): Made {
+function makePath({ where, names, root }: RawPath, warn: Warn, portable: boolean): SafePath {
   let exact = true
   const given = names.reduce((sum, name) => sum + name.length, 0)
-  if (given > MAX_SPELLED) {
-    throw new InputError('ERR_PATH', `${where}: a path of ${given} bytes, at most ${MAX_SPELLED} are read`)
+  if (given > MAX_RAW_PATH) {
+    throw new InputError('ERR_PATH', `${where}: a path of ${given} bytes, the limit is ${MAX_RAW_PATH}`)
   }
   const spelled = names.map(name => Buffer.from(name).toString('utf8'))
   const refuse = (why: string) => {
@@ -99,7 +99,7 @@ function makePath({ where, names, root }: RawPath, warn: Warn, portable: boolean
   spelled.forEach((name, index) => {
     if (name === '..') refuse('it leaves the output directory')
     if (name === '.' || name === '') {
-      warn(`${where}: the empty name ${quote(name)} is left out of ${quote(spelled.join('/'))}`)
+      warn(`${where}: the empty name ${quote(name)} is omitted from ${quote(spelled.join('/'))}`)
       return
     }
     const made = safeName(name, portable)
@@ -110,16 +110,16 @@ function makePath({ where, names, root }: RawPath, warn: Warn, portable: boolean
     }
     safe.push(made)
   })
-  if (safe.length === 0) refuse('it names nothing')
-  if (safe.length > MAX_DEPTH) refuse(`${safe.length} names deep, at most ${MAX_DEPTH} are allowed`)
+  if (safe.length === 0) refuse('it is empty')
+  if (safe.length > MAX_DEPTH) refuse(`it has ${safe.length} names, the limit is ${MAX_DEPTH}`)
   const path = root === undefined ? safe.join('/') : `${root}/${safe.join('/')}`
   checkLength(path, where)
   return { path, exact }
 }
 
-/** Throws ERR_PATH for a path that is too long. @param root a directory that it lies in */
+/** Throws ERR_PATH for a path that is too long. @param root the directory that contains it */
 export function checkLength(path: string, where: string, root?: string): void {
   const length = Buffer.byteLength(path) + (root === undefined ? 0 : Buffer.byteLength(root) + 1)
   if (length <= MAX_PATH) return
-  throw new InputError('ERR_PATH', `${where}: a path of ${length} bytes, at most ${MAX_PATH} are allowed`)
+  throw new InputError('ERR_PATH', `${where}: a path of ${length} bytes, the limit is ${MAX_PATH}`)
 }

@@ -1,7 +1,7 @@
-/** The pieces' hashes of a run of bytes. */
+/** Computes piece hashes from consecutive chunks. */
 import { createHash } from 'node:crypto'
 
-/** Hashes a known number of bytes as they come, piece by piece (BEP 3); holds none of them. */
+/** Hashes a known number of bytes piece by piece (BEP 3). It does not buffer them. */
 export class PieceHasher {
   readonly #pieceLength: number
   readonly #hashes: Buffer
@@ -9,18 +9,18 @@ export class PieceHasher {
   #finished = 0
   #length = 0
 
-  /** @param pieceLength bytes, at least 1 @param length bytes in all */
+  /** @param pieceLength bytes, at least 1 @param length total number of bytes */
   constructor(pieceLength: number, length: number) {
     this.#pieceLength = pieceLength
     this.#hashes = Buffer.alloc(Math.ceil(length / pieceLength) * 20)
   }
 
-  /** Bytes so far. */
+  /** Number of bytes hashed so far. */
   get length(): number {
     return this.#length
   }
 
-  /** Takes the next bytes, which may be reused when this returns. */
+  /** Hashes the next bytes. The caller may reuse `chunk` afterwards. */
   update(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; ) {
       const room = this.#pieceLength - (this.#length % this.#pieceLength)
@@ -32,7 +32,7 @@ export class PieceHasher {
     }
   }
 
-  /** All hashes, 20 bytes each; the last piece may be shorter. Call once, at the end. */
+  /** Returns all hashes, 20 bytes each. The last piece may be shorter. Call it once, at the end. */
   digest(): Buffer {
     if (this.#length % this.#pieceLength > 0) this.#finish()
     return this.#hashes

@@ -1,17 +1,18 @@
-/** How a torrent is read. */
+/** The settings for reading a torrent. */
 import type { ScanLimits } from '../codec/bencode-scan.ts'
 import type { Warn } from './warnings.ts'
 
-/** How large a torrent may be. */
+/** The limits of a torrent. */
 export interface Limits extends ScanLimits {
   readonly maxFiles: number
-  /** What messages about these limits end in: what to do. */
+  /** The end of error messages about these limits: what to do. */
   readonly advice: string
 }
 
+/** The limits, the rule for file names, and the receiver of warnings. */
 export interface Reading {
   readonly limits: Limits
-  /** Whether names are replaced that only some systems take. */
+  /** True to replace what is invalid on Windows. */
   readonly portable: boolean
   readonly warn: Warn
 }

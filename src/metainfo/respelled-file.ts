@@ -1,10 +1,10 @@
-/** A file whose path could not be written as the torrent spells it. */
+/** A file whose path differs from its names in the torrent. */
 import { asList, type BencodeValue, bytes } from '../codec/bencode.ts'
 import { dictSpans } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
 import type { FileEntry } from './metainfo.ts'
 
-/** Reads the spelling from `info` when it is asked for: held for each file it would take more memory than all else. */
+/** Reads the original names from `info` on request. Keeping them for each file would need too much memory. */
 export class RespelledFile implements FileEntry {
   readonly path: string
   readonly length: number
@@ -17,7 +17,7 @@ export class RespelledFile implements FileEntry {
   readonly #info: Buffer
   readonly #start: number
 
-  /** @param start where in `info` the dictionary of the file starts */
+  /** @param start the offset of the file's dictionary in `info` */
   constructor(file: FileEntry, info: Buffer, start: number) {
     this.path = file.path
     this.length = file.length
@@ -37,13 +37,13 @@ export class RespelledFile implements FileEntry {
   }
 }
 
-/** Which key of a file's dictionary its path is read from: the one that says its encoding, if there is a path. */
+/** Returns the key of a file's path: `path.utf-8` if it has a valid path, otherwise `path`. */
 export function pathKey(file: { get(key: string): BencodeValue | undefined }): 'path' | 'path.utf-8' {
   const names = asList(file.get('path.utf-8'))
   return names && names.length > 0 && names.every(name => bytes(name) !== undefined) ? 'path.utf-8' : 'path'
 }
 
-/** The names of a path that count: empty ones and dots are in no path, and in no URL. */
+/** Removes empty names and `.` from a path. They are in no file path and in no URL. */
 export function namesBelow(names: readonly Uint8Array[]): readonly Uint8Array[] {
   return names.filter(name => name.length > 0 && !(name.length === 1 && name[0] === 0x2e))
 }

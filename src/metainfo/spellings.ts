@@ -1,4 +1,7 @@
-/** Under which other paths a torrent's files may lie: other clients, and other options of this one, replace other characters. */
+/**
+ * The alternative paths of a torrent's files. Other clients, and other options of this one, replace other characters in
+ * names.
+ */
 import type { Steps } from '../codec/bencode-scan.ts'
 import { InputError } from '../errors.ts'
 import { aria2Name, exactName, libtorrentName, type Spelling, transmissionName } from './client-names.ts'
@@ -9,13 +12,13 @@ import { runInTurns } from './steps.ts'
 
 type Named = Pick<Metainfo, 'files' | 'multiFile' | 'name' | 'spelledName'>
 
-/** Files that are looked at from one yield to the next. */
+/** Number of files to process between two yields. */
 const FILES_PER_STEP = 128
-/** In a path that is as the torrent has it: what only some systems take. */
+/** Matches an unchanged path with names that are invalid on Windows. */
 const NOT_PORTABLE =
   /[<>:"|?*\\]|[. ](?:\/|$)|(?:^|\/)(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)/i
 
-/** The names that the torrent's own directory may have, or its one file. */
+/** Returns the possible names of the torrent's directory, or of its file if it is a single-file torrent. */
 export function rootNames(
   { name, spelledName = Buffer.from(name) }: Named,
   options: NameOptions = {},
@@ -24,7 +27,7 @@ export function rootNames(
   return [...new Set([name, ...made])].filter(it => isUsable(it, options))
 }
 
-/** Under which other paths each file of a torrent may lie. Every path is below the output directory. */
+/** The alternative paths of each file of a torrent. Every path is below the output directory. */
 export class OtherPaths {
   readonly #metainfo: Named
   readonly #options: NameOptions
@@ -35,14 +38,14 @@ export class OtherPaths {
     this.#options = options
   }
 
-  /** Whether a file may have other paths at all: most have none. */
+  /** Returns true if a file may have alternative paths. Most files have none. */
   has(fileIndex: number): boolean {
     const { files, spelledName } = this.#metainfo
     const { pad, path, spelled } = files[fileIndex]!
     return !pad && (NOT_PORTABLE.test(path) || spelledName !== undefined || spelled !== undefined)
   }
 
-  /** By what each client makes of its names, likelier ones first. */
+  /** Yields the paths that other clients give a file, the most likely first. */
   *of(fileIndex: number): Generator<string> {
     const { files } = this.#metainfo
     const names = rawNames(this.#metainfo, files[fileIndex]!)
@@ -58,7 +61,7 @@ export class OtherPaths {
     }
   }
 
-  /** As `parse` makes them of all files together, with and without portable names: with a number where two are alike. */
+  /** Returns the paths that `parse` gives a file, with and without portable names, and numbered after a collision. */
   async numbered(fileIndex: number): Promise<string[]> {
     this.#numbered ??= this.#place()
     return (await this.#numbered).map(paths => paths[fileIndex]!)
@@ -71,7 +74,7 @@ export class OtherPaths {
       try {
         placed.push(await runInTurns(this.#placeBy(portable)))
       } catch (error) {
-        // With the other rule, or with numbers, some path may be too long.
+        // A replacement or a number can make a path too long.
         if (!(error instanceof InputError)) throw error
       }
     }
@@ -89,7 +92,7 @@ export class OtherPaths {
   }
 }
 
-/** The names of a file as the torrent spells them, its own directory first. */
+/** Returns the original names of a file, beginning with the torrent's directory. */
 export function rawNames(
   { multiFile, name, spelledName }: Named,
   { path, spelled }: FileEntry,
@@ -115,7 +118,7 @@ function spellings({ platform = process.platform }: NameOptions): readonly Spell
 const ownName: Spelling = name => safeName(Buffer.from(name).toString('utf8'), false)
 const portableName: Spelling = name => safeName(Buffer.from(name).toString('utf8'), true)
 
-/** Whether a path can be below a directory, and on this system. */
+/** Returns true if a path is valid on the platform and stays below its directory. */
 function isUsable(path: string, { platform = process.platform }: NameOptions): boolean {
   if (path.includes('\0') || (platform === 'win32' && /[\\:]/.test(path))) return false
   return path.split('/').every(name => name !== '' && name !== '.' && name !== '..')

@@ -1,8 +1,8 @@
-/** How a computation in steps is run: to its end at once, or in turns with everything else that the process does. */
+/** Runs a computation in steps, synchronously or without blocking the event loop. */
 import { setImmediate } from 'node:timers/promises'
 import type { Steps } from '../codec/bencode-scan.ts'
 
-/** Runs all steps now. */
+/** Runs all steps synchronously. */
 export function runAtOnce<Result>(steps: Steps<Result>): Result {
   for (;;) {
     const { done, value } = steps.next()
@@ -10,7 +10,7 @@ export function runAtOnce<Result>(steps: Steps<Result>): Result {
   }
 }
 
-/** Runs a step in each turn of the event loop. */
+/** Runs one step in each turn of the event loop. */
 export async function runInTurns<Result>(steps: Steps<Result>): Promise<Result> {
   for (;;) {
     const { done, value } = steps.next()

@@ -1,14 +1,14 @@
-/** A .torrent written from what was parsed, or fetched from peers. */
+/** Writes a .torrent from parsed metainfo or from metadata of peers. */
 import { encode } from '../codec/bencode.ts'
 import type { Metainfo } from './metainfo.ts'
 
-/** What of a torrent is written. */
+/** The fields that are written. */
 type Written = Pick<
   Metainfo,
   'comment' | 'createdBy' | 'creationDate' | 'httpSeeds' | 'info' | 'nodes' | 'trackers' | 'webSeeds'
 >
 
-/** The .torrent of a torrent: its `info` byte for byte, so that it keeps its info-hash. */
+/** Encodes a .torrent. `info` is copied byte for byte, so the info-hash stays the same. */
 export function torrentOf(metainfo: Written): Buffer {
   const { comment, createdBy, creationDate, httpSeeds, info, nodes, trackers, webSeeds } = metainfo
   const several = trackers.length > 1 || (trackers[0]?.length ?? 0) > 1
@@ -24,6 +24,6 @@ export function torrentOf(metainfo: Written): Buffer {
     nodes: nodes?.map(({ host, port }) => [host, port]),
     'url-list': webSeeds.length > 0 ? webSeeds : undefined,
   })
-  // `info` sorts between these; it goes in as it is, which no encoder would promise.
+  // `info` sorts between these keys. It is inserted unchanged, which an encoder would not guarantee.
   return Buffer.concat([before.subarray(0, -1), Buffer.from('4:info'), info, after.subarray(1)])
 }

@@ -1,25 +1,28 @@
-/** Which trackers and web seeds a torrent names: usable URLs only, each once. */
+/** The trackers and web seeds of a torrent: valid URLs without duplicates. */
 import { asList, type BencodeValue, text } from '../codec/bencode.ts'
 import { quote } from '../codec/quote.ts'
 import { urlOf } from '../codec/url.ts'
 import type { Warn } from './warnings.ts'
 
-/** URLs in one torrent or link, of either kind: each is somebody that we would go and ask. */
+/** Maximum number of trackers, and of web seeds, in a torrent or link. Each of them would be contacted. */
 const MAX_URLS = 1_000
 
-/** Why `url` cannot be announced to, as words after "it", or `undefined` if it can: http, https or udp with a port. */
+/**
+ * Returns why `url` is not a valid tracker, as a predicate such as "has no port", or `undefined` if it is valid: HTTP,
+ * HTTPS, or UDP with a port.
+ */
 export function trackerFault(url: string): string | undefined {
   return fault(url, ['http:', 'https:', 'udp:'])
 }
 
-/** Why `url` cannot be a web seed (BEP 19), or `undefined` if it can: http and https only, no ftp. */
+/** Returns why `url` is not a valid web seed (BEP 19), or `undefined` if it is: HTTP and HTTPS only, not FTP. */
 export function webSeedFault(url: string): string | undefined {
   return fault(url, ['http:', 'https:'])
 }
 
 /**
- * Tiers of tracker URLs (BEP 12): those of `announce-list`, or else `announce` alone.
- * A URL that stands in two places stays in the first; what cannot be used is left out with a warning.
+ * Reads the tiers of tracker URLs (BEP 12) from `announce-list`, or from `announce` if that has none.
+ * A repeated URL keeps its first position. An invalid URL is ignored with a warning.
  */
 export function readTrackers(
   announce: BencodeValue | undefined,
@@ -27,7 +30,7 @@ export function readTrackers(
   warn: Warn,
 ): string[][] {
   const seen = new Set<string>()
-  // A list of plain strings is a common mistake for tiers of one each.
+  // A common mistake is a list of strings; each string becomes a tier.
   const tiers = items(announceList, 'announce-list', warn)
     .map(tier => usable(items(tier, 'announce-list', warn), 'announce-list', trackerFault, seen, warn))
     .filter(tier => tier.length > 0)
@@ -36,12 +39,12 @@ export function readTrackers(
   return only.length > 0 ? [only] : []
 }
 
-/** Web seeds (BEP 19) of a `url-list`, which is a list, or one string. */
+/** Reads web seeds (BEP 19) from `url-list`, which is a list or a string. */
 export function readWebSeeds(urlList: BencodeValue | undefined, warn: Warn): string[] {
   return usable(items(urlList, 'url-list', warn), 'url-list', webSeedFault, new Set(), warn)
 }
 
-/** The usable of some URLs, each once: those of a link rather than of a torrent. */
+/** Returns the valid URLs of a link without duplicates. */
 export function usableUrls(
   urls: readonly string[],
   key: string,
@@ -53,12 +56,12 @@ export function usableUrls(
   return usable(values, key, faultOf, new Set(), warn)
 }
 
-/** Web seeds (BEP 17) of `httpseeds`, a list, or one string. */
+/** Reads web seeds of BEP 17 from `httpseeds`, which is a list or a string. */
 export function readHttpSeeds(httpSeeds: BencodeValue | undefined, warn: Warn): string[] {
   return usable(items(httpSeeds, 'httpseeds', warn), 'httpseeds', webSeedFault, new Set(), warn)
 }
 
-/** A list's items; anything else that is there counts as a list of one. */
+/** Returns the items of a list. Any other value counts as a list of one item. */
 function items(value: BencodeValue | undefined, key: string, warn: Warn): BencodeValue[] {
   if (value === undefined) return []
   const list = asList(value) ?? [value]
@@ -75,11 +78,11 @@ function usable(
 ): string[] {
   const urls: string[] = []
   for (const value of values) {
-    // As libtorrent does: the URL is meant, whoever wrote it forgot to encode it.
+    // Some torrents contain unencoded spaces. libtorrent encodes them too.
     const url = text(value)?.trim().replaceAll(' ', '%20')
-    // Absent by another spelling: nothing to warn of.
+    // An empty string means that there is no URL, so it needs no warning.
     if (url === '') continue
-    const why = url === undefined ? 'is no string' : faultOf(url)
+    const why = url === undefined ? 'is not a string' : faultOf(url)
     if (url === undefined || why !== undefined) {
       warn(`${key}: ${url === undefined ? 'an entry' : quote(url)} ${why}, ignored`)
     } else if (seen.size < MAX_URLS && !seen.has(url)) {
@@ -91,14 +94,14 @@ function usable(
 }
 
 function fault(url: string, schemes: readonly string[]): string | undefined {
-  // First, since the URL parser drops line breaks, and what is asked for would not be what was checked.
-  if (/[\s\p{Cc}]/u.test(url)) return 'holds a space or control character'
+  // Checked first, since the URL parser drops line breaks and would hide them.
+  if (/[\s\p{Cc}]/u.test(url)) return 'contains a space or control character'
   if (url.length > 4096) return 'is longer than 4096 characters'
   const parsed = urlOf(url)
-  if (!parsed) return 'is no URL'
+  if (!parsed) return 'is not a valid URL'
   const { protocol, hostname, port } = parsed
   const kinds = schemes.map(scheme => scheme.slice(0, -1)).join(', ')
-  if (!schemes.includes(protocol)) return `is none of ${kinds}`
+  if (!schemes.includes(protocol)) return `has a scheme other than ${kinds}`
   if (hostname === '') return 'has no host'
   if (port === '0') return 'has port 0'
   return protocol === 'udp:' && port === '' ? 'has no port' : undefined

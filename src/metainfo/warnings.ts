@@ -1,23 +1,22 @@
-/** Takes note of what was odd but could be read: a sentence. */
+/** Reports an irregularity that did not prevent parsing, as one sentence. */
 export type Warn = (sentence: string) => void
 
-/** What is said of one torrent: a hostile one could be odd a million times. */
+/** Maximum number of warnings for a torrent. A hostile torrent could cause a million. */
 const MAX_WARNINGS = 100
 
-/** Collects sentences; past 100 of them only counts. */
+/** Collects up to 100 warnings and counts the rest. */
 export class Warnings {
   readonly #sentences: string[] = []
   #more = 0
 
+  /** Adds a warning. It is bound, so it can be passed as a function. */
   readonly warn: Warn = sentence => {
     if (this.#sentences.length < MAX_WARNINGS) this.#sentences.push(sentence)
     else this.#more++
   }
 
-  /** What was said so far. */
+  /** Returns the warnings so far, and a summary if there were more. */
   list(): string[] {
-    return this.#more === 0
-      ? [...this.#sentences]
-      : [...this.#sentences, `and ${this.#more} more of the kind`]
+    return this.#more === 0 ? [...this.#sentences] : [...this.#sentences, `and ${this.#more} more warnings`]
   }
 }

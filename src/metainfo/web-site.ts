@@ -2,31 +2,31 @@ import { Layout } from './layout.ts'
 import type { FileEntry, Metainfo } from './metainfo.ts'
 import { fileUrl, pieceUrl } from './web-url.ts'
 
-/** What to ask a web seed for, to get bytes of the torrent. */
+/** A request to a web seed for bytes of the torrent. */
 export interface WebPart {
-  /** None for padding (BEP 47), which is zeros and never asked for. */
+  /** The URL. Undefined for padding (BEP 47), which is zeros and never requested. */
   readonly url: URL | undefined
-  /** Bytes of the torrent that it brings, at least 1. */
+  /** Number of bytes of the torrent in the reply, at least 1. */
   readonly length: number
-  /** Where they lie in what the URL names, and how long that is in all; without it, they are all that it names. */
+  /** The offset of these bytes in the resource, and the size of the resource. Missing if they are the whole resource. */
   readonly range?: { readonly first: number; readonly size: number }
-  /** What cannot be had when this URL turns out to be of no use. */
+  /** Identifies the resource, to mark it as unavailable when a request fails. */
   readonly key: number
 }
 
-/** Which URLs bring which bytes of a torrent. */
+/** The mapping from bytes of a torrent to URLs of a web seed. */
 export interface WebSite {
-  /** The first part of `length` bytes from `position`. */
+  /** Returns the first request for `length` bytes from `position`. */
   part(position: number, length: number): WebPart
-  /** The path of the file that `key` is, where it is one. */
+  /** Returns the path of the file that `key` identifies, if it identifies a file. */
   nameOf(key: number): string | undefined
-  /** The pieces that cannot be had without `key`: from the first to the last. */
+  /** Returns the first and last piece that need the resource `key`. */
   piecesOf(key: number): { readonly first: number; readonly last: number } | undefined
 }
 
 type Content = Pick<Metainfo, 'files' | 'length' | 'pieceLength' | 'name' | 'spelledName' | 'multiFile'>
 
-/** A site with the torrent's files as they are (BEP 19); keys are indices of files. */
+/** A web seed that serves the files of the torrent (BEP 19). Keys are file indices. */
 export class FileSite implements WebSite {
   readonly #base: string
   readonly #metainfo: Content
@@ -57,7 +57,7 @@ export class FileSite implements WebSite {
   }
 }
 
-/** A site with a script that gives pieces (BEP 17); its one key is 0. */
+/** A web seed with a script that serves pieces (BEP 17). Its only key is 0. */
 export class PieceSite implements WebSite {
   readonly #base: string
   readonly #infoHash: Uint8Array

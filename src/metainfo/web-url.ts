@@ -1,11 +1,10 @@
-/** Where on the web the bytes of a torrent are: URLs of files (BEP 19) and of pieces (BEP 17). Pure. */
+/** The URLs of files (BEP 19) and pieces (BEP 17) at a web seed. Pure. */
 import { percentEncode } from '../codec/url.ts'
 import type { FileEntry, Metainfo } from './metainfo.ts'
 
 /**
- * The URL of a file at the web seed `base` (BEP 19). Below a base that ends in a slash, and for torrents that are a
- * directory, the torrent's name follows, and the names of the file, each percent-encoded by itself; otherwise `base`
- * is the file.
+ * Returns the URL of a file at the web seed `base` (BEP 19). If the torrent is a directory, or if `base` ends in a
+ * slash, the torrent's name and the names of the file are appended, each percent-encoded. Otherwise `base` is the file.
  */
 export function fileUrl(
   base: string,
@@ -23,8 +22,8 @@ export function fileUrl(
 }
 
 /**
- * The URL of bytes of a piece at the web seed `base` (BEP 17).
- * @param range the first and the last byte of the piece that are wanted @default all
+ * Returns the URL of a piece at the web seed `base` (BEP 17).
+ * @param range the first and last requested byte of the piece @default the whole piece
  */
 export function pieceUrl(
   base: string,
@@ -38,7 +37,7 @@ export function pieceUrl(
   return new URL(`${root}${root.includes('?') ? '&' : '?'}${query}`)
 }
 
-/** How a web seed is named in messages and events: without credentials, query and fragment. */
+/** Returns the name of a web seed in messages and events: its URL without credentials, query and fragment. */
 export function webSeedName(url: string): string {
   const { protocol, host, pathname } = new URL(url)
   return `${protocol}//${host}${pathname}`

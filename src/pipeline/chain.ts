@@ -9,6 +9,7 @@ import { Responder } from '../streams/responder.ts'
 import { Serializer } from '../streams/serializer.ts'
 import { acceptedStages, type CipherStages, diallingStages } from './encryption.ts'
 import type { Accepted } from './listener.ts'
+import { MessageBudget } from './message-budget.ts'
 import type { PeerContext } from './peer-context.ts'
 
 export interface ChainOptions {
@@ -97,6 +98,7 @@ export class Chain {
         heard()
         this.socket.release(chunk)
       },
+      pace: new MessageBudget(clock, context.torrent?.pieceCount ?? 0, context.load),
     })
     this.responder = new Responder({
       failed: (error, index) => context.torrent?.upload.failed(error, index),

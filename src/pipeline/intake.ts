@@ -1,4 +1,4 @@
-import type { Bitfield } from '../codec/bitfield.ts'
+import { Bitfield } from '../codec/bitfield.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -64,6 +64,8 @@ export class Intake {
   readonly total: number
   /** Bytes of them that are still to come. */
   left: number
+  /** Pieces whose givers were counted: one that is fetched again is not counted twice. */
+  readonly #credited: Bitfield
   readonly #layout: Layout
   readonly #picker: Picker
   readonly #verifier: Verifier
@@ -77,6 +79,7 @@ export class Intake {
     this.funnel = options.funnel
     this.wanted = wanted
     this.#layout = new Layout(metainfo)
+    this.#credited = new Bitfield(pieceCount)
     const admitted = this.#admittedWith(memory)
     this.provenance = new Provenance(this.#layout, giver => this.#nameOf(giver as object))
     const window = storage instanceof WindowStorage ? storage : undefined
@@ -182,7 +185,7 @@ export class Intake {
     const { index } = piece
     if (!verified.has(index)) {
       this.left -= piece.length
-      this.provenance.add(piece)
+      if (this.#credited.add(index)) this.provenance.add(piece)
     }
     this.scheduler.finished(piece)
     if (storage instanceof WindowStorage && !storage.has(index * metainfo.pieceLength))

@@ -6,6 +6,7 @@ import type { ByteLimit } from '../streams/byte-limit.ts'
 import type { Funnel } from '../streams/funnel.ts'
 import type { BlockSource } from '../streams/requester.ts'
 import type { ResponderOptions, ResponderTorrent } from '../streams/responder.ts'
+import type { MessageLoad } from './message-budget.ts'
 import type { SharedDht } from './peer-sources.ts'
 import type { Served, Suggestions } from './suggestions.ts'
 
@@ -27,6 +28,8 @@ export interface PeerContext {
   readonly dht: () => SharedDht | undefined
   /** Whether peers exchange peers (BEP 11). */
   readonly pex: () => boolean
+  /** How many connections of the torrent wait because of what their messages cost. */
+  readonly load: MessageLoad
   /** Where blocks go. */
   readonly funnel: Funnel
   /** What is known of the torrent once its metadata is. */

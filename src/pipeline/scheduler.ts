@@ -2,9 +2,10 @@ import PQueue from 'p-queue'
 import type { Bitfield } from '../codec/bitfield.ts'
 import type { BlockSource, Fetcher, Request } from '../streams/block-source.ts'
 import type { PieceBuffer } from '../streams/piece-buffer.ts'
-import { ActivePiece, lateness } from './active-piece.ts'
+import { ActivePiece } from './active-piece.ts'
 import type { Cursors } from './cursors.ts'
 import { Deadlines } from './deadlines.ts'
+import { Endgame } from './endgame.ts'
 import type { Picker } from './picker.ts'
 
 export interface SchedulerOptions {
@@ -29,12 +30,6 @@ export interface SchedulerOptions {
   readonly cursors?: Cursors
 }
 
-/** When a block that a reader waits for is asked of a second peer. */
-const AWAITED = { after: 200, overdue: 1.5, sooner: 1.5 }
-
-/** How many blocks an idle peer takes over at a time when nothing else is left to ask for. */
-const ENDGAME_BATCH = 16
-
 /**
  * Who fetches which block now.
  *
@@ -57,6 +52,7 @@ export class Scheduler implements BlockSource {
   readonly #barren = new WeakMap<Fetcher, number>()
   readonly #patience: number
   readonly #deadlines: Deadlines
+  readonly #endgame: Endgame
   #ended = false
 
   constructor(options: SchedulerOptions) {
@@ -64,6 +60,11 @@ export class Scheduler implements BlockSource {
     this.#picker = options.picker
     this.#patience = options.patience ?? 500
     this.#deadlines = new Deadlines(options.cursors)
+    this.#endgame = new Endgame({
+      active: this.#active,
+      deadlines: this.#deadlines,
+      patience: this.#patience,
+    })
     this.#admission = new PQueue({ concurrency: Math.max(1, options.admitted) })
   }
 
@@ -80,6 +81,11 @@ export class Scheduler implements BlockSource {
   /** Whether pieces wait for room: the disk, or the reader, is what holds us back. */
   get full(): boolean {
     return this.#admission.size > 0
+  }
+
+  /** Whether the first late block is what is waited for: pieces are read in order, or there is none to begin, or no room. */
+  get #hurries(): boolean {
+    return this.#picker.left === 0 || this.#picker.inOrder || this.full
   }
 
   /** Whether the lowest piece under way is whole already: it is the disk, or the reader, that lets us wait. */
@@ -131,7 +137,7 @@ export class Scheduler implements BlockSource {
     this.#deadlines.update(now)
     const late = this.#deadlines.late(requester.window.usual)
     const parole = this.#options.parole?.(requester) ?? false
-    if (!parole) this.#takeAwaited(requester, room, now, taken)
+    if (!parole) this.#endgame.takeAwaited(requester, room, now, taken)
     this.#takeOpen(requester, room, now, taken, late, parole)
     if (taken.length === room) return taken
     this.#hungry.add(requester) // while it waits to be let in as well: what others lose may be all there is
@@ -141,7 +147,7 @@ export class Scheduler implements BlockSource {
     if (parole && (this.full || !this.#queued.has(requester)) && idle()) {
       this.#takeOpen(requester, room, now, taken, 0) // what others left is all there is for it
     }
-    if (idle() && !parole) this.#takeLate(requester, room, now, taken)
+    if (idle() && !parole) this.#endgame.takeLate(requester, room, now, taken, this.#hurries)
     return taken
   }
 
@@ -290,7 +296,8 @@ export class Scheduler implements BlockSource {
     own = false,
   ): void {
     for (const piece of this.#open) {
-      if (piece.alone?.ready === false) this.#abandon(piece) // the peer that it was kept for may never come back
+      // the peer that it was kept for may never come back
+      if (piece.alone !== requester && piece.alone?.ready === false) this.#abandon(piece)
       if (piece.buffer.closed || !piece.isFor(requester)) continue
       if (own && piece.alone !== requester) continue
       if (this.#deadlines.before(piece.buffer.index, late) && this.#leaves(piece, now)) continue
@@ -304,31 +311,6 @@ export class Scheduler implements BlockSource {
   #leaves(piece: ActivePiece, now: number): boolean {
     piece.leftSince ??= now
     return now - piece.leftSince < this.#patience
-  }
-
-  /** Blocks that a reader waits for, or will before they could come, and that somebody else owes for longer than is usual. */
-  #takeAwaited(requester: Fetcher, room: number, now: number, taken: Request[]): void {
-    for (const index of this.#deadlines.awaited(now)) {
-      if (taken.length === room) return
-      const active = this.#active.get(index)
-      if (!active || active.alone || active.buffer.closed || !requester.offers(index)) continue
-      active.takeLate(requester, room, now, AWAITED, taken)
-    }
-  }
-
-  /** Blocks that let somebody else wait are asked for a second time. */
-  #takeLate(requester: Fetcher, room: number, now: number, taken: Request[]): void {
-    // no more than it brings soon: what it takes over nobody else may
-    const soon = Math.ceil(this.#patience / Math.max(1, requester.window.usual ?? 1))
-    const most = Math.min(room, ENDGAME_BATCH, soon)
-    // whoever reads in order, or has no room for another piece, waits for the first block that is late
-    const hurry = this.#picker.left === 0 || this.#picker.inOrder || this.full
-    const late = lateness(this.#patience, hurry)
-    for (const active of this.#active.values()) {
-      if (active.alone || active.buffer.closed || !requester.offers(active.buffer.index)) continue
-      active.takeLate(requester, most, now, late, taken)
-      if (taken.length === most) return
-    }
   }
 
   #abandon(active: ActivePiece): void {

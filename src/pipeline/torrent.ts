@@ -110,6 +110,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#context = {
       ...{ infoHash: this.infoHash, peerId, clock, encryption, client: `tsdl ${VERSION}` },
       funnel: new Funnel(),
+      load: { waiting: 0 },
       port: () => listener?.port,
       dht: () => this.#sources.dht,
       pex: () => options.pex !== false && !this.#metainfo?.private,

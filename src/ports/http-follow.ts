@@ -31,7 +31,7 @@ export function targetOf(url: URL, purpose: Purpose, trust: Trust): HttpTarget {
 /**
  * A GET that follows redirects: at most five, to http and https only, as far as the address policy allows each, and with
  * credentials to no other origin than the one they are for.
- * @returns the answer and who gave it, to be asked at once the next time
+ * @returns the answer, and the target that gave it, for the next request
  */
 export async function follow(
   open: HttpOpen,

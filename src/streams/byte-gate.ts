@@ -1,6 +1,6 @@
 import type { ByteLimit } from './byte-limit.ts'
 
-/** Lets what one owner reads pass as its limit says. */
+/** Holds the reads of one owner back as a rate limit says. */
 export class ByteGate {
   readonly #limit: ByteLimit | undefined
   readonly #owner: object
@@ -12,7 +12,7 @@ export class ByteGate {
     this.#owner = owner
   }
 
-  /** Whether somebody waits at it. */
+  /** True while a read is held back. */
   get holds(): boolean {
     return this.#held.size > 0
   }
@@ -32,7 +32,7 @@ export class ByteGate {
     })
   }
 
-  /** Holds nothing any more. */
+  /** Lets all reads go. */
   close(): void {
     this.#closed = true
     for (const [ticket, go] of this.#held) {

@@ -23,6 +23,18 @@ export interface FramerOptions {
   readonly places?: BlockPlace
   /** Called with each chunk once nothing of it is needed any more: its memory may be used again. */
   readonly consumed?: (chunk: Uint8Array) => void
+  /** What says when to stop for a while. @default never */
+  readonly pace?: MessagePace
+}
+
+/** How many messages are taken within a time: a policy. */
+export interface MessagePace {
+  /** A message was cut; blocks that had a place are not counted. @returns whether to go on at once */
+  charge(message: Message): boolean
+  /** Calls `resume` once it may go on. */
+  wait(resume: () => void): void
+  /** Calls nothing any more. */
+  cancel(): void
 }
 
 const EMPTY = Buffer.alloc(0)
@@ -37,7 +49,7 @@ const PART = { handshake: 0, length: 1, id: 2, pieceHead: 3, data: 4, body: 5, s
  *
  * in            chunks, cut anywhere
  * out           Message; but a block that `places` had a place for is told to `placed`, at once
- * backpressure  takes no chunk while 64 KiB of messages wait
+ * backpressure  takes no chunk while 64 KiB of messages wait; stops within a chunk while its `pace` says so
  * fails with    PeerError: a length out of bounds (before anything is allocated), a wrong handshake
  * BEP           3, 10
  */
@@ -46,6 +58,11 @@ export class Framer extends Transform<Uint8Array, Message> {
   readonly #maxBlock: number
   readonly #places: BlockPlace | undefined
   readonly #consumed: ((chunk: Uint8Array) => void) | undefined
+  readonly #pace: MessagePace | undefined
+  /** The pace wants us to wait before the next message. */
+  #waits = false
+  /** Ends the transformation of the chunk that is held, if one is. */
+  #held: Done<Message> | undefined
 
   #state: number
   /** Fixed-size parts are gathered here; the longest is the handshake. */
@@ -67,6 +84,7 @@ export class Framer extends Transform<Uint8Array, Message> {
     maxBlock = BLOCK_LENGTH,
     places,
     consumed,
+    pace,
   }: FramerOptions = {}) {
     super({
       highWaterMark: 65536,
@@ -77,6 +95,7 @@ export class Framer extends Transform<Uint8Array, Message> {
     this.#maxBlock = maxBlock
     this.#places = places
     this.#consumed = consumed
+    this.#pace = pace
     this.#state = handshake ? PART.handshake : PART.length
     this.#need = handshake ? HANDSHAKE_LENGTH : 4
   }
@@ -87,9 +106,22 @@ export class Framer extends Transform<Uint8Array, Message> {
   }
 
   override _transform(chunk: Uint8Array, done: Done<Message>): void {
+    this.#cut(chunk, 0, done)
+  }
+
+  override _predestroy(): void {
+    this.#pace?.cancel()
+    this.#held?.() // a stream that is at work is not destroyed before it is done
+  }
+
+  #cut(chunk: Uint8Array, from: number, done: Done<Message>): void {
     try {
-      let at = 0
+      let at = from
       while (at < chunk.length) {
+        if (this.#waits) {
+          this.#hold(chunk, at, done)
+          return
+        }
         if (this.#state === PART.data) at = this.#takeData(chunk, at)
         else if (this.#state === PART.skip) at = this.#skip(chunk, at)
         else if (this.#state === PART.length && this.#have === 0 && isBlock(chunk, at))
@@ -111,6 +143,21 @@ export class Framer extends Transform<Uint8Array, Message> {
     this.#begun()
     this.#beginBlock(read32(chunk, at + 5), read32(chunk, at + 9))
     return at + BLOCK_HEAD
+  }
+
+  /** Goes on later. Not in the loop itself: a variable that a closure keeps is slower for every block. */
+  #hold(chunk: Uint8Array, at: number, done: Done<Message>): void {
+    this.#waits = false
+    this.#held = done
+    this.#pace?.wait(() => {
+      this.#held = undefined
+      this.#cut(chunk, at, done)
+    })
+  }
+
+  #pass(message: Message): void {
+    this.push(message)
+    if (this.#pace?.charge(message) === false) this.#waits = true
   }
 
   /** Collects a part of known size, wherever the chunks were cut. */
@@ -136,13 +183,13 @@ export class Framer extends Transform<Uint8Array, Message> {
     const head = this.#head
     switch (this.#state) {
       case PART.handshake:
-        this.push(decodeHandshake(head))
+        this.#pass(decodeHandshake(head))
         this.#next(PART.length, 4)
         return
       case PART.length:
         this.#left = head.readUInt32BE(0)
         if (this.#left === 0) {
-          this.push({ type: 'keepAlive' })
+          this.#pass({ type: 'keepAlive' })
           this.#next(PART.length, 4)
         } else this.#next(PART.id, 1)
         return
@@ -154,7 +201,7 @@ export class Framer extends Transform<Uint8Array, Message> {
         this.#beginBlock(head.readUInt32BE(0), head.readUInt32BE(4))
         return
       default:
-        this.push(decodeBody(this.#id, this.#body))
+        this.#pass(decodeBody(this.#id, this.#body))
         this.#next(PART.length, 4)
     }
   }
@@ -171,11 +218,11 @@ export class Framer extends Transform<Uint8Array, Message> {
     this.#left = length - 1
     if (id === ID.piece) this.#next(PART.pieceHead, 8)
     else if (!isKnown(id)) {
-      this.push({ type: 'unknown', id })
+      this.#pass({ type: 'unknown', id })
       this.#state = PART.skip
       if (this.#left === 0) this.#next(PART.length, 4)
     } else if (this.#left === 0) {
-      this.push(decodeBody(id, EMPTY))
+      this.#pass(decodeBody(id, EMPTY))
       this.#next(PART.length, 4)
     } else {
       this.#body = Buffer.allocUnsafeSlow(this.#left)

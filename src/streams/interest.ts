@@ -64,6 +64,12 @@ export class Interest {
     this.update()
   }
 
+  /** We have this piece no longer: it may be a reason to be interested. */
+  undone(index: number): void {
+    this.offer.undone(index)
+    this.update()
+  }
+
   /** Says whether we are interested, if that has changed. */
   update(): void {
     if (!this.paused) this.show(this.offer.useful > 0)

@@ -61,26 +61,27 @@ export class RequestQueue {
     return this.#requests.get(index, block)?.at
   }
 
-  /** The piece that a block goes into: that of its request, or if that is given up, the one under way. */
+  /** The piece that a block goes into, if it was asked for. */
   pieceFor(index: number, begin: number): PieceBuffer | undefined {
-    const request = this.#requests.find(index, begin)
-    if (request && !request.piece.closed) return request.piece
-    const { fetcher } = this.#options
-    return this.#requests.expects(index, begin) ? this.source.pieceFor(fetcher, index) : undefined
+    return this.#pieceOf(this.#requests.find(index, begin), index, begin)
   }
 
-  /** A block is in its place, whole. */
-  arrive(piece: PieceBuffer, block: number): void {
+  /** A block is in its place, whole. @returns its piece; none if that was given up while the block came in */
+  arrive(index: number, begin: number): PieceBuffer | undefined {
+    const request = this.#requests.find(index, begin)
+    const piece = this.#pieceOf(request, index, begin)
+    if (!piece) return undefined
     const { fetcher, window, now } = this.#options
     const time = now()
-    const request = this.#requests.get(piece.index, block)
+    const block = begin / BLOCK_LENGTH
     const length = piece.blockLength(block)
-    const repeated = this.#settle(request, piece.index, block, length)
+    const repeated = this.#settle(request, index, block, length)
     piece.arrive(block, fetcher)
     this.snubbed = false
     this.#patience.answer(request?.at ?? Number.NaN, time, repeated)
     if (request) window.received(length, time - request.at, time)
     this.source.arrived(fetcher, request?.piece === piece ? request : { piece, block, at: time, lost: true })
+    return piece
   }
 
   /** Asks for more once a quarter of the window is free. */
@@ -206,6 +207,13 @@ export class RequestQueue {
       this.snubbed = false // no piece under way needs it, but it may begin another
       this.fill()
     }
+  }
+
+  /** The piece of a request, or if that is given up, the one under way that a late answer may go into. */
+  #pieceOf(request: Request | undefined, index: number, begin: number): PieceBuffer | undefined {
+    if (request && !request.piece.closed) return request.piece
+    const { fetcher } = this.#options
+    return this.#requests.expects(index, begin) ? this.source.pieceFor(fetcher, index) : undefined
   }
 
   #ask(requests: readonly Request[]): void {

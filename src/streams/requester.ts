@@ -164,11 +164,10 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
   }
 
   placed(index: number, begin: number, length: number): void {
-    const piece = this.#queue.pieceFor(index, begin)
-    if (!piece) return // given up while it came in: it is written, but counts for nothing
+    const piece = this.#queue.arrive(index, begin)
+    if (!piece) return
     this.downloaded += length
     this.offer.gave(index)
-    this.#queue.arrive(piece, begin / BLOCK_LENGTH)
     if (piece.complete || piece.arrived % NEWS === 0) this.push({ piece, begin, length })
     this.#queue.refill()
   }
@@ -190,8 +189,8 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
 
   /** We have this piece no longer: it may be a reason to be interested. */
   undone(index: number): void {
-    this.offer.undone(index)
-    this.#interest.update()
+    this.#interest.undone(index)
+    this.fill() // it may have been of no interest until now, and takes requests still
   }
 
   /** The peer has this piece no longer. */

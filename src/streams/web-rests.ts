@@ -13,7 +13,7 @@ const MAX_BAN_MS = 24 * 3_600_000
  * When a web seed may be asked again.
  *
  * Depends on: its failures since a block last came, files that could not be had one after another, wrong bytes that it gave;
- * how long it says to wait; the time. Every rest ends.
+ * how long the server says to wait; the time. Every rest ends.
  */
 export class WebRests {
   #until: number | undefined

@@ -50,16 +50,14 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   constructor(options: WebSeedOptions) {
     super({ highWaterMark: 65536, byteLength: () => 1024 })
-    const { clock, name, pieceCount, pieceLength, site, open, userAgent, trust = 'remote' } = options
+    const { clock, name, pieceCount, pieceLength, site } = options
     this.name = name
     this.#options = options
     this.#gate = new ByteGate(options.limit, this)
     this.#files = new WebFiles(site, pieceCount)
     this.#lane = new WebLane({
-      site,
-      open,
-      userAgent,
-      trust,
+      trust: 'remote',
+      ...options,
       now: () => clock.now(),
       answered: key => this.#answered(key),
       came: (bytes, useless) => {
@@ -72,10 +70,8 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     })
     const { streams } = this.#lane
     this.offer = new WebOrder({
-      site,
+      ...options,
       streams,
-      pieceLength,
-      pieceCount,
       now: () => clock.now(),
       wants: index => options.source.wants(index),
       last: () => this.#queue.last,
@@ -96,7 +92,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     })
   }
 
-  /** Says what it has, and begins. */
+  /** Tells its source what it has, and begins. */
   start(): this {
     this.#options.source.bitfield(this, new Bitfield(this.bits.size))
     this.fill()
@@ -108,12 +104,12 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     return this.#files.bits
   }
 
-  /** How long it lets wait: not known of one that sends whole files, as it is of no use to ask it sooner. */
+  /** How long a block usually takes. Not known of a server that sends whole files: to ask it sooner changes nothing. */
   get window(): Pick<RequestWindow, 'usual'> {
     return this.#lane.streams.mode === 'whole' ? {} : this.#options.window
   }
 
-  /** Has not answered in time: gets no further requests until it does. */
+  /** True while it has not answered in time: it gets no further requests until it does. */
   get snubbed(): boolean {
     return this.#patience.snubbed
   }

@@ -14,7 +14,7 @@ interface Stream {
   readonly offset: number
 }
 
-/** What becomes of an answer: read now, left until what comes first in it was read, or too dear. */
+/** What becomes of an answer: it is read now, its run waits until earlier pieces were read, or it costs too much. */
 export type Admission = 'read' | 'later' | 'refused'
 
 /**

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
 import { flipByte, nextTick } from '../helpers/other-program.ts'
 
-const PIECE = 131_072
+const PIECE = 65_536
 const LENGTH = 12 * PIECE
 
 /** Downloads slowly, and lets `change` at the files between two pieces. */

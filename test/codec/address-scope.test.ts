@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type AddressScope, canTellOf, isGlobalAddress, scopeOf } from '../../src/codec/address-scope.ts'
 
-/** Addresses at both ends of each range, and those just outside. */
+/** The first and last address of each range, and their neighbours outside it. */
 const SCOPES: Readonly<Record<AddressScope, readonly string[]>> = {
   loopback: ['127.0.0.1', '127.255.255.255', '::1', '::ffff:127.0.0.1', '64:ff9b::7f00:1', '2002:7f00:1::'],
   'link-local': [
@@ -65,7 +65,7 @@ const SCOPES: Readonly<Record<AddressScope, readonly string[]>> = {
   ],
 }
 
-t.test('every address has one scope, and stands for the IPv4 address in it', async t => {
+t.test('every address has one scope, that of its embedded IPv4 address if it has one', async t => {
   for (const [scope, addresses] of Object.entries(SCOPES)) {
     for (const address of addresses) {
       t.equal(scopeOf(address), scope, address)
@@ -74,7 +74,7 @@ t.test('every address has one scope, and stands for the IPv4 address in it', asy
   }
 })
 
-t.test('what is no address has no scope', async t => {
+t.test('a host name or invalid address has no scope', async t => {
   for (const text of [
     '',
     'localhost',
@@ -90,13 +90,13 @@ t.test('what is no address has no scope', async t => {
   t.notOk(isGlobalAddress('localhost'))
 })
 
-t.test('a host can tell of the public Internet, and of its own scope and wider ones', async t => {
+t.test('a host may name public addresses, and addresses of its own scope or a wider one', async t => {
   const tellers = ['8.8.8.8', '100.64.0.9', '192.168.0.9', '127.0.0.1'] as const
   const hosts = ['1.2.3.4', '2600::1', '100.64.0.1', '10.0.0.1', 'fe80::1', '127.0.0.2', '::1', '192.0.2.1']
   const told = tellers.map(teller => hosts.filter(host => canTellOf(teller, host)))
   t.same(told, [hosts.slice(0, 2), hosts.slice(0, 3), hosts.slice(0, 5), hosts.slice(0, 7)])
   t.notOk(canTellOf('127.0.0.1', 'localhost'))
-  t.notOk(canTellOf('tracker.example', '10.0.0.1'), 'a teller with no address is taken for a remote one')
+  t.notOk(canTellOf('tracker.example', '10.0.0.1'), 'a source without an address counts as remote')
   t.ok(canTellOf('tracker.example', '1.2.3.4'))
   t.ok(canTellOf('::ffff:10.0.0.3', '10.0.0.4'))
 })

@@ -7,7 +7,7 @@ const raw = (spelled: string) => Buffer.from(spelled, 'latin1')
 const refused = { name: 'InputError', code: 'ERR_BENCODE' }
 const limits = { maxDepth: 64, maxItems: 1_000_000 }
 
-/** What a scan comes to, and how often it yielded. */
+/** Runs a scan; returns its result and the number of yields. */
 function run<Result>(steps: Steps<Result>): { result: Result; yields: number } {
   for (let yields = 0; ; yields++) {
     const { done, value } = steps.next()
@@ -22,7 +22,7 @@ function spansOf(spelled: string, keys: readonly string[], strict?: string) {
   return result && [...result.spans].map(([key, { start, end }]) => [key, spelled.slice(start, end)])
 }
 
-t.test('the spans of keys are their raw bytes, however they are spelled', async t => {
+t.test('the span of a key is the raw bytes of its value', async t => {
   const torrent = 'd5:other4:info4:infod1:bi1e1:ai2ee1:zi0ee'
   t.same(spansOf(torrent, ['info', 'missing', 'z']), [
     ['info', 'd1:bi1e1:ai2ee'],
@@ -40,20 +40,23 @@ t.test('the spans of keys are their raw bytes, however they are spelled', async 
   t.equal(result?.end, 8)
 })
 
-t.test('the first of a repeated key counts, except for the strict one and what is in it', async t => {
-  t.same(spansOf('d1:ai1e1:ai2ee', ['a']), [['a', 'i1e']])
-  t.throws(() => spansOf('d4:infode4:infodee', ['info'], 'info'), {
-    ...refused,
-    message: /the key "info" again at byte 9/,
-  })
-  t.throws(() => spansOf('d4:infod1:ad1:xi1e1:xi1eeee', ['info'], 'info'), {
-    ...refused,
-    message: /the key "x" again at byte 18/,
-  })
-})
+t.test(
+  'the first value of a repeated key is used, but a repeated key is rejected at and inside the strict key',
+  async t => {
+    t.same(spansOf('d1:ai1e1:ai2ee', ['a']), [['a', 'i1e']])
+    t.throws(() => spansOf('d4:infode4:infodee', ['info'], 'info'), {
+      ...refused,
+      message: /repeated key "info" at byte 9/,
+    })
+    t.throws(() => spansOf('d4:infod1:ad1:xi1e1:xi1eeee', ['info'], 'info'), {
+      ...refused,
+      message: /repeated key "x" at byte 18/,
+    })
+  },
+)
 
-t.test('a key that repeats is found, sorted or not, far or near, at every depth', async t => {
-  const again = { ...refused, message: /the key ".*" again/ }
+t.test('a repeated key is found in sorted and unsorted dictionaries, at any distance and depth', async t => {
+  const again = { ...refused, message: /repeated key ".*"/ }
   for (const spelled of [
     'd1:a0:1:a0:e',
     'd1:b0:1:a0:1:b0:e',
@@ -62,12 +65,12 @@ t.test('a key that repeats is found, sorted or not, far or near, at every depth'
   ])
     t.throws(() => endOf(spelled, true), again, spelled)
   const same = 'd1:ad1:a0:1:b0:e1:bd1:a0:1:b0:ee'
-  t.equal(endOf(same, true), same.length, 'keys of other dictionaries do not count')
+  t.equal(endOf(same, true), same.length, 'the same key in another dictionary is not a repetition')
   const unsorted = 'd1:bd1:z0:1:y0:e1:ad1:z0:1:y0:ee'
   t.equal(endOf(unsorted, true), unsorted.length)
 })
 
-t.test('what is refused when it is decoded is refused when it is scanned', async t => {
+t.test('the scan rejects what the decoder rejects', async t => {
   const cases = [
     '',
     'i1',
@@ -90,19 +93,19 @@ t.test('what is refused when it is decoded is refused when it is scanned', async
   }
 })
 
-t.test('a million values are scanned in steps, and keys that are not sorted are bounded', async t => {
+t.test('a million values are scanned in steps, and the number of unsorted keys is limited', async t => {
   const { result, yields } = run(new Scan(raw(`l${'0:'.repeat(900_000)}e`), limits).value(0))
   t.equal(result, 1_800_002)
   t.ok(yields > 50)
   const keys = (from: number, step: number) =>
     Array.from({ length: 20_000 }, (_, index) => `5:${from + step * index}0:`).join('')
   t.equal(endOf(`d${keys(10_000, 1)}e`, true), 20_000 * 9 + 2)
-  const bound = { ...refused, message: /more than 10000 keys in a dictionary that is not sorted/ }
+  const bound = { ...refused, message: /more than 10000 keys in an unsorted dictionary/ }
   t.throws(() => endOf(`d${keys(90_000, -1)}e`, true), bound)
-  t.throws(() => endOf(`d${keys(10_000, 1)}1:00:e`, true), bound, 'whichever comes last')
+  t.throws(() => endOf(`d${keys(10_000, 1)}1:00:e`, true), bound, 'the last key is the first unsorted one')
 })
 
-t.test('a view builds the values that are asked for, and no large ones', async t => {
+t.test('a view decodes the requested value and rejects a large one', async t => {
   const spelled = raw(`d1:ai-7e1:b2:xy1:cl1:p1:qe1:dli1ed1:kleee1:el${'0:'.repeat(10_001)}ee`)
   const view = new BencodeView(spelled, dictSpans(spelled, 0))
   t.equal(valueEnd(spelled, 0), spelled.length)

@@ -11,14 +11,14 @@ t.test('the high bit of the first byte is piece 0', async t => {
   t.same([...Bitfield.from(Buffer.from([0x81, 0x40]), 10)], [0, 7, 9])
 })
 
-t.test('D6: adding what is there already changes nothing and says so', async t => {
+t.test('adding a piece that is present returns false and changes nothing', async t => {
   const bits = new Bitfield(9)
   t.equal(bits.add(8), true)
   t.equal(bits.add(8), false)
   t.equal(bits.count, 1)
 })
 
-t.test('D7: an index outside is never had, and adding it neither grows nor changes anything', async t => {
+t.test('an index out of range is never present and cannot be added', async t => {
   const bits = new Bitfield(9)
   for (const index of [9, 15, 16, 0x7fffffff, 0xffffffff, -1]) {
     t.equal(bits.add(index), false, `add ${index}`)
@@ -28,7 +28,7 @@ t.test('D7: an index outside is never had, and adding it neither grows nor chang
   t.equal(bits.bytes.length, 2)
 })
 
-t.test('full means every piece, not every bit', async t => {
+t.test('a bitfield is full when it has every piece, without the spare bits', async t => {
   const bits = new Bitfield(11)
   for (let index = 0; index < 10; index++) bits.add(index)
   t.equal(bits.full, false)
@@ -38,7 +38,7 @@ t.test('full means every piece, not every bit', async t => {
   t.equal(Bitfield.from(Buffer.from([0xff, 0xc0]), 11).full, false)
 })
 
-t.test('the pieces come in order, as many as were counted', async t => {
+t.test('iteration yields the pieces in order, as many as count', async t => {
   for (const size of [1, 7, 8, 9, 64, 65]) {
     const bytes = Buffer.alloc(Math.ceil(size / 8), 0xff)
     bytes[bytes.length - 1]! &= 0xff << (bytes.length * 8 - size)
@@ -52,7 +52,7 @@ t.test('the pieces come in order, as many as were counted', async t => {
   }
 })
 
-t.test('D1: a byte too few or too many is refused', async t => {
+t.test('a bitfield that is one byte too short or too long is rejected', async t => {
   for (const [length, size] of [
     [0, 1],
     [1, 9],
@@ -68,30 +68,30 @@ t.test('D1: a byte too few or too many is refused', async t => {
   })
 })
 
-t.test('D2: any spare bit at the end is refused, and no piece beyond the last is ever had', async t => {
+t.test('a bitfield with a spare bit set is rejected', async t => {
   for (let size = 1; size < 8; size++) {
     for (let bit = size; bit < 8; bit++) {
       t.throws(() => Bitfield.from(Buffer.from([0x80 >> bit]), size), bad, `bit ${bit} of ${size}`)
     }
     t.doesNotThrow(() => Bitfield.from(Buffer.from([0x80 >> (size - 1)]), size))
   }
-  t.throws(() => Bitfield.from(Buffer.from([0x0f]), 7), bad, 'the example of rain: 0f for 7 pieces')
+  t.throws(() => Bitfield.from(Buffer.from([0x0f]), 7), bad, '0f for 7 pieces')
 })
 
-t.test('what was read is a copy', async t => {
+t.test('a decoded bitfield is a copy', async t => {
   const bytes = Buffer.from([0x80])
   const bits = Bitfield.from(bytes, 8)
   bytes.fill(0)
   t.equal(bits.has(0), true)
 })
 
-t.test('D11: our own has its spare bits at zero, and its length rounded up', async t => {
+t.test('an encoded bitfield has zero spare bits and a rounded-up length', async t => {
   const bits = new Bitfield(13)
   for (let index = 0; index < 20; index++) bits.add(index)
   t.same([...bits.bytes], [0xff, 0xf8])
 })
 
-t.test('a piece that was there can be taken away, once', async t => {
+t.test('a piece can be removed once', async t => {
   const bits = new Bitfield(10)
   for (const index of [0, 8, 9]) bits.add(index)
   t.equal(bits.delete(8), true)
@@ -102,7 +102,7 @@ t.test('a piece that was there can be taken away, once', async t => {
   t.equal(bits.count, 2)
 })
 
-t.test('a clone is the same, and then goes its own way', async t => {
+t.test('a clone is equal and then independent', async t => {
   const bits = Bitfield.from(Buffer.from([0x81, 0x40]), 10)
   const other = bits.clone()
   t.same([...other], [0, 7, 9])
@@ -116,7 +116,7 @@ t.test('a clone is the same, and then goes its own way', async t => {
   t.same([...other], [1, 7, 9])
 })
 
-t.test('a full one has every piece and no spare bit', async t => {
+t.test('a full bitfield has every piece and no spare bit', async t => {
   for (let size = 1; size < 34; size++) {
     const bits = Bitfield.full(size)
     t.equal(bits.full, true)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { bytesOfName, nameOfBytes, systemPath } from '../../src/codec/byte-names.ts'
 
-t.test('any bytes are a name that gives the same bytes back', async () => {
+t.test('any bytes survive the conversion to a name and back', async () => {
   const likely = fc.array(fc.constantFrom(0x61, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0xff), {
     maxLength: 12,
   })
@@ -21,7 +21,7 @@ t.test('any bytes are a name that gives the same bytes back', async () => {
   )
 })
 
-t.test('UTF-8 is text as it is', async t => {
+t.test('valid UTF-8 is decoded unchanged', async t => {
   for (const text of ['a', 'déjà', '😀', '\u{10ffff}', '']) {
     t.equal(nameOfBytes(Buffer.from(text)), text)
     t.equal(systemPath(text), text)

@@ -14,7 +14,7 @@ import {
 
 const hex = (digits: string) => Buffer.from(digits.replaceAll(' ', ''), 'hex')
 
-t.test('an IPv4 peer is four bytes of address and two of port, the port big-endian', async t => {
+t.test('an IPv4 peer is 4 bytes of address and 2 bytes of big-endian port', async t => {
   t.same(decodePeers4(hex('01020304 1ae1 ff000001 0050')), [
     { host: '1.2.3.4', port: 6881 },
     { host: '255.0.0.1', port: 80 },
@@ -26,11 +26,11 @@ t.test('a partial entry at the end is ignored', async t => {
   t.same(decodePeers6(hex('00'.repeat(17))), [])
 })
 
-t.test('a peer with port 0 cannot be reached and is dropped', async t => {
+t.test('a peer with port 0 is ignored', async t => {
   t.same(decodePeers4(hex('01020304 0000 01020305 0001')), [{ host: '1.2.3.5', port: 1 }])
 })
 
-t.test('IPv6 addresses come out in canonical text', async t => {
+t.test('IPv6 addresses are formatted as canonical text', async t => {
   const cases: [string, string][] = [
     ['0000 0000 0000 0000 0000 0000 0000 0001', '::1'],
     ['0000 0000 0000 0000 0000 0000 0000 0000', '::'],
@@ -45,12 +45,12 @@ t.test('IPv6 addresses come out in canonical text', async t => {
   }
 })
 
-t.test('an IPv4-mapped address is the IPv4 peer it means, so that one peer has one name', async t => {
+t.test('an IPv4-mapped address becomes an IPv4 address', async t => {
   t.same(decodePeers6(hex('00000000 00000000 0000ffff 01020304 0050')), [{ host: '1.2.3.4', port: 80 }])
   t.same(parseAddress('[::ffff:1.2.3.4]:80'), { host: '1.2.3.4', port: 80 })
 })
 
-t.test('every host has one spelling, whatever it came as', async t => {
+t.test('every spelling of a host has the same canonical form', async t => {
   const spelled = {
     '10.0.0.3': [
       '10.0.0.3',
@@ -71,7 +71,7 @@ t.test('every host has one spelling, whatever it came as', async t => {
   t.same(canonicalAddress({ host: '::ffff:10.0.0.3', port: 9 }), { host: '10.0.0.3', port: 9 })
 })
 
-t.test('only addresses of the family are packed, names never', async t => {
+t.test('only addresses of the family are encoded, and no host names', async t => {
   const peers = [
     { host: '1.2.3.4', port: 6881 },
     { host: '::1', port: 258 },
@@ -81,18 +81,18 @@ t.test('only addresses of the family are packed, names never', async t => {
   t.same(encodePeers6(peers), hex(`${'00'.repeat(15)}01 0102`))
 })
 
-t.test('an address of any other length is refused', async t => {
+t.test('an address of any other length is rejected', async t => {
   t.throws(() => hostOf(Buffer.alloc(5)), { code: 'ERR_USAGE', message: /got 5/ })
 })
 
-t.test('addresses are read as they are written', async t => {
+t.test('a formatted address is parsed back', async t => {
   for (const value of ['1.2.3.4:80', '[::1]:80', 'peer-1.example:65535']) {
     t.equal(formatAddress(parseAddress(value)), value)
   }
   t.same(parseAddress('[2001:DB8:0:0:0:0:0:1]:9'), { host: '2001:db8::1', port: 9 })
 })
 
-t.test('what is no address is refused and named', async t => {
+t.test('an invalid address is rejected with a message that names it', async t => {
   const wrong = ['', 'host', 'host:0', 'host:65536', 'host:-1', ':80', '::1:80', '[::1]', '[::1%eth0]:1']
   for (const value of [...wrong, '1.2.3:80', '1.2.3.256:80', 'a b:80', '[a]:1', 'a/b:1', 'host:1\n']) {
     t.throws(() => parseAddress(value), { code: 'ERR_USAGE' }, JSON.stringify(value))

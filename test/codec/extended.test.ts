@@ -8,14 +8,14 @@ import {
 } from '../../src/codec/extended.ts'
 import { generator } from '../helpers/feed.ts'
 
-/** What was said, the extensions as a plain object. */
+/** Decodes a handshake, with the extensions as a plain object. */
 function parse(said: Encodable) {
   const { extensions, ...rest } = parseExtendedHandshake(Buffer.isBuffer(said) ? said : encode(said))
   return { ...rest, m: Object.fromEntries(extensions) }
 }
 const NOTHING = { m: {} }
 
-t.test('a handshake tells who the peer is, what it takes, and what it knows of us', async t => {
+t.test('all fields of a handshake are decoded', async t => {
   const said = {
     m: { ut_metadata: 2, ut_pex: 1, lt_donthave: 255 },
     metadata_size: 138876,
@@ -36,19 +36,19 @@ t.test('a handshake tells who the peer is, what it takes, and what it knows of u
   })
 })
 
-t.test('the example of BEP 10 is read', async t => {
+t.test('the example in BEP 10 is decoded', async t => {
   const example = Buffer.from('d1:md11:LT_metadatai1e6:µT_PEXi2ee1:pi6881e1:v13:µTorrent 1.2e')
-  // The BEP counts its µ as one byte in the name of the extension, and as two in that of the client.
+  // The BEP counts µ as one byte in the name of the extension and as two in the name of the client.
   const right = Buffer.from(example.toString().replace('6:µT', '7:µT'))
   t.same(parse(right), { client: 'µTorrent 1.2', m: { LT_metadata: 1, µT_PEX: 2 }, port: 6881 })
   t.same(parse(example), NOTHING)
 })
 
-t.test('H1: an empty one says nothing, and is fine', async t => {
+t.test('an empty dictionary is valid', async t => {
   t.same(parse(Buffer.from('de')), NOTHING)
 })
 
-t.test('H3: what is no dictionary, no bencoding or cut short says nothing', async t => {
+t.test('a payload that is not a complete dictionary is ignored', async t => {
   const whole = encode({ m: { ut_pex: 1 }, p: 80, reqq: 250, v: 'x' })
   for (const text of ['', 'le', 'i5e', '4:spam', 'garbage', 'd', 'd1:v', 'd1:v9:x', 'l'.repeat(60_000)])
     t.same(parse(Buffer.from(text)), NOTHING, text.slice(0, 20))
@@ -56,7 +56,7 @@ t.test('H3: what is no dictionary, no bencoding or cut short says nothing', asyn
     t.same(parse(whole.subarray(0, length)), NOTHING, `${length} bytes`)
 })
 
-t.test('H4: each value that cannot be is left out on its own', async t => {
+t.test('an invalid field is omitted without the others', async t => {
   const left: [Encodable, object][] = [
     [{ reqq: -1, v: 'x' }, { client: 'x' }],
     [{ reqq: 0, v: 'x' }, { client: 'x' }],
@@ -73,47 +73,47 @@ t.test('H4: each value that cannot be is left out on its own', async t => {
   for (const [said, rest] of left) t.same(parse(said), { ...NOTHING, ...rest }, JSON.stringify(said))
 })
 
-t.test('ports go from 1 to 65535', async t => {
+t.test('a port outside 1 to 65535 is omitted', async t => {
   for (const port of [1, 65535]) t.equal(parse({ p: port }).port, port)
   for (const port of [0, 65536]) t.equal(parse({ p: port }).port, undefined)
 })
 
-t.test('our address comes out in canonical text, of either family', async t => {
+t.test('our address is decoded as canonical text, in both families', async t => {
   const six = Buffer.alloc(16)
   six[15] = 1
   t.equal(parse({ yourip: six }).yourIp, '::1')
   t.equal(parse({ yourip: Buffer.from(`${'00'.repeat(10)}ffff01020304`, 'hex') }).yourIp, '1.2.3.4')
 })
 
-t.test('BEP 21: wanting nothing is said by 1 and taken back by 0', async t => {
+t.test('upload_only is 1 for true and 0 for false (BEP 21)', async t => {
   t.equal(parse({ upload_only: 1 }).uploadOnly, true)
   t.equal(parse({ upload_only: 0 }).uploadOnly, false)
   t.equal(parse({}).uploadOnly, undefined)
 })
 
-t.test('extensions have ids of one byte; 0 is kept, since it switches one off', async t => {
+t.test('extension ids have one byte, and 0 is kept, since it disables an extension', async t => {
   const m = { a: 1, b: 255, off: 0, c: 256, d: -1, e: '1', f: [1], g: {} }
   t.same(parse({ m }).m, { a: 1, b: 255, off: 0 })
 })
 
-t.test('at most 64 extensions are kept, and only those that can be count', async t => {
+t.test('at most 64 extensions are kept, not counting invalid ones', async t => {
   const many = (id: number) =>
     Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`a${at}`, id] as const))
   t.equal(parseExtendedHandshake(encode({ m: many(1) })).extensions.size, 64)
   t.same(parse({ m: { ...many(256), ut_pex: 1 } }).m, { ut_pex: 1 })
 })
 
-t.test('an extension with a name that is too long is left out', async t => {
+t.test('an extension with a name over 64 characters is omitted', async t => {
   t.same(parse({ m: { ['x'.repeat(65)]: 1, ['y'.repeat(64)]: 2 } }).m, { ['y'.repeat(64)]: 2 })
 })
 
-t.test('names that mean something to objects are names as all others', async t => {
+t.test('names of object properties are valid extension names', async t => {
   const { extensions } = parseExtendedHandshake(encode({ m: { constructor: 3 } }))
   t.equal(extensions.get('constructor'), 3)
   t.equal(extensions.get('toString'), undefined)
 })
 
-t.test('H4: a name that is not UTF-8, or would move the cursor, can still be shown', async t => {
+t.test('invalid UTF-8 and control characters are removed from the client name', async t => {
   const name = (v: Buffer) => parse({ v }).client
   t.equal(name(Buffer.from([0x61, 0xff, 0x62])), 'a�b')
   t.equal(name(Buffer.from('\x1b[31mred\x00\r\n\u202e')), '[31mred')
@@ -121,20 +121,20 @@ t.test('H4: a name that is not UTF-8, or would move the cursor, can still be sho
   t.equal(name(Buffer.from('x'.repeat(500))), 'x'.repeat(64))
 })
 
-t.test('a name of nothing that can be shown is none', async t => {
+t.test('a client name without printable characters is omitted', async t => {
   t.same(parse({ v: '\x00\x1b' }), NOTHING)
 })
 
-t.test('bytes behind the dictionary do no harm', async t => {
+t.test('bytes after the dictionary are ignored', async t => {
   t.same(parse(Buffer.from('d4:reqqi9eetrailing')), { ...NOTHING, reqq: 9 })
 })
 
-t.test('one that is longer than anybody would send is not read', async t => {
+t.test('a handshake over 64 KiB is ignored', async t => {
   t.same(parse({ reqq: 9, v: 'x'.repeat(66_000) }), NOTHING)
   t.equal(parse({ reqq: 9, v: 'x'.repeat(65_000) }).reqq, 9)
 })
 
-t.test('whichever bytes of one are wrong, it says only what can be', async t => {
+t.test('a handshake with random changes never throws and has only valid fields', async t => {
   const seed = Number(process.env.SEED ?? 1)
   const chance = generator(seed)
   const m = { lt_donthave: 7, ut_metadata: 2, ut_pex: 1 }
@@ -160,12 +160,12 @@ t.test('whichever bytes of one are wrong, it says only what can be', async t => 
   }
 })
 
-t.test('ours has an m, our name, and how many requests we take', async t => {
+t.test('our handshake has m, v and reqq', async t => {
   const ours = encodeExtendedHandshake({ client: 'tsdl 0.1.0', reqq: 500, extensions: {} })
   t.equal(ours.toString(), 'd1:mde4:reqqi500e1:v10:tsdl 0.1.0e')
 })
 
-t.test('all that we can say of ourselves is read back', async t => {
+t.test('every field of our handshake is decoded back', async t => {
   const extensions = { ut_metadata: 1, ut_pex: 2, lt_donthave: 0 }
   const rest = { client: 'tsdl 0.1.0', reqq: 250, port: 6881, yourIp: '127.0.0.1', uploadOnly: true }
   t.same(parse(encodeExtendedHandshake({ ...rest, extensions })), { ...rest, m: extensions })
@@ -173,26 +173,30 @@ t.test('all that we can say of ourselves is read back', async t => {
   t.same(parse(encodeExtendedHandshake({ ...six, extensions })), { ...six, m: extensions })
 })
 
-t.test('we write the address of a peer in 4 or 16 bytes, and leave out what is none', async t => {
+t.test('yourip is 4 or 16 bytes, and is omitted for anything but a plain address', async t => {
   const written = (yourIp: string) => {
     const ours = encodeExtendedHandshake({ client: 'x', reqq: 1, extensions: {}, yourIp })
     return (decode(ours) as { yourip?: Uint8Array }).yourip
   }
   t.same(Buffer.from(written('1.2.3.4')!), Buffer.from([1, 2, 3, 4]))
-  t.same(Buffer.from(written('::ffff:1.2.3.4')!), Buffer.from([1, 2, 3, 4]), 'as a socket shows it')
+  t.same(
+    Buffer.from(written('::ffff:1.2.3.4')!),
+    Buffer.from([1, 2, 3, 4]),
+    'IPv4-mapped, as in a dual-stack socket',
+  )
   t.equal(written('2001:db8::1')?.length, 16)
   for (const none of ['', 'peer.example', 'fe80::1%eth0', '1.2.3.256'])
     t.equal(written(none), undefined, none)
 })
 
-t.test('BEP 54: an lt_donthave is the four bytes of a piece', async t => {
+t.test('lt_donthave is a piece index of 4 bytes (BEP 54)', async t => {
   t.same(encodeDontHave(0x01020304), Buffer.from([1, 2, 3, 4]))
   for (const index of [0, 1, 0xfffffffe]) t.equal(parseDontHave(encodeDontHave(index)), index)
   const within = Buffer.from([9, 9, 0, 0, 1, 0, 9, 9])
   t.equal(parseDontHave(within.subarray(2, 6)), 256)
 })
 
-t.test('BEP 54: a payload of any other length takes nothing back', async t => {
+t.test('lt_donthave of any other length is ignored (BEP 54)', async t => {
   for (const length of [0, 1, 2, 3, 5, 8])
     t.equal(parseDontHave(Buffer.alloc(length)), undefined, `${length}`)
 })

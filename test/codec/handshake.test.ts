@@ -8,13 +8,13 @@ import {
 } from '../../src/codec/handshake.ts'
 import { HANDSHAKE, INFO_HASH, PEER_ID } from '../helpers/wire.ts'
 
-t.test('A1: a handshake is 68 bytes: 0x13, the protocol, flags, info-hash, peer id', async t => {
+t.test('a handshake is 68 bytes: 0x13, the protocol, flags, info-hash, peer id', async t => {
   const reserved = reservedBytes('extended')
   t.same(encodeHandshake({ infoHash: INFO_HASH, peerId: PEER_ID, reserved }), HANDSHAKE)
   t.equal(HANDSHAKE.length, HANDSHAKE_LENGTH)
 })
 
-t.test('A1: a handshake is read back', async t => {
+t.test('an encoded handshake is decoded back', async t => {
   const { type, infoHash, peerId, reserved } = decodeHandshake(HANDSHAKE)
   t.equal(type, 'handshake')
   t.same([...infoHash], [...INFO_HASH])
@@ -22,7 +22,7 @@ t.test('A1: a handshake is read back', async t => {
   t.same([...reserved], [0, 0, 0, 0, 0, 0x10, 0, 0])
 })
 
-t.test('what was read stays, whatever becomes of the bytes it was read from', async t => {
+t.test('a decoded handshake does not change when the input buffer is reused', async t => {
   const bytes = Buffer.from(HANDSHAKE)
   const { infoHash, peerId } = decodeHandshake(bytes)
   bytes.fill(0xee)
@@ -30,7 +30,7 @@ t.test('what was read stays, whatever becomes of the bytes it was read from', as
   t.same([...peerId], [...PEER_ID])
 })
 
-t.test('A4: each of the first twenty bytes must be right', async t => {
+t.test('a change of any of the first 20 bytes is rejected', async t => {
   for (let at = 0; at < 20; at++) {
     const bytes = Buffer.from(HANDSHAKE)
     bytes[at]! ^= 1
@@ -38,28 +38,28 @@ t.test('A4: each of the first twenty bytes must be right', async t => {
   }
 })
 
-t.test('A4: the error quotes what was said instead, on one line', async t => {
+t.test('the error quotes the first bytes on one line', async t => {
   const bytes = Buffer.alloc(68)
   bytes.write('HTTP/1.1 400 Bad Request\r\n')
   bytes[12] = 10
   t.throws(() => decodeHandshake(bytes), { message: /begins with "HTTP\/1\.1 400\\nBad Req"$/ })
 })
 
-t.test('A14: all reserved bits set: the ones that we know are seen, the others do no harm', async t => {
+t.test('with all reserved bits set, the known flags are set and the others ignored', async t => {
   const bytes = Buffer.from(HANDSHAKE)
   bytes.fill(0xff, 20, 28)
   t.equal(supports(decodeHandshake(bytes).reserved, 'extended'), true)
   t.equal(supports(decodeHandshake(bytes).reserved, 'fast'), true)
 })
 
-t.test('A15, A16: the extension flag is bit 0x10 of byte 5, and nothing else', async t => {
+t.test('the flag of the extension protocol is bit 0x10 of byte 5 only', async t => {
   t.equal(supports(new Uint8Array(8), 'extended'), false)
   t.equal(supports(new Uint8Array(8).fill(0xff).with(5, 0xef), 'extended'), false)
   t.same([...reservedBytes()], [0, 0, 0, 0, 0, 0, 0, 0])
   t.same([...reservedBytes('extended')], [0, 0, 0, 0, 0, 0x10, 0, 0])
 })
 
-t.test('the flag of the fast extension is bit 0x04 of byte 7, and nothing else', async t => {
+t.test('the flag of the fast extension is bit 0x04 of byte 7 only', async t => {
   t.equal(supports(new Uint8Array(8), 'fast'), false)
   t.equal(supports(new Uint8Array(8).fill(0xff).with(7, 0xfb), 'fast'), false)
   t.same([...reservedBytes('fast')], [0, 0, 0, 0, 0, 0, 0, 0x04])

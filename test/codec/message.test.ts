@@ -49,12 +49,12 @@ const SAID: [Message, Buffer][] = [
 ]
 
 for (const [message, bytes] of SAID) {
-  t.test(`${message.type} is written as the BEPs spell it, in as many bytes as was said`, async t => {
+  t.test(`${message.type} is encoded as in the BEPs, in encodedLength bytes`, async t => {
     t.same(encodeMessage(message), bytes)
     t.equal(encodedLength(message), bytes.length)
   })
 
-  t.test(`${message.type} is written where it belongs, and nothing around it`, async t => {
+  t.test(`${message.type} is encoded at the offset without changes around it`, async t => {
     const target = Buffer.alloc(bytes.length + 8, 0xee)
     t.equal(encodeInto(message, target, 4), 4 + bytes.length)
     t.same(target.subarray(4, -4), bytes)
@@ -62,7 +62,7 @@ for (const [message, bytes] of SAID) {
   })
 
   if (['handshake', 'keepAlive', 'piece'].includes(message.type)) continue
-  t.test(`${message.type} is read back from its body`, async t => {
+  t.test(`${message.type} is decoded from its body`, async t => {
     const body = Buffer.from(bytes.subarray(5))
     t.same(decodeBody(bytes[4]!, body), message)
     t.doesNotThrow(() => checkLength(bytes[4]!, bytes.length - 4))
@@ -70,7 +70,7 @@ for (const [message, bytes] of SAID) {
   })
 }
 
-t.test('B4, B5: only the lengths that a message can have are let through', async t => {
+t.test('a message of an invalid length is rejected', async t => {
   const allowed: [number, number[]][] = [
     [0, [1]],
     [1, [1]],
@@ -95,7 +95,7 @@ t.test('B4, B5: only the lengths that a message can have are let through', async
   }
 })
 
-t.test('B5: messages of any length have a least one', async t => {
+t.test('messages of variable length have a minimum length', async t => {
   for (const [id, least] of [
     [5, 1],
     [7, 9],
@@ -111,12 +111,12 @@ t.test('B5: messages of any length have a least one', async t => {
   t.throws(() => checkLength(4, 4), { message: 'message 4 with length 4, expected 5' })
 })
 
-t.test('ids beside 0 to 9, 13 to 17 and 20 are not known', async t => {
+t.test('ids other than 0 to 9, 13 to 17 and 20 are unknown', async t => {
   const known = Array.from({ length: 256 }, (_, id) => id).filter(isKnown)
   t.same(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 20])
 })
 
-t.test('whatever is said comes out of a stream as it went in, however the stream is cut', async t => {
+t.test('encoded messages are decoded from a stream with any chunk boundaries', async t => {
   const { items, error } = await feed<Message>(
     consumed => new Framer({ consumed }),
     Buffer.concat(SAID.map(([, bytes]) => bytes)),
@@ -126,7 +126,7 @@ t.test('whatever is said comes out of a stream as it went in, however the stream
   for (const [at, [message]] of SAID.entries()) t.same(items[at], message, message.type)
 })
 
-t.test('a message of the fast extension with a length that it cannot have ends the stream', async t => {
+t.test('a message of the fast extension with an invalid length ends the stream', async t => {
   for (const bytes of [msg(14, [0]), msg(15, [0]), msg(13, u32(1, 2)), msg(17), msg(16, u32(1, 2))]) {
     const { items, error } = await feed<Message>(
       consumed => new Framer({ handshake: false, consumed }),

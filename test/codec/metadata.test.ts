@@ -9,7 +9,7 @@ import {
 
 const read = (text: string) => parseMetadataMessage(Buffer.from(text, 'latin1'))
 
-t.test('messages are written as BEP 9 shows them', async t => {
+t.test('messages are encoded as in BEP 9', async t => {
   t.equal(`${encodeMetadataMessage({ type: 'request', piece: 0 })}`, 'd8:msg_typei0e5:piecei0ee')
   t.equal(`${encodeMetadataMessage({ type: 'reject', piece: 7 })}`, 'd8:msg_typei2e5:piecei7ee')
   const data = Buffer.from('xx')
@@ -19,7 +19,7 @@ t.test('messages are written as BEP 9 shows them', async t => {
   )
 })
 
-t.test('what is written is read', async () => {
+t.test('encoded messages are decoded back', async () => {
   const plain = { noNullPrototype: true }
   const piece = fc.nat(65_535)
   const data = fc.uint8Array({ minLength: 1, maxLength: 16_384 }).map(bytes => Buffer.from(bytes))
@@ -36,12 +36,12 @@ t.test('what is written is read', async () => {
   )
 })
 
-t.test('bytes behind a request are passed over, keys that are not known as well (I12)', async t => {
+t.test('bytes after a request and unknown keys are ignored', async t => {
   t.strictSame(read('d8:msg_typei0e5:piecei3e1:xi1eerest'), { type: 'request', piece: 3 })
   t.strictSame(read('d8:msg_typei1e5:piecei0eeabc'), { type: 'data', piece: 0, data: Buffer.from('abc') })
 })
 
-t.test('what is none says nothing (I2, I7, I11)', async t => {
+t.test('invalid messages are ignored', async t => {
   for (const text of [
     '',
     'x',
@@ -66,7 +66,7 @@ t.test('what is none says nothing (I2, I7, I11)', async t => {
     t.equal(read(text), undefined, text.slice(0, 50))
 })
 
-t.test('no bytes make it throw', async () => {
+t.test('random bytes never throw', async () => {
   const begun = fc.uint8Array().map(rest => Buffer.concat([Buffer.from('d8:msg_typei1e5:piecei'), rest]))
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), begun), payload => {

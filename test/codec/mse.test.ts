@@ -14,13 +14,13 @@ const both = plaintext | rc4
 const SEED = Number(process.env.SEED ?? 1)
 const hex = (text: string) => Buffer.from(text, 'hex')
 
-/** What chance gives: this private key, no padding. */
+/** A source of random bytes that gives this private key and no padding. */
 const keyed = (key: Uint8Array) => (length: number) =>
   length === key.length ? Buffer.from(key) : Buffer.alloc(length)
 const KEY_A = Buffer.from(Array.from({ length: 20 }, (_, at) => at + 1))
 const KEY_B = Buffer.from(Array.from({ length: 20 }, (_, at) => at + 101))
 
-/** A whole conversation, made by a program that shares nothing with ours. */
+/** A whole handshake, recorded with an independent implementation. */
 const RECORD = {
   secret: hex(
     'd05ed96a95215a89b44073afe5d0b1626289ac01cff7849392948b2470b346547e944d7562a897ae86976bc389999083' +
@@ -75,7 +75,7 @@ function receiver({
   return { sent, exchange: new Exchange(receive({ allow, find, send, random })) }
 }
 
-/** What a side comes to with these bytes, byte by byte. */
+/** Feeds bytes one by one; returns the result and the number of bytes read. */
 function take<Result>({ exchange }: Side<Result>, bytes: Uint8Array) {
   for (let at = 0; at < bytes.length; at++) {
     const end = exchange.take(bytes.subarray(at, at + 1))
@@ -89,14 +89,14 @@ interface Word {
   readonly provide?: number
   readonly select?: number
   readonly pad?: number
-  /** What the lengths say, where it is not so. */
+  /** Length fields, if they differ from the actual lengths. */
   readonly padLength?: number
   readonly length?: number
   readonly first?: Buffer
   readonly ciphers?: Ciphers
 }
 
-/** An initiator's second word, of parts that may be wrong. */
+/** The second message of an initiator, with parts that can be made invalid. */
 function offer({
   vc = Buffer.alloc(8),
   provide = both,
@@ -115,7 +115,7 @@ function offer({
   return Buffer.concat([syncMark(RECORD.secret), mark, ciphers.outgoing.apply(plain)])
 }
 
-/** A receiver's second word. */
+/** The second message of a receiver. */
 function answer({ vc = Buffer.alloc(8), select = rc4, pad = 0, padLength }: Word = {}): Buffer {
   const head = Buffer.alloc(6)
   head.writeUInt32BE(select)
@@ -124,7 +124,7 @@ function answer({ vc = Buffer.alloc(8), select = rc4, pad = 0, padLength }: Word
   return outgoing.apply(Buffer.concat([vc, head, Buffer.alloc(pad)]))
 }
 
-t.test('L1: dialled, with a fixed key: each word as another program has it', async t => {
+t.test('the receiver sends the same bytes as another implementation with the same key', async t => {
   const side = receiver()
   const end = take(side, Buffer.concat([RECORD.a, RECORD.offer]))!
   t.ok(Buffer.concat(side.sent).equals(Buffer.concat([RECORD.b, RECORD.answer])))
@@ -135,7 +135,7 @@ t.test('L1: dialled, with a fixed key: each word as another program has it', asy
   t.ok(end.result.ciphers!.outgoing.apply(Buffer.from('hello from b')).equals(RECORD.fromB))
 })
 
-t.test('L3: dialling, with a fixed key: each word as another program has it', async t => {
+t.test('the initiator sends the same bytes as another implementation with the same key', async t => {
   const side = initiator({ provide: rc4 })
   const end = take(side, Buffer.concat([RECORD.b, RECORD.answer]))!
   t.ok(Buffer.concat(side.sent).equals(Buffer.concat([RECORD.a, RECORD.offer])))
@@ -143,17 +143,17 @@ t.test('L3: dialling, with a fixed key: each word as another program has it', as
   t.equal(`${end.result!.incoming.apply(Buffer.from(RECORD.fromB))}`, 'hello from b')
 })
 
-t.test('L2: a torrent that is unknown is refused, and never named', async t => {
+t.test('an unknown torrent is rejected without revealing its info-hash', async t => {
   const side = receiver({ shared: [] })
   t.throws(() => take(side, Buffer.concat([RECORD.a, RECORD.offer])), {
     name: 'PeerError',
     code: 'ERR_HANDSHAKE',
     message: /do not share/,
   })
-  t.ok(Buffer.concat(side.sent).equals(RECORD.b), 'it has heard our key alone')
+  t.ok(Buffer.concat(side.sent).equals(RECORD.b), 'only our public key was sent')
 })
 
-t.test('L4: keys that let anybody guess the secret are refused, their neighbours are not', async t => {
+t.test('public keys that make the secret predictable are rejected, their neighbours are not', async t => {
   const bytesOf = (value: bigint) => hex(value.toString(16).padStart(2 * KEY_LENGTH, '0'))
   for (const bad of [0n, 1n, PRIME - 1n, PRIME, PRIME + 1n, 2n ** 768n - 1n]) {
     t.equal(sharedSecret(KEY_A, bytesOf(bad)), undefined)
@@ -165,7 +165,7 @@ t.test('L4: keys that let anybody guess the secret are refused, their neighbours
   t.same(sharedSecret(KEY_A, RECORD.b), RECORD.secret)
 })
 
-t.test('L6: a key and noise: no more than the longest padding and the mark is read', async t => {
+t.test('after a key followed by noise, at most the longest padding and the mark are read', async t => {
   const noisy = noise(2000, 1)
   for (const [side, mark] of [
     [receiver(), 20],
@@ -180,7 +180,7 @@ t.test('L6: a key and noise: no more than the longest padding and the mark is re
   }
 })
 
-t.test('L7: paddings of 0 and of 512 bytes are skipped, 513 are refused', async t => {
+t.test('paddings of 0 and 512 bytes are skipped, 513 bytes are rejected', async t => {
   for (const pad of [0, 1, 512]) {
     const first = Buffer.concat([RECORD.a, noise(pad, 2)])
     const taken = take(receiver(), Buffer.concat([first, offer({ pad, first: PLAIN })]))!
@@ -196,7 +196,7 @@ t.test('L7: paddings of 0 and of 512 bytes are skipped, 513 are refused', async 
   t.throws(() => take(initiator(), Buffer.concat([RECORD.b, answer({ padLength: 513 })])), refused)
 })
 
-t.test('L8, L9: a first word of any length is the start of the stream', async t => {
+t.test('an initial payload of any length is the start of the stream', async t => {
   for (const length of [0, 1, 30, 68, 1000, MAX_PAYLOAD]) {
     const first = noise(length, 4)
     for (const provide of [plaintext, rc4]) {
@@ -212,22 +212,19 @@ t.test('L8, L9: a first word of any length is the start of the stream', async t 
   t.throws(() => take(receiver(), tooLong), { code: 'ERR_HANDSHAKE', message: /8193 bytes/ })
 })
 
-t.test(
-  'L10: what is offered and what is allowed: plaintext if both, nothing in common is the end',
-  async t => {
-    for (const provide of [0, 1, 2, 3, 4, 7]) {
-      for (const allow of [rc4, both, plaintext]) {
-        const common = provide & allow & 3
-        const side = receiver({ allow })
-        const said = Buffer.concat([RECORD.a, offer({ provide, first: PLAIN })])
-        if (common === 0) t.throws(() => take(side, said), { code: 'ERR_HANDSHAKE', message: /offers/ })
-        else t.equal(take(side, said)!.result.ciphers === undefined, (common & plaintext) === plaintext)
-      }
+t.test('plaintext is preferred, and no common method is an error', async t => {
+  for (const provide of [0, 1, 2, 3, 4, 7]) {
+    for (const allow of [rc4, both, plaintext]) {
+      const common = provide & allow & 3
+      const side = receiver({ allow })
+      const said = Buffer.concat([RECORD.a, offer({ provide, first: PLAIN })])
+      if (common === 0) t.throws(() => take(side, said), { code: 'ERR_HANDSHAKE', message: /offers/ })
+      else t.equal(take(side, said)!.result.ciphers === undefined, (common & plaintext) === plaintext)
     }
-  },
-)
+  }
+})
 
-t.test('L11, L12: what is selected must be one thing, and one that was offered', async t => {
+t.test('the selected method must be one of those that were offered', async t => {
   for (const provide of [rc4, both]) {
     for (const select of [0, 1, 2, 3, 4, 0x80000000]) {
       const said = Buffer.concat([RECORD.b, answer({ select })])
@@ -239,7 +236,7 @@ t.test('L11, L12: what is selected must be one thing, and one that was offered',
   }
 })
 
-t.test('L13: a wrong verification constant is the end', async t => {
+t.test('an invalid verification constant is an error', async t => {
   const vc = Buffer.from('0000000000000001', 'hex')
   const wrong = Buffer.concat([RECORD.a, offer({ vc, first: PLAIN })])
   t.throws(() => take(receiver(), wrong), { message: /verification constant/ })
@@ -247,7 +244,7 @@ t.test('L13: a wrong verification constant is the end', async t => {
   t.throws(() => take(initiator(), answered), { code: 'ERR_HANDSHAKE' })
 })
 
-t.test('L14, A6: a plain handshake is no key, a key that begins with 0x13 is one', async t => {
+t.test('a plain handshake is not taken for a public key, but a key that begins with 0x13 is', async t => {
   t.throws(() => take(initiator(), HANDSHAKE), { code: 'ERR_HANDSHAKE', message: /without encryption/ })
   let key = 0
   const own = () => Buffer.alloc(20, key)
@@ -256,12 +253,12 @@ t.test('L14, A6: a plain handshake is no key, a key that begins with 0x13 is one
   for (const a of [random, keyed(KEY_A)]) t.ok(join({ random: a }, { random }))
 })
 
-t.test('L18: of three torrents the one is found that is meant', async t => {
+t.test('the receiver finds the torrent among three', async t => {
   const shared = [noise(20, 10), noise(20, 11), noise(20, 12)]
   for (const infoHash of shared) t.equal(join({ infoHash }, { shared }).receiver.infoHash, infoHash)
 })
 
-/** Both sides against each other, all that is sent cut by chance; gives what each came to. */
+/** Runs both sides against each other with random chunks; returns the results. */
 function join(
   a: Parameters<typeof initiator>[0] = {},
   b: Parameters<typeof receiver>[0] = {},
@@ -273,7 +270,7 @@ function join(
     for (; said < one.sent.length; said++)
       for (const chunk of cut(one.sent[said]!, () => 1 + Math.floor(chance() * 100)))
         received ??= other.exchange.take(chunk)?.result
-    if (heard === other.sent.length) throw new Error('neither says anything')
+    if (heard === other.sent.length) throw new Error('deadlock: neither side sends')
     for (; heard < other.sent.length; heard++)
       for (const chunk of cut(other.sent[heard]!, () => 1 + Math.floor(chance() * 100))) {
         const end = one.exchange.take(chunk)
@@ -283,15 +280,15 @@ function join(
   return { initiator: ciphers, receiver: received! }
 }
 
-t.test('both sides understand each other, whatever chance and cuts', async t => {
+t.test('both sides agree with any random bytes and chunk boundaries', async t => {
   fc.assert(
     fc.property(fc.nat(), fc.integer({ min: 1, max: 3 }), fc.nat(200), (seed, provide, length) => {
       const chance = generator(seed)
       const random: Random = length => Buffer.from(Array.from({ length }, () => Math.floor(chance() * 256)))
       const payload = noise(length, seed)
       const { initiator, receiver } = join({ random, provide, payload }, { random }, chance)
-      if (!receiver.payload.equals(payload)) throw new Error('another payload')
-      if (!initiator !== !receiver.ciphers) throw new Error('not of one mind')
+      if (!receiver.payload.equals(payload)) throw new Error('the payload differs')
+      if (!initiator !== !receiver.ciphers) throw new Error('the sides disagree about encryption')
       if (!initiator) return (provide & plaintext) === plaintext
       const there = receiver.ciphers!.incoming.apply(initiator.outgoing.apply(Buffer.from('there')))
       const back = initiator.incoming.apply(receiver.ciphers!.outgoing.apply(Buffer.from('back')))
@@ -302,7 +299,7 @@ t.test('both sides understand each other, whatever chance and cuts', async t => 
   t.pass()
 })
 
-t.test('hostile bytes are one PeerError, or are waited for, and never more than asked is kept', async t => {
+t.test('hostile bytes give a PeerError or need more input, and little is sent in reply', async t => {
   const words = [
     Buffer.concat([RECORD.a, offer({ first: PLAIN, pad: 20 })]),
     Buffer.concat([RECORD.b, answer({ pad: 20 }), RECORD.fromB]),
@@ -311,7 +308,7 @@ t.test('hostile bytes are one PeerError, or are waited for, and never more than 
   fc.assert(
     fc.property(fc.constantFrom(0, 1), edits, fc.nat(), fc.boolean(), (which, edits, seed, head) => {
       const bytes = edits.reduce((bytes, [where, drop, put]) => {
-        // behind the key most of the time: otherwise nothing else is ever tried
+        // mostly after the key, since a change of the key hides every other change
         const at = head ? where % bytes.length : Math.min(bytes.length, KEY_LENGTH + (where % bytes.length))
         return Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + drop)])
       }, words[which]!)

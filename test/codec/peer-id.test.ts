@@ -3,7 +3,7 @@ import { clientOf, makePeerId } from '../../src/codec/peer-id.ts'
 
 const zeros = new Uint8Array(12)
 
-t.test('a peer id is twenty bytes: our two letters, the version, and digits of chance', async t => {
+t.test('a peer id is 20 bytes: our two letters, the version, and random digits', async t => {
   const id = makePeerId(
     '0.1.0',
     Uint8Array.from({ length: 12 }, (_, at) => at),
@@ -12,7 +12,7 @@ t.test('a peer id is twenty bytes: our two letters, the version, and digits of c
   t.equal(id.toString(), '-TD0100-012345678901')
 })
 
-t.test('it stays twenty printable bytes, whatever version and chance', async t => {
+t.test('a peer id is 20 printable bytes for any version and random bytes', async t => {
   for (const version of ['12.34.5', '1', '1.2.3-beta.4', '40.0.0', '1.2.3.4.5']) {
     for (const byte of [0, 127, 255]) {
       const id = makePeerId(version, new Uint8Array(12).fill(byte))
@@ -22,11 +22,11 @@ t.test('it stays twenty printable bytes, whatever version and chance', async t =
   t.equal(makePeerId('12.34.5', zeros).toString().slice(0, 8), '-TDCY50-')
 })
 
-t.test('more chance than is needed is not used', async t => {
+t.test('extra random bytes are ignored', async t => {
   t.equal(makePeerId('1.2.3', new Uint8Array(40)).toString(), '-TD1230-000000000000')
 })
 
-t.test('clients are known by their letters, and shown by them where they are not', async t => {
+t.test('a client is named by its two letters, or by the letters themselves if unknown', async t => {
   const names: [string, string][] = [
     ['-TR300Z-w4bd4mkebkbi', 'Transmission 3.0.0.Z'],
     ['-qB4250-scysDI_JuVN3', 'qBittorrent 4.2.5.0'],

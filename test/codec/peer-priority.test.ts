@@ -7,30 +7,30 @@ import { peerPriority } from '../../src/codec/peer-priority.ts'
 const at = (host: string, port = 6881): PeerAddress => ({ host, port })
 const hash = (hex: string) => crc32c(Buffer.from(hex.replace(/[^0-9a-f]/gi, ''), 'hex'))
 
-t.test('crc32c gives the check values of RFC 3720 and of the polynomial', async t => {
+t.test('crc32c reproduces the check values of RFC 3720 and of the polynomial', async t => {
   t.equal(crc32c(Buffer.from('123456789')), 0xe3069283)
   t.equal(crc32c(Buffer.alloc(32)), 0x8a9136aa)
   t.equal(crc32c(Buffer.alloc(32, 0xff)), 0x62a8ab43)
   t.equal(crc32c(Buffer.alloc(0)), 0)
 })
 
-t.test('it gives what the examples of BEP 40 give', async t => {
+t.test('the examples in BEP 40 are reproduced', async t => {
   t.equal(peerPriority(at('123.213.32.10'), at('98.76.54.32')), 0xec2d7224)
   t.equal(peerPriority(at('123.213.32.10'), at('123.213.32.234')), 0x99568189)
 })
 
-t.test('in the same /16 the third byte counts in full', async t => {
+t.test('the third byte is not masked for addresses in the same /16', async t => {
   t.equal(peerPriority(at('123.213.255.170'), at('123.213.3.255')), hash('7bd50355 7bd5ff00'))
 })
 
-t.test('the same address is told apart by its ports', async t => {
+t.test('peers at the same address are ranked by their ports', async t => {
   t.equal(peerPriority(at('1.2.3.4', 0x1ae1), at('1.2.3.4', 0x0050)), hash('0050 1ae1'))
   t.equal(peerPriority(at('2001:db8::1', 300), at('2001:DB8:0::1', 2)), hash('0002 012c'))
   t.equal(peerPriority(at('1.2.3.4', 9), at('1.2.3.4', 9)), hash('0009 0009'))
   t.not(peerPriority(at('1.2.3.4', 1), at('1.2.3.4', 2)), peerPriority(at('1.2.3.4', 1), at('1.2.3.4', 3)))
 })
 
-t.test('of IPv6 the first six bytes count in full, and one more for each that is the same', async t => {
+t.test('the first six bytes of IPv6 are not masked, and one more for each equal byte', async t => {
   const rows: [string, string, string][] = [
     [
       '2001:db8:1:ffff:ffff:ffff:ffff:ffff',
@@ -56,8 +56,8 @@ t.test('of IPv6 the first six bytes count in full, and one more for each that is
   for (const [a, b, hex] of rows) t.equal(peerPriority(at(a), at(b)), hash(hex), `${a} and ${b}`)
 })
 
-t.test('both ends come to the same number, whatever their addresses', async t => {
-  // few different bytes, so that addresses are often near each other
+t.test('both ends compute the same priority for any addresses', async t => {
+  // few distinct bytes, so that addresses often share a prefix
   const byte = fc.constantFrom(0, 1, 0x55, 0xaa, 0xff)
   const host = (length: number) =>
     fc.array(byte, { minLength: length, maxLength: length }).map(bytes => hostOf(Uint8Array.from(bytes)))
@@ -74,11 +74,11 @@ t.test('both ends come to the same number, whatever their addresses', async t =>
   t.pass()
 })
 
-t.test('an IPv4 address mapped into IPv6 is that IPv4 address', async t => {
+t.test('an IPv4-mapped address has the priority of the IPv4 address', async t => {
   t.equal(peerPriority(at('::ffff:123.213.32.10'), at('98.76.54.32')), 0xec2d7224)
 })
 
-t.test('where both ends cannot agree, the priority is the least', async t => {
+t.test('the priority is 0 if the ends cannot compute the same number', async t => {
   t.equal(peerPriority(at('1.2.3.4'), at('2001:db8::1')), 0)
   t.equal(peerPriority(at('1.2.3.4'), at('peer.example')), 0)
   t.equal(peerPriority(at('peer.example'), at('peer.example')), 0)

@@ -7,7 +7,7 @@ import { decodePex, encodePex, MAX_PEX } from '../../src/codec/pex.ts'
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const names = (peers: readonly { host: string; port: number }[] = []) => peers.map(formatAddress)
 
-t.test('J1: what libtorrent writes is read, with its flags, IPv4 and IPv6', async t => {
+t.test('a message of libtorrent is decoded with flags, in both families', async t => {
   const six = hex('20010db8000000000000000000000007 1ae1')
   const payload = encode({
     added: hex('0a000001 1ae1 0a000002 1ae2'),
@@ -26,7 +26,7 @@ t.test('J1: what libtorrent writes is read, with its flags, IPv4 and IPv6', asyn
   t.same(names(dropped), ['10.0.0.3:6883'])
 })
 
-t.test('what is written is what is read', async t => {
+t.test('encoded messages are decoded back', async t => {
   const added = [
     { host: '10.0.0.1', port: 1, flags: 0x12 },
     { host: '2001:db8::1', port: 2, flags: 0x01 },
@@ -38,13 +38,13 @@ t.test('what is written is what is read', async t => {
   t.same(read.dropped, dropped)
 })
 
-t.test('J2: without flags the peers count all the same', async t => {
+t.test('peers without flags are decoded', async t => {
   t.same(decodePex(encode({ added: hex('0a000001 1ae1') }))?.added, [
     { host: '10.0.0.1', port: 6881, flags: 0 },
   ])
 })
 
-t.test('J3: what cannot be read is left out, and nothing throws', async t => {
+t.test('invalid fields are omitted, and nothing throws', async t => {
   t.equal(decodePex(Buffer.from('')), undefined)
   t.equal(decodePex(Buffer.from('le')), undefined)
   t.equal(decodePex(Buffer.from('d5:added12:')), undefined)
@@ -58,7 +58,7 @@ t.test('J3: what cannot be read is left out, and nothing throws', async t => {
   ])
 })
 
-t.test('J8: of ten thousand addresses the first fifty are read', async t => {
+t.test('the first 50 of 10,000 addresses are decoded', async t => {
   const many = Buffer.concat(
     Array.from({ length: 10_000 }, (_, n) => Buffer.from([10, 1, n >> 8, n & 255, 1, 1])),
   )
@@ -68,7 +68,7 @@ t.test('J8: of ten thousand addresses the first fifty are read', async t => {
   t.ok(added.every(({ host }) => host.startsWith('10.1.')))
 })
 
-t.test('whatever comes, nothing throws, and fifty are the most', async t => {
+t.test('random payloads never throw and give at most 50 addresses', async t => {
   const compact = fc.uint8Array({ maxLength: 2000 })
   const near = fc
     .record(

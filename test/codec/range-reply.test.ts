@@ -6,7 +6,7 @@ const range = { 'content-range': 'bytes 100-149/1000' }
 const kindOf = (status: number, headers: Record<string, string> = {}, from = asked) =>
   judgeReply({ status, headers }, from).kind
 
-t.test('a range is taken when it begins where it was asked for, also when it is shorter', async t => {
+t.test('a range that begins at the requested offset is accepted, also if it is shorter', async t => {
   t.same(judgeReply({ status: 206, headers: range }, asked), { kind: 'body', from: 100, to: 150 })
   t.equal(kindOf(206, { 'content-range': 'bytes 100-149/*' }), 'body')
   t.equal(kindOf(206, { ...range, 'content-length': '50', 'content-encoding': 'identity' }), 'body')
@@ -31,7 +31,7 @@ t.test('a range is taken when it begins where it was asked for, also when it is 
   t.equal(kindOf(206, { ...range, 'content-encoding': 'gzip' }), 'unusable')
 })
 
-t.test('all of a file is taken, wherever the range is', async t => {
+t.test('a reply with the whole resource is accepted for any range', async t => {
   t.same(judgeReply({ status: 200, headers: {} }, asked), { kind: 'body', from: 0, to: 1000 })
   t.same(judgeReply({ status: 200, headers: {} }, { length: 7 }), { kind: 'body', from: 0, to: 7 })
   t.equal(kindOf(200, { 'content-length': '1000' }), 'body')
@@ -39,7 +39,7 @@ t.test('all of a file is taken, wherever the range is', async t => {
   t.equal(kindOf(200, {}, { first: 5e9, length: 1, size: 6e9 }), 'body')
 })
 
-t.test('a busy server is told from a file that cannot be had', async t => {
+t.test('a busy server is distinguished from a missing file', async t => {
   for (const status of [408, 421, 425, 429, 500, 502, 503, 504]) t.equal(kindOf(status), 'busy', `${status}`)
   for (const status of [201, 204, 300, 304, 400, 401, 403, 404, 410, 416])
     t.equal(kindOf(status), 'unusable', `${status}`)

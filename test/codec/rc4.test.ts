@@ -6,7 +6,7 @@ import { noise } from '../helpers/metainfo.ts'
 
 const loops = { plain: plainLoop, module: moduleLoop(instantiate()) }
 
-/** Of RFC 6229: a key, and the keystream at 0, 1024 and 4096. */
+/** From RFC 6229: a key, and the keystream at 0, 1024 and 4096. */
 const VECTORS = [
   [
     '0102030405',
@@ -23,7 +23,7 @@ const VECTORS = [
 ] as const
 
 for (const [name, loop] of Object.entries(loops)) {
-  t.test(`L5: the keystream of RFC 6229, however the calls are cut: ${name}`, async t => {
+  t.test(`the ${name} loop reproduces the keystream of RFC 6229 with calls of any length`, async t => {
     for (const [key, ...expected] of VECTORS) {
       for (const cut of [1, 7, 63, 64, 65, 1000, 5000]) {
         const rc4 = new Rc4(Buffer.from(key, 'hex'), 0, loop)
@@ -33,16 +33,20 @@ for (const [name, loop] of Object.entries(loops)) {
         t.strictSame(found, expected, `${key} cut every ${cut}`)
       }
       const later = new Rc4(Buffer.from(key, 'hex'), 1024, loop)
-      t.equal(later.apply(Buffer.alloc(16)).toString('hex'), expected[1], 'the first 1024 are skipped')
+      t.equal(
+        later.apply(Buffer.alloc(16)).toString('hex'),
+        expected[1],
+        'the first 1024 bytes are discarded',
+      )
     }
   })
 }
 
-t.test('both loops come to the same, in turns, in sizes beyond the room of the module', async t => {
+t.test('both loops give the same bytes, alternating, also beyond the memory of the module', async t => {
   const chance = generator(Number(process.env.SEED ?? 1))
   const bytes = noise(300_000, 5)
   const [one, other] = [new Rc4(noise(20, 6), 768, loops.plain), new Rc4(noise(20, 6), 768, loops.module)]
-  // a second cipher on the same module must not disturb the first
+  // a second cipher on the same module must not affect the first
   const between = new Rc4(noise(20, 7), 0, loops.module)
   for (let at = 0; at < bytes.length; ) {
     const end = at + 1 + Math.floor(chance() ** 4 * 120_000)
@@ -54,7 +58,7 @@ t.test('both loops come to the same, in turns, in sizes beyond the room of the m
   t.pass()
 })
 
-t.test('what was encrypted is decrypted by the same', async t => {
+t.test('the same operation encrypts and decrypts', async t => {
   const bytes = noise(100_001, 8)
   const there = new Rc4(Buffer.from('key')).apply(Buffer.from(bytes))
   t.notOk(there.equals(bytes))

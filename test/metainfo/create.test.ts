@@ -7,11 +7,11 @@ import { parse } from '../../src/metainfo/parse.ts'
 const KiB = 1024
 const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url))
 
-/** The bytes that fixtures/README.md describes. */
+/** The content that fixtures/README.md describes. */
 const content = (length: number, seed: number) =>
   Buffer.from(Uint8Array.from({ length }, (_, i) => 7 * i + Math.floor(i / 251) + seed))
 
-/** A file that is read in pieces of `cut` bytes, through one buffer that is overwritten each time. */
+/** A file that is read in chunks of `cut` bytes through one reused buffer. */
 function source(path: string, bytes: Buffer, cut = 1000, length = bytes.length): SourceFile {
   return {
     path: path === '' ? [] : path.split('/'),
@@ -29,7 +29,7 @@ function source(path: string, bytes: Buffer, cut = 1000, length = bytes.length):
 
 const small: CreateOptions = { name: 'a', files: [source('', content(10, 0))] }
 
-t.test('a file has the same info-hash as when another client makes its torrent', async t => {
+t.test('the torrent of a file has the same info-hash as that of another client', async t => {
   const theirs = parse(fixture('transmission-single.torrent'))
   const files = [source('', content(100_000, 1), 777)]
   const ours = parse((await create({ name: 'single.bin', files, pieceLength: 32 * KiB })).torrent)
@@ -37,19 +37,22 @@ t.test('a file has the same info-hash as when another client makes its torrent',
   t.same(ours.files, theirs.files)
 })
 
-t.test('so has a directory, all of it: private is in the info-hash', async t => {
-  const files = [
-    source('a.txt', content(10, 2)),
-    source('sub/b.bin', content(70_000, 3), 16 * KiB),
-    source('sub/déjà/c', content(1, 4)),
-  ]
-  const made = await create({ name: 'multi', files, pieceLength: 16 * KiB, private: true })
-  t.equal(made.infoHash.toString('hex'), '00f5d5aaf6694d157f93bb811a1e50297be4ca30')
-  t.same(parse(made.torrent).infoHash, made.infoHash)
-  t.match(made, { length: 70_011, pieceCount: 5, pieceLength: 16 * KiB, warnings: [] })
-})
+t.test(
+  'the torrent of a directory has the same info-hash as that of another client, also if private',
+  async t => {
+    const files = [
+      source('a.txt', content(10, 2)),
+      source('sub/b.bin', content(70_000, 3), 16 * KiB),
+      source('sub/déjà/c', content(1, 4)),
+    ]
+    const made = await create({ name: 'multi', files, pieceLength: 16 * KiB, private: true })
+    t.equal(made.infoHash.toString('hex'), '00f5d5aaf6694d157f93bb811a1e50297be4ca30')
+    t.same(parse(made.torrent).infoHash, made.infoHash)
+    t.match(made, { length: 70_011, pieceCount: 5, pieceLength: 16 * KiB, warnings: [] })
+  },
+)
 
-t.test('hashes do not depend on how the source cuts its bytes', async t => {
+t.test('hashes do not depend on the chunk boundaries of the source', async t => {
   const bytes = content(100, 5)
   const expected = [0, 32, 64, 96].map(at =>
     createHash('sha1')
@@ -62,7 +65,7 @@ t.test('hashes do not depend on how the source cuts its bytes', async t => {
   }
 })
 
-t.test('everything that is given is written, and read back', async t => {
+t.test('every option is written and parsed back', async t => {
   const trackers = [['http://a.example/x', 'udp://b.example:1'], [], ['https://c.example/']]
   const rest = {
     webSeeds: ['http://w.example/'],
@@ -76,37 +79,40 @@ t.test('everything that is given is written, and read back', async t => {
   t.same(it.trackers, [trackers[0], trackers[2]])
 })
 
-t.test('one tracker needs no announce-list, none no announce', async t => {
+t.test('one tracker is written without announce-list, and no tracker without announce', async t => {
   const { torrent } = await create({ ...small, trackers: [['http://a.example/x']] })
   t.same(parse(torrent).trackers, [['http://a.example/x']])
   t.notOk(torrent.includes('announce-list'))
   t.notOk((await create(small)).torrent.includes('announce'))
 })
 
-t.test('the same input gives the same bytes', async t => {
+t.test('the same input gives the same .torrent', async t => {
   t.same((await create(small)).torrent, (await create(small)).torrent)
 })
 
-t.test('empty files, and nothing but empty files', async t => {
+t.test('a torrent may contain empty files, or only empty files', async t => {
   const none = Buffer.alloc(0)
   const it = parse((await create({ name: 'd', files: [source('a', none), source('b', none)] })).torrent)
   t.match(it, { length: 0, pieceCount: 0, files: [{ path: 'd/a' }, { path: 'd/b' }] })
 })
 
-t.test('a source that holds more or fewer bytes than it said is refused, and named', async t => {
-  const files = (length: number) => [source('x', content(3, 0)), source('y', content(10, 0), 4, length)]
-  const refused = { name: 'InputError', code: 'ERR_METAINFO' }
-  await t.rejects(create({ name: 'd', files: files(11) }), {
-    ...refused,
-    message: '"d/y": expected 11 bytes, got 10: did it change?',
-  })
-  await t.rejects(create({ name: 'd', files: files(9) }), {
-    ...refused,
-    message: /expected 9 bytes, got more/,
-  })
-})
+t.test(
+  'a file with more or fewer bytes than its length is rejected with a message that names it',
+  async t => {
+    const files = (length: number) => [source('x', content(3, 0)), source('y', content(10, 0), 4, length)]
+    const refused = { name: 'InputError', code: 'ERR_METAINFO' }
+    await t.rejects(create({ name: 'd', files: files(11) }), {
+      ...refused,
+      message: '"d/y": expected 11 bytes, got 10; the file may have changed',
+    })
+    await t.rejects(create({ name: 'd', files: files(9) }), {
+      ...refused,
+      message: /expected 9 bytes, got more/,
+    })
+  },
+)
 
-t.test('what the source throws comes out as it is', async t => {
+t.test('an error of the source is passed on unchanged', async t => {
   const broken = new Error('gone')
   const file: SourceFile = {
     path: [],
@@ -119,7 +125,7 @@ t.test('what the source throws comes out as it is', async t => {
   await t.rejects(create({ name: 'a', files: [file] }), broken)
 })
 
-t.test('options that cannot be are refused before a byte is read', async t => {
+t.test('invalid options are rejected before a byte is read', async t => {
   const unread = (path: string[], length = 1): SourceFile => ({
     path,
     length,
@@ -135,11 +141,11 @@ t.test('options that cannot be are refused before a byte is read', async t => {
     [{ pieceLength: 1.5 }, 'ERR_USAGE', /got 1.5/],
     [{ pieceLength: 2 ** 30 }, 'ERR_USAGE', /got 1073741824/],
     [{ pieceLength: 1, files: [unread([], 2 ** 40)] }, 'ERR_USAGE', /too small for 1099511627776 bytes/],
-    [{ trackers: [['a.example']] }, 'ERR_USAGE', /tracker: "a.example" is no URL/],
+    [{ trackers: [['a.example']] }, 'ERR_USAGE', /tracker: "a.example" is not a valid URL/],
     [
       { webSeeds: ['ftp://a.example/'] },
       'ERR_USAGE',
-      /web seed: "ftp:\/\/a.example\/" is none of http, https/,
+      /web seed: "ftp:\/\/a.example\/" has a scheme other than http, https/,
     ],
     [{ name: '..' }, 'ERR_PATH', /info.name/],
     [{ files: [unread(['a']), unread(['b', '..'])] }, 'ERR_PATH', /info.files\[1\].path/],
@@ -150,19 +156,19 @@ t.test('options that cannot be are refused before a byte is read', async t => {
   }
 })
 
-t.test('names that others cannot write are warned of', async t => {
+t.test('a name that is invalid on Windows gives a warning', async t => {
   const { warnings } = await create({ ...small, name: 'what?' })
   t.match(warnings, [/"what\?" is written as "what_"/])
 })
 
-t.test('progress counts the bytes up to all of them', async t => {
+t.test('progress is reported up to the total number of bytes', async t => {
   const seen: number[] = []
   const files = [source('a', content(10, 0), 4), source('b', content(3, 0))]
   await create({ name: 'd', files, onProgress: bytes => seen.push(bytes) })
   t.same(seen, [4, 8, 10, 13])
 })
 
-t.test('it is given up after the chunk being read, and the source is closed', async t => {
+t.test('an abort takes effect after the current chunk and closes the source', async t => {
   const controller = new AbortController()
   let closed = false
   const endless: SourceFile = {
@@ -184,14 +190,17 @@ t.test('it is given up after the chunk being read, and the source is closed', as
   t.ok(closed)
 })
 
-t.test('pieces are a power of two, 1,000 to 2,000 of them between 16 KiB and 16 MiB', async t => {
-  t.equal(defaultPieceLength(0), 16 * KiB)
-  t.equal(defaultPieceLength(2000 * 16 * KiB), 16 * KiB)
-  t.equal(defaultPieceLength(2000 * 16 * KiB + 1), 32 * KiB)
-  t.equal(defaultPieceLength(2 ** 30), 1024 * KiB)
-  t.equal(defaultPieceLength(2 ** 45), 16 * KiB * KiB)
-  for (let length = 2 ** 25; length < 2 ** 34; length = Math.floor(length * 1.37)) {
-    const pieces = Math.ceil(length / defaultPieceLength(length))
-    t.ok(pieces >= 1000 && pieces <= 2000, `${length}: ${pieces}`)
-  }
-})
+t.test(
+  'the default piece length is a power of two from 16 KiB to 16 MiB, for 1,000 to 2,000 pieces',
+  async t => {
+    t.equal(defaultPieceLength(0), 16 * KiB)
+    t.equal(defaultPieceLength(2000 * 16 * KiB), 16 * KiB)
+    t.equal(defaultPieceLength(2000 * 16 * KiB + 1), 32 * KiB)
+    t.equal(defaultPieceLength(2 ** 30), 1024 * KiB)
+    t.equal(defaultPieceLength(2 ** 45), 16 * KiB * KiB)
+    for (let length = 2 ** 25; length < 2 ** 34; length = Math.floor(length * 1.37)) {
+      const pieces = Math.ceil(length / defaultPieceLength(length))
+      t.ok(pieces >= 1000 && pieces <= 2000, `${length}: ${pieces}`)
+    }
+  },
+)

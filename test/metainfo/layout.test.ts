@@ -15,7 +15,7 @@ function layout(pieceLength: number, ...lengths: number[]): Layout {
 const brief = (it: Layout, position: number, length: number) =>
   it.spans(position, length).map(span => [span.fileIndex, span.offset, span.length, span.at])
 
-t.test('every piece has the same size but the last', async t => {
+t.test('every piece but the last has the same size', async t => {
   const it = layout(10, 25)
   t.same(
     [0, 1, 2].map(index => it.pieceSize(index)),
@@ -25,7 +25,7 @@ t.test('every piece has the same size but the last', async t => {
   t.same(it.pieceRange(2), { position: 20, length: 5 })
 })
 
-t.test('a range is cut where files meet, and empty files are not in it', async t => {
+t.test('a range is split at file boundaries, without empty files', async t => {
   const it = layout(10, 0, 4, 0, 0, 6, 15, 0)
   t.same(brief(it, 0, 25), [
     [1, 0, 4, 0],
@@ -41,7 +41,7 @@ t.test('a range is cut where files meet, and empty files are not in it', async t
   t.same(brief(it, 25, 0), [])
 })
 
-t.test('a position names the file and the piece that hold its byte', async t => {
+t.test('a position is mapped to its file and piece', async t => {
   const it = layout(10, 4, 0, 6, 15)
   t.same(
     [0, 3, 4, 9, 10, 24].map(position => it.fileOf(position)),
@@ -53,7 +53,7 @@ t.test('a position names the file and the piece that hold its byte', async t => 
   )
 })
 
-t.test('a file names the pieces that hold its bytes, an empty one none', async t => {
+t.test('a file is mapped to its pieces, an empty file to none', async t => {
   const it = layout(10, 10, 0, 1, 14)
   t.same(it.piecesOf(0), { first: 0, last: 0 })
   t.equal(it.piecesOf(1), undefined)
@@ -77,7 +77,7 @@ t.test('positions past 2^32 are exact', async t => {
   t.equal(it.pieceSize(it.pieceCount - 1), 1)
 })
 
-t.test('what is outside the torrent is refused', async t => {
+t.test('an argument out of range is rejected', async t => {
   const it = layout(10, 25)
   const calls = [
     () => it.pieceSize(3),

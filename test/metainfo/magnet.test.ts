@@ -12,7 +12,7 @@ const BASE32 = 'YEX6DQDLXISUVHOJ6UM3GNNKPQJWPKEK'
 const V2 = 'ab'.repeat(32)
 const link = (rest = '') => `magnet:?xt=urn:btih:${HEX}${rest}`
 
-t.test('an info-hash is read in hex, in base32, in either case, alone or in a link', async t => {
+t.test('an info-hash is parsed in hex or base32, in either case, alone or in a link', async t => {
   for (const source of [
     HEX,
     HEX.toUpperCase(),
@@ -29,7 +29,7 @@ t.test('an info-hash is read in hex, in base32, in either case, alone or in a li
     t.equal(parseMagnet(source).infoHash?.toString('hex'), HEX, source)
 })
 
-t.test('a v2 info-hash is read as well, with a v1 one or alone', async t => {
+t.test('a v2 info-hash is parsed, alone or with a v1 info-hash', async t => {
   for (const source of [V2, `magnet:?xt=urn:btmh:1220${V2}`]) {
     const { infoHash, infoHashV2 } = parseMagnet(source)
     t.equal(infoHashV2?.toString('hex'), V2)
@@ -40,7 +40,7 @@ t.test('a v2 info-hash is read as well, with a v1 one or alone', async t => {
   t.equal(hybrid.infoHashV2?.toString('hex'), V2)
 })
 
-t.test('all that a link can say is read', async t => {
+t.test('every parameter of a link is parsed', async t => {
   const tracker = encodeURIComponent('http://tracker.example/announce?key=a&b')
   const magnet = parseMagnet(
     link(
@@ -64,16 +64,19 @@ t.test('all that a link can say is read', async t => {
   })
 })
 
-t.test('what nothing depends on is left out with a warning', async t => {
+t.test('an invalid value that is not essential is ignored with a warning', async t => {
   const magnet = parseMagnet(
     link('&tr=javascript:x&tr=http://&tr=udp://x.example&ws=ftp://x.example&x.pe=nowhere'),
   )
   t.strictSame([magnet.trackers, magnet.webSeeds, magnet.peers], [[], [], []])
   t.equal(magnet.warnings.length, 5)
-  t.match(magnet.warnings.join('\n'), /tr: "javascript:x" is none of .*\n.*x\.pe: .*"nowhere", ignored/s)
+  t.match(
+    magnet.warnings.join('\n'),
+    /tr: "javascript:x" has a scheme other than .*\n.*x\.pe: .*"nowhere", ignored/s,
+  )
 })
 
-t.test('what cannot be is refused, with the value', async t => {
+t.test('an invalid link is rejected with a message that names the value', async t => {
   for (const [source, message] of [
     ['magnet:', /without an info-hash.*no xt/],
     ['magnet:?dn=x', /no xt/],
@@ -98,17 +101,17 @@ t.test('what cannot be is refused, with the value', async t => {
     )
 })
 
-t.test('a link of a thousand overlapping ranges is a short list', async t => {
+t.test('a thousand overlapping ranges are merged', async t => {
   const ranges = Array.from({ length: 20_000 }, () => '0-99999').join(',')
   t.equal(parseMagnet(link(`&so=${ranges}`)).selectOnly?.length, 100_000)
 })
 
-t.test('files and URLs are no links', async t => {
+t.test('a file or URL is not a magnet link', async t => {
   for (const source of ['x.torrent', 'http://x/magnet:', '-', HEX.slice(1), `${HEX}a`, './magnet:x'])
     t.notOk(isMagnet(source), source)
 })
 
-/** As a link has it; half a surrogate pair, which cannot be in one, as it is. */
+/** Encodes a value for a link. A lone surrogate, which cannot be encoded, is unchanged. */
 function escaped(value: string): string {
   try {
     return encodeURIComponent(value)
@@ -117,7 +120,7 @@ function escaped(value: string): string {
   }
 }
 
-t.test('whatever a link says, it is read or refused as the caller’s fault', async () => {
+t.test('a random link is parsed or rejected with InputError', async () => {
   const keys = [
     'xt',
     'dn',
@@ -159,7 +162,7 @@ t.test('whatever a link says, it is read or refused as the caller’s fault', as
   )
 })
 
-t.test('metadata and a link make a torrent, which is written with its info-hash', async t => {
+t.test('metadata and a link give a torrent that is written with the same info-hash', async t => {
   const made = makeTorrent({ files: [{ path: 'a', length: 20_000 }] })
   const magnet = parseMagnet(link('&tr=http://t.example/&tr=udp://u.example:1/&ws=http://w.example/'))
   const metainfo = await metainfoOf(made.info, magnet)

@@ -2,9 +2,9 @@ import t from 'tap'
 import { safePaths } from '../../src/metainfo/paths.ts'
 import { growth, PROPORTIONAL } from '../helpers/growth.ts'
 
-/** Paths for names, each file's joined by `/` for brevity, and what was warned of. */
+/** Returns the paths for names, joined by `/` for brevity, and the warnings. */
 const made = (...paths: Given[]) => read(paths, true)
-/** The same for a system that takes what Linux and macOS do. */
+/** Does the same for Linux and macOS. */
 const asGiven = (...paths: Given[]) => read(paths, false)
 
 type Given = string | (string | Buffer)[]
@@ -20,7 +20,7 @@ function read(paths: readonly Given[], portable: boolean): { paths: string[]; wa
 
 const one = (name: string | Buffer) => made([name]).paths[0]!
 
-t.test('ordinary names stay as they are, without a warning', async t => {
+t.test('ordinary names are unchanged, without a warning', async t => {
   const names = [
     'a.txt',
     'dir/b',
@@ -36,14 +36,14 @@ t.test('ordinary names stay as they are, without a warning', async t => {
   t.same(made(...names), { paths: names, warnings: [] })
 })
 
-t.test('a path that leads outside is refused, naming the file and the path', async t => {
+t.test('a path that leaves the directory is rejected with a message that names file and path', async t => {
   const attacks: [string[], RegExp][] = [
     [['..', 'x'], /unsafe path "\.\.\/x": it leaves/],
     [['a', '..', '..', 'x'], /it leaves/],
     [['a', '..'], /it leaves/],
     [['', 'etc', 'passwd'], /unsafe path "\/etc\/passwd": it is absolute/],
-    [[''], /it names nothing/],
-    [['.', '.'], /it names nothing/],
+    [[''], /it is empty/],
+    [['.', '.'], /it is empty/],
   ]
   for (const [names, message] of attacks) {
     for (const portable of [true, false])
@@ -56,7 +56,7 @@ t.test('a path that leads outside is refused, naming the file and the path', asy
   }
 })
 
-t.test('a separator or a NUL inside a name is replaced: it leads nowhere', async t => {
+t.test('a separator or NUL inside a name is replaced', async t => {
   const cases: [name: string, portable: string, asGiven: string][] = [
     ['Side A/B.mp3', 'Side A_B.mp3', 'Side A_B.mp3'],
     ['AC\\DC.mp3', 'AC_DC.mp3', 'AC\\DC.mp3'],
@@ -76,19 +76,19 @@ t.test('a separator or a NUL inside a name is replaced: it leads nowhere', async
   t.same(made(['a/b'], ['a', 'b'], ['a_b']).paths, ['a_b (1)', 'a/b', 'a_b'])
 })
 
-t.test('what only Windows does not take stays on other systems, without a warning', async t => {
+t.test('a name that is invalid only on Windows is unchanged on other systems, without a warning', async t => {
   const names = ['a<b>c:d"e|f?g*h', 'C:', 'dots...', 'space . ', '...', '.. ', 'CON', 'nul.tar.gz', 'a\\b']
   t.same(asGiven(...names.map(name => [name])), { paths: names, warnings: [] })
   t.same(asGiven(['tab\tnew\nline'], ['gpj\u202eexe']).paths, ['tab_new_line', 'gpj_exe'])
   t.equal(asGiven([`${'?'.repeat(300)}.flac`]).paths[0], `${'?'.repeat(250)}.flac`)
 })
 
-t.test('of two that come out alike, the one that is as the torrent has it keeps its name', async t => {
+t.test('of two colliding names the one that needed no replacement is kept', async t => {
   t.same(made(['a:b'], ['a_b']).paths, ['a_b (1)', 'a_b'])
   t.same(asGiven(['a\nb'], ['a_b'], ['A_B']).paths, ['a_b (2)', 'a_b', 'A_B (1)'])
 })
 
-t.test('an error or a warning never carries a control character to the terminal', async t => {
+t.test('errors and warnings contain no control characters', async t => {
   try {
     made(['\u001b]0;x\u0007\u202e\u009b', '..'])
     t.fail('not refused')
@@ -99,13 +99,13 @@ t.test('an error or a warning never carries a control character to the terminal'
   t.notMatch(made(['\u001b\u202e']).warnings[0], /[\p{Cc}\u202e]/u)
 })
 
-t.test('empty and single-dot names inside a path are left out, with a warning', async t => {
+t.test('empty and single-dot names inside a path are omitted with a warning', async t => {
   const { paths, warnings } = made(['a', '', '.', 'b'])
   t.same(paths, ['a/b'])
   t.equal(warnings.length, 2)
 })
 
-t.test('what some system could not store is replaced, with a warning', async t => {
+t.test('a name that is invalid on some system is replaced with a warning', async t => {
   const cases: [string, string][] = [
     ['a<b>c:d"e|f?g*h', 'a_b_c_d_e_f_g_h'],
     ['C:', 'C_'],
@@ -130,38 +130,38 @@ t.test('what some system could not store is replaced, with a warning', async t =
   t.match(made(['a', 'CON']).warnings, ['file 0: "CON" is written as "_CON"'])
 })
 
-t.test(
-  'a name that is not UTF-8 is written with replacement characters, the same ones every time',
-  async t => {
-    const name = Buffer.from([0x61, 0xff, 0xe4, 0x2e, 0x78])
-    t.equal(one(name), 'a\ufffd\ufffd.x')
-    t.match(made([name]).warnings, [/not UTF-8/])
-    t.same(made([name], [Buffer.from([0x61, 0xfe, 0xe4, 0x2e, 0x78])]).paths, [
-      'a\ufffd\ufffd.x',
-      'a\ufffd\ufffd (1).x',
-    ])
-  },
-)
+t.test('invalid UTF-8 in a name is replaced in the same way every time', async t => {
+  const name = Buffer.from([0x61, 0xff, 0xe4, 0x2e, 0x78])
+  t.equal(one(name), 'a\ufffd\ufffd.x')
+  t.match(made([name]).warnings, [/not UTF-8/])
+  t.same(made([name], [Buffer.from([0x61, 0xfe, 0xe4, 0x2e, 0x78])]).paths, [
+    'a\ufffd\ufffd.x',
+    'a\ufffd\ufffd (1).x',
+  ])
+})
 
-t.test('a name is cut to 255 bytes, its extension kept, no code point cut in two', async t => {
+t.test('a name is cut to 255 bytes, with its extension and without splitting a code point', async t => {
   t.equal(one('a'.repeat(255)), 'a'.repeat(255))
   t.equal(one(`${'a'.repeat(300)}.flac`), `${'a'.repeat(250)}.flac`)
   t.equal(one(`${'é'.repeat(200)}.mp3`), `${'é'.repeat(125)}.mp3`)
   t.equal(one('😀'.repeat(100)), '😀'.repeat(63))
   t.equal(one(`a.${'b'.repeat(300)}`), `a.${'b'.repeat(253)}`)
-  t.equal(one(`CON${' '.repeat(300)}x`), '_CON', 'nor does the cut make a reserved name')
+  t.equal(one(`CON${' '.repeat(300)}x`), '_CON', 'the cut does not create a reserved name')
   t.equal(one(`CON.${'x'.repeat(300)}`).length, 255)
 })
 
-t.test('a path too long or too deep is refused', async t => {
+t.test('a path that is too long or too deep is rejected', async t => {
   const refused = { code: 'ERR_PATH' }
-  t.throws(() => made(Array(15).fill('a'.repeat(255))), { ...refused, message: /3839 bytes, at most 3584/ })
+  t.throws(() => made(Array(15).fill('a'.repeat(255))), {
+    ...refused,
+    message: /3839 bytes, the limit is 3584/,
+  })
   t.doesNotThrow(() => made(Array(14).fill('a'.repeat(255))))
-  t.throws(() => made(Array(129).fill('a')), { ...refused, message: /129 names deep, at most 128/ })
+  t.throws(() => made(Array(129).fill('a')), { ...refused, message: /129 names, the limit is 128/ })
   t.doesNotThrow(() => made(Array(128).fill('a')))
 })
 
-t.test('no two files share a path, whatever the file system takes for the same', async t => {
+t.test('no two files have paths that a file system treats as equal', async t => {
   const cases: [string[], string[]][] = [
     [
       ['a.txt', 'a.txt', 'a.txt'],
@@ -187,24 +187,24 @@ t.test('no two files share a path, whatever the file system takes for the same',
   for (const [names, paths] of cases) t.same(made(...names).paths, paths, JSON.stringify(names))
 })
 
-t.test('a made-up path is never one that a later file asks for', async t => {
+t.test('a numbered path never equals the requested path of a later file', async t => {
   t.same(made('x', 'x', 'x (1)').paths, ['x', 'x (2)', 'x (1)'])
 })
 
-t.test('a file is never where a directory is, whichever comes first', async t => {
+t.test('a file never has the path of a directory, in either order', async t => {
   t.same(made('a', 'a/b').paths, ['a (1)', 'a/b'])
   t.same(made('A/b/c', 'a/B', 'a').paths, ['A/b/c', 'a/B (1)', 'a (1)'])
   t.same(made('a', 'a/b', 'a (1)/c').paths, ['a (2)', 'a/b', 'a (1)/c'])
 })
 
-t.test('a long name that is taken stays within 255 bytes', async t => {
+t.test('a long name with a number stays within 255 bytes', async t => {
   const name = `${'é'.repeat(125)}.mp3`
   const [, second] = made(name, name).paths
   t.ok(Buffer.byteLength(second!) <= 255)
   t.match(second, /é \(1\)\.mp3$/)
 })
 
-t.test('thousands of files of one name are told apart, at a cost for each that does not grow', async t => {
+t.test('thousands of files with the same name get distinct paths', async t => {
   const tellApart = (count: number) => {
     const names = Array.from({ length: count }, (_, index) => `${'x'.repeat(240)}${index % (count / 2)}`)
     t.equal(new Set(made(...names).paths).size, names.length)

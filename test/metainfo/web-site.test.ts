@@ -10,7 +10,7 @@ const one = { multiFile: false, name: "abc'abc" }
 const many = { multiFile: true, name: 'foo' }
 const url = (base: string, torrent: typeof one, path: string) => fileUrl(base, torrent, { path }).href
 
-t.test('S1: one file is at the URL itself, or by its name below one that ends in a slash', async t => {
+t.test('a single file is at the base URL, or at its name below a base that ends in a slash', async t => {
   t.equal(url('http://h/', one, "abc'abc"), 'http://h/abc%27abc')
   t.equal(url('http://h/d/', one, "abc'abc"), 'http://h/d/abc%27abc')
   t.equal(url('http://h/other.iso', one, "abc'abc"), 'http://h/other.iso')
@@ -18,20 +18,17 @@ t.test('S1: one file is at the URL itself, or by its name below one that ends in
   t.equal(url('http://h/#x', one, "abc'abc"), 'http://h/abc%27abc')
 })
 
-t.test(
-  'S2, S3: of several each is by its names below the torrent’s, each name escaped by itself',
-  async t => {
-    t.equal(url('http://h/', many, "foo/abc'abc"), 'http://h/foo/abc%27abc')
-    t.equal(url('http://h/pub', many, 'foo/bar'), 'http://h/pub/foo/bar')
-    t.equal(url('http://h/pub?k=v', many, 'foo/bar'), 'http://h/pub/foo/bar?k=v')
-    t.equal(url('http://h/?dir=/', many, 'foo/bar'), 'http://h/?dir=/foo/bar')
-    t.equal(url('http://h/', many, 'foo/sub/file c'), 'http://h/foo/sub/file%20c')
-    t.equal(url('http://h/', many, 'foo/%2e/a?b#c&d+e'), 'http://h/foo/%252e/a%3Fb%23c%26d%2Be')
-    t.equal(url('http://h/', many, 'foo/ü'), 'http://h/foo/%C3%BC')
-  },
-)
+t.test('each of several files is below the torrent’s name, with every name escaped', async t => {
+  t.equal(url('http://h/', many, "foo/abc'abc"), 'http://h/foo/abc%27abc')
+  t.equal(url('http://h/pub', many, 'foo/bar'), 'http://h/pub/foo/bar')
+  t.equal(url('http://h/pub?k=v', many, 'foo/bar'), 'http://h/pub/foo/bar?k=v')
+  t.equal(url('http://h/?dir=/', many, 'foo/bar'), 'http://h/?dir=/foo/bar')
+  t.equal(url('http://h/', many, 'foo/sub/file c'), 'http://h/foo/sub/file%20c')
+  t.equal(url('http://h/', many, 'foo/%2e/a?b#c&d+e'), 'http://h/foo/%252e/a%3Fb%23c%26d%2Be')
+  t.equal(url('http://h/', many, 'foo/ü'), 'http://h/foo/%C3%BC')
+})
 
-t.test('names that could not be written as they are spelled stay so in URLs', async t => {
+t.test('URLs use the original names where the paths differ', async t => {
   const info = {
     name: Buffer.from('a:b'),
     'piece length': 16384,
@@ -46,10 +43,13 @@ t.test('names that could not be written as they are spelled stay so in URLs', as
   const urls = metainfo.files.map(file => fileUrl(metainfo.webSeeds[0]!, metainfo, file).href)
   t.strictSame(urls, ['http://h/a%3Ab/c%3F/con', 'http://h/a%3Ab/f%FF', 'http://h/a%3Ab/plain'])
   t.strictSame(metainfo.httpSeeds, ['http://s/x.php'])
-  t.match(metainfo.warnings.join('\n'), /httpseeds: "ftp:\/\/s\/" is none of http, https, ignored/)
+  t.match(
+    metainfo.warnings.join('\n'),
+    /httpseeds: "ftp:\/\/s\/" has a scheme other than http, https, ignored/,
+  )
 })
 
-t.test('BEP 17: the script is told the piece, and the range when it is not all', async t => {
+t.test('a BEP 17 URL has the piece, and the range if it is not the whole piece', async t => {
   const hash = Buffer.from('9cd969', 'hex')
   t.equal(pieceUrl('http://h/seed.php', hash, 3).href, 'http://h/seed.php?info_hash=%9C%D9i&piece=3')
   t.equal(
@@ -58,11 +58,11 @@ t.test('BEP 17: the script is told the piece, and the range when it is not all',
   )
 })
 
-t.test('a name tells nothing that is secret', async t => {
+t.test('the name of a web seed has no credentials', async t => {
   t.equal(webSeedName('http://me:secret@h.example:81/d/?token=x#y'), 'http://h.example:81/d/')
 })
 
-t.test('S4, S5: the parts of any range are its bytes in order, without padding', async t => {
+t.test('the parts of any range are its bytes in order, without padding', async t => {
   const file = fc.record({ length: fc.integer({ min: 0, max: 40_000 }), pad: fc.boolean() })
   const files = fc
     .array(file, { minLength: 1, maxLength: 8 })
@@ -91,7 +91,7 @@ t.test('S4, S5: the parts of any range are its bytes in order, without padding',
   t.doesNotThrow(() => fc.assert(property, { numRuns: 200 }))
 })
 
-t.test('BEP 17: the parts of any range end with its pieces', async t => {
+t.test('the parts of any range end at piece boundaries with BEP 17', async t => {
   const { metainfo } = makeTorrent({ files: [{ path: 'f', length: 100_000 }], pieceLength: 32_768 })
   const site = new PieceSite('http://h/x', metainfo)
   const part = (position: number, length: number) => {

@@ -14,11 +14,13 @@ import { dial, type PeerScript, scriptedPeer, type Wire } from '../helpers/scrip
 import type { Disk } from '../helpers/storage-suite.ts'
 import { client, log, memoryDisk, run } from '../helpers/swarm.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
+import { webServer } from '../helpers/web-server.ts'
 
 const PIECE = 16384
 const disk = fs.promises as unknown as Disk
 /** Pieces 0 to 3 in a, 4 to 7 in b. */
 const made = makeTorrent({
+  name: 'd',
   files: [
     { path: 'd/a', length: 4 * PIECE },
     { path: 'd/b', length: 4 * PIECE },
@@ -102,6 +104,38 @@ for (const [what, change] of Object.entries(changes)) {
       t.equal(torrent.progress.verified, made.content.length)
     })
   }
+}
+
+for (const source of ['a peer that unchokes once', 'a web seed']) {
+  t.test(`what is lost when all was there is fetched again from the only source, ${source}`, async t => {
+    const output = t.testdir()
+    const gate = gated()
+    let interested = 0
+    const script: PeerScript = {
+      ...gate.script,
+      interested: wire => {
+        if (interested++ === 0) wire.send({ type: 'unchoke' })
+      },
+    }
+    const web = source === 'a web seed'
+    const { torrent, verified } = run(t, made, {
+      ...{ disk, output, sequential: true },
+      ...(web
+        ? { webSeedUrls: [`${(await webServer(t, made)).origin}/`] }
+        : { peers: [(await scriptedPeer(t, made, script)).address] }),
+    })
+    let spoiled = false
+    torrent.on('verified', () => {
+      if (verified.length < 8 || spoiled) return
+      spoiled = true
+      fs.rmSync(join(output, 'd'), { recursive: true })
+    })
+    gate.answer()
+    await torrent.done
+    for (const { path, offset, length } of made.metainfo.files)
+      t.ok(fs.readFileSync(join(output, path)).equals(made.content.subarray(offset, offset + length)), path)
+    t.equal(verified.length, 16)
+  })
 }
 
 t.test('a file that was touched is read again, and nothing of it is fetched again', async t => {

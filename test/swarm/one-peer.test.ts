@@ -61,7 +61,9 @@ function costOf({ fast, pace, queue, faults, spells }: Manners, latency: number)
   const count = (kind: Fault['kind']) => faults.filter(fault => fault.kind === kind).length
   const late = faults.reduce((sum, fault) => sum + (fault.kind === 'late' ? fault.ms : 0), 0)
   const away = spells.reduce((sum, { ms }) => sum + ms, 0)
-  const dropped = fast ? 11_000 * count('drop') : 3_000 * (count('drop') + count('refuse'))
+  // a reject may be taken for that of a request before, which a peer that says that it rejects had dropped
+  const mistaken = 16_000 * Math.min(count('drop'), count('refuse'))
+  const dropped = fast ? 11_000 * count('drop') + mistaken : 3_000 * (count('drop') + count('refuse'))
   // requests past its queue are lost: that has to be found out, and takes longer for a peer that was silent before
   const full = fast || queue > 12 ? 0 : 20_000 + 10_000 * spells.length
   const trips = 3 * latency * blocks // one for each block, where the window is that short

@@ -1,4 +1,3 @@
-import { isatty } from 'node:tty'
 import { InputError } from '../../errors.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
@@ -10,6 +9,7 @@ import { continuedToStdout } from './continued.ts'
 import type { Destination } from './destination.ts'
 import { type DirectoryOptions, filesToDirectory } from './directory.ts'
 import { fileToStdout } from './file.ts'
+import { goesToStdout } from './stdout-worker.ts'
 import { tarToStdout } from './tar.ts'
 
 export interface DestinationOptions extends Omit<DirectoryOptions, 'digest' | 'selected'> {
@@ -43,7 +43,7 @@ export function choose(metainfo: Metainfo, options: DestinationOptions): Choice 
   if (options.strip && !tar) throw usage('--strip is for --tar')
   const selected = selectFiles(metainfo, options.file)
   const digest = options.digest !== undefined
-  const toStdout = output === '-' || (output === undefined && !isatty(1))
+  const toStdout = goesToStdout(output)
   if (only && !toStdout) {
     throw usage(
       output === undefined

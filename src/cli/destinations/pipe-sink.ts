@@ -1,14 +1,10 @@
-import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { type Done, Writable } from '../../streams/stage.ts'
-import { STDOUT, stdoutError } from '../stdout.ts'
+import { stdoutError } from '../stdout.ts'
 import type { PipeReport } from './pipe-worker.ts'
+import { takeStdoutWorker } from './stdout-worker.ts'
 
 /** Bytes that the worker may hold: what it writes while the main thread is busy with a few pieces. */
 const MAX_AHEAD_BYTES = 8 << 20
-
-/** Of the worker: it runs a few lines, and holds no chunk that is not shared for long. */
-const WORKER_HEAP = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 }
 
 /**
  * Standard output that is a pipe or a socket, written by a worker.
@@ -23,10 +19,7 @@ const WORKER_HEAP = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 }
  */
 export class PipeSink extends Writable<Uint8Array> {
   readonly #written: (chunk: Uint8Array) => void
-  readonly #worker = new Worker(new URL(`./pipe-worker${extname(import.meta.url)}`, import.meta.url), {
-    workerData: STDOUT,
-    resourceLimits: WORKER_HEAP,
-  })
+  readonly #worker = takeStdoutWorker()
   /** Chunks that the worker has, in order. */
   readonly #ahead: Uint8Array[] = []
   #aheadBytes = 0
@@ -44,6 +37,7 @@ export class PipeSink extends Writable<Uint8Array> {
       else this.#onWritten()
     })
     this.#worker.on('error', error => this.destroy(stdoutError(error)))
+    this.#worker.ref()
   }
 
   override _write(chunk: Uint8Array, done: Done): void {

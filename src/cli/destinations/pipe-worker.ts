@@ -10,21 +10,26 @@ export type PipeReport =
 const port = parentPort!
 /** Chunks to be written, the first of them under way: one write each, so that each is reported at once. */
 const waiting: Uint8Array[] = []
-const socket = new Socket({ fd: workerData as number, readable: false, writable: true })
-
-socket.on('error', ({ code, errno, message }: NodeJS.ErrnoException) => {
-  port.postMessage({ code, errno, message })
-})
+/** Opened for the first chunk: `PipeSink` listens for errors by then. */
+let socket: Socket | undefined
 
 port.on('message', (chunk: Uint8Array) => {
-  if (waiting.push(chunk) === 1) writeFirst()
+  socket ??= open(workerData as number)
+  if (waiting.push(chunk) === 1) writeFirst(socket)
 })
 
-function writeFirst(): void {
+function open(fd: number): Socket {
+  return new Socket({ fd, readable: false, writable: true }).on(
+    'error',
+    ({ code, errno, message }: NodeJS.ErrnoException) => port.postMessage({ code, errno, message }),
+  )
+}
+
+function writeFirst(socket: Socket): void {
   socket.write(waiting[0]!, error => {
     if (error) return // reported by `error`
     waiting.shift()
     port.postMessage(undefined)
-    if (waiting.length > 0) writeFirst()
+    if (waiting.length > 0) writeFirst(socket)
   })
 }

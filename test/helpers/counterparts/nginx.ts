@@ -8,8 +8,8 @@ import { freePort, listens } from './ready.ts'
 const NGINX = '/usr/sbin/nginx'
 export const noNginx = without(NGINX, '-v')
 
-/** Starts nginx over a directory; gives the URL where that is. */
-export async function startNginx(t: Test, root: string) {
+/** Starts nginx over a directory; gives the URL where that is. @param ranges whether it answers ranges of a file */
+export async function startNginx(t: Test, root: string, { ranges = true } = {}) {
   const dir = scratch(t)
   mkdirSync(join(dir, 'logs'))
   const port = await freePort()
@@ -22,7 +22,7 @@ export async function startNginx(t: Test, root: string) {
     events {}
     http {
       access_log ${dir}/logs/access; ${temp.join(' ')}
-      server { listen 127.0.0.1:${port}; root ${root}; }
+      server { listen 127.0.0.1:${port}; root ${root}; ${ranges ? '' : 'max_ranges 0;'} }
     }`,
   )
   const nginx = startProgram(t, [NGINX, '-p', dir, '-c', join(dir, 'nginx.conf')])

@@ -1,0 +1,139 @@
+import { once } from 'node:events'
+import net from 'node:net'
+import { Worker } from 'node:worker_threads'
+import t, { type Test } from 'tap'
+import { systemClock } from '../../src/clock.ts'
+import { encodeHandshake } from '../../src/codec/handshake.ts'
+import { download } from '../../src/pipeline/download.ts'
+import { Listener } from '../../src/pipeline/listener.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { leavesNothing, memoryDisk } from '../helpers/swarm.ts'
+import { msg, RESERVED, u32 } from '../helpers/wire.ts'
+
+const made = makeTorrent({ files: [{ path: 'flood.bin', length: 100 * 65_536 }], pieceLength: 65_536 })
+const { infoHash } = made.metainfo
+const handshake = encodeHandshake({
+  infoHash,
+  peerId: Buffer.alloc(20, 'f'),
+  reserved: RESERVED.fast,
+})
+
+/** Says its handshake and then the same again and again, as fast as it is read, in a thread of its own. */
+const FLOODER = `
+const { parentPort, workerData: { port, head, bytes } } = require('node:worker_threads')
+const socket = require('node:net').connect({ port, host: '127.0.0.1' })
+const flood = Buffer.concat(Array(Math.ceil(65536 / bytes.length)).fill(Buffer.from(bytes)))
+socket.on('error', () => {})
+socket.resume()
+socket.write(head)
+const write = () => { while (socket.write(flood)); }
+socket.on('drain', write)
+socket.on('connect', () => { write(); parentPort.postMessage('connected') })
+`
+
+/** A seed on the real clock. */
+async function seeding(t: Test) {
+  leavesNothing(t)
+  const disk = memoryDisk()
+  await disk.writeFile('/home/flood.bin', made.content)
+  const listener = await new Listener({ bind: '127.0.0.1', clock: systemClock, encryption: 'off' }).listen()
+  const torrent = download(made.metainfo, {
+    output: '/home',
+    fs: disk,
+    trackers: false,
+    encryption: 'off',
+    listener,
+    share: true,
+  })
+  await torrent.done
+  t.teardown(async () => {
+    await torrent.close()
+    listener.close()
+  })
+  return { host: '127.0.0.1', port: listener.port! }
+}
+
+/** Bytes that the honest peer asks for at a time, and of the answer. */
+const ASKED = 1024
+const ANSWER = 4 + 9 + ASKED
+
+/** An honest peer that is unchoked. */
+async function honest(t: Test, { host, port }: { host: string; port: number }) {
+  const socket = net.connect({ host, port, noDelay: true })
+  t.teardown(() => socket.destroy())
+  let bytes = 0
+  let wake = () => {}
+  socket.on('data', chunk => {
+    bytes += chunk.length
+    wake()
+  })
+  const seen = (most: number) =>
+    new Promise<void>(resolve => {
+      wake = () => {
+        if (bytes >= most) resolve()
+      }
+      wake()
+    })
+  socket.write(
+    Buffer.concat([
+      encodeHandshake({ infoHash, peerId: Buffer.alloc(20, 'h'), reserved: RESERVED.plain }),
+      msg(2),
+    ]),
+  )
+  // a handshake, a bitfield and an unchoke
+  await seen(68 + 5 + Math.ceil(made.metainfo.pieceCount / 8) + 5)
+  /** How many blocks it fetches, one after the other, in so many milliseconds. */
+  return async (ms: number): Promise<number> => {
+    let count = 0
+    for (const end = performance.now() + ms; performance.now() < end; count++) {
+      const next = seen(bytes + ANSWER)
+      socket.write(msg(6, u32(count % 100, 0, ASKED)))
+      await next
+    }
+    return count
+  }
+}
+
+const extended = (text: string) => msg(20, Buffer.concat([Buffer.from([0]), Buffer.from(text, 'latin1')]))
+const FLOODS: Record<string, Buffer> = {
+  'keep-alives': u32(0),
+  'unknown messages': msg(99),
+  interest: Buffer.concat([msg(2), msg(3)]),
+  'have-all and have-none': Buffer.concat([msg(14), msg(15)]),
+  haves: msg(4, u32(5)),
+  cancels: msg(8, u32(1, 0, 16_384)),
+  suggestions: msg(13, u32(7)),
+  'extended handshakes': extended(
+    'd1:md6:ut_pexi1e11:ut_metadatai2ee4:reqqi250e1:v7:flooders6:yourip4:\x01\x02\x03\x04e',
+  ),
+  'unknown extensions': msg(20, [77, 1, 2, 3]),
+  'metadata requests': msg(
+    20,
+    Buffer.concat([Buffer.from([3]), Buffer.from('d8:msg_typei0e5:piecei9999ee')]),
+  ),
+}
+
+for (const [name, bytes] of Object.entries(FLOODS)) {
+  t.test(`a flood of ${name} leaves an honest peer half of its rate`, async t => {
+    const address = await seeding(t)
+    const fetched = await honest(t, address)
+    await fetched(100)
+    // what else this machine does can only make it slower, so the best of several rounds count
+    let [alone, attacked] = [0, 0]
+    for (let round = 0; round < 5 && (round < 1 || attacked < 0.6 * alone); round++) {
+      alone = Math.max(alone, await fetched(200))
+      const flooder = new Worker(FLOODER, {
+        eval: true,
+        workerData: { port: address.port, head: handshake, bytes },
+      })
+      await once(flooder, 'message') // it is connected
+      await fetched(400) // the first second's worth is taken at once
+      attacked = Math.max(attacked, await fetched(200))
+      await flooder.terminate()
+      await fetched(100)
+    }
+    const best = attacked / alone
+    t.comment(`${best.toFixed(2)} of its rate`)
+    t.ok(best >= 0.5, `${best} of its rate`)
+  })
+}

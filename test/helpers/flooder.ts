@@ -1,0 +1,60 @@
+/** A peer in a thread of its own that sends the same bytes as fast as they are taken. */
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+
+export interface Flooder {
+  readonly address: { readonly host: string; readonly port: number }
+  /** Messages of the flood that were taken so far. */
+  sent(): Promise<number>
+  close(): Promise<void>
+}
+
+export interface FloodOptions {
+  /** What it says first: its handshake and whatever goes with it. */
+  readonly greeting: Uint8Array
+  /** What it says again and again. */
+  readonly flood: Uint8Array
+}
+
+const SCRIPT = `
+  const net = require('node:net')
+  const { parentPort, workerData: { greeting, flood } } = require('node:worker_threads')
+  const times = Math.max(1, Math.floor(262144 / flood.length))
+  const batch = Buffer.concat(Array(times).fill(flood))
+  let sent = 0
+  const sockets = new Set()
+  const server = net.createServer(socket => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('data', () => {})
+    socket.once('data', () => {
+      socket.write(greeting)
+      const more = () => {
+        while (!socket.destroyed) {
+          const going = socket.write(batch, error => { if (!error) sent += times })
+          if (!going) return
+        }
+      }
+      socket.on('drain', more)
+      more()
+    })
+  })
+  server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))
+  parentPort.on('message', () => parentPort.postMessage(sent))
+`
+
+/** Starts one. It waits for a connection. */
+export async function startFlooder({ greeting, flood }: FloodOptions): Promise<Flooder> {
+  const worker = new Worker(SCRIPT, { eval: true, workerData: { greeting, flood } })
+  const [port] = await once(worker, 'message')
+  return {
+    address: { host: '127.0.0.1', port },
+    sent: async () => {
+      worker.postMessage('sent')
+      return (await once(worker, 'message'))[0]
+    },
+    close: async () => {
+      await worker.terminate()
+    },
+  }
+}

@@ -1,0 +1,88 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import http from 'node:http'
+import net from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { interopSize, oneFile } from '../helpers/counterparts/content.ts'
+import { noLibtorrent, seedWithLibtorrent } from '../helpers/counterparts/libtorrent.ts'
+import { scratch } from '../helpers/counterparts/process.ts'
+import { startTsdl } from '../helpers/counterparts/tsdl.ts'
+import { seeded } from '../helpers/swarm.ts'
+
+const SEED = Number(process.env.SEED ?? 1)
+
+/** Reads from `start` on until the connection has brought `most` bytes, and then ends it. */
+function read(url: string, start: number, most: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    const request = http.get(url, { headers: { range: `bytes=${start}-` }, agent: false }, reply => {
+      const end = () => resolve(Buffer.concat(chunks).subarray(0, most))
+      reply.on('data', chunk => {
+        chunks.push(chunk)
+        length += chunk.length
+        if (length < most) return
+        request.destroy()
+        end()
+      })
+      reply.on('end', end)
+      reply.on('error', end)
+    })
+    request.on('error', error => (length < most ? reject(error) : undefined))
+  })
+}
+
+/** Where connections go on to `port`, all that they carry `ms` later each way. */
+async function delayed(t: Test, address: string, ms: number): Promise<string> {
+  const port = Number(address.split(':').at(-1))
+  const sockets: net.Socket[] = []
+  const pipe = (from: net.Socket, to: net.Socket) => {
+    sockets.push(from)
+    from.on('data', chunk => setTimeout(() => to.write(chunk), ms))
+    from.on('error', () => {})
+    from.on('close', () => setTimeout(() => to.destroy(), ms))
+  }
+  const server = net.createServer(socket => {
+    const onward = net.connect(port, '127.0.0.1')
+    pipe(socket, onward)
+    pipe(onward, socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return `127.0.0.1:${(server.address() as net.AddressInfo).port}`
+}
+
+for (const ms of [0, 25]) {
+  const name = ms > 0 ? 'libtorrent, 50 ms away' : 'libtorrent'
+  t.test(
+    `ranges that are cut off anywhere never stop what comes from ${name}`,
+    { skip: noLibtorrent },
+    async t => {
+      const content = oneFile(scratch(t), interopSize())
+      const seed = await seedWithLibtorrent(t, content)
+      const peer = ms > 0 ? await delayed(t, seed, ms) : seed
+      const where = ['--bind', '127.0.0.1', '--no-tracker', '--http', '127.0.0.1:0', '--memory', '8M']
+      const serving = startTsdl(t, ['serve', content.torrent, ...where, '--peer', peer])
+      const { url: shelf } = await serving.event(({ event }) => event === 'serving')
+      const url = new URL(`/${content.infoHash.toString('hex')}/${content.name}`, String(shelf)).href
+      const bytes = await readFile(join(content.dir, content.name))
+      const random = seeded(SEED)
+      let start = 0
+      for (let times = 0; times < 100; times++) {
+        // mostly where the last one was: what was taken back a moment ago is asked for again
+        if (random() < 0.2) start = Math.floor(random() * (bytes.length - 1_000_000))
+        const most = Math.floor(random() ** 4 * 500_000) + 1
+        const got = await read(url, start, most)
+        const right = bytes.subarray(start, start + got.length)
+        if (got.length < Math.min(most, bytes.length - start) || !got.equals(right))
+          t.fail(`SEED=${SEED}, the ${times + 1}th: ${got.length} bytes from ${start}`)
+      }
+      t.ok((await read(url, 0, bytes.length)).equals(bytes), 'and then all of it')
+    },
+  )
+}
