@@ -64,7 +64,7 @@ module.exports = {
       to: {
         path: '^src/streams/',
         pathNot:
-          '^src/streams/(stage|byte-reader|piece-buffer|block-source|outstanding|offer|interest|request-queue|questions|withdrawn|patience|outgoing|run|byte-limit|byte-gate|web-(run|fetch|lane|fault|queue|body|files|order|patience|rests|streams|seed-options))\\.ts$',
+          '^src/streams/(stage|byte-reader|no-source|early-pieces|piece-buffer|block-source|outstanding|offer|interest|request-queue|questions|withdrawn|patience|outgoing|run|byte-limit|byte-gate|web-(run|fetch|lane|fault|queue|body|files|order|patience|rests|streams|seed-options))\\.ts$',
       },
     },
     {

@@ -102,7 +102,7 @@ t.test('with nobody to ask it is given up, and said why', async t => {
   t.equal(alone.code, 3)
   t.match(
     alone.stderr,
-    /no metadata for (ab){20}: no peers are known, and no tracker is asked; nothing for 0.3 s/,
+    /no metadata for (ab){20}: no peers are known, and no tracker is asked; nothing received for 0.3 s/,
   )
   const refused = await tsdl([hash, '--timeout', '300ms', '--peer', '127.0.0.1:1', '-o', '-', '--json'])
   t.match(eventsOf(refused).at(-1), {

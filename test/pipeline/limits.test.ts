@@ -54,7 +54,7 @@ t.test('while the rate is limited reads are small, and never nothing', async t =
 })
 
 t.test('each direction has a limit of its own, or none', async t => {
-  t.same(Object.keys(limits(1)).sort(), ['read', 'run', 'window'])
+  t.same(Object.keys(limits(1)).sort(), ['pool', 'read', 'run', 'window'])
   const { up, down } = limits(1, { up: 1000, down: 2000 })
   t.ok(up && down && up !== down)
   t.equal(limits(1, { up: 1000 }).down, undefined)

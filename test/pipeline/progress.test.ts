@@ -25,18 +25,21 @@ function progress({
   webSeeds = { active: 0, downloaded: 0, wasted: 0 },
 }: Parts = {}) {
   return progressOf({
-    metainfo: { pieceLength: 100, length: 10_000 },
-    intake: { total, left, scheduler: { pieces: 3, full } },
+    pieces: {
+      metainfo: { pieceLength: 100, length: 10_000 },
+      intake: { total, left, scheduler: { pieces: 3, full }, cursors: { waiting: false } },
+      windowed: read,
+    },
+    metadata: undefined,
     swarm: {
-      connected: seeds.map(full => ({ requester: { bits: { full } } })),
+      connected: seeds.map(isSeed => ({ requester: { isSeed } })),
       uploaded,
       downloaded: 700,
       wasted: 50,
     },
     webSeeds,
-    down: { rate },
-    up: { rate: 7 },
-    read,
+    down: rate,
+    up: 7,
   } as unknown as ProgressOptions)
 }
 
