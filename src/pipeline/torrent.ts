@@ -92,7 +92,12 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     })
     this.files = metainfo.files.map((_, index) => new TorrentFile(this, index, options.select))
     const { intake, recheck, swarm, webSeeds } = this.#parts
-    this.#recorder = new Recorder(options.resume, recheck, error => this.emit('warning', error))
+    this.#recorder = new Recorder({
+      resume: options.resume,
+      recheck,
+      savePartial: () => intake.savePartial(),
+      failed: error => this.emit('warning', error),
+    })
     const { select, storage } = options
     // A seed leaves files as they are.
     this.#writes = !select || metainfo.files.some((_, index) => select(index))
@@ -280,6 +285,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       storage,
       resume,
       trusted,
+      partial: blocks => this.#parts.intake.resume(blocks),
       signal: this.#aborted.signal,
       progress: pieces => this.emit('checked', pieces),
     })
@@ -357,9 +363,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#arrivals.end(this.#reasonToEnd)
     const { storage } = this.#options
     if (storage instanceof WindowStorage) void storage.close(this.#reasonToEnd) // readers are to hear why
-    await this.#parts.sources.stop()
+    const goodbye = this.#parts.sources.stop()
     await this.#parts.intake.close()
-    await this.#recorder.write()
+    await this.#recorder.write() // first: whoever waits for the goodbyes may not wait for long
+    await goodbye
     await this.#options.storage.close().catch(error => {
       this.#failure ??= error
     })
