@@ -2,7 +2,14 @@ import { canTellOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { BUCKET_SIZE } from './bucket.ts'
 import type { Family } from './contact.ts'
-import { encodeRefusal, encodeReply, PROTOCOL_ERROR, type Query, type Refusal, type Reply } from './krpc.ts'
+import {
+  encodeRefusalWithin,
+  encodeReply,
+  PROTOCOL_ERROR,
+  type Query,
+  type Refusal,
+  type Reply,
+} from './krpc.ts'
 import type { PeerStore } from './peer-store.ts'
 import type { RoutingTable } from './routing-table.ts'
 import type { Tokens } from './tokens.ts'
@@ -18,20 +25,26 @@ export interface Knowledge {
   /** Milliseconds. */
   readonly now: number
   readonly random: () => number
+  /** Bytes of the query: a refusal is not longer. */
+  readonly queryLength: number
 }
 
 /** Peers that are named in an answer, if there is room for them. */
 const MAX_VALUES = 50
 
 /**
- * The datagram that answers a query from `from` (BEP 5); an announced peer is stored.
+ * The datagram that answers a query from `from` (BEP 5), if anything does; an announced peer is stored.
  *
  * Depends on: the query, where it came from, and what we know.
  */
-export function answerTo(query: Query | Refusal, from: PeerAddress, knowledge: Knowledge): Buffer {
+export function answerTo(
+  query: Query | Refusal,
+  from: PeerAddress,
+  knowledge: Knowledge,
+): Buffer | undefined {
   const { transaction } = query
-  if (query.type !== 'query') return encodeRefusal(query)
-  const { id, now, random, store, tokens } = knowledge
+  const { id, now, queryLength, random, store, tokens } = knowledge
+  if (query.type !== 'query') return encodeRefusalWithin(query, queryLength)
   const { call } = query
   const say = (reply: Pick<Reply, 'nodes'> & Partial<Reply>) =>
     encodeReply({ transaction, id, values: [], ip: from, ...reply })
@@ -50,7 +63,7 @@ export function answerTo(query: Query | Refusal, from: PeerAddress, knowledge: K
       })
     case 'announce_peer': {
       if (!tokens.accepts(call.token, from.host, call.infoHash, now)) {
-        return encodeRefusal({ transaction, code: PROTOCOL_ERROR, message: 'bad token' })
+        return encodeRefusalWithin({ transaction, code: PROTOCOL_ERROR, message: 'bad token' }, queryLength)
       }
       const port = call.impliedPort ? from.port : call.port
       store.add(call.infoHash, { host: from.host, port }, now)

@@ -1,3 +1,4 @@
+import { addressKey } from '../codec/address-key.ts'
 import { scopeOf } from '../codec/address-scope.ts'
 
 interface Allowance {
@@ -25,14 +26,16 @@ export class FloodGate {
   /** Counts one datagram from `host` at `now` ms. */
   admits(host: string, now: number): boolean {
     if (scopeOf(host) === 'loopback') return true
-    const one = this.#hosts.get(host) ?? { left: ONE.burst, at: now }
+    // one owner usually has all of a /64
+    const key = addressKey(host)
+    const one = this.#hosts.get(key) ?? { left: ONE.burst, at: now }
     refill(one, ONE, now)
     refill(this.#all, ALL, now)
     if (one.left < 1 || this.#all.left < 1) return false
     one.left--
     this.#all.left--
-    this.#hosts.delete(host)
-    this.#hosts.set(host, one)
+    this.#hosts.delete(key)
+    this.#hosts.set(key, one)
     if (this.#hosts.size > MAX_HOSTS) this.#hosts.delete(this.#hosts.keys().next().value!)
     return true
   }

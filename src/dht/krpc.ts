@@ -154,6 +154,17 @@ export function encodeRefusal({ transaction, code, message: why }: Omit<Refusal,
   return message({ e: [code, why], t: transaction, y: 'e' })
 }
 
+/**
+ * The datagram of a refusal of at most `most` bytes: where they are too few for the message it says the code alone, or nothing
+ * at all. The sender of a query may have lied about its address, so what answers nonsense is no longer than the nonsense.
+ */
+export function encodeRefusalWithin(refusal: Omit<Refusal, 'type'>, most: number): Buffer | undefined {
+  const full = encodeRefusal(refusal)
+  if (full.length <= most) return full
+  const bare = encode({ e: [refusal.code, ''], t: refusal.transaction, y: 'e' })
+  return bare.length <= most ? bare : undefined
+}
+
 function message(dict: Parameters<typeof encode>[0] & object): Buffer {
   return Buffer.from(encode({ ...dict, v: CLIENT }))
 }

@@ -71,7 +71,7 @@ export class DhtNode {
       clock,
       randomBytes,
       gate: new FloodGate(),
-      answer: (query, from) => this.#answer(query, from),
+      answer: (query, from, length) => this.#answer(query, from, length),
     })
     this.#upkeep = new Upkeep({
       clock,
@@ -205,7 +205,7 @@ export class DhtNode {
     return outcome
   }
 
-  #answer(query: Query | Refusal, from: PeerAddress): Uint8Array | undefined {
+  #answer(query: Query | Refusal, from: PeerAddress, queryLength: number): Uint8Array | undefined {
     this.#reachability.askedBy(from.host)
     if (this.readOnly) return undefined
     const { clock, random, sibling } = this.#options
@@ -224,6 +224,7 @@ export class DhtNode {
       store: this.#store,
       now,
       random,
+      queryLength,
     })
   }
 

@@ -1,8 +1,10 @@
 import { shuffled } from '../chance.ts'
+import { addressKey } from '../codec/address-key.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { isLocal } from './scope.ts'
 
 interface Stored {
+  readonly hash: string
   readonly peer: PeerAddress
   readonly at: number
 }
@@ -13,8 +15,9 @@ const LIFE = 1_800_000
 const MAX_HASHES = 2_000
 const MAX_PEERS = 500
 const MAX_STORED = 20_000
-/** Of one torrent at one address: nobody is to fill a torrent with ports of his own. */
+/** Of one address: in one torrent, and in all. No single address fills a torrent, or takes the room of all others. */
 const MAX_PORTS = 4
+const MAX_OF_ADDRESS = 100
 
 /**
  * The peers that others have announced to us (BEP 5); whoever announced longest ago goes first.
@@ -24,6 +27,8 @@ const MAX_PORTS = 4
 export class PeerStore {
   /** By info-hash, hex, the one announced for longest ago first; in it by address, in the same order. */
   readonly #torrents = new Map<string, Map<string, Stored>>()
+  /** What each address has announced, the one longest ago first; local ones are not counted. */
+  readonly #byAddress = new Map<string, Set<Stored>>()
   #size = 0
 
   /** Peers in all. */
@@ -38,7 +43,7 @@ export class PeerStore {
     this.#torrents.delete(hash)
     this.#torrents.set(hash, peers)
     this.#remove(hash, peers, key)
-    if (!isLocal(peer.host)) this.#crowd(hash, peers, peer.host)
+    if (!isLocal(peer.host)) this.#makeRoom(hash, peers, addressKey(peer.host))
     if (peers.size >= MAX_PEERS) this.#removeFirst(hash, peers)
     while (this.#size >= MAX_STORED || this.#torrents.size > MAX_HASHES) {
       const [oldest, theirs] = this.#torrents.entries().next().value!
@@ -46,8 +51,14 @@ export class PeerStore {
     }
     // it may have been the last one, and its torrent gone with it
     this.#torrents.set(hash, peers)
-    peers.set(key, { peer, at: now })
+    const stored = { hash, peer, at: now }
+    peers.set(key, stored)
     this.#size++
+    if (isLocal(peer.host)) return
+    const address = addressKey(peer.host)
+    const theirs = this.#byAddress.get(address)
+    if (theirs) theirs.add(stored)
+    else this.#byAddress.set(address, new Set([stored]))
   }
 
   /** Peers of that torrent, `count` at most; of more it is chance which. */
@@ -72,10 +83,16 @@ export class PeerStore {
     }
   }
 
-  #crowd(hash: string, peers: Map<string, Stored>, host: string): void {
-    const same = [...peers].filter(([, { peer }]) => peer.host === host)
-    for (const [key] of same.slice(0, Math.max(0, same.length - MAX_PORTS + 1)))
-      this.#remove(hash, peers, key)
+  /** Forgets what this address announced longest ago, if that is too much. */
+  #makeRoom(hash: string, peers: Map<string, Stored>, address: string): void {
+    const theirs = this.#byAddress.get(address)
+    if (!theirs) return
+    const here = [...theirs].filter(stored => stored.hash === hash)
+    if (here.length >= MAX_PORTS) this.#remove(hash, peers, formatAddress(here[0]!.peer))
+    if (theirs.size < MAX_OF_ADDRESS) return
+    const [oldest] = theirs
+    const torrent = oldest && this.#torrents.get(oldest.hash)
+    if (torrent) this.#remove(oldest.hash, torrent, formatAddress(oldest.peer))
   }
 
   #removeFirst(hash: string, peers: Map<string, Stored>): void {
@@ -85,8 +102,13 @@ export class PeerStore {
   }
 
   #remove(hash: string, peers: Map<string, Stored>, key: string): void {
-    if (!peers.delete(key)) return
+    const stored = peers.get(key)
+    if (!stored) return
+    peers.delete(key)
     this.#size--
+    const address = addressKey(stored.peer.host)
+    const theirs = this.#byAddress.get(address)
+    if (theirs?.delete(stored) && theirs.size === 0) this.#byAddress.delete(address)
     if (peers.size === 0) this.#torrents.delete(hash)
   }
 }

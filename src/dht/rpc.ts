@@ -24,8 +24,8 @@ export interface RpcOptions {
   readonly clock: Clock
   readonly randomBytes: (size: number) => Uint8Array
   readonly gate: FloodGate
-  /** What is sent back to a query, if anything. */
-  readonly answer: (query: Query | Refusal, from: PeerAddress) => Uint8Array | undefined
+  /** What is sent back to a query of so many bytes, if anything. */
+  readonly answer: (query: Query | Refusal, from: PeerAddress, queryLength: number) => Uint8Array | undefined
 }
 
 interface Pending {
@@ -93,7 +93,7 @@ export class Rpc {
       return
     }
     if (awaited && !gate.admits(from.host, clock.now())) return
-    const reply = answer(message, from)
+    const reply = answer(message, from, bytes.length)
     if (reply) datagrams.send(reply, from)
   }
 
