@@ -1,4 +1,4 @@
-// Two stages without a client around them: what a peer says of itself, over a socket that is yours.
+// Uses two stages without a client: prints the peer id of a peer and the number of its pieces, over your own socket.
 //   node a-stage-alone.js X.torrent HOST:PORT
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -9,13 +9,13 @@ import { Framer, Serializer } from 'tsdl/streams'
 const [torrent, peer] = process.argv.slice(2)
 const { infoHash, pieceCount } = parse(await readFile(torrent))
 const socket = net.connect(parseAddress(peer))
-const say = new Serializer()
-const hear = new Framer({ maxLength: 1 + Math.ceil(pieceCount / 8) })
-say.on('data', bytes => socket.write(bytes))
-socket.pipe(hear)
-say.write({ type: 'handshake', infoHash, peerId: randomBytes(20), reserved: new Uint8Array(8) })
+const serializer = new Serializer()
+const framer = new Framer({ maxLength: 1 + Math.ceil(pieceCount / 8) })
+serializer.on('data', bytes => socket.write(bytes))
+socket.pipe(framer)
+serializer.write({ type: 'handshake', infoHash, peerId: randomBytes(20), reserved: new Uint8Array(8) })
 
-for await (const message of hear) {
+for await (const message of framer) {
   if (message.type === 'handshake') console.log('peer id', Buffer.from(message.peerId).toString('latin1'))
   if (message.type === 'bitfield') {
     let have = 0

@@ -1,4 +1,4 @@
-// Takes what it needs of a file and stops: leaving the loop ends the download and says goodbye.
+// Reads the first bytes of a file. Leaving the loop ends the download and tells the trackers.
 //   node async-iterator.js X.torrent HOST:PORT BYTES
 import { readFile } from 'node:fs/promises'
 import { parse, parseAddress, stream } from 'tsdl'

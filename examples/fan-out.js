@@ -1,4 +1,4 @@
-// One download to two places at once: a file, which all wait for, and standard output, which may be as slow as it likes.
+// Writes one download to a file and to standard output. The download waits for the file, but not for standard output.
 //   node fan-out.js X.torrent FILE HOST:PORT > copy
 import { createWriteStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -10,7 +10,7 @@ const [written, copied] = fanOut(reader, [
   { sink: createWriteStream(path) },
   { sink: process.stdout, policy: 'spill' },
 ])
-// each has its own end; with Promise.all one that fails ends the wait, though not the other
+// Each sink finishes or fails on its own, so Promise.all would stop waiting at the first failure.
 const [file, copy] = await Promise.allSettled([written, copied])
 for (const { reason } of [file, copy]) if (reason) console.error(reason.message)
 if (file.status === 'rejected') process.exitCode = 1

@@ -1,4 +1,4 @@
-// Downloads into a file system that is not the disk: whatever looks like `fs.promises` will do.
+// Downloads to an in-memory file system. Any object with the interface of `fs.promises` can be used.
 //   node on-memfs.js X.torrent HOST:PORT
 import { readFile } from 'node:fs/promises'
 import { createFsFromVolume, Volume } from 'memfs'

@@ -1,4 +1,4 @@
-// Downloads a torrent into a directory, telling how far it is; run again, it fetches only what is missing.
+// Downloads a torrent to a directory and prints the progress. A second run downloads only the missing pieces.
 //   node to-directory.js X.torrent DIR [HOST:PORT]
 import { readFile } from 'node:fs/promises'
 import { download, parse, parseAddress } from 'tsdl'

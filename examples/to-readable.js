@@ -1,4 +1,4 @@
-// Reads one file of a torrent as a stream: nothing touches the disk, and what is slow slows the download down.
+// Reads one file of a torrent as a stream, without writing to disk. A slow consumer slows the download down.
 //   node to-readable.js X.torrent HOST:PORT [FILE-INDEX]
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'

@@ -9,7 +9,7 @@ import { reasonOf } from './exit.ts'
  */
 export const STDOUT = 1
 
-/** Milliseconds until a descriptor that another process made non-blocking is tried again. */
+/** Milliseconds until a descriptor that is non-blocking and full is tried again. */
 const RETRY_MS = 5
 
 /**
@@ -25,12 +25,12 @@ export function printLine(text: string): Promise<void> {
   return writeStdout(Buffer.from(`${text}\n`))
 }
 
-/** Writes `chunks` to standard output, one after another. @throws as `writeStdout` */
-export async function writeChunks(chunks: readonly Uint8Array[]): Promise<void> {
+/** Writes `chunks` to standard output, one after another. @param fd a descriptor of it @throws as `writeStdout` */
+export async function writeChunks(chunks: readonly Uint8Array[], fd = STDOUT): Promise<void> {
   let rest = chunks.filter(({ length }) => length > 0)
   while (rest.length > 0) {
     try {
-      rest = after(rest, await writeSome(rest))
+      rest = after(rest, await writeSome(fd, rest))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw stdoutError(error)
       await delay(RETRY_MS)
@@ -58,9 +58,9 @@ function after(chunks: readonly Uint8Array[], written: number): Uint8Array[] {
   return rest
 }
 
-function writeSome(chunks: readonly Uint8Array[]): Promise<number> {
+function writeSome(fd: number, chunks: readonly Uint8Array[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    writev(STDOUT, chunks, null, (error, written) => {
+    writev(fd, chunks, null, (error, written) => {
       if (error) reject(error)
       else resolve(written)
     })

@@ -29,7 +29,7 @@ const ITEMS_PER_STEP = 16_384
 /** Maximum number of keys in an unsorted dictionary. All of them are kept in memory to find repeated keys. */
 const MAX_UNSORTED_KEYS = 10_000
 
-/** A list or dictionary whose end has not been reached yet. */
+/** An unfinished list or dictionary. */
 interface Container {
   readonly isDict: boolean
   /** Index of its first key in `Scan.#keys`. */
@@ -56,7 +56,7 @@ export class Scan {
   /**
    * Validates the dictionary at `start` and locates the values at the keys in `wanted`. If a key is repeated, its first
    * value is used.
-   * @param strict a key that must not be repeated, and whose value must not contain a repeated key
+   * @param strict a key that must not be repeated, with a value that must not contain a repeated key
    * @returns undefined if there is no dictionary at `start`
    */
   *dict(start: number, wanted: ReadonlySet<string>, strict?: string): Steps<DictSpans | undefined> {

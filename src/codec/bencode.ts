@@ -106,7 +106,7 @@ export function text(value: BencodeValue | undefined): string | undefined {
   return bytes(value)?.toString('utf8')
 }
 
-/** A list or dictionary whose end has not been reached yet. Only a dictionary has `keys`. */
+/** An unfinished list or dictionary. Only a dictionary has `keys`. */
 interface Container {
   readonly keys: Set<string> | undefined
   atKey: boolean

@@ -1,17 +1,18 @@
 import { createCipheriv } from 'node:crypto'
 
-/** Bytes that look like chance, are the same every time, and need no memory: any part can be had at once. */
+/** Deterministic pseudo-random content that is not stored: each piece is computed on request. */
 export class Content {
   readonly length: number
   readonly #pieceLength: number
   readonly #recent = new Map<number, Buffer>()
 
-  /** @param pieceLength bytes that are made at a time */
+  /** @param pieceLength length of a piece in bytes */
   constructor(length: number, pieceLength: number) {
     this.length = length
     this.#pieceLength = pieceLength
   }
 
+  /** Returns a piece. The last 64 pieces are cached. */
   piece(index: number): Buffer {
     const recent = this.#recent.get(index)
     if (recent) return recent

@@ -6,7 +6,7 @@ import { Torrent } from '../pipeline/torrent.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Content } from './content.ts'
 
-/** A peer on loopback that has everything: the same torrent as everywhere, with nothing left to take. */
+/** A seed on loopback: a regular `Torrent` that has all pieces. */
 export class Seed {
   readonly #listener = new Listener({ bind: '127.0.0.1' })
   readonly #torrent: Torrent
@@ -21,20 +21,21 @@ export class Seed {
     })
   }
 
-  /** Resolves with where it listens. */
+  /** Starts the seed. Resolves with its address. */
   async listen(): Promise<PeerAddress> {
     await this.#listener.listen()
     this.#torrent.start()
     return { host: '127.0.0.1', port: this.#listener.port! }
   }
 
+  /** Closes the listener and the torrent. */
   close(): void {
     this.#listener.close()
     void this.#torrent.close()
   }
 }
 
-/** Bytes that nobody stores, for reading. */
+/** A read-only storage that computes its bytes. */
 function storageOf(content: Content, { pieceLength }: Metainfo): Storage {
   return {
     async read(position, target) {

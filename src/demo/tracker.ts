@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { encode } from '../codec/bencode.ts'
 import { encodePeers4, type PeerAddress } from '../codec/compact.ts'
 
-/** An HTTP tracker on loopback that knows these peers and nobody else. */
+/** Starts an HTTP tracker on loopback that always returns these peers. */
 export async function openTracker(peers: readonly PeerAddress[]): Promise<{ url: string; close(): void }> {
   const reply = encode({ interval: 1800, peers: encodePeers4(peers) })
   const server = createServer((_request, response) => response.end(reply))

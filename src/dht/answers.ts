@@ -2,46 +2,59 @@ import { canTellOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { BUCKET_SIZE } from './bucket.ts'
 import type { Family } from './contact.ts'
-import { encodeRefusal, encodeReply, PROTOCOL_ERROR, type Query, type Refusal, type Reply } from './krpc.ts'
+import {
+  encodeRefusalWithin,
+  encodeReply,
+  PROTOCOL_ERROR,
+  type Query,
+  type Refusal,
+  type Reply,
+} from './krpc.ts'
 import type { PeerStore } from './peer-store.ts'
 import type { RoutingTable } from './routing-table.ts'
 import type { Tokens } from './tokens.ts'
 
-/** What answers are made of. */
+/** The state of our node that replies are made from. */
 export interface Knowledge {
   readonly id: Uint8Array
   readonly family: Family
-  /** Of each family that we are in. */
+  /** The routing table of each family in which we have a node. */
   readonly tables: Readonly<Partial<Record<Family, RoutingTable>>>
   readonly tokens: Tokens
   readonly store: PeerStore
-  /** Milliseconds. */
+  /** The current time, milliseconds. */
   readonly now: number
   readonly random: () => number
+  /** Length of the query in bytes. An error message must not be longer. */
+  readonly queryLength: number
 }
 
-/** Peers that are named in an answer, if there is room for them. */
+/** Maximum number of peers in a reply. */
 const MAX_VALUES = 50
 
 /**
- * The datagram that answers a query from `from` (BEP 5); an announced peer is stored.
+ * Returns the datagram that replies to a query from `from` (BEP 5), if there is one, and stores an announced peer.
  *
- * Depends on: the query, where it came from, and what we know.
+ * Inputs: the query, its source address, and the state of our node.
  */
-export function answerTo(query: Query | Refusal, from: PeerAddress, knowledge: Knowledge): Buffer {
+export function answerTo(
+  query: Query | Refusal,
+  from: PeerAddress,
+  knowledge: Knowledge,
+): Buffer | undefined {
   const { transaction } = query
-  if (query.type !== 'query') return encodeRefusal(query)
-  const { id, now, random, store, tokens } = knowledge
+  const { id, now, queryLength, random, store, tokens } = knowledge
+  if (query.type !== 'query') return encodeRefusalWithin(query, queryLength)
   const { call } = query
-  const say = (reply: Pick<Reply, 'nodes'> & Partial<Reply>) =>
+  const encode = (reply: Pick<Reply, 'nodes'> & Partial<Reply>) =>
     encodeReply({ transaction, id, values: [], ip: from, ...reply })
   switch (call.method) {
     case 'ping':
-      return say({ nodes: {} })
+      return encode({ nodes: {} })
     case 'find_node':
-      return say({ nodes: nearest(call.target, call.want, from, knowledge) })
+      return encode({ nodes: nearest(call.target, call.want, from, knowledge) })
     case 'get_peers':
-      return say({
+      return encode({
         nodes: nearest(call.infoHash, call.want, from, knowledge),
         token: tokens.make(from.host, call.infoHash, now),
         values: store
@@ -50,16 +63,16 @@ export function answerTo(query: Query | Refusal, from: PeerAddress, knowledge: K
       })
     case 'announce_peer': {
       if (!tokens.accepts(call.token, from.host, call.infoHash, now)) {
-        return encodeRefusal({ transaction, code: PROTOCOL_ERROR, message: 'bad token' })
+        return encodeRefusalWithin({ transaction, code: PROTOCOL_ERROR, message: 'bad token' }, queryLength)
       }
       const port = call.impliedPort ? from.port : call.port
       store.add(call.infoHash, { host: from.host, port }, now)
-      return say({ nodes: {} })
+      return encode({ nodes: {} })
     }
   }
 }
 
-/** Nodes of the families that it wants, its own if it does not say (BEP 32), that it can reach. */
+/** Returns the nearest nodes that the sender can reach, of the families in `want` or else of its own (BEP 32). */
 function nearest(
   target: Uint8Array,
   want: readonly Family[] | undefined,

@@ -1,28 +1,32 @@
 import type { TableNode } from './table-node.ts'
 
-/** A part of the routing table: the nodes that share so many leading bits with us. */
+/** A bucket of the routing table: nodes that share the same number of leading bits with our id. */
 export interface Bucket {
   nodes: TableNode[]
-  /** Who waits for a place, the latest last. */
+  /** Replacement candidates, the most recent last. */
   spare: TableNode[]
-  /** When a node came, or answered. */
+  /** Time of the last new node or reply. */
   changedAt: number
-  /** When nodes to fill it were last looked for. */
+  /** Time of the last walk to fill this bucket. */
   walkedAt: number
 }
 
-/** Nodes of a bucket, and as many in waiting; nodes that an answer names (BEP 5). With 160 buckets that is 2,560 at most. */
+/**
+ * Maximum number of nodes in a bucket, of its replacement candidates, and of nodes in a reply (BEP 5). 160 buckets have
+ * at most 2,560 nodes and candidates.
+ */
 export const BUCKET_SIZE = 8
 
+/** Creates an empty bucket. */
 export function newBucket(): Bucket {
   const never = Number.NEGATIVE_INFINITY
   return { nodes: [], spare: [], changedAt: never, walkedAt: never }
 }
 
 /**
- * At least `count` nodes that `takes` takes, those that may be the nearest to an id that belongs into the bucket at
- * `index`, in no order. Whoever is in that bucket is nearer than all others; then come those nearer to us, then the
- * rest, outwards.
+ * Returns at least `count` nodes for which `takes` is true, if there are as many. They include the nearest ones to an id
+ * in the bucket at `index`, in no order. The nodes of that bucket are the nearest, then those of later buckets, then
+ * those of earlier buckets in descending order.
  */
 export function nearestIn(
   buckets: readonly Bucket[],

@@ -3,29 +3,30 @@ import { canonicalHost, formatAddress, type PeerAddress } from '../codec/compact
 import { InputError, messageOf } from '../errors.ts'
 import type { Family } from './contact.ts'
 
-/** A UDP port of ours, as far as the DHT needs it: another protocol may share it. */
+/** A UDP port with the operations that the DHT needs. Another protocol may share it. */
 export interface Datagrams {
   readonly port: number
-  /** Sends one datagram to an address, not a name; `failed` is called if the system does not take it. */
+  /** Sends a datagram to an address, not to a host name. `failed` is called if the system rejects it. */
   send(bytes: Uint8Array, to: PeerAddress, failed?: () => void): void
-  /** Who gets what comes in. Set once. */
+  /** Sets the listener for incoming datagrams. Call it once. */
   receive(onDatagram: (bytes: Buffer, from: PeerAddress) => void): void
-  /** Resolves once the port is free. Idempotent. */
+  /** Closes the port. Resolves when the port is free. Idempotent. */
   close(): Promise<void>
 }
 
+/** Options of `openDatagrams`. */
 export interface DatagramsOptions {
   readonly family: Family
-  /** @default one that is free */
+  /** @default a free port */
   readonly port?: number
-  /** The address to bind. @default all of the family */
+  /** The address to bind. @default all addresses of the family */
   readonly bind?: string
   readonly createSocket?: typeof dgram.createSocket
 }
 
 /**
  * Opens a UDP port.
- * @throws InputError ERR_LISTEN when it is taken, the address is not ours or there is no such family here
+ * @throws InputError ERR_LISTEN if the port is in use, or if the address or the family is not available
  */
 export async function openDatagrams(options: DatagramsOptions): Promise<Datagrams> {
   const { family, port = 0, createSocket = dgram.createSocket } = options
@@ -33,7 +34,7 @@ export async function openDatagrams(options: DatagramsOptions): Promise<Datagram
   const socket = createSocket({
     type: family === 4 ? 'udp4' : 'udp6',
     ipv6Only: family === 6,
-    // Only addresses come here. Without it each datagram would go to the resolver first.
+    // Only addresses are passed here. The default would call the resolver for each datagram.
     lookup: (address, _, found) => found(null, address, family),
   })
   await new Promise<void>((resolve, reject) => {
@@ -47,7 +48,7 @@ export async function openDatagrams(options: DatagramsOptions): Promise<Datagram
     const where = formatAddress({ host, port })
     throw new InputError('ERR_LISTEN', `cannot open UDP port ${where}: ${messageOf(error)}`, error)
   })
-  // What the network says of datagrams that came to nothing is said by their silence too.
+  // Errors for undelivered datagrams are ignored, since the queries time out.
   socket.on('error', () => {})
   let closed = false
   return {
@@ -62,7 +63,7 @@ export async function openDatagrams(options: DatagramsOptions): Promise<Datagram
     },
     receive(onDatagram) {
       socket.on('message', (bytes, { address, port }) => {
-        // Without the zone of a link-local address: a node is known by its address alone.
+        // The zone of a link-local address is dropped: a node is identified by its address alone.
         if (!closed && port !== 0) onDatagram(bytes, { host: canonicalHost(address.split('%')[0]!), port })
       })
     },

@@ -4,32 +4,36 @@ import type { PeerAddress } from '../codec/compact.ts'
 import { BUCKET_SIZE } from './bucket.ts'
 import type { Dht } from './dht.ts'
 
+/** Options of `DhtPeers`. */
 export interface DhtPeersOptions {
   readonly dht: Pick<Dht, 'lookup'>
   readonly torrent: {
     /** 20 bytes. */
     readonly infoHash: Uint8Array
-    /** Only its trackers may name its peers (BEP 27): nobody is asked, and nobody told. */
+    /** True if only trackers may provide peers (BEP 27). The DHT is then not used. */
     readonly private?: boolean
   }
-  /** Where we accept peers, if we do: only then we are announced. */
+  /** Returns the TCP port on which we accept peers. We announce only if there is one. */
   readonly port: () => number | undefined
   readonly clock: Clock
-  /** From 0 to below 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   readonly random: () => number
 }
 
+/** Events of `DhtPeers`. */
 export interface DhtPeersEvents {
-  /** Peers as they come, and where from. */
+  /** Peers that were found, and their source. */
   peers: [peers: readonly PeerAddress[], source: string]
 }
 
-/** Milliseconds from one lookup to the next while nobody was found or next to nobody asked, and after that; they double to the last. */
-const FIRST_WAIT = 1_000
-const FIRST_WAIT_FOUND = 60_000
-const LAST_WAIT = 300_000
+/** The delay after a lookup that found no peers or reached few nodes, milliseconds. It doubles each time. */
+const MIN_LOOKUP_DELAY_MS = 1_000
+/** The delay after a successful lookup, milliseconds. It doubles each time. */
+const FOUND_LOOKUP_DELAY_MS = 60_000
+/** Maximum delay, milliseconds. */
+const MAX_LOOKUP_DELAY_MS = 300_000
 
-/** The peers of one torrent as the DHT knows them: looked up again and again, and announced to each time. */
+/** Looks up the peers of a torrent in the DHT repeatedly, and announces the torrent each time. */
 export class DhtPeers extends EventEmitter<DhtPeersEvents> {
   readonly #options: DhtPeersOptions
   #running: AbortController | undefined
@@ -40,14 +44,14 @@ export class DhtPeers extends EventEmitter<DhtPeersEvents> {
     this.#options = options
   }
 
-  /** Begins at once, and goes on until `stop`; also after a stop. */
+  /** Starts the lookups, the first at once. They continue until `stop`. It may be called again after `stop`. */
   start(): void {
     if (this.#running || this.#options.torrent.private) return
     this.#running = new AbortController()
     void this.#look(this.#running.signal, 0)
   }
 
-  /** Ends it; nothing comes any more. Nobody is told: the nodes forget us within half an hour. */
+  /** Stops the lookups and events. There is no message to revoke an announce; nodes drop it after half an hour. */
   stop(): void {
     this.#running?.abort()
     this.#running = undefined
@@ -68,10 +72,10 @@ export class DhtPeers extends EventEmitter<DhtPeersEvents> {
       },
     })
     if (signal.aborted) return
-    // From a handful of nodes we have not heard the last word, nor have they spread ours.
-    const first = any && answered >= BUCKET_SIZE ? FIRST_WAIT_FOUND : FIRST_WAIT
-    const wait = Math.min(LAST_WAIT, Math.max(first, waited * 2))
-    // Not all at the same moment, of those that began at the same moment.
+    // With few nodes the result is incomplete, and few other peers can find us.
+    const first = any && answered >= BUCKET_SIZE ? FOUND_LOOKUP_DELAY_MS : MIN_LOOKUP_DELAY_MS
+    const wait = Math.min(MAX_LOOKUP_DELAY_MS, Math.max(first, waited * 2))
+    // Jitter spreads the lookups of torrents that started at the same time.
     const jitter = 0.9 + 0.2 * random()
     this.#timer = clock.setTimeout(() => void this.#look(signal, wait), wait * jitter)
   }

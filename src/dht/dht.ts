@@ -12,62 +12,65 @@ import { ID_LENGTH } from './node-id.ts'
 import { ROUTERS, systemResolve } from './routers.ts'
 import { type DhtState, decodeState, encodeState } from './state.ts'
 
+/** Options of `Dht`. */
 export interface DhtOptions {
-  /** UDP port; one that is free if this one is taken. @default one that is free */
+  /** The UDP port. If it is in use, a free port is used. @default a free port */
   readonly port?: number
-  /** The address to bind; it decides the family. @default all, IPv4 and IPv6 */
+  /** The address to bind, which determines the family. @default all addresses, IPv4 and IPv6 */
   readonly bind?: string
-  /** Where to begin when nobody is known, as addresses or names. @default `ROUTERS` */
+  /** Bootstrap nodes, as addresses or host names. @default `ROUTERS` */
   readonly bootstrap?: readonly PeerAddress[]
-  /** Whether to ask only, and answer nobody (BEP 43): for who cannot be reached anyway. @default false */
+  /** True to send queries but no replies (BEP 43), for a host that cannot be reached. @default false */
   readonly readOnly?: boolean
-  /** What `state` gave in an earlier run. @default none */
+  /** The `state` of an earlier run. @default none */
   readonly state?: Uint8Array
   readonly clock?: Clock
-  /** From 0 to below 1. @default Math.random */
+  /** Returns a number from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number
-  /** So many bytes that nobody can guess. @default those of node:crypto */
+  /** Returns `size` unpredictable bytes. @default randomBytes of node:crypto */
   readonly randomBytes?: (size: number) => Uint8Array
   readonly createSocket?: typeof dgram.createSocket
-  /** The addresses of a name; `signal` gives it up. @default those that the system finds */
+  /** Resolves a host name. `signal` aborts it. @default the resolver of the system */
   readonly resolve?: (name: string, signal: AbortSignal) => Promise<readonly string[]>
 }
 
+/** Events of `Dht`. */
 export interface DhtEvents {
-  /** It is of less use than it should be; what can be tried again is. */
+  /** A failure that limits the DHT. It is retried if possible. */
   warning: [error: DiscoveryError]
 }
 
+/** Options of a lookup. */
 export interface DhtLookupOptions {
-  /** Gets peers as they come, none twice. */
+  /** Called with new peers as they are found. */
   readonly found: (peers: readonly PeerAddress[]) => void
-  /** Where we accept peers of this torrent: then it is announced. @default it is not */
+  /** The port on which we accept peers of this torrent. @default the torrent is not announced */
   readonly announce?: { readonly port: number; readonly impliedPort?: boolean }
   readonly signal?: AbortSignal
 }
 
+/** The result of a lookup: the number of nodes that were queried, that replied, and that stored our announce. */
 export interface DhtLookupResult {
-  /** Nodes that were asked; that answered; that know now that we have the torrent. */
   readonly asked: number
   readonly answered: number
   readonly announced: number
 }
 
-/** Lookups at once; the others wait. */
+/** Maximum number of concurrent lookups. More are queued. */
 const MAX_LOOKUPS = 8
-/** Peers of one lookup. */
-const MAX_FOUND = 2_000
-/** Addresses of bootstrap nodes; and names that are looked up at once, of which a torrent may have many. */
+/** Maximum number of peers of one lookup. */
+const MAX_FOUND_PEERS = 2_000
+/** Maximum number of bootstrap addresses, and of host names that are resolved at once, since a torrent may have many. */
 const MAX_ROUTERS = 16
 
-/** Our part of the DHT (BEP 5): a node for IPv4 and one for IPv6 (BEP 32), which find peers and help others to. */
+/** A DHT node for IPv4 and one for IPv6 (BEP 5, BEP 32). They find peers and answer the queries of other nodes. */
 export class Dht extends EventEmitter<DhtEvents> {
   readonly #options: DhtOptions
   readonly #nodes: Partial<Record<Family, DhtNode>> = {}
   readonly #lookups = new PQueue({ concurrency: MAX_LOOKUPS })
   #starting: Promise<void> | undefined
   #routing: Promise<void> = Promise.resolve()
-  /** Names that are being looked up. */
+  /** Number of host names that are being resolved. */
   #resolving = 0
   readonly #ended = new AbortController()
   #closed = false
@@ -78,29 +81,29 @@ export class Dht extends EventEmitter<DhtEvents> {
     this.#options = options
   }
 
-  /** Opens its ports and looks for neighbours. Resolves once the ports are open; never rejects, but warns. */
+  /** Opens the ports and starts bootstrapping. Resolves when the ports are open. Emits `warning`; never rejects. */
   async start(): Promise<this> {
     this.#starting ??= this.#start()
     await this.#starting
     return this
   }
 
-  /** The UDP port of our node of that family, for the port message; none if there is no such node. */
+  /** Returns the UDP port of our node of a family, for the port message, or undefined if there is none. */
   port(family: Family = 4): number | undefined {
     return this.#nodes[family]?.port
   }
 
-  /** How many nodes it knows that answer. */
+  /** Number of known nodes that reply. */
   get size(): number {
     return this.#all.reduce((sum, node) => sum + node.table.size, 0)
   }
 
-  /** Whether it answers nobody (BEP 43). */
+  /** True if it sends no replies (BEP 43). */
   get readOnly(): boolean {
     return this.#all.every(node => node.readOnly)
   }
 
-  /** There may be a node at this address, or at those of this name: a torrent's `nodes`, or a port message said so. */
+  /** Adds the possible address or host name of a node, from `nodes` of a torrent or from a port message. */
   add(address: PeerAddress): void {
     if (address.port < 1 || address.port > 65535) return
     const tried = Promise.all([this.#resolve(address), this.#starting]).then(([addresses]) => {
@@ -110,8 +113,8 @@ export class Dht extends EventEmitter<DhtEvents> {
   }
 
   /**
-   * Finds peers of a torrent, and announces it where that is asked for. Never rejects.
-   * @param infoHash 20 bytes, or more, of which the first 20 count (BEP 52)
+   * Finds peers of a torrent and optionally announces it. It never rejects.
+   * @param infoHash 20 bytes; of a longer one the first 20 bytes are used (BEP 52)
    */
   async lookup(infoHash: Uint8Array, options: DhtLookupOptions): Promise<DhtLookupResult> {
     const target = Uint8Array.from(infoHash.subarray(0, ID_LENGTH))
@@ -125,7 +128,7 @@ export class Dht extends EventEmitter<DhtEvents> {
     return sum
   }
 
-  /** What the next run can begin with; nothing while nobody has answered, as then an older one is better. */
+  /** The state for the next run. Undefined until a node has replied, since an older state is then better. */
   get state(): Buffer | undefined {
     if (this.size === 0) return undefined
     const state: { -readonly [F in Family]?: DhtState[F] } = {}
@@ -133,7 +136,7 @@ export class Dht extends EventEmitter<DhtEvents> {
     return encodeState(state)
   }
 
-  /** Ends everything under way, and frees the ports. Idempotent; never rejects. */
+  /** Aborts all queries and closes the ports. Idempotent. It never rejects. */
   close(): Promise<void> {
     this.#closed = true
     this.#ended.abort()
@@ -153,8 +156,8 @@ export class Dht extends EventEmitter<DhtEvents> {
     for (const family of families) {
       await this.#open(family, known).catch(error => failures.push(error))
     }
-    // Many machines are without IPv6; that is no news.
-    if (this.#all.length === 0 && !this.#closed) this.#warn(`the DHT cannot begin: ${messageOf(failures[0])}`)
+    // One family is enough, since many machines have no IPv6.
+    if (this.#all.length === 0 && !this.#closed) this.#warn(`the DHT cannot start: ${messageOf(failures[0])}`)
     this.#routing = Promise.all([this.#routing, this.#findRouters()]).then(() => {})
   }
 
@@ -189,14 +192,14 @@ export class Dht extends EventEmitter<DhtEvents> {
       for (const node of this.#all) {
         node.routers = found.filter(address => familyOf(address) === node.family).slice(0, MAX_ROUTERS)
       }
-      if (addresses.length === 0) throw new Error('nobody is at that name')
+      if (addresses.length === 0) throw new Error('the name has no address')
     })
-    // The first name that is known is enough to begin: one that takes its time keeps nobody waiting.
+    // The first resolved name is enough to start, so a slow name does not delay the others.
     await Promise.any(named).catch(() => {})
     for (const node of this.#all) node.refill()
   }
 
-  /** Addresses for a name; none, and a warning, if there are none. */
+  /** Resolves a host name. If it fails, emits `warning` and returns no addresses. */
   async #resolve({ host, port }: PeerAddress): Promise<PeerAddress[]> {
     if (addressBytes(host)) return [{ host, port }]
     const { resolve = systemResolve } = this.#options
@@ -221,7 +224,7 @@ export class Dht extends EventEmitter<DhtEvents> {
     const fresh = (peers: readonly PeerAddress[]) => {
       const news = peers.filter(peer => {
         const key = formatAddress(peer)
-        return seen.size < MAX_FOUND && !seen.has(key) && seen.add(key)
+        return seen.size < MAX_FOUND_PEERS && !seen.has(key) && seen.add(key)
       })
       if (news.length > 0) found(news)
     }

@@ -1,4 +1,4 @@
-/** The messages of DHT nodes (BEP 5, 32, 42, 43): bencoded dictionaries, one a datagram. */
+/** The messages of DHT nodes (BEP 5, BEP 32, BEP 42, BEP 43): one bencoded dictionary per datagram. */
 import {
   asDict,
   asList,
@@ -22,7 +22,7 @@ import {
 import { type Contact, decodeContacts, encodeContacts, type Family } from './contact.ts'
 import { ID_LENGTH } from './node-id.ts'
 
-/** What a node asks of another. */
+/** The method of a query and its arguments. */
 export type Call =
   | { readonly method: 'ping' }
   | { readonly method: 'find_node'; readonly target: Uint8Array; readonly want?: readonly Family[] }
@@ -30,35 +30,36 @@ export type Call =
   | {
       readonly method: 'announce_peer'
       readonly infoHash: Uint8Array
-      /** Where the peer listens; with `impliedPort` it is the port that the datagram came from. */
+      /** The port of the peer. With `impliedPort` it is the source port of the datagram instead. */
       readonly port: number
       readonly impliedPort: boolean
       readonly token: Uint8Array
     }
 
+/** A query. */
 export interface Query {
   readonly type: 'query'
   readonly transaction: Uint8Array
   readonly id: Uint8Array
   readonly call: Call
-  /** It answers nobody and wants to be in no table (BEP 43). */
+  /** True if the sender does not reply to queries and must not be added to a routing table (BEP 43). */
   readonly readOnly: boolean
 }
 
-/** What is an answer to any call; `nodes` and `values` are for find_node and get_peers. */
+/** A reply. `nodes` and `values` are used for find_node and get_peers. */
 export interface Reply {
   readonly type: 'reply'
   readonly transaction: Uint8Array
   readonly id: Uint8Array
   readonly nodes: Readonly<Partial<Record<Family, readonly Contact[]>>>
-  /** Peers of the torrent that was asked for. */
+  /** Peers of the torrent. */
   readonly values: readonly PeerAddress[]
   readonly token?: Uint8Array
-  /** The address that the other end sees us at (BEP 42). */
+  /** Our address as the other node sees it (BEP 42). */
   readonly ip?: PeerAddress
 }
 
-/** A refusal; also what is to be said to a query that makes no sense. */
+/** An error message. Type `nonsense` is an invalid query and the error to send for it. */
 export interface Refusal {
   readonly type: 'refusal' | 'nonsense'
   readonly transaction: Uint8Array
@@ -66,30 +67,35 @@ export interface Refusal {
   readonly message: string
 }
 
+/** A decoded datagram. */
 export type KrpcMessage = Query | Reply | Refusal
 
+/** The error codes for an invalid query and for an unknown method (BEP 5). */
 export const PROTOCOL_ERROR = 203
 export const METHOD_UNKNOWN = 204
 
-/** Bytes at most of a datagram that we send (BEP 32), and of one that we look at. */
-export const MAX_SENT = 1024
+/** Maximum length of a datagram that we send (BEP 32), in bytes. */
+export const MAX_SENT_DATAGRAM = 1024
+/** Maximum length of a datagram that we read, in bytes. */
 export const MAX_DATAGRAM = 4096
-/** Ours have 4 bytes; what others call theirs is sent back, but no novels. */
+/** Maximum length of a transaction id, which we copy into the reply, in bytes. Ours have 4 bytes. */
 const MAX_TRANSACTION = 32
+/** Maximum length of a token in bytes. */
 const MAX_TOKEN = 64
-/** Nodes that are read of a reply; eight are what it should have. */
+/** Maximum number of nodes that we read from a reply. It should have eight. */
 const MAX_NODES = 16
+/** Maximum number of peers that we read from a reply. */
 const MAX_VALUES = 200
-const BOUNDS = { maxDepth: 6, maxItems: 1_000, allowTrailing: true }
-/** What calls itself so is us: two letters, as in peer ids, and a version. */
+const DECODE_LIMITS = { maxDepth: 6, maxItems: 1_000, allowTrailing: true }
+/** Our client version `v` (BEP 5): two letters, as in the peer id, and a version. */
 const CLIENT = Buffer.from([0x54, 0x44, 0, 1])
 
-/** Reads a datagram. Never throws: `undefined` is for what deserves no answer. */
+/** Decodes a datagram. It never throws: it returns `undefined` for a datagram that gets no reply. */
 export function decodeKrpc(datagram: Uint8Array): KrpcMessage | undefined {
   if (datagram.length > MAX_DATAGRAM) return undefined
   let value: BencodeValue
   try {
-    value = decode(datagram, BOUNDS)
+    value = decode(datagram, DECODE_LIMITS)
   } catch {
     return undefined
   }
@@ -111,7 +117,7 @@ export function decodeKrpc(datagram: Uint8Array): KrpcMessage | undefined {
   }
 }
 
-/** The datagram of a query. */
+/** Encodes a query. */
 export function encodeQuery({ transaction, id, call, readOnly }: Omit<Query, 'type'>): Buffer {
   const { method, ...given } = call
   const wanted = 'want' in given ? given.want?.map(family => `n${family}`) : undefined
@@ -131,14 +137,14 @@ export function encodeQuery({ transaction, id, call, readOnly }: Omit<Query, 'ty
   return message({ a: { id, ...args }, q: method, ro: readOnly ? 1 : undefined, t: transaction, y: 'q' })
 }
 
-/** The datagram of a reply; of `values` as many go in as `MAX_SENT` leaves room for. */
+/** Encodes a reply with as many of `values` as fit into `MAX_SENT_DATAGRAM`. */
 export function encodeReply(given: Omit<Reply, 'type'>): Buffer {
   const { transaction, id, nodes, token, ip } = given
   const of = (family: Family) => nodes[family] && encodeContacts(nodes[family], family)
   const r = { id, nodes: of(4), nodes6: of(6), token }
   const bare = message({ ip: ip && compact(ip), r, t: transaction, y: 'r' })
   const values: Buffer[] = []
-  let room = MAX_SENT - bare.length - '6:valuesle'.length
+  let room = MAX_SENT_DATAGRAM - bare.length - '6:valuesle'.length
   for (const peer of given.values) {
     const value = compact(peer)
     room -= value.length + `${value.length}:`.length
@@ -149,9 +155,20 @@ export function encodeReply(given: Omit<Reply, 'type'>): Buffer {
   return message({ ip: ip && compact(ip), r: { ...r, values }, t: transaction, y: 'r' })
 }
 
-/** The datagram of a refusal. */
+/** Encodes an error message. */
 export function encodeRefusal({ transaction, code, message: why }: Omit<Refusal, 'type'>): Buffer {
   return message({ e: [code, why], t: transaction, y: 'e' })
+}
+
+/**
+ * Encodes an error message of at most `most` bytes: without text if there is no room for it, or undefined if there is
+ * no room for the code. The source address of a query may be forged, so the reply must not be longer than the query.
+ */
+export function encodeRefusalWithin(refusal: Omit<Refusal, 'type'>, most: number): Buffer | undefined {
+  const full = encodeRefusal(refusal)
+  if (full.length <= most) return full
+  const bare = encode({ e: [refusal.code, ''], t: refusal.transaction, y: 'e' })
+  return bare.length <= most ? bare : undefined
 }
 
 function message(dict: Parameters<typeof encode>[0] & object): Buffer {
@@ -175,7 +192,7 @@ function query(dict: BencodeDict, transaction: Uint8Array): KrpcMessage | undefi
   return { type: 'query', transaction, id, call, readOnly: dict.ro === 1 }
 }
 
-/** A string says what is wrong with it. */
+/** Decodes the method and its arguments. Returns an error message if they are invalid, undefined if it is unknown. */
 function callOf(method: string, args: BencodeDict): Call | string | undefined {
   const infoHash = fixed(args.info_hash)
   const wanted = wantOf(args.want)
@@ -224,7 +241,7 @@ function peerOf(value: BencodeValue): PeerAddress[] {
   return packed?.length === 18 ? decodePeers6(packed) : []
 }
 
-/** Some leave the port out. */
+/** Decodes our address (BEP 42). Some nodes omit the port. */
 function seenAt(packed: Uint8Array | undefined): PeerAddress | undefined {
   if (!packed) return undefined
   const length = packed.length % 6 === 0 ? packed.length - 2 : packed.length

@@ -6,37 +6,40 @@ import type { Reply } from './krpc.ts'
 import type { Outcome } from './rpc.ts'
 import { Shortlist, type Step } from './shortlist.ts'
 
+/** Options of `lookup`. */
 export interface LookupOptions {
   readonly target: Uint8Array
   readonly family: Family
-  /** Our own id: whoever names us to us is not followed. */
+  /** Our own id, which is skipped in replies. */
   readonly own: Uint8Array
-  /** Nodes to begin with. */
+  /** The first nodes to query. */
   readonly contacts: readonly Contact[]
-  /** Addresses to begin with, of nodes whose ids we do not know. */
+  /** The first addresses to query, of nodes with an unknown id. */
   readonly addresses: readonly PeerAddress[]
   readonly clock: Clock
-  /** Asks one node for those nearer to the target. Never rejects. */
+  /** Queries a node for nodes nearer to the target. It never rejects. */
   readonly ask: (to: PeerAddress) => Promise<Outcome>
-  /** Called with each reply as it comes, also after the end. */
+  /** Called with each reply, also after the end. */
   readonly heard?: (reply: Reply, from: PeerAddress) => void
   readonly signal?: AbortSignal
 }
 
+/** The result of `lookup`. */
 export interface LookupResult {
-  /** Nodes that were asked, and that answered. */
+  /** Number of nodes that were queried. */
   readonly asked: number
+  /** Number of nodes that replied. */
   readonly answered: number
-  /** The nearest that answered and gave a token. */
+  /** The nearest nodes that replied with a token. */
   readonly holders: readonly Step[]
 }
 
-/** Milliseconds after which others are asked instead; its answer is still taken. */
-const LATE = 500
-/** Milliseconds after which the walk ends without it, if it is all that it waits for. */
-const GIVEN_UP = 1500
+/** Time without a reply after which a node is late: another is queried instead. A later reply is still used. */
+const LATE_REPLY_MS = 500
+/** Time without a reply after which a late node counts as failed, so that the lookup can end without it. */
+const REPLY_TIMEOUT_MS = 1500
 
-/** Walks towards a target, asking node after node for those that are nearer (BEP 5). Never rejects. */
+/** Walks towards a target by querying nodes for nearer nodes (BEP 5). It never rejects. */
 export function lookup(options: LookupOptions): Promise<LookupResult> {
   return new Promise(resolve => new Walk(options, resolve).begin())
 }
@@ -46,9 +49,11 @@ class Walk {
   readonly #resolve: (result: LookupResult) => void
   readonly #shortlist: Shortlist
   readonly #timers = new Set<Timer>()
-  /** Addresses without an id that have not answered, those of them that are late, and all that were asked. */
+  /** Number of addresses without an id that have not replied. */
   #unnamed = 0
+  /** Number of those that are late. */
   #late = 0
+  /** Number of addresses without an id that were queried. */
   #asked = 0
   #over = false
 
@@ -73,16 +78,16 @@ class Walk {
       return
     }
     for (let step = this.#shortlist.next(); step; step = this.#shortlist.next()) this.#ask(step)
-    // Late ones are waited for while they are all that we know.
+    // Late nodes are awaited only if no other node has replied.
     const waits = this.#shortlist.answered > 0 ? this.#unnamed - this.#late : this.#unnamed
     if (waits === 0 && this.#shortlist.done) this.#end()
   }
 
   #ask(step: Step): void {
-    const late = this.#after(LATE, () => {
+    const late = this.#after(LATE_REPLY_MS, () => {
       if (step.state === 'asked') step.state = 'late'
     })
-    const gone = this.#after(GIVEN_UP, () => {
+    const gone = this.#after(REPLY_TIMEOUT_MS, () => {
       if (step.state === 'late') step.state = 'failed'
     })
     void this.#options.ask(step).then(outcome => {
@@ -100,7 +105,7 @@ class Walk {
     let isLate = false
     this.#asked++
     this.#unnamed++
-    const late = this.#after(LATE, () => {
+    const late = this.#after(LATE_REPLY_MS, () => {
       isLate = true
       this.#late++
     })

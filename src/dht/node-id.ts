@@ -1,12 +1,12 @@
-/** The names of DHT nodes: twenty bytes, near or far by exclusive or (BEP 5), tied to an address (BEP 42). */
+/** Ids of DHT nodes: 20 bytes with an XOR distance (BEP 5), derived from the node's address (BEP 42). */
 import { addressBytes } from '../codec/compact.ts'
 import { crc32c } from '../codec/crc32c.ts'
 import { isLocal } from './scope.ts'
 
-/** Bytes of a node id, as of an info-hash. */
+/** Length of a node id in bytes, the same as of an info-hash. */
 export const ID_LENGTH = 20
 
-/** How many leading bits two ids share: 160 when they are the same. */
+/** Returns the number of leading bits that two ids share, 160 if they are equal. */
 export function commonBits(a: Uint8Array, b: Uint8Array): number {
   for (let at = 0; at < ID_LENGTH; at++) {
     const difference = a[at]! ^ b[at]!
@@ -15,7 +15,7 @@ export function commonBits(a: Uint8Array, b: Uint8Array): number {
   return ID_LENGTH * 8
 }
 
-/** Below 0 when `a` is nearer to `target` than `b`, as `sort` wants it. */
+/** Compares distances for `sort`: returns a negative number if `a` is nearer to `target` than `b`. */
 export function compareDistance(target: Uint8Array, a: Uint8Array, b: Uint8Array): number {
   for (let at = 0; at < ID_LENGTH; at++) {
     const difference = (a[at]! ^ target[at]!) - (b[at]! ^ target[at]!)
@@ -25,8 +25,8 @@ export function compareDistance(target: Uint8Array, a: Uint8Array, b: Uint8Array
 }
 
 /**
- * An id that a node at `host` may have (BEP 42).
- * @param random 20 bytes of chance
+ * Creates an id that is valid for a node at `host` (BEP 42).
+ * @param random 20 random bytes
  */
 export function idFor(host: string, random: Uint8Array): Buffer {
   const id = Buffer.from(random)
@@ -38,7 +38,7 @@ export function idFor(host: string, random: Uint8Array): Buffer {
   return id
 }
 
-/** Whether a node at `host` may have this id (BEP 42); on a local network every id is right. */
+/** Returns true if an id is valid for a node at `host` (BEP 42). On a local network every id is valid. */
 export function fits(id: Uint8Array, host: string): boolean {
   if (isLocal(host)) return true
   const hash = hashOf(host, id[19]! & 7)
@@ -47,19 +47,20 @@ export function fits(id: Uint8Array, host: string): boolean {
   return (head ^ hash) >>> 11 === 0 // the first 21 bits
 }
 
-/** An id that shares exactly `bits` leading bits with `id`. @param random 20 bytes of chance */
+/** Creates an id that shares exactly `bits` leading bits with `id`. @param random 20 random bytes */
 export function idNear(id: Uint8Array, bits: number, random: Uint8Array): Buffer {
   const near = Buffer.from(random)
   for (let bit = 0; bit < Math.min(bits + 1, ID_LENGTH * 8); bit++) {
     const mask = 0x80 >> (bit & 7)
     const at = bit >> 3
-    // the first bit after those shared is the other one
+    // the first bit after the shared ones is inverted
     const from = bit < bits ? id[at]! : ~id[at]!
     near[at] = (near[at]! & ~mask) | (from & mask)
   }
   return near
 }
 
+/** The bits of an address that determine the id (BEP 42). */
 const MASK4 = [0x03, 0x0f, 0x3f, 0xff]
 const MASK6 = [0x01, 0x03, 0x07, 0x0f, 0x1f, 0x3f, 0x7f, 0xff]
 

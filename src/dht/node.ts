@@ -20,32 +20,35 @@ import { isAt } from './table-node.ts'
 import { Tokens } from './tokens.ts'
 import { Upkeep } from './upkeep.ts'
 
+/** Options of `DhtNode`. */
 export interface DhtNodeOptions {
   readonly family: Family
   readonly datagrams: Datagrams
   readonly clock: Clock
   readonly random: () => number
   readonly randomBytes: (size: number) => Uint8Array
-  /** Answers nobody and asks to be kept in no table (BEP 43). */
+  /** True to send no replies and to ask not to be added to routing tables (BEP 43). */
   readonly readOnly: boolean
-  /** What an earlier run was called, and whom it knew. */
+  /** Our id in an earlier run. */
   readonly id?: Uint8Array | undefined
+  /** The nodes that an earlier run knew. */
   readonly contacts?: readonly Contact[] | undefined
-  /** Our node in the DHT of the other family. */
+  /** Returns our node of the other family. */
   readonly sibling: () => DhtNode | undefined
 }
 
-/** Nodes that asked us or were named to us, and are being asked whether they are there. */
+/** Maximum number of concurrent pings to nodes that queried us or that other nodes named. */
 const MAX_CHECKS = 16
-/** Nodes of the table that a lookup begins with, and addresses without ids if those are few. */
-const SEEDS = 32
-const HINTS = 8
+/** Number of nodes of the routing table with which a lookup begins. */
+const LOOKUP_NODES = 32
+/** Number of addresses without ids that a lookup uses in addition if the routing table has few nodes. */
+const MAX_HINTS = 8
 
-/** Our node in the DHT of one address family: asks, answers, and keeps its table in order. */
+/** Our node in the DHT of one address family. It sends queries, replies to queries and maintains a routing table. */
 export class DhtNode {
   readonly family: Family
   table: RoutingTable
-  /** Where to begin while we know next to nobody; they get no place in the table, as they are asked by everybody. */
+  /** Bootstrap nodes, used while we know few nodes. Every node queries them, so they are not added to the table. */
   routers: readonly PeerAddress[] = []
   readonly #options: DhtNodeOptions
   readonly #rpc: Rpc
@@ -53,7 +56,7 @@ export class DhtNode {
   readonly #store = new PeerStore()
   readonly #own = new OwnAddress()
   readonly #reachability: Reachability
-  /** Addresses that were named to us without an id, the latest last. */
+  /** Addresses of possible nodes with unknown ids, the most recent last. */
   #hints: PeerAddress[] = []
   readonly #checks = new Set<string>()
   readonly #upkeep: Upkeep
@@ -71,7 +74,7 @@ export class DhtNode {
       clock,
       randomBytes,
       gate: new FloodGate(),
-      answer: (query, from) => this.#answer(query, from),
+      answer: (query, from, length) => this.#answer(query, from, length),
     })
     this.#upkeep = new Upkeep({
       clock,
@@ -92,34 +95,34 @@ export class DhtNode {
     return this.#options.datagrams.port
   }
 
-  /** Whether we answer nobody: as we were told to, or because nobody reaches us anyway (BEP 43). */
+  /** True if we send no replies (BEP 43): by option, or since other nodes cannot reach us. */
   get readOnly(): boolean {
     return this.#options.readOnly || this.#reachability.unreachable(this.#options.clock.now())
   }
 
-  /** Whether there is anybody to ask. */
+  /** True if there is a node to query. */
   get canBegin(): boolean {
     return !this.table.empty || this.routers.length + this.#hints.length > 0
   }
 
-  /** There may be a node at this address: it is asked, and kept if it answers. */
+  /** Pings the address of a possible node. The node is added to the table if it replies. */
   add(address: PeerAddress): void {
     if (!isUnicast(address.host) || this.#hints.some(hint => isAt(hint, address))) return
-    this.#hints = [...this.#hints.slice(1 - HINTS), address]
+    this.#hints = [...this.#hints.slice(1 - MAX_HINTS), address]
     this.#check(address)
   }
 
-  /** A node that somebody told us of: asked if the table has a place for it. */
+  /** Pings a node that another node named, if the table has room for it. */
   hear(contact: Contact): void {
     if (this.table.wants(contact)) this.#check(contact)
   }
 
-  /** Looks for nodes near ourselves, if there is anybody to ask. */
+  /** Looks for nodes near our own id, if there is a node to query. */
   refill(): void {
     this.#upkeep.refill()
   }
 
-  /** Peers of a torrent, given to `found` as they come, and the nodes to announce it to. Never rejects. */
+  /** Finds peers of a torrent, and the nodes to which it can be announced. It never rejects. */
   lookup(
     infoHash: Uint8Array,
     found: (peers: readonly PeerAddress[]) => void,
@@ -135,21 +138,21 @@ export class DhtNode {
     return this.#lookup(infoHash, { method: 'get_peers', infoHash }, heard, signal)
   }
 
-  /** Tells those nodes that we have this torrent. @returns how many took it */
+  /** Announces a torrent to `holders`. @returns the number of nodes that accepted it */
   async announce(
     infoHash: Uint8Array,
     { port, impliedPort }: { readonly port: number; readonly impliedPort: boolean },
     holders: readonly Step[],
   ): Promise<number> {
-    const told = holders.map(({ host, port: at, token }) => {
+    const announces = holders.map(({ host, port: at, token }) => {
       const call: Call = { method: 'announce_peer', infoHash, port, impliedPort, token: token! }
       return this.#query({ host, port: at }, call)
     })
-    const outcomes = await Promise.all(told)
+    const outcomes = await Promise.all(announces)
     return outcomes.filter(outcome => typeof outcome === 'object').length
   }
 
-  /** Ends everything under way. Idempotent. */
+  /** Aborts all queries and closes the port. Idempotent. */
   close(): Promise<void> {
     this.#upkeep.stop()
     return this.#rpc.close()
@@ -167,8 +170,8 @@ export class DhtNode {
       target,
       family: this.family,
       own: this.id,
-      contacts: this.table.candidates(target, SEEDS),
-      addresses: few ? [...this.routers.slice(0, HINTS), ...this.#hints] : [],
+      contacts: this.table.candidates(target, LOOKUP_NODES),
+      addresses: few ? [...this.routers.slice(0, MAX_HINTS), ...this.#hints] : [],
       clock,
       ask: to => this.#query(to, call),
       heard,
@@ -176,7 +179,7 @@ export class DhtNode {
     })
   }
 
-  /** Walks towards a target of no meaning, for whom one meets on the way. */
+  /** Walks towards an arbitrary target to learn the nodes on the way. */
   async #walk(target: Uint8Array): Promise<void> {
     const sibling = this.#options.sibling()
     const both = sibling && sibling.table.size < BUCKET_SIZE
@@ -184,7 +187,7 @@ export class DhtNode {
     await this.#lookup(target, call, ({ nodes }, from) => this.#pass(nodes, from, sibling), undefined)
   }
 
-  /** What one DHT says of the other (BEP 32). */
+  /** Passes nodes of the other family to our node of that family (BEP 32). */
   #pass(nodes: Reply['nodes'], from: PeerAddress, sibling: DhtNode | undefined): void {
     if (!sibling) return
     for (const contact of nodes[sibling.family] ?? [])
@@ -197,7 +200,7 @@ export class DhtNode {
     const outcome = await this.#rpc.query(to, call, { id: this.id, readOnly: this.readOnly })
     if (outcome === 'silent') this.table.failed(to, clock.now())
     if (typeof outcome !== 'object') return outcome
-    if (Buffer.compare(outcome.id, this.id) === 0) return 'refused' // ourselves, or a mirror
+    if (Buffer.compare(outcome.id, this.id) === 0) return 'refused' // it is ourselves, or it uses our id
     this.#reachability.answeredBy(to.host)
     if (!this.routers.some(router => isAt(router, to)))
       this.table.replied({ ...to, id: outcome.id }, clock.now())
@@ -205,7 +208,7 @@ export class DhtNode {
     return outcome
   }
 
-  #answer(query: Query | Refusal, from: PeerAddress): Uint8Array | undefined {
+  #answer(query: Query | Refusal, from: PeerAddress, queryLength: number): Uint8Array | undefined {
     this.#reachability.askedBy(from.host)
     if (this.readOnly) return undefined
     const { clock, random, sibling } = this.#options
@@ -224,10 +227,11 @@ export class DhtNode {
       store: this.#store,
       now,
       random,
+      queryLength,
     })
   }
 
-  /** Asks whether somebody is there, unless that is being asked. */
+  /** Pings an address, unless a ping to it is under way. */
   #check(address: PeerAddress): void {
     const key = `${address.host} ${address.port}`
     if (this.#checks.size >= MAX_CHECKS || this.#checks.has(key)) return
@@ -237,10 +241,10 @@ export class DhtNode {
     )
   }
 
-  /** Once enough others agree where we are, our id has to go with that (BEP 42). */
-  #seenAt(host: string, teller: string): void {
+  /** Changes our id when enough nodes agree on an address for which it is not valid (BEP 42). */
+  #seenAt(host: string, source: string): void {
     if (host.includes(':') !== (this.family === 6)) return
-    this.#own.vote(teller, host)
+    this.#own.vote(source, host)
     if (fits(this.id, host)) return
     const { host: own } = this.#own
     if (own === undefined || fits(this.id, own)) return

@@ -1,33 +1,35 @@
 import { isLocal, networkOf } from './scope.ts'
 
-/** Answers that have to agree, from as many networks. */
-const ENOUGH = 5
-/** Answers that are remembered. */
+/** Number of networks that must report the same address. */
+const MIN_AGREEING_VOTES = 5
+/** Maximum number of networks with a remembered report. */
 const MAX_VOTES = 32
 
 /**
- * At which address others see us (BEP 42): one of them may be wrong or lie, so it takes several, and most of them.
+ * Determines our external address from the reports of other nodes (BEP 42). A single report may be incorrect or forged,
+ * so several networks, and most of them, must agree.
  *
- * Depends on: what the last 32 networks that answered said, each its latest word. Local addresses are no news.
+ * Inputs: the latest report of each of the last 32 networks. Local addresses are ignored.
  */
 export class OwnAddress {
-  /** What each network said, the latest last. */
+  /** The report of each network, the most recent last. */
   readonly #votes = new Map<string, string>()
 
-  /** A node at `teller` sees us at `host`. */
-  vote(teller: string, host: string): void {
-    if (isLocal(teller) || isLocal(host)) return
-    const network = networkOf(teller)
+  /** Records that a node at `source` sees us at `host`. */
+  vote(source: string, host: string): void {
+    if (isLocal(source) || isLocal(host)) return
+    const network = networkOf(source)
     this.#votes.delete(network)
     this.#votes.set(network, host)
     if (this.#votes.size > MAX_VOTES) this.#votes.delete(this.#votes.keys().next().value!)
   }
 
-  /** The address that enough of them and more than half name, if there is one. */
+  /** The address that at least five networks and more than half of them report, if there is one. */
   get host(): string | undefined {
     const counts = new Map<string, number>()
     for (const host of this.#votes.values()) counts.set(host, (counts.get(host) ?? 0) + 1)
-    for (const [host, count] of counts) if (count >= ENOUGH && count * 2 > this.#votes.size) return host
+    for (const [host, count] of counts)
+      if (count >= MIN_AGREEING_VOTES && count * 2 > this.#votes.size) return host
     return undefined
   }
 }

@@ -1,36 +1,45 @@
 import { shuffled } from '../chance.ts'
+import { addressKey } from '../codec/address-key.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { isLocal } from './scope.ts'
 
 interface Stored {
+  readonly hash: string
   readonly peer: PeerAddress
   readonly at: number
 }
 
-/** Milliseconds after which a peer that has not announced itself again is forgotten. */
-const LIFE = 1_800_000
-/** Torrents; of one torrent; in all. About 300 bytes a peer. */
+/** Time after which a stored peer expires unless it is announced again, milliseconds. */
+const PEER_LIFETIME_MS = 1_800_000
+/** Maximum number of torrents. */
 const MAX_HASHES = 2_000
+/** Maximum number of peers of a torrent. */
 const MAX_PEERS = 500
-const MAX_STORED = 20_000
-/** Of one torrent at one address: nobody is to fill a torrent with ports of his own. */
+/** Maximum number of peers in total, about 300 bytes each. */
+const MAX_STORED_PEERS = 20_000
+/** Maximum number of ports of one address in a torrent, so that one host cannot fill the list. */
 const MAX_PORTS = 4
+/** Maximum number of peers of one address in total, so that one host cannot fill the store. */
+const MAX_PEERS_PER_ADDRESS = 100
 
 /**
- * The peers that others have announced to us (BEP 5); whoever announced longest ago goes first.
+ * Stores the peers that were announced to us (BEP 5). When it is full, the oldest announce is dropped.
  *
- * Depends on: who announced what, in that order; the time; chance, for which of many are named.
+ * Inputs: the announces in order; the time; random numbers, to choose a sample.
  */
 export class PeerStore {
-  /** By info-hash, hex, the one announced for longest ago first; in it by address, in the same order. */
+  /** By info-hash in hex, then by address. Both are ordered by the last announce, the oldest first. */
   readonly #torrents = new Map<string, Map<string, Stored>>()
+  /** The stored peers of each address, the oldest announce first. Local addresses are exempt. */
+  readonly #byAddress = new Map<string, Set<Stored>>()
   #size = 0
 
-  /** Peers in all. */
+  /** Number of stored peers. */
   get size(): number {
     return this.#size
   }
 
+  /** Stores an announced peer, or renews it. */
   add(infoHash: Uint8Array, peer: PeerAddress, now: number): void {
     const hash = hex(infoHash)
     const key = formatAddress(peer)
@@ -38,19 +47,25 @@ export class PeerStore {
     this.#torrents.delete(hash)
     this.#torrents.set(hash, peers)
     this.#remove(hash, peers, key)
-    if (!isLocal(peer.host)) this.#crowd(hash, peers, peer.host)
+    if (!isLocal(peer.host)) this.#makeRoom(hash, peers, addressKey(peer.host))
     if (peers.size >= MAX_PEERS) this.#removeFirst(hash, peers)
-    while (this.#size >= MAX_STORED || this.#torrents.size > MAX_HASHES) {
+    while (this.#size >= MAX_STORED_PEERS || this.#torrents.size > MAX_HASHES) {
       const [oldest, theirs] = this.#torrents.entries().next().value!
       this.#removeFirst(oldest, theirs)
     }
-    // it may have been the last one, and its torrent gone with it
+    // the loop may have removed this torrent with its last peer
     this.#torrents.set(hash, peers)
-    peers.set(key, { peer, at: now })
+    const stored = { hash, peer, at: now }
+    peers.set(key, stored)
     this.#size++
+    if (isLocal(peer.host)) return
+    const address = addressKey(peer.host)
+    const theirs = this.#byAddress.get(address)
+    if (theirs) theirs.add(stored)
+    else this.#byAddress.set(address, new Set([stored]))
   }
 
-  /** Peers of that torrent, `count` at most; of more it is chance which. */
+  /** Returns up to `count` peers of a torrent, a random sample if there are more. */
   sample(infoHash: Uint8Array, count: number, now: number, random: () => number): PeerAddress[] {
     const hash = hex(infoHash)
     const peers = this.#torrents.get(hash)
@@ -60,22 +75,28 @@ export class PeerStore {
     return all.length <= count ? all : shuffled(all, random).slice(0, count)
   }
 
-  /** Forgets everybody who was not heard of for half an hour. */
+  /** Removes all expired peers. */
   sweep(now: number): void {
     for (const [hash, peers] of this.#torrents) this.#expire(hash, peers, now)
   }
 
   #expire(hash: string, peers: Map<string, Stored>, now: number): void {
     for (const [key, { at }] of peers) {
-      if (now - at < LIFE) return
+      if (now - at < PEER_LIFETIME_MS) return
       this.#remove(hash, peers, key)
     }
   }
 
-  #crowd(hash: string, peers: Map<string, Stored>, host: string): void {
-    const same = [...peers].filter(([, { peer }]) => peer.host === host)
-    for (const [key] of same.slice(0, Math.max(0, same.length - MAX_PORTS + 1)))
-      this.#remove(hash, peers, key)
+  /** Removes the oldest announces of an address if it has too many. */
+  #makeRoom(hash: string, peers: Map<string, Stored>, address: string): void {
+    const theirs = this.#byAddress.get(address)
+    if (!theirs) return
+    const here = [...theirs].filter(stored => stored.hash === hash)
+    if (here.length >= MAX_PORTS) this.#remove(hash, peers, formatAddress(here[0]!.peer))
+    if (theirs.size < MAX_PEERS_PER_ADDRESS) return
+    const [oldest] = theirs
+    const torrent = oldest && this.#torrents.get(oldest.hash)
+    if (torrent) this.#remove(oldest.hash, torrent, formatAddress(oldest.peer))
   }
 
   #removeFirst(hash: string, peers: Map<string, Stored>): void {
@@ -85,8 +106,13 @@ export class PeerStore {
   }
 
   #remove(hash: string, peers: Map<string, Stored>, key: string): void {
-    if (!peers.delete(key)) return
+    const stored = peers.get(key)
+    if (!stored) return
+    peers.delete(key)
     this.#size--
+    const address = addressKey(stored.peer.host)
+    const theirs = this.#byAddress.get(address)
+    if (theirs?.delete(stored) && theirs.size === 0) this.#byAddress.delete(address)
     if (peers.size === 0) this.#torrents.delete(hash)
   }
 }

@@ -1,7 +1,7 @@
 import { lookup, Resolver } from 'node:dns/promises'
 import type { PeerAddress } from '../codec/compact.ts'
 
-/** Where nodes begin that know nobody. They are asked while that is so, and never kept. */
+/** Public bootstrap nodes. They are used only while few nodes are known, and are not added to the routing table. */
 export const ROUTERS: readonly PeerAddress[] = [
   { host: 'dht.libtorrent.org', port: 25401 },
   { host: 'router.bittorrent.com', port: 6881 },
@@ -9,18 +9,21 @@ export const ROUTERS: readonly PeerAddress[] = [
   { host: 'dht.transmissionbt.com', port: 6881 },
 ]
 
-/** Milliseconds that a name server has, and how often it is asked. */
-const TIMEOUT = 2_000
-const TRIES = 2
+/** Timeout of a query to a name server, milliseconds. */
+const DNS_TIMEOUT_MS = 2_000
+/** Number of queries to a name server. */
+const DNS_TRIES = 2
 
 /**
- * The addresses of a name, until `signal` gives it up. The system's own lookup takes a thread each until the name server
- * answers: four routers would leave none to the disk, and hold up the end. It is for names that only this machine knows.
+ * Resolves a host name. `signal` aborts it.
+ *
+ * It uses `dns.lookup` only for names that the name server does not know. `dns.lookup` occupies a thread of the pool
+ * until the name server replies. Four routers would occupy all threads, block file I/O and delay the exit.
  */
 export async function systemResolve(name: string, signal: AbortSignal): Promise<readonly string[]> {
   signal.throwIfAborted()
   if (name.includes('.')) {
-    const resolver = new Resolver({ timeout: TIMEOUT, tries: TRIES })
+    const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES })
     const cancel = () => resolver.cancel()
     signal.addEventListener('abort', cancel)
     const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])

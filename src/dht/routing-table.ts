@@ -2,25 +2,27 @@ import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { BUCKET_SIZE, type Bucket, nearestIn, newBucket } from './bucket.ts'
 import type { Contact } from './contact.ts'
 import { commonBits, compareDistance, ID_LENGTH, idNear } from './node-id.ts'
-import { FRESH, isAt, isBad, isGood, isRemembered, newNode, type TableNode } from './table-node.ts'
+import { FRESH_NODE_MS, isAt, isBad, isGood, isRemembered, newNode, type TableNode } from './table-node.ts'
 
-/** Unanswered queries in a row after which a node is dropped though nobody wants its place; fewer if it never answered. */
-const DROPPED = 5
-const DROPPED_UNPROVEN = 2
-/** Milliseconds until a node that did not answer is asked again. */
-const AGAIN = 30_000
+/** Number of consecutive failures after which a node is removed even without a replacement. */
+const MAX_FAILURES = 5
+/** The same for a node that has never replied in this run. */
+const MAX_FAILURES_UNPROVEN = 2
+/** Time until a node that did not reply is queried again, milliseconds. */
+const RETRY_DELAY_MS = 30_000
 
 /**
- * Which nodes a node remembers, many near itself and few far away (BEP 5).
+ * The routing table: many nodes near our own id and few far away (BEP 5).
  *
- * Depends on: our own id; who answered our queries from which address and with which id, and when; who asked us;
- * who did not answer how often; whether ids go with addresses (BEP 42); the time. Only who has answered gets in,
- * and of what others say of a node nothing is believed. One node an address, and one a network in each bucket,
- * local networks excepted.
+ * Inputs: our own id; replies to our queries, with address, id and time; queries to us; the failures of each node;
+ * whether ids are valid for their addresses (BEP 42); the time.
+ *
+ * Only nodes that have replied are added. Claims of other nodes about a node are not used. An address has at most one
+ * node, and a network at most one in each bucket, except for local networks.
  */
 export class RoutingTable {
   readonly own: Uint8Array
-  /** The first is for ids whose first bit is not ours; the last for all that share more than the ones before. */
+  /** Bucket i has the ids that share exactly i leading bits with ours; the last bucket has all others. */
   readonly #buckets: Bucket[] = [newBucket()]
   readonly #byAddress = new Map<string, TableNode>()
   /** Nodes at global addresses, by host. */
@@ -30,16 +32,17 @@ export class RoutingTable {
     this.own = own
   }
 
-  /** Everyone that has a place. */
+  /** All nodes in buckets, without replacement candidates. */
   get nodes(): TableNode[] {
     return this.#buckets.flatMap(bucket => bucket.nodes)
   }
 
+  /** True if the table has no nodes and no candidates. */
   get empty(): boolean {
     return this.#byAddress.size === 0
   }
 
-  /** How many of them have answered us, and did not stop to. */
+  /** Number of nodes that have replied in this run and are not bad. */
   get size(): number {
     let count = 0
     for (const { nodes } of this.#buckets)
@@ -47,7 +50,7 @@ export class RoutingTable {
     return count
   }
 
-  /** A node has answered a query of ours. */
+  /** Records a reply of a node. */
   replied(contact: Contact, now: number): void {
     const known = this.#byAddress.get(formatAddress(contact))
     if (known && same(known, contact)) {
@@ -58,30 +61,30 @@ export class RoutingTable {
       if (bucket.spare.includes(known)) this.#place(known, now)
       return
     }
-    if (known) this.#remove(known) // another id at the same place: what it was before is gone
+    if (known) this.#remove(known) // the node at this address has a new id
     this.#place(newNode(contact, now), now)
   }
 
-  /** A node has answered in an earlier run. */
+  /** Adds a node of an earlier run. */
   remember(contact: Contact): void {
     if (this.#byAddress.has(formatAddress(contact))) return
     this.#place(newNode(contact, Number.NEGATIVE_INFINITY), 0)
   }
 
-  /** Somebody has asked us something. It proves no address, so it only counts for those that have answered before. */
+  /** Records a query of a node. A query does not prove its source address, so it counts only for known nodes. */
   queried(contact: Contact, now: number): void {
     const known = this.#byAddress.get(formatAddress(contact))
     if (known && same(known, contact)) known.queriedAt = now
   }
 
-  /** A query of ours to this address was not answered. */
+  /** Records that a node did not reply. */
   failed(address: PeerAddress, now: number): void {
     const node = this.#byAddress.get(formatAddress(address))
     if (!node) return
     node.failures++
     node.failedAt = now
     const bucket = this.#bucketOf(node.id)
-    const most = isRemembered(node) ? DROPPED_UNPROVEN : DROPPED
+    const most = isRemembered(node) ? MAX_FAILURES_UNPROVEN : MAX_FAILURES
     if (bucket.spare.includes(node) || node.failures >= most) this.#remove(node)
     else if (isBad(node) && bucket.spare.length > 0) {
       this.#remove(node)
@@ -89,7 +92,7 @@ export class RoutingTable {
     }
   }
 
-  /** Whether it's worth a ping: a node that we have not asked yet would get a place, or one has another id now. */
+  /** Returns true if a ping is useful: the table has room for the node, or a known node has a new id. */
   wants(contact: Contact): boolean {
     if (same({ id: this.own }, contact)) return false
     const known = this.#byAddress.get(formatAddress(contact))
@@ -102,23 +105,23 @@ export class RoutingTable {
     return roomy || bucket.nodes.some(other => isBad(other) || (node.fits && !other.fits))
   }
 
-  /** The `count` nodes nearest to `target` that may be told to others: they answer. */
+  /** Returns the `count` good nodes nearest to `target`, for replies to other nodes. */
   closest(target: Uint8Array, count: number, now: number): TableNode[] {
     return this.#nearest(target, count, node => isGood(node, now))
   }
 
-  /** The `count` nodes nearest to `target` that are worth a try. */
+  /** Returns the `count` nodes nearest to `target`, good or not, for our own queries. */
   candidates(target: Uint8Array, count: number): TableNode[] {
     return this.#nearest(target, count, () => true)
   }
 
-  /** The node that most needs to be asked whether it is still there. */
+  /** Returns the node that has most need of a ping. */
   questionable(now: number): TableNode | undefined {
     let found: TableNode | undefined
     let foundAt = Number.POSITIVE_INFINITY
     for (const { nodes } of this.#buckets) {
       for (const node of nodes) {
-        if (now - node.failedAt < AGAIN || (node.failures === 0 && isGood(node, now))) continue
+        if (now - node.failedAt < RETRY_DELAY_MS || (node.failures === 0 && isGood(node, now))) continue
         const heardAt = Math.max(node.repliedAt, node.queriedAt, node.failedAt)
         if (found && heardAt >= foundAt) continue
         found = node
@@ -128,22 +131,23 @@ export class RoutingTable {
     return found
   }
 
-  /** Whether so few nodes are known in that part of the table that a walk from there may end where it began. */
+  /** Returns true if the bucket of `target` has so few nodes that a walk from them may find no others. */
   isThinAt(target: Uint8Array): boolean {
     if (this.size < BUCKET_SIZE) return true
     const bucket = this.#bucketOf(target)
-    if (bucket === this.#buckets.at(-1)) return false // there, few are all that there are
+    if (bucket === this.#buckets.at(-1)) return false // near our own id there are no more nodes
     return bucket.nodes.filter(node => !isRemembered(node) && !isBad(node)).length < BUCKET_SIZE / 2
   }
 
   /**
-   * An id to walk to, in a part of the table that has room and was never walked to, the largest first, or where
-   * nothing has happened for a quarter of an hour; it counts as walked to. @param chance gives 20 bytes of it
+   * Returns the target of the next walk and marks its bucket as walked. Buckets that have room and were never walked come
+   * first, beginning with the largest part of the id space. Then come buckets without changes for 15 minutes.
+   * @param chance returns 20 random bytes
    */
   stale(now: number, chance: () => Uint8Array): Uint8Array | undefined {
     const isNew = ({ nodes, walkedAt }: Bucket) =>
       walkedAt === Number.NEGATIVE_INFINITY && nodes.length < BUCKET_SIZE
-    const isOld = ({ changedAt, walkedAt }: Bucket) => now - Math.max(changedAt, walkedAt) >= FRESH
+    const isOld = ({ changedAt, walkedAt }: Bucket) => now - Math.max(changedAt, walkedAt) >= FRESH_NODE_MS
     const bucket = this.#buckets.find(isNew) ?? this.#buckets.findLast(isOld)
     if (!bucket) return undefined
     bucket.walkedAt = now
@@ -151,12 +155,12 @@ export class RoutingTable {
     return at === this.#buckets.length - 1 ? this.own : idNear(this.own, at, chance())
   }
 
-  /** Somebody walks to our own id now. */
+  /** Records that a walk to our own id has started. */
   walkedHome(now: number): void {
     this.#buckets.at(-1)!.walkedAt = now
   }
 
-  /** The same nodes as seen from another id. */
+  /** Returns a table with the same nodes for another id of ours. */
   seenFrom(own: Uint8Array, now: number): RoutingTable {
     const table = new RoutingTable(own)
     for (const { nodes, spare } of this.#buckets)
@@ -169,7 +173,7 @@ export class RoutingTable {
     return found.sort((a, b) => compareDistance(target, a.id, b.id)).slice(0, count)
   }
 
-  /** Gives a node a place, or lets it wait for one, or neither. */
+  /** Adds a node to its bucket or to the candidates, or drops it. */
   #place(node: TableNode, now: number): void {
     if (same({ id: this.own }, node)) return
     if (this.#byAddress.get(formatAddress(node)) === node) this.#remove(node)
@@ -197,7 +201,7 @@ export class RoutingTable {
     }
   }
 
-  /** Who has this id already, or is at the same address or in the same network: both are not to be had. */
+  /** Returns a node that excludes this one: it has the same id, the same host, or the same network in the bucket. */
   #rival(node: TableNode, { nodes, spare }: Bucket): TableNode | undefined {
     const isNamed = (other: TableNode) => same(other, node) && !isAt(other, node)
     const named = nodes.find(isNamed) ?? spare.find(isNamed)
@@ -205,7 +209,7 @@ export class RoutingTable {
     return this.#byHost.get(node.host) ?? nodes.find(({ network }) => network === node.network)
   }
 
-  /** Whether a bucket takes one more, if need be by being split. */
+  /** Returns true if a bucket has room for a node, if necessary after a split. */
   #hasRoom(bucket: Bucket): boolean {
     if (bucket.nodes.length < BUCKET_SIZE) return true
     return bucket === this.#buckets.at(-1) && this.#buckets.length < ID_LENGTH * 8
@@ -214,7 +218,7 @@ export class RoutingTable {
   #split(bucket: Bucket): void {
     const bits = this.#buckets.length - 1
     const next = { ...newBucket(), changedAt: bucket.changedAt, walkedAt: bucket.walkedAt }
-    bucket.walkedAt = Number.NEGATIVE_INFINITY // walks to ourselves went to the other half
+    bucket.walkedAt = Number.NEGATIVE_INFINITY // earlier walks to our own id covered only the other half
     this.#buckets.push(next)
     const isNear = (node: TableNode) => commonBits(this.own, node.id) > bits
     for (const kind of ['nodes', 'spare'] as const) {

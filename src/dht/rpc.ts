@@ -14,18 +14,19 @@ import {
 } from './krpc.ts'
 
 /**
- * How a query ended: with a reply; without a word in time; with a refusal; or never sent, as there is no way there,
- * too much is under way, or we closed. Only the second says something about the node.
+ * The outcome of a query: a reply, `silent` after a timeout, `refused` after an error message, or `unsent`. A query is
+ * unsent if there is no route, if too many queries are pending, or after `close`. Only `silent` is the node's failure.
  */
 export type Outcome = Reply | 'silent' | 'refused' | 'unsent'
 
+/** Options of `Rpc`. */
 export interface RpcOptions {
   readonly datagrams: Datagrams
   readonly clock: Clock
   readonly randomBytes: (size: number) => Uint8Array
   readonly gate: FloodGate
-  /** What is sent back to a query, if anything. */
-  readonly answer: (query: Query | Refusal, from: PeerAddress) => Uint8Array | undefined
+  /** Returns the datagram that replies to a query of `queryLength` bytes, or undefined for no reply. */
+  readonly answer: (query: Query | Refusal, from: PeerAddress, queryLength: number) => Uint8Array | undefined
 }
 
 interface Pending {
@@ -34,21 +35,21 @@ interface Pending {
   readonly timer: Timer
 }
 
-/** Milliseconds to wait for an answer. */
-const TIMEOUT = 5_000
-/** Queries under way at once. */
+/** Timeout of a query, milliseconds. */
+const QUERY_TIMEOUT_MS = 5_000
+/** Maximum number of pending queries. */
 const MAX_PENDING = 512
 const TRANSACTION_LENGTH = 4
 
 /**
- * Queries and answers over datagrams (BEP 5). An answer is one only if it comes from where the query went, and names
- * its four bytes of chance; what else comes may be lies, is let in by the gate, and can only be a query.
+ * Sends queries and matches replies (BEP 5). A reply must come from the address of the query and have its random
+ * transaction id of 4 bytes. All other datagrams pass the flood gate and can only be queries.
  */
 export class Rpc {
   readonly #options: RpcOptions
-  /** By transaction, hex. */
+  /** Pending queries by transaction id in hex. */
   readonly #pending = new Map<string, Pending>()
-  /** How many queries are under way to an address. */
+  /** Number of pending queries by address. */
   readonly #awaited = new Map<string, number>()
   #closed = false
 
@@ -57,7 +58,7 @@ export class Rpc {
     options.datagrams.receive((bytes, from) => this.#receive(bytes, from))
   }
 
-  /** Asks the node at `to`. Never rejects. @param from our id, and whether we are read-only */
+  /** Queries the node at `to`. It never rejects. @param from our id, and whether we are read-only */
   query(to: PeerAddress, call: Call, from: Pick<Query, 'id' | 'readOnly'>): Promise<Outcome> {
     const { clock, datagrams, randomBytes } = this.#options
     if (this.#closed || this.#pending.size >= MAX_PENDING) return Promise.resolve('unsent')
@@ -65,7 +66,7 @@ export class Rpc {
     const key = transaction.toString('hex')
     if (this.#pending.has(key)) return Promise.resolve('unsent')
     return new Promise(settle => {
-      const timer = clock.setTimeout(() => this.#settle(key, 'silent'), TIMEOUT)
+      const timer = clock.setTimeout(() => this.#settle(key, 'silent'), QUERY_TIMEOUT_MS)
       this.#pending.set(key, { to, settle, timer })
       const address = formatAddress(to)
       this.#awaited.set(address, (this.#awaited.get(address) ?? 0) + 1)
@@ -73,7 +74,7 @@ export class Rpc {
     })
   }
 
-  /** Ends everything under way as unsent, and frees the port. Idempotent. */
+  /** Settles all pending queries as unsent and closes the port. Idempotent. */
   close(): Promise<void> {
     this.#closed = true
     for (const key of [...this.#pending.keys()]) this.#settle(key, 'unsent')
@@ -84,7 +85,7 @@ export class Rpc {
     if (this.#closed || bytes.length > MAX_DATAGRAM) return
     const { answer, clock, datagrams, gate } = this.#options
     const awaited = this.#awaited.has(formatAddress(from))
-    // Before it is read: reading is what costs.
+    // Checked before decoding, since decoding is the expensive part.
     if (!awaited && !gate.admits(from.host, clock.now())) return
     const message = decodeKrpc(bytes)
     if (!message) return
@@ -93,7 +94,7 @@ export class Rpc {
       return
     }
     if (awaited && !gate.admits(from.host, clock.now())) return
-    const reply = answer(message, from)
+    const reply = answer(message, from, bytes.length)
     if (reply) datagrams.send(reply, from)
   }
 

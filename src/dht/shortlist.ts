@@ -4,38 +4,40 @@ import type { Contact } from './contact.ts'
 import { compareDistance, fits } from './node-id.ts'
 import { isLocal } from './scope.ts'
 
-/** A node on the way to a target. */
+/** A node in the shortlist of a lookup. */
 export interface Step extends Contact {
-  /** Whether its id is one that its address may have (BEP 42): others are asked too, but do not count. */
+  /** True if its id is valid for its address (BEP 42). Other nodes are queried too, but do not count. */
   readonly fits: boolean
-  /** `late`: nobody waits for it any more, but it may still answer. */
+  /** `late`: the lookup does not wait for it any longer, but it may still reply. */
   state: 'new' | 'asked' | 'late' | 'answered' | 'failed'
-  /** What it gave us to announce with. */
+  /** The token of its reply, needed to announce to it. */
   token?: Uint8Array
 }
 
-/** As much of a reply as matters here. */
+/** The fields of a reply that the shortlist uses. */
 export interface Answer {
   readonly id: Uint8Array
   readonly token?: Uint8Array
 }
 
-/** Queries under way at once; more while nobody has answered. */
-const PARALLEL = 4
-const PARALLEL_AT_FIRST = 8
-/** Nodes that are kept in view, and that are asked in all: lies must end. */
+/** Maximum number of concurrent queries. */
+const MAX_PARALLEL_QUERIES = 4
+/** The same until the first reply. */
+const MAX_FIRST_QUERIES = 8
+/** Maximum length of the shortlist. */
 const MAX_STEPS = 128
-const MAX_ASKED = 160
-/** Addresses that are remembered, so that none is asked twice. */
-const MAX_SEEN = 2_048
-/** Of nodes whose ids do not fit, how many are looked at among the nearest. */
-const MAX_UNFIT = 8
+/** Maximum number of queries in a lookup, so that forged replies cannot prolong it forever. */
+const MAX_ASKED_NODES = 160
+/** Maximum number of addresses that are remembered, so that none is queried twice. */
+const MAX_SEEN_ADDRESSES = 2_048
+/** Maximum number of nodes with an invalid id among the nearest. */
+const MAX_UNFIT_NODES = 8
 
 /**
- * Whom to ask next on the way to a target, and when it is reached: when the eight nearest nodes that answer have
- * answered (BEP 5), those whose ids fit (BEP 42).
+ * Decides which node to query next in a lookup and when the lookup is complete. It is complete when the eight nearest
+ * nodes with a valid id (BEP 42) have replied (BEP 5).
  *
- * Depends on: the target; the nodes that were named, one an address; who was asked, is late, has answered or failed.
+ * Inputs: the target; the nodes that were found, one per address; the state of each: new, asked, late, answered, failed.
  */
 export class Shortlist {
   readonly #target: Uint8Array
@@ -49,29 +51,31 @@ export class Shortlist {
     this.#target = target
   }
 
-  /** How many have been asked, and have answered. */
+  /** Number of nodes that were queried. */
   get asked(): number {
     return this.#asked
   }
+
+  /** Number of nodes that replied. */
   get answered(): number {
     return this.#answered
   }
 
-  /** Leaves an address out from now on. @returns whether it was new */
+  /** Marks an address as seen, so that `add` ignores it. @returns true if it was new */
   see(address: PeerAddress): boolean {
     const key = isLocal(address.host) ? formatAddress(address) : address.host
     if (this.#seen.has(key)) return false
-    if (this.#seen.size >= MAX_SEEN) return false
+    if (this.#seen.size >= MAX_SEEN_ADDRESSES) return false
     this.#seen.add(key)
     return true
   }
 
-  /** A node that somebody named. */
+  /** Adds a node from a reply. */
   add({ id, host, port }: Contact): void {
     if (this.see({ host, port })) this.#insert({ id, host, port, fits: fits(id, host), state: 'new' })
   }
 
-  /** One of which we knew the address only has answered. */
+  /** Adds a node that has replied from an address without a known id. */
   addAnswered({ host, port }: PeerAddress, { id, token }: Answer): void {
     const step: Step = { id, host, port, fits: fits(id, host), state: 'answered' }
     if (token) step.token = token
@@ -79,12 +83,12 @@ export class Shortlist {
     this.#insert(step)
   }
 
-  /** Whom to ask now; it counts as asked. `undefined` when that is nobody. */
+  /** Returns the next node to query and marks it as asked, or `undefined` if there is none now. */
   next(): Step | undefined {
     let underWay = 0
     for (const { state } of this.#steps) if (state === 'asked') underWay++
-    if (underWay >= (this.#answered === 0 ? PARALLEL_AT_FIRST : PARALLEL)) return undefined
-    if (this.#asked >= MAX_ASKED) return undefined
+    if (underWay >= (this.#answered === 0 ? MAX_FIRST_QUERIES : MAX_PARALLEL_QUERIES)) return undefined
+    if (this.#asked >= MAX_ASKED_NODES) return undefined
     const step = this.#nearest().find(({ state }) => state === 'new')
     if (step) {
       step.state = 'asked'
@@ -93,7 +97,7 @@ export class Shortlist {
     return step
   }
 
-  /** One that was asked has answered. What it is called counts, not what others call it. */
+  /** Records a reply. The id in the reply is used, not the one that another node gave. */
   settle(step: Step, answer: Answer): void {
     if (Buffer.compare(step.id, answer.id) !== 0) {
       step.state = 'failed'
@@ -105,26 +109,26 @@ export class Shortlist {
     this.#answered++
   }
 
-  /** Whether nothing is left to ask or to wait for. Late ones are waited for only while too few have answered. */
+  /** True if there is no node to query or to wait for. Late nodes are awaited only until enough others have replied. */
   get done(): boolean {
     const waits = (state: Step['state']) => this.#steps.some(step => step.state === state)
     if (waits('asked')) return false
-    if (this.#asked < MAX_ASKED && this.#nearest().some(({ state }) => state === 'new')) return false
+    if (this.#asked < MAX_ASKED_NODES && this.#nearest().some(({ state }) => state === 'new')) return false
     return this.#answered >= BUCKET_SIZE || !waits('late')
   }
 
-  /** Those nearest to the target that gave a token: whom to announce to. */
+  /** The nearest nodes that gave a token, to which an announce can be sent. */
   get holders(): Step[] {
     return this.#nearest().filter(({ token }) => token !== undefined)
   }
 
-  /** The nearest that have not failed: eight that fit, and those between them that do not. */
+  /** Returns the nearest nodes that are not failed or late: eight with a valid id, and up to eight others among them. */
   #nearest(): Step[] {
     const found: Step[] = []
     let fit = 0
     for (const step of this.#steps) {
       if (step.state === 'failed' || step.state === 'late') continue
-      if (!step.fits && found.length - fit >= MAX_UNFIT) continue
+      if (!step.fits && found.length - fit >= MAX_UNFIT_NODES) continue
       found.push(step)
       if (step.fits && ++fit === BUCKET_SIZE) break
     }

@@ -1,22 +1,24 @@
-/** What a DHT node leaves for its next run: its ids and whom it knew. Read as doubtfully as anything from outside. */
+/** The saved state of the DHT for the next run: our ids and known nodes. It is decoded as untrusted input. */
 import { asDict, type BencodeValue, bytes, decode, encode, integer } from '../codec/bencode.ts'
 import { type Contact, decodeContacts, encodeContacts, type Family } from './contact.ts'
 import { ID_LENGTH } from './node-id.ts'
 
-/** One family's part. */
+/** The state of one family. */
 export interface NodeState {
   readonly id: Uint8Array
   readonly contacts: readonly Contact[]
 }
 
+/** The state of all families. */
 export type DhtState = Readonly<Partial<Record<Family, NodeState>>>
 
-/** Bytes at most of a state. */
+/** Maximum length of an encoded state, in bytes. */
 export const MAX_STATE = 65_536
-/** Nodes of a family. */
+/** Maximum number of saved nodes of a family. */
 const MAX_CONTACTS = 400
 const VERSION = 1
 
+/** Encodes a state. */
 export function encodeState(state: DhtState): Buffer {
   const part = (family: Family) => {
     const given = state[family]
@@ -26,7 +28,7 @@ export function encodeState(state: DhtState): Buffer {
   return encode({ n4: part(4), n6: part(6), version: VERSION })
 }
 
-/** What `encodeState` wrote; empty for anything else. Never throws. */
+/** Decodes a state. It never throws: it returns an empty state for invalid input. */
 export function decodeState(state: Uint8Array): DhtState {
   if (state.length > MAX_STATE) return {}
   let value: BencodeValue

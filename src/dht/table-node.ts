@@ -3,42 +3,44 @@ import type { Contact } from './contact.ts'
 import { fits } from './node-id.ts'
 import { isLocal, networkOf } from './scope.ts'
 
-/** What the routing table knows of a node; times are ms of the clock, -Infinity for never. */
+/** A node in the routing table. Times are milliseconds of the clock, -Infinity for never. */
 export interface TableNode extends Contact {
-  /** The network that its address is in; none for local ones, where many nodes may be. */
+  /** The network of its address. Undefined for a local address, since a local network may have many nodes. */
   readonly network: string | undefined
-  /** Whether its id is one that its address may have (BEP 42). */
+  /** True if its id is valid for its address (BEP 42). */
   readonly fits: boolean
+  /** Time of its last reply. */
   repliedAt: number
+  /** Time of its last query to us. */
   queriedAt: number
-  /** When it last failed to answer. */
+  /** Time of the last query that it did not answer. */
   failedAt: number
-  /** Queries in a row that it has not answered. */
+  /** Number of consecutive queries that it did not answer. */
   failures: number
 }
 
-/** Milliseconds after which a node that was not heard of may be gone (BEP 5). */
-export const FRESH = 900_000
-/** Unanswered queries in a row that make a node bad. */
-const BAD = 2
+/** Time after which a node without activity is questionable, milliseconds (BEP 5). */
+export const FRESH_NODE_MS = 900_000
+/** Number of consecutive failures that make a node bad. */
+const BAD_NODE_FAILURES = 2
 
-/** It answers, and was heard of in the last quarter of an hour. */
+/** Returns true if a node replies and was active in the last 15 minutes. */
 export function isGood(node: TableNode, now: number): boolean {
-  if (node.failures >= BAD || node.repliedAt === Number.NEGATIVE_INFINITY) return false
-  return now - Math.max(node.repliedAt, node.queriedAt) < FRESH
+  if (node.failures >= BAD_NODE_FAILURES || node.repliedAt === Number.NEGATIVE_INFINITY) return false
+  return now - Math.max(node.repliedAt, node.queriedAt) < FRESH_NODE_MS
 }
 
-/** It leaves queries unanswered: anybody may have its place. */
+/** Returns true if a node does not answer queries, so that another node may replace it. */
 export function isBad(node: TableNode): boolean {
-  return node.failures >= BAD
+  return node.failures >= BAD_NODE_FAILURES
 }
 
-/** A node of an earlier run, of which nothing is known yet in this one. */
+/** Returns true for a node of an earlier run that has not replied in this run. */
 export function isRemembered(node: TableNode): boolean {
   return node.repliedAt === Number.NEGATIVE_INFINITY
 }
 
-/** @param repliedAt -Infinity if it has not answered in this run */
+/** Creates a node. @param repliedAt -Infinity if it has not replied in this run */
 export function newNode({ id, host, port }: Contact, repliedAt: number): TableNode {
   const never = Number.NEGATIVE_INFINITY
   const network = isLocal(host) ? undefined : networkOf(host)
@@ -46,6 +48,7 @@ export function newNode({ id, host, port }: Contact, repliedAt: number): TableNo
   return { id, host, port, network, fits: fits(id, host), ...heard }
 }
 
+/** Returns true if a node has this address. */
 export function isAt(node: PeerAddress, { host, port }: PeerAddress): boolean {
   return node.host === host && node.port === port
 }

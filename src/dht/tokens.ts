@@ -1,42 +1,43 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-/** Milliseconds that a secret is given out; what it made is taken for as long again. */
-const SECRET_LIFE = 300_000
-/** Bytes of a token. */
-const LENGTH = 8
+/** Time for which a secret creates tokens, milliseconds. Its tokens are valid for another such period. */
+const SECRET_LIFETIME_MS = 300_000
+/** Length of a token in bytes. */
+const TOKEN_LENGTH = 8
 
 /**
- * What a node must show to announce a peer: that it got our answer at that address, not longer than ten minutes ago (BEP 5).
+ * Creates and checks announce tokens (BEP 5). A token proves that a node received our reply at its address within the
+ * last ten minutes.
  *
- * Depends on: the address, the info-hash, the time, and secrets made of chance.
+ * Inputs: the address, the info-hash, the time, and random secrets.
  */
 export class Tokens {
   readonly #randomBytes: (size: number) => Uint8Array
   #period = Number.NEGATIVE_INFINITY
   #secrets: Uint8Array[] = []
 
-  /** @param randomBytes so many bytes that nobody can guess */
+  /** @param randomBytes returns unpredictable bytes */
   constructor(randomBytes: (size: number) => Uint8Array) {
     this.#randomBytes = randomBytes
   }
 
-  /** The token for whoever asks from `host`, at `now` ms. */
+  /** Returns the token for a node at `host`, at `now` ms. */
   make(host: string, infoHash: Uint8Array, now: number): Buffer {
     this.#turn(now)
     return tokenOf(this.#secrets[0]!, host, infoHash)
   }
 
-  /** Whether we gave this token to `host` for this info-hash, five to ten minutes ago at most. */
+  /** Returns true if we gave this token to `host` for this info-hash. It is valid for five to ten minutes. */
   accepts(token: Uint8Array, host: string, infoHash: Uint8Array, now: number): boolean {
     this.#turn(now)
-    if (token.length !== LENGTH) return false
+    if (token.length !== TOKEN_LENGTH) return false
     return this.#secrets.some(secret => timingSafeEqual(tokenOf(secret, host, infoHash), token))
   }
 
   #turn(now: number): void {
-    const period = Math.floor(now / SECRET_LIFE)
+    const period = Math.floor(now / SECRET_LIFETIME_MS)
     if (period === this.#period) return
-    // the one before is still good if it is that of the period before
+    // the last secret stays valid only if it is from the previous period
     const before = period === this.#period + 1 ? this.#secrets.slice(0, 1) : []
     this.#secrets = [Uint8Array.from(this.#randomBytes(20)), ...before]
     this.#period = period
@@ -44,5 +45,5 @@ export class Tokens {
 }
 
 function tokenOf(secret: Uint8Array, host: string, infoHash: Uint8Array): Buffer {
-  return createHmac('sha1', secret).update(infoHash).update(host).digest().subarray(0, LENGTH)
+  return createHmac('sha1', secret).update(infoHash).update(host).digest().subarray(0, TOKEN_LENGTH)
 }

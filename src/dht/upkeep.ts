@@ -4,36 +4,39 @@ import type { Contact } from './contact.ts'
 import { ID_LENGTH } from './node-id.ts'
 import type { RoutingTable } from './routing-table.ts'
 
+/** Options of `Upkeep`. */
 export interface UpkeepOptions {
   readonly clock: Clock
   readonly randomBytes: (size: number) => Uint8Array
   readonly table: () => RoutingTable
-  /** Whether there is anybody to ask. */
+  /** Returns true if there is a node to query. */
   readonly canBegin: () => boolean
-  /** Asks a node whether it is there. */
+  /** Pings a node. */
   readonly check: (node: Contact) => void
-  /** Walks towards an id, for whom one meets on the way. Never rejects. */
+  /** Walks towards an id to learn the nodes on the way. It never rejects. */
   readonly walk: (target: Uint8Array) => Promise<unknown>
-  /** Forgets what is too old. */
+  /** Removes expired peers. */
   readonly sweep: (now: number) => void
 }
 
-/** Milliseconds between looks at what is due; one node is asked each time whether it is there. */
-const TICK = 6_000
-const SWEEP = 60_000
-/** Milliseconds at least between walks that fill the table: who stays for a minute only need not know many. */
-const WALK = 30_000
-/** Milliseconds until a table with next to nobody in it is filled again; they double to the second. */
-const FIRST_REFILL = 2_000
-const LAST_REFILL = 300_000
+/** Interval of the checks, milliseconds. Each check pings at most one node. */
+const TICK_MS = 6_000
+/** Interval of the removal of expired peers, milliseconds. */
+const SWEEP_INTERVAL_MS = 60_000
+/** Minimum interval between walks that fill the table, milliseconds. A short run does not need a full table. */
+const WALK_INTERVAL_MS = 30_000
+/** Delay until an almost empty table is refilled again, milliseconds. It doubles each time. */
+const MIN_REFILL_DELAY_MS = 2_000
+/** Maximum delay, milliseconds. */
+const MAX_REFILL_DELAY_MS = 300_000
 
-/** Keeps a routing table true and full (BEP 5), a little at a time. */
+/** Keeps a routing table up to date and full (BEP 5), in small steps. */
 export class Upkeep {
   readonly #options: UpkeepOptions
   #timer: Timer | undefined
   #sweptAt: number
   #refillAt = Number.NEGATIVE_INFINITY
-  #refillWait = FIRST_REFILL
+  #refillWait = MIN_REFILL_DELAY_MS
   #walking = false
   #walkedAt = Number.NEGATIVE_INFINITY
 
@@ -43,16 +46,17 @@ export class Upkeep {
     this.#wait()
   }
 
-  /** Looks for nodes near ourselves, if there is anybody to ask, and unless that is being done. */
+  /** Looks for nodes near our own id, if there is a node to query and no walk is under way. */
   refill(): void {
     const { canBegin, clock, table } = this.#options
     if (this.#walking || !canBegin()) return
     this.#refillAt = clock.now() + this.#refillWait
-    this.#refillWait = Math.min(LAST_REFILL, this.#refillWait * 2)
+    this.#refillWait = Math.min(MAX_REFILL_DELAY_MS, this.#refillWait * 2)
     table().walkedHome(clock.now())
     void this.#walk(table().own)
   }
 
+  /** Stops the checks. */
   stop(): void {
     this.#options.clock.clearTimeout(this.#timer)
   }
@@ -68,21 +72,21 @@ export class Upkeep {
     this.#timer = this.#options.clock.setTimeout(() => {
       this.#tick()
       this.#wait()
-    }, TICK)
+    }, TICK_MS)
   }
 
   #tick(): void {
     const { canBegin, check, clock, randomBytes, sweep, table } = this.#options
     const now = clock.now()
-    if (now - this.#sweptAt >= SWEEP) {
+    if (now - this.#sweptAt >= SWEEP_INTERVAL_MS) {
       this.#sweptAt = now
       sweep(now)
     }
     const node = table().questionable(now)
     if (node) check(node)
-    if (table().size >= BUCKET_SIZE) this.#refillWait = FIRST_REFILL
+    if (table().size >= BUCKET_SIZE) this.#refillWait = MIN_REFILL_DELAY_MS
     else if (now >= this.#refillAt) this.refill()
-    if (this.#walking || now - this.#walkedAt < WALK || !canBegin()) return
+    if (this.#walking || now - this.#walkedAt < WALK_INTERVAL_MS || !canBegin()) return
     const target = table().stale(now, () => randomBytes(ID_LENGTH))
     if (target) void this.#walk(target)
   }

@@ -72,8 +72,8 @@ export function defaultPieceLength(length: number): number {
 
 /**
  * Hashes the files and creates their .torrent.
- * Rejects with ERR_USAGE for invalid options, ERR_PATH for unsafe paths, ERR_METAINFO for a file whose content is
- * shorter or longer than its length, ERR_ABORTED after an abort, and with any error that `read` throws.
+ * Rejects with ERR_USAGE for invalid options, ERR_PATH for unsafe paths, ERR_METAINFO for a file that is shorter or
+ * longer than its `length`, ERR_ABORTED after an abort, and with any error that `read` throws.
  */
 export async function create(options: CreateOptions): Promise<Created> {
   const length = options.files.reduce((sum, file) => sum + file.length, 0)

@@ -73,7 +73,7 @@ export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]>
     yield
   }
   if (paths.distinct) return files
-  // If two paths collide, a file whose names needed no replacement keeps its path.
+  // If two paths collide, a file with unchanged names keeps its path.
   const replaced = Uint8Array.from(files, file => Number(file instanceof RespelledFile))
   for (const turn of [0, 1]) {
     for (const [index, file] of files.entries()) {

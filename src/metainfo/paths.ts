@@ -35,7 +35,7 @@ export interface RawPath {
 /**
  * Returns a path to write for each of `raw`, separated by `/` and below the output directory. The paths are distinct on
  * every file system: case and Unicode normalization are ignored, and no file has the path of a directory. If two paths
- * collide, a file whose names needed no replacement keeps its path, and otherwise the earlier file.
+ * collide, a file with unchanged names keeps its path, and otherwise the earlier file.
  * Throws ERR_PATH for `..`, for an absolute path, and for a path that is too long or too deep.
  * @param portable true to replace what is invalid on Windows
  */

@@ -1,4 +1,4 @@
-/** A file whose path differs from its names in the torrent. */
+/** A file with a path that differs from its names in the torrent. */
 import { asList, type BencodeValue, bytes } from '../codec/bencode.ts'
 import { dictSpans } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'

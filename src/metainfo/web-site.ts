@@ -8,7 +8,7 @@ export interface WebPart {
   readonly url: URL | undefined
   /** Number of bytes of the torrent in the reply, at least 1. */
   readonly length: number
-  /** The offset of these bytes in the resource, and the size of the resource. Missing if they are the whole resource. */
+  /** The offset of these bytes in the resource, and its size. Missing if they are the whole resource. */
   readonly range?: { readonly first: number; readonly size: number }
   /** Identifies the resource, to mark it as unavailable when a request fails. */
   readonly key: number

@@ -1,6 +1,7 @@
 import { Bitfield } from '../codec/bitfield.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { PartialBlocks } from '../storage/resume-record.ts'
 import type { Storage } from '../storage/storage.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import type { Funnel } from '../streams/funnel.ts'
@@ -9,6 +10,7 @@ import { PieceWriter } from '../streams/piece-writer.ts'
 import { closed } from '../streams/stage.ts'
 import { Verifier } from '../streams/verifier.ts'
 import { Cursors } from './cursors.ts'
+import { PartialPieces } from './partial-pieces.ts'
 import { Picker } from './picker.ts'
 import { PiecePool } from './piece-pool.ts'
 import { Provenance } from './provenance.ts'
@@ -70,6 +72,9 @@ export class Intake {
   readonly #picker: Picker
   readonly #verifier: Verifier
   readonly #bans = new SmartBan<string>()
+  readonly #partial: PartialPieces
+  /** Pieces that are at rest, or were wrong: there is nothing to keep of them. */
+  readonly #settled = new WeakSet<PieceBuffer>()
   readonly #options: IntakeOptions
 
   constructor(options: IntakeOptions) {
@@ -80,6 +85,7 @@ export class Intake {
     this.wanted = wanted
     this.#layout = new Layout(metainfo)
     this.#credited = new Bitfield(pieceCount)
+    this.#partial = new PartialPieces(this.#layout, storage, options.verified)
     const admitted = this.#admittedWith(memory)
     this.provenance = new Provenance(this.#layout, giver => this.#nameOf(giver as object))
     const window = storage instanceof WindowStorage ? storage : undefined
@@ -111,10 +117,15 @@ export class Intake {
       admitted,
       cursors: this.cursors,
       open: index => {
-        const size = this.#layout.pieceSize(index)
-        return new PieceBuffer(index, size, pool.take())
+        const piece = new PieceBuffer(index, this.#layout.pieceSize(index), pool.take())
+        // A piece that is for one peer alone, as others gave wrong bytes, comes from that peer whole.
+        return this.#partial.has(index) && !this.#bans.suspect(index) ? this.#partial.restore(piece) : piece
       },
-      close: piece => pool.give(piece.data),
+      close: (piece, alone) => {
+        const given = () => pool.give(piece.data)
+        if (alone || !storage.keeps || piece.arrived === 0 || this.#settled.has(piece)) given()
+        else void this.#partial.save(piece).then(given)
+      },
       whole: piece => this.funnel.push({ piece, begin: 0, length: piece.length }),
       suspect: index => this.#bans.suspect(index),
       accused: (index, requester) => this.#bans.accused(index, this.#nameOf(requester)),
@@ -168,20 +179,33 @@ export class Intake {
     this.scheduler.moved()
   }
 
+  /** What an earlier run kept of unfinished pieces. */
+  resume(blocks: PartialBlocks): void {
+    this.#partial.load(blocks)
+  }
+
+  /** Writes what has arrived of unfinished pieces to its place. @returns all blocks that are there */
+  savePartial(): Promise<PartialBlocks> {
+    return this.#partial.snapshot(this.scheduler.buffers())
+  }
+
   /** Nothing more comes in; resolves when nothing more goes out. */
   async close(): Promise<void> {
     this.scheduler.end()
     const gone = closed(this.writer).catch(() => {})
-    if (this.writer.destroyed) return
-    for (const stage of [this.funnel, this.#verifier, this.writer]) stage.destroy()
-    await gone
+    if (!this.writer.destroyed) {
+      for (const stage of [this.funnel, this.#verifier, this.writer]) stage.destroy()
+      await gone
+    }
+    await this.#partial.settled()
   }
 
   #flushed(piece: PieceBuffer): void {
+    this.#settled.add(piece)
     this.#blame(this.#bans.passed(piece), piece.index)
     const { flushed, metainfo, reputation, storage, verified } = this.#options
     for (const giver of new Set(piece.givers))
-      reputation.credit(giver as object, this.#nameOf(giver as object))
+      if (giver !== undefined) reputation.credit(giver as object, this.#nameOf(giver as object))
     const { index } = piece
     if (!verified.has(index)) {
       this.left -= piece.length
@@ -194,10 +218,13 @@ export class Intake {
   }
 
   #corrupt(piece: PieceBuffer): void {
-    this.#blame(
-      this.#bans.failed(piece, giver => this.#nameOf(giver as object)),
-      piece.index,
-    )
+    this.#settled.add(piece)
+    // Blocks of an earlier run may be what is wrong: it is begun again, and no peer is to blame.
+    if (!piece.givers.includes(undefined))
+      this.#blame(
+        this.#bans.failed(piece, giver => this.#nameOf(giver as object)),
+        piece.index,
+      )
     this.scheduler.failed(piece)
   }
 

@@ -107,7 +107,12 @@ export class Pieces extends EventEmitter<PiecesEvents> {
       ...{ storage, recheck: this.#recheck, writes: this.#writes },
       finished: () => this.finished,
     })
-    this.#recorder = new Recorder(content.resume, this.#recheck, warning)
+    this.#recorder = new Recorder({
+      resume: content.resume,
+      recheck: this.#recheck,
+      savePartial: () => this.intake.savePartial(),
+      failed: warning,
+    })
     const { scheduler } = this.intake
     this.#suggestions = new Suggestions({
       ...{ pieceCount, pieceLength, random },
@@ -191,7 +196,10 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     if (unseen) this.emit('warning', unseen)
     if (this.windowed) return
     const progress = (pieces: number) => this.emit('checked', pieces)
-    const found = await takeStock({ metainfo, storage, resume, trusted, signal, progress })
+    const found = await takeStock({
+      ...{ metainfo, storage, resume, trusted, signal, progress },
+      partial: blocks => this.intake.resume(blocks),
+    })
     for (const index of found) {
       this.intake.found(index)
       this.#add(index)

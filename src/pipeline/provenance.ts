@@ -47,6 +47,7 @@ export class Provenance {
   }
 
   #count(fileIndex: number, giver: unknown, bytes: number): void {
+    if (giver === undefined) return // of an earlier run
     const file = this.#files.get(fileIndex) ?? new Map<string, number>()
     this.#files.set(fileIndex, file)
     let name = this.#nameOf(giver)

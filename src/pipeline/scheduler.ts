@@ -12,10 +12,10 @@ export interface SchedulerOptions {
   readonly picker: Picker
   /** How many pieces may be under way at once: the byte budget, in pieces. */
   readonly admitted: number
-  /** A new, empty piece. */
-  readonly open: (index: number) => PieceBuffer
-  /** Takes the memory of a piece back. */
-  readonly close: (piece: PieceBuffer) => void
+  /** A new piece; one of which blocks are kept comes later, with these. */
+  readonly open: (index: number) => PieceBuffer | Promise<PieceBuffer>
+  /** Takes the memory of a piece back. @param alone it was for one peer alone: what arrived is not to be kept */
+  readonly close: (piece: PieceBuffer, alone: boolean) => void
   /** Told of each piece that is whole when a peer leaves: the news of it may have been lost with that peer. */
   readonly whole?: (piece: PieceBuffer) => void
   /** Whether a piece came wrong before, so that it is to come from one peer alone. */
@@ -76,6 +76,11 @@ export class Scheduler implements BlockSource {
   /** Pieces under way. */
   get pieces(): number {
     return this.#active.size
+  }
+
+  /** The pieces under way. */
+  *buffers(): Generator<PieceBuffer> {
+    for (const { buffer, alone } of this.#active.values()) if (!alone) yield buffer
   }
 
   /** Whether pieces wait for room: the disk, or the reader, is what holds us back. */
@@ -247,14 +252,22 @@ export class Scheduler implements BlockSource {
     }
     this.#picker.begin(index)
     this.#hungry.delete(requester)
+    const alone = suspect?.(index) || parole?.(requester) ? requester : undefined
+    const piece = open(index)
+    if (!(piece instanceof Promise)) return this.#run(piece, requester, alone)
+    return piece.then(piece => this.#run(piece, requester, alone))
+  }
+
+  #run(piece: PieceBuffer, requester: Fetcher, alone: Fetcher | undefined): Promise<void> {
     return new Promise(resolve => {
-      const active = new ActivePiece(
-        open(index),
-        resolve,
-        suspect?.(index) || parole?.(requester) ? requester : undefined,
-      )
-      this.#active.set(index, active)
-      this.#open.add(active)
+      const active = new ActivePiece(piece, resolve, alone)
+      this.#active.set(piece.index, active)
+      if (this.#ended) {
+        this.#end(active)
+        return
+      }
+      if (piece.free > 0) this.#open.add(active)
+      if (piece.complete) this.#options.whole?.(piece)
       requester.fill()
       if (this.#open.has(active)) this.#offer()
     })
@@ -322,7 +335,7 @@ export class Scheduler implements BlockSource {
   #end(active: ActivePiece): void {
     this.#active.delete(active.buffer.index)
     this.#open.delete(active)
-    this.#options.close(active.buffer)
+    this.#options.close(active.buffer, active.alone !== undefined)
     active.done()
   }
 }

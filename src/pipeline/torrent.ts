@@ -516,10 +516,12 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#options.memoryBudget?.delete(this)
     this.#webSeeds?.close()
     this.#pieces?.end(reason)
-    await this.#sources.stop()
+    const goodbye = this.#sources.stop()
+    // first: the caller may not wait long for goodbyes
     await this.#pieces?.close().catch(error => {
       this.#failure ??= error
     })
+    await goodbye
     this.#context.funnel.destroy()
     this.emit('close')
   }

@@ -112,6 +112,13 @@ export class FileStorage implements Storage {
     })
   }
 
+  /** As Storage says: not what falls into files that are not selected. */
+  keeps(position: number, length: number): boolean {
+    return this.#layout
+      .spans(position, length)
+      .every(({ file, fileIndex }) => file.pad || (isStored(file) && this.#selected(fileIndex)))
+  }
+
   async write(position: number, bytes: Uint8Array): Promise<void> {
     return this.#during(async () => {
       await this.#lock.take()

@@ -8,11 +8,13 @@
  * - Somebody else's write after the stat moves `ctimeNs`: `settled` takes no state while the clock can still give
  *   out the same time. One before the stat is believed, as by the running download; the sample is for that.
  * - The older record stays until the new one is whole, and a torn one fails its checksum.
+ * - Of blocks of unfinished pieces it proves nothing: they are hashed with their piece.
  */
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
-import { asDict, asList, bytes, decode, encode, integer } from '../codec/bencode.ts'
+import { asDict, asList, type BencodeValue, bytes, decode, encode, integer } from '../codec/bencode.ts'
 import { Bitfield } from '../codec/bitfield.ts'
+import { BLOCK_LENGTH } from '../codec/message.ts'
 import { messageOf } from '../errors.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
@@ -22,11 +24,17 @@ import { type FileState, type FileSystem, systemCode } from './file-system.ts'
 import { NextRecordFile, readRecordFile } from './record-file.ts'
 import { storageError } from './storage-error.ts'
 
+/** Grows when older versions would misread a record; fields that one does not know it passes over. */
 const VERSION = 1
 const SHA1 = 20
 /** Pieces to hash by chance, besides the last: so many at least, and more up to so many bytes, which take no time. */
 const SAMPLE = 8
 const SAMPLE_BYTES = 64 << 20
+/** Unfinished pieces that a record names at most. */
+const MAX_PARTIAL = 2000
+
+/** Which blocks of unfinished pieces are at rest, by piece: one bit a block of 16 KiB. */
+export type PartialBlocks = ReadonlyMap<number, Bitfield>
 
 export interface ReadResumeRecordOptions {
   readonly fs: FileSystem
@@ -46,6 +54,8 @@ export interface ResumedPieces {
   readonly trusted: Bitfield
   /** Trusted pieces to hash: some by chance, and the last one. If one of them is wrong, trust none. */
   readonly sample: readonly number[]
+  /** Blocks of unfinished pieces that were at rest. They may have changed since. */
+  readonly partial: PartialBlocks
   /** Why not every piece of the record is trusted, where that is so. */
   readonly reason?: string
 }
@@ -58,6 +68,8 @@ export interface WriteResumeRecordOptions {
   readonly storage: Pick<FileStorage, 'stat' | 'sync'>
   /** Pieces whose hash was right and whose `write` has resolved. Copied before anything else happens. */
   readonly verified: Bitfield
+  /** Blocks of unfinished pieces whose `write` has resolved; 2,000 pieces at most are recorded. @default none */
+  readonly partial?: PartialBlocks
 }
 
 /**
@@ -72,7 +84,7 @@ export async function readResumeRecord(options: ReadResumeRecordOptions): Promis
   } catch (error) {
     const missing = systemCode(error) === 'ENOENT'
     const reason = missing ? `no resume record at ${path}` : `no use of ${path}: ${messageOf(error)}`
-    return { trusted: new Bitfield(metainfo.pieceCount), sample: [], reason }
+    return { trusted: new Bitfield(metainfo.pieceCount), sample: [], partial: new Map(), reason }
   }
   const recorded = [...record.states.keys()]
   const found = await look(storage, recorded)
@@ -85,6 +97,7 @@ export async function readResumeRecord(options: ReadResumeRecordOptions): Promis
   return {
     trusted,
     sample: sampleOf(trusted, Math.max(SAMPLE, Math.floor(sampleBytes / metainfo.pieceLength)), random),
+    partial: record.partial,
     ...(doubtful > 0 && {
       reason: `${doubtful} of the ${record.pieces.count} pieces in ${path} are doubtful: ${
         recorded.length - same.length
@@ -99,6 +112,7 @@ export async function readResumeRecord(options: ReadResumeRecordOptions): Promis
  */
 export async function writeResumeRecord(options: WriteResumeRecordOptions): Promise<void> {
   const { fs, path, metainfo, storage } = options
+  const partial = new Map([...(options.partial ?? [])].slice(0, MAX_PARTIAL))
   // Before the sync: a piece that comes to rest while it runs may not be on the device at its end.
   const pieces = Bitfield.from(Uint8Array.from(options.verified.bytes), metainfo.pieceCount)
   await storage.sync()
@@ -106,7 +120,7 @@ export async function writeResumeRecord(options: WriteResumeRecordOptions): Prom
     const next = await NextRecordFile.open(fs, path)
     try {
       const states = await settled(storage, filesOf(pieces, metainfo), next)
-      await next.commit(encodeRecord({ pieces, states }, metainfo))
+      await next.commit(encodeRecord({ pieces, states, partial }, metainfo))
     } catch (error) {
       await next.abandon()
       throw error
@@ -126,24 +140,27 @@ interface ResumeRecord {
   readonly pieces: Bitfield
   /** By file index, as `encodeState` gives it. */
   readonly states: ReadonlyMap<number, Buffer>
+  readonly partial: PartialBlocks
 }
 
 /** Bencoding (BEP 3), and the SHA-1 of it. */
-function encodeRecord({ pieces, states }: ResumeRecord, { infoHash, files }: Metainfo): Buffer {
+function encodeRecord({ pieces, states, partial }: ResumeRecord, { infoHash, files }: Metainfo): Buffer {
   const body = encode({
     version: VERSION,
     'info-hash': infoHash,
     pieces: pieces.bytes,
     files: files.map((_, index) => states.get(index) ?? ''),
+    partial: [...partial].map(([index, blocks]) => [index, blocks.bytes]),
   })
   return Buffer.concat([body, sha1(body)])
 }
 
 /** Throws an Error that says why these bytes are no record of this torrent. */
-function decodeRecord(record: Buffer, { infoHash, pieceCount, files }: Metainfo): ResumeRecord {
+function decodeRecord(record: Buffer, metainfo: Metainfo): ResumeRecord {
+  const { infoHash, pieceCount, files } = metainfo
   const body = record.subarray(0, -SHA1)
   if (!sha1(body).equals(record.subarray(-SHA1))) throw new Error('it is torn, or was edited')
-  const fields = asDict(decode(body, { maxItems: files.length + 100 }))
+  const fields = asDict(decode(body, { maxItems: files.length + 3 * MAX_PARTIAL + 100 }))
   const version = integer(fields?.version)
   if (version !== VERSION) throw new Error(`it is of version ${version}, and only ${VERSION} is known here`)
   if (!bytes(fields?.['info-hash'])?.equals(infoHash)) throw new Error('it is of another torrent')
@@ -155,12 +172,37 @@ function decodeRecord(record: Buffer, { infoHash, pieceCount, files }: Metainfo)
   return {
     pieces: Bitfield.from(bytes(fields?.pieces) ?? Buffer.alloc(0), pieceCount),
     states: new Map(there),
+    partial: decodePartial(fields?.partial, metainfo),
   }
 }
 
+/** Passes over what is of no piece of this torrent. */
+function decodePartial(value: BencodeValue | undefined, metainfo: Metainfo): PartialBlocks {
+  const partial = new Map<number, Bitfield>()
+  for (const entry of asList(value)?.slice(0, MAX_PARTIAL) ?? []) {
+    const [first, second] = asList(entry) ?? []
+    const index = integer(first) ?? -1
+    const blocks = bytes(second)
+    if (index < 0 || index >= metainfo.pieceCount || !blocks) continue
+    const bits = new Bitfield(blocksOf(index, metainfo))
+    if (blocks.length !== bits.bytes.length) continue
+    for (let block = 0; block < bits.size; block++)
+      if (blocks[block >> 3]! & (0x80 >> (block & 7))) bits.add(block)
+    partial.set(index, bits)
+  }
+  return partial
+}
+
+/** How many blocks a piece has. */
+function blocksOf(index: number, { length, pieceLength }: Metainfo): number {
+  return Math.ceil(Math.min(pieceLength, length - index * pieceLength) / BLOCK_LENGTH)
+}
+
 /** Bytes that a record of this torrent has at most. */
-function longest({ pieceCount, files }: Metainfo): number {
-  return 150 + Math.ceil(pieceCount / 8) + files.length * (STATE_LENGTH + '40:'.length) + SHA1
+function longest(metainfo: Metainfo): number {
+  const { files, pieceCount } = metainfo
+  const partial = Math.min(pieceCount, MAX_PARTIAL) * (30 + Math.ceil(blocksOf(0, metainfo) / 8))
+  return 200 + Math.ceil(pieceCount / 8) + files.length * (STATE_LENGTH + '40:'.length) + partial + SHA1
 }
 
 /** The pieces whose every byte lies within these files as they are, or is padding (BEP 47). */

@@ -22,6 +22,8 @@ export interface Storage {
   write(position: number, bytes: Uint8Array): Promise<void>
   /** True while it can open no file, because the rest of the process holds all descriptors. Missing where it opens none. */
   readonly starved?: boolean
+  /** True if all bytes that are written there rest there, to be read back. Missing where they never do. */
+  keeps?(position: number, length: number): boolean
   /** Called once all that is wanted was written: empty files, exact lengths, modes. */
   complete(): Promise<void>
   /** Gives back what is held open. Idempotent. */

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, read } from 'node:fs'
 import { join } from 'node:path'
@@ -151,4 +151,28 @@ t.test('a device', async t => {
   const device = openSync('/dev/null', 'w')
   t.match(await tsdl([path, '-q'], { stdout: device }), { code: 0, stderr: '' })
   closeSync(device)
+})
+
+/** Runs a program with a terminal as standard output, from which nothing is read; ends as it does. */
+const IN_TERMINAL = `
+import os, pty, signal, subprocess, sys
+reading, writing = pty.openpty()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+sys.exit(subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=writing).wait())
+`
+const noTerminal = spawnSync('python3', ['-c', 'import pty']).status !== 0 && 'no python3 to make one'
+
+t.test('a terminal that has stopped: a signal ends it', { skip: noTerminal }, async t => {
+  const { path, peer } = await offer(t, { files: { '': 12_000_000 } })
+  const cli = new URL('../../dist/cli.js', import.meta.url).pathname
+  const args = [cli, path, '-o', '-', '--peer', peer, '--no-dht', '--no-lsd', '--memory', '4M', '--json']
+  const child = spawn('python3', ['-c', IN_TERMINAL, process.execPath, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  })
+  createInterface({ input: child.stderr! }).on('line', line => {
+    const { event, limit } = JSON.parse(line)
+    if (event === 'progress' && limit === 'reader') process.kill(-child.pid!, 'SIGTERM')
+  })
+  t.equal(await new Promise(resolve => child.on('close', resolve)), 143)
 })

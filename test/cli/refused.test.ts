@@ -50,7 +50,7 @@ t.test('a source that is not there', async t => {
   const rows: [string, string][] = [
     ['nope.torrent', 'tsdl: cannot read nope.torrent: no such file or directory'],
     ['d', 'tsdl: cannot read d: illegal operation on a directory'],
-    ['http://127.0.0.1:9/x', 'tsdl: cannot read http://127.0.0.1:9/x: bad port'],
+    ['http://127.0.0.1:9/x', 'tsdl: cannot read http://127.0.0.1:9/x: connection refused'],
     ['\u001b[31mx\n.torrent', 'tsdl: cannot read \\u001b[31mx\\u000a.torrent: no such file or directory'],
   ]
   for (const [source, expected] of rows) {

@@ -10,7 +10,7 @@ import { DHT_PORT, SimulatedDht } from '../helpers/simulation/dht.ts'
 const SEED = Number(process.env.SEED ?? 1)
 const minute = 60_000
 
-/** A test on a network of its own, of which nothing is left at the end. */
+/** Runs a test on its own network, and checks that no socket or timer remains. */
 function onNetwork(name: string, run: (t: Test, net: SimulatedDht) => Promise<void>): void {
   t.test(`${name} (SEED=${SEED})`, async t => {
     const net = new SimulatedDht(SEED)
@@ -19,7 +19,7 @@ function onNetwork(name: string, run: (t: Test, net: SimulatedDht) => Promise<vo
     } finally {
       await net.close()
     }
-    await net.clock.run({ for: 1_000 }) // what was on its way
+    await net.clock.run({ for: 1_000 }) // delivers datagrams in flight
     t.same([net.udp.open, net.clock.pending], [0, 0], 'nothing is left')
   })
 }
@@ -30,36 +30,36 @@ onNetwork('thirty nodes find a peer that one of them announced', async (t, net) 
   const seed = net.nodes[7]!
   const peer = { host: net.hosts(7)[0], port: 7_000 }
   const announced = await net.look(seed, hash, { port: 7_000 })
-  t.equal(announced.announced, 8, 'eight nodes know')
+  t.equal(announced.announced, 8, 'eight nodes stored it')
   t.same(announced.peers, [])
   for (const node of [net.nodes[1]!, net.nodes[13]!, net.nodes[29]!]) {
     const { first, peers, took } = await net.look(node, hash)
-    t.same(peers, [peer], 'once, whoever of the eight named it')
+    t.same(peers, [peer], 'reported once, although eight nodes name it')
     t.ok(first < 500 && took < 1_000, `first after ${first} ms, ended after ${took}`)
   }
-  // from nothing: a node that has just been started
+  // a node that has just started with an empty table
   const late = await net.join().start()
   const { first, peers } = await net.look(late, hash)
   t.same(peers, [peer])
   t.ok(first < 1_000, `first after ${first} ms`)
   await net.clock.run({ for: 31 * minute })
-  t.same((await net.look(late, hash)).peers, [], 'who does not announce again is forgotten')
+  t.same((await net.look(late, hash)).peers, [], 'an announce expires')
   t.ok(
     net.nodes.every(node => node.size >= 8),
     'and the nodes have kept each other',
   )
 })
 
-onNetwork('ids go with the addresses that others see', async (t, net) => {
+onNetwork('an id becomes valid for the address that other nodes see', async (t, net) => {
   await net.grow(12, { state: Buffer.alloc(0) })
   const { state } = net.nodes[11]!
   const { id } = decodeState(state!)[4]!
   const [host] = net.hosts(11)
-  t.same(idFor(host, id), Buffer.from(id), 'five networks have said where it is')
+  t.same(idFor(host, id), Buffer.from(id), 'the id changed after the reports of five networks')
 })
 
 onNetwork(
-  'two hundred nodes: lookups end near the target, through loss, churn and silence',
+  'lookups among 200 nodes end near the target despite loss, churn and silent nodes',
   async (t, net) => {
     await net.grow(200)
     const hash = net.randomBytes(20)
@@ -75,7 +75,7 @@ onNetwork(
     net.udp.loss = 0.2
     await found('a fifth of all datagrams lost', net.nodes[77]!, 2_500)
     net.udp.loss = 0
-    // a third goes, and nobody is told
+    // a third of the nodes leaves without notice
     for (let index = 20; index < 140; index++)
       if (index % 2 === 0) net.udp.at(net.hosts(index)[0]).unplugged = true
     await found('a third of all nodes gone', net.nodes[199]!, 2_500)
@@ -83,7 +83,7 @@ onNetwork(
   },
 )
 
-onNetwork('a lookup does not wait for nodes that are slow while others answer', async (t, net) => {
+onNetwork('a lookup does not wait for slow nodes while others reply', async (t, net) => {
   await net.grow(40)
   const hash = net.randomBytes(20)
   for (let index = 10; index < 20; index++) net.udp.at(net.hosts(index)[0]).unplugged = true
@@ -92,8 +92,8 @@ onNetwork('a lookup does not wait for nodes that are slow while others answer', 
   t.ok(took < 2_500, `${took} ms, half of what one of them alone may take`)
 })
 
-onNetwork('IPv4 and IPv6 are two DHTs, and a node in both finds and announces in both', async (t, net) => {
-  // Only these two know of each other's IPv6 addresses.
+onNetwork('a node in the IPv4 and the IPv6 DHT finds and announces in both', async (t, net) => {
+  // Only these two know each other's IPv6 address.
   await net.grow(1, {}, 2)
   await net.grow(1, { bootstrap: net.hosts(0).map(host => ({ host, port: DHT_PORT })) }, 2)
   await net.grow(12, {}, 2)
@@ -110,7 +110,7 @@ onNetwork('IPv4 and IPv6 are two DHTs, and a node in both finds and announces in
 })
 
 onNetwork(
-  'a state is enough to begin with, though half of its nodes are gone and no router answers',
+  'a saved state is enough to start, with half of its nodes gone and no bootstrap node',
   async (t, net) => {
     await net.grow(30)
     const hash = net.randomBytes(20)
@@ -125,7 +125,7 @@ onNetwork(
   },
 )
 
-onNetwork('a state that is a lie costs time, and changes nothing', async (t, net) => {
+onNetwork('a forged state delays the start but has no other effect', async (t, net) => {
   await net.grow(20)
   const hash = net.randomBytes(20)
   await net.look(net.nodes[2]!, hash, { port: 7_000 })
@@ -138,7 +138,7 @@ onNetwork('a state that is a lie costs time, and changes nothing', async (t, net
   t.equal((await net.look(heir, hash)).peers.length, 1)
 })
 
-onNetwork('a read-only node finds, answers nobody, and is in no table', async (t, net) => {
+onNetwork('a read-only node finds peers, sends no replies and is in no routing table', async (t, net) => {
   await net.grow(12)
   const hash = net.randomBytes(20)
   await net.look(net.nodes[2]!, hash, { port: 7_000 })
@@ -158,7 +158,7 @@ onNetwork('a read-only node finds, answers nobody, and is in no table', async (t
   }
 })
 
-/** A query as a stranger would send it. */
+/** Sends a query from an unknown address. */
 function ping(net: SimulatedDht, readOnly = false): Buffer {
   return encodeQuery({
     transaction: Buffer.from('zz'),
@@ -168,7 +168,7 @@ function ping(net: SimulatedDht, readOnly = false): Buffer {
   })
 }
 
-onNetwork('answers from elsewhere, made-up ones and late ones change nothing', async (t, net) => {
+onNetwork('replies from another address, forged replies and late replies have no effect', async (t, net) => {
   await net.grow(12)
   const hash = net.randomBytes(20)
   const [own] = net.hosts(12)
@@ -178,7 +178,7 @@ onNetwork('answers from elsewhere, made-up ones and late ones change nothing', a
   net.udp.tap = (from, to, bytes) => {
     const message = decodeKrpc(bytes)
     if (from.address === own && message?.type === 'query') {
-      // the right transaction from the wrong port, and the right place with a wrong transaction
+      // the valid transaction from another port, and the valid address with another transaction
       const lie = { id: idNear(hash, 50, net.randomBytes(20)), nodes: { 4: [] }, values: [evil], token: hash }
       const answer = (transaction: Uint8Array) => encodeReply({ ...lie, transaction })
       net.udp.inject({ ...to, port: to.port + 1 }, from, answer(message.transaction))
@@ -193,14 +193,14 @@ onNetwork('answers from elsewhere, made-up ones and late ones change nothing', a
   const before = victim.state
   for (const { from, bytes } of seen) net.udp.inject(from, { address: own, port: DHT_PORT }, bytes)
   await net.clock.run({ for: 1_000 })
-  t.same(victim.state, before, 'replayed, they are nothing')
+  t.same(victim.state, before, 'replayed replies have no effect')
 })
 
-onNetwork('nodes that lie cost their own standing, and the lookup gets through', async (t, net) => {
+onNetwork('a lookup succeeds despite nodes that send forged replies', async (t, net) => {
   await net.grow(40)
   const hash = net.randomBytes(20)
   await net.look(net.nodes[30]!, hash, { port: 7_000 })
-  // Ten liars: each answers with itself, with rubbish, with dead nodes nearer than all, or with our own network.
+  // Ten hostile nodes: each replies with itself, with garbage, with dead nodes near the target, or with our network.
   const liars = new Set(Array.from({ length: 10 }, (_, index) => net.hosts(index + 1)[0]))
   for (const host of liars) net.udp.at(host).unplugged = true
   let lies = 0
@@ -228,10 +228,10 @@ onNetwork('nodes that lie cost their own standing, and the lookup gets through',
   const { first, peers, asked } = await net.look(late, hash)
   t.equal(peers.length, 1)
   t.ok(first < 4_000 && asked <= 160, `first after ${first} ms, ${asked} asked`)
-  t.same(strange, [], 'nobody far away makes us write to our own machine')
+  t.same(strange, [], 'no remote node makes us send to our own machine')
 })
 
-onNetwork('a flood from one address is answered in part, and the others are answered', async (t, net) => {
+onNetwork('a flood from one address gets few replies and does not affect other addresses', async (t, net) => {
   await net.grow(4)
   const target = { address: net.hosts(0)[0], port: DHT_PORT }
   const from = { address: '66.6.6.6', port: 666 }
@@ -246,7 +246,7 @@ onNetwork('a flood from one address is answered in part, and the others are answ
   t.equal((await net.look(net.nodes[3]!, net.randomBytes(20))).answered, 3)
 })
 
-onNetwork('rubbish is not answered, and a query that makes no sense is', async (t, net) => {
+onNetwork('garbage gets no reply, and an invalid query gets an error message', async (t, net) => {
   await net.grow(2)
   const from = { address: '66.6.6.6', port: 666 }
   net.udp.machine(from.address)
@@ -272,7 +272,7 @@ onNetwork('rubbish is not answered, and a query that makes no sense is', async (
 })
 
 onNetwork(
-  'with nobody to ask a lookup ends at once; a name is found once it can be resolved',
+  'a lookup without nodes ends at once, and a bootstrap name is used when it resolves',
   async (t, net) => {
     await net.join().start()
     const alone = await net.join({ bootstrap: [] }).start()
@@ -287,31 +287,34 @@ onNetwork(
     await named.start()
     t.match(await net.look(named, net.randomBytes(20)), { asked: 1, answered: 1 })
     t.same(warnings, ['DHT node nobody.example:6881: no such name'])
-    t.equal(named.size, 0, 'routers are asked, not kept')
+    t.equal(named.size, 0, 'bootstrap nodes are queried but not added to the table')
     named.add({ host: 'router.example', port: DHT_PORT })
     named.add({ host: net.hosts(1)[0], port: DHT_PORT })
     named.add({ host: net.hosts(1)[0], port: 0 })
     await net.clock.run({ for: 1_000 })
-    t.equal(named.size, 1, 'who was named and answers is kept')
+    t.equal(named.size, 1, 'a named node that replies is added to the table')
   },
 )
 
-onNetwork('a port that is taken is no end, and no port at all is a warning', async (t, net) => {
-  const first = await net.join({ port: 6_000 }, 2).start()
-  t.same([first.port(4), first.port(6)], [6_000, 6_000])
-  const sharing = net.join({ port: 6_000, createSocket: net.udp.machine(net.hosts(0)[0]) })
-  await sharing.start()
-  t.ok(sharing.port() !== 6_000 && sharing.port()! > 0)
-  const warnings: string[] = []
-  const none = net.join({ bind: '::1', createSocket: net.udp.machine('20.9.9.9') })
-  none.on('warning', ({ code, message }) => warnings.push(`${code} ${message}`))
-  await none.start()
-  t.match(warnings, [/^ERR_DHT the DHT cannot begin: cannot open UDP port/])
-  t.match(await net.look(none, net.randomBytes(20)), { asked: 0 })
-  await none.close()
-})
+onNetwork(
+  'a port in use is replaced by a free one, and no available port gives a warning',
+  async (t, net) => {
+    const first = await net.join({ port: 6_000 }, 2).start()
+    t.same([first.port(4), first.port(6)], [6_000, 6_000])
+    const sharing = net.join({ port: 6_000, createSocket: net.udp.machine(net.hosts(0)[0]) })
+    await sharing.start()
+    t.ok(sharing.port() !== 6_000 && sharing.port()! > 0)
+    const warnings: string[] = []
+    const none = net.join({ bind: '::1', createSocket: net.udp.machine('20.9.9.9') })
+    none.on('warning', ({ code, message }) => warnings.push(`${code} ${message}`))
+    await none.start()
+    t.match(warnings, [/^ERR_DHT the DHT cannot start: cannot open UDP port/])
+    t.match(await net.look(none, net.randomBytes(20)), { asked: 0 })
+    await none.close()
+  },
+)
 
-onNetwork('a torrent is looked up again and again, and announced where it listens', async (t, net) => {
+onNetwork('a torrent is looked up and announced repeatedly', async (t, net) => {
   await net.grow(12)
   const hash = net.randomBytes(20)
   const { clock, random } = net
@@ -336,15 +339,15 @@ onNetwork('a torrent is looked up again and again, and announced where it listen
   t.same(early.heard, [])
   const seed = watch(net.nodes[8]!, 7_000)
   await clock.run({ until: () => early.heard.length > 0, for: 20_000 })
-  t.same(early.heard, [`DHT ${net.hosts(8)[0]}:7000`], 'whoever was there first finds who came later')
+  t.same(early.heard, [`DHT ${net.hosts(8)[0]}:7000`], 'an earlier peer finds a later one')
   await clock.run({ for: 35 * minute })
   t.ok(early.heard.length >= 8, `heard of ${early.heard.length} times: it is announced again and again`)
   early.source.stop()
   seed.source.stop()
   const { length } = early.heard
   await clock.run({ for: 31 * minute })
-  t.equal(early.heard.length, length, 'after its end nothing comes')
-  t.same((await net.look(net.nodes[2]!, hash)).peers, [], 'who does not announce any more is forgotten')
+  t.equal(early.heard.length, length, 'no events after stop')
+  t.same((await net.look(net.nodes[2]!, hash)).peers, [], 'the announce expires after stop')
   t.ok(
     net.nodes.every(node => node.size >= 8),
     'and the nodes have kept each other',
@@ -364,7 +367,7 @@ t.test('a private torrent is neither looked up nor announced', async t => {
   source.stop()
 })
 
-onNetwork('closing in the middle of everything leaves nothing, and every lookup ends', async (t, net) => {
+onNetwork('close during lookups ends all of them and leaves no sockets or timers', async (t, net) => {
   await net.grow(10)
   const node = await net.join().start()
   const lookups = Array.from({ length: 20 }, () => node.lookup(net.randomBytes(20), { found: () => {} }))

@@ -7,7 +7,7 @@ import { isLocal, isUnicast, networkOf } from '../../src/dht/scope.ts'
 const id = fc.uint8Array({ minLength: 20, maxLength: 20 })
 const runs = { seed: 20240801, numRuns: 300 }
 
-t.test('the ids of the examples of BEP 42 fit their addresses', async t => {
+t.test('the ids in the examples of BEP 42 are valid for their addresses', async t => {
   const rows: [string, number, string][] = [
     ['124.31.75.21', 1, '5fbfbff10c5d6a4ec8a88e4c6ab4c28b95eee401'],
     ['21.75.31.124', 86, '5a3ce9c14e7a08645677bbd1cfe7d8f956d53256'],
@@ -18,7 +18,7 @@ t.test('the ids of the examples of BEP 42 fit their addresses', async t => {
   for (const [host, chance, hex] of rows) {
     const example = Buffer.from(hex, 'hex')
     t.ok(fits(example, host), host)
-    // The same bytes of chance make the same id: only 21 bits are not chance.
+    // The same random bytes give the same id: only 21 bits depend on the address.
     t.equal(idFor(host, example).toString('hex'), hex)
     t.equal(example[19], chance)
     for (const bit of [0, 13, 20]) {
@@ -28,11 +28,11 @@ t.test('the ids of the examples of BEP 42 fit their addresses', async t => {
     }
     const other = Buffer.from(example)
     other[2]! ^= 7
-    t.ok(fits(other, host), 'the bits behind the 21st are chance')
+    t.ok(fits(other, host), 'the bits after the 21st are random')
   }
 })
 
-t.test('an id made for an address fits it, also for IPv6, and seldom another', async t => {
+t.test('an id for an address is valid for it, also for IPv6, and rarely for another', async t => {
   const host = fc
     .oneof(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.uint8Array({ minLength: 16, maxLength: 16 }))
     .map(hostOf)
@@ -41,17 +41,20 @@ t.test('an id made for an address fits it, also for IPv6, and seldom another', a
     runs,
   )
   t.notOk(fits(idFor('2600:db8::1', new Uint8Array(20)), '2600:db9::1'))
-  t.ok(fits(idFor('2600:db8::1', new Uint8Array(20)), '2600:db8::2'), 'its last 64 bits do not count')
+  t.ok(
+    fits(idFor('2600:db8::1', new Uint8Array(20)), '2600:db8::2'),
+    'the last 64 bits of the address are not used',
+  )
   t.notOk(fits(new Uint8Array(20), 'a name'))
 })
 
-t.test('on a local network every id is right', async t => {
+t.test('every id is valid on a local network', async t => {
   const local = ['127.0.0.1', '10.1.2.3', '172.16.0.1', '172.31.255.1', '192.168.9.9', '169.254.1.1']
   for (const host of [...local, '::1', 'fe80::1', 'fd00::1']) t.ok(fits(new Uint8Array(20), host), host)
   for (const host of ['172.32.0.1', '11.0.0.1', '192.169.0.1']) t.notOk(fits(new Uint8Array(20), host), host)
 })
 
-t.test('distance is that of exclusive or', async t => {
+t.test('the distance is the XOR of two ids', async t => {
   fc.assert(
     fc.property(id, id, id, (target, a, b) => {
       const far = (from: Uint8Array) =>
@@ -64,7 +67,7 @@ t.test('distance is that of exclusive or', async t => {
   t.equal(commonBits(new Uint8Array(20), new Uint8Array(20)), 160)
 })
 
-t.test('an id near another shares so many bits with it, and no more', async t => {
+t.test('idNear shares exactly the given number of bits', async t => {
   fc.assert(
     fc.property(id, fc.integer({ min: 0, max: 160 }), id, (own, bits, random) => {
       return commonBits(own, idNear(own, bits, random)) === bits
@@ -80,14 +83,14 @@ t.test('a network is a /24 of IPv4 and a /64 of IPv6', async t => {
   t.equal(networkOf('2600:db8::1'), networkOf('2600:db8::ffff:1'))
 })
 
-t.test('BEP 42 exempts the local networks that it lists, and not the shared one of a carrier', async t => {
+t.test('local networks are exempt from BEP 42, carrier-grade NAT is not', async t => {
   for (const host of ['127.0.0.1', '10.0.0.1', '169.254.1.1', '192.168.0.1', 'fe80::1', 'fc00::1', '::1'])
     t.ok(isLocal(host), host)
   for (const host of ['1.2.3.4', '100.64.0.1', '2600:db8::1', '192.0.2.1', 'localhost'])
     t.notOk(isLocal(host), host)
 })
 
-t.test('no node is at an address of nobody or of many', async t => {
+t.test('unspecified and multicast addresses have no node', async t => {
   for (const host of [
     '0.0.0.0',
     '224.0.0.1',

@@ -17,7 +17,7 @@ const at = (index: number, port = 6881) => ({
   port,
 })
 
-t.test('a token is good for ten minutes at most, at its address and for its torrent', async t => {
+t.test('a token is valid for at most ten minutes, for one address and one torrent', async t => {
   const tokens = new Tokens(chance)
   const token = tokens.make('1.2.3.4', hash(1), 0)
   t.ok(tokens.accepts(token, '1.2.3.4', hash(1), minute))
@@ -25,18 +25,18 @@ t.test('a token is good for ten minutes at most, at its address and for its torr
   t.notOk(tokens.accepts(token, '1.2.3.4', hash(2), minute))
   t.notOk(tokens.accepts(Buffer.concat([token, token]), '1.2.3.4', hash(1), minute))
   t.notOk(tokens.accepts(Buffer.alloc(0), '1.2.3.4', hash(1), minute))
-  t.ok(tokens.accepts(token, '1.2.3.4', hash(1), 9.9 * minute), 'also after the secret has changed once')
+  t.ok(tokens.accepts(token, '1.2.3.4', hash(1), 9.9 * minute), 'valid after one change of the secret')
   t.notOk(tokens.accepts(token, '1.2.3.4', hash(1), 10 * minute))
 })
 
-t.test('a token is not brought back by a long silence', async t => {
+t.test('a token stays invalid after a long pause', async t => {
   const tokens = new Tokens(chance)
   const token = tokens.make('1.2.3.4', hash(1), 0)
   t.notOk(tokens.accepts(token, '1.2.3.4', hash(1), 60 * minute))
-  t.notOk(new Tokens(chance).accepts(token, '1.2.3.4', hash(1), 0), 'nor by another run')
+  t.notOk(new Tokens(chance).accepts(token, '1.2.3.4', hash(1), 0), 'invalid in another run')
 })
 
-t.test('stored peers are forgotten after half an hour without a word', async t => {
+t.test('a stored peer expires half an hour after its last announce', async t => {
   const store = new PeerStore()
   store.add(hash(1), at(1), 0)
   store.add(hash(1), at(2), 10 * minute)
@@ -44,13 +44,13 @@ t.test('stored peers are forgotten after half an hour without a word', async t =
   t.same(store.sample(hash(1), 50, 29 * minute, random), [at(1), at(2)])
   t.same(store.sample(hash(1), 50, 30 * minute, random), [at(2)])
   store.add(hash(1), at(2), 39 * minute)
-  t.same(store.sample(hash(1), 50, 60 * minute, random), [at(2)], 'it has said it again')
+  t.same(store.sample(hash(1), 50, 60 * minute, random), [at(2)], 'it was announced again')
   store.sweep(60 * minute)
   t.equal(store.size, 1)
   t.same(store.sample(hash(9), 50, 0, random), [])
 })
 
-t.test('of many stored peers some are named, others each time', async t => {
+t.test('a reply has a random sample of many stored peers', async t => {
   const store = new PeerStore()
   for (let index = 0; index < 100; index++) store.add(hash(1), at(index), 0)
   const first = store.sample(hash(1), 10, 0, random)
@@ -58,27 +58,27 @@ t.test('of many stored peers some are named, others each time', async t => {
   t.notSame(store.sample(hash(1), 10, 0, random), first)
 })
 
-t.test('what is stored is bounded: for a torrent, for an address in it, in all', async t => {
+t.test('stored peers are limited per torrent, per address in a torrent, and in total', async t => {
   const store = new PeerStore()
   for (let index = 0; index < 600; index++) store.add(hash(1), at(index), index)
   t.equal(store.size, 500)
-  t.same(store.sample(hash(1), 500, 600, random)[0], at(100), 'the oldest have gone')
+  t.same(store.sample(hash(1), 500, 600, random)[0], at(100), 'the oldest were removed')
   for (let port = 1; port < 60; port++) store.add(hash(2), at(1, port), 0)
   t.same(
     store.sample(hash(2), 50, 0, random),
     [56, 57, 58, 59].map(port => at(1, port)),
   )
   for (let port = 1; port < 60; port++) store.add(hash(3), { host: '127.0.0.1', port }, 0)
-  t.equal(store.sample(hash(3), 100, 0, random).length, 59, 'loopback is many')
+  t.equal(store.sample(hash(3), 100, 0, random).length, 59, 'loopback addresses are exempt')
   for (let torrent = 0; torrent < 2_500; torrent++) store.add(hash(10 + torrent), at(torrent), 700)
-  t.same(store.sample(hash(1), 500, 700, random), [], 'more torrents than are kept: the first has gone')
+  t.same(store.sample(hash(1), 500, 700, random), [], 'the first torrent was removed')
   t.equal(store.sample(hash(10 + 2_499), 1, 700, random).length, 1)
   for (let torrent = 0; torrent < 60; torrent++)
     for (let index = 0; index < 500; index++) store.add(hash(torrent), at(index), 800)
   t.ok(store.size <= 20_000, `${store.size}`)
 })
 
-t.test('one address is let in ten times a second, all together five hundred times', async t => {
+t.test('ten datagrams per second are admitted from an address, 500 from all together', async t => {
   const gate = new FloodGate()
   const count = (hosts: (index: number) => string, times: number, now: number) => {
     let admitted = 0
@@ -114,22 +114,22 @@ t.test('one address is let in ten times a second, all together five hundred time
   )
 })
 
-t.test('where we are is what five networks and most of them say', async t => {
+t.test('our address is the one that five networks and most of them report', async t => {
   const own = new OwnAddress()
   for (let index = 0; index < 9; index++) own.vote(`40.1.1.${index}`, '5.5.5.5')
-  t.equal(own.host, undefined, 'nine of one network are one')
+  t.equal(own.host, undefined, 'nine nodes of one network count once')
   for (let index = 0; index < 4; index++) own.vote(`40.2.${index}.1`, '6.6.6.6')
   t.equal(own.host, undefined)
   own.vote('127.0.0.1', '6.6.6.6')
   own.vote('40.9.9.9', '192.168.0.1')
-  t.equal(own.host, undefined, 'local ones say nothing')
+  t.equal(own.host, undefined, 'reports of local nodes are ignored')
   own.vote('40.2.5.1', '6.6.6.6')
   t.equal(own.host, '6.6.6.6')
   for (let index = 0; index < 40; index++) own.vote(`41.2.${index}.1`, '7.7.7.7')
-  t.equal(own.host, '7.7.7.7', 'it moves with us')
+  t.equal(own.host, '7.7.7.7', 'a new address is adopted')
 })
 
-t.test('we are out of reach if in a large DHT nobody ever asks that we did not write to', async t => {
+t.test('we are unreachable if no unknown host sends a query in a large DHT', async t => {
   const filled = (count: number) => {
     const reach = new Reachability(0)
     for (let index = 0; index < count; index++) {
@@ -140,14 +140,14 @@ t.test('we are out of reach if in a large DHT nobody ever asks that we did not w
     return reach
   }
   t.ok(filled(200).unreachable(10 * minute))
-  t.notOk(filled(200).unreachable(9 * minute), 'it takes some minutes to be known')
-  t.notOk(filled(199).unreachable(60 * minute), 'in a small one that means nothing')
+  t.notOk(filled(200).unreachable(9 * minute), 'no conclusion before ten minutes')
+  t.notOk(filled(199).unreachable(60 * minute), 'no conclusion in a small DHT')
   const asked = filled(200)
   asked.askedBy('9.9.9.9')
   t.notOk(asked.unreachable(10 * minute))
 })
 
-t.test('a state is read as it was written', async t => {
+t.test('an encoded state is decoded back', async t => {
   const id = chance()
   const contacts = [{ id: chance(), host: '1.2.3.4', port: 5 }]
   const six = [{ id: chance(), host: '2600:db8::1', port: 5 }]
@@ -161,7 +161,7 @@ t.test('a state is read as it was written', async t => {
   t.equal(decodeState(large)[4]?.contacts.length, 400)
 })
 
-t.test('a state that is none is empty', async t => {
+t.test('an invalid state is decoded as empty', async t => {
   const id = chance()
   const odd = [
     Buffer.from('x'),

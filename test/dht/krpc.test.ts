@@ -11,7 +11,7 @@ import {
   encodeReply,
   type KrpcMessage,
   MAX_DATAGRAM,
-  MAX_SENT,
+  MAX_SENT_DATAGRAM,
   type Reply,
 } from '../../src/dht/krpc.ts'
 
@@ -24,7 +24,7 @@ const runs = { seed: 20240901, numRuns: 1_500 }
 const readReply = (dict: Parameters<typeof encode>[0]) => decodeKrpc(encode(dict)) as Reply
 const read = (text: string) => decodeKrpc(Buffer.from(text, 'latin1')) as never as Record<string, unknown>
 
-t.test('it reads the examples of BEP 5', async t => {
+t.test('the examples in BEP 5 are decoded', async t => {
   const query = (call: object) => ({ type: 'query', transaction, id, readOnly: false, call })
   const ping = 'd1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe'
   t.match(read(ping), query({ method: 'ping' }))
@@ -70,7 +70,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     token: bytes(8),
   }),
 )
-/** As text: bytes in hex, keys in order. */
+/** Formats a value as text, with bytes in hex and sorted keys. */
 const plain = (value: unknown): string =>
   JSON.stringify(value, (_, inner) => {
     if (inner instanceof Uint8Array) return Buffer.from(inner).toString('hex')
@@ -78,7 +78,7 @@ const plain = (value: unknown): string =>
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
   })
 
-t.test('what is written is read as it was', async t => {
+t.test('encoded messages are decoded back', async t => {
   fc.assert(
     fc.property(bytes(4), bytes(20), call, fc.boolean(), (transaction, id, call, readOnly) => {
       const message = { transaction, id, call, readOnly }
@@ -90,7 +90,7 @@ t.test('what is written is read as it was', async t => {
   t.match(decodeKrpc(encodeRefusal(refusal)), { ...refusal, type: 'refusal' })
 })
 
-t.test('a reply has room for 1,024 bytes: of many peers as many as fit', async t => {
+t.test('a reply has as many peers as fit into 1,024 bytes', async t => {
   const families = fc.constantFrom(4, 6)
   fc.assert(
     fc.property(
@@ -104,9 +104,9 @@ t.test('a reply has room for 1,024 bytes: of many peers as many as fit', async t
         const given = { transaction, id, nodes: { 4: four, 6: six }, values, token: bytes8, ip: at }
         const datagram = encodeReply(given)
         const reply = decodeKrpc(datagram)
-        if (reply?.type !== 'reply' || datagram.length > MAX_SENT) return false
+        if (reply?.type !== 'reply' || datagram.length > MAX_SENT_DATAGRAM) return false
         const fits = plain(reply.values) === plain(values.slice(0, reply.values.length))
-        const whole = reply.values.length === values.length || datagram.length > MAX_SENT - 30
+        const whole = reply.values.length === values.length || datagram.length > MAX_SENT_DATAGRAM - 30
         return (
           fits && whole && plain(reply.nodes) === plain({ 4: four, 6: six }) && plain(reply.ip) === plain(at)
         )
@@ -117,13 +117,13 @@ t.test('a reply has room for 1,024 bytes: of many peers as many as fit', async t
   t.pass()
 })
 
-t.test('a read-only node says so, and only then', async t => {
+t.test('only a read-only node sends ro', async t => {
   const query = (readOnly: boolean) => encodeQuery({ transaction, id, readOnly, call: { method: 'ping' } })
   t.match(query(true).toString('latin1'), /2:roi1e/)
   t.notMatch(query(false).toString('latin1'), /2:ro/)
 })
 
-t.test('peers of both families may be mixed, and what is neither is left out', async t => {
+t.test('peers of both families are decoded, and invalid ones omitted', async t => {
   const values = [Buffer.alloc(6, 1), Buffer.alloc(18, 0x20), Buffer.alloc(7, 1), 5, [], Buffer.alloc(6), '']
   const message = readReply({ t: 'x', y: 'r', r: { id, values } })
   t.match(message, {
@@ -137,19 +137,19 @@ t.test('peers of both families may be mixed, and what is neither is left out', a
   t.equal(readReply({ t: 'x', y: 'r', r: { id, values: many } }).values.length, 200)
 })
 
-t.test('nodes are read as far as they go: whole ones with a port, sixteen at most', async t => {
+t.test('up to sixteen complete nodes with a port are decoded', async t => {
   const one: Contact = { id, host: '1.2.3.4', port: 9 }
   const packed = encodeContacts([one, { ...one, host: '2600:db8::1' }, { ...one, host: 'a.name' }], 4)
   t.equal(packed.length, 26)
   t.same(decodeContacts(Buffer.concat([packed, packed.subarray(0, 25)]), 4, 16), [one])
   t.same(decodeContacts(Buffer.alloc(26), 4, 16), [], 'port 0')
   const mapped = Buffer.concat([id, Buffer.alloc(10), Buffer.from([255, 255, 1, 2, 3, 4, 0, 9])])
-  t.same(decodeContacts(mapped, 6, 16), [], 'an IPv4 address is no IPv6 node')
+  t.same(decodeContacts(mapped, 6, 16), [], 'an IPv4-mapped address is not an IPv6 node')
   const reply = readReply({ t: 'x', y: 'r', r: { id, nodes: Buffer.alloc(26 * 40, 1) } })
   t.equal(reply.nodes[4]?.length, 16)
 })
 
-t.test('a query that makes no sense is told so; what is no message is not answered', async t => {
+t.test('an invalid query gets an error message, and any other datagram no reply', async t => {
   const ask = (fields: object) => decodeKrpc(encode({ t: 'x', y: 'q', q: 'ping', a: { id }, ...fields }))
   const announce = { id, info_hash: infoHash, token: 'x' }
   const nonsense: [object, number][] = [
@@ -180,7 +180,7 @@ t.test('a query that makes no sense is told so; what is no message is not answer
   t.equal(decodeKrpc(Buffer.alloc(0)), undefined)
 })
 
-t.test('whatever comes, it never throws, and what comes out may be used', async t => {
+t.test('random datagrams never throw, and decoded messages are valid', async t => {
   const good = [
     encodeQuery({ transaction, id, readOnly: true, call: { method: 'get_peers', infoHash, want: [4, 6] } }),
     encodeReply({

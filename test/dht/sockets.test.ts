@@ -10,7 +10,7 @@ import { MAX_STATE } from '../../src/dht/state.ts'
 import { readDhtRecord, writeDhtRecord } from '../../src/pipeline/dht-record.ts'
 import { nodeFileSystem } from '../../src/storage/file-system.ts'
 
-/** So many nodes on loopback, each begun at the first, which are closed with `t`. */
+/** Starts nodes on loopback that bootstrap from the first, and closes them after `t`. */
 async function nodes(t: Test, count: number, bind: string, options: DhtOptions = {}): Promise<Dht[]> {
   const all: Dht[] = []
   for (let index = 0; index < count; index++) {
@@ -32,33 +32,30 @@ async function look(dht: Dht, infoHash: Uint8Array, port?: number) {
 const hasIpv6 = Object.values(networkInterfaces()).some(all => all?.some(({ address }) => address === '::1'))
 
 for (const host of hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']) {
-  t.test(
-    `thirty nodes at ${host} find a peer, and a thirty-first that has just come finds it by its first lookup`,
-    async t => {
-      const all = await nodes(t, 30, host)
-      const infoHash = Buffer.alloc(20, host)
-      let announced = 0
-      // The first that ask know hardly anybody.
-      for (let tries = 0; announced < 8 && tries < 100; tries++)
-        announced = (await look(all[4]!, infoHash, 7_000)).announced
-      t.ok(announced >= 8, `${announced} know`)
-      const [late] = await nodes(t, 1, host, {
-        bootstrap: [{ host, port: all[0]!.port(host === '::1' ? 6 : 4)! }],
-      })
-      t.same((await look(late!, infoHash)).peers, [formatAddress({ host, port: 7_000 })])
-      const implied = await new Promise<readonly PeerAddress[]>(resolve => {
-        const other = Buffer.alloc(20, 'implied')
-        const announce = { port: 1, impliedPort: true }
-        void all[5]!
-          .lookup(other, { found: () => {}, announce })
-          .then(() => late!.lookup(other, { found: resolve }))
-      })
-      t.same(implied, [{ host, port: all[5]!.port(host === '::1' ? 6 : 4) }], 'the port that it came from')
-    },
-  )
+  t.test(`thirty nodes at ${host} find a peer, and a new node finds it by its first lookup`, async t => {
+    const all = await nodes(t, 30, host)
+    const infoHash = Buffer.alloc(20, host)
+    let announced = 0
+    // Early lookups know few nodes.
+    for (let tries = 0; announced < 8 && tries < 100; tries++)
+      announced = (await look(all[4]!, infoHash, 7_000)).announced
+    t.ok(announced >= 8, `${announced} nodes stored it`)
+    const [late] = await nodes(t, 1, host, {
+      bootstrap: [{ host, port: all[0]!.port(host === '::1' ? 6 : 4)! }],
+    })
+    t.same((await look(late!, infoHash)).peers, [formatAddress({ host, port: 7_000 })])
+    const implied = await new Promise<readonly PeerAddress[]>(resolve => {
+      const other = Buffer.alloc(20, 'implied')
+      const announce = { port: 1, impliedPort: true }
+      void all[5]!
+        .lookup(other, { found: () => {}, announce })
+        .then(() => late!.lookup(other, { found: resolve }))
+    })
+    t.same(implied, [{ host, port: all[5]!.port(host === '::1' ? 6 : 4) }], 'the source port')
+  })
 }
 
-t.test('nobody at an address, and rubbish from it, are the same', async t => {
+t.test('a silent address and one that sends garbage have the same effect', async t => {
   const mute = createSocket('udp4').bind(0, '127.0.0.1')
   await once(mute, 'listening')
   mute.on('message', (_, { address, port }) => mute.send(Buffer.alloc(60_000, 'd'), port, address))
@@ -68,19 +65,19 @@ t.test('nobody at an address, and rubbish from it, are the same', async t => {
   closed.close()
   const [, second] = await nodes(t, 2, '127.0.0.1')
   for (const port of ports) second!.add({ host: '127.0.0.1', port })
-  second!.add({ host: '::1', port: 9 }) // of the family that it is not in
+  second!.add({ host: '::1', port: 9 }) // it has no node of this family
   await look(second!, Buffer.alloc(20, 1), 7_000)
   t.same((await look(second!, Buffer.alloc(20, 1))).peers, ['127.0.0.1:7000'])
   mute.close()
 })
 
-t.test('what one run knew the next one begins with', async t => {
+t.test('a run starts with the nodes of the previous one', async t => {
   const dir = await mkdtemp(join(tmpdir(), 'tsdl-dht-'))
   t.teardown(() => rm(dir, { recursive: true }))
   const path = join(dir, 'state', 'dht')
   t.equal(await readDhtRecord(nodeFileSystem, path), undefined)
   await writeDhtRecord(nodeFileSystem, path, undefined)
-  t.same(await readdir(dir), [], 'nothing is left where nothing was learnt')
+  t.same(await readdir(dir), [], 'no record without known nodes')
   const all = await nodes(t, 4, '127.0.0.1')
   for (const node of all) await look(node, Buffer.alloc(20, 2))
   await look(all[1]!, Buffer.alloc(20, 2), 7_000)
@@ -90,7 +87,7 @@ t.test('what one run knew the next one begins with', async t => {
   const [heir] = await nodes(t, 1, '127.0.0.1', { bootstrap: [], state: state! })
   t.same((await look(heir!, Buffer.alloc(20, 2))).peers, ['127.0.0.1:7000'])
   await writeFile(path, Buffer.alloc(MAX_STATE + 1))
-  t.equal(await readDhtRecord(nodeFileSystem, path), undefined, 'what we cannot have written is not read')
+  t.equal(await readDhtRecord(nodeFileSystem, path), undefined, 'a record that we did not write is ignored')
   await symlink(path, join(dir, 'link'))
   t.equal(await readDhtRecord(nodeFileSystem, join(dir, 'link')), undefined)
   await t.rejects(writeDhtRecord(nodeFileSystem, join(path, 'below a file'), state), { code: 'ERR_RECORD' })

@@ -14,21 +14,21 @@ const random = generator(SEED)
 const chance = (size = 20) => Buffer.from(Array.from({ length: size }, () => random() * 256))
 const target = chance()
 let hosts = 0
-/** A node on a local network, sharing so many bits with the target. */
+/** A node on a local network that shares `bits` bits with the target. */
 const near = (bits: number): Contact => ({
   id: idNear(target, bits, chance()),
   host: `10.0.0.${++hosts}`,
   port: 1,
 })
 
-/** All that can be asked now. */
+/** Returns all nodes that can be queried now. */
 function ask(list: Shortlist): Step[] {
   const steps: Step[] = []
   for (let step = list.next(); step; step = list.next()) steps.push(step)
   return steps
 }
 
-t.test('the nearest are asked first: eight at once while nobody has answered, then four', async t => {
+t.test('the nearest nodes are queried first, eight at once until the first reply, then four', async t => {
   const list = new Shortlist(target)
   const contacts = Array.from({ length: 12 }, (_, bits) => near(bits))
   for (const contact of contacts) list.add(contact)
@@ -41,27 +41,27 @@ t.test('the nearest are asked first: eight at once while nobody has answered, th
       .map(({ host }) => host),
   )
   for (const step of first.slice(0, 4)) list.settle(step, step)
-  t.same(ask(list), [], 'four are still under way')
+  t.same(ask(list), [], 'four queries are pending')
   for (const contact of [near(30), near(31)]) list.add(contact)
   list.settle(first[4]!, first[4]!)
   t.same(ask(list).length, 1)
   t.notOk(list.done)
 })
 
-t.test('it is done when the eight nearest that answer have answered', async t => {
+t.test('a lookup is complete when the eight nearest live nodes have replied', async t => {
   const list = new Shortlist(target)
   for (let bits = 0; bits < 20; bits++) list.add(near(bits))
   const asked = ask(list)
   asked[0]!.state = 'failed'
   asked[1]!.state = 'late'
   for (const step of asked.slice(2)) list.settle(step, { id: step.id, token: chance(8) })
-  t.notOk(list.done, 'two of the nearest eight are new now')
+  t.notOk(list.done, 'two of the nearest eight are new')
   for (const step of ask(list)) list.settle(step, step)
-  t.ok(list.done, 'nobody waits for the late one')
-  t.equal(list.holders.length, 6, 'those that gave a token can be announced to')
+  t.ok(list.done, 'the late node is not awaited')
+  t.equal(list.holders.length, 6, 'only nodes that gave a token')
 })
 
-t.test('late ones are waited for while few have answered', async t => {
+t.test('late nodes are awaited while few have replied', async t => {
   const list = new Shortlist(target)
   list.add(near(3))
   list.add(near(4))
@@ -73,7 +73,7 @@ t.test('late ones are waited for while few have answered', async t => {
   t.ok(list.done)
 })
 
-t.test('nodes whose ids do not go with their addresses are asked, but do not count (BEP 42)', async t => {
+t.test('nodes with an invalid id are queried but do not count (BEP 42)', async t => {
   const list = new Shortlist(target)
   const liars = Array.from({ length: 20 }, (_, index) => {
     const contact = { id: idNear(target, 60, chance()), host: `30.0.${index}.1`, port: 1 }
@@ -87,11 +87,11 @@ t.test('nodes whose ids do not go with their addresses are asked, but do not cou
   for (const contact of [...liars, ...honest]) list.add(contact)
   while (!list.done) for (const step of ask(list)) list.settle(step, { id: step.id, token: chance(8) })
   const { holders } = list
-  t.equal(holders.filter(({ fits }) => fits).length, 8, 'eight whose ids fit')
-  t.equal(holders.filter(({ fits }) => !fits).length, 8, 'and no more of the others')
+  t.equal(holders.filter(({ fits }) => fits).length, 8, 'eight with a valid id')
+  t.equal(holders.filter(({ fits }) => !fits).length, 8, 'at most eight others')
 })
 
-t.test('a node that is somebody else by now stands where it belongs', async t => {
+t.test('a node with a new id is sorted by the new id', async t => {
   const list = new Shortlist(target)
   list.add(near(40))
   const [step] = ask(list)
@@ -101,17 +101,17 @@ t.test('a node that is somebody else by now stands where it belongs', async t =>
   t.same(list.holders[0]?.id, id)
 })
 
-t.test('an address is asked once, and lies come to an end', async t => {
+t.test('an address is queried once, and forged replies cannot prolong a lookup forever', async t => {
   const list = new Shortlist(target)
   const contact = { id: chance(), host: '40.0.0.1', port: 1 }
   list.add(contact)
   list.add({ ...contact, id: chance() })
   list.add({ ...contact, port: 2 })
   const asked = ask(list)
-  t.equal(asked.length, 1, 'also under other ids, and at other ports')
+  t.equal(asked.length, 1, 'not again with another id or port')
   const local = new Shortlist(target)
   for (let port = 1; port < 4; port++) local.add({ id: chance(), host: '127.0.0.1', port })
-  t.equal(ask(local).length, 3, 'but loopback is many')
+  t.equal(ask(local).length, 3, 'loopback addresses are exempt')
   let named = 0
   for (let round = 0; round < 1_000 && !list.done; round++) {
     for (const step of round === 0 ? asked : ask(list)) {
@@ -124,7 +124,7 @@ t.test('an address is asked once, and lies come to an end', async t => {
   t.ok(list.asked > 60 && list.asked <= 160, `${list.asked} were asked`)
 })
 
-/** An Rpc whose datagrams a test takes out and puts in. */
+/** An Rpc whose datagrams are captured and injected by the test. */
 function rpc() {
   const clock = new VirtualClock()
   const sent: { bytes: Buffer; to: PeerAddress }[] = []
@@ -162,7 +162,7 @@ function rpc() {
 }
 
 t.test(
-  'an answer is one from where the query went, with its transaction, once, within five seconds',
+  'a reply must come from the queried address, with the transaction, once, within five seconds',
   async t => {
     const { api, answer, clock, come, query, sent } = rpc()
     const to = { host: '60.0.0.1', port: 5 }
@@ -191,7 +191,7 @@ t.test(
   },
 )
 
-t.test('512 queries are under way at most, and none is left behind', async t => {
+t.test('at most 512 queries are pending, and all are settled', async t => {
   const { api, clock, query, sent } = rpc()
   const all = Array.from({ length: 513 }, (_, index) =>
     query({ host: `60.0.${index >> 8}.${index & 255}`, port: 1 }),

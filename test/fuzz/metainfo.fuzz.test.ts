@@ -16,7 +16,7 @@ const torrents = ['single', 'multi'].map(name =>
   readFileSync(new URL(`../../fixtures/transmission-${name}.torrent`, import.meta.url)),
 )
 
-/** What `call` gives, or undefined if it threw an InputError of one line; anything else it throws is a failure. */
+/** Returns the result of `call`, or undefined if it threw an InputError of one line. Other errors are rethrown. */
 function survive<T>(call: () => T): T | undefined {
   try {
     return call()
@@ -26,7 +26,7 @@ function survive<T>(call: () => T): T | undefined {
   }
 }
 
-/** Bytes that look like bencoding more often than random ones. */
+/** Bytes that resemble bencoding more often than random bytes do. */
 const tokens = fc
   .array(
     fc.constantFrom('d', 'l', 'e', 'i', '0', '1', '-', '4:info', '5:files', '1:a', '0:', ':', '9:__proto__'),
@@ -41,7 +41,7 @@ const anyBytes = fc.oneof(
   fc.uint8Array({ maxLength: 200 }).map(it => Buffer.from(it)),
 )
 
-t.test('any bytes decode to a value that encodes and decodes to itself, or are refused', async () => {
+t.test('random bytes decode to a value that survives encoding and decoding, or are rejected', async () => {
   fc.assert(
     fc.property(anyBytes, input => {
       const value = survive(() => decode(input))
@@ -70,7 +70,7 @@ const encodable = fc.letrec<{ value: Encodable }>(tie => ({
   ),
 })).value
 
-/** The same value with every byte string as a Buffer, as `encodable` makes them. */
+/** Converts every byte string to a Buffer, as in `encodable`. */
 function plain(value: BencodeValue): unknown {
   if (typeof value === 'number') return value
   if (Array.isArray(value)) return value.map(plain)
@@ -80,7 +80,7 @@ function plain(value: BencodeValue): unknown {
   )
 }
 
-t.test('what is encoded decodes to what it was', async t => {
+t.test('an encoded value is decoded back', async t => {
   fc.assert(
     fc.property(encodable, value => {
       const spelled = encode(value)
@@ -101,7 +101,7 @@ const mutation = fc.record({
 })
 
 t.test(
-  'a torrent with a few bytes changed is read or refused, and what is read can be laid out',
+  'a torrent with a few changed bytes is parsed or rejected, and a parsed one has a valid layout',
   async () => {
     fc.assert(
       fc.property(
@@ -110,7 +110,7 @@ t.test(
         (torrent, mutations) => {
           let input = torrent
           for (const { at, remove, insert } of mutations) {
-            // Mostly in front of the hashes, where a change matters.
+            // mostly before the hashes, where a change has an effect
             const from = at % Math.min(input.length, 400)
             input = Buffer.concat([
               input.subarray(0, from),
@@ -135,7 +135,7 @@ t.test(
 )
 
 t.test(
-  'whatever a torrent calls its files, the paths are apart and inside, and safe already when seen again',
+  'paths for random names are distinct, below the directory, and unchanged by a second pass',
   async () => {
     const nasty = fc.constantFrom(
       'a',
@@ -231,7 +231,7 @@ t.test('the spans of any range of any layout cover it exactly, in order', async 
   )
 })
 
-t.test('any compact peers are read, and every address that is written is read back', async () => {
+t.test('random compact peers are decoded, and every encoded address is decoded back', async () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), input => {
       const peers = [...decodePeers4(input), ...decodePeers6(input)]
@@ -244,7 +244,7 @@ t.test('any compact peers are read, and every address that is written is read ba
   )
 })
 
-t.test('any text is an address or is refused', async () => {
+t.test('random text is parsed as an address or rejected', async () => {
   fc.assert(
     fc.property(
       fc.oneof(

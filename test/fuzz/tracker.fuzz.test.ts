@@ -36,7 +36,7 @@ const good = encode({
   'warning message': 'careful',
 })
 
-/** A good reply with a few bytes changed, cut or doubled. */
+/** A valid reply with a few bytes changed, removed or repeated. */
 const mutated = fc
   .array(fc.tuple(fc.nat(good.length), fc.nat(3), fc.uint8Array({ maxLength: 8 })), {
     minLength: 1,
@@ -48,7 +48,7 @@ const mutated = fc
       Buffer.from(good),
     ),
   )
-// fast-check's own unicode strings take two seconds to set up.
+// The Unicode strings of fast-check take two seconds to set up.
 const anyText = fc
   .tuple(fc.uint8Array({ maxLength: 40 }), fc.constantFrom('latin1', 'utf16le', 'utf8'))
   .map(([bytes, encoding]) => Buffer.from(bytes).toString(encoding as BufferEncoding))
@@ -66,7 +66,7 @@ const odd = fc
   .map(dict => encode(dict as Parameters<typeof encode>[0]))
 const bodies = fc.oneof(fc.uint8Array({ maxLength: 400 }), mutated, odd)
 
-/** Whether what came out may be used and shown without another look. */
+/** Returns true if a decoded reply can be used and printed without further checks. */
 function isSound(reply: ReturnType<typeof parseAnnounceReply>) {
   const { interval, minInterval, peers, retryIn = 60 } = reply
   const numbers =
@@ -77,7 +77,7 @@ function isSound(reply: ReturnType<typeof parseAnnounceReply>) {
   )
 }
 
-t.test('any body is a sound reply or an InputError', async () => {
+t.test('a random body gives a valid reply or an InputError', async () => {
   fc.assert(
     fc.property(bodies, body => {
       try {
@@ -90,7 +90,7 @@ t.test('any body is a sound reply or an InputError', async () => {
   )
 })
 
-t.test('any answer to a GET is a reply or a DiscoveryError that can be shown', async () => {
+t.test('a random HTTP response gives a reply or a printable DiscoveryError', async () => {
   const answers = fc.record({
     status: fc.oneof(fc.constantFrom(200, 204, 301, 302, 404, 503), fc.nat(999)),
     location: fc.option(
@@ -128,7 +128,7 @@ t.test('any answer to a GET is a reply or a DiscoveryError that can be shown', a
   )
 })
 
-t.test('any text is a tracker address without control characters or an InputError', async () => {
+t.test('random text gives a tracker address without control characters or an InputError', async () => {
   const texts = fc.oneof(
     anyText,
     anyText.map(text => `http://${text}`),
@@ -148,7 +148,7 @@ t.test('any text is a tracker address without control characters or an InputErro
   )
 })
 
-t.test('any bytes become a short line', async () => {
+t.test('random bytes are printed as a short line', async () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 2_000 }), bytes => {
       const line = printable(bytes)
@@ -158,36 +158,42 @@ t.test('any bytes become a short line', async () => {
   )
 })
 
-t.test('any datagram is a packet within bounds, or none; a good one comes out as it went in', async () => {
-  const heads = fc
-    .tuple(fc.nat(4), fc.nat(0xffff_ffff), fc.uint8Array({ maxLength: 200 }))
-    .map(([action, id, body]) => {
-      const head = Buffer.alloc(8)
-      head.writeUInt32BE(action)
-      head.writeUInt32BE(id, 4)
-      return Buffer.concat([head, body])
-    })
-  const family = fc.constantFrom<Family>(4, 6)
-  fc.assert(
-    fc.property(fc.oneof(heads, fc.uint8Array({ maxLength: 40 })), family, (bytes, family) => {
-      const packet = decodePacket(bytes, family)
-      if (!packet) return bytes.length < 20 || bytes[3]! > 3 || bytes.subarray(0, 3).some(byte => byte !== 0)
-      if (packet.transaction !== Buffer.from(bytes).readUInt32BE(4)) return false
-      if (packet.action === 'announce') {
-        const size = family === 4 ? 6 : 18
-        return packet.peers.length <= (bytes.length - 20) / size && packet.peers.every(({ port }) => port > 0)
-      }
-      return packet.action !== 'scrape' || packet.counts.length === Math.floor((bytes.length - 8) / 12)
-    }),
-    runs,
-  )
-  const most = decodePacket(Buffer.alloc(65_507, 1).fill(Buffer.from([0, 0, 0, 1]), 0, 4), 4)
-  if (most?.action !== 'announce' || most.peers.length !== 2_000) throw new Error('2,000 peers at most')
-  const counts = decodePacket(Buffer.alloc(65_507, 1).fill(Buffer.from([0, 0, 0, 2]), 0, 4), 4)
-  if (counts?.action !== 'scrape' || counts.counts.length !== 74) throw new Error('74 counts at most')
-})
+t.test(
+  'a random datagram gives a valid packet or undefined, and an encoded packet is decoded back',
+  async () => {
+    const heads = fc
+      .tuple(fc.nat(4), fc.nat(0xffff_ffff), fc.uint8Array({ maxLength: 200 }))
+      .map(([action, id, body]) => {
+        const head = Buffer.alloc(8)
+        head.writeUInt32BE(action)
+        head.writeUInt32BE(id, 4)
+        return Buffer.concat([head, body])
+      })
+    const family = fc.constantFrom<Family>(4, 6)
+    fc.assert(
+      fc.property(fc.oneof(heads, fc.uint8Array({ maxLength: 40 })), family, (bytes, family) => {
+        const packet = decodePacket(bytes, family)
+        if (!packet)
+          return bytes.length < 20 || bytes[3]! > 3 || bytes.subarray(0, 3).some(byte => byte !== 0)
+        if (packet.transaction !== Buffer.from(bytes).readUInt32BE(4)) return false
+        if (packet.action === 'announce') {
+          const size = family === 4 ? 6 : 18
+          return (
+            packet.peers.length <= (bytes.length - 20) / size && packet.peers.every(({ port }) => port > 0)
+          )
+        }
+        return packet.action !== 'scrape' || packet.counts.length === Math.floor((bytes.length - 8) / 12)
+      }),
+      runs,
+    )
+    const most = decodePacket(Buffer.alloc(65_507, 1).fill(Buffer.from([0, 0, 0, 1]), 0, 4), 4)
+    if (most?.action !== 'announce' || most.peers.length !== 2_000) throw new Error('2,000 peers at most')
+    const counts = decodePacket(Buffer.alloc(65_507, 1).fill(Buffer.from([0, 0, 0, 2]), 0, 4), 4)
+    if (counts?.action !== 'scrape' || counts.counts.length !== 74) throw new Error('74 counts at most')
+  },
+)
 
-t.test('any body is counts of what was asked for or an InputError', async () => {
+t.test('a random body gives counts of the requested torrents or an InputError', async () => {
   const hash = Buffer.alloc(20, 1)
   fc.assert(
     fc.property(bodies, body => {

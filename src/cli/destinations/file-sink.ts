@@ -1,5 +1,7 @@
+import { constants, openSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { type Done, Writable } from '../../streams/stage.ts'
-import { writeChunks } from '../stdout.ts'
+import { STDOUT, writeChunks } from '../stdout.ts'
 
 /** Bytes that may wait to be written: all that gathers while one write is under way goes with the next. */
 const MAX_WAITING_BYTES = 8 << 20
@@ -13,6 +15,7 @@ const MAX_WAITING_BYTES = 8 << 20
  */
 export class FileSink extends Writable<Uint8Array> {
   readonly #written: (chunk: Uint8Array) => void
+  readonly #fd = isatty(STDOUT) ? openTerminal() : STDOUT
 
   /** @param written called with each chunk once all of it is written */
   constructor(written: (chunk: Uint8Array) => void) {
@@ -21,12 +24,25 @@ export class FileSink extends Writable<Uint8Array> {
   }
 
   override _writev(chunks: Uint8Array[], done: Done): void {
-    writeChunks(chunks).then(
+    writeChunks(chunks, this.#fd).then(
       () => {
         for (const chunk of chunks) this.#written(chunk)
         done()
       },
       error => done(error),
     )
+  }
+}
+
+/**
+ * Opens the terminal anew, for writes that do not block: one that has stopped (Ctrl-S) would keep the process from exiting.
+ * It stays open until the process ends, as a write may still be under way.
+ * @returns the descriptor of standard output where that cannot be
+ */
+function openTerminal(): number {
+  try {
+    return openSync(`/dev/fd/${STDOUT}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+  } catch {
+    return STDOUT
   }
 }

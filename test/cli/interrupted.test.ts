@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { tsdl } from '../helpers/cli.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+
+const MiB = 1 << 20
+const CLI = new URL('../../dist/cli.js', import.meta.url).pathname
+
+/** Shares a file at 600 KiB a second; where, and how much it has given. */
+async function slowSeed(t: Test, dir: string, torrent: string, content: string) {
+  const args = [
+    CLI,
+    'seed',
+    torrent,
+    content,
+    '--bind',
+    '127.0.0.1',
+    '--up',
+    '600K',
+    '--json',
+    '--no-dht',
+    '--no-lsd',
+  ]
+  const child = spawn(process.execPath, args, {
+    env: { PATH: process.env.PATH, XDG_STATE_HOME: join(dir, 'seed-state') },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let text = ''
+  const wait = (done: () => boolean) =>
+    new Promise<void>(resolve => {
+      const look = () => {
+        if (!done()) return
+        child.stderr.off('data', look)
+        resolve()
+      }
+      child.stderr.on('data', look)
+      look()
+    })
+  child.stderr.on('data', chunk => {
+    text += chunk
+  })
+  const address = () => /"event":"listening".*?"address":"([^"]+)"/.exec(text)?.[1]
+  await wait(() => address() !== undefined)
+  return {
+    address: address()!,
+    /** Bytes of blocks, as told after now. */
+    async uploaded() {
+      const { length } = text
+      await wait(() => text.slice(length).split('"event":"progress"').length > 2)
+      return Number(
+        text
+          .match(/"uploaded":\d+/g)!
+          .at(-1)!
+          .split(':')[1],
+      )
+    },
+  }
+}
+
+t.test('a piece of 1 MiB from a slow seed, interrupted three times: nothing is fetched twice', async t => {
+  const made = makeTorrent({ files: [{ path: 'slow.bin', length: 2 * MiB }], pieceLength: MiB })
+  const dir = t.testdir()
+  const torrent = join(dir, 'x.torrent')
+  const content = join(dir, 'slow.bin')
+  await writeFile(torrent, Buffer.concat([Buffer.from('d4:info'), made.info, Buffer.from('e')]))
+  await writeFile(content, made.content)
+  const seed = await slowSeed(t, dir, torrent, content)
+  const out = join(dir, 'out')
+  const args = [torrent, '-o', out, '--peer', seed.address, '--no-listen', '--json']
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGINT'] as const) {
+    let child: ChildProcess | undefined
+    const before = await seed.uploaded()
+    const running = tsdl(args, {
+      started: process => {
+        child = process
+      },
+    })
+    while ((await seed.uploaded()) - before < MiB / 4);
+    child!.kill(signal)
+    t.equal((await running).code, signal === 'SIGINT' ? 130 : 143)
+  }
+  const { code, stderr } = await tsdl(args)
+  t.equal(code, 0, stderr)
+  t.ok((await readFile(join(out, 'slow.bin'))).equals(made.content))
+  const wasted = (await seed.uploaded()) - made.content.length
+  t.ok(wasted < MiB / 2, `${wasted} bytes were given twice`)
+})

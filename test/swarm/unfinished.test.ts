@@ -1,0 +1,208 @@
+import t, { type Test } from 'tap'
+import { BLOCK_LENGTH, type BlockRef } from '../../src/codec/message.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { type PeerScript, scriptedPeer, wrong } from '../helpers/scripted-peer.ts'
+import type { Disk } from '../helpers/storage-suite.ts'
+import { memoryDisk, run } from '../helpers/swarm.ts'
+import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
+
+const MiB = 1 << 20
+const RECORD = '/state/it.resume'
+/** Two pieces of 64 blocks, and one of 3. */
+const made = makeTorrent({
+  files: [
+    { path: 'd/a', length: MiB + 5000 },
+    { path: 'd/b', length: MiB - 5000 + 2 * BLOCK_LENGTH + 42 },
+  ],
+  pieceLength: MiB,
+})
+const BLOCKS = 64 + 64 + 3
+const nameOf = ({ index, begin }: BlockRef) => `${index}:${begin / BLOCK_LENGTH}`
+
+/** A peer that gives so many blocks and then owes the rest; which it gave. */
+async function giving(t: Test, count: number, change?: (data: Buffer) => Buffer) {
+  const given: string[] = []
+  const script: PeerScript = {
+    request: (block, wire, n) => {
+      if (n >= count) return
+      given.push(nameOf(block))
+      wire.serve(block, change)
+    },
+  }
+  const peer = await scriptedPeer(t, made, script)
+  return { given, peer }
+}
+
+/** One run, until the peer has given all that it gives; a timeout ends it, or a close. */
+async function interrupted(
+  t: Test,
+  disk: Disk,
+  count: number,
+  { end = 'close', change }: { end?: 'close' | 'timeout'; change?: (data: Buffer) => Buffer } = {},
+) {
+  const { given, peer } = await giving(t, count, change)
+  const clock = new VirtualClock()
+  const timeout = 60_000
+  const { torrent } = run(t, made, {
+    disk,
+    clock,
+    record: RECORD,
+    peers: [peer.address],
+    sequential: true,
+    timeout,
+  })
+  const ended = torrent.done.catch((error: Error) => error)
+  while (torrent.progress.downloaded < Math.min(count, BLOCKS) * BLOCK_LENGTH - BLOCK_LENGTH) await settle()
+  await settle()
+  if (end === 'timeout')
+    while (torrent.progress.limit !== 'none' && !torrent.complete) {
+      await clock.advance(1000)
+      if (clock.now() > 200_000) break
+    }
+  await torrent.close()
+  await ended
+  return given
+}
+
+for (const end of ['close', 'timeout'] as const) {
+  t.test(`a slow only seed, ended by ${end} three times: no block is fetched twice`, async t => {
+    const disk = memoryDisk()
+    const given: string[] = []
+    for (const count of [10, 31, 47]) given.push(...(await interrupted(t, disk, count, { end })))
+    t.equal(given.length, 88)
+    const { given: last, peer } = await giving(t, BLOCKS)
+    const { torrent, file } = run(t, made, { disk, record: RECORD, peers: [peer.address], sequential: true })
+    await torrent.done
+    t.equal(last.length, BLOCKS - 88)
+    t.equal(new Set([...given, ...last]).size, BLOCKS)
+    t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
+    t.ok((await file('d/b'))!.equals(made.content.subarray(MiB + 5000)))
+    t.equal(torrent.progress.downloaded, made.content.length - 88 * BLOCK_LENGTH)
+    const from = [0, 1].flatMap(index => torrent.givenOf(index)).reduce((sum, { bytes }) => sum + bytes, 0)
+    t.equal(from, torrent.progress.downloaded, 'blocks of earlier runs are nobody’s')
+    await torrent.close()
+  })
+}
+
+t.test('of a piece that lacks one block, that block is fetched and no other', async t => {
+  const disk = memoryDisk()
+  await interrupted(t, disk, 63)
+  const { given, peer } = await giving(t, 1)
+  const { torrent, verified } = run(t, made, {
+    disk,
+    record: RECORD,
+    peers: [peer.address],
+    sequential: true,
+  })
+  while (verified.length === 0) await settle()
+  t.same(given, ['0:63'])
+  t.same(verified, [0])
+  await torrent.close()
+})
+
+t.test('blocks that were kept and are wrong: the piece is fetched whole, and no peer is blamed', async t => {
+  const disk = memoryDisk()
+  await interrupted(t, disk, 20, { change: wrong })
+  const { given, peer } = await giving(t, Number.POSITIVE_INFINITY)
+  const { torrent, file, warnings, disconnected } = run(t, made, {
+    ...{ disk, record: RECORD, sequential: true },
+    peers: [peer.address],
+  })
+  await torrent.done
+  t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
+  t.ok((await file('d/b'))!.equals(made.content.subarray(MiB + 5000)))
+  t.equal(given.length, BLOCKS - 20 + 64, 'what was kept first, then all of the piece')
+  t.same(warnings, [])
+  t.same(disconnected, [])
+})
+
+t.test('a file that was replaced since: the piece is fetched whole', async t => {
+  const disk = memoryDisk()
+  await interrupted(t, disk, 20)
+  await disk.writeFile('/home/d/a', Buffer.alloc(MiB, 3))
+  const { peer } = await giving(t, Number.POSITIVE_INFINITY)
+  const { torrent, file, warnings } = run(t, made, { disk, record: RECORD, peers: [peer.address] })
+  await torrent.done
+  t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
+  t.same(warnings, [])
+})
+
+t.test('a file that was cut off since: what is missing of the blocks is fetched', async t => {
+  const disk = memoryDisk()
+  await interrupted(t, disk, 20)
+  await disk.writeFile('/home/d/a', made.content.subarray(0, 10 * BLOCK_LENGTH + 77))
+  const { given, peer } = await giving(t, Number.POSITIVE_INFINITY)
+  const { torrent, file } = run(t, made, { disk, record: RECORD, peers: [peer.address], sequential: true })
+  await torrent.done
+  t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
+  t.equal(given.length, BLOCKS - 10)
+})
+
+t.test('a kill loses no more than since the last record', async t => {
+  const disk = memoryDisk()
+  const clock = new VirtualClock()
+  const { peer } = await giving(t, 20)
+  const { torrent } = run(t, made, { disk, clock, record: RECORD, peers: [peer.address], sequential: true })
+  while (torrent.progress.downloaded < 20 * BLOCK_LENGTH) await settle()
+  await clock.advance(61_000)
+  while ((await disk.readFile(RECORD).catch(() => undefined)) === undefined) await clock.advance(1000)
+  const killed = memoryDisk()
+  await killed.mkdir('/home/d', { recursive: true })
+  await killed.mkdir('/state', { recursive: true })
+  for (const path of [RECORD, '/home/d/a'])
+    await killed.writeFile(path, (await disk.readFile(path)) as Uint8Array)
+  await torrent.close()
+  const { given, peer: other } = await giving(t, Number.POSITIVE_INFINITY)
+  const next = run(t, made, { disk: killed, record: RECORD, peers: [other.address], sequential: true })
+  await next.torrent.done
+  t.equal(given.length, BLOCKS - 20)
+})
+
+t.test('of a boundary piece nothing is kept that falls into a file which is not selected', async t => {
+  const disk = memoryDisk()
+  const select = (index: number) => index === 0
+  const { given: before, peer: first } = await giving(t, 66)
+  const clock = new VirtualClock()
+  const one = run(t, made, { disk, clock, record: RECORD, peers: [first.address], sequential: true, select })
+  while (one.torrent.progress.downloaded < 66 * BLOCK_LENGTH) await settle()
+  await one.torrent.close()
+  const { given, peer } = await giving(t, Number.POSITIVE_INFINITY)
+  const two = run(t, made, { disk, record: RECORD, peers: [peer.address], sequential: true, select })
+  await two.torrent.done
+  t.ok((await two.file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
+  t.equal(await two.file('d/b'), undefined)
+  t.equal(before.length, 66)
+  t.equal(given.length, 64, 'the first block of the second piece is in both files')
+})
+
+t.test('on demand: what came of a piece before its reader left is not fetched again', async t => {
+  const disk = memoryDisk()
+  let holds = true
+  const asked: string[] = []
+  const peer = await scriptedPeer(t, made, {
+    request: (block, wire, n) => {
+      asked.push(nameOf(block))
+      if (n < 5 || block.index > 0 || !holds) wire.serve(block)
+    },
+  })
+  const { torrent } = run(t, made, { disk, peers: [peer.address], onDemand: true, share: true })
+  const [file] = torrent.files
+  const first = file!.stream({ end: 100 })
+  first.on('error', () => {})
+  first.resume()
+  while (torrent.progress.downloaded < 5 * BLOCK_LENGTH) await settle()
+  first.destroy()
+  for await (const _ of torrent.files[1]!.stream({ start: 2 * MiB - MiB - 5000 }));
+  const before = asked.length
+  holds = false
+  const reading = (async () => {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of file!.stream({ end: 100 })) chunks.push(chunk)
+    return Buffer.concat(chunks)
+  })()
+  t.ok((await reading).equals(made.content.subarray(0, 100)))
+  t.same(
+    asked.slice(before).filter(name => ['0:0', '0:1', '0:2', '0:3', '0:4'].includes(name)),
+    [],
+  )
+})
