@@ -97,7 +97,9 @@ async function fetchMetadata(
     loadTorrent(url, { ...names, trust, signal: ended.signal })
       .then(metainfo => torrent.takeMetainfo(joined(metainfo, magnet)))
       .catch(error => {
-        if (!ended.signal.aborted) warn({ code: error.code ?? 'ERR_USAGE', message: messageOf(error) })
+        const text = messageOf(error)
+        const message = text.includes(url) ? text : `${url}: ${text}`
+        if (!ended.signal.aborted) warn({ code: error.code ?? 'ERR_USAGE', message })
       })
   }
   try {

@@ -59,8 +59,8 @@ const NO_PORT = 6881
 
 /** Everything that names peers of one torrent, but for the peers themselves (PEX). Needs its info-hash only. */
 export class PeerSources extends EventEmitter<PeerSourcesEvents> {
-  /** None when there is no tracker to ask. */
-  readonly announcer: Announcer | undefined
+  /** One for the trackers that were known from the start; another for those that only the metainfo named. */
+  readonly #announcers: Announcer[] = []
   readonly #options: PeerSourcesOptions
   readonly #dhtPeers: DhtPeers | undefined
   #private: boolean
@@ -71,7 +71,7 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
     this.#options = options
     this.#private = options.private ?? false
     const { clock, dht, infoHash, port, random, tiers = [] } = options
-    if (tiers.length > 0) this.announcer = this.#ask(tiers)
+    this.addTrackers(tiers)
     if (!dht) return
     this.#dhtPeers = new DhtPeers({ dht, torrent: { infoHash }, port, clock, random })
     this.#dhtPeers.on('peers', (peers, source) => this.emit('peers', peers, source))
@@ -80,6 +80,19 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
   /** The DHT, while it may be told and asked of this torrent: what the handshake and port messages go by. */
   get dht(): SharedDht | undefined {
     return this.#private ? undefined : this.#options.dht
+  }
+
+  /** The first of its announcers; none when there is no tracker to ask. */
+  get announcer(): Announcer | undefined {
+    return this.#announcers[0]
+  }
+
+  /** Asks these trackers too. */
+  addTrackers(tiers: AnnouncerOptions['tiers']): void {
+    if (tiers.length === 0) return
+    const announcer = this.#ask(tiers)
+    this.#announcers.push(announcer)
+    if (this.#running) announcer.start()
   }
 
   /** What is asked beside trackers, in words. */
@@ -94,7 +107,7 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
     if (this.#running) return
     this.#running = true
     const { dht, infoHash, lsd, nodes = [], peers = [], port } = this.#options
-    this.announcer?.start()
+    for (const announcer of this.#announcers) announcer.start()
     if (peers.length > 0) this.emit('peers', peers.map(canonicalAddress), 'option')
     if (this.#private) return
     if (dht) for (const node of nodes) dht.add(node)
@@ -105,12 +118,12 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
 
   /** Says that the download is complete, to those who count. */
   complete(): void {
-    this.announcer?.complete()
+    for (const announcer of this.#announcers) announcer.complete()
   }
 
   /** Says that all that is wanted is there, and more is missing (BEP 21). */
   becomePartialSeed(): void {
-    this.announcer?.becomePartialSeed()
+    for (const announcer of this.#announcers) announcer.becomePartialSeed()
   }
 
   /** The metadata came, and says that the torrent is private (BEP 27): from now on only trackers and options name peers. */
@@ -124,7 +137,7 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
   async stop(): Promise<void> {
     this.#running = false
     this.#leaveOthers()
-    await this.announcer?.stop()
+    await Promise.all(this.#announcers.map(announcer => announcer.stop()))
   }
 
   /** To be kept: an event of an LSD that other torrents share. */

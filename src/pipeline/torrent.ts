@@ -258,7 +258,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   takeMetainfo(metainfo: Metainfo): void {
     if (!metainfo.infoHash.equals(this.infoHash)) {
       const [got, expected] = [metainfo.infoHash, this.infoHash].map(hash => hash.toString('hex'))
-      throw new InputError('ERR_METAINFO', `expected the torrent ${expected}, got ${got}`)
+      throw new InputError('ERR_METAINFO', `another torrent, ${got}: expected ${expected}`)
     }
     if (!this.#metainfo && !this.#closing) this.#learnMetainfo(metainfo)
   }
@@ -407,6 +407,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#metainfo = metainfo
     this.#metadata?.end()
     if (metainfo.private) this.#becomePrivate()
+    if (this.#options.trackers !== false) this.#sources.addTrackers(newTiers(metainfo, this.#source))
     if (storage) this.#takeContent({ ...this.#options, storage })
     else this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index))
     this.emit('metadata', metainfo)
@@ -525,6 +526,12 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#context.funnel.destroy()
     this.emit('close')
   }
+}
+
+/** The trackers of a metainfo that its magnet link does not name, in tiers. */
+function newTiers({ trackers }: Metainfo, { trackers: known }: Metainfo | Magnet): string[][] {
+  const urls = new Set(known.flat())
+  return trackers.map(tier => tier.filter(url => !urls.has(url))).filter(tier => tier.length > 0)
 }
 
 function infoHashOf(source: Metainfo | Magnet): Buffer {
