@@ -121,6 +121,9 @@ const WALL_CLOCK = {
   'clock.ts': 'is the clock',
   'cli/create.ts': 'the date in a .torrent',
   'cli/json-reporter.ts': 'the time of an event',
+  'cli/load.ts': 'the rhythm of reports',
+  'pipeline/fetch-metadata.ts': 'the rhythm of reports',
+  'storage/file-watch.ts': 'how often files are looked at: after a gap, at once',
 }
 
 t.test('nothing measures time but by a clock that is handed in, or the clock of the machine', async t => {
