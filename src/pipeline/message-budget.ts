@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { Message } from '../codec/message.ts'
+import { UT_METADATA } from '../codec/metadata.ts'
 import type { MessagePace } from '../streams/framer.ts'
 
 /** Units that a connection may spend each second, and at once. A short message costs one, and some microseconds. */
@@ -76,6 +77,12 @@ export class MessageBudget implements MessagePace {
     this.#end()
   }
 
+  #costOfPayload(id: number, length: number): number {
+    if (id === DONT_HAVE) return this.#pieceCount / PIECES_PER_UNIT
+    // A piece of metadata, which is not decoded: it was asked for, or it is dropped.
+    return id === UT_METADATA ? 0 : length / BYTES_PER_UNIT
+  }
+
   #end(): void {
     this.#timer = undefined
     this.#load.waiting--
@@ -90,11 +97,7 @@ export class MessageBudget implements MessagePace {
       case 'notInterested':
         return INTEREST_UNITS
       case 'extended':
-        return (
-          EXTENDED_UNITS +
-          message.payload.length / BYTES_PER_UNIT +
-          (message.id === DONT_HAVE ? this.#pieceCount / PIECES_PER_UNIT : 0)
-        )
+        return EXTENDED_UNITS + this.#costOfPayload(message.id, message.payload.length)
       case 'bitfield':
       case 'haveAll':
       case 'haveNone': {

@@ -40,8 +40,10 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
     swarm.on('extended', peer => this.#offered(peer))
     swarm.on('metadata', (peer, message) => {
       if (message.type === 'data') this.#received(peer, message.piece, message.data)
-      else this.#picker.rejected(peer, options.now())
-      this.#askAll()
+      else {
+        this.#picker.rejected(peer, options.now())
+        this.#askAll()
+      }
     })
     swarm.on('disconnected', peer => {
       this.#offering.delete(peer)
@@ -93,20 +95,25 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
 
   #received(peer: Peer, piece: number, data: Uint8Array): void {
     if (this.#ended) return
+    const { wrongDrafts } = this.#picker
     const wrong = this.#picker.received(peer, piece, data)
     if (wrong !== undefined) this.#blame(peer, wrong)
     const { info } = this.#picker
-    if (!info) return
-    this.#ended = true
-    this.emit('complete', info)
+    if (info) {
+      this.#ended = true
+      this.emit('complete', info)
+    } else if (this.#picker.wrongDrafts > wrongDrafts) this.#askAll()
+    else if (this.#offering.has(peer)) this.#ask(peer)
   }
 
   #askAll(): void {
+    for (const peer of this.#offering) this.#ask(peer)
+  }
+
+  #ask(peer: Peer): void {
     if (this.#ended) return
-    for (const peer of this.#offering) {
-      const pieces = this.#picker.next(peer, this.#options.now())
-      if (pieces.length > 0) peer.extensions.requestMetadata(pieces)
-    }
+    const pieces = this.#picker.next(peer, this.#options.now())
+    if (pieces.length > 0) peer.extensions.requestMetadata(pieces)
   }
 
   #blame(peer: Peer, what: string): void {

@@ -11,6 +11,8 @@ export interface MetadataPickerOptions {
 interface Draft<Peer> {
   readonly size: number
   readonly pieces: Map<number, { readonly data: Uint8Array; readonly from: Peer }>
+  /** All pieces before this one are there. */
+  firstMissing: number
 }
 
 /** A peer that says that it has the metadata. */
@@ -41,6 +43,8 @@ const REJECTED_REST = 30_000
 export class MetadataPicker<Peer> {
   /** The metadata, once it is right. */
   info: Buffer | undefined
+  /** How many whole drafts were wrong: after each, other peers may be asked for what they were not asked before. */
+  wrongDrafts = 0
   readonly #maxSize: number
   readonly #right: MetadataPickerOptions['right']
   readonly #sources = new Map<Peer, Source<Peer>>()
@@ -84,7 +88,12 @@ export class MetadataPicker<Peer> {
     const { asked, draft } = source
     const busy = this.#askedOf(draft, now)
     const pieces: number[] = []
-    for (let piece = 0; piece < metadataPieces(draft.size) && asked.size < MOST_ASKED; piece++) {
+    while (draft.pieces.has(draft.firstMissing)) draft.firstMissing++
+    for (
+      let piece = draft.firstMissing;
+      piece < metadataPieces(draft.size) && asked.size < MOST_ASKED;
+      piece++
+    ) {
       if (draft.pieces.has(piece) || busy.has(piece) || asked.has(piece)) continue
       asked.set(piece, now)
       pieces.push(piece)
@@ -138,13 +147,16 @@ export class MetadataPicker<Peer> {
       this.info = info
       return undefined
     }
+    this.wrongDrafts++
     if (this.#shared.get(draft.size) === draft) this.#shared.delete(draft.size)
     const givers = new Set(parts.map(({ from }) => from))
     for (const [peer, source] of this.#sources) {
       if (source.draft !== draft) continue
       source.asked.clear()
       source.suspect = givers.has(peer)
-      source.draft = source.suspect ? { size: draft.size, pieces: new Map() } : this.#draftOf(draft.size)
+      source.draft = source.suspect
+        ? { size: draft.size, pieces: new Map(), firstMissing: 0 }
+        : this.#draftOf(draft.size)
     }
     if (givers.size === 1) return 'sent metadata that does not match the info-hash'
     // What each gave need not be asked for again: if it is wrong, that is found out.
@@ -156,7 +168,7 @@ export class MetadataPicker<Peer> {
   }
 
   #draftOf(size: number): Draft<Peer> {
-    const draft = this.#shared.get(size) ?? { size, pieces: new Map() }
+    const draft = this.#shared.get(size) ?? { size, pieces: new Map(), firstMissing: 0 }
     this.#shared.set(size, draft)
     return draft
   }
@@ -177,6 +189,7 @@ export class MetadataPicker<Peer> {
     while (drafts.size > 0 && (held() + keep.pieces.size) * METADATA_PIECE > 2 * this.#maxSize) {
       const [least] = [...drafts].reduce((a, b) => (b[1] < a[1] ? b : a))
       least.pieces.clear()
+      least.firstMissing = 0
       drafts.delete(least)
     }
   }

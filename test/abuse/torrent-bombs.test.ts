@@ -4,7 +4,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { InputError } from '../../src/errors.ts'
-import { openMetainfo, parse } from '../../src/metainfo/parse.ts'
+import { metainfoOf, parseMagnet } from '../../src/metainfo/magnet.ts'
+import { openMetainfo, parse, parseInfo } from '../../src/metainfo/parse.ts'
 
 /** What a child process found out about a torrent. */
 interface Report {
@@ -166,6 +167,18 @@ t.test('parse refuses at once what would take long, and says what reads it', asy
     message: /more than 2000000 values and keys \(openMetainfo/,
   })
   t.equal((await openMetainfo(values)).files.length, 1)
+})
+
+t.test('metadata from peers is read in the same way', async t => {
+  const infoOf = (torrent: Buffer) => torrent.subarray('d4:info'.length, -1)
+  const magnet = parseMagnet('0'.repeat(40))
+  const large = infoOf(directory(50_001, index => [`${index}`]))
+  t.throws(() => parseInfo(large), { message: /at most 50000 files/ })
+  t.equal((await metainfoOf(large, magnet)).files.length, 50_001)
+  await t.rejects(metainfoOf(infoOf(directory(200_000, () => ['a'])), magnet), {
+    name: 'InputError',
+    message: /more than 100000 files with the path of another file/,
+  })
 })
 
 t.test('openMetainfo reads what parse reads, in the same way', async t => {
