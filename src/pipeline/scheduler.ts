@@ -277,11 +277,12 @@ export class Scheduler implements BlockSource {
     return this.#picker.version + offer.version
   }
 
-  /** What it suggests comes first; while it chokes us, what it allows is all there is. */
+  /** What the peer suggests comes first, unless pieces go in order; while it chokes us, what it allows is all there is. */
   #pick(requester: Fetcher): number {
     const { accused } = this.#options
     const { bits, offer, peerChoking } = requester
-    const named = offer.named(peerChoking).find(index => this.#picker.open(index))
+    const follows = peerChoking || !this.#picker.inOrder
+    const named = follows ? offer.named(peerChoking).find(index => this.#picker.open(index)) : undefined
     if (named !== undefined || peerChoking) return named ?? -1
     const refused = offer.plain(peerChoking) ? undefined : (index: number) => !requester.offers(index)
     const late = this.#deadlines.late(requester.window.usual)

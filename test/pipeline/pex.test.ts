@@ -88,7 +88,7 @@ t.test('J8: one peer names five hundred and no more, and all of them never take 
       const at = (n * 20 + minute) * 50
       const found = pex.heard(told(peers(at, at + 50)), minute * 60_000)
       named += found.length
-      for (const address of found) candidates.add(address, 'PEX')
+      for (const address of found) candidates.add(address, 'PEX', { teller: `20.0.0.${n}` })
     }
     t.equal(named, 500)
     sum += named
@@ -100,5 +100,6 @@ t.test('J8: one peer names five hundred and no more, and all of them never take 
   candidates.closed(dead, 0, false)
   t.equal(candidates.add({ host: '30.0.0.2', port: 1 }, 'PEX'), true, 'in place of one that came to nothing')
   t.equal(candidates.size, 1025)
-  t.equal(candidates.add({ host: '30.0.0.3', port: 1 }, 'PEX'), false)
+  t.equal(candidates.add({ host: '30.0.0.3', port: 1 }, 'PEX'), true, 'in place of the least promising')
+  t.equal(candidates.size, 1025)
 })
