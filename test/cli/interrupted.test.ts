@@ -61,7 +61,7 @@ async function slowSeed(t: Test, dir: string, torrent: string, content: string) 
 }
 
 t.test('a piece of 1 MiB from a slow seed, interrupted three times: nothing is fetched twice', async t => {
-  const made = makeTorrent({ files: [{ path: 'slow.bin', length: 2 * MiB }], pieceLength: MiB })
+  const made = makeTorrent({ files: [{ path: 'slow.bin', length: 8 * MiB }], pieceLength: MiB })
   const dir = t.testdir()
   const torrent = join(dir, 'x.torrent')
   const content = join(dir, 'slow.bin')
