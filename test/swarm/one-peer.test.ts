@@ -68,7 +68,9 @@ function costOf({ fast, pace, queue, faults, spells }: Manners, latency: number)
   const full = fast || queue > 12 ? 0 : 20_000 + 10_000 * spells.length
   const trips = 3 * latency * blocks // one for each block, where the window is that short
   const time = 10_000 + 2 * pace * blocks + trips + late + away + dropped + full + 1_000 * count('refuse')
-  return { time, wasted: 2 + count('duplicate') + count('late') + 8 * spells.length }
+  // after a choke a peer without the fast extension may serve both what it was asked before and the repetition of that
+  const repeated = (fast ? 8 : 24) * spells.length
+  return { time, wasted: 2 + count('duplicate') + count('late') + repeated }
 }
 
 interface Run {

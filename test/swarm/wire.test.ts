@@ -182,6 +182,7 @@ t.test('C2, C3: we say interested once, and not interested when there is no more
 t.test('C3: who has nothing that we lack hears no interest, only of what we have', async t => {
   const { wire, torrent } = await against(t, { has: () => false }, { honest: 1 })
   await torrent.done
+  await wire.seen('have', 11)
   await torrent.close()
   await wire.gone()
   t.same(wire.types, ['handshake', ...Array(11).fill('have')])
