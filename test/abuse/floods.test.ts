@@ -120,7 +120,7 @@ for (const [name, bytes] of Object.entries(FLOODS)) {
     await fetched(100)
     // what else this machine does can only make it slower, so the best of several rounds count
     let [alone, attacked] = [0, 0]
-    for (let round = 0; round < 5 && (round < 1 || attacked < 0.6 * alone); round++) {
+    for (let round = 0; round < 15 && (round < 1 || attacked < 0.6 * alone); round++) {
       alone = Math.max(alone, await fetched(200))
       const flooder = new Worker(FLOODER, {
         eval: true,
