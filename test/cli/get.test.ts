@@ -28,11 +28,13 @@ t.test('standard output, a pipe: the bytes and nothing else', async t => {
 
 t.test('standard output: how it goes is told meanwhile', async t => {
   const { path, bytes } = await offer(t)
-  const run = await tsdl([path, '--json', '--down', '150K'])
+  const run = await tsdl([path, '--json', '--down', '60K'])
   t.equal(run.code, 0, run.stderr)
   const told = eventsOf(run).filter(({ event }) => event === 'progress')
   t.ok(told.length >= 1, `${told.length} reports of progress`)
-  t.match(told[0], { total: bytes.length, peers: 1, limit: 'network' })
+  t.match(told[0], { total: bytes.length, peers: 1 })
+  // at times it is the reader that has just been given a piece
+  t.ok(told.some(({ limit }) => limit === 'network'))
   t.ok(told[0].verified > 0 && told[0].verified < bytes.length)
 })
 
