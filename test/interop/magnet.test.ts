@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { BUCKET_SIZE } from '../../src/dht/bucket.ts'
 import { Dht } from '../../src/dht/dht.ts'
 import { noAria2, seedWithAria2 } from '../helpers/counterparts/aria2.ts'
 import { type Content, differences, oneFile } from '../helpers/counterparts/content.ts'
@@ -107,12 +108,18 @@ t.test(
   async t => {
     const nodes: Dht[] = []
     t.teardown(() => Promise.all(nodes.map(node => node.close())))
+    // Each has an address of its own, as a node answers only so many queries of one address.
+    const host = (index: number) => `127.0.0.${10 + index}`
     for (let index = 0; index < 30; index++) {
       const first = nodes[0]?.port()
-      const bootstrap = first ? [{ host: '127.0.0.1', port: first }] : []
-      nodes.push(await new Dht({ bind: '127.0.0.1', bootstrap }).start())
+      const bootstrap = first ? [{ host: host(0), port: first }] : []
+      nodes.push(await new Dht({ bind: host(index), bootstrap }).start())
     }
-    const node = (index: number) => ['--dht-node', `127.0.0.1:${nodes[index]!.port()}`]
+    // A network is there before its users are: each node looks around until it knows a full bucket of others.
+    while (nodes.some(node => node.size < BUCKET_SIZE)) {
+      for (const node of nodes) await node.lookup(randomBytes(20), { found: () => {} })
+    }
+    const node = (index: number) => ['--dht-node', `${host(index)}:${nodes[index]!.port()}`]
     const content = oneFile(scratch(t), SIZE, 'public')
     const env = { XDG_STATE_HOME: scratch(t) }
     await seedWithTsdl(t, content, ['--no-tracker', ...node(3)])
