@@ -1,10 +1,12 @@
 /** A torrent as a stream: the public surface. */
-export { type Clock, systemClock } from './clock.ts'
+
 export { Bitfield } from './codec/bitfield.ts'
 export { formatAddress, type PeerAddress, parseAddress } from './codec/compact.ts'
 export type { Encryption } from './codec/mse.ts'
 export { Dht, type DhtOptions } from './dht/dht.ts'
 export { LocalDiscovery, type LocalDiscoveryOptions } from './discovery/local-discovery.ts'
+export type { SharedDht, SharedLsd } from './discovery/peer-sources.ts'
+export { type ScrapeOptions, type ScrapeResult, scrape } from './discovery/scrape.ts'
 export {
   DiscoveryError,
   type ErrorCode,
@@ -28,7 +30,6 @@ export type { FileEntry, Metainfo } from './metainfo/metainfo.ts'
 export type { NameOptions } from './metainfo/name.ts'
 export { MAX_TORRENT_SIZE, openMetainfo, parse } from './metainfo/parse.ts'
 export { torrentOf } from './metainfo/torrent.ts'
-export { type CheckOptions, check } from './pipeline/check.ts'
 export { type AddOptions, Client, type ClientEvents, type TorrentSource } from './pipeline/client.ts'
 export type { ClientOptions } from './pipeline/client-options.ts'
 export {
@@ -39,32 +40,33 @@ export {
   type TorrentStream,
 } from './pipeline/download.ts'
 export {
+  type FetchMetadataOptions,
+  fetchMetadata,
+} from './pipeline/fetch-metadata.ts'
+export type { Peer } from './pipeline/peer/peer.ts'
+export type { ContentOptions } from './pipeline/pieces/content-options.ts'
+export type { MetadataProgress, Progress } from './pipeline/progress.ts'
+export type { ByteRange, ReadOptions, TorrentFile } from './pipeline/reading/torrent-file.ts'
+export { type CheckOptions, check } from './pipeline/resume/check.ts'
+export { resumeAt } from './pipeline/resume/find-verified-pieces.ts'
+export { type ShareOptions, share } from './pipeline/share.ts'
+export {
   type Destination,
   type FanOutOptions,
   type FanSource,
   fanOut,
-} from './pipeline/fan-out.ts'
-export {
-  type FetchMetadataOptions,
-  fetchMetadata,
-} from './pipeline/fetch-metadata.ts'
-export { Listener, type ListenerOptions } from './pipeline/listener.ts'
-export type { AnyWritable } from './pipeline/outlet.ts'
-export type { Peer } from './pipeline/peer.ts'
-export type { SharedDht, SharedLsd } from './pipeline/peer-sources.ts'
-export type { MetadataProgress, Progress } from './pipeline/progress.ts'
-export { type ScrapeOptions, type ScrapeResult, scrape } from './pipeline/scrape.ts'
-export { type ShareOptions, share } from './pipeline/share.ts'
-export { resumeAt } from './pipeline/stock.ts'
+} from './pipeline/sinks/fan-out.ts'
+export type { AnyWritable } from './pipeline/sinks/sink-writer.ts'
+export { type TarChoice, type TarOptions, tarOf, tarSize } from './pipeline/sinks/tar.ts'
 export { type StreamTarOptions, streamTar, type TarStream } from './pipeline/stream-tar.ts'
-export { type TarChoice, type TarOptions, tarOf, tarSize } from './pipeline/tar.ts'
+export { Listener, type ListenerOptions } from './pipeline/swarm/listener.ts'
 export { Torrent, type TorrentEvents, type TorrentState } from './pipeline/torrent.ts'
-export type { ByteRange, ReadOptions, TorrentFile } from './pipeline/torrent-file.ts'
-export type { ContentOptions, TorrentOptions } from './pipeline/torrent-options.ts'
+export type { TorrentOptions } from './pipeline/torrent-options.ts'
+export { type Clock, systemClock } from './ports/clock.ts'
+export { type FileSystem, type ListingFileSystem, nodeFileSystem } from './ports/file-system.ts'
 export type { HttpOpen, HttpOpenOptions, HttpReply } from './ports/http-client.ts'
 export type { FileLock, FileLocks, LockHolder } from './storage/file-locks.ts'
 export { FileStorage, type FileStorageOptions } from './storage/file-storage.ts'
-export { type FileSystem, type ListingFileSystem, nodeFileSystem } from './storage/file-system.ts'
 export { type FindFilesOptions, findFiles } from './storage/find-files.ts'
 export { LockDirectory, type LockDirectoryOptions } from './storage/lock-directory.ts'
 export { resumePath } from './storage/resume-record.ts'

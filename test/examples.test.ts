@@ -3,12 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { type Offer, offer, tsdl } from './helpers/cli.ts'
+import { offer, type PeerPieces, tsdl } from './helpers/cli.ts'
 
 const DIRECTORY = fileURLToPath(new URL('../examples', import.meta.url))
 
 const EXAMPLES: Readonly<
-  Record<string, (offer: Offer, dir: string) => [args: string[], output: RegExp | Buffer]>
+  Record<string, (offer: PeerPieces, dir: string) => [args: string[], output: RegExp | Buffer]>
 > = {
   'to-directory.js': ({ path, peer }, dir) => [[path, join(dir, 'out'), peer], /^300000 bytes in .*out\n$/],
   'to-readable.js': ({ path, peer, bytes }) => [

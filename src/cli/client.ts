@@ -1,7 +1,7 @@
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Encryption } from '../codec/mse.ts'
-import { pick } from '../pick.ts'
 import { type AddOptions, Client } from '../pipeline/client.ts'
+import { pick } from '../ports/pick.ts'
 import type { Reporter } from './reporter.ts'
 import { stateDirectory } from './state.ts'
 

@@ -1,6 +1,6 @@
-import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { formatAddress } from '../codec/compact.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
+import { type Clock, systemClock, type Timer } from '../ports/clock.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 
 /** Milliseconds between reports of progress. */

@@ -1,6 +1,6 @@
-import { type Clock, systemClock } from '../clock.ts'
-import { within } from '../discovery/within.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
+import { type Clock, systemClock } from '../ports/clock.ts'
+import { withTimeout } from '../ports/with-timeout.ts'
 import { EXIT, Exit } from './exit.ts'
 
 /** Milliseconds for goodbyes after a signal, less than the two seconds that are promised. */
@@ -32,7 +32,7 @@ export async function interruptible<T>(
     return await Promise.race([working, interrupted])
   } finally {
     working.catch(() => {})
-    await within(clock, torrent.close(), GOODBYE)
+    await withTimeout(clock, torrent.close(), GOODBYE)
     for (const off of listeners) off()
   }
 }

@@ -1,6 +1,6 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { Given } from '../pipeline/pieces/contributions.ts'
 import type { MetadataProgress, Progress } from '../pipeline/progress.ts'
-import type { Given } from '../pipeline/provenance.ts'
 import { exitOf, explain } from './exit.ts'
 
 /** What a run ends with. */

@@ -1,5 +1,5 @@
+import { type ScrapeResult, scrape } from '../discovery/scrape.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import { type ScrapeResult, scrape } from '../pipeline/scrape.ts'
 import { EXIT } from './exit.ts'
 
 /** Asks the trackers of a torrent for its peers' number, and says how that ended: well if any of them answered. */

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts'
 import type { NameOptions } from '../metainfo/name.ts'
-import { pick } from '../pick.ts'
+import { pick } from '../ports/pick.ts'
 import { HttpServer } from '../server/http-server.ts'
 import type { ServedTorrents } from '../server/served-torrents.ts'
 import { findFiles } from '../storage/find-files.ts'

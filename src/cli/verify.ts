@@ -1,5 +1,5 @@
 import { Layout } from '../metainfo/layout.ts'
-import { check } from '../pipeline/check.ts'
+import { check } from '../pipeline/resume/check.ts'
 import { FileStorage } from '../storage/file-storage.ts'
 import { EXIT } from './exit.ts'
 import { type LoadMetainfoOptions, loadMetainfo } from './load.ts'

@@ -18,7 +18,7 @@ export interface PexPeer extends PeerAddress {
 }
 
 /** A PEX message: the peers that the sender connected to, and disconnected from, since its last message. */
-export interface Pex {
+export interface PexMessage {
   readonly added: readonly PexPeer[]
   readonly dropped: readonly PeerAddress[]
 }
@@ -27,7 +27,7 @@ export interface Pex {
 export const MAX_PEX = 50
 
 /** Encodes the payload. Pass at most `MAX_PEX` peers in each list. Host names are omitted. */
-export function encodePex({ added, dropped }: Pex): Buffer {
+export function encodePex({ added, dropped }: PexMessage): Buffer {
   const flagsOf = (six: boolean) =>
     Buffer.from(added.filter(({ host }) => host.includes(':') === six).map(({ flags }) => flags))
   return encode({
@@ -41,7 +41,7 @@ export function encodePex({ added, dropped }: Pex): Buffer {
 }
 
 /** Decodes a payload. It never throws: it returns undefined for an invalid payload and omits invalid fields. */
-export function decodePex(payload: Uint8Array): Pex | undefined {
+export function decodePex(payload: Uint8Array): PexMessage | undefined {
   let value: BencodeValue
   try {
     value = decode(payload, { maxDepth: 4, maxItems: 64, allowTrailing: true })

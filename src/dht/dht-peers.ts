@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
-import type { Clock, Timer } from '../clock.ts'
 import type { PeerAddress } from '../codec/compact.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
 import { BUCKET_SIZE } from './bucket.ts'
 import type { Dht } from './dht.ts'
 

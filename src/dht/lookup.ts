@@ -1,6 +1,6 @@
-import type { Clock, Timer } from '../clock.ts'
 import { canTellOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
 import type { Contact, Family } from './contact.ts'
 import type { Reply } from './krpc.ts'
 import type { Outcome } from './rpc.ts'

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts'
 import { canTellOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
+import type { Clock } from '../ports/clock.ts'
 import { answerTo } from './answers.ts'
 import { BUCKET_SIZE } from './bucket.ts'
 import type { Contact, Family } from './contact.ts'

@@ -1,6 +1,6 @@
-import { shuffled } from '../chance.ts'
 import { addressKey } from '../codec/address-key.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import { shuffled } from '../ports/random.ts'
 import { isLocal } from './scope.ts'
 
 interface Stored {

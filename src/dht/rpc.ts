@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '../clock.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
 import type { Datagrams } from './datagrams.ts'
 import type { FloodGate } from './flood-gate.ts'
 import {

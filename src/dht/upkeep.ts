@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
 import { BUCKET_SIZE } from './bucket.ts'
 import type { Contact } from './contact.ts'
 import { ID_LENGTH } from './node-id.ts'

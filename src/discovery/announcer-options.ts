@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { DiscoveryError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { AnnounceEvent, AnnounceRequest } from './announce-request.ts'
 import type { Tracker } from './tracker.ts'
 import type { TrackerEntry } from './tracker-list.ts'

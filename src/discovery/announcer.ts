@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events'
-import type { Timer } from '../clock.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
+import { unboundedAbortController } from '../ports/abort.ts'
+import type { Timer } from '../ports/clock.ts'
+import { withTimeout } from '../ports/with-timeout.ts'
 import type { AnnounceReply } from './announce-reply.ts'
 import {
   type AnnouncerEvents,
@@ -9,12 +11,10 @@ import {
   requestFor,
   type TrackerStatus,
 } from './announcer-options.ts'
-import { givingUp } from './giving-up.ts'
 import { retryDelay } from './retry-delay.ts'
 import { Tiers } from './tiers.ts'
 import { TrackerFailure } from './tracker.ts'
 import { openTrackers, type TrackerEntry } from './tracker-list.ts'
-import { within } from './within.ts'
 
 /** What a tracker said, and which one it was. */
 interface Answer {
@@ -42,7 +42,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   /** `never`: it was complete at the start, which is no completion. */
   #completion: 'unknown' | 'never' | 'pending' | 'due' | 'sent' = 'unknown'
   /** Gives up all announces of a run. */
-  #run = givingUp()
+  #run = unboundedAbortController()
   /** The round of announces under way. */
   #round: Promise<void> | undefined
   /** What came in this round from a tracker that it no longer waited for. */
@@ -75,7 +75,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   start(): void {
     if (this.#running) return
     this.#running = true
-    this.#run = givingUp()
+    this.#run = unboundedAbortController()
     if (this.#completion === 'unknown') {
       this.#completion = this.#options.stats().left === 0 ? 'never' : 'pending'
     }
@@ -116,7 +116,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     // Whoever stops as soon as it is complete has that news told first: it's what trackers count.
     const leaving =
       this.#completion === 'due' && this.#round && timeout > 0
-        ? within(clock, this.#round, timeout / 2).then(() => this.#leave(run, timeout / 2))
+        ? withTimeout(clock, this.#round, timeout / 2).then(() => this.#leave(run, timeout / 2))
         : this.#leave(run, timeout)
     return this.#keep(Promise.all([this.#goodbye, leaving]))
   }
@@ -157,7 +157,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
       if (signal.aborted) return
       if (entry.asking || (entry.failures > 0 && entry.notBefore > clock.now())) continue
       const announced = this.#announce(entry, signal)
-      const reply = await within(clock, announced, PATIENCE)
+      const reply = await withTimeout(clock, announced, PATIENCE)
       if (signal.aborted) return
       if (reply) return this.#plan({ entry, reply })
       if (entry.asking) this.#waitFor(entry, announced, signal)
@@ -266,13 +266,13 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   }
 
   async #sayGoodbye(entries: readonly TrackerEntry[], timeout: number): Promise<void> {
-    const control = givingUp()
+    const control = unboundedAbortController()
     const { signal } = control
     // Built now: the counters belong to this moment.
     const sent = entries.map(async entry =>
       entry.tracker.announce(requestFor(entry, 'stopped', this.#options), { signal }),
     )
-    await within(this.#options.clock, Promise.allSettled(sent), timeout)
+    await withTimeout(this.#options.clock, Promise.allSettled(sent), timeout)
     control.abort()
   }
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
 import type { Trust } from '../ports/address-policy.ts'
+import type { Clock } from '../ports/clock.ts'
 import { HttpTracker } from './http-tracker.ts'
 import type { Tracker } from './tracker.ts'
 import { schemeOf } from './tracker-url.ts'

@@ -1,4 +1,4 @@
-import { shuffled } from '../chance.ts'
+import { shuffled } from '../ports/random.ts'
 
 /**
  * Which tracker is asked before which (BEP 12). Depends on: the tiers as the torrent gives them, chance,

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
 import { encodeConnect, type TrackerPacket } from '../codec/udp-tracker.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Endpoint, UdpSockets } from './udp-sockets.ts'
 
 /** Milliseconds until a packet is sent again the first time; twice as long each time after (BEP 15). */

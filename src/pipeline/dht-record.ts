@@ -1,6 +1,6 @@
 import { MAX_STATE } from '../dht/state.ts'
 import { messageOf, StorageError } from '../errors.ts'
-import { type FileSystem, systemCode } from '../storage/file-system.ts'
+import { type FileSystem, systemCode } from '../ports/file-system.ts'
 import { NextRecordFile, readRecordFile } from '../storage/record-file.ts'
 
 /** What an earlier run left of the DHT at `path`; none if there is nothing, or nothing that could be read. Never rejects. */

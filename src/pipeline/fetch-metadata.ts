@@ -1,9 +1,10 @@
 import { messageOf, StalledError, type TsdlError } from '../errors.ts'
 import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { ContentOptions } from './pieces/content-options.ts'
 import type { MetadataProgress } from './progress.ts'
 import { Torrent } from './torrent.ts'
-import type { ContentOptions, TorrentOptions } from './torrent-options.ts'
+import type { TorrentOptions } from './torrent-options.ts'
 
 export interface FetchMetadataOptions extends Omit<TorrentOptions, keyof ContentOptions | 'prepare'> {
   /** Gives it up: the promise is rejected. */

@@ -1,9 +1,9 @@
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Dht, DhtLookupOptions, DhtOptions } from '../dht/dht.ts'
+import type { SharedDht } from '../discovery/peer-sources.ts'
 import { messageOf, StorageError, type TsdlError } from '../errors.ts'
-import type { FileSystem } from '../storage/file-system.ts'
+import type { FileSystem } from '../ports/file-system.ts'
 import { readDhtRecord, writeDhtRecord } from './dht-record.ts'
-import type { SharedDht } from './peer-sources.ts'
 
 export interface LazyDhtOptions {
   /** How to make the DHT, when it is needed. */

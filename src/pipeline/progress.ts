@@ -1,7 +1,7 @@
-import type { MetadataDownload } from './metadata-download.ts'
-import type { Pieces } from './pieces.ts'
-import type { Swarm } from './swarm.ts'
-import type { WebSeeds } from './web-seeds.ts'
+import type { MetadataDownload } from './metadata/metadata-download.ts'
+import type { Pieces } from './pieces/pieces.ts'
+import type { WebSeeds } from './pieces/web-seeds.ts'
+import type { Swarm } from './swarm/swarm.ts'
 
 /** How a torrent stands. */
 export interface Progress {
@@ -46,7 +46,7 @@ export interface MetadataProgress {
 
 export interface ProgressOptions {
   /** None while the metadata is not known. */
-  readonly pieces: Pick<Pieces, 'intake' | 'metainfo' | 'windowed'> | undefined
+  readonly pieces: Pick<Pieces, 'pipeline' | 'metainfo' | 'windowed'> | undefined
   readonly metadata: Pick<MetadataDownload, 'offering' | 'progress'> | undefined
   readonly swarm: Swarm
   readonly webSeeds: Pick<WebSeeds, 'active' | 'downloaded' | 'wasted'> | undefined
@@ -58,7 +58,7 @@ export interface ProgressOptions {
 /** What can be told of a torrent, from its parts. */
 export function progressOf({ pieces, metadata, swarm, webSeeds, down, up }: ProgressOptions): Progress {
   const { connected, uploaded } = swarm
-  const { total = 0, left = 0 } = pieces?.intake ?? {}
+  const { total = 0, left = 0 } = pieces?.pipeline ?? {}
   const active = webSeeds?.active ?? 0
   return {
     verified: total - left,
@@ -69,7 +69,7 @@ export function progressOf({ pieces, metadata, swarm, webSeeds, down, up }: Prog
     seeds: connected.filter(peer => peer.requester.isSeed).length,
     webSeeds: active,
     eta: down > 1 ? left / down : null,
-    buffered: pieces ? pieces.intake.scheduler.pieces * pieces.metainfo.pieceLength : 0,
+    buffered: pieces ? pieces.pipeline.scheduler.pieces * pieces.metainfo.pieceLength : 0,
     limit: pieces ? limitOf(pieces, connected.length + active) : 'peers',
     downloaded: swarm.downloaded + (webSeeds?.downloaded ?? 0),
     uploaded,
@@ -82,11 +82,11 @@ export function progressOf({ pieces, metadata, swarm, webSeeds, down, up }: Prog
 }
 
 function limitOf(
-  { intake, windowed }: NonNullable<ProgressOptions['pieces']>,
+  { pipeline, windowed }: NonNullable<ProgressOptions['pieces']>,
   peers: number,
 ): Progress['limit'] {
-  if (intake.left === 0) return 'none'
+  if (pipeline.left === 0) return 'none'
   if (peers === 0) return 'peers'
-  if (intake.scheduler.full || (windowed && !intake.cursors.waiting)) return windowed ? 'reader' : 'disk'
+  if (pipeline.scheduler.full || (windowed && !pipeline.cursors.waiting)) return windowed ? 'reader' : 'disk'
   return 'network'
 }

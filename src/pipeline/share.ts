@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../ports/clock.ts'
 import type { Torrent } from './torrent.ts'
 
 export interface ShareOptions {

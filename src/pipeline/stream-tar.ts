@@ -1,9 +1,9 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
-import { FileReader } from '../streams/file-reader.ts'
-import type { TarBody, TarPacker } from '../streams/tar-packer.ts'
+import { FileReader } from '../streams/read/file-reader.ts'
+import type { TarBody, TarPacker } from '../streams/read/tar-packer.ts'
 import { fedBy, type StreamOptions } from './download.ts'
-import { type TarChoice, tarOf } from './tar.ts'
+import { type TarChoice, tarOf } from './sinks/tar.ts'
 import { Torrent } from './torrent.ts'
 
 export interface StreamTarOptions extends Omit<StreamOptions, 'file' | 'start' | 'end'>, TarChoice {

@@ -1,37 +1,15 @@
 import type net from 'node:net'
-import type { Clock } from '../clock.ts'
-import type { Bitfield } from '../codec/bitfield.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Encryption } from '../codec/mse.ts'
+import type { SharedDht, SharedLsd } from '../discovery/peer-sources.ts'
 import type { NameOptions } from '../metainfo/name.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { HttpOpen } from '../ports/http-client.ts'
-import type { Storage } from '../storage/storage.ts'
 import type { ByteLimit } from '../streams/byte-limit.ts'
-import type { ConnectionLimit } from './connection-limit.ts'
-import type { Listener } from './listener.ts'
-import type { MemoryBudget } from './memory-budget.ts'
-import type { SharedDht, SharedLsd } from './peer-sources.ts'
-import type { Resume } from './stock.ts'
-
-/** Where the bytes of a torrent go, and which are fetched: what can be decided only with its metadata. */
-export interface ContentOptions {
-  /** Where the bytes go. A WindowStorage is for readers only: what they have read is gone. */
-  readonly storage: Storage
-  /** Which files are wanted, by index. @default all */
-  readonly select?: (fileIndex: number) => boolean
-  /** Which pieces are wanted. @default those of the selected files */
-  readonly wanted?: Bitfield
-  /** Nothing is fetched but what somebody reads, and it is never done. @default false */
-  readonly onDemand?: boolean
-  /** Lowest piece first. @default false */
-  readonly sequential?: boolean
-  /** What an earlier run left word of: pieces that need not be hashed again. @default none */
-  readonly resume?: Resume
-  /** Pieces that are known to be right and at rest: they are not looked at. @default none */
-  readonly trusted?: Bitfield
-  /** Whether pieces are held in `SharedArrayBuffer`s, which workers can read without a copy. @default false */
-  readonly sharedMemory?: boolean
-}
+import type { ConnectionLimit } from './limits/connection-limit.ts'
+import type { MemoryBudget } from './limits/memory-budget.ts'
+import type { ContentOptions } from './pieces/content-options.ts'
+import type { Listener } from './swarm/listener.ts'
 
 /**
  * A torrent whose content options are among these begins to exchange blocks as soon as its metadata is known. Without a

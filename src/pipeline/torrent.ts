@@ -1,32 +1,33 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { Bitfield } from '../codec/bitfield.ts'
 import { addressBytes } from '../codec/compact.ts'
 import { makePeerId } from '../codec/peer-id.ts'
+import { PeerSources } from '../discovery/peer-sources.ts'
 import { InputError, StalledError, StorageError, type TsdlError } from '../errors.ts'
 import { type Magnet, metainfoOf } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import { pick } from '../pick.ts'
-import type { ByteSource } from '../streams/file-reader.ts'
-import { Funnel } from '../streams/funnel.ts'
+import { type Clock, systemClock, type Timer } from '../ports/clock.ts'
+import { pick } from '../ports/pick.ts'
+import type { ByteSource } from '../streams/read/file-reader.ts'
+import { Funnel } from '../streams/torrent/funnel.ts'
 import { VERSION } from '../version.ts'
-import { limitsOf } from './limits.ts'
-import { MetadataDownload } from './metadata-download.ts'
-import type { Peer } from './peer.ts'
-import type { PeerContext } from './peer-context.ts'
-import { PeerSources } from './peer-sources.ts'
-import { Pieces } from './pieces.ts'
+import { whyNoMetadata, whyStalled } from './diagnosis.ts'
+import { MetadataDownload } from './metadata/metadata-download.ts'
+import { ByteRate } from './peer/byte-rate.ts'
+import type { Peer } from './peer/peer.ts'
+import type { PeerContext } from './peer/peer-context.ts'
+import { limitsOf } from './peer/peer-limits.ts'
+import type { ContentOptions } from './pieces/content-options.ts'
+import type { Given } from './pieces/contributions.ts'
+import { Pieces } from './pieces/pieces.ts'
+import { WebSeeds } from './pieces/web-seeds.ts'
 import { type Progress, progressOf } from './progress.ts'
-import type { Given } from './provenance.ts'
-import { Reputation } from './reputation.ts'
-import { Speed } from './speed.ts'
-import { whyNoMetadata, whyStalled } from './stall.ts'
-import { Swarm } from './swarm.ts'
-import { TorrentFile } from './torrent-file.ts'
-import type { ContentOptions, TorrentOptions } from './torrent-options.ts'
-import { Unchoker } from './unchoker.ts'
-import { WebSeeds } from './web-seeds.ts'
+import { TorrentFile } from './reading/torrent-file.ts'
+import { Reputation } from './swarm/reputation.ts'
+import { Swarm } from './swarm/swarm.ts'
+import type { TorrentOptions } from './torrent-options.ts'
+import { Unchoker } from './upload/unchoker.ts'
 
 export interface TorrentEvents {
   /** The metadata of a magnet link has come. */
@@ -78,8 +79,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   readonly #swarm: Swarm
   readonly #sources: PeerSources
   readonly #unchoker: Unchoker
-  readonly #down = new Speed()
-  readonly #up = new Speed()
+  readonly #down = new ByteRate()
+  readonly #up = new ByteRate()
   readonly #ended = new AbortController()
   #metadata: MetadataDownload | undefined
   #metainfo: Metainfo | undefined
@@ -228,7 +229,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       this.#swarm,
       this.#sources,
       this.#webSeeds,
-      index => !pieces || (pieces.intake.wanted.has(index) && !pieces.verified.has(index)),
+      index => !pieces || (pieces.pipeline.wanted.has(index) && !pieces.verified.has(index)),
     )
   }
 
@@ -276,7 +277,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Which peers gave how much of a file. */
   givenOf(fileIndex: number): Given[] {
-    return this.#pieces?.intake.provenance.of(fileIndex) ?? []
+    return this.#pieces?.pipeline.contributions.of(fileIndex) ?? []
   }
 
   /**
@@ -428,7 +429,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#pieces = pieces
     this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index, content.select))
     memoryBudget?.add(this, share => {
-      pieces.intake.memory = share
+      pieces.pipeline.memory = share
     })
     pieces.on('checked', count => this.emit('checked', count))
     pieces.on('warning', error => this.emit('warning', error))
@@ -444,7 +445,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     })
     this.#webSeeds = new WebSeeds({
       metainfo,
-      intake: pieces.intake,
+      pipeline: pieces.pipeline,
       limits: this.#context.limits,
       clock,
       userAgent: `tsdl/${VERSION}`,

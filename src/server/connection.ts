@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Clock } from '../clock.ts'
 import { addressKey } from '../codec/address-key.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Admitted } from './admission.ts'
 
 /** Pipelined requests that wait while another one is answered; a connection with more is closed. */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
 import { type Contender, findOverdrawn } from './reader-fairness.ts'
 
 /** All readers are in use, and none became free in time. The client may try again. */

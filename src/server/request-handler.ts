@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Clock } from '../clock.ts'
 import { messageOf, StalledError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
 import { AccessPolicy } from './access-policy.ts'
 import type { Connection } from './connection.ts'
 import { fileResponseOf } from './file-response.ts'

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ports/clock.ts'
 import { drained } from './drained.ts'
 import type { FileResponse } from './file-response.ts'
 import type { ReaderSlot } from './reader-slots.ts'

@@ -1,7 +1,7 @@
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemCode } from './file-system.ts'
+import { systemCode } from '../ports/file-system.ts'
 
 /** Bytes that the path of a socket may have on every system. */
 const MAX_SOCKET_PATH = 100

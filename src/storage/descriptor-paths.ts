@@ -4,7 +4,7 @@
  * can put another in its place meanwhile. Elsewhere there is no such name, and Node has no `openat`.
  */
 import { join } from 'node:path'
-import { type FileHandle, type FileSystem, systemCode } from './file-system.ts'
+import { type FileHandle, type FileSystem, systemCode } from '../ports/file-system.ts'
 
 const DIRECTORY = '/proc/self/fd'
 

@@ -1,6 +1,6 @@
 /** Who may write which files: a path is written by one torrent at a time. */
 import { StorageError } from '../errors.ts'
-import type { FileSystem } from './file-system.ts'
+import type { FileSystem } from '../ports/file-system.ts'
 import { keyOf, keysOf, type PathKeys, sharedKey } from './path-keys.ts'
 
 /** What keeps a path for one writer at a time. */

@@ -1,6 +1,6 @@
 /** In which state files are, taken so that any later change of them shows. */
 import { StorageError } from '../errors.ts'
-import type { FileState } from './file-system.ts'
+import type { FileState } from '../ports/file-system.ts'
 
 /** What tells in which state a file is; nothing of one that is missing. */
 export interface StatSource {

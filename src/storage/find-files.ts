@@ -5,7 +5,7 @@ import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import { foldPath } from '../metainfo/path-set.ts'
 import { OtherPaths, rawNames, rootNames } from '../metainfo/spellings.ts'
-import { type ListingFileSystem, nodeFileSystem } from './file-system.ts'
+import { type ListingFileSystem, nodeFileSystem } from '../ports/file-system.ts'
 
 /** Files that are looked for in one turn of the event loop. */
 const FILES_PER_TURN = 128

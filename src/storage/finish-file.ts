@@ -1,5 +1,5 @@
 import type { FileEntry } from '../metainfo/metainfo.ts'
-import type { FileHandle } from './file-system.ts'
+import type { FileHandle } from '../ports/file-system.ts'
 import type { Access } from './safe-directory.ts'
 
 /** Opens a file and works on it; does nothing where a file that is only to be read is missing. */

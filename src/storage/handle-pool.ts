@@ -1,6 +1,6 @@
 /** Keeps few files open for the many that a torrent may have. */
 import { setTimeout } from 'node:timers/promises'
-import { type FileHandle, systemCode } from './file-system.ts'
+import { type FileHandle, systemCode } from '../ports/file-system.ts'
 import type { Access } from './safe-directory.ts'
 
 /** A file in use: give it back with `release`. */

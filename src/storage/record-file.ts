@@ -1,6 +1,6 @@
 /** A small file that is read whole or not at all, and replaced in one step. */
 import { dirname } from 'node:path'
-import type { FileHandle, FileSystem } from './file-system.ts'
+import type { FileHandle, FileSystem } from '../ports/file-system.ts'
 
 /**
  * The bytes of the file at `path`, at most `limit` of them.

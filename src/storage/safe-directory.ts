@@ -1,6 +1,5 @@
 /** A directory that nothing opened through it can leave, whatever symlinks lie in it already. */
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { findPath, HeldDirectories } from './descriptor-paths.ts'
 import {
   type FileHandle,
   type FileKind,
@@ -8,7 +7,8 @@ import {
   type FileStats,
   type FileSystem,
   systemCode,
-} from './file-system.ts'
+} from '../ports/file-system.ts'
+import { findPath, HeldDirectories } from './descriptor-paths.ts'
 
 /** `read`: what is there. `write`: read and write, made if it is not there. */
 export type Access = 'read' | 'write'

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StorageError } from '../errors.ts'
-import { type FileHandle, type FileSystem, nodeFileSystem } from './file-system.ts'
+import { type FileHandle, type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { type StorageAction, storageError } from './storage-error.ts'
 
 export interface SpillFileOptions {

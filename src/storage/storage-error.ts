@@ -1,6 +1,6 @@
 /** Turns what a disk answers into what a user can act on. */
 import { type ErrorCode, messageOf, StorageError } from '../errors.ts'
-import { systemCode } from './file-system.ts'
+import { systemCode } from '../ports/file-system.ts'
 
 /** System error code -> our code, what happened, and what to do where that is not plain. */
 const known: Readonly<Record<string, readonly [ErrorCode, string, string?]>> = {

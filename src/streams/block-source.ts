@@ -10,7 +10,7 @@ export interface Fetcher {
   /** What it has. */
   readonly bits: Bitfield
   /** Which of that to ask it for first, or not at all. */
-  readonly offer: FetcherOffer
+  readonly offer: FetcherPieces
   readonly window: Pick<RequestWindow, 'usual'>
   /** Requests under way that still count. */
   readonly outstanding: number
@@ -29,7 +29,7 @@ export interface Fetcher {
   cancel(piece: PieceBuffer, block: number): void
 }
 
-export interface FetcherOffer {
+export interface FetcherPieces {
   /** Grows when more of it may be asked for than before. */
   readonly version: number
   /** Which pieces to prefer; while it chokes us, the only ones. */

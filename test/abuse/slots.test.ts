@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { Slots } from '../../src/pipeline/slots.ts'
+import { ConnectionSlots } from '../../src/pipeline/swarm/connection-slots.ts'
 import type { Wire } from '../helpers/scripted-peer.ts'
 import { dialFrom } from '../helpers/simulation/scripted.ts'
 import { type Member, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
@@ -98,7 +98,7 @@ t.test('silent connections from one address do not keep others from saying their
   await close()
 })
 
-/** A connection, as far as `Slots` looks at it. */
+/** A connection, as far as `ConnectionSlots` looks at it. */
 const peerAt = (host: string, more = {}) => ({
   address: { host },
   incoming: true,
@@ -112,7 +112,7 @@ const peerAt = (host: string, more = {}) => ({
 })
 
 function full(peers: readonly ReturnType<typeof peerAt>[]) {
-  const slots = new Slots<ReturnType<typeof peerAt>>({ maxPeers: peers.length })
+  const slots = new ConnectionSlots<ReturnType<typeof peerAt>>({ maxPeers: peers.length })
   for (const peer of peers) slots.add(peer, 0)
   return slots
 }
@@ -150,7 +150,7 @@ t.test('newcomers do not push out who is there faster than one a second, whateve
 })
 
 t.test('a quota counts an IPv6 network as one, and loopback sixteen times', async t => {
-  const slots = new Slots<ReturnType<typeof peerAt>>({ maxPeers: 1000, maxPerAddress: 2 })
+  const slots = new ConnectionSlots<ReturnType<typeof peerAt>>({ maxPeers: 1000, maxPerAddress: 2 })
   const [first, second] = [peerAt('2001:db8::1'), peerAt('2001:db8::ffff')]
   slots.add(first, 0)
   t.equal(slots.admit('2001:db8::2', false, 0), true)

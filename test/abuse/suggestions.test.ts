@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { BLOCK_LENGTH } from '../../src/codec/message.ts'
-import type { Peer } from '../../src/pipeline/peer.ts'
+import type { Peer } from '../../src/pipeline/peer/peer.ts'
 import type { Wire } from '../helpers/scripted-peer.ts'
 import { dialFrom } from '../helpers/simulation/scripted.ts'
 import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
@@ -9,7 +9,7 @@ import { RESERVED } from '../helpers/wire.ts'
 const SEED = Number(process.env.SEED ?? 1)
 const KiB = 1024
 
-interface Run {
+interface BlockRun {
   /** The seed's line, or the limit that its user set. */
   readonly line: { readonly up: number } | { readonly limitUp: number }
   readonly attackers?: number
@@ -17,7 +17,7 @@ interface Run {
 }
 
 /** Honest leechers at one seed: when the last has all, and how long the seed sent nothing while it had requests. */
-async function share(t: Test, { line, attackers = 0, leechers = 2 }: Run) {
+async function share(t: Test, { line, attackers = 0, leechers = 2 }: BlockRun) {
   const swarm = new SimulatedSwarm({ seed: SEED, pieces: 128, pieceLength: 64 * KiB })
   const seed = swarm.join({ complete: true, ...line })
   const honest = Array.from({ length: leechers }, () => swarm.join({ up: 2048 * KiB }))

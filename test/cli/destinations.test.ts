@@ -14,7 +14,7 @@ import t, { type Test } from 'tap'
 import { choose, type DestinationOptions } from '../../src/cli/destinations/choose.ts'
 import { parseRange, within } from '../../src/cli/range.ts'
 import { formatAddress } from '../../src/codec/compact.ts'
-import { eventsOf, type Offer, offer, type Ran, tsdl } from '../helpers/cli.ts'
+import { eventsOf, offer, type PeerPieces, type Ran, tsdl } from '../helpers/cli.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
 
@@ -104,7 +104,7 @@ t.test('what cannot be is refused before anything is begun', async t => {
 })
 
 /** `tsdl SOURCE -C out >> out`, with `out` as it is. */
-async function continued(t: Test, { path }: Offer, out: string, ...args: string[]): Promise<Ran> {
+async function continued(t: Test, { path }: PeerPieces, out: string, ...args: string[]): Promise<Ran> {
   const fd = openSync(out, 'a')
   t.teardown(() => closeSync(fd))
   return tsdl([path, '-C', out, ...args], { stdout: fd })

@@ -5,13 +5,13 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse } from '../../src/index.ts'
-import { eventsOf, type Offer, offer, tsdl } from '../helpers/cli.ts'
+import { eventsOf, offer, type PeerPieces, tsdl } from '../helpers/cli.ts'
 
 t.jobs = 2
 
-const hashOf = ({ metainfo }: Offer) => metainfo.infoHash.toString('hex')
-const linkOf = (offered: Offer, rest = '') => `magnet:?xt=urn:btih:${hashOf(offered)}${rest}`
-const trackerOf = ({ metainfo }: Offer) => `&tr=${encodeURIComponent(metainfo.trackers[0]![0]!)}`
+const hashOf = ({ metainfo }: PeerPieces) => metainfo.infoHash.toString('hex')
+const linkOf = (offered: PeerPieces, rest = '') => `magnet:?xt=urn:btih:${hashOf(offered)}${rest}`
+const trackerOf = ({ metainfo }: PeerPieces) => `&tr=${encodeURIComponent(metainfo.trackers[0]![0]!)}`
 /** For commands that the helper does not keep on this machine. */
 const ALONE = ['--no-dht', '--no-lsd']
 

@@ -9,7 +9,7 @@ import { sources } from '../../src/cli/create.ts'
 import { locate } from '../../src/cli/locate.ts'
 import { create } from '../../src/metainfo/create.ts'
 import { parse } from '../../src/metainfo/parse.ts'
-import { check } from '../../src/pipeline/check.ts'
+import { check } from '../../src/pipeline/resume/check.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
 import { tsdl } from '../helpers/cli.ts'
 

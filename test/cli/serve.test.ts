@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type Offer, offer, type Ran, tsdl } from '../helpers/cli.ts'
+import { offer, type PeerPieces, type Ran, tsdl } from '../helpers/cli.ts'
 
 interface Serving {
   /** Where it is served, as it was told. */
@@ -33,7 +33,7 @@ function serving(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}):
   })
 }
 
-const fileUrl = (url: string, { metainfo }: Offer, index = 0) =>
+const fileUrl = (url: string, { metainfo }: PeerPieces, index = 0) =>
   new URL(`/${metainfo.infoHash.toString('hex')}/${metainfo.files[index]!.path}`, url)
 const body = async (response: Response) => Buffer.from(await response.arrayBuffer())
 

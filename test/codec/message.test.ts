@@ -9,7 +9,7 @@ import {
   type Message,
 } from '../../src/codec/message.ts'
 import { PeerError } from '../../src/errors.ts'
-import { Framer } from '../../src/streams/framer.ts'
+import { Framer } from '../../src/streams/peer/framer.ts'
 import { feed } from '../helpers/feed.ts'
 import { HANDSHAKE, INFO_HASH, KEEP_ALIVE, msg, PEER_ID, pieceMsg, u32 } from '../helpers/wire.ts'
 

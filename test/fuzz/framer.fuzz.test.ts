@@ -5,7 +5,7 @@ import { Bitfield } from '../../src/codec/bitfield.ts'
 import { parseExtendedHandshake } from '../../src/codec/extended.ts'
 import type { Message } from '../../src/codec/message.ts'
 import { PeerError } from '../../src/errors.ts'
-import { Framer, type FramerOptions } from '../../src/streams/framer.ts'
+import { Framer, type FramerOptions } from '../../src/streams/peer/framer.ts'
 import { cut, generator, run } from '../helpers/feed.ts'
 import { HANDSHAKE, msg, pieceMsg, UNCHOKE, u32 } from '../helpers/wire.ts'
 

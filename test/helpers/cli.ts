@@ -4,10 +4,10 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Content } from '../../src/cli/demo/content.ts'
+import { Seed } from '../../src/cli/demo/seed.ts'
+import { openTracker } from '../../src/cli/demo/tracker.ts'
 import { formatAddress } from '../../src/codec/compact.ts'
-import { Content } from '../../src/demo/content.ts'
-import { Seed } from '../../src/demo/seed.ts'
-import { openTracker } from '../../src/demo/tracker.ts'
 import { type Metainfo, parse } from '../../src/index.ts'
 import { create } from '../../src/metainfo/create.ts'
 import { isolated } from './isolated.ts'
@@ -78,7 +78,7 @@ export function eventsOf({ lines }: Ran): any[] {
   return lines.map(line => JSON.parse(line))
 }
 
-export interface Offer {
+export interface PeerPieces {
   readonly metainfo: Metainfo
   /** The .torrent, as bytes and as a file; it names the tracker. */
   readonly torrent: Buffer
@@ -108,7 +108,7 @@ interface Test {
 }
 
 /** A torrent in the test's directory, with a tracker and a seed on loopback until the test is over. */
-export async function offer(t: Test, options: OfferOptions = {}): Promise<Offer> {
+export async function offer(t: Test, options: OfferOptions = {}): Promise<PeerPieces> {
   const { files = { '': 300_000 }, name = 'content.bin', pieceLength = 16_384 } = options
   const length = Object.values(files).reduce((sum, size) => sum + size, 0)
   const content = new Content(length, pieceLength)

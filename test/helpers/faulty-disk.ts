@@ -1,5 +1,5 @@
 /** A disk that fails, cuts short or delays the calls that a test chooses. */
-import type { FileHandle } from '../../src/storage/file-system.ts'
+import type { FileHandle } from '../../src/ports/file-system.ts'
 import type { Disk } from './storage-suite.ts'
 
 /** One call of the program under test. */

@@ -1,8 +1,8 @@
 /** What every home of files must do, run on memfs and again on a real directory. */
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import type { FileSystem } from '../../src/ports/file-system.ts'
 import { FileStorage, type FileStorageOptions } from '../../src/storage/file-storage.ts'
-import type { FileSystem } from '../../src/storage/file-system.ts'
 import { type FileSpec, type MadeTorrent, makeTorrent, noise } from './metainfo.ts'
 
 /** The functions by which tests look behind the storage's back; node's and memfs's `fs.promises` have them. */

@@ -4,7 +4,7 @@ import { createFsFromVolume, Volume } from 'memfs'
 import type { Test } from 'tap'
 import type { PeerAddress } from '../../src/codec/compact.ts'
 import { type DownloadOptions, download } from '../../src/pipeline/download.ts'
-import { Listener } from '../../src/pipeline/listener.ts'
+import { Listener } from '../../src/pipeline/swarm/listener.ts'
 import type { Torrent } from '../../src/pipeline/torrent.ts'
 import { type MadeTorrent, makeTorrent } from './metainfo.ts'
 import type { Disk } from './storage-suite.ts'
@@ -48,7 +48,7 @@ export function log(torrent: Torrent) {
   return heard
 }
 
-export interface Run extends ReturnType<typeof log> {
+export interface BlockRun extends ReturnType<typeof log> {
   readonly torrent: Torrent
   readonly disk: Disk
   /** The bytes of a file, or nothing if there is none. */
@@ -60,7 +60,7 @@ export function run(
   t: Test,
   { metainfo }: MadeTorrent,
   { disk = memoryDisk(), ...options }: Partial<DownloadOptions> & { disk?: Disk } = {},
-): Run {
+): BlockRun {
   leavesNothing(t)
   const torrent = download(metainfo, {
     output: '/home',
@@ -84,7 +84,7 @@ export function run(
   }
 }
 
-export interface Client extends Run {
+export interface Client extends BlockRun {
   readonly listener: Listener
   readonly clock: VirtualClock
   /** Where it listens. */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../src/clock.ts'
+import type { Clock, Timer } from '../../src/ports/clock.ts'
 
 interface Due extends Timer {
   at: number

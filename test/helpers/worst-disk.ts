@@ -1,5 +1,5 @@
 /** A disk that loses all it may lose: what was not synced when the power failed is zeros, and looks as it did. */
-import type { FileHandle, FileState, FileSystem } from '../../src/storage/file-system.ts'
+import type { FileHandle, FileState, FileSystem } from '../../src/ports/file-system.ts'
 import type { Disk } from './storage-suite.ts'
 
 /** Wraps a disk; `fs` is what the program under test sees. */

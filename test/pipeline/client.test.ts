@@ -1,9 +1,9 @@
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
 import { Client } from '../../src/pipeline/client.ts'
-import { ConnectionLimit } from '../../src/pipeline/connection-limit.ts'
 import { directoryContent } from '../../src/pipeline/download.ts'
-import { MemoryBudget } from '../../src/pipeline/memory-budget.ts'
+import { ConnectionLimit } from '../../src/pipeline/limits/connection-limit.ts'
+import { MemoryBudget } from '../../src/pipeline/limits/memory-budget.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { memoryDisk } from '../helpers/swarm.ts'
 

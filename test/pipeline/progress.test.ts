@@ -27,7 +27,7 @@ function progress({
   return progressOf({
     pieces: {
       metainfo: { pieceLength: 100, length: 10_000 },
-      intake: { total, left, scheduler: { pieces: 3, full }, cursors: { waiting: false } },
+      pipeline: { total, left, scheduler: { pieces: 3, full }, cursors: { waiting: false } },
       windowed: read,
     },
     metadata: undefined,

@@ -3,7 +3,7 @@ import t from 'tap'
 import { type Encodable, encode } from '../../src/codec/bencode.ts'
 import { parse } from '../../src/metainfo/parse.ts'
 import { fileUrl } from '../../src/metainfo/web-url.ts'
-import type { ListingFileSystem } from '../../src/storage/file-system.ts'
+import type { ListingFileSystem } from '../../src/ports/file-system.ts'
 import { findFiles } from '../../src/storage/find-files.ts'
 
 /** A torrent of files of one byte each. */

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { createFsFromVolume, Volume } from 'memfs'
 import t from 'tap'
-import type { FileHandle } from '../../src/storage/file-system.ts'
+import type { FileHandle } from '../../src/ports/file-system.ts'
 import { HandlePool } from '../../src/storage/handle-pool.ts'
 import type { Access } from '../../src/storage/safe-directory.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'

@@ -6,8 +6,8 @@ import { createFsFromVolume, Volume } from 'memfs'
 import t, { type Test } from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
 import { Bitfield } from '../../src/codec/bitfield.ts'
+import type { FileHandle } from '../../src/ports/file-system.ts'
 import type { FileStorageOptions } from '../../src/storage/file-storage.ts'
-import type { FileHandle } from '../../src/storage/file-system.ts'
 import {
   type ReadResumeRecordOptions,
   readResumeRecord,

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import t from 'tap'
 import { StorageError } from '../../src/errors.ts'
-import { FileReader } from '../../src/streams/file-reader.ts'
+import { FileReader } from '../../src/streams/read/file-reader.ts'
 
 /** A reader of a file that has always more bytes. */
 function endlessReader(): FileReader {

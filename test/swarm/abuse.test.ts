@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Peer } from '../../src/pipeline/peer.ts'
+import type { Peer } from '../../src/pipeline/peer/peer.ts'
 import { blocksOf, dial, type PeerScript, type Wire } from '../helpers/scripted-peer.ts'
 import { client, oddTorrent } from '../helpers/swarm.ts'
 import { settle } from '../helpers/virtual-clock.ts'

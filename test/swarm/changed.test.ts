@@ -5,7 +5,7 @@ import { encodeExtendedHandshake, parseDontHave } from '../../src/codec/extended
 import { reservedBytes } from '../../src/codec/handshake.ts'
 import type { BlockRef } from '../../src/codec/message.ts'
 import type { DownloadOptions } from '../../src/pipeline/download.ts'
-import { Listener } from '../../src/pipeline/listener.ts'
+import { Listener } from '../../src/pipeline/swarm/listener.ts'
 import { Torrent } from '../../src/pipeline/torrent.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'

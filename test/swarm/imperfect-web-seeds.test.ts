@@ -4,7 +4,7 @@ import { stream } from '../../src/pipeline/download.ts'
 import type { HttpOpen, HttpReply } from '../../src/ports/http-client.ts'
 import { cut } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
-import { leavesNothing, memoryDisk, type Run, run, seeded } from '../helpers/swarm.ts'
+import { type BlockRun, leavesNothing, memoryDisk, run, seeded } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 import { webServer } from '../helpers/web-server.ts'
 
@@ -34,7 +34,7 @@ interface Web {
 }
 
 /** A download from `site` alone; its files lie below `http://web.example/`. */
-function start(t: Test, made: MadeTorrent, site: Site, options: object = {}): Web & Run {
+function start(t: Test, made: MadeTorrent, site: Site, options: object = {}): Web & BlockRun {
   const web: Web = { clock: new VirtualClock(), asked: [], sent: 0 }
   const http: HttpOpen = async (url, { headers, signal }) => {
     const path = decodeURIComponent(url.pathname.slice(1))
@@ -79,7 +79,7 @@ function equal(t: Test, got: Buffer | undefined, wanted: Buffer, what = 'the rig
 }
 
 /** Lets time go on until it is done, or for so many seconds. */
-async function until({ torrent, clock }: Web & Run, seconds: number, met = () => torrent.complete) {
+async function until({ torrent, clock }: Web & BlockRun, seconds: number, met = () => torrent.complete) {
   for (let at = 0; at < seconds * 2 && !met(); at++) await clock.advance(500)
 }
 

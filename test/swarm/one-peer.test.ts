@@ -76,7 +76,7 @@ function costOf({ fast, pace, queue, faults, spells }: Manners, latency: number)
   return { time, wasted: 2 + count('duplicate') + count('late') + repeated }
 }
 
-interface Run {
+interface BlockRun {
   readonly torrent?: MadeTorrent
   readonly manners?: Partial<Manners>
   readonly latency?: number
@@ -85,7 +85,7 @@ interface Run {
 }
 
 /** A torrent and the one peer that has it, on a network of their own. */
-function connect({ torrent: content = made, manners = {}, latency = 20, seed = 1, options }: Run) {
+function connect({ torrent: content = made, manners = {}, latency = 20, seed = 1, options }: BlockRun) {
   const clock = new VirtualClock({ patience: 60_000 })
   const network = new SimulatedNetwork({ clock, random: generator(seed) })
   const host = network.host('10.0.1.1', { latency })
@@ -111,7 +111,7 @@ function connect({ torrent: content = made, manners = {}, latency = 20, seed = 1
 }
 
 /** Downloads everything. @returns how long it took, in virtual ms, and how many blocks came twice */
-async function fetchAll(run: Run & { most?: number }) {
+async function fetchAll(run: BlockRun & { most?: number }) {
   const { content } = run.torrent ?? made
   const storage = new MemoryStorage(content.length)
   const { clock, peer, torrent, said, close } = connect({ ...run, options: { storage, ...run.options } })

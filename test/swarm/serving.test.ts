@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Bitfield } from '../../src/codec/bitfield.ts'
-import type { Peer } from '../../src/pipeline/peer.ts'
+import type { Peer } from '../../src/pipeline/peer/peer.ts'
 import { blocksOf, dial, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
 import { client, oddTorrent } from '../helpers/swarm.ts'
 import { settle } from '../helpers/virtual-clock.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { shuffled } from '../../src/chance.ts'
+import { shuffled } from '../../src/ports/random.ts'
 import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 
 const SEED = Number(process.env.SEED ?? 1)

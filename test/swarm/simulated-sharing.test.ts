@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { BLOCK_LENGTH } from '../../src/codec/message.ts'
-import type { Peer } from '../../src/pipeline/peer.ts'
+import type { Peer } from '../../src/pipeline/peer/peer.ts'
 import { type Member, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 
 const SEED = Number(process.env.SEED ?? 1)

@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import t from 'tap'
-import { PeerSocket } from '../../src/streams/peer-socket.ts'
+import { PeerSocket } from '../../src/streams/peer/peer-socket.ts'
 import { generator } from '../helpers/feed.ts'
 import { noise } from '../helpers/metainfo.ts'
 import { VirtualClock } from '../helpers/simulation/clock.ts'

@@ -1,7 +1,7 @@
 /** A process that was stopped (SIGSTOP, a laptop's sleep) finds every deadline moved by the time in which it did not run. */
 import t from 'tap'
-import { RunningClock } from '../../src/clock.ts'
 import { HttpTracker } from '../../src/discovery/http-tracker.ts'
+import { RunningClock } from '../../src/ports/clock.ts'
 import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 

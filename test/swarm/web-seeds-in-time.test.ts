@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { HttpOpen, HttpOpenOptions, HttpReply } from '../../src/ports/http-client.ts'
 import { cut, generator, randomCuts } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
-import { type Run, run } from '../helpers/swarm.ts'
+import { type BlockRun, run } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const made = makeTorrent({ files: [{ path: 'file', length: 20 * 65536 + 77 }], pieceLength: 65536 })
@@ -71,7 +71,7 @@ function start(t: Test, sites: Record<string, Site>, options: object = {}, from:
 
 /** Lets time go on until it is done, or for so many seconds. */
 async function until(
-  { torrent, clock }: Run & { clock: VirtualClock },
+  { torrent, clock }: BlockRun & { clock: VirtualClock },
   seconds: number,
   met = () => torrent.complete,
 ) {
@@ -102,7 +102,7 @@ t.test('S9: a web seed that stalls alone is given up, told of, and asked again',
 })
 
 t.test('a byte now and then is no block: it is given up as well', async t => {
-  const run: Run & { clock: VirtualClock } = start(t, {
+  const run: BlockRun & { clock: VirtualClock } = start(t, {
     'a.example': ({ signal, right: { headers } }) => {
       async function* drip() {
         for (; !signal.aborted; ) {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
-import { pick } from '../../pick.ts'
 import { directoryContent } from '../../pipeline/download.ts'
 import { share } from '../../pipeline/share.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
+import { pick } from '../../ports/pick.ts'
 import { recordOf, sharedLocks } from '../state.ts'
 import type { Destination } from './destination.ts'
 

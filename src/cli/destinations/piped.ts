@@ -1,6 +1,6 @@
 import type { Hash } from 'node:crypto'
 import { StalledError } from '../../errors.ts'
-import { Digester } from '../../streams/digester.ts'
+import { Digester } from '../../streams/read/digester.ts'
 import type { Sink, Source } from '../../streams/stage.ts'
 import { openStdout } from './stdout-sink.ts'
 

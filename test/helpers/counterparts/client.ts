@@ -10,7 +10,7 @@ const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
 const entry = new URL('../../../dist/index.js', import.meta.url)
 
 /** How a run of the command line ended. */
-export interface Run {
+export interface BlockRun {
   readonly code: number | null
   readonly stderr: string
   /** The lines of `--json`; lines that are no JSON are left out. */
@@ -45,7 +45,7 @@ export async function runClient(
   peers: readonly string[],
   args: readonly string[],
   options: RunOptions = {},
-): Promise<Run> {
+): Promise<BlockRun> {
   const stdout = options.to === undefined ? 'ignore' : openSync(options.to, 'w')
   const given = peers.flatMap(peer => ['--peer', peer])
   const argv = [cli, content.torrent, '--no-tracker', '--no-dht', '--no-lsd', ...given, ...args]

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../src/clock.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
 import type { Lane, Link, Segment } from './link.ts'
 import { allocate, SEGMENT } from './memory.ts'
 

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../src/clock.ts'
+import type { Clock, Timer } from '../../../src/ports/clock.ts'
 import { Heap, type Ranked } from './heap.ts'
 
 /** What a link carries at once. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../src/clock.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
 import { Host, type HostOptions } from './host.ts'
 import type { SimulatedSocket } from './socket.ts'
 

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { Clock } from '../../../src/clock.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
 import { type Address, failure } from './failure.ts'
 import type { SimulatedSocket } from './socket.ts'
 

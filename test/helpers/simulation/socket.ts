@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import type { Clock, Timer } from '../../../src/clock.ts'
+import type { Clock, Timer } from '../../../src/ports/clock.ts'
 import { type Address, failure } from './failure.ts'
 import type { Endpoint, Flow } from './flow.ts'
 import { Inbox } from './inbox.ts'

@@ -1,6 +1,6 @@
 import type dgram from 'node:dgram'
 import { EventEmitter } from 'node:events'
-import type { Clock } from '../../../src/clock.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
 import { type Address, failure } from './failure.ts'
 
 export interface SimulatedUdpOptions {

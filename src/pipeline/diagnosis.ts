@@ -1,0 +1,73 @@
+import type { PeerSources } from '../discovery/peer-sources.ts'
+import type { MetadataDownload } from './metadata/metadata-download.ts'
+import type { Peer } from './peer/peer.ts'
+import type { WebSeeds } from './pieces/web-seeds.ts'
+import {
+  CHOKES,
+  LACKS,
+  NOT_ANSWERED_YET,
+  NOT_DIALLED_YET,
+  type PeerReport,
+  SENDS_NOTHING,
+  summarize,
+} from './swarm/peer-reports.ts'
+import type { Swarm } from './swarm/swarm.ts'
+
+/**
+ * Why a download does not go on, in words, as precisely as its peers, the sources of peers and web seeds let us know.
+ * @param lacks whether a piece is wanted and never came @default every piece
+ */
+export function whyStalled(
+  swarm: Pick<Swarm, 'candidates' | 'peers'>,
+  sources: Pick<PeerSources, 'announcer' | 'others'>,
+  webSeeds?: Pick<WebSeeds, 'active' | 'reason'>,
+  lacks: (index: number) => boolean = () => true,
+): string {
+  const connected = [...swarm.peers.keys()].some(({ ready }) => ready)
+  if (webSeeds && webSeeds.active > 0 && !connected) return 'web seeds answer, but send nothing that is right'
+  const reports = [...reportsOf(swarm, peer => whatOf(peer, lacks))]
+  const peers = reports.length > 0 ? summarize(reports, 'gives us anything') : whyNone(sources)
+  return webSeeds?.reason === undefined ? peers : `${peers}; ${webSeeds.reason}`
+}
+
+/** Why the metadata of a magnet link has not come, in words. */
+export function whyNoMetadata(
+  swarm: Pick<Swarm, 'candidates' | 'peers'>,
+  sources: Pick<PeerSources, 'announcer' | 'others'>,
+  metadata: Pick<MetadataDownload, 'describe'>,
+): string {
+  const reports = [...reportsOf(swarm, peer => metadata.describe(peer))]
+  return reports.length > 0 ? summarize(reports, 'gave it') : whyNone(sources)
+}
+
+/** What is known of each peer: those that are connected first, then the others, and why those are not. */
+function* reportsOf(
+  { candidates, peers }: Pick<Swarm, 'candidates' | 'peers'>,
+  describe: (peer: Peer) => string,
+): IterableIterator<PeerReport> {
+  for (const [peer, candidate] of peers) {
+    const address = candidate?.address ?? peer.address
+    if (peer.ready) yield { address, what: describe(peer) }
+    else yield { address, what: candidate?.failure ?? NOT_ANSWERED_YET }
+  }
+  for (const [address, failure] of candidates.idlers()) yield { address, what: failure ?? NOT_DIALLED_YET }
+}
+
+function whatOf({ requester }: Peer, lacks: (index: number) => boolean): string {
+  let useful = false
+  for (const index of requester.bits) {
+    useful = lacks(index)
+    if (useful) break
+  }
+  if (!useful) return LACKS
+  return requester.peerChoking ? CHOKES : SENDS_NOTHING
+}
+
+function whyNone({ announcer, others }: Pick<PeerSources, 'announcer' | 'others'>): string {
+  const asked = others.join(' and ')
+  if (!announcer && asked) return `no peers are known, neither to us nor to ${asked}`
+  if (!announcer) return 'no peers are known, and no tracker is asked'
+  const failure = announcer.trackers.find(({ error }) => error)?.error
+  const why = failure ? ` (${failure.message})` : ''
+  return `no tracker gave us any peer${why}${asked && `, nor did ${asked}`}`
+}

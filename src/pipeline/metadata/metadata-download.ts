@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto'
+import { EventEmitter } from 'node:events'
+import { formatAddress } from '../../codec/compact.ts'
+import { MAX_TORRENT_SIZE } from '../../metainfo/parse.ts'
+import type { Peer } from '../peer/peer.ts'
+import type { Swarm } from '../swarm/swarm.ts'
+import { MetadataPicker } from './metadata-picker.ts'
+
+export interface MetadataDownloadEvents {
+  /** The info dictionary is there: its SHA-1 is the info-hash. */
+  complete: [info: Buffer]
+}
+
+export interface MetadataDownloadOptions {
+  /** 20 bytes. */
+  readonly infoHash: Buffer
+  readonly swarm: Swarm
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
+}
+
+/** Milliseconds that a peer may owe us an answer before it is disconnected. */
+const ANSWER_TIMEOUT_MS = 15_000
+
+/** Fetches the metadata of a torrent from the peers of its swarm: asks several at once, and believes none (BEP 9). */
+export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
+  readonly #options: MetadataDownloadOptions
+  readonly #picker: MetadataPicker<Peer>
+  readonly #offering = new Set<Peer>()
+  #ended = false
+
+  constructor(options: MetadataDownloadOptions) {
+    super()
+    this.#options = options
+    const { infoHash, swarm } = options
+    this.#picker = new MetadataPicker({
+      maxSize: MAX_TORRENT_SIZE,
+      right: info => createHash('sha1').update(info).digest().equals(infoHash),
+    })
+    swarm.on('extended', peer => this.#offered(peer))
+    swarm.on('metadata', (peer, message) => {
+      if (message.type === 'data') this.#received(peer, message.piece, message.data)
+      else {
+        this.#picker.rejected(peer, options.now())
+        this.#askAll()
+      }
+    })
+    swarm.on('disconnected', peer => {
+      this.#offering.delete(peer)
+      this.#picker.left(peer)
+      this.#askAll()
+    })
+  }
+
+  /** How many peers offer metadata now. */
+  get offering(): number {
+    return this.#offering.size
+  }
+
+  /** Pieces of metadata that are there, and all that there are; 0 while that is not known. */
+  get progress(): { readonly have: number; readonly of: number } {
+    return this.#picker.progress
+  }
+
+  /** What a connected peer did for the metadata, in words. */
+  describe(peer: Peer): string {
+    return this.#offering.has(peer) ? 'has not given all of it yet' : 'had no metadata to give'
+  }
+
+  /** Asks for what is late. To be called now and then. */
+  tick(now: number): void {
+    if (this.#ended) return
+    for (const peer of this.#offering) {
+      const since = this.#picker.owesSince(peer)
+      if (since !== undefined && now - since > ANSWER_TIMEOUT_MS) this.#picker.rejected(peer, now)
+    }
+    this.#askAll()
+  }
+
+  /** Asks for nothing more. */
+  end(): void {
+    this.#ended = true
+  }
+
+  #offered(peer: Peer): void {
+    const { extensions, metadataSize } = peer.about
+    if (this.#ended || metadataSize === undefined || !extensions.get('ut_metadata')) return
+    if (!this.#picker.offer(peer, metadataSize)) {
+      this.#blame(peer, `offers metadata of ${metadataSize} bytes, at most ${MAX_TORRENT_SIZE} are read`)
+      return
+    }
+    this.#offering.add(peer)
+    this.#askAll()
+  }
+
+  #received(peer: Peer, piece: number, data: Uint8Array): void {
+    if (this.#ended) return
+    const { wrongDrafts } = this.#picker
+    const wrong = this.#picker.received(peer, piece, data)
+    if (wrong !== undefined) this.#blame(peer, wrong)
+    const { info } = this.#picker
+    if (info) {
+      this.#ended = true
+      this.emit('complete', info)
+    } else if (this.#picker.wrongDrafts > wrongDrafts) this.#askAll()
+    else if (this.#offering.has(peer)) this.#ask(peer)
+  }
+
+  #askAll(): void {
+    for (const peer of this.#offering) this.#ask(peer)
+  }
+
+  #ask(peer: Peer): void {
+    if (this.#ended) return
+    const pieces = this.#picker.next(peer, this.#options.now())
+    if (pieces.length > 0) peer.extensions.requestMetadata(pieces)
+  }
+
+  #blame(peer: Peer, what: string): void {
+    this.#options.swarm.ban(formatAddress(peer.address), `banned for wrong metadata: it ${what}`)
+  }
+}

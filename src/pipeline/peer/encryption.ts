@@ -1,0 +1,39 @@
+import { Exchange } from '../../codec/exchange.ts'
+import { type Ciphers, CRYPTO, type Encryption } from '../../codec/mse.ts'
+import { initiate } from '../../codec/mse-handshake.ts'
+import { Decipher } from '../../streams/peer/decipher.ts'
+import { Encipher } from '../../streams/peer/encipher.ts'
+
+/** The two stages between an encrypted connection and those that know messages. */
+export interface CipherStages {
+  readonly decipher: Decipher
+  readonly encipher: Encipher
+}
+
+/** What may follow the handshake of encryption: with `require`, nothing plain. */
+export function cryptoOf(encryption: Encryption): number {
+  return encryption === 'require' ? CRYPTO.rc4 : CRYPTO.rc4 | CRYPTO.plaintext
+}
+
+/** For a connection that came to us, whose handshake of encryption is over. @param head plain already */
+export function acceptedStages({ incoming, outgoing }: Ciphers, head: Uint8Array): CipherStages {
+  return { decipher: new Decipher({ rc4: incoming, head }), encipher: new Encipher(outgoing) }
+}
+
+/** For a connection that we dial. @param consumed called with chunks whose memory may be used again */
+export function diallingStages(
+  infoHash: Uint8Array,
+  encryption: Encryption,
+  consumed: (chunk: Uint8Array) => void,
+): CipherStages {
+  const encipher = new Encipher()
+  const conversation = initiate({
+    infoHash,
+    provide: cryptoOf(encryption),
+    payload: () => encipher.takeHeld(),
+    send: bytes => encipher.say(bytes),
+  })
+  const handshake = new Exchange(conversation)
+  const settled = (ciphers: Ciphers | undefined) => encipher.settle(ciphers?.outgoing)
+  return { decipher: new Decipher({ handshake, settled, consumed }), encipher }
+}

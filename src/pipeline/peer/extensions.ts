@@ -1,0 +1,164 @@
+import { EventEmitter } from 'node:events'
+import type { PeerAddress } from '../../codec/compact.ts'
+import {
+  EXTENDED_HANDSHAKE,
+  type ExtendedHandshake,
+  encodeDontHave,
+  encodeExtendedHandshake,
+  parseDontHave,
+  parseExtendedHandshake,
+} from '../../codec/extended.ts'
+import {
+  encodeMetadataMessage,
+  type MetadataMessage,
+  parseMetadataMessage,
+  UT_METADATA,
+} from '../../codec/metadata.ts'
+import { decodePex, encodePex, type PexPeer } from '../../codec/pex.ts'
+import { MetadataResponder } from './metadata-responder.ts'
+import type { PeerContext } from './peer-context.ts'
+import { PeerExchange } from './peer-exchange.ts'
+
+export interface ExtensionsEvents {
+  /** The peer said what it can do, or changed it. */
+  handshake: [handshake: ExtendedHandshake]
+  /** The peer does not have this piece any more (BEP 54). */
+  dontHave: [index: number]
+  /** The peer named other peers (BEP 11). */
+  peers: [addresses: readonly PeerAddress[]]
+  /** The peer sent a piece of the metadata, or will not (BEP 9). */
+  metadata: [message: MetadataMessage]
+}
+
+export interface ExtensionsOptions {
+  readonly context: PeerContext
+  /** The peer's IP address. */
+  readonly host: string
+  /** Sends an extended message. @returns whether there is room for more */
+  readonly send: (id: number, payload: Uint8Array) => boolean
+}
+
+/** Requests of a peer that we take at once. */
+const OUR_REQQ = 500
+/** Our ids of extension messages. */
+const OUR_IDS = { lt_donthave: 1, ut_pex: 2, ut_metadata: UT_METADATA } as const
+
+/** The extension messages between one peer and us (BEP 10): the handshake, metadata, PEX, don't-have. */
+export class Extensions extends EventEmitter<ExtensionsEvents> {
+  /** What the peer said of itself; each handshake changes what it names. */
+  about: ExtendedHandshake = { extensions: new Map() }
+  /** Whether the peer speaks the extension protocol at all. */
+  supported = false
+  readonly #context: PeerContext
+  readonly #host: string
+  readonly #send: ExtensionsOptions['send']
+  #pex: PeerExchange | undefined
+  #metadata: MetadataResponder | undefined
+  readonly #handlers = new Map<number, (payload: Uint8Array) => void>([
+    [EXTENDED_HANDSHAKE, payload => this.#takeHandshake(payload)],
+    [OUR_IDS.lt_donthave, payload => this.#takeDontHave(payload)],
+    [OUR_IDS.ut_pex, payload => this.#takePeers(payload)],
+    [OUR_IDS.ut_metadata, payload => this.#takeMetadata(payload)],
+  ])
+
+  constructor({ context, host, send }: ExtensionsOptions) {
+    super()
+    this.#context = context
+    this.#host = host
+    this.#send = send
+  }
+
+  /** Takes an extended message. Those with ids that we did not give are ignored. */
+  take(id: number, payload: Uint8Array): void {
+    this.#handlers.get(id)?.(payload)
+  }
+
+  /**
+   * Tells the peer what we can do, or that it has changed. Everything is said each time: libtorrent takes what a later
+   * handshake leaves out for switched off.
+   */
+  sendHandshake(): void {
+    if (!this.supported) return
+    const { client, port, torrent } = this.#context
+    const pex = this.#context.pex()
+    if (pex) this.#pex ??= new PeerExchange(this.#host, this.#context.clock.now())
+    const { ut_pex, ...others } = OUR_IDS
+    const listening = port()
+    const upload = torrent?.upload
+    const payload = encodeExtendedHandshake({
+      client,
+      reqq: OUR_REQQ,
+      // a torrent that turned out to be private exchanges no peers any more
+      extensions: pex ? OUR_IDS : this.#pex ? { ...others, ut_pex: 0 } : others,
+      yourIp: this.#host,
+      ...(torrent ? { metadataSize: torrent.info.length } : {}),
+      ...(listening === undefined ? {} : { port: listening }),
+      ...(upload?.only() && !upload.hidden ? { uploadOnly: true } : {}),
+    })
+    this.#send(EXTENDED_HANDSHAKE, payload)
+    if (!pex) this.#pex = undefined
+  }
+
+  /** Tells the peer that we have a piece no longer, if it understands that (BEP 54). */
+  sendDontHave(index: number): void {
+    const id = this.about.extensions.get('lt_donthave') ?? 0
+    if (id > 0) this.#send(id, encodeDontHave(index))
+  }
+
+  /** Asks for pieces of the metadata. */
+  requestMetadata(pieces: readonly number[]): void {
+    for (const piece of pieces) this.#sendMetadata(encodeMetadataMessage({ type: 'request', piece }))
+  }
+
+  /** What was sent is on its way: there is room for more metadata. */
+  drained(): void {
+    this.#metadata?.drained()
+  }
+
+  /** Whether it is time to tell the peer of other peers. */
+  pexIsDue(now: number): boolean {
+    return Boolean(this.about.extensions.get('ut_pex') && this.#pex?.due(now))
+  }
+
+  /** Tells the peer which peers came and went since the last time (BEP 11). @param own where it listens itself */
+  sendPex(connected: ReadonlyMap<string, PexPeer>, own: string | undefined, now: number): void {
+    const id = this.about.extensions.get('ut_pex')
+    const news = id ? this.#pex?.news(connected, own, now) : undefined
+    if (news) this.#send(id!, encodePex(news))
+  }
+
+  #takeHandshake(payload: Uint8Array): void {
+    const handshake = parseExtendedHandshake(payload)
+    const extensions = new Map([...this.about.extensions, ...handshake.extensions])
+    this.about = { ...this.about, ...handshake, extensions }
+    this.emit('handshake', handshake)
+  }
+
+  #takeDontHave(payload: Uint8Array): void {
+    const index = parseDontHave(payload)
+    if (index !== undefined) this.emit('dontHave', index)
+  }
+
+  #takePeers(payload: Uint8Array): void {
+    const message = this.#pex && decodePex(payload)
+    if (message) this.emit('peers', this.#pex!.heard(message, this.#context.clock.now()))
+  }
+
+  #takeMetadata(payload: Uint8Array): void {
+    const info = this.#context.torrent?.info
+    if (info) {
+      this.#metadata ??= new MetadataResponder({ info, send: bytes => this.#sendMetadata(bytes) })
+      this.#metadata.take(payload)
+      return
+    }
+    const message = parseMetadataMessage(payload)
+    if (message?.type === 'request') {
+      this.#sendMetadata(encodeMetadataMessage({ type: 'reject', piece: message.piece }))
+    } else if (message) this.emit('metadata', message)
+  }
+
+  #sendMetadata(payload: Uint8Array): boolean {
+    const id = this.about.extensions.get('ut_metadata') ?? 0
+    return id === 0 || this.#send(id, payload)
+  }
+}

@@ -1,0 +1,68 @@
+import {
+  encodeMetadataMessage,
+  METADATA_PIECE,
+  metadataPieces,
+  parseMetadataMessage,
+} from '../../codec/metadata.ts'
+
+export interface MetadataResponderOptions {
+  /** The raw info dictionary. */
+  readonly info: Uint8Array
+  /** Sends the payload of a ut_metadata message. @returns whether there is room for more: if not, `drained` is called later */
+  readonly send: (payload: Uint8Array) => boolean
+}
+
+/** Requests of one peer that wait until it has read what was sent before. */
+const MAX_WAITING = 64
+/** How often one connection may have all of the metadata. */
+const MAX_COPIES = 4
+
+/**
+ * Gives one peer the metadata of a torrent (BEP 9). What is asked too often, or does not exist, is rejected; and
+ * while the peer reads nothing, nothing is sent to it.
+ */
+export class MetadataResponder {
+  readonly #options: MetadataResponderOptions
+  readonly #pieces: number
+  readonly #waiting: number[] = []
+  /** Pieces that may still be sent. */
+  #left: number
+  #room = true
+
+  constructor(options: MetadataResponderOptions) {
+    this.#options = options
+    this.#pieces = metadataPieces(options.info.length)
+    this.#left = MAX_COPIES * this.#pieces
+  }
+
+  /** Answers a ut_metadata message, if it asks for something. */
+  take(payload: Uint8Array): void {
+    const message = parseMetadataMessage(payload)
+    if (message?.type !== 'request') return
+    const { piece } = message
+    if (piece < this.#pieces && this.#waiting.length < MAX_WAITING && this.#left > 0) {
+      this.#left--
+      this.#waiting.push(piece)
+      this.#serve()
+    } else if (this.#room) this.#send(encodeMetadataMessage({ type: 'reject', piece }))
+  }
+
+  /** The peer has read what was sent. */
+  drained(): void {
+    this.#room = true
+    this.#serve()
+  }
+
+  #serve(): void {
+    const { info } = this.#options
+    while (this.#room && this.#waiting.length > 0) {
+      const piece = this.#waiting.shift()!
+      const data = info.subarray(piece * METADATA_PIECE, (piece + 1) * METADATA_PIECE)
+      this.#send(encodeMetadataMessage({ type: 'data', piece, totalSize: info.length, data }))
+    }
+  }
+
+  #send(payload: Uint8Array): void {
+    this.#room = this.#options.send(payload)
+  }
+}

@@ -1,0 +1,10 @@
+import { formatAddress, type PeerAddress } from '../../codec/compact.ts'
+import { messageOf, PeerError } from '../../errors.ts'
+
+/** An error of one connection, as one that names the peer. */
+export function nameError(error: Error, address: PeerAddress): PeerError {
+  const name = formatAddress(address)
+  if (error instanceof PeerError && error.message.startsWith(name)) return error
+  const code = error instanceof PeerError ? error.code : 'ERR_CONNECTION'
+  return new PeerError(code, `${name}: ${messageOf(error)}`, error)
+}

@@ -1,0 +1,99 @@
+import type net from 'node:net'
+import type { Bitfield } from '../../codec/bitfield.ts'
+import type { Encryption } from '../../codec/mse.ts'
+import type { SharedDht } from '../../discovery/peer-sources.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { ByteLimit } from '../../streams/byte-limit.ts'
+import type { BlockSource } from '../../streams/peer/requester.ts'
+import type { ResponderOptions, ResponderTorrent } from '../../streams/peer/responder.ts'
+import type { Funnel } from '../../streams/torrent/funnel.ts'
+import type { MessageLoad } from './message-budget.ts'
+
+/** What all peers of a torrent share. */
+export interface PeerContext {
+  /** 20 bytes each. */
+  readonly infoHash: Uint8Array
+  readonly peerId: Uint8Array
+  readonly clock: Clock
+  /** Our name and version. */
+  readonly client: string
+  /** The port that we listen at, if we do. */
+  readonly port: () => number | undefined
+  readonly connect?: typeof net.connect
+  /** The address to dial from. */
+  readonly bind?: string
+  readonly encryption: Encryption
+  /** The DHT, where peers may know of it. */
+  readonly dht: () => SharedDht | undefined
+  /** Whether peers exchange peers (BEP 11). */
+  readonly pex: () => boolean
+  /** How many connections of the torrent wait because of what their messages cost. */
+  readonly load: MessageLoad
+  /** Where blocks go. */
+  readonly funnel: Funnel
+  /** What is known of the torrent once its metadata is. */
+  torrent: PeerTorrent | undefined
+  readonly limits: {
+    /** The most bytes to read at once from one peer. */
+    readonly read: () => number
+    /** The most requests under way to one peer, as our memory allows. */
+    readonly window: () => number
+    /** The most blocks to read and send at once to one peer. */
+    readonly run: () => number
+    /** Memory for runs of blocks on their way to peers. */
+    readonly pool: NonNullable<ResponderOptions['pool']>
+    readonly up?: ByteLimit
+    readonly down?: ByteLimit
+  }
+}
+
+/** What peers need to know of a torrent to exchange its blocks. */
+export interface PeerTorrent {
+  /** The raw info dictionary, for peers that have nothing but its hash (BEP 9). */
+  readonly info: Uint8Array
+  readonly pieceCount: number
+  /** Bytes of each piece but the last, and of all. */
+  readonly pieceLength: number
+  readonly length: number
+  /** Which blocks to ask for. */
+  readonly source: BlockSource
+  readonly upload: PeerUpload
+}
+
+/** What peers may have of us. */
+export interface PeerUpload {
+  readonly storage: ResponderTorrent['storage']
+  /** Whether we have a piece. */
+  readonly has: (index: number) => boolean
+  /** The pieces that peers are told of when they connect. */
+  readonly told: Bitfield
+  /** Whether nothing else shows that we have more (BEP 16). */
+  readonly hidden: boolean
+  /** Whether we want nothing any more (BEP 21). */
+  readonly only: () => boolean
+  /** What to suggest while we are a seed. */
+  readonly suggestions: PieceSuggestions
+  /** A piece that we have could not be read. */
+  readonly failed: (error: Error, index: number) => void
+}
+
+/** A peer as the policy of suggestions sees it. */
+export interface SuggestedPeer {
+  readonly responder: { readonly sending: boolean; readonly waiting: number }
+  /** The time since when its requests wait without an answer, milliseconds; the last tick if it has no requests. */
+  readonly waitsSince: number
+}
+
+/** Which pieces a seed suggests to each peer, so that it sends each piece once (BEP 6): a policy. */
+export interface PieceSuggestions {
+  /** Returns the pieces to suggest to a peer now. */
+  next(peer: SuggestedPeer, has: (index: number) => boolean, now: number): readonly number[]
+  /** Notes a request for a piece. @returns true if the peer should get more suggestions */
+  asked(peer: SuggestedPeer, index: number, now: number): boolean
+  /** Returns true if the request of a peer for this piece should wait behind its other requests. */
+  later(peer: SuggestedPeer, index: number, now: number): boolean
+  /** Forgets a peer that disconnected or was choked. */
+  left(peer: SuggestedPeer): void
+  /** Updates the policy with the total of uploaded bytes. */
+  tick(uploaded: number, now: number): void
+}

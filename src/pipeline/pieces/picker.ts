@@ -1,0 +1,213 @@
+import type { Bitfield } from '../../codec/bitfield.ts'
+import type { Cursors } from './cursors.ts'
+
+export interface PickerOptions {
+  readonly pieceCount: number
+  /** Which pieces are wanted. @default all */
+  readonly wanted?: (index: number) => boolean
+  /** Lowest index first. @default false: rarest first */
+  readonly sequential?: boolean
+  /** What readers need soon: that comes before all else. */
+  readonly cursors?: Cursors
+  /** Nothing is begun but what readers need soon. @default false */
+  readonly onDemand?: boolean
+  /** From 0 to below 1; orders pieces that are equally rare. @default Math.random */
+  readonly random?: () => number
+}
+
+const NOWHERE = 0xffffffff
+
+/**
+ * Which piece to begin next.
+ *
+ * Depends on: which pieces are wanted, begun and done; where readers are; how many peers have each (seeds counted
+ * apart, as they make no difference between pieces); what the asking peer has; chance, where these are equal.
+ *
+ * The pieces that could be begun stand in one array sorted by how many have them, with the borders between
+ * equals kept aside: a have moves a piece over one border, so it costs the same for a hundred thousand.
+ */
+export class Picker {
+  /** Pieces that are wanted and not begun. */
+  left = 0
+  readonly #order: Uint32Array
+  readonly #position: Uint32Array
+  readonly #count: Uint16Array
+  /** `#ends[n]`: where the pieces that n peers have end, in `#order`. */
+  readonly #ends: number[] = [0]
+  readonly #wanted: Uint8Array
+  readonly #done: Uint8Array
+  readonly #sequential: boolean
+  readonly #cursors: Cursors | undefined
+  readonly #onDemand: boolean
+  /** The first piece that is wanted and not done. */
+  #first = 0
+  #version = 0
+
+  constructor(options: PickerOptions) {
+    const { pieceCount, wanted = () => true, random = Math.random } = options
+    this.#order = new Uint32Array(pieceCount)
+    this.#position = new Uint32Array(pieceCount).fill(NOWHERE)
+    this.#count = new Uint16Array(pieceCount)
+    this.#wanted = new Uint8Array(pieceCount)
+    this.#done = new Uint8Array(pieceCount)
+    this.#sequential = options.sequential ?? false
+    this.#cursors = options.cursors
+    this.#onDemand = options.onDemand ?? false
+    for (let index = 0; index < pieceCount; index++) {
+      if (!wanted(index)) continue
+      this.#wanted[index] = 1
+      const other = Math.floor(random() * (this.left + 1))
+      this.#order[this.left] = this.#order[other]!
+      this.#order[other] = index
+      this.left++
+    }
+    for (let at = 0; at < this.left; at++) this.#position[this.#order[at]!] = at
+    this.#ends[0] = this.left
+    this.#advance()
+  }
+
+  /** Grows when a peer that found nothing might find something now. */
+  get version(): number {
+    return this.#version + (this.#cursors?.version ?? 0)
+  }
+
+  /** Whether only pieces that readers need soon are begun. */
+  get onDemand(): boolean {
+    return this.#onDemand
+  }
+
+  /** Whether the lowest piece comes first. */
+  get inOrder(): boolean {
+    return this.#sequential || this.#onDemand
+  }
+
+  /** How many peers that are no seeds have this piece. */
+  copies(index: number): number {
+    return this.#count[index]!
+  }
+
+  /** Whether this piece is wanted and not done. */
+  wants(index: number): boolean {
+    return this.#wanted[index] === 1 && this.#done[index] === 0
+  }
+
+  /** A peer came that has these. */
+  join(bits: Bitfield): void {
+    if (!bits.full) for (const index of bits) this.#more(index)
+    this.#version++
+  }
+
+  /** A peer went that had these. */
+  leave(bits: Bitfield): void {
+    if (!bits.full) for (const index of bits) this.#fewer(index)
+  }
+
+  /** A peer has one more: `bits` has it already. */
+  gain(index: number, bits: Bitfield): void {
+    this.#version++
+    if (!bits.full) this.#more(index)
+    else for (const other of bits) if (other !== index) this.#fewer(other)
+  }
+
+  /** A peer has one less: `bits` has it no longer. */
+  lose(index: number, bits: Bitfield): void {
+    if (bits.count < bits.size - 1) this.#fewer(index)
+    else for (const other of bits) this.#more(other) // it was a seed, counted apart
+  }
+
+  /** Whether this piece may be begun: it is wanted and has not been, and on demand somebody needs it soon. */
+  open(index: number): boolean {
+    if (this.#position[index] === NOWHERE || index >= this.#position.length) return false
+    return !this.#onDemand || this.#cursors!.distance(index) >= 0
+  }
+
+  /**
+   * The piece to begin with a peer that has `bits`, or -1. What readers need soon, then the rarest.
+   * @param late how many pieces a reader goes on until what this peer brings is there
+   */
+  pick(bits: Bitfield, avoid?: (index: number) => boolean, late = 0): number {
+    const fits = (index: number) => this.#position[index] !== NOWHERE && bits.has(index) && !avoid?.(index)
+    const soon = this.#cursors?.find(fits, late) ?? -1
+    if (soon >= 0 || this.#onDemand) return soon
+    if (this.#sequential) return this.#pickInOrder(fits)
+    // what only seeds have is of no use to somebody who is none
+    for (let at = bits.full ? 0 : this.#ends[0]!; at < this.left; at++) {
+      const index = this.#order[at]!
+      if (bits.has(index) && !avoid?.(index)) return index
+    }
+    return -1
+  }
+
+  /** A piece is under way. */
+  begin(index: number): void {
+    if (this.#position[index] === NOWHERE) return
+    for (let count = this.#count[index]!; count < this.#ends.length; count++) this.#up(index, count)
+    this.left--
+    this.#position[index] = NOWHERE
+  }
+
+  /** A piece that was begun is to be begun again. */
+  again(index: number): void {
+    if (this.#position[index] !== NOWHERE || !this.wants(index)) return
+    this.#version++
+    this.#order[this.left] = index
+    this.#position[index] = this.left++
+    const count = this.#count[index]!
+    this.#ends[this.#ends.length - 1]!++
+    for (let at = this.#ends.length - 1; at > count; at--) this.#down(index, at)
+  }
+
+  /** A piece is at rest. */
+  finish(index: number): void {
+    this.begin(index)
+    this.#done[index] = 1
+    if (index === this.#first) this.#advance()
+  }
+
+  /** A piece is no longer there: it is wanted as before. */
+  forget(index: number): void {
+    if (this.#done[index] === 0) return
+    this.#done[index] = 0
+    if (index < this.#first) this.#first = index
+    this.again(index)
+  }
+
+  #advance(): void {
+    while (this.#first < this.#done.length && !this.wants(this.#first)) this.#first++
+    this.#version++
+  }
+
+  #pickInOrder(fits: (index: number) => boolean): number {
+    for (let index = this.#first; index < this.#done.length; index++) if (fits(index)) return index
+    return -1
+  }
+
+  #more(index: number): void {
+    const count = this.#count[index]!++
+    while (this.#ends.length <= count + 1) this.#ends.push(this.left)
+    if (this.#position[index] !== NOWHERE) this.#up(index, count)
+  }
+
+  #fewer(index: number): void {
+    const count = this.#count[index]!--
+    if (this.#position[index] !== NOWHERE) this.#down(index, count)
+  }
+
+  /** From among those that `count` have to the next: swaps with the last of them and moves the border. */
+  #up(index: number, count: number): void {
+    this.#swap(index, --this.#ends[count]!)
+  }
+
+  #down(index: number, count: number): void {
+    this.#swap(index, this.#ends[count - 1]!++)
+  }
+
+  #swap(index: number, to: number): void {
+    const from = this.#position[index]!
+    const other = this.#order[to]!
+    this.#order[from] = other
+    this.#position[other] = from
+    this.#order[to] = index
+    this.#position[index] = to
+  }
+}

@@ -1,0 +1,30 @@
+import { Bitfield } from '../../codec/bitfield.ts'
+import { Layout } from '../../metainfo/layout.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+
+/** The pieces that hold a byte of a selected file; padding alone is no reason to fetch one. */
+export function wantedPieces(metainfo: Metainfo, select?: (fileIndex: number) => boolean): Bitfield {
+  const layout = new Layout(metainfo)
+  const wanted = new Bitfield(metainfo.pieceCount)
+  metainfo.files.forEach((file, at) => {
+    const pieces = (select?.(at) ?? true) && !(file.pad && select) ? layout.piecesOf(at) : undefined
+    for (let index = pieces?.first ?? 0; pieces && index <= pieces.last; index++) wanted.add(index)
+  })
+  return wanted
+}
+
+/** Bytes of the whole torrent that are in no verified piece: what trackers are told is left. */
+export function missingBytes({ length, pieceCount, pieceLength }: Metainfo, verified: Bitfield): number {
+  if (verified.full) return 0
+  const lastShort = verified.has(pieceCount - 1) ? pieceCount * pieceLength - length : 0
+  return length - (verified.count * pieceLength - lastShort)
+}
+
+/** The pieces that hold any of the bytes from `start` to before `end`, counted from the torrent's start. */
+export function piecesOf({ pieceCount, pieceLength }: Metainfo, start: number, end: number): Bitfield {
+  const pieces = new Bitfield(pieceCount)
+  for (let index = Math.floor(start / pieceLength); index * pieceLength < end; index++) {
+    if (start < end) pieces.add(index)
+  }
+  return pieces
+}

@@ -1,0 +1,95 @@
+import { ReadableStream as WebStream } from 'node:stream/web'
+import { InputError } from '../../errors.ts'
+import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
+import { type ByteSource, FileReader } from '../../streams/read/file-reader.ts'
+
+/** A Uint8Array with an ArrayBuffer of its own, also for compilers in which Uint8Array is not generic. */
+type OwnBytes = ReturnType<Uint8ArrayConstructor['from']>
+
+/** Whose bytes can be read. */
+export interface TorrentBytes {
+  readonly metainfo: Metainfo
+  open(start: number, end: number): ByteSource
+}
+
+/** Which bytes of a file: from `start` to before `end`. @default all of them */
+export interface ByteRange {
+  readonly start?: number
+  readonly end?: number
+}
+
+export interface ReadOptions extends ByteRange {
+  /** Ends it: the stream fails with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** Chunks are lent: see FileReader. @default false */
+  readonly lend?: boolean
+}
+
+/** One file of a torrent, to be read while it comes. */
+export class TorrentFile {
+  /** Where it is in the torrent's list. */
+  readonly index: number
+  readonly #torrent: TorrentBytes
+  readonly #select: ((fileIndex: number) => boolean) | undefined
+
+  constructor(torrent: TorrentBytes, index: number, select?: (fileIndex: number) => boolean) {
+    this.#torrent = torrent
+    this.index = index
+    this.#select = select
+  }
+
+  get entry(): FileEntry {
+    return this.#torrent.metainfo.files[this.index]!
+  }
+
+  get path(): string {
+    return this.entry.path
+  }
+
+  /** Bytes. */
+  get length(): number {
+    return this.entry.length
+  }
+
+  /**
+   * Its bytes in order, each as soon as it is verified. Also an async iterator; pipes into any Writable.
+   * Ends after the last byte, else fails. What is read soon is fetched first; when nobody reads on, nothing is fetched.
+   * @throws InputError for a range outside the file, or a file that was not selected
+   */
+  stream({ start = 0, end, signal, lend = false }: ReadOptions = {}): FileReader {
+    const { offset, length } = this.entry
+    if (this.#select?.(this.index) === false) {
+      throw new InputError(
+        'ERR_USAGE',
+        `file ${this.index} is not among the selected: its bytes will not come`,
+      )
+    }
+    const last = Math.min(end ?? length, length)
+    if (!(Number.isSafeInteger(start) && start >= 0 && start <= last)) {
+      throw new InputError(
+        'ERR_USAGE',
+        `no bytes ${start} to ${last} in file ${this.index} of ${length} bytes`,
+      )
+    }
+    const [first, after] = [offset + start, offset + last]
+    const source = this.#torrent.open(first, after)
+    const reader = new FileReader({ source, start: first, end: after, lend })
+    if (signal) abortable(reader, signal)
+    return reader
+  }
+
+  /** The same as a web stream: cancelling it ends the reading. */
+  web(options: Omit<ReadOptions, 'lend'> = {}): ReadableStream<OwnBytes> {
+    // the global type, as programs with and without DOM types know it
+    return WebStream.from(this.stream(options)) as ReadableStream<OwnBytes>
+  }
+}
+
+function abortable(reader: FileReader, signal: AbortSignal): void {
+  const abort = () => reader.destroy(signal.reason)
+  if (signal.aborted) queueMicrotask(abort)
+  else {
+    signal.addEventListener('abort', abort, { once: true })
+    reader.once('close', () => signal.removeEventListener('abort', abort))
+  }
+}

@@ -1,0 +1,60 @@
+import { Layout } from '../../metainfo/layout.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Recheck } from '../resume/recheck.ts'
+
+/** Milliseconds for which a file that was looked at is taken to be as it was. */
+const LOOK_INTERVAL_MS = 1000
+
+/** Reads verified pieces, for peers and readers, as long as no other program has changed their files. */
+export class TrustedReads implements Pick<Storage, 'read'> {
+  readonly #layout: Layout
+  readonly #storage: Storage
+  readonly #recheck: Recheck
+  readonly #clock: Clock
+  /** When each file was last looked at, in ms of the clock. */
+  readonly #looked = new Map<number, number>()
+
+  constructor(metainfo: Metainfo, storage: Storage, recheck: Recheck, clock: Clock) {
+    this.#layout = new Layout(metainfo)
+    this.#storage = storage
+    this.#recheck = recheck
+    this.#clock = clock
+  }
+
+  /** As Storage says; resolves with 0 where the bytes are in doubt. */
+  async read(position: number, target: Uint8Array): Promise<number> {
+    if (this.#storage.watch === undefined) return this.#storage.read(position, target)
+    const files = this.#layout.spans(position, target.length).map(({ fileIndex }) => fileIndex)
+    await this.#look(files.filter(file => this.#isDue(file)))
+    if (!this.#trusts(position, target.length)) return 0
+    try {
+      const there = await this.#storage.read(position, target)
+      if (there < target.length) await this.#look(files)
+      return there
+    } catch (error) {
+      await this.#look(files)
+      if (this.#trusts(position, target.length)) throw error
+      return 0
+    }
+  }
+
+  #isDue(file: number): boolean {
+    const looked = this.#looked.get(file)
+    return looked === undefined || this.#clock.now() - looked >= LOOK_INTERVAL_MS
+  }
+
+  async #look(files: readonly number[]): Promise<void> {
+    if (files.length === 0) return
+    for (const file of files) this.#looked.set(file, this.#clock.now())
+    await this.#recheck.look(files)
+  }
+
+  #trusts(position: number, length: number): boolean {
+    const { pieceLength } = this.#layout
+    for (let index = this.#layout.pieceOf(position); index * pieceLength < position + length; index++)
+      if (!this.#recheck.trusts(index)) return false
+    return true
+  }
+}

@@ -1,0 +1,78 @@
+import { Bitfield } from '../../codec/bitfield.ts'
+import { Layout } from '../../metainfo/layout.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { PieceReader } from '../../streams/torrent/piece-reader.ts'
+import { Verifier } from '../../streams/torrent/verifier.ts'
+import { PiecePool } from '../limits/piece-pool.ts'
+
+export interface CheckOptions {
+  readonly metainfo: Metainfo
+  readonly storage: Pick<Storage, 'read'>
+  /** Which pieces to look at. @default all */
+  readonly pieces?: readonly number[]
+  /** Pieces that need no look. @default none */
+  readonly trusted?: Bitfield
+  /** Called after each piece that was looked at. */
+  readonly progress?: (pieces: number) => void
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Finds which pieces a storage has right: reads and hashes what is there, and passes over what is not.
+ * Rejects with a StorageError, or with the signal's reason.
+ */
+export async function check(options: CheckOptions): Promise<Bitfield> {
+  const { metainfo, storage, trusted, progress, signal } = options
+  const { hashes, length, pieceCount, pieceLength } = metainfo
+  const verified = trusted?.clone() ?? new Bitfield(pieceCount)
+  const pieces = options.pieces ?? (await there(metainfo, storage)).filter(index => !verified.has(index))
+  let looked = pieceCount - pieces.length
+  const pool = new PiecePool(pieceLength, 8)
+  const look = () => progress?.(++looked)
+  const reader = new PieceReader({
+    storage,
+    pieceLength,
+    length,
+    pieces,
+    missing: look,
+    allocate: size => pool.take().subarray(0, size),
+  })
+  const verifier = new Verifier({
+    hashes,
+    corrupt: piece => {
+      pool.give(piece.data)
+      look()
+    },
+  })
+  const abort = () => reader.destroy(signal?.reason)
+  signal?.throwIfAborted()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    reader.pipe(verifier, () => {})
+    reader.on('error', error => verifier.destroy(error))
+    for await (const piece of verifier) {
+      verified.add(piece.index)
+      pool.give(piece.data)
+      look()
+    }
+    signal?.throwIfAborted()
+    return verified
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** The pieces none of whose files is missing: a torrent of which nothing is there takes no time at all. */
+async function there(metainfo: Metainfo, storage: Pick<Storage, 'read'>): Promise<number[]> {
+  const layout = new Layout(metainfo)
+  const missing = new Bitfield(metainfo.pieceCount)
+  const first = Buffer.alloc(1)
+  for (const [at, file] of metainfo.files.entries()) {
+    const pieces = layout.piecesOf(at)
+    if (!pieces || file.length === 0 || file.pad) continue
+    if ((await storage.read(file.offset, first)) > 0) continue
+    for (let index = pieces.first; index <= pieces.last; index++) missing.add(index)
+  }
+  return Array.from({ length: metainfo.pieceCount }, (_, index) => index).filter(index => !missing.has(index))
+}

@@ -1,0 +1,145 @@
+import { Bitfield } from '../../codec/bitfield.ts'
+import { StorageError } from '../../errors.ts'
+import { Layout } from '../../metainfo/layout.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { check } from './check.ts'
+
+export interface RecheckOptions {
+  readonly metainfo: Metainfo
+  readonly storage: Storage
+  /** What is verified and at rest; pieces that turn out wrong are removed. */
+  readonly verified: Bitfield
+  /** A piece was in doubt and is right. */
+  readonly kept: (index: number) => void
+  /** A piece is no longer right, and is removed from `verified`. */
+  readonly lost: (index: number) => void
+  /** A file lost pieces. */
+  readonly warning: (error: StorageError) => void
+  /** Reading pieces again failed, other than by what is on the disk. */
+  readonly failed: (error: Error) => void
+  readonly signal: AbortSignal
+}
+
+/**
+ * Reads verified pieces again when another program changed their files.
+ *
+ * From the moment a change is noticed until a piece was read and hashed again it is in doubt: it is not given to
+ * peers or readers, and no resume record vouches for it.
+ */
+export class Recheck {
+  readonly #options: RecheckOptions
+  readonly #layout: Layout
+  /** Verified pieces that are in doubt; cleared when they were read again. */
+  readonly #doubtful: Bitfield
+  /**
+   * Files that changed while we wrote: a piece on its way to one then may have gone astray. Cleared when all files are
+   * looked at, and these are read once more.
+   */
+  readonly #disturbed = new Set<number>()
+  #last: Promise<void> = Promise.resolve()
+  /** The path of the file that lost pieces last. */
+  changed = ''
+
+  constructor(options: RecheckOptions) {
+    this.#options = options
+    this.#layout = new Layout(options.metainfo)
+    this.#doubtful = new Bitfield(options.metainfo.pieceCount)
+  }
+
+  /** True if a piece is verified and not in doubt. */
+  trusts(index: number): boolean {
+    return this.#options.verified.has(index) && !this.#doubtful.has(index)
+  }
+
+  /** The verified pieces that a resume record may vouch for. */
+  trusted(): Bitfield {
+    this.tick()
+    const trusted = this.#options.verified.clone()
+    for (const index of this.#doubtful) trusted.delete(index)
+    for (const file of this.#disturbed) for (const index of this.#piecesOf(file)) trusted.delete(index)
+    return trusted
+  }
+
+  /** Begins to read again what our own writes found changed. To be called now and then. */
+  tick(): void {
+    const noticed = this.#options.storage.watch?.takeNoticed() ?? []
+    for (const file of noticed) this.#disturbed.add(file)
+    this.#begin(noticed)
+  }
+
+  /** Looks at these files by path, and begins to read those again that changed. @param files indices */
+  async look(files: readonly number[]): Promise<void> {
+    this.#begin((await this.#options.storage.watch?.findChanged(files)) ?? [])
+  }
+
+  /** The same for all files. Resolves when they were read. @returns whether any had changed */
+  async lookAtAll(): Promise<boolean> {
+    const { watch } = this.#options.storage
+    this.tick()
+    await this.#last
+    const changed = new Set((await watch?.findChanged([...this.#layout.files.keys()])) ?? [])
+    for (const file of this.#disturbed) changed.add(file)
+    this.#disturbed.clear()
+    this.#begin([...changed])
+    await this.#last
+    return changed.size > 0
+  }
+
+  #begin(files: readonly number[]): void {
+    if (files.length === 0) return
+    for (const index of files.flatMap(file => this.#piecesOf(file)))
+      if (this.#options.verified.has(index)) this.#doubtful.add(index)
+    const { failed, signal } = this.#options
+    this.#last = this.#last
+      .then(() => this.#readAgain(files))
+      .catch(error => {
+        if (!signal.aborted) failed(error)
+      })
+  }
+
+  async #readAgain(files: readonly number[]): Promise<void> {
+    const { metainfo, signal, storage } = this.#options
+    const pieces = [...new Set(files.flatMap(file => this.#piecesOf(file)))].filter(index =>
+      this.#doubtful.has(index),
+    )
+    // First: what changes while it is read is noticed again.
+    await storage.watch!.remember(files)
+    const right = await check({ metainfo, pieces, signal, storage: { read: this.#readIfPossible } })
+    for (const index of pieces) {
+      this.#doubtful.delete(index)
+      if (right.has(index)) this.#options.kept(index)
+    }
+    const wrong = pieces.filter(index => !right.has(index))
+    for (const index of wrong) {
+      this.#options.verified.delete(index)
+      this.#options.lost(index)
+    }
+    for (const file of files) this.#tellOf(file, wrong)
+  }
+
+  /** What cannot be read is as good as missing. */
+  readonly #readIfPossible = async (position: number, target: Uint8Array): Promise<number> => {
+    try {
+      return await this.#options.storage.read(position, target)
+    } catch (error) {
+      if (error instanceof StorageError && error.code !== 'ERR_ABORTED') return 0
+      throw error
+    }
+  }
+
+  #tellOf(file: number, wrong: readonly number[]): void {
+    const { first = 0, last = -1 } = this.#layout.piecesOf(file) ?? {}
+    const count = wrong.filter(index => index >= first && index <= last).length
+    if (count === 0) return
+    const pieces = count === 1 ? '1 of its pieces is' : `${count} of its pieces are`
+    this.changed = this.#layout.files[file]!.path
+    const message = `${this.changed} was changed by another program: ${pieces} no longer right`
+    this.#options.warning(new StorageError('ERR_CHANGED', message))
+  }
+
+  #piecesOf(file: number): number[] {
+    const { first = 0, last = -1 } = this.#layout.piecesOf(file) ?? {}
+    return Array.from({ length: last - first + 1 }, (_, at) => first + at)
+  }
+}

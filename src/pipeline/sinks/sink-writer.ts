@@ -1,0 +1,92 @@
+import { finished } from 'node:stream'
+import { StorageError } from '../../errors.ts'
+import type { Spill } from '../../streams/read/spill.ts'
+import { drained, isStage, type Sink, type Stage } from '../../streams/stage.ts'
+
+/** Where bytes can be written to: a Writable of Node, or of streamx as the stages are. */
+export type AnyWritable = NodeJS.WritableStream | Sink<Uint8Array>
+
+/** One destination of several: it takes all that it is given, or `done` says why not. */
+export class SinkWriter {
+  /** Resolves when the sink has finished after the last byte; else rejects with why not. */
+  readonly done: Promise<void>
+  readonly #sink: AnyWritable
+  /** What is written to: the sink, or what stands before it. */
+  readonly #entry: AnyWritable
+  #ended = false
+  #closed = false
+  #proceed: (() => void) | undefined
+
+  /** @param before takes what the sink is too slow for */
+  constructor(sink: AnyWritable, before?: Spill) {
+    this.#sink = sink
+    this.#entry = before ?? sink
+    this.done = new Promise<void>((resolve, reject) => {
+      const settle = (error?: Error | null) => {
+        this.#closed = true
+        this.#proceed?.()
+        if (error) {
+          before?.destroy(error)
+          reject(error)
+        } else if (this.#ended) resolve()
+        else settle(new StorageError('ERR_ABORTED', 'the sink was closed before it had everything'))
+      }
+      if (isStage(sink)) whenClosed(sink, settle)
+      else finished(sink, { readable: false }, settle)
+    })
+    sink.on('error', () => {}) // `done` has it
+    before?.on('error', () => {})
+    before?.pipe(sink as Sink<Uint8Array>)
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /**
+   * Gives it some bytes.
+   * @param taken called once, when it needs their memory no more, or is closed
+   * @returns what to wait for before there is more for it
+   */
+  write(chunk: Uint8Array, taken: () => void): Promise<void> | undefined {
+    const entry = this.#entry
+    if (this.#closed) {
+      taken()
+      return undefined
+    }
+    const more = isStage(entry) ? entry.write(chunk) : entry.write(chunk, taken)
+    if (isStage(entry)) drained(entry).then(taken)
+    if (more) return undefined
+    return new Promise(resolve => {
+      this.#proceed = resolve
+      entry.once('drain', resolve)
+    })
+  }
+
+  /** That was all. */
+  end(): void {
+    this.#ended = true
+    if (!this.#closed) this.#entry.end()
+  }
+
+  /** There is an error, and so no end. */
+  destroy(error: Error): void {
+    if (!this.#closed) (this.#sink as Stage).destroy(error)
+  }
+}
+
+/** Calls back once, when a stage has finished, or closed without that. */
+function whenClosed(stage: Stage, call: (error?: Error) => void): void {
+  let failure: Error | undefined
+  let finished = false
+  const early = () => call(failure ?? new StorageError('ERR_ABORTED', 'the sink was closed before its end'))
+  stage.on('error', error => {
+    failure = error
+  })
+  stage.on('finish', () => {
+    finished = true
+    if ('read' in stage) call() // its other side is somebody else's
+  })
+  stage.on('close', () => (finished ? call() : early()))
+  if (stage.destroyed) queueMicrotask(early)
+}

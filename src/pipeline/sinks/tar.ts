@@ -1,0 +1,77 @@
+/** A torrent's files as one tar archive: what goes in, and under which names. */
+import { posix } from 'node:path'
+import { quote } from '../../codec/quote.ts'
+import { TAR_END, type TarEntry, tarHeader, tarPadding } from '../../codec/tar-header.ts'
+import { InputError } from '../../errors.ts'
+import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
+import { type TarBody, TarPacker } from '../../streams/read/tar-packer.ts'
+
+type Files = Pick<Metainfo, 'files' | 'multiFile'>
+
+/** Which files an archive holds, and where in it. */
+export interface TarChoice {
+  /** Which files, by index; padding is never among them. @default all */
+  readonly select?: (fileIndex: number) => boolean
+  /**
+   * Leaves the torrent's own directory out of the paths, for who wants its files at the archive's root
+   * (`docker load`). @default false
+   */
+  readonly strip?: boolean
+}
+
+export interface TarOptions extends TarChoice {
+  /** All bytes of one file, in order; called for one after the other, and never for empty files and symlinks. */
+  readonly open: (fileIndex: number) => TarBody
+  /** Chunks are lent: see TarPacker. @default false */
+  readonly lend?: boolean
+}
+
+/**
+ * The chosen files, in the torrent's order, as one POSIX archive (pax where it must): executable bit, hidden flag and
+ * symlinks (BEP 47) kept. Owner and times are 0, so that the info-hash alone decides every byte.
+ * Throws ERR_PATH for a path or symlink that would lead outside. Ends complete or fails, never short.
+ */
+export function tarOf(metainfo: Files, { open, lend = false, ...choice }: TarOptions): TarPacker {
+  const members = entriesOf(metainfo, choice).map(({ fileIndex, ...entry }) => ({
+    ...entry,
+    open: () => open(fileIndex),
+  }))
+  return new TarPacker({ members, lend })
+}
+
+/** Bytes of the archive that `tarOf` makes. */
+export function tarSize(metainfo: Files, choice: TarChoice = {}): number {
+  return entriesOf(metainfo, choice).reduce(
+    (sum, entry) => sum + tarHeader(entry).length + entry.length + tarPadding(entry.length),
+    TAR_END.length,
+  )
+}
+
+interface IndexedEntry extends TarEntry {
+  readonly fileIndex: number
+}
+
+function entriesOf({ files, multiFile }: Files, { select, strip = false }: TarChoice): IndexedEntry[] {
+  return files.flatMap((file, fileIndex) =>
+    file.pad || select?.(fileIndex) === false ? [] : [entryOf(file, fileIndex, strip && multiFile)],
+  )
+}
+
+function entryOf(file: FileEntry, fileIndex: number, strip: boolean): IndexedEntry {
+  const { length, executable, hidden, symlink } = file
+  const path = pathInside(file.path, fileIndex, strip)
+  const entry = { fileIndex, path, length, executable, hidden }
+  if (symlink === undefined) return entry
+  // Both paths are inside, so a way from one to the other never leaves.
+  const target = pathInside(symlink, fileIndex, strip)
+  return { ...entry, length: 0, link: posix.relative(posix.dirname(`/${path}`), `/${target}`) || '.' }
+}
+
+/** Torrents' paths are made safe when they are parsed; this is the second lock on the same door. */
+function pathInside(path: string, fileIndex: number, strip: boolean): string {
+  const names = path.split('/')
+  const unsafe = names.some(name => name === '' || name === '.' || name === '..' || name.includes('\0'))
+  const kept = strip ? names.slice(1) : names
+  if (!unsafe && kept.length > 0) return kept.join('/')
+  throw new InputError('ERR_PATH', `file ${fileIndex}: ${quote(path)} is not a path inside the archive`)
+}

@@ -1,0 +1,224 @@
+import { EventEmitter } from 'node:events'
+import net from 'node:net'
+import { canonicalHost, formatAddress } from '../../codec/compact.ts'
+import { Exchange } from '../../codec/exchange.ts'
+import { PROTOCOL } from '../../codec/handshake.ts'
+import { type Encryption, torrentMark } from '../../codec/mse.ts'
+import { type Received, receive } from '../../codec/mse-handshake.ts'
+import { InputError, messageOf, PeerError } from '../../errors.ts'
+import { type Clock, systemClock, type Timer } from '../../ports/clock.ts'
+import type { AcceptedConnection } from '../peer/accepted-connection.ts'
+import { cryptoOf } from '../peer/encryption.ts'
+import { HalfOpen } from './half-open.ts'
+
+export interface ListenerOptions {
+  /** @default one that is free */
+  readonly port?: number
+  /** The address to listen at. @default all, IPv6 and IPv4 */
+  readonly bind?: string
+  /** Connections at most that have not said which torrent they want. @default 64 */
+  readonly maxHalfOpen?: number
+  /** Of those, from one IP address, or the /64 of an IPv6 one; loopback may have all. @default 8 */
+  readonly maxPerAddress?: number
+  /** Whether encrypted connections (MSE) are taken: these and plain ones, these alone, or none. @default 'prefer' */
+  readonly encryption?: Encryption
+  readonly clock?: Clock
+  readonly createServer?: typeof net.createServer
+}
+
+export interface ListenerEvents {
+  /** A connection was refused, for this reason. */
+  warning: [error: PeerError]
+}
+
+/** Bytes of a handshake up to the end of its info-hash: with these we know whom a connection is for. */
+const ENOUGH = 48
+/** Milliseconds within which those have to come, in all. */
+export const ACCEPT_TIMEOUT = 10_000
+
+/** Accepts connections for any number of torrents, and gives each to the one that its handshake names (BEP 3). */
+export class Listener extends EventEmitter<ListenerEvents> {
+  readonly #options: ListenerOptions
+  readonly #clock: Clock
+  readonly #torrents = new Map<string, (accepted: AcceptedConnection) => void>()
+  /** Info-hashes by what says them in an encrypted handshake. */
+  readonly #marks = new Map<string, Uint8Array>()
+  /** Connections that have not said enough, and what ends their time. */
+  readonly #halfOpen: HalfOpen<net.Socket>
+  readonly #timers = new Map<net.Socket, Timer>()
+  #server: net.Server | undefined
+
+  constructor(options: ListenerOptions = {}) {
+    super()
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    const { maxHalfOpen: max = 64, maxPerAddress = 8 } = options
+    this.#halfOpen = new HalfOpen({ max, maxPerAddress })
+  }
+
+  /** The port, once it listens. */
+  get port(): number | undefined {
+    const address = this.#server?.address()
+    return typeof address === 'object' && address !== null ? address.port : undefined
+  }
+
+  /** Where it listens, as `host:port`. */
+  get address(): string {
+    const address = this.#server?.address()
+    if (typeof address !== 'object' || address === null) return 'nowhere'
+    return formatAddress({ host: address.address, port: address.port })
+  }
+
+  /**
+   * Resolves once it listens.
+   * @throws InputError ERR_LISTEN when the port is taken, or the address is not ours
+   */
+  async listen(): Promise<this> {
+    const { bind, port = 0, createServer = net.createServer } = this.#options
+    try {
+      await this.#open(createServer, port, bind ?? '::')
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      const noIpv6 = bind === undefined && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')
+      if (!noIpv6) throw this.#refused(error)
+      await this.#open(createServer, port, '0.0.0.0').catch(error => {
+        throw this.#refused(error)
+      })
+    }
+    return this
+  }
+
+  /** Gives `accept` the connections for a torrent from now on. */
+  add(infoHash: Uint8Array, accept: (accepted: AcceptedConnection) => void): void {
+    this.#torrents.set(Buffer.from(infoHash).toString('hex'), accept)
+    this.#marks.set(torrentMark(infoHash).toString('hex'), infoHash)
+  }
+
+  remove(infoHash: Uint8Array): void {
+    this.#torrents.delete(Buffer.from(infoHash).toString('hex'))
+    this.#marks.delete(torrentMark(infoHash).toString('hex'))
+  }
+
+  /** Accepts nothing any more; what was handed over goes on. */
+  close(): void {
+    this.#server?.close()
+    this.#server = undefined
+    for (const socket of [...this.#timers.keys()]) {
+      this.#settle(socket)
+      socket.destroy()
+    }
+  }
+
+  #open(createServer: typeof net.createServer, port: number, host: string): Promise<void> {
+    const server = createServer(socket => this.#accept(socket))
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ port, host }, () => {
+        server.off('error', reject)
+        // too many descriptors, most often: who was accepted goes on
+        server.on('error', error => this.#warn(messageOf(error)))
+        this.#server = server
+        resolve()
+      })
+    })
+  }
+
+  #refused(error: unknown): InputError {
+    const { bind, port = 0 } = this.#options
+    const where = formatAddress({ host: bind ?? '::', port })
+    return new InputError('ERR_LISTEN', `cannot listen at ${where}: ${messageOf(error)}`, error)
+  }
+
+  #accept(socket: net.Socket): void {
+    const { remoteAddress = '' } = socket
+    const now = this.#clock.now()
+    socket.on('error', () => {}) // the peer that takes it over listens too
+    const room = this.#halfOpen.admit(remoteAddress, now)
+    if (room === false) {
+      socket.destroy()
+      return
+    }
+    if (room !== true) this.#drop(room, 'silent while others waited for its place')
+    const timer = this.#clock.setTimeout(() => this.#drop(socket, 'no handshake in time'), ACCEPT_TIMEOUT)
+    this.#halfOpen.add(socket, remoteAddress, now)
+    this.#timers.set(socket, timer)
+    const { encryption = 'prefer' } = this.#options
+    let head = Buffer.alloc(0)
+    const read = (chunk: Buffer) => {
+      this.#halfOpen.heard(socket)
+      head = Buffer.concat([head, chunk])
+      const known = Math.min(head.length, PROTOCOL.length)
+      const plain = PROTOCOL.compare(head, 0, known, 0, known) === 0
+      if (!plain && encryption === 'off') this.#drop(socket, 'not a BitTorrent handshake')
+      else if (!plain) {
+        socket.off('data', read)
+        this.#decipher(socket, head)
+      } else if (known === PROTOCOL.length && encryption === 'require') this.#drop(socket, 'is not encrypted')
+      else if (head.length >= ENOUGH) {
+        socket.off('data', read)
+        this.#route(head.subarray(ENOUGH - 20, ENOUGH), { socket, head })
+      }
+    }
+    socket.on('data', read)
+    socket.on('close', () => this.#settle(socket))
+  }
+
+  /** What does not begin as BitTorrent does is a public key, or nothing. */
+  #decipher(socket: net.Socket, head: Buffer): void {
+    const { encryption = 'prefer' } = this.#options
+    const handshake = new Exchange(
+      receive({
+        allow: cryptoOf(encryption),
+        find: mark => this.#marks.get(mark.toString('hex')),
+        send: bytes => socket.write(bytes),
+      }),
+    )
+    const read = (chunk: Buffer) => {
+      let end: { result: Received; rest: Buffer } | undefined
+      try {
+        end = handshake.take(chunk)
+      } catch (error) {
+        socket.off('data', read)
+        this.#drop(socket, messageOf(error))
+        return
+      }
+      if (!end) return
+      socket.off('data', read)
+      const { infoHash, payload, ciphers } = end.result
+      ciphers?.incoming.apply(end.rest)
+      const accepted = { socket, head: Buffer.concat([payload, end.rest]) }
+      this.#route(infoHash, ciphers ? { ...accepted, ciphers } : accepted)
+    }
+    socket.on('data', read)
+    read(head)
+  }
+
+  #route(infoHash: Uint8Array, accepted: AcceptedConnection): void {
+    const name = Buffer.from(infoHash).toString('hex')
+    const accept = this.#torrents.get(name)
+    if (!accept) {
+      this.#drop(accepted.socket, `asks for a torrent that we do not share, ${name}`)
+      return
+    }
+    this.#settle(accepted.socket)
+    accepted.socket.pause()
+    accept(accepted)
+  }
+
+  #settle(socket: net.Socket): void {
+    this.#clock.clearTimeout(this.#timers.get(socket))
+    this.#timers.delete(socket)
+    this.#halfOpen.delete(socket)
+  }
+
+  #drop(socket: net.Socket, reason: string): void {
+    this.#settle(socket)
+    const { remoteAddress = '?', remotePort: port = 0 } = socket
+    this.#warn(`${formatAddress({ host: canonicalHost(remoteAddress), port })}: ${reason}`)
+    socket.destroy()
+  }
+
+  #warn(message: string): void {
+    this.emit('warning', new PeerError('ERR_HANDSHAKE', message))
+  }
+}

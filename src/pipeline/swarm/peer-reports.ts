@@ -1,0 +1,91 @@
+import { formatAddress, type PeerAddress } from '../../codec/compact.ts'
+import { messageOf, PeerError } from '../../errors.ts'
+import { systemCode } from '../../ports/file-system.ts'
+
+/** What became of one peer, in words that follow its name: `refused the connection`. */
+export interface PeerReport {
+  readonly address: PeerAddress
+  readonly what: string
+}
+
+const REFUSED = 'refused the connection'
+const UNANSWERED = 'did not answer'
+/** What peers that are connected do, for one and for several. */
+export const CHOKES = 'chokes us'
+export const LACKS = 'has none of the pieces that we lack'
+export const SENDS_NOTHING = 'sends nothing that is right'
+export const NOT_ANSWERED_YET = 'has not answered yet'
+export const NOT_DIALLED_YET = 'has not been dialled yet'
+const PLURAL = new Map([
+  [CHOKES, 'choke us'],
+  [LACKS, 'have none of the pieces that we lack'],
+  [SENDS_NOTHING, 'send nothing that is right'],
+  [NOT_ANSWERED_YET, 'have not answered yet'],
+  [NOT_DIALLED_YET, 'have not been dialled yet'],
+])
+const BY_CODE = new Map([
+  ['ECONNREFUSED', REFUSED],
+  ['ETIMEDOUT', UNANSWERED],
+  ['EHOSTUNREACH', 'could not be reached: no route to it'],
+  ['ENETUNREACH', 'could not be reached: no route to its network'],
+  ['ENOTFOUND', 'has a name that does not resolve'],
+  ['EAI_AGAIN', 'has a name that did not resolve'],
+])
+/** Peers that are named of each kind, and kinds that are told apart. */
+const MAX_NAMED = 3
+const MAX_KINDS = 6
+
+/** How a connection ended, as a report says it. @param peer whether both handshakes were done; whether it said nothing at all */
+export function describeEnd(
+  error: Error | undefined,
+  { ready, silent }: { readonly ready: boolean; readonly silent: boolean },
+): string {
+  const code = systemCode(error?.cause)
+  const known = code === undefined ? undefined : BY_CODE.get(code)
+  if (known) return known
+  if (!error || code === 'ECONNRESET' || code === 'EPIPE')
+    return ready ? 'closed the connection' : 'hung up before its handshake'
+  if (!ready && error instanceof PeerError && error.code === 'ERR_TIMEOUT')
+    return silent ? 'said no handshake' : UNANSWERED
+  const message = messageOf(error).replace(/^(\[[^\]]+\]|[^\s:]+):\d+: /, '') // its name comes before
+  return error instanceof PeerError && error.code === 'ERR_BANNED' ? `is ${message}` : `failed: ${message}`
+}
+
+/**
+ * One sentence on all peers, with how many of them did what, and examples.
+ * @param nothing what none of them did: `gives us anything`
+ */
+export function summarize(reports: Iterable<PeerReport>, nothing: string): string {
+  const kinds = new Map<string, { count: number; names: string[] }>()
+  let total = 0
+  for (const { address, what } of reports) {
+    const kind = kinds.get(what) ?? { count: 0, names: [] }
+    kinds.set(what, kind)
+    if (++kind.count <= MAX_NAMED) kind.names.push(formatAddress(address))
+    total++
+  }
+  const sorted = [...kinds].sort(
+    ([a, { count: first }], [b, { count: second }]) => second - first || (a < b ? -1 : 1),
+  )
+  const [first] = sorted
+  if (!first) return 'no peers are known'
+  const [what, { names }] = first
+  // other clients reach each other by uTP too, so a peer that is there may look dead to us
+  const note = kinds.has(REFUSED) || kinds.has(UNANSWERED) ? ' (over TCP: tsdl has no uTP)' : ''
+  if (total === 1) return `the only peer, ${names[0]}, ${what}${note}`
+  if (sorted.length === 1)
+    return `all ${total} peers ${pluralOf(what, total)} (${listOf(names, total)})${note}`
+  const parts = sorted.slice(0, MAX_KINDS).map(([what, { count, names }]) => {
+    return `${count} ${pluralOf(what, count)} (${listOf(names, count)})`
+  })
+  if (sorted.length > MAX_KINDS) parts.push('others failed in other ways')
+  return `none of ${total} peers ${nothing}: ${parts.join(', ')}${note}`
+}
+
+function pluralOf(what: string, count: number): string {
+  return count === 1 ? what : (PLURAL.get(what) ?? what.replace(/^is /, 'are '))
+}
+
+function listOf(names: readonly string[], count: number): string {
+  return `${names.join(', ')}${count > names.length ? ', ...' : ''}`
+}

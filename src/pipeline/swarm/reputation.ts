@@ -1,0 +1,146 @@
+import { addressKey } from '../../codec/address-key.ts'
+
+/** What is held against one address. */
+interface Standing {
+  /** Pieces that were proven wrong because of its peers, less those that right pieces have made up for. */
+  strikes: number
+  /** Peers (`host:port`) that gave wrong bytes. */
+  readonly guilty: Set<string>
+  /** Right pieces since the last strike, or since they last made up for one. */
+  right: number
+  bans: number
+  reason: string
+  /** When the ban ends, in ms of the clock. */
+  bannedUntil: number
+  /** When all of this is forgotten. */
+  forgottenAt: number
+}
+
+/** Wrong pieces after which an address is banned: one may be an accident of its disk. */
+const MAX_STRIKES = 2
+/** Milliseconds until a strike without a ban is forgotten. */
+const STRIKE_LIFE_MS = 3_600_000
+/** Milliseconds of the first ban; each further ban within a day is twice as long. */
+const FIRST_BAN_MS = 3_600_000
+const LAST_BAN_MS = 86_400_000
+/** Right pieces from other peers of an address that make up for one strike. */
+const PIECES_PER_STRIKE = 8
+/** Addresses that are remembered. */
+const MAX_STANDINGS = 1024
+/** Peers of one address that are remembered as guilty. */
+const MAX_GUILTY = 64
+
+/**
+ * Which addresses are banned for wrong bytes, and which of their peers get pieces alone.
+ *
+ * Depends on: which peers were proven to have given wrong bytes; how many right pieces came from other peers of the same
+ * address; the time.
+ *
+ * A peer is known by its IP address, never by its peer id, which is public. Strikes count for the whole address, or the /64 of
+ * an IPv6 address: another port, or another connection, changes nothing. From the second strike on, the peer that is
+ * proven guilty is disconnected, and for an hour its address may open no new connection. Many honest peers may share an
+ * address behind a NAT: those that are connected stay, and right pieces from them make up for strikes.
+ */
+export class Reputation {
+  readonly #now: () => number
+  readonly #standings = new Map<string, Standing>()
+  /** Peers that gave a right piece, by what fetches from them. */
+  readonly #proven = new WeakSet<object>()
+
+  /** @param now milliseconds, monotonic */
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /**
+   * A peer is proven to have given wrong bytes.
+   * @param name `host:port`, or the name of a web seed
+   * @returns whether to disconnect it
+   */
+  strike(name: string, reason: string): boolean {
+    const now = this.#now()
+    const key = keyOf(name)
+    const standing = this.#standingOf(key, now) ?? this.#open(key, now)
+    standing.strikes = Math.min(MAX_STRIKES, standing.strikes + 1)
+    standing.right = 0
+    standing.forgottenAt = Math.max(standing.forgottenAt, now + STRIKE_LIFE_MS)
+    if (standing.guilty.size < MAX_GUILTY) standing.guilty.add(name)
+    if (standing.strikes < MAX_STRIKES) return false
+    if (standing.bannedUntil <= now) {
+      standing.bannedUntil = now + Math.min(LAST_BAN_MS, FIRST_BAN_MS * 2 ** standing.bans++)
+      standing.reason = reason
+      standing.forgottenAt = standing.bannedUntil + LAST_BAN_MS
+    }
+    return true
+  }
+
+  /** A piece is right, and this peer gave some of it. @param giver what fetches from it */
+  credit(giver: object, name: string): void {
+    this.#proven.add(giver)
+    if (this.#standings.size === 0) return
+    const now = this.#now()
+    const standing = this.#standingOf(keyOf(name), now)
+    if (!standing || standing.guilty.has(name) || ++standing.right < PIECES_PER_STRIKE) return
+    standing.right = 0
+    standing.strikes = Math.max(0, standing.strikes - 1)
+    standing.bannedUntil = Math.min(standing.bannedUntil, now)
+  }
+
+  /**
+   * Whether a peer gets pieces alone, so that a wrong one proves it guilty at once: it is guilty already, or it has given no
+   * right piece yet and others at its address were guilty.
+   */
+  onParole(giver: object, name: string): boolean {
+    if (this.#standings.size === 0) return false
+    const standing = this.#standingOf(keyOf(name), this.#now())
+    if (!standing || standing.strikes === 0) return false
+    return standing.guilty.has(name) || !this.#proven.has(giver)
+  }
+
+  /** Why an address may open no new connection, if it may not. */
+  whyBanned(host: string): string | undefined {
+    return this.bannedFor(host) > 0 ? this.#standings.get(addressKey(host))?.reason : undefined
+  }
+
+  /** Milliseconds that an address may still open no new connection. */
+  bannedFor(host: string): number {
+    if (this.#standings.size === 0) return 0
+    const now = this.#now()
+    return Math.max(0, (this.#standingOf(addressKey(host), now)?.bannedUntil ?? now) - now)
+  }
+
+  #open(key: string, now: number): Standing {
+    const oldest = this.#standings.size >= MAX_STANDINGS ? this.#standings.keys().next().value : undefined
+    if (oldest !== undefined) this.#standings.delete(oldest)
+    const standing = {
+      strikes: 0,
+      guilty: new Set<string>(),
+      right: 0,
+      bans: 0,
+      reason: '',
+      bannedUntil: now,
+      forgottenAt: now,
+    }
+    this.#standings.set(key, standing)
+    return standing
+  }
+
+  #standingOf(key: string, now: number): Standing | undefined {
+    const standing = this.#standings.get(key)
+    if (standing && standing.forgottenAt < now) {
+      this.#standings.delete(key)
+      return undefined
+    }
+    // the next wrong piece after a ban is another ban
+    if (standing && standing.bans > 0 && standing.bannedUntil <= now) {
+      standing.strikes = Math.min(standing.strikes, MAX_STRIKES - 1)
+    }
+    return standing
+  }
+}
+
+/** Of `host:port` the key of its host; the name of a web seed as it is. */
+function keyOf(name: string): string {
+  const match = /^(?:\[([^\]]+)\]|([^:/]+)):\d+$/.exec(name)
+  return match ? addressKey(match[1] ?? match[2]!) : name
+}

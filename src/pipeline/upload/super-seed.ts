@@ -1,0 +1,110 @@
+import { Bitfield } from '../../codec/bitfield.ts'
+import type { BlockSource, Fetcher, Request } from '../../streams/block-source.ts'
+import type { PieceBuffer } from '../../streams/piece-buffer.ts'
+
+export interface SuperSeedOptions {
+  /** Who is told of blocks all the same. */
+  readonly source: BlockSource
+  readonly pieceCount: number
+  /** From 0 to below 1. */
+  readonly random: () => number
+}
+
+/**
+ * What a seed lets each peer know that it has (BEP 16): one piece at a time, the next once somebody else has that one.
+ * So the first copy of a torrent leaves its seed hardly more than once.
+ *
+ * Depends on: which pieces each peer has, and was told of; chance, where these are equally rare.
+ */
+export class SuperSeed implements BlockSource {
+  readonly #source: BlockSource
+  readonly #random: () => number
+  /** How many peers have each piece, or were told of it. */
+  readonly #known: Uint16Array
+  readonly #peers = new Map<Fetcher, { reveal: (index: number) => void; told: Bitfield; last: number }>()
+
+  constructor({ source, pieceCount, random }: SuperSeedOptions) {
+    this.#source = source
+    this.#random = random
+    this.#known = new Uint16Array(pieceCount)
+  }
+
+  /** A peer is there; `reveal` tells it of a piece. */
+  join(requester: Fetcher, reveal: (index: number) => void): void {
+    this.#peers.set(requester, { reveal, told: new Bitfield(this.#known.length), last: -1 })
+    this.#next(requester)
+  }
+
+  take(requester: Fetcher, room: number, now: number): Request[] {
+    return this.#source.take(requester, room, now)
+  }
+
+  arrived(requester: Fetcher, request: Request): void {
+    this.#source.arrived(requester, request)
+  }
+
+  lost(requester: Fetcher, requests: readonly Request[]): void {
+    this.#source.lost(requester, requests)
+  }
+
+  pieceFor(requester: Fetcher, index: number): PieceBuffer | undefined {
+    return this.#source.pieceFor(requester, index)
+  }
+
+  wants(index: number): boolean {
+    return this.#source.wants(index)
+  }
+
+  bitfield(requester: Fetcher, before: Bitfield): void {
+    this.#source.bitfield(requester, before)
+    for (const index of before) if (!requester.bits.has(index)) this.#known[index]!--
+    for (const index of requester.bits) if (!before.has(index)) this.#spread(requester, index)
+  }
+
+  have(requester: Fetcher, index: number): void {
+    this.#source.have(requester, index)
+    this.#spread(requester, index)
+  }
+
+  lack(requester: Fetcher, index: number): void {
+    this.#source.lack(requester, index)
+    this.#known[index]!--
+  }
+
+  left(requester: Fetcher): void {
+    this.#source.left(requester)
+    for (const index of requester.bits) this.#known[index]!--
+    const last = this.#peers.get(requester)?.last ?? -1
+    if (last >= 0 && !requester.bits.has(last)) this.#known[last]!--
+    this.#peers.delete(requester)
+    // whoever is alone now has nobody to pass anything on to
+    if (this.#peers.size === 1)
+      for (const [other, { last }] of this.#peers) if (other.bits.has(last)) this.#next(other)
+  }
+
+  /** A peer has a piece: whoever else was told of it has passed it on, and is told of the next. */
+  #spread(requester: Fetcher, index: number): void {
+    if (this.#peers.get(requester)?.last !== index) this.#known[index]!++ // else it was counted when it was told
+    for (const [other, { last }] of this.#peers) {
+      if (last === index && (other !== requester || this.#peers.size === 1)) this.#next(other)
+    }
+  }
+
+  /** Tells a peer of the rarest piece that it lacks and was not told of. */
+  #next(requester: Fetcher): void {
+    const peer = this.#peers.get(requester)!
+    let best = -1
+    let ties = 0
+    for (let index = 0; index < this.#known.length; index++) {
+      if (requester.bits.has(index) || peer.told.has(index)) continue
+      const rarer = best < 0 || this.#known[index]! < this.#known[best]!
+      if (rarer) ties = 1
+      if (rarer || (this.#known[index] === this.#known[best] && this.#random() * ++ties < 1)) best = index
+    }
+    peer.last = best
+    if (best < 0) return
+    peer.told.add(best)
+    this.#known[best]!++
+    peer.reveal(best)
+  }
+}

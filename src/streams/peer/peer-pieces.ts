@@ -1,0 +1,150 @@
+import { Bitfield } from '../../codec/bitfield.ts'
+
+/** Pieces at most that a peer may name as allowed fast, or suggest, at a time; later ones are ignored. */
+const MAX_NAMED = 100
+/** Milliseconds for which a piece is not asked for after it was rejected twice; doubled with each further time, to at most: */
+const REFUSAL_MS = 1_000
+const LONGEST_REFUSAL_MS = 32_000
+
+/** A peer rejected requests for a piece. Ends after a while, or when the peer sends a block of it or unchokes us. */
+interface Refusal {
+  /** When the last reject came. */
+  at: number
+  /** For how long the piece is not asked for, in ms; 0 after the first reject. */
+  wait: number
+}
+
+/**
+ * What one peer has, and what of that may be asked for now: all; while it chokes us, what it allows anyhow (BEP 6).
+ *
+ * A rejected piece may be asked for again at once, as the peer's queue may have been full. Rejected again, it
+ * is left out for a second, then two, and so on.
+ */
+export class PeerPieces {
+  /** What the peer has. */
+  bits: Bitfield
+  /** Grows when more of it may be asked for than before. */
+  version = 0
+  /** How many pieces it has that we want. */
+  useful = 0
+  readonly #wants: (index: number) => boolean
+  readonly #allowed = new Set<number>()
+  readonly #suggested = new Set<number>()
+  readonly #refusals = new Map<number, Refusal>()
+  /** Pieces that are left out for now. */
+  readonly #refused = new Set<number>()
+
+  constructor(pieceCount: number, wants: (index: number) => boolean) {
+    this.bits = new Bitfield(pieceCount)
+    this.#wants = wants
+  }
+
+  /** Whether this piece may be asked for. */
+  has(index: number, choking: boolean): boolean {
+    return (
+      this.bits.has(index) &&
+      (!choking || this.#allowed.has(index)) &&
+      (this.#refused.size === 0 || !this.#refused.has(index))
+    )
+  }
+
+  /** Whether anything may be asked for at all while it chokes us. */
+  get allows(): boolean {
+    return this.#allowed.size > 0
+  }
+
+  /** Which pieces to prefer; while it chokes us, the only ones. The latest suggestion comes first. */
+  named(choking: boolean): number[] {
+    const named = choking ? [...this.#allowed] : [...this.#suggested].reverse()
+    return named.filter(index => this.has(index, choking))
+  }
+
+  /** Whether nothing is to be left out of what it has. */
+  plain(choking: boolean): boolean {
+    return !choking && this.#refused.size === 0
+  }
+
+  /** The peer has exactly these. */
+  set(bits: Bitfield): void {
+    this.bits = bits
+    this.useful = 0
+    for (const index of bits) if (this.#wants(index)) this.useful++
+  }
+
+  /** The peer has one more. @returns whether that is new */
+  add(index: number): boolean {
+    if (!this.bits.add(index)) return false
+    if (this.#wants(index)) this.useful++
+    return true
+  }
+
+  /** The peer has it no longer (BEP 54). @returns whether it had it */
+  delete(index: number): boolean {
+    if (!this.bits.delete(index)) return false
+    if (this.#wants(index)) this.useful--
+    return true
+  }
+
+  /** We have this piece now. */
+  done(index: number): void {
+    if (this.bits.has(index)) this.useful--
+    this.#suggested.delete(index)
+    this.#allowed.delete(index)
+    this.#refusals.delete(index)
+    this.#refused.delete(index)
+  }
+
+  /** We have this piece no longer. */
+  undone(index: number): void {
+    if (this.bits.has(index) && this.#wants(index)) this.useful++
+  }
+
+  allow(index: number): void {
+    if (this.#allowed.size >= MAX_NAMED || !this.#wants(index)) return
+    this.#allowed.add(index)
+    this.version++
+  }
+
+  suggest(index: number): void {
+    if (this.#suggested.size < MAX_NAMED && this.#wants(index)) this.#suggested.add(index)
+  }
+
+  /** It rejected a request for this piece that was sent at `askedAt`. */
+  refuse(index: number, choking: boolean, askedAt: number, now: number): void {
+    if (choking) {
+      this.#allowed.delete(index)
+      return
+    }
+    const refusal = this.#refusals.get(index)
+    if (!refusal) {
+      this.#refusals.set(index, { at: now, wait: 0 })
+    } else if (askedAt >= refusal.at) {
+      // asked after the last reject: otherwise this one says nothing new
+      refusal.at = now
+      refusal.wait = Math.min(2 * refusal.wait || REFUSAL_MS, LONGEST_REFUSAL_MS)
+      this.#refused.add(index)
+    }
+  }
+
+  /** It sent a block of this piece, so it does not refuse the piece. */
+  gave(index: number): void {
+    if (this.#refusals.size > 0 && this.#refusals.delete(index) && this.#refused.delete(index)) this.version++
+  }
+
+  /** Ends what has lasted long enough. To be called now and then. @returns whether more may be asked for than before */
+  expire(now: number): boolean {
+    const { version } = this
+    for (const [index, { at, wait }] of this.#refusals) {
+      if (now - at >= wait && this.#refused.delete(index)) this.version++
+      if (now - at > 2 * LONGEST_REFUSAL_MS) this.#refusals.delete(index)
+    }
+    return this.version > version
+  }
+
+  /** It unchoked us: what it refused may be asked for again. */
+  forgive(): void {
+    this.#refusals.clear()
+    this.#refused.clear()
+    this.version++
+  }
+}

@@ -1,0 +1,300 @@
+import type { Bitfield } from '../../codec/bitfield.ts'
+import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.ts'
+import { PeerError } from '../../errors.ts'
+import type { BlockSource, Fetcher, RequestWindow } from '../block-source.ts'
+import type { Request } from '../outstanding.ts'
+import type { Block, BlockPlace, BlockWriter, PieceBuffer } from '../piece-buffer.ts'
+import { type Done, Transform } from '../stage.ts'
+import { EarlyPieces, type PiecesMessage } from './early-pieces.ts'
+import { Interest } from './interest.ts'
+import { NO_SOURCE } from './no-source.ts'
+import type { PeerPieces } from './peer-pieces.ts'
+import { RequestQueue } from './request-queue.ts'
+
+export type { BlockSource, Request, RequestWindow }
+
+/** What can be known only once the metadata is. */
+export interface RequesterTorrent {
+  readonly pieceCount: number
+  readonly source: BlockSource
+}
+
+export interface RequesterOptions extends Partial<RequesterTorrent> {
+  readonly window: RequestWindow
+  /** Where messages for the peer go: requests as a batch. */
+  readonly send: (messages: Message | readonly Message[]) => void
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
+  /** What is not about requesting; may throw a PeerError. */
+  readonly other?: (message: Message) => void
+}
+
+/** Messages of the fast extension (BEP 6). */
+const FAST = new Set(['haveAll', 'haveNone', 'reject', 'suggest', 'allowedFast'])
+/** Every so many blocks of a piece, and when it is whole, the next stage is told: that is often enough to hash it. */
+const NEWS = 16
+
+/**
+ * Asks one peer for blocks: keeps a window of requests under way, refilled in batches.
+ *
+ * in            Message, from the peer's Framer; blocks by `place` and `placed`, as that Framer's `places`
+ * out           Block, in its place: the news of every sixteenth of a piece, and of its last
+ * backpressure  takes no message while 64 blocks wait; asks for nothing that its source does not admit
+ * fails with    PeerError: an impossible index or bitfield, a flood of blocks that were never asked for
+ * BEP           3, 6, 54
+ */
+export class Requester extends Transform<Message, Block> implements BlockPlace, Fetcher {
+  peerChoking = true
+  /** Bytes of blocks that came and were asked for. */
+  downloaded = 0
+  /** Bytes of blocks that came and were of no use. */
+  wasted = 0
+  readonly #options: RequesterOptions
+  #source: BlockSource = NO_SOURCE
+  #interest: Interest
+  /** What the peer said of its pieces, until the metadata is known. */
+  #early: EarlyPieces | undefined = new EarlyPieces()
+  readonly #queue: RequestQueue
+  #left = false
+
+  constructor(options: RequesterOptions) {
+    super({
+      highWaterMark: 65536,
+      byteLengthWritable: () => 64,
+      byteLengthReadable: () => 1024,
+    })
+    this.#options = options
+    const { now, pieceCount, send, source, window } = options
+    this.#queue = new RequestQueue({ fetcher: this, window, send, now })
+    this.#interest = this.#interestIn({ pieceCount: 0, source: NO_SOURCE })
+    if (pieceCount !== undefined && source) this.begin({ pieceCount, source })
+  }
+
+  /**
+   * The metadata is known: takes what the peer has said of its pieces, and asks for blocks from now on.
+   * @throws PeerError when that cannot be so of this torrent
+   */
+  begin(torrent: RequesterTorrent): void {
+    const early = this.#early
+    if (!early) return
+    this.#early = undefined
+    this.#source = this.#queue.source = torrent.source
+    const { shown } = this.#interest
+    this.#interest = this.#interestIn(torrent)
+    this.#interest.shown = shown
+    this.#interest.paused = true
+    for (const message of early) this.#takePieces(message)
+    this.#interest.paused = false
+    this.#interest.update()
+  }
+
+  #interestIn({ pieceCount, source }: RequesterTorrent): Interest {
+    const send = (message: Message) => {
+      if (!this.#left) this.#options.send(message)
+    }
+    return new Interest({ fetcher: this, pieceCount, source, send })
+  }
+
+  /** Whether both sides speak the fast extension. */
+  get fast(): boolean {
+    return this.#queue.fast
+  }
+
+  set fast(fast: boolean) {
+    this.#queue.fast = fast
+  }
+
+  /** What the peer has, and gives. */
+  get offer(): PeerPieces {
+    return this.#interest.offer
+  }
+
+  get amInterested(): boolean {
+    return this.#interest.shown
+  }
+
+  /** What the peer has; nothing before the metadata is known. */
+  get bits(): Bitfield {
+    return this.offer.bits
+  }
+
+  /** Whether the peer has every piece, as far as that can be told before the metadata is known. */
+  get isSeed(): boolean {
+    return this.#early ? this.#early.all : this.bits.full
+  }
+
+  get window(): RequestWindow {
+    return this.#options.window
+  }
+
+  /** Whether it has not answered in time: until it does, it gets no requests but a few probes. */
+  get snubbed(): boolean {
+    return this.#queue.snubbed
+  }
+
+  /** Requests under way that still count. */
+  get outstanding(): number {
+    return this.#queue.count
+  }
+
+  /** How many more requests would fit. */
+  get room(): number {
+    return this.ready && !this.destroying ? this.#queue.room : 0
+  }
+
+  /** Whether blocks of this piece may be asked of it. */
+  offers(index: number): boolean {
+    return this.offer.has(index, this.peerChoking)
+  }
+
+  /** Whether the peer takes requests now. */
+  get ready(): boolean {
+    return this.amInterested && !this.snubbed && !this.#left && (!this.peerChoking || this.offer.allows)
+  }
+
+  /** When a block was asked of this peer, if it was. */
+  askedAt(index: number, block: number): number | undefined {
+    return this.#queue.askedAt(index, block)
+  }
+
+  place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null {
+    const piece = this.#queue.pieceFor(index, begin)
+    const block = begin / BLOCK_LENGTH
+    return piece && length === piece.blockLength(block) ? piece.place(block, writer) : null
+  }
+
+  placed(index: number, begin: number, length: number): void {
+    const piece = this.#queue.arrive(index, begin)
+    if (!piece) return
+    this.downloaded += length
+    this.offer.gave(index)
+    if (piece.complete || piece.arrived % NEWS === 0) this.push({ piece, begin, length })
+    this.#queue.refill()
+  }
+
+  /** Asks for as many more blocks as the window has room for. */
+  fill(): void {
+    this.#queue.fill()
+  }
+
+  /** The block came from another peer: takes the request back. */
+  cancel(piece: PieceBuffer, block: number): void {
+    this.#queue.cancel(piece, block)
+  }
+
+  /** We have this piece now: it is no reason any more to be interested. */
+  done(index: number): void {
+    this.#interest.done(index)
+  }
+
+  /** We have this piece no longer: it may be a reason to be interested. */
+  undone(index: number): void {
+    this.#interest.undone(index)
+    this.fill() // it may have been of no interest until now, and takes requests still
+  }
+
+  /** The peer has this piece no longer. */
+  lacks(index: number): void {
+    if (this.#interest.delete(index)) this.#queue.lose(({ piece }) => piece.index === index)
+  }
+
+  /** Gives the requests of a slow peer to others, and repeats those that it dropped. To be called now and then. */
+  tick(now: number, timeout: number): void {
+    if (this.offer.expire(now)) this.fill()
+    this.#queue.tick(now, timeout)
+  }
+
+  override _transform(message: Message, done: Done<Block>): void {
+    try {
+      this.#take(message)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    done()
+  }
+
+  override _predestroy(): void {
+    this.#leave()
+  }
+
+  override _flush(done: Done<Block>): void {
+    this.#leave()
+    done()
+  }
+
+  #take(message: Message): void {
+    if (FAST.has(message.type) && !this.fast) {
+      throw new PeerError('ERR_MESSAGE', `${message.type}, though the fast extension was not agreed on`)
+    }
+    switch (message.type) {
+      case 'piece':
+        this.wasted += message.length
+        this.#queue.refuseBlock(message, this.downloaded / BLOCK_LENGTH)
+        return
+      case 'choke':
+        this.peerChoking = true
+        this.#queue.choke()
+        return
+      case 'unchoke':
+        this.peerChoking = false
+        this.offer.forgive()
+        this.#queue.unchoke()
+        return
+      case 'have':
+      case 'bitfield':
+      case 'haveAll':
+      case 'haveNone':
+      case 'allowedFast':
+      case 'suggest':
+        this.#takePieces(message)
+        return
+      case 'reject':
+        this.#reject(message)
+        return
+      default:
+        this.#options.other?.(message)
+    }
+  }
+
+  #takePieces(message: PiecesMessage): void {
+    if (this.#early) {
+      this.#early.add(message)
+      if (this.#early.any) this.#interest.show(true)
+      return
+    }
+    switch (message.type) {
+      case 'have':
+        if (this.#interest.add(message.index) && this.outstanding === 0) this.fill()
+        return
+      case 'bitfield':
+      case 'haveAll':
+      case 'haveNone':
+        this.#interest.set(message)
+        this.fill()
+        return
+      case 'allowedFast':
+        this.offer.allow(message.index)
+        if (this.peerChoking) this.fill()
+        return
+      case 'suggest':
+        this.offer.suggest(message.index)
+        return
+    }
+  }
+
+  /** The peer will not answer this request now; others may, and so may the peer later. */
+  #reject(block: BlockRef): void {
+    const request = this.#queue.reject(block)
+    if (!request) return
+    this.offer.refuse(block.index, this.peerChoking, request.at, this.#options.now())
+    this.#queue.giveUp(request, this.peerChoking)
+  }
+
+  #leave(): void {
+    if (this.#left) return
+    this.#left = true
+    this.#queue.lose(() => true)
+    this.#source.left(this)
+  }
+}

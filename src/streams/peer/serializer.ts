@@ -1,0 +1,88 @@
+import { encodedLength, encodeInto, type Message } from '../../codec/message.ts'
+import { type Done, Duplex } from '../stage.ts'
+import type { Outgoing } from './outgoing.ts'
+
+/**
+ * Turns messages into bytes, all that wait at once into one buffer: many 17-byte requests are one write.
+ *
+ * in            Message, an array of them, or bytes that are messages already and go through as they are
+ * out           Uint8Array, whole messages
+ * backpressure  takes no message while 256 KiB of bytes wait
+ * fails with    nothing of its own
+ * BEP           3, 10
+ */
+export class Serializer extends Duplex<Outgoing, Uint8Array> {
+  #drained: Done | null = null
+
+  constructor() {
+    super({
+      highWaterMark: 262144,
+      byteLengthWritable: weigh,
+      byteLengthReadable: bytes => bytes.length,
+    })
+  }
+
+  override _writev(items: Outgoing[], done: Done): void {
+    let going = true
+    let from = 0
+    items.forEach((item, at) => {
+      if (!(item instanceof Uint8Array)) return
+      if (at > from) this.push(encode(items.slice(from, at)))
+      going = this.push(item)
+      from = at + 1
+    })
+    if (from < items.length) going = this.push(encode(from === 0 ? items : items.slice(from)))
+    if (going) done()
+    else this.#drained = done
+  }
+
+  override _read(done: Done): void {
+    this.#proceed()
+    done()
+  }
+
+  override _final(done: Done): void {
+    this.push(null)
+    done()
+  }
+
+  override _predestroy(): void {
+    this.#proceed()
+  }
+
+  #proceed(): void {
+    const drained = this.#drained
+    this.#drained = null
+    drained?.()
+  }
+}
+
+/** All of these, none of which is bytes already, in one buffer. */
+function encode(items: readonly Outgoing[]): Buffer {
+  let length = 0
+  for (const item of items) length += lengthOf(item)
+  const bytes = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const item of items) {
+    if (isBatch(item)) for (const message of item) at = encodeInto(message, bytes, at)
+    else if (!(item instanceof Uint8Array)) at = encodeInto(item, bytes, at)
+  }
+  return bytes
+}
+
+function isBatch(item: Outgoing): item is readonly Message[] {
+  return Array.isArray(item)
+}
+
+function lengthOf(item: Outgoing): number {
+  if (item instanceof Uint8Array) return item.length
+  if (!isBatch(item)) return encodedLength(item)
+  let length = 0
+  for (const message of item) length += encodedLength(message)
+  return length
+}
+
+/** What waits is weighed often: a batch holds requests, 17 bytes each. */
+function weigh(item: Outgoing): number {
+  return isBatch(item) ? item.length * 17 || 1 : lengthOf(item) || 1
+}

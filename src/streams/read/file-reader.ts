@@ -1,0 +1,114 @@
+import { ByteReader } from '../byte-reader.ts'
+import type { Done } from '../stage.ts'
+
+/** Bytes that somebody else owns, until they are released. */
+export interface Lent {
+  readonly bytes: Uint8Array
+  release(): void
+}
+
+/** Where verified bytes can be had, once they are there. */
+export interface ByteSource {
+  /** Resolves with at least one and at most `length` bytes from `position`, as soon as they are verified. */
+  take(position: number, length: number): Promise<Lent>
+  /** Nothing more is taken. */
+  close?(): void
+}
+
+export interface FileReaderOptions {
+  readonly source: ByteSource
+  /** The first byte, from the torrent's start. */
+  readonly start: number
+  /** The byte after the last. */
+  readonly end: number
+  /**
+   * Chunks are lent: each is to be given back with `release`, and nothing further is verified for
+   * it until then. Otherwise every chunk is memory of its own. @default false
+   */
+  readonly lend?: boolean
+}
+
+/** The most bytes of a chunk. */
+const CHUNK = 1 << 20
+
+/**
+ * A run of a torrent's bytes, in order, each as soon as it is verified.
+ *
+ * in            a ByteSource
+ * out           Uint8Array
+ * backpressure  takes nothing while a chunk waits to be read
+ * fails with    whatever ends the source: never a short end
+ */
+export class FileReader extends ByteReader {
+  readonly #source: ByteSource
+  readonly #end: number
+  readonly #lend: boolean
+  readonly #out: Lent[] = []
+  #position: number
+  /** Answers the `_read` whose bytes are still to come. */
+  #reading: Done | null = null
+  #ended = false
+
+  constructor({ source, start, end, lend = false }: FileReaderOptions) {
+    super({ highWaterMark: 65536, byteLength: chunk => chunk.length || 1 })
+    this.#source = source
+    this.#position = start
+    this.#end = end
+    this.#lend = lend
+    this.on('end', () => {
+      this.#ended = true
+    })
+  }
+
+  /** Gives back a chunk that was lent. */
+  release(chunk: Uint8Array): void {
+    const at = this.#out.findIndex(lent => lent.bytes === chunk)
+    if (at >= 0) this.#out.splice(at, 1)[0]!.release()
+  }
+
+  override _read(done: Done): void {
+    if (this.#position >= this.#end) {
+      this.#source.close?.()
+      this.push(null)
+      done()
+      return
+    }
+    this.#reading = done
+    this.#source.take(this.#position, Math.min(CHUNK, this.#end - this.#position)).then(
+      lent => {
+        if (this.destroying) {
+          lent.release()
+          return
+        }
+        this.#position += lent.bytes.length
+        if (this.#lend) {
+          this.#out.push(lent)
+          this.push(lent.bytes)
+        } else {
+          this.push(Uint8Array.from(lent.bytes))
+          lent.release()
+        }
+        this.#proceed()
+      },
+      error => this.#proceed(error),
+    )
+  }
+
+  /** Closes without waiting for bytes that may never come. */
+  override _predestroy(): void {
+    this.#source.close?.()
+    this.#proceed()
+  }
+
+  override _destroy(done: Done): void {
+    // After the end all chunks are with whoever reads, who may still need the last of them.
+    if (!this.#ended) for (const lent of this.#out.splice(0)) lent.release()
+    done()
+  }
+
+  #proceed(error?: Error): void {
+    const reading = this.#reading
+    this.#reading = null
+    reading?.(error)
+  }
+}

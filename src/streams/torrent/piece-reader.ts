@@ -1,0 +1,67 @@
+import { BLOCK_LENGTH } from '../../codec/message.ts'
+import { type Block, PieceBuffer } from '../piece-buffer.ts'
+import { type Done, Readable } from '../stage.ts'
+
+export interface PieceReaderOptions {
+  /** Where the bytes are: resolves with how many were there. */
+  readonly storage: { read(position: number, target: Uint8Array): Promise<number> }
+  /** Bytes of every piece but the last. */
+  readonly pieceLength: number
+  /** Bytes of the whole torrent. */
+  readonly length: number
+  /** Which pieces, in the order to read them. @default all */
+  readonly pieces?: Iterable<number>
+  /** Called with each piece that is not there, or not whole. */
+  readonly missing?: (index: number) => void
+  /** Memory for a piece. @default memory of its own for each */
+  readonly allocate?: (length: number) => Uint8Array
+}
+
+/**
+ * Reads back the pieces that rest somewhere, as if a peer had sent them: pipe it into a Verifier.
+ *
+ * in            a storage
+ * out           Block, one for each piece that is there whole: its last, all having arrived
+ * backpressure  reads one piece ahead
+ * fails with    StorageError, as the storage gives it
+ */
+export class PieceReader extends Readable<Block> {
+  readonly #options: PieceReaderOptions
+  readonly #pieces: Iterator<number>
+
+  constructor(options: PieceReaderOptions) {
+    super({ highWaterMark: 65536, byteLength: block => block.length || 1 })
+    this.#options = options
+    const { pieces, length, pieceLength } = options
+    const all = Array.from({ length: pieces ? 0 : Math.ceil(length / pieceLength) }, (_, index) => index)
+    this.#pieces = (pieces ?? all)[Symbol.iterator]()
+  }
+
+  override _read(done: Done): void {
+    this.#readPiece().then(
+      () => done(),
+      error => done(error),
+    )
+  }
+
+  /** Goes on to the next piece that is there, and pushes its blocks. */
+  async #readPiece(): Promise<void> {
+    const { storage, pieceLength, length, missing, allocate = Buffer.allocUnsafeSlow } = this.#options
+    while (!this.destroying) {
+      const { value: index, done } = this.#pieces.next()
+      if (done) {
+        this.push(null)
+        return
+      }
+      const size = Math.min(pieceLength, length - index * pieceLength)
+      const piece = new PieceBuffer(index, size, allocate(size))
+      if ((await storage.read(index * pieceLength, piece.data)) < size) {
+        missing?.(index)
+        continue
+      }
+      for (let block = 0; block < piece.blocks; block++) piece.arrive(block, undefined)
+      this.push({ piece, begin: (piece.blocks - 1) * BLOCK_LENGTH, length: size })
+      return
+    }
+  }
+}

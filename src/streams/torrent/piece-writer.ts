@@ -1,0 +1,74 @@
+import type { PieceBuffer } from '../piece-buffer.ts'
+import { type Done, Writable } from '../stage.ts'
+
+export interface PieceWriterOptions {
+  /** Where the bytes go: `write` resolves when they are at rest and their memory may be used again. */
+  readonly storage: { write(position: number, bytes: Uint8Array): Promise<void> }
+  /** Bytes of every piece but the last. */
+  readonly pieceLength: number
+  /** How many writes may run at once. @default 4 */
+  readonly concurrency?: number
+  /** Called with each piece that is at rest. */
+  readonly flushed?: (piece: PieceBuffer) => void
+}
+
+/**
+ * Puts verified pieces where they belong, in whatever order they come.
+ *
+ * in            PieceBuffer, verified
+ * out           positional writes; `flushed` for each that is at rest
+ * backpressure  takes no piece while `concurrency` writes run
+ * fails with    StorageError, as the storage gives it
+ */
+export class PieceWriter extends Writable<PieceBuffer> {
+  readonly #storage: PieceWriterOptions['storage']
+  readonly #pieceLength: number
+  readonly #concurrency: number
+  readonly #flushed: ((piece: PieceBuffer) => void) | undefined
+  #running = 0
+  #waiting: Done | null = null
+  #failure: Error | null = null
+
+  constructor({ storage, pieceLength, concurrency = 4, flushed }: PieceWriterOptions) {
+    super({ highWaterMark: 1 << 20, byteLength: piece => piece.length || 1 })
+    this.#storage = storage
+    this.#pieceLength = pieceLength
+    this.#concurrency = concurrency
+    this.#flushed = flushed
+  }
+
+  override _write(piece: PieceBuffer, done: Done): void {
+    this.#running++
+    this.#storage.write(piece.index * this.#pieceLength, piece.data).then(
+      () => {
+        this.#running--
+        if (!this.destroying) this.#flushed?.(piece)
+        this.#proceed()
+      },
+      error => {
+        this.#running--
+        this.#failure ??= error
+        this.destroy(error)
+        this.#proceed()
+      },
+    )
+    if (this.#running < this.#concurrency) done(this.#failure)
+    else this.#waiting = done
+  }
+
+  /** The end is reached when the last write is. */
+  override _final(done: Done): void {
+    if (this.#running === 0 || this.destroying) done(this.#failure)
+    else this.#waiting = () => this._final(done)
+  }
+
+  override _predestroy(): void {
+    this.#proceed()
+  }
+
+  #proceed(): void {
+    const waiting = this.#waiting
+    this.#waiting = null
+    waiting?.(this.#failure)
+  }
+}

@@ -1,0 +1,116 @@
+import type { Clock, Timer } from '../../ports/clock.ts'
+import type { Request } from '../outstanding.ts'
+import { WebFault } from './web-fault.ts'
+import { type RunOwner, runsOf, WebRun } from './web-run.ts'
+
+export interface WebQueueOptions {
+  readonly clock: Clock
+  readonly pieceLength: number
+  readonly owner: RunOwner
+  /** Runs that may be fetched at once. */
+  readonly lanes: () => number
+  /** How much lies between what was fetched last and a run: of those that wait, the nearest comes first. */
+  readonly distance: (run: WebRun) => number
+  /** Fetches all of a run, or rejects with a WebFault. */
+  readonly fetch: (run: WebRun) => Promise<void>
+  /** A run has ended: what is left of it did not come, because of `fault` or because nobody waits for it. */
+  readonly ended: (left: readonly Request[], fault: WebFault | undefined) => void
+}
+
+/** Bytes of a run at most: one request asks for no more. */
+const MAX_RUN = 4 << 20
+/** Milliseconds in which blocks gather: pieces are admitted one by one, and are to be asked for together. */
+const GATHER = 1
+
+/** Gathers blocks into runs, and fetches a few of these at once. */
+export class WebQueue {
+  readonly #options: WebQueueOptions
+  #gathered: Request[] = []
+  #timer: Timer | undefined
+  #waiting: WebRun[] = []
+  readonly #lanes = new Set<WebRun>()
+
+  constructor(options: WebQueueOptions) {
+    this.#options = options
+  }
+
+  /** Whether it has no room for another run. */
+  get full(): boolean {
+    const lanes = this.#options.lanes()
+    // Where there is one lane only, the next run is ready when it ends.
+    return this.#waiting.length > 0 || (lanes > 1 && this.#lanes.size >= lanes)
+  }
+
+  /** Whether nothing is being fetched. */
+  get idle(): boolean {
+    return this.#lanes.size === 0
+  }
+
+  /** The piece of the last block that was gathered and is not asked for yet. */
+  get last(): number | undefined {
+    return this.#gathered.at(-1)?.piece.index
+  }
+
+  /** Blocks to be fetched soon. */
+  add(requests: readonly Request[]): void {
+    if (requests.length === 0) return
+    this.#gathered.push(...requests)
+    this.#timer ??= this.#options.clock.setTimeout(() => this.#dispatch(), GATHER)
+  }
+
+  /** Drops what is not being fetched yet. @returns what that was */
+  clear(): Request[] {
+    this.#options.clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+    const dropped = [...this.#gathered, ...this.#waiting.flatMap(({ requests }) => requests)]
+    this.#gathered = []
+    this.#waiting = []
+    return dropped
+  }
+
+  /** Gives up what nobody waits for any more; or with a reason, all that is being fetched. */
+  abort(reason?: WebFault): void {
+    for (const run of this.#lanes) if (reason || !run.wanted) run.control.abort(reason)
+  }
+
+  /** Ends it all. */
+  close(): void {
+    this.clear()
+    for (const run of this.#lanes) run.control.abort()
+  }
+
+  #dispatch(): void {
+    const { owner, pieceLength } = this.#options
+    this.#timer = undefined
+    for (const requests of runsOf(this.#gathered, pieceLength, MAX_RUN)) {
+      this.#waiting.push(new WebRun(requests, pieceLength, owner))
+    }
+    this.#gathered = []
+    this.begin()
+  }
+
+  /** Fetches as many runs as there are lanes for. */
+  begin(): void {
+    const { distance, lanes } = this.#options
+    while (this.#lanes.size < lanes() && this.#waiting.length > 0) {
+      const distances = this.#waiting.map(distance)
+      const [run] = this.#waiting.splice(distances.indexOf(Math.min(...distances)), 1)
+      this.#lanes.add(run!)
+      void this.#run(run!)
+    }
+  }
+
+  async #run(run: WebRun): Promise<void> {
+    let fault: WebFault | undefined
+    try {
+      await this.#options.fetch(run)
+    } catch (error) {
+      const { aborted, reason } = run.control.signal
+      if (!aborted) fault = error as WebFault
+      else if (reason instanceof WebFault) fault = reason
+    }
+    this.#lanes.delete(run)
+    this.#options.ended(run.requests, fault)
+    this.begin()
+  }
+}

@@ -1,0 +1,133 @@
+import { BLOCK_LENGTH } from '../../codec/message.ts'
+import type { Request } from '../outstanding.ts'
+import type { BlockWriter } from '../piece-buffer.ts'
+
+/** Who asked for the blocks of a run. */
+export interface RunOwner {
+  /** Whether somebody still waits for this block. */
+  wants(request: Request): boolean
+  /** Where it belongs, or null to pass over it. */
+  place(request: Request, writer: BlockWriter): Uint8Array | null
+  /** It is in its place, whole. */
+  placed(request: Request): void
+  /** It came, and went nowhere. */
+  refused(request: Request): void
+}
+
+/** Blocks that follow each other in the torrent, written into their places as their bytes come. */
+export class WebRun implements BlockWriter {
+  /** Aborts what is under way for it. */
+  readonly control = new AbortController()
+  readonly #requests: Request[]
+  readonly #pieceLength: number
+  readonly #owner: RunOwner
+  /** The block that comes next, or is coming. */
+  #next = 0
+  /** Bytes of it that have come. */
+  #filled = 0
+  #place: Uint8Array | null = null
+
+  /** @param requests without gaps, at least one */
+  constructor(requests: Request[], pieceLength: number, owner: RunOwner) {
+    this.#requests = requests
+    this.#pieceLength = pieceLength
+    this.#owner = owner
+  }
+
+  /** What is still to come of it. */
+  get requests(): Request[] {
+    return this.#requests.slice(this.#next)
+  }
+
+  /** Whether any of that is still waited for. */
+  get wanted(): boolean {
+    return this.requests.some(request => this.#owner.wants(request))
+  }
+
+  /** The next byte that it needs, from the torrent's start. */
+  get position(): number {
+    const request = this.#requests[this.#next]!
+    return startOf(request, this.#pieceLength) + this.#filled
+  }
+
+  /** Bytes from there to its end. */
+  get left(): number {
+    const last = this.#requests.at(-1)
+    if (this.#next >= this.#requests.length || !last) return 0
+    return startOf(last, this.#pieceLength) + last.piece.blockLength(last.block) - this.position
+  }
+
+  /** Leaves out what nobody waits for any more, at either end; nothing of it may be on its way. */
+  trim(): void {
+    const owner = this.#owner
+    const some = () => this.#next < this.#requests.length
+    while (some() && !owner.wants(this.#requests.at(-1)!)) this.#requests.pop()
+    while (this.#filled === 0 && some() && !owner.wants(this.#requests[this.#next]!)) this.#next++
+  }
+
+  /** The next bytes; those past the end are left out. */
+  write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length && this.#next < this.#requests.length; ) {
+      const step = this.#begin(bytes.length - at)
+      this.#place?.set(bytes.subarray(at, at + step), this.#filled)
+      at += step
+      this.#advance(step)
+    }
+  }
+
+  /** The next `length` bytes are zeros. */
+  zeros(length: number): void {
+    for (let at = 0; at < length && this.#next < this.#requests.length; ) {
+      const step = this.#begin(length - at)
+      this.#place?.fill(0, this.#filled, this.#filled + step)
+      at += step
+      this.#advance(step)
+    }
+  }
+
+  divert(index: number, begin: number): void {
+    const request = this.#requests[this.#next]
+    if (request?.piece.index === index && request.block * BLOCK_LENGTH === begin) this.#place = null
+  }
+
+  /** @returns how many of so many bytes belong to the block that comes next */
+  #begin(most: number): number {
+    const request = this.#requests[this.#next]!
+    if (this.#filled === 0) this.#place = this.#owner.place(request, this)
+    return Math.min(most, request.piece.blockLength(request.block) - this.#filled)
+  }
+
+  #advance(step: number): void {
+    const request = this.#requests[this.#next]!
+    this.#filled += step
+    if (this.#filled < request.piece.blockLength(request.block)) return
+    const whole = this.#place !== null
+    this.#place = null
+    this.#filled = 0
+    this.#next++
+    if (whole) this.#owner.placed(request)
+    else this.#owner.refused(request)
+  }
+}
+
+/** Sorts blocks into runs without gaps, of so many bytes at most. */
+export function runsOf(requests: readonly Request[], pieceLength: number, most: number): Request[][] {
+  const sorted = [...requests].sort((a, b) => startOf(a, pieceLength) - startOf(b, pieceLength))
+  const runs: Request[][] = []
+  let end = -1
+  let first = 0
+  for (const request of sorted) {
+    const start = startOf(request, pieceLength)
+    if (start !== end || start - first >= most) {
+      runs.push([])
+      first = start
+    }
+    runs.at(-1)!.push(request)
+    end = start + request.piece.blockLength(request.block)
+  }
+  return runs
+}
+
+function startOf({ piece, block }: Request, pieceLength: number): number {
+  return piece.index * pieceLength + block * BLOCK_LENGTH
+}

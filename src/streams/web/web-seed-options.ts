@@ -1,0 +1,23 @@
+import type { WebSite } from '../../metainfo/web-site.ts'
+import type { Trust } from '../../ports/address-policy.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { HttpOpen } from '../../ports/http-client.ts'
+import type { BlockSource, RequestWindow } from '../block-source.ts'
+import type { ByteLimit } from '../byte-limit.ts'
+
+export interface WebSeedOptions {
+  /** How it is called in messages, and to whoever counts who gave what. */
+  readonly name: string
+  readonly pieceCount: number
+  readonly pieceLength: number
+  readonly source: BlockSource
+  readonly window: RequestWindow
+  readonly site: WebSite
+  readonly open: HttpOpen
+  /** Sent as User-Agent. */
+  readonly userAgent: string
+  readonly clock: Clock
+  readonly limit?: ByteLimit
+  /** Who named it: see `reachOf`. @default 'remote' */
+  readonly trust?: Trust
+}

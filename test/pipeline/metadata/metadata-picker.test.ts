@@ -1,0 +1,25 @@
+import t from 'tap'
+import { METADATA_PIECE } from '../../../src/codec/metadata.ts'
+import { MetadataPicker } from '../../../src/pipeline/metadata/metadata-picker.ts'
+import { growth, PROPORTIONAL } from '../../helpers/growth.ts'
+
+/** Fetches so many pieces from one peer, and not the last one. @returns in which order they were asked for */
+function fetchPieces(pieces: number): number[] {
+  const picker = new MetadataPicker<string>({ maxSize: 2 ** 30, right: () => true })
+  picker.offer('peer', (pieces + 1) * METADATA_PIECE)
+  const data = new Uint8Array(METADATA_PIECE)
+  const order: number[] = []
+  const asked = picker.next('peer', 0)
+  for (let piece = asked.shift()!; piece < pieces; piece = asked.shift()!) {
+    order.push(piece)
+    picker.received('peer', piece, data)
+    asked.push(...picker.next('peer', 0))
+  }
+  return order
+}
+
+t.test('the pieces of large metadata are chosen in a time that grows with their number', async t => {
+  t.same(fetchPieces(20), [...Array(20).keys()])
+  const times = growth(size => fetchPieces(size), 4000)
+  t.ok(times <= PROPORTIONAL, `${times} times as long`)
+})

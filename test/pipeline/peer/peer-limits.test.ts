@@ -1,0 +1,61 @@
+import t from 'tap'
+import { type LimitsOptions, limitsOf } from '../../../src/pipeline/peer/peer-limits.ts'
+import { VirtualClock } from '../../helpers/virtual-clock.ts'
+
+const MiB = 1 << 20
+
+function limits(peers: number, options: Partial<LimitsOptions> = {}) {
+  return limitsOf({ clock: new VirtualClock(), memory: () => 64 * MiB, peers: () => peers, ...options })
+}
+
+t.test('the more peers, the less each may have in flight, within bounds', async t => {
+  const counts = [0, 1, 2, 8, 64, 256, 10_000]
+  for (const name of ['read', 'window', 'run'] as const) {
+    const sizes = counts.map(count => limits(count)[name]())
+    t.same(
+      sizes,
+      [...sizes].sort((a, b) => b - a),
+      name,
+    )
+    t.ok(sizes.every(Number.isInteger), name)
+  }
+  t.same(
+    [1, 10_000].map(count => limits(count).read()),
+    [MiB, 65536],
+  )
+  t.same(
+    [1, 10_000].map(count => limits(count).window()),
+    [512, 4],
+  )
+  t.same(
+    [1, 10_000].map(count => limits(count).run()),
+    [16, 1],
+  )
+})
+
+t.test('all requests together fit half of the memory, while there is enough for the fewest', async t => {
+  for (const peers of [8, 50, 200]) {
+    t.ok(peers * limits(peers).window() * 16384 <= 32 * MiB, `${peers} peers`)
+  }
+})
+
+t.test('the share follows the number of peers as it changes', async t => {
+  let peers = 1
+  const { run } = limits(0, { peers: () => peers })
+  t.equal(run(), 16)
+  peers = 128
+  t.equal(run(), 4)
+})
+
+t.test('while the rate is limited reads are small, and never nothing', async t => {
+  t.equal(limits(1, { down: 200_000 }).read(), 10_000)
+  t.equal(limits(1, { down: 1 }).read(), 4096)
+  t.equal(limits(1, { down: 100 * MiB }).read(), 65536)
+})
+
+t.test('each direction has a limit of its own, or none', async t => {
+  t.same(Object.keys(limits(1)).sort(), ['pool', 'read', 'run', 'window'])
+  const { up, down } = limits(1, { up: 1000, down: 2000 })
+  t.ok(up && down && up !== down)
+  t.equal(limits(1, { up: 1000 }).down, undefined)
+})

@@ -1,0 +1,98 @@
+import t from 'tap'
+import { RateWindow } from '../../../src/pipeline/peer/rate-window.ts'
+
+const BLOCK = 16384
+
+/** Lets blocks come at a rate (blocks a second), each after `wait` ms, for `ms`. @returns the time */
+function feed(window: RateWindow, rate: number, wait: number, from: number, ms: number): number {
+  const step = 1000 / rate
+  let now = from
+  for (; now < from + ms; now += step) window.received(BLOCK, wait, now)
+  return now
+}
+
+t.test('it begins small and grows by a block a block while the rate grows', async t => {
+  const window = new RateWindow(() => 1000)
+  const first = window.size
+  t.ok(first >= 4 && first <= 64, String(first))
+  for (let n = 1; n <= 50; n++) {
+    window.received(BLOCK, 20, n)
+    t.equal(window.size, first + n)
+  }
+})
+
+t.test('at a steady rate it settles at the rate times the round trip and a reserve', async t => {
+  const window = new RateWindow(() => 100_000)
+  feed(window, 1000, 100, 0, 5000)
+  t.ok(Math.abs(window.size - 1000 * (0.1 + 0.75)) < 20, String(window.size))
+  t.ok(Math.abs(window.rate - (1000 * BLOCK) / 1000) < 500, String(window.rate))
+  t.equal(window.roundTrip, 100)
+})
+
+t.test('it follows a rate that falls, down to a few blocks and never to none', async t => {
+  const window = new RateWindow(() => 100_000)
+  const now = feed(window, 1000, 100, 0, 5000)
+  const before = window.size
+  feed(window, 2, 100, now, 10_000)
+  t.ok(window.size < before / 50, `${before} to ${window.size}`)
+  t.ok(window.size >= 4)
+})
+
+t.test('G12: it never exceeds its limit, which may change at any time', async t => {
+  let limit = 20
+  const window = new RateWindow(() => limit)
+  feed(window, 1000, 50, 0, 3000)
+  t.equal(window.size, 20)
+  limit = 3
+  t.equal(window.size, 3)
+  limit = 0
+  t.equal(window.size, 1, 'one at least, or nothing would ever come')
+})
+
+t.test('snubbed, it starts again from a few', async t => {
+  const window = new RateWindow(() => 100_000)
+  const now = feed(window, 1000, 100, 0, 5000)
+  window.snubbed()
+  t.equal(window.size, 4)
+  t.equal(window.rate, 0)
+  window.received(BLOCK, 100, now + 60_000)
+  t.equal(window.size, 5, 'and grows as at the start')
+})
+
+t.test('what the peer accepted bounds it, and one more is tried after a full window', async t => {
+  const window = new RateWindow(() => 1000)
+  for (let n = 0; n < 100; n++) window.received(BLOCK, 20, n)
+  for (let left = 99; left >= 16; left--) window.refused(left)
+  t.equal(window.size, 16)
+  for (let n = 0; n < 15; n++) window.received(BLOCK, 20, 100)
+  t.equal(window.size, 16)
+  window.received(BLOCK, 20, 100)
+  t.equal(window.size, 17)
+  window.refused(0)
+  t.equal(window.size, 1, 'one at least')
+})
+
+t.test('the more often that is refused, the more seldom it is tried, but it always is', async t => {
+  const window = new RateWindow(() => 1000)
+  window.refused(4)
+  const waits: number[] = []
+  for (let times = 0; times < 12; times++) {
+    let blocks = 0
+    while (window.size === 4) {
+      window.received(BLOCK, 20, 0)
+      blocks++
+    }
+    waits.push(blocks)
+    window.refused(4)
+  }
+  t.same(waits, [4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024, 1024, 1024])
+})
+
+t.test('a peer that accepts more again has its full window back', async t => {
+  const window = new RateWindow(() => 512)
+  for (let n = 0; n < 1000; n++) window.received(BLOCK, 20, n)
+  window.refused(1)
+  let blocks = 0
+  for (; window.size < 64; blocks++) window.received(BLOCK, 20, 1000)
+  t.ok(blocks < 64 * 64, `${blocks}`)
+})

@@ -1,0 +1,149 @@
+import t from 'tap'
+import { Bitfield } from '../../../src/codec/bitfield.ts'
+import { BLOCK_LENGTH } from '../../../src/codec/message.ts'
+import { ActivePiece, lateness } from '../../../src/pipeline/pieces/active-piece.ts'
+import type { Request, Requester } from '../../../src/streams/peer/requester.ts'
+import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
+
+/** What of a requester an active piece knows. */
+function peer(...pieces: number[]) {
+  const bits = new Bitfield(4)
+  for (const index of pieces) bits.add(index)
+  const asked = new Map<number, number>()
+  const cancelled: number[] = []
+  /** Pieces that it has and does not give. */
+  const refused = new Set<number>()
+  const requester = {
+    bits,
+    offers: (index: number) => bits.has(index) && !refused.has(index),
+    askedAt: (_: number, block: number) => asked.get(block),
+    cancel: (_: PieceBuffer, block: number) => cancelled.push(block),
+  } as unknown as Requester
+  return { requester, asked, cancelled, refused }
+}
+
+function setup(alone?: Requester) {
+  const piece = new ActivePiece(new PieceBuffer(1, 3 * BLOCK_LENGTH + 5), () => {}, alone)
+  /** Lets a peer take blocks, of those that are free or of those that are late. */
+  const take = ({ requester, asked }: ReturnType<typeof peer>, most: number, now = 0, patience?: number) => {
+    const taken: Request[] = []
+    if (patience === undefined) piece.take(requester, most, now, taken)
+    else piece.takeLate(requester, most, now, lateness(patience, true), taken)
+    for (const { block } of taken) asked.set(block, now)
+    return taken.map(({ block }) => block)
+  }
+  return { piece, take }
+}
+
+t.test('it is for whoever has it, or for one alone', async t => {
+  const [a, b, c] = [peer(1), peer(1, 2), peer(2)]
+  t.same(
+    [a, b, c].map(({ requester }) => setup().piece.isFor(requester)),
+    [true, true, false],
+  )
+  t.same(
+    [a, b, c].map(({ requester }) => setup(b.requester).piece.isFor(requester)),
+    [false, true, false],
+  )
+})
+
+t.test('it is not for whoever has it and does not give it', async t => {
+  const a = peer(1)
+  a.refused.add(1)
+  t.equal(setup().piece.isFor(a.requester), false)
+  t.equal(setup(a.requester).piece.isFor(a.requester), false)
+})
+
+t.test('each block is given out once, as many as there is room for', async t => {
+  const { piece, take } = setup()
+  const [a, b] = [peer(1), peer(1)]
+  t.same(take(a, 3), [0, 1, 2])
+  t.same(take(b, 3), [3])
+  t.same(take(a, 3), [])
+  t.equal(piece.buffer.free, 0)
+})
+
+t.test('late blocks go to one other peer, never to him who owes them, never to a third', async t => {
+  const { take } = setup()
+  const [a, b, c] = [peer(1), peer(1), peer(1)]
+  take(a, 4, 100)
+  t.same(take(b, 4, 599, 500), [])
+  t.same(take(a, 4, 600, 500), [])
+  t.same(take(b, 2, 600, 500), [0, 1])
+  t.same(take(c, 4, 600, 500), [2, 3])
+  t.same(take(b, 4, 9999, 500), [])
+})
+
+t.test('a block that came is cancelled with everybody else', async t => {
+  const { piece, take } = setup()
+  const [a, b] = [peer(1), peer(1)]
+  take(a, 4)
+  take(b, 4, 500, 500)
+  piece.settleBlock(0, a.requester)
+  piece.settleBlock(1, b.requester)
+  t.same([a.cancelled, b.cancelled], [[1], [0]])
+  piece.settleBlock(2, peer(1).requester)
+  t.same(
+    [a.cancelled, b.cancelled],
+    [
+      [1, 2],
+      [0, 2],
+    ],
+  )
+  piece.settleBlock(2, a.requester)
+  t.same(b.cancelled, [0, 2], 'once')
+})
+
+t.test('a block is free when the last who was asked gives it up, and not before', async t => {
+  const { piece, take } = setup()
+  const [a, b, c] = [peer(1), peer(1), peer(1)]
+  take(a, 4)
+  take(b, 4, 500, 500)
+  t.equal(piece.give(0, c.requester), false, 'who was not asked has nothing to give up')
+  t.equal(piece.give(0, b.requester), false)
+  t.equal(piece.give(0, a.requester), true)
+  t.equal(piece.give(1, a.requester), false)
+  t.equal(piece.give(1, b.requester), true)
+  t.equal(piece.buffer.free, 2)
+  t.same(take(c, 4), [0, 1])
+})
+
+t.test('a block that was given up can be late again', async t => {
+  const { piece, take } = setup()
+  const [a, b, c] = [peer(1), peer(1), peer(1)]
+  take(a, 1)
+  take(b, 1, 500, 500)
+  piece.give(0, a.requester)
+  t.same(take(c, 1, 999, 500), [], 'the second was asked at 500')
+  t.same(take(c, 1, 1000, 500), [0])
+})
+
+t.test(
+  'before the endgame it takes more for a block to be late: it may be sent twice for nothing',
+  async t => {
+    const { piece, take } = setup()
+    const [a, b] = [peer(1), peer(1)]
+    const usual = (peer: { requester: Requester }, ms: number) =>
+      Object.assign(peer.requester, { window: { usual: ms } })
+    const takes = (now: number, hurry: boolean) => {
+      const taken: Request[] = []
+      piece.takeLate(b.requester, 1, now, lateness(500, hurry), taken)
+      for (const { block } of taken) piece.give(block, b.requester)
+      return taken.length === 1
+    }
+    take(a, 4)
+    const first = (hurry: boolean) => {
+      for (let now = 0; ; now += 100) if (takes(now, hurry)) return now
+    }
+    for (const [of, own, soon, later] of [
+      [100, 1000, 500, 1500], // overdue, after the least that is waited for
+      [1000, 1000, 2000, 4000], // overdue
+      [4000, 1000, 500, 1500], // who is asked now brings it sooner
+      [4000, 1800, 500, 16_000], // not so much sooner that it is worth it
+    ] as const) {
+      usual(a, of)
+      usual(b, own)
+      t.same([first(true), first(false)], [soon, later], `${of} and ${own} ms`)
+    }
+  },
+)

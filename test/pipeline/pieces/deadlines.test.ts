@@ -1,0 +1,118 @@
+import t from 'tap'
+import { BLOCK_LENGTH } from '../../../src/codec/message.ts'
+import { Layout } from '../../../src/metainfo/layout.ts'
+import { Contributions } from '../../../src/pipeline/pieces/contributions.ts'
+import { Cursors } from '../../../src/pipeline/pieces/cursors.ts'
+import { Deadlines } from '../../../src/pipeline/pieces/deadlines.ts'
+import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
+
+/** Deadlines after a second in which `count` pieces came to rest. */
+function paced(cursors: Cursors, count: number): Deadlines {
+  const deadlines = new Deadlines(cursors)
+  deadlines.update(0)
+  for (let piece = 0; piece < count; piece++) deadlines.finished()
+  deadlines.update(1000)
+  return deadlines
+}
+
+t.test('cursors share the room, and tell of who moves', async t => {
+  const told: string[] = []
+  const cursors = new Cursors(
+    10,
+    () => told.push('moved'),
+    () => told.push('turned'),
+  )
+  t.equal(cursors.ahead, 10)
+  const first = cursors.open(0, 100)
+  const second = cursors.open(50, 53)
+  t.equal(cursors.ahead, 5)
+  t.same(
+    [0, 4, 5, 49, 50, 52, 53].map(index => cursors.distance(index)),
+    [0, 4, -1, -1, 0, 2, -1],
+  )
+  t.equal(cursors.waiting, false)
+  cursors.move(first, 0, true)
+  t.equal(cursors.waiting, true)
+  cursors.move(first, 0, false)
+  cursors.move(first, 0, false)
+  cursors.move(first, 1, false)
+  cursors.close(second)
+  cursors.close(second)
+  t.equal(cursors.ahead, 10)
+  t.same(told, ['turned', 'turned', 'moved', 'moved', 'turned'])
+})
+
+t.test(
+  'a peer is as many pieces late as come to rest while it lets wait; at most what there is room for',
+  async t => {
+    const cursors = new Cursors(10)
+    const deadlines = paced(cursors, 4)
+    t.equal(deadlines.late(1000), 0, 'nobody reads')
+    cursors.open(20, 100)
+    t.same(
+      [undefined, 0, 200, 500, 1000, 9000].map(usual => deadlines.late(usual)),
+      [0, 0, 0, 2, 4, 9],
+    )
+    t.same(
+      [20, 21, 22, 30].map(index => deadlines.before(index, 2)),
+      [true, true, false, false],
+    )
+    t.equal(deadlines.before(20, 0), false)
+  },
+)
+
+t.test(
+  'awaited is what a reader that waits comes to before it could come anew, looked at now and then',
+  async t => {
+    const cursors = new Cursors(10)
+    const deadlines = paced(cursors, 2)
+    const reader = cursors.open(20, 23)
+    t.same([...deadlines.awaited(1000)], [], 'it does not wait')
+    cursors.move(reader, 20, true)
+    t.same([...deadlines.awaited(1001)], [20, 21, 22], 'not beyond its end')
+    t.same([...deadlines.awaited(1002)], [], 'just looked')
+    t.same([...deadlines.awaited(1100)], [20, 21, 22])
+  },
+)
+
+t.test('contributions counts the bytes of each file, also where pieces hold parts of several', async t => {
+  const pieceLength = 2 * BLOCK_LENGTH
+  const lengths = [BLOCK_LENGTH + 100, 50, 2 * BLOCK_LENGTH]
+  let offset = 0
+  const files = lengths.map((length, index) => ({
+    path: `${index}`,
+    length,
+    offset: (offset += length) - length,
+    pad: false,
+    executable: false,
+    hidden: false,
+  }))
+  const layout = new Layout({ files, pieceLength, length: offset })
+  const contributions = new Contributions(layout, giver => String(giver))
+  for (let index = 0; index < layout.pieceCount; index++) {
+    const piece = new PieceBuffer(index, layout.pieceSize(index))
+    for (let block = 0; block < piece.blocks; block++) piece.arrive(block, (index + block) % 2 ? 'a' : 'b')
+    contributions.add(piece)
+  }
+  const sums = lengths.map((_, index) => contributions.of(index).reduce((sum, { bytes }) => sum + bytes, 0))
+  t.same(sums, lengths)
+  t.same(contributions.of(0), [
+    { address: 'b', bytes: BLOCK_LENGTH },
+    { address: 'a', bytes: 100 },
+  ])
+  t.same(contributions.of(9), [])
+})
+
+t.test('of more peers than are told apart, the rest is added up', async t => {
+  const files = [
+    { path: 'a', length: 1100 * BLOCK_LENGTH, offset: 0, pad: false, executable: false, hidden: false },
+  ]
+  const layout = new Layout({ files, pieceLength: 1100 * BLOCK_LENGTH, length: 1100 * BLOCK_LENGTH })
+  const contributions = new Contributions(layout, giver => String(giver))
+  const piece = new PieceBuffer(0, layout.length)
+  for (let block = 0; block < piece.blocks; block++) piece.arrive(block, block)
+  contributions.add(piece)
+  const given = contributions.of(0)
+  t.equal(given.length, 1001)
+  t.same(given[0], { address: 'others', bytes: 100 * BLOCK_LENGTH })
+})

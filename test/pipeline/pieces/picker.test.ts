@@ -1,0 +1,363 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { Bitfield } from '../../../src/codec/bitfield.ts'
+import { Cursors } from '../../../src/pipeline/pieces/cursors.ts'
+import { Picker } from '../../../src/pipeline/pieces/picker.ts'
+import { growth, PROPORTIONAL } from '../../helpers/growth.ts'
+import { seeded } from '../../helpers/swarm.ts'
+
+function bitsOf(size: number, has: Iterable<number> | ((index: number) => boolean)): Bitfield {
+  const bits = new Bitfield(size)
+  if (typeof has === 'function') {
+    for (let index = 0; index < size; index++) if (has(index)) bits.add(index)
+  } else for (const index of has) bits.add(index)
+  return bits
+}
+
+/** The picker again, slow and obvious. */
+class Model {
+  readonly peers = new Map<number, Bitfield>()
+  readonly begun = new Set<number>()
+  readonly done = new Set<number>()
+  readonly wanted: (index: number) => boolean
+  readonly size: number
+
+  constructor(size: number, wanted: (index: number) => boolean) {
+    this.size = size
+    this.wanted = wanted
+  }
+
+  all(met: (index: number) => boolean): number[] {
+    return Array.from({ length: this.size }, (_, index) => index).filter(met)
+  }
+
+  get candidates(): number[] {
+    return this.all(index => this.wanted(index) && !this.begun.has(index) && !this.done.has(index))
+  }
+
+  /** Peers that have a piece; seeds count for all alike. */
+  count(index: number): number {
+    return [...this.peers.values()].filter(bits => bits.has(index)).length
+  }
+
+  /** All that would be right to pick. */
+  rarest(bits: Bitfield): number[] {
+    const theirs = this.candidates.filter(index => bits.has(index))
+    const least = Math.min(...theirs.map(index => this.count(index)))
+    return theirs.filter(index => this.count(index) === least)
+  }
+
+  inOrder(bits: Bitfield): number {
+    return this.candidates.find(index => bits.has(index)) ?? -1
+  }
+
+  /** What readers at these places come to first, each no further than `ahead`; those that are equally near in any order. */
+  near(bits: Bitfield, readers: readonly { at: number; end: number }[], ahead: number): number[] {
+    const theirs = this.candidates.filter(index => bits.has(index))
+    for (let distance = 0; distance < ahead; distance++) {
+      const found = theirs.filter(index =>
+        readers.some(({ at, end }) => index === at + distance && index < end),
+      )
+      if (found.length > 0) return found
+    }
+    return []
+  }
+}
+
+type Step = readonly [
+  name: 'join' | 'leave' | 'gain' | 'lose' | 'rejoin' | 'begin' | 'again' | 'finish' | 'forget',
+  peer: number,
+  index: number,
+  chance: number,
+]
+
+/** Many, so that peers become seeds by them. */
+const gains = Array<'gain'>(8).fill('gain')
+const sizes = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 20 }))
+
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.tuple(
+    fc.constantFrom(
+      'join',
+      'leave',
+      ...gains,
+      'lose',
+      'lose',
+      'rejoin',
+      'begin',
+      'begin',
+      'again',
+      'finish',
+      'forget',
+    ),
+    fc.nat(4),
+    fc.nat(19),
+    fc.nat(1000),
+  ) as fc.Arbitrary<Step>,
+  { maxLength: 80, size: 'max' },
+)
+
+/** Does one step to both. What cannot happen, as leaving without having come, is passed over. */
+function apply(picker: Picker, model: Model, [name, peer, at, chance]: Step): void {
+  const index = at % model.size
+  const bits = model.peers.get(peer)
+  const random = seeded(chance)
+  const some = () => bitsOf(model.size, () => chance % 5 === 0 || random() < 0.5)
+  if (name === 'join' && !bits) {
+    model.peers.set(peer, some())
+    picker.join(model.peers.get(peer)!)
+  } else if (name === 'leave' && bits) {
+    model.peers.delete(peer)
+    picker.leave(bits)
+  } else if (name === 'rejoin' && bits) {
+    picker.leave(bits)
+    model.peers.set(peer, some())
+    picker.join(model.peers.get(peer)!)
+  } else if (name === 'gain' && bits?.add(index)) {
+    picker.gain(index, bits)
+  } else if (name === 'lose' && bits?.delete(index)) {
+    picker.lose(index, bits)
+  } else if (name === 'begin' && bits) {
+    const picked = picker.pick(bits)
+    if (picked < 0) return
+    model.begun.add(picked)
+    picker.begin(picked)
+  } else if (name === 'again' && model.begun.delete(index)) {
+    picker.again(index)
+  } else if (name === 'finish' && !model.done.has(index)) {
+    model.begun.delete(index)
+    model.done.add(index)
+    picker.finish(index)
+  } else if (name === 'forget' && model.done.delete(index)) {
+    picker.forget(index)
+  }
+}
+
+t.test('whatever happens, the pick is a rarest piece that the peer has and nobody began', async t => {
+  fc.assert(
+    fc.property(steps, sizes, fc.nat(), (steps, size, seed) => {
+      const wanted = (index: number) => index % 7 !== 3
+      const model = new Model(size, wanted)
+      const picker = new Picker({ pieceCount: size, wanted, random: seeded(seed) })
+      for (const step of steps) {
+        apply(picker, model, step)
+        if (picker.left !== model.candidates.length) throw new Error(`left ${picker.left} after ${step}`)
+        const open = model.all(index => picker.open(index))
+        if (`${open}` !== `${model.candidates}`) throw new Error(`open [${open}] after ${step}`)
+        for (const bits of model.peers.values()) {
+          const right = model.rarest(bits)
+          const picked = picker.pick(bits)
+          if (right.length ? !right.includes(picked) : picked !== -1) {
+            throw new Error(`picked ${picked}, not one of [${right}], after ${step}`)
+          }
+        }
+      }
+    }),
+    { seed: 20240601, numRuns: 500 },
+  )
+  t.pass()
+})
+
+t.test('in order, the pick is the lowest that the peer has', async t => {
+  fc.assert(
+    fc.property(steps, sizes, (steps, size) => {
+      const wanted = (index: number) => index % 7 !== 0
+      const model = new Model(size, wanted)
+      const picker = new Picker({ pieceCount: size, wanted, sequential: true })
+      for (const step of steps) {
+        apply(picker, model, step)
+        for (const bits of model.peers.values()) {
+          const right = model.inOrder(bits)
+          const picked = picker.pick(bits)
+          if (picked !== right) throw new Error(`picked ${picked}, not ${right}, after ${step}`)
+        }
+      }
+    }),
+    { seed: 20240602, numRuns: 300 },
+  )
+  t.pass()
+})
+
+const readers = fc.array(fc.record({ at: fc.nat(19), length: fc.integer({ min: 1, max: 12 }) }), {
+  minLength: 1,
+  maxLength: 4,
+})
+
+t.test(
+  'what readers need soon comes first, the nearest before all; on demand there is nothing else',
+  async t => {
+    fc.assert(
+      fc.property(
+        steps,
+        readers,
+        fc.integer({ min: 1, max: 20 }),
+        fc.boolean(),
+        (steps, readers, room, onDemand) => {
+          const size = 20
+          const model = new Model(size, () => true)
+          const cursors = new Cursors(room)
+          const places = readers.map(({ at, length }) => ({ at, end: Math.min(size, at + length) }))
+          for (const { at, end } of places) cursors.open(at, end)
+          const ahead = Math.max(1, Math.floor(room / readers.length))
+          const picker = new Picker({ pieceCount: size, cursors, onDemand })
+          for (const step of steps) {
+            apply(picker, model, step)
+            for (const bits of model.peers.values()) {
+              const near = model.near(bits, places, ahead)
+              const right = near.length > 0 || onDemand ? near : model.rarest(bits)
+              const picked = picker.pick(bits)
+              if (right.length ? !right.includes(picked) : picked !== -1) {
+                throw new Error(`picked ${picked}, not one of [${right}], after ${step}`)
+              }
+              if (onDemand && picked >= 0 && !picker.open(picked)) throw new Error(`${picked} is not open`)
+            }
+          }
+        },
+      ),
+      { seed: 20240604, numRuns: 300 },
+    )
+    t.pass()
+  },
+)
+
+t.test(
+  'who would bring the next piece too late begins one further ahead, or the furthest there is',
+  async t => {
+    const cursors = new Cursors(4)
+    const cursor = cursors.open(2, 10)
+    const picker = new Picker({ pieceCount: 12, cursors, onDemand: true })
+    const all = Bitfield.full(12)
+    t.same(
+      [0, 1, 3, 9].map(late => picker.pick(all, undefined, late)),
+      [2, 3, 5, 5],
+    )
+    picker.begin(4)
+    picker.begin(5)
+    t.equal(picker.pick(all, undefined, 2), 3, 'the furthest that is left')
+    cursors.move(cursor, 8, true)
+    t.equal(picker.pick(all, undefined, 3), 9, 'not beyond its end')
+    cursors.close(cursor)
+    t.equal(picker.pick(all), -1)
+    t.equal(picker.open(3), false)
+  },
+)
+
+t.test('its version grows whenever a peer that found nothing could find something', async t => {
+  for (const sequential of [false, true]) {
+    fc.assert(
+      fc.property(steps, sizes, (steps, size) => {
+        const model = new Model(size, () => true)
+        const picker = new Picker({ pieceCount: size, random: seeded(), sequential })
+        for (const step of steps) {
+          const before = picker.version
+          const barren = [...model.peers].filter(([, bits]) => picker.pick(bits) < 0)
+          apply(picker, model, step)
+          for (const [peer, bits] of barren) {
+            if (model.peers.get(peer) === bits && picker.pick(bits) >= 0 && picker.version === before) {
+              throw new Error(`no news for a peer after ${step}`)
+            }
+          }
+        }
+      }),
+      { seed: 20240603, numRuns: 300 },
+    )
+  }
+  t.pass()
+})
+
+t.test('what a peer is to avoid is passed over, even when it is the rarest', async t => {
+  const picker = new Picker({ pieceCount: 3, random: seeded() })
+  picker.join(bitsOf(3, [1, 2]))
+  picker.join(bitsOf(3, [1]))
+  const bits = bitsOf(3, [1, 2])
+  t.equal(picker.pick(bits), 2)
+  t.equal(
+    picker.pick(bits, index => index === 2),
+    1,
+  )
+  t.equal(
+    picker.pick(bits, () => true),
+    -1,
+  )
+})
+
+t.test('chance orders what is equally rare', async t => {
+  const orders = new Set<number>()
+  for (let seed = 0; seed < 200; seed++) {
+    const picker = new Picker({ pieceCount: 8, random: seeded(seed) })
+    orders.add(picker.pick(bitsOf(8, () => true)))
+  }
+  t.equal(orders.size, 8, 'every piece is first at some time')
+})
+
+t.test(
+  'with a hundred thousand pieces, a seed costs nothing to join and a pick looks at one piece',
+  async t => {
+    const pieceCount = 100_000
+    const picker = new Picker({ pieceCount, random: seeded() })
+    let looked = 0
+    const seed = bitsOf(pieceCount, () => true)
+    const counting = new Proxy(seed, {
+      get(target, key) {
+        if (key === 'has') return (index: number) => ++looked && target.has(index)
+        if (key === Symbol.iterator) throw new Error('all pieces of a seed were looked at')
+        return Reflect.get(target, key, target)
+      },
+    })
+    for (let peers = 0; peers < 1000; peers++) picker.join(counting)
+    for (let picks = 0; picks < 1000; picks++) picker.begin(picker.pick(counting))
+    t.ok(looked <= 1000, `${looked} looks for 1000 picks`)
+    for (let peers = 0; peers < 1000; peers++) picker.leave(counting)
+  },
+)
+
+t.test('a have, a pick and an end cost as much with a hundred thousand pieces as with a quarter', async t => {
+  const fetchAll = (pieceCount: number) => {
+    const picker = new Picker({ pieceCount, random: seeded() })
+    const bits = new Bitfield(pieceCount)
+    picker.join(bits)
+    for (let index = 0; index < pieceCount; index++) {
+      bits.add(index)
+      picker.gain(index, bits)
+    }
+    for (let index = 0; index < pieceCount; index++) {
+      const picked = picker.pick(bits)
+      picker.begin(picked)
+      if (index % 10 === 0) {
+        picker.again(picked)
+        picker.begin(picked)
+      }
+      picker.finish(picked)
+    }
+    t.equal(picker.pick(bits), -1)
+    t.equal(picker.left, 0)
+  }
+  const times = growth(fetchAll, 25_000)
+  t.ok(times < PROPORTIONAL, `${times} times the cost for four times the pieces`)
+})
+
+t.test('what a peer has lost is rarer than before, also when that peer was a seed', async t => {
+  const picker = new Picker({ pieceCount: 4, random: seeded() })
+  const [seed, other] = [Bitfield.full(4), bitsOf(4, [0, 1])]
+  picker.join(seed)
+  picker.join(other)
+  picker.join(bitsOf(4, [1]))
+  seed.delete(1)
+  picker.lose(1, seed)
+  t.ok([2, 3].includes(picker.pick(seed)), 'those that one has')
+  seed.delete(0)
+  picker.lose(0, seed)
+  t.equal(picker.pick(other), 0, 'one has 0, two have 1')
+})
+
+t.test('a piece is open until it is begun, and again when it is given up, if it is wanted', async t => {
+  const picker = new Picker({ pieceCount: 3, wanted: index => index !== 1, random: seeded() })
+  const open = () => [0, 1, 2].filter(index => picker.open(index))
+  t.same(open(), [0, 2])
+  picker.begin(0)
+  t.same(open(), [2])
+  picker.again(0)
+  t.same(open(), [0, 2])
+  picker.finish(2)
+  t.same(open(), [0])
+})

@@ -1,0 +1,501 @@
+import t from 'tap'
+import { Bitfield } from '../../../src/codec/bitfield.ts'
+import { BLOCK_LENGTH, type Message } from '../../../src/codec/message.ts'
+import { Cursors } from '../../../src/pipeline/pieces/cursors.ts'
+import { Picker } from '../../../src/pipeline/pieces/picker.ts'
+import { Scheduler, type SchedulerOptions } from '../../../src/pipeline/pieces/scheduler.ts'
+import { Requester } from '../../../src/streams/peer/requester.ts'
+import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
+import { seeded } from '../../helpers/swarm.ts'
+import { settle } from '../../helpers/virtual-clock.ts'
+
+interface Setup extends Partial<SchedulerOptions> {
+  readonly pieces?: number
+  readonly blocks?: number
+}
+
+/** A scheduler of pieces in order, with peers of whom each says what a test makes it say. */
+function setup({ pieces = 8, blocks = 4, admitted = 8, ...more }: Setup = {}) {
+  const time = { now: 0 }
+  const picker = new Picker({ pieceCount: pieces, sequential: true, random: seeded() })
+  const opened: number[] = []
+  const closed: PieceBuffer[] = []
+  const whole: PieceBuffer[] = []
+  const scheduler = new Scheduler({
+    picker,
+    admitted,
+    open: index => {
+      opened.push(index)
+      return new PieceBuffer(index, blocks * BLOCK_LENGTH)
+    },
+    close: piece => closed.push(piece),
+    ...more,
+  })
+
+  /** A peer that has told what it has, and unchoked us. */
+  async function peer({ window = 4, has = (_: number): boolean => true, unchoke = true, fast = false } = {}) {
+    const sent: Message[] = []
+    const waiting: string[] = []
+    const state = { window, snubs: 0 }
+    const requester: Requester = new Requester({
+      pieceCount: pieces,
+      source: scheduler,
+      window: {
+        get size() {
+          return state.window
+        },
+        received() {},
+        snubbed: () => state.snubs++,
+        refused() {},
+      },
+      now: () => time.now,
+      send: messages => {
+        for (const message of [messages].flat()) {
+          sent.push(message)
+          if (message.type !== 'request' && message.type !== 'cancel') continue
+          const name = `${message.index}:${message.begin / BLOCK_LENGTH}`
+          if (message.type === 'request') waiting.push(name)
+          else waiting.splice(waiting.indexOf(name), 1)
+        }
+      },
+    })
+    requester.fast = fast
+    requester.on('error', () => {})
+    requester.on('data', ({ piece }) => {
+      if (piece.complete && !piece.closed) {
+        piece.close()
+        whole.push(piece)
+      }
+    })
+    const tell = async (...messages: Message[]) => {
+      for (const message of messages) requester.write(message)
+      await settle()
+    }
+    /** Sends these blocks, by default all that are waited for. */
+    const give = async (names = [...waiting]) => {
+      for (const name of names) {
+        const [index = 0, block = 0] = name.split(':').map(Number)
+        const begin = block * BLOCK_LENGTH
+        const data = requester.place(index, begin, BLOCK_LENGTH, { divert() {} })
+        if (data) requester.placed(index, begin, BLOCK_LENGTH)
+        if (waiting.includes(name)) waiting.splice(waiting.indexOf(name), 1)
+        else requester.write({ type: 'piece', index, begin, length: BLOCK_LENGTH, data })
+      }
+      await settle()
+    }
+    const bits = new Bitfield(pieces)
+    for (let index = 0; index < pieces; index++) if (has(index)) bits.add(index)
+    await tell({ type: 'bitfield', bytes: bits.bytes })
+    if (unchoke) await tell({ type: 'unchoke' })
+    const leave = async () => {
+      requester.destroy()
+      await settle()
+    }
+    return { requester, sent, waiting, state, tell, give, leave }
+  }
+  /** Brings what is whole to rest. */
+  const rest = async () => {
+    for (const piece of whole.splice(0)) scheduler.finished(piece)
+    await settle()
+  }
+  return { scheduler, picker, time, peer, opened, closed, whole, rest }
+}
+
+t.test('it admits so many pieces at once and no more, until one is at rest', async t => {
+  const { scheduler, peer, whole, rest } = setup({ admitted: 2 })
+  const a = await peer({ window: 100 })
+  t.same(a.waiting.length, 8)
+  t.equal(scheduler.pieces, 2)
+  t.equal(scheduler.full, true)
+  await a.give()
+  t.equal(whole.length, 2)
+  t.equal(scheduler.pieces, 2, 'verified, but not at rest')
+  t.same(a.waiting, [])
+  await rest()
+  t.same(a.waiting.length, 8)
+  t.equal(scheduler.pieces, 2)
+})
+
+t.test('a piece that is begun is finished first, by whoever has it', async t => {
+  const { peer, opened } = setup()
+  const a = await peer({ window: 2 })
+  const b = await peer({ window: 4 })
+  t.same(a.waiting, ['0:0', '0:1'])
+  t.same(b.waiting, ['0:2', '0:3', '1:0', '1:1'])
+  await a.give()
+  t.same(a.waiting, ['1:2', '1:3'])
+  t.same(opened, [0, 1])
+})
+
+t.test('nobody is asked for what he does not have', async t => {
+  const { peer } = setup()
+  const a = await peer({ window: 3 })
+  const b = await peer({ has: index => index > 4 })
+  t.same(a.waiting, ['0:0', '0:1', '0:2'])
+  t.same(b.waiting, ['5:0', '5:1', '5:2', '5:3'])
+})
+
+t.test('what a peer loses by going goes at once to one who could take more', async t => {
+  const { peer } = setup({ pieces: 2 })
+  const a = await peer({ window: 8 })
+  const b = await peer({ window: 8 })
+  t.same(b.waiting, [], 'all is asked of the first')
+  await a.leave()
+  t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1', '1:2', '1:3'])
+})
+
+t.test('C4: what a peer loses by choking goes at once to one who could take more', async t => {
+  const { peer } = setup({ pieces: 1 })
+  const a = await peer()
+  const b = await peer()
+  await a.tell({ type: 'choke' })
+  t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
+})
+
+t.test('one who waits to be let in takes over what others lose', async t => {
+  const { scheduler, peer, time } = setup({ admitted: 1 })
+  const a = await peer()
+  const b = await peer()
+  t.same(b.waiting, [])
+  t.equal(scheduler.full, true)
+  await a.leave()
+  t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
+  const c = await peer()
+  time.now = 600
+  scheduler.feed()
+  t.same(c.waiting, ['0:0', '0:1', '0:2', '0:3'], 'and, after some time, what others are slow to give')
+})
+
+t.test('C4: choked and unchoked, a peer is asked again for what is missing, and nothing twice', async t => {
+  const { peer } = setup({ pieces: 1 })
+  const a = await peer()
+  await a.give(['0:1'])
+  await a.tell({ type: 'choke' })
+  a.waiting.length = 0
+  await a.tell({ type: 'unchoke' })
+  t.same(a.waiting, ['0:0', '0:2', '0:3'])
+})
+
+t.test('G10: a late block is asked of one other, and only after a while', async t => {
+  const { scheduler, peer, time } = setup({ pieces: 1, patience: 500 })
+  const a = await peer()
+  const b = await peer()
+  const c = await peer()
+  time.now = 499
+  scheduler.feed()
+  t.same([b.waiting, c.waiting], [[], []])
+  time.now = 500
+  scheduler.feed()
+  t.same([b.waiting, c.waiting].flat().sort(), ['0:0', '0:1', '0:2', '0:3'])
+  time.now = 5000
+  scheduler.feed()
+  t.same([b.waiting, c.waiting].flat().length, 4, 'never of a third')
+  t.equal(a.waiting.length, 4)
+})
+
+t.test('a peer that can begin a piece does not take over the late blocks of others', async t => {
+  const { peer, time } = setup({ pieces: 2 })
+  const a = await peer()
+  time.now = 1000
+  const b = await peer()
+  t.same(a.waiting, ['0:0', '0:1', '0:2', '0:3'])
+  t.same(b.waiting, ['1:0', '1:1', '1:2', '1:3'])
+})
+
+t.test('G10, G11: once a block is there the other one is told, and his copy is thrown away', async t => {
+  const { scheduler, peer, time, whole } = setup({ pieces: 1 })
+  const a = await peer()
+  const b = await peer()
+  time.now = 1000
+  scheduler.feed()
+  await b.give(['0:0', '0:1'])
+  const cancelled = a.sent.filter(({ type }) => type === 'cancel')
+  t.same(cancelled, [
+    { type: 'cancel', index: 0, begin: 0, length: BLOCK_LENGTH },
+    { type: 'cancel', index: 0, begin: BLOCK_LENGTH, length: BLOCK_LENGTH },
+  ])
+  await a.give(['0:0', '0:1', '0:2', '0:3'])
+  t.same(b.waiting, [], 'cancelled in turn')
+  t.equal(a.requester.wasted, 2 * BLOCK_LENGTH)
+  t.equal(a.requester.downloaded, 2 * BLOCK_LENGTH)
+  t.equal(whole.length, 1)
+  t.same(whole[0]!.givers, [b.requester, b.requester, a.requester, a.requester])
+})
+
+t.test('a peer from whom others took everything over gets something else to do', async t => {
+  const { scheduler, peer, time } = setup()
+  const a = await peer()
+  const b = await peer({ has: index => index === 0 })
+  time.now = 1000
+  scheduler.feed()
+  await b.give(['0:0', '0:1', '0:2', '0:3'])
+  t.same(a.waiting, ['1:0', '1:1', '1:2', '1:3'])
+})
+
+t.test('G5: a peer all of whose blocks came at a wrong length is asked again', async t => {
+  const { peer } = setup({ pieces: 1 })
+  const a = await peer()
+  for (const block of [0, 1, 2, 3]) {
+    a.waiting.shift()
+    await a.tell({ type: 'piece', index: 0, begin: block * BLOCK_LENGTH, length: 1, data: null })
+  }
+  t.same(a.waiting.sort(), ['0:0', '0:1', '0:2', '0:3'])
+})
+
+t.test('when the first of two goes, the second goes on; when both go, it is free', async t => {
+  const { scheduler, peer, time } = setup({ pieces: 1 })
+  const a = await peer()
+  const b = await peer()
+  time.now = 1000
+  scheduler.feed()
+  const c = await peer({ unchoke: false })
+  await a.leave()
+  await c.tell({ type: 'unchoke' })
+  t.same(c.waiting, [], 'the second has just been asked')
+  await b.leave()
+  t.same(c.waiting.sort(), ['0:0', '0:1', '0:2', '0:3'])
+})
+
+t.test(
+  'G9: what a peer does not answer goes to another, and what it then sends is still welcome',
+  async t => {
+    const { peer, time, whole } = setup({ pieces: 1 })
+    const a = await peer()
+    const b = await peer()
+    time.now = 10_001
+    a.requester.tick(time.now, 10_000)
+    t.equal(a.state.snubs, 1)
+    t.same(b.waiting.length, 4)
+    await a.give()
+    t.equal(whole.length, 1)
+    t.same(b.waiting, [])
+    t.equal(a.requester.downloaded, 4 * BLOCK_LENGTH)
+  },
+)
+
+t.test('a suspect piece comes from one peer alone', async t => {
+  const { scheduler, peer, time } = setup({ pieces: 1, suspect: () => true })
+  const a = await peer({ window: 2 })
+  const b = await peer()
+  time.now = 1000
+  scheduler.feed()
+  t.same(b.waiting, [])
+  await a.give()
+  t.same(a.waiting, ['0:2', '0:3'])
+  await a.leave()
+  t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'], 'given up by him, begun again by another')
+})
+
+t.test('a suspect piece is begun by somebody who had no part in it, if there is one', async t => {
+  let guilty: Requester | undefined
+  const { peer } = setup({ suspect: i => i === 0, accused: (index, who) => index === 0 && who === guilty })
+  const a = await peer({ unchoke: false, window: 2 })
+  guilty = a.requester
+  await a.tell({ type: 'unchoke' })
+  t.same(a.waiting, ['1:0', '1:1'])
+  const b = await peer({ has: index => index === 0 })
+  t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
+})
+
+t.test('a suspect piece that only the accused has is begun by him', async t => {
+  const { peer } = setup({ pieces: 1, suspect: () => true, accused: () => true })
+  const a = await peer()
+  t.same(a.waiting, ['0:0', '0:1', '0:2', '0:3'])
+})
+
+t.test('a suspect piece is not held by one who choked us between two of its blocks', async t => {
+  const { peer, scheduler } = setup({ pieces: 1, suspect: () => true })
+  const a = await peer({ window: 2 })
+  const b = await peer()
+  a.state.window = 1
+  await a.give()
+  a.state.window = 0
+  await a.give()
+  t.equal(a.requester.outstanding, 0)
+  await a.tell({ type: 'choke' })
+  scheduler.feed()
+  t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
+})
+
+t.test(
+  'G7: a piece that was wrong is begun again with fresh memory, the old never written again',
+  async t => {
+    const { scheduler, peer, whole, closed } = setup({ pieces: 1 })
+    const a = await peer()
+    await a.give()
+    const [piece] = whole
+    scheduler.failed(piece!)
+    await settle()
+    t.same(closed, [piece])
+    t.same(a.waiting, ['0:0', '0:1', '0:2', '0:3'])
+    t.not(a.requester.place(0, 0, BLOCK_LENGTH, { divert() {} })?.buffer, piece!.data.buffer)
+  },
+)
+
+t.test('a have brings work to a peer that had none', async t => {
+  const { peer } = setup()
+  const a = await peer({ has: () => false })
+  t.same(a.waiting, [])
+  await a.tell({ type: 'have', index: 3 })
+  t.same(a.waiting, ['3:0', '3:1', '3:2', '3:3'])
+})
+
+t.test('a piece that is given up finds the peers that had nothing left to do', async t => {
+  const { scheduler, peer, whole } = setup({ pieces: 1, suspect: () => true })
+  const a = await peer()
+  const b = await peer()
+  t.same(b.waiting, [])
+  await a.give()
+  scheduler.failed(whole[0]!)
+  await settle()
+  t.equal(a.waiting.length + b.waiting.length, 4)
+})
+
+t.test('to the last piece: every peer fed to the end, nothing asked after it', async t => {
+  const { scheduler, peer, rest, picker } = setup({ pieces: 40, blocks: 3, admitted: 4 })
+  const random = seeded(7)
+  const peers = await Promise.all(
+    [3, 5, 50].map(window => peer({ window, has: i => window > 4 || i % 2 > 0 })),
+  )
+  for (let rounds = 0; picker.wants(39) || scheduler.pieces > 0; rounds++) {
+    if (rounds > 500) return t.fail('it never ends')
+    for (const { give, waiting } of peers) await give(waiting.filter(() => random() < 0.7))
+    t.ok(scheduler.pieces <= 4)
+    await rest()
+  }
+  for (const { waiting, requester } of peers) {
+    t.same(waiting, [])
+    t.equal(requester.outstanding, 0)
+  }
+})
+
+t.test(
+  'the end answers everything: pieces are closed, nothing more is asked, late blocks find no place',
+  async t => {
+    const { scheduler, peer, closed } = setup({ admitted: 1 })
+    const a = await peer()
+    const b = await peer()
+    scheduler.end()
+    t.equal(scheduler.pieces, 0)
+    t.equal(scheduler.full, false)
+    t.same(
+      closed.map(piece => [piece.index, piece.closed]),
+      [[0, true]],
+    )
+    t.equal(a.requester.place(0, 0, BLOCK_LENGTH, { divert() {} }), null)
+    a.waiting.length = 0
+    await a.tell({ type: 'choke' }, { type: 'unchoke' })
+    scheduler.feed()
+    t.same([a.waiting, b.waiting], [[], []])
+  },
+)
+
+t.test('E9: suggested pieces come first, the latest before the others', async t => {
+  const { peer, opened } = setup()
+  const a = await peer({ fast: true, unchoke: false, window: 16, has: index => index !== 4 })
+  for (const index of [2, 4, 6, 7]) await a.tell({ type: 'suggest', index })
+  await a.tell({ type: 'unchoke' })
+  t.same(opened, [7, 6, 2, 0])
+})
+
+t.test('what is suggested and under way with somebody else is finished there', async t => {
+  const { peer, opened } = setup()
+  await peer({ window: 4 })
+  const b = await peer({ fast: true, unchoke: false })
+  await b.tell({ type: 'suggest', index: 0 }, { type: 'unchoke' })
+  t.same(opened, [0, 1])
+  t.same(b.waiting, ['1:0', '1:1', '1:2', '1:3'])
+})
+
+t.test('E4, E6: a peer that chokes us is asked for what it allows and has, and for nothing else', async t => {
+  const { peer, opened } = setup()
+  const a = await peer({ fast: true, unchoke: false, window: 100, has: index => index !== 5 })
+  for (const index of [3, 5, 6]) await a.tell({ type: 'allowedFast', index })
+  t.same(opened, [3, 6])
+  t.equal(a.waiting.length, 8)
+  await a.tell({ type: 'unchoke' })
+  t.same(opened, [3, 6, 0, 1, 2, 4, 7])
+})
+
+t.test('E12: what a peer rejects goes at once to one who could take more', async t => {
+  const { peer } = setup({ pieces: 1 })
+  const a = await peer({ fast: true })
+  const b = await peer()
+  t.same(b.waiting, [])
+  await a.tell(
+    ...[0, 1].map(
+      (block): Message => ({
+        type: 'reject',
+        index: 0,
+        begin: block * BLOCK_LENGTH,
+        length: BLOCK_LENGTH,
+      }),
+    ),
+  )
+  t.same(b.waiting, ['0:0', '0:1'])
+  t.equal(a.requester.outstanding, 2)
+})
+
+t.test(
+  'E12: a piece that the only peer refuses twice is passed over for a second, and then asked for',
+  async t => {
+    const { peer, opened, time } = setup({ pieces: 3, blocks: 1 })
+    const a = await peer({ fast: true, window: 2 })
+    const reject = async () => {
+      a.waiting.shift()
+      await a.tell({ type: 'reject', index: 0, begin: 0, length: BLOCK_LENGTH })
+    }
+    t.same(a.waiting, ['0:0', '1:0'])
+    time.now += 10
+    await reject()
+    t.same(a.waiting, ['1:0', '0:0'])
+    a.waiting.reverse()
+    time.now += 10
+    await reject()
+    t.same(a.waiting, ['1:0', '2:0'])
+    await a.give()
+    t.same(a.waiting, [])
+    a.requester.tick((time.now += 1001), 10_000)
+    t.same(a.waiting, ['0:0'])
+    t.same(opened, [0, 1, 2])
+  },
+)
+
+t.test(
+  'a block that a reader needs sooner than the only peer brings it is asked of that peer all the same',
+  async t => {
+    const cursors = new Cursors(8)
+    const { scheduler, peer, time, rest } = setup({ pieces: 200, blocks: 1, admitted: 20, cursors })
+    const a = await peer({ fast: true, window: 8 })
+    Object.assign(a.requester.window, { usual: 2000 })
+    for (let round = 0; round < 10; round++) {
+      time.now += 100
+      await a.give()
+      await rest()
+    }
+    const next = a.waiting[0]!
+    const index = Number.parseInt(next, 10)
+    cursors.open(index, 200)
+    await a.give(a.waiting.slice(1))
+    await rest()
+    a.waiting.shift()
+    await a.tell({ type: 'reject', index, begin: 0, length: BLOCK_LENGTH })
+    t.notOk(a.waiting.includes(next), 'it is left to a quicker peer')
+    for (let round = 0; round < 6; round++) {
+      time.now += 100
+      await a.give(a.waiting.slice(0, 4))
+      await rest()
+    }
+    t.ok(a.waiting.includes(next), 'but not for long')
+    t.ok(scheduler.pieces > 1)
+  },
+)
+
+t.test('what a peer has no longer is fetched from another', async t => {
+  const { peer } = setup({ pieces: 1 })
+  const a = await peer()
+  const b = await peer()
+  a.requester.lacks(0)
+  await settle()
+  t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
+})

@@ -1,0 +1,74 @@
+import t from 'tap'
+import { BLOCK_LENGTH } from '../../../src/codec/message.ts'
+import { SmartBan } from '../../../src/pipeline/pieces/smart-ban.ts'
+import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
+import { noise } from '../../helpers/metainfo.ts'
+
+const content = noise(3 * BLOCK_LENGTH + 100, 1)
+
+/** A whole piece, its blocks from these givers; names in capitals give wrong bytes. */
+function piece(givers: string, index = 0): PieceBuffer {
+  const piece = new PieceBuffer(index, content.length)
+  ;[...givers].forEach((giver, block) => {
+    const bytes = Buffer.from(content.subarray(block * BLOCK_LENGTH, (block + 1) * BLOCK_LENGTH))
+    if (giver !== giver.toLowerCase()) bytes[50]! ^= 1
+    piece.request(block)
+    piece.put(block * BLOCK_LENGTH, bytes, giver.toLowerCase())
+  })
+  return piece
+}
+
+const name = (giver: unknown) => giver as string
+
+t.test('the only giver of a wrong piece is guilty at once', async t => {
+  const bans = new SmartBan<string>()
+  t.same(bans.failed(piece('aAaa'), name), ['a'])
+  t.same(bans.failed(piece('Aaaa', 1), name), ['a'])
+})
+
+t.test('of several givers the one whose bytes differ from the right ones is guilty, no other', async t => {
+  const bans = new SmartBan<string>()
+  for (const index of [0, 1]) {
+    t.same(bans.failed(piece('aBca', index), name), [], 'nobody knows yet who it was')
+    t.equal(bans.suspect(index), true)
+    t.same(
+      ['a', 'b', 'c', 'd'].filter(peer => bans.accused(index, peer)),
+      ['a', 'b', 'c'],
+    )
+    t.same(bans.passed(piece('dddd', index)), ['b'])
+    t.equal(bans.suspect(index), false)
+    t.equal(bans.accused(index, 'b'), false)
+  }
+})
+
+t.test('two liars in one piece are both proven', async t => {
+  const bans = new SmartBan<string>()
+  bans.failed(piece('aBbC'), name)
+  t.same(bans.passed(piece('dddd')).sort(), ['b', 'c'])
+  bans.failed(piece('CaaB', 1), name)
+  t.same(bans.passed(piece('dddd', 1)).sort(), ['b', 'c'])
+})
+
+t.test('a piece that fails again keeps the evidence of the first time', async t => {
+  const bans = new SmartBan<string>()
+  bans.failed(piece('aBaa'), name)
+  t.same(bans.failed(piece('CCCC'), name), ['c'])
+  bans.failed(piece('aBab'), name)
+  t.same(bans.passed(piece('aaaa')), ['b'], 'b is guilty of one piece, once')
+})
+
+t.test('a piece that came right at once accuses nobody', async t => {
+  const bans = new SmartBan<string>()
+  t.same(bans.passed(piece('abcd')), [])
+  t.equal(bans.suspect(0), false)
+})
+
+t.test('a piece that fails for ever holds a bounded amount of evidence', async t => {
+  const bans = new SmartBan<string>()
+  for (let n = 0; n < 100; n++) bans.failed(piece('aBab'), name)
+  bans.failed(piece('acac'), name)
+  bans.failed(piece('acac'), name)
+  bans.failed(piece('acac'), name)
+  bans.failed(piece('acac'), name)
+  t.same(bans.passed(piece('dddd')), [], 'the oldest was forgotten, b is not guilty')
+})

@@ -1,0 +1,33 @@
+import t from 'tap'
+import { PieceWaiters } from '../../../src/pipeline/reading/piece-waiters.ts'
+import { settle } from '../../helpers/virtual-clock.ts'
+
+t.test('all who wait for a piece hear of it, once it is there, and nobody else', async t => {
+  const arrivals = new PieceWaiters()
+  const heard: string[] = []
+  for (const [name, index] of [
+    ['a', 1],
+    ['b', 1],
+    ['c', 2],
+  ] as const) {
+    void arrivals.wait(index).then(() => heard.push(name))
+  }
+  arrivals.arrived(0)
+  await settle()
+  t.same(heard, [])
+  arrivals.arrived(1)
+  await settle()
+  t.same(heard, ['a', 'b'])
+  arrivals.arrived(1)
+  arrivals.arrived(2)
+  await settle()
+  t.same(heard, ['a', 'b', 'c'])
+})
+
+t.test('the end answers everybody, those as well who come later, with the first reason', async t => {
+  const arrivals = new PieceWaiters()
+  const waiting = [arrivals.wait(1), arrivals.wait(2)]
+  arrivals.end(new Error('closed'))
+  arrivals.end(new Error('again'))
+  for (const wait of [...waiting, arrivals.wait(3)]) await t.rejects(wait, { message: 'closed' })
+})

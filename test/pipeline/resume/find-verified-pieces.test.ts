@@ -1,0 +1,48 @@
+import t from 'tap'
+import { Bitfield } from '../../../src/codec/bitfield.ts'
+import { findVerifiedPieces } from '../../../src/pipeline/resume/find-verified-pieces.ts'
+import { makeTorrent } from '../../helpers/metainfo.ts'
+
+const PIECE = 16384
+const { metainfo, content } = makeTorrent({ files: [{ path: 'a', length: 12 * PIECE }], pieceLength: PIECE })
+
+/** What is found where `bytes` are, by a record that vouches for these pieces, and what was read for it. */
+async function find(trusted: Iterable<number>, sample: number[], bytes: Buffer = content) {
+  const bits = new Bitfield(metainfo.pieceCount)
+  for (const index of trusted) bits.add(index)
+  const read = new Set<number>()
+  const found = await findVerifiedPieces({
+    metainfo,
+    storage: {
+      async read(position, target) {
+        if (target.length > 1) read.add(position / PIECE)
+        return bytes.copy(target, 0, position, position + target.length)
+      },
+    },
+    resume: { read: async () => ({ trusted: bits, sample }), write: async () => {} },
+    progress: () => {},
+    signal: new AbortController().signal,
+  })
+  return { found: [...found], read: [...read].sort((a, b) => a - b) }
+}
+
+const all = Array.from({ length: 12 }, (_, index) => index)
+
+t.test('what a record vouches for is not read, but for a sample', async t => {
+  t.strictSame(await find(all, [3, 11]), { found: all, read: [3, 11] })
+})
+
+t.test('what it does not vouch for is hashed', async t => {
+  const { found, read } = await find([0, 1, 2], [2])
+  t.strictSame(found, all)
+  t.strictSame(read, [2, ...all.slice(3)])
+})
+
+t.test('a record with one lie in its sample is not believed at all', async t => {
+  const wrong = Buffer.from(content)
+  wrong[11 * PIECE]! ^= 1
+  wrong[5 * PIECE]! ^= 1
+  const { found, read } = await find(all, [0, 11], wrong)
+  t.strictSame(found, [0, 1, 2, 3, 4, 6, 7, 8, 9, 10])
+  t.strictSame(read, all)
+})

@@ -1,0 +1,139 @@
+import t from 'tap'
+import { Candidates } from '../../../src/pipeline/swarm/candidates.ts'
+
+const at = (port: number) => ({ host: '10.0.0.1', port })
+
+t.test('an address is dialled once at a time, the longest known first', async t => {
+  const candidates = new Candidates()
+  t.equal(candidates.add(at(1), 'a'), true)
+  t.equal(candidates.add(at(2), 'a'), true)
+  t.equal(candidates.add(at(1), 'b'), false)
+  t.equal(candidates.size, 2)
+  t.equal(candidates.idle, 2)
+  const first = candidates.next(0)!
+  t.same(first.address, at(1))
+  t.same(candidates.next(0)!.address, at(2))
+  t.equal(candidates.next(0), undefined)
+  t.equal(candidates.idle, 0)
+  candidates.closed(first, 0, false)
+  t.equal(candidates.idle, 1)
+})
+
+t.test('N2: each attempt that comes to nothing doubles the wait, up to ten minutes', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  let now = 0
+  const waits: number[] = []
+  for (let n = 0; n < 12; n++) {
+    const candidate = candidates.next(now)!
+    candidates.closed(candidate, now, false)
+    t.equal(candidates.next(candidate.notBefore - 1), undefined)
+    waits.push(candidate.notBefore - now)
+    now = candidate.notBefore
+  }
+  t.same(waits.slice(0, 4), [2000, 4000, 8000, 16_000])
+  t.same(waits.slice(-2), [600_000, 600_000])
+})
+
+t.test('N2: a peer that gave something is dialled soon again, but never at once', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  let now = 0
+  for (let n = 0; n < 5; n++) {
+    const candidate = candidates.next(now)!
+    candidates.closed(candidate, now, n > 2)
+    now = candidate.notBefore
+  }
+  const candidate = candidates.next(now)!
+  candidates.closed(candidate, now, true)
+  t.equal(candidate.notBefore - now, 2000)
+})
+
+t.test('an address that may not be dialled is passed over, and dialled once it may be', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  candidates.add(at(2), 'a')
+  t.same(candidates.next(0, { mayDial: ({ address }) => address.port !== 1 })?.address, at(2))
+  t.equal(candidates.next(0, { mayDial: () => false }), undefined)
+  t.same(candidates.next(2000)?.address, at(1))
+})
+
+t.test('a tracker that names a million addresses fills a bounded table', async t => {
+  const candidates = new Candidates()
+  for (let port = 0; port < 10_000; port++) candidates.add(at(port), 'a')
+  t.ok(candidates.size < 10_000)
+})
+
+t.test('those that were dialled go to the end: the others get their turn', async t => {
+  const candidates = new Candidates()
+  for (const port of [1, 2, 3]) candidates.add(at(port), 'a')
+  const turns: number[] = []
+  for (let now = 0; now < 1e6; now += 1e5) {
+    const candidate = candidates.next(now)!
+    turns.push(candidate.address.port)
+    candidates.closed(candidate, now, true)
+  }
+  t.same(turns, [1, 2, 3, 1, 2, 3, 1, 2, 3, 1])
+})
+
+t.test('who came to us and says where it listens is not dialled there', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'tracker')
+  const known = candidates.claim(at(1), 'incoming')!
+  t.same([known.source, known.connected], ['tracker', true])
+  t.equal(candidates.next(0), undefined)
+  const unknown = candidates.claim(at(2), 'incoming')!
+  t.same([unknown.source, unknown.connected], ['incoming', true])
+  t.equal(candidates.claim(at(2), 'incoming'), undefined, 'it is connected already')
+  candidates.closed(unknown, 0, true)
+  t.equal(candidates.next(2000), unknown, 'and later it may be dialled')
+})
+
+t.test('an address that is being dialled is not claimed by another connection', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  candidates.next(0)
+  t.equal(candidates.claim(at(1), 'incoming'), undefined)
+})
+
+t.test('a peer can be left alone by its name, also while it is not connected', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  candidates.restAt('10.0.0.1:1', 0, 3_600_000)
+  candidates.restAt('10.0.0.1:2', 0, 3_600_000)
+  t.equal(candidates.next(3_599_999), undefined)
+  t.same(candidates.next(3_600_000)?.address, at(1))
+  t.equal(candidates.size, 1)
+})
+
+t.test('who is of no use just now is left alone for that long, and never for less than it was', async t => {
+  const candidates = new Candidates()
+  candidates.add(at(1), 'a')
+  const candidate = candidates.next(0)!
+  candidates.closed(candidate, 0, true)
+  candidates.rest(candidate, 0, 600_000)
+  candidates.rest(candidate, 0, 5)
+  t.equal(candidates.next(599_999), undefined)
+  t.equal(candidates.next(600_000), candidate)
+})
+
+t.test(
+  'L14: who refuses how we speak is tried the other way once, and dialled as it worked from then on',
+  async t => {
+    const candidates = new Candidates()
+    candidates.add(at(1), 'a')
+    const candidate = candidates.next(0)!
+    t.equal(candidate.encrypted, false)
+    t.equal(candidates.turn(candidate), true)
+    t.equal(candidate.encrypted, true, 'encrypted at once')
+    t.equal(candidates.turn(candidate), false, 'both were refused')
+    t.equal(candidate.encrypted, false, 'as before the next time')
+    candidates.turn(candidate)
+    candidates.understood(candidate)
+    candidates.closed(candidate, 0, true)
+    const again = candidates.next(10_000)!
+    t.equal(again.encrypted, true, 'as it worked')
+    t.equal(candidates.turn(again), true, 'and that, too, may be refused one day')
+    t.equal(again.encrypted, false)
+  },
+)

@@ -1,0 +1,184 @@
+import t from 'tap'
+import type { SuggestedPeer } from '../../../src/pipeline/peer/peer-context.ts'
+import { Suggestions } from '../../../src/pipeline/upload/suggestions.ts'
+import { UploadGauge } from '../../../src/pipeline/upload/upload-gauge.ts'
+import { seeded } from '../../helpers/swarm.ts'
+
+const MiB = 1 << 20
+const PIECES = 12
+
+/** Suggestions for pieces of 128 KiB, two at a time, of a seed that sends as fast as it can; `copies` says how many peers have each. */
+function setup(pieceLength = MiB / 8) {
+  const copies = new Array<number>(PIECES).fill(0)
+  const suggestions = new Suggestions<SuggestedPeer>({
+    pieceCount: PIECES,
+    pieceLength,
+    copies: index => copies[index]!,
+    random: seeded(),
+  })
+  for (let second = 0; second <= 2; second += 0.25) suggestions.tick(second * MiB, second * 1000)
+  return { copies, suggestions }
+}
+
+const nothing = () => false
+
+/** A peer that is being sent something. */
+const busy = () => ({ responder: { sending: true, waiting: 0 }, waitsSince: 0 })
+
+t.test('each piece is suggested to one peer only', t => {
+  const { suggestions } = setup()
+  const all = Array.from({ length: 8 }, () => suggestions.next(busy(), nothing, 0)).flat()
+  t.equal(all.length, PIECES)
+  t.equal(new Set(all).size, PIECES)
+  t.end()
+})
+
+t.test('a peer has suggestions for 256 KiB, and two pieces at least', t => {
+  t.equal(setup(MiB / 32).suggestions.next(busy(), nothing, 0).length, 8)
+  t.equal(setup(MiB / 8).suggestions.next(busy(), nothing, 0).length, 2)
+  t.equal(setup(MiB).suggestions.next(busy(), nothing, 0).length, 2)
+  t.end()
+})
+
+t.test('the next is suggested when one was asked for', t => {
+  const { suggestions } = setup()
+  const a = busy()
+  const first = suggestions.next(a, nothing, 0)
+  t.strictSame(suggestions.next(a, nothing, 0), [])
+  t.equal(suggestions.asked(a, first[0]!, 0), true)
+  t.equal(suggestions.asked(a, first[0]!, 0), false, 'its other blocks change nothing')
+  t.equal(suggestions.next(a, nothing, 0).length, 1)
+  t.end()
+})
+
+t.test('what a peer has, or anybody, is not suggested', t => {
+  const { copies, suggestions } = setup()
+  copies.fill(1, 0, 5)
+  const all = [...suggestions.next(busy(), index => index === 5, 0)]
+  for (let at = 0; at < PIECES; at++) all.push(...suggestions.next(busy(), nothing, 0))
+  t.notOk(all.some(index => index < 5))
+  t.notOk(all.slice(0, 2).includes(5))
+  t.end()
+})
+
+t.test('requests for what another fetches wait, until somebody has it or eight seconds bring nothing', t => {
+  const { copies, suggestions } = setup()
+  const a = busy()
+  const b = busy()
+  const [index = 0] = suggestions.next(a, nothing, 0)
+  t.equal(suggestions.later(b, index, 0), false, 'it was suggested to another, who has not asked for it')
+  suggestions.asked(a, index, 1000)
+  t.equal(suggestions.later(a, index, 1000), false)
+  t.equal(suggestions.later(b, index, 1000), true)
+  t.equal(suggestions.later(b, index, 7999), true)
+  t.equal(suggestions.later(b, index, 8000), false)
+  a.waitsSince = b.waitsSince = 8000 // something came, and they go on waiting
+  t.equal(suggestions.later(b, index, 15_999), true)
+  t.equal(suggestions.later(b, index, 16_000), false)
+  a.waitsSince = b.waitsSince = 60_000
+  t.equal(suggestions.later(b, index, 60_999), true)
+  t.equal(suggestions.later(b, index, 61_000), false, 'a minute is enough, whatever else it gets')
+  b.waitsSince = a.waitsSince = 1000
+  copies[index] = 1
+  t.equal(suggestions.later(b, index, 1000), false)
+  t.end()
+})
+
+t.test('who asks first for a piece has it, also when it was suggested to another', t => {
+  const { suggestions } = setup()
+  const a = busy()
+  const b = busy()
+  const [index = 0] = suggestions.next(a, nothing, 0)
+  suggestions.asked(b, index, 0)
+  t.equal(suggestions.later(a, index, 1), true)
+  t.equal(suggestions.later(b, index, 1), false)
+  t.end()
+})
+
+t.test('what was suggested to a peer that left is suggested to others', t => {
+  const { suggestions } = setup()
+  const a = busy()
+  const first = suggestions.next(a, nothing, 0)
+  suggestions.asked(a, first[0]!, 0)
+  suggestions.left(a)
+  const all = Array.from({ length: 8 }, () => suggestions.next(busy(), nothing, 0)).flat()
+  t.strictSame(all.filter(index => first.includes(index)).sort(), [...first].sort())
+  t.equal(suggestions.later(busy(), first[0]!, 1), false)
+  t.end()
+})
+
+t.test('nobody waits for a peer that has all that it asked us for', t => {
+  const { suggestions } = setup()
+  const a = { responder: { sending: false, waiting: 3 }, waitsSince: 0 }
+  const [index = 0] = suggestions.next(a, nothing, 0)
+  suggestions.asked(a, index, 0)
+  t.equal(suggestions.later(busy(), index, 1), true)
+  a.responder.waiting = 0
+  t.equal(suggestions.later(busy(), index, 1), false)
+  t.end()
+})
+
+t.test('nobody waits for a peer that takes nothing of what it asked us for', t => {
+  const { suggestions } = setup()
+  const a = busy()
+  const b = busy()
+  const [index = 0] = suggestions.next(a, nothing, 0)
+  suggestions.asked(a, index, 0)
+  b.waitsSince = 7000
+  t.equal(suggestions.later(b, index, 7999), true)
+  t.equal(suggestions.later(b, index, 8000), false)
+  a.waitsSince = 7000
+  t.equal(suggestions.later(b, index, 8000), true)
+  t.end()
+})
+
+t.test('nobody waits while there is upload to spare', t => {
+  const { suggestions } = setup()
+  const a = busy()
+  const [index = 0] = suggestions.next(a, nothing, 0)
+  suggestions.asked(a, index, 0)
+  t.equal(suggestions.later(busy(), index, 1), true)
+  suggestions.tick(2 * MiB + MiB / 8, 2250) // half as much as before in a quarter of a second
+  t.equal(suggestions.later(busy(), index, 1), true)
+  suggestions.tick(2 * MiB + MiB / 8, 2500)
+  t.equal(suggestions.later(busy(), index, 1), false)
+  t.end()
+})
+
+t.test('a peer that asks for everything is waited for with a few pieces only', t => {
+  const suggestions = new Suggestions<SuggestedPeer>({
+    pieceCount: 1000,
+    pieceLength: MiB,
+    copies: () => 0,
+    random: seeded(),
+  })
+  for (let second = 0; second <= 2; second += 0.25) suggestions.tick(second * MiB, second * 1000)
+  const greedy = busy()
+  for (let index = 0; index < 1000; index++) suggestions.asked(greedy, index, 0)
+  const other = busy()
+  t.equal(
+    Array.from({ length: 1000 }, (_, index) => suggestions.later(other, index, 1)).filter(Boolean).length,
+    4,
+  )
+  t.end()
+})
+
+t.test('the upload is saturated while it is nearly as fast as it ever was of late', t => {
+  const gauge = new UploadGauge()
+  let [count, now] = [0, 0]
+  const send = (rate: number, seconds: number) => {
+    for (const end = now + seconds * 1000; now < end; now += 250) {
+      gauge.update(count, now)
+      count += rate / 4
+    }
+    return gauge.saturated
+  }
+  t.equal(send(0, 5), false, 'nothing was sent')
+  t.equal(send(1000, 5), true)
+  t.equal(send(800, 5), false)
+  t.equal(send(950, 5), true)
+  t.equal(send(0, 1), false)
+  t.equal(send(500, 30), false)
+  t.equal(send(500, 60), true, 'the line became slower')
+  t.end()
+})

@@ -1,0 +1,112 @@
+import t from 'tap'
+import { Bitfield } from '../../../src/codec/bitfield.ts'
+import { SuperSeed } from '../../../src/pipeline/upload/super-seed.ts'
+import type { BlockSource, Requester } from '../../../src/streams/peer/requester.ts'
+import { seeded } from '../../helpers/swarm.ts'
+
+const PIECES = 8
+
+/** A super-seed, and peers that are nothing but what they have. */
+function setup(pieceCount = PIECES) {
+  const passed: string[] = []
+  const source = new Proxy({} as BlockSource, {
+    get: (_, name) => () => passed.push(String(name)),
+  })
+  const seed = new SuperSeed({ source, pieceCount, random: seeded() })
+  const join = () => {
+    const peer = { bits: new Bitfield(pieceCount), told: [] as number[] }
+    const requester = peer as unknown as Requester
+    seed.join(requester, index => peer.told.push(index))
+    return {
+      ...peer,
+      /** It has one more, and says so. */
+      gain(index: number) {
+        peer.bits.add(index)
+        seed.have(requester, index)
+      },
+      leave: () => seed.left(requester),
+      requester,
+    }
+  }
+  return { seed, join, passed }
+}
+
+t.test('each peer is told of one piece, and each of another', t => {
+  const { join } = setup()
+  const told = Array.from({ length: PIECES }, () => join().told)
+  t.ok(told.every(({ length }) => length === 1))
+  t.equal(new Set(told.flat()).size, PIECES)
+  t.end()
+})
+
+t.test('the next piece is told once another peer has the last one, and not before', t => {
+  const { join } = setup()
+  const a = join()
+  const b = join()
+  const [first] = a.told
+  a.gain(first!)
+  t.strictSame(a.told, [first], 'to have it is not enough')
+  b.gain(first!)
+  t.equal(a.told.length, 2)
+  t.equal(b.told.length, 1)
+  t.end()
+})
+
+t.test('a peer that is alone is told of the next when it has the last', t => {
+  const { join } = setup()
+  const a = join()
+  for (let at = 0; at < PIECES; at++) a.gain(a.told[at]!)
+  t.strictSame([...a.told].sort(), [0, 1, 2, 3, 4, 5, 6, 7])
+  t.end()
+})
+
+t.test('a peer that is left alone is not left waiting for somebody else', t => {
+  const { join } = setup()
+  const a = join()
+  const b = join()
+  a.gain(a.told[0]!)
+  t.equal(a.told.length, 1)
+  b.leave()
+  t.equal(a.told.length, 2)
+  t.end()
+})
+
+t.test('nobody is told of what it has or of what it was told already', t => {
+  const { seed, join } = setup(2)
+  const a = join()
+  const b = join()
+  t.strictSame([...a.told, ...b.told].sort(), [0, 1])
+  for (const index of [0, 1]) {
+    a.gain(index)
+    b.gain(index)
+  }
+  t.ok(a.told.length <= 2 && b.told.length <= 2)
+  t.strictSame(a.told, [...new Set(a.told)])
+  seed.lack(a.requester, 0)
+  t.end()
+})
+
+t.test('what peers bring with them counts: the rarest piece is told first', t => {
+  const { seed, join } = setup(4)
+  const rich = join()
+  const before = rich.bits.clone()
+  for (const index of [0, 1, 2, 3]) if (index !== rich.told[0]) rich.bits.add(index)
+  seed.bitfield(rich.requester, before)
+  rich.leave()
+  const [only] = [0, 1, 2, 3].filter(index => !rich.bits.has(index))
+  const keeper = join()
+  for (const index of rich.bits) keeper.gain(index)
+  const next = join()
+  t.ok(next.told[0] === only || keeper.told.includes(only!), 'the piece that nobody has is out')
+  t.end()
+})
+
+t.test('who asks for blocks goes on being told of them', t => {
+  const { seed, join, passed } = setup()
+  const { requester } = join()
+  seed.take(requester, 1, 0)
+  seed.lost(requester, [])
+  seed.wants(1)
+  t.strictSame(passed, ['take', 'lost', 'wants'])
+  t.end()
+})

@@ -1,0 +1,73 @@
+import t from 'tap'
+import { uploadSlots } from '../../../src/pipeline/upload/upload-slots.ts'
+
+const KIB = 1024
+
+/** The slots of each round, for the rate that so many slots come to. */
+function rounds(count: number, rateOf: (slots: number, round: number) => number, slots?: number): number[] {
+  return Array.from({ length: count }, (_, round) => {
+    slots = uploadSlots({ rate: rateOf(slots ?? 0, round), slots })
+    return slots
+  })
+}
+
+t.test('a limit sets the slots at once, by its square root', async t => {
+  for (const [limit, slots] of [
+    [1, 4],
+    [20 * KIB, 4],
+    [107 * KIB, 8],
+    [1024 * KIB, 25],
+    [10_240 * KIB, 78],
+    [1e9, 100],
+  ] as const) {
+    t.equal(uploadSlots({ limit, rate: 0 }), slots, `${limit} bytes a second`)
+    t.equal(uploadSlots({ limit, rate: 1e9, slots: 50 }), slots, 'whatever was before')
+  }
+})
+
+t.test('an infinite limit is none', async t => {
+  t.equal(uploadSlots({ limit: Number.POSITIVE_INFINITY, rate: 1e9 }), 8)
+  t.equal(uploadSlots({ limit: Number.POSITIVE_INFINITY, rate: 1e9, slots: 8 }), 9)
+})
+
+t.test('without a limit it begins with eight, and stays there while next to nothing is uploaded', async t => {
+  t.same(
+    rounds(5, () => 0),
+    [8, 8, 8, 8, 8],
+  )
+  t.same(
+    rounds(3, () => 50 * KIB),
+    [8, 8, 8],
+  )
+})
+
+t.test('it follows the upload rate, one slot a round, up to a hundred', async t => {
+  const up = rounds(60, () => 1024 * KIB)
+  t.same(up.slice(0, 4), [8, 9, 10, 11])
+  t.equal(up.at(-1), 25)
+  t.equal(rounds(200, () => 1e9).at(-1), 100)
+  const down = rounds(60, () => 107 * KIB, 25)
+  t.same(down.slice(0, 3), [24, 23, 22])
+  t.equal(down.at(-1), 9)
+})
+
+t.test('a rate on the border between two does not move it to and fro', async t => {
+  const border = ((20.5 * 20.5) / 0.6) * KIB
+  const slots = rounds(100, (_, round) => border * (round % 2 ? 1.02 : 0.98), 15).slice(20)
+  t.equal(new Set(slots).size, 1, String(slots))
+})
+
+t.test(
+  'where the line is the bound it comes to rest, and every slot has more than on a slower line',
+  async t => {
+    let before = 0
+    for (const line of [200 * KIB, 2000 * KIB, 10_000 * KIB]) {
+      // each peer takes at most 300 KiB/s, all together no more than the line gives
+      const slots = rounds(200, slots => Math.min(line, slots * 300 * KIB))
+      t.equal(new Set(slots.slice(-50)).size, 1, 'at rest')
+      const share = line / slots.at(-1)!
+      t.ok(share > before, `${share} bytes a second for each of ${slots.at(-1)}`)
+      before = share
+    }
+  },
+)

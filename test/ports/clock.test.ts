@@ -1,0 +1,142 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import t from 'tap'
+import { RunningClock, systemClock } from '../../src/ports/clock.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+function clocks() {
+  const machine = new VirtualClock()
+  const clock = new RunningClock(machine)
+  /** What was called, and when, in the time of the machine. */
+  const calls: [name: string, at: number][] = []
+  const set = (name: string, ms: number) => clock.setTimeout(() => calls.push([name, machine.now()]), ms)
+  return { machine, clock, calls, set }
+}
+
+t.test('while the process runs, it is as the clock below', async t => {
+  const { machine, clock, calls, set } = clocks()
+  set('second', 2000)
+  set('first', 1000)
+  clock.clearTimeout(set('never', 1500))
+  await machine.advance(5000)
+  t.strictSame(calls, [
+    ['first', 1000],
+    ['second', 2000],
+  ])
+  t.equal(clock.now(), 5000)
+})
+
+t.test('time in which the process was stopped does not count: each timer waits for its rest', async t => {
+  const { machine, clock, calls, set } = clocks()
+  set('soon', 1100)
+  set('handshake', 10_000)
+  set('idle', 130_000)
+  await machine.advance(1000)
+  const before = clock.now()
+  machine.stop(60_000)
+  t.equal(clock.now(), before, 'as if it had not been')
+  await machine.advance(99)
+  t.strictSame(calls, [], 'nothing is called before its time, though the machine says that it is late')
+  await machine.advance(200_000)
+  t.strictSame(calls, [
+    ['soon', 61_100],
+    ['handshake', 70_000],
+    ['idle', 190_000],
+  ])
+})
+
+t.test('it is noticed by the timer that comes due first, whichever that is', async t => {
+  const { machine, clock, calls, set } = clocks()
+  let seen = -1
+  clock.setTimeout(() => {
+    seen = clock.now()
+  }, 100)
+  set('long', 1000)
+  await machine.advance(50)
+  machine.stop(3_600_000)
+  await machine.advance(0)
+  t.equal(seen, -1)
+  await machine.advance(100)
+  t.equal(seen, 100)
+  await machine.advance(2000)
+  t.match(calls, [['long', 3_601_050]], 'not even what passed since the last look')
+})
+
+t.test('several stops in a row, and one while another is being made up for', async t => {
+  const { machine, calls, set } = clocks()
+  set('late', 4000)
+  for (let stop = 0; stop < 3; stop++) {
+    await machine.advance(1000)
+    machine.stop(5000)
+  }
+  await machine.advance(999)
+  t.strictSame(calls, [])
+  await machine.advance(1)
+  t.match(calls, [['late', 19_000]])
+})
+
+t.test('a loop that was busy for a second counts as time', async t => {
+  const { machine, clock, calls, set } = clocks()
+  set('due', 500)
+  machine.stop(1000)
+  t.equal(clock.now(), 1000)
+  await machine.advance(0)
+  t.match(calls, [['due', 1000]])
+})
+
+t.test('without a timer there are no looks, and time is the clock below', async t => {
+  const { machine, clock, set } = clocks()
+  const timer = set('never', 1000)
+  t.equal(machine.pending, 2, 'the timer and the next look')
+  clock.clearTimeout(timer)
+  clock.clearTimeout(timer)
+  clock.clearTimeout(undefined)
+  t.equal(machine.pending, 0)
+  machine.stop(60_000)
+  t.equal(clock.now(), 60_000, 'waiting for nothing is not being stopped')
+  set('called', 10)
+  await machine.advance(10)
+  t.equal(machine.pending, 0)
+})
+
+t.test('the clock of the machine does not follow the wall clock', async t => {
+  const before = systemClock.now()
+  const now = Date.now()
+  t.intercept(Date, 'now', { value: () => now + 86_400_000 })
+  t.ok(systemClock.now() - before < 3_600_000)
+})
+
+t.test('a wait longer than setTimeout can have is waited for in parts', async t => {
+  const waits: number[] = []
+  const clock = new RunningClock({
+    now: () => 0,
+    setTimeout: (_, ms) => ({ ms: waits.push(ms) }),
+    clearTimeout: () => {},
+  })
+  clock.setTimeout(() => {}, 30 * 86_400_000)
+  t.equal(waits[0], 2 ** 31 - 1)
+})
+
+/** Where the machine's own time is wanted: not to measure how long something takes. */
+const WALL_CLOCK = {
+  'clock.ts': 'is the clock',
+  'cli/create.ts': 'the date in a .torrent',
+  'cli/json-reporter.ts': 'the time of an event',
+  'cli/load.ts': 'the rhythm of reports',
+  'pipeline/fetch-metadata.ts': 'the rhythm of reports',
+  'storage/file-watch.ts': 'how often files are looked at: after a gap, at once',
+}
+
+t.test('nothing measures time but by a clock that is handed in, or the clock of the machine', async t => {
+  const src = new URL('../../src/', import.meta.url)
+  const others = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
+    path =>
+      path.endsWith('.ts') &&
+      /\b(Date\.now|performance\.now|hrtime|setInterval)\b|(?<![.#\w])setTimeout\(/.test(
+        readFileSync(new URL(path, src), 'utf8'),
+      ),
+  )
+  t.strictSame(
+    others.filter(path => !(path in WALL_CLOCK)),
+    [],
+  )
+})

@@ -1,0 +1,390 @@
+import t from 'tap'
+import type { Message } from '../../../src/codec/message.ts'
+import { Framer, type FramerOptions } from '../../../src/streams/peer/framer.ts'
+import type { BlockPlace, BlockWriter } from '../../../src/streams/piece-buffer.ts'
+import { cut, feed, run } from '../../helpers/feed.ts'
+import { noise } from '../../helpers/metainfo.ts'
+import { CHOKE, HANDSHAKE, KEEP_ALIVE, msg, pieceMsg, UNCHOKE, u32 } from '../../helpers/wire.ts'
+
+/** What comes out of these bytes, however they are cut; without a handshake ahead. */
+const frame = (bytes: Uint8Array | Uint8Array[], options: FramerOptions = {}) =>
+  feed<Message>(
+    consumed => new Framer({ handshake: false, ...options, consumed }),
+    Array.isArray(bytes) ? Buffer.concat(bytes) : bytes,
+  )
+const types = (messages: readonly Message[]) => messages.map(({ type }) => type)
+const refused = { name: 'PeerError', code: 'ERR_MESSAGE' }
+const tooLong = { name: 'PeerError', code: 'ERR_MESSAGE_TOO_LONG' }
+
+/** Places into one piece each, and what was said to them. */
+class Places implements BlockPlace {
+  readonly log: string[] = []
+  readonly memory = new Map<number, Buffer>()
+  writer: BlockWriter | undefined
+  readonly #size: number
+  constructor(size = 65536) {
+    this.#size = size
+  }
+
+  piece(index: number): Buffer {
+    const memory = this.memory.get(index) ?? Buffer.alloc(this.#size, 0xee)
+    this.memory.set(index, memory)
+    return memory
+  }
+
+  place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null {
+    this.log.push(`place ${index} ${begin} ${length}`)
+    this.writer = writer
+    return this.piece(index).subarray(begin, begin + length)
+  }
+
+  placed(index: number, begin: number, length: number): void {
+    this.log.push(`placed ${index} ${begin} ${length}`)
+  }
+}
+
+t.test('A7, B8: a handshake and what follows is the same in any cuts', async t => {
+  const { items, error } = await feed<Message>(
+    consumed => new Framer({ consumed }),
+    Buffer.concat([HANDSHAKE, msg(5, [0xf0]), UNCHOKE]),
+  )
+  t.equal(error, undefined)
+  t.same(types(items), ['handshake', 'bitfield', 'unchoke'])
+  t.same((items[1] as { bytes: Uint8Array }).bytes, Buffer.from([0xf0]))
+})
+
+t.test('B8: every message, split at every offset, is the same message', async t => {
+  const data = noise(40, 1)
+  const said: [Buffer, object][] = [
+    [KEEP_ALIVE, { type: 'keepAlive' }],
+    [CHOKE, { type: 'choke' }],
+    [msg(4, u32(0xfffffffe)), { type: 'have', index: 0xfffffffe }],
+    [msg(5, [1, 2, 3]), { type: 'bitfield', bytes: Buffer.from([1, 2, 3]) }],
+    [msg(6, u32(1, 16384, 42)), { type: 'request', index: 1, begin: 16384, length: 42 }],
+    [msg(8, u32(1, 16384, 42)), { type: 'cancel', index: 1, begin: 16384, length: 42 }],
+    [pieceMsg(3, 5, data), { type: 'piece', index: 3, begin: 5, length: 40, data }],
+    [msg(9, [0xc8, 0xd5]), { type: 'port', port: 51413 }],
+    [msg(20, [7, 1, 2]), { type: 'extended', id: 7, payload: Buffer.from([1, 2]) }],
+    [msg(20, [7]), { type: 'extended', id: 7, payload: Buffer.alloc(0) }],
+    [msg(50, [1, 2, 3]), { type: 'unknown', id: 50 }],
+  ]
+  for (const [bytes, expected] of said) {
+    const followed = Buffer.concat([bytes, UNCHOKE])
+    for (let at = 0; at <= followed.length; at++) {
+      const parts = [followed.subarray(0, at), followed.subarray(at)].map(part => Buffer.from(part))
+      const consumed = (chunk: Uint8Array) => chunk.fill(0xee)
+      const { items, error } = await run(new Framer({ handshake: false, consumed }), parts)
+      t.equal(error, undefined)
+      t.same(items, [expected, { type: 'unchoke' }], `${(expected as Message).type} split at ${at}`)
+    }
+  }
+})
+
+t.test('A4: bytes that are no handshake are refused', async t => {
+  for (const start of ['\x12BitTorrent protocol', '\x13bitTorrent protocol', 'GET / HTTP/1.1\r\nHost:']) {
+    const bytes = Buffer.alloc(100)
+    bytes.write(start, 'latin1')
+    const { items, error } = await feed<Message>(consumed => new Framer({ consumed }), bytes)
+    t.same(items, [])
+    t.match(error, { name: 'PeerError', code: 'ERR_HANDSHAKE' })
+  }
+})
+
+t.test('A8: an end after k bytes of a handshake is a clean end without a message', async t => {
+  for (let k = 0; k < 68; k++) {
+    t.same(await run(new Framer(), [HANDSHAKE.subarray(0, k)]), { items: [], error: undefined }, `${k}`)
+  }
+  t.equal((await run(new Framer(), [HANDSHAKE])).items.length, 1, 'all 68')
+})
+
+t.test('B1: a thousand keep-alives come out as such, and hide nothing', async t => {
+  const { items, error } = await frame([...Array(1000).fill(KEEP_ALIVE), UNCHOKE])
+  t.equal(error, undefined)
+  t.equal(items.length, 1001)
+  t.equal(items.filter(({ type }) => type === 'keepAlive').length, 1000)
+  t.equal(items[1000]!.type, 'unchoke')
+})
+
+for (const length of [0x7fffffff, 0xffffffff, (1 << 20) + 1]) {
+  t.test(
+    `B2: a length of 0x${length.toString(16)} is refused before anything is allocated or waited for`,
+    async t => {
+      const { allocUnsafe, allocUnsafeSlow, alloc } = Buffer
+      t.teardown(() => Object.assign(Buffer, { allocUnsafe, allocUnsafeSlow, alloc }))
+      let most = 0
+      const watch = (make: (size: number) => Buffer) => (size: number) => {
+        most = Math.max(most, size)
+        return make(Math.min(size, 1 << 20))
+      }
+      Object.assign(Buffer, {
+        allocUnsafe: watch(allocUnsafe),
+        allocUnsafeSlow: watch(allocUnsafeSlow),
+        alloc: watch(alloc as (size: number) => Buffer),
+      })
+      for (const id of [0, 4, 5, 6, 7, 9, 20, 21, 50, 255]) {
+        const framer = new Framer({ handshake: false })
+        const failure = new Promise(resolve => framer.on('error', resolve))
+        framer.write(Buffer.concat([u32(length), Buffer.from([id])])) // and no end: it must not wait for more
+        t.match(await failure, tooLong, `id ${id}`)
+      }
+      t.ok(most < 1 << 20, `${most} bytes at once`)
+    },
+  )
+}
+
+t.test('B3: a message exactly at the limit is taken, one byte more is not', async t => {
+  const options = { maxLength: 100 }
+  for (const [id, type] of [
+    [5, 'bitfield'],
+    [20, 'extended'],
+    [50, 'unknown'],
+  ] as const) {
+    const at = await frame([msg(id, noise(99, id)), UNCHOKE], options)
+    t.equal(at.error, undefined)
+    t.same(types(at.items), [type, 'unchoke'])
+    t.match((await frame(msg(id, noise(100, id)), options)).error, tooLong, type)
+  }
+})
+
+t.test('B3: piece messages have a bound of their own: a block, not the longest message', async t => {
+  const { items, error } = await frame([pieceMsg(0, 0, noise(16384, 1)), UNCHOKE], { maxLength: 100 })
+  t.equal(error, undefined)
+  t.same(types(items), ['piece', 'unchoke'])
+})
+
+t.test('B4: a plain message with a payload is refused, whatever the payload says', async t => {
+  for (const id of [0, 1, 2, 3]) {
+    t.match(await frame([msg(id, [0x21]), UNCHOKE]), { items: [], error: refused }, `id ${id}`)
+  }
+})
+
+t.test('B5: lengths that a message cannot have are refused', async t => {
+  for (const [id, right] of [
+    [4, 4],
+    [6, 12],
+    [8, 12],
+    [9, 2],
+  ] as const) {
+    for (const length of [0, right - 1, right + 1, 16]) {
+      t.match(
+        await frame([UNCHOKE, msg(id, Buffer.alloc(length))]),
+        { error: refused },
+        `${id} with ${length}`,
+      )
+    }
+  }
+  t.match((await frame(msg(20))).error, refused, 'extended without its id')
+  for (let length = 0; length < 8; length++)
+    t.match((await frame(msg(7, Buffer.alloc(length)))).error, refused, `piece of ${length}`)
+})
+
+t.test('B6, B7: an unknown id is skipped and nothing around it is lost', async t => {
+  const { items, error } = await frame([
+    msg(18),
+    msg(50, [1, 2, 3]),
+    msg(50, noise(5000, 1)),
+    msg(255),
+    msg(3),
+  ])
+  t.equal(error, undefined)
+  t.same(types(items), ['unknown', 'unknown', 'unknown', 'unknown', 'notInterested'])
+  t.same(
+    items.slice(0, 4).map(item => (item as { id: number }).id),
+    [18, 50, 50, 255],
+  )
+})
+
+t.test('B9: a conversation cut off anywhere ends cleanly with whole messages only', async t => {
+  const parts = [
+    HANDSHAKE,
+    msg(5, [0xff]),
+    UNCHOKE,
+    pieceMsg(0, 0, noise(100, 1)),
+    msg(50, [1, 2]),
+    msg(4, u32(3)),
+  ]
+  const bytes = Buffer.concat(parts)
+  let whole = 0
+  let end = 0
+  for (let length = 0; length < bytes.length; length++) {
+    while (end + parts[whole]!.length <= length) end += parts[whole++]!.length
+    const { items, error } = await run(new Framer(), [bytes.subarray(0, length)])
+    t.equal(error, undefined)
+    // an unknown message is told when its id is: there is nothing more to wait for
+    t.equal(
+      items.filter(({ type }) => type !== 'unknown').length,
+      whole - (whole > 4 ? 1 : 0),
+      `${length} bytes`,
+    )
+  }
+})
+
+t.test('B10: a block that is cut off is never said to be placed', async t => {
+  const places = new Places()
+  const start = Buffer.concat([u32(48), Buffer.from([7]), u32(0, 0), Buffer.alloc(8, 1)])
+  const { items, error } = await run(new Framer({ handshake: false, places }), [start])
+  t.same(items, [])
+  t.equal(error, undefined)
+  t.same(places.log, ['place 0 0 39'])
+  t.same(places.piece(0).subarray(8, 39), Buffer.alloc(31, 0xee), 'nothing behind what came')
+})
+
+t.test('an empty bitfield has no bytes, not those of what was read before', async t => {
+  const { items } = await feed<Message>(
+    consumed => new Framer({ consumed }),
+    Buffer.concat([HANDSHAKE, msg(5), UNCHOKE]),
+  )
+  t.same(items.slice(1), [{ type: 'bitfield', bytes: Buffer.alloc(0) }, { type: 'unchoke' }])
+})
+
+t.test('messages keep their bytes, though the chunks and later messages come and go', async t => {
+  const bodies = Array.from({ length: 20 }, (_, at) => noise(300, at))
+  const { items } = await frame(bodies.map((body, at) => msg(at % 2 ? 5 : 20, body)))
+  for (const [at, item] of items.entries()) {
+    if (item.type === 'bitfield') t.same(item.bytes, bodies[at])
+    else if (item.type === 'extended') t.same(item.payload, bodies[at]!.subarray(1))
+  }
+  t.equal(items.length, 20)
+})
+
+t.test('G4: 16,385 bytes of data are refused, and so is what exceeds a smaller bound', async t => {
+  t.match((await frame(pieceMsg(0, 0, Buffer.alloc(16385)))).error, tooLong)
+  t.match((await frame(pieceMsg(0, 0, Buffer.alloc(101)), { maxBlock: 100 })).error, tooLong)
+  t.equal((await frame(pieceMsg(0, 0, Buffer.alloc(100)), { maxBlock: 100 })).error, undefined)
+})
+
+t.test('G4: index and begin reach whoever knows the places as they were said, up to 2^32 - 1', async t => {
+  const places = new Places()
+  places.place = (...args) => {
+    places.log.push(args.slice(0, 3).join(' '))
+    return null
+  }
+  const { items } = await run(new Framer({ handshake: false, places }), [
+    pieceMsg(0xffffffff, 0xfffffffe, Buffer.from([1])),
+  ])
+  t.same(places.log, ['4294967295 4294967294 1'])
+  t.match(items, [{ index: 0xffffffff, begin: 0xfffffffe, length: 1, data: null }])
+})
+
+t.test('G5, G6: short and empty blocks come out with the length they had', async t => {
+  const { items, error } = await frame([
+    pieceMsg(1, 0, Buffer.from([9])),
+    pieceMsg(1, 16384, Buffer.alloc(0)),
+    UNCHOKE,
+  ])
+  t.equal(error, undefined)
+  t.match(items, [{ begin: 0, length: 1 }, { begin: 16384, length: 0 }, { type: 'unchoke' }])
+  t.equal((await frame(pieceMsg(1, 0, Buffer.alloc(0)))).items.length, 1, 'and do not wait for what follows')
+})
+
+t.test(
+  'a block’s bytes are put straight into their place, told once they are all there, and make no message',
+  async t => {
+    const data = noise(3 * 16384, 7)
+    const blocks = [2, 0, 1].map(at => pieceMsg(4, at * 16384, data.subarray(at * 16384, (at + 1) * 16384)))
+    const bytes = Buffer.concat([...blocks, UNCHOKE])
+    for (const size of [1, 100, 16384, bytes.length]) {
+      const places = new Places(data.length)
+      const { placed } = places
+      places.placed = (index, begin, length) => {
+        placed.call(places, index, begin, length)
+        t.same(places.piece(4).subarray(begin, begin + length), data.subarray(begin, begin + length))
+      }
+      const framer = new Framer({ handshake: false, places, consumed: chunk => chunk.fill(0xdd) })
+      const { items, error } = await run<Message>(
+        framer,
+        cut(bytes, () => size),
+      )
+      t.equal(error, undefined)
+      t.same(items, [{ type: 'unchoke' }])
+      t.same(places.piece(4), data)
+      t.same(
+        places.log,
+        [32768, 0, 16384].flatMap(at => [`place 4 ${at} 16384`, `placed 4 ${at} 16384`]),
+      )
+    }
+  },
+)
+
+t.test('a block without a place is skipped, counted, and not said to be placed', async t => {
+  const places = new Places()
+  places.place = () => null
+  const { items } = await frame([pieceMsg(0, 0, noise(16384, 1)), UNCHOKE], { places })
+  t.match(items, [{ type: 'piece', index: 0, begin: 0, length: 16384, data: null }, { type: 'unchoke' }])
+  t.same(places.log, [])
+})
+
+t.test('divert midway: nothing more is written, and the block is not said to be placed', async t => {
+  const places = new Places()
+  const framer = new Framer({ handshake: false, places })
+  const bytes = pieceMsg(0, 16384, Buffer.alloc(100, 1))
+  const messages: Message[] = []
+  framer.on('data', message => messages.push(message))
+  framer.write(bytes.subarray(0, 13 + 40))
+  await new Promise(resolve => setImmediate(resolve))
+  places.writer!.divert(0, 0)
+  places.writer!.divert(1, 16384)
+  framer.write(bytes.subarray(53, 63))
+  await new Promise(resolve => setImmediate(resolve))
+  t.same(
+    places.piece(0).subarray(16384, 16384 + 52),
+    Buffer.concat([Buffer.alloc(50, 1), Buffer.alloc(2, 0xee)]),
+    'others go on',
+  )
+  places.writer!.divert(0, 16384)
+  framer.write(Buffer.concat([bytes.subarray(63), UNCHOKE]))
+  await new Promise(resolve => setImmediate(resolve))
+  t.same(places.piece(0).subarray(16384 + 50, 16384 + 100), Buffer.alloc(50, 0xee))
+  t.match(messages, [{ type: 'piece', begin: 16384, length: 100, data: null }, { type: 'unchoke' }])
+  t.same(places.log, ['place 0 16384 100'])
+})
+
+t.test('divert of a block that is over does not touch the next one', async t => {
+  const places = new Places()
+  const framer = new Framer({ handshake: false, places })
+  const next = pieceMsg(0, 100, Buffer.alloc(100, 2))
+  framer.resume()
+  framer.write(Buffer.concat([pieceMsg(0, 0, Buffer.alloc(100, 1)), next.subarray(0, 50)]))
+  await new Promise(resolve => setImmediate(resolve))
+  places.writer!.divert(0, 0)
+  framer.write(next.subarray(50))
+  await new Promise(resolve => setImmediate(resolve))
+  t.same(places.piece(0).subarray(100, 200), Buffer.alloc(100, 2))
+})
+
+t.test('consumed is called once for each chunk, in order, after all of it was read', async t => {
+  const bytes = Buffer.concat([UNCHOKE, pieceMsg(0, 0, noise(1000, 1)), msg(50, noise(500, 2)), KEEP_ALIVE])
+  const chunks = cut(bytes, () => 97)
+  const places = new Places()
+  const seen: Uint8Array[] = []
+  const framer = new Framer({ handshake: false, places, consumed: chunk => seen.push(chunk) })
+  await run(framer, chunks)
+  t.equal(seen.length, chunks.length)
+  t.ok(seen.every((chunk, at) => chunk === chunks[at]))
+})
+
+t.test(
+  'a chunk is not consumed while messages wait to be taken: that is what holds the peer back',
+  async t => {
+    let consumed = 0
+    const framer = new Framer({ handshake: false, consumed: () => consumed++ })
+    for (let at = 0; at < 100; at++) framer.write(Buffer.concat(Array(100).fill(KEEP_ALIVE)))
+    await new Promise(resolve => setImmediate(resolve))
+    t.ok(consumed >= 10 && consumed < 15, `${consumed} of 100 chunks: 64 KiB of messages, 64 bytes each`)
+    let messages = 0
+    framer.on('data', () => messages++)
+    framer.end()
+    await new Promise(resolve => framer.on('close', resolve))
+    t.equal(consumed, 100)
+    t.equal(messages, 10_000)
+  },
+)
+
+t.test('what places throws ends this chain as an error, and no further', async t => {
+  const places = new Places()
+  places.place = () => {
+    throw new RangeError('out of places')
+  }
+  const { error } = await run(new Framer({ handshake: false, places }), [pieceMsg(0, 0, Buffer.alloc(5))])
+  t.match(error, { message: 'out of places' })
+})

@@ -1,0 +1,145 @@
+import t from 'tap'
+import { Bitfield } from '../../../src/codec/bitfield.ts'
+import { PeerPieces } from '../../../src/streams/peer/peer-pieces.ts'
+
+/** A peer's offer; it has pieces 0 to 9 unless told otherwise. */
+function setup({
+  has = (index: number) => index < 10,
+  wants = (_: number): boolean => true,
+  size = 20,
+} = {}) {
+  const offer = new PeerPieces(size, wants)
+  const bits = new Bitfield(size)
+  for (let index = 0; index < size; index++) if (has(index)) bits.add(index)
+  offer.set(bits)
+  return offer
+}
+
+t.test('before it says anything, it has nothing', async t => {
+  const offer = new PeerPieces(20, () => true)
+  t.equal(offer.has(0, false), false)
+  t.equal(offer.useful, 0)
+  t.equal(offer.allows, false)
+  t.same(offer.named(false), [])
+})
+
+t.test('unchoked, all that it has may be asked for; choked, only what it allows of that', async t => {
+  const offer = setup()
+  offer.allow(3)
+  offer.allow(15)
+  t.same(
+    [3, 4, 15].map(index => offer.has(index, false)),
+    [true, true, false],
+  )
+  t.same(
+    [3, 4, 15].map(index => offer.has(index, true)),
+    [true, false, false],
+    'E6: to allow a piece is not to have it',
+  )
+  t.same(offer.named(true), [3])
+  offer.add(15)
+  t.same(offer.named(true), [3, 15], 'until it has it')
+})
+
+t.test('E9: of what it suggests, the latest comes first, and what it lacks not at all', async t => {
+  const offer = setup()
+  for (const index of [0, 1, 12, 2]) offer.suggest(index)
+  t.same(offer.named(false), [2, 1, 0])
+  offer.done(1)
+  t.same(offer.named(false), [2, 0], 'nor what we have now')
+})
+
+t.test('what we do not want is neither suggested nor allowed', async t => {
+  const offer = setup({ wants: index => index === 5 })
+  for (const index of [4, 5]) {
+    offer.allow(index)
+    offer.suggest(index)
+  }
+  t.same(offer.named(true), [5])
+  t.same(offer.named(false), [5])
+  t.equal(offer.useful, 1)
+})
+
+t.test('E8: of a hundred thousand that it allows or suggests, a hundred are kept', async t => {
+  const offer = setup({ size: 100_000, has: () => true })
+  for (let index = 0; index < 100_000; index++) {
+    offer.allow(index)
+    offer.suggest(index)
+  }
+  t.equal(offer.named(true).length, 100)
+  t.equal(offer.named(false).length, 100)
+})
+
+t.test('E12: a piece is asked for again after one reject; after two in a row only in a second', async t => {
+  const offer = setup()
+  t.equal(offer.plain(false), true)
+  offer.refuse(3, false, 0, 100)
+  t.equal(offer.has(3, false), true)
+  offer.refuse(3, false, 50, 110)
+  t.equal(offer.has(3, false), true, 'that was asked before the first reject came')
+  offer.refuse(3, false, 200, 300)
+  t.equal(offer.has(3, false), false)
+  t.equal(offer.has(4, false), true)
+  t.equal(offer.plain(false), false)
+  t.equal(offer.expire(1299), false)
+  const { version } = offer
+  t.equal(offer.expire(1300), true)
+  t.ok(offer.version > version)
+  t.equal(offer.has(3, false), true)
+  offer.refuse(3, false, 1310, 1400)
+  t.equal(offer.expire(3399), false, 'and the next time in two')
+  t.equal(offer.expire(3400), true)
+})
+
+t.test('a refusal lasts half a minute at most, and ends with an unchoke or a block of the piece', async t => {
+  const offer = setup()
+  let now = 0
+  const refuse = () => offer.refuse(3, false, now, (now += 1))
+  for (let times = 0; times < 20; times++) refuse()
+  t.equal(offer.expire(now + 31_999), false)
+  t.equal(offer.expire(now + 32_000), true)
+  refuse()
+  const { version } = offer
+  offer.gave(4)
+  t.equal(offer.has(3, false), false)
+  offer.gave(3)
+  t.equal(offer.has(3, false), true)
+  t.ok(offer.version > version)
+  refuse()
+  t.equal(offer.has(3, false), true, 'which counts from the beginning')
+  refuse()
+  t.equal(offer.has(3, false), false)
+  offer.forgive()
+  t.equal(offer.has(3, false), true)
+  t.equal(offer.plain(false), true)
+  refuse()
+  t.equal(offer.has(3, false), true)
+})
+
+t.test('E4: what it refused while choking is allowed no more', async t => {
+  const offer = setup()
+  offer.allow(3)
+  offer.refuse(3, true, 0, 1)
+  t.equal(offer.has(3, true), false)
+  t.equal(offer.allows, false)
+  t.equal(offer.has(3, false), true, 'unchoked it may be asked for')
+  t.equal(offer.plain(true), false)
+})
+
+t.test('how many are useful is counted through all that can happen', async t => {
+  const offer = setup({ wants: index => index % 2 === 0 })
+  t.equal(offer.useful, 5)
+  t.equal(offer.add(10), true)
+  t.equal(offer.add(10), false)
+  t.equal(offer.add(11), true)
+  t.equal(offer.useful, 6)
+  t.equal(offer.delete(0), true)
+  t.equal(offer.delete(0), false)
+  t.equal(offer.delete(1), true)
+  t.equal(offer.useful, 5)
+  offer.done(2)
+  offer.done(18) // which it lacks
+  t.equal(offer.useful, 4)
+  offer.set(new Bitfield(20))
+  t.equal(offer.useful, 0)
+})

@@ -1,0 +1,85 @@
+import t from 'tap'
+import type { Request } from '../../../src/streams/outstanding.ts'
+import { Questions } from '../../../src/streams/peer/questions.ts'
+import { Withdrawn } from '../../../src/streams/peer/withdrawn.ts'
+import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
+
+const BLOCK = 16_384
+const piece = new PieceBuffer(3, 4 * BLOCK)
+const request = (block = 0): Request => ({ piece, block, at: 0, lost: false })
+
+t.test('a reject answers the oldest request for its block', async t => {
+  const questions = new Questions()
+  const first = request()
+  questions.add(first)
+  questions.withdraw([first])
+  const second = request()
+  questions.add(second)
+  t.equal(questions.reject(3, 0), undefined, 'that was the first')
+  t.equal(questions.reject(3, 0), second)
+  t.equal(questions.reject(3, BLOCK), undefined, 'which was not asked for')
+  t.equal(questions.reject(3, 1), undefined, 'nor is that a block')
+  t.equal(questions.count, 1)
+})
+
+t.test('a block answers the oldest request, and says how many others are to be cancelled', async t => {
+  const questions = new Questions()
+  questions.add(request())
+  questions.add(request())
+  questions.add(request())
+  t.equal(questions.count, 1, 'one block, one request under way')
+  t.equal(questions.settle(questions.get(3, 0), 3, 0), 2)
+  t.equal(questions.count, 0)
+  t.equal(questions.expects(3, 0), true)
+  t.equal(questions.settle(undefined, 3, 0), 0)
+  t.equal(questions.settle(undefined, 3, 0), 0)
+  t.equal(questions.expects(3, 0), false)
+})
+
+t.test('a lost request counts again in its place, with the time when it was sent', async t => {
+  const questions = new Questions()
+  questions.add({ ...request(0), at: 5 })
+  questions.add({ ...request(1), at: 6 })
+  questions.lose()
+  t.equal(questions.count, 0)
+  t.equal(questions.restore({ ...request(0), at: 50 }), true)
+  t.equal(questions.restore({ ...request(0), at: 60 }), false, 'once')
+  t.equal(questions.restore(request(2)), false)
+  t.equal(questions.count, 1)
+  t.match(questions.first, { block: 0, at: 5, lost: false })
+})
+
+t.test('blocks that were never asked for are counted; useful ones make up for some', async t => {
+  const questions = new Questions()
+  for (let count = 0; count < 128; count++) questions.countUnwanted(0)
+  t.throws(() => questions.countUnwanted(0), { code: 'ERR_MESSAGE' })
+  for (let count = 0; count < 10; count++) questions.countUnwanted(11 * 16)
+  t.throws(() => questions.countUnwanted(11 * 16), { code: 'ERR_MESSAGE' })
+})
+
+t.test('withdrawn requests are forgotten after a minute or two, and how many they were is not', async t => {
+  const withdrawn = new Withdrawn()
+  withdrawn.tick(0)
+  withdrawn.add(1)
+  withdrawn.tick(59_999)
+  t.equal(withdrawn.count(1), 1)
+  withdrawn.tick(60_000)
+  withdrawn.add(1)
+  t.equal(withdrawn.count(1), 2)
+  withdrawn.tick(120_000)
+  t.equal(withdrawn.count(1), 1)
+  t.equal(withdrawn.settleForgotten(), true)
+  t.equal(withdrawn.settleForgotten(), false)
+  withdrawn.tick(180_000)
+  t.equal(withdrawn.empty, true)
+  t.equal(withdrawn.settleForgotten(), true)
+})
+
+t.test('of a million withdrawn requests a few thousand are remembered', async t => {
+  const withdrawn = new Withdrawn()
+  for (let key = 0; key < 1_000_000; key++) withdrawn.add(key)
+  let remembered = 0
+  for (let key = 0; key < 1_000_000; key++) remembered += withdrawn.count(key)
+  t.ok(remembered <= 2 * 2048, `${remembered}`)
+  t.equal(withdrawn.count(999_999), 1, 'the latest')
+})

@@ -1,0 +1,1045 @@
+import t from 'tap'
+import { Bitfield } from '../../../src/codec/bitfield.ts'
+import type { Message } from '../../../src/codec/message.ts'
+import { Framer } from '../../../src/streams/peer/framer.ts'
+import { type BlockSource, type Request, Requester } from '../../../src/streams/peer/requester.ts'
+import { type Block, PieceBuffer } from '../../../src/streams/piece-buffer.ts'
+import { noise } from '../../helpers/metainfo.ts'
+import { settle } from '../../helpers/virtual-clock.ts'
+import { CHOKE, msg, pieceMsg, UNCHOKE, u32 } from '../../helpers/wire.ts'
+
+const KiB16 = 16384
+const PIECES = 100
+
+interface Options {
+  /** Blocks of each piece. */
+  readonly blocks?: number
+  readonly window?: number
+  /** Which pieces are wanted. */
+  readonly wants?: (index: number) => boolean
+  readonly pieceCount?: number
+  /** Both sides speak the fast extension. */
+  readonly fast?: boolean
+}
+
+/** A requester behind a framer, and everything around it: a source that gives blocks in order, a window, a clock. */
+function setup({
+  blocks = 4,
+  window = 8,
+  wants = () => true,
+  pieceCount = PIECES,
+  fast = false,
+}: Options = {}) {
+  const pieces = Array.from(
+    { length: Math.min(pieceCount, PIECES) },
+    (_, index) => new PieceBuffer(index, blocks * KiB16),
+  )
+  const sent: Message[] = []
+  const batches: number[] = []
+  const log: string[] = []
+  const out: Block[] = []
+  const errors: Error[] = []
+  const time = { now: 1000 }
+  const state = {
+    size: window,
+    snubs: 0,
+    received: [] as [number, number, number][],
+    accepted: [] as number[],
+  }
+  let most = 0
+
+  const source: BlockSource = {
+    take(requester, room, now) {
+      const taken: Request[] = []
+      for (const piece of pieces) {
+        if (!requester.offers(piece.index) || !wants(piece.index)) continue
+        for (let block = 0; block < piece.blocks && taken.length < room; block++) {
+          if (piece.states[block] !== 0) continue
+          piece.request(block)
+          taken.push({ piece, block, at: now, lost: false })
+        }
+      }
+      if (taken.length > 0) batches.push(taken.length)
+      return taken
+    },
+    arrived: (_, { piece, block }) => log.push(`arrived ${piece.index}:${block}`),
+    lost: (_, requests) => {
+      for (const { piece, block } of requests) {
+        piece.release(block)
+        log.push(`lost ${piece.index}:${block}`)
+      }
+    },
+    bitfield: (requester, before) => log.push(`bitfield ${before.count} -> ${requester.bits.count}`),
+    have: (_, index) => log.push(`have ${index}`),
+    lack: (_, index) => log.push(`lack ${index}`),
+    pieceFor: (_, index) => pieces[index],
+    wants,
+    left: () => log.push('left'),
+  }
+  const requester: Requester = new Requester({
+    pieceCount,
+    source,
+    now: () => time.now,
+    send: messages => {
+      sent.push(...[messages].flat())
+      most = Math.max(most, requester.outstanding)
+    },
+    window: {
+      get size() {
+        return state.size
+      },
+      received: (...args) => state.received.push(args),
+      snubbed: () => state.snubs++,
+      refused: accepted => {
+        state.accepted.push(accepted)
+        state.size = Math.max(1, Math.min(state.size, accepted))
+      },
+    },
+    other: message => log.push(`other ${message.type}`),
+  })
+  requester.fast = fast
+  const framer = new Framer({ handshake: false, places: requester })
+  framer.on('error', error => errors.push(error))
+  requester.on('error', error => {
+    if (!errors.includes(error)) errors.push(error)
+  })
+  framer.pipe(requester)
+  requester.on('data', block => out.push(block))
+
+  return {
+    requester,
+    framer,
+    source,
+    pieces,
+    sent,
+    batches,
+    log,
+    out,
+    errors,
+    time,
+    state,
+    /** The most requests that were ever under way. */
+    most: () => most,
+    /** What the peer says. */
+    async hear(...messages: Uint8Array[]) {
+      framer.write(Buffer.concat(messages))
+      await settle()
+    },
+    /** What was asked for and not called off, as `piece:block`, since the last call. */
+    asked(): string[] {
+      return sent
+        .splice(0)
+        .flatMap(message => (message.type === 'request' ? [`${message.index}:${message.begin / KiB16}`] : []))
+    },
+    said: () => sent.map(({ type }) => type),
+    lost: () => log.filter(line => line.startsWith('lost')).map(line => line.slice(5)),
+    arrived: () => log.filter(line => line.startsWith('arrived')).map(line => line.slice(8)),
+  }
+}
+
+const haveAll = msg(5, Buffer.concat([Buffer.alloc(12, 0xff), Buffer.from([0xf0])]))
+const block = (index: number, at: number, seed = 0) => pieceMsg(index, at * KiB16, noise(KiB16, seed))
+const refused = [{ name: 'PeerError', code: 'ERR_MESSAGE' }]
+/** Messages of the fast extension. */
+const HAVE_ALL = msg(14)
+const HAVE_NONE = msg(15)
+const suggest = (index: number) => msg(13, u32(index))
+const reject = (index: number, at: number) => msg(16, u32(index, at * KiB16, KiB16))
+const allow = (index: number) => msg(17, u32(index))
+
+t.test('C1: nothing is asked of a peer that chokes, nor of one that has nothing', async t => {
+  const choking = setup()
+  await choking.hear(haveAll)
+  t.same(choking.said(), ['interested'])
+  const empty = setup()
+  await empty.hear(UNCHOKE)
+  t.same(empty.sent, [])
+})
+
+t.test('C2: interested is said once, when a peer has what we lack', async t => {
+  const { hear, said } = setup({ wants: index => index > 50 })
+  await hear(msg(4, u32(50)))
+  t.same(said(), [])
+  await hear(msg(4, u32(51)), msg(4, u32(52)), haveAll, haveAll)
+  t.same(said(), ['interested'])
+})
+
+t.test('C3: not interested is said once there is nothing left that we want of it', async t => {
+  const { hear, said, requester } = setup()
+  await hear(msg(4, u32(3)), msg(4, u32(4)))
+  requester.done(3)
+  requester.done(7)
+  t.same(said(), ['interested'])
+  requester.done(4)
+  t.same(said(), ['interested', 'notInterested'])
+  await hear(msg(4, u32(5)))
+  t.same(said(), ['interested', 'notInterested', 'interested'])
+  await hear(msg(5, Buffer.alloc(13)))
+  t.equal(said().at(-1), 'notInterested', 'nor if it takes back what it had')
+})
+
+t.test('blocks are asked for as the BEP spells it, as many as the window has room for', async t => {
+  const { hear, sent, requester } = setup({ window: 3 })
+  await hear(haveAll, UNCHOKE)
+  t.same(
+    sent.slice(1),
+    [0, 1, 2].map(at => ({ type: 'request', index: 0, begin: at * KiB16, length: KiB16 })),
+  )
+  t.equal(requester.outstanding, 3)
+  t.equal(requester.askedAt(0, 2), 1000)
+  t.equal(requester.askedAt(0, 3), undefined)
+})
+
+t.test('G13: the last, short block is asked for with its own length', async t => {
+  const { hear, sent, pieces } = setup({ blocks: 1, pieceCount: 1 })
+  pieces[0] = new PieceBuffer(0, KiB16 + 42)
+  await hear(msg(5, [0x80]), UNCHOKE)
+  t.match(sent.slice(1), [
+    { begin: 0, length: KiB16 },
+    { begin: KiB16, length: 42 },
+  ])
+})
+
+t.test(
+  'G1: a block that was asked for is in its place, reported, and passed on when its piece is whole',
+  async t => {
+    const { hear, pieces, arrived, out, requester, state, time } = setup({ blocks: 2 })
+    await hear(haveAll, UNCHOKE)
+    time.now += 70
+    const bytes = noise(2 * KiB16, 5)
+    await hear(pieceMsg(0, KiB16, bytes.subarray(KiB16)), pieceMsg(0, 0, bytes.subarray(0, KiB16)))
+    t.same(arrived(), ['0:1', '0:0'])
+    t.same(Buffer.from(pieces[0]!.data), bytes)
+    t.equal(pieces[0]!.givers[1], requester)
+    t.match(out.at(-1), { piece: { index: 0 }, begin: 0, length: KiB16 })
+    t.equal(requester.downloaded, 2 * KiB16)
+    t.equal(requester.wasted, 0)
+    t.same(state.received[0], [KiB16, 70, 1070])
+  },
+)
+
+t.test('requests never exceed the window, however it grows and shrinks', async t => {
+  const { hear, most, state, requester } = setup({ window: 8 })
+  await hear(haveAll, UNCHOKE)
+  for (let index = 0; index < 20; index++) {
+    state.size = 4 + ((index * 7) % 9)
+    for (let at = 0; at < 4; at++) {
+      await hear(block(index, at))
+      t.ok(requester.outstanding <= 12)
+    }
+  }
+  t.ok(most() <= 12, `${most()}`)
+  state.size = 2
+  await hear(CHOKE, UNCHOKE)
+  t.equal(requester.outstanding, 2)
+})
+
+t.test('the window is filled in batches, not by one request for each block', async t => {
+  const { hear, batches } = setup({ window: 32 })
+  await hear(haveAll, UNCHOKE)
+  t.same(batches, [32])
+  for (let index = 0; index < 8; index++) for (let at = 0; at < 4; at++) await hear(block(index, at))
+  t.same(batches, [32, 8, 8, 8, 8])
+})
+
+t.test('whoever had less to give than there was room is not asked again and again', async t => {
+  const { hear, asked, requester, pieces } = setup({ window: 32, wants: index => index === 0 })
+  await hear(haveAll, UNCHOKE)
+  t.equal(asked().length, 4)
+  pieces[0]!.arrive(3, undefined)
+  requester.fill()
+  t.same(asked(), [])
+})
+
+t.test('C4: what a choke takes away is lost, and asked for again after the unchoke', async t => {
+  const { hear, asked, lost, requester } = setup({ window: 4 })
+  await hear(haveAll, UNCHOKE)
+  t.same(asked(), ['0:0', '0:1', '0:2', '0:3'])
+  await hear(block(0, 1), CHOKE)
+  t.same(lost(), ['0:0', '0:2', '0:3', '1:0'])
+  t.equal(requester.outstanding, 0)
+  requester.fill()
+  t.same(asked(), ['1:0'], 'the one that was asked before the choke came')
+  await hear(UNCHOKE)
+  t.same(asked(), ['0:0', '0:2', '0:3', '1:0'])
+})
+
+t.test('C4: blocks that were on their way when the choke came are taken', async t => {
+  const { hear, requester, errors, arrived } = setup({ window: 100 })
+  await hear(haveAll, UNCHOKE)
+  await hear(CHOKE)
+  for (let index = 0; index < 25; index++) await hear(...[0, 1, 2, 3].map(at => block(index, at)))
+  t.equal(arrived().length, 100)
+  t.equal(requester.wasted, 0)
+  t.equal(requester.downloaded, 100 * KiB16)
+  for (let at = 0; at < 134; at++) await hear(block(at % 25, 0))
+  t.same(errors, [], '128 may come unasked, and one more for every sixteen that were of use')
+  t.equal(requester.wasted, 134 * KiB16)
+  await hear(block(0, 0))
+  t.match(errors, refused)
+})
+
+t.test(
+  'C4: a peer that answers old requests after a choke is asked again at once when it unchokes',
+  async t => {
+    const { hear, asked, said, arrived, requester, errors } = setup({ window: 4 })
+    await hear(haveAll, UNCHOKE)
+    await hear(CHOKE, block(0, 0), UNCHOKE)
+    asked()
+    await hear(block(0, 1), block(0, 2))
+    t.same(arrived(), ['0:0', '0:1', '0:2'])
+    t.equal(said().filter(type => type === 'cancel').length, 2, 'the second requests are taken back')
+    await hear(block(0, 1), block(0, 2))
+    t.equal(requester.wasted, 2 * KiB16)
+    t.same(errors, [])
+  },
+)
+
+t.test('C6: choking and unchoking a thousand times is stable', async t => {
+  const { hear, requester, errors, log, most } = setup({ window: 4 })
+  await hear(haveAll)
+  for (let at = 0; at < 1000; at++) await hear(UNCHOKE, CHOKE)
+  t.same(errors, [])
+  t.equal(requester.outstanding, 0)
+  t.equal(most(), 4)
+  t.equal(log.filter(line => line.startsWith('lost')).length, 4000)
+  await hear(UNCHOKE)
+  t.equal(requester.outstanding, 4)
+})
+
+for (const [how, end] of [
+  ['ends', ({ framer }: ReturnType<typeof setup>) => framer.end()],
+  ['fails', ({ framer }: ReturnType<typeof setup>) => framer.destroy(new Error('reset'))],
+  ['is destroyed', ({ requester }: ReturnType<typeof setup>) => requester.destroy()],
+] as const) {
+  t.test(`C7: a peer that ${how} gives back what it was asked for and leaves, once`, async t => {
+    const all = setup({ window: 4 })
+    await all.hear(haveAll, UNCHOKE)
+    await all.hear(block(0, 0))
+    all.log.splice(0)
+    all.asked()
+    end(all)
+    await settle()
+    all.requester.destroy()
+    await settle()
+    t.same(all.log, ['lost 0:1', 'lost 0:2', 'lost 0:3', 'lost 1:0', 'left'])
+    all.requester.fill()
+    all.requester.done(0)
+    all.requester.tick(1e9, 1)
+    t.same(all.sent, [], 'and nothing is said to it any more')
+  })
+}
+
+t.test('C7: a peer that ended and is destroyed before all it brought was read leaves once', async t => {
+  const { requester, framer, hear, log } = setup({ window: 1, blocks: 1 })
+  await hear(haveAll, UNCHOKE)
+  requester.pause()
+  await hear(block(0, 0))
+  framer.end()
+  await settle()
+  t.equal(requester.destroying, false)
+  requester.destroy()
+  await settle()
+  t.equal(log.filter(line => line === 'left').length, 1)
+})
+
+t.test('G15: a peer that leaves in the middle of a block: the block is free for others, whole', async t => {
+  const { framer, hear, lost, pieces } = setup({ window: 1 })
+  await hear(haveAll, UNCHOKE)
+  await hear(block(0, 0).subarray(0, 5000))
+  framer.end()
+  await settle()
+  t.same(lost(), ['0:0'])
+  t.equal(pieces[0]!.states[0], 0)
+  const other = { divert: () => {} }
+  t.equal(pieces[0]!.place(0, other)?.length, KiB16)
+})
+
+t.test('D1: a bitfield of the wrong length ends the chain', async t => {
+  for (const length of [0, 12, 14]) {
+    const { hear, errors } = setup()
+    await hear(msg(5, Buffer.alloc(length)))
+    t.match(errors, refused, `${length} bytes`)
+  }
+})
+
+t.test('D2: spare bits end the chain', async t => {
+  const { hear, errors } = setup()
+  await hear(msg(5, Buffer.concat([Buffer.alloc(12), Buffer.from([0x08])])))
+  t.match(errors, refused)
+})
+
+t.test('D3, D4: the last of several bitfields counts, and each tells what was told before', async t => {
+  const { hear, log, requester, errors } = setup()
+  const some = (bits: number) => msg(5, Buffer.alloc(13).fill(bits, 0, 1))
+  await hear(some(0x80), some(0xc0), some(0xff), some(0xff), some(0))
+  t.same(log, ['bitfield 0 -> 1', 'bitfield 1 -> 2', 'bitfield 2 -> 8', 'bitfield 8 -> 8', 'bitfield 8 -> 0'])
+  t.equal(requester.bits.count, 0)
+  t.equal(requester.amInterested, false)
+  t.same(errors, [])
+})
+
+t.test('D5: without a bitfield a peer has nothing until it says so', async t => {
+  const { hear, asked, requester } = setup({ window: 4 })
+  await hear(UNCHOKE, msg(4, u32(7)))
+  t.same([...requester.bits], [7])
+  t.same(asked(), ['7:0', '7:1', '7:2', '7:3'])
+})
+
+t.test('D6: have for what a peer has already is nothing new', async t => {
+  const { hear, log } = setup()
+  await hear(msg(4, u32(7)), msg(4, u32(7)), haveAll, msg(4, u32(7)))
+  t.same(log, ['have 7', 'bitfield 1 -> 100'])
+})
+
+t.test('D7: have of a piece that there is none of ends the chain, and no bitfield grows', async t => {
+  for (const index of [PIECES, 0x7fffffff, 0xffffffff]) {
+    const { hear, errors, requester, log } = setup()
+    await hear(msg(4, u32(index)))
+    t.match(errors, refused, `${index}`)
+    t.equal(requester.bits.bytes.length, 13)
+    t.same(log, ['left'])
+  }
+})
+
+t.test('N4: a hundred thousand haves for one piece are nothing new, and are not kept', async t => {
+  const { hear, log, errors, sent } = setup()
+  const many = Buffer.concat(Array(1000).fill(msg(4, u32(7))))
+  for (let at = 0; at < 100; at++) await hear(many)
+  t.same(log, ['have 7'])
+  t.same(errors, [])
+  t.equal(sent.length, 1)
+})
+
+t.test('G2: blocks that nobody asked for are not written, and end the chain after 128', async t => {
+  const { hear, pieces, errors, requester, arrived, out } = setup()
+  await hear(haveAll)
+  for (let at = 0; at < 128; at++) await hear(block(at % 50, 0))
+  t.same(errors, [])
+  t.equal(requester.wasted, 128 * KiB16)
+  t.same(arrived(), [])
+  t.same(out, [])
+  t.equal(pieces[0]!.arrived, 0)
+  await hear(block(0, 0))
+  t.match(errors, [{ code: 'ERR_MESSAGE', message: /128 blocks/ }])
+})
+
+t.test('G3, G11: a block that came before is ignored, and what is in its place stays', async t => {
+  const { hear, pieces, arrived, requester } = setup({ window: 2, blocks: 2 })
+  await hear(haveAll, UNCHOKE)
+  await hear(block(0, 0, 1))
+  await hear(block(0, 0, 2))
+  t.same(Buffer.from(pieces[0]!.data.subarray(0, KiB16)), noise(KiB16, 1))
+  t.same(arrived(), ['0:0'])
+  t.equal(pieces[0]!.arrived, 1)
+  t.equal(requester.wasted, KiB16)
+})
+
+t.test(
+  'G11: a block that somebody else brought first is not written, not lost, and not held against anybody',
+  async t => {
+    const { hear, pieces, lost, errors, requester } = setup({ window: 200, blocks: 4 })
+    await hear(haveAll, UNCHOKE)
+    for (const piece of pieces.slice(0, 50)) for (let at = 0; at < 4; at++) piece.arrive(at, 'other')
+    for (const piece of pieces.slice(0, 50)) await hear(...[0, 1, 2, 3].map(at => block(piece.index, at)))
+    t.same(lost(), [])
+    t.same(errors, [])
+    t.equal(requester.wasted, 200 * KiB16)
+  },
+)
+
+t.test(
+  'G10, G11: a block that somebody else is writing now is taken from who was writing it before',
+  async t => {
+    const { hear, pieces, lost } = setup({ window: 1 })
+    await hear(haveAll, UNCHOKE)
+    await hear(block(0, 0, 1).subarray(0, 8000))
+    const place = pieces[0]!.place(0, { divert: () => t.fail('the latest is not diverted') })!
+    place.fill(7)
+    await hear(block(0, 0, 1).subarray(8000))
+    t.ok(
+      place.every(byte => byte === 7),
+      'nothing more was written by the first',
+    )
+    t.same(lost(), ['0:0'], 'the first did not bring it')
+  },
+)
+
+for (const [what, index, begin, length] of [
+  ['begin not on a block border', 0, 1, KiB16],
+  ['begin behind the piece', 0, 4 * KiB16, KiB16],
+  ['begin of 2^32 - 16384', 0, 0xffffc000, KiB16],
+  ['index out of range', PIECES, 0, KiB16],
+  ['index 2^32 - 1, begin 1', 0xffffffff, 1, KiB16],
+  ['index 0 by way of a begin that wraps', 0xffffffff, 0xffffc000, KiB16],
+] as const) {
+  t.test(`G4: ${what}: nothing is written`, async t => {
+    const { hear, pieces, arrived, requester } = setup({ window: 400 })
+    for (const piece of pieces) piece.data.fill(0xee)
+    const untouched = Buffer.alloc(4 * KiB16, 0xee)
+    await hear(haveAll, UNCHOKE)
+    await hear(pieceMsg(index, begin, Buffer.alloc(length, 1)))
+    t.ok(pieces.every(({ data }) => untouched.equals(data)))
+    t.same(arrived(), [])
+    t.equal(requester.wasted, length)
+  })
+}
+
+t.test(
+  'G4: a start off the border is no block, also where indices are so large that numbers get coarse',
+  async t => {
+    const index = 2_000_000
+    const { hear, requester, source, arrived } = setup({
+      pieceCount: index + 1,
+      wants: () => false,
+      window: 1,
+      blocks: 0,
+    })
+    const piece = new PieceBuffer(index, 4 * KiB16)
+    source.wants = () => true
+    source.take = (_, room, at) => (room > 0 ? [{ piece, block: 1, at, lost: false }] : [])
+    await hear(UNCHOKE, msg(4, u32(index)))
+    t.equal(requester.outstanding, 1)
+    await hear(pieceMsg(index, KiB16 + 1, Buffer.alloc(KiB16, 1)))
+    t.same(arrived(), [])
+    t.equal(requester.outstanding, 1)
+  },
+)
+
+for (const length of [1, KiB16 - 1]) {
+  t.test(`G5: ${length} bytes in answer to a block are not that block: it is asked for again`, async t => {
+    const { hear, asked, lost, arrived, requester } = setup({ window: 1 })
+    await hear(haveAll, UNCHOKE)
+    t.same(asked(), ['0:0'])
+    await hear(pieceMsg(0, 0, Buffer.alloc(length)))
+    t.same(arrived(), [])
+    t.same(lost(), ['0:0'])
+    t.same(asked(), ['0:0'])
+    t.equal(requester.wasted, length)
+  })
+}
+
+for (const length of [0, 1, KiB16 - 1]) {
+  t.test(`G5, G6: a peer that answers everything with ${length} bytes is not asked for ever`, async t => {
+    const { hear, errors, requester, source } = setup({ window: 4 })
+    const { lost } = source
+    source.lost = (...args) => {
+      lost(...args)
+      requester.fill() // as a scheduler does that has nobody else
+    }
+    await hear(haveAll, UNCHOKE)
+    let answers = 0
+    while (errors.length === 0 && answers < 500) {
+      answers++
+      await hear(pieceMsg(0, 0, Buffer.alloc(length)))
+    }
+    t.match(errors, refused)
+    t.equal(answers, 129)
+  })
+}
+
+/** Lets time pass, with a look at what is late every quarter of a second. */
+function pass({ requester, time }: ReturnType<typeof setup>, ms: number) {
+  for (let left = ms; left > 0; left -= 250) requester.tick((time.now += Math.min(250, left)), 10_000)
+}
+
+t.test('G9: a peer that does not answer in time is snubbed: its requests go to others', async t => {
+  const all = setup({ window: 4, fast: true })
+  const { hear, requester, state, asked, lost, time } = all
+  await hear(HAVE_ALL, UNCHOKE)
+  asked()
+  pass(all, 10_000)
+  t.equal(requester.snubbed, false, 'not at the limit itself')
+  asked()
+  requester.tick((time.now += 1), 10_000)
+  t.equal(requester.snubbed, true)
+  t.equal(state.snubs, 1)
+  t.same(lost().sort(), ['0:0', '0:1', '0:2', '0:3'])
+  t.equal(requester.outstanding, 0)
+  requester.fill()
+  requester.tick(time.now + 1, 10_000)
+  t.same(asked(), [])
+  t.equal(state.snubs, 1, 'once')
+})
+
+t.test('a silent peer is asked for one block again, seldom, and never for more', async t => {
+  const all = setup({ window: 4 })
+  const { hear, requester, asked, pieces } = all
+  await hear(haveAll, UNCHOKE)
+  asked()
+  pass(all, 2250)
+  t.same(asked(), [])
+  pass(all, 250)
+  t.same(asked(), ['0:0'])
+  pass(all, 7000)
+  t.same(asked(), ['0:1'], 'next the one that now waits longest')
+  pass(all, 60_000)
+  const later = asked()
+  t.ok(later.length >= 3 && later.length <= 6, `${later}`)
+  t.ok(requester.outstanding <= 1, 'and what it is asked for does not stay with it')
+  t.equal(pieces[1]!.free, 4)
+})
+
+t.test('G9: blocks that keep coming keep a peer from being snubbed', async t => {
+  const { hear, requester, time } = setup({ window: 4 })
+  await hear(haveAll, UNCHOKE)
+  for (let index = 0; index < 4; index++) {
+    time.now += 9000
+    await hear(block(0, index))
+    requester.tick(time.now, 10_000)
+  }
+  t.equal(requester.snubbed, false)
+})
+
+t.test('G9: having nothing to answer is not being slow', async t => {
+  const { hear, requester, time } = setup()
+  await hear(haveAll)
+  time.now += 1e6
+  requester.tick(time.now, 10_000)
+  t.equal(requester.snubbed, false)
+  await hear(UNCHOKE)
+  requester.tick(time.now + 100, 10_000)
+  t.equal(requester.snubbed, false, 'the time counts from the request')
+})
+
+t.test('G9: silence, then delivery: every late answer is used, and nothing is asked for twice', async t => {
+  const all = setup({ window: 4, fast: true })
+  const { hear, requester, asked, arrived, errors, said } = all
+  await hear(HAVE_ALL, UNCHOKE)
+  asked()
+  pass(all, 14_000)
+  t.equal(requester.snubbed, true)
+  asked()
+  await hear(block(0, 0))
+  t.equal(requester.snubbed, false)
+  t.same(said(), ['cancel', 'request'], 'what was asked for again is taken back, and one more asked for')
+  t.same(asked(), ['1:0'])
+  await hear(block(0, 1), block(0, 2), block(0, 3))
+  t.same(arrived(), ['0:0', '0:1', '0:2', '0:3'])
+  t.equal(requester.wasted, 0)
+  t.equal(requester.outstanding, 4)
+  t.same(errors, [])
+})
+
+t.test(
+  'what was asked of a silent peer is used when it comes, also after its piece was begun anew',
+  async t => {
+    const all = setup({ window: 4, fast: true })
+    const { hear, pieces, arrived, requester } = all
+    await hear(HAVE_ALL, UNCHOKE)
+    pass(all, 11_000)
+    pieces[0]!.close()
+    pieces[0] = new PieceBuffer(0, 4 * KiB16)
+    await hear(block(0, 2, 7))
+    t.same(arrived(), ['0:2'])
+    t.same(Buffer.from(pieces[0]!.data.subarray(2 * KiB16, 3 * KiB16)), noise(KiB16, 7))
+    t.equal(requester.wasted, 0)
+  },
+)
+
+t.test('what a peer dropped is asked for again within a few seconds, and the window shrinks', async t => {
+  const all = setup({ window: 8 })
+  const { hear, asked, lost, state, requester } = all
+  await hear(haveAll, UNCHOKE)
+  asked()
+  pass(all, 250)
+  await hear(block(0, 0), block(0, 1)) // 0:2 to 1:3 it dropped
+  t.same(asked(), ['2:0', '2:1'])
+  await hear(block(2, 0), block(2, 1))
+  pass(all, 2500)
+  t.same(lost(), [])
+  pass(all, 500)
+  t.same(lost(), ['0:3', '1:0', '1:1', '1:2', '1:3'], 'but for the one that was asked for once more')
+  t.same(state.accepted, [3])
+  t.same(asked(), ['2:2', '2:3', '0:2'])
+  await hear(block(2, 2), block(2, 3), block(0, 2))
+  t.equal(asked()[0], '0:3')
+  t.equal(requester.snubbed, false)
+})
+
+t.test('a peer that dropped everything is found out by one request', async t => {
+  const all = setup({ window: 4 })
+  const { hear, asked, requester } = all
+  await hear(haveAll, UNCHOKE)
+  asked()
+  pass(all, 2500)
+  t.same(asked(), ['0:0'])
+  await hear(block(0, 0))
+  t.same(asked(), ['1:0'])
+  pass(all, 3000)
+  t.equal(asked()[0], '0:1')
+  t.equal(requester.snubbed, false)
+})
+
+t.test('a peer that answers in any order has dropped nothing while old requests are answered', async t => {
+  const all = setup({ window: 40 })
+  const { hear, lost } = all
+  await hear(haveAll, UNCHOKE)
+  for (let index = 9; index > 0; index--) {
+    for (const at of [3, 1, 0, 2]) {
+      await hear(block(index, at))
+      pass(all, 500)
+    }
+  }
+  t.same(lost(), [])
+})
+
+t.test(
+  'a peer that pauses is given three times its longest pause before anything counts as dropped',
+  async t => {
+    const all = setup({ window: 12 })
+    const { hear, lost, asked } = all
+    await hear(haveAll, UNCHOKE)
+    asked()
+    for (const at of [0, 1, 2, 3]) {
+      await hear(block(0, at))
+      pass(all, 2250)
+    }
+    asked()
+    pass(all, 3000)
+    t.same(asked(), [], 'it is not asked again as soon')
+    t.same(lost(), [])
+  },
+)
+
+t.test('G9: a snubbed peer that chokes and unchokes begins anew', async t => {
+  const { hear, requester, time, asked } = setup({ window: 4 })
+  await hear(haveAll, UNCHOKE)
+  requester.tick((time.now += 10_001), 10_000)
+  asked()
+  await hear(CHOKE)
+  time.now += 1000
+  await hear(UNCHOKE)
+  t.same(asked(), ['0:0', '0:1', '0:2', '0:3'])
+  requester.tick((time.now += 5000), 10_000)
+  t.equal(requester.snubbed, false)
+})
+
+t.test('G9: what was lost long ago does not count against what was asked for just now', async t => {
+  const all = setup({ window: 2, fast: true })
+  const { hear, requester, time, state, pieces, asked } = all
+  await hear(HAVE_ALL, UNCHOKE)
+  requester.tick((time.now += 10_001), 10_000)
+  state.size = 0
+  await hear(block(0, 1), block(0, 0)) // late but welcome
+  t.equal(requester.snubbed, false)
+  pieces[0]!.arrive(2, 'other')
+  asked()
+  time.now += 60_000
+  state.size = 2
+  requester.fill()
+  t.same(asked(), ['0:3', '1:0'])
+  requester.tick(time.now + 250, 10_000)
+  t.equal(requester.snubbed, false)
+  requester.tick(time.now + 10_001, 10_000)
+  t.equal(requester.snubbed, true)
+})
+
+t.test('a reject for a cancelled request is not taken for that of a newer one', async t => {
+  const { hear, requester, pieces, asked, lost, arrived, state } = setup({ window: 4, fast: true })
+  await hear(HAVE_ALL, UNCHOKE)
+  state.size = 0
+  for (const at of [0, 1, 2, 3]) {
+    requester.cancel(pieces[0]!, at)
+    pieces[0]!.release(at)
+  }
+  asked()
+  state.size = 4
+  requester.fill()
+  t.same(asked(), ['0:0', '0:1', '0:2', '0:3'])
+  await hear(...[0, 1, 2, 3].map(at => reject(0, at)))
+  t.same(lost(), [])
+  t.equal(requester.outstanding, 4)
+  t.equal(requester.offers(0), true)
+  t.same(state.accepted, [])
+  await hear(reject(0, 0), block(0, 1))
+  t.same(lost(), ['0:0'], 'but the next is')
+  t.same(arrived(), ['0:1'])
+})
+
+t.test('a block that was on its way when it was cancelled is used for the newer request', async t => {
+  const { hear, requester, pieces, asked, sent, arrived, state, errors } = setup({ window: 1, fast: true })
+  await hear(HAVE_ALL, UNCHOKE)
+  state.size = 0
+  requester.cancel(pieces[0]!, 0)
+  pieces[0]!.release(0)
+  state.size = 1
+  requester.fill()
+  asked()
+  state.size = 0
+  await hear(block(0, 0))
+  t.same(arrived(), ['0:0'])
+  t.same(sent, [{ type: 'cancel', index: 0, begin: 0, length: KiB16 }], 'which is taken back')
+  await hear(reject(0, 0))
+  t.same(errors, [])
+  t.equal(requester.wasted, 0)
+  t.equal(requester.outstanding, 0)
+})
+
+t.test('a cancelled block that comes is used while it is still missing', async t => {
+  const { hear, requester, pieces, arrived, state } = setup({ window: 1, fast: true })
+  await hear(HAVE_ALL, UNCHOKE)
+  state.size = 0
+  requester.cancel(pieces[0]!, 0)
+  pieces[0]!.release(0)
+  await hear(block(0, 0))
+  t.same(arrived(), ['0:0'])
+  await hear(reject(0, 0))
+  t.equal(requester.offers(0), true)
+})
+
+t.test('G10: cancel takes back one request, says so, and takes the block that may be on its way', async t => {
+  const { hear, requester, pieces, sent, asked, errors, state } = setup({ window: 4 })
+  await hear(haveAll, UNCHOKE)
+  asked()
+  state.size = 3 // no room for another in its stead
+  requester.cancel(pieces[0]!, 2)
+  t.same(sent, [{ type: 'cancel', index: 0, begin: 2 * KiB16, length: KiB16 }])
+  t.equal(requester.outstanding, 3)
+  requester.cancel(pieces[0]!, 2)
+  requester.cancel(pieces[5]!, 0)
+  requester.cancel(new PieceBuffer(0, 4 * KiB16), 0)
+  t.equal(sent.length, 1, 'only what was asked for')
+  for (let at = 0; at < 129; at++) await hear(block(0, 2))
+  t.same(errors, [])
+  await hear(block(0, 2))
+  t.match(errors, refused)
+})
+
+t.test('G12: a window that is smaller than it was asks for nothing until there is room', async t => {
+  const { hear, state, requester, asked } = setup({ window: 8 })
+  await hear(haveAll, UNCHOKE)
+  asked()
+  state.size = 4
+  for (const at of [0, 1, 2, 3]) {
+    await hear(block(0, at))
+    t.same(asked(), [])
+  }
+  await hear(block(1, 0))
+  t.equal(requester.outstanding, 4)
+})
+
+t.test(
+  'a source that calls fill() while it is asked gets its blocks asked for, within the window',
+  async t => {
+    const { hear, source, requester, most, asked } = setup({ window: 4 })
+    const { take } = source
+    let calls = 0
+    source.take = (...args) => {
+      calls++
+      const taken = calls === 1 ? [] : take(args[0], Math.min(args[1], 3), args[2])
+      if (calls < 10) requester.fill()
+      return taken
+    }
+    await hear(haveAll, UNCHOKE)
+    t.equal(asked().length, 4)
+    t.equal(most(), 4)
+  },
+)
+
+t.test('what is not about requesting is handed on, and what that throws ends the chain', async t => {
+  const { hear, log } = setup()
+  await hear(u32(0), msg(20, [0, 100, 101]), msg(9, [1, 2]), msg(50))
+  t.same(log, ['other keepAlive', 'other extended', 'other port', 'other unknown'])
+})
+
+t.test('requests of a peer are not served here, and do no harm', async t => {
+  const { hear, errors } = setup()
+  await hear(msg(6, u32(0, 0, KiB16)), msg(8, u32(0, 0, KiB16)), msg(2), msg(3))
+  t.same(errors, [])
+})
+
+t.test('the pieces that a peer has are a Bitfield from the start', async t => {
+  const { requester } = setup()
+  t.ok(requester.bits instanceof Bitfield)
+  t.equal(requester.bits.size, PIECES)
+})
+
+for (const [what, message] of [
+  ['have all', HAVE_ALL],
+  ['have none', HAVE_NONE],
+  ['a reject', reject(0, 0)],
+  ['a suggestion', suggest(0)],
+  ['an allowed piece', allow(0)],
+] as const) {
+  t.test(`E2: ${what} without the fast extension ends the chain, and with it does not`, async t => {
+    const without = setup()
+    await without.hear(message)
+    t.match(without.errors, refused)
+    const agreed = setup({ fast: true })
+    await agreed.hear(message)
+    t.same(agreed.errors, [])
+  })
+}
+
+t.test('E1: have all is every piece, and have none is none', async t => {
+  const { hear, requester, said, log, asked } = setup({ fast: true, window: 2 })
+  await hear(HAVE_ALL)
+  t.equal(requester.bits.full, true)
+  t.same(said(), ['interested'])
+  await hear(HAVE_NONE)
+  t.equal(requester.bits.count, 0)
+  t.same(said(), ['interested', 'notInterested'])
+  await hear(HAVE_ALL, UNCHOKE)
+  t.same(asked(), ['0:0', '0:1'])
+  t.same(log, ['bitfield 0 -> 100', 'bitfield 100 -> 0', 'bitfield 0 -> 100'])
+})
+
+t.test('E3, D4: have all and have none by turns a thousand times: the last counts', async t => {
+  const { hear, requester, errors, log } = setup({ fast: true })
+  for (let at = 0; at < 1000; at++) await hear(HAVE_ALL, HAVE_NONE)
+  t.same(errors, [])
+  t.equal(requester.amInterested, false)
+  t.equal(log.filter(line => line === 'bitfield 100 -> 0').length, 1000)
+})
+
+t.test('C5: with the fast extension a choke leaves what was asked for under way', async t => {
+  const { hear, asked, lost, arrived, requester } = setup({ fast: true, window: 4 })
+  await hear(HAVE_ALL, UNCHOKE)
+  asked()
+  await hear(CHOKE)
+  t.equal(requester.outstanding, 4)
+  t.same(lost(), [])
+  await hear(block(0, 0))
+  t.same(arrived(), ['0:0'], 'what it answers is taken')
+  await hear(reject(0, 1), reject(0, 2))
+  t.same(lost(), ['0:1', '0:2'], 'what it rejects is lost')
+  t.equal(requester.outstanding, 1)
+  await hear(UNCHOKE)
+  t.equal(requester.outstanding, 4)
+  t.notOk(asked().includes('0:3'), 'and nothing is asked for twice')
+})
+
+t.test(
+  'E12: a reject while unchoked gives the block back, and the window shrinks to what is accepted',
+  async t => {
+    const { hear, asked, lost, requester, errors, state, time } = setup({ fast: true, window: 6 })
+    await hear(HAVE_ALL, UNCHOKE)
+    t.same(asked(), ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1'])
+    time.now += 20
+    await hear(reject(1, 0), reject(1, 1))
+    t.same(lost(), ['1:0', '1:1'])
+    t.same(state.accepted, [5, 4])
+    t.same(asked(), [], 'nothing more until there is room')
+    await hear(block(0, 0))
+    t.same(asked(), ['1:0'], 'and then the same again')
+    t.equal(requester.offers(1), true)
+    t.same(errors, [])
+  },
+)
+
+t.test(
+  'E12: a peer that rejects everything is asked now and then, and gives all once it changes its mind',
+  async t => {
+    const all = setup({ fast: true, window: 4, wants: index => index < 8 })
+    const { hear, asked, errors, requester, arrived, time } = all
+    await hear(HAVE_ALL, UNCHOKE)
+    let requests = 0
+    for (const end = time.now + 120_000; time.now < end; pass(all, 250)) {
+      const names = asked()
+      requests += names.length
+      await hear(...names.map(name => reject(...(name.split(':').map(Number) as [number, number]))))
+    }
+    t.ok(requests >= 15 && requests <= 100, `${requests} requests in two minutes`)
+    t.equal(requester.outstanding, 0)
+    t.same(errors, [])
+    for (let turns = 0; arrived().length < 32 && turns < 200; turns++) {
+      pass(all, 250)
+      for (const name of asked()) await hear(block(...(name.split(':').map(Number) as [number, number])))
+    }
+    t.equal(arrived().length, 32)
+  },
+)
+
+t.test('E11: rejects of what was not asked for are ignored', async t => {
+  const { hear, lost, errors, requester, asked } = setup({ fast: true, window: 2 })
+  await hear(HAVE_ALL, UNCHOKE)
+  asked()
+  await hear(
+    reject(5, 0),
+    reject(0, 2),
+    msg(16, u32(0, 1, KiB16)),
+    msg(16, u32(0xffffffff, 0xffffc000, KiB16)),
+    msg(16, u32(PIECES, 0, KiB16)),
+  )
+  t.same(lost(), [])
+  t.same(asked(), [])
+  t.same(errors, [])
+  t.equal(requester.outstanding, 2)
+  t.ok([0, 5].every(index => requester.offers(index)))
+})
+
+t.test('G9: a reject of what a snubbed peer was asked for loses nothing a second time', async t => {
+  const { hear, lost, requester, time } = setup({ fast: true, window: 2 })
+  await hear(HAVE_ALL, UNCHOKE)
+  requester.tick((time.now += 10_001), 10_000)
+  t.same(lost(), ['0:0', '0:1'])
+  await hear(reject(0, 1))
+  t.same(lost(), ['0:0', '0:1'])
+  t.equal(requester.snubbed, false, 'and is an answer')
+})
+
+t.test('E4: choked, only what is allowed is asked for, and not again once it was rejected', async t => {
+  const { hear, asked, errors, requester } = setup({ fast: true, window: 100, blocks: 2 })
+  await hear(HAVE_ALL, ...[0, 1, 2, 3].map(allow))
+  const all = ['0:0', '0:1', '1:0', '1:1', '2:0', '2:1', '3:0', '3:1']
+  t.same(asked(), all)
+  await hear(...[0, 1, 2, 3].flatMap(index => [reject(index, 0), reject(index, 1)]))
+  t.same(asked(), [])
+  await hear(...[0, 1, 2, 3].map(allow))
+  await hear(...[0, 1, 2, 3].flatMap(index => [reject(index, 0), reject(index, 1)]))
+  t.ok(asked().length <= 8, 'nor in a loop')
+  t.equal(requester.outstanding, 0)
+  t.same(errors, [])
+})
+
+t.test('E6: an allowed piece that the peer lacks is asked for when it has it, and not before', async t => {
+  const { hear, asked } = setup({ fast: true, window: 8 })
+  await hear(HAVE_NONE, allow(7))
+  t.same(asked(), [])
+  await hear(msg(4, u32(8)))
+  t.same(asked(), [], 'which is another')
+  await hear(msg(4, u32(7)))
+  t.same(asked(), ['7:0', '7:1', '7:2', '7:3'])
+})
+
+t.test(
+  'E7, E8: a hundred thousand allowed and suggested pieces, most of which there are none of',
+  async t => {
+    const { hear, asked, errors, requester } = setup({ fast: true, window: 1000, blocks: 1 })
+    await hear(HAVE_ALL)
+    for (let at = 0; at < 100; at++) {
+      await hear(...Array.from({ length: 500 }, (_, n) => allow(PIECES + 500 * at + n)))
+      await hear(...Array.from({ length: 500 }, (_, n) => suggest(0xffffffff - 500 * at - n)))
+    }
+    t.same(asked(), [])
+    t.same(errors, [])
+    t.ok(requester.offer.named(true).length <= 100)
+  },
+)
+
+t.test('a piece that the peer has no longer is lost, and is asked for no more', async t => {
+  const { hear, requester, asked, lost, log, errors } = setup({ fast: true, window: 6 })
+  await hear(HAVE_ALL, UNCHOKE)
+  t.same(asked(), ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1'])
+  requester.lacks(0)
+  t.same(lost(), ['0:0', '0:1', '0:2', '0:3'])
+  t.equal(log.filter(line => line === 'lack 0').length, 1)
+  t.equal(requester.outstanding, 2)
+  t.equal(requester.offers(0), false)
+  t.equal(requester.bits.count, PIECES - 1)
+  requester.lacks(0)
+  requester.lacks(PIECES)
+  requester.lacks(0xffffffff)
+  t.equal(log.filter(line => line.startsWith('lack')).length, 1, 'once, and only what there was')
+  requester.fill()
+  t.notOk(asked().some(name => name.startsWith('0:')))
+  t.same(errors, [])
+})
+
+t.test('a peer that has nothing of use any more is told that we are not interested', async t => {
+  const { hear, requester, said } = setup()
+  await hear(msg(4, u32(3)))
+  requester.lacks(3)
+  t.same(said(), ['interested', 'notInterested'])
+})

@@ -1,0 +1,607 @@
+import t from 'tap'
+import type { Message } from '../../../src/codec/message.ts'
+import { MAX_RUN, RUN_LENGTH } from '../../../src/streams/peer/block-run.ts'
+import type { Outgoing } from '../../../src/streams/peer/outgoing.ts'
+import { Responder, type ResponderOptions } from '../../../src/streams/peer/responder.ts'
+import { noise } from '../../helpers/metainfo.ts'
+import { settle } from '../../helpers/virtual-clock.ts'
+import { pieceMsg } from '../../helpers/wire.ts'
+
+const KiB16 = 16384
+const refused = { name: 'PeerError', code: 'ERR_MESSAGE' }
+type Block = readonly [index: number, begin: number, length: number]
+
+const request = (index: number, begin: number, length = KiB16): Message => ({
+  type: 'request',
+  index,
+  begin,
+  length,
+})
+const cancel = (index: number, begin: number, length = KiB16): Message => ({
+  type: 'cancel',
+  index,
+  begin,
+  length,
+})
+const reject = (index: number, begin: number, length = KiB16): Message => ({
+  type: 'reject',
+  index,
+  begin,
+  length,
+})
+
+interface Options extends Partial<ResponderOptions> {
+  /** @default true */
+  readonly fast?: boolean
+  /** It chokes, as it does to begin with. @default false */
+  readonly choked?: boolean
+  /** Reads wait until `gate` is called, each for one call. */
+  readonly gated?: boolean
+  /** Nobody takes what comes out. */
+  readonly unread?: boolean
+}
+
+/** A responder of four pieces, the last of 1000 bytes, and all that it does. */
+function setup({
+  fast = true,
+  choked = false,
+  gated = false,
+  unread = false,
+  pieceLength = 40_000,
+  ...more
+}: Options = {}) {
+  const content = noise(3 * pieceLength + 1000, 1)
+  const reads: [position: number, length: number][] = []
+  const waiting: (() => void)[] = []
+  const items: Outgoing[] = []
+  const errors: Error[] = []
+  let closes = 0
+  const responder = new Responder({
+    pieceLength,
+    length: content.length,
+    has: () => true,
+    storage: {
+      async read(position, target) {
+        reads.push([position, target.length])
+        if (gated) await new Promise<void>(resolve => waiting.push(resolve))
+        return content.copy(target, 0, position, position + target.length)
+      },
+    },
+    ...more,
+  })
+  responder.fast = fast
+  if (!unread) responder.on('data', item => items.push(item))
+  responder.on('error', error => errors.push(error))
+  responder.on('close', () => closes++)
+  if (!choked) responder.unchoke()
+  return {
+    responder,
+    reads,
+    items,
+    errors,
+    closes: () => closes,
+    async hear(...messages: Message[]) {
+      for (const message of messages) responder.write(message)
+      await settle()
+      await settle()
+    },
+    /** Lets the read end that has waited longest. */
+    async gate() {
+      waiting.shift()?.()
+      await settle()
+    },
+    /** What was said since the last call, but for the unchoke at the start and the runs. */
+    said: () => items.filter(item => !(item instanceof Uint8Array)).slice(choked ? 0 : 1),
+    runs: () => items.filter(item => item instanceof Uint8Array),
+    /** Those blocks as they go over the wire. */
+    wire: (...blocks: Block[]) =>
+      Buffer.concat(
+        blocks.map(([index, begin, length]) =>
+          pieceMsg(
+            index,
+            begin,
+            content.subarray(index * pieceLength + begin, index * pieceLength + begin + length),
+          ),
+        ),
+      ),
+  }
+}
+
+t.test('F1, F12: a request is answered with the right bytes, in the order of asking', async t => {
+  const { hear, responder, items, errors, wire } = setup()
+  responder.on('data', item => {
+    if (item instanceof Uint8Array) responder.release(item)
+  })
+  const blocks: Block[] = [
+    [0, 0, KiB16],
+    [2, KiB16, KiB16],
+    [2, 2 * KiB16, 40_000 - 2 * KiB16],
+    [1, 3, 1],
+    [3, 0, 1000],
+  ]
+  await hear(...blocks.map(block => request(...block)))
+  await settle()
+  t.same(items[0], { type: 'unchoke' })
+  const runs = items.slice(1) as Uint8Array[]
+  t.ok(
+    runs.every(item => item instanceof Uint8Array),
+    'bytes as they go over the wire',
+  )
+  t.ok(Buffer.concat(runs).equals(wire(...blocks)))
+  t.same(errors, [])
+})
+
+t.test('requests that follow each other are one read and one item', async t => {
+  const { hear, gate, reads, runs, wire, responder } = setup({ gated: true, pieceLength: 20 * KiB16 })
+  await hear(request(1, 0))
+  await hear(...[4, 5, 6].map(at => request(0, at * KiB16)))
+  t.equal(reads.length, 1, 'one run is read at a time')
+  await gate()
+  await gate()
+  t.same(reads, [
+    [20 * KiB16, KiB16],
+    [4 * KiB16, 3 * KiB16],
+  ])
+  t.equal(runs().length, 2)
+  t.ok(wire(...[4, 5, 6].map((at): Block => [0, at * KiB16, KiB16])).equals(runs()[1]!))
+  t.equal(responder.waiting, 0)
+})
+
+for (const [what, asked, expected, run] of [
+  [
+    'at 16 blocks',
+    Array.from({ length: 18 }, (_, at): Block => [0, at * KiB16, KiB16]),
+    [[0, MAX_RUN * KiB16]],
+    undefined,
+  ],
+  [
+    'at what the peer’s share is',
+    [0, 1, 2, 3].map((at): Block => [0, at * KiB16, KiB16]),
+    [[0, 2 * KiB16]],
+    2,
+  ],
+  [
+    'after one block, if the share is none',
+    [0, 1].map((at): Block => [0, at * KiB16, KiB16]),
+    [[0, KiB16]],
+    0,
+  ],
+  [
+    'at the border of a piece',
+    [
+      [0, 19 * KiB16, KiB16],
+      [1, 0, KiB16],
+    ],
+    [[19 * KiB16, KiB16]],
+    undefined,
+  ],
+  [
+    'at a gap',
+    [
+      [0, 0, KiB16],
+      [0, 2 * KiB16, KiB16],
+    ],
+    [[0, KiB16]],
+    undefined,
+  ],
+  [
+    'at a block that comes before',
+    [
+      [0, KiB16, KiB16],
+      [0, 0, KiB16],
+    ],
+    [[KiB16, KiB16]],
+    undefined,
+  ],
+  [
+    'at a block that is asked for twice',
+    [
+      [0, 0, KiB16],
+      [0, 0, KiB16],
+    ],
+    [[0, KiB16]],
+    undefined,
+  ],
+] as [string, Block[], [number, number][], number | undefined][]) {
+  t.test(`a run ends ${what}, and the rest is answered all the same`, async t => {
+    const all = setup({
+      gated: true,
+      pieceLength: 20 * KiB16,
+      ...(run === undefined ? {} : { run: () => run }),
+    })
+    const { hear, gate, reads, responder, items, wire } = all
+    responder.on('data', item => {
+      if (item instanceof Uint8Array) responder.release(item)
+    })
+    await hear(request(2, 0))
+    await hear(...asked.map(block => request(...block)))
+    await gate()
+    t.same(reads.slice(1), expected)
+    for (let turn = 0; turn < 20; turn++) await gate()
+    t.ok(Buffer.concat(items.slice(1) as Uint8Array[]).equals(wire([2, 0, KiB16], ...asked)))
+  })
+}
+
+t.test('two runs are out at most, until one is given back', async t => {
+  const { hear, responder, runs, reads } = setup()
+  await hear(...[0, 1, 2, 0].map(index => request(index, 0)))
+  await settle()
+  t.equal(reads.length, 2)
+  t.equal(runs().length, 2)
+  t.equal(responder.sending, true)
+  responder.release(Buffer.from('not one of them'))
+  await settle()
+  t.equal(reads.length, 2)
+  responder.release(runs()[0]!)
+  await settle()
+  t.equal(reads.length, 3)
+  responder.release(runs()[0]!)
+  await settle()
+  t.equal(reads.length, 3, 'once for each')
+})
+
+t.test('what was uploaded counts once it was sent, without the heads of the blocks', async t => {
+  const { hear, responder, runs } = setup()
+  await hear(request(0, 0), request(3, 0, 1000))
+  t.equal(runs().length, 2)
+  t.equal(responder.uploaded, 0)
+  responder.release(runs()[1]!)
+  t.equal(responder.uploaded, 1000)
+  responder.release(runs()[0]!)
+  responder.release(runs()[0]!)
+  t.equal(responder.uploaded, 1000 + KiB16)
+  t.equal(responder.sending, false)
+})
+
+t.test('F9: with nobody to take them, no more than two runs are read, however many wait', async t => {
+  const { hear, reads } = setup({ unread: true, pieceLength: 20 * KiB16 })
+  await hear(...Array.from({ length: 400 }, (_, at) => request(at % 3, (at % 20) * KiB16)))
+  for (let turn = 0; turn < 20; turn++) await settle()
+  t.equal(reads.length, 2)
+})
+
+t.test('F8: as many requests wait as the queue holds, and the rest is rejected', async t => {
+  for (const queue of [undefined, 7]) {
+    const most = queue ?? 500
+    const all = setup({ gated: true, ...(queue === undefined ? {} : { queue }) })
+    await all.hear(request(0, 0))
+    await all.hear(...Array.from({ length: most + 3 }, () => request(1, 0)))
+    t.equal(all.responder.waiting, most)
+    t.same(all.said(), [reject(1, 0), reject(1, 0), reject(1, 0)])
+    t.same(all.errors, [])
+  }
+})
+
+t.test('F8: without the fast extension what is too much is dropped in silence', async t => {
+  const { hear, responder, said } = setup({ gated: true, fast: false, queue: 2 })
+  await hear(...Array.from({ length: 10 }, () => request(1, 0)))
+  t.equal(responder.waiting, 2)
+  t.same(said(), [])
+})
+
+t.test(
+  'F8: 2001 requests in a row that are of no use end it, and one that is answered starts anew',
+  async t => {
+    for (const fast of [true, false]) {
+      const { hear, errors, responder, runs } = setup({ has: index => index === 0, fast })
+      const useless = Array.from({ length: 2000 }, () => request(1, 0))
+      await hear(...useless)
+      await hear(request(0, 0))
+      for (const run of runs()) responder.release(run)
+      await hear(...useless)
+      t.same(errors, [])
+      await hear(request(1, 0))
+      t.match(errors, [refused])
+      t.equal(responder.destroyed, true)
+    }
+  },
+)
+
+t.test('F8: who asks and cancels without end, and reads none of the answers, is a flooder', async t => {
+  const { hear, errors, responder } = setup({ gated: true, unread: true })
+  await hear(request(0, 0))
+  let rounds = 0
+  while (!responder.destroying && rounds < 40_000) {
+    for (let at = 0; at < 100; at++) {
+      responder.write(request(1, 0))
+      responder.write(cancel(1, 0))
+    }
+    rounds += 100
+    await settle()
+  }
+  t.match(errors, [refused])
+  t.ok(rounds < 20_000, `${rounds} rejects were kept`)
+})
+
+t.test('F10: what is cancelled before it is read is rejected, and not read', async t => {
+  const { hear, gate, reads, said, responder } = setup({ gated: true })
+  await hear(request(0, 0), request(1, 0), request(2, 0))
+  await hear(cancel(1, 0))
+  t.same(said(), [reject(1, 0)])
+  t.equal(responder.waiting, 1)
+  await gate()
+  t.same(reads, [
+    [0, KiB16],
+    [80_000, KiB16],
+  ])
+})
+
+t.test('F10: without the fast extension a cancel gets no answer at all', async t => {
+  const { hear, said, responder } = setup({ gated: true, fast: false })
+  await hear(request(0, 0), request(1, 0))
+  await hear(cancel(1, 0))
+  t.equal(responder.waiting, 0)
+  t.same(said(), [])
+})
+
+t.test('F10: a cancel that comes when the block is being read leaves it on its way', async t => {
+  const { hear, gate, said, runs } = setup({ gated: true })
+  await hear(request(0, 0))
+  await hear(cancel(0, 0))
+  await gate()
+  t.same(said(), [])
+  t.equal(runs().length, 1)
+})
+
+t.test('F11: a cancel of what was never asked for is ignored', async t => {
+  const { hear, said, errors, responder } = setup({ gated: true })
+  await hear(request(0, 0), request(1, 0))
+  await hear(cancel(2, 0), cancel(1, 1), cancel(1, 0, 1), cancel(0xffffffff, 0xffffffff, 0xffffffff))
+  t.same(said(), [])
+  t.same(errors, [])
+  t.equal(responder.waiting, 1)
+})
+
+t.test(
+  'F7: it chokes to begin with: requests are rejected, or ignored without the fast extension',
+  async t => {
+    for (const fast of [true, false]) {
+      const { hear, said, reads, errors } = setup({ choked: true, fast })
+      await hear({ type: 'interested' }, request(0, 0))
+      t.same(said(), fast ? [reject(0, 0)] : [])
+      t.same(reads, [])
+      t.same(errors, [])
+    }
+  },
+)
+
+t.test('unchoke and choke are said once each', async t => {
+  const { responder, items } = setup({ choked: true })
+  responder.choke()
+  responder.unchoke()
+  responder.unchoke()
+  responder.choke()
+  responder.choke()
+  await settle()
+  t.same(items, [{ type: 'unchoke' }, { type: 'choke' }])
+})
+
+t.test('E13: a choke rejects what waits, after it was said; allowed pieces are answered still', async t => {
+  const { hear, gate, responder, said, runs, wire } = setup({ gated: true })
+  responder.allow(2)
+  await hear(request(0, 0), request(1, 0), request(2, 0), request(1, KiB16))
+  responder.choke()
+  await settle()
+  t.same(said(), [{ type: 'choke' }, reject(1, 0), reject(1, KiB16)])
+  await gate()
+  await gate()
+  t.ok(Buffer.concat(runs()).equals(wire([0, 0, KiB16], [2, 0, KiB16])), 'and what was being read is sent')
+})
+
+t.test('E13: without the fast extension a choke drops what waits, and says no more', async t => {
+  const { hear, gate, responder, said, runs } = setup({ gated: true, fast: false })
+  await hear(request(0, 0), request(1, 0))
+  responder.choke()
+  await gate()
+  t.same(said(), [{ type: 'choke' }])
+  t.equal(runs().length, 1)
+  t.equal(responder.waiting, 0)
+})
+
+t.test('E18: an allowed piece is served to a choked peer, three times its bytes and no more', async t => {
+  const { hear, responder, said, reads } = setup({ choked: true })
+  responder.on('data', item => {
+    if (item instanceof Uint8Array) responder.release(item)
+  })
+  responder.allow(1)
+  for (let at = 0; at < 3; at++) {
+    await hear(request(1, 0, 10_000), request(1, 10_000, 15_000), request(1, 25_000, 15_000))
+    await settle()
+  }
+  t.same(said(), [])
+  t.equal(
+    reads.reduce((sum, [, length]) => sum + length, 0),
+    120_000,
+  )
+  await hear(request(1, 0, 1), request(0, 0, 1))
+  t.same(said(), [reject(1, 0, 1), reject(0, 0, 1)])
+  responder.unchoke()
+  await hear(request(1, 0, 1))
+  await settle()
+  t.same(reads.at(-1), [40_000, 1], 'unchoked, it may have it as often as it likes')
+})
+
+t.test('F2: a piece that we lack is rejected, or ignored without the fast extension', async t => {
+  for (const fast of [true, false]) {
+    const { hear, said, reads, errors } = setup({ has: index => index !== 1, fast })
+    await hear(request(1, 0))
+    t.same(said(), fast ? [reject(1, 0)] : [])
+    t.same(reads, [])
+    t.same(errors, [])
+  }
+})
+
+t.test('what waits for a piece that is no longer there is rejected', async t => {
+  const { hear, responder, said } = setup({ gated: true })
+  await hear(request(0, 0), request(1, 0), request(2, 0), request(1, KiB16))
+  responder.lost(1)
+  await settle()
+  t.same(said(), [reject(1, 0), reject(1, KiB16)])
+  t.equal(responder.waiting, 1)
+})
+
+for (const [what, index, begin, length] of [
+  ['F3: a piece that there is none of', 4, 0, KiB16],
+  ['F3: a piece far beyond the last', 124134235, 0, KiB16],
+  ['F3: piece 2^32 - 1', 0xffffffff, 0, KiB16],
+  ['F4: no bytes', 0, 0, 0],
+  ['F4: more than a block, at the end of a piece', 0, 40_000 - KiB16, 16385],
+  ['F4: a start at the end of the piece', 0, 40_000, KiB16],
+  ['F4: a start at 2^32 - 1', 0, 0xffffffff, KiB16],
+  ['F4: a sum that wraps in 32 bits', 0, 0xfffff000, 0x4000],
+  ['F5: 32 KiB within the piece', 0, 0, 32768],
+  ['F5: 2^32 - 1 bytes', 0, 0, 0xffffffff],
+  ['F6: a byte more than the last piece has', 3, 0, 1001],
+  ['F6: one byte behind the end', 3, 1000, 1],
+] as const) {
+  t.test(`${what} is a PeerError, and nothing is read`, async t => {
+    const { hear, errors, reads, said } = setup()
+    await hear(request(index, begin, length))
+    t.match(errors, [{ ...refused, message: new RegExp(`${length} bytes at ${begin} of piece ${index}`) }])
+    t.same(reads, [])
+    t.same(said(), [])
+  })
+}
+
+t.test('F6: the last, short piece is served to its end', async t => {
+  const { hear, runs, wire } = setup()
+  await hear(request(3, 999, 1))
+  t.ok(wire([3, 999, 1]).equals(runs()[0]!))
+})
+
+t.test('what asks for nothing passes it by', async t => {
+  const { hear, items, errors } = setup({ choked: true })
+  await hear(
+    { type: 'keepAlive' },
+    { type: 'have', index: 9 },
+    { type: 'interested' },
+    { type: 'unknown', id: 50 },
+  )
+  t.same(items, [])
+  t.same(errors, [])
+})
+
+for (const [how, read, code] of [
+  ['a read that fails', () => Promise.reject(new Error('bad sector')), undefined],
+  [
+    'a read that comes short',
+    (_: number, target: Uint8Array) => Promise.resolve(target.length - 1),
+    'ERR_STORAGE',
+  ],
+] as const) {
+  for (const fast of [true, false]) {
+    t.test(`E14: ${how}, fast ${fast}: refused and told, and the next is answered`, async t => {
+      const failures: Error[] = []
+      const content = noise(121_000, 1)
+      const taken: Uint8Array[] = []
+      const given: Uint8Array[] = []
+      const { hear, said, errors, runs } = setup({
+        fast,
+        failed: error => failures.push(error),
+        storage: {
+          read: (position, target) =>
+            position === 0
+              ? read(position, target)
+              : Promise.resolve(content.copy(target, 0, position, position + target.length)),
+        },
+        pool: {
+          take: () => {
+            taken.push(new Uint8Array(RUN_LENGTH))
+            return taken.at(-1)!
+          },
+          give: bytes => given.push(bytes),
+        },
+      })
+      await hear(request(0, 0), request(1, 0))
+      await settle()
+      t.same(said(), fast ? [reject(0, 0)] : [])
+      t.equal(failures.length, 1)
+      if (code) t.match(failures[0], { name: 'StorageError', code, message: /piece 0/ })
+      else t.equal(failures[0]!.message, 'bad sector')
+      t.same(errors, [], 'it is not the peer’s fault')
+      t.equal(given.length, 1, 'its memory goes back')
+      t.equal(given[0]!.buffer, taken[0]!.buffer)
+      t.equal(runs().length, 1)
+    })
+  }
+}
+
+t.test('memory comes from the pool, and goes back there when it was sent', async t => {
+  const memory = Array.from({ length: 2 }, () => new Uint8Array(RUN_LENGTH))
+  const given: Uint8Array[] = []
+  const { hear, responder, runs } = setup({
+    pool: { take: () => memory.shift()!, give: bytes => given.push(bytes) },
+  })
+  const [first] = memory
+  await hear(request(0, 0))
+  t.equal(runs()[0]!.buffer, first!.buffer)
+  t.same(given, [])
+  responder.release(runs()[0]!)
+  t.equal(given[0]!.buffer, first!.buffer)
+})
+
+t.test('a limit is asked with the bytes of the run, and nothing is read before it says so', async t => {
+  const asked: number[] = []
+  const going: (() => void)[] = []
+  const cancelled: object[] = []
+  const { hear, reads, responder } = setup({
+    limit: {
+      take(bytes, go) {
+        asked.push(bytes)
+        going.push(go)
+        return go
+      },
+      cancel: ticket => cancelled.push(ticket),
+    },
+  })
+  await hear(request(0, 0), request(0, KiB16))
+  t.same(asked, [KiB16], 'once, while it waits')
+  t.same(reads, [])
+  going[0]!()
+  await settle()
+  t.same(reads, [[0, 2 * KiB16]], 'what came meanwhile goes with it')
+  await hear(request(1, 0), request(1, KiB16))
+  t.same(asked, [KiB16, KiB16])
+  responder.destroy()
+  await settle()
+  t.same(cancelled, [going[1]])
+  t.same(reads.length, 1)
+})
+
+t.test('a turn that comes when all was cancelled reads nothing, and the next one does', async t => {
+  const going: (() => void)[] = []
+  const { hear, reads } = setup({
+    limit: {
+      take(_, go) {
+        going.push(go)
+        return go
+      },
+      cancel: () => t.fail('nothing is taken back'),
+    },
+  })
+  await hear(request(0, 0))
+  await hear(cancel(0, 0))
+  going[0]!()
+  await settle()
+  t.same(reads, [])
+  await hear(request(1, 0))
+  going[1]!()
+  await settle()
+  t.same(reads, [[40_000, KiB16]])
+})
+
+t.test('destroyed while it reads, it closes once, sends nothing, and the memory goes back', async t => {
+  const given: Uint8Array[] = []
+  const { hear, gate, responder, runs, closes } = setup({
+    gated: true,
+    pool: { take: () => new Uint8Array(RUN_LENGTH), give: bytes => given.push(bytes) },
+  })
+  await hear(request(0, 0), request(1, 0))
+  responder.destroy()
+  responder.destroy()
+  await gate()
+  t.equal(closes(), 1)
+  t.same(runs(), [])
+  t.equal(given.length, 1)
+  t.equal(responder.waiting, 0)
+})

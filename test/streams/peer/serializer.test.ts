@@ -1,0 +1,185 @@
+import t from 'tap'
+import type { Message } from '../../../src/codec/message.ts'
+import { Framer } from '../../../src/streams/peer/framer.ts'
+import { Serializer } from '../../../src/streams/peer/serializer.ts'
+import { generator } from '../../helpers/feed.ts'
+import { noise } from '../../helpers/metainfo.ts'
+import { settle } from '../../helpers/virtual-clock.ts'
+import { INFO_HASH, msg, PEER_ID, u32 } from '../../helpers/wire.ts'
+
+const request = (index: number): Message => ({ type: 'request', index, begin: 0, length: 16384 })
+const block = (length: number): Message => ({
+  type: 'piece',
+  index: 1,
+  begin: 0,
+  length,
+  data: noise(length, length),
+})
+
+const ALL: Message[] = [
+  { type: 'keepAlive' },
+  { type: 'choke' },
+  { type: 'unchoke' },
+  { type: 'interested' },
+  { type: 'notInterested' },
+  { type: 'have', index: 12345 },
+  { type: 'bitfield', bytes: noise(100, 1) },
+  { type: 'bitfield', bytes: Buffer.alloc(0) },
+  { type: 'request', index: 1, begin: 16384, length: 42 },
+  { type: 'cancel', index: 0xffffffff, begin: 0xffffffff, length: 1 },
+  block(16384),
+  block(1),
+  { type: 'port', port: 6881 },
+  { type: 'extended', id: 0, payload: Buffer.from('d1:v4:teste') },
+  { type: 'extended', id: 255, payload: Buffer.alloc(0) },
+]
+
+t.test('many messages written at once come out as one buffer', async t => {
+  const serializer = new Serializer()
+  const out: Buffer[] = []
+  serializer.on('data', bytes => out.push(bytes))
+  for (let at = 0; at < 100; at++) serializer.write(request(at))
+  await settle()
+  t.equal(out.length, 1)
+  t.same(out[0], Buffer.concat(Array.from({ length: 100 }, (_, at) => msg(6, u32(at, 0, 16384)))))
+  serializer.write({ type: 'interested' })
+  await settle()
+  t.same(out[1], Buffer.from('0000000102', 'hex'), 'and one alone does not wait for others')
+})
+
+t.test('everything that can be said goes through a Framer and comes out the same, in any order', async t => {
+  const chance = generator(1)
+  const said = Array.from({ length: 500 }, () => ALL[Math.floor(chance() * ALL.length)]!)
+  const shake: Message = {
+    type: 'handshake',
+    infoHash: INFO_HASH,
+    peerId: PEER_ID,
+    reserved: Buffer.alloc(8, 0x55),
+  }
+  const serializer = new Serializer()
+  const framer = serializer.pipe(new Framer())
+  const heard: Message[] = []
+  framer.on('data', message => heard.push(message))
+  for (const [at, message] of [shake, ...said].entries()) {
+    serializer.write(message)
+    if (chance() < 0.1) await settle()
+    if (at === said.length) serializer.end()
+  }
+  await new Promise(resolve => framer.on('close', resolve))
+  t.equal(heard.length, 501)
+  t.match(heard[0], {
+    ...shake,
+    infoHash: [...INFO_HASH],
+    peerId: [...PEER_ID],
+    reserved: Array(8).fill(0x55),
+  })
+  t.same(heard.slice(1), said)
+})
+
+t.test('backpressure: it takes no message while 256 KiB wait, and goes on when they were read', async t => {
+  const serializer = new Serializer()
+  let written = 0
+  while (serializer.write(block(16384))) written++
+  await settle()
+  // the first batch is encoded at once, and 256 KiB more may wait behind it
+  while (serializer.write(block(16384))) written++
+  await settle()
+  t.ok(written < 40, `${written} blocks`)
+  t.equal(serializer.write(block(16384)), false)
+  let drained = false
+  serializer.on('drain', () => {
+    drained = true
+  })
+  await settle()
+  t.equal(drained, false)
+  let bytes = 0
+  serializer.on('data', chunk => {
+    bytes += chunk.length
+  })
+  await settle()
+  t.equal(drained, true)
+  t.equal(bytes, (written + 3) * (13 + 16384), 'nothing was lost')
+})
+
+t.test('a pipe that is full is not written into, and loses nothing', async t => {
+  const serializer = new Serializer()
+  let bytes = 0
+  let chunks = 0
+  const slow = new (await import('../../../src/streams/stage.ts')).Writable<Buffer>({
+    highWaterMark: 1000,
+    byteLength: chunk => chunk.length,
+  })
+  slow._write = (chunk, done) => {
+    bytes += chunk.length
+    chunks++
+    setImmediate(done)
+  }
+  serializer.pipe(slow)
+  for (let at = 0; at < 100; at++) {
+    for (let more = 0; more < 100; more++) serializer.write(request(more))
+    await settle()
+  }
+  serializer.end()
+  await new Promise(resolve => slow.on('close', resolve))
+  t.equal(bytes, 10_000 * 17)
+  t.ok(chunks <= 101)
+})
+
+t.test('its end comes after all that was written', async t => {
+  const serializer = new Serializer()
+  serializer.write(request(1))
+  serializer.write(request(2))
+  serializer.end()
+  const out: Uint8Array[] = []
+  for await (const bytes of serializer) out.push(bytes)
+  t.equal(Buffer.concat(out).length, 34)
+})
+
+t.test('destroyed while full, it closes: the write that waited is answered', async t => {
+  const serializer = new Serializer()
+  for (let at = 0; at < 100; at++) serializer.write(block(16384))
+  await settle()
+  let closes = 0
+  serializer.on('close', () => closes++)
+  serializer.destroy()
+  serializer.destroy()
+  await settle()
+  t.equal(closes, 1)
+  t.equal(serializer.destroyed, true)
+})
+
+t.test('bytes go through as they are, not copied, in their place among the messages', async t => {
+  const serializer = new Serializer()
+  const out: Uint8Array[] = []
+  serializer.on('data', bytes => out.push(bytes))
+  const runs = [noise(100, 1), noise(200, 2), noise(300, 3)] as const
+  serializer.write(request(0))
+  serializer.write([request(1), request(2)])
+  serializer.write(runs[0])
+  serializer.write(runs[1])
+  serializer.write({ type: 'choke' })
+  serializer.write(runs[2])
+  serializer.write({ type: 'unchoke' })
+  await settle()
+  const requests = Buffer.concat([0, 1, 2].map(index => msg(6, u32(index, 0, 16384))))
+  t.ok(Buffer.concat(out).equals(Buffer.concat([requests, runs[0], runs[1], msg(0), runs[2], msg(1)])))
+  for (const run of runs)
+    t.equal(out.filter(bytes => bytes === run).length, 1, 'to be given back by who lent it')
+})
+
+t.test('backpressure: bytes count as many as they are', async t => {
+  const serializer = new Serializer()
+  const run = noise(262_144, 1)
+  serializer.write(run)
+  await settle()
+  t.equal(serializer.write(run), false)
+  let drained = false
+  serializer.on('drain', () => {
+    drained = true
+  })
+  await settle()
+  t.equal(drained, false)
+  serializer.resume()
+  await settle()
+  t.equal(drained, true)
+})

@@ -1,0 +1,260 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { type FileSystem, nodeFileSystem } from '../../../src/ports/file-system.ts'
+import { SpillFile } from '../../../src/storage/spill-file.ts'
+import { Spill } from '../../../src/streams/read/spill.ts'
+import { drained, Writable } from '../../../src/streams/stage.ts'
+import { generator, randomCuts } from '../../helpers/feed.ts'
+import { noise } from '../../helpers/metainfo.ts'
+import { memoryDisk } from '../../helpers/swarm.ts'
+import { settle } from '../../helpers/virtual-clock.ts'
+
+const SEED = Number(process.env.SEED ?? 1)
+const SLOT = 1 << 18
+const enospc = () => Object.assign(new Error('no space'), { code: 'ENOSPC', errno: -28 })
+
+/** A disk whose writes fail from the `after`th on. */
+function fullAfter(fs: FileSystem, after: number): FileSystem {
+  let writes = 0
+  const open: FileSystem['open'] = async (...args) => {
+    const handle = await fs.open(...args)
+    const { write } = handle
+    return Object.assign(handle, {
+      write: async (...given: Parameters<typeof write>) => {
+        if (++writes > after) throw enospc()
+        return write.apply(handle, given)
+      },
+    })
+  }
+  return { ...fs, constants: fs.constants, open, unlink: path => fs.unlink(path) }
+}
+
+async function disks(t: { teardown(call: () => unknown): unknown }) {
+  const directory = await mkdtemp(join(tmpdir(), 'tsdl-spill-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  const memory = memoryDisk()
+  return [
+    { name: 'memfs', fs: memory as FileSystem, directory: '/home', list: () => memory.readdir('/home') },
+    { name: 'a real disk', fs: nodeFileSystem, directory, list: () => readdir(directory) },
+  ]
+}
+
+t.test('a spill file is a queue, leaves no name behind, and is no longer than what waits', async t => {
+  for (const { name, list, ...place } of await disks(t)) {
+    const file = new SpillFile(place)
+    const random = generator(SEED)
+    const content = noise(6 * SLOT, 3)
+    let written = 0
+    let read = 0
+    let most = 0
+    while (read < content.length) {
+      if (random() < 0.55 && written < content.length) {
+        const end = Math.min(content.length, written + 1 + Math.floor(random() * SLOT))
+        await file.append(content.subarray(written, end))
+        written = end
+      } else if (file.length > 0) {
+        const bytes = await file.take()
+        if (!Buffer.from(bytes).equals(content.subarray(read, read + bytes.length)))
+          t.fail(`${name}: wrong at ${read}, SEED=${SEED}`)
+        read += bytes.length
+      }
+      most = Math.max(most, written - read)
+      t.equal(file.length, written - read)
+      if (file.size > most + 2 * SLOT) t.fail(`${file.size} bytes for ${most} that waited, SEED=${SEED}`)
+      t.same(await list(), [], name)
+    }
+    t.equal(file.size, 0, 'cut to nothing when all was read')
+    t.same(await file.take(), new Uint8Array())
+    await file.close()
+    await file.close()
+  }
+})
+
+t.test('what was read makes room: a reader who is always behind needs no more than what waits', async t => {
+  const file = new SpillFile({ fs: memoryDisk(), directory: '/home' })
+  const chunk = new Uint8Array(SLOT / 2)
+  for (let count = 0; count < 4; count++) await file.append(chunk)
+  for (let count = 0; count < 200; count++) {
+    await file.append(chunk)
+    await file.append(chunk)
+    await file.take()
+  }
+  t.ok(file.length > 0)
+  t.ok(file.size <= file.length + 2 * SLOT, `${file.size} for ${file.length}`)
+  await file.close()
+})
+
+t.test('a file that cannot be unlinked while it is open is when it is closed', async t => {
+  const fs = memoryDisk()
+  let refuse = true
+  const unlink = async (path: string) => {
+    if (refuse) throw Object.assign(new Error('busy'), { code: 'EBUSY' })
+    return fs.unlink(path)
+  }
+  const open: FileSystem['open'] = (...args) => fs.open(...args)
+  const file = new SpillFile({ fs: { ...fs, constants: fs.constants, open, unlink }, directory: '/home' })
+  await file.append(Buffer.from('abc'))
+  t.match(await fs.readdir('/home'), [/^tsdl-/])
+  refuse = false
+  await file.close()
+  t.same(await fs.readdir('/home'), [])
+})
+
+t.test('a full disk, no directory: StorageError, and nothing is left', async t => {
+  for (const { fs, directory, list } of await disks(t)) {
+    const full = new SpillFile({ fs: fullAfter(fs, 1), directory })
+    await full.append(Buffer.from('a'))
+    await t.rejects(full.append(Buffer.from('b')), { code: 'ERR_DISK_FULL', message: /cannot write .*tsdl-/ })
+    await full.close()
+    t.same(await list(), [])
+    const nowhere = new SpillFile({ fs, directory: join(directory, 'missing') })
+    await t.rejects(nowhere.append(Buffer.from('a')), { code: 'ERR_STORAGE' })
+    await nowhere.close()
+  }
+  const blocked = join(tmpdir(), `tsdl-none-${process.pid}`)
+  t.teardown(() => rm(blocked, { force: true }))
+  await writeFile(blocked, '')
+  await t.rejects(new SpillFile({ directory: blocked }).append(Buffer.from('a')), { code: 'ERR_STORAGE' })
+})
+
+/** A stage whose disk is memfs, and what came out of it. */
+function spill(options: { memory?: number; lend?: boolean; fs?: FileSystem } = {}) {
+  const { fs = memoryDisk(), ...more } = options
+  const backlog = new SpillFile({ fs, directory: '/home' })
+  const stage = new Spill({ backlog, memory: 4096, ...more })
+  const log: string[] = []
+  for (const event of ['end', 'finish', 'close']) stage.on(event, () => log.push(event))
+  stage.on('error', error => log.push(`error ${(error as { code?: string }).code ?? error.message}`))
+  return { stage, backlog, log }
+}
+
+t.test('what nobody reads goes to disk, and comes back in order when somebody does', async t => {
+  const { stage, backlog, log } = spill()
+  const content = noise(3 * SLOT + 5, 2)
+  for (const chunk of randomCuts(content, SEED)) stage.write(chunk)
+  await drained(stage)
+  t.ok(backlog.length >= content.length - 3 * 4096, `${backlog.length}`)
+  stage.end()
+  const out: Uint8Array[] = []
+  for await (const chunk of stage) out.push(chunk)
+  t.ok(Buffer.concat(out).equals(content))
+  t.strictSame(log, ['finish', 'end', 'close'])
+})
+
+t.test('who keeps up touches no disk', async t => {
+  const fs = fullAfter(memoryDisk(), 0)
+  const { stage, log } = spill({ fs, memory: 1 << 20 })
+  const out: Uint8Array[] = []
+  stage.on('data', chunk => out.push(chunk))
+  const content = noise(100_000, 4)
+  for (const chunk of randomCuts(content, SEED)) {
+    stage.write(chunk)
+    await drained(stage)
+  }
+  stage.end()
+  await new Promise(resolve => stage.once('close', resolve))
+  t.ok(Buffer.concat(out).equals(content))
+  t.strictSame(log, ['finish', 'end', 'close'])
+})
+
+t.test('nothing was written: a clean end', async t => {
+  const { stage, log } = spill()
+  stage.end()
+  for await (const _ of stage) t.fail('a chunk out of nothing')
+  t.strictSame(log, ['finish', 'end', 'close'])
+})
+
+t.test('lent memory may be used again once it is drained', async t => {
+  const { stage } = spill({ lend: true })
+  const content = noise(20_000, 5)
+  const out: Uint8Array[] = []
+  stage.on('readable', () => {}) // reads ahead, so the first are held in memory
+  await settle()
+  for (let at = 0; at < content.length; at += 1000) {
+    const chunk = Uint8Array.from(content.subarray(at, at + 1000))
+    stage.write(chunk)
+    await drained(stage)
+    chunk.fill(0xee)
+  }
+  stage.end()
+  for await (const chunk of stage) out.push(chunk)
+  t.ok(Buffer.concat(out).equals(content))
+})
+
+t.test('paces at random: every byte, in order', async t => {
+  for (let seed = SEED; seed < SEED + 10; seed++) {
+    const random = generator(seed)
+    const { stage, log } = spill({ memory: 2 << Math.floor(random() * 16), lend: random() < 0.5 })
+    const content = noise(200_000, seed)
+    const out: Uint8Array[] = []
+    let slow = false
+    class Reader extends Writable<Uint8Array> {
+      override _write(chunk: Uint8Array, done: () => void) {
+        out.push(chunk)
+        if (random() < 0.1) slow = !slow
+        if (slow) setImmediate(done)
+        else done()
+      }
+    }
+    const sink = new Reader()
+    const closed = Promise.all([sink, stage].map(each => new Promise(resolve => each.once('close', resolve))))
+    stage.pipe(sink)
+    for (const chunk of randomCuts(content, seed)) {
+      if (!stage.write(chunk)) await drained(stage)
+      if (random() < 0.02) await settle()
+    }
+    stage.end()
+    await closed
+    t.ok(Buffer.concat(out).equals(content), `SEED=${seed}`)
+    t.equal(log.at(-1), 'close')
+  }
+})
+
+t.test(
+  'a disk that fills, at every point: an error, never an end, and what came out is a beginning',
+  async t => {
+    const content = noise(40_000, 6)
+    for (let after = 0; after < 12; after++) {
+      const { stage, log } = spill({ fs: fullAfter(memoryDisk(), after), memory: 2 })
+      const out: Uint8Array[] = []
+      const reading = (async () => {
+        for await (const chunk of stage) {
+          out.push(chunk)
+          for (let turns = 0; turns < 30; turns++) await settle()
+        }
+      })()
+      for (let at = 0; at < content.length; at += 2000) stage.write(content.subarray(at, at + 2000))
+      stage.end()
+      await t.rejects(reading, { code: 'ERR_DISK_FULL' }, `after ${after} writes`)
+      t.ok(content.subarray(0, Buffer.concat(out).length).equals(Buffer.concat(out)))
+      t.notOk(log.includes('end'))
+      t.equal(log.at(-1), 'close')
+    }
+  },
+)
+
+t.test('destroyed at every point it closes once, and its file with it', async t => {
+  for (let point = 0; point < 30; point++) {
+    const fs = memoryDisk()
+    const { stage, backlog, log } = spill({ fs, memory: 2 })
+    const out: Uint8Array[] = []
+    const closed = new Promise(resolve => stage.once('close', resolve))
+    stage.on('data', chunk => out.push(chunk))
+    for (let at = 0; at < 20; at++) stage.write(noise(1000, at))
+    stage.end()
+    for (let turns = 0; turns < point; turns++) await Promise.resolve()
+    const error = point % 2 ? new Error('gone') : null
+    const over = log.includes('end')
+    stage.destroy(error)
+    stage.destroy()
+    await closed
+    t.strictSame(
+      log.filter(event => event !== 'finish'),
+      over ? ['end', 'close'] : error ? ['error gone', 'close'] : ['close'],
+    )
+    t.same(await fs.readdir('/home'), [])
+    await t.rejects(backlog.append(Buffer.from('x')), { code: 'ERR_ABORTED' })
+  }
+})

@@ -1,0 +1,225 @@
+import { createHash, type Hash } from 'node:crypto'
+import t from 'tap'
+import { type Block, PieceBuffer } from '../../../src/streams/piece-buffer.ts'
+import { Verifier, type VerifierOptions } from '../../../src/streams/torrent/verifier.ts'
+import { generator } from '../../helpers/feed.ts'
+import { type MadeTorrent, makeTorrent, pieceOf } from '../../helpers/metainfo.ts'
+import { settle } from '../../helpers/virtual-clock.ts'
+
+const KiB16 = 16384
+const torrent = (length: number, pieceLength: number) =>
+  makeTorrent({ files: [{ path: 'a', length }], pieceLength })
+
+function verifier({ metainfo }: MadeTorrent, options: Partial<VerifierOptions> = {}) {
+  const stage = new Verifier({ hashes: metainfo.hashes, ...options })
+  const passed: PieceBuffer[] = []
+  const errors: Error[] = []
+  stage.on('data', piece => passed.push(piece))
+  stage.on('error', error => errors.push(error))
+  return { stage, passed, errors }
+}
+/** A piece with all its bytes, as blocks to be put in any order. */
+function blocksOf(made: MadeTorrent, index: number, bytes = pieceOf(made, index)) {
+  const piece = new PieceBuffer(index, bytes.length)
+  const put = (block: number): Block =>
+    piece.put(block * KiB16, bytes.subarray(block * KiB16, (block + 1) * KiB16))
+  return { piece, put, order: Array.from({ length: piece.blocks }, (_, block) => block) }
+}
+function shuffle<T>(items: T[], seed: number): T[] {
+  const chance = generator(seed)
+  for (let at = items.length - 1; at > 0; at--) {
+    const other = Math.floor(chance() * (at + 1))
+    ;[items[at], items[other]] = [items[other]!, items[at]!]
+  }
+  return items
+}
+
+t.test('G1: blocks in any order make a piece that passes once', async t => {
+  const made = torrent(40 * KiB16, 40 * KiB16)
+  for (let seed = 0; seed < 20; seed++) {
+    const { stage, passed, errors } = verifier(made)
+    const { put, order, piece } = blocksOf(made, 0)
+    for (const block of seed ? shuffle(order, seed) : order.reverse()) {
+      t.equal(passed.length, 0)
+      stage.write(put(block))
+      if (seed % 2) await settle()
+    }
+    await settle()
+    t.equal(passed.length, 1, `seed ${seed}`)
+    t.equal(passed[0], piece)
+    t.equal(piece.closed, true, 'nobody may write into it from now on')
+    t.same(errors, [])
+  }
+})
+
+t.test('G13: a last block of 42 bytes, in the last, short piece', async t => {
+  const made = torrent(3 * 4 * KiB16 + 2 * KiB16 + 42, 4 * KiB16)
+  const { stage, passed, errors } = verifier(made)
+  for (const seed of [3, 1, 0, 2]) {
+    const { put, order } = blocksOf(made, seed)
+    for (const block of shuffle(order, seed)) stage.write(put(block))
+  }
+  await settle()
+  t.same(errors, [])
+  t.same(
+    passed.map(({ index, length }) => [index, length]),
+    [
+      [3, 2 * KiB16 + 42],
+      [1, 4 * KiB16],
+      [0, 4 * KiB16],
+      [2, 4 * KiB16],
+    ],
+  )
+})
+
+t.test('pieces whose blocks are mixed are each verified by their own', async t => {
+  const made = torrent(20 * 8 * KiB16, 8 * KiB16)
+  const { stage, passed, errors } = verifier(made)
+  const puts = Array.from({ length: 20 }, (_, index) => {
+    const { put, order } = blocksOf(made, index)
+    return order.map(block => () => stage.write(put(block)))
+  })
+  for (const write of shuffle(puts.flat(), 5)) write()
+  await settle()
+  t.same(errors, [])
+  t.same(
+    passed.map(({ index }) => index).sort((a, b) => a - b),
+    Array.from({ length: 20 }, (_, index) => index),
+  )
+})
+
+t.test('G7: a wrong byte anywhere fails the piece', async t => {
+  const made = torrent(2 * KiB16 + 42, 2 * KiB16 + 42)
+  for (const at of [0, KiB16 - 1, KiB16, 2 * KiB16, 2 * KiB16 + 41]) {
+    const corrupt: PieceBuffer[] = []
+    const { stage, passed, errors } = verifier(made, { corrupt: piece => corrupt.push(piece) })
+    const bytes = Buffer.from(made.content)
+    bytes[at]! ^= 1
+    const { put, order, piece } = blocksOf(made, 0, bytes)
+    for (const block of order) stage.write(put(block))
+    await settle()
+    t.same(passed, [])
+    t.equal(corrupt.length, 1, `byte ${at}`)
+    t.equal(corrupt[0], piece)
+    t.equal(piece.closed, true)
+    t.same(errors, [])
+    t.equal(stage.destroyed, false, 'it goes on')
+  }
+})
+
+t.test('G7: a wrong piece is begun anew and passes then, with no memory of the first', async t => {
+  const made = torrent(4 * KiB16, 2 * KiB16)
+  let corrupt = 0
+  const { stage, passed } = verifier(made, { corrupt: () => corrupt++ })
+  const wrong = blocksOf(made, 0, Buffer.alloc(2 * KiB16, 9))
+  const right = blocksOf(made, 0)
+  const other = blocksOf(made, 1)
+  for (const block of [wrong.put(0), other.put(0), wrong.put(1), right.put(1), other.put(1), right.put(0)])
+    stage.write(block)
+  await settle()
+  t.equal(corrupt, 1)
+  t.same(passed, [other.piece, right.piece])
+})
+
+t.test('a wrong piece is an error when nobody takes it', async t => {
+  const made = torrent(KiB16, KiB16)
+  const { stage, passed, errors } = verifier(made)
+  stage.write(blocksOf(made, 0, Buffer.alloc(KiB16)).put(0))
+  await settle()
+  t.match(errors, [{ name: 'PeerError', code: 'ERR_CORRUPT', message: 'piece 0 does not match its hash' }])
+  t.same(passed, [])
+  t.equal(stage.destroyed, true)
+})
+
+t.test('pieces are compared with their own hash, not with their neighbour’s', async t => {
+  const made = torrent(2 * KiB16, KiB16)
+  const corrupt: number[] = []
+  const { stage, passed } = verifier(made, { corrupt: ({ index }) => corrupt.push(index) })
+  stage.write(blocksOf(made, 0, pieceOf(made, 1)).put(0))
+  stage.write(blocksOf(made, 1, pieceOf(made, 0)).put(0))
+  stage.write(blocksOf(made, 2, pieceOf(made, 0)).put(0)) // of which there is no hash
+  await settle()
+  t.same(corrupt, [0, 1, 2])
+  t.same(passed, [])
+})
+
+t.test('news of a block that is known already, or of a piece that is over, changes nothing', async t => {
+  const made = torrent(4 * KiB16, 2 * KiB16)
+  const { stage, passed, errors } = verifier(made)
+  const { put, piece } = blocksOf(made, 0)
+  const news = [put(0), put(0), put(1), put(1)]
+  for (const block of news) stage.write(block)
+  for (const block of news) stage.write(block)
+  const given = blocksOf(made, 1)
+  const first = given.put(0)
+  given.piece.close()
+  stage.write(first)
+  stage.write({ piece: given.piece, begin: KiB16, length: KiB16 })
+  await settle()
+  t.same(passed, [piece])
+  t.same(errors, [])
+})
+
+t.test('one piece of news is enough for all blocks that arrived before it', async t => {
+  const made = torrent(8 * KiB16, 8 * KiB16)
+  const { stage, passed } = verifier(made)
+  const { put, order, piece } = blocksOf(made, 0)
+  const news = order.map(put)
+  stage.write(news[3]!)
+  await settle()
+  t.same(passed, [piece])
+})
+
+t.test('a large piece is hashed as it comes: no more than a step is left for its last block', async t => {
+  const made = torrent(256 * KiB16, 256 * KiB16)
+  const updates: number[] = []
+  const proto = Object.getPrototypeOf(createHash('sha1')) as { update(data: Uint8Array): Hash }
+  const { update } = proto
+  t.teardown(() => {
+    proto.update = update
+  })
+  proto.update = function (data) {
+    updates.push(data.length)
+    return update.call(this, data)
+  }
+  const { stage, passed } = verifier(made)
+  const { put, order } = blocksOf(made, 0)
+  for (const block of order.slice(0, -1)) {
+    stage.write(put(block))
+    await settle()
+  }
+  const before = updates.reduce((sum, bytes) => sum + bytes, 0)
+  t.ok(before >= 240 * KiB16, `${before / KiB16} of 256 blocks`)
+  stage.write(put(255))
+  await settle()
+  t.equal(passed.length, 1)
+  t.equal(
+    updates.reduce((sum, bytes) => sum + bytes, 0),
+    256 * KiB16,
+    'nothing twice',
+  )
+  t.ok(Math.max(...updates) <= 16 * KiB16, 'and never much at once')
+  t.ok(updates.length < 40, `${updates.length} calls`)
+})
+
+t.test('it takes no more blocks while 1 MiB of pieces wait, and loses none', async t => {
+  const made = torrent(100 * 4 * KiB16, 4 * KiB16)
+  const stage = new Verifier({ hashes: made.metainfo.hashes })
+  const pieces = Array.from({ length: 100 }, (_, index) => blocksOf(made, index))
+  for (const { put, order } of pieces) for (const block of order) stage.write(put(block))
+  await settle()
+  const hashed = pieces.filter(({ piece }) => piece.closed).length
+  t.ok(hashed >= 16 && hashed <= 18, `${hashed} pieces of 64 KiB`)
+  stage.end()
+  const indices: number[] = []
+  for await (const { index } of stage) indices.push(index)
+  t.same(
+    indices,
+    Array.from({ length: 100 }, (_, index) => index),
+  )
+})
+
+t.test('the hashes are those of node:crypto', async t => {
+  const made = torrent(KiB16 + 1, KiB16)
+  t.same(made.metainfo.hashes.subarray(20), createHash('sha1').update(made.content.subarray(KiB16)).digest())
+})
