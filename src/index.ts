@@ -71,6 +71,13 @@ export { type FindFilesOptions, findFiles } from './storage/find-files.ts'
 export { LockDirectory, type LockDirectoryOptions } from './storage/lock-directory.ts'
 export { resumePath } from './storage/resume-record.ts'
 export { SpillFile, type SpillFileOptions } from './storage/spill-file.ts'
-export type { Storage } from './storage/storage.ts'
+export type {
+  LentBytes,
+  ReadWindow,
+  Storage,
+  WindowOwner,
+  WindowRange,
+  WindowSource,
+} from './storage/storage.ts'
 export { WindowStorage } from './storage/window-storage.ts'
 export { VERSION } from './version.ts'

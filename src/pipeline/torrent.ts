@@ -485,11 +485,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     const pieces = this.#pieces!
     this.emit('verified', index)
     if (!this.started) return
-    // what a reader has taken is gone: peers are told of nothing, and it may be wanted again
-    if (!pieces.windowed) for (const peer of this.#swarm.peers.keys()) peer.have(index)
+    // peers are told of no piece that is not retained
+    if (pieces.retains) for (const peer of this.#swarm.peers.keys()) peer.have(index)
     if (pieces.finished && this.#state === 'downloading') this.#finish().catch(error => this.destroy(error))
     // on demand it is never done, and yet all of it may be there
-    if (!pieces.finished && !pieces.windowed && pieces.verified.full) this.#sources.complete()
+    if (!pieces.finished && pieces.retains && pieces.verified.full) this.#sources.complete()
   }
 
   async #finish(): Promise<void> {
@@ -500,7 +500,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     pieces.complete = true
     void pieces.save()
     if (pieces.verified.full) this.#sources.complete()
-    else if (!pieces.windowed) {
+    else if (pieces.retains) {
       this.#sources.becomePartialSeed()
       for (const peer of this.#swarm.peers.keys()) peer.tellUploadOnly()
     }

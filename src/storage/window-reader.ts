@@ -1,31 +1,21 @@
 import { InputError, StorageError } from '../errors.ts'
+import type { LentBytes, WindowRange, WindowSource } from './storage.ts'
 
-/** Bytes lent out of the window. They stay as they are until `release`; calling that again does nothing. */
-export interface Taken {
-  readonly bytes: Uint8Array
-  release(): void
-}
-
-export interface WindowReaderOptions {
-  /** The first byte, from the torrent's start, and the one after the last. */
-  readonly start: number
-  readonly end: number
+export interface WindowReaderOptions extends WindowRange {
   /** What is at a position now. */
-  readonly take: (position: number, length: number) => Taken | undefined
+  readonly take: (position: number, length: number) => LentBytes | undefined
   /** It needs less than before: what was at `from`, or if that is not said, anything. */
   readonly moved: (from?: number) => void
-  /** Told where it is: the next byte that it needs, and whether it waits for it. */
-  readonly cursor?: (position: number, waiting: boolean) => void
 }
 
 interface Parked {
   readonly length: number
-  resolve(taken: Taken): void
+  resolve(taken: LentBytes): void
   reject(error: Error): void
 }
 
 /** Somebody who reads through a window, forward, from a start to an end. */
-export class WindowReader {
+export class WindowReader implements WindowSource {
   readonly #options: WindowReaderOptions
   /** What comes before was taken or passed over. */
   #position: number
@@ -50,7 +40,7 @@ export class WindowReader {
    * Resolves, once the bytes at `position` are here, with as many as follow in one write, at most `length`.
    * Passes over everything before. Only one at a time, and never backwards: else ERR_USAGE.
    */
-  take(position: number, length: number): Promise<Taken> {
+  take(position: number, length: number): Promise<LentBytes> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const wrong = this.#misuse(position, length)
     if (wrong !== undefined) return Promise.reject(new InputError('ERR_USAGE', wrong))

@@ -1,7 +1,7 @@
 /** A torrent's bytes for those who read them in order: held until taken, never stored. */
 import { StorageError } from '../errors.ts'
-import type { Storage } from './storage.ts'
-import { type Taken, WindowReader, type WindowReaderOptions } from './window-reader.ts'
+import type { LentBytes, ReadWindow, Storage, WindowOwner, WindowRange } from './storage.ts'
+import { WindowReader } from './window-reader.ts'
 
 export interface WindowStorageOptions {
   /** Bytes of writes that nobody needs any more that are kept all the same, for readers still to come. @default 0 */
@@ -24,11 +24,9 @@ interface Held {
  * A write resolves when no reader needs it soon: each has taken and released all of it, or passed it, or ends before it,
  * or is gone, or not near yet. So the reader that is slowest holds writers back.
  */
-export class WindowStorage implements Storage {
-  /** Whether some reader is so near to the write at `position` that it is held for it. @default always */
-  near: (position: number) => boolean = () => true
-  /** Called with the position of each write that is no longer to be had. */
-  forgotten: (position: number) => void = () => {}
+export class WindowStorage implements Storage, ReadWindow {
+  readonly retains = false
+  readonly window = this
   readonly #keep: number
   /** By position. */
   readonly #held = new Map<number, Held>()
@@ -38,6 +36,7 @@ export class WindowStorage implements Storage {
   #buffered = 0
   #keeping = 0
   #failure: Error | undefined
+  #owner: WindowOwner | undefined
 
   constructor({ keep = 0 }: WindowStorageOptions = {}) {
     this.#keep = keep
@@ -48,8 +47,13 @@ export class WindowStorage implements Storage {
     return this.#buffered + this.#keeping
   }
 
-  /** Somebody who reads the bytes from `start` to before `end`. */
-  open(range: Pick<WindowReaderOptions, 'start' | 'end' | 'cursor'>): WindowReader {
+  /** Connects the window with the torrent that writes to it. Without one, each write is held for all readers. */
+  attach(owner: WindowOwner): void {
+    this.#owner = owner
+  }
+
+  /** Opens a reader of the bytes from `start` to before `end`. */
+  open(range: WindowRange): WindowReader {
     const reader: WindowReader = new WindowReader({
       ...range,
       take: (position, length) => this.#take(position, length),
@@ -111,7 +115,7 @@ export class WindowStorage implements Storage {
     for (const reader of this.#readers) reader.fail(error)
   }
 
-  #take(position: number, length: number): Taken | undefined {
+  #take(position: number, length: number): LentBytes | undefined {
     const found = this.#find(position)
     if (found === undefined) return undefined
     const from = position - found.position
@@ -155,7 +159,7 @@ export class WindowStorage implements Storage {
   #settle(held: Held): void {
     if (held.lent > 0 || this.#held.get(held.position) !== held) return
     const end = held.position + held.bytes.length
-    if (this.near(held.position)) {
+    if (this.#owner?.isNear(held.position) ?? true) {
       for (const reader of this.#readers) if (reader.needs(held.position, end)) return
     }
     this.#end(held)
@@ -170,12 +174,12 @@ export class WindowStorage implements Storage {
       this.#keeping += bytes.length
     }
     resolve()
-    if (!this.#kept.has(position)) this.forgotten(position)
+    if (!this.#kept.has(position)) this.#owner?.forget(position)
     for (const [oldest, { length }] of this.#kept) {
       if (this.#keeping <= this.#keep) break
       this.#kept.delete(oldest)
       this.#keeping -= length
-      this.forgotten(oldest)
+      this.#owner?.forget(oldest)
     }
   }
 }

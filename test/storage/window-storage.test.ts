@@ -1,6 +1,7 @@
 import t from 'tap'
 import { StorageError } from '../../src/errors.ts'
-import type { Taken, WindowReader } from '../../src/storage/window-reader.ts'
+import type { LentBytes } from '../../src/storage/storage.ts'
+import type { WindowReader } from '../../src/storage/window-reader.ts'
 import { WindowStorage } from '../../src/storage/window-storage.ts'
 import { noise } from '../helpers/metainfo.ts'
 
@@ -59,7 +60,7 @@ t.test('bytes are taken in order however they come', async t => {
   t.equal(window.buffered, 400)
   const parts: Uint8Array[] = []
   for (let at = 0; at < 400; ) {
-    const { bytes, release }: Taken = await reader.take(at, 70)
+    const { bytes, release }: LentBytes = await reader.take(at, 70)
     parts.push(Buffer.from(bytes))
     at += bytes.length
     release()
@@ -139,11 +140,15 @@ t.test('a write is held until the slowest of the readers that need it has given 
 t.test('making room gives up what lies further on, but not what is lent', async t => {
   const window = new WindowStorage()
   const forgotten: number[] = []
-  window.forgotten = position => forgotten.push(position)
+  const owner = {
+    isNear: (_position: number) => true,
+    forget: (position: number) => forgotten.push(position),
+  }
+  window.attach(owner)
   const reader = window.open({ start: 0, end: 400 })
   const writes = [0, 1, 2].map(index => watch(window.write(index * 100, piece(index))))
   const taken = await reader.take(0, 50)
-  window.near = position => position === 100
+  owner.isNear = position => position === 100
   window.trim()
   await turn()
   t.same(
@@ -161,7 +166,7 @@ t.test('making room gives up what lies further on, but not what is lent', async 
 t.test('what was read is kept for readers still to come, the last used longest', async t => {
   const window = new WindowStorage({ keep: 250 })
   const forgotten: number[] = []
-  window.forgotten = position => forgotten.push(position)
+  window.attach({ isNear: () => true, forget: position => forgotten.push(position) })
   const reader = window.open({ start: 0, end: 400 })
   const bytes = [0, 1].map(index => Buffer.from(piece(index)))
   for (const index of [0, 1]) {

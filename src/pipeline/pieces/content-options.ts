@@ -4,7 +4,7 @@ import type { Resume } from '../resume/find-verified-pieces.ts'
 
 /** Where the bytes of a torrent go, and which are fetched: what can be decided only with its metadata. */
 export interface ContentOptions {
-  /** Where the bytes go. A WindowStorage is for readers only: what they have read is gone. */
+  /** Where the bytes go. A WindowStorage passes them to readers and retains nothing. */
   readonly storage: Storage
   /** Which files are wanted, by index. @default all */
   readonly select?: (fileIndex: number) => boolean

@@ -3,7 +3,6 @@ import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { PartialBlocks } from '../../storage/resume-record.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { WindowStorage } from '../../storage/window-storage.ts'
 import { PieceBuffer } from '../../streams/piece-buffer.ts'
 import { closed } from '../../streams/stage.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
@@ -88,7 +87,7 @@ export class PiecePipeline {
     this.#partial = new PartialPieces(this.#layout, storage, options.verified)
     const admitted = this.#admittedWith(memory)
     this.contributions = new Contributions(this.#layout, giver => this.#nameOf(giver as object))
-    const window = storage instanceof WindowStorage ? storage : undefined
+    const { window } = storage
     const onDemand = window !== undefined || options.onDemand === true
     this.cursors = new Cursors(
       this.#roomWith(admitted),
@@ -107,10 +106,10 @@ export class PiecePipeline {
       cursors: this.cursors,
       onDemand,
     })
-    if (window) {
-      window.near = position => this.cursors.distance(position / pieceLength) >= 0
-      window.forgotten = position => this.#picker.forget(position / pieceLength)
-    }
+    window?.attach({
+      isNear: position => this.cursors.distance(position / pieceLength) >= 0,
+      forget: position => this.#picker.forget(position / pieceLength),
+    })
     const pool = new PiecePool(pieceLength, admitted, options.sharedMemory)
     this.scheduler = new Scheduler({
       picker: this.#picker,
@@ -155,14 +154,14 @@ export class PiecePipeline {
   /** Pieces that may be under way: the rest of the memory is for what sockets have read, and what waits to be collected. */
   #admittedWith(bytes: number): number {
     const { metainfo, storage } = this.#options
-    const share = storage instanceof WindowStorage ? WINDOW_SHARE : PIECES_SHARE
+    const share = storage.window ? WINDOW_SHARE : PIECES_SHARE
     return Math.max(LEAST, Math.floor((bytes * share) / metainfo.pieceLength))
   }
 
   /** Pieces that may be ahead of readers. */
   #roomWith(admitted: number): number {
     const { metainfo, onDemand, storage } = this.#options
-    if (onDemand || storage instanceof WindowStorage) return admitted
+    if (onDemand || storage.window) return admitted
     return Math.min(admitted, Math.max(2, Math.ceil(READ_AHEAD / metainfo.pieceLength)))
   }
 
@@ -212,8 +211,7 @@ export class PiecePipeline {
       if (this.#credited.add(index)) this.contributions.add(piece)
     }
     this.scheduler.finished(piece)
-    if (storage instanceof WindowStorage && !storage.has(index * metainfo.pieceLength))
-      this.#picker.forget(index)
+    if (storage.window?.has(index * metainfo.pieceLength) === false) this.#picker.forget(index)
     flushed(index)
   }
 

@@ -5,7 +5,7 @@ import { InputError, type TsdlError } from '../../errors.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'
-import { WindowStorage } from '../../storage/window-storage.ts'
+import type { ReadWindow } from '../../storage/storage.ts'
 import type { ByteSource } from '../../streams/read/file-reader.ts'
 import { closed } from '../../streams/stage.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
@@ -64,7 +64,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   /** Whether a completed torrent has been confirmed at its paths. */
   complete = false
   readonly #options: PiecesOptions
-  readonly #window: WindowStorage | undefined
+  readonly #window: ReadWindow | undefined
   /** Whether files are written; a seed leaves them as they are. */
   readonly #writes: boolean
   readonly #recheck: Recheck
@@ -85,7 +85,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#options = options
     this.metainfo = metainfo
     this.verified = new Bitfield(pieceCount)
-    this.#window = storage instanceof WindowStorage ? storage : undefined
+    this.#window = storage.window
     this.#writes = !select || metainfo.files.some((_, index) => select(index))
     this.#recheck = new Recheck({
       ...{ metainfo, storage, signal, warning, failed },
@@ -121,9 +121,14 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     if (options.superSeed) this.#superSeed = new SuperSeed({ source: scheduler, pieceCount, random })
   }
 
-  /** Whether bytes go to readers alone, through a window, and are gone once they were read. */
+  /** True if verified pieces go to readers through a window, which paces the download. */
   get windowed(): boolean {
     return this.#window !== undefined
+  }
+
+  /** True if verified pieces can be read back later, and so can be given to peers. */
+  get retains(): boolean {
+    return this.#options.content.storage.retains ?? true
   }
 
   /** Whether every wanted piece is verified. */
@@ -144,14 +149,14 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Bytes of the whole torrent that we lack, as trackers count. */
   get missing(): number {
-    // a window keeps nothing for readers on demand
-    if (this.windowed && this.#options.content.onDemand) return this.metainfo.length
+    // what readers on demand have taken is gone
+    if (!this.retains && this.#options.content.onDemand) return this.metainfo.length
     return missingBytes(this.metainfo, this.verified)
   }
 
   /** Whether all that is wanted is there, but not all of the torrent (BEP 21). */
   get isPartialSeed(): boolean {
-    return this.missing > 0 && this.complete && this.pipeline.left === 0 && !this.windowed
+    return this.missing > 0 && this.complete && this.pipeline.left === 0 && this.retains
   }
 
   /** What peers need to know of the torrent. */
@@ -163,9 +168,9 @@ export class Pieces extends EventEmitter<PiecesEvents> {
       source: this.#superSeed ?? this.pipeline.scheduler,
       upload: {
         storage: this.#reads,
-        // what a reader has taken is gone: peers are promised nothing of it
-        has: index => !this.windowed && this.#recheck.trusts(index),
-        told: this.windowed || hidden ? new Bitfield(pieceCount) : this.verified,
+        // peers are promised nothing that is not retained
+        has: index => this.retains && this.#recheck.trusts(index),
+        told: !this.retains || hidden ? new Bitfield(pieceCount) : this.verified,
         hidden,
         only: () => this.complete && this.pipeline.left === 0,
         suggestions: this.#suggestions,
@@ -194,7 +199,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     const { resume, storage, trusted } = content
     const unseen = this.#writes ? await storage.lock?.() : undefined
     if (unseen) this.emit('warning', unseen)
-    if (this.windowed) return
+    if (!this.retains) return
     const progress = (pieces: number) => this.emit('checked', pieces)
     const found = await findVerifiedPieces({
       ...{ metainfo, storage, resume, trusted, signal, progress },

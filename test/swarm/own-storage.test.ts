@@ -1,0 +1,149 @@
+/** Storages that a library user writes: what they can do follows from the members that they have. */
+import t, { type Test } from 'tap'
+import { Torrent } from '../../src/pipeline/torrent.ts'
+import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
+import type { LentBytes, ReadWindow, Storage, WindowOwner, WindowRange } from '../../src/storage/storage.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { scriptedPeer } from '../helpers/scripted-peer.ts'
+import { leavesNothing, seeded } from '../helpers/swarm.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+const PIECE = 16_384
+const made = makeTorrent({ files: [{ path: 'film', length: 40 * PIECE + 1234 }], pieceLength: PIECE })
+
+/** Passes each write to the one reader, and has nothing to read back. */
+class OneReaderStorage implements Storage {
+  readonly retains = false
+  readonly writes = new Map<number, { bytes: Uint8Array; written: () => void }>()
+  owner: WindowOwner | undefined
+  closed: Error | undefined
+  #serve = (_error?: Error) => {}
+
+  readonly window: ReadWindow = {
+    attach: owner => {
+      this.owner = owner
+    },
+    open: ({ cursor }: WindowRange) => ({
+      take: (position, length) =>
+        new Promise<LentBytes>((resolve, reject) => {
+          cursor?.(position, true)
+          this.#serve = error => {
+            if (error) return reject(error)
+            const start = Math.floor(position / PIECE) * PIECE
+            const write = this.writes.get(start)
+            if (!write) return
+            this.#serve = () => {}
+            const bytes = write.bytes.subarray(position - start, position - start + length)
+            cursor?.(position + bytes.length, false)
+            const isLast = position + bytes.length === start + write.bytes.length
+            resolve({ bytes, release: () => isLast && this.#forget(start) })
+          }
+          this.#serve()
+        }),
+      close() {},
+    }),
+    has: position => this.writes.has(position),
+    trim: () => {
+      for (const position of [...this.writes.keys()])
+        if (!this.owner!.isNear(position)) this.#forget(position)
+    },
+    close: async error => {
+      this.closed = error
+      this.#serve(error)
+    },
+  }
+
+  write(position: number, bytes: Uint8Array): Promise<void> {
+    return new Promise(resolve => {
+      this.writes.set(position, { bytes, written: resolve })
+      this.#serve()
+    })
+  }
+
+  async read(): Promise<number> {
+    return 0
+  }
+
+  async complete(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  #forget(position: number): void {
+    this.writes.get(position)?.written()
+    this.writes.delete(position)
+    this.owner!.forget(position)
+  }
+}
+
+/** Counts and compares pieces, as a sink on another machine would, and can give none back. */
+class WriteOnlyStorage implements Storage {
+  readonly retains = false
+  readonly bytes = new Uint8Array(made.content.length)
+  reads = 0
+
+  async write(position: number, bytes: Uint8Array): Promise<void> {
+    this.bytes.set(bytes, position)
+  }
+
+  async read(): Promise<number> {
+    this.reads++
+    return 0
+  }
+
+  async complete(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}
+
+async function served(t: Test, storage: Storage, options: Partial<TorrentOptions> = {}) {
+  leavesNothing(t)
+  const peer = await scriptedPeer(t, made)
+  const torrent = new Torrent(made.metainfo, {
+    clock: new VirtualClock(),
+    trackers: false,
+    encryption: 'off',
+    random: seeded(),
+    peers: [peer.address],
+    storage,
+    ...options,
+  })
+  t.teardown(() => torrent.close())
+  return { peer, torrent: torrent.start() }
+}
+
+t.test('a storage with a window passes a file to its reader, no further ahead than memory', async t => {
+  const storage = new OneReaderStorage()
+  const { peer, torrent } = await served(t, storage, { memory: 16 * PIECE })
+  const chunks: Uint8Array[] = []
+  let most = 0
+  for await (const chunk of torrent.files[0]!.stream()) {
+    chunks.push(chunk)
+    most = Math.max(most, storage.writes.size)
+  }
+  t.ok(Buffer.concat(chunks).equals(made.content))
+  t.ok(most <= 7, `${most} pieces were held`)
+  const [wire] = peer.wires
+  t.same(wire!.all('have'), [], 'the peer is told of no piece')
+  await torrent.close()
+  t.equal((storage.closed as NodeJS.ErrnoException | undefined)?.code, 'ERR_ABORTED')
+})
+
+t.test('what a window forgets is fetched again for the next reader', async t => {
+  const { peer, torrent } = await served(t, new OneReaderStorage(), { memory: 16 * PIECE, onDemand: true })
+  for (let times = 1; times <= 2; times++) {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of torrent.files[0]!.stream({ end: 3 * PIECE })) chunks.push(chunk)
+    t.ok(Buffer.concat(chunks).equals(made.content.subarray(0, 3 * PIECE)))
+    const first = peer.requests.filter(({ index }) => index === 0)
+    t.equal(first.length, times)
+  }
+})
+
+t.test('a storage that retains nothing is written to, never read, and peers get none of it', async t => {
+  const storage = new WriteOnlyStorage()
+  const { peer, torrent } = await served(t, storage)
+  await torrent.done
+  t.ok(made.content.equals(storage.bytes))
+  t.equal(storage.reads, 0)
+  t.same(peer.wires[0]!.all('have'), [])
+})
