@@ -40,8 +40,13 @@ export interface CreateOptions {
   readonly createdBy?: string
   /** Seconds since 1970. @default none, so that the same input gives the same .torrent */
   readonly creationDate?: number
-  /** Called after each chunk with the number of bytes hashed so far. */
-  readonly onProgress?: (bytes: number) => void
+  /**
+   * Returns the SHA-1 hashes of all pieces, 20 bytes each. `signal` aborts it. @default `files` are read, once and in
+   * order
+   */
+  readonly hashPieces?: (signal: AbortSignal) => Promise<Buffer>
+  /** Called after each chunk with the number of bytes hashed so far, and of all bytes. */
+  readonly onProgress?: (bytes: number, total: number) => void
   /** Aborts after the current chunk: `create` rejects with ERR_ABORTED. */
   readonly signal?: AbortSignal
 }
@@ -79,16 +84,35 @@ export async function create(options: CreateOptions): Promise<Created> {
   const length = options.files.reduce((sum, file) => sum + file.length, 0)
   const pieceLength = options.pieceLength ?? defaultPieceLength(length)
   check(options, length, pieceLength)
-  // Hashing can take hours, so a torrent that could not be read back is rejected before it.
   const content = await runInTurns(encodeContent(options.files))
   const infoOf = (pieces: Uint8Array) => encodeInfo(options, content, pieceLength, pieces)
   const draft = assemble(options, infoOf(Buffer.alloc(Math.ceil(length / pieceLength) * 20)))
-  const { warnings } = await openMetainfo(draft, { portableNames: true })
-  const hashes = await hashAll(options, pieceLength, length)
+  const { warnings, hashes } = await checkAndHash(draft, options, pieceLength, length)
   const info = infoOf(hashes)
   const torrent = assemble(options, info)
   const infoHash = createHash('sha1').update(info).digest()
   return { torrent, infoHash, pieceLength, pieceCount: hashes.length / 20, length, warnings }
+}
+
+/**
+ * Checks the draft and hashes the content, and returns the warnings and the hashes. Hashing can take hours, so it stops
+ * as soon as the draft turns out to be invalid; `files` are not read before.
+ */
+async function checkAndHash(draft: Buffer, options: CreateOptions, pieceLength: number, length: number) {
+  const invalid = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, invalid.signal]) : invalid.signal
+  const hashing = options.hashPieces?.(signal)
+  try {
+    const opened = openMetainfo(draft, { portableNames: true })
+    const [{ warnings }] = await Promise.all([opened, hashing])
+    const hashes = await (hashing ?? hashAll(options, pieceLength, length))
+    return { warnings, hashes }
+  } catch (error) {
+    invalid.abort(error)
+    await hashing?.catch(() => {})
+    checkAborted(options.signal)
+    throw error
+  }
 }
 
 async function hashAll(options: CreateOptions, pieceLength: number, length: number): Promise<Buffer> {
@@ -108,7 +132,7 @@ async function hashAll(options: CreateOptions, pieceLength: number, length: numb
       left -= chunk.length
       if (left < 0) refuse('more')
       hasher.update(chunk)
-      options.onProgress?.(hasher.length)
+      options.onProgress?.(hasher.length, length)
     }
     if (left > 0) refuse(String(file.length - left))
   }

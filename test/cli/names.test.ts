@@ -5,9 +5,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import t from 'tap'
-import { sources } from '../../src/cli/create.ts'
 import { locate } from '../../src/cli/locate.ts'
-import { create } from '../../src/metainfo/create.ts'
+import { createFromPath } from '../../src/hashing/create-from-path.ts'
+import { HashPool } from '../../src/hashing/hash-pool.ts'
 import { parse } from '../../src/metainfo/parse.ts'
 import { check } from '../../src/pipeline/resume/check.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
@@ -91,6 +91,8 @@ function write(root: string, names: readonly Buffer[], content: string): void {
 t.test('a torrent of any tree matches the tree, with either option and by either path', async t => {
   const base = await mkdtemp(join(tmpdir(), 'tsdl-names-'))
   t.teardown(() => rmSync(base, { recursive: true, force: true }))
+  const hashPool = new HashPool({ threads: 1 })
+  t.teardown(() => hashPool.close())
   let run = 0
   await fc.assert(
     fc.asyncProperty(
@@ -104,7 +106,7 @@ t.test('a torrent of any tree matches the tree, with either option and by either
         tree.forEach((names, index) => {
           write(root, names, `content of ${index}`.repeat(index + 1))
         })
-        const { torrent } = await create({ name: rootName, files: await sources(root), pieceLength: 64 })
+        const { torrent } = await createFromPath(root, { hashPool, name: rootName, pieceLength: 64 })
         const metainfo = parse(torrent, { portableNames })
         for (const path of [root, around]) {
           const located = await locate(metainfo, path, { portableNames })

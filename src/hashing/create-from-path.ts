@@ -1,0 +1,178 @@
+import { basename, join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
+import { getSystemErrorMap } from 'node:util'
+import { bytesOfName } from '../codec/byte-names.ts'
+import { InputError } from '../errors.ts'
+import {
+  type Created,
+  type CreateOptions,
+  create,
+  defaultPieceLength,
+  type SourceFile,
+} from '../metainfo/create.ts'
+import { nodeFileSystem } from '../ports/file-system.ts'
+import type { FileRange, RangeMismatch } from './hash-job.ts'
+import { HashPool } from './hash-pool.ts'
+
+/** Options of `createFromPath`. */
+export interface CreateFromPathOptions extends Omit<CreateOptions, 'files' | 'hashPieces' | 'name'> {
+  /** The name of the file or directory in the torrent. @default the last part of the path */
+  readonly name?: string
+  /** The threads that read and hash. @default a pool that is closed at the end */
+  readonly hashPool?: HashPool
+}
+
+/** A file on disk that becomes part of the torrent. */
+interface DiskFile {
+  readonly path: string
+  readonly size: number
+}
+
+/** Bytes of a job for one thread: enough that messages cost little, few enough for a smooth progress. */
+const JOB_BYTES = 8 << 20
+/** Maximum number of ranges of a job, for small files. */
+const JOB_RANGES = 1_024
+
+/**
+ * Creates the .torrent of a file, or of all regular files below a directory in the order of their names. Links and
+ * special files are left out. Files are read and hashed in worker threads.
+ * Rejects as `create` does, and with ERR_USAGE for a path that cannot be read.
+ */
+export async function createFromPath(path: string, options: CreateFromPathOptions = {}): Promise<Created> {
+  const { hashPool, name = basename(resolve(path)), ...rest } = options
+  const pool = hashPool ?? new HashPool()
+  try {
+    const { sources, disk } = await findFiles(path, pool)
+    const length = disk.reduce((sum, { size }) => sum + size, 0)
+    const pieceLength = options.pieceLength ?? defaultPieceLength(length)
+    const hashPieces = (signal: AbortSignal) =>
+      hashFiles(disk, { length, pieceLength, pool, signal, onProgress: options.onProgress })
+    return await create({ ...rest, name, files: sources, pieceLength, hashPieces })
+  } catch (error) {
+    throw readError(path, error)
+  } finally {
+    if (!hashPool) await pool.close()
+  }
+}
+
+async function findFiles(path: string, pool: HashPool) {
+  const { isDirectory, size } = await stat(path)
+  if (!isDirectory) return { sources: [sourceOf([], size)], disk: [{ path, size }] }
+  const found = await pool.list(path)
+  if (found.length === 0) throw new InputError('ERR_USAGE', `${path}: no files in it`)
+  return {
+    sources: found.map(({ names, size }) => sourceOf(names.map(bytesOfName), size)),
+    disk: found.map(({ names, size }) => ({ path: join(path, ...names), size })),
+  }
+}
+
+async function stat(path: string) {
+  const found = await nodeFileSystem.lstat(await nodeFileSystem.realpath(path))
+  if (found.isDirectory() || found.isFile()) return { isDirectory: found.isDirectory(), size: found.size }
+  throw new InputError('ERR_USAGE', `${path}: expected a file or a directory`)
+}
+
+/** A file whose bytes are read by `hashFiles`. */
+function sourceOf(path: readonly Uint8Array[], length: number): SourceFile {
+  return { path, length, read: () => Readable.from([]) }
+}
+
+interface HashFilesContext {
+  readonly length: number
+  readonly pieceLength: number
+  readonly pool: HashPool
+  readonly signal: AbortSignal
+  readonly onProgress: CreateOptions['onProgress']
+}
+
+/** Returns the hashes of all pieces. */
+async function hashFiles(
+  files: readonly DiskFile[],
+  { length, pieceLength, pool, signal, onProgress }: HashFilesContext,
+): Promise<Buffer> {
+  const hashes = Buffer.alloc(Math.ceil(length / pieceLength) * 20)
+  const failed = new AbortController()
+  const stop = AbortSignal.any([signal, failed.signal])
+  let hashed = 0
+  const hash = async ({ first, pieces, bytes }: Job) => {
+    const results = await pool.hash(pieces, stop)
+    for (const [index, result] of results.entries()) {
+      if (!(result instanceof Uint8Array)) throw changedError(result, files)
+      hashes.set(result, (first + index) * 20)
+    }
+    hashed += bytes
+    onProgress?.(hashed, length)
+  }
+  const running = new Set<Promise<void>>()
+  try {
+    for (const job of jobsOf(files, pieceLength)) {
+      const done = hash(job).finally(() => running.delete(done))
+      running.add(done)
+      // Each thread has a job, and one waits for each.
+      if (running.size >= 2 * pool.threads) await Promise.race(running)
+    }
+    await Promise.all(running)
+  } catch (error) {
+    failed.abort(error)
+    await Promise.allSettled(running)
+    throw error
+  }
+  return hashes
+}
+
+interface Job {
+  /** Index of the first piece. */
+  readonly first: number
+  readonly pieces: readonly (readonly FileRange[])[]
+  readonly bytes: number
+}
+
+/** Divides the content into jobs of whole pieces. */
+function* jobsOf(files: readonly DiskFile[], pieceLength: number): Generator<Job> {
+  let pieces: FileRange[][] = []
+  let piece: FileRange[] = []
+  let room = pieceLength
+  let first = 0
+  let bytes = 0
+  let ranges = 0
+  const take = () => {
+    const job = { first, pieces, bytes }
+    first += pieces.length
+    pieces = []
+    bytes = ranges = 0
+    return job
+  }
+  for (const { path, size } of files) {
+    for (let offset = 0; offset < size; ) {
+      const length = Math.min(room, size - offset)
+      piece.push({ file: path, offset, length, ...(offset + length === size ? { toEnd: true } : {}) })
+      offset += length
+      room -= length
+      bytes += length
+      ranges++
+      if (room > 0) continue
+      pieces.push(piece)
+      piece = []
+      room = pieceLength
+      if (bytes >= JOB_BYTES || ranges >= JOB_RANGES) yield take()
+    }
+  }
+  if (piece.length > 0) pieces.push(piece)
+  if (pieces.length > 0) yield take()
+}
+
+function changedError({ present, range }: RangeMismatch, files: readonly DiskFile[]): InputError {
+  const expected = files.find(({ path }) => path === range.file)?.size
+  return new InputError(
+    'ERR_METAINFO',
+    `${range.file}: expected ${expected} bytes, got ${present}; the file may have changed`,
+  )
+}
+
+/** An error of `create` as it is, and a system error as an InputError that names the path. */
+function readError(path: string, error: unknown): unknown {
+  const { errno = 0, message, path: failed = path, syscall } = error as NodeJS.ErrnoException
+  if (syscall === undefined) return error
+  const reason = getSystemErrorMap().get(errno)?.[1] ?? message
+  return new InputError('ERR_USAGE', `cannot read ${failed}: ${reason}`, error)
+}

@@ -1,0 +1,51 @@
+/** Consecutive bytes of one file. */
+export interface FileRange {
+  /** The descriptor of an open file, or the path of a file. */
+  readonly file: number | string
+  /** Bytes from the start of the file. */
+  readonly offset: number
+  /** Bytes. */
+  readonly length: number
+  /** True if the file must end with this range. @default false */
+  readonly toEnd?: boolean
+}
+
+/** Pieces to hash. Each piece consists of the bytes of its ranges, in order. */
+export type HashJob = readonly (readonly FileRange[])[]
+
+/** A range with fewer or more bytes than expected. */
+export interface RangeMismatch {
+  readonly range: FileRange
+  /** Number of bytes from the start of the file that are present. */
+  readonly present: number
+}
+
+/** The result for one piece: its SHA-1 hash, or why it has none. */
+export type PieceHash = Uint8Array | RangeMismatch
+
+/** A regular file in a directory. */
+export interface FoundFile {
+  /** The names of the directories below the listed one, and of the file, as `nameOfBytes` returns them. */
+  readonly names: readonly string[]
+  /** Size in bytes. */
+  readonly size: number
+}
+
+/** A request to the worker: pieces to hash, or a directory of which to list all files. */
+export type HashRequest = { readonly pieces: HashJob } | { readonly directory: string }
+
+/** A reply of the worker: the results in the order of the request, or the system error that ended it. */
+export type HashReply =
+  | { readonly hashes: readonly PieceHash[] }
+  | { readonly files: readonly FoundFile[] }
+  | { readonly error: HashFailure }
+
+/** A system error in a worker. */
+export interface HashFailure {
+  readonly message: string
+  readonly code?: string
+  readonly errno?: number
+  readonly syscall?: string
+  /** The path of the file that could not be opened or read, if the range had one. */
+  readonly path?: string
+}

@@ -1,0 +1,95 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { createFromPath } from '../../src/hashing/create-from-path.ts'
+import { HashPool } from '../../src/hashing/hash-pool.ts'
+import { create } from '../../src/metainfo/create.ts'
+import { noise } from '../helpers/metainfo.ts'
+
+const hashPool = new HashPool({ threads: 2 })
+t.teardown(() => hashPool.close())
+
+t.test('a directory gives the same torrent as its files read in order', async t => {
+  const contents = new Map([
+    ['a', noise(100_000, 1)],
+    ['b', Buffer.alloc(0)],
+    ['c', noise(3, 2)],
+    ['d', noise(16_384, 3)],
+  ])
+  const directory = t.testdir(Object.fromEntries(contents))
+  const files = [...contents].map(([name, bytes]) => ({
+    path: [name],
+    length: bytes.length,
+    async *read() {
+      yield bytes
+    },
+  }))
+  const expected = await create({ name: 'x', files, pieceLength: 16_384, comment: 'hello' })
+  const progress: number[] = []
+  const made = await createFromPath(directory, {
+    ...{ hashPool, name: 'x', pieceLength: 16_384, comment: 'hello' },
+    onProgress: (bytes, total) => progress.push(bytes / total),
+  })
+  t.strictSame(made, expected)
+  t.equal(progress.at(-1), 1)
+})
+
+t.test('a file gives a torrent of one file, with its name', async t => {
+  const path = join(t.testdir({ 'a file': noise(40_000, 1) }), 'a file')
+  const bytes = noise(40_000, 1)
+  async function* read() {
+    yield bytes
+  }
+  t.strictSame(
+    await createFromPath(path, { hashPool, pieceLength: 32_768 }),
+    await create({ name: 'a file', files: [{ path: [], length: 40_000, read }], pieceLength: 32_768 }),
+  )
+})
+
+/** A pool that changes the files after it has listed them. */
+class ChangedFilesPool extends HashPool {
+  readonly #change: () => void
+
+  constructor(change: () => void) {
+    super({ threads: 1 })
+    this.#change = change
+  }
+
+  override async list(directory: string) {
+    const files = await super.list(directory)
+    this.#change()
+    return files
+  }
+}
+
+t.test('a file that changes while it is hashed is named', async t => {
+  for (const length of [5, 70_000]) {
+    const directory = t.testdir({ a: noise(10, 1), b: noise(60_000, 2) })
+    const path = join(directory, 'b')
+    const hashPool = new ChangedFilesPool(() => writeFileSync(path, noise(length, 3)))
+    t.teardown(() => hashPool.close())
+    await t.rejects(createFromPath(directory, { hashPool, pieceLength: 16_384 }), {
+      code: 'ERR_METAINFO',
+      message: `${path}: expected 60000 bytes, got ${length}; the file may have changed`,
+    })
+  }
+})
+
+t.test('what cannot be read is named, with its reason', async t => {
+  const directory = t.testdir({ empty: {} })
+  const none = join(directory, 'none')
+  await t.rejects(createFromPath(none, { hashPool }), {
+    code: 'ERR_USAGE',
+    message: `cannot read ${none}: no such file or directory`,
+  })
+  await t.rejects(createFromPath(join(directory, 'empty'), { hashPool }), {
+    code: 'ERR_USAGE',
+    message: /no files in it/,
+  })
+})
+
+t.test('an abort stops it', async t => {
+  const directory = t.testdir({ a: noise(100_000, 1) })
+  const signal = AbortSignal.abort(new Error('enough'))
+  await t.rejects(createFromPath(directory, { hashPool, signal }), { code: 'ERR_ABORTED' })
+})

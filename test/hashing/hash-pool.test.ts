@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import { closeSync, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { HashPool } from '../../src/hashing/hash-pool.ts'
+import { noise } from '../helpers/metainfo.ts'
+
+const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest()
+
+function setup(t: Test, threads = 2) {
+  const pool = new HashPool({ threads })
+  t.teardown(() => pool.close())
+  const directory = t.testdir()
+  const write = (name: string, length: number) => {
+    const bytes = noise(length, name.length)
+    const path = join(directory, name)
+    writeFileSync(path, bytes)
+    return { path, bytes }
+  }
+  return { directory, pool, write }
+}
+
+t.test('pieces are hashed from paths and descriptors, across files, in the order of the job', async t => {
+  const { pool, write } = setup(t)
+  const one = write('one', 700_001)
+  const other = write('other', 5)
+  const fd = openSync(one.path, 'r')
+  t.teardown(() => closeSync(fd))
+  const hashes = await pool.hash([
+    [{ file: one.path, offset: 0, length: 700_001, toEnd: true }],
+    [
+      { file: fd, offset: 699_999, length: 2 },
+      { file: other.path, offset: 0, length: 5 },
+      { file: one.path, offset: 1, length: 3 },
+    ],
+    [],
+  ])
+  t.strictSame(
+    hashes.map(hash => Buffer.from(hash as Uint8Array)),
+    [
+      sha1(one.bytes),
+      sha1(Buffer.concat([one.bytes.subarray(699_999), other.bytes, one.bytes.subarray(1, 4)])),
+      sha1(Buffer.alloc(0)),
+    ],
+  )
+})
+
+t.test('a file that is too short or too long has no hash, and the other pieces have theirs', async t => {
+  const { pool, write } = setup(t)
+  const { path, bytes } = write('file', 100)
+  const long = { file: path, offset: 90, length: 20 }
+  const short = { file: path, offset: 0, length: 50, toEnd: true }
+  const [missing, grown, right] = await pool.hash([[long], [short], [{ file: path, offset: 0, length: 100 }]])
+  t.strictSame(missing, { range: long, present: 100 })
+  t.strictSame(grown, { range: short, present: 100 })
+  t.strictSame(Buffer.from(right as Uint8Array), sha1(bytes))
+})
+
+t.test('a file that cannot be opened rejects its job alone, with the error of the system', async t => {
+  const { directory, pool, write } = setup(t, 1)
+  const path = join(directory, 'none')
+  const job = pool.hash([[{ file: path, offset: 0, length: 1 }]])
+  await t.rejects(job, { code: 'ENOENT', path, syscall: 'open' })
+  const there = write('there', 9)
+  const [hash] = await pool.hash([[{ file: there.path, offset: 0, length: 9 }]])
+  t.strictSame(Buffer.from(hash as Uint8Array), sha1(there.bytes))
+  await t.rejects(pool.hash([[{ file: directory, offset: 0, length: 1 }]]), {
+    code: 'EISDIR',
+    path: directory,
+  })
+})
+
+t.test('a list has the regular files below a directory, in the order of their names', async t => {
+  const { directory, pool, write } = setup(t)
+  mkdirSync(join(directory, 'sub'))
+  for (const [name, length] of [
+    ['b', 2],
+    ['sub/c', 0],
+    ['a', 1],
+  ] as const)
+    write(name, length)
+  symlinkSync('a', join(directory, 'link'))
+  t.strictSame(await pool.list(directory), [
+    { names: ['a'], size: 1 },
+    { names: ['b'], size: 2 },
+    { names: ['sub', 'c'], size: 0 },
+  ])
+  await t.rejects(pool.list(join(directory, 'none')), { code: 'ENOENT' })
+})
+
+t.test('an aborted job rejects with the reason, and a closed pool takes no job', async t => {
+  const { pool } = setup(t)
+  const reason = new Error('enough')
+  await t.rejects(pool.hash([], AbortSignal.abort(reason)), reason)
+  await pool.close()
+  await t.rejects(pool.hash([]), /the hash pool is closed/)
+})
