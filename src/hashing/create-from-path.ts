@@ -72,7 +72,7 @@ async function stat(path: string) {
   throw new InputError('ERR_USAGE', `${path}: expected a file or a directory`)
 }
 
-/** A file whose bytes are read by `hashFiles`. */
+/** A file that `hashFiles` reads. */
 function sourceOf(path: readonly Uint8Array[], length: number): SourceFile {
   return { path, length, read: () => Readable.from([]) }
 }
