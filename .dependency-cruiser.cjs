@@ -71,7 +71,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/streams/', pathNot: '^src/streams/index\\.ts$' },
       to: {
-        path: '^src/streams/(peer/(peer-socket|framer|requester|responder|serializer|encipher|decipher)|torrent/(funnel|verifier|piece-writer|piece-reader)|read/(file-reader|tar-packer|digester|spill)|web/web-seed)\\.ts$',
+        path: '^src/streams/(peer/(peer-socket|framer|dispatcher|requester|responder|serializer|encipher|decipher)|torrent/(funnel|verifier|piece-writer|piece-reader)|read/(file-reader|tar-packer|digester|spill)|web/web-seed)\\.ts$',
       },
     },
     {

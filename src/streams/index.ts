@@ -3,8 +3,10 @@ export { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '..
 export type { Fetcher, FetcherPieces } from './block-source.ts'
 export type { ByteLimit } from './byte-limit.ts'
 export { Decipher, type DecipherOptions } from './peer/decipher.ts'
+export { Dispatcher, type MessageHandlers, type UploadRequest } from './peer/dispatcher.ts'
 export { Encipher } from './peer/encipher.ts'
 export { Framer, type FramerOptions } from './peer/framer.ts'
+export type { BlocksMessage, DontHaveMessage, Incoming } from './peer/incoming.ts'
 export type { Outgoing } from './peer/outgoing.ts'
 export { PeerSocket, type PeerSocketOptions } from './peer/peer-socket.ts'
 export {

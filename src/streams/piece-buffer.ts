@@ -1,27 +1,27 @@
 import { BLOCK_LENGTH } from '../codec/message.ts'
 
-/** Where a block of a piece stands: it is in exactly one of these states. */
+/** The states of a block of a piece. */
 export const BLOCK = { free: 0, requested: 1, arrived: 2 } as const
 
-/** Who is writing a block into its place right now. */
+/** Writes blocks into their pieces. */
 export interface BlockWriter {
-  /** Somebody else has taken over this block: put what is still to come nowhere. */
+  /** Another writer has claimed this block: write no more bytes of it. */
   divert(index: number, begin: number): void
 }
 
-/** Who knows where the bytes of a block belong. */
+/** Knows which pieces the blocks of a peer belong to. */
 export interface BlockPlace {
-  /** Memory of exactly `length` bytes for a block that `writer` begins to write, or null to skip it. */
-  place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null
-  /** The block is in its place, whole. Called before anything else can happen to that memory; no message follows. */
-  placed(index: number, begin: number, length: number): void
+  /** Claims a block of exactly `length` bytes for `writer`. @returns its piece, or null if the block is to be skipped */
+  place(index: number, begin: number, length: number, writer: BlockWriter): PieceBuffer | null
 }
 
 /**
- * One piece on its way: the memory that its blocks are written into, and where each block stands.
+ * A piece under way: the memory for its blocks and the state of each block.
  *
- * Sockets write straight into `data`, so two rules keep verified bytes from changing under the hash:
- * a block has at most one writer, the latest, and what has arrived gets no writer again.
+ * Peers write into `data` before their messages are handled in order, so a block arrives in two steps. A writer claims the
+ * block and writes it; later its message is handled and calls `arrive`. Three rules keep verified bytes from changing:
+ * a block has at most one writer, the latest that claimed it; only a block whose writer still has its claim arrives; and
+ * a block that has arrived cannot be claimed.
  */
 export class PieceBuffer {
   readonly index: number
@@ -30,17 +30,17 @@ export class PieceBuffer {
   readonly data: Uint8Array
   /** A `BLOCK` state for every block. */
   readonly states: Uint8Array
-  /** Who gave each block, for blame. */
+  /** The fetcher that brought each block. */
   readonly givers: unknown[] = []
   /** Blocks that are free. */
   free: number
   /** Blocks that have arrived. */
   arrived = 0
-  /** Set when the piece was given up or is done: late blocks find no place. */
+  /** True once the piece was given up or verified: no block can be claimed. */
   closed = false
   readonly #writers: (BlockWriter | undefined)[] = []
 
-  /** @param data at least `length` bytes; what is beyond is not touched */
+  /** @param data at least `length` bytes; bytes behind `length` are not used */
   constructor(index: number, length: number, data: Uint8Array = Buffer.allocUnsafeSlow(length)) {
     this.index = index
     this.length = length
@@ -78,17 +78,37 @@ export class PieceBuffer {
     return true
   }
 
-  /** Where `writer` may write a block, or null when it has arrived or the piece is done. */
-  place(block: number, writer: BlockWriter): Uint8Array | null {
-    if (this.closed || this.states[block] === BLOCK.arrived) return null
-    const before = this.#writers[block]
-    if (before && before !== writer) before.divert(this.index, block * BLOCK_LENGTH)
+  /**
+   * Makes `writer` the writer of a block and diverts the previous one.
+   * @returns false if the block must not be written: it has arrived, `writer` has written it before, or the piece is closed
+   */
+  claim(block: number, writer: BlockWriter): boolean {
+    if (this.closed || this.states[block] === BLOCK.arrived) return false
+    const previous = this.#writers[block]
+    if (previous === writer) return false // it writes one block after the other, so this one is complete
     this.#writers[block] = writer
+    previous?.divert(this.index, block * BLOCK_LENGTH)
+    return true
+  }
+
+  /** Claims a block. @returns the memory of the block, or null if it must not be written */
+  place(block: number, writer: BlockWriter): Uint8Array | null {
+    if (!this.claim(block, writer)) return null
     const begin = block * BLOCK_LENGTH
     return this.data.subarray(begin, begin + this.blockLength(block))
   }
 
-  /** Marks a block as written whole, by `giver`. */
+  /** Returns true while no other writer has claimed the block since, and the piece is open. */
+  isClaimedBy(block: number, writer: BlockWriter): boolean {
+    return this.#writers[block] === writer
+  }
+
+  /** Ends the claim of a writer, if it still has it. */
+  unclaim(block: number, writer: BlockWriter): void {
+    if (this.isClaimedBy(block, writer)) this.#writers[block] = undefined
+  }
+
+  /** Marks a block as arrived: `giver` brought all of its bytes. */
   arrive(block: number, giver: unknown): void {
     if (this.states[block] === BLOCK.free) this.free--
     this.states[block] = BLOCK.arrived
@@ -97,7 +117,7 @@ export class PieceBuffer {
     this.arrived++
   }
 
-  /** Ends it: nobody writes into `data` from now on. */
+  /** Closes the piece: nothing is written into `data` afterwards. */
   close(): void {
     this.closed = true
     this.#writers.forEach((writer, block) => {
@@ -106,7 +126,7 @@ export class PieceBuffer {
     this.#writers.length = 0
   }
 
-  /** Copies a block in: for those who have it in memory already. */
+  /** Copies a block that is already in memory. @throws RangeError if it is not a block of this piece */
   put(begin: number, bytes: Uint8Array, giver?: unknown): Block {
     const block = begin / BLOCK_LENGTH
     if (!Number.isInteger(block) || block >= this.blocks || bytes.length !== this.blockLength(block)) {
@@ -118,7 +138,7 @@ export class PieceBuffer {
   }
 }
 
-/** The news that a block is in its place: what travels from the peers to the verifier. */
+/** A block that is in its place in a piece: the item that travels from the peers to the verifier. */
 export interface Block {
   readonly piece: PieceBuffer
   /** Bytes from the piece's start. */

@@ -10,6 +10,7 @@ import {
 } from '../../src/codec/message.ts'
 import { PeerError } from '../../src/errors.ts'
 import { Framer } from '../../src/streams/peer/framer.ts'
+import type { Incoming } from '../../src/streams/peer/incoming.ts'
 import { feed } from '../helpers/feed.ts'
 import { HANDSHAKE, INFO_HASH, KEEP_ALIVE, msg, PEER_ID, pieceMsg, u32 } from '../helpers/wire.ts'
 
@@ -117,7 +118,7 @@ t.test('ids other than 0 to 9, 13 to 17 and 20 are unknown', async t => {
 })
 
 t.test('encoded messages are decoded from a stream with any chunk boundaries', async t => {
-  const { items, error } = await feed<Message>(
+  const { items, error } = await feed<Incoming>(
     consumed => new Framer({ consumed }),
     Buffer.concat(SAID.map(([, bytes]) => bytes)),
   )
@@ -128,7 +129,7 @@ t.test('encoded messages are decoded from a stream with any chunk boundaries', a
 
 t.test('a message of the fast extension with an invalid length ends the stream', async t => {
   for (const bytes of [msg(14, [0]), msg(15, [0]), msg(13, u32(1, 2)), msg(17), msg(16, u32(1, 2))]) {
-    const { items, error } = await feed<Message>(
+    const { items, error } = await feed<Incoming>(
       consumed => new Framer({ handshake: false, consumed }),
       Buffer.concat([bytes, KEEP_ALIVE]),
     )

@@ -3,9 +3,10 @@ import t from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
 import { Bitfield } from '../../src/codec/bitfield.ts'
 import { parseExtendedHandshake } from '../../src/codec/extended.ts'
-import type { Message } from '../../src/codec/message.ts'
 import { PeerError } from '../../src/errors.ts'
 import { Framer, type FramerOptions } from '../../src/streams/peer/framer.ts'
+import type { Incoming } from '../../src/streams/peer/incoming.ts'
+import type { PieceBuffer } from '../../src/streams/piece-buffer.ts'
 import { cut, generator, run } from '../helpers/feed.ts'
 import { HANDSHAKE, msg, pieceMsg, UNCHOKE, u32 } from '../helpers/wire.ts'
 
@@ -36,7 +37,7 @@ async function frame(bytes: Uint8Array, seed: number, options: FramerOptions = {
   })
   try {
     const framer = new Framer({ maxLength: MAX_LENGTH, maxBlock: MAX_BLOCK, ...options })
-    return { ...(await run<Message>(framer, chunks)), most }
+    return { ...(await run<Incoming>(framer, chunks)), most }
   } finally {
     Object.assign(Buffer, { alloc, allocUnsafe, allocUnsafeSlow })
   }
@@ -151,26 +152,30 @@ t.test('blocks are written only within their buffers for any messages', async ()
       seed,
       fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }),
       async (bytes, seed, takes) => {
-        const wanted: { memory: Buffer; length: number; placed: number }[] = []
+        const wanted: { memory: Buffer; length: number; piece: PieceBuffer }[] = []
         let asked = 0
         const places = {
-          place(_: number, __: number, length: number) {
+          place(index: number, begin: number, length: number) {
             if (!takes[asked++ % takes.length]) return null
             const memory = Buffer.alloc(length + 20, 0xee)
-            wanted.push({ memory, length, placed: 0 })
-            return memory.subarray(10, 10 + length)
-          },
-          placed(_: number, __: number, length: number) {
-            const last = wanted.at(-1)!
-            if (last.length !== length || last.placed++) throw new Error('placed what was not asked for')
+            // a piece so large that only this block of it has memory
+            const data = { set: (part: Uint8Array, at: number) => memory.set(part, 10 + at - begin) }
+            const piece = { index, data } as unknown as PieceBuffer
+            wanted.push({ memory, length, piece })
+            return piece
           },
         }
-        const { error } = await frame(bytes, seed, { places })
+        const { error, items } = await frame(bytes, seed, { places })
         if (error && !(error instanceof PeerError)) throw error
         for (const { memory, length } of wanted) {
           for (const around of [memory.subarray(0, 10), memory.subarray(10 + length)])
             if (around.some(byte => byte !== 0xee)) throw new Error('written outside of its place')
         }
+        const passed = items.flatMap(item => (item.type === 'blocks' ? item.blocks : []))
+        if (!error && passed.length < wanted.length - 1) throw new Error('a complete block was not passed on')
+        passed.forEach(({ piece, length }, at) => {
+          if (piece !== wanted[at]!.piece || length !== wanted[at]!.length) throw new Error('another block')
+        })
       },
     ),
     { numRuns: 300 },

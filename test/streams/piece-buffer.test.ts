@@ -68,8 +68,24 @@ t.test('the latest writer wins, and diverts the earlier one from that block alon
   t.ok(piece.place(2, second))
   t.same(first.diverted, [[7, 2 * KiB16]])
   t.same(second.diverted, [])
-  t.ok(piece.place(2, second), 'again, by whoever has it')
+  t.equal(piece.place(2, second), null, 'a writer writes a block once')
   t.same(second.diverted, [])
+  t.same([piece.isClaimedBy(2, first), piece.isClaimedBy(2, second)], [false, true])
+  piece.unclaim(2, first)
+  t.ok(piece.isClaimedBy(2, second), 'only the writer that has the claim can end it')
+  piece.unclaim(2, second)
+  t.ok(piece.place(2, second), 'a block that was of no use can be written again')
+})
+
+t.test('a claim ends when the block arrives or the piece is closed', async t => {
+  const piece = new PieceBuffer(0, 2 * KiB16)
+  const writer = new Writer()
+  t.ok(piece.claim(0, writer))
+  t.ok(piece.claim(1, writer))
+  piece.arrive(0, undefined)
+  t.equal(piece.isClaimedBy(0, writer), false)
+  piece.close()
+  t.equal(piece.isClaimedBy(1, writer), false)
 })
 
 t.test('G11: nothing is placed where a block has arrived', async t => {

@@ -1,6 +1,6 @@
 import type { PeerAddress } from '../../codec/compact.ts'
-import type { Message } from '../../codec/message.ts'
 import { MAX_TORRENT_SIZE } from '../../metainfo/parse.ts'
+import { Dispatcher, type MessageHandlers } from '../../streams/peer/dispatcher.ts'
 import { Framer } from '../../streams/peer/framer.ts'
 import type { Outgoing } from '../../streams/peer/outgoing.ts'
 import { PeerSocket } from '../../streams/peer/peer-socket.ts'
@@ -29,8 +29,8 @@ export interface ConnectionOptions {
   readonly sent: () => void
   /** What waited for the peer is on its way: there is room for more. */
   readonly drained: () => void
-  /** What neither asks for blocks nor brings them. */
-  readonly other: (message: Message) => void
+  /** Handles the messages that are not about blocks. */
+  readonly handlers: MessageHandlers
   /** The first stage that ended, and why: the others are to be ended as well. */
   readonly ended: (error?: Error) => void
 }
@@ -43,9 +43,9 @@ const MAX_PIECES = MAX_TORRENT_SIZE / 20
 /**
  * The stages of one peer, joined:
  *
- *     PeerSocket -> Framer -> Requester -> the torrent's Funnel
+ *     PeerSocket -> Framer -> Dispatcher -> Requester -> the torrent's Funnel
  *         ^                       |
- *         '----- Serializer <- Responder
+ *         '--- Serializer <- Responder
  *
  * With encryption, Decipher and Encipher stand next to the PeerSocket; without, nothing does.
  */
@@ -67,7 +67,7 @@ export class Connection {
     heard,
     sent,
     drained,
-    other,
+    handlers,
     ended,
   }: ConnectionOptions) {
     const { bind, clock, connect, funnel, limits } = context
@@ -89,7 +89,6 @@ export class Connection {
       window,
       send: message => this.send(message),
       now: () => clock.now(),
-      other,
     })
     const framer = new Framer({
       places: this.requester,
@@ -114,7 +113,17 @@ export class Connection {
     else if (encrypted && !incoming)
       cipher = diallingStages(context.infoHash, context.encryption, chunk => this.socket.release(chunk))
     const between = cipher ? [cipher.decipher, cipher.encipher] : []
-    const stages = [this.socket, framer, this.requester, inlet, this.responder, this.#serializer, ...between]
+    const dispatcher = new Dispatcher(handlers)
+    const stages = [
+      this.socket,
+      framer,
+      dispatcher,
+      this.requester,
+      inlet,
+      this.responder,
+      this.#serializer,
+      ...between,
+    ]
     this.#stages = stages
     for (const stage of stages) {
       // once it ends, the last word is the socket's: it has still to send what waits
@@ -123,8 +132,8 @@ export class Connection {
       stage.on('close', () => matters() && ended())
     }
     const from = cipher ? this.socket.pipe(cipher.decipher) : this.socket
-    from.pipe(framer).pipe(this.requester).pipe(inlet)
-    const bytes = this.responder.pipe(this.#serializer)
+    from.pipe(framer).pipe(dispatcher).pipe(this.requester).pipe(inlet)
+    const bytes = dispatcher.requests.pipe(this.responder).pipe(this.#serializer)
     const toSocket = cipher ? bytes.pipe(cipher.encipher) : bytes
     toSocket.pipe(this.socket)
   }

@@ -15,6 +15,7 @@ import {
   UT_METADATA,
 } from '../../codec/metadata.ts'
 import { decodePex, encodePex, type PexPeer } from '../../codec/pex.ts'
+import type { DontHaveMessage } from '../../streams/peer/incoming.ts'
 import { MetadataResponder } from './metadata-responder.ts'
 import type { PeerContext } from './peer-context.ts'
 import { PeerExchange } from './peer-exchange.ts'
@@ -22,8 +23,6 @@ import { PeerExchange } from './peer-exchange.ts'
 export interface ExtensionsEvents {
   /** The peer said what it can do, or changed it. */
   handshake: [handshake: ExtendedHandshake]
-  /** The peer does not have this piece any more (BEP 54). */
-  dontHave: [index: number]
   /** The peer named other peers (BEP 11). */
   peers: [addresses: readonly PeerAddress[]]
   /** The peer sent a piece of the metadata, or will not (BEP 9). */
@@ -54,7 +53,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
   readonly #send: ExtensionsOptions['send']
   #pex: PeerExchange | undefined
   #metadata: MetadataResponder | undefined
-  readonly #handlers = new Map<number, (payload: Uint8Array) => void>([
+  readonly #handlers = new Map<number, (payload: Uint8Array) => DontHaveMessage | undefined>([
     [EXTENDED_HANDSHAKE, payload => this.#takeHandshake(payload)],
     [OUR_IDS.lt_donthave, payload => this.#takeDontHave(payload)],
     [OUR_IDS.ut_pex, payload => this.#takePeers(payload)],
@@ -68,9 +67,9 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
     this.#send = send
   }
 
-  /** Takes an extended message. Those with ids that we did not give are ignored. */
-  take(id: number, payload: Uint8Array): void {
-    this.#handlers.get(id)?.(payload)
+  /** Handles an extended message; unknown ids are ignored. @returns the message for the Requester that it stands for */
+  take(id: number, payload: Uint8Array): DontHaveMessage | undefined {
+    return this.#handlers.get(id)?.(payload)
   }
 
   /**
@@ -127,24 +126,24 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
     if (news) this.#send(id!, encodePex(news))
   }
 
-  #takeHandshake(payload: Uint8Array): void {
+  #takeHandshake(payload: Uint8Array): undefined {
     const handshake = parseExtendedHandshake(payload)
     const extensions = new Map([...this.about.extensions, ...handshake.extensions])
     this.about = { ...this.about, ...handshake, extensions }
     this.emit('handshake', handshake)
   }
 
-  #takeDontHave(payload: Uint8Array): void {
+  #takeDontHave(payload: Uint8Array): DontHaveMessage | undefined {
     const index = parseDontHave(payload)
-    if (index !== undefined) this.emit('dontHave', index)
+    return index === undefined ? undefined : { type: 'dontHave', index }
   }
 
-  #takePeers(payload: Uint8Array): void {
+  #takePeers(payload: Uint8Array): undefined {
     const message = this.#pex && decodePex(payload)
     if (message) this.emit('peers', this.#pex!.heard(message, this.#context.clock.now()))
   }
 
-  #takeMetadata(payload: Uint8Array): void {
+  #takeMetadata(payload: Uint8Array): undefined {
     const info = this.#context.torrent?.info
     if (info) {
       this.#metadata ??= new MetadataResponder({ info, send: bytes => this.#sendMetadata(bytes) })

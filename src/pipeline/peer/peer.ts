@@ -3,7 +3,7 @@ import { allowedFastSet } from '../../codec/allowed-fast.ts'
 import { formatAddress, type PeerAddress } from '../../codec/compact.ts'
 import type { ExtendedHandshake } from '../../codec/extended.ts'
 import { type Handshake, reservedBytes, supports } from '../../codec/handshake.ts'
-import { BLOCK_LENGTH, type Message } from '../../codec/message.ts'
+import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { MetadataMessage } from '../../codec/metadata.ts'
 import { clientOf } from '../../codec/peer-id.ts'
 import { PEX_FLAGS } from '../../codec/pex.ts'
@@ -115,7 +115,13 @@ export class Peer extends EventEmitter<PeerEvents> {
         this.#taken = clock.now()
       },
       drained: () => this.#extensions.drained(),
-      other: message => this.#take(message),
+      handlers: {
+        handshake: message => this.#shake(message),
+        interested: () => this.#setInterest(true),
+        notInterested: () => this.#setInterest(false),
+        port: ({ port }) => this.#heardPort(port),
+        extended: ({ id, payload }) => this.#extensions.take(id, payload),
+      },
       ended: error => this.destroy(error),
     })
     this.address = this.#connection.socket.address
@@ -128,7 +134,7 @@ export class Peer extends EventEmitter<PeerEvents> {
       if (handshake.client) this.client = handshake.client
       this.emit('extended', handshake)
     })
-    this.#extensions.on('dontHave', index => this.requester.lacks(index))
+    this.responder.on('request', index => this.#noteRequest(index))
     this.#extensions.on('peers', addresses => this.emit('peers', addresses))
     this.#extensions.on('metadata', message => this.emit('metadata', message))
     if (context.torrent) this.#beginExchange()
@@ -275,29 +281,9 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.destroy(new PeerError('ERR_TIMEOUT', `${formatAddress(this.address)}: ${what}`))
   }
 
-  #take(message: Message): void {
-    switch (message.type) {
-      case 'handshake':
-        this.#shake(message)
-        return
-      case 'request':
-        this.#noteRequest(message.index)
-        this.responder.write(message)
-        return
-      case 'cancel':
-        this.responder.write(message)
-        return
-      case 'interested':
-      case 'notInterested':
-        this.peerInterested = message.type === 'interested'
-        this.emit('interest')
-        return
-      case 'port':
-        this.#heardPort(message.port)
-        return
-      case 'extended':
-        this.#extensions.take(message.id, message.payload)
-    }
+  #setInterest(interested: boolean): undefined {
+    this.peerInterested = interested
+    this.emit('interest')
   }
 
   #noteRequest(index: number): void {
@@ -311,7 +297,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.send({ type: 'handshake', infoHash, peerId, reserved })
   }
 
-  #shake({ infoHash, peerId, reserved }: Handshake): void {
+  #shake({ infoHash, peerId, reserved }: Handshake): undefined {
     const { clock, infoHash: wanted, peerId: own } = this.#context
     if (Buffer.compare(infoHash, wanted) !== 0) {
       const got = Buffer.from(infoHash).toString('hex')
@@ -356,7 +342,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   }
 
   /** It said where its DHT node is. Once is enough. */
-  #heardPort(port: number): void {
+  #heardPort(port: number): undefined {
     if (port === 0 || this.#port.heard) return
     this.#port.heard = true
     this.#context.dht()?.add({ host: this.#connection.socket.remoteHost, port })

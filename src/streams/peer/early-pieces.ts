@@ -1,9 +1,9 @@
-import type { Message } from '../../codec/message.ts'
+import type { Incoming } from './incoming.ts'
 
-/** Messages by which a peer says what it has, and what of that it gives. */
+/** The messages in which a peer says which pieces it has, and which of them it gives or suggests. */
 export type PiecesMessage = Extract<
-  Message,
-  { type: 'have' | 'bitfield' | 'haveAll' | 'haveNone' | 'allowedFast' | 'suggest' }
+  Incoming,
+  { type: 'have' | 'bitfield' | 'haveAll' | 'haveNone' | 'allowedFast' | 'suggest' | 'dontHave' }
 >
 
 /** Messages about single pieces that are kept; later ones are dropped, and the peer may send them again. */
@@ -34,8 +34,8 @@ export class EarlyPieces {
     const { type } = message
     if (type === 'bitfield' || type === 'haveAll' || type === 'haveNone') {
       this.#whole = message
-      // what it said of single pieces before is included, or no longer so
-      const rest = this.#single.filter(({ type }) => type !== 'have')
+      // earlier messages about single pieces are included in this one
+      const rest = this.#single.filter(({ type }) => type !== 'have' && type !== 'dontHave')
       this.#single.splice(0, this.#single.length, ...rest)
     } else if (this.#single.length < MAX_SINGLE) this.#single.push(message)
   }

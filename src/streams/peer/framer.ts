@@ -9,31 +9,34 @@ import {
   PIECE_HEAD,
 } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
+import { ParkedCallback } from '../parked-callback.ts'
 import type { BlockPlace } from '../piece-buffer.ts'
 import { type Done, Transform } from '../stage.ts'
+import type { Incoming } from './incoming.ts'
+import { IncomingBlock } from './incoming-block.ts'
 
 export interface FramerOptions {
-  /** Whether the first 68 bytes are a handshake. @default true */
+  /** True if the first 68 bytes are a handshake. @default true */
   readonly handshake?: boolean
-  /** The longest message taken, in bytes without its prefix; piece messages have a bound of their own. @default 1 MiB */
+  /** The longest message in bytes, without its length prefix and except piece messages. @default 1 MiB */
   readonly maxLength?: number
-  /** The longest block taken, in bytes. @default 16 KiB */
+  /** The longest block in bytes. @default 16 KiB */
   readonly maxBlock?: number
-  /** Where blocks go. @default memory of its own for each */
+  /** Knows the pieces that blocks belong to. @default each block gets its own memory */
   readonly places?: BlockPlace
-  /** Called with each chunk once nothing of it is needed any more: its memory may be used again. */
+  /** Called with each chunk after its last byte was used: its memory can be reused. */
   readonly consumed?: (chunk: Uint8Array) => void
-  /** What says when to stop for a while. @default never */
+  /** Limits the rate of messages. @default no limit */
   readonly pace?: MessagePace
 }
 
-/** How many messages are taken within a time: a policy. */
+/** Limits the rate of messages: a policy. */
 export interface MessagePace {
-  /** A message was cut; blocks that had a place are not counted. @returns whether to go on at once */
+  /** Counts a message other than a block. @returns false if the next message has to wait */
   charge(message: Message): boolean
-  /** Calls `resume` once it may go on. */
+  /** Calls `resume` when the next message may be handled. */
   wait(resume: () => void): void
-  /** Calls nothing any more. */
+  /** Cancels the call of `resume`. */
   cancel(): void
 }
 
@@ -45,38 +48,35 @@ const BLOCK_HEAD = 4 + PIECE_HEAD
 const PART = { handshake: 0, length: 1, id: 2, pieceHead: 3, data: 4, body: 5, skip: 6 } as const
 
 /**
- * Cuts a peer's bytes into messages.
+ * Cuts the bytes of a peer into messages.
  *
  * in            chunks, cut anywhere
- * out           Message; but a block that `places` had a place for is told to `placed`, at once
- * backpressure  takes no chunk while 64 KiB of messages wait; stops within a chunk while its `pace` says so
- * fails with    PeerError: a length out of bounds (before anything is allocated), a wrong handshake
+ * out           Incoming, in the order of the peer. A block that `places` gave a place is written there at once; blocks that
+ *               came one after another in a chunk follow as one `blocks` message
+ * backpressure  takes no chunk while 64 KiB of messages wait; stops within a chunk when its `pace` says so
+ * fails with    PeerError: a length out of bounds (before anything is allocated), an invalid handshake
  * BEP           3, 10
  */
-export class Framer extends Transform<Uint8Array, Message> {
+export class Framer extends Transform<Uint8Array, Incoming> {
   readonly #maxLength: number
   readonly #maxBlock: number
-  readonly #places: BlockPlace | undefined
+  readonly #block: IncomingBlock
   readonly #consumed: ((chunk: Uint8Array) => void) | undefined
   readonly #pace: MessagePace | undefined
-  /** The pace wants us to wait before the next message. */
-  #waits = false
-  /** Ends the transformation of the chunk that is held, if one is. */
-  #held: Done<Message> | undefined
+  /** True if the next message has to wait for the pace. */
+  #mustWait = false
+  /** The callback of the chunk whose rest waits for the pace. */
+  readonly #parked = new ParkedCallback()
 
   #state: number
-  /** Fixed-size parts are gathered here; the longest is the handshake. */
+  /** Buffer for the parts of fixed size. The longest is the handshake. */
   readonly #head = Buffer.allocUnsafe(HANDSHAKE_LENGTH)
   #need: number
   #have = 0
-  /** Bytes of the message in hand that are still to come. */
+  /** Missing bytes of the current message. */
   #left = 0
   #id = 0
   #body: Buffer = this.#head
-  #index = 0
-  #begin = 0
-  #length = 0
-  #target: Uint8Array | null = null
 
   constructor({
     handshake = true,
@@ -93,32 +93,27 @@ export class Framer extends Transform<Uint8Array, Message> {
     })
     this.#maxLength = maxLength
     this.#maxBlock = maxBlock
-    this.#places = places
+    this.#block = new IncomingBlock(places)
     this.#consumed = consumed
     this.#pace = pace
     this.#state = handshake ? PART.handshake : PART.length
     this.#need = handshake ? HANDSHAKE_LENGTH : 4
   }
 
-  /** Puts the rest of this block nowhere, if it is the one arriving: somebody else writes it now. */
-  divert(index: number, begin: number): void {
-    if (this.#state === PART.data && this.#index === index && this.#begin === begin) this.#target = null
-  }
-
-  override _transform(chunk: Uint8Array, done: Done<Message>): void {
+  override _transform(chunk: Uint8Array, done: Done<Incoming>): void {
     this.#cut(chunk, 0, done)
   }
 
   override _predestroy(): void {
     this.#pace?.cancel()
-    this.#held?.() // a stream that is at work is not destroyed before it is done
+    this.#parked.release() // streamx waits for it before it destroys the stream
   }
 
-  #cut(chunk: Uint8Array, from: number, done: Done<Message>): void {
+  #cut(chunk: Uint8Array, from: number, done: Done): void {
     try {
       let at = from
       while (at < chunk.length) {
-        if (this.#waits) {
+        if (this.#mustWait) {
           this.#hold(chunk, at, done)
           return
         }
@@ -132,11 +127,12 @@ export class Framer extends Transform<Uint8Array, Message> {
       done(error as Error)
       return
     }
+    this.#flushBlocks()
     this.#consumed?.(chunk)
     done()
   }
 
-  /** The common case in one go: a block whose head is whole in this chunk. */
+  /** Reads the head of a block that is complete in this chunk: the most frequent case. */
   #takeHead(chunk: Uint8Array, at: number): number {
     this.#left = read32(chunk, at)
     this.#id = ID.piece
@@ -145,22 +141,23 @@ export class Framer extends Transform<Uint8Array, Message> {
     return at + BLOCK_HEAD
   }
 
-  /** Goes on later. Not in the loop itself: a variable that a closure keeps is slower for every block. */
-  #hold(chunk: Uint8Array, at: number, done: Done<Message>): void {
-    this.#waits = false
-    this.#held = done
+  /** Continues with the chunk later. A method of its own, as a closure in the loop would slow down every block. */
+  #hold(chunk: Uint8Array, at: number, done: Done): void {
+    this.#mustWait = false
+    this.#parked.park(done)
     this.#pace?.wait(() => {
-      this.#held = undefined
-      this.#cut(chunk, at, done)
+      const parked = this.#parked.take()
+      if (parked) this.#cut(chunk, at, parked)
     })
   }
 
   #pass(message: Message): void {
+    this.#flushBlocks()
     this.push(message)
-    if (this.#pace?.charge(message) === false) this.#waits = true
+    if (this.#pace?.charge(message) === false) this.#mustWait = true
   }
 
-  /** Collects a part of known size, wherever the chunks were cut. */
+  /** Collects a part of known size. */
   #gather(chunk: Uint8Array, at: number): number {
     const target = this.#state === PART.body ? this.#body : this.#head
     const end = Math.min(chunk.length, at + this.#need - this.#have)
@@ -206,7 +203,7 @@ export class Framer extends Transform<Uint8Array, Message> {
     }
   }
 
-  /** Length and id are known: refuse what cannot be before any memory is taken. */
+  /** Checks the length of a message before memory is allocated for it. */
   #begun(): void {
     const id = this.#id
     const length = this.#left
@@ -231,38 +228,28 @@ export class Framer extends Transform<Uint8Array, Message> {
   }
 
   #beginBlock(index: number, begin: number): void {
-    this.#left -= 8
-    const length = this.#left
-    this.#index = index
-    this.#begin = begin
-    this.#length = length
     this.#state = PART.data
-    this.#target = this.#places
-      ? this.#places.place(index, begin, length, this)
-      : Buffer.allocUnsafeSlow(length)
-    if (length === 0) this.#endBlock()
+    this.#block.begin(index, begin, this.#left - 8)
+    if (this.#block.missing === 0) this.#endBlock()
   }
 
   #takeData(chunk: Uint8Array, at: number): number {
-    const end = Math.min(chunk.length, at + this.#left)
-    if (this.#target) {
-      const part = at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end)
-      this.#target.set(part, this.#length - this.#left)
-    }
-    this.#left -= end - at
-    if (this.#left === 0) this.#endBlock()
+    const end = this.#block.write(chunk, at)
+    if (this.#block.missing === 0) this.#endBlock()
     return end
   }
 
   #endBlock(): void {
-    const index = this.#index
-    const begin = this.#begin
-    const length = this.#length
-    const data = this.#target
-    this.#target = null
-    if (data && this.#places) this.#places.placed(index, begin, length)
-    else this.push({ type: 'piece', index, begin, length, data })
+    const message = this.#block.end()
+    if (message || this.#block.isFull) this.#flushBlocks()
+    if (message) this.push(message)
     this.#next(PART.length, 4)
+  }
+
+  /** Passes on the blocks that are complete, ahead of the message that follows them. */
+  #flushBlocks(): void {
+    const message = this.#block.takeBlocks()
+    if (message) this.push(message)
   }
 
   #skip(chunk: Uint8Array, at: number): number {
@@ -273,7 +260,7 @@ export class Framer extends Transform<Uint8Array, Message> {
   }
 }
 
-/** Whether a piece message begins at `at`, its head not cut off. */
+/** Returns true if a piece message begins at `at` and its head is complete. */
 function isBlock(chunk: Uint8Array, at: number): boolean {
   return chunk.length - at >= BLOCK_HEAD && chunk[at + 4] === ID.piece && read32(chunk, at) > 0
 }

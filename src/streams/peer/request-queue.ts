@@ -1,7 +1,7 @@
 import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.ts'
 import type { BlockSource, Fetcher, RequestWindow } from '../block-source.ts'
 import type { Request } from '../outstanding.ts'
-import { BLOCK, type PieceBuffer } from '../piece-buffer.ts'
+import { BLOCK, type BlockWriter, type PieceBuffer } from '../piece-buffer.ts'
 import { NO_SOURCE } from './no-source.ts'
 import { Patience } from './patience.ts'
 import { Questions } from './questions.ts'
@@ -66,14 +66,22 @@ export class RequestQueue {
     return this.#pieceOf(this.#requests.find(index, begin), index, begin)
   }
 
-  /** A block is in its place, whole. @returns its piece; none if that was given up while the block came in */
-  arrive(index: number, begin: number): PieceBuffer | undefined {
-    const request = this.#requests.find(index, begin)
-    const piece = this.#pieceOf(request, index, begin)
-    if (!piece) return undefined
-    const { fetcher, window, now } = this.#options
-    const time = now()
+  /**
+   * Takes a block that `writer` has written into a piece.
+   * @returns false if the block is of no use: another writer has claimed it since, the piece was given up, or the request is
+   * no longer expected to be answered
+   */
+  arrive(piece: PieceBuffer, begin: number, writer: BlockWriter): boolean {
+    const { index } = piece
     const block = begin / BLOCK_LENGTH
+    if (!piece.isClaimedBy(block, writer)) return false
+    if (!this.#requests.expects(index, begin)) {
+      piece.unclaim(block, writer)
+      return false
+    }
+    const { fetcher, window, now } = this.#options
+    const request = this.#requests.get(index, block)
+    const time = now()
     const length = piece.blockLength(block)
     const repeated = this.#settle(request, index, block, length)
     piece.arrive(block, fetcher)
@@ -81,7 +89,7 @@ export class RequestQueue {
     this.#patience.answer(request?.at ?? Number.NaN, time, repeated)
     if (request) window.received(length, time - request.at, time)
     this.source.arrived(fetcher, request?.piece === piece ? request : { piece, block, at: time, lost: true })
-    return piece
+    return true
   }
 
   /** Asks for more once a quarter of the window is free. */

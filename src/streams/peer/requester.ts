@@ -6,6 +6,7 @@ import type { Request } from '../outstanding.ts'
 import type { Block, BlockPlace, BlockWriter, PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Transform } from '../stage.ts'
 import { EarlyPieces, type PiecesMessage } from './early-pieces.ts'
+import type { BlocksMessage, Incoming } from './incoming.ts'
 import { Interest } from './interest.ts'
 import { NO_SOURCE } from './no-source.ts'
 import type { PeerPieces } from './peer-pieces.ts'
@@ -21,29 +22,30 @@ export interface RequesterTorrent {
 
 export interface RequesterOptions extends Partial<RequesterTorrent> {
   readonly window: RequestWindow
-  /** Where messages for the peer go: requests as a batch. */
+  /** Sends messages to the peer: a batch of requests is one call. */
   readonly send: (messages: Message | readonly Message[]) => void
-  /** Milliseconds, monotonic. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number
-  /** What is not about requesting; may throw a PeerError. */
-  readonly other?: (message: Message) => void
 }
 
 /** Messages of the fast extension (BEP 6). */
 const FAST = new Set(['haveAll', 'haveNone', 'reject', 'suggest', 'allowedFast'])
-/** Every so many blocks of a piece, and when it is whole, the next stage is told: that is often enough to hash it. */
-const NEWS = 16
+/** Arrived blocks of a piece after which one is passed on: often enough to hash the piece while it arrives. */
+const BLOCKS_PER_OUTPUT = 16
+/** Weight of a block in the output. 4,096 of them fill it. */
+const OUTPUT_WEIGHT = 16
 
 /**
- * Asks one peer for blocks: keeps a window of requests under way, refilled in batches.
+ * Requests blocks from one peer: keeps a window of requests under way and refills it in batches.
  *
- * in            Message, from the peer's Framer; blocks by `place` and `placed`, as that Framer's `places`
- * out           Block, in its place: the news of every sixteenth of a piece, and of its last
- * backpressure  takes no message while 64 blocks wait; asks for nothing that its source does not admit
- * fails with    PeerError: an impossible index or bitfield, a flood of blocks that were never asked for
+ * in            Incoming, from the peer's Framer or Dispatcher; `place` tells the Framer where blocks belong
+ * out           Block: the last that arrived of a piece, and one whenever another 16 of a piece have arrived
+ * backpressure  requests nothing that its source does not admit, so the admitted pieces bound its output; takes no message
+ *               while 4,096 blocks wait
+ * fails with    PeerError: an impossible index or bitfield, a flood of blocks that were never requested
  * BEP           3, 6, 54
  */
-export class Requester extends Transform<Message, Block> implements BlockPlace, Fetcher {
+export class Requester extends Transform<Incoming, Block> implements BlockPlace, Fetcher {
   peerChoking = true
   /** Bytes of blocks that came and were asked for. */
   downloaded = 0
@@ -61,7 +63,7 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     super({
       highWaterMark: 65536,
       byteLengthWritable: () => 64,
-      byteLengthReadable: () => 1024,
+      byteLengthReadable: () => OUTPUT_WEIGHT,
     })
     this.#options = options
     const { now, pieceCount, send, source, window } = options
@@ -157,19 +159,11 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     return this.#queue.askedAt(index, block)
   }
 
-  place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null {
+  place(index: number, begin: number, length: number, writer: BlockWriter): PieceBuffer | null {
+    if (this.#left) return null
     const piece = this.#queue.pieceFor(index, begin)
     const block = begin / BLOCK_LENGTH
-    return piece && length === piece.blockLength(block) ? piece.place(block, writer) : null
-  }
-
-  placed(index: number, begin: number, length: number): void {
-    const piece = this.#queue.arrive(index, begin)
-    if (!piece) return
-    this.downloaded += length
-    this.offer.gave(index)
-    if (piece.complete || piece.arrived % NEWS === 0) this.push({ piece, begin, length })
-    this.#queue.refill()
+    return piece && length === piece.blockLength(block) && piece.claim(block, writer) ? piece : null
   }
 
   /** Asks for as many more blocks as the window has room for. */
@@ -193,18 +187,13 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     this.fill() // it may have been of no interest until now, and takes requests still
   }
 
-  /** The peer has this piece no longer. */
-  lacks(index: number): void {
-    if (this.#interest.delete(index)) this.#queue.lose(({ piece }) => piece.index === index)
-  }
-
   /** Gives the requests of a slow peer to others, and repeats those that it dropped. To be called now and then. */
   tick(now: number, timeout: number): void {
     if (this.offer.expire(now)) this.fill()
     this.#queue.tick(now, timeout)
   }
 
-  override _transform(message: Message, done: Done<Block>): void {
+  override _transform(message: Incoming, done: Done<Block>): void {
     try {
       this.#take(message)
     } catch (error) {
@@ -223,14 +212,17 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
     done()
   }
 
-  #take(message: Message): void {
+  #take(message: Incoming): void {
+    if (message.type === 'blocks') {
+      this.#takeBlocks(message)
+      return
+    }
     if (FAST.has(message.type) && !this.fast) {
       throw new PeerError('ERR_MESSAGE', `${message.type}, though the fast extension was not agreed on`)
     }
     switch (message.type) {
       case 'piece':
-        this.wasted += message.length
-        this.#queue.refuseBlock(message, this.downloaded / BLOCK_LENGTH)
+        this.#refuseBlock(message)
         return
       case 'choke':
         this.peerChoking = true
@@ -247,14 +239,30 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
       case 'haveNone':
       case 'allowedFast':
       case 'suggest':
+      case 'dontHave':
         this.#takePieces(message)
         return
       case 'reject':
         this.#reject(message)
-        return
-      default:
-        this.#options.other?.(message)
     }
+  }
+
+  #takeBlocks({ blocks, writer }: BlocksMessage): void {
+    for (const block of blocks) {
+      const { piece, begin, length } = block
+      if (this.#queue.arrive(piece, begin, writer)) {
+        this.downloaded += length
+        this.offer.gave(piece.index)
+        if (piece.complete || piece.arrived % BLOCKS_PER_OUTPUT === 0) this.push(block)
+      } else this.#refuseBlock({ index: piece.index, begin, length })
+    }
+    this.#queue.refill()
+  }
+
+  /** Counts a block that is of no use. */
+  #refuseBlock(block: BlockRef): void {
+    this.wasted += block.length
+    this.#queue.refuseBlock(block, this.downloaded / BLOCK_LENGTH)
   }
 
   #takePieces(message: PiecesMessage): void {
@@ -280,6 +288,9 @@ export class Requester extends Transform<Message, Block> implements BlockPlace, 
       case 'suggest':
         this.offer.suggest(message.index)
         return
+      case 'dontHave':
+        if (this.#interest.delete(message.index))
+          this.#queue.lose(({ piece }) => piece.index === message.index)
     }
   }
 

@@ -36,7 +36,7 @@ const MAX_OUT = 2
 const MAX_REFUSED = 2000
 
 /**
- * Answers a peer's requests from a storage, and chokes it.
+ * Answers a peer's requests from a storage, and chokes it. Emits `request` with the piece index of each valid request.
  *
  * in            Message: request, cancel; what else there is passes it by
  * out           Message, or blocks as they go over the wire: give those back with `release` once they are sent
@@ -165,6 +165,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     if (length < 1 || length > BLOCK_LENGTH || begin + length > size) {
       throw new PeerError('ERR_MESSAGE', `request for ${length} bytes at ${begin} of piece ${index}`)
     }
+    this.emit('request', index)
     if (!this.#answers(index, length) || !torrent?.has(index) || this.#queue.length >= queue) {
       if (++this.#refused > MAX_REFUSED) {
         throw new PeerError('ERR_MESSAGE', `${MAX_REFUSED} requests in a row that we could not answer`)

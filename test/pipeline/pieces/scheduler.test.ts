@@ -76,10 +76,12 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, ...more }: Setup = {}) {
       for (const name of names) {
         const [index = 0, block = 0] = name.split(':').map(Number)
         const begin = block * BLOCK_LENGTH
-        const data = requester.place(index, begin, BLOCK_LENGTH, { divert() {} })
-        if (data) requester.placed(index, begin, BLOCK_LENGTH)
+        const writer = { divert() {} }
+        const piece = requester.place(index, begin, BLOCK_LENGTH, writer)
         if (waiting.includes(name)) waiting.splice(waiting.indexOf(name), 1)
-        else requester.write({ type: 'piece', index, begin, length: BLOCK_LENGTH, data })
+        if (piece)
+          requester.write({ type: 'blocks', writer, blocks: [{ piece, begin, length: BLOCK_LENGTH }] })
+        else requester.write({ type: 'piece', index, begin, length: BLOCK_LENGTH, data: null })
       }
       await settle()
     }
@@ -328,7 +330,7 @@ t.test(
     await settle()
     t.same(closed, [piece])
     t.same(a.waiting, ['0:0', '0:1', '0:2', '0:3'])
-    t.not(a.requester.place(0, 0, BLOCK_LENGTH, { divert() {} })?.buffer, piece!.data.buffer)
+    t.not(a.requester.place(0, 0, BLOCK_LENGTH, { divert() {} })?.data.buffer, piece!.data.buffer)
   },
 )
 
@@ -495,7 +497,7 @@ t.test('what a peer has no longer is fetched from another', async t => {
   const { peer } = setup({ pieces: 1 })
   const a = await peer()
   const b = await peer()
-  a.requester.lacks(0)
+  a.requester.write({ type: 'dontHave', index: 0 })
   await settle()
   t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
 })

@@ -1,50 +1,59 @@
 import t from 'tap'
-import type { Message } from '../../../src/codec/message.ts'
 import { Framer, type FramerOptions } from '../../../src/streams/peer/framer.ts'
-import type { BlockPlace, BlockWriter } from '../../../src/streams/piece-buffer.ts'
+import type { Incoming } from '../../../src/streams/peer/incoming.ts'
+import { type BlockPlace, type BlockWriter, PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 import { cut, feed, run } from '../../helpers/feed.ts'
 import { noise } from '../../helpers/metainfo.ts'
 import { CHOKE, HANDSHAKE, KEEP_ALIVE, msg, pieceMsg, UNCHOKE, u32 } from '../../helpers/wire.ts'
 
 /** What comes out of these bytes, however they are cut; without a handshake ahead. */
 const frame = (bytes: Uint8Array | Uint8Array[], options: FramerOptions = {}) =>
-  feed<Message>(
+  feed<Incoming>(
     consumed => new Framer({ handshake: false, ...options, consumed }),
     Array.isArray(bytes) ? Buffer.concat(bytes) : bytes,
   )
-const types = (messages: readonly Message[]) => messages.map(({ type }) => type)
+const types = (messages: readonly Incoming[]) => messages.map(({ type }) => type)
 const refused = { name: 'PeerError', code: 'ERR_MESSAGE' }
 const tooLong = { name: 'PeerError', code: 'ERR_MESSAGE_TOO_LONG' }
 
-/** Places into one piece each, and what was said to them. */
+/** Gives every block a place in its piece, and logs the questions. */
 class Places implements BlockPlace {
   readonly log: string[] = []
-  readonly memory = new Map<number, Buffer>()
+  readonly pieces = new Map<number, PieceBuffer>()
   writer: BlockWriter | undefined
   readonly #size: number
   constructor(size = 65536) {
     this.#size = size
   }
 
-  piece(index: number): Buffer {
-    const memory = this.memory.get(index) ?? Buffer.alloc(this.#size, 0xee)
-    this.memory.set(index, memory)
-    return memory
+  /** The memory of a piece. */
+  piece(index: number): Uint8Array {
+    return this.#buffer(index).data
   }
 
-  place(index: number, begin: number, length: number, writer: BlockWriter): Uint8Array | null {
+  place(index: number, begin: number, length: number, writer: BlockWriter): PieceBuffer | null {
     this.log.push(`place ${index} ${begin} ${length}`)
     this.writer = writer
-    return this.piece(index).subarray(begin, begin + length)
+    return this.#buffer(index)
   }
 
-  placed(index: number, begin: number, length: number): void {
-    this.log.push(`placed ${index} ${begin} ${length}`)
+  #buffer(index: number): PieceBuffer {
+    const piece = this.pieces.get(index) ?? new PieceBuffer(index, this.#size, Buffer.alloc(this.#size, 0xee))
+    this.pieces.set(index, piece)
+    return piece
   }
 }
 
+/** The blocks and other messages in their order, in words. */
+const describe = (messages: readonly Incoming[]) =>
+  messages.flatMap(message =>
+    message.type === 'blocks'
+      ? message.blocks.map(({ piece, begin, length }) => `block ${piece.index} ${begin} ${length}`)
+      : [message.type],
+  )
+
 t.test('A7, B8: a handshake and what follows is the same in any cuts', async t => {
-  const { items, error } = await feed<Message>(
+  const { items, error } = await feed<Incoming>(
     consumed => new Framer({ consumed }),
     Buffer.concat([HANDSHAKE, msg(5, [0xf0]), UNCHOKE]),
   )
@@ -75,7 +84,7 @@ t.test('B8: every message, split at every offset, is the same message', async t 
       const consumed = (chunk: Uint8Array) => chunk.fill(0xee)
       const { items, error } = await run(new Framer({ handshake: false, consumed }), parts)
       t.equal(error, undefined)
-      t.same(items, [expected, { type: 'unchoke' }], `${(expected as Message).type} split at ${at}`)
+      t.same(items, [expected, { type: 'unchoke' }], `${(expected as Incoming).type} split at ${at}`)
     }
   }
 })
@@ -84,7 +93,7 @@ t.test('A4: bytes that are no handshake are refused', async t => {
   for (const start of ['\x12BitTorrent protocol', '\x13bitTorrent protocol', 'GET / HTTP/1.1\r\nHost:']) {
     const bytes = Buffer.alloc(100)
     bytes.write(start, 'latin1')
-    const { items, error } = await feed<Message>(consumed => new Framer({ consumed }), bytes)
+    const { items, error } = await feed<Incoming>(consumed => new Framer({ consumed }), bytes)
     t.same(items, [])
     t.match(error, { name: 'PeerError', code: 'ERR_HANDSHAKE' })
   }
@@ -219,18 +228,22 @@ t.test('B9: a conversation cut off anywhere ends cleanly with whole messages onl
   }
 })
 
-t.test('B10: a block that is cut off is never said to be placed', async t => {
+t.test('a block that is cut off is not passed on', async t => {
   const places = new Places()
   const start = Buffer.concat([u32(48), Buffer.from([7]), u32(0, 0), Buffer.alloc(8, 1)])
   const { items, error } = await run(new Framer({ handshake: false, places }), [start])
   t.same(items, [])
   t.equal(error, undefined)
   t.same(places.log, ['place 0 0 39'])
-  t.same(places.piece(0).subarray(8, 39), Buffer.alloc(31, 0xee), 'nothing behind what came')
+  t.same(
+    Buffer.from(places.piece(0).subarray(8, 39)),
+    Buffer.alloc(31, 0xee),
+    'nothing behind the bytes that came',
+  )
 })
 
 t.test('an empty bitfield has no bytes, not those of what was read before', async t => {
-  const { items } = await feed<Message>(
+  const { items } = await feed<Incoming>(
     consumed => new Framer({ consumed }),
     Buffer.concat([HANDSHAKE, msg(5), UNCHOKE]),
   )
@@ -278,35 +291,50 @@ t.test('G5, G6: short and empty blocks come out with the length they had', async
 })
 
 t.test(
-  'a block’s bytes are put straight into their place, told once they are all there, and make no message',
+  'blocks are written in their places, and passed on in order with the messages around them',
   async t => {
     const data = noise(3 * 16384, 7)
-    const blocks = [2, 0, 1].map(at => pieceMsg(4, at * 16384, data.subarray(at * 16384, (at + 1) * 16384)))
-    const bytes = Buffer.concat([...blocks, UNCHOKE])
+    const [first, second, third] = [2, 0, 1].map(at =>
+      pieceMsg(4, at * 16384, data.subarray(at * 16384, (at + 1) * 16384)),
+    ) as unknown as [Uint8Array, Uint8Array, Uint8Array]
+    const bytes = Buffer.concat([CHOKE, first, second, UNCHOKE, third, KEEP_ALIVE])
     for (const size of [1, 100, 16384, bytes.length]) {
       const places = new Places(data.length)
-      const { placed } = places
-      places.placed = (index, begin, length) => {
-        placed.call(places, index, begin, length)
-        t.same(places.piece(4).subarray(begin, begin + length), data.subarray(begin, begin + length))
-      }
       const framer = new Framer({ handshake: false, places, consumed: chunk => chunk.fill(0xdd) })
-      const { items, error } = await run<Message>(
+      const { items, error } = await run<Incoming>(
         framer,
         cut(bytes, () => size),
       )
       t.equal(error, undefined)
-      t.same(items, [{ type: 'unchoke' }])
-      t.same(places.piece(4), data)
+      t.same(describe(items), [
+        'choke',
+        'block 4 32768 16384',
+        'block 4 0 16384',
+        'unchoke',
+        'block 4 16384 16384',
+        'keepAlive',
+      ])
+      t.same(Buffer.from(places.piece(4)), data)
       t.same(
         places.log,
-        [32768, 0, 16384].flatMap(at => [`place 4 ${at} 16384`, `placed 4 ${at} 16384`]),
+        [32768, 0, 16384].map(at => `place 4 ${at} 16384`),
       )
     }
   },
 )
 
-t.test('a block without a place is skipped, counted, and not said to be placed', async t => {
+t.test('blocks that follow one another in a chunk are one message of at most 64 blocks', async t => {
+  const places = new Places(200)
+  const blocks = Array.from({ length: 100 }, (_, at) => pieceMsg(0, at, Buffer.from([at])))
+  const { items } = await run<Incoming>(new Framer({ handshake: false, places }), [Buffer.concat(blocks)])
+  t.same(
+    items.map(item => item.type === 'blocks' && item.blocks.length),
+    [64, 36],
+  )
+  t.ok(items.every(item => item.type === 'blocks' && item.writer === places.writer))
+})
+
+t.test('a block without a place is skipped and passed on without data', async t => {
   const places = new Places()
   places.place = () => null
   const { items } = await frame([pieceMsg(0, 0, noise(16384, 1)), UNCHOKE], { places })
@@ -314,11 +342,11 @@ t.test('a block without a place is skipped, counted, and not said to be placed',
   t.same(places.log, [])
 })
 
-t.test('divert midway: nothing more is written, and the block is not said to be placed', async t => {
+t.test('a diverted block is written no further, and passed on without data', async t => {
   const places = new Places()
   const framer = new Framer({ handshake: false, places })
   const bytes = pieceMsg(0, 16384, Buffer.alloc(100, 1))
-  const messages: Message[] = []
+  const messages: Incoming[] = []
   framer.on('data', message => messages.push(message))
   framer.write(bytes.subarray(0, 13 + 40))
   await new Promise(resolve => setImmediate(resolve))
@@ -339,7 +367,7 @@ t.test('divert midway: nothing more is written, and the block is not said to be 
   t.same(places.log, ['place 0 16384 100'])
 })
 
-t.test('divert of a block that is over does not touch the next one', async t => {
+t.test('diverting a complete block does not touch the next one', async t => {
   const places = new Places()
   const framer = new Framer({ handshake: false, places })
   const next = pieceMsg(0, 100, Buffer.alloc(100, 2))

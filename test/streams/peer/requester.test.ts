@@ -95,7 +95,6 @@ function setup({
         state.size = Math.max(1, Math.min(state.size, accepted))
       },
     },
-    other: message => log.push(`other ${message.type}`),
   })
   requester.fast = fast
   const framer = new Framer({ handshake: false, places: requester })
@@ -837,16 +836,60 @@ t.test(
   },
 )
 
-t.test('what is not about requesting is handed on, and what that throws ends the chain', async t => {
-  const { hear, log } = setup()
-  await hear(u32(0), msg(20, [0, 100, 101]), msg(9, [1, 2]), msg(50))
-  t.same(log, ['other keepAlive', 'other extended', 'other port', 'other unknown'])
+t.test('a choke and a block in one chunk are handled in their order, as in two chunks', async t => {
+  const logs: string[][] = []
+  for (const together of [false, true]) {
+    const { hear, log, requester } = setup({ window: 2 })
+    await hear(haveAll, UNCHOKE)
+    const messages = [CHOKE, block(0, 0), UNCHOKE, msg(4, u32(7)), block(0, 1)]
+    if (together) await hear(...messages)
+    else for (const message of messages) await hear(message)
+    t.equal(requester.downloaded, 2 * KiB16)
+    logs.push(log)
+  }
+  const [apart, together] = logs
+  t.same(apart!.slice(1, 4), ['lost 0:0', 'lost 0:1', 'arrived 0:0'])
+  t.same(together, apart)
 })
 
-t.test('requests of a peer are not served here, and do no harm', async t => {
-  const { hear, errors } = setup()
+t.test('a block that comes twice in one chunk is written and counted once', async t => {
+  const { hear, pieces, arrived, requester } = setup({ window: 1 })
+  await hear(haveAll, UNCHOKE)
+  await hear(block(0, 0, 1), block(0, 0, 2))
+  t.same(Buffer.from(pieces[0]!.data.subarray(0, KiB16)), noise(KiB16, 1))
+  t.same(arrived(), ['0:0'])
+  t.equal(requester.wasted, KiB16)
+})
+
+t.test('a block that another writer claims before its message is handled does not arrive', async t => {
+  const { hear, requester, pieces, arrived, lost, out } = setup({ window: 1, blocks: 1 })
+  await hear(haveAll, UNCHOKE)
+  const writer = { divert() {} }
+  const piece = requester.place(0, 0, KiB16, writer)!
+  t.equal(piece, pieces[0])
+  t.ok(piece.place(0, { divert() {} }))
+  requester.write({ type: 'blocks', writer, blocks: [{ piece, begin: 0, length: KiB16 }] })
+  await settle()
+  t.same([arrived(), out, requester.wasted], [[], [], KiB16])
+  t.same(lost(), ['0:0'], 'its request counts as answered')
+})
+
+t.test('a block that was written but whose connection failed can be written by another peer', async t => {
+  const { hear, requester, pieces, lost, arrived } = setup({ window: 1 })
+  await hear(haveAll, UNCHOKE)
+  t.ok(requester.place(0, 0, KiB16, { divert() {} }))
+  requester.destroy()
+  t.same(lost(), ['0:0'])
+  t.equal(pieces[0]!.place(0, { divert() {} })?.length, KiB16)
+  t.same(arrived(), [])
+  t.equal(requester.place(0, 0, KiB16, { divert() {} }), null)
+})
+
+t.test('messages that are not about requesting have no effect', async t => {
+  const { hear, log, errors, out } = setup()
+  await hear(u32(0), msg(20, [0, 100, 101]), msg(9, [1, 2]), msg(50))
   await hear(msg(6, u32(0, 0, KiB16)), msg(8, u32(0, 0, KiB16)), msg(2), msg(3))
-  t.same(errors, [])
+  t.same([log, errors, out], [[], [], []])
 })
 
 t.test('the pieces that a peer has are a Bitfield from the start', async t => {
@@ -1022,15 +1065,15 @@ t.test('a piece that the peer has no longer is lost, and is asked for no more', 
   const { hear, requester, asked, lost, log, errors } = setup({ fast: true, window: 6 })
   await hear(HAVE_ALL, UNCHOKE)
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1'])
-  requester.lacks(0)
+  requester.write({ type: 'dontHave', index: 0 })
+  await settle()
   t.same(lost(), ['0:0', '0:1', '0:2', '0:3'])
   t.equal(log.filter(line => line === 'lack 0').length, 1)
   t.equal(requester.outstanding, 2)
   t.equal(requester.offers(0), false)
   t.equal(requester.bits.count, PIECES - 1)
-  requester.lacks(0)
-  requester.lacks(PIECES)
-  requester.lacks(0xffffffff)
+  for (const index of [0, PIECES, 0xffffffff]) requester.write({ type: 'dontHave', index })
+  await settle()
   t.equal(log.filter(line => line.startsWith('lack')).length, 1, 'once, and only what there was')
   requester.fill()
   t.notOk(asked().some(name => name.startsWith('0:')))
@@ -1040,6 +1083,7 @@ t.test('a piece that the peer has no longer is lost, and is asked for no more', 
 t.test('a peer that has nothing of use any more is told that we are not interested', async t => {
   const { hear, requester, said } = setup()
   await hear(msg(4, u32(3)))
-  requester.lacks(3)
+  requester.write({ type: 'dontHave', index: 3 })
+  await settle()
   t.same(said(), ['interested', 'notInterested'])
 })

@@ -1,0 +1,18 @@
+import type { Message } from '../../codec/message.ts'
+import type { Block, BlockWriter } from '../piece-buffer.ts'
+
+/** Blocks that came one after another and are written in their pieces. Each counts only while `writer` has its claim. */
+export interface BlocksMessage {
+  readonly type: 'blocks'
+  readonly writer: BlockWriter
+  readonly blocks: Block[]
+}
+
+/** The peer no longer has a piece (BEP 54): the decoded form of an extended message. */
+export interface DontHaveMessage {
+  readonly type: 'dontHave'
+  readonly index: number
+}
+
+/** A message from a peer on its way through the stages. */
+export type Incoming = Message | BlocksMessage | DontHaveMessage
