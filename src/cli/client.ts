@@ -5,7 +5,7 @@ import { pick } from '../ports/pick.ts'
 import type { Reporter } from './reporter.ts'
 import { stateDirectory } from './state.ts'
 
-/** How a command finds and reaches peers. */
+/** Options that say how a command finds peers and connects to them. */
 export interface PeerOptions {
   readonly peer?: PeerAddress[]
   readonly port?: number
@@ -17,11 +17,11 @@ export interface PeerOptions {
   readonly dhtNode?: PeerAddress[]
   readonly lsd: boolean
   readonly pex: boolean
-  /** Whether URLs that torrents, links and redirects name may be of this machine and its network. @default false */
+  /** True to let torrents, links and redirects name servers of this machine and its network. @default false */
   readonly allowLocal?: boolean
 }
 
-/** What a command may exchange with peers. */
+/** Options that limit what a command exchanges with peers, and add web seeds. */
 export interface ExchangeOptions {
   readonly webSeeds?: boolean
   readonly webSeed?: string[]
@@ -32,8 +32,8 @@ export interface ExchangeOptions {
   readonly memory?: number
 }
 
-/** The client of a run: one for all of its torrents. Nothing is opened before a torrent is added. */
-export function clientFor(options: PeerOptions & ExchangeOptions, reporter: Reporter): Client {
+/** Creates the client of a run, which all of its torrents share. It opens nothing before a torrent is added. */
+export function createClient(options: PeerOptions & ExchangeOptions, reporter: Reporter): Client {
   const { dht, dhtNode: dhtNodes, listen, lsd, pex, tracker: trackers } = options
   const client = new Client({
     ...{ dht, lsd, pex, trackers, stateDirectory: stateDirectory() },
@@ -44,8 +44,8 @@ export function clientFor(options: PeerOptions & ExchangeOptions, reporter: Repo
   return client
 }
 
-/** What each torrent of a run is told. */
-export function torrentOptions(options: PeerOptions & ExchangeOptions): AddOptions {
+/** Returns the options that every torrent of a run gets. */
+export function torrentOptionsOf(options: PeerOptions & ExchangeOptions): AddOptions {
   const { peer: peers, webSeed: webSeedUrls } = options
   return {
     ...pick({ peers, webSeedUrls }, 'peers', 'webSeedUrls'),

@@ -2,10 +2,11 @@ import { basename, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { createFromPath } from '../hashing/create-from-path.ts'
 import { VERSION } from '../version.ts'
-import { EXIT } from './exit.ts'
+import { EXIT_CODES } from './exit.ts'
 import type { Reporter } from './reporter.ts'
 import { writeTorrent } from './write-torrent.ts'
 
+/** The options of `tsdl create`. */
 export interface CreateFlags {
   readonly output?: string
   readonly pieceLength?: number
@@ -14,11 +15,11 @@ export interface CreateFlags {
   readonly private?: boolean
   readonly comment?: string
   readonly name?: string
-  /** False leaves the date out. */
+  /** False if the date is left out. */
   readonly date: boolean
 }
 
-/** Makes a torrent of a file or a directory, and writes it where the options say. */
+/** Creates a .torrent from a file or a directory and writes it to a file or to standard output. */
 export async function createTorrent(path: string, flags: CreateFlags, reporter: Reporter): Promise<number> {
   const name = flags.name ?? basename(resolve(path))
   const { private: isPrivate, comment, pieceLength } = flags
@@ -37,5 +38,5 @@ export async function createTorrent(path: string, flags: CreateFlags, reporter: 
   for (const warning of warnings) reporter.warning('ERR_METAINFO', warning)
   const output = flags.output ?? (isatty(1) ? `${name}.torrent` : '-')
   await writeTorrent(output, torrent)
-  return EXIT.ok
+  return EXIT_CODES.ok
 }

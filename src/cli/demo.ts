@@ -1,21 +1,26 @@
 import { createHash } from 'node:crypto'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { create, defaultPieceLength } from '../metainfo/create.ts'
 import { parse } from '../metainfo/parse.ts'
 import { Content } from './demo/content.ts'
 import { Seed } from './demo/seed.ts'
 import { openTracker } from './demo/tracker.ts'
-import { EXIT } from './exit.ts'
+import { EXIT_CODES } from './exit.ts'
 import { type GetOptions, get } from './get.ts'
 import { TextReporter } from './text-reporter.ts'
 
+/** The options of `tsdl demo`. */
 export interface DemoOptions extends GetOptions {
   readonly size?: number
   readonly seeds?: number
 }
 
-/** The main job against a tracker and seeds of our own on loopback; tells the digest that the bytes must have. */
-export async function demo({ size = 64 << 20, seeds: count = 3, ...options }: DemoOptions): Promise<number> {
+/** Starts a tracker and seeds on loopback, downloads from them, and prints the digest of the expected content. */
+export async function runDemo({
+  size = 64 << 20,
+  seeds: count = 3,
+  ...options
+}: DemoOptions): Promise<number> {
   const pieceLength = Math.max(65536, defaultPieceLength(size))
   const content = new Content(size, pieceLength)
   const name = 'tsdl-demo.bin'
@@ -24,7 +29,7 @@ export async function demo({ size = 64 << 20, seeds: count = 3, ...options }: De
     for await (const piece of content) {
       digest.update(piece)
       yield piece
-      await turn() // for Ctrl-C
+      await nextTurn() // so that Ctrl-C is handled
     }
   }
   const source = { path: [], length: size, read }
@@ -33,7 +38,7 @@ export async function demo({ size = 64 << 20, seeds: count = 3, ...options }: De
     name,
     files: [source],
     pieceLength,
-    onProgress: bytes => reporter.checking(bytes, size, 'making the content'),
+    onProgress: bytes => reporter.checking(bytes, size, 'creating the content'),
   })
   reporter.close()
   const draft = parse(torrent)
@@ -42,7 +47,7 @@ export async function demo({ size = 64 << 20, seeds: count = 3, ...options }: De
   const tracker = await openTracker(addresses)
   try {
     const exit = await get({ ...draft, trackers: [[tracker.url]] }, { ...options, dht: false, lsd: false })
-    if (exit === EXIT.ok && !options.quiet && !options.json) {
+    if (exit === EXIT_CODES.ok && !options.quiet && !options.json) {
       process.stderr.write(`sha256 ${digest.digest('hex')}  ${name}\n`)
     }
     return exit

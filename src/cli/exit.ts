@@ -1,8 +1,8 @@
 import { getSystemErrorMap } from 'node:util'
 import { InputError, messageOf, StalledError, StorageError } from '../errors.ts'
 
-/** What the exit codes mean: a promise to scripts. */
-export const EXIT = {
+/** The exit codes, which docs/cli.md promises to scripts. */
+export const EXIT_CODES = {
   ok: 0,
   fault: 1,
   usage: 2,
@@ -14,19 +14,20 @@ export const EXIT = {
   readerGone: 141,
 } as const
 
-/** Ends the run with this code, with a last word if there is still something to say. */
-export class Exit extends Error {
-  readonly exit: number
-  readonly word: string | undefined
+/** Ends the run with an exit code, and with a message if there is one to print. */
+export class ExitError extends Error {
+  readonly exitCode: number
+  /** The message to print, if any. */
+  readonly text: string | undefined
 
-  constructor(exit: number, word?: string) {
-    super(word ?? `exit ${exit}`)
-    this.exit = exit
-    this.word = word
+  constructor(exitCode: number, text?: string) {
+    super(text ?? `exit code ${exitCode}`)
+    this.exitCode = exitCode
+    this.text = text
   }
 }
 
-/** A choice that cannot be made: what is wrong, and then what there is, a line each. */
+/** The options select no valid set of files. `listing` shows the files, one per line. */
 export class ChoiceError extends InputError {
   readonly listing: string
 
@@ -36,26 +37,26 @@ export class ChoiceError extends InputError {
   }
 }
 
-/** The exit code that an error stands for. */
-export function exitOf(error: unknown): number {
-  if (error instanceof Exit) return error.exit
-  if (error instanceof InputError) return EXIT.usage
-  if (error instanceof StalledError) return EXIT.gaveUp
-  if (error instanceof StorageError) return isReaderGone(error) ? EXIT.readerGone : EXIT.storage
-  return EXIT.fault
+/** Returns the exit code for an error. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof ExitError) return error.exitCode
+  if (error instanceof InputError) return EXIT_CODES.usage
+  if (error instanceof StalledError) return EXIT_CODES.gaveUp
+  if (error instanceof StorageError) return isReaderGone(error) ? EXIT_CODES.readerGone : EXIT_CODES.storage
+  return EXIT_CODES.fault
 }
 
-/** What to say of an error: one line, or nothing; a choice with its listing, a fault of ours with where it is. */
-export function explain(error: unknown): string | undefined {
-  const exit = exitOf(error)
-  if (error instanceof Exit) return error.word
-  if (exit === EXIT.readerGone) return undefined
+/** Returns the text to print for an error, if any: one line, and the files for a `ChoiceError`, the stack for a bug. */
+export function describeError(error: unknown): string | undefined {
+  const exit = exitCodeOf(error)
+  if (error instanceof ExitError) return error.text
+  if (exit === EXIT_CODES.readerGone) return undefined
   if (error instanceof ChoiceError) return `${messageOf(error)}\n${error.listing}`
-  if (exit === EXIT.fault && error instanceof Error && error.stack) return error.stack
+  if (exit === EXIT_CODES.fault && error instanceof Error && error.stack) return error.stack
   return messageOf(error)
 }
 
-/** Why the system could not: in words, without its codes and what was said already. */
+/** Returns the reason of a system error as text, without codes and without the path, which our message names. */
 export function reasonOf(error: unknown): string {
   const { cause, code, errno, errors } = (error ?? {}) as NodeJS.ErrnoException & { errors?: unknown[] }
   if (cause !== undefined) return reasonOf(cause)
@@ -66,5 +67,5 @@ export function reasonOf(error: unknown): string {
 
 function isReaderGone(error: StorageError): boolean {
   const code = (error.cause as NodeJS.ErrnoException | undefined)?.code
-  return code === 'EPIPE' || code === 'ECONNRESET' // a socket whose reader left bytes unread
+  return code === 'EPIPE' || code === 'ECONNRESET' // the reader of a socket closed it with unread bytes
 }

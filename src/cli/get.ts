@@ -3,17 +3,18 @@ import type { NameOptions } from '../metainfo/name.ts'
 import { systemClock } from '../ports/clock.ts'
 import { pick } from '../ports/pick.ts'
 import { findFiles } from '../storage/find-files.ts'
-import { clientFor, type ExchangeOptions, type PeerOptions, torrentOptions } from './client.ts'
+import { createClient, type ExchangeOptions, type PeerOptions, torrentOptionsOf } from './client.ts'
 import { choose, type DestinationOptions } from './destinations/choose.ts'
 import { isShared } from './destinations/directory.ts'
-import { EXIT } from './exit.ts'
-import { Follower } from './follower.ts'
-import { interruptible } from './interruptible.ts'
+import { EXIT_CODES } from './exit.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { defaultTimeout, type Loaded, load } from './load.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
+import { runUntilSignal } from './run-until-signal.ts'
 import { TextReporter } from './text-reporter.ts'
+import { TorrentMonitor } from './torrent-monitor.ts'
 
+/** The options of `tsdl get`. */
 export interface GetOptions extends DestinationOptions, PeerOptions, ExchangeOptions, NameOptions {
   readonly timeout?: number
   readonly json?: boolean
@@ -21,16 +22,16 @@ export interface GetOptions extends DestinationOptions, PeerOptions, ExchangeOpt
   readonly verbose?: boolean
 }
 
-/** Downloads what SOURCE names, or a torrent, to where the options say. Never throws: returns the exit code. */
+/** Downloads a source to the destination that the options name. Returns the exit code; never throws. */
 export async function get(source: string | Metainfo, options: GetOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
-  const client = clientFor(options, reporter)
-  let follower: Follower | undefined
+  const client = createClient(options, reporter)
+  let monitor: TorrentMonitor | undefined
   try {
-    const outcome = await interruptible(client, async () => {
+    const outcome = await runUntilSignal(client, async () => {
       const { timeout = defaultTimeout() } = options
       const own = {
-        ...torrentOptions(options),
+        ...torrentOptionsOf(options),
         ...pick(options, 'portableNames'),
         timeout,
         share: isShared(options),
@@ -39,7 +40,7 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
       const { torrent } = loaded
       const { selected, directory, begin } = choose(torrent.metainfo, {
         ...options,
-        ...selection(loaded, options),
+        ...linkSelectionOf(loaded, options),
       })
       const metainfo =
         directory === undefined ? torrent.metainfo : await findFiles(torrent.metainfo, { directory })
@@ -47,23 +48,23 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
       for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)
       const listener = await client.listen()
       if (listener && (options.json || options.verbose)) reporter.listening(listener.address)
-      follower = new Follower(torrent, reporter, systemClock)
+      monitor = new TorrentMonitor(torrent, reporter, systemClock)
       const { transfer, digests } = await begin(torrent, metainfo, reporter)
       await transfer()
-      return follower.outcome(digests)
+      return monitor.outcome(digests)
     })
-    reporter.done(outcome) // after the goodbyes: it is the last event
-    return EXIT.ok
+    reporter.done(outcome) // after the client is closed, because `done` is the last event
+    return EXIT_CODES.ok
   } catch (error) {
     return reportFailure(error, reporter)
   } finally {
-    follower?.stop()
+    monitor?.stop()
     await client.close()
     reporter.close()
   }
 }
 
-/** The files that a link selects (BEP 53), unless the options select any. */
-function selection({ selectOnly }: Loaded, { file }: GetOptions): Pick<GetOptions, 'file'> {
+/** Returns the files that a link selects (BEP 53), unless options select files. */
+function linkSelectionOf({ selectOnly }: Loaded, { file }: GetOptions): Pick<GetOptions, 'file'> {
   return selectOnly && !file ? { file: selectOnly.map(String) } : {}
 }

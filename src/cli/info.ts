@@ -4,16 +4,17 @@ import type { ScrapeResult } from '../discovery/scrape.ts'
 import { isMagnet, parseMagnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { torrentOf } from '../metainfo/torrent.ts'
-import { EXIT } from './exit.ts'
-import { describe } from './json-reporter.ts'
+import { EXIT_CODES } from './exit.ts'
+import { torrentFieldsOf } from './json-reporter.ts'
 import { type LoadMetainfoOptions, loadMetainfo } from './load.ts'
 import { magnetJson, magnetText } from './magnet-info.ts'
 import type { Reporter } from './reporter.ts'
-import { scraped } from './scrape.ts'
+import { scrapeTrackers } from './scrape-trackers.ts'
 import { printLine } from './stdout.ts'
 import { json as toJson, visible } from './terminal.ts'
 import { writeTorrent } from './write-torrent.ts'
 
+/** The options of `tsdl info`. */
 export interface InfoOptions extends LoadMetainfoOptions {
   readonly output?: string
   readonly json?: boolean
@@ -22,24 +23,24 @@ export interface InfoOptions extends LoadMetainfoOptions {
   readonly quiet?: boolean
 }
 
-/** Prints what SOURCE names; of a link, with `--offline`, what it says itself. */
+/** Prints the content of a torrent; with `--offline` only what a magnet link itself says. */
 export async function info(source: string, options: InfoOptions, reporter: Reporter): Promise<number> {
   const { json, offline, output, scrape } = options
   if (offline && isMagnet(source)) {
     await printLine((json ? magnetJson : magnetText)(parseMagnet(source)))
-    return EXIT.ok
+    return EXIT_CODES.ok
   }
   const metainfo = await loadMetainfo(source, options, reporter)
   if (output !== undefined) await writeTorrent(output, torrentOf(metainfo))
-  const asked = scrape ? await scraped(metainfo, options.allowLocal) : undefined
-  if (output !== '-') await printLine((json ? infoJson : infoText)(metainfo, asked?.results))
-  return asked?.exit ?? EXIT.ok
+  const scraped = scrape ? await scrapeTrackers(metainfo, options.allowLocal) : undefined
+  if (output !== '-') await printLine((json ? infoJson : infoText)(metainfo, scraped?.results))
+  return scraped?.exit ?? EXIT_CODES.ok
 }
 
-/** Everything that a torrent says of itself, and what its trackers counted if they were asked, as one JSON object. */
+/** Returns all fields of a torrent, and the results of a scrape if there was one, as one JSON object. */
 export function infoJson(metainfo: Metainfo, results?: readonly ScrapeResult[]): string {
   return toJson({
-    ...describe(metainfo),
+    ...torrentFieldsOf(metainfo),
     private: metainfo.private,
     trackers: metainfo.trackers,
     webSeeds: metainfo.webSeeds,
@@ -52,7 +53,7 @@ export function infoJson(metainfo: Metainfo, results?: readonly ScrapeResult[]):
   })
 }
 
-/** The same for people. */
+/** Returns the same as text. */
 export function infoText(metainfo: Metainfo, results?: readonly ScrapeResult[]): string {
   const {
     name,
@@ -99,7 +100,7 @@ function date(seconds: number): string {
   return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString()
 }
 
-/** What trackers counted, as fields of a JSON object; what one did not say is null. */
+/** Returns the results of a scrape as fields of a JSON object. A count that a tracker did not give is null. */
 function scrapeFields(results: readonly ScrapeResult[]) {
   return results.map(
     ({ tracker, error, complete = null, incomplete = null, downloaded = null, downloaders }) =>
@@ -115,7 +116,7 @@ function scrapeFields(results: readonly ScrapeResult[]) {
   )
 }
 
-/** The same as lines for people. */
+/** Returns the same as lines of text. */
 function scrapeLines(results: readonly ScrapeResult[]): string[] {
   if (results.length === 0) return ['no tracker']
   return results.map(({ tracker, error, ...counts }) => {

@@ -3,10 +3,10 @@ import type { MetadataProgress, Progress } from '../pipeline/progress.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 import { json } from './terminal.ts'
 
-/** One object a line on standard error: see docs/cli.md, Events. */
+/** Writes events to standard error, one JSON object per line (docs/cli.md, "Events of --json"). */
 export class JsonReporter implements Reporter {
   metadata(metainfo: Metainfo, selected: (index: number) => boolean): void {
-    this.#emit('metadata', describe(metainfo, selected))
+    this.#emit('metadata', torrentFieldsOf(metainfo, selected))
   }
 
   fetching(progress: MetadataProgress): void {
@@ -68,8 +68,8 @@ export class JsonReporter implements Reporter {
   }
 }
 
-/** The fields of a torrent as JSON has them. */
-export function describe(metainfo: Metainfo, selected: (index: number) => boolean = () => true) {
+/** Returns the fields of a torrent for JSON. */
+export function torrentFieldsOf(metainfo: Metainfo, selected: (index: number) => boolean = () => true) {
   return {
     name: metainfo.name,
     infoHash: metainfo.infoHash.toString('hex'),

@@ -6,29 +6,29 @@ import type { AddOptions, Client } from '../pipeline/client.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import { systemClock } from '../ports/clock.ts'
 import { pick } from '../ports/pick.ts'
-import { clientFor, type PeerOptions, torrentOptions } from './client.ts'
-import { interruptible } from './interruptible.ts'
+import { createClient, type PeerOptions, torrentOptionsOf } from './client.ts'
 import type { Reporter } from './reporter.ts'
+import { runUntilSignal } from './run-until-signal.ts'
 import { loadTorrent } from './source.ts'
 
-/** A torrent that was added to a client, its metadata known. */
+/** A torrent of a client, with known metadata. */
 export interface Loaded {
-  /** It waits for `begin`. */
+  /** The torrent. It does nothing else before `begin`. */
   readonly torrent: Torrent
   /** The indices of the files that a link selects (BEP 53). */
   readonly selectOnly?: readonly number[]
 }
 
-/** Milliseconds without a block after which a run that nobody watches gives up. */
-const UNWATCHED_TIMEOUT_MS = 600_000
-/** Milliseconds between reports of how the metadata comes. */
+/** Milliseconds without a block after which a run gives up, if standard error is not a terminal. */
+const DEFAULT_TIMEOUT_MS = 600_000
+/** Milliseconds between reports on the metadata. */
 const REPORT_INTERVAL_MS = 1000
-/** Milliseconds without a piece of metadata until the reason is reported. */
+/** Milliseconds without a piece of metadata until a stall is reported. */
 const STALL_MS = 10_000
 
 /**
- * Adds what SOURCE names to a client: a .torrent, or a link or an info-hash, whose metadata is then fetched from peers.
- * @throws InputError for a source that is invalid, StalledError when no peer gave the metadata
+ * Adds a source to a client. The metadata of a magnet link or an info-hash is fetched from peers.
+ * @throws InputError for a source that is invalid, StalledError if no peer gave the metadata
  */
 export async function load(
   source: string | Metainfo,
@@ -46,28 +46,29 @@ export async function load(
   if (magnet.selectOnly && selectOnly?.length === 0) {
     throw new InputError(
       'ERR_USAGE',
-      `so: the torrent has ${metainfo.files.length} files, none of those it selects`,
+      `so: the link selects none of the ${metainfo.files.length} files of the torrent`,
     )
   }
   return { torrent, ...(selectOnly ? { selectOnly } : {}) }
 }
 
+/** The options of commands that need only the metadata. */
 export interface LoadMetainfoOptions extends PeerOptions, NameOptions {
   readonly timeout?: number
 }
 
-/** The metainfo of what SOURCE names, for commands that exchange nothing else with peers. */
+/** Returns the metainfo of a source, for commands that exchange nothing else with peers. */
 export async function loadMetainfo(
   source: string,
   options: LoadMetainfoOptions,
   reporter: Reporter,
 ): Promise<Metainfo> {
   if (!isMagnet(source)) return loadTorrent(source, pick(options, 'portableNames'))
-  const client = clientFor(options, reporter)
+  const client = createClient(options, reporter)
   const { timeout = defaultTimeout() } = options
   try {
-    return await interruptible(client, async () => {
-      const own = { ...torrentOptions(options), ...pick(options, 'portableNames'), timeout }
+    return await runUntilSignal(client, async () => {
+      const own = { ...torrentOptionsOf(options), ...pick(options, 'portableNames'), timeout }
       return (await load(source, client, reporter, own)).torrent.metainfo
     })
   } finally {
@@ -75,47 +76,47 @@ export async function loadMetainfo(
   }
 }
 
-/** Milliseconds without a block after which a run gives up: 0, for never, on a terminal. */
+/** Returns the milliseconds without a block after which a run gives up: 0, which is never, on a terminal. */
 export function defaultTimeout(): number {
-  return process.stderr.isTTY ? 0 : UNWATCHED_TIMEOUT_MS
+  return process.stderr.isTTY ? 0 : DEFAULT_TIMEOUT_MS
 }
 
-/** Resolves once the metadata is known, from peers or from where the link says that the .torrent is (`xs`, `as`). */
+/** Resolves with the metadata, from peers or from a URL of the .torrent that the link names (`xs`, `as`). */
 async function fetchMetadata(
   torrent: Torrent,
   magnet: Magnet,
   reporter: Reporter,
   options: AddOptions,
 ): Promise<Metainfo> {
-  const ended = new AbortController()
+  const finished = new AbortController()
   const warn = ({ code, message }: { code: string; message: string }) => reporter.warning(code, message)
   torrent.on('warning', warn)
   const stopReports = reportMetadata(torrent, reporter)
   const trust = options.allowLocal ? 'all' : 'remote'
   for (const url of magnet.sources) {
     const names = pick(options, 'portableNames')
-    loadTorrent(url, { ...names, trust, signal: ended.signal })
+    loadTorrent(url, { ...names, trust, signal: finished.signal })
       .then(metainfo => torrent.takeMetainfo(joined(metainfo, magnet)))
       .catch(error => {
         const text = messageOf(error)
         const message = text.includes(url) ? text : `${url}: ${text}`
-        if (!ended.signal.aborted) warn({ code: error.code ?? 'ERR_USAGE', message })
+        if (!finished.signal.aborted) warn({ code: error.code ?? 'ERR_USAGE', message })
       })
   }
   try {
     return await torrent.ready
   } finally {
-    ended.abort()
+    finished.abort()
     stopReports()
     torrent.off('warning', warn)
   }
 }
 
-/** Reports once a second how the metadata comes, and once why it does not. @returns what stops it */
+/** Reports the progress of the metadata once a second, and a stall once. @returns a function that stops the reports */
 function reportMetadata(torrent: Torrent, reporter: Reporter): () => void {
   let idleSince = systemClock.now()
   let pieces = 0
-  let stalled = false
+  let stallReported = false
   const report = () => {
     const { metadata } = torrent.progress
     if (!metadata) return
@@ -123,8 +124,8 @@ function reportMetadata(torrent: Torrent, reporter: Reporter): () => void {
     if (metadata.have !== pieces) idleSince = now
     pieces = metadata.have
     reporter.fetching(metadata)
-    if (stalled || now - idleSince < STALL_MS) return
-    stalled = true
+    if (stallReported || now - idleSince < STALL_MS) return
+    stallReported = true
     reporter.stalled('ERR_STALLED', `no metadata yet: ${torrent.reason}`)
   }
   const timer = setInterval(report, REPORT_INTERVAL_MS)

@@ -9,45 +9,48 @@ import { pick } from '../ports/pick.ts'
 import { findFiles } from '../storage/find-files.ts'
 import { reasonOf } from './exit.ts'
 
-/** A torrent, its files named as they are on disk, and the directory that their paths begin in. */
+/** A torrent with the file names that it has on disk, and the directory that its paths are relative to. */
 export interface Located {
   readonly metainfo: Metainfo
   readonly directory: string
 }
 
-/** PATH is the directory that was given to `-o`, the torrent's own directory in it, or its one file. */
+/**
+ * Finds the files of a torrent at a path: a directory that was given to `-o`, the torrent's own directory, or its one file.
+ * @throws InputError if the path cannot be read, or is a file and the torrent has several
+ */
 export async function locate(metainfo: Metainfo, path: string, options: NameOptions = {}): Promise<Located> {
-  const whole = resolve(path)
-  const stats = await stat(whole).catch(error => {
+  const fullPath = resolve(path)
+  const stats = await stat(fullPath).catch(error => {
     throw new InputError('ERR_USAGE', `cannot read ${path}: ${reasonOf(error)}`, error)
   })
   if (stats.isDirectory()) {
-    const [first, ...others] = await Promise.all(
-      directoriesOf(metainfo, whole, options).map(async directory => ({
+    const [first, ...rest] = await Promise.all(
+      directoriesOf(metainfo, fullPath, options).map(async directory => ({
         metainfo: await findFiles(metainfo, { ...options, directory }),
         directory,
       })),
     )
-    return others.length === 0 ? first! : fullest([first!, ...others])
+    return rest.length === 0 ? first! : findFullest([first!, ...rest])
   }
-  const [file, ...more] = metainfo.files
-  if (!file || more.length > 0)
-    throw new InputError('ERR_USAGE', `${path} is a file, but the torrent has ${metainfo.files.length}`)
+  const [file, ...otherFiles] = metainfo.files
+  if (!file || otherFiles.length > 0)
+    throw new InputError('ERR_USAGE', `${path} is a file, but the torrent has ${metainfo.files.length} files`)
   return {
-    metainfo: { ...metainfo, files: [{ ...file, ...pick(file, 'spelled'), path: basename(whole) }] },
-    directory: dirname(whole),
+    metainfo: { ...metainfo, files: [{ ...file, ...pick(file, 'spelled'), path: basename(fullPath) }] },
+    directory: dirname(fullPath),
   }
 }
 
-/** Where paths may begin: above a directory that has one of the torrent's names, and in it. */
-function directoriesOf(metainfo: Metainfo, whole: string, options: NameOptions): string[] {
+/** Returns the directories that paths may be relative to. A directory with the torrent's name may be the one or the other. */
+function directoriesOf(metainfo: Metainfo, path: string, options: NameOptions): string[] {
   const names = metainfo.multiFile ? rootNames(metainfo, options) : []
-  const own = names.find(name => whole.endsWith(join(sep, name)))
-  return own === undefined ? [whole] : [whole.slice(0, -own.length - 1) || sep, whole]
+  const ownName = names.find(name => path.endsWith(join(sep, name)))
+  return ownName === undefined ? [path] : [path.slice(0, -ownName.length - 1) || sep, path]
 }
 
-/** The one that has most of the torrent's files, in their lengths; the first of equals. */
-async function fullest(places: readonly Located[]): Promise<Located> {
+/** Returns the place with the most files of the correct length; the first of equals. */
+async function findFullest(places: readonly Located[]): Promise<Located> {
   const counts = await Promise.all(places.map(countFiles))
   return places[counts.indexOf(Math.max(...counts))]!
 }

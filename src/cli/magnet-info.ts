@@ -2,7 +2,7 @@ import { formatAddress } from '../codec/compact.ts'
 import type { Magnet } from '../metainfo/magnet.ts'
 import { json, visible } from './terminal.ts'
 
-/** What a link says by itself, as one JSON object. */
+/** Returns the fields of a link as one JSON object. */
 export function magnetJson({
   infoHash,
   infoHashV2,
@@ -23,7 +23,7 @@ export function magnetJson({
   })
 }
 
-/** The same for people. */
+/** Returns the fields of a link as text. */
 export function magnetText({
   infoHash,
   infoHashV2,

@@ -1,11 +1,11 @@
 import { InputError } from '../errors.ts'
 
-/** Bytes as HTTP names them: from `first` to `last` inclusive, or the last `suffix` ones. */
+/** A range as in HTTP: the bytes from `first` to `last`, both included, or the last `suffix` bytes. */
 export type RangeSpec =
   | { readonly first: number; readonly last: number | undefined }
   | { readonly suffix: number }
 
-/** Reads `A-B`, `A-` or `-N`. */
+/** Parses `A-B`, `A-` or `-N`. */
 export function parseRange(text: string): RangeSpec {
   const [, first = '', last = ''] = /^(\d*)-(\d*)$/.exec(text.trim()) ?? []
   const [from, to] = [Number(first), Number(last)]
@@ -21,13 +21,16 @@ export function parseRange(text: string): RangeSpec {
 }
 
 /**
- * Where those bytes lie in a file of `length` bytes: from `start` to before `end`.
- * @throws InputError when none of them does
+ * Applies a range to a file of `length` bytes. `end` is the byte after the last.
+ * @throws InputError if the file has none of the bytes
  */
-export function within(range: RangeSpec, length: number, path: string): { start: number; end: number } {
+export function resolveRange(range: RangeSpec, length: number, path: string): { start: number; end: number } {
   const start = 'suffix' in range ? Math.max(0, length - range.suffix) : range.first
   const end = 'suffix' in range || range.last === undefined ? length : Math.min(length, range.last + 1)
   if (start < end) return { start, end }
-  const asked = 'suffix' in range ? `-${range.suffix}` : `${range.first}-${range.last ?? ''}`
-  throw new InputError('ERR_USAGE', `--range ${asked}: no such bytes, ${path} has ${length}`)
+  const text = 'suffix' in range ? `-${range.suffix}` : `${range.first}-${range.last ?? ''}`
+  throw new InputError(
+    'ERR_USAGE',
+    `--range ${text}: ${path} has ${length} bytes, none of them in this range`,
+  )
 }

@@ -1,56 +1,60 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Given } from '../pipeline/pieces/contributions.ts'
 import type { MetadataProgress, Progress } from '../pipeline/progress.ts'
-import { exitOf, explain } from './exit.ts'
+import { describeError, exitCodeOf } from './exit.ts'
 
-/** What a run ends with. */
+/** The result of a run. */
 export interface Outcome extends Pick<Progress, 'verified' | 'downloaded' | 'uploaded' | 'wasted' | 'ratio'> {
   /** Seconds of the whole run. */
   readonly elapsed: number
-  /** Seconds until everything was verified: without those in which it was only shared. */
+  /** Seconds until everything was verified. The time of sharing after that is left out. */
   readonly downloadTime: number
   /** The SHA-256 of each file, in hex, by path. */
   readonly digests: Readonly<Record<string, string>>
-  /** Who gave how much of each file. */
+  /** How many bytes of each file each peer and web seed gave. */
   readonly sources: readonly FileSources[]
 }
 
-/** Where the bytes of a file came from, the most first. */
+/** The origins of a file's bytes, those that gave most first. */
 export interface FileSources {
   readonly path: string
   readonly from: readonly Given[]
 }
 
-/** Tells somebody how a download goes; each way of telling is a class of its own. Nothing goes to stdout. */
+/** Reports the events of a run on standard error, as text or as JSON. Nothing goes to standard output. */
 export interface Reporter {
+  /** The metadata is known. */
   metadata(metainfo: Metainfo, selected: (index: number) => boolean): void
   /** A link's metadata is being fetched. */
   fetching(progress: MetadataProgress): void
-  /** So much of all that is to be hashed before the job itself was. @param what in words @default what is there */
-  checking(done: number, all: number, what?: string): void
+  /** `done` of `total` bytes or pieces are hashed. @param activity in words @default 'checking files' */
+  checking(done: number, total: number, activity?: string): void
   progress(progress: Progress): void
+  /** A peer or a web seed connected or disconnected. */
   peer(address: string, client: string, state: 'connected' | 'disconnected', reason?: string): void
-  /** What `file` has is right so far: it goes on from there. */
+  /** `file` is correct up to `offset`; the download continues there. */
   resumed(file: string, offset: number): void
-  /** Others can reach us here. */
+  /** The client accepts connections at this address. */
   listening(address: string): void
-  /** Files are at this URL. */
+  /** The HTTP server serves files at this URL. */
   serving(url: string): void
   warning(code: string, message: string): void
+  /** No bytes were received for a while. @param reason a sentence */
   stalled(code: string, reason: string): void
-  /** A download has ended well. */
+  /** A download is complete. */
   done(outcome: Outcome): void
-  /** Sharing has ended, also by a signal. */
+  /** Sharing has ended, possibly by a signal. */
   shared(outcome: Outcome): void
+  /** The run failed. It is the last event. */
   error(code: string, message: string, exit: number): void
-  /** Leaves the terminal as it was. */
+  /** Ends the live line on a terminal. */
   close(): void
 }
 
-/** Tells of what ended a run; returns the exit code that it stands for. */
+/** Reports the error that ended a run. Returns its exit code. */
 export function reportFailure(error: unknown, reporter: Reporter): number {
-  const exit = exitOf(error)
-  const message = explain(error)
+  const exit = exitCodeOf(error)
+  const message = describeError(error)
   reporter.close()
   if (message !== undefined) reporter.error((error as { code?: string }).code ?? 'ERR_FAULT', message, exit)
   return exit

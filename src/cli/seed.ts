@@ -3,17 +3,18 @@ import { resumeAt } from '../pipeline/resume/find-verified-pieces.ts'
 import { share } from '../pipeline/share.ts'
 import { pick } from '../ports/pick.ts'
 import { FileStorage } from '../storage/file-storage.ts'
-import { clientFor, type ExchangeOptions, type PeerOptions, torrentOptions } from './client.ts'
-import { EXIT, Exit } from './exit.ts'
-import { Follower } from './follower.ts'
-import { interruptible } from './interruptible.ts'
+import { createClient, type ExchangeOptions, type PeerOptions, torrentOptionsOf } from './client.ts'
+import { EXIT_CODES, ExitError } from './exit.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { load } from './load.ts'
 import { locate } from './locate.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
-import { recordOf } from './state.ts'
+import { runUntilSignal } from './run-until-signal.ts'
+import { recordPathOf } from './state.ts'
 import { TextReporter } from './text-reporter.ts'
+import { TorrentMonitor } from './torrent-monitor.ts'
 
+/** The options of `tsdl seed`. */
 export interface SeedOptions extends PeerOptions, ExchangeOptions, NameOptions {
   readonly superSeed?: boolean
   readonly seedRatio?: number
@@ -23,24 +24,29 @@ export interface SeedOptions extends PeerOptions, ExchangeOptions, NameOptions {
   readonly verbose?: boolean
 }
 
-/** Shares what of a torrent is right at `path`, until a signal, or until it has shared enough. Never throws. */
+/** Shares the correct pieces of a torrent at `path` until a signal, a ratio or a time. Returns the exit code; never throws. */
 export async function seed(source: string, path: string, options: SeedOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
-  const client = clientFor(options, reporter)
-  let follower: Follower | undefined
+  const client = createClient(options, reporter)
+  let monitor: TorrentMonitor | undefined
   let sharing = false
   try {
-    await interruptible(client, async () => {
-      const own = { ...torrentOptions(options), ...pick(options, 'portableNames', 'superSeed'), share: true }
+    await runUntilSignal(client, async () => {
+      const own = {
+        ...torrentOptionsOf(options),
+        ...pick(options, 'portableNames', 'superSeed'),
+        share: true,
+      }
       const { torrent } = await load(source, client, reporter, own)
       const { metainfo, directory } = await locate(torrent.metainfo, path, options)
       reporter.metadata(metainfo, () => true)
       const storage = new FileStorage(metainfo, { directory })
-      follower = new Follower(torrent, reporter)
-      const resume = resumeAt(recordOf(metainfo.infoHash, directory), metainfo, storage)
+      monitor = new TorrentMonitor(torrent, reporter)
+      const resume = resumeAt(recordPathOf(metainfo.infoHash, directory), metainfo, storage)
       await torrent.begin({ storage, resume, select: () => false }, metainfo).done
       const { count, size } = torrent.verified
-      if (count === 0) throw new Exit(EXIT.notRight, `nothing of the torrent is right at ${path}`)
+      if (count === 0)
+        throw new ExitError(EXIT_CODES.notRight, `${path} holds no correct piece of the torrent`)
       if (count < size)
         reporter.warning(
           'ERR_STORAGE',
@@ -52,14 +58,14 @@ export async function seed(source: string, path: string, options: SeedOptions): 
       const { seedRatio: ratio, seedTime: time } = options
       await share(torrent, pick({ ratio, time }, 'ratio', 'time'))
     })
-    reporter.shared(follower!.outcome())
-    return EXIT.ok
+    reporter.shared(monitor!.outcome())
+    return EXIT_CODES.ok
   } catch (error) {
-    // a signal is how it usually ends
-    if (follower && sharing && error instanceof Exit) reporter.shared(follower.outcome())
+    // a signal is the usual end
+    if (monitor && sharing && error instanceof ExitError) reporter.shared(monitor.outcome())
     return reportFailure(error, reporter)
   } finally {
-    follower?.stop()
+    monitor?.stop()
     await client.close()
     reporter.close()
   }

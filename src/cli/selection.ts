@@ -4,27 +4,27 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 import { ChoiceError } from './exit.ts'
 
 /**
- * The files that `--file` options choose: each an index, a path, or a glob over paths, with or without the torrent's name.
- * @returns indices, in the torrent's order; undefined for all
- * @throws InputError that lists what there is when an option matches nothing
+ * Selects the files that `--file` options name: by index, by path, or by glob, with or without the torrent's own name.
+ * @returns the indices in the order of the options; undefined for all files
+ * @throws ChoiceError that lists the files if an option matches none
  */
 export function selectFiles(
   metainfo: Metainfo,
-  wanted: readonly string[] | undefined,
+  patterns: readonly string[] | undefined,
 ): Set<number> | undefined {
-  if (!wanted || wanted.length === 0) return undefined
+  if (!patterns || patterns.length === 0) return undefined
   const chosen = new Set<number>()
-  for (const want of wanted) {
-    const found = matching(metainfo, want)
+  for (const pattern of patterns) {
+    const found = findMatches(metainfo, pattern)
     if (found.length === 0) {
-      throw new ChoiceError(`no file matches ${JSON.stringify(want)}; there are:`, listFiles(metainfo))
+      throw new ChoiceError(`no file matches ${JSON.stringify(pattern)}; the files are:`, listFiles(metainfo))
     }
     for (const index of found) chosen.add(index)
   }
   return chosen
 }
 
-/** The torrent's files, a line each, as `--file` takes them. */
+/** Returns the files of a torrent, one per line, with the index and path that `--file` takes. */
 export function listFiles(metainfo: Metainfo): string {
   return metainfo.files
     .map((file, index) => (file.pad ? '' : `  ${index}  ${file.path}  (${file.length} bytes)\n`))
@@ -32,24 +32,24 @@ export function listFiles(metainfo: Metainfo): string {
     .trimEnd()
 }
 
-function matching({ files, multiFile, name }: Metainfo, want: string): number[] {
-  const real = files.flatMap((file, index) => (file.pad ? [] : [{ path: file.path, index }]))
-  if (/^\d+$/.test(want)) {
-    const byIndex = real.filter(({ index }) => index === Number(want))
+function findMatches({ files, multiFile, name }: Metainfo, pattern: string): number[] {
+  const listed = files.flatMap((file, index) => (file.pad ? [] : [{ path: file.path, index }]))
+  if (/^\d+$/.test(pattern)) {
+    const byIndex = listed.filter(({ index }) => index === Number(pattern))
     if (byIndex.length > 0) return byIndex.map(({ index }) => index)
   }
   const inner = (path: string) =>
     multiFile && path.startsWith(`${name}/`) ? path.slice(name.length + 1) : path
-  const exact = real.filter(({ path }) => path === want || inner(path) === want)
+  const exact = listed.filter(({ path }) => path === pattern || inner(path) === pattern)
   if (exact.length > 0) return exact.map(({ index }) => index)
-  const matches = globOf(want)
-  return real.filter(({ path }) => matches(path) || matches(inner(path))).map(({ index }) => index)
+  const matches = globOf(pattern)
+  return listed.filter(({ path }) => matches(path) || matches(inner(path))).map(({ index }) => index)
 }
 
-function globOf(want: string): (path: string) => boolean {
+function globOf(pattern: string): (path: string) => boolean {
   try {
-    return picomatch(want, { dot: true, basename: !want.includes('/') } as picomatch.PicomatchOptions)
+    return picomatch(pattern, { dot: true, basename: !pattern.includes('/') } as picomatch.PicomatchOptions)
   } catch (error) {
-    throw new InputError('ERR_USAGE', `--file: not a glob: ${JSON.stringify(want)}: ${messageOf(error)}`)
+    throw new InputError('ERR_USAGE', `--file: not a glob: ${JSON.stringify(pattern)}: ${messageOf(error)}`)
   }
 }

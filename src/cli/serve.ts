@@ -4,26 +4,27 @@ import { pick } from '../ports/pick.ts'
 import { HttpServer } from '../server/http-server.ts'
 import type { ServedTorrents } from '../server/served-torrents.ts'
 import { findFiles } from '../storage/find-files.ts'
-import { clientFor, type ExchangeOptions, type PeerOptions, torrentOptions } from './client.ts'
-import { HTTP_ADDRESS, type HttpAddress } from './http-address.ts'
-import { interruptible } from './interruptible.ts'
+import { createClient, type ExchangeOptions, type PeerOptions, torrentOptionsOf } from './client.ts'
+import { DEFAULT_HTTP_ADDRESS, type HttpAddress } from './http-address.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { load } from './load.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
+import { runUntilSignal } from './run-until-signal.ts'
 import { openServing, type Serving } from './serving.ts'
 import { TextReporter } from './text-reporter.ts'
 import { findToken, type TokenOptions } from './token.ts'
 
+/** The options of `tsdl serve`. */
 export interface ServeOptions extends PeerOptions, ExchangeOptions, TokenOptions, NameOptions {
-  /** The directory that fetched files stay in. @default in memory, for a while */
+  /** The directory that keeps the data. @default in memory, for a while */
   readonly output?: string
-  /** Where to serve HTTP. @default 127.0.0.1:8642, or a free port if that one is taken */
+  /** The address to serve HTTP at. @default 127.0.0.1:8642, or a free port if that one is taken */
   readonly http?: HttpAddress
-  /** Files that are read at once. @default 32 */
+  /** The maximum number of files read at once. @default 32 */
   readonly maxReaders?: number
-  /** HTTP connections at most. @default 256 */
+  /** The maximum number of HTTP connections. @default 256 */
   readonly maxClients?: number
-  /** Of those, from one address. @default 32, from loopback 128 */
+  /** The maximum number of HTTP connections per address. @default 32, from loopback 128 */
   readonly maxClientsPerAddress?: number
   readonly json?: boolean
   readonly quiet?: boolean
@@ -31,13 +32,13 @@ export interface ServeOptions extends PeerOptions, ExchangeOptions, TokenOptions
 }
 
 const DEFAULT_MEMORY_BYTES = 64 << 20
-/** The share of memory for bytes that were read and may be read again: players seek back and forth. */
+/** The share of memory for bytes that were read already, because players seek back and forth. */
 const KEEP_SHARE = 1 / 4
 
-/** Serves the files of torrents over HTTP until a signal. Never throws: returns the exit code. */
+/** Serves the files of torrents over HTTP until a signal. Returns the exit code; never throws. */
 export async function serve(sources: readonly string[], options: ServeOptions): Promise<number> {
   const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
-  const client = clientFor(options, reporter)
+  const client = createClient(options, reporter)
   const served = new Map<string, Serving>()
   const open = { server: undefined as HttpServer | undefined }
   const close = async () => {
@@ -45,9 +46,9 @@ export async function serve(sources: readonly string[], options: ServeOptions): 
     await Promise.all(Array.from(served.values(), serving => serving.close()))
   }
   try {
-    return await interruptible({ close }, async () => {
+    return await runUntilSignal({ close }, async () => {
       const token = findToken(options, process.env)
-      const own = { ...torrentOptions(options), ...pick(options, 'portableNames'), share: true }
+      const own = { ...torrentOptionsOf(options), ...pick(options, 'portableNames'), share: true }
       const unique = [...new Set(sources)]
       const torrents = await Promise.all(unique.map(source => load(source, client, reporter, own)))
       const server = await openServer(served, token, options)
@@ -65,7 +66,7 @@ export async function serve(sources: readonly string[], options: ServeOptions): 
         )
       }
       reporter.serving(server.url)
-      return whenAllFail(served, reporter)
+      return waitForFailure(served, reporter)
     })
   } catch (error) {
     await close()
@@ -76,8 +77,8 @@ export async function serve(sources: readonly string[], options: ServeOptions): 
   }
 }
 
-/** Never resolves; rejects when the last torrent has failed. Those that fail before it are no longer served. */
-function whenAllFail(torrents: Map<string, Serving>, reporter: Reporter): Promise<never> {
+/** Rejects when the last torrent has failed. Stops serving each one that fails before. Never resolves. */
+function waitForFailure(torrents: Map<string, Serving>, reporter: Reporter): Promise<never> {
   return new Promise((_, reject) => {
     for (const [hash, torrent] of torrents) {
       torrent.failed.catch(error => {
@@ -91,8 +92,7 @@ function whenAllFail(torrents: Map<string, Serving>, reporter: Reporter): Promis
 }
 
 /**
- * Opens the server where the options say. If they name no address and another program has the default port, it takes
- * a free one.
+ * Opens the server at the address in the options. If they name none and the default port is taken, it uses a free one.
  */
 async function openServer(
   torrents: ServedTorrents,
@@ -109,11 +109,11 @@ async function openServer(
     'maxConnectionsPerAddress',
   )
   try {
-    return await new HttpServer(torrents, { ...(http ?? HTTP_ADDRESS), ...given }).listen()
+    return await new HttpServer(torrents, { ...(http ?? DEFAULT_HTTP_ADDRESS), ...given }).listen()
   } catch (error) {
     const taken = systemCodeOf(error) === 'EADDRINUSE'
     if (http || !taken) throw error
-    return new HttpServer(torrents, { ...HTTP_ADDRESS, port: 0, ...given }).listen()
+    return new HttpServer(torrents, { ...DEFAULT_HTTP_ADDRESS, port: 0, ...given }).listen()
   }
 }
 

@@ -3,22 +3,22 @@ import { directoryContent } from '../pipeline/download.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import type { ServedTorrent } from '../server/served-torrents.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
-import { Follower } from './follower.ts'
 import type { Reporter } from './reporter.ts'
-import { recordOf, sharedLocks } from './state.ts'
+import { recordPathOf, sharedLocks } from './state.ts'
+import { TorrentMonitor } from './torrent-monitor.ts'
 
 /** A torrent that is running and served. */
 export interface Serving extends ServedTorrent {
-  /** Never resolves; rejects with the error that ended the torrent. */
+  /** Rejects with the error that ended the torrent. Never resolves. */
   readonly failed: Promise<never>
-  /** Takes leave of trackers and peers, and closes it. Never rejects. */
+  /** Closes the torrent. Never rejects. */
   close(): Promise<void>
 }
 
 /**
- * Begins a torrent to be served. It fetches what is read, and nothing else. With a directory the bytes stay there;
- * otherwise they are held in memory while they are read, and for a while after that.
- * @param keep bytes that are held in memory after they were read
+ * Begins a torrent that downloads only what is read. A directory keeps the data; without one it stays in memory while it
+ * is read, and for a while after that.
+ * @param keep bytes that stay in memory after they were read
  */
 export function openServing(
   torrent: Torrent,
@@ -31,10 +31,10 @@ export function openServing(
       ? { storage: new WindowStorage({ keep }) }
       : directoryContent(metainfo, {
           ...{ output, locks: sharedLocks() },
-          record: recordOf(metainfo.infoHash, output),
+          record: recordPathOf(metainfo.infoHash, output),
         })
   torrent.begin({ ...content, onDemand: true }, metainfo)
-  const follower = new Follower(torrent, reporter)
+  const monitor = new TorrentMonitor(torrent, reporter)
   return {
     metainfo,
     failed: new Promise((_, reject) => torrent.once('error', reject)),
@@ -43,7 +43,7 @@ export function openServing(
     },
     read: (fileIndex, range) => torrent.files[fileIndex]!.stream(range),
     async close() {
-      follower.stop()
+      monitor.stop()
       await torrent.close()
     },
   }

@@ -11,20 +11,20 @@ import { follow, targetOf } from '../ports/http-follow.ts'
 import { VERSION } from '../version.ts'
 import { reasonOf } from './exit.ts'
 
-/** How a source is read. */
+/** Options for reading a source. */
 export interface SourceOptions extends NameOptions {
-  /** Who named it, where it is a URL. @default 'user' */
+  /** The origin of a URL, which decides what addresses it may reach. @default 'user' */
   readonly trust?: Trust
-  /** Gives up fetching it. */
+  /** Aborts the request. */
   readonly signal?: AbortSignal
 }
 
-/** Milliseconds that a server may take to hand out a .torrent. */
-const FETCH_TIMEOUT = 30_000
+/** Milliseconds within which a server has to send a .torrent. */
+const FETCH_TIMEOUT_MS = 30_000
 
 /**
- * Reads and parses what SOURCE names: a path or URL of a .torrent, or `-` for standard input.
- * @throws InputError that names the source and what is wrong with it
+ * Reads and parses a .torrent: a path, a URL, or `-` for standard input.
+ * @throws InputError that names the source and the fault
  */
 export async function loadTorrent(source: string, options: SourceOptions = {}): Promise<Metainfo> {
   const name = source === '-' ? 'standard input' : source
@@ -44,13 +44,13 @@ export async function loadTorrent(source: string, options: SourceOptions = {}): 
 }
 
 async function read(source: string, options: SourceOptions): Promise<Uint8Array> {
-  if (source === '-') return gather(process.stdin, 'standard input')
+  if (source === '-') return readAll(process.stdin, 'standard input')
   if (/^https?:\/\//i.test(source)) {
     return fetchTorrent(source, options)
   }
   const file = await open(source)
   try {
-    return await gather(file.createReadStream({ autoClose: false }), source)
+    return await readAll(file.createReadStream({ autoClose: false }), source)
   } finally {
     await file.close()
   }
@@ -58,12 +58,12 @@ async function read(source: string, options: SourceOptions): Promise<Uint8Array>
 
 async function fetchTorrent(source: string, { signal, trust = 'user' }: SourceOptions): Promise<Uint8Array> {
   const url = urlOf(source)
-  if (!url) throw new InputError('ERR_USAGE', `cannot read ${source}: it is no URL`)
-  const late = AbortSignal.timeout(FETCH_TIMEOUT)
+  if (!url) throw new InputError('ERR_USAGE', `cannot read ${source}: invalid URL`)
+  const timeout = AbortSignal.timeout(FETCH_TIMEOUT_MS)
   try {
     const { reply } = await follow(new HttpClient().open, targetOf(url, 'torrent', trust), {
       headers: { 'User-Agent': `tsdl/${VERSION}`, Accept: '*/*', 'Accept-Encoding': 'gzip' },
-      signal: signal ? AbortSignal.any([signal, late]) : late,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       purpose: 'torrent',
       trust,
     })
@@ -71,16 +71,16 @@ async function fetchTorrent(source: string, { signal, trust = 'user' }: SourceOp
     reply.body.destroy()
     throw new InputError('ERR_USAGE', `cannot read ${source}: HTTP status ${reply.status}`)
   } catch (error) {
-    if (!late.aborted) throw error
+    if (!timeout.aborted) throw error
     throw new InputError(
       'ERR_USAGE',
-      `cannot read ${source}: no answer within ${FETCH_TIMEOUT / 1000} s`,
+      `cannot read ${source}: no answer within ${FETCH_TIMEOUT_MS / 1000} s`,
       error,
     )
   }
 }
 
-async function gather(
+async function readAll(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   name: string,
 ): Promise<Uint8Array> {

@@ -4,17 +4,17 @@ import { StorageError } from '../errors.ts'
 import { reasonOf } from './exit.ts'
 
 /**
- * The descriptor of standard output. `process.stdout` is not used: it makes a pipe non-blocking, also for the other
- * processes that write to it.
+ * The descriptor of standard output. `process.stdout` is not used, because it makes a pipe non-blocking for all processes
+ * that write to it.
  */
 export const STDOUT = 1
 
-/** Milliseconds until a descriptor that is non-blocking and full is tried again. */
-const RETRY_MS = 5
+/** Milliseconds between attempts to write to a descriptor that is non-blocking and full. */
+const WRITE_RETRY_MS = 5
 
 /**
  * Writes all of `bytes` to standard output.
- * @throws StorageError, its cause EPIPE when the reader went away
+ * @throws StorageError with the cause EPIPE if the reader of a pipe is gone
  */
 export function writeStdout(bytes: Uint8Array): Promise<void> {
   return writeChunks([bytes])
@@ -25,20 +25,20 @@ export function printLine(text: string): Promise<void> {
   return writeStdout(Buffer.from(`${text}\n`))
 }
 
-/** Writes `chunks` to standard output, one after another. @param fd a descriptor of it @throws as `writeStdout` */
+/** Writes `chunks` to standard output in order. @param fd its descriptor @throws StorageError, as `writeStdout` */
 export async function writeChunks(chunks: readonly Uint8Array[], fd = STDOUT): Promise<void> {
-  let rest = chunks.filter(({ length }) => length > 0)
-  while (rest.length > 0) {
+  let remaining = chunks.filter(({ length }) => length > 0)
+  while (remaining.length > 0) {
     try {
-      rest = after(rest, await writeSome(fd, rest))
+      remaining = dropWritten(remaining, await writeSome(fd, remaining))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw stdoutError(error)
-      await delay(RETRY_MS)
+      await delay(WRITE_RETRY_MS)
     }
   }
 }
 
-/** A failed write to standard output as an error of ours. */
+/** Returns the StorageError for a failed write to standard output. */
 export function stdoutError(error: unknown): StorageError {
   const { code } = error as NodeJS.ErrnoException
   const full = code === 'ENOSPC' || code === 'EDQUOT'
@@ -49,8 +49,8 @@ export function stdoutError(error: unknown): StorageError {
   )
 }
 
-/** What is left of `chunks` when their first `written` bytes are out. */
-function after(chunks: readonly Uint8Array[], written: number): Uint8Array[] {
+/** Returns `chunks` without their first `written` bytes. */
+function dropWritten(chunks: readonly Uint8Array[], written: number): Uint8Array[] {
   let first = 0
   while (first < chunks.length && written >= chunks[first]!.length) written -= chunks[first++]!.length
   const rest = chunks.slice(first)

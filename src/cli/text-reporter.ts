@@ -6,23 +6,24 @@ import { systemClock } from '../ports/clock.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 import { visible } from './terminal.ts'
 
+/** Options of `TextReporter`. */
 export interface TextReporterOptions {
-  /** No progress and no warnings. */
+  /** True for no progress and no warnings. @default false */
   readonly quiet?: boolean
-  /** Peers that come and go as well. */
+  /** True to report connections to peers as well. @default false */
   readonly verbose?: boolean
 }
 
-// Only a terminal needs it, and it brings a dozen modules.
+// Only a terminal needs this package, and it loads a dozen modules.
 const logUpdate = process.stderr.isTTY ? await import('log-update') : undefined
 
-/** Milliseconds between lines where nobody watches. */
-const NOW_AND_THEN = 10_000
+/** Milliseconds between lines of progress if standard error is not a terminal. */
+const PLAIN_REPORT_INTERVAL_MS = 10_000
 
-/** Warnings of what happens every day. */
-const USUAL = new Set(['ERR_CONNECTION', 'ERR_HANDSHAKE', 'ERR_TIMEOUT', 'ERR_RECORD', 'ERR_DHT'])
+/** Codes of warnings that are part of every swarm; reported only with `verbose`. */
+const ROUTINE_WARNINGS = new Set(['ERR_CONNECTION', 'ERR_HANDSHAKE', 'ERR_TIMEOUT', 'ERR_RECORD', 'ERR_DHT'])
 
-/** A line that changes on a terminal, a plain one now and then elsewhere. */
+/** Reports as text: one line that changes on a terminal, otherwise a plain line every ten seconds. */
 export class TextReporter implements Reporter {
   readonly #quiet: boolean
   readonly #verbose: boolean
@@ -44,8 +45,8 @@ export class TextReporter implements Reporter {
     this.#show(`fetching metadata: ${peers} peer${peers === 1 ? '' : 's'}, ${offering} with it${got}`)
   }
 
-  checking(done: number, all: number, what = 'checking what is there'): void {
-    this.#show(`${what}: ${percent(done, all)}`)
+  checking(done: number, total: number, activity = 'checking files'): void {
+    this.#show(`${activity}: ${percent(done, total)}`)
   }
 
   progress(progress: Progress): void {
@@ -53,7 +54,7 @@ export class TextReporter implements Reporter {
     const sharing = verified === total
     const parts = [
       ...(sharing
-        ? ['sharing', `${bytes(uploaded)} given`, `ratio ${ratio.toFixed(2)}`]
+        ? ['sharing', `${bytes(uploaded)} uploaded`, `ratio ${ratio.toFixed(2)}`]
         : [percent(verified, total), `${bytes(verified)} of ${bytes(total)}`, rate(downSpeed)]),
       ...(upSpeed >= 1 ? [`${sharing ? '' : 'up '}${rate(upSpeed)}`] : []),
       `${peers} peer${peers === 1 ? '' : 's'}`,
@@ -75,7 +76,7 @@ export class TextReporter implements Reporter {
   }
 
   resumed(path: string, offset: number): void {
-    if (!this.#quiet) this.#say(`${path}: right up to byte ${offset}, going on from there`)
+    if (!this.#quiet) this.#say(`${path}: correct up to byte ${offset}; continuing there`)
   }
 
   serving(url: string): void {
@@ -83,17 +84,16 @@ export class TextReporter implements Reporter {
   }
 
   warning(code: string, message: string): void {
-    // swarms are full of addresses where nobody answers: that is news only to who asks for it
-    if (!this.#quiet && (this.#verbose || !USUAL.has(code))) this.#say(`tsdl: warning: ${message}`)
+    if (!this.#quiet && (this.#verbose || !ROUTINE_WARNINGS.has(code))) this.#say(`tsdl: warning: ${message}`)
   }
 
   stalled(_code: string, reason: string): void {
-    if (!this.#quiet) this.#say(`tsdl: waiting: ${reason}`)
+    if (!this.#quiet) this.#say(`tsdl: stalled: ${reason}`)
   }
 
   done({ verified, downloadTime, downloaded, uploaded, ratio, digests }: Outcome): void {
     this.#live?.clear()
-    // asked for, so said even to who wants silence; as sha256sum writes it
+    // --digest asks for these, so --quiet does not hide them. The format is that of sha256sum.
     for (const [path, digest] of Object.entries(digests)) this.#say(`${digest}  ${path}`)
     if (this.#quiet) return
     const speed = downloaded > 0 ? averageRate(downloaded, downloadTime) : ''
@@ -119,13 +119,13 @@ export class TextReporter implements Reporter {
   #show(line: string): void {
     if (this.#quiet) return
     if (this.#live) this.#live(line)
-    else if (systemClock.now() - this.#lastLine >= NOW_AND_THEN) {
+    else if (systemClock.now() - this.#lastLine >= PLAIN_REPORT_INTERVAL_MS) {
       this.#lastLine = systemClock.now()
       process.stderr.write(`${line}\n`)
     }
   }
 
-  /** A line that stays. */
+  /** Writes a line that stays. */
   #say(line: string): void {
     this.#live?.clear()
     process.stderr.write(`${visible(line)}\n`)
@@ -133,14 +133,14 @@ export class TextReporter implements Reporter {
 }
 
 function bytes(count: number): string {
-  return prettyBytes(count, { binary: true }) // asked for fraction digits, it would load a locale: 80 ms
+  return prettyBytes(count, { binary: true }) // without options for digits, which would load a locale in 80 ms
 }
 
 function rate(bytesPerSecond: number): string {
   return `${bytes(Math.round(bytesPerSecond))}/s`
 }
 
-/** A rate to append to an amount; nothing where no time has passed. */
+/** Returns a rate to append to an amount; an empty text if no time has passed. */
 function averageRate(amount: number, seconds: number): string {
   return seconds > 0 ? `, ${rate(amount / seconds)}` : ''
 }

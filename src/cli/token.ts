@@ -2,19 +2,20 @@ import { readFileSync } from 'node:fs'
 import { quote } from '../codec/quote.ts'
 import { InputError, messageOf } from '../errors.ts'
 
+/** Options that name the token of the HTTP server. */
 export interface TokenOptions {
-  /** The token itself. */
+  /** The token. */
   readonly token?: string
-  /** A file whose only line it is. */
+  /** A file with the token as its only line. */
   readonly tokenFile?: string
 }
 
-/** Characters of a token at most: browsers and servers bound the length of URLs, which carry it. */
+/** Maximum number of characters of a token. Browsers and servers limit the length of URLs, which carry it. */
 const MAX_TOKEN_LENGTH = 1024
 
 /**
- * The token that HTTP requests have to carry: of `--token`, else `--token-file`, else the variable TSDL_TOKEN.
- * @throws InputError ERR_USAGE when it is empty, too long or not one line, or when the file cannot be read
+ * Returns the token that HTTP requests must carry: from `--token`, else `--token-file`, else the variable TSDL_TOKEN.
+ * @throws InputError ERR_USAGE if it is empty, too long or not one line, or if the file cannot be read
  */
 export function findToken(
   { token, tokenFile }: TokenOptions,
@@ -27,8 +28,8 @@ export function findToken(
 }
 
 /**
- * Overwrites the token among the arguments that other users see in the list of processes. It cannot be hidden before
- * the program runs, and on Windows not at all.
+ * Overwrites the token in the arguments that other users see in the list of processes. It is visible there until the
+ * program runs, and on Windows always.
  */
 export function hideToken(token: string): void {
   if (process.platform === 'win32') return

@@ -1,19 +1,20 @@
 import { Layout } from '../metainfo/layout.ts'
 import { check } from '../pipeline/resume/check.ts'
 import { FileStorage } from '../storage/file-storage.ts'
-import { EXIT } from './exit.ts'
+import { EXIT_CODES } from './exit.ts'
 import { type LoadMetainfoOptions, loadMetainfo } from './load.ts'
 import { locate } from './locate.ts'
 import type { Reporter } from './reporter.ts'
 import { printLine } from './stdout.ts'
 import { json as toJson } from './terminal.ts'
 
+/** The options of `tsdl verify`. */
 export interface VerifyOptions extends LoadMetainfoOptions {
   readonly json?: boolean
   readonly quiet?: boolean
 }
 
-/** Which pieces of what is at `path` are right: as text or JSON on stdout, and as the exit code. */
+/** Hashes the files at `path` and prints the missing and wrong pieces as text or JSON. Returns the exit code. */
 export async function verify(
   source: string,
   path: string,
@@ -22,11 +23,11 @@ export async function verify(
 ): Promise<number> {
   const { json = false } = options
   const metainfo = await loadMetainfo(source, options, reporter)
-  const { metainfo: there, directory } = await locate(metainfo, path, options)
-  const storage = new FileStorage(there, { directory })
+  const { metainfo: located, directory } = await locate(metainfo, path, options)
+  const storage = new FileStorage(located, { directory })
   const { pieceCount } = metainfo
   const verified = await check({
-    metainfo: there,
+    metainfo: located,
     storage,
     progress: pieces => reporter.checking(pieces, pieceCount),
   })
@@ -34,7 +35,7 @@ export async function verify(
   reporter.close()
   const layout = new Layout(metainfo)
   const wrong = Array.from({ length: pieceCount }, (_, index) => index).filter(index => !verified.has(index))
-  // How many are wrong before each piece: a torrent may have as many files as pieces, and more.
+  // The number of wrong pieces before each piece, because a torrent may have more files than pieces.
   const wrongBefore = new Uint32Array(pieceCount + 1)
   for (let piece = 0; piece < pieceCount; piece++) {
     wrongBefore[piece + 1] = wrongBefore[piece]! + (verified.has(piece) ? 0 : 1)
@@ -59,7 +60,7 @@ export async function verify(
     const lines = files.flatMap(({ path, wrong }) =>
       wrong > 0 ? [`${path}: ${wrong} piece${wrong > 1 ? 's' : ''} missing or wrong`] : [],
     )
-    await printLine([...lines, `${verified.count} of ${pieceCount} pieces are right`].join('\n'))
+    await printLine([...lines, `${verified.count} of ${pieceCount} pieces are correct`].join('\n'))
   }
-  return verified.full ? EXIT.ok : EXIT.notRight
+  return verified.full ? EXIT_CODES.ok : EXIT_CODES.notRight
 }

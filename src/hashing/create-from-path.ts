@@ -59,7 +59,7 @@ async function findFiles(path: string, pool: HashPool) {
   const { isDirectory, size } = await stat(path)
   if (!isDirectory) return { sources: [sourceOf([], size)], disk: [{ path, size }] }
   const found = await pool.list(path)
-  if (found.length === 0) throw new InputError('ERR_USAGE', `${path}: no files in it`)
+  if (found.length === 0) throw new InputError('ERR_USAGE', `${path}: the directory contains no files`)
   return {
     sources: found.map(({ names, size }) => sourceOf(names.map(bytesOfName), size)),
     disk: found.map(({ names, size }) => ({ path: join(path, ...names), size })),

@@ -203,6 +203,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#pieces?.complete ?? false
   }
 
+  /** The connected peers. */
+  get peers(): readonly Peer[] {
+    return this.#swarm.connected
+  }
+
   /** True while the torrent waits for peers, rather than for a disk or a reader. */
   get waiting(): boolean {
     if (this.#state === 'metadata') return !this.#metainfo

@@ -45,7 +45,19 @@ t.test('a link selects files (BEP 53), and --file others', async t => {
   t.ok(other.stdout.equals(offered.file(2)), other.stderr)
   const none = await tsdl([`${link}&so=3-9`])
   t.equal(none.code, 2)
-  t.match(none.stderr, /so: the torrent has 3 files, none of those it selects/)
+  t.match(none.stderr, /so: the link selects none of the 3 files/)
+})
+
+t.test('--json reports a peer that gave the metadata as connected, once, after the metadata', async t => {
+  const offered = await offer(t)
+  const events = eventsOf(await tsdl([linkOf(offered, `&x.pe=${offered.peer}`), '--json']))
+  const names = events.map(({ event, state }) => state ?? event)
+  t.equal(events.filter(({ state }) => state === 'connected').length, 1)
+  t.match(
+    events.find(({ event }) => event === 'peer'),
+    { address: offered.peer, client: /tsdl/, state: 'connected' },
+  )
+  t.ok(names.indexOf('metadata') < names.indexOf('connected'), names.join())
 })
 
 t.test('info fetches the metadata, shows it, and writes it as a .torrent', async t => {

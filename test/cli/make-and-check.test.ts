@@ -71,7 +71,7 @@ t.test('create: what cannot be', async t => {
   const cwd = t.testdir({ file: 'content', none: {} })
   const rows: [string[], number, RegExp][] = [
     [['nope'], 2, /^tsdl: cannot read nope: no such file or directory$/],
-    [['none'], 2, /^tsdl: none: no files in it$/],
+    [['none'], 2, /^tsdl: none: the directory contains no files$/],
     [['file', '--tracker', 'ftp://x'], 2, /"ftp:\/\/x"/],
     [['file', '--name', 'a/b'], 2, /unsafe path "a\/b"/],
     [['file', '-o', 'no/such/dir'], 4, /^tsdl: cannot write no\/such\/dir: no such file or directory$/],
@@ -112,7 +112,7 @@ t.test('verify: 0 only if all is right', async t => {
   writeFileSync(join(cwd, 'x.torrent'), torrent)
   const good = await tsdl(['verify', 'x.torrent', 'album'], { cwd })
   t.match(good, { code: 0, stderr: '' })
-  t.equal(good.stdout.toString(), '3 of 3 pieces are right\n')
+  t.equal(good.stdout.toString(), '3 of 3 pieces are correct\n')
   t.equal((await tsdl(['verify', 'x.torrent', '.'], { cwd })).code, 0)
 
   writeFileSync(join(cwd, 'album/b'), 'y'.repeat(19_999))
@@ -124,7 +124,7 @@ t.test('verify: 0 only if all is right', async t => {
     tsdl(['verify', 'x.torrent', 'nope'], { cwd }),
   ])
   t.match(short, { code: 5, stderr: '' })
-  t.equal(short.stdout.toString(), 'album/b: 1 piece missing or wrong\n2 of 3 pieces are right\n')
+  t.equal(short.stdout.toString(), 'album/b: 1 piece missing or wrong\n2 of 3 pieces are correct\n')
   t.equal(json.code, 5)
   t.match(jsonOf(json), { name: 'album', pieces: 3, verified: 2, wrong: [2] })
   t.equal(gone.code, 5)

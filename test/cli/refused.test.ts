@@ -97,7 +97,7 @@ t.test('several files to standard output: 2, and what there is, without asking a
   t.match(all.lines[0], /^tsdl: the torrent has 2 files, .* --file.* -o$/)
   t.strictSame(all.lines.slice(1), listing)
   t.equal(none.code, 2)
-  t.strictSame(none.lines, ['tsdl: no file matches "*.zip"; there are:', ...listing])
+  t.strictSame(none.lines, ['tsdl: no file matches "*.zip"; the files are:', ...listing])
   t.equal(json.code, 2)
   t.match(eventsOf(json), [{ event: 'error', code: 'ERR_USAGE', exit: 2, message: /two\/b/ }])
 })

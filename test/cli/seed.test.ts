@@ -84,7 +84,7 @@ t.test('where nothing is right there is nothing to share: 5', async t => {
   await writeFile(content, Buffer.alloc(LENGTH, 1))
   const { code, stderr } = await tsdl(['seed', torrent, content, '--bind', '127.0.0.1'])
   t.equal(code, 5)
-  t.match(stderr, /nothing of the torrent is right at/)
+  t.match(stderr, /holds no correct piece of the torrent/)
 })
 
 t.test('a port that is taken, and an address that is not ours, are usage errors', async t => {

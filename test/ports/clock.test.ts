@@ -118,7 +118,7 @@ t.test('a wait longer than setTimeout can have is waited for in parts', async t 
 
 /** Where the machine's own time is wanted: not to measure how long something takes. */
 const WALL_CLOCK = {
-  'clock.ts': 'is the clock',
+  'ports/clock.ts': 'is the clock',
   'cli/create.ts': 'the date in a .torrent',
   'cli/json-reporter.ts': 'the time of an event',
   'cli/load.ts': 'the rhythm of reports',

@@ -9,7 +9,7 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
-import { exitOf } from '../../src/cli/exit.ts'
+import { exitCodeOf } from '../../src/cli/exit.ts'
 import { Bitfield } from '../../src/codec/bitfield.ts'
 import { StorageError } from '../../src/errors.ts'
 import { nodeFileSystem } from '../../src/ports/file-system.ts'
@@ -100,7 +100,7 @@ async function survives(
   } else {
     const { message } = first.error as Error
     if (!(first.error instanceof StorageError)) t.fail(`${title}: ${first.error}`)
-    if (exitOf(first.error) !== 4) t.fail(`${title}: exit ${exitOf(first.error)}`)
+    if (exitCodeOf(first.error) !== 4) t.fail(`${title}: exit ${exitCodeOf(first.error)}`)
     if (!/^cannot (read|write|finish|close|link) \/home/.test(message)) t.fail(`${title}: ${message}`)
   }
   if (faulty.open !== 0) t.fail(`${title}: ${faulty.open} files left open`)
@@ -335,7 +335,7 @@ t.test(
     const { end } = swapping(t, join(base, 'home/d/sub'), outside)
     for (let round = 0; round < 10; round++) {
       const error = await download()
-      if (error !== undefined) t.equal(exitOf(error), 4, `${error}`)
+      if (error !== undefined) t.equal(exitCodeOf(error), 4, `${error}`)
       if (error !== undefined) t.match((error as Error).message, `${base}/home/d/sub`)
       t.same(await nodeFileSystem.readdir(outside), [])
     }

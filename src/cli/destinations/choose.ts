@@ -5,13 +5,14 @@ import { ChoiceError } from '../exit.ts'
 import type { RangeSpec } from '../range.ts'
 import type { Reporter } from '../reporter.ts'
 import { listFiles, selectFiles } from '../selection.ts'
-import { continuedToStdout } from './continued.ts'
+import { beginContinuedToStdout } from './continued.ts'
 import type { Destination } from './destination.ts'
-import { type DirectoryOptions, filesToDirectory } from './directory.ts'
-import { fileToStdout } from './file.ts'
+import { beginFilesToDirectory, type DirectoryOptions } from './directory.ts'
+import { beginFileToStdout } from './file.ts'
 import { goesToStdout } from './stdout-worker.ts'
-import { tarToStdout } from './tar.ts'
+import { beginTarToStdout } from './tar.ts'
 
+/** Options that choose the destination of a download. */
 export interface DestinationOptions extends Omit<DirectoryOptions, 'digest' | 'selected'> {
   readonly file?: readonly string[]
   readonly tar?: boolean
@@ -21,34 +22,34 @@ export interface DestinationOptions extends Omit<DirectoryOptions, 'digest' | 's
   readonly digest?: string
 }
 
-/** What is to be fetched, and where it goes. */
+/** The selected files and their destination. */
 export interface Choice {
-  /** Indices of files, or undefined for all. */
+  /** The indices of the selected files, or undefined for all. */
   readonly selected: ReadonlySet<number> | undefined
-  /** The directory that files go to, if they do. */
+  /** The directory that the files are saved in, if any. */
   readonly directory?: string
-  /** Begins it. @param metainfo the torrent's, with the paths that its files have on disk */
+  /** Begins the torrent. @param metainfo the torrent's metainfo with the paths that its files have on disk */
   begin(torrent: Torrent, metainfo: Metainfo, reporter: Reporter): Destination | Promise<Destination>
 }
 
 /**
- * What the options ask for.
- * @throws InputError when it cannot be, before anything was begun
+ * Chooses the destination that the options name.
+ * @throws InputError if the options are invalid; nothing was begun then
  */
 export function choose(metainfo: Metainfo, options: DestinationOptions): Choice {
   const { output, tar, range, continueAt } = options
   const given = [tar && '--tar', range && '--range', continueAt !== undefined && '-C'].filter(Boolean)
-  if (given.length > 1) throw usage(`${given.join(' and ')} exclude each other: give one`)
+  if (given.length > 1) throw usage(`${given.join(' and ')} exclude each other`)
   const [only] = given
-  if (options.strip && !tar) throw usage('--strip is for --tar')
+  if (options.strip && !tar) throw usage('--strip needs --tar')
   const selected = selectFiles(metainfo, options.file)
   const digest = options.digest !== undefined
   const toStdout = goesToStdout(output)
   if (only && !toStdout) {
     throw usage(
       output === undefined
-        ? `${only} writes to standard output, which is a terminal: redirect it, or say -o -`
-        : `${only} writes to standard output, not to a directory: leave -o ${output} out`,
+        ? `${only} writes to standard output, which is a terminal: redirect it, or use -o -`
+        : `${only} writes to standard output, not to a directory: remove -o ${output}`,
     )
   }
   if (!toStdout) {
@@ -56,43 +57,43 @@ export function choose(metainfo: Metainfo, options: DestinationOptions): Choice 
     return {
       selected,
       directory: output ?? '.',
-      begin: (torrent, metainfo) => filesToDirectory(torrent, metainfo, chosen),
+      begin: (torrent, metainfo) => beginFilesToDirectory(torrent, metainfo, chosen),
     }
   }
   if (tar) {
     const strip = options.strip ?? false
     return {
       selected,
-      begin: (torrent, metainfo) => tarToStdout(torrent, metainfo, { selected, digest, strip }),
+      begin: (torrent, metainfo) => beginTarToStdout(torrent, metainfo, { selected, digest, strip }),
     }
   }
-  const index = onlyFile(metainfo, selected)
+  const index = findOnlyFile(metainfo, selected)
   if (continueAt === undefined) {
     return {
       selected,
       begin: (torrent, metainfo) =>
-        fileToStdout(torrent, metainfo, index, { digest, ...(range ? { range } : {}) }),
+        beginFileToStdout(torrent, metainfo, index, { digest, ...(range ? { range } : {}) }),
     }
   }
   return {
     selected,
     begin: (torrent, metainfo, reporter) =>
-      continuedToStdout(torrent, metainfo, index, continueAt, {
+      beginContinuedToStdout(torrent, metainfo, index, continueAt, {
         digest,
-        resumed: offset => reporter.resumed(continueAt, offset),
+        onResumed: offset => reporter.resumed(continueAt, offset),
       }),
   }
 }
 
-/** The one file that standard output can carry. */
-function onlyFile(metainfo: Metainfo, selected: ReadonlySet<number> | undefined): number {
-  const real = metainfo.files.flatMap((file, index) =>
+/** Returns the index of the one selected file. @throws ChoiceError if there are none or several */
+function findOnlyFile(metainfo: Metainfo, selected: ReadonlySet<number> | undefined): number {
+  const chosen = metainfo.files.flatMap((file, index) =>
     file.pad || selected?.has(index) === false ? [] : [index],
   )
-  if (real.length === 1) return real[0]!
-  const what = real.length === 0 ? 'no files' : `${real.length} files, and standard output carries one`
+  if (chosen.length === 1) return chosen[0]!
+  const what = chosen.length === 0 ? 'no files' : `${chosen.length} files, but standard output carries one`
   throw new ChoiceError(
-    `the torrent has ${what}: choose one with --file, take all with --tar, or give a directory with -o`,
+    `the torrent has ${what}: select one with --file, write all with --tar, or save them with -o`,
     listFiles(metainfo),
   )
 }

@@ -9,33 +9,34 @@ import type { Torrent } from '../../pipeline/torrent.ts'
 import { storageError } from '../../storage/storage-error.ts'
 import { WindowStorage } from '../../storage/window-storage.ts'
 import type { Destination } from './destination.ts'
-import { toStdout } from './piped.ts'
+import { writeToStdout } from './piped.ts'
 import { checkPrefix, type Part } from './prefix.ts'
 
+/** Options of a download that continues a file. */
 export interface ContinuedOptions {
   readonly digest?: boolean
-  /** Told from which byte it goes on, once that is proven. */
-  readonly resumed: (offset: number) => void
+  /** Called with the offset at which the download continues, after the file is proven to be the beginning. */
+  readonly onResumed: (offset: number) => void
 }
 
-/** Milliseconds that it may take to find out which byte of a wrong piece is the first wrong one. */
-const SEARCH = 10_000
+/** Milliseconds for the search for the first wrong byte of a wrong piece. */
+const SEARCH_TIMEOUT_MS = 10_000
 
 /**
- * What `have` lacks of a file, to standard output. First it is proven that `have` begins as that file does: pieces that
- * it has whole are hashed, and what it has of others is compared with what peers have. Until then nothing is written.
- * @throws StorageError when it cannot be read
+ * Begins to write the rest of a file to standard output, of which `existing` is the beginning. Nothing is written before
+ * that is proven: complete pieces of `existing` are hashed, and parts of pieces are compared with the bytes from peers.
+ * @throws StorageError if `existing` cannot be read
  */
-export async function continuedToStdout(
+export async function beginContinuedToStdout(
   torrent: Torrent,
   metainfo: Metainfo,
   index: number,
-  have: string,
-  { digest = false, resumed }: ContinuedOptions,
+  existing: string,
+  { digest = false, onResumed }: ContinuedOptions,
 ): Promise<Destination> {
   const file = metainfo.files[index]!
   const hash = digest ? createHash('sha256') : undefined
-  const { size, longer, wrong, unproven } = await checkPrefix({ metainfo, file, path: have, hash })
+  const { size, longer, wrong, unproven } = await checkPrefix({ metainfo, file, path: existing, hash })
   const rest = { start: size, end: wrong ? size : file.length }
   const parts = [...(wrong ? [wrong] : unproven), rest]
   const wanted = piecesOfAll(metainfo, file, parts)
@@ -45,17 +46,17 @@ export async function continuedToStdout(
     digests,
     async transfer() {
       const source = torrent.files[index]!
-      // at the same time as those before: what they share is fetched once
+      // All readers run at the same time, so that a piece they share is downloaded once.
       const reader = source.stream({ ...rest, lend: true })
       const comparing = parts.slice(0, -1).map(part => ({ part, reader: source.stream(part) }))
       for (const { part, reader } of comparing) {
-        const comparison = firstDifference(reader, have, part)
-        const bad = wrong ? await soon(comparison, part) : await comparison
-        if (bad !== undefined) throw mismatch(have, file, bad)
+        const comparison = findDifference(reader, existing, part)
+        const offset = wrong ? await withinSearchTime(comparison, part) : await comparison
+        if (offset !== undefined) throw mismatch(existing, file, offset)
       }
-      if (longer) throw mismatch(have, file, size)
-      resumed(size)
-      await toStdout(reader, { hash, from: size })
+      if (longer) throw mismatch(existing, file, size)
+      onResumed(size)
+      await writeToStdout(reader, { hash, startOffset: size })
       await torrent.done
       if (hash) digests.set(file.path, hash.digest('hex'))
     },
@@ -63,30 +64,30 @@ export async function continuedToStdout(
 }
 
 function piecesOfAll(metainfo: Metainfo, { offset }: FileEntry, parts: readonly Part[]) {
-  const [first, ...others] = parts.map(({ start, end }) => piecesOf(metainfo, offset + start, offset + end))
-  for (const other of others) for (const piece of other) first!.add(piece)
+  const [first, ...rest] = parts.map(({ start, end }) => piecesOf(metainfo, offset + start, offset + end))
+  for (const pieces of rest) for (const piece of pieces) first!.add(piece)
   return first!
 }
 
-/** The first byte of a part of `have` that is another than the reader's. */
-async function firstDifference(
+/** Returns the offset of the first byte in a part of the file at `path` that differs from the reader's. */
+async function findDifference(
   reader: ReturnType<TorrentFile['stream']>,
-  have: string,
+  path: string,
   { start }: Part,
 ): Promise<number | undefined> {
   let handle: FileHandle | undefined
   try {
-    handle = await open(have).catch(error => {
-      throw storageError('read', have, error)
+    handle = await open(path).catch(error => {
+      throw storageError('read', path, error)
     })
     let at = start
     for await (const chunk of reader) {
-      const right = chunk as Uint8Array
-      const own = Buffer.alloc(right.length)
-      const { bytesRead } = await handle.read(own, 0, own.length, at)
-      const same = own.findIndex((byte, index) => index >= bytesRead || byte !== right[index])
-      if (same >= 0) return at + same
-      at += right.length
+      const expected = chunk as Uint8Array
+      const actual = Buffer.alloc(expected.length)
+      const { bytesRead } = await handle.read(actual, 0, actual.length, at)
+      const differs = actual.findIndex((byte, index) => index >= bytesRead || byte !== expected[index])
+      if (differs >= 0) return at + differs
+      at += expected.length
     }
     return undefined
   } finally {
@@ -94,22 +95,22 @@ async function firstDifference(
   }
 }
 
-/** A piece that is wrong is known to be so: which byte of it is worth a while, not more. */
-async function soon(comparison: Promise<number | undefined>, { start }: Part): Promise<number> {
-  const ended = new AbortController()
-  const late = delay(SEARCH, start, { signal: ended.signal, ref: false })
+/** Returns the result of a comparison, or the start of the part after SEARCH_TIMEOUT_MS: the piece is known to be wrong. */
+async function withinSearchTime(comparison: Promise<number | undefined>, { start }: Part): Promise<number> {
+  const finished = new AbortController()
+  const timeout = delay(SEARCH_TIMEOUT_MS, start, { signal: finished.signal, ref: false })
   try {
-    return (await Promise.race([comparison.catch(() => start), late])) ?? start
+    return (await Promise.race([comparison.catch(() => start), timeout])) ?? start
   } finally {
-    ended.abort()
-    late.catch(() => {})
+    finished.abort()
+    timeout.catch(() => {})
   }
 }
 
-function mismatch(have: string, { path }: FileEntry, offset: number): StorageError {
+function mismatch(existing: string, { path }: FileEntry, offset: number): StorageError {
   return new StorageError(
     'ERR_MISMATCH',
-    `${have} is not the beginning of ${path}: it differs from byte ${offset} on; nothing was written ` +
-      `(cut it there with \`truncate -s ${offset}\`, or begin anew)`,
+    `${existing} is not the beginning of ${path}: it differs from byte ${offset} on. Nothing was written. ` +
+      `Cut it with \`truncate -s ${offset}\`, or download the whole file`,
   )
 }

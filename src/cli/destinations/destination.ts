@@ -1,7 +1,7 @@
-/** Where the bytes go, of a torrent that has begun to send them there. */
+/** The destination of a torrent that has begun. */
 export interface Destination {
-  /** Resolves once every byte is where it belongs. */
+  /** Resolves when every byte is written. */
   transfer(): Promise<void>
-  /** The SHA-256 of each file that went there whole, in hex, by path; filled once it is there. */
+  /** The SHA-256 of each complete file, in hex, by path. Filled by `transfer`. */
   readonly digests: Map<string, string>
 }

@@ -4,9 +4,10 @@ import { directoryContent } from '../../pipeline/download.ts'
 import { share } from '../../pipeline/share.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
 import { pick } from '../../ports/pick.ts'
-import { recordOf, sharedLocks } from '../state.ts'
+import { recordPathOf, sharedLocks } from '../state.ts'
 import type { Destination } from './destination.ts'
 
+/** Options of a download to a directory. */
 export interface DirectoryOptions {
   readonly output?: string
   readonly selected?: ReadonlySet<number> | undefined
@@ -16,13 +17,13 @@ export interface DirectoryOptions {
   readonly digest?: boolean
 }
 
-/** Whether a download is shared after it is complete. */
+/** True if a download is shared after it is complete. */
 export function isShared({ seedRatio, seedTime }: Pick<DirectoryOptions, 'seedRatio' | 'seedTime'>): boolean {
   return seedRatio !== undefined || seedTime !== undefined
 }
 
-/** The selected files, below a directory. */
-export function filesToDirectory(
+/** Begins to save the selected files in a directory. */
+export function beginFilesToDirectory(
   torrent: Torrent,
   metainfo: Metainfo,
   options: DirectoryOptions,
@@ -32,14 +33,14 @@ export function filesToDirectory(
   const chosen = selected ? { select: (index: number) => selected.has(index) } : {}
   const content = directoryContent(metainfo, {
     ...{ ...chosen, output, locks: sharedLocks() },
-    record: recordOf(metainfo.infoHash, output),
+    record: recordPathOf(metainfo.infoHash, output),
   })
   torrent.begin({ ...chosen, ...content, ...pick(options, 'sequential') }, metainfo)
   const digests = new Map<string, string>()
   return {
     digests,
     async transfer() {
-      const hashed = options.digest ? hashAll(torrent, selected, digests) : undefined
+      const hashed = options.digest ? hashFiles(torrent, selected, digests) : undefined
       await Promise.all([torrent.done, hashed])
       if (!sharing) return
       await share(torrent, pick({ ratio, time }, 'ratio', 'time'))
@@ -48,8 +49,8 @@ export function filesToDirectory(
   }
 }
 
-/** Reads each file once, close behind what is written, so that it is still in the system's cache. */
-async function hashAll(
+/** Hashes each file soon after it is written, while it is still in the system's cache. */
+async function hashFiles(
   { files }: Torrent,
   selected: ReadonlySet<number> | undefined,
   digests: Map<string, string>,

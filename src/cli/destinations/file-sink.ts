@@ -3,11 +3,11 @@ import { isatty } from 'node:tty'
 import { type Done, Writable } from '../../streams/stage.ts'
 import { STDOUT, writeChunks } from '../stdout.ts'
 
-/** Bytes that may wait to be written: all that gathers while one write is under way goes with the next. */
+/** Maximum number of bytes that wait to be written. Chunks that come during a write go out together in the next. */
 const MAX_WAITING_BYTES = 8 << 20
 
 /**
- * Standard output that is a file, a terminal or a device.
+ * Writes to standard output if it is a file, a terminal or a device.
  *
  * in            Uint8Array
  * backpressure  takes nothing while 8 MiB wait
@@ -17,7 +17,7 @@ export class FileSink extends Writable<Uint8Array> {
   readonly #written: (chunk: Uint8Array) => void
   readonly #fd = isatty(STDOUT) ? openTerminal() : STDOUT
 
-  /** @param written called with each chunk once all of it is written */
+  /** @param written called with each chunk after all of it is written */
   constructor(written: (chunk: Uint8Array) => void) {
     super({ highWaterMark: MAX_WAITING_BYTES, byteLength: chunk => chunk.length || 1 })
     this.#written = written
@@ -35,9 +35,9 @@ export class FileSink extends Writable<Uint8Array> {
 }
 
 /**
- * Opens the terminal anew, for writes that do not block: one that has stopped (Ctrl-S) would keep the process from exiting.
- * It stays open until the process ends, as a write may still be under way.
- * @returns the descriptor of standard output where that cannot be
+ * Opens the terminal again for non-blocking writes. A blocked write to a stopped terminal (Ctrl-S) would keep the process
+ * from exiting. The descriptor stays open until the process ends, because a write may be in progress.
+ * @returns the descriptor of standard output if the terminal cannot be opened
  */
 function openTerminal(): number {
   try {

@@ -1,16 +1,16 @@
-/** The worker of `PipeSink`: writes what it is sent to the descriptor `workerData`, and reports each chunk that is written. */
+/** The worker of `PipeSink`: writes each chunk that it receives to the descriptor `workerData`, and reports it. */
 import { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 
-/** Undefined: the oldest chunk is written. Otherwise a system error: nothing more will be. */
+/** Undefined if the oldest chunk was written, or the system error that ended the writing. */
 export type PipeReport =
   | { readonly code?: string; readonly errno?: number; readonly message: string }
   | undefined
 
 const port = parentPort!
-/** Chunks to be written, the first of them under way: one write each, so that each is reported at once. */
+/** Chunks to write; the first is being written. Each has its own write, so that it is reported at once. */
 const waiting: Uint8Array[] = []
-/** Opened for the first chunk: `PipeSink` listens for errors by then. */
+/** Opened for the first chunk, when `PipeSink` listens for errors. */
 let socket: Socket | undefined
 
 port.on('message', (chunk: Uint8Array) => {

@@ -4,48 +4,53 @@ import { Digester } from '../../streams/read/digester.ts'
 import type { Sink, Source } from '../../streams/stage.ts'
 import { openStdout } from './stdout-sink.ts'
 
-/** Resolves once all of `from` has gone through `to`. */
-function piped<T>(from: Source<T>, to: Sink<T>): Promise<void> {
+/** Pipes `source` into `sink`. Resolves when the sink has finished. */
+function pipe<T>(source: Source<T>, sink: Sink<T>): Promise<void> {
   return new Promise((resolve, reject) => {
-    from.pipe(to, error => (error ? reject(error) : resolve()))
+    source.pipe(sink, error => (error ? reject(error) : resolve()))
   })
 }
 
-/** What lends its chunks, and takes each back once it is written. */
+/** A source that lends its chunks, and reuses their memory after `release`. */
 interface Lender extends Source<Uint8Array> {
   release(chunk: Uint8Array): void
 }
 
+/** Options of `writeToStdout`. */
 export interface StdoutOptions {
-  /** Fed with all of it, on its way. */
+  /** A hash of the bytes, updated as they pass. */
   readonly hash?: Hash | undefined
-  /** Bytes that are there already, for what is told of a failure. @default 0 */
-  readonly from?: number
+  /** Bytes that the output had before, for the message of a failure. @default 0 */
+  readonly startOffset?: number
 }
 
 /**
- * Writes what is lent to standard output.
- * @throws StalledError that tells how far it came; whatever else ends either side
+ * Writes a reader to standard output.
+ * @throws StalledError that names the number of bytes written, or the error of the reader or of standard output
  */
-export async function toStdout(reader: Lender, { hash, from = 0 }: StdoutOptions = {}): Promise<void> {
-  let written = from
+export async function writeToStdout(
+  reader: Lender,
+  { hash, startOffset = 0 }: StdoutOptions = {},
+): Promise<void> {
+  let written = startOffset
   const stdout = openStdout(chunk => {
     written += chunk.length
     reader.release(chunk)
   })
   try {
-    await (hash ? hashed(reader, new Digester(hash), stdout) : piped(reader, stdout))
+    await (hash ? pipeThrough(reader, new Digester(hash), stdout) : pipe(reader, stdout))
   } catch (error) {
     if (!(error instanceof StalledError) || written === 0) throw error
-    throw new StalledError(error.code, `${error.message}; the ${written} bytes that were written are right`)
+    throw new StalledError(error.code, `${error.message}; the ${written} bytes that were written are correct`)
   }
 }
 
-async function hashed(reader: Lender, digester: Digester, stdout: Sink<Uint8Array>): Promise<void> {
+/** Pipes `reader` through `digester`, and fails if any of the three does. */
+async function pipeThrough(reader: Lender, digester: Digester, stdout: Sink<Uint8Array>): Promise<void> {
   const failed = new Promise<never>((_, reject) => {
     reader.on('error', reject)
   })
   failed.catch(() => {})
   reader.pipe(digester)
-  await Promise.race([piped(digester, stdout), failed])
+  await Promise.race([pipe(digester, stdout), failed])
 }

@@ -4,44 +4,45 @@ import { stat } from 'node:fs/promises'
 import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
 import { storageError } from '../../storage/storage-error.ts'
 
-/** Bytes of a file, from `start` to before `end`. */
+/** A range of bytes of a file; `end` is the byte after the last. */
 export interface Part {
   readonly start: number
   readonly end: number
 }
 
-/** What a file on disk has of the beginning of a torrent's file. */
+/** The part of a torrent's file that a file on disk contains. */
 export interface Prefix {
-  /** Bytes of the torrent's file that are there, right or wrong. */
+  /** Number of bytes that the file on disk has of the torrent's file, correct or not. */
   readonly size: number
-  /** It goes on behind the end of the torrent's file. */
+  /** True if the file on disk is longer than the torrent's file. */
   readonly longer: boolean
-  /** The first piece that is wrong: nothing behind it was looked at. */
+  /** The first wrong piece. The bytes after it were not checked. */
   readonly wrong: Part | undefined
-  /** What lies in pieces that are not there whole: to be compared with the right bytes. */
+  /** Parts of incomplete pieces, which cannot be hashed. */
   readonly unproven: readonly Part[]
 }
 
+/** Options of `checkPrefix`. */
 export interface PrefixOptions {
   readonly metainfo: Metainfo
   readonly file: FileEntry
-  /** Where it is on disk; one that is not there is empty. */
+  /** The path on disk. A missing file counts as empty. */
   readonly path: string
-  /** Fed with all that is read. */
+  /** A hash that is updated with all bytes read. */
   readonly hash?: Hash | undefined
 }
 
 /**
- * Hashes the pieces that a file on disk has whole, reading it once.
- * @throws StorageError when it cannot be read
+ * Hashes the complete pieces of a file on disk. Reads the file once.
+ * @throws StorageError if it cannot be read
  */
 export async function checkPrefix({ metainfo, file, path, hash }: PrefixOptions): Promise<Prefix> {
   const { pieceLength, hashes } = metainfo
-  const there = await sizeOf(path)
-  const size = Math.min(there, file.length)
-  const longer = there > size
+  const sizeOnDisk = await sizeOf(path)
+  const size = Math.min(sizeOnDisk, file.length)
+  const longer = sizeOnDisk > size
   const first = Math.ceil(file.offset / pieceLength)
-  /** The piece that is being hashed; its first byte, and the one after its last, in the file. */
+  /** The piece that is being hashed. `startOf` and `endOf` give its place in the file. */
   let index = first
   const startOf = (piece: number) => Math.min(size, piece * pieceLength - file.offset)
   const endOf = (piece: number) => Math.min((piece + 1) * pieceLength, metainfo.length) - file.offset
@@ -61,8 +62,8 @@ export async function checkPrefix({ metainfo, file, path, hash }: PrefixOptions)
         if (head > 0) continue
         sha1.update(part)
         if (at < endOf(index)) continue
-        const right = sha1.digest().equals(hashes.subarray(index * 20, index * 20 + 20))
-        if (!right) return { size, longer, wrong: { start: startOf(index), end: at }, unproven: [] }
+        const matches = sha1.digest().equals(hashes.subarray(index * 20, index * 20 + 20))
+        if (!matches) return { size, longer, wrong: { start: startOf(index), end: at }, unproven: [] }
         sha1 = createHash('sha1')
         index++
       }

@@ -4,8 +4,8 @@ import { PipeSink } from './pipe-sink.ts'
 import { isPipe } from './stdout-worker.ts'
 
 /**
- * Opens standard output as a stage: for a pipe or a socket, or for anything else.
- * @param written called with each chunk once the system has all of it: its memory may be used again
+ * Opens standard output as a stage.
+ * @param written called with each chunk after all of it is written; its memory can then be reused
  */
 export function openStdout(written: (chunk: Uint8Array) => void): Sink<Uint8Array> {
   return isPipe() ? new PipeSink(written) : new FileSink(written)

@@ -4,17 +4,17 @@ import { isatty } from 'node:tty'
 import { Worker } from 'node:worker_threads'
 import { STDOUT } from '../stdout.ts'
 
-/** Of the worker: it runs a few lines, and holds no chunk for long that is not shared. */
-const WORKER_HEAP = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 }
+/** Heap limits of the worker, which keeps no data of its own. */
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 }
 
-let started: Worker | undefined
+let prestarted: Worker | undefined
 
-/** True when bytes without another destination go to standard output. @param output what `-o` was given */
+/** True if the content goes to standard output. @param output the value of `-o` */
 export function goesToStdout(output: string | undefined): boolean {
   return output === '-' || (output === undefined && !isatty(STDOUT))
 }
 
-/** True when standard output is a pipe or a socket, which takes bytes at the pace of its reader. */
+/** True if standard output is a pipe or a socket, which accepts bytes at the pace of its reader. */
 export function isPipe(): boolean {
   if (process.platform === 'win32') return false // a worker cannot wait for a pipe there
   const stdout = fstatSync(STDOUT)
@@ -22,24 +22,24 @@ export function isPipe(): boolean {
 }
 
 /**
- * Starts the worker that writes to standard output, if that is a pipe, ahead of its use: it needs 40 ms, in which the main
- * thread loads modules and connects to peers. It keeps no process alive.
+ * Starts the worker that writes to standard output if that is a pipe. It starts early because it needs 40 ms, in which the
+ * main thread loads modules and connects to peers. It does not keep the process running.
  */
 export function startStdoutWorker(): void {
-  if (isPipe()) started ??= start()
+  if (isPipe()) prestarted ??= startWorker()
 }
 
-/** The worker that was started ahead, or one that starts now; each is given once. */
+/** Returns the worker that was started early, or a new one. Each worker is returned once. */
 export function takeStdoutWorker(): Worker {
-  const worker = started ?? start()
-  started = undefined
+  const worker = prestarted ?? startWorker()
+  prestarted = undefined
   return worker
 }
 
-function start(): Worker {
+function startWorker(): Worker {
   const worker = new Worker(new URL(`./pipe-worker${extname(import.meta.url)}`, import.meta.url), {
     workerData: STDOUT,
-    resourceLimits: WORKER_HEAP,
+    resourceLimits: WORKER_LIMITS,
   })
   worker.unref()
   return worker

@@ -4,16 +4,17 @@ import { packTar } from '../../pipeline/stream-tar.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
 import { WindowStorage } from '../../storage/window-storage.ts'
 import type { Destination } from './destination.ts'
-import { toStdout } from './piped.ts'
+import { writeToStdout } from './piped.ts'
 
+/** Options of a tar stream on standard output. */
 export interface TarDestinationOptions {
   readonly selected: ReadonlySet<number> | undefined
   readonly strip: boolean
   readonly digest: boolean
 }
 
-/** The selected files as one archive, to standard output. */
-export function tarToStdout(
+/** Begins to write the selected files to standard output as one tar archive. */
+export function beginTarToStdout(
   torrent: Torrent,
   metainfo: Metainfo,
   { selected, strip, digest }: TarDestinationOptions,
@@ -31,7 +32,7 @@ export function tarToStdout(
   return {
     digests,
     async transfer() {
-      await toStdout(packer)
+      await writeToStdout(packer)
       await torrent.done
       for (const [index, { path, pad, symlink }] of metainfo.files.entries()) {
         if (!digest || pad || symlink !== undefined || selected?.has(index) === false) continue

@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events'
 import t, { type Test } from 'tap'
-import { Follower } from '../../src/cli/follower.ts'
 import { JsonReporter } from '../../src/cli/json-reporter.ts'
 import type { Reporter } from '../../src/cli/reporter.ts'
 import { TextReporter } from '../../src/cli/text-reporter.ts'
+import { TorrentMonitor } from '../../src/cli/torrent-monitor.ts'
 import type { Torrent } from '../../src/index.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
@@ -13,6 +13,7 @@ const MiB = 1 << 20
 class Standing extends EventEmitter {
   readonly metainfo = { pieceCount: 4 }
   readonly files = []
+  readonly peers = []
   readonly reason = 'the only peer chokes us'
   started = true
   waiting = true
@@ -35,19 +36,19 @@ function following() {
       stalls.push(clock.now())
     },
   } as unknown as Reporter
-  const follower = new Follower(torrent as unknown as Torrent, reporter, clock)
-  return { clock, torrent, stalls, follower, reports: () => reports }
+  const monitor = new TorrentMonitor(torrent as unknown as Torrent, reporter, clock)
+  return { clock, torrent, stalls, monitor, reports: () => reports }
 }
 
 t.test('progress once a second, from the start of the torrent to the stop', async t => {
-  const { clock, torrent, follower, reports } = following()
+  const { clock, torrent, monitor, reports } = following()
   torrent.started = false
   await clock.advance(5000)
   t.equal(reports(), 0)
   torrent.started = true
   await clock.advance(5000)
   t.equal(reports(), 5)
-  follower.stop()
+  monitor.stop()
   t.equal(clock.pending, 0)
 })
 
@@ -75,13 +76,13 @@ t.test('not stalled: a download that waits for no peer', async t => {
 })
 
 t.test('the time of the download ends with its last byte, that of the run later', async t => {
-  const { clock, torrent, follower } = following()
+  const { clock, torrent, monitor } = following()
   await clock.advance(4000)
   torrent.has({ verified: 4 * MiB, downloaded: 4 * MiB })
   torrent.emit('done')
   await clock.advance(16_000)
   torrent.has({ uploaded: 2 * MiB, ratio: 0.5 })
-  t.match(follower.outcome(), { elapsed: 20, downloadTime: 4, ratio: 0.5 })
+  t.match(monitor.outcome(), { elapsed: 20, downloadTime: 4, ratio: 0.5 })
 })
 
 /** The lines that `report` has a reporter write to standard error. */

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { Exit } from '../../src/cli/exit.ts'
-import { interruptible } from '../../src/cli/interruptible.ts'
+import { ExitError } from '../../src/cli/exit.ts'
+import { runUntilSignal } from '../../src/cli/run-until-signal.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const never = new Promise<never>(() => {})
@@ -16,23 +16,23 @@ function interrupted(goodbye: Promise<void>) {
     },
   }
   let ended: unknown
-  interruptible(torrent, () => never, clock).catch(error => {
+  runUntilSignal(torrent, () => never, clock).catch(error => {
     ended = error
   })
   return { clock, closed, ended: () => ended }
 }
 
-for (const [signal, exit] of [
+for (const [signal, exitCode] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
-  t.test(`${signal}: it ends with ${exit} once the goodbyes are said`, async t => {
+  t.test(`${signal}: it ends with ${exitCode} once the goodbyes are said`, async t => {
     const listeners = process.listenerCount(signal)
     const { clock, closed, ended } = interrupted(Promise.resolve())
     process.emit(signal)
     await settle()
-    t.match(ended(), { exit })
-    t.type(ended(), Exit)
+    t.match(ended(), { exitCode })
+    t.type(ended(), ExitError)
     t.equal(closed.times, 1)
     t.equal(clock.pending, 0)
     t.equal(process.listenerCount(signal), listeners)
@@ -44,7 +44,7 @@ for (const [signal, exit] of [
     await clock.advance(1000)
     t.equal(ended(), undefined, 'they get time')
     await clock.advance(999)
-    t.match(ended(), { exit })
+    t.match(ended(), { exitCode })
   })
 
   t.test(`${signal} again: at once`, async t => {
@@ -52,7 +52,7 @@ for (const [signal, exit] of [
     const exits = t.capture(process, 'exit', (() => {}) as typeof process.exit)
     process.emit(signal)
     process.emit(signal)
-    t.match(exits(), [{ args: [exit] }])
+    t.match(exits(), [{ args: [exitCode] }])
     await clock.advance(2000)
   })
 }

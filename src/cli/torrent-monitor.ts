@@ -5,26 +5,26 @@ import type { Outcome, Reporter } from './reporter.ts'
 
 /** Milliseconds between reports of progress. */
 const REPORT_INTERVAL_MS = 1000
-/** Milliseconds without a byte, while the download waits for peers, until the reason is reported. */
+/** Milliseconds without a byte, while the download waits for peers, until a stall is reported. */
 const STALL_MS = 10_000
 
-/** Reports how a torrent goes, once a second, until it is stopped. */
-export class Follower {
+/** Reports the events of a torrent, its progress once a second, and stalls, until it is stopped. */
+export class TorrentMonitor {
   readonly #torrent: Torrent
   readonly #reporter: Reporter
   readonly #clock: Clock
   readonly #start: number
-  /** When everything that was asked for was verified. */
-  #completed: number | undefined
+  /** The time at which the selected files were complete. */
+  #completedAt: number | undefined
   #timer: Timer | undefined
-  /** Bytes received or verified when last looked at. */
-  #came = -1
-  /** Since when no byte came, in so far as the download waits for peers. */
+  /** Bytes received and bytes verified, added, at the last report. */
+  #lastBytes = -1
+  /** The time since which no byte came and the download waited for peers. */
   #idleSince: number
-  /** The reason was reported; another byte clears it. */
-  #reported = false
+  /** True if this stall was reported. Cleared by the next byte. */
+  #stallReported = false
 
-  /** @param start when the run began @default now */
+  /** @param start the time at which the run began @default now */
   constructor(torrent: Torrent, reporter: Reporter, clock: Clock = systemClock, start = clock.now()) {
     this.#torrent = torrent
     this.#reporter = reporter
@@ -32,15 +32,16 @@ export class Follower {
     this.#start = start
     this.#idleSince = start
     this.#listen()
-    this.#reportLater()
+    this.#scheduleReport()
   }
 
+  /** Stops the reports. */
   stop(): void {
     this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
   }
 
-  /** How the run stands now. @param digests the SHA-256 of each file, in hex, by path */
+  /** Returns the result of the run so far. @param digests the SHA-256 of each file, in hex, by path */
   outcome(digests: ReadonlyMap<string, string> = new Map()): Outcome {
     const { files, progress } = this.#torrent
     const { verified, downloaded, uploaded, wasted, ratio } = progress
@@ -49,7 +50,7 @@ export class Follower {
     return {
       verified,
       elapsed: secondsBetween(this.#start, now),
-      downloadTime: secondsBetween(this.#start, this.#completed ?? now),
+      downloadTime: secondsBetween(this.#start, this.#completedAt ?? now),
       downloaded,
       uploaded,
       ratio: Math.round(ratio * 1000) / 1000,
@@ -65,22 +66,24 @@ export class Follower {
     const { pieceCount } = torrent.metainfo
     torrent.on('checked', pieces => reporter.checking(pieces, pieceCount))
     torrent.on('warning', ({ code, message }) => reporter.warning(code, message))
-    torrent.on('connected', ({ address, client }) => {
+    const reportConnected = ({ address, client }: Torrent['peers'][number]) =>
       reporter.peer(formatAddress(address), client, 'connected')
-    })
+    // Of a magnet link, these peers gave the metadata.
+    for (const peer of torrent.peers) reportConnected(peer)
+    torrent.on('connected', reportConnected)
     torrent.on('disconnected', ({ address, client }, reason) => {
       reporter.peer(formatAddress(address), client, 'disconnected', reason)
     })
     torrent.on('webSeed', (url, state, reason) => reporter.peer(url, 'web seed', state, reason))
     torrent.once('done', () => {
-      this.#completed = this.#clock.now()
+      this.#completedAt = this.#clock.now()
     })
   }
 
-  #reportLater(): void {
+  #scheduleReport(): void {
     this.#timer = this.#clock.setTimeout(() => {
       this.#report()
-      this.#reportLater()
+      this.#scheduleReport()
     }, REPORT_INTERVAL_MS)
   }
 
@@ -88,13 +91,13 @@ export class Follower {
     const { progress, started, waiting } = this.#torrent
     const now = this.#clock.now()
     if (started) this.#reporter.progress(progress)
-    const came = progress.downloaded + progress.verified
-    if (!waiting || came !== this.#came) {
-      this.#came = came
+    const bytes = progress.downloaded + progress.verified
+    if (!waiting || bytes !== this.#lastBytes) {
+      this.#lastBytes = bytes
       this.#idleSince = now
-      this.#reported = false
-    } else if (!this.#reported && now - this.#idleSince > STALL_MS) {
-      this.#reported = true
+      this.#stallReported = false
+    } else if (!this.#stallReported && now - this.#idleSince > STALL_MS) {
+      this.#stallReported = true
       this.#reporter.stalled('ERR_STALLED', this.#torrent.reason)
     }
   }

@@ -1,0 +1,12 @@
+import { type ScrapeResult, scrape } from '../discovery/scrape.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { EXIT_CODES } from './exit.ts'
+
+/** Asks the trackers of a torrent for the number of its peers. The exit code is 0 if any of them answered. */
+export async function scrapeTrackers(
+  metainfo: Metainfo,
+  allowLocal = false,
+): Promise<{ results: ScrapeResult[]; exit: number }> {
+  const results = await scrape(metainfo, { allowLocal })
+  return { results, exit: results.some(({ error }) => !error) ? EXIT_CODES.ok : EXIT_CODES.gaveUp }
+}
