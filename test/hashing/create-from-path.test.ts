@@ -84,7 +84,7 @@ t.test('what cannot be read is named, with its reason', async t => {
   })
   await t.rejects(createFromPath(join(directory, 'empty'), { hashPool }), {
     code: 'ERR_USAGE',
-    message: /no files in it/,
+    message: /the directory contains no files/,
   })
 })
 
