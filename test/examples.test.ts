@@ -18,6 +18,7 @@ const EXAMPLES: Readonly<
   'async-iterator.js': ({ path, peer, bytes }) => [[path, peer, '100000'], bytes.subarray(0, 100_000)],
   'fan-out.js': ({ path, peer, bytes }, dir) => [[path, join(dir, 'copy'), peer], bytes],
   'on-memfs.js': ({ path, peer }) => [[path, peer], /^content\.bin 300000\n$/],
+  'stages-by-hand.js': () => [[], /^peer -TD\n3000000 bytes are equal\n$/],
   'a-stage-alone.js': ({ path, peer }) => [[path, peer], /^peer id -TD.*\nhas 19 of 19 pieces\n$/],
 }
 

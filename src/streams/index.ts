@@ -1,22 +1,19 @@
 /** Every stage, each usable alone: `tsdl/streams`. */
 export { BLOCK_LENGTH, type BlockRef, type Message, type PieceMessage } from '../codec/message.ts'
-export type { Fetcher, FetcherPieces } from './block-source.ts'
+export type { BlockSource, Fetcher, FetcherPieces, RequestWindow } from './block-source.ts'
 export type { ByteLimit } from './byte-limit.ts'
+export type { Request } from './outstanding.ts'
 export { Decipher, type DecipherOptions } from './peer/decipher.ts'
 export { Dispatcher, type MessageHandlers, type UploadRequest } from './peer/dispatcher.ts'
 export { Encipher } from './peer/encipher.ts'
+export { FixedWindow } from './peer/fixed-window.ts'
 export { Framer, type FramerOptions } from './peer/framer.ts'
 export type { BlocksMessage, DontHaveMessage, Incoming } from './peer/incoming.ts'
 export type { Outgoing } from './peer/outgoing.ts'
 export { PeerSocket, type PeerSocketOptions } from './peer/peer-socket.ts'
-export {
-  type BlockSource,
-  type Request,
-  Requester,
-  type RequesterOptions,
-  type RequestWindow,
-} from './peer/requester.ts'
+export { Requester, type RequesterOptions, type RequesterTorrent } from './peer/requester.ts'
 export { Responder, type ResponderOptions } from './peer/responder.ts'
+export { SequentialBlocks, type SequentialBlocksOptions } from './peer/sequential-blocks.ts'
 export { Serializer } from './peer/serializer.ts'
 export { BLOCK, type Block, type BlockPlace, type BlockWriter, PieceBuffer } from './piece-buffer.ts'
 export { Digester } from './read/digester.ts'
