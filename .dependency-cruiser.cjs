@@ -17,6 +17,7 @@ const below = {
     'codec',
     'ports',
     'metainfo',
+    'hashing',
     'storage',
     'discovery',
     'dht',

@@ -1,3 +1,4 @@
+import { HashPool } from '../hashing/hash-pool.ts'
 import { Layout } from '../metainfo/layout.ts'
 import { check } from '../pipeline/resume/check.ts'
 import { FileStorage } from '../storage/file-storage.ts'
@@ -26,12 +27,13 @@ export async function verify(
   const { metainfo: located, directory } = await locate(metainfo, path, options)
   const storage = new FileStorage(located, { directory })
   const { pieceCount } = metainfo
+  const hashPool = new HashPool()
   const verified = await check({
     metainfo: located,
-    storage,
+    ...{ storage, hashPool },
     progress: pieces => reporter.checking(pieces, pieceCount),
   })
-  await storage.close()
+  await Promise.all([storage.close(), hashPool.close()])
   reporter.close()
   const layout = new Layout(metainfo)
   const wrong = Array.from({ length: pieceCount }, (_, index) => index).filter(index => !verified.has(index))

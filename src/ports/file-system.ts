@@ -71,6 +71,8 @@ export interface OpenFlags {
 /** The part of `fs.promises` that storage uses. Every function rejects with a system error (`code`). */
 export interface FileSystem {
   readonly constants: OpenFlags
+  /** True if the `fd` of a handle is a descriptor of this process, as it is not with memfs. @default false */
+  readonly hasProcessDescriptors?: boolean
   open(path: string, flags: number, mode?: number): Promise<FileHandle>
   lstat(path: string): Promise<FileStats>
   lstat(path: string, options: { readonly bigint: true }): Promise<FileState & FileKind>
@@ -91,6 +93,7 @@ export interface ListingFileSystem extends FileSystem {
 /** The disk of this machine. Names that are not UTF-8 are as `nameOfBytes` spells them. */
 export const nodeFileSystem: ListingFileSystem = {
   ...promises,
+  hasProcessDescriptors: true,
   open: (path, flags, mode) => promises.open(systemPath(path), flags, mode),
   lstat: ((path: string, options?: { bigint: true }) =>
     promises.lstat(systemPath(path), options)) as FileSystem['lstat'],

@@ -11,7 +11,7 @@ import { finishFile, type OpenFile } from './finish-file.ts'
 import { HandlePool } from './handle-pool.ts'
 import { OutputLock } from './output-lock.ts'
 import { type Access, SafeDirectory } from './safe-directory.ts'
-import type { Storage } from './storage.ts'
+import type { Storage, StoredFile } from './storage.ts'
 import { type StorageAction, storageError } from './storage-error.ts'
 
 export interface FileStorageOptions {
@@ -45,6 +45,7 @@ export class FileStorage implements Storage {
   readonly #directory: SafeDirectory
   readonly #pool: HandlePool
   readonly #selected: (fileIndex: number) => boolean
+  readonly #hasProcessDescriptors: boolean
   /** Written to, and perhaps not yet on the device. */
   readonly #unsynced = new Set<FileEntry>()
   /** The last `sync`. Once one failed so do all that follow. */
@@ -70,6 +71,7 @@ export class FileStorage implements Storage {
       pause ? { pause } : {},
     )
     this.#selected = selected
+    this.#hasProcessDescriptors = fs.hasProcessDescriptors === true
     this.#lock = new OutputLock({
       directory: this.#directory,
       paths: () =>
@@ -110,6 +112,21 @@ export class FileStorage implements Storage {
       }
       return target.length
     })
+  }
+
+  /** As Storage says. */
+  async useFile<T>(
+    position: number,
+    length: number,
+    work: (file: StoredFile) => Promise<T>,
+  ): Promise<T | undefined> {
+    const [span, ...others] = this.#layout.spans(position, length)
+    if (!span || others.length > 0 || !isStored(span.file) || !this.#hasProcessDescriptors) return undefined
+    return this.#during(() =>
+      this.#using(span.file, 'read', 'read', async ({ fd }) =>
+        fd === undefined ? undefined : work({ fd, offset: span.offset }),
+      ),
+    )
   }
 
   /** As Storage says: not what falls into files that are not selected. */

@@ -29,6 +29,14 @@ export interface WindowRange {
   readonly cursor?: (position: number, waiting: boolean) => void
 }
 
+/** An open file that holds bytes of the torrent. */
+export interface StoredFile {
+  /** The descriptor, which other threads of this process can read. */
+  readonly fd: number
+  /** Where the bytes start in the file. */
+  readonly offset: number
+}
+
 /** The torrent that writes to a window, as the window sees it. */
 export interface WindowOwner {
   /** True if a reader needs the write at this position soon. */
@@ -78,6 +86,15 @@ export interface Storage {
    * Resolves with how many bytes from its start were there: fewer than asked at a file that is missing or short.
    */
   read(position: number, target: Uint8Array): Promise<number>
+  /**
+   * Opens the file that holds these bytes, and keeps it open while `work` runs. Resolves with the result of `work`, or
+   * with undefined if not exactly one file holds them. Missing where bytes are not in files of the system.
+   */
+  useFile?<T>(
+    position: number,
+    length: number,
+    work: (file: StoredFile) => Promise<T>,
+  ): Promise<T | undefined>
   /**
    * Puts `bytes` at `position`. Resolves when they are at rest and `bytes` may be reused.
    * Rejects with a StorageError.

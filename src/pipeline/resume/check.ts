@@ -1,18 +1,25 @@
 import { Bitfield } from '../../codec/bitfield.ts'
+import type { HashPool } from '../../hashing/hash-pool.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { PieceReader } from '../../streams/torrent/piece-reader.ts'
 import { Verifier } from '../../streams/torrent/verifier.ts'
 import { PiecePool } from '../limits/piece-pool.ts'
+import { checkInThreads } from './threaded-check.ts'
+
+/** Fewer bytes are hashed before threads have started. */
+const MIN_THREADED_BYTES = 32 << 20
 
 export interface CheckOptions {
   readonly metainfo: Metainfo
-  readonly storage: Pick<Storage, 'read'>
+  readonly storage: Pick<Storage, 'read' | 'useFile'>
   /** Which pieces to look at. @default all */
   readonly pieces?: readonly number[]
   /** Pieces that need no look. @default none */
   readonly trusted?: Bitfield
+  /** Threads that read and hash, for much content in files of the system. @default none: this thread hashes */
+  readonly hashPool?: HashPool | undefined
   /** Called after each piece that was looked at. */
   readonly progress?: (pieces: number) => void
   readonly signal?: AbortSignal
@@ -23,13 +30,20 @@ export interface CheckOptions {
  * Rejects with a StorageError, or with the signal's reason.
  */
 export async function check(options: CheckOptions): Promise<Bitfield> {
-  const { metainfo, storage, trusted, progress, signal } = options
+  const { metainfo, storage, hashPool, trusted, progress, signal } = options
   const { hashes, length, pieceCount, pieceLength } = metainfo
   const verified = trusted?.clone() ?? new Bitfield(pieceCount)
-  const pieces = options.pieces ?? (await there(metainfo, storage)).filter(index => !verified.has(index))
+  let pieces = options.pieces ?? (await there(metainfo, storage)).filter(index => !verified.has(index))
   let looked = pieceCount - pieces.length
-  const pool = new PiecePool(pieceLength, 8)
   const look = () => progress?.(++looked)
+  if (hashPool && storage.useFile && pieces.length * pieceLength >= MIN_THREADED_BYTES) {
+    const onPiece = (index: number, right: boolean) => {
+      if (right) verified.add(index)
+      look()
+    }
+    pieces = await checkInThreads({ metainfo, storage, hashPool, pieces, onPiece, signal })
+  }
+  const pool = new PiecePool(pieceLength, 8)
   const reader = new PieceReader({
     storage,
     pieceLength,

@@ -1,0 +1,99 @@
+import type { FileRange } from '../../hashing/hash-job.ts'
+import type { HashPool } from '../../hashing/hash-pool.ts'
+import { Layout } from '../../metainfo/layout.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { Storage } from '../../storage/storage.ts'
+
+/** Options of `checkInThreads`. */
+export interface ThreadedCheckOptions {
+  readonly metainfo: Metainfo
+  readonly storage: Pick<Storage, 'useFile'>
+  readonly hashPool: HashPool
+  /** The pieces to check, in ascending order. */
+  readonly pieces: readonly number[]
+  /** Called with each piece that was checked; `right` is true if it matches its hash. */
+  readonly onPiece: (index: number, right: boolean) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Pieces to check that are next to each other in one file. */
+interface Run {
+  readonly first: number
+  readonly count: number
+  /** Position of the first byte, and number of bytes. */
+  readonly position: number
+  readonly length: number
+}
+
+/** Bytes of a job for one thread: enough that messages cost little, few enough for a smooth progress. */
+const JOB_BYTES = 8 << 20
+
+/**
+ * Checks pieces in worker threads, which read the files themselves. Returns the pieces that were not checked: those
+ * that are in several files, and those whose file is missing or cannot be read.
+ * Rejects with the reason of the signal.
+ */
+export async function checkInThreads(options: ThreadedCheckOptions): Promise<number[]> {
+  const { metainfo, storage, hashPool, pieces, onPiece, signal } = options
+  const { hashes, pieceLength } = metainfo
+  const { runs, others } = findRuns(metainfo, pieces)
+  const check = async ({ first, count, position, length }: Run): Promise<void> => {
+    const work = ({ fd, offset }: { fd: number; offset: number }) =>
+      hashPool.hash(rangesOf(fd, offset, length, pieceLength), signal)
+    // What cannot be read here is read once more by the caller, which reports why.
+    const results = await storage.useFile!(position, length, work).catch(() => undefined)
+    signal?.throwIfAborted()
+    for (let at = 0; at < count; at++) {
+      const index = first + at
+      const result = results?.[at]
+      if (!result) others.push(index)
+      else
+        onPiece(
+          index,
+          result instanceof Uint8Array && hashes.subarray(index * 20, index * 20 + 20).equals(result),
+        )
+    }
+  }
+  const next = runs.values()
+  // Each thread has a job, and one waits for each.
+  const lanes = Array.from({ length: 2 * hashPool.threads }, async () => {
+    for (const run of next) await check(run)
+  })
+  const settled = await Promise.allSettled(lanes)
+  for (const lane of settled) if (lane.status === 'rejected') throw lane.reason
+  return others.sort((a, b) => a - b)
+}
+
+function rangesOf(fd: number, offset: number, length: number, pieceLength: number): FileRange[][] {
+  const ranges: FileRange[][] = []
+  for (let at = 0; at < length; at += pieceLength) {
+    ranges.push([{ file: fd, offset: offset + at, length: Math.min(pieceLength, length - at) }])
+  }
+  return ranges
+}
+
+/** Joins neighbouring pieces of one file, up to the size of a job. `others` are the pieces in several files. */
+function findRuns(metainfo: Metainfo, pieces: readonly number[]): { runs: Run[]; others: number[] } {
+  const layout = new Layout(metainfo)
+  const runs: Run[] = []
+  const others: number[] = []
+  let open: { first: number; count: number; position: number; length: number; file: number } | undefined
+  for (const index of pieces) {
+    const { position, length } = layout.pieceRange(index)
+    const file = layout.fileOf(position)
+    if (layout.fileOf(position + length - 1) !== file) {
+      others.push(index)
+      continue
+    }
+    const joins =
+      open?.file === file && open.first + open.count === index && open.length + length <= JOB_BYTES
+    if (open && joins) {
+      open.count++
+      open.length += length
+    } else {
+      open = { first: index, count: 1, position, length, file }
+      runs.push(open)
+    }
+  }
+  return { runs, others }
+}
