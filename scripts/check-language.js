@@ -14,7 +14,6 @@ const UNCONVERTED_ROOMS = [
   'src/errors.ts',
   'src/pipeline/',
   'src/ports/',
-  'src/server/',
   'src/storage/',
   'src/streams/',
 ]

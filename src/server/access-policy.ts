@@ -18,7 +18,7 @@ export interface AccessRequest {
  * its own. A hostile web page can make a browser resolve a foreign name to the server's address (DNS rebinding), but
  * it cannot change the `Host` that the browser then sends.
  *
- * Depends on: the host that the server listens at, as it was given; the token; the fields of `AccessRequest`.
+ * Depends on: the host that the server listens at, as it was given, `*` for any; the token; the fields of `AccessRequest`.
  */
 export class AccessPolicy {
   readonly #host: string
@@ -44,6 +44,7 @@ export class AccessPolicy {
 
   #isOurs(authority: string, localAddress: string): boolean {
     const name = /^(?:\[([\da-f:.]+)\]|([^:[\]]+))(?::\d*)?$/i.exec(authority.trim())
+    if (this.#host === '*') return true
     if (!name) return false
     const host = canonical(name[1] ?? name[2]!)
     if (isLoopback(host) || host === this.#host || host === canonical(localAddress)) return true

@@ -12,16 +12,17 @@ export interface Admitted {
   readonly lastActive: number
 }
 
+/** Limits on the connections of a server. */
 export interface ConnectionLimits {
-  /** Connections at most. */
+  /** Maximum number of connections. */
   readonly total: number
-  /** Connections at most of one address group. */
+  /** Maximum number of connections of one address group. */
   readonly perGroup: number
 }
 
 /** Milliseconds after which a connection counts as stalled if its client does not read the response. */
 export const STALLED_RESPONSE_MS = 20_000
-/** Connections of one address group, unless the options say otherwise. */
+/** Maximum number of connections of one address group by default. */
 const MAX_PER_GROUP = 32
 /** The same for loopback, where all clients of a reverse proxy come from one address. */
 const MAX_PER_LOOPBACK_ADDRESS = 128
@@ -38,7 +39,7 @@ export function defaultQuota(group: string): number {
  * Depends on: the connections, the address group of the new one, the limits, the time.
  *
  * Idle connections are replaced first: unauthenticated ones before others, then those of the group with the most
- * connections, then the longest idle. After them come stalled ones, whose clients have stopped reading. A connection
+ * connections, then the longest idle. After them come stalled ones: their clients have stopped reading. A connection
  * that makes progress is never replaced.
  */
 export function admit<C extends Admitted>(
@@ -54,7 +55,7 @@ export function admit<C extends Admitted>(
   if (!atQuota && all.length < total) return 'admit'
   const rivals = atQuota ? all.filter(connection => connection.group === group) : all
   const [victim] = rivals
-    .filter(connection => rank(connection, now) < KEPT)
+    .filter(connection => rank(connection, now) < NEVER_REPLACED)
     .sort(
       (a, b) =>
         rank(a, now) - rank(b, now) ||
@@ -64,11 +65,11 @@ export function admit<C extends Admitted>(
   return victim ?? 'refuse'
 }
 
-const KEPT = 3
+const NEVER_REPLACED = 3
 
-/** The order of replacement: the lowest first, KEPT never. */
+/** Returns the rank of a connection for replacement: the lowest is replaced first. */
 function rank({ busy, authenticated, lastActive }: Admitted, now: number): number {
   if (!authenticated) return 0
   if (!busy) return 1
-  return now - lastActive >= STALLED_RESPONSE_MS ? 2 : KEPT
+  return now - lastActive >= STALLED_RESPONSE_MS ? 2 : NEVER_REPLACED
 }

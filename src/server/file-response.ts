@@ -5,15 +5,15 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 import { conditionOf, rangeApplies } from './conditions.ts'
 import { contentTypeOf } from './content-type.ts'
 import { rangesOf } from './ranges.ts'
-import type { ByteRange } from './served-torrents.ts'
+import type { FileRange } from './served-torrents.ts'
 import { nameOf } from './tree.ts'
 
 /** A range of a file, and the text that precedes it in the body. */
-export interface Part extends ByteRange {
+export interface Part extends FileRange {
   readonly preamble: string
 }
 
-/** A response whose body is bytes of a file, planned before any byte is read. */
+/** A response with bytes of a file as its body, planned before any byte is read. */
 export interface FileResponse {
   readonly status: 200 | 206 | 304 | 412 | 416
   readonly headers: OutgoingHttpHeaders
@@ -30,7 +30,7 @@ const FILE_POLICY =
   "default-src 'none'; img-src 'self'; media-src 'self'; font-src 'self'; style-src 'self' 'unsafe-inline'"
 
 /**
- * Types that a browser shows in its own player, whose page is trusted. They get no sandbox: in a sandbox the player
+ * Types that a browser shows in its own, trusted player. They get no sandbox: in a sandbox the player
  * would have another origin than the file, and Chromium would not let it read the file.
  */
 const PLAYABLE_TYPES = /^(audio|video)\//
@@ -79,17 +79,17 @@ export function fileResponseOf(
       epilogue: '',
     }
   }
-  const [only] = ranges
+  const [range] = ranges
   if (ranges.length === 1) {
-    const { start, end } = only!
-    const range = {
+    const { start, end } = range!
+    const rangeHeaders = {
       'Content-Type': type,
-      'Content-Range': contentRange(only!, length),
+      'Content-Range': contentRange(range!, length),
       'Content-Length': end - start,
     }
     return {
       status: 206,
-      headers: { ...found, ...range },
+      headers: { ...found, ...rangeHeaders },
       parts: [{ start, end, preamble: '' }],
       epilogue: '',
     }
@@ -99,7 +99,7 @@ export function fileResponseOf(
 
 /** A response with several ranges in one body (RFC 9110, 14.6). */
 function multipart(
-  ranges: readonly ByteRange[],
+  ranges: readonly FileRange[],
   length: number,
   type: string,
   headers: OutgoingHttpHeaders,
@@ -122,6 +122,6 @@ function multipart(
   }
 }
 
-function contentRange({ start, end }: ByteRange, length: number): string {
+function contentRange({ start, end }: FileRange, length: number): string {
   return `bytes ${start}-${end - 1}/${length}`
 }

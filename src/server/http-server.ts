@@ -1,12 +1,13 @@
 import { EventEmitter } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { formatAddress } from '../codec/compact.ts'
 import { InputError, messageOf } from '../errors.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
 import { isLoopback, isWildcard } from './access-policy.ts'
 import { admit, defaultQuota } from './admission.ts'
-import { Connection } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { DEFAULT_MAX_READERS, DEFAULT_MAX_WAITING } from './reader-slots.ts'
 import { RequestHandler } from './request-handler.ts'
 import type { ServedTorrents } from './served-torrents.ts'
 import { Urls } from './urls.ts'
@@ -54,12 +55,13 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
 
   constructor(torrents: ServedTorrents, options: HttpServerOptions = {}) {
     super()
-    const { host = '127.0.0.1', token, maxReaders = 32, maxWaiting = 64, clock = systemClock } = options
+    const { clock = systemClock, host = '127.0.0.1', token } = options
+    const { maxReaders = DEFAULT_MAX_READERS, maxWaiting = DEFAULT_MAX_WAITING } = options
     this.#options = options
     this.#host = host
     this.#urls = new Urls(token)
     this.#clock = clock
-    this.#handler = new RequestHandler(torrents, { host, token, maxReaders, maxWaiting, clock })
+    this.#handler = new RequestHandler(torrents, { host, prefix: '', token, maxReaders, maxWaiting, clock })
     this.#handler.on('warning', error => this.emit('warning', error))
   }
 
@@ -96,7 +98,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
         keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
         connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2,
       },
-      (request, response) => this.#handle(request, response),
+      (request, response) => this.#handler.handle(request, response),
     )
     server.timeout = IDLE_TIMEOUT_MS
     server.on('connection', (socket: Socket) => this.#accept(socket))
@@ -129,7 +131,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
   /** Admits a new connection, or refuses it, before its first byte is read. */
   #accept(socket: Socket): void {
     const { maxConnections: total = 256, maxConnectionsPerAddress } = this.#options
-    const connection = new Connection(socket, this.#clock)
+    const connection = this.#handler.connectionOf(socket)
     const { group } = connection
     const limits = { total, perGroup: maxConnectionsPerAddress ?? defaultQuota(group) }
     const decision = admit(this.#connections.values(), group, limits, this.#clock.now())
@@ -140,18 +142,10 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
     if (decision !== 'admit') this.#drop(decision.socket)
     this.#connections.set(socket, connection)
     socket.once('close', () => this.#connections.delete(socket))
-    // Every file that is sent on a connection listens for its end.
-    socket.setMaxListeners(0)
   }
 
   #drop(socket: Socket): void {
     this.#connections.delete(socket)
     socket.destroy()
-  }
-
-  #handle(request: IncomingMessage, response: ServerResponse): void {
-    response.on('error', () => {}) // the connection is closed, which `transfer` learns from the socket
-    const connection = this.#connections.get(request.socket)
-    connection?.enqueue(response, () => this.#handler.handle(request, response, connection))
   }
 }

@@ -7,7 +7,7 @@ import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
 import { nameOf, parentOf, type Tree, topOf } from './tree.ts'
 import type { Urls } from './urls.ts'
 
-const STYLE = `
+const PAGE_STYLE = `
   body { font: 16px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; color-scheme: light dark }
   table { border-collapse: collapse; width: 100% }
   td { padding: .2em 0; overflow-wrap: anywhere }
@@ -17,7 +17,7 @@ const STYLE = `
 /** The policy of the pages: they may use their own style, and nothing else. */
 export const PAGE_POLICY = [
   "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+  `style-src 'sha256-${createHash('sha256').update(PAGE_STYLE).digest('base64')}'`,
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -26,7 +26,7 @@ export const PAGE_POLICY = [
 /** The page that lists all torrents, in parts. */
 export function* indexPage(torrents: ServedTorrents, urls: Urls): Generator<string> {
   yield head('tsdl')
-  if (torrents.size === 0) yield '<p>Nothing is served.</p>\n'
+  if (torrents.size === 0) yield '<p>No torrents.</p>\n'
   yield '<table>\n'
   for (const { metainfo, progress } of torrents.values())
     yield row(
@@ -63,11 +63,11 @@ export function* directoryPage(
 function head(title: string): string {
   const start = htmlEscape`<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>${title}</title>\n`
   const viewport = '<meta name="viewport" content="width=device-width">\n'
-  return `${start}${viewport}<style>${STYLE}</style>\n${htmlEscape`<h1><bdi>${title}</bdi></h1>\n`}`
+  return `${start}${viewport}<style>${PAGE_STYLE}</style>\n${htmlEscape`<h1><bdi>${title}</bdi></h1>\n`}`
 }
 
-function row(url: string, name: string, about: string): string {
-  return htmlEscape`<tr><td><a href="${url}"><bdi>${name}</bdi></a></td><td>${about}</td></tr>\n`
+function row(url: string, name: string, detail: string): string {
+  return htmlEscape`<tr><td><a href="${url}"><bdi>${name}</bdi></a></td><td>${detail}</td></tr>\n`
 }
 
 function describeProgress(length: number, progress?: Progress): string {

@@ -11,11 +11,11 @@ export interface Contender {
 export const MIN_READ_RATE = 4096
 
 /**
- * Finds the readers whose slots go to waiting requests, and the reason: at most one reader for each request.
+ * Finds the readers that lose their slots to waiting requests, and the reason: at most one reader for each request.
  *
  * Depends on: the readers and what their clients took, the address groups of the requests, the time in seconds.
  *
- * Readers whose clients do not read come first. Then, for a request of a group that has fewer readers, the slowest
+ * Readers of clients that do not read come first. Then, for a request of a group that has fewer readers, the slowest
  * reader of the group that has the most: many slow readers of one address cannot hold all slots.
  */
 export function findOverdrawn<C extends Contender>(

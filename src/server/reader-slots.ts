@@ -14,6 +14,9 @@ export interface ReaderLimits {
   readonly maxWaiting: number
 }
 
+/** The limits of a server, unless its options say otherwise. */
+export const DEFAULT_MAX_READERS = 32
+export const DEFAULT_MAX_WAITING = 64
 /** Milliseconds that a request waits for a reader, at most. */
 export const READER_WAIT_MS = 30_000
 /** Milliseconds between two reviews of the readers while requests wait. Read rates are measured over this time. */
@@ -82,8 +85,8 @@ export class ReaderSlot implements Contender {
 }
 
 /**
- * Shares readers by address: a free one goes to the address group that has the fewest. While requests wait, readers are
- * revoked whose clients do not read, or whose group has more than its share.
+ * Shares readers by address: a free one goes to the address group that has the fewest. While requests wait, a reader is
+ * revoked if its client does not read, or if its group has more than its share.
  */
 export class ReaderSlots {
   readonly #limits: ReaderLimits

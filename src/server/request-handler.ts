@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { messageOf, StalledError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import { AccessPolicy } from './access-policy.ts'
-import type { Connection } from './connection.ts'
+import { Connection } from './connection.ts'
 import { fileResponseOf } from './file-response.ts'
 import { directoryListing, indexListing } from './listing.ts'
 import { LoopTurns } from './loop-turns.ts'
@@ -16,14 +17,16 @@ import { FirstByteTimeout, transfer } from './transfer.ts'
 import { parseTarget, type Target, Urls } from './urls.ts'
 
 /**
- * Milliseconds until a request without the token is told so. Guessing tokens, or asking without one as fast as the
- * answers come, then costs no more than a few requests per second and connection.
+ * Milliseconds until a request without the token is answered. It limits guesses of the token to a few per second and
+ * connection.
  */
 export const REFUSAL_DELAY_MS = 500
 
 export interface RequestHandlerOptions extends ReaderLimits {
-  /** The address that the server listens at. */
+  /** The name or address that clients use for the server; `*` for any. */
   readonly host: string
+  /** The path that URLs begin with: '' or `/name`. */
+  readonly prefix: string
   readonly token?: string | undefined
   readonly clock: Clock
 }
@@ -51,13 +54,16 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
   readonly #clock: Clock
   readonly #slots: ReaderSlots
   readonly #turns = new LoopTurns()
+  readonly #prefix: string
+  readonly #connections = new WeakMap<Socket, Connection>()
 
   constructor(torrents: ServedTorrents, options: RequestHandlerOptions) {
     super()
-    const { host, token, clock } = options
+    const { host, prefix, token, clock } = options
     this.#torrents = torrents
     this.#access = new AccessPolicy(host, token)
-    this.#urls = new Urls(token)
+    this.#urls = new Urls(token, prefix)
+    this.#prefix = prefix
     this.#isPublic = token === undefined
     this.#clock = clock
     this.#slots = new ReaderSlots(options, clock)
@@ -68,11 +74,26 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
     return this.#slots.active
   }
 
-  /** Answers one request, with a refusal if it cannot be served. */
-  handle(request: IncomingMessage, response: ServerResponse, connection: Connection): void {
-    this.#answer(request, response, connection).catch(error =>
-      this.#reportFailure(error, response, 'a request'),
-    )
+  /** Returns the connection of a socket. Its state lasts as long as the socket. */
+  connectionOf(socket: Socket): Connection {
+    const known = this.#connections.get(socket)
+    if (known) return known
+    const connection = new Connection(socket, this.#clock)
+    this.#connections.set(socket, connection)
+    // Every file that is sent on a connection listens for its end.
+    socket.setMaxListeners(0)
+    return connection
+  }
+
+  /** Answers one request after those before it on the same connection; with a refusal if it cannot be served. */
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    response.on('error', () => {}) // the connection is closed, which `transfer` learns from the socket
+    const connection = this.connectionOf(request.socket)
+    connection.enqueue(response, () => {
+      this.#answer(request, response, connection).catch(error =>
+        this.#reportFailure(error, response, 'a request'),
+      )
+    })
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, connection: Connection): Promise<void> {
@@ -83,7 +104,7 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
     if (this.#isPublic) response.setHeader('Cross-Origin-Resource-Policy', 'same-origin')
     // A request that is not allowed gets one answer, and its connection is closed.
     response.shouldKeepAlive = false
-    const target = parseTarget(request.url ?? '')
+    const target = parseTarget(request.url ?? '', this.#prefix)
     if (!target) return sendRefusal(response, 400, 'the address is not percent-encoded UTF-8')
     if ((headersDistinct.host?.length ?? 0) > 1) return sendRefusal(response, 400, 'more than one Host')
     const refusal = this.#access.findRefusal({
@@ -100,10 +121,10 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
     }
     connection.authenticated = true
     if (method !== 'GET' && method !== 'HEAD')
-      return sendRefusal(response, 405, 'only GET and HEAD', { Allow: 'GET, HEAD' })
+      return sendRefusal(response, 405, 'only GET and HEAD are allowed', { Allow: 'GET, HEAD' })
     response.shouldKeepAlive = keepsAlive(request)
     const route = await routeOf(target.names, this.#torrents, this.#turns)
-    if (!route) return sendRefusal(response, 404, 'there is nothing here')
+    if (!route) return sendRefusal(response, 404, 'not found')
     await this.#send(route, { request, response, connection, method, target })
   }
 
@@ -181,14 +202,14 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
       response.destroy()
       return
     }
-    const late = error instanceof FirstByteTimeout || error instanceof StalledError
+    const timedOut = error instanceof FirstByteTimeout || error instanceof StalledError
     const { code } = (error ?? {}) as { code?: unknown }
     const aborted = code === 'ERR_ABORTED' || code === 'ERR_BUSY'
-    if (late) sendRefusal(response, 504, 'no peer has given these bytes in time')
+    if (timedOut) sendRefusal(response, 504, 'no peer sent these bytes in time')
     else if (aborted) sendRefusal(response, 503, 'the torrent was closed', { 'Retry-After': 1 })
     else if (error instanceof ReaderRevoked)
       sendRefusal(response, 503, 'another client waited for this reader', { 'Retry-After': 1 })
-    else sendRefusal(response, 500, 'these bytes cannot be read')
+    else sendRefusal(response, 500, 'the file cannot be read')
   }
 
   #warn(what: string, error: unknown): void {

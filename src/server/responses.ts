@@ -1,12 +1,12 @@
 import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
-import { drained } from './drained.ts'
 import type { LoopTurns } from './loop-turns.ts'
+import { waitForDrain } from './wait-for-drain.ts'
 
 /** A batch of a text is written when it has this many characters, or this many parts. */
-const BATCH_LENGTH = 65_536
-const BATCH_PARTS = 256
+const MAX_BATCH_LENGTH = 65_536
+const MAX_BATCH_PARTS = 256
 
-/** Sends a status and a sentence that gives the reason. */
+/** Sends a status and a sentence with the reason. */
 export function sendRefusal(
   response: ServerResponse,
   status: number,
@@ -46,7 +46,7 @@ export async function sendText(
   if (method !== 'HEAD') {
     for (const batch of batched(parts)) {
       if (socket.destroyed) return
-      if (batch !== '' && !response.write(batch)) await drained(response)
+      if (batch !== '' && !response.write(batch)) await waitForDrain(response)
       onProgress()
       await turns.next()
     }
@@ -60,7 +60,7 @@ function* batched(parts: Generator<string>): Generator<string> {
   let count = 0
   for (const part of parts) {
     batch += part
-    if (batch.length < BATCH_LENGTH && ++count < BATCH_PARTS) continue
+    if (batch.length < MAX_BATCH_LENGTH && ++count < MAX_BATCH_PARTS) continue
     yield batch
     batch = ''
     count = 0

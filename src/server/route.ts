@@ -7,7 +7,7 @@ export type Route =
   | { readonly kind: 'index' }
   | { readonly kind: 'directory'; readonly served: ServedTorrent; readonly path: string; readonly tree: Tree }
   | { readonly kind: 'file'; readonly served: ServedTorrent; readonly index: number }
-  /** A directory whose URL lacks the trailing slash. */
+  /** A directory, requested without the trailing slash. */
   | { readonly kind: 'moved'; readonly served: ServedTorrent; readonly path: string }
   /** A symlink (BEP 47), with its target as path. */
   | { readonly kind: 'link'; readonly served: ServedTorrent; readonly path: string }

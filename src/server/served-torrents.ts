@@ -1,9 +1,9 @@
-/** What the server serves. It knows nothing of the engine that downloads, nor the engine of the server. */
+/** The torrents that a server serves. Nothing here depends on the engine that downloads them. */
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Progress } from '../pipeline/progress.ts'
 
 /** A range of bytes of a file: `start` is the first, `end` is behind the last. */
-export interface ByteRange {
+export interface FileRange {
   readonly start: number
   readonly end: number
 }
@@ -23,8 +23,59 @@ export interface ServedTorrent {
   /** Its current progress, read each time it is shown. */
   readonly progress?: Progress | undefined
   /** Reads a range of a file, by its index. Never called with an empty range, or for padding. May throw. */
-  read(fileIndex: number, range: ByteRange): ByteStream
+  read(fileIndex: number, range: FileRange): ByteStream
 }
 
-/** The torrents that are served, by info-hash in lower-case hex. May change at any time. */
-export type ServedTorrents = ReadonlyMap<string, ServedTorrent>
+/** The torrents that are served, by info-hash in lower-case hex; a Map is one. May change at any time. */
+export interface ServedTorrents {
+  readonly size: number
+  get(infoHash: string): ServedTorrent | undefined
+  values(): Iterable<ServedTorrent>
+}
+
+/** The members of a `Torrent` that a server needs. */
+export interface ReadableTorrent {
+  readonly state: string
+  readonly metainfo: Metainfo
+  readonly progress: Progress
+  readonly files: readonly { stream(range: FileRange): unknown }[]
+}
+
+/** A collection of torrents, such as a `Client`. */
+export interface TorrentCollection {
+  readonly torrents: Iterable<ReadableTorrent>
+}
+
+/** The states in which the files of a torrent can be read. */
+const READABLE_STATES = new Set(['checking', 'downloading', 'seeding'])
+
+/** Serves the torrents of a collection that have metadata and a storage, as the collection is at each request. */
+export class CollectedTorrents implements ServedTorrents {
+  readonly #collection: TorrentCollection
+
+  constructor(collection: TorrentCollection) {
+    this.#collection = collection
+  }
+
+  get size(): number {
+    return this.#served().length
+  }
+
+  get(infoHash: string): ServedTorrent | undefined {
+    return this.#served().find(({ metainfo }) => metainfo.infoHash.toString('hex') === infoHash)
+  }
+
+  values(): Iterable<ServedTorrent> {
+    return this.#served()
+  }
+
+  #served(): ServedTorrent[] {
+    return Array.from(this.#collection.torrents)
+      .filter(({ state }) => READABLE_STATES.has(state))
+      .map(torrent => ({
+        metainfo: torrent.metainfo,
+        progress: torrent.progress,
+        read: (fileIndex, range) => torrent.files[fileIndex]!.stream(range) as ByteStream,
+      }))
+  }
+}

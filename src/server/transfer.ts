@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../ports/clock.ts'
-import { drained } from './drained.ts'
 import type { FileResponse } from './file-response.ts'
 import type { ReaderSlot } from './reader-slots.ts'
-import type { ByteRange, ByteStream } from './served-torrents.ts'
+import type { ByteStream, FileRange } from './served-torrents.ts'
+import { waitForDrain } from './wait-for-drain.ts'
 
 /** Milliseconds within which the first byte has to be read. */
 export const FIRST_BYTE_TIMEOUT_MS = 60_000
@@ -28,14 +28,14 @@ export class FirstByteTimeout extends Error {}
 export async function transfer(
   { status, headers, parts, epilogue }: FileResponse,
   response: ServerResponse,
-  open: (range: ByteRange) => ByteStream,
+  open: (range: FileRange) => ByteStream,
   slot: ReaderSlot,
   clock: Clock,
 ): Promise<void> {
   const { socket } = response.req
   let stream: ByteStream | undefined
-  const gone = () => stream?.destroy()
-  socket.on('close', gone)
+  const onClose = () => stream?.destroy()
+  socket.on('close', onClose)
   slot.onRevoke(error => {
     if (response.headersSent) socket.destroy()
     else stream?.destroy(error)
@@ -54,7 +54,7 @@ export async function transfer(
       let left = part.end - part.start
       for await (const chunk of stream) {
         if (socket.destroyed) return
-        if (chunk.length > left) throw new Error(`${chunk.length - left} bytes more than were asked for`)
+        if (chunk.length > left) throw new Error(`${chunk.length - left} bytes more than requested`)
         left -= chunk.length
         if (!response.headersSent) {
           clock.clearTimeout(timer)
@@ -70,7 +70,7 @@ export async function transfer(
     response.end(epilogue, 'latin1')
   } finally {
     clock.clearTimeout(timer)
-    socket.off('close', gone)
+    socket.off('close', onClose)
     stream?.destroy()
   }
 }
@@ -86,7 +86,7 @@ function slicer(response: ServerResponse, slot: ReaderSlot, clock: Clock) {
       const begun = clock.now()
       if (!response.write(slice)) {
         slot.waitsForClient = true
-        await drained(response)
+        await waitForDrain(response)
         slot.waitsForClient = false
       }
       slot.take(slice.length)

@@ -1,29 +1,32 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
 
 /**
- * The URLs of what is served: `/` is the list of torrents, `/INFOHASH/` a torrent, `/INFOHASH/PATH/` a directory in it
- * and `/INFOHASH/PATH` a file. Each name of a path is percent-encoded. With a token, every URL carries it.
+ * The URLs of a server: `/` is the list of torrents, `/INFOHASH/` a torrent, `/INFOHASH/PATH/` a directory in it and
+ * `/INFOHASH/PATH` a file, all below a prefix. Each name of a path is percent-encoded. With a token, every URL carries it.
  */
 export class Urls {
   readonly #query: string
+  readonly #prefix: string
 
-  constructor(token?: string) {
+  /** @param prefix '' or `/name` */
+  constructor(token?: string, prefix = '') {
+    this.#prefix = prefix
     this.#query = token === undefined ? '' : `?token=${encodeURIComponent(token)}`
   }
 
   /** The URL of the list of torrents. */
   index(): string {
-    return `/${this.#query}`
+    return `${this.#prefix}/${this.#query}`
   }
 
   /** The URL of a directory; the path '' stands for the torrent itself. */
   directory({ infoHash }: Metainfo, path = ''): string {
-    return `/${infoHash.toString('hex')}/${path === '' ? '' : `${encodePath(path)}/`}${this.#query}`
+    return `${this.#prefix}/${infoHash.toString('hex')}/${path === '' ? '' : `${encodePath(path)}/`}${this.#query}`
   }
 
   /** The URL of a file. */
   file({ infoHash }: Metainfo, path: string): string {
-    return `/${infoHash.toString('hex')}/${encodePath(path)}${this.#query}`
+    return `${this.#prefix}/${infoHash.toString('hex')}/${encodePath(path)}${this.#query}`
   }
 }
 
@@ -36,11 +39,16 @@ export interface Target {
   readonly query: URLSearchParams
 }
 
-/** Parses the target of a request (RFC 9112, 3.2); undefined if it is invalid, or not percent-encoded UTF-8. */
-export function parseTarget(target: string): Target | undefined {
+/**
+ * Parses the target of a request (RFC 9112, 3.2). Removes the prefix, unless a router has removed it before.
+ * @returns undefined if the target is invalid, or not percent-encoded UTF-8
+ */
+export function parseTarget(target: string, prefix = ''): Target | undefined {
   const match = /^(?:http:\/\/([^/?#]*))?(\/[^?#]*)?(?:\?([^#]*))?$/i.exec(target)
   if (!match || (match[1] === undefined && match[2] === undefined)) return undefined
-  const [, host, path = '/', query = ''] = match
+  const [, host, fullPath = '/', query = ''] = match
+  const path =
+    fullPath === prefix ? '/' : fullPath.startsWith(`${prefix}/`) ? fullPath.slice(prefix.length) : fullPath
   try {
     const names = path.slice(1).split('/').map(decodeURIComponent)
     return { host, names, query: new URLSearchParams(query) }

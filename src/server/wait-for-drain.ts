@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 
-/** Resolves once the response takes more, or its connection is closed. */
-export function drained(response: ServerResponse): Promise<void> {
+/** Resolves when the response accepts more data, or its connection is closed. */
+export function waitForDrain(response: ServerResponse): Promise<void> {
   const { socket } = response.req
   if (socket.destroyed) return Promise.resolve()
   return new Promise(resolve => {

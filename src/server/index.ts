@@ -1,0 +1,11 @@
+/** Files of torrents over HTTP: `tsdl/server`. */
+export { createHandler, type HandlerOptions, type HttpHandler } from './create-handler.ts'
+export { HttpServer, type HttpServerEvents, type HttpServerOptions } from './http-server.ts'
+export type {
+  ByteStream,
+  FileRange,
+  ReadableTorrent,
+  ServedTorrent,
+  ServedTorrents,
+  TorrentCollection,
+} from './served-torrents.ts'
