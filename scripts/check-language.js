@@ -9,7 +9,11 @@ const EXCLUDED_WORDS = /\b(?:who|whom|whose|whoever|somebody|nobody|anybody|ever
 
 /** Path prefixes of the rooms that still use excluded words. Remove a prefix when its room is rewritten. */
 const UNCONVERTED_ROOMS = [
-  'docs/',
+  'docs/architecture.md',
+  'docs/beps.md',
+  'docs/limits.md',
+  'docs/marks.md',
+  'docs/performance.md',
   'src/discovery/',
   'src/errors.ts',
   'src/pipeline/',
