@@ -1,11 +1,12 @@
-// Reads the first bytes of a file. Leaving the loop ends the download and tells the trackers.
-//   node async-iterator.js X.torrent HOST:PORT BYTES
-import { readFile } from 'node:fs/promises'
-import { parse, parseAddress, stream } from 'tsdl'
+// Reads the first bytes of a file. Leaving the loop ends the download and says goodbye to the trackers.
+//   node async-iterator.js SOURCE HOST:PORT BYTES
+import { parseAddress, stream } from 'tsdl'
 
-const [torrent, peer, wanted] = process.argv.slice(2)
+const [source, peer, wanted] = process.argv.slice(2)
+// Without dht: false and lsd: false, it also finds peers by itself.
+const options = { peers: [parseAddress(peer)], dht: false, lsd: false }
 let left = Number(wanted)
-for await (const chunk of stream(parse(await readFile(torrent)), { peers: [parseAddress(peer)] })) {
+for await (const chunk of stream(source, options)) {
   process.stdout.write(chunk.subarray(0, left))
   left -= chunk.length
   if (left <= 0) break

@@ -1,11 +1,10 @@
 // Writes one download to a file and to standard output. The download waits for the file, but not for standard output.
-//   node fan-out.js X.torrent FILE HOST:PORT > copy
+//   node fan-out.js SOURCE FILE HOST:PORT > copy
 import { createWriteStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { fanOut, parse, parseAddress, stream } from 'tsdl'
+import { fanOut, parseAddress, stream } from 'tsdl'
 
-const [torrent, path, peer] = process.argv.slice(2)
-const reader = stream(parse(await readFile(torrent)), { peers: [parseAddress(peer)] })
+const [source, path, peer] = process.argv.slice(2)
+const reader = stream(source, { peers: [parseAddress(peer)], dht: false, lsd: false })
 const [written, copied] = fanOut(reader, [
   { sink: createWriteStream(path) },
   { sink: process.stdout, policy: 'spill' },

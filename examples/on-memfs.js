@@ -2,16 +2,17 @@
 //   node on-memfs.js X.torrent HOST:PORT
 import { readFile } from 'node:fs/promises'
 import { createFsFromVolume, Volume } from 'memfs'
-import { download, parse, parseAddress } from 'tsdl'
+import { download, parseAddress } from 'tsdl'
 
-const [torrent, peer] = process.argv.slice(2)
-const metainfo = parse(await readFile(torrent))
+const [path, peer] = process.argv.slice(2)
 const volume = new Volume()
-const it = download(metainfo, {
+const torrent = await download(await readFile(path), {
   output: '/out',
   fs: createFsFromVolume(volume).promises,
   peers: [parseAddress(peer)],
+  dht: false,
+  lsd: false,
 })
-await it.done
-await it.close()
-for (const { path } of metainfo.files) console.log(path, volume.statSync(`/out/${path}`).size)
+await torrent.done
+await torrent.close()
+for (const { path } of torrent.files) console.log(path, volume.statSync(`/out/${path}`).size)

@@ -1,19 +1,16 @@
 // Downloads a torrent to a directory and prints the progress. A second run downloads only the missing pieces.
-//   node to-directory.js X.torrent DIR [HOST:PORT]
-import { readFile } from 'node:fs/promises'
-import { download, parse, parseAddress } from 'tsdl'
+//   node to-directory.js SOURCE DIR [HOST:PORT]
+import { download, parseAddress } from 'tsdl'
 
-const [torrent, output, peer] = process.argv.slice(2)
-const it = download(parse(await readFile(torrent)), {
-  output,
-  peers: peer ? [parseAddress(peer)] : [],
-  timeout: 60_000,
-})
-it.on('warning', error => console.error(error.message))
-it.on('verified', () => {
-  const { verified, total, peers } = it.progress
+const [source, output, peer] = process.argv.slice(2)
+// With a peer, it contacts only this peer and the trackers.
+const only = peer ? { peers: [parseAddress(peer)], dht: false, lsd: false } : {}
+const torrent = await download(source, { output, timeout: 60_000, ...only })
+torrent.on('warning', error => console.error(error.message))
+torrent.on('verified', () => {
+  const { verified, total, peers } = torrent.progress
   console.error(`${Math.floor((100 * verified) / total)}% from ${peers} peers`)
 })
-await it.done
-await it.close()
-console.log(`${it.progress.verified} bytes in ${output}`)
+await torrent.done
+await torrent.close()
+console.log(`${torrent.progress.verified} bytes in ${output}`)

@@ -30,19 +30,20 @@ export type { FileEntry, Metainfo } from './metainfo/metainfo.ts'
 export type { NameOptions } from './metainfo/name.ts'
 export { MAX_TORRENT_SIZE, openMetainfo, parse } from './metainfo/parse.ts'
 export { torrentOf } from './metainfo/torrent.ts'
-export { type AddOptions, Client, type ClientEvents, type TorrentSource } from './pipeline/client.ts'
+export type { AddTorrentOptions } from './pipeline/add-torrent.ts'
+export { type AddOptions, Client, type ClientEvents } from './pipeline/client.ts'
 export type { ClientOptions } from './pipeline/client-options.ts'
 export {
+  type DirectoryOptions,
   type DownloadOptions,
+  directoryContent,
   download,
-  type StreamOptions,
-  stream,
-  type TorrentStream,
 } from './pipeline/download.ts'
 export {
   type FetchMetadataOptions,
   fetchMetadata,
 } from './pipeline/fetch-metadata.ts'
+export type { ReaderOptions, TorrentReader } from './pipeline/open-reader.ts'
 export type { Peer } from './pipeline/peer/peer.ts'
 export type { ContentOptions } from './pipeline/pieces/content-options.ts'
 export type { MetadataProgress, Progress } from './pipeline/progress.ts'
@@ -58,10 +59,12 @@ export {
 } from './pipeline/sinks/fan-out.ts'
 export type { AnyWritable } from './pipeline/sinks/sink-writer.ts'
 export { type TarChoice, type TarOptions, tarOf, tarSize } from './pipeline/sinks/tar.ts'
-export { type StreamTarOptions, streamTar, type TarStream } from './pipeline/stream-tar.ts'
+export { type StreamOptions, stream } from './pipeline/stream.ts'
+export { type StreamTarOptions, streamTar } from './pipeline/stream-tar.ts'
 export { Listener, type ListenerOptions } from './pipeline/swarm/listener.ts'
 export { Torrent, type TorrentEvents, type TorrentState } from './pipeline/torrent.ts'
 export type { TorrentOptions } from './pipeline/torrent-options.ts'
+export type { TorrentSource } from './pipeline/torrent-source.ts'
 export { type Clock, systemClock } from './ports/clock.ts'
 export { type FileSystem, type ListingFileSystem, nodeFileSystem } from './ports/file-system.ts'
 export type { HttpOpen, HttpOpenOptions, HttpReply } from './ports/http-client.ts'

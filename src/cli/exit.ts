@@ -1,4 +1,3 @@
-import { getSystemErrorMap } from 'node:util'
 import { InputError, messageOf, StalledError, StorageError } from '../errors.ts'
 
 /** The exit codes, which docs/cli.md promises to scripts. */
@@ -54,15 +53,6 @@ export function describeError(error: unknown): string | undefined {
   if (error instanceof ChoiceError) return `${messageOf(error)}\n${error.listing}`
   if (exit === EXIT_CODES.fault && error instanceof Error && error.stack) return error.stack
   return messageOf(error)
-}
-
-/** Returns the reason of a system error as text, without codes and without the path, which our message names. */
-export function reasonOf(error: unknown): string {
-  const { cause, code, errno, errors } = (error ?? {}) as NodeJS.ErrnoException & { errors?: unknown[] }
-  if (cause !== undefined) return reasonOf(cause)
-  if (errors?.length) return reasonOf(errors[0])
-  if (code === 'ENOTFOUND') return 'no such host'
-  return getSystemErrorMap().get(errno ?? 0)?.[1] ?? messageOf(error)
 }
 
 function isReaderGone(error: StorageError): boolean {

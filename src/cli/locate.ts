@@ -6,8 +6,8 @@ import type { NameOptions } from '../metainfo/name.ts'
 import { rootNames } from '../metainfo/spellings.ts'
 import { nodeFileSystem } from '../ports/file-system.ts'
 import { pick } from '../ports/pick.ts'
+import { reasonOf } from '../ports/reason-of.ts'
 import { findFiles } from '../storage/find-files.ts'
-import { reasonOf } from './exit.ts'
 
 /** A torrent with the file names that it has on disk, and the directory that its paths are relative to. */
 export interface Located {

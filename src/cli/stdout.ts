@@ -1,7 +1,7 @@
 import { writev } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StorageError } from '../errors.ts'
-import { reasonOf } from './exit.ts'
+import { reasonOf } from '../ports/reason-of.ts'
 
 /**
  * The descriptor of standard output. `process.stdout` is not used, because it makes a pipe non-blocking for all processes

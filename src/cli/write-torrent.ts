@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { StorageError } from '../errors.ts'
-import { reasonOf } from './exit.ts'
+import { reasonOf } from '../ports/reason-of.ts'
 import { writeStdout } from './stdout.ts'
 
 /** Writes a .torrent to a file, or for `-` to standard output. @throws StorageError */

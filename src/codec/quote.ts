@@ -13,3 +13,14 @@ export function quote(text: string): string {
 export function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
+
+/** Returns a short text for any value in an error message: text and numbers as they are, objects by their class. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'string') return quote(value)
+  if (typeof value === 'function') return 'a function'
+  if (typeof value === 'object' && value !== null) {
+    const name: unknown = value.constructor?.name
+    return typeof name === 'string' && name !== 'Object' ? `an object of class ${name}` : 'an object'
+  }
+  return String(value)
+}

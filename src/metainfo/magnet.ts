@@ -42,11 +42,11 @@ const MAX_INDEX = 499_999
 const MAX_NAME = 255
 
 /**
- * Returns true if a source is a magnet link or an info-hash (40 or 64 hex digits), not a file or a URL. White space
- * around it is ignored.
+ * Returns true if a source is a magnet link or an info-hash (40 or 64 hex digits, or 32 of base32), not a file or a URL.
+ * White space around it is ignored.
  */
 export function isMagnet(source: string): boolean {
-  return /^\s*(?:magnet:|(?:[0-9a-f]{40}|[0-9a-f]{64})\s*$)/i.test(source)
+  return /^\s*(?:magnet:|(?:[0-9a-f]{40}|[0-9a-f]{64}|[a-z2-7]{32})\s*$)/i.test(source)
 }
 
 /**
@@ -57,7 +57,7 @@ export function parseMagnet(given: string): Magnet {
   const source = given.trim()
   if (!isMagnet(source)) fail(`expected a magnet link or an info-hash, got ${quote(source)}`)
   const alone = { trackers: [], webSeeds: [], peers: [], sources: [], warnings: [] }
-  if (/^[0-9a-f]{40}$/i.test(source)) return { infoHash: Buffer.from(source, 'hex'), ...alone }
+  if (/^(?:[0-9a-f]{40}|[a-z2-7]{32})$/i.test(source)) return { infoHash: v1(source), ...alone }
   if (/^[0-9a-f]{64}$/i.test(source)) return { infoHashV2: Buffer.from(source, 'hex'), ...alone }
   if (source.length > MAX_LINK) fail(`a magnet link of ${source.length} characters, the limit is ${MAX_LINK}`)
   const warnings = new Warnings()
@@ -77,6 +77,16 @@ export function parseMagnet(given: string): Magnet {
     ...(selectOnly === undefined ? {} : { selectOnly }),
     warnings: warnings.list(),
   }
+}
+
+/**
+ * Returns the indices of the files that a link selects (BEP 53), or `undefined` if it selects none.
+ * @throws InputError ERR_USAGE if the torrent has none of them
+ */
+export function selectedByLink({ selectOnly }: Magnet, { files }: Metainfo): number[] | undefined {
+  const selected = selectOnly?.filter(index => files[index]?.pad === false)
+  if (selected?.length === 0) fail(`so: the link selects none of the ${files.length} files of the torrent`)
+  return selected
 }
 
 /** Creates the torrent of a link from the metadata that peers sent. Rejects as `openMetainfo` does. */

@@ -1,12 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { EventEmitter } from 'node:events'
+import { addAbortListener, EventEmitter } from 'node:events'
 import { join } from 'node:path'
 import { makePeerId } from '../codec/peer-id.ts'
-import { quote } from '../codec/quote.ts'
 import { InputError, type TsdlError } from '../errors.ts'
-import { isMagnet, type Magnet, parseMagnet } from '../metainfo/magnet.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import { openMetainfo } from '../metainfo/parse.ts'
 import { systemClock } from '../ports/clock.ts'
 import { nodeFileSystem } from '../ports/file-system.ts'
 import { pick } from '../ports/pick.ts'
@@ -18,9 +14,11 @@ import { ConnectionLimit } from './limits/connection-limit.ts'
 import { MemoryBudget } from './limits/memory-budget.ts'
 import { RateLimit } from './limits/rate-limit.ts'
 import { RateShare } from './limits/rate-share.ts'
+import { loadFromLink } from './link-sources.ts'
 import { Listener } from './swarm/listener.ts'
 import { Torrent } from './torrent.ts'
 import type { TorrentOptions } from './torrent-options.ts'
+import { isMetainfo, loadSource, type TorrentSource } from './torrent-source.ts'
 
 export interface ClientEvents {
   /** A torrent was added. */
@@ -31,24 +29,28 @@ export interface ClientEvents {
   warning: [error: TsdlError]
 }
 
-/** What is said of one torrent; the rest is the client's. */
-export type AddOptions = Omit<
-  TorrentOptions,
-  | 'peerId'
-  | 'trackerKey'
-  | 'listener'
-  | 'dht'
-  | 'lsd'
-  | 'clock'
-  | 'connections'
-  | 'memoryBudget'
-  | 'connect'
-  | 'bind'
-  | 'encryption'
->
-
-/** What can be added: a metainfo, a magnet link, as text or parsed, an info-hash in hex, or the bytes of a .torrent. */
-export type TorrentSource = Metainfo | Magnet | string | ArrayBuffer | ArrayBufferView
+/** Options of one torrent. The client sets the others. */
+export interface AddOptions
+  extends Omit<
+    TorrentOptions,
+    | 'bind'
+    | 'clock'
+    | 'connect'
+    | 'connections'
+    | 'dht'
+    | 'encryption'
+    | 'http'
+    | 'listener'
+    | 'lsd'
+    | 'memory'
+    | 'memoryBudget'
+    | 'peerId'
+    | 'random'
+    | 'trackerKey'
+  > {
+  /** Destroys the torrent with the signal's reason. While the source is loaded, `add` rejects with it. */
+  readonly signal?: AbortSignal
+}
 
 const DEFAULT_MEMORY_BYTES = 64 << 20
 const DEFAULT_MAX_PEERS = 200
@@ -105,15 +107,23 @@ export class Client extends EventEmitter<ClientEvents> {
   }
 
   /**
-   * Adds a torrent and starts it. Without a storage among the options it fetches its metadata and waits for `begin`.
-   * Rejects with an InputError when the source is not a valid torrent or link, when the torrent is here already
-   * (ERR_BUSY), or when the port cannot be opened (ERR_LISTEN).
+   * Loads a source, adds its torrent and starts it. The torrent of a magnet link fetches its metadata: `torrent.ready`
+   * resolves with it. Without a `storage` among the options the torrent then waits for `begin`.
+   *
+   * Rejects with an InputError if the source cannot be read or is not a torrent, if the client has the torrent already
+   * (ERR_BUSY), or if the port cannot be opened (ERR_LISTEN).
    */
-  async add(source: TorrentSource, options: AddOptions = {}): Promise<Torrent> {
-    const parsed = await parseSource(source, options)
+  async add(source: TorrentSource, { signal, ...options }: AddOptions = {}): Promise<Torrent> {
+    const { pex, trackers, fs, http } = this.#options
+    const trust = options.allowLocal ? 'all' : 'remote'
+    const loading = pick({ fs, http, signal, ...options }, 'fs', 'http', 'portableNames', 'platform')
+    const parsed = await loadSource(source, { ...loading, ...pick({ signal }, 'signal') })
     const listener = await this.listen()
+    signal?.throwIfAborted()
     if (this.#closing) throw new InputError('ERR_USAGE', 'add: this client is closed')
-    const { pex, trackers } = this.#options
+    const key = parsed.infoHash?.toString('hex') ?? ''
+    if (this.#torrents.has(key))
+      throw new InputError('ERR_BUSY', `add: the client has the torrent ${key} already`)
     const torrent = new Torrent(parsed, {
       ...pick({ pex, trackers }, 'pex', 'trackers'),
       ...options,
@@ -126,15 +136,16 @@ export class Client extends EventEmitter<ClientEvents> {
       connections: this.#connections,
       memoryBudget: this.#memory,
     })
-    const key = torrent.infoHash.toString('hex')
-    if (this.#torrents.has(key)) throw new InputError('ERR_BUSY', `add: the torrent ${key} is here already`)
     this.#torrents.set(key, torrent)
     torrent.once('close', () => {
       this.#torrents.delete(key)
       this.emit('removed', torrent)
     })
+    destroyOnAbort(torrent, signal)
     this.emit('added', torrent)
-    return torrent.start()
+    torrent.start()
+    if (!isMetainfo(parsed)) loadFromLink(torrent, parsed, { ...loading, trust })
+    return torrent
   }
 
   /** Closes all torrents, says goodbye to trackers and peers, and gives everything back. Idempotent; never rejects. */
@@ -189,15 +200,9 @@ export class Client extends EventEmitter<ClientEvents> {
   }
 }
 
-async function parseSource(source: TorrentSource, options: AddOptions): Promise<Metainfo | Magnet> {
-  const names = pick(options, 'portableNames')
-  if (typeof source === 'string') {
-    if (isMagnet(source)) return parseMagnet(source)
-    throw new InputError('ERR_USAGE', `add: expected a magnet link or an info-hash, got ${quote(source)}`)
-  }
-  if (source instanceof ArrayBuffer) return openMetainfo(new Uint8Array(source), names)
-  if (ArrayBuffer.isView(source)) {
-    return openMetainfo(new Uint8Array(source.buffer, source.byteOffset, source.byteLength), names)
-  }
-  return source
+/** Destroys a torrent with the reason of a signal. */
+function destroyOnAbort(torrent: Torrent, signal: AbortSignal | undefined): void {
+  if (!signal) return
+  const listener = addAbortListener(signal, () => torrent.destroy(signal.reason))
+  torrent.once('close', () => listener[Symbol.dispose]())
 }

@@ -1,52 +1,69 @@
 import { messageOf, StalledError, type TsdlError } from '../errors.ts'
-import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import { type AddTorrentOptions, addTorrent } from './add-torrent.ts'
 import type { ContentOptions } from './pieces/content-options.ts'
 import type { MetadataProgress } from './progress.ts'
-import { Torrent } from './torrent.ts'
-import type { TorrentOptions } from './torrent-options.ts'
+import type { Torrent } from './torrent.ts'
+import type { TorrentSource } from './torrent-source.ts'
 
-export interface FetchMetadataOptions extends Omit<TorrentOptions, keyof ContentOptions | 'prepare'> {
-  /** Gives it up: the promise is rejected. */
-  readonly signal?: AbortSignal
-  /** Called whenever a peer connects or leaves, and every second. */
+/** Receivers of what happens while metadata is fetched. */
+export interface MetadataListeners {
+  /** Called every second. */
   readonly progress?: (progress: MetadataProgress & { readonly reason: string }) => void
-  /** A peer or a tracker failed; the others are still asked. */
+  /** Called when a peer, a tracker or a URL failed; the others are still asked. */
   readonly warning?: (error: TsdlError) => void
 }
+
+/** Options of `fetchMetadata`. */
+export interface FetchMetadataOptions
+  extends Omit<AddTorrentOptions, keyof ContentOptions>,
+    MetadataListeners {}
 
 /** Milliseconds between reports of progress. */
 const REPORT_INTERVAL_MS = 1000
 
 /**
- * Fetches the metadata of a magnet link from peers (BEP 9), and disconnects from them. To go on over the same
- * connections, make a `Torrent` of the link.
- * Rejects with ERR_USAGE for a link without a v1 info-hash, ERR_STALLED after `timeout`, ERR_ABORTED, and with an InputError
- * when the metadata is no torrent that can be used.
+ * Fetches the metadata of a torrent: of a magnet link from peers (BEP 9) and from the URLs that it names. It then
+ * disconnects; to go on over the same connections, use `download`, `stream` or `Client.add`.
+ *
+ * Rejects as `Client.add` does, with ERR_STALLED when nothing was received within `timeout`, and with ERR_ABORTED after an
+ * abort.
  */
-export async function fetchMetadata(magnet: Magnet, options: FetchMetadataOptions = {}): Promise<Metainfo> {
-  const { signal, progress, warning, clock, ...rest } = options
-  if (signal?.aborted) throw aborted(signal)
-  const torrent = new Torrent(magnet, { ...rest, ...(clock ? { clock } : {}) })
+export async function fetchMetadata(
+  source: TorrentSource,
+  options: FetchMetadataOptions = {},
+): Promise<Metainfo> {
+  const { progress, warning, signal } = options
+  try {
+    const torrent = await addTorrent(source, options)
+    try {
+      return await whenReady(torrent, { ...(progress && { progress }), ...(warning && { warning }) })
+    } finally {
+      await torrent.close()
+    }
+  } catch (error) {
+    if (!signal?.aborted) throw error
+    const message = `fetching the metadata was aborted: ${messageOf(signal.reason)}`
+    throw new StalledError('ERR_ABORTED', message, signal.reason)
+  }
+}
+
+/** Resolves with the metadata of a torrent that was added, and reports until then. Rejects with what ended the torrent. */
+export async function whenReady(
+  torrent: Torrent,
+  { progress, warning }: MetadataListeners,
+): Promise<Metainfo> {
   const report = () => {
     const { metadata } = torrent.progress
     if (metadata) progress?.({ ...metadata, reason: torrent.reason })
   }
-  const abort = () => torrent.destroy(aborted(signal!))
-  signal?.addEventListener('abort', abort, { once: true })
-  torrent.on('warning', error => warning?.(error))
-  torrent.on('connected', report)
-  torrent.on('disconnected', report)
+  const warn = (error: TsdlError) => warning?.(error)
+  torrent.on('warning', warn)
   const timer = setInterval(report, REPORT_INTERVAL_MS)
   try {
-    return await torrent.start().ready
+    return await torrent.ready
   } finally {
     clearInterval(timer)
-    signal?.removeEventListener('abort', abort)
-    await torrent.close()
+    torrent.off('warning', warn)
   }
-}
-
-function aborted({ reason }: AbortSignal): Error {
-  return new StalledError('ERR_ABORTED', `fetching metadata was given up: ${messageOf(reason)}`, reason)
 }

@@ -1,48 +1,49 @@
-import type { Metainfo } from '../metainfo/metainfo.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import { FileReader } from '../streams/read/file-reader.ts'
 import type { TarBody, TarPacker } from '../streams/read/tar-packer.ts'
-import { fedBy, type StreamOptions } from './download.ts'
+import { openReader, type ReaderOptions, type TorrentReader } from './open-reader.ts'
 import { type TarChoice, tarOf } from './sinks/tar.ts'
-import { Torrent } from './torrent.ts'
+import type { Torrent } from './torrent.ts'
+import type { TorrentSource } from './torrent-source.ts'
 
-export interface StreamTarOptions extends Omit<StreamOptions, 'file' | 'start' | 'end'>, TarChoice {
-  /** Sees the bytes of each file on their way, in order. */
+/** Options of `streamTar`. */
+export interface StreamTarOptions extends ReaderOptions, TarChoice {
+  /** Called with the bytes of each file before they are read, in order. */
   readonly passing?: (fileIndex: number, chunk: Uint8Array) => void
-}
-
-/** An archive as it comes, and the download behind it. */
-export interface TarStream extends TarPacker {
-  readonly torrent: Torrent
 }
 
 /**
- * The chosen files of a torrent as one tar archive, without a disk: no further ahead of the reader than `memory`.
- * Ends when every byte was read, else fails: an archive cut short is an error, never an end.
+ * Streams files of a torrent as one tar archive, without a disk: the download is at most `memory` bytes ahead of the
+ * reader. The same torrent and selection always give the same bytes.
+ *
+ * The stream ends after the last byte, else it fails: an archive that is cut short never ends. It fails as `Client.add`
+ * rejects, and with ERR_PATH for a path or a symlink that leaves the archive.
  */
-export function streamTar(
-  metainfo: Metainfo,
-  { select, strip = false, lend = false, passing, signal, ...options }: StreamTarOptions = {},
-): TarStream {
-  const chosen = select ? { select } : {}
-  const torrent = new Torrent(metainfo, { ...options, ...chosen, storage: new WindowStorage() })
-  return fedBy(torrent, packTar(torrent, { ...chosen, strip, lend, ...(passing ? { passing } : {}) }), signal)
+export function streamTar(source: TorrentSource, options: StreamTarOptions = {}): TorrentReader {
+  const { select, strip = false, lend = false, passing, ...rest } = options
+  return openReader(source, rest, (torrent, _metainfo, selected) => {
+    const wanted = select ?? (selected && ((index: number) => selected.includes(index)))
+    const chosen = wanted ? { select: wanted } : {}
+    torrent.begin({ ...chosen, storage: new WindowStorage() })
+    return packTar(torrent, { ...chosen, strip, lend, ...(passing ? { passing } : {}) })
+  })
 }
 
+/** Options of `packTar`. */
 export interface PackTarOptions extends TarChoice {
-  /** Whether chunks are lent: see FileReader. @default false */
+  /** True to lend chunks: call `release` for each. @default false */
   readonly lend?: boolean
-  /** Sees the bytes of each file on their way, in order. */
+  /** Called with the bytes of each file before they are read, in order. */
   readonly passing?: (fileIndex: number, chunk: Uint8Array) => void
 }
 
-/** The chosen files of a torrent that has a storage, as one tar archive. */
+/** Packs the chosen files of a torrent that has a storage as one tar archive. */
 export function packTar(
   torrent: Torrent,
   { select, strip = false, lend = false, passing }: PackTarOptions,
 ): TarPacker {
   const { metainfo } = torrent
-  // one reader for all files: what comes next is fetched while the file before is read
+  // One source for all files: the next file is fetched while the file before it is read.
   const source = torrent.open(0, metainfo.length)
   const open = (fileIndex: number) => {
     const { offset, length } = metainfo.files[fileIndex]!
@@ -55,11 +56,11 @@ export function packTar(
   return packer
 }
 
-function watched(reader: FileReader, see: (chunk: Uint8Array) => void): TarBody {
+function watched(reader: FileReader, watch: (chunk: Uint8Array) => void): TarBody {
   return {
     async *[Symbol.asyncIterator]() {
       for await (const chunk of reader) {
-        see(chunk)
+        watch(chunk)
         yield chunk
       }
     },

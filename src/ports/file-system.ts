@@ -6,11 +6,12 @@ import { nameOfBytes, systemPath } from '../codec/byte-names.ts'
 export interface FileHandle {
   /** The number that the system knows it by; missing where it has none. */
   readonly fd?: number
+  /** @param position `null` for the current position, as for a pipe */
   read(
     target: Uint8Array,
     offset: number,
     length: number,
-    position: number,
+    position: number | null,
   ): Promise<{ readonly bytesRead: number }>
   write(
     bytes: Uint8Array,

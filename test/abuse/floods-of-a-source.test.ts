@@ -1,10 +1,12 @@
 /** A peer that we download from sends messages as fast as they are taken: another one that sends blocks keeps its rate. */
+
 import t from 'tap'
 import { reservedBytes } from '../../src/codec/handshake.ts'
 import { encodedLength, encodeInto, type Message } from '../../src/codec/message.ts'
-import { stream } from '../../src/pipeline/download.ts'
+import { stream } from '../../src/pipeline/stream.ts'
 import { type FastSeed, startFastSeed } from '../helpers/fast-seed.ts'
 import { startFlooder } from '../helpers/flooder.ts'
+import { OFFLINE } from '../helpers/swarm.ts'
 
 /** 64 MiB. */
 const PIECES = 256
@@ -47,7 +49,7 @@ async function rateOf({ address, metainfo }: FastSeed, flood?: Buffer): Promise<
   }
   const flooder = flood && (await startFlooder({ greeting: encoded([handshake]), flood }))
   const peers = flooder ? [flooder.address, address] : [address]
-  const torrent = stream(metainfo, { peers, trackers: false, encryption: 'off' })
+  const torrent = stream(metainfo, { ...OFFLINE, peers, encryption: 'off' })
   let start = 0
   let bytes = 0
   for await (const chunk of torrent) {

@@ -3,11 +3,10 @@ import net from 'node:net'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { encodeHandshake } from '../../src/codec/handshake.ts'
-import { download } from '../../src/pipeline/download.ts'
 import { Listener } from '../../src/pipeline/swarm/listener.ts'
 import { systemClock } from '../../src/ports/clock.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
-import { leavesNothing, memoryDisk } from '../helpers/swarm.ts'
+import { leavesNothing, memoryDisk, startTorrent } from '../helpers/swarm.ts'
 import { msg, RESERVED, u32 } from '../helpers/wire.ts'
 
 const made = makeTorrent({ files: [{ path: 'flood.bin', length: 100 * 65_536 }], pieceLength: 65_536 })
@@ -37,7 +36,7 @@ async function seeding(t: Test) {
   const disk = memoryDisk()
   await disk.writeFile('/home/flood.bin', made.content)
   const listener = await new Listener({ bind: '127.0.0.1', clock: systemClock, encryption: 'off' }).listen()
-  const torrent = download(made.metainfo, {
+  const torrent = startTorrent(made.metainfo, {
     output: '/home',
     fs: disk,
     trackers: false,

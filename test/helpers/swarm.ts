@@ -3,9 +3,11 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { createFsFromVolume, Volume } from 'memfs'
 import type { Test } from 'tap'
 import type { PeerAddress } from '../../src/codec/compact.ts'
-import { type DownloadOptions, download } from '../../src/pipeline/download.ts'
+import type { Metainfo } from '../../src/metainfo/metainfo.ts'
+import { type DirectoryOptions, directoryContent } from '../../src/pipeline/download.ts'
 import { Listener } from '../../src/pipeline/swarm/listener.ts'
-import type { Torrent } from '../../src/pipeline/torrent.ts'
+import { Torrent } from '../../src/pipeline/torrent.ts'
+import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
 import { type MadeTorrent, makeTorrent } from './metainfo.ts'
 import type { Disk } from './storage-suite.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -55,14 +57,24 @@ export interface BlockRun extends ReturnType<typeof log> {
   file(path: string): Promise<Buffer | undefined>
 }
 
+/** Options of functions that make a client: it finds no peers by itself, and stays on this machine. */
+export const OFFLINE = { dht: false, lsd: false, trackers: false, bind: '127.0.0.1' } as const
+
+export interface TorrentInDirectory extends TorrentOptions, DirectoryOptions {}
+
+/** Starts a torrent without a client, its files in a directory. */
+export function startTorrent(metainfo: Metainfo, options: TorrentInDirectory): Torrent {
+  return new Torrent(metainfo, { ...options, ...directoryContent(metainfo, options) }).start()
+}
+
 /** Starts a download onto memfs, closed at the end of test `t`; no tracker is asked unless said so. */
 export function run(
   t: Test,
   { metainfo }: MadeTorrent,
-  { disk = memoryDisk(), ...options }: Partial<DownloadOptions> & { disk?: Disk } = {},
+  { disk = memoryDisk(), ...options }: Partial<TorrentInDirectory> & { disk?: Disk } = {},
 ): BlockRun {
   leavesNothing(t)
-  const torrent = download(metainfo, {
+  const torrent = startTorrent(metainfo, {
     output: '/home',
     fs: disk,
     trackers: false,
@@ -91,7 +103,7 @@ export interface Client extends BlockRun {
   readonly address: PeerAddress
 }
 
-export interface ClientOptions extends Partial<Omit<DownloadOptions, 'peers' | 'clock'>> {
+export interface ClientOptions extends Partial<Omit<TorrentInDirectory, 'peers' | 'clock'>> {
   /** Pieces that are there already. @default all */
   readonly has?: (index: number) => boolean
   /** Whom it dials; may depend on where it listens itself. */

@@ -121,7 +121,6 @@ const WALL_CLOCK = {
   'ports/clock.ts': 'is the clock',
   'cli/create.ts': 'the date in a .torrent',
   'cli/json-reporter.ts': 'the time of an event',
-  'cli/load.ts': 'the rhythm of reports',
   'pipeline/fetch-metadata.ts': 'the rhythm of reports',
   'storage/file-watch.ts': 'how often files are looked at: after a gap, at once',
 }

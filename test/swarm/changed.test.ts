@@ -4,7 +4,6 @@ import t, { type Test } from 'tap'
 import { encodeExtendedHandshake, parseDontHave } from '../../src/codec/extended.ts'
 import { reservedBytes } from '../../src/codec/handshake.ts'
 import type { BlockRef } from '../../src/codec/message.ts'
-import type { DownloadOptions } from '../../src/pipeline/download.ts'
 import { Listener } from '../../src/pipeline/swarm/listener.ts'
 import { Torrent } from '../../src/pipeline/torrent.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
@@ -12,7 +11,7 @@ import { makeTorrent } from '../helpers/metainfo.ts'
 import { flipByte, nextTick } from '../helpers/other-program.ts'
 import { dial, type PeerScript, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
 import type { Disk } from '../helpers/storage-suite.ts'
-import { client, log, memoryDisk, run } from '../helpers/swarm.ts'
+import { client, log, memoryDisk, run, type TorrentInDirectory } from '../helpers/swarm.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 import { webServer } from '../helpers/web-server.ts'
 
@@ -58,7 +57,7 @@ function gated() {
 }
 
 /** A download into a real directory from one peer, which has answered `answered` requests in order. */
-async function started(t: Test, answered: number, more: Partial<DownloadOptions> = {}) {
+async function started(t: Test, answered: number, more: Partial<TorrentInDirectory> = {}) {
   const output = t.testdir()
   const gate = gated()
   const peer = await scriptedPeer(t, made, gate.script)

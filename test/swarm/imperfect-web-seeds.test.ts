@@ -1,10 +1,10 @@
 /** Web seeds that are not perfect, each as the only source, with time in our hands. */
 import t, { type Test } from 'tap'
-import { stream } from '../../src/pipeline/download.ts'
+import { stream } from '../../src/pipeline/stream.ts'
 import type { HttpOpen, HttpReply } from '../../src/ports/http-client.ts'
 import { cut } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
-import { type BlockRun, leavesNothing, memoryDisk, run, seeded } from '../helpers/swarm.ts'
+import { type BlockRun, leavesNothing, memoryDisk, OFFLINE, run, seeded } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 import { webServer } from '../helpers/web-server.ts'
 
@@ -123,7 +123,7 @@ t.test('read in order, it is one plain GET of a real server', async t => {
   const server = await webServer(t, long, (_, response) => response.end(long.content))
   const { metainfo } = { metainfo: { ...long.metainfo, webSeeds: [`${server.origin}/`] } }
   const chunks: Uint8Array[] = []
-  for await (const chunk of stream(metainfo, { memory: 2 << 20, trackers: false })) chunks.push(chunk)
+  for await (const chunk of stream(metainfo, { ...OFFLINE, memory: 2 << 20 })) chunks.push(chunk)
   equal(t, Buffer.concat(chunks), long.content)
   t.equal(server.requests.length, 1)
 })

@@ -9,7 +9,16 @@ import { makeTorrent } from '../helpers/metainfo.ts'
 import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
 import { MemoryStorage } from '../helpers/simulation/memory-storage.ts'
 import type { Disk } from '../helpers/storage-suite.ts'
-import { client, leavesNothing, log, memoryDisk, oddTorrent, run } from '../helpers/swarm.ts'
+import {
+  client,
+  leavesNothing,
+  log,
+  memoryDisk,
+  OFFLINE,
+  oddTorrent,
+  run,
+  startTorrent,
+} from '../helpers/swarm.ts'
 import { scriptedTracker } from '../helpers/tracker.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
@@ -55,7 +64,7 @@ t.test('closed ahead of the end, done rejects, and what was verified stays', asy
   t.equal(clock.pending, 0)
   t.ok(torrent.verified.count > 0)
   const kept: number[] = []
-  const again = download(made.metainfo, { output: '/home', fs: disk, trackers: false })
+  const again = startTorrent(made.metainfo, { output: '/home', fs: disk, trackers: false })
   again.on('verified', index => kept.push(index))
   await once('started', again)
   t.same(kept, [...torrent.verified])
@@ -116,27 +125,26 @@ t.test('destroyed before it started, it never starts', async t => {
 
 t.test('without a listener for its error, destroying throws nothing', async t => {
   const clock = new VirtualClock()
-  const torrent = download(made.metainfo, { output: '/home', fs: memoryDisk(), trackers: false, clock })
+  const torrent = startTorrent(made.metainfo, { output: '/home', fs: memoryDisk(), trackers: false, clock })
   torrent.destroy(new Error('alone'))
   await t.rejects(torrent.done, { message: 'alone' })
   await torrent.close()
 })
 
-t.test('a signal ends it, whether it was aborted before or is later', async t => {
-  for (const before of [true, false]) {
-    const control = new AbortController()
-    if (before) control.abort(new Error('by signal'))
-    const { torrent, events, clock } = await started(t, giving(3), { signal: control.signal })
-    const done = torrent.done
-    if (!before) {
-      torrent.once('connected', () => control.abort(new Error('by signal')))
-    }
-    await t.rejects(done, { message: 'by signal' })
-    await torrent.close()
-    t.equal(events.at(-1), 'close')
-    t.equal(events.includes('connected'), !before)
-    t.equal(clock.pending, 0)
-  }
+t.test('a signal ends a download, before it starts and later', async t => {
+  const clock = new VirtualClock()
+  const { address } = await scriptedPeer(t, made, giving(3))
+  const control = new AbortController()
+  const options = { ...OFFLINE, clock, output: '/home', fs: memoryDisk(), peers: [address] }
+  const torrent = await download(made.metainfo, { ...options, signal: control.signal })
+  const { events } = log(torrent)
+  torrent.once('connected', () => control.abort(new Error('by signal')))
+  await t.rejects(torrent.done, { message: 'by signal' })
+  await torrent.close()
+  t.equal(events.at(-1), 'close')
+  t.equal(clock.pending, 0)
+  await t.rejects(download(made.metainfo, { ...options, signal: control.signal }), { message: 'by signal' })
+  t.equal(clock.pending, 0)
 })
 
 t.test('with nothing received for as long as said, it gives up and says why', async t => {

@@ -12,12 +12,13 @@ import {
 import type { Encryption } from '../../src/codec/mse.ts'
 import { parseMagnet } from '../../src/metainfo/magnet.ts'
 import { MAX_TORRENT_SIZE } from '../../src/metainfo/parse.ts'
+import { Client } from '../../src/pipeline/client.ts'
 import { type FetchMetadataOptions, fetchMetadata } from '../../src/pipeline/fetch-metadata.ts'
 import { Listener } from '../../src/pipeline/swarm/listener.ts'
 import { Torrent } from '../../src/pipeline/torrent.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { dial, type ScriptedPeer, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
-import { leavesNothing } from '../helpers/swarm.ts'
+import { leavesNothing, OFFLINE } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 type Owner = Parameters<typeof scriptedPeer>[0]
@@ -111,6 +112,7 @@ function fetching(peers: readonly ScriptedPeer[], options: FetchMetadataOptions 
   const warnings: string[] = []
   const magnet = parseMagnet(of.metainfo.infoHash.toString('hex'))
   const result = fetchMetadata(magnet, {
+    ...OFFLINE,
     peers: peers.map(({ address }) => address),
     encryption: 'off',
     warning: ({ message }) => warnings.push(message),
@@ -398,6 +400,7 @@ for (const encryption of ['prefer', 'require', 'off'] as const)
     const peers = [address]
     const magnet = parseMagnet(made.metainfo.infoHash.toString('hex'))
     const metainfo = await fetchMetadata(magnet, {
+      ...OFFLINE,
       peers,
       encryption: encryption === 'off' ? 'off' : 'prefer',
     })
@@ -405,10 +408,11 @@ for (const encryption of ['prefer', 'require', 'off'] as const)
   })
 
 t.test('peers that come to us are asked as well', async t => {
-  const listener = await new Listener({ bind: '127.0.0.1' }).listen()
-  t.teardown(() => listener.close())
-  const { result } = fetching([], { listener, encryption: 'prefer' })
-  const to = { host: '127.0.0.1', port: listener.port! }
+  const client = new Client(OFFLINE)
+  t.teardown(() => client.close())
+  const magnet = parseMagnet(made.metainfo.infoHash.toString('hex'))
+  const result = fetchMetadata(magnet, { client })
+  const to = { host: '127.0.0.1', port: (await client.listen())!.port! }
   const torrent = new Torrent(made.metainfo, {
     storage: { read: async () => 0, write: async () => {}, complete: async () => {}, close: async () => {} },
     trusted: Bitfield.full(1),
@@ -416,7 +420,7 @@ t.test('peers that come to us are asked as well', async t => {
     peers: [to],
   }).start()
   t.teardown(() => torrent.close())
-  t.strictSame((await result).metainfo.info, info)
+  t.strictSame((await result).info, info)
 })
 
 /** Dials a seed of ours as one that wants metadata; answers come as they are. */

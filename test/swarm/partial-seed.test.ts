@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
 import { type ExtendedHandshake, parseExtendedHandshake } from '../../src/codec/extended.ts'
-import { stream } from '../../src/pipeline/download.ts'
+import { stream } from '../../src/pipeline/stream.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { dial, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
-import { client, memoryDisk, run } from '../helpers/swarm.ts'
+import { client, memoryDisk, OFFLINE, run } from '../helpers/swarm.ts'
 import { type ScriptedTracker, scriptedTracker } from '../helpers/tracker.ts'
 import { udpTracker } from '../helpers/udp-tracker.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
@@ -149,10 +149,13 @@ t.test('a reader of one file through a window is no seed, complete or partial', 
   const peer = await scriptedPeer(t, made)
   const reader = stream(withTrackers(tracker.url).metainfo, {
     file: 0,
+    ...OFFLINE,
+    trackers: true,
     peers: [peer.address],
     encryption: 'off',
   })
-  const closed = new Promise(resolve => reader.torrent.once('close', resolve as () => void))
+  const torrent = await reader.torrent
+  const closed = new Promise(resolve => torrent.once('close', resolve as () => void))
   let bytes = 0
   for await (const chunk of reader) bytes += (chunk as Uint8Array).length
   await closed

@@ -1,11 +1,10 @@
 import t, { type Test } from 'tap'
-import { download } from '../../src/pipeline/download.ts'
 import { Torrent } from '../../src/pipeline/torrent.ts'
 import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
 import { WindowStorage } from '../../src/storage/window-storage.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
-import { leavesNothing, memoryDisk, seeded } from '../helpers/swarm.ts'
+import { leavesNothing, memoryDisk, seeded, startTorrent } from '../helpers/swarm.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const PIECE = 16_384
@@ -173,7 +172,7 @@ t.test('the torrent ends while many read: each has all its bytes, or an error', 
 t.test('off a disk: what a reader needs is fetched first, and the rest after it', async t => {
   leavesNothing(t)
   const peer = await scriptedPeer(t, made, {})
-  const torrent = download(made.metainfo, {
+  const torrent = startTorrent(made.metainfo, {
     output: '/home',
     fs: memoryDisk(),
     trackers: false,

@@ -1,10 +1,9 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { download } from '../../src/pipeline/download.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
-import { leavesNothing, log, memoryDisk, oddTorrent, run } from '../helpers/swarm.ts'
+import { leavesNothing, log, memoryDisk, oddTorrent, run, startTorrent } from '../helpers/swarm.ts'
 
 const made = oddTorrent()
 const piecesOf = (requests: readonly { index: number }[]) =>
@@ -131,7 +130,7 @@ t.test('on a real directory: downloaded, broken, downloaded again', async t => {
   const peer = await scriptedPeer(t, torrent)
   const get = async () => {
     const before = peer.requests.length
-    const source = download(torrent.metainfo, { output, trackers: false, peers: [peer.address] })
+    const source = startTorrent(torrent.metainfo, { output, trackers: false, peers: [peer.address] })
     const heard = log(source)
     await source.done
     await source.close()

@@ -1,9 +1,9 @@
 import { getEventListeners } from 'node:events'
 import t, { type Test } from 'tap'
-import { type StreamOptions, stream } from '../../src/pipeline/download.ts'
+import { type StreamOptions, stream } from '../../src/pipeline/stream.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
-import { leavesNothing, log, oddTorrent, seeded } from '../helpers/swarm.ts'
+import { leavesNothing, log, OFFLINE, oddTorrent, seeded } from '../helpers/swarm.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const made = oddTorrent()
@@ -14,17 +14,18 @@ async function streamed(t: Test, scripts: PeerScript[], more: StreamOptions = {}
   const clock = new VirtualClock()
   const peers = await Promise.all(scripts.map(script => scriptedPeer(t, torrent, script)))
   const reader = stream(torrent.metainfo, {
+    ...OFFLINE,
     clock,
-    trackers: false,
     random: seeded(),
     peers: peers.map(({ address }) => address),
     ...more,
   })
-  const heard = log(reader.torrent)
+  const source = await reader.torrent
+  const heard = log(source)
   const said: string[] = []
   for (const name of ['end', 'error', 'close'] as const) reader.on(name, () => said.push(name))
-  t.teardown(() => reader.torrent.close())
-  return { reader, torrent: reader.torrent, clock, peers, said, ...heard }
+  t.teardown(() => source.close())
+  return { reader, torrent: source, clock, peers, said, ...heard }
 }
 
 /** All that a stream gives; rejects if it fails. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
-import { rangeContent } from '../../pipeline/download.ts'
+import { rangeContent } from '../../pipeline/stream.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
 import { type RangeSpec, resolveRange } from '../range.ts'
 import type { Destination } from './destination.ts'

@@ -75,11 +75,14 @@ export async function runClient(
 /** The built library, as its user imports it. Not a static import: its types come from src/, which needs no build. */
 export const library = (): Promise<typeof import('../../../src/index.ts')> => import(entry.href)
 
+/** Options with which the library contacts no peers but those that are given. */
+const ALONE = { dht: false, lsd: false, trackers: false, bind: '127.0.0.1' }
+
 /** Fetches `content` into `dir` with the library. */
 export async function fetchWithLibrary(content: Content, peers: readonly string[], dir: string) {
   const { download, parse, parseAddress } = await library()
-  const options = { output: dir, peers: peers.map(parseAddress), trackers: false }
-  const torrent = download(parse(await readFile(content.torrent)), options)
+  const options = { ...ALONE, output: dir, peers: peers.map(parseAddress) }
+  const torrent = await download(parse(await readFile(content.torrent)), options)
   await torrent.done
   await torrent.close()
 }
@@ -87,7 +90,7 @@ export async function fetchWithLibrary(content: Content, peers: readonly string[
 /** Reads the one file of `content` with the library, keeping none of it; gives its SHA-1, hex. */
 export async function streamWithLibrary(content: Content, peers: readonly string[]) {
   const { parse, parseAddress, stream } = await library()
-  const options = { peers: peers.map(parseAddress), trackers: false }
+  const options = { ...ALONE, peers: peers.map(parseAddress) }
   const hash = createHash('sha1')
   for await (const chunk of stream(parse(await readFile(content.torrent)), options))
     hash.update(chunk as Buffer)

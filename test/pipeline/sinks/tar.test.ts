@@ -15,7 +15,7 @@ import { FileReader } from '../../../src/streams/read/file-reader.ts'
 import type { TarBody } from '../../../src/streams/read/tar-packer.ts'
 import { type FileSpec, makeTorrent } from '../../helpers/metainfo.ts'
 import { type PeerScript, scriptedPeer } from '../../helpers/scripted-peer.ts'
-import { leavesNothing, seeded } from '../../helpers/swarm.ts'
+import { leavesNothing, OFFLINE, seeded } from '../../helpers/swarm.ts'
 import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
 
 /** The archive of a made torrent, its bodies in chunks of at most `most` bytes. */
@@ -378,10 +378,11 @@ async function swarmed(t: Test, options: StreamTarOptions = {}, script: PeerScri
   const expected = await archived(files, pick(options))
   const { address } = await scriptedPeer(t, expected, script)
   const clock = new VirtualClock()
-  const common = { clock, trackers: false, random: seeded(), peers: [address] }
+  const common = { ...OFFLINE, clock, random: seeded(), peers: [address] }
   const stage = streamTar(expected.metainfo, { ...common, ...options })
-  t.teardown(() => stage.torrent.close())
-  return { stage, archive: expected.archive, clock }
+  const torrent = await stage.torrent
+  t.teardown(() => torrent.close())
+  return { stage, torrent, archive: expected.archive, clock }
 }
 
 const over = (torrent: { once(name: 'close', call: () => void): unknown }) =>
@@ -400,8 +401,8 @@ t.test('from a peer it is the same archive, in as little memory as can be', asyn
     { select: index => kinds[index]!.symlink !== undefined },
   ]
   for (const options of choices) {
-    const { stage, archive, clock } = await swarmed(t, { lend: true, ...options })
-    const closed = over(stage.torrent)
+    const { stage, torrent, archive, clock } = await swarmed(t, { lend: true, ...options })
+    const closed = over(torrent)
     const chunks: Buffer[] = []
     for await (const chunk of stage) {
       chunks.push(Buffer.from(chunk))
@@ -416,13 +417,13 @@ t.test('from a peer it is the same archive, in as little memory as can be', asyn
 t.test('the torrent destroyed at any point: the whole archive, or an error, never a short end', async t => {
   for (let at = 0; at < 8; at++) {
     for (const error of [new Error('gone'), undefined]) {
-      const { stage, archive } = await swarmed(
+      const { stage, torrent, archive } = await swarmed(
         t,
         {},
         {
           request: (block, wire, n) => {
             wire.serve(block)
-            if (n === at) setImmediate(() => stage.torrent.destroy(error))
+            if (n === at) setImmediate(() => torrent.destroy(error))
           },
         },
       )
@@ -431,14 +432,14 @@ t.test('the torrent destroyed at any point: the whole archive, or an error, neve
         .catch((error: unknown) => error)
       if (Array.isArray(outcome)) t.ok(archive.equals(Buffer.concat(outcome)))
       else t.match(outcome, error ?? { code: 'ERR_ABORTED' })
-      await stage.torrent.close()
+      await torrent.close()
     }
   }
 })
 
 t.test('destroyed, the archive closes its torrent', async t => {
-  const { stage, clock } = await swarmed(t, { memory: 1 })
-  const closed = over(stage.torrent)
+  const { stage, torrent, clock } = await swarmed(t, { memory: 1 })
+  const closed = over(torrent)
   await stage[Symbol.asyncIterator]().next()
   stage.destroy()
   await closed

@@ -1,0 +1,66 @@
+import { selectedByLink } from '../metainfo/magnet.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { pick } from '../ports/pick.ts'
+import { DeferredReader, type LendingReader } from '../streams/read/deferred-reader.ts'
+import { type AddTorrentOptions, addTorrent } from './add-torrent.ts'
+import type { ContentOptions } from './pieces/content-options.ts'
+import type { Torrent } from './torrent.ts'
+import { isMetainfo, loadSource, type TorrentSource } from './torrent-source.ts'
+
+/** Options of `stream` and `streamTar`. */
+export interface ReaderOptions extends Omit<AddTorrentOptions, Exclude<keyof ContentOptions, 'select'>> {
+  /** True to lend chunks: call `release` for each. Otherwise every chunk has its own memory. @default false */
+  readonly lend?: boolean
+}
+
+/** A stream of bytes, with the torrent that they come from. */
+export interface TorrentReader extends DeferredReader {
+  /** Resolves when the torrent was added, before its metadata is known. Rejects with what the stream fails with. */
+  readonly torrent: Promise<Torrent>
+}
+
+/**
+ * Opens a reader of a torrent that is added for it. The torrent closes after the last byte, or when the reader is
+ * destroyed; a failure of either ends the other.
+ * @param begin begins the torrent and opens its reader, once the metadata is known
+ * @internal
+ */
+export function openReader(
+  source: TorrentSource,
+  { lend: _, select: __, signal, ...options }: ReaderOptions,
+  begin: (torrent: Torrent, metainfo: Metainfo, selectedByLink: number[] | undefined) => LendingReader,
+): TorrentReader {
+  const closed = new AbortController()
+  const loading = loadSource(source, {
+    ...pick(options, 'fs', 'http', 'platform', 'portableNames'),
+    signal: signal ? AbortSignal.any([signal, closed.signal]) : closed.signal,
+  })
+  const adding = loading.then(parsed => addTorrent(parsed, { ...options, ...pick({ signal }, 'signal') }))
+  adding.catch(() => {}) // the reader fails with it
+  const reader = new DeferredReader(async () => {
+    const [parsed, torrent] = await Promise.all([loading, adding])
+    tie(reader, torrent)
+    const metainfo = await torrent.ready
+    return begin(torrent, metainfo, isMetainfo(parsed) ? undefined : selectedByLink(parsed, metainfo))
+  })
+  reader.once('close', () => closed.abort())
+  return Object.assign(reader, { torrent: adding })
+}
+
+/** Ties the ends of a reader and its torrent. */
+function tie(reader: DeferredReader, torrent: Torrent): void {
+  if (reader.destroying) {
+    void torrent.close()
+    return
+  }
+  let ended = false
+  torrent.on('error', error => reader.destroy(error))
+  reader.on('end', () => {
+    ended = true
+    torrent.done.finally(() => torrent.close()).catch(() => {})
+  })
+  reader.on('error', error => torrent.destroy(error))
+  reader.on('close', () => {
+    if (!ended) void torrent.close()
+  })
+}

@@ -1,0 +1,83 @@
+import { ByteReader } from '../byte-reader.ts'
+import type { Done } from '../stage.ts'
+
+/** A reader that may lend its chunks, such as a FileReader or a TarPacker. */
+export interface LendingReader extends AsyncIterable<Uint8Array> {
+  /** Takes back a chunk that was lent. */
+  release(chunk: Uint8Array): void
+  /** Ends it now. */
+  destroy(error?: Error): void
+}
+
+/**
+ * A reader that opens asynchronously, such as that of a magnet link, whose files are known only later.
+ *
+ * in            the LendingReader that `open` resolves with
+ * out           its chunks, uncopied
+ * backpressure  reads nothing ahead
+ * fails with    what `open` rejects with, and what the inner reader fails with
+ */
+export class DeferredReader extends ByteReader {
+  readonly #opening: Promise<LendingReader>
+  #inner: LendingReader | undefined
+  #chunks: AsyncIterator<Uint8Array> | undefined
+  /** The callback of the call of `_open` or `_read` that is pending. */
+  #pending: Done | undefined
+  #hasEnded = false
+
+  /** @param open called at once */
+  constructor(open: () => Promise<LendingReader>) {
+    super({ highWaterMark: 0, byteLength: chunk => chunk.length || 1, eagerOpen: true })
+    this.#opening = open()
+    this.on('end', () => {
+      this.#hasEnded = true
+    })
+  }
+
+  /** Gives back a chunk that was lent. */
+  release(chunk: Uint8Array): void {
+    this.#inner?.release(chunk)
+  }
+
+  override _open(done: Done): void {
+    this.#pending = done
+    this.#opening.then(
+      inner => {
+        this.#inner = inner
+        if (this.destroying) inner.destroy()
+        this.#proceed()
+      },
+      error => this.#proceed(error),
+    )
+  }
+
+  override _read(done: Done): void {
+    this.#pending = done
+    this.#chunks ??= this.#inner![Symbol.asyncIterator]()
+    this.#chunks.next().then(
+      ({ value, done }) => {
+        if (!this.destroying) this.push(done ? null : value)
+        else if (!done) this.release(value)
+        this.#proceed()
+      },
+      error => this.#proceed(error),
+    )
+  }
+
+  /** Closes without waiting for metadata or bytes that may never come. */
+  override _predestroy(): void {
+    this.#proceed()
+  }
+
+  override _destroy(done: Done): void {
+    // After the end all chunks are with the caller, which may still need the last of them.
+    if (!this.#hasEnded) this.#inner?.destroy()
+    done()
+  }
+
+  #proceed(error?: Error): void {
+    const pending = this.#pending
+    this.#pending = undefined
+    pending?.(error)
+  }
+}
