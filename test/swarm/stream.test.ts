@@ -1,4 +1,6 @@
 import { getEventListeners } from 'node:events'
+import { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import t, { type Test } from 'tap'
 import { type StreamOptions, stream } from '../../src/pipeline/stream.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
@@ -197,22 +199,24 @@ t.test('the torrent destroyed at any point: every byte, or an error, never a sho
   }
 })
 
-t.test('a signal that is or will be aborted ends it with its reason', async t => {
-  for (const before of [true, false]) {
-    const control = new AbortController()
-    const reason = new Error('by signal')
-    if (before) control.abort(reason)
-    const { reader, torrent, said, events } = await streamed(t, [{ request() {} }], {
-      signal: control.signal,
-    })
-    const closed = over(torrent)
-    const outcome = t.rejects(all(reader), reason)
-    if (!before) torrent.once('connected', () => control.abort(reason))
-    await outcome
-    await closed
-    t.same(said, ['error', 'close'])
-    t.equal(events.at(-1), 'close')
-  }
+t.test('an aborted signal ends the stream with its reason, and the torrent', async t => {
+  const control = new AbortController()
+  const reason = new Error('by signal')
+  const { reader, torrent, said, events } = await streamed(t, [{ request() {} }], { signal: control.signal })
+  const closed = over(torrent)
+  torrent.once('connected', () => control.abort(reason))
+  await t.rejects(all(reader), reason)
+  await closed
+  t.same(said, ['error', 'close'])
+  t.equal(events.at(-1), 'close')
+})
+
+t.test('a signal that was aborted before is the failure of the stream and of its torrent', async t => {
+  leavesNothing(t)
+  const reason = new Error('by signal')
+  const reader = stream(made.metainfo, { ...OFFLINE, signal: AbortSignal.abort(reason) })
+  await t.rejects(all(reader), reason)
+  await t.rejects(reader.torrent, reason)
 })
 
 t.test('a signal that was not needed is let go of', async t => {
@@ -222,6 +226,21 @@ t.test('a signal that was not needed is let go of', async t => {
   await all(reader)
   await closed
   t.same(getEventListeners(signal, 'abort'), [])
+})
+
+t.test('piped into a writable, every byte arrives, and the torrent closes', async t => {
+  const { reader, torrent } = await streamed(t, [{}])
+  const closed = over(torrent)
+  const chunks: Buffer[] = []
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      chunks.push(chunk)
+      setImmediate(done)
+    },
+  })
+  await pipeline(reader, sink)
+  t.same(Buffer.concat(chunks), made.content)
+  await closed
 })
 
 t.test('a stall is an error of the stream', async t => {

@@ -14,7 +14,7 @@ export interface LendingReader extends AsyncIterable<Uint8Array> {
  *
  * in            the LendingReader that `open` resolves with
  * out           its chunks, uncopied
- * backpressure  reads nothing ahead
+ * backpressure  reads one chunk ahead
  * fails with    what `open` rejects with, and what the inner reader fails with
  */
 export class DeferredReader extends ByteReader {
@@ -27,7 +27,7 @@ export class DeferredReader extends ByteReader {
 
   /** @param open called at once */
   constructor(open: () => Promise<LendingReader>) {
-    super({ highWaterMark: 0, byteLength: chunk => chunk.length || 1, eagerOpen: true })
+    super({ highWaterMark: 1, byteLength: chunk => chunk.length || 1, eagerOpen: true })
     this.#opening = open()
     this.on('end', () => {
       this.#hasEnded = true
