@@ -14,10 +14,7 @@ const UNCONVERTED_ROOMS = [
   'docs/limits.md',
   'docs/marks.md',
   'docs/performance.md',
-  'src/discovery/',
-  'src/errors.ts',
   'src/pipeline/',
-  'src/ports/',
   'src/storage/',
   'src/streams/',
 ]

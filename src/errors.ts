@@ -1,6 +1,6 @@
-/** Every error that tsdl raises: whose fault it is decides the class, what happened decides the code. */
+/** The errors of tsdl. The class says which side is at fault; the code says what happened. */
 
-/** What went wrong, for programs: stable names, documented in docs/errors.md. */
+/** The stable codes of errors, documented in docs/errors.md. */
 export type ErrorCode =
   // the caller
   | 'ERR_USAGE'
@@ -30,11 +30,11 @@ export type ErrorCode =
   | 'ERR_CHANGED'
   | 'ERR_RECORD'
   | 'ERR_MISMATCH'
-  // nobody's
+  // other
   | 'ERR_STALLED'
   | 'ERR_ABORTED'
 
-/** What every error of ours carries: a stable `code`, and the system's own error as `cause`. */
+/** The base of all errors: has a stable `code`, and a system error as `cause` if there is one. */
 export abstract class TsdlError extends Error {
   readonly code: ErrorCode
 
@@ -45,22 +45,22 @@ export abstract class TsdlError extends Error {
   }
 }
 
-/** The caller's fault: a value that cannot be what was asked for. Thrown at once, names the value. */
+/** The caller passed an invalid value. Thrown at once; the message names the value. */
 export class InputError extends TsdlError {}
 
-/** A remote peer's fault: ends that peer's chain and nothing else. */
+/** A remote peer failed or broke the protocol. Ends its connection only. */
 export class PeerError extends TsdlError {}
 
-/** A tracker's fault: retried with backoff, ends nothing. */
+/** A tracker or the DHT failed. Retried with backoff; ends nothing. */
 export class DiscoveryError extends TsdlError {}
 
-/** Our disk's or sink's fault: stops the torrent; what was verified is kept. */
+/** The disk or the sink failed. Stops the torrent; verified data is kept. */
 export class StorageError extends TsdlError {}
 
-/** The download was given up: nobody's fault that we can name better than the message does. */
+/** The download was given up, for the reason in the message. */
 export class StalledError extends TsdlError {}
 
-/** The message of anything thrown, on one line. */
+/** Returns the message of any thrown value, on one line. */
 export function messageOf(error: unknown): string {
   const text =
     error instanceof Error

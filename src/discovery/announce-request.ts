@@ -1,32 +1,32 @@
 import { percentEncode } from '../codec/url.ts'
 
-/** What an announce reports besides numbers; none for the regular ones (BEP 3), but for those of a partial seed: `paused` (BEP 21). */
+/** The event of an announce (BEP 3). Regular announces have none, or `paused` from a partial seed (BEP 21). */
 export type AnnounceEvent = 'started' | 'completed' | 'stopped' | 'paused'
 
-/** What we tell a tracker (BEP 3), whatever the transport. */
+/** The content of an announce (BEP 3), for every transport. */
 export interface AnnounceRequest {
   /** 20 bytes. */
   readonly infoHash: Uint8Array
   /** 20 bytes. */
   readonly peerId: Uint8Array
-  /** Where we accept peers. */
+  /** The port on which we accept peers. */
   readonly port: number
   /** Payload bytes since `started`. */
   readonly uploaded: number
   /** Payload bytes since `started`. */
   readonly downloaded: number
-  /** Bytes of the whole torrent that are missing; never 0 while that isn't known, or we'd look like a seed. */
+  /** Missing bytes of the whole torrent. Not 0 while the size is unknown, because 0 means a seed. */
   readonly left: number
   readonly event?: AnnounceEvent
-  /** How many peers we'd like. */
+  /** Number of peers to ask for. */
   readonly numwant: number
-  /** 32 bits of chance, the same all through a run (BEP 7, 15). */
+  /** 32 random bits, the same for a whole run (BEP 7, 15). */
   readonly key: number
-  /** What the tracker called itself in its last reply, to be given back. */
+  /** The tracker id of the last reply, which is sent back. */
   readonly trackerId?: Uint8Array
 }
 
-/** The query of an HTTP announce, without `?` (BEP 3, 7, 23). */
+/** Returns the query of an HTTP announce, without `?` (BEP 3, 7, 23). */
 export function announceQuery(request: AnnounceRequest): string {
   const { event, trackerId } = request
   const fields = [

@@ -5,14 +5,14 @@ import type { AnnounceEvent, AnnounceRequest } from './announce-request.ts'
 import type { Tracker } from './tracker.ts'
 import type { TrackerEntry } from './tracker-list.ts'
 
-/** How a torrent stands, for its trackers. */
+/** The counters of a torrent that trackers are told. */
 export interface AnnounceStats {
   /** Payload bytes so far. */
   readonly uploaded: number
   readonly downloaded: number
-  /** Bytes of the whole torrent that are missing; 0 only for a seed, so not while it is unknown. */
+  /** Missing bytes of the whole torrent. 0 is for seeds only, so it is larger while the size is unknown. */
   readonly left: number
-  /** Whether nothing more is wanted, though something is missing: a partial seed (BEP 21). @default false */
+  /** True for a partial seed: the selected files are complete and others are missing (BEP 21). @default false */
   readonly partial?: boolean
 }
 
@@ -23,38 +23,38 @@ export interface AnnouncerOptions {
   readonly infoHash: Uint8Array
   /** 20 bytes. */
   readonly peerId: Uint8Array
-  /** Where we accept peers. */
+  /** The port on which we accept peers. */
   readonly port: number
-  /** 32 bits of chance, the same for a whole run (BEP 7). */
+  /** 32 random bits, the same for a whole run (BEP 7). */
   readonly key: number
-  /** How many peers to ask for. @default 50 */
+  /** Number of peers to ask for. @default 50 */
   readonly numwant?: number
   readonly clock: Clock
-  /** Answers 0 <= x < 1. */
+  /** Returns a number from 0 to below 1. */
   readonly random: () => number
-  /** What trackers are told, read when an announce is sent. */
+  /** Returns the counters; called for each announce. */
   readonly stats: () => AnnounceStats
-  /** Opens a tracker; what it throws makes a warning, and the tracker is skipped. */
+  /** Opens a tracker. If it throws, the tracker is skipped with a warning. */
   readonly makeTracker: (url: string) => Tracker
 }
 
-/** How a tracker is doing, to be shown. */
+/** The status of a tracker. */
 export interface TrackerStatus {
   /** Its address without credentials, query and passkey. */
   readonly name: string
   readonly state: 'untried' | 'working' | 'failing'
-  /** Why it is failing. */
+  /** The last failure, while it is failing. */
   readonly error?: DiscoveryError
 }
 
 export interface AnnouncerEvents {
-  /** Peers of one reply, none if the tracker knows nobody, and the name of the tracker. */
+  /** The peers of one reply, which may be none, and the name of the tracker. */
   peers: [peers: readonly PeerAddress[], source: string]
-  /** A tracker failed, warned or can't be used. Nothing ends; what can be retried is. */
+  /** A tracker failed, warned or cannot be used. Failures are retried. */
   warning: [error: DiscoveryError]
 }
 
-/** What one tracker is told now. */
+/** Returns the current announce request for one tracker. */
 export function requestFor(
   { trackerId }: TrackerEntry,
   event: AnnounceEvent | undefined,
@@ -62,7 +62,7 @@ export function requestFor(
 ): AnnounceRequest {
   const { infoHash, peerId, port, key, numwant = 50, stats } = options
   const { uploaded, downloaded, left, partial = false } = stats()
-  const told = event ?? (partial ? 'paused' : undefined)
+  const sentEvent = event ?? (partial ? 'paused' : undefined)
   return {
     infoHash,
     peerId,
@@ -72,7 +72,7 @@ export function requestFor(
     left,
     key,
     numwant: event === 'stopped' ? 0 : numwant,
-    ...(told && { event: told }),
+    ...(sentEvent && { event: sentEvent }),
     ...(trackerId && { trackerId }),
   }
 }

@@ -16,43 +16,43 @@ import { Tiers } from './tiers.ts'
 import { TrackerFailure } from './tracker.ts'
 import { openTrackers, type TrackerEntry } from './tracker-list.ts'
 
-/** What a tracker said, and which one it was. */
+/** The answer of a tracker. */
 interface Answer {
   readonly entry: TrackerEntry
   readonly reply: AnnounceReply
 }
 
-/** Milliseconds until trackers hear of a partial seed: most leave as soon as they have what they want. */
+/** Milliseconds until trackers are told of a partial seed. Most partial seeds leave before that. */
 const PARTIAL_DELAY_MS = 1_000
-/** Milliseconds that a tracker has to answer until the next one is asked as well. */
-const PATIENCE = 5_000
+/** Milliseconds without an answer until the next tracker is asked as well. */
+const SLOW_ANSWER_MS = 5_000
 
 /**
- * Keeps the trackers of one torrent told about us, and asks them for peers: one tracker at a time in the
- * order of BEP 12, again after its interval, after failures with a growing delay. One that is silent is waited for (a UDP
- * tracker for two hours), but not by the others: after five seconds the next one has its turn.
+ * Announces one torrent to its trackers, and asks them for peers: one tracker at a time in the order of BEP 12, again
+ * after its interval, and after failures with a growing delay. A slow tracker (UDP may take two hours) does not delay the
+ * others: after five seconds the next one is asked as well.
  */
 export class Announcer extends EventEmitter<AnnouncerEvents> {
   readonly #options: AnnouncerOptions
   readonly #entries: readonly TrackerEntry[]
   readonly #tiers: Tiers<TrackerEntry>
-  /** Warnings to be given at the first start, when somebody listens. */
+  /** Warnings about unusable trackers, for the first start, when the caller listens. */
   #skipped: DiscoveryError[]
   #running = false
-  /** `never`: it was complete at the start, which is no completion. */
+  /** State of event=completed. `never`: the torrent was complete at the start, so it is not sent. */
   #completion: 'unknown' | 'never' | 'pending' | 'due' | 'sent' = 'unknown'
-  /** Gives up all announces of a run. */
+  /** Aborts all announces of a run. */
   #run = unboundedAbortController()
-  /** The round of announces under way. */
+  /** The round of announces in progress. */
   #round: Promise<void> | undefined
-  /** What came in this round from a tracker that it no longer waited for. */
-  #late: Answer | undefined
-  /** Whether the last round had an answer, so that it is known when the next one is due. */
+  /** The first answer in this round from a tracker that the round no longer waits for. */
+  #lateAnswer: Answer | undefined
+  /** True if the last round had an answer, which says when the next one is due. */
   #answered = false
-  /** The goodbyes under way: a new start waits for them, or they'd come after it. */
+  /** Announces with event=stopped in progress. A new start waits for them, so that it comes after them. */
   #goodbye: Promise<void> | undefined
   #timer: Timer | undefined
-  /** Clock time of the next round, and how early `more` may bring it forward. */
+  /** Clock time of the next round, and the earliest time that `more` may move it to. */
   #next = { at: Number.POSITIVE_INFINITY, earliest: Number.POSITIVE_INFINITY }
 
   constructor(options: AnnouncerOptions) {
@@ -64,14 +64,14 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     this.#skipped = skipped
   }
 
-  /** The usable trackers; an empty list means that no peers will ever come from here. */
+  /** The usable trackers. */
   get trackers(): TrackerStatus[] {
     return this.#entries.map(({ name, started, error }) =>
       error ? { name, state: 'failing', error } : { name, state: started ? 'working' : 'untried' },
     )
   }
 
-  /** Begins a run with event=started, and repeats the announces until `stop`; also after a stop. */
+  /** Begins a run with event=started, and repeats the announces until `stop`. Can be called again after `stop`. */
   start(): void {
     if (this.#running) return
     this.#running = true
@@ -83,29 +83,30 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     this.#beginRound()
   }
 
-  /** Says that the download is complete: event=completed once, unless it was so when first started. */
+  /** Announces event=completed once, unless the torrent was complete at the first start. */
   complete(): void {
     if (this.#completion !== 'pending') return
     this.#completion = 'due'
     if (this.#running && !this.#round) this.#beginRound()
   }
 
-  /** Says that what is wanted is there, and more is missing: event=paused with each announce from now on (BEP 21). */
+  /** The selected files are complete and others are missing: sends event=paused with each announce from now on (BEP 21). */
   becomePartialSeed(): void {
-    const soon = this.#options.clock.now() + PARTIAL_DELAY_MS
+    const announceAt = this.#options.clock.now() + PARTIAL_DELAY_MS
     const { at, earliest } = this.#next
-    if (this.#running && !this.#round && soon < at) this.#schedule(soon, Math.min(soon, earliest))
+    if (this.#running && !this.#round && announceAt < at)
+      this.#schedule(announceAt, Math.min(announceAt, earliest))
   }
 
-  /** Asks for more peers as soon as the tracker allows; one that fails is not asked earlier for it. */
+  /** Asks for more peers as soon as the tracker allows it. A tracker that failed is not asked earlier. */
   more(): void {
     const { at, earliest } = this.#next
     if (this.#running && !this.#round && earliest < at) this.#schedule(earliest, earliest)
   }
 
   /**
-   * Ends the run: event=stopped to every tracker that may know us. Never rejects.
-   * @param options.timeout milliseconds to wait at most, 0 to say nothing. Default 1,500
+   * Ends the run: sends event=stopped to every tracker that may know us. Never rejects.
+   * @param options.timeout the maximum wait in milliseconds; 0 sends nothing. @default 1,500
    */
   stop({ timeout = 1_500 }: { readonly timeout?: number } = {}): Promise<void> {
     if (!this.#running) return this.#goodbye ?? Promise.resolve()
@@ -113,7 +114,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     this.#schedule(Number.POSITIVE_INFINITY)
     const { clock } = this.#options
     const run = this.#run
-    // Whoever stops as soon as it is complete has that news told first: it's what trackers count.
+    // Sends a due event=completed first, because trackers count completions.
     const leaving =
       this.#completion === 'due' && this.#round && timeout > 0
         ? withTimeout(clock, this.#round, timeout / 2).then(() => this.#leave(run, timeout / 2))
@@ -146,40 +147,44 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     this.#round = round
   }
 
-  /** One attempt at every tracker whose turn it is, until one answers. */
+  /** Asks the trackers that are due, one after another, until one answers. */
   async #announceRound(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     this.#schedule(Number.POSITIVE_INFINITY)
-    this.#late = undefined
-    // Only if there is one: the first announce goes out before `start` returns.
+    this.#lateAnswer = undefined
+    // Awaits only a pending goodbye, so that the first announce is sent before `start` returns.
     if (this.#goodbye) await this.#goodbye
     for (const entry of this.#tiers.order()) {
       if (signal.aborted) return
       if (entry.asking || (entry.failures > 0 && entry.notBefore > clock.now())) continue
       const announced = this.#announce(entry, signal)
-      const reply = await withTimeout(clock, announced, PATIENCE)
+      const reply = await withTimeout(clock, announced, SLOW_ANSWER_MS)
       if (signal.aborted) return
-      if (reply) return this.#plan({ entry, reply })
-      if (entry.asking) this.#waitFor(entry, announced, signal)
+      if (reply) return this.#scheduleNext({ entry, reply })
+      if (entry.asking) this.#leavePending(entry, announced, signal)
     }
-    if (!signal.aborted) this.#plan(this.#late)
+    if (!signal.aborted) this.#scheduleNext(this.#lateAnswer)
   }
 
-  /** Lets an announce go on while others have their turn. */
-  #waitFor(entry: TrackerEntry, announced: Promise<AnnounceReply | undefined>, signal: AbortSignal): void {
-    // It may never have heard of us: no goodbye waits for it.
+  /** Lets an announce continue while other trackers are asked. */
+  #leavePending(
+    entry: TrackerEntry,
+    announced: Promise<AnnounceReply | undefined>,
+    signal: AbortSignal,
+  ): void {
+    // The tracker may not know us, so no goodbye waits for it.
     entry.reached = entry.started
     entry.error ??= new DiscoveryError('ERR_TRACKER', `tracker ${entry.name}: no answer yet`)
     announced.then(reply => {
       if (signal.aborted) return
       const answer = reply && { entry, reply }
-      if (this.#round) this.#late ??= answer
-      else if (!this.#answered) this.#plan(answer)
+      if (this.#round) this.#lateAnswer ??= answer
+      else if (!this.#answered) this.#scheduleNext(answer)
     })
   }
 
-  /** Says when the next round is due, after one that this answer ended, or none. */
-  #plan(answer: Answer | undefined): void {
+  /** Schedules the next round after one that ended with this answer, or without any. */
+  #scheduleNext(answer: Answer | undefined): void {
     if (!this.#running) return
     const now = this.#options.clock.now()
     this.#answered = answer !== undefined
@@ -193,7 +198,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     }
   }
 
-  /** Announces to one tracker and books the outcome; undefined if it failed or the round is over. */
+  /** Announces to one tracker and records the result. Returns undefined if it failed or the round is over. */
   async #announce(entry: TrackerEntry, signal: AbortSignal): Promise<AnnounceReply | undefined> {
     const event = !entry.started ? 'started' : this.#completion === 'due' ? 'completed' : undefined
     let reply: AnnounceReply
@@ -203,12 +208,12 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
       const request = requestFor(entry, event, this.#options)
       paused = request.event === 'paused'
       entry.reached = true
-      const more = (late: AnnounceReply) => {
-        if (!signal.aborted) this.#found(entry, late)
+      const more = (laterReply: AnnounceReply) => {
+        if (!signal.aborted) this.#emitPeers(entry, laterReply)
       }
       reply = await entry.tracker.announce(request, { signal, more })
     } catch (error) {
-      if (!signal.aborted) this.#failed(entry, error)
+      if (!signal.aborted) this.#onFailure(entry, error)
       return undefined
     }
     if (signal.aborted) return undefined
@@ -226,21 +231,21 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
         new DiscoveryError('ERR_TRACKER_WARNING', `tracker ${entry.name}: ${reply.warning}`),
       )
     }
-    this.#found(entry, reply)
-    // Completed meanwhile, or a partial seed: that is news now, not at the next interval.
+    this.#emitPeers(entry, reply)
+    // The torrent was completed meanwhile, or is a partial seed: the tracker is told now, not after its interval.
     if ((this.#completion === 'due' || this.#owesPaused(entry)) && !signal.aborted) {
       return this.#announce(entry, signal)
     }
     return reply
   }
 
-  /** Whether a tracker takes us for a downloader, and could know better. */
+  /** True if a tracker that supports event=paused does not know that we are a partial seed. */
   #owesPaused({ paused, tracker }: TrackerEntry): boolean {
     return !paused && tracker.takesPaused === true && this.#options.stats().partial === true
   }
 
-  #found(entry: TrackerEntry, { externalIp, peers }: AnnounceReply): void {
-    // Some trackers hand us our own address (BEP 24); dialling it would be talking to ourselves.
+  #emitPeers(entry: TrackerEntry, { externalIp, peers }: AnnounceReply): void {
+    // Some trackers return our own address (BEP 24).
     const isOwn = ({ host, port }: PeerAddress) => host === externalIp && port === this.#options.port
     this.emit(
       'peers',
@@ -249,7 +254,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     )
   }
 
-  #failed(entry: TrackerEntry, cause: unknown): void {
+  #onFailure(entry: TrackerEntry, cause: unknown): void {
     const error =
       cause instanceof DiscoveryError
         ? cause
@@ -268,7 +273,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   async #sayGoodbye(entries: readonly TrackerEntry[], timeout: number): Promise<void> {
     const control = unboundedAbortController()
     const { signal } = control
-    // Built now: the counters belong to this moment.
+    // The requests are built now, with the current counters.
     const sent = entries.map(async entry =>
       entry.tracker.announce(requestFor(entry, 'stopped', this.#options), { signal }),
     )
@@ -276,7 +281,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     control.abort()
   }
 
-  /** Sets the time of the next round in place of the last one set; Infinity means none. */
+  /** Sets the time of the next round; Infinity means none. */
   #schedule(at: number, earliest = Number.POSITIVE_INFINITY): void {
     const { clock } = this.#options
     clock.clearTimeout(this.#timer)

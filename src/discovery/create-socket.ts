@@ -1,28 +1,28 @@
 import type { Socket, SocketOptions } from 'node:dgram'
 
-/** Makes a UDP socket, as in node:dgram. */
+/** Creates a UDP socket, as in node:dgram. */
 export type CreateSocket = (options: SocketOptions) => Socket | Promise<Socket>
 
-/** The machine's own sockets. node:dgram is loaded with the first of them: most runs need none. */
+/** Creates sockets of this machine. Loads node:dgram at the first call, because most runs need none. */
 export const systemSocket: CreateSocket = async options => {
   const { createSocket } = await import('node:dgram')
   return createSocket(options)
 }
 
-/** Binds a socket; one that can't be bound is closed, and the system's error thrown. */
-export async function bound(socket: Socket, port: number): Promise<Socket> {
+/** Binds a socket. Closes it and throws the system error if that fails. */
+export async function bindSocket(socket: Socket, port: number): Promise<Socket> {
   await new Promise<void>((resolve, reject) => {
-    const failed = (error: Error) => {
+    const onError = (error: Error) => {
       socket.close()
       reject(error)
     }
-    socket.once('error', failed)
+    socket.once('error', onError)
     socket.bind(port, () => {
-      socket.off('error', failed)
+      socket.off('error', onError)
       resolve()
     })
   })
-  // Some systems report here that an earlier packet found no one.
+  // Some systems report here that an earlier packet was not delivered.
   socket.on('error', () => {})
   return socket
 }

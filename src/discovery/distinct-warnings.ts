@@ -1,13 +1,16 @@
 import type { DiscoveryError } from '../errors.ts'
 import type { Announcer } from './announcer.ts'
 
-/** Passes on what trackers complain about, each complaint once: a tracker is retried, and says the same again. */
-export function forwardDistinctWarnings(announcer: Announcer, tell: (error: DiscoveryError) => void): void {
+/** Forwards the warnings of an announcer. A warning that a retried tracker repeats is forwarded once. */
+export function forwardDistinctWarnings(
+  announcer: Announcer,
+  forward: (error: DiscoveryError) => void,
+): void {
   const last = new Map<string, string>()
   announcer.on('warning', error => {
     const [tracker = ''] = error.message.split(': ')
     if (last.get(tracker) === error.message) return
     last.set(tracker, error.message)
-    tell(error)
+    forward(error)
   })
 }

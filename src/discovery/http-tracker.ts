@@ -8,16 +8,16 @@ import { HttpClient, type HttpOpen } from '../ports/http-client.ts'
 import { follow, targetOf } from '../ports/http-follow.ts'
 import { type AnnounceReply, parseAnnounceReply } from './announce-reply.ts'
 import { type AnnounceRequest, announceQuery } from './announce-request.ts'
-import { wordsFor } from './failure-words.ts'
+import { failureTextOf } from './failure-text.ts'
+import { plausiblePeersOf } from './plausible-peers.ts'
 import { parseScrapeReply, type Scrape } from './scrape-reply.ts'
-import { peersToldBy } from './told-peers.ts'
 import { type AskOptions, checkScrape, type Tracker, TrackerFailure } from './tracker.ts'
 import { parseTrackerUrl, scrapeUrl, trackerName } from './tracker-url.ts'
 
-/** Longest reply body, in bytes, on the wire and inflated: 2,000 peers take 36,000. */
-const MAX_BODY = 2 * 1024 * 1024
+/** Maximum length of a reply body in bytes, on the wire and inflated. 2,000 peers take 36,000. */
+const MAX_BODY_BYTES = 2 * 1024 * 1024
 
-/** No connection is kept: the next announce is half an hour away. */
+/** It keeps no connections open, because the next announce is half an hour away. */
 const client = new HttpClient()
 
 export interface HttpTrackerOptions {
@@ -25,17 +25,17 @@ export interface HttpTrackerOptions {
   readonly userAgent: string
   /** Milliseconds for a whole exchange, redirects included. @default 30,000 */
   readonly timeout?: number
-  /** The same for event=stopped, which somebody waits for. @default 1,500 */
+  /** The same for event=stopped, which delays the end of a run. @default 1,500 */
   readonly stopTimeout?: number
   /** @default the machine's */
   readonly clock?: Clock
-  /** Who named it: see `reachOf`. @default 'user' */
+  /** The origin of the URL: see `allowedScopeOf`. @default 'user' */
   readonly trust?: Trust
   /** @default node:http and node:https */
   readonly open?: HttpOpen
 }
 
-/** What a tracker answered. */
+/** The HTTP reply of a tracker. */
 interface TrackerReply {
   readonly status: number
   readonly body: Buffer
@@ -50,12 +50,12 @@ interface Refusable {
 }
 
 /**
- * A tracker behind http: or https: (BEP 3, 7, 12, 23, 48).
- * The constructor throws InputError ERR_USAGE for an address that can't be one; `announce` and `scrape` reject with
+ * A tracker with an http: or https: URL (BEP 3, 7, 12, 23, 48).
+ * The constructor throws InputError ERR_USAGE for an invalid URL; `announce` and `scrape` reject with
  * DiscoveryError: ERR_TRACKER, ERR_TRACKER_FAILURE (a TrackerFailure) or, by the signal, ERR_ABORTED.
  */
 export class HttpTracker implements Tracker {
-  /** How messages name it: no credentials, no query, no passkey. */
+  /** The name in messages, without credentials, query and passkey. */
   readonly name: string
   readonly takesPaused = true
   readonly #url: URL
@@ -72,7 +72,7 @@ export class HttpTracker implements Tracker {
     const url = withQuery(this.#url, announceQuery(request))
     const reply = await this.#exchange(url, request.event === 'stopped' ? stopTimeout : timeout, signal)
     const answer = this.#read(reply, parseAnnounceReply)
-    return { ...answer, peers: peersToldBy(reply.address, answer.peers) }
+    return { ...answer, peers: plausiblePeersOf(reply.address, answer.peers) }
   }
 
   async scrape(
@@ -87,20 +87,20 @@ export class HttpTracker implements Tracker {
     return this.#read(reply, body => parseScrapeReply(body, infoHashes)).counts
   }
 
-  /** A GET within `limit` ms, redirects included. */
+  /** Sends a GET request. `limit` is in milliseconds, redirects included. */
   async #exchange(url: URL, limit: number, signal: AbortSignal | undefined): Promise<TrackerReply> {
     const { clock = systemClock } = this.#options
-    const late = new Error(`no answer within ${limit / 1000} s`)
+    const timeoutError = new Error(`no answer within ${limit / 1000} s`)
     const control = new AbortController()
     const abort = () => control.abort()
-    const timer = clock.setTimeout(() => control.abort(late), limit)
+    const timer = clock.setTimeout(() => control.abort(timeoutError), limit)
     signal?.addEventListener('abort', abort)
     if (signal?.aborted) abort()
     try {
       return await this.#get(url, control.signal)
     } catch (error) {
-      if (signal?.aborted) throw new DiscoveryError('ERR_ABORTED', `${this.#label}: given up`, error)
-      throw this.#error(control.signal.reason === late ? late : error)
+      if (signal?.aborted) throw new DiscoveryError('ERR_ABORTED', `${this.#label}: aborted`, error)
+      throw this.#error(control.signal.reason === timeoutError ? timeoutError : error)
     } finally {
       clock.clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
@@ -112,7 +112,7 @@ export class HttpTracker implements Tracker {
     const headers = { 'User-Agent': userAgent, Accept: '*/*', 'Accept-Encoding': 'gzip' }
     const first = targetOf(url, 'tracker', trust)
     const { reply } = await follow(open, first, { headers, signal, purpose: 'tracker', trust })
-    return { status: reply.status, address: reply.address, body: await readBody(reply, MAX_BODY) }
+    return { status: reply.status, address: reply.address, body: await readBody(reply, MAX_BODY_BYTES) }
   }
 
   #read<T extends Refusable>({ status, body }: TrackerReply, parse: (body: Uint8Array) => T): T {
@@ -121,8 +121,8 @@ export class HttpTracker implements Tracker {
     try {
       reply = parse(body)
     } catch (error) {
-      // An error page is no news; that a good status brought no reply is.
-      if (ok) throw this.#error(new Error(`the reply can't be read: ${messageOf(error)}`, { cause: error }))
+      // The body of an error status may be anything. A body of a good status has to be a reply.
+      if (ok) throw this.#error(new Error(`invalid reply: ${messageOf(error)}`, { cause: error }))
     }
     const failed = reply?.failureReason
     const prefix = ok ? '' : `HTTP ${status}${failed === undefined ? '' : ': '}`
@@ -136,7 +136,7 @@ export class HttpTracker implements Tracker {
   }
 
   #error(cause: unknown) {
-    return new DiscoveryError('ERR_TRACKER', `${this.#label}: ${wordsFor(cause)}`, cause)
+    return new DiscoveryError('ERR_TRACKER', `${this.#label}: ${failureTextOf(cause)}`, cause)
   }
 }
 

@@ -3,8 +3,8 @@ import { scopeOf } from '../codec/address-scope.ts'
 import { addressBytes } from '../codec/compact.ts'
 
 /**
- * Whether an address is in our neighbourhood: of a private block, or of a network that one of our interfaces is in.
- * IPv6 link-local ones are not: they mean nothing without the name of an interface.
+ * True if an address belongs to the local network: it is private, or in the network of one of our interfaces. IPv6
+ * link-local addresses do not count, because they need the name of an interface.
  */
 export function isLocalAddress(address: string, interfaces: readonly NetworkInterfaceInfo[]): boolean {
   const bytes = addressBytes(address)
@@ -19,7 +19,7 @@ export function isLocalAddress(address: string, interfaces: readonly NetworkInte
   }
   return interfaces.some(({ address, cidr }) => {
     const bits = Number(cidr?.split('/')[1])
-    // A network of everything would be no neighbourhood.
+    // A very large network is not a local one.
     return bits >= 8 && sharesBits(bytes, addressBytes(address), bits)
   })
 }

@@ -7,16 +7,16 @@ import { canonicalHost } from '../codec/compact.ts'
 import { decodeLsd, encodeLsd, LSD_GROUPS, LSD_HASHES } from '../codec/lsd.ts'
 import type { Family } from '../codec/udp-tracker.ts'
 import { type Clock, systemClock, type Timer } from '../ports/clock.ts'
-import { bound, type CreateSocket, systemSocket } from './create-socket.ts'
+import { bindSocket, type CreateSocket, systemSocket } from './create-socket.ts'
 import { isLocalAddress } from './local-address.ts'
 
-/** Milliseconds from one announce of a torrent to the next (BEP 14). */
-const INTERVAL = 300_000
-/** Milliseconds from one packet to the next, whatever it announces (BEP 14). */
-const PAUSE = 60_000
-/** Packets that are read in ten seconds: whoever sends more is no neighbour. */
+/** Milliseconds between two announces of a torrent (BEP 14). */
+const ANNOUNCE_INTERVAL_MS = 300_000
+/** Milliseconds between two packets (BEP 14). */
+const PACKET_INTERVAL_MS = 60_000
+/** Maximum number of packets that are read within the flood window. */
 const MAX_PACKETS = 200
-const COUNTED = 10_000
+const FLOOD_WINDOW_MS = 10_000
 
 export interface LocalDiscoveryOptions {
   /** @default the machine's */
@@ -25,34 +25,34 @@ export interface LocalDiscoveryOptions {
   readonly createSocket?: CreateSocket
   /** The machine's network interfaces, by name. @default node:os */
   readonly interfaces?: () => NodeJS.Dict<NetworkInterfaceInfo[]>
-  /** What we know our own announces by. @default eight hex digits by chance */
+  /** The mark of our own announces. @default eight random hex digits */
   readonly cookie?: string
 }
 
 export interface LocalDiscoveryEvents {
-  /** A neighbour shares a torrent of ours. */
+  /** A peer in the local network shares one of our torrents. */
   peer: [infoHash: Buffer, address: PeerAddress]
 }
 
 /** A torrent that is announced. */
 interface Announced {
   readonly infoHash: string
-  /** None for one that is only listened for. */
+  /** Undefined for a torrent that is not announced, only listened for. */
   readonly port: number | undefined
   /** Clock time of its next announce. */
   due: number
 }
 
-/** One interface as one family knows it: for joining a group, and for sending there. */
+/** A network interface and an address family. */
 interface Link {
   readonly family: Family
   readonly multicast: string
 }
 
 /**
- * Local Service Discovery (BEP 14): tells the local network which torrents we share, each every five minutes, in at most
- * one packet a minute, over IPv4 and IPv6 and on each interface; and hears who shares them too. Only addresses in the
- * neighbourhood are believed. Never to be given a private torrent (BEP 27).
+ * Local Service Discovery (BEP 14): announces our torrents to the local network, and finds peers that share them. A torrent
+ * is announced every five minutes, with at most one packet per minute, over IPv4 and IPv6 and on each interface. Announces
+ * from other networks are ignored. The caller must not add private torrents (BEP 27).
  */
 export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
   readonly #clock: Clock
@@ -64,44 +64,46 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
   readonly #joined = new Set<string>()
   #closed = false
   #timer: Timer | undefined
-  /** Clock time before which nothing is sent. */
-  #quiet = 0
-  #heard = { since: 0, packets: 0 }
+  /** Clock time before which no packet is sent. */
+  #nextPacketAt = 0
+  /** The packets received in the current flood window. */
+  #received = { since: 0, packets: 0 }
 
   constructor(options: LocalDiscoveryOptions = {}) {
     super()
-    this.setMaxListeners(0) // each torrent listens
+    this.setMaxListeners(0) // each torrent adds a listener
     this.#clock = options.clock ?? systemClock
     this.#createSocket = options.createSocket ?? systemSocket
     this.#interfaces = options.interfaces ?? networkInterfaces
     this.#cookie = options.cookie ?? randomBytes(4).toString('hex')
   }
 
-  /** Listens and begins to announce. Resolves with the families that it could listen in, none at worst; never rejects. */
+  /** Listens and begins to announce. Resolves with the address families that work; never rejects. */
   async start(): Promise<Family[]> {
     const families: readonly Family[] = [4, 6]
     await Promise.all(families.map(family => this.#open(family).catch(() => {})))
-    this.#plan()
+    this.#schedule()
     return [...this.#sockets.keys()]
   }
 
   /**
-   * Announces a torrent from now on, with the port where we accept peers for it; again to name another port. Without
-   * a port we are only told who else shares it.
+   * Announces a torrent from now on, with the port on which we accept peers. Call it again to change the port. Without a
+   * port the torrent is not announced, and peers that share it are found.
    */
   add(infoHash: Uint8Array, port: number | undefined): void {
     const name = Buffer.from(infoHash).toString('hex')
     const due = port === undefined ? Number.POSITIVE_INFINITY : this.#clock.now()
     this.#torrents.set(name, { infoHash: name, port, due })
-    this.#plan()
+    this.#schedule()
   }
 
+  /** Stops announcing a torrent. */
   remove(infoHash: Uint8Array): void {
     this.#torrents.delete(Buffer.from(infoHash).toString('hex'))
-    this.#plan()
+    this.#schedule()
   }
 
-  /** Says and hears nothing any more. */
+  /** Closes the sockets. */
   close(): void {
     this.#closed = true
     this.#clock.clearTimeout(this.#timer)
@@ -111,42 +113,42 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
 
   async #open(family: Family): Promise<void> {
     const { port } = LSD_GROUPS[family]
-    // Others on this machine listen at the same port.
+    // Other programs on this machine listen on the same port.
     const made = await this.#createSocket({ type: `udp${family}`, reuseAddr: true, ipv6Only: family === 6 })
-    const socket = await bound(made, port)
+    const socket = await bindSocket(made, port)
     if (this.#closed) {
       socket.close()
       return
     }
     socket.unref()
-    socket.on('message', (packet, from) => this.#received(packet, from))
+    socket.on('message', (packet, from) => this.#onPacket(packet, from))
     this.#sockets.set(family, socket)
     for (const link of this.#links()) if (link.family === family) this.#join(link)
   }
 
-  #plan(): void {
+  #schedule(): void {
     this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
     const due = Math.min(...[...this.#torrents.values()].map(({ due }) => due))
     if (this.#closed || this.#sockets.size === 0 || due === Number.POSITIVE_INFINITY) return
-    const at = Math.max(due, this.#quiet) - this.#clock.now()
+    const at = Math.max(due, this.#nextPacketAt) - this.#clock.now()
     this.#timer = this.#clock.setTimeout(() => this.#announce(), Math.max(0, at))
   }
 
-  /** One packet: those that have waited longest, of one port. */
+  /** Sends one packet with the torrents that have waited longest, all with the same port. */
   #announce(): void {
     const now = this.#clock.now()
     const due = [...this.#torrents.values()].filter(({ due }) => due <= now).sort((a, b) => a.due - b.due)
     const port = due[0]?.port ?? 0
-    const told = due.filter(torrent => torrent.port === port).slice(0, LSD_HASHES)
-    for (const torrent of told) torrent.due = now + INTERVAL
-    if (told.length > 0) this.#tell(port, told)
-    this.#plan()
+    const announced = due.filter(torrent => torrent.port === port).slice(0, LSD_HASHES)
+    for (const torrent of announced) torrent.due = now + ANNOUNCE_INTERVAL_MS
+    if (announced.length > 0) this.#sendToAll(port, announced)
+    this.#schedule()
   }
 
-  #tell(port: number, told: readonly Announced[]): void {
-    this.#quiet = this.#clock.now() + PAUSE
-    const announce = { port, cookie: this.#cookie, infoHashes: told.map(({ infoHash }) => infoHash) }
+  #sendToAll(port: number, torrents: readonly Announced[]): void {
+    this.#nextPacketAt = this.#clock.now() + PACKET_INTERVAL_MS
+    const announce = { port, cookie: this.#cookie, infoHashes: torrents.map(({ infoHash }) => infoHash) }
     for (const [family, socket] of this.#sockets) {
       this.#send(family, socket, encodeLsd(family, announce)).catch(() => {})
     }
@@ -157,12 +159,12 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
     for (const link of this.#links().filter(link => link.family === family)) {
       if (this.#closed || !this.#join(link)) continue
       socket.setMulticastInterface(link.multicast)
-      // One after the other: the interface is the socket's, not the packet's.
+      // One after another, because the interface is a property of the socket.
       await new Promise<void>(resolve => socket.send(packet, port, host, () => resolve()))
     }
   }
 
-  /** Whether an interface is in the group; one that came up since is joined now. */
+  /** Joins the group on an interface if needed. Returns true if the interface is in the group. */
   #join({ family, multicast }: Link): boolean {
     if (this.#joined.has(multicast)) return true
     try {
@@ -186,10 +188,10 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
     })
   }
 
-  #received(packet: Uint8Array, { address }: RemoteInfo): void {
+  #onPacket(packet: Uint8Array, { address }: RemoteInfo): void {
     const now = this.#clock.now()
-    if (now - this.#heard.since >= COUNTED) this.#heard = { since: now, packets: 0 }
-    if (this.#closed || ++this.#heard.packets > MAX_PACKETS) return
+    if (now - this.#received.since >= FLOOD_WINDOW_MS) this.#received = { since: now, packets: 0 }
+    if (this.#closed || ++this.#received.packets > MAX_PACKETS) return
     const announce = decodeLsd(packet)
     if (!announce || announce.cookie === this.#cookie) return
     const ours = announce.infoHashes.filter(infoHash => this.#torrents.has(infoHash))

@@ -9,20 +9,20 @@ import { type Lookup, UdpTracker } from './udp-tracker.ts'
 export interface OpenTrackerOptions {
   /** Sent to HTTP trackers: `tsdl/VERSION`. */
   readonly userAgent: string
-  /** Who named it: see `reachOf`. @default 'user' */
+  /** The origin of the URL: see `allowedScopeOf`. @default 'user' */
   readonly trust?: Trust
   /** @default the machine's */
   readonly clock?: Clock
-  /** @default those that the whole process shares */
+  /** @default the sockets that the whole process shares */
   readonly sockets?: UdpSockets
   /** @default node:dns */
   readonly lookup?: Lookup
 }
 
-/** One socket an address family for all torrents of the process: open only while a tracker uses it. */
+/** The UDP sockets of the process, one per address family. A socket is open only while a tracker uses it. */
 const shared = new UdpSockets()
 
-/** The tracker at an address, by its scheme. Throws InputError ERR_USAGE, naming the address, where there can't be one. */
+/** Creates the tracker for a URL by its scheme. Throws InputError ERR_USAGE, naming the URL, if it is invalid. */
 export function openTracker(url: string, options: OpenTrackerOptions): Tracker {
   const { clock, lookup, sockets = shared, trust = 'user', userAgent } = options
   const given = { trust, ...(clock && { clock }), ...(lookup && { lookup }) }

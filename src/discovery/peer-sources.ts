@@ -12,10 +12,10 @@ import { forwardDistinctWarnings } from './distinct-warnings.ts'
 import type { LocalDiscovery } from './local-discovery.ts'
 import { openTracker } from './open-tracker.ts'
 
-/** The one DHT of a process, as far as torrents need it. */
+/** The DHT of a process, as torrents use it. */
 export type SharedDht = Pick<Dht, 'add' | 'lookup' | 'port' | 'readOnly'>
 
-/** The one LSD of a process, as far as torrents need it. */
+/** The local discovery of a process, as torrents use it. */
 export type SharedLsd = Pick<LocalDiscovery, 'add' | 'remove' | 'on' | 'off'>
 
 export interface PeerSourcesOptions {
@@ -23,43 +23,43 @@ export interface PeerSourcesOptions {
   readonly infoHash: Uint8Array
   /** 20 bytes. */
   readonly peerId: Uint8Array
-  /** Only its trackers and its user may name its peers (BEP 27). @default false, as while a magnet's metadata is missing */
+  /** True if only trackers and the caller may name peers (BEP 27). False while the metadata is missing. @default false */
   readonly private?: boolean
   /** Trackers to ask, in tiers (BEP 12). @default none */
   readonly tiers?: readonly (readonly string[])[]
-  /** Whether trackers may be of this machine and its network, whatever they look like. @default false */
+  /** True if any tracker may be on this machine and its network. @default false */
   readonly allowLocal?: boolean | undefined
-  /** Peers that we are told of by whoever started us. @default none */
+  /** Peers that the caller names. @default none */
   readonly peers?: readonly PeerAddress[]
   /** Nodes of the DHT that the torrent names (BEP 5). @default none */
   readonly nodes?: readonly PeerAddress[]
-  /** Started, or about to be. @default none */
+  /** A DHT that is started, or will be. @default none */
   readonly dht?: SharedDht | undefined
   readonly lsd?: SharedLsd | undefined
-  /** Where we accept peers, if we do. */
+  /** Returns the port on which we accept peers, if any. */
   readonly port: () => number | undefined
-  /** What trackers are told of our doings. */
+  /** Returns the counters for trackers. */
   readonly stats: AnnouncerOptions['stats']
-  /** 32 bits of chance that trackers know us by. @default by chance */
+  /** The key by which trackers recognize us (BEP 7): 32 bits. @default random */
   readonly key?: number
   readonly clock: Clock
-  /** From 0 to below 1. */
+  /** Returns a number from 0 to below 1. */
   readonly random: () => number
 }
 
 export interface PeerSourcesEvents {
-  /** Addresses as they come, and who named them: a tracker's name, `DHT`, `LSD` or `option`. */
+  /** Addresses, and their source: a tracker's name, `DHT`, `LSD` or `option`. */
   peers: [peers: readonly PeerAddress[], source: string]
-  /** A tracker failed, warned or can't be used; what can be tried again is. */
+  /** A tracker failed, warned or cannot be used. Failures are retried. */
   warning: [error: DiscoveryError]
 }
 
-/** The port that trackers are told when we listen at none: they want one. */
-const NO_PORT = 6881
+/** The port in announces while we do not listen, because trackers require one. */
+const PLACEHOLDER_PORT = 6881
 
-/** Everything that names peers of one torrent, but for the peers themselves (PEX). Needs its info-hash only. */
+/** The sources of peers for one torrent: trackers, the DHT, local discovery and the caller. It needs only the info-hash. */
 export class PeerSources extends EventEmitter<PeerSourcesEvents> {
-  /** One for the trackers that were known from the start; another for those that only the metainfo named. */
+  /** One announcer for the trackers known at the start, and one for those that came with the metadata. */
   readonly #announcers: Announcer[] = []
   readonly #options: PeerSourcesOptions
   readonly #dhtPeers: DhtPeers | undefined
@@ -77,32 +77,32 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
     this.#dhtPeers.on('peers', (peers, source) => this.emit('peers', peers, source))
   }
 
-  /** The DHT, while it may be told and asked of this torrent: what the handshake and port messages go by. */
+  /** The DHT, unless the torrent is private. Handshakes and port messages depend on it. */
   get dht(): SharedDht | undefined {
     return this.#private ? undefined : this.#options.dht
   }
 
-  /** The first of its announcers; none when there is no tracker to ask. */
+  /** The first announcer, if there are trackers. */
   get announcer(): Announcer | undefined {
     return this.#announcers[0]
   }
 
-  /** Asks these trackers too. */
+  /** Adds trackers. */
   addTrackers(tiers: AnnouncerOptions['tiers']): void {
     if (tiers.length === 0) return
-    const announcer = this.#ask(tiers)
+    const announcer = this.#createAnnouncer(tiers)
     this.#announcers.push(announcer)
     if (this.#running) announcer.start()
   }
 
-  /** What is asked beside trackers, in words. */
+  /** The names of the sources other than trackers, for messages. */
   get others(): string[] {
     const { dht, lsd } = this.#options
     if (this.#private) return []
     return [...(dht ? ['the DHT'] : []), ...(lsd ? ['the local network'] : [])]
   }
 
-  /** Asks everybody, and goes on asking until `stop`. */
+  /** Asks all sources until `stop`. */
   start(): void {
     if (this.#running) return
     this.#running = true
@@ -112,47 +112,47 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
     if (this.#private) return
     if (dht) for (const node of nodes) dht.add(node)
     this.#dhtPeers?.start()
-    lsd?.on('peer', this.#neighbour)
+    lsd?.on('peer', this.#onLocalPeer)
     lsd?.add(infoHash, port())
   }
 
-  /** Says that the download is complete, to those who count. */
+  /** Tells the trackers that the download is complete. */
   complete(): void {
     for (const announcer of this.#announcers) announcer.complete()
   }
 
-  /** Says that all that is wanted is there, and more is missing (BEP 21). */
+  /** Tells the trackers that the selected files are complete and others are missing (BEP 21). */
   becomePartialSeed(): void {
     for (const announcer of this.#announcers) announcer.becomePartialSeed()
   }
 
-  /** The metadata came, and says that the torrent is private (BEP 27): from now on only trackers and options name peers. */
+  /** The metadata says that the torrent is private (BEP 27): stops the DHT and local discovery. */
   becomePrivate(): void {
     if (this.#private) return
     this.#private = true
     this.#leaveOthers()
   }
 
-  /** Ends it, and says goodbye to trackers. Idempotent; never rejects. */
+  /** Stops all sources, and sends event=stopped to trackers. Idempotent; never rejects. */
   async stop(): Promise<void> {
     this.#running = false
     this.#leaveOthers()
     await Promise.all(this.#announcers.map(announcer => announcer.stop()))
   }
 
-  /** To be kept: an event of an LSD that other torrents share. */
-  readonly #neighbour = (infoHash: Uint8Array, address: PeerAddress): void => {
+  /** A listener that is removed later, because other torrents share the local discovery. */
+  readonly #onLocalPeer = (infoHash: Uint8Array, address: PeerAddress): void => {
     if (Buffer.compare(infoHash, this.#options.infoHash) === 0) this.emit('peers', [address], 'LSD')
   }
 
   #leaveOthers(): void {
     const { infoHash, lsd } = this.#options
     this.#dhtPeers?.stop()
-    lsd?.off('peer', this.#neighbour)
+    lsd?.off('peer', this.#onLocalPeer)
     lsd?.remove(infoHash)
   }
 
-  #ask(tiers: AnnouncerOptions['tiers']): Announcer {
+  #createAnnouncer(tiers: AnnouncerOptions['tiers']): Announcer {
     const { allowLocal, clock, infoHash, peerId, port, random, stats } = this.#options
     const trust = allowLocal ? 'all' : 'remote'
     const { key = randomBytes(4).readUInt32BE(0) } = this.#options
@@ -160,7 +160,7 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
       tiers,
       infoHash,
       peerId,
-      port: port() ?? NO_PORT,
+      port: port() ?? PLACEHOLDER_PORT,
       key,
       clock,
       random,

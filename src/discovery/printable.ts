@@ -1,11 +1,11 @@
-/** Longest text from the network that we show, in characters. */
-const MAX_TEXT = 200
+/** Maximum length of a text from the network in messages, in characters. */
+const MAX_TEXT_LENGTH = 200
 
 /**
- * Text from the network, fit for a terminal line: no control characters, nothing that turns the
- * writing direction, white space collapsed, cut to `max` characters.
+ * Makes text from the network safe for a line on a terminal: removes control characters and changes of direction,
+ * collapses white space, and cuts it to `max` characters.
  */
-export function printable(text: string | Uint8Array, max = MAX_TEXT): string {
+export function printable(text: string | Uint8Array, max = MAX_TEXT_LENGTH): string {
   const raw = typeof text === 'string' ? text : Buffer.from(text.subarray(0, max * 4)).toString('utf8')
   const line = raw
     .slice(0, max * 4)

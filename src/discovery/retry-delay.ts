@@ -1,11 +1,12 @@
-const FIRST = 15_000
-const MOST = 30 * 60_000
+/** The delay after the first failure, and the maximum, in milliseconds. */
+const FIRST_RETRY_MS = 15_000
+const MAX_RETRY_MS = 30 * 60_000
 
 /**
- * Milliseconds until a tracker is asked again after so many failures in a row (at least 1): 15 s,
- * doubling to 30 minutes, shortened by up to a tenth so that clients don't come in step.
- * Depends on: the number of failures, and chance (0 <= random < 1).
+ * Returns the milliseconds until a tracker is asked again after failures in a row (at least 1): 15 s, doubling to 30
+ * minutes, shortened by up to a tenth, so that clients do not synchronize.
+ * Depends on: the number of failures, and a random number from 0 to below 1.
  */
 export function retryDelay(failures: number, random: number): number {
-  return Math.min(MOST, FIRST * 2 ** Math.min(failures - 1, 20)) * (1 - random / 10)
+  return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 20)) * (1 - random / 10)
 }

@@ -1,26 +1,26 @@
 import { asDict, keyName } from '../codec/bencode.ts'
 import { count, message, readDict } from './reply-dict.ts'
 
-/** How many peers a tracker counts for one torrent; what it did not say is missing. */
+/** The number of peers that a tracker counts for one torrent. A number that it did not send is missing. */
 export interface Scrape {
-  /** Peers that have everything. */
+  /** Seeds. */
   readonly complete?: number
-  /** Peers that don't. */
+  /** Peers that are not seeds. */
   readonly incomplete?: number
-  /** How often it was told of a completed download. */
+  /** Completed downloads that were announced to the tracker. */
   readonly downloaded?: number
-  /** Those of `incomplete` that are no partial seeds (BEP 21). */
+  /** Peers in `incomplete` without partial seeds (BEP 21). */
   readonly downloaders?: number
 }
 
 export interface ScrapeReply {
-  /** In the order of the question; undefined for a torrent that the reply says nothing of. */
+  /** In the order of the request; undefined for a torrent that is not in the reply. */
   readonly counts: (Scrape | undefined)[]
-  /** Set when the scrape was refused; then there are no counts. */
+  /** Set if the scrape was refused; then there are no counts. */
   readonly failureReason?: string
 }
 
-/** Reads the body of an HTTP tracker's reply to a scrape (BEP 48). Throws InputError ERR_BENCODE. */
+/** Parses the body of an HTTP tracker's reply to a scrape (BEP 48). Throws InputError ERR_BENCODE. */
 export function parseScrapeReply(body: Uint8Array, infoHashes: readonly Uint8Array[]): ScrapeReply {
   const dict = readDict(body)
   for (const key of ['failure reason', 'failure_reason']) {

@@ -9,22 +9,22 @@ import type { Scrape } from './scrape-reply.ts'
 import type { Tracker } from './tracker.ts'
 import { trackerName } from './tracker-url.ts'
 
-/** Trackers that are asked at once. */
-const AT_ONCE = 50
+/** Maximum number of trackers that are asked at once. */
+const MAX_PARALLEL_SCRAPES = 50
 
 export interface ScrapeOptions {
-  /** Milliseconds for all of it. @default 20,000: a UDP packet that is lost is sent again after 15,000 */
+  /** Milliseconds for all trackers. @default 20,000, because a lost UDP packet is sent again after 15,000 */
   readonly timeout?: number
-  /** Gives up; what has come by then is the result. */
+  /** Ends the scrape with the results so far. */
   readonly signal?: AbortSignal
   readonly clock?: Clock
-  /** Whether trackers may be of this machine and its network, whatever they look like. @default false */
+  /** True if any tracker may be on this machine and its network. @default false */
   readonly allowLocal?: boolean
   /** Opens a tracker. @default by its scheme: http, https, udp */
   readonly makeTracker?: (url: string) => Tracker
 }
 
-/** What one tracker counts, or why it did not say. */
+/** The counts of one tracker, or its error. */
 export interface ScrapeResult extends Scrape {
   /** Its address without credentials, query and passkey. */
   readonly tracker: string
@@ -32,8 +32,8 @@ export interface ScrapeResult extends Scrape {
 }
 
 /**
- * Asks all trackers of a torrent at once how many peers it has, and takes part in no swarm (BEP 48, 15).
- * Resolves with one result a tracker, in the torrent's order; never rejects for what a tracker does.
+ * Asks all trackers of a torrent at once for the number of its peers, without joining the swarm (BEP 48, 15).
+ * Resolves with one result for each tracker, in the torrent's order. A failed tracker does not reject it.
  */
 export async function scrape(
   { infoHash, trackers }: Pick<Metainfo, 'infoHash' | 'trackers'>,
@@ -51,10 +51,10 @@ export async function scrape(
   const timer = clock.setTimeout(abort, timeout)
   signal?.addEventListener('abort', abort)
   if (signal?.aborted) abort()
-  const late = (name: string) =>
+  const abortError = (name: string) =>
     new DiscoveryError(
       'ERR_TRACKER',
-      `tracker ${name}: ${signal?.aborted ? 'given up' : `no answer within ${timeout / 1_000} s`}`,
+      `tracker ${name}: ${signal?.aborted ? 'aborted' : `no answer within ${timeout / 1_000} s`}`,
     )
 
   const ask = async (url: string): Promise<ScrapeResult> => {
@@ -65,9 +65,9 @@ export async function scrape(
       tracker = makeTracker(url)
       const [counts] = await tracker.scrape([infoHash], { signal: control.signal })
       if (counts) return { tracker: name, ...counts }
-      throw new DiscoveryError('ERR_TRACKER', `tracker ${name}: it knows nothing of this torrent`)
+      throw new DiscoveryError('ERR_TRACKER', `tracker ${name}: it does not know this torrent`)
     } catch (error) {
-      if (control.signal.aborted) return { tracker: name, error: late(name) }
+      if (control.signal.aborted) return { tracker: name, error: abortError(name) }
       if (error instanceof DiscoveryError) return { tracker: name, error }
       return { tracker: name, error: new DiscoveryError('ERR_TRACKER', messageOf(error), error) }
     } finally {
@@ -75,7 +75,7 @@ export async function scrape(
     }
   }
 
-  const queue = new PQueue({ concurrency: AT_ONCE })
+  const queue = new PQueue({ concurrency: MAX_PARALLEL_SCRAPES })
   try {
     return await Promise.all(trackers.flat().map(url => queue.add(() => ask(url))))
   } finally {

@@ -3,38 +3,38 @@ import { DiscoveryError, messageOf } from '../errors.ts'
 import type { Tracker } from './tracker.ts'
 import { isSupportedScheme, schemeOf, trackerName } from './tracker-url.ts'
 
-/** One tracker of a torrent and how it has been doing. */
+/** A tracker of a torrent and its state. */
 export interface TrackerEntry {
-  /** How it is named in events and messages. */
+  /** The name in events and messages. */
   readonly name: string
   readonly tracker: Tracker
-  /** Whether it may count us as a peer, so that it wants to hear of our end. */
+  /** True if it may count us as a peer, so that it has to get event=stopped. */
   reached: boolean
-  /** Whether it has answered an announce of this run. */
+  /** True if it answered an announce of this run. */
   started: boolean
-  /** Whether it knows that we are a partial seed (BEP 21). */
+  /** True if it knows that we are a partial seed (BEP 21). */
   paused: boolean
-  /** Whether an announce is under way. */
+  /** True while an announce is in progress. */
   asking: boolean
   /** Failures in a row. */
   failures: number
-  /** Clock time before which it isn't asked. */
+  /** Clock time before which it is not asked. */
   notBefore: number
   trackerId: Uint8Array | undefined
-  /** Its last failure, gone with the next success. */
+  /** Its last failure. Cleared by the next success. */
   error: DiscoveryError | undefined
 }
 
 /**
- * Opens the trackers of a torrent, each once (BEP 12), and says which ones could not be: one sentence
- * for each unusable address, one for all those of a scheme that we don't speak.
+ * Opens the trackers of a torrent, each once (BEP 12). `skipped` has one error for each invalid URL, and one for each
+ * unsupported scheme.
  */
 export function openTrackers(
   tiers: readonly (readonly string[])[],
   makeTracker: (url: string) => Tracker,
 ): { tiers: TrackerEntry[][]; skipped: DiscoveryError[] } {
   const seen = new Set<string>()
-  const foreign = new Map<string, string[]>()
+  const unsupported = new Map<string, string[]>()
   const skipped: DiscoveryError[] = []
   const open = (text: string): TrackerEntry[] => {
     const url = text.trim()
@@ -43,7 +43,7 @@ export function openTrackers(
     seen.add(key)
     const scheme = schemeOf(url)
     if (/^[a-z][a-z0-9+.-]*:\/\//i.test(url) && !isSupportedScheme(scheme)) {
-      foreign.set(scheme, [...(foreign.get(scheme) ?? []), trackerName(url)])
+      unsupported.set(scheme, [...(unsupported.get(scheme) ?? []), trackerName(url)])
       return []
     }
     try {
@@ -54,11 +54,9 @@ export function openTrackers(
     }
   }
   const opened = tiers.map(tier => tier.flatMap(open))
-  for (const [scheme, names] of foreign) {
+  for (const [scheme, names] of unsupported) {
     const which = names.length === 1 ? names[0] : `${names[0]} and ${names.length - 1} more`
-    skipped.push(
-      new DiscoveryError('ERR_TRACKER', `${scheme} trackers aren't supported yet: skipped ${which}`),
-    )
+    skipped.push(new DiscoveryError('ERR_TRACKER', `${scheme} trackers are not supported: skipped ${which}`))
   }
   return { tiers: opened, skipped }
 }

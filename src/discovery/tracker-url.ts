@@ -2,42 +2,42 @@ import { urlOf } from '../codec/url.ts'
 import { InputError } from '../errors.ts'
 import { printable } from './printable.ts'
 
-/** The schemes of trackers that we can talk to. */
-const SUPPORTED = new Set(['http', 'https', 'udp'])
+/** The supported schemes of trackers. */
+const SUPPORTED_SCHEMES = new Set(['http', 'https', 'udp'])
 
-/** The scheme of a tracker's address, lower case, or '' where it has none. */
+/** Returns the scheme of a tracker's URL in lower case, or '' if it has none. */
 export function schemeOf(text: string): string {
   return /^\s*([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase() ?? ''
 }
 
-/** Whether trackers of this scheme can be asked at all. */
+/** True if trackers of this scheme are supported. */
 export function isSupportedScheme(scheme: string): boolean {
-  return SUPPORTED.has(scheme)
+  return SUPPORTED_SCHEMES.has(scheme)
 }
 
 /**
- * Reads the address of an HTTP tracker as a torrent or magnet gives it.
- * Throws InputError ERR_USAGE, naming the address, where it can't be one.
+ * Parses the URL of an HTTP tracker in a torrent or a magnet link.
+ * Throws InputError ERR_USAGE, naming the URL, if it is invalid.
  */
 export function parseTrackerUrl(text: string): URL {
   return parse(text, ['http', 'https'])
 }
 
-/** The parts of a UDP tracker's address. */
+/** The parts of a UDP tracker's URL. */
 export interface UdpTrackerUrl {
   /** A name or an address, IPv6 without brackets. */
   readonly host: string
   readonly port: number
-  /** Path and query as they stand there (BEP 41), '' for none. */
+  /** Path and query, unchanged (BEP 41); '' for none. */
   readonly target: string
 }
 
-/** Reads the address of a UDP tracker, which has to name a port. Throws as `parseTrackerUrl` does. */
+/** Parses the URL of a UDP tracker, which must have a port. Throws as `parseTrackerUrl` does. */
 export function parseUdpTrackerUrl(text: string): UdpTrackerUrl {
   const url = parse(text, ['udp'])
   const bad = (why: string) => new InputError('ERR_USAGE', `tracker ${trackerName(url)}: ${why}`)
   if (url.port === '') throw bad('no port in the address')
-  // Of schemes that it does not know the URL parser leaves the host as it is: not an address, a name with capitals.
+  // The URL parser does not normalize the host of a scheme that it does not know.
   const asHttp = urlOf(`http://${url.hostname}/`)
   if (!asHttp) throw bad('not a valid URL')
   const host = asHttp.hostname.replace(/^\[(.*)\]$/, '$1')
@@ -52,7 +52,7 @@ function parse(text: string, schemes: readonly string[]): URL {
   const scheme = schemeOf(trimmed)
   // Without the slashes the parser would still find a host in `http:host`, or in `localhost:80` a scheme.
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed)) throw bad('not an absolute http(s) or udp URL')
-  if (!SUPPORTED.has(scheme)) throw bad(`${scheme} trackers aren't supported yet`)
+  if (!SUPPORTED_SCHEMES.has(scheme)) throw bad(`${scheme} trackers are not supported`)
   if (!schemes.includes(scheme)) throw bad(`${scheme} where ${schemes.join(' or ')} is spoken`)
   if (/^[a-z]+:\/\/[/?#\\]/i.test(trimmed)) throw bad('no host in the address')
   const url = urlOf(trimmed)
@@ -63,8 +63,8 @@ function parse(text: string, schemes: readonly string[]): URL {
 }
 
 /**
- * Where a tracker that announces at `url` is scraped (BEP 48): the last part of its path that begins with `announce` has
- * `scrape` in its place. Undefined where there is none: such a tracker can't be scraped.
+ * Returns the scrape URL for an announce URL (BEP 48): `announce` at the start of the last path segment becomes `scrape`.
+ * Returns undefined if the tracker cannot be scraped.
  */
 export function scrapeUrl(url: URL): URL | undefined {
   const pathname = url.pathname.replace(/^(.*\/)announce/, '$1scrape')
@@ -75,8 +75,8 @@ export function scrapeUrl(url: URL): URL | undefined {
 }
 
 /**
- * How a tracker is named in messages and events: its address without credentials and query, long
- * alphanumeric path segments (passkeys) hidden.
+ * Returns the name of a tracker for messages and events: its URL without credentials and query. Long alphanumeric path
+ * segments (passkeys) are hidden.
  */
 export function trackerName(url: URL | string): string {
   let text = String(url)

@@ -6,36 +6,36 @@ import type { AnnounceRequest } from './announce-request.ts'
 import type { Scrape } from './scrape-reply.ts'
 
 export interface AskOptions {
-  /** Gives the question up. */
+  /** Aborts the request. */
   readonly signal?: AbortSignal
 }
 
 export interface AnnounceOptions extends AskOptions {
-  /** Called with what comes after the answer: a tracker may be asked over IPv4 and IPv6, and one be slower. */
+  /** Called with a later answer. A tracker is asked over IPv4 and IPv6, and one may be slower. */
   readonly more?: (reply: AnnounceReply) => void
 }
 
-/** One tracker that can be told about us and asked for peers. */
+/** A tracker. */
 export interface Tracker {
   /**
-   * Sends one announce and answers what the tracker said. Rejects with DiscoveryError, also when the
-   * tracker refuses (then a TrackerFailure, which may say when to come back).
+   * Sends one announce and resolves with the answer. Rejects with a DiscoveryError; with a TrackerFailure if the tracker
+   * refuses, which may say when to ask again.
    */
   announce(request: AnnounceRequest, options?: AnnounceOptions): Promise<AnnounceReply>
   /**
-   * How many peers each of these torrents has, in their order; undefined for one that the tracker said nothing of.
-   * Takes part in no swarm. At most 74 info-hashes. Rejects as `announce` does, also when a tracker can't be scraped.
+   * Resolves with the number of peers of each torrent, in order; undefined for one that is not in the answer. Does not
+   * join the swarm. At most 74 info-hashes. Rejects as `announce` does, also if the tracker cannot be scraped.
    */
   scrape(infoHashes: readonly Uint8Array[], options?: AskOptions): Promise<(Scrape | undefined)[]>
-  /** Whether it can be told that we are a partial seed (BEP 21). @default false */
+  /** True if it supports event=paused from partial seeds (BEP 21). @default false */
   readonly takesPaused?: boolean
-  /** Gives back what is kept between announces; the next one takes it again. */
+  /** Releases what is kept between announces. The next announce acquires it again. */
   close?(): void
 }
 
-/** The refusal of a tracker that works: its `failure reason`. */
+/** A tracker refused a request, with a `failure reason`. */
 export class TrackerFailure extends DiscoveryError {
-  /** Seconds to wait before asking again, if the tracker said. */
+  /** Seconds to wait before asking again, if the tracker named them. */
   readonly retryIn: number | undefined
 
   constructor(message: string, retryIn?: number) {
@@ -45,7 +45,7 @@ export class TrackerFailure extends DiscoveryError {
   }
 }
 
-/** Throws InputError ERR_USAGE for no info-hash, or more than one question may hold. */
+/** Throws InputError ERR_USAGE for no info-hash, or more than one request may contain. */
 export function checkScrape(infoHashes: readonly Uint8Array[]): void {
   const { length } = infoHashes
   if (length < 1 || length > MAX_SCRAPE) {

@@ -2,15 +2,15 @@ import { encodeConnect, type TrackerPacket } from '../codec/udp-tracker.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Endpoint, UdpSockets } from './udp-sockets.ts'
 
-/** Milliseconds until a packet is sent again the first time; twice as long each time after (BEP 15). */
-const FIRST_WAIT = 15_000
-/** How often a packet is sent again at most: the last wait is 3,840 s. */
+/** Milliseconds until a packet is sent again for the first time; doubled each time (BEP 15). */
+const FIRST_WAIT_MS = 15_000
+/** Maximum number of times that a packet is sent again. The last wait is 3,840 s. */
 const MAX_RETRANSMITS = 8
 
 export interface ExchangeOptions {
   readonly sockets: UdpSockets
   readonly to: Endpoint
-  /** Of the answer. */
+  /** The action of the answer. */
   readonly action: 'announce' | 'scrape'
   /** Writes the request. */
   readonly encode: (connection: Uint8Array, transaction: number) => Uint8Array
@@ -18,7 +18,7 @@ export interface ExchangeOptions {
   readonly signal: AbortSignal
 }
 
-/** A packet to be sent until it is answered. */
+/** A packet that is sent until it is answered. */
 interface Step {
   readonly action: TrackerPacket['action']
   readonly transaction: number
@@ -27,43 +27,43 @@ interface Step {
 }
 
 /**
- * One question to one UDP tracker and its answer, which may be an error packet (BEP 15): connects first, unless there is
- * a connection id of the last minute, sends again what is not answered, and connects again when the id is too old.
- * Rejects with the system's error, with the signal's reason, or after 7,665 s of silence.
+ * Sends a request to a UDP tracker and resolves with its answer, which may be an error packet (BEP 15). Connects first,
+ * unless there is a connection id of the last minute, repeats unanswered packets, and connects again when the id is old.
+ * Rejects with the system error, with the signal's reason, or after 7,665 s without an answer.
  */
 export async function exchange(options: ExchangeOptions): Promise<TrackerPacket> {
   const { clock, encode, signal, sockets, to } = options
   const step = (): Step => {
-    const connection = sockets.connection(to, clock.now())
-    const transaction = sockets.transaction()
+    const connection = sockets.findConnection(to, clock.now())
+    const transaction = sockets.createTransaction()
     return connection
       ? { action: options.action, transaction, connection, packet: encode(connection, transaction) }
       : { action: 'connect', transaction, connection, packet: encodeConnect(transaction) }
   }
-  /** The id that this exchange was given; one from before may be good for nothing any more. */
-  let own: Uint8Array | undefined
+  /** The connection id that this exchange received. An earlier one may be invalid. */
+  let newConnection: Uint8Array | undefined
   let current = step()
   for (let retransmits = 0; retransmits <= MAX_RETRANSMITS; ) {
-    const isOld = current.connection !== undefined && current.connection !== own
-    const packet = await answer(current, FIRST_WAIT * 2 ** retransmits, options)
+    const isOld = current.connection !== undefined && current.connection !== newConnection
+    const packet = await sendOnce(current, FIRST_WAIT_MS * 2 ** retransmits, options)
     signal.throwIfAborted()
     if (packet?.action === 'connect') {
-      own = packet.connection
-      sockets.connected(to, own, clock.now())
+      newConnection = packet.connection
+      sockets.saveConnection(to, newConnection, clock.now())
       current = step()
     } else if (packet && !(packet.action === 'error' && isOld)) {
       return packet
     } else {
-      if (isOld) sockets.disconnected(to)
+      if (isOld) sockets.forgetConnection(to)
       if (!packet) retransmits++
-      if (isOld || (current.connection && !sockets.connection(to, clock.now()))) current = step()
+      if (isOld || (current.connection && !sockets.findConnection(to, clock.now()))) current = step()
     }
   }
-  throw new Error(`no answer within ${(FIRST_WAIT * (2 ** (MAX_RETRANSMITS + 1) - 1)) / 1_000} s`)
+  throw new Error(`no answer within ${(FIRST_WAIT_MS * (2 ** (MAX_RETRANSMITS + 1) - 1)) / 1_000} s`)
 }
 
-/** Sends a packet once; resolves with its answer, or `undefined` when none came within `ms`. */
-function answer(
+/** Sends a packet once. Resolves with its answer, or with undefined if none came within `ms`. */
+function sendOnce(
   { action, packet, transaction }: Step,
   ms: number,
   { clock, signal, sockets, to }: ExchangeOptions,
@@ -73,9 +73,9 @@ function answer(
     const end = () => {
       forget()
       clock.clearTimeout(timer)
-      signal.removeEventListener('abort', aborted)
+      signal.removeEventListener('abort', onAbort)
     }
-    const aborted = () => {
+    const onAbort = () => {
       end()
       reject(signal.reason)
     }
@@ -87,7 +87,7 @@ function answer(
       end()
       resolve(undefined)
     }, ms)
-    signal.addEventListener('abort', aborted)
+    signal.addEventListener('abort', onAbort)
     sockets.send(packet, to).catch(error => {
       end()
       reject(error)

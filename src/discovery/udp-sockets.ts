@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import type { RemoteInfo, Socket } from 'node:dgram'
 import { canonicalHost, formatAddress } from '../codec/compact.ts'
 import { decodePacket, type Family, type TrackerPacket } from '../codec/udp-tracker.ts'
-import { bound, type CreateSocket, systemSocket } from './create-socket.ts'
+import { bindSocket, type CreateSocket, systemSocket } from './create-socket.ts'
 
-/** Milliseconds for which a connection id may be used after it came (BEP 15). */
-const CONNECTION_LIFE = 60_000
+/** Milliseconds for which a connection id is valid (BEP 15). */
+const CONNECTION_LIFETIME_MS = 60_000
 
-/** Where a UDP tracker is: an address in canonical text, no name. */
+/** The address of a UDP tracker, in canonical text. */
 export interface Endpoint {
   readonly host: string
   readonly port: number
@@ -17,26 +17,26 @@ export interface Endpoint {
 export interface UdpSocketsOptions {
   /** @default node:dgram, loaded at first use */
   readonly createSocket?: CreateSocket
-  /** 32 bits that nobody can guess. @default node:crypto */
+  /** Returns 32 unpredictable bits. @default node:crypto */
   readonly randomId?: () => number
 }
 
-/** Who waits for an answer. */
-interface Waiting {
+/** A request that waits for an answer. */
+interface Pending {
   readonly from: Endpoint
   readonly action: TrackerPacket['action']
   readonly answered: (packet: TrackerPacket) => void
 }
 
 /**
- * The sockets of all UDP trackers: one an address family, opened when first needed, closed when nobody uses
- * them any more. Passes on packets that somebody waits for, from whom they are expected, and drops all others.
- * Keeps the connection ids, as they may be bound to a socket's port (BEP 15).
+ * The sockets of all UDP trackers, one per address family: opened at first use, closed with the last user. Passes expected
+ * packets from the expected address to their request, and drops all others. Keeps the connection ids, because they may
+ * be bound to the port of a socket (BEP 15).
  */
 export class UdpSockets {
   readonly #options: UdpSocketsOptions
   readonly #open = new Map<Family, Promise<Socket>>()
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #pending = new Map<number, Pending>()
   readonly #connections = new Map<string, { readonly id: Uint8Array; readonly until: number }>()
   #users = 0
 
@@ -44,7 +44,7 @@ export class UdpSockets {
     this.#options = options
   }
 
-  /** Keeps the sockets open until what it returns is called; the last one closes them. */
+  /** Keeps the sockets open until the returned function is called. The last user closes them. */
   use(): () => void {
     this.#users++
     let using = true
@@ -55,30 +55,30 @@ export class UdpSockets {
     }
   }
 
-  /** A transaction id that nothing waits for. */
-  transaction(): number {
+  /** Returns an unused transaction id. */
+  createTransaction(): number {
     const { randomId = () => randomBytes(4).readUInt32BE(0) } = this.#options
     let id: number
     do id = randomId() >>> 0
-    while (this.#waiting.has(id))
+    while (this.#pending.has(id))
     return id
   }
 
   /**
-   * Calls `answered` with each packet for this transaction that comes from `from` and is of this action or an error,
-   * until what it returns is called.
+   * Calls `answered` with each packet of a transaction that comes from `from` and has this action or is an error, until the
+   * returned function is called.
    */
   expect(
     transaction: number,
     from: Endpoint,
-    action: Waiting['action'],
-    answered: Waiting['answered'],
+    action: Pending['action'],
+    answered: Pending['answered'],
   ): () => void {
-    this.#waiting.set(transaction, { from, action, answered })
-    return () => this.#waiting.delete(transaction)
+    this.#pending.set(transaction, { from, action, answered })
+    return () => this.#pending.delete(transaction)
   }
 
-  /** Rejects with the system's error: no route, no such address family. */
+  /** Sends a packet. Rejects with the system error, such as a missing route. */
   async send(packet: Uint8Array, to: Endpoint): Promise<void> {
     const socket = await this.#socket(to.family)
     await new Promise<void>((resolve, reject) => {
@@ -86,20 +86,20 @@ export class UdpSockets {
     })
   }
 
-  /** The connection id of a tracker, if there is one that may still be used at this clock time. */
-  connection(to: Endpoint, now: number): Uint8Array | undefined {
+  /** Returns the connection id of a tracker, if there is a valid one. */
+  findConnection(to: Endpoint, now: number): Uint8Array | undefined {
     const known = this.#connections.get(keyOf(to))
     return known && now < known.until ? known.id : undefined
   }
 
-  /** Keeps a connection id that came now. */
-  connected(to: Endpoint, id: Uint8Array, now: number): void {
+  /** Saves a new connection id. */
+  saveConnection(to: Endpoint, id: Uint8Array, now: number): void {
     for (const [key, { until }] of this.#connections) if (until <= now) this.#connections.delete(key)
-    this.#connections.set(keyOf(to), { id, until: now + CONNECTION_LIFE })
+    this.#connections.set(keyOf(to), { id, until: now + CONNECTION_LIFETIME_MS })
   }
 
-  /** A connection id does no good any more. */
-  disconnected(to: Endpoint): void {
+  /** Forgets an invalid connection id. */
+  forgetConnection(to: Endpoint): void {
     this.#connections.delete(keyOf(to))
   }
 
@@ -117,20 +117,20 @@ export class UdpSockets {
 
   async #bind(family: Family): Promise<Socket> {
     const { createSocket = systemSocket } = this.#options
-    const socket = await bound(await createSocket({ type: `udp${family}`, ipv6Only: family === 6 }), 0)
-    socket.on('message', (packet, from) => this.#received(packet, from, family))
-    // Who waits has a timer; an idle socket must not keep the process alive.
+    const socket = await bindSocket(await createSocket({ type: `udp${family}`, ipv6Only: family === 6 }), 0)
+    socket.on('message', (packet, from) => this.#onPacket(packet, from, family))
+    // Requests have a timer. An idle socket must not keep the process running.
     socket.unref()
     return socket
   }
 
-  #received(bytes: Uint8Array, { address, port }: RemoteInfo, family: Family): void {
+  #onPacket(bytes: Uint8Array, { address, port }: RemoteInfo, family: Family): void {
     const packet = decodePacket(bytes, family)
-    const waiting = packet && this.#waiting.get(packet.transaction)
-    if (!waiting || (packet.action !== waiting.action && packet.action !== 'error')) return
-    const { from } = waiting
+    const pending = packet && this.#pending.get(packet.transaction)
+    if (!pending || (packet.action !== pending.action && packet.action !== 'error')) return
+    const { from } = pending
     if (from.port === port && from.family === family && from.host === canonicalHost(address))
-      waiting.answered(packet)
+      pending.answered(packet)
   }
 
   #close(): void {

@@ -1,14 +1,14 @@
 import { addressBytes, canonicalHost } from '../codec/compact.ts'
 import { encodeAnnounce, encodeScrape, type Family, type TrackerPacket } from '../codec/udp-tracker.ts'
 import { DiscoveryError } from '../errors.ts'
-import { isWithin, reachOfUdp, type Trust } from '../ports/address-policy.ts'
+import { allowedScopeOfUdp, isAllowedAddress, type Trust } from '../ports/address-policy.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
 import { type AnnounceReply, udpAnnounceReply } from './announce-reply.ts'
 import type { AnnounceRequest } from './announce-request.ts'
-import { wordsFor } from './failure-words.ts'
+import { failureTextOf } from './failure-text.ts'
+import { plausiblePeersOf } from './plausible-peers.ts'
 import { printable } from './printable.ts'
 import type { Scrape } from './scrape-reply.ts'
-import { peersToldBy } from './told-peers.ts'
 import {
   type AnnounceOptions,
   type AskOptions,
@@ -20,7 +20,7 @@ import { parseUdpTrackerUrl, trackerName, type UdpTrackerUrl } from './tracker-u
 import { exchange } from './udp-exchange.ts'
 import type { Endpoint, UdpSockets } from './udp-sockets.ts'
 
-/** All addresses of a name, in the order of preference; rejects with the system's error. */
+/** Resolves with all addresses of a name in the order of preference. Rejects with the system error. */
 export type Lookup = (
   host: string,
 ) => Promise<readonly { readonly address: string; readonly family: number }[]>
@@ -28,9 +28,9 @@ export type Lookup = (
 export interface UdpTrackerOptions {
   /** Shared with all other UDP trackers. */
   readonly sockets: UdpSockets
-  /** Milliseconds for event=stopped, which somebody waits for. Others take as long as BEP 15 says. @default 1,500 */
+  /** Milliseconds for event=stopped, which delays the end of a run. Others have the times of BEP 15. @default 1,500 */
   readonly stopTimeout?: number
-  /** Who named it: see `reachOfUdp`. @default 'user' */
+  /** The origin of the URL: see `allowedScopeOfUdp`. @default 'user' */
   readonly trust?: Trust
   /** @default the machine's */
   readonly clock?: Clock
@@ -38,32 +38,32 @@ export interface UdpTrackerOptions {
   readonly lookup?: Lookup
 }
 
-/** What is asked, whatever the address that it goes to. */
+/** A request to a tracker, for each of its addresses. */
 interface Question<T> {
   readonly action: 'announce' | 'scrape'
   readonly encode: (connection: Uint8Array, transaction: number) => Uint8Array
   readonly read: (packet: TrackerPacket, from: Endpoint) => T
   /** Called with each answer after the first. */
   readonly more?: ((answer: T) => void) | undefined
-  /** The event is `stopped`: asked of those that know us, bounded in time, over when all have answered. */
-  readonly last: boolean
+  /** True for event=stopped: sent to the addresses that know us, within `stopTimeout`, until all have answered. */
+  readonly isGoodbye: boolean
   readonly signal: AbortSignal | undefined
 }
 
 /**
- * A tracker behind udp: (BEP 15, 41), over IPv4 and IPv6 if its name has addresses of both: one of each.
- * The constructor throws InputError ERR_USAGE for an address that can't be one; `announce` and `scrape` reject with
+ * A tracker with a udp: URL (BEP 15, 41). It is asked over IPv4 and over IPv6 if its name has addresses of both.
+ * The constructor throws InputError ERR_USAGE for an invalid URL; `announce` and `scrape` reject with
  * DiscoveryError when no address answered: ERR_TRACKER, ERR_TRACKER_FAILURE (a TrackerFailure) or, by the signal,
- * ERR_ABORTED. Silence takes two hours to be a failure: whoever has others to ask need not wait for it.
+ * ERR_ABORTED. A silent tracker fails after two hours, so a caller with other trackers should not wait for it.
  */
 export class UdpTracker implements Tracker {
-  /** How messages name it: no query, no passkey. */
+  /** The name in messages, without query and passkey. */
   readonly name: string
   readonly #url: UdpTrackerUrl
   readonly #options: UdpTrackerOptions
-  /** Families that have answered an announce of this run. */
-  readonly #known = new Set<Family>()
-  /** The announce that may still be under way at one of the addresses. */
+  /** The address families that answered an announce of this run. */
+  readonly #answeredFamilies = new Set<Family>()
+  /** The last announce, which may still be in progress at one of the addresses. */
   #announce: AbortController | undefined
   #release: (() => void) | undefined
 
@@ -74,7 +74,7 @@ export class UdpTracker implements Tracker {
   }
 
   async announce(request: AnnounceRequest, { signal, more }: AnnounceOptions = {}): Promise<AnnounceReply> {
-    // What an address was not told in time is old news.
+    // An earlier announce that is still in progress is outdated.
     this.#announce?.abort()
     const control = new AbortController()
     this.#announce = control
@@ -85,10 +85,10 @@ export class UdpTracker implements Tracker {
           encodeAnnounce(connection, transaction, request, this.#url.target),
         read: (packet, { host }) => {
           const reply = udpAnnounceReply(packet as Extract<TrackerPacket, { action: 'announce' }>)
-          return { ...reply, peers: peersToldBy(host, reply.peers) }
+          return { ...reply, peers: plausiblePeersOf(host, reply.peers) }
         },
         more,
-        last: request.event === 'stopped',
+        isGoodbye: request.event === 'stopped',
         signal,
       },
       control,
@@ -107,52 +107,52 @@ export class UdpTracker implements Tracker {
         const { counts } = packet as Extract<TrackerPacket, { action: 'scrape' }>
         return infoHashes.map((_, index) => counts[index])
       },
-      last: false,
+      isGoodbye: false,
       signal,
     })
   }
 
   close(): void {
     this.#announce?.abort()
-    this.#known.clear()
+    this.#answeredFamilies.clear()
     this.#release?.()
     this.#release = undefined
   }
 
-  /** The first answer of any address; the other address may go on after it. */
+  /** Resolves with the first answer of any address. The exchange with the other address continues. */
   async #ask<T>(question: Question<T>, control = new AbortController()): Promise<T> {
     const { clock = systemClock, sockets, stopTimeout = 1_500 } = this.#options
-    const { last, more, signal } = question
+    const { isGoodbye, more, signal } = question
     this.#release ??= sockets.use()
-    const late = new Error(`no answer within ${stopTimeout / 1_000} s`)
+    const timeoutError = new Error(`no answer within ${stopTimeout / 1_000} s`)
     const abort = () => control.abort()
     signal?.addEventListener('abort', abort)
     if (signal?.aborted) abort()
-    const timer = last ? clock.setTimeout(() => control.abort(late), stopTimeout) : undefined
+    const timer = isGoodbye ? clock.setTimeout(() => control.abort(timeoutError), stopTimeout) : undefined
     const end = () => {
       clock.clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
     }
     try {
       const endpoints = await this.#endpoints(control.signal)
-      const known = endpoints.filter(({ family }) => this.#known.has(family))
+      const known = endpoints.filter(({ family }) => this.#answeredFamilies.has(family))
       let answered = false
-      const answers = (last && known.length > 0 ? known : endpoints).map(async to => {
+      const answers = (isGoodbye && known.length > 0 ? known : endpoints).map(async to => {
         const answer = await this.#one(question, to, control.signal)
         if (answered) more?.(answer)
         answered = true
         return answer
       })
       const all = Promise.allSettled(answers).then(end)
-      if (last) await all
+      if (isGoodbye) await all
       const first = await Promise.any(answers)
-      // An announce goes on for the other address; counts come once.
+      // An announce continues at the other address. A scrape needs one answer.
       if (question.action === 'scrape') abort()
       return first
     } catch (error) {
       end()
-      if (signal?.aborted || (control.signal.aborted && control.signal.reason !== late))
-        throw new DiscoveryError('ERR_ABORTED', `${this.#label}: given up`, error)
+      if (signal?.aborted || (control.signal.aborted && control.signal.reason !== timeoutError))
+        throw new DiscoveryError('ERR_ABORTED', `${this.#label}: aborted`, error)
       throw this.#error(error)
     }
   }
@@ -163,25 +163,25 @@ export class UdpTracker implements Tracker {
     if (packet.action === 'error') {
       throw new TrackerFailure(`${this.#label}: ${printable(packet.message) || 'no reason given'}`)
     }
-    if (action === 'announce') this.#known.add(to.family)
+    if (action === 'announce') this.#answeredFamilies.add(to.family)
     return read(packet, to)
   }
 
-  /** The first address of each family. */
+  /** Resolves with the first allowed address of each family. */
   async #endpoints(signal: AbortSignal): Promise<Endpoint[]> {
     const { host, port } = this.#url
     const { lookup = systemLookup, trust = 'user' } = this.#options
-    const reach = reachOfUdp(trust)
+    const allowedScope = allowedScopeOfUdp(trust)
     const literal = addressBytes(host)
     const addresses = literal
       ? [{ address: host, family: literal.length === 4 ? 4 : 6 }]
-      : await unless(signal, lookup(host))
-    const within = addresses.filter(({ address }) => isWithin(address, reach))
-    if (addresses.length > 0 && within.length === 0)
-      throw new Error(`${addresses[0]!.address} is no address at which a tracker can be`)
+      : await orAbort(signal, lookup(host))
+    const allowed = addresses.filter(({ address }) => isAllowedAddress(address, allowedScope))
+    if (addresses.length > 0 && allowed.length === 0)
+      throw new Error(`${addresses[0]!.address} is not a valid address of a tracker`)
     const families: readonly Family[] = [4, 6]
     return families.flatMap(family => {
-      const found = within.find(address => address.family === family)
+      const found = allowed.find(address => address.family === family)
       return found ? [{ host: canonicalHost(found.address), port, family }] : []
     })
   }
@@ -190,28 +190,28 @@ export class UdpTracker implements Tracker {
     return `tracker ${this.name}`
   }
 
-  /** What to say when no address answered. */
+  /** Returns the error for the case that no address answered. */
   #error(cause: unknown): DiscoveryError {
     const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause]
     const refusal = causes.find(error => error instanceof TrackerFailure)
     if (refusal) return refusal
-    const words = [...new Set(causes.map(wordsFor))].join('; ') || 'its name has no address'
-    return new DiscoveryError('ERR_TRACKER', `${this.#label}: ${words}`, causes[0])
+    const text = [...new Set(causes.map(failureTextOf))].join('; ') || 'its name has no address'
+    return new DiscoveryError('ERR_TRACKER', `${this.#label}: ${text}`, causes[0])
   }
 }
 
-/** Settles as `work` does, or rejects when the signal is given: a look-up can't be ended, only left alone. */
-async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+/** Settles as `work` does, or rejects when the signal aborts. A DNS look-up itself cannot be aborted. */
+async function orAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   signal.throwIfAborted()
-  let leave = () => {}
+  let onAbort = () => {}
   const aborted = new Promise<never>((_, reject) => {
-    leave = () => reject(signal.reason)
-    signal.addEventListener('abort', leave)
+    onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort)
   })
   try {
     return await Promise.race([work, aborted])
   } finally {
-    signal.removeEventListener('abort', leave)
+    signal.removeEventListener('abort', onAbort)
   }
 }
 

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 
-/** An AbortController that any number of announces may wait on: Node would warn of the eleventh. */
+/** Creates an AbortController for any number of listeners. Node warns of the eleventh by default. */
 export function unboundedAbortController(): AbortController {
   const control = new AbortController()
   setMaxListeners(0, control.signal)

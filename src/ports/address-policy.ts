@@ -1,24 +1,24 @@
-/** Which addresses may be reached for what. One policy for all HTTP and for UDP trackers. Pure. */
+/** Decides which addresses a request may reach, for all HTTP requests and UDP trackers. */
 import { type AddressScope, scopeOf } from '../codec/address-scope.ts'
 
 /**
- * Who vouches for a URL: the `user`, on the command line or in an option; nobody, where it is `remote`: a torrent, a link, a
- * tracker or a redirect named it. With `all` no address is refused.
+ * The origin of a URL: `user` for the command line or an option, `remote` for a torrent, a link, a tracker or a redirect.
+ * With `all` every address is allowed.
  */
 export type Trust = 'remote' | 'user' | 'all'
 
-/** What is asked for. */
+/** The purpose of a request. */
 export type Purpose = 'tracker' | 'web-seed' | 'torrent'
 
-/** Where a request may go: anywhere; to any host, but to no link-local or reserved address; to the public Internet. */
-export type Reach = 'any' | 'hosts' | 'global'
+/** The allowed addresses: all, those of hosts (neither link-local nor reserved), or those of the public Internet. */
+export type AllowedScope = 'any' | 'hosts' | 'global'
 
-const SCOPES: Readonly<Record<Exclude<Reach, 'any'>, readonly AddressScope[]>> = {
+const SCOPES: Readonly<Record<Exclude<AllowedScope, 'any'>, readonly AddressScope[]>> = {
   hosts: ['global', 'shared', 'private', 'loopback'],
   global: ['global'],
 }
 
-/** What the query of an announce or a scrape may hold (BEP 3, 7, 23, 48). */
+/** The parameters of an announce or a scrape (BEP 3, 7, 23, 48). */
 const TRACKER_PARAMETERS = new Set(
   'info_hash peer_id ip ipv4 ipv6 port uploaded downloaded left compact no_peer_id numwant key event trackerid'.split(
     ' ',
@@ -26,33 +26,38 @@ const TRACKER_PARAMETERS = new Set(
 )
 
 /**
- * Where a request for `url` may go. The user's own URLs may be local. Those of others may be local only where the request
- * can be taken for nothing but what it is for: a tracker's path ends in `announce` or `scrape` and its query holds what an
- * announce or a scrape says; the URL of a .torrent ends in `.torrent` and has no query; a web seed's has no query.
+ * Returns the allowed addresses for a request. URLs of the user may be local. Remote URLs may be local only if the request
+ * cannot be mistaken for another one: the path of a tracker ends in `announce` or `scrape`, and its query has only their
+ * parameters; the URL of a .torrent ends in `.torrent` and has no query; the URL of a web seed has no query.
  */
-export function reachOf(url: URL, purpose: Purpose, trust: Trust): Reach {
+export function allowedScopeOf(url: URL, purpose: Purpose, trust: Trust): AllowedScope {
   if (trust !== 'remote') return 'any'
   return isPlain(url, purpose) ? 'hosts' : 'global'
 }
 
 /**
- * Where a redirect to `url` may lead. From the public Internet none leads into a local network.
- * @param fromGlobal whether the server that redirects is of the public Internet
+ * Returns the allowed addresses for a redirect. A redirect from the public Internet may not lead into a local network.
+ * @param fromGlobal true if the server that redirects is on the public Internet
  */
-export function reachOfRedirect(url: URL, purpose: Purpose, trust: Trust, fromGlobal: boolean): Reach {
-  return fromGlobal && trust !== 'all' ? 'global' : reachOf(url, purpose, trust)
+export function allowedScopeOfRedirect(
+  url: URL,
+  purpose: Purpose,
+  trust: Trust,
+  fromGlobal: boolean,
+): AllowedScope {
+  return fromGlobal && trust !== 'all' ? 'global' : allowedScopeOf(url, purpose, trust)
 }
 
-/** Where the packets of a UDP tracker may go: they can be taken for nothing else, so to any host. */
-export function reachOfUdp(trust: Trust): Reach {
+/** Returns the allowed addresses of UDP trackers: their packets cannot be mistaken, so every host is allowed. */
+export function allowedScopeOfUdp(trust: Trust): AllowedScope {
   return trust === 'remote' ? 'hosts' : 'any'
 }
 
-/** Whether an IP address is within reach. */
-export function isWithin(address: string, reach: Reach): boolean {
-  if (reach === 'any') return true
+/** True if an IP address is allowed. */
+export function isAllowedAddress(address: string, allowedScope: AllowedScope): boolean {
+  if (allowedScope === 'any') return true
   const scope = scopeOf(address)
-  return scope !== undefined && SCOPES[reach].includes(scope)
+  return scope !== undefined && SCOPES[allowedScope].includes(scope)
 }
 
 function isPlain({ pathname, search, searchParams }: URL, purpose: Purpose): boolean {

@@ -1,6 +1,6 @@
-/** Time as it is handed in: everything that waits or measures takes a `Clock`, so that tests can own it. */
+/** Time is injected: all code that waits or measures takes a `Clock`, so that tests control it. */
 
-/** A pending call, to be given back to `Clock.clearTimeout`. */
+/** A pending call, for `Clock.clearTimeout`. */
 export type Timer = object
 
 export interface Clock {
@@ -11,59 +11,60 @@ export interface Clock {
   clearTimeout(timer: Timer | undefined): void
 }
 
-/** Milliseconds between two looks at the time while a timer waits. */
-const BEAT_MS = 250
+/** Milliseconds between two readings of the time while a timer waits. */
+const READING_INTERVAL_MS = 250
 /**
- * A look that is late by more than this many milliseconds means that the process did not run. A loop that is only busy
- * is seldom late by so much, and no deadline is shorter than it.
+ * A reading that is late by more than this many milliseconds means that the process did not run. A busy event loop is
+ * rarely late by that much, and no deadline is shorter.
  */
 const GAP_MS = 1000
-/** Milliseconds by which a timer may be early: Node rounds them. */
+/** Milliseconds by which a timer may be early, because Node rounds them. */
 const ROUNDING_MS = 5
-/** The longest that `setTimeout` can wait, in milliseconds. */
+/** The maximum delay of `setTimeout` in milliseconds. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 interface Pending extends Timer {
   readonly call: () => void
-  /** When it is due, in the time of this clock. */
+  /** The time at which it is due, of this clock. */
   readonly due: number
-  /** The timer of the clock below; undefined once it was called or cleared. */
+  /** The timer of the clock below; undefined after it was called or cleared. */
   below: Timer | undefined
 }
 
 /**
  * A clock that counts only the time in which the process runs. After SIGSTOP and SIGCONT, a laptop's sleep or a long
- * collection of garbage, every deadline is later by the gap: nothing that others did meanwhile has been read yet.
+ * garbage collection, every deadline is later by the gap, because messages that arrived meanwhile have not been read.
  *
- * While a timer waits, it looks at the clock below every 250 ms. When the last look is longer ago than that and a second,
- * the time since then does not count. Timers that come due in between wait for the rest of their time.
+ * While a timer waits, it reads the clock below every 250 ms. If the last reading is more than 1,250 ms ago, the time since
+ * then does not count. Timers that were due meanwhile wait for the rest of their time.
  */
 export class RunningClock implements Clock {
   readonly #below: Clock
-  /** Milliseconds that did not count. */
+  /** Milliseconds that do not count. */
   #skipped = 0
-  /** The time of the clock below at the last look. */
-  #looked = 0
+  /** The time of the clock below at the last reading. */
+  #lastReading = 0
   #waiting = 0
-  /** The timer of the next look; none while no timer waits, so that it never keeps a process alive. */
-  #beat: Timer | undefined
+  /** The timer of the next reading; none while no timer waits, so that it never keeps the process running. */
+  #readingTimer: Timer | undefined
 
-  /** @param below monotonic; may go on while the process does not */
+  /** @param below a monotonic clock; it may advance while the process is stopped */
   constructor(below: Clock) {
     this.#below = below
   }
 
   now(): number {
     const now = this.#below.now()
-    if (this.#beat && now - this.#looked > BEAT_MS + GAP_MS) this.#skipped += now - this.#looked
-    this.#looked = now
+    if (this.#readingTimer && now - this.#lastReading > READING_INTERVAL_MS + GAP_MS)
+      this.#skipped += now - this.#lastReading
+    this.#lastReading = now
     return now - this.#skipped
   }
 
   setTimeout(call: () => void, ms: number): Timer {
     const timer: Pending = { call, due: this.now() + ms, below: undefined }
     this.#arm(timer, ms)
-    if (this.#waiting++ === 0) this.#lookLater()
+    if (this.#waiting++ === 0) this.#scheduleReading()
     return timer
   }
 
@@ -91,19 +92,19 @@ export class RunningClock implements Clock {
   #settle(timer: Pending): void {
     timer.below = undefined
     if (--this.#waiting > 0) return
-    this.#below.clearTimeout(this.#beat)
-    this.#beat = undefined
+    this.#below.clearTimeout(this.#readingTimer)
+    this.#readingTimer = undefined
   }
 
-  #lookLater(): void {
-    this.#beat = this.#below.setTimeout(() => {
+  #scheduleReading(): void {
+    this.#readingTimer = this.#below.setTimeout(() => {
       this.now()
-      this.#lookLater()
-    }, BEAT_MS)
+      this.#scheduleReading()
+    }, READING_INTERVAL_MS)
   }
 }
 
-/** The machine's own time, as far as this process ran in it. */
+/** The time of this machine in which the process ran. */
 export const systemClock: Clock = new RunningClock({
   now: () => performance.now(),
   setTimeout: (call, ms) => setTimeout(call, ms),

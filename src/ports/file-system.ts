@@ -1,10 +1,10 @@
-/** The door to the disk: the only file here that knows node:fs, so that memfs fits through the same one. */
+/** The file system is injected: only this file imports node:fs, so that memfs can take its place. */
 import { promises } from 'node:fs'
 import { nameOfBytes, systemPath } from '../codec/byte-names.ts'
 
 /** An open file. Offsets and lengths are bytes; `offset` counts in the buffer, `position` in the file. */
 export interface FileHandle {
-  /** The number that the system knows it by; missing where it has none. */
+  /** The descriptor, if there is one. */
   readonly fd?: number
   /** @param position `null` for the current position, as for a pipe */
   read(
@@ -21,31 +21,31 @@ export interface FileHandle {
   ): Promise<{ readonly bytesWritten: number }>
   stat(): Promise<FileStats>
   stat(options: { readonly bigint: true }): Promise<FileState>
-  /** Resolves when the bytes are on the device, and as much of the rest as it takes to read them. */
+  /** Resolves when the data is on the device, with the metadata that is needed to read it. */
   datasync(): Promise<void>
-  /** Resolves when everything about the file is on the device. */
+  /** Resolves when data and metadata are on the device. */
   sync(): Promise<void>
   truncate(length: number): Promise<void>
   chmod(mode: number): Promise<void>
   close(): Promise<void>
 }
 
-/** What is at a path: a regular file, a directory, a symbolic link, or something else. */
+/** The kind of a file: regular, directory, symbolic link, or other. */
 export interface FileKind {
   isFile(): boolean
   isDirectory(): boolean
   isSymbolicLink(): boolean
 }
 
-/** What is at a path: its kind, size in bytes and permission bits. */
+/** The kind of a file, its size in bytes, and its permission bits. */
 export interface FileStats extends FileKind {
   readonly size: number
   readonly mode: number
 }
 
 /**
- * Which file it is, and when it last changed: nanoseconds since 1970, bytes.
- * Whoever changes a file moves `ctimeNs`, which no program can put back as it can `mtimeNs`.
+ * The identity of a file and its last change: nanoseconds since 1970, bytes.
+ * A change of a file changes `ctimeNs`. Unlike `mtimeNs`, programs cannot set it.
  */
 export interface FileState {
   readonly size: bigint
@@ -55,7 +55,7 @@ export interface FileState {
   readonly dev: bigint
 }
 
-/** The flags of `open`, as numbers that belong to this file system. */
+/** The flags of `open` for this file system. */
 export interface OpenFlags {
   readonly O_RDONLY: number
   readonly O_RDWR: number
@@ -85,9 +85,9 @@ export interface FileSystem {
   unlink(path: string): Promise<void>
 }
 
-/** One that also lists directories. */
+/** A file system that lists directories. */
 export interface ListingFileSystem extends FileSystem {
-  /** The names in a directory. */
+  /** Resolves with the names in a directory. */
   readdir(path: string): Promise<string[]>
 }
 

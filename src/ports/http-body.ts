@@ -1,7 +1,7 @@
-import type { HttpReply } from './http-client.ts'
+import type { HttpResponse } from './http-client.ts'
 
-/** Reads a body to its end and decodes it (gzip, deflate). Rejects past `maxBytes`, on the wire as well as inflated. */
-export async function readBody({ body, headers }: HttpReply, maxBytes: number): Promise<Buffer> {
+/** Reads a body to its end and decodes it (gzip, deflate). Rejects if it is longer than `maxBytes`, inflated or not. */
+export async function readBody({ body, headers }: HttpResponse, maxBytes: number): Promise<Buffer> {
   try {
     const chunks: Uint8Array[] = []
     let length = 0
@@ -20,7 +20,7 @@ async function inflate(body: Buffer, encoding: string | undefined, maxBytes: num
   const name = encoding?.trim().toLowerCase() || 'identity'
   if (name === 'identity') return body
   if (!['gzip', 'x-gzip', 'deflate'].includes(name))
-    throw new Error(`the reply's encoding is unknown: ${name}`)
+    throw new Error(`the reply has an unknown encoding: ${name}`)
   if (body.length === 0) throw new Error(`the reply is empty where ${name} was promised`)
   const { unzip } = await import('node:zlib')
   return new Promise((resolve, reject) => {

@@ -1,49 +1,49 @@
 import type { LookupAddress } from 'node:dns'
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { addressBytes, canonicalHost } from '../codec/compact.ts'
-import { isWithin, type Reach } from './address-policy.ts'
+import { type AllowedScope, isAllowedAddress } from './address-policy.ts'
 
-/** An answer's head, and its body as it comes. */
-export interface HttpReply {
+/** A response: its head, and its body as a stream. */
+export interface HttpResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** To be read to its end, or destroyed. */
+  /** The caller has to read it to its end or destroy it. */
   readonly body: AsyncIterable<Uint8Array> & { destroy(): void }
-  /** The IP address that answered; '' if it is not known. Undefined where no network is involved. */
+  /** The IP address of the server; '' if it is unknown. Undefined if no network is involved. */
   readonly address?: string
 }
 
 export interface HttpOpenOptions {
   readonly headers: Readonly<Record<string, string>>
-  /** Ends the exchange, body included. */
+  /** Aborts the exchange, including the body. */
   readonly signal: AbortSignal
-  /** Addresses that may be asked, judged after names are resolved. */
-  readonly reach: Reach
+  /** The allowed addresses, checked after names are resolved. */
+  readonly allowedScope: AllowedScope
 }
 
-/** One GET, no redirect followed; rejects with the system's error or a plain one. */
-export type HttpOpen = (url: URL, options: HttpOpenOptions) => Promise<HttpReply>
+/** Sends one GET request without following redirects. Rejects with a system error or a plain Error. */
+export type HttpOpen = (url: URL, options: HttpOpenOptions) => Promise<HttpResponse>
 
-/** Looks a name up, as node:dns does. */
+/** Resolves a name, as node:dns does. */
 export type DnsLookup = typeof import('node:dns').lookup
 
 export interface HttpClientOptions {
-  /** Whether connections are kept for the next request to the same host. @default false */
+  /** True to keep connections for the next request to the same host. @default false */
   readonly keepAlive?: boolean
   /** @default node:dns */
   readonly lookup?: DnsLookup
 }
 
-/** Connections to one host that are kept for the next request. */
-const MAX_KEPT = 4
+/** Maximum number of idle connections to one host. */
+const MAX_IDLE_CONNECTIONS = 4
 
 /**
- * HttpOpen on node:http and node:https. Not `fetch`: its first use costs 35 ms of CPU and 12 MB more than these
- * modules do, it takes no look-up of ours, and it refuses a list of ports.
+ * Sends requests with node:http and node:https. It does not use `fetch`: its first use costs 35 ms of CPU and 12 MB
+ * more, it accepts no `lookup` function, and it blocks a list of ports.
  */
 export class HttpClient {
   readonly #options: HttpClientOptions
-  /** By scheme and reach: a connection to a local server is never used for requests that may not go there. */
+  /** By scheme and allowed scope: a connection to a local server is never used for a request that may not go there. */
   readonly #agents = new Map<string, Agent>()
   #closed = false
 
@@ -51,28 +51,28 @@ export class HttpClient {
     this.#options = options
   }
 
-  readonly open: HttpOpen = async (url, { headers, reach, signal }) => {
+  readonly open: HttpOpen = async (url, { headers, allowedScope, signal }) => {
     signal.throwIfAborted()
     const { hostname, protocol } = url
     const host = hostname.replace(/^\[(.*)\]$/, '$1')
-    if (addressBytes(host) && !isWithin(host, reach)) throw outOfReach(host)
-    // Imported at first use: a run that needs no HTTP pays nothing, one of plain http no TLS.
+    if (addressBytes(host) && !isAllowedAddress(host, allowedScope)) throw notAllowed(host)
+    // Imported at first use, because many runs need no HTTP, and most need no TLS.
     const { Agent, request } = protocol === 'https:' ? await import('node:https') : await import('node:http')
     const { lookup = (await import('node:dns')).lookup, keepAlive = false } = this.#options
     signal.throwIfAborted()
     if (this.#closed) throw new Error('closed')
-    const key = `${protocol} ${reach}`
+    const key = `${protocol} ${allowedScope}`
     const agent = keepAlive
-      ? (this.#agents.get(key) ?? new Agent({ keepAlive: true, maxFreeSockets: MAX_KEPT }))
+      ? (this.#agents.get(key) ?? new Agent({ keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS }))
       : false
     if (agent) this.#agents.set(key, agent)
-    const ask = () =>
+    const send = () =>
       request(url, {
         agent,
         headers: agent ? headers : { ...headers, Connection: 'close' },
-        lookup: lookupWithin(lookup, reach),
+        lookup: lookupAllowed(lookup, allowedScope),
       })
-    const response = await answerOf(ask, signal)
+    const response = await responseOf(send, signal)
     return {
       status: response.statusCode ?? 0,
       headers: response.headers,
@@ -81,29 +81,29 @@ export class HttpClient {
     }
   }
 
-  /** Ends the connections that are kept. */
+  /** Closes the idle connections. */
   close(): void {
     this.#closed = true
     for (const agent of this.#agents.values()) agent.destroy()
   }
 }
 
-/** Asks, and asks again where a connection that was kept had just been ended by the server. */
-async function answerOf(
-  ask: () => ClientRequest,
+/** Sends a request. Retries once if the server had closed the idle connection. */
+async function responseOf(
+  send: () => ClientRequest,
   signal: AbortSignal,
-  again = true,
+  retry = true,
 ): Promise<IncomingMessage> {
-  const out = ask()
-  // Not by the option of that name: that ends the connection as well, when it has long been kept for another request.
+  const out = send()
+  // The option `signal` would also destroy the connection later, when another request uses it.
   const abort = () => out.destroy()
   signal.addEventListener('abort', abort)
   out.on('close', () => signal.removeEventListener('abort', abort))
   try {
     return await new Promise<IncomingMessage>((resolve, reject) => {
-      // Both stay: an error after the response must find a listener, too.
+      // The listeners stay, because an error can come after the response.
       out.on('error', reject)
-      out.on('close', () => reject(new Error('the connection was closed'))) // after an upgrade, say
+      out.on('close', () => reject(new Error('the connection was closed'))) // after an upgrade, for example
       out.on('response', response => {
         response.on('error', () => {})
         resolve(response)
@@ -112,32 +112,32 @@ async function answerOf(
     })
   } catch (error) {
     signal.throwIfAborted()
-    if (again && out.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET')
-      return answerOf(ask, signal, false)
+    if (retry && out.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET')
+      return responseOf(send, signal, false)
     throw error
   }
 }
 
 type Found = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
 
-/** Looks names up as `lookup` does, without the addresses that are out of reach; fails if there is no other. */
-function lookupWithin(lookup: DnsLookup, reach: Reach) {
+/** Resolves names as `lookup` does, without the addresses that are not allowed. Fails if there is no other. */
+function lookupAllowed(lookup: DnsLookup, allowedScope: AllowedScope) {
   return (name: string, options: object, found: Found): void => {
-    const judge: Found = (error, address, family) => {
+    const onFound: Found = (error, address, family) => {
       if (error || address === undefined) return found(error, address, family)
       const all = typeof address === 'string' ? [{ address, family: family ?? 0 }] : address
-      const within = all.filter(({ address }) => isWithin(address, reach))
-      if (within.length === 0 && all.length > 0)
-        found(outOfReach(`${name}, ${all[0]!.address},`), address, family)
+      const allowed = all.filter(({ address }) => isAllowedAddress(address, allowedScope))
+      if (allowed.length === 0 && all.length > 0)
+        found(notAllowed(`${name}, ${all[0]!.address},`), address, family)
       else if (typeof address === 'string') found(null, address, family)
-      else found(null, within)
+      else found(null, allowed)
     }
-    lookup(name, options, judge)
+    lookup(name, options, onFound)
   }
 }
 
-function outOfReach(name: string): Error {
+function notAllowed(name: string): Error {
   return new Error(
-    `${name} is of this machine or its network, and may not be asked for that (see --allow-local)`,
+    `${name} is on this machine or its network, which is not allowed for this request (see --allow-local)`,
   )
 }

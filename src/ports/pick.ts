@@ -1,4 +1,4 @@
-/** These options of `from`, without those that were not given. */
+/** Returns the named properties of `from` that are not undefined. */
 export function pick<T, K extends keyof T>(
   from: T,
   ...keys: K[]

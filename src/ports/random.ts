@@ -1,6 +1,6 @@
-/** Chance as it is handed in: `random` answers from 0 to below 1, so that tests own it. */
+/** Randomness is injected: `random` returns a number from 0 to below 1, so that tests control it. */
 
-/** The same items in an order that chance decides. */
+/** Returns the items in random order. */
 export function shuffled<T>(items: readonly T[], random: () => number): T[] {
   const mixed = [...items]
   for (let at = mixed.length - 1; at > 0; at--) {

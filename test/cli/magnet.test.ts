@@ -163,7 +163,7 @@ t.test(
         '-',
       ])
       t.equal(ran.code, 3)
-      t.match(ran.stderr, /may not be asked for that/)
+      t.match(ran.stderr, /is not allowed for this request/)
     }
     t.same(asked, [])
     const url = encodeURIComponent(`http://127.0.0.1:${port}/get?id=1`)

@@ -24,7 +24,7 @@ const open = (url: string, http?: HttpOpen) =>
   new HttpTracker(url, { userAgent: 'tsdl/1.2.3', ...(http && { open: http }) })
 const ok = (t: Test) => scriptedTracker(t, { body: peersBody([peer]) })
 
-t.test('T1: info_hash and peer_id decode to the exact 20 bytes for all 256 byte values', async t => {
+t.test('info_hash and peer_id decode to the exact 20 bytes for all 256 byte values', async t => {
   const tracker = await ok(t)
   const client = open(tracker.url)
   for (let first = 0; first < 256; first += 20) {
@@ -38,13 +38,13 @@ t.test('T1: info_hash and peer_id decode to the exact 20 bytes for all 256 byte 
   }
 })
 
-t.test('T1: a space byte is %20', async t => {
+t.test('a space byte is %20', async t => {
   const tracker = await ok(t)
   await open(tracker.url).announce(request)
   t.match(tracker.announces[0]!.target, 'info_hash=%2Bv%0A%A1%20p0%40P%60p%80')
 })
 
-t.test('T2: the parameters', async t => {
+t.test('the parameters', async t => {
   const tracker = await ok(t)
   const reply = await open(tracker.url).announce({
     ...request,
@@ -75,7 +75,7 @@ t.test('T2: the parameters', async t => {
   t.notOk('trackerid' in tracker.announces[1]!.params)
 })
 
-t.test('T3: a query that is there already is kept', async t => {
+t.test('a query that is there already is kept', async t => {
   const tracker = await ok(t)
   for (const [query, kept] of [
     ['?passkey=x', '?passkey=x&info_hash='],
@@ -90,20 +90,20 @@ t.test('T3: a query that is there already is kept', async t => {
   }
 })
 
-t.test('T4: an address without a path asks for /', async t => {
+t.test('an address without a path asks for /', async t => {
   const tracker = await ok(t)
   await open(tracker.origin).announce(request)
   t.equal(tracker.announces[0]!.path, '/')
 })
 
-t.test('T9: User-Agent and Host are there', async t => {
+t.test('User-Agent and Host are there', async t => {
   const tracker = await ok(t)
   await open(tracker.url).announce(request)
   t.equal(tracker.announces[0]!.headers['user-agent'], 'tsdl/1.2.3')
   t.equal(`http://${tracker.announces[0]!.headers.host}`, tracker.origin)
 })
 
-t.test('T17: credentials are sent as Basic auth, and named nowhere', async t => {
+t.test('credentials are sent as Basic auth, and named nowhere', async t => {
   const tracker = await scriptedTracker(t, { body: { 'failure reason': 'no' } })
   const { host } = new URL(tracker.url)
   const error = await open(`http://us%20er:p%40w:@${host}/announce`)
@@ -144,12 +144,12 @@ t.test('failures name the tracker and what is wrong, in printable text', async t
   await fails('ERR_TRACKER_FAILURE', /unregistered \[31m torrent$/, { retryIn: 900 })
   await fails('ERR_TRACKER', /: HTTP 404$/)
   await fails('ERR_TRACKER_FAILURE', /: HTTP 410: torrent was deleted$/)
-  await fails('ERR_TRACKER', /reply can't be read: .*bencod/)
-  await fails('ERR_TRACKER', /reply can't be read: the reply is empty/)
-  await fails('ERR_TRACKER', /reply can't be read: the reply is not a dictionary/)
+  await fails('ERR_TRACKER', /invalid reply: .*bencod/)
+  await fails('ERR_TRACKER', /invalid reply: the reply is empty/)
+  await fails('ERR_TRACKER', /invalid reply: the reply is not a dictionary/)
 })
 
-t.test('T42: connection refused, no such host', async t => {
+t.test('connection refused, no such host', async t => {
   const tracker = await ok(t)
   await tracker.close()
   await t.rejects(open(tracker.url).announce(request), {
@@ -163,7 +163,7 @@ t.test('T42: connection refused, no such host', async t => {
   await t.rejects(lost.announce(request), { code: 'ERR_TRACKER', message: /: no such host$/, cause: missing })
 })
 
-t.test('T42: an IPv6 literal is connected to as one', async t => {
+t.test('an IPv6 literal is connected to as one', async t => {
   const tracker = await scriptedTracker(undefined, { body: peersBody([peer]) }, '::1').catch(() => undefined)
   if (!tracker) return t.pass('no IPv6 here')
   t.teardown(tracker.close)
@@ -171,13 +171,13 @@ t.test('T42: an IPv6 literal is connected to as one', async t => {
   t.equal(`http://${tracker.announces[0]!.headers.host}`, tracker.origin)
 })
 
-t.test('T44: https where no TLS is spoken', async t => {
+t.test('https where no TLS is spoken', async t => {
   const tracker = await ok(t)
   await t.rejects(open(tracker.url.replace('http:', 'https:')).announce(request), { code: 'ERR_TRACKER' })
   await tracker.idle()
 })
 
-t.test('T44: https with a bad certificate', async t => {
+t.test('https with a bad certificate', async t => {
   let pem: string
   try {
     const args =

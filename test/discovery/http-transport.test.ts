@@ -31,7 +31,7 @@ async function ask(t: Test, script: Script) {
   return outcome
 }
 
-t.test('T30: chunked replies with extensions and trailers, at chunk and packet sizes 1 to 70', async t => {
+t.test('chunked replies with extensions and trailers, at chunk and packet sizes 1 to 70', async t => {
   for (let size = 1; size <= 70; size++) {
     const chunks = slices(body, size).map(chunk =>
       Buffer.concat([
@@ -50,7 +50,7 @@ t.test('T30: chunked replies with extensions and trailers, at chunk and packet s
   }
 })
 
-t.test('T31: gzip is decoded', async t => {
+t.test('gzip is decoded', async t => {
   t.same((await ask(t, { headers: gzip, body: gzipSync(body) })).reply?.peers, [peer])
   const seen: unknown[] = []
   const plain: Script = ({ headers }) => {
@@ -61,7 +61,7 @@ t.test('T31: gzip is decoded', async t => {
   t.same(seen, ['gzip'])
 })
 
-t.test('T32: gzip that is corrupt, truncated, empty or something else', async t => {
+t.test('gzip that is corrupt, truncated, empty or something else', async t => {
   const packed = gzipSync(body)
   const corrupt = Buffer.from(packed)
   corrupt[packed.length - 6]! ^= 0xff
@@ -70,10 +70,10 @@ t.test('T32: gzip that is corrupt, truncated, empty or something else', async t 
     t.match(error, { code: 'ERR_TRACKER', message: /gzip/ })
   }
   const { error } = await ask(t, { headers: { 'Content-Encoding': 'br' }, body })
-  t.match(error, { code: 'ERR_TRACKER', message: /encoding is unknown: br/ })
+  t.match(error, { code: 'ERR_TRACKER', message: /unknown encoding: br/ })
 })
 
-t.test('T33: a gzip bomb of 1 GiB is refused, memory flat', async t => {
+t.test('a gzip bomb of 1 GiB is refused, memory flat', async t => {
   const member = gzipSync(Buffer.alloc(16 << 20))
   const bomb = Buffer.concat(Array.from({ length: 64 }, () => member))
   const before = process.resourceUsage().maxRSS
@@ -85,7 +85,7 @@ t.test('T33: a gzip bomb of 1 GiB is refused, memory flat', async t => {
   )
 })
 
-t.test('T34: redirects absolute, relative and path-only, of every kind', async t => {
+t.test('redirects absolute, relative and path-only, of every kind', async t => {
   const targets = (origin: string) => [
     `${origin}/x/deep/ok?a=1`,
     '/x/deep/ok?a=1',
@@ -105,13 +105,13 @@ t.test('T34: redirects absolute, relative and path-only, of every kind', async t
   }
 })
 
-t.test('T35: an endless redirect ends after six requests', async t => {
+t.test('an endless redirect ends after six requests', async t => {
   const tracker = await scriptedTracker(t, { status: 302, headers: { Location: '/again' } })
   await t.rejects(announce(tracker.url), { code: 'ERR_TRACKER', message: /more than 5 redirects/ })
   t.equal(tracker.announces.length, 6)
 })
 
-t.test('T36: credentials stay with their origin', async t => {
+t.test('credentials stay with their origin', async t => {
   const other = await scriptedTracker(t, { body })
   const tracker = await scriptedTracker(t, ({ path }) =>
     path === '/same'
@@ -133,7 +133,7 @@ t.test('T36: credentials stay with their origin', async t => {
   t.equal(other.announces[1]!.headers.authorization, `Basic ${Buffer.from('a:b').toString('base64')}`)
 })
 
-t.test('T37: redirects to anything but http and https are refused', async t => {
+t.test('redirects to anything but http and https are refused', async t => {
   for (const location of [
     'ftp://h/x',
     'file:///etc/passwd',
@@ -148,7 +148,7 @@ t.test('T37: redirects to anything but http and https are refused', async t => {
   t.match((await ask(t, { status: 302 })).error, { message: /HTTP 302$/ }, 'no Location')
 })
 
-t.test('T38: statuses are named, with the reason if there is one', async t => {
+t.test('statuses are named, with the reason if there is one', async t => {
   for (const status of [400, 403, 404, 410, 500, 503]) {
     t.match((await ask(t, { status, body: 'oops' })).error, {
       code: 'ERR_TRACKER',
@@ -164,7 +164,7 @@ t.test('T38: statuses are named, with the reason if there is one', async t => {
   )
 })
 
-t.test('T40: accepts and never answers, answers half and stalls: the time is bounded', async t => {
+t.test('accepts and never answers, answers half and stalls: the time is bounded', async t => {
   const half = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nd5:pee'
   for (const [event, limit] of [
     [undefined, 30_000],
@@ -188,7 +188,7 @@ t.test('T40: accepts and never answers, answers half and stalls: the time is bou
   }
 })
 
-t.test('T41: HTTP/1.0 and Connection: close without a length: the body goes to the end', async t => {
+t.test('HTTP/1.0 and Connection: close without a length: the body goes to the end', async t => {
   for (const head of ['HTTP/1.0 200 OK\r\n\r\n', 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n']) {
     t.same((await ask(t, { raw: [head, body.subarray(0, 9), body.subarray(9)] })).reply?.peers, [peer])
   }
@@ -206,7 +206,7 @@ t.test('a body shorter than announced, no HTTP at all, a hang-up', async t => {
   }
 })
 
-t.test('T43: an endless body meets the limit', async t => {
+t.test('an endless body meets the limit', async t => {
   function* endless() {
     yield 'HTTP/1.1 200 OK\r\n\r\n'
     for (;;) yield Buffer.alloc(65_536, 'x')

@@ -4,13 +4,13 @@ import { Tiers } from '../../src/discovery/tiers.ts'
 /** Chance that leaves every tier as it is. */
 const still = () => 0.999_999
 
-t.test('T50: tier by tier, empty tiers none', async t => {
+t.test('tier by tier, empty tiers none', async t => {
   t.same(new Tiers([['a', 'b'], [], ['c']], still).order(), ['a', 'b', 'c'])
   t.same(new Tiers([], still).order(), [])
   t.same(new Tiers([[], []], still).order(), [])
 })
 
-t.test('T50: shuffling stays inside the tiers and reaches every order', async t => {
+t.test('shuffling stays inside the tiers and reaches every order', async t => {
   const seen = new Set<string>()
   for (let one = 0; one < 3; one++) {
     for (let two = 0; two < 2; two++) {
@@ -22,7 +22,7 @@ t.test('T50: shuffling stays inside the tiers and reaches every order', async t 
   t.same(new Tiers([['a', 'b']], () => 1).order().sort(), ['a', 'b'], 'chance out of range loses nothing')
 })
 
-t.test('T51: one that answered goes to the front of its tier, as in the examples of BEP 12', async t => {
+t.test('one that answered goes to the front of its tier, as in the examples of BEP 12', async t => {
   const tiers = new Tiers([['1', '2', '3'], ['backup']], still)
   tiers.promote('2')
   t.same(tiers.order(), ['2', '1', '3', 'backup'])

@@ -2,7 +2,7 @@ import t from 'tap'
 import { parseTrackerUrl, trackerName } from '../../src/discovery/tracker-url.ts'
 import { InputError } from '../../src/errors.ts'
 
-t.test('T55: addresses that can be trackers', async t => {
+t.test('addresses that can be trackers', async t => {
   const good: [string, string][] = [
     ['http://t.example/announce', 'http://t.example/announce'],
     ['HTTPS://T.Example:8443/a?passkey=x', 'https://t.example:8443/a?passkey=x'],
@@ -14,7 +14,7 @@ t.test('T55: addresses that can be trackers', async t => {
   for (const [text, href] of good) t.equal(parseTrackerUrl(text).href, href, text)
 })
 
-t.test('T55: addresses that cannot are refused by name', async t => {
+t.test('addresses that cannot are refused by name', async t => {
   const bad = [
     '',
     'announce',
@@ -43,11 +43,11 @@ t.test('T55: addresses that cannot are refused by name', async t => {
   for (const text of bad) t.throws(() => parseTrackerUrl(text), InputError, JSON.stringify(text))
   t.throws(() => parseTrackerUrl('ws://t.example:6969/a'), {
     code: 'ERR_USAGE',
-    message: /ws:\/\/t\.example:6969\/a: ws trackers aren't supported yet/,
+    message: /ws:\/\/t\.example:6969\/a: ws trackers are not supported/,
   })
 })
 
-t.test('T56: CR, LF, TAB and NUL inside an address are refused, not dropped', async t => {
+t.test('CR, LF, TAB and NUL inside an address are refused, not dropped', async t => {
   for (const char of ['\r', '\n', '\r\nX-Evil: 1\r\n', '\t', '\0', '\x7f', '\x85']) {
     t.throws(() => parseTrackerUrl(`http://t.example/ann${char}ounce`), {
       code: 'ERR_USAGE',

@@ -1,15 +1,15 @@
 import t from 'tap'
 import {
-  isWithin,
+  allowedScopeOf,
+  allowedScopeOfRedirect,
+  allowedScopeOfUdp,
+  isAllowedAddress,
   type Purpose,
-  reachOf,
-  reachOfRedirect,
-  reachOfUdp,
   type Trust,
 } from '../../src/ports/address-policy.ts'
 
-const reach = (url: string, purpose: Purpose, trust: Trust = 'remote') =>
-  reachOf(new URL(url), purpose, trust)
+const allowedScope = (url: string, purpose: Purpose, trust: Trust = 'remote') =>
+  allowedScopeOf(new URL(url), purpose, trust)
 
 t.test("others' URLs may be local only where the request can be taken for nothing else", async t => {
   const plain: Record<Purpose, string[]> = {
@@ -40,11 +40,11 @@ t.test("others' URLs may be local only where the request can be taken for nothin
     ],
   }
   for (const purpose of ['tracker', 'web-seed', 'torrent'] as const) {
-    for (const url of plain[purpose]) t.equal(reach(url, purpose), 'hosts', url)
+    for (const url of plain[purpose]) t.equal(allowedScope(url, purpose), 'hosts', url)
     for (const url of orders[purpose]) {
-      t.equal(reach(url, purpose), 'global', url)
-      t.equal(reach(url, purpose, 'user'), 'any', url)
-      t.equal(reach(url, purpose, 'all'), 'any', url)
+      t.equal(allowedScope(url, purpose), 'global', url)
+      t.equal(allowedScope(url, purpose, 'user'), 'any', url)
+      t.equal(allowedScope(url, purpose, 'all'), 'any', url)
     }
   }
 })
@@ -53,11 +53,11 @@ t.test('no redirect leads from the public Internet into a local network, unless 
   const announce = new URL('http://h/announce')
   const order = new URL('http://h/admin/delete?all=1')
   for (const trust of ['remote', 'user'] as const)
-    t.equal(reachOfRedirect(announce, 'tracker', trust, true), 'global')
-  t.equal(reachOfRedirect(announce, 'tracker', 'all', true), 'any')
-  t.equal(reachOfRedirect(announce, 'tracker', 'remote', false), 'hosts')
-  t.equal(reachOfRedirect(order, 'tracker', 'remote', false), 'global')
-  t.equal(reachOfRedirect(order, 'tracker', 'user', false), 'any')
+    t.equal(allowedScopeOfRedirect(announce, 'tracker', trust, true), 'global')
+  t.equal(allowedScopeOfRedirect(announce, 'tracker', 'all', true), 'any')
+  t.equal(allowedScopeOfRedirect(announce, 'tracker', 'remote', false), 'hosts')
+  t.equal(allowedScopeOfRedirect(order, 'tracker', 'remote', false), 'global')
+  t.equal(allowedScopeOfRedirect(order, 'tracker', 'user', false), 'any')
 })
 
 t.test('what is within reach', async t => {
@@ -72,10 +72,10 @@ t.test('what is within reach', async t => {
   ]
   const more = ['0.0.0.0', '255.255.255.255', '224.0.0.1', '::ffff:127.0.0.1', '2002:7f00:1::', 'localhost']
   const within = (to: 'any' | 'hosts' | 'global') =>
-    [...addresses, ...more].filter(address => isWithin(address, to))
+    [...addresses, ...more].filter(address => isAllowedAddress(address, to))
   t.same(within('global'), ['8.8.8.8'])
   t.same(within('hosts'), [...addresses.slice(0, 5), '::ffff:127.0.0.1', '2002:7f00:1::'])
   t.equal(within('any').length, addresses.length + more.length)
-  t.equal(reachOfUdp('remote'), 'hosts')
-  t.equal(reachOfUdp('user'), 'any')
+  t.equal(allowedScopeOfUdp('remote'), 'hosts')
+  t.equal(allowedScopeOfUdp('user'), 'any')
 })

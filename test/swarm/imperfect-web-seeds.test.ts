@@ -1,7 +1,7 @@
 /** Web seeds that are not perfect, each as the only source, with time in our hands. */
 import t, { type Test } from 'tap'
 import { stream } from '../../src/pipeline/stream.ts'
-import type { HttpOpen, HttpReply } from '../../src/ports/http-client.ts'
+import type { HttpOpen, HttpResponse } from '../../src/ports/http-client.ts'
 import { cut } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { type BlockRun, leavesNothing, memoryDisk, OFFLINE, run, seeded } from '../helpers/swarm.ts'
@@ -21,10 +21,10 @@ interface Asked {
   /** All of the file. */
   readonly file: Buffer
   /** The answer to the range. */
-  readonly right: () => HttpReply
+  readonly right: () => HttpResponse
 }
 
-type Site = (asked: Asked, n: number) => HttpReply
+type Site = (asked: Asked, n: number) => HttpResponse
 
 /** What was asked for, and bytes that went out. */
 interface Web {
@@ -57,7 +57,7 @@ function start(t: Test, made: MadeTorrent, site: Site, options: object = {}): We
   return Object.assign(web, run(t, torrent, { clock: web.clock, http, ...options }))
 }
 
-function reply(status: number, headers: HttpReply['headers'] = {}, bytes: Uint8Array = Buffer.alloc(0)) {
+function reply(status: number, headers: HttpResponse['headers'] = {}, bytes: Uint8Array = Buffer.alloc(0)) {
   const body = (async function* () {
     yield* cut(bytes, () => 50_000)
   })()
@@ -65,7 +65,7 @@ function reply(status: number, headers: HttpReply['headers'] = {}, bytes: Uint8A
 }
 
 /** 206 with these bytes of a file. */
-function partial(file: Buffer, first: number, last: number): HttpReply {
+function partial(file: Buffer, first: number, last: number): HttpResponse {
   const headers = { 'content-range': `bytes ${first}-${last}/${file.length}` }
   return reply(206, headers, file.subarray(first, last + 1))
 }

@@ -1,6 +1,6 @@
 /** Web seeds with time in our hands: no socket, every answer comes when its script says so. */
 import t, { type Test } from 'tap'
-import type { HttpOpen, HttpOpenOptions, HttpReply } from '../../src/ports/http-client.ts'
+import type { HttpOpen, HttpOpenOptions, HttpResponse } from '../../src/ports/http-client.ts'
 import { cut, generator, randomCuts } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { type BlockRun, run } from '../helpers/swarm.ts'
@@ -16,10 +16,10 @@ interface Asked {
   /** What was asked for. */
   readonly bytes: Buffer
   /** The answer as it should be. */
-  readonly right: HttpReply
+  readonly right: HttpResponse
 }
 
-type Site = (asked: Asked, n: number) => HttpReply | Promise<HttpReply>
+type Site = (asked: Asked, n: number) => HttpResponse | Promise<HttpResponse>
 
 /** The clock, what was asked of each host, and how to ask. */
 function web(sites: Record<string, Site>) {
@@ -48,9 +48,9 @@ function web(sites: Record<string, Site>) {
 
 function reply(
   status: number,
-  headers: HttpReply['headers'] = {},
+  headers: HttpResponse['headers'] = {},
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array> = [],
-): HttpReply {
+): HttpResponse {
   const body = (async function* () {
     yield* chunks
   })()

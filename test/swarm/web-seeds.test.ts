@@ -188,7 +188,7 @@ const WRONG: Record<string, { script: WebScript; why: RegExp }> = {
   },
   'redirected to another protocol': {
     script: (_, response) => response.writeHead(302, { Location: 'ftp://a.example/x' }).end(),
-    why: /cannot be asked: "ftp/,
+    why: /redirected to an unsupported URL: "ftp/,
   },
   'redirected nowhere': { script: (_, response) => response.writeHead(302).end(), why: /HTTP 302/ },
   busy: {
@@ -274,8 +274,8 @@ t.test('nobody near is asked anything with a query in it because a torrent says 
     const url = `http://${host}:${port}/set?x=/`
     const { torrent, warnings } = run(t, seededBy(made, url))
     await new Promise(resolve => torrent.once('warning', resolve))
-    t.match(warnings, [/web seed http.*\/set: .* may not be asked for that/])
-    t.match(torrent.reason, /none of 1 web seeds can be used \(.*may not be/)
+    t.match(warnings, [/web seed http.*\/set: .* is not allowed for this request/])
+    t.match(torrent.reason, /none of 1 web seeds can be used \(.*is not allowed/)
     await torrent.close()
   }
   t.same(asked, [])

@@ -1,4 +1,4 @@
-import type { HttpReply } from '../../ports/http-client.ts'
+import type { HttpResponse } from '../../ports/http-client.ts'
 
 const NOTHING: Uint8Array = new Uint8Array(0)
 
@@ -13,7 +13,7 @@ export class WebBody {
   #next: Promise<IteratorResult<Uint8Array>> | undefined
 
   /** @param control ends the exchange */
-  constructor(body: HttpReply['body'], from: number, to: number, control: AbortController) {
+  constructor(body: HttpResponse['body'], from: number, to: number, control: AbortController) {
     this.#chunks = body[Symbol.asyncIterator]()
     this.position = from
     this.end = to

@@ -4,7 +4,7 @@ import { judgeReply } from '../../codec/range-reply.ts'
 import { messageOf } from '../../errors.ts'
 import type { WebPart, WebSite } from '../../metainfo/web-site.ts'
 import type { Trust } from '../../ports/address-policy.ts'
-import type { HttpOpen, HttpReply } from '../../ports/http-client.ts'
+import type { HttpOpen, HttpResponse } from '../../ports/http-client.ts'
 import { follow, type HttpTarget, targetOf } from '../../ports/http-follow.ts'
 import { WebBody } from './web-body.ts'
 import { WebFault } from './web-fault.ts'
@@ -120,7 +120,7 @@ export class WebLane {
     }
   }
 
-  async #follow({ range, length }: WebPart, url: URL, signal: AbortSignal): Promise<HttpReply> {
+  async #follow({ range, length }: WebPart, url: URL, signal: AbortSignal): Promise<HttpResponse> {
     const { open, trust, userAgent, now } = this.#options
     const headers = {
       'User-Agent': userAgent,
@@ -174,7 +174,7 @@ export class WebLane {
 }
 
 /** How long to wait, in ms, as the body of a refusal says it (BEP 17). */
-async function secondsIn(body: HttpReply['body']): Promise<number | undefined> {
+async function secondsIn(body: HttpResponse['body']): Promise<number | undefined> {
   let text = ''
   for await (const chunk of body) {
     text += Buffer.from(chunk).toString('latin1')

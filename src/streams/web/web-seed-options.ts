@@ -18,6 +18,6 @@ export interface WebSeedOptions {
   readonly userAgent: string
   readonly clock: Clock
   readonly limit?: ByteLimit
-  /** Who named it: see `reachOf`. @default 'remote' */
+  /** The origin of the URL: see `allowedScopeOf`. @default 'remote' */
   readonly trust?: Trust
 }

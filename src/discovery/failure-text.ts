@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts'
 import { printable } from './printable.ts'
 
-const WORDS: Readonly<Record<string, string>> = {
+const TEXT_BY_CODE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'the connection was reset',
   ENOTFOUND: 'no such host',
@@ -11,8 +11,8 @@ const WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'the connection timed out',
 }
 
-/** What a failed exchange with a tracker says to its reader: plain words for the system's commonest codes. */
-export function wordsFor(cause: unknown): string {
+/** Returns the text of a failed exchange with a tracker: plain words for the most common system codes. */
+export function failureTextOf(cause: unknown): string {
   const code = (cause as NodeJS.ErrnoException | null)?.code
-  return WORDS[code ?? ''] ?? printable(messageOf(cause))
+  return TEXT_BY_CODE[code ?? ''] ?? printable(messageOf(cause))
 }

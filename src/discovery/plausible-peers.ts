@@ -2,11 +2,11 @@ import { canTellOf, isGlobalAddress, scopeOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 
 /**
- * The peers that a tracker at `address` can know of: one of the public Internet names none of our own network, and no
- * names, which could stand for one.
- * @param address its IP address, '' if it is not known; undefined where no network is involved: then all
+ * Returns the peers that a tracker at `address` can know of. A tracker on the public Internet cannot name peers in our
+ * network, and no host names, which may resolve to such peers.
+ * @param address its IP address, '' if it is unknown; undefined if no network is involved, which returns all peers
  */
-export function peersToldBy(
+export function plausiblePeersOf(
   address: string | undefined,
   peers: readonly PeerAddress[],
 ): readonly PeerAddress[] {
