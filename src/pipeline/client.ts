@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { makePeerId } from '../codec/peer-id.ts'
 import { InputError, type TsdlError } from '../errors.ts'
 import { systemClock } from '../ports/clock.ts'
-import { nodeFileSystem } from '../ports/file-system.ts'
+import { type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { pick } from '../ports/pick.ts'
 import { VERSION } from '../version.ts'
 import type { ClientOptions } from './client-options.ts'
@@ -84,6 +84,16 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#memory = new MemoryBudget(memory ?? DEFAULT_MEMORY_BYTES)
     if (up !== undefined) this.#up = new RateLimit({ rate: up, clock })
     if (down !== undefined) this.#down = new RateLimit({ rate: down, clock })
+  }
+
+  /** The file system of sources, downloads and records. */
+  get fs(): FileSystem {
+    return this.#options.fs ?? nodeFileSystem
+  }
+
+  /** The directory for resume records and DHT nodes, if there is one. */
+  get stateDirectory(): string | undefined {
+    return this.#options.stateDirectory
   }
 
   /** Torrents that were added and have not closed. */
@@ -173,7 +183,8 @@ export class Client extends EventEmitter<ClientEvents> {
   /** The DHT and LSD, made when the first torrent is added; they open their ports when a torrent needs them. */
   #discovery(listener: Listener | undefined): Pick<TorrentOptions, 'dht' | 'lsd'> {
     const { bind, clock, createSocket, dht = true, dhtNodes: bootstrap, lsd = true } = this.#options
-    const { fs = nodeFileSystem, stateDirectory, random } = this.#options
+    const { random } = this.#options
+    const { fs, stateDirectory } = this
     const warn = (error: TsdlError) => this.emit('warning', error)
     const port = listener?.port
     if (dht) {

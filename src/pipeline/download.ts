@@ -48,12 +48,13 @@ export async function download(source: TorrentSource, options: DownloadOptions):
     throw new InputError('ERR_USAGE', 'output: expected the path of a directory')
   }
   const { output, locks, record, select, ...rest } = options
-  const parsed = await loadSource(source, pick(options, 'fs', 'http', 'platform', 'portableNames', 'signal'))
+  const { fs = nodeFileSystem, stateDirectory } = options.client ?? options
+  const loading = pick(options, 'http', 'platform', 'portableNames', 'signal')
+  const parsed = await loadSource(source, { fs, ...loading })
   const torrent = await addTorrent(parsed, rest)
   try {
     const own = await torrent.ready
     const selected = isMetainfo(parsed) ? undefined : selectedByLink(parsed, own)
-    const { fs = nodeFileSystem, stateDirectory } = options
     const metainfo = canList(fs) ? await findFiles(own, { directory: output, fs }) : own
     const wanted = select ?? (selected && (index => selected.includes(index)))
     const path = record ?? (stateDirectory && resumePath(stateDirectory, own.infoHash, output))

@@ -32,7 +32,8 @@ export function openReader(
 ): TorrentReader {
   const closed = new AbortController()
   const loading = loadSource(source, {
-    ...pick(options, 'fs', 'http', 'platform', 'portableNames'),
+    ...pick(options.client ?? options, 'fs'),
+    ...pick(options, 'http', 'platform', 'portableNames'),
     signal: signal ? AbortSignal.any([signal, closed.signal]) : closed.signal,
   })
   const adding = loading.then(parsed => addTorrent(parsed, { ...options, ...pick({ signal }, 'signal') }))
