@@ -1,12 +1,85 @@
-/** A torrent as a stream: the public surface. */
+/** The public API of tsdl. Parts of it have their own entry: `tsdl/streams`, `/codec`, `/metainfo`, `/storage`, `/server`. */
+
+// Many torrents
+
+export { type AddOptions, Client, type ClientEvents } from './pipeline/client.ts'
+export type { ClientOptions } from './pipeline/client-options.ts'
+export type { TorrentSource } from './pipeline/torrent-source.ts'
+
+// One torrent
+
+export type { AddTorrentOptions } from './pipeline/add-torrent.ts'
+export {
+  type DirectoryOptions,
+  type DownloadOptions,
+  directoryContent,
+  download,
+} from './pipeline/download.ts'
+export {
+  type FetchMetadataOptions,
+  fetchMetadata,
+  type MetadataListeners,
+} from './pipeline/fetch-metadata.ts'
+export type { ReaderOptions, TorrentReader } from './pipeline/open-reader.ts'
+export { type ShareOptions, share } from './pipeline/share.ts'
+export { type StreamOptions, stream } from './pipeline/stream.ts'
+export { type StreamTarOptions, streamTar } from './pipeline/stream-tar.ts'
+
+// .torrent files
+
+export { type ScrapeOptions, type ScrapeResult, scrape } from './discovery/scrape.ts'
+export type { CreateFromPathOptions } from './hashing/create-from-path.ts'
+export { create } from './hashing/create-torrent.ts'
+export { type Created, type CreateOptions, defaultPieceLength, type SourceFile } from './metainfo/create.ts'
+export { isMagnet, type Magnet, parseMagnet } from './metainfo/magnet.ts'
+export type { FileEntry, Metainfo } from './metainfo/metainfo.ts'
+export type { NameOptions } from './metainfo/name.ts'
+export { MAX_TORRENT_SIZE, openMetainfo, parse } from './metainfo/parse.ts'
+export { torrentOf } from './metainfo/torrent.ts'
+export { type VerifyOptions, verify } from './pipeline/verify.ts'
+
+// Several sinks
+
+export {
+  type Destination,
+  type FanOutOptions,
+  type FanSource,
+  fanOut,
+} from './pipeline/sinks/fan-out.ts'
+export type { AnyWritable } from './pipeline/sinks/sink-writer.ts'
+export { type TarChoice, type TarOptions, tarOf, tarSize } from './pipeline/sinks/tar.ts'
+
+// Classes
 
 export { Bitfield } from './codec/bitfield.ts'
-export { formatAddress, type PeerAddress, parseAddress } from './codec/compact.ts'
-export type { Encryption } from './codec/mse.ts'
 export { Dht, type DhtOptions } from './dht/dht.ts'
 export { LocalDiscovery, type LocalDiscoveryOptions } from './discovery/local-discovery.ts'
 export type { SharedDht, SharedLsd } from './discovery/peer-sources.ts'
-export { type ScrapeOptions, type ScrapeResult, scrape } from './discovery/scrape.ts'
+export { Layout, type Span } from './metainfo/layout.ts'
+export type { Peer } from './pipeline/peer/peer.ts'
+export type { ContentOptions } from './pipeline/pieces/content-options.ts'
+export type { MetadataProgress, Progress } from './pipeline/progress.ts'
+export type { ByteRange, ReadOptions, TorrentFile } from './pipeline/reading/torrent-file.ts'
+export { type CheckOptions, check } from './pipeline/resume/check.ts'
+export { resumeAt } from './pipeline/resume/find-verified-pieces.ts'
+export { Listener, type ListenerOptions } from './pipeline/swarm/listener.ts'
+export { Torrent, type TorrentEvents, type TorrentState } from './pipeline/torrent.ts'
+
+// Options
+
+export { formatAddress, type PeerAddress, parseAddress } from './codec/compact.ts'
+export type { Encryption } from './codec/mse.ts'
+export type { TorrentOptions } from './pipeline/torrent-options.ts'
+export { type Clock, systemClock } from './ports/clock.ts'
+export { type FileSystem, type ListingFileSystem, nodeFileSystem } from './ports/file-system.ts'
+export type { HttpOpen, HttpOpenOptions, HttpResponse } from './ports/http-client.ts'
+
+// Storage
+
+export * from './storage/index.ts'
+
+// Errors
+
 export {
   DiscoveryError,
   type ErrorCode,
@@ -17,70 +90,4 @@ export {
   StorageError,
   TsdlError,
 } from './errors.ts'
-export {
-  type Created,
-  type CreateOptions,
-  create,
-  defaultPieceLength,
-  type SourceFile,
-} from './metainfo/create.ts'
-export { Layout, type Span } from './metainfo/layout.ts'
-export { isMagnet, type Magnet, parseMagnet } from './metainfo/magnet.ts'
-export type { FileEntry, Metainfo } from './metainfo/metainfo.ts'
-export type { NameOptions } from './metainfo/name.ts'
-export { MAX_TORRENT_SIZE, openMetainfo, parse } from './metainfo/parse.ts'
-export { torrentOf } from './metainfo/torrent.ts'
-export type { AddTorrentOptions } from './pipeline/add-torrent.ts'
-export { type AddOptions, Client, type ClientEvents } from './pipeline/client.ts'
-export type { ClientOptions } from './pipeline/client-options.ts'
-export {
-  type DirectoryOptions,
-  type DownloadOptions,
-  directoryContent,
-  download,
-} from './pipeline/download.ts'
-export {
-  type FetchMetadataOptions,
-  fetchMetadata,
-} from './pipeline/fetch-metadata.ts'
-export type { ReaderOptions, TorrentReader } from './pipeline/open-reader.ts'
-export type { Peer } from './pipeline/peer/peer.ts'
-export type { ContentOptions } from './pipeline/pieces/content-options.ts'
-export type { MetadataProgress, Progress } from './pipeline/progress.ts'
-export type { ByteRange, ReadOptions, TorrentFile } from './pipeline/reading/torrent-file.ts'
-export { type CheckOptions, check } from './pipeline/resume/check.ts'
-export { resumeAt } from './pipeline/resume/find-verified-pieces.ts'
-export { type ShareOptions, share } from './pipeline/share.ts'
-export {
-  type Destination,
-  type FanOutOptions,
-  type FanSource,
-  fanOut,
-} from './pipeline/sinks/fan-out.ts'
-export type { AnyWritable } from './pipeline/sinks/sink-writer.ts'
-export { type TarChoice, type TarOptions, tarOf, tarSize } from './pipeline/sinks/tar.ts'
-export { type StreamOptions, stream } from './pipeline/stream.ts'
-export { type StreamTarOptions, streamTar } from './pipeline/stream-tar.ts'
-export { Listener, type ListenerOptions } from './pipeline/swarm/listener.ts'
-export { Torrent, type TorrentEvents, type TorrentState } from './pipeline/torrent.ts'
-export type { TorrentOptions } from './pipeline/torrent-options.ts'
-export type { TorrentSource } from './pipeline/torrent-source.ts'
-export { type Clock, systemClock } from './ports/clock.ts'
-export { type FileSystem, type ListingFileSystem, nodeFileSystem } from './ports/file-system.ts'
-export type { HttpOpen, HttpOpenOptions, HttpResponse } from './ports/http-client.ts'
-export type { FileLock, FileLocks, LockHolder } from './storage/file-locks.ts'
-export { FileStorage, type FileStorageOptions } from './storage/file-storage.ts'
-export { type FindFilesOptions, findFiles } from './storage/find-files.ts'
-export { LockDirectory, type LockDirectoryOptions } from './storage/lock-directory.ts'
-export { resumePath } from './storage/resume-record.ts'
-export { SpillFile, type SpillFileOptions } from './storage/spill-file.ts'
-export type {
-  LentBytes,
-  ReadWindow,
-  Storage,
-  WindowOwner,
-  WindowRange,
-  WindowSource,
-} from './storage/storage.ts'
-export { WindowStorage } from './storage/window-storage.ts'
 export { VERSION } from './version.ts'

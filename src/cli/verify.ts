@@ -1,10 +1,8 @@
-import { HashPool } from '../hashing/hash-pool.ts'
 import { Layout } from '../metainfo/layout.ts'
-import { check } from '../pipeline/resume/check.ts'
-import { FileStorage } from '../storage/file-storage.ts'
+import { verify as verifyFiles } from '../pipeline/verify.ts'
+import { pick } from '../ports/pick.ts'
 import { EXIT_CODES } from './exit.ts'
 import { type LoadMetainfoOptions, loadMetainfo } from './load.ts'
-import { locate } from './locate.ts'
 import type { Reporter } from './reporter.ts'
 import { printLine } from './stdout.ts'
 import { json as toJson } from './terminal.ts'
@@ -24,16 +22,11 @@ export async function verify(
 ): Promise<number> {
   const { json = false } = options
   const metainfo = await loadMetainfo(source, options, reporter)
-  const { metainfo: located, directory } = await locate(metainfo, path, options)
-  const storage = new FileStorage(located, { directory })
   const { pieceCount } = metainfo
-  const hashPool = new HashPool()
-  const verified = await check({
-    metainfo: located,
-    ...{ storage, hashPool },
-    progress: pieces => reporter.checking(pieces, pieceCount),
+  const verified = await verifyFiles(metainfo, path, {
+    ...pick(options, 'portableNames'),
+    onProgress: pieces => reporter.checking(pieces, pieceCount),
   })
-  await Promise.all([storage.close(), hashPool.close()])
   reporter.close()
   const layout = new Layout(metainfo)
   const wrong = Array.from({ length: pieceCount }, (_, index) => index).filter(index => !verified.has(index))

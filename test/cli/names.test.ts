@@ -5,12 +5,12 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import t from 'tap'
-import { locate } from '../../src/cli/locate.ts'
 import { createFromPath } from '../../src/hashing/create-from-path.ts'
 import { HashPool } from '../../src/hashing/hash-pool.ts'
 import { parse } from '../../src/metainfo/parse.ts'
 import { check } from '../../src/pipeline/resume/check.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
+import { locate } from '../../src/storage/locate.ts'
 import { tsdl } from '../helpers/cli.ts'
 
 /** Names that one system, or one client, does not take as they are; as bytes, since Linux takes any but 0 and `/`. */

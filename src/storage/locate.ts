@@ -1,13 +1,12 @@
-import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import { rootNames } from '../metainfo/spellings.ts'
-import { nodeFileSystem } from '../ports/file-system.ts'
+import { type ListingFileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { pick } from '../ports/pick.ts'
 import { reasonOf } from '../ports/reason-of.ts'
-import { findFiles } from '../storage/find-files.ts'
+import { findFiles } from './find-files.ts'
 
 /** A torrent with the file names that it has on disk, and the directory that its paths are relative to. */
 export interface Located {
@@ -15,23 +14,37 @@ export interface Located {
   readonly directory: string
 }
 
+/** Options of `locate`. */
+export interface LocateOptions extends NameOptions {
+  /** The file system. @default that of this machine */
+  readonly fs?: ListingFileSystem
+}
+
 /**
- * Finds the files of a torrent at a path: a directory that was given to `-o`, the torrent's own directory, or its one file.
+ * Finds the files of a torrent at a path: the output directory, the torrent's own directory in it, or its one file.
  * @throws InputError if the path cannot be read, or is a file and the torrent has several
  */
-export async function locate(metainfo: Metainfo, path: string, options: NameOptions = {}): Promise<Located> {
+export async function locate(
+  metainfo: Metainfo,
+  path: string,
+  options: LocateOptions = {},
+): Promise<Located> {
+  const { fs = nodeFileSystem } = options
   const fullPath = resolve(path)
-  const stats = await stat(fullPath).catch(error => {
-    throw new InputError('ERR_USAGE', `cannot read ${path}: ${reasonOf(error)}`, error)
-  })
-  if (stats.isDirectory()) {
+  const isDirectory = await fs
+    .realpath(fullPath)
+    .then(async target => (await fs.lstat(target)).isDirectory())
+    .catch(error => {
+      throw new InputError('ERR_USAGE', `cannot read ${path}: ${reasonOf(error)}`, error)
+    })
+  if (isDirectory) {
     const [first, ...rest] = await Promise.all(
       directoriesOf(metainfo, fullPath, options).map(async directory => ({
         metainfo: await findFiles(metainfo, { ...options, directory }),
         directory,
       })),
     )
-    return rest.length === 0 ? first! : findFullest([first!, ...rest])
+    return rest.length === 0 ? first! : findFullest([first!, ...rest], fs)
   }
   const [file, ...otherFiles] = metainfo.files
   if (!file || otherFiles.length > 0)
@@ -50,16 +63,16 @@ function directoriesOf(metainfo: Metainfo, path: string, options: NameOptions): 
 }
 
 /** Returns the place with the most files of the correct length; the first of equals. */
-async function findFullest(places: readonly Located[]): Promise<Located> {
-  const counts = await Promise.all(places.map(countFiles))
+async function findFullest(places: readonly Located[], fs: ListingFileSystem): Promise<Located> {
+  const counts = await Promise.all(places.map(place => countFiles(place, fs)))
   return places[counts.indexOf(Math.max(...counts))]!
 }
 
-async function countFiles({ metainfo, directory }: Located): Promise<number> {
+async function countFiles({ metainfo, directory }: Located, fs: ListingFileSystem): Promise<number> {
   let count = 0
   for (const { length, pad, path } of metainfo.files) {
     if (pad) continue
-    const found = await nodeFileSystem.lstat(join(directory, path)).catch(() => undefined)
+    const found = await fs.lstat(join(directory, path)).catch(() => undefined)
     if (found?.isFile() && found.size === length) count++
   }
   return count

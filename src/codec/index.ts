@@ -1,0 +1,53 @@
+/** Bytes to values and back, pure: `tsdl/codec`. */
+export {
+  asDict,
+  asList,
+  type BencodeDict,
+  type BencodeValue,
+  type DecodeOptions,
+  decode,
+  type Encodable,
+  encode,
+} from './bencode.ts'
+export { Bitfield } from './bitfield.ts'
+export {
+  decodePeers4,
+  decodePeers6,
+  encodePeers4,
+  encodePeers6,
+  formatAddress,
+  type PeerAddress,
+  parseAddress,
+} from './compact.ts'
+export {
+  EXTENDED_HANDSHAKE,
+  type ExtendedHandshake,
+  encodeExtendedHandshake,
+  type OwnHandshake,
+  parseExtendedHandshake,
+} from './extended.ts'
+export {
+  decodeHandshake,
+  encodeHandshake,
+  HANDSHAKE_LENGTH,
+  type Handshake,
+  reservedBytes,
+  supports,
+} from './handshake.ts'
+export {
+  BLOCK_LENGTH,
+  type BlockRef,
+  decodeBody,
+  encodeMessage,
+  type Message,
+  type PieceMessage,
+} from './message.ts'
+export {
+  encodeMetadataMessage,
+  METADATA_PIECE,
+  type MetadataMessage,
+  parseMetadataMessage,
+} from './metadata.ts'
+export { clientOf, makePeerId } from './peer-id.ts'
+export { decodePex, encodePex, type PexMessage, type PexPeer } from './pex.ts'
+export { type TarEntry, tarHeader, tarPadding } from './tar-header.ts'

@@ -1,0 +1,51 @@
+import type { Bitfield } from '../codec/bitfield.ts'
+import { InputError } from '../errors.ts'
+import { HashPool } from '../hashing/hash-pool.ts'
+import { nodeFileSystem } from '../ports/file-system.ts'
+import { pick } from '../ports/pick.ts'
+import { FileStorage } from '../storage/file-storage.ts'
+import { type LocateOptions, locate } from '../storage/locate.ts'
+import { check } from './resume/check.ts'
+import { isMetainfo, loadSource, type TorrentSource } from './torrent-source.ts'
+
+/** Options of `verify`. */
+export interface VerifyOptions extends LocateOptions {
+  /** Called after each piece with the number of pieces that were checked so far. */
+  readonly onProgress?: (pieces: number) => void
+  /** Aborts it: `verify` rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Hashes the files of a torrent on disk and returns the pieces that are complete and correct.
+ *
+ * Rejects with ERR_USAGE for a source or a path that cannot be read and for a magnet link, whose metadata has to be fetched
+ * first (`fetchMetadata`), and with a StorageError for a file that cannot be read.
+ * @param path the output directory, the torrent's own directory in it, or its one file
+ */
+export async function verify(
+  source: TorrentSource,
+  path: string,
+  options: VerifyOptions = {},
+): Promise<Bitfield> {
+  const { fs = nodeFileSystem, onProgress, signal } = options
+  const parsed = await loadSource(source, pick(options, 'fs', 'platform', 'portableNames', 'signal'))
+  if (!isMetainfo(parsed)) {
+    throw new InputError(
+      'ERR_USAGE',
+      'source: a magnet link has no hashes; fetch its metadata with fetchMetadata',
+    )
+  }
+  if (typeof path !== 'string' || path === '') throw new InputError('ERR_USAGE', 'path: expected a path')
+  const { metainfo, directory } = await locate(parsed, path, options)
+  const storage = new FileStorage(metainfo, { directory, fs })
+  const hashPool = new HashPool()
+  try {
+    return await check({
+      ...{ metainfo, storage, hashPool },
+      ...pick({ progress: onProgress, signal }, 'progress', 'signal'),
+    })
+  } finally {
+    await Promise.all([storage.close(), hashPool.close()])
+  }
+}
