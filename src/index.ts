@@ -63,7 +63,8 @@ export type { ByteRange, ReadOptions, TorrentFile } from './pipeline/reading/tor
 export { type CheckOptions, check } from './pipeline/resume/check.ts'
 export { resumeAt } from './pipeline/resume/find-verified-pieces.ts'
 export { Listener, type ListenerOptions } from './pipeline/swarm/listener.ts'
-export { Torrent, type TorrentEvents, type TorrentState } from './pipeline/torrent.ts'
+export { Torrent } from './pipeline/torrent.ts'
+export type { TorrentEvents, TorrentState } from './pipeline/torrent-events.ts'
 
 // Options
 

@@ -1,7 +1,9 @@
 import type { PeerSources } from '../discovery/peer-sources.ts'
+import { StalledError } from '../errors.ts'
 import type { MetadataDownload } from './metadata/metadata-download.ts'
 import type { Peer } from './peer/peer.ts'
 import type { WebSeeds } from './pieces/web-seeds.ts'
+import type { TorrentParts } from './progress.ts'
 import {
   CHOKES,
   LACKS,
@@ -12,6 +14,21 @@ import {
   summarize,
 } from './swarm/peer-reports.ts'
 import type { Swarm } from './swarm/swarm.ts'
+
+/** Why a torrent receives nothing, in words. */
+export function reasonOf({ content, metadata, network, state }: TorrentParts): string {
+  const { sources, swarm } = network
+  if (state === 'paused') return 'paused'
+  if (!content && metadata) return whyNoMetadata(swarm, sources, metadata)
+  return whyStalled(swarm, sources, content?.webSeeds, index => content?.pieces.lacks(index) ?? true)
+}
+
+/** The error of a torrent that received nothing for `timeout` ms. */
+export function stallError(parts: TorrentParts, timeout: number): StalledError {
+  const reason = reasonOf(parts)
+  const what = parts.content ? reason : `no metadata for ${parts.network.infoHash.toString('hex')}: ${reason}`
+  return new StalledError('ERR_STALLED', `${what}; nothing received for ${timeout / 1000} s`)
+}
 
 /**
  * Why a download does not go on, in words, as precisely as its peers, the sources of peers and web seeds let us know.

@@ -1,26 +1,30 @@
 import type { MetadataDownload } from './metadata/metadata-download.ts'
 import type { Pieces } from './pieces/pieces.ts'
-import type { WebSeeds } from './pieces/web-seeds.ts'
-import type { Swarm } from './swarm/swarm.ts'
+import type { TorrentContent } from './torrent-content.ts'
+import type { TorrentState } from './torrent-events.ts'
+import type { TorrentNetwork } from './torrent-network.ts'
 
-/** How a torrent stands. */
+/** Numbers that describe how far a torrent is. */
 export interface Progress {
   /** Bytes of wanted pieces that are verified and at rest. */
   readonly verified: number
   /** Bytes of wanted pieces. */
   readonly total: number
-  /** Bytes a second. */
+  /** Bytes per second from peers and web seeds. */
   readonly downSpeed: number
+  /** Bytes per second to peers. */
   readonly upSpeed: number
+  /** Peers that are connected. */
   readonly peers: number
+  /** Connected peers that have every piece. */
   readonly seeds: number
-  /** Web seeds that are of use now: among neither of the two above. */
+  /** Web seeds that are of use now. They count neither as peers nor as seeds. */
   readonly webSeeds: number
   /** Seconds that are left at this speed, or null while it is 0. */
   readonly eta: number | null
   /** Bytes of pieces held in memory. */
   readonly buffered: number
-  /** What holds it back. */
+  /** The bottleneck of the download. */
   readonly limit: 'network' | 'peers' | 'disk' | 'reader' | 'none'
   /** Bytes of blocks received. */
   readonly downloaded: number
@@ -28,50 +32,53 @@ export interface Progress {
   readonly uploaded: number
   /** Bytes received and thrown away. */
   readonly wasted: number
-  /** Bytes sent for each one that was wanted, or when none was, for each that there is. */
+  /** Bytes sent for each wanted byte; for each byte of the torrent if none was wanted. */
   readonly ratio: number
-  /** How the metadata of a magnet link comes, until it is there. */
+  /** The metadata of a magnet link, while it is fetched. */
   readonly metadata?: MetadataProgress
 }
 
-/** How the metadata of a magnet link comes. */
+/** Numbers that describe how far the metadata of a magnet link is. */
 export interface MetadataProgress {
-  /** Peers that are connected or being dialled, and those that offer metadata. */
+  /** Peers that are connected or being dialled. */
   readonly peers: number
+  /** Peers that offer metadata. */
   readonly offering: number
-  /** Pieces of metadata, of 16 KiB, that are there, and all; 0 while that is not known. */
+  /** Pieces of metadata, of 16 KiB, that have come. */
   readonly have: number
+  /** Pieces of metadata in all; 0 while that is not known. */
   readonly of: number
 }
 
-export interface ProgressOptions {
-  /** None while the metadata is not known. */
-  readonly pieces: Pick<Pieces, 'pipeline' | 'metainfo' | 'windowed'> | undefined
-  readonly metadata: Pick<MetadataDownload, 'offering' | 'progress'> | undefined
-  readonly swarm: Swarm
-  readonly webSeeds: Pick<WebSeeds, 'active' | 'downloaded' | 'wasted'> | undefined
-  /** Bytes a second. */
-  readonly down: number
-  readonly up: number
+/** The parts of a torrent, as progress and diagnosis look at them. */
+export interface TorrentParts {
+  readonly state: TorrentState
+  readonly network: TorrentNetwork
+  /** Undefined while it is not decided where the content goes. */
+  readonly content: TorrentContent | undefined
+  /** Undefined for a torrent that was made from its metainfo. */
+  readonly metadata: MetadataDownload | undefined
 }
 
-/** What can be told of a torrent, from its parts. */
-export function progressOf({ pieces, metadata, swarm, webSeeds, down, up }: ProgressOptions): Progress {
+/** Describes a torrent from its parts. */
+export function progressOf({ content, metadata, network, state }: TorrentParts): Progress {
+  const { downSpeed, swarm, upSpeed } = network
   const { connected, uploaded } = swarm
+  const { pieces, webSeeds } = content ?? {}
   const { total = 0, left = 0 } = pieces?.pipeline ?? {}
   const active = webSeeds?.active ?? 0
   return {
     verified: total - left,
     total,
-    downSpeed: down,
-    upSpeed: up,
+    downSpeed,
+    upSpeed,
     peers: connected.length,
     seeds: connected.filter(peer => peer.requester.isSeed).length,
     webSeeds: active,
-    eta: down > 1 ? left / down : null,
+    eta: downSpeed > 1 ? left / downSpeed : null,
     buffered: pieces ? pieces.pipeline.scheduler.pieces * pieces.metainfo.pieceLength : 0,
-    limit: pieces ? limitOf(pieces, connected.length + active) : 'peers',
-    downloaded: swarm.downloaded + (webSeeds?.downloaded ?? 0),
+    limit: state === 'paused' ? 'none' : pieces ? limitOf(pieces, connected.length + active) : 'peers',
+    downloaded: network.downloaded,
     uploaded,
     wasted: swarm.wasted + (webSeeds?.wasted ?? 0),
     ratio: uploaded / Math.max(1, total || (pieces?.metainfo.length ?? 0)),
@@ -81,12 +88,9 @@ export function progressOf({ pieces, metadata, swarm, webSeeds, down, up }: Prog
   }
 }
 
-function limitOf(
-  { pipeline, windowed }: NonNullable<ProgressOptions['pieces']>,
-  peers: number,
-): Progress['limit'] {
+function limitOf({ pipeline, windowed }: Pieces, sources: number): Progress['limit'] {
   if (pipeline.left === 0) return 'none'
-  if (peers === 0) return 'peers'
+  if (sources === 0) return 'peers'
   if (pipeline.scheduler.full || (windowed && !pipeline.cursors.waiting)) return windowed ? 'reader' : 'disk'
   return 'network'
 }

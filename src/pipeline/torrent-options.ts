@@ -11,6 +11,9 @@ import type { MemoryBudget } from './limits/memory-budget.ts'
 import type { ContentOptions } from './pieces/content-options.ts'
 import type { Listener } from './swarm/listener.ts'
 
+/** Bytes for everything in flight, where `memory` does not say how many. */
+export const DEFAULT_MEMORY_BYTES = 64 << 20
+
 /**
  * A torrent whose content options are among these begins to exchange blocks as soon as its metadata is known. Without a
  * `storage` it stays at its metadata until `begin` is called.

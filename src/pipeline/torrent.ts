@@ -1,181 +1,77 @@
-import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../codec/bitfield.ts'
-import { addressBytes } from '../codec/compact.ts'
-import { makePeerId } from '../codec/peer-id.ts'
-import { PeerSources } from '../discovery/peer-sources.ts'
-import { InputError, StalledError, StorageError, type TsdlError } from '../errors.ts'
-import { type Magnet, metainfoOf } from '../metainfo/magnet.ts'
+import { InputError, StorageError } from '../errors.ts'
+import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import { type Clock, systemClock, type Timer } from '../ports/clock.ts'
-import { pick } from '../ports/pick.ts'
+import { systemClock } from '../ports/clock.ts'
 import type { ByteSource } from '../streams/read/file-reader.ts'
-import { Funnel } from '../streams/torrent/funnel.ts'
-import { VERSION } from '../version.ts'
-import { whyNoMetadata, whyStalled } from './diagnosis.ts'
-import { MetadataDownload } from './metadata/metadata-download.ts'
-import { ByteRate } from './peer/byte-rate.ts'
+import { reasonOf, stallError } from './diagnosis.ts'
+import { forwardEvents } from './forward-events.ts'
+import { Milestone } from './milestone.ts'
 import type { Peer } from './peer/peer.ts'
-import type { PeerContext } from './peer/peer-context.ts'
-import { limitsOf } from './peer/peer-limits.ts'
 import type { ContentOptions } from './pieces/content-options.ts'
 import type { Given } from './pieces/contributions.ts'
-import { Pieces } from './pieces/pieces.ts'
-import { WebSeeds } from './pieces/web-seeds.ts'
-import { type Progress, progressOf } from './progress.ts'
+import { type Progress, progressOf, type TorrentParts } from './progress.ts'
 import { TorrentFile } from './reading/torrent-file.ts'
-import { Reputation } from './swarm/reputation.ts'
-import { Swarm } from './swarm/swarm.ts'
+import { StallTimer } from './stall-timer.ts'
+import { Ticker } from './ticker.ts'
+import { TorrentContent } from './torrent-content.ts'
+import type { TorrentEvents, TorrentState } from './torrent-events.ts'
+import { TorrentMetadata } from './torrent-metadata.ts'
+import { TorrentNetwork } from './torrent-network.ts'
 import type { TorrentOptions } from './torrent-options.ts'
-import { Unchoker } from './upload/unchoker.ts'
-
-export interface TorrentEvents {
-  /** The metadata of a magnet link has come. */
-  metadata: [metainfo: Metainfo]
-  /** So many pieces of what was there already have been looked at. */
-  checked: [pieces: number]
-  /** What was there is known, and blocks are exchanged from now on. */
-  started: []
-  connected: [peer: Peer]
-  disconnected: [peer: Peer, reason: string]
-  /** A web seed answers, or no longer does, for this reason. */
-  webSeed: [name: string, state: 'connected' | 'disconnected', reason?: string]
-  /** A piece is verified and at rest. */
-  verified: [index: number]
-  /** A piece that was verified is not there any more: another program changed its file. */
-  lost: [index: number]
-  /** A peer, a web seed or a tracker failed; the torrent goes on. */
-  warning: [error: TsdlError]
-  /** Everything that was asked for is verified and at rest. It is shared until the torrent is closed. */
-  done: []
-  /** The torrent has failed. What was verified is kept. */
-  error: [error: Error]
-  /** The last event, once. */
-  close: []
-}
 
 /**
- * What a torrent does now. `metadata`: it fetches its metadata from peers, or has it and was given nothing to do with it.
- * `checking`: it looks for pieces that are there already. `seeding`: all that was asked for is there.
+ * One torrent, from its metainfo or a magnet link to its last byte, and shared all along. It walks through its states and
+ * calls its parts: the network, which is the same in all states, the metadata, and the content once its storage is known.
  */
-export type TorrentState = 'new' | 'metadata' | 'checking' | 'downloading' | 'seeding' | 'closed'
-
-/** Milliseconds between looks at what is late. */
-const TICK_MS = 250
-/** Bytes that trackers are told we lack while that is not known: a seed would lack none. */
-const UNKNOWN_LEFT = 16_384
-const DEFAULT_MEMORY_BYTES = 64 << 20
-const DEFAULT_MAX_PEERS = 100
-
-/** One torrent, from its metainfo or a magnet link to its last byte, and shared all along. */
 export class Torrent extends EventEmitter<TorrentEvents> {
   /** 20 bytes. */
   readonly infoHash: Buffer
-  readonly #source: Metainfo | Magnet
   readonly #options: TorrentOptions
-  readonly #clock: Clock
-  readonly #context: PeerContext
-  readonly #reputation: Reputation
-  readonly #swarm: Swarm
-  readonly #sources: PeerSources
-  readonly #unchoker: Unchoker
-  readonly #down = new ByteRate()
-  readonly #up = new ByteRate()
-  readonly #ended = new AbortController()
-  #metadata: MetadataDownload | undefined
-  #metainfo: Metainfo | undefined
-  #pieces: Pieces | undefined
-  #webSeeds: WebSeeds | undefined
+  readonly #network: TorrentNetwork
+  readonly #metadata: TorrentMetadata
+  readonly #ready = new Milestone<Metainfo>()
+  readonly #done = new Milestone<void>()
+  readonly #ticker: Ticker
+  readonly #stallTimer: StallTimer
+  #content: TorrentContent | undefined
   #files: readonly TorrentFile[] = []
-  #state: TorrentState = 'new'
-  #timer: Timer | undefined
+  /** `checked`: the pieces that were there are known, and the torrent waits for `resume`. */
+  #phase: Exclude<TorrentState, 'paused'> | 'checked' = 'new'
+  /** Settles when everything that `pause` does is done; undefined while the torrent is not paused. */
+  #pausing: Promise<unknown> | undefined
   #closing: Promise<void> | undefined
   #failure: Error | undefined
-  /** How much had come by the last look, and when that had grown last, in ms of the clock. */
-  #received = 0
-  #receivedAt = 0
 
   /** @throws InputError for a magnet link without a v1 info-hash, or an option that is invalid */
   constructor(source: Metainfo | Magnet, options: TorrentOptions = {}) {
     super()
-    const { clock = systemClock, encryption = 'prefer', maxPeers = DEFAULT_MAX_PEERS } = options
-    const { listener, memoryBudget, random = Math.random } = options
-    const memory = () => memoryBudget?.share ?? options.memory ?? DEFAULT_MEMORY_BYTES
-    const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
-    const bind = dialledFrom(options.bind)
-    this.#source = source
-    this.infoHash = infoHashOf(source)
     this.#options = options
-    this.#clock = clock
-    this.#reputation = new Reputation(() => clock.now())
-    this.#context = {
-      ...{ infoHash: this.infoHash, peerId, clock, encryption, client: `tsdl ${VERSION}` },
-      funnel: new Funnel(),
-      load: { waiting: 0 },
-      port: () => listener?.port,
-      dht: () => this.#sources.dht,
-      pex: () => options.pex !== false && !this.#metainfo?.private,
-      limits: limitsOf({
-        clock,
-        memory,
-        ...pick(options, 'up', 'down'),
-        peers: () => this.#swarm.peers.size,
-      }),
-      torrent: undefined,
-      ...pick(options, 'connect'),
-      ...(bind ? { bind } : {}),
-    }
-    this.#swarm = new Swarm({
-      context: this.#context,
-      maxPeers,
-      maxPerAddress: options.maxPeersPerAddress,
-      reputation: this.#reputation,
-      connections: options.connections,
-    })
-    this.#sources = new PeerSources({
-      ...{ infoHash: this.infoHash, peerId, clock, random },
-      tiers: options.trackers === false ? [] : source.trackers,
-      peers: [...('peers' in source ? source.peers : []), ...(options.peers ?? [])],
-      ...('hashes' in source ? { private: source.private, ...pick(source, 'nodes') } : {}),
-      ...pick({ key: options.trackerKey }, 'key'),
-      ...pick(options, 'allowLocal', 'dht', 'lsd'),
-      port: () => listener?.port,
-      stats: () => ({
-        uploaded: this.#swarm.uploaded,
-        downloaded: this.#downloaded,
-        left: this.#pieces?.missing ?? UNKNOWN_LEFT,
-        partial: this.#pieces?.isPartialSeed ?? false,
-      }),
-    })
-    this.#unchoker = new Unchoker({
-      peers: () => this.#swarm.peers.keys(),
-      seeding: () => this.#context.torrent?.upload.only() ?? false,
-      uploaded: () => this.#swarm.uploaded,
-      limit: typeof options.up === 'number' ? options.up : undefined,
-      random,
-    })
-    this.#followSwarm()
-    this.#sources.on('peers', (peers, name) => this.#swarm.add(peers, name))
-    this.#sources.on('warning', error => this.emit('warning', error))
-    if ('hashes' in source) this.#learnMetainfo(source)
+    this.#ticker = new Ticker(options.clock ?? systemClock, now => this.#tick(now))
+    this.#stallTimer = new StallTimer(options.timeout)
+    this.#network = new TorrentNetwork(source, options)
+    this.#metadata = new TorrentMetadata(source, this.#network, options)
+    this.infoHash = this.#network.infoHash
+    forwardEvents(this.#network, this, 'connected', 'disconnected', 'warning')
+    this.#metadata.on('complete', metainfo => this.#onMetainfo(metainfo))
+    this.#metadata.on('failed', error => this.destroy(error))
+    if (this.#metadata.metainfo) this.#onMetainfo(this.#metadata.metainfo)
   }
 
   get state(): TorrentState {
-    return this.#state
+    if (this.#phase !== 'closed' && this.#pausing) return 'paused'
+    return this.#phase === 'checked' ? 'checking' : this.#phase
   }
 
   /** @throws InputError ERR_USAGE while the metadata is not known: await `ready` */
   get metainfo(): Metainfo {
-    if (this.#metainfo) return this.#metainfo
-    throw new InputError(
-      'ERR_USAGE',
-      'the metadata of this torrent is not known yet: await torrent.ready first',
-    )
+    return this.#metadata.require()
   }
 
   /** The pieces that are verified and at rest. */
   get verified(): Bitfield {
-    return this.#pieces?.verified ?? new Bitfield(this.#metainfo?.pieceCount ?? 0)
+    return this.#content?.pieces.verified ?? new Bitfield(this.#metadata.metainfo?.pieceCount ?? 0)
   }
 
   /** Its files, each of which can be read; none while the metadata is not known. */
@@ -185,122 +81,131 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Resolves with the metainfo once it is known; rejects with what ended the torrent before. */
   get ready(): Promise<Metainfo> {
-    return this.#when('metadata', () => this.#metainfo)
+    return this.#ready.promise
   }
 
-  /** Resolves once all that was asked for is verified and at rest; rejects with what ended the torrent before. */
+  /** Resolves once every wanted piece is verified and at rest; rejects with what ended the torrent before. */
   get done(): Promise<void> {
-    return this.#when('done', () => this.#pieces?.complete || undefined).then(() => {})
+    return this.#done.promise
   }
 
-  /** Whether what was there already is known, and blocks are exchanged. */
+  /** True while blocks are exchanged: the pieces that were there are known, and the torrent is not paused. */
   get started(): boolean {
-    return this.#state === 'downloading' || this.#state === 'seeding'
+    return this.state === 'downloading' || this.state === 'seeding'
   }
 
-  /** Whether all that was asked for is verified and at rest. */
+  /** True if every wanted piece is verified and at rest. */
   get complete(): boolean {
-    return this.#pieces?.complete ?? false
+    return this.#content?.pieces.complete ?? false
   }
 
   /** The connected peers. */
   get peers(): readonly Peer[] {
-    return this.#swarm.connected
+    return this.#network.swarm.connected
   }
 
-  /** True while the torrent waits for peers, rather than for a disk or a reader. */
+  /** True while the torrent waits for peers, rather than for a disk, a reader or `resume`. */
   get waiting(): boolean {
-    if (this.#state === 'metadata') return !this.#metainfo
-    return this.#state === 'downloading' && this.#pieces!.waitsForPeers
+    if (this.state === 'metadata') return !this.#metadata.metainfo
+    return this.state === 'downloading' && this.#content!.pieces.waitsForPeers
   }
 
-  /** How it stands. */
+  /** Numbers that describe how far the torrent is. */
   get progress(): Progress {
-    return progressOf({
-      pieces: this.#pieces,
-      metadata: this.#metadata,
-      swarm: this.#swarm,
-      webSeeds: this.#webSeeds,
-      down: this.#down.rate,
-      up: this.#up.rate,
-    })
+    return progressOf(this.#parts)
   }
 
-  /** Why it does not go on, in words. */
+  /** The reason why the torrent receives nothing, in words. */
   get reason(): string {
-    const pieces = this.#pieces
-    if (!pieces && this.#metadata) return whyNoMetadata(this.#swarm, this.#sources, this.#metadata)
-    return whyStalled(
-      this.#swarm,
-      this.#sources,
-      this.#webSeeds,
-      index => !pieces || (pieces.pipeline.wanted.has(index) && !pieces.verified.has(index)),
-    )
+    return reasonOf(this.#parts)
   }
 
-  /** Fetches the metadata if need be, checks what is there, exchanges blocks. Returns at once. */
+  /** Fetches the metadata where it is missing, checks what is there, and exchanges blocks. Returns at once; idempotent. */
   start(): this {
-    if (this.#state === 'new') this.#start().catch(error => this.destroy(error))
+    if (this.#phase !== 'new') return this
+    this.#phase = 'metadata'
+    if (this.#content) this.#check()
+    if (this.#metadata.metainfo) return this
+    this.#metadata.fetch()
+    this.#run()
     return this
   }
 
   /**
-   * Says what to do with a torrent that was made without a storage. Its metadata has to be known: await `ready`.
+   * Says where the bytes of a torrent go that was made without a storage. Await `ready` before.
    * @param metainfo the torrent's own, or one with other paths for the same files, as `findFiles` gives it
-   * @throws InputError ERR_USAGE if that was said already, or the metadata is not known
+   * @throws InputError ERR_USAGE if the torrent has a storage already, or the metadata is not known
    */
   begin(content: ContentOptions, metainfo: Metainfo = this.metainfo): this {
-    if (this.#pieces) throw new InputError('ERR_USAGE', 'begin: this torrent has a storage already')
-    this.#metainfo = metainfo
+    if (this.#content) throw new InputError('ERR_USAGE', 'begin: this torrent has a storage already')
+    this.#metadata.metainfo = metainfo
     this.#takeContent(content)
-    if (this.#state === 'metadata') this.#exchange().catch(error => this.destroy(error))
+    if (this.#phase === 'metadata') this.#check()
     return this
   }
 
-  /**
-   * The metainfo of a magnet link came from elsewhere, as from a web server: it need not come from peers any more.
-   * @throws InputError ERR_METAINFO if it is that of another torrent
-   */
+  /** Takes the metainfo of a magnet link from another source. @throws InputError ERR_METAINFO for another torrent's */
   takeMetainfo(metainfo: Metainfo): void {
-    if (!metainfo.infoHash.equals(this.infoHash)) {
-      const [got, expected] = [metainfo.infoHash, this.infoHash].map(hash => hash.toString('hex'))
-      throw new InputError('ERR_METAINFO', `another torrent, ${got}: expected ${expected}`)
+    if (!this.#closing) this.#metadata.take(metainfo)
+  }
+
+  /**
+   * Closes all connections, tells trackers `stopped`, and requests and gives nothing until `resume`; readers wait. In any
+   * state; idempotent. Resolves when trackers were told and the resume record is saved; never rejects.
+   */
+  async pause(): Promise<void> {
+    if (!this.#pausing && !this.#closing) {
+      this.#ticker.stop()
+      this.#pausing = Promise.all([this.#network.pause(), this.#content?.pause()])
+      this.emit('paused')
     }
-    if (!this.#metainfo && !this.#closing) this.#learnMetainfo(metainfo)
+    await this.#pausing
+  }
+
+  /** Goes on after `pause`, with the pieces and blocks that are there. Idempotent. */
+  resume(): this {
+    if (!this.#pausing || this.#closing) return this
+    this.#pausing = undefined
+    this.#content?.resume()
+    this.#network.resume()
+    this.emit('resumed')
+    if (this.#phase === 'checked') this.#exchange().catch(error => this.destroy(error))
+    else if (this.#network.isStarted) this.#run()
+    return this
   }
 
   /** Resolves once this piece is verified and at rest; rejects with what ended the torrent before. */
   async whenVerified(index: number): Promise<void> {
     await this.ready
-    await this.#pieces?.whenVerified(index)
+    await this.#content?.pieces.whenVerified(index)
   }
 
-  /** Looks at each file by its path. Rejects with ERR_CHANGED when what was asked for is not complete any more. */
+  /** Looks at each file by its path. Rejects with ERR_CHANGED when wanted pieces are missing since. */
   async confirm(): Promise<void> {
-    await this.#pieces?.confirm()
+    await this.#content?.pieces.confirm()
   }
 
-  /** Which peers gave how much of a file. */
+  /** The peers that gave verified bytes of a file, and how many each. */
   givenOf(fileIndex: number): Given[] {
-    return this.#pieces?.pipeline.contributions.of(fileIndex) ?? []
+    return this.#content?.pieces.pipeline.contributions.of(fileIndex) ?? []
   }
 
   /**
-   * The bytes from `start` to before `end`, counted from the torrent's start, each as soon as it is verified. They are
-   * to be taken forward, one call at a time, and the source is to be closed. What is read soon is fetched first.
+   * Opens the bytes from `start` to before `end`, counted from the torrent's start, each as soon as it is verified. They
+   * are taken forward, one call at a time, and the source has to be closed. Bytes that are read soon are fetched first.
    */
   open(start: number, end: number): Required<ByteSource> {
-    if (this.#pieces) return this.#pieces.open(start, end)
+    if (this.#content) return this.#content.pieces.open(start, end)
     throw new InputError('ERR_USAGE', 'this torrent has no content yet: await torrent.ready first')
   }
 
-  /** Says goodbye to trackers and peers, and gives everything back. Idempotent; never rejects. */
+  /** Closes all connections, tells trackers `stopped`, and gives everything back. Idempotent; never rejects. */
   close(): Promise<void> {
-    this.#closing ??= this.#end()
+    this.#closing ??= this.#close()
     return this.#closing
   }
 
-  /** Ends it now, for this reason. */
+  /** Closes the torrent now, for this reason. */
   destroy(error?: Error): void {
     if (this.#closing) return
     this.#failure = error
@@ -308,251 +213,88 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     void this.close()
   }
 
-  get #downloaded(): number {
-    return this.#swarm.downloaded + (this.#webSeeds?.downloaded ?? 0)
+  get #parts(): TorrentParts {
+    const { state } = this
+    return { state, network: this.#network, content: this.#content, metadata: this.#metadata.download }
   }
 
-  get #reasonToEnd(): Error {
-    return this.#failure ?? new StorageError('ERR_ABORTED', 'the download was closed before it was complete')
+  #onMetainfo(metainfo: Metainfo): void {
+    const { storage } = this.#options
+    if (storage) this.#takeContent({ ...this.#options, storage })
+    else this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index))
+    this.#ready.reach(metainfo)
+    this.emit('metadata', metainfo)
+    if (this.#content && this.#phase === 'metadata') this.#check()
   }
 
-  /** Resolves with what `value` has once it has something; an event says when to look. */
-  #when<T>(event: 'metadata' | 'done', value: () => T | undefined): Promise<T> {
-    const there = value()
-    if (there !== undefined) return Promise.resolve(there)
-    if (this.#state === 'closed') return Promise.reject(this.#reasonToEnd)
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        this.off(event, look)
-        this.off('close', look)
-        const there = value()
-        if (there === undefined || (event === 'done' && this.#failure)) reject(this.#reasonToEnd)
-        else resolve(there)
-      }
-      this.on(event, look)
-      this.on('close', look)
+  /** It is decided where the bytes go. */
+  #takeContent(options: ContentOptions): void {
+    const { metainfo } = this
+    const content = new TorrentContent(metainfo, options, this.#options, this.#network)
+    this.#content = content
+    this.#network.content = content
+    this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index, options.select))
+    content.on('failed', error => this.destroy(error))
+    content.on('done', () => {
+      this.#phase = 'seeding'
+      this.#done.reach()
     })
+    forwardEvents(content, this, 'checked', 'verified', 'lost', 'webSeed', 'warning', 'done')
   }
 
-  #followSwarm(): void {
-    const swarm = this.#swarm
-    swarm.on('warning', error => this.emit('warning', error))
-    swarm.on('connected', peer => {
-      this.#pieces?.join(peer)
-      this.emit('connected', peer)
+  /** Finds the pieces that are there, and exchanges blocks from then on. */
+  #check(): void {
+    this.#phase = 'checking'
+    const checked = this.#content!.check().then(() => {
+      if (this.#closing) return undefined
+      this.#phase = 'checked'
+      return this.#pausing ? undefined : this.#exchange()
     })
-    swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
-    swarm.on('interest', () => this.#unchoker.changed(this.#clock.now()))
+    checked.catch(error => this.destroy(error))
   }
 
-  async #start(): Promise<void> {
-    this.#state = 'metadata'
-    this.#receivedAt = this.#clock.now()
-    if (!this.#metainfo) {
-      this.#findPeers()
-      await this.#fetchMetadata()
-    }
-    if (this.#pieces) await this.#exchange()
-  }
-
-  /** Checks what is there, and exchanges blocks from then on. */
   async #exchange(): Promise<void> {
-    const pieces = this.#pieces!
-    if (this.#closing) return
-    this.#state = 'checking'
-    await pieces.check()
-    if (this.#closing) return
-    this.#state = 'downloading'
-    this.#receivedAt = this.#clock.now()
+    const content = this.#content!
+    this.#phase = 'downloading'
     this.emit('started')
-    if (pieces.finished) {
-      await this.#finish()
-      if (!this.#options.share || this.#closing) return
-    }
-    this.#swarm.begin(pieces.forPeers)
-    for (const peer of this.#swarm.connected) pieces.join(peer)
-    if (!this.#timer) this.#findPeers()
-    if (!pieces.finished) this.#webSeeds!.start()
+    if (content.pieces.finished) await content.finish()
+    if (this.#closing || (this.complete && !this.#options.share)) return
+    content.begin()
+    this.#run()
+    if (!content.pieces.finished) content.webSeeds.start()
   }
 
   /** Looks for peers, and looks at what is late from now on. */
-  #findPeers(): void {
-    this.#tick()
-    this.#options.listener?.add(this.infoHash, accepted => this.#swarm.accept(accepted))
-    this.#sources.start()
+  #run(): void {
+    this.#stallTimer.restart()
+    if (!this.#pausing) this.#ticker.start()
+    this.#network.start()
   }
 
-  /** Resolves once the metadata is known. */
-  #fetchMetadata(): Promise<void> {
-    const metadata = new MetadataDownload({
-      infoHash: this.infoHash,
-      swarm: this.#swarm,
-      now: () => this.#clock.now(),
-    })
-    this.#metadata = metadata
-    return new Promise((resolve, reject) => {
-      this.once('metadata', () => resolve())
-      this.once('close', () => resolve())
-      metadata.once('complete', info => {
-        const { portableNames } = this.#options
-        metainfoOf(info, this.#source as Magnet, pick({ portableNames }, 'portableNames'))
-          .then(metainfo => this.takeMetainfo(metainfo))
-          .catch(reject)
-      })
-    })
+  #tick(now: number): void {
+    this.#network.tick(now)
+    this.#metadata.tick(now)
+    this.#content?.tick(now)
+    const received = this.#network.downloaded + (this.#metadata.download?.progress.have ?? 0)
+    if (this.#stallTimer.update(received, this.waiting, now))
+      this.destroy(stallError(this.#parts, this.#options.timeout!))
   }
 
-  /** Only its trackers and its user may name peers of a private torrent (BEP 27). */
-  #becomePrivate(): void {
-    this.#sources.becomePrivate()
-    this.#swarm.forget(['DHT', 'LSD', 'PEX'])
-  }
-
-  #learnMetainfo(metainfo: Metainfo): void {
-    const { storage } = this.#options
-    this.#metainfo = metainfo
-    this.#metadata?.end()
-    if (metainfo.private) this.#becomePrivate()
-    if (this.#options.trackers !== false) this.#sources.addTrackers(newTiers(metainfo, this.#source))
-    if (storage) this.#takeContent({ ...this.#options, storage })
-    else this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index))
-    this.emit('metadata', metainfo)
-  }
-
-  /** What to do with the torrent is decided. */
-  #takeContent(content: ContentOptions): void {
-    const { clock = systemClock, memoryBudget, random = Math.random } = this.#options
-    const memory = memoryBudget?.nextShare ?? this.#options.memory ?? DEFAULT_MEMORY_BYTES
-    const { metainfo } = this
-    const pieces = new Pieces({
-      ...{ metainfo, content, clock, memory, random },
-      superSeed: this.#options.superSeed ?? false,
-      reputation: this.#reputation,
-      funnel: this.#context.funnel,
-      signal: this.#ended.signal,
-    })
-    this.#pieces = pieces
-    this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index, content.select))
-    memoryBudget?.add(this, share => {
-      pieces.pipeline.memory = share
-    })
-    pieces.on('checked', count => this.emit('checked', count))
-    pieces.on('warning', error => this.emit('warning', error))
-    pieces.on('failed', error => this.destroy(error))
-    pieces.on('verified', index => this.#verified(index))
-    pieces.on('lost', index => {
-      for (const peer of this.#swarm.peers.keys()) peer.lack(index)
-      this.emit('lost', index)
-    })
-    pieces.on('banned', (name, reason) => {
-      this.#swarm.ban(name, reason)
-      this.#webSeeds?.ban(name, reason)
-    })
-    this.#webSeeds = new WebSeeds({
-      metainfo,
-      pipeline: pieces.pipeline,
-      limits: this.#context.limits,
-      clock,
-      userAgent: `tsdl/${VERSION}`,
-      named: this.#options.webSeeds,
-      urls: this.#options.webSeedUrls,
-      open: this.#options.http,
-      allowLocal: this.#options.allowLocal,
-    })
-    this.#webSeeds.on('warning', error => this.emit('warning', error))
-    this.#webSeeds.on('connected', name => this.emit('webSeed', name, 'connected'))
-    this.#webSeeds.on('disconnected', (name, reason) => this.emit('webSeed', name, 'disconnected', reason))
-  }
-
-  #tick(): void {
-    const now = this.#clock.now()
-    if (this.#pieces?.isStarved) this.#swarm.makeRoom()
-    this.#swarm.tick(now)
-    this.#metadata?.tick(now)
-    this.#webSeeds?.tick(now)
-    this.#unchoker.tick(now)
-    this.#pieces?.tick(now)
-    this.#down.update(this.#downloaded, now)
-    this.#up.update(this.#swarm.uploaded, now)
-    const { timeout = 0 } = this.#options
-    const received = this.#downloaded + (this.#metadata?.progress.have ?? 0)
-    if (received > this.#received || !this.waiting) this.#receivedAt = now
-    this.#received = received
-    if (timeout > 0 && now - this.#receivedAt > timeout) {
-      const what = this.#metainfo
-        ? this.reason
-        : `no metadata for ${this.infoHash.toString('hex')}: ${this.reason}`
-      this.destroy(new StalledError('ERR_STALLED', `${what}; nothing received for ${timeout / 1000} s`))
-    } else if (!this.#closing) this.#timer = this.#clock.setTimeout(() => this.#tick(), TICK_MS)
-  }
-
-  #verified(index: number): void {
-    const pieces = this.#pieces!
-    this.emit('verified', index)
-    if (!this.started) return
-    // peers are told of no piece that is not retained
-    if (pieces.retains) for (const peer of this.#swarm.peers.keys()) peer.have(index)
-    if (pieces.finished && this.#state === 'downloading') this.#finish().catch(error => this.destroy(error))
-    // on demand it is never done, and yet all of it may be there
-    if (!pieces.finished && pieces.retains && pieces.verified.full) this.#sources.complete()
-  }
-
-  async #finish(): Promise<void> {
-    const pieces = this.#pieces!
-    const confirmed = await pieces.confirmAll()
-    if (!confirmed || this.#closing || this.#state === 'seeding') return
-    this.#state = 'seeding'
-    pieces.complete = true
-    void pieces.save()
-    if (pieces.verified.full) this.#sources.complete()
-    else if (pieces.retains) {
-      this.#sources.becomePartialSeed()
-      for (const peer of this.#swarm.peers.keys()) peer.tellUploadOnly()
-    }
-    this.emit('done')
-  }
-
-  async #end(): Promise<void> {
-    const reason = this.#reasonToEnd
-    this.#state = 'closed'
-    this.#ended.abort(reason)
-    this.#clock.clearTimeout(this.#timer)
-    this.#options.listener?.remove(this.infoHash)
-    this.#metadata?.end()
-    this.#swarm.close()
-    this.#options.memoryBudget?.delete(this)
-    this.#webSeeds?.close()
-    this.#pieces?.end(reason)
-    const goodbye = this.#sources.stop()
+  async #close(): Promise<void> {
+    let reason =
+      this.#failure ?? new StorageError('ERR_ABORTED', 'the download was closed before it was complete')
+    this.#phase = 'closed'
+    this.#ticker.stop()
+    this.#metadata.end()
+    const goodbye = this.#network.close()
     // first: the caller may not wait long for goodbyes
-    await this.#pieces?.close().catch(error => {
-      this.#failure ??= error
+    await this.#content?.close(reason).catch(error => {
+      reason = this.#failure ?? error
     })
     await goodbye
-    this.#context.funnel.destroy()
+    this.#network.context.funnel.destroy()
+    this.#ready.miss(reason)
+    this.#done.miss(reason)
     this.emit('close')
   }
-}
-
-/** The trackers of a metainfo that its magnet link does not name, in tiers. */
-function newTiers({ trackers }: Metainfo, { trackers: known }: Metainfo | Magnet): string[][] {
-  const urls = new Set(known.flat())
-  return trackers.map(tier => tier.filter(url => !urls.has(url))).filter(tier => tier.length > 0)
-}
-
-function infoHashOf(source: Metainfo | Magnet): Buffer {
-  if (source.infoHash) return source.infoHash
-  const hash = 'infoHashV2' in source ? source.infoHashV2?.toString('hex') : ''
-  throw new InputError(
-    'ERR_USAGE',
-    `${hash}: an info-hash of BitTorrent v2 alone, which is not supported yet`,
-  )
-}
-
-/** The address to dial from; none where all will do. @throws InputError when it is no IP address */
-function dialledFrom(bind: string | undefined): string | undefined {
-  if (bind === undefined) return undefined
-  const bytes = addressBytes(bind.replace(/%.*$/, '')) // without the zone of a link-local one
-  if (bytes) return bytes.some(byte => byte > 0) ? bind : undefined
-  throw new InputError('ERR_USAGE', `bind: expected an IP address of this machine, got ${bind}`)
 }

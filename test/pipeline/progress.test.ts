@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type ProgressOptions, progressOf } from '../../src/pipeline/progress.ts'
+import { progressOf, type TorrentParts } from '../../src/pipeline/progress.ts'
 
 interface Parts {
   readonly total?: number
@@ -10,7 +10,8 @@ interface Parts {
   readonly rate?: number
   readonly uploaded?: number
   readonly read?: boolean
-  readonly webSeeds?: ProgressOptions['webSeeds']
+  readonly webSeeds?: { active: number; downloaded: number; wasted: number }
+  readonly state?: TorrentParts['state']
 }
 
 /** The progress of a torrent of 10,000 bytes whose parts say this. */
@@ -23,27 +24,23 @@ function progress({
   uploaded = 0,
   read = false,
   webSeeds = { active: 0, downloaded: 0, wasted: 0 },
+  state = 'downloading',
 }: Parts = {}) {
+  const pieces = {
+    metainfo: { pieceLength: 100, length: 10_000 },
+    pipeline: { total, left, scheduler: { pieces: 3, full }, cursors: { waiting: false } },
+    windowed: read,
+  }
+  const swarm = { connected: seeds.map(isSeed => ({ requester: { isSeed } })), uploaded, wasted: 50 }
   return progressOf({
-    pieces: {
-      metainfo: { pieceLength: 100, length: 10_000 },
-      pipeline: { total, left, scheduler: { pieces: 3, full }, cursors: { waiting: false } },
-      windowed: read,
-    },
+    state,
+    content: { pieces, webSeeds },
     metadata: undefined,
-    swarm: {
-      connected: seeds.map(isSeed => ({ requester: { isSeed } })),
-      uploaded,
-      downloaded: 700,
-      wasted: 50,
-    },
-    webSeeds,
-    down: rate,
-    up: 7,
-  } as unknown as ProgressOptions)
+    network: { swarm, downSpeed: rate, upSpeed: 7, downloaded: 700 + webSeeds.downloaded },
+  } as unknown as TorrentParts)
 }
 
-t.test('it tells what there is, of what is wanted', async t => {
+t.test('progress counts verified and wanted bytes, peers and seeds', async t => {
   t.match(progress({ rate: 20 }), {
     verified: 600,
     total: 1000,
@@ -58,26 +55,27 @@ t.test('it tells what there is, of what is wanted', async t => {
   })
 })
 
-t.test('while nothing comes, nobody knows how long it will take', async t => {
+t.test('the remaining time is unknown while nothing is received', async t => {
   t.equal(progress({ rate: 0 }).eta, null)
   t.equal(progress({ rate: 0.5 }).eta, null)
 })
 
-t.test('the ratio is of what was wanted, or when nothing was, of all that there is', async t => {
+t.test('the ratio counts against the wanted bytes, or the whole torrent if none is wanted', async t => {
   t.equal(progress({ uploaded: 500 }).ratio, 0.5)
   t.equal(progress({ uploaded: 500, total: 0, left: 0 }).ratio, 0.05)
 })
 
-t.test('what web seeds give counts, and one of them is enough', async t => {
+t.test('bytes from web seeds count, and a web seed counts as a source', async t => {
   const webSeeds = { active: 2, downloaded: 30, wasted: 5 }
   t.match(progress({ webSeeds }), { webSeeds: 2, peers: 2, downloaded: 730, wasted: 55 })
   t.equal(progress({ webSeeds, seeds: [] }).limit, 'network')
 })
 
-t.test('it says what holds it back', async t => {
+t.test('the limit names the bottleneck', async t => {
   t.equal(progress({ left: 0, seeds: [] }).limit, 'none')
   t.equal(progress({ seeds: [], full: true }).limit, 'peers')
   t.equal(progress({ full: true }).limit, 'disk')
   t.equal(progress({ full: true, read: true }).limit, 'reader')
   t.equal(progress().limit, 'network')
+  t.equal(progress({ state: 'paused', seeds: [] }).limit, 'none')
 })

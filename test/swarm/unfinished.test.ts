@@ -206,3 +206,19 @@ t.test('on demand: what came of a piece before its reader left is not fetched ag
     [],
   )
 })
+
+t.test('a torrent that is closed while it checks its files leaves its resume record as it is', async t => {
+  const disk = memoryDisk()
+  await interrupted(t, disk, 70)
+  const before = await disk.readFile(RECORD)
+  let closedWhileChecking = 0
+  for (let turns = 0; turns < 300; turns++) {
+    const { torrent } = run(t, made, { disk, record: RECORD, peers: [] })
+    for (let turn = 0; turn < 3 * turns; turn++) await undefined
+    if (torrent.state !== 'checking') break
+    await torrent.close()
+    closedWhileChecking++
+    t.same(await disk.readFile(RECORD), before)
+  }
+  t.ok(closedWhileChecking > 3)
+})

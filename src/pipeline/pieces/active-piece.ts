@@ -79,11 +79,16 @@ export class ActivePiece {
     if (second !== giver) second?.cancel(this.buffer, block)
   }
 
-  /** Nobody needs it any more: takes all requests for it back. */
+  /** Takes all requests for it back. */
   cancel(): void {
     for (let block = 0; block < this.buffer.blocks; block++) {
-      this.#first[block]?.cancel(this.buffer, block)
-      this.#second.get(block)?.cancel(this.buffer, block)
+      const [first, second] = [this.#first[block], this.#second.get(block)]
+      this.#first[block] = undefined
+      this.#second.delete(block)
+      if (!first && !second) continue
+      this.buffer.release(block)
+      first?.cancel(this.buffer, block)
+      second?.cancel(this.buffer, block)
     }
   }
 

@@ -178,14 +178,27 @@ export class PiecePipeline {
     this.scheduler.moved()
   }
 
-  /** What an earlier run kept of unfinished pieces. */
-  resume(blocks: PartialBlocks): void {
+  /** Takes over the blocks of unfinished pieces that an earlier run kept. */
+  loadPartial(blocks: PartialBlocks): void {
     this.#partial.load(blocks)
   }
 
   /** Writes what has arrived of unfinished pieces to its place. @returns all blocks that are there */
   savePartial(): Promise<PartialBlocks> {
     return this.#partial.snapshot(this.scheduler.buffers())
+  }
+
+  /**
+   * Takes all requests back, and asks for nothing until `resume`. Blocks that have arrived of unfinished pieces are kept
+   * where the storage keeps them, else in memory.
+   */
+  pause(): void {
+    this.scheduler.pause(this.#options.storage.keeps !== undefined)
+  }
+
+  /** Goes on after `pause`. */
+  resume(): void {
+    this.scheduler.resume()
   }
 
   /** Nothing more comes in; resolves when nothing more goes out. */

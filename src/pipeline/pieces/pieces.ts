@@ -63,6 +63,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   readonly pipeline: PiecePipeline
   /** Whether a completed torrent has been confirmed at its paths. */
   complete = false
+  #isChecked = false
   readonly #options: PiecesOptions
   readonly #window: ReadWindow | undefined
   /** Whether files are written; a seed leaves them as they are. */
@@ -159,6 +160,11 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return this.missing > 0 && this.complete && this.pipeline.left === 0 && this.retains
   }
 
+  /** True if a piece is wanted and not verified. */
+  lacks(index: number): boolean {
+    return this.pipeline.wanted.has(index) && !this.verified.has(index)
+  }
+
   /** What peers need to know of the torrent. */
   get forPeers(): PeerTorrent {
     const { info, length, pieceCount, pieceLength } = this.metainfo
@@ -203,12 +209,13 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     const progress = (pieces: number) => this.emit('checked', pieces)
     const found = await findVerifiedPieces({
       ...{ metainfo, storage, resume, trusted, signal, progress },
-      partial: blocks => this.pipeline.resume(blocks),
+      partial: blocks => this.pipeline.loadPartial(blocks),
     })
     for (const index of found) {
       this.pipeline.found(index)
       this.#add(index)
     }
+    this.#isChecked = true
   }
 
   /** Completes the files, and looks at each by its path. @returns false if pieces were lost meanwhile */
@@ -221,9 +228,9 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return this.#completion.confirm()
   }
 
-  /** Saves the resume record. Never rejects. */
-  save(): Promise<void> {
-    return this.#resumeSaver.write()
+  /** Saves the resume record, once it is known what is there: until then the record says more. Never rejects. */
+  async save(): Promise<void> {
+    if (this.#isChecked) await this.#resumeSaver.write()
   }
 
   /** To be called now and then. */
@@ -273,7 +280,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   /** Gives everything back. Rejects when the storage cannot be closed. */
   async close(): Promise<void> {
     await this.pipeline.close()
-    await this.#resumeSaver.write()
+    await this.save()
     await this.#options.content.storage.close()
   }
 

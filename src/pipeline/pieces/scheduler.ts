@@ -54,6 +54,7 @@ export class Scheduler implements BlockSource {
   readonly #deadlines: Deadlines
   readonly #endgame: Endgame
   #ended = false
+  #isPaused = false
 
   constructor(options: SchedulerOptions) {
     this.#options = options
@@ -139,6 +140,10 @@ export class Scheduler implements BlockSource {
   take(requester: Fetcher, room: number, now: number): Request[] {
     const taken: Request[] = []
     if (this.#ended) return taken
+    if (this.#isPaused) {
+      this.#hungry.add(requester)
+      return taken
+    }
     this.#deadlines.update(now)
     const late = this.#deadlines.late(requester.window.usual)
     const parole = this.#options.parole?.(requester) ?? false
@@ -210,13 +215,33 @@ export class Scheduler implements BlockSource {
 
   /** Offers what there is to them; without `late`, O(1) for each while there are no blocks that nobody was asked for. */
   #offer(late = false): void {
-    if (this.#ended) return
+    if (this.#ended || this.#isPaused) return
     for (const requester of [...this.#hungry]) {
       // it waits to begin a piece, and the queue will call it
       if (!late && this.#open.size === 0 && this.#queued.has(requester)) continue
       this.#hungry.delete(requester)
       requester.fill()
     }
+  }
+
+  /**
+   * Takes all requests back, and gives no work until `resume`.
+   * @param abandon true to close unfinished pieces, which gives their memory back
+   */
+  pause(abandon: boolean): void {
+    this.#isPaused = true
+    for (const active of [...this.#active.values()]) {
+      if (active.buffer.complete || active.buffer.closed) continue // it is on its way to the disk
+      if (abandon) this.#abandon(active)
+      active.cancel()
+      if (!abandon && active.buffer.free > 0) this.#open.add(active)
+    }
+  }
+
+  /** Goes on after `pause`. */
+  resume(): void {
+    this.#isPaused = false
+    this.#offer(true)
   }
 
   /** Nothing is asked for any more. */
@@ -243,7 +268,7 @@ export class Scheduler implements BlockSource {
 
   /** The task of a piece: from its first request until it is at rest. */
   #begin(requester: Fetcher): Promise<void> | undefined {
-    if (!this.#queued.delete(requester) || requester.room === 0 || this.#ended) return
+    if (!this.#queued.delete(requester) || requester.room === 0 || this.#ended || this.#isPaused) return
     const { parole, suspect, open } = this.#options
     const index = this.#pick(requester)
     if (index < 0) {

@@ -65,6 +65,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   readonly #said = new Map<string, string>()
   #last = ''
   #state: 'new' | 'running' | 'closed' = 'new'
+  #isPaused = false
   /** Bytes from those that are gone. */
   #downloaded = 0
   #wasted = 0
@@ -104,6 +105,17 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     this.#open()
   }
 
+  /** Asks no further web seed until `resume`. Those that are asked get no work meanwhile: the scheduler is paused too. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  /** Goes on after `pause`. */
+  resume(): void {
+    this.#isPaused = false
+    this.#open()
+  }
+
   tick(now: number): void {
     for (const seed of [...this.#seeds]) seed.tick(now, REQUEST_TIMEOUT)
     this.#open()
@@ -122,6 +134,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
 
   /** Asks as many as may be; those that rest do not count. */
   #open(): void {
+    if (this.#isPaused) return
     let room = MAX_AT_ONCE - [...this.#seeds].filter(({ resting }) => !resting).length
     for (; room > 0 && this.#state === 'running'; room--) {
       const place = this.#reserve.shift()

@@ -68,6 +68,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   readonly #connections: ConnectionLimit | undefined
   readonly #maxHalfOpen: number
   #closed = false
+  #paused = false
   readonly #totals = new Totals(() => this.peers.keys())
 
   constructor({ context, connections, maxPeers, maxPerAddress, maxHalfOpen = 32, reputation }: SwarmOptions) {
@@ -133,7 +134,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   /** Dials while there is room. */
   dial(): void {
     let halfOpen = this.peers.size - this.connected.length
-    while (!this.#closed && this.#slots.free && halfOpen < this.#maxHalfOpen) {
+    while (!this.#isStopped && this.#slots.free && halfOpen < this.#maxHalfOpen) {
       const candidate = this.#nextCandidate()
       if (!candidate) return
       halfOpen++
@@ -153,7 +154,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     const { clock, encryption } = this.#context
     const { remoteAddress = '' } = accepted.socket
     const unwanted = encryption === 'require' ? !accepted.ciphers : encryption === 'off' && accepted.ciphers
-    const refused = this.#closed || unwanted || this.#reputation.whyBanned(remoteAddress) !== undefined
+    const refused = this.#isStopped || unwanted || this.#reputation.whyBanned(remoteAddress) !== undefined
     const room = !refused && this.#slots.admit(remoteAddress, !this.#seeding, clock.now())
     if (room === false) {
       accepted.socket.destroy()
@@ -189,6 +190,20 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     }
   }
 
+  /** Ends every connection, and makes and accepts none until `resume`. */
+  pause(): void {
+    this.#paused = true
+    for (const peer of [...this.peers.keys()]) peer.destroy()
+    this.#connections?.delete(this)
+  }
+
+  /** Goes on after `pause`. */
+  resume(): void {
+    this.#paused = false
+    this.#connections?.add(this, () => this.peers.size)
+    this.dial()
+  }
+
   /** Ends every connection. */
   close(): void {
     this.#closed = true
@@ -196,9 +211,14 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.#connections?.delete(this)
   }
 
+  /** True while connections are neither made nor accepted. */
+  get #isStopped(): boolean {
+    return this.#closed || this.#paused
+  }
+
   /** While there is something to fetch and no room, a connection that is of no use now and then makes room for another. */
   #turnOver(now: number): void {
-    if (this.#closed || this.#seeding) return
+    if (this.#isStopped || this.#seeding) return
     const idle = this.#slots.turnOver(now)
     const candidate = idle && this.#nextCandidate()
     if (!candidate) return
@@ -297,23 +317,33 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     if (candidate) {
       const now = this.#context.clock.now()
       if (peer.ready) candidate.seed = peer.uploadOnly
-      this.candidates.closed(candidate, now, starved || downloaded + uploaded > 0, describeEnd(error, peer))
+      const useful = starved || this.#isStopped || downloaded + uploaded > 0
+      const failure = this.#isStopped ? undefined : describeEnd(error, peer)
+      this.candidates.closed(candidate, now, useful, failure)
       if (ourselves) this.candidates.rest(candidate, now, OWN_REST)
     }
     if (starved) this.makeRoom()
     else if (error && !ourselves) this.emit('warning', nameError(error, peer.address))
     if (peer.ready) {
-      this.emit('disconnected', peer, error ? messageOf(error) : 'closed by the peer')
+      this.emit('disconnected', peer, this.#reasonOf(error))
       this.emit('interest')
       // what waited for it to be fetched by that one is answered now
       for (const other of this.peers.keys()) other.responder.serve()
     }
-    if (!this.#closed) this.dial()
+    this.dial()
+  }
+
+  /** Why a connection ended, in words. */
+  #reasonOf(error: Error | undefined): string {
+    if (error) return messageOf(error)
+    if (this.#closed) return 'the torrent was closed'
+    return this.#paused ? 'the torrent was paused' : 'closed by the peer'
   }
 
   /** Whether somebody whom we dialled hung up on how we spoke, encrypted or plain, and may like the other better. */
   #refused(peer: Peer, error: Error | undefined): boolean {
-    if (this.#closed || this.#context.encryption !== 'prefer' || peer.incoming || !peer.silent) return false
+    if (this.#isStopped || this.#context.encryption !== 'prefer' || peer.incoming || !peer.silent)
+      return false
     // who answers something else altogether speaks no BitTorrent
     return peer.encrypted || !(error instanceof PeerError) || error.code !== 'ERR_HANDSHAKE'
   }

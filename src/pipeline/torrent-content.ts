@@ -1,0 +1,165 @@
+import { EventEmitter } from 'node:events'
+import type { TsdlError } from '../errors.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { systemClock } from '../ports/clock.ts'
+import { VERSION } from '../version.ts'
+import { forwardEvents } from './forward-events.ts'
+import type { ContentOptions } from './pieces/content-options.ts'
+import { Pieces } from './pieces/pieces.ts'
+import { WebSeeds } from './pieces/web-seeds.ts'
+import type { AnnouncedContent, TorrentNetwork } from './torrent-network.ts'
+import { DEFAULT_MEMORY_BYTES, type TorrentOptions } from './torrent-options.ts'
+
+export interface TorrentContentEvents {
+  /** This many pieces have been read and hashed at the start. */
+  checked: [pieces: number]
+  /** A piece is verified and at rest. */
+  verified: [index: number]
+  /** A verified piece was lost: another program changed its file. */
+  lost: [index: number]
+  /** Every wanted piece is verified and at rest at its path. */
+  done: []
+  /** A web seed gave its first useful answer, or cannot be used for now. */
+  webSeed: [name: string, state: 'connected' | 'disconnected', reason?: string]
+  warning: [error: TsdlError]
+  /** The storage failed. */
+  failed: [error: Error]
+}
+
+/** The content of one torrent, once it is decided where it goes: its pieces, and the web seeds that bring them too. */
+export class TorrentContent extends EventEmitter<TorrentContentEvents> implements AnnouncedContent {
+  readonly pieces: Pieces
+  readonly webSeeds: WebSeeds
+  readonly #network: TorrentNetwork
+  readonly #memoryBudget: TorrentOptions['memoryBudget']
+  readonly #aborted = new AbortController()
+  #isChecked = false
+  #isClosed = false
+
+  /** @throws InputError for a URL that cannot be a web seed */
+  constructor(metainfo: Metainfo, content: ContentOptions, options: TorrentOptions, network: TorrentNetwork) {
+    super()
+    const { clock = systemClock, memoryBudget, random = Math.random, superSeed = false } = options
+    const { funnel, limits } = network.context
+    const memory = memoryBudget?.nextShare ?? options.memory ?? DEFAULT_MEMORY_BYTES
+    this.pieces = new Pieces({
+      ...{ metainfo, content, memory, superSeed, clock, random, funnel },
+      reputation: network.reputation,
+      signal: this.#aborted.signal,
+    })
+    this.#network = network
+    this.#memoryBudget = memoryBudget
+    this.webSeeds = new WebSeeds({
+      ...{ metainfo, pipeline: this.pieces.pipeline, limits, clock },
+      userAgent: `tsdl/${VERSION}`,
+      named: options.webSeeds,
+      urls: options.webSeedUrls,
+      open: options.http,
+      allowLocal: options.allowLocal,
+    })
+    this.#takeMemory()
+    network.on('connected', peer => this.pieces.join(peer))
+    forwardEvents(this.pieces, this, 'checked', 'warning', 'failed')
+    this.pieces.on('verified', index => this.#onVerified(index))
+    this.pieces.on('lost', index => {
+      network.withdrawPiece(index)
+      this.emit('lost', index)
+    })
+    this.pieces.on('banned', (name, reason) => {
+      network.swarm.ban(name, reason)
+      this.webSeeds.ban(name, reason)
+    })
+    forwardEvents(this.webSeeds, this, 'warning')
+    this.webSeeds.on('connected', name => this.emit('webSeed', name, 'connected'))
+    this.webSeeds.on('disconnected', (name, reason) => this.emit('webSeed', name, 'disconnected', reason))
+  }
+
+  get missing(): number {
+    return this.pieces.missing
+  }
+
+  get isPartialSeed(): boolean {
+    return this.pieces.isPartialSeed
+  }
+
+  get webSeedBytes(): number {
+    return this.webSeeds.downloaded
+  }
+
+  /** Locks the files, and finds the pieces that are there already. */
+  async check(): Promise<void> {
+    await this.pieces.check()
+    this.#isChecked = true
+  }
+
+  /** Exchanges blocks with peers from now on. */
+  begin(): void {
+    this.#network.beginExchange(this.pieces.forPeers)
+    for (const peer of this.#network.swarm.connected) this.pieces.join(peer)
+  }
+
+  /** Completes the files once every wanted piece is there, and tells trackers and peers, unless pieces turn out to be lost. */
+  async finish(): Promise<void> {
+    const { pieces } = this
+    const isConfirmed = await pieces.confirmAll()
+    if (!isConfirmed || this.#isClosed || pieces.complete) return
+    pieces.complete = true
+    void pieces.save()
+    if (pieces.verified.full) this.#network.sources.complete()
+    else if (pieces.retains) this.#network.announcePartialSeed()
+    this.emit('done')
+  }
+
+  /** Asks for what is late, saves the resume record when it is old, and makes room where the disk lacks descriptors. */
+  tick(now: number): void {
+    if (this.pieces.isStarved) this.#network.swarm.makeRoom()
+    this.webSeeds.tick(now)
+    this.pieces.tick(now)
+  }
+
+  /** Asks for nothing until `resume`, and gives up memory. Resolves when the resume record is saved; never rejects. */
+  pause(): Promise<void> {
+    this.pieces.pipeline.pause()
+    this.webSeeds.pause()
+    // a window holds pieces for its readers meanwhile
+    if (this.pieces.retains) this.#memoryBudget?.delete(this)
+    return this.pieces.save()
+  }
+
+  /** Goes on after `pause`. */
+  resume(): void {
+    this.#takeMemory()
+    this.webSeeds.resume()
+    this.pieces.pipeline.resume()
+  }
+
+  /**
+   * Fails readers and gives everything back. Rejects when the storage cannot be closed.
+   * @param reason the error of readers that wait
+   */
+  close(reason: Error): Promise<void> {
+    this.#isClosed = true
+    this.#aborted.abort(reason)
+    this.#memoryBudget?.delete(this)
+    this.webSeeds.close()
+    this.pieces.end(reason)
+    return this.pieces.close()
+  }
+
+  #onVerified(index: number): void {
+    const { pieces } = this
+    this.emit('verified', index)
+    if (!this.#isChecked) return
+    // peers are told of no piece that is not retained
+    if (pieces.retains) this.#network.announcePiece(index)
+    if (pieces.finished && !pieces.complete) this.finish().catch(error => this.emit('failed', error))
+    // on demand it is never done, and yet all of it may be there
+    if (!pieces.finished && pieces.retains && pieces.verified.full) this.#network.sources.complete()
+  }
+
+  #takeMemory(): void {
+    this.#memoryBudget?.add(this, share => {
+      this.pieces.pipeline.memory = share
+    })
+  }
+}

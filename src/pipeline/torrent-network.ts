@@ -1,0 +1,262 @@
+import { randomBytes } from 'node:crypto'
+import { EventEmitter } from 'node:events'
+import { addressBytes } from '../codec/compact.ts'
+import { makePeerId } from '../codec/peer-id.ts'
+import { PeerSources } from '../discovery/peer-sources.ts'
+import { InputError, type TsdlError } from '../errors.ts'
+import type { Magnet } from '../metainfo/magnet.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { type Clock, systemClock } from '../ports/clock.ts'
+import { pick } from '../ports/pick.ts'
+import { Funnel } from '../streams/torrent/funnel.ts'
+import { VERSION } from '../version.ts'
+import { ByteRate } from './peer/byte-rate.ts'
+import type { Peer } from './peer/peer.ts'
+import type { PeerContext, PeerTorrent } from './peer/peer-context.ts'
+import { limitsOf } from './peer/peer-limits.ts'
+import { Reputation } from './swarm/reputation.ts'
+import { Swarm } from './swarm/swarm.ts'
+import { DEFAULT_MEMORY_BYTES, type TorrentOptions } from './torrent-options.ts'
+import { Unchoker } from './upload/unchoker.ts'
+
+export interface TorrentNetworkEvents {
+  /** Both handshakes with a peer are done. */
+  connected: [peer: Peer]
+  /** A connected peer is gone. */
+  disconnected: [peer: Peer, reason: string]
+  /** A peer or a tracker failed. */
+  warning: [error: TsdlError]
+}
+
+/** What trackers are told of the content. */
+export interface AnnouncedContent {
+  /** Bytes of the whole torrent that are missing. */
+  readonly missing: number
+  /** True if every wanted piece is there, and others are missing (BEP 21). */
+  readonly isPartialSeed: boolean
+  /** Bytes of blocks from web seeds. */
+  readonly webSeedBytes: number
+}
+
+/** Bytes that trackers are told we lack while that is not known: a seed would lack none. */
+const UNKNOWN_LEFT = 16_384
+const DEFAULT_MAX_PEERS = 100
+
+/**
+ * The network side of one torrent, the same before and after its metadata is known: the swarm, the sources of peers,
+ * the choker, and the port that accepts peers.
+ */
+export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
+  /** 20 bytes. */
+  readonly infoHash: Buffer
+  readonly swarm: Swarm
+  readonly sources: PeerSources
+  readonly reputation: Reputation
+  /** What all peers of the torrent share. */
+  readonly context: PeerContext
+  /** Set once it is decided where the content goes. */
+  content: AnnouncedContent | undefined
+  readonly #source: Metainfo | Magnet
+  readonly #options: TorrentOptions
+  readonly #clock: Clock
+  readonly #unchoker: Unchoker
+  #downRate = new ByteRate()
+  #upRate = new ByteRate()
+  #isPrivate: boolean
+  #isStarted = false
+  #isPaused = false
+
+  /** @throws InputError for a magnet link without a v1 info-hash, or an option that is invalid */
+  constructor(source: Metainfo | Magnet, options: TorrentOptions) {
+    super()
+    const { clock = systemClock, random = Math.random } = options
+    const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
+    const infoHash = infoHashOf(source)
+    this.infoHash = infoHash
+    this.#source = source
+    this.#options = options
+    this.#clock = clock
+    this.#isPrivate = 'hashes' in source && source.private
+    this.reputation = new Reputation(() => clock.now())
+    this.context = this.#makeContext(peerId)
+    this.swarm = new Swarm({
+      context: this.context,
+      maxPeers: options.maxPeers ?? DEFAULT_MAX_PEERS,
+      maxPerAddress: options.maxPeersPerAddress,
+      reputation: this.reputation,
+      connections: options.connections,
+    })
+    this.sources = new PeerSources({
+      ...{ infoHash, peerId, clock, random },
+      tiers: options.trackers === false ? [] : source.trackers,
+      peers: [...('peers' in source ? source.peers : []), ...(options.peers ?? [])],
+      ...('hashes' in source ? { private: source.private, ...pick(source, 'nodes') } : {}),
+      ...pick({ key: options.trackerKey }, 'key'),
+      ...pick(options, 'allowLocal', 'dht', 'lsd'),
+      port: this.context.port,
+      stats: () => ({
+        uploaded: this.swarm.uploaded,
+        downloaded: this.downloaded,
+        left: this.content?.missing ?? UNKNOWN_LEFT,
+        partial: this.content?.isPartialSeed ?? false,
+      }),
+    })
+    this.#unchoker = new Unchoker({
+      peers: () => this.swarm.peers.keys(),
+      seeding: () => this.context.torrent?.upload.only() ?? false,
+      uploaded: () => this.swarm.uploaded,
+      limit: typeof options.up === 'number' ? options.up : undefined,
+      random,
+    })
+    this.swarm.on('connected', peer => this.emit('connected', peer))
+    this.swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
+    this.swarm.on('interest', () => this.#unchoker.changed(clock.now()))
+    this.swarm.on('warning', error => this.emit('warning', error))
+    this.sources.on('peers', (peers, name) => this.swarm.add(peers, name))
+    this.sources.on('warning', error => this.emit('warning', error))
+  }
+
+  /** Bytes of blocks, from peers and web seeds. */
+  get downloaded(): number {
+    return this.swarm.downloaded + (this.content?.webSeedBytes ?? 0)
+  }
+
+  /** Bytes per second, averaged over some seconds. */
+  get downSpeed(): number {
+    return this.#downRate.rate
+  }
+
+  /** Bytes per second, averaged over some seconds. */
+  get upSpeed(): number {
+    return this.#upRate.rate
+  }
+
+  /** True once `start` was called. */
+  get isStarted(): boolean {
+    return this.#isStarted
+  }
+
+  /** Accepts peers, and looks for peers to connect to. Idempotent; while paused it takes effect with `resume`. */
+  start(): void {
+    if (this.#isStarted) return
+    this.#isStarted = true
+    if (!this.#isPaused) this.#open()
+  }
+
+  /** Takes trackers and privacy from a metainfo that a magnet link did not have (BEP 27). */
+  learnMetainfo(metainfo: Metainfo): void {
+    if (metainfo.private && !this.#isPrivate) {
+      this.#isPrivate = true
+      this.sources.becomePrivate()
+      this.swarm.forget(['DHT', 'LSD', 'PEX'])
+    }
+    if (this.#options.trackers !== false) this.sources.addTrackers(newTiers(metainfo, this.#source))
+  }
+
+  /** Exchanges blocks from now on, also with the peers that are connected already. */
+  beginExchange(torrent: PeerTorrent): void {
+    this.swarm.begin(torrent)
+  }
+
+  /** Tells peers that we have a piece. */
+  announcePiece(index: number): void {
+    for (const peer of this.swarm.peers.keys()) peer.have(index)
+  }
+
+  /** Tells peers that we have lost a piece (BEP 54). */
+  withdrawPiece(index: number): void {
+    for (const peer of this.swarm.peers.keys()) peer.lack(index)
+  }
+
+  /** Tells trackers and peers that we want no further piece of an incomplete torrent (BEP 21). */
+  announcePartialSeed(): void {
+    this.sources.becomePartialSeed()
+    for (const peer of this.swarm.peers.keys()) peer.tellUploadOnly()
+  }
+
+  /** Checks time limits, dials, chokes and measures. To be called a few times per second. */
+  tick(now: number): void {
+    this.swarm.tick(now)
+    this.#unchoker.tick(now)
+    this.#downRate.update(this.downloaded, now)
+    this.#upRate.update(this.swarm.uploaded, now)
+  }
+
+  /** Closes all connections and leaves all sources of peers until `resume`. Resolves when trackers were told; never rejects. */
+  pause(): Promise<void> {
+    this.#isPaused = true
+    this.#downRate = new ByteRate()
+    this.#upRate = new ByteRate()
+    this.swarm.pause()
+    return this.#isStarted ? this.#leave() : Promise.resolve()
+  }
+
+  /** Goes on after `pause`. */
+  resume(): void {
+    this.#isPaused = false
+    this.swarm.resume()
+    if (this.#isStarted) this.#open()
+  }
+
+  /** Closes all connections. Resolves when trackers were told; never rejects. */
+  close(): Promise<void> {
+    this.swarm.close()
+    return this.#leave()
+  }
+
+  #open(): void {
+    const { listener } = this.#options
+    listener?.add(this.infoHash, accepted => this.swarm.accept(accepted))
+    this.sources.start()
+  }
+
+  #leave(): Promise<void> {
+    this.#options.listener?.remove(this.infoHash)
+    return this.sources.stop()
+  }
+
+  #makeContext(peerId: Uint8Array): PeerContext {
+    const { encryption = 'prefer', listener, memory, memoryBudget } = this.#options
+    const bind = dialledFrom(this.#options.bind)
+    return {
+      ...{ infoHash: this.infoHash, peerId, encryption, clock: this.#clock, client: `tsdl ${VERSION}` },
+      funnel: new Funnel(),
+      load: { waiting: 0 },
+      port: () => listener?.port,
+      dht: () => this.sources.dht,
+      pex: () => this.#options.pex !== false && !this.#isPrivate,
+      limits: limitsOf({
+        clock: this.#clock,
+        memory: () => memoryBudget?.share ?? memory ?? DEFAULT_MEMORY_BYTES,
+        ...pick(this.#options, 'up', 'down'),
+        peers: () => this.swarm.peers.size,
+      }),
+      torrent: undefined,
+      ...pick(this.#options, 'connect'),
+      ...(bind ? { bind } : {}),
+    }
+  }
+}
+
+function infoHashOf(source: Metainfo | Magnet): Buffer {
+  if (source.infoHash) return source.infoHash
+  const hash = 'infoHashV2' in source ? source.infoHashV2?.toString('hex') : ''
+  throw new InputError(
+    'ERR_USAGE',
+    `${hash}: an info-hash of BitTorrent v2 alone, which is not supported yet`,
+  )
+}
+
+/** The trackers of a metainfo that its magnet link does not name, in tiers. */
+function newTiers({ trackers }: Metainfo, { trackers: known }: Metainfo | Magnet): string[][] {
+  const urls = new Set(known.flat())
+  return trackers.map(tier => tier.filter(url => !urls.has(url))).filter(tier => tier.length > 0)
+}
+
+/** The address to dial from; none where all will do. @throws InputError when it is no IP address */
+function dialledFrom(bind: string | undefined): string | undefined {
+  if (bind === undefined) return undefined
+  const bytes = addressBytes(bind.replace(/%.*$/, '')) // without the zone of a link-local one
+  if (bytes) return bytes.some(byte => byte > 0) ? bind : undefined
+  throw new InputError('ERR_USAGE', `bind: expected an IP address of this machine, got ${bind}`)
+}
