@@ -55,7 +55,9 @@ client.on('added', ({ infoHash }) => infoHash.toString('hex'))
 const reader = stream('magnet:?xt=urn:btih:', { file: 0, start: 1, signal: AbortSignal.timeout(1) })
 reader.torrent satisfies Promise<Torrent>
 await pipeline(streamTar('x.torrent'), createWriteStream('out.tar'))
-await Promise.all(fanOut(reader, [{ sink: createWriteStream('a') }, { sink: process.stdout, policy: 'spill' }]))
+await Promise.all(
+  fanOut(reader, [{ sink: createWriteStream('a') }, { sink: process.stdout, policy: 'spill' }]),
+)
 
 const metainfo: Metainfo = await fetchMetadata('ab'.repeat(20), { timeout: 1000 })
 const created = await create('directory', { trackers: [['https://example.net/announce']] })
