@@ -1,8 +1,8 @@
 import { formatAddress, type PeerAddress } from '../../codec/compact.ts'
-import type { PexPeer } from '../../codec/pex.ts'
+import { PEX_FLAGS, type PexPeer } from '../../codec/pex.ts'
 import type { Peer } from './peer.ts'
 
-/** Tells the peers that are due of the others (BEP 11), as far as it is known where those listen. */
+/** Sends the peers that are due the addresses at which the others listen, as far as these are known (BEP 11). */
 export function exchangePeers(
   peers: ReadonlyMap<Peer, { readonly address: PeerAddress } | undefined>,
   now: number,
@@ -12,10 +12,20 @@ export function exchangePeers(
   const connected = new Map<string, PexPeer>()
   for (const [peer, candidate] of peers) {
     if (!peer.ready || !candidate) continue
-    connected.set(formatAddress(candidate.address), { ...candidate.address, flags: peer.pexFlags })
+    connected.set(formatAddress(candidate.address), { ...candidate.address, flags: pexFlagsOf(peer) })
   }
   for (const peer of due) {
     const own = peers.get(peer)?.address
     peer.extensions.sendPex(connected, own && formatAddress(own), now)
   }
+}
+
+/** What others are told of a peer beside its address. */
+function pexFlagsOf({ about, encrypted, incoming, uploadOnly }: Peer): number {
+  return (
+    (encrypted ? PEX_FLAGS.encryption : 0) |
+    (uploadOnly ? PEX_FLAGS.seed : 0) |
+    (about.extensions.get('ut_holepunch') ? PEX_FLAGS.holepunch : 0) |
+    (incoming ? 0 : PEX_FLAGS.reachable)
+  )
 }

@@ -16,14 +16,19 @@ export interface ResponderTorrent {
   readonly has: (index: number) => boolean
 }
 
+/** Decides how a peer is served: a policy. */
+export interface UploadPolicy {
+  /** Blocks to read and send at once, up to 16. */
+  readonly maxBlocks: number
+  /** Returns true if requests for this piece wait behind all others. */
+  defers(index: number): boolean
+}
+
 export interface ResponderOptions extends Partial<ResponderTorrent> {
   /** Requests that may wait; more are refused. @default 500 */
   readonly queue?: number
-  /** Blocks to read, and to send, at once. @default 16 */
-  readonly run?: () => number
   readonly limit?: ByteLimit
-  /** Whether requests for a piece are to wait for now. @default none */
-  readonly later?: (index: number) => boolean
+  readonly policy?: UploadPolicy
   /** Memory for a run of 16 blocks with their heads, and where it goes back to. @default memory of its own for each */
   readonly pool?: { take(): Uint8Array; give(bytes: Uint8Array): void }
   /** Called with what a read of a piece failed with: its requests were refused. */
@@ -231,10 +236,10 @@ export class Responder extends Duplex<Message, Outgoing> {
 
   /** Puts first what need not wait. @returns whether there is anything */
   #prefer(): boolean {
-    const { later } = this.#options
-    if (!later) return true
+    const { policy } = this.#options
+    if (!policy) return true
     const queue = this.#queue
-    const at = queue.findIndex(({ index }) => !later(index))
+    const at = queue.findIndex(({ index }) => !policy.defers(index))
     if (at > 0) this.#queue = [...queue.slice(at), ...queue.slice(0, at)]
     return at >= 0
   }
@@ -245,7 +250,7 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 
   #runBlocks(): number {
-    return runOf(this.#queue, Math.min(MAX_RUN, this.#options.run?.() ?? MAX_RUN))
+    return runOf(this.#queue, Math.min(MAX_RUN, this.#options.policy?.maxBlocks ?? MAX_RUN))
   }
 
   async #read(requests: readonly BlockRef[]): Promise<void> {

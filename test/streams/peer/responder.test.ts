@@ -207,7 +207,7 @@ for (const [what, asked, expected, run] of [
     const all = setup({
       gated: true,
       pieceLength: 20 * KiB16,
-      ...(run === undefined ? {} : { run: () => run }),
+      ...(run === undefined ? {} : { policy: { maxBlocks: run, defers: () => false } }),
     })
     const { hear, gate, reads, responder, items, wire } = all
     responder.on('data', item => {

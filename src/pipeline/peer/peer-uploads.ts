@@ -1,0 +1,61 @@
+import { BLOCK_LENGTH, type Message } from '../../codec/message.ts'
+import type { Requester } from '../../streams/peer/requester.ts'
+import type { UploadPolicy } from '../../streams/peer/responder.ts'
+import type { ByteRate } from './byte-rate.ts'
+import type { PeerContext, PeerUpload, SuggestedPeer } from './peer-context.ts'
+
+/** Seconds of a peer's rate that are read and sent at once, as what is on its way can no longer be cancelled. */
+const READ_AHEAD_SECONDS = 0.25
+
+/** The parts of a peer that decide how it is served. */
+export interface ServedPeer extends SuggestedPeer {
+  readonly requester: Requester
+  readonly up: ByteRate
+  send(message: Message): boolean
+}
+
+/** How one peer is served: the blocks at once, and the pieces that we suggest while we are a seed (BEP 6). */
+export class PeerUploads implements UploadPolicy {
+  readonly #peer: ServedPeer
+  readonly #context: PeerContext
+
+  constructor(peer: ServedPeer, context: PeerContext) {
+    this.#peer = peer
+    this.#context = context
+  }
+
+  get maxBlocks(): number {
+    const blocks = Math.floor((this.#peer.up.rate * READ_AHEAD_SECONDS) / BLOCK_LENGTH)
+    return Math.min(this.#context.limits.run(), Math.max(1, blocks))
+  }
+
+  defers(index: number): boolean {
+    return this.#suggesting?.suggestions.later(this.#peer, index, this.#context.clock.now()) ?? false
+  }
+
+  /** Sends suggestions, if the policy has any for the peer, so that each piece is uploaded once. */
+  suggest(): void {
+    const { bits, fast } = this.#peer.requester
+    const upload = fast ? this.#suggesting : undefined
+    const now = this.#context.clock.now()
+    for (const index of upload?.suggestions.next(this.#peer, index => bits.has(index), now) ?? [])
+      this.#peer.send({ type: 'suggest', index })
+  }
+
+  /** The peer has requested a block of a piece. */
+  onRequest(index: number): void {
+    const suggestions = this.#context.torrent?.upload.suggestions
+    if (suggestions?.asked(this.#peer, index, this.#context.clock.now())) this.suggest()
+  }
+
+  /** Forgets the suggestions: the peer was choked or disconnected. */
+  end(): void {
+    this.#context.torrent?.upload.suggestions.left(this.#peer)
+  }
+
+  /** Our uploads, while we are a seed that shows what it has. */
+  get #suggesting(): PeerUpload | undefined {
+    const upload = this.#context.torrent?.upload
+    return upload?.only() && !upload.hidden ? upload : undefined
+  }
+}
