@@ -58,7 +58,6 @@ export class Peer extends EventEmitter<PeerEvents> {
   peerId: Uint8Array | undefined
   /** True once both handshakes are done. */
   ready = false
-  peerInterested = false
   /** The times of the handshake and of the last unchoke, in milliseconds of the clock. */
   readyAt = 0
   unchokedAt = Number.NEGATIVE_INFINITY
@@ -77,8 +76,6 @@ export class Peer extends EventEmitter<PeerEvents> {
   #endReason: Error | undefined
   readonly #handlers: MessageHandlers = {
     handshake: message => this.#onHandshake(message),
-    interested: () => this.#onInterest(true),
-    notInterested: () => this.#onInterest(false),
     port: ({ port }) => this.#dhtPort.onPort(port),
     extended: ({ id, payload }) => this.#extensions.take(id, payload),
   }
@@ -121,6 +118,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   #follow(): void {
     this.#connection.on('drain', () => this.#extensions.drained())
     this.#connection.on('close', error => this.destroy(error))
+    this.requester.on('interest', () => this.emit('interest'))
     this.responder.on('request', index => this.#uploads.onRequest(index))
     this.#extensions.on('peers', addresses => this.emit('peers', addresses))
     this.#extensions.on('metadata', message => this.emit('metadata', message))
@@ -161,6 +159,10 @@ export class Peer extends EventEmitter<PeerEvents> {
 
   get requester(): Requester {
     return this.#stages.requester
+  }
+
+  get peerInterested(): boolean {
+    return this.requester.peerInterested
   }
 
   get responder(): Responder {
@@ -278,10 +280,5 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.requester.fast = this.responder.fast = fast
     for (const index of allowedFast) this.responder.allow(index)
     for (const message of messages) this.send(message)
-  }
-
-  #onInterest(interested: boolean): undefined {
-    this.peerInterested = interested
-    this.emit('interest')
   }
 }

@@ -34,11 +34,16 @@ export class Dispatcher extends Transform<Incoming, Incoming> {
     this.#handlers = handlers
   }
 
-  /** The requests and cancels of the peer. Without a first access to this property they are dropped. */
+  /**
+   * The requests and cancels of the peer. They are dropped unless this property was read, and once their reader has closed.
+   * An error of the reader destroys the dispatcher.
+   */
   get requests(): Source<UploadRequest> {
     if (!this.#requests) {
       this.#requests = new UploadRequests()
-      this.#requests.on('error', error => this.destroy(error))
+      this.#requests.on('error', error => {
+        if (error.code !== 'PREMATURE_CLOSE') this.destroy(error)
+      })
       if (this.destroying) this.#requests.destroy()
     }
     return this.#requests

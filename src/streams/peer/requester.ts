@@ -36,7 +36,8 @@ const BLOCKS_PER_OUTPUT = 16
 const OUTPUT_WEIGHT = 16
 
 /**
- * Requests blocks from one peer: keeps a window of requests under way and refills it in batches.
+ * Requests blocks from one peer: keeps a window of requests under way and refills it in batches. Emits `interest` when the
+ * peer says that it is interested or not: in order with the pieces that it has, as both decide about unchoking.
  *
  * in            Incoming, from the peer's Framer or Dispatcher; `place` tells the Framer where blocks belong
  * out           Block: the last that arrived of a piece, and one whenever another 16 of a piece have arrived
@@ -47,6 +48,7 @@ const OUTPUT_WEIGHT = 16
  */
 export class Requester extends Transform<Incoming, Block> implements BlockPlace, Fetcher {
   peerChoking = true
+  peerInterested = false
   /** Bytes of blocks that came and were asked for. */
   downloaded = 0
   /** Bytes of blocks that came and were of no use. */
@@ -244,6 +246,11 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
         return
       case 'reject':
         this.#reject(message)
+        return
+      case 'interested':
+      case 'notInterested':
+        this.peerInterested = message.type === 'interested'
+        this.emit('interest')
     }
   }
 

@@ -128,7 +128,7 @@ t.test('the end of the peer ends both outputs, after their last messages', async
   t.same(ends.sort(), ['messages', 'requests'])
 })
 
-t.test('destroying the dispatcher, or the reader of its requests, destroys the other', async t => {
+t.test('the dispatcher and the reader of its requests fail together', async t => {
   const first = setup()
   const responder = new Responder({})
   responder.on('error', () => {})
@@ -150,6 +150,19 @@ t.test('destroying the dispatcher, or the reader of its requests, destroys the o
   await settle()
   t.ok(second.dispatcher.destroyed)
   t.match(second.errors, [{ code: 'ERR_MESSAGE' }])
+
+  const closing = setup()
+  const closed = new Responder({})
+  closing.dispatcher.requests.pipe(closed)
+  closed.destroy()
+  closing.dispatcher.write(request(0))
+  closing.dispatcher.write({ type: 'choke' })
+  await settle()
+  t.same(
+    [closing.passed, closing.errors],
+    [[{ type: 'choke' }], []],
+    'a reader that only closes gets no more',
+  )
 
   const third = setup()
   third.dispatcher.destroy()

@@ -885,6 +885,17 @@ t.test('a block that was written but whose connection failed can be written by a
   t.equal(requester.place(0, 0, KiB16, { divert() {} }), null)
 })
 
+t.test('interest is reported in order with the pieces that the peer has', async t => {
+  const { hear, requester } = setup({ fast: true })
+  const seen: [boolean, number][] = []
+  requester.on('interest', () => seen.push([requester.peerInterested, requester.bits.count]))
+  await hear(HAVE_ALL, HAVE_NONE, msg(2), HAVE_ALL, msg(3))
+  t.same(seen, [
+    [true, 0],
+    [false, PIECES],
+  ])
+})
+
 t.test('messages that are not about requesting have no effect', async t => {
   const { hear, log, errors, out } = setup()
   await hear(u32(0), msg(20, [0, 100, 101]), msg(9, [1, 2]), msg(50))
