@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { describeValue } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import { type Magnet, metainfoOf } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
@@ -7,6 +8,7 @@ import { pick } from '../ports/pick.ts'
 import { MetadataDownload } from './metadata/metadata-download.ts'
 import type { TorrentNetwork } from './torrent-network.ts'
 import type { TorrentOptions } from './torrent-options.ts'
+import { isMetainfo } from './torrent-source.ts'
 
 export interface TorrentMetadataEvents {
   /** The metadata has become known. */
@@ -62,6 +64,8 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
    */
   take(metainfo: Metainfo): void {
     const { infoHash } = this.#network
+    if (!isMetainfo(metainfo))
+      throw new InputError('ERR_USAGE', `metainfo: expected a Metainfo, got ${describeValue(metainfo)}`)
     if (!metainfo.infoHash.equals(infoHash)) {
       const [got, expected] = [metainfo.infoHash, infoHash].map(hash => hash.toString('hex'))
       throw new InputError('ERR_METAINFO', `another torrent, ${got}: expected ${expected}`)

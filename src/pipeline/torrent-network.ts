@@ -253,10 +253,9 @@ function newTiers({ trackers }: Metainfo, { trackers: known }: Metainfo | Magnet
   return trackers.map(tier => tier.filter(url => !urls.has(url))).filter(tier => tier.length > 0)
 }
 
-/** The address to dial from; none where all will do. @throws InputError when it is no IP address */
+/** The address to dial from; undefined where the system chooses it. */
 function dialledFrom(bind: string | undefined): string | undefined {
   if (bind === undefined) return undefined
-  const bytes = addressBytes(bind.replace(/%.*$/, '')) // without the zone of a link-local one
-  if (bytes) return bytes.some(byte => byte > 0) ? bind : undefined
-  throw new InputError('ERR_USAGE', `bind: expected an IP address of this machine, got ${bind}`)
+  const bytes = addressBytes(bind.replace(/%.*$/, '')) // without the zone of a link-local address
+  return bytes?.some(byte => byte > 0) ? bind : undefined
 }

@@ -47,7 +47,8 @@ export function isMetainfo(source: unknown): source is Metainfo {
   return Buffer.isBuffer(infoHash) && Buffer.isBuffer(hashes) && Array.isArray(files)
 }
 
-function isParsedMagnet(source: unknown): source is Magnet {
+/** Returns true for a parsed magnet link. */
+export function isParsedMagnet(source: unknown): source is Magnet {
   const { infoHash, infoHashV2, peers, sources } = (source ?? {}) as Partial<Magnet>
   return Buffer.isBuffer(infoHash ?? infoHashV2) && Array.isArray(peers) && Array.isArray(sources)
 }

@@ -5,6 +5,7 @@ import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { systemClock } from '../ports/clock.ts'
 import type { ByteSource } from '../streams/read/file-reader.ts'
+import { checkContent, checkTorrentOptions } from './check-options.ts'
 import { reasonOf, stallError } from './diagnosis.ts'
 import { forwardEvents } from './forward-events.ts'
 import { Milestone } from './milestone.ts'
@@ -38,7 +39,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #content: TorrentContent | undefined
   #files: readonly TorrentFile[] = []
   /** `checked`: the pieces that were there are known, and the torrent waits for `resume`. */
-  #phase: Exclude<TorrentState, 'paused'> | 'checked' = 'new'
+  #phase: Exclude<TorrentState, 'paused' | 'seeding'> | 'checked' = 'new'
   /** Settles when everything that `pause` does is done; undefined while the torrent is not paused. */
   #pausing: Promise<unknown> | undefined
   #closing: Promise<void> | undefined
@@ -47,7 +48,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** @throws InputError for a magnet link without a v1 info-hash, or an option that is invalid */
   constructor(source: Metainfo | Magnet, options: TorrentOptions = {}) {
     super()
-    this.#options = options
+    this.#options = checkTorrentOptions(source, options)
     this.#ticker = new Ticker(options.clock ?? systemClock, now => this.#tick(now))
     this.#stallTimer = new StallTimer(options.timeout)
     this.#network = new TorrentNetwork(source, options)
@@ -61,7 +62,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   get state(): TorrentState {
     if (this.#phase !== 'closed' && this.#pausing) return 'paused'
-    return this.#phase === 'checked' ? 'checking' : this.#phase
+    if (this.#phase === 'checked') return 'checking'
+    return this.#phase === 'downloading' && this.complete ? 'seeding' : this.#phase
   }
 
   /** @throws InputError ERR_USAGE while the metadata is not known: await `ready` */
@@ -134,12 +136,14 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /**
    * Says where the bytes of a torrent go that was made without a storage. Await `ready` before.
    * @param metainfo the torrent's own, or one with other paths for the same files, as `findFiles` gives it
-   * @throws InputError ERR_USAGE if the torrent has a storage already, or the metadata is not known
+   * @throws InputError ERR_USAGE for an invalid argument, or when the torrent has a storage already or is closed
    */
   begin(content: ContentOptions, metainfo: Metainfo = this.metainfo): this {
     if (this.#content) throw new InputError('ERR_USAGE', 'begin: this torrent has a storage already')
+    if (this.#closing) throw new InputError('ERR_USAGE', 'begin: this torrent is closed')
+    checkContent(content, metainfo, this.infoHash)
     this.#metadata.metainfo = metainfo
-    this.#takeContent(content)
+    this.#takeContent(content, metainfo)
     if (this.#phase === 'metadata') this.#check()
     return this
   }
@@ -175,9 +179,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /** Resolves once this piece is verified and at rest; rejects with what ended the torrent before. */
-  async whenVerified(index: number): Promise<void> {
-    await this.ready
-    await this.#content?.pieces.whenVerified(index)
+  whenVerified(index: number): Promise<void> {
+    return this.ready.then(() => this.#content?.pieces.whenVerified(index))
   }
 
   /** Looks at each file by its path. Rejects with ERR_CHANGED when wanted pieces are missing since. */
@@ -220,7 +223,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   #onMetainfo(metainfo: Metainfo): void {
     const { storage } = this.#options
-    if (storage) this.#takeContent({ ...this.#options, storage })
+    if (storage) this.#takeContent({ ...this.#options, storage }, metainfo)
     else this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index))
     this.#ready.reach(metainfo)
     this.emit('metadata', metainfo)
@@ -228,17 +231,13 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /** It is decided where the bytes go. */
-  #takeContent(options: ContentOptions): void {
-    const { metainfo } = this
+  #takeContent(options: ContentOptions, metainfo: Metainfo): void {
     const content = new TorrentContent(metainfo, options, this.#options, this.#network)
     this.#content = content
     this.#network.content = content
     this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index, options.select))
     content.on('failed', error => this.destroy(error))
-    content.on('done', () => {
-      this.#phase = 'seeding'
-      this.#done.reach()
-    })
+    content.on('done', () => this.#done.reach())
     forwardEvents(content, this, 'checked', 'verified', 'lost', 'webSeed', 'warning', 'done')
   }
 

@@ -195,6 +195,11 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Resolves once this piece is verified and at rest; rejects with what ended the torrent. */
   async whenVerified(index: number): Promise<void> {
+    if (!Number.isInteger(index) || index < 0 || index >= this.metainfo.pieceCount)
+      throw new InputError(
+        'ERR_USAGE',
+        `index: expected a piece from 0 to ${this.metainfo.pieceCount - 1}, got ${index}`,
+      )
     if (!this.trusts(index)) await this.#waiting.wait(index)
   }
 
@@ -251,7 +256,11 @@ export class Pieces extends EventEmitter<PiecesEvents> {
    * to be taken forward, one call at a time, and the source is to be closed. What is read soon is fetched first.
    */
   open(start: number, end: number): Required<ByteSource> {
-    const { pieceLength } = this.metainfo
+    const { length, pieceLength } = this.metainfo
+    if (!Number.isSafeInteger(end) || end < 0 || end > length)
+      throw new InputError('ERR_USAGE', `end: expected a byte from 0 to ${length}, got ${end}`)
+    if (!Number.isSafeInteger(start) || start < 0 || start > end)
+      throw new InputError('ERR_USAGE', `start: expected a byte from 0 to ${end}, got ${start}`)
     const { cursors } = this.pipeline
     if (this.windowed && cursors.size >= cursors.room) {
       throw new InputError('ERR_BUSY', `${cursors.size} readers are as many as memory has room for`)

@@ -1,4 +1,5 @@
 import { ReadableStream as WebStream } from 'node:stream/web'
+import { describeValue } from '../../codec/quote.ts'
 import { InputError } from '../../errors.ts'
 import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
 import { type ByteSource, FileReader } from '../../streams/read/file-reader.ts'
@@ -56,7 +57,8 @@ export class TorrentFile {
    * Ends after the last byte, else fails. What is read soon is fetched first; when nobody reads on, nothing is fetched.
    * @throws InputError for a range outside the file, or a file that was not selected
    */
-  stream({ start = 0, end, signal, lend = false }: ReadOptions = {}): FileReader {
+  stream(options: ReadOptions = {}): FileReader {
+    const { start = 0, end, signal, lend = false } = checkReadOptions(options)
     const { offset, length } = this.entry
     if (this.#select?.(this.index) === false) {
       throw new InputError(
@@ -65,7 +67,7 @@ export class TorrentFile {
       )
     }
     const last = Math.min(end ?? length, length)
-    if (!(Number.isSafeInteger(start) && start >= 0 && start <= last)) {
+    if (!(Number.isSafeInteger(last) && Number.isSafeInteger(start) && start >= 0 && start <= last)) {
       throw new InputError(
         'ERR_USAGE',
         `no bytes ${start} to ${last} in file ${this.index} of ${length} bytes`,
@@ -83,6 +85,19 @@ export class TorrentFile {
     // the global type, as programs with and without DOM types know it
     return WebStream.from(this.stream(options)) as ReadableStream<OwnBytes>
   }
+}
+
+/** @throws InputError ERR_USAGE that names the option whose type is invalid; ranges are checked by the caller */
+function checkReadOptions(options: ReadOptions): ReadOptions {
+  const fail = (name: string, expected: string, value: unknown) =>
+    new InputError('ERR_USAGE', `${name}: expected ${expected}, got ${describeValue(value)}`)
+  if (typeof options !== 'object' || options === null) throw fail('options', 'an object', options)
+  const { start, end, signal, lend } = options
+  for (const [name, value] of Object.entries({ start, end }))
+    if (value !== undefined && typeof value !== 'number') throw fail(name, 'a byte of the file', value)
+  if (lend !== undefined && typeof lend !== 'boolean') throw fail('lend', 'true or false', lend)
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw fail('signal', 'an AbortSignal', signal)
+  return options
 }
 
 function abortable(reader: FileReader, signal: AbortSignal): void {
