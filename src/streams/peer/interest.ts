@@ -2,80 +2,114 @@ import { Bitfield } from '../../codec/bitfield.ts'
 import type { Message } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
 import type { BlockSource, Fetcher } from '../block-source.ts'
+import { EarlyPieces, type PiecesMessage } from './early-pieces.ts'
+import { NO_SOURCE } from './no-source.ts'
 import { PeerPieces } from './peer-pieces.ts'
 
 export interface InterestOptions {
   readonly fetcher: Fetcher
-  readonly pieceCount: number
-  readonly source: BlockSource
   readonly send: (message: Message) => void
 }
 
-/** What one peer says that it has, and whether we are interested in that (BEP 3, 6, 54). */
+/** The values that are known once the metadata is. */
+export interface RequesterTorrent {
+  readonly pieceCount: number
+  readonly source: BlockSource
+}
+
+/** The pieces of one peer, and our interest in them (BEP 3, 6, 54). */
 export class Interest {
-  readonly offer: PeerPieces
-  /** Whether we are, and have said so. */
+  /** The pieces of the peer; empty until the metadata is known. */
+  offer = new PeerPieces(0, () => false)
+  /** True if we are interested and have said so. */
   shown = false
-  /** While the peer's pieces are taken one message after the other, nothing is said: `update` follows. */
-  paused = false
   readonly #options: InterestOptions
+  #source: BlockSource = NO_SOURCE
+  /** The messages of the peer about its pieces, until the metadata is known. */
+  #early: EarlyPieces | undefined = new EarlyPieces()
+  /** True while early messages are applied: interest is updated after the last. */
+  #paused = false
 
   constructor(options: InterestOptions) {
-    const { pieceCount, source } = options
     this.#options = options
-    this.offer = new PeerPieces(pieceCount, index => source.wants(index))
   }
 
-  /** The peer has one more. @returns whether we want it */
+  /** True if the peer has every piece, as far as that is known before the metadata is. */
+  get isSeed(): boolean {
+    return this.#early ? this.#early.all : this.offer.bits.full
+  }
+
+  /** The metadata is known: passes all earlier messages about pieces to `apply`. */
+  begin({ pieceCount, source }: RequesterTorrent, apply: (message: PiecesMessage) => void): void {
+    const early = this.#early
+    if (!early) return
+    this.#early = undefined
+    this.#source = source
+    this.offer = new PeerPieces(pieceCount, index => source.wants(index))
+    this.#paused = true
+    for (const message of early) apply(message)
+    this.#paused = false
+    this.update()
+  }
+
+  /** Keeps a message while the metadata is not known. @returns false if it is known */
+  keepEarly(message: PiecesMessage): boolean {
+    if (!this.#early) return false
+    this.#early.add(message)
+    if (this.#early.any) this.#show(true)
+    return true
+  }
+
+  /** The peer has one more piece. @returns true if we want the piece */
   add(index: number): boolean {
-    const { fetcher, source } = this.#options
+    const { fetcher } = this.#options
     const { size } = this.offer.bits
     if (index >= size) throw new PeerError('ERR_MESSAGE', `have ${index} of a torrent of ${size} pieces`)
     if (!this.offer.add(index)) return false
-    source.have(fetcher, index)
-    if (!source.wants(index)) return false
+    this.#source.have(fetcher, index)
+    if (!this.#source.wants(index)) return false
     this.update()
     return true
   }
 
-  /** The peer has exactly these. */
+  /** The peer has exactly these pieces. */
   set(message: Extract<Message, { type: 'bitfield' | 'haveAll' | 'haveNone' }>): void {
-    const { fetcher, source } = this.#options
+    const { fetcher } = this.#options
     const before = this.offer.bits
     const { size } = before
     if (message.type === 'bitfield') this.offer.set(Bitfield.from(message.bytes, size))
     else this.offer.set(message.type === 'haveAll' ? Bitfield.full(size) : new Bitfield(size))
-    source.bitfield(fetcher, before)
+    this.#source.bitfield(fetcher, before)
     this.update()
   }
 
-  /** The peer has this piece no longer. @returns whether it had it */
+  /** The peer no longer has a piece. @returns true if it had the piece */
   delete(index: number): boolean {
-    const { fetcher, source } = this.#options
+    const { fetcher } = this.#options
     if (!this.offer.delete(index)) return false
-    source.lack(fetcher, index)
+    this.#source.lack(fetcher, index)
     this.update()
     return true
   }
 
-  /** We have this piece now: it is no reason any more to be interested. */
+  /** We have a piece from now on: it is no reason to be interested. */
   done(index: number): void {
     this.offer.done(index)
     this.update()
   }
 
-  /** We have this piece no longer: it may be a reason to be interested. */
+  /** We no longer have a piece: it may be a reason to be interested. */
   undone(index: number): void {
     this.offer.undone(index)
     this.update()
   }
 
-  /** Says whether we are interested, if that has changed. */
+  /** Tells the peer if our interest has changed. */
   update(): void {
-    if (!this.paused) this.show(this.offer.useful > 0)
+    if (!this.#paused) this.#show(this.offer.useful > 0)
   }
 
-  show(interested: boolean): void {
+  #show(interested: boolean): void {
     if (interested === this.shown) return
     this.shown = interested
     this.#options.send({ type: interested ? 'interested' : 'notInterested' })

@@ -1,7 +1,8 @@
 import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.ts'
-import type { BlockSource, Fetcher, RequestWindow } from '../block-source.ts'
+import type { Fetcher, RequestWindow } from '../block-source.ts'
 import type { Request } from '../outstanding.ts'
 import { BLOCK, type BlockWriter, type PieceBuffer } from '../piece-buffer.ts'
+import { SourceLink } from '../source-link.ts'
 import { NO_SOURCE } from './no-source.ts'
 import { Patience } from './patience.ts'
 import { Questions } from './questions.ts'
@@ -25,16 +26,15 @@ export interface RequestQueueOptions {
 export class RequestQueue {
   /** The peer has not answered in time: until it does, it gets no requests but a few probes. */
   snubbed = false
-  /** Which blocks to ask for. */
-  source: BlockSource = NO_SOURCE
+  /** Connects the fetcher with its source. */
+  readonly link: SourceLink
   readonly #options: RequestQueueOptions
   readonly #requests = new Questions()
   readonly #patience = new Patience()
-  #filling = false
-  #again = false
 
   constructor(options: RequestQueueOptions) {
     this.#options = options
+    this.link = new SourceLink(options.fetcher, NO_SOURCE)
   }
 
   /** Whether the peer speaks the fast extension, and so answers every request (BEP 6). */
@@ -79,16 +79,15 @@ export class RequestQueue {
       piece.unclaim(block, writer)
       return false
     }
-    const { fetcher, window, now } = this.#options
+    const { window, now } = this.#options
     const request = this.#requests.get(index, block)
     const time = now()
     const length = piece.blockLength(block)
     const repeated = this.#settle(request, index, block, length)
-    piece.arrive(block, fetcher)
     this.snubbed = false
     this.#patience.answer(request?.at ?? Number.NaN, time, repeated)
     if (request) window.received(length, time - request.at, time)
-    this.source.arrived(fetcher, request?.piece === piece ? request : { piece, block, at: time, lost: true })
+    this.link.arrive(request?.piece === piece ? request : { piece, block, at: time, lost: true })
     return true
   }
 
@@ -99,16 +98,7 @@ export class RequestQueue {
 
   /** Asks for as many more blocks as the window has room for. */
   fill(): void {
-    this.#again = true
-    if (this.#filling) return // the source found more while it was asked: the loop below takes it
-    this.#filling = true
-    const { fetcher, now } = this.#options
-    while (this.#again) {
-      this.#again = false
-      const { room } = fetcher
-      if (room > 0) this.#ask(this.source.take(fetcher, room, now()))
-    }
-    this.#filling = false
+    this.link.fill(this.#options.now, requests => this.#ask(requests))
   }
 
   /** Takes a request back: the block came from another peer. */
@@ -134,7 +124,7 @@ export class RequestQueue {
     const { now, window } = this.#options
     if (!choking) window.refused(this.count)
     this.#patience.reject(this.count, now())
-    this.#give([request])
+    this.link.lose([request])
     this.fill()
   }
 
@@ -152,7 +142,7 @@ export class RequestQueue {
       this.#patience.answer(request?.at ?? Number.NaN, this.#options.now(), repeated)
       this.snubbed = false
     }
-    if (request && request.piece.states[request.block] !== BLOCK.arrived) this.#give([request])
+    if (request && request.piece.states[request.block] !== BLOCK.arrived) this.link.lose([request])
     if (!right) this.#requests.countUnwanted(useful)
     if (expected) this.fill()
   }
@@ -173,7 +163,14 @@ export class RequestQueue {
   lose(gone: (request: Request) => boolean): void {
     const requests = this.#requests.where(gone)
     this.#requests.withdraw(requests)
-    this.#give(requests)
+    this.link.lose(requests)
+  }
+
+  /** Gives all requests to other peers and leaves the source. Idempotent. */
+  leave(): void {
+    const requests = this.#requests.where(() => true)
+    this.#requests.withdraw(requests)
+    this.link.leave(requests)
   }
 
   /** Gives the requests of a slow peer to others, and repeats those that it dropped. To be called now and then. */
@@ -193,23 +190,22 @@ export class RequestQueue {
     const dropped = this.#requests.where(({ at }) => at < before)
     this.#requests.withdraw(dropped)
     this.#options.window.refused(this.count)
-    this.#give(dropped)
+    this.link.lose(dropped)
     this.fill()
   }
 
   /** The requests may go to other peers; this one still has to answer them. */
   #snub(): void {
-    const { fetcher, window } = this.#options
     this.snubbed = true
-    window.snubbed()
-    this.source.lost(fetcher, this.#requests.lose())
+    this.#options.window.snubbed()
+    this.link.loseAll(this.#requests)
   }
 
   /** Asks a silent peer for one block, so that its answer tells whether it dropped the requests before. */
   #probe(now: number): void {
     const { fetcher, send } = this.#options
-    if (this.snubbed) this.source.lost(fetcher, this.#requests.lose()) // a probe must not keep a block from others
-    const probe = this.snubbed ? this.source.take(fetcher, 1, now)[0] : this.#requests.firstCounting
+    if (this.snubbed) this.link.loseAll(this.#requests) // a probe must not keep a block from others
+    const probe = this.snubbed ? this.link.source.take(fetcher, 1, now)[0] : this.#requests.firstCounting
     if (probe) send(this.#messageFor({ ...probe, at: now }))
     else {
       this.snubbed = false // no piece under way needs it, but it may begin another
@@ -221,7 +217,7 @@ export class RequestQueue {
   #pieceOf(request: Request | undefined, index: number, begin: number): PieceBuffer | undefined {
     if (request && !request.piece.closed) return request.piece
     const { fetcher } = this.#options
-    return this.#requests.expects(index, begin) ? this.source.pieceFor(fetcher, index) : undefined
+    return this.#requests.expects(index, begin) ? this.link.source.pieceFor(fetcher, index) : undefined
   }
 
   #ask(requests: readonly Request[]): void {
@@ -252,12 +248,5 @@ export class RequestQueue {
 
   #sendCancel(index: number, block: number, length: number): void {
     this.#options.send({ type: 'cancel', index, begin: block * BLOCK_LENGTH, length })
-  }
-
-  /** Other peers may fetch these blocks, as far as they may not already. */
-  #give(requests: readonly Request[]): void {
-    const { fetcher } = this.#options
-    const given = requests.filter(({ lost }) => !lost)
-    if (given.length > 0) this.source.lost(fetcher, given)
   }
 }

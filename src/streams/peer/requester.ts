@@ -4,21 +4,15 @@ import { PeerError } from '../../errors.ts'
 import type { BlockSource, Fetcher, RequestWindow } from '../block-source.ts'
 import type { Request } from '../outstanding.ts'
 import type { Block, BlockPlace, BlockWriter, PieceBuffer } from '../piece-buffer.ts'
+import { isOutputDue } from '../source-link.ts'
 import { type Done, Transform } from '../stage.ts'
-import { EarlyPieces, type PiecesMessage } from './early-pieces.ts'
+import type { PiecesMessage } from './early-pieces.ts'
 import type { BlocksMessage, Incoming } from './incoming.ts'
-import { Interest } from './interest.ts'
-import { NO_SOURCE } from './no-source.ts'
+import { Interest, type RequesterTorrent } from './interest.ts'
 import type { PeerPieces } from './peer-pieces.ts'
 import { RequestQueue } from './request-queue.ts'
 
-export type { BlockSource, Request, RequestWindow }
-
-/** What can be known only once the metadata is. */
-export interface RequesterTorrent {
-  readonly pieceCount: number
-  readonly source: BlockSource
-}
+export type { BlockSource, Request, RequesterTorrent, RequestWindow }
 
 export interface RequesterOptions extends Partial<RequesterTorrent> {
   readonly window: RequestWindow
@@ -30,8 +24,6 @@ export interface RequesterOptions extends Partial<RequesterTorrent> {
 
 /** Messages of the fast extension (BEP 6). */
 const FAST = new Set(['haveAll', 'haveNone', 'reject', 'suggest', 'allowedFast'])
-/** Arrived blocks of a piece after which one is passed on: often enough to hash the piece while it arrives. */
-const BLOCKS_PER_OUTPUT = 16
 /** Weight of a block in the output. 4,096 of them fill it. */
 const OUTPUT_WEIGHT = 16
 
@@ -54,12 +46,8 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   /** Bytes of blocks that came and were of no use. */
   wasted = 0
   readonly #options: RequesterOptions
-  #source: BlockSource = NO_SOURCE
-  #interest: Interest
-  /** What the peer said of its pieces, until the metadata is known. */
-  #early: EarlyPieces | undefined = new EarlyPieces()
+  readonly #interest: Interest
   readonly #queue: RequestQueue
-  #left = false
 
   constructor(options: RequesterOptions) {
     super({
@@ -70,33 +58,22 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     this.#options = options
     const { now, pieceCount, send, source, window } = options
     this.#queue = new RequestQueue({ fetcher: this, window, send, now })
-    this.#interest = this.#interestIn({ pieceCount: 0, source: NO_SOURCE })
+    this.#interest = new Interest({
+      fetcher: this,
+      send: message => {
+        if (!this.#queue.link.hasLeft) send(message)
+      },
+    })
     if (pieceCount !== undefined && source) this.begin({ pieceCount, source })
   }
 
   /**
-   * The metadata is known: takes what the peer has said of its pieces, and asks for blocks from now on.
-   * @throws PeerError when that cannot be so of this torrent
+   * The metadata is known: applies the earlier messages about pieces, and requests blocks from now on.
+   * @throws PeerError if a message is impossible for this torrent
    */
   begin(torrent: RequesterTorrent): void {
-    const early = this.#early
-    if (!early) return
-    this.#early = undefined
-    this.#source = this.#queue.source = torrent.source
-    const { shown } = this.#interest
-    this.#interest = this.#interestIn(torrent)
-    this.#interest.shown = shown
-    this.#interest.paused = true
-    for (const message of early) this.#takePieces(message)
-    this.#interest.paused = false
-    this.#interest.update()
-  }
-
-  #interestIn({ pieceCount, source }: RequesterTorrent): Interest {
-    const send = (message: Message) => {
-      if (!this.#left) this.#options.send(message)
-    }
-    return new Interest({ fetcher: this, pieceCount, source, send })
+    this.#queue.link.source = torrent.source
+    this.#interest.begin(torrent, message => this.#applyPieces(message))
   }
 
   /** Whether both sides speak the fast extension. */
@@ -122,9 +99,9 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     return this.offer.bits
   }
 
-  /** Whether the peer has every piece, as far as that can be told before the metadata is known. */
+  /** True if the peer has every piece, as far as that is known before the metadata is. */
   get isSeed(): boolean {
-    return this.#early ? this.#early.all : this.bits.full
+    return this.#interest.isSeed
   }
 
   get window(): RequestWindow {
@@ -153,7 +130,12 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
 
   /** Whether the peer takes requests now. */
   get ready(): boolean {
-    return this.amInterested && !this.snubbed && !this.#left && (!this.peerChoking || this.offer.allows)
+    return (
+      this.amInterested &&
+      !this.snubbed &&
+      !this.#queue.link.hasLeft &&
+      (!this.peerChoking || this.offer.allows)
+    )
   }
 
   /** When a block was asked of this peer, if it was. */
@@ -162,7 +144,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   }
 
   place(index: number, begin: number, length: number, writer: BlockWriter): PieceBuffer | null {
-    if (this.#left) return null
+    if (this.#queue.link.hasLeft) return null
     const piece = this.#queue.pieceFor(index, begin)
     const block = begin / BLOCK_LENGTH
     return piece && length === piece.blockLength(block) && piece.claim(block, writer) ? piece : null
@@ -206,11 +188,11 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   }
 
   override _predestroy(): void {
-    this.#leave()
+    this.#queue.leave()
   }
 
   override _flush(done: Done<Block>): void {
-    this.#leave()
+    this.#queue.leave()
     done()
   }
 
@@ -242,7 +224,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
       case 'allowedFast':
       case 'suggest':
       case 'dontHave':
-        this.#takePieces(message)
+        if (!this.#interest.keepEarly(message)) this.#applyPieces(message)
         return
       case 'reject':
         this.#reject(message)
@@ -260,7 +242,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
       if (this.#queue.arrive(piece, begin, writer)) {
         this.downloaded += length
         this.offer.gave(piece.index)
-        if (piece.complete || piece.arrived % BLOCKS_PER_OUTPUT === 0) this.push(block)
+        if (isOutputDue(piece)) this.push(block)
       } else this.#refuseBlock({ index: piece.index, begin, length })
     }
     this.#queue.refill()
@@ -272,12 +254,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     this.#queue.refuseBlock(block, this.downloaded / BLOCK_LENGTH)
   }
 
-  #takePieces(message: PiecesMessage): void {
-    if (this.#early) {
-      this.#early.add(message)
-      if (this.#early.any) this.#interest.show(true)
-      return
-    }
+  #applyPieces(message: PiecesMessage): void {
     switch (message.type) {
       case 'have':
         if (this.#interest.add(message.index) && this.outstanding === 0) this.fill()
@@ -307,12 +284,5 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     if (!request) return
     this.offer.refuse(block.index, this.peerChoking, request.at, this.#options.now())
     this.#queue.giveUp(request, this.peerChoking)
-  }
-
-  #leave(): void {
-    if (this.#left) return
-    this.#left = true
-    this.#queue.lose(() => true)
-    this.#source.left(this)
   }
 }

@@ -1,9 +1,11 @@
 import { Bitfield } from '../../codec/bitfield.ts'
+import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { messageOf, PeerError } from '../../errors.ts'
 import type { Fetcher, RequestWindow } from '../block-source.ts'
 import { ByteGate } from '../byte-gate.ts'
 import { Outstanding, type Request } from '../outstanding.ts'
 import { BLOCK, type Block, type PieceBuffer } from '../piece-buffer.ts'
+import { isOutputDue, SourceLink } from '../source-link.ts'
 import { Readable } from '../stage.ts'
 import { WebFault } from './web-fault.ts'
 import { WebFiles } from './web-files.ts'
@@ -14,15 +16,12 @@ import { WebQueue } from './web-queue.ts'
 import { MAX_MISSES, WebRests } from './web-rests.ts'
 import type { WebSeedOptions } from './web-seed-options.ts'
 
-/** Every so many blocks of a piece, and when it is whole, the stages downstream are told. */
-const NEWS_BLOCKS = 16
-
 /**
  * Fetches blocks over HTTP from one web seed, which has everything and never chokes. Emits `answered` when it is of
  * use, and `warning` with a PeerError when it is not: then it, or the file that could not be had, rests for a while.
  *
  * in            nothing; it takes runs of blocks from its source as it has room
- * out           Block, in its place: the news of every sixteenth of a piece, and of its last
+ * out           Block: the last that arrived of a piece, and one whenever another 16 of a piece have arrived
  * backpressure  asks for nothing that its source does not admit; reads on as its ByteLimit says
  * fails with    nothing: whatever goes wrong is tried again
  * BEP           17, 19
@@ -44,14 +43,13 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   readonly #gate: ByteGate
   readonly #rests = new WebRests()
   readonly #patience = new WebPatience()
-  #left = false
-  #filling = false
-  #again = false
+  readonly #link: SourceLink
 
   constructor(options: WebSeedOptions) {
     super({ highWaterMark: 65536, byteLength: () => 1024 })
     const { clock, name, pieceCount, pieceLength, site } = options
     this.name = name
+    this.#link = new SourceLink(this, options.source)
     this.#options = options
     this.#gate = new ByteGate(options.limit, this)
     this.#files = new WebFiles(site, pieceCount)
@@ -129,7 +127,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   }
 
   get ready(): boolean {
-    return !this.snubbed && !this.#left && !this.#rests.resting
+    return !this.snubbed && !this.#link.hasLeft && !this.#rests.resting
   }
 
   /** Whether nothing may be asked of it for a while. */
@@ -146,15 +144,11 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   }
 
   fill(): void {
-    this.#again = true
-    if (this.#filling) return // the source found more while it was asked: the loop below takes it
-    this.#filling = true
-    while (this.#again) {
-      this.#again = false
-      const { room } = this
-      if (room > 0) this.#gather(this.#options.source.take(this, room, this.#options.clock.now()))
-    }
-    this.#filling = false
+    const { clock } = this.#options
+    this.#link.fill(
+      () => clock.now(),
+      requests => this.#gather(requests),
+    )
   }
 
   cancel(piece: PieceBuffer, block: number): void {
@@ -181,7 +175,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     const verdict = this.#patience.look(now, this.#requests.firstCounting?.at, timeout)
     if (verdict === 'snubbed') {
       this.#options.window.snubbed()
-      this.#options.source.lost(this, this.#requests.lose())
+      this.#link.loseAll(this.#requests)
     } else if (verdict === 'late') {
       const why = new WebFault('ERR_TIMEOUT', `nothing came within ${(4 * timeout) / 1000} s`)
       if (this.#queue.idle) this.#fail(why)
@@ -191,21 +185,17 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   /** It gave wrong bytes: nothing is asked of it for an hour, doubled each time. */
   ban(reason: string): void {
-    if (this.#left || !this.#rests.ban(this.#options.clock.now())) return
+    if (this.#link.hasLeft || !this.#rests.ban(this.#options.clock.now())) return
     const fault = new WebFault('ERR_BANNED', reason)
     this.#rest(fault)
     this.#queue.abort(fault)
   }
 
   override _predestroy(): void {
-    if (this.#left) return
-    this.#left = true
-    const { source } = this.#options
+    this.#link.leave(this.#requests.clear())
     this.#gate.close()
     this.#queue.close()
     this.#lane.close()
-    source.lost(this, this.#requests.clear())
-    source.left(this)
   }
 
   #gather(requests: readonly Request[]): void {
@@ -215,7 +205,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   }
 
   #ended(left: readonly Request[], fault: WebFault | undefined): void {
-    if (this.#left) return
+    if (this.#link.hasLeft) return
     if (fault) this.#fail(fault)
     this.#lose(left)
     if (this.offer.turned) this.#lose(this.#queue.clear()) // what waits may not be next any more
@@ -257,8 +247,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       request => this.#requests.get(request.piece.index, request.block) === request,
     )
     for (const request of lost) this.#requests.drop(request)
-    const counted = lost.filter(({ lost }) => !lost)
-    if (counted.length > 0) this.#options.source.lost(this, counted)
+    this.#link.lose(lost)
   }
 
   #current({ piece, block }: Request): Request | undefined {
@@ -270,17 +259,16 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     const request = this.#current(asked)
     if (!request) return // taken back while it came in: it is written, but nobody counts on it
     const { piece, block } = request
-    const { source, window, clock } = this.#options
+    const { window, clock } = this.#options
     const now = clock.now()
     const length = piece.blockLength(block)
     this.#requests.drop(request)
-    piece.arrive(block, this)
     this.#patience.arrived(now)
     this.#rests.arrived()
     this.downloaded += length
     window.received(length, now - request.at, now)
-    source.arrived(this, request)
-    if (piece.complete || piece.arrived % NEWS_BLOCKS === 0) this.push({ piece, begin: 0, length })
+    this.#link.arrive(request)
+    if (isOutputDue(piece)) this.push({ piece, begin: block * BLOCK_LENGTH, length })
     if (this.room > 0) this.fill()
   }
 

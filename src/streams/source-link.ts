@@ -1,0 +1,64 @@
+import type { BlockSource, Fetcher } from './block-source.ts'
+import type { Outstanding, Request } from './outstanding.ts'
+import type { PieceBuffer } from './piece-buffer.ts'
+
+/** Arrived blocks of a piece after which one is passed on: often enough to hash the piece while it arrives. */
+const BLOCKS_PER_OUTPUT = 16
+
+/** The connection of a fetcher with its source: takes blocks to request, and reports what became of them. */
+export class SourceLink {
+  source: BlockSource
+  /** True once the fetcher has left its source. */
+  hasLeft = false
+  readonly #fetcher: Fetcher
+  #filling = false
+  #again = false
+
+  constructor(fetcher: Fetcher, source: BlockSource) {
+    this.#fetcher = fetcher
+    this.source = source
+  }
+
+  /** Takes blocks while the fetcher has room, and calls `request` with them. */
+  fill(now: () => number, request: (requests: readonly Request[]) => void): void {
+    this.#again = true
+    if (this.#filling) return // the source found more while it was asked: the loop below takes it
+    this.#filling = true
+    while (this.#again) {
+      this.#again = false
+      const { room } = this.#fetcher
+      if (room > 0) request(this.source.take(this.#fetcher, room, now()))
+    }
+    this.#filling = false
+  }
+
+  /** A block is written in its piece. */
+  arrive(request: Request): void {
+    request.piece.arrive(request.block, this.#fetcher)
+    this.source.arrived(this.#fetcher, request)
+  }
+
+  /** Other fetchers may request these blocks, except those that they could request before. */
+  lose(requests: readonly Request[]): void {
+    const counting = requests.filter(({ lost }) => !lost)
+    if (counting.length > 0) this.source.lost(this.#fetcher, counting)
+  }
+
+  /** Other fetchers may request all blocks that this one owes, and it still may bring them. */
+  loseAll(requests: Outstanding): void {
+    this.source.lost(this.#fetcher, requests.lose())
+  }
+
+  /** Leaves the source. Idempotent. @param requests the requests under way */
+  leave(requests: readonly Request[]): void {
+    if (this.hasLeft) return
+    this.hasLeft = true
+    this.lose(requests)
+    this.source.left(this.#fetcher)
+  }
+}
+
+/** Returns true if a block that has just arrived is to be passed on: every sixteenth of a piece, and the last. */
+export function isOutputDue(piece: PieceBuffer): boolean {
+  return piece.complete || piece.arrived % BLOCKS_PER_OUTPUT === 0
+}
