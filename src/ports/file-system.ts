@@ -53,6 +53,8 @@ export interface FileState {
   readonly ctimeNs: bigint
   readonly ino: bigint
   readonly dev: bigint
+  /** Permission bits, and the kind. */
+  readonly mode?: bigint
 }
 
 /** The flags of `open` for this file system. */

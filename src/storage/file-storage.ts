@@ -4,15 +4,19 @@ import { InputError, StorageError } from '../errors.ts'
 import { Layout, type Span } from '../metainfo/layout.ts'
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
 import { type FileHandle, type FileState, type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
+import { forEachInParallel } from '../ports/parallel.ts'
 import { type FileLocks, ProcessLocks } from './file-locks.ts'
 import { encodeState } from './file-states.ts'
 import { FileWatch } from './file-watch.ts'
-import { finishFile, type OpenFile } from './finish-file.ts'
+import { finishFile } from './finish-file.ts'
 import { HandlePool } from './handle-pool.ts'
 import { OutputLock } from './output-lock.ts'
 import { type Access, SafeDirectory } from './safe-directory.ts'
 import type { Storage, StoredFile } from './storage.ts'
 import { type StorageAction, storageError } from './storage-error.ts'
+
+/** Files that are opened and written side by side. */
+export const MAX_PARALLEL_FILES = 16
 
 export interface FileStorageOptions {
   /** Where the files go. May be a symlink; made, with its parents, at the first write. */
@@ -21,7 +25,10 @@ export interface FileStorageOptions {
   readonly fs?: FileSystem
   /** Which files are wanted. @default all */
   readonly selected?: (fileIndex: number) => boolean
-  /** Descriptors held at most, at least 1. @default 64 */
+  /**
+   * Files held open at most, at least 1. Beside them there may be four directories, and one for each of the
+   * sixteen files that are worked on. @default 64
+   */
   readonly maxOpenFiles?: number
   /** How it waits while the process has no descriptor left. @default the timer of this process */
   readonly pause?: (milliseconds: number) => Promise<unknown>
@@ -90,6 +97,7 @@ export class FileStorage implements Storage {
           return undefined
         }
       },
+      refresh: () => this.#directory.forget(),
       changed: index => this.#pool.evict(metainfo.files[index]!.path),
     })
   }
@@ -139,8 +147,10 @@ export class FileStorage implements Storage {
   async write(position: number, bytes: Uint8Array): Promise<void> {
     return this.#during(async () => {
       await this.#lock.take()
-      for (const span of this.#layout.spans(position, bytes.length))
-        if (isStored(span.file) && this.#selected(span.fileIndex)) await this.#writeSpan(span, bytes)
+      const spans = this.#layout
+        .spans(position, bytes.length)
+        .filter(({ file, fileIndex }) => isStored(file) && this.#selected(fileIndex))
+      await forEachInParallel(spans, MAX_PARALLEL_FILES, span => this.#writeSpan(span, bytes))
     })
   }
 
@@ -149,8 +159,10 @@ export class FileStorage implements Storage {
     return this.#during(async () => {
       await this.#lock.take()
       const files = this.#layout.files.filter((file, index) => !file.pad && this.#selected(index))
-      for (const [index, file] of this.#layout.files.entries())
-        if (isStored(file) && this.#selected(index)) await this.#finish(file, index)
+      const stored = [...this.#layout.files.entries()].filter(
+        ([index, file]) => isStored(file) && this.#selected(index),
+      )
+      await forEachInParallel(stored, MAX_PARALLEL_FILES, ([index, file]) => this.#finish(file, index))
       // Last, when what they point to is there.
       for (const file of files) if (file.symlink !== undefined) await this.#link(file, file.symlink)
     })
@@ -232,11 +244,10 @@ export class FileStorage implements Storage {
   async #sync(): Promise<void> {
     const files = [...this.#unsynced]
     this.#unsynced.clear()
-    for (const file of files) {
-      // Opened to be written, as Windows flushes nothing else; but one that was deleted must not be made again.
-      const there = await this.#using(file, 'read', 'read', async () => true)
-      if (there) await this.#using(file, 'write', 'write', handle => handle.datasync())
-    }
+    // Opened to be written, as Windows flushes nothing else; but one that was deleted must not be made again.
+    await forEachInParallel(files, MAX_PARALLEL_FILES, async file => {
+      await this.#using(file, 'update', 'write', handle => handle.datasync())
+    })
     try {
       this.#pool.check()
     } catch (error) {
@@ -259,10 +270,13 @@ export class FileStorage implements Storage {
   }
 
   async #finish(file: FileEntry, index: number): Promise<void> {
-    const look: OpenFile = async (access, work) => {
-      await this.#using(file, access, 'finish', work)
-    }
-    await finishFile(file, look, (access, work) => this.watch.write(index, () => look(access, work)))
+    await finishFile(file, {
+      stat: () => this.#stat(index),
+      change: (access, work) =>
+        this.watch.write(index, async () => {
+          await this.#using(file, access, 'finish', work)
+        }),
+    })
   }
 
   async #link({ path }: FileEntry, target: string): Promise<void> {
@@ -317,6 +331,7 @@ export class FileStorage implements Storage {
     } catch (error) {
       throw storageError('close', this.#directory.path, error)
     } finally {
+      await this.#directory.forget()
       await this.#lock.release()
     }
   }

@@ -1,4 +1,5 @@
 /** Notices that another program changes files which we write, or which we verified. */
+import { forEachInParallel } from '../ports/parallel.ts'
 import { STATE_LENGTH } from './file-states.ts'
 
 export interface FileWatchOptions {
@@ -6,6 +7,8 @@ export interface FileWatchOptions {
   readonly files: number
   /** In which state a file is, by its path, as `encodeState` says; nothing where it is missing or no regular file. */
   readonly stat: (index: number) => Promise<Buffer | undefined>
+  /** Called before and after files are looked at by path: open directories may no longer be what is at their paths. */
+  readonly refresh?: () => Promise<void>
   /** Called with each file that was found changed: what is open of it may no longer be what is at its path. */
   readonly changed: (index: number) => void
   /** Milliseconds, monotonic. @default performance.now */
@@ -81,12 +84,13 @@ export class FileWatch {
   async differs(index: number): Promise<boolean> {
     await this.#settle([index])
     if (this.#bursts.has(index)) return true
-    return (await this.findChanged([index])).length > 0
+    if (this.#has(index)) await this.#compare(index)
+    return this.#noticed.has(index)
   }
 
   /** Takes the states of these files as they are now, by path: they are going to be verified. */
   async remember(indexes: readonly number[]): Promise<void> {
-    await forEach(indexes, async index => {
+    await forEachInParallel(indexes, AT_ONCE, async index => {
       const state = await this.#options.stat(index)
       this.#noticed.delete(index)
       this.#news.delete(index)
@@ -107,9 +111,11 @@ export class FileWatch {
    */
   async findChanged(indexes: readonly number[]): Promise<number[]> {
     await this.#settle(indexes)
+    await this.#options.refresh?.()
     const changed = new Set(indexes.filter(index => this.#noticed.has(index)))
-    await forEach(
+    await forEachInParallel(
       indexes.filter(index => this.#has(index)),
+      AT_ONCE,
       async index => {
         const before = Buffer.from(this.#at(index))
         const state = await this.#options.stat(index)
@@ -119,6 +125,7 @@ export class FileWatch {
         if (state === undefined || !part(state).equals(part(known))) changed.add(index)
       },
     )
+    await this.#options.refresh?.()
     for (const index of changed) this.#options.changed(index)
     return [...changed].sort((a, b) => a - b)
   }
@@ -166,7 +173,7 @@ export class FileWatch {
   /** Ends the bursts to these files of which no write runs. */
   async #settle(indexes: readonly number[]): Promise<void> {
     if (this.#bursts.size === 0) return
-    await forEach(indexes, async index => {
+    await forEachInParallel(indexes, AT_ONCE, async index => {
       const burst = this.#bursts.get(index)
       if (burst) await this.#end(index, burst)
     })
@@ -197,9 +204,3 @@ const NOTHING = Buffer.alloc(STATE_LENGTH)
 const WHOLE = (state: Buffer) => state
 /** Inode and device: the last two numbers of a state. */
 const IDENTITY = (state: Buffer) => state.subarray(-16)
-
-/** Calls `work` for all of these, some side by side. */
-async function forEach(indexes: readonly number[], work: (index: number) => Promise<void>): Promise<void> {
-  for (let at = 0; at < indexes.length; at += AT_ONCE)
-    await Promise.all(indexes.slice(at, at + AT_ONCE).map(work))
-}

@@ -117,7 +117,7 @@ export class HandlePool {
     const known = this.#slots.get(path)
     if (known !== undefined) {
       this.#slots.delete(path)
-      if (access === 'read' || known.access === 'write') {
+      if (serves(known, access)) {
         this.#slots.set(path, known)
         return known
       }
@@ -228,4 +228,11 @@ export class HandlePool {
   #wake(): void {
     this.#waiting.shift()?.()
   }
+}
+
+/** True if a file that was opened, or is being opened, gives this access. */
+function serves({ access, handle }: Slot, wanted: Access): boolean {
+  if (wanted === 'read' || access === 'write') return true
+  // While it opens to be updated, it may still turn out to be missing.
+  return access === 'update' && (wanted === 'update' || handle !== undefined)
 }

@@ -8,83 +8,72 @@ import {
   type FileSystem,
   systemCode,
 } from '../ports/file-system.ts'
-import { findPath, HeldDirectories } from './descriptor-paths.ts'
+import { findPath, OpenDirectories, type OpenDirectory } from './open-directories.ts'
 
-/** `read`: what is there. `write`: read and write, made if it is not there. */
-export type Access = 'read' | 'write'
+/** How often a file is made that another program makes and removes meanwhile. */
+const MAX_TRIES = 3
+
+/** `read` and `update` open an existing file, to read it or to write it too; `write` makes a missing file. */
+export type Access = 'read' | 'update' | 'write'
 
 /**
- * Opens files by their path in a torrent. Each component is looked at before it is stepped on, and
- * from a symlink that stays inside we go on along its real path.
+ * Opens files by their path in a torrent. Each component is looked at before it is stepped on. A symlink that stays
+ * inside is followed to its real path.
  *
- * On Linux this holds against another process that swaps components between our look and our step as well: what is
- * opened is asked where it is, and what is made is made in a directory that is held open. Elsewhere it holds against
- * what lies there when we come: for more Node would need `openat`.
+ * On Linux this holds even if another process swaps components meanwhile: each directory is held open, and files are
+ * opened in the open directory. Elsewhere it holds for what is there before: for more Node would need `openat`.
  */
 export class SafeDirectory {
   readonly path: string
   readonly #fs: FileSystem
-  readonly #held: HeldDirectories
-  /** The real path; known once the directory is there. */
+  readonly #directories: OpenDirectories
+  /** The real path. Known once the directory exists. */
   #root: string | undefined
-  /** @param path may be a symlink, and need not exist: it and its parents are made at the first write */
+
+  /** @param path may be a symlink. If it is missing, the first write makes it and its parents */
   constructor(path: string, fs: FileSystem) {
     this.path = path
     this.#fs = fs
-    this.#held = new HeldDirectories(fs)
+    this.#directories = new OpenDirectories(fs, (real, shown) => this.#mustBeInside(real, shown))
   }
 
   /**
-   * Opens a regular file; with `read`, resolves with nothing where there is none.
-   * Rejects with a system error, or an Error whose message says why we refuse.
+   * Opens a regular file. Resolves with undefined if it is missing, unless `access` is `write`.
+   * Rejects with a system error, or an Error whose message says why the file is refused.
    */
   async open(path: string, access: Access): Promise<FileHandle | undefined> {
-    const at = await this.#locate(path, access)
-    if (at === undefined) return undefined
-    const found = await this.#look(at)
-    if (found === undefined && access === 'read') return undefined
-    if (found !== undefined) mustBeFile(found)
-
-    const handle = await this.#openAt(at, access, found === undefined)
+    const { parent, name } = split(path)
+    const open = () => this.#in(parent, access, directory => this.#openIn(directory, name, access))
     try {
-      mustBeFile(await handle.stat())
-      const real = await findPath(this.#fs, handle)
-      if (real !== undefined) this.#mustBeInside(real, at)
+      return await open()
     } catch (error) {
-      await handle.close()
-      throw error
+      const code = systemCode(error)
+      if (code !== 'ENOENT' && code !== 'EMFILE' && code !== 'ENFILE') throw error
+      // Another program removed an open directory, or the open directories hold the descriptors that are missing.
+      await this.forget()
+      return open()
     }
-    return handle
-  }
-
-  #openAt(at: string, access: Access, missing: boolean): Promise<FileHandle> {
-    const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = this.#fs.constants
-    // Non-blocking, so that a FIFO put there since we looked cannot hold us; it means nothing to a file.
-    const flags = (access === 'write' ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK
-    if (access === 'read' || !missing) return this.#fs.open(at, flags)
-    return this.#in(dirname(at), directory =>
-      this.#fs.open(join(directory, basename(at)), flags | O_CREAT, 0o666),
-    )
   }
 
   /**
-   * In which state the regular file at `path` is, without opening it; nothing where there is none. Rejects as `open`
+   * Returns the state of the regular file at `path` without opening it, or undefined if it is missing. Rejects as `open`
    * does.
    */
   async stat(path: string): Promise<FileState | undefined> {
-    const at = await this.#locate(path, 'read')
-    if (at === undefined) return undefined
-    try {
-      const found = await this.#fs.lstat(at, { bigint: true })
-      mustBeFile(found)
-      return found
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return undefined
-      throw error
-    }
+    const { parent, name } = split(path)
+    return this.#in(parent, 'read', async directory => {
+      try {
+        const found = await this.#fs.lstat(join(directory.path, name), { bigint: true })
+        mustBeFile(found)
+        return found
+      } catch (error) {
+        if (systemCode(error) === 'ENOENT') return undefined
+        throw error
+      }
+    })
   }
 
-  /** The real path of the directory; what of it is not there yet is as it was given. Rejects with a system error. */
+  /** The real path of the directory. Parts of it that are missing are as they were given. Rejects with a system error. */
   async realPath(): Promise<string> {
     const missing: string[] = []
     for (let at = resolve(this.path); ; at = dirname(at)) {
@@ -98,89 +87,145 @@ export class SafeDirectory {
   }
 
   /**
-   * Makes a symlink at `path` that points to `target`, both relative to this directory.
-   * One that points there already is left. Rejects as `open` does.
+   * Makes a symlink at `path` that points to `target`, both relative to this directory. A symlink that points there
+   * already is left. Rejects as `open` does.
    */
   async link(path: string, target: string): Promise<void> {
-    const at = await this.#locate(path, 'write')
-    // Also refuses a target that lies behind a symlink to the outside.
-    const aim = await this.#locate(target, 'read')
-    if (aim !== undefined && (await this.#look(aim))?.isSymbolicLink()) await this.#follow(aim)
-    // Counted from where the link really is: through a symlinked parent `..` would lead elsewhere.
-    const text = relative(dirname(at), aim ?? join(this.#root!, ...segmentsOf(target))) || '.'
-    const found = await this.#look(at)
-    if (found?.isSymbolicLink() && (await this.#fs.readlink(at)) === text) return
-    await this.#in(dirname(at), directory => this.#fs.symlink(text, join(directory, basename(at))))
+    const { parent, name } = split(path)
+    const aim = split(target)
+    const real = await this.#in(aim.parent, 'read', async directory => {
+      const at = join(await this.#realPathOf(directory), aim.name)
+      // Refuses a target that is a symlink to the outside.
+      return (await this.#look(at))?.isSymbolicLink()
+        ? this.#follow(at, join(this.path, target)).then(() => at)
+        : at
+    })
+    await this.#in(parent, 'write', async directory => {
+      // Counted from where the link really is: through a symlinked parent `..` would lead elsewhere.
+      const from = await this.#realPathOf(directory)
+      const text = relative(from, real ?? join(this.#root!, target)) || '.'
+      const at = join(directory.path, name)
+      const found = await this.#look(at)
+      if (found?.isSymbolicLink() && (await this.#fs.readlink(at)) === text) return
+      await this.#fs.symlink(text, at)
+    })
   }
 
-  /** Where `path` really is, its parents made when writing; nothing where a parent is missing. */
-  async #locate(path: string, access: 'write'): Promise<string>
-  async #locate(path: string, access: Access): Promise<string | undefined>
-  async #locate(path: string, access: Access): Promise<string | undefined> {
-    const segments = segmentsOf(path)
-    const name = segments.pop()!
-    let at = await this.#enter(access)
-    for (const segment of segments) {
-      if (at === undefined) return undefined
-      at = await this.#step(join(at, segment), access)
+  /** Closes the directories that are held open: the next call finds what is at their paths then. */
+  async forget(): Promise<void> {
+    await this.#directories.forget()
+  }
+
+  async #openIn(directory: OpenDirectory, name: string, access: Access): Promise<FileHandle | undefined> {
+    const at = join(directory.path, name)
+    let found: FileStats | undefined
+    for (let tries = 1; found === undefined; tries++) {
+      const made = access === 'write' ? await this.#make(at) : undefined
+      if (made) return made
+      found = await this.#look(at)
+      if (found !== undefined) break
+      if (access !== 'write') return undefined
+      if (tries === MAX_TRIES) throw new Error('another program makes and removes it')
     }
-    return at === undefined ? undefined : join(at, name)
+    mustBeFile(found)
+    const { O_RDONLY, O_RDWR, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = this.#fs.constants
+    // Non-blocking, so that a FIFO put there since we looked cannot hold us. It means nothing to a file.
+    const handle = await this.#fs.open(at, (access === 'read' ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK)
+    try {
+      mustBeFile(await handle.stat())
+      const real = directory.held ? undefined : await findPath(this.#fs, handle)
+      if (real !== undefined) this.#mustBeInside(real, join(directory.path, name))
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+    return handle
   }
 
-  async #enter(access: Access): Promise<string | undefined> {
-    if (this.#root !== undefined) return this.#root
-    if (access === 'write') await this.#fs.mkdir(this.path, { recursive: true })
+  /** Makes a file and opens it. Resolves with undefined if something is there already. */
+  async #make(at: string): Promise<FileHandle | undefined> {
+    const { O_CREAT, O_EXCL, O_RDWR } = this.#fs.constants
     try {
-      return (this.#root = await this.#fs.realpath(this.path))
+      return await this.#fs.open(at, O_RDWR | O_CREAT | O_EXCL, 0o666)
     } catch (error) {
-      if (access === 'read' && systemCode(error) === 'ENOENT') return undefined
+      if (systemCode(error) === 'EEXIST') return undefined
       throw error
     }
   }
 
-  /** The real path of one directory on the way, made when writing. */
-  async #step(at: string, access: Access): Promise<string | undefined> {
+  /** Does `work` in a directory by its path below this one, which is made if `access` is `write`. */
+  async #in<T>(
+    path: string,
+    access: Access,
+    work: (directory: OpenDirectory) => Promise<T>,
+  ): Promise<T | undefined> {
+    const open = async () => {
+      if (path === '') {
+        const root = await this.#enter(access)
+        return root === undefined ? undefined : this.#directories.hold(root, this.path)
+      }
+      const { parent, name } = split(path)
+      return this.#in(parent, access, async directory => {
+        const shown = join(this.path, path)
+        const at = await this.#step(join(directory.path, name), access, shown)
+        return at === undefined ? undefined : this.#directories.hold(at, shown)
+      })
+    }
+    return this.#directories.use(path, open, work)
+  }
+
+  async #enter(access: Access): Promise<string | undefined> {
+    if (access === 'write') await this.#fs.mkdir(this.path, { recursive: true })
+    try {
+      return (this.#root = await this.#fs.realpath(this.path))
+    } catch (error) {
+      if (access !== 'write' && systemCode(error) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  /** Returns a path of a directory that is no symlink. The directory is made if `access` is `write`. */
+  async #step(at: string, access: Access, shown: string): Promise<string | undefined> {
     let found = await this.#look(at)
     if (found === undefined) {
-      if (access === 'read') return undefined
-      await this.#make(at)
+      if (access !== 'write') return undefined
+      await this.#makeDirectory(at)
       found = await this.#look(at)
     }
-    if (found?.isSymbolicLink()) return this.#follow(at)
+    if (found?.isSymbolicLink()) return this.#follow(at, shown)
     if (!found?.isDirectory()) throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' })
     return at
   }
 
   /** Two first writes may want the same directory: the second finds it made. */
-  async #make(at: string): Promise<void> {
+  async #makeDirectory(at: string): Promise<void> {
     try {
-      await this.#in(dirname(at), directory =>
-        this.#fs.mkdir(join(directory, basename(at)), { recursive: false }),
-      )
+      await this.#fs.mkdir(at, { recursive: false })
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error
     }
   }
 
-  /** The real path of a symlink; refused if it leads outside or nowhere. */
-  async #follow(at: string): Promise<string> {
+  async #realPathOf(directory: OpenDirectory): Promise<string> {
+    return directory.held ? this.#fs.readlink(directory.path) : directory.path
+  }
+
+  /** The real path of a symlink. Rejects if it leads outside or nowhere. */
+  async #follow(at: string, shown: string): Promise<string> {
     const real = await this.#fs.realpath(at).catch(error => {
-      throw systemCode(error) === 'ENOENT' ? new Error(`${at} is a symbolic link that leads nowhere`) : error
+      throw systemCode(error) === 'ENOENT'
+        ? new Error(`${shown} is a symbolic link that leads nowhere`)
+        : error
     })
-    this.#mustBeInside(real, at)
+    this.#mustBeInside(real, shown)
     return real
   }
 
-  /** Throws where the real path of what is at `at` is outside. */
-  #mustBeInside(real: string, at: string): void {
+  /** Throws if the real path of a file or directory is outside. */
+  #mustBeInside(real: string, shown: string): void {
     const inside = relative(this.#root!, real)
     if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside))
-      throw new Error(`${at} is a symbolic link that leads out of ${this.path}`)
-  }
-
-  /** Does `work` with a path of this directory that leads nowhere else, as far as the system has one. */
-  #in<T>(directory: string, work: (path: string) => Promise<T>): Promise<T> {
-    return this.#held.within(directory, real => this.#mustBeInside(real, directory), work)
+      throw new Error(`${shown} is a symbolic link that leads out of ${this.path}`)
   }
 
   async #look(at: string): Promise<FileStats | undefined> {
@@ -193,19 +238,22 @@ export class SafeDirectory {
   }
 }
 
-/** Torrents' paths are made safe when they are parsed; this is the second lock on the same door. */
-function segmentsOf(path: string): string[] {
-  const segments = path.split('/')
-  const unsafe = segments.some(
-    segment =>
-      segment === '' ||
-      segment === '.' ||
-      segment === '..' ||
-      segment.includes('\0') ||
-      (sep === '\\' && /[\\:]/.test(segment)),
-  )
+/** The directory of a path, '' for this one, and the last name. Throws if the path is not one inside. */
+function split(path: string): { readonly parent: string; readonly name: string } {
+  // Torrents' paths are made safe when they are parsed. This is the second lock on the same door.
+  const unsafe = path
+    .split('/')
+    .some(
+      segment =>
+        segment === '' ||
+        segment === '.' ||
+        segment === '..' ||
+        segment.includes('\0') ||
+        (sep === '\\' && /[\\:]/.test(segment)),
+    )
   if (unsafe) throw new Error('the path is not one inside the output directory')
-  return segments
+  const slash = path.lastIndexOf('/')
+  return { parent: path.slice(0, Math.max(0, slash)), name: path.slice(slash + 1) }
 }
 
 function mustBeFile(found: FileKind): void {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { nodeFileSystem } from '../../src/ports/file-system.ts'
 import { SafeDirectory } from '../../src/storage/safe-directory.ts'
@@ -81,16 +81,16 @@ t.test('a file that is a symlink is refused, wherever it points', async t => {
 
 t.test('a symlink put there between our look and our step is not followed', async t => {
   const { home, outside, untouched } = beside(t)
-  const at = join(home.directory, 'f')
-  // As it was before the swap: nothing there.
-  const lstat = async (path: string) => {
-    if (path === at) throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
-    return nodeFileSystem.lstat(path)
-  }
-  fs.symlinkSync(join(outside, 'secret'), at)
+  fs.writeFileSync(join(home.directory, 'plain'), '')
+  // As it was before the swap: a file.
+  const lstat = (path: string) =>
+    nodeFileSystem.lstat(basename(path) === 'f' ? join(home.directory, 'plain') : path)
+  fs.symlinkSync(join(outside, 'secret'), join(home.directory, 'f'))
   const disk = { ...fs.promises, lstat } as unknown as Home['disk']
   const made = one('f')
-  await t.rejects(open(t, { ...home, disk }, made).write(0, made.content), { cause: { code: 'ELOOP' } })
+  const storage = open(t, { ...home, disk }, made)
+  await t.rejects(storage.read(0, Buffer.alloc(100)), { cause: { code: 'ELOOP' } })
+  await t.rejects(storage.write(0, made.content), { cause: { code: 'ELOOP' } })
   untouched()
 })
 
@@ -192,7 +192,10 @@ t.test('a FIFO in the place of a file is refused at once', async t => {
 t.test('what is not a file is not even opened, as opening a device may do something', async t => {
   const { home } = beside(t)
   execFileSync('mkfifo', [join(home.directory, 'f')])
-  const open_ = async () => t.fail('opened')
+  const open_ = async (path: string, flags: number) =>
+    basename(path) === 'f' && !(flags & fs.constants.O_EXCL)
+      ? t.fail('opened')
+      : nodeFileSystem.open(path, flags)
   const storage = open(
     t,
     { ...home, disk: { ...fs.promises, open: open_ } as unknown as unknown as Home['disk'] },
@@ -203,10 +206,10 @@ t.test('what is not a file is not even opened, as opening a device may do someth
 
 t.test('a FIFO put there between our look and our step does not hold us', async t => {
   const { home } = beside(t)
-  const at = join(home.directory, 'f')
-  execFileSync('mkfifo', [at])
+  execFileSync('mkfifo', [join(home.directory, 'f')])
   fs.writeFileSync(join(home.directory, 'plain'), '')
-  const lstat = (path: string) => nodeFileSystem.lstat(path === at ? join(home.directory, 'plain') : path)
+  const lstat = (path: string) =>
+    nodeFileSystem.lstat(basename(path) === 'f' ? join(home.directory, 'plain') : path)
   const storage = open(t, { ...home, disk: { ...fs.promises, lstat } as unknown as Home['disk'] }, one('f'))
   await t.rejects(storage.read(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
   await t.rejects(storage.write(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
@@ -273,5 +276,6 @@ t.test('a read-only tree can be read', async t => {
   )
   t.same(await readOf(storage, 0, 100), made.content)
   await storage.complete()
-  t.same(flags, [fs.constants.O_RDONLY])
+  t.ok(flags.length > 0)
+  t.same(new Set(flags), new Set([fs.constants.O_RDONLY]))
 })

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { encodeExtendedHandshake, parseDontHave } from '../../src/codec/extended.ts'
 import { reservedBytes } from '../../src/codec/handshake.ts'
@@ -164,10 +164,9 @@ t.test('a file that became a symbolic link ends the download, and the link is no
 
 t.test('another program that keeps writing to a file ends the download, which names it', async t => {
   let times = 0
-  const path = join(t.testdir(), 'd/a')
   const lstat = async (at: string, ...options: [{ bigint: true }]) => {
     const found = await fs.promises.lstat(at, ...options)
-    if (options.length > 0 && at === path) {
+    if (options.length > 0 && basename(at) === 'a') {
       fs.writeFileSync(at, Buffer.alloc(4 * PIECE, 7))
       fs.utimesSync(at, ++times, times)
     }

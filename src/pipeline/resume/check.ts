@@ -2,6 +2,7 @@ import { Bitfield } from '../../codec/bitfield.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { forEachInParallel } from '../../ports/parallel.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { PieceReader } from '../../streams/torrent/piece-reader.ts'
 import { Verifier } from '../../streams/torrent/verifier.ts'
@@ -10,6 +11,9 @@ import { checkInThreads } from './threaded-check.ts'
 
 /** Fewer bytes are hashed before threads have started. */
 const MIN_THREADED_BYTES = 32 << 20
+
+/** Files that are looked at side by side. */
+const FILES_AT_ONCE = 16
 
 export interface CheckOptions {
   readonly metainfo: Metainfo
@@ -33,7 +37,8 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
   const { metainfo, storage, hashPool, trusted, progress, signal } = options
   const { hashes, length, pieceCount, pieceLength } = metainfo
   const verified = trusted?.clone() ?? new Bitfield(pieceCount)
-  let pieces = options.pieces ?? (await there(metainfo, storage)).filter(index => !verified.has(index))
+  let pieces =
+    options.pieces ?? (await findPossiblePieces(metainfo, storage)).filter(index => !verified.has(index))
   let looked = pieceCount - pieces.length
   const look = () => progress?.(++looked)
   if (hashPool && storage.useFile && pieces.length * pieceLength >= MIN_THREADED_BYTES) {
@@ -77,16 +82,15 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
   }
 }
 
-/** The pieces none of whose files is missing: a torrent of which nothing is there takes no time at all. */
-async function there(metainfo: Metainfo, storage: Pick<Storage, 'read'>): Promise<number[]> {
+/** Returns the pieces of which no file is missing, so that a torrent without files takes no time. */
+async function findPossiblePieces(metainfo: Metainfo, storage: Pick<Storage, 'read'>): Promise<number[]> {
   const layout = new Layout(metainfo)
   const missing = new Bitfield(metainfo.pieceCount)
-  const first = Buffer.alloc(1)
-  for (const [at, file] of metainfo.files.entries()) {
+  await forEachInParallel([...metainfo.files.entries()], FILES_AT_ONCE, async ([at, file]) => {
     const pieces = layout.piecesOf(at)
-    if (!pieces || file.length === 0 || file.pad) continue
-    if ((await storage.read(file.offset, first)) > 0) continue
+    if (!pieces || file.pad) return
+    if ((await storage.read(file.offset, Buffer.alloc(1))) > 0) return
     for (let index = pieces.first; index <= pieces.last; index++) missing.add(index)
-  }
+  })
   return Array.from({ length: metainfo.pieceCount }, (_, index) => index).filter(index => !missing.has(index))
 }

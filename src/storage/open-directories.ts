@@ -1,0 +1,164 @@
+/**
+ * Directories that are held open. Linux gives each descriptor a name, `/proc/self/fd/N`. A path that starts with that
+ * name leads into the open directory, even if another program puts a different directory at its old path. Other systems
+ * have no such name, and Node has no `openat`.
+ */
+import { join } from 'node:path'
+import { type FileHandle, type FileSystem, systemCode } from '../ports/file-system.ts'
+
+const DESCRIPTORS = '/proc/self/fd'
+
+/** Maximum number of directories that are held open, beside those in use. */
+export const MAX_OPEN_DIRECTORIES = 4
+
+/** Returns the real path of an open file or directory, or undefined where the system does not tell. */
+export async function findPath(fs: FileSystem, { fd }: FileHandle): Promise<string | undefined> {
+  if (fd === undefined) return undefined
+  try {
+    return await fs.readlink(join(DESCRIPTORS, String(fd)))
+  } catch {
+    return undefined
+  }
+}
+
+/** A directory in which files can be opened by name. */
+export interface OpenDirectory {
+  /** A path of the directory. */
+  readonly path: string
+  /** True if the path leads to the directory whatever other programs do. */
+  readonly held: boolean
+}
+
+interface Entry extends OpenDirectory {
+  readonly handle: FileHandle | undefined
+  users: number
+  /** True if the entry is not in the map any more. It closes with its last user. */
+  stale: boolean
+}
+
+/** Opens directories once for many files. The least recently used directories close first. */
+export class OpenDirectories {
+  readonly #fs: FileSystem
+  readonly #check: (realPath: string, shown: string) => void
+  /** By name, least recently used first. */
+  readonly #entries = new Map<string, Promise<Entry | undefined>>()
+  /** False once the system has not told where a descriptor leads. */
+  #supported: boolean
+
+  /** @param check throws if the real path of a directory is not allowed */
+  constructor(fs: FileSystem, check: (realPath: string, shown: string) => void) {
+    this.#fs = fs
+    this.#check = check
+    this.#supported = fs.constants.O_DIRECTORY !== undefined
+  }
+
+  /**
+   * Calls `work` with an open directory, and resolves with its result, or with undefined if there is no directory.
+   * @param name names the directory in later calls
+   * @param open opens the directory with `hold` if it is not open
+   */
+  async use<T>(
+    name: string,
+    open: () => Promise<OpenDirectory | undefined>,
+    work: (directory: OpenDirectory) => Promise<T>,
+  ): Promise<T | undefined> {
+    const entry = await this.#enter(name, open as () => Promise<Entry | undefined>)
+    if (entry === undefined) return undefined
+    try {
+      return await work(entry)
+    } finally {
+      entry.users--
+      if (entry.stale) await this.#close(entry)
+    }
+  }
+
+  /**
+   * Opens the directory at a path, which must not be a symlink. Where the system does not tell where it leads, or does
+   * not let us open it, it is used by its path.
+   * @param shown the path for error messages
+   */
+  async hold(path: string, shown: string): Promise<OpenDirectory> {
+    const byPath: Entry = { path, held: false, handle: undefined, users: 0, stale: false }
+    const handle = this.#supported ? await this.#open(path) : undefined
+    if (handle === undefined) return byPath
+    try {
+      const real = await findPath(this.#fs, handle)
+      if (real !== undefined) {
+        this.#check(real, shown)
+        return {
+          path: join(DESCRIPTORS, String(handle.fd)),
+          held: true,
+          handle,
+          users: 0,
+          stale: false,
+        } as Entry
+      }
+      this.#supported = false
+    } catch (error) {
+      await handle.close().catch(() => {})
+      throw error
+    }
+    await handle.close().catch(() => {})
+    return byPath
+  }
+
+  /** Closes all directories, so that the next use finds what is at their paths then. Those in use close after it. */
+  async forget(): Promise<void> {
+    const entries = [...this.#entries.values()]
+    this.#entries.clear()
+    await Promise.all(entries.map(entry => this.#retire(entry)))
+  }
+
+  async #enter(name: string, open: () => Promise<Entry | undefined>): Promise<Entry | undefined> {
+    const opening = this.#entries.get(name) ?? open()
+    this.#entries.delete(name)
+    this.#entries.set(name, opening)
+    const entry = await opening.catch(error => {
+      this.#remove(name, opening)
+      throw error
+    })
+    // What is missing may be made at any time, and a path alone may lead elsewhere the next time.
+    if (!entry?.held) this.#remove(name, opening)
+    if (entry === undefined) return undefined
+    if (entry.stale) return this.#enter(name, open)
+    entry.users++
+    this.#trim()
+    return entry
+  }
+
+  #remove(name: string, opening: Promise<Entry | undefined>): void {
+    if (this.#entries.get(name) === opening) this.#entries.delete(name)
+  }
+
+  #trim(): void {
+    for (const [name, opening] of this.#entries) {
+      if (this.#entries.size <= MAX_OPEN_DIRECTORIES) return
+      this.#entries.delete(name)
+      void this.#retire(opening)
+    }
+  }
+
+  /** Closes a directory, or lets its last user close it. Never rejects. */
+  async #retire(opening: Promise<Entry | undefined>): Promise<void> {
+    const entry = await opening.catch(() => undefined)
+    if (entry === undefined) return
+    entry.stale = true
+    if (entry.users === 0) await this.#close(entry)
+  }
+
+  /** Never rejects: nothing was written to a directory, so a failure loses nothing. */
+  async #close(entry: Entry): Promise<void> {
+    if (entry.users === 0) await entry.handle?.close().catch(() => {})
+  }
+
+  /** Resolves with undefined for a directory that we may pass but not open. */
+  async #open(path: string): Promise<FileHandle | undefined> {
+    const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = this.#fs.constants
+    try {
+      return await this.#fs.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+    } catch (error) {
+      if (systemCode(error) === 'EACCES') return undefined
+      throw error
+    }
+  }
+}
