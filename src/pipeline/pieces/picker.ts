@@ -71,11 +71,6 @@ export class Picker {
     return this.#version + (this.#cursors?.version ?? 0)
   }
 
-  /** Whether only pieces that readers need soon are begun. */
-  get onDemand(): boolean {
-    return this.#onDemand
-  }
-
   /** Whether the lowest piece comes first. */
   get inOrder(): boolean {
     return this.#sequential || this.#onDemand

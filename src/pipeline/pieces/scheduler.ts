@@ -302,11 +302,11 @@ export class Scheduler implements BlockSource {
     return this.#picker.version + offer.version
   }
 
-  /** What the peer suggests comes first, unless readers decide; while it chokes us, what it allows is all there is. */
+  /** A piece that the peer suggests comes first, unless pieces go in order. While it chokes us, only allowed ones count. */
   #pick(requester: Fetcher): number {
     const { accused } = this.#options
     const { bits, offer, peerChoking } = requester
-    const follows = peerChoking || !this.#picker.onDemand
+    const follows = peerChoking || !this.#picker.inOrder
     const named = follows ? offer.named(peerChoking).find(index => this.#picker.open(index)) : undefined
     if (named !== undefined || peerChoking) return named ?? -1
     const refused = offer.plain(peerChoking) ? undefined : (index: number) => !requester.offers(index)
