@@ -76,6 +76,21 @@ module.exports = {
       },
     },
     {
+      name: 'cli-imports-only-the-public-library',
+      comment: 'What a user of the library has: the entries of package.json, and three helpers of a few lines.',
+      severity: 'error',
+      from: { path: '^src/cli(\\.ts$|/)' },
+      to: {
+        path: '^src/',
+        pathNot: [
+          '^src/cli/',
+          '^src/(index|errors|version)\\.ts$',
+          '^src/(streams|codec|metainfo|storage|server)/index\\.ts$',
+          '^src/ports/(pick|reason-of|with-timeout)\\.ts$',
+        ],
+      },
+    },
+    {
       name: 'node-fs-is-handed-in',
       severity: 'error',
       from: {

@@ -4,7 +4,7 @@
 
 export { type AddOptions, Client, type ClientEvents } from './pipeline/client.ts'
 export type { ClientOptions } from './pipeline/client-options.ts'
-export type { TorrentSource } from './pipeline/torrent-source.ts'
+export { isMetainfo, loadSource, type TorrentSource } from './pipeline/torrent-source.ts'
 
 // One torrent
 
@@ -19,11 +19,12 @@ export {
   type FetchMetadataOptions,
   fetchMetadata,
   type MetadataListeners,
+  whenReady,
 } from './pipeline/fetch-metadata.ts'
 export type { ReaderOptions, TorrentReader } from './pipeline/open-reader.ts'
 export { type ShareOptions, share } from './pipeline/share.ts'
-export { type StreamOptions, stream } from './pipeline/stream.ts'
-export { type StreamTarOptions, streamTar } from './pipeline/stream-tar.ts'
+export { rangeContent, type StreamOptions, stream } from './pipeline/stream.ts'
+export { type PackTarOptions, packTar, type StreamTarOptions, streamTar } from './pipeline/stream-tar.ts'
 
 // .torrent files
 
@@ -36,6 +37,7 @@ export type { FileEntry, Metainfo } from './metainfo/metainfo.ts'
 export type { NameOptions } from './metainfo/name.ts'
 export { MAX_TORRENT_SIZE, openMetainfo, parse } from './metainfo/parse.ts'
 export { torrentOf } from './metainfo/torrent.ts'
+export { type LoadTorrentOptions, loadTorrent, parseTorrent } from './pipeline/load-torrent.ts'
 export { type VerifyOptions, verify } from './pipeline/verify.ts'
 
 // Several sinks
@@ -58,6 +60,8 @@ export type { SharedDht, SharedLsd } from './discovery/peer-sources.ts'
 export { Layout, type Span } from './metainfo/layout.ts'
 export type { Peer } from './pipeline/peer/peer.ts'
 export type { ContentOptions } from './pipeline/pieces/content-options.ts'
+export type { Given } from './pipeline/pieces/contributions.ts'
+export { piecesOf } from './pipeline/pieces/wanted.ts'
 export type { MetadataProgress, Progress } from './pipeline/progress.ts'
 export type { ByteRange, ReadOptions, TorrentFile } from './pipeline/reading/torrent-file.ts'
 export { type CheckOptions, check } from './pipeline/resume/check.ts'
@@ -71,7 +75,7 @@ export type { TorrentEvents, TorrentState } from './pipeline/torrent-events.ts'
 export { formatAddress, type PeerAddress, parseAddress } from './codec/compact.ts'
 export type { Encryption } from './codec/mse.ts'
 export type { TorrentOptions } from './pipeline/torrent-options.ts'
-export { type Clock, systemClock } from './ports/clock.ts'
+export { type Clock, systemClock, type Timer } from './ports/clock.ts'
 export { type FileSystem, type ListingFileSystem, nodeFileSystem } from './ports/file-system.ts'
 export type { HttpOpen, HttpOpenOptions, HttpResponse } from './ports/http-client.ts'
 

@@ -1,6 +1,4 @@
-import type { PeerAddress } from '../codec/compact.ts'
-import type { Encryption } from '../codec/mse.ts'
-import { type AddOptions, Client } from '../pipeline/client.ts'
+import { type AddOptions, Client, type Encryption, type PeerAddress } from '../index.ts'
 import { pick } from '../ports/pick.ts'
 import type { Reporter } from './reporter.ts'
 import { stateDirectory } from './state.ts'

@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { isatty } from 'node:tty'
-import { createFromPath } from '../hashing/create-from-path.ts'
+import { create } from '../index.ts'
 import { VERSION } from '../version.ts'
 import { EXIT_CODES } from './exit.ts'
 import type { Reporter } from './reporter.ts'
@@ -23,7 +23,7 @@ export interface CreateFlags {
 export async function createTorrent(path: string, flags: CreateFlags, reporter: Reporter): Promise<number> {
   const name = flags.name ?? basename(resolve(path))
   const { private: isPrivate, comment, pieceLength } = flags
-  const { torrent, warnings } = await createFromPath(path, {
+  const { torrent, warnings } = await create(path, {
     name,
     ...(pieceLength === undefined ? {} : { pieceLength }),
     ...(isPrivate ? { private: true } : {}),

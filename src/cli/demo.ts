@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { create, defaultPieceLength } from '../metainfo/create.ts'
-import { parse } from '../metainfo/parse.ts'
+import { create, defaultPieceLength, parse } from '../index.ts'
 import { Content } from './demo/content.ts'
 import { Seed } from './demo/seed.ts'
 import { openTracker } from './demo/tracker.ts'

@@ -1,6 +1,6 @@
-import { parseAddress } from '../codec/compact.ts'
-import { quote } from '../codec/quote.ts'
+import { quote } from '../codec/index.ts'
 import { InputError } from '../errors.ts'
+import { parseAddress } from '../index.ts'
 
 /** The address that the HTTP server listens at. */
 export interface HttpAddress {

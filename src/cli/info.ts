@@ -1,9 +1,12 @@
 import prettyBytes from 'pretty-bytes'
-import { formatAddress } from '../codec/compact.ts'
-import type { ScrapeResult } from '../discovery/scrape.ts'
-import { isMagnet, parseMagnet } from '../metainfo/magnet.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import { torrentOf } from '../metainfo/torrent.ts'
+import {
+  formatAddress,
+  isMagnet,
+  type Metainfo,
+  parseMagnet,
+  type ScrapeResult,
+  torrentOf,
+} from '../index.ts'
 import { EXIT_CODES } from './exit.ts'
 import { torrentFieldsOf } from './json-reporter.ts'
 import { type LoadMetainfoOptions, loadMetainfo } from './load.ts'

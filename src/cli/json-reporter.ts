@@ -1,5 +1,4 @@
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { MetadataProgress, Progress } from '../pipeline/progress.ts'
+import type { MetadataProgress, Metainfo, Progress } from '../index.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 import { json } from './terminal.ts'
 

@@ -1,11 +1,15 @@
-import { selectedByLink } from '../metainfo/magnet.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { NameOptions } from '../metainfo/name.ts'
-import type { AddOptions, Client } from '../pipeline/client.ts'
-import { type MetadataListeners, whenReady } from '../pipeline/fetch-metadata.ts'
-import type { Torrent } from '../pipeline/torrent.ts'
-import { isMetainfo } from '../pipeline/torrent-source.ts'
-import { systemClock } from '../ports/clock.ts'
+import {
+  type AddOptions,
+  type Client,
+  isMetainfo,
+  type MetadataListeners,
+  type Metainfo,
+  type NameOptions,
+  systemClock,
+  type Torrent,
+  whenReady,
+} from '../index.ts'
+import { selectedByLink } from '../metainfo/index.ts'
 import { pick } from '../ports/pick.ts'
 import { createClient, type PeerOptions, torrentOptionsOf } from './client.ts'
 import type { Reporter } from './reporter.ts'

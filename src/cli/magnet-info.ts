@@ -1,5 +1,4 @@
-import { formatAddress } from '../codec/compact.ts'
-import type { Magnet } from '../metainfo/magnet.ts'
+import { formatAddress, type Magnet } from '../index.ts'
 import { json, visible } from './terminal.ts'
 
 /** Returns the fields of a link as one JSON object. */

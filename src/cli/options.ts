@@ -1,8 +1,9 @@
 /** The options that several commands have in common. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { addressBytes, parseAddress } from '../codec/compact.ts'
+import { addressBytes } from '../codec/index.ts'
 import { InputError, messageOf } from '../errors.ts'
-import { webSeedFault } from '../metainfo/trackers.ts'
+import { parseAddress } from '../index.ts'
+import { webSeedFault } from '../metainfo/index.ts'
 import { parseDuration, parseRatio, parseSize, parseWhole } from './quantities.ts'
 import { parseRange } from './range.ts'
 import { hideToken } from './token.ts'

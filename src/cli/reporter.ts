@@ -1,6 +1,4 @@
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { Given } from '../pipeline/pieces/contributions.ts'
-import type { MetadataProgress, Progress } from '../pipeline/progress.ts'
+import type { Given, MetadataProgress, Metainfo, Progress } from '../index.ts'
 import { describeError, exitCodeOf } from './exit.ts'
 
 /** The result of a run. */

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../ports/clock.ts'
+import { type Clock, systemClock } from '../index.ts'
 import { withTimeout } from '../ports/with-timeout.ts'
 import { EXIT_CODES, ExitError } from './exit.ts'
 

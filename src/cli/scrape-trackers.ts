@@ -1,5 +1,4 @@
-import { type ScrapeResult, scrape } from '../discovery/scrape.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
+import { type Metainfo, type ScrapeResult, scrape } from '../index.ts'
 import { EXIT_CODES } from './exit.ts'
 
 /** Asks the trackers of a torrent for the number of its peers. The exit code is 0 if any of them answered. */

@@ -1,6 +1,6 @@
 import picomatch from 'picomatch'
 import { InputError, messageOf } from '../errors.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { Metainfo } from '../index.ts'
 import { ChoiceError } from './exit.ts'
 
 /**

@@ -1,10 +1,12 @@
 import { InputError } from '../errors.ts'
-import type { Magnet } from '../metainfo/magnet.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { NameOptions } from '../metainfo/name.ts'
-import { MAX_TORRENT_SIZE } from '../metainfo/parse.ts'
-import { parseTorrent } from '../pipeline/load-torrent.ts'
-import { loadSource } from '../pipeline/torrent-source.ts'
+import {
+  loadSource,
+  MAX_TORRENT_SIZE,
+  type Magnet,
+  type Metainfo,
+  type NameOptions,
+  parseTorrent,
+} from '../index.ts'
 import { reasonOf } from '../ports/reason-of.ts'
 
 /**

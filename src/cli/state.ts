@@ -1,7 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { LockDirectory } from '../storage/lock-directory.ts'
-import { resumePath } from '../storage/resume-record.ts'
+import { LockDirectory, resumePath } from '../index.ts'
 
 /** Returns the path of the resume record for a torrent in a directory. */
 export function recordPathOf(infoHash: Uint8Array, directory: string): string {

@@ -1,4 +1,4 @@
-import { escaped, INVISIBLE } from '../codec/quote.ts'
+import { escaped, INVISIBLE } from '../codec/index.ts'
 
 /** Escapes control characters for a terminal, because names of files and hosts are untrusted. Line breaks are kept. */
 export function visible(text: string): string {

@@ -1,8 +1,6 @@
 import prettyBytes from 'pretty-bytes'
 import prettyMs from 'pretty-ms'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { MetadataProgress, Progress } from '../pipeline/progress.ts'
-import { systemClock } from '../ports/clock.ts'
+import { type MetadataProgress, type Metainfo, type Progress, systemClock } from '../index.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 import { visible } from './terminal.ts'
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { quote } from '../codec/quote.ts'
+import { quote } from '../codec/index.ts'
 import { InputError, messageOf } from '../errors.ts'
 
 /** Options that name the token of the HTTP server. */

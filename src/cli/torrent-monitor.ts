@@ -1,6 +1,4 @@
-import { formatAddress } from '../codec/compact.ts'
-import type { Torrent } from '../pipeline/torrent.ts'
-import { type Clock, systemClock, type Timer } from '../ports/clock.ts'
+import { type Clock, formatAddress, systemClock, type Timer, type Torrent } from '../index.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 
 /** Milliseconds between reports of progress. */

@@ -1,5 +1,4 @@
-import { Layout } from '../metainfo/layout.ts'
-import { verify as verifyFiles } from '../pipeline/verify.ts'
+import { Layout, verify as verifyFiles } from '../index.ts'
 import { pick } from '../ports/pick.ts'
 import { EXIT_CODES } from './exit.ts'
 import { type LoadMetainfoOptions, loadMetainfo } from './load.ts'

@@ -11,6 +11,7 @@ export {
 } from './bencode.ts'
 export { Bitfield } from './bitfield.ts'
 export {
+  addressBytes,
   decodePeers4,
   decodePeers6,
   encodePeers4,
@@ -50,4 +51,5 @@ export {
 } from './metadata.ts'
 export { clientOf, makePeerId } from './peer-id.ts'
 export { decodePex, encodePex, type PexMessage, type PexPeer } from './pex.ts'
+export { escaped, INVISIBLE, quote } from './quote.ts'
 export { type TarEntry, tarHeader, tarPadding } from './tar-header.ts'

@@ -14,4 +14,5 @@ export type {
   WindowRange,
   WindowSource,
 } from './storage.ts'
+export { type StorageAction, storageError } from './storage-error.ts'
 export { WindowStorage } from './window-storage.ts'

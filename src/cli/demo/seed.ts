@@ -1,9 +1,4 @@
-import { Bitfield } from '../../codec/bitfield.ts'
-import type { PeerAddress } from '../../codec/compact.ts'
-import type { Metainfo } from '../../metainfo/metainfo.ts'
-import { Listener } from '../../pipeline/swarm/listener.ts'
-import { Torrent } from '../../pipeline/torrent.ts'
-import type { Storage } from '../../storage/storage.ts'
+import { Bitfield, Listener, type Metainfo, type PeerAddress, type Storage, Torrent } from '../../index.ts'
 import type { Content } from './content.ts'
 
 /** A seed on loopback: a regular `Torrent` that has all pieces. */

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { encode } from '../../codec/bencode.ts'
-import { encodePeers4, type PeerAddress } from '../../codec/compact.ts'
+import { encode, encodePeers4 } from '../../codec/index.ts'
+import type { PeerAddress } from '../../index.ts'
 
 /** Starts an HTTP tracker on loopback that always returns these peers. */
 export async function openTracker(peers: readonly PeerAddress[]): Promise<{ url: string; close(): void }> {

@@ -1,6 +1,5 @@
 import { InputError } from '../../errors.ts'
-import type { Metainfo } from '../../metainfo/metainfo.ts'
-import type { Torrent } from '../../pipeline/torrent.ts'
+import type { Metainfo, Torrent } from '../../index.ts'
 import { ChoiceError } from '../exit.ts'
 import type { RangeSpec } from '../range.ts'
 import type { Reporter } from '../reporter.ts'

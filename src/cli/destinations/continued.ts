@@ -2,12 +2,15 @@ import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StorageError } from '../../errors.ts'
-import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
-import { piecesOf } from '../../pipeline/pieces/wanted.ts'
-import type { TorrentFile } from '../../pipeline/reading/torrent-file.ts'
-import type { Torrent } from '../../pipeline/torrent.ts'
-import { storageError } from '../../storage/storage-error.ts'
-import { WindowStorage } from '../../storage/window-storage.ts'
+import {
+  type FileEntry,
+  type Metainfo,
+  piecesOf,
+  storageError,
+  type Torrent,
+  type TorrentFile,
+  WindowStorage,
+} from '../../index.ts'
 import type { Destination } from './destination.ts'
 import { writeToStdout } from './piped.ts'
 import { checkPrefix, type Part } from './prefix.ts'

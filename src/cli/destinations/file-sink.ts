@@ -1,6 +1,6 @@
 import { constants, openSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { type Done, Writable } from '../../streams/stage.ts'
+import { type Done, Writable } from '../../streams/index.ts'
 import { STDOUT, writeChunks } from '../stdout.ts'
 
 /** Maximum number of bytes that wait to be written. Chunks that come during a write go out together in the next. */

@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Metainfo } from '../../metainfo/metainfo.ts'
-import { rangeContent } from '../../pipeline/stream.ts'
-import type { Torrent } from '../../pipeline/torrent.ts'
+import { type Metainfo, rangeContent, type Torrent } from '../../index.ts'
 import { type RangeSpec, resolveRange } from '../range.ts'
 import type { Destination } from './destination.ts'
 import { writeToStdout } from './piped.ts'

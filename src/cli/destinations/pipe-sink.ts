@@ -1,4 +1,4 @@
-import { type Done, Writable } from '../../streams/stage.ts'
+import { type Done, Writable } from '../../streams/index.ts'
 import { stdoutError } from '../stdout.ts'
 import type { PipeReport } from './pipe-worker.ts'
 import { takeStdoutWorker } from './stdout-worker.ts'

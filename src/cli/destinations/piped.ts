@@ -1,7 +1,6 @@
 import type { Hash } from 'node:crypto'
 import { StalledError } from '../../errors.ts'
-import { Digester } from '../../streams/read/digester.ts'
-import type { Sink, Source } from '../../streams/stage.ts'
+import { Digester, type Sink, type Source } from '../../streams/index.ts'
 import { openStdout } from './stdout-sink.ts'
 
 /** Pipes `source` into `sink`. Resolves when the sink has finished. */

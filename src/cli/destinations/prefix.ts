@@ -1,8 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
-import { storageError } from '../../storage/storage-error.ts'
+import { type FileEntry, type Metainfo, storageError } from '../../index.ts'
 
 /** A range of bytes of a file; `end` is the byte after the last. */
 export interface Part {

@@ -1,4 +1,4 @@
-import type { Sink } from '../../streams/stage.ts'
+import type { Sink } from '../../streams/index.ts'
 import { FileSink } from './file-sink.ts'
 import { PipeSink } from './pipe-sink.ts'
 import { isPipe } from './stdout-worker.ts'

@@ -1,8 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import type { Metainfo } from '../../metainfo/metainfo.ts'
-import { packTar } from '../../pipeline/stream-tar.ts'
-import type { Torrent } from '../../pipeline/torrent.ts'
-import { WindowStorage } from '../../storage/window-storage.ts'
+import { type Metainfo, packTar, type Torrent, WindowStorage } from '../../index.ts'
 import type { Destination } from './destination.ts'
 import { writeToStdout } from './piped.ts'
 
