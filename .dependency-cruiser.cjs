@@ -77,7 +77,8 @@ module.exports = {
     },
     {
       name: 'cli-imports-only-the-public-library',
-      comment: 'What a user of the library has: the entries of package.json, and three helpers of a few lines.',
+      comment:
+        'What a user of the library has: the entries of package.json, and three helpers of a few lines.',
       severity: 'error',
       from: { path: '^src/cli(\\.ts$|/)' },
       to: {
