@@ -1,4 +1,5 @@
 import { PeerError } from '../errors.ts'
+import { checkArgument } from './check-arguments.ts'
 
 /** A set of pieces, one bit per piece. The high bit of the first byte is piece 0 (BEP 3). */
 export class Bitfield {
@@ -8,6 +9,7 @@ export class Bitfield {
 
   /** @param size number of pieces in the torrent */
   constructor(size: number) {
+    if (!Number.isSafeInteger(size) || size < 0) checkArgument('size', size, 'whole')
     this.size = size
     this.bytes = new Uint8Array(Math.ceil(size / 8))
   }

@@ -98,6 +98,8 @@ export function formatAddress({ host, port }: PeerAddress): string {
 
 /** Parses the format of `formatAddress`, or `name:port`. Throws ERR_USAGE, naming the value. */
 export function parseAddress(value: string): PeerAddress {
+  if (typeof value !== 'string')
+    throw new InputError('ERR_USAGE', `address: expected host:port, got ${typeof value}`)
   const match = /^(?:\[([^[\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value)
   const port = Number(match?.[3])
   if (!match || port < 1 || port > 65535) fail(value)

@@ -2,6 +2,7 @@ import { randomBytes as systemRandomBytes } from 'node:crypto'
 import type dgram from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import PQueue from 'p-queue'
+import { checkOptions } from '../codec/check-arguments.ts'
 import { addressBytes, formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
@@ -78,6 +79,7 @@ export class Dht extends EventEmitter<DhtEvents> {
 
   constructor(options: DhtOptions = {}) {
     super()
+    checkOptions(options, { bind: 'address', bootstrap: 'addresses', port: 'port', readOnly: 'boolean' })
     this.#options = options
   }
 

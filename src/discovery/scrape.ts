@@ -1,4 +1,5 @@
 import PQueue from 'p-queue'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { unboundedAbortController } from '../ports/abort.ts'
@@ -36,9 +37,17 @@ export interface ScrapeResult extends Scrape {
  * Resolves with one result for each tracker, in the torrent's order. A failed tracker does not reject it.
  */
 export async function scrape(
-  { infoHash, trackers }: Pick<Metainfo, 'infoHash' | 'trackers'>,
+  metainfo: Pick<Metainfo, 'infoHash' | 'trackers'>,
   options: ScrapeOptions = {},
 ): Promise<ScrapeResult[]> {
+  checkArgument('metainfo', metainfo, 'object')
+  checkOptions(options, {
+    allowLocal: 'boolean',
+    makeTracker: 'function',
+    signal: 'signal',
+    timeout: 'number',
+  })
+  const { infoHash, trackers } = metainfo
   const { allowLocal, clock = systemClock, signal, timeout = 20_000 } = options
   const given: OpenTrackerOptions = {
     userAgent: `tsdl/${VERSION}`,

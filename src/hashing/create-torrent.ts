@@ -1,3 +1,4 @@
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
 import { type Created, type CreateOptions, create as createFromFiles } from '../metainfo/create.ts'
 import { type CreateFromPathOptions, createFromPath } from './create-from-path.ts'
@@ -13,8 +14,18 @@ export async function create(
   first: string | CreateOptions,
   options: CreateFromPathOptions = {},
 ): Promise<Created> {
+  checkOptions(typeof first === 'object' && first !== null ? first : options, {
+    hashPool: 'object',
+    name: 'text',
+    onProgress: 'function',
+    pieceLength: 'positive',
+    signal: 'signal',
+    trackers: 'array',
+    webSeeds: 'array',
+  })
   if (typeof first === 'string' && first !== '') return createFromPath(first, options)
   if (Array.isArray((first as Partial<CreateOptions> | undefined)?.files)) {
+    checkArgument('name', (first as CreateOptions).name, 'text')
     return createFromFiles(first as CreateOptions)
   }
   throw new InputError('ERR_USAGE', 'path: expected the path of a file or a directory, or options with files')

@@ -1,4 +1,5 @@
 /** Magnet links (BEP 9, BEP 53) and info-hashes. */
+import { checkArgument } from '../codec/check-arguments.ts'
 import { type PeerAddress, parseAddress } from '../codec/compact.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError, messageOf } from '../errors.ts'
@@ -54,6 +55,7 @@ export function isMagnet(source: string): boolean {
  * @throws InputError ERR_USAGE, naming the invalid value
  */
 export function parseMagnet(given: string): Magnet {
+  checkArgument('magnet', given, 'text')
   const source = given.trim()
   if (!isMagnet(source)) fail(`expected a magnet link or an info-hash, got ${quote(source)}`)
   const alone = { trackers: [], webSeeds: [], peers: [], sources: [], warnings: [] }

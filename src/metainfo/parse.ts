@@ -1,8 +1,10 @@
 /** Parses and validates a .torrent (BEP 3, v1). */
+
 import { createHash } from 'node:crypto'
 import { DICT, failAt } from '../codec/bencode-grammar.ts'
 import { Scan, type Steps } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
+import { checkArgument } from '../codec/check-arguments.ts'
 import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import { KEYS_AROUND, readAround } from './around.ts'
@@ -111,6 +113,7 @@ function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 }
 
 function checkKind(torrent: Uint8Array): void {
+  checkArgument('torrent', torrent, 'bytes')
   const fail = (what: string) => {
     throw new InputError('ERR_METAINFO', `not a torrent: ${what}`)
   }

@@ -1,3 +1,4 @@
+import { checkOptions } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
 import { type AddOptions, Client } from './client.ts'
 import type { ClientOptions } from './client-options.ts'
@@ -48,6 +49,7 @@ const SHARED_OPTIONS = ['down', 'maxPeers', 'up'] as const satisfies readonly (k
 
 /** Adds a torrent to `client`, or to a client of its own. Rejects as `Client.add` does. */
 export async function addTorrent(source: TorrentSource, options: AddTorrentOptions): Promise<Torrent> {
+  checkOptions(options, { client: 'object' })
   const { client, ...rest } = options
   const ofTorrent = { timeout: DEFAULT_TIMEOUT_MS, ...without(rest, CLIENT_OPTIONS) }
   if (client) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { addAbortListener, EventEmitter } from 'node:events'
 import { join } from 'node:path'
+import { type ArgumentKind, checkOptions } from '../codec/check-arguments.ts'
 import { makePeerId } from '../codec/peer-id.ts'
 import { InputError, type TsdlError } from '../errors.ts'
 import { systemClock } from '../ports/clock.ts'
@@ -52,6 +53,42 @@ export interface AddOptions
   readonly signal?: AbortSignal
 }
 
+const CLIENT_OPTION_KINDS = {
+  bind: 'address',
+  clock: 'object',
+  connect: 'function',
+  createServer: 'function',
+  createSocket: 'function',
+  dht: 'boolean',
+  dhtNodes: 'addresses',
+  down: 'number',
+  encryption: 'encryption',
+  fs: 'object',
+  http: 'function',
+  listen: 'boolean',
+  lsd: 'boolean',
+  maxPeers: 'positive',
+  memory: 'positive',
+  peerId: 'id',
+  pex: 'boolean',
+  port: 'port',
+  random: 'function',
+  stateDirectory: 'text',
+  trackers: 'boolean',
+  up: 'number',
+} as const satisfies Readonly<Record<keyof ClientOptions, ArgumentKind>>
+
+const ADD_OPTION_KINDS = {
+  allowLocal: 'boolean',
+  peers: 'addresses',
+  portableNames: 'boolean',
+  select: 'function',
+  signal: 'signal',
+  timeout: 'number',
+  webSeedUrls: 'array',
+  webSeeds: 'boolean',
+} as const satisfies Partial<Readonly<Record<keyof AddOptions, ArgumentKind>>>
+
 const DEFAULT_MEMORY_BYTES = 64 << 20
 const DEFAULT_MAX_PEERS = 200
 
@@ -75,8 +112,10 @@ export class Client extends EventEmitter<ClientEvents> {
   #lsd: LazyLocalDiscovery | undefined
   #closing: Promise<void> | undefined
 
+  /** @throws InputError ERR_USAGE that names the invalid option */
   constructor(options: ClientOptions = {}) {
     super()
+    checkOptions(options, CLIENT_OPTION_KINDS)
     const { clock = systemClock, down, maxPeers, memory, up } = options
     this.#options = options
     this.peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
@@ -123,7 +162,9 @@ export class Client extends EventEmitter<ClientEvents> {
    * Rejects with an InputError if the source cannot be read or is not a torrent, if the client has the torrent already
    * (ERR_BUSY), or if the port cannot be opened (ERR_LISTEN).
    */
-  async add(source: TorrentSource, { signal, ...options }: AddOptions = {}): Promise<Torrent> {
+  async add(source: TorrentSource, given: AddOptions = {}): Promise<Torrent> {
+    checkOptions(given, ADD_OPTION_KINDS)
+    const { signal, ...options } = given
     const { pex, trackers, fs, http } = this.#options
     const trust = options.allowLocal ? 'all' : 'remote'
     const loading = pick({ fs, http, signal, ...options }, 'fs', 'http', 'portableNames', 'platform')

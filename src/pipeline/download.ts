@@ -1,4 +1,4 @@
-import { InputError } from '../errors.ts'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { selectedByLink } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { type FileSystem, type ListingFileSystem, nodeFileSystem } from '../ports/file-system.ts'
@@ -44,9 +44,14 @@ export interface DownloadOptions
  * `signal`.
  */
 export async function download(source: TorrentSource, options: DownloadOptions): Promise<Torrent> {
-  if (typeof options?.output !== 'string' || options.output === '') {
-    throw new InputError('ERR_USAGE', 'output: expected the path of a directory')
-  }
+  checkOptions(options, {
+    fs: 'object',
+    locks: 'object',
+    record: 'text',
+    select: 'function',
+    signal: 'signal',
+  })
+  checkArgument('output', options.output, 'text')
   const { output, locks, record, select, ...rest } = options
   const { fs = nodeFileSystem, stateDirectory } = options.client ?? options
   const loading = pick(options, 'http', 'platform', 'portableNames', 'signal')

@@ -1,3 +1,4 @@
+import { checkOptions } from '../codec/check-arguments.ts'
 import { messageOf, StalledError, type TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { type AddTorrentOptions, addTorrent } from './add-torrent.ts'
@@ -33,6 +34,7 @@ export async function fetchMetadata(
   source: TorrentSource,
   options: FetchMetadataOptions = {},
 ): Promise<Metainfo> {
+  checkOptions(options, { progress: 'function', signal: 'signal', warning: 'function' })
   const { progress, warning, signal } = options
   try {
     const torrent = await addTorrent(source, options)

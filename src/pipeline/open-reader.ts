@@ -1,3 +1,4 @@
+import { checkOptions } from '../codec/check-arguments.ts'
 import { selectedByLink } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { pick } from '../ports/pick.ts'
@@ -27,9 +28,11 @@ export interface TorrentReader extends DeferredReader {
  */
 export function openReader(
   source: TorrentSource,
-  { lend: _, select: __, signal, ...options }: ReaderOptions,
+  given: ReaderOptions,
   begin: (torrent: Torrent, metainfo: Metainfo, selectedByLink: number[] | undefined) => LendingReader,
 ): TorrentReader {
+  checkOptions(given, { signal: 'signal' })
+  const { lend: _, select: __, signal, ...options } = given
   const closed = new AbortController()
   const loading = loadSource(source, {
     ...pick(options.client ?? options, 'fs'),

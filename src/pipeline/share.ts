@@ -1,5 +1,8 @@
+import { checkOptions } from '../codec/check-arguments.ts'
+import { describeValue } from '../codec/quote.ts'
+import { InputError } from '../errors.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
-import type { Torrent } from './torrent.ts'
+import { Torrent } from './torrent.ts'
 
 export interface ShareOptions {
   /** Bytes to give for each byte that was wanted. @default no end */
@@ -13,7 +16,12 @@ export interface ShareOptions {
 const LOOK = 500
 
 /** Resolves when a torrent has shared enough, or for long enough, from now on, or is closed. */
-export function share(torrent: Torrent, { ratio, time, clock = systemClock }: ShareOptions): Promise<void> {
+export async function share(torrent: Torrent, options: ShareOptions = {}): Promise<void> {
+  if (!(torrent instanceof Torrent)) {
+    throw new InputError('ERR_USAGE', `torrent: expected a Torrent, got ${describeValue(torrent)}`)
+  }
+  checkOptions(options, { clock: 'object', ratio: 'number', time: 'number' })
+  const { ratio, time, clock = systemClock } = options
   const start = clock.now()
   return new Promise(resolve => {
     let timer: object | undefined

@@ -1,3 +1,4 @@
+import { checkOptions } from '../codec/check-arguments.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import { FileReader } from '../streams/read/file-reader.ts'
 import type { TarBody, TarPacker } from '../streams/read/tar-packer.ts'
@@ -18,8 +19,10 @@ export interface StreamTarOptions extends ReaderOptions, TarChoice {
  *
  * The stream ends after the last byte, else it fails: an archive that is cut short never ends. It fails as `Client.add`
  * rejects, and with ERR_PATH for a path or a symlink that leaves the archive.
+ * @throws InputError for an invalid option
  */
 export function streamTar(source: TorrentSource, options: StreamTarOptions = {}): TorrentReader {
+  checkOptions(options, { lend: 'boolean', passing: 'function', select: 'function', strip: 'boolean' })
   const { select, strip = false, lend = false, passing, ...rest } = options
   return openReader(source, rest, (torrent, _metainfo, selected) => {
     const wanted = select ?? (selected && ((index: number) => selected.includes(index)))

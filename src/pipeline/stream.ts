@@ -1,3 +1,4 @@
+import { checkOptions } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
@@ -18,9 +19,10 @@ export interface StreamOptions extends Omit<ReaderOptions, 'select'>, ByteRange 
  *
  * The stream ends after the last byte, else it fails: a stream that is cut short never ends. It fails as `Client.add`
  * rejects, and with ERR_USAGE for a file or range that the torrent does not have.
- * @throws InputError at once for a parsed torrent that does not have the file or the range
+ * @throws InputError for an invalid option, and for a parsed torrent that does not have the file or the range
  */
 export function stream(source: TorrentSource, options: StreamOptions = {}): TorrentReader {
+  checkOptions(options, { end: 'number', file: 'whole', lend: 'boolean', start: 'whole' })
   if (isMetainfo(source)) rangeOf(source, options)
   const { file, start, end, lend = false, ...rest } = options
   return openReader(source, rest, (torrent, metainfo, selected) => {

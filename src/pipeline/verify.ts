@@ -1,4 +1,5 @@
 import type { Bitfield } from '../codec/bitfield.ts'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
 import { HashPool } from '../hashing/hash-pool.ts'
 import { nodeFileSystem } from '../ports/file-system.ts'
@@ -28,6 +29,8 @@ export async function verify(
   path: string,
   options: VerifyOptions = {},
 ): Promise<Bitfield> {
+  checkArgument('path', path, 'text')
+  checkOptions(options, { fs: 'object', onProgress: 'function', signal: 'signal' })
   const { fs = nodeFileSystem, onProgress, signal } = options
   const parsed = await loadSource(source, pick(options, 'fs', 'platform', 'portableNames', 'signal'))
   if (!isMetainfo(parsed)) {
@@ -36,7 +39,6 @@ export async function verify(
       'source: a magnet link has no hashes; fetch its metadata with fetchMetadata',
     )
   }
-  if (typeof path !== 'string' || path === '') throw new InputError('ERR_USAGE', 'path: expected a path')
   const { metainfo, directory } = await locate(parsed, path, options)
   const storage = new FileStorage(metainfo, { directory, fs })
   const hashPool = new HashPool()

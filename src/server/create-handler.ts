@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { checkArgument } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
 import { DEFAULT_MAX_READERS, DEFAULT_MAX_WAITING } from './reader-slots.ts'
@@ -39,6 +40,7 @@ export function createHandler(
   torrents: TorrentCollection | ServedTorrents,
   options: HandlerOptions = {},
 ): HttpHandler {
+  checkArgument('torrents', torrents, 'object')
   const { clock = systemClock, host = '127.0.0.1', onWarning, prefix = '', token } = options
   const { maxReaders = DEFAULT_MAX_READERS, maxWaiting = DEFAULT_MAX_WAITING } = options
   if (token === '') throw new InputError('ERR_USAGE', 'token: it is empty')

@@ -1,5 +1,7 @@
 /** A torrent's bytes as files in a directory. */
+
 import { join } from 'node:path'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { InputError, StorageError } from '../errors.ts'
 import { Layout, type Span } from '../metainfo/layout.ts'
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
@@ -63,6 +65,9 @@ export class FileStorage implements Storage {
 
   /** Touches no disk yet. Throws InputError. */
   constructor(metainfo: Metainfo, options: FileStorageOptions) {
+    checkArgument('metainfo', metainfo, 'object')
+    checkArgument('directory', options?.directory, 'text')
+    checkOptions(options, { fs: 'object', locks: 'object', selected: 'function' })
     const { directory, fs = nodeFileSystem, selected = () => true, maxOpenFiles = 64, locks } = options
     const { pause } = options
     if (!Number.isSafeInteger(maxOpenFiles) || maxOpenFiles < 1)

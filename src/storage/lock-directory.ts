@@ -6,10 +6,12 @@
  * - A process first puts down its own file and then reads those of others. Of two that begin at once at least one sees
  *   the other, so both never go on. One that sees another takes its file back, and tries again after a random pause.
  */
+
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { asDict, bytes, decode, encode, integer, text } from '../codec/bencode.ts'
+import { checkArgument } from '../codec/check-arguments.ts'
 import { messageOf, StorageError } from '../errors.ts'
 import { type ListingFileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { Beacon, isLit } from './beacon.ts'
@@ -55,6 +57,7 @@ export class LockDirectory implements FileLocks {
 
   /** Touches no disk yet. @param directory made at the first lock; only its owner may read it */
   constructor(directory: string, options: LockDirectoryOptions = {}) {
+    checkArgument('directory', directory, 'text')
     this.#directory = directory
     this.#fs = options.fs ?? nodeFileSystem
     this.#random = options.random ?? Math.random

@@ -1,3 +1,5 @@
+import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
+import { describeValue } from '../../codec/quote.ts'
 import { InputError, StorageError } from '../../errors.ts'
 import type { FileSystem } from '../../ports/file-system.ts'
 import { SpillFile } from '../../storage/spill-file.ts'
@@ -53,9 +55,10 @@ export interface FanOutOptions {
 export function fanOut(
   source: FanSource,
   destinations: readonly Destination[],
-  { together = false, lend = false, signal, directory, fs }: FanOutOptions = {},
+  options: FanOutOptions = {},
 ): readonly Promise<void>[] {
-  if (destinations.length === 0) throw new InputError('ERR_USAGE', 'no destinations: name at least one')
+  checkFanOut(source, destinations, options)
+  const { together = false, lend = false, signal, directory, fs } = options
   const place = { ...(directory === undefined ? {} : { directory }), ...(fs ? { fs } : {}) }
   const outlets = destinations.map(({ sink, policy = 'block', memory }) => {
     if (policy === 'block') return new SinkWriter(sink)
@@ -80,6 +83,32 @@ export function fanOut(
   const ends = outlets.map(({ done }) => done)
   void Promise.allSettled(ends).then(() => signal?.removeEventListener('abort', abort))
   return ends
+}
+
+function checkFanOut(source: FanSource, destinations: readonly Destination[], options: FanOutOptions): void {
+  checkArgument('source', source, 'object')
+  checkArgument('source[Symbol.asyncIterator]', source[Symbol.asyncIterator], 'function')
+  checkArgument('destinations', destinations, 'array')
+  if (destinations.length === 0) throw new InputError('ERR_USAGE', 'destinations: expected at least one')
+  for (const [index, destination] of destinations.entries()) {
+    const name = `destinations[${index}]`
+    checkArgument(name, destination, 'object')
+    const { memory, policy = 'block', sink } = destination
+    checkArgument(`${name}.sink`, sink, 'object')
+    if (memory !== undefined) checkArgument(`${name}.memory`, memory, 'positive')
+    if (policy === 'block' || policy === 'spill') continue
+    throw new InputError(
+      'ERR_USAGE',
+      `${name}.policy: expected 'block' or 'spill', got ${describeValue(policy)}`,
+    )
+  }
+  checkOptions(options, {
+    directory: 'text',
+    fs: 'object',
+    lend: 'boolean',
+    signal: 'signal',
+    together: 'boolean',
+  })
 }
 
 function closedEarly(): StorageError {

@@ -1,5 +1,7 @@
 /** A torrent's files as one tar archive: what goes in, and under which names. */
+
 import { posix } from 'node:path'
+import { checkArgument } from '../../codec/check-arguments.ts'
 import { quote } from '../../codec/quote.ts'
 import { TAR_END, type TarEntry, tarHeader, tarPadding } from '../../codec/tar-header.ts'
 import { InputError } from '../../errors.ts'
@@ -31,7 +33,10 @@ export interface TarOptions extends TarChoice {
  * symlinks (BEP 47) kept. Owner and times are 0, so that the info-hash alone decides every byte.
  * Throws ERR_PATH for a path or symlink that would lead outside. Ends complete or fails, never short.
  */
-export function tarOf(metainfo: Files, { open, lend = false, ...choice }: TarOptions): TarPacker {
+export function tarOf(metainfo: Files, options: TarOptions): TarPacker {
+  checkArgument('metainfo', metainfo, 'object')
+  checkArgument('open', options?.open, 'function')
+  const { open, lend = false, ...choice } = options
   const members = entriesOf(metainfo, choice).map(({ fileIndex, ...entry }) => ({
     ...entry,
     open: () => open(fileIndex),

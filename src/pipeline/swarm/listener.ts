@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import net from 'node:net'
+import { checkOptions } from '../../codec/check-arguments.ts'
 import { canonicalHost, formatAddress } from '../../codec/compact.ts'
 import { Exchange } from '../../codec/exchange.ts'
 import { PROTOCOL } from '../../codec/handshake.ts'
@@ -50,6 +51,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   constructor(options: ListenerOptions = {}) {
     super()
+    checkOptions(options, { bind: 'address', encryption: 'encryption', port: 'port' })
     this.#options = options
     this.#clock = options.clock ?? systemClock
     const { maxHalfOpen: max = 64, maxPerAddress = 8 } = options

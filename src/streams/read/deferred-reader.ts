@@ -29,6 +29,11 @@ export class DeferredReader extends ByteReader {
   constructor(open: () => Promise<LendingReader>) {
     super({ highWaterMark: 1, byteLength: chunk => chunk.length || 1, eagerOpen: true })
     this.#opening = open()
+    // `_open` is not called if the reader is destroyed before.
+    this.#opening.then(
+      inner => this.destroying && inner.destroy(),
+      () => {},
+    )
     this.on('end', () => {
       this.#hasEnded = true
     })
@@ -44,7 +49,6 @@ export class DeferredReader extends ByteReader {
     this.#opening.then(
       inner => {
         this.#inner = inner
-        if (this.destroying) inner.destroy()
         this.#proceed()
       },
       error => this.#proceed(error),

@@ -1,0 +1,69 @@
+/** Checks arguments of the public API, so that an invalid one is an InputError that names it. */
+import { InputError } from '../errors.ts'
+import { addressBytes } from './compact.ts'
+import { describeValue } from './quote.ts'
+
+/** What an argument has to be: the end of the sentence "expected ...", and the test. */
+const CHECKS = {
+  boolean: ['true or false', value => typeof value === 'boolean'],
+  text: ['a text that is not empty', value => typeof value === 'string' && value !== ''],
+  function: ['a function', value => typeof value === 'function'],
+  object: ['an object', isObject],
+  number: ['a number of at least 0', value => typeof value === 'number' && value >= 0],
+  whole: ['a whole number of at least 0', value => isWhole(value, 0)],
+  positive: ['a whole number of at least 1', value => isWhole(value, 1)],
+  port: ['a port from 0 to 65535', value => isWhole(value, 0, 65_535)],
+  bytes: ['bytes in a Uint8Array', value => value instanceof Uint8Array],
+  id: ['20 bytes in a Uint8Array', value => value instanceof Uint8Array && value.length === 20],
+  address: ['an IP address of this machine', value => typeof value === 'string' && isIp(value)],
+  addresses: ['an array of { host, port }', value => Array.isArray(value) && value.every(isAddress)],
+  array: ['an array', value => Array.isArray(value)],
+  encryption: [
+    "'prefer', 'require' or 'off'",
+    value => ['prefer', 'require', 'off'].includes(value as string),
+  ],
+  signal: ['an AbortSignal', value => value instanceof AbortSignal],
+} satisfies Record<string, readonly [expected: string, test: (value: unknown) => boolean]>
+
+/** A kind of argument. */
+export type ArgumentKind = keyof typeof CHECKS
+
+/**
+ * Checks one argument.
+ * @throws InputError ERR_USAGE that begins with `name`
+ */
+export function checkArgument(name: string, value: unknown, kind: ArgumentKind): void {
+  const [expected, test] = CHECKS[kind]
+  if (test(value)) return
+  throw new InputError('ERR_USAGE', `${name}: expected ${expected}, got ${describeValue(value)}`)
+}
+
+/**
+ * Checks the options that are present.
+ * @throws InputError ERR_USAGE that begins with the name of the first invalid option
+ */
+export function checkOptions(options: unknown, kinds: Readonly<Record<string, ArgumentKind>>): void {
+  checkArgument('options', options, 'object')
+  for (const [name, kind] of Object.entries(kinds)) {
+    const value = (options as Readonly<Record<string, unknown>>)[name]
+    if (value !== undefined) checkArgument(name, value, kind)
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
+}
+
+function isWhole(value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+}
+
+/** A link-local address may have a zone, such as `fe80::1%eth0`. */
+function isIp(value: string): boolean {
+  return addressBytes(value.replace(/%.*$/, '')) !== undefined
+}
+
+function isAddress(value: unknown): boolean {
+  const { host, port } = (value ?? {}) as { readonly host?: unknown; readonly port?: unknown }
+  return typeof host === 'string' && host !== '' && isWhole(port, 1, 65_535)
+}

@@ -1,0 +1,125 @@
+import { Readable, Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import t from 'tap'
+import * as tsdl from '../src/index.ts'
+import { createHandler } from '../src/server/index.ts'
+import { makeTorrent } from './helpers/metainfo.ts'
+import { leavesNothing, memoryDisk, OFFLINE } from './helpers/swarm.ts'
+
+const { metainfo } = makeTorrent({ files: [{ path: 'a', length: 100 }] })
+// biome-ignore lint/suspicious/noExplicitAny: the arguments are invalid on purpose
+const api = tsdl as any
+const sink = () => new Writable({ write: (_chunk, _encoding, done) => done() })
+const readable = () => Readable.from([])
+
+/** Calls with one invalid argument each, by the beginning of the message: the name of the argument. */
+const CALLS: readonly (readonly [argument: string, call: () => unknown])[] = [
+  ['options', () => new api.Client(null)],
+  ['port', () => new api.Client({ port: 70_000 })],
+  ['port', () => new api.Client({ port: '6881' })],
+  ['bind', () => new api.Client({ bind: 'localhost' })],
+  ['dht', () => new api.Client({ dht: 'off' })],
+  ['dhtNodes', () => new api.Client({ dhtNodes: ['127.0.0.1:1'] })],
+  ['encryption', () => new api.Client({ encryption: 'always' })],
+  ['peerId', () => new api.Client({ peerId: new Uint8Array(19) })],
+  ['memory', () => new api.Client({ memory: -1 })],
+  ['up', () => new api.Client({ up: Number.NaN })],
+  ['source', () => new api.Client(OFFLINE).add()],
+  ['source', () => new api.Client(OFFLINE).add('')],
+  ['source', () => new api.Client(OFFLINE).add({})],
+  ['source', () => new api.Client(OFFLINE).add(Symbol('x'))],
+  ['options', () => new api.Client(OFFLINE).add(metainfo, 1)],
+  ['peers', () => new api.Client(OFFLINE).add(metainfo, { peers: '127.0.0.1:1' })],
+  ['timeout', () => new api.Client(OFFLINE).add(metainfo, { timeout: '1s' })],
+  ['signal', () => new api.Client(OFFLINE).add(metainfo, { signal: {} })],
+  ['options', () => api.download(metainfo)],
+  ['output', () => api.download(metainfo, { ...OFFLINE })],
+  ['output', () => api.download(metainfo, { ...OFFLINE, output: 1 })],
+  ['select', () => api.download(metainfo, { ...OFFLINE, output: 'x', select: [0] })],
+  ['source', () => api.download(undefined, { ...OFFLINE, output: 'x' })],
+  ['maxPeers', () => api.download(metainfo, { ...OFFLINE, output: 'x', maxPeers: 0 })],
+  ['options', () => api.stream(metainfo, null)],
+  ['file', () => api.stream(metainfo, { file: 'a' })],
+  ['file', () => api.stream(metainfo, { file: 1 })],
+  ['start', () => api.stream(metainfo, { start: -1 })],
+  ['start', () => api.stream(metainfo, { start: 101 })],
+  ['end', () => api.stream(metainfo, { end: 'x' })],
+  ['lend', () => api.stream(metainfo, { lend: 1 })],
+  ['signal', () => api.stream(metainfo, { signal: 1 })],
+  ['select', () => api.streamTar(metainfo, { select: 1 })],
+  ['passing', () => api.streamTar(metainfo, { passing: 1 })],
+  ['source', () => api.fetchMetadata(null, OFFLINE)],
+  ['progress', () => api.fetchMetadata('ab'.repeat(20), { progress: 1 })],
+  ['torrent', () => api.share({}, {})],
+  ['ratio', () => api.share(new api.Torrent(metainfo), { ratio: 'x' })],
+  ['path', () => api.create()],
+  ['path', () => api.create('')],
+  ['path', () => api.create({})],
+  ['pieceLength', () => api.create('x', { pieceLength: 'y' })],
+  ['trackers', () => api.create('x', { trackers: 'http://example.net/announce' })],
+  ['name', () => api.create({ files: [] })],
+  ['source', () => api.verify({}, 'x')],
+  ['source', () => api.verify('ab'.repeat(20), 'x')],
+  ['path', () => api.verify(metainfo)],
+  ['torrent', () => api.parse('x')],
+  ['torrent', () => api.openMetainfo(undefined)],
+  ['magnet', () => api.parseMagnet(1)],
+  ['address', () => api.parseAddress(1)],
+  ['source', () => api.fanOut(null, [{ sink: sink() }])],
+  ['destinations', () => api.fanOut(readable(), null)],
+  ['destinations', () => api.fanOut(readable(), [])],
+  ['destinations[0].sink', () => api.fanOut(readable(), [{}])],
+  ['destinations[0].policy', () => api.fanOut(readable(), [{ sink: sink(), policy: 'drop' }])],
+  ['metainfo', () => api.scrape(null)],
+  ['metainfo', () => api.tarOf(null, {})],
+  ['open', () => api.tarOf(metainfo, {})],
+  ['directory', () => new api.FileStorage(metainfo, {})],
+  ['metainfo', () => new api.FileStorage(null, { directory: 'x' })],
+  ['directory', () => new api.LockDirectory()],
+  ['size', () => new api.Bitfield(-1)],
+  ['port', () => new api.Dht({ port: 'x' })],
+  ['port', () => new api.Listener({ port: 'x' })],
+  ['torrents', () => createHandler(null as never)],
+]
+
+t.test('an invalid argument is an InputError that names it', async t => {
+  leavesNothing(t)
+  for (const [argument, call] of CALLS) {
+    const error = await attempt(call)
+    const got = `${error?.constructor.name} ${error?.message}`
+    t.ok(error instanceof tsdl.InputError && error.message.startsWith(`${argument}`), `${argument}: ${got}`)
+  }
+})
+
+/** What a call throws, rejects with, or fails with as a stream. */
+async function attempt(call: () => unknown): Promise<Error | undefined> {
+  try {
+    await call()
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
+}
+
+t.test('a reader that is destroyed fails with an error of ours, in a loop and in a pipe', async t => {
+  leavesNothing(t)
+  const looped = tsdl.stream(metainfo, OFFLINE)
+  const loop = (async () => {
+    for await (const _ of looped) t.fail('no byte can come')
+  })()
+  looped.destroy()
+  await t.rejects(loop, { name: 'StorageError', code: 'ERR_ABORTED' })
+  const piped = tsdl.stream(metainfo, OFFLINE)
+  const error = new Promise(resolve => piped.pipe(sink(), resolve))
+  piped.destroy()
+  t.match(await error, { name: 'StorageError', code: 'ERR_ABORTED' })
+  const control = new AbortController()
+  const aborted = pipeline(tsdl.stream(metainfo, OFFLINE), sink(), { signal: control.signal })
+  control.abort()
+  await t.rejects(aborted, { name: 'AbortError' })
+  const torrent = await tsdl.download(metainfo, { ...OFFLINE, output: '/home', fs: memoryDisk() })
+  const reader = torrent.files[0]!.stream()
+  const reading = reader[Symbol.asyncIterator]().next()
+  await torrent.close()
+  await t.rejects(reading, { name: 'StorageError', code: 'ERR_ABORTED' })
+})
