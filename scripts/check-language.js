@@ -11,7 +11,6 @@ const EXCLUDED_WORDS = /\b(?:who|whom|whose|whoever|somebody|nobody|anybody|ever
 const UNCONVERTED_ROOMS = [
   'docs/performance.md',
   'src/pipeline/',
-  'src/storage/',
   'src/streams/',
 ]
 

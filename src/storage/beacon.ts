@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemCode } from '../ports/file-system.ts'
 
-/** Bytes that the path of a socket may have on every system. */
+/** Maximum length of the path of a socket, in bytes, on every system. */
 const MAX_SOCKET_PATH = 100
 
 /**
- * Shows other processes that this one runs: a local socket that accepts connections. The kernel closes it when the
- * process ends, however it ends, and keeps accepting while the process is stopped. Unlike a process id it is never
- * used again, and it means the same in every container of this machine.
+ * A local socket that shows other processes that this process runs. The kernel closes the socket when the process ends,
+ * also if it crashes. While the process is stopped, the kernel still accepts connections. Unlike a process id, a socket
+ * is never reused, and it means the same in every container of the machine.
  */
 export class Beacon {
-  /** Where it is: a path, on Windows the name of a pipe. */
+  /** The address: a path, or on Windows the name of a pipe. */
   readonly address: string
   readonly #server: net.Server
 
@@ -21,7 +21,7 @@ export class Beacon {
     this.#server = server
   }
 
-  /** Lights one in `directory`, or among temporary files if that path is too long. Rejects with a system error. */
+  /** Opens a beacon in `directory`, or in the directory of temporary files if the path is too long. Rejects with a system error. */
   static async light(directory: string, id: string): Promise<Beacon> {
     const address = addressOf(directory, id)
     const server = net.createServer(socket => socket.destroy())
@@ -30,17 +30,17 @@ export class Beacon {
       server.listen(address, resolve)
     })
     server.unref()
-    server.on('error', () => {}) // a connection that could not be accepted was made all the same
+    server.on('error', () => {}) // The kernel has made the connection, even if it cannot be accepted.
     return new Beacon(address, server)
   }
 
-  /** Ends it. Idempotent. */
+  /** Closes the socket. Idempotent. */
   close(): Promise<void> {
     return new Promise(resolve => this.#server.close(() => resolve()))
   }
 }
 
-/** True unless the process that lit the beacon has ended. */
+/** True while the process of the beacon runs. */
 export function isLit(address: string): Promise<boolean> {
   return new Promise(resolve => {
     const socket = net.connect(address)

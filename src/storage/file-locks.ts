@@ -1,41 +1,41 @@
-/** Who may write which files: a path is written by one torrent at a time. */
+/** Locks on files: one torrent at a time writes to a path. */
 import { StorageError } from '../errors.ts'
 import type { FileSystem } from '../ports/file-system.ts'
 import { keyOf, keysOf, type PathKeys, sharedKey } from './path-keys.ts'
 
-/** What keeps a path for one writer at a time. */
+/** Gives each path to one writer at a time. */
 export interface FileLocks {
   /**
-   * Takes all of these paths, or none.
-   * @param paths canonical: one file has one path, however it was reached
-   * Rejects with a StorageError ERR_LOCKED that names a path which another writer holds, and the writer.
+   * Locks all of these paths, or none. Rejects with ERR_LOCKED, which names a path that another writer holds, and the
+   * writer.
+   * @param paths canonical paths, so that each file has one path
    */
   take(paths: readonly string[], holder: LockHolder): Promise<FileLock>
 }
 
-/** The torrent that paths are taken for. */
+/** The torrent that locks paths. */
 export interface LockHolder {
   readonly name: string
   readonly infoHash: Uint8Array
 }
 
-/** Paths that were taken. */
+/** Locked paths. */
 export interface FileLock {
-  /** Why other processes do not see this lock, where that is so. */
+  /** The reason if other processes do not see this lock. */
   readonly unseen?: StorageError
-  /** Gives them back. Idempotent; never rejects. */
+  /** Unlocks the paths. Idempotent. It never rejects. */
   release(): Promise<void>
 }
 
 /**
- * Locks among the torrents of this process: one instance for each file system. One torrent may be there twice, as
- * both write the same bytes.
+ * Locks among the torrents of this process, with one instance for each file system. The same torrent may lock a path
+ * twice, since both write the same bytes.
  */
 export class ProcessLocks implements FileLocks {
   static readonly #instances = new WeakMap<FileSystem, ProcessLocks>()
   readonly #held = new Set<{ readonly keys: PathKeys; readonly holder: LockHolder }>()
 
-  /** The locks on the files of this file system. */
+  /** Returns the locks of a file system. */
   static of(fs: FileSystem): ProcessLocks {
     const locks = ProcessLocks.#instances.get(fs) ?? new ProcessLocks()
     ProcessLocks.#instances.set(fs, locks)
@@ -59,7 +59,7 @@ export class ProcessLocks implements FileLocks {
   }
 }
 
-/** The error for a path, of those that were to be taken, that `writer` holds. */
+/** Returns the error for a path that `writer` holds. */
 export function locked(paths: readonly string[], key: number, writer: string): StorageError {
   const path = paths.find(path => keyOf(path) === key)
   return new StorageError(

@@ -1,28 +1,28 @@
-/** In which state files are, taken so that any later change of them shows. */
+/** States of files, recorded so that every later change of a file is noticed. */
 import { StorageError } from '../errors.ts'
 import type { FileState } from '../ports/file-system.ts'
 
-/** What tells in which state a file is; nothing of one that is missing. */
+/** Returns the state of a file, or undefined if the file is missing. */
 export interface StatSource {
   stat(fileIndex: number): Promise<FileState | undefined>
 }
 
 /** Bytes of an encoded state: five numbers of 64 bits. */
 export const STATE_LENGTH = 40
-/** Files looked at side by side. */
+/** Maximum number of files that are checked at once. */
 const AT_ONCE = 16
-/** How often a file may turn out to have changed just now. Clocks tick every 1 to 10 ms; a turn takes 0.1. */
+/** Maximum number of tries for a file that has just changed. Clocks tick every 1 to 10 ms, and a try takes 0.1 ms. */
 const TURNS = 500
 
-/** A state as bytes that are equal where the states are; only for the machine that made them. */
+/** Encodes a state. Equal states give equal bytes. The bytes are valid on this machine only. */
 export function encodeState({ size, mtimeNs, ctimeNs, ino, dev }: FileState): Buffer {
-  // Signed ones wrap around (times before 1970): all that matters is that equals stay equal.
+  // Negative times, before 1970, wrap around. Equal states still give equal bytes.
   return Buffer.from(BigUint64Array.of(size, mtimeNs, ctimeNs, ino, dev).buffer)
 }
 
 /**
- * The encoded states of files, by index, that no later write can leave as they are: each file's last change lies in a
- * past tick of the clock. Files that are missing, or change all the time, are left out.
+ * Returns the encoded states of files by index, such that every later write changes the state: the last change of each
+ * file is in a past tick of the clock. Files that are missing or change all the time are left out.
  * @param clock the time by which the file system dates changes: nanoseconds since 1970
  */
 export async function settled(
@@ -33,7 +33,7 @@ export async function settled(
   const states = new Map<number, Buffer>()
   let left = indexes
   for (let turn = 0; turn < TURNS && left.length > 0; turn++) {
-    // Asked before the stat, so whoever writes after the stat gets this time or a later one.
+    // The clock is read before the stat, so a write after the stat gets this time or a later one.
     const now = await clock.now()
     const found = await look(storage, left)
     for (const [index, state] of found) if (state.ctimeNs < now) states.set(index, encodeState(state))
@@ -42,7 +42,7 @@ export async function settled(
   return states
 }
 
-/** The states of files, by index. One that cannot be looked at is as good as missing; rejects with ERR_ABORTED only. */
+/** Returns the states of files by index, without files that cannot be read. Rejects only with ERR_ABORTED. */
 export async function look(storage: StatSource, indexes: readonly number[]): Promise<Map<number, FileState>> {
   const found = new Map<number, FileState>()
   const one = async (index: number) => {

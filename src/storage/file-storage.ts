@@ -1,69 +1,61 @@
-/** A torrent's bytes as files in a directory. */
-
-import { join } from 'node:path'
+/** Stores a torrent as files in a directory. */
 import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { InputError, StorageError } from '../errors.ts'
 import { Layout, type Span } from '../metainfo/layout.ts'
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
-import { type FileHandle, type FileState, type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
+import { type FileState, type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { forEachInParallel } from '../ports/parallel.ts'
 import { type FileLocks, ProcessLocks } from './file-locks.ts'
 import { encodeState } from './file-states.ts'
 import { FileWatch } from './file-watch.ts'
 import { finishFile } from './finish-file.ts'
-import { HandlePool } from './handle-pool.ts'
+import { OutputFiles, readFully, writeFully } from './output-files.ts'
 import { OutputLock } from './output-lock.ts'
-import { type Access, SafeDirectory } from './safe-directory.ts'
 import type { Storage, StoredFile } from './storage.ts'
-import { type StorageAction, storageError } from './storage-error.ts'
+import { UnsyncedFiles } from './unsynced-files.ts'
 
-/** Files that are opened and written side by side. */
+/** Maximum number of files that one operation opens at once. */
 export const MAX_PARALLEL_FILES = 16
 
 export interface FileStorageOptions {
-  /** Where the files go. May be a symlink; made, with its parents, at the first write. */
+  /** The output directory. It may be a symlink. The first write makes it and its parents. */
   readonly directory: string
   /** @default the disk of this machine */
   readonly fs?: FileSystem
-  /** Which files are wanted. @default all */
+  /** Returns true for each file that is wanted. @default all files */
   readonly selected?: (fileIndex: number) => boolean
   /**
-   * Files held open at most, at least 1. Beside them there may be four directories, and one for each of the
-   * sixteen files that are worked on. @default 64
+   * Maximum number of open files, at least 1. In addition, four directories may be open, and one for each of sixteen
+   * files in use. @default 64
    */
   readonly maxOpenFiles?: number
-  /** How it waits while the process has no descriptor left. @default the timer of this process */
+  /** Waits while the process has no free descriptor. @default a timer of Node */
   readonly pause?: (milliseconds: number) => Promise<unknown>
-  /** Keeps other writers from the files, beside those of this process. @default none: other processes may write them */
+  /** Locks that other processes see. @default none: only writers of this process are kept out */
   readonly locks?: FileLocks
 }
 
 /**
- * Reads and writes files where the torrent's layout puts them; each is made when first written.
+ * Stores the bytes of a torrent in its files. The first write to a file makes it.
  *
- * What falls into files that are not selected is dropped, and never makes one; it can be read where
- * the file is there anyway. Padding (BEP 47) reads as zeros and is never stored. Nothing outside of
- * the directory is touched, not even through a symlink in it. Only one storage at a time writes to a file: see `lock`.
- * Rejects with StorageError.
+ * Bytes of files that are not selected are not written. They can be read if the file exists. Padding (BEP 47) reads as
+ * zeros and is never stored. Nothing outside of the directory is read or written, not even through a symlink in it. One
+ * storage at a time writes to a file: see `lock`. Rejects with StorageError.
  */
 export class FileStorage implements Storage {
-  /** What notices that another program changes the files. */
+  /** Detects changes of the files by other programs. */
   readonly watch: FileWatch
   readonly #layout: Layout
   readonly #lock: OutputLock
-  readonly #directory: SafeDirectory
-  readonly #pool: HandlePool
+  readonly #files: OutputFiles
   readonly #selected: (fileIndex: number) => boolean
   readonly #hasProcessDescriptors: boolean
-  /** Written to, and perhaps not yet on the device. */
-  readonly #unsynced = new Set<FileEntry>()
-  /** The last `sync`. Once one failed so do all that follow. */
-  #synced: Promise<void> = Promise.resolve()
+  readonly #unsynced: UnsyncedFiles
   #running = 0
   #drained: (() => void) | undefined
   #closed: Promise<void> | undefined
 
-  /** Touches no disk yet. Throws InputError. */
+  /** Does not access the disk. @throws InputError for an invalid option */
   constructor(metainfo: Metainfo, options: FileStorageOptions) {
     checkArgument('metainfo', metainfo, 'object')
     checkArgument('directory', options?.directory, 'text')
@@ -76,16 +68,12 @@ export class FileStorage implements Storage {
         `maxOpenFiles must be a whole number of at least 1, got ${maxOpenFiles}`,
       )
     this.#layout = new Layout(metainfo)
-    this.#directory = new SafeDirectory(directory, fs)
-    this.#pool = new HandlePool(
-      (path, access) => this.#directory.open(path, access),
-      maxOpenFiles,
-      pause ? { pause } : {},
-    )
+    this.#files = new OutputFiles({ directory, fs, maxOpenFiles, ...(pause ? { pause } : {}) })
     this.#selected = selected
+    this.#unsynced = new UnsyncedFiles(file => this.#syncFile(file))
     this.#hasProcessDescriptors = fs.hasProcessDescriptors === true
     this.#lock = new OutputLock({
-      directory: this.#directory,
+      directory: this.#files.directory,
       paths: () =>
         this.#layout.files.filter((file, index) => !file.pad && selected(index)).map(({ path }) => path),
       holder: metainfo,
@@ -93,7 +81,7 @@ export class FileStorage implements Storage {
     })
     this.watch = new FileWatch({
       files: metainfo.files.length,
-      // One that cannot be looked at is as good as missing.
+      // A file that cannot be checked counts as missing.
       stat: async index => {
         try {
           const state = await this.#stat(index)
@@ -102,21 +90,20 @@ export class FileStorage implements Storage {
           return undefined
         }
       },
-      refresh: () => this.#directory.forget(),
-      changed: index => this.#pool.evict(metainfo.files[index]!.path),
+      refresh: () => this.#files.directory.forget(),
+      changed: index => this.#files.evict(metainfo.files[index]!.path),
     })
   }
 
   /**
-   * Keeps other storages, here and in other processes, from the selected files until `close`. The first write does
-   * that as well. Rejects with ERR_LOCKED, which names the file and who writes it. Resolves with the reason where
-   * other processes do not see the lock.
+   * Locks the selected files until `close`, for this and other processes. The first write does so as well. Rejects with
+   * ERR_LOCKED, which names the file and its writer. Resolves with the reason if other processes do not see the lock.
    */
   async lock(): Promise<StorageError | undefined> {
     return this.#during(() => this.#lock.take())
   }
 
-  /** As Storage says. Counts padding as there. */
+  /** See Storage. Padding counts as present. */
   async read(position: number, target: Uint8Array): Promise<number> {
     return this.#during(async () => {
       for (const span of this.#layout.spans(position, target.length)) {
@@ -127,7 +114,7 @@ export class FileStorage implements Storage {
     })
   }
 
-  /** As Storage says. */
+  /** See Storage. */
   async useFile<T>(
     position: number,
     length: number,
@@ -136,13 +123,13 @@ export class FileStorage implements Storage {
     const [span, ...others] = this.#layout.spans(position, length)
     if (!span || others.length > 0 || !isStored(span.file) || !this.#hasProcessDescriptors) return undefined
     return this.#during(() =>
-      this.#using(span.file, 'read', 'read', async ({ fd }) =>
+      this.#files.use(span.file.path, 'read', 'read', async ({ fd }) =>
         fd === undefined ? undefined : work({ fd, offset: span.offset }),
       ),
     )
   }
 
-  /** As Storage says: not what falls into files that are not selected. */
+  /** See Storage. False for bytes of files that are not selected. */
   keeps(position: number, length: number): boolean {
     return this.#layout
       .spans(position, length)
@@ -159,7 +146,7 @@ export class FileStorage implements Storage {
     })
   }
 
-  /** Makes selected empty files and symlinks (BEP 47), cuts off what is too long, sets executable bits. */
+  /** Makes the selected empty files and symlinks (BEP 47), truncates files that are too long, and sets executable bits. */
   async complete(): Promise<void> {
     return this.#during(async () => {
       await this.#lock.take()
@@ -168,27 +155,27 @@ export class FileStorage implements Storage {
         ([index, file]) => isStored(file) && this.#selected(index),
       )
       await forEachInParallel(stored, MAX_PARALLEL_FILES, ([index, file]) => this.#finish(file, index))
-      // Last, when what they point to is there.
-      for (const file of files) if (file.symlink !== undefined) await this.#link(file, file.symlink)
+      // Symlinks come last, when their targets exist.
+      for (const file of files)
+        if (file.symlink !== undefined) await this.#files.link(file.path, file.symlink)
     })
   }
 
   /**
-   * Resolves when all that was written before it was called is on the device, also where the file was closed since.
-   * After one failure it always rejects: systems forget the bytes that they could not write, and the next
-   * `fdatasync` would call them safe.
+   * Resolves when all bytes that were written before the call are on the device, also those of files that were closed.
+   * After a failure it always rejects: a system forgets bytes that it could not write, and the next `fdatasync`
+   * succeeds without them.
    */
   async sync(): Promise<void> {
     return this.#during(async () => {
-      // One after the other: the second may have nothing to do but to wait for the first.
-      this.#synced = this.#synced.then(() => this.#sync())
-      await this.#synced
+      await this.#unsynced.sync()
+      this.#files.checkClosed()
     })
   }
 
   /**
-   * In which state a file is, by its path, as we left it; nothing where it is missing, was changed by another program
-   * or is being written by us, and where nothing of ours rests.
+   * Returns the state of a file by its path. Returns undefined if the file is missing or not selected, was changed by
+   * another program, or is being written.
    */
   async stat(fileIndex: number): Promise<FileState | undefined> {
     return this.#during(async () => {
@@ -204,25 +191,20 @@ export class FileStorage implements Storage {
     })
   }
 
-  /** As Storage says. */
+  /** See Storage. */
   get starved(): boolean {
-    return this.#pool.starved
+    return this.#files.starved
   }
 
-  /** Waits for what is running, then closes every file; whatever comes later rejects with ERR_ABORTED. */
+  /** Waits for running operations, then closes all files. Later operations reject with ERR_ABORTED. */
   close(): Promise<void> {
     return (this.#closed ??= this.#close())
   }
 
-  /** The state of a file, by its path. */
+  /** Returns the state of a file by its path. */
   async #stat(fileIndex: number): Promise<FileState | undefined> {
     const file = this.#layout.files[fileIndex]!
-    if (!isStored(file)) return undefined
-    try {
-      return await this.#directory.stat(file.path)
-    } catch (error) {
-      throw this.#error('read', file.path, error)
-    }
+    return isStored(file) ? this.#files.stat(file.path) : undefined
   }
 
   async #readSpan(span: Span, target: Uint8Array): Promise<number> {
@@ -232,45 +214,23 @@ export class FileStorage implements Storage {
       return length
     }
     if (!isStored(file)) return 0
-    const reading = this.#using(file, 'read', 'read', async handle => {
-      let done = 0
-      while (done < length) {
-        const { bytesRead } = await handle.read(target, at + done, length - done, offset + done)
-        if (bytesRead === 0) break
-        done += bytesRead
-      }
-      return done
-    })
-    // Nobody asked for that file, so that it cannot be read is no failure.
+    const reading = this.#files.use(file.path, 'read', 'read', handle =>
+      readFully(handle, target, at, length, offset),
+    )
+    // The file is not selected, so it is no failure if it cannot be read.
     const there = await (this.#selected(fileIndex) ? reading : reading.catch(() => 0))
     return there ?? 0
   }
 
-  async #sync(): Promise<void> {
-    const files = [...this.#unsynced]
-    this.#unsynced.clear()
-    // Opened to be written, as Windows flushes nothing else; but one that was deleted must not be made again.
-    await forEachInParallel(files, MAX_PARALLEL_FILES, async file => {
-      await this.#using(file, 'update', 'write', handle => handle.datasync())
-    })
-    try {
-      this.#pool.check()
-    } catch (error) {
-      throw storageError('close', this.#directory.path, error)
-    }
+  async #syncFile({ path }: FileEntry): Promise<void> {
+    // Opened for writing, since Windows flushes no other files. A file that was deleted is not made again.
+    await this.#files.use(path, 'update', 'write', handle => handle.datasync())
   }
 
   async #writeSpan({ file, fileIndex, offset, length, at }: Span, bytes: Uint8Array): Promise<void> {
     await this.watch.write(fileIndex, () =>
-      this.#using(file, 'write', 'write', async handle => {
-        for (let done = 0; done < length; ) {
-          const { bytesWritten } = await handle.write(bytes, at + done, length - done, offset + done)
-          if (bytesWritten === 0) throw new Error('the system took none of the bytes')
-          done += bytesWritten
-        }
-      }),
+      this.#files.use(file.path, 'write', 'write', handle => writeFully(handle, bytes, at, length, offset)),
     )
-    // Only now: a `sync` that began before the bytes were written did not see to them.
     this.#unsynced.add(file)
   }
 
@@ -279,44 +239,12 @@ export class FileStorage implements Storage {
       stat: () => this.#stat(index),
       change: (access, work) =>
         this.watch.write(index, async () => {
-          await this.#using(file, access, 'finish', work)
+          await this.#files.use(file.path, access, 'finish', work)
         }),
     })
   }
 
-  async #link({ path }: FileEntry, target: string): Promise<void> {
-    try {
-      await this.#directory.link(path, target)
-    } catch (error) {
-      throw this.#error('link', path, error)
-    }
-  }
-
-  /** Does `work` on a file; nothing if it is missing, which when writing it never is. */
-  async #using<T>(
-    { path }: FileEntry,
-    access: Access,
-    action: StorageAction,
-    work: (handle: FileHandle) => Promise<T>,
-  ): Promise<T | undefined> {
-    try {
-      const lease = await this.#pool.acquire(path, access)
-      if (lease === undefined) return undefined
-      try {
-        return await work(lease.handle)
-      } finally {
-        this.#pool.release(lease)
-      }
-    } catch (error) {
-      throw this.#error(action, path, error)
-    }
-  }
-
-  #error(action: StorageAction, path: string, error: unknown): StorageError {
-    return storageError(action, join(this.#directory.path, path), error)
-  }
-
-  /** Does `work`, which `close` waits for. */
+  /** Calls `work`. `close` waits for it. */
   async #during<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw new StorageError('ERR_ABORTED', 'the storage is closed')
     this.#running++
@@ -328,21 +256,18 @@ export class FileStorage implements Storage {
   }
 
   async #close(): Promise<void> {
-    this.#pool.giveUp()
+    this.#files.giveUp()
     if (this.#running > 0) await new Promise<void>(resolve => (this.#drained = resolve))
     this.watch.close()
     try {
-      await this.#pool.close()
-    } catch (error) {
-      throw storageError('close', this.#directory.path, error)
+      await this.#files.close()
     } finally {
-      await this.#directory.forget()
       await this.#lock.release()
     }
   }
 }
 
-/** Whether a file's bytes rest on disk: those of padding and symlinks do not. */
+/** True if the bytes of a file are stored, as those of padding and symlinks are not. */
 function isStored(file: FileEntry): boolean {
   return !file.pad && file.symlink === undefined
 }

@@ -1,58 +1,58 @@
-/** Notices that another program changes files which we write, or which we verified. */
+/** Detects that another program changes files that we write or have verified. */
 import { forEachInParallel } from '../ports/parallel.ts'
 import { STATE_LENGTH } from './file-states.ts'
 
 export interface FileWatchOptions {
-  /** How many files there are. */
+  /** Number of files. */
   readonly files: number
-  /** In which state a file is, by its path, as `encodeState` says; nothing where it is missing or no regular file. */
+  /** Returns the encoded state of the file at its path, or undefined if no regular file is there. */
   readonly stat: (index: number) => Promise<Buffer | undefined>
-  /** Called before and after files are looked at by path: open directories may no longer be what is at their paths. */
+  /** Called before and after files are checked by path, since open directories may have been replaced. */
   readonly refresh?: () => Promise<void>
-  /** Called with each file that was found changed: what is open of it may no longer be what is at its path. */
+  /** Called with each changed file, since the open file may not be the one at its path. */
   readonly changed: (index: number) => void
   /** Milliseconds, monotonic. @default performance.now */
   readonly now?: () => number
 }
 
-/** Writes of ours to one file that follow each other closely, looked at as one. */
+/** Consecutive writes to one file, compared as one. */
 interface Burst {
-  /** Writes that run. */
+  /** Number of running writes. */
   running: number
-  /** Grows with each write. */
+  /** Number of all writes. */
   writes: number
-  /** Settles when the state before the first write was compared. */
+  /** Resolves when the state before the first write has been compared. */
   readonly compared: Promise<void>
-  /** True when it has lasted long enough: it ends with the writes that run. */
+  /** True if the burst ends with its running writes. */
   due: boolean
   timer: NodeJS.Timeout | undefined
-  /** Settles when the state after the last write is known. */
+  /** Resolves when the state after the last write is known. */
   ending: Promise<void> | undefined
 }
 
-/** Milliseconds from the end of one burst to that of the next, at least: fast writing costs few looks. */
+/** Minimum time between the ends of two bursts, milliseconds, so that fast writes cost few stats. */
 const BURST_MS = 5
-/** Files looked at side by side. */
+/** Maximum number of files that are checked at once. */
 const AT_ONCE = 16
 
 /**
- * Remembers of each file the state that it had after our own last write, or when we began to verify it, and compares:
- * before we write again, and by path whenever it is asked to. Each comparison is one look at a file.
+ * Remembers the state of each file after our last write, or when we began to verify it. Compares it before our next write
+ * and on request. A comparison costs one stat by path.
  *
- * A state is size, inode and times. So it misses what another program does to a file during a burst of our own writes
- * to the same file, unless the file was replaced or removed.
+ * A state consists of size, inode and times. So a change during a burst of our own writes to the same file is missed,
+ * unless the file was replaced or removed.
  */
 export class FileWatch {
   readonly #options: FileWatchOptions
-  /** The states, encoded, one behind the other: zeros where nothing is known of a file. */
+  /** The encoded states in the order of the files. Zeros mean that a state is unknown. */
   #known: Buffer | undefined
   readonly #bursts = new Map<number, Burst>()
-  /** Files in which our own writes found a change; cleared by `remember`. */
+  /** Files in which our writes found a change. Cleared by `remember`. */
   readonly #noticed = new Set<number>()
-  /** Those of them that nobody was told of. */
+  /** Those that `takeNoticed` has not returned yet. */
   readonly #news = new Set<number>()
   readonly #now: () => number
-  /** When the last burst ended. */
+  /** Time of the end of the last burst. */
   #endedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: FileWatchOptions) {
@@ -60,7 +60,7 @@ export class FileWatch {
     this.#now = options.now ?? (() => performance.now())
   }
 
-  /** Does `work`, which opens a file of ours and changes it. */
+  /** Calls `work`, which opens a file and changes it. */
   async write<T>(index: number, work: () => Promise<T>): Promise<T> {
     let burst = this.#bursts.get(index)
     if (burst === undefined) {
@@ -80,7 +80,7 @@ export class FileWatch {
     }
   }
 
-  /** True where the file is not in this state any more, or is being written by us. */
+  /** True if the file has changed, or is being written by us. */
   async differs(index: number): Promise<boolean> {
     await this.#settle([index])
     if (this.#bursts.has(index)) return true
@@ -88,7 +88,7 @@ export class FileWatch {
     return this.#noticed.has(index)
   }
 
-  /** Takes the states of these files as they are now, by path: they are going to be verified. */
+  /** Remembers the present states of these files, which are about to be verified. */
   async remember(indexes: readonly number[]): Promise<void> {
     await forEachInParallel(indexes, AT_ONCE, async index => {
       const state = await this.#options.stat(index)
@@ -98,7 +98,7 @@ export class FileWatch {
     })
   }
 
-  /** Files in which our writes have found a change, each told once. */
+  /** Returns the files in which our writes have found a change, each once. */
   takeNoticed(): number[] {
     const noticed = [...this.#news]
     this.#news.clear()
@@ -106,8 +106,8 @@ export class FileWatch {
   }
 
   /**
-   * Looks at files by path, and tells those that are not as we left them: changed, replaced, or missing. What is told
-   * once is told again until `remember`.
+   * Checks files by path, and returns those that were changed, replaced or removed. A file is returned again until
+   * `remember`.
    */
   async findChanged(indexes: readonly number[]): Promise<number[]> {
     await this.#settle(indexes)
@@ -120,7 +120,7 @@ export class FileWatch {
         const before = Buffer.from(this.#at(index))
         const state = await this.#options.stat(index)
         const known = this.#at(index)
-        // While we write only its identity says something.
+        // While we write, only a different inode is a change by another program.
         const part = this.#bursts.has(index) || !known.equals(before) ? IDENTITY : WHOLE
         if (state === undefined || !part(state).equals(part(known))) changed.add(index)
       },
@@ -130,7 +130,7 @@ export class FileWatch {
     return [...changed].sort((a, b) => a - b)
   }
 
-  /** Looks no more. */
+  /** Stops the timers. */
   close(): void {
     for (const { timer } of this.#bursts.values()) clearTimeout(timer)
     this.#bursts.clear()
@@ -149,7 +149,7 @@ export class FileWatch {
     }, BURST_MS).unref()
   }
 
-  /** Ends a burst of which no write runs, and remembers the state that it left. */
+  /** Ends a burst without running writes, and remembers the state after it. */
   async #end(index: number, burst: Burst): Promise<void> {
     if (burst.running > 0 || this.#bursts.get(index) !== burst) return
     burst.ending ??= this.#remember(index, burst).finally(() => {
@@ -162,7 +162,7 @@ export class FileWatch {
     const { writes } = burst
     this.#endedAt = this.#now()
     const state = await this.#options.stat(index)
-    if (burst.writes !== writes || this.#bursts.get(index) !== burst) return // others joined: it ends with them
+    if (burst.writes !== writes || this.#bursts.get(index) !== burst) return // Other writes joined, and end the burst.
     clearTimeout(burst.timer)
     this.#bursts.delete(index)
     const replaced = this.#has(index) && state && !IDENTITY(state).equals(IDENTITY(this.#at(index)))
@@ -170,7 +170,7 @@ export class FileWatch {
     else this.#set(index, state)
   }
 
-  /** Ends the bursts to these files of which no write runs. */
+  /** Ends the bursts of these files that have no running writes. */
   async #settle(indexes: readonly number[]): Promise<void> {
     if (this.#bursts.size === 0) return
     await forEachInParallel(indexes, AT_ONCE, async index => {

@@ -1,4 +1,4 @@
-/** Finds files that lie under other names: of an earlier run with other options, or of another client. */
+/** Finds files that have other names on disk: those of a run with other options, or of another client. */
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
@@ -7,7 +7,7 @@ import { foldPath } from '../metainfo/path-set.ts'
 import { OtherPaths, rawNames, rootNames } from '../metainfo/spellings.ts'
 import { type ListingFileSystem, nodeFileSystem } from '../ports/file-system.ts'
 
-/** Files that are looked for in one turn of the event loop. */
+/** Number of files to search for in one turn of the event loop. */
 const FILES_PER_TURN = 128
 
 export interface FindFilesOptions extends NameOptions {
@@ -18,9 +18,9 @@ export interface FindFilesOptions extends NameOptions {
 }
 
 /**
- * The torrent with the paths under which its files are on disk. A file that is nowhere keeps its path, unless the torrent's
- * own directory is there under another name: then it goes in there. No two files get one path. Never rejects: what cannot
- * be listed counts as missing.
+ * Returns the torrent with the paths that its files have on disk. A missing file keeps its path, or gets a path in the
+ * torrent's own directory if that has another name on disk. No two files get the same path. It never rejects: a directory
+ * that cannot be listed counts as missing.
  */
 export async function findFiles(metainfo: Metainfo, options: FindFilesOptions): Promise<Metainfo> {
   const { directory, fs = nodeFileSystem } = options
@@ -28,14 +28,14 @@ export async function findFiles(metainfo: Metainfo, options: FindFilesOptions): 
   const disk = new Listings(directory, fs)
   const roots: string[] = []
   for (const root of rootNames(metainfo, options)) if (await disk.has(root)) roots.push(root)
-  // A new download, mostly: then there is nothing to compare.
+  // A new download has nothing to compare.
   if (roots.length === 0) return metainfo
   const others = new OtherPaths(metainfo, options)
   if (!files.some((_, index) => others.has(index))) return metainfo
   const owners = new Map(files.flatMap(({ pad, path }) => (pad ? [] : [[foldPath(path), path]])))
   const isFree = async (path: string) => {
     const owner = owners.get(foldPath(path))
-    // Two that differ by case alone are two files only where the disk has both.
+    // Two paths that differ only in case are two files only if the disk has both.
     return owner === undefined || (owner !== path && (await disk.has(owner)) && (await disk.has(path)))
   }
   const otherRoot = multiFile && !roots.includes(name) ? roots[0] : undefined
@@ -54,7 +54,7 @@ export async function findFiles(metainfo: Metainfo, options: FindFilesOptions): 
   return withPaths(metainfo, paths)
 }
 
-/** The path of a file that is on disk; its own comes first. */
+/** Returns the path that a file has on disk, or undefined. Its own path comes first. */
 async function search(
   { length, path }: FileEntry,
   others: OtherPaths,
@@ -63,7 +63,7 @@ async function search(
   isFree: (path: string) => Promise<boolean>,
 ): Promise<string | undefined> {
   if (await disk.hasFile(path)) return path
-  // One that is longer is some other file, and would be cut off.
+  // A longer file is a different one. It would be truncated.
   const isIt = async (other: string) => (await disk.hasFile(other, length)) && (await isFree(other))
   for (const other of others.of(index)) if (await isIt(other)) return other
   for (const other of await others.numbered(index)) if (await isIt(other)) return other
@@ -80,14 +80,14 @@ function withPaths(metainfo: Metainfo, paths: readonly string[]): Metainfo {
       const path = paths[index]!
       const symlink = file.symlink === undefined ? undefined : (found.get(file.symlink) ?? file.symlink)
       if (path === file.path && symlink === file.symlink) return file
-      // URLs of web seeds go on with the names of the torrent.
+      // Web seeds still use the names of the torrent.
       const spelled = multiFile ? { spelled: rawNames(metainfo, file).slice(1) } : {}
       return { ...file, path, ...spelled, ...(symlink === undefined ? {} : { symlink }) }
     }),
   }
 }
 
-/** What is in the directories below one, each listed once, and only where the one around it has it. */
+/** The entries of directories below one. Each directory is listed once, if its parent contains it. */
 class Listings {
   readonly #directory: string
   readonly #fs: ListingFileSystem
@@ -104,7 +104,7 @@ class Listings {
     return names.has(path.slice(slash + 1))
   }
 
-  /** Whether there is a regular file, of at most `length` bytes. */
+  /** True if a regular file of at most `length` bytes is there. */
   async hasFile(path: string, length = Number.POSITIVE_INFINITY): Promise<boolean> {
     if (!(await this.has(path))) return false
     const found = await this.#fs.lstat(join(this.#directory, path)).catch(() => undefined)

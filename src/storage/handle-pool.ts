@@ -1,38 +1,38 @@
-/** Keeps few files open for the many that a torrent may have. */
+/** Keeps a limited number of files open. */
 import { setTimeout } from 'node:timers/promises'
 import { type FileHandle, systemCode } from '../ports/file-system.ts'
 import type { Access } from './safe-directory.ts'
 
-/** A file in use: give it back with `release`. */
+/** A file in use. Return it with `release`. */
 export interface Lease {
   readonly handle: FileHandle
 }
 
-/** Milliseconds between two tries to open a file while the process has no descriptor left, and how often that is tried. */
+/** Delay between two tries to open a file while the process has no free descriptor, milliseconds, and number of tries. */
 const RETRY_MS = 250
 const MAX_TRIES = 120
 
 export interface HandlePoolOptions {
-  /** Resolves after some milliseconds. @default the timer of this process */
+  /** Resolves after some milliseconds. @default a timer of Node */
   readonly pause?: (milliseconds: number) => Promise<unknown>
 }
 
 interface Slot {
   readonly path: string
   readonly access: Access
-  /** Leases out, and those waiting for the file to open. Never closed while there are any. */
+  /** Number of leases, and of callers that wait for the file to open. The file is not closed while there are any. */
   users: number
-  /** Settles when `handle` is there, or it is known that there will be none. */
+  /** Settles when the file is open, or known to be missing. */
   opened: Promise<void>
   handle: FileHandle | undefined
-  /** No longer in the map, because a writable handle took its place: closed once it is idle. */
+  /** True if the slot is not in the map any more. The file closes when it is idle. */
   retired: boolean
 }
 
 /**
- * At most `limit` open files; the least recently used one that is idle gives way, one in use never does.
- * Opens for reading only until somebody writes, so that a read-only tree can be verified.
- * Whoever finds no room waits: so hold one lease at a time.
+ * Keeps at most `limit` files open. The least recently used idle file closes first. Files open for reading until they are
+ * written, so that a read-only tree can be verified. A caller waits while all files are in use, so it must not hold two
+ * leases at once.
  */
 export class HandlePool {
   readonly #open: (path: string, access: Access) => Promise<FileHandle | undefined>
@@ -43,12 +43,12 @@ export class HandlePool {
   #count = 0
   readonly #waiting: (() => void)[] = []
   readonly #pause: (milliseconds: number) => Promise<unknown>
-  /** How many files wait until the rest of the process gives a descriptor back. */
+  /** Number of files that wait for a free descriptor of the process. */
   #starved = 0
   #ending = false
   #failure: { readonly error: unknown } | undefined
 
-  /** @param open resolves with nothing when reading what is not there */
+  /** @param open resolves with undefined for a missing file that is not made */
   constructor(
     open: (path: string, access: Access) => Promise<FileHandle | undefined>,
     limit: number,
@@ -59,17 +59,17 @@ export class HandlePool {
     this.#pause = pause
   }
 
-  /** True while no file can be opened, because the rest of the process holds all descriptors. */
+  /** True while no file can be opened since the rest of the process holds all descriptors. */
   get starved(): boolean {
     return this.#starved > 0
   }
 
-  /** Waits for descriptors no longer: what waits for one fails. */
+  /** Stops waiting for descriptors: files that wait for one fail. */
   giveUp(): void {
     this.#ending = true
   }
 
-  /** The file at `path`, opened if need be, once for all who ask meanwhile; nothing if it is missing. */
+  /** Opens the file at `path`, once for concurrent callers. Resolves with undefined if it is missing. */
   async acquire(path: string, access: Access): Promise<Lease | undefined> {
     const slot = this.#slotFor(path, access)
     slot.users++
@@ -92,23 +92,23 @@ export class HandlePool {
     else this.#wake()
   }
 
-  /** Lets go of the open file at `path`, so that the next who asks gets what is there then. */
+  /** Closes the open file at `path` when it is idle. The next caller opens the file that is at the path then. */
   evict(path: string): void {
     const slot = this.#slots.get(path)
-    if (slot?.handle === undefined) return // one that is opening is what is there now
+    if (slot?.handle === undefined) return // A file that is just being opened is the one at the path.
     this.#slots.delete(path)
     slot.retired = true
     if (slot.users === 0) void this.#close(slot)
   }
 
-  /** Closes every file; only when no lease is out. Rejects with the first error that any closing met. */
+  /** Closes all files. No file may be in use. Rejects with the first error of closing any file. */
   async close(): Promise<void> {
     for (const slot of this.#slots.values()) void this.#close(slot)
     while (this.#count > 0) await this.#turn()
     this.check()
   }
 
-  /** Throws the first error that any closing met so far: what was written may then be lost. */
+  /** Throws the first error of closing any file so far: written bytes may then be lost. */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure.error
   }
@@ -148,7 +148,7 @@ export class HandlePool {
     }
   }
 
-  /** Opens in a claimed place. False if the process has no descriptor left and it is worth to try again. */
+  /** Opens a file in a claimed place. Resolves with false if the process has no free descriptor, for another try. */
   async #tryOpen(slot: Slot, last: boolean): Promise<boolean> {
     try {
       slot.handle = await this.#open(slot.path, slot.access)
@@ -157,7 +157,7 @@ export class HandlePool {
       const code = systemCode(error)
       if ((code !== 'EMFILE' && code !== 'ENFILE') || last || this.#ending) throw error
       const held = this.#held()
-      // What we were told to use is more than there is, so make do with what we got.
+      // The limit is more than the process has, so the present number becomes the limit.
       if (held > 0) this.#limit = Math.min(this.#limit, held)
     } finally {
       if (slot.handle === undefined) this.#free()
@@ -166,7 +166,7 @@ export class HandlePool {
     return false
   }
 
-  /** Waits a little for connections to give descriptors back: they come and go, and a file is needed. */
+  /** Waits for connections to free descriptors. */
   async #starve(): Promise<void> {
     this.#starved++
     await this.#pause(RETRY_MS)
@@ -179,7 +179,7 @@ export class HandlePool {
     return held
   }
 
-  /** Resolves when one more may be opened, and has counted it: nobody else can take its place. */
+  /** Resolves when one more file may be opened. It is already counted then. */
   async #claim(): Promise<void> {
     while (this.#count >= this.#limit) {
       const idle = this.#idle()
@@ -188,7 +188,7 @@ export class HandlePool {
         continue
       }
       await this.#shut(idle)
-      // Nobody is woken: the place is ours, unless the limit fell meanwhile.
+      // No waiting caller is woken, since this place is used, unless the limit fell meanwhile.
       this.#count--
     }
     this.#count++
@@ -204,13 +204,13 @@ export class HandlePool {
     this.#free()
   }
 
-  /** Closes a file but leaves its place counted. Never rejects. */
+  /** Closes a file but keeps its place counted. It never rejects. */
   async #shut(slot: Slot): Promise<void> {
     if (!slot.retired) this.#slots.delete(slot.path)
     try {
       await slot.handle!.close()
     } catch (error) {
-      // Network file systems report a failed write here; nobody waits for it any more but `check`.
+      // Network file systems report a failed write here. `check` throws it.
       this.#failure ??= { error }
     }
   }
@@ -220,7 +220,7 @@ export class HandlePool {
     this.#wake()
   }
 
-  /** Resolves when something closed or became idle. */
+  /** Resolves when a file was closed or became idle. */
   #turn(): Promise<void> {
     return new Promise(resolve => this.#waiting.push(resolve))
   }

@@ -1,10 +1,11 @@
 /**
- * Locks that other processes see: a small file for each torrent that writes, in a directory that they share.
+ * Locks that other processes see: a small file for each torrent that writes, in a shared directory.
  *
- * - A file names the socket of its process (`Beacon`). If nothing listens there, the process has ended: the file counts
- *   for nothing and is removed. So a process that was killed holds up nobody.
- * - A process first puts down its own file and then reads those of others. Of two that begin at once at least one sees
- *   the other, so both never go on. One that sees another takes its file back, and tries again after a random pause.
+ * - A file names the socket of its process (`Beacon`). If nothing listens there, the process has ended, and its file is
+ *   removed. So a process that was killed blocks no other.
+ * - A process first writes its own file and then reads the other files. Of two processes that start together, at least
+ *   one sees the other, so they never both succeed. A process that sees another removes its own file, and tries again
+ *   after a random delay.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -21,19 +22,19 @@ import { NextRecordFile, readRecordFile } from './record-file.ts'
 
 const VERSION = 1
 const EXTENSION = '.lock'
-/** Bytes of a lock file at most: 500,000 files at 8 bytes, and the rest. */
+/** Maximum length of a lock file in bytes: 8 for each of 500,000 files, and the rest. */
 const MAX_LOCK_BYTES = 4 << 20
-/** How often a torrent tries before it takes no for an answer. */
+/** Number of tries before a torrent gives up. */
 const TRIES = 6
-/** Milliseconds between two tries: at random from 0 to twice that. */
+/** Mean delay between two tries, milliseconds. The delay is random, from 0 to twice the mean. */
 const PAUSE_MS = 100
 
 export interface LockDirectoryOptions {
   /** @default the disk of this machine */
   readonly fs?: ListingFileSystem
-  /** From 0 to below 1. @default Math.random */
+  /** Returns a number from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number
-  /** Resolves after some milliseconds. @default the timer of this process */
+  /** Resolves after some milliseconds. @default a timer of Node */
   readonly pause?: (milliseconds: number) => Promise<unknown>
 }
 
@@ -55,7 +56,7 @@ export class LockDirectory implements FileLocks {
   #beacon: Promise<Beacon> | undefined
   #users = 0
 
-  /** Touches no disk yet. @param directory made at the first lock; only its owner may read it */
+  /** Does not access the disk. @param directory is made at the first lock, readable only by its owner */
   constructor(directory: string, options: LockDirectoryOptions = {}) {
     checkArgument('directory', directory, 'text')
     this.#directory = directory
@@ -64,7 +65,7 @@ export class LockDirectory implements FileLocks {
     this.#pause = options.pause ?? setTimeout
   }
 
-  /** As FileLocks says. Where the directory cannot be used, the lock is `unseen` by other processes. */
+  /** See FileLocks. If the directory cannot be used, other processes do not see the lock. */
   async take(paths: readonly string[], { name: holder }: LockHolder): Promise<FileLock> {
     const keys = keysOf(paths)
     this.#users++
@@ -110,7 +111,7 @@ export class LockDirectory implements FileLocks {
     }
   }
 
-  /** A lock of another process that shares a path with these. Removes those whose process has ended. */
+  /** Returns a lock of another process that shares a path with these. Removes locks of processes that have ended. */
   async #find(keys: PathKeys): Promise<(Held & { readonly shared: number }) | undefined> {
     const names = await this.#fs.readdir(this.#directory)
     for (const name of names) {
@@ -128,7 +129,7 @@ export class LockDirectory implements FileLocks {
     return undefined
   }
 
-  /** The lock of this name; nothing where it is gone, or is none that this version knows. */
+  /** Returns the lock of this name, or undefined if it is gone or of an unknown version. */
   async #read(name: string): Promise<Held | undefined> {
     try {
       const fields = asDict(

@@ -6,14 +6,14 @@ import { storageError } from './storage-error.ts'
 
 export interface OutputLockOptions {
   readonly directory: SafeDirectory
-  /** The files, by their paths in the directory. */
+  /** Returns the paths of the files in the directory. */
   readonly paths: () => readonly string[]
   readonly holder: LockHolder
-  /** What they are taken from, one after the other. */
+  /** The locks to take, in this order. */
   readonly locks: readonly FileLocks[]
 }
 
-/** Keeps the files that one storage writes from all others, from the first `take` until `release`. */
+/** Locks the files that a storage writes, from the first `take` until `release`. */
 export class OutputLock {
   readonly #options: OutputLockOptions
   #taken: Promise<readonly FileLock[]> | undefined
@@ -22,7 +22,7 @@ export class OutputLock {
     this.#options = options
   }
 
-  /** Resolves with the reason where other processes do not see it. Rejects with a StorageError; idempotent. */
+  /** Resolves with the reason if other processes do not see the lock. Rejects with StorageError. Idempotent. */
   async take(): Promise<StorageError | undefined> {
     this.#taken ??= this.#take()
     return (await this.#taken).find(({ unseen }) => unseen)?.unseen
@@ -48,7 +48,7 @@ export class OutputLock {
   }
 }
 
-/** A path as systems compare it: of names that differ in case alone, macOS and Windows make one file. */
+/** Returns a path as the system compares it: macOS and Windows ignore case. */
 function folded(path: string): string {
   return ['darwin', 'win32'].includes(process.platform) ? path.normalize('NFC').toLowerCase() : path
 }

@@ -1,10 +1,10 @@
-/** A small file that is read whole or not at all, and replaced in one step. */
+/** A small file that is read as a whole and replaced atomically. */
 import { dirname } from 'node:path'
 import type { FileHandle, FileSystem } from '../ports/file-system.ts'
 
 /**
- * The bytes of the file at `path`, at most `limit` of them.
- * Rejects with a system error, or an Error that says why this cannot be what we wrote.
+ * Reads the file at `path`. Rejects with a system error, or with an Error if the file is longer than `limit` bytes or not
+ * a regular file.
  */
 export async function readRecordFile(fs: FileSystem, path: string, limit: number): Promise<Buffer> {
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants
@@ -28,8 +28,8 @@ export async function readRecordFile(fs: FileSystem, path: string, limit: number
 }
 
 /**
- * What will take the place of the file at `path`; until `commit` that one stays as it is.
- * Only its owner may read it. Everything rejects with a system error.
+ * A new version of the file at `path`, readable only by its owner. `commit` replaces the file. Methods reject with a
+ * system error.
  */
 export class NextRecordFile {
   readonly #fs: FileSystem
@@ -42,23 +42,23 @@ export class NextRecordFile {
     this.#handle = handle
   }
 
-  /** Makes it beside `path`, and the directories on the way. */
+  /** Makes the new file next to `path`, and its parent directories. */
   static async open(fs: FileSystem, path: string): Promise<NextRecordFile> {
     await fs.mkdir(dirname(path), { recursive: true })
     const { O_RDWR, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants
     const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK
-    // What a killed process left would keep its mode and its length.
+    // A file that a killed process left would keep its mode and its length.
     await fs.unlink(nextTo(path)).catch(() => {})
     return new NextRecordFile(fs, path, await fs.open(nextTo(path), flags, 0o600))
   }
 
-  /** What the file system says when it is asked for the time by writing: nanoseconds since 1970, in its own ticks. */
+  /** Returns the time of the file system, from a write: nanoseconds since 1970, in its own ticks. */
   async now(): Promise<bigint> {
     await this.#handle.write(new Uint8Array(1), 0, 1, 0)
     return (await this.#handle.stat({ bigint: true })).mtimeNs
   }
 
-  /** Puts `bytes`, at least 1, in place of whatever is there, once they are on the device. */
+  /** Replaces the file with `bytes`, at least 1, after they are on the device. */
   async commit(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, done)
@@ -67,11 +67,11 @@ export class NextRecordFile {
     }
     await this.#handle.sync()
     await this.#handle.close()
-    // The directory is not synced: should the power fail, the older record comes back, which is as true as it was.
+    // The directory is not synced: after a power failure the older record may come back, and it is still valid.
     await this.#fs.rename(nextTo(this.#path), this.#path)
   }
 
-  /** Removes it after a failure, as far as that is possible. Never rejects. */
+  /** Removes the new file after a failure, if possible. It never rejects. */
   async abandon(): Promise<void> {
     await this.#handle.close().catch(() => {})
     await this.#fs.unlink(nextTo(this.#path)).catch(() => {})

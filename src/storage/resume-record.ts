@@ -1,14 +1,14 @@
 /**
- * What survives a restart without hashing everything again: which pieces were verified and on the device, and in
- * which state their files were then. Why it does not lie:
+ * The resume record: the pieces that were verified and on the device, and the states of their files. After a restart
+ * these pieces need no hashing. Why a record can be trusted:
  *
- * - Its pieces were at rest before `sync` began, so their bytes are on the device before it is written.
- * - We never write to a verified piece again. A write of ours before, during or after the stat touches other bytes:
- *   it makes the record stale, or changes nothing that it speaks of.
- * - Somebody else's write after the stat moves `ctimeNs`: `settled` takes no state while the clock can still give
- *   out the same time. One before the stat is believed, as by the running download; the sample is for that.
- * - The older record stays until the new one is whole, and a torn one fails its checksum.
- * - Of blocks of unfinished pieces it proves nothing: they are hashed with their piece.
+ * - Its pieces were written before `sync` began, so their bytes are on the device before the record is written.
+ * - We never write to a verified piece again. A write of ours before, during or after the stat changes other bytes: it
+ *   makes the record stale, or changes nothing in it.
+ * - A write by another program after the stat changes `ctimeNs`: `settled` takes no state while a new write could get
+ *   the same time. A write before the stat is not noticed, so a sample of the pieces is hashed.
+ * - The older record stays until the new one is complete, and an incomplete one fails its checksum.
+ * - Blocks of unfinished pieces are not trusted: they are hashed with their piece.
  */
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
@@ -24,57 +24,57 @@ import type { FileStorage } from './file-storage.ts'
 import { NextRecordFile, readRecordFile } from './record-file.ts'
 import { storageError } from './storage-error.ts'
 
-/** Grows when older versions would misread a record; fields that one does not know it passes over. */
+/** Increased when older versions would misread a record. Unknown fields are ignored. */
 const VERSION = 1
 const SHA1 = 20
-/** Pieces to hash by chance, besides the last: so many at least, and more up to so many bytes, which take no time. */
+/** Minimum number of random pieces to hash, besides the last, and number of bytes up to which more are hashed. */
 const SAMPLE = 8
 const SAMPLE_BYTES = 64 << 20
-/** Unfinished pieces that a record names at most. */
+/** Maximum number of unfinished pieces in a record. */
 const MAX_PARTIAL = 2000
 
-/** Which blocks of unfinished pieces are at rest, by piece: one bit a block of 16 KiB. */
+/** The written blocks of unfinished pieces, by piece: one bit for each block of 16 KiB. */
 export type PartialBlocks = ReadonlyMap<number, Bitfield>
 
 export interface ReadResumeRecordOptions {
   readonly fs: FileSystem
-  /** Where the record is: see `resumePath`. */
+  /** The path of the record: see `resumePath`. */
   readonly path: string
   readonly metainfo: Metainfo
   readonly storage: Pick<FileStorage, 'stat'>
-  /** From 0 to below 1; picks the sample. @default Math.random */
+  /** Returns a number from 0 up to, but not including, 1. It selects the sample. @default Math.random */
   readonly random?: () => number
-  /** Bytes of trusted pieces to hash by chance; eight pieces in any case. @default 64 MiB */
+  /** Number of bytes of random trusted pieces to hash, but at least eight pieces. @default 64 MiB */
   readonly sampleBytes?: number
 }
 
-/** What a record is good for. */
+/** The content of a record. */
 export interface ResumedPieces {
-  /** Pieces that need not be hashed, if the sample proves right. */
+  /** Pieces that need no hashing if the sample is correct. */
   readonly trusted: Bitfield
-  /** Trusted pieces to hash: some by chance, and the last one. If one of them is wrong, trust none. */
+  /** Trusted pieces to hash: random ones and the last one. If one of them is wrong, no piece is trusted. */
   readonly sample: readonly number[]
-  /** Blocks of unfinished pieces that were at rest. They may have changed since. */
+  /** Blocks of unfinished pieces that were written. They may have changed since. */
   readonly partial: PartialBlocks
-  /** Why not every piece of the record is trusted, where that is so. */
+  /** The reason if not every piece of the record is trusted. */
   readonly reason?: string
 }
 
 export interface WriteResumeRecordOptions {
   readonly fs: FileSystem
-  /** Where the record goes, see `resumePath`; its directory is made. */
+  /** The path of the record: see `resumePath`. Its directory is made. */
   readonly path: string
   readonly metainfo: Metainfo
   readonly storage: Pick<FileStorage, 'stat' | 'sync'>
-  /** Pieces whose hash was right and whose `write` has resolved. Copied before anything else happens. */
+  /** Verified and stored pieces. They are copied at once. */
   readonly verified: Bitfield
-  /** Blocks of unfinished pieces whose `write` has resolved; 2,000 pieces at most are recorded. @default none */
+  /** Stored blocks of unfinished pieces, of at most 2,000 pieces. @default none */
   readonly partial?: PartialBlocks
 }
 
 /**
- * Which pieces an earlier run vouches for: those all of whose files are exactly as they were.
- * A record that cannot be used vouches for none. Rejects only where the storage is closed.
+ * Reads a record. Trusts the pieces of files that have not changed since. A record that cannot be used gives no pieces.
+ * Rejects only if the storage is closed.
  */
 export async function readResumeRecord(options: ReadResumeRecordOptions): Promise<ResumedPieces> {
   const { fs, path, metainfo, storage, random = Math.random, sampleBytes = SAMPLE_BYTES } = options
@@ -107,13 +107,13 @@ export async function readResumeRecord(options: ReadResumeRecordOptions): Promis
 }
 
 /**
- * Syncs the storage, then puts a record of `verified` in place of the one before. Rejects with a StorageError.
- * A file that somebody keeps writing to is left out: its state would be stale at once.
+ * Syncs the storage, then replaces the record. Rejects with StorageError. A file that another program keeps writing is
+ * left out, since its state would be stale at once.
  */
 export async function writeResumeRecord(options: WriteResumeRecordOptions): Promise<void> {
   const { fs, path, metainfo, storage } = options
   const partial = new Map([...(options.partial ?? [])].slice(0, MAX_PARTIAL))
-  // Before the sync: a piece that comes to rest while it runs may not be on the device at its end.
+  // Copied before the sync: a piece that is written during the sync may not be on the device at its end.
   const pieces = Bitfield.from(Uint8Array.from(options.verified.bytes), metainfo.pieceCount)
   await storage.sync()
   try {
@@ -130,7 +130,7 @@ export async function writeResumeRecord(options: WriteResumeRecordOptions): Prom
   }
 }
 
-/** Where the record of a download is: one for each torrent and output directory. */
+/** Returns the path of the record of a torrent and an output directory. */
 export function resumePath(stateDirectory: string, infoHash: Uint8Array, outputDirectory: string): string {
   const output = createHash('sha1').update(resolve(outputDirectory)).digest('hex')
   return join(stateDirectory, `${Buffer.from(infoHash).toString('hex')}-${output.slice(0, 16)}.resume`)
@@ -138,12 +138,12 @@ export function resumePath(stateDirectory: string, infoHash: Uint8Array, outputD
 
 interface ResumeRecord {
   readonly pieces: Bitfield
-  /** By file index, as `encodeState` gives it. */
+  /** Encoded states by file index. */
   readonly states: ReadonlyMap<number, Buffer>
   readonly partial: PartialBlocks
 }
 
-/** Bencoding (BEP 3), and the SHA-1 of it. */
+/** A record: its bencoding (BEP 3), and the SHA-1 of that. */
 function encodeRecord({ pieces, states, partial }: ResumeRecord, { infoHash, files }: Metainfo): Buffer {
   const body = encode({
     version: VERSION,
@@ -155,7 +155,7 @@ function encodeRecord({ pieces, states, partial }: ResumeRecord, { infoHash, fil
   return Buffer.concat([body, sha1(body)])
 }
 
-/** Throws an Error that says why these bytes are no record of this torrent. */
+/** Decodes a record. Throws an Error if it is not a valid record of this torrent. */
 function decodeRecord(record: Buffer, metainfo: Metainfo): ResumeRecord {
   const { infoHash, pieceCount, files } = metainfo
   const body = record.subarray(0, -SHA1)
@@ -176,7 +176,7 @@ function decodeRecord(record: Buffer, metainfo: Metainfo): ResumeRecord {
   }
 }
 
-/** Passes over what is of no piece of this torrent. */
+/** Returns the blocks, without those of pieces that the torrent does not have. */
 function decodePartial(value: BencodeValue | undefined, metainfo: Metainfo): PartialBlocks {
   const partial = new Map<number, Bitfield>()
   for (const entry of asList(value)?.slice(0, MAX_PARTIAL) ?? []) {
@@ -193,19 +193,19 @@ function decodePartial(value: BencodeValue | undefined, metainfo: Metainfo): Par
   return partial
 }
 
-/** How many blocks a piece has. */
+/** Returns the number of blocks of a piece. */
 function blocksOf(index: number, { length, pieceLength }: Metainfo): number {
   return Math.ceil(Math.min(pieceLength, length - index * pieceLength) / BLOCK_LENGTH)
 }
 
-/** Bytes that a record of this torrent has at most. */
+/** Returns the maximum length of a record of this torrent in bytes. */
 function longest(metainfo: Metainfo): number {
   const { files, pieceCount } = metainfo
   const partial = Math.min(pieceCount, MAX_PARTIAL) * (30 + Math.ceil(blocksOf(0, metainfo) / 8))
   return 200 + Math.ceil(pieceCount / 8) + files.length * (STATE_LENGTH + '40:'.length) + partial + SHA1
 }
 
-/** The pieces whose every byte lies within these files as they are, or is padding (BEP 47). */
+/** Returns the pieces of which all bytes are in these files or are padding (BEP 47). */
 function coveredBy(files: ReadonlyMap<number, FileState>, pieces: Bitfield, metainfo: Metainfo): Bitfield {
   const covered = new Bitfield(pieces.size)
   for (const [piece, spans] of spansOf(pieces, metainfo)) {
@@ -218,7 +218,7 @@ function coveredBy(files: ReadonlyMap<number, FileState>, pieces: Bitfield, meta
   return covered
 }
 
-/** The files that hold bytes of these pieces. */
+/** Returns the files that contain bytes of these pieces. */
 function filesOf(pieces: Bitfield, metainfo: Metainfo): number[] {
   const files = new Set<number>()
   for (const [, spans] of spansOf(pieces, metainfo))
@@ -234,7 +234,7 @@ function* spansOf(pieces: Bitfield, metainfo: Metainfo) {
   }
 }
 
-/** Depends on: the trusted pieces, how many of them to take, and chance. */
+/** Selects the sample. Inputs: the trusted pieces, the number to take, and randomness. */
 function sampleOf(trusted: Bitfield, most: number, random: () => number): number[] {
   const pieces = [...trusted]
   const last = pieces.pop()

@@ -1,4 +1,4 @@
-/** A directory that nothing opened through it can leave, whatever symlinks lie in it already. */
+/** An output directory. Paths in it never lead outside, even through symlinks. */
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import {
   type FileHandle,
@@ -10,18 +10,18 @@ import {
 } from '../ports/file-system.ts'
 import { findPath, OpenDirectories, type OpenDirectory } from './open-directories.ts'
 
-/** How often a file is made that another program makes and removes meanwhile. */
+/** Number of tries to make a file while another program makes and removes it. */
 const MAX_TRIES = 3
 
 /** `read` and `update` open an existing file, to read it or to write it too; `write` makes a missing file. */
 export type Access = 'read' | 'update' | 'write'
 
 /**
- * Opens files by their path in a torrent. Each component is looked at before it is stepped on. A symlink that stays
+ * Opens files by their path in a torrent. Each component of a path is checked before it is used. A symlink that stays
  * inside is followed to its real path.
  *
- * On Linux this holds even if another process swaps components meanwhile: each directory is held open, and files are
- * opened in the open directory. Elsewhere it holds for what is there before: for more Node would need `openat`.
+ * On Linux this is safe even if another process replaces components meanwhile: each directory is held open, and files
+ * are opened in the open directory. On other systems only existing symlinks are checked, since Node has no `openat`.
  */
 export class SafeDirectory {
   readonly path: string
@@ -39,7 +39,7 @@ export class SafeDirectory {
 
   /**
    * Opens a regular file. Resolves with undefined if it is missing, unless `access` is `write`.
-   * Rejects with a system error, or an Error whose message says why the file is refused.
+   * Rejects with a system error, or an Error with the reason for the refusal.
    */
   async open(path: string, access: Access): Promise<FileHandle | undefined> {
     const { parent, name } = split(path)
@@ -49,7 +49,7 @@ export class SafeDirectory {
     } catch (error) {
       const code = systemCode(error)
       if (code !== 'ENOENT' && code !== 'EMFILE' && code !== 'ENFILE') throw error
-      // Another program removed an open directory, or the open directories hold the descriptors that are missing.
+      // An open directory was removed, or the open directories hold the descriptors that are needed.
       await this.forget()
       return open()
     }
@@ -73,7 +73,7 @@ export class SafeDirectory {
     })
   }
 
-  /** The real path of the directory. Parts of it that are missing are as they were given. Rejects with a system error. */
+  /** Returns the real path of the directory, with missing components as given. Rejects with a system error. */
   async realPath(): Promise<string> {
     const missing: string[] = []
     for (let at = resolve(this.path); ; at = dirname(at)) {
@@ -101,7 +101,7 @@ export class SafeDirectory {
         : at
     })
     await this.#in(parent, 'write', async directory => {
-      // Counted from where the link really is: through a symlinked parent `..` would lead elsewhere.
+      // Relative to the real parent, since `..` of a symlinked parent would lead elsewhere.
       const from = await this.#realPathOf(directory)
       const text = relative(from, real ?? join(this.#root!, target)) || '.'
       const at = join(directory.path, name)
@@ -111,7 +111,7 @@ export class SafeDirectory {
     })
   }
 
-  /** Closes the directories that are held open: the next call finds what is at their paths then. */
+  /** Closes the open directories, so that the next call opens what is at their paths then. */
   async forget(): Promise<void> {
     await this.#directories.forget()
   }
@@ -129,7 +129,7 @@ export class SafeDirectory {
     }
     mustBeFile(found)
     const { O_RDONLY, O_RDWR, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = this.#fs.constants
-    // Non-blocking, so that a FIFO put there since we looked cannot hold us. It means nothing to a file.
+    // Non-blocking, so that opening does not wait if the file was replaced by a FIFO. It has no effect on files.
     const handle = await this.#fs.open(at, (access === 'read' ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK)
     try {
       mustBeFile(await handle.stat())
@@ -142,7 +142,7 @@ export class SafeDirectory {
     return handle
   }
 
-  /** Makes a file and opens it. Resolves with undefined if something is there already. */
+  /** Makes a file and opens it. Resolves with undefined if the path exists. */
   async #make(at: string): Promise<FileHandle | undefined> {
     const { O_CREAT, O_EXCL, O_RDWR } = this.#fs.constants
     try {
@@ -153,7 +153,7 @@ export class SafeDirectory {
     }
   }
 
-  /** Does `work` in a directory by its path below this one, which is made if `access` is `write`. */
+  /** Calls `work` with a directory by its path in this one. The directory is made if `access` is `write`. */
   async #in<T>(
     path: string,
     access: Access,
@@ -197,7 +197,7 @@ export class SafeDirectory {
     return at
   }
 
-  /** Two first writes may want the same directory: the second finds it made. */
+  /** Makes a directory. Two writes may do so at once: the second finds it made. */
   async #makeDirectory(at: string): Promise<void> {
     try {
       await this.#fs.mkdir(at, { recursive: false })
@@ -210,7 +210,7 @@ export class SafeDirectory {
     return directory.held ? this.#fs.readlink(directory.path) : directory.path
   }
 
-  /** The real path of a symlink. Rejects if it leads outside or nowhere. */
+  /** Returns the real path of a symlink. Rejects if it leads outside or nowhere. */
   async #follow(at: string, shown: string): Promise<string> {
     const real = await this.#fs.realpath(at).catch(error => {
       throw systemCode(error) === 'ENOENT'
@@ -238,9 +238,9 @@ export class SafeDirectory {
   }
 }
 
-/** The directory of a path, '' for this one, and the last name. Throws if the path is not one inside. */
+/** Splits a path into its parent, '' for this directory, and the last name. Throws if the path leads outside. */
 function split(path: string): { readonly parent: string; readonly name: string } {
-  // Torrents' paths are made safe when they are parsed. This is the second lock on the same door.
+  // Paths of torrents were made safe when they were parsed. This is a second check.
   const unsafe = path
     .split('/')
     .some(

@@ -1,4 +1,4 @@
-/** Bytes that wait on disk for a reader who is behind. */
+/** Bytes that wait on disk for a slow reader. */
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,16 +7,16 @@ import { type FileHandle, type FileSystem, nodeFileSystem } from '../ports/file-
 import { type StorageAction, storageError } from './storage-error.ts'
 
 export interface SpillFileOptions {
-  /** Where the file is made; where that is a tmpfs, it is memory after all. @default os.tmpdir() */
+  /** The directory of the file. On tmpfs the bytes are in memory. @default os.tmpdir() */
   readonly directory?: string
   /** @default the disk of this machine */
   readonly fs?: FileSystem
 }
 
-/** Bytes of a slot: what is given back at once, and read at once. */
+/** Length of a slot in bytes: slots are read and freed as a whole. */
 const SLOT = 1 << 18
 
-/** A part of the file: filled from its begin, read from its begin. */
+/** A part of the file that is written and read from its start. */
 interface Slot {
   readonly position: number
   read: number
@@ -24,43 +24,44 @@ interface Slot {
 }
 
 /**
- * A queue of bytes in a temporary file: made when first written, unlinked at once, so that nothing of it outlives us.
+ * A queue of bytes in a temporary file. The first write makes the file and unlinks it at once, so that it does not outlive
+ * the process.
  *
- * What was read makes room for what is written next: the file is never longer than the most that ever waited, and two
- * slots of 256 KiB. When all was read it is cut to nothing. Rejects with StorageError.
+ * Read slots are reused. So the file is never longer than the most bytes that ever waited and two slots of 256 KiB. The
+ * file is truncated when the queue is empty. Rejects with StorageError.
  */
 export class SpillFile {
   readonly #path: string
   readonly #fs: FileSystem
-  /** Those that hold something, in the order of the bytes. */
+  /** Slots with bytes, in order. */
   readonly #full: Slot[] = []
-  /** Positions of those that hold nothing any more. */
+  /** Positions of free slots. */
   readonly #free: number[] = []
   #size = 0
   #length = 0
   #handle: FileHandle | undefined
   #linked = false
-  /** The last operation: each begins when the one before is done. */
+  /** The last operation. Each operation starts after the one before. */
   #last: Promise<unknown> = Promise.resolve()
   #closed: Promise<void> | undefined
 
-  /** Touches no disk yet. */
+  /** Does not access the disk. */
   constructor({ directory = tmpdir(), fs = nodeFileSystem }: SpillFileOptions = {}) {
     this.#path = join(directory, `tsdl-${randomUUID()}`)
     this.#fs = fs
   }
 
-  /** Bytes that were written and not read. */
+  /** Number of bytes that were written and not read. */
   get length(): number {
     return this.#length
   }
 
-  /** Bytes that the file has on disk at most. */
+  /** Maximum length of the file on disk, in bytes. */
   get size(): number {
     return this.#size
   }
 
-  /** Resolves when all of `bytes` is written, so that their memory may be used again. */
+  /** Resolves when `bytes` are written. Their memory may be reused then. */
   append(bytes: Uint8Array): Promise<void> {
     return this.#next('write', async () => {
       const handle = (this.#handle ??= await this.#open())
@@ -76,7 +77,7 @@ export class SpillFile {
     })
   }
 
-  /** Resolves with the bytes that have waited longest: at most 256 KiB, none only if none wait. */
+  /** Resolves with the oldest bytes, at most 256 KiB, or with none if the queue is empty. */
   take(): Promise<Uint8Array> {
     return this.#next('read', async () => {
       const slot = this.#full[0]
@@ -99,7 +100,7 @@ export class SpillFile {
     })
   }
 
-  /** Waits for what is running; nothing is left behind. */
+  /** Waits for running operations and removes the file. */
   close(): Promise<void> {
     this.#closed ??= this.#next('close', async () => {
       await this.#handle?.close()
@@ -108,7 +109,7 @@ export class SpillFile {
     return this.#closed
   }
 
-  /** Where the next byte goes. */
+  /** Returns the position for the next byte. */
   #room(): Slot {
     const last = this.#full.at(-1)
     if (last && last.written < SLOT) return last
@@ -122,7 +123,7 @@ export class SpillFile {
   async #open(): Promise<FileHandle> {
     const { O_RDWR, O_CREAT, O_EXCL } = this.#fs.constants
     const handle = await this.#fs.open(this.#path, O_RDWR | O_CREAT | O_EXCL, 0o600)
-    // Where a file that is open cannot be unlinked, it is when it is closed.
+    // A system that cannot unlink an open file unlinks it after it is closed.
     await this.#fs.unlink(this.#path).catch(() => {
       this.#linked = true
     })

@@ -1,8 +1,8 @@
-/** Turns what a disk answers into what a user can act on. */
+/** Converts system errors of the disk into errors with advice for the user. */
 import { type ErrorCode, messageOf, StorageError } from '../errors.ts'
 import { systemCode } from '../ports/file-system.ts'
 
-/** System error code -> our code, what happened, and what to do where that is not plain. */
+/** By system error code: our code, the reason, and advice if there is any. */
 const known: Readonly<Record<string, readonly [ErrorCode, string, string?]>> = {
   ENOSPC: [
     'ERR_DISK_FULL',
@@ -35,12 +35,11 @@ const known: Readonly<Record<string, readonly [ErrorCode, string, string?]>> = {
   EBUSY: ['ERR_STORAGE', 'the file is in use by another program'],
 }
 
-/** What was attempted: the verb in `cannot write DIR/path`. */
+/** The attempted action: the verb in `cannot write DIR/path`. */
 export type StorageAction = 'read' | 'write' | 'finish' | 'link' | 'close'
 
 /**
- * The StorageError for what went wrong at `path`, with the system's own error as `cause`.
- * One that is a StorageError already stays as it is.
+ * Returns the StorageError for an error at `path`, with the system error as `cause`. A StorageError is returned as it is.
  */
 export function storageError(action: StorageAction, path: string, error: unknown): StorageError {
   if (error instanceof StorageError) return error

@@ -4,7 +4,7 @@ import type { FileWatch } from './file-watch.ts'
 /** Verified bytes that a window lends to a reader. They do not change until `release`. */
 export interface LentBytes {
   readonly bytes: Uint8Array
-  /** Gives the bytes back. Idempotent. */
+  /** Returns the bytes. Idempotent. */
   release(): void
 }
 
@@ -63,32 +63,32 @@ export interface ReadWindow {
 }
 
 /**
- * Where a torrent's bytes rest. Positions are bytes from the torrent's start. Optional members are capabilities: a
- * storage that lacks one is used without it.
+ * Stores the bytes of a torrent. Positions are bytes from the torrent's start. Optional members are capabilities: a
+ * storage without one works.
  */
 export interface Storage {
   /**
-   * False if written bytes cannot be read back later: no piece is looked for at the start, and peers get none.
+   * False if written bytes cannot be read back: there is no initial check, and no upload.
    * @default true
    */
   readonly retains?: boolean
-  /** Passes bytes to readers. Without it readers use `read`. */
+  /** Passes written bytes to readers. Without it readers use `read`. */
   readonly window?: ReadWindow
-  /** What notices that another program changes the bytes; missing where none can. */
+  /** Detects that another program changes the bytes. */
   readonly watch?: FileWatch
   /**
-   * Keeps other writers from the same files until `close`. Rejects with ERR_LOCKED; resolves with the reason where
-   * other processes do not see the lock. Missing where there can be no other writer.
+   * Locks the files until `close`. Rejects with ERR_LOCKED if another writer has locked one. Resolves with the reason if
+   * other processes do not see the lock.
    */
   lock?(): Promise<StorageError | undefined>
   /**
-   * Fills `target` with what is at `position`.
-   * Resolves with how many bytes from its start were there: fewer than asked at a file that is missing or short.
+   * Fills `target` with the bytes from `position`. Resolves with the number of bytes before the first missing one: fewer
+   * than requested if a file is missing or short.
    */
   read(position: number, target: Uint8Array): Promise<number>
   /**
    * Opens the file that holds these bytes, and keeps it open while `work` runs. Resolves with the result of `work`, or
-   * with undefined if not exactly one file holds them. Missing where bytes are not in files of the system.
+   * with undefined if they are in several files or in none.
    */
   useFile?<T>(
     position: number,
@@ -96,16 +96,15 @@ export interface Storage {
     work: (file: StoredFile) => Promise<T>,
   ): Promise<T | undefined>
   /**
-   * Puts `bytes` at `position`. Resolves when they are at rest and `bytes` may be reused.
-   * Rejects with a StorageError.
+   * Writes `bytes` at `position`. Resolves when they are stored and `bytes` may be reused. Rejects with StorageError.
    */
   write(position: number, bytes: Uint8Array): Promise<void>
-  /** True while it can open no file, because the rest of the process holds all descriptors. Missing where it opens none. */
+  /** True while no file can be opened since the rest of the process holds all descriptors. @default false */
   readonly starved?: boolean
-  /** True if all bytes that are written there rest there, to be read back. Missing where they never do. */
+  /** True if bytes written there can be read back. Without it, bytes of unfinished pieces are not kept. */
   keeps?(position: number, length: number): boolean
-  /** Called once all that is wanted was written: empty files, exact lengths, modes. */
+  /** Called when all wanted pieces are written: makes empty files, sets lengths and modes. */
   complete(): Promise<void>
-  /** Gives back what is held open. Idempotent. */
+  /** Closes all files. Idempotent. */
   close(): Promise<void>
 }

@@ -2,7 +2,7 @@ import { InputError, StorageError } from '../errors.ts'
 import type { LentBytes, WindowRange, WindowSource } from './storage.ts'
 
 export interface WindowReaderOptions extends WindowRange {
-  /** What is at a position now. */
+  /** Returns the write that contains a position. */
   readonly take: (position: number, length: number) => LentBytes | undefined
   /** It needs less than before: what was at `from`, or if that is not said, anything. */
   readonly moved: (from?: number) => void
@@ -14,10 +14,10 @@ interface Parked {
   reject(error: Error): void
 }
 
-/** Somebody who reads through a window, forward, from a start to an end. */
+/** A reader that goes forward through a window, from a start to an end. */
 export class WindowReader implements WindowSource {
   readonly #options: WindowReaderOptions
-  /** What comes before was taken or passed over. */
+  /** Bytes before this position were taken or skipped. */
   #position: number
   #parked: Parked | undefined
   #failure: Error | undefined
@@ -31,14 +31,14 @@ export class WindowReader implements WindowSource {
     return this.#failure !== undefined
   }
 
-  /** Whether it is still to take any of the bytes from `start` to before `end`. */
+  /** True if the reader still needs any byte from `start` to before `end`. */
   needs(start: number, end: number): boolean {
     return !this.closed && Math.max(start, this.#position) < Math.min(end, this.#options.end)
   }
 
   /**
-   * Resolves, once the bytes at `position` are here, with as many as follow in one write, at most `length`.
-   * Passes over everything before. Only one at a time, and never backwards: else ERR_USAGE.
+   * Resolves with at most `length` bytes of one write from `position`, when they are written. Skips the bytes before.
+   * Rejects with ERR_USAGE for a second call at once, or a position before the last.
    */
   take(position: number, length: number): Promise<LentBytes> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
@@ -52,7 +52,7 @@ export class WindowReader implements WindowSource {
     })
   }
 
-  /** Answers who waits, if the bytes are here. */
+  /** Resolves the waiting take, if its bytes are written. */
   serve(): void {
     const parked = this.#parked
     if (!parked) return
@@ -66,12 +66,12 @@ export class WindowReader implements WindowSource {
     parked.resolve(taken)
   }
 
-  /** It needs nothing more. A take that waits rejects with ERR_ABORTED. Idempotent. */
+  /** Ends the reader. A waiting take rejects with ERR_ABORTED. Idempotent. */
   close(): void {
     this.fail(new StorageError('ERR_ABORTED', `the reader at ${this.#position} was closed`))
   }
 
-  /** Ends it, for this reason. */
+  /** Fails the reader with an error. */
   fail(error: Error): void {
     if (this.#failure) return
     this.#failure = error

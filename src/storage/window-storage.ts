@@ -1,36 +1,36 @@
-/** A torrent's bytes for those who read them in order: held until taken, never stored. */
+/** Passes the bytes of a torrent to readers in order. Bytes are held until they are read, and never stored. */
 import { StorageError } from '../errors.ts'
 import type { LentBytes, ReadWindow, Storage, WindowOwner, WindowRange } from './storage.ts'
 import { WindowReader } from './window-reader.ts'
 
 export interface WindowStorageOptions {
-  /** Bytes of writes that nobody needs any more that are kept all the same, for readers still to come. @default 0 */
+  /** Number of bytes of finished writes that are kept for later readers. @default 0 */
   readonly keep?: number
 }
 
-/** One write that is still held. */
+/** A write that is held. */
 interface Held {
   readonly position: number
   readonly bytes: Uint8Array
-  /** How many takes of it are not released. */
+  /** Number of takes that are not released. */
   lent: number
   resolve(): void
   reject(error: Error): void
 }
 
 /**
- * Hands the bytes of each write, uncopied, to readers that go forward through the torrent, each from a place of its own.
+ * Passes the bytes of each write to readers without a copy. Each reader goes forward from its own position.
  *
- * A write resolves when no reader needs it soon: each has taken and released all of it, or passed it, or ends before it,
- * or is gone, or not near yet. So the reader that is slowest holds writers back.
+ * A write resolves when no reader needs it soon: each reader has released all of it, has passed it, ends before it, or is
+ * not near. So the slowest reader paces the writes.
  */
 export class WindowStorage implements Storage, ReadWindow {
   readonly retains = false
   readonly window = this
   readonly #keep: number
-  /** By position. */
+  /** Writes by position. */
   readonly #held = new Map<number, Held>()
-  /** Copies of what was needed, the least recently used first. */
+  /** Copies of finished writes, the least recently used first. */
   readonly #kept = new Map<number, Uint8Array>()
   readonly #readers = new Set<WindowReader>()
   #buffered = 0
@@ -42,17 +42,17 @@ export class WindowStorage implements Storage, ReadWindow {
     this.#keep = keep
   }
 
-  /** Bytes held: all of every write that has not resolved, and what is kept. */
+  /** Number of bytes held: those of writes that have not resolved, and of kept copies. */
   get buffered(): number {
     return this.#buffered + this.#keeping
   }
 
-  /** Connects the window with the torrent that writes to it. Without one, each write is held for all readers. */
+  /** See ReadWindow. Without an owner, each write is held for all readers. */
   attach(owner: WindowOwner): void {
     this.#owner = owner
   }
 
-  /** Opens a reader of the bytes from `start` to before `end`. */
+  /** See ReadWindow. */
   open(range: WindowRange): WindowReader {
     const reader: WindowReader = new WindowReader({
       ...range,
@@ -64,7 +64,7 @@ export class WindowStorage implements Storage, ReadWindow {
     return reader
   }
 
-  /** Keeps `bytes` itself, and resolves when they may be reused; at once if no reader needs them. */
+  /** Holds `bytes` without a copy, and resolves when they may be reused: at once if no reader needs them. */
   write(position: number, bytes: Uint8Array): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (bytes.length === 0 || this.#held.has(position)) return Promise.resolve()
@@ -77,12 +77,12 @@ export class WindowStorage implements Storage, ReadWindow {
     })
   }
 
-  /** Gives up what is held and no longer near to any reader: room for what one needs now. */
+  /** Resolves the writes that are not near to any reader, to make room. */
   trim(): void {
     for (const held of this.#held.values()) this.#settle(held)
   }
 
-  /** Copies what is still there. */
+  /** Copies bytes that are still held. */
   async read(position: number, target: Uint8Array): Promise<number> {
     let done = 0
     while (done < target.length) {
@@ -96,14 +96,14 @@ export class WindowStorage implements Storage, ReadWindow {
     return done
   }
 
-  /** Whether the write at `position` is still to be had. */
+  /** True while the write at `position` can be read. */
   has(position: number): boolean {
     return this.#held.has(position) || this.#kept.has(position)
   }
 
   async complete(): Promise<void> {}
 
-  /** Rejects whoever waits, now or later, with `error`; what is lent must no longer be looked at. */
+  /** Fails all readers, now and later, with `error`. Lent bytes must not be used after it. */
   async close(error: Error = new StorageError('ERR_ABORTED', 'the storage is closed')): Promise<void> {
     if (this.#failure !== undefined) return
     this.#failure = error
@@ -141,7 +141,7 @@ export class WindowStorage implements Storage, ReadWindow {
     }
   }
 
-  /** What holds the byte at `position`. There are few, and most takes begin where one does. */
+  /** Returns the write that contains `position`. There are few, and most takes start where a write starts. */
   #find(position: number): Held | { position: number; bytes: Uint8Array } | undefined {
     const first = this.#held.get(position)
     if (first !== undefined) return first
@@ -155,7 +155,7 @@ export class WindowStorage implements Storage, ReadWindow {
     return undefined
   }
 
-  /** Resolves a write that no reader needs soon and all have given back. */
+  /** Resolves a write that no reader needs soon and all have released. */
   #settle(held: Held): void {
     if (held.lent > 0 || this.#held.get(held.position) !== held) return
     const end = held.position + held.bytes.length

@@ -1,0 +1,37 @@
+import type { FileEntry } from '../metainfo/metainfo.ts'
+import { forEachInParallel } from '../ports/parallel.ts'
+
+/** Maximum number of files that are synced at once: a device writes several together. */
+const MAX_PARALLEL_SYNCS = 16
+
+/** The files with bytes that may not be on the device yet. */
+export class UnsyncedFiles {
+  readonly #files = new Set<FileEntry>()
+  readonly #syncFile: (file: FileEntry) => Promise<void>
+  /** The last `sync`. After a failure all later ones fail. */
+  #last: Promise<void> = Promise.resolve()
+
+  /** @param syncFile puts the written bytes of a file on the device */
+  constructor(syncFile: (file: FileEntry) => Promise<void>) {
+    this.#syncFile = syncFile
+  }
+
+  /** Adds a file after a write, since a `sync` that began before the write does not cover its bytes. */
+  add(file: FileEntry): void {
+    this.#files.add(file)
+  }
+
+  /**
+   * Resolves when the bytes of all added files are on the device. After a failure it always rejects: a system forgets
+   * bytes that it could not write, and the next `fdatasync` succeeds without them.
+   */
+  sync(): Promise<void> {
+    // One after the other, since the second may have to wait for files of the first.
+    this.#last = this.#last.then(() => {
+      const files = [...this.#files]
+      this.#files.clear()
+      return forEachInParallel(files, MAX_PARALLEL_SYNCS, this.#syncFile)
+    })
+    return this.#last
+  }
+}
