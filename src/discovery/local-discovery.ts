@@ -18,6 +18,7 @@ const PACKET_INTERVAL_MS = 60_000
 const MAX_PACKETS = 200
 const FLOOD_WINDOW_MS = 10_000
 
+/** Options of `LocalDiscovery`. */
 export interface LocalDiscoveryOptions {
   /** @default the machine's */
   readonly clock?: Clock

@@ -13,6 +13,7 @@ import { trackerName } from './tracker-url.ts'
 /** Maximum number of trackers that are asked at once. */
 const MAX_PARALLEL_SCRAPES = 50
 
+/** Options of `scrape`. */
 export interface ScrapeOptions {
   /** Milliseconds for all trackers. @default 20,000, because a lost UDP packet is sent again after 15,000 */
   readonly timeout?: number

@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { FileSystem } from '../ports/file-system.ts'
 import type { HttpOpen } from '../ports/http-client.ts'
 
+/** Options of `Client`. */
 export interface ClientOptions {
   /** The TCP port that peers connect to. @default a free one */
   readonly port?: number

@@ -4,6 +4,7 @@ import { InputError } from '../errors.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
 import { Torrent } from './torrent.ts'
 
+/** Options of `share`. */
 export interface ShareOptions {
   /** Bytes to give for each byte that was wanted. @default no end */
   readonly ratio?: number

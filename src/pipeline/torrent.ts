@@ -60,6 +60,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (this.#metadata.metainfo) this.#onMetainfo(this.#metadata.metainfo)
   }
 
+  /** What the torrent does now. */
   get state(): TorrentState {
     if (this.#phase !== 'closed' && this.#pausing) return 'paused'
     if (this.#phase === 'checked') return 'checking'

@@ -3,6 +3,7 @@
 /** A pending call, for `Clock.clearTimeout`. */
 export type Timer = object
 
+/** Time for everything that waits or measures: the clock of the machine, or one that a test advances. */
 export interface Clock {
   /** Milliseconds, monotonic, from an arbitrary start. */
   now(): number

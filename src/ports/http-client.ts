@@ -13,6 +13,7 @@ export interface HttpResponse {
   readonly address?: string
 }
 
+/** Options of an HTTP request. */
 export interface HttpOpenOptions {
   readonly headers: Readonly<Record<string, string>>
   /** Aborts the exchange, including the body. */

@@ -12,6 +12,7 @@ import { RequestHandler } from './request-handler.ts'
 import type { ServedTorrents } from './served-torrents.ts'
 import { Urls } from './urls.ts'
 
+/** Options of `HttpServer`. */
 export interface HttpServerOptions {
   /** The address to listen at, or a host name. Addresses other than loopback need a token. @default '127.0.0.1' */
   readonly host?: string
@@ -30,6 +31,7 @@ export interface HttpServerOptions {
   readonly clock?: Clock
 }
 
+/** Events of `HttpServer`. */
 export interface HttpServerEvents {
   /** A file could not be read to its end, a client was cut off, or the server failed. The client has been answered. */
   warning: [error: Error]

@@ -17,6 +17,7 @@ import { UnsyncedFiles } from './unsynced-files.ts'
 /** Maximum number of files that one operation opens at once. */
 export const MAX_PARALLEL_FILES = 16
 
+/** Options of `FileStorage`. */
 export interface FileStorageOptions {
   /** The output directory. It may be a symlink. The first write makes it and its parents. */
   readonly directory: string

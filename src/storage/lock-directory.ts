@@ -29,6 +29,7 @@ const TRIES = 6
 /** Mean delay between two tries, milliseconds. The delay is random, from 0 to twice the mean. */
 const PAUSE_MS = 100
 
+/** Options of `LockDirectory`. */
 export interface LockDirectoryOptions {
   /** @default the disk of this machine */
   readonly fs?: ListingFileSystem

@@ -6,6 +6,7 @@ import { StorageError } from '../errors.ts'
 import { type FileHandle, type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { type StorageAction, storageError } from './storage-error.ts'
 
+/** Options of `SpillFile`. */
 export interface SpillFileOptions {
   /** The directory of the file. On tmpfs the bytes are in memory. @default os.tmpdir() */
   readonly directory?: string

@@ -29,6 +29,7 @@ export interface Fetcher {
   cancel(piece: PieceBuffer, block: number): void
 }
 
+/** The pieces of a peer or a web seed, as a block source reads them. */
 export interface FetcherPieces {
   /** Grows when more of it may be asked for than before. */
   readonly version: number

@@ -59,6 +59,7 @@ export class PieceBuffer {
     return Math.min(BLOCK_LENGTH, this.length - block * BLOCK_LENGTH)
   }
 
+  /** True if every block has arrived. */
   get complete(): boolean {
     return this.arrived === this.blocks
   }

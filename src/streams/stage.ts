@@ -32,6 +32,7 @@ export interface Stage extends EventEmitter {
   _destroy(done: Done): void
 }
 
+/** A stage that is read from. */
 export interface Source<Out> extends Stage, AsyncIterable<Out> {
   push(item: Out | null): boolean
   read(): Out | null
@@ -45,6 +46,7 @@ export interface Source<Out> extends Stage, AsyncIterable<Out> {
   _read(done: Done): void
 }
 
+/** A stage that is written to. */
 export interface Sink<In> extends Stage {
   write(item: In): boolean
   end(item?: In): this
@@ -53,6 +55,7 @@ export interface Sink<In> extends Stage {
   _final(done: Done): void
 }
 
+/** A stage that is written to and read from. */
 export interface Through<In, Out> extends Source<Out>, Sink<In> {}
 
 export interface Transforming<In, Out> extends Through<In, Out> {
@@ -60,13 +63,17 @@ export interface Transforming<In, Out> extends Through<In, Out> {
   _flush(done: Done<Out>): void
 }
 
+/** The base class of a stage that is read from. */
 export const Readable = streamx.Readable as unknown as new <Out>(
   options?: StageOptions<never, Out>,
 ) => Source<Out>
+/** The base class of a stage that is written to. */
 export const Writable = streamx.Writable as unknown as new <In>(options?: StageOptions<In, never>) => Sink<In>
+/** The base class of a stage with two independent sides. */
 export const Duplex = streamx.Duplex as unknown as new <In, Out>(
   options?: StageOptions<In, Out>,
 ) => Through<In, Out>
+/** The base class of a stage that turns what is written into what is read. */
 export const Transform = streamx.Transform as unknown as new <In, Out>(
   options?: StageOptions<In, Out>,
 ) => Transforming<In, Out>

@@ -15,6 +15,7 @@ const MIN_THREADED_BYTES = 32 << 20
 /** Files that are looked at side by side. */
 const FILES_AT_ONCE = 16
 
+/** Options of `check`. */
 export interface CheckOptions {
   readonly metainfo: Metainfo
   readonly storage: Pick<Storage, 'read' | 'useFile'>

@@ -24,6 +24,7 @@ export interface Destination {
   readonly memory?: number
 }
 
+/** Options of `fanOut`. */
 export interface FanOutOptions {
   /** One that fails ends all. @default false: the others go on while there are any */
   readonly together?: boolean

@@ -12,6 +12,7 @@ import type { AcceptedConnection } from '../peer/accepted-connection.ts'
 import { cryptoOf } from '../peer/encryption.ts'
 import { HalfOpen } from './half-open.ts'
 
+/** Options of `Listener`. */
 export interface ListenerOptions {
   /** @default one that is free */
   readonly port?: number
@@ -96,6 +97,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
     this.#marks.set(torrentMark(infoHash).toString('hex'), infoHash)
   }
 
+  /** Accepts no more connections for a torrent. */
   remove(infoHash: Uint8Array): void {
     this.#torrents.delete(Buffer.from(infoHash).toString('hex'))
     this.#marks.delete(torrentMark(infoHash).toString('hex'))

@@ -3,6 +3,7 @@ import type { Ciphers } from '../../codec/mse.ts'
 import type { Rc4 } from '../../codec/rc4.ts'
 import { type Done, Transform } from '../stage.ts'
 
+/** Options of `Decipher`. */
 export interface DecipherOptions {
   /** What the bytes are encrypted with, if the handshake is over. */
   readonly rc4?: Rc4

@@ -15,6 +15,7 @@ import { type Done, Transform } from '../stage.ts'
 import type { Incoming } from './incoming.ts'
 import { IncomingBlock } from './incoming-block.ts'
 
+/** Options of `Framer`. */
 export interface FramerOptions {
   /** True if the first 68 bytes are a handshake. @default true */
   readonly handshake?: boolean

@@ -4,6 +4,7 @@ import { messageOf, PeerError } from '../../errors.ts'
 import type { ByteLimit } from '../byte-limit.ts'
 import { type Done, Duplex } from '../stage.ts'
 
+/** Options of `PeerSocket`. */
 export interface PeerSocketOptions {
   /**
    * Chunks are lent: each is to be given back with `release`, as its memory is read into again.

@@ -14,6 +14,7 @@ import { RequestQueue } from './request-queue.ts'
 
 export type { BlockSource, Request, RequesterTorrent, RequestWindow }
 
+/** Options of `Requester`. */
 export interface RequesterOptions extends Partial<RequesterTorrent> {
   readonly window: RequestWindow
   /** Sends messages to the peer: a batch of requests is one call. */
@@ -90,6 +91,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     return this.#interest.offer
   }
 
+  /** True if the peer was told that we are interested. */
   get amInterested(): boolean {
     return this.#interest.shown
   }

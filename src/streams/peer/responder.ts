@@ -24,6 +24,7 @@ export interface UploadPolicy {
   defers(index: number): boolean
 }
 
+/** Options of `Responder`. */
 export interface ResponderOptions extends Partial<ResponderTorrent> {
   /** Requests that may wait; more are refused. @default 500 */
   readonly queue?: number

@@ -2,6 +2,7 @@ import type { BlockSource, Fetcher } from '../block-source.ts'
 import type { Request } from '../outstanding.ts'
 import { BLOCK, PieceBuffer } from '../piece-buffer.ts'
 
+/** Options of `SequentialBlocks`. */
 export interface SequentialBlocksOptions {
   /** Bytes of every piece but the last. */
   readonly pieceLength: number

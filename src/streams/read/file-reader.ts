@@ -15,6 +15,7 @@ export interface ByteSource {
   close?(): void
 }
 
+/** Options of `FileReader`. */
 export interface FileReaderOptions {
   readonly source: ByteSource
   /** The first byte, from the torrent's start. */

@@ -12,6 +12,7 @@ export interface Backlog {
   close(): Promise<void>
 }
 
+/** Options of `Spill`. */
 export interface SpillOptions {
   /** What is beyond `memory`: a SpillFile. Closed with the stage. */
   readonly backlog: Backlog

@@ -17,6 +17,7 @@ export interface TarMember extends TarEntry {
   open(): TarBody
 }
 
+/** Options of `TarPacker`. */
 export interface TarPackerOptions {
   /** In the order of the archive. */
   readonly members: Iterable<TarMember>

@@ -2,6 +2,7 @@ import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { type Block, PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Readable } from '../stage.ts'
 
+/** Options of `PieceReader`. */
 export interface PieceReaderOptions {
   /** Where the bytes are: resolves with how many were there. */
   readonly storage: { read(position: number, target: Uint8Array): Promise<number> }

@@ -1,6 +1,7 @@
 import type { PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Writable } from '../stage.ts'
 
+/** Options of `PieceWriter`. */
 export interface PieceWriterOptions {
   /** Where the bytes go: `write` resolves when they are at rest and their memory may be used again. */
   readonly storage: { write(position: number, bytes: Uint8Array): Promise<void> }

@@ -4,6 +4,7 @@ import { PeerError } from '../../errors.ts'
 import { BLOCK, type Block, type PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Transform } from '../stage.ts'
 
+/** Options of `Verifier`. */
 export interface VerifierOptions {
   /** The pieces' SHA-1 hashes, 20 bytes each, in order. */
   readonly hashes: Uint8Array

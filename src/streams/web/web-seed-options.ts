@@ -5,6 +5,7 @@ import type { HttpOpen } from '../../ports/http-client.ts'
 import type { BlockSource, RequestWindow } from '../block-source.ts'
 import type { ByteLimit } from '../byte-limit.ts'
 
+/** Options of `WebSeed`. */
 export interface WebSeedOptions {
   /** How it is called in messages, and to whoever counts who gave what. */
   readonly name: string
