@@ -1,4 +1,4 @@
-import type { Given, MetadataProgress, Metainfo, Progress } from '../index.ts'
+import type { Contribution, MetadataProgress, Metainfo, Progress } from '../index.ts'
 import { describeError, exitCodeOf } from './exit.ts'
 
 /** The result of a run. */
@@ -16,7 +16,7 @@ export interface Outcome extends Pick<Progress, 'verified' | 'downloaded' | 'upl
 /** The origins of a file's bytes, those that gave most first. */
 export interface FileSources {
   readonly path: string
-  readonly from: readonly Given[]
+  readonly from: readonly Contribution[]
 }
 
 /** Reports the events of a run on standard error, as text or as JSON. Nothing goes to standard output. */

@@ -44,7 +44,7 @@ export class TorrentMonitor {
     const { files, progress } = this.#torrent
     const { verified, downloaded, uploaded, wasted, ratio } = progress
     const now = this.#clock.now()
-    const sources = files.map(({ path, index }) => ({ path, from: this.#torrent.givenOf(index) }))
+    const sources = files.map(({ path, index }) => ({ path, from: this.#torrent.contributionsTo(index) }))
     return {
       verified,
       elapsed: secondsBetween(this.#start, now),

@@ -76,7 +76,7 @@ export function progressOf({ content, metadata, network, state }: TorrentParts):
     seeds: connected.filter(peer => peer.requester.isSeed).length,
     webSeeds: active,
     eta: downSpeed > 1 ? left / downSpeed : null,
-    buffered: pieces ? pieces.pipeline.scheduler.pieces * pieces.metainfo.pieceLength : 0,
+    buffered: pieces ? pieces.pipeline.scheduler.activePieces * pieces.metainfo.pieceLength : 0,
     limit: state === 'paused' ? 'none' : pieces ? limitOf(pieces, connected.length + active) : 'peers',
     downloaded: network.downloaded,
     uploaded,
@@ -91,6 +91,7 @@ export function progressOf({ content, metadata, network, state }: TorrentParts):
 function limitOf({ pipeline, windowed }: Pieces, sources: number): Progress['limit'] {
   if (pipeline.left === 0) return 'none'
   if (sources === 0) return 'peers'
-  if (pipeline.scheduler.full || (windowed && !pipeline.cursors.waiting)) return windowed ? 'reader' : 'disk'
+  if (pipeline.scheduler.isFull || (windowed && !pipeline.cursors.isAwaited))
+    return windowed ? 'reader' : 'disk'
   return 'network'
 }

@@ -11,7 +11,7 @@ import { forwardEvents } from './forward-events.ts'
 import { Milestone } from './milestone.ts'
 import type { Peer } from './peer/peer.ts'
 import type { ContentOptions } from './pieces/content-options.ts'
-import type { Given } from './pieces/contributions.ts'
+import type { Contribution } from './pieces/contributions.ts'
 import { type Progress, progressOf, type TorrentParts } from './progress.ts'
 import { TorrentFile } from './reading/torrent-file.ts'
 import { StallTimer } from './stall-timer.ts'
@@ -190,8 +190,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /** The peers that gave verified bytes of a file, and how many each. */
-  givenOf(fileIndex: number): Given[] {
-    return this.#content?.pieces.pipeline.contributions.of(fileIndex) ?? []
+  contributionsTo(fileIndex: number): Contribution[] {
+    return this.#content?.pieces.pipeline.contributions.listFor(fileIndex) ?? []
   }
 
   /**

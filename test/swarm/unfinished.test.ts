@@ -78,7 +78,9 @@ for (const end of ['close', 'timeout'] as const) {
     t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
     t.ok((await file('d/b'))!.equals(made.content.subarray(MiB + 5000)))
     t.equal(torrent.progress.downloaded, made.content.length - 88 * BLOCK_LENGTH)
-    const from = [0, 1].flatMap(index => torrent.givenOf(index)).reduce((sum, { bytes }) => sum + bytes, 0)
+    const from = [0, 1]
+      .flatMap(index => torrent.contributionsTo(index))
+      .reduce((sum, { bytes }) => sum + bytes, 0)
     t.equal(from, torrent.progress.downloaded, 'blocks of earlier runs are nobody’s')
     await torrent.close()
   })

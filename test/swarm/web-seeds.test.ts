@@ -42,7 +42,7 @@ t.test('S1: a download from a web seed alone is right, over connections that are
   t.ok(server.requests.length < 21, 'fewer requests than pieces')
   t.ok(server.connections <= 4)
   t.match(torrent.progress, { webSeeds: 1, peers: 0, downloaded: made.content.length, wasted: 0 })
-  t.same(torrent.givenOf(0), [{ address: `${server.origin}/`, bytes: made.content.length }])
+  t.same(torrent.contributionsTo(0), [{ address: `${server.origin}/`, bytes: made.content.length }])
   await torrent.close()
   t.same(heard, [
     [`${server.origin}/`, 'connected'],

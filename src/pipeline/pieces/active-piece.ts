@@ -1,34 +1,34 @@
 import type { Fetcher, Request } from '../../streams/block-source.ts'
 import { BLOCK, type PieceBuffer } from '../../streams/piece-buffer.ts'
 
-/** When a block that somebody owes us is worth asking for a second time. */
+/** When a block that a peer owes us is worth a second request. */
 export interface Lateness {
-  /** Milliseconds that it has been waited for at least. */
+  /** Minimum age of the first request, milliseconds. */
   readonly after: number
-  /** How many times as long as that peer usually takes, */
+  /** The request is this many times as old as that peer usually takes, */
   readonly overdue: number
-  /** or how many times the second peer's usual wait is still to come. */
+  /** or this many times the second peer's usual wait are still to come. */
   readonly sooner: number
 }
 
 /**
- * What is late: in the endgame, or otherwise where somebody waits for just these blocks (`hurry`), after `patience` ms.
+ * Says which blocks are late. With `hurry`, in the endgame or when a reader waits for just these blocks, after `patience` ms.
  *
- * As long as there are pieces to begin, an idle peer is idle because nobody has anything new for it: what comes twice
- * then keeps others from what is new, so there has to be more reason for it.
+ * While there are pieces to begin, a peer is idle only because it has none of them. A block that comes twice then takes
+ * the place of a new one, so it needs more reason.
  */
 export function lateness(patience: number, hurry: boolean): Lateness {
   return hurry ? { after: patience, overdue: 2, sooner: 1.5 } : { after: 3 * patience, overdue: 4, sooner: 2 }
 }
 
-/** A piece under way, and which peers were asked for its blocks: at most two for any of them. */
+/** A piece under way, and the peers from which its blocks are requested: at most two for each block. */
 export class ActivePiece {
   readonly buffer: PieceBuffer
   /** The one peer that may fetch it, when it came wrong before. */
   readonly alone: Fetcher | undefined
   /** Ends the task that admitted it. */
   readonly done: () => void
-  /** Since when its free blocks are left to a quicker peer, in ms of the clock; taking or losing a block ends it. */
+  /** The time since when its free blocks are left to a quicker peer, in ms; taking or losing a block clears it. */
   leftSince: number | undefined
   readonly #first: (Fetcher | undefined)[] = []
   readonly #second = new Map<number, Fetcher>()
@@ -39,12 +39,18 @@ export class ActivePiece {
     this.alone = alone
   }
 
-  /** Whether this peer may fetch blocks of it. */
+  /** True if this peer may fetch blocks of it. */
   isFor(requester: Fetcher): boolean {
     return (!this.alone || this.alone === requester) && requester.offers(this.buffer.index)
   }
 
-  /** Adds blocks that nobody was asked for to `taken`, until it holds `most`. */
+  /** True while its free blocks are left to a quicker peer, for `patience` ms. One that has room takes them soon. */
+  isReserved(now: number, patience: number): boolean {
+    this.leftSince ??= now
+    return now - this.leftSince < patience
+  }
+
+  /** Adds blocks that are requested from no peer to `taken`, until it holds `most`. */
   take(requester: Fetcher, most: number, now: number, taken: Request[]): void {
     const { buffer } = this
     this.leftSince = undefined
@@ -69,7 +75,7 @@ export class ActivePiece {
     }
   }
 
-  /** A block came from `giver`: whoever else was asked is told that it is no longer needed. */
+  /** Notes that a block came from `giver`, and takes the requests to other peers for it back. */
   settleBlock(block: number, giver: Fetcher): void {
     const first = this.#first[block]
     const second = this.#second.get(block)
@@ -92,8 +98,8 @@ export class ActivePiece {
     }
   }
 
-  /** A peer will not give a block. @returns whether nobody is asked for it any more */
-  give(block: number, requester: Fetcher): boolean {
+  /** Notes that a peer will not give a block. @returns true if the block is requested from no peer then */
+  giveUp(block: number, requester: Fetcher): boolean {
     if (this.#second.get(block) === requester) {
       this.#second.delete(block)
       return false

@@ -1,30 +1,31 @@
 import type { Layout } from '../../metainfo/layout.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 
-/** Who gave how much of a file. */
-export interface Given {
+/** The verified bytes of a file that one peer or web seed gave. */
+export interface Contribution {
   readonly address: string
   /** Verified bytes. */
   readonly bytes: number
 }
 
-/** Addresses that are told apart for each file; what others gave is added up. */
-const MOST = 1000
-const OTHERS = 'others'
+/** Addresses that are counted separately for each file. */
+const MAX_ADDRESSES = 1000
+/** The name under which all further addresses of a file are counted together. */
+const OTHER_ADDRESSES = 'others'
 
-/** Which peers the verified bytes of each file came from. */
+/** Counts from which peers the verified bytes of each file came. */
 export class Contributions {
   readonly #layout: Layout
   readonly #nameOf: (giver: unknown) => string
   readonly #files = new Map<number, Map<string, number>>()
 
-  /** @param nameOf the address of who gave a block */
+  /** @param nameOf returns the address of the giver of a block */
   constructor(layout: Layout, nameOf: (giver: unknown) => string) {
     this.#layout = layout
     this.#nameOf = nameOf
   }
 
-  /** A piece is verified. */
+  /** Counts a verified piece. */
   add(piece: PieceBuffer): void {
     const { position, length } = this.#layout.pieceRange(piece.index)
     const [first, ...more] = this.#layout.spans(position, length)
@@ -40,18 +41,18 @@ export class Contributions {
     }
   }
 
-  /** Who gave how much of a file, the most first. */
-  of(fileIndex: number): Given[] {
+  /** Returns what each peer gave of a file, the largest first. */
+  listFor(fileIndex: number): Contribution[] {
     const given = [...(this.#files.get(fileIndex) ?? [])].map(([address, bytes]) => ({ address, bytes }))
     return given.sort((a, b) => b.bytes - a.bytes)
   }
 
   #count(fileIndex: number, giver: unknown, bytes: number): void {
-    if (giver === undefined) return // of an earlier run
+    if (giver === undefined) return // the block is of an earlier run
     const file = this.#files.get(fileIndex) ?? new Map<string, number>()
     this.#files.set(fileIndex, file)
     let name = this.#nameOf(giver)
-    if (!file.has(name) && file.size >= MOST) name = OTHERS
+    if (!file.has(name) && file.size >= MAX_ADDRESSES) name = OTHER_ADDRESSES
     file.set(name, (file.get(name) ?? 0) + bytes)
   }
 }

@@ -1,91 +1,95 @@
-/** Where somebody reads: the piece that is needed next, and the one after the last. */
+import { EventEmitter } from 'node:events'
+
+/** Where a reader is. */
 export interface Cursor {
+  /** The piece that it needs next. */
   readonly at: number
+  /** The piece after its last. */
   readonly end: number
-  /** Whether the reader has nothing else to do than to wait for it. */
+  /** True if the reader waits for the piece. */
   readonly waiting: boolean
 }
 
-interface Place extends Cursor {
+interface MutableCursor extends Cursor {
   at: number
   waiting: boolean
 }
 
-/**
- * Which pieces readers need soon: the next few of each.
- *
- * Depends on: where each reader is and where it ends; how many pieces there is room for, shared equally.
- */
-export class Cursors {
-  /** Grows when a piece comes near that was not. */
-  version = 0
-  /** How many pieces may be ahead of all readers together. */
-  room: number
-  readonly #places = new Set<Place>()
-  readonly #moved: () => void
-  readonly #turned: () => void
+export interface CursorsEvents {
+  /** A reader went on to another piece, or began to wait. */
+  moved: []
+  /** A reader came or went. */
+  changed: []
+}
 
-  /**
-   * @param room how many pieces may be ahead of all readers together
-   * @param moved called when a reader went on to another piece or began to wait
-   * @param turned called when a reader came or went
-   */
-  constructor(room: number, moved: () => void = () => {}, turned: () => void = () => {}) {
+/**
+ * The places of all readers, and which pieces they need soon: the next few of each.
+ *
+ * Inputs: where each reader is and where it ends; the number of pieces that there is room for, shared equally.
+ */
+export class Cursors extends EventEmitter<CursorsEvents> {
+  /** Grows when readers may need other pieces soon than before. */
+  version = 0
+  /** Pieces that may be ahead of all readers together. */
+  room: number
+  readonly #cursors = new Set<MutableCursor>()
+
+  /** @param room pieces that may be ahead of all readers together */
+  constructor(room: number) {
+    super()
     this.room = room
-    this.#moved = moved
-    this.#turned = turned
   }
 
   get size(): number {
-    return this.#places.size
+    return this.#cursors.size
   }
 
-  /** How many pieces of each reader are near: the one it is at, and those that follow. */
+  /** The number of pieces of each reader that are near: the one that it needs next, and those that follow. */
   get ahead(): number {
-    return Math.max(1, Math.floor(this.room / Math.max(1, this.#places.size)))
+    return Math.max(1, Math.floor(this.room / Math.max(1, this.#cursors.size)))
   }
 
-  /** Whether a reader waits for bytes right now. */
-  get waiting(): boolean {
-    for (const { waiting } of this.#places) if (waiting) return true
+  /** True if a reader waits for bytes. */
+  get isAwaited(): boolean {
+    for (const { waiting } of this.#cursors) if (waiting) return true
     return false
   }
 
   [Symbol.iterator](): IterableIterator<Cursor> {
-    return this.#places.values()
+    return this.#cursors.values()
   }
 
-  /** A reader that will need the pieces from `at` to before `end`. */
+  /** Adds a reader that needs the pieces from `at` to before `end`. */
   open(at: number, end: number): Cursor {
     const place = { at, end, waiting: false }
-    this.#places.add(place)
+    this.#cursors.add(place)
     this.version++
-    this.#turned()
+    this.emit('changed')
     return place
   }
 
-  /** The reader is at this piece now. */
+  /** Notes the piece that a reader needs next. @param waiting true if the reader waits for it */
   move(cursor: Cursor, at: number, waiting: boolean): void {
-    const place = cursor as Place
+    const place = cursor as MutableCursor
     const same = place.at === at && (place.waiting === waiting || !waiting)
     place.at = at
     place.waiting = waiting
     if (same) return
     this.version++
-    this.#moved()
+    this.emit('moved')
   }
 
-  /** The reader is gone. */
+  /** Removes a reader. */
   close(cursor: Cursor): void {
-    if (!this.#places.delete(cursor as Place)) return
+    if (!this.#cursors.delete(cursor as MutableCursor)) return
     this.version++
-    this.#turned()
+    this.emit('changed')
   }
 
-  /** How far this piece is from the nearest reader that will need it soon, in pieces, or -1. */
+  /** The distance of this piece from the nearest reader that needs it soon, in pieces, or -1. */
   distance(index: number): number {
     let least = -1
-    for (const { at, end } of this.#places) {
+    for (const { at, end } of this.#cursors) {
       const distance = index - at
       if (distance < 0 || index >= end || distance >= this.ahead) continue
       if (least < 0 || distance < least) least = distance
@@ -93,14 +97,17 @@ export class Cursors {
     return least
   }
 
-  /** The pieces that are near and for which `fits` holds: what lies at least `from` ahead first, nearest first; then the rest. */
+  /**
+   * Finds a piece that is near to a reader, and for which `fits` is true; -1 if there is none. The nearest that is at least
+   * `from` pieces ahead comes first.
+   */
   find(fits: (index: number) => boolean, from = 0): number {
     const { ahead } = this
     const start = Math.min(from, ahead - 1)
     for (let step = 0; step < ahead; step++) {
-      // what comes too late where it is next is begun as far back as can be
+      // a piece that would come too late is begun as far ahead as possible
       const distance = step < ahead - start ? start + step : ahead - 1 - step
-      for (const { at, end } of this.#places) {
+      for (const { at, end } of this.#cursors) {
         if (at + distance < end && fits(at + distance)) return at + distance
       }
     }

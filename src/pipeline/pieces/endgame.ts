@@ -1,53 +1,49 @@
 import type { Fetcher, Request } from '../../streams/block-source.ts'
-import { type ActivePiece, lateness } from './active-piece.ts'
+import { type ActivePiece, type Lateness, lateness } from './active-piece.ts'
+import type { ActivePieces } from './active-pieces.ts'
 import type { Deadlines } from './deadlines.ts'
 
-/** When a block that a reader waits for is asked of a second peer. */
-const AWAITED = { after: 200, overdue: 1.5, sooner: 1.5 }
+/** When a block that a reader waits for is requested from a second peer. */
+const AWAITED_LATENESS: Lateness = { after: 200, overdue: 1.5, sooner: 1.5 }
 
 /** How many blocks an idle peer takes over at a time when nothing else is left to ask for. */
 const ENDGAME_BATCH = 16
 
-export interface EndgameOptions {
-  /** Pieces under way, by index. */
-  readonly active: ReadonlyMap<number, ActivePiece>
-  readonly deadlines: Deadlines
-  /** Age in ms from which a block may be asked of a second peer in the endgame; three times that before. */
-  readonly patience: number
-}
-
 /**
- * Which late blocks are asked of a second peer.
+ * Chooses which late blocks are requested from a second peer.
  *
- * Depends on: how long each block has been owed, and how long its peer and the second one usually take; where readers
- * are; whether there are pieces to begin; the time.
+ * Inputs: how long each block has been owed, and how long its peer and the second one usually take; where readers are; whether there are pieces to begin; the time.
  */
 export class Endgame {
-  readonly #options: EndgameOptions
+  readonly #active: ActivePieces
+  readonly #deadlines: Deadlines
+  readonly #patience: number
 
-  constructor(options: EndgameOptions) {
-    this.#options = options
+  /** @param patience age in ms from which a block may be requested from a second peer; three times that before the endgame */
+  constructor(active: ActivePieces, deadlines: Deadlines, patience: number) {
+    this.#active = active
+    this.#deadlines = deadlines
+    this.#patience = patience
   }
 
-  /** Adds blocks that a reader waits for, or will before they could come, and that another peer owes for longer than is usual. */
+  /** Adds blocks that a reader waits for, or will soon, and that another peer has owed for longer than it usually takes. */
   takeAwaited(requester: Fetcher, room: number, now: number, taken: Request[]): void {
-    const { active, deadlines } = this.#options
-    for (const index of deadlines.awaited(now)) {
+    for (const index of this.#deadlines.findAwaited(now)) {
       if (taken.length === room) return
-      const piece = active.get(index)
+      const piece = this.#active.get(index)
       if (!piece || !mayHelp(requester, piece)) continue
-      piece.takeLate(requester, room, now, AWAITED, taken)
+      piece.takeLate(requester, room, now, AWAITED_LATENESS, taken)
     }
   }
 
-  /** Adds blocks that another peer owes for long, for a peer that has nothing else to do. @param hurry see `lateness` */
+  /** Adds blocks that another peer has owed for long, for a peer that is idle. @param hurry see `lateness` */
   takeLate(requester: Fetcher, room: number, now: number, taken: Request[], hurry: boolean): void {
-    const { active, patience } = this.#options
+    const patience = this.#patience
     // no more than it brings soon: what it takes over no third peer may
     const soon = Math.ceil(patience / Math.max(1, requester.window.usual ?? 1))
     const most = Math.min(room, ENDGAME_BATCH, soon)
     const late = lateness(patience, hurry)
-    for (const piece of active.values()) {
+    for (const piece of this.#active) {
       if (!mayHelp(requester, piece)) continue
       piece.takeLate(requester, most, now, late, taken)
       if (taken.length === most) return

@@ -15,12 +15,13 @@ export interface PickerOptions {
   readonly random?: () => number
 }
 
-const NOWHERE = 0xffffffff
+/** The position of a piece that is not among those to begin. */
+const NO_POSITION = 0xffffffff
 
 /**
- * Which piece to begin next.
+ * Chooses the piece to begin next.
  *
- * Depends on: which pieces are wanted, begun and done; where readers are; how many peers have each (seeds counted
+ * Inputs: which pieces are wanted, begun and done; where readers are; how many peers have each (seeds counted
  * apart, as they make no difference between pieces); what the asking peer has; chance, where these are equal.
  *
  * The pieces that could be begun stand in one array sorted by how many have them, with the borders between
@@ -46,7 +47,7 @@ export class Picker {
   constructor(options: PickerOptions) {
     const { pieceCount, wanted = () => true, random = Math.random } = options
     this.#order = new Uint32Array(pieceCount)
-    this.#position = new Uint32Array(pieceCount).fill(NOWHERE)
+    this.#position = new Uint32Array(pieceCount).fill(NO_POSITION)
     this.#count = new Uint16Array(pieceCount)
     this.#wanted = new Uint8Array(pieceCount)
     this.#done = new Uint8Array(pieceCount)
@@ -71,61 +72,62 @@ export class Picker {
     return this.#version + (this.#cursors?.version ?? 0)
   }
 
-  /** Whether the lowest piece comes first. */
+  /** True if the lowest piece comes first. */
   get inOrder(): boolean {
     return this.#sequential || this.#onDemand
   }
 
-  /** How many peers that are no seeds have this piece. */
+  /** The number of peers without all pieces that have this one. */
   copies(index: number): number {
     return this.#count[index]!
   }
 
-  /** Whether this piece is wanted and not done. */
+  /** True if this piece is wanted and not at rest. */
   wants(index: number): boolean {
     return this.#wanted[index] === 1 && this.#done[index] === 0
   }
 
-  /** A peer came that has these. */
+  /** Adds a peer that has these pieces. */
   join(bits: Bitfield): void {
     if (!bits.full) for (const index of bits) this.#more(index)
     this.#version++
   }
 
-  /** A peer went that had these. */
+  /** Removes a peer that had these pieces. */
   leave(bits: Bitfield): void {
     if (!bits.full) for (const index of bits) this.#fewer(index)
   }
 
-  /** A peer has one more: `bits` has it already. */
+  /** Notes that a peer has one more piece: `bits` has it already. */
   gain(index: number, bits: Bitfield): void {
     this.#version++
     if (!bits.full) this.#more(index)
     else for (const other of bits) if (other !== index) this.#fewer(other)
   }
 
-  /** A peer has one less: `bits` has it no longer. */
+  /** Notes that a peer has lost a piece: `bits` does not have it. */
   lose(index: number, bits: Bitfield): void {
     if (bits.count < bits.size - 1) this.#fewer(index)
     else for (const other of bits) this.#more(other) // it was a seed, counted apart
   }
 
-  /** Whether this piece may be begun: it is wanted and has not been, and on demand somebody needs it soon. */
-  open(index: number): boolean {
-    if (this.#position[index] === NOWHERE || index >= this.#position.length) return false
+  /** True if this piece may be begun: it is wanted and not under way, and on demand a reader needs it soon. */
+  isOpen(index: number): boolean {
+    if (this.#position[index] === NO_POSITION || index >= this.#position.length) return false
     return !this.#onDemand || this.#cursors!.distance(index) >= 0
   }
 
   /**
-   * The piece to begin with a peer that has `bits`, or -1. What readers need soon, then the rarest.
-   * @param late how many pieces a reader goes on until what this peer brings is there
+   * Returns the piece to begin with a peer that has `bits`, or -1: what readers need soon, then the rarest.
+   * @param lead pieces that a reader goes on until this peer has brought one
    */
-  pick(bits: Bitfield, avoid?: (index: number) => boolean, late = 0): number {
-    const fits = (index: number) => this.#position[index] !== NOWHERE && bits.has(index) && !avoid?.(index)
-    const soon = this.#cursors?.find(fits, late) ?? -1
+  pick(bits: Bitfield, avoid?: (index: number) => boolean, lead = 0): number {
+    const fits = (index: number) =>
+      this.#position[index] !== NO_POSITION && bits.has(index) && !avoid?.(index)
+    const soon = this.#cursors?.find(fits, lead) ?? -1
     if (soon >= 0 || this.#onDemand) return soon
     if (this.#sequential) return this.#pickInOrder(fits)
-    // what only seeds have is of no use to somebody who is none
+    // the pieces before `ends[0]` are those that seeds alone have, and this peer is no seed
     for (let at = bits.full ? 0 : this.#ends[0]!; at < this.left; at++) {
       const index = this.#order[at]!
       if (bits.has(index) && !avoid?.(index)) return index
@@ -133,17 +135,17 @@ export class Picker {
     return -1
   }
 
-  /** A piece is under way. */
+  /** Takes a piece out of those to begin. */
   begin(index: number): void {
-    if (this.#position[index] === NOWHERE) return
+    if (this.#position[index] === NO_POSITION) return
     for (let count = this.#count[index]!; count < this.#ends.length; count++) this.#up(index, count)
     this.left--
-    this.#position[index] = NOWHERE
+    this.#position[index] = NO_POSITION
   }
 
-  /** A piece that was begun is to be begun again. */
+  /** Puts a piece back that was begun. */
   again(index: number): void {
-    if (this.#position[index] !== NOWHERE || !this.wants(index)) return
+    if (this.#position[index] !== NO_POSITION || !this.wants(index)) return
     this.#version++
     this.#order[this.left] = index
     this.#position[index] = this.left++
@@ -152,14 +154,14 @@ export class Picker {
     for (let at = this.#ends.length - 1; at > count; at--) this.#down(index, at)
   }
 
-  /** A piece is at rest. */
+  /** Notes that a piece is at rest. */
   finish(index: number): void {
     this.begin(index)
     this.#done[index] = 1
     if (index === this.#first) this.#advance()
   }
 
-  /** A piece is no longer there: it is wanted as before. */
+  /** Notes that a piece was lost: it is wanted as before. */
   forget(index: number): void {
     if (this.#done[index] === 0) return
     this.#done[index] = 0
@@ -180,12 +182,12 @@ export class Picker {
   #more(index: number): void {
     const count = this.#count[index]!++
     while (this.#ends.length <= count + 1) this.#ends.push(this.left)
-    if (this.#position[index] !== NOWHERE) this.#up(index, count)
+    if (this.#position[index] !== NO_POSITION) this.#up(index, count)
   }
 
   #fewer(index: number): void {
     const count = this.#count[index]!--
-    if (this.#position[index] !== NOWHERE) this.#down(index, count)
+    if (this.#position[index] !== NO_POSITION) this.#down(index, count)
   }
 
   /** From among those that `count` have to the next: swaps with the last of them and moves the border. */

@@ -1,10 +1,10 @@
-/** Milliseconds over which a pace is measured. */
-const SPAN = 250
+/** Milliseconds over which the rate is measured. */
+const RATE_WINDOW_MS = 250
 
 /**
- * How fast pieces come to rest.
+ * Measures how fast pieces come to rest.
  *
- * Depends on: when pieces did.
+ * Inputs: when pieces came to rest.
  */
 export class PieceRate {
   #count = 0
@@ -13,24 +13,24 @@ export class PieceRate {
   /** Pieces a millisecond. */
   #rate = 0
 
-  /** A piece is at rest. */
-  finished(): void {
+  /** Counts a piece that is at rest. */
+  addFinished(): void {
     this.#count++
   }
 
-  /** It is this time now, in ms. */
+  /** Measures the rate. @param now in ms */
   update(now: number): void {
     if (this.#since < 0) this.#since = now
     const span = now - this.#since
-    if (span < SPAN) return
+    if (span < RATE_WINDOW_MS) return
     const rate = (this.#count - this.#counted) / span
     this.#rate = this.#rate === 0 ? rate : this.#rate + (rate - this.#rate) / 2
     this.#counted = this.#count
     this.#since = now
   }
 
-  /** How many pieces come to rest within so many ms. */
-  covered(ms = 0): number {
+  /** The number of pieces that come to rest within this many milliseconds. */
+  countIn(ms = 0): number {
     return this.#rate * ms
   }
 }

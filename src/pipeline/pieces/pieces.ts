@@ -100,9 +100,9 @@ export class Pieces extends EventEmitter<PiecesEvents> {
       wanted: content.wanted ?? wantedPieces(metainfo, select),
       verified: this.verified,
       ...pick(content, 'onDemand', 'sequential', 'sharedMemory'),
-      flushed: index => this.#add(index),
-      ban: (name, reason) => this.emit('banned', name, reason),
     })
+    this.pipeline.on('verified', index => this.#add(index))
+    this.pipeline.on('banned', (name, reason) => this.emit('banned', name, reason))
     closed(this.pipeline.writer).catch(failed)
     this.#completion = new Completion({
       ...{ storage, recheck: this.#recheck, writes: this.#writes },
@@ -145,7 +145,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   /** Whether the download waits for peers, rather than for a disk or a reader. */
   get waitsForPeers(): boolean {
     const { cursors, scheduler } = this.pipeline
-    return this.windowed || this.#options.content.onDemand ? cursors.waiting : !scheduler.held
+    return this.windowed || this.#options.content.onDemand ? cursors.isAwaited : !scheduler.isHeld
   }
 
   /** Bytes of the whole torrent that we lack, as trackers count. */
@@ -217,7 +217,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
       partial: blocks => this.pipeline.loadPartial(blocks),
     })
     for (const index of found) {
-      this.pipeline.found(index)
+      this.pipeline.addFound(index)
       this.#add(index)
     }
     this.#isChecked = true
@@ -240,14 +240,14 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** To be called now and then. */
   tick(now: number): void {
-    this.pipeline.scheduler.feed()
+    this.pipeline.scheduler.fill(true)
     this.#recheck.tick()
     this.#resumeSaver.tick(now)
   }
 
   /** A peer is connected: what it gives is known by its address, and a super-seed shows it one piece at a time. */
   join(peer: Peer): void {
-    this.pipeline.names.set(peer.requester, formatAddress(peer.address))
+    this.pipeline.trust.names.set(peer.requester, formatAddress(peer.address))
     this.#superSeed?.join(peer.requester, index => peer.have(index))
   }
 
@@ -300,7 +300,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   }
 
   #lose(index: number): void {
-    this.pipeline.lost(index)
+    this.pipeline.addLost(index)
     this.#resumeSaver.lost()
     this.emit('lost', index)
   }

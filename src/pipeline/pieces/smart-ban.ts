@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 
-/** What a block was that came with a wrong piece, and which peer gave it. */
+/** A block of a piece that was wrong: its digest, and the peer that gave it. */
 interface Evidence<Peer> {
   readonly block: number
   readonly giver: Peer
@@ -12,7 +12,7 @@ interface Evidence<Peer> {
 /**
  * Finds the peers that send wrong bytes.
  *
- * Depends on: which peer gave which block of the pieces that failed, and what the bytes turned out to be.
+ * Inputs: which peer gave which block of the pieces that failed, and what the bytes turned out to be.
  * A piece that came from one peer alone proves it guilty at once. A piece that came from several is fetched
  * again from one peer alone, and once the right bytes are known, every peer that gave others is proven guilty.
  * What follows from that is for `Reputation` to decide.
@@ -21,22 +21,22 @@ export class SmartBan<Peer> {
   readonly #evidence = new Map<number, Evidence<Peer>[]>()
   readonly #accused = new Map<number, Set<Peer>>()
 
-  /** Whether a piece is to be fetched from one peer alone. */
-  suspect(index: number): boolean {
+  /** True if a piece has to be fetched from one peer alone. */
+  isSuspect(index: number): boolean {
     return this.#accused.has(index)
   }
 
-  /** Whether a peer had a part in a piece that came wrong. */
-  accused(index: number, peer: Peer): boolean {
+  /** True if a peer gave a part of a piece that was wrong. */
+  isAccused(index: number, peer: Peer): boolean {
     return this.#accused.get(index)?.has(peer) ?? false
   }
 
   /**
-   * A piece was wrong.
+   * Notes that a piece was wrong.
    * @param giver names the peer behind each entry of `piece.givers`
    * @returns the peers that are proven guilty by it
    */
-  failed(piece: PieceBuffer, giver: (entry: unknown) => Peer): Peer[] {
+  addCorrupt(piece: PieceBuffer, giver: (entry: unknown) => Peer): Peer[] {
     const givers = piece.givers.map(giver)
     const peers = new Set(givers)
     const accused = this.#accused.get(piece.index) ?? new Set()
@@ -51,8 +51,8 @@ export class SmartBan<Peer> {
     return []
   }
 
-  /** A piece is right. @returns the peers that are proven guilty by what they gave of it before */
-  passed(piece: PieceBuffer): Peer[] {
+  /** Notes that a piece is right. @returns the peers that are proven guilty by what they gave of it before */
+  addVerified(piece: PieceBuffer): Peer[] {
     if (!this.#accused.delete(piece.index)) return []
     const evidence = this.#evidence.get(piece.index) ?? []
     this.#evidence.delete(piece.index)

@@ -30,7 +30,7 @@ export interface WebSeedsOptions {
   readonly allowLocal?: boolean | undefined
   /** URLs (BEP 19) beside those. @default none */
   readonly urls?: readonly string[] | undefined
-  readonly pipeline: Pick<PiecePipeline, 'scheduler' | 'funnel' | 'names'>
+  readonly pipeline: Pick<PiecePipeline, 'scheduler' | 'funnel' | 'trust'>
   readonly limits: Pick<PeerContext['limits'], 'window' | 'down'>
   readonly clock: Clock
   /** Sent as User-Agent. */
@@ -159,7 +159,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
       window: new RateWindow(limits.window, LEAST_WINDOW),
       ...(limits.down ? { limit: limits.down } : {}),
     })
-    pipeline.names.set(seed, name)
+    pipeline.trust.names.set(seed, name)
     this.#seeds.add(seed)
     const told = { connected: false }
     const gone = (reason: string) => {

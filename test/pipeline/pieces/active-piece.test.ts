@@ -99,11 +99,11 @@ t.test('a block is free when the last who was asked gives it up, and not before'
   const [a, b, c] = [peer(1), peer(1), peer(1)]
   take(a, 4)
   take(b, 4, 500, 500)
-  t.equal(piece.give(0, c.requester), false, 'who was not asked has nothing to give up')
-  t.equal(piece.give(0, b.requester), false)
-  t.equal(piece.give(0, a.requester), true)
-  t.equal(piece.give(1, a.requester), false)
-  t.equal(piece.give(1, b.requester), true)
+  t.equal(piece.giveUp(0, c.requester), false, 'who was not asked has nothing to give up')
+  t.equal(piece.giveUp(0, b.requester), false)
+  t.equal(piece.giveUp(0, a.requester), true)
+  t.equal(piece.giveUp(1, a.requester), false)
+  t.equal(piece.giveUp(1, b.requester), true)
   t.equal(piece.buffer.free, 2)
   t.same(take(c, 4), [0, 1])
 })
@@ -113,7 +113,7 @@ t.test('a block that was given up can be late again', async t => {
   const [a, b, c] = [peer(1), peer(1), peer(1)]
   take(a, 1)
   take(b, 1, 500, 500)
-  piece.give(0, a.requester)
+  piece.giveUp(0, a.requester)
   t.same(take(c, 1, 999, 500), [], 'the second was asked at 500')
   t.same(take(c, 1, 1000, 500), [0])
 })
@@ -128,7 +128,7 @@ t.test(
     const takes = (now: number, hurry: boolean) => {
       const taken: Request[] = []
       piece.takeLate(b.requester, 1, now, lateness(500, hurry), taken)
-      for (const { block } of taken) piece.give(block, b.requester)
+      for (const { block } of taken) piece.giveUp(block, b.requester)
       return taken.length === 1
     }
     take(a, 4)

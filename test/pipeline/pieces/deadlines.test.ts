@@ -10,18 +10,16 @@ import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 function paced(cursors: Cursors, count: number): Deadlines {
   const deadlines = new Deadlines(cursors)
   deadlines.update(0)
-  for (let piece = 0; piece < count; piece++) deadlines.finished()
+  for (let piece = 0; piece < count; piece++) deadlines.addFinished()
   deadlines.update(1000)
   return deadlines
 }
 
 t.test('cursors share the room, and tell of who moves', async t => {
   const told: string[] = []
-  const cursors = new Cursors(
-    10,
-    () => told.push('moved'),
-    () => told.push('turned'),
-  )
+  const cursors = new Cursors(10)
+  cursors.on('moved', () => told.push('moved'))
+  cursors.on('changed', () => told.push('changed'))
   t.equal(cursors.ahead, 10)
   const first = cursors.open(0, 100)
   const second = cursors.open(50, 53)
@@ -30,16 +28,16 @@ t.test('cursors share the room, and tell of who moves', async t => {
     [0, 4, 5, 49, 50, 52, 53].map(index => cursors.distance(index)),
     [0, 4, -1, -1, 0, 2, -1],
   )
-  t.equal(cursors.waiting, false)
+  t.equal(cursors.isAwaited, false)
   cursors.move(first, 0, true)
-  t.equal(cursors.waiting, true)
+  t.equal(cursors.isAwaited, true)
   cursors.move(first, 0, false)
   cursors.move(first, 0, false)
   cursors.move(first, 1, false)
   cursors.close(second)
   cursors.close(second)
   t.equal(cursors.ahead, 10)
-  t.same(told, ['turned', 'turned', 'moved', 'moved', 'turned'])
+  t.same(told, ['changed', 'changed', 'moved', 'moved', 'changed'])
 })
 
 t.test(
@@ -47,17 +45,17 @@ t.test(
   async t => {
     const cursors = new Cursors(10)
     const deadlines = paced(cursors, 4)
-    t.equal(deadlines.late(1000), 0, 'nobody reads')
+    t.equal(deadlines.leadOf(1000), 0, 'nobody reads')
     cursors.open(20, 100)
     t.same(
-      [undefined, 0, 200, 500, 1000, 9000].map(usual => deadlines.late(usual)),
+      [undefined, 0, 200, 500, 1000, 9000].map(usual => deadlines.leadOf(usual)),
       [0, 0, 0, 2, 4, 9],
     )
     t.same(
-      [20, 21, 22, 30].map(index => deadlines.before(index, 2)),
+      [20, 21, 22, 30].map(index => deadlines.isDueWithin(index, 2)),
       [true, true, false, false],
     )
-    t.equal(deadlines.before(20, 0), false)
+    t.equal(deadlines.isDueWithin(20, 0), false)
   },
 )
 
@@ -67,11 +65,11 @@ t.test(
     const cursors = new Cursors(10)
     const deadlines = paced(cursors, 2)
     const reader = cursors.open(20, 23)
-    t.same([...deadlines.awaited(1000)], [], 'it does not wait')
+    t.same([...deadlines.findAwaited(1000)], [], 'it does not wait')
     cursors.move(reader, 20, true)
-    t.same([...deadlines.awaited(1001)], [20, 21, 22], 'not beyond its end')
-    t.same([...deadlines.awaited(1002)], [], 'just looked')
-    t.same([...deadlines.awaited(1100)], [20, 21, 22])
+    t.same([...deadlines.findAwaited(1001)], [20, 21, 22], 'not beyond its end')
+    t.same([...deadlines.findAwaited(1002)], [], 'just looked')
+    t.same([...deadlines.findAwaited(1100)], [20, 21, 22])
   },
 )
 
@@ -94,13 +92,15 @@ t.test('contributions counts the bytes of each file, also where pieces hold part
     for (let block = 0; block < piece.blocks; block++) piece.arrive(block, (index + block) % 2 ? 'a' : 'b')
     contributions.add(piece)
   }
-  const sums = lengths.map((_, index) => contributions.of(index).reduce((sum, { bytes }) => sum + bytes, 0))
+  const sums = lengths.map((_, index) =>
+    contributions.listFor(index).reduce((sum, { bytes }) => sum + bytes, 0),
+  )
   t.same(sums, lengths)
-  t.same(contributions.of(0), [
+  t.same(contributions.listFor(0), [
     { address: 'b', bytes: BLOCK_LENGTH },
     { address: 'a', bytes: 100 },
   ])
-  t.same(contributions.of(9), [])
+  t.same(contributions.listFor(9), [])
 })
 
 t.test('of more peers than are told apart, the rest is added up', async t => {
@@ -112,7 +112,7 @@ t.test('of more peers than are told apart, the rest is added up', async t => {
   const piece = new PieceBuffer(0, layout.length)
   for (let block = 0; block < piece.blocks; block++) piece.arrive(block, block)
   contributions.add(piece)
-  const given = contributions.of(0)
+  const given = contributions.listFor(0)
   t.equal(given.length, 1001)
   t.same(given[0], { address: 'others', bytes: 100 * BLOCK_LENGTH })
 })

@@ -142,7 +142,7 @@ t.test('whatever happens, the pick is a rarest piece that the peer has and nobod
       for (const step of steps) {
         apply(picker, model, step)
         if (picker.left !== model.candidates.length) throw new Error(`left ${picker.left} after ${step}`)
-        const open = model.all(index => picker.open(index))
+        const open = model.all(index => picker.isOpen(index))
         if (`${open}` !== `${model.candidates}`) throw new Error(`open [${open}] after ${step}`)
         for (const bits of model.peers.values()) {
           const right = model.rarest(bits)
@@ -209,7 +209,7 @@ t.test(
               if (right.length ? !right.includes(picked) : picked !== -1) {
                 throw new Error(`picked ${picked}, not one of [${right}], after ${step}`)
               }
-              if (onDemand && picked >= 0 && !picker.open(picked)) throw new Error(`${picked} is not open`)
+              if (onDemand && picked >= 0 && !picker.isOpen(picked)) throw new Error(`${picked} is not open`)
             }
           }
         },
@@ -238,7 +238,7 @@ t.test(
     t.equal(picker.pick(all, undefined, 3), 9, 'not beyond its end')
     cursors.close(cursor)
     t.equal(picker.pick(all), -1)
-    t.equal(picker.open(3), false)
+    t.equal(picker.isOpen(3), false)
   },
 )
 
@@ -352,7 +352,7 @@ t.test('what a peer has lost is rarer than before, also when that peer was a see
 
 t.test('a piece is open until it is begun, and again when it is given up, if it is wanted', async t => {
   const picker = new Picker({ pieceCount: 3, wanted: index => index !== 1, random: seeded() })
-  const open = () => [0, 1, 2].filter(index => picker.open(index))
+  const open = () => [0, 1, 2].filter(index => picker.isOpen(index))
   t.same(open(), [0, 2])
   picker.begin(0)
   t.same(open(), [2])

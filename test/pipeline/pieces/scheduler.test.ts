@@ -9,14 +9,15 @@ import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 import { seeded } from '../../helpers/swarm.ts'
 import { settle } from '../../helpers/virtual-clock.ts'
 
-interface Setup extends Partial<SchedulerOptions> {
+interface Setup extends Partial<Omit<SchedulerOptions, 'trust'>> {
+  readonly trust?: Partial<SchedulerOptions['trust']>
   readonly pieces?: number
   readonly blocks?: number
   readonly sequential?: boolean
 }
 
 /** A scheduler of pieces in order, with peers of whom each says what a test makes it say. */
-function setup({ pieces = 8, blocks = 4, admitted = 8, sequential = true, ...more }: Setup = {}) {
+function setup({ pieces = 8, blocks = 4, admitted = 8, sequential = true, trust = {}, ...more }: Setup = {}) {
   const time = { now: 0 }
   const picker = new Picker({ pieceCount: pieces, sequential, random: seeded() })
   const opened: number[] = []
@@ -25,11 +26,14 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, sequential = true, ...mor
   const scheduler = new Scheduler({
     picker,
     admitted,
-    open: index => {
-      opened.push(index)
-      return new PieceBuffer(index, blocks * BLOCK_LENGTH)
+    buffers: {
+      open: index => {
+        opened.push(index)
+        return new PieceBuffer(index, blocks * BLOCK_LENGTH)
+      },
+      close: piece => closed.push(piece),
     },
-    close: piece => closed.push(piece),
+    trust: { isSuspect: () => false, isAccused: () => false, isOnParole: () => false, ...trust },
     ...more,
   })
 
@@ -108,15 +112,15 @@ t.test('it admits so many pieces at once and no more, until one is at rest', asy
   const { scheduler, peer, whole, rest } = setup({ admitted: 2 })
   const a = await peer({ window: 100 })
   t.same(a.waiting.length, 8)
-  t.equal(scheduler.pieces, 2)
-  t.equal(scheduler.full, true)
+  t.equal(scheduler.activePieces, 2)
+  t.equal(scheduler.isFull, true)
   await a.give()
   t.equal(whole.length, 2)
-  t.equal(scheduler.pieces, 2, 'verified, but not at rest')
+  t.equal(scheduler.activePieces, 2, 'verified, but not at rest')
   t.same(a.waiting, [])
   await rest()
   t.same(a.waiting.length, 8)
-  t.equal(scheduler.pieces, 2)
+  t.equal(scheduler.activePieces, 2)
 })
 
 t.test('a piece that is begun is finished first, by whoever has it', async t => {
@@ -160,12 +164,12 @@ t.test('one who waits to be let in takes over what others lose', async t => {
   const a = await peer()
   const b = await peer()
   t.same(b.waiting, [])
-  t.equal(scheduler.full, true)
+  t.equal(scheduler.isFull, true)
   await a.leave()
   t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
   const c = await peer()
   time.now = 600
-  scheduler.feed()
+  scheduler.fill(true)
   t.same(c.waiting, ['0:0', '0:1', '0:2', '0:3'], 'and, after some time, what others are slow to give')
 })
 
@@ -185,13 +189,13 @@ t.test('G10: a late block is asked of one other, and only after a while', async 
   const b = await peer()
   const c = await peer()
   time.now = 499
-  scheduler.feed()
+  scheduler.fill(true)
   t.same([b.waiting, c.waiting], [[], []])
   time.now = 500
-  scheduler.feed()
+  scheduler.fill(true)
   t.same([b.waiting, c.waiting].flat().sort(), ['0:0', '0:1', '0:2', '0:3'])
   time.now = 5000
-  scheduler.feed()
+  scheduler.fill(true)
   t.same([b.waiting, c.waiting].flat().length, 4, 'never of a third')
   t.equal(a.waiting.length, 4)
 })
@@ -210,7 +214,7 @@ t.test('G10, G11: once a block is there the other one is told, and his copy is t
   const a = await peer()
   const b = await peer()
   time.now = 1000
-  scheduler.feed()
+  scheduler.fill(true)
   await b.give(['0:0', '0:1'])
   const cancelled = a.sent.filter(({ type }) => type === 'cancel')
   t.same(cancelled, [
@@ -230,7 +234,7 @@ t.test('a peer from whom others took everything over gets something else to do',
   const a = await peer()
   const b = await peer({ has: index => index === 0 })
   time.now = 1000
-  scheduler.feed()
+  scheduler.fill(true)
   await b.give(['0:0', '0:1', '0:2', '0:3'])
   t.same(a.waiting, ['1:0', '1:1', '1:2', '1:3'])
 })
@@ -250,7 +254,7 @@ t.test('when the first of two goes, the second goes on; when both go, it is free
   const a = await peer()
   const b = await peer()
   time.now = 1000
-  scheduler.feed()
+  scheduler.fill(true)
   const c = await peer({ unchoke: false })
   await a.leave()
   await c.tell({ type: 'unchoke' })
@@ -277,11 +281,11 @@ t.test(
 )
 
 t.test('a suspect piece comes from one peer alone', async t => {
-  const { scheduler, peer, time } = setup({ pieces: 1, suspect: () => true })
+  const { scheduler, peer, time } = setup({ pieces: 1, trust: { isSuspect: () => true } })
   const a = await peer({ window: 2 })
   const b = await peer()
   time.now = 1000
-  scheduler.feed()
+  scheduler.fill(true)
   t.same(b.waiting, [])
   await a.give()
   t.same(a.waiting, ['0:2', '0:3'])
@@ -291,7 +295,9 @@ t.test('a suspect piece comes from one peer alone', async t => {
 
 t.test('a suspect piece is begun by somebody who had no part in it, if there is one', async t => {
   let guilty: Requester | undefined
-  const { peer } = setup({ suspect: i => i === 0, accused: (index, who) => index === 0 && who === guilty })
+  const { peer } = setup({
+    trust: { isSuspect: i => i === 0, isAccused: (index, fetcher) => index === 0 && fetcher === guilty },
+  })
   const a = await peer({ unchoke: false, window: 2 })
   guilty = a.requester
   await a.tell({ type: 'unchoke' })
@@ -301,13 +307,13 @@ t.test('a suspect piece is begun by somebody who had no part in it, if there is 
 })
 
 t.test('a suspect piece that only the accused has is begun by him', async t => {
-  const { peer } = setup({ pieces: 1, suspect: () => true, accused: () => true })
+  const { peer } = setup({ pieces: 1, trust: { isSuspect: () => true, isAccused: () => true } })
   const a = await peer()
   t.same(a.waiting, ['0:0', '0:1', '0:2', '0:3'])
 })
 
 t.test('a suspect piece is not held by one who choked us between two of its blocks', async t => {
-  const { peer, scheduler } = setup({ pieces: 1, suspect: () => true })
+  const { peer, scheduler } = setup({ pieces: 1, trust: { isSuspect: () => true } })
   const a = await peer({ window: 2 })
   const b = await peer()
   a.state.window = 1
@@ -316,7 +322,7 @@ t.test('a suspect piece is not held by one who choked us between two of its bloc
   await a.give()
   t.equal(a.requester.outstanding, 0)
   await a.tell({ type: 'choke' })
-  scheduler.feed()
+  scheduler.fill(true)
   t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
 })
 
@@ -344,7 +350,7 @@ t.test('a have brings work to a peer that had none', async t => {
 })
 
 t.test('a piece that is given up finds the peers that had nothing left to do', async t => {
-  const { scheduler, peer, whole } = setup({ pieces: 1, suspect: () => true })
+  const { scheduler, peer, whole } = setup({ pieces: 1, trust: { isSuspect: () => true } })
   const a = await peer()
   const b = await peer()
   t.same(b.waiting, [])
@@ -360,10 +366,10 @@ t.test('to the last piece: every peer fed to the end, nothing asked after it', a
   const peers = await Promise.all(
     [3, 5, 50].map(window => peer({ window, has: i => window > 4 || i % 2 > 0 })),
   )
-  for (let rounds = 0; picker.wants(39) || scheduler.pieces > 0; rounds++) {
+  for (let rounds = 0; picker.wants(39) || scheduler.activePieces > 0; rounds++) {
     if (rounds > 500) return t.fail('it never ends')
     for (const { give, waiting } of peers) await give(waiting.filter(() => random() < 0.7))
-    t.ok(scheduler.pieces <= 4)
+    t.ok(scheduler.activePieces <= 4)
     await rest()
   }
   for (const { waiting, requester } of peers) {
@@ -379,8 +385,8 @@ t.test(
     const a = await peer()
     const b = await peer()
     scheduler.end()
-    t.equal(scheduler.pieces, 0)
-    t.equal(scheduler.full, false)
+    t.equal(scheduler.activePieces, 0)
+    t.equal(scheduler.isFull, false)
     t.same(
       closed.map(piece => [piece.index, piece.closed]),
       [[0, true]],
@@ -388,7 +394,7 @@ t.test(
     t.equal(a.requester.place(0, 0, BLOCK_LENGTH, { divert() {} }), null)
     a.waiting.length = 0
     await a.tell({ type: 'choke' }, { type: 'unchoke' })
-    scheduler.feed()
+    scheduler.fill(true)
     t.same([a.waiting, b.waiting], [[], []])
   },
 )
@@ -499,7 +505,7 @@ t.test(
       await rest()
     }
     t.ok(a.waiting.includes(next), 'but not for long')
-    t.ok(scheduler.pieces > 1)
+    t.ok(scheduler.activePieces > 1)
   },
 )
 

@@ -22,53 +22,53 @@ const name = (giver: unknown) => giver as string
 
 t.test('the only giver of a wrong piece is guilty at once', async t => {
   const bans = new SmartBan<string>()
-  t.same(bans.failed(piece('aAaa'), name), ['a'])
-  t.same(bans.failed(piece('Aaaa', 1), name), ['a'])
+  t.same(bans.addCorrupt(piece('aAaa'), name), ['a'])
+  t.same(bans.addCorrupt(piece('Aaaa', 1), name), ['a'])
 })
 
 t.test('of several givers the one whose bytes differ from the right ones is guilty, no other', async t => {
   const bans = new SmartBan<string>()
   for (const index of [0, 1]) {
-    t.same(bans.failed(piece('aBca', index), name), [], 'nobody knows yet who it was')
-    t.equal(bans.suspect(index), true)
+    t.same(bans.addCorrupt(piece('aBca', index), name), [], 'nobody knows yet who it was')
+    t.equal(bans.isSuspect(index), true)
     t.same(
-      ['a', 'b', 'c', 'd'].filter(peer => bans.accused(index, peer)),
+      ['a', 'b', 'c', 'd'].filter(peer => bans.isAccused(index, peer)),
       ['a', 'b', 'c'],
     )
-    t.same(bans.passed(piece('dddd', index)), ['b'])
-    t.equal(bans.suspect(index), false)
-    t.equal(bans.accused(index, 'b'), false)
+    t.same(bans.addVerified(piece('dddd', index)), ['b'])
+    t.equal(bans.isSuspect(index), false)
+    t.equal(bans.isAccused(index, 'b'), false)
   }
 })
 
 t.test('two liars in one piece are both proven', async t => {
   const bans = new SmartBan<string>()
-  bans.failed(piece('aBbC'), name)
-  t.same(bans.passed(piece('dddd')).sort(), ['b', 'c'])
-  bans.failed(piece('CaaB', 1), name)
-  t.same(bans.passed(piece('dddd', 1)).sort(), ['b', 'c'])
+  bans.addCorrupt(piece('aBbC'), name)
+  t.same(bans.addVerified(piece('dddd')).sort(), ['b', 'c'])
+  bans.addCorrupt(piece('CaaB', 1), name)
+  t.same(bans.addVerified(piece('dddd', 1)).sort(), ['b', 'c'])
 })
 
 t.test('a piece that fails again keeps the evidence of the first time', async t => {
   const bans = new SmartBan<string>()
-  bans.failed(piece('aBaa'), name)
-  t.same(bans.failed(piece('CCCC'), name), ['c'])
-  bans.failed(piece('aBab'), name)
-  t.same(bans.passed(piece('aaaa')), ['b'], 'b is guilty of one piece, once')
+  bans.addCorrupt(piece('aBaa'), name)
+  t.same(bans.addCorrupt(piece('CCCC'), name), ['c'])
+  bans.addCorrupt(piece('aBab'), name)
+  t.same(bans.addVerified(piece('aaaa')), ['b'], 'b is guilty of one piece, once')
 })
 
 t.test('a piece that came right at once accuses nobody', async t => {
   const bans = new SmartBan<string>()
-  t.same(bans.passed(piece('abcd')), [])
-  t.equal(bans.suspect(0), false)
+  t.same(bans.addVerified(piece('abcd')), [])
+  t.equal(bans.isSuspect(0), false)
 })
 
 t.test('a piece that fails for ever holds a bounded amount of evidence', async t => {
   const bans = new SmartBan<string>()
-  for (let n = 0; n < 100; n++) bans.failed(piece('aBab'), name)
-  bans.failed(piece('acac'), name)
-  bans.failed(piece('acac'), name)
-  bans.failed(piece('acac'), name)
-  bans.failed(piece('acac'), name)
-  t.same(bans.passed(piece('dddd')), [], 'the oldest was forgotten, b is not guilty')
+  for (let n = 0; n < 100; n++) bans.addCorrupt(piece('aBab'), name)
+  bans.addCorrupt(piece('acac'), name)
+  bans.addCorrupt(piece('acac'), name)
+  bans.addCorrupt(piece('acac'), name)
+  bans.addCorrupt(piece('acac'), name)
+  t.same(bans.addVerified(piece('dddd')), [], 'the oldest was forgotten, b is not guilty')
 })

@@ -1,0 +1,64 @@
+import type { Fetcher } from '../../streams/block-source.ts'
+import type { PieceBuffer } from '../../streams/piece-buffer.ts'
+import type { ActivePiece } from './active-piece.ts'
+
+/** The pieces under way, and which of them have blocks that are requested from no peer. */
+export class ActivePieces {
+  readonly #pieces = new Map<number, ActivePiece>()
+  readonly #withFreeBlocks = new Set<ActivePiece>()
+
+  get size(): number {
+    return this.#pieces.size
+  }
+
+  /** True if a block is requested from no peer. */
+  get hasFreeBlocks(): boolean {
+    return this.#withFreeBlocks.size > 0
+  }
+
+  /** True if the lowest piece under way is whole: it waits for the disk or a reader, not for peers. */
+  get isLowestWhole(): boolean {
+    return this.#pieces.get(Math.min(...this.#pieces.keys()))?.buffer.closed ?? false
+  }
+
+  [Symbol.iterator](): IterableIterator<ActivePiece> {
+    return this.#pieces.values()
+  }
+
+  /** The pieces with blocks that are requested from no peer. */
+  withFreeBlocks(): Iterable<ActivePiece> {
+    return this.#withFreeBlocks
+  }
+
+  get(index: number): ActivePiece | undefined {
+    return this.#pieces.get(index)
+  }
+
+  /** The piece under way that has this buffer; undefined if the buffer belongs to an earlier attempt. */
+  find(buffer: PieceBuffer): ActivePiece | undefined {
+    const active = this.#pieces.get(buffer.index)
+    return active?.buffer === buffer ? active : undefined
+  }
+
+  /** True if a piece under way is for this peer alone. */
+  hasExclusive(fetcher: Fetcher): boolean {
+    for (const { alone } of this.#pieces.values()) if (alone === fetcher) return true
+    return false
+  }
+
+  add(active: ActivePiece): void {
+    this.#pieces.set(active.buffer.index, active)
+    this.update(active)
+  }
+
+  delete(active: ActivePiece): void {
+    this.#pieces.delete(active.buffer.index)
+    this.#withFreeBlocks.delete(active)
+  }
+
+  /** Notes that blocks of a piece were requested or given back. */
+  update(active: ActivePiece): void {
+    if (active.buffer.free > 0) this.#withFreeBlocks.add(active)
+    else this.#withFreeBlocks.delete(active)
+  }
+}

@@ -1,0 +1,61 @@
+import type { PieceBuffer } from '../../streams/piece-buffer.ts'
+import type { Reputation } from '../swarm/reputation.ts'
+import { SmartBan } from './smart-ban.ts'
+
+/** Decides which peers may fetch which pieces after wrong bytes, from the evidence of pieces and the strikes of addresses. */
+export class PeerTrust {
+  /** The address or URL behind each fetcher, also after its connection has ended. */
+  readonly names = new WeakMap<object, string>()
+  readonly #smartBan = new SmartBan<string>()
+  readonly #reputation: Reputation
+
+  constructor(reputation: Reputation) {
+    this.#reputation = reputation
+  }
+
+  nameOf(fetcher: object): string {
+    return this.names.get(fetcher) ?? '?'
+  }
+
+  /** True if a piece came wrong before, so that it has to come from one peer alone. */
+  isSuspect(index: number): boolean {
+    return this.#smartBan.isSuspect(index)
+  }
+
+  /** True if this peer gave a part of a piece that came wrong. */
+  isAccused(index: number, fetcher: object): boolean {
+    return this.#smartBan.isAccused(index, this.nameOf(fetcher))
+  }
+
+  /** True if this peer gets pieces alone, one at a time, until one of them is right. */
+  isOnParole(fetcher: object): boolean {
+    return this.#reputation.onParole(fetcher, this.nameOf(fetcher))
+  }
+
+  /** Notes that a piece is right. @returns the names to ban */
+  addVerified(piece: PieceBuffer): string[] {
+    const banned = this.#strike(this.#smartBan.addVerified(piece), piece)
+    for (const giver of new Set(piece.givers))
+      if (giver !== undefined) this.#reputation.credit(giver as object, this.nameOf(giver as object))
+    return banned
+  }
+
+  /** Notes that a piece is wrong. @returns the names to ban */
+  addCorrupt(piece: PieceBuffer): string[] {
+    // blocks of an earlier run may be what is wrong: no peer is to blame
+    if (piece.givers.includes(undefined)) return []
+    return this.#strike(
+      this.#smartBan.addCorrupt(piece, giver => this.nameOf(giver as object)),
+      piece,
+    )
+  }
+
+  /** The reason that a ban for this piece is given. */
+  reasonFor({ index }: PieceBuffer): string {
+    return `banned for wrong bytes, the last in piece ${index}`
+  }
+
+  #strike(names: readonly string[], piece: PieceBuffer): string[] {
+    return names.filter(name => this.#reputation.strike(name, this.reasonFor(piece)))
+  }
+}
