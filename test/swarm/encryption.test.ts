@@ -4,7 +4,7 @@ import { Exchange } from '../../src/codec/exchange.ts'
 import { type Ciphers, CRYPTO, type Encryption } from '../../src/codec/mse.ts'
 import { initiate } from '../../src/codec/mse-handshake.ts'
 import type { Peer } from '../../src/pipeline/peer/peer.ts'
-import { ACCEPT_TIMEOUT } from '../../src/pipeline/swarm/listener.ts'
+import { ACCEPT_TIMEOUT_MS } from '../../src/pipeline/swarm/listener.ts'
 import { noise } from '../helpers/metainfo.ts'
 import { type MemberSpec, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 
@@ -273,7 +273,7 @@ t.test('L6: noise without an end is the end soon', async t => {
 t.test('N3: ten seconds are all the time there is, with encryption too', async t => {
   const { socket, heard, warnings, wait } = await caller(t, 'prefer')
   socket.write(noise(96, 5))
-  for (let second = 0; second < ACCEPT_TIMEOUT / 1000 - 1; second++) {
+  for (let second = 0; second < ACCEPT_TIMEOUT_MS / 1000 - 1; second++) {
     await wait(1000)
     socket.write(noise(1, second))
   }

@@ -6,7 +6,7 @@ import { SpillFile } from '../../storage/spill-file.ts'
 import { Spill } from '../../streams/read/spill.ts'
 import { type AnyWritable, SinkWriter } from './sink-writer.ts'
 
-/** Bytes for several: a FileReader, a tar archive, or any Readable. */
+/** The source of `fanOut`: a FileReader, a tar archive, or any Readable. */
 export interface FanSource extends AsyncIterable<Uint8Array> {
   destroy(error?: Error): unknown
   /** Takes back a chunk that was lent. */
@@ -14,44 +14,44 @@ export interface FanSource extends AsyncIterable<Uint8Array> {
   on?(event: 'error', listener: (error: Error) => void): unknown
 }
 
-/** A sink, and what happens when it is slow. */
+/** A sink, and how `fanOut` treats it when it is slow. */
 export interface Destination {
-  /** Any Writable; ended after the last byte, destroyed with the error if that does not come. */
+  /** Any Writable. It is ended after the last byte, or destroyed with the error of the source. */
   readonly sink: AnyWritable
-  /** `block`: all wait for it. `spill`: nobody does; what it is behind rests in a temporary file. @default 'block' */
+  /** `block`: all sinks wait for it. `spill`: none waits, and its backlog is kept in a temporary file. @default 'block' */
   readonly policy?: 'block' | 'spill'
-  /** `spill`: bytes of it that wait in memory. @default 8 MiB */
+  /** For `spill`: bytes of the backlog that are kept in memory. @default 8 MiB */
   readonly memory?: number
 }
 
 /** Options of `fanOut`. */
 export interface FanOutOptions {
-  /** One that fails ends all. @default false: the others go on while there are any */
+  /** True to destroy all sinks when one fails. @default false: the others go on */
   readonly together?: boolean
   /**
-   * The source lends its chunks: each is given back once every sink has done with it, or all are destroyed:
-   * then the last bytes of a sink that was still writing may be others. @default false
+   * True if the source lends its chunks. Each is released when every sink has taken it, or when all are destroyed; then
+   * the last bytes of a sink that was still writing may be wrong. @default false
    */
   readonly lend?: boolean
-  /** Ends it: every sink is destroyed with the signal's reason. */
+  /** Aborts it: every sink is destroyed with the signal's reason. */
   readonly signal?: AbortSignal
   /** The directory of temporary files. @default os.tmpdir() */
   readonly directory?: string
-  /** Where that is. @default the disk of this machine */
+  /** The file system of that directory. @default that of this machine */
   readonly fs?: FileSystem
 }
 
 /**
- * One source to several sinks at once. Returns a promise for each: it resolves when that sink has finished with every
- * byte, and rejects with its own error, or with the source's, which destroys all of them: none is ended before the end.
- * When no sink is left, the source is destroyed.
+ * Writes one source to several sinks at once. Returns a promise for each sink. It resolves when the sink has finished after
+ * the last byte. It rejects with the sink's own error, or with the error of the source, which destroys all sinks. When no
+ * sink is left, the source is destroyed.
  *
  *     await Promise.all(fanOut(file.stream(), [{ sink: toDisk }, { sink: toPlayer, policy: 'spill' }]))
  *
- * in            FanSource, read once, from where it is
+ * in            FanSource, read once, from its current position
  * out           Uint8Array to each sink
- * backpressure  of the slowest that blocks, and of the disk for those that spill
- * fails with    each its own
+ * backpressure  of the slowest sink that blocks, and of the disk for sinks that spill
+ * fails with    each sink with its own error
  */
 export function fanOut(
   source: FanSource,
@@ -78,8 +78,8 @@ export function fanOut(
   const abort = () => fail(signal!.reason)
   if (signal?.aborted) abort()
   else signal?.addEventListener('abort', abort, { once: true })
-  source.on?.('error', fail) // at once, also while a sink makes us wait
-  // streamx does not tell of its own error when a stream is destroyed with that
+  source.on?.('error', fail) // at once, also while a sink is slow
+  // streamx emits no `error` for a stream that is destroyed without one
   carry(source, outlets, lend).catch(error => fail(error.code === 'STREAM_DESTROYED' ? closedEarly() : error))
   const ends = outlets.map(({ done }) => done)
   void Promise.allSettled(ends).then(() => signal?.removeEventListener('abort', abort))

@@ -3,21 +3,21 @@ import { StorageError } from '../../errors.ts'
 import type { Spill } from '../../streams/read/spill.ts'
 import { drained, isStage, type Sink, type Stage } from '../../streams/stage.ts'
 
-/** Where bytes can be written to: a Writable of Node, or of streamx as the stages are. */
+/** A Writable of Node, or of streamx as the stages are. */
 export type AnyWritable = NodeJS.WritableStream | Sink<Uint8Array>
 
-/** One destination of several: it takes all that it is given, or `done` says why not. */
+/** Writes to one sink of several. */
 export class SinkWriter {
-  /** Resolves when the sink has finished after the last byte; else rejects with why not. */
+  /** Resolves when the sink has finished after the last byte; else rejects with the reason. */
   readonly done: Promise<void>
   readonly #sink: AnyWritable
-  /** What is written to: the sink, or what stands before it. */
+  /** The stage that is written to: the sink, or the spill before it. */
   readonly #entry: AnyWritable
   #ended = false
   #closed = false
   #proceed: (() => void) | undefined
 
-  /** @param before takes what the sink is too slow for */
+  /** @param before keeps what the sink is too slow for */
   constructor(sink: AnyWritable, before?: Spill) {
     this.#sink = sink
     this.#entry = before ?? sink
@@ -29,7 +29,7 @@ export class SinkWriter {
           before?.destroy(error)
           reject(error)
         } else if (this.#ended) resolve()
-        else settle(new StorageError('ERR_ABORTED', 'the sink was closed before it had everything'))
+        else settle(new StorageError('ERR_ABORTED', 'the sink was closed before the last byte'))
       }
       if (isStage(sink)) whenClosed(sink, settle)
       else finished(sink, { readable: false }, settle)
@@ -44,9 +44,9 @@ export class SinkWriter {
   }
 
   /**
-   * Gives it some bytes.
-   * @param taken called once, when it needs their memory no more, or is closed
-   * @returns what to wait for before there is more for it
+   * Writes a chunk.
+   * @param taken called once, when the sink no longer needs the memory, or is closed
+   * @returns a promise to wait for before the next chunk, if the sink is slow
    */
   write(chunk: Uint8Array, taken: () => void): Promise<void> | undefined {
     const entry = this.#entry
@@ -63,19 +63,19 @@ export class SinkWriter {
     })
   }
 
-  /** That was all. */
+  /** Ends the sink after the last chunk. */
   end(): void {
     this.#ended = true
     if (!this.#closed) this.#entry.end()
   }
 
-  /** There is an error, and so no end. */
+  /** Destroys the sink with an error. */
   destroy(error: Error): void {
     if (!this.#closed) (this.#sink as Stage).destroy(error)
   }
 }
 
-/** Calls back once, when a stage has finished, or closed without that. */
+/** Calls back once: when a stage has finished, or has closed before that. */
 function whenClosed(stage: Stage, call: (error?: Error) => void): void {
   let failure: Error | undefined
   let finished = false
@@ -85,7 +85,7 @@ function whenClosed(stage: Stage, call: (error?: Error) => void): void {
   })
   stage.on('finish', () => {
     finished = true
-    if ('read' in stage) call() // its other side is somebody else's
+    if ('read' in stage) call() // its readable side belongs to another reader
   })
   stage.on('close', () => (finished ? call() : early()))
   if (stage.destroyed) queueMicrotask(early)

@@ -1,4 +1,4 @@
-/** A torrent's files as one tar archive: what goes in, and under which names. */
+/** The entries of a tar archive of a torrent: which files, and their paths. */
 
 import { posix } from 'node:path'
 import { checkArgument } from '../../codec/check-arguments.ts'
@@ -10,28 +10,30 @@ import { type TarBody, TarPacker } from '../../streams/read/tar-packer.ts'
 
 type Files = Pick<Metainfo, 'files' | 'multiFile'>
 
-/** Which files an archive holds, and where in it. */
+/** Which files an archive holds, and their paths. */
 export interface TarChoice {
   /** Which files, by index; padding is never among them. @default all */
   readonly select?: (fileIndex: number) => boolean
   /**
-   * Leaves the torrent's own directory out of the paths, for who wants its files at the archive's root
+   * True to leave the torrent's own directory out of the paths, so that its files are at the archive's root
    * (`docker load`). @default false
    */
   readonly strip?: boolean
 }
 
+/** Options of `tarOf`. */
 export interface TarOptions extends TarChoice {
-  /** All bytes of one file, in order; called for one after the other, and never for empty files and symlinks. */
+  /** Opens one file. Called for one file after the other, and not for empty files and symlinks. */
   readonly open: (fileIndex: number) => TarBody
   /** Chunks are lent: see TarPacker. @default false */
   readonly lend?: boolean
 }
 
 /**
- * The chosen files, in the torrent's order, as one POSIX archive (pax where it must): executable bit, hidden flag and
- * symlinks (BEP 47) kept. Owner and times are 0, so that the info-hash alone decides every byte.
- * Throws ERR_PATH for a path or symlink that would lead outside. Ends complete or fails, never short.
+ * Packs the chosen files in the torrent's order as one POSIX archive, with pax headers where they are needed. It keeps the
+ * executable bit, the hidden flag and symlinks (BEP 47). Owner and times are 0, so that the info-hash and the choice decide
+ * every byte. The archive ends complete or fails.
+ * @throws InputError ERR_PATH for a path or a symlink that leaves the archive
  */
 export function tarOf(metainfo: Files, options: TarOptions): TarPacker {
   checkArgument('metainfo', metainfo, 'object')
@@ -44,7 +46,7 @@ export function tarOf(metainfo: Files, options: TarOptions): TarPacker {
   return new TarPacker({ members, lend })
 }
 
-/** Bytes of the archive that `tarOf` makes. */
+/** Returns the length of the archive that `tarOf` makes, in bytes. */
 export function tarSize(metainfo: Files, choice: TarChoice = {}): number {
   return entriesOf(metainfo, choice).reduce(
     (sum, entry) => sum + tarHeader(entry).length + entry.length + tarPadding(entry.length),
@@ -67,12 +69,12 @@ function entryOf(file: FileEntry, fileIndex: number, strip: boolean): IndexedEnt
   const path = pathInside(file.path, fileIndex, strip)
   const entry = { fileIndex, path, length, executable, hidden }
   if (symlink === undefined) return entry
-  // Both paths are inside, so a way from one to the other never leaves.
+  // Both paths are inside, so a relative path between them never leaves.
   const target = pathInside(symlink, fileIndex, strip)
   return { ...entry, length: 0, link: posix.relative(posix.dirname(`/${path}`), `/${target}`) || '.' }
 }
 
-/** Torrents' paths are made safe when they are parsed; this is the second lock on the same door. */
+/** Checks a path again, although the parser makes paths safe. */
 function pathInside(path: string, fileIndex: number, strip: boolean): string {
   const names = path.split('/')
   const unsafe = names.some(name => name === '' || name === '.' || name === '..' || name.includes('\0'))

@@ -36,7 +36,7 @@ export interface ListenerEvents {
 /** Bytes of a handshake up to the end of its info-hash: with these we know whom a connection is for. */
 const ENOUGH = 48
 /** Milliseconds within which those have to come, in all. */
-export const ACCEPT_TIMEOUT = 10_000
+export const ACCEPT_TIMEOUT_MS = 10_000
 
 /** Accepts connections for any number of torrents, and gives each to the one that its handshake names (BEP 3). */
 export class Listener extends EventEmitter<ListenerEvents> {
@@ -143,7 +143,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
       return
     }
     if (room !== true) this.#drop(room, 'silent while others waited for its place')
-    const timer = this.#clock.setTimeout(() => this.#drop(socket, 'no handshake in time'), ACCEPT_TIMEOUT)
+    const timer = this.#clock.setTimeout(() => this.#drop(socket, 'no handshake in time'), ACCEPT_TIMEOUT_MS)
     this.#halfOpen.add(socket, remoteAddress, now)
     this.#timers.set(socket, timer)
     const { encryption = 'prefer' } = this.#options

@@ -1,80 +1,87 @@
-/** What the choker is told of a peer. Rates are bytes a second, times milliseconds of one clock. */
+/** What the choker knows of a peer. Rates are bytes per second, times are milliseconds of one clock. */
 export interface ChokerPeer<Id extends object> {
   readonly id: Id
-  /** It wants something of us (`peerInterested`). */
+  /** True if it wants pieces that we have. */
   readonly interested: boolean
   /** It says that it downloads nothing: a seed, or a partial seed (BEP 21). Never unchoked. */
   readonly uploadOnly: boolean
-  /** What it gives us. */
+  /** The rate at which it uploads to us. */
   readonly downRate: number
-  /** What we give it. */
+  /** The rate at which we upload to it. */
   readonly upRate: number
-  /** It owes us blocks, and gave none for a minute. */
+  /** True if it owes us blocks and has sent none for ten seconds. */
   readonly snubbed: boolean
   readonly unchoked: boolean
-  /** When it was last unchoked; -Infinity for never. Kept while it is choked: it says how long the peer waits. */
+  /** When it was last unchoked; -Infinity for never. A choked peer has waited since then. */
   readonly unchokedAt: number
   readonly connectedAt: number
-  /** Bytes that we sent it since it was last unchoked. */
+  /** Bytes sent to it since it was last unchoked. */
   readonly sentSince: number
 }
 
+/** The inputs of one decision. */
 export interface ChokeRound<Id extends object> {
   readonly peers: Iterable<ChokerPeer<Id>>
-  /** We have all that we want: nobody gives us anything any more. */
+  /** True if nothing is missing, so that no peer uploads to us. */
   readonly seeding: boolean
-  /** How many may be unchoked at once. */
+  /** The number of peers that may be unchoked at once. */
   readonly slots: number
   readonly now: number
-  /** Who is unchoked by chance, and since when, as the round before said. */
+  /** The peer that the last round unchoked by chance, and since when. */
   readonly optimistic?: Id | undefined
   readonly optimisticSince?: number
-  /** Bytes after which a seed lets others have a turn: 20 pieces in libtorrent (`seeding_piece_quota`). @default 20 MiB */
+  /** Bytes after which the turn of a peer of a seed ends: 20 pieces in libtorrent (`seeding_piece_quota`). @default 20 MiB */
   readonly quota?: number
   /** From 0 to below 1. */
   readonly random: () => number
 }
 
+/** The decision. */
 export interface Unchoked<Id extends object> {
-  /** Everybody who is to be unchoked; all others are to be choked. */
+  /** The peers to unchoke; all others are choked. */
   readonly unchoke: Set<Id>
-  /** Who of them is so by chance, and since when. */
+  /** The one of them that was chosen by chance, and since when. */
   readonly optimistic: Id | undefined
   readonly optimisticSince: number
 }
 
-/** How often the choker is asked, in ms (BEP 3). */
-export const CHOKE_INTERVAL = 10_000
-const OPTIMISTIC_TURN = 30_000
-const NEW = 60_000
-const NEW_WEIGHT = 3
-const TURN = 60_000
-const IDLE = 20_000
-const QUOTA = 20 * 2 ** 20
-/** Rounds are not exact: what is due within half of one is due now, or it would last a whole one more. */
-const SLACK = CHOKE_INTERVAL / 2
+/** Milliseconds between two rounds (BEP 3). */
+export const CHOKE_INTERVAL_MS = 10_000
+/** Milliseconds of an optimistic unchoke. */
+const OPTIMISTIC_TURN_MS = 30_000
+/** Milliseconds for which a peer is new, and how many times as likely it is then to be unchoked by chance. */
+const NEW_PEER_MS = 60_000
+const NEW_PEER_WEIGHT = 3
+/** Milliseconds of a turn when seeding, and after which a turn ends in which the peer took nothing. */
+const TURN_MS = 60_000
+const IDLE_TURN_MS = 20_000
+/** Bytes after which a turn ends. */
+const TURN_QUOTA_BYTES = 20 * 2 ** 20
+/** Rounds are not exact. What is due within half a round is due now, since it would otherwise last a whole round more. */
+const ROUND_TOLERANCE_MS = CHOKE_INTERVAL_MS / 2
 
 /**
- * Whom to unchoke (BEP 3). Asked every ten seconds, and at once when an unchoked peer leaves or wants nothing any more.
+ * Decides which peers to unchoke (BEP 3). Called every ten seconds, and at once when an unchoked peer leaves or loses
+ * interest.
  *
- * Depends on: which peers are interested, what each gives us and takes from us, which are snubbed; who is
- * unchoked, since when, and what it has had since; how long the others wait; who is unchoked by chance and since when;
- * who is new; whether we seed; the number of slots; the time; chance.
+ * Depends on: which peers are interested, their rates, which are snubbed; which are unchoked, since when, and what they
+ * received since; how long the others wait; which was unchoked by chance, and since when; which are new; whether we seed;
+ * the number of slots; the time; chance.
  *
- * - Where there are slots for all who are interested, all are unchoked.
- * - Downloading, it is tit for tat: all slots but one go to those who give us most. Who gives us equally much, which
- *   is nothing at the start, takes turns. The last slot goes by chance to somebody else for thirty seconds, three
- *   times as likely to somebody new. A snubbed peer has that chance only, and slots that nobody else could have.
- * - Seeding, all take turns: see `byTurn`.
+ * - If there are slots for all interested peers, all are unchoked.
+ * - While downloading it is tit for tat. All slots but one go to the peers that upload most to us. Equal peers, as all are
+ *   at the start, take turns. The last slot goes by chance to another peer for thirty seconds; a new peer is three times
+ *   as likely. A snubbed peer gets only this slot, and slots that no other peer wants.
+ * - While seeding, all take turns: see `compareTurns`.
  */
 export function rechoke<Id extends object>(round: ChokeRound<Id>): Unchoked<Id> {
-  const { seeding, slots, now, optimistic, optimisticSince = now, quota = QUOTA, random } = round
+  const { seeding, slots, now, optimistic, optimisticSince = now, quota = TURN_QUOTA_BYTES, random } = round
   const wanting = [...round.peers].filter(peer => peer.interested && !peer.uploadOnly)
   if (slots >= wanting.length) return settled(wanting, now)
-  const turns = byTurn<Id>(now, quota)
+  const turns = compareTurns<Id>(now, quota)
   if (seeding || slots < 1) return settled(wanting.sort(turns).slice(0, Math.max(0, slots)), now)
 
-  // who is here by chance has to give more than others to stay, not as much
+  // A peer that was unchoked by chance stays only if it uploads more than others, not as much.
   const byChance = ({ id }: ChokerPeer<Id>) => Number(id === optimistic)
   const best = wanting
     .filter(({ snubbed }) => !snubbed)
@@ -83,8 +90,10 @@ export function rechoke<Id extends object>(round: ChokeRound<Id>): Unchoked<Id> 
   const unchoke = new Set(best.map(({ id }) => id))
   const rest = wanting.filter(({ id }) => !unchoke.has(id)).sort(turns)
 
-  const stays = now - optimisticSince < OPTIMISTIC_TURN - SLACK && rest.some(({ id }) => id === optimistic)
-  // who had this turn is not the next, unless there is nobody else
+  const stays =
+    now - optimisticSince < OPTIMISTIC_TURN_MS - ROUND_TOLERANCE_MS &&
+    rest.some(({ id }) => id === optimistic)
+  // A peer does not get this turn twice in a row, unless it is the only one.
   const others = rest.filter(({ id }) => id !== optimistic)
   const chosen = stays ? optimistic! : draw(others.length > 0 ? others : rest, now, random).id
   unchoke.add(chosen)
@@ -96,27 +105,27 @@ function settled<Id extends object>(peers: readonly ChokerPeer<Id>[], now: numbe
   return { unchoke: new Set(peers.map(({ id }) => id)), optimistic: undefined, optimisticSince: now }
 }
 
-/** One of `peers` by chance; who came within the last minute counts three times. */
+/** Draws one of the peers by chance. A new peer counts three times. */
 function draw<Id extends object>(peers: readonly ChokerPeer<Id>[], now: number, random: () => number) {
-  const weight = ({ connectedAt }: ChokerPeer<Id>) => (now - connectedAt < NEW ? NEW_WEIGHT : 1)
+  const weight = ({ connectedAt }: ChokerPeer<Id>) => (now - connectedAt < NEW_PEER_MS ? NEW_PEER_WEIGHT : 1)
   let left = random() * peers.reduce((sum, peer) => sum + weight(peer), 0)
   return peers.find(peer => (left -= weight(peer)) < 0) ?? peers.at(-1)!
 }
 
 /**
- * The order of turns, as libtorrent's round-robin seeding: who is in its turn keeps it; then who waits, longest
- * first; then who has had its turn. Where some of these must go, those stay who take most.
+ * Compares peers by turns, as libtorrent's round-robin seeding does: first peers in their turn, then peers that wait, the
+ * longest first, then peers that had their turn. Of the unchoked peers, those that take most come first.
  *
- * A turn is a minute, or less for who took `quota` bytes before that or takes nothing at all, but one round at least.
- * Who never was unchoked waits since it came: to leave and to come again gains nothing.
+ * A turn is a minute. It is shorter if the peer has taken `quota` bytes or takes nothing, but at least one round. A peer
+ * that was never unchoked has waited since it connected, so reconnecting gains nothing.
  */
-function byTurn<Id extends object>(now: number, quota: number) {
+function compareTurns<Id extends object>(now: number, quota: number) {
   const rank = ({ unchoked, unchokedAt, sentSince }: ChokerPeer<Id>) => {
     if (!unchoked) return 1
-    const age = now - unchokedAt + SLACK
-    const full = sentSince >= quota && age >= CHOKE_INTERVAL
-    const idle = sentSince === 0 && age >= IDLE
-    return full || idle || age >= TURN ? 2 : 0
+    const age = now - unchokedAt + ROUND_TOLERANCE_MS
+    const full = sentSince >= quota && age >= CHOKE_INTERVAL_MS
+    const idle = sentSince === 0 && age >= IDLE_TURN_MS
+    return full || idle || age >= TURN_MS ? 2 : 0
   }
   const waitsSince = (peer: ChokerPeer<Id>) => Math.max(peer.unchokedAt, peer.connectedAt)
   return (a: ChokerPeer<Id>, b: ChokerPeer<Id>) =>

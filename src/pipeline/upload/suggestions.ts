@@ -2,65 +2,67 @@ import { shuffled } from '../../ports/random.ts'
 import type { SuggestedPeer } from '../peer/peer-context.ts'
 import { UploadGauge } from './upload-gauge.ts'
 
+/** Options of `Suggestions`. */
 export interface SuggestionsOptions {
   readonly pieceCount: number
   /** Bytes of each piece but the last. */
   readonly pieceLength: number
-  /** How many peers that are no seeds have a piece. */
+  /** Returns the number of peers that have a piece, without seeds. */
   readonly copies: (index: number) => number
   /** From 0 to below 1. */
   readonly random: () => number
 }
 
-/** Bytes that a peer is to have suggestions for: as much as it may ask for before it hears of the next. */
-const AHEAD = 1 << 18
-const FEWEST = 2
-/** Bytes of pieces that are left to one peer while others wait, and pieces at least. */
+/** Bytes of suggestions that a peer has at least: as much as it may request before the next suggestion arrives. */
+const MIN_SUGGESTED_BYTES = 1 << 18
+const MIN_SUGGESTED_PIECES = 2
+/** Bytes of pieces that are left to one peer while others wait, and the minimum in pieces. */
 const HELD_BYTES = 1 << 20
-const FEWEST_HELD = 4
-/** Milliseconds that a peer is left without anything for the sake of others: fewer than it waits before it gives us up. */
-const PATIENCE = 8000
-/** Milliseconds that a piece is left to the first who asked for it, while others get something else. */
-const LONGEST = 60_000
+const MIN_HELD_PIECES = 4
+/** Milliseconds that a peer may get nothing because others are served: less than the time after which it gives us up. */
+const MAX_PEER_WAIT_MS = 8000
+/** Milliseconds that a piece is left to the first peer that requested it, while others get other pieces. */
+const MAX_HOLD_MS = 60_000
 
 /**
- * Which pieces a seed suggests to whom, so that it does not send to two what one could give the other (BEP 6).
+ * Decides which pieces a seed suggests to which peer, so that it does not send a piece to two peers of which one could
+ * upload it to the other (BEP 6).
  *
- * Depends on: which pieces no peer but seeds has; which were suggested to, or asked for by, somebody who is still
- * here, and when; what the peer has asked for of what it was suggested, and how long it waits, or whoever has asked first; the bytes
- * sent of late; chance.
+ * Depends on: which pieces only seeds have; which were suggested to or requested by a connected peer, and when; which
+ * suggestions the peer has followed; how long it waits, and how long the peer that requested first waits; the recent upload
+ * rate; chance.
  *
- * Others wait for a piece only while the upload is saturated, so that what they do not get goes to another peer at once;
- * for a peer that takes what it asks for, and for a few pieces of each.
+ * Others wait for a piece only while the upload is saturated, since another peer then gets at once what they do not; only
+ * for a peer that takes what it requests; and only for a few pieces of each.
  *
- * Each piece is suggested once, to one peer. A piece that somebody has is left to the peers themselves: they pick
- * the rarest first. So a swarm in which every piece is about hears nothing from us.
+ * Each piece is suggested once, to one peer. A piece that another peer has is left to the peers, which pick the rarest
+ * first. So a swarm that has every piece gets no suggestions.
  */
 export class Suggestions<Peer extends SuggestedPeer> {
   readonly #options: SuggestionsOptions
   readonly #stock: number
   readonly #held: number
   readonly #gauge = new UploadGauge()
-  /** Pieces that were suggested to nobody, by chance. */
+  /** Pieces that were not suggested yet, in random order. */
   #fresh: number[] | undefined
-  /** What each was suggested and has not asked for, and what it has asked for. */
+  /** The pieces that were suggested to each peer and not requested yet, and those that it requested. */
   readonly #waiting = new Map<Peer, Set<number>>()
   readonly #asked = new Map<Peer, Set<number>>()
-  /** Who was suggested a piece, or asked for it, first, and when. */
+  /** The peer that a piece was first suggested to or requested by, and when. */
   readonly #taken = new Map<number, { readonly peer: Peer; readonly at: number }>()
 
   constructor(options: SuggestionsOptions) {
     this.#options = options
-    this.#stock = Math.max(FEWEST, Math.ceil(AHEAD / options.pieceLength))
-    this.#held = Math.max(FEWEST_HELD, Math.ceil(HELD_BYTES / options.pieceLength))
+    this.#stock = Math.max(MIN_SUGGESTED_PIECES, Math.ceil(MIN_SUGGESTED_BYTES / options.pieceLength))
+    this.#held = Math.max(MIN_HELD_PIECES, Math.ceil(HELD_BYTES / options.pieceLength))
   }
 
-  /** So many bytes were sent so far, to all peers. To be called now and then. */
+  /** Takes the number of bytes sent so far to all peers. Called several times a second. */
   tick(uploaded: number, now: number): void {
     this.#gauge.update(uploaded, now)
   }
 
-  /** What to suggest to this peer now. @param has what it has */
+  /** Returns the pieces to suggest to a peer now. @param has true for a piece that the peer has */
   next(peer: Peer, has: (index: number) => boolean, now: number): number[] {
     const waiting = this.#of(this.#waiting, peer)
     const fresh = (this.#fresh ??= this.#shuffled())
@@ -75,7 +77,7 @@ export class Suggestions<Peer extends SuggestedPeer> {
     return chosen
   }
 
-  /** This peer asks for a piece. @returns whether it is time for `next` */
+  /** A peer requests a piece. Returns true if it is time to call `next`. */
   asked(peer: Peer, index: number, now: number): boolean {
     const asked = this.#of(this.#asked, peer)
     if (asked.has(index)) return false
@@ -88,20 +90,20 @@ export class Suggestions<Peer extends SuggestedPeer> {
     return suggested
   }
 
-  /** Whether this peer's requests for a piece are to wait: another fetches it, and may give it on. */
+  /** Returns true if a peer's requests for a piece should wait, because another peer fetches it and may upload it. */
   later(peer: Peer, index: number, now: number): boolean {
     if (!this.#gauge.saturated) return false // there is upload to spare
     const taken = this.#taken.get(index)
     if (!taken || taken.peer === peer) return false
-    if (now - peer.waitsSince >= PATIENCE || now - taken.at >= LONGEST) return false
-    if (now - taken.peer.waitsSince >= PATIENCE) return false // nor for somebody who does not take it
+    if (now - peer.waitsSince >= MAX_PEER_WAIT_MS || now - taken.at >= MAX_HOLD_MS) return false
+    if (now - taken.peer.waitsSince >= MAX_PEER_WAIT_MS) return false // nor for a peer that does not take it
     const { sending, waiting } = taken.peer.responder
-    if (!sending && waiting === 0) return false // it has what it asked for: nobody is to wait for nothing
-    // what somebody has is no longer waited for: where everybody shares, the request is cancelled by then
+    if (!sending && waiting === 0) return false // it has received what it requested
+    // A piece that another peer has needs no wait: peers that share have cancelled the request by then.
     return this.#options.copies(index) === 0 && this.#isHeld(taken.peer, index)
   }
 
-  /** Whether a piece is one of the first that a peer asked for of those that no other has. */
+  /** Returns true if a piece is one of the first that a peer requested of those that no other peer has. */
   #isHeld(peer: Peer, index: number): boolean {
     const asked = this.#asked.get(peer)
     if (!asked?.has(index)) return false
@@ -114,7 +116,7 @@ export class Suggestions<Peer extends SuggestedPeer> {
     return false
   }
 
-  /** This peer is choked, or gone: what it was suggested and does not have may be suggested to others. */
+  /** A peer was choked or has left: its suggestions may be suggested to others. */
   left(peer: Peer): void {
     for (const indexes of [this.#waiting.get(peer), this.#asked.get(peer)]) {
       for (const index of indexes ?? []) {

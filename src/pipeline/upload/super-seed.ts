@@ -2,8 +2,9 @@ import { Bitfield } from '../../codec/bitfield.ts'
 import type { BlockSource, Fetcher, Request } from '../../streams/block-source.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 
+/** Options of `SuperSeed`. */
 export interface SuperSeedOptions {
-  /** Who is told of blocks all the same. */
+  /** The block source that it wraps. */
   readonly source: BlockSource
   readonly pieceCount: number
   /** From 0 to below 1. */
@@ -11,17 +12,17 @@ export interface SuperSeedOptions {
 }
 
 /**
- * What a seed lets each peer know that it has (BEP 16): one piece at a time, the next once somebody else has that one.
- * So the first copy of a torrent leaves its seed hardly more than once.
+ * Reveals one piece at a time to each peer (BEP 16), the next when another peer has that piece. So the first copy of a
+ * torrent leaves its seed hardly more than once.
  *
- * Depends on: which pieces each peer has, and was told of; chance, where these are equally rare.
+ * Depends on: which pieces each peer has and which were revealed to it; chance, if they are equally rare.
  */
 export class SuperSeed implements BlockSource {
   readonly #source: BlockSource
   readonly #random: () => number
-  /** How many peers have each piece, or were told of it. */
+  /** The number of peers that have each piece or to which it was revealed. */
   readonly #known: Uint16Array
-  readonly #peers = new Map<Fetcher, { reveal: (index: number) => void; told: Bitfield; last: number }>()
+  readonly #peers = new Map<Fetcher, { reveal: (index: number) => void; revealed: Bitfield; last: number }>()
 
   constructor({ source, pieceCount, random }: SuperSeedOptions) {
     this.#source = source
@@ -29,9 +30,9 @@ export class SuperSeed implements BlockSource {
     this.#known = new Uint16Array(pieceCount)
   }
 
-  /** A peer is there; `reveal` tells it of a piece. */
+  /** A peer has connected. `reveal` sends it a have message. */
   join(requester: Fetcher, reveal: (index: number) => void): void {
-    this.#peers.set(requester, { reveal, told: new Bitfield(this.#known.length), last: -1 })
+    this.#peers.set(requester, { reveal, revealed: new Bitfield(this.#known.length), last: -1 })
     this.#next(requester)
   }
 
@@ -77,33 +78,33 @@ export class SuperSeed implements BlockSource {
     const last = this.#peers.get(requester)?.last ?? -1
     if (last >= 0 && !requester.bits.has(last)) this.#known[last]!--
     this.#peers.delete(requester)
-    // whoever is alone now has nobody to pass anything on to
+    // A peer that is alone now can upload its piece to no other.
     if (this.#peers.size === 1)
       for (const [other, { last }] of this.#peers) if (other.bits.has(last)) this.#next(other)
   }
 
-  /** A peer has a piece: whoever else was told of it has passed it on, and is told of the next. */
+  /** A peer has a piece. Another peer to which it was revealed has uploaded it, and gets the next. */
   #spread(requester: Fetcher, index: number): void {
-    if (this.#peers.get(requester)?.last !== index) this.#known[index]!++ // else it was counted when it was told
+    if (this.#peers.get(requester)?.last !== index) this.#known[index]!++ // else it was counted before
     for (const [other, { last }] of this.#peers) {
       if (last === index && (other !== requester || this.#peers.size === 1)) this.#next(other)
     }
   }
 
-  /** Tells a peer of the rarest piece that it lacks and was not told of. */
+  /** Reveals the rarest piece that a peer lacks and that was not revealed to it. */
   #next(requester: Fetcher): void {
     const peer = this.#peers.get(requester)!
     let best = -1
     let ties = 0
     for (let index = 0; index < this.#known.length; index++) {
-      if (requester.bits.has(index) || peer.told.has(index)) continue
+      if (requester.bits.has(index) || peer.revealed.has(index)) continue
       const rarer = best < 0 || this.#known[index]! < this.#known[best]!
       if (rarer) ties = 1
       if (rarer || (this.#known[index] === this.#known[best] && this.#random() * ++ties < 1)) best = index
     }
     peer.last = best
     if (best < 0) return
-    peer.told.add(best)
+    peer.revealed.add(best)
     this.#known[best]!++
     peer.reveal(best)
   }

@@ -1,40 +1,42 @@
 import { ByteRate } from '../peer/byte-rate.ts'
 import type { Peer } from '../peer/peer.ts'
-import { CHOKE_INTERVAL, rechoke } from './choker.ts'
+import { CHOKE_INTERVAL_MS, rechoke } from './choker.ts'
 import { uploadSlots } from './upload-slots.ts'
 
+/** Options of `Unchoker`. */
 export interface UnchokerOptions {
-  /** The connections that there are. */
+  /** Returns the connections. */
   readonly peers: () => Iterable<Peer>
-  /** Whether we have all that we want. */
+  /** Returns true if nothing is missing. */
   readonly seeding: () => boolean
-  /** Bytes sent so far, to all. */
+  /** Returns the bytes sent so far to all peers. */
   readonly uploaded: () => number
-  /** Bytes a second that we may send at most. @default no limit */
+  /** Upload limit in bytes per second. @default no limit */
   readonly limit?: number | undefined
   readonly random: () => number
 }
 
-const MOST_EARLY = 20
+/** Early rounds between two ticks. */
+const MAX_EARLY_ROUNDS = 20
 
-/** Chokes and unchokes peers as the choker says: every ten seconds, and as soon as a slot is free and wanted. */
+/** Chokes and unchokes peers as `rechoke` decides: every ten seconds, and as soon as a slot is free and wanted. */
 export class Unchoker {
   readonly #options: UnchokerOptions
   readonly #speed = new ByteRate()
-  #next = 0
-  /** Rounds out of turn since the last look: whoever changes its mind all the time is heard a few times only. */
-  #early = 0
+  #nextRoundAt = 0
+  /** Early rounds since the last tick, limited because a peer may change its interest all the time. */
+  #earlyRounds = 0
   #slots = uploadSlots({ rate: 0 })
   #optimistic: Peer | undefined
   #optimisticSince = 0
-  /** Bytes that each had got when it was unchoked. */
+  /** Bytes sent to each peer before it was unchoked. */
   readonly #sentBefore = new WeakMap<Peer, number>()
 
   constructor(options: UnchokerOptions) {
     this.#options = options
   }
 
-  /** Somebody wants something now, or nothing any more, or is gone. */
+  /** The interest of a peer has changed, or a peer has left. */
   changed(now: number): void {
     const { peers } = this.#options
     let unchoked = 0
@@ -45,15 +47,16 @@ export class Unchoker {
       if (!responder.amChoking && !peerInterested) idle = true
       if (responder.amChoking && peerInterested && !uploadOnly) waiting = true
     }
-    if (waiting && (idle || unchoked < this.#slots) && this.#early++ < MOST_EARLY) this.#round(now)
+    if (waiting && (idle || unchoked < this.#slots) && this.#earlyRounds++ < MAX_EARLY_ROUNDS)
+      this.#round(now)
   }
 
-  /** To be called now and then. */
+  /** Starts a round when it is due. Called several times a second. */
   tick(now: number): void {
     this.#speed.update(this.#options.uploaded(), now)
-    this.#early = 0
-    if (now < this.#next) return
-    this.#next = now + CHOKE_INTERVAL
+    this.#earlyRounds = 0
+    if (now < this.#nextRoundAt) return
+    this.#nextRoundAt = now + CHOKE_INTERVAL_MS
     this.#slots = uploadSlots({ limit: this.#options.limit, rate: this.#speed.rate, slots: this.#slots })
     this.#round(now)
   }

@@ -1,22 +1,22 @@
-/** Milliseconds of each sample, and how many make up the rate. */
+/** Milliseconds of a sample, and the number of samples that make the rate. */
 const SAMPLE_MS = 250
 const SAMPLES = 4
-/** How much of the best rate of late is as good as all of it. */
-const FULL = 0.85
-/** What is left of the best rate after a sample: a line that became slower is known as such after a minute or two. */
-const FADE = 0.998
+/** Share of the best recent rate from which the upload counts as saturated. */
+const SATURATED_SHARE = 0.85
+/** Factor for the best rate after each sample, so that a slower line is detected after a minute or two. */
+const BEST_RATE_DECAY = 0.998
 
 /**
- * Whether the upload is as fast as it can be, as far as its own past says.
+ * Decides whether the upload is as fast as it can be, compared with its recent past.
  *
- * Depends on: the bytes sent of late, and the best rate that there was.
+ * Depends on: the bytes sent recently, and the best rate.
  */
 export class UploadGauge {
   readonly #rates: number[] = []
   #at: number | undefined
   #count = 0
   #best = 0
-  /** True while no more could be sent: to send to one peer takes from another. */
+  /** True while no more could be sent, so that what one peer gets another does not. */
   saturated = false
 
   /** @param count bytes sent so far; @param now ms of the clock */
@@ -28,7 +28,7 @@ export class UploadGauge {
     this.#at = now
     this.#count = count
     const rate = this.#rates.reduce((sum, rate) => sum + rate, 0) / SAMPLES
-    this.#best = Math.max(this.#best * FADE, rate)
-    this.saturated = rate > 0 && rate >= FULL * this.#best
+    this.#best = Math.max(this.#best * BEST_RATE_DECAY, rate)
+    this.saturated = rate > 0 && rate >= SATURATED_SHARE * this.#best
   }
 }

@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import t, { type Test } from 'tap'
 import type { AcceptedConnection } from '../../../src/pipeline/peer/accepted-connection.ts'
-import { ACCEPT_TIMEOUT, Listener, type ListenerOptions } from '../../../src/pipeline/swarm/listener.ts'
+import { ACCEPT_TIMEOUT_MS, Listener, type ListenerOptions } from '../../../src/pipeline/swarm/listener.ts'
 import { noise } from '../../helpers/metainfo.ts'
 import { VirtualClock } from '../../helpers/simulation/clock.ts'
 import { SimulatedNetwork } from '../../helpers/simulation/network.ts'
@@ -144,7 +144,7 @@ t.test('N3: ten seconds are all the time there is, however much is said in small
     caller.socket.write(HANDSHAKE.subarray(at, at + 1))
     await wait(1000)
   }
-  await wait(ACCEPT_TIMEOUT - 9000 - start - 1)
+  await wait(ACCEPT_TIMEOUT_MS - 9000 - start - 1)
   t.equal(caller.closed, false)
   await wait(10)
   t.equal(caller.closed, true)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { CHOKE_INTERVAL, type ChokeRound, rechoke } from '../../../src/pipeline/upload/choker.ts'
+import { CHOKE_INTERVAL_MS, type ChokeRound, rechoke } from '../../../src/pipeline/upload/choker.ts'
 import { seeded } from '../../helpers/swarm.ts'
 
 /** A peer as the choker sees it, which keeps its own books. */
@@ -79,7 +79,7 @@ class Simulation {
     for (const end = this.now + ms; this.now < end; ) {
       this.ask()
       each?.()
-      this.flow(CHOKE_INTERVAL)
+      this.flow(CHOKE_INTERVAL_MS)
     }
   }
 }
@@ -120,7 +120,7 @@ t.test('who gives more takes the place of who gives less, within a round', async
   const other = peers.find(({ unchoked }) => !unchoked)!
   other.downRate = 1e6
   peers[0]!.downRate = 0
-  simulation.flow(CHOKE_INTERVAL)
+  simulation.flow(CHOKE_INTERVAL_MS)
   simulation.ask()
   t.ok(other.unchoked && simulation.optimistic !== other)
   t.ok(peers[1]!.unchoked && peers[2]!.unchoked)
@@ -172,7 +172,7 @@ t.test('an optimistic one that gives enough keeps a slot of its own, and chance 
   simulation.ask()
   const first = simulation.optimistic!
   first.downRate = 5000
-  simulation.flow(CHOKE_INTERVAL)
+  simulation.flow(CHOKE_INTERVAL_MS)
   simulation.ask()
   t.ok(first.unchoked)
   t.ok(simulation.optimistic && simulation.optimistic !== first)
@@ -271,7 +271,7 @@ t.test('seeding, a turn is a minute, or shorter for who has had its quota or tak
     simulation.ask()
     t.ok(peers[0]!.unchoked, 'who waits longest is the first')
     while (peers[0]!.unchoked) {
-      simulation.flow(CHOKE_INTERVAL)
+      simulation.flow(CHOKE_INTERVAL_MS)
       simulation.ask()
     }
     return simulation.now
