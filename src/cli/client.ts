@@ -28,6 +28,7 @@ export interface ExchangeOptions {
   readonly maxPeers?: number
   readonly maxPeersPerAddress?: number
   readonly memory?: number
+  readonly hashThreads?: number
 }
 
 /** Creates the client of a run, which all of its torrents share. It opens nothing before a torrent is added. */
@@ -36,7 +37,7 @@ export function createClient(options: PeerOptions & ExchangeOptions, reporter: R
   const client = new Client({
     ...{ dht, lsd, pex, trackers, stateDirectory: stateDirectory() },
     ...pick({ dhtNodes, listen }, 'dhtNodes', 'listen'),
-    ...pick(options, 'bind', 'down', 'encryption', 'maxPeers', 'memory', 'port', 'up'),
+    ...pick(options, 'bind', 'down', 'encryption', 'hashThreads', 'maxPeers', 'memory', 'port', 'up'),
   })
   client.on('warning', ({ code, message }) => reporter.warning(code, message))
   return client

@@ -122,6 +122,11 @@ export function addExchangeOptions(command: Command): Command {
       'maximum number of connections per IP address (default: 4)',
       optionValue(parseWhole(1, 10_000)),
     )
+    .option(
+      '--hash-threads <n>',
+      'threads that hash existing files, 0 for none (default: one per core, at most 4)',
+      optionValue(parseWhole(0, 64)),
+    )
     .option('--memory <size>', 'memory for data in flight (default: 64M)', optionValue(parseSize))
     .option('--up <rate>', 'maximum upload rate, in bytes per second', optionValue(parseSize))
     .optionsGroup('Reports:')

@@ -6,16 +6,17 @@ import type { FoundFile, HashJob, HashReply, HashRequest, PieceHash } from './ha
 
 /** Options of `HashPool`. */
 export interface HashPoolOptions {
-  /** Maximum number of worker threads, at least 1. @default `defaultHashThreads()` */
+  /** Maximum number of worker threads, at least 1. @default `defaultHashThreads()`, or 1 */
   readonly threads?: number
 }
 
 /** More threads than this rarely help, since the disk is then the limit. */
 const MAX_DEFAULT_THREADS = 4
 
-/** Returns the default number of threads: one for each core, but not more than four. */
+/** Returns the default number of threads: one for each core, at most four, but none with one core. */
 export function defaultHashThreads(): number {
-  return Math.min(MAX_DEFAULT_THREADS, availableParallelism())
+  const cores = availableParallelism()
+  return cores === 1 ? 0 : Math.min(MAX_DEFAULT_THREADS, cores)
 }
 
 /**
@@ -30,7 +31,7 @@ export class HashPool {
   readonly #all = new Set<Worker>()
   #closed = false
 
-  constructor({ threads = defaultHashThreads() }: HashPoolOptions = {}) {
+  constructor({ threads = Math.max(1, defaultHashThreads()) }: HashPoolOptions = {}) {
     this.threads = threads
     this.#queue = new PQueue({ concurrency: threads })
   }

@@ -86,6 +86,7 @@ const TORRENT_CHECKS: Record<keyof TorrentOptions, Check> = {
   trackerKey: KEY,
   connections: [value => hasMethods(value, 'add', 'delete', 'hasRoom'), 'a ConnectionLimit'],
   memoryBudget: [value => hasMethods(value, 'add', 'delete'), 'a MemoryBudget'],
+  hashPool: [value => hasMethods(value, 'hash', 'close'), 'a HashPool'],
   portableNames: BOOLEAN,
   platform: [
     value => typeof value === 'string' && value !== '',

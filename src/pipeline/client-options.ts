@@ -33,6 +33,11 @@ export interface ClientOptions {
   readonly maxPeers?: number
   /** Bytes for everything in flight, of all torrents together. @default 64 MiB */
   readonly memory?: number
+  /**
+   * Number of threads that hash files when torrents are checked, 0 for none. They start when there is much to hash.
+   * @default one for each core, at most 4; none with one core
+   */
+  readonly hashThreads?: number
   /** A directory for resume records and the nodes of the DHT. @default nothing is kept */
   readonly stateDirectory?: string
   /** Twenty bytes that name this client to peers and trackers. @default random, with our prefix */

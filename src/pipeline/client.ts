@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type ArgumentKind, checkOptions } from '../codec/check-arguments.ts'
 import { makePeerId } from '../codec/peer-id.ts'
 import { InputError, type TsdlError } from '../errors.ts'
+import { defaultHashThreads, HashPool } from '../hashing/hash-pool.ts'
 import { systemClock } from '../ports/clock.ts'
 import { type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { pick } from '../ports/pick.ts'
@@ -44,6 +45,7 @@ export interface AddOptions
     | 'listener'
     | 'lsd'
     | 'memory'
+    | 'hashPool'
     | 'memoryBudget'
     | 'peerId'
     | 'random'
@@ -64,6 +66,7 @@ const CLIENT_OPTION_KINDS = {
   down: 'number',
   encryption: 'encryption',
   fs: 'object',
+  hashThreads: 'number',
   http: 'function',
   listen: 'boolean',
   lsd: 'boolean',
@@ -105,6 +108,7 @@ export class Client extends EventEmitter<ClientEvents> {
   readonly #torrents = new Map<string, Torrent>()
   readonly #connections: ConnectionLimit
   readonly #memory: MemoryBudget
+  readonly #hashPool: HashPool | undefined
   readonly #up: RateLimit | undefined
   readonly #down: RateLimit | undefined
   #listening: Promise<Listener | undefined> | undefined
@@ -121,6 +125,8 @@ export class Client extends EventEmitter<ClientEvents> {
     this.peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
     this.#connections = new ConnectionLimit(maxPeers ?? DEFAULT_MAX_PEERS)
     this.#memory = new MemoryBudget(memory ?? DEFAULT_MEMORY_BYTES)
+    const hashThreads = options.hashThreads ?? defaultHashThreads()
+    if (hashThreads > 0) this.#hashPool = new HashPool({ threads: hashThreads })
     if (up !== undefined) this.#up = new RateLimit({ rate: up, clock })
     if (down !== undefined) this.#down = new RateLimit({ rate: down, clock })
   }
@@ -186,6 +192,7 @@ export class Client extends EventEmitter<ClientEvents> {
       trackerKey: this.#trackerKey,
       connections: this.#connections,
       memoryBudget: this.#memory,
+      ...(this.#hashPool ? { hashPool: this.#hashPool } : {}),
     })
     this.#torrents.set(key, torrent)
     torrent.once('close', () => {
@@ -211,6 +218,7 @@ export class Client extends EventEmitter<ClientEvents> {
     listener?.close()
     this.#lsd?.close()
     await this.#dht?.close()
+    await this.#hashPool?.close()
     this.#up?.close()
     this.#down?.close()
   }

@@ -44,6 +44,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     const memory = memoryBudget?.nextShare ?? options.memory ?? DEFAULT_MEMORY_BYTES
     this.pieces = new Pieces({
       ...{ metainfo, content, memory, superSeed, clock, random, funnel },
+      hashPool: options.hashPool,
       reputation: network.reputation,
       signal: this.#aborted.signal,
     })

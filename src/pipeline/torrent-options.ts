@@ -2,6 +2,7 @@ import type net from 'node:net'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Encryption } from '../codec/mse.ts'
 import type { SharedDht, SharedLsd } from '../discovery/peer-sources.ts'
+import type { HashPool } from '../hashing/hash-pool.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HttpOpen } from '../ports/http-client.ts'
@@ -79,4 +80,6 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   readonly connections?: ConnectionLimit
   /** Memory that several torrents have together, in place of `memory`. @default none */
   readonly memoryBudget?: MemoryBudget
+  /** Threads that hash files in the initial check. @default none: the main thread hashes */
+  readonly hashPool?: HashPool
 }

@@ -57,6 +57,7 @@ const INVALID: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
   trackerKey: [...NOT_NUMBERS, 1.5, 2 ** 32],
   connections: NOT_OBJECTS,
   memoryBudget: NOT_OBJECTS,
+  hashPool: [{}, 1],
   portableNames: NOT_BOOLEANS,
   platform: [...NEVER, '', 1, {}],
   storage: NOT_OBJECTS,

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
 import { formatAddress } from '../../codec/compact.ts'
 import { InputError, type TsdlError } from '../../errors.ts'
+import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'
@@ -37,6 +38,8 @@ export interface PiecesOptions {
   readonly reputation: Reputation
   /** Where the blocks of all peers and web seeds come in. */
   readonly funnel: Funnel
+  /** Threads that hash files in the initial check. */
+  readonly hashPool?: HashPool | undefined
   /** Aborted when the torrent ends. */
   readonly signal: AbortSignal
 }
@@ -206,14 +209,14 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   /** Locks the files, and finds the pieces that are there already. */
   async check(): Promise<void> {
     const { metainfo } = this
-    const { content, signal } = this.#options
+    const { content, hashPool, signal } = this.#options
     const { resume, storage, trusted } = content
     const unseen = this.#writes ? await storage.lock?.() : undefined
     if (unseen) this.emit('warning', unseen)
     if (!this.retains) return
     const progress = (pieces: number) => this.emit('checked', pieces)
     const found = await findVerifiedPieces({
-      ...{ metainfo, storage, resume, trusted, signal, progress },
+      ...{ metainfo, storage, resume, trusted, hashPool, signal, progress },
       partial: blocks => this.pipeline.loadPartial(blocks),
     })
     for (const index of found) {

@@ -1,4 +1,5 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
+import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { type FileSystem, nodeFileSystem } from '../../ports/file-system.ts'
 import type { FileStorage } from '../../storage/file-storage.ts'
@@ -35,7 +36,8 @@ export function resumeAt(
 
 export interface FindVerifiedPiecesOptions {
   readonly metainfo: Metainfo
-  readonly storage: Pick<Storage, 'read' | 'watch'>
+  readonly storage: Pick<Storage, 'read' | 'useFile' | 'watch'>
+  readonly hashPool?: HashPool | undefined
   readonly resume?: Resume | undefined
   /** Pieces that need no look at all. @default none */
   readonly trusted?: Bitfield | undefined
@@ -48,18 +50,18 @@ export interface FindVerifiedPiecesOptions {
 
 /** Finds which pieces are there: those that a resume record vouches for, and of the others those that hash right. */
 export async function findVerifiedPieces(options: FindVerifiedPiecesOptions): Promise<Bitfield> {
-  const { metainfo, storage, resume, progress, signal } = options
+  const { metainfo, storage, hashPool, resume, progress, signal } = options
   let { trusted } = options
   // First: what changes while it is read is noticed later.
   await storage.watch?.remember([...metainfo.files.keys()])
   if (resume && !trusted) {
     const record = await resume.read()
-    const right = await check({ metainfo, storage, signal, pieces: record.sample })
+    const right = await check({ metainfo, storage, hashPool, signal, pieces: record.sample })
     // one lie, and nothing of it is believed
     if (record.sample.every(index => right.has(index))) {
       trusted = record.trusted
       if (record.partial) options.partial?.(record.partial)
     }
   }
-  return check({ metainfo, storage, signal, progress, ...(trusted ? { trusted } : {}) })
+  return check({ metainfo, storage, hashPool, signal, progress, ...(trusted ? { trusted } : {}) })
 }
