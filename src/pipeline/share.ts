@@ -13,8 +13,8 @@ export interface ShareOptions {
   readonly clock?: Clock
 }
 
-/** Milliseconds between looks at what was given. */
-const LOOK = 500
+/** Milliseconds between two checks of the ratio. */
+const CHECK_INTERVAL_MS = 500
 
 /** Resolves when a torrent has shared enough, or for long enough, from now on, or is closed. */
 export async function share(torrent: Torrent, options: ShareOptions = {}): Promise<void> {
@@ -35,7 +35,7 @@ export async function share(torrent: Torrent, options: ShareOptions = {}): Promi
       const enough = ratio !== undefined && torrent.progress.ratio >= ratio
       const late = time !== undefined && clock.now() - start >= time
       if (enough || late) end()
-      else timer = clock.setTimeout(look, LOOK)
+      else timer = clock.setTimeout(look, CHECK_INTERVAL_MS)
     }
     torrent.on('close', end)
     look()

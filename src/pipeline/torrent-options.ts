@@ -16,69 +16,72 @@ import type { Listener } from './swarm/listener.ts'
 export const DEFAULT_MEMORY_BYTES = 64 << 20
 
 /**
- * A torrent whose content options are among these begins to exchange blocks as soon as its metadata is known. Without a
- * `storage` it stays at its metadata until `begin` is called.
+ * Options of a torrent. With a `storage` it exchanges blocks as soon as its metadata is known. Without one it waits for
+ * `begin`.
  */
 export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
-  /** Peers to connect to beside those that trackers name. */
+  /** Peers to connect to, besides those that trackers name. @default none */
   readonly peers?: readonly PeerAddress[]
-  /** Whether the torrent's trackers are asked for peers. @default true */
+  /** True to ask the torrent's trackers for peers. @default true */
   readonly trackers?: boolean
-  /** The DHT of this process, started; closed by whoever made it. Not for private torrents (BEP 27). @default none */
+  /** A started DHT, which its owner closes. Not used for private torrents (BEP 27). @default none */
   readonly dht?: SharedDht
-  /** The LSD of this process, likewise. @default none */
+  /** A local service discovery, which its owner closes. Not used for private torrents. @default none */
   readonly lsd?: SharedLsd
-  /** Whether peers tell each other of peers (BEP 11). Not for private torrents. @default true */
+  /** True to exchange addresses with peers (BEP 11). Not used for private torrents. @default true */
   readonly pex?: boolean
-  /** Whether the web seeds that the torrent names are asked (BEP 17, 19). @default true */
+  /** True to use the web seeds that the torrent names (BEP 17, 19). @default true */
   readonly webSeeds?: boolean
   /**
-   * URLs of web seeds (BEP 19) beside those. They may be of this machine or its network with a query, too, which those
-   * of a torrent may not. @default none
+   * URLs of further web seeds (BEP 19). Unlike those of a torrent, they may lead to this machine and its network with a
+   * query. @default none
    */
   readonly webSeedUrls?: readonly string[]
   /**
-   * Whether trackers and web seeds that the torrent names, and redirects, may lead to this machine and its network,
-   * whatever they look like. @default false: only where the request can be taken for nothing but what it is for
+   * True if all trackers, web seeds and redirects may lead to this machine and its network. @default false: only requests
+   * that cannot be taken for anything but an announce or a file
    */
   readonly allowLocal?: boolean
-  /** What accepts connections for this torrent, and others. @default none: peers are dialled only */
+  /** Accepts connections for this torrent. It may be shared with others. @default none: peers are only dialled */
   readonly listener?: Listener
-  /** Whether to go on sharing when all is there. @default false: it is left to whoever listens for `done` */
+  /** True to go on sharing when the torrent is complete at its start. @default false */
   readonly share?: boolean
-  /** Whether to let each peer know of one piece at a time (BEP 16): for a seed that is the only one. @default false */
+  /** True to show each peer one piece at a time (BEP 16): for a seed that is the only one. @default false */
   readonly superSeed?: boolean
   /**
-   * `prefer`: peers are dialled without encryption (MSE), and at once with it where that is refused; `require`: only
-   * with it; `off`: never. The listener has its own of that name. @default 'prefer'
+   * `prefer`: peers are dialled without encryption (MSE), and again with it where that is refused. `require`: only with
+   * it. `off`: never. The listener has an option of its own. @default 'prefer'
    */
   readonly encryption?: Encryption
-  /** Bytes a second at most, to all peers, and from all. @default no limit */
+  /** Maximum bytes per second to all peers. @default no limit */
   readonly up?: number | ByteLimit
+  /** Maximum bytes per second from all peers and web seeds. @default no limit */
   readonly down?: number | ByteLimit
-  /** Connections at most. @default 100 */
+  /** Maximum number of connections. @default 100 */
   readonly maxPeers?: number
-  /** Connections at most of one IP address, or of the /64 of an IPv6 one; from loopback 16 times as many. @default 4 */
+  /** Maximum number of connections of one IPv4 address or IPv6 /64; 16 times as many from loopback. @default 4 */
   readonly maxPeersPerAddress?: number
-  /** Bytes for everything in flight; pieces take at most half of them, but at least four pieces. @default 64 MiB */
+  /** Bytes for everything in flight. Pieces take at most half of them, but at least four pieces. @default 64 MiB */
   readonly memory?: number
-  /** Milliseconds without a block after which it is given up; 0 for never. @default 0 */
+  /** Milliseconds without a block after which a torrent that waits for peers fails; 0 for never. @default 0 */
   readonly timeout?: number
+  /** @default the clock of the machine, without the time in which the process does not run */
   readonly clock?: Clock
-  /** From 0 to below 1. @default Math.random */
+  /** Returns a number from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number
+  /** Opens connections. @default net.connect */
   readonly connect?: typeof net.connect
-  /** How web seeds are asked. @default node:http and node:https */
+  /** Sends the requests to web seeds. @default node:http and node:https */
   readonly http?: HttpOpen
-  /** An IP address of this machine: peers are dialled from there. @default what the system chooses for each */
+  /** The IP address of this machine to dial from. @default the system chooses one for each connection */
   readonly bind?: string
-  /** Twenty bytes that name us to peers and trackers. @default by chance */
+  /** The 20 bytes that identify us to peers and trackers. @default random */
   readonly peerId?: Uint8Array
-  /** 32 bits by which trackers know us when our address changes (BEP 7). @default by chance */
+  /** The 32 bits by which trackers recognise us when our address changes (BEP 7). @default random */
   readonly trackerKey?: number
-  /** Connections that several torrents have together. @default none: `maxPeers` alone counts */
+  /** A limit of connections that several torrents share. @default none: only `maxPeers` applies */
   readonly connections?: ConnectionLimit
-  /** Memory that several torrents have together, in place of `memory`. @default none */
+  /** A budget of memory that several torrents share, in place of `memory`. @default none */
   readonly memoryBudget?: MemoryBudget
   /** Threads that hash files in the initial check. @default none: the main thread hashes */
   readonly hashPool?: HashPool

@@ -20,7 +20,7 @@ export interface VerifyOptions extends LocateOptions {
 /**
  * Hashes the files of a torrent on disk and returns the pieces that are complete and correct.
  *
- * Rejects with ERR_USAGE for a source or a path that cannot be read and for a magnet link, whose metadata has to be fetched
+ * Rejects with ERR_USAGE for a source or a path that cannot be read and for a magnet link: its metadata has to be fetched
  * first (`fetchMetadata`), and with a StorageError for a file that cannot be read.
  * @param path the output directory, the torrent's own directory in it, or its one file
  */

@@ -15,7 +15,7 @@ export class ConnectionLimit {
     this.#max = max
   }
 
-  /** Counts a torrent in. @param count how many connections it has now */
+  /** Adds a torrent. @param count returns the number of its connections */
   add(torrent: object, count: () => number): void {
     this.#counts.set(torrent, count)
   }
@@ -24,7 +24,7 @@ export class ConnectionLimit {
     this.#counts.delete(torrent)
   }
 
-  /** Whether a torrent may have one more connection. */
+  /** True if a torrent may have one more connection. */
   hasRoom(torrent: object): boolean {
     let total = 0
     for (const count of this.#counts.values()) total += count()

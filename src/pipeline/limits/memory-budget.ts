@@ -21,17 +21,17 @@ export class MemoryBudget {
     return Math.floor(this.bytes / (this.#torrents.size + 1))
   }
 
-  /** Counts a torrent in. @param changed called with its share, now and whenever that changes */
+  /** Adds a torrent. @param changed called with its share, now and whenever it changes */
   add(torrent: object, changed: (share: number) => void): void {
     this.#torrents.set(torrent, changed)
-    this.#tellAll()
+    this.#notify()
   }
 
   delete(torrent: object): void {
-    if (this.#torrents.delete(torrent)) this.#tellAll()
+    if (this.#torrents.delete(torrent)) this.#notify()
   }
 
-  #tellAll(): void {
+  #notify(): void {
     const { share } = this
     for (const changed of this.#torrents.values()) changed(share)
   }

@@ -1,18 +1,18 @@
-/** Memory for pieces, used again and again: fresh megabytes cost page faults. */
+/** Memory for pieces that is used again: fresh memory costs page faults. */
 export class PiecePool {
   readonly #length: number
   readonly #idle: Uint8Array[] = []
-  readonly #most: number
+  readonly #maxIdle: number
   readonly #shared: boolean
 
   /**
    * @param length bytes of a piece
-   * @param most how many idle buffers are kept
-   * @param shared whether workers can read it without a copy: a `SharedArrayBuffer` each
+   * @param maxIdle number of idle buffers to keep
+   * @param shared true for a `SharedArrayBuffer` each, which workers can read without a copy
    */
-  constructor(length: number, most: number, shared = false) {
+  constructor(length: number, maxIdle: number, shared = false) {
     this.#length = length
-    this.#most = most
+    this.#maxIdle = maxIdle
     this.#shared = shared
   }
 
@@ -24,9 +24,9 @@ export class PiecePool {
       : Buffer.allocUnsafeSlow(this.#length)
   }
 
-  /** Takes memory back; a part of a buffer gives the whole back. */
+  /** Takes memory back. A part of a buffer gives the whole buffer back. */
   give(data: Uint8Array): void {
-    if (data.buffer.byteLength !== this.#length || this.#idle.length >= this.#most) return
+    if (data.buffer.byteLength !== this.#length || this.#idle.length >= this.#maxIdle) return
     this.#idle.push(data.length === this.#length ? data : Buffer.from(data.buffer))
   }
 }

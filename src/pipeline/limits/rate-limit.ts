@@ -3,14 +3,14 @@ import type { Clock, Timer } from '../../ports/clock.ts'
 import { type Ask, FairQueue } from './fair-queue.ts'
 
 export interface RateLimitOptions {
-  /** Bytes a second, above 0. @default unlimited, as is Infinity */
+  /** Bytes per second, above 0. @default unlimited, as is Infinity */
   readonly rate?: number | undefined
   readonly clock: Clock
-  /** How many milliseconds of the rate may gather unused, at least 1. @default 250 */
+  /** Milliseconds of unused rate that are kept, at least 1. @default 250 */
   readonly burst?: number
 }
 
-/** An ask that waits for its turn, to be given back to `RateLimit.cancel`. */
+/** An ask that waits for its turn, as `RateLimit.cancel` takes it. */
 export type Ticket = object
 
 /** The longest time that `setTimeout` can wait, in ms. */
@@ -27,7 +27,7 @@ export class RateLimit {
   /** Bytes granted so far. */
   granted = 0
   readonly #rate: number
-  readonly #most: number
+  readonly #capacity: number
   readonly #clock: Clock
   readonly #asks = new FairQueue()
   #tokens: number
@@ -36,7 +36,7 @@ export class RateLimit {
   #granting = false
   #closed = false
 
-  /** @throws InputError ERR_USAGE when the rate or the burst is none */
+  /** @throws InputError ERR_USAGE for an invalid rate or burst */
   constructor({ rate = Number.POSITIVE_INFINITY, clock, burst = 250 }: RateLimitOptions) {
     // written so that NaN fails too
     if (!(rate > 0)) {
@@ -50,12 +50,12 @@ export class RateLimit {
     }
     this.#rate = rate
     this.#clock = clock
-    this.#most = (rate * burst) / 1000
-    this.#tokens = this.#most
+    this.#capacity = (rate * burst) / 1000
+    this.#tokens = this.#capacity
     this.#filledAt = clock.now()
   }
 
-  /** How many asks wait. */
+  /** The number of asks that wait. */
   get waiting(): number {
     return this.#asks.size
   }
@@ -79,7 +79,7 @@ export class RateLimit {
     return this.#asks.has(ask) ? ask : undefined
   }
 
-  /** Takes an ask back: its `go` is not called any more. A ticket that was granted already changes nothing. */
+  /** Takes an ask back: its `go` is not called. A ticket that was granted already changes nothing. */
   cancel(ticket: Ticket | undefined): void {
     this.#asks.delete(ticket as Ask)
     // the next ask waits for the same moment: when there are tokens again
@@ -116,8 +116,8 @@ export class RateLimit {
   #fill(): void {
     const now = this.#clock.now()
     const gained = ((now - this.#filledAt) * this.#rate) / 1000
-    // what was gained pays debts first, and only the rest may be too much
-    this.#tokens = Math.min(this.#most, this.#tokens + gained)
+    // debts are paid first, and only the rest may exceed the capacity
+    this.#tokens = Math.min(this.#capacity, this.#tokens + gained)
     this.#filledAt = now
   }
 

@@ -68,7 +68,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   readonly total: number
   /** Bytes of them that are still to come. */
   left: number
-  /** Pieces whose givers were counted: one that is fetched again is not counted twice. */
+  /** Pieces that were counted as contributions: one that is fetched again is not counted twice. */
   readonly #credited: Bitfield
   readonly #layout: Layout
   readonly #picker: Picker

@@ -58,7 +58,7 @@ export interface PiecesEvents {
   failed: [error: Error]
 }
 
-/** The pieces of one torrent: which are there, how the others come in, and who reads them. */
+/** The pieces of one torrent: which are verified, how the others come in, and their readers. */
 export class Pieces extends EventEmitter<PiecesEvents> {
   readonly metainfo: Metainfo
   /** The pieces that are verified and at rest. */
@@ -94,7 +94,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#recheck = new Recheck({
       ...{ metainfo, storage, signal, warning, failed },
       verified: this.verified,
-      kept: index => this.#waiting.arrived(index),
+      kept: index => this.#waiting.wake(index),
       lost: index => this.#lose(index),
     })
     this.#reads = new TrustedReads(metainfo, storage, this.#recheck, clock)
@@ -299,12 +299,12 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   #add(index: number): void {
     this.verified.add(index)
     this.emit('verified', index)
-    this.#waiting.arrived(index)
+    this.#waiting.wake(index)
   }
 
   #lose(index: number): void {
     this.pipeline.addLost(index)
-    this.#resumeSaver.lost()
+    this.#resumeSaver.invalidate()
     this.emit('lost', index)
   }
 }

@@ -15,20 +15,20 @@ import { RateWindow } from '../peer/rate-window.ts'
 import type { PiecePipeline } from './piece-pipeline.ts'
 
 export interface WebSeedsEvents {
-  /** It gave its first answer that was of use, or the first again. */
+  /** A web seed gave its first useful answer, or the first after a failure. */
   connected: [name: string]
-  /** It cannot be asked any more, or not for a while. */
+  /** A web seed cannot be used, or not for a while. */
   disconnected: [name: string, reason: string]
   warning: [error: PeerError]
 }
 
 export interface WebSeedsOptions {
   readonly metainfo: Metainfo
-  /** Whether those that the torrent names are asked. @default true */
+  /** True to use the web seeds that the torrent names. @default true */
   readonly named?: boolean | undefined
-  /** Whether those of the torrent may be of this machine and its network, whatever they look like. @default false */
+  /** True if web seeds of the torrent may lead to this machine and its network. @default false */
   readonly allowLocal?: boolean | undefined
-  /** URLs (BEP 19) beside those. @default none */
+  /** URLs of further web seeds (BEP 19). @default none */
   readonly urls?: readonly string[] | undefined
   readonly pipeline: Pick<PiecePipeline, 'scheduler' | 'funnel' | 'trust'>
   readonly limits: Pick<PeerContext['limits'], 'window' | 'down'>
@@ -39,16 +39,16 @@ export interface WebSeedsOptions {
   readonly open?: HttpOpen | undefined
 }
 
-/** Web seeds of a torrent that are listened to, and those that are asked at once. */
+/** Maximum number of web seeds of a torrent, and of those in use at a time. */
 const MAX_SEEDS = 100
 const MAX_AT_ONCE = 8
-/** Blocks that are asked for whatever the rate: a request for less is hardly worth it. */
-const LEAST_WINDOW = 32
-/** Milliseconds that a web seed may take to bring a block before others are asked. */
-const REQUEST_TIMEOUT = 10_000
+/** Minimum blocks under way at any rate: a request for fewer is hardly worth it. */
+const MIN_WINDOW_BLOCKS = 32
+/** Milliseconds that a web seed may take for a block before others are asked for it. */
+const REQUEST_TIMEOUT_MS = 10_000
 
-/** One that is not asked yet. */
-interface Place {
+/** A web seed that is not in use yet. */
+interface WebSeedSource {
   readonly name: string
   readonly site: WebSite
   readonly trust: Trust
@@ -56,14 +56,14 @@ interface Place {
 
 /** The web seeds of one torrent (BEP 17, 19): each feeds the funnel as a peer does, and is banned as one. */
 export class WebSeeds extends EventEmitter<WebSeedsEvents> {
-  /** How many there ever were. */
+  /** The number of web seeds, those that are gone included. */
   readonly size: number
   readonly #options: WebSeedsOptions
   readonly #client = new HttpClient({ keepAlive: true })
-  readonly #reserve: Place[]
+  readonly #reserve: WebSeedSource[]
   readonly #seeds = new Set<WebSeed>()
-  readonly #said = new Map<string, string>()
-  #last = ''
+  readonly #warned = new Map<string, string>()
+  #lastFailure = ''
   #state: 'new' | 'running' | 'closed' = 'new'
   #isPaused = false
   /** Bytes from those that are gone. */
@@ -74,29 +74,29 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   constructor(options: WebSeedsOptions) {
     super()
     this.#options = options
-    this.#reserve = placesOf(options)
+    this.#reserve = sourcesOf(options)
     this.size = this.#reserve.length
   }
 
-  /** How many are of use now. */
+  /** The number of web seeds that are of use now. */
   get active(): number {
     return [...this.#seeds].filter(({ active }) => active).length
   }
 
-  /** Bytes of blocks, from all that there ever were. */
+  /** Bytes of blocks, from all web seeds. */
   get downloaded(): number {
     return [...this.#seeds].reduce((sum, seed) => sum + seed.downloaded, this.#downloaded)
   }
 
-  /** Bytes that were of no use. */
+  /** Bytes that were of no use, from all web seeds. */
   get wasted(): number {
     return [...this.#seeds].reduce((sum, seed) => sum + seed.wasted, this.#wasted)
   }
 
-  /** Why none of them is of use, in words; undefined when there are none, or one is. */
+  /** The reason why no web seed is of use, in words; undefined if there is none, or one is of use. */
   get reason(): string | undefined {
     if (this.size === 0 || this.active > 0) return undefined
-    return `none of ${this.size} web seeds can be used${this.#last && ` (${this.#last})`}`
+    return `none of ${this.size} web seeds can be used${this.#lastFailure && ` (${this.#lastFailure})`}`
   }
 
   start(): void {
@@ -117,11 +117,11 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   }
 
   tick(now: number): void {
-    for (const seed of [...this.#seeds]) seed.tick(now, REQUEST_TIMEOUT)
+    for (const seed of [...this.#seeds]) seed.tick(now, REQUEST_TIMEOUT_MS)
     this.#open()
   }
 
-  /** Asks nothing of one that gave wrong bytes, for an hour or longer. */
+  /** Sends no requests to a web seed that gave wrong bytes, for an hour or longer. */
   ban(name: string, reason: string): void {
     for (const seed of this.#seeds) if (seed.name === name) seed.ban(reason)
   }
@@ -132,18 +132,18 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     this.#client.close()
   }
 
-  /** Asks as many as may be; those that rest do not count. */
+  /** Takes as many web seeds into use as allowed; those that rest do not count. */
   #open(): void {
     if (this.#isPaused) return
     let room = MAX_AT_ONCE - [...this.#seeds].filter(({ resting }) => !resting).length
     for (; room > 0 && this.#state === 'running'; room--) {
-      const place = this.#reserve.shift()
-      if (!place) return
-      this.#begin(place)
+      const source = this.#reserve.shift()
+      if (!source) return
+      this.#begin(source)
     }
   }
 
-  #begin({ name, site, trust }: Place): void {
+  #begin({ name, site, trust }: WebSeedSource): void {
     const { metainfo, pipeline, limits, clock, userAgent, open = this.#client.open } = this.#options
     const { pieceCount, pieceLength } = metainfo
     const seed = new WebSeed({
@@ -156,18 +156,18 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
       userAgent,
       clock,
       source: pipeline.scheduler,
-      window: new RateWindow(limits.window, LEAST_WINDOW),
+      window: new RateWindow(limits.window, MIN_WINDOW_BLOCKS),
       ...(limits.down ? { limit: limits.down } : {}),
     })
     pipeline.trust.names.set(seed, name)
     this.#seeds.add(seed)
-    const told = { connected: false }
+    let isConnected = false
     const gone = (reason: string) => {
-      if (told.connected) this.emit('disconnected', name, reason)
-      told.connected = false
+      if (isConnected) this.emit('disconnected', name, reason)
+      isConnected = false
     }
     seed.on('answered', () => {
-      told.connected = true
+      isConnected = true
       this.emit('connected', name)
     })
     seed.on('warning', (error: PeerError) => {
@@ -187,34 +187,39 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     seed.start()
   }
 
-  /** Each complaint once: it is asked again, and fails the same way. */
+  /** Emits each warning once: the request is repeated, and fails the same way. */
   #warn(name: string, error: PeerError): void {
-    this.#last = messageOf(error)
-    if (this.#said.get(name) === error.message) return
-    this.#said.set(name, error.message)
+    this.#lastFailure = messageOf(error)
+    if (this.#warned.get(name) === error.message) return
+    this.#warned.set(name, error.message)
     this.emit('warning', error)
   }
 }
 
-/** All that may be asked, the user's own first; no two share a name. */
-function placesOf({ allowLocal = false, metainfo, named = true, urls = [] }: WebSeedsOptions): Place[] {
+/** All web seeds, the user's own first. No two share a name. */
+function sourcesOf({
+  allowLocal = false,
+  metainfo,
+  named = true,
+  urls = [],
+}: WebSeedsOptions): WebSeedSource[] {
   const layout = new Layout(metainfo)
-  const places = new Map<string, Place>()
+  const sources = new Map<string, WebSeedSource>()
   const trust = allowLocal ? 'all' : 'remote'
   const add = (url: string, site: WebSite, trust: Trust) => {
     const plain = webSeedName(url)
     let name = plain
-    for (let count = 2; places.has(name); count++) name = `${plain} (${count})`
-    if (places.size < MAX_SEEDS) places.set(name, { name, site, trust })
+    for (let count = 2; sources.has(name); count++) name = `${plain} (${count})`
+    if (sources.size < MAX_SEEDS) sources.set(name, { name, site, trust })
   }
   for (const url of new Set(urls)) {
     const why = webSeedFault(url)
     if (why) throw new InputError('ERR_USAGE', `web seed ${quote(url)} ${why}`)
     add(url, new FileSite(url, metainfo, layout), allowLocal ? 'all' : 'user')
   }
-  if (!named) return [...places.values()]
+  if (!named) return [...sources.values()]
   for (const url of metainfo.webSeeds)
     if (!urls.includes(url)) add(url, new FileSite(url, metainfo, layout), trust)
   for (const url of metainfo.httpSeeds ?? []) add(url, new PieceSite(url, metainfo, layout), trust)
-  return [...places.values()]
+  return [...sources.values()]
 }

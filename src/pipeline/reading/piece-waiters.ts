@@ -3,12 +3,12 @@ interface Waiter {
   readonly reject: (error: Error) => void
 }
 
-/** Who waits for which piece. */
+/** Readers that wait for pieces. */
 export class PieceWaiters {
   readonly #waiting = new Map<number, Waiter[]>()
   #failure: Error | undefined
 
-  /** Resolves once this piece has arrived; rejects with what ended the wait. */
+  /** Resolves once this piece has arrived. Rejects with the error that ended the wait. */
   wait(index: number): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
@@ -18,12 +18,13 @@ export class PieceWaiters {
     })
   }
 
-  arrived(index: number): void {
+  /** Wakes the readers that wait for this piece. */
+  wake(index: number): void {
     for (const { resolve } of this.#waiting.get(index) ?? []) resolve()
     this.#waiting.delete(index)
   }
 
-  /** Nothing arrives any more. */
+  /** Rejects all waits, now and later. */
   end(error: Error): void {
     this.#failure ??= error
     for (const waiters of this.#waiting.values()) for (const { reject } of waiters) reject(error)

@@ -7,7 +7,7 @@ import { type ByteSource, FileReader } from '../../streams/read/file-reader.ts'
 /** A Uint8Array with an ArrayBuffer of its own, also for compilers in which Uint8Array is not generic. */
 type OwnBytes = ReturnType<Uint8ArrayConstructor['from']>
 
-/** Whose bytes can be read. */
+/** A torrent with bytes to read. */
 export interface TorrentBytes {
   readonly metainfo: Metainfo
   open(start: number, end: number): ByteSource
@@ -20,15 +20,15 @@ export interface ByteRange {
 }
 
 export interface ReadOptions extends ByteRange {
-  /** Ends it: the stream fails with the signal's reason. */
+  /** Aborts the stream: it fails with the signal's reason. */
   readonly signal?: AbortSignal
-  /** Chunks are lent: see FileReader. @default false */
+  /** True to lend chunks instead of copying them: see FileReader. @default false */
   readonly lend?: boolean
 }
 
-/** One file of a torrent, to be read while it comes. */
+/** One file of a torrent, which can be read while it is downloaded. */
 export class TorrentFile {
-  /** Where it is in the torrent's list. */
+  /** Its index in the torrent's list of files. */
   readonly index: number
   readonly #torrent: TorrentBytes
   readonly #select: ((fileIndex: number) => boolean) | undefined
@@ -54,7 +54,8 @@ export class TorrentFile {
 
   /**
    * Its bytes in order, each as soon as it is verified. Also an async iterator; pipes into any Writable.
-   * Ends after the last byte, else fails. What is read soon is fetched first; when nobody reads on, nothing is fetched.
+   * Ends after the last byte, else fails. Bytes that are read soon are fetched first; a stream that is not read paces the
+   * download.
    * @throws InputError for a range outside the file, or a file that was not selected
    */
   stream(options: ReadOptions = {}): FileReader {
@@ -87,7 +88,7 @@ export class TorrentFile {
   }
 }
 
-/** @throws InputError ERR_USAGE that names the option whose type is invalid; ranges are checked by the caller */
+/** @throws InputError ERR_USAGE that names the option with an invalid type; the caller checks ranges */
 function checkReadOptions(options: ReadOptions): ReadOptions {
   const fail = (name: string, expected: string, value: unknown) =>
     new InputError('ERR_USAGE', `${name}: expected ${expected}, got ${describeValue(value)}`)

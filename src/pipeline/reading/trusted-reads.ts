@@ -4,17 +4,17 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Recheck } from '../resume/recheck.ts'
 
-/** Milliseconds for which a file that was looked at is taken to be as it was. */
+/** Milliseconds between two checks of one file for changes by other programs. */
 const LOOK_INTERVAL_MS = 1000
 
-/** Reads verified pieces, for peers and readers, as long as no other program has changed their files. */
+/** Reads verified pieces for peers and readers, unless another program has changed their files. */
 export class TrustedReads implements Pick<Storage, 'read'> {
   readonly #layout: Layout
   readonly #storage: Storage
   readonly #recheck: Recheck
   readonly #clock: Clock
-  /** When each file was last looked at, in ms of the clock. */
-  readonly #looked = new Map<number, number>()
+  /** The time of the last check of each file, in ms. */
+  readonly #checkedAt = new Map<number, number>()
 
   constructor(metainfo: Metainfo, storage: Storage, recheck: Recheck, clock: Clock) {
     this.#layout = new Layout(metainfo)
@@ -23,7 +23,7 @@ export class TrustedReads implements Pick<Storage, 'read'> {
     this.#clock = clock
   }
 
-  /** As Storage says; resolves with 0 where the bytes are in doubt. */
+  /** Reads as Storage does. Resolves with 0 where the bytes are in doubt. */
   async read(position: number, target: Uint8Array): Promise<number> {
     if (this.#storage.watch === undefined) return this.#storage.read(position, target)
     const files = this.#layout.spans(position, target.length).map(({ fileIndex }) => fileIndex)
@@ -41,13 +41,13 @@ export class TrustedReads implements Pick<Storage, 'read'> {
   }
 
   #isDue(file: number): boolean {
-    const looked = this.#looked.get(file)
-    return looked === undefined || this.#clock.now() - looked >= LOOK_INTERVAL_MS
+    const checkedAt = this.#checkedAt.get(file)
+    return checkedAt === undefined || this.#clock.now() - checkedAt >= LOOK_INTERVAL_MS
   }
 
   async #look(files: readonly number[]): Promise<void> {
     if (files.length === 0) return
-    for (const file of files) this.#looked.set(file, this.#clock.now())
+    for (const file of files) this.#checkedAt.set(file, this.#clock.now())
     await this.#recheck.look(files)
   }
 

@@ -3,25 +3,25 @@ import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { ByteSource, Lent } from '../../streams/read/file-reader.ts'
 
-/** What says which pieces are verified and at rest. */
-export interface Verified {
+/** The pieces of a torrent, as a reader sees them. */
+export interface ReadablePieces {
   readonly metainfo: Pick<Metainfo, 'pieceLength'>
-  /** True if this piece is, and is not in doubt. */
+  /** True if this piece is verified and not in doubt. */
   trusts(index: number): boolean
-  /** Resolves once this piece is; rejects with what ended it. */
+  /** Resolves once this piece is verified. Rejects with the error that ended the torrent. */
   whenVerified(index: number): Promise<void>
 }
 
-/** A torrent's bytes as its storage has them, for one reader: each waits until its piece is verified. */
+/** Reads a torrent's bytes from its storage, for one reader. Each read waits until its piece is verified. */
 export class VerifiedReader implements ByteSource {
-  readonly #torrent: Verified
+  readonly #torrent: ReadablePieces
   readonly #storage: Pick<Storage, 'read'>
 
   readonly #moved: (position: number, waiting: boolean) => void
 
-  /** @param moved told where the reader is, and whether it waits */
+  /** @param moved called with the next byte that the reader needs, and true while it waits for it */
   constructor(
-    torrent: Verified,
+    torrent: ReadablePieces,
     storage: Pick<Storage, 'read'>,
     moved: (position: number, waiting: boolean) => void = () => {},
   ) {
@@ -40,7 +40,7 @@ export class VerifiedReader implements ByteSource {
       this.#moved(position, false)
       const there = await this.#storage.read(position, bytes)
       if (there === bytes.length) return { bytes, release() {} }
-      // In doubt since: it is read again, or fetched again.
+      // it is in doubt since, and is read or fetched again
       if (this.#torrent.trusts(index))
         throw new StorageError('ERR_STORAGE', `piece ${index} was verified, but is no longer there whole`)
     }

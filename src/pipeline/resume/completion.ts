@@ -11,10 +11,10 @@ export interface CompletionOptions {
   readonly finished: () => boolean
 }
 
-/** How often a torrent may lose pieces when it is complete before it fails: another program keeps writing to it. */
+/** Times that a complete torrent may lose pieces before it fails: another program keeps writing to its files. */
 const MAX_LOSSES = 3
 
-/** Looks whether the bytes are really at their paths, before a torrent is called done. */
+/** Confirms that all bytes are at their paths before a torrent is done. */
 export class Completion {
   readonly #options: CompletionOptions
   #running: Promise<boolean> | undefined
@@ -25,8 +25,8 @@ export class Completion {
   }
 
   /**
-   * Completes the files and looks at each by its path.
-   * @returns false when pieces were lost, which are to be fetched again
+   * Completes the files and checks each by its path.
+   * @returns false if pieces were lost, which have to be fetched again
    * Rejects with a StorageError; with ERR_CHANGED when that happens too often.
    */
   run(): Promise<boolean> {
@@ -36,7 +36,7 @@ export class Completion {
     return this.#running
   }
 
-  /** Looks at each file once more. Rejects with ERR_CHANGED when pieces are missing since. */
+  /** Checks each file once more. Rejects with ERR_CHANGED when pieces are missing since. */
   async confirm(): Promise<void> {
     const { finished, recheck } = this.#options
     await recheck.lookAtAll()
@@ -52,7 +52,7 @@ export class Completion {
         if (++this.#losses > MAX_LOSSES) throw changed(recheck)
         return false
       }
-      // What was changed and is right may be incomplete in another way: an empty file that is gone, a length.
+      // A changed file with the right bytes may be incomplete in another way: a missing empty file, a length.
       if (!found) return true
     }
   }

@@ -12,15 +12,15 @@ import {
 import type { Storage } from '../../storage/storage.ts'
 import { check } from './check.ts'
 
-/** What an earlier run left word of, and where this one does. */
+/** The resume record of a torrent. */
 export interface Resume {
-  /** Which pieces need no hashing, if the sample of them proves right. */
+  /** Reads which pieces need no hashing, if the sample of them proves right. */
   read(): Promise<Pick<ResumedPieces, 'trusted' | 'sample'> & Partial<Pick<ResumedPieces, 'partial'>>>
-  /** These pieces are verified and at rest, and these blocks of others. */
+  /** Writes that these pieces are verified and at rest, and these blocks of other pieces. */
   write(verified: Bitfield, partial?: PartialBlocks): Promise<void>
 }
 
-/** The resume record at `path`, of what `storage` holds. */
+/** Opens the resume record at `path` of a torrent in `storage`. */
 export function resumeAt(
   path: string,
   metainfo: Metainfo,

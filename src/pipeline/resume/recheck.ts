@@ -8,15 +8,15 @@ import { check } from './check.ts'
 export interface RecheckOptions {
   readonly metainfo: Metainfo
   readonly storage: Storage
-  /** What is verified and at rest; pieces that turn out wrong are removed. */
+  /** The pieces that are verified and at rest. Pieces that turn out wrong are removed. */
   readonly verified: Bitfield
-  /** A piece was in doubt and is right. */
+  /** Called with each piece that was in doubt and is right. */
   readonly kept: (index: number) => void
-  /** A piece is no longer right, and is removed from `verified`. */
+  /** Called with each piece that is wrong, once it is removed from `verified`. */
   readonly lost: (index: number) => void
-  /** A file lost pieces. */
+  /** Called when a file lost pieces. */
   readonly warning: (error: StorageError) => void
-  /** Reading pieces again failed, other than by what is on the disk. */
+  /** Called when pieces could not be read again for another reason than the state of the disk. */
   readonly failed: (error: Error) => void
   readonly signal: AbortSignal
 }
@@ -30,11 +30,11 @@ export interface RecheckOptions {
 export class Recheck {
   readonly #options: RecheckOptions
   readonly #layout: Layout
-  /** Verified pieces that are in doubt; cleared when they were read again. */
+  /** Verified pieces that are in doubt. Cleared when they were read again. */
   readonly #doubtful: Bitfield
   /**
-   * Files that changed while we wrote: a piece on its way to one then may have gone astray. Cleared when all files are
-   * looked at, and these are read once more.
+   * Files that changed while we wrote: a piece written at that time may be lost. Cleared by `lookAtAll`, which reads these
+   * files again.
    */
   readonly #disturbed = new Set<number>()
   #last: Promise<void> = Promise.resolve()
@@ -61,19 +61,19 @@ export class Recheck {
     return trusted
   }
 
-  /** Begins to read again what our own writes found changed. To be called now and then. */
+  /** Begins to read again the files that our own writes found changed. To be called a few times per second. */
   tick(): void {
     const noticed = this.#options.storage.watch?.takeNoticed() ?? []
     for (const file of noticed) this.#disturbed.add(file)
     this.#begin(noticed)
   }
 
-  /** Looks at these files by path, and begins to read those again that changed. @param files indices */
+  /** Checks these files by path, and begins to read those again that changed. @param files indices */
   async look(files: readonly number[]): Promise<void> {
     this.#begin((await this.#options.storage.watch?.findChanged(files)) ?? [])
   }
 
-  /** The same for all files. Resolves when they were read. @returns whether any had changed */
+  /** Does the same for all files. Resolves when they were read. @returns true if any had changed */
   async lookAtAll(): Promise<boolean> {
     const { watch } = this.#options.storage
     this.tick()
@@ -103,7 +103,7 @@ export class Recheck {
     const pieces = [...new Set(files.flatMap(file => this.#piecesOf(file)))].filter(index =>
       this.#doubtful.has(index),
     )
-    // First: what changes while it is read is noticed again.
+    // first, so that changes during the read are noticed again
     await storage.watch!.remember(files)
     const right = await check({ metainfo, pieces, signal, storage: { read: this.#readIfPossible } })
     for (const index of pieces) {
@@ -115,10 +115,10 @@ export class Recheck {
       this.#options.verified.delete(index)
       this.#options.lost(index)
     }
-    for (const file of files) this.#tellOf(file, wrong)
+    for (const file of files) this.#warnOf(file, wrong)
   }
 
-  /** What cannot be read is as good as missing. */
+  /** Takes a file that cannot be read for a missing one. */
   readonly #readIfPossible = async (position: number, target: Uint8Array): Promise<number> => {
     try {
       return await this.#options.storage.read(position, target)
@@ -128,7 +128,7 @@ export class Recheck {
     }
   }
 
-  #tellOf(file: number, wrong: readonly number[]): void {
+  #warnOf(file: number, wrong: readonly number[]): void {
     const { first = 0, last = -1 } = this.#layout.piecesOf(file) ?? {}
     const count = wrong.filter(index => index >= first && index <= last).length
     if (count === 0) return

@@ -3,44 +3,45 @@ import type { PartialBlocks } from '../../storage/resume-record.ts'
 import type { Resume } from './find-verified-pieces.ts'
 import type { Recheck } from './recheck.ts'
 
-/** Milliseconds between resume records of a download that goes on. */
-const INTERVAL = 60_000
+/** Milliseconds between two resume records of a running download. */
+const SAVE_INTERVAL_MS = 60_000
 
 export interface ResumeSaverOptions {
-  /** Where the record is. @default none is saved */
+  /** The record; undefined to save none. */
   readonly resume: Resume | undefined
   readonly recheck: Pick<Recheck, 'trusted'>
-  /** Writes what has arrived of unfinished pieces to its place, and tells which blocks are there. */
+  /** Writes the blocks that have arrived of unfinished pieces, and resolves with all that are kept. */
   readonly savePartial: () => Promise<PartialBlocks>
   readonly failed: (error: StorageError) => void
 }
 
-/** Saves the resume record when there is more than it names. The next run hashes pieces that it does not name. */
+/** Saves the resume record when more pieces or blocks are there than it names. The next run hashes the others. */
 export class ResumeSaver {
   readonly #options: ResumeSaverOptions
-  /** How many pieces, and blocks of unfinished ones, the record names, and when it was written, in ms. */
+  /** The number of pieces, and of blocks of unfinished ones, that the record names. */
   #recorded = { pieces: 0, blocks: 0 }
-  #at = 0
+  /** The time of the last record, in ms. */
+  #savedAt = 0
   #writing: Promise<void> = Promise.resolve()
 
   constructor(options: ResumeSaverOptions) {
     this.#options = options
   }
 
-  /** Saves it when the last one is old. @param now in ms */
+  /** Saves the record when the last one is old. @param now in ms */
   tick(now: number): void {
-    if (this.#at === 0) this.#at = now
-    if (now - this.#at <= INTERVAL) return
-    this.#at = now
+    if (this.#savedAt === 0) this.#savedAt = now
+    if (now - this.#savedAt <= SAVE_INTERVAL_MS) return
+    this.#savedAt = now
     void this.write()
   }
 
-  /** A piece that the record names is lost: it is to be written anew. */
-  lost(): void {
+  /** Notes that a piece that the record names is lost: the next save writes it in any case. */
+  invalidate(): void {
     this.#recorded = { pieces: 0, blocks: 0 }
   }
 
-  /** Saves it. Never rejects: a failure is a warning. */
+  /** Saves the record. Never rejects: a failure is a warning. */
   write(): Promise<void> {
     const { failed, resume } = this.#options
     if (!resume) return this.#writing

@@ -30,7 +30,7 @@ const JOB_BYTES = 8 << 20
 
 /**
  * Checks pieces in worker threads, which read the files themselves. Returns the pieces that were not checked: those
- * that are in several files, and those whose file is missing or cannot be read.
+ * that are in several files, and those with a file that is missing or cannot be read.
  * Rejects with the reason of the signal.
  */
 export async function checkInThreads(options: ThreadedCheckOptions): Promise<number[]> {

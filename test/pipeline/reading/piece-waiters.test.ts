@@ -12,14 +12,14 @@ t.test('all who wait for a piece hear of it, once it is there, and nobody else',
   ] as const) {
     void arrivals.wait(index).then(() => heard.push(name))
   }
-  arrivals.arrived(0)
+  arrivals.wake(0)
   await settle()
   t.same(heard, [])
-  arrivals.arrived(1)
+  arrivals.wake(1)
   await settle()
   t.same(heard, ['a', 'b'])
-  arrivals.arrived(1)
-  arrivals.arrived(2)
+  arrivals.wake(1)
+  arrivals.wake(2)
   await settle()
   t.same(heard, ['a', 'b', 'c'])
 })
