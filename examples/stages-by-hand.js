@@ -42,14 +42,14 @@ const funnel = new Funnel()
 const writer = new PieceWriter({
   pieceLength,
   storage: { write: async (position, bytes) => void (await copy.write(bytes, 0, bytes.length, position)) },
-  flushed: piece => {
-    requester.done(piece.index)
+  onFlushed: piece => {
+    requester.addOwnPiece(piece.index)
     blocks.finish(piece)
     if (blocks.complete) funnel.end()
   },
 })
 const stored = new Promise((resolve, reject) => writer.on('finish', resolve).on('error', reject))
-funnel.pipe(new Verifier({ hashes, corrupt: piece => blocks.restart(piece) })).pipe(writer)
+funnel.pipe(new Verifier({ hashes, onCorrupt: piece => blocks.restart(piece) })).pipe(writer)
 
 // The chain of one peer. A callback of `pipe` gets the error of either stage, which `error` events would be otherwise.
 const socket = new PeerSocket({ host: '127.0.0.1', port: listener.port })

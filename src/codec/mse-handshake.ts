@@ -13,8 +13,8 @@
 import { randomBytes } from 'node:crypto'
 import { PeerError } from '../errors.ts'
 import { KEY_LENGTH, PRIVATE_LENGTH, publicKey, sharedSecret } from './diffie-hellman.ts'
-import type { Conversation } from './exchange.ts'
 import { PROTOCOL } from './handshake.ts'
+import type { HandshakeSteps } from './handshake-runner.ts'
 import { type Ciphers, CRYPTO, ciphersOf, MAX_PAD, masked, syncMark, torrentMark, VC } from './mse.ts'
 
 interface CommonOptions {
@@ -55,7 +55,7 @@ export interface Received {
 export const MAX_PAYLOAD = 8192
 
 /** Runs the side that dials. @returns the ciphers, or undefined if the stream is not encrypted */
-export function* initiate(options: InitiateOptions): Conversation<Ciphers | undefined> {
+export function* initiate(options: InitiateOptions): HandshakeSteps<Ciphers | undefined> {
   const { infoHash, provide, payload, send, random = randomBytes } = options
   const own = random(PRIVATE_LENGTH)
   send(Buffer.concat([publicKey(own), padding(random)]))
@@ -85,7 +85,7 @@ export function* initiate(options: InitiateOptions): Conversation<Ciphers | unde
 }
 
 /** Runs the side that accepts. */
-export function* receive(options: ReceiveOptions): Conversation<Received> {
+export function* receive(options: ReceiveOptions): HandshakeSteps<Received> {
   const { allow, find: known, send, random = randomBytes } = options
   const theirs = yield KEY_LENGTH
   const own = random(PRIVATE_LENGTH)
@@ -113,7 +113,7 @@ export function* receive(options: ReceiveOptions): Conversation<Received> {
 }
 
 /** Reads up to and including a mark. */
-function* skipPast(mark: Buffer, what: string): Conversation<void> {
+function* skipPast(mark: Buffer, what: string): HandshakeSteps<void> {
   let seen = yield mark.length
   for (let skipped = 0; !mark.equals(seen); skipped++) {
     if (skipped === MAX_PAD) throw wrong(`${what} is not within ${MAX_PAD} bytes`)

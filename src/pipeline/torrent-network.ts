@@ -13,7 +13,7 @@ import { VERSION } from '../version.ts'
 import { ByteRate } from './peer/byte-rate.ts'
 import type { Peer } from './peer/peer.ts'
 import type { PeerContext, PeerTorrent } from './peer/peer-context.ts'
-import { limitsOf } from './peer/peer-limits.ts'
+import { createPeerLimits } from './peer/peer-limits.ts'
 import { Reputation } from './swarm/reputation.ts'
 import { Swarm } from './swarm/swarm.ts'
 import { DEFAULT_MEMORY_BYTES, type TorrentOptions } from './torrent-options.ts'
@@ -103,7 +103,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     })
     this.#unchoker = new Unchoker({
       peers: () => this.swarm.peers.keys(),
-      seeding: () => this.context.torrent?.upload.only() ?? false,
+      seeding: () => this.context.torrent?.upload.isUploadOnly() ?? false,
       uploaded: () => this.swarm.uploaded,
       limit: typeof options.up === 'number' ? options.up : undefined,
       random,
@@ -160,18 +160,18 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
 
   /** Tells peers that we have a piece. */
   announcePiece(index: number): void {
-    for (const peer of this.swarm.peers.keys()) peer.have(index)
+    for (const peer of this.swarm.peers.keys()) peer.sendHave(index)
   }
 
   /** Tells peers that we have lost a piece (BEP 54). */
   withdrawPiece(index: number): void {
-    for (const peer of this.swarm.peers.keys()) peer.lack(index)
+    for (const peer of this.swarm.peers.keys()) peer.sendDontHave(index)
   }
 
   /** Tells trackers and peers that we want no further piece of an incomplete torrent (BEP 21). */
   announcePartialSeed(): void {
     this.sources.becomePartialSeed()
-    for (const peer of this.swarm.peers.keys()) peer.tellUploadOnly()
+    for (const peer of this.swarm.peers.keys()) peer.sendUploadOnly()
   }
 
   /** Checks time limits, dials, chokes and measures. To be called a few times per second. */
@@ -225,7 +225,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
       port: () => listener?.port,
       dht: () => this.sources.dht,
       pex: () => this.#options.pex !== false && !this.#isPrivate,
-      limits: limitsOf({
+      limits: createPeerLimits({
         clock: this.#clock,
         memory: () => memoryBudget?.share ?? memory ?? DEFAULT_MEMORY_BYTES,
         ...pick(this.#options, 'up', 'down'),

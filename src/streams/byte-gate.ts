@@ -13,7 +13,7 @@ export class ByteGate {
   }
 
   /** True while a read is held back. */
-  get holds(): boolean {
+  get isHolding(): boolean {
     return this.#held.size > 0
   }
 

@@ -1,5 +1,5 @@
 import type { BlockSource, Fetcher } from './block-source.ts'
-import type { Outstanding, Request } from './outstanding.ts'
+import type { PendingRequests, Request } from './pending-requests.ts'
 import type { PieceBuffer } from './piece-buffer.ts'
 
 /** Arrived blocks of a piece after which one is passed on: often enough to hash the piece while it arrives. */
@@ -27,7 +27,7 @@ export class SourceLink {
     while (this.#again) {
       this.#again = false
       const { room } = this.#fetcher
-      if (room > 0) request(this.source.take(this.#fetcher, room, now()))
+      if (room > 0) request(this.source.takeBlocks(this.#fetcher, room, now()))
     }
     this.#filling = false
   }
@@ -35,18 +35,18 @@ export class SourceLink {
   /** A block is written in its piece. */
   arrive(request: Request): void {
     request.piece.arrive(request.block, this.#fetcher)
-    this.source.arrived(this.#fetcher, request)
+    this.source.onArrival(this.#fetcher, request)
   }
 
   /** Other fetchers may request these blocks, except those that they could request before. */
   lose(requests: readonly Request[]): void {
     const counting = requests.filter(({ lost }) => !lost)
-    if (counting.length > 0) this.source.lost(this.#fetcher, counting)
+    if (counting.length > 0) this.source.onLoss(this.#fetcher, counting)
   }
 
   /** Other fetchers may request all blocks that this one owes, and it still may bring them. */
-  loseAll(requests: Outstanding): void {
-    this.source.lost(this.#fetcher, requests.lose())
+  loseAll(requests: PendingRequests): void {
+    this.source.onLoss(this.#fetcher, requests.markAllLost())
   }
 
   /** Leaves the source. Idempotent. @param requests the requests under way */
@@ -54,7 +54,7 @@ export class SourceLink {
     if (this.hasLeft) return
     this.hasLeft = true
     this.lose(requests)
-    this.source.left(this.#fetcher)
+    this.source.onLeave(this.#fetcher)
   }
 }
 

@@ -119,7 +119,7 @@ t.test('ids other than 0 to 9, 13 to 17 and 20 are unknown', async t => {
 
 t.test('encoded messages are decoded from a stream with any chunk boundaries', async t => {
   const { items, error } = await feed<Incoming>(
-    consumed => new Framer({ consumed }),
+    consumed => new Framer({ onConsumed: consumed }),
     Buffer.concat(SAID.map(([, bytes]) => bytes)),
   )
   t.equal(error, undefined)
@@ -130,7 +130,7 @@ t.test('encoded messages are decoded from a stream with any chunk boundaries', a
 t.test('a message of the fast extension with an invalid length ends the stream', async t => {
   for (const bytes of [msg(14, [0]), msg(15, [0]), msg(13, u32(1, 2)), msg(17), msg(16, u32(1, 2))]) {
     const { items, error } = await feed<Incoming>(
-      consumed => new Framer({ handshake: false, consumed }),
+      consumed => new Framer({ handshake: false, onConsumed: consumed }),
       Buffer.concat([bytes, KEEP_ALIVE]),
     )
     t.same(items, [], `${bytes[4]}`)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { KEY_LENGTH, PRIME, publicKey, sharedSecret } from '../../src/codec/diffie-hellman.ts'
-import { Exchange } from '../../src/codec/exchange.ts'
+import { HandshakeRunner } from '../../src/codec/handshake-runner.ts'
 import { type Ciphers, CRYPTO, ciphersOf, masked, syncMark, torrentMark } from '../../src/codec/mse.ts'
 import { initiate, MAX_PAYLOAD, type Received, receive } from '../../src/codec/mse-handshake.ts'
 import { PeerError } from '../../src/errors.ts'
@@ -47,7 +47,7 @@ const PLAIN = Buffer.concat([HANDSHAKE.subarray(0, 20), Buffer.alloc(8), HANDSHA
 
 interface Side<Result> {
   readonly sent: Buffer[]
-  readonly exchange: Exchange<Result>
+  readonly exchange: HandshakeRunner<Result>
 }
 
 type Random = (length: number) => Uint8Array
@@ -61,7 +61,7 @@ function initiator({
   const sent: Buffer[] = []
   const send = (bytes: Uint8Array) => void sent.push(Buffer.from(bytes))
   const conversation = initiate({ infoHash, provide, payload: () => payload, send, random })
-  return { sent, exchange: new Exchange(conversation) }
+  return { sent, exchange: new HandshakeRunner(conversation) }
 }
 
 function receiver({
@@ -72,7 +72,7 @@ function receiver({
   const sent: Buffer[] = []
   const send = (bytes: Uint8Array) => void sent.push(Buffer.from(bytes))
   const find = (mark: Buffer) => shared.find(infoHash => torrentMark(infoHash).equals(mark))
-  return { sent, exchange: new Exchange(receive({ allow, find, send, random })) }
+  return { sent, exchange: new HandshakeRunner(receive({ allow, find, send, random })) }
 }
 
 /** Feeds bytes one by one; returns the result and the number of bytes read. */

@@ -9,9 +9,9 @@ const system = (code: string) => {
   const cause = Object.assign(new Error(`connect ${code} 1.2.3.4:5`), { code })
   return new PeerError('ERR_CONNECTION', `1.2.3.4:5: ${cause.message}`, cause)
 }
-const silent = { ready: false, silent: true }
-const unreached = { ready: false, silent: false }
-const ready = { ready: true, silent: false }
+const silent = { ready: false, isSilent: true }
+const unreached = { ready: false, isSilent: false }
+const ready = { ready: true, isSilent: false }
 
 t.test('how a connection ended is said in plain words, without the name that comes before', async t => {
   const cases: [Error | undefined, typeof ready, string][] = [

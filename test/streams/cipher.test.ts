@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Exchange } from '../../src/codec/exchange.ts'
+import { HandshakeRunner } from '../../src/codec/handshake-runner.ts'
 import { type Ciphers, CRYPTO } from '../../src/codec/mse.ts'
 import { initiate, receive } from '../../src/codec/mse-handshake.ts'
 import { Rc4 } from '../../src/codec/rc4.ts'
@@ -41,7 +41,7 @@ function dialling(provide: number) {
   const encipher = new Encipher()
   const said: Buffer[] = []
   encipher.on('data', bytes => said.push(Buffer.from(bytes)))
-  const handshake = new Exchange<Ciphers | undefined>(
+  const handshake = new HandshakeRunner<Ciphers | undefined>(
     initiate({
       infoHash: INFO_HASH,
       provide,
@@ -61,7 +61,7 @@ function dialling(provide: number) {
   const heard: Buffer[] = []
   decipher.on('data', bytes => heard.push(Buffer.from(bytes)))
   const answers: Buffer[] = []
-  const other = new Exchange(
+  const other = new HandshakeRunner(
     receive({ allow: provide, find: () => INFO_HASH, send: bytes => void answers.push(Buffer.from(bytes)) }),
   )
   return { encipher, decipher, said, heard, consumed, answers, other }

@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import t, { type Test } from 'tap'
-import { Exchange } from '../../src/codec/exchange.ts'
+import { HandshakeRunner } from '../../src/codec/handshake-runner.ts'
 import { type Ciphers, CRYPTO, type Encryption } from '../../src/codec/mse.ts'
 import { initiate } from '../../src/codec/mse-handshake.ts'
 import type { Peer } from '../../src/pipeline/peer/peer.ts'
@@ -196,7 +196,7 @@ async function shake(
   provide: number = CRYPTO.rc4,
 ) {
   const send = (bytes: Uint8Array) => void socket.write(bytes)
-  const exchange = new Exchange(initiate({ infoHash, provide, payload: () => payload, send }))
+  const exchange = new HandshakeRunner(initiate({ infoHash, provide, payload: () => payload, send }))
   let end: { result: Ciphers | undefined; rest: Buffer } | undefined
   socket.on('data', bytes => {
     if (end) end.rest = Buffer.concat([end.rest, bytes])

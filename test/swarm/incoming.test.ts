@@ -236,11 +236,11 @@ t.test('H6: a second extended handshake changes what it names, and a third may a
     const extended = new Promise(resolve => peer.once('extended', resolve))
     wire.send({ type: 'extended', id: 0, payload: Buffer.from(said) })
     await extended
-    t.same([...peer.about.extensions].sort(), [
+    t.same([...peer.extendedHandshake.extensions].sort(), [
       ['lt_donthave', 7],
       ['ut_pex', id],
     ])
-    t.equal(peer.about.reqq, 9)
+    t.equal(peer.extendedHandshake.reqq, 9)
   }
   await wire.unchoked()
 })

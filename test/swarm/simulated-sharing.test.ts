@@ -90,7 +90,7 @@ async function finish(swarm: SimulatedSwarm, { torrent }: Member, peers: Readonl
     for (let index = 0; index < pieceCount; index++) {
       if (torrent.verified.has(index)) continue
       for (let block = 0; block < pieceLength / BLOCK_LENGTH; block++) {
-        const asked = [...peers].filter(peer => peer.requester.askedAt(index, block) !== undefined)
+        const asked = [...peers].filter(peer => peer.requester.findRequestTime(index, block) !== undefined)
         most = Math.max(most, asked.length)
       }
     }

@@ -35,19 +35,19 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
     const { infoHash, swarm } = options
     this.#picker = new MetadataPicker({
       maxSize: MAX_TORRENT_SIZE,
-      right: info => createHash('sha1').update(info).digest().equals(infoHash),
+      matches: info => createHash('sha1').update(info).digest().equals(infoHash),
     })
     swarm.on('extended', peer => this.#offered(peer))
     swarm.on('metadata', (peer, message) => {
       if (message.type === 'data') this.#received(peer, message.piece, message.data)
       else {
-        this.#picker.rejected(peer, options.now())
+        this.#picker.onReject(peer, options.now())
         this.#askAll()
       }
     })
     swarm.on('disconnected', peer => {
       this.#offering.delete(peer)
-      this.#picker.left(peer)
+      this.#picker.removePeer(peer)
       this.#askAll()
     })
   }
@@ -72,7 +72,7 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
     if (this.#ended) return
     for (const peer of this.#offering) {
       const since = this.#picker.owesSince(peer)
-      if (since !== undefined && now - since > ANSWER_TIMEOUT_MS) this.#picker.rejected(peer, now)
+      if (since !== undefined && now - since > ANSWER_TIMEOUT_MS) this.#picker.onReject(peer, now)
     }
     this.#askAll()
   }
@@ -83,9 +83,9 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   }
 
   #offered(peer: Peer): void {
-    const { extensions, metadataSize } = peer.about
+    const { extensions, metadataSize } = peer.extendedHandshake
     if (this.#ended || metadataSize === undefined || !extensions.get('ut_metadata')) return
-    if (!this.#picker.offer(peer, metadataSize)) {
+    if (!this.#picker.addPeer(peer, metadataSize)) {
       this.#blame(peer, `offers metadata of ${metadataSize} bytes, at most ${MAX_TORRENT_SIZE} are read`)
       return
     }
@@ -96,7 +96,7 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   #received(peer: Peer, piece: number, data: Uint8Array): void {
     if (this.#ended) return
     const { wrongDrafts } = this.#picker
-    const wrong = this.#picker.received(peer, piece, data)
+    const wrong = this.#picker.addPiece(peer, piece, data)
     if (wrong !== undefined) this.#blame(peer, wrong)
     const { info } = this.#picker
     if (info) {
@@ -112,7 +112,7 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
 
   #ask(peer: Peer): void {
     if (this.#ended) return
-    const pieces = this.#picker.next(peer, this.#options.now())
+    const pieces = this.#picker.nextPieces(peer, this.#options.now())
     if (pieces.length > 0) peer.extensions.requestMetadata(pieces)
   }
 

@@ -4,7 +4,7 @@ export interface MetadataPickerOptions {
   /** Bytes of metadata at most. */
   readonly maxSize: number
   /** Whether this is the metadata: its SHA-1 is the info-hash. */
-  readonly right: (info: Uint8Array) => boolean
+  readonly matches: (info: Uint8Array) => boolean
 }
 
 /** Metadata of one claimed size as it comes together. */
@@ -27,11 +27,11 @@ interface Source<Peer> {
 }
 
 /** Requests under way to one peer: libtorrent and transmission take more. */
-const MOST_ASKED = 8
+const MAX_REQUESTS_PER_PEER = 8
 /** Milliseconds after which others are asked for what a peer does not answer. */
-export const METADATA_PATIENCE = 3_000
+export const METADATA_PATIENCE_MS = 3_000
 /** Milliseconds that a peer is left alone when it has rejected a request. */
-const REJECTED_REST = 30_000
+const REJECTED_REST_MS = 30_000
 
 /**
  * Whom to ask for which piece of a torrent's metadata, and what to believe.
@@ -46,14 +46,14 @@ export class MetadataPicker<Peer> {
   /** How many whole drafts were wrong: after each, other peers may be asked for what they were not asked before. */
   wrongDrafts = 0
   readonly #maxSize: number
-  readonly #right: MetadataPickerOptions['right']
+  readonly #right: MetadataPickerOptions['matches']
   readonly #sources = new Map<Peer, Source<Peer>>()
   /** What peers share, by size. */
   readonly #shared = new Map<number, Draft<Peer>>()
 
-  constructor({ maxSize, right }: MetadataPickerOptions) {
+  constructor({ maxSize, matches }: MetadataPickerOptions) {
     this.#maxSize = maxSize
-    this.#right = right
+    this.#right = matches
   }
 
   /** Pieces that are there, and all, of the draft that is furthest. */
@@ -66,7 +66,7 @@ export class MetadataPicker<Peer> {
   }
 
   /** A peer says that it has metadata of so many bytes. @returns whether that can be */
-  offer(peer: Peer, size: number): boolean {
+  addPeer(peer: Peer, size: number): boolean {
     if (!(size >= 1 && size <= this.#maxSize)) return false
     const before = this.#sources.get(peer)
     if (before?.draft.size === size) return true
@@ -75,14 +75,14 @@ export class MetadataPicker<Peer> {
   }
 
   /** The peer is gone; what it gave stays. */
-  left(peer: Peer): void {
+  removePeer(peer: Peer): void {
     const source = this.#sources.get(peer)
     this.#sources.delete(peer)
     if (source) this.#forget(source.draft)
   }
 
   /** What to ask a peer for now. */
-  next(peer: Peer, now: number): number[] {
+  nextPieces(peer: Peer, now: number): number[] {
     const source = this.#sources.get(peer)
     if (!source || this.info || source.notBefore > now) return []
     const { asked, draft } = source
@@ -91,7 +91,7 @@ export class MetadataPicker<Peer> {
     while (draft.pieces.has(draft.firstMissing)) draft.firstMissing++
     for (
       let piece = draft.firstMissing;
-      piece < metadataPieces(draft.size) && asked.size < MOST_ASKED;
+      piece < metadataPieces(draft.size) && asked.size < MAX_REQUESTS_PER_PEER;
       piece++
     ) {
       if (draft.pieces.has(piece) || busy.has(piece) || asked.has(piece)) continue
@@ -102,7 +102,7 @@ export class MetadataPicker<Peer> {
   }
 
   /** A peer sent a piece. What it was not asked for is ignored. @returns what is wrong with that, in words */
-  received(peer: Peer, piece: number, data: Uint8Array): string | undefined {
+  addPiece(peer: Peer, piece: number, data: Uint8Array): string | undefined {
     const source = this.#sources.get(peer)
     if (!source?.asked.delete(piece) || this.info) return undefined
     const { draft } = source
@@ -115,11 +115,11 @@ export class MetadataPicker<Peer> {
   }
 
   /** A peer does not have it after all, or gives no more for now. */
-  rejected(peer: Peer, now: number): void {
+  onReject(peer: Peer, now: number): void {
     const source = this.#sources.get(peer)
     if (!source) return
     source.asked.clear()
-    source.notBefore = now + REJECTED_REST
+    source.notBefore = now + REJECTED_REST_MS
   }
 
   /** Since when a peer owes us an answer, in ms of the clock. */
@@ -134,7 +134,7 @@ export class MetadataPicker<Peer> {
     const busy = new Set<number>()
     for (const source of this.#sources.values()) {
       if (source.draft !== draft) continue
-      for (const [piece, at] of source.asked) if (now - at < METADATA_PATIENCE) busy.add(piece)
+      for (const [piece, at] of source.asked) if (now - at < METADATA_PATIENCE_MS) busy.add(piece)
     }
     return busy
   }

@@ -1,4 +1,4 @@
-import { Exchange } from '../../codec/exchange.ts'
+import { HandshakeRunner } from '../../codec/handshake-runner.ts'
 import { type Ciphers, CRYPTO, type Encryption } from '../../codec/mse.ts'
 import { initiate } from '../../codec/mse-handshake.ts'
 import { Decipher } from '../../streams/peer/decipher.ts'
@@ -33,7 +33,7 @@ export function diallingStages(
     payload: () => encipher.takeHeld(),
     send: bytes => encipher.say(bytes),
   })
-  const handshake = new Exchange(conversation)
+  const handshake = new HandshakeRunner(conversation)
   const settled = (ciphers: Ciphers | undefined) => encipher.settle(ciphers?.outgoing)
   return { decipher: new Decipher({ handshake, settled, consumed }), encipher }
 }

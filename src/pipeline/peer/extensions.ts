@@ -45,7 +45,7 @@ const OUR_IDS = { lt_donthave: 1, ut_pex: 2, ut_metadata: UT_METADATA } as const
 /** The extension messages between one peer and us (BEP 10): the handshake, metadata, PEX, don't-have. */
 export class Extensions extends EventEmitter<ExtensionsEvents> {
   /** What the peer said of itself; each handshake changes what it names. */
-  about: ExtendedHandshake = { extensions: new Map() }
+  peerHandshake: ExtendedHandshake = { extensions: new Map() }
   /** Whether the peer speaks the extension protocol at all. */
   supported = false
   readonly #context: PeerContext
@@ -68,7 +68,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
   }
 
   /** Handles an extended message; unknown ids are ignored. @returns the message for the Requester that it stands for */
-  take(id: number, payload: Uint8Array): DontHaveMessage | undefined {
+  handle(id: number, payload: Uint8Array): DontHaveMessage | undefined {
     return this.#handlers.get(id)?.(payload)
   }
 
@@ -92,7 +92,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
       yourIp: this.#host,
       ...(torrent ? { metadataSize: torrent.info.length } : {}),
       ...(listening === undefined ? {} : { port: listening }),
-      ...(upload?.only() && !upload.hidden ? { uploadOnly: true } : {}),
+      ...(upload?.isUploadOnly() && !upload.isSuperSeeding ? { uploadOnly: true } : {}),
     })
     this.#send(EXTENDED_HANDSHAKE, payload)
     if (!pex) this.#pex = undefined
@@ -100,7 +100,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
 
   /** Tells the peer that we have a piece no longer, if it understands that (BEP 54). */
   sendDontHave(index: number): void {
-    const id = this.about.extensions.get('lt_donthave') ?? 0
+    const id = this.peerHandshake.extensions.get('lt_donthave') ?? 0
     if (id > 0) this.#send(id, encodeDontHave(index))
   }
 
@@ -110,26 +110,26 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
   }
 
   /** What was sent is on its way: there is room for more metadata. */
-  drained(): void {
-    this.#metadata?.drained()
+  resume(): void {
+    this.#metadata?.resume()
   }
 
   /** Whether it is time to tell the peer of other peers. */
   pexIsDue(now: number): boolean {
-    return Boolean(this.about.extensions.get('ut_pex') && this.#pex?.due(now))
+    return Boolean(this.peerHandshake.extensions.get('ut_pex') && this.#pex?.isDue(now))
   }
 
   /** Tells the peer which peers came and went since the last time (BEP 11). @param own where it listens itself */
   sendPex(connected: ReadonlyMap<string, PexPeer>, own: string | undefined, now: number): void {
-    const id = this.about.extensions.get('ut_pex')
-    const news = id ? this.#pex?.news(connected, own, now) : undefined
+    const id = this.peerHandshake.extensions.get('ut_pex')
+    const news = id ? this.#pex?.composeMessage(connected, own, now) : undefined
     if (news) this.#send(id!, encodePex(news))
   }
 
   #takeHandshake(payload: Uint8Array): undefined {
     const handshake = parseExtendedHandshake(payload)
-    const extensions = new Map([...this.about.extensions, ...handshake.extensions])
-    this.about = { ...this.about, ...handshake, extensions }
+    const extensions = new Map([...this.peerHandshake.extensions, ...handshake.extensions])
+    this.peerHandshake = { ...this.peerHandshake, ...handshake, extensions }
     this.emit('handshake', handshake)
   }
 
@@ -140,14 +140,14 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
 
   #takePeers(payload: Uint8Array): undefined {
     const message = this.#pex && decodePex(payload)
-    if (message) this.emit('peers', this.#pex!.heard(message, this.#context.clock.now()))
+    if (message) this.emit('peers', this.#pex!.acceptPeers(message, this.#context.clock.now()))
   }
 
   #takeMetadata(payload: Uint8Array): undefined {
     const info = this.#context.torrent?.info
     if (info) {
       this.#metadata ??= new MetadataResponder({ info, send: bytes => this.#sendMetadata(bytes) })
-      this.#metadata.take(payload)
+      this.#metadata.handle(payload)
       return
     }
     const message = parseMetadataMessage(payload)
@@ -157,7 +157,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
   }
 
   #sendMetadata(payload: Uint8Array): boolean {
-    const id = this.about.extensions.get('ut_metadata') ?? 0
+    const id = this.peerHandshake.extensions.get('ut_metadata') ?? 0
     return id === 0 || this.#send(id, payload)
   }
 }

@@ -27,14 +27,15 @@ export interface FirstMessages {
 export function composeFirstMessages({ infoHash, torrent, fast, host }: FirstMessagesOptions): FirstMessages {
   if (!torrent) return { messages: fast ? [{ type: 'haveNone' }] : [], allowedFast: [] }
   const { pieceCount, upload } = torrent
-  const { told } = upload
+  const { announcedPieces } = upload
   const messages: Message[] = []
-  if (fast && told.full) messages.push({ type: 'haveAll' })
-  else if (told.count > 0) messages.push({ type: 'bitfield', bytes: Uint8Array.from(told.bytes) })
+  if (fast && announcedPieces.full) messages.push({ type: 'haveAll' })
+  else if (announcedPieces.count > 0)
+    messages.push({ type: 'bitfield', bytes: Uint8Array.from(announcedPieces.bytes) })
   else if (fast) messages.push({ type: 'haveNone' })
   if (!fast) return { messages, allowedFast: [] }
   const set = allowedFastSet({ address: host, infoHash, pieceCount, count: ALLOWED_FAST_PIECES })
-  const allowedFast = set.filter(index => told.has(index))
+  const allowedFast = set.filter(index => announcedPieces.has(index))
   for (const index of allowedFast) messages.push({ type: 'allowedFast', index })
   return { messages, allowedFast }
 }

@@ -36,7 +36,7 @@ export class MetadataResponder {
   }
 
   /** Answers a ut_metadata message, if it asks for something. */
-  take(payload: Uint8Array): void {
+  handle(payload: Uint8Array): void {
     const message = parseMetadataMessage(payload)
     if (message?.type !== 'request') return
     const { piece } = message
@@ -48,7 +48,7 @@ export class MetadataResponder {
   }
 
   /** The peer has read what was sent. */
-  drained(): void {
+  resume(): void {
     this.#room = true
     this.#serve()
   }

@@ -66,15 +66,15 @@ export interface PeerUpload {
   /** Whether we have a piece. */
   readonly has: (index: number) => boolean
   /** The pieces that peers are told of when they connect. */
-  readonly told: Bitfield
+  readonly announcedPieces: Bitfield
   /** Whether nothing else shows that we have more (BEP 16). */
-  readonly hidden: boolean
+  readonly isSuperSeeding: boolean
   /** Whether we want nothing any more (BEP 21). */
-  readonly only: () => boolean
+  readonly isUploadOnly: () => boolean
   /** What to suggest while we are a seed. */
   readonly suggestions: PieceSuggestions
   /** A piece that we have could not be read. */
-  readonly failed: (error: Error, index: number) => void
+  readonly onReadError: (error: Error, index: number) => void
 }
 
 /** A peer as the policy of suggestions sees it. */
@@ -87,13 +87,13 @@ export interface SuggestedPeer {
 /** Which pieces a seed suggests to each peer, so that it sends each piece once (BEP 6): a policy. */
 export interface PieceSuggestions {
   /** Returns the pieces to suggest to a peer now. */
-  next(peer: SuggestedPeer, has: (index: number) => boolean, now: number): readonly number[]
+  nextPieces(peer: SuggestedPeer, has: (index: number) => boolean, now: number): readonly number[]
   /** Notes a request for a piece. @returns true if the peer should get more suggestions */
-  asked(peer: SuggestedPeer, index: number, now: number): boolean
+  noteRequest(peer: SuggestedPeer, index: number, now: number): boolean
   /** Returns true if the request of a peer for this piece should wait behind its other requests. */
-  later(peer: SuggestedPeer, index: number, now: number): boolean
+  defersPiece(peer: SuggestedPeer, index: number, now: number): boolean
   /** Forgets a peer that disconnected or was choked. */
-  left(peer: SuggestedPeer): void
+  removePeer(peer: SuggestedPeer): void
   /** Updates the policy with the total of uploaded bytes. */
   tick(uploaded: number, now: number): void
 }

@@ -57,7 +57,7 @@ export function createPeerStages(options: PeerStagesOptions): PeerStages {
   const framer = new Framer({
     places: requester,
     maxLength: Math.max(MAX_MESSAGE_BYTES, 1 + Math.ceil((torrent?.pieceCount ?? MAX_PIECES) / 8)),
-    consumed: chunk => {
+    onConsumed: chunk => {
       timeLimits.noteReceived(now())
       socket.release(chunk)
     },
@@ -70,13 +70,13 @@ export function createPeerStages(options: PeerStagesOptions): PeerStages {
 function createSocket(
   to: PeerAddress | AcceptedConnection,
   { bind, connect, limits }: PeerContext,
-  written: (bytes: Uint8Array) => void,
+  onWritten: (bytes: Uint8Array) => void,
 ): PeerSocket {
   const accepted = 'socket' in to ? to : undefined
   return new PeerSocket(accepted?.socket ?? (to as PeerAddress), {
     lend: true,
     readLimit: limits.read,
-    written,
+    onWritten,
     ...(accepted && !accepted.ciphers ? { head: accepted.head } : {}),
     ...(limits.down ? { limit: limits.down } : {}),
     ...(connect ? { connect } : {}),
@@ -87,7 +87,7 @@ function createSocket(
 function createResponder({ context, uploadPolicy }: PeerStagesOptions): Responder {
   const { limits } = context
   return new Responder({
-    failed: (error, index) => context.torrent?.upload.failed(error, index),
+    onReadError: (error, index) => context.torrent?.upload.onReadError(error, index),
     pool: limits.pool,
     policy: uploadPolicy,
     ...(limits.up ? { limit: limits.up } : {}),

@@ -30,7 +30,7 @@ export class PeerUploads implements UploadPolicy {
   }
 
   defers(index: number): boolean {
-    return this.#suggesting?.suggestions.later(this.#peer, index, this.#context.clock.now()) ?? false
+    return this.#suggesting?.suggestions.defersPiece(this.#peer, index, this.#context.clock.now()) ?? false
   }
 
   /** Sends suggestions, if the policy has any for the peer, so that each piece is uploaded once. */
@@ -38,24 +38,24 @@ export class PeerUploads implements UploadPolicy {
     const { bits, fast } = this.#peer.requester
     const upload = fast ? this.#suggesting : undefined
     const now = this.#context.clock.now()
-    for (const index of upload?.suggestions.next(this.#peer, index => bits.has(index), now) ?? [])
+    for (const index of upload?.suggestions.nextPieces(this.#peer, index => bits.has(index), now) ?? [])
       this.#peer.send({ type: 'suggest', index })
   }
 
   /** The peer has requested a block of a piece. */
   onRequest(index: number): void {
     const suggestions = this.#context.torrent?.upload.suggestions
-    if (suggestions?.asked(this.#peer, index, this.#context.clock.now())) this.suggest()
+    if (suggestions?.noteRequest(this.#peer, index, this.#context.clock.now())) this.suggest()
   }
 
   /** Forgets the suggestions: the peer was choked or disconnected. */
   end(): void {
-    this.#context.torrent?.upload.suggestions.left(this.#peer)
+    this.#context.torrent?.upload.suggestions.removePeer(this.#peer)
   }
 
   /** Our uploads, while we are a seed that shows what it has. */
   get #suggesting(): PeerUpload | undefined {
     const upload = this.#context.torrent?.upload
-    return upload?.only() && !upload.hidden ? upload : undefined
+    return upload?.isUploadOnly() && !upload.isSuperSeeding ? upload : undefined
   }
 }

@@ -77,7 +77,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   readonly #handlers: MessageHandlers = {
     handshake: message => this.#onHandshake(message),
     port: ({ port }) => this.#dhtPort.onPort(port),
-    extended: ({ id, payload }) => this.#extensions.take(id, payload),
+    extended: ({ id, payload }) => this.#extensions.handle(id, payload),
   }
 
   /** @param encrypted true to dial with encryption */
@@ -88,7 +88,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.#context = context
     this.incoming = incoming
     this.encrypted = incoming ? to.ciphers !== undefined : encrypted
-    this.window = new RateWindow(() => Math.min(this.about.reqq ?? DEFAULT_REQQ, limits.window()))
+    this.window = new RateWindow(() => Math.min(this.extendedHandshake.reqq ?? DEFAULT_REQQ, limits.window()))
     this.#timeLimits = new TimeLimits(clock.now())
     this.#uploads = new PeerUploads(this, context)
     const stages = createPeerStages({
@@ -116,7 +116,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   }
 
   #follow(): void {
-    this.#connection.on('drain', () => this.#extensions.drained())
+    this.#connection.on('drain', () => this.#extensions.resume())
     this.#connection.on('close', error => this.destroy(error))
     this.requester.on('interest', () => this.emit('interest'))
     this.responder.on('request', index => this.#uploads.onRequest(index))
@@ -129,7 +129,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   }
 
   /** The metadata is known: blocks are exchanged from now on, over the same connection. */
-  begin(): void {
+  startExchange(): void {
     try {
       this.#beginExchange()
     } catch (error) {
@@ -138,19 +138,19 @@ export class Peer extends EventEmitter<PeerEvents> {
     }
     if (!this.ready) return
     this.#extensions.sendHandshake()
-    const { told } = this.#context.torrent!.upload
-    if (told.count > 0) this.send([...told].map(index => ({ type: 'have', index })))
+    const { announcedPieces } = this.#context.torrent!.upload
+    if (announcedPieces.count > 0) this.send([...announcedPieces].map(index => ({ type: 'have', index })))
   }
 
   #beginExchange(): void {
     const { pieceCount, pieceLength, length, source, upload } = this.#context.torrent!
-    this.requester.begin({ pieceCount, source })
-    this.responder.begin({ pieceLength, length, storage: upload.storage, has: upload.has })
+    this.requester.setTorrent({ pieceCount, source })
+    this.responder.setTorrent({ pieceLength, length, storage: upload.storage, has: upload.has })
   }
 
   /** The extended handshake of the peer, all of its messages merged (BEP 10). */
-  get about(): ExtendedHandshake {
-    return this.#extensions.about
+  get extendedHandshake(): ExtendedHandshake {
+    return this.#extensions.peerHandshake
   }
 
   get extensions(): Pick<Extensions, 'pexIsDue' | 'sendPex' | 'requestMetadata'> {
@@ -174,13 +174,13 @@ export class Peer extends EventEmitter<PeerEvents> {
   }
 
   /** True if the connection was made and the peer has sent nothing yet. */
-  get silent(): boolean {
+  get isSilent(): boolean {
     return !this.#timeLimits.hasReceived && this.#stages.socket.reached
   }
 
   /** True if the peer has every piece, or says that it wants none (BEP 21). */
   get uploadOnly(): boolean {
-    return this.requester.isSeed || this.about.uploadOnly === true
+    return this.requester.isSeed || this.extendedHandshake.uploadOnly === true
   }
 
   /** Queues a message or a batch of messages. @returns true if there is room for more */
@@ -190,15 +190,15 @@ export class Peer extends EventEmitter<PeerEvents> {
   }
 
   /** We have a piece from now on. Tells the peer, unless it has the piece, too. */
-  have(index: number): void {
-    this.requester.done(index)
+  sendHave(index: number): void {
+    this.requester.addOwnPiece(index)
     if (this.ready && !this.requester.bits.has(index)) this.send({ type: 'have', index })
   }
 
   /** We no longer have a piece. Tells the peer, if it supports that (BEP 54). */
-  lack(index: number): void {
-    this.responder.lost(index)
-    this.requester.undone(index)
+  sendDontHave(index: number): void {
+    this.responder.dropPiece(index)
+    this.requester.removeOwnPiece(index)
     if (this.ready) this.#extensions.sendDontHave(index)
   }
 
@@ -216,7 +216,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   }
 
   /** Sends an extended handshake again, which says that we want no more pieces (BEP 21). */
-  tellUploadOnly(): void {
+  sendUploadOnly(): void {
     if (this.ready) this.#extensions.sendHandshake()
   }
 

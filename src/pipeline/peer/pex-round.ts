@@ -21,11 +21,11 @@ export function exchangePeers(
 }
 
 /** What others are told of a peer beside its address. */
-function pexFlagsOf({ about, encrypted, incoming, uploadOnly }: Peer): number {
+function pexFlagsOf({ extendedHandshake, encrypted, incoming, uploadOnly }: Peer): number {
   return (
     (encrypted ? PEX_FLAGS.encryption : 0) |
     (uploadOnly ? PEX_FLAGS.seed : 0) |
-    (about.extensions.get('ut_holepunch') ? PEX_FLAGS.holepunch : 0) |
+    (extendedHandshake.extensions.get('ut_holepunch') ? PEX_FLAGS.holepunch : 0) |
     (incoming ? 0 : PEX_FLAGS.reachable)
   )
 }

@@ -38,7 +38,7 @@ export class RateWindow implements RequestWindow {
   roundTrip = Number.POSITIVE_INFINITY
 
   /** How long a block is waited for of late, in ms; undefined before the first. */
-  usual: number | undefined
+  usualWaitMs: number | undefined
 
   /** @param least requests that are made whatever the rate, as far as `limit` allows; and to begin with */
   constructor(limit: () => number, least = LEAST) {
@@ -50,8 +50,9 @@ export class RateWindow implements RequestWindow {
     return Math.max(1, Math.min(this.#size, this.#accepted, this.#limit()))
   }
 
-  received(bytes: number, waited: number, now: number): void {
-    this.usual = this.usual === undefined ? waited : this.usual + (waited - this.usual) / 4
+  onBlock(bytes: number, waited: number, now: number): void {
+    this.usualWaitMs =
+      this.usualWaitMs === undefined ? waited : this.usualWaitMs + (waited - this.usualWaitMs) / 4
     if (waited < this.roundTrip) this.roundTrip = waited
     this.#spanBytes += bytes
     if (this.#starting) this.#size++
@@ -69,7 +70,7 @@ export class RateWindow implements RequestWindow {
     this.#spanBytes = 0
   }
 
-  snubbed(): void {
+  onSnub(): void {
     this.#size = this.#least
     this.#starting = true
     this.rate = 0
@@ -78,7 +79,7 @@ export class RateWindow implements RequestWindow {
   }
 
   /** The peer refused requests: it accepts no more than these for now. */
-  refused(accepted: number): void {
+  onRefusal(accepted: number): void {
     this.#accepted = Math.max(1, Math.min(this.#accepted, accepted))
     this.#since = 0
     if (this.#tried) this.#trial = Math.min(4 * this.#trial, LONGEST_TRIAL_BLOCKS)

@@ -68,7 +68,7 @@ export class ActivePiece {
     for (let block = 0; taken.length < most && block < buffer.blocks; block++) {
       if (buffer.states[block] !== BLOCK.requested || this.#second.has(block)) continue
       const first = this.#first[block]
-      const at = first === requester ? undefined : first?.askedAt(buffer.index, block)
+      const at = first === requester ? undefined : first?.findRequestTime(buffer.index, block)
       if (at === undefined || now - at < late.after || !worthIt(first, requester, now - at, late)) continue
       this.#second.set(block, requester)
       taken.push({ piece: buffer, block, at: now, lost: false })
@@ -117,7 +117,7 @@ export class ActivePiece {
  * sending it twice. Not knowing, it is: then one of them has given us nothing yet.
  */
 function worthIt(first: Fetcher | undefined, second: Fetcher, age: number, late: Lateness): boolean {
-  const usual = first?.window?.usual ?? 0
-  const own = second.window?.usual ?? late.after
+  const usual = first?.window?.usualWaitMs ?? 0
+  const own = second.window?.usualWaitMs ?? late.after
   return age >= late.overdue * usual || usual - age >= late.sooner * own
 }

@@ -40,7 +40,7 @@ export class Endgame {
   takeLate(requester: Fetcher, room: number, now: number, taken: Request[], hurry: boolean): void {
     const patience = this.#patience
     // no more than it brings soon: what it takes over no third peer may
-    const soon = Math.ceil(patience / Math.max(1, requester.window.usual ?? 1))
+    const soon = Math.ceil(patience / Math.max(1, requester.window.usualWaitMs ?? 1))
     const most = Math.min(room, ENDGAME_BATCH, soon)
     const late = lateness(patience, hurry)
     for (const piece of this.#active) {

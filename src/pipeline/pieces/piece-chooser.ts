@@ -43,19 +43,23 @@ export class PieceChooser {
   #pick(fetcher: Fetcher): number {
     const picker = this.#picker
     const trust = this.#trust
-    const { bits, offer, peerChoking } = fetcher
+    const { bits, peerPieces, peerChoking } = fetcher
     const follows = peerChoking || !picker.inOrder
-    const named = follows ? offer.named(peerChoking).find(index => picker.isOpen(index)) : undefined
+    const named = follows
+      ? peerPieces.preferredPieces(peerChoking).find(index => picker.isOpen(index))
+      : undefined
     if (named !== undefined || peerChoking) return named ?? -1
-    const isRefused = offer.plain(peerChoking) ? undefined : (index: number) => !fetcher.offers(index)
-    const lead = this.#deadlines.leadOf(fetcher.window.usual)
+    const isRefused = peerPieces.isUnrestricted(peerChoking)
+      ? undefined
+      : (index: number) => !fetcher.offers(index)
+    const lead = this.#deadlines.leadOf(fetcher.window.usualWaitMs)
     if (!trust) return picker.pick(bits, isRefused, lead)
     const isAvoided = (index: number) => isRefused?.(index) || trust.isAccused(index, fetcher)
     const index = picker.pick(bits, isAvoided, lead)
     return index < 0 ? picker.pick(bits, isRefused, lead) : index
   }
 
-  #versionFor({ offer }: Fetcher): number {
-    return this.#picker.version + offer.version
+  #versionFor({ peerPieces }: Fetcher): number {
+    return this.#picker.version + peerPieces.version
   }
 }

@@ -104,11 +104,11 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       ...{ picker: this.#picker, admitted, cursors: this.cursors, buffers: this.#buffers, trust: this.trust },
       onWhole: piece => this.funnel.push({ piece, begin: 0, length: piece.length }),
     })
-    this.#verifier = new Verifier({ hashes, corrupt: piece => this.#onCorrupt(piece) })
+    this.#verifier = new Verifier({ hashes, onCorrupt: piece => this.#onCorrupt(piece) })
     this.writer = new PieceWriter({
       ...{ storage, pieceLength },
       concurrency: window ? admitted : 4,
-      flushed: piece => this.#onFlushed(piece),
+      onFlushed: piece => this.#onFlushed(piece),
     })
     this.funnel.pipe(this.#verifier).pipe(this.writer)
     for (const stage of [this.funnel, this.#verifier]) stage.on('error', () => {})

@@ -179,12 +179,12 @@ export class Pieces extends EventEmitter<PiecesEvents> {
         storage: this.#reads,
         // peers are promised nothing that is not retained
         has: index => this.retains && this.#recheck.trusts(index),
-        told: !this.retains || hidden ? new Bitfield(pieceCount) : this.verified,
-        hidden,
-        only: () => this.complete && this.pipeline.left === 0,
+        announcedPieces: !this.retains || hidden ? new Bitfield(pieceCount) : this.verified,
+        isSuperSeeding: hidden,
+        isUploadOnly: () => this.complete && this.pipeline.left === 0,
         suggestions: this.#suggestions,
         // what another program changed is no failure of ours: it is read again
-        failed: (error, index) => {
+        onReadError: (error, index) => {
           if (this.#recheck.trusts(index)) this.emit('failed', error)
         },
       },
@@ -251,7 +251,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   /** A peer is connected: what it gives is known by its address, and a super-seed shows it one piece at a time. */
   join(peer: Peer): void {
     this.pipeline.trust.names.set(peer.requester, formatAddress(peer.address))
-    this.#superSeed?.join(peer.requester, index => peer.have(index))
+    this.#superSeed?.join(peer.requester, index => peer.sendHave(index))
   }
 
   /**

@@ -93,26 +93,26 @@ export class Scheduler implements BlockSource {
     return this.#picker.wants(index)
   }
 
-  pieceFor(requester: Fetcher, index: number): PieceBuffer | undefined {
+  findPiece(requester: Fetcher, index: number): PieceBuffer | undefined {
     const active = this.#active.get(index)
     return active && (!active.alone || active.alone === requester) ? active.buffer : undefined
   }
 
-  bitfield(requester: Fetcher, before: Bitfield): void {
+  onBitfield(requester: Fetcher, before: Bitfield): void {
     this.#picker.leave(before)
     this.#picker.join(requester.bits)
     this.#chooser.reset(requester)
   }
 
-  have(requester: Fetcher, index: number): void {
+  onHave(requester: Fetcher, index: number): void {
     this.#picker.gain(index, requester.bits)
   }
 
-  lack(requester: Fetcher, index: number): void {
+  onDontHave(requester: Fetcher, index: number): void {
     this.#picker.lose(index, requester.bits)
   }
 
-  left(requester: Fetcher): void {
+  onLeave(requester: Fetcher): void {
     this.#picker.leave(requester.bits)
     this.#underused.delete(requester)
     this.#queued.delete(requester)
@@ -120,12 +120,12 @@ export class Scheduler implements BlockSource {
       if (buffer.complete && !buffer.closed) this.#options.onWhole?.(buffer)
   }
 
-  take(requester: Fetcher, room: number, now: number): Request[] {
+  takeBlocks(requester: Fetcher, room: number, now: number): Request[] {
     const taken: Request[] = []
     if (this.#isPaused) this.#underused.add(requester)
     if (this.#ended || this.#isPaused) return taken
     this.#deadlines.update(now)
-    const lead = this.#deadlines.leadOf(requester.window.usual)
+    const lead = this.#deadlines.leadOf(requester.window.usualWaitMs)
     const isOnParole = this.#options.trust?.isOnParole(requester) ?? false
     if (!isOnParole) this.#endgame.takeAwaited(requester, room, now, taken)
     this.#takeFree(requester, room, now, taken, lead, isOnParole)
@@ -143,14 +143,14 @@ export class Scheduler implements BlockSource {
     return taken
   }
 
-  arrived(requester: Fetcher, { piece, block }: Request): void {
+  onArrival(requester: Fetcher, { piece, block }: Request): void {
     const active = this.#active.find(piece)
     if (!active) return
     if (piece.free === 0) this.#active.update(active) // it may have come after it was given up
     active.settleBlock(block, requester)
   }
 
-  lost(requester: Fetcher, requests: readonly Request[]): void {
+  onLoss(requester: Fetcher, requests: readonly Request[]): void {
     for (const { piece, block } of requests) {
       const active = this.#active.find(piece)
       if (active?.giveUp(block, requester)) this.#active.update(active)

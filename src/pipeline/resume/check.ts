@@ -55,12 +55,12 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
     pieceLength,
     length,
     pieces,
-    missing: look,
+    onMissing: look,
     allocate: size => pool.take().subarray(0, size),
   })
   const verifier = new Verifier({
     hashes,
-    corrupt: piece => {
+    onCorrupt: piece => {
       pool.give(piece.data)
       look()
     },

@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events'
 import net from 'node:net'
 import { checkOptions } from '../../codec/check-arguments.ts'
 import { canonicalHost, formatAddress } from '../../codec/compact.ts'
-import { Exchange } from '../../codec/exchange.ts'
 import { PROTOCOL } from '../../codec/handshake.ts'
+import { HandshakeRunner } from '../../codec/handshake-runner.ts'
 import { type Encryption, torrentMark } from '../../codec/mse.ts'
 import { type Received, receive } from '../../codec/mse-handshake.ts'
 import { InputError, messageOf, PeerError } from '../../errors.ts'
@@ -170,7 +170,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
   /** What does not begin as BitTorrent does is a public key, or nothing. */
   #decipher(socket: net.Socket, head: Buffer): void {
     const { encryption = 'prefer' } = this.#options
-    const handshake = new Exchange(
+    const handshake = new HandshakeRunner(
       receive({
         allow: cryptoOf(encryption),
         find: mark => this.#marks.get(mark.toString('hex')),

@@ -38,7 +38,7 @@ const MAX_KINDS = 6
 /** How a connection ended, as a report says it. @param peer whether both handshakes were done; whether it said nothing at all */
 export function describeEnd(
   error: Error | undefined,
-  { ready, silent }: { readonly ready: boolean; readonly silent: boolean },
+  { ready, isSilent }: { readonly ready: boolean; readonly isSilent: boolean },
 ): string {
   const code = systemCode(error?.cause)
   const known = code === undefined ? undefined : BY_CODE.get(code)
@@ -46,7 +46,7 @@ export function describeEnd(
   if (!error || code === 'ECONNRESET' || code === 'EPIPE')
     return ready ? 'closed the connection' : 'hung up before its handshake'
   if (!ready && error instanceof PeerError && error.code === 'ERR_TIMEOUT')
-    return silent ? 'said no handshake' : UNANSWERED
+    return isSilent ? 'said no handshake' : UNANSWERED
   const message = messageOf(error).replace(/^(\[[^\]]+\]|[^\s:]+):\d+: /, '') // its name comes before
   return error instanceof PeerError && error.code === 'ERR_BANNED' ? `is ${message}` : `failed: ${message}`
 }

@@ -107,13 +107,13 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** Whether we want nothing any more. */
   get #seeding(): boolean {
-    return this.#context.torrent?.upload.only() ?? false
+    return this.#context.torrent?.upload.isUploadOnly() ?? false
   }
 
   /** The metadata is known: blocks are exchanged from now on, also with the peers that are connected already. */
   begin(torrent: PeerTorrent): void {
     this.#context.torrent = torrent
-    for (const peer of [...this.peers.keys()]) peer.begin()
+    for (const peer of [...this.peers.keys()]) peer.startExchange()
   }
 
   /** Drops the candidates that these sources named, and their connections. */
@@ -342,7 +342,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** Whether somebody whom we dialled hung up on how we spoke, encrypted or plain, and may like the other better. */
   #refused(peer: Peer, error: Error | undefined): boolean {
-    if (this.#isStopped || this.#context.encryption !== 'prefer' || peer.incoming || !peer.silent)
+    if (this.#isStopped || this.#context.encryption !== 'prefer' || peer.incoming || !peer.isSilent)
       return false
     // who answers something else altogether speaks no BitTorrent
     return peer.encrypted || !(error instanceof PeerError) || error.code !== 'ERR_HANDSHAKE'

@@ -63,7 +63,7 @@ export class Suggestions<Peer extends SuggestedPeer> {
   }
 
   /** Returns the pieces to suggest to a peer now. @param has true for a piece that the peer has */
-  next(peer: Peer, has: (index: number) => boolean, now: number): number[] {
+  nextPieces(peer: Peer, has: (index: number) => boolean, now: number): number[] {
     const waiting = this.#of(this.#waiting, peer)
     const fresh = (this.#fresh ??= this.#shuffled())
     const chosen: number[] = []
@@ -78,7 +78,7 @@ export class Suggestions<Peer extends SuggestedPeer> {
   }
 
   /** A peer requests a piece. Returns true if it is time to call `next`. */
-  asked(peer: Peer, index: number, now: number): boolean {
+  noteRequest(peer: Peer, index: number, now: number): boolean {
     const asked = this.#of(this.#asked, peer)
     if (asked.has(index)) return false
     const suggested = this.#waiting.get(peer)?.delete(index) ?? false
@@ -91,7 +91,7 @@ export class Suggestions<Peer extends SuggestedPeer> {
   }
 
   /** Returns true if a peer's requests for a piece should wait, because another peer fetches it and may upload it. */
-  later(peer: Peer, index: number, now: number): boolean {
+  defersPiece(peer: Peer, index: number, now: number): boolean {
     if (!this.#gauge.saturated) return false // there is upload to spare
     const taken = this.#taken.get(index)
     if (!taken || taken.peer === peer) return false
@@ -117,7 +117,7 @@ export class Suggestions<Peer extends SuggestedPeer> {
   }
 
   /** A peer was choked or has left: its suggestions may be suggested to others. */
-  left(peer: Peer): void {
+  removePeer(peer: Peer): void {
     for (const indexes of [this.#waiting.get(peer), this.#asked.get(peer)]) {
       for (const index of indexes ?? []) {
         this.#taken.delete(index)

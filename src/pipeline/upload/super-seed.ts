@@ -36,44 +36,44 @@ export class SuperSeed implements BlockSource {
     this.#next(requester)
   }
 
-  take(requester: Fetcher, room: number, now: number): Request[] {
-    return this.#source.take(requester, room, now)
+  takeBlocks(requester: Fetcher, room: number, now: number): Request[] {
+    return this.#source.takeBlocks(requester, room, now)
   }
 
-  arrived(requester: Fetcher, request: Request): void {
-    this.#source.arrived(requester, request)
+  onArrival(requester: Fetcher, request: Request): void {
+    this.#source.onArrival(requester, request)
   }
 
-  lost(requester: Fetcher, requests: readonly Request[]): void {
-    this.#source.lost(requester, requests)
+  onLoss(requester: Fetcher, requests: readonly Request[]): void {
+    this.#source.onLoss(requester, requests)
   }
 
-  pieceFor(requester: Fetcher, index: number): PieceBuffer | undefined {
-    return this.#source.pieceFor(requester, index)
+  findPiece(requester: Fetcher, index: number): PieceBuffer | undefined {
+    return this.#source.findPiece(requester, index)
   }
 
   wants(index: number): boolean {
     return this.#source.wants(index)
   }
 
-  bitfield(requester: Fetcher, before: Bitfield): void {
-    this.#source.bitfield(requester, before)
+  onBitfield(requester: Fetcher, before: Bitfield): void {
+    this.#source.onBitfield(requester, before)
     for (const index of before) if (!requester.bits.has(index)) this.#known[index]!--
     for (const index of requester.bits) if (!before.has(index)) this.#spread(requester, index)
   }
 
-  have(requester: Fetcher, index: number): void {
-    this.#source.have(requester, index)
+  onHave(requester: Fetcher, index: number): void {
+    this.#source.onHave(requester, index)
     this.#spread(requester, index)
   }
 
-  lack(requester: Fetcher, index: number): void {
-    this.#source.lack(requester, index)
+  onDontHave(requester: Fetcher, index: number): void {
+    this.#source.onDontHave(requester, index)
     this.#known[index]!--
   }
 
-  left(requester: Fetcher): void {
-    this.#source.left(requester)
+  onLeave(requester: Fetcher): void {
+    this.#source.onLeave(requester)
     for (const index of requester.bits) this.#known[index]!--
     const last = this.#peers.get(requester)?.last ?? -1
     if (last >= 0 && !requester.bits.has(last)) this.#known[last]!--

@@ -1,4 +1,4 @@
-import type { Exchange } from '../../codec/exchange.ts'
+import type { HandshakeRunner } from '../../codec/handshake-runner.ts'
 import type { Ciphers } from '../../codec/mse.ts'
 import type { Rc4 } from '../../codec/rc4.ts'
 import { type Done, Transform } from '../stage.ts'
@@ -10,7 +10,7 @@ export interface DecipherOptions {
   /** What was read already, and is plain. */
   readonly head?: Uint8Array
   /** The handshake that comes first. */
-  readonly handshake?: Exchange<Ciphers | undefined>
+  readonly handshake?: HandshakeRunner<Ciphers | undefined>
   /** Called when it is over. */
   readonly settled?: (ciphers: Ciphers | undefined) => void
   /** Called with each chunk of the handshake once nothing of it is needed any more. */
@@ -28,7 +28,7 @@ export interface DecipherOptions {
  */
 export class Decipher extends Transform<Uint8Array, Uint8Array> {
   #rc4: Rc4 | undefined
-  #handshake: Exchange<Ciphers | undefined> | undefined
+  #handshake: HandshakeRunner<Ciphers | undefined> | undefined
   readonly #options: DecipherOptions
 
   constructor(options: DecipherOptions) {
@@ -44,7 +44,7 @@ export class Decipher extends Transform<Uint8Array, Uint8Array> {
     else done(null, this.#rc4?.apply(chunk) ?? chunk)
   }
 
-  #shake(handshake: Exchange<Ciphers | undefined>, chunk: Uint8Array, done: Done<Uint8Array>): void {
+  #shake(handshake: HandshakeRunner<Ciphers | undefined>, chunk: Uint8Array, done: Done<Uint8Array>): void {
     const { consumed, settled } = this.#options
     try {
       const end = handshake.take(chunk)

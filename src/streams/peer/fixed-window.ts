@@ -8,7 +8,7 @@ export class FixedWindow implements RequestWindow {
     this.size = size
   }
 
-  received(): void {}
-  snubbed(): void {}
-  refused(): void {}
+  onBlock(): void {}
+  onSnub(): void {}
+  onRefusal(): void {}
 }

@@ -26,7 +26,7 @@ export interface FramerOptions {
   /** Knows the pieces that blocks belong to. @default each block gets its own memory */
   readonly places?: BlockPlace
   /** Called with each chunk after its last byte was used: its memory can be reused. */
-  readonly consumed?: (chunk: Uint8Array) => void
+  readonly onConsumed?: (chunk: Uint8Array) => void
   /** Limits the rate of messages. @default no limit */
   readonly pace?: MessagePace
 }
@@ -84,7 +84,7 @@ export class Framer extends Transform<Uint8Array, Incoming> {
     maxLength = 1 << 20,
     maxBlock = BLOCK_LENGTH,
     places,
-    consumed,
+    onConsumed,
     pace,
   }: FramerOptions = {}) {
     super({
@@ -95,7 +95,7 @@ export class Framer extends Transform<Uint8Array, Incoming> {
     this.#maxLength = maxLength
     this.#maxBlock = maxBlock
     this.#block = new IncomingBlock(places)
-    this.#consumed = consumed
+    this.#consumed = onConsumed
     this.#pace = pace
     this.#state = handshake ? PART.handshake : PART.length
     this.#need = handshake ? HANDSHAKE_LENGTH : 4

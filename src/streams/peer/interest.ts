@@ -20,9 +20,9 @@ export interface RequesterTorrent {
 /** The pieces of one peer, and our interest in them (BEP 3, 6, 54). */
 export class Interest {
   /** The pieces of the peer; empty until the metadata is known. */
-  offer = new PeerPieces(0, () => false)
+  peerPieces = new PeerPieces(0, () => false)
   /** True if we are interested and have said so. */
-  shown = false
+  isShown = false
   readonly #options: InterestOptions
   #source: BlockSource = NO_SOURCE
   /** The messages of the peer about its pieces, until the metadata is known. */
@@ -36,16 +36,16 @@ export class Interest {
 
   /** True if the peer has every piece, as far as that is known before the metadata is. */
   get isSeed(): boolean {
-    return this.#early ? this.#early.all : this.offer.bits.full
+    return this.#early ? this.#early.all : this.peerPieces.bits.full
   }
 
   /** The metadata is known: passes all earlier messages about pieces to `apply`. */
-  begin({ pieceCount, source }: RequesterTorrent, apply: (message: PiecesMessage) => void): void {
+  setTorrent({ pieceCount, source }: RequesterTorrent, apply: (message: PiecesMessage) => void): void {
     const early = this.#early
     if (!early) return
     this.#early = undefined
     this.#source = source
-    this.offer = new PeerPieces(pieceCount, index => source.wants(index))
+    this.peerPieces = new PeerPieces(pieceCount, index => source.wants(index))
     this.#paused = true
     for (const message of early) apply(message)
     this.#paused = false
@@ -63,10 +63,10 @@ export class Interest {
   /** The peer has one more piece. @returns true if we want the piece */
   add(index: number): boolean {
     const { fetcher } = this.#options
-    const { size } = this.offer.bits
+    const { size } = this.peerPieces.bits
     if (index >= size) throw new PeerError('ERR_MESSAGE', `have ${index} of a torrent of ${size} pieces`)
-    if (!this.offer.add(index)) return false
-    this.#source.have(fetcher, index)
+    if (!this.peerPieces.add(index)) return false
+    this.#source.onHave(fetcher, index)
     if (!this.#source.wants(index)) return false
     this.update()
     return true
@@ -75,43 +75,43 @@ export class Interest {
   /** The peer has exactly these pieces. */
   set(message: Extract<Message, { type: 'bitfield' | 'haveAll' | 'haveNone' }>): void {
     const { fetcher } = this.#options
-    const before = this.offer.bits
+    const before = this.peerPieces.bits
     const { size } = before
-    if (message.type === 'bitfield') this.offer.set(Bitfield.from(message.bytes, size))
-    else this.offer.set(message.type === 'haveAll' ? Bitfield.full(size) : new Bitfield(size))
-    this.#source.bitfield(fetcher, before)
+    if (message.type === 'bitfield') this.peerPieces.set(Bitfield.from(message.bytes, size))
+    else this.peerPieces.set(message.type === 'haveAll' ? Bitfield.full(size) : new Bitfield(size))
+    this.#source.onBitfield(fetcher, before)
     this.update()
   }
 
   /** The peer no longer has a piece. @returns true if it had the piece */
   delete(index: number): boolean {
     const { fetcher } = this.#options
-    if (!this.offer.delete(index)) return false
-    this.#source.lack(fetcher, index)
+    if (!this.peerPieces.delete(index)) return false
+    this.#source.onDontHave(fetcher, index)
     this.update()
     return true
   }
 
   /** We have a piece from now on: it is no reason to be interested. */
-  done(index: number): void {
-    this.offer.done(index)
+  addOwnPiece(index: number): void {
+    this.peerPieces.addOwnPiece(index)
     this.update()
   }
 
   /** We no longer have a piece: it may be a reason to be interested. */
-  undone(index: number): void {
-    this.offer.undone(index)
+  removeOwnPiece(index: number): void {
+    this.peerPieces.removeOwnPiece(index)
     this.update()
   }
 
   /** Tells the peer if our interest has changed. */
   update(): void {
-    if (!this.#paused) this.#show(this.offer.useful > 0)
+    if (!this.#paused) this.#show(this.peerPieces.usefulCount > 0)
   }
 
   #show(interested: boolean): void {
-    if (interested === this.shown) return
-    this.shown = interested
+    if (interested === this.isShown) return
+    this.isShown = interested
     this.#options.send({ type: interested ? 'interested' : 'notInterested' })
   }
 }

@@ -2,13 +2,13 @@ import type { BlockSource } from '../block-source.ts'
 
 /** A source that has no work: for a peer that is connected before the metadata is known. */
 export const NO_SOURCE: BlockSource = {
-  take: () => [],
-  arrived() {},
-  lost() {},
-  bitfield() {},
-  have() {},
-  lack() {},
-  pieceFor: () => undefined,
+  takeBlocks: () => [],
+  onArrival() {},
+  onLoss() {},
+  onBitfield() {},
+  onHave() {},
+  onDontHave() {},
+  findPiece: () => undefined,
   wants: () => false,
-  left() {},
+  onLeave() {},
 }

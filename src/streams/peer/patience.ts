@@ -1,16 +1,16 @@
 /** Milliseconds without an answer after which a request counts as dropped, for a peer that drops without a word. */
 const DROP_MS = 2_500
 /** The same for a peer that rejects what it drops (BEP 6), and the most that a slow peer gets. */
-const LONGEST_MS = 10_000
+const MAX_PATIENCE_MS = 10_000
 /** How many times as long as its longest pause a peer may pause. */
-const PAUSES = 3
+const MAX_PAUSE_RATIO = 3
 /** Milliseconds in which half of the longest pause is forgotten. */
 const PAUSE_HALF_LIFE_MS = 10_000
 /** The longest time between two probes of a silent peer. */
-const LONGEST_PROBE_MS = 16_000
+const MAX_PROBE_DELAY_MS = 16_000
 /** Milliseconds until a peer that rejected all requests is asked again; doubled each time, to at most: */
-const REST_MS = 1_000
-const LONGEST_REST_MS = 8_000
+const FIRST_REST_MS = 1_000
+const MAX_REST_MS = 8_000
 
 /**
  * When a request counts as dropped, and when a silent peer is asked again.
@@ -59,7 +59,7 @@ export class Patience {
    */
   answer(sentAt: number, now: number, repeated = false): void {
     const pause = now - Math.max(this.#silentSince, sentAt) // what a dropped request cost is no pause of the peer
-    if (PAUSES * pause > DROP_MS) this.#longestPause = Math.max(pause, this.#pause(now))
+    if (MAX_PAUSE_RATIO * pause > DROP_MS) this.#longestPause = Math.max(pause, this.#pause(now))
     this.renew(now)
     if (sentAt > this.#answered) this.#answered = sentAt
     if (repeated || sentAt < this.#overtaken) this.#overtakenSince = now
@@ -69,12 +69,12 @@ export class Patience {
   reject(left: number, now: number): void {
     this.begin(now)
     if (left > 0) return
-    this.#rest = Math.min(2 * this.#rest || REST_MS, LONGEST_REST_MS)
+    this.#rest = Math.min(2 * this.#rest || FIRST_REST_MS, MAX_REST_MS)
     this.#restUntil = now + this.#rest
   }
 
   /** Whether the peer is not to be asked for now. */
-  get resting(): boolean {
+  get isResting(): boolean {
     return this.#restUntil !== undefined
   }
 
@@ -109,14 +109,14 @@ export class Patience {
       this.#probeAt = this.#silentSince + this.#probeWait
     }
     if (now < this.#probeAt) return false
-    this.#probeWait = Math.min(2 * this.#probeWait, LONGEST_PROBE_MS)
+    this.#probeWait = Math.min(2 * this.#probeWait, MAX_PROBE_DELAY_MS)
     this.#probeAt = now + this.#probeWait
     return true
   }
 
   #longest(now: number): number {
-    if (this.fast) return LONGEST_MS
-    return Math.min(LONGEST_MS, Math.max(DROP_MS, PAUSES * this.#pause(now)))
+    if (this.fast) return MAX_PATIENCE_MS
+    return Math.min(MAX_PATIENCE_MS, Math.max(DROP_MS, MAX_PAUSE_RATIO * this.#pause(now)))
   }
 
   /** What is remembered now of the longest pause, in ms. */

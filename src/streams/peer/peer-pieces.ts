@@ -3,8 +3,8 @@ import { Bitfield } from '../../codec/bitfield.ts'
 /** Pieces at most that a peer may name as allowed fast, or suggest, at a time; later ones are ignored. */
 const MAX_NAMED = 100
 /** Milliseconds for which a piece is not asked for after it was rejected twice; doubled with each further time, to at most: */
-const REFUSAL_MS = 1_000
-const LONGEST_REFUSAL_MS = 32_000
+const FIRST_REFUSAL_MS = 1_000
+const MAX_REFUSAL_MS = 32_000
 
 /** A peer rejected requests for a piece. Ends after a while, or when the peer sends a block of it or unchokes us. */
 interface Refusal {
@@ -26,7 +26,7 @@ export class PeerPieces {
   /** Grows when more of it may be asked for than before. */
   version = 0
   /** How many pieces it has that we want. */
-  useful = 0
+  usefulCount = 0
   readonly #wants: (index: number) => boolean
   readonly #allowed = new Set<number>()
   readonly #suggested = new Set<number>()
@@ -49,45 +49,45 @@ export class PeerPieces {
   }
 
   /** Whether anything may be asked for at all while it chokes us. */
-  get allows(): boolean {
+  get hasAllowed(): boolean {
     return this.#allowed.size > 0
   }
 
   /** Which pieces to prefer; while it chokes us, the only ones. The latest suggestion comes first. */
-  named(choking: boolean): number[] {
+  preferredPieces(choking: boolean): number[] {
     const named = choking ? [...this.#allowed] : [...this.#suggested].reverse()
     return named.filter(index => this.has(index, choking))
   }
 
   /** Whether nothing is to be left out of what it has. */
-  plain(choking: boolean): boolean {
+  isUnrestricted(choking: boolean): boolean {
     return !choking && this.#refused.size === 0
   }
 
   /** The peer has exactly these. */
   set(bits: Bitfield): void {
     this.bits = bits
-    this.useful = 0
-    for (const index of bits) if (this.#wants(index)) this.useful++
+    this.usefulCount = 0
+    for (const index of bits) if (this.#wants(index)) this.usefulCount++
   }
 
   /** The peer has one more. @returns whether that is new */
   add(index: number): boolean {
     if (!this.bits.add(index)) return false
-    if (this.#wants(index)) this.useful++
+    if (this.#wants(index)) this.usefulCount++
     return true
   }
 
   /** The peer has it no longer (BEP 54). @returns whether it had it */
   delete(index: number): boolean {
     if (!this.bits.delete(index)) return false
-    if (this.#wants(index)) this.useful--
+    if (this.#wants(index)) this.usefulCount--
     return true
   }
 
   /** We have this piece now. */
-  done(index: number): void {
-    if (this.bits.has(index)) this.useful--
+  addOwnPiece(index: number): void {
+    if (this.bits.has(index)) this.usefulCount--
     this.#suggested.delete(index)
     this.#allowed.delete(index)
     this.#refusals.delete(index)
@@ -95,8 +95,8 @@ export class PeerPieces {
   }
 
   /** We have this piece no longer. */
-  undone(index: number): void {
-    if (this.bits.has(index) && this.#wants(index)) this.useful++
+  removeOwnPiece(index: number): void {
+    if (this.bits.has(index) && this.#wants(index)) this.usefulCount++
   }
 
   allow(index: number): void {
@@ -121,28 +121,28 @@ export class PeerPieces {
     } else if (askedAt >= refusal.at) {
       // asked after the last reject: otherwise this one says nothing new
       refusal.at = now
-      refusal.wait = Math.min(2 * refusal.wait || REFUSAL_MS, LONGEST_REFUSAL_MS)
+      refusal.wait = Math.min(2 * refusal.wait || FIRST_REFUSAL_MS, MAX_REFUSAL_MS)
       this.#refused.add(index)
     }
   }
 
   /** It sent a block of this piece, so it does not refuse the piece. */
-  gave(index: number): void {
+  noteBlock(index: number): void {
     if (this.#refusals.size > 0 && this.#refusals.delete(index) && this.#refused.delete(index)) this.version++
   }
 
   /** Ends what has lasted long enough. To be called now and then. @returns whether more may be asked for than before */
-  expire(now: number): boolean {
+  expireRefusals(now: number): boolean {
     const { version } = this
     for (const [index, { at, wait }] of this.#refusals) {
       if (now - at >= wait && this.#refused.delete(index)) this.version++
-      if (now - at > 2 * LONGEST_REFUSAL_MS) this.#refusals.delete(index)
+      if (now - at > 2 * MAX_REFUSAL_MS) this.#refusals.delete(index)
     }
     return this.version > version
   }
 
   /** It unchoked us: what it refused may be asked for again. */
-  forgive(): void {
+  clearRefusals(): void {
     this.#refusals.clear()
     this.#refused.clear()
     this.version++

@@ -22,11 +22,11 @@ export interface PeerSocketOptions {
   /** Who says when to read on after so many bytes. */
   readonly limit?: ByteLimit
   /** Called with what was written once the system has it: its memory may be used again. */
-  readonly written?: (bytes: Uint8Array) => void
+  readonly onWritten?: (bytes: Uint8Array) => void
 }
 
 /** Bytes that a connection reads at once to begin with: a peer that is slow never needs more. */
-const FIRST_READ = 65536
+const FIRST_READ_BYTES = 65536
 
 /**
  * One TCP connection to a peer.
@@ -65,12 +65,12 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   /** @param peer where to dial, or a connection that was accepted */
   constructor(peer: PeerAddress | net.Socket, options: PeerSocketOptions = {}) {
-    const { bind, lend = false, readLimit, connect, head, limit, written } = options
+    const { bind, lend = false, readLimit, connect, head, limit, onWritten } = options
     super({ highWaterMark: 65536, eagerOpen: true, byteLength: bytes => bytes.length || 1 })
     this.#lend = lend
     this.#readLimit = readLimit ?? (() => 262144)
     this.#limit = limit
-    this.#written = written
+    this.#written = onWritten
     if ('write' in peer) {
       this.address = { host: canonicalHost(peer.remoteAddress ?? '?'), port: peer.remotePort ?? 0 }
       this.#socket = peer
@@ -185,7 +185,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   /** Called by the socket ahead of each read: the other buffer, grown if the last read filled it. */
   #nextBuffer(): Buffer {
     if (!this.#buffers) {
-      const size = Math.min(FIRST_READ, this.#readLimit())
+      const size = Math.min(FIRST_READ_BYTES, this.#readLimit())
       this.#buffers = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)]
     }
     return this.#buffers[this.#reading]!

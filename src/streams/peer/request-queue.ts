@@ -1,11 +1,11 @@
 import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.ts'
 import type { Fetcher, RequestWindow } from '../block-source.ts'
-import type { Request } from '../outstanding.ts'
+import type { Request } from '../pending-requests.ts'
 import { BLOCK, type BlockWriter, type PieceBuffer } from '../piece-buffer.ts'
 import { SourceLink } from '../source-link.ts'
 import { NO_SOURCE } from './no-source.ts'
 import { Patience } from './patience.ts'
-import { Questions } from './questions.ts'
+import { PeerRequests } from './peer-requests.ts'
 
 export interface RequestQueueOptions {
   /** Whose requests these are. */
@@ -29,7 +29,7 @@ export class RequestQueue {
   /** Connects the fetcher with its source. */
   readonly link: SourceLink
   readonly #options: RequestQueueOptions
-  readonly #requests = new Questions()
+  readonly #requests = new PeerRequests()
   readonly #patience = new Patience()
 
   constructor(options: RequestQueueOptions) {
@@ -53,7 +53,7 @@ export class RequestQueue {
 
   /** How many more the window has room for. */
   get room(): number {
-    return this.#patience.resting ? 0 : Math.max(0, this.#options.window.size - this.count)
+    return this.#patience.isResting ? 0 : Math.max(0, this.#options.window.size - this.count)
   }
 
   /** When a block was asked for, if it was. */
@@ -86,7 +86,7 @@ export class RequestQueue {
     const repeated = this.#settle(request, index, block, length)
     this.snubbed = false
     this.#patience.answer(request?.at ?? Number.NaN, time, repeated)
-    if (request) window.received(length, time - request.at, time)
+    if (request) window.onBlock(length, time - request.at, time)
     this.link.arrive(request?.piece === piece ? request : { piece, block, at: time, lost: true })
     return true
   }
@@ -122,7 +122,7 @@ export class RequestQueue {
   /** What was rejected goes to other peers. @param choking whether the peer rejects because it chokes us */
   giveUp(request: Request, choking: boolean): void {
     const { now, window } = this.#options
-    if (!choking) window.refused(this.count)
+    if (!choking) window.onRefusal(this.count)
     this.#patience.reject(this.count, now())
     this.link.lose([request])
     this.fill()
@@ -161,14 +161,14 @@ export class RequestQueue {
 
   /** Takes back those for which `gone` holds: other peers may fetch these blocks. */
   lose(gone: (request: Request) => boolean): void {
-    const requests = this.#requests.where(gone)
+    const requests = this.#requests.filter(gone)
     this.#requests.withdraw(requests)
     this.link.lose(requests)
   }
 
   /** Gives all requests to other peers and leaves the source. Idempotent. */
   leave(): void {
-    const requests = this.#requests.where(() => true)
+    const requests = this.#requests.filter(() => true)
     this.#requests.withdraw(requests)
     this.link.leave(requests)
   }
@@ -187,9 +187,9 @@ export class RequestQueue {
 
   /** Requests sent before this time were dropped by the peer: it has no room for so many. */
   #repeat(before: number): void {
-    const dropped = this.#requests.where(({ at }) => at < before)
+    const dropped = this.#requests.filter(({ at }) => at < before)
     this.#requests.withdraw(dropped)
-    this.#options.window.refused(this.count)
+    this.#options.window.onRefusal(this.count)
     this.link.lose(dropped)
     this.fill()
   }
@@ -197,7 +197,7 @@ export class RequestQueue {
   /** The requests may go to other peers; this one still has to answer them. */
   #snub(): void {
     this.snubbed = true
-    this.#options.window.snubbed()
+    this.#options.window.onSnub()
     this.link.loseAll(this.#requests)
   }
 
@@ -205,7 +205,9 @@ export class RequestQueue {
   #probe(now: number): void {
     const { fetcher, send } = this.#options
     if (this.snubbed) this.link.loseAll(this.#requests) // a probe must not keep a block from others
-    const probe = this.snubbed ? this.link.source.take(fetcher, 1, now)[0] : this.#requests.firstCounting
+    const probe = this.snubbed
+      ? this.link.source.takeBlocks(fetcher, 1, now)[0]
+      : this.#requests.firstCounting
     if (probe) send(this.#messageFor({ ...probe, at: now }))
     else {
       this.snubbed = false // no piece under way needs it, but it may begin another
@@ -217,7 +219,7 @@ export class RequestQueue {
   #pieceOf(request: Request | undefined, index: number, begin: number): PieceBuffer | undefined {
     if (request && !request.piece.closed) return request.piece
     const { fetcher } = this.#options
-    return this.#requests.expects(index, begin) ? this.link.source.pieceFor(fetcher, index) : undefined
+    return this.#requests.expects(index, begin) ? this.link.source.findPiece(fetcher, index) : undefined
   }
 
   #ask(requests: readonly Request[]): void {

@@ -2,7 +2,7 @@ import type { Bitfield } from '../../codec/bitfield.ts'
 import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
 import type { BlockSource, Fetcher, RequestWindow } from '../block-source.ts'
-import type { Request } from '../outstanding.ts'
+import type { Request } from '../pending-requests.ts'
 import type { Block, BlockPlace, BlockWriter, PieceBuffer } from '../piece-buffer.ts'
 import { isOutputDue } from '../source-link.ts'
 import { type Done, Transform } from '../stage.ts'
@@ -65,16 +65,16 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
         if (!this.#queue.link.hasLeft) send(message)
       },
     })
-    if (pieceCount !== undefined && source) this.begin({ pieceCount, source })
+    if (pieceCount !== undefined && source) this.setTorrent({ pieceCount, source })
   }
 
   /**
    * The metadata is known: applies the earlier messages about pieces, and requests blocks from now on.
    * @throws PeerError if a message is impossible for this torrent
    */
-  begin(torrent: RequesterTorrent): void {
+  setTorrent(torrent: RequesterTorrent): void {
     this.#queue.link.source = torrent.source
-    this.#interest.begin(torrent, message => this.#applyPieces(message))
+    this.#interest.setTorrent(torrent, message => this.#applyPieces(message))
   }
 
   /** Whether both sides speak the fast extension. */
@@ -87,18 +87,18 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   }
 
   /** What the peer has, and gives. */
-  get offer(): PeerPieces {
-    return this.#interest.offer
+  get peerPieces(): PeerPieces {
+    return this.#interest.peerPieces
   }
 
   /** True if the peer was told that we are interested. */
   get amInterested(): boolean {
-    return this.#interest.shown
+    return this.#interest.isShown
   }
 
   /** What the peer has; nothing before the metadata is known. */
   get bits(): Bitfield {
-    return this.offer.bits
+    return this.peerPieces.bits
   }
 
   /** True if the peer has every piece, as far as that is known before the metadata is. */
@@ -127,7 +127,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
 
   /** Whether blocks of this piece may be asked of it. */
   offers(index: number): boolean {
-    return this.offer.has(index, this.peerChoking)
+    return this.peerPieces.has(index, this.peerChoking)
   }
 
   /** Whether the peer takes requests now. */
@@ -136,12 +136,12 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
       this.amInterested &&
       !this.snubbed &&
       !this.#queue.link.hasLeft &&
-      (!this.peerChoking || this.offer.allows)
+      (!this.peerChoking || this.peerPieces.hasAllowed)
     )
   }
 
   /** When a block was asked of this peer, if it was. */
-  askedAt(index: number, block: number): number | undefined {
+  findRequestTime(index: number, block: number): number | undefined {
     return this.#queue.askedAt(index, block)
   }
 
@@ -163,19 +163,19 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   }
 
   /** We have this piece now: it is no reason any more to be interested. */
-  done(index: number): void {
-    this.#interest.done(index)
+  addOwnPiece(index: number): void {
+    this.#interest.addOwnPiece(index)
   }
 
   /** We have this piece no longer: it may be a reason to be interested. */
-  undone(index: number): void {
-    this.#interest.undone(index)
+  removeOwnPiece(index: number): void {
+    this.#interest.removeOwnPiece(index)
     this.fill() // it may have been of no interest until now, and takes requests still
   }
 
   /** Gives the requests of a slow peer to others, and repeats those that it dropped. To be called now and then. */
   tick(now: number, timeout: number): void {
-    if (this.offer.expire(now)) this.fill()
+    if (this.peerPieces.expireRefusals(now)) this.fill()
     this.#queue.tick(now, timeout)
   }
 
@@ -216,7 +216,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
         return
       case 'unchoke':
         this.peerChoking = false
-        this.offer.forgive()
+        this.peerPieces.clearRefusals()
         this.#queue.unchoke()
         return
       case 'have':
@@ -243,7 +243,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
       const { piece, begin, length } = block
       if (this.#queue.arrive(piece, begin, writer)) {
         this.downloaded += length
-        this.offer.gave(piece.index)
+        this.peerPieces.noteBlock(piece.index)
         if (isOutputDue(piece)) this.push(block)
       } else this.#refuseBlock({ index: piece.index, begin, length })
     }
@@ -268,11 +268,11 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
         this.fill()
         return
       case 'allowedFast':
-        this.offer.allow(message.index)
+        this.peerPieces.allow(message.index)
         if (this.peerChoking) this.fill()
         return
       case 'suggest':
-        this.offer.suggest(message.index)
+        this.peerPieces.suggest(message.index)
         return
       case 'dontHave':
         if (this.#interest.delete(message.index))
@@ -284,7 +284,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   #reject(block: BlockRef): void {
     const request = this.#queue.reject(block)
     if (!request) return
-    this.offer.refuse(block.index, this.peerChoking, request.at, this.#options.now())
+    this.peerPieces.refuse(block.index, this.peerChoking, request.at, this.#options.now())
     this.#queue.giveUp(request, this.peerChoking)
   }
 }

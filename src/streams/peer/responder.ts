@@ -2,7 +2,7 @@ import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.t
 import { PeerError, StorageError } from '../../errors.ts'
 import type { ByteLimit } from '../byte-limit.ts'
 import { type Done, Duplex } from '../stage.ts'
-import { BlockRun, lengthOf, MAX_RUN, runOf } from './block-run.ts'
+import { BlockGroup, countAdjacent, MAX_GROUP_BLOCKS, totalLength } from './block-group.ts'
 import type { Outgoing } from './outgoing.ts'
 
 /** What can be known only once the metadata is. */
@@ -27,13 +27,13 @@ export interface UploadPolicy {
 /** Options of `Responder`. */
 export interface ResponderOptions extends Partial<ResponderTorrent> {
   /** Requests that may wait; more are refused. @default 500 */
-  readonly queue?: number
+  readonly maxQueued?: number
   readonly limit?: ByteLimit
   readonly policy?: UploadPolicy
   /** Memory for a run of 16 blocks with their heads, and where it goes back to. @default memory of its own for each */
   readonly pool?: { take(): Uint8Array; give(bytes: Uint8Array): void }
   /** Called with what a read of a piece failed with: its requests were refused. */
-  readonly failed?: (error: Error, index: number) => void
+  readonly onReadError?: (error: Error, index: number) => void
 }
 
 /** Runs that may be read, or on their way to the socket, at once: one is read while the other is sent. */
@@ -80,11 +80,11 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.#options = options
     const { pieceLength, length, storage, has } = options
     if (pieceLength !== undefined && length !== undefined && storage && has)
-      this.begin({ pieceLength, length, storage, has })
+      this.setTorrent({ pieceLength, length, storage, has })
   }
 
   /** The metadata is known: requests are answered from now on. */
-  begin(torrent: ResponderTorrent): void {
+  setTorrent(torrent: ResponderTorrent): void {
     this.#torrent = torrent
   }
 
@@ -119,7 +119,7 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 
   /** We have this piece no longer. */
-  lost(index: number): void {
+  dropPiece(index: number): void {
     this.#keep(request => request.index !== index)
   }
 
@@ -163,7 +163,7 @@ export class Responder extends Duplex<Message, Outgoing> {
 
   #take(request: BlockRef): void {
     const { index, begin, length } = request
-    const { queue = 500 } = this.#options
+    const { maxQueued = 500 } = this.#options
     const torrent = this.#torrent
     const size = torrent
       ? Math.min(torrent.pieceLength, torrent.length - index * torrent.pieceLength)
@@ -172,7 +172,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       throw new PeerError('ERR_MESSAGE', `request for ${length} bytes at ${begin} of piece ${index}`)
     }
     this.emit('request', index)
-    if (!this.#answers(index, length) || !torrent?.has(index) || this.#queue.length >= queue) {
+    if (!this.#answers(index, length) || !torrent?.has(index) || this.#queue.length >= maxQueued) {
       if (++this.#refused > MAX_REFUSED) {
         throw new PeerError('ERR_MESSAGE', `${MAX_REFUSED} requests in a row that we could not answer`)
       }
@@ -231,7 +231,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       this.#ticket = undefined
       void this.#read(this.#nextRun())
     }
-    if (limit) this.#ticket = limit.take(lengthOf(this.#queue.slice(0, this.#runBlocks())), go, this)
+    if (limit) this.#ticket = limit.take(totalLength(this.#queue.slice(0, this.#runBlocks())), go, this)
     else go()
   }
 
@@ -251,11 +251,14 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 
   #runBlocks(): number {
-    return runOf(this.#queue, Math.min(MAX_RUN, this.#options.policy?.maxBlocks ?? MAX_RUN))
+    return countAdjacent(
+      this.#queue,
+      Math.min(MAX_GROUP_BLOCKS, this.#options.policy?.maxBlocks ?? MAX_GROUP_BLOCKS),
+    )
   }
 
   async #read(requests: readonly BlockRef[]): Promise<void> {
-    const { pool, failed } = this.#options
+    const { pool, onReadError } = this.#options
     const torrent = this.#torrent
     const [first] = requests
     if (!first || !torrent) {
@@ -263,7 +266,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       this.serve()
       return
     }
-    const run = new BlockRun(requests, pool?.take())
+    const run = new BlockGroup(requests, pool?.take())
     try {
       const there = await torrent.storage.read(first.index * torrent.pieceLength + first.begin, run.data)
       if (there < run.length) {
@@ -276,7 +279,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       pool?.give(run.bytes)
       this.#reading = false
       for (const request of requests) this.#reject(request)
-      failed?.(error as Error, first.index)
+      onReadError?.(error as Error, first.index)
       this.serve() // what else waits may be read all the same
       return
     }

@@ -1,5 +1,5 @@
 import type { BlockSource, Fetcher } from '../block-source.ts'
-import type { Request } from '../outstanding.ts'
+import type { Request } from '../pending-requests.ts'
 import { BLOCK, PieceBuffer } from '../piece-buffer.ts'
 
 /** Options of `SequentialBlocks`. */
@@ -53,7 +53,7 @@ export class SequentialBlocks implements BlockSource {
     this.#fillIdle()
   }
 
-  take(fetcher: Fetcher, room: number, now: number): Request[] {
+  takeBlocks(fetcher: Fetcher, room: number, now: number): Request[] {
     const requests: Request[] = []
     for (let index = this.#first; index < this.#pieceCount && requests.length < room; index++) {
       if (this.#finished.has(index) || !fetcher.offers(index)) continue
@@ -69,12 +69,12 @@ export class SequentialBlocks implements BlockSource {
     return requests
   }
 
-  lost(_: Fetcher, requests: readonly Request[]): void {
+  onLoss(_: Fetcher, requests: readonly Request[]): void {
     for (const { piece, block } of requests) piece.release(block)
     this.#fillIdle()
   }
 
-  pieceFor(_: Fetcher, index: number): PieceBuffer | undefined {
+  findPiece(_: Fetcher, index: number): PieceBuffer | undefined {
     return this.#active.get(index)
   }
 
@@ -82,14 +82,14 @@ export class SequentialBlocks implements BlockSource {
     return index < this.#pieceCount && !this.#finished.has(index)
   }
 
-  left(fetcher: Fetcher): void {
+  onLeave(fetcher: Fetcher): void {
     this.#idle.delete(fetcher)
   }
 
-  arrived(): void {}
-  bitfield(): void {}
-  have(): void {}
-  lack(): void {}
+  onArrival(): void {}
+  onBitfield(): void {}
+  onHave(): void {}
+  onDontHave(): void {}
 
   #open(index: number): PieceBuffer | undefined {
     const { length, maxPieces = 8, pieceLength } = this.#options

@@ -13,7 +13,7 @@ export interface PieceReaderOptions {
   /** Which pieces, in the order to read them. @default all */
   readonly pieces?: Iterable<number>
   /** Called with each piece that is not there, or not whole. */
-  readonly missing?: (index: number) => void
+  readonly onMissing?: (index: number) => void
   /** Memory for a piece. @default memory of its own for each */
   readonly allocate?: (length: number) => Uint8Array
 }
@@ -47,7 +47,7 @@ export class PieceReader extends Readable<Block> {
 
   /** Goes on to the next piece that is there, and pushes its blocks. */
   async #readPiece(): Promise<void> {
-    const { storage, pieceLength, length, missing, allocate = Buffer.allocUnsafeSlow } = this.#options
+    const { storage, pieceLength, length, onMissing, allocate = Buffer.allocUnsafeSlow } = this.#options
     while (!this.destroying) {
       const { value: index, done } = this.#pieces.next()
       if (done) {
@@ -57,7 +57,7 @@ export class PieceReader extends Readable<Block> {
       const size = Math.min(pieceLength, length - index * pieceLength)
       const piece = new PieceBuffer(index, size, allocate(size))
       if ((await storage.read(index * pieceLength, piece.data)) < size) {
-        missing?.(index)
+        onMissing?.(index)
         continue
       }
       for (let block = 0; block < piece.blocks; block++) piece.arrive(block, undefined)

@@ -10,7 +10,7 @@ export interface PieceWriterOptions {
   /** How many writes may run at once. @default 4 */
   readonly concurrency?: number
   /** Called with each piece that is at rest. */
-  readonly flushed?: (piece: PieceBuffer) => void
+  readonly onFlushed?: (piece: PieceBuffer) => void
 }
 
 /**
@@ -30,12 +30,12 @@ export class PieceWriter extends Writable<PieceBuffer> {
   #waiting: Done | null = null
   #failure: Error | null = null
 
-  constructor({ storage, pieceLength, concurrency = 4, flushed }: PieceWriterOptions) {
+  constructor({ storage, pieceLength, concurrency = 4, onFlushed }: PieceWriterOptions) {
     super({ highWaterMark: 1 << 20, byteLength: piece => piece.length || 1 })
     this.#storage = storage
     this.#pieceLength = pieceLength
     this.#concurrency = concurrency
-    this.#flushed = flushed
+    this.#flushed = onFlushed
   }
 
   override _write(piece: PieceBuffer, done: Done): void {

@@ -9,11 +9,11 @@ export interface VerifierOptions {
   /** The pieces' SHA-1 hashes, 20 bytes each, in order. */
   readonly hashes: Uint8Array
   /** Called with a piece whose bytes are wrong, in place of failing. */
-  readonly corrupt?: (piece: PieceBuffer) => void
+  readonly onCorrupt?: (piece: PieceBuffer) => void
 }
 
 /** Bytes that are hashed at once: few enough to be still in the cache, enough that calls cost nothing. */
-const STEP = 16 * BLOCK_LENGTH
+const HASH_STEP_BYTES = 16 * BLOCK_LENGTH
 
 interface Progress {
   readonly hash: Hash
@@ -37,14 +37,14 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   readonly #corrupt: ((piece: PieceBuffer) => void) | undefined
   readonly #progress = new WeakMap<PieceBuffer, Progress>()
 
-  constructor({ hashes, corrupt }: VerifierOptions) {
+  constructor({ hashes, onCorrupt }: VerifierOptions) {
     super({
       highWaterMark: 1 << 20,
       byteLengthWritable: () => 1024,
       byteLengthReadable: piece => piece.length || 1,
     })
     this.#hashes = hashes
-    this.#corrupt = corrupt
+    this.#corrupt = onCorrupt
   }
 
   override _transform({ piece }: Block, done: Done<PieceBuffer>): void {
@@ -62,7 +62,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     while (piece.states[block] === BLOCK.arrived) block++
     progress.contiguous = Math.min(block * BLOCK_LENGTH, piece.length)
     const whole = progress.contiguous === piece.length
-    if (whole || progress.contiguous - progress.hashed >= STEP) {
+    if (whole || progress.contiguous - progress.hashed >= HASH_STEP_BYTES) {
       progress.hash.update(piece.data.subarray(progress.hashed, progress.contiguous))
       progress.hashed = progress.contiguous
     }

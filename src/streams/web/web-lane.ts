@@ -21,9 +21,9 @@ export interface WebLaneOptions {
   /** Milliseconds of the clock. */
   readonly now: () => number
   /** An answer is good: bytes of this file (a key of the site) follow. */
-  readonly answered: (key: number) => void
+  readonly onAnswer: (key: number) => void
   /** So many bytes came; resolves when more may. */
-  readonly came: (bytes: number, useless: boolean) => Promise<void> | undefined
+  readonly onBytes: (bytes: number, useless: boolean) => Promise<void> | undefined
 }
 
 /** URLs whose redirects are remembered, and milliseconds for which they are. */
@@ -113,7 +113,7 @@ export class WebLane {
         answer.close()
         throw this.#fault(part, 'it ignores ranges, and too much would have to be read again')
       }
-      this.#options.answered(key)
+      this.#options.onAnswer(key)
       return admission === 'read' ? answer : undefined
     } finally {
       run.control.signal.removeEventListener('abort', abort)
@@ -141,7 +141,7 @@ export class WebLane {
     const { length, range: { first } = { first: 0 } } = part
     const { signal } = run.control
     const to = Math.min(first + length, body.end)
-    const { came } = this.#options
+    const { onBytes } = this.#options
     const start = body.position
     try {
       while (body.position < to) {
@@ -153,7 +153,7 @@ export class WebLane {
           this.streams.read(body, bytes.length)
           run.write(bytes)
         }
-        await came(bytes.length, skips)
+        await onBytes(bytes.length, skips)
       }
     } catch (error) {
       // What it brought counts, and the rest is asked for.

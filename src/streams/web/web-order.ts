@@ -60,19 +60,19 @@ export class WebOrder implements FetcherPieces {
     return true
   }
 
-  named(): readonly number[] {
+  preferredPieces(): readonly number[] {
     const { last, pieceCount, streams, wants } = this.#options
     if (streams.mode !== 'whole') {
       const index = last()
       return index === undefined ? [] : [index + 1]
     }
-    const named: number[] = []
-    for (let index = this.#following(); index < pieceCount && named.length < MAX_NAMED; index++)
-      if (wants(index)) named.push(index)
-    return named
+    const preferredPieces: number[] = []
+    for (let index = this.#following(); index < pieceCount && preferredPieces.length < MAX_NAMED; index++)
+      if (wants(index)) preferredPieces.push(index)
+    return preferredPieces
   }
 
-  plain(): boolean {
+  isUnrestricted(): boolean {
     return this.#options.streams.mode !== 'whole'
   }
 

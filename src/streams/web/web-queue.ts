@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../ports/clock.ts'
-import type { Request } from '../outstanding.ts'
+import type { Request } from '../pending-requests.ts'
 import { WebFault } from './web-fault.ts'
 import { type RunOwner, runsOf, WebRun } from './web-run.ts'
 
@@ -14,13 +14,13 @@ export interface WebQueueOptions {
   /** Fetches all of a run, or rejects with a WebFault. */
   readonly fetch: (run: WebRun) => Promise<void>
   /** A run has ended: what is left of it did not come, because of `fault` or because nobody waits for it. */
-  readonly ended: (left: readonly Request[], fault: WebFault | undefined) => void
+  readonly onEnd: (left: readonly Request[], fault: WebFault | undefined) => void
 }
 
 /** Bytes of a run at most: one request asks for no more. */
-const MAX_RUN = 4 << 20
+const MAX_RUN_BYTES = 4 << 20
 /** Milliseconds in which blocks gather: pieces are admitted one by one, and are to be asked for together. */
-const GATHER = 1
+const GATHER_MS = 1
 
 /** Gathers blocks into runs, and fetches a few of these at once. */
 export class WebQueue {
@@ -55,7 +55,7 @@ export class WebQueue {
   add(requests: readonly Request[]): void {
     if (requests.length === 0) return
     this.#gathered.push(...requests)
-    this.#timer ??= this.#options.clock.setTimeout(() => this.#dispatch(), GATHER)
+    this.#timer ??= this.#options.clock.setTimeout(() => this.#dispatch(), GATHER_MS)
   }
 
   /** Drops what is not being fetched yet. @returns what that was */
@@ -82,7 +82,7 @@ export class WebQueue {
   #dispatch(): void {
     const { owner, pieceLength } = this.#options
     this.#timer = undefined
-    for (const requests of runsOf(this.#gathered, pieceLength, MAX_RUN)) {
+    for (const requests of runsOf(this.#gathered, pieceLength, MAX_RUN_BYTES)) {
       this.#waiting.push(new WebRun(requests, pieceLength, owner))
     }
     this.#gathered = []
@@ -110,7 +110,7 @@ export class WebQueue {
       else if (reason instanceof WebFault) fault = reason
     }
     this.#lanes.delete(run)
-    this.#options.ended(run.requests, fault)
+    this.#options.onEnd(run.requests, fault)
     this.begin()
   }
 }

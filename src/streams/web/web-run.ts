@@ -1,5 +1,5 @@
 import { BLOCK_LENGTH } from '../../codec/message.ts'
-import type { Request } from '../outstanding.ts'
+import type { Request } from '../pending-requests.ts'
 import type { BlockWriter } from '../piece-buffer.ts'
 
 /** Who asked for the blocks of a run. */
@@ -9,9 +9,9 @@ export interface RunOwner {
   /** Where it belongs, or null to pass over it. */
   place(request: Request, writer: BlockWriter): Uint8Array | null
   /** It is in its place, whole. */
-  placed(request: Request): void
+  onPlaced(request: Request): void
   /** It came, and went nowhere. */
-  refused(request: Request): void
+  onRefused(request: Request): void
 }
 
 /** Blocks that follow each other in the torrent, written into their places as their bytes come. */
@@ -105,8 +105,8 @@ export class WebRun implements BlockWriter {
     this.#place = null
     this.#filled = 0
     this.#next++
-    if (whole) this.#owner.placed(request)
-    else this.#owner.refused(request)
+    if (whole) this.#owner.onPlaced(request)
+    else this.#owner.onRefused(request)
   }
 }
 

@@ -3,7 +3,7 @@ import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { messageOf, PeerError } from '../../errors.ts'
 import type { Fetcher, RequestWindow } from '../block-source.ts'
 import { ByteGate } from '../byte-gate.ts'
-import { Outstanding, type Request } from '../outstanding.ts'
+import { PendingRequests, type Request } from '../pending-requests.ts'
 import { BLOCK, type Block, type PieceBuffer } from '../piece-buffer.ts'
 import { isOutputDue, SourceLink } from '../source-link.ts'
 import { Readable } from '../stage.ts'
@@ -29,14 +29,14 @@ import type { WebSeedOptions } from './web-seed-options.ts'
 export class WebSeed extends Readable<Block> implements Fetcher {
   readonly name: string
   readonly peerChoking = false
-  readonly offer: WebOrder
+  readonly peerPieces: WebOrder
   /** It gave an answer that was of use, since the last that was none. */
   active = false
   /** Bytes of blocks that came and were asked for; bytes that came and were of no use. */
   downloaded = 0
   wasted = 0
   readonly #options: WebSeedOptions
-  readonly #requests = new Outstanding()
+  readonly #requests = new PendingRequests()
   readonly #lane: WebLane
   readonly #queue: WebQueue
   readonly #files: WebFiles
@@ -57,8 +57,8 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       trust: 'remote',
       ...options,
       now: () => clock.now(),
-      answered: key => this.#answered(key),
-      came: (bytes, useless) => {
+      onAnswer: key => this.#answered(key),
+      onBytes: (bytes, useless) => {
         if (useless) {
           this.wasted += bytes
           this.#patience.passed(bytes, clock.now())
@@ -67,7 +67,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       },
     })
     const { streams } = this.#lane
-    this.offer = new WebOrder({
+    this.peerPieces = new WebOrder({
       ...options,
       streams,
       now: () => clock.now(),
@@ -80,19 +80,19 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       owner: {
         wants: request => this.#current(request) !== undefined,
         place: (request, writer) => this.#current(request)?.piece.place(request.block, writer) ?? null,
-        placed: request => this.#placed(request),
-        refused: request => this.#refused(request),
+        onPlaced: request => this.#placed(request),
+        onRefused: request => this.#refused(request),
       },
       lanes: () => streams.lanes,
       distance: run => streams.distance(site.part(run.position, 1)),
       fetch: run => this.#lane.fetch(run),
-      ended: (left, fault) => this.#ended(left, fault),
+      onEnd: (left, fault) => this.#ended(left, fault),
     })
   }
 
   /** Tells its source what it has, and begins. */
   start(): this {
-    this.#options.source.bitfield(this, new Bitfield(this.bits.size))
+    this.#options.source.onBitfield(this, new Bitfield(this.bits.size))
     this.fill()
     return this
   }
@@ -103,7 +103,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   }
 
   /** How long a block usually takes. Not known of a server that sends whole files: to ask it sooner changes nothing. */
-  get window(): Pick<RequestWindow, 'usual'> {
+  get window(): Pick<RequestWindow, 'usualWaitMs'> {
     return this.#lane.streams.mode === 'whole' ? {} : this.#options.window
   }
 
@@ -136,10 +136,10 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   }
 
   offers(index: number): boolean {
-    return this.bits.has(index) && this.offer.offers(index)
+    return this.bits.has(index) && this.peerPieces.offers(index)
   }
 
-  askedAt(index: number, block: number): number | undefined {
+  findRequestTime(index: number, block: number): number | undefined {
     return this.#requests.get(index, block)?.at
   }
 
@@ -161,20 +161,20 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   /** Gives the requests of a seed that lets us wait to others. To be called now and then. */
   tick(now: number, timeout: number): void {
-    if (this.#gate.holds) this.#patience.arrived(now, false)
+    if (this.#gate.isHolding) this.#patience.arrived(now, false)
     const before = this.bits
     if (this.#files.expire(now)) {
-      this.#options.source.bitfield(this, before)
+      this.#options.source.onBitfield(this, before)
       this.fill()
     }
-    this.offer.tick(now, this.outstanding === 0 && this.#queue.idle)
+    this.peerPieces.tick(now, this.outstanding === 0 && this.#queue.idle)
     if (this.#rests.resting) {
       if (this.#rests.end(now)) this.fill()
       return
     }
     const verdict = this.#patience.look(now, this.#requests.firstCounting?.at, timeout)
     if (verdict === 'snubbed') {
-      this.#options.window.snubbed()
+      this.#options.window.onSnub()
       this.#link.loseAll(this.#requests)
     } else if (verdict === 'late') {
       const why = new WebFault('ERR_TIMEOUT', `nothing came within ${(4 * timeout) / 1000} s`)
@@ -200,7 +200,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   #gather(requests: readonly Request[]): void {
     for (const request of requests) this.#requests.add(request)
-    this.offer.gathered(requests)
+    this.peerPieces.gathered(requests)
     this.#queue.add(requests)
   }
 
@@ -208,7 +208,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     if (this.#link.hasLeft) return
     if (fault) this.#fail(fault)
     this.#lose(left)
-    if (this.offer.turned) this.#lose(this.#queue.clear()) // what waits may not be next any more
+    if (this.peerPieces.turned) this.#lose(this.#queue.clear()) // what waits may not be next any more
     if (this.room > 0) this.fill()
   }
 
@@ -221,8 +221,8 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     }
     const before = this.bits
     if (!this.#files.fail(fault.key, now)) return // another lane said so
-    this.#options.source.bitfield(this, before)
-    this.#lose(this.#requests.where(({ piece }) => !this.bits.has(piece.index)))
+    this.#options.source.onBitfield(this, before)
+    this.#lose(this.#requests.filter(({ piece }) => !this.bits.has(piece.index)))
     if (this.bits.count === 0) this.active = false
     this.#warn(fault)
     if (!this.#rests.miss(now)) return
@@ -266,7 +266,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     this.#patience.arrived(now)
     this.#rests.arrived()
     this.downloaded += length
-    window.received(length, now - request.at, now)
+    window.onBlock(length, now - request.at, now)
     this.#link.arrive(request)
     if (isOutputDue(piece)) this.push({ piece, begin: block * BLOCK_LENGTH, length })
     if (this.room > 0) this.fill()

@@ -5,15 +5,15 @@ import { growth, PROPORTIONAL } from '../../helpers/growth.ts'
 
 /** Fetches so many pieces from one peer, and not the last one. @returns in which order they were asked for */
 function fetchPieces(pieces: number): number[] {
-  const picker = new MetadataPicker<string>({ maxSize: 2 ** 30, right: () => true })
-  picker.offer('peer', (pieces + 1) * METADATA_PIECE)
+  const picker = new MetadataPicker<string>({ maxSize: 2 ** 30, matches: () => true })
+  picker.addPeer('peer', (pieces + 1) * METADATA_PIECE)
   const data = new Uint8Array(METADATA_PIECE)
   const order: number[] = []
-  const asked = picker.next('peer', 0)
+  const asked = picker.nextPieces('peer', 0)
   for (let piece = asked.shift()!; piece < pieces; piece = asked.shift()!) {
     order.push(piece)
-    picker.received('peer', piece, data)
-    asked.push(...picker.next('peer', 0))
+    picker.addPiece('peer', piece, data)
+    asked.push(...picker.nextPieces('peer', 0))
   }
   return order
 }

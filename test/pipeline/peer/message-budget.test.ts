@@ -16,7 +16,7 @@ async function paced(message: Message, count: number, times: readonly number[], 
   const clock = new VirtualClock()
   let consumed = 0
   const pace = new MessageBudget(clock, pieceCount)
-  const framer = new Framer({ handshake: false, pace, consumed: () => consumed++ })
+  const framer = new Framer({ handshake: false, pace, onConsumed: () => consumed++ })
   let seen = 0
   framer.on('data', () => seen++)
   framer.write(Buffer.concat(Array.from({ length: count }, () => encoded(message))))

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { formatAddress } from '../../../src/codec/compact.ts'
 import type { PexPeer } from '../../../src/codec/pex.ts'
-import { PEX_INTERVAL, PeerExchange } from '../../../src/pipeline/peer/peer-exchange.ts'
+import { PEX_INTERVAL_MS, PeerExchange } from '../../../src/pipeline/peer/peer-exchange.ts'
 import { Candidates } from '../../../src/pipeline/swarm/candidates.ts'
 
 const peer = (n: number, port = 6881): PexPeer => ({ host: `20.0.${n >> 8}.${n & 255}`, port, flags: 0 })
@@ -14,22 +14,26 @@ const PEER = { host: '20.9.9.9', port: 5000 }
 
 t.test('J6, J9: a minute apart, fifty at most, each once, and who goes is named once', async t => {
   const pex = new PeerExchange(PEER.host, 0)
-  t.equal(pex.due(4999), false)
-  t.equal(pex.due(5000), true)
+  t.equal(pex.isDue(4999), false)
+  t.equal(pex.isDue(5000), true)
   const all = connected(...peers(0, 60))
-  const first = pex.news(all, undefined, 5000)!
+  const first = pex.composeMessage(all, undefined, 5000)!
   t.equal(first.added.length, 50)
-  t.equal(pex.due(5000 + PEX_INTERVAL - 1), false)
-  t.equal(pex.due(5000 + PEX_INTERVAL), true)
+  t.equal(pex.isDue(5000 + PEX_INTERVAL_MS - 1), false)
+  t.equal(pex.isDue(5000 + PEX_INTERVAL_MS), true)
   all.delete(formatAddress(peer(0)))
   all.delete(formatAddress(peer(59)))
-  const second = pex.news(all, undefined, 65_000)!
+  const second = pex.composeMessage(all, undefined, 65_000)!
   t.same(second.added, peers(50, 59), 'the rest, and nobody who came and went in between')
   t.same(second.dropped, [peer(0)])
-  t.equal(pex.news(all, undefined, 125_000), undefined)
-  t.equal(pex.due(125_001), false)
+  t.equal(pex.composeMessage(all, undefined, 125_000), undefined)
+  t.equal(pex.isDue(125_001), false)
   all.set(formatAddress(peer(0)), peer(0))
-  t.same(pex.news(all, undefined, 130_000), { added: [peer(0)], dropped: [] }, 'who came back is new')
+  t.same(
+    pex.composeMessage(all, undefined, 130_000),
+    { added: [peer(0)], dropped: [] },
+    'who came back is new',
+  )
 })
 
 t.test('nobody is told of itself, of names, or of whom it cannot reach', async t => {
@@ -37,27 +41,31 @@ t.test('nobody is told of itself, of names, or of whom it cannot reach', async t
   const own = { ...PEER, flags: 0 }
   const local = { host: '192.168.1.2', port: 1, flags: 0 }
   const named = { host: 'example.org', port: 1, flags: 0 }
-  t.equal(pex.news(connected(own, local, named), formatAddress(PEER), 5000), undefined)
+  t.equal(pex.composeMessage(connected(own, local, named), formatAddress(PEER), 5000), undefined)
   const neighbour = new PeerExchange('192.168.1.9', 0)
-  t.same(neighbour.news(connected(local), undefined, 5000)?.added, [local])
+  t.same(neighbour.composeMessage(connected(local), undefined, 5000)?.added, [local])
 })
 
 t.test('a peer is told of two hundred at a time, however many there are', async t => {
   const pex = new PeerExchange(PEER.host, 0)
   const all = connected(...peers(0, 1000))
   let sum = 0
-  for (let now = 5000; now < 3_600_000; now += PEX_INTERVAL)
-    sum += pex.news(all, undefined, now)?.added.length ?? 0
+  for (let now = 5000; now < 3_600_000; now += PEX_INTERVAL_MS)
+    sum += pex.composeMessage(all, undefined, now)?.added.length ?? 0
   t.equal(sum, 200)
 })
 
 t.test('J5: messages that come too early count for nothing, and too many of them end it', async t => {
   const pex = new PeerExchange(PEER.host, 0)
-  t.same(pex.heard(told([peer(1)]), 1000), [{ host: '20.0.0.1', port: 6881 }])
-  for (let n = 0; n < 5; n++) t.same(pex.heard(told([peer(2)]), 1000 + n), [])
-  t.same(pex.heard(told([peer(2)]), 60_000).length, 1, 'after a minute, a little early, all is forgiven')
-  for (let n = 0; n < 5; n++) pex.heard(told([peer(3)]), 61_000)
-  t.throws(() => pex.heard(told([peer(3)]), 61_000), { code: 'ERR_MESSAGE' })
+  t.same(pex.acceptPeers(told([peer(1)]), 1000), [{ host: '20.0.0.1', port: 6881 }])
+  for (let n = 0; n < 5; n++) t.same(pex.acceptPeers(told([peer(2)]), 1000 + n), [])
+  t.same(
+    pex.acceptPeers(told([peer(2)]), 60_000).length,
+    1,
+    'after a minute, a little early, all is forgiven',
+  )
+  for (let n = 0; n < 5; n++) pex.acceptPeers(told([peer(3)]), 61_000)
+  t.throws(() => pex.acceptPeers(told([peer(3)]), 61_000), { code: 'ERR_MESSAGE' })
 })
 
 t.test('J7: what nobody far away can know of is not dialled, nor a host twice', async t => {
@@ -72,10 +80,10 @@ t.test('J7: what nobody far away can know of is not dialled, nor a host twice', 
     peer(1, 7),
     { host: '2600::1', port: 8, flags: 0 },
   ]
-  t.same(ports(far.heard(told(list), 0)), [6, 8])
+  t.same(ports(far.acceptPeers(told(list), 0)), [6, 8])
   const near = new PeerExchange('192.168.0.9', 0)
-  t.same(ports(near.heard(told(list), 0)), [3, 5, 6, 8])
-  t.same(ports(new PeerExchange('127.0.0.1', 0).heard(told(list), 0)), [1, 3, 5, 6, 8])
+  t.same(ports(near.acceptPeers(told(list), 0)), [3, 5, 6, 8])
+  t.same(ports(new PeerExchange('127.0.0.1', 0).acceptPeers(told(list), 0)), [1, 3, 5, 6, 8])
 })
 
 t.test('J8: one peer names five hundred and no more, and all of them never take all room', async t => {
@@ -86,7 +94,7 @@ t.test('J8: one peer names five hundred and no more, and all of them never take 
     let named = 0
     for (let minute = 0; minute < 20; minute++) {
       const at = (n * 20 + minute) * 50
-      const found = pex.heard(told(peers(at, at + 50)), minute * 60_000)
+      const found = pex.acceptPeers(told(peers(at, at + 50)), minute * 60_000)
       named += found.length
       for (const address of found) candidates.add(address, 'PEX', { teller: `20.0.0.${n}` })
     }

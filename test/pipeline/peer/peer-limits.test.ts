@@ -1,11 +1,16 @@
 import t from 'tap'
-import { type LimitsOptions, limitsOf } from '../../../src/pipeline/peer/peer-limits.ts'
+import { createPeerLimits, type LimitsOptions } from '../../../src/pipeline/peer/peer-limits.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
 const MiB = 1 << 20
 
 function limits(peers: number, options: Partial<LimitsOptions> = {}) {
-  return limitsOf({ clock: new VirtualClock(), memory: () => 64 * MiB, peers: () => peers, ...options })
+  return createPeerLimits({
+    clock: new VirtualClock(),
+    memory: () => 64 * MiB,
+    peers: () => peers,
+    ...options,
+  })
 }
 
 t.test('the more peers, the less each may have in flight, within bounds', async t => {

@@ -7,7 +7,7 @@ const BLOCK = 16384
 function feed(window: RateWindow, rate: number, wait: number, from: number, ms: number): number {
   const step = 1000 / rate
   let now = from
-  for (; now < from + ms; now += step) window.received(BLOCK, wait, now)
+  for (; now < from + ms; now += step) window.onBlock(BLOCK, wait, now)
   return now
 }
 
@@ -16,7 +16,7 @@ t.test('it begins small and grows by a block a block while the rate grows', asyn
   const first = window.size
   t.ok(first >= 4 && first <= 64, String(first))
   for (let n = 1; n <= 50; n++) {
-    window.received(BLOCK, 20, n)
+    window.onBlock(BLOCK, 20, n)
     t.equal(window.size, first + n)
   }
 })
@@ -52,47 +52,47 @@ t.test('G12: it never exceeds its limit, which may change at any time', async t 
 t.test('snubbed, it starts again from a few', async t => {
   const window = new RateWindow(() => 100_000)
   const now = feed(window, 1000, 100, 0, 5000)
-  window.snubbed()
+  window.onSnub()
   t.equal(window.size, 4)
   t.equal(window.rate, 0)
-  window.received(BLOCK, 100, now + 60_000)
+  window.onBlock(BLOCK, 100, now + 60_000)
   t.equal(window.size, 5, 'and grows as at the start')
 })
 
 t.test('what the peer accepted bounds it, and one more is tried after a full window', async t => {
   const window = new RateWindow(() => 1000)
-  for (let n = 0; n < 100; n++) window.received(BLOCK, 20, n)
-  for (let left = 99; left >= 16; left--) window.refused(left)
+  for (let n = 0; n < 100; n++) window.onBlock(BLOCK, 20, n)
+  for (let left = 99; left >= 16; left--) window.onRefusal(left)
   t.equal(window.size, 16)
-  for (let n = 0; n < 15; n++) window.received(BLOCK, 20, 100)
+  for (let n = 0; n < 15; n++) window.onBlock(BLOCK, 20, 100)
   t.equal(window.size, 16)
-  window.received(BLOCK, 20, 100)
+  window.onBlock(BLOCK, 20, 100)
   t.equal(window.size, 17)
-  window.refused(0)
+  window.onRefusal(0)
   t.equal(window.size, 1, 'one at least')
 })
 
 t.test('the more often that is refused, the more seldom it is tried, but it always is', async t => {
   const window = new RateWindow(() => 1000)
-  window.refused(4)
+  window.onRefusal(4)
   const waits: number[] = []
   for (let times = 0; times < 12; times++) {
     let blocks = 0
     while (window.size === 4) {
-      window.received(BLOCK, 20, 0)
+      window.onBlock(BLOCK, 20, 0)
       blocks++
     }
     waits.push(blocks)
-    window.refused(4)
+    window.onRefusal(4)
   }
   t.same(waits, [4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024, 1024, 1024])
 })
 
 t.test('a peer that accepts more again has its full window back', async t => {
   const window = new RateWindow(() => 512)
-  for (let n = 0; n < 1000; n++) window.received(BLOCK, 20, n)
-  window.refused(1)
+  for (let n = 0; n < 1000; n++) window.onBlock(BLOCK, 20, n)
+  window.onRefusal(1)
   let blocks = 0
-  for (; window.size < 64; blocks++) window.received(BLOCK, 20, 1000)
+  for (; window.size < 64; blocks++) window.onBlock(BLOCK, 20, 1000)
   t.ok(blocks < 64 * 64, `${blocks}`)
 })

@@ -16,7 +16,7 @@ function peer(...pieces: number[]) {
   const requester = {
     bits,
     offers: (index: number) => bits.has(index) && !refused.has(index),
-    askedAt: (_: number, block: number) => asked.get(block),
+    findRequestTime: (_: number, block: number) => asked.get(block),
     cancel: (_: PieceBuffer, block: number) => cancelled.push(block),
   } as unknown as Requester
   return { requester, asked, cancelled, refused }
@@ -124,7 +124,7 @@ t.test(
     const { piece, take } = setup()
     const [a, b] = [peer(1), peer(1)]
     const usual = (peer: { requester: Requester }, ms: number) =>
-      Object.assign(peer.requester, { window: { usual: ms } })
+      Object.assign(peer.requester, { window: { usualWaitMs: ms } })
     const takes = (now: number, hurry: boolean) => {
       const taken: Request[] = []
       piece.takeLate(b.requester, 1, now, lateness(500, hurry), taken)

@@ -49,9 +49,9 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, sequential = true, trust 
         get size() {
           return state.window
         },
-        received() {},
-        snubbed: () => state.snubs++,
-        refused() {},
+        onBlock() {},
+        onSnub: () => state.snubs++,
+        onRefusal() {},
       },
       now: () => time.now,
       send: messages => {
@@ -485,7 +485,7 @@ t.test(
     const cursors = new Cursors(8)
     const { scheduler, peer, time, rest } = setup({ pieces: 200, blocks: 1, admitted: 20, cursors })
     const a = await peer({ fast: true, window: 8 })
-    Object.assign(a.requester.window, { usual: 2000 })
+    Object.assign(a.requester.window, { usualWaitMs: 2000 })
     for (let round = 0; round < 10; round++) {
       time.now += 100
       await a.give()

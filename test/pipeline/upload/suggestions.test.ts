@@ -27,35 +27,35 @@ const busy = () => ({ responder: { sending: true, waiting: 0 }, waitsSince: 0 })
 
 t.test('each piece is suggested to one peer only', t => {
   const { suggestions } = setup()
-  const all = Array.from({ length: 8 }, () => suggestions.next(busy(), nothing, 0)).flat()
+  const all = Array.from({ length: 8 }, () => suggestions.nextPieces(busy(), nothing, 0)).flat()
   t.equal(all.length, PIECES)
   t.equal(new Set(all).size, PIECES)
   t.end()
 })
 
 t.test('a peer has suggestions for 256 KiB, and two pieces at least', t => {
-  t.equal(setup(MiB / 32).suggestions.next(busy(), nothing, 0).length, 8)
-  t.equal(setup(MiB / 8).suggestions.next(busy(), nothing, 0).length, 2)
-  t.equal(setup(MiB).suggestions.next(busy(), nothing, 0).length, 2)
+  t.equal(setup(MiB / 32).suggestions.nextPieces(busy(), nothing, 0).length, 8)
+  t.equal(setup(MiB / 8).suggestions.nextPieces(busy(), nothing, 0).length, 2)
+  t.equal(setup(MiB).suggestions.nextPieces(busy(), nothing, 0).length, 2)
   t.end()
 })
 
 t.test('the next is suggested when one was asked for', t => {
   const { suggestions } = setup()
   const a = busy()
-  const first = suggestions.next(a, nothing, 0)
-  t.strictSame(suggestions.next(a, nothing, 0), [])
-  t.equal(suggestions.asked(a, first[0]!, 0), true)
-  t.equal(suggestions.asked(a, first[0]!, 0), false, 'its other blocks change nothing')
-  t.equal(suggestions.next(a, nothing, 0).length, 1)
+  const first = suggestions.nextPieces(a, nothing, 0)
+  t.strictSame(suggestions.nextPieces(a, nothing, 0), [])
+  t.equal(suggestions.noteRequest(a, first[0]!, 0), true)
+  t.equal(suggestions.noteRequest(a, first[0]!, 0), false, 'its other blocks change nothing')
+  t.equal(suggestions.nextPieces(a, nothing, 0).length, 1)
   t.end()
 })
 
 t.test('what a peer has, or anybody, is not suggested', t => {
   const { copies, suggestions } = setup()
   copies.fill(1, 0, 5)
-  const all = [...suggestions.next(busy(), index => index === 5, 0)]
-  for (let at = 0; at < PIECES; at++) all.push(...suggestions.next(busy(), nothing, 0))
+  const all = [...suggestions.nextPieces(busy(), index => index === 5, 0)]
+  for (let at = 0; at < PIECES; at++) all.push(...suggestions.nextPieces(busy(), nothing, 0))
   t.notOk(all.some(index => index < 5))
   t.notOk(all.slice(0, 2).includes(5))
   t.end()
@@ -65,22 +65,26 @@ t.test('requests for what another fetches wait, until somebody has it or eight s
   const { copies, suggestions } = setup()
   const a = busy()
   const b = busy()
-  const [index = 0] = suggestions.next(a, nothing, 0)
-  t.equal(suggestions.later(b, index, 0), false, 'it was suggested to another, who has not asked for it')
-  suggestions.asked(a, index, 1000)
-  t.equal(suggestions.later(a, index, 1000), false)
-  t.equal(suggestions.later(b, index, 1000), true)
-  t.equal(suggestions.later(b, index, 7999), true)
-  t.equal(suggestions.later(b, index, 8000), false)
+  const [index = 0] = suggestions.nextPieces(a, nothing, 0)
+  t.equal(
+    suggestions.defersPiece(b, index, 0),
+    false,
+    'it was suggested to another, who has not asked for it',
+  )
+  suggestions.noteRequest(a, index, 1000)
+  t.equal(suggestions.defersPiece(a, index, 1000), false)
+  t.equal(suggestions.defersPiece(b, index, 1000), true)
+  t.equal(suggestions.defersPiece(b, index, 7999), true)
+  t.equal(suggestions.defersPiece(b, index, 8000), false)
   a.waitsSince = b.waitsSince = 8000 // something came, and they go on waiting
-  t.equal(suggestions.later(b, index, 15_999), true)
-  t.equal(suggestions.later(b, index, 16_000), false)
+  t.equal(suggestions.defersPiece(b, index, 15_999), true)
+  t.equal(suggestions.defersPiece(b, index, 16_000), false)
   a.waitsSince = b.waitsSince = 60_000
-  t.equal(suggestions.later(b, index, 60_999), true)
-  t.equal(suggestions.later(b, index, 61_000), false, 'a minute is enough, whatever else it gets')
+  t.equal(suggestions.defersPiece(b, index, 60_999), true)
+  t.equal(suggestions.defersPiece(b, index, 61_000), false, 'a minute is enough, whatever else it gets')
   b.waitsSince = a.waitsSince = 1000
   copies[index] = 1
-  t.equal(suggestions.later(b, index, 1000), false)
+  t.equal(suggestions.defersPiece(b, index, 1000), false)
   t.end()
 })
 
@@ -88,33 +92,33 @@ t.test('who asks first for a piece has it, also when it was suggested to another
   const { suggestions } = setup()
   const a = busy()
   const b = busy()
-  const [index = 0] = suggestions.next(a, nothing, 0)
-  suggestions.asked(b, index, 0)
-  t.equal(suggestions.later(a, index, 1), true)
-  t.equal(suggestions.later(b, index, 1), false)
+  const [index = 0] = suggestions.nextPieces(a, nothing, 0)
+  suggestions.noteRequest(b, index, 0)
+  t.equal(suggestions.defersPiece(a, index, 1), true)
+  t.equal(suggestions.defersPiece(b, index, 1), false)
   t.end()
 })
 
 t.test('what was suggested to a peer that left is suggested to others', t => {
   const { suggestions } = setup()
   const a = busy()
-  const first = suggestions.next(a, nothing, 0)
-  suggestions.asked(a, first[0]!, 0)
-  suggestions.left(a)
-  const all = Array.from({ length: 8 }, () => suggestions.next(busy(), nothing, 0)).flat()
+  const first = suggestions.nextPieces(a, nothing, 0)
+  suggestions.noteRequest(a, first[0]!, 0)
+  suggestions.removePeer(a)
+  const all = Array.from({ length: 8 }, () => suggestions.nextPieces(busy(), nothing, 0)).flat()
   t.strictSame(all.filter(index => first.includes(index)).sort(), [...first].sort())
-  t.equal(suggestions.later(busy(), first[0]!, 1), false)
+  t.equal(suggestions.defersPiece(busy(), first[0]!, 1), false)
   t.end()
 })
 
 t.test('nobody waits for a peer that has all that it asked us for', t => {
   const { suggestions } = setup()
   const a = { responder: { sending: false, waiting: 3 }, waitsSince: 0 }
-  const [index = 0] = suggestions.next(a, nothing, 0)
-  suggestions.asked(a, index, 0)
-  t.equal(suggestions.later(busy(), index, 1), true)
+  const [index = 0] = suggestions.nextPieces(a, nothing, 0)
+  suggestions.noteRequest(a, index, 0)
+  t.equal(suggestions.defersPiece(busy(), index, 1), true)
   a.responder.waiting = 0
-  t.equal(suggestions.later(busy(), index, 1), false)
+  t.equal(suggestions.defersPiece(busy(), index, 1), false)
   t.end()
 })
 
@@ -122,26 +126,26 @@ t.test('nobody waits for a peer that takes nothing of what it asked us for', t =
   const { suggestions } = setup()
   const a = busy()
   const b = busy()
-  const [index = 0] = suggestions.next(a, nothing, 0)
-  suggestions.asked(a, index, 0)
+  const [index = 0] = suggestions.nextPieces(a, nothing, 0)
+  suggestions.noteRequest(a, index, 0)
   b.waitsSince = 7000
-  t.equal(suggestions.later(b, index, 7999), true)
-  t.equal(suggestions.later(b, index, 8000), false)
+  t.equal(suggestions.defersPiece(b, index, 7999), true)
+  t.equal(suggestions.defersPiece(b, index, 8000), false)
   a.waitsSince = 7000
-  t.equal(suggestions.later(b, index, 8000), true)
+  t.equal(suggestions.defersPiece(b, index, 8000), true)
   t.end()
 })
 
 t.test('nobody waits while there is upload to spare', t => {
   const { suggestions } = setup()
   const a = busy()
-  const [index = 0] = suggestions.next(a, nothing, 0)
-  suggestions.asked(a, index, 0)
-  t.equal(suggestions.later(busy(), index, 1), true)
+  const [index = 0] = suggestions.nextPieces(a, nothing, 0)
+  suggestions.noteRequest(a, index, 0)
+  t.equal(suggestions.defersPiece(busy(), index, 1), true)
   suggestions.tick(2 * MiB + MiB / 8, 2250) // half as much as before in a quarter of a second
-  t.equal(suggestions.later(busy(), index, 1), true)
+  t.equal(suggestions.defersPiece(busy(), index, 1), true)
   suggestions.tick(2 * MiB + MiB / 8, 2500)
-  t.equal(suggestions.later(busy(), index, 1), false)
+  t.equal(suggestions.defersPiece(busy(), index, 1), false)
   t.end()
 })
 
@@ -154,10 +158,11 @@ t.test('a peer that asks for everything is waited for with a few pieces only', t
   })
   for (let second = 0; second <= 2; second += 0.25) suggestions.tick(second * MiB, second * 1000)
   const greedy = busy()
-  for (let index = 0; index < 1000; index++) suggestions.asked(greedy, index, 0)
+  for (let index = 0; index < 1000; index++) suggestions.noteRequest(greedy, index, 0)
   const other = busy()
   t.equal(
-    Array.from({ length: 1000 }, (_, index) => suggestions.later(other, index, 1)).filter(Boolean).length,
+    Array.from({ length: 1000 }, (_, index) => suggestions.defersPiece(other, index, 1)).filter(Boolean)
+      .length,
     4,
   )
   t.end()

@@ -22,9 +22,9 @@ function setup(pieceCount = PIECES) {
       /** It has one more, and says so. */
       gain(index: number) {
         peer.bits.add(index)
-        seed.have(requester, index)
+        seed.onHave(requester, index)
       },
-      leave: () => seed.left(requester),
+      leave: () => seed.onLeave(requester),
       requester,
     }
   }
@@ -82,7 +82,7 @@ t.test('nobody is told of what it has or of what it was told already', t => {
   }
   t.ok(a.told.length <= 2 && b.told.length <= 2)
   t.strictSame(a.told, [...new Set(a.told)])
-  seed.lack(a.requester, 0)
+  seed.onDontHave(a.requester, 0)
   t.end()
 })
 
@@ -91,7 +91,7 @@ t.test('what peers bring with them counts: the rarest piece is told first', t =>
   const rich = join()
   const before = rich.bits.clone()
   for (const index of [0, 1, 2, 3]) if (index !== rich.told[0]) rich.bits.add(index)
-  seed.bitfield(rich.requester, before)
+  seed.onBitfield(rich.requester, before)
   rich.leave()
   const [only] = [0, 1, 2, 3].filter(index => !rich.bits.has(index))
   const keeper = join()
@@ -104,9 +104,9 @@ t.test('what peers bring with them counts: the rarest piece is told first', t =>
 t.test('who asks for blocks goes on being told of them', t => {
   const { seed, join, passed } = setup()
   const { requester } = join()
-  seed.take(requester, 1, 0)
-  seed.lost(requester, [])
+  seed.takeBlocks(requester, 1, 0)
+  seed.onLoss(requester, [])
   seed.wants(1)
-  t.strictSame(passed, ['take', 'lost', 'wants'])
+  t.strictSame(passed, ['takeBlocks', 'onLoss', 'wants'])
   t.end()
 })

@@ -174,24 +174,24 @@ t.test('a download whose blocks are not read does not delay the requests of the 
     const pieces = Array.from({ length: 1000 }, (_, index) => new PieceBuffer(index, KiB16))
     let next = 0
     const source: BlockSource = {
-      take: (_, room, at) =>
+      takeBlocks: (_, room, at) =>
         pieces.slice(next, (next += room)).map(piece => {
           piece.request(0)
           return { piece, block: 0, at, lost: false }
         }),
-      arrived() {},
-      lost() {},
-      bitfield() {},
-      have() {},
-      lack() {},
-      pieceFor: (_, index) => pieces[index],
+      onArrival() {},
+      onLoss() {},
+      onBitfield() {},
+      onHave() {},
+      onDontHave() {},
+      findPiece: (_, index) => pieces[index],
       wants: () => true,
-      left() {},
+      onLeave() {},
     }
     const requester = new Requester({
       pieceCount: pieces.length,
       source,
-      window: { size: 512, received() {}, snubbed() {}, refused() {} },
+      window: { size: 512, onBlock() {}, onSnub() {}, onRefusal() {} },
       now: () => 0,
       send: () => {},
     })

@@ -9,7 +9,7 @@ import { CHOKE, HANDSHAKE, KEEP_ALIVE, msg, pieceMsg, UNCHOKE, u32 } from '../..
 /** What comes out of these bytes, however they are cut; without a handshake ahead. */
 const frame = (bytes: Uint8Array | Uint8Array[], options: FramerOptions = {}) =>
   feed<Incoming>(
-    consumed => new Framer({ handshake: false, ...options, consumed }),
+    consumed => new Framer({ handshake: false, ...options, onConsumed: consumed }),
     Array.isArray(bytes) ? Buffer.concat(bytes) : bytes,
   )
 const types = (messages: readonly Incoming[]) => messages.map(({ type }) => type)
@@ -54,7 +54,7 @@ const describe = (messages: readonly Incoming[]) =>
 
 t.test('A7, B8: a handshake and what follows is the same in any cuts', async t => {
   const { items, error } = await feed<Incoming>(
-    consumed => new Framer({ consumed }),
+    consumed => new Framer({ onConsumed: consumed }),
     Buffer.concat([HANDSHAKE, msg(5, [0xf0]), UNCHOKE]),
   )
   t.equal(error, undefined)
@@ -82,7 +82,7 @@ t.test('B8: every message, split at every offset, is the same message', async t 
     for (let at = 0; at <= followed.length; at++) {
       const parts = [followed.subarray(0, at), followed.subarray(at)].map(part => Buffer.from(part))
       const consumed = (chunk: Uint8Array) => chunk.fill(0xee)
-      const { items, error } = await run(new Framer({ handshake: false, consumed }), parts)
+      const { items, error } = await run(new Framer({ handshake: false, onConsumed: consumed }), parts)
       t.equal(error, undefined)
       t.same(items, [expected, { type: 'unchoke' }], `${(expected as Incoming).type} split at ${at}`)
     }
@@ -93,7 +93,7 @@ t.test('A4: bytes that are no handshake are refused', async t => {
   for (const start of ['\x12BitTorrent protocol', '\x13bitTorrent protocol', 'GET / HTTP/1.1\r\nHost:']) {
     const bytes = Buffer.alloc(100)
     bytes.write(start, 'latin1')
-    const { items, error } = await feed<Incoming>(consumed => new Framer({ consumed }), bytes)
+    const { items, error } = await feed<Incoming>(consumed => new Framer({ onConsumed: consumed }), bytes)
     t.same(items, [])
     t.match(error, { name: 'PeerError', code: 'ERR_HANDSHAKE' })
   }
@@ -244,7 +244,7 @@ t.test('a block that is cut off is not passed on', async t => {
 
 t.test('an empty bitfield has no bytes, not those of what was read before', async t => {
   const { items } = await feed<Incoming>(
-    consumed => new Framer({ consumed }),
+    consumed => new Framer({ onConsumed: consumed }),
     Buffer.concat([HANDSHAKE, msg(5), UNCHOKE]),
   )
   t.same(items.slice(1), [{ type: 'bitfield', bytes: Buffer.alloc(0) }, { type: 'unchoke' }])
@@ -300,7 +300,7 @@ t.test(
     const bytes = Buffer.concat([CHOKE, first, second, UNCHOKE, third, KEEP_ALIVE])
     for (const size of [1, 100, 16384, bytes.length]) {
       const places = new Places(data.length)
-      const framer = new Framer({ handshake: false, places, consumed: chunk => chunk.fill(0xdd) })
+      const framer = new Framer({ handshake: false, places, onConsumed: chunk => chunk.fill(0xdd) })
       const { items, error } = await run<Incoming>(
         framer,
         cut(bytes, () => size),
@@ -385,7 +385,7 @@ t.test('consumed is called once for each chunk, in order, after all of it was re
   const chunks = cut(bytes, () => 97)
   const places = new Places()
   const seen: Uint8Array[] = []
-  const framer = new Framer({ handshake: false, places, consumed: chunk => seen.push(chunk) })
+  const framer = new Framer({ handshake: false, places, onConsumed: chunk => seen.push(chunk) })
   await run(framer, chunks)
   t.equal(seen.length, chunks.length)
   t.ok(seen.every((chunk, at) => chunk === chunks[at]))
@@ -395,7 +395,7 @@ t.test(
   'a chunk is not consumed while messages wait to be taken: that is what holds the peer back',
   async t => {
     let consumed = 0
-    const framer = new Framer({ handshake: false, consumed: () => consumed++ })
+    const framer = new Framer({ handshake: false, onConsumed: () => consumed++ })
     for (let at = 0; at < 100; at++) framer.write(Buffer.concat(Array(100).fill(KEEP_ALIVE)))
     await new Promise(resolve => setImmediate(resolve))
     t.ok(consumed >= 10 && consumed < 15, `${consumed} of 100 chunks: 64 KiB of messages, 64 bytes each`)

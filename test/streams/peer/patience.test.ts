@@ -77,22 +77,22 @@ t.test('a silent peer is probed less and less often, and an answer ends that', a
 t.test('a peer that rejects all rests, longer each time; a block or an unchoke ends that', async t => {
   const patience = new Patience()
   patience.reject(2, 0)
-  t.equal(patience.resting, false, 'it takes two')
+  t.equal(patience.isResting, false, 'it takes two')
   const rests: number[] = []
   let now = 0
   for (let times = 0; times < 5; times++) {
     const from = now
     patience.reject(0, now)
-    t.equal(patience.resting, true)
+    t.equal(patience.isResting, true)
     while (!patience.endsRest(now)) now += 250
     rests.push(now - from)
-    t.equal(patience.resting, false)
+    t.equal(patience.isResting, false)
     t.equal(patience.endsRest(now), false, 'once')
   }
   t.same(rests, [1000, 2000, 4000, 8000, 8000])
   patience.reject(0, now)
   patience.renew(now)
-  t.equal(patience.resting, false)
+  t.equal(patience.isResting, false)
   patience.reject(0, now)
   t.equal(patience.endsRest(now + 1000), true, 'and it begins anew')
 })

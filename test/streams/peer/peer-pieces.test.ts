@@ -18,9 +18,9 @@ function setup({
 t.test('before it says anything, it has nothing', async t => {
   const offer = new PeerPieces(20, () => true)
   t.equal(offer.has(0, false), false)
-  t.equal(offer.useful, 0)
-  t.equal(offer.allows, false)
-  t.same(offer.named(false), [])
+  t.equal(offer.usefulCount, 0)
+  t.equal(offer.hasAllowed, false)
+  t.same(offer.preferredPieces(false), [])
 })
 
 t.test('unchoked, all that it has may be asked for; choked, only what it allows of that', async t => {
@@ -36,17 +36,17 @@ t.test('unchoked, all that it has may be asked for; choked, only what it allows 
     [true, false, false],
     'E6: to allow a piece is not to have it',
   )
-  t.same(offer.named(true), [3])
+  t.same(offer.preferredPieces(true), [3])
   offer.add(15)
-  t.same(offer.named(true), [3, 15], 'until it has it')
+  t.same(offer.preferredPieces(true), [3, 15], 'until it has it')
 })
 
 t.test('E9: of what it suggests, the latest comes first, and what it lacks not at all', async t => {
   const offer = setup()
   for (const index of [0, 1, 12, 2]) offer.suggest(index)
-  t.same(offer.named(false), [2, 1, 0])
-  offer.done(1)
-  t.same(offer.named(false), [2, 0], 'nor what we have now')
+  t.same(offer.preferredPieces(false), [2, 1, 0])
+  offer.addOwnPiece(1)
+  t.same(offer.preferredPieces(false), [2, 0], 'nor what we have now')
 })
 
 t.test('what we do not want is neither suggested nor allowed', async t => {
@@ -55,9 +55,9 @@ t.test('what we do not want is neither suggested nor allowed', async t => {
     offer.allow(index)
     offer.suggest(index)
   }
-  t.same(offer.named(true), [5])
-  t.same(offer.named(false), [5])
-  t.equal(offer.useful, 1)
+  t.same(offer.preferredPieces(true), [5])
+  t.same(offer.preferredPieces(false), [5])
+  t.equal(offer.usefulCount, 1)
 })
 
 t.test('E8: of a hundred thousand that it allows or suggests, a hundred are kept', async t => {
@@ -66,13 +66,13 @@ t.test('E8: of a hundred thousand that it allows or suggests, a hundred are kept
     offer.allow(index)
     offer.suggest(index)
   }
-  t.equal(offer.named(true).length, 100)
-  t.equal(offer.named(false).length, 100)
+  t.equal(offer.preferredPieces(true).length, 100)
+  t.equal(offer.preferredPieces(false).length, 100)
 })
 
 t.test('E12: a piece is asked for again after one reject; after two in a row only in a second', async t => {
   const offer = setup()
-  t.equal(offer.plain(false), true)
+  t.equal(offer.isUnrestricted(false), true)
   offer.refuse(3, false, 0, 100)
   t.equal(offer.has(3, false), true)
   offer.refuse(3, false, 50, 110)
@@ -80,15 +80,15 @@ t.test('E12: a piece is asked for again after one reject; after two in a row onl
   offer.refuse(3, false, 200, 300)
   t.equal(offer.has(3, false), false)
   t.equal(offer.has(4, false), true)
-  t.equal(offer.plain(false), false)
-  t.equal(offer.expire(1299), false)
+  t.equal(offer.isUnrestricted(false), false)
+  t.equal(offer.expireRefusals(1299), false)
   const { version } = offer
-  t.equal(offer.expire(1300), true)
+  t.equal(offer.expireRefusals(1300), true)
   t.ok(offer.version > version)
   t.equal(offer.has(3, false), true)
   offer.refuse(3, false, 1310, 1400)
-  t.equal(offer.expire(3399), false, 'and the next time in two')
-  t.equal(offer.expire(3400), true)
+  t.equal(offer.expireRefusals(3399), false, 'and the next time in two')
+  t.equal(offer.expireRefusals(3400), true)
 })
 
 t.test('a refusal lasts half a minute at most, and ends with an unchoke or a block of the piece', async t => {
@@ -96,22 +96,22 @@ t.test('a refusal lasts half a minute at most, and ends with an unchoke or a blo
   let now = 0
   const refuse = () => offer.refuse(3, false, now, (now += 1))
   for (let times = 0; times < 20; times++) refuse()
-  t.equal(offer.expire(now + 31_999), false)
-  t.equal(offer.expire(now + 32_000), true)
+  t.equal(offer.expireRefusals(now + 31_999), false)
+  t.equal(offer.expireRefusals(now + 32_000), true)
   refuse()
   const { version } = offer
-  offer.gave(4)
+  offer.noteBlock(4)
   t.equal(offer.has(3, false), false)
-  offer.gave(3)
+  offer.noteBlock(3)
   t.equal(offer.has(3, false), true)
   t.ok(offer.version > version)
   refuse()
   t.equal(offer.has(3, false), true, 'which counts from the beginning')
   refuse()
   t.equal(offer.has(3, false), false)
-  offer.forgive()
+  offer.clearRefusals()
   t.equal(offer.has(3, false), true)
-  t.equal(offer.plain(false), true)
+  t.equal(offer.isUnrestricted(false), true)
   refuse()
   t.equal(offer.has(3, false), true)
 })
@@ -121,25 +121,25 @@ t.test('E4: what it refused while choking is allowed no more', async t => {
   offer.allow(3)
   offer.refuse(3, true, 0, 1)
   t.equal(offer.has(3, true), false)
-  t.equal(offer.allows, false)
+  t.equal(offer.hasAllowed, false)
   t.equal(offer.has(3, false), true, 'unchoked it may be asked for')
-  t.equal(offer.plain(true), false)
+  t.equal(offer.isUnrestricted(true), false)
 })
 
 t.test('how many are useful is counted through all that can happen', async t => {
   const offer = setup({ wants: index => index % 2 === 0 })
-  t.equal(offer.useful, 5)
+  t.equal(offer.usefulCount, 5)
   t.equal(offer.add(10), true)
   t.equal(offer.add(10), false)
   t.equal(offer.add(11), true)
-  t.equal(offer.useful, 6)
+  t.equal(offer.usefulCount, 6)
   t.equal(offer.delete(0), true)
   t.equal(offer.delete(0), false)
   t.equal(offer.delete(1), true)
-  t.equal(offer.useful, 5)
-  offer.done(2)
-  offer.done(18) // which it lacks
-  t.equal(offer.useful, 4)
+  t.equal(offer.usefulCount, 5)
+  offer.addOwnPiece(2)
+  offer.addOwnPiece(18) // which it lacks
+  t.equal(offer.usefulCount, 4)
   offer.set(new Bitfield(20))
-  t.equal(offer.useful, 0)
+  t.equal(offer.usefulCount, 0)
 })

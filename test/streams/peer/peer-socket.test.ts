@@ -561,7 +561,7 @@ for (const [how, open] of [
 
   t.test(`${how}: each buffer that was written is told of once the system has it, in order`, async t => {
     const written: Uint8Array[] = []
-    const { socket, remote } = await open(t, { written: bytes => written.push(bytes) })
+    const { socket, remote } = await open(t, { onWritten: bytes => written.push(bytes) })
     let left = 3 * MiB
     const all = new Promise<void>(resolve => {
       remote.on('data', chunk => {

@@ -49,7 +49,7 @@ function setup({
   let most = 0
 
   const source: BlockSource = {
-    take(requester, room, now) {
+    takeBlocks(requester, room, now) {
       const taken: Request[] = []
       for (const piece of pieces) {
         if (!requester.offers(piece.index) || !wants(piece.index)) continue
@@ -62,19 +62,19 @@ function setup({
       if (taken.length > 0) batches.push(taken.length)
       return taken
     },
-    arrived: (_, { piece, block }) => log.push(`arrived ${piece.index}:${block}`),
-    lost: (_, requests) => {
+    onArrival: (_, { piece, block }) => log.push(`arrived ${piece.index}:${block}`),
+    onLoss: (_, requests) => {
       for (const { piece, block } of requests) {
         piece.release(block)
         log.push(`lost ${piece.index}:${block}`)
       }
     },
-    bitfield: (requester, before) => log.push(`bitfield ${before.count} -> ${requester.bits.count}`),
-    have: (_, index) => log.push(`have ${index}`),
-    lack: (_, index) => log.push(`lack ${index}`),
-    pieceFor: (_, index) => pieces[index],
+    onBitfield: (requester, before) => log.push(`bitfield ${before.count} -> ${requester.bits.count}`),
+    onHave: (_, index) => log.push(`have ${index}`),
+    onDontHave: (_, index) => log.push(`lack ${index}`),
+    findPiece: (_, index) => pieces[index],
     wants,
-    left: () => log.push('left'),
+    onLeave: () => log.push('left'),
   }
   const requester: Requester = new Requester({
     pieceCount,
@@ -88,9 +88,9 @@ function setup({
       get size() {
         return state.size
       },
-      received: (...args) => state.received.push(args),
-      snubbed: () => state.snubs++,
-      refused: accepted => {
+      onBlock: (...args) => state.received.push(args),
+      onSnub: () => state.snubs++,
+      onRefusal: accepted => {
         state.accepted.push(accepted)
         state.size = Math.max(1, Math.min(state.size, accepted))
       },
@@ -166,10 +166,10 @@ t.test('C2: interested is said once, when a peer has what we lack', async t => {
 t.test('C3: not interested is said once there is nothing left that we want of it', async t => {
   const { hear, said, requester } = setup()
   await hear(msg(4, u32(3)), msg(4, u32(4)))
-  requester.done(3)
-  requester.done(7)
+  requester.addOwnPiece(3)
+  requester.addOwnPiece(7)
   t.same(said(), ['interested'])
-  requester.done(4)
+  requester.addOwnPiece(4)
   t.same(said(), ['interested', 'notInterested'])
   await hear(msg(4, u32(5)))
   t.same(said(), ['interested', 'notInterested', 'interested'])
@@ -185,8 +185,8 @@ t.test('blocks are asked for as the BEP spells it, as many as the window has roo
     [0, 1, 2].map(at => ({ type: 'request', index: 0, begin: at * KiB16, length: KiB16 })),
   )
   t.equal(requester.outstanding, 3)
-  t.equal(requester.askedAt(0, 2), 1000)
-  t.equal(requester.askedAt(0, 3), undefined)
+  t.equal(requester.findRequestTime(0, 2), 1000)
+  t.equal(requester.findRequestTime(0, 3), undefined)
 })
 
 t.test('G13: the last, short block is asked for with its own length', async t => {
@@ -323,7 +323,7 @@ for (const [how, end] of [
     await settle()
     t.same(all.log, ['lost 0:1', 'lost 0:2', 'lost 0:3', 'lost 1:0', 'left'])
     all.requester.fill()
-    all.requester.done(0)
+    all.requester.addOwnPiece(0)
     all.requester.tick(1e9, 1)
     t.same(all.sent, [], 'and nothing is said to it any more')
   })
@@ -496,7 +496,7 @@ t.test(
     })
     const piece = new PieceBuffer(index, 4 * KiB16)
     source.wants = () => true
-    source.take = (_, room, at) => (room > 0 ? [{ piece, block: 1, at, lost: false }] : [])
+    source.takeBlocks = (_, room, at) => (room > 0 ? [{ piece, block: 1, at, lost: false }] : [])
     await hear(UNCHOKE, msg(4, u32(index)))
     t.equal(requester.outstanding, 1)
     await hear(pieceMsg(index, KiB16 + 1, Buffer.alloc(KiB16, 1)))
@@ -521,9 +521,9 @@ for (const length of [1, KiB16 - 1]) {
 for (const length of [0, 1, KiB16 - 1]) {
   t.test(`G5, G6: a peer that answers everything with ${length} bytes is not asked for ever`, async t => {
     const { hear, errors, requester, source } = setup({ window: 4 })
-    const { lost } = source
-    source.lost = (...args) => {
-      lost(...args)
+    const { onLoss } = source
+    source.onLoss = (...args) => {
+      onLoss(...args)
       requester.fill() // as a scheduler does that has nobody else
     }
     await hear(haveAll, UNCHOKE)
@@ -822,11 +822,11 @@ t.test(
   'a source that calls fill() while it is asked gets its blocks asked for, within the window',
   async t => {
     const { hear, source, requester, most, asked } = setup({ window: 4 })
-    const { take } = source
+    const { takeBlocks } = source
     let calls = 0
-    source.take = (...args) => {
+    source.takeBlocks = (...args) => {
       calls++
-      const taken = calls === 1 ? [] : take(args[0], Math.min(args[1], 3), args[2])
+      const taken = calls === 1 ? [] : takeBlocks(args[0], Math.min(args[1], 3), args[2])
       if (calls < 10) requester.fill()
       return taken
     }
@@ -1068,7 +1068,7 @@ t.test(
     }
     t.same(asked(), [])
     t.same(errors, [])
-    t.ok(requester.offer.named(true).length <= 100)
+    t.ok(requester.peerPieces.preferredPieces(true).length <= 100)
   },
 )
 

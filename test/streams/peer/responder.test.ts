@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Message } from '../../../src/codec/message.ts'
-import { MAX_RUN, RUN_LENGTH } from '../../../src/streams/peer/block-run.ts'
+import { MAX_GROUP_BLOCKS, MAX_GROUP_BYTES } from '../../../src/streams/peer/block-group.ts'
 import type { Outgoing } from '../../../src/streams/peer/outgoing.ts'
 import { Responder, type ResponderOptions } from '../../../src/streams/peer/responder.ts'
 import { noise } from '../../helpers/metainfo.ts'
@@ -151,7 +151,7 @@ for (const [what, asked, expected, run] of [
   [
     'at 16 blocks',
     Array.from({ length: 18 }, (_, at): Block => [0, at * KiB16, KiB16]),
-    [[0, MAX_RUN * KiB16]],
+    [[0, MAX_GROUP_BLOCKS * KiB16]],
     undefined,
   ],
   [
@@ -263,7 +263,7 @@ t.test('F9: with nobody to take them, no more than two runs are read, however ma
 t.test('F8: as many requests wait as the queue holds, and the rest is rejected', async t => {
   for (const queue of [undefined, 7]) {
     const most = queue ?? 500
-    const all = setup({ gated: true, ...(queue === undefined ? {} : { queue }) })
+    const all = setup({ gated: true, ...(queue === undefined ? {} : { maxQueued: queue }) })
     await all.hear(request(0, 0))
     await all.hear(...Array.from({ length: most + 3 }, () => request(1, 0)))
     t.equal(all.responder.waiting, most)
@@ -273,7 +273,7 @@ t.test('F8: as many requests wait as the queue holds, and the rest is rejected',
 })
 
 t.test('F8: without the fast extension what is too much is dropped in silence', async t => {
-  const { hear, responder, said } = setup({ gated: true, fast: false, queue: 2 })
+  const { hear, responder, said } = setup({ gated: true, fast: false, maxQueued: 2 })
   await hear(...Array.from({ length: 10 }, () => request(1, 0)))
   t.equal(responder.waiting, 2)
   t.same(said(), [])
@@ -434,7 +434,7 @@ t.test('F2: a piece that we lack is rejected, or ignored without the fast extens
 t.test('what waits for a piece that is no longer there is rejected', async t => {
   const { hear, responder, said } = setup({ gated: true })
   await hear(request(0, 0), request(1, 0), request(2, 0), request(1, KiB16))
-  responder.lost(1)
+  responder.dropPiece(1)
   await settle()
   t.same(said(), [reject(1, 0), reject(1, KiB16)])
   t.equal(responder.waiting, 1)
@@ -497,7 +497,7 @@ for (const [how, read, code] of [
       const given: Uint8Array[] = []
       const { hear, said, errors, runs } = setup({
         fast,
-        failed: error => failures.push(error),
+        onReadError: error => failures.push(error),
         storage: {
           read: (position, target) =>
             position === 0
@@ -506,7 +506,7 @@ for (const [how, read, code] of [
         },
         pool: {
           take: () => {
-            taken.push(new Uint8Array(RUN_LENGTH))
+            taken.push(new Uint8Array(MAX_GROUP_BYTES))
             return taken.at(-1)!
           },
           give: bytes => given.push(bytes),
@@ -527,7 +527,7 @@ for (const [how, read, code] of [
 }
 
 t.test('memory comes from the pool, and goes back there when it was sent', async t => {
-  const memory = Array.from({ length: 2 }, () => new Uint8Array(RUN_LENGTH))
+  const memory = Array.from({ length: 2 }, () => new Uint8Array(MAX_GROUP_BYTES))
   const given: Uint8Array[] = []
   const { hear, responder, runs } = setup({
     pool: { take: () => memory.shift()!, give: bytes => given.push(bytes) },
@@ -594,7 +594,7 @@ t.test('destroyed while it reads, it closes once, sends nothing, and the memory 
   const given: Uint8Array[] = []
   const { hear, gate, responder, runs, closes } = setup({
     gated: true,
-    pool: { take: () => new Uint8Array(RUN_LENGTH), give: bytes => given.push(bytes) },
+    pool: { take: () => new Uint8Array(MAX_GROUP_BYTES), give: bytes => given.push(bytes) },
   })
   await hear(request(0, 0), request(1, 0))
   responder.destroy()

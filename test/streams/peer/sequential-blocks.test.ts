@@ -40,7 +40,7 @@ async function peer(source: SequentialBlocks, pieces: readonly number[], window:
     asked: () => asked.splice(0),
     /** Brings all blocks of a piece. */
     async give(index: number) {
-      const piece = source.pieceFor(requester, index)!
+      const piece = source.findPiece(requester, index)!
       const writer = { divert() {} }
       for (let block = 0; block < piece.blocks; block++) {
         const begin = block * KiB16
@@ -64,7 +64,7 @@ t.test('blocks are requested in order, of a bounded number of pieces at a time',
   blocks.finish(whole[0]!)
   t.same(asked(), ['2:0+16384', '2:1+16384'])
   t.equal(blocks.wants(0), false)
-  requester.done(0)
+  requester.addOwnPiece(0)
   await give(2)
   blocks.finish(whole[1]!)
   t.same(asked(), ['3:0+16384', '3:1+5'])

@@ -28,7 +28,7 @@ async function readAll(options: Partial<PieceReaderOptions> & Pick<PieceReaderOp
   const reader = new PieceReader({
     pieceLength,
     length: content.length,
-    missing: index => missing.push(index),
+    onMissing: index => missing.push(index),
     ...options,
   })
   const blocks: Block[] = []
@@ -112,7 +112,7 @@ t.test('destroyed while it reads, it closes when that read is over, and reads no
     storage: { read: () => new Promise(resolve => reads.push(() => resolve(0))) },
     pieceLength,
     length: content.length,
-    missing: index => missing.push(index),
+    onMissing: index => missing.push(index),
   })
   let closes = 0
   reader.on('close', () => closes++)

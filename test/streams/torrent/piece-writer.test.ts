@@ -47,7 +47,7 @@ function writer(options: Partial<PieceWriterOptions> = {}) {
   const stage = new PieceWriter({
     storage: disk,
     pieceLength: SIZE,
-    flushed: ({ index }) => flushed.push(index),
+    onFlushed: ({ index }) => flushed.push(index),
     ...options,
   })
   for (const event of ['drain', 'finish', 'close']) stage.on(event, () => log.push(event))

@@ -92,7 +92,7 @@ t.test('G7: a wrong byte anywhere fails the piece', async t => {
   const made = torrent(2 * KiB16 + 42, 2 * KiB16 + 42)
   for (const at of [0, KiB16 - 1, KiB16, 2 * KiB16, 2 * KiB16 + 41]) {
     const corrupt: PieceBuffer[] = []
-    const { stage, passed, errors } = verifier(made, { corrupt: piece => corrupt.push(piece) })
+    const { stage, passed, errors } = verifier(made, { onCorrupt: piece => corrupt.push(piece) })
     const bytes = Buffer.from(made.content)
     bytes[at]! ^= 1
     const { put, order, piece } = blocksOf(made, 0, bytes)
@@ -110,7 +110,7 @@ t.test('G7: a wrong byte anywhere fails the piece', async t => {
 t.test('G7: a wrong piece is begun anew and passes then, with no memory of the first', async t => {
   const made = torrent(4 * KiB16, 2 * KiB16)
   let corrupt = 0
-  const { stage, passed } = verifier(made, { corrupt: () => corrupt++ })
+  const { stage, passed } = verifier(made, { onCorrupt: () => corrupt++ })
   const wrong = blocksOf(made, 0, Buffer.alloc(2 * KiB16, 9))
   const right = blocksOf(made, 0)
   const other = blocksOf(made, 1)
@@ -134,7 +134,7 @@ t.test('a wrong piece is an error when nobody takes it', async t => {
 t.test('pieces are compared with their own hash, not with their neighbour’s', async t => {
   const made = torrent(2 * KiB16, KiB16)
   const corrupt: number[] = []
-  const { stage, passed } = verifier(made, { corrupt: ({ index }) => corrupt.push(index) })
+  const { stage, passed } = verifier(made, { onCorrupt: ({ index }) => corrupt.push(index) })
   stage.write(blocksOf(made, 0, pieceOf(made, 1)).put(0))
   stage.write(blocksOf(made, 1, pieceOf(made, 0)).put(0))
   stage.write(blocksOf(made, 2, pieceOf(made, 0)).put(0)) // of which there is no hash

@@ -1,7 +1,7 @@
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
-import { keyOf, Outstanding, type Request } from '../outstanding.ts'
-import { Withdrawn } from './withdrawn.ts'
+import { keyOf, PendingRequests, type Request } from '../pending-requests.ts'
+import { WithdrawnRequests } from './withdrawn-requests.ts'
 
 /** Blocks that were never asked for, before their sender is taken for a flooder; and of so many useful ones, one more. */
 const MAX_UNWANTED = 128
@@ -12,8 +12,8 @@ const USEFUL_PER_UNWANTED = 16
  *
  * An answer belongs to one request, and to the oldest for its block, as TCP keeps order.
  */
-export class Questions extends Outstanding {
-  readonly #withdrawn = new Withdrawn()
+export class PeerRequests extends PendingRequests {
+  readonly #withdrawn = new WithdrawnRequests()
   #unwanted = 0
 
   /** Adds a request. One for the same block before it may still be answered. */

@@ -1,13 +1,13 @@
 /** A protocol exchange as a generator: it yields the number of bytes to read, receives them, and returns the result. */
-export type Conversation<Result> = Generator<number, Result, Buffer>
+export type HandshakeSteps<Result> = Generator<number, Result, Buffer>
 
 /** Feeds a conversation from chunks of any size. It buffers at most the requested bytes and the last chunk. */
-export class Exchange<Result> {
-  readonly #conversation: Conversation<Result>
+export class HandshakeRunner<Result> {
+  readonly #conversation: HandshakeSteps<Result>
   #pending: Buffer = Buffer.alloc(0)
   #need: number
 
-  constructor(conversation: Conversation<Result>) {
+  constructor(conversation: HandshakeSteps<Result>) {
     this.#conversation = conversation
     const first = conversation.next()
     this.#need = first.done ? 0 : first.value

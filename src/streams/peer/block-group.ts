@@ -1,18 +1,18 @@
 import { BLOCK_LENGTH, type BlockRef, encodeInto, PIECE_HEAD } from '../../codec/message.ts'
 
 /** Blocks of the longest run. */
-export const MAX_RUN = 16
+export const MAX_GROUP_BLOCKS = 16
 /** Bytes ahead of each block on the wire: length, id, index and begin. */
-const HEAD = 4 + PIECE_HEAD
+const BLOCK_HEAD_BYTES = 4 + PIECE_HEAD
 /** Bytes of the longest run on the wire. */
-export const RUN_LENGTH = MAX_RUN * (HEAD + BLOCK_LENGTH)
+export const MAX_GROUP_BYTES = MAX_GROUP_BLOCKS * (BLOCK_HEAD_BYTES + BLOCK_LENGTH)
 
 /**
  * Blocks that follow each other in a piece, on their way from a storage to the wire: one read, one buffer, one write.
  *
  * They are read behind each other to the end of the buffer; then each is moved forward to its place behind its head.
  */
-export class BlockRun {
+export class BlockGroup {
   readonly blocks: readonly BlockRef[]
   /** Bytes of the blocks alone. */
   readonly length: number
@@ -24,8 +24,8 @@ export class BlockRun {
   /** @param memory for all of it, heads included; what is beyond is not touched */
   constructor(blocks: readonly BlockRef[], memory?: Uint8Array) {
     this.blocks = blocks
-    this.length = lengthOf(blocks)
-    const heads = blocks.length * HEAD
+    this.length = totalLength(blocks)
+    const heads = blocks.length * BLOCK_HEAD_BYTES
     const whole = heads + this.length
     this.bytes = memory ? Buffer.from(memory.buffer, memory.byteOffset, whole) : Buffer.allocUnsafeSlow(whole)
     this.data = this.bytes.subarray(heads)
@@ -36,16 +36,16 @@ export class BlockRun {
     let from = 0
     let at = 0
     for (const { index, begin, length } of this.blocks) {
-      this.data.copy(this.bytes, at + HEAD, from, from + length)
+      this.data.copy(this.bytes, at + BLOCK_HEAD_BYTES, from, from + length)
       encodeInto({ type: 'piece', index, begin, length, data: null }, this.bytes, at)
       from += length
-      at += HEAD + length
+      at += BLOCK_HEAD_BYTES + length
     }
   }
 }
 
 /** How many of the first requests follow each other: at least one, at most `most`. */
-export function runOf(requests: readonly BlockRef[], most: number): number {
+export function countAdjacent(requests: readonly BlockRef[], most: number): number {
   let blocks = 1
   while (blocks < Math.min(most, requests.length)) {
     const { index, begin, length } = requests[blocks - 1]!
@@ -57,6 +57,6 @@ export function runOf(requests: readonly BlockRef[], most: number): number {
 }
 
 /** Bytes of these blocks. */
-export function lengthOf(blocks: readonly BlockRef[]): number {
+export function totalLength(blocks: readonly BlockRef[]): number {
   return blocks.reduce((sum, { length }) => sum + length, 0)
 }

@@ -15,7 +15,7 @@ export interface Request {
 const MAX_BLOCKS = 1 << 20
 
 /** The requests to one peer that it has to answer, in the order in which they were made. */
-export class Outstanding {
+export class PendingRequests {
   readonly #requests = new Map<number, Request>()
   #lost = 0
 
@@ -67,7 +67,7 @@ export class Outstanding {
   }
 
   /** Those for which `fits` holds. */
-  where(fits: (request: Request) => boolean): Request[] {
+  filter(fits: (request: Request) => boolean): Request[] {
     return [...this.#requests.values()].filter(fits)
   }
 
@@ -78,7 +78,7 @@ export class Outstanding {
   }
 
   /** Marks all of them lost. @returns those that counted until now */
-  lose(): Request[] {
+  markAllLost(): Request[] {
     const requests = this.#counting()
     for (const request of requests) request.lost = true
     this.#lost = this.#requests.size

@@ -9,7 +9,7 @@ const MAX_BLOCKS = 2048
  * A peer that speaks the fast extension answers each request exactly once, with the block or a reject, also after
  * a cancel (BEP 6). Others may answer late or never. After two minutes at most, only their number is remembered.
  */
-export class Withdrawn {
+export class WithdrawnRequests {
   /** How many requests for each block are unanswered; and of the time before. */
   #recent = new Map<number, number>()
   #older = new Map<number, number>()

@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { Request } from '../../../src/streams/outstanding.ts'
-import { Questions } from '../../../src/streams/peer/questions.ts'
-import { Withdrawn } from '../../../src/streams/peer/withdrawn.ts'
+import { PeerRequests } from '../../../src/streams/peer/peer-requests.ts'
+import { WithdrawnRequests } from '../../../src/streams/peer/withdrawn-requests.ts'
+import type { Request } from '../../../src/streams/pending-requests.ts'
 import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 
 const BLOCK = 16_384
@@ -9,7 +9,7 @@ const piece = new PieceBuffer(3, 4 * BLOCK)
 const request = (block = 0): Request => ({ piece, block, at: 0, lost: false })
 
 t.test('a reject answers the oldest request for its block', async t => {
-  const questions = new Questions()
+  const questions = new PeerRequests()
   const first = request()
   questions.add(first)
   questions.withdraw([first])
@@ -23,7 +23,7 @@ t.test('a reject answers the oldest request for its block', async t => {
 })
 
 t.test('a block answers the oldest request, and says how many others are to be cancelled', async t => {
-  const questions = new Questions()
+  const questions = new PeerRequests()
   questions.add(request())
   questions.add(request())
   questions.add(request())
@@ -37,10 +37,10 @@ t.test('a block answers the oldest request, and says how many others are to be c
 })
 
 t.test('a lost request counts again in its place, with the time when it was sent', async t => {
-  const questions = new Questions()
+  const questions = new PeerRequests()
   questions.add({ ...request(0), at: 5 })
   questions.add({ ...request(1), at: 6 })
-  questions.lose()
+  questions.markAllLost()
   t.equal(questions.count, 0)
   t.equal(questions.restore({ ...request(0), at: 50 }), true)
   t.equal(questions.restore({ ...request(0), at: 60 }), false, 'once')
@@ -50,7 +50,7 @@ t.test('a lost request counts again in its place, with the time when it was sent
 })
 
 t.test('blocks that were never asked for are counted; useful ones make up for some', async t => {
-  const questions = new Questions()
+  const questions = new PeerRequests()
   for (let count = 0; count < 128; count++) questions.countUnwanted(0)
   t.throws(() => questions.countUnwanted(0), { code: 'ERR_MESSAGE' })
   for (let count = 0; count < 10; count++) questions.countUnwanted(11 * 16)
@@ -58,7 +58,7 @@ t.test('blocks that were never asked for are counted; useful ones make up for so
 })
 
 t.test('withdrawn requests are forgotten after a minute or two, and how many they were is not', async t => {
-  const withdrawn = new Withdrawn()
+  const withdrawn = new WithdrawnRequests()
   withdrawn.tick(0)
   withdrawn.add(1)
   withdrawn.tick(59_999)
@@ -76,7 +76,7 @@ t.test('withdrawn requests are forgotten after a minute or two, and how many the
 })
 
 t.test('of a million withdrawn requests a few thousand are remembered', async t => {
-  const withdrawn = new Withdrawn()
+  const withdrawn = new WithdrawnRequests()
   for (let key = 0; key < 1_000_000; key++) withdrawn.add(key)
   let remembered = 0
   for (let key = 0; key < 1_000_000; key++) remembered += withdrawn.count(key)
