@@ -15,7 +15,7 @@ import { REVIEW_MS } from '../../src/server/reader-slots.ts'
 import type { FileRange, ServedTorrent } from '../../src/server/served-torrents.ts'
 import { Urls } from '../../src/server/urls.ts'
 import { type FileSpec, makeTorrent, noise } from '../helpers/metainfo.ts'
-import { VirtualClock } from '../helpers/virtual-clock.ts'
+import { VirtualClock, waitUntil } from '../helpers/virtual-clock.ts'
 
 const TOKEN = 'sesame'
 const CONTENT = noise(300_000, 7)
@@ -98,11 +98,6 @@ async function attack(
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`
 
-/** Runs the event loop until something holds. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise(resolve => setImmediate(resolve))
-}
-
 /** The shortest of several runs without the attack, and with it: noise of the machine only adds. */
 const fastest = (times: readonly number[]) => Math.min(...times)
 
@@ -148,7 +143,7 @@ t.test('newcomers without a token do not end a transfer that makes progress, nor
 t.test('60 pipelined requests on a connection that is not read take one reader', async t => {
   const { server, port, path } = await serve(t)
   await attack(t, port, '127.0.0.2', 1, get(path('large')).repeat(60))
-  await until(() => server.readers > 0)
+  await waitUntil(() => server.readers > 0)
   const answers = await Promise.all(Array.from({ length: 31 }, () => ask(port, path('small'))))
   t.ok(answers.every(({ status, body }) => status === 200 && body.equals(CONTENT)))
   t.equal(server.readers, 1)
@@ -160,7 +155,7 @@ t.test('readers whose clients do not read go to those who wait; without others a
   const paused = http.get({ host: '127.0.0.1', port, path: path('large'), agent: false })
   const [player] = (await once(paused, 'response')) as [http.IncomingMessage]
   await attack(t, port, '127.0.0.2', 2, get(path('large')))
-  await until(() => server.readers === 3)
+  await waitUntil(() => server.readers === 3)
   await clock.advance(30 * REVIEW_MS)
   t.equal(server.readers, 3)
   let got = 0
@@ -168,7 +163,7 @@ t.test('readers whose clients do not read go to those who wait; without others a
   t.equal(got, LARGE, 'the player that paused has all of it')
 
   await attack(t, port, '127.0.0.2', 2, get(path('large')))
-  await until(() => server.readers === 4)
+  await waitUntil(() => server.readers === 4)
   let answer: { status: number } | undefined
   void ask(port, path('small')).then(got => {
     answer = got
@@ -183,7 +178,7 @@ t.test('many slow readers of one address leave readers for others', async t => {
   const clock = new VirtualClock()
   const { server, port, path, warnings } = await serve(t, { clock, maxReaders: 4 })
   const slow = await attack(t, port, '127.0.0.2', 8, get(path('large')))
-  await until(() => server.readers === 4)
+  await waitUntil(() => server.readers === 4)
   let answer: { status: number } | undefined
   void ask(port, path('small')).then(got => {
     answer = got

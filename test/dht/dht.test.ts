@@ -4,8 +4,8 @@ import { DhtPeers } from '../../src/dht/dht-peers.ts'
 import { decodeKrpc, encodeQuery, encodeReply } from '../../src/dht/krpc.ts'
 import { idFor, idNear } from '../../src/dht/node-id.ts'
 import { decodeState, encodeState } from '../../src/dht/state.ts'
-import { VirtualClock } from '../helpers/simulation/clock.ts'
 import { DHT_PORT, SimulatedDht } from '../helpers/simulation/dht.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const SEED = Number(process.env.SEED ?? 1)
 const minute = 60_000

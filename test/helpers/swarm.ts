@@ -8,6 +8,7 @@ import { type DirectoryOptions, directoryContent } from '../../src/pipeline/down
 import { Listener } from '../../src/pipeline/swarm/listener.ts'
 import { Torrent } from '../../src/pipeline/torrent.ts'
 import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
+import { generator } from './feed.ts'
 import { type MadeTorrent, makeTorrent } from './metainfo.ts'
 import type { Disk } from './storage-suite.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -19,16 +20,6 @@ export const oddTorrent = () =>
 /** An empty disk in memory. */
 export function memoryDisk(): Disk {
   return createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
-}
-
-/** Numbers from 0 to below 1, the same for the same seed. */
-export function seeded(seed = 1): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let x = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 /** What a torrent said, in order. */
@@ -78,7 +69,7 @@ export function run(
     output: '/home',
     fs: disk,
     trackers: false,
-    random: seeded(),
+    random: generator(1),
     encryption: 'off', // scripted peers speak plainly
     ...options,
   })

@@ -1,56 +1,175 @@
 import type { Clock, Timer } from '../../src/ports/clock.ts'
+import { Heap, type Ranked } from './simulation/heap.ts'
 
-interface Due extends Timer {
-  at: number
-  call: () => void
+interface Due extends Timer, Ranked {
+  readonly call: () => void
 }
 
-/** A clock that stands still until it is told to advance; due calls run in order of time. */
-export class VirtualClock implements Clock {
-  #now = 0
-  #due = new Set<Due>()
+export interface RunOptions {
+  /** Looked at whenever nothing more can happen at this instant; the run is over once it is true. */
+  readonly until?: () => boolean
+  /** The most virtual milliseconds. With `until`, it is a failure when they pass first. */
+  readonly for?: number
+}
 
-  now() {
+export interface VirtualClockOptions {
+  /** The most real milliseconds that one run may take. @default 30,000 */
+  readonly patience?: number
+  /**
+   * Turns of the event loop without a new timer that count as quiet. What waits for nothing but promises
+   * needs one; a storage that takes `setImmediate` for each step may need more. @default 1
+   */
+  readonly turns?: number
+}
+
+/**
+ * A clock that stands still until `advance` or `run` moves it. Calls run in order of time.
+ *
+ * `advance` moves it by a time; one turn of the event loop passes before each call. `run` jumps from timer to timer as soon
+ * as nothing else can happen, until a condition is true.
+ */
+export class VirtualClock implements Clock {
+  readonly #patience: number
+  readonly #turns: number
+  readonly #due = new Heap<Due>()
+  #now = 0
+  /** Timers ever set: an instant is quiet when this stands still. */
+  #set = 0
+  /** How many there were a turn ago, and for how many turns that has not changed. */
+  #seen = 0
+  #turned = 0
+  #running = false
+
+  constructor({ patience = 30_000, turns = 1 }: VirtualClockOptions = {}) {
+    this.#patience = patience
+    this.#turns = turns
+  }
+
+  now(): number {
     return this.#now
   }
 
   setTimeout(call: () => void, ms: number): Timer {
-    const due = { at: this.#now + ms, call }
-    this.#due.add(due)
+    if (Number.isNaN(ms)) throw new RangeError('VirtualClock.setTimeout: ms is NaN; give it milliseconds')
+    const due = { call, at: this.#now + Math.max(0, ms), order: ++this.#set, slot: -1 }
+    this.#due.push(due)
     return due
   }
 
-  clearTimeout(timer: Timer | undefined) {
-    this.#due.delete(timer as Due)
+  clearTimeout(timer: Timer | undefined): void {
+    if (timer) this.#due.remove(timer as Due)
   }
 
-  /** How many calls still wait: 0 when nothing was left behind. */
-  get pending() {
-    return this.#due.size
-  }
-
-  /** Lets `ms` pass in which nothing runs, as when the process is stopped. What fell due is called by `advance`. */
-  stop(ms: number) {
+  /** Lets `ms` pass in which nothing runs, as when a process is stopped. Calls that are due run with the next move. */
+  stop(ms: number): void {
     this.#now += ms
   }
 
-  /** Moves time on by `ms`, running what falls due; streams get to settle after each call. */
-  async advance(ms: number) {
+  /** Number of pending calls: 0 when nothing was left behind. */
+  get pending(): number {
+    return this.#due.size
+  }
+
+  /** Moves time on by `ms` and runs the calls that become due. */
+  async advance(ms: number): Promise<void> {
     const end = this.#now + ms
     for (;;) {
       await settle()
-      const next = [...this.#due].sort((a, b) => a.at - b.at)[0]
+      const next = this.#due.peek()
       if (!next || next.at > end) break
-      this.#due.delete(next)
+      this.#due.pop()
       this.#now = Math.max(this.#now, next.at) // later, after a stop
       next.call()
     }
     this.#now = end
     await settle()
   }
+
+  /** Moves time on in steps until `isMet` returns true, for `limitMs` at most. */
+  async advanceUntil(isMet: () => boolean, limitMs: number, stepMs = 100): Promise<void> {
+    for (let passed = 0; passed < limitMs && !isMet(); passed += stepMs) await this.advance(stepMs)
+  }
+
+  /**
+   * Lets time pass: until `until` is true, for so many milliseconds, or until no timer is left.
+   * @throws when `until` can not become true any more, or real time runs out; what a timer's call throws
+   */
+  run({ until, for: span = Number.POSITIVE_INFINITY }: RunOptions = {}): Promise<void> {
+    if (this.#running)
+      return Promise.reject(new Error('VirtualClock.run: already running; await the other run first'))
+    this.#running = true
+    const end = this.#now + span
+    const deadline = performance.now() + this.#patience
+    return new Promise<void>((resolve, reject) => {
+      // not a loop that awaits: that takes several times as long, and this is done for every timer
+      const step = () => {
+        try {
+          if (performance.now() > deadline) throw this.#stuck(`${this.#patience} ms of real time have passed`)
+          if (this.#quiet() && this.#over(until, end)) resolve()
+          else if (this.#call()) afterMicrotasks(step)
+          else setImmediate(step)
+        } catch (error) {
+          reject(error)
+        }
+      }
+      this.#turned = 0
+      setImmediate(step)
+    }).finally(() => {
+      this.#running = false
+    })
+  }
+
+  /** Whether nothing more happens without time passing. Called once a turn. */
+  #quiet(): boolean {
+    const next = this.#due.peek()
+    this.#turned = this.#seen === this.#set ? this.#turned + 1 : 0
+    this.#seen = this.#set
+    return this.#turned >= this.#turns && !(next && next.at <= this.#now)
+  }
+
+  /** Moves time on to the next timer, unless the run is over. */
+  #over(until: (() => boolean) | undefined, end: number): boolean {
+    if (until?.()) return true
+    const next = this.#due.peek()
+    if (!next && until) throw this.#stuck('no timer is left')
+    if (next && next.at <= end) {
+      this.#now = Math.max(this.#now, next.at) // later, after a stop
+      return false
+    }
+    if (until) throw this.#stuck('the time given to it has passed')
+    if (end < Number.POSITIVE_INFINITY) this.#now = end
+    return true
+  }
+
+  /** Makes one call that is due, if there is one. @returns whether there is another */
+  #call(): boolean {
+    const due = this.#due.peek()
+    if (!due || due.at > this.#now) return false
+    this.#due.pop()
+    due.call()
+    this.#turned = 0
+    this.#seen = this.#set
+    const next = this.#due.peek()
+    return next !== undefined && next.at <= this.#now
+  }
+
+  #stuck(why: string): Error {
+    return new Error(
+      `VirtualClock.run: ${why} at ${this.#now} virtual ms, with ${this.pending} timers waiting; ` +
+        'look at what `until` waits for',
+    )
+  }
 }
 
-/** Lets every promise and microtask that is ready run. */
-export function settle() {
-  return new Promise<void>(resolve => setImmediate(resolve))
+/** Between two calls that are due at one instant, microtasks run, at less than a turn of the loop costs. */
+const afterMicrotasks = (call: () => void) => queueMicrotask(() => process.nextTick(call))
+
+/** Resolves after one turn of the event loop, in which promises and microtasks have run. */
+export function settle(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
+
+/** Runs the event loop until `isMet` returns true. */
+export async function waitUntil(isMet: () => boolean): Promise<void> {
+  while (!isMet()) await settle()
 }

@@ -8,7 +8,7 @@ import { interopSize, oneFile } from '../helpers/counterparts/content.ts'
 import { noLibtorrent, seedWithLibtorrent } from '../helpers/counterparts/libtorrent.ts'
 import { scratch } from '../helpers/counterparts/process.ts'
 import { startTsdl } from '../helpers/counterparts/tsdl.ts'
-import { seeded } from '../helpers/swarm.ts'
+import { generator } from '../helpers/feed.ts'
 
 const SEED = Number(process.env.SEED ?? 1)
 
@@ -71,7 +71,7 @@ for (const ms of [0, 25]) {
       const { url: shelf } = await serving.event(({ event }) => event === 'serving')
       const url = new URL(`/${content.infoHash.toString('hex')}/${content.name}`, String(shelf)).href
       const bytes = await readFile(join(content.dir, content.name))
-      const random = seeded(SEED)
+      const random = generator(SEED)
       let start = 0
       for (let times = 0; times < 100; times++) {
         // mostly where the last one was: what was taken back a moment ago is asked for again

@@ -12,7 +12,7 @@ import type { ByteStream, FileRange, ServedTorrent } from '../../src/server/serv
 import { FIRST_BYTE_TIMEOUT_MS } from '../../src/server/transfer.ts'
 import { type Done, Readable } from '../../src/streams/stage.ts'
 import { type FileSpec, makeTorrent, noise } from '../helpers/metainfo.ts'
-import { VirtualClock } from '../helpers/virtual-clock.ts'
+import { VirtualClock, waitUntil } from '../helpers/virtual-clock.ts'
 
 const VIDEO = noise(300_000, 7)
 const UMLAUT = '<b>"Ünï & \u4f60\'s".html'
@@ -145,7 +145,7 @@ async function raw(port: number, text: string): Promise<string> {
 }
 
 const untilIdle = async (server: HttpServer) => {
-  while (server.readers > 0) await new Promise(resolve => setImmediate(resolve))
+  await waitUntil(() => server.readers === 0)
 }
 
 t.test('a file: GET and HEAD say the same, and only one of them sends it', async t => {
@@ -492,7 +492,7 @@ t.test('no byte in a minute: 504, and the reader is freed', async t => {
   }
   const { ask, base, server } = await serve(t, { clock, read })
   const answers = [ask(`${base}/one.mkv`), ask(`${base}/one.mkv`, { headers: { range: 'bytes=7-9' } })]
-  while (slow.length < 2) await new Promise(resolve => setImmediate(resolve))
+  await waitUntil(() => slow.length >= 2)
   const patient = slow.find(({ range }) => range.start === 7)!
   await patient.give(1)
   await clock.advance(FIRST_BYTE_TIMEOUT_MS)
@@ -549,7 +549,7 @@ t.test('a client that disconnects frees its reader at once, also before the firs
   for (const bytes of [0, 1000]) {
     const request = http.get({ host: '127.0.0.1', port, path: `${base}/one.mkv`, agent: false })
     request.on('error', () => {})
-    while (slow.length === 0) await new Promise(resolve => setImmediate(resolve))
+    await waitUntil(() => slow.length > 0)
     const stream = slow.pop()!
     if (bytes > 0) {
       await stream.give(bytes)
@@ -562,7 +562,7 @@ t.test('a client that disconnects frees its reader at once, also before the firs
   // requests that wait behind another on one connection
   const socket = net.connect(port, '127.0.0.1')
   socket.write(`GET ${base}/one.mkv HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(3))
-  while (slow.length < 1) await new Promise(resolve => setImmediate(resolve))
+  await waitUntil(() => slow.length >= 1)
   await slow[0]!.give(100_000)
   t.equal(server.readers, 1)
   socket.destroy()
@@ -648,7 +648,7 @@ t.test('with all readers in use and none may wait: 503; a reader that ends makes
   }
   const { ask, video, base, port, server } = await serve(t, { read, maxReaders: 2, maxWaiting: 0 })
   const held = ['bytes=0-0', 'bytes=1-1'].map(range => video(range))
-  while (slow.length < 2) await new Promise(resolve => setImmediate(resolve))
+  await waitUntil(() => slow.length >= 2)
   t.match(await video('bytes=2-2'), { status: 503, headers: { 'retry-after': '1' } })
   t.equal((await ask(`${base}/one.mkv`, { method: 'HEAD' })).status, 200)
   t.equal((await ask('/')).status, 200)
@@ -662,7 +662,7 @@ t.test('with all readers in use and none may wait: 503; a reader that ends makes
   )
   await untilIdle(server)
   const request = begin(port, `${base}/one.mkv`)
-  while (slow.length < 3) await new Promise(resolve => setImmediate(resolve))
+  await waitUntil(() => slow.length >= 3)
   await slow[2]!.give(5)
   await request
   const closed = slow[2]!.closed()
@@ -694,7 +694,7 @@ t.test('with all places taken, an idle connection gives way to a new one, a busy
   /** A request whose file is being read. */
   async function begun(answer: Promise<Answer>) {
     const before = slow.length
-    while (slow.length === before) await new Promise(resolve => setImmediate(resolve))
+    await waitUntil(() => slow.length !== before)
     return [answer] as const
   }
 })

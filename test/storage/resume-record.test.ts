@@ -14,9 +14,10 @@ import {
   resumePath,
   writeResumeRecord,
 } from '../../src/storage/resume-record.ts'
+import { generator } from '../helpers/feed.ts'
 import { type FileSpec, type MadeTorrent, makeTorrent, noise } from '../helpers/metainfo.ts'
 import { bytesAt, type Disk, type Home, open, readOf } from '../helpers/storage-suite.ts'
-import { seeded } from '../helpers/swarm.ts'
+
 import { WorstDisk } from '../helpers/worst-disk.ts'
 
 /** Pieces 0 to 3 in a, 3 in pad too, 4 and 5 in b, 5 to 7 in c. */
@@ -603,7 +604,7 @@ t.test('the sample is eight pieces by chance and the last one, each once', async
   await record(t, home, { torrent, pieces })
   const seen = new Set<number>()
   for (let seed = 1; seed <= 100; seed++) {
-    const { sample } = await resume(t, home, { torrent, random: seeded(seed), sampleBytes: 0 })
+    const { sample } = await resume(t, home, { torrent, random: generator(seed), sampleBytes: 0 })
     t.equal(new Set(sample).size, 9, `seed ${seed}`)
     t.equal(sample.at(-1), 96)
     for (const index of sample) seen.add(index)

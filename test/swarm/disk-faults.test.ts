@@ -16,10 +16,11 @@ import { nodeFileSystem } from '../../src/ports/file-system.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
 import { writeResumeRecord } from '../../src/storage/resume-record.ts'
 import { type Fault, FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
+import { generator } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
 import type { Disk } from '../helpers/storage-suite.ts'
-import { memoryDisk, run, seeded } from '../helpers/swarm.ts'
+import { memoryDisk, run } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const RECORD = '/state/it.resume'
@@ -153,7 +154,7 @@ t.test('a call that fails with EIO while what is there already is looked at', as
 
 t.test('reads and writes that are cut short anywhere', async t => {
   for (let seed = 1; seed <= 10; seed++) {
-    const random = seeded(seed)
+    const random = generator(seed)
     const error = await survives(t, `seed ${seed}`, ({ length }) =>
       length === 0 ? undefined : 1 + Math.floor(random() * random() * length),
     )
@@ -379,7 +380,7 @@ t.test('a resume record of any bytes, its checksum right, is one that cannot be 
   t.equal((await attempt(t, made, disk)).error, undefined)
   const record = Buffer.from((await disk.readFile(RECORD)) as Uint8Array)
   for (let seed = 1; seed <= 40; seed++) {
-    const random = seeded(seed)
+    const random = generator(seed)
     const body = Buffer.from(record.subarray(0, -20))
     for (let n = 0; n < 3; n++) body[Math.floor(random() * body.length)] = Math.floor(random() * 256)
     const cut = random() < 0.3 ? body.subarray(0, Math.floor(random() * body.length)) : body

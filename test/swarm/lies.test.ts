@@ -1,9 +1,10 @@
 import t, { type Test } from 'tap'
 import type { BlockRef } from '../../src/codec/message.ts'
 import type { Torrent } from '../../src/pipeline/torrent.ts'
+import { generator } from '../helpers/feed.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { named, type PeerScript, scriptedPeer, type Wire, wrong } from '../helpers/scripted-peer.ts'
-import { oddTorrent, run, seeded } from '../helpers/swarm.ts'
+import { oddTorrent, run } from '../helpers/swarm.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const made = oddTorrent()
@@ -33,7 +34,7 @@ async function finish(torrent: Torrent, clock: VirtualClock, most: number): Prom
 }
 
 t.test('G1: blocks in any order end right', async t => {
-  const random = seeded(3)
+  const random = generator(3)
   const owed: (() => void)[] = []
   const { torrent, file } = await from(t, [
     {

@@ -6,10 +6,10 @@ import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
 import { WindowStorage } from '../../src/storage/window-storage.ts'
 import { generator } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
-import { VirtualClock } from '../helpers/simulation/clock.ts'
 import { MemoryStorage } from '../helpers/simulation/memory-storage.ts'
 import { type Fault, type Manners, ModelPeer, type Spell } from '../helpers/simulation/model-peer.ts'
 import { SimulatedNetwork } from '../helpers/simulation/network.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const BLOCK = 16_384
 const PIECE = 4 * BLOCK

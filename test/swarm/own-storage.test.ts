@@ -3,9 +3,10 @@ import t, { type Test } from 'tap'
 import { Torrent } from '../../src/pipeline/torrent.ts'
 import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
 import type { LentBytes, ReadWindow, Storage, WindowOwner, WindowRange } from '../../src/storage/storage.ts'
+import { generator } from '../helpers/feed.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
-import { leavesNothing, seeded } from '../helpers/swarm.ts'
+import { leavesNothing } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const PIECE = 16_384
@@ -102,7 +103,7 @@ async function served(t: Test, storage: Storage, options: Partial<TorrentOptions
     clock: new VirtualClock(),
     trackers: false,
     encryption: 'off',
-    random: seeded(),
+    random: generator(1),
     peers: [peer.address],
     storage,
     ...options,

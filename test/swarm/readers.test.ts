@@ -2,9 +2,10 @@ import t, { type Test } from 'tap'
 import { Torrent } from '../../src/pipeline/torrent.ts'
 import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
 import { WindowStorage } from '../../src/storage/window-storage.ts'
+import { generator } from '../helpers/feed.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
-import { leavesNothing, memoryDisk, seeded, startTorrent } from '../helpers/swarm.ts'
+import { leavesNothing, memoryDisk, startTorrent } from '../helpers/swarm.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const PIECE = 16_384
@@ -19,7 +20,7 @@ async function served(t: Test, scripts: PeerScript[], more: Partial<TorrentOptio
   const torrent = new Torrent(made.metainfo, {
     clock,
     trackers: false,
-    random: seeded(),
+    random: generator(1),
     peers: peers.map(({ address }) => address),
     memory: 64 * PIECE,
     storage: window,
@@ -93,7 +94,7 @@ t.test('what was just read is there for who reads it again; what is longer ago i
 
 t.test('readers that come and go at random, cut off anywhere: every byte right, nothing stuck', async t => {
   const seed = 77
-  const random = seeded(seed)
+  const random = generator(seed)
   const { film, window } = await served(t, [{}, {}, {}])
   const read = async () => {
     for (let turn = 0; turn < 6; turn++) {
@@ -176,7 +177,7 @@ t.test('off a disk: what a reader needs is fetched first, and the rest after it'
     output: '/home',
     fs: memoryDisk(),
     trackers: false,
-    random: seeded(),
+    random: generator(1),
     memory: 128 * PIECE,
     peers: [peer.address],
   })

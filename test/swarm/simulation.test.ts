@@ -3,10 +3,10 @@ import t from 'tap'
 import { PeerSocket } from '../../src/streams/peer/peer-socket.ts'
 import { generator } from '../helpers/feed.ts'
 import { noise } from '../helpers/metainfo.ts'
-import { VirtualClock } from '../helpers/simulation/clock.ts'
 import { Heap } from '../helpers/simulation/heap.ts'
 import type { Host } from '../helpers/simulation/host.ts'
 import { SimulatedNetwork } from '../helpers/simulation/network.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const SEED = Number(process.env.SEED ?? 1)
 const MiB = 1 << 20

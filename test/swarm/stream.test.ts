@@ -3,9 +3,10 @@ import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import t, { type Test } from 'tap'
 import { type StreamOptions, stream } from '../../src/pipeline/stream.ts'
+import { generator } from '../helpers/feed.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
-import { leavesNothing, log, OFFLINE, oddTorrent, seeded } from '../helpers/swarm.ts'
+import { leavesNothing, log, OFFLINE, oddTorrent } from '../helpers/swarm.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const made = oddTorrent()
@@ -18,7 +19,7 @@ async function streamed(t: Test, scripts: PeerScript[], more: StreamOptions = {}
   const reader = stream(torrent.metainfo, {
     ...OFFLINE,
     clock,
-    random: seeded(),
+    random: generator(1),
     peers: peers.map(({ address }) => address),
     ...more,
   })
@@ -42,7 +43,7 @@ const over = (torrent: { once(name: 'close', call: () => void): unknown }) =>
 
 /** Serves what it is asked for in an order of its own. */
 function shuffled(seed: number): PeerScript {
-  const random = seeded(seed)
+  const random = generator(seed)
   const owed: (() => void)[] = []
   return {
     request: (block, wire) => {

@@ -3,7 +3,7 @@ import { Dht, type DhtLookupResult, type DhtOptions } from '../../../src/dht/dht
 import { idFor } from '../../../src/dht/node-id.ts'
 import { encodeState } from '../../../src/dht/state.ts'
 import { generator } from '../feed.ts'
-import { VirtualClock } from './clock.ts'
+import { VirtualClock } from '../virtual-clock.ts'
 import { SimulatedUdp } from './udp.ts'
 
 /** What a lookup came to, and how long it took in virtual ms. */

@@ -3,7 +3,7 @@ import { encodeExtendedHandshake } from '../../../src/codec/extended.ts'
 import type { BlockRef, Message } from '../../../src/codec/message.ts'
 import type { MadeTorrent } from '../metainfo.ts'
 import { Wire } from '../scripted-peer.ts'
-import type { VirtualClock } from './clock.ts'
+import type { VirtualClock } from '../virtual-clock.ts'
 import type { Host } from './host.ts'
 
 /** What a peer does with one request in place of serving it. */

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { RateLimit, type Ticket } from '../../../src/pipeline/limits/rate-limit.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
-import { seeded } from '../../helpers/swarm.ts'
+import { generator } from '../../helpers/feed.ts'
+
 import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
 
 const KIB = 1024
@@ -116,7 +117,7 @@ t.test(
   'over any span it is no more than the rate, the burst and one ask, and no less than the rate',
   async t => {
     for (let seed = 1; seed <= 20; seed++) {
-      const random = seeded(seed)
+      const random = generator(seed)
       const clock = new VirtualClock()
       const rate = 10 ** (3 + 4 * random())
       const burst = 1 + 500 * random()
@@ -356,7 +357,7 @@ t.test('a rate or a burst that is none is refused by name', async t => {
 })
 
 t.test('a ticket is undefined exactly when the call was made', async t => {
-  const random = seeded(7)
+  const random = generator(7)
   const clock = new VirtualClock()
   const limit = new RateLimit({ rate: 100_000, clock })
   for (let ask = 0; ask < 500; ask++) {

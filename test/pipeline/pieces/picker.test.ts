@@ -3,8 +3,8 @@ import t from 'tap'
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { Cursors } from '../../../src/pipeline/pieces/cursors.ts'
 import { Picker } from '../../../src/pipeline/pieces/picker.ts'
+import { generator } from '../../helpers/feed.ts'
 import { growth, PROPORTIONAL } from '../../helpers/growth.ts'
-import { seeded } from '../../helpers/swarm.ts'
 
 function bitsOf(size: number, has: Iterable<number> | ((index: number) => boolean)): Bitfield {
   const bits = new Bitfield(size)
@@ -101,7 +101,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 function apply(picker: Picker, model: Model, [name, peer, at, chance]: Step): void {
   const index = at % model.size
   const bits = model.peers.get(peer)
-  const random = seeded(chance)
+  const random = generator(chance)
   const some = () => bitsOf(model.size, () => chance % 5 === 0 || random() < 0.5)
   if (name === 'join' && !bits) {
     model.peers.set(peer, some())
@@ -138,7 +138,7 @@ t.test('whatever happens, the pick is a rarest piece that the peer has and nobod
     fc.property(steps, sizes, fc.nat(), (steps, size, seed) => {
       const wanted = (index: number) => index % 7 !== 3
       const model = new Model(size, wanted)
-      const picker = new Picker({ pieceCount: size, wanted, random: seeded(seed) })
+      const picker = new Picker({ pieceCount: size, wanted, random: generator(seed) })
       for (const step of steps) {
         apply(picker, model, step)
         if (picker.left !== model.candidates.length) throw new Error(`left ${picker.left} after ${step}`)
@@ -247,7 +247,7 @@ t.test('its version grows whenever a peer that found nothing could find somethin
     fc.assert(
       fc.property(steps, sizes, (steps, size) => {
         const model = new Model(size, () => true)
-        const picker = new Picker({ pieceCount: size, random: seeded(), sequential })
+        const picker = new Picker({ pieceCount: size, random: generator(1), sequential })
         for (const step of steps) {
           const before = picker.version
           const barren = [...model.peers].filter(([, bits]) => picker.pick(bits) < 0)
@@ -266,7 +266,7 @@ t.test('its version grows whenever a peer that found nothing could find somethin
 })
 
 t.test('what a peer is to avoid is passed over, even when it is the rarest', async t => {
-  const picker = new Picker({ pieceCount: 3, random: seeded() })
+  const picker = new Picker({ pieceCount: 3, random: generator(1) })
   picker.join(bitsOf(3, [1, 2]))
   picker.join(bitsOf(3, [1]))
   const bits = bitsOf(3, [1, 2])
@@ -284,7 +284,7 @@ t.test('what a peer is to avoid is passed over, even when it is the rarest', asy
 t.test('chance orders what is equally rare', async t => {
   const orders = new Set<number>()
   for (let seed = 0; seed < 200; seed++) {
-    const picker = new Picker({ pieceCount: 8, random: seeded(seed) })
+    const picker = new Picker({ pieceCount: 8, random: generator(seed) })
     orders.add(picker.pick(bitsOf(8, () => true)))
   }
   t.equal(orders.size, 8, 'every piece is first at some time')
@@ -294,7 +294,7 @@ t.test(
   'with a hundred thousand pieces, a seed costs nothing to join and a pick looks at one piece',
   async t => {
     const pieceCount = 100_000
-    const picker = new Picker({ pieceCount, random: seeded() })
+    const picker = new Picker({ pieceCount, random: generator(1) })
     let looked = 0
     const seed = bitsOf(pieceCount, () => true)
     const counting = new Proxy(seed, {
@@ -313,7 +313,7 @@ t.test(
 
 t.test('a have, a pick and an end cost as much with a hundred thousand pieces as with a quarter', async t => {
   const fetchAll = (pieceCount: number) => {
-    const picker = new Picker({ pieceCount, random: seeded() })
+    const picker = new Picker({ pieceCount, random: generator(1) })
     const bits = new Bitfield(pieceCount)
     picker.join(bits)
     for (let index = 0; index < pieceCount; index++) {
@@ -337,7 +337,7 @@ t.test('a have, a pick and an end cost as much with a hundred thousand pieces as
 })
 
 t.test('what a peer has lost is rarer than before, also when that peer was a seed', async t => {
-  const picker = new Picker({ pieceCount: 4, random: seeded() })
+  const picker = new Picker({ pieceCount: 4, random: generator(1) })
   const [seed, other] = [Bitfield.full(4), bitsOf(4, [0, 1])]
   picker.join(seed)
   picker.join(other)
@@ -351,7 +351,7 @@ t.test('what a peer has lost is rarer than before, also when that peer was a see
 })
 
 t.test('a piece is open until it is begun, and again when it is given up, if it is wanted', async t => {
-  const picker = new Picker({ pieceCount: 3, wanted: index => index !== 1, random: seeded() })
+  const picker = new Picker({ pieceCount: 3, wanted: index => index !== 1, random: generator(1) })
   const open = () => [0, 1, 2].filter(index => picker.isOpen(index))
   t.same(open(), [0, 2])
   picker.begin(0)

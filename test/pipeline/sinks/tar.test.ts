@@ -13,9 +13,10 @@ import { type TarOptions, tarOf, tarSize } from '../../../src/pipeline/sinks/tar
 import { type StreamTarOptions, streamTar } from '../../../src/pipeline/stream-tar.ts'
 import { FileReader } from '../../../src/streams/read/file-reader.ts'
 import type { TarBody } from '../../../src/streams/read/tar-packer.ts'
+import { generator } from '../../helpers/feed.ts'
 import { type FileSpec, makeTorrent } from '../../helpers/metainfo.ts'
 import { type PeerScript, scriptedPeer } from '../../helpers/scripted-peer.ts'
-import { leavesNothing, OFFLINE, seeded } from '../../helpers/swarm.ts'
+import { leavesNothing, OFFLINE } from '../../helpers/swarm.ts'
 import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
 
 /** The archive of a made torrent, its bodies in chunks of at most `most` bytes. */
@@ -378,7 +379,7 @@ async function swarmed(t: Test, options: StreamTarOptions = {}, script: PeerScri
   const expected = await archived(files, pick(options))
   const { address } = await scriptedPeer(t, expected, script)
   const clock = new VirtualClock()
-  const common = { ...OFFLINE, clock, random: seeded(), peers: [address] }
+  const common = { ...OFFLINE, clock, random: generator(1), peers: [address] }
   const stage = streamTar(expected.metainfo, { ...common, ...options })
   const torrent = await stage.torrent
   t.teardown(() => torrent.close())

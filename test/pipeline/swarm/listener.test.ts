@@ -2,10 +2,11 @@ import type net from 'node:net'
 import t, { type Test } from 'tap'
 import type { AcceptedConnection } from '../../../src/pipeline/peer/accepted-connection.ts'
 import { ACCEPT_TIMEOUT_MS, Listener, type ListenerOptions } from '../../../src/pipeline/swarm/listener.ts'
+import { generator } from '../../helpers/feed.ts'
 import { noise } from '../../helpers/metainfo.ts'
-import { VirtualClock } from '../../helpers/simulation/clock.ts'
 import { SimulatedNetwork } from '../../helpers/simulation/network.ts'
-import { seeded } from '../../helpers/swarm.ts'
+import { VirtualClock } from '../../helpers/virtual-clock.ts'
+
 import { HANDSHAKE, INFO_HASH } from '../../helpers/wire.ts'
 
 const PORT = 6881
@@ -13,7 +14,7 @@ const PORT = 6881
 /** A listener on a simulated network that shares `INFO_HASH`, and callers. */
 async function setup(t: Test, options: ListenerOptions = {}) {
   const clock = new VirtualClock()
-  const network = new SimulatedNetwork({ clock, random: seeded() })
+  const network = new SimulatedNetwork({ clock, random: generator(1) })
   const home = network.host('10.0.0.1')
   const warnings: Error[] = []
   const accepted: AcceptedConnection[] = []

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { CHOKE_INTERVAL_MS, type ChokeRound, rechoke } from '../../../src/pipeline/upload/choker.ts'
-import { seeded } from '../../helpers/swarm.ts'
+import { generator } from '../../helpers/feed.ts'
 
 /** A peer as the choker sees it, which keeps its own books. */
 class Leecher {
@@ -41,7 +41,7 @@ class Simulation {
 
   constructor(peers: Leecher[], round: Partial<ChokeRound<Leecher>> & Pick<ChokeRound<Leecher>, 'slots'>) {
     this.peers = peers
-    this.#round = { seeding: false, random: seeded(1), ...round }
+    this.#round = { seeding: false, random: generator(1), ...round }
   }
 
   get unchoked(): string[] {
@@ -179,7 +179,7 @@ t.test('an optimistic one that gives enough keeps a slot of its own, and chance 
 })
 
 t.test('who came within the last minute is three times as likely to be the optimistic one', async t => {
-  const random = seeded(11)
+  const random = generator(11)
   const counts = { new: 0, old: 0 }
   const peers = [
     ...many(3, () => ({ downRate: 1000 })),
@@ -229,7 +229,7 @@ t.test('while nobody gives anything, all take turns, a minute each', async t => 
 
 t.test('who gives for what it gets has far more of us than who gives nothing', async t => {
   for (const seed of [1, 2, 3]) {
-    const random = seeded(seed)
+    const random = generator(seed)
     const peers = many(24)
     // a giver unchokes whoever unchoked it, and an optimistic one of its own now and then
     peers.forEach((peer, index) => {
@@ -249,7 +249,7 @@ t.test('who gives for what it gets has far more of us than who gives nothing', a
 
 t.test('seeding, forty equal leechers have equal parts of four slots within twenty minutes', async t => {
   for (let seed = 1; seed <= 20; seed++) {
-    const random = seeded(seed)
+    const random = generator(seed)
     for (const slots of [4, 5, 7]) {
       // no two are quite alike, and what they take is no round number of turns
       const peers = many(40, () => ({ takes: 95_000 + 10_000 * random(), connectedAt: -MINUTE * random() }))
@@ -295,7 +295,7 @@ t.test('seeding, being asked in between ends no turn before a round is over', as
 })
 
 t.test('seeding, whoever comes and goes, nobody waits for ever, and to come again gains nothing', async t => {
-  const random = seeded(5)
+  const random = generator(5)
   const peers = many(30)
   const patient = peers.slice(0, 15)
   const restless = new Leecher('restless')
@@ -359,7 +359,7 @@ t.test('whatever the peers are, no slot is too many and none is wasted', async t
     fc.property(round, ({ peers, optimistic, seed, ...rest }) => {
       const wanting = peers.filter(({ interested, uploadOnly }) => interested && !uploadOnly)
       const before = optimistic === undefined ? undefined : peers[optimistic]
-      const said = rechoke({ ...rest, peers, now: 0, optimistic: before, random: seeded(seed) })
+      const said = rechoke({ ...rest, peers, now: 0, optimistic: before, random: generator(seed) })
       const { slots, seeding } = rest
       if (said.unchoke.size !== Math.min(slots, wanting.length))
         throw new Error(`${said.unchoke.size} unchoked`)

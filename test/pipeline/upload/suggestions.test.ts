@@ -2,7 +2,7 @@ import t from 'tap'
 import type { SuggestedPeer } from '../../../src/pipeline/peer/peer-context.ts'
 import { Suggestions } from '../../../src/pipeline/upload/suggestions.ts'
 import { UploadGauge } from '../../../src/pipeline/upload/upload-gauge.ts'
-import { seeded } from '../../helpers/swarm.ts'
+import { generator } from '../../helpers/feed.ts'
 
 const MiB = 1 << 20
 const PIECES = 12
@@ -14,7 +14,7 @@ function setup(pieceLength = MiB / 8) {
     pieceCount: PIECES,
     pieceLength,
     copies: index => copies[index]!,
-    random: seeded(),
+    random: generator(1),
   })
   for (let second = 0; second <= 2; second += 0.25) suggestions.tick(second * MiB, second * 1000)
   return { copies, suggestions }
@@ -154,7 +154,7 @@ t.test('a peer that asks for everything is waited for with a few pieces only', t
     pieceCount: 1000,
     pieceLength: MiB,
     copies: () => 0,
-    random: seeded(),
+    random: generator(1),
   })
   for (let second = 0; second <= 2; second += 0.25) suggestions.tick(second * MiB, second * 1000)
   const greedy = busy()

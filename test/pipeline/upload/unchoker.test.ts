@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Peer } from '../../../src/pipeline/peer/peer.ts'
 import { Unchoker, type UnchokerOptions } from '../../../src/pipeline/upload/unchoker.ts'
-import { seeded } from '../../helpers/swarm.ts'
+import { generator } from '../../helpers/feed.ts'
 
 /** What of a peer the unchoker knows. */
 class Leecher {
@@ -32,7 +32,7 @@ function setup(count: number, options: Partial<UnchokerOptions> = {}) {
     seeding: () => false,
     uploaded: () => peers.reduce((sum, { responder }) => sum + responder.uploaded, 0),
     limit: 1,
-    random: seeded(),
+    random: generator(1),
     ...options,
   })
   /** Who is unchoked. */
