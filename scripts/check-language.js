@@ -1,6 +1,6 @@
 /**
- * Reports words that our language rules exclude (CONTRIBUTING.md, "What holds") in the sources and the documentation, as
- * `file:line: word`. `npm run lint` runs it.
+ * Reports words that our language rules exclude (CONTRIBUTING.md, "Language") in the sources, the documentation and the
+ * titles of tests, as `file:line: word`. `npm run lint` runs it.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 
@@ -18,6 +18,15 @@ const UNCONVERTED_ROOMS = [
   'src/streams/',
 ]
 
+/** Path prefixes of tests with checked titles. Add a prefix when its titles are rewritten. */
+const CONVERTED_TESTS = [
+  ...['test/cli/', 'test/codec/', 'test/dht/', 'test/discovery/', 'test/docs', 'test/fuzz/', 'test/hashing/'],
+  ...['test/metainfo/', 'test/ports/', 'test/server/', 'test/types/'],
+]
+
+/** The title of a test, on the line of the call or on a line of its own. */
+const TITLE = /\btest\((['"`].*)$|^  (['"`].*['"`],)$/
+
 function listFiles(directory, extension) {
   return readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith(extension))
@@ -30,8 +39,22 @@ function findExcludedWords(file) {
     .flatMap((line, index) => [...line.matchAll(EXCLUDED_WORDS)].map(([word]) => `${file}:${index + 1}: ${word}`))
 }
 
+/** Finds excluded words in the titles of a test file, and titles that begin with the number of a case, such as `T40:`. */
+function findExcludedTitles(file) {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((line, index) => {
+      const [, called, alone] = TITLE.exec(line) ?? []
+      const title = called ?? alone ?? ''
+      const words = [...title.matchAll(EXCLUDED_WORDS)].map(([word]) => word)
+      const number = /^['"`]([A-Z]\d+)[:,]/.exec(title)
+      return [...words, ...(number ? [number[1]] : [])].map(found => `${file}:${index + 1}: ${found}`)
+    })
+}
+
+const tests = listFiles('test', '.test.ts').filter(file => CONVERTED_TESTS.some(prefix => file.startsWith(prefix)))
 const files = ['README.md', ...listFiles('docs', '.md'), ...listFiles('src', '.ts')].sort()
 const isConverted = file => !UNCONVERTED_ROOMS.some(prefix => file.startsWith(prefix))
-const findings = files.filter(isConverted).flatMap(findExcludedWords)
+const findings = [...files.filter(isConverted).flatMap(findExcludedWords), ...tests.flatMap(findExcludedTitles)]
 for (const finding of findings) console.error(finding)
 if (findings.length > 0) process.exitCode = 1

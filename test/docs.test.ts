@@ -24,7 +24,7 @@ t.test('every error code is explained, and no other', async t => {
   t.strictSame(explained, codes)
 })
 
-t.test('every option of the command line is in its page, and no other', async t => {
+t.test('docs/cli.md has every option of the command line, and no other', async t => {
   const help = await Promise.all(
     [[], ['get'], ['seed'], ['serve'], ['info'], ['verify'], ['create'], ['demo']].map(args =>
       tsdl([...args, '--help']),
@@ -35,7 +35,7 @@ t.test('every option of the command line is in its page, and no other', async t 
   t.strictSame(all(read('docs/cli.md'), /(?<=`|\[)--[a-z-]+/g), there)
 })
 
-t.test('files, constants and links that the pages name are there', async t => {
+t.test('files, constants and links in the pages exist', async t => {
   for (const page of PAGES) {
     const text = read(page)
     for (const path of all(text, /(?<=`)(?:src|test)\/[\w/.-]+\.ts(?=`)/g))

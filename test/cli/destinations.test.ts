@@ -41,7 +41,7 @@ t.test('--tar: GNU tar unpacks the chosen files, and the bytes are the same ever
   t.match(some.stderr, `${sha256(Buffer.alloc(0))}  many/sub/empty`)
 })
 
-t.test('--range: those bytes, and no piece beside', async t => {
+t.test('--range: only these bytes are written and only their pieces downloaded', async t => {
   const { path, file, metainfo } = await offer(t, { files: MANY, name: 'many' })
   const index = 3
   const { length } = metainfo.files[index]!
@@ -63,7 +63,7 @@ t.test('--range: those bytes, and no piece beside', async t => {
   }
 })
 
-t.test('a range is what HTTP takes it for', async t => {
+t.test('a range has the syntax and meaning of HTTP', async t => {
   const of = (range: string) => resolveRange(parseRange(range), 1000, 'a')
   t.same(of('0-0'), { start: 0, end: 1 })
   t.same(of('999-5000'), { start: 999, end: 1000 })
@@ -80,7 +80,7 @@ t.test('a range is what HTTP takes it for', async t => {
   }
 })
 
-t.test('what cannot be is refused before anything is begun', async t => {
+t.test('invalid combinations of options are rejected before the download begins', async t => {
   const { path, metainfo } = await offer(t, { trackers: [['http://127.0.0.1:1/announce']] })
   const range = parseRange('0-1')
   const refused: [options: DestinationOptions, said: RegExp][] = [
@@ -113,7 +113,7 @@ async function continued(t: Test, { path }: PeerPieces, out: string, ...args: st
   return tsdl([path, '-C', out, ...args], { stdout: fd })
 }
 
-t.test('-C: goes on from any byte, and tells from which; again when it was cut off again', async t => {
+t.test('-C continues at any byte and reports it, also after another interruption', async t => {
   const made = await offer(t)
   const out = join(t.testdirName, 'out')
   writeFileSync(out, '')
@@ -133,7 +133,7 @@ t.test('-C: goes on from any byte, and tells from which; again when it was cut o
   }
 })
 
-t.test('-C in the middle of a torrent: what it shares with the files beside is compared', async t => {
+t.test('-C in the middle of a torrent: pieces shared with other files are compared', async t => {
   const made = await offer(t, { files: MANY, name: 'many' })
   const out = join(t.testdirName, 'out')
   for (const [index, name] of ['a.txt', 'sub/b.bin', undefined, 'sub/c.bin'].entries()) {
@@ -149,7 +149,7 @@ t.test('-C in the middle of a torrent: what it shares with the files beside is c
 })
 
 t.test(
-  '-C never appends to what is not the beginning: exit 4, the first wrong byte, nothing written',
+  '-C does not append to a different file: exit code 4, the first wrong byte, nothing written',
   async t => {
     const made = await offer(t, { files: MANY, name: 'many' })
     const out = join(t.testdirName, 'out')
@@ -180,7 +180,7 @@ t.test('--digest: of each file, as sha256sum writes it, to a directory as well',
   t.equal(stderr, right.join(''))
 })
 
-t.test('done says who gave how much of each file', async t => {
+t.test('done names the sources of each file and their bytes', async t => {
   const { path, peer } = await offer(t, { files: MANY, name: 'many' })
   const run = await tsdl([path, '-o', join(t.testdirName, 'dir'), '--json'])
   const filled = Object.entries(MANY).filter(([, length]) => length > 0)
@@ -190,19 +190,22 @@ t.test('done says who gave how much of each file', async t => {
   )
 })
 
-t.test('peers that have no more: exit 3, and how many bytes came, all of them right', async t => {
-  const made = makeTorrent({ files: [{ path: 'a', length: 20 * 16_384 }], pieceLength: 16_384 })
-  const path = join(t.testdir(), 'half.torrent')
-  writeFileSync(path, Buffer.concat([Buffer.from('d4:info'), made.info, Buffer.from('e')]))
-  const { address } = await scriptedPeer(t, made, { has: index => index < 9 })
-  const { code, stdout, stderr } = await tsdl([
-    ...[path, '--no-tracker', '--no-listen', '--timeout', '2s'],
-    ...['--peer', formatAddress(address)],
-  ])
-  t.equal(code, 3)
-  t.ok(stdout.equals(made.content.subarray(0, 9 * 16_384)))
-  t.match(
-    stderr,
-    /the only peer, 127\.0\.0\.1:\d+, has none of the pieces that we lack; .*; the 147456 bytes that were written are correct/,
-  )
-})
+t.test(
+  'peers without more pieces: exit code 3 with the number of bytes written, all of them correct',
+  async t => {
+    const made = makeTorrent({ files: [{ path: 'a', length: 20 * 16_384 }], pieceLength: 16_384 })
+    const path = join(t.testdir(), 'half.torrent')
+    writeFileSync(path, Buffer.concat([Buffer.from('d4:info'), made.info, Buffer.from('e')]))
+    const { address } = await scriptedPeer(t, made, { has: index => index < 9 })
+    const { code, stdout, stderr } = await tsdl([
+      ...[path, '--no-tracker', '--no-listen', '--timeout', '2s'],
+      ...['--peer', formatAddress(address)],
+    ])
+    t.equal(code, 3)
+    t.ok(stdout.equals(made.content.subarray(0, 9 * 16_384)))
+    t.match(
+      stderr,
+      /the only peer, 127\.0\.0\.1:\d+, has none of the pieces that we lack; .*; the 147456 bytes that were written are correct/,
+    )
+  },
+)

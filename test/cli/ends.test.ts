@@ -5,7 +5,7 @@ import t from 'tap'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
 import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
 
-t.test('SIGINT and SIGTERM: goodbye to the tracker', async t => {
+t.test('SIGINT and SIGTERM send stopped to the tracker', async t => {
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
@@ -31,7 +31,7 @@ t.test('SIGINT and SIGTERM: goodbye to the tracker', async t => {
   }
 })
 
-t.test('a second signal is at once', async t => {
+t.test('a second signal exits at once', async t => {
   const tracker = await scriptedTracker(t, ({ event }) =>
     event === 'stopped' ? { hang: true } : { body: peersBody([]) },
   )
@@ -49,7 +49,7 @@ t.test('a second signal is at once', async t => {
   t.equal((await running).code, 143)
 })
 
-t.test('the reader goes away: 141, silent', async t => {
+t.test('a closed pipe: exit code 141, nothing printed', async t => {
   const { path } = await offer(t, { files: { '': 3_000_000 } })
   const gone = await tsdl([path], {
     started: child => child.stdout!.once('data', () => child.stdout!.destroy()),
@@ -59,7 +59,7 @@ t.test('the reader goes away: 141, silent', async t => {
   t.match(info, { code: 141, stderr: '' })
 })
 
-t.test('nobody reads what is said: the download goes on', async t => {
+t.test('a closed standard error does not stop the download', async t => {
   const { path, bytes } = await offer(t)
   const { code, stdout } = await tsdl([path, '--json'], { started: child => child.stderr!.destroy() })
   t.equal(code, 0)
@@ -97,7 +97,7 @@ t.test('a directory that we may not write: 4', { skip: process.getuid?.() === 0 
   t.match(lines, [/^tsdl: cannot write .*permission denied/])
 })
 
-t.test('nobody has it: 3 after --timeout, and why', async t => {
+t.test('without any peer that has the file: exit code 3 after --timeout, with the reason', async t => {
   const nobody = await scriptedTracker(t, { body: peersBody([]) })
   const refuses = await scriptedTracker(t, {
     body: { 'failure reason': 'not \u001b[31mhere\u202e\nat all' },

@@ -26,7 +26,7 @@ t.test('standard output, a pipe: the bytes and nothing else', async t => {
   }
 })
 
-t.test('standard output: how it goes is told meanwhile', async t => {
+t.test('standard output: progress is reported during the download', async t => {
   const { path, bytes } = await offer(t)
   const run = await tsdl([path, '--json', '--down', '60K'])
   t.equal(run.code, 0, run.stderr)
@@ -48,14 +48,14 @@ t.test('standard output, a file', async t => {
   t.ok(readFileSync(out).equals(bytes))
 })
 
-t.test('-q: not a word of a download that goes well', async t => {
+t.test('-q: a successful download prints nothing', async t => {
   const { path, bytes } = await offer(t)
   const { code, stdout, stderr } = await tsdl([path, '-q'])
   t.strictSame([code, stderr], [0, ''])
   t.ok(stdout.equals(bytes))
 })
 
-t.test('a directory, and again: what is there is verified and not fetched', async t => {
+t.test('a second download to a directory verifies the files and downloads nothing', async t => {
   const { path, bytes } = await offer(t)
   const dir = join(t.testdirName, 'out')
   const first = await tsdl([path, '-o', dir, '--json'])
@@ -150,7 +150,7 @@ t.test('SOURCE on standard input, and from a web server', async t => {
   t.strictSame(missing.lines, [`tsdl: cannot read ${origin}/y.torrent: HTTP status 404`])
 })
 
-t.test('--peer: works where the tracker does not, which is told', async t => {
+t.test('--peer works without a tracker; the failed tracker is a warning', async t => {
   const { path, peer, bytes } = await offer(t, { trackers: [['http://127.0.0.1:1/announce']] })
   const { code, stdout, lines } = await tsdl([path, '--peer', peer])
   t.equal(code, 0)

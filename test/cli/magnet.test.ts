@@ -15,7 +15,7 @@ const trackerOf = ({ metainfo }: PeerPieces) => `&tr=${encodeURIComponent(metain
 /** For commands that the helper does not keep on this machine. */
 const ALONE = ['--no-dht', '--no-lsd']
 
-t.test('a link alone is enough to have the bytes on standard output', async t => {
+t.test('a magnet link alone is enough to download to standard output', async t => {
   const offered = await offer(t)
   const ran = await tsdl([linkOf(offered, `${trackerOf(offered)}&dn=another`), '--json'])
   t.equal(ran.code, 0, ran.stderr)
@@ -97,7 +97,7 @@ t.test('verify takes a link', async t => {
   t.equal(code, 0, stderr)
 })
 
-t.test('what cannot be a link is refused with the value, before anybody is asked', async t => {
+t.test('an invalid link is rejected with its value, before any peer is asked', async t => {
   for (const [source, message] of [
     ['magnet:?xt=urn:btih:123', /got "123"/],
     ['cd'.repeat(32), /cdcd: an info-hash of BitTorrent v2 alone, which is not supported yet/],
@@ -108,7 +108,7 @@ t.test('what cannot be a link is refused with the value, before anybody is asked
   }
 })
 
-t.test('with nobody to ask it is given up, and said why', async t => {
+t.test('without peers the metadata is given up, with the reason', async t => {
   const hash = 'ab'.repeat(20)
   const alone = await tsdl([hash, '--timeout', '300ms', '-o', '-'])
   t.equal(alone.code, 3)
@@ -126,7 +126,7 @@ t.test('with nobody to ask it is given up, and said why', async t => {
   })
 })
 
-t.test('a signal ends it while it waits', async t => {
+t.test('a signal ends the wait for metadata', async t => {
   const ran = await tsdl(['ab'.repeat(20), '--json', '-o', '-'], {
     started: child => child.stderr!.once('data', () => child.kill('SIGINT')),
   })

@@ -67,7 +67,7 @@ t.test('create --no-date: same input, same bytes, also to standard output', asyn
   t.equal(parse(other.stdout).name, 'other')
 })
 
-t.test('create: what cannot be', async t => {
+t.test('create: invalid options and inputs', async t => {
   const cwd = t.testdir({ file: 'content', none: {} })
   const rows: [string[], number, RegExp][] = [
     [['nope'], 2, /^tsdl: cannot read nope: no such file or directory$/],

@@ -37,7 +37,7 @@ t.test('whole numbers between bounds', async t => {
   for (const text of ['0', '6', '1.5', '', 'x']) t.throws(() => parseWhole(1, 5)(text), { code: 'ERR_USAGE' })
 })
 
-t.test('what a terminal would act on is spelled out', async t => {
+t.test('control characters are escaped for a terminal', async t => {
   t.equal(visible('a\u001b[31m\u009b\u202e\nb'), 'a\\u001b[31m\\u009b\\u202e\nb')
   t.strictSame(JSON.parse(json({ a: 'x\u009b\u202e\n' })), { a: 'x\u009b\u202e\n' })
   t.equal(json('\u009b'), '"\\u009b"')

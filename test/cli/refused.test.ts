@@ -24,7 +24,7 @@ const BAD: Readonly<Record<string, readonly [Uint8Array | string, RegExp]>> = {
   ],
 }
 
-t.test('what is no torrent: 2, one line that names it, nothing written', async t => {
+t.test('an invalid torrent: exit code 2, one line that names it, nothing written', async t => {
   const torrents = t.testdir(Object.fromEntries(Object.entries(BAD).map(([name, [bytes]]) => [name, bytes])))
   for (const [name, [bytes]] of Object.entries(BAD)) writeFileSync(join(torrents, name), bytes)
   const rows = Object.entries(BAD)
@@ -45,7 +45,7 @@ t.test('what is no torrent: 2, one line that names it, nothing written', async t
   }
 })
 
-t.test('a source that is not there', async t => {
+t.test('a source that cannot be read', async t => {
   const dir = t.testdir({ d: {} })
   const rows: [string, string][] = [
     ['nope.torrent', 'tsdl: cannot read nope.torrent: no such file or directory'],
@@ -61,7 +61,7 @@ t.test('a source that is not there', async t => {
   }
 })
 
-t.test('options that cannot be: 2, before anything is read', async t => {
+t.test('invalid options: exit code 2, before anything is read', async t => {
   const rows: [string[], RegExp][] = [
     [['x.torrent', '--bogus'], /^tsdl: unknown option '--bogus'/],
     [['x.torrent', '--peer', '1.2.3.4:70000'], /got "1.2.3.4:70000"/],
@@ -85,24 +85,27 @@ t.test('options that cannot be: 2, before anything is read', async t => {
   }
 })
 
-t.test('several files to standard output: 2, and what there is, without asking anybody', async t => {
-  const { path } = await offer(t, { files: { a: 10, b: 20 }, name: 'two', trackers: [] })
-  const [all, none, json] = await Promise.all([
-    tsdl([path]),
-    tsdl([path, '--file', '*.zip']),
-    tsdl([path, '--file', '*.zip', '--json']),
-  ])
-  const listing = ['  0  two/a  (10 bytes)', '  1  two/b  (20 bytes)']
-  t.equal(all.code, 2)
-  t.match(all.lines[0], /^tsdl: the torrent has 2 files, .* --file.* -o$/)
-  t.strictSame(all.lines.slice(1), listing)
-  t.equal(none.code, 2)
-  t.strictSame(none.lines, ['tsdl: no file matches "*.zip"; the files are:', ...listing])
-  t.equal(json.code, 2)
-  t.match(eventsOf(json), [{ event: 'error', code: 'ERR_USAGE', exit: 2, message: /two\/b/ }])
-})
+t.test(
+  'several files to standard output: exit code 2 and a list of the files, without contacting peers',
+  async t => {
+    const { path } = await offer(t, { files: { a: 10, b: 20 }, name: 'two', trackers: [] })
+    const [all, none, json] = await Promise.all([
+      tsdl([path]),
+      tsdl([path, '--file', '*.zip']),
+      tsdl([path, '--file', '*.zip', '--json']),
+    ])
+    const listing = ['  0  two/a  (10 bytes)', '  1  two/b  (20 bytes)']
+    t.equal(all.code, 2)
+    t.match(all.lines[0], /^tsdl: the torrent has 2 files, .* --file.* -o$/)
+    t.strictSame(all.lines.slice(1), listing)
+    t.equal(none.code, 2)
+    t.strictSame(none.lines, ['tsdl: no file matches "*.zip"; the files are:', ...listing])
+    t.equal(json.code, 2)
+    t.match(eventsOf(json), [{ event: 'error', code: 'ERR_USAGE', exit: 2, message: /two\/b/ }])
+  },
+)
 
-t.test('usage: asked for it is an answer, else an error', async t => {
+t.test('help goes to standard output on request, else to standard error', async t => {
   const [bare, help, version, helpGet] = await Promise.all([
     tsdl([]),
     tsdl(['--help']),

@@ -50,7 +50,7 @@ function seeding(t: Test, args: string[], state: string) {
   )
 }
 
-t.test('what is seeded can be fetched, to a directory and to standard output', async t => {
+t.test('seeded files can be downloaded to a directory and to standard output', async t => {
   const { dir, torrent, content, bytes } = await setup(t)
   const { address, events } = await seeding(t, [torrent, content, '-v'], dir)
   const piped = await tsdl([torrent, '--peer', address, '--no-listen', '--bind', '127.0.0.2'])
@@ -66,7 +66,7 @@ t.test('what is seeded can be fetched, to a directory and to standard output', a
   t.ok((await readFile(join(out, 'odd.bin'))).equals(bytes))
 })
 
-t.test('only what is right is shared, with a warning', async t => {
+t.test('only correct pieces are shared, with a warning', async t => {
   const { dir, torrent, content } = await setup(t)
   await truncate(content, LENGTH - 2 * PIECE)
   const { address, events } = await seeding(t, [torrent, content], dir)
@@ -79,7 +79,7 @@ t.test('only what is right is shared, with a warning', async t => {
   t.match(stderr, /the only peer, 127\.0\.0\.1:\d+, has none of the pieces that we lack/)
 })
 
-t.test('where nothing is right there is nothing to share: 5', async t => {
+t.test('seed without any correct piece: exit code 5', async t => {
   const { torrent, content } = await setup(t)
   await writeFile(content, Buffer.alloc(LENGTH, 1))
   const { code, stderr } = await tsdl(['seed', torrent, content, '--bind', '127.0.0.1'])
@@ -117,7 +117,7 @@ t.test('--seed-time ends it by itself, SIGINT ends it with 130', async t => {
   t.match(events.at(-1), { event: 'done', uploaded: LENGTH, ratio: 1 }, 'it tells what it uploaded')
 })
 
-t.test('a resume record does not hide that a file is no longer as it was', async t => {
+t.test('a resume record does not hide a changed file', async t => {
   const { torrent, content } = await setup(t)
   const start = async () => {
     const { code, stderr } = await tsdl([
@@ -143,7 +143,7 @@ t.test('a resume record does not hide that a file is no longer as it was', async
   t.match((await start()).stderr, /1 of 21 pieces are missing or wrong/)
 })
 
-t.test('rates and ratios that cannot be are refused', async t => {
+t.test('invalid rates and ratios are rejected', async t => {
   for (const args of [
     ['--up', '0'],
     ['--up', 'fast'],

@@ -36,7 +36,7 @@ t.test('an index, a path or a glob, with or without the name in front', async t 
   t.equal(selectFiles(metainfo, []), undefined)
 })
 
-t.test('what matches nothing is refused, with what there is', async t => {
+t.test('a pattern without a match is rejected with a list of the files', async t => {
   for (const want of ['1', '9', 'ONE.mkv', 'show', 'x*', '../one.mkv'])
     t.throws(() => selectFiles(metainfo, [want]), { code: 'ERR_USAGE', listing: listFiles(metainfo) }, want)
   t.throws(() => selectFiles(metainfo, ['*'.repeat(100_000)]), { code: 'ERR_USAGE', message: /not a glob/ })

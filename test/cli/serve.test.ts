@@ -69,7 +69,7 @@ t.test('serve: two torrents at the URL that it tells; whole files, HEAD, ranges;
   t.match(await ended, { code: 130, stdout: Buffer.alloc(0) })
 })
 
-t.test('what only a reader asks for is fetched; with -o it stays there, and is right', async t => {
+t.test('only what a reader requests is downloaded; with -o it stays in the directory', async t => {
   const made = await offer(t, { name: 'kept.bin' })
   const dir = join(t.testdirName, 'kept')
   const { url, child, ended } = await serving(t, [made.path, '-o', dir])
@@ -82,7 +82,7 @@ t.test('what only a reader asks for is fetched; with -o it stays there, and is r
   t.ok(readFileSync(join(dir, 'kept.bin')).equals(made.bytes))
 })
 
-t.test('where others can reach it, it wants a token, and then so does every request', async t => {
+t.test('an address that is not loopback needs a token, and then every request needs it', async t => {
   const made = await offer(t)
   const refused = await tsdl(['serve', made.path, '--http', '0.0.0.0:0', '--bind', '127.0.0.1'])
   t.equal(refused.code, 2)
@@ -116,34 +116,31 @@ t.test('a token on the command line is not in the list of processes once it serv
   }
 })
 
-t.test(
-  'a token comes from a file or the environment as well; one that cannot be used is refused',
-  async t => {
-    const made = await offer(t)
-    const file = join(t.testdirName, 'token')
-    writeFileSync(file, 'of-a-file\n')
-    t.match((await serving(t, [made.path, '--token-file', file])).url, /\?token=of-a-file$/)
-    const env = { TSDL_TOKEN: 'of-the-environment' }
-    t.match((await serving(t, [made.path], env)).url, /\?token=of-the-environment$/)
-    t.match((await serving(t, [made.path, '--token-file', file], env)).url, /\?token=of-a-file$/)
+t.test('a token comes from a file or the environment as well; an invalid one is rejected', async t => {
+  const made = await offer(t)
+  const file = join(t.testdirName, 'token')
+  writeFileSync(file, 'of-a-file\n')
+  t.match((await serving(t, [made.path, '--token-file', file])).url, /\?token=of-a-file$/)
+  const env = { TSDL_TOKEN: 'of-the-environment' }
+  t.match((await serving(t, [made.path], env)).url, /\?token=of-the-environment$/)
+  t.match((await serving(t, [made.path, '--token-file', file], env)).url, /\?token=of-a-file$/)
 
-    writeFileSync(join(t.testdirName, 'lines'), 'a\nb\n')
-    writeFileSync(join(t.testdirName, 'empty'), '\n')
-    const rows: [args: string[], env: NodeJS.ProcessEnv, message: RegExp][] = [
-      [['--token-file', join(t.testdirName, 'none')], {}, /cannot read the token from .*none.*ENOENT/],
-      [['--token-file', join(t.testdirName, 'lines')], {}, /lines.*: the token has several lines/],
-      [['--token-file', join(t.testdirName, 'empty')], {}, /empty.*: the token is empty/],
-      [[], { TSDL_TOKEN: '' }, /TSDL_TOKEN: the token is empty/],
-      [['--token', 'x'.repeat(1025)], {}, /--token: the token has 1025 characters, more than 1024/],
-      [['--token', 'x', '--token-file', file], {}, /cannot be used with/],
-    ]
-    for (const [args, env, message] of rows) {
-      const { code, stderr } = await tsdl(['serve', made.path, '--http', '0', ...args], { env })
-      t.equal(code, 2, `${message}`)
-      t.match(stderr, message)
-    }
-  },
-)
+  writeFileSync(join(t.testdirName, 'lines'), 'a\nb\n')
+  writeFileSync(join(t.testdirName, 'empty'), '\n')
+  const rows: [args: string[], env: NodeJS.ProcessEnv, message: RegExp][] = [
+    [['--token-file', join(t.testdirName, 'none')], {}, /cannot read the token from .*none.*ENOENT/],
+    [['--token-file', join(t.testdirName, 'lines')], {}, /lines.*: the token has several lines/],
+    [['--token-file', join(t.testdirName, 'empty')], {}, /empty.*: the token is empty/],
+    [[], { TSDL_TOKEN: '' }, /TSDL_TOKEN: the token is empty/],
+    [['--token', 'x'.repeat(1025)], {}, /--token: the token has 1025 characters, more than 1024/],
+    [['--token', 'x', '--token-file', file], {}, /cannot be used with/],
+  ]
+  for (const [args, env, message] of rows) {
+    const { code, stderr } = await tsdl(['serve', made.path, '--http', '0', ...args], { env })
+    t.equal(code, 2, `${message}`)
+    t.match(stderr, message)
+  }
+})
 
 t.test('a port that was named and is taken is an error: 2', async t => {
   const made = await offer(t)

@@ -104,7 +104,7 @@ const outcome = {
   sources: [],
 }
 
-t.test('in words: rates are of the download alone, or of the sharing alone', async t => {
+t.test('text: rates are of the download alone, or of the sharing alone', async t => {
   const reporter = new TextReporter({})
   const none = { downloaded: 0, uploaded: 0, ratio: 0 }
   t.strictSame(
@@ -129,7 +129,7 @@ t.test('in words: rates are of the download alone, or of the sharing alone', asy
   )
 })
 
-t.test('as JSON: `done` for either', async t => {
+t.test('JSON: `done` for either', async t => {
   const reporter = new JsonReporter()
   const [done, shared] = lines(t, () => {
     reporter.done(outcome)

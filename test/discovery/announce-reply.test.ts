@@ -111,11 +111,11 @@ t.test('keys out of order are read', async t => {
   t.equal(raw('d5:peers0:8:intervali1900ee').interval, 1900)
 })
 
-t.test('of a key that stands twice the first counts', async t => {
+t.test('the first of two equal keys counts', async t => {
   t.equal(raw('d8:intervali1900e8:intervali1800e5:peers0:e').interval, 1900)
 })
 
-t.test('what follows the dictionary is let pass', async t => {
+t.test('bytes after the dictionary are ignored', async t => {
   t.equal(raw('d8:intervali1900e5:peers0:e\r\n').interval, 1900)
 })
 
@@ -188,7 +188,7 @@ t.test('external ip is read in both lengths', async t => {
   t.equal(parse({ 'external ip': 'odd' }).externalIp, undefined)
 })
 
-t.test('bodies that are no reply are refused with InputError', async t => {
+t.test('invalid bodies are rejected with InputError', async t => {
   const bad = [
     '',
     'i7e',

@@ -105,7 +105,7 @@ t.test('complete while an announce is under way follows at once, after started',
   await announcer.stop()
 })
 
-t.test('a completed that fails is said again, one that arrived is not', async t => {
+t.test('a failed completed is sent again, an answered one is not', async t => {
   let broken = false
   const { announcer, clock, log } = setup([['http://a']], { a: () => (broken ? down() : {}) })
   announcer.start()
@@ -120,7 +120,7 @@ t.test('a completed that fails is said again, one that arrived is not', async t 
 })
 
 t.test(
-  'a partial seed says so with every announce but the first and the last (BEP 21), and never completed',
+  'a partial seed sends paused with every announce but the first and the last (BEP 21), and never completed',
   async t => {
     const { announcer, clock, log, counters, requests } = setup([['http://a']])
     counters.partial = true
@@ -138,25 +138,28 @@ t.test(
   },
 )
 
-t.test('a download that becomes a partial seed says so a second later, unless it leaves before', async t => {
-  const { announcer, clock, log, counters } = setup([['http://a']])
-  announcer.start()
-  await clock.advance(minutes(10))
-  counters.partial = true
-  announcer.becomePartialSeed()
-  await clock.advance(minutes(1))
-  t.same(log, ['0 a started', '601 a paused'])
-  await announcer.stop()
-  const other = setup([['http://a']])
-  other.announcer.start()
-  await other.clock.advance(minutes(10))
-  other.counters.partial = true
-  other.announcer.becomePartialSeed()
-  await other.announcer.stop()
-  await other.clock.advance(minutes(1))
-  t.same(other.log, ['0 a started', '600 a stopped'])
-  t.equal(other.clock.pending, 0)
-})
+t.test(
+  'a download that becomes a partial seed sends paused a second later, unless it stops before',
+  async t => {
+    const { announcer, clock, log, counters } = setup([['http://a']])
+    announcer.start()
+    await clock.advance(minutes(10))
+    counters.partial = true
+    announcer.becomePartialSeed()
+    await clock.advance(minutes(1))
+    t.same(log, ['0 a started', '601 a paused'])
+    await announcer.stop()
+    const other = setup([['http://a']])
+    other.announcer.start()
+    await other.clock.advance(minutes(10))
+    other.counters.partial = true
+    other.announcer.becomePartialSeed()
+    await other.announcer.stop()
+    await other.clock.advance(minutes(1))
+    t.same(other.log, ['0 a started', '600 a stopped'])
+    t.equal(other.clock.pending, 0)
+  },
+)
 
 t.test('complete at the start, never completed', async t => {
   const { announcer, clock, log, counters } = setup([['http://a']])
@@ -182,7 +185,7 @@ t.test('one key in all announces, the tracker id given back', async t => {
   t.equal(requests[2]!.trackerId?.toString(), 'testtest')
 })
 
-t.test('numwant is what was asked for', async t => {
+t.test('numwant is the requested number', async t => {
   const { announcer, requests, found } = setup(
     [['http://a']],
     { a: () => ({ peers: [peer] }) },
@@ -222,7 +225,7 @@ t.test('stop is bounded by its timeout, 0 sends nothing', async t => {
   t.same(log, ['0 a started', '0 a stopped', '1 a started'])
 })
 
-t.test('a tracker that never answers holds nobody up, real sockets', async t => {
+t.test('a tracker that never answers does not delay the others, real sockets', async t => {
   const tracker = await scriptedTracker(t, { hang: true })
   const { announcer, clock } = overHttp(tracker.url)
   announcer.start()
@@ -344,7 +347,7 @@ t.test('where all are silent the first answer counts, whenever it comes', async 
   t.equal(clock.pending, 0)
 })
 
-t.test('no goodbye waits for one that never answered', async t => {
+t.test('the end of a run does not wait for a tracker that never answered', async t => {
   const { announcer, clock, log } = setup([['http://a']], { a: () => 'hang' })
   announcer.start()
   await clock.advance(6_000)
@@ -362,7 +365,7 @@ t.test('complete and gone, but the tracker fails: stop ends all the same', async
   t.equal(clock.pending, 0)
 })
 
-t.test('trackers give back what they keep once the goodbye is said, and not before', async t => {
+t.test('trackers release their resources after stopped was sent, not before', async t => {
   const { announcer, clock, closed } = setup([['http://a']])
   announcer.start()
   await clock.advance(1_000)
@@ -580,20 +583,17 @@ t.test('a reply that comes after stop is not used', async t => {
   t.same(log, ['0 a started', '0 a stopped'])
 })
 
-t.test(
-  'stopped by its own listener: a completion that is due is told, and nothing after the goodbye',
-  async t => {
-    const { announcer, clock, log } = setup([['http://a']])
-    announcer.on('peers', () => void announcer.stop())
-    announcer.start()
-    announcer.complete()
-    await clock.advance(minutes(60))
-    t.same(log, ['0 a started', '0 a completed', '0 a stopped'])
-    t.equal(clock.pending, 0)
-  },
-)
+t.test('stopped by its own listener: a due completed is sent, and nothing after stopped', async t => {
+  const { announcer, clock, log } = setup([['http://a']])
+  announcer.on('peers', () => void announcer.stop())
+  announcer.start()
+  announcer.complete()
+  await clock.advance(minutes(60))
+  t.same(log, ['0 a started', '0 a completed', '0 a stopped'])
+  t.equal(clock.pending, 0)
+})
 
-t.test('what a tracker throws that is not ours becomes ours', async t => {
+t.test('any error of a tracker becomes a DiscoveryError', async t => {
   const { announcer, warnings } = setup([['http://a']], { a: () => new TypeError('bug\n here') })
   announcer.start()
   await settle()

@@ -75,7 +75,7 @@ t.test('the parameters', async t => {
   t.notOk('trackerid' in tracker.announces[1]!.params)
 })
 
-t.test('a query that is there already is kept', async t => {
+t.test('an existing query is kept', async t => {
   const tracker = await ok(t)
   for (const [query, kept] of [
     ['?passkey=x', '?passkey=x&info_hash='],

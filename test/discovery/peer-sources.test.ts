@@ -43,7 +43,7 @@ function setup(options: Partial<PeerSourcesOptions> = {}) {
   return { calls, clock, lsd, sources, found }
 }
 
-t.test('an info-hash is enough to ask the DHT, the local network and whoever was named', async t => {
+t.test('an info-hash is enough to ask the DHT, the local network and the named peers', async t => {
   const { calls, clock, lsd, sources, found } = setup({ peers: [at(3)], nodes: [at(8)] })
   t.strictSame(calls, [], 'nobody is asked before the start')
   sources.start()
@@ -60,7 +60,7 @@ t.test('an info-hash is enough to ask the DHT, the local network and whoever was
   t.equal(clock.pending, 0)
 })
 
-t.test('who listens nowhere is announced nowhere, but asks', async t => {
+t.test('a client that does not listen is not announced, but asks', async t => {
   const { calls, clock, sources } = setup({ port: () => undefined })
   sources.start()
   await clock.advance(0)
@@ -68,7 +68,7 @@ t.test('who listens nowhere is announced nowhere, but asks', async t => {
   await sources.stop()
 })
 
-t.test('of a private torrent neither the DHT nor the local network is told or asked (BEP 27)', async t => {
+t.test('the DHT and the local network are not used for a private torrent (BEP 27)', async t => {
   const { calls, clock, lsd, sources, found } = setup({ private: true, peers: [at(3)], nodes: [at(8)] })
   sources.start()
   lsd.emit('peer', Buffer.from(infoHash), at(2))
@@ -94,7 +94,7 @@ t.test('when the metadata of a magnet turns out to be private, both are left at 
   await sources.stop()
 })
 
-t.test('why nothing comes names those who were asked', async t => {
+t.test('the reason for a stall names the sources that were asked', async t => {
   const none = { candidates: { idlers: () => [] }, peers: new Map() } as unknown as Swarm
   const { sources } = setup()
   t.equal(whyStalled(none, sources), 'no peers are known, neither to us nor to the DHT and the local network')

@@ -23,7 +23,7 @@ t.test(
   },
 )
 
-t.test("a torrent's UDP tracker is sent nothing at addresses of nobody or of many", async t => {
+t.test("a torrent's UDP tracker gets nothing at reserved and multicast addresses", async t => {
   const sent: string[] = []
   const sockets = Object.assign(new UdpSockets(), {
     send: async (_: Uint8Array, { host }: { host: string }) => {

@@ -81,7 +81,7 @@ t.test('over HTTP the info-hash is repeated for several; the query that was ther
   await t.rejects(client.scrape([]), { code: 'ERR_USAGE' })
 })
 
-t.test('a refusal of a scrape is told as that of an announce', async t => {
+t.test('a refused scrape is reported as a refused announce is', async t => {
   const tracker = await scriptedTracker(t, (_, n) =>
     n === 0 ? { body: { 'failure reason': 'no' } } : { status: 404, body: 'x' },
   )

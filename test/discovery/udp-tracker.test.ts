@@ -176,7 +176,7 @@ t.test('replayed and late packets are ignored', async t => {
   t.equal(clock.pending, 0)
 })
 
-t.test('an error to each question is told in its own words, cleaned', async t => {
+t.test('an error reply is reported with its text, made printable', async t => {
   for (const action of ['connect', 'announce', 'scrape']) {
     const { tracker } = inMemory(
       (seen, n) =>
@@ -235,7 +235,7 @@ t.test('an announce that is lost, with the times of BEP 15; and the answer to a 
   t.equal(clock.pending, 0)
 })
 
-t.test('a connection id is used for a minute and no longer, by all trackers at that address', async t => {
+t.test('a connection id is used for one minute by all trackers at that address', async t => {
   const { clock, log, net, sockets, tracker } = inMemory(obliging)
   const other = new UdpTracker('udp://10.0.0.9:80/other', { sockets, clock })
   await tracker.announce(request)
@@ -322,7 +322,7 @@ t.test('one family that fails or is silent does not fail the other; both do', as
   await t.rejects(lost.announce(request), { code: 'ERR_TRACKER', message: /: no such host$/ })
 })
 
-t.test('a port where nobody listens is a failure in time, no crash', async t => {
+t.test('a closed port is a failure in time, no crash', async t => {
   const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')
   await once(socket, 'listening')
   const { port } = socket.address()
@@ -371,7 +371,7 @@ t.test('the goodbye to one that does not answer takes a second and a half at mos
   t.equal(clock.pending, 0)
 })
 
-t.test('a seeder announces, a leecher learns of it; stopped is told even in the tick of start', async t => {
+t.test('a leecher finds an announced seeder; stopped is sent even in the tick of start', async t => {
   const known: Buffer[] = []
   const tracker = await udpTracker(t, (seen, n) => {
     if (seen.action !== 'announce') return obliging(seen, n)

@@ -125,7 +125,7 @@ const WALL_CLOCK = {
   'storage/file-watch.ts': 'how often files are looked at: after a gap, at once',
 }
 
-t.test('nothing measures time but by a clock that is handed in, or the clock of the machine', async t => {
+t.test('time is measured only with an injected clock or the system clock', async t => {
   const src = new URL('../../src/', import.meta.url)
   const others = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
     path =>

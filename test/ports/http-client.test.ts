@@ -50,7 +50,7 @@ function get(url: string, purpose: Purpose, trust: Trust, open: HttpOpen) {
 
 const ORDER = '/admin/delete?all=1'
 
-t.test('an inner server gets no order, however it is spelled', async t => {
+t.test('an internal server gets no command, in any spelling of its address', async t => {
   const { asked, port } = await server(t)
   for (const keepAlive of [false, true]) {
     const client = new HttpClient({ keepAlive })
@@ -78,7 +78,7 @@ t.test('a name that stands for this machine is judged by its address', async t =
   t.same(asked, [ORDER, ORDER], 'the user may')
 })
 
-t.test('of the addresses of a name, those within reach are asked', async t => {
+t.test('only the allowed addresses of a name are asked', async t => {
   const { asked, port } = await server(t)
   const client = new HttpClient({ lookup: resolves('169.254.169.254', '127.0.0.1') })
   const { reply } = await get(`http://two.example:${port}/announce`, 'tracker', 'remote', client.open)
@@ -102,19 +102,22 @@ t.test(
   },
 )
 
-t.test('a redirect from the public Internet does not lead to this machine, whoever named it', async t => {
-  const { asked, port } = await server(t)
-  for (const path of [ORDER, '/announce', '/a.torrent', '/']) {
-    const open = publicRedirect(`http://127.0.0.1:${port}${path}`, new HttpClient().open)
-    for (const purpose of ['tracker', 'web-seed', 'torrent'] as const)
-      for (const trust of ['remote', 'user'] as const)
-        await t.rejects(get('http://public.example/announce', purpose, trust, open), /is not allowed/)
-  }
-  t.same(asked, [])
-  const open = publicRedirect(`http://127.0.0.1:${port}/x?y`, new HttpClient().open)
-  await get('http://public.example/x', 'torrent', 'all', open)
-  t.same(asked, ['/x?y'], 'unless it is allowed')
-})
+t.test(
+  'a redirect from the public Internet does not lead to this machine, whatever the origin of the URL',
+  async t => {
+    const { asked, port } = await server(t)
+    for (const path of [ORDER, '/announce', '/a.torrent', '/']) {
+      const open = publicRedirect(`http://127.0.0.1:${port}${path}`, new HttpClient().open)
+      for (const purpose of ['tracker', 'web-seed', 'torrent'] as const)
+        for (const trust of ['remote', 'user'] as const)
+          await t.rejects(get('http://public.example/announce', purpose, trust, open), /is not allowed/)
+    }
+    t.same(asked, [])
+    const open = publicRedirect(`http://127.0.0.1:${port}/x?y`, new HttpClient().open)
+    await get('http://public.example/x', 'torrent', 'all', open)
+    t.same(asked, ['/x?y'], 'unless it is allowed')
+  },
+)
 
 t.test('a local server may redirect a local request to a request of its kind only', async t => {
   const { asked, port } = await server(t, ({ url }, response) => {

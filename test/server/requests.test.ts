@@ -11,7 +11,7 @@ import { routeOf } from '../../src/server/route.ts'
 import { parseTarget, Urls } from '../../src/server/urls.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 
-t.test('ranges as RFC 9110 spells them', async t => {
+t.test('ranges in the syntax of RFC 9110', async t => {
   const rows: [string | undefined, number, string][] = [
     [undefined, 10, 'all'],
     ['bytes=0-0', 10, '0-1'],
@@ -65,37 +65,40 @@ function* odd(count: number) {
   for (let n = 0; n < count; n++) yield `${2 * n}-${2 * n + 1}`
 }
 
-t.test('whatever stands there, ranges lie in the file, apart, and hold what was asked for', async () => {
-  const range = fc.tuple(fc.option(fc.nat(60)), fc.option(fc.nat(60)))
-  fc.assert(
-    fc.property(fc.array(range, { minLength: 1, maxLength: 16 }), fc.nat(50), (specs, length) => {
-      const ranges = rangesOf(`bytes=${specs.map(([a, b]) => `${a ?? ''}-${b ?? ''}`)}`, length)
-      const valid = specs.every(([a, b]) => (a === null ? b !== null : b === null || a <= b))
-      const all = Array.from({ length }, (_, at) => at)
-      const asked = all.filter(at =>
-        specs.some(([a, b]) => (a === null ? at >= length - b! : at >= a && (b === null || at <= b))),
-      )
-      if (!valid) return ranges === 'all'
-      if (typeof ranges === 'string') return ranges === 'none' && asked.length === 0
-      const got = ranges.flatMap(({ start, end }) => all.slice(start, end))
-      return String(got.sort((a, b) => a - b)) === String(asked)
-    }),
-    { numRuns: 500 },
-  )
-  fc.assert(
-    fc.property(
-      fc.string({ unit: fc.constantFrom(...'0123456789-,= bytesx') }),
-      fc.nat(99),
-      (text, length) => {
-        const ranges = rangesOf(text, length)
-        return typeof ranges === 'string' || ranges.every(({ start, end }) => 0 <= start && start < end)
-      },
-    ),
-    { numRuns: 500 },
-  )
-})
+t.test(
+  'for any header, ranges lie in the file, do not overlap, and contain the requested bytes',
+  async () => {
+    const range = fc.tuple(fc.option(fc.nat(60)), fc.option(fc.nat(60)))
+    fc.assert(
+      fc.property(fc.array(range, { minLength: 1, maxLength: 16 }), fc.nat(50), (specs, length) => {
+        const ranges = rangesOf(`bytes=${specs.map(([a, b]) => `${a ?? ''}-${b ?? ''}`)}`, length)
+        const valid = specs.every(([a, b]) => (a === null ? b !== null : b === null || a <= b))
+        const all = Array.from({ length }, (_, at) => at)
+        const asked = all.filter(at =>
+          specs.some(([a, b]) => (a === null ? at >= length - b! : at >= a && (b === null || at <= b))),
+        )
+        if (!valid) return ranges === 'all'
+        if (typeof ranges === 'string') return ranges === 'none' && asked.length === 0
+        const got = ranges.flatMap(({ start, end }) => all.slice(start, end))
+        return String(got.sort((a, b) => a - b)) === String(asked)
+      }),
+      { numRuns: 500 },
+    )
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom(...'0123456789-,= bytesx') }),
+        fc.nat(99),
+        (text, length) => {
+          const ranges = rangesOf(text, length)
+          return typeof ranges === 'string' || ranges.every(({ start, end }) => 0 <= start && start < end)
+        },
+      ),
+      { numRuns: 500 },
+    )
+  },
+)
 
-t.test('conditions in their order; dates are ignored, there being none', async t => {
+t.test('conditions in their order; dates are ignored', async t => {
   const rows: [Record<string, string>, number | undefined][] = [
     [{}, undefined],
     [{ 'if-none-match': '"a"' }, 304],
@@ -123,7 +126,7 @@ t.test('conditions in their order; dates are ignored, there being none', async t
   t.equal(rangeApplies({ 'if-range': 'Fri, 01 Jan 2100 00:00:00 GMT' }, '"a"'), false)
 })
 
-t.test('who is let in', async t => {
+t.test('which requests are allowed', async t => {
   const rows: [listen: string, host: string, localAddress: string, in_: boolean][] = [
     ['127.0.0.1', '127.0.0.1:8642', '127.0.0.1', true],
     ['127.0.0.1', 'localhost', '127.0.0.1', true],
@@ -165,7 +168,7 @@ t.test('who is let in', async t => {
   t.equal(knock({ token: 'sesame 1', host: 'evil.example' }), 421)
 })
 
-t.test('what is loopback, in all its spellings', async t => {
+t.test('loopback addresses in all spellings', async t => {
   for (const host of [
     'localhost',
     '127.0.0.1',
@@ -209,7 +212,7 @@ t.test('every file is where its address says, and nowhere else', async t => {
   )
 })
 
-t.test('targets that are none, and those that name nothing', async t => {
+t.test('invalid targets, and targets that name nothing', async t => {
   for (const target of [
     '',
     'x',
@@ -263,7 +266,7 @@ t.test('targets that are none, and those that name nothing', async t => {
     t.equal(await kindAt(path), undefined, path)
 })
 
-t.test('content types: what players know; text is UTF-8; what is unknown is bytes', async t => {
+t.test('content types: media types of players; text is UTF-8; unknown types are bytes', async t => {
   const rows = {
     'a.mkv': 'video/x-matroska',
     'A.MP4': 'video/mp4',
@@ -282,7 +285,7 @@ t.test('content types: what players know; text is UTF-8; what is unknown is byte
   for (const [name, type] of Object.entries(rows)) t.equal(contentTypeOf(name), type)
 })
 
-t.test('what --http takes', async t => {
+t.test('values of --http', async t => {
   t.strictSame(parseHttpAddress('8080'), { host: '127.0.0.1', port: 8080 })
   t.strictSame(parseHttpAddress('0.0.0.0:0'), { host: '0.0.0.0', port: 0 })
   t.strictSame(parseHttpAddress('[0:0::1]:80'), { host: '::1', port: 80 })
