@@ -1,75 +1,75 @@
-/** What those who fetch blocks and whoever gives them their work know of each other. */
+/** The interfaces between the fetchers of blocks and the source that gives them blocks to request. */
 import type { Bitfield } from '../codec/bitfield.ts'
 import type { Request } from './pending-requests.ts'
 import type { PieceBuffer } from './piece-buffer.ts'
 
 export type { Request }
 
-/** Somebody who fetches blocks: the Requester of a peer, or a WebSeed. */
+/** Fetches blocks: the Requester of a peer, or a WebSeed. */
 export interface Fetcher {
-  /** What it has. */
+  /** The pieces that it has. */
   readonly bits: Bitfield
-  /** Which of that to ask it for first, or not at all. */
+  /** Which of them to request first, or not at all. */
   readonly peerPieces: FetcherPieces
   readonly window: Pick<RequestWindow, 'usualWaitMs'>
-  /** Requests under way that still count. */
+  /** Requests under way, without those that other fetchers may repeat. */
   readonly outstanding: number
-  /** How many more requests would fit. */
+  /** Requests that it can take now. */
   readonly room: number
-  /** Whether it takes requests now. */
+  /** True if it takes requests now. */
   readonly ready: boolean
   readonly peerChoking: boolean
-  /** Whether blocks of this piece may be asked of it. */
+  /** Returns true if blocks of this piece may be requested from it. */
   offers(index: number): boolean
-  /** When a block was asked of it, if it was. */
+  /** Returns the time of the request for a block, in milliseconds, if the block is requested from it. */
   findRequestTime(index: number, block: number): number | undefined
-  /** Takes as much as it has room for. */
+  /** Takes blocks from its source while it has room. */
   fill(): void
-  /** A block came from somebody else: takes the request back. */
+  /** Cancels the request for a block that came from another fetcher. */
   cancel(piece: PieceBuffer, block: number): void
 }
 
 /** The pieces of a peer or a web seed, as a block source reads them. */
 export interface FetcherPieces {
-  /** Grows when more of it may be asked for than before. */
+  /** Grows when more pieces can be requested than before. */
   readonly version: number
-  /** Which pieces to prefer; while it chokes us, the only ones. */
+  /** The pieces to prefer; while the peer chokes us, the only ones. */
   preferredPieces(choking: boolean): readonly number[]
-  /** Whether nothing is to be left out of what it has. */
+  /** Returns true if every piece that it has may be requested. */
   isUnrestricted(choking: boolean): boolean
 }
 
-/** Where those who fetch get their work, and whom they tell how that went. */
+/** Gives fetchers blocks to request. The fetchers report what became of the requests. */
 export interface BlockSource {
-  /** At most `room` blocks to ask for. When it gives fewer, it calls `fill()` once there are more. */
+  /** Returns at most `room` blocks to request. If it returns fewer, it calls `fill()` once there are more. */
   takeBlocks(fetcher: Fetcher, room: number, now: number): Request[]
-  /** A block came that had been asked for. */
+  /** A requested block has arrived. */
   onArrival(fetcher: Fetcher, request: Request): void
-  /** These will not come, or not in time. */
+  /** These blocks will not come, or not in time. */
   onLoss(fetcher: Fetcher, requests: readonly Request[]): void
-  /** It told what it has, anew: `before` is what it had told until now. */
+  /** The fetcher has other pieces than before: `before` are those until now. */
   onBitfield(fetcher: Fetcher, before: Bitfield): void
-  /** It has one more. */
+  /** The fetcher has one more piece. */
   onHave(fetcher: Fetcher, index: number): void
-  /** It has one less. */
+  /** The fetcher no longer has a piece. */
   onDontHave(fetcher: Fetcher, index: number): void
-  /** The piece under way that a late answer of this fetcher may go into, if there is one. */
+  /** Returns the piece under way into which a late answer of this fetcher may be written. */
   findPiece(fetcher: Fetcher, index: number): PieceBuffer | undefined
-  /** Whether this piece is still wanted. */
+  /** Returns true while a piece is wanted. */
   wants(index: number): boolean
-  /** It is gone. */
+  /** The fetcher has disconnected. */
   onLeave(fetcher: Fetcher): void
 }
 
-/** How many requests may be under way: a policy. */
+/** The number of requests under way: a policy. */
 export interface RequestWindow {
   readonly size: number
-  /** How long a block is waited for of late, in ms. */
+  /** The recent time from a request to its block, in milliseconds. */
   readonly usualWaitMs?: number | undefined
-  /** A block came, `waited` ms after it was asked for. */
+  /** A block came, `waited` milliseconds after its request. */
   onBlock(bytes: number, waited: number, now: number): void
-  /** No answer came in time. */
+  /** The peer did not answer in time. */
   onSnub(): void
-  /** The peer did not take all requests: it has only so many now. */
+  /** The peer rejected or dropped requests: `accepted` are still under way. */
   onRefusal(accepted: number): void
 }

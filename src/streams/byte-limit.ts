@@ -1,6 +1,10 @@
-/** Who says when so many bytes may go on. */
+/** Limits a rate of bytes. */
 export interface ByteLimit {
-  /** Calls `go` when it is time, at once if it can: then there is nothing to cancel. Each `who` has an equal share. */
-  take(bytes: number, go: () => void, who: object): object | undefined
+  /**
+   * Calls `go` once so many bytes may pass. Each owner gets an equal share.
+   * @returns a ticket for `cancel`, or undefined if `go` was called at once
+   */
+  take(bytes: number, go: () => void, owner: object): object | undefined
+  /** Cancels the call of `go`. */
   cancel(ticket: object): void
 }

@@ -20,7 +20,7 @@ export interface BlockPlace {
  *
  * Peers write into `data` before their messages are handled in order, so a block arrives in two steps. A writer claims the
  * block and writes it; later its message is handled and calls `arrive`. Three rules keep verified bytes from changing:
- * a block has at most one writer, the latest that claimed it; only a block whose writer still has its claim arrives; and
+ * a block has at most one writer, the latest that claimed it; a block arrives only if its writer still has its claim; and
  * a block that has arrived cannot be claimed.
  */
 export class PieceBuffer {

@@ -82,7 +82,7 @@ export const Transform = streamx.Transform as unknown as new <In, Out>(
 const { isStreamx } = streamx as unknown as { isStreamx(stream: unknown): boolean }
 const drains = streamx.Writable as unknown as { drained(stage: unknown): Promise<boolean> }
 
-/** Whether it is a stream of streamx, as every stage is, rather than of Node. */
+/** Returns true for a stream of streamx, as every stage is, and false for one of Node. */
 export function isStage(stream: object): stream is Stage {
   return isStreamx(stream)
 }

@@ -3,7 +3,7 @@ import { METADATA_PIECE, metadataPieces } from '../../codec/metadata.ts'
 export interface MetadataPickerOptions {
   /** Bytes of metadata at most. */
   readonly maxSize: number
-  /** Whether this is the metadata: its SHA-1 is the info-hash. */
+  /** Returns true if the SHA-1 of `info` is the info-hash. */
   readonly matches: (info: Uint8Array) => boolean
 }
 
@@ -34,11 +34,11 @@ export const METADATA_PATIENCE_MS = 3_000
 const REJECTED_REST_MS = 30_000
 
 /**
- * Whom to ask for which piece of a torrent's metadata, and what to believe.
+ * Decides which peer to ask for which piece of the metadata, and which peers have sent wrong pieces.
  *
- * Depends on: the size that each peer claims; what each was asked for, when, and gave; who rejected; the time; whether
+ * Depends on: the size that each peer claims; what each was asked for, when, and gave; rejects; the time; if
  * a whole draft is right. Peers that claim the same size share a draft. One that is wrong as a whole is each giver's own
- * from then on: whoever then completes a wrong one alone has lied.
+ * from then on: a peer that then completes a wrong draft alone has lied.
  */
 export class MetadataPicker<Peer> {
   /** The metadata, once it is right. */
@@ -173,7 +173,7 @@ export class MetadataPicker<Peer> {
     return draft
   }
 
-  /** Gives up a draft that nobody can complete any more, unless whoever had it may come back. */
+  /** Gives up a draft that no connected peer can complete, unless its peers may come back. */
   #forget(draft: Draft<Peer>): void {
     const used = [...this.#sources.values()].some(source => source.draft === draft)
     if (used || this.#shared.get(draft.size) !== draft) return

@@ -15,12 +15,12 @@ export function cryptoOf(encryption: Encryption): number {
   return encryption === 'require' ? CRYPTO.rc4 : CRYPTO.rc4 | CRYPTO.plaintext
 }
 
-/** For a connection that came to us, whose handshake of encryption is over. @param head plain already */
+/** Creates the stages of an accepted connection after its encryption handshake. @param head the decrypted bytes */
 export function acceptedStages({ incoming, outgoing }: Ciphers, head: Uint8Array): CipherStages {
   return { decipher: new Decipher({ rc4: incoming, head }), encipher: new Encipher(outgoing) }
 }
 
-/** For a connection that we dial. @param consumed called with chunks whose memory may be used again */
+/** Creates the stages of a dialled connection. @param consumed called with each chunk once its memory can be reused */
 export function diallingStages(
   infoHash: Uint8Array,
   encryption: Encryption,

@@ -46,7 +46,7 @@ const OUR_IDS = { lt_donthave: 1, ut_pex: 2, ut_metadata: UT_METADATA } as const
 export class Extensions extends EventEmitter<ExtensionsEvents> {
   /** What the peer said of itself; each handshake changes what it names. */
   peerHandshake: ExtendedHandshake = { extensions: new Map() }
-  /** Whether the peer speaks the extension protocol at all. */
+  /** True if the peer supports the extension protocol. */
   supported = false
   readonly #context: PeerContext
   readonly #host: string
@@ -114,7 +114,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
     this.#metadata?.resume()
   }
 
-  /** Whether it is time to tell the peer of other peers. */
+  /** Returns true if a PEX message to the peer is due. */
   pexIsDue(now: number): boolean {
     return Boolean(this.peerHandshake.extensions.get('ut_pex') && this.#pex?.isDue(now))
   }

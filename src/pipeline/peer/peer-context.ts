@@ -25,7 +25,7 @@ export interface PeerContext {
   readonly encryption: Encryption
   /** The DHT, where peers may know of it. */
   readonly dht: () => SharedDht | undefined
-  /** Whether peers exchange peers (BEP 11). */
+  /** Returns true if peers exchange peers (BEP 11). */
   readonly pex: () => boolean
   /** How many connections of the torrent wait because of what their messages cost. */
   readonly load: MessageLoad
@@ -63,13 +63,13 @@ export interface PeerTorrent {
 /** What peers may have of us. */
 export interface PeerUpload {
   readonly storage: ResponderTorrent['storage']
-  /** Whether we have a piece. */
+  /** Returns true if we have a piece. */
   readonly has: (index: number) => boolean
   /** The pieces that peers are told of when they connect. */
   readonly announcedPieces: Bitfield
-  /** Whether nothing else shows that we have more (BEP 16). */
+  /** True if we do not show all pieces that we have (BEP 16). */
   readonly isSuperSeeding: boolean
-  /** Whether we want nothing any more (BEP 21). */
+  /** Returns true if we want no more pieces (BEP 21). */
   readonly isUploadOnly: () => boolean
   /** What to suggest while we are a seed. */
   readonly suggestions: PieceSuggestions

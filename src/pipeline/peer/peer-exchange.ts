@@ -14,17 +14,17 @@ const INTERVAL_SLACK_MS = 5_000
 const MAX_EARLY_MESSAGES = 5
 /** Peers that one peer is told of at a time. */
 const MAX_SENT_PEERS = 200
-/** Addresses that one peer may name while it is connected: nobody else is to be crowded out. */
+/** Addresses that are accepted from one connection, so that other sources keep their share. */
 const MAX_ACCEPTED_PEERS = 500
 
 /**
  * What one peer is told of the others, and how much of its word counts (BEP 11).
  *
- * Depends on: when its connection began, and when it was last told; whom it was told of; who is connected now, where
+ * Depends on: when its connection began, and when it was last told; the peers that it was told of; the connected peers, where
  * they listen, and whether it can reach them; when its own messages came, and how many addresses it has named.
  */
 export class PeerExchange {
-  /** Of whom it knows from us, by address. */
+  /** The peers that it knows from us, by address. */
   readonly #told = new Map<string, PeerAddress>()
   readonly #host: string
   #next: number
@@ -39,14 +39,14 @@ export class PeerExchange {
     this.#next = now + FIRST_MESSAGE_DELAY_MS
   }
 
-  /** Whether it is time to tell it. */
+  /** Returns true if a message to the peer is due. */
   isDue(now: number): boolean {
     return now >= this.#next
   }
 
   /**
    * The news for this peer, if there are any; then it counts as told.
-   * @param connected who is connected, by address
+   * @param connected the connected peers, by address
    * @param own the address of the peer itself, where it listens, if that is known
    */
   composeMessage(

@@ -17,7 +17,7 @@ export class EarlyPieces {
   #whole: PiecesMessage | undefined
   readonly #single: PiecesMessage[] = []
 
-  /** Whether the peer has any piece, as far as that can be told. */
+  /** True if the peer has any piece, as far as that is known. */
   get any(): boolean {
     const whole = this.#whole
     if (whole?.type === 'haveAll') return true
@@ -25,7 +25,7 @@ export class EarlyPieces {
     return this.#single.some(({ type }) => type === 'have')
   }
 
-  /** Whether the peer has every piece. */
+  /** True if the peer has every piece. */
   get all(): boolean {
     return this.#whole?.type === 'haveAll'
   }

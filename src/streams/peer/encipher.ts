@@ -2,7 +2,7 @@ import type { Rc4 } from '../../codec/rc4.ts'
 import { type Done, Transform } from '../stage.ts'
 
 /**
- * Encrypts what goes to a peer, in place: whoever writes gives that memory away until it is sent.
+ * Encrypts what goes to a peer, in place: the writer must not use that memory until it is sent.
  *
  * in            bytes for the peer
  * out           the same, encrypted
@@ -28,7 +28,7 @@ export class Encipher extends Transform<Uint8Array, Uint8Array> {
     if (!this.destroying) this.push(bytes)
   }
 
-  /** Gives away what is held: somebody else sends it. */
+  /** Returns the bytes that are held and forgets them: the caller sends them. */
   takeHeld(): Uint8Array {
     const bytes = this.#held?.bytes ?? new Uint8Array(0)
     if (this.#held) this.#held.bytes = new Uint8Array(0)

@@ -66,7 +66,7 @@ export class Framer extends Transform<Uint8Array, Incoming> {
   readonly #pace: MessagePace | undefined
   /** True if the next message has to wait for the pace. */
   #mustWait = false
-  /** The callback of the chunk whose rest waits for the pace. */
+  /** The callback of a chunk while its rest waits for the pace. */
   readonly #parked = new ParkedCallback()
 
   #state: number

@@ -22,7 +22,7 @@ const MAX_REST_MS = 8_000
  * answer to that tells the two cases apart. A peer that rejects everything is left alone for a while.
  */
 export class Patience {
-  /** Whether the peer says what it will not answer. */
+  /** True if the peer rejects requests that it will not answer. */
   fast = false
   /** Since when the peer owes an answer and gives none. */
   #silentSince = 0
@@ -73,12 +73,12 @@ export class Patience {
     this.#restUntil = now + this.#rest
   }
 
-  /** Whether the peer is not to be asked for now. */
+  /** True while the peer gets no requests. */
   get isResting(): boolean {
     return this.#restUntil !== undefined
   }
 
-  /** Whether a rest ends now. */
+  /** Returns true, once, when a rest ends. */
   endsRest(now: number): boolean {
     if (this.#restUntil === undefined || now < this.#restUntil) return false
     this.#restUntil = undefined
@@ -102,7 +102,7 @@ export class Patience {
     return undefined
   }
 
-  /** Whether a silent peer is to be asked again now. */
+  /** Returns true if a silent peer should get a probe now. */
   probes(now: number): boolean {
     if (this.#probeWait === 0) {
       this.#probeWait = this.#longest(now)

@@ -39,7 +39,7 @@ export class PeerPieces {
     this.#wants = wants
   }
 
-  /** Whether this piece may be asked for. */
+  /** Returns true if a piece may be requested. */
   has(index: number, choking: boolean): boolean {
     return (
       this.bits.has(index) &&
@@ -48,7 +48,7 @@ export class PeerPieces {
     )
   }
 
-  /** Whether anything may be asked for at all while it chokes us. */
+  /** True if any piece may be requested while the peer chokes us. */
   get hasAllowed(): boolean {
     return this.#allowed.size > 0
   }
@@ -59,7 +59,7 @@ export class PeerPieces {
     return named.filter(index => this.has(index, choking))
   }
 
-  /** Whether nothing is to be left out of what it has. */
+  /** Returns true if every piece of the peer may be requested. */
   isUnrestricted(choking: boolean): boolean {
     return !choking && this.#refused.size === 0
   }

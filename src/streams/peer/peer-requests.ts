@@ -31,7 +31,7 @@ export class PeerRequests extends PendingRequests {
     }
   }
 
-  /** Whether a block was asked for, and an answer may still come. */
+  /** Returns true if a block was requested and an answer may still come. */
   expects(index: number, begin: number): boolean {
     if (begin % BLOCK_LENGTH !== 0) return false
     return (

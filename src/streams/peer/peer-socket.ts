@@ -19,7 +19,7 @@ export interface PeerSocketOptions {
   readonly bind?: string
   /** What was read already from a connection that was accepted. */
   readonly head?: Uint8Array
-  /** Who says when to read on after so many bytes. */
+  /** Limits the rate of reading. */
   readonly limit?: ByteLimit
   /** Called with what was written once the system has it: its memory may be used again. */
   readonly onWritten?: (bytes: Uint8Array) => void
@@ -42,7 +42,7 @@ const FIRST_READ_BYTES = 65536
  */
 export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   readonly address: PeerAddress
-  /** The connection was made: somebody is there. */
+  /** True once the connection was made. */
   reached = false
   readonly #lend: boolean
   readonly #readLimit: () => number
@@ -75,7 +75,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
       this.address = { host: canonicalHost(peer.remoteAddress ?? '?'), port: peer.remotePort ?? 0 }
       this.#socket = peer
       this.reached = true
-      this.#paused = peer.isPaused() // whoever accepted it may have held it for us
+      this.#paused = peer.isPaused() // the listener may have paused it
       if (head && head.length > 0) this.push(head)
       peer.on('data', chunk => {
         const going = this.push(chunk)
@@ -139,7 +139,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   override _write(bytes: Uint8Array, done: Done): void {
     if (this.#ended) {
       this.#written?.(bytes)
-      done() // nobody listens any more, but what was sent to us is still to be read
+      done() // the peer reads no further, but its last bytes are still to be read
       return
     }
     this.#socket.write(bytes, error => {
@@ -218,7 +218,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     return true
   }
 
-  /** Whether to read on at once after so many bytes; otherwise `#resume` is called when it is time. */
+  /** Returns true if reading may continue at once after so many bytes; otherwise `#resume` is called later. */
   #mayGoOn(length: number): boolean {
     if (!this.#limit) return true
     const go = () => {

@@ -8,7 +8,7 @@ import { Patience } from './patience.ts'
 import { PeerRequests } from './peer-requests.ts'
 
 export interface RequestQueueOptions {
-  /** Whose requests these are. */
+  /** The fetcher that makes the requests. */
   readonly fetcher: Fetcher
   readonly window: RequestWindow
   readonly send: (messages: Message | readonly Message[]) => void
@@ -37,7 +37,7 @@ export class RequestQueue {
     this.link = new SourceLink(options.fetcher, NO_SOURCE)
   }
 
-  /** Whether the peer speaks the fast extension, and so answers every request (BEP 6). */
+  /** True if the peer supports the fast extension, and so answers every request (BEP 6). */
   get fast(): boolean {
     return this.#patience.fast
   }
@@ -131,7 +131,7 @@ export class RequestQueue {
   /**
    * A block came that had no place: it came from elsewhere meanwhile, has the wrong length, or was never asked for.
    * @param useful how many blocks came that were
-   * @throws PeerError when there were too many that are nobody's answer
+   * @throws PeerError if too many blocks were never requested
    */
   refuseBlock({ index, begin, length }: BlockRef, useful: number): void {
     const request = this.#requests.find(index, begin)

@@ -42,9 +42,9 @@ const OUTPUT_WEIGHT = 16
 export class Requester extends Transform<Incoming, Block> implements BlockPlace, Fetcher {
   peerChoking = true
   peerInterested = false
-  /** Bytes of blocks that came and were asked for. */
+  /** Bytes of useful blocks. */
   downloaded = 0
-  /** Bytes of blocks that came and were of no use. */
+  /** Bytes of blocks that were of no use. */
   wasted = 0
   readonly #options: RequesterOptions
   readonly #interest: Interest
@@ -77,7 +77,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     this.#interest.setTorrent(torrent, message => this.#applyPieces(message))
   }
 
-  /** Whether both sides speak the fast extension. */
+  /** True if both sides support the fast extension. */
   get fast(): boolean {
     return this.#queue.fast
   }
@@ -86,7 +86,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     this.#queue.fast = fast
   }
 
-  /** What the peer has, and gives. */
+  /** The pieces of the peer, and which of them may be requested. */
   get peerPieces(): PeerPieces {
     return this.#interest.peerPieces
   }
@@ -96,7 +96,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     return this.#interest.isShown
   }
 
-  /** What the peer has; nothing before the metadata is known. */
+  /** The pieces that the peer has; none before the metadata is known. */
   get bits(): Bitfield {
     return this.peerPieces.bits
   }
@@ -110,7 +110,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     return this.#options.window
   }
 
-  /** Whether it has not answered in time: until it does, it gets no requests but a few probes. */
+  /** True while the peer does not answer in time: it gets no requests except probes. */
   get snubbed(): boolean {
     return this.#queue.snubbed
   }
@@ -120,17 +120,17 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     return this.#queue.count
   }
 
-  /** How many more requests would fit. */
+  /** Requests that fit into the window. */
   get room(): number {
     return this.ready && !this.destroying ? this.#queue.room : 0
   }
 
-  /** Whether blocks of this piece may be asked of it. */
+  /** Returns true if blocks of this piece may be requested. */
   offers(index: number): boolean {
     return this.peerPieces.has(index, this.peerChoking)
   }
 
-  /** Whether the peer takes requests now. */
+  /** True if the peer takes requests now. */
   get ready(): boolean {
     return (
       this.amInterested &&
@@ -140,7 +140,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     )
   }
 
-  /** When a block was asked of this peer, if it was. */
+  /** Returns the time of the request for a block, in milliseconds, if there is one. */
   findRequestTime(index: number, block: number): number | undefined {
     return this.#queue.askedAt(index, block)
   }
@@ -152,28 +152,28 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     return piece && length === piece.blockLength(block) && piece.claim(block, writer) ? piece : null
   }
 
-  /** Asks for as many more blocks as the window has room for. */
+  /** Requests as many blocks as the window has room for. */
   fill(): void {
     this.#queue.fill()
   }
 
-  /** The block came from another peer: takes the request back. */
+  /** Cancels the request for a block that came from another peer. */
   cancel(piece: PieceBuffer, block: number): void {
     this.#queue.cancel(piece, block)
   }
 
-  /** We have this piece now: it is no reason any more to be interested. */
+  /** We have a piece from now on: it is no reason to be interested. */
   addOwnPiece(index: number): void {
     this.#interest.addOwnPiece(index)
   }
 
-  /** We have this piece no longer: it may be a reason to be interested. */
+  /** We no longer have a piece: it may be a reason to be interested. */
   removeOwnPiece(index: number): void {
     this.#interest.removeOwnPiece(index)
     this.fill() // it may have been of no interest until now, and takes requests still
   }
 
-  /** Gives the requests of a slow peer to others, and repeats those that it dropped. To be called now and then. */
+  /** Gives the requests of a slow peer to others, and repeats those that it dropped. To be called regularly. */
   tick(now: number, timeout: number): void {
     if (this.peerPieces.expireRefusals(now)) this.fill()
     this.#queue.tick(now, timeout)
@@ -280,7 +280,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     }
   }
 
-  /** The peer will not answer this request now; others may, and so may the peer later. */
+  /** The peer rejected a request: it may be sent to other peers, and later to this one again. */
   #reject(block: BlockRef): void {
     const request = this.#queue.reject(block)
     if (!request) return

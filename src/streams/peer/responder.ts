@@ -5,14 +5,14 @@ import { type Done, Duplex } from '../stage.ts'
 import { BlockGroup, countAdjacent, MAX_GROUP_BLOCKS, totalLength } from './block-group.ts'
 import type { Outgoing } from './outgoing.ts'
 
-/** What can be known only once the metadata is. */
+/** The values that are known once the metadata is. */
 export interface ResponderTorrent {
   /** Bytes of each piece but the last, and of all. */
   readonly pieceLength: number
   readonly length: number
   /** Where the bytes are: resolves with how many were there. */
   readonly storage: { read(position: number, target: Uint8Array): Promise<number> }
-  /** Whether we have a piece. */
+  /** Returns true if we have a piece. */
   readonly has: (index: number) => boolean
 }
 
@@ -38,20 +38,20 @@ export interface ResponderOptions extends Partial<ResponderTorrent> {
 
 /** Runs that may be read, or on their way to the socket, at once: one is read while the other is sent. */
 const MAX_OUT = 2
-/** Requests in a row that were of no use to anybody, before their sender is taken for a flooder. */
+/** Consecutive requests without an answer until the peer counts as a flooder. */
 const MAX_REFUSED = 2000
 
 /**
  * Answers a peer's requests from a storage, and chokes it. Emits `request` with the piece index of each valid request.
  *
- * in            Message: request, cancel; what else there is passes it by
+ * in            Message: request, cancel; others are ignored
  * out           Message, or blocks as they go over the wire: give those back with `release` once they are sent
  * backpressure  reads no further while two runs of blocks are out; requests wait in a bounded queue
- * fails with    PeerError: a request out of range, requests that nobody would answer, without end
+ * fails with    PeerError: a request out of range, or 2,000 requests in a row that cannot be answered
  * BEP           3, 6
  */
 export class Responder extends Duplex<Message, Outgoing> {
-  /** Whether both sides speak the fast extension: what is not answered is rejected. */
+  /** True if both sides support the fast extension: requests that are not answered are rejected. */
   fast = false
   amChoking = true
   /** Bytes of blocks that were sent. */
@@ -93,7 +93,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     return this.#queue.length
   }
 
-  /** Whether something is on its way to the peer. */
+  /** True while blocks are on their way to the peer. */
   get sending(): boolean {
     return this.#out.size > 0
   }
@@ -201,7 +201,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     }
   }
 
-  /** Whether a request is answered as things stand; what a choked peer may have is used up by it. */
+  /** Returns true if a request is answered now. This uses up the allowance of a choked peer. */
   #answers(index: number, length: number): boolean {
     if (!this.amChoking) return true
     const left = this.#allowed.get(index) ?? 0

@@ -14,7 +14,7 @@ export class WithdrawnRequests {
   #recent = new Map<number, number>()
   #older = new Map<number, number>()
   #since = Number.NEGATIVE_INFINITY
-  /** Unanswered requests whose blocks are forgotten. */
+  /** The number of unanswered requests for forgotten blocks. */
   #forgotten = 0
 
   get empty(): boolean {
@@ -42,7 +42,7 @@ export class WithdrawnRequests {
     return true
   }
 
-  /** A block came that nobody remembers asking for. @returns whether it may answer a forgotten request */
+  /** A block came for which no request is known. @returns true if it may answer a forgotten request */
   settleForgotten(): boolean {
     if (this.#forgotten === 0) return false
     this.#forgotten--

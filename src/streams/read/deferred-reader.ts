@@ -10,7 +10,7 @@ export interface LendingReader extends AsyncIterable<Uint8Array> {
 }
 
 /**
- * A reader that opens asynchronously, such as that of a magnet link, whose files are known only later.
+ * A reader that opens asynchronously, such as that of a magnet link: its files are known only later.
  *
  * in            the LendingReader that `open` resolves with
  * out           its chunks, uncopied

@@ -1,7 +1,7 @@
 import { ByteReader } from '../byte-reader.ts'
 import type { Done } from '../stage.ts'
 
-/** Bytes that somebody else owns, until they are released. */
+/** Bytes that their owner lends until they are released. */
 export interface Lent {
   readonly bytes: Uint8Array
   release(): void
@@ -46,7 +46,7 @@ export class FileReader extends ByteReader {
   readonly #lend: boolean
   readonly #out: Lent[] = []
   #position: number
-  /** Answers the `_read` whose bytes are still to come. */
+  /** The callback of the pending `_read`. */
   #reading: Done | null = null
   #ended = false
 
@@ -102,7 +102,7 @@ export class FileReader extends ByteReader {
   }
 
   override _destroy(done: Done): void {
-    // After the end all chunks are with whoever reads, who may still need the last of them.
+    // After the end the reader of this stream has all chunks, and may still need the last of them.
     if (!this.#ended) for (const lent of this.#out.splice(0)) lent.release()
     done()
   }

@@ -23,7 +23,7 @@ export interface SpillOptions {
 }
 
 /**
- * Makes a slow reader nobody's brake: what it cannot take yet waits in memory, and what is beyond that on disk.
+ * Keeps a slow reader from holding others back: its backlog waits in memory, and beyond a bound on disk.
  *
  * in            Uint8Array
  * out           the same bytes, in order; cut otherwise where they were on disk
@@ -33,7 +33,7 @@ export interface SpillOptions {
 export class Spill extends Duplex<Uint8Array, Uint8Array> {
   readonly #backlog: Backlog
   readonly #lend: boolean
-  /** Whether there is room in memory for what comes next. */
+  /** True if there is room in memory for the next chunk. */
   #room = false
   #serving = false
   #ending = false

@@ -39,9 +39,9 @@ const GATHER = 1 << 16
 export class TarPacker extends ByteReader {
   readonly #members: Iterator<TarMember>
   readonly #lend: boolean
-  /** Whose each chunk is that was lent. */
+  /** The reader that lent each chunk. */
   readonly #owners = new Map<Uint8Array, TarBody>()
-  /** Whose bytes come next. */
+  /** The reader of the bytes that come next. */
   #member: TarMember | undefined
   #body: TarBody | undefined
   #chunks: AsyncIterator<Uint8Array> | undefined
@@ -49,7 +49,7 @@ export class TarPacker extends ByteReader {
   #left = 0
   /** Zeros that the last body needs behind it. */
   #padding = 0
-  /** Answers the `_read` whose bytes are still to come. */
+  /** The callback of the pending `_read`. */
   #reading: Done | null = null
   #ended = false
 
@@ -84,7 +84,7 @@ export class TarPacker extends ByteReader {
 
   override _destroy(done: Done): void {
     this.#body?.destroy()
-    // After the end all chunks are with whoever reads, who may still need the last of them.
+    // After the end the reader of this stream has all chunks, and may still need the last of them.
     if (!this.#ended) for (const chunk of [...this.#owners.keys()]) this.release(chunk)
     done()
   }

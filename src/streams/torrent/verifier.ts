@@ -8,7 +8,7 @@ import { type Done, Transform } from '../stage.ts'
 export interface VerifierOptions {
   /** The pieces' SHA-1 hashes, 20 bytes each, in order. */
   readonly hashes: Uint8Array
-  /** Called with a piece whose bytes are wrong, in place of failing. */
+  /** Called with a piece that does not match its hash. @default the stage fails */
   readonly onCorrupt?: (piece: PieceBuffer) => void
 }
 

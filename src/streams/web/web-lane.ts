@@ -16,7 +16,7 @@ export interface WebLaneOptions {
   readonly open: HttpOpen
   /** Sent as User-Agent. */
   readonly userAgent: string
-  /** Who named this web seed. */
+  /** The origin of the URL, which decides where it may lead. */
   readonly trust: Trust
   /** Milliseconds of the clock. */
   readonly now: () => number
@@ -26,7 +26,7 @@ export interface WebLaneOptions {
   readonly onBytes: (bytes: number, useless: boolean) => Promise<void> | undefined
 }
 
-/** URLs whose redirects are remembered, and milliseconds for which they are. */
+/** Redirects that are kept, and milliseconds for which each is kept. */
 const MAX_TARGETS = 64
 const TARGET_LIFE_MS = 600_000
 /** Bytes at most of what a busy script says (BEP 17): a number of seconds. */

@@ -9,7 +9,7 @@ export interface WebOrderOptions {
   readonly pieceCount: number
   /** Milliseconds of the clock. */
   readonly now: () => number
-  /** Whether a piece is wanted, and not there yet. */
+  /** Returns true if a piece is wanted and missing. */
   readonly wants: (index: number) => boolean
   /** The piece asked for last, while more can be asked for with it. */
   readonly last: () => number | undefined
@@ -50,7 +50,7 @@ export class WebOrder implements FetcherPieces {
     return this.#version + this.#options.streams.version
   }
 
-  /** Whether a file was begun since the last look, so that other pieces come next. */
+  /** True if a file was begun since the last read of this property, so that other pieces come next. */
   get turned(): boolean {
     const { version } = this.#options.streams
     if (this.#begun === version) return false
@@ -76,7 +76,7 @@ export class WebOrder implements FetcherPieces {
     return this.#options.streams.mode !== 'whole'
   }
 
-  /** Whether this piece can be had without reading past others that are wanted, or there is nothing else. */
+  /** Returns true if a piece can be read without skipping other wanted pieces, or if there is no other. */
   offers(index: number): boolean {
     const { now, pieceLength, site, streams } = this.#options
     if (streams.mode !== 'whole' || this.#idle) return true

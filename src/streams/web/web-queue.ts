@@ -13,13 +13,13 @@ export interface WebQueueOptions {
   readonly distance: (run: WebRun) => number
   /** Fetches all of a run, or rejects with a WebFault. */
   readonly fetch: (run: WebRun) => Promise<void>
-  /** A run has ended: what is left of it did not come, because of `fault` or because nobody waits for it. */
+  /** A run has ended: what is left of it did not come, because of `fault` or because no reader needs it. */
   readonly onEnd: (left: readonly Request[], fault: WebFault | undefined) => void
 }
 
 /** Bytes of a run at most: one request asks for no more. */
 const MAX_RUN_BYTES = 4 << 20
-/** Milliseconds in which blocks gather: pieces are admitted one by one, and are to be asked for together. */
+/** Milliseconds in which blocks are collected, as pieces are admitted one by one and requested together. */
 const GATHER_MS = 1
 
 /** Gathers blocks into runs, and fetches a few of these at once. */
@@ -34,14 +34,14 @@ export class WebQueue {
     this.#options = options
   }
 
-  /** Whether it has no room for another run. */
+  /** True if it has no room for another run. */
   get full(): boolean {
     const lanes = this.#options.lanes()
     // Where there is one lane only, the next run is ready when it ends.
     return this.#waiting.length > 0 || (lanes > 1 && this.#lanes.size >= lanes)
   }
 
-  /** Whether nothing is being fetched. */
+  /** True if no run is being fetched. */
   get idle(): boolean {
     return this.#lanes.size === 0
   }
@@ -68,7 +68,7 @@ export class WebQueue {
     return dropped
   }
 
-  /** Gives up what nobody waits for any more; or with a reason, all that is being fetched. */
+  /** Aborts the runs that are no longer wanted; with a reason, all runs that are being fetched. */
   abort(reason?: WebFault): void {
     for (const run of this.#lanes) if (reason || !run.wanted) run.control.abort(reason)
   }

@@ -2,9 +2,9 @@ import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { Request } from '../pending-requests.ts'
 import type { BlockWriter } from '../piece-buffer.ts'
 
-/** Who asked for the blocks of a run. */
+/** Owns the requests of a run. */
 export interface RunOwner {
-  /** Whether somebody still waits for this block. */
+  /** Returns true while the block is requested. */
   wants(request: Request): boolean
   /** Where it belongs, or null to pass over it. */
   place(request: Request, writer: BlockWriter): Uint8Array | null
@@ -39,7 +39,7 @@ export class WebRun implements BlockWriter {
     return this.#requests.slice(this.#next)
   }
 
-  /** Whether any of that is still waited for. */
+  /** True if any of these blocks is still wanted. */
   get wanted(): boolean {
     return this.requests.some(request => this.#owner.wants(request))
   }
@@ -57,7 +57,7 @@ export class WebRun implements BlockWriter {
     return startOf(last, this.#pieceLength) + last.piece.blockLength(last.block) - this.position
   }
 
-  /** Leaves out what nobody waits for any more, at either end; nothing of it may be on its way. */
+  /** Removes blocks at either end that are no longer wanted. No bytes of the run may be on their way. */
   trim(): void {
     const owner = this.#owner
     const some = () => this.#next < this.#requests.length

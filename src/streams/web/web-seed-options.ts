@@ -7,7 +7,7 @@ import type { ByteLimit } from '../byte-limit.ts'
 
 /** Options of `WebSeed`. */
 export interface WebSeedOptions {
-  /** How it is called in messages, and to whoever counts who gave what. */
+  /** Its name in messages and statistics. */
   readonly name: string
   readonly pieceCount: number
   readonly pieceLength: number

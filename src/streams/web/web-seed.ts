@@ -130,7 +130,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     return !this.snubbed && !this.#link.hasLeft && !this.#rests.resting
   }
 
-  /** Whether nothing may be asked of it for a while. */
+  /** True while it gets no requests. */
   get resting(): boolean {
     return this.#rests.resting || this.bits.count === 0
   }
@@ -257,7 +257,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   #placed(asked: Request): void {
     const request = this.#current(asked)
-    if (!request) return // taken back while it came in: it is written, but nobody counts on it
+    if (!request) return // cancelled while it came in: it is written, but does not count
     const { piece, block } = request
     const { window, clock } = this.#options
     const now = clock.now()
