@@ -6,7 +6,6 @@ import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'
-import type { ReadWindow } from '../../storage/storage.ts'
 import type { ByteSource } from '../../streams/read/file-reader.ts'
 import { closed } from '../../streams/stage.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
@@ -14,16 +13,15 @@ import type { Peer } from '../peer/peer.ts'
 import type { PeerTorrent } from '../peer/peer-context.ts'
 import { PieceWaiters } from '../reading/piece-waiters.ts'
 import { TrustedReads } from '../reading/trusted-reads.ts'
-import { VerifiedReader } from '../reading/verified-reader.ts'
 import { Completion } from '../resume/completion.ts'
 import { findVerifiedPieces } from '../resume/find-verified-pieces.ts'
 import { Recheck } from '../resume/recheck.ts'
 import { ResumeSaver } from '../resume/resume-saver.ts'
 import type { Reputation } from '../swarm/reputation.ts'
-import { Suggestions } from '../upload/suggestions.ts'
-import { SuperSeed } from '../upload/super-seed.ts'
 import type { ContentOptions } from './content-options.ts'
 import { PiecePipeline } from './piece-pipeline.ts'
+import { PieceReaders } from './piece-readers.ts'
+import { PieceUpload } from './piece-upload.ts'
 import { missingBytes, wantedPieces } from './wanted.ts'
 
 export interface PiecesOptions {
@@ -45,11 +43,11 @@ export interface PiecesOptions {
 }
 
 export interface PiecesEvents {
-  /** So many pieces of what was there already were looked at. */
+  /** This many pieces have been read and hashed at the start. */
   checked: [pieces: number]
   /** A piece is verified and at rest, for the first time or again. */
   verified: [index: number]
-  /** A piece that was verified is not there any more: another program changed its file. */
+  /** A verified piece was lost: another program changed its file. */
   lost: [index: number]
   /** A peer or a web seed, by name, gave wrong bytes too often. */
   banned: [name: string, reason: string]
@@ -64,20 +62,18 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   /** The pieces that are verified and at rest. */
   readonly verified: Bitfield
   readonly pipeline: PiecePipeline
-  /** Whether a completed torrent has been confirmed at its paths. */
+  /** True once every wanted piece was confirmed at its path. */
   complete = false
   #isChecked = false
   readonly #options: PiecesOptions
-  readonly #window: ReadWindow | undefined
-  /** Whether files are written; a seed leaves them as they are. */
+  /** False for a seed, which leaves its files as they are. */
   readonly #writes: boolean
   readonly #recheck: Recheck
-  readonly #reads: TrustedReads
   readonly #completion: Completion
   readonly #resumeSaver: ResumeSaver
   readonly #waiting = new PieceWaiters()
-  readonly #suggestions: Suggestions<never>
-  readonly #superSeed: SuperSeed | undefined
+  readonly #upload: PieceUpload
+  readonly #readers: PieceReaders
 
   constructor(options: PiecesOptions) {
     super()
@@ -89,7 +85,6 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#options = options
     this.metainfo = metainfo
     this.verified = new Bitfield(pieceCount)
-    this.#window = storage.window
     this.#writes = !select || metainfo.files.some((_, index) => select(index))
     this.#recheck = new Recheck({
       ...{ metainfo, storage, signal, warning, failed },
@@ -97,7 +92,6 @@ export class Pieces extends EventEmitter<PiecesEvents> {
       kept: index => this.#waiting.wake(index),
       lost: index => this.#lose(index),
     })
-    this.#reads = new TrustedReads(metainfo, storage, this.#recheck, clock)
     this.pipeline = new PiecePipeline({
       ...{ metainfo, storage, memory, random, reputation, funnel },
       wanted: content.wanted ?? wantedPieces(metainfo, select),
@@ -117,17 +111,17 @@ export class Pieces extends EventEmitter<PiecesEvents> {
       savePartial: () => this.pipeline.savePartial(),
       failed: warning,
     })
-    const { scheduler } = this.pipeline
-    this.#suggestions = new Suggestions({
-      ...{ pieceCount, pieceLength, random },
-      copies: index => scheduler.copies(index),
+    const { cursors, scheduler } = this.pipeline
+    const reads = new TrustedReads(metainfo, storage, this.#recheck, clock)
+    this.#upload = new PieceUpload({
+      ...{ pieces: this, pieceLength, scheduler, reads, superSeed: options.superSeed, random, failed },
     })
-    if (options.superSeed) this.#superSeed = new SuperSeed({ source: scheduler, pieceCount, random })
+    this.#readers = new PieceReaders({ metainfo, pieces: this, cursors, reads, window: storage.window })
   }
 
   /** True if verified pieces go to readers through a window, which paces the download. */
   get windowed(): boolean {
-    return this.#window !== undefined
+    return this.#options.content.storage.window !== undefined
   }
 
   /** True if verified pieces can be read back later, and so can be given to peers. */
@@ -135,17 +129,17 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return this.#options.content.storage.retains ?? true
   }
 
-  /** Whether every wanted piece is verified. */
+  /** True if every wanted piece is verified. */
   get finished(): boolean {
     return this.pipeline.left === 0 && !this.#options.content.onDemand
   }
 
-  /** Whether the storage lacks descriptors, which connections could give back. */
+  /** True if the storage lacks file descriptors, which connections could give back. */
   get isStarved(): boolean {
     return this.#options.content.storage.starved ?? false
   }
 
-  /** Whether the download waits for peers, rather than for a disk or a reader. */
+  /** True if the download waits for peers, rather than for a disk or a reader. */
   get waitsForPeers(): boolean {
     const { cursors, scheduler } = this.pipeline
     return this.windowed || this.#options.content.onDemand ? cursors.isAwaited : !scheduler.isHeld
@@ -158,9 +152,9 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return missingBytes(this.metainfo, this.verified)
   }
 
-  /** Whether all that is wanted is there, but not all of the torrent (BEP 21). */
+  /** True if every wanted piece is there, and others are missing (BEP 21). */
   get isPartialSeed(): boolean {
-    return this.missing > 0 && this.complete && this.pipeline.left === 0 && this.retains
+    return this.missing > 0 && this.isUploadOnly && this.retains
   }
 
   /** True if a piece is wanted and not verified. */
@@ -168,35 +162,23 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return this.pipeline.wanted.has(index) && !this.verified.has(index)
   }
 
+  /** True once every wanted piece is there, and none was lost since (BEP 21). */
+  get isUploadOnly(): boolean {
+    return this.complete && this.pipeline.left === 0
+  }
+
   /** What peers need to know of the torrent. */
   get forPeers(): PeerTorrent {
     const { info, length, pieceCount, pieceLength } = this.metainfo
-    const hidden = this.#superSeed !== undefined
-    return {
-      ...{ info, length, pieceCount, pieceLength },
-      source: this.#superSeed ?? this.pipeline.scheduler,
-      upload: {
-        storage: this.#reads,
-        // peers are promised nothing that is not retained
-        has: index => this.retains && this.#recheck.trusts(index),
-        announcedPieces: !this.retains || hidden ? new Bitfield(pieceCount) : this.verified,
-        isSuperSeeding: hidden,
-        isUploadOnly: () => this.complete && this.pipeline.left === 0,
-        suggestions: this.#suggestions,
-        // what another program changed is no failure of ours: it is read again
-        onReadError: (error, index) => {
-          if (this.#recheck.trusts(index)) this.emit('failed', error)
-        },
-      },
-    }
+    return { info, length, pieceCount, pieceLength, source: this.#upload.source, upload: this.#upload }
   }
 
-  /** Whether this piece is verified and at rest, and its files are not known to have changed since. */
+  /** True if this piece is verified, and its files are not known to have changed since. */
   trusts(index: number): boolean {
     return this.#recheck.trusts(index)
   }
 
-  /** Resolves once this piece is verified and at rest; rejects with what ended the torrent. */
+  /** Resolves once this piece is verified and at rest. Rejects with the error that ended the torrent. */
   async whenVerified(index: number): Promise<void> {
     if (!Number.isInteger(index) || index < 0 || index >= this.metainfo.pieceCount)
       throw new InputError(
@@ -241,52 +223,31 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     if (this.#isChecked) await this.#resumeSaver.write()
   }
 
-  /** To be called now and then. */
+  /** Gives blocks to idle peers, and saves the resume record when it is old. To be called a few times per second. */
   tick(now: number): void {
     this.pipeline.scheduler.fill(true)
     this.#recheck.tick()
     this.#resumeSaver.tick(now)
   }
 
-  /** A peer is connected: what it gives is known by its address, and a super-seed shows it one piece at a time. */
+  /** Adds a connected peer: its blocks are known by its address, and a super-seed shows it one piece at a time. */
   join(peer: Peer): void {
     this.pipeline.trust.names.set(peer.requester, formatAddress(peer.address))
-    this.#superSeed?.join(peer.requester, index => peer.sendHave(index))
+    this.#upload.join(peer)
   }
 
   /**
-   * The bytes from `start` to before `end`, counted from the torrent's start, each as soon as it is verified. They are
-   * to be taken forward, one call at a time, and the source is to be closed. What is read soon is fetched first.
+   * Opens the bytes from `start` to before `end`, counted from the torrent's start, each as soon as it is verified. They
+   * are taken forward, one call at a time, and the source has to be closed. Bytes that are read soon are fetched first.
    */
   open(start: number, end: number): Required<ByteSource> {
-    const { length, pieceLength } = this.metainfo
-    if (!Number.isSafeInteger(end) || end < 0 || end > length)
-      throw new InputError('ERR_USAGE', `end: expected a byte from 0 to ${length}, got ${end}`)
-    if (!Number.isSafeInteger(start) || start < 0 || start > end)
-      throw new InputError('ERR_USAGE', `start: expected a byte from 0 to ${end}, got ${start}`)
-    const { cursors } = this.pipeline
-    if (this.windowed && cursors.size >= cursors.room) {
-      throw new InputError('ERR_BUSY', `${cursors.size} readers are as many as memory has room for`)
-    }
-    const cursor = cursors.open(Math.floor(start / pieceLength), Math.ceil(end / pieceLength))
-    const moved = (position: number, waiting: boolean) =>
-      cursors.move(cursor, Math.floor(position / pieceLength), waiting)
-    const source: ByteSource = this.#window
-      ? this.#window.open({ start, end, cursor: moved })
-      : new VerifiedReader(this, this.#reads, moved)
-    return {
-      take: (position, length) => source.take(position, length),
-      close: () => {
-        source.close?.()
-        cursors.close(cursor)
-      },
-    }
+    return this.#readers.open(start, end)
   }
 
-  /** Nothing more comes in or is read. @param reason what readers are told */
+  /** Fails readers, now and later. @param reason their error */
   end(reason: Error): void {
     this.#waiting.end(reason)
-    void this.#window?.close(reason)
+    void this.#options.content.storage.window?.close(reason)
   }
 
   /** Gives everything back. Rejects when the storage cannot be closed. */

@@ -1,0 +1,77 @@
+import { Bitfield } from '../../codec/bitfield.ts'
+import type { Peer } from '../peer/peer.ts'
+import type { PeerUpload } from '../peer/peer-context.ts'
+import { Suggestions } from '../upload/suggestions.ts'
+import { SuperSeed } from '../upload/super-seed.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/** The pieces of a torrent, as far as peers may have them. */
+export interface UploadedPieces {
+  /** The pieces that are verified and at rest. */
+  readonly verified: Bitfield
+  /** False if verified pieces cannot be read back. */
+  readonly retains: boolean
+  /** True once every wanted piece is there, and none was lost since. */
+  readonly isUploadOnly: boolean
+  /** True if this piece is verified and not in doubt. */
+  trusts(index: number): boolean
+}
+
+export interface PieceUploadOptions {
+  readonly pieces: UploadedPieces
+  readonly pieceLength: number
+  readonly scheduler: Scheduler
+  /** Reads verified pieces. */
+  readonly reads: PeerUpload['storage']
+  /** True to show each peer one piece at a time (BEP 16). */
+  readonly superSeed: boolean
+  /** From 0 to below 1. */
+  readonly random: () => number
+  /** Called when a piece that is not in doubt cannot be read. */
+  readonly failed: (error: Error) => void
+}
+
+/** What peers may have of a torrent, and how it is shown to them. */
+export class PieceUpload implements PeerUpload {
+  readonly storage: PeerUpload['storage']
+  readonly announcedPieces: Bitfield
+  readonly isSuperSeeding: boolean
+  readonly suggestions: Suggestions<never>
+  /** The blocks to fetch; a super-seed learns from what peers have. */
+  readonly source: Scheduler | SuperSeed
+  readonly #pieces: UploadedPieces
+  readonly #superSeed: SuperSeed | undefined
+  readonly #failed: (error: Error) => void
+
+  constructor({ pieces, pieceLength, scheduler, reads, superSeed, random, failed }: PieceUploadOptions) {
+    const pieceCount = pieces.verified.size
+    this.#pieces = pieces
+    this.#failed = failed
+    this.storage = reads
+    this.isSuperSeeding = superSeed
+    // peers are promised nothing that is not retained
+    this.announcedPieces = superSeed || !pieces.retains ? new Bitfield(pieceCount) : pieces.verified
+    this.suggestions = new Suggestions({
+      pieceCount,
+      pieceLength,
+      random,
+      copies: index => scheduler.copies(index),
+    })
+    if (superSeed) this.#superSeed = new SuperSeed({ source: scheduler, pieceCount, random })
+    this.source = this.#superSeed ?? scheduler
+  }
+
+  readonly has = (index: number): boolean => this.#pieces.retains && this.#pieces.trusts(index)
+
+  readonly isUploadOnly = (): boolean => this.#pieces.isUploadOnly
+
+  readonly onReadError = (error: Error, index: number): void => {
+    // a piece that another program changed is read again: that is no failure
+    if (this.#pieces.trusts(index)) this.#failed(error)
+  }
+
+  /** Shows a connected peer its first piece, as a super-seed does. */
+  join(peer: Peer): void {
+    this.#superSeed?.join(peer.requester, index => peer.sendHave(index))
+  }
+}
