@@ -41,7 +41,7 @@ export function whyStalled(
   lacks: (index: number) => boolean = () => true,
 ): string {
   const connected = [...swarm.peers.keys()].some(({ ready }) => ready)
-  if (webSeeds && webSeeds.active > 0 && !connected) return 'web seeds answer, but send nothing that is right'
+  if (webSeeds && webSeeds.active > 0 && !connected) return 'web seeds answer, but send no correct data'
   const reports = [...reportsOf(swarm, peer => whatOf(peer, lacks))]
   const peers = reports.length > 0 ? summarize(reports, 'gives us anything') : whyNone(sources)
   return webSeeds?.reason === undefined ? peers : `${peers}; ${webSeeds.reason}`

@@ -22,7 +22,7 @@ t.test('how a connection ended is said in plain words, without the name that com
     [undefined, silent, 'hung up before its handshake'],
     [undefined, ready, 'closed the connection'],
     [new PeerError('ERR_TIMEOUT', '1.2.3.4:5: no handshake within 10 s'), unreached, 'did not answer'],
-    [new PeerError('ERR_TIMEOUT', '[::1]:5: no handshake within 10 s'), silent, 'said no handshake'],
+    [new PeerError('ERR_TIMEOUT', '[::1]:5: no handshake within 10 s'), silent, 'sent no handshake'],
     [new PeerError('ERR_TIMEOUT', '[::1]:5: silent for 130 s'), ready, 'failed: silent for 130 s'],
     [
       new PeerError('ERR_HANDSHAKE', 'answered for another torrent, 00'),

@@ -159,8 +159,8 @@ t.test('with nothing received for as long as said, it gives up and says why', as
       { has: () => false },
       /^the only peer, 127\.0\.0\.1:\d+, has none of the pieces that we lack;/,
     ],
-    ['silent', giving(0), /^the only peer, 127\.0\.0\.1:\d+, sends nothing that is right;/],
-    ['no handshake', { greet() {} }, /^the only peer, 127\.0\.0\.1:\d+, said no handshake;/],
+    ['silent', giving(0), /^the only peer, 127\.0\.0\.1:\d+, sends no correct data;/],
+    ['no handshake', { greet() {} }, /^the only peer, 127\.0\.0\.1:\d+, sent no handshake;/],
   ]
   for (const [name, script, reason] of cases) {
     const { torrent, clock, errors, peer } = await started(t, script, { timeout: 30_000 })

@@ -2,40 +2,40 @@ import { addressKey } from '../../codec/address-key.ts'
 import { scopeOf } from '../../codec/address-scope.ts'
 import { formatAddress, type PeerAddress } from '../../codec/compact.ts'
 
-/** An address at which a peer may be, and how it went there. */
+/** An address of a peer, and the results of earlier attempts. */
 export interface Candidate {
   readonly address: PeerAddress
-  /** What its host is counted by. */
+  /** The key by which its host is counted. */
   readonly host: string
-  /** Where we heard of it: `option`, `PEX`, `DHT`, `LSD`, `incoming` or the name of a tracker. */
+  /** The source of the address: `option`, `PEX`, `DHT`, `LSD`, `incoming` or the name of a tracker. */
   source: string
-  /** Which peer, by its host, named it. */
+  /** The host of the peer that named it. */
   teller: string
   /** When it was last named, in ms of the clock. */
   namedAt: number
-  /** The canonical priority of a connection between us (BEP 40), and for which address of ours it was computed. */
+  /** The canonical priority of a connection (BEP 40), and the address of ours for which it was computed. */
   priority: number
   priorityOf: PeerAddress | undefined
-  /** Attempts in a row that came to nothing. */
+  /** Failed attempts in a row. */
   failures: number
-  /** What the last of them failed with. */
+  /** The failure of the last attempt. */
   failure?: string
   /** When it may be dialled again, in ms of the clock. */
   notBefore: number
-  /** Its turn among equals: the lowest comes first. */
+  /** The order among equals: the lowest comes first. */
   order: number
   connected: boolean
-  /** We have dialled it, and it answered our handshake. */
+  /** True if it answered our handshake after we dialled it. */
   verified: boolean
-  /** It had all, or wanted nothing, when it was last connected. */
+  /** True if it had all pieces, or wanted none, when it was last connected. */
   seed: boolean
-  /** Whether it is to be dialled with encryption: as it worked, or is worth trying. */
+  /** True to dial it with encryption: because that worked, or is the next to try. */
   encrypted: boolean
-  /** That is tried because the other way was refused. */
+  /** True if `encrypted` was changed because the other way failed. */
   turned: boolean
 }
 
-/** Addresses that are kept of each kind of source: what anybody can name does not crowd out what the user and trackers name. */
+/** Maximum number of addresses of each kind of source, so that untrusted sources do not displace those of the user and trackers. */
 const MAX_OF_KIND = {
   option: 1024,
   tracker: 1536,
@@ -45,21 +45,21 @@ const MAX_OF_KIND = {
   incoming: 256,
 }
 type Kind = keyof typeof MAX_OF_KIND
-/** Addresses that are kept of one tracker; of one peer that names others. */
+/** Maximum number of addresses of one tracker, and of one peer by PEX. */
 const MAX_OF_TRACKER = 512
 const MAX_OF_TELLER = 128
-/** Ports of one host, as trackers name them, and as others do; on loopback, where many clients of one user run. */
+/** Maximum number of ports of one host, from trackers and from other sources; more on loopback, where one user may run many clients. */
 const MAX_TRACKER_PORTS = 16
 const MAX_PORTS = 4
 const LOOPBACK_TRACKER_PORTS = 256
 const LOOPBACK_PORTS = 32
-/** Addresses that are looked at to find the one that makes room. */
-const SAMPLE = 64
+/** Number of addresses that are compared to find the one to replace. */
+const EVICTION_SAMPLE_SIZE = 64
 
-/** The addresses that are known, each source, each teller and each host with its share. */
+/** The known addresses. Each source, each peer that names others, and each host has a limited share. */
 export class CandidateTable {
   readonly #all = new Map<string, Candidate>()
-  /** By kind and by teller, the longest known first. */
+  /** By kind of source and by naming peer, the oldest first. */
   readonly #kinds = new Map<Kind, Map<string, Set<Candidate>>>()
   readonly #hosts = new Map<string, Set<Candidate>>()
 
@@ -80,7 +80,7 @@ export class CandidateTable {
     return this.get(formatAddress(candidate.address)) === candidate
   }
 
-  /** Adds an address that is not there. The least promising of its share makes room. @returns whether there was room */
+  /** Adds a new address, and replaces the worst of its share if it is full. Returns false if there is no room. */
   add(candidate: Candidate): boolean {
     const { source, teller, host } = candidate
     const kind = kindOf(source)
@@ -91,7 +91,7 @@ export class CandidateTable {
     if (ports.size >= maxPortsOf(kind, candidate.address.host)) {
       const worst = worstOf(ports)
       if (!worst) return false
-      // a host whose ports did not answer is not dialled sooner for naming others
+      // If the ports of a host did not answer, it is not dialled sooner because other ports of it are named.
       candidate.failures = worst.failures
       candidate.notBefore = worst.notBefore
       this.delete(worst)
@@ -127,7 +127,7 @@ export class CandidateTable {
     if (ports?.size === 0) this.#hosts.delete(hostKey)
   }
 
-  /** A source that is worth more names the address too: it counts to that share from now on. */
+  /** A more trusted source names the address too: it counts to the share of that source from now on. */
   promote(candidate: Candidate, source: string, teller: string): void {
     if (rankOf(source) >= rankOf(candidate.source)) return
     const { source: before, teller: tellerBefore } = candidate
@@ -145,13 +145,13 @@ export class CandidateTable {
   }
 }
 
-/** Whether anybody can have named it: neither the user nor a tracker did. */
+/** Returns true if the source of an address is untrusted: neither the user nor a tracker. */
 export function isHearsay({ source }: Pick<Candidate, 'source'>): boolean {
   const kind = kindOf(source)
   return kind !== 'option' && kind !== 'tracker'
 }
 
-/** What an address is counted by. */
+/** Returns the key by which a host is counted. */
 export function hostOfCandidate({ host }: PeerAddress): string {
   return addressKey(host)
 }
@@ -160,13 +160,13 @@ function kindOf(source: string): Kind {
   return Object.hasOwn(MAX_OF_KIND, source) ? (source as Kind) : 'tracker'
 }
 
-/** The lower, the more it is worth. */
+/** Returns the rank of a source; the lowest is the most trusted. */
 function rankOf(source: string): number {
   const kind = kindOf(source)
   return kind === 'option' ? 0 : kind === 'tracker' ? 1 : 2
 }
 
-/** Trackers, the user and all others have ports of a host each for themselves. */
+/** Returns the key of a host's share. Trackers, the user and all other sources have separate shares. */
 function hostShareOf(kind: Kind, host: string): string {
   return kind === 'option' || kind === 'tracker' ? `${kind} ${host}` : host
 }
@@ -178,10 +178,10 @@ function maxPortsOf(kind: Kind, host: string): number {
   return loopback ? LOOPBACK_PORTS : MAX_PORTS
 }
 
-/** The one of a share that makes room: which failed most, then was never reached, then was named longest ago. */
+/** Returns the address of a share to replace: the one that failed most, then one never reached, then the one named longest ago. */
 function worstOf(share: ReadonlySet<Candidate>): Candidate | undefined {
   let worst: Candidate | undefined
-  let left = SAMPLE
+  let left = EVICTION_SAMPLE_SIZE
   for (const candidate of share) {
     if (left-- === 0) break
     if (candidate.connected) continue

@@ -4,56 +4,57 @@ import { type Candidate, CandidateTable, hostOfCandidate, isHearsay } from './ca
 
 export type { Candidate }
 
-/** What else is known of an address that is named. */
+/** Details of how an address was named. */
 export interface Naming {
-  /** Which peer, by its host, named it. */
+  /** The host of the peer that named it. */
   readonly teller?: string
   /** Milliseconds of the clock. */
   readonly now?: number
 }
 
+/** The inputs of one choice. */
 export interface DialRound {
-  /** Whether an address may be dialled now. @default all */
+  /** Returns true if an address may be dialled now. @default all */
   readonly mayDial?: (candidate: Candidate) => boolean
-  /** We have all that we want: peers that have all as well are of no use. @default false */
+  /** True if nothing is missing, so that seeds are of no use. @default false */
   readonly seeding?: boolean
 }
 
-/** Milliseconds until the first retry; it doubles with each. */
-const FIRST_RETRY = 2000
-const LAST_RETRY = 600_000
-/** Failures in a row after which an address is forgotten that neither the user nor a tracker named. */
+/** Milliseconds until the first retry, which double with each, and the maximum. */
+const MIN_RETRY_MS = 2000
+const MAX_RETRY_MS = 600_000
+/** Failures in a row after which an address from an untrusted source is forgotten. */
 const MAX_FAILURES = 10
-/** Failures in a row after which a seed does not dial an address any more, unless the user named it. */
+/** Failures in a row after which a seed stops dialling an address, unless it is in the options. */
 const MAX_SEED_FAILURES = 3
-/** Milliseconds after which an address is forgotten that was not named again: never reached; any that a tracker named. */
+/** Milliseconds after which an address that is not named again is forgotten: one never reached, and one from a tracker. */
 const UNVERIFIED_LIFE_MS = 1_800_000
 const TRACKER_LIFE_MS = 21_600_000
-/** Candidates that one look at the table finds. */
-const LOOK_BATCH = 16
-/** Milliseconds after which the table is looked at again when there was none. */
-const LOOK_AGAIN_MS = 1000
-/** Failures that are remembered of addresses that were forgotten. */
+/** Number of candidates that one search of the table finds. */
+const SEARCH_BATCH_SIZE = 16
+/** Milliseconds until the next search when none was found. */
+const SEARCH_INTERVAL_MS = 1000
+/** Number of failures of forgotten addresses that are kept. */
 const MAX_FORGOTTEN = 64
-/** Characters of a failure that are kept. */
+/** Maximum length of a failure text in characters. */
 const MAX_FAILURE_TEXT = 200
 
 /**
- * Which peer to dial next.
+ * Decides which peer to dial next.
  *
- * Depends on: the addresses we heard of, in that order, and from whom; which of them are connected; how often each
- * came to nothing, and when; whether it is a seed, and we are; how our address and theirs go together (BEP 40); the time.
- * How to dial: with encryption or without, as it last worked, or the other way when that was refused.
+ * Depends on: the known addresses, their order and their sources; which are connected; the failures of each, and when;
+ * whether it is a seed, and we are; the canonical priority of both addresses (BEP 40); the time.
+ * It also decides how to dial: with or without encryption, as it last worked, or the other way when that failed.
  */
 export class Candidates {
   readonly #table = new CandidateTable()
   /** Our own addresses, one of each family. */
   #own: { 4?: PeerAddress; 6?: PeerAddress } = {}
-  /** What the last look found, the best last, and when to look again if that was nothing. */
+  /** The result of the last search, the best last, and the time of the next search if it is empty. */
   #found: Candidate[] = []
-  #lookAt = 0
+  #searchAt = 0
   #orders = 0
-  /** Why addresses failed that are no longer kept, the latest last. */
+  /** The failures of forgotten addresses, the latest last. */
   readonly #forgotten = new Map<string, { readonly address: PeerAddress; readonly failure: string }>()
 
   get size(): number {
@@ -67,7 +68,7 @@ export class Candidates {
     return count
   }
 
-  /** The addresses that are not connected, some that are forgotten among them, and what the last attempt ended with. */
+  /** The addresses that are not connected, with the failure of the last attempt. Some of them are forgotten. */
   *idlers(): IterableIterator<[PeerAddress, string | undefined]> {
     for (const { address, connected, failure } of this.#table.values())
       if (!connected) yield [address, failure]
@@ -76,10 +77,10 @@ export class Candidates {
     }
   }
 
-  /** @returns whether it is new to us, and there is room for it */
+  /** Adds an address. Returns true if it is new and there is room for it. */
   add(address: PeerAddress, source: string, naming: Naming = {}): boolean {
     const added = this.#add(address, source, naming)
-    if (added) this.#lookAt = Number.NEGATIVE_INFINITY
+    if (added) this.#searchAt = Number.NEGATIVE_INFINITY
     return added
   }
 
@@ -91,7 +92,7 @@ export class Candidates {
     this.#found = []
   }
 
-  /** A peer that came to us listens at this address: it is connected. @returns undefined when it was so before */
+  /** An incoming peer listens at this address. Marks it as connected; returns undefined if it was already. */
   claim(address: PeerAddress, source: string, naming: Naming = {}): Candidate | undefined {
     this.#add(address, source, naming)
     const candidate = this.#table.get(formatAddress(address))
@@ -100,7 +101,7 @@ export class Candidates {
     return candidate
   }
 
-  /** Others see us here: where there are more addresses than room, this decides which are dialled first. */
+  /** Sets our external address, which decides the canonical priorities. */
   seenAt(own: PeerAddress): void {
     const family = own.host.includes(':') ? 6 : 4
     const before = this.#own[family]
@@ -108,9 +109,9 @@ export class Candidates {
     this.#own = { ...this.#own, [family]: own }
   }
 
-  /** The next to dial, if it is time for any: which failed least, then fits us best, then waits longest. */
+  /** Returns the next candidate to dial, if any is due: the one with the fewest failures, then the highest priority, then the longest wait. */
   next(now: number, round: DialRound = {}): Candidate | undefined {
-    if (this.#found.length === 0 && now >= this.#lookAt) this.#look(now, round)
+    if (this.#found.length === 0 && now >= this.#searchAt) this.#search(now, round)
     for (let best = this.#found.pop(); best; best = this.#found.pop()) {
       if (!this.#table.has(best) || !isDue(best, now, round)) continue
       best.order = ++this.#orders // the others come first the next time
@@ -120,39 +121,39 @@ export class Candidates {
     return undefined
   }
 
-  /** Not to be dialled again for so many milliseconds, as it is of no use just now. */
+  /** Does not dial a candidate for so many milliseconds. */
   rest(candidate: Candidate, now: number, ms: number): void {
     candidate.notBefore = Math.max(candidate.notBefore, now + ms)
   }
 
-  /** Leaves the peer at this address (`host:port`) alone for so many milliseconds. */
+  /** Does not dial an address (`host:port`) for so many milliseconds. */
   restAt(address: string, now: number, ms: number): void {
     const candidate = this.#table.get(address)
     if (candidate) this.rest(candidate, now, ms)
   }
 
-  /** It hung up on how we spoke. @returns whether to dial it the other way now: not if that has just been refused too */
+  /** A peer closed the connection at once. Returns true to dial it the other way, unless that has just failed too. */
   turn(candidate: Candidate): boolean {
     candidate.encrypted = !candidate.encrypted
     candidate.turned = !candidate.turned
     return candidate.turned
   }
 
-  /** It answered our handshake: what worked is remembered. */
+  /** A peer answered our handshake: the way that worked is kept. */
   understood(candidate: Candidate): void {
     candidate.turned = false
     candidate.verified = true
     delete candidate.failure
   }
 
-  /** A connection is over. @param useful whether it gave us anything; @param failure why it ended, if it failed */
+  /** A connection has ended. @param useful true if blocks were exchanged @param failure why it failed, if it did */
   closed(candidate: Candidate, now: number, useful: boolean, failure?: string): void {
     candidate.connected = false
     candidate.failures = useful ? 0 : candidate.failures + 1
     if (failure !== undefined) candidate.failure = failure.slice(0, MAX_FAILURE_TEXT)
-    const wait = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.max(0, candidate.failures - 1))
+    const wait = Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** Math.max(0, candidate.failures - 1))
     this.rest(candidate, now, wait)
-    this.#lookAt = Math.min(this.#lookAt, candidate.notBefore)
+    this.#searchAt = Math.min(this.#searchAt, candidate.notBefore)
   }
 
   #add(address: PeerAddress, source: string, { teller = '', now = 0 }: Naming): boolean {
@@ -181,20 +182,20 @@ export class Candidates {
     })
   }
 
-  /** Finds the best that are due, and forgets what is not worth keeping. O(n), for a batch of dials or once a second. */
-  #look(now: number, round: DialRound): void {
+  /** Finds the best candidates that are due, and forgets expired ones. O(n), once for a batch of dials or once a second. */
+  #search(now: number, round: DialRound): void {
     const found: Candidate[] = []
-    let next = now + LOOK_AGAIN_MS
+    let next = now + SEARCH_INTERVAL_MS
     for (const candidate of this.#table.values()) {
       if (isExpired(candidate, now)) this.#forget(candidate)
       else if (isDue(candidate, now, round)) this.#rank(candidate, found)
       else if (!candidate.connected && candidate.notBefore > now) next = Math.min(next, candidate.notBefore)
     }
     this.#found = found.reverse()
-    this.#lookAt = found.length > 0 ? now : next
+    this.#searchAt = found.length > 0 ? now : next
   }
 
-  /** Puts it in its place among the best, if it is one of them. */
+  /** Inserts a candidate among the best, if it is one of them. */
   #rank(candidate: Candidate, found: Candidate[]): void {
     const own = this.#own[candidate.address.host.includes(':') ? 6 : 4]
     if (own && candidate.priorityOf !== own) {
@@ -203,9 +204,9 @@ export class Candidates {
     }
     let at = found.length
     while (at > 0 && isBefore(candidate, found[at - 1]!)) at--
-    if (at >= LOOK_BATCH) return
+    if (at >= SEARCH_BATCH_SIZE) return
     found.splice(at, 0, candidate)
-    if (found.length > LOOK_BATCH) found.pop()
+    if (found.length > SEARCH_BATCH_SIZE) found.pop()
   }
 
   #forget(candidate: Candidate): void {

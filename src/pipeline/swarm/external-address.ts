@@ -1,18 +1,18 @@
-/** Addresses that must agree on where they see us before it is believed. */
+/** Number of addresses that must report the same external address. */
 const QUORUM = 3
-/** Addresses whose word is kept. */
+/** Number of votes that are kept. */
 const MAX_VOTERS = 32
 
 /**
- * The IP address that others see us at, as a quorum of peers at different addresses says (`yourip`, BEP 10).
+ * Finds our external IP address, as a quorum of peers at different addresses reports it (`yourip`, BEP 10).
  *
- * Depends on: what the peers of each address said last. One address has one vote, so no single host decides.
+ * Depends on: the last vote of each address. One address has one vote, so that no single host decides.
  */
 export class ExternalAddress {
-  /** What each address said last, oldest first. */
+  /** The last vote of each address, the oldest first. */
   readonly #votes = new Map<string, string>()
 
-  /** @returns the address that is believed now, of the same family as `ip`, if any is */
+  /** Takes a vote. Returns the external address of the same family, if a quorum agrees on it. */
   vote(voter: string, ip: string): string | undefined {
     const v6 = ip.includes(':')
     const key = `${v6 ? 6 : 4} ${voter}`

@@ -14,38 +14,39 @@ import { HalfOpen } from './half-open.ts'
 
 /** Options of `Listener`. */
 export interface ListenerOptions {
-  /** @default one that is free */
+  /** The TCP port. @default a free one */
   readonly port?: number
-  /** The address to listen at. @default all, IPv6 and IPv4 */
+  /** The IP address to listen at. @default all, IPv6 and IPv4 */
   readonly bind?: string
-  /** Connections at most that have not said which torrent they want. @default 64 */
+  /** Maximum number of connections that have not named their torrent. @default 64 */
   readonly maxHalfOpen?: number
-  /** Of those, from one IP address, or the /64 of an IPv6 one; loopback may have all. @default 8 */
+  /** Of those, the maximum of one IP address, or of one /64 of IPv6; loopback may have all. @default 8 */
   readonly maxPerAddress?: number
-  /** Whether encrypted connections (MSE) are taken: these and plain ones, these alone, or none. @default 'prefer' */
+  /** `prefer` accepts encrypted (MSE) and plain connections, `require` only encrypted, `off` only plain. @default 'prefer' */
   readonly encryption?: Encryption
   readonly clock?: Clock
   readonly createServer?: typeof net.createServer
 }
 
+/** Events of `Listener`. */
 export interface ListenerEvents {
-  /** A connection was refused, for this reason. */
+  /** A connection was rejected. */
   warning: [error: PeerError]
 }
 
-/** Bytes of a handshake up to the end of its info-hash: with these we know whom a connection is for. */
-const ENOUGH = 48
-/** Milliseconds within which those have to come, in all. */
+/** Length of a handshake up to the end of its info-hash, which names the torrent. */
+const ROUTING_HEAD_LENGTH = 48
+/** Milliseconds within which these bytes must arrive. */
 export const ACCEPT_TIMEOUT_MS = 10_000
 
-/** Accepts connections for any number of torrents, and gives each to the one that its handshake names (BEP 3). */
+/** Accepts connections for any number of torrents, and routes each to the torrent that its handshake names (BEP 3). */
 export class Listener extends EventEmitter<ListenerEvents> {
   readonly #options: ListenerOptions
   readonly #clock: Clock
   readonly #torrents = new Map<string, (accepted: AcceptedConnection) => void>()
-  /** Info-hashes by what says them in an encrypted handshake. */
+  /** Info-hashes by their hash in an encrypted handshake. */
   readonly #marks = new Map<string, Uint8Array>()
-  /** Connections that have not said enough, and what ends their time. */
+  /** Connections that have not named their torrent, and their timers. */
   readonly #halfOpen: HalfOpen<net.Socket>
   readonly #timers = new Map<net.Socket, Timer>()
   #server: net.Server | undefined
@@ -59,13 +60,13 @@ export class Listener extends EventEmitter<ListenerEvents> {
     this.#halfOpen = new HalfOpen({ max, maxPerAddress })
   }
 
-  /** The port, once it listens. */
+  /** The port, once the listener is open. */
   get port(): number | undefined {
     const address = this.#server?.address()
     return typeof address === 'object' && address !== null ? address.port : undefined
   }
 
-  /** Where it listens, as `host:port`. */
+  /** The address of the listener, as `host:port`. */
   get address(): string {
     const address = this.#server?.address()
     if (typeof address !== 'object' || address === null) return 'nowhere'
@@ -73,8 +74,8 @@ export class Listener extends EventEmitter<ListenerEvents> {
   }
 
   /**
-   * Resolves once it listens.
-   * @throws InputError ERR_LISTEN when the port is taken, or the address is not ours
+   * Opens the port.
+   * @throws InputError ERR_LISTEN if the port is in use, or the address is not of this machine
    */
   async listen(): Promise<this> {
     const { bind, port = 0, createServer = net.createServer } = this.#options
@@ -91,7 +92,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
     return this
   }
 
-  /** Gives `accept` the connections for a torrent from now on. */
+  /** Routes the connections for a torrent to `accept` from now on. */
   add(infoHash: Uint8Array, accept: (accepted: AcceptedConnection) => void): void {
     this.#torrents.set(Buffer.from(infoHash).toString('hex'), accept)
     this.#marks.set(torrentMark(infoHash).toString('hex'), infoHash)
@@ -103,7 +104,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
     this.#marks.delete(torrentMark(infoHash).toString('hex'))
   }
 
-  /** Accepts nothing any more; what was handed over goes on. */
+  /** Closes the port. Connections that were routed go on. */
   close(): void {
     this.#server?.close()
     this.#server = undefined
@@ -119,7 +120,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
       server.once('error', reject)
       server.listen({ port, host }, () => {
         server.off('error', reject)
-        // too many descriptors, most often: who was accepted goes on
+        // Mostly no file descriptor is left. Accepted connections go on.
         server.on('error', error => this.#warn(messageOf(error)))
         this.#server = server
         resolve()
@@ -142,14 +143,14 @@ export class Listener extends EventEmitter<ListenerEvents> {
       socket.destroy()
       return
     }
-    if (room !== true) this.#drop(room, 'silent while others waited for its place')
+    if (room !== true) this.#drop(room, 'it was silent while others waited')
     const timer = this.#clock.setTimeout(() => this.#drop(socket, 'no handshake in time'), ACCEPT_TIMEOUT_MS)
     this.#halfOpen.add(socket, remoteAddress, now)
     this.#timers.set(socket, timer)
     const { encryption = 'prefer' } = this.#options
     let head = Buffer.alloc(0)
     const read = (chunk: Buffer) => {
-      this.#halfOpen.heard(socket)
+      this.#halfOpen.markHeard(socket)
       head = Buffer.concat([head, chunk])
       const known = Math.min(head.length, PROTOCOL.length)
       const plain = PROTOCOL.compare(head, 0, known, 0, known) === 0
@@ -158,16 +159,16 @@ export class Listener extends EventEmitter<ListenerEvents> {
         socket.off('data', read)
         this.#decipher(socket, head)
       } else if (known === PROTOCOL.length && encryption === 'require') this.#drop(socket, 'is not encrypted')
-      else if (head.length >= ENOUGH) {
+      else if (head.length >= ROUTING_HEAD_LENGTH) {
         socket.off('data', read)
-        this.#route(head.subarray(ENOUGH - 20, ENOUGH), { socket, head })
+        this.#route(head.subarray(ROUTING_HEAD_LENGTH - 20, ROUTING_HEAD_LENGTH), { socket, head })
       }
     }
     socket.on('data', read)
     socket.on('close', () => this.#settle(socket))
   }
 
-  /** What does not begin as BitTorrent does is a public key, or nothing. */
+  /** Reads bytes that do not begin with the BitTorrent protocol name as a public key. */
   #decipher(socket: net.Socket, head: Buffer): void {
     const { encryption = 'prefer' } = this.#options
     const handshake = new HandshakeRunner(

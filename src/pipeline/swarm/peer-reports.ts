@@ -2,7 +2,7 @@ import { formatAddress, type PeerAddress } from '../../codec/compact.ts'
 import { messageOf, PeerError } from '../../errors.ts'
 import { systemCode } from '../../ports/file-system.ts'
 
-/** What became of one peer, in words that follow its name: `refused the connection`. */
+/** The result of one peer, as text that follows its name: `refused the connection`. */
 export interface PeerReport {
   readonly address: PeerAddress
   readonly what: string
@@ -10,16 +10,16 @@ export interface PeerReport {
 
 const REFUSED = 'refused the connection'
 const UNANSWERED = 'did not answer'
-/** What peers that are connected do, for one and for several. */
+/** What connected peers do, for one and for several. */
 export const CHOKES = 'chokes us'
 export const LACKS = 'has none of the pieces that we lack'
-export const SENDS_NOTHING = 'sends nothing that is right'
+export const SENDS_NOTHING = 'sends no correct data'
 export const NOT_ANSWERED_YET = 'has not answered yet'
 export const NOT_DIALLED_YET = 'has not been dialled yet'
 const PLURAL = new Map([
   [CHOKES, 'choke us'],
   [LACKS, 'have none of the pieces that we lack'],
-  [SENDS_NOTHING, 'send nothing that is right'],
+  [SENDS_NOTHING, 'send no correct data'],
   [NOT_ANSWERED_YET, 'have not answered yet'],
   [NOT_DIALLED_YET, 'have not been dialled yet'],
 ])
@@ -31,11 +31,11 @@ const BY_CODE = new Map([
   ['ENOTFOUND', 'has a name that does not resolve'],
   ['EAI_AGAIN', 'has a name that did not resolve'],
 ])
-/** Peers that are named of each kind, and kinds that are told apart. */
+/** Number of peers that are named for each result, and of results that are listed. */
 const MAX_NAMED = 3
 const MAX_KINDS = 6
 
-/** How a connection ended, as a report says it. @param peer whether both handshakes were done; whether it said nothing at all */
+/** Returns how a connection ended, as text for a report. @param peer `ready` after both handshakes, `isSilent` if it sent nothing */
 export function describeEnd(
   error: Error | undefined,
   { ready, isSilent }: { readonly ready: boolean; readonly isSilent: boolean },
@@ -46,14 +46,14 @@ export function describeEnd(
   if (!error || code === 'ECONNRESET' || code === 'EPIPE')
     return ready ? 'closed the connection' : 'hung up before its handshake'
   if (!ready && error instanceof PeerError && error.code === 'ERR_TIMEOUT')
-    return isSilent ? 'said no handshake' : UNANSWERED
-  const message = messageOf(error).replace(/^(\[[^\]]+\]|[^\s:]+):\d+: /, '') // its name comes before
+    return isSilent ? 'sent no handshake' : UNANSWERED
+  const message = messageOf(error).replace(/^(\[[^\]]+\]|[^\s:]+):\d+: /, '') // the report names it
   return error instanceof PeerError && error.code === 'ERR_BANNED' ? `is ${message}` : `failed: ${message}`
 }
 
 /**
- * One sentence on all peers, with how many of them did what, and examples.
- * @param nothing what none of them did: `gives us anything`
+ * Returns one sentence on all peers: the number of peers for each result, and examples.
+ * @param nothing what no peer did: `gives us anything`
  */
 export function summarize(reports: Iterable<PeerReport>, nothing: string): string {
   const kinds = new Map<string, { count: number; names: string[] }>()
@@ -70,7 +70,7 @@ export function summarize(reports: Iterable<PeerReport>, nothing: string): strin
   const [first] = sorted
   if (!first) return 'no peers are known'
   const [what, { names }] = first
-  // other clients reach each other by uTP too, so a peer that is there may look dead to us
+  // Other clients also use uTP, so a peer that refuses TCP may still be online.
   const note = kinds.has(REFUSED) || kinds.has(UNANSWERED) ? ' (over TCP: tsdl has no uTP)' : ''
   if (total === 1) return `the only peer, ${names[0]}, ${what}${note}`
   if (sorted.length === 1)

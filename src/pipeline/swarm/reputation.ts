@@ -1,50 +1,50 @@
 import { addressKey } from '../../codec/address-key.ts'
 
-/** What is held against one address. */
+/** The record of one address. */
 interface Standing {
-  /** Pieces that were proven wrong because of its peers, less those that right pieces have made up for. */
+  /** Wrong pieces that its peers are guilty of, without those that correct pieces have compensated. */
   strikes: number
   /** Peers (`host:port`) that gave wrong bytes. */
   readonly guilty: Set<string>
-  /** Right pieces since the last strike, or since they last made up for one. */
+  /** Correct pieces since the last strike or the last compensation. */
   right: number
   bans: number
   reason: string
   /** When the ban ends, in ms of the clock. */
   bannedUntil: number
-  /** When all of this is forgotten. */
+  /** When the record is forgotten. */
   forgottenAt: number
 }
 
-/** Wrong pieces after which an address is banned: one may be an accident of its disk. */
+/** Wrong pieces after which an address is banned. One may come from a faulty disk. */
 const MAX_STRIKES = 2
 /** Milliseconds until a strike without a ban is forgotten. */
 const STRIKE_LIFE_MS = 3_600_000
 /** Milliseconds of the first ban; each further ban within a day is twice as long. */
 const FIRST_BAN_MS = 3_600_000
-const LAST_BAN_MS = 86_400_000
-/** Right pieces from other peers of an address that make up for one strike. */
+const MAX_BAN_MS = 86_400_000
+/** Correct pieces from other peers of an address that compensate one strike. */
 const PIECES_PER_STRIKE = 8
-/** Addresses that are remembered. */
+/** Maximum number of records. */
 const MAX_STANDINGS = 1024
-/** Peers of one address that are remembered as guilty. */
+/** Maximum number of guilty peers of one address. */
 const MAX_GUILTY = 64
 
 /**
- * Which addresses are banned for wrong bytes, and which of their peers get pieces alone.
+ * Decides which addresses are banned for wrong bytes, and which of their peers get pieces alone.
  *
- * Depends on: which peers were proven to have given wrong bytes; how many right pieces came from other peers of the same
+ * Depends on: which peers were proven to have sent wrong bytes; the number of correct pieces from other peers of the same
  * address; the time.
  *
  * A peer is known by its IP address, never by its peer id, which is public. Strikes count for the whole address, or the /64 of
  * an IPv6 address: another port, or another connection, changes nothing. From the second strike on, the peer that is
  * proven guilty is disconnected, and for an hour its address may open no new connection. Many honest peers may share an
- * address behind a NAT: those that are connected stay, and right pieces from them make up for strikes.
+ * address behind a NAT. Those that are connected stay, and their correct pieces compensate strikes.
  */
 export class Reputation {
   readonly #now: () => number
   readonly #standings = new Map<string, Standing>()
-  /** Peers that gave a right piece, by what fetches from them. */
+  /** The fetchers of peers that sent a correct piece. */
   readonly #proven = new WeakSet<object>()
 
   /** @param now milliseconds, monotonic */
@@ -53,9 +53,8 @@ export class Reputation {
   }
 
   /**
-   * A peer is proven to have given wrong bytes.
+   * A peer is proven to have sent wrong bytes. Returns true to disconnect it.
    * @param name `host:port`, or the name of a web seed
-   * @returns whether to disconnect it
    */
   strike(name: string, reason: string): boolean {
     const now = this.#now()
@@ -67,14 +66,14 @@ export class Reputation {
     if (standing.guilty.size < MAX_GUILTY) standing.guilty.add(name)
     if (standing.strikes < MAX_STRIKES) return false
     if (standing.bannedUntil <= now) {
-      standing.bannedUntil = now + Math.min(LAST_BAN_MS, FIRST_BAN_MS * 2 ** standing.bans++)
+      standing.bannedUntil = now + Math.min(MAX_BAN_MS, FIRST_BAN_MS * 2 ** standing.bans++)
       standing.reason = reason
-      standing.forgottenAt = standing.bannedUntil + LAST_BAN_MS
+      standing.forgottenAt = standing.bannedUntil + MAX_BAN_MS
     }
     return true
   }
 
-  /** A piece is right, and this peer gave some of it. @param giver what fetches from it */
+  /** A piece is correct, and this peer sent some of it. @param giver the fetcher of the peer */
   credit(giver: object, name: string): void {
     this.#proven.add(giver)
     if (this.#standings.size === 0) return
@@ -87,8 +86,8 @@ export class Reputation {
   }
 
   /**
-   * Whether a peer gets pieces alone, so that a wrong one proves it guilty at once: it is guilty already, or it has given no
-   * right piece yet and others at its address were guilty.
+   * Returns true if a peer gets pieces alone, so that a wrong one proves it guilty at once: if it is guilty already, or if it
+   * has sent no correct piece yet and others at its address are guilty.
    */
   onParole(giver: object, name: string): boolean {
     if (this.#standings.size === 0) return false
@@ -97,12 +96,12 @@ export class Reputation {
     return standing.guilty.has(name) || !this.#proven.has(giver)
   }
 
-  /** Why an address may open no new connection, if it may not. */
+  /** Returns the reason of a ban, if the address is banned. */
   whyBanned(host: string): string | undefined {
     return this.bannedFor(host) > 0 ? this.#standings.get(addressKey(host))?.reason : undefined
   }
 
-  /** Milliseconds that an address may still open no new connection. */
+  /** Returns the milliseconds until the ban of an address ends; 0 without a ban. */
   bannedFor(host: string): number {
     if (this.#standings.size === 0) return 0
     const now = this.#now()
@@ -131,7 +130,7 @@ export class Reputation {
       this.#standings.delete(key)
       return undefined
     }
-    // the next wrong piece after a ban is another ban
+    // The next wrong piece after a ban causes another ban.
     if (standing && standing.bans > 0 && standing.bannedUntil <= now) {
       standing.strikes = Math.min(standing.strikes, MAX_STRIKES - 1)
     }
@@ -139,7 +138,7 @@ export class Reputation {
   }
 }
 
-/** Of `host:port` the key of its host; the name of a web seed as it is. */
+/** Returns the key of the host of `host:port`, and the name of a web seed as it is. */
 function keyOf(name: string): string {
   const match = /^(?:\[([^\]]+)\]|([^:/]+)):\d+$/.exec(name)
   return match ? addressKey(match[1] ?? match[2]!) : name

@@ -2,10 +2,10 @@ import type { Peer } from '../peer/peer.ts'
 
 type Counted = Pick<Peer, 'requester' | 'responder'>
 
-/** Bytes of blocks from and to all peers that there ever were. */
+/** Bytes of blocks from and to all peers so far. */
 export class Totals {
   readonly #peers: () => Iterable<Counted>
-  /** Bytes of the peers that are gone. */
+  /** Bytes of peers that have disconnected. */
   #downloaded = 0
   #uploaded = 0
   #wasted = 0
@@ -23,12 +23,12 @@ export class Totals {
     return this.#sum(this.#uploaded, peer => peer.responder.uploaded)
   }
 
-  /** Bytes that were of no use. */
+  /** Bytes that were received and discarded. */
   get wasted(): number {
     return this.#sum(this.#wasted, peer => peer.requester.wasted)
   }
 
-  /** A peer is gone. */
+  /** Adds the bytes of a peer that has disconnected. */
   add({ requester, responder }: Counted): void {
     this.#downloaded += requester.downloaded
     this.#wasted += requester.wasted

@@ -1,0 +1,38 @@
+import type { ExtendedHandshake } from '../../codec/extended.ts'
+import type { MetadataMessage } from '../../codec/metadata.ts'
+import type { PeerError } from '../../errors.ts'
+import type { ConnectionLimit } from '../limits/connection-limit.ts'
+import type { Peer } from '../peer/peer.ts'
+import type { PeerContext } from '../peer/peer-context.ts'
+import type { Reputation } from './reputation.ts'
+
+/** Events of `Swarm`. */
+export interface SwarmEvents {
+  /** Both handshakes with a peer are done. */
+  connected: [peer: Peer]
+  /** A connected peer has disconnected. */
+  disconnected: [peer: Peer, reason: string]
+  /** A peer sent its extended handshake (BEP 10). */
+  extended: [peer: Peer, handshake: ExtendedHandshake]
+  /** A peer sent a piece of the metadata, or rejected a request for one (BEP 9). */
+  metadata: [peer: Peer, message: MetadataMessage]
+  /** The interest of a peer has changed, or a peer has left. */
+  interest: []
+  /** A peer violated the protocol or could not be reached. */
+  warning: [error: PeerError]
+}
+
+/** Options of `Swarm`. */
+export interface SwarmOptions {
+  readonly context: PeerContext
+  /** The addresses that are banned. */
+  readonly reputation: Reputation
+  /** Maximum number of connections. */
+  readonly maxPeers: number
+  /** Maximum number of connections of one IP address. @default 4, on loopback 64 */
+  readonly maxPerAddress?: number | undefined
+  /** The limit for several swarms together. @default none */
+  readonly connections?: ConnectionLimit | undefined
+  /** Maximum number of connections without a handshake. @default 32 */
+  readonly maxHalfOpen?: number
+}
