@@ -10,9 +10,6 @@ const EXCLUDED_WORDS = /\b(?:who|whom|whose|whoever|somebody|nobody|anybody|ever
 /** Path prefixes of the rooms that still use excluded words. Remove a prefix when its room is rewritten. */
 const UNCONVERTED_ROOMS = [
   'docs/performance.md',
-  'src/pipeline/sinks/',
-  'src/pipeline/swarm/',
-  'src/pipeline/upload/',
 ]
 
 /** Path prefixes of tests with checked titles. Add a prefix when its titles are rewritten. */

@@ -434,6 +434,6 @@ t.test('peers are dialled from the address that it is bound to; the unspecified 
   t.same(await dialledFrom('::'), [undefined])
   t.throws(() => new Torrent(made.metainfo, { storage, bind: 'localhost' }), {
     code: 'ERR_USAGE',
-    message: 'bind: expected an IP address of this machine, got localhost',
+    message: 'bind: expected an IP address of this machine, got "localhost"',
   })
 })
