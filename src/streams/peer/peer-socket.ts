@@ -2,6 +2,7 @@ import net from 'node:net'
 import { canonicalHost, formatAddress, type PeerAddress } from '../../codec/compact.ts'
 import { messageOf, PeerError } from '../../errors.ts'
 import type { ByteLimit } from '../byte-limit.ts'
+import { ParkedCallback } from '../parked-callback.ts'
 import { type Done, Duplex } from '../stage.ts'
 
 /** Options of `PeerSocket`. */
@@ -60,7 +61,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   #ended = false
   /** All that it said has been read. */
   #read = false
-  #opened: Done | null = null
+  readonly #opening = new ParkedCallback()
   #failure: PeerError | undefined
 
   /** @param peer where to dial, or a connection that was accepted */
@@ -127,7 +128,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   }
 
   override _open(done: Done): void {
-    if (this.#socket.connecting) this.#opened = done
+    if (this.#socket.connecting) this.#opening.park(done)
     else done(this.#socket.closed ? this.#wrap(new Error('closed already')) : this.#failure)
   }
 
@@ -164,9 +165,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   }
 
   #proceed(): void {
-    const opened = this.#opened
-    this.#opened = null
-    opened?.(this.#failure)
+    this.#opening.release(this.#failure)
   }
 
   #wrap(error: Error): PeerError {

@@ -1,4 +1,5 @@
 import { encodedLength, encodeInto, type Message } from '../../codec/message.ts'
+import { ParkedCallback } from '../parked-callback.ts'
 import { type Done, Duplex } from '../stage.ts'
 import type { Outgoing } from './outgoing.ts'
 
@@ -12,7 +13,7 @@ import type { Outgoing } from './outgoing.ts'
  * BEP           3, 10
  */
 export class Serializer extends Duplex<Outgoing, Uint8Array> {
-  #drained: Done | null = null
+  readonly #parked = new ParkedCallback()
 
   constructor() {
     super({
@@ -33,11 +34,11 @@ export class Serializer extends Duplex<Outgoing, Uint8Array> {
     })
     if (from < items.length) going = this.push(encode(from === 0 ? items : items.slice(from)))
     if (going) done()
-    else this.#drained = done
+    else this.#parked.park(done)
   }
 
   override _read(done: Done): void {
-    this.#proceed()
+    this.#parked.release()
     done()
   }
 
@@ -47,13 +48,7 @@ export class Serializer extends Duplex<Outgoing, Uint8Array> {
   }
 
   override _predestroy(): void {
-    this.#proceed()
-  }
-
-  #proceed(): void {
-    const drained = this.#drained
-    this.#drained = null
-    drained?.()
+    this.#parked.release()
   }
 }
 

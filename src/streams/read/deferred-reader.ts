@@ -1,4 +1,5 @@
 import { ByteReader } from '../byte-reader.ts'
+import { ParkedCallback } from '../parked-callback.ts'
 import type { Done } from '../stage.ts'
 
 /** A reader that may lend its chunks, such as a FileReader or a TarPacker. */
@@ -22,7 +23,7 @@ export class DeferredReader extends ByteReader {
   #inner: LendingReader | undefined
   #chunks: AsyncIterator<Uint8Array> | undefined
   /** The callback of the call of `_open` or `_read` that is pending. */
-  #pending: Done | undefined
+  readonly #parked = new ParkedCallback()
   #hasEnded = false
 
   /** @param open called at once */
@@ -45,43 +46,37 @@ export class DeferredReader extends ByteReader {
   }
 
   override _open(done: Done): void {
-    this.#pending = done
+    this.#parked.park(done)
     this.#opening.then(
       inner => {
         this.#inner = inner
-        this.#proceed()
+        this.#parked.release()
       },
-      error => this.#proceed(error),
+      error => this.#parked.release(error),
     )
   }
 
   override _read(done: Done): void {
-    this.#pending = done
+    this.#parked.park(done)
     this.#chunks ??= this.#inner![Symbol.asyncIterator]()
     this.#chunks.next().then(
       ({ value, done }) => {
         if (!this.destroying) this.push(done ? null : value)
         else if (!done) this.release(value)
-        this.#proceed()
+        this.#parked.release()
       },
-      error => this.#proceed(error),
+      error => this.#parked.release(error),
     )
   }
 
   /** Closes without waiting for metadata or bytes that may never come. */
   override _predestroy(): void {
-    this.#proceed()
+    this.#parked.release()
   }
 
   override _destroy(done: Done): void {
     // After the end all chunks are with the caller, which may still need the last of them.
     if (!this.#hasEnded) this.#inner?.destroy()
     done()
-  }
-
-  #proceed(error?: Error): void {
-    const pending = this.#pending
-    this.#pending = undefined
-    pending?.(error)
   }
 }

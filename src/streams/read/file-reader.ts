@@ -1,4 +1,5 @@
 import { ByteReader } from '../byte-reader.ts'
+import { ParkedCallback } from '../parked-callback.ts'
 import type { Done } from '../stage.ts'
 
 /** Bytes that their owner lends until they are released. */
@@ -47,7 +48,7 @@ export class FileReader extends ByteReader {
   readonly #out: Lent[] = []
   #position: number
   /** The callback of the pending `_read`. */
-  #reading: Done | null = null
+  readonly #parked = new ParkedCallback()
   #ended = false
 
   constructor({ source, start, end, lend = false }: FileReaderOptions) {
@@ -74,7 +75,7 @@ export class FileReader extends ByteReader {
       done()
       return
     }
-    this.#reading = done
+    this.#parked.park(done)
     this.#source.take(this.#position, Math.min(CHUNK, this.#end - this.#position)).then(
       lent => {
         if (this.destroying) {
@@ -89,27 +90,21 @@ export class FileReader extends ByteReader {
           this.push(Uint8Array.from(lent.bytes))
           lent.release()
         }
-        this.#proceed()
+        this.#parked.release()
       },
-      error => this.#proceed(error),
+      error => this.#parked.release(error),
     )
   }
 
   /** Closes without waiting for bytes that may never come. */
   override _predestroy(): void {
     this.#source.close?.()
-    this.#proceed()
+    this.#parked.release()
   }
 
   override _destroy(done: Done): void {
     // After the end the reader of this stream has all chunks, and may still need the last of them.
     if (!this.#ended) for (const lent of this.#out.splice(0)) lent.release()
     done()
-  }
-
-  #proceed(error?: Error): void {
-    const reading = this.#reading
-    this.#reading = null
-    reading?.(error)
   }
 }

@@ -2,6 +2,7 @@ import { quote } from '../../codec/quote.ts'
 import { TAR_END, type TarEntry, tarHeader, tarPadding } from '../../codec/tar-header.ts'
 import { InputError } from '../../errors.ts'
 import { ByteReader } from '../byte-reader.ts'
+import { ParkedCallback } from '../parked-callback.ts'
 import type { Done } from '../stage.ts'
 
 /** The bytes of one file as they come: a FileReader, or any stream of Node. */
@@ -50,7 +51,7 @@ export class TarPacker extends ByteReader {
   /** Zeros that the last body needs behind it. */
   #padding = 0
   /** The callback of the pending `_read`. */
-  #reading: Done | null = null
+  readonly #parked = new ParkedCallback()
   #ended = false
 
   constructor({ members, lend = false }: TarPackerOptions) {
@@ -70,16 +71,16 @@ export class TarPacker extends ByteReader {
   }
 
   override _read(done: Done): void {
-    this.#reading = done
+    this.#parked.park(done)
     this.#next().then(
-      () => this.#proceed(),
-      error => this.#proceed(error),
+      () => this.#parked.release(),
+      error => this.#parked.release(error),
     )
   }
 
   /** Closes without waiting for bytes that may never come. */
   override _predestroy(): void {
-    this.#proceed()
+    this.#parked.release()
   }
 
   override _destroy(done: Done): void {
@@ -141,11 +142,5 @@ export class TarPacker extends ByteReader {
   #wrongLength(what: string): never {
     const { path, length } = this.#member!
     throw new InputError('ERR_USAGE', `the stream of ${quote(path)} ${what} the ${length} bytes of that file`)
-  }
-
-  #proceed(error?: Error): void {
-    const reading = this.#reading
-    this.#reading = null
-    reading?.(error)
   }
 }

@@ -1,3 +1,4 @@
+import { ParkedCallback } from '../parked-callback.ts'
 import type { PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Writable } from '../stage.ts'
 
@@ -27,7 +28,7 @@ export class PieceWriter extends Writable<PieceBuffer> {
   readonly #concurrency: number
   readonly #flushed: ((piece: PieceBuffer) => void) | undefined
   #running = 0
-  #waiting: Done | null = null
+  readonly #parked = new ParkedCallback()
   #failure: Error | null = null
 
   constructor({ storage, pieceLength, concurrency = 4, onFlushed }: PieceWriterOptions) {
@@ -44,32 +45,26 @@ export class PieceWriter extends Writable<PieceBuffer> {
       () => {
         this.#running--
         if (!this.destroying) this.#flushed?.(piece)
-        this.#proceed()
+        this.#parked.release(this.#failure)
       },
       error => {
         this.#running--
         this.#failure ??= error
         this.destroy(error)
-        this.#proceed()
+        this.#parked.release(this.#failure)
       },
     )
     if (this.#running < this.#concurrency) done(this.#failure)
-    else this.#waiting = done
+    else this.#parked.park(done)
   }
 
   /** The end is reached when the last write is. */
   override _final(done: Done): void {
     if (this.#running === 0 || this.destroying) done(this.#failure)
-    else this.#waiting = () => this._final(done)
+    else this.#parked.park(() => this._final(done))
   }
 
   override _predestroy(): void {
-    this.#proceed()
-  }
-
-  #proceed(): void {
-    const waiting = this.#waiting
-    this.#waiting = null
-    waiting?.(this.#failure)
+    this.#parked.release(this.#failure)
   }
 }

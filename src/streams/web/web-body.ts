@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { HttpResponse } from '../../ports/http-client.ts'
 
 const NOTHING: Uint8Array = new Uint8Array(0)
@@ -48,14 +49,14 @@ export class WebBody {
 /** Settles as `work` does, or rejects when the signal is given. */
 async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   signal.throwIfAborted()
-  let leave = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    leave = () => reject(signal.reason)
-    signal.addEventListener('abort', leave)
+  let reject = (_: unknown): void => {}
+  const aborted = new Promise<never>((_, rejectPromise) => {
+    reject = rejectPromise
   })
+  const listener = addAbortListener(signal, () => reject(signal.reason))
   try {
     return await Promise.race([work, aborted])
   } finally {
-    signal.removeEventListener('abort', leave)
+    listener[Symbol.dispose]()
   }
 }

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { quote } from '../../codec/quote.ts'
 import { judgeReply } from '../../codec/range-reply.ts'
@@ -92,10 +93,10 @@ export class WebLane {
   async #ask(run: WebRun, part: WebPart, url: URL): Promise<WebBody | undefined> {
     const { key, length, range } = part
     const control = new AbortController()
-    const abort = () => control.abort(run.control.signal.reason)
-    run.control.signal.addEventListener('abort', abort)
+    const { signal } = run.control
+    const listener = addAbortListener(signal, () => control.abort(signal.reason))
     try {
-      run.control.signal.throwIfAborted()
+      signal.throwIfAborted()
       const { status, headers, body } = await this.#follow(part, url, control.signal)
       const verdict = judgeReply({ status, headers }, { length, ...range })
       if (verdict.kind !== 'body') {
@@ -116,7 +117,7 @@ export class WebLane {
       this.#options.onAnswer(key)
       return admission === 'read' ? answer : undefined
     } finally {
-      run.control.signal.removeEventListener('abort', abort)
+      listener[Symbol.dispose]()
     }
   }
 
