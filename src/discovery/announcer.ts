@@ -2,7 +2,6 @@ import { EventEmitter } from 'node:events'
 import type { PeerAddress } from '../codec/compact.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
 import { unboundedAbortController } from '../ports/abort.ts'
-import type { Timer } from '../ports/clock.ts'
 import { withTimeout } from '../ports/with-timeout.ts'
 import type { AnnounceReply } from './announce-reply.ts'
 import {
@@ -11,10 +10,9 @@ import {
   requestFor,
   type TrackerStatus,
 } from './announcer-options.ts'
-import { retryDelay } from './retry-delay.ts'
+import { RoundTimer } from './round-timer.ts'
 import { Tiers } from './tiers.ts'
-import { TrackerFailure } from './tracker.ts'
-import { openTrackers, type TrackerEntry } from './tracker-list.ts'
+import { openTrackers, recordFailure, recordReply, type TrackerEntry } from './tracker-list.ts'
 
 /** The answer of a tracker. */
 interface Answer {
@@ -51,9 +49,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   #answered = false
   /** Announces with event=stopped in progress. A new start waits for them, so that it comes after them. */
   #goodbye: Promise<void> | undefined
-  #timer: Timer | undefined
-  /** Clock time of the next round, and the earliest time that `more` may move it to. */
-  #next = { at: Number.POSITIVE_INFINITY, earliest: Number.POSITIVE_INFINITY }
+  readonly #nextRound: RoundTimer
 
   constructor(options: AnnouncerOptions) {
     super()
@@ -62,6 +58,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     this.#entries = tiers.flat()
     this.#tiers = new Tiers(tiers, options.random)
     this.#skipped = skipped
+    this.#nextRound = new RoundTimer(options.clock, () => this.#beginRound())
   }
 
   /** The usable trackers. */
@@ -92,16 +89,13 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
 
   /** The selected files are complete and others are missing: sends event=paused with each announce from now on (BEP 21). */
   becomePartialSeed(): void {
-    const announceAt = this.#options.clock.now() + PARTIAL_DELAY_MS
-    const { at, earliest } = this.#next
-    if (this.#running && !this.#round && announceAt < at)
-      this.#schedule(announceAt, Math.min(announceAt, earliest))
+    if (!this.#running || this.#round) return
+    this.#nextRound.setEarlier(this.#options.clock.now() + PARTIAL_DELAY_MS)
   }
 
   /** Asks for more peers as soon as the tracker allows it. A tracker that failed is not asked earlier. */
   more(): void {
-    const { at, earliest } = this.#next
-    if (this.#running && !this.#round && earliest < at) this.#schedule(earliest, earliest)
+    if (this.#running && !this.#round) this.#nextRound.bringForward()
   }
 
   /**
@@ -111,7 +105,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   stop({ timeout = 1_500 }: { readonly timeout?: number } = {}): Promise<void> {
     if (!this.#running) return this.#goodbye ?? Promise.resolve()
     this.#running = false
-    this.#schedule(Number.POSITIVE_INFINITY)
+    this.#nextRound.clear()
     const { clock } = this.#options
     const run = this.#run
     // Sends a due event=completed first, because trackers count completions.
@@ -150,7 +144,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   /** Asks the trackers that are due, one after another, until one answers. */
   async #announceRound(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
-    this.#schedule(Number.POSITIVE_INFINITY)
+    this.#nextRound.clear()
     this.#lateAnswer = undefined
     // Awaits only a pending goodbye, so that the first announce is sent before `start` returns.
     if (this.#goodbye) await this.#goodbye
@@ -191,10 +185,10 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     if (answer) {
       const { entry, reply } = answer
       this.#tiers.promote(entry)
-      this.#schedule(now + reply.interval * 1_000, now + reply.minInterval * 1_000)
+      this.#nextRound.set(now + reply.interval * 1_000, now + reply.minInterval * 1_000)
     } else {
       const failed = this.#entries.filter(entry => !entry.asking)
-      this.#schedule(Math.min(...failed.map(entry => entry.notBefore)))
+      this.#nextRound.set(Math.min(...failed.map(entry => entry.notBefore)))
     }
   }
 
@@ -217,13 +211,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
       return undefined
     }
     if (signal.aborted) return undefined
-    entry.asking = false
-    entry.reached = true
-    entry.started = true
-    entry.paused = paused
-    entry.failures = 0
-    entry.error = undefined
-    entry.trackerId = reply.trackerId ?? entry.trackerId
+    recordReply(entry, reply, paused)
     if (event === 'completed') this.#completion = 'sent'
     if (reply.warning !== undefined) {
       this.emit(
@@ -259,14 +247,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
       cause instanceof DiscoveryError
         ? cause
         : new DiscoveryError('ERR_TRACKER', `tracker ${entry.name}: ${messageOf(cause)}`, cause)
-    const { clock, random } = this.#options
-    const retryIn = error instanceof TrackerFailure ? error.retryIn : undefined
-    entry.asking = false
-    entry.failures++
-    entry.error = error
-    entry.reached = entry.started
-    const delay = retryIn === undefined ? retryDelay(entry.failures, random()) : retryIn * 1_000
-    entry.notBefore = clock.now() + delay
+    recordFailure(entry, error, this.#options)
     this.emit('warning', error)
   }
 
@@ -279,15 +260,5 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     )
     await withTimeout(this.#options.clock, Promise.allSettled(sent), timeout)
     control.abort()
-  }
-
-  /** Sets the time of the next round; Infinity means none. */
-  #schedule(at: number, earliest = Number.POSITIVE_INFINITY): void {
-    const { clock } = this.#options
-    clock.clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#next = { at, earliest }
-    if (at === Number.POSITIVE_INFINITY) return
-    this.#timer = clock.setTimeout(() => this.#beginRound(), Math.max(0, at - clock.now()))
   }
 }

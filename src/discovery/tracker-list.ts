@@ -1,6 +1,9 @@
 import { urlOf } from '../codec/url.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
-import type { Tracker } from './tracker.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { AnnounceReply } from './announce-reply.ts'
+import { retryDelay } from './retry-delay.ts'
+import { type Tracker, TrackerFailure } from './tracker.ts'
 import { isSupportedScheme, schemeOf, trackerName } from './tracker-url.ts'
 
 /** A tracker of a torrent and its state. */
@@ -59,6 +62,32 @@ export function openTrackers(
     skipped.push(new DiscoveryError('ERR_TRACKER', `${scheme} trackers are not supported: skipped ${which}`))
   }
   return { tiers: opened, skipped }
+}
+
+/** Records an answered announce. @param paused true if it had event=paused */
+export function recordReply(entry: TrackerEntry, { trackerId }: AnnounceReply, paused: boolean): void {
+  entry.asking = false
+  entry.reached = true
+  entry.started = true
+  entry.paused = paused
+  entry.failures = 0
+  entry.error = undefined
+  entry.trackerId = trackerId ?? entry.trackerId
+}
+
+/** Records a failed announce, and when the tracker may be asked again. */
+export function recordFailure(
+  entry: TrackerEntry,
+  error: DiscoveryError,
+  { clock, random }: { readonly clock: Clock; readonly random: () => number },
+): void {
+  const retryIn = error instanceof TrackerFailure ? error.retryIn : undefined
+  entry.asking = false
+  entry.failures++
+  entry.error = error
+  entry.reached = entry.started
+  const delay = retryIn === undefined ? retryDelay(entry.failures, random()) : retryIn * 1_000
+  entry.notBefore = clock.now() + delay
 }
 
 function entry(name: string, tracker: Tracker): TrackerEntry {
