@@ -15,12 +15,12 @@ import {
 } from './swarm/peer-reports.ts'
 import type { Swarm } from './swarm/swarm.ts'
 
-/** Why a torrent receives nothing, in words. */
+/** Explains why a torrent receives nothing. */
 export function reasonOf({ content, metadata, network, state }: TorrentParts): string {
   const { sources, swarm } = network
   if (state === 'paused') return 'paused'
-  if (!content && metadata) return whyNoMetadata(swarm, sources, metadata)
-  return whyStalled(swarm, sources, content?.webSeeds, index => content?.pieces.lacks(index) ?? true)
+  if (!content && metadata) return explainNoMetadata(swarm, sources, metadata)
+  return explainStall(swarm, sources, content?.webSeeds, index => content?.pieces.lacks(index) ?? true)
 }
 
 /** The error of a torrent that received nothing for `timeout` ms. */
@@ -31,10 +31,10 @@ export function stallError(parts: TorrentParts, timeout: number): StalledError {
 }
 
 /**
- * Why a download does not go on, in words, as precisely as its peers, the sources of peers and web seeds let us know.
- * @param lacks whether a piece is wanted and never came @default every piece
+ * Explains why a download receives nothing, from what is known of its peers, the sources of peers and web seeds.
+ * @param lacks returns true for a piece that is wanted and missing @default every piece
  */
-export function whyStalled(
+export function explainStall(
   swarm: Pick<Swarm, 'candidates' | 'peers'>,
   sources: Pick<PeerSources, 'announcer' | 'others'>,
   webSeeds?: Pick<WebSeeds, 'active' | 'reason'>,
@@ -42,22 +42,22 @@ export function whyStalled(
 ): string {
   const connected = [...swarm.peers.keys()].some(({ ready }) => ready)
   if (webSeeds && webSeeds.active > 0 && !connected) return 'web seeds answer, but send no correct data'
-  const reports = [...reportsOf(swarm, peer => whatOf(peer, lacks))]
-  const peers = reports.length > 0 ? summarize(reports, 'gives us anything') : whyNone(sources)
+  const reports = [...reportsOf(swarm, peer => describePeer(peer, lacks))]
+  const peers = reports.length > 0 ? summarize(reports, 'gives us anything') : explainNoPeers(sources)
   return webSeeds?.reason === undefined ? peers : `${peers}; ${webSeeds.reason}`
 }
 
-/** Why the metadata of a magnet link has not come, in words. */
-export function whyNoMetadata(
+/** Explains why the metadata of a magnet link has not come. */
+export function explainNoMetadata(
   swarm: Pick<Swarm, 'candidates' | 'peers'>,
   sources: Pick<PeerSources, 'announcer' | 'others'>,
   metadata: Pick<MetadataDownload, 'describe'>,
 ): string {
   const reports = [...reportsOf(swarm, peer => metadata.describe(peer))]
-  return reports.length > 0 ? summarize(reports, 'gave it') : whyNone(sources)
+  return reports.length > 0 ? summarize(reports, 'gave it') : explainNoPeers(sources)
 }
 
-/** What is known of each peer: those that are connected first, then the others, and why those are not. */
+/** Describes each peer: the connected ones first, then the others and why they are not connected. */
 function* reportsOf(
   { candidates, peers }: Pick<Swarm, 'candidates' | 'peers'>,
   describe: (peer: Peer) => string,
@@ -70,7 +70,7 @@ function* reportsOf(
   for (const [address, failure] of candidates.idlers()) yield { address, what: failure ?? NOT_DIALLED_YET }
 }
 
-function whatOf({ requester }: Peer, lacks: (index: number) => boolean): string {
+function describePeer({ requester }: Peer, lacks: (index: number) => boolean): string {
   let useful = false
   for (const index of requester.bits) {
     useful = lacks(index)
@@ -80,7 +80,7 @@ function whatOf({ requester }: Peer, lacks: (index: number) => boolean): string 
   return requester.peerChoking ? CHOKES : SENDS_NOTHING
 }
 
-function whyNone({ announcer, others }: Pick<PeerSources, 'announcer' | 'others'>): string {
+function explainNoPeers({ announcer, others }: Pick<PeerSources, 'announcer' | 'others'>): string {
   const asked = others.join(' and ')
   if (!announcer && asked) return `no peers are known, neither to us nor to ${asked}`
   if (!announcer) return 'no peers are known, and no tracker is asked'

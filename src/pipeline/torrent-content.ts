@@ -151,7 +151,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     const { pieces } = this
     this.emit('verified', index)
     if (!this.#isChecked) return
-    // peers are told of no piece that is not retained
+    // a piece that is not retained is not announced
     if (pieces.retains) this.#network.announcePiece(index)
     if (pieces.finished && !pieces.complete) this.finish().catch(error => this.emit('failed', error))
     // on demand it is never done, and yet all of it may be there

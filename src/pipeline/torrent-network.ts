@@ -28,7 +28,7 @@ export interface TorrentNetworkEvents {
   warning: [error: TsdlError]
 }
 
-/** What trackers are told of the content. */
+/** The content, as trackers see it. */
 export interface AnnouncedContent {
   /** Bytes of the whole torrent that are missing. */
   readonly missing: number
@@ -38,7 +38,7 @@ export interface AnnouncedContent {
   readonly webSeedBytes: number
 }
 
-/** Bytes that trackers are told we lack while that is not known: a seed would lack none. */
+/** Missing bytes in announces while they are not known: a seed would lack none. */
 const UNKNOWN_LEFT = 16_384
 const DEFAULT_MAX_PEERS = 100
 

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import t from 'tap'
 import type { DhtLookupOptions } from '../../src/dht/dht.ts'
 import { PeerSources, type PeerSourcesOptions } from '../../src/discovery/peer-sources.ts'
-import { whyStalled } from '../../src/pipeline/diagnosis.ts'
+import { explainStall } from '../../src/pipeline/diagnosis.ts'
 import type { Swarm } from '../../src/pipeline/swarm/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
@@ -97,9 +97,12 @@ t.test('when the metadata of a magnet turns out to be private, both are left at 
 t.test('the reason for a stall names the sources that were asked', async t => {
   const none = { candidates: { idlers: () => [] }, peers: new Map() } as unknown as Swarm
   const { sources } = setup()
-  t.equal(whyStalled(none, sources), 'no peers are known, neither to us nor to the DHT and the local network')
+  t.equal(
+    explainStall(none, sources),
+    'no peers are known, neither to us nor to the DHT and the local network',
+  )
   const alone = setup({ dht: undefined, lsd: undefined }).sources
-  t.equal(whyStalled(none, alone), 'no peers are known, and no tracker is asked')
+  t.equal(explainStall(none, alone), 'no peers are known, and no tracker is asked')
   const tracked = setup({ tiers: [['http://127.0.0.1:1/announce']], lsd: undefined }).sources
-  t.equal(whyStalled(none, tracked), 'no tracker gave us any peer, nor did the DHT')
+  t.equal(explainStall(none, tracked), 'no tracker gave us any peer, nor did the DHT')
 })

@@ -52,7 +52,7 @@ export class FairQueue {
     this.delete(ask)
   }
 
-  /** Removes an ask that is not needed any more. */
+  /** Removes an ask that is not needed. */
   delete(ask: Ask): void {
     const at = this.#asks.indexOf(ask)
     if (at >= 0) this.#asks.splice(at, 1)

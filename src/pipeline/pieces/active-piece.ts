@@ -113,7 +113,7 @@ export class ActivePiece {
 }
 
 /**
- * Whether a second peer brings a block so much sooner than the first, which has owed it for `age` ms, that it is worth
+ * True if a second peer brings a block so much sooner than the first, which has owed it for `age` ms, that it is worth
  * sending it twice. Not knowing, it is: then one of them has given us nothing yet.
  */
 function worthIt(first: Fetcher | undefined, second: Fetcher, age: number, late: Lateness): boolean {

@@ -15,32 +15,32 @@ export class PartialPieces {
   readonly #layout: Layout
   readonly #storage: Storage
   /** Blocks at rest of pieces that are not under way. */
-  readonly #kept = new Map<number, Bitfield>()
-  /** Blocks at rest of pieces that are. */
-  readonly #written = new WeakMap<PieceBuffer, Bitfield>()
-  /** Pieces that are being written, each settled when its last write is. */
+  readonly #idleBlocks = new Map<number, Bitfield>()
+  /** Blocks at rest of pieces that are under way. */
+  readonly #activeBlocks = new WeakMap<PieceBuffer, Bitfield>()
+  /** Writes in progress of pieces. */
   readonly #saving = new Map<number, Promise<void>>()
   readonly #restoring = new Set<Promise<PieceBuffer>>()
   readonly #verified: Bitfield
 
-  /** @param verified pieces of which no blocks are kept any more */
+  /** @param verified pieces of which no blocks are kept */
   constructor(layout: Layout, storage: Storage, verified: Bitfield) {
     this.#layout = layout
     this.#storage = storage
     this.#verified = verified
   }
 
-  /** What an earlier run kept. */
+  /** Takes over the blocks that an earlier run kept. */
   load(blocks: PartialBlocks): void {
-    for (const [index, bits] of blocks) this.#kept.set(index, bits)
+    for (const [index, bits] of blocks) this.#idleBlocks.set(index, bits)
   }
 
   /** True if blocks of this piece can be read back. */
   has(index: number): boolean {
-    return this.#kept.has(index) || this.#saving.has(index)
+    return this.#idleBlocks.has(index) || this.#saving.has(index)
   }
 
-  /** Marks the blocks of a new piece that could be read back as arrived. Never rejects. */
+  /** Reads the kept blocks of a new piece, and marks them as arrived. Never rejects. */
   restore(piece: PieceBuffer): Promise<PieceBuffer> {
     const restoring = this.#restore(piece)
     this.#restoring.add(restoring)
@@ -49,8 +49,8 @@ export class PartialPieces {
 
   async #restore(piece: PieceBuffer): Promise<PieceBuffer> {
     await this.#saving.get(piece.index)
-    const kept = this.#kept.get(piece.index)
-    this.#kept.delete(piece.index)
+    const kept = this.#idleBlocks.get(piece.index)
+    this.#idleBlocks.delete(piece.index)
     if (kept === undefined) return piece
     const restored = new Bitfield(piece.blocks)
     for (const [first, end] of runsOf(kept)) {
@@ -63,17 +63,17 @@ export class PartialPieces {
         restored.add(block)
       }
     }
-    this.#written.set(piece, restored)
+    this.#activeBlocks.set(piece, restored)
     return piece
   }
 
-  /** Keeps what has arrived of a piece that is closed, and needs its memory until it resolves. Never rejects. */
+  /** Writes what has arrived of a closed piece. Its memory may be used again once this resolves. Never rejects. */
   save(piece: PieceBuffer): Promise<void> {
     const { index } = piece
     const saving = (async () => {
       await this.#saving.get(index)
       const bits = await this.#write(piece)
-      if (bits.count > 0) this.#kept.set(index, bits)
+      if (bits.count > 0) this.#idleBlocks.set(index, bits)
     })()
     this.#saving.set(index, saving)
     return saving.finally(() => {
@@ -87,10 +87,10 @@ export class PartialPieces {
       await Promise.all([...this.#saving.values(), ...this.#restoring])
   }
 
-  /** Writes what has arrived of the pieces under way as well. @returns all blocks that are at rest */
+  /** Writes what has arrived of the pieces under way. @returns all blocks that are at rest */
   async snapshot(active: Iterable<PieceBuffer>): Promise<PartialBlocks> {
     await Promise.all(this.#saving.values())
-    const blocks = new Map([...this.#kept].filter(([index]) => !this.#verified.has(index)))
+    const blocks = new Map([...this.#idleBlocks].filter(([index]) => !this.#verified.has(index)))
     for (const piece of active) {
       const bits = await this.#write(piece)
       if (bits.count > 0) blocks.set(piece.index, bits)
@@ -98,10 +98,10 @@ export class PartialPieces {
     return blocks
   }
 
-  /** Writes the blocks that have arrived and are not at rest. @returns those that are, now */
+  /** Writes the blocks that have arrived and are not at rest. @returns the blocks that are at rest then */
   async #write(piece: PieceBuffer): Promise<Bitfield> {
-    const written = this.#written.get(piece) ?? new Bitfield(piece.blocks)
-    this.#written.set(piece, written)
+    const written = this.#activeBlocks.get(piece) ?? new Bitfield(piece.blocks)
+    this.#activeBlocks.set(piece, written)
     const arrived = new Bitfield(piece.blocks)
     for (let block = 0; block < piece.blocks; block++)
       if (piece.states[block] === BLOCK.arrived && !written.has(block) && this.#keeps(piece, block))

@@ -86,12 +86,11 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.metainfo = metainfo
     this.verified = new Bitfield(pieceCount)
     this.#writes = !select || metainfo.files.some((_, index) => select(index))
-    this.#recheck = new Recheck({
-      ...{ metainfo, storage, signal, warning, failed },
-      verified: this.verified,
-      kept: index => this.#waiting.wake(index),
-      lost: index => this.#lose(index),
-    })
+    this.#recheck = new Recheck({ metainfo, storage, signal, verified: this.verified })
+    this.#recheck.on('confirmed', index => this.#waiting.wake(index))
+    this.#recheck.on('lost', index => this.#lose(index))
+    this.#recheck.on('warning', warning)
+    this.#recheck.on('failed', failed)
     this.pipeline = new PiecePipeline({
       ...{ metainfo, storage, memory, random, reputation, funnel },
       wanted: content.wanted ?? wantedPieces(metainfo, select),

@@ -186,7 +186,7 @@ export class Scheduler implements BlockSource {
 
   /**
    * Gives blocks to the peers that have room. Without `includeLate` it costs O(1) for each peer while no block is free.
-   * @param includeLate true to give them late blocks too: to be called so a few times per second
+   * @param includeLate true to give them late blocks too. Call it so a few times per second
    */
   fill(includeLate = false): void {
     if (this.#ended || this.#isPaused) return
@@ -218,7 +218,7 @@ export class Scheduler implements BlockSource {
     this.fill(true)
   }
 
-  /** Closes all pieces under way, and gives no block any more. */
+  /** Closes all pieces under way, and gives no further block. */
   end(): void {
     this.#ended = true
     this.#admission.clear()

@@ -13,7 +13,7 @@ export function wantedPieces(metainfo: Metainfo, select?: (fileIndex: number) =>
   return wanted
 }
 
-/** Bytes of the whole torrent that are in no verified piece: what trackers are told is left. */
+/** Bytes of the whole torrent that are in no verified piece: `left` in announces. */
 export function missingBytes({ length, pieceCount, pieceLength }: Metainfo, verified: Bitfield): number {
   if (verified.full) return 0
   const lastShort = verified.has(pieceCount - 1) ? pieceCount * pieceLength - length : 0

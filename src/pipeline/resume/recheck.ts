@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
 import { StorageError } from '../../errors.ts'
 import { Layout } from '../../metainfo/layout.ts'
@@ -10,15 +11,18 @@ export interface RecheckOptions {
   readonly storage: Storage
   /** The pieces that are verified and at rest. Pieces that turn out wrong are removed. */
   readonly verified: Bitfield
-  /** Called with each piece that was in doubt and is right. */
-  readonly kept: (index: number) => void
-  /** Called with each piece that is wrong, once it is removed from `verified`. */
-  readonly lost: (index: number) => void
-  /** Called when a file lost pieces. */
-  readonly warning: (error: StorageError) => void
-  /** Called when pieces could not be read again for another reason than the state of the disk. */
-  readonly failed: (error: Error) => void
   readonly signal: AbortSignal
+}
+
+export interface RecheckEvents {
+  /** A piece was in doubt and is right. */
+  confirmed: [index: number]
+  /** A piece is wrong, and was removed from `verified`. */
+  lost: [index: number]
+  /** A file lost pieces. */
+  warning: [error: StorageError]
+  /** Pieces could not be read again for another reason than the state of the disk. */
+  failed: [error: Error]
 }
 
 /**
@@ -27,7 +31,7 @@ export interface RecheckOptions {
  * From the moment a change is noticed until a piece was read and hashed again it is in doubt: it is not given to
  * peers or readers, and no resume record vouches for it.
  */
-export class Recheck {
+export class Recheck extends EventEmitter<RecheckEvents> {
   readonly #options: RecheckOptions
   readonly #layout: Layout
   /** Verified pieces that are in doubt. Cleared when they were read again. */
@@ -42,6 +46,7 @@ export class Recheck {
   changed = ''
 
   constructor(options: RecheckOptions) {
+    super()
     this.#options = options
     this.#layout = new Layout(options.metainfo)
     this.#doubtful = new Bitfield(options.metainfo.pieceCount)
@@ -90,11 +95,11 @@ export class Recheck {
     if (files.length === 0) return
     for (const index of files.flatMap(file => this.#piecesOf(file)))
       if (this.#options.verified.has(index)) this.#doubtful.add(index)
-    const { failed, signal } = this.#options
+    const { signal } = this.#options
     this.#last = this.#last
       .then(() => this.#readAgain(files))
       .catch(error => {
-        if (!signal.aborted) failed(error)
+        if (!signal.aborted) this.emit('failed', error)
       })
   }
 
@@ -108,12 +113,12 @@ export class Recheck {
     const right = await check({ metainfo, pieces, signal, storage: { read: this.#readIfPossible } })
     for (const index of pieces) {
       this.#doubtful.delete(index)
-      if (right.has(index)) this.#options.kept(index)
+      if (right.has(index)) this.emit('confirmed', index)
     }
     const wrong = pieces.filter(index => !right.has(index))
     for (const index of wrong) {
       this.#options.verified.delete(index)
-      this.#options.lost(index)
+      this.emit('lost', index)
     }
     for (const file of files) this.#warnOf(file, wrong)
   }
@@ -135,7 +140,7 @@ export class Recheck {
     const pieces = count === 1 ? '1 of its pieces is' : `${count} of its pieces are`
     this.changed = this.#layout.files[file]!.path
     const message = `${this.changed} was changed by another program: ${pieces} no longer right`
-    this.#options.warning(new StorageError('ERR_CHANGED', message))
+    this.emit('warning', new StorageError('ERR_CHANGED', message))
   }
 
   #piecesOf(file: number): number[] {
