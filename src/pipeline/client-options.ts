@@ -12,45 +12,48 @@ export interface ClientOptions {
   readonly port?: number
   /** An IP address of this machine: the client listens and dials there. @default all addresses */
   readonly bind?: string
-  /** Whether peers may connect to us. @default true */
+  /** False to accept no connections. @default true */
   readonly listen?: boolean
   /** Which connections are encrypted (MSE): see `TorrentOptions.encryption`. @default 'prefer' */
   readonly encryption?: Encryption
-  /** Whether the DHT is used for public torrents. @default true */
+  /** False to use no DHT. It is never used for private torrents. @default true */
   readonly dht?: boolean
-  /** Nodes by which the DHT is entered. @default well-known routers */
+  /** DHT nodes for bootstrapping. @default well-known routers */
   readonly dhtNodes?: readonly PeerAddress[]
-  /** Whether peers are looked for in the local network (LSD). @default true */
+  /** False to look for no peers in the local network (LSD). @default true */
   readonly lsd?: boolean
-  /** Whether peers tell each other of peers (PEX). @default true */
+  /** False to exchange no addresses with peers (PEX). @default true */
   readonly pex?: boolean
-  /** Whether the trackers of torrents are asked. @default true */
+  /** False to ask no trackers. @default true */
   readonly trackers?: boolean
-  /** Bytes a second that all torrents together upload, or download, at most. @default no limit */
+  /** Rate limits of all torrents together, in bytes per second. @default no limit */
   readonly up?: number
   readonly down?: number
-  /** Connections of all torrents together. @default 200 */
+  /** Maximum number of connections of all torrents together. @default 200 */
   readonly maxPeers?: number
-  /** Bytes for everything in flight, of all torrents together. @default 64 MiB */
+  /** Bytes of memory for pieces and requests of all torrents together. @default 64 MiB */
   readonly memory?: number
   /**
    * Number of threads that hash files when torrents are checked, 0 for none. They start when there is much to hash.
    * @default one for each core, at most 4; none with one core
    */
   readonly hashThreads?: number
-  /** A directory for resume records and the nodes of the DHT. @default nothing is kept */
+  /** A directory for resume records and DHT nodes. @default nothing is kept */
   readonly stateDirectory?: string
-  /** Twenty bytes that name this client to peers and trackers. @default random, with our prefix */
+  /** The peer id, 20 bytes. @default random, with our prefix */
   readonly peerId?: Uint8Array
 
-  /** The file system of downloads and records. @default this machine's */
+  /** The file system of sources, downloads and records. @default that of this machine */
   readonly fs?: FileSystem
   readonly clock?: Clock
   /** Numbers from 0 to below 1. @default Math.random */
   readonly random?: () => number
+  /** Opens TCP connections. @default node:net */
   readonly connect?: typeof net.connect
+  /** Opens the TCP port. @default node:net */
   readonly createServer?: typeof net.createServer
+  /** Opens UDP sockets of the DHT and of LSD. @default node:dgram */
   readonly createSocket?: typeof dgram.createSocket
-  /** How web seeds are asked. @default node:http and node:https */
+  /** Requests web seeds and .torrent URLs. @default node:http and node:https */
   readonly http?: HttpOpen
 }

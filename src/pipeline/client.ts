@@ -22,12 +22,13 @@ import { Torrent } from './torrent.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 import { isMetainfo, loadSource, type TorrentSource } from './torrent-source.ts'
 
+/** Events of `Client`. */
 export interface ClientEvents {
   /** A torrent was added. */
   added: [torrent: Torrent]
   /** A torrent has closed. */
   removed: [torrent: Torrent]
-  /** The DHT or the listener failed in part; the client goes on. */
+  /** A part of the client failed, such as the DHT; the client goes on. */
   warning: [error: TsdlError]
 }
 
@@ -96,14 +97,14 @@ const DEFAULT_MEMORY_BYTES = 64 << 20
 const DEFAULT_MAX_PEERS = 200
 
 /**
- * Everything that torrents of one process share: the identity, the port, the DHT and LSD, the rate limits, the
- * connections and the memory. Nothing is opened before the first torrent needs it.
+ * What the torrents of one process share: the identity, the port, the DHT and LSD, the rate limits, the connections and the
+ * memory. Nothing is opened before the first torrent needs it.
  */
 export class Client extends EventEmitter<ClientEvents> {
-  /** Twenty bytes: one identity for all torrents in all of their states. */
+  /** The peer id of all torrents, 20 bytes. */
   readonly peerId: Uint8Array
   readonly #options: ClientOptions
-  /** 32 bits by which trackers know us when our address changes (BEP 7). */
+  /** 32 bits that identify us to trackers when our address changes (BEP 7). */
   readonly #trackerKey = randomBytes(4).readUInt32BE(0)
   readonly #torrents = new Map<string, Torrent>()
   readonly #connections: ConnectionLimit
@@ -146,15 +147,14 @@ export class Client extends EventEmitter<ClientEvents> {
     return [...this.#torrents.values()]
   }
 
-  /** The torrent of this info-hash, in hex. */
+  /** Returns the torrent with an info-hash, in hex. */
   get(infoHash: string): Torrent | undefined {
     return this.#torrents.get(infoHash)
   }
 
   /**
-   * Opens the port that peers connect to. `add` does so itself.
-   * @returns the listener, or undefined with `listen: false`
-   * @throws InputError ERR_LISTEN when the port is taken or the address is not of this machine
+   * Opens the port that peers connect to, as `add` does. Resolves with the listener, or with `undefined` if `listen` is false.
+   * @throws InputError ERR_LISTEN if the port is in use, or the address is not of this machine
    */
   listen(): Promise<Listener | undefined> {
     this.#listening ??= this.#startListening()
@@ -206,7 +206,7 @@ export class Client extends EventEmitter<ClientEvents> {
     return torrent
   }
 
-  /** Closes all torrents, says goodbye to trackers and peers, and gives everything back. Idempotent; never rejects. */
+  /** Closes all torrents and the client, and tells trackers and peers. Idempotent; never rejects. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -229,7 +229,7 @@ export class Client extends EventEmitter<ClientEvents> {
     return new Listener(options).listen()
   }
 
-  /** The DHT and LSD, made when the first torrent is added; they open their ports when a torrent needs them. */
+  /** Returns the DHT and LSD. They are created for the first torrent, and open their ports when a torrent needs them. */
   #discovery(listener: Listener | undefined): Pick<TorrentOptions, 'dht' | 'lsd'> {
     const { bind, clock, createSocket, dht = true, dhtNodes: bootstrap, lsd = true } = this.#options
     const { random } = this.#options
@@ -251,7 +251,7 @@ export class Client extends EventEmitter<ClientEvents> {
     return { ...(this.#dht ? { dht: this.#dht } : {}), ...(this.#lsd ? { lsd: this.#lsd } : {}) }
   }
 
-  /** A torrent's share of the common rates; a rate of its own stands in place of its share. */
+  /** Returns the rates of a torrent: its own limits, or its shares of the client's. */
   #rates({ up, down }: AddOptions): Pick<TorrentOptions, 'up' | 'down'> {
     return {
       ...(up === undefined && this.#up ? { up: new RateShare(this.#up) } : pick({ up }, 'up')),

@@ -3,13 +3,13 @@ import { messageOf, StorageError } from '../errors.ts'
 import { type FileSystem, systemCode } from '../ports/file-system.ts'
 import { NextRecordFile, readRecordFile } from '../storage/record-file.ts'
 
-/** What an earlier run left of the DHT at `path`; none if there is nothing, or nothing that could be read. Never rejects. */
+/** Reads the DHT nodes of an earlier run. Resolves with `undefined` if there are none, or if they cannot be read. */
 export async function readDhtRecord(fs: FileSystem, path: string): Promise<Uint8Array | undefined> {
   return readRecordFile(fs, path, MAX_STATE).catch(() => undefined)
 }
 
 /**
- * Leaves `Dht.state` for the next run, in place of what is there, unless there is none.
+ * Saves `Dht.state` for the next run, if there is one, in place of the earlier one.
  * @throws StorageError ERR_RECORD
  */
 export async function writeDhtRecord(
@@ -26,6 +26,6 @@ export async function writeDhtRecord(
     })
   } catch (error) {
     const why = systemCode(error) ?? messageOf(error)
-    throw new StorageError('ERR_RECORD', `the nodes of the DHT were not kept at ${path}: ${why}`, error)
+    throw new StorageError('ERR_RECORD', `the DHT nodes were not saved at ${path}: ${why}`, error)
   }
 }

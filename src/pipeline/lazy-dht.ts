@@ -5,16 +5,17 @@ import { messageOf, StorageError, type TsdlError } from '../errors.ts'
 import type { FileSystem } from '../ports/file-system.ts'
 import { readDhtRecord, writeDhtRecord } from './dht-record.ts'
 
+/** Options of `LazyDht`. */
 export interface LazyDhtOptions {
-  /** How to make the DHT, when it is needed. */
+  /** The options of the DHT. */
   readonly options: Omit<DhtOptions, 'state'>
-  /** A file that keeps the nodes from one run to the next, and where it is. @default nodes are not kept */
+  /** The file that keeps the nodes between runs. @default nodes are not kept */
   readonly record?: { readonly fs: FileSystem; readonly path: string } | undefined
-  /** Told of what failed; the DHT goes on. */
+  /** Called with each failure; the DHT goes on. */
   readonly warn: (error: TsdlError) => void
 }
 
-/** The DHT of a client: loaded, and its ports opened, when the first torrent asks for peers. */
+/** The DHT of a client. It is loaded, and its ports are opened, when the first torrent looks up peers. */
 export class LazyDht implements SharedDht {
   readonly #options: LazyDhtOptions
   #opening: Promise<Dht> | undefined
@@ -41,7 +42,7 @@ export class LazyDht implements SharedDht {
     return dht.lookup(infoHash, options)
   }
 
-  /** Keeps the nodes for the next run and closes the DHT. Never rejects. */
+  /** Saves the nodes and closes the DHT. Never rejects. */
   async close(): Promise<void> {
     const dht = await this.#opening?.catch(() => undefined)
     if (!dht) return

@@ -1,14 +1,12 @@
-import { checkOptions } from '../codec/check-arguments.ts'
-import { describeValue } from '../codec/quote.ts'
-import { InputError } from '../errors.ts'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
-import { Torrent } from './torrent.ts'
+import type { Torrent } from './torrent.ts'
 
 /** Options of `share`. */
 export interface ShareOptions {
-  /** Bytes to give for each byte that was wanted. @default no end */
+  /** Bytes to upload for each wanted byte. @default no end */
   readonly ratio?: number
-  /** Milliseconds to go on. @default no end */
+  /** Milliseconds to share. @default no end */
   readonly time?: number
   readonly clock?: Clock
 }
@@ -16,11 +14,10 @@ export interface ShareOptions {
 /** Milliseconds between two checks of the ratio. */
 const CHECK_INTERVAL_MS = 500
 
-/** Resolves when a torrent has shared enough, or for long enough, from now on, or is closed. */
+/** Resolves when a torrent has reached the ratio, has shared for the time, or is closed. */
 export async function share(torrent: Torrent, options: ShareOptions = {}): Promise<void> {
-  if (!(torrent instanceof Torrent)) {
-    throw new InputError('ERR_USAGE', `torrent: expected a Torrent, got ${describeValue(torrent)}`)
-  }
+  checkArgument('torrent', torrent, 'object')
+  checkArgument('torrent.progress', torrent.progress, 'object')
   checkOptions(options, { clock: 'object', ratio: 'number', time: 'number' })
   const { ratio, time, clock = systemClock } = options
   const start = clock.now()
@@ -31,13 +28,13 @@ export async function share(torrent: Torrent, options: ShareOptions = {}): Promi
       torrent.off('close', end)
       resolve()
     }
-    const look = () => {
-      const enough = ratio !== undefined && torrent.progress.ratio >= ratio
-      const late = time !== undefined && clock.now() - start >= time
-      if (enough || late) end()
-      else timer = clock.setTimeout(look, CHECK_INTERVAL_MS)
+    const check = () => {
+      const isRatioReached = ratio !== undefined && torrent.progress.ratio >= ratio
+      const isTimeOver = time !== undefined && clock.now() - start >= time
+      if (isRatioReached || isTimeOver) end()
+      else timer = clock.setTimeout(check, CHECK_INTERVAL_MS)
     }
     torrent.on('close', end)
-    look()
+    check()
   })
 }
