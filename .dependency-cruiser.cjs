@@ -37,6 +37,9 @@ const pipelineRooms = [
   'reading',
   'pieces',
   'sinks',
+  'sources',
+  'torrent',
+  'client',
 ]
 /** The rooms of src/streams. A stage imports no other stage; the files at the top level are what stages share. */
 const streamRooms = ['peer', 'torrent', 'read', 'web']

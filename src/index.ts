@@ -2,9 +2,9 @@
 
 // Many torrents
 
+export type { ClientOptions } from './pipeline/client/client-options.ts'
 export { type AddOptions, Client, type ClientEvents } from './pipeline/client.ts'
-export type { ClientOptions } from './pipeline/client-options.ts'
-export { isMetainfo, loadSource, type TorrentSource } from './pipeline/torrent-source.ts'
+export { isMetainfo, loadSource, type TorrentSource } from './pipeline/sources/torrent-source.ts'
 
 // One torrent
 
@@ -37,7 +37,7 @@ export type { FileEntry, Metainfo } from './metainfo/metainfo.ts'
 export type { NameOptions } from './metainfo/name.ts'
 export { MAX_TORRENT_SIZE, openMetainfo, parse } from './metainfo/parse.ts'
 export { torrentOf } from './metainfo/torrent.ts'
-export { type LoadTorrentOptions, loadTorrent, parseTorrent } from './pipeline/load-torrent.ts'
+export { type LoadTorrentOptions, loadTorrent, parseTorrent } from './pipeline/sources/load-torrent.ts'
 export { type VerifyOptions, verify } from './pipeline/verify.ts'
 
 // Several sinks
@@ -62,19 +62,19 @@ export type { Peer } from './pipeline/peer/peer.ts'
 export type { ContentOptions } from './pipeline/pieces/content-options.ts'
 export type { Contribution } from './pipeline/pieces/contributions.ts'
 export { piecesOf } from './pipeline/pieces/wanted.ts'
-export type { MetadataProgress, Progress } from './pipeline/progress.ts'
 export type { ByteRange, ReadOptions, TorrentFile } from './pipeline/reading/torrent-file.ts'
 export { type CheckOptions, check } from './pipeline/resume/check.ts'
 export { resumeAt } from './pipeline/resume/find-verified-pieces.ts'
 export { Listener, type ListenerOptions } from './pipeline/swarm/listener.ts'
+export type { MetadataProgress, Progress } from './pipeline/torrent/progress.ts'
+export type { TorrentEvents, TorrentState } from './pipeline/torrent/torrent-events.ts'
 export { Torrent } from './pipeline/torrent.ts'
-export type { TorrentEvents, TorrentState } from './pipeline/torrent-events.ts'
 
 // Options
 
 export { formatAddress, type PeerAddress, parseAddress } from './codec/compact.ts'
 export type { Encryption } from './codec/mse.ts'
-export type { TorrentOptions } from './pipeline/torrent-options.ts'
+export type { TorrentOptions } from './pipeline/torrent/torrent-options.ts'
 export { type Clock, systemClock, type Timer } from './ports/clock.ts'
 export { type FileSystem, type ListingFileSystem, nodeFileSystem } from './ports/file-system.ts'
 export type { HttpOpen, HttpOpenOptions, HttpResponse } from './ports/http-client.ts'

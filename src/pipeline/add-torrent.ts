@@ -1,9 +1,9 @@
 import { checkOptions } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
+import type { ClientOptions } from './client/client-options.ts'
 import { type AddOptions, Client } from './client.ts'
-import type { ClientOptions } from './client-options.ts'
+import type { TorrentSource } from './sources/torrent-source.ts'
 import type { Torrent } from './torrent.ts'
-import type { TorrentSource } from './torrent-source.ts'
 
 /**
  * How the peers of one torrent are found and reached. Without `client`, the torrent gets a client of its own, which these

@@ -10,8 +10,8 @@ import { resumePath } from '../storage/resume-record.ts'
 import { type AddTorrentOptions, addTorrent } from './add-torrent.ts'
 import type { ContentOptions } from './pieces/content-options.ts'
 import { resumeAt } from './resume/find-verified-pieces.ts'
+import { isMetainfo, loadSource, type TorrentSource } from './sources/torrent-source.ts'
 import type { Torrent } from './torrent.ts'
-import { isMetainfo, loadSource, type TorrentSource } from './torrent-source.ts'
 
 /** Where the files of a download go, and which. */
 export interface DirectoryOptions extends Pick<ContentOptions, 'select'> {

@@ -3,9 +3,9 @@ import { messageOf, StalledError, type TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { type AddTorrentOptions, addTorrent } from './add-torrent.ts'
 import type { ContentOptions } from './pieces/content-options.ts'
-import type { MetadataProgress } from './progress.ts'
+import type { TorrentSource } from './sources/torrent-source.ts'
+import type { MetadataProgress } from './torrent/progress.ts'
 import type { Torrent } from './torrent.ts'
-import type { TorrentSource } from './torrent-source.ts'
 
 /** Receivers of what happens while metadata is fetched. */
 export interface MetadataListeners {

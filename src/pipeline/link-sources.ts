@@ -1,7 +1,7 @@
 import { type ErrorCode, InputError, messageOf, TsdlError } from '../errors.ts'
 import { joined, type Magnet } from '../metainfo/magnet.ts'
 import { unboundedAbortController } from '../ports/abort.ts'
-import { type LoadTorrentOptions, loadTorrent } from './load-torrent.ts'
+import { type LoadTorrentOptions, loadTorrent } from './sources/load-torrent.ts'
 import type { Torrent } from './torrent.ts'
 
 /**

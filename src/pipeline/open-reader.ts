@@ -5,8 +5,8 @@ import { pick } from '../ports/pick.ts'
 import { DeferredReader, type LendingReader } from '../streams/read/deferred-reader.ts'
 import { type AddTorrentOptions, addTorrent } from './add-torrent.ts'
 import type { ContentOptions } from './pieces/content-options.ts'
+import { isMetainfo, loadSource, type TorrentSource } from './sources/torrent-source.ts'
 import type { Torrent } from './torrent.ts'
-import { isMetainfo, loadSource, type TorrentSource } from './torrent-source.ts'
 
 /** Options of `stream` and `streamTar`. */
 export interface ReaderOptions extends Omit<AddTorrentOptions, Exclude<keyof ContentOptions, 'select'>> {

@@ -4,8 +4,8 @@ import { FileReader } from '../streams/read/file-reader.ts'
 import type { TarBody, TarPacker } from '../streams/read/tar-packer.ts'
 import { openReader, type ReaderOptions, type TorrentReader } from './open-reader.ts'
 import { type TarChoice, tarOf } from './sinks/tar.ts'
+import type { TorrentSource } from './sources/torrent-source.ts'
 import type { Torrent } from './torrent.ts'
-import type { TorrentSource } from './torrent-source.ts'
 
 /** Options of `streamTar`. */
 export interface StreamTarOptions extends ReaderOptions, TarChoice {

@@ -6,7 +6,7 @@ import { openReader, type ReaderOptions, type TorrentReader } from './open-reade
 import type { ContentOptions } from './pieces/content-options.ts'
 import { piecesOf } from './pieces/wanted.ts'
 import type { ByteRange } from './reading/torrent-file.ts'
-import { isMetainfo, type TorrentSource } from './torrent-source.ts'
+import { isMetainfo, type TorrentSource } from './sources/torrent-source.ts'
 
 /** Options of `stream`. */
 export interface StreamOptions extends Omit<ReaderOptions, 'select'>, ByteRange {

@@ -7,7 +7,7 @@ import { pick } from '../ports/pick.ts'
 import { FileStorage } from '../storage/file-storage.ts'
 import { type LocateOptions, locate } from '../storage/locate.ts'
 import { check } from './resume/check.ts'
-import { isMetainfo, loadSource, type TorrentSource } from './torrent-source.ts'
+import { isMetainfo, loadSource, type TorrentSource } from './sources/torrent-source.ts'
 
 /** Options of `verify`. */
 export interface VerifyOptions extends LocateOptions {

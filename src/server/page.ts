@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { htmlEscape } from 'escape-goat'
 import prettyBytes from 'pretty-bytes'
-import type { Progress } from '../pipeline/progress.ts'
+import type { Progress } from '../pipeline/torrent/progress.ts'
 import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
 import { nameOf, parentOf, type Tree, topOf } from './tree.ts'
 import type { Urls } from './urls.ts'

@@ -1,6 +1,6 @@
 /** The torrents that a server serves. Nothing here depends on the engine that downloads them. */
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { Progress } from '../pipeline/progress.ts'
+import type { Progress } from '../pipeline/torrent/progress.ts'
 
 /** A range of bytes of a file: `start` is the first, `end` is behind the last. */
 export interface FileRange {

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { formatAddress, type PeerAddress } from '../../src/codec/compact.ts'
 import { Dht, type DhtOptions } from '../../src/dht/dht.ts'
 import { MAX_STATE } from '../../src/dht/state.ts'
-import { readDhtRecord, writeDhtRecord } from '../../src/pipeline/dht-record.ts'
+import { readDhtRecord, writeDhtRecord } from '../../src/pipeline/client/dht-record.ts'
 import { nodeFileSystem } from '../../src/ports/file-system.ts'
 
 /** Starts nodes on loopback that bootstrap from the first, and closes them after `t`. */

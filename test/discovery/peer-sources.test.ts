@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events'
 import t from 'tap'
 import type { DhtLookupOptions } from '../../src/dht/dht.ts'
 import { PeerSources, type PeerSourcesOptions } from '../../src/discovery/peer-sources.ts'
-import { explainStall } from '../../src/pipeline/diagnosis.ts'
 import type { Swarm } from '../../src/pipeline/swarm/swarm.ts'
+import { explainStall } from '../../src/pipeline/torrent/diagnosis.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const infoHash = Buffer.alloc(20, 7)

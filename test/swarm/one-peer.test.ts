@@ -1,8 +1,8 @@
 /** Downloads from a single peer: no second one helps, so whatever is forgotten about it shows. */
 import fc from 'fast-check'
 import t from 'tap'
+import type { TorrentOptions } from '../../src/pipeline/torrent/torrent-options.ts'
 import { Torrent } from '../../src/pipeline/torrent.ts'
-import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
 import { WindowStorage } from '../../src/storage/window-storage.ts'
 import { generator } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'

@@ -1,7 +1,7 @@
 /** Storages that a library user writes: what they can do follows from the members that they have. */
 import t, { type Test } from 'tap'
+import type { TorrentOptions } from '../../src/pipeline/torrent/torrent-options.ts'
 import { Torrent } from '../../src/pipeline/torrent.ts'
-import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
 import type { LentBytes, ReadWindow, Storage, WindowOwner, WindowRange } from '../../src/storage/storage.ts'
 import { generator } from '../helpers/feed.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'

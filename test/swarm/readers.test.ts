@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
+import type { TorrentOptions } from '../../src/pipeline/torrent/torrent-options.ts'
 import { Torrent } from '../../src/pipeline/torrent.ts'
-import type { TorrentOptions } from '../../src/pipeline/torrent-options.ts'
 import { WindowStorage } from '../../src/storage/window-storage.ts'
 import { generator } from '../helpers/feed.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'

@@ -1,12 +1,12 @@
-import { Bitfield } from '../codec/bitfield.ts'
-import { addressBytes } from '../codec/compact.ts'
-import { describeValue } from '../codec/quote.ts'
-import { InputError } from '../errors.ts'
-import type { Magnet } from '../metainfo/magnet.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { ContentOptions } from './pieces/content-options.ts'
+import { Bitfield } from '../../codec/bitfield.ts'
+import { addressBytes } from '../../codec/compact.ts'
+import { describeValue } from '../../codec/quote.ts'
+import { InputError } from '../../errors.ts'
+import type { Magnet } from '../../metainfo/magnet.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { ContentOptions } from '../pieces/content-options.ts'
+import { isMetainfo, isParsedMagnet } from '../sources/torrent-source.ts'
 import type { TorrentOptions } from './torrent-options.ts'
-import { isMetainfo, isParsedMagnet } from './torrent-source.ts'
 
 /** A test of one value, and the words for what it accepts. */
 type Check = readonly [accepts: (value: unknown) => boolean, expected: string]

@@ -1,9 +1,8 @@
-import type { PeerSources } from '../discovery/peer-sources.ts'
-import { StalledError } from '../errors.ts'
-import type { MetadataDownload } from './metadata/metadata-download.ts'
-import type { Peer } from './peer/peer.ts'
-import type { WebSeeds } from './pieces/web-seeds.ts'
-import type { TorrentParts } from './progress.ts'
+import type { PeerSources } from '../../discovery/peer-sources.ts'
+import { StalledError } from '../../errors.ts'
+import type { MetadataDownload } from '../metadata/metadata-download.ts'
+import type { Peer } from '../peer/peer.ts'
+import type { WebSeeds } from '../pieces/web-seeds.ts'
 import {
   CHOKES,
   LACKS,
@@ -12,8 +11,9 @@ import {
   type PeerReport,
   SENDS_NOTHING,
   summarize,
-} from './swarm/peer-reports.ts'
-import type { Swarm } from './swarm/swarm.ts'
+} from '../swarm/peer-reports.ts'
+import type { Swarm } from '../swarm/swarm.ts'
+import type { TorrentParts } from './progress.ts'
 
 /** Explains why a torrent receives nothing. */
 export function reasonOf({ content, metadata, network, state }: TorrentParts): string {

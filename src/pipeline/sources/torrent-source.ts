@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
-import { describeValue } from '../codec/quote.ts'
-import { InputError } from '../errors.ts'
-import { isMagnet, type Magnet, parseMagnet } from '../metainfo/magnet.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import { openMetainfo } from '../metainfo/parse.ts'
+import { describeValue } from '../../codec/quote.ts'
+import { InputError } from '../../errors.ts'
+import { isMagnet, type Magnet, parseMagnet } from '../../metainfo/magnet.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { openMetainfo } from '../../metainfo/parse.ts'
 import { type LoadTorrentOptions, loadTorrent } from './load-torrent.ts'
 
 /**

@@ -1,8 +1,8 @@
-import type { PeerAddress } from '../codec/compact.ts'
-import type { Dht, DhtLookupOptions, DhtOptions } from '../dht/dht.ts'
-import type { SharedDht } from '../discovery/peer-sources.ts'
-import { messageOf, StorageError, type TsdlError } from '../errors.ts'
-import type { FileSystem } from '../ports/file-system.ts'
+import type { PeerAddress } from '../../codec/compact.ts'
+import type { Dht, DhtLookupOptions, DhtOptions } from '../../dht/dht.ts'
+import type { SharedDht } from '../../discovery/peer-sources.ts'
+import { messageOf, StorageError, type TsdlError } from '../../errors.ts'
+import type { FileSystem } from '../../ports/file-system.ts'
 import { readDhtRecord, writeDhtRecord } from './dht-record.ts'
 
 /** Options of `LazyDht`. */
@@ -63,7 +63,7 @@ export class LazyDht implements SharedDht {
   async #start(): Promise<Dht> {
     const { options, record, warn } = this.#options
     const [{ Dht }, state] = await Promise.all([
-      import('../dht/dht.ts'),
+      import('../../dht/dht.ts'),
       record && readDhtRecord(record.fs, record.path),
     ])
     const dht = new Dht({ ...options, ...(state ? { state } : {}) })

@@ -1,4 +1,4 @@
-import { LocalDiscovery } from '../discovery/local-discovery.ts'
+import { LocalDiscovery } from '../../discovery/local-discovery.ts'
 
 /** LSD that opens its ports when the first torrent is added. */
 export class LazyLocalDiscovery extends LocalDiscovery {

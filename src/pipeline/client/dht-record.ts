@@ -1,7 +1,7 @@
-import { MAX_STATE } from '../dht/state.ts'
-import { messageOf, StorageError } from '../errors.ts'
-import { type FileSystem, systemCode } from '../ports/file-system.ts'
-import { NextRecordFile, readRecordFile } from '../storage/record-file.ts'
+import { MAX_STATE } from '../../dht/state.ts'
+import { messageOf, StorageError } from '../../errors.ts'
+import { type FileSystem, systemCode } from '../../ports/file-system.ts'
+import { NextRecordFile, readRecordFile } from '../../storage/record-file.ts'
 
 /** Reads the DHT nodes of an earlier run. Resolves with `undefined` if there are none, or if they cannot be read. */
 export async function readDhtRecord(fs: FileSystem, path: string): Promise<Uint8Array | undefined> {

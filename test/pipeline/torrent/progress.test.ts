@@ -1,5 +1,5 @@
 import t from 'tap'
-import { progressOf, type TorrentParts } from '../../src/pipeline/progress.ts'
+import { progressOf, type TorrentParts } from '../../../src/pipeline/torrent/progress.ts'
 
 interface Parts {
   readonly total?: number

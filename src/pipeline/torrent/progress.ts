@@ -1,5 +1,5 @@
-import type { MetadataDownload } from './metadata/metadata-download.ts'
-import type { Pieces } from './pieces/pieces.ts'
+import type { MetadataDownload } from '../metadata/metadata-download.ts'
+import type { Pieces } from '../pieces/pieces.ts'
 import type { TorrentContent } from './torrent-content.ts'
 import type { TorrentState } from './torrent-events.ts'
 import type { TorrentNetwork } from './torrent-network.ts'

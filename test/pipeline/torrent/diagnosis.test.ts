@@ -1,9 +1,9 @@
 import t from 'tap'
-import { PeerError } from '../../src/errors.ts'
-import { describeEnd, summarize } from '../../src/pipeline/swarm/peer-reports.ts'
-import { scriptedPeer } from '../helpers/scripted-peer.ts'
-import { oddTorrent, run } from '../helpers/swarm.ts'
-import { VirtualClock } from '../helpers/virtual-clock.ts'
+import { PeerError } from '../../../src/errors.ts'
+import { describeEnd, summarize } from '../../../src/pipeline/swarm/peer-reports.ts'
+import { scriptedPeer } from '../../helpers/scripted-peer.ts'
+import { oddTorrent, run } from '../../helpers/swarm.ts'
+import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
 const system = (code: string) => {
   const cause = Object.assign(new Error(`connect ${code} 1.2.3.4:5`), { code })

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../ports/clock.ts'
+import type { Clock, Timer } from '../../ports/clock.ts'
 
 /** Milliseconds between two ticks. */
 const TICK_MS = 250

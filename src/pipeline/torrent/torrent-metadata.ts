@@ -1,14 +1,14 @@
 import { EventEmitter } from 'node:events'
-import { describeValue } from '../codec/quote.ts'
-import { InputError } from '../errors.ts'
-import { type Magnet, metainfoOf } from '../metainfo/magnet.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import { type Clock, systemClock } from '../ports/clock.ts'
-import { pick } from '../ports/pick.ts'
-import { MetadataDownload } from './metadata/metadata-download.ts'
+import { describeValue } from '../../codec/quote.ts'
+import { InputError } from '../../errors.ts'
+import { type Magnet, metainfoOf } from '../../metainfo/magnet.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { type Clock, systemClock } from '../../ports/clock.ts'
+import { pick } from '../../ports/pick.ts'
+import { MetadataDownload } from '../metadata/metadata-download.ts'
+import { isMetainfo } from '../sources/torrent-source.ts'
 import type { TorrentNetwork } from './torrent-network.ts'
 import type { TorrentOptions } from './torrent-options.ts'
-import { isMetainfo } from './torrent-source.ts'
 
 export interface TorrentMetadataEvents {
   /** The metadata has become known. */

@@ -1,10 +1,10 @@
 import type dgram from 'node:dgram'
 import type net from 'node:net'
-import type { PeerAddress } from '../codec/compact.ts'
-import type { Encryption } from '../codec/mse.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { FileSystem } from '../ports/file-system.ts'
-import type { HttpOpen } from '../ports/http-client.ts'
+import type { PeerAddress } from '../../codec/compact.ts'
+import type { Encryption } from '../../codec/mse.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { FileSystem } from '../../ports/file-system.ts'
+import type { HttpOpen } from '../../ports/http-client.ts'
 
 /** Options of `Client`. */
 export interface ClientOptions {

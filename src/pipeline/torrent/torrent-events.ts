@@ -1,6 +1,6 @@
-import type { TsdlError } from '../errors.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import type { Peer } from './peer/peer.ts'
+import type { TsdlError } from '../../errors.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { Peer } from '../peer/peer.ts'
 
 /** The events of a torrent. */
 export interface TorrentEvents {
