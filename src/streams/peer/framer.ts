@@ -125,12 +125,22 @@ export class Framer extends Transform<Uint8Array, Incoming> {
         else at = this.#gather(chunk, at)
       }
     } catch (error) {
-      done(error as Error)
+      this.#fail(error as Error, done)
       return
     }
     this.#flushBlocks()
     this.#consumed?.(chunk)
     done()
+  }
+
+  /**
+   * Fails after the blocks and messages before the error are handled, as a peer may end with the last block of a piece.
+   * An error discards the output of a stage, so it waits for the next turn of the event loop.
+   */
+  #fail(error: Error, done: Done): void {
+    this.#flushBlocks()
+    this.#parked.park(done)
+    setImmediate(() => this.#parked.release(error))
   }
 
   /** Reads the head of a block that is complete in this chunk: the most frequent case. */
