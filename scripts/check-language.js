@@ -7,11 +7,6 @@ import { readdirSync, readFileSync } from 'node:fs'
 /** Write peer, tracker, reader, caller or node instead. */
 const EXCLUDED_WORDS = /\b(?:who|whom|whose|whoever|somebody|nobody|anybody|everybody)\b/gi
 
-/** Path prefixes of the rooms that still use excluded words. Remove a prefix when its room is rewritten. */
-const UNCONVERTED_ROOMS = [
-  'docs/performance.md',
-]
-
 /** Path prefixes of tests with checked titles. Add a prefix when its titles are rewritten. */
 const CONVERTED_TESTS = [
   ...['test/cli/', 'test/codec/', 'test/dht/', 'test/discovery/', 'test/docs', 'test/fuzz/', 'test/hashing/'],
@@ -48,7 +43,6 @@ function findExcludedTitles(file) {
 
 const tests = listFiles('test', '.test.ts').filter(file => CONVERTED_TESTS.some(prefix => file.startsWith(prefix)))
 const files = ['README.md', ...listFiles('docs', '.md'), ...listFiles('src', '.ts')].sort()
-const isConverted = file => !UNCONVERTED_ROOMS.some(prefix => file.startsWith(prefix))
-const findings = [...files.filter(isConverted).flatMap(findExcludedWords), ...tests.flatMap(findExcludedTitles)]
+const findings = [...files.flatMap(findExcludedWords), ...tests.flatMap(findExcludedTitles)]
 for (const finding of findings) console.error(finding)
 if (findings.length > 0) process.exitCode = 1
