@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import * as fs from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { isLit } from '../../src/storage/beacon.ts'
@@ -175,6 +176,7 @@ t.test('a lock directory whose path is too long for a socket works', async t => 
   await (await two.take(['/a'], holder('two'))).release()
 })
 
-t.test('a beacon that is not there is not lit', async t => {
-  t.equal(await isLit(join(t.testdir(), 'nothing')), false)
+t.test('a missing beacon is not lit', async t => {
+  // Not in a fixture: its path may be too long for a socket, which is a different error.
+  t.equal(await isLit(join(tmpdir(), 'tsdl-missing.socket')), false)
 })
