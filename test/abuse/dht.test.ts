@@ -1,27 +1,13 @@
 /** Attacks on a node of the DHT, each beside an honest node that does the same without being attacked. */
-import t, { type Test } from 'tap'
+import t from 'tap'
 import type { Dht } from '../../src/dht/dht.ts'
 import { decodeKrpc, encodeQuery, encodeReply, type KrpcMessage, type Reply } from '../../src/dht/krpc.ts'
 import { idFor, idNear } from '../../src/dht/node-id.ts'
 import { PeerStore } from '../../src/dht/peer-store.ts'
 import { decodeState } from '../../src/dht/state.ts'
-import { DHT_PORT, SimulatedDht } from '../helpers/simulation/dht.ts'
+import { DHT_PORT, onNetwork, type SimulatedDht } from '../helpers/simulation/dht.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
 const seconds = 1000
-
-function onNetwork(name: string, run: (t: Test, net: SimulatedDht) => Promise<void>): void {
-  t.test(`${name} (SEED=${SEED})`, async t => {
-    const net = new SimulatedDht(SEED)
-    try {
-      await run(t, net)
-    } finally {
-      await net.close()
-    }
-    await net.clock.run({ for: seconds })
-    t.same([net.udp.open, net.clock.pending], [0, 0], 'nothing is left')
-  })
-}
 
 /** A machine that sends what it likes and hears what comes back. */
 class Stranger {

@@ -1,28 +1,13 @@
-import t, { type Test } from 'tap'
+import t from 'tap'
 import type { Dht } from '../../src/dht/dht.ts'
 import { DhtPeers } from '../../src/dht/dht-peers.ts'
 import { decodeKrpc, encodeQuery, encodeReply } from '../../src/dht/krpc.ts'
 import { idFor, idNear } from '../../src/dht/node-id.ts'
 import { decodeState, encodeState } from '../../src/dht/state.ts'
-import { DHT_PORT, SimulatedDht } from '../helpers/simulation/dht.ts'
+import { DHT_PORT, onNetwork, type SimulatedDht } from '../helpers/simulation/dht.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
 const minute = 60_000
-
-/** Runs a test on its own network, and checks that no socket or timer remains. */
-function onNetwork(name: string, run: (t: Test, net: SimulatedDht) => Promise<void>): void {
-  t.test(`${name} (SEED=${SEED})`, async t => {
-    const net = new SimulatedDht(SEED)
-    try {
-      await run(t, net)
-    } finally {
-      await net.close()
-    }
-    await net.clock.run({ for: 1_000 }) // delivers datagrams in flight
-    t.same([net.udp.open, net.clock.pending], [0, 0], 'nothing is left')
-  })
-}
 
 onNetwork('thirty nodes find a peer that one of them announced', async (t, net) => {
   await net.grow(30)

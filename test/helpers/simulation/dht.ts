@@ -1,3 +1,4 @@
+import t, { type Test } from 'tap'
 import { canonicalHost, type PeerAddress } from '../../../src/codec/compact.ts'
 import { Dht, type DhtLookupResult, type DhtOptions } from '../../../src/dht/dht.ts'
 import { idFor } from '../../../src/dht/node-id.ts'
@@ -84,4 +85,21 @@ export class SimulatedDht {
   async close(): Promise<void> {
     await Promise.all(this.nodes.map(node => node.close()))
   }
+}
+
+/** The seed of the networks. A failure names it in the title of its test. */
+const SEED = Number(process.env.SEED ?? 1)
+
+/** Runs a test on its own network, and checks that no socket or timer remains. */
+export function onNetwork(name: string, run: (t: Test, net: SimulatedDht) => Promise<void>): void {
+  t.test(`${name} (SEED=${SEED})`, async t => {
+    const net = new SimulatedDht(SEED)
+    try {
+      await run(t, net)
+    } finally {
+      await net.close()
+    }
+    await net.clock.run({ for: 1_000 }) // delivers datagrams in flight
+    t.same([net.udp.open, net.clock.pending], [0, 0], 'nothing is left')
+  })
 }

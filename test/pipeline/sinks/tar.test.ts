@@ -15,6 +15,7 @@ import { FileReader } from '../../../src/streams/read/file-reader.ts'
 import type { TarBody } from '../../../src/streams/read/tar-packer.ts'
 import { generator } from '../../helpers/feed.ts'
 import { type FileSpec, makeTorrent } from '../../helpers/metainfo.ts'
+import { recordStage } from '../../helpers/record-stage.ts'
 import { type PeerScript, scriptedPeer } from '../../helpers/scripted-peer.ts'
 import { leavesNothing, OFFLINE } from '../../helpers/swarm.ts'
 import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
@@ -228,15 +229,7 @@ function fed(options: Partial<TarOptions> = {}) {
     return bodies.at(-1)!
   }
   const stage = tarOf(metainfo, { open, ...options })
-  const chunks: Uint8Array[] = []
-  const log: string[] = []
-  for (const event of ['end', 'close']) stage.on(event, () => log.push(event))
-  stage.on('error', error => log.push(`error ${error.message}`))
-  const flow = async () => {
-    stage.on('data', chunk => chunks.push(chunk))
-    await settle()
-  }
-  return { stage, bodies, chunks, log, flow }
+  return { stage, bodies, ...recordStage(stage) }
 }
 
 t.test('one file is open at a time, the next when the one before has ended', async t => {

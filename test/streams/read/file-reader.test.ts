@@ -13,6 +13,7 @@ import {
   type Lent,
 } from '../../../src/streams/read/file-reader.ts'
 import { noise } from '../../helpers/metainfo.ts'
+import { recordStage } from '../../helpers/record-stage.ts'
 import { settle } from '../../helpers/virtual-clock.ts'
 
 const content = noise(1000, 1)
@@ -57,15 +58,7 @@ class Source implements ByteSource {
 function reader(most: number, options: Partial<FileReaderOptions> = {}) {
   const source = new Source(most)
   const stage = new FileReader({ source, start: 0, end: content.length, ...options })
-  const chunks: Uint8Array[] = []
-  const log: string[] = []
-  for (const event of ['end', 'close']) stage.on(event, () => log.push(event))
-  stage.on('error', error => log.push(`error ${error.message}`))
-  const flow = async () => {
-    stage.on('data', chunk => chunks.push(chunk))
-    await settle()
-  }
-  return { stage, source, chunks, log, flow }
+  return { stage, source, ...recordStage(stage) }
 }
 
 t.test('the bytes come in order, each taken when the one before was read', async t => {
