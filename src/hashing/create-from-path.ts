@@ -11,7 +11,8 @@ import {
   type SourceFile,
 } from '../metainfo/create.ts'
 import { nodeFileSystem } from '../ports/file-system.ts'
-import type { FileRange, RangeMismatch } from './hash-job.ts'
+import { forEachInParallel } from '../ports/parallel.ts'
+import { type FileRange, JOB_BYTES, type RangeMismatch } from './hash-job.ts'
 import { HashPool } from './hash-pool.ts'
 
 /** Options of `createFromPath`. */
@@ -28,8 +29,6 @@ interface DiskFile {
   readonly size: number
 }
 
-/** Bytes of a job for one thread: enough that messages cost little, few enough for a smooth progress. */
-const JOB_BYTES = 8 << 20
 /** Maximum number of ranges of a job, for small files. */
 const JOB_RANGES = 1_024
 
@@ -91,32 +90,16 @@ async function hashFiles(
   { length, pieceLength, pool, signal, onProgress }: HashFilesContext,
 ): Promise<Buffer> {
   const hashes = Buffer.alloc(Math.ceil(length / pieceLength) * 20)
-  const failed = new AbortController()
-  const stop = AbortSignal.any([signal, failed.signal])
   let hashed = 0
-  const hash = async ({ first, pieces, bytes }: Job) => {
-    const results = await pool.hash(pieces, stop)
+  await forEachInParallel(jobsOf(files, pieceLength), pool.jobs, async ({ first, pieces, bytes }) => {
+    const results = await pool.hash(pieces, signal)
     for (const [index, result] of results.entries()) {
       if (!(result instanceof Uint8Array)) throw changedError(result, files)
       hashes.set(result, (first + index) * 20)
     }
     hashed += bytes
     onProgress?.(hashed, length)
-  }
-  const running = new Set<Promise<void>>()
-  try {
-    for (const job of jobsOf(files, pieceLength)) {
-      const done = hash(job).finally(() => running.delete(done))
-      running.add(done)
-      // Each thread has a job, and one waits for each.
-      if (running.size >= 2 * pool.threads) await Promise.race(running)
-    }
-    await Promise.all(running)
-  } catch (error) {
-    failed.abort(error)
-    await Promise.allSettled(running)
-    throw error
-  }
+  })
   return hashes
 }
 

@@ -10,6 +10,9 @@ export interface FileRange {
   readonly toEnd?: boolean
 }
 
+/** Bytes of a job: enough that messages cost little, few enough for a smooth progress. */
+export const JOB_BYTES = 8 << 20
+
 /** Pieces to hash. Each piece consists of the bytes of its ranges, in order. */
 export type HashJob = readonly (readonly FileRange[])[]
 

@@ -52,6 +52,11 @@ export class HashPool {
     return (await this.#ask<{ files: readonly FoundFile[] }>({ directory }, signal)).files
   }
 
+  /** Number of jobs to hand in at once: each thread has one, and one waits for it. */
+  get jobs(): number {
+    return 2 * this.threads
+  }
+
   /** Terminates the threads after their jobs. Later calls of `hash` reject. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true

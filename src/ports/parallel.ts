@@ -3,18 +3,17 @@
  * run, and rejects with the first error.
  */
 export async function forEachInParallel<T>(
-  items: readonly T[],
+  items: Iterable<T>,
   limit: number,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
-  const rest = items.values()
+  const rest = items[Symbol.iterator]()
   const failures: unknown[] = []
   const lane = async () => {
-    for (const item of rest) {
-      if (failures.length > 0) return
-      await work(item).catch(error => failures.push(error))
+    for (let next = rest.next(); !next.done && failures.length === 0; next = rest.next()) {
+      await work(next.value).catch(error => failures.push(error))
     }
   }
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane))
+  await Promise.all(Array.from({ length: limit }, lane))
   if (failures.length > 0) throw failures[0]
 }

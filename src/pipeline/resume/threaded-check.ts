@@ -1,7 +1,8 @@
-import type { FileRange } from '../../hashing/hash-job.ts'
+import { type FileRange, JOB_BYTES } from '../../hashing/hash-job.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { forEachInParallel } from '../../ports/parallel.ts'
 import type { Storage } from '../../storage/storage.ts'
 
 /** Options of `checkInThreads`. */
@@ -25,9 +26,6 @@ interface Run {
   readonly length: number
 }
 
-/** Bytes of a job for one thread: enough that messages cost little, few enough for a smooth progress. */
-const JOB_BYTES = 8 << 20
-
 /**
  * Checks pieces in worker threads, which read the files themselves. Returns the pieces that were not checked: those
  * that are in several files, and those with a file that is missing or cannot be read.
@@ -37,7 +35,7 @@ export async function checkInThreads(options: ThreadedCheckOptions): Promise<num
   const { metainfo, storage, hashPool, pieces, onPiece, signal } = options
   const { hashes, pieceLength } = metainfo
   const { runs, others } = findRuns(metainfo, pieces)
-  const check = async ({ first, count, position, length }: Run): Promise<void> => {
+  await forEachInParallel(runs, hashPool.jobs, async ({ first, count, position, length }) => {
     const work = ({ fd, offset }: { fd: number; offset: number }) =>
       hashPool.hash(rangesOf(fd, offset, length, pieceLength), signal)
     // What cannot be read here is read once more by the caller, which reports why.
@@ -53,14 +51,7 @@ export async function checkInThreads(options: ThreadedCheckOptions): Promise<num
           result instanceof Uint8Array && hashes.subarray(index * 20, index * 20 + 20).equals(result),
         )
     }
-  }
-  const next = runs.values()
-  // Each thread has a job, and one waits for each.
-  const lanes = Array.from({ length: 2 * hashPool.threads }, async () => {
-    for (const run of next) await check(run)
   })
-  const settled = await Promise.allSettled(lanes)
-  for (const lane of settled) if (lane.status === 'rejected') throw lane.reason
   return others.sort((a, b) => a - b)
 }
 
