@@ -1,6 +1,7 @@
 /** States of files, recorded so that every later change of a file is noticed. */
 import { StorageError } from '../errors.ts'
 import type { FileState } from '../ports/file-system.ts'
+import { forEachInParallel } from '../ports/parallel.ts'
 
 /** Returns the state of a file, or undefined if the file is missing. */
 export interface StatSource {
@@ -45,15 +46,13 @@ export async function settled(
 /** Returns the states of files by index, without files that cannot be read. Rejects only with ERR_ABORTED. */
 export async function look(storage: StatSource, indexes: readonly number[]): Promise<Map<number, FileState>> {
   const found = new Map<number, FileState>()
-  const one = async (index: number) => {
+  await forEachInParallel(indexes, AT_ONCE, async index => {
     try {
       const state = await storage.stat(index)
       if (state !== undefined) found.set(index, state)
     } catch (error) {
       if (!(error instanceof StorageError) || error.code === 'ERR_ABORTED') throw error
     }
-  }
-  for (let at = 0; at < indexes.length; at += AT_ONCE)
-    await Promise.all(indexes.slice(at, at + AT_ONCE).map(one))
+  })
   return found
 }

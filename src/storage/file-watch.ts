@@ -84,8 +84,10 @@ export class FileWatch {
   async differs(index: number): Promise<boolean> {
     await this.#settle([index])
     if (this.#bursts.has(index)) return true
-    if (this.#has(index)) await this.#compare(index)
-    return this.#noticed.has(index)
+    if (this.#noticed.has(index)) return true
+    const changed = this.#has(index) && (await this.#isChanged(index))
+    if (changed) this.#options.changed(index)
+    return changed
   }
 
   /** Remembers the present states of these files, which are about to be verified. */
@@ -117,12 +119,7 @@ export class FileWatch {
       indexes.filter(index => this.#has(index)),
       AT_ONCE,
       async index => {
-        const before = Buffer.from(this.#at(index))
-        const state = await this.#options.stat(index)
-        const known = this.#at(index)
-        // While we write, only a different inode is a change by another program.
-        const part = this.#bursts.has(index) || !known.equals(before) ? IDENTITY : WHOLE
-        if (state === undefined || !part(state).equals(part(known))) changed.add(index)
+        if (await this.#isChanged(index)) changed.add(index)
       },
     )
     await this.#options.refresh?.()
@@ -134,6 +131,15 @@ export class FileWatch {
   close(): void {
     for (const { timer } of this.#bursts.values()) clearTimeout(timer)
     this.#bursts.clear()
+  }
+
+  /** Checks a file by path. While we write to it, only a different inode is a change by another program. */
+  async #isChanged(index: number): Promise<boolean> {
+    const before = Buffer.from(this.#at(index))
+    const state = await this.#options.stat(index)
+    const known = this.#at(index)
+    const part = this.#bursts.has(index) || !known.equals(before) ? IDENTITY : WHOLE
+    return state === undefined || !part(state).equals(part(known))
   }
 
   async #compare(index: number): Promise<void> {
