@@ -259,7 +259,7 @@ export class FileStorage implements Storage {
   async #close(): Promise<void> {
     this.#files.giveUp()
     if (this.#running > 0) await new Promise<void>(resolve => (this.#drained = resolve))
-    this.watch.close()
+    await this.watch.close()
     try {
       await this.#files.close()
     } finally {

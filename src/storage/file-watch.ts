@@ -127,10 +127,12 @@ export class FileWatch {
     return [...changed].sort((a, b) => a - b)
   }
 
-  /** Stops the timers. */
-  close(): void {
-    for (const { timer } of this.#bursts.values()) clearTimeout(timer)
+  /** Stops the timers, and waits for the checks that run. */
+  async close(): Promise<void> {
+    const bursts = [...this.#bursts.values()]
     this.#bursts.clear()
+    for (const { timer } of bursts) clearTimeout(timer)
+    await Promise.all(bursts.map(({ ending }) => ending))
   }
 
   /** Checks a file by path. While we write to it, only a different inode is a change by another program. */

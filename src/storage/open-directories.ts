@@ -42,6 +42,8 @@ export class OpenDirectories {
   readonly #check: (realPath: string, shown: string) => void
   /** By name, least recently used first. */
   readonly #entries = new Map<string, Promise<Entry | undefined>>()
+  /** Directories that are being closed to make room. */
+  readonly #closing = new Set<Promise<void>>()
   /** False once the system has not told where a descriptor leads. */
   #supported: boolean
 
@@ -106,7 +108,7 @@ export class OpenDirectories {
   async forget(): Promise<void> {
     const entries = [...this.#entries.values()]
     this.#entries.clear()
-    await Promise.all(entries.map(entry => this.#retire(entry)))
+    await Promise.all([...this.#closing, ...entries.map(entry => this.#retire(entry))])
   }
 
   async #enter(name: string, open: () => Promise<Entry | undefined>): Promise<Entry | undefined> {
@@ -134,7 +136,8 @@ export class OpenDirectories {
     for (const [name, opening] of this.#entries) {
       if (this.#entries.size <= MAX_OPEN_DIRECTORIES) return
       this.#entries.delete(name)
-      void this.#retire(opening)
+      const closing = this.#retire(opening).finally(() => this.#closing.delete(closing))
+      this.#closing.add(closing)
     }
   }
 
