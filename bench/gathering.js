@@ -1,16 +1,16 @@
 // @ts-check
-/** A tracker that tells everybody of everybody, and knows when each had everything. */
+/** A tracker that gives every peer to every peer, and records when each completed. */
 import { createServer } from 'node:http'
 import { encode } from './data.js'
 
 /**
- * Starts it. It answers nobody until `count` clients have come, so that all begin at once.
+ * Starts it. It gives no answer until `count` clients have announced, so that all begin at once.
  * @param {number} count
  */
 export async function startGathering(count) {
   /** @type {Set<number>} */
   const ports = new Set()
-  /** @type {Map<string, string>} peer ids of those who came for something, and their clients */
+  /** @type {Map<string, string>} peer ids of leechers, and their clients */
   const leechers = new Map()
   /** @type {Map<string, { client: string, time: number }>} */
   const finished = new Map()
@@ -55,7 +55,7 @@ export async function startGathering(count) {
     gathered,
     /** Resolves when all but one, the seed, have said that nothing is left. */
     allFinished,
-    /** Who finished and when, in ms, first things first. */
+    /** The clients that completed and when, in ms, in order. */
     finished: () => [...finished.values()],
     stop() {
       server.close()

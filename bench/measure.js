@@ -32,7 +32,7 @@ const TIME_LIMIT = 600_000
  * Runs `command` to its end; rejects when it fails, with what it said.
  * @param {string[]} command
  * @param {object} [options]
- * @param {string} [options.to] where its standard output goes: a file, or '|' for a pipe that somebody empties
+ * @param {string} [options.to] where its standard output goes: a file, or '|' for a pipe that is read
  * @returns {Promise<Cost>}
  */
 export async function measure(command, { to = '' } = {}) {

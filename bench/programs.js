@@ -11,7 +11,7 @@ export const node = process.execPath
 export const cli = here('../dist/cli.js')
 export const floor = [node, here('floor.js')]
 export const tsdl = [node, cli]
-/** With these it finds nobody but whom it is told of. */
+/** With these it finds no other peers than the given ones. */
 export const alone = ['--no-dht', '--no-lsd']
 /** Debian's libtorrent is built for Debian's Python, which need not be the first on PATH. */
 export const libtorrent = ['/usr/bin/python3', here('../test/helpers/counterparts/libtorrent-peer.py')]

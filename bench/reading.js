@@ -120,7 +120,7 @@ async function seek(peer) {
       child.on('exit', code => reject(new Error(`tsdl serve ended: exit ${code}`)))
     })
     const file = `${url}${data.infoHash.toString('hex')}/${data.name}`
-    // Somebody plays it from the start, so that the peer is busy with that.
+    // Another reader plays it from the start, so that the peer is busy.
     const playing = await fetch(file)
     const reader = /** @type {ReadableStream<Uint8Array>} */ (playing.body).getReader()
     await reader.read()

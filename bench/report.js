@@ -31,7 +31,7 @@ export function least(results, name, what) {
 /**
  * @param {Results} results
  * @param {number} bytes that each of them moved
- * @param {string[]} against whose CPU the others' is divided by
+ * @param {string[]} against the contenders by which the CPU time of the others is divided
  */
 export function printTable(results, bytes, against) {
   const head = [
@@ -51,7 +51,7 @@ export function printTable(results, bytes, against) {
       return base ? ((minimum(cpu) * bytes) / GiB / base).toFixed(2) : '-'
     })
     const times = [minimum(cpu), median(cpu), minimum(wall), median(wall)].map(n => n.toFixed(2))
-    // The most of all rounds: for memory it is the worst case that somebody has to have.
+    // The maximum of all rounds, as memory must suffice for the worst case.
     return [name, ...times, (Math.max(...costs.map(cost => cost.rss)) / MiB).toFixed(0), ...ratios]
   })
   printRows(head, rows)

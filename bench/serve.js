@@ -87,7 +87,7 @@ async function serving({ seed, address }) {
  * @param {number} count
  */
 async function rssWith(count) {
-  // A limit that nobody reaches gives everybody a slot at once; without one they would take turns.
+  // A limit that is never reached gives every peer a slot at once; without one they would take turns.
   const { seed, address } = await startTsdl(['--up', '1G'])
   forgetPeak(seed.pid)
   await measure(manyLeechers(data, address, count))

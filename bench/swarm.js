@@ -187,7 +187,7 @@ async function within(seconds, work) {
   await Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
-/** @returns {Promise<number>} a TCP port that nobody listens at */
+/** @returns {Promise<number>} a TCP port without a listener */
 function freePort() {
   return new Promise(resolve => {
     const server = createServer().listen(0, '127.0.0.1', () => {

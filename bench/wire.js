@@ -23,7 +23,7 @@ export function handshake(infoHash, peerId) {
 export const bare = id => Buffer.from([0, 0, 0, 1, id])
 
 /**
- * The bitfield of one who has everything.
+ * The bitfield of a seed.
  * @param {number} pieces
  */
 export function fullBitfield(pieces) {

@@ -16,7 +16,7 @@ import {
   Verifier,
 } from 'tsdl/streams'
 
-// The seed: a Torrent whose storage is a buffer.
+// The seed: a Torrent with a buffer as its storage.
 const content = randomBytes(3_000_000)
 async function* read() {
   yield content

@@ -1,48 +1,40 @@
 /**
- * Reports words that our language rules exclude (CONTRIBUTING.md, "Language") in the sources, the documentation and the
- * titles of tests, as `file:line: word`. `npm run lint` runs it.
+ * Reports words that our language rules exclude (CONTRIBUTING.md, "Language") in sources, tests and documentation, and
+ * test titles that begin with the number of a case, as `file:line: word`. `npm run lint` runs it.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** Write peer, tracker, reader, caller or node instead. */
 const EXCLUDED_WORDS = /\b(?:who|whom|whose|whoever|somebody|nobody|anybody|everybody)\b/gi
 
-/** Path prefixes of tests with checked titles. Add a prefix when its titles are rewritten. */
-const CONVERTED_TESTS = [
-  ...['test/cli/', 'test/codec/', 'test/dht/', 'test/discovery/', 'test/docs', 'test/fuzz/', 'test/hashing/'],
-  ...['test/metainfo/', 'test/ports/', 'test/server/', 'test/types/'],
-]
+/** The start of the description of a boolean: write "True if ..." instead. */
+const WHETHER = /(?:\/\*\*|^\s*\*|@returns|@param \S+(?: -)?) Whether\b|@returns whether\b/g
 
-/** The title of a test, on the line of the call or on a line of its own. */
-const TITLE = /\btest\((['"`].*)$|^  (['"`].*['"`],)$/
+/** The title of a test, on the line of the call or on a line of its own, that begins with a number such as `T40:`. */
+const NUMBERED_TITLE = /(?:\btest\(|^\s+)['"`]([A-Z]\d+)[:,] [a-z]/g
 
-function listFiles(directory, extension) {
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith(extension))
-    .map(name => `${directory}/${name.replaceAll('\\', '/')}`)
+const RULES = [EXCLUDED_WORDS, WHETHER, NUMBERED_TITLE]
+
+const FOLDERS = ['.github', 'bench', 'docs', 'examples', 'scripts', 'src', 'test']
+
+/** These contain the excluded words because they name them. */
+const EXCEPTIONS = ['scripts/check-language.js']
+
+function listFiles(folder) {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter(name => /\.(?:[cm]?js|ts|md|yml|py)$/.test(name))
+    .map(name => `${folder}/${name.replaceAll('\\', '/')}`)
+    .filter(file => !EXCEPTIONS.includes(file))
 }
 
-function findExcludedWords(file) {
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .flatMap((line, index) => [...line.matchAll(EXCLUDED_WORDS)].map(([word]) => `${file}:${index + 1}: ${word}`))
+function findExcluded(file) {
+  const lines = readFileSync(file, 'utf8').split('\n')
+  return lines.flatMap((line, index) =>
+    RULES.flatMap(rule => [...line.matchAll(rule)]).map(match => `${file}:${index + 1}: ${match[1] ?? match[0]}`),
+  )
 }
 
-/** Finds excluded words in the titles of a test file, and titles that begin with the number of a case, such as `T40:`. */
-function findExcludedTitles(file) {
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .flatMap((line, index) => {
-      const [, called, alone] = TITLE.exec(line) ?? []
-      const title = called ?? alone ?? ''
-      const words = [...title.matchAll(EXCLUDED_WORDS)].map(([word]) => word)
-      const number = /^['"`]([A-Z]\d+)[:,]/.exec(title)
-      return [...words, ...(number ? [number[1]] : [])].map(found => `${file}:${index + 1}: ${found}`)
-    })
-}
-
-const tests = listFiles('test', '.test.ts').filter(file => CONVERTED_TESTS.some(prefix => file.startsWith(prefix)))
-const files = ['README.md', ...listFiles('docs', '.md'), ...listFiles('src', '.ts')].sort()
-const findings = [...files.flatMap(findExcludedWords), ...tests.flatMap(findExcludedTitles)]
+const files = ['README.md', 'CHANGELOG.md', ...FOLDERS.flatMap(listFiles)]
+const findings = files.flatMap(findExcluded)
 for (const finding of findings) console.error(finding)
 if (findings.length > 0) process.exitCode = 1

@@ -46,7 +46,7 @@ t.test('the tarball is small, and every link in its documents leads to a file in
   t.strictSame(dead, [])
 })
 
-/** Whether Node would find `name` from `path`: in its own node_modules, or in those of a folder above. */
+/** True if Node would find `name` from `path`: in its own node_modules, or in those of a folder above. */
 function isLocked(packages: Record<string, LockEntry>, path: string, name: string): boolean {
   for (let folder = path; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
     if (packages[`${folder && `${folder}/`}node_modules/${name}`]) return true

@@ -45,7 +45,7 @@ export class PendingRequests {
     if (request.lost) this.#lost++
   }
 
-  /** Counts on an earlier request for this block again, if that was lost or its piece given up. @returns whether it was */
+  /** Restores an earlier request for this block that was lost, or lost its piece. @returns true if there was one */
   restore(request: Request): boolean {
     const key = keyOf(request.piece.index, request.block)
     const before = this.#requests.get(key)

@@ -12,7 +12,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
 /**
- * A download whose only seed begins after so many short connections from one address, each of which claims to listen at
+ * A download from one seed that begins after so many short connections from one address, each of which claims to listen at
  * another port, where something accepts connections and says nothing.
  */
 async function besiege(connections: number) {
@@ -49,7 +49,7 @@ async function besiege(connections: number) {
 }
 
 t.test(
-  '1,500 short connections with a port each do not make us dial these ports, nor miss the seed',
+  '1,500 short connections with a port each do not make us dial these ports, or miss the seed',
   async t => {
     const { dialled, took } = await besiege(1500)
     t.comment(`SEED=${SEED}: ${dialled.length} times, ${new Set(dialled).size} ports; ${took.toFixed(0)} ms`)
@@ -76,7 +76,7 @@ function dialAll(candidates: Candidates, from: number): string[] {
 }
 
 t.test(
-  'what trackers and the user name has room, and is dialled, however much others have named',
+  'addresses from trackers and the user have room and are dialled, however many others are named',
   async t => {
     for (const source of ['PEX', 'DHT', 'LSD', 'incoming']) {
       for (const honest of ['option', 'http://tracker.example']) {
@@ -90,7 +90,7 @@ t.test(
   },
 )
 
-t.test('one peer that names thousands leaves the addresses that others name', async t => {
+t.test('one peer that names thousands of addresses does not displace those of others', async t => {
   const candidates = new Candidates()
   for (let n = 0; n < 1000; n++) candidates.add(address(n), 'PEX', { teller: `honest ${n % 20}` })
   for (let n = 0; n < 10_000; n++) candidates.add(address(n, 7), 'PEX', { teller: 'liar' })
@@ -102,30 +102,27 @@ t.test('one peer that names thousands leaves the addresses that others name', as
   t.ok(ports.get(7)! <= 128)
 })
 
-t.test(
-  'one host has a few ports, more from a tracker, and new ones come in place of those that failed',
-  async t => {
-    for (const [source, most] of [
-      ['PEX', 4],
-      ['DHT', 4],
-      ['incoming', 4],
-      ['http://tracker.example', 16],
-    ] as const) {
-      const candidates = new Candidates()
-      const ports = (from: number) => {
-        for (let port = from; port < from + 500; port++) candidates.add({ host: '20.0.0.1', port }, source)
-      }
-      ports(1)
-      t.equal(candidates.size, most, source)
-      t.equal(dialAll(candidates, 0).length, most * 5, `${source}: each with growing pauses`)
-      ports(1000)
-      t.equal(candidates.size, most, 'replaced')
-      t.equal(candidates.next(MINUTE), undefined, 'another port of that host is not dialled sooner')
+t.test('a host gets a few ports, more from a tracker, and new ports replace those that failed', async t => {
+  for (const [source, most] of [
+    ['PEX', 4],
+    ['DHT', 4],
+    ['incoming', 4],
+    ['http://tracker.example', 16],
+  ] as const) {
+    const candidates = new Candidates()
+    const ports = (from: number) => {
+      for (let port = from; port < from + 500; port++) candidates.add({ host: '20.0.0.1', port }, source)
     }
-  },
-)
+    ports(1)
+    t.equal(candidates.size, most, source)
+    t.equal(dialAll(candidates, 0).length, most * 5, `${source}: each with growing pauses`)
+    ports(1000)
+    t.equal(candidates.size, most, 'replaced')
+    t.equal(candidates.next(MINUTE), undefined, 'another port of that host is not dialled sooner')
+  }
+})
 
-t.test('an address is forgotten after ten failures, or half an hour in which it was not reached', async t => {
+t.test('an address is forgotten after ten failures, or after half an hour out of reach', async t => {
   const candidates = new Candidates()
   candidates.add(address(1), 'PEX', { now: 0 })
   for (let minute = 0; minute < 20; minute++) dialAll(candidates, minute * MINUTE)
@@ -158,11 +155,11 @@ t.test('a seed dials no seeds, and gives up on peers that left', async t => {
     dialled++
   }
   t.equal(dialled, 2, 'three attempts in all')
-  t.same(candidates.next(HOUR)?.address, address(1), 'who downloads does')
+  t.same(candidates.next(HOUR)?.address, address(1), 'a downloader dials it')
 })
 
 t.test(
-  'where others see us is believed when three addresses agree, and one host says nothing alone',
+  'our external address is believed when three addresses agree, and not from one host alone',
   async t => {
     const external = new ExternalAddress()
     for (let n = 0; n < 1000; n++) t.equal(external.vote('1.1.1.1', n % 2 ? '9.9.9.1' : '9.9.9.2'), undefined)
@@ -174,7 +171,7 @@ t.test(
   },
 )
 
-t.test('to be seen elsewhere all the time costs no more than to be dialling all the time', async t => {
+t.test('changing reports of our external address cost no more than dialling', async t => {
   const busy = (seen: boolean) => {
     const candidates = new Candidates()
     for (let n = 0; n < 1500; n++) candidates.add(address(n), `http://tracker${n % 5}.example`)

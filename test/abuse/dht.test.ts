@@ -57,33 +57,30 @@ async function peersOf(net: SimulatedDht, node: Dht, hash: Uint8Array): Promise<
   return peers.map(({ host }) => host).sort()
 }
 
-onNetwork(
-  'a token is taken from the address and for the torrent that it was given to, and no other',
-  async (t, net) => {
-    await net.grow(4)
-    const [hash, otherHash] = [net.randomBytes(20), net.randomBytes(20)]
-    const honest = new Stranger(net, '55.1.1.1')
-    const liar = new Stranger(net, '66.6.6.6')
-    const given = await honest.tokenOf(1, hash)
-    t.equal(await honest.announce(1, hash, given), 'reply', 'the honest one')
-    const own = await liar.tokenOf(1, otherHash)
-    const forged: [string, Uint8Array][] = [
-      ['none', Buffer.alloc(0)],
-      ['a guess', net.randomBytes(8)],
-      ['zeros', Buffer.alloc(8)],
-      ['that of another address', given],
-      ['its own of another torrent', own],
-      ['its own of another node', await liar.tokenOf(2, hash)],
-      ['a longer one', Buffer.concat([await liar.tokenOf(1, hash), Buffer.alloc(1)])],
-      ['a shorter one', (await liar.tokenOf(1, hash)).subarray(0, 7)],
-    ]
-    for (const [what, token] of forged) t.equal(await liar.announce(1, hash, token), 'refusal', what)
-    const old = await liar.tokenOf(1, hash)
-    await net.clock.run({ for: 11 * 60 * seconds })
-    t.equal(await liar.announce(1, hash, old), 'refusal', 'one of ten minutes ago')
-    t.equal(await liar.announce(1, hash, await liar.tokenOf(1, hash)), 'reply', 'one that was given to it')
-  },
-)
+onNetwork('a token is valid only for the address and the torrent that it was given to', async (t, net) => {
+  await net.grow(4)
+  const [hash, otherHash] = [net.randomBytes(20), net.randomBytes(20)]
+  const honest = new Stranger(net, '55.1.1.1')
+  const liar = new Stranger(net, '66.6.6.6')
+  const given = await honest.tokenOf(1, hash)
+  t.equal(await honest.announce(1, hash, given), 'reply', 'the honest one')
+  const own = await liar.tokenOf(1, otherHash)
+  const forged: [string, Uint8Array][] = [
+    ['none', Buffer.alloc(0)],
+    ['a guess', net.randomBytes(8)],
+    ['zeros', Buffer.alloc(8)],
+    ['that of another address', given],
+    ['its own of another torrent', own],
+    ['its own of another node', await liar.tokenOf(2, hash)],
+    ['a longer one', Buffer.concat([await liar.tokenOf(1, hash), Buffer.alloc(1)])],
+    ['a shorter one', (await liar.tokenOf(1, hash)).subarray(0, 7)],
+  ]
+  for (const [what, token] of forged) t.equal(await liar.announce(1, hash, token), 'refusal', what)
+  const old = await liar.tokenOf(1, hash)
+  await net.clock.run({ for: 11 * 60 * seconds })
+  t.equal(await liar.announce(1, hash, old), 'refusal', 'one of ten minutes ago')
+  t.equal(await liar.announce(1, hash, await liar.tokenOf(1, hash)), 'reply', 'one that was given to it')
+})
 
 onNetwork('what answers nonsense is no longer than the nonsense', async (t, net) => {
   await net.grow(2)
@@ -130,50 +127,50 @@ onNetwork('one address cannot take the room of all others', async (t, net) => {
   t.same(await peersOf(net, net.nodes[0]!, hash), [honest.host], 'it is still there')
 })
 
-t.test('an address, or a /64 of IPv6, stores a hundred peers at most; others lose none by it', async t => {
-  const store = new PeerStore()
-  const hash = (n: number) => Buffer.alloc(20, `${n} `)
-  for (let n = 0; n < 1000; n++) store.add(hash(n), { host: `20.1.${n >> 8}.${n & 255}`, port: 1 }, n)
-  for (let n = 0; n < 5000; n++) store.add(hash(n), { host: '66.6.6.6', port: 1 + n }, 1000)
-  for (let n = 0; n < 5000; n++) store.add(hash(n), { host: `2600::${n.toString(16)}`, port: 1 }, 1000)
-  t.equal(store.size, 1200)
-  for (let n = 0; n < 1000; n++) {
-    const found = store.sample(hash(n), 50, 1000, () => 0).map(({ host }) => host)
-    if (!found.includes(`20.1.${n >> 8}.${n & 255}`)) t.fail(`the honest peer of torrent ${n} is gone`)
-  }
-  t.equal(store.sample(hash(4999), 50, 1000, () => 0).length, 2, 'the latest are kept')
-  store.sweep(1000 + 31 * 60 * seconds)
-  t.equal(store.size, 0)
-})
-
-onNetwork(
-  'an answer counts only from the address and port that was asked, with its transaction',
-  async (t, net) => {
-    await net.grow(12)
-    const hash = net.randomBytes(20)
-    const honest = await net.look(net.nodes[3]!, hash)
-    const victim = await net.join().start()
-    const [own] = net.hosts(12)
-    const evil = { host: '66.6.6.6', port: 666 }
-    net.udp.tap = (from, to, bytes) => {
-      const query = decodeKrpc(bytes)
-      if (from.address !== own || query?.type !== 'query') return
-      const lie = { id: idNear(hash, 50, net.randomBytes(20)), nodes: { 4: [] }, values: [evil], token: hash }
-      const answer = (transaction: Uint8Array) => encodeReply({ ...lie, transaction })
-      net.udp.inject({ ...to, port: to.port + 1 }, from, answer(query.transaction))
-      net.udp.inject({ ...to, address: evil.host }, from, answer(query.transaction))
-      net.udp.inject(to, from, answer(Buffer.from('nope')))
+t.test(
+  'an address, or a /64 of IPv6, stores at most a hundred peers, and displaces none of others',
+  async t => {
+    const store = new PeerStore()
+    const hash = (n: number) => Buffer.alloc(20, `${n} `)
+    for (let n = 0; n < 1000; n++) store.add(hash(n), { host: `20.1.${n >> 8}.${n & 255}`, port: 1 }, n)
+    for (let n = 0; n < 5000; n++) store.add(hash(n), { host: '66.6.6.6', port: 1 + n }, 1000)
+    for (let n = 0; n < 5000; n++) store.add(hash(n), { host: `2600::${n.toString(16)}`, port: 1 }, 1000)
+    t.equal(store.size, 1200)
+    for (let n = 0; n < 1000; n++) {
+      const found = store.sample(hash(n), 50, 1000, () => 0).map(({ host }) => host)
+      if (!found.includes(`20.1.${n >> 8}.${n & 255}`)) t.fail(`the honest peer of torrent ${n} is gone`)
     }
-    const attacked = await net.look(victim, hash)
-    t.same(attacked.peers, [])
-    t.ok(
-      attacked.answered >= 0.8 * honest.answered,
-      `${attacked.answered} answered, ${honest.answered} without the attack`,
-    )
-    const { contacts } = decodeState(victim.state!)[4]!
-    t.notOk(contacts.some(({ host }) => host === evil.host))
+    t.equal(store.sample(hash(4999), 50, 1000, () => 0).length, 2, 'the latest are kept')
+    store.sweep(1000 + 31 * 60 * seconds)
+    t.equal(store.size, 0)
   },
 )
+
+onNetwork('an answer counts only from the queried address and port, with its transaction', async (t, net) => {
+  await net.grow(12)
+  const hash = net.randomBytes(20)
+  const honest = await net.look(net.nodes[3]!, hash)
+  const victim = await net.join().start()
+  const [own] = net.hosts(12)
+  const evil = { host: '66.6.6.6', port: 666 }
+  net.udp.tap = (from, to, bytes) => {
+    const query = decodeKrpc(bytes)
+    if (from.address !== own || query?.type !== 'query') return
+    const lie = { id: idNear(hash, 50, net.randomBytes(20)), nodes: { 4: [] }, values: [evil], token: hash }
+    const answer = (transaction: Uint8Array) => encodeReply({ ...lie, transaction })
+    net.udp.inject({ ...to, port: to.port + 1 }, from, answer(query.transaction))
+    net.udp.inject({ ...to, address: evil.host }, from, answer(query.transaction))
+    net.udp.inject(to, from, answer(Buffer.from('nope')))
+  }
+  const attacked = await net.look(victim, hash)
+  t.same(attacked.peers, [])
+  t.ok(
+    attacked.answered >= 0.8 * honest.answered,
+    `${attacked.answered} answered, ${honest.answered} without the attack`,
+  )
+  const { contacts } = decodeState(victim.state!)[4]!
+  t.notOk(contacts.some(({ host }) => host === evil.host))
+})
 
 onNetwork('ids that do not fit their addresses gain nothing near a torrent (BEP 42)', async (t, net) => {
   await net.grow(30)
@@ -219,7 +216,7 @@ onNetwork('ids that do not fit their addresses gain nothing near a torrent (BEP 
 })
 
 onNetwork(
-  'nodes that flood are answered in part; an honest one is answered as without them',
+  'nodes that flood are answered in part, and an honest node as if they were absent',
   async (t, net) => {
     await net.grow(12)
     const hash = net.randomBytes(20)

@@ -107,7 +107,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - begun
 }
 
-t.test('2,000 idle connections without a token, of one address or of ten, shut nobody out', async t => {
+t.test('2,000 idle connections without a token, from one address or ten, exclude no client', async t => {
   for (const addresses of [1, 10]) {
     const { port, path } = await serve(t)
     const honest = async () => {
@@ -128,7 +128,7 @@ t.test('2,000 idle connections without a token, of one address or of ten, shut n
   }
 })
 
-t.test('newcomers without a token do not end a transfer that makes progress, nor a request', async t => {
+t.test('new connections without a token do not end a transfer that makes progress, or a request', async t => {
   const { port, path } = await serve(t, { maxConnections: 16 })
   const request = http.get({ host: '127.0.0.1', port, path: path('large'), agent: false })
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
@@ -149,7 +149,7 @@ t.test('60 pipelined requests on a connection that is not read take one reader',
   t.equal(server.readers, 1)
 })
 
-t.test('readers whose clients do not read go to those who wait; without others a pause may last', async t => {
+t.test('readers of stalled clients go to waiting requests; without those a pause may last', async t => {
   const clock = new VirtualClock()
   const { server, port, path, warnings } = await serve(t, { clock, maxReaders: 4 })
   const paused = http.get({ host: '127.0.0.1', port, path: path('large'), agent: false })

@@ -15,7 +15,7 @@ const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const FLOODS = { 'keep-alives': u32(0), interest: Buffer.concat([msg(2), msg(3)]) }
 
 for (const [name, flood] of Object.entries(FLOODS)) {
-  t.test(`SIGTERM ends a download whose only peer sends a flood of ${name}`, async t => {
+  t.test(`SIGTERM ends a download from a peer that sends a flood of ${name}`, async t => {
     const directory = t.testdir({ content: noise(1 << 20, 1) })
     const { infoHash, torrent } = await createFromPath(join(directory, 'content'), { private: true })
     writeFileSync(join(directory, 'x.torrent'), torrent)

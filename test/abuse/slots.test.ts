@@ -53,7 +53,7 @@ t.test('a hundred handshakes from one address leave room for others', async t =>
   t.ok(ratio <= 1.1, `SEED=${SEED}: ${ratio} times as long`)
 })
 
-t.test('idle connections from many addresses make room for one that comes to download', async t => {
+t.test('idle connections from many addresses give way to a peer that downloads', async t => {
   const addresses = Array.from({ length: 30 }, (_, n) => repeated(`10.200.${n}.1`, 4)).flat()
   const alone = await leech(t, [])
   const attacked = await leech(t, addresses, 40_000)
@@ -63,7 +63,7 @@ t.test('idle connections from many addresses make room for one that comes to dow
   t.ok(ratio <= 1.1, `SEED=${SEED}: ${ratio} times as long`)
 })
 
-t.test('a downloader that is full of incoming connections dials all the same', async t => {
+t.test('a downloader that is full of incoming connections still dials', async t => {
   const run = async (attackers: number) => {
     const { swarm, attack, close, open } = arena(t)
     const seed = swarm.join({ complete: true, up: 512 * KiB })
@@ -85,7 +85,7 @@ t.test('a downloader that is full of incoming connections dials all the same', a
   t.ok(ratio <= 1.2, `SEED=${SEED}: ${ratio} times as long`)
 })
 
-t.test('silent connections from one address do not keep others from saying their handshake', async t => {
+t.test('silent connections from one address do not prevent handshakes from others', async t => {
   const { swarm, attack, close } = arena(t)
   const seed = swarm.join({ complete: true })
   await swarm.start([seed])
@@ -117,26 +117,29 @@ function full(peers: readonly ReturnType<typeof peerAt>[]) {
   return slots
 }
 
-t.test('the least useful makes room; the useful, and those that wait for their turn, stay', async t => {
-  const giving = peerAt('1.1.1.1', { requester: { downloaded: 5, amInterested: true } })
-  const waiting = peerAt('1.1.1.2', { peerInterested: true })
-  const idle = peerAt('1.1.1.3')
-  const lazy = peerAt('1.1.1.4', { peerInterested: true, unchokedAt: 10_000 })
-  const slots = full([giving, waiting, idle, lazy])
-  t.equal(slots.admit('2.2.2.2', false, 29_000), false, 'not before half a minute')
-  slots.tick(29_000)
-  t.equal(slots.admit('2.2.2.2', false, 31_000), idle)
-  slots.delete(idle)
-  slots.add(peerAt('2.2.2.2'), 31_000)
-  t.equal(slots.admit('3.3.3.3', false, 31_500), false, 'one a second')
-  t.equal(slots.admit('2.2.2.2', false, 33_000), false, 'and for one address one a minute')
-  t.equal(slots.admit('3.3.3.3', false, 33_000), lazy)
-  slots.delete(lazy)
-  slots.add(peerAt('3.3.3.3'), 33_000)
-  t.equal(slots.admit('4.4.4.4', false, 50_000), false, 'nobody else may go')
-})
+t.test(
+  'the least useful connection gives way; useful ones, and those that wait for a turn, stay',
+  async t => {
+    const giving = peerAt('1.1.1.1', { requester: { downloaded: 5, amInterested: true } })
+    const waiting = peerAt('1.1.1.2', { peerInterested: true })
+    const idle = peerAt('1.1.1.3')
+    const lazy = peerAt('1.1.1.4', { peerInterested: true, unchokedAt: 10_000 })
+    const slots = full([giving, waiting, idle, lazy])
+    t.equal(slots.admit('2.2.2.2', false, 29_000), false, 'not before half a minute')
+    slots.tick(29_000)
+    t.equal(slots.admit('2.2.2.2', false, 31_000), idle)
+    slots.delete(idle)
+    slots.add(peerAt('2.2.2.2'), 31_000)
+    t.equal(slots.admit('3.3.3.3', false, 31_500), false, 'one a second')
+    t.equal(slots.admit('2.2.2.2', false, 33_000), false, 'and for one address one a minute')
+    t.equal(slots.admit('3.3.3.3', false, 33_000), lazy)
+    slots.delete(lazy)
+    slots.add(peerAt('3.3.3.3'), 33_000)
+    t.equal(slots.admit('4.4.4.4', false, 50_000), false, 'no other connection may be closed')
+  },
+)
 
-t.test('newcomers do not push out who is there faster than one a second, whatever they do', async t => {
+t.test('new connections displace at most one connection a second', async t => {
   const slots = full(Array.from({ length: 100 }, (_, n) => peerAt(`1.1.${n}.1`)))
   let evicted = 0
   for (let now = 40_000; now < 50_000; now += 10) {
@@ -149,7 +152,7 @@ t.test('newcomers do not push out who is there faster than one a second, whateve
   t.equal(evicted, 10)
 })
 
-t.test('a quota counts an IPv6 network as one, and loopback sixteen times', async t => {
+t.test('a quota counts an IPv6 network as one address, and loopback sixteen times', async t => {
   const slots = new ConnectionSlots<ReturnType<typeof peerAt>>({ maxPeers: 1000, maxPerAddress: 2 })
   const [first, second] = [peerAt('2001:db8::1'), peerAt('2001:db8::ffff')]
   slots.add(first, 0)

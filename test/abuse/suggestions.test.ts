@@ -71,15 +71,18 @@ for (const [name, line] of Object.entries({
   'a thin line': { up: 512 * KiB },
   'a limit': { limitUp: 512 * KiB },
 })) {
-  t.test(`one that asks for a block of every piece and reads slowly, at a seed with ${name}`, async t => {
-    const alone = await share(t, { line })
-    for (const attackers of [1, 3]) {
-      const attacked = await share(t, { line, attackers })
-      const ratio = attacked.took / alone.took
-      t.comment(`SEED=${SEED}, ${attackers}: ${ratio.toFixed(2)} times as long`)
-      t.ok(ratio <= 1.5, `SEED=${SEED}, ${attackers}: ${ratio} times as long`)
-    }
-  })
+  t.test(
+    `a peer that requests a block of every piece and reads slowly does not delay others, at a seed with ${name}`,
+    async t => {
+      const alone = await share(t, { line })
+      for (const attackers of [1, 3]) {
+        const attacked = await share(t, { line, attackers })
+        const ratio = attacked.took / alone.took
+        t.comment(`SEED=${SEED}, ${attackers}: ${ratio.toFixed(2)} times as long`)
+        t.ok(ratio <= 1.5, `SEED=${SEED}, ${attackers}: ${ratio} times as long`)
+      }
+    },
+  )
 
   t.test(`a seed with ${name} is never idle while it has requests`, async t => {
     for (const leechers of [2, 4]) {

@@ -81,32 +81,35 @@ async function openElsewhere(torrent: Buffer, path: string): Promise<Report> {
   return JSON.parse(Buffer.concat(parts).toString())
 }
 
-t.test('a large torrent opens in many short turns, in twelve times its size, with a small heap', async t => {
-  const path = join(t.testdir(), 'a.torrent')
-  const giants: [string, number, Buffer][] = [
-    [
-      '300,000 files',
-      300_000,
-      directory(300_000, index => [`directory ${index % 3000}`, `file ${index}.jpg`]),
-    ],
-    ['499,999 directories', 499_999, directory(499_999, index => [`d${index}`, 'a'])],
-    [
-      'four million pieces',
-      1,
-      Buffer.from(`d4:infod6:lengthi65536000000e4:name1:a12:piece lengthi16384e${pieces(4_000_000)}ee`),
-    ],
-    ['3.9 million empty strings in a key without a meaning', 1, single(`1:zl${'0:'.repeat(3_900_000)}e`)],
-  ]
-  for (const [what, files, torrent] of giants) {
-    const report = await openElsewhere(torrent, path)
-    t.equal(report.files, files, what)
-    t.ok(report.memory <= 12, `${what}: ${report.memory.toFixed(1)} times its size`)
-    t.ok(
-      report.longestTurn < 0.5,
-      `${what}: ${(100 * report.longestTurn).toFixed(0)} % of the time in one turn`,
-    )
-  }
-})
+t.test(
+  'a large torrent opens in many short turns, in twelve times its size of memory, with a small heap',
+  async t => {
+    const path = join(t.testdir(), 'a.torrent')
+    const giants: [string, number, Buffer][] = [
+      [
+        '300,000 files',
+        300_000,
+        directory(300_000, index => [`directory ${index % 3000}`, `file ${index}.jpg`]),
+      ],
+      ['499,999 directories', 499_999, directory(499_999, index => [`d${index}`, 'a'])],
+      [
+        'four million pieces',
+        1,
+        Buffer.from(`d4:infod6:lengthi65536000000e4:name1:a12:piece lengthi16384e${pieces(4_000_000)}ee`),
+      ],
+      ['3.9 million empty strings in a key without a meaning', 1, single(`1:zl${'0:'.repeat(3_900_000)}e`)],
+    ]
+    for (const [what, files, torrent] of giants) {
+      const report = await openElsewhere(torrent, path)
+      t.equal(report.files, files, what)
+      t.ok(report.memory <= 12, `${what}: ${report.memory.toFixed(1)} times its size`)
+      t.ok(
+        report.longestTurn < 0.5,
+        `${what}: ${(100 * report.longestTurn).toFixed(0)} % of the time in one turn`,
+      )
+    }
+  },
+)
 
 t.test('a bomb is rejected by the limit that it exceeds', async t => {
   const deep = (index: number) => [`${index}`, ...Array<string>(126).fill('d'), 'a']
@@ -157,7 +160,7 @@ t.test('a bomb is rejected by the limit that it exceeds', async t => {
   }
 })
 
-t.test('parse refuses at once what would take long, and says what reads it', async t => {
+t.test('parse rejects a torrent that takes long at once, and names the function that reads it', async t => {
   const files = directory(50_001, index => [`${index}`])
   t.throws(() => parse(files), {
     name: 'InputError',
@@ -172,7 +175,7 @@ t.test('parse refuses at once what would take long, and says what reads it', asy
   t.equal((await openMetainfo(values)).files.length, 1)
 })
 
-t.test('metadata from peers is read in the same way', async t => {
+t.test('metadata from peers is read in short turns too', async t => {
   const infoOf = (torrent: Buffer) => torrent.subarray('d4:info'.length, -1)
   const magnet = parseMagnet('0'.repeat(40))
   const large = infoOf(directory(50_001, index => [`${index}`]))
@@ -184,7 +187,7 @@ t.test('metadata from peers is read in the same way', async t => {
   })
 })
 
-t.test('openMetainfo reads what parse reads, in the same way', async t => {
+t.test('openMetainfo returns what parse returns', async t => {
   const odd = directory(1_000, index =>
     [index % 3 === 0 ? 'same' : `${index}?`, 'a', ''].slice(0, 1 + (index % 2)),
   )

@@ -8,20 +8,20 @@ function small(bench: string, ...args: string[]) {
   return spawnSync(process.execPath, [path, '--small', ...args], { encoding: 'utf8', timeout: 150_000 })
 }
 
-t.test('download: everybody who is there, the right bytes, a table', async t => {
+t.test('bench/download.js measures every installed client, checks the bytes, and prints a table', async t => {
   const { status, stdout, stderr } = small('download')
   t.equal(status, 0, stderr)
   t.match(stdout, /^\| floor +\| +\d/m)
 })
 
 for (const bench of ['many-peers', 'startup', 'serve', 'reading', 'pipes', 'encryption', 'swarm'])
-  t.test(bench, async t => {
+  t.test(`bench/${bench}.js ends without an error and prints a table`, async t => {
     const { status, stdout, stderr } = small(bench)
     t.equal(status, 0, stderr)
     t.match(stdout, /^(small|.*left out)/m)
   })
 
-t.test('a size that is none is refused by name', async t => {
+t.test('an invalid size is rejected by name', async t => {
   const { status, stderr } = small('download', '--size', 'much')
   t.equal(status, 1)
   t.match(stderr, /--size much/)

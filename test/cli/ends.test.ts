@@ -98,12 +98,12 @@ t.test('a directory that we may not write: 4', { skip: process.getuid?.() === 0 
 })
 
 t.test('without any peer that has the file: exit code 3 after --timeout, with the reason', async t => {
-  const nobody = await scriptedTracker(t, { body: peersBody([]) })
+  const withoutPeers = await scriptedTracker(t, { body: peersBody([]) })
   const refuses = await scriptedTracker(t, {
     body: { 'failure reason': 'not \u001b[31mhere\u202e\nat all' },
   })
   const [empty, refused] = await Promise.all(
-    [nobody, refuses].map(async ({ url }) => {
+    [withoutPeers, refuses].map(async ({ url }) => {
       const { path } = await offer(t, { trackers: [[url]] })
       return tsdl([path, '--timeout', '1s'])
     }),

@@ -267,11 +267,11 @@ onNetwork(
       if (name !== 'router.example') throw new Error('no such name')
       return ['not an address', net.hosts(0)[0]]
     }
-    const bootstrap = ['nobody.example', 'router.example'].map(host => ({ host, port: DHT_PORT }))
+    const bootstrap = ['unknown.example', 'router.example'].map(host => ({ host, port: DHT_PORT }))
     const named = net.join({ bootstrap, resolve }).on('warning', ({ message }) => warnings.push(message))
     await named.start()
     t.match(await net.look(named, net.randomBytes(20)), { asked: 1, answered: 1 })
-    t.same(warnings, ['DHT node nobody.example:6881: no such name'])
+    t.same(warnings, ['DHT node unknown.example:6881: no such name'])
     t.equal(named.size, 0, 'bootstrap nodes are queried but not added to the table')
     named.add({ host: 'router.example', port: DHT_PORT })
     named.add({ host: net.hosts(1)[0], port: DHT_PORT })

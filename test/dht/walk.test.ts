@@ -124,7 +124,7 @@ t.test('an address is queried once, and forged replies cannot prolong a lookup f
   t.ok(list.asked > 60 && list.asked <= 160, `${list.asked} were asked`)
 })
 
-/** An Rpc whose datagrams are captured and injected by the test. */
+/** An Rpc with datagrams that are captured and injected by the test. */
 function rpc() {
   const clock = new VirtualClock()
   const sent: { bytes: Buffer; to: PeerAddress }[] = []

@@ -45,7 +45,7 @@ function setup(options: Partial<PeerSourcesOptions> = {}) {
 
 t.test('an info-hash is enough to ask the DHT, the local network and the named peers', async t => {
   const { calls, clock, lsd, sources, found } = setup({ peers: [at(3)], nodes: [at(8)] })
-  t.strictSame(calls, [], 'nobody is asked before the start')
+  t.strictSame(calls, [], 'no source is used before the start')
   sources.start()
   lsd.emit('peer', Buffer.from(infoHash), at(2))
   lsd.emit('peer', Buffer.alloc(20, 8), at(9))

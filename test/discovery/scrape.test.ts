@@ -11,7 +11,7 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const one = Buffer.alloc(20, 0x78)
 const two = Buffer.from('2b760aa1207030405060708090a0b0c0d0e0f0ff', 'hex')
-/** A body whose keys are any bytes. */
+/** A body with keys of any bytes. */
 const files = (...entries: [Buffer, Parameters<typeof encode>[0]][]) =>
   Buffer.concat([
     Buffer.from('d5:filesd'),

@@ -16,7 +16,7 @@ let offers = 0
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
-/** Resume records of tests are no business of whoever runs them. */
+/** Resume records of tests stay out of the state directory of the user. */
 const STATE = mkdtempSync(join(tmpdir(), 'tsdl-state-'))
 process.once('exit', () => rmSync(STATE, { recursive: true, force: true }))
 

@@ -16,5 +16,5 @@ export function growth(work: (size: number) => void, size: number): number {
   return least(4 * size) / Math.max(0.1, least(size))
 }
 
-/** What `growth` may be of a work whose cost is proportional to its size, or a little more. */
+/** What `growth` may be of work with a cost proportional to its size, or a little more. */
 export const PROPORTIONAL = 9

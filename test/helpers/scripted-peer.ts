@@ -18,7 +18,7 @@ import type { MadeTorrent } from './metainfo.ts'
 export interface PeerScript {
   /** Pieces that its bitfield shows. @default all */
   readonly has?: (index: number) => boolean
-  /** In place of the bitfield and the handshake before it: what it says when somebody connects. */
+  /** Called on a connection, in place of sending the handshake and the bitfield. */
   readonly greet?: (wire: Wire) => void
   /** Parts of its handshake that differ from what is right. */
   readonly handshake?: Partial<Omit<Handshake, 'type'>>

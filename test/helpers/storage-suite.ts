@@ -244,7 +244,7 @@ export function storageSuite(t: Test, makeHome: (t: Test) => Home): void {
     t.equal(await bytesAt(home, 'a'), undefined)
   })
 
-  t.test('completing lets whoever may read an executable run it, and no other file', async t => {
+  t.test('completing makes executables of the torrent executable, and no other file', async t => {
     const home = makeHome(t)
     const made = makeTorrent({
       files: [

@@ -97,7 +97,7 @@ export interface Client extends BlockRun {
 export interface ClientOptions extends Partial<Omit<TorrentInDirectory, 'peers' | 'clock'>> {
   /** Pieces that are there already. @default all */
   readonly has?: (index: number) => boolean
-  /** Whom it dials; may depend on where it listens itself. */
+  /** The peers that it dials; may depend on its own port. */
   readonly peers?: readonly PeerAddress[] | ((own: PeerAddress) => readonly PeerAddress[])
   readonly clock?: VirtualClock
   readonly disk?: Disk

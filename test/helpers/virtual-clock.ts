@@ -119,7 +119,7 @@ export class VirtualClock implements Clock {
     })
   }
 
-  /** Whether nothing more happens without time passing. Called once a turn. */
+  /** True if nothing more happens until time advances. Called once a turn. */
   #quiet(): boolean {
     const next = this.#due.peek()
     this.#turned = this.#seen === this.#set ? this.#turned + 1 : 0
@@ -141,7 +141,7 @@ export class VirtualClock implements Clock {
     return true
   }
 
-  /** Makes one call that is due, if there is one. @returns whether there is another */
+  /** Makes one call that is due, if there is one. @returns true if there is another */
   #call(): boolean {
     const due = this.#due.peek()
     if (!due || due.at > this.#now) return false

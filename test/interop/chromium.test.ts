@@ -75,21 +75,25 @@ function judge(t: Test, figures: Figures) {
 
 const skip = without(CHROMIUM, '--version')
 
-t.test('Chromium, sent to a file: it plays, and seeks to what nobody has read', { skip }, async t => {
-  const page = await openPage(t)
-  const { url } = await serveMedia(t)
-  await page.goto(new URL('/', url).href) // from where a link leads to it
-  await page.goto(url, { waitUntil: 'commit' })
-  judge(t, await page.evaluate(playAndSeek, { src: undefined, far: FAR }))
-})
+t.test(
+  'Chromium that is redirected to a file plays it, and seeks to data that was not read before',
+  { skip },
+  async t => {
+    const page = await openPage(t)
+    const { url } = await serveMedia(t)
+    await page.goto(new URL('/', url).href) // from where a link leads to it
+    await page.goto(url, { waitUntil: 'commit' })
+    judge(t, await page.evaluate(playAndSeek, { src: undefined, far: FAR }))
+  },
+)
 
-t.test('a page from elsewhere plays a file whose token it knows', { skip }, async t => {
+t.test('a page of another origin plays a file by its token', { skip }, async t => {
   const page = await openPage(t)
   const { url } = await serveMedia(t, ['--token', 'sesame'])
   judge(t, await page.evaluate(playAndSeek, { src: url, far: FAR }))
 })
 
-t.test('curl has a range of what nobody has read', { skip: without('curl', '--version') }, async t => {
+t.test('curl gets a range that was not read before', { skip: without('curl', '--version') }, async t => {
   const { url, bytes } = await serveMedia(t)
   for (const part of [0, 0.9, 0.3, 0.31]) {
     const start = Math.floor(part * bytes.length)

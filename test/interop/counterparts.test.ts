@@ -13,7 +13,7 @@ const seeds = [
 ]
 
 for (const { name, start, skip } of seeds)
-  t.test(`libtorrent fetches odd files from ${name}`, { skip }, async t => {
+  t.test(`libtorrent downloads a torrent with unusual files from ${name}`, { skip }, async t => {
     const content = oddFiles(scratch(t), interopSize(4 << 20))
     const address = await start(t, content)
     const out = scratch(t)

@@ -27,7 +27,7 @@ async function said(program: Running, pattern: RegExp): Promise<RegExpExecArray>
   }
 }
 
-t.test('libtorrent and we find each other in one DHT', { skip: noLibtorrent }, async t => {
+t.test('libtorrent and tsdl find each other in one DHT', { skip: noLibtorrent }, async t => {
   const [theirs, ours] = [randomBytes(20), randomBytes(20)]
   const first = await new Dht({ bind: '127.0.0.1', bootstrap: [] }).start()
   const bootstrap = [{ host: '127.0.0.1', port: first.port()! }]
@@ -66,7 +66,7 @@ const noNetwork =
   (spawnSync(ALONE[0]!, [...ALONE.slice(1), PREPARE]).status !== 0 &&
     'no network of its own can be made here')
 
-t.test('transmission and we find each other in one DHT', { skip: noNetwork }, async t => {
+t.test('transmission and tsdl find each other in one DHT', { skip: noNetwork }, async t => {
   const program = startProgram(t, [
     ...[...ALONE, `${PREPARE} && exec "$@"`, 'sh', process.execPath],
     ...[TYPESCRIPT, helper('transmission-dht.ts'), scratch(t)],

@@ -19,7 +19,7 @@ t.jobs = 4
 const SIZE = 1 << 20
 /** What it takes to demand encryption of each, and of libtorrent what is to follow the handshake. */
 const LIBTORRENT = ['require-rc4', 'require-plaintext', 'require'] as const
-/** Our options that are tried with each; who lets nothing but plaintext follow is not encrypted enough for `require`. */
+/** Our options that are tried with each. A client that allows only plaintext after the handshake is not enough for `require`. */
 const MODES = { 'require-rc4': ['prefer', 'require'], 'require-plaintext': ['prefer'], require: undefined }
 const ARIA2 = ['--bt-require-crypto=true']
 
@@ -35,46 +35,58 @@ async function fetches(t: Test, content: Content, peer: string, modes = ['prefer
 }
 
 for (const policy of LIBTORRENT)
-  t.test(`from libtorrent: ${policy}`, { skip: noLibtorrent, buffered: true }, async t => {
+  t.test(`tsdl downloads from libtorrent: ${policy}`, { skip: noLibtorrent, buffered: true }, async t => {
     const content = oneFile(scratch(t), SIZE)
     const peer = await seedWithLibtorrent(t, content, 0, policy)
     await fetches(t, content, peer, MODES[policy])
   })
 
-t.test('from aria2, which requires it', { skip: noAria2, buffered: true }, async t => {
+t.test('tsdl downloads from aria2 that requires encryption', { skip: noAria2, buffered: true }, async t => {
   const content = oneFile(scratch(t), SIZE)
   await fetches(t, content, await seedWithAria2(t, content, ARIA2), ['prefer', 'require'])
 })
 
-t.test('from transmission, which requires it', { skip: noTransmission, buffered: true }, async t => {
-  const content = oneFile(scratch(t), SIZE)
-  await fetches(t, content, await seedWithTransmission(t, content, ['--encryption-required']), ['prefer'])
-})
+t.test(
+  'tsdl downloads from transmission that requires encryption',
+  { skip: noTransmission, buffered: true },
+  async t => {
+    const content = oneFile(scratch(t), SIZE)
+    await fetches(t, content, await seedWithTransmission(t, content, ['--encryption-required']), ['prefer'])
+  },
+)
 
 for (const mode of ['prefer', 'require'])
   for (const policy of LIBTORRENT) {
     if (mode === 'require' && policy === 'require-plaintext') continue
-    t.test(`to libtorrent: ${policy}, we ${mode} it`, { skip: noLibtorrent, buffered: true }, async t => {
-      const content = oneFile(scratch(t), SIZE)
-      const { address } = await seedWithTsdl(t, content, ['--no-tracker', '--encryption', mode])
-      const out = scratch(t)
-      t.equal(await fetchWithLibtorrent(t, content, out, [address], '127.0.0.1', policy), '')
-      t.strictSame(await differences(content, out), [])
-    })
+    t.test(
+      `libtorrent downloads from a seed: ${policy}, the seed has encryption ${mode}`,
+      { skip: noLibtorrent, buffered: true },
+      async t => {
+        const content = oneFile(scratch(t), SIZE)
+        const { address } = await seedWithTsdl(t, content, ['--no-tracker', '--encryption', mode])
+        const out = scratch(t)
+        t.equal(await fetchWithLibtorrent(t, content, out, [address], '127.0.0.1', policy), '')
+        t.strictSame(await differences(content, out), [])
+      },
+    )
   }
 
-t.test('to aria2, which requires it, as we do', { skip: noAria2, buffered: true }, async t => {
-  const content = oneFile(scratch(t), SIZE)
-  const { address } = await seedWithTsdl(t, content, ['--no-tracker', '--encryption', 'require'])
-  const [host = '', port] = address.split(':')
-  const tracker = await scriptedTracker(t, { body: peersBody([{ host, port: Number(port) }]) })
-  const out = scratch(t)
-  t.equal(await fetchWithAria2(t, content, out, tracker.url, '127.0.0.1', ARIA2), '')
-  t.strictSame(await differences(content, out), [])
-})
+t.test(
+  'aria2 downloads from a seed, and both require encryption',
+  { skip: noAria2, buffered: true },
+  async t => {
+    const content = oneFile(scratch(t), SIZE)
+    const { address } = await seedWithTsdl(t, content, ['--no-tracker', '--encryption', 'require'])
+    const [host = '', port] = address.split(':')
+    const tracker = await scriptedTracker(t, { body: peersBody([{ host, port: Number(port) }]) })
+    const out = scratch(t)
+    t.equal(await fetchWithAria2(t, content, out, tracker.url, '127.0.0.1', ARIA2), '')
+    t.strictSame(await differences(content, out), [])
+  },
+)
 
 t.test(
-  'to transmission, which requires it, whom we dial plainly at first',
+  'transmission that requires encryption is dialled in plaintext first, and then with encryption',
   { skip: noTransmission, buffered: true },
   async t => {
     const content = oneFile(scratch(t), SIZE)

@@ -4,29 +4,33 @@ import { differences, interopSize, oddFiles } from '../helpers/counterparts/cont
 import { noLibtorrent, seedWithLibtorrent } from '../helpers/counterparts/libtorrent.ts'
 import { scratch } from '../helpers/counterparts/process.ts'
 
-t.test('killed half-way and run again, it keeps what it had', { skip: noLibtorrent }, async t => {
-  const content = oddFiles(scratch(t), interopSize())
-  // Slow enough that an event of each second sees it half-way.
-  const slow = await seedWithLibtorrent(t, content, Math.floor(content.length / 6))
-  const out = scratch(t)
-  let had = 0
-  const first = await runClient(content, [slow], ['-o', out, '--json'], {
-    killWhen({ event, verified = 0 }) {
-      if (event === 'progress') had = verified
-      return event === 'progress' && verified > content.length / 3
-    },
-  })
-  t.equal(first.code, null, `killed, not ended: ${first.stderr.slice(-2000)}`)
-  t.ok(had < content.length, 'something was left to do')
+t.test(
+  'a download that is killed half-way keeps its data for the next run',
+  { skip: noLibtorrent },
+  async t => {
+    const content = oddFiles(scratch(t), interopSize())
+    // Slow enough that an event of each second sees it half-way.
+    const slow = await seedWithLibtorrent(t, content, Math.floor(content.length / 6))
+    const out = scratch(t)
+    let had = 0
+    const first = await runClient(content, [slow], ['-o', out, '--json'], {
+      killWhen({ event, verified = 0 }) {
+        if (event === 'progress') had = verified
+        return event === 'progress' && verified > content.length / 3
+      },
+    })
+    t.equal(first.code, null, `killed, not ended: ${first.stderr.slice(-2000)}`)
+    t.ok(had < content.length, 'something was left to do')
 
-  const fast = await seedWithLibtorrent(t, content)
-  const second = await runClient(content, [fast], ['-o', out, '--json'])
-  t.equal(second.code, 0, second.stderr.slice(-2000))
-  t.strictSame(await differences(content, out), [])
-  const done = second.events.find(({ event }) => event === 'done')
-  // What was verified but not yet written when it died is fetched again, and a block or two twice.
-  t.ok(
-    (done?.downloaded ?? Number.NaN) < content.length - had / 2,
-    `downloaded ${done?.downloaded}, had ${had}`,
-  )
-})
+    const fast = await seedWithLibtorrent(t, content)
+    const second = await runClient(content, [fast], ['-o', out, '--json'])
+    t.equal(second.code, 0, second.stderr.slice(-2000))
+    t.strictSame(await differences(content, out), [])
+    const done = second.events.find(({ event }) => event === 'done')
+    // What was verified but not yet written when it died is fetched again, and a block or two twice.
+    t.ok(
+      (done?.downloaded ?? Number.NaN) < content.length - had / 2,
+      `downloaded ${done?.downloaded}, had ${had}`,
+    )
+  },
+)

@@ -33,7 +33,7 @@ const donors = [
 ]
 
 for (const { name, start, skip } of donors)
-  t.test(`a link alone, with a peer in it: ${name}`, { skip, buffered: true }, async t => {
+  t.test(`tsdl downloads by a magnet link with a peer in it: ${name}`, { skip, buffered: true }, async t => {
     const content = oneFile(scratch(t), SIZE, 'public')
     const link = linkOf(content, `&x.pe=${await start(t, content)}`)
     const out = scratch(t)
@@ -60,7 +60,7 @@ async function fetched(t: Test, command: readonly string[]) {
 }
 
 t.test(
-  'libtorrent, with a link alone, from a seed of ours',
+  'libtorrent downloads by a magnet link from a seed',
   { skip: noLibtorrent, buffered: true },
   async t => {
     const content = oneFile(scratch(t), SIZE, 'public')
@@ -72,7 +72,7 @@ t.test(
   },
 )
 
-t.test('aria2, with a link alone, from a seed of ours', { skip: noAria2, buffered: true }, async t => {
+t.test('aria2 downloads by a magnet link from a seed', { skip: noAria2, buffered: true }, async t => {
   const content = oneFile(scratch(t), SIZE, 'public')
   const [host = '', port] = (await seedWithTsdl(t, content)).address.split(':')
   const tracker = await scriptedTracker(t, { body: peersBody([{ host, port: Number(port) }]) })
@@ -87,7 +87,7 @@ t.test('aria2, with a link alone, from a seed of ours', { skip: noAria2, buffere
 })
 
 t.test(
-  'transmission, with a link alone, from a seed of ours',
+  'transmission downloads by a magnet link from a seed',
   { skip: noTransmission, buffered: true },
   async t => {
     const content = oneFile(scratch(t), SIZE, 'public')
@@ -103,48 +103,45 @@ t.test(
 /** Milliseconds from the start of the program to the first byte on its standard output. */
 const BAR = 5_000
 
-t.test(
-  'with a link alone, and a DHT of thirty nodes, the first byte is there within five seconds',
-  async t => {
-    const nodes: Dht[] = []
-    t.teardown(() => Promise.all(nodes.map(node => node.close())))
-    // Each has an address of its own, as a node answers only so many queries of one address.
-    const host = (index: number) => `127.0.0.${10 + index}`
-    for (let index = 0; index < 30; index++) {
-      const first = nodes[0]?.port()
-      const bootstrap = first ? [{ host: host(0), port: first }] : []
-      nodes.push(await new Dht({ bind: host(index), bootstrap }).start())
-    }
-    // A network is there before its users are: each node looks around until it knows a full bucket of others.
-    while (nodes.some(node => node.size < BUCKET_SIZE)) {
-      for (const node of nodes) await node.lookup(randomBytes(20), { found: () => {} })
-    }
-    const node = (index: number) => ['--dht-node', `${host(index)}:${nodes[index]!.port()}`]
-    const content = oneFile(scratch(t), SIZE, 'public')
-    const env = { XDG_STATE_HOME: scratch(t) }
-    await seedWithTsdl(t, content, ['--no-tracker', ...node(3)])
-    for (let found = false; !found; )
-      await nodes.at(-1)!.lookup(content.infoHash, {
-        found: () => {
-          found = true
-        },
-      })
-    const began = performance.now()
-    const args = [cli, linkOf(content), ...node(7), '--no-lsd', '--bind', '127.0.0.1', '-o', '-']
-    const leech = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'ignore'] })
-    t.teardown(() => leech.kill('SIGKILL'))
-    const hash = createHash('sha1')
-    let first = 0
-    leech.stdout.on('data', chunk => {
-      first ||= performance.now() - began
-      hash.update(chunk)
+t.test('a magnet link in a DHT of thirty nodes gives its first byte within five seconds', async t => {
+  const nodes: Dht[] = []
+  t.teardown(() => Promise.all(nodes.map(node => node.close())))
+  // Each has an address of its own, as a node answers only so many queries of one address.
+  const host = (index: number) => `127.0.0.${10 + index}`
+  for (let index = 0; index < 30; index++) {
+    const first = nodes[0]?.port()
+    const bootstrap = first ? [{ host: host(0), port: first }] : []
+    nodes.push(await new Dht({ bind: host(index), bootstrap }).start())
+  }
+  // A network is there before its users are: each node looks around until it knows a full bucket of others.
+  while (nodes.some(node => node.size < BUCKET_SIZE)) {
+    for (const node of nodes) await node.lookup(randomBytes(20), { found: () => {} })
+  }
+  const node = (index: number) => ['--dht-node', `${host(index)}:${nodes[index]!.port()}`]
+  const content = oneFile(scratch(t), SIZE, 'public')
+  const env = { XDG_STATE_HOME: scratch(t) }
+  await seedWithTsdl(t, content, ['--no-tracker', ...node(3)])
+  for (let found = false; !found; )
+    await nodes.at(-1)!.lookup(content.infoHash, {
+      found: () => {
+        found = true
+      },
     })
-    const [code] = await once(leech, 'close')
-    t.equal(code, 0)
-    t.equal(hash.digest('hex'), content.files[0]!.sha1)
-    t.ok(first < BAR, `${Math.round(first)} ms`)
-  },
-)
+  const began = performance.now()
+  const args = [cli, linkOf(content), ...node(7), '--no-lsd', '--bind', '127.0.0.1', '-o', '-']
+  const leech = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'ignore'] })
+  t.teardown(() => leech.kill('SIGKILL'))
+  const hash = createHash('sha1')
+  let first = 0
+  leech.stdout.on('data', chunk => {
+    first ||= performance.now() - began
+    hash.update(chunk)
+  })
+  const [code] = await once(leech, 'close')
+  t.equal(code, 0)
+  t.equal(hash.digest('hex'), content.files[0]!.sha1)
+  t.ok(first < BAR, `${Math.round(first)} ms`)
+})
 
 // It has to be found first, half a minute and more after its start; a network of its own as in dht.test.ts.
 const ALONE = ['unshare', '--net', '--map-root-user', '--pid', '--fork', '--kill-child', 'sh', '-c']
@@ -157,17 +154,13 @@ const skip =
   (spawnSync(ALONE[0]!, [...ALONE.slice(1), PREPARE]).status !== 0 &&
     'no network of its own can be made here')
 
-t.test(
-  'with a link alone, and transmission found in a DHT of thirty nodes',
-  { skip, buffered: true },
-  async t => {
-    const program = startProgram(t, [
-      ...[...ALONE, `${PREPARE} && exec "$@"`, 'sh', process.execPath],
-      ...[TYPESCRIPT, helper('transmission-magnet.ts'), scratch(t)],
-    ])
-    const [code] = await once(program.child, 'close')
-    t.equal(code, 0, program.said())
-    t.match(program.said(), /"first":\d+.*"code":0,"right":true/)
-    t.comment(program.said())
-  },
-)
+t.test('a magnet link in a DHT of thirty nodes leads to transmission', { skip, buffered: true }, async t => {
+  const program = startProgram(t, [
+    ...[...ALONE, `${PREPARE} && exec "$@"`, 'sh', process.execPath],
+    ...[TYPESCRIPT, helper('transmission-magnet.ts'), scratch(t)],
+  ])
+  const [code] = await once(program.child, 'close')
+  t.equal(code, 0, program.said())
+  t.match(program.said(), /"first":\d+.*"code":0,"right":true/)
+  t.comment(program.said())
+})

@@ -76,7 +76,7 @@ for (const { name, skip, list } of clients)
     }
   })
 
-t.test('names are those of aria2, but for separators', { skip: noAria2 }, async t => {
+t.test('names equal those of aria2, except for separators', { skip: noAria2 }, async t => {
   const [, aria2] = clients
   for (const odd of ODD) {
     const ours = parse(readFileSync(fixture(odd)), { platform: 'linux' }).files.map(({ path }) => path)

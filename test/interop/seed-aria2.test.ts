@@ -14,7 +14,7 @@ async function trackerOf(t: Parameters<typeof scriptedTracker>[0], address: stri
 }
 
 for (const make of [oneFile, oddFiles])
-  t.test(`aria2 fetches from a seed of ours: ${make.name}`, { skip: noAria2 }, async t => {
+  t.test(`aria2 downloads from a seed: ${make.name}`, { skip: noAria2 }, async t => {
     const content = make(scratch(t), interopSize())
     const { address } = await seedWithTsdl(t, content)
     const out = scratch(t)
@@ -23,7 +23,7 @@ for (const make of [oneFile, oddFiles])
   })
 
 const skip = noAria2 || noLibtorrent
-t.test('aria2 fetches from a download of ours that is half-way', { skip }, async t => {
+t.test('aria2 downloads from a download that is half complete', { skip }, async t => {
   const content = oddFiles(scratch(t), interopSize())
   const tsdl = await halfWay(t, content)
   const out = scratch(t)

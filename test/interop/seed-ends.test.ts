@@ -6,7 +6,7 @@ import { getWithTsdl, seedWithTsdl } from '../helpers/counterparts/tsdl.ts'
 
 const skip = noLibtorrent
 
-t.test('with --seed-ratio 1 a download ends when it gave one copy', { skip }, async t => {
+t.test('a download with --seed-ratio 1 ends when it has uploaded one copy', { skip }, async t => {
   const content = oddFiles(scratch(t), interopSize())
   const seed = await seedWithLibtorrent(t, content)
   const tsdl = await getWithTsdl(t, content, scratch(t), [seed], ['--seed-ratio', '1'])
@@ -30,7 +30,7 @@ t.test('with --seed-time 2s a download ends two seconds after it is complete', {
   t.strictSame(await differences(content, out), [])
 })
 
-t.test('SIGINT while somebody is served ends a seed with 130 within two seconds', { skip }, async t => {
+t.test('SIGINT ends a seed that is uploading with 130 within two seconds', { skip }, async t => {
   const content = oddFiles(scratch(t), interopSize())
   const seed = await seedWithTsdl(t, content, ['--no-tracker', '--up', `${Math.floor(content.length / 30)}`])
   // It never gets everything; the end of the test stops it.

@@ -6,7 +6,7 @@ import { scratch } from '../helpers/counterparts/process.ts'
 import { seedWithTsdl } from '../helpers/counterparts/tsdl.ts'
 
 for (const make of [oneFile, oddFiles])
-  t.test(`libtorrent fetches from a seed of ours: ${make.name}`, { skip: noLibtorrent }, async t => {
+  t.test(`libtorrent downloads from a seed: ${make.name}`, { skip: noLibtorrent }, async t => {
     const content = make(scratch(t), interopSize())
     const { address } = await seedWithTsdl(t, content)
     const out = scratch(t)
@@ -14,7 +14,7 @@ for (const make of [oneFile, oddFiles])
     t.strictSame(await differences(content, out), [])
   })
 
-t.test('libtorrent fetches from a download of ours that is half-way', { skip: noLibtorrent }, async t => {
+t.test('libtorrent downloads from a download that is half complete', { skip: noLibtorrent }, async t => {
   const content = oddFiles(scratch(t), interopSize())
   const tsdl = await halfWay(t, content)
   const out = scratch(t)

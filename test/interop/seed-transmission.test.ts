@@ -12,7 +12,7 @@ import {
 import { seedWithTsdl } from '../helpers/counterparts/tsdl.ts'
 
 for (const make of [oneFile, oddFiles])
-  t.test(`transmission fetches from a seed of ours: ${make.name}`, { skip: noTransmission }, async t => {
+  t.test(`transmission downloads from a seed: ${make.name}`, { skip: noTransmission }, async t => {
     const content = make(scratch(t), interopSize(TRANSMISSION_SIZE))
     const out = scratch(t)
     const leech = await leechWithTransmission(t, content, out)
@@ -23,7 +23,7 @@ for (const make of [oneFile, oddFiles])
   })
 
 const skip = noTransmission || noLibtorrent
-t.test('transmission fetches from a download of ours that is half-way', { skip }, async t => {
+t.test('transmission downloads from a download that is half complete', { skip }, async t => {
   const content = oddFiles(scratch(t), interopSize(TRANSMISSION_SIZE))
   const out = scratch(t)
   const leech = await leechWithTransmission(t, content, out)

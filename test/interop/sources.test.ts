@@ -40,7 +40,7 @@ async function libtorrent(t: Test, args: readonly string[], network: readonly st
   return { program, port }
 }
 
-/** Resolves once it is connected with somebody there. */
+/** Resolves once it is connected to a peer. */
 const connected = (tsdl: Tsdl, host: string) =>
   tsdl.event(
     ({ event, state, address }) =>
@@ -49,7 +49,7 @@ const connected = (tsdl: Tsdl, host: string) =>
 const listening = async (tsdl: Tsdl) =>
   String((await tsdl.event(({ event }) => event === 'listening')).address)
 
-t.test('libtorrent hears of peers from us, and we from it', { skip: noLibtorrent }, async t => {
+t.test('libtorrent and tsdl exchange peers', { skip: noLibtorrent }, async t => {
   const content = publicFile(scratch(t), 4 * MiB)
   const seed = await libtorrent(t, ['seed', content.torrent, content.dir, '127.0.0.2', '0'])
   const get = (host: string, ...more: string[]) =>
@@ -69,7 +69,7 @@ t.test('libtorrent hears of peers from us, and we from it', { skip: noLibtorrent
 })
 
 t.test(
-  'libtorrent and we find each other on the local network',
+  'libtorrent and tsdl find each other on the local network',
   { skip: noLibtorrent || noNetwork },
   async t => {
     const network = await ownNetwork(t)
@@ -79,7 +79,7 @@ t.test(
     const args = ['--bind', '10.9.0.1', '--no-tracker', '--no-dht']
     const tsdl = startTsdl(t, ['get', content.torrent, '-o', out, ...args], network)
     t.equal(await tsdl.ended, 0, 'it came first and heard of us')
-    // Now it is we who come first, and hear of it.
+    // Now our client is first, and receives the announce.
     seed.program.child.stdin!.end()
     const ours = startTsdl(t, ['seed', content.torrent, content.dir, ...args], network)
     await listening(ours)
@@ -89,7 +89,7 @@ t.test(
   },
 )
 
-t.test('a seed of transmission is found by the DHT alone', { skip: noTransmission || noNetwork }, async t => {
+t.test('the DHT alone finds a seed of transmission', { skip: noTransmission || noNetwork }, async t => {
   const network = await ownNetwork(t)
   const content = publicFile(scratch(t), MiB)
   const nodes = startProgram(t, [

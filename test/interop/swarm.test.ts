@@ -43,19 +43,23 @@ const seeds = [
 const skip = noAria2 || noLibtorrent
 
 for (const { name, seed } of seeds)
-  t.test(`a swarm of ten of three kinds gets everything from one slow seed, ${name}`, { skip }, async t => {
-    const plain = oddFiles(scratch(t), interopSize(SIZE))
-    const tracker = await gatheringTracker(t, leechers.length + 1)
-    const content = await announcedAt(tracker.url, plain)
-    const folders = leechers.map(() => scratch(t))
-    // Without each other's help the nine would take a minute and a half.
-    const serving = seed(t, content, Math.floor(content.length / 10))
-    const complaints = await Promise.all(
-      leechers.map(([, fetch], i) => fetch(t, content, folders[i] as string, `127.0.0.${i + 10}`)),
-    )
-    await serving
-    for (const [i, [client]] of leechers.entries()) {
-      t.equal(complaints[i], '', `${client} ended well`)
-      t.strictSame(await differences(content, folders[i] as string), [], `${client} has the right bytes`)
-    }
-  })
+  t.test(
+    `a swarm of ten clients of three kinds downloads everything from one slow seed, ${name}`,
+    { skip },
+    async t => {
+      const plain = oddFiles(scratch(t), interopSize(SIZE))
+      const tracker = await gatheringTracker(t, leechers.length + 1)
+      const content = await announcedAt(tracker.url, plain)
+      const folders = leechers.map(() => scratch(t))
+      // Without each other's help the nine would take a minute and a half.
+      const serving = seed(t, content, Math.floor(content.length / 10))
+      const complaints = await Promise.all(
+        leechers.map(([, fetch], i) => fetch(t, content, folders[i] as string, `127.0.0.${i + 10}`)),
+      )
+      await serving
+      for (const [i, [client]] of leechers.entries()) {
+        t.equal(complaints[i], '', `${client} ended well`)
+        t.strictSame(await differences(content, folders[i] as string), [], `${client} has the right bytes`)
+      }
+    },
+  )

@@ -9,12 +9,12 @@ import { noTransmission, seedWithTransmission } from '../helpers/counterparts/tr
 const skip = noLibtorrent || noAria2 || noTransmission
 const seeds = [seedWithLibtorrent, seedWithAria2, seedWithTransmission]
 
-t.test('one file from all of them at once', { skip }, async t => {
+t.test('tsdl downloads one file from all other clients at once', { skip }, async t => {
   const content = oneFile(scratch(t), interopSize())
   await fetchesOneFile(t, content, await Promise.all(seeds.map(seed => seed(t, content))))
 })
 
-t.test('odd files from all of them at once', { skip }, async t => {
+t.test('tsdl downloads a torrent with unusual files from all other clients at once', { skip }, async t => {
   const content = oddFiles(scratch(t), interopSize())
   await fetchesFolder(t, content, await Promise.all(seeds.map(seed => seed(t, content))))
 })

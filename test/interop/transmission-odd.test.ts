@@ -9,7 +9,7 @@ import {
 } from '../helpers/counterparts/transmission.ts'
 
 // A file of its own, to run beside the other: transmission mostly waits.
-t.test('odd files from transmission', { skip: noTransmission }, async t => {
+t.test('tsdl downloads a torrent with unusual files from transmission', { skip: noTransmission }, async t => {
   const content = oddFiles(scratch(t), interopSize(TRANSMISSION_SIZE))
   await fetchesFolder(t, content, [await seedWithTransmission(t, content)])
 })

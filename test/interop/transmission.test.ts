@@ -8,7 +8,7 @@ import {
   TRANSMISSION_SIZE,
 } from '../helpers/counterparts/transmission.ts'
 
-t.test('one file from transmission', { skip: noTransmission }, async t => {
+t.test('tsdl downloads one file from transmission', { skip: noTransmission }, async t => {
   const content = oneFile(scratch(t), interopSize(TRANSMISSION_SIZE))
   await fetchesOneFile(t, content, [await seedWithTransmission(t, content)])
 })

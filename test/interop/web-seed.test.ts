@@ -7,7 +7,7 @@ import { startTsdl } from '../helpers/counterparts/tsdl.ts'
 const CASES = [oneFile, oddFiles].flatMap(make => [true, false].map(ranges => ({ make, ranges })))
 
 for (const { make, ranges } of CASES)
-  t.test(`tsdl fetches from nginx alone: ${make.name}, ranges ${ranges}`, { skip: noNginx }, async t => {
+  t.test(`tsdl downloads from nginx alone: ${make.name}, ranges ${ranges}`, { skip: noNginx }, async t => {
     const content = make(scratch(t), interopSize())
     const url = await startNginx(t, content.dir, { ranges })
     const out = scratch(t)

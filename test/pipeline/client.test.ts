@@ -48,7 +48,7 @@ t.test('a source is a metainfo, bytes in any view, a link or an info-hash', asyn
   await client.close()
 })
 
-t.test('an invalid source or a torrent that is here already is an InputError', async t => {
+t.test('an invalid source, or a torrent that was already added, is an InputError', async t => {
   const client = new Client(offline)
   const made = small('a')
   await client.add(made.metainfo)
@@ -59,7 +59,7 @@ t.test('an invalid source or a torrent that is here already is an InputError', a
   await t.rejects(client.add(small('b').metainfo), { name: 'InputError', code: 'ERR_USAGE' })
 })
 
-t.test('a torrent downloads from another client, through the ports that both share', async t => {
+t.test('a torrent is downloaded from another client through the shared ports', async t => {
   const made = small('a')
   const [from, to] = [new Client(offline), new Client(offline)]
   const disk = memoryDisk()
@@ -75,7 +75,7 @@ t.test('a torrent downloads from another client, through the ports that both sha
 })
 
 t.test(
-  'connections are shared: each torrent may have its share, and what others leave but for a quarter',
+  'connections are shared: a torrent gets its share, and what others leave, except a quarter',
   async t => {
     const limit = new ConnectionLimit(100)
     const counts = { a: 0, b: 0 }
@@ -94,7 +94,7 @@ t.test(
   },
 )
 
-t.test('memory is shared equally, and shared anew when a torrent comes or goes', async t => {
+t.test('memory is shared equally, and again when a torrent is added or removed', async t => {
   const budget = new MemoryBudget(900)
   const shares: Record<string, number> = {}
   const [a, b, c] = [{}, {}, {}]

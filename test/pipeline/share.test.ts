@@ -15,7 +15,7 @@ function setup(options: ShareOptions) {
   return { clock, torrent, state }
 }
 
-t.test('it ends once the ratio is reached', async t => {
+t.test('sharing ends when the ratio is reached', async t => {
   const { clock, torrent, state } = setup({ ratio: 1.5 })
   torrent.progress.ratio = 1.49
   await clock.advance(3_600_000)
@@ -27,7 +27,7 @@ t.test('it ends once the ratio is reached', async t => {
   t.equal(torrent.listenerCount('close'), 0)
 })
 
-t.test('it ends once the time has passed, counted from the call', async t => {
+t.test('sharing ends when the time has passed, counted from the call', async t => {
   const { clock, state } = setup({ time: 60_000, ratio: 2 })
   await clock.advance(59_000)
   t.equal(state.over, false)
@@ -36,7 +36,7 @@ t.test('it ends once the time has passed, counted from the call', async t => {
   t.equal(clock.pending, 0)
 })
 
-t.test('no time at all, or no ratio, is over at once', async t => {
+t.test('a time or a ratio of zero ends sharing at once', async t => {
   for (const options of [{ time: 0 }, { ratio: 0 }]) {
     const { clock, state, torrent } = setup(options)
     await clock.advance(0)
@@ -45,7 +45,7 @@ t.test('no time at all, or no ratio, is over at once', async t => {
   }
 })
 
-t.test('without an end of its own it goes on until the torrent is closed', async t => {
+t.test('without a limit, sharing continues until the torrent is closed', async t => {
   const { clock, torrent, state } = setup({})
   torrent.progress.ratio = 1e9
   await clock.advance(600_000)

@@ -55,7 +55,7 @@ function base32(bytes: Uint8Array): string {
   return bits.replace(/.{5}/g, five => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[Number.parseInt(five, 2)]!)
 }
 
-t.test('a torrent streams from one seed, whatever names it', async t => {
+t.test('a torrent streams from one seed, whatever kind of source names it', async t => {
   const peer = await seed(t)
   const path = join(t.testdir(), 'x.torrent')
   writeFileSync(path, bytes)
@@ -98,7 +98,7 @@ t.test('download, streamTar and fetchMetadata take a magnet link', async t => {
   t.same((await fetchMetadata(link, OFFLINE)).info, made.info)
 })
 
-t.test('a link is enough whose URL (xs) names the .torrent', async t => {
+t.test('a link with the URL of the .torrent (xs) needs no peers for the metadata', async t => {
   const url = await serve(t, bytes)
   const link = `magnet:?xt=urn:btih:${hash}&xs=${encodeURIComponent(url)}`
   t.same((await fetchMetadata(link, OFFLINE)).info, made.info)
@@ -117,7 +117,7 @@ t.test('a link is enough whose URL (xs) names the .torrent', async t => {
   t.match(warnings, [/another torrent/])
 })
 
-t.test('a link selects files (BEP 53), unless the options do', async t => {
+t.test('a link selects files (BEP 53), unless the options select some', async t => {
   const two = makeTorrent({ files: ['a', 'b'].map(path => ({ path: `torrent/${path}`, length: 20_000 })) })
   const fs = memoryDisk()
   const client = new Client({ ...OFFLINE, fs })
@@ -142,24 +142,21 @@ t.test('a link selects files (BEP 53), unless the options do', async t => {
   await t.rejects(disk.readFile('/out/torrent/a'))
 })
 
-t.test(
-  'without a tracker, one seed is found by the DHT; a private torrent is not looked for there',
-  async t => {
-    const router = await new Dht({ bind: '127.0.0.1', bootstrap: [] }).start()
-    t.teardown(() => router.close())
-    const local = { ...OFFLINE, dht: true, dhtNodes: [{ host: '127.0.0.1', port: router.port(4)! }] }
-    await seed(t, local)
-    t.ok((await all(stream(hash, local))).equals(content))
-    const hidden = { ...metainfo, private: true }
-    const reader = stream(hidden, { ...local, timeout: 1000 })
-    await t.rejects(all(reader), {
-      code: 'ERR_STALLED',
-      message: /no peers are known, and no tracker is asked/,
-    })
-  },
-)
+t.test('without a tracker, the DHT finds the only seed, but not that of a private torrent', async t => {
+  const router = await new Dht({ bind: '127.0.0.1', bootstrap: [] }).start()
+  t.teardown(() => router.close())
+  const local = { ...OFFLINE, dht: true, dhtNodes: [{ host: '127.0.0.1', port: router.port(4)! }] }
+  await seed(t, local)
+  t.ok((await all(stream(hash, local))).equals(content))
+  const hidden = { ...metainfo, private: true }
+  const reader = stream(hidden, { ...local, timeout: 1000 })
+  await t.rejects(all(reader), {
+    code: 'ERR_STALLED',
+    message: /no peers are known, and no tracker is asked/,
+  })
+})
 
-t.test('a client option cannot be given together with a client', async t => {
+t.test('a client option is rejected together with a client', async t => {
   const client = new Client(OFFLINE)
   t.teardown(() => client.close())
   await t.rejects(download(metainfo, { client, output: '/home', port: 1 }), {

@@ -100,7 +100,7 @@ for (const [option, values] of Object.entries(INVALID)) {
 }
 
 t.test(
-  'a source that is neither a Metainfo nor a Magnet, and options that are no object, are named',
+  'a source that is neither a Metainfo nor a Magnet, and options that are not an object, are rejected by name',
   async t => {
     for (const source of [
       ...NOT_OBJECTS,
@@ -119,7 +119,7 @@ t.test(
   },
 )
 
-t.test('begin names the invalid argument, and the torrent can still begin', async t => {
+t.test('begin rejects an invalid argument by name, and can be called again', async t => {
   const torrent = new Torrent(metainfo, offline)
   const storage = new MemoryStorage(metainfo.length)
   const begin = (content: unknown, of?: unknown) =>
@@ -148,7 +148,7 @@ t.test('begin names the invalid argument, and the torrent can still begin', asyn
   )
 })
 
-t.test('takeMetainfo names what is no Metainfo', async t => {
+t.test('takeMetainfo rejects what is not a Metainfo by name', async t => {
   const torrent = new Torrent(metainfo, offline)
   for (const value of [undefined, ...NOT_OBJECTS])
     t.ok(
@@ -161,7 +161,7 @@ t.test('takeMetainfo names what is no Metainfo', async t => {
   await torrent.close()
 })
 
-t.test('ranges, files and pieces that do not exist are named', async t => {
+t.test('ranges, files and pieces that do not exist are rejected by name', async t => {
   const torrent = new Torrent(metainfo, { ...offline, storage: new MemoryStorage(metainfo.length) })
   const { length, pieceCount } = metainfo
   const bad = [null, '0', -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, length + 1]

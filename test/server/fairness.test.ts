@@ -1,4 +1,4 @@
-/** Who gets a connection and who a reader, when there are not enough: the policies and the slots, on a virtual clock. */
+/** Which client gets a connection, and which a reader, when there are too few: the policies and the slots, on a virtual clock. */
 import t from 'tap'
 import { addressKey } from '../../src/codec/address-key.ts'
 import { type Admitted, admit, defaultQuota, STALLED_RESPONSE_MS } from '../../src/server/admission.ts'

@@ -46,7 +46,7 @@ class Slow extends Readable<Uint8Array> {
     this.#reading?.()
   }
 
-  /** Gives the next bytes, once somebody asks for them; none for the end. */
+  /** Gives the next bytes when they are read; none for the end. */
   async give(length: number): Promise<void> {
     if (!this.#reading) await once(this, 'asked')
     const done = this.#reading!
@@ -502,7 +502,7 @@ t.test('no byte in a minute: 504, and the reader is freed', async t => {
   await patient.give(0)
   const { status, body } = await answers[1]!
   t.equal(status, 206)
-  t.ok(body.equals(VIDEO.subarray(7, 10)), 'who has begun may take its time')
+  t.ok(body.equals(VIDEO.subarray(7, 10)), 'a request that has begun may be slow')
   await untilIdle(server)
   t.ok(slow.every(({ destroyed }) => destroyed))
 })
@@ -691,7 +691,7 @@ t.test('with all places taken, an idle connection gives way to a new one, a busy
   }
   t.equal((await ask(port, `${base}/`)).status, 200)
 
-  /** A request whose file is being read. */
+  /** A request during the read of its file. */
   async function begun(answer: Promise<Answer>) {
     const before = slow.length
     await waitUntil(() => slow.length !== before)

@@ -1,4 +1,4 @@
-/** What a request means, before anything is sent: ranges, conditions, who is let in, what an address names. */
+/** What a request means, before anything is sent: ranges, conditions, access, routes. */
 import fc from 'fast-check'
 import t from 'tap'
 import { parseHttpAddress } from '../../src/cli/http-address.ts'

@@ -23,7 +23,7 @@ const homes: [string, (t: Test) => Home][] = [
 ]
 
 for (const [name, homeOf] of homes) {
-  t.test(`${name}: a file is written by one torrent at a time, until that is closed`, async t => {
+  t.test(`${name}: a file is written by one torrent at a time, until that torrent is closed`, async t => {
     const home = homeOf(t)
     const one = torrentOf('one', 'd/a', 'd/b')
     const first = open(t, home, one)
@@ -46,7 +46,7 @@ for (const [name, homeOf] of homes) {
     await third.close()
   })
 
-  t.test(`${name}: torrents that share a directory and no file do not hold up each other`, async t => {
+  t.test(`${name}: torrents that share a directory and no file do not block each other`, async t => {
     const home = homeOf(t)
     const one = torrentOf('one', 'd/a', 'd/shared')
     const two = torrentOf('two', 'd/b', 'd/shared')
@@ -55,7 +55,7 @@ for (const [name, homeOf] of homes) {
     t.same(await home.disk.readdir(join(home.directory, 'd')), ['a', 'b'])
   })
 
-  t.test(`${name}: one file has one lock, by whatever path it is reached`, async t => {
+  t.test(`${name}: a file has one lock, whatever path leads to it`, async t => {
     const home = homeOf(t)
     await home.disk.mkdir(join(home.directory, 'real'), { recursive: true })
     await home.disk.symlink('real', join(home.directory, 'link'))
@@ -66,7 +66,7 @@ for (const [name, homeOf] of homes) {
   })
 }
 
-t.test('torrents on different file systems have nothing to do with each other', async t => {
+t.test('torrents on different file systems do not block each other', async t => {
   for (const name of ['one', 'two'])
     await open(t, { disk: memoryDisk(), directory: '/home' }, torrentOf(name, 'a')).lock()
 })
@@ -77,7 +77,7 @@ t.test('one torrent may be written twice in one process', async t => {
   await Promise.all([1, 2].map(() => open(t, home, made).write(0, made.content)))
 })
 
-t.test('the keys of paths tell whether two sets share one', async t => {
+t.test('the keys of paths show whether two sets share one', async t => {
   const paths = Array.from({ length: 1000 }, (_, index) => `/out/${index}`)
   const keys = keysOf(paths)
   t.same(
@@ -90,7 +90,7 @@ t.test('the keys of paths tell whether two sets share one', async t => {
   t.equal(sharedKey(keys, keysOf([])), undefined)
 })
 
-t.test('what is locked in a directory is locked for all who use it', async t => {
+t.test('a path that is locked in a directory is locked for all users of that directory', async t => {
   const directory = join(t.testdir(), 'state', 'locks')
   const [one, two] = [locksIn(directory), locksIn(directory)]
   const lock = await one.take(['/a', '/b'], holder('one'))
@@ -108,7 +108,7 @@ t.test('what is locked in a directory is locked for all who use it', async t => 
   t.equal(fs.statSync(directory).mode & 0o777, 0o700)
 })
 
-t.test('of several that begin at once exactly one gets the path', async t => {
+t.test('of several simultaneous locks exactly one gets the path', async t => {
   const directory = t.testdir()
   for (let round = 0; round < 10; round++) {
     const all = [1, 2, 3, 4].map(() => new LockDirectory(directory))
@@ -120,7 +120,7 @@ t.test('of several that begin at once exactly one gets the path', async t => {
   }
 })
 
-t.test('a process that was killed holds up nobody, one that is stopped still does', async t => {
+t.test('a killed process holds no lock, a stopped process still does', async t => {
   const directory = t.testdir()
   const source = new URL('../../src/storage/lock-directory.ts', import.meta.url)
   const child = spawn(
@@ -154,20 +154,20 @@ t.test('a process that was killed holds up nobody, one that is stopped still doe
   t.same(fs.readdirSync(directory), [], 'what it left is removed')
 })
 
-t.test('where the directory cannot be used, the lock is not seen by others, and says so', async t => {
+t.test('if the lock directory cannot be used, a warning says that others do not see the lock', async t => {
   const file = join(t.testdir({ file: 'in the way' }), 'file')
   const { unseen } = await locksIn(join(file, 'locks')).take(['/a'], holder('one'))
   t.match(unseen, { name: 'StorageError', code: 'ERR_RECORD', message: /other processes may write the same/ })
 })
 
-t.test('files that are no locks are left alone', async t => {
+t.test('files that are not locks are left alone', async t => {
   const directory = t.testdir({ 'a.lock': 'junk', 'b.lock': 'd7:versioni9ee', other: 'x' })
   const lock = await locksIn(directory).take(['/a'], holder('one'))
   await lock.release()
   t.same(fs.readdirSync(directory), ['a.lock', 'b.lock', 'other'])
 })
 
-t.test('a lock directory whose path is too long for a socket works', async t => {
+t.test('a lock directory with a path too long for a socket works', async t => {
   const directory = join(t.testdir(), 'x'.repeat(120))
   const [one, two] = [locksIn(directory), locksIn(directory)]
   const lock = await one.take(['/a'], holder('one'))

@@ -5,18 +5,18 @@ import { FileStorage } from '../../src/storage/file-storage.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { type Disk, storageSuite } from '../helpers/storage-suite.ts'
 
-t.test('in memory', async t => {
+t.test('a storage in memory passes the suite', async t => {
   storageSuite(t, () => {
     const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises
     return { disk: disk as unknown as Disk, directory: '/home' }
   })
 })
 
-t.test('in a real directory', async t => {
+t.test('a storage in a real directory passes the suite', async t => {
   storageSuite(t, t => ({ disk: fs.promises, directory: t.testdir() }))
 })
 
-t.test('how many files may be open is a whole number of at least 1', async t => {
+t.test('the limit of open files is a whole number of at least 1', async t => {
   const { metainfo } = makeTorrent({ files: [{ path: 'a', length: 1 }] })
   for (const maxOpenFiles of [0, -1, 1.5, Number.NaN])
     t.throws(() => new FileStorage(metainfo, { directory: '/nowhere', maxOpenFiles }), {

@@ -36,23 +36,20 @@ const portable = ['a_b_.txt', 'dot', '_CON', 'Side A_B.mp3', 'AC_DC.mp3'].map(
   name => `What_ A_ _Film_/${name}`,
 )
 
-t.test('where nothing is on disk, paths are as they were parsed', async t => {
+t.test('without files on disk, paths are as parsed', async t => {
   t.same(await found(odd, []), own)
   t.same(await found(odd, ['other/x', 'What', 'a:b?.txt']), own)
   t.same(await found(odd, [], { portableNames: true }), portable)
 })
 
-t.test(
-  'what lies there under portable names, or under those of the system, is found with either option',
-  async t => {
-    for (const disk of [own, portable]) {
-      t.same(await found(odd, disk), disk)
-      t.same(await found(odd, disk, { portableNames: true }), disk)
-    }
-  },
-)
+t.test('files under portable names or those of the system are found with either option', async t => {
+  for (const disk of [own, portable]) {
+    t.same(await found(odd, disk), disk)
+    t.same(await found(odd, disk, { portableNames: true }), disk)
+  }
+})
 
-t.test('what other clients wrote is found', async t => {
+t.test('files that other clients wrote are found', async t => {
   const clients = {
     aria2: ['a:b?.txt', 'dot.', 'CON', 'Side A/B.mp3', 'AC\\DC.mp3'].map(name => `What? A: "Film"/${name}`),
     libtorrent: ['a:b?.txt', 'dot.', 'CON', 'Side AB.mp3', 'ACDC.mp3'].map(name => `What? A: "Film"/${name}`),
@@ -71,24 +68,27 @@ t.test('what other clients wrote is found', async t => {
     t.same(await found(control, disk), disk)
 })
 
-t.test('the one file of a torrent is found as well', async t => {
+t.test('the file of a single-file torrent is found', async t => {
   const single = torrentOf('Haiku R1/beta6?')
   t.same(await found(single, []), ['Haiku R1_beta6?'])
   for (const name of ['Haiku R1_beta6_', 'Haiku R1beta6?', 'Haiku R1/beta6?'])
     t.same(await found(single, [name]), [name])
 })
 
-t.test("a file that is nowhere goes into the torrent's directory as that is called", async t => {
-  const [first = '', ...rest] = portable
-  t.same(await found(odd, [first]), [
-    first,
-    ...['dot.', 'CON', 'Side A_B.mp3', 'AC\\DC.mp3'].map(name => `What_ A_ _Film_/${name}`),
-  ])
-  t.same(await found(odd, [first, own[1]!]), [first, ...own.slice(1)], 'unless its own is there')
-  t.equal(rest.length, 4)
-})
+t.test(
+  'a file that does not exist goes into the directory of the torrent under its name on disk',
+  async t => {
+    const [first = '', ...rest] = portable
+    t.same(await found(odd, [first]), [
+      first,
+      ...['dot.', 'CON', 'Side A_B.mp3', 'AC\\DC.mp3'].map(name => `What_ A_ _Film_/${name}`),
+    ])
+    t.same(await found(odd, [first, own[1]!]), [first, ...own.slice(1)], 'unless its own is there')
+    t.equal(rest.length, 4)
+  },
+)
 
-t.test('its own path comes first, and no file takes the path of another', async t => {
+t.test('the own path of a file comes first, and no file takes the path of another', async t => {
   const one = torrentOf('x', ['a?'], ['a_'])
   t.same(await found(one, ['x/a_']), ['x/a?', 'x/a_'])
   t.same(await found(one, ['x/a?', 'x/a_']), ['x/a?', 'x/a_'])
@@ -99,7 +99,7 @@ t.test('its own path comes first, and no file takes the path of another', async 
   t.same(await found(twins, ['x/a']), ['x/A', 'x/a (1)'], 'which may be the first, where case does not count')
 })
 
-t.test('a longer file, or what is no file, is not taken for it', async t => {
+t.test('a longer file, or a path that is not a file, is not used', async t => {
   const torrent = torrentOf('x', ['a?'])
   const { fs } = memfs({ '/out/x/a_': 'long' })
   const search = {
@@ -118,7 +118,7 @@ t.test('no name leads outside, whatever is on disk', async t => {
   t.same(await found(torrentOf('../y', ['f']), ['../y/f', 'z']), ['.._y/f'])
 })
 
-t.test('a URL of a web seed has the names of the torrent, whatever the file is called on disk', async t => {
+t.test('the URL of a web seed uses the names in the torrent, whatever the names on disk', async t => {
   const { fs } = memfs({ '/out/What_ A_ _Film_/a_b_.txt': 'x' })
   const directory = '/out'
   for (const portableNames of [false, true]) {
@@ -135,7 +135,7 @@ t.test('a URL of a web seed has the names of the torrent, whatever the file is c
   }
 })
 
-t.test('on Windows only names that it takes are looked for', async t => {
+t.test('on Windows only names that are valid there are searched', async t => {
   t.same(await found(odd, portable, { platform: 'win32' }), portable)
   t.same(await found(odd, own, { platform: 'win32' }), portable)
 })

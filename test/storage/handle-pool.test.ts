@@ -35,7 +35,7 @@ async function use(pool: HandlePool, path: string, access: Access = 'read'): Pro
   pool.release((await pool.acquire(path, access))!)
 }
 
-/** Whether a promise has settled once everything that could happen by itself has happened. */
+/** True if a promise has settled after all pending work. */
 async function settled(promise: Promise<unknown>): Promise<boolean> {
   let done = false
   promise.then(
@@ -46,7 +46,7 @@ async function settled(promise: Promise<unknown>): Promise<boolean> {
   return done
 }
 
-t.test('of two hundred files no more are open than allowed, whether one by one or all at once', async t => {
+t.test('of two hundred files no more than the limit are open, one by one or all at once', async t => {
   const limit = 5
   const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
   let now = 0
@@ -82,7 +82,7 @@ t.test('of two hundred files no more are open than allowed, whether one by one o
   t.equal(now, 0)
 })
 
-t.test('in a real directory, few directories are open beside the files', async t => {
+t.test('in a real directory, few directories are open besides the files', async t => {
   const limit = 5
   let now = 0
   let most = 0
@@ -115,7 +115,7 @@ t.test('in a real directory, few directories are open beside the files', async t
   t.equal(now, 0)
 })
 
-t.test('those who want the same file meanwhile share one opening', async t => {
+t.test('concurrent users of a file share one opening', async t => {
   const files = new Files()
   const pool = new HandlePool(files.open, 4)
   const leases = await Promise.all(Array.from({ length: 5 }, () => pool.acquire('a', 'write')))
@@ -123,14 +123,14 @@ t.test('those who want the same file meanwhile share one opening', async t => {
   t.same(files.log, ['write a'])
 })
 
-t.test('the file that gives way is the least recently used one', async t => {
+t.test('the least recently used file is closed for another', async t => {
   const files = new Files()
   const pool = new HandlePool(files.open, 2)
   for (const path of ['a', 'b', 'a', 'c', 'a', 'b']) await use(pool, path)
   t.same(files.log, ['read a', 'read b', 'close b', 'read c', 'close c', 'read b'])
 })
 
-t.test('a file in use never gives way: who finds no room waits for one', async t => {
+t.test('a file in use is not closed: a new file waits for one that is idle', async t => {
   const files = new Files()
   const pool = new HandlePool(files.open, 1)
   const lease = await pool.acquire('a', 'read')
@@ -142,7 +142,7 @@ t.test('a file in use never gives way: who finds no room waits for one', async t
   t.same(files.log, ['read a', 'close a', 'read b'])
 })
 
-t.test('everybody who waits for room gets it in the end', async t => {
+t.test('every use that waits for room gets it in the end', async t => {
   const files = new Files()
   const pool = new HandlePool(files.open, 3)
   await Promise.all(
@@ -157,7 +157,7 @@ t.test('everybody who waits for room gets it in the end', async t => {
   t.equal(files.now, 0)
 })
 
-t.test('a file is opened for reading until somebody writes, and for both from then on', async t => {
+t.test('a file is opened for reading until it is written to, and for both afterwards', async t => {
   const files = new Files()
   const pool = new HandlePool(files.open, 4)
   await use(pool, 'a')
@@ -167,7 +167,7 @@ t.test('a file is opened for reading until somebody writes, and for both from th
   t.equal(files.now, 1)
 })
 
-t.test('who still reads when a writer comes keeps the old handle until done', async t => {
+t.test('a reader that is active when a writer comes keeps the old handle until its end', async t => {
   const files = new Files()
   const pool = new HandlePool(files.open, 4)
   const reader = await pool.acquire('a', 'read')
@@ -181,7 +181,7 @@ t.test('who still reads when a writer comes keeps the old handle until done', as
   t.equal(files.now, 0)
 })
 
-t.test('a missing file takes no room, and is looked for again', async t => {
+t.test('a missing file takes no room, and is looked up again', async t => {
   const files = new Files()
   files.missing.add('a')
   const pool = new HandlePool(files.open, 1)
@@ -203,7 +203,7 @@ t.test('a file that fails to open takes no room, and is tried again', async t =>
   t.equal(files.now, 1)
 })
 
-t.test('when the process is out of descriptors an idle file gives way', async t => {
+t.test('when the process is out of descriptors, an idle file is closed', async t => {
   const files = new Files()
   const pool = new HandlePool(files.open, 64)
   files.descriptors = 2
@@ -211,7 +211,7 @@ t.test('when the process is out of descriptors an idle file gives way', async t 
   t.same(files.log, ['read a', 'read b', 'close a', 'read c'])
 })
 
-t.test('when the process is out of descriptors and no file is idle, the next that is gives way', async t => {
+t.test('when the process is out of descriptors and no file is idle, the next idle one is closed', async t => {
   const files = new Files()
   const pool = new HandlePool(files.open, 64)
   files.descriptors = 2
@@ -226,7 +226,7 @@ t.test('when the process is out of descriptors and no file is idle, the next tha
 })
 
 t.test(
-  'when the process is out of descriptors and we hold none, a file waits until there is one',
+  'when the process is out of descriptors and no file is open, a file waits for a descriptor',
   async t => {
     const files = new Files()
     files.descriptors = 0
@@ -247,31 +247,34 @@ t.test(
   },
 )
 
-t.test('when no descriptor comes for half a minute, or the storage is closed, that is the error', async t => {
-  const files = new Files()
-  files.descriptors = 0
-  let waited = 0
-  const pool = new HandlePool(files.open, 64, {
-    pause: async milliseconds => {
-      waited += milliseconds
-    },
-  })
-  await t.rejects(pool.acquire('a', 'read'), { code: 'EMFILE' })
-  t.ok(waited >= 29_000 && waited <= 30_000, `${waited} ms`)
-  t.equal(pool.starved, false)
+t.test(
+  'if no descriptor comes for half a minute, or the storage is closed, the error is reported',
+  async t => {
+    const files = new Files()
+    files.descriptors = 0
+    let waited = 0
+    const pool = new HandlePool(files.open, 64, {
+      pause: async milliseconds => {
+        waited += milliseconds
+      },
+    })
+    await t.rejects(pool.acquire('a', 'read'), { code: 'EMFILE' })
+    t.ok(waited >= 29_000 && waited <= 30_000, `${waited} ms`)
+    t.equal(pool.starved, false)
 
-  let end = () => {}
-  const closing = new HandlePool(files.open, 64, {
-    pause: () => new Promise<void>(resolve => (end = resolve)),
-  })
-  const waiting = t.rejects(closing.acquire('a', 'read'), { code: 'EMFILE' })
-  await settled(Promise.resolve())
-  closing.giveUp()
-  end()
-  await waiting
-})
+    let end = () => {}
+    const closing = new HandlePool(files.open, 64, {
+      pause: () => new Promise<void>(resolve => (end = resolve)),
+    })
+    const waiting = t.rejects(closing.acquire('a', 'read'), { code: 'EMFILE' })
+    await settled(Promise.resolve())
+    closing.giveUp()
+    end()
+    await waiting
+  },
+)
 
-t.test('a file whose closing failed is remembered, as its bytes may be lost', async t => {
+t.test('a file that failed to close is remembered, as its bytes may be lost', async t => {
   const error = Object.assign(new Error('quota'), { code: 'EDQUOT' })
   const close = async () => {
     throw error

@@ -112,19 +112,19 @@ function onto(real: FileHandle): FileHandle {
 }
 
 function suite(t: Test, makeHome: (t: Test) => Home): void {
-  t.test('what was verified is trusted after a restart', async t => {
+  t.test('verified pieces are trusted after a restart', async t => {
     const home = makeHome(t)
     await record(t, home)
     t.same(await resume(t, home, { random: () => 0 }), { trusted: all, sample: all, reason: undefined })
   })
 
-  t.test('what was not verified is not trusted, wherever it lies', async t => {
+  t.test('pieces that were not verified are not trusted, wherever they lie', async t => {
     const home = makeHome(t)
     await record(t, home, { pieces: [1, 3, 5] })
     t.same((await resume(t, home)).trusted, [1, 3, 5])
   })
 
-  t.test('without a record nothing is trusted, and it is said that there is none', async t => {
+  t.test('without a record nothing is trusted, and a warning says that there is none', async t => {
     const home = makeHome(t)
     t.same(await resume(t, home), {
       trusted: [],
@@ -133,7 +133,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     })
   })
 
-  t.test('a truncated file takes its own pieces with it, and no others', async t => {
+  t.test('a truncated file invalidates its own pieces and no others', async t => {
     const home = makeHome(t)
     await record(t, home)
     await home.disk.writeFile(join(outOf(home).directory, 'd/b'), made.content.subarray(1024, 1323))
@@ -144,7 +144,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     })
   })
 
-  t.test('a file that is gone, or is a directory now, takes its own pieces with it', async t => {
+  t.test('a file that is missing, or a directory now, invalidates its own pieces', async t => {
     const home = makeHome(t)
     await record(t, home)
     await home.disk.unlink(join(outOf(home).directory, 'c'))
@@ -153,19 +153,16 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.same((await resume(t, home)).trusted, [0, 1, 2, 3, 4])
   })
 
-  t.test(
-    'a file of the same size in the place of another is not trusted, though its bytes are right',
-    async t => {
-      const home = makeHome(t)
-      await record(t, home)
-      const at = join(outOf(home).directory, 'd/a')
-      await home.disk.writeFile(`${at}.copy`, made.content.subarray(0, 1000))
-      await home.disk.rename(`${at}.copy`, at)
-      t.same((await resume(t, home)).trusted, [4, 5, 6, 7])
-    },
-  )
+  t.test('a file of the same size in place of another is not trusted, even with the right bytes', async t => {
+    const home = makeHome(t)
+    await record(t, home)
+    const at = join(outOf(home).directory, 'd/a')
+    await home.disk.writeFile(`${at}.copy`, made.content.subarray(0, 1000))
+    await home.disk.rename(`${at}.copy`, at)
+    t.same((await resume(t, home)).trusted, [4, 5, 6, 7])
+  })
 
-  t.test('a byte that is changed right after the record was written is noticed', async t => {
+  t.test('a byte that changes right after the record was written is noticed', async t => {
     const home = makeHome(t)
     await record(t, home)
     const handle = await home.disk.open(join(outOf(home).directory, 'c'), home.disk.constants.O_RDWR)
@@ -185,7 +182,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.same((await resume(t, home)).trusted, [0])
   })
 
-  t.test('a record with any bit flipped, or cut anywhere, trusts nothing', async t => {
+  t.test('a record with any bit flipped, or cut anywhere, is ignored', async t => {
     const home = makeHome(t)
     await record(t, home)
     const good = Buffer.from((await home.disk.readFile(pathIn(home))) as Uint8Array)
@@ -202,14 +199,14 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.same((await resume(t, home)).trusted, all)
   })
 
-  t.test('a record of another torrent trusts nothing', async t => {
+  t.test('a record of another torrent is ignored', async t => {
     const home = makeHome(t)
     await record(t, home)
     const torrent = makeTorrent({ ...spec, seed: 2 })
     t.match(await resume(t, home, { torrent }), { trusted: [], reason: 'it is of another torrent' })
   })
 
-  t.test('a record of another version, or without what belongs in it, trusts nothing', async t => {
+  t.test('a record of another version, or without required fields, is ignored', async t => {
     const home = makeHome(t)
     const { metainfo } = made
     await record(t, home)
@@ -238,7 +235,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.match(await resume(t, home), { trusted: [], reason: 'it is of version undefined' })
   })
 
-  t.test('of a record of 1 GiB not one byte is read', async t => {
+  t.test('a record of 1 GiB is not read', async t => {
     const home = makeHome(t)
     await record(t, home)
     const disk = bending(home.disk, /it\.resume$/, real => ({
@@ -252,7 +249,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     })
   })
 
-  t.test('a record that is a directory, or that the disk cannot read, trusts nothing', async t => {
+  t.test('a record that is a directory, or unreadable, is ignored', async t => {
     const home = makeHome(t)
     await record(t, home)
     const disk = bending(home.disk, /it\.resume$/, () => ({
@@ -264,7 +261,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.match(await resume(t, home), { trusted: [], reason: /no use of .*: / })
   })
 
-  t.test('a record of very many pieces and files is not too large to be read', async t => {
+  t.test('a record of very many pieces and files can be read', async t => {
     const home = makeHome(t)
     const torrent = makeTorrent({
       files: Array.from({ length: 200 }, (_, index) => ({ path: `${index}`, length: 80 })),
@@ -278,21 +275,18 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.equal((await resume(t, home, { torrent })).trusted.length, 16000)
   })
 
-  t.test(
-    'pieces that reach into a file that is not selected are not trusted, for it may hold anything',
-    async t => {
-      const home = makeHome(t)
-      const selected = (index: number) => index !== 2
-      await home.disk.mkdir(join(outOf(home).directory, 'd'), { recursive: true })
-      await home.disk.writeFile(join(outOf(home).directory, 'd/b'), noise(300, 7))
-      await record(t, home, { selected })
-      t.same((await resume(t, home, { selected })).trusted, [0, 1, 2, 3, 6, 7])
-      t.same((await resume(t, home)).trusted, [0, 1, 2, 3, 6, 7], 'nor when it is selected later')
-    },
-  )
+  t.test('pieces that reach into a file that is not selected are not trusted', async t => {
+    const home = makeHome(t)
+    const selected = (index: number) => index !== 2
+    await home.disk.mkdir(join(outOf(home).directory, 'd'), { recursive: true })
+    await home.disk.writeFile(join(outOf(home).directory, 'd/b'), noise(300, 7))
+    await record(t, home, { selected })
+    t.same((await resume(t, home, { selected })).trusted, [0, 1, 2, 3, 6, 7])
+    t.same((await resume(t, home)).trusted, [0, 1, 2, 3, 6, 7], 'nor when it is selected later')
+  })
 
   t.test(
-    'the record is for its owner only, also where a killed process left the next one for all',
+    'only its owner can read the record, also after a killed process left a readable temporary file',
     async t => {
       const home = makeHome(t)
       await home.disk.mkdir(dirname(pathIn(home)), { recursive: true })
@@ -304,7 +298,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     },
   )
 
-  t.test('a piece that comes to rest while the storage is synced is not in the record', async t => {
+  t.test('a piece that is stored while the storage is synced is not in the record', async t => {
     const home = makeHome(t)
     const disk = new WorstDisk(home.disk)
     const storage = open(t, outOf({ ...home, disk: disk.fs as Disk }), made)
@@ -318,44 +312,41 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.same((await resume(t, home)).trusted, [0, 1])
   })
 
-  t.test(
-    'killed at any step, and all lost that was not synced: no piece is trusted that is wrong',
-    async t => {
-      // What the first run recorded; the second writes to c and to d/b, so that only d/a stays as recorded.
-      const first = [0, 1, 2, 3, 6]
-      const second = [4, 5, 7]
-      let alive = false
-      const kept = new Set<string>()
-      for (let diesAt = 1; !alive; diesAt++) {
-        const home = makeHome(t)
-        const disk = new WorstDisk(home.disk)
-        const worst = { ...home, disk: disk.fs as Disk }
-        await record(t, worst, { pieces: first })
-        disk.diesAt = disk.calls + diesAt
-        try {
-          await record(t, worst, { pieces: second, maxOpenFiles: 1 })
-          alive = true
-        } catch (error) {
-          t.match(error, { code: 'ERR_STORAGE', cause: { message: 'killed' } })
-        }
-        await disk.crash()
-        const { trusted } = await resume(t, worst)
-        kept.add(trusted.join())
-        const storage = open(t, outOf(worst), made)
-        for (const index of trusted) {
-          const at = index * 256
-          const length = Math.min(256, made.content.length - at)
-          if (!made.content.subarray(at, at + length).equals(await readOf(storage, at, length)))
-            t.fail(`killed at step ${diesAt}: piece ${index} is wrong and trusted`)
-        }
-        if (diesAt > 5000) throw new Error('the run has no end')
+  t.test('after a kill at any step and the loss of unsynced data, no wrong piece is trusted', async t => {
+    // What the first run recorded; the second writes to c and to d/b, so that only d/a stays as recorded.
+    const first = [0, 1, 2, 3, 6]
+    const second = [4, 5, 7]
+    let alive = false
+    const kept = new Set<string>()
+    for (let diesAt = 1; !alive; diesAt++) {
+      const home = makeHome(t)
+      const disk = new WorstDisk(home.disk)
+      const worst = { ...home, disk: disk.fs as Disk }
+      await record(t, worst, { pieces: first })
+      disk.diesAt = disk.calls + diesAt
+      try {
+        await record(t, worst, { pieces: second, maxOpenFiles: 1 })
+        alive = true
+      } catch (error) {
+        t.match(error, { code: 'ERR_STORAGE', cause: { message: 'killed' } })
       }
-      // The first record whole, before anything was written; what is left of it; the second one.
-      t.same([...kept].sort(), ['0,1,2,3', '0,1,2,3,6', '4,5,7'])
-    },
-  )
+      await disk.crash()
+      const { trusted } = await resume(t, worst)
+      kept.add(trusted.join())
+      const storage = open(t, outOf(worst), made)
+      for (const index of trusted) {
+        const at = index * 256
+        const length = Math.min(256, made.content.length - at)
+        if (!made.content.subarray(at, at + length).equals(await readOf(storage, at, length)))
+          t.fail(`killed at step ${diesAt}: piece ${index} is wrong and trusted`)
+      }
+      if (diesAt > 5000) throw new Error('the run has no end')
+    }
+    // The first record whole, before anything was written; what is left of it; the second one.
+    t.same([...kept].sort(), ['0,1,2,3', '0,1,2,3,6', '4,5,7'])
+  })
 
-  t.test('what was closed meanwhile to make room is synced as well', async t => {
+  t.test('a file that was closed during the sync to make room is synced as well', async t => {
     const home = makeHome(t)
     const disk = new WorstDisk(home.disk)
     const worst = { ...home, disk: disk.fs as Disk }
@@ -365,7 +356,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(await readOf(open(t, outOf(home), made), 0, made.content.length), made.content)
   })
 
-  t.test('a sync that failed leaves the older record, and no later one says that all is well', async t => {
+  t.test('a failed sync leaves the older record, and later records exclude its files', async t => {
     const home = makeHome(t)
     await record(t, home, { pieces: [0] })
     const before = await bytesAt(home, 'state/here/it.resume')
@@ -392,7 +383,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(await bytesAt(home, 'state/here/it.resume'), before)
   })
 
-  t.test('a file that could not be closed properly is one that is not synced', async t => {
+  t.test('a file that failed to close counts as not synced', async t => {
     const home = makeHome(t)
     const disk = bending(home.disk, /a$/, real => ({
       close: async () => {
@@ -405,7 +396,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     await t.rejects(storage.sync(), { code: 'ERR_DISK_FULL', message: 'cannot close' })
   })
 
-  t.test('a sync that begins while another runs ends no earlier than that', async t => {
+  t.test('a sync that begins during another ends no earlier than that one', async t => {
     const home = makeHome(t)
     const disk = new WorstDisk(home.disk)
     let go = () => {}
@@ -425,7 +416,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(ended, [1, 2])
   })
 
-  t.test('a file that is written to while it is synced is synced again the next time', async t => {
+  t.test('a file that is written to during its sync is synced again the next time', async t => {
     const home = makeHome(t)
     const disk = new WorstDisk(home.disk)
     const synced: string[] = []
@@ -441,7 +432,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(synced, ['a', 'a'])
   })
 
-  t.test('a file that was deleted is not made again by syncing', async t => {
+  t.test('a sync does not create a file that was deleted', async t => {
     const home = makeHome(t)
     const storage = open(t, outOf(home), made, { maxOpenFiles: 1 })
     await storage.write(0, made.content)
@@ -450,7 +441,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(await home.disk.readdir(join(outOf(home).directory, 'd')), ['b'])
   })
 
-  t.test('a file that somebody writes to without a pause is left out', async t => {
+  t.test('a file that is written to without a pause is left out', async t => {
     const home = makeHome(t)
     const storage = open(t, outOf(home), made)
     await storage.write(0, made.content)
@@ -473,7 +464,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.ok(looks > 1 && looks < 2000, `${looks} looks`)
   })
 
-  t.test('what changed in this very tick of the clock is recorded in a later one', async t => {
+  t.test('changes within the current tick of the clock are recorded later', async t => {
     const home = makeHome(t)
     const storage = open(t, outOf(home), made)
     await storage.write(0, made.content)
@@ -502,7 +493,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.equal((await readResumeRecord({ fs: home.disk, path, metainfo, storage: ticking })).trusted.count, 8)
   })
 
-  t.test('a storage that is closed is an error, and the older record stays', async t => {
+  t.test('a closed storage is an error, and the older record stays', async t => {
     const home = makeHome(t)
     await record(t, home)
     const storage = open(t, outOf(home), made)
@@ -528,7 +519,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(await home.disk.readdir(dirname(pathIn(home))), [])
   })
 
-  t.test('stat tells of files that are there and ours, and of no others', async t => {
+  t.test('stat returns existing files of the torrent, and no others', async t => {
     const home = makeHome(t)
     const storage = open(t, outOf(home), made, { selected: index => index !== 2 })
     t.equal(await storage.stat(0), undefined)
@@ -543,7 +534,7 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
   })
 }
 
-t.test('in memory', async t => {
+t.test('a record in memory passes the suite', async t => {
   suite(t, () => {
     const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises
     return { disk: disk as unknown as Disk, directory: '/home' }
@@ -556,11 +547,11 @@ function realHome(t: Test): Home {
   return { disk: fs.promises, directory }
 }
 
-t.test('in a real directory', async t => {
+t.test('a record in a real directory passes the suite', async t => {
   suite(t, realHome)
 })
 
-t.test('a byte that is changed and the time put back is noticed all the same', async t => {
+t.test('a byte that is changed is noticed even if the time is set back', async t => {
   const home = realHome(t)
   await record(t, home)
   const at = join(home.directory, 'out/d/a')
@@ -580,14 +571,14 @@ t.test('a byte that is changed and the time put back is noticed all the same', a
   t.same((await resume(t, home)).trusted, [4, 5, 6, 7])
 })
 
-t.test('a real file of 1 GiB in the place of the record is no record', async t => {
+t.test('a real file of 1 GiB in place of the record is ignored', async t => {
   const home = realHome(t)
   await record(t, home)
   fs.truncateSync(pathIn(home), 2 ** 30)
   t.match(await resume(t, home), { trusted: [], reason: 'it has 1073741824 bytes, more than' })
 })
 
-t.test('a file that became a symlink to the outside is not looked at, and not trusted', async t => {
+t.test('a file that became a symlink to the outside is not read, and not trusted', async t => {
   const home = realHome(t)
   await record(t, home)
   const at = join(home.directory, 'out/c')
@@ -597,7 +588,7 @@ t.test('a file that became a symlink to the outside is not looked at, and not tr
   await t.rejects(open(t, outOf(home), made).stat(4), { message: 'it is a symbolic link' })
 })
 
-t.test('the sample is eight pieces by chance and the last one, each once', async t => {
+t.test('the sample is eight random pieces and the last one, each once', async t => {
   const home: Home = realHome(t)
   const torrent = makeTorrent({ files: [{ path: 'f', length: 100 }], pieceLength: 1 })
   const pieces = Array.from({ length: 97 }, (_, index) => index)
@@ -626,7 +617,7 @@ t.test('the sample is eight pieces by chance and the last one, each once', async
   )
 })
 
-t.test('a record has a place of its own for each torrent and each output directory', t => {
+t.test('each torrent and output directory has its own record', t => {
   const { infoHash } = made.metainfo
   const at = (hash: Buffer, output: string) => resumePath('/state', hash, output)
   t.match(at(infoHash, '/out'), new RegExp(`^/state/${infoHash.toString('hex')}-[0-9a-f]{16}\\.resume$`))

@@ -12,7 +12,7 @@ if (process.platform === 'win32') {
   process.exit(0)
 }
 
-/** A home beside a directory `outside` that holds `secret`, and a way to see that nobody wrote there. */
+/** A home beside a directory `outside` that holds `secret`, and a check that nothing was written there. */
 function beside(t: Test): { home: Home; outside: string; untouched(): void } {
   const base = t.testdir({ home: {}, outside: { secret: 'secret' } })
   const outside = join(base, 'outside')
@@ -28,7 +28,7 @@ function beside(t: Test): { home: Home; outside: string; untouched(): void } {
 
 const one = (path: string) => makeTorrent({ files: [{ path, length: 100 }], pieceLength: 64 })
 
-t.test('a directory that is a symlink to the outside is refused, for writing and reading', async t => {
+t.test('a directory that is a symlink to the outside is rejected, for writing and reading', async t => {
   const { home, outside, untouched } = beside(t)
   fs.symlinkSync(outside, join(home.directory, 'd'))
   for (const path of ['d/new', 'd/secret', 'd/deep/er/new']) {
@@ -40,7 +40,7 @@ t.test('a directory that is a symlink to the outside is refused, for writing and
   untouched()
 })
 
-t.test('a relative symlink, and one behind another, are refused as well', async t => {
+t.test('a relative symlink, and a chain of them, are rejected as well', async t => {
   const { home, untouched } = beside(t)
   fs.symlinkSync('../outside', join(home.directory, 'far'))
   fs.symlinkSync('far', join(home.directory, 'near'))
@@ -48,7 +48,7 @@ t.test('a relative symlink, and one behind another, are refused as well', async 
   untouched()
 })
 
-t.test('the directory above ours is outside', async t => {
+t.test('the parent directory counts as outside', async t => {
   const { home } = beside(t)
   const above = join(home.directory, '..')
   fs.symlinkSync('..', join(home.directory, 'd'))
@@ -56,7 +56,7 @@ t.test('the directory above ours is outside', async t => {
   t.same(fs.readdirSync(above), ['home', 'outside'])
 })
 
-t.test('a directory beside ours whose name begins like ours is outside', async t => {
+t.test('a sibling directory with the same name prefix counts as outside', async t => {
   const { home } = beside(t)
   fs.mkdirSync(`${home.directory}-too`)
   fs.symlinkSync(`${home.directory}-too`, join(home.directory, 'd'))
@@ -64,7 +64,7 @@ t.test('a directory beside ours whose name begins like ours is outside', async t
   t.same(fs.readdirSync(`${home.directory}-too`), [])
 })
 
-t.test('a file that is a symlink is refused, wherever it points', async t => {
+t.test('a file that is a symlink is rejected, whatever its target', async t => {
   const { home, outside, untouched } = beside(t)
   fs.writeFileSync(join(home.directory, 'inside'), 'inside')
   for (const target of [join(outside, 'secret'), join(outside, 'new'), 'inside']) {
@@ -79,7 +79,7 @@ t.test('a file that is a symlink is refused, wherever it points', async t => {
   t.equal(fs.readFileSync(join(home.directory, 'inside'), 'utf8'), 'inside')
 })
 
-t.test('a symlink put there between our look and our step is not followed', async t => {
+t.test('a symlink that is created between the check and the use is not followed', async t => {
   const { home, outside, untouched } = beside(t)
   fs.writeFileSync(join(home.directory, 'plain'), '')
   // As it was before the swap: a file.
@@ -110,7 +110,7 @@ function before(at: number, happens: () => void): { disk: Home['disk']; calls: (
 }
 
 t.test(
-  'a directory that is swapped for a symlink to the outside, at whatever moment, leads nobody out',
+  'a directory that is replaced by a symlink to the outside at any moment leads to nothing outside',
   { skip: process.platform !== 'linux' && 'needs /proc' },
   async t => {
     const made = makeTorrent({
@@ -154,14 +154,14 @@ t.test(
   },
 )
 
-t.test('a symlink that leads nowhere is named, and its target not made', async t => {
+t.test('a dangling symlink is named, and its target is not created', async t => {
   const { home, outside, untouched } = beside(t)
   fs.symlinkSync(join(outside, 'nothing'), join(home.directory, 'd'))
   await t.rejects(open(t, home, one('d/new')).write(0, Buffer.alloc(100)), { message: 'leads nowhere' })
   untouched()
 })
 
-t.test('a directory that is a symlink to the inside is fine', async t => {
+t.test('a directory that is a symlink to the inside is accepted', async t => {
   const { home } = beside(t)
   fs.mkdirSync(join(home.directory, 'real'))
   fs.symlinkSync('real', join(home.directory, 'd'))
@@ -170,7 +170,7 @@ t.test('a directory that is a symlink to the inside is fine', async t => {
   t.same(fs.readFileSync(join(home.directory, 'real/e/f')), made.content)
 })
 
-t.test('the output directory may itself be a symlink, or be missing with its parents', async t => {
+t.test('the output directory may be a symlink, or be missing with its parents', async t => {
   const { home, outside } = beside(t)
   const link = join(home.directory, 'link')
   fs.symlinkSync(outside, link)
@@ -181,7 +181,7 @@ t.test('the output directory may itself be a symlink, or be missing with its par
   }
 })
 
-t.test('a FIFO in the place of a file is refused at once', async t => {
+t.test('a FIFO in the place of a file is rejected at once', async t => {
   const { home } = beside(t)
   execFileSync('mkfifo', [join(home.directory, 'f')])
   const storage = open(t, home, one('f'))
@@ -189,7 +189,7 @@ t.test('a FIFO in the place of a file is refused at once', async t => {
   await t.rejects(storage.write(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
 })
 
-t.test('what is not a file is not even opened, as opening a device may do something', async t => {
+t.test('a path that is not a file is not opened, as opening a device may have effects', async t => {
   const { home } = beside(t)
   execFileSync('mkfifo', [join(home.directory, 'f')])
   const open_ = async (path: string, flags: number) =>
@@ -204,7 +204,7 @@ t.test('what is not a file is not even opened, as opening a device may do someth
   await t.rejects(storage.read(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
 })
 
-t.test('a FIFO put there between our look and our step does not hold us', async t => {
+t.test('a FIFO that is created between the check and the use does not block', async t => {
   const { home } = beside(t)
   execFileSync('mkfifo', [join(home.directory, 'f')])
   fs.writeFileSync(join(home.directory, 'plain'), '')
@@ -215,7 +215,7 @@ t.test('a FIFO put there between our look and our step does not hold us', async 
   await t.rejects(storage.write(0, Buffer.alloc(100)), { message: 'it is not a regular file' })
 })
 
-t.test('a path that is not one inside is refused, though the parser should have', async t => {
+t.test('a path that leads outside is rejected here too, after the parser', async t => {
   const { home, untouched } = beside(t)
   const directory = new SafeDirectory(home.directory, nodeFileSystem)
   for (const path of ['../outside/new', 'a/../../outside/new', '/etc/new', 'a//b', './a', 'a/.', '', 'a\0b'])
@@ -224,7 +224,7 @@ t.test('a path that is not one inside is refused, though the parser should have'
   untouched()
 })
 
-t.test('a torrent’s symlink never comes to point outside', async t => {
+t.test('a symlink of a torrent never points outside', async t => {
   const { home, outside, untouched } = beside(t)
   const directory = new SafeDirectory(home.directory, nodeFileSystem)
   for (const target of ['../outside/secret', '/etc/passwd', 'a/../../x'])
@@ -244,7 +244,7 @@ t.test('a torrent’s symlink never comes to point outside', async t => {
   untouched()
 })
 
-t.test('a torrent’s symlink does not take the place of what is there', async t => {
+t.test('a symlink of a torrent replaces no existing file', async t => {
   const { home } = beside(t)
   fs.writeFileSync(join(home.directory, 's'), 'mine')
   const made = makeTorrent({

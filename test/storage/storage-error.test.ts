@@ -34,7 +34,7 @@ function homeWith(t: Test, change: (handle: FileHandle) => Partial<FileHandle>):
 
 const made = makeTorrent({ files: [{ path: 'd/f', length: 1000, executable: true }] })
 
-t.test('what the disk answers becomes a code, a sentence that names the path, and a cause', async t => {
+t.test('a system error becomes a code, a sentence with the path, and a cause', async t => {
   const expected: Record<string, [code: string, reason: string]> = {
     ENOSPC: ['ERR_DISK_FULL', 'no space left on device'],
     EDQUOT: ['ERR_DISK_FULL', 'disk quota exceeded'],
@@ -61,12 +61,12 @@ t.test('what the disk answers becomes a code, a sentence that names the path, an
   }
 })
 
-t.test('an error that is ours already is not wrapped again', async t => {
+t.test('a StorageError is not wrapped again', async t => {
   const error = new StorageError('ERR_ABORTED', 'stopped')
   t.equal(storageError('write', 'f', error), error)
 })
 
-t.test('reading, finishing and closing fail as clearly as writing', async t => {
+t.test('errors of reading, finishing and closing are as clear as those of writing', async t => {
   const fail = async () => {
     throw systemError('EIO')
   }
@@ -93,7 +93,7 @@ t.test('reading, finishing and closing fail as clearly as writing', async t => {
   }
 })
 
-t.test('a write that the system takes in parts is continued', async t => {
+t.test('a write that the system accepts in parts is continued', async t => {
   const home = homeWith(t, real => ({
     write: (bytes, offset, length, position) => real.write(bytes, offset, Math.min(length, 7), position),
     read: (bytes, offset, length, position) => real.read(bytes, offset, Math.min(length, 9), position),
@@ -112,7 +112,7 @@ t.test('a write that makes no progress is an error, not a loop', async t => {
   })
 })
 
-t.test('a whole piece is one positional write and nothing else', async t => {
+t.test('a whole piece is one positional write', async t => {
   const calls: string[] = []
   const big = makeTorrent({ files: [{ path: 'f', length: 3 << 20 }], pieceLength: 1 << 20 })
   const home = homeWith(t, real => ({
@@ -132,7 +132,7 @@ t.test('a whole piece is one positional write and nothing else', async t => {
   t.same(await bytesAt(home, 'f'), big.content)
 })
 
-t.test('a disk that is really full', async t => {
+t.test('a full disk is a StorageError that says so', async t => {
   const directory = fs.mkdtempSync(join(tmpdir(), 'tsdl-full-'))
   t.teardown(() => fs.rmdirSync(directory))
   if (!mount(directory)) return t.plan(0, 'needs root and a mount of tmpfs')
@@ -152,7 +152,7 @@ t.test('a disk that is really full', async t => {
   }
 })
 
-t.test('a directory that we may not write to', async t => {
+t.test('a directory without write permission is a StorageError that says so', async t => {
   if (process.platform === 'win32' || process.getuid?.() === 0) return t.plan(0, 'root may write everywhere')
   const directory = t.testdir()
   fs.chmodSync(directory, 0o555)
@@ -163,7 +163,7 @@ t.test('a directory that we may not write to', async t => {
   })
 })
 
-t.test('a name that the disk cannot hold', async t => {
+t.test('a name that is too long for the disk is a StorageError that says so', async t => {
   const directory = t.testdir()
   const long = makeTorrent({ files: [{ path: 'n'.repeat(300), length: 10 }] })
   await t.rejects(open(t, { disk: fs.promises, directory }, long).write(0, long.content), {

@@ -18,7 +18,7 @@ function watch<T>(promise: Promise<T>): { readonly promise: Promise<T>; settled:
   return watched
 }
 
-/** A window, and somebody who reads all of it. */
+/** A window with one reader of all bytes. */
 function opened(start = 0): [WindowStorage, WindowReader] {
   const window = new WindowStorage()
   return [window, window.open({ start, end: content.length })]
@@ -45,7 +45,7 @@ t.test('a write resolves when the reader has taken and released all of it, not b
   t.equal(window.buffered, 0)
 })
 
-t.test('the reader gets the very bytes that were written, not a copy', async t => {
+t.test('the reader gets the written memory, not a copy', async t => {
   const [window, reader] = opened()
   const bytes = Buffer.from(piece(0))
   window.write(0, bytes)
@@ -54,7 +54,7 @@ t.test('the reader gets the very bytes that were written, not a copy', async t =
   t.equal(taken.bytes.byteOffset, bytes.byteOffset + 10)
 })
 
-t.test('bytes are taken in order however they come', async t => {
+t.test('bytes are taken in order, whatever the order of the writes', async t => {
   const [window, reader] = opened()
   const writes = [2, 0, 3, 1].map(index => window.write(index * 100, piece(index)))
   t.equal(window.buffered, 400)
@@ -69,7 +69,7 @@ t.test('bytes are taken in order however they come', async t => {
   t.same(Buffer.concat(parts), content)
 })
 
-t.test('a take waits for its bytes, and other bytes do not answer it', async t => {
+t.test('a take waits for its own bytes, and other bytes do not answer it', async t => {
   const [window, reader] = opened()
   const take = watch(reader.take(100, 100))
   window.write(200, piece(2))
@@ -92,7 +92,7 @@ t.test('releasing twice counts once', async t => {
   await write.promise
 })
 
-t.test('a second copy of what the reader has passed or the window holds resolves at once', async t => {
+t.test('a second copy of passed or held bytes resolves at once', async t => {
   const [window, reader] = opened()
   const first = watch(window.write(0, piece(0)))
   await window.write(0, Buffer.from(piece(0)))
@@ -103,7 +103,7 @@ t.test('a second copy of what the reader has passed or the window holds resolves
   t.equal(window.buffered, 0)
 })
 
-t.test('what no reader needs is let go of, now and later', async t => {
+t.test('bytes that no reader needs are dropped, now and later', async t => {
   const window = new WindowStorage()
   const reader = window.open({ start: 150, end: 300 })
   await window.write(0, piece(0))
@@ -121,7 +121,7 @@ t.test('what no reader needs is let go of, now and later', async t => {
   t.equal(window.buffered, 0)
 })
 
-t.test('a write is held until the slowest of the readers that need it has given it back', async t => {
+t.test('a write is held until the slowest reader that needs it has released it', async t => {
   const window = new WindowStorage()
   const [first, second] = [window.open({ start: 0, end: 400 }), window.open({ start: 50, end: 400 })]
   const write = watch(window.write(0, piece(0)))
@@ -132,12 +132,12 @@ t.test('a write is held until the slowest of the readers that need it has given 
   t.same(taken.bytes, content.subarray(50, 100))
   second.close()
   await turn()
-  t.equal(write.settled, false, 'it is still lent to somebody')
+  t.equal(write.settled, false, 'it is still lent')
   taken.release()
   await write.promise
 })
 
-t.test('making room gives up what lies further on, but not what is lent', async t => {
+t.test('making room drops the bytes furthest ahead, except lent ones', async t => {
   const window = new WindowStorage()
   const forgotten: number[] = []
   const owner = {
@@ -163,7 +163,7 @@ t.test('making room gives up what lies further on, but not what is lent', async 
   taken.release()
 })
 
-t.test('what was read is kept for readers still to come, the last used longest', async t => {
+t.test('bytes that were read are kept for later readers, the last used longest', async t => {
   const window = new WindowStorage({ keep: 250 })
   const forgotten: number[] = []
   window.attach({ isNear: () => true, forget: position => forgotten.push(position) })
@@ -199,7 +199,7 @@ t.test('a write that begins before the reader and ends after it is held until it
   await write.promise
 })
 
-t.test('taking further on passes over what lies between', async t => {
+t.test('a take further ahead passes over the bytes between', async t => {
   const [window, reader] = opened()
   const passed = window.write(0, piece(0))
   const take = reader.take(100, 100)
@@ -208,7 +208,7 @@ t.test('taking further on passes over what lies between', async t => {
   t.same((await take).bytes, piece(1))
 })
 
-t.test('closing a reader ends the take that waits, and whoever else reads goes on', async t => {
+t.test('closing a reader ends its waiting take, and other readers continue', async t => {
   const [window, reader] = opened()
   const other = window.open({ start: 100, end: 200 })
   const take = reader.take(0, 100)
@@ -219,7 +219,7 @@ t.test('closing a reader ends the take that waits, and whoever else reads goes o
   t.same((await other.take(100, 100)).bytes, piece(1))
 })
 
-t.test('a reader says where it is, and whether it waits', async t => {
+t.test('a reader reports its position and whether it waits', async t => {
   const window = new WindowStorage()
   const told: [number, boolean][] = []
   const reader = window.open({ start: 0, end: 200, cursor: (...told1) => told.push(told1) })
@@ -237,7 +237,7 @@ t.test('a reader says where it is, and whether it waits', async t => {
   reader.close()
 })
 
-t.test('a reader that goes back, asks twice or asks for nothing is told so', async t => {
+t.test('an invalid take of a reader is rejected: backwards, twice or of nothing', async t => {
   const [window, reader] = opened(100)
   const wrong = { name: 'InputError', code: 'ERR_USAGE' }
   await t.rejects(reader.take(99, 1), { ...wrong, message: '99' })
@@ -249,7 +249,7 @@ t.test('a reader that goes back, asks twice or asks for nothing is told so', asy
   t.equal((await first).bytes.length, 10)
 })
 
-t.test('peers are served what is still held, up to the first gap', async t => {
+t.test('peers are served the held bytes up to the first gap', async t => {
   const [window, reader] = opened()
   for (const index of [0, 1, 3]) window.write(index * 100, piece(index)).catch(() => {})
   const target = Buffer.alloc(400)
@@ -264,7 +264,7 @@ t.test('peers are served what is still held, up to the first gap', async t => {
   t.equal(await window.read(300, target), 0, 'once it is closed')
 })
 
-t.test('closing answers everybody who waits, and everybody who comes later', async t => {
+t.test('closing answers current and later waiters', async t => {
   const reasons: [given: Error | undefined, expected: { code: string }][] = [
     [undefined, { code: 'ERR_ABORTED' }],
     [new StorageError('ERR_STORAGE', 'the pipe broke'), { code: 'ERR_STORAGE' }],
@@ -286,7 +286,7 @@ t.test('closing answers everybody who waits, and everybody who comes later', asy
   }
 })
 
-t.test('releasing after the end does nothing', async t => {
+t.test('a release after the end has no effect', async t => {
   const [window, reader] = opened()
   const write = window.write(0, piece(0))
   const taken = await reader.take(0, 100)

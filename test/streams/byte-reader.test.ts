@@ -22,7 +22,7 @@ function leavingSink(): Writable {
   })
 }
 
-t.test('a sink that leaves ends the reader without an error, as no callback would hear of it', async t => {
+t.test('a sink that closes ends the reader without an error if pipe has no callback', async t => {
   const reader = endlessReader()
   reader.on('error', error => t.fail(error.message))
   reader.pipe(leavingSink())
@@ -30,14 +30,14 @@ t.test('a sink that leaves ends the reader without an error, as no callback woul
   t.ok(reader.destroyed)
 })
 
-t.test('the callback of pipe is told that the sink left', async t => {
+t.test('the callback of pipe gets the error of a sink that closes', async t => {
   const reader = endlessReader()
   const error = await new Promise<unknown>(resolve => reader.pipe(leavingSink(), resolve))
   t.type(error, StorageError)
   t.match(error, { code: 'ERR_ABORTED', message: 'the sink was closed before the last byte' })
 })
 
-t.test('the error of a sink that fails is the error of the reader', async t => {
+t.test('the error of a sink is the error of the reader', async t => {
   const reader = endlessReader()
   const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error('no space')) })
   broken.on('error', () => {})

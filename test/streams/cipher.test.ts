@@ -15,7 +15,7 @@ const SEED = Number(process.env.SEED ?? 1)
 const key = noise(20, 1)
 
 t.test(
-  'L17: what one enciphers, the other deciphers, in place, in any cuts, behind what was read before',
+  'bytes that one stage enciphers the other deciphers, in place, in any cuts, after bytes read before',
   async t => {
     const bytes = noise(200_000, 2)
     const given = randomCuts(bytes, SEED)
@@ -69,7 +69,7 @@ function dialling(provide: number) {
 
 for (const provide of [CRYPTO.rc4, CRYPTO.plaintext])
   t.test(
-    `dialling: the first word goes with the handshake, the next wait for its end: ${provide}`,
+    `when dialling, the first bytes go with the handshake, and the next wait for its end: ${provide}`,
     async t => {
       const { encipher, decipher, said, heard, consumed, answers, other } = dialling(provide)
       encipher.write(Buffer.from('first'))
@@ -98,7 +98,7 @@ for (const provide of [CRYPTO.rc4, CRYPTO.plaintext])
     },
   )
 
-t.test('a handshake that goes wrong ends that stage with a PeerError', async t => {
+t.test('a handshake that fails ends its stage with a PeerError', async t => {
   const { decipher, encipher } = dialling(CRYPTO.rc4)
   const end = closed(decipher)
   decipher.write(Buffer.alloc(96))
@@ -106,7 +106,7 @@ t.test('a handshake that goes wrong ends that stage with a PeerError', async t =
   encipher.destroy()
 })
 
-t.test('destroyed while something is held, it closes', async t => {
+t.test('a stage that is destroyed while it holds bytes closes', async t => {
   const { encipher, decipher } = dialling(CRYPTO.rc4)
   const ended = closed(encipher)
   encipher.write(Buffer.from('held'))

@@ -11,7 +11,7 @@ class Writer implements BlockWriter {
   }
 }
 
-t.test('G13: ten blocks and 42 bytes: eleven blocks, the last of 42', async t => {
+t.test('ten blocks and 42 bytes are eleven blocks, the last of 42', async t => {
   const piece = new PieceBuffer(3, 10 * KiB16 + 42)
   t.equal(piece.blocks, 11)
   t.equal(piece.free, 11)
@@ -60,7 +60,7 @@ t.test('a place is exactly the block’s part of the piece', async t => {
   )
 })
 
-t.test('the latest writer wins, and diverts the earlier one from that block alone', async t => {
+t.test('the latest writer of a block diverts the earlier one from that block alone', async t => {
   const piece = new PieceBuffer(7, 4 * KiB16)
   const [first, second] = [new Writer(), new Writer()]
   piece.place(2, first)
@@ -88,7 +88,7 @@ t.test('a claim ends when the block arrives or the piece is closed', async t => 
   t.equal(piece.isClaimedBy(1, writer), false)
 })
 
-t.test('G11: nothing is placed where a block has arrived', async t => {
+t.test('a block that has arrived gets no place', async t => {
   const piece = new PieceBuffer(0, 2 * KiB16)
   const writer = new Writer()
   piece.place(0, writer)
@@ -98,7 +98,7 @@ t.test('G11: nothing is placed where a block has arrived', async t => {
   t.ok(piece.place(1, new Writer()))
 })
 
-t.test('nothing is placed after close, and who is writing is diverted', async t => {
+t.test('after close no block gets a place, and current writers are diverted', async t => {
   const piece = new PieceBuffer(5, 3 * KiB16)
   const [one, other] = [new Writer(), new Writer()]
   piece.place(0, one)
@@ -117,7 +117,7 @@ t.test('nothing is placed after close, and who is writing is diverted', async t 
   t.equal(one.diverted.length, 1, 'closing twice diverts once')
 })
 
-t.test('put copies a block in and tells of it', async t => {
+t.test('put copies a block in and reports it', async t => {
   const piece = new PieceBuffer(0, KiB16 + 42)
   const bytes = noise(42, 1)
   const block = piece.put(KiB16, bytes, 'me')
@@ -129,7 +129,7 @@ t.test('put copies a block in and tells of it', async t => {
   t.equal(piece.arrived, 1, 'twice counts once')
 })
 
-t.test('put refuses what is no block of it', async t => {
+t.test('put rejects what is not a block of its piece', async t => {
   const piece = new PieceBuffer(0, KiB16 + 42)
   for (const [begin, length] of [
     [1, KiB16],

@@ -89,7 +89,7 @@ const changes: Record<string, (path: string) => Promise<void>> = {
 
 for (const [what, change] of Object.entries(changes)) {
   for (const answered of [2, 6, 7]) {
-    t.test(`${what} after ${answered} of 8 pieces: what is lost is fetched again`, async t => {
+    t.test(`${what} after ${answered} of 8 pieces: lost data is downloaded again`, async t => {
       const { at, gate, right, torrent, warnings } = await started(t, answered)
       await change(at('d/a'))
       gate.answer()
@@ -106,38 +106,41 @@ for (const [what, change] of Object.entries(changes)) {
 }
 
 for (const source of ['a peer that unchokes once', 'a web seed']) {
-  t.test(`what is lost when all was there is fetched again from the only source, ${source}`, async t => {
-    const output = t.testdir()
-    const gate = gated()
-    let interested = 0
-    const script: PeerScript = {
-      ...gate.script,
-      interested: wire => {
-        if (interested++ === 0) wire.send({ type: 'unchoke' })
-      },
-    }
-    const web = source === 'a web seed'
-    const { torrent, verified } = run(t, made, {
-      ...{ disk, output, sequential: true },
-      ...(web
-        ? { webSeedUrls: [`${(await webServer(t, made)).origin}/`] }
-        : { peers: [(await scriptedPeer(t, made, script)).address] }),
-    })
-    let spoiled = false
-    torrent.on('verified', () => {
-      if (verified.length < 8 || spoiled) return
-      spoiled = true
-      fs.rmSync(join(output, 'd'), { recursive: true })
-    })
-    gate.answer()
-    await torrent.done
-    for (const { path, offset, length } of made.metainfo.files)
-      t.ok(fs.readFileSync(join(output, path)).equals(made.content.subarray(offset, offset + length)), path)
-    t.equal(verified.length, 16)
-  })
+  t.test(
+    `data that is lost when all was complete is downloaded again from the only source, ${source}`,
+    async t => {
+      const output = t.testdir()
+      const gate = gated()
+      let interested = 0
+      const script: PeerScript = {
+        ...gate.script,
+        interested: wire => {
+          if (interested++ === 0) wire.send({ type: 'unchoke' })
+        },
+      }
+      const web = source === 'a web seed'
+      const { torrent, verified } = run(t, made, {
+        ...{ disk, output, sequential: true },
+        ...(web
+          ? { webSeedUrls: [`${(await webServer(t, made)).origin}/`] }
+          : { peers: [(await scriptedPeer(t, made, script)).address] }),
+      })
+      let spoiled = false
+      torrent.on('verified', () => {
+        if (verified.length < 8 || spoiled) return
+        spoiled = true
+        fs.rmSync(join(output, 'd'), { recursive: true })
+      })
+      gate.answer()
+      await torrent.done
+      for (const { path, offset, length } of made.metainfo.files)
+        t.ok(fs.readFileSync(join(output, path)).equals(made.content.subarray(offset, offset + length)), path)
+      t.equal(verified.length, 16)
+    },
+  )
 }
 
-t.test('a file that was touched is read again, and nothing of it is fetched again', async t => {
+t.test('a file with a new time is read again, and nothing of it is downloaded again', async t => {
   const { at, gate, right, torrent, warnings } = await started(t, 7)
   fs.utimesSync(at('d/a'), 1, 1)
   gate.answer()
@@ -162,7 +165,7 @@ t.test('a file that became a symbolic link ends the download, and the link is no
   t.ok(fs.readFileSync(join(output, 'elsewhere')).equals(before))
 })
 
-t.test('another program that keeps writing to a file ends the download, which names it', async t => {
+t.test('a program that keeps writing to a file ends the download, with its name in the error', async t => {
   let times = 0
   const lstat = async (at: string, ...options: [{ bigint: true }]) => {
     const found = await fs.promises.lstat(at, ...options)
@@ -182,7 +185,7 @@ t.test('another program that keeps writing to a file ends the download, which na
   await failed
 })
 
-t.test('what was changed is not vouched for by the record, also when the download is broken off', async t => {
+t.test('the resume record does not contain changed data, also when the download is aborted', async t => {
   const directory = t.testdir({ state: {}, out: {} })
   const [record, output] = [join(directory, 'state', 'record'), join(directory, 'out')]
   const gate = gated()
@@ -200,7 +203,7 @@ t.test('what was changed is not vouched for by the record, also when the downloa
   t.same([...second.torrent.verified], [0, 1, 3, 5])
 })
 
-t.test('a reader never gets bytes of a file that another program changed', async t => {
+t.test('a reader never gets bytes that another program changed', async t => {
   const clock = new VirtualClock()
   const { at, gate, torrent } = await started(t, 4, { clock })
   const reader = torrent.files[0]!.stream()
@@ -216,43 +219,49 @@ t.test('a reader never gets bytes of a file that another program changed', async
 })
 
 for (const fast of [true, false]) {
-  t.test(`sharing, fast ${fast}: bytes that another program changed are not sent, nor announced`, async t => {
-    const disk = memoryDisk()
-    const one = makeTorrent({ files: [{ path: 'a', length: 4 * PIECE }], pieceLength: PIECE })
-    const { address, clock, events, torrent, warnings } = await client(t, one, { disk, select: () => false })
-    const reserved = reservedBytes('extended', ...(fast ? (['fast'] as const) : []))
-    const wire = await dial(t, one, address, { greet: wire => wire.shake({ reserved }) })
-    const payload = encodeExtendedHandshake({ client: 'test', reqq: 10, extensions: { lt_donthave: 9 } })
-    wire.send({ type: 'extended', id: 0, payload })
-    if (fast) wire.send({ type: 'haveNone' })
-    await wire.unchoked()
-    const [one0, two0] = [0, 1].map(index => ({ index, begin: 0, length: PIECE }))
-    t.ok((await wire.fetch(one0!)).equals(one.content.subarray(0, PIECE)))
-    const changed = Buffer.from(one.content)
-    changed[5]! ^= 1
-    await disk.writeFile('/home/a', changed)
-    await clock.advance(1000)
-    wire.send({ type: 'request', ...one0! })
-    await wire.until(() => wire.all('extended').some(({ id }) => id === 9))
-    t.same(
-      wire.all('extended').flatMap(({ id, payload }) => (id === 9 ? [parseDontHave(payload)] : [])),
-      [0],
-    )
-    t.ok((await wire.fetch(two0!)).equals(one.content.subarray(PIECE, 2 * PIECE)), 'what is right is sent')
-    wire.send({ type: 'request', ...one0! })
-    t.ok((await wire.fetch(two0!)).equals(one.content.subarray(PIECE, 2 * PIECE)))
-    t.equal(wire.all('reject').length, fast ? 2 : 0)
-    t.equal(wire.all('piece').length, 3)
-    t.match(warnings, [/^a was changed by another program: 1 of its pieces is no longer right$/])
-    t.same([...torrent.verified], [1, 2, 3])
-    t.notOk(events.includes('error'))
-    const late = await dial(t, one, address, { greet: wire => wire.shake() })
-    await late.seen('bitfield')
-    t.same([...late.all('bitfield')[0]!.bytes], [0b01110000])
-  })
+  t.test(
+    `while sharing, fast ${fast}: bytes that another program changed are neither sent nor announced`,
+    async t => {
+      const disk = memoryDisk()
+      const one = makeTorrent({ files: [{ path: 'a', length: 4 * PIECE }], pieceLength: PIECE })
+      const { address, clock, events, torrent, warnings } = await client(t, one, {
+        disk,
+        select: () => false,
+      })
+      const reserved = reservedBytes('extended', ...(fast ? (['fast'] as const) : []))
+      const wire = await dial(t, one, address, { greet: wire => wire.shake({ reserved }) })
+      const payload = encodeExtendedHandshake({ client: 'test', reqq: 10, extensions: { lt_donthave: 9 } })
+      wire.send({ type: 'extended', id: 0, payload })
+      if (fast) wire.send({ type: 'haveNone' })
+      await wire.unchoked()
+      const [one0, two0] = [0, 1].map(index => ({ index, begin: 0, length: PIECE }))
+      t.ok((await wire.fetch(one0!)).equals(one.content.subarray(0, PIECE)))
+      const changed = Buffer.from(one.content)
+      changed[5]! ^= 1
+      await disk.writeFile('/home/a', changed)
+      await clock.advance(1000)
+      wire.send({ type: 'request', ...one0! })
+      await wire.until(() => wire.all('extended').some(({ id }) => id === 9))
+      t.same(
+        wire.all('extended').flatMap(({ id, payload }) => (id === 9 ? [parseDontHave(payload)] : [])),
+        [0],
+      )
+      t.ok((await wire.fetch(two0!)).equals(one.content.subarray(PIECE, 2 * PIECE)), 'what is right is sent')
+      wire.send({ type: 'request', ...one0! })
+      t.ok((await wire.fetch(two0!)).equals(one.content.subarray(PIECE, 2 * PIECE)))
+      t.equal(wire.all('reject').length, fast ? 2 : 0)
+      t.equal(wire.all('piece').length, 3)
+      t.match(warnings, [/^a was changed by another program: 1 of its pieces is no longer right$/])
+      t.same([...torrent.verified], [1, 2, 3])
+      t.notOk(events.includes('error'))
+      const late = await dial(t, one, address, { greet: wire => wire.shake() })
+      await late.seen('bitfield')
+      t.same([...late.all('bitfield')[0]!.bytes], [0b01110000])
+    },
+  )
 }
 
-t.test('sharing: a file that is removed is shared no longer, and others are', async t => {
+t.test('while sharing, a file that is removed is no longer shared, and others are', async t => {
   const directory = t.testdir({
     d: { a: made.content.subarray(0, 4 * PIECE), b: made.content.subarray(4 * PIECE) },
   })

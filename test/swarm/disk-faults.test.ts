@@ -72,7 +72,7 @@ async function attempt(t: Test, torrent: MadeTorrent, disk: Disk) {
   return { error, asked, verified: running.verified, warnings: running.warnings }
 }
 
-/** The file whose bytes are wrong, though the run was done. */
+/** The file with wrong bytes, although the run was done. */
 async function sameFiles(disk: Disk, { metainfo, content }: MadeTorrent): Promise<string | undefined> {
   for (const { path, offset, length, pad } of metainfo.files) {
     if (pad) continue
@@ -114,7 +114,7 @@ async function survives(
   return first.error
 }
 
-t.test('a call that fails with EIO, whichever it is, once or from then on', async t => {
+t.test('any call of the file system may fail with EIO, once or from then on', async t => {
   const counting = new FaultyDisk(memoryDisk())
   t.equal((await attempt(t, made, counting.fs)).error, undefined)
   t.ok(counting.calls > 50)
@@ -131,7 +131,7 @@ t.test('a call that fails with EIO, whichever it is, once or from then on', asyn
   }
 })
 
-t.test('a call that fails with EIO while what is there already is looked at', async t => {
+t.test('any call may fail with EIO while existing files are checked', async t => {
   const halfDone = async () => {
     const disk = memoryDisk()
     await disk.mkdir('/home/d', { recursive: true })
@@ -152,7 +152,7 @@ t.test('a call that fails with EIO while what is there already is looked at', as
   }
 })
 
-t.test('reads and writes that are cut short anywhere', async t => {
+t.test('reads and writes may be cut short anywhere', async t => {
   for (let seed = 1; seed <= 10; seed++) {
     const random = generator(seed)
     const error = await survives(t, `seed ${seed}`, ({ length }) =>
@@ -162,7 +162,7 @@ t.test('reads and writes that are cut short anywhere', async t => {
   }
 })
 
-t.test('a write that is cut short and then fails', async t => {
+t.test('a write may be cut short and then fail', async t => {
   for (const code of ['EIO', 'ENOSPC', 'EDQUOT', 'EFBIG']) {
     let writes = 0
     const error = await survives(t, code, ({ name, path, length }) => {
@@ -174,7 +174,7 @@ t.test('a write that is cut short and then fails', async t => {
   }
 })
 
-t.test('a permission that is lost before a file is opened', async t => {
+t.test('a permission may be lost before a file is opened', async t => {
   for (const lost of ['d/a', 'd/sub', 'd/sub/b', 'd/c']) {
     const error = await survives(t, lost, ({ name, path }) => {
       if ((name === 'open' || name === 'mkdir') && path.startsWith(`/home/${lost}`))
@@ -185,42 +185,39 @@ t.test('a permission that is lost before a file is opened', async t => {
   }
 })
 
-t.test(
-  'a disk that is slower than the network holds the peer back, and is not taken for a stall',
-  async t => {
-    const clock = new VirtualClock()
-    const large = makeTorrent({ files: [{ path: 'large', length: 256 * 16_384 }], pieceLength: 16_384 })
-    const peer = await scriptedPeer(t, large)
-    const disk = new FaultyDisk(memoryDisk())
-    const held: (() => void)[] = []
-    disk.fault = ({ name, path }) => {
-      if (name !== 'write' || !path.startsWith('/home')) return undefined
-      return new Promise(resolve => held.push(() => resolve(undefined)))
-    }
-    const memory = 16 * 16_384
-    const running = run(t, large, { disk: disk.fs, clock, peers: [peer.address], memory, timeout: 20_000 })
-    const done = running.torrent.done
-    let finished = false
-    void done.then(() => {
-      finished = true
-    })
-    let most = 0
-    while (!finished) {
-      await clock.advance(7000) // a write takes this long: the whole takes longer than any timeout
-      const kept = (large.metainfo.pieceCount - running.verified.length) * 16_384
-      most = Math.max(most, Math.min(kept, running.torrent.progress.buffered))
-      for (const release of held.splice(0)) release()
-    }
-    t.same(await running.file('large'), large.content)
-    t.ok(most <= memory, `${most} bytes waited for the disk`)
-    t.equal(peer.wires.length, 1, 'on one connection')
-    t.equal(peer.requests.length, 256, 'each block was asked for once')
-    t.strictSame(running.warnings, [])
-    t.equal((await attempt(t, large, disk.fs)).error, undefined)
-  },
-)
+t.test('a disk that is slower than the network holds the peer back, and is not a stall', async t => {
+  const clock = new VirtualClock()
+  const large = makeTorrent({ files: [{ path: 'large', length: 256 * 16_384 }], pieceLength: 16_384 })
+  const peer = await scriptedPeer(t, large)
+  const disk = new FaultyDisk(memoryDisk())
+  const held: (() => void)[] = []
+  disk.fault = ({ name, path }) => {
+    if (name !== 'write' || !path.startsWith('/home')) return undefined
+    return new Promise(resolve => held.push(() => resolve(undefined)))
+  }
+  const memory = 16 * 16_384
+  const running = run(t, large, { disk: disk.fs, clock, peers: [peer.address], memory, timeout: 20_000 })
+  const done = running.torrent.done
+  let finished = false
+  void done.then(() => {
+    finished = true
+  })
+  let most = 0
+  while (!finished) {
+    await clock.advance(7000) // a write takes this long: the whole takes longer than any timeout
+    const kept = (large.metainfo.pieceCount - running.verified.length) * 16_384
+    most = Math.max(most, Math.min(kept, running.torrent.progress.buffered))
+    for (const release of held.splice(0)) release()
+  }
+  t.same(await running.file('large'), large.content)
+  t.ok(most <= memory, `${most} bytes waited for the disk`)
+  t.equal(peer.wires.length, 1, 'on one connection')
+  t.equal(peer.requests.length, 256, 'each block was asked for once')
+  t.strictSame(running.warnings, [])
+  t.equal((await attempt(t, large, disk.fs)).error, undefined)
+})
 
-t.test('a process that has few descriptors left for many files', async t => {
+t.test('a process with few free descriptors downloads many files', async t => {
   const many = makeTorrent({
     files: Array.from({ length: 150 }, (_, n) => ({ path: `d/${n}`, length: 3000 + n })),
     pieceLength: 16_384,
@@ -242,7 +239,7 @@ t.test('a process that has few descriptors left for many files', async t => {
   }
 })
 
-t.test('connections hold all descriptors: they are given up for files, and it ends well', async t => {
+t.test('connections that hold all descriptors are closed for files, and the download completes', async t => {
   const clock = new VirtualClock()
   const many = makeTorrent({
     files: Array.from({ length: 40 }, (_, n) => ({ path: `d/${n}`, length: 3000 + n })),
@@ -312,7 +309,7 @@ function swapping(t: Test, directory: string, outside: string): { end(): Promise
 }
 
 t.test(
-  'a directory that is swapped for a symlink in a loop: nothing lands outside, and done is done',
+  'a directory that keeps being replaced by a symlink leads no bytes outside, and done is right',
   { skip: process.platform !== 'linux' && 'needs /proc' },
   async t => {
     const many = makeTorrent({
@@ -353,7 +350,7 @@ t.test(
 
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest()
 
-t.test('a resume record that is forged, its checksum right: no run is done with a wrong byte', async t => {
+t.test('a forged resume record with a valid checksum never leads to done with a wrong byte', async t => {
   const large = makeTorrent({ files: [{ path: 'large', length: 200 * 16_384 - 5 }], pieceLength: 16_384 })
   for (const wrong of [[0], [99], [199], [3, 4, 5]]) {
     const disk = memoryDisk()
@@ -375,7 +372,7 @@ t.test('a resume record that is forged, its checksum right: no run is done with 
   }
 })
 
-t.test('a resume record of any bytes, its checksum right, is one that cannot be used at worst', async t => {
+t.test('a resume record of random bytes with a valid checksum is ignored at worst', async t => {
   const disk = memoryDisk()
   t.equal((await attempt(t, made, disk)).error, undefined)
   const record = Buffer.from((await disk.readFile(RECORD)) as Uint8Array)

@@ -24,7 +24,7 @@ function swarmOf(t: Test, ...members: MemberSpec[]) {
   return swarm
 }
 
-/** A seed and one who fetches from it, and how they came together. */
+/** A seed and a client that downloads from it, and how they connected. */
 async function pair(t: Test, seeds: Encryption, fetches: Encryption) {
   const swarm = swarmOf(t, { complete: true, encryption: seeds }, { encryption: fetches })
   const [seed, leech] = swarm.members as [(typeof swarm.members)[0], (typeof swarm.members)[0]]
@@ -35,7 +35,7 @@ async function pair(t: Test, seeds: Encryption, fetches: Encryption) {
   return { swarm, seed, leech, met }
 }
 
-/** What each pair comes to: who is dialled, and who dials; with which encryption, and after how many round trips. */
+/** The result for each pair of modes, of the dialled and the dialling side: the encryption, and the number of attempts. */
 const PAIRS = [
   ['prefer', 'prefer', false, 2],
   ['prefer', 'off', false, 2],
@@ -48,7 +48,7 @@ const PAIRS = [
 ] as const
 
 for (const [seeds, fetches, encrypted, trips] of PAIRS)
-  t.test(`L17: a seed with ${seeds} is dialled with ${fetches}`, async t => {
+  t.test(`a seed with ${seeds} is dialled with ${fetches}`, async t => {
     const { swarm, seed, leech, met } = await pair(t, seeds, fetches)
     await swarm.finish([leech], 60_000)
     t.ok(leech.storage.holds(swarm.made.content))
@@ -61,14 +61,14 @@ for (const [seeds, fetches] of [
   ['require', 'off'],
   ['off', 'require'],
 ] as const)
-  t.test(`L15, L16: a seed with ${seeds} and who dials with ${fetches} never meet`, async t => {
+  t.test(`a seed with ${seeds} and a client that dials with ${fetches} never connect`, async t => {
     const { swarm, leech, met } = await pair(t, seeds, fetches)
     await swarm.clock.run({ for: 20_000 })
     t.same(met, [])
     t.equal(leech.torrent.progress.downloaded, 0)
   })
 
-t.test('all who require it share with each other, dialled or dialling', async t => {
+t.test('clients that require encryption share with each other in both directions', async t => {
   const members = Array.from({ length: 4 }, (_, at) => ({
     complete: at === 0,
     encryption: 'require' as const,
@@ -79,7 +79,7 @@ t.test('all who require it share with each other, dialled or dialling', async t 
   t.ok(swarm.members.every(({ storage }) => storage.holds(swarm.made.content)))
 })
 
-t.test('N6: ourselves, dialled with encryption, is found out, and never dialled again', async t => {
+t.test('an encrypted connection to ourselves is recognized, and never dialled again', async t => {
   const swarm = swarmOf(t, {
     complete: true,
     encryption: 'require',
@@ -103,7 +103,7 @@ t.test('N6: ourselves, dialled with encryption, is found out, and never dialled 
   t.equal(dialled, 1)
 })
 
-/** A download with `prefer`, and a host that does as it likes with who dials it. */
+/** A download with `prefer`, and a host that handles connections by a script. */
 async function dialled(t: Test, answer: (socket: net.Socket, nth: number) => void) {
   const swarm = swarmOf(t)
   const host = swarm.host()
@@ -127,19 +127,16 @@ async function dialled(t: Test, answer: (socket: net.Socket, nth: number) => voi
   return { swarm, first, warnings, ways: () => first.map(bytes => (isPlain(bytes) ? 'plain' : 'encrypted')) }
 }
 
-t.test(
-  'L14: who hangs up is dialled the other way at once, once, and then left alone for a while',
-  async t => {
-    const { swarm, ways, warnings } = await dialled(t, socket => void socket.once('data', () => socket.end()))
-    await swarm.clock.run({ for: 5 * ROUND_TRIP })
-    t.same(ways(), ['plain', 'encrypted'])
-    await swarm.clock.run({ for: 4000 })
-    t.same(ways(), ['plain', 'encrypted', 'plain', 'encrypted'])
-    t.same(warnings, [], 'to hang up is no fault')
-  },
-)
+t.test('a peer that hangs up is dialled once in the other mode at once, and then rests', async t => {
+  const { swarm, ways, warnings } = await dialled(t, socket => void socket.once('data', () => socket.end()))
+  await swarm.clock.run({ for: 5 * ROUND_TRIP })
+  t.same(ways(), ['plain', 'encrypted'])
+  await swarm.clock.run({ for: 4000 })
+  t.same(ways(), ['plain', 'encrypted', 'plain', 'encrypted'])
+  t.same(warnings, [], 'to hang up is no fault')
+})
 
-t.test('L14: who answers encryption with a plain handshake is dialled plainly again', async t => {
+t.test('a peer that answers encryption with a plain handshake is dialled in plaintext again', async t => {
   const { swarm, ways, warnings } = await dialled(t, (socket, nth) => {
     if (nth === 1) socket.once('data', () => socket.end())
     else socket.write(Buffer.alloc(68, '\x13BitTorrent protocol\0\0\0\0\0\0\0\0'))
@@ -149,7 +146,7 @@ t.test('L14: who answers encryption with a plain handshake is dialled plainly ag
   t.match(warnings[0], /encryption: answered without encryption/)
 })
 
-t.test('who is not there, and who speaks something else, is not dialled twice', async t => {
+t.test('a host that does not listen, or speaks another protocol, is not dialled twice', async t => {
   const { swarm, ways, warnings } = await dialled(
     t,
     socket => void socket.write(Buffer.alloc(68, 'HTTP/1.1 ')),
@@ -159,7 +156,7 @@ t.test('who is not there, and who speaks something else, is not dialled twice', 
   t.match(warnings, [/not a BitTorrent handshake/])
 })
 
-t.test('A9: who is there and silent is tried the other way after its time', async t => {
+t.test('a silent host is tried in the other mode after its time limit', async t => {
   const { swarm, ways } = await dialled(t, () => {})
   await swarm.clock.run({ for: 9000 })
   t.same(ways(), ['plain'])
@@ -167,7 +164,7 @@ t.test('A9: who is there and silent is tried the other way after its time', asyn
   t.same(ways(), ['plain', 'encrypted'])
 })
 
-/** Somebody who dials a client of ours by hand, and what it hears. */
+/** A scripted connection to a client of ours, and the bytes that it received. */
 async function caller(t: Test, encryption: Encryption) {
   const swarm = swarmOf(t, { complete: true, encryption })
   await swarm.start()
@@ -211,39 +208,39 @@ const handshake = (infoHash: Uint8Array) =>
 
 for (const provide of [CRYPTO.plaintext, CRYPTO.rc4])
   for (const inside of [0, 30, 68])
-    t.test(`L8, L9: a handshake of which ${inside} bytes are the first word, then ${provide}`, async t => {
-      const call = await caller(t, 'prefer')
-      const said = handshake(call.infoHash)
-      const end = (await shake(call, said.subarray(0, inside), provide))!
-      const { result } = end
-      t.equal(result === undefined, provide === CRYPTO.plaintext)
-      const left = Buffer.from(said.subarray(inside))
-      if (left.length > 0) call.socket.write(result?.outgoing.apply(left) ?? left)
-      await call.wait()
-      const answer = result?.incoming.apply(end.rest) ?? end.rest
-      t.ok(answer.subarray(28, 48).equals(Buffer.from(call.infoHash)), 'its handshake, as agreed')
-      t.equal(call.heard.closed, false)
-    })
+    t.test(
+      `a handshake with ${inside} of its bytes in the first encrypted payload, then ${provide}`,
+      async t => {
+        const call = await caller(t, 'prefer')
+        const said = handshake(call.infoHash)
+        const end = (await shake(call, said.subarray(0, inside), provide))!
+        const { result } = end
+        t.equal(result === undefined, provide === CRYPTO.plaintext)
+        const left = Buffer.from(said.subarray(inside))
+        if (left.length > 0) call.socket.write(result?.outgoing.apply(left) ?? left)
+        await call.wait()
+        const answer = result?.incoming.apply(end.rest) ?? end.rest
+        t.ok(answer.subarray(28, 48).equals(Buffer.from(call.infoHash)), 'its handshake, as agreed')
+        t.equal(call.heard.closed, false)
+      },
+    )
 
-t.test('an encrypted handshake for one torrent that then names another is the end', async t => {
+t.test('an encrypted handshake for one torrent that then names another ends the connection', async t => {
   const call = await caller(t, 'prefer')
   await shake(call, handshake(noise(20, 1)))
   t.equal(call.heard.closed, true)
   t.match(call.warnings, [/answered for another torrent/])
 })
 
-t.test(
-  'L2: an encrypted handshake for a torrent that we lack is the end, and says nothing of ours',
-  async t => {
-    const call = await caller(t, 'prefer')
-    const wanted = noise(20, 2)
-    t.equal(await shake({ ...call, infoHash: wanted }, handshake(wanted)), undefined)
-    t.equal(call.heard.closed, true)
-    t.match(call.warnings, [/encryption: asks for a torrent that we do not share/])
-  },
-)
+t.test('an encrypted handshake for an unknown torrent ends the connection, and reveals nothing', async t => {
+  const call = await caller(t, 'prefer')
+  const wanted = noise(20, 2)
+  t.equal(await shake({ ...call, infoHash: wanted }, handshake(wanted)), undefined)
+  t.equal(call.heard.closed, true)
+  t.match(call.warnings, [/encryption: asks for a torrent that we do not share/])
+})
 
-t.test('A5: 0x13 and noise is a key, unless there is no encryption', async t => {
+t.test('0x13 and random bytes are a key, unless encryption is off', async t => {
   for (const encryption of MODES) {
     const { socket, heard, wait } = await caller(t, encryption)
     socket.write(Buffer.concat([Buffer.from([0x13]), noise(95, 3)]))
@@ -253,7 +250,7 @@ t.test('A5: 0x13 and noise is a key, unless there is no encryption', async t => 
   }
 })
 
-t.test('L15: required, a plain handshake is the end as soon as it shows', async t => {
+t.test('with encryption required, a plain handshake ends the connection at once', async t => {
   const { socket, heard, warnings, wait } = await caller(t, 'require')
   socket.write('\x13BitTorrent protocol')
   await wait()
@@ -262,7 +259,7 @@ t.test('L15: required, a plain handshake is the end as soon as it shows', async 
   t.match(warnings, [/is not encrypted/])
 })
 
-t.test('L6: noise without an end is the end soon', async t => {
+t.test('endless random bytes end the connection soon', async t => {
   const { socket, heard, warnings, wait } = await caller(t, 'prefer')
   socket.write(noise(96 + 532, 4))
   await wait()
@@ -270,7 +267,7 @@ t.test('L6: noise without an end is the end soon', async t => {
   t.match(warnings, [/within 512 bytes/])
 })
 
-t.test('N3: ten seconds are all the time there is, with encryption too', async t => {
+t.test('an encrypted handshake has ten seconds, too', async t => {
   const { socket, heard, warnings, wait } = await caller(t, 'prefer')
   socket.write(noise(96, 5))
   for (let second = 0; second < ACCEPT_TIMEOUT_MS / 1000 - 1; second++) {

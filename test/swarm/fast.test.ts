@@ -15,7 +15,7 @@ const [first] = blocksOf(made, 0)
 const allowedBy = (wire: Wire): number[] => wire.all('allowedFast').map(({ index }) => index)
 const blocks = (wire: Wire) => named(wire.all('request'))
 
-t.test('E1: a seed says have-all and no bitfield, whoever dialled whom', async t => {
+t.test('a seed sends have-all and no bitfield, whichever side dialled', async t => {
   const peer = await scriptedPeer(t, made, shakes)
   const { address } = await client(t, made, { peers: [peer.address] })
   const ours = await peer.connection()
@@ -34,7 +34,7 @@ for (const [id, name] of [
   [16, 'reject'],
   [17, 'allowedFast'],
 ] as const) {
-  t.test(`E2: ${name} from a peer that did not agree to it ends the connection`, async t => {
+  t.test(`${name} from a peer without the fast extension ends the connection`, async t => {
     const { address, disconnected } = await client(t, made, { has: none })
     const wire = await dial(t, made, address)
     wire.raw(msg(id, Buffer.alloc(id === 16 ? 12 : id === 14 || id === 15 ? 0 : 4)))
@@ -43,7 +43,7 @@ for (const [id, name] of [
   })
 }
 
-t.test('E3: have-all and have-none by turns: the last counts, to a leech and to a seed', async t => {
+t.test('have-all and have-none in turn: the last one counts, for a leecher and a seed', async t => {
   const leech = await client(t, made, { has: none })
   const wire = await dial(t, made, leech.address, shakes)
   for (let n = 0; n < 100; n++) wire.send({ type: 'haveAll' }, { type: 'haveNone' })
@@ -58,7 +58,7 @@ t.test('E3: have-all and have-none by turns: the last counts, to a leech and to 
   t.same(await other.fetch(first!), made.content.subarray(0, 16384))
 })
 
-t.test('E4: while choked we ask for what is allowed and nothing else, and for each block once', async t => {
+t.test('while choked we request only allowed pieces, and each block once', async t => {
   const { address, torrent, clock, file } = await client(t, made, { has: none })
   let rejecting = true
   const wire = await dial(t, made, address, {
@@ -79,7 +79,7 @@ t.test('E4: while choked we ask for what is allowed and nothing else, and for ea
   t.same(await file('odd.bin'), made.content)
 })
 
-t.test('E4: what is allowed is taken while choked, and the torrent goes on after the unchoke', async t => {
+t.test('allowed pieces are downloaded while choked, and the rest after the unchoke', async t => {
   const { address, torrent, verified } = await client(t, made, { has: none })
   const two = new Promise<void>(resolve => torrent.on('verified', () => verified.length >= 2 && resolve()))
   const wire = await dial(t, made, address, { ...shakes, interested() {} })
@@ -91,7 +91,7 @@ t.test('E4: what is allowed is taken while choked, and the torrent goes on after
   await torrent.done
 })
 
-t.test('E13: a choke rejects what waits, but for pieces that are allowed', async t => {
+t.test('a choke rejects waiting requests, except for allowed pieces', async t => {
   const { address, clock } = await client(t, made, { up: 1000 })
   const wire = await dial(t, made, address, shakes)
   await wire.seen('allowedFast', 5)
@@ -114,7 +114,7 @@ t.test('E13: a choke rejects what waits, but for pieces that are allowed', async
   t.match(wire.all('piece')[1], kept!)
 })
 
-t.test('E16: a peer is allowed the pieces that BEP 6 computes for its address, if we have them', async t => {
+t.test('a peer is allowed the pieces that BEP 6 computes for its address, if we have them', async t => {
   const expected = allowedFastSet({ address: '127.0.0.1', infoHash, pieceCount: 11, count: 5 })
   for (const [has, pieces] of [
     [() => true, expected],
@@ -128,7 +128,7 @@ t.test('E16: a peer is allowed the pieces that BEP 6 computes for its address, i
   }
 })
 
-t.test('E17: of a torrent with one piece or two, these are all that is allowed', async t => {
+t.test('a torrent of one or two pieces allows these only', async t => {
   for (const count of [1, 2]) {
     const small = makeTorrent({ files: [{ path: 'small.bin', length: count * 16384 }] })
     const { address } = await client(t, small)
@@ -141,7 +141,7 @@ t.test('E17: of a torrent with one piece or two, these are all that is allowed',
   }
 })
 
-t.test('E18: a choked peer has an allowed piece three times, and then no more', async t => {
+t.test('a choked peer gets an allowed piece three times at most', async t => {
   const { address } = await client(t, made)
   const wire = await dial(t, made, address, shakes)
   await wire.seen('allowedFast', 5)
@@ -159,7 +159,7 @@ t.test('E18: a choked peer has an allowed piece three times, and then no more', 
   await wire.fetch(block!)
 })
 
-t.test('K1: what a peer says it no longer has is not asked of it, until it has it again', async t => {
+t.test('a piece that a peer lost is not requested from it until it has it again', async t => {
   const { address, torrent, file } = await client(t, made, { has: none })
   const wire = await dial(t, made, address, { ...shakes, interested() {} })
   await wire.seen('extended')
@@ -173,7 +173,7 @@ t.test('K1: what a peer says it no longer has is not asked of it, until it has i
   t.same(await file('odd.bin'), made.content)
 })
 
-t.test('K2: a donthave out of range, or of the wrong length, changes nothing', async t => {
+t.test("a don't-have that is out of range or has a wrong length changes nothing", async t => {
   const { address, torrent } = await client(t, made, { has: none })
   const wire = await dial(t, made, address, { ...shakes, interested() {} })
   await wire.seen('extended')

@@ -21,7 +21,7 @@ const handshakeOf = (name: string, reserved = RESERVED.plain) =>
 /** What the client says of itself in its extended handshake. */
 const aboutOf = (wire: Wire) => wire.all('extended')[0]!.payload
 
-/** Whoever comes now is served. */
+/** A new connection is served. */
 async function servesOthers(t: Test, address: { host: string; port: number }) {
   const other = await dial(t, made, address)
   await other.unchoked()
@@ -29,7 +29,7 @@ async function servesOthers(t: Test, address: { host: string; port: number }) {
 }
 type Test = Parameters<typeof client>[0]
 
-t.test('A1: a handshake is answered with ours, for the same torrent, and the connection stays', async t => {
+t.test('a handshake is answered with ours for the same torrent, and the connection stays', async t => {
   const { address } = await client(t, made, { peerId: Buffer.alloc(20, 'm') })
   const wire = await dial(t, made, address)
   await wire.seen('handshake')
@@ -40,7 +40,7 @@ t.test('A1: a handshake is answered with ours, for the same torrent, and the con
   t.equal(wire.closed, false)
 })
 
-t.test('A2: who asks for a torrent that we do not share hears nothing', async t => {
+t.test('a peer that asks for an unknown torrent gets no answer', async t => {
   const { address, listener } = await client(t, made)
   const warnings: string[] = []
   listener.on('warning', ({ message }) => warnings.push(message))
@@ -51,7 +51,7 @@ t.test('A2: who asks for a torrent that we do not share hears nothing', async t 
   await servesOthers(t, address)
 })
 
-t.test('A4: who does not speak BitTorrent is dropped as soon as that shows', async t => {
+t.test('a peer that does not speak BitTorrent is dropped as soon as that shows', async t => {
   const { address } = await client(t, made)
   for (const said of ['\x12', '\x13bittorrent', 'GET / HTTP/1.1\r\n\r\n', '\x13BitTorrent protocoL']) {
     const wire = await dial(t, made, address, { greet: wire => wire.raw(Buffer.from(said, 'latin1')) })
@@ -61,7 +61,7 @@ t.test('A4: who does not speak BitTorrent is dropped as soon as that shows', asy
   await servesOthers(t, address)
 })
 
-t.test('A7: a handshake byte by byte, and glued to all that follows it, are the same', async t => {
+t.test('a handshake byte by byte, or in one chunk with the messages after it, is the same', async t => {
   const whole = Buffer.concat([handshakeOf('p'), msg(5, [0xff, 0xe0]), UNCHOKE])
   for (const cut of [1, 48, 67, 68, 69, whole.length]) {
     const { address, torrent, file } = await client(t, made, { has: none })
@@ -76,7 +76,7 @@ t.test('A7: a handshake byte by byte, and glued to all that follows it, are the 
   }
 })
 
-t.test('A8: an end after any number of bytes of the handshake is an end and nothing more', async t => {
+t.test('an end within the handshake ends the connection and nothing else', async t => {
   const { address, warnings, events } = await client(t, made)
   for (let length = 0; length < 68; length++) {
     const wire = await dial(t, made, address, {
@@ -90,7 +90,7 @@ t.test('A8: an end after any number of bytes of the handshake is an end and noth
   t.same(events, ['started', 'done', 'connected'])
 })
 
-t.test('A12: who comes with our own peer id is dropped', async t => {
+t.test('a peer with our own peer id is dropped', async t => {
   const { address, events } = await client(t, made, { peerId: Buffer.alloc(20, 'm') })
   const wire = await dial(t, made, address, shakes({ peerId: Buffer.alloc(20, 'm') }))
   await wire.gone()
@@ -98,7 +98,7 @@ t.test('A12: who comes with our own peer id is dropped', async t => {
   t.equal(events.filter(name => name === 'connected').length, 1)
 })
 
-t.test('N6: our own address among the peers is dialled once, and never again', async t => {
+t.test('our own address among the peers is dialled once, and never again', async t => {
   let dialled = 0
   const connect = ((options: net.TcpNetConnectOpts) => {
     dialled++
@@ -122,29 +122,32 @@ for (const [greater, side] of [
   [false, 'the connection that it dialled'],
 ] as const) {
   for (const order of ['ours', 'theirs']) {
-    t.test(`A13: we are ${greater ? 'greater' : 'smaller'}, ${order} came first: stays ${side}`, async t => {
-      const peerId = Buffer.alloc(20, greater ? 'a' : 'z')
-      const peer = await scriptedPeer(t, made, { greet })
-      const options = { peerId: Buffer.alloc(20, 'm'), has: none, peers: [peer.address] }
-      const { address, torrent } = await client(t, made, options)
-      const ours = await peer.connection()
-      const theirs = await dial(t, made, address, { greet })
-      const [one, two] = order === 'ours' ? [ours, theirs] : [theirs, ours]
-      one.shake({ peerId })
-      one.send({ type: 'have', index: 0 })
-      await one.seen('interested')
-      two.shake({ peerId })
-      const [stays, goes] = greater ? [ours, theirs] : [theirs, ours]
-      await goes.gone()
-      stays.send({ type: 'have', index: 1 }, { type: 'unchoke' })
-      await stays.seen('request', 3)
-      t.equal(stays.closed, false)
-      t.equal(torrent.progress.peers, 1)
-    })
+    t.test(
+      `if our peer id is ${greater ? 'greater' : 'smaller'} and ${order} came first, ${side} stays`,
+      async t => {
+        const peerId = Buffer.alloc(20, greater ? 'a' : 'z')
+        const peer = await scriptedPeer(t, made, { greet })
+        const options = { peerId: Buffer.alloc(20, 'm'), has: none, peers: [peer.address] }
+        const { address, torrent } = await client(t, made, options)
+        const ours = await peer.connection()
+        const theirs = await dial(t, made, address, { greet })
+        const [one, two] = order === 'ours' ? [ours, theirs] : [theirs, ours]
+        one.shake({ peerId })
+        one.send({ type: 'have', index: 0 })
+        await one.seen('interested')
+        two.shake({ peerId })
+        const [stays, goes] = greater ? [ours, theirs] : [theirs, ours]
+        await goes.gone()
+        stays.send({ type: 'have', index: 1 }, { type: 'unchoke' })
+        await stays.seen('request', 3)
+        t.equal(stays.closed, false)
+        t.equal(torrent.progress.peers, 1)
+      },
+    )
   }
 }
 
-t.test('two clients with a half each, of which one dials, finish by one connection', async t => {
+t.test('two clients with one half each, of which one dials, finish over one connection', async t => {
   const left = await client(t, made, { has: index => index < 5, peerId: Buffer.alloc(20, 'a') })
   const right = await client(t, made, {
     has: index => index >= 5,
@@ -161,7 +164,7 @@ t.test('two clients with a half each, of which one dials, finish by one connecti
   t.same(await right.file('odd.bin'), made.content)
 })
 
-t.test('A14, A16: with all reserved bits set we use what we know, and set but that', async t => {
+t.test('with all reserved bits set we use what we support, and set no other bits', async t => {
   const { address } = await client(t, made)
   const wire = await dial(t, made, address, shakes({ reserved: Buffer.alloc(8, 0xff) }))
   await wire.unchoked()
@@ -169,7 +172,7 @@ t.test('A14, A16: with all reserved bits set we use what we know, and set but th
   t.same([...wire.all('handshake')[0]!.reserved], [0, 0, 0, 0, 0, 0x10, 0, 0x04])
 })
 
-t.test('A15: to a plain peer we say only what BEP 3 knows', async t => {
+t.test('to a peer without extensions we send only messages of BEP 3', async t => {
   const { address } = await client(t, made)
   const wire = await dial(t, made, address)
   await wire.unchoked()
@@ -177,7 +180,7 @@ t.test('A15: to a plain peer we say only what BEP 3 knows', async t => {
   t.same(wire.types, ['handshake', 'bitfield', 'unchoke', 'piece'])
 })
 
-t.test('A20: a torrent that was closed accepts nobody, though others listen on', async t => {
+t.test('a closed torrent accepts no connection while others still listen', async t => {
   const { address, torrent } = await client(t, made)
   await torrent.close()
   const wire = await dial(t, made, address)
@@ -185,7 +188,7 @@ t.test('A20: a torrent that was closed accepts nobody, though others listen on',
   t.equal(wire.bytes.length, 0)
 })
 
-t.test('A21: the handshake, the extended one, what we have: in this order', async t => {
+t.test('the handshake, the extended handshake and our pieces are sent in this order', async t => {
   const { address } = await client(t, made)
   const wire = await dial(t, made, address, shakes({ reserved: RESERVED.fast }))
   await wire.seen('haveAll')
@@ -195,7 +198,7 @@ t.test('A21: the handshake, the extended one, what we have: in this order', asyn
   t.same(plain.types, ['handshake', 'extended', 'bitfield'])
 })
 
-t.test('H1, H10, H12: our extended handshake says what we take, where we listen and whom we see', async t => {
+t.test('our extended handshake has our queue length, our port and the address of the peer', async t => {
   const seed = await client(t, made)
   const wire = await dial(t, made, seed.address, shakes({ reserved: RESERVED.extended }))
   wire.raw(msg(20, [0, 0x64, 0x65]))
@@ -212,7 +215,7 @@ t.test('H1, H10, H12: our extended handshake says what we take, where we listen 
   t.equal(parseExtendedHandshake(aboutOf(other)).uploadOnly, undefined)
 })
 
-t.test('H3: an extended handshake that is none says nothing', async t => {
+t.test('an invalid extended handshake is ignored', async t => {
   const { address } = await client(t, made)
   for (const payload of ['', 'x', 'd', 'le', 'i1e', 'd1:v3:\xff\xff\xff4:reqqi-1ee', '9'.repeat(100_000)]) {
     const wire = await dial(t, made, address, shakes({ reserved: RESERVED.extended }))
@@ -223,7 +226,7 @@ t.test('H3: an extended handshake that is none says nothing', async t => {
   }
 })
 
-t.test('H6: a second extended handshake changes what it names, and a third may again', async t => {
+t.test('a second extended handshake changes what it names, and so does a third', async t => {
   const { address, torrent } = await client(t, made)
   const connected = new Promise<Peer>(resolve => torrent.once('connected', resolve))
   const wire = await dial(t, made, address, shakes({ reserved: RESERVED.extended }))
@@ -245,7 +248,7 @@ t.test('H6: a second extended handshake changes what it names, and a third may a
   await wire.unchoked()
 })
 
-t.test('a port that is taken is refused with its number, and what to blame', async t => {
+t.test('a port in use is rejected with its number and the option', async t => {
   leavesNothing(t)
   const first = await new Listener({ bind: '127.0.0.1' }).listen()
   t.teardown(() => first.close())
@@ -259,7 +262,7 @@ t.test('a port that is taken is refused with its number, and what to blame', asy
   second.close()
 })
 
-t.test('after close nothing is left: no connection at any stage, no timer, no listener', async t => {
+t.test('after close no connection, timer or listener is left', async t => {
   const { address, torrent, listener, clock } = await client(t, made, { has: index => index < 5, up: 1000 })
   const wires = [
     await dial(t, made, address, { greet }),

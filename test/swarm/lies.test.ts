@@ -33,7 +33,7 @@ async function finish(torrent: Torrent, clock: VirtualClock, most: number): Prom
   await done
 }
 
-t.test('G1: blocks in any order end right', async t => {
+t.test('blocks in any order complete a download', async t => {
   const random = generator(3)
   const owed: (() => void)[] = []
   const { torrent, file } = await from(t, [
@@ -53,29 +53,26 @@ t.test('G1: blocks in any order end right', async t => {
   t.equal(torrent.progress.wasted, 0)
 })
 
-t.test(
-  'G2: blocks that nobody asked for are counted as waste, and a flood of them ends the connection',
-  async t => {
-    const { torrent, file, disconnected, peers } = await from(t, [
-      {
-        has: () => false,
-        greet: wire => {
-          wire.greet()
-          for (let n = 0; n < 200; n++) wire.serve({ index: n % 10, begin: 0, length: 16384 }, wrong)
-        },
-        interested() {},
+t.test('blocks that were not requested count as waste, and a flood of them ends the connection', async t => {
+  const { torrent, file, disconnected, peers } = await from(t, [
+    {
+      has: () => false,
+      greet: wire => {
+        wire.greet()
+        for (let n = 0; n < 200; n++) wire.serve({ index: n % 10, begin: 0, length: 16384 }, wrong)
       },
-    ])
-    await (await peers[0]!.connection()).gone()
-    t.match(disconnected, [/128 blocks came that were never asked for/])
-    t.equal(torrent.progress.verified, 0)
-    t.equal(torrent.progress.downloaded, 0)
-    t.ok(torrent.progress.wasted >= 128 * 16384)
-    t.equal(await file('odd.bin'), undefined)
-  },
-)
+      interested() {},
+    },
+  ])
+  await (await peers[0]!.connection()).gone()
+  t.match(disconnected, [/128 blocks came that were never asked for/])
+  t.equal(torrent.progress.verified, 0)
+  t.equal(torrent.progress.downloaded, 0)
+  t.ok(torrent.progress.wasted >= 128 * 16384)
+  t.equal(await file('odd.bin'), undefined)
+})
 
-t.test('G2, G3, G11: a few of them, and blocks sent twice, change nothing', async t => {
+t.test('a few unrequested and duplicate blocks change nothing', async t => {
   const { torrent, file, disconnected } = await from(t, [
     {
       request: (block, wire) => {
@@ -92,7 +89,7 @@ t.test('G2, G3, G11: a few of them, and blocks sent twice, change nothing', asyn
   t.ok(torrent.progress.wasted > made.content.length)
 })
 
-t.test('G4: blocks that cannot be are not written, anywhere', async t => {
+t.test('blocks outside the torrent are not written', async t => {
   const odd: BlockRef[] = [
     { index: 11, begin: 0, length: 16384 },
     { index: 0xffffffff, begin: 0, length: 16384 },
@@ -115,7 +112,7 @@ t.test('G4: blocks that cannot be are not written, anywhere', async t => {
   t.same(await file('odd.bin'), made.content)
 })
 
-t.test('G4: a block of 16,385 bytes ends the connection', async t => {
+t.test('a block of 16,385 bytes ends the connection', async t => {
   const { disconnected, peers } = await from(t, [
     {
       request: (block, wire) =>
@@ -126,7 +123,7 @@ t.test('G4: a block of 16,385 bytes ends the connection', async t => {
   t.match(disconnected, [/message 7 of 16394 bytes/])
 })
 
-t.test('G5: a block shorter than asked is asked for again', async t => {
+t.test('a block shorter than requested is requested again', async t => {
   const { torrent, file, peers } = await from(t, [
     { request: (block, wire, n) => wire.serve(block, data => (n < 10 ? data.subarray(1) : data)) },
   ])
@@ -135,7 +132,7 @@ t.test('G5: a block shorter than asked is asked for again', async t => {
   t.equal(peers[0]!.requests.length, 32 + 10)
 })
 
-t.test('G5, G6: who only ever sends short or empty blocks is let go', async t => {
+t.test('a peer that sends only short or empty blocks is dropped', async t => {
   for (const length of [0, 1]) {
     const short = {
       request: (block: BlockRef, wire: Wire) => wire.serve(block, data => data.subarray(0, length)),
@@ -148,7 +145,7 @@ t.test('G5, G6: who only ever sends short or empty blocks is let go', async t =>
   }
 })
 
-t.test('G7: after one wrong byte from its only peer, the piece is fetched again and ends right', async t => {
+t.test('after one wrong byte from the only peer, the piece is downloaded again and is right', async t => {
   let lied = false
   const { torrent, file, peers, warnings, verified } = await from(t, [
     {
@@ -173,7 +170,7 @@ t.test('G7: after one wrong byte from its only peer, the piece is fetched again 
   t.same(warnings, [], 'one may be an accident')
 })
 
-t.test('G8: an only peer that always lies is banned, and the download waits for others', async t => {
+t.test('an only peer that always sends wrong bytes is banned, and the download waits for others', async t => {
   const { torrent, peers, warnings, clock, file } = await from(t, [
     { request: (block, wire) => wire.serve(block, wrong) },
   ])
@@ -191,7 +188,7 @@ t.test('G8: an only peer that always lies is banned, and the download waits for 
   t.equal(peers[0]!.wires.length, 2, 'then it is banned for two hours')
 })
 
-t.test('G8: the download ends right when one of five seeds lies', async t => {
+t.test('the download completes when one of five seeds sends wrong bytes', async t => {
   const torrent = makeTorrent({ files: [{ path: 'big.bin', length: 3_000_000 }], pieceLength: 65536 })
   const honest = { request: (block: BlockRef, wire: Wire) => setImmediate(() => wire.serve(block)) }
   const liar = { request: (block: BlockRef, wire: Wire) => wire.serve(block, wrong) }
@@ -204,12 +201,12 @@ t.test('G8: the download ends right when one of five seeds lies', async t => {
   await download.done
   t.same(await file('big.bin'), torrent.content)
   const { host, port } = peers[2]!.address
-  t.match(warnings, [new RegExp(`^${host}:${port}: banned for wrong bytes`)], 'nobody else')
+  t.match(warnings, [new RegExp(`^${host}:${port}: banned for wrong bytes`)], 'no other peer')
   t.equal(peers[2]!.wires[0]!.closed, true)
   t.equal(download.progress.peers, 4)
 })
 
-t.test('G8: one lying block in a piece of many peers is traced to whoever gave it', async t => {
+t.test('one wrong block in a piece from many peers is traced to the peer that sent it', async t => {
   const torrent = makeTorrent({ files: [{ path: 'big.bin', length: 4_000_000 }], pieceLength: 1_000_000 })
   const honest = { request: (block: BlockRef, wire: Wire) => setImmediate(() => wire.serve(block)) }
   const liar: PeerScript = {
@@ -222,7 +219,7 @@ t.test('G8: one lying block in a piece of many peers is traced to whoever gave i
   t.equal(download.progress.peers, 3 - warnings.length)
 })
 
-t.test('G8: a liar that leaves ahead of its proof is banned all the same', async t => {
+t.test('a peer that sent wrong bytes is banned even if it leaves before the proof', async t => {
   const clock = new VirtualClock()
   const liar: PeerScript = {
     request: (block, wire) => {
@@ -241,34 +238,37 @@ t.test('G8: a liar that leaves ahead of its proof is banned all the same', async
   t.equal(download.progress.verified, 0)
 })
 
-t.test('G9: with an honest peer beside it the end comes without waiting for it', async t => {
+t.test('with an honest peer, the end does not wait for a silent one', async t => {
   const { torrent, file, clock } = await from(t, [{ request() {} }, {}])
   await finish(torrent, clock, 15_000)
   t.same(await file('odd.bin'), made.content)
 })
 
-t.test('G10: the last block, held by a silent peer, is asked of another; the silent one is told', async t => {
-  let held: BlockRef | undefined
-  const holding: PeerScript = {
-    request: (block, wire) => {
-      if (held) wire.serve(block)
-      else held = block
-    },
-  }
-  const slow: PeerScript = { interested() {} }
-  const { torrent, file, clock, peers } = await from(t, [holding, slow])
-  await peers[0]!.until(() => peers[0]!.requests.length === 32)
-  const wire = await peers[1]!.connection()
-  await wire.seen('interested')
-  wire.send({ type: 'unchoke' })
-  await finish(torrent, clock, 3000)
-  t.same(await file('odd.bin'), made.content)
-  t.same(peers[1]!.requests, [held])
-  await peers[0]!.wires[0]!.seen('cancel')
-  t.match(peers[0]!.wires[0]!.all('cancel'), [{ index: held!.index, begin: held!.begin }])
-})
+t.test(
+  'the last block of a silent peer is requested from another, and cancelled at the silent one',
+  async t => {
+    let held: BlockRef | undefined
+    const holding: PeerScript = {
+      request: (block, wire) => {
+        if (held) wire.serve(block)
+        else held = block
+      },
+    }
+    const slow: PeerScript = { interested() {} }
+    const { torrent, file, clock, peers } = await from(t, [holding, slow])
+    await peers[0]!.until(() => peers[0]!.requests.length === 32)
+    const wire = await peers[1]!.connection()
+    await wire.seen('interested')
+    wire.send({ type: 'unchoke' })
+    await finish(torrent, clock, 3000)
+    t.same(await file('odd.bin'), made.content)
+    t.same(peers[1]!.requests, [held])
+    await peers[0]!.wires[0]!.seen('cancel')
+    t.match(peers[0]!.wires[0]!.all('cancel'), [{ index: held!.index, begin: held!.begin }])
+  },
+)
 
-t.test('G14: padding that shares a piece is asked for like any other, checked, and never stored', async t => {
+t.test('padding in a shared piece is requested and verified like other data, and never stored', async t => {
   const torrent = makeTorrent({
     files: [
       { path: 'd/a', length: 20_000 },
@@ -285,7 +285,7 @@ t.test('G14: padding that shares a piece is asked for like any other, checked, a
 })
 
 t.test(
-  'G15: a peer that goes in the middle of a block: the part is dropped, the block comes from another',
+  'when a peer leaves in the middle of a block, the part is dropped, and another peer sends the block',
   async t => {
     let broken = false
     const breaking: PeerScript = {
@@ -308,7 +308,7 @@ t.test(
   },
 )
 
-t.test('whoever drips a block on after somebody else gave it writes into nothing that counts', async t => {
+t.test('a peer that continues a block after another sent it writes nothing that counts', async t => {
   let dripped: BlockRef | undefined
   const dripping: PeerScript = {
     request: (block, wire, n) => {

@@ -39,7 +39,7 @@ async function started(t: Test, script: PeerScript, more: Parameters<typeof run>
   return { ...run(t, torrent, { clock, peers: [peer.address], ...more }), peer, clock }
 }
 
-t.test('done resolves however often and late it is asked for; close is the last event, once', async t => {
+t.test('done resolves whenever it is read; close is the last event, once', async t => {
   const { torrent, events, clock } = await started(t, {})
   await Promise.all([torrent.done, torrent.done])
   await torrent.done
@@ -53,7 +53,7 @@ t.test('done resolves however often and late it is asked for; close is the last 
   t.equal(clock.pending, 0)
 })
 
-t.test('closed ahead of the end, done rejects, and what was verified stays', async t => {
+t.test('closing before the end rejects done and keeps verified pieces', async t => {
   const { torrent, events, disk, clock } = await started(t, giving(12))
   const done = torrent.done.catch((error: TsdlError) => error)
   await once('verified', torrent)
@@ -71,7 +71,7 @@ t.test('closed ahead of the end, done rejects, and what was verified stays', asy
   await again.close()
 })
 
-t.test('destroyed midway, done and every reader reject with the reason', async t => {
+t.test('destroying midway rejects done and every reader with the reason', async t => {
   const { torrent, events, clock } = await started(t, giving(5))
   const reason = new Error('enough')
   const outcomes = [0, 1, 2].map(async at => {
@@ -89,7 +89,7 @@ t.test('destroyed midway, done and every reader reject with the reason', async t
   t.equal(clock.pending, 0)
 })
 
-t.test('closed at every step of its beginning, it ends and nothing is left', async t => {
+t.test('closing at any step of the start leaves nothing open', async t => {
   const disk = memoryDisk()
   await disk.writeFile('/home/odd.bin', made.content)
   for (let turns = 0; turns < 40; turns++) {
@@ -107,7 +107,7 @@ t.test('closed at every step of its beginning, it ends and nothing is left', asy
   }
 })
 
-t.test('destroyed before it started, it never starts', async t => {
+t.test('a torrent destroyed before the start never starts', async t => {
   leavesNothing(t)
   const clock = new VirtualClock()
   const storage = new FileStorage(made.metainfo, { directory: '/home', fs: memoryDisk() })
@@ -123,7 +123,7 @@ t.test('destroyed before it started, it never starts', async t => {
   t.equal(clock.pending, 0)
 })
 
-t.test('without a listener for its error, destroying throws nothing', async t => {
+t.test('destroying without a listener for errors throws nothing', async t => {
   const clock = new VirtualClock()
   const torrent = startTorrent(made.metainfo, { output: '/home', fs: memoryDisk(), trackers: false, clock })
   torrent.destroy(new Error('alone'))
@@ -131,7 +131,7 @@ t.test('without a listener for its error, destroying throws nothing', async t =>
   await torrent.close()
 })
 
-t.test('a signal ends a download, before it starts and later', async t => {
+t.test('a signal ends a download, before the start and later', async t => {
   const clock = new VirtualClock()
   const { address } = await scriptedPeer(t, made, giving(3))
   const control = new AbortController()
@@ -147,7 +147,7 @@ t.test('a signal ends a download, before it starts and later', async t => {
   t.equal(clock.pending, 0)
 })
 
-t.test('with nothing received for as long as said, it gives up and says why', async t => {
+t.test('a download that receives nothing for the time limit fails with the reason', async t => {
   const cases: [string, PeerScript, RegExp][] = [
     [
       'choked',
@@ -180,7 +180,7 @@ t.test('with nothing received for as long as said, it gives up and says why', as
   }
 })
 
-t.test('without any peer it gives up as well, and says so', async t => {
+t.test('a download without any peer fails with the reason', async t => {
   const clock = new VirtualClock()
   const { torrent } = run(t, made, { clock, timeout: 5000 })
   const done = t.rejects(torrent.done, { message: /^no peers are known, and no tracker is asked;/ })
@@ -189,7 +189,7 @@ t.test('without any peer it gives up as well, and says so', async t => {
   await done
 })
 
-t.test('it gives up although pieces wait to be let in, if what is let in does not come', async t => {
+t.test('a download fails although pieces wait for admission, if admitted pieces do not arrive', async t => {
   const clock = new VirtualClock()
   const peers = await Promise.all([1, 2, 3, 4].map(() => scriptedPeer(t, made, giving(0))))
   const { torrent } = run(t, made, {
@@ -208,7 +208,7 @@ t.test('it gives up although pieces wait to be let in, if what is let in does no
   await done
 })
 
-t.test('what is done stays done, however long it is kept', async t => {
+t.test('a complete download stays complete, however long it remains open', async t => {
   const { torrent, clock, events } = await started(t, {}, { timeout: 5000 })
   await torrent.done
   await clock.advance(60_000)
@@ -216,7 +216,7 @@ t.test('what is done stays done, however long it is kept', async t => {
   await torrent.done
 })
 
-t.test('a disk that is slower than the time limit is no stall', async t => {
+t.test('a disk that is slower than the time limit does not count as a stall', async t => {
   const disk = memoryDisk()
   const clock = new VirtualClock()
   let release: (() => void) | undefined
@@ -249,48 +249,51 @@ t.test('a disk that is slower than the time limit is no stall', async t => {
   await torrent.done
 })
 
-t.test('a full disk stops it; with room, a second run goes on from what was verified', async t => {
-  const volume = Volume.fromJSON({ '/home': null })
-  const disk = createFsFromVolume(volume).promises as unknown as Disk
-  let room = 4
-  const full = {
-    ...disk,
-    constants: disk.constants,
-    open: async (path: string, flags: number, mode?: number) => {
-      const handle = await disk.open(path, flags, mode)
-      return new Proxy(handle, {
-        get: (target, key) => {
-          if (key === 'write' && room-- <= 0) {
-            return async () => {
-              throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+t.test(
+  'a full disk stops a download, and with room the next run continues from the verified pieces',
+  async t => {
+    const volume = Volume.fromJSON({ '/home': null })
+    const disk = createFsFromVolume(volume).promises as unknown as Disk
+    let room = 4
+    const full = {
+      ...disk,
+      constants: disk.constants,
+      open: async (path: string, flags: number, mode?: number) => {
+        const handle = await disk.open(path, flags, mode)
+        return new Proxy(handle, {
+          get: (target, key) => {
+            if (key === 'write' && room-- <= 0) {
+              return async () => {
+                throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+              }
             }
-          }
-          const value = Reflect.get(target, key)
-          return typeof value === 'function' ? value.bind(target) : value
-        },
-      })
-    },
-  }
-  const { torrent, events, clock } = await started(t, {}, { fs: full })
-  await t.rejects(torrent.done, { name: 'StorageError', code: 'ERR_DISK_FULL' })
-  await torrent.close()
-  t.equal(events.at(-1), 'close')
-  t.equal(events.filter(name => name === 'error').length, 1)
-  t.equal(clock.pending, 0)
-  const first = [...torrent.verified]
-  t.ok(first.length > 0 && first.length <= 4, `${first}`)
-  const second = await started(t, {}, { disk })
-  await second.torrent.done
-  t.same(await second.file('odd.bin'), made.content)
-  const asked = new Set(second.peer.requests.map(({ index }) => index))
-  t.same(
-    first.filter(index => asked.has(index)),
-    [],
-    'nothing is fetched twice',
-  )
-})
+            const value = Reflect.get(target, key)
+            return typeof value === 'function' ? value.bind(target) : value
+          },
+        })
+      },
+    }
+    const { torrent, events, clock } = await started(t, {}, { fs: full })
+    await t.rejects(torrent.done, { name: 'StorageError', code: 'ERR_DISK_FULL' })
+    await torrent.close()
+    t.equal(events.at(-1), 'close')
+    t.equal(events.filter(name => name === 'error').length, 1)
+    t.equal(clock.pending, 0)
+    const first = [...torrent.verified]
+    t.ok(first.length > 0 && first.length <= 4, `${first}`)
+    const second = await started(t, {}, { disk })
+    await second.torrent.done
+    t.same(await second.file('odd.bin'), made.content)
+    const asked = new Set(second.peer.requests.map(({ index }) => index))
+    t.same(
+      first.filter(index => asked.has(index)),
+      [],
+      'nothing is fetched twice',
+    )
+  },
+)
 
-t.test('T5: a tracker hears of the start, the end and the goodbye, each once', async t => {
+t.test('a tracker is told of the start, the completion and the stop once each', async t => {
   const peer = await scriptedPeer(t, made)
   const tracker = await scriptedTracker(t, { body: { interval: 1800, peers: compact(peer.address) } })
   const { torrent, file } = run(t, withTrackers(tracker.url), { trackers: true })
@@ -308,7 +311,7 @@ t.test('T5: a tracker hears of the start, the end and the goodbye, each once', a
   )
 })
 
-t.test('T5: a tracker is told the port where we listen, and a port all the same when we do not', async t => {
+t.test('a tracker is told the port that we listen on, and a valid port if we do not', async t => {
   const tracker = await scriptedTracker(t, { body: { interval: 1800, peers: '' } })
   const { address, torrent } = await client(t, withTrackers(tracker.url), { trackers: true })
   await tracker.seen(1)
@@ -320,7 +323,7 @@ t.test('T5: a tracker is told the port where we listen, and a port all the same 
   await silent.torrent.close()
 })
 
-t.test('T6: complete at its start, it tells no tracker that it became so', async t => {
+t.test('a torrent that is complete at the start announces no completion', async t => {
   const disk = memoryDisk()
   await disk.writeFile('/home/odd.bin', made.content)
   const tracker = await scriptedTracker(t, { body: { interval: 1800, peers: '' } })
@@ -330,7 +333,7 @@ t.test('T6: complete at its start, it tells no tracker that it became so', async
   t.notOk(tracker.announces.some(({ event }) => event === 'completed'))
 })
 
-t.test('T12: a tracker that never answers holds the end up for its time limit and no longer', async t => {
+t.test('a tracker that never answers delays the end by its time limit only', async t => {
   const clock = new VirtualClock()
   const tracker = await scriptedTracker(t, (_, n) =>
     n === 0 ? { body: { interval: 1800, peers: '' } } : { hang: true },
@@ -348,7 +351,7 @@ t.test('T12: a tracker that never answers holds the end up for its time limit an
 })
 
 t.test(
-  'a tracker that answers rubbish is a warning, once while it says the same; --peer goes on',
+  'an invalid answer of a tracker is one warning until it changes, and other peers are used',
   async t => {
     const clock = new WatchedClock()
     let body = 'rubbish'
@@ -385,7 +388,7 @@ t.test(
   },
 )
 
-/** Tells whether somebody has set a time limit of so many milliseconds, as for a request that is under way. */
+/** True if a time limit of so many milliseconds is set, as for a request in progress. */
 class WatchedClock extends VirtualClock {
   readonly #limits = new Map<object, number>()
 
@@ -413,7 +416,7 @@ function compact({ host, port }: { host: string; port: number }): Buffer {
   return Buffer.from([...host.split('.').map(Number), port >> 8, port & 255])
 }
 
-t.test('peers are dialled from the address that it is bound to; the unspecified one is any', async t => {
+t.test('peers are dialled from the bound address, or from any for the unspecified address', async t => {
   const storage = new MemoryStorage(made.content.length)
   const dialledFrom = async (bind: string) => {
     const asked: unknown[] = []

@@ -64,28 +64,31 @@ async function seedWithMetadata(t: Owner, { has = 'haveAll' }: Script = {}) {
 }
 
 for (const has of ['haveAll', 'bitfield', 'haves'] as const) {
-  t.test(`the download goes on over the connection that gave the metadata; the peer said ${has}`, async t => {
-    const peer = await seedWithMetadata(t, { has })
-    const disk = memoryDisk()
-    const torrent = new Torrent(parseMagnet(made.metainfo.infoHash.toString('hex')), {
-      peers: [peer.address],
-      trackers: false,
-      encryption: 'off',
-    }).start()
-    t.teardown(() => torrent.close())
-    const metainfo = await torrent.ready
-    t.strictSame(metainfo.info, made.metainfo.info)
-    torrent.begin(directoryContent(metainfo, { output: '/home', fs: disk }))
-    await torrent.done
-    t.ok(torrent.verified.full)
-    t.strictSame(await disk.readFile('/home/odd.bin'), made.content)
-    t.equal(peer.wires.length, 1, 'one connection')
-    t.equal(peer.wires[0]!.all('interested').length, 1, 'interest is shown once')
-    t.equal(torrent.state, 'seeding')
-  })
+  t.test(
+    `the download continues over the connection that gave the metadata; the peer sent ${has}`,
+    async t => {
+      const peer = await seedWithMetadata(t, { has })
+      const disk = memoryDisk()
+      const torrent = new Torrent(parseMagnet(made.metainfo.infoHash.toString('hex')), {
+        peers: [peer.address],
+        trackers: false,
+        encryption: 'off',
+      }).start()
+      t.teardown(() => torrent.close())
+      const metainfo = await torrent.ready
+      t.strictSame(metainfo.info, made.metainfo.info)
+      torrent.begin(directoryContent(metainfo, { output: '/home', fs: disk }))
+      await torrent.done
+      t.ok(torrent.verified.full)
+      t.strictSame(await disk.readFile('/home/odd.bin'), made.content)
+      t.equal(peer.wires.length, 1, 'one connection')
+      t.equal(peer.wires[0]!.all('interested').length, 1, 'interest is shown once')
+      t.equal(torrent.state, 'seeding')
+    },
+  )
 }
 
-t.test('interest is shown before the metadata is known', async t => {
+t.test('interested is sent before the metadata is known', async t => {
   const peer = await scriptedPeer(t, made, {
     greet: wire => {
       wire.shake({ reserved: reservedBytes('extended', 'fast') })

@@ -27,7 +27,7 @@ type Owner = Parameters<typeof scriptedPeer>[0]
 const THEIR_ID = 9
 const PIECE = 16_384
 
-/** A torrent whose info dictionary has so many bytes. */
+/** A torrent with an info dictionary of so many bytes. */
 function torrentOf(size: number, more: { readonly [key: string]: string | number } = {}): MadeTorrent {
   const info = (filler: number) =>
     encode({
@@ -123,8 +123,8 @@ function fetching(peers: readonly ScriptedPeer[], options: FetchMetadataOptions 
 
 t.beforeEach(t => leavesNothing(t))
 
-t.test('metadata comes from several peers at once, each piece asked for once (I4, I6, H7)', async t => {
-  // Nobody answers before all three were asked.
+t.test('metadata comes from several peers at once, and each piece is requested once', async t => {
+  // No peer answers before all three were asked.
   let all = () => {}
   const asked = new Promise<void>(resolve => {
     all = resolve
@@ -145,7 +145,7 @@ t.test('metadata comes from several peers at once, each piece asked for once (I4
 })
 
 for (const totalSize of [0, 5, -1, 2 ** 40, undefined])
-  t.test(`the only peer gives a total_size of ${totalSize}: the hash decides`, async t => {
+  t.test(`if the only peer gives a total_size of ${totalSize}, the hash decides`, async t => {
     const answer: Answer = (piece, _, say) => {
       const { totalSize: _own, ...rest } = honest(piece) as MetadataMessage & { type: 'data' }
       say({ ...rest, ...(totalSize === undefined ? {} : { totalSize }) })
@@ -232,7 +232,7 @@ const liars: [name: string, script: DonorScript, complaint: RegExp | undefined][
 ]
 
 for (const [name, script, complaint] of liars)
-  t.test(`a peer that ${name} does not keep the metadata from us`, async t => {
+  t.test(`a peer that ${name} does not prevent the metadata from arriving`, async t => {
     let lied = () => {}
     const after = new Promise<void>(resolve => {
       lied = resolve
@@ -257,7 +257,7 @@ for (const [name, script, complaint] of liars)
     else t.notMatch(warnings.join('\n'), /does not match/)
   })
 
-t.test('of three that gave a wrong whole together, the one that lied is found', async t => {
+t.test('of three peers that gave wrong metadata together, the lying one is found', async t => {
   const changed = (piece: number) => ({
     ...honest(piece),
     data: Buffer.from(honestData(piece)).fill(7, 0, 5),
@@ -283,7 +283,7 @@ function honestData(piece: number): Uint8Array {
   return info.subarray(piece * PIECE, (piece + 1) * PIECE)
 }
 
-t.test('pieces that nobody asked for are passed over (I8), and requests of others rejected (I3)', async t => {
+t.test('pieces that were not requested are skipped, and requests of others rejected', async t => {
   let rejected: MetadataMessage | undefined
   const peer = await donor(t, {
     more: wire => {
@@ -303,7 +303,7 @@ t.test('pieces that nobody asked for are passed over (I8), and requests of other
   t.ok(rejected)
 })
 
-t.test('a peer that is silent is overtaken by others', async t => {
+t.test('other peers are asked when one is silent', async t => {
   const clock = new VirtualClock()
   const silent = await donor(t, { answer: () => {} })
   const honest = await donor(t)
@@ -317,7 +317,7 @@ t.test('a peer that is silent is overtaken by others', async t => {
   t.strictSame((await result).metainfo.info, info)
 })
 
-t.test('when nobody gives it, it is said who was asked and what they lacked', async t => {
+t.test('when no peer gives the metadata, the error counts the peers and what they lacked', async t => {
   const clock = new VirtualClock()
   const none = await donor(t, { size: null })
   const liar = await donor(t, { size: 2 ** 30 })
@@ -339,7 +339,7 @@ t.test('when nobody gives it, it is said who was asked and what they lacked', as
   t.equal(clock.pending, 0)
 })
 
-t.test('it can be given up, before and while it runs', async t => {
+t.test('the request for metadata can be aborted, before the start and while it runs', async t => {
   const peer = await donor(t, { answer: () => {} })
   const control = new AbortController()
   const { result } = fetching([peer], { signal: control.signal })
@@ -351,14 +351,14 @@ t.test('it can be given up, before and while it runs', async t => {
   await peer.wires[0]!.gone()
 })
 
-t.test('a link of v2 alone is refused; metadata of a hybrid is taken (I13)', async t => {
+t.test('a link of v2 alone is rejected; metadata of a hybrid torrent is accepted', async t => {
   await t.rejects(fetchMetadata(parseMagnet('ab'.repeat(32))), { code: 'ERR_USAGE', message: /v2 alone/ })
   const hybrid = torrentOf(500, { 'meta version': 2 })
   const peer = await donor(t, { of: hybrid })
   t.strictSame((await fetching([peer], {}, hybrid).result).metainfo.info, hybrid.info)
 })
 
-t.test('metadata that is right by its hash and unsafe is refused as a .torrent is (I15)', async t => {
+t.test('metadata with the right hash and unsafe content is rejected as a .torrent is', async t => {
   for (const [name, code] of [
     ['..', 'ERR_PATH'],
     ['a', 'ERR_METAINFO'],
@@ -395,7 +395,7 @@ async function seed(t: Owner, made: MadeTorrent, encryption: Encryption = 'prefe
 }
 
 for (const encryption of ['prefer', 'require', 'off'] as const)
-  t.test(`what we share we give the metadata of, encryption: ${encryption}`, async t => {
+  t.test(`a seed gives the metadata, encryption: ${encryption}`, async t => {
     const address = await seed(t, made, encryption)
     const peers = [address]
     const magnet = parseMagnet(made.metainfo.infoHash.toString('hex'))
@@ -407,7 +407,7 @@ for (const encryption of ['prefer', 'require', 'off'] as const)
     t.strictSame(metainfo.info, info)
   })
 
-t.test('peers that come to us are asked as well', async t => {
+t.test('peers that connect to us are asked for the metadata too', async t => {
   const client = new Client(OFFLINE)
   t.teardown(() => client.close())
   const magnet = parseMagnet(made.metainfo.infoHash.toString('hex'))
@@ -446,7 +446,7 @@ async function leech(t: Owner, of: MadeTorrent) {
   return { wire, about, ask, answers }
 }
 
-t.test('a piece that there is not is rejected, and the next one given (I1, I2)', async t => {
+t.test('a piece of metadata that does not exist is rejected, and the next one is sent', async t => {
   const small = torrentOf(300)
   const { wire, about, ask, answers } = await leech(t, small)
   t.equal(about.metadataSize, 300)
@@ -461,7 +461,7 @@ t.test('a piece that there is not is rejected, and the next one given (I1, I2)',
   t.notOk(wire.closed)
 })
 
-t.test('who asks for it again and again gets it a few times (I16)', async t => {
+t.test('a peer that requests the same metadata repeatedly gets it a few times', async t => {
   const small = torrentOf(300)
   const { wire, ask, answers } = await leech(t, small)
   ask(...Array<number>(2000).fill(0))

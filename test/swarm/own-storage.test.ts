@@ -112,7 +112,7 @@ async function served(t: Test, storage: Storage, options: Partial<TorrentOptions
   return { peer, torrent: torrent.start() }
 }
 
-t.test('a storage with a window passes a file to its reader, no further ahead than memory', async t => {
+t.test('a storage with a window passes a file to its reader, no further ahead than the memory', async t => {
   const storage = new OneReaderStorage()
   const { peer, torrent } = await served(t, storage, { memory: 16 * PIECE })
   const chunks: Uint8Array[] = []
@@ -129,7 +129,7 @@ t.test('a storage with a window passes a file to its reader, no further ahead th
   t.equal((storage.closed as NodeJS.ErrnoException | undefined)?.code, 'ERR_ABORTED')
 })
 
-t.test('what a window forgets is fetched again for the next reader', async t => {
+t.test('data that a window dropped is downloaded again for the next reader', async t => {
   const { peer, torrent } = await served(t, new OneReaderStorage(), { memory: 16 * PIECE, onDemand: true })
   for (let times = 1; times <= 2; times++) {
     const chunks: Uint8Array[] = []
@@ -140,11 +140,14 @@ t.test('what a window forgets is fetched again for the next reader', async t => 
   }
 })
 
-t.test('a storage that retains nothing is written to, never read, and peers get none of it', async t => {
-  const storage = new WriteOnlyStorage()
-  const { peer, torrent } = await served(t, storage)
-  await torrent.done
-  t.ok(made.content.equals(storage.bytes))
-  t.equal(storage.reads, 0)
-  t.same(peer.wires[0]!.all('have'), [])
-})
+t.test(
+  'a storage that retains nothing is written to and never read, and peers get nothing of it',
+  async t => {
+    const storage = new WriteOnlyStorage()
+    const { peer, torrent } = await served(t, storage)
+    await torrent.done
+    t.ok(made.content.equals(storage.bytes))
+    t.equal(storage.reads, 0)
+    t.same(peer.wires[0]!.all('have'), [])
+  },
+)

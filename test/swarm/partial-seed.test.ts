@@ -37,7 +37,7 @@ function heard({ received }: Wire): ExtendedHandshake[] {
   )
 }
 
-t.test('one file of two: left is what is missing of the whole torrent, and nothing is completed', async t => {
+t.test('with one file of two, left counts the whole torrent, and no completion is announced', async t => {
   const tracker = await quiet(t)
   const clock = new VirtualClock()
   const peer = await scriptedPeer(t, made)
@@ -60,7 +60,7 @@ t.test('one file of two: left is what is missing of the whole torrent, and nothi
   ])
 })
 
-t.test('without sharing it leaves at once, and says no more than that', async t => {
+t.test('without sharing it leaves at once, and announces only that', async t => {
   const tracker = await quiet(t)
   const peer = await scriptedPeer(t, made)
   const { torrent } = run(t, withTrackers(tracker.url), {
@@ -74,36 +74,33 @@ t.test('without sharing it leaves at once, and says no more than that', async t 
   t.notOk(tracker.announces.some(({ event, params }) => event === 'completed' || String(params.left) === '0'))
 })
 
-t.test(
-  'a seed that has a part of it is a partial seed from its start; so it is with super-seeding',
-  async t => {
-    for (const superSeed of [false, true]) {
-      const tracker = await quiet(t)
-      const disk = memoryDisk()
-      await disk.mkdir('/home/torrent', { recursive: true })
-      const broken = Buffer.from(made.content)
-      broken[3 * pieceLength]! ^= 1
-      await disk.writeFile('/home/torrent/a', broken.subarray(0, 4 * 16384 + 100))
-      await disk.writeFile('/home/torrent/b', broken.subarray(4 * 16384 + 100))
-      const { torrent } = run(t, withTrackers(tracker.url), {
-        trackers: true,
-        select: () => false,
-        share: true,
-        disk,
-        superSeed,
-      })
-      await tracker.seen(2)
-      await torrent.close()
-      t.same(announcedTo(tracker), [
-        `started ${pieceLength}`,
-        `paused ${pieceLength}`,
-        `stopped ${pieceLength}`,
-      ])
-    }
-  },
-)
+t.test('a seed that has a part is a partial seed from the start, also with super-seeding', async t => {
+  for (const superSeed of [false, true]) {
+    const tracker = await quiet(t)
+    const disk = memoryDisk()
+    await disk.mkdir('/home/torrent', { recursive: true })
+    const broken = Buffer.from(made.content)
+    broken[3 * pieceLength]! ^= 1
+    await disk.writeFile('/home/torrent/a', broken.subarray(0, 4 * 16384 + 100))
+    await disk.writeFile('/home/torrent/b', broken.subarray(4 * 16384 + 100))
+    const { torrent } = run(t, withTrackers(tracker.url), {
+      trackers: true,
+      select: () => false,
+      share: true,
+      disk,
+      superSeed,
+    })
+    await tracker.seen(2)
+    await torrent.close()
+    t.same(announcedTo(tracker), [
+      `started ${pieceLength}`,
+      `paused ${pieceLength}`,
+      `stopped ${pieceLength}`,
+    ])
+  }
+})
 
-t.test('a seed that has all of it announces left 0, and neither completed nor paused', async t => {
+t.test('a complete seed announces left 0, and neither completed nor paused', async t => {
   for (const superSeed of [false, true]) {
     const tracker = await quiet(t)
     const disk = memoryDisk()
@@ -123,7 +120,7 @@ t.test('a seed that has all of it announces left 0, and neither completed nor pa
   }
 })
 
-t.test('a UDP tracker hears of what is left, and no event that it does not know', async t => {
+t.test('a UDP tracker is sent left, and no event that it does not know', async t => {
   const tracker = await udpTracker(t)
   const peer = await scriptedPeer(t, made)
   const { torrent } = run(t, withTrackers(tracker.url), {
@@ -166,7 +163,7 @@ t.test('a reader of one file through a window is no seed, complete or partial', 
   )
 })
 
-t.test('on demand into a directory: completed once all of it was read, and not before', async t => {
+t.test('on demand into a directory, completed is announced after the last byte was downloaded', async t => {
   const tracker = await quiet(t)
   const peer = await scriptedPeer(t, made)
   const { torrent } = run(t, withTrackers(tracker.url), {
@@ -187,28 +184,25 @@ t.test('on demand into a directory: completed once all of it was read, and not b
   t.same(announcedTo(tracker).slice(1), ['completed 0', 'stopped 0'])
 })
 
-t.test(
-  'peers that are connected hear that nothing more is wanted; those that come later at once',
-  async t => {
-    const disk = memoryDisk()
-    await disk.mkdir('/home/torrent', { recursive: true })
-    const { address, torrent } = await client(t, made, {
-      disk,
-      has: () => false,
-      select: index => index === 0,
-    })
-    const wire = await dial(t, made, address, {
-      has: () => true,
-      handshake: { reserved: RESERVED.extended },
-    })
-    await torrent.done
-    await wire.until(() => heard(wire).length === 2)
-    const [first, second] = heard(wire)
-    t.equal(first!.uploadOnly, undefined)
-    t.equal(second!.uploadOnly, true)
-    t.same([...second!.extensions], [...first!.extensions], 'nothing is switched off by it')
-    const late = await dial(t, made, address, { handshake: { reserved: RESERVED.extended } })
-    await late.until(() => heard(late).length === 1)
-    t.equal(heard(late)[0]!.uploadOnly, true)
-  },
-)
+t.test('connected peers are told that nothing more is wanted; later ones at once', async t => {
+  const disk = memoryDisk()
+  await disk.mkdir('/home/torrent', { recursive: true })
+  const { address, torrent } = await client(t, made, {
+    disk,
+    has: () => false,
+    select: index => index === 0,
+  })
+  const wire = await dial(t, made, address, {
+    has: () => true,
+    handshake: { reserved: RESERVED.extended },
+  })
+  await torrent.done
+  await wire.until(() => heard(wire).length === 2)
+  const [first, second] = heard(wire)
+  t.equal(first!.uploadOnly, undefined)
+  t.equal(second!.uploadOnly, true)
+  t.same([...second!.extensions], [...first!.extensions], 'nothing is switched off by it')
+  const late = await dial(t, made, address, { handshake: { reserved: RESERVED.extended } })
+  await late.until(() => heard(late).length === 1)
+  t.equal(heard(late)[0]!.uploadOnly, true)
+})

@@ -7,7 +7,7 @@ import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 import { msg } from '../helpers/wire.ts'
 
 t.test(
-  'a peer whose last words are a piece’s last block and a mistake, at once: the piece counts',
+  'a peer that sends the last block of a piece and an invalid message at once: the piece counts',
   async t => {
     const made = oddTorrent()
     const liar = await scriptedPeer(t, made, {
@@ -46,7 +46,7 @@ t.test(
     t.match(warnings[0], /message 0 with length 2/)
     t.notOk(
       honest.requests.some(({ index }) => index === 0),
-      'nobody was asked for it again',
+      'it was not requested again',
     )
   },
 )

@@ -57,7 +57,7 @@ function connect(t: Test, options: Partial<TorrentOptions> = {}) {
   return { clock, peer, torrent, storage, events, disconnected }
 }
 
-t.test('a paused download asks its only peer for nothing, does not time out, and goes on', async t => {
+t.test('a paused download requests nothing from its only peer, does not time out, and continues', async t => {
   const { clock, peer, torrent, storage, events, disconnected } = connect(t, { timeout: 10_000 })
   torrent.start()
   await clock.run({ until: () => torrent.verified.count >= 10, for: 60_000 })
@@ -102,7 +102,7 @@ t.test('pause and resume are idempotent, and may follow each other at once', asy
   t.ok(storage.holds(made.content))
 })
 
-t.test('pauses at any time, one after the other: every byte comes', async t => {
+t.test('a download that is paused at any times gets every byte', async t => {
   for (const seed of [1, 2, 3, 4, 5]) {
     const random = generator(seed)
     const { clock, torrent, storage } = connect(t, { timeout: 20_000 })
@@ -158,7 +158,7 @@ t.test('a torrent may be resumed while it checks its pieces', async t => {
   t.same(events, ['paused', 'resumed', 'started', 'done'])
 })
 
-t.test('a paused torrent closes as any other, and stays closed', async t => {
+t.test('a paused torrent closes as any other does', async t => {
   const { clock, torrent, events } = connect(t)
   torrent.start()
   await clock.run({ until: () => torrent.verified.count >= 3, for: 60_000 })
@@ -199,7 +199,7 @@ t.test('a reader waits while its torrent is paused, and gets the rest after resu
   }
 })
 
-t.test('a seed that is paused gives nothing and accepts no connection; after resume it does', async t => {
+t.test('a paused seed uploads nothing and accepts no connection until it is resumed', async t => {
   const swarm = new SimulatedSwarm({ seed: 1, pieces: 200 })
   const seed = swarm.join({ complete: true, limitUp: 200_000 })
   const leecher = swarm.join({})
@@ -219,7 +219,7 @@ t.test('a seed that is paused gives nothing and accepts no connection; after res
   await swarm.close()
 })
 
-t.test('a paused torrent counts neither for common memory nor for common connections', async t => {
+t.test('a paused torrent takes no share of memory and connections', async t => {
   const memoryBudget = new MemoryBudget(64 * PIECE)
   const connections = new ConnectionLimit(10)
   const other = {}
@@ -254,7 +254,7 @@ async function passUntil(clock: SteppedClock, met: () => boolean): Promise<void>
 }
 
 t.test(
-  'a paused download onto a disk keeps the blocks of unfinished pieces, and does not ask for them again',
+  'a paused download to a disk keeps the blocks of unfinished pieces, and does not request them again',
   async t => {
     const odd = oddTorrent()
     const clock = new SteppedClock()
@@ -284,7 +284,7 @@ t.test(
   },
 )
 
-t.test('trackers are told stopped when a torrent is paused, and started when it goes on', async t => {
+t.test('trackers are sent stopped on a pause, and started on a resume', async t => {
   const odd = oddTorrent()
   const peer = await scriptedPeer(t, odd, { interested: () => {} })
   const tracker = await scriptedTracker(t, { body: { interval: 1800, peers: Buffer.alloc(0) } })
@@ -308,7 +308,7 @@ t.test('trackers are told stopped when a torrent is paused, and started when it 
   )
 })
 
-t.test('a connection that comes in while a torrent is paused is closed, and taken after resume', async t => {
+t.test('a connection to a paused torrent is closed, and accepted after the resume', async t => {
   const odd = oddTorrent()
   const { address, torrent } = await client(t, odd)
   const first = await dial(t, odd, address)
@@ -323,7 +323,7 @@ t.test('a connection that comes in while a torrent is paused is closed, and take
   await third.unchoked()
 })
 
-t.test('a paused download asks its only web seed for nothing, and goes on', async t => {
+t.test('a paused download requests nothing from its only web seed, and continues', async t => {
   const server = await webServer(t, made)
   const metainfo = { ...made.metainfo, webSeeds: [`${server.origin}/`] }
   const { torrent, file } = run(t, { ...made, metainfo }, { timeout: 10_000 })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
 import { oddTorrent, run } from '../helpers/swarm.ts'
 
-t.test('G1, G13: a download from one seed ends right, the last block at its own length', async t => {
+t.test('a download from one seed gets the right bytes, the last block with its own length', async t => {
   const made = oddTorrent()
   const peer = await scriptedPeer(t, made)
   const { torrent, file, events, warnings } = run(t, made, { peers: [peer.address] })

@@ -38,7 +38,7 @@ async function all(reader: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-t.test('several readers at different places of one file, each gets its bytes', async t => {
+t.test('several readers at different places of one file get their bytes', async t => {
   const { film, torrent } = await served(t, [{}, {}])
   const places = [0, 0.2, 0.4, 0.6, 0.8].map(part => Math.floor(part * film.length))
   const right = (start: number) => made.content.subarray(start)
@@ -53,21 +53,24 @@ const indices = (peers: { requests: readonly { index: number }[] }[]) => [
   ...new Set(peers.flatMap(({ requests }) => requests.map(({ index }) => index))),
 ]
 
-t.test('nobody reads: nothing is asked for; one reads a little: no more than the window', async t => {
-  const { film, peers, window } = await served(t, [{}])
-  await peers[0]!.until(() => peers[0]!.wires.some(wire => wire.all('interested').length > 0))
-  for (let turns = 0; turns < 20; turns++) await settle()
-  t.same(indices(peers), [])
-  const iterator = film.stream({ start: 100 * PIECE })[Symbol.asyncIterator]()
-  t.ok(Buffer.from((await iterator.next()).value!).equals(made.content.subarray(100 * PIECE, 101 * PIECE)))
-  for (let turns = 0; turns < 100; turns++) await settle()
-  const asked = indices(peers)
-  t.ok(asked.length <= 28 + 5 && asked.every(index => index >= 100 && index < 133), `${asked}`)
-  t.ok(window.buffered <= 64 * PIECE, `${window.buffered}`)
-  await iterator.return?.()
-})
+t.test(
+  'without a reader nothing is requested; a reader that reads little requests no more than the window',
+  async t => {
+    const { film, peers, window } = await served(t, [{}])
+    await peers[0]!.until(() => peers[0]!.wires.some(wire => wire.all('interested').length > 0))
+    for (let turns = 0; turns < 20; turns++) await settle()
+    t.same(indices(peers), [])
+    const iterator = film.stream({ start: 100 * PIECE })[Symbol.asyncIterator]()
+    t.ok(Buffer.from((await iterator.next()).value!).equals(made.content.subarray(100 * PIECE, 101 * PIECE)))
+    for (let turns = 0; turns < 100; turns++) await settle()
+    const asked = indices(peers)
+    t.ok(asked.length <= 28 + 5 && asked.every(index => index >= 100 && index < 133), `${asked}`)
+    t.ok(window.buffered <= 64 * PIECE, `${window.buffered}`)
+    await iterator.return?.()
+  },
+)
 
-t.test('a reader that stands still takes no more than its share: others go on', async t => {
+t.test('a reader that stands still takes no more than its share', async t => {
   const { film } = await served(t, [{}])
   const paused = film.stream()[Symbol.asyncIterator]()
   await paused.next()
@@ -79,7 +82,7 @@ t.test('a reader that stands still takes no more than its share: others go on', 
   t.ok(Buffer.concat(rest).equals(made.content), 'and it, once it goes on, has all its bytes')
 })
 
-t.test('what was just read is there for who reads it again; what is longer ago is fetched again', async t => {
+t.test('recent data is there for the next reader; older data is downloaded again', async t => {
   const { film, peers } = await served(t, [{}])
   const part = { start: 0, end: 8 * PIECE }
   const right = made.content.subarray(0, 8 * PIECE)
@@ -92,7 +95,7 @@ t.test('what was just read is there for who reads it again; what is longer ago i
   t.ok(peers[0]!.requests.length > asked + 20)
 })
 
-t.test('readers that come and go at random, cut off anywhere: every byte right, nothing stuck', async t => {
+t.test('readers that come and go at random get every byte, and none is stuck', async t => {
   const seed = 77
   const random = generator(seed)
   const { film, window } = await served(t, [{}, {}, {}])
@@ -111,10 +114,10 @@ t.test('readers that come and go at random, cut off anywhere: every byte right, 
   }
   await Promise.all([read(), read(), read(), read(), read()])
   for (let turns = 0; turns < 20; turns++) await settle()
-  t.ok(window.buffered <= 10 * PIECE, `${window.buffered} bytes are held with nobody there`)
+  t.ok(window.buffered <= 10 * PIECE, `${window.buffered} bytes are held without a reader`)
 })
 
-t.test('more readers than there is room for are refused, not starved', async t => {
+t.test('more readers than there is room for are rejected', async t => {
   const { film } = await served(t, [{}], { memory: 1 })
   const readers = [0, 1, 2, 3].map(index => film.stream({ start: index * PIECE }))
   t.throws(() => film.stream(), { code: 'ERR_BUSY', message: /4 readers/ })
@@ -124,7 +127,7 @@ t.test('more readers than there is room for are refused, not starved', async t =
   for (const [index, bytes] of got.entries()) t.ok(bytes.equals(made.content.subarray(index * PIECE)))
 })
 
-t.test('a web stream has the same bytes, and its cancel ends the reading', async t => {
+t.test('a web stream has the same bytes, and cancelling it ends the reading', async t => {
   const { film, peers } = await served(t, [{}])
   const reader = film.web({ start: 5, end: 40_000 }).getReader()
   const chunks: Uint8Array[] = []
@@ -140,7 +143,7 @@ t.test('a web stream has the same bytes, and its cancel ends the reading', async
   t.equal(peers[0]!.requests.length, asked)
 })
 
-t.test('a signal ends one reader with its reason, and the others go on', async t => {
+t.test('a signal ends one reader with its reason, and no other', async t => {
   const { film } = await served(t, [{}])
   const aborted = new AbortController()
   const first = all(film.stream({ signal: aborted.signal }))
@@ -151,7 +154,7 @@ t.test('a signal ends one reader with its reason, and the others go on', async t
   await t.rejects(all(film.stream({ signal: AbortSignal.abort(new Error('before')) })), { message: 'before' })
 })
 
-t.test('the torrent ends while many read: each has all its bytes, or an error', async t => {
+t.test('when the torrent ends during many reads, each reader has all its bytes or an error', async t => {
   for (const after of [3, 40, 120]) {
     const { film, torrent } = await served(t, [
       {
@@ -170,7 +173,7 @@ t.test('the torrent ends while many read: each has all its bytes, or an error', 
   }
 })
 
-t.test('off a disk: what a reader needs is fetched first, and the rest after it', async t => {
+t.test('from a directory, data that a reader needs is downloaded first, and the rest after it', async t => {
   leavesNothing(t)
   const peer = await scriptedPeer(t, made, {})
   const torrent = startTorrent(made.metainfo, {
@@ -191,6 +194,6 @@ t.test('off a disk: what a reader needs is fetched first, and the rest after it'
   const order = indices([peer])
   const isRead = (index: number) => index >= 200 && index < 260
   const others = order.slice(0, order.findLastIndex(isRead)).filter(index => !isRead(index))
-  t.ok(others.length < 10, `${others.length} pieces that nobody read were asked for before`)
+  t.ok(others.length < 10, `${others.length} pieces without a reader were requested before`)
   await torrent.done
 })

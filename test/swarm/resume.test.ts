@@ -9,7 +9,7 @@ const made = oddTorrent()
 const piecesOf = (requests: readonly { index: number }[]) =>
   [...new Set(requests.map(({ index }) => index))].sort((a, b) => a - b)
 
-t.test('of a finished download nothing is fetched again', async t => {
+t.test('a complete download is not downloaded again', async t => {
   const peer = await scriptedPeer(t, made)
   const disk = memoryDisk()
   await disk.writeFile('/home/odd.bin', made.content)
@@ -22,7 +22,7 @@ t.test('of a finished download nothing is fetched again', async t => {
   t.match(torrent.progress, { verified: made.content.length, total: made.content.length, limit: 'none' })
 })
 
-t.test('what was altered, and only that, is fetched again', async t => {
+t.test('only altered pieces are downloaded again', async t => {
   const peer = await scriptedPeer(t, made)
   const disk = memoryDisk()
   const bad = Buffer.from(made.content)
@@ -34,7 +34,7 @@ t.test('what was altered, and only that, is fetched again', async t => {
   t.same(piecesOf(peer.requests), [0, 2, 7])
 })
 
-t.test('what was cut off is fetched again, what is too much is cut off', async t => {
+t.test('truncated files are completed, and longer files are truncated', async t => {
   for (const [there, pieces] of [
     [made.content.subarray(0, 5 * 40960 + 100), [5, 6, 7, 8, 9, 10]],
     [Buffer.concat([made.content, Buffer.alloc(5000, 1)]), []],
@@ -50,7 +50,7 @@ t.test('what was cut off is fetched again, what is too much is cut off', async t
   }
 })
 
-t.test('only what is selected comes, with empty files among it, and nothing else is made', async t => {
+t.test('only selected files are downloaded and created, empty ones among them', async t => {
   const torrent = makeTorrent({
     files: [40_000, 0, 40_000, 0, 40_000].map((length, index) => ({ path: `d/${index}`, length })),
     pieceLength: 16384,
@@ -72,7 +72,7 @@ t.test('only what is selected comes, with empty files among it, and nothing else
   t.equal(one.progress.total, 3 * 16384)
 })
 
-t.test('with nothing but empty files, or none selected, it is done at once', async t => {
+t.test('a selection of empty files, or of none, is done at once', async t => {
   const empty = makeTorrent({ files: [0, 0].map((length, index) => ({ path: `d/${index}`, length })) })
   const first = run(t, empty)
   await first.torrent.done
@@ -83,7 +83,7 @@ t.test('with nothing but empty files, or none selected, it is done at once', asy
   t.same(second.events, ['started', 'done'])
 })
 
-t.test('read() gives a file’s bytes as they come, and a range of them', async t => {
+t.test('read() gives a file as it arrives, or a range of it', async t => {
   const torrent = makeTorrent({
     files: [30_000, 70_000].map((length, index) => ({ path: `d/${index}`, length })),
     pieceLength: 16384,
@@ -107,7 +107,7 @@ t.test('read() gives a file’s bytes as they come, and a range of them', async 
   t.throws(() => source.files[1]!.stream({ start: 70_001 }), { code: 'ERR_USAGE', message: '70001' })
 })
 
-t.test('on a real directory: downloaded, broken, downloaded again', async t => {
+t.test('a download to a real directory is repaired after damage', async t => {
   leavesNothing(t)
   const torrent = makeTorrent({
     files: [

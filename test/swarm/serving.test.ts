@@ -18,7 +18,7 @@ const dataOf = ({ index, begin, length }: { index: number; begin: number; length
   made.content.subarray(index * 40960 + begin, index * 40960 + begin + length)
 const haves = (wire: Wire) => wire.all('have').map(({ index }) => index)
 
-t.test('F1: a seed serves every block as it is, in the order asked for', async t => {
+t.test('a seed serves every block unchanged, in the order of the requests', async t => {
   const { address, torrent } = await client(t, made)
   const wire = await dial(t, made, address)
   await wire.unchoked()
@@ -34,7 +34,7 @@ t.test('F1: a seed serves every block as it is, in the order asked for', async t
   t.equal(torrent.progress.uploaded, made.content.length)
 })
 
-t.test('F2: a piece that we lack is rejected, and to a plain peer not answered', async t => {
+t.test('a request for a piece that we lack is rejected, or ignored without the fast extension', async t => {
   const { address } = await client(t, made, { has: half })
   const [lacking] = blocksOf(made, 7)
   for (const handshake of [fast.handshake, {}]) {
@@ -59,7 +59,7 @@ for (const [index, begin, length] of [
   [0, 0, 0xffffffff],
   [10, 16384, 43],
 ] as const) {
-  t.test(`F3, F4, F5, F6: ${length} bytes at ${begin} of piece ${index} end the connection`, async t => {
+  t.test(`a request of ${length} bytes at ${begin} of piece ${index} ends the connection`, async t => {
     const { address, disconnected } = await client(t, made)
     const wire = await dial(t, made, address, fast)
     await wire.unchoked()
@@ -73,7 +73,7 @@ for (const [index, begin, length] of [
   })
 }
 
-t.test('F6: the last, short block is served to its end', async t => {
+t.test('the last, short block is served to its end', async t => {
   const { address } = await client(t, made)
   const wire = await dial(t, made, address)
   await wire.unchoked()
@@ -81,7 +81,7 @@ t.test('F6: the last, short block is served to its end', async t => {
   t.same(await wire.fetch({ index: 10, begin: 16425, length: 1 }), made.content.subarray(-1))
 })
 
-t.test('F7, F12: a fast peer that is choked is rejected, and served once it is unchoked', async t => {
+t.test('a choked peer with the fast extension is rejected, and served once it is unchoked', async t => {
   const { address } = await client(t, made)
   const wire = await dial(t, made, address, fast)
   await wire.seen('allowedFast', 5)
@@ -95,7 +95,7 @@ t.test('F7, F12: a fast peer that is choked is rejected, and served once it is u
   t.equal(wire.all('piece').length, 1)
 })
 
-t.test('F7, F12: a peer without fast that is choked gets nothing, and no word of it', async t => {
+t.test('a choked peer without the fast extension gets no answer', async t => {
   const { address, torrent } = await client(t, made)
   const connected = new Promise<Peer>(resolve => torrent.once('connected', resolve))
   const wire = await dial(t, made, address, { handshake: { reserved: RESERVED.extended } })
@@ -109,26 +109,29 @@ t.test('F7, F12: a peer without fast that is choked gets nothing, and no word of
   t.same(wire.types, ['handshake', 'extended', 'bitfield', 'unchoke', 'piece'])
 })
 
-t.test('F10, E15: what is cancelled while it waits is not sent, and to a fast peer rejected', async t => {
-  const { address, clock } = await client(t, made, { up: 1000 })
-  for (const handshake of [fast.handshake, {}]) {
-    const wire = await dial(t, made, address, { handshake })
-    await wire.unchoked()
-    wire.send(...all.slice(0, 5).map(block => ({ type: 'request', ...block }) as const))
-    wire.send({ type: 'cancel', ...all[4]! })
-    while (wire.all('piece').length < 4) await clock.advance(10_000)
-    wire.send({ type: 'request', ...all[6]! })
-    while (wire.all('piece').length < 5) await clock.advance(10_000)
-    t.same(
-      wire.all('piece').map(({ index, begin, length }) => ({ index, begin, length })),
-      [...all.slice(0, 4), all[6]],
-    )
-    t.same(wire.all('reject'), 'reserved' in handshake ? [{ type: 'reject', ...all[4] }] : [])
-    wire.socket.destroy()
-  }
-})
+t.test(
+  'a request that is cancelled while it waits is not sent, and rejected with the fast extension',
+  async t => {
+    const { address, clock } = await client(t, made, { up: 1000 })
+    for (const handshake of [fast.handshake, {}]) {
+      const wire = await dial(t, made, address, { handshake })
+      await wire.unchoked()
+      wire.send(...all.slice(0, 5).map(block => ({ type: 'request', ...block }) as const))
+      wire.send({ type: 'cancel', ...all[4]! })
+      while (wire.all('piece').length < 4) await clock.advance(10_000)
+      wire.send({ type: 'request', ...all[6]! })
+      while (wire.all('piece').length < 5) await clock.advance(10_000)
+      t.same(
+        wire.all('piece').map(({ index, begin, length }) => ({ index, begin, length })),
+        [...all.slice(0, 4), all[6]],
+      )
+      t.same(wire.all('reject'), 'reserved' in handshake ? [{ type: 'reject', ...all[4] }] : [])
+      wire.socket.destroy()
+    }
+  },
+)
 
-t.test('F11: a cancel of what was never asked for is nothing', async t => {
+t.test('a cancel of a block that was not requested is ignored', async t => {
   const { address } = await client(t, made)
   const wire = await dial(t, made, address, fast)
   await wire.unchoked()
@@ -137,7 +140,7 @@ t.test('F11: a cancel of what was never asked for is nothing', async t => {
   t.same(wire.all('reject'), [])
 })
 
-t.test('C1: nobody is unchoked who is not interested, and nothing asked for before an unchoke', async t => {
+t.test('only interested peers are unchoked, and nothing is requested before an unchoke', async t => {
   const { address, clock, torrent } = await client(t, made, { has: half })
   const wire = await dial(t, made, address, { has: () => true, interested() {} })
   await wire.seen('interested')
@@ -147,7 +150,7 @@ t.test('C1: nobody is unchoked who is not interested, and nothing asked for befo
   await torrent.done
 })
 
-t.test('C2, C3: one interested to whoever has what we lack, and one not interested at the end', async t => {
+t.test('a peer that has what we lack is sent one interested, and one not interested at the end', async t => {
   const { address, torrent } = await client(t, made, { has: half })
   const poor = await dial(t, made, address, { has: half })
   const rich = await dial(t, made, address, { has: () => true })
@@ -160,28 +163,25 @@ t.test('C2, C3: one interested to whoever has what we lack, and one not interest
   t.same([poor.all('interested'), poor.all('notInterested')], [[], []])
 })
 
-t.test(
-  'D10: a half-complete client tells of each piece it gets, to whoever lacks it, and serves it',
-  async t => {
-    const { address, torrent, verified } = await client(t, made, { has: half })
-    const poor = await dial(t, made, address)
-    await poor.unchoked()
-    t.same(await poor.fetch(first!), dataOf(first!))
-    const rich = await dial(t, made, address, { has: () => true })
-    await rich.seen('interested')
-    rich.send({ type: 'unchoke' })
-    await torrent.done
-    await poor.seen('have', 6)
-    t.same(haves(poor).sort(), [10, 5, 6, 7, 8, 9])
-    t.same(haves(poor).sort(), verified.filter(index => !half(index)).sort())
-    const [block] = blocksOf(made, 10)
-    t.same(await poor.fetch(block!), dataOf(block!))
-    await rich.seen('notInterested')
-    t.same(haves(rich), [], 'it has them all')
-  },
-)
+t.test('a half-complete client announces each new piece to peers that lack it, and serves it', async t => {
+  const { address, torrent, verified } = await client(t, made, { has: half })
+  const poor = await dial(t, made, address)
+  await poor.unchoked()
+  t.same(await poor.fetch(first!), dataOf(first!))
+  const rich = await dial(t, made, address, { has: () => true })
+  await rich.seen('interested')
+  rich.send({ type: 'unchoke' })
+  await torrent.done
+  await poor.seen('have', 6)
+  t.same(haves(poor).sort(), [10, 5, 6, 7, 8, 9])
+  t.same(haves(poor).sort(), verified.filter(index => !half(index)).sort())
+  const [block] = blocksOf(made, 10)
+  t.same(await poor.fetch(block!), dataOf(block!))
+  await rich.seen('notInterested')
+  t.same(haves(rich), [], 'it has them all')
+})
 
-t.test('D11: our bitfield is as long as it must be, with no spare bit set', async t => {
+t.test('our bitfield has the required length and no spare bit set', async t => {
   const { address } = await client(t, made, { has: half })
   const wire = await dial(t, made, address)
   await wire.seen('bitfield')
@@ -193,7 +193,7 @@ t.test('D11: our bitfield is as long as it must be, with no spare bit set', asyn
   t.same([...other.all('bitfield')[0]!.bytes], [0xff, 0xe0])
 })
 
-t.test('D12: with nothing to show we say have-none, or to a plain peer nothing', async t => {
+t.test('without pieces we send have-none, or nothing without the fast extension', async t => {
   const { address } = await client(t, made, { has: none })
   const quick = await dial(t, made, address, fast)
   await quick.unchoked()
@@ -203,7 +203,7 @@ t.test('D12: with nothing to show we say have-none, or to a plain peer nothing',
   t.same(plain.types, ['handshake', 'unchoke'])
 })
 
-t.test('H12: two seeds part, and do not call each other again for ten minutes', async t => {
+t.test('two seeds disconnect, and do not dial each other for ten minutes', async t => {
   const peer = await scriptedPeer(t, made)
   const { address, clock, disconnected } = await client(t, made, { peers: [peer.address] })
   const wire = await peer.connection()

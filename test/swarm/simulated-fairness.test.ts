@@ -16,7 +16,7 @@ const median = (sorted: readonly number[]) => sorted[sorted.length >> 1]!
 const seconds = (sorted: readonly number[]) =>
   [sorted[0]!, median(sorted), sorted.at(-1)!].map(time => time.toFixed(0)).join(', ')
 
-t.test('who gives equally much has it equally soon', async t => {
+t.test('peers that upload equally finish at the same time', async t => {
   const swarm = new SimulatedSwarm({ seed: SEED, pieces: 96 })
   swarm.join({ complete: true, limitUp: 64 * KiB })
   const peers = Array.from({ length: 12 }, () => swarm.join({ limitUp: 32 * KiB }))
@@ -28,7 +28,7 @@ t.test('who gives equally much has it equally soon', async t => {
   await closed(t, swarm)
 })
 
-t.test('who gives has it sooner than who only takes', async t => {
+t.test('peers that upload finish before peers that do not', async t => {
   const swarm = new SimulatedSwarm({ seed: SEED, pieces: 96 })
   swarm.join({ complete: true, limitUp: 128 * KiB })
   const givers: Member[] = []
@@ -49,7 +49,7 @@ t.test('who gives has it sooner than who only takes', async t => {
   await closed(t, swarm)
 })
 
-t.test('forty who know nobody but one seed of four slots all have their turns', async t => {
+t.test('forty peers that know only one seed of four slots all get turns', async t => {
   const swarm = new SimulatedSwarm({ seed: SEED, pieces: 160 })
   const seed = swarm.join({ complete: true, limitUp: 24 * KiB })
   const leechers = Array.from({ length: 40 }, () => swarm.join({ peers: [seed.address] }))

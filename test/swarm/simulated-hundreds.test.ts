@@ -5,7 +5,7 @@ import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 const SEED = Number(process.env.SEED ?? 1)
 const KiB = 1024
 
-t.test('two hundred who know only a few of each other all finish', async t => {
+t.test('two hundred peers that know only a few others all finish', async t => {
   const swarm = new SimulatedSwarm({ seed: SEED, pieces: 16 })
   const up = 64 * KiB
   for (let seeds = 0; seeds < 2; seeds++) swarm.join({ complete: true, up: 4 * up })
@@ -22,7 +22,7 @@ t.test('two hundred who know only a few of each other all finish', async t => {
   t.comment(
     `SEED=${SEED}: first ${first} s, median ${median}, last ${last.toFixed(1)}; ${ideal.toFixed(1)} at best`,
   )
-  // two or three rounds of the choker pass before everybody has anything to give
+  // two or three rounds of the choker pass before every peer has something to upload
   t.ok(last <= 4 * ideal, `SEED=${SEED}: the last took ${last} s, of ${ideal} at best`)
   t.ok(leechers.every(({ storage }) => storage.holds(swarm.made.content)))
   await swarm.close()

@@ -17,7 +17,7 @@ for (const [name, { pieces, up, access, limited }] of Object.entries({
   'behind a thin line': { pieces: 160, up: 256 * KiB, access: 512 * KiB, limited: false },
   'that is slow': { pieces: 160, up: 64 * KiB, access: 512 * KiB, limited: true },
 })) {
-  t.test(`ten who start together at one seed ${name} pass on what they get`, async t => {
+  t.test(`ten peers that start together at one seed ${name} pass on what they get`, async t => {
     const swarm = new SimulatedSwarm({ seed: SEED, pieces, pieceLength: 32 * KiB })
     const seed = swarm.join({ complete: true, ...(limited ? { limitUp: up } : { up }) })
     const leechers = Array.from({ length: 10 }, () => swarm.join({ up: access, down: access }))
@@ -45,7 +45,7 @@ for (const [name, { pieces, up, access, limited }] of Object.entries({
   })
 }
 
-t.test('rate limits are kept to 5 % over ten seconds, and shared evenly', async t => {
+t.test('rate limits hold within 5 % over ten seconds, and are shared evenly', async t => {
   for (const direction of ['limitUp', 'limitDown'] as const) {
     const rate = 200 * KiB
     const swarm = new SimulatedSwarm({ seed: SEED, pieces: 256, pieceLength: 32 * KiB })
@@ -98,7 +98,7 @@ async function finish(swarm: SimulatedSwarm, { torrent }: Member, peers: Readonl
   return most
 }
 
-t.test('one who goes silent with the last blocks, or is slow, costs a few seconds', async t => {
+t.test('a peer that becomes silent with the last blocks, or is slow, costs a few seconds', async t => {
   const rate = 256 * KiB
   const run = async (last: 'calm' | 'silent' | 'slow') => {
     const swarm = new SimulatedSwarm({ seed: SEED, pieces: 128, pieceLength: 32 * KiB })

@@ -49,7 +49,7 @@ async function pair(clock: VirtualClock, a: Host, b: Host) {
   return { server, dialled, accepted: accepted[0]! }
 }
 
-t.test('calls run in order of time, and those of one instant as they were set', async t => {
+t.test('timers run in order of time, and simultaneous ones in the order in which they were set', async t => {
   const clock = new VirtualClock()
   const random = generator(SEED)
   const ran: number[][] = []
@@ -69,7 +69,7 @@ t.test('calls run in order of time, and those of one instant as they were set', 
   t.equal(clock.pending, 0)
 })
 
-t.test('a heap that things are taken from at random stays in order', async t => {
+t.test('a heap keeps its order when random elements are removed', async t => {
   const random = generator(SEED)
   const heap = new Heap<{ at: number; order: number; slot: number }>()
   const items = Array.from({ length: 2000 }, (_, order) => ({
@@ -87,7 +87,7 @@ t.test('a heap that things are taken from at random stays in order', async t => 
   )
 })
 
-t.test('time does not move while promises and turns of the loop bring more about', async t => {
+t.test('time does not advance while promises and turns of the loop are pending', async t => {
   const clock = new VirtualClock()
   const steps: number[] = []
   clock.setTimeout(async () => {
@@ -101,7 +101,7 @@ t.test('time does not move while promises and turns of the loop bring more about
   t.equal(clock.now(), 60_000)
 })
 
-t.test('a run that can not come to its end says so', async t => {
+t.test('a run that cannot end reports it', async t => {
   const clock = new VirtualClock({ patience: 20 })
   await t.rejects(clock.run({ until: () => false }), /no timer is left at 0 virtual ms/)
   await t.rejects(clock.run({ until: () => false, for: 5 }), /no timer is left/)
@@ -118,7 +118,7 @@ t.test('a run that can not come to its end says so', async t => {
   t.throws(() => clock.setTimeout(() => {}, Number.NaN), /ms is NaN/)
 })
 
-t.test('a virtual hour of 200 peers that tick needs less real time than a run may take', async t => {
+t.test('a virtual hour of 200 peers with timers takes less real time than the limit of a run', async t => {
   const clock = new VirtualClock()
   let ticks = 0
   for (let peer = 0; peer < 200; peer++) {
@@ -132,7 +132,7 @@ t.test('a virtual hour of 200 peers that tick needs less real time than a run ma
   t.equal(ticks, 200 * 360)
 })
 
-t.test('bytes arrive whole and in order, both ways, however they are cut', async t => {
+t.test('bytes arrive whole and in order in both directions, however they are cut', async t => {
   for (let seed = SEED; seed < SEED + 10; seed++) {
     const { clock, network } = simulate(seed)
     const random = generator(seed)
@@ -167,7 +167,7 @@ t.test('bytes arrive whole and in order, both ways, however they are cut', async
   }
 })
 
-t.test('the same seed gives the same run, and another another', async t => {
+t.test('the same seed gives the same run, and another seed another run', async t => {
   const story = async (seed: number) => {
     const { clock, network } = simulate(seed)
     const hub = network.host('10.0.1.0', { down: 3 * MiB, latency: 10 })
@@ -190,36 +190,39 @@ t.test('the same seed gives the same run, and another another', async t => {
   t.not((await story(SEED + 1)).join(), once.join())
 })
 
-t.test('flows share a link, however small their messages and however fast their other ends', async t => {
-  const both = async (direction: 'up' | 'down') => {
-    const { clock, network } = simulate()
-    const hub = network.host('10.0.1.0', { [direction]: MiB })
-    const ends = [1, 2].map(peer => network.host(`10.0.0.${peer}`, { latency: peer * 20 }))
-    const totals = [0, 0]
-    for (const [index, end] of ends.entries()) {
-      const [from, to] = direction === 'up' ? [hub, end] : [end, hub]
-      const { dialled, accepted, server } = await pair(clock, from, to)
-      server.close()
-      accepted.on('data', bytes => {
-        totals[index]! += bytes.length
-      })
-      // one waits for each of its small messages to leave, the other has much to say at once
-      const more = () => dialled.write(Buffer.alloc(index === 0 ? 16_397 : 500_000), more)
-      more()
+t.test(
+  'flows share a link equally, whatever the size of their messages and the speed of the other ends',
+  async t => {
+    const both = async (direction: 'up' | 'down') => {
+      const { clock, network } = simulate()
+      const hub = network.host('10.0.1.0', { [direction]: MiB })
+      const ends = [1, 2].map(peer => network.host(`10.0.0.${peer}`, { latency: peer * 20 }))
+      const totals = [0, 0]
+      for (const [index, end] of ends.entries()) {
+        const [from, to] = direction === 'up' ? [hub, end] : [end, hub]
+        const { dialled, accepted, server } = await pair(clock, from, to)
+        server.close()
+        accepted.on('data', bytes => {
+          totals[index]! += bytes.length
+        })
+        // one waits for each of its small messages to leave, the other has much to say at once
+        const more = () => dialled.write(Buffer.alloc(index === 0 ? 16_397 : 500_000), more)
+        more()
+      }
+      await clock.run({ for: 2000 })
+      const before = [...totals]
+      await clock.run({ for: 20_000 })
+      return totals.map((total, index) => (total - before[index]!) / 20 / MiB)
     }
-    await clock.run({ for: 2000 })
-    const before = [...totals]
-    await clock.run({ for: 20_000 })
-    return totals.map((total, index) => (total - before[index]!) / 20 / MiB)
-  }
-  for (const direction of ['up', 'down'] as const) {
-    const [first, second] = (await both(direction)) as [number, number]
-    t.ok(Math.abs(first - second) < 0.05 * 0.5, `${direction}: ${first} and ${second} of 1`)
-    t.ok(Math.abs(first + second - 1) < 0.01, `${direction}: ${first + second} of 1`)
-  }
-})
+    for (const direction of ['up', 'down'] as const) {
+      const [first, second] = (await both(direction)) as [number, number]
+      t.ok(Math.abs(first - second) < 0.05 * 0.5, `${direction}: ${first} and ${second} of 1`)
+      t.ok(Math.abs(first + second - 1) < 0.01, `${direction}: ${first + second} of 1`)
+    }
+  },
+)
 
-t.test('latency is half of each host’s, one way', async t => {
+t.test('the one-way latency is half the latency of each host', async t => {
   const { clock, network } = simulate()
   const a = network.host('10.0.0.1', { latency: 100 })
   const b = network.host('10.0.0.2', { latency: 40 })
@@ -263,7 +266,7 @@ t.test('a reader that pauses stops its sender, and memory stays bounded', async 
   t.ok(drained > before)
 })
 
-t.test('`onread` reads into the memory it is given, and false stops it until `resume`', async t => {
+t.test('onread reads into the given memory, and false stops it until resume', async t => {
   const { clock, network } = simulate()
   const a = network.host('10.0.0.1')
   const b = network.host('10.0.0.2')
@@ -297,16 +300,16 @@ t.test('`onread` reads into the memory it is given, and false stops it until `re
   t.same(seen.events, ['connect', 'end', 'finish', 'close'])
 })
 
-t.test('who dials where nobody listens is refused, and where nobody is can not reach it', async t => {
+t.test('dialling a closed port is refused, and an unknown host is unreachable', async t => {
   const { clock, network } = simulate()
   const a = network.host('10.0.0.1', { latency: 50 })
   const b = network.host('10.0.0.2', { latency: 50 })
   const refused = watch(dialTo(a, b))
-  const nobody = watch(a.connect({ host: '10.9.9.9', port: PORT }))
+  const unreachable = watch(a.connect({ host: '10.9.9.9', port: PORT }))
   await clock.run()
   t.equal(clock.now(), 100)
   t.same([refused.error, refused.events], ['connect ECONNREFUSED', ['error', 'close']])
-  t.same([nobody.error, nobody.events], ['connect EHOSTUNREACH', ['error', 'close']])
+  t.same([unreachable.error, unreachable.events], ['connect EHOSTUNREACH', ['error', 'close']])
   const { server } = await pair(clock, a, b)
   const late = dialTo(a, b)
   const seen = watch(late)
@@ -321,7 +324,7 @@ t.test('who dials where nobody listens is refused, and where nobody is can not r
   t.equal(closed.error, 'connect ECONNREFUSED')
 })
 
-t.test('who writes to a socket that is gone is reset', async t => {
+t.test('writing to a closed socket is a reset', async t => {
   const { clock, network } = simulate()
   const a = network.host('10.0.0.1', { latency: 10 })
   const b = network.host('10.0.0.2', { latency: 10, down: MiB })
@@ -343,7 +346,7 @@ t.test('who writes to a socket that is gone is reset', async t => {
   t.equal(network.open, 0)
 })
 
-t.test('a socket that is thrown away, or with bytes unread, resets the other side', async t => {
+t.test('a destroyed socket, or one with unread bytes, resets the other side', async t => {
   for (const unread of [true, false]) {
     const { clock, network } = simulate()
     const { dialled, accepted } = await pair(clock, network.host('10.0.0.1'), network.host('10.0.0.2'))
@@ -358,7 +361,7 @@ t.test('a socket that is thrown away, or with bytes unread, resets the other sid
   }
 })
 
-t.test('a socket destroyed in peace still sends what it wrote, and its end', async t => {
+t.test('a socket that is destroyed after its end still sends what was written', async t => {
   const { clock, network } = simulate()
   const { dialled, accepted } = await pair(
     clock,
@@ -375,7 +378,7 @@ t.test('a socket destroyed in peace still sends what it wrote, and its end', asy
   t.same(seen.events, ['end', 'finish', 'close'])
 })
 
-t.test('whoever has heard the end says its own, after all that it has to say', async t => {
+t.test('a socket that received the end sends its own end after all of its bytes', async t => {
   const { clock, network } = simulate()
   const a = network.host('10.0.0.1', { latency: 10 })
   const b = network.host('10.0.0.2', { latency: 10, up: 100_000 })
@@ -399,7 +402,7 @@ t.test('whoever has heard the end says its own, after all that it has to say', a
   t.same(here.events, ['finish', 'end', 'close'])
 })
 
-t.test('a cut is silent: nothing arrives, nobody is told, and others go on', async t => {
+t.test('a cut is silent: nothing arrives, no error is reported, and other hosts continue', async t => {
   for (const cut of ['partition', 'unplug'] as const) {
     const { clock, network } = simulate()
     const [a, b, c] = [1, 2, 3].map(at => network.host(`10.0.0.${at}`, { latency: 10, down: MiB })) as [
@@ -432,7 +435,7 @@ t.test('a cut is silent: nothing arrives, nobody is told, and others go on', asy
   }
 })
 
-t.test('a server has the port it asked for, or a free one, and ends whom it has no room for', async t => {
+t.test('a server gets the given port or a free one, and closes connections beyond its limit', async t => {
   const { clock, network } = simulate()
   const a = network.host('10.0.0.1')
   const b = network.host('10.0.0.2')
@@ -468,7 +471,7 @@ t.test('a server has the port it asked for, or a free one, and ends whom it has 
   t.throws(() => network.host('10.0.0.3', { up: 0 }), /over 0 bytes per second, got 0/)
 })
 
-t.test('two PeerSockets move a megabyte in the time that the slower access takes', async t => {
+t.test('two PeerSockets move a megabyte in the time that the slower link takes', async t => {
   for (const [up, down] of [
     [MiB / 4, MiB],
     [MiB, MiB / 4],
@@ -510,7 +513,7 @@ t.test('two PeerSockets move a megabyte in the time that the slower access takes
   }
 })
 
-t.test('PeerSockets hear of what happens as they do of Node’s', async t => {
+t.test('PeerSockets get the same events as from sockets of Node', async t => {
   const { clock, network } = simulate()
   const a = network.host('10.0.0.1', { latency: 10 })
   const b = network.host('10.0.0.2', { latency: 10 })

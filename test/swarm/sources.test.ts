@@ -67,7 +67,7 @@ const pex = (id: number, added: readonly PeerAddress[]) => {
   return { type: 'extended' as const, id, payload: encodePex({ added: peers, dropped: [] }) }
 }
 
-t.test('A16: while a DHT runs the handshake says so, and who knows it is told where', async t => {
+t.test('with a DHT the handshake has its bit, and peers that support it are sent our port', async t => {
   const { dht } = sources()
   const { address } = await client(t, made, { dht })
   const wire = await extended(t, made, address, { dht: true })
@@ -76,10 +76,10 @@ t.test('A16: while a DHT runs the handshake says so, and who knows it is told wh
   t.same(wire.all('port'), [{ type: 'port', port: 4444 }])
   const other = await extended(t, made, address)
   await heard(other, made)
-  t.same(other.all('port'), [], 'who does not know it is not told')
+  t.same(other.all('port'), [], 'a peer that does not support it is not told')
 })
 
-t.test('a DHT that only asks is not told of, and one that begins late is told of then', async t => {
+t.test('a DHT that only queries is not announced, and one that starts late is announced then', async t => {
   const { dht } = sources({ readOnly: true })
   const { address, clock } = await client(t, made, { dht })
   const wire = await extended(t, made, address, { dht: true })
@@ -94,7 +94,7 @@ t.test('a DHT that only asks is not told of, and one that begins late is told of
   t.equal(wire.all('port').length, 1)
 })
 
-t.test('K3, K4: the DHT node of a peer is heard of once, port 0 is none', async t => {
+t.test('the DHT node of a peer is used once, and not with port 0', async t => {
   const { calls, dht } = sources()
   const { address } = await client(t, made, { dht })
   const wire = await extended(t, made, address)
@@ -108,7 +108,7 @@ t.test('K3, K4: the DHT node of a peer is heard of once, port 0 is none', async 
   t.same(to.all('port'), [], 'without a DHT nothing comes of it')
 })
 
-t.test('peers come from the DHT, from the local network, and from peers', async t => {
+t.test('peers are found by the DHT, on the local network, and through peers', async t => {
   const seed = await scriptedPeer(t, made)
   for (const source of ['dht', 'lsd', 'pex']) {
     const { calls, dht, lsd } = sources({ found: source === 'dht' ? [seed.address] : [] })
@@ -137,7 +137,7 @@ t.test('peers come from the DHT, from the local network, and from peers', async 
   }
 })
 
-t.test('H11, J4: BEP 27: a private torrent has its trackers and no other source', async t => {
+t.test('a private torrent (BEP 27) uses its trackers and no other source', async t => {
   const seed = await scriptedPeer(t, secret)
   const { calls, dht, lsd } = sources({ found: [seed.address] })
   const { address, torrent, clock } = await client(t, secret, { dht, lsd, has: index => index === 0 })
@@ -156,7 +156,7 @@ t.test('H11, J4: BEP 27: a private torrent has its trackers and no other source'
   t.equal(torrent.complete, false)
 })
 
-t.test('with `pex` off nobody is told of peers, and nobody believed', async t => {
+t.test('with pex off no peers are sent, and received ones are ignored', async t => {
   const seed = await scriptedPeer(t, made)
   const { address, clock } = await client(t, made, { pex: false, has: index => index === 0 })
   const wire = await extended(t, made, address, { port: 7000 })
@@ -170,41 +170,44 @@ t.test('with `pex` off nobody is told of peers, and nobody believed', async t =>
   t.equal(seed.wires.length, 0)
 })
 
-t.test('J6: peers hear who is connected, where it listens, and when it is gone: once a minute', async t => {
-  const seed = await scriptedPeer(t, made, { request: () => {} })
-  const { address, clock } = await client(t, made, { has: index => index === 0, peers: [seed.address] })
-  await seed.connection()
-  const wire = await extended(t, made, address, { port: 7000 })
-  const shy = await extended(t, made, address)
-  const other = await extended(t, made, address, { port: 7001 })
-  await clock.advance(4_500)
-  await heard(wire, made)
-  t.same(exchanged(wire), [], 'not at once: there may be more')
-  await clock.advance(1_500)
-  await wire.until(() => exchanged(wire).length > 0)
-  const [news] = exchanged(wire)
-  t.same(
-    news!.added.map(({ port, flags }) => [port, flags]).sort(),
-    [
-      [7001, 0],
-      [seed.address.port, PEX_FLAGS.reachable | PEX_FLAGS.seed],
-    ].sort(),
-    'nobody whose port is unknown, and not itself',
-  )
-  await shy.until(() => exchanged(shy).length > 0)
-  t.same(exchanged(shy)[0]!.added.length, 3, 'also who does not say where it listens is told')
-  other.socket.destroy()
-  await other.gone()
-  await clock.advance(58_000)
-  await heard(wire, made)
-  t.equal(exchanged(wire).length, 1)
-  await clock.advance(2_500)
-  await wire.until(() => exchanged(wire).length > 1)
-  const [, later] = exchanged(wire)
-  t.same(later, { added: [], dropped: [{ host: '127.0.0.1', port: 7001 }] })
-})
+t.test(
+  'peers are told once a minute which peers are connected, with their ports, and which left',
+  async t => {
+    const seed = await scriptedPeer(t, made, { request: () => {} })
+    const { address, clock } = await client(t, made, { has: index => index === 0, peers: [seed.address] })
+    await seed.connection()
+    const wire = await extended(t, made, address, { port: 7000 })
+    const shy = await extended(t, made, address)
+    const other = await extended(t, made, address, { port: 7001 })
+    await clock.advance(4_500)
+    await heard(wire, made)
+    t.same(exchanged(wire), [], 'not at once: there may be more')
+    await clock.advance(1_500)
+    await wire.until(() => exchanged(wire).length > 0)
+    const [news] = exchanged(wire)
+    t.same(
+      news!.added.map(({ port, flags }) => [port, flags]).sort(),
+      [
+        [7001, 0],
+        [seed.address.port, PEX_FLAGS.reachable | PEX_FLAGS.seed],
+      ].sort(),
+      'no peer with an unknown port, and not itself',
+    )
+    await shy.until(() => exchanged(shy).length > 0)
+    t.same(exchanged(shy)[0]!.added.length, 3, 'a peer that does not name its port is told, too')
+    other.socket.destroy()
+    await other.gone()
+    await clock.advance(58_000)
+    await heard(wire, made)
+    t.equal(exchanged(wire).length, 1)
+    await clock.advance(2_500)
+    await wire.until(() => exchanged(wire).length > 1)
+    const [, later] = exchanged(wire)
+    t.same(later, { added: [], dropped: [{ host: '127.0.0.1', port: 7001 }] })
+  },
+)
 
-t.test('H6: who takes ut_pex back is told no more', async t => {
+t.test('a peer that disables ut_pex is sent no more', async t => {
   const { address, clock } = await client(t, made)
   const wire = await extended(t, made, address, { port: 7000 })
   await extended(t, made, address, { port: 7001 })
@@ -216,7 +219,7 @@ t.test('H6: who takes ut_pex back is told no more', async t => {
   t.same(exchanged(wire), [])
 })
 
-t.test('J5: who floods us with peers is dropped, and those are forgotten', async t => {
+t.test('a peer that floods us with addresses is dropped, and its addresses are forgotten', async t => {
   const { address, torrent } = await client(t, made, { has: index => index === 0 })
   const wire = await extended(t, made, address)
   const reasons: string[] = []
@@ -230,7 +233,7 @@ t.test('J5: who floods us with peers is dropped, and those are forgotten', async
 })
 
 t.test(
-  'peers on a LAN that reached a dual-stack listener are told of each other, by their IPv4 addresses',
+  'peers on a LAN that reached a dual-stack listener are told of each other by IPv4 address',
   async t => {
     const swarm = new SimulatedSwarm({ seed: 1, pieces: 64 })
     const first = swarm.join({ complete: true, limitUp: 4096, peers: [], pex: true })
@@ -248,7 +251,7 @@ t.test(
   },
 )
 
-t.test('in a swarm where each knows one other, all come to know all', async t => {
+t.test('in a swarm where each peer knows one other, all find each other', async t => {
   const seed = Number(process.env.SEED ?? 1)
   const swarm = new SimulatedSwarm({ seed, pieces: 64 })
   const first = swarm.join({ complete: true, limitUp: 4096, peers: [], pex: true })

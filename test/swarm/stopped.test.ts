@@ -21,7 +21,7 @@ function start() {
 }
 
 for (const seconds of [60, 600])
-  t.test(`stopped for ${seconds} s in the middle of a download: it goes on with the same peer`, async t => {
+  t.test(`a process that is stopped for ${seconds} s in a download continues with the same peer`, async t => {
     const { swarm, leecher, ends } = start()
     await swarm.start()
     await swarm.clock.run({ for: 5000 })
@@ -34,7 +34,7 @@ for (const seconds of [60, 600])
     await swarm.close()
   })
 
-t.test('stopped while it connects: the handshake has the rest of its time', async t => {
+t.test('a process that is stopped while it connects has the rest of the time for the handshake', async t => {
   const { swarm, leecher, ends } = start()
   await swarm.start()
   await swarm.clock.run({ for: 30 })
@@ -46,7 +46,7 @@ t.test('stopped while it connects: the handshake has the rest of its time', asyn
 })
 
 t.test(
-  'time in which it ran counts: a seed that goes silent is given up after --timeout, not before',
+  'only time in which the process ran counts: a silent seed is given up after --timeout, not before',
   async t => {
     const { swarm, seed, ends } = start()
     await swarm.start()

@@ -57,7 +57,7 @@ function shuffled(seed: number): PeerScript {
   }
 }
 
-t.test('the bytes come right and in order, from peers that keep no order, then all is closed', async t => {
+t.test('bytes come in order from peers that keep no order, and then everything is closed', async t => {
   const { reader, torrent, events, clock } = await streamed(t, [shuffled(1), shuffled(2), shuffled(3)])
   const closed = over(torrent)
   t.same(await all(reader), made.content)
@@ -67,7 +67,7 @@ t.test('the bytes come right and in order, from peers that keep no order, then a
   t.equal(clock.pending, 0)
 })
 
-t.test('a slow reader: no more than memory is held, and nothing more is asked for', async t => {
+t.test('with a slow reader no more than the memory is held, and nothing more is requested', async t => {
   const torrent = makeTorrent({ files: [{ path: 'a', length: 40 * 32768 }], pieceLength: 32768 })
   const memory = 5 * 32768
   const { reader, torrent: source, peers } = await streamed(t, [{}, {}], { memory }, torrent)
@@ -93,7 +93,7 @@ t.test('a slow reader: no more than memory is held, and nothing more is asked fo
   t.ok(most <= memory && most >= memory / 2, `${most} of ${memory}`)
 })
 
-t.test('a reader that pauses for longer than the time limit is no stall, even at the end', async t => {
+t.test('a reader that pauses longer than the time limit is not a stall, even at the end', async t => {
   const torrent = makeTorrent({ files: [{ path: 'a', length: 4 * 262144 }], pieceLength: 262144 })
   for (const memory of [1, 64 << 20]) {
     const {
@@ -115,7 +115,7 @@ t.test('a reader that pauses for longer than the time limit is no stall, even at
   }
 })
 
-t.test('a file in the middle of several comes whole, and little else is fetched', async t => {
+t.test('a file in the middle of several comes whole, and little else is downloaded', async t => {
   const lengths = [50_000, 0, 100_001, 3, 70_000]
   const torrent = makeTorrent({
     files: lengths.map((length, index) => ({ path: `d/${index}`, length })),
@@ -135,13 +135,13 @@ t.test('a file in the middle of several comes whole, and little else is fetched'
   }
 })
 
-t.test('which file is to be said when there are several, and must be there', async t => {
+t.test('the file must be named when there are several, and must exist', async t => {
   const torrent = makeTorrent({ files: ['a', 'b'].map(path => ({ path, length: 10 })) })
   t.throws(() => stream(torrent.metainfo), { code: 'ERR_USAGE', message: /2 files/ })
   t.throws(() => stream(torrent.metainfo, { file: 2 }), { code: 'ERR_USAGE', message: /no file 2/ })
 })
 
-t.test('lent chunks come right as well, if each is given back', async t => {
+t.test('lent chunks have the right bytes if each is released', async t => {
   const { reader } = await streamed(t, [shuffled(4)], { lend: true, memory: 1 })
   const chunks: Buffer[] = []
   for await (const chunk of reader) {
@@ -151,7 +151,7 @@ t.test('lent chunks come right as well, if each is given back', async t => {
   t.same(Buffer.concat(chunks), made.content)
 })
 
-t.test('destroyed at any point, the reader closes everything, and it never looks like an end', async t => {
+t.test('a reader destroyed at any point closes everything, and never gives an end', async t => {
   for (let at = 0; at < 12; at++) {
     const { reader, torrent, said, clock, events } = await streamed(t, [{}], { memory: 1 })
     const closed = over(torrent)
@@ -166,20 +166,17 @@ t.test('destroyed at any point, the reader closes everything, and it never looks
   }
 })
 
-t.test(
-  'destroyed while it waits for a peer that never gives anything, the reader closes everything',
-  async t => {
-    const { reader, torrent, peers, said } = await streamed(t, [{ request() {} }])
-    reader.resume()
-    await peers[0]!.until(() => peers[0]!.requests.length > 0)
-    const closed = over(torrent)
-    reader.destroy(new Error('enough'))
-    await closed
-    t.same(said, ['error', 'close'])
-  },
-)
+t.test('a reader destroyed while it waits for a silent peer closes everything', async t => {
+  const { reader, torrent, peers, said } = await streamed(t, [{ request() {} }])
+  reader.resume()
+  await peers[0]!.until(() => peers[0]!.requests.length > 0)
+  const closed = over(torrent)
+  reader.destroy(new Error('enough'))
+  await closed
+  t.same(said, ['error', 'close'])
+})
 
-t.test('the torrent destroyed at any point: every byte, or an error, never a short end', async t => {
+t.test('a torrent destroyed at any point gives every byte or an error, never a short end', async t => {
   for (let at = 0; at < 30; at += 3) {
     for (const error of [new Error('gone'), undefined]) {
       const { reader, torrent, said } = await streamed(t, [
@@ -200,7 +197,7 @@ t.test('the torrent destroyed at any point: every byte, or an error, never a sho
   }
 })
 
-t.test('an aborted signal ends the stream with its reason, and the torrent', async t => {
+t.test('an aborted signal ends the stream and the torrent with its reason', async t => {
   const control = new AbortController()
   const reason = new Error('by signal')
   const { reader, torrent, said, events } = await streamed(t, [{ request() {} }], { signal: control.signal })
@@ -212,7 +209,7 @@ t.test('an aborted signal ends the stream with its reason, and the torrent', asy
   t.equal(events.at(-1), 'close')
 })
 
-t.test('a signal that was aborted before is the failure of the stream and of its torrent', async t => {
+t.test('a signal that was aborted before fails the stream and its torrent', async t => {
   leavesNothing(t)
   const reason = new Error('by signal')
   const reader = stream(made.metainfo, { ...OFFLINE, signal: AbortSignal.abort(reason) })
@@ -220,7 +217,7 @@ t.test('a signal that was aborted before is the failure of the stream and of its
   await t.rejects(reader.torrent, reason)
 })
 
-t.test('a signal that was not needed is let go of', async t => {
+t.test('the listener on a signal is removed at the end', async t => {
   const { signal } = new AbortController()
   const { reader, torrent } = await streamed(t, [{}], { signal })
   const closed = over(torrent)

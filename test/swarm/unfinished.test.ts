@@ -65,28 +65,36 @@ async function interrupted(
 }
 
 for (const end of ['close', 'timeout'] as const) {
-  t.test(`a slow only seed, ended by ${end} three times: no block is fetched twice`, async t => {
-    const disk = memoryDisk()
-    const given: string[] = []
-    for (const count of [10, 31, 47]) given.push(...(await interrupted(t, disk, count, { end })))
-    t.equal(given.length, 88)
-    const { given: last, peer } = await giving(t, BLOCKS)
-    const { torrent, file } = run(t, made, { disk, record: RECORD, peers: [peer.address], sequential: true })
-    await torrent.done
-    t.equal(last.length, BLOCKS - 88)
-    t.equal(new Set([...given, ...last]).size, BLOCKS)
-    t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
-    t.ok((await file('d/b'))!.equals(made.content.subarray(MiB + 5000)))
-    t.equal(torrent.progress.downloaded, made.content.length - 88 * BLOCK_LENGTH)
-    const from = [0, 1]
-      .flatMap(index => torrent.contributionsTo(index))
-      .reduce((sum, { bytes }) => sum + bytes, 0)
-    t.equal(from, torrent.progress.downloaded, 'blocks of earlier runs are nobody’s')
-    await torrent.close()
-  })
+  t.test(
+    `a download from a slow seed that is ended by ${end} three times downloads no block twice`,
+    async t => {
+      const disk = memoryDisk()
+      const given: string[] = []
+      for (const count of [10, 31, 47]) given.push(...(await interrupted(t, disk, count, { end })))
+      t.equal(given.length, 88)
+      const { given: last, peer } = await giving(t, BLOCKS)
+      const { torrent, file } = run(t, made, {
+        disk,
+        record: RECORD,
+        peers: [peer.address],
+        sequential: true,
+      })
+      await torrent.done
+      t.equal(last.length, BLOCKS - 88)
+      t.equal(new Set([...given, ...last]).size, BLOCKS)
+      t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
+      t.ok((await file('d/b'))!.equals(made.content.subarray(MiB + 5000)))
+      t.equal(torrent.progress.downloaded, made.content.length - 88 * BLOCK_LENGTH)
+      const from = [0, 1]
+        .flatMap(index => torrent.contributionsTo(index))
+        .reduce((sum, { bytes }) => sum + bytes, 0)
+      t.equal(from, torrent.progress.downloaded, 'blocks of earlier runs belong to no peer')
+      await torrent.close()
+    },
+  )
 }
 
-t.test('of a piece that lacks one block, that block is fetched and no other', async t => {
+t.test('of a piece that lacks one block, only that block is downloaded', async t => {
   const disk = memoryDisk()
   await interrupted(t, disk, 63)
   const { given, peer } = await giving(t, 1)
@@ -102,7 +110,7 @@ t.test('of a piece that lacks one block, that block is fetched and no other', as
   await torrent.close()
 })
 
-t.test('blocks that were kept and are wrong: the piece is fetched whole, and no peer is blamed', async t => {
+t.test('when kept blocks are wrong, the piece is downloaded whole and no peer is blamed', async t => {
   const disk = memoryDisk()
   await interrupted(t, disk, 20, { change: wrong })
   const { given, peer } = await giving(t, Number.POSITIVE_INFINITY)
@@ -118,7 +126,7 @@ t.test('blocks that were kept and are wrong: the piece is fetched whole, and no 
   t.same(disconnected, [])
 })
 
-t.test('a file that was replaced since: the piece is fetched whole', async t => {
+t.test('a piece in a file that was replaced is downloaded whole', async t => {
   const disk = memoryDisk()
   await interrupted(t, disk, 20)
   await disk.writeFile('/home/d/a', Buffer.alloc(MiB, 3))
@@ -129,7 +137,7 @@ t.test('a file that was replaced since: the piece is fetched whole', async t => 
   t.same(warnings, [])
 })
 
-t.test('a file that was cut off since: what is missing of the blocks is fetched', async t => {
+t.test('of a piece in a truncated file, only the missing blocks are downloaded', async t => {
   const disk = memoryDisk()
   await interrupted(t, disk, 20)
   await disk.writeFile('/home/d/a', made.content.subarray(0, 10 * BLOCK_LENGTH + 77))
@@ -140,7 +148,7 @@ t.test('a file that was cut off since: what is missing of the blocks is fetched'
   t.equal(given.length, BLOCKS - 10)
 })
 
-t.test('a kill loses no more than since the last record', async t => {
+t.test('a kill loses no more than the blocks since the last record', async t => {
   const disk = memoryDisk()
   const clock = new VirtualClock()
   const { peer } = await giving(t, 20)
@@ -160,7 +168,7 @@ t.test('a kill loses no more than since the last record', async t => {
   t.equal(given.length, BLOCKS - 20)
 })
 
-t.test('of a boundary piece nothing is kept that falls into a file which is not selected', async t => {
+t.test('of a boundary piece nothing is kept for a file that is not selected', async t => {
   const disk = memoryDisk()
   const select = (index: number) => index === 0
   const { given: before, peer: first } = await giving(t, 66)
@@ -177,7 +185,7 @@ t.test('of a boundary piece nothing is kept that falls into a file which is not 
   t.equal(given.length, 64, 'the first block of the second piece is in both files')
 })
 
-t.test('on demand: what came of a piece before its reader left is not fetched again', async t => {
+t.test('on demand, blocks of a piece that its reader left are not downloaded again', async t => {
   const disk = memoryDisk()
   let holds = true
   const asked: string[] = []
@@ -209,7 +217,7 @@ t.test('on demand: what came of a piece before its reader left is not fetched ag
   )
 })
 
-t.test('a torrent that is closed while it checks its files leaves its resume record as it is', async t => {
+t.test('a torrent that is closed during its check leaves its resume record unchanged', async t => {
   const disk = memoryDisk()
   await interrupted(t, disk, 70)
   const before = await disk.readFile(RECORD)

@@ -78,7 +78,7 @@ function until(
   return clock.advanceUntil(isMet, seconds * 1000)
 }
 
-t.test('S9: a web seed that stalls gives its blocks to others', async t => {
+t.test('a web seed that stalls returns its blocks to others', async t => {
   const run = start(t, {
     'a.example': ({ signal, right }, n) => (n < 4 ? never(signal) : right),
     'b.example': ({ right }, n) => (n < 20 ? right : reply(404)),
@@ -88,7 +88,7 @@ t.test('S9: a web seed that stalls gives its blocks to others', async t => {
   t.same(await run.file('file'), content)
 })
 
-t.test('S9: a web seed that stalls alone is given up, told of, and asked again', async t => {
+t.test('a web seed that stalls alone is given up with a warning, and asked again', async t => {
   const run = start(t, { 'a.example': ({ signal, right }, n) => (n < 2 ? never(signal) : right) })
   await until(run, 30)
   t.equal(run.asked['a.example']![0]!.signal.aborted, false)
@@ -101,7 +101,7 @@ t.test('S9: a web seed that stalls alone is given up, told of, and asked again',
   t.ok(run.torrent.complete)
 })
 
-t.test('a byte now and then is no block: it is given up as well', async t => {
+t.test('single bytes are no progress: the web seed is given up', async t => {
   const run: BlockRun & { clock: VirtualClock } = start(t, {
     'a.example': ({ signal, right: { headers } }) => {
       async function* drip() {
@@ -118,7 +118,7 @@ t.test('a byte now and then is no block: it is given up as well', async t => {
   t.same(run.warnings, ['web seed http://a.example/file: nothing came within 40 s'])
 })
 
-t.test('a busy server is left alone for as long as it says', async t => {
+t.test('a busy server rests for the time that it names', async t => {
   const date = { date: 'Mon, 01 Jan 2024 00:00:00 GMT' }
   const answers = [
     reply(503, { 'retry-after': '20' }),
@@ -139,7 +139,7 @@ t.test('a busy server is left alone for as long as it says', async t => {
   )
 })
 
-t.test('bytes of web seeds keep to the limit', async t => {
+t.test('bytes of web seeds count towards the limit', async t => {
   const run = start(t, { 'a.example': ({ right }) => right }, { down: 100_000 })
   await until(run, 5)
   const { downloaded } = run.torrent.progress
@@ -149,7 +149,7 @@ t.test('bytes of web seeds keep to the limit', async t => {
   t.same(run.warnings, [])
 })
 
-t.test('of many web seeds eight are asked at once, and the next when one is of no use', async t => {
+t.test('of many web seeds eight are used at once, and the next when one is useless', async t => {
   const sites: Record<string, Site> = {}
   for (let n = 0; n < 20; n++) sites[`h${n}.example`] = ({ signal }) => never(signal)
   for (let n = 0; n < 3; n++) sites[`h${n}.example`] = () => reply(404)
@@ -159,7 +159,7 @@ t.test('of many web seeds eight are asked at once, and the next when one is of n
   t.equal(run.warnings.length, 3)
 })
 
-t.test('blocks that somebody else brought first are not waited for', async t => {
+t.test('blocks that another source brought first are not waited for', async t => {
   const signals: AbortSignal[] = []
   const run = start(t, {
     'a.example': ({ signal }) => {
@@ -175,7 +175,7 @@ t.test('blocks that somebody else brought first are not waited for', async t => 
   t.same(run.warnings, [])
 })
 
-t.test('whatever two servers do now and then, what comes of it is right', async t => {
+t.test('whatever two servers do at random, the result is right', async t => {
   for (const seed of [1, 2, 3, 4, 5, 6]) {
     const chance = generator(seed)
     const site: Site = ({ signal, right, bytes }) => {
@@ -197,7 +197,7 @@ t.test('whatever two servers do now and then, what comes of it is right', async 
   }
 })
 
-t.test('a server that has nothing of many files is not asked for each', async t => {
+t.test('a server that lacks all of many files is not asked for each', async t => {
   const files = Array.from({ length: 60 }, (_, index) => ({ path: `d/${index}`, length: 16384 }))
   const many = makeTorrent({ name: 'd', pieceLength: 16384, files })
   const run = start(t, { 'a.example': () => reply(404) }, {}, many)
@@ -209,7 +209,7 @@ t.test('a server that has nothing of many files is not asked for each', async t 
   t.match(run.torrent.reason, /none of 1 web seeds can be used/)
 })
 
-t.test('BEP 17: a script is asked for pieces, or ranges of them, and says when to come back', async t => {
+t.test('a script (BEP 17) is asked for pieces or ranges of them, and names when to retry', async t => {
   const targets: string[] = []
   const script: Site = ({ url }, n) => {
     targets.push(url.search)

@@ -30,7 +30,7 @@ const seededBy = (made: MadeTorrent, ...webSeeds: string[]): MadeTorrent => ({
   metainfo: { ...made.metainfo, webSeeds },
 })
 
-t.test('S1: a download from a web seed alone is right, over connections that are kept', async t => {
+t.test('a download from a web seed alone gets the right bytes over kept connections', async t => {
   const made = single()
   const server = await webServer(t, made)
   const { torrent, file, warnings } = run(t, seededBy(made, `${server.origin}/`))
@@ -52,24 +52,27 @@ t.test('S1: a download from a web seed alone is right, over connections that are
   t.same(warnings, [])
 })
 
-t.test('S2 to S5: files of a directory, pieces that cross them, padding that nobody has', async t => {
-  const made = several()
-  const server = await webServer(t, made)
-  const { torrent, file, warnings } = run(t, seededBy(made, `${server.origin}/`))
-  await torrent.done
-  for (const { path, offset, length, pad } of made.metainfo.files) {
-    if (!pad) t.same(await file(path), made.content.subarray(offset, offset + length), path)
-  }
-  t.same([...new Set(server.requests.map(({ target }) => target))].sort(), [
-    '/foo/abc%27abc',
-    '/foo/bar',
-    '/foo/d/%C3%BC%2541',
-    '/foo/d/sub/file%20c',
-  ])
-  t.same(warnings, [])
-})
+t.test(
+  'files of a directory, pieces across files, and padding files are downloaded from a web seed',
+  async t => {
+    const made = several()
+    const server = await webServer(t, made)
+    const { torrent, file, warnings } = run(t, seededBy(made, `${server.origin}/`))
+    await torrent.done
+    for (const { path, offset, length, pad } of made.metainfo.files) {
+      if (!pad) t.same(await file(path), made.content.subarray(offset, offset + length), path)
+    }
+    t.same([...new Set(server.requests.map(({ target }) => target))].sort(), [
+      '/foo/abc%27abc',
+      '/foo/bar',
+      '/foo/d/%C3%BC%2541',
+      '/foo/d/sub/file%20c',
+    ])
+    t.same(warnings, [])
+  },
+)
 
-t.test('a file at its own URL, named by the user', async t => {
+t.test('a single file is downloaded from its own URL', async t => {
   const made = single()
   const server = await webServer(t, made)
   const refused = await webServer(t, made)
@@ -105,7 +108,7 @@ t.test('a web seed and a peer share the work', async t => {
   t.ok(server.requests.length > 0)
 })
 
-t.test('a server that knows no ranges is good for files that are not long', async t => {
+t.test('a server without ranges serves files that are not long', async t => {
   const made = single()
   const server = await webServer(t, made, (_, response) => response.end(made.content))
   const { torrent, file } = run(t, seededBy(made, `${server.origin}/`))
@@ -202,7 +205,7 @@ const WRONG: Record<string, { script: WebScript; why: RegExp }> = {
   },
 }
 for (const [name, { script, why }] of Object.entries(WRONG)) {
-  t.test(`S6: ${name}: a peer brings what the web seed does not`, async t => {
+  t.test(`${name}: a peer sends what the web seed does not`, async t => {
     const made = single()
     const server = await webServer(t, made, script)
     let warned = () => {}
@@ -222,7 +225,7 @@ for (const [name, { script, why }] of Object.entries(WRONG)) {
   })
 }
 
-t.test('one file that is missing costs no other', async t => {
+t.test('a missing file affects no other file', async t => {
   const made = several()
   const server = await webServer(t, made, ({ target, serve }, response) =>
     target.endsWith('/bar') ? response.writeHead(404).end() : serve(),
@@ -235,7 +238,7 @@ t.test('one file that is missing costs no other', async t => {
   t.equal(server.requests.filter(({ target }) => target.endsWith('/bar')).length <= 4, true)
 })
 
-t.test('S7, S8: redirects are followed and remembered; credentials stay with their origin', async t => {
+t.test('redirects are followed and remembered; credentials are sent only to their origin', async t => {
   const made = makeTorrent({
     name: 'foo',
     pieceLength: 65536,
@@ -261,7 +264,7 @@ t.test('S7, S8: redirects are followed and remembered; credentials stay with the
   t.ok(server.requests.length < mirror.requests.length)
 })
 
-t.test('nobody near is asked anything with a query in it because a torrent says so', async t => {
+t.test('a torrent cannot make us send a query to an address on our network', async t => {
   const made = single()
   const asked: string[] = []
   const server = createServer(({ url = '' }, response) => {

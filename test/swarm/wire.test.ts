@@ -17,7 +17,7 @@ async function against(t: Test, script: PeerScript, { clock = new VirtualClock()
 /** Requests that are made of a peer before it has given anything. */
 const FIRST = 4
 
-t.test('A3: who answers for another torrent is dropped, and was never a peer', async t => {
+t.test('a peer that answers with another info-hash is dropped, and never counted as a peer', async t => {
   const handshake = { infoHash: Buffer.alloc(20, 7) }
   const { wire, events, warnings, torrent } = await against(t, { handshake })
   await wire.gone()
@@ -26,13 +26,13 @@ t.test('A3: who answers for another torrent is dropped, and was never a peer', a
   t.match(warnings[0], /^127\.0\.0\.1:\d+: answered for another torrent, 0707/)
 })
 
-t.test('A4: who does not speak BitTorrent is dropped, with what it said', async t => {
+t.test('a peer that does not speak BitTorrent is dropped, with its first bytes in the warning', async t => {
   const { wire, warnings } = await against(t, { greet: wire => wire.raw(Buffer.alloc(68, 'HTTP/1.1 400 ')) })
   await wire.gone()
   t.match(warnings[0], /not a BitTorrent handshake: it begins with "HTTP/)
 })
 
-t.test('A8: an end after any number of bytes of the handshake is an end and nothing more', async t => {
+t.test('an end within the handshake ends the connection and nothing else', async t => {
   const clock = new VirtualClock()
   const lengths = Array.from({ length: 68 }, (_, length) => length)
   const peers = await Promise.all(
@@ -51,7 +51,7 @@ t.test('A8: an end after any number of bytes of the handshake is an end and noth
   t.same(warnings, [])
 })
 
-t.test('A9: who never says its handshake is given up after ten seconds', async t => {
+t.test('a peer that sends no handshake is given up after ten seconds', async t => {
   const { wire, clock, warnings } = await against(t, { greet() {} })
   await clock.advance(9900)
   t.same(warnings, [])
@@ -60,7 +60,7 @@ t.test('A9: who never says its handshake is given up after ten seconds', async t
   t.match(warnings[0], 'no handshake within 10 s')
 })
 
-t.test('N3: a byte now and then of a handshake does not put that off', async t => {
+t.test('single bytes of a handshake do not extend that time', async t => {
   const { wire, clock, warnings } = await against(t, { greet() {} })
   for (const byte of '\x13BitTorren') {
     wire.raw(Buffer.from(byte, 'latin1'))
@@ -71,7 +71,7 @@ t.test('N3: a byte now and then of a handshake does not put that off', async t =
   t.ok(clock.now() < 11_000)
 })
 
-t.test('A10, A11: we break our own silence before two minutes, and drop a silent peer after', async t => {
+t.test('a keep-alive is sent within two minutes, and a silent peer is dropped after its limit', async t => {
   const { wire, clock, disconnected, torrent } = await against(t, { has: () => false })
   if (torrent.progress.peers === 0) await new Promise(resolve => torrent.once('connected', resolve))
   await clock.advance(99_000)
@@ -84,7 +84,7 @@ t.test('A10, A11: we break our own silence before two minutes, and drop a silent
   t.match(disconnected, [/silent for 130 s/])
 })
 
-t.test('A10: keep-alives keep it', async t => {
+t.test('keep-alives keep a connection open', async t => {
   const { wire, clock, torrent } = await against(t, { has: () => false })
   if (torrent.progress.peers === 0) await new Promise(resolve => torrent.once('connected', resolve))
   for (let minutes = 0; minutes < 10; minutes++) {
@@ -95,7 +95,7 @@ t.test('A10: keep-alives keep it', async t => {
   t.equal(wire.all('keepAlive').length, 5)
 })
 
-t.test('A12, N6: ourselves is dropped, and never dialled again', async t => {
+t.test('a connection to ourselves is dropped, and the address never dialled again', async t => {
   const { peer, clock, warnings, events } = await against(t, {
     greet() {},
     message: (message, wire) => {
@@ -110,7 +110,7 @@ t.test('A12, N6: ourselves is dropped, and never dialled again', async t => {
 })
 
 t.test(
-  'A13: of two addresses with one peer id, one stays; the other is tried once more, and then rests',
+  'of two addresses with one peer id one stays; the other is tried once more and then rests',
   async t => {
     const peerId = Buffer.alloc(20, 'x')
     const clock = new VirtualClock()
@@ -128,18 +128,21 @@ t.test(
   },
 )
 
-t.test('A14, A16: all reserved bits set harm nobody; we set those for extensions and for fast', async t => {
-  const { wire, torrent, file } = await against(t, { handshake: { reserved: Buffer.alloc(8, 0xff) } })
-  await torrent.done
-  t.same(await file('odd.bin'), made.content)
-  const [handshake] = wire.all('handshake')
-  t.same([...handshake!.reserved], [0, 0, 0, 0, 0, 0x10, 0, 0x04])
-  t.equal(wire.all('extended').length, 1)
-  t.equal(wire.all('haveNone').length, 1)
-})
+t.test(
+  'all reserved bits set cause no error; we set those of the extension protocol and the fast extension',
+  async t => {
+    const { wire, torrent, file } = await against(t, { handshake: { reserved: Buffer.alloc(8, 0xff) } })
+    await torrent.done
+    t.same(await file('odd.bin'), made.content)
+    const [handshake] = wire.all('handshake')
+    t.same([...handshake!.reserved], [0, 0, 0, 0, 0, 0x10, 0, 0x04])
+    t.equal(wire.all('extended').length, 1)
+    t.equal(wire.all('haveNone').length, 1)
+  },
+)
 
 t.test(
-  'A15, C1: to a plain peer we say what BEP 3 knows, and ask for nothing before the unchoke',
+  'without extensions we send only messages of BEP 3, and request nothing before the unchoke',
   async t => {
     const { wire, torrent } = await against(t, { interested() {} })
     await wire.seen('interested')
@@ -154,7 +157,7 @@ t.test(
   },
 )
 
-t.test('B2: a length that nobody means ends the connection before its bytes come', async t => {
+t.test('an invalid length ends the connection before its bytes come', async t => {
   for (const length of [0x7fffffff, 0xffffffff]) {
     const head = Buffer.alloc(5, 5)
     head.writeUInt32BE(length)
@@ -169,7 +172,7 @@ t.test('B2: a length that nobody means ends the connection before its bytes come
   }
 })
 
-t.test('C2, C3: we say interested once, and not interested when there is no more to have', async t => {
+t.test('interested is sent once, and not interested when the peer has nothing more for us', async t => {
   const { wire, torrent } = await against(t, { has: index => index < 10 }, { honest: 0 })
   await wire.seen('notInterested')
   t.equal(wire.all('interested').length, 1)
@@ -179,7 +182,7 @@ t.test('C2, C3: we say interested once, and not interested when there is no more
   t.equal(wire.all('interested').length, 2)
 })
 
-t.test('C3: who has nothing that we lack hears no interest, only of what we have', async t => {
+t.test('a peer without any piece that we lack is sent haves and no interest', async t => {
   const { wire, torrent } = await against(t, { has: () => false }, { honest: 1 })
   await torrent.done
   await wire.seen('have', 11)
@@ -188,7 +191,7 @@ t.test('C3: who has nothing that we lack hears no interest, only of what we have
   t.same(wire.types, ['handshake', ...Array(11).fill('have')])
 })
 
-t.test('C4: what is lost by a choke is asked for again after the unchoke', async t => {
+t.test('requests that a choke discards are sent again after the unchoke', async t => {
   const { wire, torrent, peer, file } = await against(t, {
     request: (block, wire, n) => {
       if (n >= FIRST) wire.serve(block)
@@ -201,7 +204,7 @@ t.test('C4: what is lost by a choke is asked for again after the unchoke', async
   t.equal(wire.closed, false)
 })
 
-t.test('C4: a choked peer’s share comes from another one, at once', async t => {
+t.test('the requests of a choked peer go to another one at once', async t => {
   const choking: PeerScript = {
     request: (_, wire, n) => {
       if (n === FIRST - 1) wire.send({ type: 'choke' })
@@ -213,7 +216,7 @@ t.test('C4: a choked peer’s share comes from another one, at once', async t =>
   t.ok(clock.now() < 1, 'no time limit had to pass')
 })
 
-t.test('C6: a thousand chokes and unchokes do no harm', async t => {
+t.test('a thousand chokes and unchokes cause no error', async t => {
   const { torrent, file } = await against(t, {
     request: (block, wire, n) => {
       if (n >= 1000 * FIRST) wire.serve(block)
@@ -224,7 +227,7 @@ t.test('C6: a thousand chokes and unchokes do no harm', async t => {
   t.same(await file('odd.bin'), made.content)
 })
 
-t.test('C7: a peer that closes gives its requests back at once', async t => {
+t.test('a peer that closes returns its requests at once', async t => {
   let asked = 0
   const { torrent, file, disconnected, clock } = await against(
     t,
@@ -241,7 +244,7 @@ t.test('C7: a peer that closes gives its requests back at once', async t => {
   t.ok(clock.now() < 1, 'no time limit had to pass')
 })
 
-t.test('D1, D2: a bitfield of the wrong length, or with spare bits, ends the connection', async t => {
+t.test('a bitfield of a wrong length or with spare bits ends the connection', async t => {
   for (const [message, reason] of [
     [bits(0xff), /bitfield of 1 bytes, expected 2 for 11 pieces/],
     [bits(0xff, 0xe0, 0), /bitfield of 3 bytes, expected 2 for 11 pieces/],
@@ -259,7 +262,7 @@ t.test('D1, D2: a bitfield of the wrong length, or with spare bits, ends the con
   }
 })
 
-t.test('D3: a bitfield that grows counts as its last', async t => {
+t.test('the last of several growing bitfields counts', async t => {
   const { torrent, file, wire } = await against(t, {
     greet: wire => {
       wire.shake()
@@ -271,7 +274,7 @@ t.test('D3: a bitfield that grows counts as its last', async t => {
   t.equal(wire.closed, false)
 })
 
-t.test('D5, D6: haves will do without a bitfield, and twice is once', async t => {
+t.test('haves are enough without a bitfield, and duplicates count once', async t => {
   const { torrent, file, peer } = await against(t, {
     greet: wire => {
       wire.shake()
@@ -284,7 +287,7 @@ t.test('D5, D6: haves will do without a bitfield, and twice is once', async t =>
   t.equal(peer.requests.length, 32)
 })
 
-t.test('D7: a have of what cannot be ends the connection', async t => {
+t.test('an invalid have ends the connection', async t => {
   for (const index of [11, 0x7fffffff, 0xffffffff]) {
     const { wire, warnings } = await against(t, {
       greet: wire => {
@@ -297,7 +300,7 @@ t.test('D7: a have of what cannot be ends the connection', async t => {
   }
 })
 
-t.test('F2, F7: while we have nothing, requests get nothing, and the download goes on', async t => {
+t.test('while we have nothing, requests get no data, and the download continues', async t => {
   const { torrent, wire, file } = await against(t, {
     interested: wire => {
       for (let n = 0; n < 500; n++) wire.send({ type: 'request', index: n % 10, begin: 0, length: 16384 })
@@ -311,7 +314,7 @@ t.test('F2, F7: while we have nothing, requests get nothing, and the download go
   t.equal(wire.closed, false)
 })
 
-t.test('G12: no more requests are under way than the peer says it takes', async t => {
+t.test('no more requests are in flight than the peer accepts', async t => {
   let owed = 0
   let most = 0
   const { torrent, file } = await against(t, {
@@ -333,7 +336,7 @@ t.test('G12: no more requests are under way than the peer says it takes', async 
   t.ok(most >= 2 && most <= 3, String(most))
 })
 
-t.test('H3: an extended handshake that is none says nothing', async t => {
+t.test('an invalid extended handshake is ignored', async t => {
   for (const payload of ['', 'x', 'd', 'le', 'd1:v3:\xff\xff\xff4:reqqi-1ee', 'i'.padEnd(1000, '9')]) {
     const { torrent, file } = await against(t, {
       greet: wire => {
@@ -347,7 +350,7 @@ t.test('H3: an extended handshake that is none says nothing', async t => {
   }
 })
 
-t.test('N2: who closes each connection is dialled ever less often', async t => {
+t.test('a peer that closes each connection is dialled less and less often', async t => {
   const { peer, clock, torrent } = await against(t, { greet: wire => wire.socket.end() })
   for (let minutes = 0; minutes < 60; minutes++) {
     for (const wire of peer.wires) await wire.gone()
@@ -358,7 +361,7 @@ t.test('N2: who closes each connection is dialled ever less often', async t => {
   t.equal(clock.pending, 0)
 })
 
-t.test('N4: a hundred thousand times the same have: nothing grows, nobody waits', async t => {
+t.test('a hundred thousand equal haves use no memory and delay nothing', async t => {
   const { torrent, file } = await against(
     t,
     {
@@ -373,7 +376,7 @@ t.test('N4: a hundred thousand times the same have: nothing grows, nobody waits'
   t.same(await file('odd.bin'), made.content)
 })
 
-t.test('N5: a reset at any stage ends that connection and nothing else', async t => {
+t.test('a reset at any stage ends that connection and nothing else', async t => {
   const resets: PeerScript[] = [
     { greet: wire => wire.socket.resetAndDestroy() },
     { message: (message, wire) => message.type === 'handshake' && wire.socket.resetAndDestroy() },
@@ -395,7 +398,7 @@ t.test('N5: a reset at any stage ends that connection and nothing else', async t
   }
 })
 
-t.test('a peer that nobody listens at is a warning, once for each attempt', async t => {
+t.test('a refused connection is one warning for each attempt', async t => {
   const peer = await scriptedPeer(t, made)
   await peer.close()
   const clock = new VirtualClock()
@@ -404,7 +407,7 @@ t.test('a peer that nobody listens at is a warning, once for each attempt', asyn
   t.match(warnings, [/^127\.0\.0\.1:\d+: connect ECONNREFUSED/])
 })
 
-t.test('never more than 32 connections wait for a handshake, nor more than maxPeers in all', async t => {
+t.test('at most 32 connections wait for a handshake, and at most maxPeers are open', async t => {
   const silent = await Promise.all(Array.from({ length: 40 }, () => scriptedPeer(t, made, { greet() {} })))
   const clock = new VirtualClock()
   const { torrent } = run(t, made, { peers: silent.map(({ address }) => address), clock })

@@ -65,7 +65,7 @@ export class MetadataPicker<Peer> {
     return best
   }
 
-  /** A peer says that it has metadata of so many bytes. @returns whether that can be */
+  /** Adds a peer with metadata of so many bytes. @returns false if that size is invalid */
   addPeer(peer: Peer, size: number): boolean {
     if (!(size >= 1 && size <= this.#maxSize)) return false
     const before = this.#sources.get(peer)

@@ -33,7 +33,7 @@ export interface ExtensionsOptions {
   readonly context: PeerContext
   /** The peer's IP address. */
   readonly host: string
-  /** Sends an extended message. @returns whether there is room for more */
+  /** Sends an extended message. @returns true if there is room for more */
   readonly send: (id: number, payload: Uint8Array) => boolean
 }
 

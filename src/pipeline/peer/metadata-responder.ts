@@ -8,7 +8,7 @@ import {
 export interface MetadataResponderOptions {
   /** The raw info dictionary. */
   readonly info: Uint8Array
-  /** Sends the payload of a ut_metadata message. @returns whether there is room for more: if not, `drained` is called later */
+  /** Sends the payload of a ut_metadata message. @returns true if there is room for more; if not, `drained` is called later */
   readonly send: (payload: Uint8Array) => boolean
 }
 

@@ -71,14 +71,14 @@ export class PeerPieces {
     for (const index of bits) if (this.#wants(index)) this.usefulCount++
   }
 
-  /** The peer has one more. @returns whether that is new */
+  /** Adds a piece that the peer has. @returns true if it is new */
   add(index: number): boolean {
     if (!this.bits.add(index)) return false
     if (this.#wants(index)) this.usefulCount++
     return true
   }
 
-  /** The peer has it no longer (BEP 54). @returns whether it had it */
+  /** Removes a piece that the peer lost (BEP 54). @returns true if the peer had it */
   delete(index: number): boolean {
     if (!this.bits.delete(index)) return false
     if (this.#wants(index)) this.usefulCount--
@@ -131,7 +131,7 @@ export class PeerPieces {
     if (this.#refusals.size > 0 && this.#refusals.delete(index) && this.#refused.delete(index)) this.version++
   }
 
-  /** Ends what has lasted long enough. To be called now and then. @returns whether more may be asked for than before */
+  /** Ends refusals that expired. Called at intervals. @returns true if more pieces may be requested than before */
   expireRefusals(now: number): boolean {
     const { version } = this
     for (const [index, { at, wait }] of this.#refusals) {

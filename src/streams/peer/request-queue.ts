@@ -241,7 +241,7 @@ export class RequestQueue {
     return { type: 'request', index: piece.index, begin, length: piece.blockLength(block) }
   }
 
-  /** A block came: the other requests for it are no longer needed. @returns whether there are any */
+  /** Withdraws the other requests for a block that arrived. @returns true if there are any */
   #settle(request: Request | undefined, index: number, block: number, length: number): boolean {
     const others = this.#requests.settle(request, index, block)
     for (let other = 0; other < others; other++) this.#sendCancel(index, block, length)

@@ -235,7 +235,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     else go()
   }
 
-  /** Puts first what need not wait. @returns whether there is anything */
+  /** Puts a request first that need not wait. @returns true if there is a request */
   #prefer(): boolean {
     const { policy } = this.#options
     if (!policy) return true

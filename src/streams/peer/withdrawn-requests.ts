@@ -32,7 +32,7 @@ export class WithdrawnRequests {
     return (this.#older.get(key) ?? 0) + (this.#recent.get(key) ?? 0)
   }
 
-  /** An answer came: it belongs to the oldest request for this block. @returns whether there was one */
+  /** Removes the oldest request for an answered block. @returns true if there was one */
   settle(key: number): boolean {
     const requests = this.#older.has(key) ? this.#older : this.#recent
     const count = requests.get(key)

@@ -53,7 +53,7 @@ export class WebFiles {
     if (this.#failures.size > 0 && this.#failures.get(key)?.until === undefined) this.#failures.delete(key)
   }
 
-  /** Ends the rests that are over. @returns whether there are more pieces than before */
+  /** Ends the rests that are over. @returns true if there are more pieces than before */
   expire(now: number): boolean {
     if (now < this.#earliest) return false
     const { count } = this.bits

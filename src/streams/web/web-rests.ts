@@ -27,7 +27,7 @@ export class WebRests {
     return this.#until !== undefined
   }
 
-  /** @param after milliseconds, if it said so. @returns whether that begins a rest */
+  /** @param after milliseconds, if the server named a time. @returns true if a rest begins */
   fail(now: number, after: number | undefined): boolean {
     if (this.#until !== undefined) return false
     const ms = after ?? doubled(RETRY_MS, this.#failures++)
@@ -35,7 +35,7 @@ export class WebRests {
     return true
   }
 
-  /** A file could not be had. @returns whether that begins a rest */
+  /** Counts a file that the server did not send. @returns true if a rest begins */
   miss(now: number): boolean {
     if (++this.#misses < MAX_MISSES || this.#until !== undefined) return false
     this.#misses = 0
@@ -43,7 +43,7 @@ export class WebRests {
     return true
   }
 
-  /** It gave wrong bytes. @returns whether that begins a rest */
+  /** Counts wrong bytes of the server. @returns true if a rest begins */
   ban(now: number): boolean {
     if (this.#banned) return false
     this.#banned = true
@@ -56,7 +56,7 @@ export class WebRests {
     this.#failures = this.#misses = this.#missRests = 0
   }
 
-  /** Ends the rest if it is time. @returns whether it did */
+  /** Ends the rest if it is over. @returns true if it ended */
   end(now: number): boolean {
     if (this.#until === undefined || now < this.#until) return false
     this.#until = undefined

@@ -25,7 +25,7 @@ export interface ContentFile {
 
 const PIECE = 256 * 1024
 
-/** Private, so that nobody looks for more peers than the test names; but of private torrents no client gives metadata. */
+/** Private, so that no client looks for more peers than the test names. No client gives metadata of private torrents. */
 type Openness = 'private' | 'public'
 
 /** One file of about `size` bytes, its last piece and last block both short. */
@@ -33,7 +33,7 @@ export function oneFile(dir: string, size: number, openness: Openness = 'private
   return makeContent(dir, 'one.bin', [{ path: [], length: size - 12_345 }], openness)
 }
 
-/** One such file that everybody may be told of: its peers are found by any source that is on. */
+/** The same file in a public torrent: its peers are found by any enabled source. */
 export function publicFile(dir: string, size: number) {
   return makeContent(dir, 'public.bin', [{ path: [], length: size - 12_345 }], 'public')
 }

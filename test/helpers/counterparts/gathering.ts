@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { peersBody, type ScriptedReply, scriptedTracker } from '../tracker.ts'
 
-/** A tracker on loopback that tells everybody of everybody, once `count` clients have come: so all begin at once. */
+/** A tracker on loopback that answers once `count` clients have announced, with all of them: so all begin at once. */
 export async function gatheringTracker(t: Test, count: number) {
   const peers = new Map<number, string>()
   let gather = () => {}
@@ -11,7 +11,7 @@ export async function gatheringTracker(t: Test, count: number) {
   return scriptedTracker(t, async ({ params, event }): Promise<ScriptedReply> => {
     const port = Number(params.port)
     if (event === 'stopped') return { body: peersBody([]) }
-    // Who is not at 127.0.0.1 says so.
+    // A client at another address than 127.0.0.1 names it.
     peers.set(port, params.ip?.toString() ?? '127.0.0.1')
     if (peers.size >= count) gather()
     await gathered

@@ -1,7 +1,7 @@
 """Libtorrent sessions as DHT nodes on loopback, for the tests.
 
     libtorrent-dht.py COUNT HOST:PORT INFO-HASH...
-        COUNT sessions at 127.0.0.2, 127.0.0.3, ..., whose DHT begins at HOST:PORT. The first has a torrent of the
+        COUNT sessions at 127.0.0.2, 127.0.0.3, ..., with a DHT that begins at HOST:PORT. The first has a torrent of the
         first INFO-HASH. Prints `node HOST:PORT` for each, and asks the last for peers of the others: for each that
         it learns of it prints `peer INFO-HASH HOST:PORT`. Ends when stdin does.
 """

@@ -62,7 +62,7 @@ handle = session.add_torrent(params)
 
 if role == "seed":
     print(session.listen_port(), flush=True)
-    # Whoever started us closes this pipe, or dies and thereby closes it.
+    # The parent process closes this pipe, or exits and thereby closes it.
     sys.stdin.read()
 else:
     for peer in rest:

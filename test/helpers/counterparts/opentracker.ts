@@ -12,7 +12,7 @@ export const noOpentracker = without('opentracker', '-h')
 /** Starts opentracker for these torrents and no others; gives `127.0.0.1:PORT`, where it speaks HTTP and UDP. */
 export async function startOpentracker(t: Test, infoHashes: readonly Uint8Array[]) {
   const dir = scratch(t)
-  // It shuts itself up in this folder and then is nobody, who has to read the list.
+  // It changes its root to this folder and its user to an unprivileged one, which must be able to read the list.
   chmodSync(dir, 0o755)
   writeFileSync(join(dir, 'list'), infoHashes.map(hash => `${Buffer.from(hash).toString('hex')}\n`).join(''))
   const port = await freePort()

@@ -7,7 +7,7 @@ import type { Running } from './process.ts'
 const BITFIELD = 5
 const READY_MS = 20_000
 
-/** A TCP port that nobody listens at. */
+/** A TCP port without a listener. */
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -34,7 +34,7 @@ export async function ready(seed: Running, port: number, content: Content) {
 }
 
 /**
- * Waits until a seed that answers nobody without encryption listens at least.
+ * Waits until a seed that answers no plaintext handshake listens.
  * @returns its address, HOST:PORT
  */
 export async function listens(seed: Running, port: number) {
@@ -48,7 +48,7 @@ export async function listens(seed: Running, port: number) {
     socket.destroy()
     if (there) return `127.0.0.1:${port}`
     if (seed.child.exitCode !== null || Date.now() > deadline)
-      throw new Error(`nobody at ${port}: ${seed.said()}`)
+      throw new Error(`no listener at ${port}: ${seed.said()}`)
     await delay(50)
   }
 }

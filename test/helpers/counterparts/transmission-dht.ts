@@ -20,7 +20,7 @@ const THEIRS = '10.9.0.2'
 const PEER_PORT = 51_413
 const began = performance.now()
 
-/** A torrent of one piece that nobody has. */
+/** A torrent of one piece without a seed. */
 function torrent(name: string) {
   const info = encode({ length: 16_384, name, 'piece length': 16_384, pieces: Buffer.alloc(20, name) })
   const infoHash = createHash('sha1').update(info).digest()
@@ -52,7 +52,7 @@ const daemon = spawn(
 process.stdin.on('end', () => process.exit(1)).resume()
 process.on('exit', () => daemon.kill('SIGKILL'))
 
-// Whoever dials here has heard of it from the DHT.
+// A peer that dials here has found the address in the DHT.
 let dialled = 0
 const server = createServer(socket => {
   socket.on('error', () => {})

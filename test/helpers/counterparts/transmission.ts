@@ -23,7 +23,7 @@ export async function seedWithTransmission(t: Test, content: Content, more: read
     copyFileSync(content.torrent, join(config, 'torrents', torrentName(content)))
     return address
   }
-  // who requires encryption does not answer our probe
+  // a client that requires encryption does not answer our probe
   await until(daemon, rpcPort, left => left === 0)
   return `127.0.0.1:${port}`
 }

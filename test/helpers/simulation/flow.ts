@@ -17,7 +17,7 @@ export interface Route {
   readonly down: Link
   /** Milliseconds, one way. */
   readonly latency: number
-  /** Whether what arrives now does arrive. */
+  /** True if bytes that arrive now are delivered. */
   open(): boolean
   sent(bytes: number): void
 }
@@ -89,7 +89,7 @@ export class Flow {
     return left
   }
 
-  /** Nobody listens any more. @returns whether something waits for its bytes to leave, which they will not */
+  /** The receiver is gone. @returns true if bytes wait that will never leave */
   break(): boolean {
     this.#drop()
     this.#ended = true
@@ -102,7 +102,7 @@ export class Flow {
     if (this.#queued > 0) this.#route.up.enter(this.#uplane)
   }
 
-  /** The receiver is gone, and says so to who still sends. */
+  /** The receiver is gone, and resets a sender that continues. */
   refuse(): void {
     const { clock, latency } = this.#route
     clock.setTimeout(() => {

@@ -21,7 +21,7 @@ interface ConnectOptions {
   readonly onread?: OnRead
 }
 
-/** The first of the ports that are given to who asks for none. */
+/** The first port for listeners that ask for any port. */
 const FIRST_PORT = 49_152
 
 /** One machine on a simulated network, with stand-ins for `net.connect` and `net.createServer`. */
@@ -53,12 +53,12 @@ export class Host {
     this.createServer = this.#createServer.bind(this) as unknown as typeof net.createServer
   }
 
-  /** Pulls the cable: nobody is told. */
+  /** Cuts the connection without an error on either side. */
   unplug(): void {
     this.unplugged = true
   }
 
-  /** A port that nobody listens on. */
+  /** A port without a listener. */
   free(): number {
     for (;;) {
       const port = FIRST_PORT + (this.#ports++ % (65_536 - FIRST_PORT))

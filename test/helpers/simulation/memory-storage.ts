@@ -1,6 +1,6 @@
 import type { Storage } from '../../../src/storage/storage.ts'
 
-/** A torrent's bytes in memory: those who have all share one copy, as nothing writes to it. */
+/** A torrent's bytes in memory. Complete peers share one copy, as nothing writes to it. */
 export class MemoryStorage implements Storage {
   readonly #bytes: Uint8Array
 
@@ -28,7 +28,7 @@ export class MemoryStorage implements Storage {
     return Promise.resolve()
   }
 
-  /** Whether exactly these bytes are here. */
+  /** True if the storage has exactly these bytes. */
   holds(bytes: Uint8Array): boolean {
     return Buffer.compare(this.#bytes, bytes) === 0
   }

@@ -11,7 +11,7 @@ export function allocate(length: number): Buffer {
   return Buffer.from(spare.pop() ?? new ArrayBuffer(SEGMENT), 0, length)
 }
 
-/** Gives memory back that `allocate` gave, and that nobody has seen but who copied from it. */
+/** Gives back memory of `allocate` that is no longer referenced. */
 export function recycle({ buffer, length }: Buffer): void {
   if (length >= SMALL) spare.push(buffer as ArrayBuffer)
 }

@@ -30,9 +30,9 @@ export interface Manners {
   readonly queue: number
   /** Milliseconds for a block. */
   readonly pace: number
-  /** Whether it serves its queue in another order. */
+  /** True to serve the queue in another order. */
   readonly shuffled: boolean
-  /** Whether it takes back what is cancelled. */
+  /** True to remove cancelled requests. */
   readonly cancels: boolean
   /** What it does with its requests, the n-th first to last. After them it is honest. */
   readonly faults: readonly Fault[]

@@ -42,7 +42,7 @@ export class SimulatedNetwork {
     }
   }
 
-  /** Whether what one of them sends reaches the other. */
+  /** True if bytes from one host reach the other. */
   joins(a: Host, b: Host): boolean {
     return !a.unplugged && !b.unplugged && !this.#apart.get(a)?.has(b)
   }

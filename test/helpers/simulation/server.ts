@@ -3,11 +3,11 @@ import type { Clock } from '../../../src/ports/clock.ts'
 import { type Address, failure } from './failure.ts'
 import type { SimulatedSocket } from './socket.ts'
 
-/** Where a host keeps who listens. */
+/** The listeners of a host, by port. */
 export interface Ports {
   readonly address: string
   readonly listening: Map<number, SimulatedServer>
-  /** A port that nobody listens on. */
+  /** A port without a listener. */
   free(): number
 }
 

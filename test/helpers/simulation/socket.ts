@@ -18,7 +18,7 @@ type Waiter = (error?: Error | null) => void
  * One side of a simulated connection: what `net.Socket` shows of itself, on Node's own Duplex.
  *
  * What it does at its ends is what Linux does: `destroy` sends what was written and an end, or a reset if
- * something was left unread; who then writes to it is told ECONNRESET. Nothing is called from within a call.
+ * something was left unread; a later write to it gets ECONNRESET. No callback is called from within a call.
  */
 export class SimulatedSocket extends Duplex implements Endpoint {
   connecting = true
@@ -37,7 +37,7 @@ export class SimulatedSocket extends Duplex implements Endpoint {
   #reading = false
   /** The end has arrived, and then been read. */
   #end: 'arrived' | 'read' | undefined
-  /** The other side is gone, and whoever reads or writes next is told so. */
+  /** The other side is gone; the next read or write reports it. */
   #reset = false
   #resetting = false
   #timer: Timer | undefined
@@ -60,7 +60,7 @@ export class SimulatedSocket extends Duplex implements Endpoint {
     this.#incoming = incoming
   }
 
-  /** Tells whoever dialled that the connection is made. */
+  /** Reports the connection to the side that dialled. */
   announce(): void {
     this.emit('connect')
     this.emit('ready')
@@ -70,7 +70,7 @@ export class SimulatedSocket extends Duplex implements Endpoint {
     this.start()
   }
 
-  /** Begins to read, unless somebody has paused it already. */
+  /** Begins to read, unless it is paused. */
   start(): void {
     if (!this.destroyed && !this.isPaused()) this.read(0)
   }

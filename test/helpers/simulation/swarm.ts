@@ -32,9 +32,9 @@ export interface MemberSpec extends HostOptions {
   readonly clock?: Clock
   /** Of the torrent and of its listener. @default theirs */
   readonly encryption?: Encryption
-  /** Whether it tells of others and hears of them. @default false: who knows whom is up to the test */
+  /** True to exchange peers. @default false: the test decides which peers know each other */
   readonly pex?: boolean
-  /** Whom to dial. @default all who were there before */
+  /** The peers to dial. @default all that were added before */
   readonly peers?: readonly PeerAddress[]
 }
 

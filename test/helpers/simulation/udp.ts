@@ -59,7 +59,7 @@ export class SimulatedUdp {
     return this.#sockets.size
   }
 
-  /** A datagram from anybody, who need not be there. */
+  /** Delivers a datagram from any address, also one without a host. */
   inject(from: Address, to: Address, bytes: Uint8Array): void {
     this.#clock.setTimeout(() => this.#deliver(from, to, Buffer.from(bytes)), 1)
   }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { PiecePool } from '../../../src/pipeline/limits/piece-pool.ts'
 
-t.test('memory that was given back is given out again, whole', async t => {
+t.test('memory that was given back is handed out again in full length', async t => {
   const pool = new PiecePool(1000, 2)
   const first = pool.take()
   t.equal(first.length, 1000)
@@ -12,7 +12,7 @@ t.test('memory that was given back is given out again, whole', async t => {
   t.not(pool.take().buffer, first.buffer, 'not to two at once')
 })
 
-t.test('it keeps no more than it was told, and nothing that is not its own', async t => {
+t.test('the pool keeps no more than its limit, and no memory that it did not allocate', async t => {
   const pool = new PiecePool(1000, 1)
   const [one, two] = [pool.take(), pool.take()]
   pool.give(one)
@@ -24,7 +24,7 @@ t.test('it keeps no more than it was told, and nothing that is not its own', asy
   t.equal(fresh.length, 1000)
 })
 
-t.test('shared memory is memory that a worker can read, and is used again', async t => {
+t.test('shared memory can be read by a worker, and is reused', async t => {
   const pool = new PiecePool(32, 1, true)
   const first = pool.take()
   t.type(first.buffer, SharedArrayBuffer)

@@ -25,34 +25,31 @@ function greedy(limit: RateLimit, peers: number, bytes: () => number, late = fal
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
 const near = (value: number, right: number, factor = 0.05) => Math.abs(value - right) <= right * factor
 
-t.test(
-  'over ten seconds it lets through what it says, to five percent, however many peers share it',
-  async t => {
-    for (const rate of [10_000, 1_000_000, 100_000_000]) {
-      for (const peers of [1, 10, 100]) {
-        for (const late of [false, true]) {
-          const clock = new VirtualClock()
-          const limit = new RateLimit({ rate, clock })
-          // a twentieth of a second at most: the last ask alone must not be the five percent
-          const got = greedy(limit, peers, () => Math.min(64 * KIB, rate / 100), late)
-          await clock.advance(10_000)
-          const what = `${limit.granted} bytes at ${rate} a second with ${peers} peers`
-          t.ok(near(limit.granted, rate * 10), what)
-          t.equal(sum(got), limit.granted)
-          limit.close()
-        }
+t.test('over ten seconds the rate is kept to five percent, however many peers share it', async t => {
+  for (const rate of [10_000, 1_000_000, 100_000_000]) {
+    for (const peers of [1, 10, 100]) {
+      for (const late of [false, true]) {
+        const clock = new VirtualClock()
+        const limit = new RateLimit({ rate, clock })
+        // a twentieth of a second at most: the last ask alone must not be the five percent
+        const got = greedy(limit, peers, () => Math.min(64 * KIB, rate / 100), late)
+        await clock.advance(10_000)
+        const what = `${limit.granted} bytes at ${rate} a second with ${peers} peers`
+        t.ok(near(limit.granted, rate * 10), what)
+        t.equal(sum(got), limit.granted)
+        limit.close()
       }
     }
-  },
-)
+  }
+})
 
-t.test('peers that ask all the time have equal shares', async t => {
+t.test('peers that request all the time get equal shares', async t => {
   for (const rate of [10_000, 1_000_000, 100_000_000]) {
     for (const peers of [10, 100]) {
       const clock = new VirtualClock()
       const limit = new RateLimit({ rate, clock })
       const bytes = Math.min(64 * KIB, rate / 100)
-      // the burst is for whoever comes first
+      // the burst is for the first request
       limit.take(rate / 4, () => {})
       const got = greedy(limit, peers, () => bytes)
       // time for forty asks of each, so that one more or less is no matter
@@ -67,7 +64,7 @@ t.test('peers that ask all the time have equal shares', async t => {
   }
 })
 
-t.test('shares are equal in bytes, however much each asks for at once', async t => {
+t.test('shares are equal in bytes, whatever the size of each request', async t => {
   const clock = new VirtualClock()
   const rate = 1_000_000
   const limit = new RateLimit({ rate, clock })
@@ -92,17 +89,17 @@ t.test('shares are equal in bytes, however much each asks for at once', async t 
   limit.close()
 })
 
-t.test('who has asked for nothing for a while has no claim to what others took meanwhile', async t => {
+t.test('a peer that was idle has no claim to what others used meanwhile', async t => {
   const clock = new VirtualClock()
   const limit = new RateLimit({ rate: 100_000, clock })
   const [a, b] = [{}, {}]
   const got = { a: 0, b: 0 }
-  const ask = (name: 'a' | 'b', who: object) => {
+  const ask = (name: 'a' | 'b', key: object) => {
     const go = () => {
       got[name] += KIB
-      queueMicrotask(() => ask(name, who))
+      queueMicrotask(() => ask(name, key))
     }
-    limit.take(KIB, go, who)
+    limit.take(KIB, go, key)
   }
   ask('a', a)
   await clock.advance(10_000)
@@ -114,7 +111,7 @@ t.test('who has asked for nothing for a while has no claim to what others took m
 })
 
 t.test(
-  'over any span it is no more than the rate, the burst and one ask, and no less than the rate',
+  'over any period the granted bytes are at least the rate, and at most the rate, the burst and one request',
   async t => {
     for (let seed = 1; seed <= 20; seed++) {
       const random = generator(seed)
@@ -145,7 +142,7 @@ t.test(
   },
 )
 
-t.test('the rate holds with timers that come late, as long as the burst', async t => {
+t.test('the rate holds when timers fire late by up to the burst', async t => {
   const clock = new VirtualClock()
   const late: Clock = {
     now: () => clock.now(),
@@ -159,7 +156,7 @@ t.test('the rate holds with timers that come late, as long as the burst', async 
   limit.close()
 })
 
-t.test('a timer that comes early grants nothing, and is set again', async t => {
+t.test('a timer that fires early grants nothing and is set again', async t => {
   const clock = new VirtualClock()
   const early: Clock = {
     now: () => clock.now(),
@@ -174,7 +171,7 @@ t.test('a timer that comes early grants nothing, and is set again', async t => {
   t.same(granted, [1001])
 })
 
-t.test('without a rate everything is granted at once', async t => {
+t.test('without a rate every request is granted at once', async t => {
   for (const rate of [undefined, Number.POSITIVE_INFINITY]) {
     const clock = new VirtualClock()
     const limit = new RateLimit({ rate, clock })
@@ -191,17 +188,17 @@ t.test('without a rate everything is granted at once', async t => {
 })
 
 t.test(
-  'an ask is granted at once while there are tokens, and with a debt it waits just until that is paid',
+  'a request is granted at once while there are tokens, and otherwise when the debt is paid',
   async t => {
     const clock = new VirtualClock()
     const limit = new RateLimit({ rate: 1000, clock })
     const granted: [string, number][] = []
     const take = (name: string, bytes: number) => limit.take(bytes, () => granted.push([name, clock.now()]))
     t.equal(take('a', 1250), undefined, 'more than the burst, and granted all the same')
-    t.equal(clock.pending, 0, 'nobody waits, so no timer')
+    t.equal(clock.pending, 0, 'no request waits, so there is no timer')
     t.ok(take('b', 100))
     t.ok(take('c', 1))
-    t.equal(clock.pending, 1, 'one timer, whoever waits')
+    t.equal(clock.pending, 1, 'one timer for all that wait')
     t.equal(limit.waiting, 2)
     await clock.advance(5000)
     // 250 - 1250 is paid after 1000 ms; another 100, less what the millisecond brought, after 100 more
@@ -215,7 +212,7 @@ t.test(
   },
 )
 
-t.test('what nobody uses gathers up to the burst', async t => {
+t.test('unused tokens accumulate up to the burst', async t => {
   const clock = new VirtualClock()
   const limit = new RateLimit({ rate: 1000, clock, burst: 100 })
   await clock.advance(60_000)
@@ -224,7 +221,7 @@ t.test('what nobody uses gathers up to the burst', async t => {
   limit.close()
 })
 
-t.test('no timer is pending when nobody waits', async t => {
+t.test('no timer is pending while no request waits', async t => {
   const clock = new VirtualClock()
   const limit = new RateLimit({ rate: 1000, clock })
   limit.take(10_000, () => {})
@@ -236,7 +233,7 @@ t.test('no timer is pending when nobody waits', async t => {
   await clock.advance(60_000)
 })
 
-t.test('when the head is cancelled, the next has its turn', async t => {
+t.test('when the first request is cancelled, the next is granted in its place', async t => {
   const clock = new VirtualClock()
   const limit = new RateLimit({ rate: 1000, clock })
   limit.take(1250, () => {})
@@ -257,7 +254,7 @@ t.test('when the head is cancelled, the next has its turn', async t => {
   t.equal(limit.granted, 1252)
 })
 
-t.test('a peer that asks again at once does not come before those who wait', async t => {
+t.test('a peer that requests again at once is queued behind the peers that wait', async t => {
   const clock = new VirtualClock()
   const limit = new RateLimit({ rate: 1000, clock })
   const order: string[] = []
@@ -273,20 +270,23 @@ t.test('a peer that asks again at once does not come before those who wait', asy
   limit.close()
 })
 
-t.test('a hundred thousand asks, each from within the one before, are no matter', async t => {
-  const clock = new VirtualClock()
-  const limit = new RateLimit({ rate: 1e9, clock })
-  let left = 100_000
-  const again = () => {
-    if (--left > 0) limit.take(1, again)
-  }
-  limit.take(1, again)
-  t.equal(left, 0)
-  t.equal(limit.granted, 100_000)
-  t.equal(clock.pending, 0)
-})
+t.test(
+  'a hundred thousand requests, each made from the grant of the previous one, do not overflow the stack',
+  async t => {
+    const clock = new VirtualClock()
+    const limit = new RateLimit({ rate: 1e9, clock })
+    let left = 100_000
+    const again = () => {
+      if (--left > 0) limit.take(1, again)
+    }
+    limit.take(1, again)
+    t.equal(left, 0)
+    t.equal(limit.granted, 100_000)
+    t.equal(clock.pending, 0)
+  },
+)
 
-t.test('one that throws does not take the turn of the others', async t => {
+t.test('a grant that throws does not affect the other requests', async t => {
   const clock = new VirtualClock()
   const limit = new RateLimit({ rate: 1000, clock })
   let granted = false
@@ -303,7 +303,7 @@ t.test('one that throws does not take the turn of the others', async t => {
   t.equal(clock.pending, 0)
 })
 
-t.test('a closed limit drops whoever waits, also from within a grant', async t => {
+t.test('a closed limit drops all waiting requests, also when it is closed by a grant', async t => {
   const clock = new VirtualClock()
   const limit = new RateLimit({ rate: 1000, clock })
   limit.take(100, () => {
@@ -317,7 +317,7 @@ t.test('a closed limit drops whoever waits, also from within a grant', async t =
   await settle()
 })
 
-t.test('a wait longer than any timer can be is waited for all the same', async t => {
+t.test('a wait longer than the longest timer is supported', async t => {
   const clock = new VirtualClock()
   const longest: number[] = []
   const watched: Clock = {
@@ -339,7 +339,7 @@ t.test('a wait longer than any timer can be is waited for all the same', async t
   t.ok(longest.every(ms => ms < 2 ** 31))
 })
 
-t.test('a rate or a burst that is none is refused by name', async t => {
+t.test('an invalid rate or burst is rejected with its name', async t => {
   const clock = new VirtualClock()
   for (const rate of [0, -1, Number.NaN]) {
     t.throws(() => new RateLimit({ rate, clock }), {
@@ -356,7 +356,7 @@ t.test('a rate or a burst that is none is refused by name', async t => {
   }
 })
 
-t.test('a ticket is undefined exactly when the call was made', async t => {
+t.test('a ticket is undefined if and only if the request was granted at once', async t => {
   const random = generator(7)
   const clock = new VirtualClock()
   const limit = new RateLimit({ rate: 100_000, clock })

@@ -53,7 +53,7 @@ t.test('an idle torrent leaves the whole rate to the others', async t => {
   common.close()
 })
 
-t.test('an ask that is cancelled is never granted, and the next one has its turn', async t => {
+t.test('a cancelled request is never granted, and the next one is granted in its place', async t => {
   const clock = new VirtualClock()
   const common = new RateLimit({ rate: 1000, clock })
   const share = new RateShare(common)

@@ -1,14 +1,14 @@
 import t from 'tap'
 import { ByteRate } from '../../../src/pipeline/peer/byte-rate.ts'
 
-t.test('it is 0 until there were two counts', async t => {
+t.test('the rate is 0 until there are two counts', async t => {
   const speed = new ByteRate()
   t.equal(speed.rate, 0)
   speed.update(1000, 50)
   t.equal(speed.rate, 0)
 })
 
-t.test('a steady rate shows at once, and however often it is looked at', async t => {
+t.test('a steady rate is exact at once, however often it is read', async t => {
   for (const step of [10, 250, 1000]) {
     const speed = new ByteRate()
     speed.update(0, 0)
@@ -19,7 +19,7 @@ t.test('a steady rate shows at once, and however often it is looked at', async t
   }
 })
 
-t.test('the past fades within some seconds', async t => {
+t.test('older counts lose their weight within some seconds', async t => {
   const speed = new ByteRate()
   for (let now = 0; now <= 10_000; now += 250) speed.update(now * 5, now)
   for (let now = 10_250; now <= 15_000; now += 250) speed.update(50_000, now)
@@ -28,7 +28,7 @@ t.test('the past fades within some seconds', async t => {
   t.ok(speed.rate < 1, String(speed.rate))
 })
 
-t.test('two looks at the same time, or a clock that goes back, change nothing', async t => {
+t.test('two reads at the same time, or a clock that goes back, change nothing', async t => {
   const speed = new ByteRate()
   speed.update(0, 0)
   speed.update(1000, 1000)

@@ -30,7 +30,7 @@ async function paced(message: Message, count: number, times: readonly number[], 
   return { after, consumed, pending: clock.pending }
 }
 
-t.test('so many messages at once, and then as many each second; the rest of a chunk waits', async t => {
+t.test('a burst of messages passes at once, then a number per second; the rest of a chunk waits', async t => {
   const { after, consumed, pending } = await paced({ type: 'keepAlive' }, 100_000, [0, 1000, 2000])
   t.equal(after[0], 20_001)
   t.ok(Math.abs(after[1]! - 40_000) <= 1001, `${after[1]}`)
@@ -39,7 +39,7 @@ t.test('so many messages at once, and then as many each second; the rest of a ch
   t.equal(pending, 0, 'no timer is left')
 })
 
-t.test('what makes more work costs more; requests are free', async t => {
+t.test('messages that cause more work cost more; requests are free', async t => {
   const first = async (message: Message, pieceCount?: number) =>
     (await paced(message, 30_000, [0], pieceCount)).after[0]!
   t.equal(await first({ type: 'interested' }), 2501)
@@ -51,7 +51,7 @@ t.test('what makes more work costs more; requests are free', async t => {
   t.equal(await first(dontHave, 1_000_000), 1, 'it may change how common each of a million pieces is')
 })
 
-t.test('a chunk that was held is read to its end, in order', async t => {
+t.test('a chunk that was delayed is read to its end, in order', async t => {
   const clock = new VirtualClock()
   const framer = new Framer({ handshake: false, pace: new MessageBudget(clock, 10) })
   const indexes: number[] = []
@@ -70,7 +70,7 @@ t.test('a chunk that was held is read to its end, in order', async t => {
   )
 })
 
-t.test('many connections that wait share the budget of five', async t => {
+t.test('many waiting connections share the budget of five', async t => {
   const clock = new VirtualClock()
   const load = { waiting: 0 }
   const seen = Array<number>(50).fill(0)
@@ -91,7 +91,7 @@ t.test('many connections that wait share the budget of five', async t => {
   t.same([load.waiting, clock.pending], [0, 0])
 })
 
-t.test('a framer that is held is destroyed at once', async t => {
+t.test('a framer that is delayed can be destroyed at once', async t => {
   const clock = new VirtualClock()
   const framer = new Framer({ handshake: false, pace: new MessageBudget(clock, 10) })
   framer.on('data', () => {})

@@ -12,31 +12,34 @@ const told = (added: readonly PexPeer[]) => ({ added, dropped: [] })
 
 const PEER = { host: '20.9.9.9', port: 5000 }
 
-t.test('J6, J9: a minute apart, fifty at most, each once, and who goes is named once', async t => {
-  const pex = new PeerExchange(PEER.host, 0)
-  t.equal(pex.isDue(4999), false)
-  t.equal(pex.isDue(5000), true)
-  const all = connected(...peers(0, 60))
-  const first = pex.composeMessage(all, undefined, 5000)!
-  t.equal(first.added.length, 50)
-  t.equal(pex.isDue(5000 + PEX_INTERVAL_MS - 1), false)
-  t.equal(pex.isDue(5000 + PEX_INTERVAL_MS), true)
-  all.delete(formatAddress(peer(0)))
-  all.delete(formatAddress(peer(59)))
-  const second = pex.composeMessage(all, undefined, 65_000)!
-  t.same(second.added, peers(50, 59), 'the rest, and nobody who came and went in between')
-  t.same(second.dropped, [peer(0)])
-  t.equal(pex.composeMessage(all, undefined, 125_000), undefined)
-  t.equal(pex.isDue(125_001), false)
-  all.set(formatAddress(peer(0)), peer(0))
-  t.same(
-    pex.composeMessage(all, undefined, 130_000),
-    { added: [peer(0)], dropped: [] },
-    'who came back is new',
-  )
-})
+t.test(
+  'messages are a minute apart, name at most fifty peers, each once, and each that left once',
+  async t => {
+    const pex = new PeerExchange(PEER.host, 0)
+    t.equal(pex.isDue(4999), false)
+    t.equal(pex.isDue(5000), true)
+    const all = connected(...peers(0, 60))
+    const first = pex.composeMessage(all, undefined, 5000)!
+    t.equal(first.added.length, 50)
+    t.equal(pex.isDue(5000 + PEX_INTERVAL_MS - 1), false)
+    t.equal(pex.isDue(5000 + PEX_INTERVAL_MS), true)
+    all.delete(formatAddress(peer(0)))
+    all.delete(formatAddress(peer(59)))
+    const second = pex.composeMessage(all, undefined, 65_000)!
+    t.same(second.added, peers(50, 59), 'the rest, without peers that came and left in between')
+    t.same(second.dropped, [peer(0)])
+    t.equal(pex.composeMessage(all, undefined, 125_000), undefined)
+    t.equal(pex.isDue(125_001), false)
+    all.set(formatAddress(peer(0)), peer(0))
+    t.same(
+      pex.composeMessage(all, undefined, 130_000),
+      { added: [peer(0)], dropped: [] },
+      'a peer that came back is new',
+    )
+  },
+)
 
-t.test('nobody is told of itself, of names, or of whom it cannot reach', async t => {
+t.test('a peer is not told of itself, of host names, or of peers that it cannot reach', async t => {
   const pex = new PeerExchange(PEER.host, 0)
   const own = { ...PEER, flags: 0 }
   const local = { host: '192.168.1.2', port: 1, flags: 0 }
@@ -46,7 +49,7 @@ t.test('nobody is told of itself, of names, or of whom it cannot reach', async t
   t.same(neighbour.composeMessage(connected(local), undefined, 5000)?.added, [local])
 })
 
-t.test('a peer is told of two hundred at a time, however many there are', async t => {
+t.test('a peer is told of at most two hundred peers at a time', async t => {
   const pex = new PeerExchange(PEER.host, 0)
   const all = connected(...peers(0, 1000))
   let sum = 0
@@ -55,7 +58,7 @@ t.test('a peer is told of two hundred at a time, however many there are', async 
   t.equal(sum, 200)
 })
 
-t.test('J5: messages that come too early count for nothing, and too many of them end it', async t => {
+t.test('messages that come too early are ignored, and too many of them end the connection', async t => {
   const pex = new PeerExchange(PEER.host, 0)
   t.same(pex.acceptPeers(told([peer(1)]), 1000), [{ host: '20.0.0.1', port: 6881 }])
   for (let n = 0; n < 5; n++) t.same(pex.acceptPeers(told([peer(2)]), 1000 + n), [])
@@ -68,7 +71,7 @@ t.test('J5: messages that come too early count for nothing, and too many of them
   t.throws(() => pex.acceptPeers(told([peer(3)]), 61_000), { code: 'ERR_MESSAGE' })
 })
 
-t.test('J7: what nobody far away can know of is not dialled, nor a host twice', async t => {
+t.test('addresses that a remote peer cannot know are not dialled, and neither is a host twice', async t => {
   const far = new PeerExchange(PEER.host, 0)
   const list = [
     { host: '127.0.0.1', port: 1, flags: 0 },
@@ -86,7 +89,7 @@ t.test('J7: what nobody far away can know of is not dialled, nor a host twice', 
   t.same(ports(new PeerExchange('127.0.0.1', 0).acceptPeers(told(list), 0)), [1, 3, 5, 6, 8])
 })
 
-t.test('J8: one peer names five hundred and no more, and all of them never take all room', async t => {
+t.test('one peer can name five hundred addresses, and never takes all the room', async t => {
   const candidates = new Candidates()
   let sum = 0
   for (let n = 0; n < 10; n++) {

@@ -13,7 +13,7 @@ function limits(peers: number, options: Partial<LimitsOptions> = {}) {
   })
 }
 
-t.test('the more peers, the less each may have in flight, within bounds', async t => {
+t.test('the more peers, the fewer requests each may have in flight, within bounds', async t => {
   const counts = [0, 1, 2, 8, 64, 256, 10_000]
   for (const name of ['read', 'window', 'run'] as const) {
     const sizes = counts.map(count => limits(count)[name]())
@@ -38,13 +38,13 @@ t.test('the more peers, the less each may have in flight, within bounds', async 
   )
 })
 
-t.test('all requests together fit half of the memory, while there is enough for the fewest', async t => {
+t.test('all requests together fit half of the memory, if that is enough for the minimum', async t => {
   for (const peers of [8, 50, 200]) {
     t.ok(peers * limits(peers).window() * 16384 <= 32 * MiB, `${peers} peers`)
   }
 })
 
-t.test('the share follows the number of peers as it changes', async t => {
+t.test('the share of each peer follows the number of peers', async t => {
   let peers = 1
   const { run } = limits(0, { peers: () => peers })
   t.equal(run(), 16)
@@ -52,13 +52,13 @@ t.test('the share follows the number of peers as it changes', async t => {
   t.equal(run(), 4)
 })
 
-t.test('while the rate is limited reads are small, and never nothing', async t => {
+t.test('with a rate limit reads are small, and never empty', async t => {
   t.equal(limits(1, { down: 200_000 }).read(), 10_000)
   t.equal(limits(1, { down: 1 }).read(), 4096)
   t.equal(limits(1, { down: 100 * MiB }).read(), 65536)
 })
 
-t.test('each direction has a limit of its own, or none', async t => {
+t.test('each direction has its own limit, or none', async t => {
   t.same(Object.keys(limits(1)).sort(), ['pool', 'read', 'run', 'window'])
   const { up, down } = limits(1, { up: 1000, down: 2000 })
   t.ok(up && down && up !== down)

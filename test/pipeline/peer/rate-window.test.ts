@@ -11,7 +11,7 @@ function feed(window: RateWindow, rate: number, wait: number, from: number, ms: 
   return now
 }
 
-t.test('it begins small and grows by a block a block while the rate grows', async t => {
+t.test('the window begins small and grows by one per block while the rate grows', async t => {
   const window = new RateWindow(() => 1000)
   const first = window.size
   t.ok(first >= 4 && first <= 64, String(first))
@@ -21,7 +21,7 @@ t.test('it begins small and grows by a block a block while the rate grows', asyn
   }
 })
 
-t.test('at a steady rate it settles at the rate times the round trip and a reserve', async t => {
+t.test('at a steady rate the window is the rate times the round trip, and a reserve', async t => {
   const window = new RateWindow(() => 100_000)
   feed(window, 1000, 100, 0, 5000)
   t.ok(Math.abs(window.size - 1000 * (0.1 + 0.75)) < 20, String(window.size))
@@ -29,7 +29,7 @@ t.test('at a steady rate it settles at the rate times the round trip and a reser
   t.equal(window.roundTrip, 100)
 })
 
-t.test('it follows a rate that falls, down to a few blocks and never to none', async t => {
+t.test('the window follows a falling rate down to a few blocks, and never to zero', async t => {
   const window = new RateWindow(() => 100_000)
   const now = feed(window, 1000, 100, 0, 5000)
   const before = window.size
@@ -38,7 +38,7 @@ t.test('it follows a rate that falls, down to a few blocks and never to none', a
   t.ok(window.size >= 4)
 })
 
-t.test('G12: it never exceeds its limit, which may change at any time', async t => {
+t.test('the window never exceeds its limit, which may change', async t => {
   let limit = 20
   const window = new RateWindow(() => limit)
   feed(window, 1000, 50, 0, 3000)
@@ -49,7 +49,7 @@ t.test('G12: it never exceeds its limit, which may change at any time', async t 
   t.equal(window.size, 1, 'one at least, or nothing would ever come')
 })
 
-t.test('snubbed, it starts again from a few', async t => {
+t.test('after a snub the window starts again from a few blocks', async t => {
   const window = new RateWindow(() => 100_000)
   const now = feed(window, 1000, 100, 0, 5000)
   window.onSnub()
@@ -59,7 +59,7 @@ t.test('snubbed, it starts again from a few', async t => {
   t.equal(window.size, 5, 'and grows as at the start')
 })
 
-t.test('what the peer accepted bounds it, and one more is tried after a full window', async t => {
+t.test('rejects bound the window, and one more request is tried after a full window', async t => {
   const window = new RateWindow(() => 1000)
   for (let n = 0; n < 100; n++) window.onBlock(BLOCK, 20, n)
   for (let left = 99; left >= 16; left--) window.onRefusal(left)
@@ -72,23 +72,26 @@ t.test('what the peer accepted bounds it, and one more is tried after a full win
   t.equal(window.size, 1, 'one at least')
 })
 
-t.test('the more often that is refused, the more seldom it is tried, but it always is', async t => {
-  const window = new RateWindow(() => 1000)
-  window.onRefusal(4)
-  const waits: number[] = []
-  for (let times = 0; times < 12; times++) {
-    let blocks = 0
-    while (window.size === 4) {
-      window.onBlock(BLOCK, 20, 0)
-      blocks++
-    }
-    waits.push(blocks)
+t.test(
+  'the more often that request is rejected, the less often it is tried, but it is always tried again',
+  async t => {
+    const window = new RateWindow(() => 1000)
     window.onRefusal(4)
-  }
-  t.same(waits, [4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024, 1024, 1024])
-})
+    const waits: number[] = []
+    for (let times = 0; times < 12; times++) {
+      let blocks = 0
+      while (window.size === 4) {
+        window.onBlock(BLOCK, 20, 0)
+        blocks++
+      }
+      waits.push(blocks)
+      window.onRefusal(4)
+    }
+    t.same(waits, [4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024, 1024, 1024])
+  },
+)
 
-t.test('a peer that accepts more again has its full window back', async t => {
+t.test('a peer that accepts more again gets its full window back', async t => {
   const window = new RateWindow(() => 512)
   for (let n = 0; n < 1000; n++) window.onBlock(BLOCK, 20, n)
   window.onRefusal(1)

@@ -35,7 +35,7 @@ function setup(alone?: Requester) {
   return { piece, take }
 }
 
-t.test('it is for whoever has it, or for one alone', async t => {
+t.test('a piece is open to every peer that has it, or to one peer alone', async t => {
   const [a, b, c] = [peer(1), peer(1, 2), peer(2)]
   t.same(
     [a, b, c].map(({ requester }) => setup().piece.isFor(requester)),
@@ -47,7 +47,7 @@ t.test('it is for whoever has it, or for one alone', async t => {
   )
 })
 
-t.test('it is not for whoever has it and does not give it', async t => {
+t.test('a piece is not open to a peer that has it and does not serve it', async t => {
   const a = peer(1)
   a.refused.add(1)
   t.equal(setup().piece.isFor(a.requester), false)
@@ -63,7 +63,7 @@ t.test('each block is given out once, as many as there is room for', async t => 
   t.equal(piece.buffer.free, 0)
 })
 
-t.test('late blocks go to one other peer, never to him who owes them, never to a third', async t => {
+t.test('late blocks go to one other peer, not to the peer that owes them and not to a third', async t => {
   const { take } = setup()
   const [a, b, c] = [peer(1), peer(1), peer(1)]
   take(a, 4, 100)
@@ -74,7 +74,7 @@ t.test('late blocks go to one other peer, never to him who owes them, never to a
   t.same(take(b, 4, 9999, 500), [])
 })
 
-t.test('a block that came is cancelled with everybody else', async t => {
+t.test('a block that arrived is cancelled at every other peer', async t => {
   const { piece, take } = setup()
   const [a, b] = [peer(1), peer(1)]
   take(a, 4)
@@ -94,12 +94,12 @@ t.test('a block that came is cancelled with everybody else', async t => {
   t.same(b.cancelled, [0, 2], 'once')
 })
 
-t.test('a block is free when the last who was asked gives it up, and not before', async t => {
+t.test('a block is free when the last peer that owes it gives it up, and not before', async t => {
   const { piece, take } = setup()
   const [a, b, c] = [peer(1), peer(1), peer(1)]
   take(a, 4)
   take(b, 4, 500, 500)
-  t.equal(piece.giveUp(0, c.requester), false, 'who was not asked has nothing to give up')
+  t.equal(piece.giveUp(0, c.requester), false, 'a peer that was not asked has nothing to give up')
   t.equal(piece.giveUp(0, b.requester), false)
   t.equal(piece.giveUp(0, a.requester), true)
   t.equal(piece.giveUp(1, a.requester), false)
@@ -108,7 +108,7 @@ t.test('a block is free when the last who was asked gives it up, and not before'
   t.same(take(c, 4), [0, 1])
 })
 
-t.test('a block that was given up can be late again', async t => {
+t.test('a block that was given up can become late again', async t => {
   const { piece, take } = setup()
   const [a, b, c] = [peer(1), peer(1), peer(1)]
   take(a, 1)
@@ -118,32 +118,29 @@ t.test('a block that was given up can be late again', async t => {
   t.same(take(c, 1, 1000, 500), [0])
 })
 
-t.test(
-  'before the endgame it takes more for a block to be late: it may be sent twice for nothing',
-  async t => {
-    const { piece, take } = setup()
-    const [a, b] = [peer(1), peer(1)]
-    const usual = (peer: { requester: Requester }, ms: number) =>
-      Object.assign(peer.requester, { window: { usualWaitMs: ms } })
-    const takes = (now: number, hurry: boolean) => {
-      const taken: Request[] = []
-      piece.takeLate(b.requester, 1, now, lateness(500, hurry), taken)
-      for (const { block } of taken) piece.giveUp(block, b.requester)
-      return taken.length === 1
-    }
-    take(a, 4)
-    const first = (hurry: boolean) => {
-      for (let now = 0; ; now += 100) if (takes(now, hurry)) return now
-    }
-    for (const [of, own, soon, later] of [
-      [100, 1000, 500, 1500], // overdue, after the least that is waited for
-      [1000, 1000, 2000, 4000], // overdue
-      [4000, 1000, 500, 1500], // who is asked now brings it sooner
-      [4000, 1800, 500, 16_000], // not so much sooner that it is worth it
-    ] as const) {
-      usual(a, of)
-      usual(b, own)
-      t.same([first(true), first(false)], [soon, later], `${of} and ${own} ms`)
-    }
-  },
-)
+t.test('before the endgame a block is late only after a longer time, as it may be sent twice', async t => {
+  const { piece, take } = setup()
+  const [a, b] = [peer(1), peer(1)]
+  const usual = (peer: { requester: Requester }, ms: number) =>
+    Object.assign(peer.requester, { window: { usualWaitMs: ms } })
+  const takes = (now: number, hurry: boolean) => {
+    const taken: Request[] = []
+    piece.takeLate(b.requester, 1, now, lateness(500, hurry), taken)
+    for (const { block } of taken) piece.giveUp(block, b.requester)
+    return taken.length === 1
+  }
+  take(a, 4)
+  const first = (hurry: boolean) => {
+    for (let now = 0; ; now += 100) if (takes(now, hurry)) return now
+  }
+  for (const [of, own, soon, later] of [
+    [100, 1000, 500, 1500], // overdue, after the least that is waited for
+    [1000, 1000, 2000, 4000], // overdue
+    [4000, 1000, 500, 1500], // the peer that is asked now is faster
+    [4000, 1800, 500, 16_000], // not so much sooner that it is worth it
+  ] as const) {
+    usual(a, of)
+    usual(b, own)
+    t.same([first(true), first(false)], [soon, later], `${of} and ${own} ms`)
+  }
+})

@@ -15,7 +15,7 @@ function paced(cursors: Cursors, count: number): Deadlines {
   return deadlines
 }
 
-t.test('cursors share the room, and tell of who moves', async t => {
+t.test('cursors share the memory, and report each move', async t => {
   const told: string[] = []
   const cursors = new Cursors(10)
   cursors.on('moved', () => told.push('moved'))
@@ -41,11 +41,11 @@ t.test('cursors share the room, and tell of who moves', async t => {
 })
 
 t.test(
-  'a peer is as many pieces late as come to rest while it lets wait; at most what there is room for',
+  'the lead of a peer is the number of pieces stored during its delay, limited by the memory',
   async t => {
     const cursors = new Cursors(10)
     const deadlines = paced(cursors, 4)
-    t.equal(deadlines.leadOf(1000), 0, 'nobody reads')
+    t.equal(deadlines.leadOf(1000), 0, 'there is no reader')
     cursors.open(20, 100)
     t.same(
       [undefined, 0, 200, 500, 1000, 9000].map(usual => deadlines.leadOf(usual)),
@@ -60,7 +60,7 @@ t.test(
 )
 
 t.test(
-  'awaited is what a reader that waits comes to before it could come anew, looked at now and then',
+  'awaited pieces are those that a waiting reader reaches within one request, checked at intervals',
   async t => {
     const cursors = new Cursors(10)
     const deadlines = paced(cursors, 2)
@@ -73,7 +73,7 @@ t.test(
   },
 )
 
-t.test('contributions counts the bytes of each file, also where pieces hold parts of several', async t => {
+t.test('contributions count the bytes of each file, also in pieces with parts of several files', async t => {
   const pieceLength = 2 * BLOCK_LENGTH
   const lengths = [BLOCK_LENGTH + 100, 50, 2 * BLOCK_LENGTH]
   let offset = 0
@@ -103,7 +103,7 @@ t.test('contributions counts the bytes of each file, also where pieces hold part
   t.same(contributions.listFor(9), [])
 })
 
-t.test('of more peers than are told apart, the rest is added up', async t => {
+t.test('peers beyond the limit are counted together', async t => {
   const files = [
     { path: 'a', length: 1100 * BLOCK_LENGTH, offset: 0, pad: false, executable: false, hidden: false },
   ]

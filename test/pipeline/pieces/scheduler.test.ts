@@ -17,7 +17,7 @@ interface Setup extends Partial<Omit<SchedulerOptions, 'trust'>> {
   readonly sequential?: boolean
 }
 
-/** A scheduler of pieces in order, with peers of whom each says what a test makes it say. */
+/** A scheduler of pieces in order, with scripted peers. */
 function setup({ pieces = 8, blocks = 4, admitted = 8, sequential = true, trust = {}, ...more }: Setup = {}) {
   const time = { now: 0 }
   const picker = new Picker({ pieceCount: pieces, sequential, random: generator(1) })
@@ -109,7 +109,7 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, sequential = true, trust 
   return { scheduler, picker, time, peer, opened, closed, whole, rest }
 }
 
-t.test('it admits so many pieces at once and no more, until one is at rest', async t => {
+t.test('a fixed number of pieces is admitted, and the next one when a piece is stored', async t => {
   const { scheduler, peer, whole, rest } = setup({ admitted: 2 })
   const a = await peer({ window: 100 })
   t.same(a.waiting.length, 8)
@@ -124,7 +124,7 @@ t.test('it admits so many pieces at once and no more, until one is at rest', asy
   t.equal(scheduler.activePieces, 2)
 })
 
-t.test('a piece that is begun is finished first, by whoever has it', async t => {
+t.test('a piece in progress is finished first, by any peer that has it', async t => {
   const { peer, opened } = setup()
   const a = await peer({ window: 2 })
   const b = await peer({ window: 4 })
@@ -135,7 +135,7 @@ t.test('a piece that is begun is finished first, by whoever has it', async t => 
   t.same(opened, [0, 1])
 })
 
-t.test('nobody is asked for what he does not have', async t => {
+t.test('a peer is not asked for a piece that it does not have', async t => {
   const { peer } = setup()
   const a = await peer({ window: 3 })
   const b = await peer({ has: index => index > 4 })
@@ -143,7 +143,7 @@ t.test('nobody is asked for what he does not have', async t => {
   t.same(b.waiting, ['5:0', '5:1', '5:2', '5:3'])
 })
 
-t.test('what a peer loses by going goes at once to one who could take more', async t => {
+t.test('the requests of a peer that leaves go at once to a peer with room', async t => {
   const { peer } = setup({ pieces: 2 })
   const a = await peer({ window: 8 })
   const b = await peer({ window: 8 })
@@ -152,7 +152,7 @@ t.test('what a peer loses by going goes at once to one who could take more', asy
   t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1', '1:2', '1:3'])
 })
 
-t.test('C4: what a peer loses by choking goes at once to one who could take more', async t => {
+t.test('the requests of a peer that chokes go at once to a peer with room', async t => {
   const { peer } = setup({ pieces: 1 })
   const a = await peer()
   const b = await peer()
@@ -160,7 +160,7 @@ t.test('C4: what a peer loses by choking goes at once to one who could take more
   t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
 })
 
-t.test('one who waits to be let in takes over what others lose', async t => {
+t.test('a peer that waits for admission takes over requests that others lost', async t => {
   const { scheduler, peer, time } = setup({ admitted: 1 })
   const a = await peer()
   const b = await peer()
@@ -174,17 +174,20 @@ t.test('one who waits to be let in takes over what others lose', async t => {
   t.same(c.waiting, ['0:0', '0:1', '0:2', '0:3'], 'and, after some time, what others are slow to give')
 })
 
-t.test('C4: choked and unchoked, a peer is asked again for what is missing, and nothing twice', async t => {
-  const { peer } = setup({ pieces: 1 })
-  const a = await peer()
-  await a.give(['0:1'])
-  await a.tell({ type: 'choke' })
-  a.waiting.length = 0
-  await a.tell({ type: 'unchoke' })
-  t.same(a.waiting, ['0:0', '0:2', '0:3'])
-})
+t.test(
+  'a peer that chokes and unchokes is asked again for what is missing, and for nothing twice',
+  async t => {
+    const { peer } = setup({ pieces: 1 })
+    const a = await peer()
+    await a.give(['0:1'])
+    await a.tell({ type: 'choke' })
+    a.waiting.length = 0
+    await a.tell({ type: 'unchoke' })
+    t.same(a.waiting, ['0:0', '0:2', '0:3'])
+  },
+)
 
-t.test('G10: a late block is asked of one other, and only after a while', async t => {
+t.test('a late block is requested from one other peer, and only after a delay', async t => {
   const { scheduler, peer, time } = setup({ pieces: 1, patience: 500 })
   const a = await peer()
   const b = await peer()
@@ -201,7 +204,7 @@ t.test('G10: a late block is asked of one other, and only after a while', async 
   t.equal(a.waiting.length, 4)
 })
 
-t.test('a peer that can begin a piece does not take over the late blocks of others', async t => {
+t.test('a peer that can begin a piece does not take over late blocks', async t => {
   const { peer, time } = setup({ pieces: 2 })
   const a = await peer()
   time.now = 1000
@@ -210,7 +213,7 @@ t.test('a peer that can begin a piece does not take over the late blocks of othe
   t.same(b.waiting, ['1:0', '1:1', '1:2', '1:3'])
 })
 
-t.test('G10, G11: once a block is there the other one is told, and his copy is thrown away', async t => {
+t.test('when a block arrives, the second request is cancelled and its answer is discarded', async t => {
   const { scheduler, peer, time, whole } = setup({ pieces: 1 })
   const a = await peer()
   const b = await peer()
@@ -230,7 +233,7 @@ t.test('G10, G11: once a block is there the other one is told, and his copy is t
   t.same(whole[0]!.givers, [b.requester, b.requester, a.requester, a.requester])
 })
 
-t.test('a peer from whom others took everything over gets something else to do', async t => {
+t.test('a peer that lost all of its requests to others gets new ones', async t => {
   const { scheduler, peer, time } = setup()
   const a = await peer()
   const b = await peer({ has: index => index === 0 })
@@ -240,7 +243,7 @@ t.test('a peer from whom others took everything over gets something else to do',
   t.same(a.waiting, ['1:0', '1:1', '1:2', '1:3'])
 })
 
-t.test('G5: a peer all of whose blocks came at a wrong length is asked again', async t => {
+t.test('a peer that sent only blocks of a wrong length is asked again', async t => {
   const { peer } = setup({ pieces: 1 })
   const a = await peer()
   for (const block of [0, 1, 2, 3]) {
@@ -250,22 +253,25 @@ t.test('G5: a peer all of whose blocks came at a wrong length is asked again', a
   t.same(a.waiting.sort(), ['0:0', '0:1', '0:2', '0:3'])
 })
 
-t.test('when the first of two goes, the second goes on; when both go, it is free', async t => {
-  const { scheduler, peer, time } = setup({ pieces: 1 })
-  const a = await peer()
-  const b = await peer()
-  time.now = 1000
-  scheduler.fill(true)
-  const c = await peer({ unchoke: false })
-  await a.leave()
-  await c.tell({ type: 'unchoke' })
-  t.same(c.waiting, [], 'the second has just been asked')
-  await b.leave()
-  t.same(c.waiting.sort(), ['0:0', '0:1', '0:2', '0:3'])
-})
+t.test(
+  'if one of two peers with the same block leaves, the other continues; if both leave, the block is free',
+  async t => {
+    const { scheduler, peer, time } = setup({ pieces: 1 })
+    const a = await peer()
+    const b = await peer()
+    time.now = 1000
+    scheduler.fill(true)
+    const c = await peer({ unchoke: false })
+    await a.leave()
+    await c.tell({ type: 'unchoke' })
+    t.same(c.waiting, [], 'the second has just been asked')
+    await b.leave()
+    t.same(c.waiting.sort(), ['0:0', '0:1', '0:2', '0:3'])
+  },
+)
 
 t.test(
-  'G9: what a peer does not answer goes to another, and what it then sends is still welcome',
+  'a request that a peer does not answer goes to another, and a late answer is still accepted',
   async t => {
     const { peer, time, whole } = setup({ pieces: 1 })
     const a = await peer()
@@ -281,7 +287,7 @@ t.test(
   },
 )
 
-t.test('a suspect piece comes from one peer alone', async t => {
+t.test('a suspect piece is requested from one peer alone', async t => {
   const { scheduler, peer, time } = setup({ pieces: 1, trust: { isSuspect: () => true } })
   const a = await peer({ window: 2 })
   const b = await peer()
@@ -294,7 +300,7 @@ t.test('a suspect piece comes from one peer alone', async t => {
   t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'], 'given up by him, begun again by another')
 })
 
-t.test('a suspect piece is begun by somebody who had no part in it, if there is one', async t => {
+t.test('a suspect piece is begun by a peer that had no part in it, if there is one', async t => {
   let guilty: Requester | undefined
   const { peer } = setup({
     trust: { isSuspect: i => i === 0, isAccused: (index, fetcher) => index === 0 && fetcher === guilty },
@@ -307,13 +313,13 @@ t.test('a suspect piece is begun by somebody who had no part in it, if there is 
   t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
 })
 
-t.test('a suspect piece that only the accused has is begun by him', async t => {
+t.test('a suspect piece that only the accused peer has is begun by that peer', async t => {
   const { peer } = setup({ pieces: 1, trust: { isSuspect: () => true, isAccused: () => true } })
   const a = await peer()
   t.same(a.waiting, ['0:0', '0:1', '0:2', '0:3'])
 })
 
-t.test('a suspect piece is not held by one who choked us between two of its blocks', async t => {
+t.test('a suspect piece is not reserved for a peer that choked between two of its blocks', async t => {
   const { peer, scheduler } = setup({ pieces: 1, trust: { isSuspect: () => true } })
   const a = await peer({ window: 2 })
   const b = await peer()
@@ -327,22 +333,19 @@ t.test('a suspect piece is not held by one who choked us between two of its bloc
   t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
 })
 
-t.test(
-  'G7: a piece that was wrong is begun again with fresh memory, the old never written again',
-  async t => {
-    const { scheduler, peer, whole, closed } = setup({ pieces: 1 })
-    const a = await peer()
-    await a.give()
-    const [piece] = whole
-    scheduler.failed(piece!)
-    await settle()
-    t.same(closed, [piece])
-    t.same(a.waiting, ['0:0', '0:1', '0:2', '0:3'])
-    t.not(a.requester.place(0, 0, BLOCK_LENGTH, { divert() {} })?.data.buffer, piece!.data.buffer)
-  },
-)
+t.test('a wrong piece is begun again with new memory, and the old memory is never written again', async t => {
+  const { scheduler, peer, whole, closed } = setup({ pieces: 1 })
+  const a = await peer()
+  await a.give()
+  const [piece] = whole
+  scheduler.failed(piece!)
+  await settle()
+  t.same(closed, [piece])
+  t.same(a.waiting, ['0:0', '0:1', '0:2', '0:3'])
+  t.not(a.requester.place(0, 0, BLOCK_LENGTH, { divert() {} })?.data.buffer, piece!.data.buffer)
+})
 
-t.test('a have brings work to a peer that had none', async t => {
+t.test('a have gives requests to a peer that had none', async t => {
   const { peer } = setup()
   const a = await peer({ has: () => false })
   t.same(a.waiting, [])
@@ -350,7 +353,7 @@ t.test('a have brings work to a peer that had none', async t => {
   t.same(a.waiting, ['3:0', '3:1', '3:2', '3:3'])
 })
 
-t.test('a piece that is given up finds the peers that had nothing left to do', async t => {
+t.test('a piece that is given up is offered to idle peers', async t => {
   const { scheduler, peer, whole } = setup({ pieces: 1, trust: { isSuspect: () => true } })
   const a = await peer()
   const b = await peer()
@@ -361,7 +364,7 @@ t.test('a piece that is given up finds the peers that had nothing left to do', a
   t.equal(a.waiting.length + b.waiting.length, 4)
 })
 
-t.test('to the last piece: every peer fed to the end, nothing asked after it', async t => {
+t.test('every peer is kept busy until the last piece, and nothing is requested after it', async t => {
   const { scheduler, peer, rest, picker } = setup({ pieces: 40, blocks: 3, admitted: 4 })
   const random = generator(7)
   const peers = await Promise.all(
@@ -379,28 +382,25 @@ t.test('to the last piece: every peer fed to the end, nothing asked after it', a
   }
 })
 
-t.test(
-  'the end answers everything: pieces are closed, nothing more is asked, late blocks find no place',
-  async t => {
-    const { scheduler, peer, closed } = setup({ admitted: 1 })
-    const a = await peer()
-    const b = await peer()
-    scheduler.end()
-    t.equal(scheduler.activePieces, 0)
-    t.equal(scheduler.isFull, false)
-    t.same(
-      closed.map(piece => [piece.index, piece.closed]),
-      [[0, true]],
-    )
-    t.equal(a.requester.place(0, 0, BLOCK_LENGTH, { divert() {} }), null)
-    a.waiting.length = 0
-    await a.tell({ type: 'choke' }, { type: 'unchoke' })
-    scheduler.fill(true)
-    t.same([a.waiting, b.waiting], [[], []])
-  },
-)
+t.test('after the end, pieces are closed, nothing is requested, and late blocks get no place', async t => {
+  const { scheduler, peer, closed } = setup({ admitted: 1 })
+  const a = await peer()
+  const b = await peer()
+  scheduler.end()
+  t.equal(scheduler.activePieces, 0)
+  t.equal(scheduler.isFull, false)
+  t.same(
+    closed.map(piece => [piece.index, piece.closed]),
+    [[0, true]],
+  )
+  t.equal(a.requester.place(0, 0, BLOCK_LENGTH, { divert() {} }), null)
+  a.waiting.length = 0
+  await a.tell({ type: 'choke' }, { type: 'unchoke' })
+  scheduler.fill(true)
+  t.same([a.waiting, b.waiting], [[], []])
+})
 
-t.test('suggested pieces come first, the latest before the others', async t => {
+t.test('suggested pieces come first, the latest suggestion before the others', async t => {
   const { peer, opened } = setup({ sequential: false })
   const a = await peer({ fast: true, unchoke: false, window: 16, has: index => index !== 4 })
   for (const index of [2, 4, 6, 7]) await a.tell({ type: 'suggest', index })
@@ -409,7 +409,7 @@ t.test('suggested pieces come first, the latest before the others', async t => {
   t.equal(opened.length, 4)
 })
 
-t.test('pieces in order stay in order whatever a peer suggests', async t => {
+t.test('with pieces in order, suggestions do not change the order', async t => {
   const { peer, opened } = setup()
   const a = await peer({ fast: true, unchoke: false, window: 16 })
   for (const index of [2, 4, 6, 7]) await a.tell({ type: 'suggest', index })
@@ -417,7 +417,7 @@ t.test('pieces in order stay in order whatever a peer suggests', async t => {
   t.same(opened, [0, 1, 2, 3])
 })
 
-t.test('what is suggested and under way with somebody else is finished there', async t => {
+t.test('a suggested piece that is in progress with another peer is finished there', async t => {
   const { peer, opened } = setup()
   await peer({ window: 4 })
   const b = await peer({ fast: true, unchoke: false })
@@ -426,7 +426,7 @@ t.test('what is suggested and under way with somebody else is finished there', a
   t.same(b.waiting, ['1:0', '1:1', '1:2', '1:3'])
 })
 
-t.test('E4, E6: a peer that chokes us is asked for what it allows and has, and for nothing else', async t => {
+t.test('a peer that chokes us is asked only for pieces that it has and allows', async t => {
   const { peer, opened } = setup()
   const a = await peer({ fast: true, unchoke: false, window: 100, has: index => index !== 5 })
   for (const index of [3, 5, 6]) await a.tell({ type: 'allowedFast', index })
@@ -436,7 +436,7 @@ t.test('E4, E6: a peer that chokes us is asked for what it allows and has, and f
   t.same(opened, [3, 6, 0, 1, 2, 4, 7])
 })
 
-t.test('E12: what a peer rejects goes at once to one who could take more', async t => {
+t.test('a rejected request goes at once to a peer with room', async t => {
   const { peer } = setup({ pieces: 1 })
   const a = await peer({ fast: true })
   const b = await peer()
@@ -456,7 +456,7 @@ t.test('E12: what a peer rejects goes at once to one who could take more', async
 })
 
 t.test(
-  'E12: a piece that the only peer refuses twice is passed over for a second, and then asked for',
+  'a piece that the only peer rejects twice is skipped for a second and then requested again',
   async t => {
     const { peer, opened, time } = setup({ pieces: 3, blocks: 1 })
     const a = await peer({ fast: true, window: 2 })
@@ -481,7 +481,7 @@ t.test(
 )
 
 t.test(
-  'a block that a reader needs sooner than the only peer brings it is asked of that peer all the same',
+  'a block that the only peer will send too late for a reader is still requested from that peer',
   async t => {
     const cursors = new Cursors(8)
     const { scheduler, peer, time, rest } = setup({ pieces: 200, blocks: 1, admitted: 20, cursors })
@@ -510,7 +510,7 @@ t.test(
   },
 )
 
-t.test('what a peer has no longer is fetched from another', async t => {
+t.test('a piece that a peer lost is requested from another peer', async t => {
   const { peer } = setup({ pieces: 1 })
   const a = await peer()
   const b = await peer()

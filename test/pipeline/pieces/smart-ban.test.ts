@@ -20,16 +20,16 @@ function piece(givers: string, index = 0): PieceBuffer {
 
 const name = (giver: unknown) => giver as string
 
-t.test('the only giver of a wrong piece is guilty at once', async t => {
+t.test('the only sender of a wrong piece is guilty at once', async t => {
   const bans = new SmartBan<string>()
   t.same(bans.addCorrupt(piece('aAaa'), name), ['a'])
   t.same(bans.addCorrupt(piece('Aaaa', 1), name), ['a'])
 })
 
-t.test('of several givers the one whose bytes differ from the right ones is guilty, no other', async t => {
+t.test('of several senders, only the one that sent different bytes is guilty', async t => {
   const bans = new SmartBan<string>()
   for (const index of [0, 1]) {
-    t.same(bans.addCorrupt(piece('aBca', index), name), [], 'nobody knows yet who it was')
+    t.same(bans.addCorrupt(piece('aBca', index), name), [], 'the guilty peer is not known yet')
     t.equal(bans.isSuspect(index), true)
     t.same(
       ['a', 'b', 'c', 'd'].filter(peer => bans.isAccused(index, peer)),
@@ -41,7 +41,7 @@ t.test('of several givers the one whose bytes differ from the right ones is guil
   }
 })
 
-t.test('two liars in one piece are both proven', async t => {
+t.test('two peers that sent wrong bytes of one piece are both found', async t => {
   const bans = new SmartBan<string>()
   bans.addCorrupt(piece('aBbC'), name)
   t.same(bans.addVerified(piece('dddd')).sort(), ['b', 'c'])
@@ -49,7 +49,7 @@ t.test('two liars in one piece are both proven', async t => {
   t.same(bans.addVerified(piece('dddd', 1)).sort(), ['b', 'c'])
 })
 
-t.test('a piece that fails again keeps the evidence of the first time', async t => {
+t.test('a piece that fails again keeps the evidence of the first failure', async t => {
   const bans = new SmartBan<string>()
   bans.addCorrupt(piece('aBaa'), name)
   t.same(bans.addCorrupt(piece('CCCC'), name), ['c'])
@@ -57,13 +57,13 @@ t.test('a piece that fails again keeps the evidence of the first time', async t 
   t.same(bans.addVerified(piece('aaaa')), ['b'], 'b is guilty of one piece, once')
 })
 
-t.test('a piece that came right at once accuses nobody', async t => {
+t.test('a piece that is valid at once accuses no peer', async t => {
   const bans = new SmartBan<string>()
   t.same(bans.addVerified(piece('abcd')), [])
   t.equal(bans.isSuspect(0), false)
 })
 
-t.test('a piece that fails for ever holds a bounded amount of evidence', async t => {
+t.test('a piece that fails again and again holds a bounded amount of evidence', async t => {
   const bans = new SmartBan<string>()
   for (let n = 0; n < 100; n++) bans.addCorrupt(piece('aBab'), name)
   bans.addCorrupt(piece('acac'), name)

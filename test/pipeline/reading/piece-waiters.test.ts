@@ -2,7 +2,7 @@ import t from 'tap'
 import { PieceWaiters } from '../../../src/pipeline/reading/piece-waiters.ts'
 import { settle } from '../../helpers/virtual-clock.ts'
 
-t.test('all who wait for a piece hear of it, once it is there, and nobody else', async t => {
+t.test('a piece that arrives answers every waiter for it, and no other waiter', async t => {
   const arrivals = new PieceWaiters()
   const heard: string[] = []
   for (const [name, index] of [
@@ -24,7 +24,7 @@ t.test('all who wait for a piece hear of it, once it is there, and nobody else',
   t.same(heard, ['a', 'b', 'c'])
 })
 
-t.test('the end answers everybody, those as well who come later, with the first reason', async t => {
+t.test('the end answers current and later waiters with the first reason', async t => {
   const arrivals = new PieceWaiters()
   const waiting = [arrivals.wait(1), arrivals.wait(2)]
   arrivals.end(new Error('closed'))

@@ -21,7 +21,7 @@ const file = (index: number) => {
   return Buffer.from(made.content.subarray(offset, offset + length))
 }
 
-t.test('it finds the pieces that are right, over the borders of files, and looks at each once', async t => {
+t.test('the check finds valid pieces, also across file boundaries, and reads each once', async t => {
   const bad = file(2)
   bad[20_000]! ^= 1 // byte 50,000: piece 3
   const looked: number[] = []
@@ -33,7 +33,7 @@ t.test('it finds the pieces that are right, over the borders of files, and looks
   await storage.close()
 })
 
-t.test('a piece of which one file is missing is not there, and where nothing is nothing is read', async t => {
+t.test('a piece with a missing file is missing, and nothing is read where no file exists', async t => {
   const some = await stored({ 2: file(2) })
   t.same([...(await check({ metainfo: made.metainfo, storage: some }))], [2, 3])
   const reads: number[] = []
@@ -48,7 +48,7 @@ t.test('a piece of which one file is missing is not there, and where nothing is 
   t.same(reads, [1, 1, 1], 'a byte of each file')
 })
 
-t.test('a storage that fails is its failure', async t => {
+t.test('an error of the storage rejects the check', async t => {
   const failure = new Error('broken disk')
   for (const fails of [0, 3, 5]) {
     let reads = 0
@@ -63,7 +63,7 @@ t.test('a storage that fails is its failure', async t => {
   }
 })
 
-t.test('a signal ends it with its reason, before it began or at any piece', async t => {
+t.test('a signal rejects the check with its reason, before the start or at any piece', async t => {
   const reason = new Error('enough')
   const storage = await stored({ 0: file(0), 2: file(2), 3: file(3) })
   await t.rejects(check({ metainfo: made.metainfo, storage, signal: AbortSignal.abort(reason) }), reason)

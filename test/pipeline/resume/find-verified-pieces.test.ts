@@ -28,17 +28,17 @@ async function find(trusted: Iterable<number>, sample: number[], bytes: Buffer =
 
 const all = Array.from({ length: 12 }, (_, index) => index)
 
-t.test('what a record vouches for is not read, but for a sample', async t => {
+t.test('of the pieces in a resume record only a sample is read', async t => {
   t.strictSame(await find(all, [3, 11]), { found: all, read: [3, 11] })
 })
 
-t.test('what it does not vouch for is hashed', async t => {
+t.test('pieces that are not in the resume record are hashed', async t => {
   const { found, read } = await find([0, 1, 2], [2])
   t.strictSame(found, all)
   t.strictSame(read, [2, ...all.slice(3)])
 })
 
-t.test('a record with one lie in its sample is not believed at all', async t => {
+t.test('a resume record with one wrong piece in its sample is ignored', async t => {
   const wrong = Buffer.from(content)
   wrong[11 * PIECE]! ^= 1
   wrong[5 * PIECE]! ^= 1

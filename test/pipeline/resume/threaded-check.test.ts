@@ -46,7 +46,7 @@ function setup(t: Test) {
 
 const all = Array.from({ length: made.metainfo.pieceCount }, (_, index) => index)
 
-t.test('threads check each piece that is in one file, and leave the others', async t => {
+t.test('threads check each piece that lies in one file, and leave the others', async t => {
   const { checkPieces } = setup(t)
   t.strictSame(await checkPieces(all), { left: [2, 9], right: [0, 1, 3, 4, 5, 6, 7, 8] })
   t.strictSame(await checkPieces([1, 4, 5, 8]), { left: [], right: [1, 4, 5, 8] })
@@ -63,7 +63,7 @@ t.test('a wrong byte, a short file and a missing file are found', async t => {
   t.strictSame(await checkPieces(all), { left: [2, 3, 4, 5, 6, 7, 8, 9], right: [0] })
 })
 
-t.test('check with threads finds what check without them finds, and counts each piece once', async t => {
+t.test('a check with threads finds the same pieces as one without, and counts each once', async t => {
   const { path, storage } = setup(t)
   truncateSync(path('b'), 5 * PIECE)
   const { metainfo } = made
@@ -87,7 +87,7 @@ t.test('an abort ends a check in threads', async t => {
   await t.rejects(checking, reason)
 })
 
-t.test('files that are not of the system are read by this thread', async t => {
+t.test('files of an injected file system are read by the main thread', async t => {
   const disk = memoryDisk()
   const { metainfo, content } = made
   const storage = new FileStorage(metainfo, { directory: '/home', fs: disk })

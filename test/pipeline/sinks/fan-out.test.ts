@@ -26,7 +26,7 @@ interface SourceOptions {
   readonly chunk?: number
 }
 
-/** A reader of `content` whose memory is used again once it was given back; `out` is how much of it is not. */
+/** A reader of `content` that reuses released memory; `out` is how much is lent. */
 function source({ failsAt = Number.POSITIVE_INFINITY, lend = false, chunk = 10_000 }: SourceOptions = {}) {
   const state = { out: 0, most: 0, taken: 0 }
   const reader = new FileReader({
@@ -100,37 +100,34 @@ async function settled(
 const KINDS = ['node', 'streamx'] as const
 const POLICIES = ['block', 'spill'] as const
 
-t.test(
-  'every sink gets every byte at its own pace: random paces, lent memory, everything given back',
-  async t => {
-    for (let seed = SEED; seed < SEED + 12; seed++) {
-      const random = generator(seed)
-      const lend = random() < 0.6
-      const { reader, state } = source({ lend, chunk: 1 + Math.floor(random() * 30_000) })
-      const sinks = Array.from({ length: 1 + Math.floor(random() * 4) }, () => {
-        const slowness = random() ** 2
-        return sink(random() < 0.5 ? 'node' : 'streamx', async () => {
-          while (random() < slowness) await turn()
-        })
+t.test('every sink gets every byte at its own random pace, and all lent memory is released', async t => {
+  for (let seed = SEED; seed < SEED + 12; seed++) {
+    const random = generator(seed)
+    const lend = random() < 0.6
+    const { reader, state } = source({ lend, chunk: 1 + Math.floor(random() * 30_000) })
+    const sinks = Array.from({ length: 1 + Math.floor(random() * 4) }, () => {
+      const slowness = random() ** 2
+      return sink(random() < 0.5 ? 'node' : 'streamx', async () => {
+        while (random() < slowness) await turn()
       })
-      const destinations = sinks.map(({ stream }) => ({
-        sink: stream,
-        policy: POLICIES[Math.floor(random() * 2)]!,
-        memory: 2 << Math.floor(random() * 18),
-      }))
-      const { why, left } = await settled(reader, destinations, { lend })
-      t.ok(
-        why.every(end => end === 'whole') && sinks.every(each => each.bytes().equals(content)),
-        `SEED=${seed}`,
-      )
-      t.ok(sinks.every(({ heard }) => heard.join() === 'finish,close'))
-      t.equal(state.out, 0, 'all that was lent was given back')
-      t.same(left, [])
-    }
-  },
-)
+    })
+    const destinations = sinks.map(({ stream }) => ({
+      sink: stream,
+      policy: POLICIES[Math.floor(random() * 2)]!,
+      memory: 2 << Math.floor(random() * 18),
+    }))
+    const { why, left } = await settled(reader, destinations, { lend })
+    t.ok(
+      why.every(end => end === 'whole') && sinks.every(each => each.bytes().equals(content)),
+      `SEED=${seed}`,
+    )
+    t.ok(sinks.every(({ heard }) => heard.join() === 'finish,close'))
+    t.equal(state.out, 0, 'all that was lent was given back')
+    t.same(left, [])
+  }
+})
 
-t.test('a slow sink that blocks holds everybody back; one that spills nobody', async t => {
+t.test('a slow sink that blocks delays all sinks; one that spills delays none', async t => {
   for (const kind of KINDS) {
     for (const policy of POLICIES) {
       const { reader, state } = source()
@@ -157,7 +154,7 @@ t.test('a slow sink that blocks holds everybody back; one that spills nobody', a
   }
 })
 
-t.test('a sink that fails, at every point: its own promise says so, the others have everything', async t => {
+t.test('a sink that fails at any point rejects its own promise, and the others get every byte', async t => {
   for (const kind of KINDS) {
     for (const policy of POLICIES) {
       for (const failsAt of [0, 10_000, 150_000, 290_000]) {
@@ -178,7 +175,7 @@ t.test('a sink that fails, at every point: its own promise says so, the others h
   }
 })
 
-t.test('one that fails ends all, where that was asked for; and so does the last', async t => {
+t.test('the fan-out ends when a required sink fails, and when the last sink fails', async t => {
   for (const together of [true, false]) {
     const { reader } = source()
     const sinks = together
@@ -195,7 +192,7 @@ t.test('one that fails ends all, where that was asked for; and so does the last'
   }
 })
 
-t.test('a source that fails, at every point, destroys every sink with that error and ends none', async t => {
+t.test('a source that fails at any point destroys every sink with its error and ends none', async t => {
   for (const failsAt of [0, 10_000, 150_000, 290_000]) {
     for (const policy of POLICIES) {
       const { reader, state } = source({ failsAt, lend: policy === 'spill' })
@@ -218,7 +215,7 @@ t.test('a source that fails, at every point, destroys every sink with that error
 })
 
 t.test(
-  'a source that somebody closes, at every point, with or without an error: all, or an error',
+  'a source that is closed at any point, with or without an error, gives all bytes or an error',
   async t => {
     for (let point = 0; point < 60; point += 3) {
       for (const error of [undefined, broken('EMINE')]) {
@@ -240,7 +237,7 @@ t.test(
   },
 )
 
-t.test('a failure is told at once, also while a sink takes nothing', async t => {
+t.test('a failure is reported at once, also while a sink accepts nothing', async t => {
   const { reader } = source()
   const stuck = sink('node', () => new Promise(() => {}))
   const ends = fanOut(reader, [{ sink: stuck.stream }])
@@ -249,29 +246,32 @@ t.test('a failure is told at once, also while a sink takes nothing', async t => 
   await t.rejects(ends[0]!, { code: 'EGONE' })
 })
 
-t.test('a signal ends all with its reason, before, while and after the source is read', async t => {
-  const before = sink('node')
-  const { reader } = source()
-  const signal = AbortSignal.abort(broken('EBEFORE'))
-  t.strictSame((await settled(reader, [{ sink: before.stream }], { signal })).why, ['EBEFORE'])
-  t.equal(reader.destroyed, true)
-  for (const policy of POLICIES) {
-    const controller = new AbortController()
-    const other = source()
-    const sinks = [sink('streamx', () => turn()), sink('node', () => turn())]
-    const ends = settled(
-      other.reader,
-      sinks.map(({ stream }) => ({ sink: stream, policy })),
-      { signal: controller.signal },
-    )
-    while (sinks[0]!.taken() < 20_000) await turn()
-    controller.abort(broken('ESTOP'))
-    t.strictSame((await ends).why, ['ESTOP', 'ESTOP'])
-    t.notOk(sinks.some(({ heard }) => heard.includes('finish')))
-  }
-})
+t.test(
+  'a signal ends all sinks with its reason, before, during and after the reading of the source',
+  async t => {
+    const before = sink('node')
+    const { reader } = source()
+    const signal = AbortSignal.abort(broken('EBEFORE'))
+    t.strictSame((await settled(reader, [{ sink: before.stream }], { signal })).why, ['EBEFORE'])
+    t.equal(reader.destroyed, true)
+    for (const policy of POLICIES) {
+      const controller = new AbortController()
+      const other = source()
+      const sinks = [sink('streamx', () => turn()), sink('node', () => turn())]
+      const ends = settled(
+        other.reader,
+        sinks.map(({ stream }) => ({ sink: stream, policy })),
+        { signal: controller.signal },
+      )
+      while (sinks[0]!.taken() < 20_000) await turn()
+      controller.abort(broken('ESTOP'))
+      t.strictSame((await ends).why, ['ESTOP', 'ESTOP'])
+      t.notOk(sinks.some(({ heard }) => heard.includes('finish')))
+    }
+  },
+)
 
-t.test('a sink that somebody ends or closes before it has everything is no success', async t => {
+t.test('a sink that is ended or closed before it has every byte rejects', async t => {
   for (const kind of KINDS) {
     for (const how of ['end', 'destroy'] as const) {
       for (const early of [true, false]) {
@@ -289,7 +289,7 @@ t.test('a sink that somebody ends or closes before it has everything is no succe
   }
 })
 
-t.test('a disk too full to spill fails that sink, not the others', async t => {
+t.test('a disk too full to spill fails its sink and no other', async t => {
   const fs = memoryDisk() as FileSystem
   const open: FileSystem['open'] = async (...args) =>
     Object.assign(await fs.open(...args), {
@@ -310,30 +310,33 @@ t.test('a disk too full to spill fails that sink, not the others', async t => {
   t.notOk(slow.heard.includes('finish'))
 })
 
-t.test('real files, streams of Node as source and on the way, temporary files on a real disk', async t => {
-  const dir = await mkdtemp(join(tmpdir(), 'tsdl-fan-'))
-  t.teardown(() => rm(dir, { recursive: true, force: true }))
-  const [file, copy] = [join(dir, 'file'), join(dir, 'copy')]
-  const way = new PassThrough()
-  const copied = finished(way.pipe(createWriteStream(copy)))
-  const chunks = Array.from({ length: 30 }, (_, at) => content.subarray(at * 10_000, (at + 1) * 10_000))
-  const ends = fanOut(
-    Readable.from(chunks),
-    [{ sink: createWriteStream(file) }, { sink: way, policy: 'spill', memory: 1000 }],
-    { directory: dir },
-  )
-  await Promise.all(ends)
-  await copied
-  t.ok((await readFile(file)).equals(content))
-  t.same((await readdir(dir)).sort(), ['copy', 'file'])
-  const missing = createWriteStream(join(dir, 'none', 'file'))
-  const other = createWriteStream(join(dir, 'again'))
-  const failed = fanOut(Readable.from(chunks), [{ sink: missing }, { sink: other }])
-  await t.rejects(failed[0]!, { code: 'ENOENT' })
-  await failed[1]
-  t.ok((await readFile(join(dir, 'again'))).equals(content))
-})
+t.test(
+  'real files, streams of Node as source and between, and temporary files on a real disk work together',
+  async t => {
+    const dir = await mkdtemp(join(tmpdir(), 'tsdl-fan-'))
+    t.teardown(() => rm(dir, { recursive: true, force: true }))
+    const [file, copy] = [join(dir, 'file'), join(dir, 'copy')]
+    const way = new PassThrough()
+    const copied = finished(way.pipe(createWriteStream(copy)))
+    const chunks = Array.from({ length: 30 }, (_, at) => content.subarray(at * 10_000, (at + 1) * 10_000))
+    const ends = fanOut(
+      Readable.from(chunks),
+      [{ sink: createWriteStream(file) }, { sink: way, policy: 'spill', memory: 1000 }],
+      { directory: dir },
+    )
+    await Promise.all(ends)
+    await copied
+    t.ok((await readFile(file)).equals(content))
+    t.same((await readdir(dir)).sort(), ['copy', 'file'])
+    const missing = createWriteStream(join(dir, 'none', 'file'))
+    const other = createWriteStream(join(dir, 'again'))
+    const failed = fanOut(Readable.from(chunks), [{ sink: missing }, { sink: other }])
+    await t.rejects(failed[0]!, { code: 'ENOENT' })
+    await failed[1]
+    t.ok((await readFile(join(dir, 'again'))).equals(content))
+  },
+)
 
-t.test('no destination at all is a mistake', async t => {
+t.test('an empty list of destinations is rejected', async t => {
   t.throws(() => fanOut(source().reader, []), { code: 'ERR_USAGE' })
 })

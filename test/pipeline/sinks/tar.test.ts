@@ -91,7 +91,7 @@ const links = ['-> ../a.txt', `-> ${'deep/'.repeat(60)}${'x'.repeat(200)}`, '-> 
 for (const program of ['tar', 'bsdtar']) {
   const missing = spawnSync(program, ['--version']).error !== undefined
   const skip = missing && `${program} is not installed`
-  t.test(`${program} unpacks every kind of file, and is silent about it`, { skip }, async t => {
+  t.test(`${program} unpacks every kind of file without a warning`, { skip }, async t => {
     const { archive, metainfo, content } = await archived(kinds)
     const { files, executable, stderr } = await unpack(archive, program)
     t.equal(stderr, '')
@@ -114,7 +114,7 @@ for (const program of ['tar', 'bsdtar']) {
   })
 }
 
-t.test('whatever the names and sizes, tar gives back the files, and the size is known before', async () => {
+t.test('for all names and sizes, tar unpacks the same files, and the size is known beforehand', async () => {
   const name = fc.oneof(
     fc.string({ unit: 'binary', minLength: 1, maxLength: 12 }),
     fc
@@ -157,24 +157,30 @@ t.test('whatever the names and sizes, tar gives back the files, and the size is 
   )
 })
 
-t.test('the bytes are the same every time, however they come and whatever the library is', async t => {
-  const once = await archived(kinds)
-  const again = await archived(kinds, {}, 100)
-  t.ok(once.archive.equals(again.archive))
-  // If this changes, everybody's checksums do: say so in the changelog.
-  t.equal(createHash('sha1').update(once.archive).digest('hex'), '46f084f49b2ca21d84ad42f431d3a2d4656ec8a6')
-})
+t.test(
+  'an archive has the same bytes every time, whatever the chunks and the version of the library',
+  async t => {
+    const once = await archived(kinds)
+    const again = await archived(kinds, {}, 100)
+    t.ok(once.archive.equals(again.archive))
+    // If this changes, the checksums of users change: note it in the changelog.
+    t.equal(createHash('sha1').update(once.archive).digest('hex'), '46f084f49b2ca21d84ad42f431d3a2d4656ec8a6')
+  },
+)
 
-t.test('what is chosen comes in the order of the torrent, without its directory if so wished', async t => {
-  const select = (index: number) => [0, 3, 7].includes(index)
-  const { archive, metainfo } = await archived(kinds, { select, strip: true })
-  const listed = spawnSync('tar', ['-tf', '-'], { input: archive, encoding: 'utf8' })
-  t.equal(listed.stdout, 'a.txt\nempty\nup/to\n')
-  t.equal((await unpack(archive)).files.get('up/to'), '-> ../a.txt')
-  t.equal(tarSize(metainfo, { select, strip: true }), archive.length)
-})
+t.test(
+  'selected files are packed in the order of the torrent, without its directory if requested',
+  async t => {
+    const select = (index: number) => [0, 3, 7].includes(index)
+    const { archive, metainfo } = await archived(kinds, { select, strip: true })
+    const listed = spawnSync('tar', ['-tf', '-'], { input: archive, encoding: 'utf8' })
+    t.equal(listed.stdout, 'a.txt\nempty\nup/to\n')
+    t.equal((await unpack(archive)).files.get('up/to'), '-> ../a.txt')
+    t.equal(tarSize(metainfo, { select, strip: true }), archive.length)
+  },
+)
 
-t.test('a file that is no directory keeps its name', async t => {
+t.test('the file of a single-file torrent keeps its name', async t => {
   const { metainfo } = makeTorrent({ files: [{ path: 'film.mkv', length: 1 }] })
   const options = { strip: true, open: () => Readable.from([Buffer.from('x')]) }
   const archive = Buffer.concat(await Readable.from(tarOf(metainfo, options)).toArray())
@@ -196,7 +202,7 @@ t.test('a file over 8 GiB has its length in a pax header', async t => {
   )
 })
 
-t.test('what would lead outside is refused at once', t => {
+t.test('a path that leads outside is rejected at once', t => {
   const base = { length: 0, offset: 0, pad: false, executable: false, hidden: false }
   const unsafe = ['/etc/passwd', '../x', 'torrent/../../x', 'torrent//x', 'torrent/./x', '', 'torrent/\0']
   const refused = (file: FileEntry) => {
@@ -232,7 +238,7 @@ function fed(options: Partial<TarOptions> = {}) {
   return { stage, bodies, ...recordStage(stage) }
 }
 
-t.test('one file is open at a time, the next when the one before has ended', async t => {
+t.test('one file is open at a time, and the next is opened after the previous one ended', async t => {
   const { bodies, flow, log } = fed()
   await flow()
   t.equal(bodies.length, 1)
@@ -258,7 +264,7 @@ t.test('a body that fails fails the archive', async t => {
   t.same(log, ['error the disk is gone', 'close'])
 })
 
-t.test('a body is opened no earlier than it is read, so that its failure is heard', async t => {
+t.test('a body is opened when it is read, so that its error is handled', async t => {
   const empty = Array.from({ length: 127 }, (_, n) => ({ path: `torrent/${n}` }))
   const { metainfo } = makeTorrent({ files: [...empty, { path: 'torrent/last', length: 1 }] })
   let opened = 0
@@ -284,7 +290,7 @@ t.test('a file that cannot be opened fails the archive', async t => {
   t.same(log, ['error no such file', 'close'])
 })
 
-t.test('a body of another length than the file fails the archive', async t => {
+t.test('a body with another length than its file fails the archive', async t => {
   const long = fed()
   await long.flow()
   long.bodies[0]!.push(Buffer.alloc(1001))
@@ -303,7 +309,7 @@ t.test('a body of another length than the file fails the archive', async t => {
   ])
 })
 
-t.test('destroyed, it destroys the body that is open, though nothing comes from there', async t => {
+t.test('destroying the archive destroys the open body, even if the body is silent', async t => {
   const { stage, bodies, flow, log } = fed()
   await flow()
   stage.destroy()
@@ -313,7 +319,7 @@ t.test('destroyed, it destroys the body that is open, though nothing comes from 
   t.same(log, ['close'])
 })
 
-t.test('nothing is read while nobody reads the archive', async t => {
+t.test('no body is read while the archive is not read', async t => {
   let taken = 0
   const piece = Buffer.alloc(1 << 16)
   const source = { take: async () => ({ bytes: piece, release: () => {}, n: taken++ }) }
@@ -328,7 +334,7 @@ t.test('nothing is read while nobody reads the archive', async t => {
   stage.destroy()
 })
 
-/** An archive of two files whose chunks are lent; `out` are those not yet given back. */
+/** An archive of two files with lent chunks; `out` are the chunks that were not released. */
 function lending() {
   const out = new Set<Uint8Array>()
   const source = {
@@ -344,7 +350,7 @@ function lending() {
   return { ...fed({ open, lend: true }), out }
 }
 
-t.test('lent chunks pass uncopied, and go back to whom they belong, even after its end', async t => {
+t.test('lent chunks pass without a copy and are released to their owner, even after the end', async t => {
   const { stage, chunks, out, flow, log } = lending()
   await flow()
   for (let round = 0; round < 5; round++) await settle()
@@ -355,7 +361,7 @@ t.test('lent chunks pass uncopied, and go back to whom they belong, even after i
   t.equal(out.size, 0)
 })
 
-t.test('destroyed, it gives back all that it lent', async t => {
+t.test('destroying the archive releases everything that was lent', async t => {
   const { stage, out } = lending()
   stage.read()
   await settle()
@@ -386,7 +392,7 @@ function pick({ select, strip }: StreamTarOptions) {
   return { ...(select && { select }), ...(strip && { strip }) }
 }
 
-t.test('from a peer it is the same archive, in as little memory as can be', async t => {
+t.test('a download from a peer gives the same archive in the smallest memory', async t => {
   const choices: StreamTarOptions[] = [
     {},
     { memory: 1 },
@@ -408,30 +414,33 @@ t.test('from a peer it is the same archive, in as little memory as can be', asyn
   }
 })
 
-t.test('the torrent destroyed at any point: the whole archive, or an error, never a short end', async t => {
-  for (let at = 0; at < 8; at++) {
-    for (const error of [new Error('gone'), undefined]) {
-      const { stage, torrent, archive } = await swarmed(
-        t,
-        {},
-        {
-          request: (block, wire, n) => {
-            wire.serve(block)
-            if (n === at) setImmediate(() => torrent.destroy(error))
+t.test(
+  'a torrent that is destroyed at any point gives the whole archive or an error, never a short end',
+  async t => {
+    for (let at = 0; at < 8; at++) {
+      for (const error of [new Error('gone'), undefined]) {
+        const { stage, torrent, archive } = await swarmed(
+          t,
+          {},
+          {
+            request: (block, wire, n) => {
+              wire.serve(block)
+              if (n === at) setImmediate(() => torrent.destroy(error))
+            },
           },
-        },
-      )
-      const outcome = await Readable.from(stage)
-        .toArray()
-        .catch((error: unknown) => error)
-      if (Array.isArray(outcome)) t.ok(archive.equals(Buffer.concat(outcome)))
-      else t.match(outcome, error ?? { code: 'ERR_ABORTED' })
-      await torrent.close()
+        )
+        const outcome = await Readable.from(stage)
+          .toArray()
+          .catch((error: unknown) => error)
+        if (Array.isArray(outcome)) t.ok(archive.equals(Buffer.concat(outcome)))
+        else t.match(outcome, error ?? { code: 'ERR_ABORTED' })
+        await torrent.close()
+      }
     }
-  }
-})
+  },
+)
 
-t.test('destroyed, the archive closes its torrent', async t => {
+t.test('destroying the archive closes its torrent', async t => {
   const { stage, torrent, clock } = await swarmed(t, { memory: 1 })
   const closed = over(torrent)
   await stage[Symbol.asyncIterator]().next()

@@ -19,7 +19,7 @@ t.test('an address is dialled once at a time, the longest known first', async t 
   t.equal(candidates.idle, 1)
 })
 
-t.test('N2: each attempt that comes to nothing doubles the wait, up to ten minutes', async t => {
+t.test('each failed attempt doubles the wait, up to ten minutes', async t => {
   const candidates = new Candidates()
   candidates.add(at(1), 'a')
   let now = 0
@@ -35,7 +35,7 @@ t.test('N2: each attempt that comes to nothing doubles the wait, up to ten minut
   t.same(waits.slice(-2), [600_000, 600_000])
 })
 
-t.test('N2: a peer that gave something is dialled soon again, but never at once', async t => {
+t.test('a peer that gave data is dialled again soon, but never at once', async t => {
   const candidates = new Candidates()
   candidates.add(at(1), 'a')
   let now = 0
@@ -49,7 +49,7 @@ t.test('N2: a peer that gave something is dialled soon again, but never at once'
   t.equal(candidate.notBefore - now, 2000)
 })
 
-t.test('an address that may not be dialled is passed over, and dialled once it may be', async t => {
+t.test('an address that is not allowed is skipped, and dialled once it is allowed', async t => {
   const candidates = new Candidates()
   candidates.add(at(1), 'a')
   candidates.add(at(2), 'a')
@@ -64,7 +64,7 @@ t.test('a tracker that names a million addresses fills a bounded table', async t
   t.ok(candidates.size < 10_000)
 })
 
-t.test('those that were dialled go to the end: the others get their turn', async t => {
+t.test('addresses that were dialled go to the end of the queue', async t => {
   const candidates = new Candidates()
   for (const port of [1, 2, 3]) candidates.add(at(port), 'a')
   const turns: number[] = []
@@ -76,7 +76,7 @@ t.test('those that were dialled go to the end: the others get their turn', async
   t.same(turns, [1, 2, 3, 1, 2, 3, 1, 2, 3, 1])
 })
 
-t.test('who came to us and says where it listens is not dialled there', async t => {
+t.test('a peer that connected to us and names its port is not dialled there', async t => {
   const candidates = new Candidates()
   candidates.add(at(1), 'tracker')
   const known = candidates.claim(at(1), 'incoming')!
@@ -96,7 +96,7 @@ t.test('an address that is being dialled is not claimed by another connection', 
   t.equal(candidates.claim(at(1), 'incoming'), undefined)
 })
 
-t.test('a peer can be left alone by its name, also while it is not connected', async t => {
+t.test('a peer can be excluded by its address while it is not connected', async t => {
   const candidates = new Candidates()
   candidates.add(at(1), 'a')
   candidates.restAt('10.0.0.1:1', 0, 3_600_000)
@@ -106,7 +106,7 @@ t.test('a peer can be left alone by its name, also while it is not connected', a
   t.equal(candidates.size, 1)
 })
 
-t.test('who is of no use just now is left alone for that long, and never for less than it was', async t => {
+t.test('a useless peer is excluded for the given time, and never for less than before', async t => {
   const candidates = new Candidates()
   candidates.add(at(1), 'a')
   const candidate = candidates.next(0)!
@@ -118,7 +118,7 @@ t.test('who is of no use just now is left alone for that long, and never for les
 })
 
 t.test(
-  'L14: who refuses how we speak is tried the other way once, and dialled as it worked from then on',
+  'a peer that refuses our encryption mode is tried once with the other, and the working mode is kept',
   async t => {
     const candidates = new Candidates()
     candidates.add(at(1), 'a')

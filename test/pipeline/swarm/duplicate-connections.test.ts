@@ -7,7 +7,7 @@ const connection = (incoming: boolean, readyAt = 0, peerId = id(5), host = '127.
   address: { host },
 })
 
-t.test('two connections are to one peer if peer id and IP address are the same', async t => {
+t.test('two connections are to one peer if peer id and IP address are equal', async t => {
   const one = connection(true)
   t.ok(isSamePeer(one, connection(false)))
   t.notOk(isSamePeer(one, connection(false, 0, id(6))))
@@ -15,7 +15,7 @@ t.test('two connections are to one peer if peer id and IP address are the same',
   t.notOk(isSamePeer(one, { ...one, peerId: undefined }))
 })
 
-t.test('of two that were dialled at once, both sides keep the one that the greater id dialled', async t => {
+t.test('of two simultaneous connections, both sides keep the one that the greater id dialled', async t => {
   for (const firstIsOurs of [true, false]) {
     const ours = connection(!firstIsOurs)
     const second = connection(firstIsOurs)

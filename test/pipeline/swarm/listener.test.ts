@@ -51,7 +51,7 @@ function reading({ head, socket }: AcceptedConnection): () => Buffer {
 }
 
 for (const cut of [1, 7, 47, 48, 49, 68, 200, 1000]) {
-  t.test(`A1, A7: a handshake cut every ${cut} bytes reaches its torrent, with all that follows`, async t => {
+  t.test(`a handshake cut every ${cut} bytes reaches its torrent, with all bytes after it`, async t => {
     const { accepted, call, wait, warnings, clock } = await setup(t)
     const { socket } = await call()
     const bytes = Buffer.concat([HANDSHAKE, noise(300, 1)])
@@ -70,7 +70,7 @@ for (const cut of [1, 7, 47, 48, 49, 68, 200, 1000]) {
   })
 }
 
-t.test('nothing is read before somebody takes the connection over', async t => {
+t.test('nothing is read before the connection is taken over', async t => {
   const { accepted, call, wait } = await setup(t)
   const { socket } = await call()
   const bytes = Buffer.concat([HANDSHAKE, noise(200_000, 2)])
@@ -82,7 +82,7 @@ t.test('nothing is read before somebody takes the connection over', async t => {
   t.ok(all().equals(bytes))
 })
 
-t.test('each torrent gets its own, and none after it was removed', async t => {
+t.test('each torrent gets its own connections, and none after it was removed', async t => {
   const { listener, accepted, call, wait, warnings } = await setup(t)
   const others: AcceptedConnection[] = []
   const hash = noise(20, 3)
@@ -103,22 +103,25 @@ t.test('each torrent gets its own, and none after it was removed', async t => {
   t.match(warnings, [{ message: new RegExp(hash.toString('hex')) }])
 })
 
-t.test('A2: a torrent that we do not share: closed, and told why, without a word to the caller', async t => {
-  const { accepted, call, wait, warnings, clock } = await setup(t)
-  const caller = await call()
-  let heard = 0
-  caller.socket.on('data', chunk => {
-    heard += chunk.length
-  })
-  const other = Buffer.from(HANDSHAKE).fill(0xbb, 28, 48)
-  caller.socket.write(other)
-  await wait()
-  t.equal(caller.closed, true)
-  t.same(accepted, [])
-  t.equal(heard, 0)
-  t.match(warnings, [{ name: 'PeerError', code: 'ERR_HANDSHAKE', message: /^10\.0\.0\.2:\d+: .*bbbb/ }])
-  t.equal(clock.pending, 0)
-})
+t.test(
+  'a connection for an unknown torrent is closed with a report, without an answer to the peer',
+  async t => {
+    const { accepted, call, wait, warnings, clock } = await setup(t)
+    const caller = await call()
+    let heard = 0
+    caller.socket.on('data', chunk => {
+      heard += chunk.length
+    })
+    const other = Buffer.from(HANDSHAKE).fill(0xbb, 28, 48)
+    caller.socket.write(other)
+    await wait()
+    t.equal(caller.closed, true)
+    t.same(accepted, [])
+    t.equal(heard, 0)
+    t.match(warnings, [{ name: 'PeerError', code: 'ERR_HANDSHAKE', message: /^10\.0\.0\.2:\d+: .*bbbb/ }])
+    t.equal(clock.pending, 0)
+  },
+)
 
 for (const [what, bytes] of [
   ['another length of the name', Buffer.from('\x12BitTorrent protocol', 'latin1')],
@@ -126,7 +129,7 @@ for (const [what, bytes] of [
   ['another protocol altogether', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
   ['one wrong byte', Buffer.from([0])],
 ] as const) {
-  t.test(`A4: ${what} is closed as soon as it is seen`, async t => {
+  t.test(`${what} is closed as soon as it is recognized`, async t => {
     const { accepted, call, wait, warnings } = await setup(t, { encryption: 'off' })
     const caller = await call()
     caller.socket.write(bytes)
@@ -137,7 +140,7 @@ for (const [what, bytes] of [
   })
 }
 
-t.test('N3: ten seconds are all the time there is, however much is said in small pieces', async t => {
+t.test('a handshake has ten seconds, even if bytes keep arriving', async t => {
   const { accepted, call, wait, warnings } = await setup(t)
   const caller = await call()
   const start = 1
@@ -153,7 +156,7 @@ t.test('N3: ten seconds are all the time there is, however much is said in small
   t.match(warnings, [{ code: 'ERR_HANDSHAKE', message: /no handshake in time/ }])
 })
 
-t.test('A8: whoever goes before it said enough is forgotten, without an error', async t => {
+t.test('a peer that leaves before its handshake is complete is dropped without an error', async t => {
   const { call, wait, warnings, clock, accepted } = await setup(t)
   for (let length = 0; length < 48; length++) {
     const { socket } = await call()
@@ -166,28 +169,31 @@ t.test('A8: whoever goes before it said enough is forgotten, without an error', 
   t.equal(clock.pending, 0)
 })
 
-t.test('N1: no more wait to say what they want than there may be, and a place is free again', async t => {
-  const { accepted, call, wait } = await setup(t, { maxHalfOpen: 3 })
-  const callers = []
-  for (let at = 0; at < 5; at++) callers.push(await call(`10.0.1.${at}`))
-  await wait(10)
-  t.same(
-    callers.map(({ closed }) => closed),
-    [false, false, false, true, true],
-  )
-  callers[0]!.socket.write(HANDSHAKE)
-  callers[1]!.socket.destroy()
-  await wait(10)
-  t.equal(accepted.length, 1)
-  const more = [await call('10.0.1.7'), await call('10.0.1.8'), await call('10.0.1.9')]
-  await wait(10)
-  t.same(
-    more.map(({ closed }) => closed),
-    [false, false, true],
-  )
-})
+t.test(
+  'the number of connections without a handshake is limited, and a place becomes free again',
+  async t => {
+    const { accepted, call, wait } = await setup(t, { maxHalfOpen: 3 })
+    const callers = []
+    for (let at = 0; at < 5; at++) callers.push(await call(`10.0.1.${at}`))
+    await wait(10)
+    t.same(
+      callers.map(({ closed }) => closed),
+      [false, false, false, true, true],
+    )
+    callers[0]!.socket.write(HANDSHAKE)
+    callers[1]!.socket.destroy()
+    await wait(10)
+    t.equal(accepted.length, 1)
+    const more = [await call('10.0.1.7'), await call('10.0.1.8'), await call('10.0.1.9')]
+    await wait(10)
+    t.same(
+      more.map(({ closed }) => closed),
+      [false, false, true],
+    )
+  },
+)
 
-t.test('N1: one address has a share of these places only, loopback all of them', async t => {
+t.test('one address gets only a share of these places, except loopback', async t => {
   for (const [address, most] of [
     ['10.0.0.2', 2],
     ['::ffff:10.0.0.3', 2],
@@ -202,7 +208,7 @@ t.test('N1: one address has a share of these places only, loopback all of them',
   }
 })
 
-t.test('closed, it ends those who have not said enough, and leaves those who have', async t => {
+t.test('closing ends connections without a handshake, and leaves the others', async t => {
   const { accepted, call, wait, listener, clock, warnings } = await setup(t)
   const [a, b] = [await call(), await call()]
   a.socket.write(HANDSHAKE)
@@ -223,13 +229,13 @@ t.test('closed, it ends those who have not said enough, and leaves those who hav
   t.same(warnings, [])
 })
 
-t.test('it knows where it listens', async t => {
+t.test('the listener reports its address and port', async t => {
   const { listener } = await setup(t, { bind: '10.0.0.1' })
   t.equal(listener.port, PORT)
   t.equal(listener.address, `10.0.0.1:${PORT}`)
 })
 
-t.test('a port that is taken is an InputError that names it', async t => {
+t.test('a port in use is an InputError that names it', async t => {
   const { clock, home } = await setup(t)
   const second = new Listener({ port: PORT, clock, createServer: home.createServer })
   const failed = second.listen().catch((error: unknown) => error)

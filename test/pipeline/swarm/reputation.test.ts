@@ -9,7 +9,7 @@ function setup() {
   return { time, reputation: new Reputation(() => time.now) }
 }
 
-t.test('an IPv4 address counts whole, an IPv6 address by its /64, a mapped one as what it means', async t => {
+t.test('an IPv4 address counts whole, an IPv6 address by its /64, a mapped one as IPv4', async t => {
   t.equal(addressKey('1.2.3.4'), '1.2.3.4')
   t.equal(addressKey('::ffff:1.2.3.4'), '1.2.3.4')
   t.equal(addressKey('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64')
@@ -19,7 +19,7 @@ t.test('an IPv4 address counts whole, an IPv6 address by its /64, a mapped one a
   t.equal(addressKey('peer.example'), 'peer.example')
 })
 
-t.test('the second strike bans the address, whatever the port, for an hour', async t => {
+t.test('the second strike bans the address on all ports for an hour', async t => {
   const { reputation, time } = setup()
   t.equal(reputation.strike('1.2.3.4:1', 'lies'), false, 'once may be an accident')
   t.equal(reputation.whyBanned('1.2.3.4'), undefined)
@@ -33,25 +33,28 @@ t.test('the second strike bans the address, whatever the port, for an hour', asy
   t.equal(reputation.whyBanned('1.2.3.4'), undefined)
 })
 
-t.test('after a ban one strike is the next one, twice as long, and a day without one clears all', async t => {
-  const { reputation, time } = setup()
-  reputation.strike('1.2.3.4:1', 'lies')
-  reputation.strike('1.2.3.4:1', 'lies')
-  for (const hours of [2, 4, 8, 16, 24, 24]) {
-    while (reputation.whyBanned('1.2.3.4')) time.now += HOUR / 4
-    const from = time.now
-    t.equal(reputation.strike('1.2.3.4:9', 'lies'), true)
-    while (reputation.whyBanned('1.2.3.4')) time.now += HOUR / 4
-    t.equal((time.now - from) / HOUR, hours)
-  }
-  time.now += 25 * HOUR
-  t.equal(reputation.strike('1.2.3.4:9', 'lies'), false)
-  time.now += 2 * HOUR
-  t.equal(reputation.strike('1.2.3.4:9', 'lies'), false, 'a strike alone is forgotten after an hour')
-})
+t.test(
+  'after a ban one strike is enough for the next, which is twice as long; a day without strikes clears all',
+  async t => {
+    const { reputation, time } = setup()
+    reputation.strike('1.2.3.4:1', 'lies')
+    reputation.strike('1.2.3.4:1', 'lies')
+    for (const hours of [2, 4, 8, 16, 24, 24]) {
+      while (reputation.whyBanned('1.2.3.4')) time.now += HOUR / 4
+      const from = time.now
+      t.equal(reputation.strike('1.2.3.4:9', 'lies'), true)
+      while (reputation.whyBanned('1.2.3.4')) time.now += HOUR / 4
+      t.equal((time.now - from) / HOUR, hours)
+    }
+    time.now += 25 * HOUR
+    t.equal(reputation.strike('1.2.3.4:9', 'lies'), false)
+    time.now += 2 * HOUR
+    t.equal(reputation.strike('1.2.3.4:9', 'lies'), false, 'a strike alone is forgotten after an hour')
+  },
+)
 
 t.test(
-  'right pieces from other peers of the address make up for strikes; those of the guilty do not',
+  'valid pieces from other peers of the address offset strikes; those of the guilty peer do not',
   async t => {
     const { reputation } = setup()
     const honest = {}
@@ -69,7 +72,7 @@ t.test(
   },
 )
 
-t.test('on parole are the guilty, and those at their address that have proven nothing', async t => {
+t.test('the guilty peers, and unproven peers at their address, are on parole', async t => {
   const { reputation, time } = setup()
   const [guilty, proven, fresh, other] = [{}, {}, {}, {}]
   reputation.credit(guilty, '1.2.3.4:1')
@@ -86,7 +89,7 @@ t.test('on parole are the guilty, and those at their address that have proven no
   t.equal(reputation.onParole(guilty, '1.2.3.4:1'), false, 'it is forgotten')
 })
 
-t.test('a web seed is known by its name, an IPv6 peer by its network', async t => {
+t.test('a web seed is identified by its name, an IPv6 peer by its network', async t => {
   const { reputation } = setup()
   reputation.strike('http://1.2.3.4:80/x', 'lies')
   t.equal(reputation.strike('http://1.2.3.4:80/x', 'lies'), true)
@@ -96,7 +99,7 @@ t.test('a web seed is known by its name, an IPv6 peer by its network', async t =
   t.equal(reputation.whyBanned('2001:db8::3'), 'lies')
 })
 
-t.test('a million addresses with a strike each are a bounded table', async t => {
+t.test('a million addresses with a strike each fill a bounded table', async t => {
   const { reputation } = setup()
   for (let n = 0; n < 5000; n++) reputation.strike(`10.0.${n >> 8}.${n & 255}:1`, 'lies')
   t.equal(reputation.strike('10.0.0.0:1', 'lies'), false, 'the oldest was forgotten')

@@ -13,7 +13,7 @@ const silent = { ready: false, isSilent: true }
 const unreached = { ready: false, isSilent: false }
 const ready = { ready: true, isSilent: false }
 
-t.test('how a connection ended is said in plain words, without the name that comes before', async t => {
+t.test('the end of a connection is described in plain words, without the address in front', async t => {
   const cases: [Error | undefined, typeof ready, string][] = [
     [system('ECONNREFUSED'), unreached, 'refused the connection'],
     [system('ETIMEDOUT'), unreached, 'did not answer'],
@@ -34,7 +34,7 @@ t.test('how a connection ended is said in plain words, without the name that com
   for (const [error, peer, said] of cases) t.equal(describeEnd(error, peer), said)
 })
 
-t.test('peers are counted by what became of them, with examples', async t => {
+t.test('peers are counted by what happened to them, with examples', async t => {
   const at = (n: number, what: string) => ({ address: { host: `10.0.0.${n}`, port: 1 }, what })
   t.equal(summarize([at(1, 'chokes us')], 'gives us anything'), 'the only peer, 10.0.0.1:1, chokes us')
   t.equal(
@@ -51,7 +51,7 @@ t.test('peers are counted by what became of them, with examples', async t => {
   t.ok(summarize(kinds, 'gives us anything').length < 500, 'it stays one sentence')
 })
 
-t.test('a download from a peer that refuses the connection says so, with its address', async t => {
+t.test('a download with one peer that refuses the connection names its address', async t => {
   const peer = await scriptedPeer(t, oddTorrent())
   await peer.close()
   const { torrent } = run(t, oddTorrent(), { peers: [peer.address], clock: new VirtualClock() })

@@ -5,7 +5,7 @@ interface Parts {
   readonly total?: number
   readonly left?: number
   readonly full?: boolean
-  /** Whether each peer is a seed. */
+  /** True for each peer that is a seed. */
   readonly seeds?: readonly boolean[]
   readonly rate?: number
   readonly uploaded?: number
@@ -14,7 +14,7 @@ interface Parts {
   readonly state?: TorrentParts['state']
 }
 
-/** The progress of a torrent of 10,000 bytes whose parts say this. */
+/** The progress of a torrent of 10,000 bytes with these parts. */
 function progress({
   total = 1000,
   left = 400,

@@ -89,7 +89,7 @@ const many = (count: number, make: (index: number) => Partial<Leecher> = () => (
   Array.from({ length: count }, (_, index) => new Leecher(`p${index}`, make(index)))
 const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length
 
-t.test('where there are slots for all who are interested, all are unchoked, also the snubbed', async t => {
+t.test('with enough slots, every interested peer is unchoked, also a snubbed one', async t => {
   for (const seeding of [false, true]) {
     const peers = many(4, index => ({ snubbed: index === 1 }))
     peers.push(new Leecher('bored', { interested: false, downRate: 1e6 }))
@@ -101,7 +101,7 @@ t.test('where there are slots for all who are interested, all are unchoked, also
   }
 })
 
-t.test('downloading, all slots but one go to those who give most', async t => {
+t.test('while downloading, all slots but one go to the peers that upload most to us', async t => {
   const peers = many(20, index => ({ downRate: 1000 * ((index * 7) % 20) }))
   const best = [...peers].sort((a, b) => b.downRate - a.downRate).slice(0, 4)
   const simulation = new Simulation(peers, { slots: 5 })
@@ -112,7 +112,7 @@ t.test('downloading, all slots but one go to those who give most', async t => {
   })
 })
 
-t.test('who gives more takes the place of who gives less, within a round', async t => {
+t.test('a peer that uploads more replaces one that uploads less within a round', async t => {
   const peers = many(10, index => ({ downRate: 1000 * (10 - index) }))
   const simulation = new Simulation(peers, { slots: 4 })
   simulation.ask()
@@ -126,7 +126,7 @@ t.test('who gives more takes the place of who gives less, within a round', async
   t.ok(peers[1]!.unchoked && peers[2]!.unchoked)
 })
 
-t.test('the optimistic one has thirty seconds, then it is another', async t => {
+t.test('the optimistic unchoke moves to another peer after thirty seconds', async t => {
   const simulation = new Simulation(
     many(10, index => ({ downRate: index < 3 ? 1000 : 0 })),
     { slots: 4 },
@@ -137,10 +137,10 @@ t.test('the optimistic one has thirty seconds, then it is another', async t => {
     if (round % 3 === 0) t.not(turns[round], turns[round - 1])
     else t.equal(turns[round], turns[round - 1])
   }
-  t.equal(new Set(turns).size, 7, 'everybody has the chance')
+  t.equal(new Set(turns).size, 7, 'every peer has the chance')
 })
 
-t.test('a round that comes a little early is no round later', async t => {
+t.test('a round that starts slightly early still counts as a round', async t => {
   const peers = many(10, index => ({ downRate: index < 3 ? 1000 : 0 }))
   const simulation = new Simulation(peers, { slots: 4 })
   simulation.ask()
@@ -150,7 +150,7 @@ t.test('a round that comes a little early is no round later', async t => {
   t.not(simulation.optimistic, first)
 })
 
-t.test('an optimistic one that leaves, or wants nothing more, makes way for another at once', async t => {
+t.test('an optimistic peer that leaves, or loses interest, is replaced at once', async t => {
   for (const leave of [true, false]) {
     const peers = many(10, index => ({ downRate: index < 3 ? 1000 : 0 }))
     const simulation = new Simulation(peers, { slots: 4 })
@@ -166,35 +166,41 @@ t.test('an optimistic one that leaves, or wants nothing more, makes way for anot
   }
 })
 
-t.test('an optimistic one that gives enough keeps a slot of its own, and chance goes on', async t => {
-  const peers = many(10, index => ({ downRate: index < 3 ? 1000 : 0 }))
-  const simulation = new Simulation(peers, { slots: 4 })
-  simulation.ask()
-  const first = simulation.optimistic!
-  first.downRate = 5000
-  simulation.flow(CHOKE_INTERVAL_MS)
-  simulation.ask()
-  t.ok(first.unchoked)
-  t.ok(simulation.optimistic && simulation.optimistic !== first)
-})
+t.test(
+  'an optimistic peer that uploads enough keeps a regular slot, and the optimistic slot moves on',
+  async t => {
+    const peers = many(10, index => ({ downRate: index < 3 ? 1000 : 0 }))
+    const simulation = new Simulation(peers, { slots: 4 })
+    simulation.ask()
+    const first = simulation.optimistic!
+    first.downRate = 5000
+    simulation.flow(CHOKE_INTERVAL_MS)
+    simulation.ask()
+    t.ok(first.unchoked)
+    t.ok(simulation.optimistic && simulation.optimistic !== first)
+  },
+)
 
-t.test('who came within the last minute is three times as likely to be the optimistic one', async t => {
-  const random = generator(11)
-  const counts = { new: 0, old: 0 }
-  const peers = [
-    ...many(3, () => ({ downRate: 1000 })),
-    ...many(10, index => ({ connectedAt: index < 4 ? -59_999 : -60_000 })),
-  ]
-  for (let round = 0; round < 20_000; round++) {
-    const { optimistic } = rechoke({ peers, seeding: false, slots: 4, now: 0, random })
-    if (optimistic!.connectedAt > -60_000) counts.new++
-    else counts.old++
-  }
-  const ratio = counts.new / 4 / (counts.old / 6)
-  t.ok(ratio > 2.8 && ratio < 3.2, `${ratio} times, seed 11`)
-})
+t.test(
+  'a peer that connected within the last minute is three times as likely to get the optimistic slot',
+  async t => {
+    const random = generator(11)
+    const counts = { new: 0, old: 0 }
+    const peers = [
+      ...many(3, () => ({ downRate: 1000 })),
+      ...many(10, index => ({ connectedAt: index < 4 ? -59_999 : -60_000 })),
+    ]
+    for (let round = 0; round < 20_000; round++) {
+      const { optimistic } = rechoke({ peers, seeding: false, slots: 4, now: 0, random })
+      if (optimistic!.connectedAt > -60_000) counts.new++
+      else counts.old++
+    }
+    const ratio = counts.new / 4 / (counts.old / 6)
+    t.ok(ratio > 2.8 && ratio < 3.2, `${ratio} times, seed 11`)
+  },
+)
 
-t.test('a snubbed peer is unchoked by chance only, however much it gave before', async t => {
+t.test('a snubbed peer is unchoked only by the optimistic slot, however much it uploaded before', async t => {
   const peers = many(12, index => ({ downRate: index === 0 ? 1e6 : 1000, snubbed: index === 0 }))
   const simulation = new Simulation(peers, { slots: 4 })
   simulation.run(60 * MINUTE, () => {
@@ -204,7 +210,7 @@ t.test('a snubbed peer is unchoked by chance only, however much it gave before',
   t.ok(peers[0]!.rounds < 120, `${peers[0]!.rounds} of 360 rounds`)
 })
 
-t.test('slots that nobody else could have are not left empty: the snubbed take turns in them', async t => {
+t.test('slots that no other peer can use go to snubbed peers in turns', async t => {
   const peers = many(10, index => ({ downRate: index < 2 ? 1000 : 0, snubbed: index >= 2 }))
   const simulation = new Simulation(peers, { slots: 5 })
   simulation.run(60 * MINUTE, () => t.equal(simulation.unchoked.length, 5))
@@ -213,7 +219,7 @@ t.test('slots that nobody else could have are not left empty: the snubbed take t
     t.ok(rounds > 80 && rounds < 200, `${name}: ${rounds} rounds`)
 })
 
-t.test('while nobody gives anything, all take turns, a minute each', async t => {
+t.test('while no peer uploads, all peers take turns of a minute', async t => {
   const peers = many(12)
   const simulation = new Simulation(peers, { slots: 4 })
   let chokes = 0
@@ -227,11 +233,11 @@ t.test('while nobody gives anything, all take turns, a minute each', async t => 
   t.ok(chokes <= 60 * 3 + 120, `${chokes} chokes in an hour`)
 })
 
-t.test('who gives for what it gets has far more of us than who gives nothing', async t => {
+t.test('a peer that uploads in return gets far more than one that uploads nothing', async t => {
   for (const seed of [1, 2, 3]) {
     const random = generator(seed)
     const peers = many(24)
-    // a giver unchokes whoever unchoked it, and an optimistic one of its own now and then
+    // a peer that uploads unchokes peers that unchoked it, and an optimistic one at times
     peers.forEach((peer, index) => {
       if (index < 12) peer.gives = () => (peer.unchoked || random() < 0.1 ? 50_000 * (1 + random()) : 0)
     })
@@ -242,12 +248,12 @@ t.test('who gives for what it gets has far more of us than who gives nothing', a
     t.ok(givers > 4 * takers, `${givers} and ${takers} bytes, seed ${seed}`)
     t.ok(
       peers.every(({ got }) => got > 0),
-      `everybody had something, seed ${seed}`,
+      `every peer received something, seed ${seed}`,
     )
   }
 })
 
-t.test('seeding, forty equal leechers have equal parts of four slots within twenty minutes', async t => {
+t.test('while seeding, forty equal leechers get equal parts of four slots within twenty minutes', async t => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = generator(seed)
     for (const slots of [4, 5, 7]) {
@@ -264,25 +270,28 @@ t.test('seeding, forty equal leechers have equal parts of four slots within twen
   t.pass()
 })
 
-t.test('seeding, a turn is a minute, or shorter for who has had its quota or takes nothing', async t => {
-  const ends = (taker: Partial<Leecher>) => {
-    const peers = many(10, index => (index === 0 ? { ...taker, connectedAt: -2e6 } : { takes: 1000 }))
-    const simulation = new Simulation(peers, { slots: 4, seeding: true, quota: 1e6 })
-    simulation.ask()
-    t.ok(peers[0]!.unchoked, 'who waits longest is the first')
-    while (peers[0]!.unchoked) {
-      simulation.flow(CHOKE_INTERVAL_MS)
+t.test(
+  'while seeding, a turn is a minute, or shorter for a peer that used its quota or takes nothing',
+  async t => {
+    const ends = (taker: Partial<Leecher>) => {
+      const peers = many(10, index => (index === 0 ? { ...taker, connectedAt: -2e6 } : { takes: 1000 }))
+      const simulation = new Simulation(peers, { slots: 4, seeding: true, quota: 1e6 })
       simulation.ask()
+      t.ok(peers[0]!.unchoked, 'the peer that waits longest is the first')
+      while (peers[0]!.unchoked) {
+        simulation.flow(CHOKE_INTERVAL_MS)
+        simulation.ask()
+      }
+      return simulation.now
     }
-    return simulation.now
-  }
-  t.equal(ends({ takes: 1000 }), 60_000)
-  t.equal(ends({ takes: 33_400 }), 30_000)
-  t.equal(ends({ takes: 1e9 }), 10_000)
-  t.equal(ends({ takes: 0 }), 20_000)
-})
+    t.equal(ends({ takes: 1000 }), 60_000)
+    t.equal(ends({ takes: 33_400 }), 30_000)
+    t.equal(ends({ takes: 1e9 }), 10_000)
+    t.equal(ends({ takes: 0 }), 20_000)
+  },
+)
 
-t.test('seeding, being asked in between ends no turn before a round is over', async t => {
+t.test('while seeding, an extra call ends no turn before the round is over', async t => {
   const peers = many(10, () => ({ takes: 1e9 }))
   const simulation = new Simulation(peers, { slots: 4, seeding: true, quota: 1 })
   simulation.ask()
@@ -294,32 +303,35 @@ t.test('seeding, being asked in between ends no turn before a round is over', as
   }
 })
 
-t.test('seeding, whoever comes and goes, nobody waits for ever, and to come again gains nothing', async t => {
-  const random = generator(5)
-  const peers = many(30)
-  const patient = peers.slice(0, 15)
-  const restless = new Leecher('restless')
-  peers.push(restless)
-  const simulation = new Simulation(peers, { slots: 4, seeding: true, random })
-  const waits = new Map<Leecher, number>()
-  simulation.run(120 * MINUTE, () => {
-    for (const peer of patient) {
-      waits.set(peer, peer.unchoked ? 0 : (waits.get(peer) ?? 0) + 1)
-      // thirty others, four at a time, a minute each: eight minutes, and a little for those who come anew
-      if (waits.get(peer)! > 60) t.fail(`${peer.name} waits for ${waits.get(peer)} rounds, seed 5`)
-    }
-    // one in ten of the others is replaced by somebody new, and one comes anew whenever it is choked
-    const index = 15 + Math.floor(random() * 15)
-    if (random() < 0.1) peers[index] = new Leecher(`n${simulation.now}`, { connectedAt: simulation.now })
-    if (!restless.unchoked) {
-      restless.unchokedAt = Number.NEGATIVE_INFINITY
-      restless.connectedAt = simulation.now
-    }
-  })
-  t.ok(restless.got <= mean(patient.map(({ got }) => got)), `${restless.got} bytes, seed 5`)
-})
+t.test(
+  'while seeding, no peer waits forever when others come and go, and reconnecting gains nothing',
+  async t => {
+    const random = generator(5)
+    const peers = many(30)
+    const patient = peers.slice(0, 15)
+    const restless = new Leecher('restless')
+    peers.push(restless)
+    const simulation = new Simulation(peers, { slots: 4, seeding: true, random })
+    const waits = new Map<Leecher, number>()
+    simulation.run(120 * MINUTE, () => {
+      for (const peer of patient) {
+        waits.set(peer, peer.unchoked ? 0 : (waits.get(peer) ?? 0) + 1)
+        // thirty others, four at a time, a minute each: eight minutes, and a little for those that reconnect
+        if (waits.get(peer)! > 60) t.fail(`${peer.name} waits for ${waits.get(peer)} rounds, seed 5`)
+      }
+      // one in ten of the others is replaced by a new peer, and one reconnects whenever it is choked
+      const index = 15 + Math.floor(random() * 15)
+      if (random() < 0.1) peers[index] = new Leecher(`n${simulation.now}`, { connectedAt: simulation.now })
+      if (!restless.unchoked) {
+        restless.unchokedAt = Number.NEGATIVE_INFINITY
+        restless.connectedAt = simulation.now
+      }
+    })
+    t.ok(restless.got <= mean(patient.map(({ got }) => got)), `${restless.got} bytes, seed 5`)
+  },
+)
 
-t.test('seeding, when slots become fewer, those stay who take most', async t => {
+t.test('while seeding, the peers that take most keep their slots when slots become fewer', async t => {
   const peers = many(10, index => ({ takes: 1000 * index, unchoked: index < 6 }))
   for (const peer of peers) {
     peer.upRate = peer.takes
@@ -331,7 +343,7 @@ t.test('seeding, when slots become fewer, those stay who take most', async t => 
   t.same(simulation.unchoked, ['p3', 'p4', 'p5'])
 })
 
-t.test('whatever the peers are, no slot is too many and none is wasted', async t => {
+t.test('for random peers, slots are never exceeded and never left empty', async t => {
   const time = fc.integer({ min: -200_000, max: 0 })
   const rate = fc.constantFrom(0, 1, 1000, 1000, 50_000)
   const peer = fc
@@ -363,7 +375,8 @@ t.test('whatever the peers are, no slot is too many and none is wasted', async t
       const { slots, seeding } = rest
       if (said.unchoke.size !== Math.min(slots, wanting.length))
         throw new Error(`${said.unchoke.size} unchoked`)
-      for (const id of said.unchoke) if (!wanting.includes(id)) throw new Error('unchoked who wants nothing')
+      for (const id of said.unchoke)
+        if (!wanting.includes(id)) throw new Error('unchoked a peer without interest')
       const contended = slots > 0 && slots < wanting.length && !seeding
       if (contended !== (said.optimistic !== undefined))
         throw new Error('optimistic without need, or not with it')

@@ -33,14 +33,14 @@ t.test('each piece is suggested to one peer only', t => {
   t.end()
 })
 
-t.test('a peer has suggestions for 256 KiB, and two pieces at least', t => {
+t.test('a peer has suggestions for 256 KiB, and at least two pieces', t => {
   t.equal(setup(MiB / 32).suggestions.nextPieces(busy(), nothing, 0).length, 8)
   t.equal(setup(MiB / 8).suggestions.nextPieces(busy(), nothing, 0).length, 2)
   t.equal(setup(MiB).suggestions.nextPieces(busy(), nothing, 0).length, 2)
   t.end()
 })
 
-t.test('the next is suggested when one was asked for', t => {
+t.test('the next piece is suggested when one was requested', t => {
   const { suggestions } = setup()
   const a = busy()
   const first = suggestions.nextPieces(a, nothing, 0)
@@ -51,7 +51,7 @@ t.test('the next is suggested when one was asked for', t => {
   t.end()
 })
 
-t.test('what a peer has, or anybody, is not suggested', t => {
+t.test('a piece that the peer or any other peer has is not suggested', t => {
   const { copies, suggestions } = setup()
   copies.fill(1, 0, 5)
   const all = [...suggestions.nextPieces(busy(), index => index === 5, 0)]
@@ -61,7 +61,7 @@ t.test('what a peer has, or anybody, is not suggested', t => {
   t.end()
 })
 
-t.test('requests for what another fetches wait, until somebody has it or eight seconds bring nothing', t => {
+t.test('requests for a piece that another peer fetches wait until a peer has it, or for eight seconds', t => {
   const { copies, suggestions } = setup()
   const a = busy()
   const b = busy()
@@ -69,7 +69,7 @@ t.test('requests for what another fetches wait, until somebody has it or eight s
   t.equal(
     suggestions.defersPiece(b, index, 0),
     false,
-    'it was suggested to another, who has not asked for it',
+    'it was suggested to another peer that has not requested it',
   )
   suggestions.noteRequest(a, index, 1000)
   t.equal(suggestions.defersPiece(a, index, 1000), false)
@@ -88,7 +88,7 @@ t.test('requests for what another fetches wait, until somebody has it or eight s
   t.end()
 })
 
-t.test('who asks first for a piece has it, also when it was suggested to another', t => {
+t.test('the first peer that requests a piece gets it, also if it was suggested to another', t => {
   const { suggestions } = setup()
   const a = busy()
   const b = busy()
@@ -99,7 +99,7 @@ t.test('who asks first for a piece has it, also when it was suggested to another
   t.end()
 })
 
-t.test('what was suggested to a peer that left is suggested to others', t => {
+t.test('the suggestions of a peer that left are suggested to others', t => {
   const { suggestions } = setup()
   const a = busy()
   const first = suggestions.nextPieces(a, nothing, 0)
@@ -111,7 +111,7 @@ t.test('what was suggested to a peer that left is suggested to others', t => {
   t.end()
 })
 
-t.test('nobody waits for a peer that has all that it asked us for', t => {
+t.test('no request waits for a peer that received everything it requested', t => {
   const { suggestions } = setup()
   const a = { responder: { sending: false, waiting: 3 }, waitsSince: 0 }
   const [index = 0] = suggestions.nextPieces(a, nothing, 0)
@@ -122,7 +122,7 @@ t.test('nobody waits for a peer that has all that it asked us for', t => {
   t.end()
 })
 
-t.test('nobody waits for a peer that takes nothing of what it asked us for', t => {
+t.test('no request waits for a peer that takes nothing of what it requested', t => {
   const { suggestions } = setup()
   const a = busy()
   const b = busy()
@@ -136,7 +136,7 @@ t.test('nobody waits for a peer that takes nothing of what it asked us for', t =
   t.end()
 })
 
-t.test('nobody waits while there is upload to spare', t => {
+t.test('no request waits while upload is idle', t => {
   const { suggestions } = setup()
   const a = busy()
   const [index = 0] = suggestions.nextPieces(a, nothing, 0)
@@ -149,7 +149,7 @@ t.test('nobody waits while there is upload to spare', t => {
   t.end()
 })
 
-t.test('a peer that asks for everything is waited for with a few pieces only', t => {
+t.test('a peer that requests everything delays others for a few pieces only', t => {
   const suggestions = new Suggestions<SuggestedPeer>({
     pieceCount: 1000,
     pieceLength: MiB,
@@ -168,7 +168,7 @@ t.test('a peer that asks for everything is waited for with a few pieces only', t
   t.end()
 })
 
-t.test('the upload is saturated while it is nearly as fast as it ever was of late', t => {
+t.test('upload counts as saturated while it is near its recent maximum', t => {
   const gauge = new UploadGauge()
   let [count, now] = [0, 0]
   const send = (rate: number, seconds: number) => {

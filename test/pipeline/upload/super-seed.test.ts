@@ -31,7 +31,7 @@ function setup(pieceCount = PIECES) {
   return { seed, join, passed }
 }
 
-t.test('each peer is told of one piece, and each of another', t => {
+t.test('each peer is offered one piece, and each a different one', t => {
   const { join } = setup()
   const told = Array.from({ length: PIECES }, () => join().told)
   t.ok(told.every(({ length }) => length === 1))
@@ -39,7 +39,7 @@ t.test('each peer is told of one piece, and each of another', t => {
   t.end()
 })
 
-t.test('the next piece is told once another peer has the last one, and not before', t => {
+t.test('the next piece is offered when another peer has the last one, and not before', t => {
   const { join } = setup()
   const a = join()
   const b = join()
@@ -52,7 +52,7 @@ t.test('the next piece is told once another peer has the last one, and not befor
   t.end()
 })
 
-t.test('a peer that is alone is told of the next when it has the last', t => {
+t.test('a peer that is alone is offered the next piece when it has the last one', t => {
   const { join } = setup()
   const a = join()
   for (let at = 0; at < PIECES; at++) a.gain(a.told[at]!)
@@ -60,7 +60,7 @@ t.test('a peer that is alone is told of the next when it has the last', t => {
   t.end()
 })
 
-t.test('a peer that is left alone is not left waiting for somebody else', t => {
+t.test('a peer that becomes alone does not wait for another peer', t => {
   const { join } = setup()
   const a = join()
   const b = join()
@@ -71,7 +71,7 @@ t.test('a peer that is left alone is not left waiting for somebody else', t => {
   t.end()
 })
 
-t.test('nobody is told of what it has or of what it was told already', t => {
+t.test('no peer is offered a piece that it has or was offered before', t => {
   const { seed, join } = setup(2)
   const a = join()
   const b = join()
@@ -86,7 +86,7 @@ t.test('nobody is told of what it has or of what it was told already', t => {
   t.end()
 })
 
-t.test('what peers bring with them counts: the rarest piece is told first', t => {
+t.test('pieces that peers bring count: the rarest piece is offered first', t => {
   const { seed, join } = setup(4)
   const rich = join()
   const before = rich.bits.clone()
@@ -97,11 +97,11 @@ t.test('what peers bring with them counts: the rarest piece is told first', t =>
   const keeper = join()
   for (const index of rich.bits) keeper.gain(index)
   const next = join()
-  t.ok(next.told[0] === only || keeper.told.includes(only!), 'the piece that nobody has is out')
+  t.ok(next.told[0] === only || keeper.told.includes(only!), 'the piece that no peer has is offered')
   t.end()
 })
 
-t.test('who asks for blocks goes on being told of them', t => {
+t.test('a peer that requests blocks continues to get offers', t => {
   const { seed, join, passed } = setup()
   const { requester } = join()
   seed.takeBlocks(requester, 1, 0)

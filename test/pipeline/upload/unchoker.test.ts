@@ -35,12 +35,12 @@ function setup(count: number, options: Partial<UnchokerOptions> = {}) {
     random: generator(1),
     ...options,
   })
-  /** Who is unchoked. */
+  /** The unchoked peers. */
   const unchoked = () => peers.flatMap(({ responder }, at) => (responder.amChoking ? [] : [at]))
   return { peers, unchoker, unchoked }
 }
 
-t.test('as many are unchoked as there are slots, of those who want something and are ready', async t => {
+t.test('as many peers are unchoked as there are slots, if they are interested and ready', async t => {
   const { peers, unchoker, unchoked } = setup(10)
   peers[0]!.peerInterested = false
   peers[1]!.uploadOnly = true
@@ -50,7 +50,7 @@ t.test('as many are unchoked as there are slots, of those who want something and
   t.ok(unchoked().every(at => at > 2))
 })
 
-t.test('the best givers stay unchoked, the others change at most every ten seconds', async t => {
+t.test('the peers that upload most stay unchoked, and others change at most every ten seconds', async t => {
   const { peers, unchoker, unchoked } = setup(10)
   for (const at of [7, 8, 9]) peers[at]!.down.rate = 1000 * at
   unchoker.tick(0)
@@ -64,7 +64,7 @@ t.test('the best givers stay unchoked, the others change at most every ten secon
   t.equal(unchoked().length, 4)
 })
 
-t.test('a slot that is free is given at once to whoever wants it', async t => {
+t.test('a free slot is given at once to an interested peer', async t => {
   const { peers, unchoker, unchoked } = setup(5)
   peers[4]!.peerInterested = false
   unchoker.tick(0)
@@ -77,7 +77,7 @@ t.test('a slot that is free is given at once to whoever wants it', async t => {
   t.same(unchoked(), [0, 1, 3, 4], 'one that wants nothing any more makes room')
 })
 
-t.test('nobody is unchoked out of turn who is no leecher', async t => {
+t.test('a peer that is not a leecher is not unchoked out of turn', async t => {
   const { peers, unchoker, unchoked } = setup(1)
   peers[0]!.uploadOnly = true
   unchoker.changed(0)
@@ -87,7 +87,7 @@ t.test('nobody is unchoked out of turn who is no leecher', async t => {
   t.same(unchoked(), [0])
 })
 
-t.test('who changes its mind all the time is heard a few times between two looks only', async t => {
+t.test('a peer that keeps changing its interest is handled only a few times between two rounds', async t => {
   const { peers, unchoker } = setup(6)
   unchoker.tick(0)
   for (const peer of peers) peer.turns = 0
@@ -104,7 +104,7 @@ t.test('who changes its mind all the time is heard a few times between two looks
   t.not(`${peers.map(peer => peer.turns)}`, `${before}`, 'and then it is heard again')
 })
 
-t.test('seeding, who had its share since it was unchoked makes room, not who had it before', async t => {
+t.test('while seeding, only bytes since the unchoke count against a peer', async t => {
   const { peers, unchoker, unchoked } = setup(5, { seeding: () => true })
   for (const peer of peers) peer.responder.uploaded = 100 * 2 ** 20
   peers[4]!.readyAt = 1
@@ -117,7 +117,7 @@ t.test('seeding, who had its share since it was unchoked makes room, not who had
   t.same(unchoked(), [0, 2, 3, 4])
 })
 
-t.test('without a limit there are eight slots to begin with, and more when they are used', async t => {
+t.test('without a limit there are eight slots at first, and more when they are used', async t => {
   const { peers, unchoker, unchoked } = setup(30, { limit: undefined, seeding: () => true })
   unchoker.tick(0)
   t.equal(unchoked().length, 8)

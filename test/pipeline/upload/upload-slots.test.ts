@@ -11,7 +11,7 @@ function rounds(count: number, rateOf: (slots: number, round: number) => number,
   })
 }
 
-t.test('a limit sets the slots at once, by its square root', async t => {
+t.test('the number of slots is the square root of a limit, at once', async t => {
   for (const [limit, slots] of [
     [1, 4],
     [20 * KIB, 4],
@@ -25,12 +25,12 @@ t.test('a limit sets the slots at once, by its square root', async t => {
   }
 })
 
-t.test('an infinite limit is none', async t => {
+t.test('an infinite limit counts as none', async t => {
   t.equal(uploadSlots({ limit: Number.POSITIVE_INFINITY, rate: 1e9 }), 8)
   t.equal(uploadSlots({ limit: Number.POSITIVE_INFINITY, rate: 1e9, slots: 8 }), 9)
 })
 
-t.test('without a limit it begins with eight, and stays there while next to nothing is uploaded', async t => {
+t.test('without a limit there are eight slots while little is uploaded', async t => {
   t.same(
     rounds(5, () => 0),
     [8, 8, 8, 8, 8],
@@ -41,7 +41,7 @@ t.test('without a limit it begins with eight, and stays there while next to noth
   )
 })
 
-t.test('it follows the upload rate, one slot a round, up to a hundred', async t => {
+t.test('the slots follow the upload rate by one slot a round, up to a hundred', async t => {
   const up = rounds(60, () => 1024 * KIB)
   t.same(up.slice(0, 4), [8, 9, 10, 11])
   t.equal(up.at(-1), 25)
@@ -51,14 +51,14 @@ t.test('it follows the upload rate, one slot a round, up to a hundred', async t 
   t.equal(down.at(-1), 9)
 })
 
-t.test('a rate on the border between two does not move it to and fro', async t => {
+t.test('a rate on the border between two numbers does not change the slots back and forth', async t => {
   const border = ((20.5 * 20.5) / 0.6) * KIB
   const slots = rounds(100, (_, round) => border * (round % 2 ? 1.02 : 0.98), 15).slice(20)
   t.equal(new Set(slots).size, 1, String(slots))
 })
 
 t.test(
-  'where the line is the bound it comes to rest, and every slot has more than on a slower line',
+  'when the network is the bottleneck, the number of slots settles, with more per slot on a faster network',
   async t => {
     let before = 0
     for (const line of [200 * KIB, 2000 * KIB, 10_000 * KIB]) {

@@ -26,7 +26,7 @@ function setup(handlers?: MessageHandlers) {
   return { dispatcher, passed, requests, errors }
 }
 
-t.test('requests and cancels go to their own output, the rest passes, each in order', async t => {
+t.test('requests and cancels go to their own output, all other messages pass, each in order', async t => {
   const { dispatcher, passed, requests } = setup()
   dispatcher.requests.on('data', message => requests.push(message))
   const others: Incoming[] = [
@@ -169,7 +169,7 @@ t.test('the dispatcher and the reader of its requests fail together', async t =>
   t.ok(third.dispatcher.requests.destroying)
 })
 
-t.test('a download whose blocks are not read does not delay the requests of the peer', async t => {
+t.test('a download that does not read blocks does not delay the requests of the peer', async t => {
   for (const count of [63, 70, 500]) {
     const pieces = Array.from({ length: 1000 }, (_, index) => new PieceBuffer(index, KiB16))
     let next = 0

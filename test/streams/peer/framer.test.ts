@@ -52,7 +52,7 @@ const describe = (messages: readonly Incoming[]) =>
       : [message.type],
   )
 
-t.test('A7, B8: a handshake and what follows is the same in any cuts', async t => {
+t.test('a handshake and the messages after it are the same however the bytes are cut', async t => {
   const { items, error } = await feed<Incoming>(
     consumed => new Framer({ onConsumed: consumed }),
     Buffer.concat([HANDSHAKE, msg(5, [0xf0]), UNCHOKE]),
@@ -62,7 +62,7 @@ t.test('A7, B8: a handshake and what follows is the same in any cuts', async t =
   t.same((items[1] as { bytes: Uint8Array }).bytes, Buffer.from([0xf0]))
 })
 
-t.test('B8: every message, split at every offset, is the same message', async t => {
+t.test('every message, split at every offset, is the same message', async t => {
   const data = noise(40, 1)
   const said: [Buffer, object][] = [
     [KEEP_ALIVE, { type: 'keepAlive' }],
@@ -89,7 +89,7 @@ t.test('B8: every message, split at every offset, is the same message', async t 
   }
 })
 
-t.test('A4: bytes that are no handshake are refused', async t => {
+t.test('bytes that are not a handshake are rejected', async t => {
   for (const start of ['\x12BitTorrent protocol', '\x13bitTorrent protocol', 'GET / HTTP/1.1\r\nHost:']) {
     const bytes = Buffer.alloc(100)
     bytes.write(start, 'latin1')
@@ -99,14 +99,14 @@ t.test('A4: bytes that are no handshake are refused', async t => {
   }
 })
 
-t.test('A8: an end after k bytes of a handshake is a clean end without a message', async t => {
+t.test('an end within a handshake is a clean end without a message', async t => {
   for (let k = 0; k < 68; k++) {
     t.same(await run(new Framer(), [HANDSHAKE.subarray(0, k)]), { items: [], error: undefined }, `${k}`)
   }
   t.equal((await run(new Framer(), [HANDSHAKE])).items.length, 1, 'all 68')
 })
 
-t.test('B1: a thousand keep-alives come out as such, and hide nothing', async t => {
+t.test('a thousand keep-alives are passed on as such, and nothing else is lost', async t => {
   const { items, error } = await frame([...Array(1000).fill(KEEP_ALIVE), UNCHOKE])
   t.equal(error, undefined)
   t.equal(items.length, 1001)
@@ -116,7 +116,7 @@ t.test('B1: a thousand keep-alives come out as such, and hide nothing', async t 
 
 for (const length of [0x7fffffff, 0xffffffff, (1 << 20) + 1]) {
   t.test(
-    `B2: a length of 0x${length.toString(16)} is refused before anything is allocated or waited for`,
+    `a length of 0x${length.toString(16)} is rejected before memory is allocated and before its bytes come`,
     async t => {
       const { allocUnsafe, allocUnsafeSlow, alloc } = Buffer
       t.teardown(() => Object.assign(Buffer, { allocUnsafe, allocUnsafeSlow, alloc }))
@@ -141,7 +141,7 @@ for (const length of [0x7fffffff, 0xffffffff, (1 << 20) + 1]) {
   )
 }
 
-t.test('B3: a message exactly at the limit is taken, one byte more is not', async t => {
+t.test('a message of exactly the limit is accepted, one byte more is not', async t => {
   const options = { maxLength: 100 }
   for (const [id, type] of [
     [5, 'bitfield'],
@@ -155,19 +155,19 @@ t.test('B3: a message exactly at the limit is taken, one byte more is not', asyn
   }
 })
 
-t.test('B3: piece messages have a bound of their own: a block, not the longest message', async t => {
+t.test('piece messages have their own limit: a block, not the longest message', async t => {
   const { items, error } = await frame([pieceMsg(0, 0, noise(16384, 1)), UNCHOKE], { maxLength: 100 })
   t.equal(error, undefined)
   t.same(types(items), ['piece', 'unchoke'])
 })
 
-t.test('B4: a plain message with a payload is refused, whatever the payload says', async t => {
+t.test('a plain message with a payload is rejected, whatever the payload', async t => {
   for (const id of [0, 1, 2, 3]) {
     t.match(await frame([msg(id, [0x21]), UNCHOKE]), { items: [], error: refused }, `id ${id}`)
   }
 })
 
-t.test('B5: lengths that a message cannot have are refused', async t => {
+t.test('a length that is invalid for its message is rejected', async t => {
   for (const [id, right] of [
     [4, 4],
     [6, 12],
@@ -187,7 +187,7 @@ t.test('B5: lengths that a message cannot have are refused', async t => {
     t.match((await frame(msg(7, Buffer.alloc(length)))).error, refused, `piece of ${length}`)
 })
 
-t.test('B6, B7: an unknown id is skipped and nothing around it is lost', async t => {
+t.test('a message with an unknown id is skipped, and its neighbours are kept', async t => {
   const { items, error } = await frame([
     msg(18),
     msg(50, [1, 2, 3]),
@@ -203,7 +203,7 @@ t.test('B6, B7: an unknown id is skipped and nothing around it is lost', async t
   )
 })
 
-t.test('B9: a conversation cut off anywhere ends cleanly with whole messages only', async t => {
+t.test('a conversation that is cut off anywhere ends cleanly with whole messages only', async t => {
   const parts = [
     HANDSHAKE,
     msg(5, [0xff]),
@@ -242,7 +242,7 @@ t.test('a block that is cut off is not passed on', async t => {
   )
 })
 
-t.test('an empty bitfield has no bytes, not those of what was read before', async t => {
+t.test('an empty bitfield has no bytes of earlier chunks', async t => {
   const { items } = await feed<Incoming>(
     consumed => new Framer({ onConsumed: consumed }),
     Buffer.concat([HANDSHAKE, msg(5), UNCHOKE]),
@@ -250,7 +250,7 @@ t.test('an empty bitfield has no bytes, not those of what was read before', asyn
   t.same(items.slice(1), [{ type: 'bitfield', bytes: Buffer.alloc(0) }, { type: 'unchoke' }])
 })
 
-t.test('messages keep their bytes, though the chunks and later messages come and go', async t => {
+t.test('messages keep their bytes when chunks are reused', async t => {
   const bodies = Array.from({ length: 20 }, (_, at) => noise(300, at))
   const { items } = await frame(bodies.map((body, at) => msg(at % 2 ? 5 : 20, body)))
   for (const [at, item] of items.entries()) {
@@ -260,13 +260,13 @@ t.test('messages keep their bytes, though the chunks and later messages come and
   t.equal(items.length, 20)
 })
 
-t.test('G4: 16,385 bytes of data are refused, and so is what exceeds a smaller bound', async t => {
+t.test('a block of 16,385 bytes is rejected, and so is one that exceeds a smaller limit', async t => {
   t.match((await frame(pieceMsg(0, 0, Buffer.alloc(16385)))).error, tooLong)
   t.match((await frame(pieceMsg(0, 0, Buffer.alloc(101)), { maxBlock: 100 })).error, tooLong)
   t.equal((await frame(pieceMsg(0, 0, Buffer.alloc(100)), { maxBlock: 100 })).error, undefined)
 })
 
-t.test('G4: index and begin reach whoever knows the places as they were said, up to 2^32 - 1', async t => {
+t.test('index and begin are passed to places unchanged, up to 2^32 - 1', async t => {
   const places = new Places()
   places.place = (...args) => {
     places.log.push(args.slice(0, 3).join(' '))
@@ -279,7 +279,7 @@ t.test('G4: index and begin reach whoever knows the places as they were said, up
   t.match(items, [{ index: 0xffffffff, begin: 0xfffffffe, length: 1, data: null }])
 })
 
-t.test('G5, G6: short and empty blocks come out with the length they had', async t => {
+t.test('short and empty blocks are passed on with their length', async t => {
   const { items, error } = await frame([
     pieceMsg(1, 0, Buffer.from([9])),
     pieceMsg(1, 16384, Buffer.alloc(0)),
@@ -291,7 +291,7 @@ t.test('G5, G6: short and empty blocks come out with the length they had', async
 })
 
 t.test(
-  'blocks are written in their places, and passed on in order with the messages around them',
+  'blocks are written to their places, and passed on in order with the messages around them',
   async t => {
     const data = noise(3 * 16384, 7)
     const [first, second, third] = [2, 0, 1].map(at =>
@@ -380,7 +380,7 @@ t.test('diverting a complete block does not touch the next one', async t => {
   t.same(places.piece(0).subarray(100, 200), Buffer.alloc(100, 2))
 })
 
-t.test('consumed is called once for each chunk, in order, after all of it was read', async t => {
+t.test('consumed is called once for each chunk, in order, after the whole chunk was read', async t => {
   const bytes = Buffer.concat([UNCHOKE, pieceMsg(0, 0, noise(1000, 1)), msg(50, noise(500, 2)), KEEP_ALIVE])
   const chunks = cut(bytes, () => 97)
   const places = new Places()
@@ -391,24 +391,21 @@ t.test('consumed is called once for each chunk, in order, after all of it was re
   t.ok(seen.every((chunk, at) => chunk === chunks[at]))
 })
 
-t.test(
-  'a chunk is not consumed while messages wait to be taken: that is what holds the peer back',
-  async t => {
-    let consumed = 0
-    const framer = new Framer({ handshake: false, onConsumed: () => consumed++ })
-    for (let at = 0; at < 100; at++) framer.write(Buffer.concat(Array(100).fill(KEEP_ALIVE)))
-    await new Promise(resolve => setImmediate(resolve))
-    t.ok(consumed >= 10 && consumed < 15, `${consumed} of 100 chunks: 64 KiB of messages, 64 bytes each`)
-    let messages = 0
-    framer.on('data', () => messages++)
-    framer.end()
-    await new Promise(resolve => framer.on('close', resolve))
-    t.equal(consumed, 100)
-    t.equal(messages, 10_000)
-  },
-)
+t.test('a chunk is not consumed while its messages wait to be read, which holds the peer back', async t => {
+  let consumed = 0
+  const framer = new Framer({ handshake: false, onConsumed: () => consumed++ })
+  for (let at = 0; at < 100; at++) framer.write(Buffer.concat(Array(100).fill(KEEP_ALIVE)))
+  await new Promise(resolve => setImmediate(resolve))
+  t.ok(consumed >= 10 && consumed < 15, `${consumed} of 100 chunks: 64 KiB of messages, 64 bytes each`)
+  let messages = 0
+  framer.on('data', () => messages++)
+  framer.end()
+  await new Promise(resolve => framer.on('close', resolve))
+  t.equal(consumed, 100)
+  t.equal(messages, 10_000)
+})
 
-t.test('what places throws ends this chain as an error, and no further', async t => {
+t.test('an error thrown by places fails this chain and no other', async t => {
   const places = new Places()
   places.place = () => {
     throw new RangeError('out of places')

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Patience } from '../../../src/streams/peer/patience.ts'
 
-t.test('a request is dropped when later ones were answered, and for a while none as old', async t => {
+t.test('a request counts as dropped when later ones were answered, and none as old for a while', async t => {
   const patience = new Patience()
   patience.begin(0)
   t.equal(patience.findDropped(0, 10), undefined)
@@ -13,14 +13,14 @@ t.test('a request is dropped when later ones were answered, and for a while none
   t.equal(patience.findDropped(25, 3502), undefined)
 })
 
-t.test('without a later answer nothing is dropped, however long it takes', async t => {
+t.test('without a later answer no request counts as dropped, however long it takes', async t => {
   const patience = new Patience()
   patience.begin(0)
   patience.answer(0, 100)
   for (let now = 0; now < 1e6; now += 250) t.equal(patience.findDropped(5, now), undefined)
 })
 
-t.test('a peer with the fast extension says what it drops, and gets ten seconds', async t => {
+t.test('a peer with the fast extension rejects what it drops, and gets ten seconds', async t => {
   const patience = new Patience()
   patience.fast = true
   patience.begin(0)
@@ -31,7 +31,7 @@ t.test('a peer with the fast extension says what it drops, and gets ten seconds'
 })
 
 t.test(
-  'a slow peer gets three times its longest pause, ten seconds at most, and for a while only',
+  'a slow peer gets three times its longest pause, at most ten seconds, and only for a while',
   async t => {
     for (const [pause, wait] of [
       [100, 2500],
@@ -54,7 +54,7 @@ t.test(
   },
 )
 
-t.test('what a dropped request cost is no pause of the peer', async t => {
+t.test('the time of a dropped request does not count as a pause of the peer', async t => {
   const patience = new Patience()
   patience.begin(0)
   patience.answer(8000, 8050) // asked for again at 8 s
@@ -62,7 +62,7 @@ t.test('what a dropped request cost is no pause of the peer', async t => {
   t.equal(patience.probes(8050 + 2500), true)
 })
 
-t.test('a silent peer is probed less and less often, and an answer ends that', async t => {
+t.test('a silent peer is probed less and less often, until it answers', async t => {
   const patience = new Patience()
   patience.begin(0)
   const probed: number[] = []
@@ -74,7 +74,7 @@ t.test('a silent peer is probed less and less often, and an answer ends that', a
   t.equal(patience.probes(72_000), false)
 })
 
-t.test('a peer that rejects all rests, longer each time; a block or an unchoke ends that', async t => {
+t.test('a peer that rejects everything rests for longer each time, until a block or an unchoke', async t => {
   const patience = new Patience()
   patience.reject(2, 0)
   t.equal(patience.isResting, false, 'it takes two')

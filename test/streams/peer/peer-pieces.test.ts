@@ -15,7 +15,7 @@ function setup({
   return offer
 }
 
-t.test('before it says anything, it has nothing', async t => {
+t.test('a peer has nothing before its first message', async t => {
   const offer = new PeerPieces(20, () => true)
   t.equal(offer.has(0, false), false)
   t.equal(offer.usefulCount, 0)
@@ -23,25 +23,28 @@ t.test('before it says anything, it has nothing', async t => {
   t.same(offer.preferredPieces(false), [])
 })
 
-t.test('unchoked, all that it has may be asked for; choked, only what it allows of that', async t => {
-  const offer = setup()
-  offer.allow(3)
-  offer.allow(15)
-  t.same(
-    [3, 4, 15].map(index => offer.has(index, false)),
-    [true, true, false],
-  )
-  t.same(
-    [3, 4, 15].map(index => offer.has(index, true)),
-    [true, false, false],
-    'E6: to allow a piece is not to have it',
-  )
-  t.same(offer.preferredPieces(true), [3])
-  offer.add(15)
-  t.same(offer.preferredPieces(true), [3, 15], 'until it has it')
-})
+t.test(
+  'while unchoked every piece of a peer may be requested; while choked only those that it allows',
+  async t => {
+    const offer = setup()
+    offer.allow(3)
+    offer.allow(15)
+    t.same(
+      [3, 4, 15].map(index => offer.has(index, false)),
+      [true, true, false],
+    )
+    t.same(
+      [3, 4, 15].map(index => offer.has(index, true)),
+      [true, false, false],
+      'to allow a piece is not to have it',
+    )
+    t.same(offer.preferredPieces(true), [3])
+    offer.add(15)
+    t.same(offer.preferredPieces(true), [3, 15], 'until it has it')
+  },
+)
 
-t.test('E9: of what it suggests, the latest comes first, and what it lacks not at all', async t => {
+t.test('the latest suggestion comes first, and a suggested piece that the peer lacks is skipped', async t => {
   const offer = setup()
   for (const index of [0, 1, 12, 2]) offer.suggest(index)
   t.same(offer.preferredPieces(false), [2, 1, 0])
@@ -49,7 +52,7 @@ t.test('E9: of what it suggests, the latest comes first, and what it lacks not a
   t.same(offer.preferredPieces(false), [2, 0], 'nor what we have now')
 })
 
-t.test('what we do not want is neither suggested nor allowed', async t => {
+t.test('a piece that we do not want is neither suggested nor allowed', async t => {
   const offer = setup({ wants: index => index === 5 })
   for (const index of [4, 5]) {
     offer.allow(index)
@@ -60,7 +63,7 @@ t.test('what we do not want is neither suggested nor allowed', async t => {
   t.equal(offer.usefulCount, 1)
 })
 
-t.test('E8: of a hundred thousand that it allows or suggests, a hundred are kept', async t => {
+t.test('of a hundred thousand allowed or suggested pieces, a hundred are kept', async t => {
   const offer = setup({ size: 100_000, has: () => true })
   for (let index = 0; index < 100_000; index++) {
     offer.allow(index)
@@ -70,7 +73,7 @@ t.test('E8: of a hundred thousand that it allows or suggests, a hundred are kept
   t.equal(offer.preferredPieces(false).length, 100)
 })
 
-t.test('E12: a piece is asked for again after one reject; after two in a row only in a second', async t => {
+t.test('a piece is requested again after one reject, and after two in a row only a second later', async t => {
   const offer = setup()
   t.equal(offer.isUnrestricted(false), true)
   offer.refuse(3, false, 0, 100)
@@ -116,7 +119,7 @@ t.test('a refusal lasts half a minute at most, and ends with an unchoke or a blo
   t.equal(offer.has(3, false), true)
 })
 
-t.test('E4: what it refused while choking is allowed no more', async t => {
+t.test('a piece that the peer rejected while choking is no longer allowed', async t => {
   const offer = setup()
   offer.allow(3)
   offer.refuse(3, true, 0, 1)
@@ -126,7 +129,7 @@ t.test('E4: what it refused while choking is allowed no more', async t => {
   t.equal(offer.isUnrestricted(true), false)
 })
 
-t.test('how many are useful is counted through all that can happen', async t => {
+t.test('the count of useful pieces is right after any messages', async t => {
   const offer = setup({ wants: index => index % 2 === 0 })
   t.equal(offer.usefulCount, 5)
   t.equal(offer.add(10), true)

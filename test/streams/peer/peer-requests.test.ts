@@ -22,7 +22,7 @@ t.test('a reject answers the oldest request for its block', async t => {
   t.equal(questions.count, 1)
 })
 
-t.test('a block answers the oldest request, and says how many others are to be cancelled', async t => {
+t.test('a block answers the oldest request, and reports how many others to cancel', async t => {
   const questions = new PeerRequests()
   questions.add(request())
   questions.add(request())
@@ -36,7 +36,7 @@ t.test('a block answers the oldest request, and says how many others are to be c
   t.equal(questions.expects(3, 0), false)
 })
 
-t.test('a lost request counts again in its place, with the time when it was sent', async t => {
+t.test('a lost request that is sent again keeps its place and time', async t => {
   const questions = new PeerRequests()
   questions.add({ ...request(0), at: 5 })
   questions.add({ ...request(1), at: 6 })
@@ -49,7 +49,7 @@ t.test('a lost request counts again in its place, with the time when it was sent
   t.match(questions.first, { block: 0, at: 5, lost: false })
 })
 
-t.test('blocks that were never asked for are counted; useful ones make up for some', async t => {
+t.test('blocks that were never requested are counted; useful blocks offset some', async t => {
   const questions = new PeerRequests()
   for (let count = 0; count < 128; count++) questions.countUnwanted(0)
   t.throws(() => questions.countUnwanted(0), { code: 'ERR_MESSAGE' })
@@ -57,7 +57,7 @@ t.test('blocks that were never asked for are counted; useful ones make up for so
   t.throws(() => questions.countUnwanted(11 * 16), { code: 'ERR_MESSAGE' })
 })
 
-t.test('withdrawn requests are forgotten after a minute or two, and how many they were is not', async t => {
+t.test('withdrawn requests are forgotten after a minute or two, and their number is kept', async t => {
   const withdrawn = new WithdrawnRequests()
   withdrawn.tick(0)
   withdrawn.add(1)
@@ -75,7 +75,7 @@ t.test('withdrawn requests are forgotten after a minute or two, and how many the
   t.equal(withdrawn.settleForgotten(), true)
 })
 
-t.test('of a million withdrawn requests a few thousand are remembered', async t => {
+t.test('of a million withdrawn requests a few thousand are kept', async t => {
   const withdrawn = new WithdrawnRequests()
   for (let key = 0; key < 1_000_000; key++) withdrawn.add(key)
   let remembered = 0

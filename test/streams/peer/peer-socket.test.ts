@@ -86,7 +86,7 @@ for (const [how, open] of [
   ['accepted', accept],
   ['accepted, lending', (t: Test) => accept(t, { lend: true })],
 ] as const) {
-  t.test(`${how}: bytes go both ways, right and in order`, async t => {
+  t.test(`${how}: bytes arrive unchanged and in order in both directions`, async t => {
     const { socket, remote } = await open(t)
     const [there, back] = [noise(3 * MiB, 1), noise(3 * MiB, 2)]
     const got = reading(socket, back.length)
@@ -107,7 +107,7 @@ for (const [how, open] of [
   })
 
   t.test(
-    `${how}: the end of the other side comes after all it sent, also to whoever reads slowly`,
+    `${how}: the end of the other side comes after all bytes that it sent, also to a slow reader`,
     async t => {
       const { socket, remote, log, errors, closed } = await open(t)
       const back = noise(500_000, 3)
@@ -128,7 +128,7 @@ for (const [how, open] of [
     },
   )
 
-  t.test(`${how}: our end reaches the other side after all that was written`, async t => {
+  t.test(`${how}: our end arrives after everything that was written`, async t => {
     const { socket, remote, errors, closed } = await open(t)
     socket.resume()
     socket.write(Buffer.from('good'))
@@ -141,7 +141,7 @@ for (const [how, open] of [
   })
 
   t.test(
-    `N5: ${how}: a reset is an ERR_CONNECTION with the system’s error as its cause, and then a close`,
+    `${how}: a reset is an ERR_CONNECTION with the system error as its cause, and then a close`,
     async t => {
       const { socket, remote, log, errors, closed } = await open(t)
       socket.resume()
@@ -154,7 +154,7 @@ for (const [how, open] of [
     },
   )
 
-  t.test(`N5: ${how}: writing to whoever is gone ends in a close, and at most one error`, async t => {
+  t.test(`${how}: writing to a peer that left ends in a close and at most one error`, async t => {
     const { socket, remote, errors, log, closed } = await open(t)
     socket.resume()
     remote.destroy()
@@ -182,7 +182,7 @@ for (const [how, open] of [
     t.same(log, ['close'])
   })
 
-  t.test(`${how}: destroyed with a reason, it emits that one and no other`, async t => {
+  t.test(`${how}: a socket destroyed with a reason emits that error and no other`, async t => {
     const { socket, errors, closed } = await open(t)
     socket.write(noise(5 * MiB, 1))
     socket.destroy(new Error('mine'))
@@ -191,7 +191,7 @@ for (const [how, open] of [
     t.equal(errors.length, 1)
   })
 
-  t.test(`${how}: who does not read does not make us read: it holds the other side back`, async t => {
+  t.test(`${how}: a reader that stops holds the other side back`, async t => {
     const { socket, remote } = await open(t)
     const total = 64 * MiB
     let accepted = 0
@@ -222,7 +222,7 @@ for (const [how, open] of [
   })
 }
 
-t.test('a dialled one that is not lent takes no more than it has room for', async t => {
+t.test('a dialled socket without lending reads no more than it has room for', async t => {
   const { socket, remote } = await dial(t)
   for (let at = 0; at < 16; at++) remote.write(noise(MiB, 1))
   let taken = 0
@@ -240,7 +240,7 @@ t.test('a dialled one that is not lent takes no more than it has room for', asyn
   t.ok(taken > before, 'and goes on when one was read')
 })
 
-t.test('lent chunks stay as they are until they are given back, however slow the reader', async t => {
+t.test('lent chunks stay unchanged until they are released, however slow the reader', async t => {
   const { socket, remote } = await dial(t, { lend: true })
   const bytes = noise(8 * MiB, 4)
   remote.write(bytes)
@@ -279,7 +279,7 @@ t.test('lent chunks stay as they are until they are given back, however slow the
   t.equal(most, 2, 'two are out at most')
 })
 
-t.test('a chunk that is given back before an older one does not have the older one overwritten', async t => {
+t.test('a chunk that is released before an older one does not let the older one be overwritten', async t => {
   const { socket, remote } = await dial(t, { lend: true })
   const bytes = noise(4 * MiB, 5)
   remote.write(bytes)
@@ -296,7 +296,7 @@ t.test('a chunk that is given back before an older one does not have the older o
   t.ok(out.length > 2, 'and then it goes on')
 })
 
-t.test('when nothing is given back, two chunks are all that is taken', async t => {
+t.test('while nothing is released, only two chunks are read', async t => {
   const { socket, remote } = await dial(t, { lend: true })
   for (let at = 0; at < 32; at++) remote.write(noise(MiB, 1))
   let taken = 0
@@ -339,7 +339,7 @@ for (const [limit, expected] of [
   })
 }
 
-t.test('a peer that says little gets no larger buffer', async t => {
+t.test('a peer that sends little gets no larger buffer', async t => {
   const { socket, remote } = await dial(t, { lend: true })
   const sizes = new Set<number>()
   for (let at = 0; at < 50; at++) {
@@ -371,7 +371,7 @@ t.test('without lending every chunk is memory of its own', async t => {
   }
 })
 
-t.test('N5: nobody listens there: ECONNREFUSED is a PeerError that names the address', async t => {
+t.test('a refused connection is a PeerError that names the address', async t => {
   const { server, address } = await listen(t)
   server.close()
   await once(server, 'close')
@@ -383,7 +383,7 @@ t.test('N5: nobody listens there: ECONNREFUSED is a PeerError that names the add
   t.same(log, ['error', 'close'])
 })
 
-t.test('what was written before the connection was there is sent when it is', async t => {
+t.test('bytes written before the connection is made are sent after it', async t => {
   const { server, address } = await listen(t)
   const connected = once(server, 'connection')
   const { socket } = watched(t, new PeerSocket(address))
@@ -394,7 +394,7 @@ t.test('what was written before the connection was there is sent when it is', as
   t.same(socket.address, address)
 })
 
-t.test('destroyed before it is connected, it closes, and leaves no connection', async t => {
+t.test('a socket destroyed before it is connected closes, and leaves no connection', async t => {
   const { server, address } = await listen(t)
   for (const turns of [0, 1]) {
     const { socket, log, closed } = watched(t, new PeerSocket(address))
@@ -408,7 +408,7 @@ t.test('destroyed before it is connected, it closes, and leaves no connection', 
   t.equal(await new Promise(resolve => server.getConnections((_, count) => resolve(count))), 0)
 })
 
-t.test('the way to connect can be handed in', async t => {
+t.test('the function that connects can be injected', async t => {
   const { address } = await listen(t)
   const asked: unknown[] = []
   const connect = ((options: net.NetConnectOpts) => {
@@ -420,7 +420,7 @@ t.test('the way to connect can be handed in', async t => {
   t.match(asked, [{ host: '127.0.0.1', port: address.port, noDelay: true }])
 })
 
-t.test('it dials from the address that it is told to', async t => {
+t.test('a socket dials from the given local address', async t => {
   const { server, address } = await listen(t)
   const connected = once(server, 'connection')
   const { socket } = watched(t, new PeerSocket(address, { bind: '127.0.0.2' }))
@@ -432,12 +432,12 @@ t.test('it dials from the address that it is told to', async t => {
   t.match(errors, [failed], 'an address of another family leads nowhere')
 })
 
-t.test('an accepted connection knows where it came from', async t => {
+t.test('an accepted connection knows its remote address', async t => {
   const { socket, port } = await accept(t)
   t.same(socket.address, { host: '127.0.0.1', port })
 })
 
-t.test('a connection that was gone before it was handed over closes', async t => {
+t.test('a connection that ended before it was handed over closes', async t => {
   const { server, port } = await listen(t)
   const connected = once(server, 'connection')
   net.connect(port, '127.0.0.1').on('error', () => {})
@@ -449,7 +449,7 @@ t.test('a connection that was gone before it was handed over closes', async t =>
   t.equal(log.at(-1), 'close')
 })
 
-t.test('nothing is left open by sockets that were destroyed', async t => {
+t.test('destroyed sockets leave nothing open', async t => {
   await quiet(() => 0)
   const open = () => process.getActiveResourcesInfo().filter(name => name === 'TCPSocketWrap').length
   const before = open()
@@ -465,31 +465,28 @@ t.test('nothing is left open by sockets that were destroyed', async t => {
   t.ok(open() <= before, `${open()} open, ${before} before`)
 })
 
-t.test(
-  'what was read of an accepted connection before comes first, and nothing of the rest is lost',
-  async t => {
-    for (const lend of [false, true]) {
-      const { server, port } = await listen(t)
-      const connected = once(server, 'connection')
-      const remote = net.connect(port, '127.0.0.1').on('error', () => {})
-      t.teardown(() => remote.destroy())
-      const [raw] = (await connected) as [net.Socket]
-      const bytes = noise(300_000, 7)
-      remote.write(bytes)
-      const head = await new Promise<Buffer>(resolve => {
-        raw.once('data', chunk => {
-          raw.pause()
-          resolve(chunk)
-        })
+t.test('bytes that were already read from an accepted connection come first, and none are lost', async t => {
+  for (const lend of [false, true]) {
+    const { server, port } = await listen(t)
+    const connected = once(server, 'connection')
+    const remote = net.connect(port, '127.0.0.1').on('error', () => {})
+    t.teardown(() => remote.destroy())
+    const [raw] = (await connected) as [net.Socket]
+    const bytes = noise(300_000, 7)
+    remote.write(bytes)
+    const head = await new Promise<Buffer>(resolve => {
+      raw.once('data', chunk => {
+        raw.pause()
+        resolve(chunk)
       })
-      await quiet(() => raw.readableLength)
-      const { socket } = watched(t, new PeerSocket(raw, { head, lend }))
-      t.ok((await reading(socket, bytes.length)).equals(bytes))
-    }
-  },
-)
+    })
+    await quiet(() => raw.readableLength)
+    const { socket } = watched(t, new PeerSocket(raw, { head, lend }))
+    t.ok((await reading(socket, bytes.length)).equals(bytes))
+  }
+})
 
-t.test('an empty head is nothing', async t => {
+t.test('an empty head has no effect', async t => {
   const { socket, remote } = await accept(t, { head: new Uint8Array(0) })
   remote.write('hello')
   const [chunk] = await once(socket, 'data')
@@ -501,7 +498,7 @@ for (const [how, open] of [
   ['dialled, lending', (t: Test, options: PeerSocketOptions) => dial(t, { ...options, lend: true })],
   ['accepted', accept],
 ] as const) {
-  t.test(`${how}: a limit is asked with what was read, and nothing is read until it says so`, async t => {
+  t.test(`${how}: the limit is asked for each read, and nothing is read until it grants`, async t => {
     const asked: number[] = []
     const going: (() => void)[] = []
     const cancelled: object[] = []
@@ -538,10 +535,10 @@ for (const [how, open] of [
     )
     const [waiting] = going
     socket.destroy()
-    t.same(cancelled, waiting ? [waiting] : [], 'who goes takes its ask back')
+    t.same(cancelled, waiting ? [waiting] : [], 'a socket that closes withdraws its request')
   })
 
-  t.test(`${how}: a limit that lets everything through at once holds nobody back`, async t => {
+  t.test(`${how}: a limit that grants everything at once delays nothing`, async t => {
     let granted = 0
     const limit = {
       take(count: number, go: () => void) {
@@ -559,7 +556,7 @@ for (const [how, open] of [
     t.equal(granted, bytes.length)
   })
 
-  t.test(`${how}: each buffer that was written is told of once the system has it, in order`, async t => {
+  t.test(`${how}: each written buffer is reported after the system has taken it, in order`, async t => {
     const written: Uint8Array[] = []
     const { socket, remote } = await open(t, { onWritten: bytes => written.push(bytes) })
     let left = 3 * MiB

@@ -146,7 +146,7 @@ const suggest = (index: number) => msg(13, u32(index))
 const reject = (index: number, at: number) => msg(16, u32(index, at * KiB16, KiB16))
 const allow = (index: number) => msg(17, u32(index))
 
-t.test('C1: nothing is asked of a peer that chokes, nor of one that has nothing', async t => {
+t.test('nothing is requested from a peer that chokes, or that has nothing', async t => {
   const choking = setup()
   await choking.hear(haveAll)
   t.same(choking.said(), ['interested'])
@@ -155,7 +155,7 @@ t.test('C1: nothing is asked of a peer that chokes, nor of one that has nothing'
   t.same(empty.sent, [])
 })
 
-t.test('C2: interested is said once, when a peer has what we lack', async t => {
+t.test('interested is sent once, when the peer has a piece that we lack', async t => {
   const { hear, said } = setup({ wants: index => index > 50 })
   await hear(msg(4, u32(50)))
   t.same(said(), [])
@@ -163,7 +163,7 @@ t.test('C2: interested is said once, when a peer has what we lack', async t => {
   t.same(said(), ['interested'])
 })
 
-t.test('C3: not interested is said once there is nothing left that we want of it', async t => {
+t.test('not interested is sent once the peer has no piece that we want', async t => {
   const { hear, said, requester } = setup()
   await hear(msg(4, u32(3)), msg(4, u32(4)))
   requester.addOwnPiece(3)
@@ -177,7 +177,7 @@ t.test('C3: not interested is said once there is nothing left that we want of it
   t.equal(said().at(-1), 'notInterested', 'nor if it takes back what it had')
 })
 
-t.test('blocks are asked for as the BEP spells it, as many as the window has room for', async t => {
+t.test('blocks are requested as BEP 3 defines, as many as the window allows', async t => {
   const { hear, sent, requester } = setup({ window: 3 })
   await hear(haveAll, UNCHOKE)
   t.same(
@@ -189,7 +189,7 @@ t.test('blocks are asked for as the BEP spells it, as many as the window has roo
   t.equal(requester.findRequestTime(0, 3), undefined)
 })
 
-t.test('G13: the last, short block is asked for with its own length', async t => {
+t.test('the last, short block is requested with its own length', async t => {
   const { hear, sent, pieces } = setup({ blocks: 1, pieceCount: 1 })
   pieces[0] = new PieceBuffer(0, KiB16 + 42)
   await hear(msg(5, [0x80]), UNCHOKE)
@@ -199,25 +199,22 @@ t.test('G13: the last, short block is asked for with its own length', async t =>
   ])
 })
 
-t.test(
-  'G1: a block that was asked for is in its place, reported, and passed on when its piece is whole',
-  async t => {
-    const { hear, pieces, arrived, out, requester, state, time } = setup({ blocks: 2 })
-    await hear(haveAll, UNCHOKE)
-    time.now += 70
-    const bytes = noise(2 * KiB16, 5)
-    await hear(pieceMsg(0, KiB16, bytes.subarray(KiB16)), pieceMsg(0, 0, bytes.subarray(0, KiB16)))
-    t.same(arrived(), ['0:1', '0:0'])
-    t.same(Buffer.from(pieces[0]!.data), bytes)
-    t.equal(pieces[0]!.givers[1], requester)
-    t.match(out.at(-1), { piece: { index: 0 }, begin: 0, length: KiB16 })
-    t.equal(requester.downloaded, 2 * KiB16)
-    t.equal(requester.wasted, 0)
-    t.same(state.received[0], [KiB16, 70, 1070])
-  },
-)
+t.test('a requested block is in its place, reported, and passed on when its piece is complete', async t => {
+  const { hear, pieces, arrived, out, requester, state, time } = setup({ blocks: 2 })
+  await hear(haveAll, UNCHOKE)
+  time.now += 70
+  const bytes = noise(2 * KiB16, 5)
+  await hear(pieceMsg(0, KiB16, bytes.subarray(KiB16)), pieceMsg(0, 0, bytes.subarray(0, KiB16)))
+  t.same(arrived(), ['0:1', '0:0'])
+  t.same(Buffer.from(pieces[0]!.data), bytes)
+  t.equal(pieces[0]!.givers[1], requester)
+  t.match(out.at(-1), { piece: { index: 0 }, begin: 0, length: KiB16 })
+  t.equal(requester.downloaded, 2 * KiB16)
+  t.equal(requester.wasted, 0)
+  t.same(state.received[0], [KiB16, 70, 1070])
+})
 
-t.test('requests never exceed the window, however it grows and shrinks', async t => {
+t.test('requests never exceed the window when it grows and shrinks', async t => {
   const { hear, most, state, requester } = setup({ window: 8 })
   await hear(haveAll, UNCHOKE)
   for (let index = 0; index < 20; index++) {
@@ -233,7 +230,7 @@ t.test('requests never exceed the window, however it grows and shrinks', async t
   t.equal(requester.outstanding, 2)
 })
 
-t.test('the window is filled in batches, not by one request for each block', async t => {
+t.test('the window is filled in batches, not by one request per block', async t => {
   const { hear, batches } = setup({ window: 32 })
   await hear(haveAll, UNCHOKE)
   t.same(batches, [32])
@@ -241,7 +238,7 @@ t.test('the window is filled in batches, not by one request for each block', asy
   t.same(batches, [32, 8, 8, 8, 8])
 })
 
-t.test('whoever had less to give than there was room is not asked again and again', async t => {
+t.test('a peer with fewer blocks than room is not asked again and again', async t => {
   const { hear, asked, requester, pieces } = setup({ window: 32, wants: index => index === 0 })
   await hear(haveAll, UNCHOKE)
   t.equal(asked().length, 4)
@@ -250,7 +247,7 @@ t.test('whoever had less to give than there was room is not asked again and agai
   t.same(asked(), [])
 })
 
-t.test('C4: what a choke takes away is lost, and asked for again after the unchoke', async t => {
+t.test('requests that a choke discards are lost, and sent again after the unchoke', async t => {
   const { hear, asked, lost, requester } = setup({ window: 4 })
   await hear(haveAll, UNCHOKE)
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3'])
@@ -263,7 +260,7 @@ t.test('C4: what a choke takes away is lost, and asked for again after the uncho
   t.same(asked(), ['0:0', '0:2', '0:3', '1:0'])
 })
 
-t.test('C4: blocks that were on their way when the choke came are taken', async t => {
+t.test('blocks that were on their way when the choke came are accepted', async t => {
   const { hear, requester, errors, arrived } = setup({ window: 100 })
   await hear(haveAll, UNCHOKE)
   await hear(CHOKE)
@@ -278,23 +275,20 @@ t.test('C4: blocks that were on their way when the choke came are taken', async 
   t.match(errors, refused)
 })
 
-t.test(
-  'C4: a peer that answers old requests after a choke is asked again at once when it unchokes',
-  async t => {
-    const { hear, asked, said, arrived, requester, errors } = setup({ window: 4 })
-    await hear(haveAll, UNCHOKE)
-    await hear(CHOKE, block(0, 0), UNCHOKE)
-    asked()
-    await hear(block(0, 1), block(0, 2))
-    t.same(arrived(), ['0:0', '0:1', '0:2'])
-    t.equal(said().filter(type => type === 'cancel').length, 2, 'the second requests are taken back')
-    await hear(block(0, 1), block(0, 2))
-    t.equal(requester.wasted, 2 * KiB16)
-    t.same(errors, [])
-  },
-)
+t.test('a peer that answers old requests after a choke is asked again at once when it unchokes', async t => {
+  const { hear, asked, said, arrived, requester, errors } = setup({ window: 4 })
+  await hear(haveAll, UNCHOKE)
+  await hear(CHOKE, block(0, 0), UNCHOKE)
+  asked()
+  await hear(block(0, 1), block(0, 2))
+  t.same(arrived(), ['0:0', '0:1', '0:2'])
+  t.equal(said().filter(type => type === 'cancel').length, 2, 'the second requests are taken back')
+  await hear(block(0, 1), block(0, 2))
+  t.equal(requester.wasted, 2 * KiB16)
+  t.same(errors, [])
+})
 
-t.test('C6: choking and unchoking a thousand times is stable', async t => {
+t.test('a thousand chokes and unchokes leave the state consistent', async t => {
   const { hear, requester, errors, log, most } = setup({ window: 4 })
   await hear(haveAll)
   for (let at = 0; at < 1000; at++) await hear(UNCHOKE, CHOKE)
@@ -311,7 +305,7 @@ for (const [how, end] of [
   ['fails', ({ framer }: ReturnType<typeof setup>) => framer.destroy(new Error('reset'))],
   ['is destroyed', ({ requester }: ReturnType<typeof setup>) => requester.destroy()],
 ] as const) {
-  t.test(`C7: a peer that ${how} gives back what it was asked for and leaves, once`, async t => {
+  t.test(`a peer that ${how} returns its requests and leaves, once`, async t => {
     const all = setup({ window: 4 })
     await all.hear(haveAll, UNCHOKE)
     await all.hear(block(0, 0))
@@ -329,7 +323,7 @@ for (const [how, end] of [
   })
 }
 
-t.test('C7: a peer that ended and is destroyed before all it brought was read leaves once', async t => {
+t.test('a peer that ended and is destroyed before its messages are read leaves once', async t => {
   const { requester, framer, hear, log } = setup({ window: 1, blocks: 1 })
   await hear(haveAll, UNCHOKE)
   requester.pause()
@@ -342,7 +336,7 @@ t.test('C7: a peer that ended and is destroyed before all it brought was read le
   t.equal(log.filter(line => line === 'left').length, 1)
 })
 
-t.test('G15: a peer that leaves in the middle of a block: the block is free for others, whole', async t => {
+t.test('when a peer leaves in the middle of a block, the whole block is free for others', async t => {
   const { framer, hear, lost, pieces } = setup({ window: 1 })
   await hear(haveAll, UNCHOKE)
   await hear(block(0, 0).subarray(0, 5000))
@@ -354,7 +348,7 @@ t.test('G15: a peer that leaves in the middle of a block: the block is free for 
   t.equal(pieces[0]!.place(0, other)?.length, KiB16)
 })
 
-t.test('D1: a bitfield of the wrong length ends the chain', async t => {
+t.test('a bitfield of a wrong length fails the chain', async t => {
   for (const length of [0, 12, 14]) {
     const { hear, errors } = setup()
     await hear(msg(5, Buffer.alloc(length)))
@@ -362,13 +356,13 @@ t.test('D1: a bitfield of the wrong length ends the chain', async t => {
   }
 })
 
-t.test('D2: spare bits end the chain', async t => {
+t.test('a bitfield with spare bits fails the chain', async t => {
   const { hear, errors } = setup()
   await hear(msg(5, Buffer.concat([Buffer.alloc(12), Buffer.from([0x08])])))
   t.match(errors, refused)
 })
 
-t.test('D3, D4: the last of several bitfields counts, and each tells what was told before', async t => {
+t.test('the last of several bitfields counts, and each reports the change', async t => {
   const { hear, log, requester, errors } = setup()
   const some = (bits: number) => msg(5, Buffer.alloc(13).fill(bits, 0, 1))
   await hear(some(0x80), some(0xc0), some(0xff), some(0xff), some(0))
@@ -378,20 +372,20 @@ t.test('D3, D4: the last of several bitfields counts, and each tells what was to
   t.same(errors, [])
 })
 
-t.test('D5: without a bitfield a peer has nothing until it says so', async t => {
+t.test('without a bitfield a peer has nothing until its first have', async t => {
   const { hear, asked, requester } = setup({ window: 4 })
   await hear(UNCHOKE, msg(4, u32(7)))
   t.same([...requester.bits], [7])
   t.same(asked(), ['7:0', '7:1', '7:2', '7:3'])
 })
 
-t.test('D6: have for what a peer has already is nothing new', async t => {
+t.test('a have for a piece that the peer has changes nothing', async t => {
   const { hear, log } = setup()
   await hear(msg(4, u32(7)), msg(4, u32(7)), haveAll, msg(4, u32(7)))
   t.same(log, ['have 7', 'bitfield 1 -> 100'])
 })
 
-t.test('D7: have of a piece that there is none of ends the chain, and no bitfield grows', async t => {
+t.test('a have of a piece that does not exist fails the chain, and no bitfield grows', async t => {
   for (const index of [PIECES, 0x7fffffff, 0xffffffff]) {
     const { hear, errors, requester, log } = setup()
     await hear(msg(4, u32(index)))
@@ -401,7 +395,7 @@ t.test('D7: have of a piece that there is none of ends the chain, and no bitfiel
   }
 })
 
-t.test('N4: a hundred thousand haves for one piece are nothing new, and are not kept', async t => {
+t.test('a hundred thousand haves for one piece change nothing, and are not kept', async t => {
   const { hear, log, errors, sent } = setup()
   const many = Buffer.concat(Array(1000).fill(msg(4, u32(7))))
   for (let at = 0; at < 100; at++) await hear(many)
@@ -410,7 +404,7 @@ t.test('N4: a hundred thousand haves for one piece are nothing new, and are not 
   t.equal(sent.length, 1)
 })
 
-t.test('G2: blocks that nobody asked for are not written, and end the chain after 128', async t => {
+t.test('blocks that were not requested are not written, and fail the chain after 128', async t => {
   const { hear, pieces, errors, requester, arrived, out } = setup()
   await hear(haveAll)
   for (let at = 0; at < 128; at++) await hear(block(at % 50, 0))
@@ -423,7 +417,7 @@ t.test('G2: blocks that nobody asked for are not written, and end the chain afte
   t.match(errors, [{ code: 'ERR_MESSAGE', message: /128 blocks/ }])
 })
 
-t.test('G3, G11: a block that came before is ignored, and what is in its place stays', async t => {
+t.test('a block that arrived before is ignored, and the bytes in its place stay', async t => {
   const { hear, pieces, arrived, requester } = setup({ window: 2, blocks: 2 })
   await hear(haveAll, UNCHOKE)
   await hear(block(0, 0, 1))
@@ -435,7 +429,7 @@ t.test('G3, G11: a block that came before is ignored, and what is in its place s
 })
 
 t.test(
-  'G11: a block that somebody else brought first is not written, not lost, and not held against anybody',
+  'a block that another peer brought first is not written, not lost, and not held against a peer',
   async t => {
     const { hear, pieces, lost, errors, requester } = setup({ window: 200, blocks: 4 })
     await hear(haveAll, UNCHOKE)
@@ -447,22 +441,19 @@ t.test(
   },
 )
 
-t.test(
-  'G10, G11: a block that somebody else is writing now is taken from who was writing it before',
-  async t => {
-    const { hear, pieces, lost } = setup({ window: 1 })
-    await hear(haveAll, UNCHOKE)
-    await hear(block(0, 0, 1).subarray(0, 8000))
-    const place = pieces[0]!.place(0, { divert: () => t.fail('the latest is not diverted') })!
-    place.fill(7)
-    await hear(block(0, 0, 1).subarray(8000))
-    t.ok(
-      place.every(byte => byte === 7),
-      'nothing more was written by the first',
-    )
-    t.same(lost(), ['0:0'], 'the first did not bring it')
-  },
-)
+t.test('a block that another peer begins to write is taken from the previous writer', async t => {
+  const { hear, pieces, lost } = setup({ window: 1 })
+  await hear(haveAll, UNCHOKE)
+  await hear(block(0, 0, 1).subarray(0, 8000))
+  const place = pieces[0]!.place(0, { divert: () => t.fail('the latest is not diverted') })!
+  place.fill(7)
+  await hear(block(0, 0, 1).subarray(8000))
+  t.ok(
+    place.every(byte => byte === 7),
+    'nothing more was written by the first',
+  )
+  t.same(lost(), ['0:0'], 'the first did not bring it')
+})
 
 for (const [what, index, begin, length] of [
   ['begin not on a block border', 0, 1, KiB16],
@@ -472,7 +463,7 @@ for (const [what, index, begin, length] of [
   ['index 2^32 - 1, begin 1', 0xffffffff, 1, KiB16],
   ['index 0 by way of a begin that wraps', 0xffffffff, 0xffffc000, KiB16],
 ] as const) {
-  t.test(`G4: ${what}: nothing is written`, async t => {
+  t.test(`${what}: nothing is written`, async t => {
     const { hear, pieces, arrived, requester } = setup({ window: 400 })
     for (const piece of pieces) piece.data.fill(0xee)
     const untouched = Buffer.alloc(4 * KiB16, 0xee)
@@ -485,7 +476,7 @@ for (const [what, index, begin, length] of [
 }
 
 t.test(
-  'G4: a start off the border is no block, also where indices are so large that numbers get coarse',
+  'a start off the block boundary is not a block, also with indices too large for exact numbers',
   async t => {
     const index = 2_000_000
     const { hear, requester, source, arrived } = setup({
@@ -506,7 +497,7 @@ t.test(
 )
 
 for (const length of [1, KiB16 - 1]) {
-  t.test(`G5: ${length} bytes in answer to a block are not that block: it is asked for again`, async t => {
+  t.test(`a block of ${length} bytes does not answer its request: the block is requested again`, async t => {
     const { hear, asked, lost, arrived, requester } = setup({ window: 1 })
     await hear(haveAll, UNCHOKE)
     t.same(asked(), ['0:0'])
@@ -519,12 +510,12 @@ for (const length of [1, KiB16 - 1]) {
 }
 
 for (const length of [0, 1, KiB16 - 1]) {
-  t.test(`G5, G6: a peer that answers everything with ${length} bytes is not asked for ever`, async t => {
+  t.test(`a peer that answers everything with ${length} bytes is not asked forever`, async t => {
     const { hear, errors, requester, source } = setup({ window: 4 })
     const { onLoss } = source
     source.onLoss = (...args) => {
       onLoss(...args)
-      requester.fill() // as a scheduler does that has nobody else
+      requester.fill() // as a scheduler does that has no other peer
     }
     await hear(haveAll, UNCHOKE)
     let answers = 0
@@ -542,7 +533,7 @@ function pass({ requester, time }: ReturnType<typeof setup>, ms: number) {
   for (let left = ms; left > 0; left -= 250) requester.tick((time.now += Math.min(250, left)), 10_000)
 }
 
-t.test('G9: a peer that does not answer in time is snubbed: its requests go to others', async t => {
+t.test('a peer that does not answer in time is snubbed, and its requests go to others', async t => {
   const all = setup({ window: 4, fast: true })
   const { hear, requester, state, asked, lost, time } = all
   await hear(HAVE_ALL, UNCHOKE)
@@ -561,7 +552,7 @@ t.test('G9: a peer that does not answer in time is snubbed: its requests go to o
   t.equal(state.snubs, 1, 'once')
 })
 
-t.test('a silent peer is asked for one block again, seldom, and never for more', async t => {
+t.test('a silent peer is asked for one block again, rarely, and never for more', async t => {
   const all = setup({ window: 4 })
   const { hear, requester, asked, pieces } = all
   await hear(haveAll, UNCHOKE)
@@ -579,7 +570,7 @@ t.test('a silent peer is asked for one block again, seldom, and never for more',
   t.equal(pieces[1]!.free, 4)
 })
 
-t.test('G9: blocks that keep coming keep a peer from being snubbed', async t => {
+t.test('a peer that keeps sending blocks is not snubbed', async t => {
   const { hear, requester, time } = setup({ window: 4 })
   await hear(haveAll, UNCHOKE)
   for (let index = 0; index < 4; index++) {
@@ -590,7 +581,7 @@ t.test('G9: blocks that keep coming keep a peer from being snubbed', async t => 
   t.equal(requester.snubbed, false)
 })
 
-t.test('G9: having nothing to answer is not being slow', async t => {
+t.test('a peer with no requests to answer is not snubbed', async t => {
   const { hear, requester, time } = setup()
   await hear(haveAll)
   time.now += 1e6
@@ -601,7 +592,7 @@ t.test('G9: having nothing to answer is not being slow', async t => {
   t.equal(requester.snubbed, false, 'the time counts from the request')
 })
 
-t.test('G9: silence, then delivery: every late answer is used, and nothing is asked for twice', async t => {
+t.test('after a silence every late answer is used, and nothing is requested twice', async t => {
   const all = setup({ window: 4, fast: true })
   const { hear, requester, asked, arrived, errors, said } = all
   await hear(HAVE_ALL, UNCHOKE)
@@ -620,43 +611,43 @@ t.test('G9: silence, then delivery: every late answer is used, and nothing is as
   t.same(errors, [])
 })
 
+t.test('a late answer of a silent peer is used, also after its piece was begun again', async t => {
+  const all = setup({ window: 4, fast: true })
+  const { hear, pieces, arrived, requester } = all
+  await hear(HAVE_ALL, UNCHOKE)
+  pass(all, 11_000)
+  pieces[0]!.close()
+  pieces[0] = new PieceBuffer(0, 4 * KiB16)
+  await hear(block(0, 2, 7))
+  t.same(arrived(), ['0:2'])
+  t.same(Buffer.from(pieces[0]!.data.subarray(2 * KiB16, 3 * KiB16)), noise(KiB16, 7))
+  t.equal(requester.wasted, 0)
+})
+
 t.test(
-  'what was asked of a silent peer is used when it comes, also after its piece was begun anew',
+  'requests that a peer dropped are sent again within a few seconds, and the window shrinks',
   async t => {
-    const all = setup({ window: 4, fast: true })
-    const { hear, pieces, arrived, requester } = all
-    await hear(HAVE_ALL, UNCHOKE)
-    pass(all, 11_000)
-    pieces[0]!.close()
-    pieces[0] = new PieceBuffer(0, 4 * KiB16)
-    await hear(block(0, 2, 7))
-    t.same(arrived(), ['0:2'])
-    t.same(Buffer.from(pieces[0]!.data.subarray(2 * KiB16, 3 * KiB16)), noise(KiB16, 7))
-    t.equal(requester.wasted, 0)
+    const all = setup({ window: 8 })
+    const { hear, asked, lost, state, requester } = all
+    await hear(haveAll, UNCHOKE)
+    asked()
+    pass(all, 250)
+    await hear(block(0, 0), block(0, 1)) // 0:2 to 1:3 it dropped
+    t.same(asked(), ['2:0', '2:1'])
+    await hear(block(2, 0), block(2, 1))
+    pass(all, 2500)
+    t.same(lost(), [])
+    pass(all, 500)
+    t.same(lost(), ['0:3', '1:0', '1:1', '1:2', '1:3'], 'but for the one that was asked for once more')
+    t.same(state.accepted, [3])
+    t.same(asked(), ['2:2', '2:3', '0:2'])
+    await hear(block(2, 2), block(2, 3), block(0, 2))
+    t.equal(asked()[0], '0:3')
+    t.equal(requester.snubbed, false)
   },
 )
 
-t.test('what a peer dropped is asked for again within a few seconds, and the window shrinks', async t => {
-  const all = setup({ window: 8 })
-  const { hear, asked, lost, state, requester } = all
-  await hear(haveAll, UNCHOKE)
-  asked()
-  pass(all, 250)
-  await hear(block(0, 0), block(0, 1)) // 0:2 to 1:3 it dropped
-  t.same(asked(), ['2:0', '2:1'])
-  await hear(block(2, 0), block(2, 1))
-  pass(all, 2500)
-  t.same(lost(), [])
-  pass(all, 500)
-  t.same(lost(), ['0:3', '1:0', '1:1', '1:2', '1:3'], 'but for the one that was asked for once more')
-  t.same(state.accepted, [3])
-  t.same(asked(), ['2:2', '2:3', '0:2'])
-  await hear(block(2, 2), block(2, 3), block(0, 2))
-  t.equal(asked()[0], '0:3')
-  t.equal(requester.snubbed, false)
-})
-
-t.test('a peer that dropped everything is found out by one request', async t => {
+t.test('a peer that dropped everything is found by one request', async t => {
   const all = setup({ window: 4 })
   const { hear, asked, requester } = all
   await hear(haveAll, UNCHOKE)
@@ -684,7 +675,7 @@ t.test('a peer that answers in any order has dropped nothing while old requests 
 })
 
 t.test(
-  'a peer that pauses is given three times its longest pause before anything counts as dropped',
+  'a peer that pauses gets three times its longest pause before a request counts as dropped',
   async t => {
     const all = setup({ window: 12 })
     const { hear, lost, asked } = all
@@ -701,7 +692,7 @@ t.test(
   },
 )
 
-t.test('G9: a snubbed peer that chokes and unchokes begins anew', async t => {
+t.test('a snubbed peer that chokes and unchokes starts with a clean state', async t => {
   const { hear, requester, time, asked } = setup({ window: 4 })
   await hear(haveAll, UNCHOKE)
   requester.tick((time.now += 10_001), 10_000)
@@ -714,7 +705,7 @@ t.test('G9: a snubbed peer that chokes and unchokes begins anew', async t => {
   t.equal(requester.snubbed, false)
 })
 
-t.test('G9: what was lost long ago does not count against what was asked for just now', async t => {
+t.test('requests that were lost long ago do not delay new ones', async t => {
   const all = setup({ window: 2, fast: true })
   const { hear, requester, time, state, pieces, asked } = all
   await hear(HAVE_ALL, UNCHOKE)
@@ -756,7 +747,7 @@ t.test('a reject for a cancelled request is not taken for that of a newer one', 
   t.same(arrived(), ['0:1'])
 })
 
-t.test('a block that was on its way when it was cancelled is used for the newer request', async t => {
+t.test('a block that was on its way when it was cancelled answers the newer request', async t => {
   const { hear, requester, pieces, asked, sent, arrived, state, errors } = setup({ window: 1, fast: true })
   await hear(HAVE_ALL, UNCHOKE)
   state.size = 0
@@ -775,7 +766,7 @@ t.test('a block that was on its way when it was cancelled is used for the newer 
   t.equal(requester.outstanding, 0)
 })
 
-t.test('a cancelled block that comes is used while it is still missing', async t => {
+t.test('the block of a cancelled request is used while it is still missing', async t => {
   const { hear, requester, pieces, arrived, state } = setup({ window: 1, fast: true })
   await hear(HAVE_ALL, UNCHOKE)
   state.size = 0
@@ -787,7 +778,7 @@ t.test('a cancelled block that comes is used while it is still missing', async t
   t.equal(requester.offers(0), true)
 })
 
-t.test('G10: cancel takes back one request, says so, and takes the block that may be on its way', async t => {
+t.test('cancel withdraws one request, sends a cancel, and accepts a block that is on its way', async t => {
   const { hear, requester, pieces, sent, asked, errors, state } = setup({ window: 4 })
   await hear(haveAll, UNCHOKE)
   asked()
@@ -805,7 +796,7 @@ t.test('G10: cancel takes back one request, says so, and takes the block that ma
   t.match(errors, refused)
 })
 
-t.test('G12: a window that is smaller than it was asks for nothing until there is room', async t => {
+t.test('when the window shrinks, nothing is requested until there is room', async t => {
   const { hear, state, requester, asked } = setup({ window: 8 })
   await hear(haveAll, UNCHOKE)
   asked()
@@ -818,23 +809,20 @@ t.test('G12: a window that is smaller than it was asks for nothing until there i
   t.equal(requester.outstanding, 4)
 })
 
-t.test(
-  'a source that calls fill() while it is asked gets its blocks asked for, within the window',
-  async t => {
-    const { hear, source, requester, most, asked } = setup({ window: 4 })
-    const { takeBlocks } = source
-    let calls = 0
-    source.takeBlocks = (...args) => {
-      calls++
-      const taken = calls === 1 ? [] : takeBlocks(args[0], Math.min(args[1], 3), args[2])
-      if (calls < 10) requester.fill()
-      return taken
-    }
-    await hear(haveAll, UNCHOKE)
-    t.equal(asked().length, 4)
-    t.equal(most(), 4)
-  },
-)
+t.test('a block source that calls fill() while it is asked stays within the window', async t => {
+  const { hear, source, requester, most, asked } = setup({ window: 4 })
+  const { takeBlocks } = source
+  let calls = 0
+  source.takeBlocks = (...args) => {
+    calls++
+    const taken = calls === 1 ? [] : takeBlocks(args[0], Math.min(args[1], 3), args[2])
+    if (calls < 10) requester.fill()
+    return taken
+  }
+  await hear(haveAll, UNCHOKE)
+  t.equal(asked().length, 4)
+  t.equal(most(), 4)
+})
 
 t.test('a choke and a block in one chunk are handled in their order, as in two chunks', async t => {
   const logs: string[][] = []
@@ -874,7 +862,7 @@ t.test('a block that another writer claims before its message is handled does no
   t.same(lost(), ['0:0'], 'its request counts as answered')
 })
 
-t.test('a block that was written but whose connection failed can be written by another peer', async t => {
+t.test('a block that was written before its connection failed can be written by another peer', async t => {
   const { hear, requester, pieces, lost, arrived } = setup({ window: 1 })
   await hear(haveAll, UNCHOKE)
   t.ok(requester.place(0, 0, KiB16, { divert() {} }))
@@ -896,14 +884,14 @@ t.test('interest is reported in order with the pieces that the peer has', async 
   ])
 })
 
-t.test('messages that are not about requesting have no effect', async t => {
+t.test('messages that do not concern requests have no effect', async t => {
   const { hear, log, errors, out } = setup()
   await hear(u32(0), msg(20, [0, 100, 101]), msg(9, [1, 2]), msg(50))
   await hear(msg(6, u32(0, 0, KiB16)), msg(8, u32(0, 0, KiB16)), msg(2), msg(3))
   t.same([log, errors, out], [[], [], []])
 })
 
-t.test('the pieces that a peer has are a Bitfield from the start', async t => {
+t.test('the pieces of a peer are a Bitfield from the start', async t => {
   const { requester } = setup()
   t.ok(requester.bits instanceof Bitfield)
   t.equal(requester.bits.size, PIECES)
@@ -916,7 +904,7 @@ for (const [what, message] of [
   ['a suggestion', suggest(0)],
   ['an allowed piece', allow(0)],
 ] as const) {
-  t.test(`E2: ${what} without the fast extension ends the chain, and with it does not`, async t => {
+  t.test(`${what} without the fast extension fails the chain, and with it does not`, async t => {
     const without = setup()
     await without.hear(message)
     t.match(without.errors, refused)
@@ -926,7 +914,7 @@ for (const [what, message] of [
   })
 }
 
-t.test('E1: have all is every piece, and have none is none', async t => {
+t.test('have-all is every piece, and have-none is none', async t => {
   const { hear, requester, said, log, asked } = setup({ fast: true, window: 2 })
   await hear(HAVE_ALL)
   t.equal(requester.bits.full, true)
@@ -939,7 +927,7 @@ t.test('E1: have all is every piece, and have none is none', async t => {
   t.same(log, ['bitfield 0 -> 100', 'bitfield 100 -> 0', 'bitfield 0 -> 100'])
 })
 
-t.test('E3, D4: have all and have none by turns a thousand times: the last counts', async t => {
+t.test('have-all and have-none a thousand times in turn: the last one counts', async t => {
   const { hear, requester, errors, log } = setup({ fast: true })
   for (let at = 0; at < 1000; at++) await hear(HAVE_ALL, HAVE_NONE)
   t.same(errors, [])
@@ -947,7 +935,7 @@ t.test('E3, D4: have all and have none by turns a thousand times: the last count
   t.equal(log.filter(line => line === 'bitfield 100 -> 0').length, 1000)
 })
 
-t.test('C5: with the fast extension a choke leaves what was asked for under way', async t => {
+t.test('with the fast extension a choke discards no requests', async t => {
   const { hear, asked, lost, arrived, requester } = setup({ fast: true, window: 4 })
   await hear(HAVE_ALL, UNCHOKE)
   asked()
@@ -964,26 +952,23 @@ t.test('C5: with the fast extension a choke leaves what was asked for under way'
   t.notOk(asked().includes('0:3'), 'and nothing is asked for twice')
 })
 
-t.test(
-  'E12: a reject while unchoked gives the block back, and the window shrinks to what is accepted',
-  async t => {
-    const { hear, asked, lost, requester, errors, state, time } = setup({ fast: true, window: 6 })
-    await hear(HAVE_ALL, UNCHOKE)
-    t.same(asked(), ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1'])
-    time.now += 20
-    await hear(reject(1, 0), reject(1, 1))
-    t.same(lost(), ['1:0', '1:1'])
-    t.same(state.accepted, [5, 4])
-    t.same(asked(), [], 'nothing more until there is room')
-    await hear(block(0, 0))
-    t.same(asked(), ['1:0'], 'and then the same again')
-    t.equal(requester.offers(1), true)
-    t.same(errors, [])
-  },
-)
+t.test('a reject while unchoked returns the block, and the window shrinks to what is accepted', async t => {
+  const { hear, asked, lost, requester, errors, state, time } = setup({ fast: true, window: 6 })
+  await hear(HAVE_ALL, UNCHOKE)
+  t.same(asked(), ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1'])
+  time.now += 20
+  await hear(reject(1, 0), reject(1, 1))
+  t.same(lost(), ['1:0', '1:1'])
+  t.same(state.accepted, [5, 4])
+  t.same(asked(), [], 'nothing more until there is room')
+  await hear(block(0, 0))
+  t.same(asked(), ['1:0'], 'and then the same again')
+  t.equal(requester.offers(1), true)
+  t.same(errors, [])
+})
 
 t.test(
-  'E12: a peer that rejects everything is asked now and then, and gives all once it changes its mind',
+  'a peer that rejects everything is asked at intervals, and gives everything once it accepts',
   async t => {
     const all = setup({ fast: true, window: 4, wants: index => index < 8 })
     const { hear, asked, errors, requester, arrived, time } = all
@@ -1005,7 +990,7 @@ t.test(
   },
 )
 
-t.test('E11: rejects of what was not asked for are ignored', async t => {
+t.test('rejects of blocks that were not requested are ignored', async t => {
   const { hear, lost, errors, requester, asked } = setup({ fast: true, window: 2 })
   await hear(HAVE_ALL, UNCHOKE)
   asked()
@@ -1023,7 +1008,7 @@ t.test('E11: rejects of what was not asked for are ignored', async t => {
   t.ok([0, 5].every(index => requester.offers(index)))
 })
 
-t.test('G9: a reject of what a snubbed peer was asked for loses nothing a second time', async t => {
+t.test('a reject from a snubbed peer does not lose the request a second time', async t => {
   const { hear, lost, requester, time } = setup({ fast: true, window: 2 })
   await hear(HAVE_ALL, UNCHOKE)
   requester.tick((time.now += 10_001), 10_000)
@@ -1033,7 +1018,7 @@ t.test('G9: a reject of what a snubbed peer was asked for loses nothing a second
   t.equal(requester.snubbed, false, 'and is an answer')
 })
 
-t.test('E4: choked, only what is allowed is asked for, and not again once it was rejected', async t => {
+t.test('while choked only allowed pieces are requested, and not again after a reject', async t => {
   const { hear, asked, errors, requester } = setup({ fast: true, window: 100, blocks: 2 })
   await hear(HAVE_ALL, ...[0, 1, 2, 3].map(allow))
   const all = ['0:0', '0:1', '1:0', '1:1', '2:0', '2:1', '3:0', '3:1']
@@ -1047,7 +1032,7 @@ t.test('E4: choked, only what is allowed is asked for, and not again once it was
   t.same(errors, [])
 })
 
-t.test('E6: an allowed piece that the peer lacks is asked for when it has it, and not before', async t => {
+t.test('an allowed piece that the peer lacks is requested when the peer has it', async t => {
   const { hear, asked } = setup({ fast: true, window: 8 })
   await hear(HAVE_NONE, allow(7))
   t.same(asked(), [])
@@ -1057,22 +1042,19 @@ t.test('E6: an allowed piece that the peer lacks is asked for when it has it, an
   t.same(asked(), ['7:0', '7:1', '7:2', '7:3'])
 })
 
-t.test(
-  'E7, E8: a hundred thousand allowed and suggested pieces, most of which there are none of',
-  async t => {
-    const { hear, asked, errors, requester } = setup({ fast: true, window: 1000, blocks: 1 })
-    await hear(HAVE_ALL)
-    for (let at = 0; at < 100; at++) {
-      await hear(...Array.from({ length: 500 }, (_, n) => allow(PIECES + 500 * at + n)))
-      await hear(...Array.from({ length: 500 }, (_, n) => suggest(0xffffffff - 500 * at - n)))
-    }
-    t.same(asked(), [])
-    t.same(errors, [])
-    t.ok(requester.peerPieces.preferredPieces(true).length <= 100)
-  },
-)
+t.test('a hundred thousand allowed and suggested pieces, mostly invalid, are bounded', async t => {
+  const { hear, asked, errors, requester } = setup({ fast: true, window: 1000, blocks: 1 })
+  await hear(HAVE_ALL)
+  for (let at = 0; at < 100; at++) {
+    await hear(...Array.from({ length: 500 }, (_, n) => allow(PIECES + 500 * at + n)))
+    await hear(...Array.from({ length: 500 }, (_, n) => suggest(0xffffffff - 500 * at - n)))
+  }
+  t.same(asked(), [])
+  t.same(errors, [])
+  t.ok(requester.peerPieces.preferredPieces(true).length <= 100)
+})
 
-t.test('a piece that the peer has no longer is lost, and is asked for no more', async t => {
+t.test('a piece that the peer lost is no longer requested from it', async t => {
   const { hear, requester, asked, lost, log, errors } = setup({ fast: true, window: 6 })
   await hear(HAVE_ALL, UNCHOKE)
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1'])
@@ -1091,7 +1073,7 @@ t.test('a piece that the peer has no longer is lost, and is asked for no more', 
   t.same(errors, [])
 })
 
-t.test('a peer that has nothing of use any more is told that we are not interested', async t => {
+t.test('a peer that no longer has a useful piece is sent not interested', async t => {
   const { hear, requester, said } = setup()
   await hear(msg(4, u32(3)))
   requester.write({ type: 'dontHave', index: 3 })

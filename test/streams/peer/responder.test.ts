@@ -37,7 +37,7 @@ interface Options extends Partial<ResponderOptions> {
   readonly choked?: boolean
   /** Reads wait until `gate` is called, each for one call. */
   readonly gated?: boolean
-  /** Nobody takes what comes out. */
+  /** The output is not read. */
   readonly unread?: boolean
 }
 
@@ -107,7 +107,7 @@ function setup({
   }
 }
 
-t.test('F1, F12: a request is answered with the right bytes, in the order of asking', async t => {
+t.test('requests are answered with the right bytes, in the order of the requests', async t => {
   const { hear, responder, items, errors, wire } = setup()
   responder.on('data', item => {
     if (item instanceof Uint8Array) responder.release(item)
@@ -131,7 +131,7 @@ t.test('F1, F12: a request is answered with the right bytes, in the order of ask
   t.same(errors, [])
 })
 
-t.test('requests that follow each other are one read and one item', async t => {
+t.test('consecutive requests are one read and one item', async t => {
   const { hear, gate, reads, runs, wire, responder } = setup({ gated: true, pieceLength: 20 * KiB16 })
   await hear(request(1, 0))
   await hear(...[4, 5, 6].map(at => request(0, at * KiB16)))
@@ -203,7 +203,7 @@ for (const [what, asked, expected, run] of [
     undefined,
   ],
 ] as [string, Block[], [number, number][], number | undefined][]) {
-  t.test(`a run ends ${what}, and the rest is answered all the same`, async t => {
+  t.test(`a run ends ${what}, and the rest is still answered`, async t => {
     const all = setup({
       gated: true,
       pieceLength: 20 * KiB16,
@@ -222,7 +222,7 @@ for (const [what, asked, expected, run] of [
   })
 }
 
-t.test('two runs are out at most, until one is given back', async t => {
+t.test('at most two runs are lent, until one is released', async t => {
   const { hear, responder, runs, reads } = setup()
   await hear(...[0, 1, 2, 0].map(index => request(index, 0)))
   await settle()
@@ -240,7 +240,7 @@ t.test('two runs are out at most, until one is given back', async t => {
   t.equal(reads.length, 3, 'once for each')
 })
 
-t.test('what was uploaded counts once it was sent, without the heads of the blocks', async t => {
+t.test('uploaded bytes count once they were sent, without the headers of blocks', async t => {
   const { hear, responder, runs } = setup()
   await hear(request(0, 0), request(3, 0, 1000))
   t.equal(runs().length, 2)
@@ -253,14 +253,14 @@ t.test('what was uploaded counts once it was sent, without the heads of the bloc
   t.equal(responder.sending, false)
 })
 
-t.test('F9: with nobody to take them, no more than two runs are read, however many wait', async t => {
+t.test('while nothing is taken, at most two runs are read, however many requests wait', async t => {
   const { hear, reads } = setup({ unread: true, pieceLength: 20 * KiB16 })
   await hear(...Array.from({ length: 400 }, (_, at) => request(at % 3, (at % 20) * KiB16)))
   for (let turn = 0; turn < 20; turn++) await settle()
   t.equal(reads.length, 2)
 })
 
-t.test('F8: as many requests wait as the queue holds, and the rest is rejected', async t => {
+t.test('as many requests wait as the queue holds, and the rest is rejected', async t => {
   for (const queue of [undefined, 7]) {
     const most = queue ?? 500
     const all = setup({ gated: true, ...(queue === undefined ? {} : { maxQueued: queue }) })
@@ -272,32 +272,29 @@ t.test('F8: as many requests wait as the queue holds, and the rest is rejected',
   }
 })
 
-t.test('F8: without the fast extension what is too much is dropped in silence', async t => {
+t.test('without the fast extension excess requests are dropped silently', async t => {
   const { hear, responder, said } = setup({ gated: true, fast: false, maxQueued: 2 })
   await hear(...Array.from({ length: 10 }, () => request(1, 0)))
   t.equal(responder.waiting, 2)
   t.same(said(), [])
 })
 
-t.test(
-  'F8: 2001 requests in a row that are of no use end it, and one that is answered starts anew',
-  async t => {
-    for (const fast of [true, false]) {
-      const { hear, errors, responder, runs } = setup({ has: index => index === 0, fast })
-      const useless = Array.from({ length: 2000 }, () => request(1, 0))
-      await hear(...useless)
-      await hear(request(0, 0))
-      for (const run of runs()) responder.release(run)
-      await hear(...useless)
-      t.same(errors, [])
-      await hear(request(1, 0))
-      t.match(errors, [refused])
-      t.equal(responder.destroyed, true)
-    }
-  },
-)
+t.test('2001 useless requests in a row fail the stage, and an answered one resets the count', async t => {
+  for (const fast of [true, false]) {
+    const { hear, errors, responder, runs } = setup({ has: index => index === 0, fast })
+    const useless = Array.from({ length: 2000 }, () => request(1, 0))
+    await hear(...useless)
+    await hear(request(0, 0))
+    for (const run of runs()) responder.release(run)
+    await hear(...useless)
+    t.same(errors, [])
+    await hear(request(1, 0))
+    t.match(errors, [refused])
+    t.equal(responder.destroyed, true)
+  }
+})
 
-t.test('F8: who asks and cancels without end, and reads none of the answers, is a flooder', async t => {
+t.test('a peer that requests and cancels without end, and reads no answer, fails the stage', async t => {
   const { hear, errors, responder } = setup({ gated: true, unread: true })
   await hear(request(0, 0))
   let rounds = 0
@@ -313,7 +310,7 @@ t.test('F8: who asks and cancels without end, and reads none of the answers, is 
   t.ok(rounds < 20_000, `${rounds} rejects were kept`)
 })
 
-t.test('F10: what is cancelled before it is read is rejected, and not read', async t => {
+t.test('a request that is cancelled before it is read is rejected, and not read', async t => {
   const { hear, gate, reads, said, responder } = setup({ gated: true })
   await hear(request(0, 0), request(1, 0), request(2, 0))
   await hear(cancel(1, 0))
@@ -326,7 +323,7 @@ t.test('F10: what is cancelled before it is read is rejected, and not read', asy
   ])
 })
 
-t.test('F10: without the fast extension a cancel gets no answer at all', async t => {
+t.test('without the fast extension a cancel gets no answer', async t => {
   const { hear, said, responder } = setup({ gated: true, fast: false })
   await hear(request(0, 0), request(1, 0))
   await hear(cancel(1, 0))
@@ -334,7 +331,7 @@ t.test('F10: without the fast extension a cancel gets no answer at all', async t
   t.same(said(), [])
 })
 
-t.test('F10: a cancel that comes when the block is being read leaves it on its way', async t => {
+t.test('a cancel that comes while the block is being read does not stop the block', async t => {
   const { hear, gate, said, runs } = setup({ gated: true })
   await hear(request(0, 0))
   await hear(cancel(0, 0))
@@ -343,7 +340,7 @@ t.test('F10: a cancel that comes when the block is being read leaves it on its w
   t.equal(runs().length, 1)
 })
 
-t.test('F11: a cancel of what was never asked for is ignored', async t => {
+t.test('a cancel of a block that was not requested is ignored', async t => {
   const { hear, said, errors, responder } = setup({ gated: true })
   await hear(request(0, 0), request(1, 0))
   await hear(cancel(2, 0), cancel(1, 1), cancel(1, 0, 1), cancel(0xffffffff, 0xffffffff, 0xffffffff))
@@ -353,7 +350,7 @@ t.test('F11: a cancel of what was never asked for is ignored', async t => {
 })
 
 t.test(
-  'F7: it chokes to begin with: requests are rejected, or ignored without the fast extension',
+  'at first the peer is choked: requests are rejected, or ignored without the fast extension',
   async t => {
     for (const fast of [true, false]) {
       const { hear, said, reads, errors } = setup({ choked: true, fast })
@@ -365,7 +362,7 @@ t.test(
   },
 )
 
-t.test('unchoke and choke are said once each', async t => {
+t.test('unchoke and choke are sent once each', async t => {
   const { responder, items } = setup({ choked: true })
   responder.choke()
   responder.unchoke()
@@ -376,7 +373,7 @@ t.test('unchoke and choke are said once each', async t => {
   t.same(items, [{ type: 'unchoke' }, { type: 'choke' }])
 })
 
-t.test('E13: a choke rejects what waits, after it was said; allowed pieces are answered still', async t => {
+t.test('a choke is sent before it rejects waiting requests; allowed pieces are still answered', async t => {
   const { hear, gate, responder, said, runs, wire } = setup({ gated: true })
   responder.allow(2)
   await hear(request(0, 0), request(1, 0), request(2, 0), request(1, KiB16))
@@ -388,7 +385,7 @@ t.test('E13: a choke rejects what waits, after it was said; allowed pieces are a
   t.ok(Buffer.concat(runs()).equals(wire([0, 0, KiB16], [2, 0, KiB16])), 'and what was being read is sent')
 })
 
-t.test('E13: without the fast extension a choke drops what waits, and says no more', async t => {
+t.test('without the fast extension a choke drops waiting requests silently', async t => {
   const { hear, gate, responder, said, runs } = setup({ gated: true, fast: false })
   await hear(request(0, 0), request(1, 0))
   responder.choke()
@@ -398,7 +395,7 @@ t.test('E13: without the fast extension a choke drops what waits, and says no mo
   t.equal(responder.waiting, 0)
 })
 
-t.test('E18: an allowed piece is served to a choked peer, three times its bytes and no more', async t => {
+t.test('an allowed piece is served to a choked peer up to three times its bytes', async t => {
   const { hear, responder, said, reads } = setup({ choked: true })
   responder.on('data', item => {
     if (item instanceof Uint8Array) responder.release(item)
@@ -421,7 +418,7 @@ t.test('E18: an allowed piece is served to a choked peer, three times its bytes 
   t.same(reads.at(-1), [40_000, 1], 'unchoked, it may have it as often as it likes')
 })
 
-t.test('F2: a piece that we lack is rejected, or ignored without the fast extension', async t => {
+t.test('a request for a piece that we lack is rejected, or ignored without the fast extension', async t => {
   for (const fast of [true, false]) {
     const { hear, said, reads, errors } = setup({ has: index => index !== 1, fast })
     await hear(request(1, 0))
@@ -431,7 +428,7 @@ t.test('F2: a piece that we lack is rejected, or ignored without the fast extens
   }
 })
 
-t.test('what waits for a piece that is no longer there is rejected', async t => {
+t.test('requests that wait for a piece that was lost are rejected', async t => {
   const { hear, responder, said } = setup({ gated: true })
   await hear(request(0, 0), request(1, 0), request(2, 0), request(1, KiB16))
   responder.dropPiece(1)
@@ -463,13 +460,13 @@ for (const [what, index, begin, length] of [
   })
 }
 
-t.test('F6: the last, short piece is served to its end', async t => {
+t.test('the last, short piece is served to its end', async t => {
   const { hear, runs, wire } = setup()
   await hear(request(3, 999, 1))
   t.ok(wire([3, 999, 1]).equals(runs()[0]!))
 })
 
-t.test('what asks for nothing passes it by', async t => {
+t.test('messages other than requests pass', async t => {
   const { hear, items, errors } = setup({ choked: true })
   await hear(
     { type: 'keepAlive' },
@@ -490,43 +487,46 @@ for (const [how, read, code] of [
   ],
 ] as const) {
   for (const fast of [true, false]) {
-    t.test(`E14: ${how}, fast ${fast}: refused and told, and the next is answered`, async t => {
-      const failures: Error[] = []
-      const content = noise(121_000, 1)
-      const taken: Uint8Array[] = []
-      const given: Uint8Array[] = []
-      const { hear, said, errors, runs } = setup({
-        fast,
-        onReadError: error => failures.push(error),
-        storage: {
-          read: (position, target) =>
-            position === 0
-              ? read(position, target)
-              : Promise.resolve(content.copy(target, 0, position, position + target.length)),
-        },
-        pool: {
-          take: () => {
-            taken.push(new Uint8Array(MAX_GROUP_BYTES))
-            return taken.at(-1)!
+    t.test(
+      `${how}, fast ${fast}: the request is rejected and reported, and the next is answered`,
+      async t => {
+        const failures: Error[] = []
+        const content = noise(121_000, 1)
+        const taken: Uint8Array[] = []
+        const given: Uint8Array[] = []
+        const { hear, said, errors, runs } = setup({
+          fast,
+          onReadError: error => failures.push(error),
+          storage: {
+            read: (position, target) =>
+              position === 0
+                ? read(position, target)
+                : Promise.resolve(content.copy(target, 0, position, position + target.length)),
           },
-          give: bytes => given.push(bytes),
-        },
-      })
-      await hear(request(0, 0), request(1, 0))
-      await settle()
-      t.same(said(), fast ? [reject(0, 0)] : [])
-      t.equal(failures.length, 1)
-      if (code) t.match(failures[0], { name: 'StorageError', code, message: /piece 0/ })
-      else t.equal(failures[0]!.message, 'bad sector')
-      t.same(errors, [], 'it is not the peer’s fault')
-      t.equal(given.length, 1, 'its memory goes back')
-      t.equal(given[0]!.buffer, taken[0]!.buffer)
-      t.equal(runs().length, 1)
-    })
+          pool: {
+            take: () => {
+              taken.push(new Uint8Array(MAX_GROUP_BYTES))
+              return taken.at(-1)!
+            },
+            give: bytes => given.push(bytes),
+          },
+        })
+        await hear(request(0, 0), request(1, 0))
+        await settle()
+        t.same(said(), fast ? [reject(0, 0)] : [])
+        t.equal(failures.length, 1)
+        if (code) t.match(failures[0], { name: 'StorageError', code, message: /piece 0/ })
+        else t.equal(failures[0]!.message, 'bad sector')
+        t.same(errors, [], 'it is not the peer’s fault')
+        t.equal(given.length, 1, 'its memory goes back')
+        t.equal(given[0]!.buffer, taken[0]!.buffer)
+        t.equal(runs().length, 1)
+      },
+    )
   }
 }
 
-t.test('memory comes from the pool, and goes back there when it was sent', async t => {
+t.test('memory comes from the pool, and returns there after it was sent', async t => {
   const memory = Array.from({ length: 2 }, () => new Uint8Array(MAX_GROUP_BYTES))
   const given: Uint8Array[] = []
   const { hear, responder, runs } = setup({
@@ -540,7 +540,7 @@ t.test('memory comes from the pool, and goes back there when it was sent', async
   t.equal(given[0]!.buffer, first!.buffer)
 })
 
-t.test('a limit is asked with the bytes of the run, and nothing is read before it says so', async t => {
+t.test('the limit is asked with the bytes of the run, and nothing is read until it grants', async t => {
   const asked: number[] = []
   const going: (() => void)[] = []
   const cancelled: object[] = []
@@ -568,29 +568,32 @@ t.test('a limit is asked with the bytes of the run, and nothing is read before i
   t.same(reads.length, 1)
 })
 
-t.test('a turn that comes when all was cancelled reads nothing, and the next one does', async t => {
-  const going: (() => void)[] = []
-  const { hear, reads } = setup({
-    limit: {
-      take(_, go) {
-        going.push(go)
-        return go
+t.test(
+  'a grant that comes after all requests were cancelled reads nothing, and the next one does',
+  async t => {
+    const going: (() => void)[] = []
+    const { hear, reads } = setup({
+      limit: {
+        take(_, go) {
+          going.push(go)
+          return go
+        },
+        cancel: () => t.fail('nothing is taken back'),
       },
-      cancel: () => t.fail('nothing is taken back'),
-    },
-  })
-  await hear(request(0, 0))
-  await hear(cancel(0, 0))
-  going[0]!()
-  await settle()
-  t.same(reads, [])
-  await hear(request(1, 0))
-  going[1]!()
-  await settle()
-  t.same(reads, [[40_000, KiB16]])
-})
+    })
+    await hear(request(0, 0))
+    await hear(cancel(0, 0))
+    going[0]!()
+    await settle()
+    t.same(reads, [])
+    await hear(request(1, 0))
+    going[1]!()
+    await settle()
+    t.same(reads, [[40_000, KiB16]])
+  },
+)
 
-t.test('destroyed while it reads, it closes once, sends nothing, and the memory goes back', async t => {
+t.test('destroying during a read closes once, sends nothing, and returns the memory', async t => {
   const given: Uint8Array[] = []
   const { hear, gate, responder, runs, closes } = setup({
     gated: true,

@@ -47,7 +47,7 @@ t.test('many messages written at once come out as one buffer', async t => {
   t.same(out[1], Buffer.from('0000000102', 'hex'), 'and one alone does not wait for others')
 })
 
-t.test('everything that can be said goes through a Framer and comes out the same, in any order', async t => {
+t.test('every kind of message passes through a Framer unchanged, in any order', async t => {
   const chance = generator(1)
   const said = Array.from({ length: 500 }, () => ALL[Math.floor(chance() * ALL.length)]!)
   const shake: Message = {
@@ -76,7 +76,7 @@ t.test('everything that can be said goes through a Framer and comes out the same
   t.same(heard.slice(1), said)
 })
 
-t.test('backpressure: it takes no message while 256 KiB wait, and goes on when they were read', async t => {
+t.test('no message is accepted while 256 KiB wait, and the next one once they were read', async t => {
   const serializer = new Serializer()
   let written = 0
   while (serializer.write(block(16384))) written++
@@ -101,7 +101,7 @@ t.test('backpressure: it takes no message while 256 KiB wait, and goes on when t
   t.equal(bytes, (written + 3) * (13 + 16384), 'nothing was lost')
 })
 
-t.test('a pipe that is full is not written into, and loses nothing', async t => {
+t.test('a full pipe is not written to, and nothing is lost', async t => {
   const serializer = new Serializer()
   let bytes = 0
   let chunks = 0
@@ -125,7 +125,7 @@ t.test('a pipe that is full is not written into, and loses nothing', async t => 
   t.ok(chunks <= 101)
 })
 
-t.test('its end comes after all that was written', async t => {
+t.test('the end comes after everything that was written', async t => {
   const serializer = new Serializer()
   serializer.write(request(1))
   serializer.write(request(2))
@@ -135,7 +135,7 @@ t.test('its end comes after all that was written', async t => {
   t.equal(Buffer.concat(out).length, 34)
 })
 
-t.test('destroyed while full, it closes: the write that waited is answered', async t => {
+t.test('destroying a full serializer closes it and answers the write that waits', async t => {
   const serializer = new Serializer()
   for (let at = 0; at < 100; at++) serializer.write(block(16384))
   await settle()
@@ -148,7 +148,7 @@ t.test('destroyed while full, it closes: the write that waited is answered', asy
   t.equal(serializer.destroyed, true)
 })
 
-t.test('bytes go through as they are, not copied, in their place among the messages', async t => {
+t.test('bytes pass without a copy, in order with the messages', async t => {
   const serializer = new Serializer()
   const out: Uint8Array[] = []
   serializer.on('data', bytes => out.push(bytes))
@@ -163,11 +163,10 @@ t.test('bytes go through as they are, not copied, in their place among the messa
   await settle()
   const requests = Buffer.concat([0, 1, 2].map(index => msg(6, u32(index, 0, 16384))))
   t.ok(Buffer.concat(out).equals(Buffer.concat([requests, runs[0], runs[1], msg(0), runs[2], msg(1)])))
-  for (const run of runs)
-    t.equal(out.filter(bytes => bytes === run).length, 1, 'to be given back by who lent it')
+  for (const run of runs) t.equal(out.filter(bytes => bytes === run).length, 1, 'to be released to its owner')
 })
 
-t.test('backpressure: bytes count as many as they are', async t => {
+t.test('bytes count in full towards backpressure', async t => {
   const serializer = new Serializer()
   const run = noise(262_144, 1)
   serializer.write(run)

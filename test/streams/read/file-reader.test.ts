@@ -61,7 +61,7 @@ function reader(most: number, options: Partial<FileReaderOptions> = {}) {
   return { stage, source, ...recordStage(stage) }
 }
 
-t.test('the bytes come in order, each taken when the one before was read', async t => {
+t.test('bytes come in order, and each chunk is taken when the previous one was read', async t => {
   const { source, chunks, log, flow } = reader(300)
   await flow()
   for (let at = 0; at < 4; at++) {
@@ -79,7 +79,7 @@ t.test('the bytes come in order, each taken when the one before was read', async
   t.same(log, ['end', 'close'])
 })
 
-t.test('a range ends where it was said to', async t => {
+t.test('a range ends at its end', async t => {
   const { source, chunks, log, flow } = reader(100, { start: 150, end: 370 })
   await flow()
   for (let at = 0; at < 3; at++) await source.give()
@@ -88,7 +88,7 @@ t.test('a range ends where it was said to', async t => {
   t.same(log, ['end', 'close'])
 })
 
-t.test('an empty range is an end at once, and asks nobody', async t => {
+t.test('an empty range ends at once and takes nothing from the source', async t => {
   const { source, log, flow } = reader(100, { start: 500, end: 500 })
   await flow()
   t.same(source.taken, [])
@@ -103,7 +103,7 @@ t.test('a chunk is never more than 1 MiB', async t => {
 })
 
 t.test(
-  'without lending, chunks stay as they are while their source goes on, and are given back at once',
+  'without lending, chunks stay unchanged while the source continues, and are released at once',
   async t => {
     const { source, chunks, flow } = reader(300)
     await flow()
@@ -113,7 +113,7 @@ t.test(
   },
 )
 
-t.test('lent chunks are the source’s own memory, given back by release, once', async t => {
+t.test('lent chunks are memory of the source, and release returns them once', async t => {
   const { stage, source, chunks, flow } = reader(300, { lend: true })
   await flow()
   await source.give()
@@ -131,7 +131,7 @@ t.test('lent chunks are the source’s own memory, given back by release, once',
   stage.destroy()
 })
 
-t.test('the last chunk is lent beyond the end, until it is given back', async t => {
+t.test('the last chunk stays lent after the end until it is released', async t => {
   const { stage, source, chunks, log, flow } = reader(600, { lend: true })
   await flow()
   await source.give()
@@ -143,7 +143,7 @@ t.test('the last chunk is lent beyond the end, until it is given back', async t 
   t.equal(source.released, 2)
 })
 
-t.test('nothing is taken ahead while enough waits to be read', async t => {
+t.test('nothing is taken from the source while enough bytes wait to be read', async t => {
   const source: ByteSource & { taken: number } = {
     taken: 0,
     async take(_, length) {
@@ -161,7 +161,7 @@ t.test('nothing is taken ahead while enough waits to be read', async t => {
   stage.destroy()
 })
 
-t.test('an error of the source is an error, never an end, and comes after what was there', async t => {
+t.test('an error of the source is an error, never an end, and comes after the bytes before it', async t => {
   const { stage, source, log, flow, chunks } = reader(300)
   await flow()
   await source.give()
@@ -171,7 +171,7 @@ t.test('an error of the source is an error, never an end, and comes after what w
   t.equal(stage.destroyed, true)
 })
 
-t.test('whoever iterates hears of the error', async t => {
+t.test('iteration throws the error of the source', async t => {
   const { stage, source } = reader(300)
   const reading = (async () => {
     for await (const _ of stage);
@@ -183,7 +183,7 @@ t.test('whoever iterates hears of the error', async t => {
   await rejected
 })
 
-t.test('destroyed before it was read, it closes and takes nothing', async t => {
+t.test('a reader destroyed before it is read closes and takes nothing', async t => {
   const { stage, source, log } = reader(300)
   stage.destroy()
   stage.destroy()
@@ -194,7 +194,7 @@ t.test('destroyed before it was read, it closes and takes nothing', async t => {
 
 for (const lend of [true, false]) {
   t.test(
-    `destroyed while it waits for bytes, it closes without them, and gives them back if they come (lend: ${lend})`,
+    `a reader destroyed while it waits closes at once, and releases bytes that come later (lend: ${lend})`,
     async t => {
       const { stage, source, log, chunks, flow } = reader(300, { lend })
       await flow()
@@ -210,7 +210,7 @@ for (const lend of [true, false]) {
     },
   )
 
-  t.test(`an error of the source after it was destroyed is nobody’s business (lend: ${lend})`, async t => {
+  t.test(`an error of the source after the reader was destroyed is ignored (lend: ${lend})`, async t => {
     const { stage, source, log, flow } = reader(300, { lend })
     await flow()
     stage.destroy(new Error('mine'))
@@ -220,7 +220,7 @@ for (const lend of [true, false]) {
   })
 }
 
-t.test('destroyed with chunks that nobody has read, it gives them back', async t => {
+t.test('destroying the reader releases unread chunks', async t => {
   const { stage, source, log } = reader(300, { lend: true })
   stage.on('readable', () => {})
   await settle()
@@ -232,7 +232,7 @@ t.test('destroyed with chunks that nobody has read, it gives them back', async t
   t.same(log, ['close'])
 })
 
-t.test('a loop that is left while the next bytes are still to come ends at once', async t => {
+t.test('leaving a loop while the next bytes are pending closes the reader at once', async t => {
   const { stage, source, log } = reader(300)
   const reading = (async () => {
     for await (const chunk of stage) return chunk
@@ -295,7 +295,7 @@ const WAYS: Record<string, (reader: FileReader, sink: Writable) => Promise<unkno
 }
 
 for (const [name, way] of Object.entries(WAYS)) {
-  t.test(`to a Writable of Node by ${name}: all bytes, then its end`, async t => {
+  t.test(`a Writable of Node gets all bytes and then the end by ${name}`, async t => {
     const { stream, heard, bytes } = nodeSink()
     t.equal(await way(ready(), stream), undefined)
     t.ok(bytes().equals(content))
@@ -305,7 +305,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     t.ok((await readFile(path)).equals(content))
   })
 
-  t.test(`by ${name}: a source that fails at any byte is never an end`, async t => {
+  t.test(`by ${name}: a source that fails at any byte never gives an end`, async t => {
     for (const failsAt of [0, 100, 500, 900]) {
       const { stream, heard, bytes } = nodeSink()
       t.match(await way(ready({ failsAt }), stream), { code: 'EGONE' })
@@ -317,7 +317,7 @@ for (const [name, way] of Object.entries(WAYS)) {
   })
 
   t.test(
-    `by ${name}: a reader destroyed at any point, with an error or without, is never an end`,
+    `by ${name}: a reader destroyed at any point, with or without an error, never gives an end`,
     async t => {
       for (let point = 0; point < 40; point++) {
         for (const error of [undefined, broken('EMINE')]) {
@@ -353,7 +353,7 @@ for (const [name, way] of Object.entries(WAYS)) {
   })
 }
 
-t.test('a loop over a reader that somebody else closes has all its bytes, or throws', async t => {
+t.test('a loop over a reader that is closed by other code gets all bytes or throws', async t => {
   for (let point = 0; point < 40; point++) {
     const reader = ready()
     const chunks: Uint8Array[] = []
@@ -367,7 +367,7 @@ t.test('a loop over a reader that somebody else closes has all its bytes, or thr
   }
 })
 
-t.test('a failing disk under a real file stream: ENOSPC', { skip: !existsSync('/dev/full') }, async t => {
+t.test('a real file stream on a full disk fails with ENOSPC', { skip: !existsSync('/dev/full') }, async t => {
   const reader = ready()
   await t.rejects(pipeline(reader as never, createWriteStream('/dev/full')), { code: 'ENOSPC' })
   await settle()

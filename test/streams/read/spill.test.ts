@@ -15,7 +15,7 @@ const SEED = Number(process.env.SEED ?? 1)
 const SLOT = 1 << 18
 const enospc = () => Object.assign(new Error('no space'), { code: 'ENOSPC', errno: -28 })
 
-/** A disk whose writes fail from the `after`th on. */
+/** A disk that fails writes from the `after`th on. */
 function fullAfter(fs: FileSystem, after: number): FileSystem {
   let writes = 0
   const open: FileSystem['open'] = async (...args) => {
@@ -41,7 +41,7 @@ async function disks(t: { teardown(call: () => unknown): unknown }) {
   ]
 }
 
-t.test('a spill file is a queue, leaves no name behind, and is no longer than what waits', async t => {
+t.test('a spill file is a queue without a name, and no longer than the bytes that wait', async t => {
   for (const { name, list, ...place } of await disks(t)) {
     const file = new SpillFile(place)
     const random = generator(SEED)
@@ -72,7 +72,7 @@ t.test('a spill file is a queue, leaves no name behind, and is no longer than wh
   }
 })
 
-t.test('what was read makes room: a reader who is always behind needs no more than what waits', async t => {
+t.test('bytes that were read make room: a reader that is always behind needs only what waits', async t => {
   const file = new SpillFile({ fs: memoryDisk(), directory: '/home' })
   const chunk = new Uint8Array(SLOT / 2)
   for (let count = 0; count < 4; count++) await file.append(chunk)
@@ -86,7 +86,7 @@ t.test('what was read makes room: a reader who is always behind needs no more th
   await file.close()
 })
 
-t.test('a file that cannot be unlinked while it is open is when it is closed', async t => {
+t.test('a file that cannot be unlinked while it is open is unlinked when it is closed', async t => {
   const fs = memoryDisk()
   let refuse = true
   const unlink = async (path: string) => {
@@ -102,7 +102,7 @@ t.test('a file that cannot be unlinked while it is open is when it is closed', a
   t.same(await fs.readdir('/home'), [])
 })
 
-t.test('a full disk, no directory: StorageError, and nothing is left', async t => {
+t.test('a full disk or a missing directory is a StorageError, and leaves nothing', async t => {
   for (const { fs, directory, list } of await disks(t)) {
     const full = new SpillFile({ fs: fullAfter(fs, 1), directory })
     await full.append(Buffer.from('a'))
@@ -119,7 +119,7 @@ t.test('a full disk, no directory: StorageError, and nothing is left', async t =
   await t.rejects(new SpillFile({ directory: blocked }).append(Buffer.from('a')), { code: 'ERR_STORAGE' })
 })
 
-/** A stage whose disk is memfs, and what came out of it. */
+/** A stage with memfs as its disk, and its output. */
 function spill(options: { memory?: number; lend?: boolean; fs?: FileSystem } = {}) {
   const { fs = memoryDisk(), ...more } = options
   const backlog = new SpillFile({ fs, directory: '/home' })
@@ -130,7 +130,7 @@ function spill(options: { memory?: number; lend?: boolean; fs?: FileSystem } = {
   return { stage, backlog, log }
 }
 
-t.test('what nobody reads goes to disk, and comes back in order when somebody does', async t => {
+t.test('bytes that are not read go to disk, and come back in order', async t => {
   const { stage, backlog, log } = spill()
   const content = noise(3 * SLOT + 5, 2)
   for (const chunk of randomCuts(content, SEED)) stage.write(chunk)
@@ -143,7 +143,7 @@ t.test('what nobody reads goes to disk, and comes back in order when somebody do
   t.strictSame(log, ['finish', 'end', 'close'])
 })
 
-t.test('who keeps up touches no disk', async t => {
+t.test('a reader that keeps up uses no disk', async t => {
   const fs = fullAfter(memoryDisk(), 0)
   const { stage, log } = spill({ fs, memory: 1 << 20 })
   const out: Uint8Array[] = []
@@ -159,14 +159,14 @@ t.test('who keeps up touches no disk', async t => {
   t.strictSame(log, ['finish', 'end', 'close'])
 })
 
-t.test('nothing was written: a clean end', async t => {
+t.test('a spill without any write ends cleanly', async t => {
   const { stage, log } = spill()
   stage.end()
   for await (const _ of stage) t.fail('a chunk out of nothing')
   t.strictSame(log, ['finish', 'end', 'close'])
 })
 
-t.test('lent memory may be used again once it is drained', async t => {
+t.test('lent memory can be reused once it was drained', async t => {
   const { stage } = spill({ lend: true })
   const content = noise(20_000, 5)
   const out: Uint8Array[] = []
@@ -183,7 +183,7 @@ t.test('lent memory may be used again once it is drained', async t => {
   t.ok(Buffer.concat(out).equals(content))
 })
 
-t.test('paces at random: every byte, in order', async t => {
+t.test('at random speeds every byte comes in order', async t => {
   for (let seed = SEED; seed < SEED + 10; seed++) {
     const random = generator(seed)
     const { stage, log } = spill({ memory: 2 << Math.floor(random() * 16), lend: random() < 0.5 })
@@ -213,7 +213,7 @@ t.test('paces at random: every byte, in order', async t => {
 })
 
 t.test(
-  'a disk that fills, at every point: an error, never an end, and what came out is a beginning',
+  'a disk that becomes full at any point is an error, never an end, and the output is a prefix',
   async t => {
     const content = noise(40_000, 6)
     for (let after = 0; after < 12; after++) {
@@ -235,7 +235,7 @@ t.test(
   },
 )
 
-t.test('destroyed at every point it closes once, and its file with it', async t => {
+t.test('a spill destroyed at any point closes once, with its file', async t => {
   for (let point = 0; point < 30; point++) {
     const fs = memoryDisk()
     const { stage, backlog, log } = spill({ fs, memory: 2 })

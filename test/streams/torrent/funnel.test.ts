@@ -19,7 +19,7 @@ function watch(stage: Sink<Block>) {
   return seen
 }
 
-t.test('what all inlets take comes out, each inlet’s blocks in their order', async t => {
+t.test('the blocks of all inlets come out, those of each inlet in order', async t => {
   const funnel = new Funnel()
   const out: number[] = []
   funnel.on('data', ({ begin }) => out.push(begin))
@@ -36,7 +36,7 @@ t.test('what all inlets take comes out, each inlet’s blocks in their order', a
   }
 })
 
-t.test('C7: an inlet’s end or failure leaves the others and the funnel alone', async t => {
+t.test('the end or failure of an inlet affects neither the others nor the funnel', async t => {
   const funnel = new Funnel()
   const out: number[] = []
   funnel.on('data', ({ begin }) => out.push(begin))
@@ -58,7 +58,7 @@ t.test('C7: an inlet’s end or failure leaves the others and the funnel alone',
   t.equal(stays.destroyed, false)
 })
 
-t.test('a source that fails while it is piped in takes its inlet with it, and nothing else', async t => {
+t.test('a source that fails while it is piped fails its inlet and nothing else', async t => {
   const funnel = new Funnel()
   funnel.resume()
   const source = new Readable<Block>()
@@ -71,7 +71,7 @@ t.test('a source that fails while it is piped in takes its inlet with it, and no
   t.equal(funnel.destroyed, false)
 })
 
-t.test('inlets wait while 64 blocks do, and all go on when they were taken', async t => {
+t.test('inlets wait while 64 blocks wait, and all continue when those were read', async t => {
   const funnel = new Funnel()
   const inlets = [funnel.inlet(), funnel.inlet(), funnel.inlet()]
   let written = 0
@@ -98,7 +98,7 @@ t.test('inlets wait while 64 blocks do, and all go on when they were taken', asy
   )
 })
 
-t.test('destroyed while inlets wait, it answers each of them', async t => {
+t.test('destroying the funnel answers every inlet that waits', async t => {
   const funnel = new Funnel()
   const inlets = [funnel.inlet(), funnel.inlet()]
   for (const inlet of inlets) fill(inlet)
@@ -118,7 +118,7 @@ t.test('destroyed while inlets wait, it answers each of them', async t => {
   )
 })
 
-t.test('ended while inlets wait, it answers each of them and comes to its end', async t => {
+t.test('a funnel that is ended while inlets wait answers each of them and ends', async t => {
   const funnel = new Funnel()
   const inlets = [funnel.inlet(), funnel.inlet()]
   const written = inlets.reduce((sum, inlet) => sum + fill(inlet), 0)
@@ -136,7 +136,7 @@ t.test('ended while inlets wait, it answers each of them and comes to its end', 
   t.ok(out >= 64 && out <= written, `${out} of ${written}`)
 })
 
-t.test('a block that comes after its end goes nowhere, and holds up nobody', async t => {
+t.test('a block that comes after the end of the funnel is dropped, and delays nothing', async t => {
   const funnel = new Funnel()
   funnel.resume()
   const inlet = funnel.inlet()
@@ -149,7 +149,7 @@ t.test('a block that comes after its end goes nowhere, and holds up nobody', asy
   t.equal(seen.closed, 1)
 })
 
-t.test('an inlet that is destroyed while it waits closes once the funnel goes on', async t => {
+t.test('an inlet that is destroyed while it waits closes once the funnel continues', async t => {
   const funnel = new Funnel()
   const [full, other] = [funnel.inlet(), funnel.inlet()]
   fill(full)

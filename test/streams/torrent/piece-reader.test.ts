@@ -36,7 +36,7 @@ async function readAll(options: Partial<PieceReaderOptions> & Pick<PieceReaderOp
   return { missing, blocks, indices: blocks.map(({ piece }) => piece.index) }
 }
 
-t.test('every piece comes in order, whole, as one block of news', async t => {
+t.test('every piece comes in order, whole, as one block', async t => {
   const { missing, blocks, indices } = await readAll({ storage: storage() })
   t.same(indices, [0, 1, 2, 3])
   t.same(missing, [])
@@ -48,20 +48,20 @@ t.test('every piece comes in order, whole, as one block of news', async t => {
   t.equal(blocks[3]!.piece.length, KiB16 + 42, 'the last is short')
 })
 
-t.test('pieces that are missing or short are reported and passed over', async t => {
+t.test('missing and short pieces are reported and skipped', async t => {
   const lacks: Record<number, number> = { 0: 0, 2: pieceLength - 1, 3: KiB16 + 41 }
   const { missing, indices } = await readAll({ storage: storage(index => lacks[index] ?? pieceLength) })
   t.same(missing, [0, 2, 3])
   t.same(indices, [1])
 })
 
-t.test('nothing at all is an end, not an error', async t => {
+t.test('a storage without pieces is an end, not an error', async t => {
   const { missing, indices } = await readAll({ storage: storage(() => 0) })
   t.same(missing, [0, 1, 2, 3])
   t.same(indices, [])
 })
 
-t.test('only the pieces that are asked for are read, in that order', async t => {
+t.test('only the given pieces are read, in the given order', async t => {
   const disk = storage()
   t.same((await readAll({ storage: disk, pieces: [3, 1] })).indices, [3, 1])
   t.same(disk.reads, [3, 1])
@@ -69,7 +69,7 @@ t.test('only the pieces that are asked for are read, in that order', async t => 
   t.same((await readAll({ storage: disk, pieces: new Set([2]).values() })).indices, [2], 'any iterable, once')
 })
 
-t.test('memory comes from where one says', async t => {
+t.test('memory comes from the given allocator', async t => {
   const sizes: number[] = []
   const { blocks } = await readAll({
     storage: storage(),
@@ -82,7 +82,7 @@ t.test('memory comes from where one says', async t => {
   t.same(Buffer.concat(blocks.map(({ piece }) => piece.data)), content)
 })
 
-t.test('it reads one piece ahead and no further', async t => {
+t.test('one piece is read ahead, and no more', async t => {
   const disk = storage()
   const reader = new PieceReader({ storage: disk, pieceLength, length: content.length })
   t.teardown(() => reader.destroy())
@@ -94,7 +94,7 @@ t.test('it reads one piece ahead and no further', async t => {
   t.same(disk.reads, [0, 1])
 })
 
-t.test('an error of the storage is its error, never an end', async t => {
+t.test('an error of the storage is an error, never an end', async t => {
   const disk = storage()
   const failing = {
     read: (position: number, target: Uint8Array) =>
@@ -105,7 +105,7 @@ t.test('an error of the storage is its error, never an end', async t => {
   await t.rejects(readAll({ storage: failing }), { code: 'ERR_STORAGE', message: 'input/output error' })
 })
 
-t.test('destroyed while it reads, it closes when that read is over, and reads nothing more', async t => {
+t.test('a reader destroyed during a read closes after that read, and reads nothing more', async t => {
   const reads: (() => void)[] = []
   const missing: number[] = []
   const reader = new PieceReader({

@@ -8,7 +8,7 @@ import { settle } from '../../helpers/virtual-clock.ts'
 const SIZE = 1000
 const piece = (index: number, length = SIZE) => new PieceBuffer(index, length, noise(length, index))
 
-/** A disk whose writes end when a test says so. */
+/** A disk that completes writes when a test says so. */
 class Disk {
   readonly begun: number[] = []
   readonly bytes = new Map<number, Uint8Array>()
@@ -55,7 +55,7 @@ function writer(options: Partial<PieceWriterOptions> = {}) {
   return { stage, disk, flushed, log }
 }
 
-t.test('each piece goes where it belongs, and is reported when it is at rest, not before', async t => {
+t.test('each piece is written to its place, and reported once it is stored, not before', async t => {
   const { stage, disk, flushed, log } = writer()
   const [five, two, last] = [piece(5), piece(2), piece(7, 42)]
   for (const each of [five, two, last]) stage.write(each)
@@ -73,7 +73,7 @@ t.test('each piece goes where it belongs, and is reported when it is at rest, no
 })
 
 for (const concurrency of [1, 3]) {
-  t.test(`no more than ${concurrency} writes run at once, and never fewer while pieces wait`, async t => {
+  t.test(`exactly ${concurrency} writes run at once while pieces wait`, async t => {
     const { stage, disk, flushed } = writer({ concurrency })
     for (let index = 0; index < 10; index++) stage.write(piece(index))
     await settle()
@@ -85,14 +85,14 @@ for (const concurrency of [1, 3]) {
   })
 }
 
-t.test('four at once, when nothing is said', async t => {
+t.test('four writes run at once by default', async t => {
   const { stage, disk } = writer()
   for (let index = 0; index < 10; index++) stage.write(piece(index))
   await settle()
   t.equal(disk.running, 4)
 })
 
-t.test('a slow disk is felt: 1 MiB of pieces may wait', async t => {
+t.test('a slow disk holds the input back: 1 MiB of pieces may wait', async t => {
   const { stage, disk, log } = writer({ concurrency: 1 })
   const size = 300_000
   let index = 0
@@ -105,7 +105,7 @@ t.test('a slow disk is felt: 1 MiB of pieces may wait', async t => {
   t.same(log, ['drain'])
 })
 
-t.test('the end waits for every write that runs', async t => {
+t.test('the end waits for every write in progress', async t => {
   const { stage, disk, log } = writer({ concurrency: 2 })
   for (let index = 0; index < 4; index++) stage.write(piece(index))
   stage.end()
@@ -117,14 +117,14 @@ t.test('the end waits for every write that runs', async t => {
   t.same(log.slice(-2), ['finish', 'close'])
 })
 
-t.test('an end without a piece is an end', async t => {
+t.test('an end without a piece is a normal end', async t => {
   const { stage, log } = writer()
   stage.end()
   await settle()
   t.same(log, ['finish', 'close'])
 })
 
-t.test('an error of the disk stops it; what was at rest before was reported, nothing after is', async t => {
+t.test('an error of the disk stops the writer; earlier pieces were reported, later ones are not', async t => {
   const { stage, disk, flushed, log } = writer({ concurrency: 3 })
   for (let index = 0; index < 6; index++) stage.write(piece(index))
   await settle()
@@ -138,7 +138,7 @@ t.test('an error of the disk stops it; what was at rest before was reported, not
   t.same(flushed, [1])
 })
 
-t.test('an error of the last write is not taken for a good end', async t => {
+t.test('an error of the last write is not reported as an end', async t => {
   const { stage, disk, log } = writer()
   stage.write(piece(0))
   stage.write(piece(1))
@@ -150,7 +150,7 @@ t.test('an error of the last write is not taken for a good end', async t => {
   t.same(log.slice(-2), ['error bad', 'close'])
 })
 
-t.test('several errors are one', async t => {
+t.test('several errors are reported as one', async t => {
   const { stage, disk, log } = writer()
   for (let index = 0; index < 4; index++) stage.write(piece(index))
   await settle()
@@ -169,7 +169,7 @@ for (const [when, pieces] of [
   ['while writing', 2],
   ['while pieces wait', 8],
 ] as const) {
-  t.test(`destroyed ${when}, it closes at once, and reports nothing more`, async t => {
+  t.test(`destroyed ${when}, the writer closes at once and reports nothing more`, async t => {
     const { stage, disk, flushed, log } = writer()
     for (let index = 0; index < pieces; index++) stage.write(piece(index))
     await settle()
@@ -183,7 +183,7 @@ for (const [when, pieces] of [
   })
 }
 
-t.test('destroyed while its end waits, it closes without having finished', async t => {
+t.test('a writer destroyed while its end waits closes without a finish', async t => {
   const { stage, disk, log } = writer()
   stage.write(piece(0))
   stage.end()
@@ -192,5 +192,5 @@ t.test('destroyed while its end waits, it closes without having finished', async
   await settle()
   t.same(log, ['close'])
   await disk.fail(0, new Error('late'))
-  t.same(log, ['close'], 'what fails later is nobody’s business')
+  t.same(log, ['close'], 'a later failure is ignored')
 })

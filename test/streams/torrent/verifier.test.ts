@@ -34,7 +34,7 @@ function shuffle<T>(items: T[], seed: number): T[] {
   return items
 }
 
-t.test('G1: blocks in any order make a piece that passes once', async t => {
+t.test('blocks in any order make a piece that passes once', async t => {
   const made = torrent(40 * KiB16, 40 * KiB16)
   for (let seed = 0; seed < 20; seed++) {
     const { stage, passed, errors } = verifier(made)
@@ -47,12 +47,12 @@ t.test('G1: blocks in any order make a piece that passes once', async t => {
     await settle()
     t.equal(passed.length, 1, `seed ${seed}`)
     t.equal(passed[0], piece)
-    t.equal(piece.closed, true, 'nobody may write into it from now on')
+    t.equal(piece.closed, true, 'no peer may write into it from now on')
     t.same(errors, [])
   }
 })
 
-t.test('G13: a last block of 42 bytes, in the last, short piece', async t => {
+t.test('the last, short piece ends with a block of 42 bytes', async t => {
   const made = torrent(3 * 4 * KiB16 + 2 * KiB16 + 42, 4 * KiB16)
   const { stage, passed, errors } = verifier(made)
   for (const seed of [3, 1, 0, 2]) {
@@ -72,7 +72,7 @@ t.test('G13: a last block of 42 bytes, in the last, short piece', async t => {
   )
 })
 
-t.test('pieces whose blocks are mixed are each verified by their own', async t => {
+t.test('pieces with interleaved blocks are verified separately', async t => {
   const made = torrent(20 * 8 * KiB16, 8 * KiB16)
   const { stage, passed, errors } = verifier(made)
   const puts = Array.from({ length: 20 }, (_, index) => {
@@ -88,7 +88,7 @@ t.test('pieces whose blocks are mixed are each verified by their own', async t =
   )
 })
 
-t.test('G7: a wrong byte anywhere fails the piece', async t => {
+t.test('a wrong byte anywhere fails the piece', async t => {
   const made = torrent(2 * KiB16 + 42, 2 * KiB16 + 42)
   for (const at of [0, KiB16 - 1, KiB16, 2 * KiB16, 2 * KiB16 + 41]) {
     const corrupt: PieceBuffer[] = []
@@ -107,7 +107,7 @@ t.test('G7: a wrong byte anywhere fails the piece', async t => {
   }
 })
 
-t.test('G7: a wrong piece is begun anew and passes then, with no memory of the first', async t => {
+t.test('a wrong piece that is begun again passes, without memory of the first attempt', async t => {
   const made = torrent(4 * KiB16, 2 * KiB16)
   let corrupt = 0
   const { stage, passed } = verifier(made, { onCorrupt: () => corrupt++ })
@@ -121,7 +121,7 @@ t.test('G7: a wrong piece is begun anew and passes then, with no memory of the f
   t.same(passed, [other.piece, right.piece])
 })
 
-t.test('a wrong piece is an error when nobody takes it', async t => {
+t.test('a wrong piece is an error if it is not handled', async t => {
   const made = torrent(KiB16, KiB16)
   const { stage, passed, errors } = verifier(made)
   stage.write(blocksOf(made, 0, Buffer.alloc(KiB16)).put(0))
@@ -131,7 +131,7 @@ t.test('a wrong piece is an error when nobody takes it', async t => {
   t.equal(stage.destroyed, true)
 })
 
-t.test('pieces are compared with their own hash, not with their neighbour’s', async t => {
+t.test('each piece is compared with its own hash', async t => {
   const made = torrent(2 * KiB16, KiB16)
   const corrupt: number[] = []
   const { stage, passed } = verifier(made, { onCorrupt: ({ index }) => corrupt.push(index) })
@@ -143,7 +143,7 @@ t.test('pieces are compared with their own hash, not with their neighbour’s', 
   t.same(passed, [])
 })
 
-t.test('news of a block that is known already, or of a piece that is over, changes nothing', async t => {
+t.test('a block that is known, or of a piece that is complete, changes nothing', async t => {
   const made = torrent(4 * KiB16, 2 * KiB16)
   const { stage, passed, errors } = verifier(made)
   const { put, piece } = blocksOf(made, 0)
@@ -160,7 +160,7 @@ t.test('news of a block that is known already, or of a piece that is over, chang
   t.same(errors, [])
 })
 
-t.test('one piece of news is enough for all blocks that arrived before it', async t => {
+t.test('one message is enough for all blocks that arrived before it', async t => {
   const made = torrent(8 * KiB16, 8 * KiB16)
   const { stage, passed } = verifier(made)
   const { put, order, piece } = blocksOf(made, 0)
@@ -170,7 +170,7 @@ t.test('one piece of news is enough for all blocks that arrived before it', asyn
   t.same(passed, [piece])
 })
 
-t.test('a large piece is hashed as it comes: no more than a step is left for its last block', async t => {
+t.test('a large piece is hashed as it arrives: its last block leaves only one step', async t => {
   const made = torrent(256 * KiB16, 256 * KiB16)
   const updates: number[] = []
   const proto = Object.getPrototypeOf(createHash('sha1')) as { update(data: Uint8Array): Hash }
@@ -202,7 +202,7 @@ t.test('a large piece is hashed as it comes: no more than a step is left for its
   t.ok(updates.length < 40, `${updates.length} calls`)
 })
 
-t.test('it takes no more blocks while 1 MiB of pieces wait, and loses none', async t => {
+t.test('no more blocks are accepted while 1 MiB of pieces wait, and none is lost', async t => {
   const made = torrent(100 * 4 * KiB16, 4 * KiB16)
   const stage = new Verifier({ hashes: made.metainfo.hashes })
   const pieces = Array.from({ length: 100 }, (_, index) => blocksOf(made, index))
@@ -219,7 +219,7 @@ t.test('it takes no more blocks while 1 MiB of pieces wait, and loses none', asy
   )
 })
 
-t.test('the hashes are those of node:crypto', async t => {
+t.test('hashes equal those of node:crypto', async t => {
   const made = torrent(KiB16 + 1, KiB16)
   t.same(made.metainfo.hashes.subarray(20), createHash('sha1').update(made.content.subarray(KiB16)).digest())
 })
