@@ -43,8 +43,9 @@ export async function verify(
   const storage = new FileStorage(metainfo, { directory, fs })
   const hashPool = new HashPool()
   try {
+    const states = await storage.watch.remember([...metainfo.files.keys()])
     return await check({
-      ...{ metainfo, storage, hashPool },
+      ...{ metainfo, storage, hashPool, states },
       ...pick({ progress: onProgress, signal }, 'progress', 'signal'),
     })
   } finally {

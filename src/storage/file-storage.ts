@@ -6,7 +6,7 @@ import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
 import { type FileState, type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { forEachInParallel } from '../ports/parallel.ts'
 import { type FileLocks, ProcessLocks } from './file-locks.ts'
-import { encodeState } from './file-states.ts'
+import { FileStates, type StatesSource } from './file-states.ts'
 import { FileWatch } from './file-watch.ts'
 import { finishFile } from './finish-file.ts'
 import { OutputFiles, readFully, writeFully } from './output-files.ts'
@@ -43,7 +43,7 @@ export interface FileStorageOptions {
  * zeros and is never stored. Nothing outside of the directory is read or written, not even through a symlink in it. One
  * storage at a time writes to a file: see `lock`. Rejects with StorageError.
  */
-export class FileStorage implements Storage {
+export class FileStorage implements Storage, StatesSource {
   /** Detects changes of the files by other programs. */
   readonly watch: FileWatch
   readonly #layout: Layout
@@ -82,15 +82,7 @@ export class FileStorage implements Storage {
     })
     this.watch = new FileWatch({
       files: metainfo.files.length,
-      // A file that cannot be checked counts as missing.
-      stat: async index => {
-        try {
-          const state = await this.#stat(index)
-          return state && encodeState(state)
-        } catch {
-          return undefined
-        }
-      },
+      stat: indexes => this.#findStates(indexes),
       refresh: () => this.#files.directory.forget(),
       changed: index => this.#files.evict(metainfo.files[index]!.path),
     })
@@ -175,21 +167,21 @@ export class FileStorage implements Storage {
   }
 
   /**
-   * Returns the state of a file by its path. Returns undefined if the file is missing or not selected, was changed by
-   * another program, or is being written.
+   * Returns the states of files by their paths, in the order of `indexes`. Files have none that are missing or not
+   * selected, were changed by another program, or are being written.
    */
-  async stat(fileIndex: number): Promise<FileState | undefined> {
+  async states(indexes: readonly number[]): Promise<FileStates> {
     return this.#during(async () => {
-      const file = this.#layout.files[fileIndex]
-      if (file === undefined)
-        throw new InputError(
-          'ERR_USAGE',
-          `no file ${fileIndex}: the torrent has ${this.#layout.files.length}`,
-        )
-      if (!this.#selected(fileIndex)) return undefined
-      if (await this.watch.differs(fileIndex)) return undefined
-      return await this.#stat(fileIndex)
+      const count = this.#layout.files.length
+      const index = indexes.find(index => this.#layout.files[index] === undefined)
+      if (index !== undefined) throw new InputError('ERR_USAGE', `no file ${index}: the torrent has ${count}`)
+      return this.#ofSelected(indexes, await this.watch.states(indexes))
     })
+  }
+
+  /** Returns the states that `watch` remembers, in the order of `indexes`. Files have none that are not selected. */
+  async rememberedStates(indexes: readonly number[]): Promise<FileStates> {
+    return this.#during(async () => this.#ofSelected(indexes, this.watch.remembered(indexes)))
   }
 
   /** See Storage. */
@@ -206,6 +198,24 @@ export class FileStorage implements Storage {
   async #stat(fileIndex: number): Promise<FileState | undefined> {
     const file = this.#layout.files[fileIndex]!
     return isStored(file) ? this.#files.stat(file.path) : undefined
+  }
+
+  #ofSelected(indexes: readonly number[], states: FileStates): FileStates {
+    for (const [at, index] of indexes.entries()) if (!this.#selected(index)) states.clear(at)
+    return states
+  }
+
+  async #findStates(indexes: readonly number[]): Promise<FileStates> {
+    const states = new FileStates(indexes.length)
+    await forEachInParallel(indexes.entries(), MAX_PARALLEL_FILES, async ([at, index]) => {
+      try {
+        const state = await this.#stat(index)
+        if (state) states.set(at, state)
+      } catch {
+        states.setUnreadable(at)
+      }
+    })
+    return states
   }
 
   async #readSpan(span: Span, target: Uint8Array): Promise<number> {

@@ -1,12 +1,11 @@
 /** Detects that another program changes files that we write or have verified. */
-import { forEachInParallel } from '../ports/parallel.ts'
-import { STATE_LENGTH } from './file-states.ts'
+import { FileStates } from './file-states.ts'
 
 export interface FileWatchOptions {
   /** Number of files. */
   readonly files: number
-  /** Returns the encoded state of the file at its path, or undefined if no regular file is there. */
-  readonly stat: (index: number) => Promise<Buffer | undefined>
+  /** Returns the states of the files at their paths, in the order of `indexes`. Never rejects. */
+  readonly stat: (indexes: readonly number[]) => Promise<FileStates>
   /** Called before and after files are checked by path, since open directories may have been replaced. */
   readonly refresh?: () => Promise<void>
   /** Called with each changed file, since the open file may not be the one at its path. */
@@ -32,8 +31,6 @@ interface Burst {
 
 /** Minimum time between the ends of two bursts, milliseconds, so that fast writes cost few stats. */
 const BURST_MS = 5
-/** Maximum number of files that are checked at once. */
-const AT_ONCE = 16
 
 /**
  * Remembers the state of each file after our last write, or when we began to verify it. Compares it before our next write
@@ -44,8 +41,8 @@ const AT_ONCE = 16
  */
 export class FileWatch {
   readonly #options: FileWatchOptions
-  /** The encoded states in the order of the files. Zeros mean that a state is unknown. */
-  #known: Buffer | undefined
+  /** The remembered states, by file. */
+  readonly #known: FileStates
   readonly #bursts = new Map<number, Burst>()
   /** Files in which our writes found a change. Cleared by `remember`. */
   readonly #noticed = new Set<number>()
@@ -57,6 +54,7 @@ export class FileWatch {
 
   constructor(options: FileWatchOptions) {
     this.#options = options
+    this.#known = new FileStates(options.files)
     this.#now = options.now ?? (() => performance.now())
   }
 
@@ -80,24 +78,38 @@ export class FileWatch {
     }
   }
 
-  /** True if the file has changed, or is being written by us. */
-  async differs(index: number): Promise<boolean> {
-    await this.#settle([index])
-    if (this.#bursts.has(index)) return true
-    if (this.#noticed.has(index)) return true
-    const changed = this.#has(index) && (await this.#isChanged(index))
-    if (changed) this.#options.changed(index)
-    return changed
+  /**
+   * Returns the present states of files, in the order of `indexes`, without those of files that have changed or that we
+   * write.
+   */
+  async states(indexes: readonly number[]): Promise<FileStates> {
+    await this.#settle(indexes)
+    const found = await this.#options.stat(indexes)
+    for (const [at, index] of indexes.entries()) {
+      const changed = this.#known.has(index) && !this.#known.equals(index, found, at)
+      if (this.#bursts.has(index) || this.#noticed.has(index)) found.clear(at)
+      else if (changed) {
+        found.clear(at)
+        this.#options.changed(index)
+      }
+    }
+    return found
   }
 
-  /** Remembers the present states of these files, which are about to be verified. */
-  async remember(indexes: readonly number[]): Promise<void> {
-    await forEachInParallel(indexes, AT_ONCE, async index => {
-      const state = await this.#options.stat(index)
+  /** Remembers the present states of these files, which are about to be verified. Returns them in the same order. */
+  async remember(indexes: readonly number[]): Promise<FileStates> {
+    const found = await this.#options.stat(indexes)
+    for (const [at, index] of indexes.entries()) {
       this.#noticed.delete(index)
       this.#news.delete(index)
-      this.#set(index, state)
-    })
+      this.#set(index, found, at)
+    }
+    return found
+  }
+
+  /** Returns the remembered states of files, in the order of `indexes`. */
+  remembered(indexes: readonly number[]): FileStates {
+    return this.#known.pick(indexes)
   }
 
   /** Returns the files in which our writes have found a change, each once. */
@@ -115,13 +127,11 @@ export class FileWatch {
     await this.#settle(indexes)
     await this.#options.refresh?.()
     const changed = new Set(indexes.filter(index => this.#noticed.has(index)))
-    await forEachInParallel(
-      indexes.filter(index => this.#has(index)),
-      AT_ONCE,
-      async index => {
-        if (await this.#isChanged(index)) changed.add(index)
-      },
-    )
+    const watched = indexes.filter(index => this.#known.has(index))
+    const before = this.#known.pick(watched)
+    const found = await this.#options.stat(watched)
+    for (const [at, index] of watched.entries())
+      if (this.#isChanged(index, before, found, at)) changed.add(index)
     await this.#options.refresh?.()
     for (const index of changed) this.#options.changed(index)
     return [...changed].sort((a, b) => a - b)
@@ -135,19 +145,20 @@ export class FileWatch {
     await Promise.all(bursts.map(({ ending }) => ending))
   }
 
-  /** Checks a file by path. While we write to it, only a different inode is a change by another program. */
-  async #isChanged(index: number): Promise<boolean> {
-    const before = Buffer.from(this.#at(index))
-    const state = await this.#options.stat(index)
-    const known = this.#at(index)
-    const part = this.#bursts.has(index) || !known.equals(before) ? IDENTITY : WHOLE
-    return state === undefined || !part(state).equals(part(known))
+  /**
+   * True if a file has changed: it was in the state `before`, and was found in another. While we write to it, only a
+   * different inode is a change by another program.
+   */
+  #isChanged(index: number, before: FileStates, found: FileStates, at: number): boolean {
+    if (!found.has(at)) return true
+    const isWritten = this.#bursts.has(index) || !this.#known.equals(index, before, at)
+    return isWritten ? !this.#known.isSameFile(index, found, at) : !this.#known.equals(index, found, at)
   }
 
   async #compare(index: number): Promise<void> {
-    if (!this.#has(index)) return
-    const state = await this.#options.stat(index)
-    if (state === undefined || !state.equals(this.#at(index))) this.#notice(index)
+    if (!this.#known.has(index)) return
+    const found = await this.#options.stat([index])
+    if (!this.#known.equals(index, found, 0)) this.#notice(index)
   }
 
   #endLater(index: number, burst: Burst): NodeJS.Timeout {
@@ -169,22 +180,23 @@ export class FileWatch {
   async #remember(index: number, burst: Burst): Promise<void> {
     const { writes } = burst
     this.#endedAt = this.#now()
-    const state = await this.#options.stat(index)
+    const found = await this.#options.stat([index])
     if (burst.writes !== writes || this.#bursts.get(index) !== burst) return // Other writes joined, and end the burst.
     clearTimeout(burst.timer)
     this.#bursts.delete(index)
-    const replaced = this.#has(index) && state && !IDENTITY(state).equals(IDENTITY(this.#at(index)))
-    if (state === undefined || replaced) this.#notice(index)
-    else this.#set(index, state)
+    const replaced = this.#known.has(index) && !this.#known.isSameFile(index, found, 0)
+    if (!found.has(0) || replaced) this.#notice(index)
+    else this.#set(index, found, 0)
   }
 
   /** Ends the bursts of these files that have no running writes. */
   async #settle(indexes: readonly number[]): Promise<void> {
     if (this.#bursts.size === 0) return
-    await forEachInParallel(indexes, AT_ONCE, async index => {
+    const bursts = indexes.flatMap(index => {
       const burst = this.#bursts.get(index)
-      if (burst) await this.#end(index, burst)
+      return burst ? [{ index, burst }] : []
     })
+    await Promise.all(bursts.map(({ index, burst }) => this.#end(index, burst)))
   }
 
   #notice(index: number): void {
@@ -193,22 +205,9 @@ export class FileWatch {
     this.#options.changed(index)
   }
 
-  #at(index: number): Buffer {
-    this.#known ??= Buffer.alloc(this.#options.files * STATE_LENGTH)
-    return this.#known.subarray(index * STATE_LENGTH, (index + 1) * STATE_LENGTH)
-  }
-
-  #has(index: number): boolean {
-    return this.#known !== undefined && !this.#at(index).equals(NOTHING)
-  }
-
-  #set(index: number, state: Buffer | undefined): void {
-    if (state !== undefined) this.#at(index).set(state)
-    else if (this.#known !== undefined) this.#at(index).fill(0)
+  /** Remembers a state. A file that could not be checked counts as missing. */
+  #set(index: number, found: FileStates, at: number): void {
+    if (found.has(at)) this.#known.copy(index, found, at)
+    else this.#known.clear(index)
   }
 }
-
-const NOTHING = Buffer.alloc(STATE_LENGTH)
-const WHOLE = (state: Buffer) => state
-/** Inode and device: the last two numbers of a state. */
-const IDENTITY = (state: Buffer) => state.subarray(-16)

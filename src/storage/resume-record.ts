@@ -18,8 +18,8 @@ import { BLOCK_LENGTH } from '../codec/message.ts'
 import { messageOf } from '../errors.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import { type FileState, type FileSystem, systemCode } from '../ports/file-system.ts'
-import { encodeState, look, STATE_LENGTH, settled } from './file-states.ts'
+import { type FileSystem, systemCode } from '../ports/file-system.ts'
+import { FileStates, STATE_LENGTH, type StatesSource, settled } from './file-states.ts'
 import type { FileStorage } from './file-storage.ts'
 import { NextRecordFile, readRecordFile } from './record-file.ts'
 import { storageError } from './storage-error.ts'
@@ -41,7 +41,8 @@ export interface ReadResumeRecordOptions {
   /** The path of the record: see `resumePath`. */
   readonly path: string
   readonly metainfo: Metainfo
-  readonly storage: Pick<FileStorage, 'stat'>
+  /** Tells the present states of files. */
+  readonly storage: StatesSource
   /** Returns a number from 0 up to, but not including, 1. It selects the sample. @default Math.random */
   readonly random?: () => number
   /** Number of bytes of random trusted pieces to hash, but at least eight pieces. @default 64 MiB */
@@ -65,7 +66,7 @@ export interface WriteResumeRecordOptions {
   /** The path of the record: see `resumePath`. Its directory is made. */
   readonly path: string
   readonly metainfo: Metainfo
-  readonly storage: Pick<FileStorage, 'stat' | 'sync'>
+  readonly storage: StatesSource & Pick<FileStorage, 'sync'>
   /** Verified and stored pieces. They are copied at once. */
   readonly verified: Bitfield
   /** Stored blocks of unfinished pieces, of at most 2,000 pieces. @default none */
@@ -86,13 +87,15 @@ export async function readResumeRecord(options: ReadResumeRecordOptions): Promis
     const reason = missing ? `no resume record at ${path}` : `no use of ${path}: ${messageOf(error)}`
     return { trusted: new Bitfield(metainfo.pieceCount), sample: [], partial: new Map(), reason }
   }
-  const recorded = [...record.states.keys()]
-  const found = await look(storage, recorded)
-  const same = recorded.filter(index => {
-    const state = found.get(index)
-    return state !== undefined && encodeState(state).equals(record.states.get(index)!)
-  })
-  const trusted = coveredBy(new Map(same.map(index => [index, found.get(index)!])), record.pieces, metainfo)
+  const recorded = [...metainfo.files.keys()].filter(index => record.states.has(index))
+  const found = await storage.states(recorded)
+  const same = new FileStates(metainfo.files.length)
+  let changed = 0
+  for (const [at, index] of recorded.entries()) {
+    if (record.states.equals(index, found, at)) same.copy(index, found, at)
+    else changed++
+  }
+  const trusted = coveredBy(same, record.pieces, metainfo)
   const doubtful = record.pieces.count - trusted.count
   return {
     trusted,
@@ -100,7 +103,7 @@ export async function readResumeRecord(options: ReadResumeRecordOptions): Promis
     partial: record.partial,
     ...(doubtful > 0 && {
       reason: `${doubtful} of the ${record.pieces.count} pieces in ${path} are doubtful: ${
-        recorded.length - same.length
+        changed
       } of ${recorded.length} files are not as they were`,
     }),
   }
@@ -119,7 +122,7 @@ export async function writeResumeRecord(options: WriteResumeRecordOptions): Prom
   try {
     const next = await NextRecordFile.open(fs, path)
     try {
-      const states = await settled(storage, filesOf(pieces, metainfo), next)
+      const states = await settled(storage, filesOf(pieces, metainfo), metainfo.files.length, next)
       await next.commit(encodeRecord({ pieces, states, partial }, metainfo))
     } catch (error) {
       await next.abandon()
@@ -138,8 +141,7 @@ export function resumePath(stateDirectory: string, infoHash: Uint8Array, outputD
 
 interface ResumeRecord {
   readonly pieces: Bitfield
-  /** Encoded states by file index. */
-  readonly states: ReadonlyMap<number, Buffer>
+  readonly states: FileStates
   readonly partial: PartialBlocks
 }
 
@@ -149,7 +151,7 @@ function encodeRecord({ pieces, states, partial }: ResumeRecord, { infoHash, fil
     version: VERSION,
     'info-hash': infoHash,
     pieces: pieces.bytes,
-    files: files.map((_, index) => states.get(index) ?? ''),
+    files: files.map((_, index) => (states.has(index) ? states.at(index) : '')),
     partial: [...partial].map(([index, blocks]) => [index, blocks.bytes]),
   })
   return Buffer.concat([body, sha1(body)])
@@ -166,14 +168,18 @@ function decodeRecord(record: Buffer, metainfo: Metainfo): ResumeRecord {
   if (!bytes(fields?.['info-hash'])?.equals(infoHash)) throw new Error('it is of another torrent')
   const states = asList(fields?.files)?.map(bytes)
   if (states?.length !== files.length) throw new Error(`it does not tell of ${files.length} files`)
-  const there = [...states.entries()].filter(
-    (entry): entry is [number, Buffer] => entry[1]?.length === STATE_LENGTH,
-  )
   return {
     pieces: Bitfield.from(bytes(fields?.pieces) ?? Buffer.alloc(0), pieceCount),
-    states: new Map(there),
+    states: decodeStates(states),
     partial: decodePartial(fields?.partial, metainfo),
   }
+}
+
+function decodeStates(encoded: readonly (Uint8Array | undefined)[]): FileStates {
+  const states = new FileStates(encoded.length)
+  for (const [index, state] of encoded.entries())
+    if (state?.length === STATE_LENGTH) states.at(index).set(state)
+  return states
 }
 
 /** Returns the blocks, without those of pieces that the torrent does not have. */
@@ -206,12 +212,11 @@ function longest(metainfo: Metainfo): number {
 }
 
 /** Returns the pieces of which all bytes are in these files or are padding (BEP 47). */
-function coveredBy(files: ReadonlyMap<number, FileState>, pieces: Bitfield, metainfo: Metainfo): Bitfield {
+function coveredBy(states: FileStates, pieces: Bitfield, metainfo: Metainfo): Bitfield {
   const covered = new Bitfield(pieces.size)
   for (const [piece, spans] of spansOf(pieces, metainfo)) {
     const all = spans.every(
-      ({ file, fileIndex, offset, length }) =>
-        file.pad || (files.get(fileIndex)?.size ?? 0n) >= BigInt(offset + length),
+      ({ file, fileIndex, offset, length }) => file.pad || states.sizeOf(fileIndex) >= offset + length,
     )
     if (all) covered.add(piece)
   }

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
 import { Bitfield } from '../../src/codec/bitfield.ts'
 import type { FileHandle } from '../../src/ports/file-system.ts'
+import { FileStates } from '../../src/storage/file-states.ts'
 import type { FileStorageOptions } from '../../src/storage/file-storage.ts'
 import {
   type ReadResumeRecordOptions,
@@ -449,12 +450,13 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     let looks = 0
     const busy = {
       sync: () => storage.sync(),
-      stat: async (index: number) => {
-        const found = await storage.stat(index)
-        if (index !== 0 || found === undefined) return found
+      states: async (indexes: readonly number[]) => {
+        const states = await storage.states(indexes)
+        const at = indexes.indexOf(0)
+        if (at < 0) return states
         looks++
-        const { size, mtimeNs, ino, dev } = found
-        return { size, mtimeNs, ino, dev, ctimeNs: later + BigInt(looks) }
+        states.set(at, { size: 1000n, mtimeNs: 0n, ino: 1n, dev: 1n, ctimeNs: later + BigInt(looks) })
+        return states
       },
     }
     const { metainfo } = made
@@ -481,9 +483,14 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     const taken: bigint[] = []
     const ticking = {
       sync: () => storage.sync(),
-      stat: async (index: number) => {
-        if (index === 0) taken.push(looks)
-        return { size: 1000n, mtimeNs: 0n, ctimeNs: index === 0 ? start + tick : 0n, ino: 1n, dev: 1n }
+      states: async (indexes: readonly number[]) => {
+        const states = new FileStates(indexes.length)
+        for (const [at, index] of indexes.entries()) {
+          if (index === 0) taken.push(looks)
+          const ctimeNs = index === 0 ? start + tick : 0n
+          states.set(at, { size: 1000n, mtimeNs: 0n, ctimeNs, ino: 1n, dev: 1n })
+        }
+        return states
       },
     }
     const { metainfo } = made
@@ -519,18 +526,20 @@ function suite(t: Test, makeHome: (t: Test) => Home): void {
     t.same(await home.disk.readdir(dirname(pathIn(home))), [])
   })
 
-  t.test('stat returns existing files of the torrent, and no others', async t => {
+  t.test('states are those of selected files that exist, and of no others', async t => {
     const home = makeHome(t)
     const storage = open(t, outOf(home), made, { selected: index => index !== 2 })
-    t.equal(await storage.stat(0), undefined)
+    const sizes = async () => {
+      const states = await storage.states([0, 1, 2])
+      return [0, 1, 2].map(at => (states.has(at) ? states.sizeOf(at) : undefined))
+    }
+    t.same(await sizes(), [undefined, undefined, undefined])
     t.same(await home.disk.readdir(home.directory), [])
     await home.disk.mkdir(join(outOf(home).directory, 'd'), { recursive: true })
     await home.disk.writeFile(join(outOf(home).directory, 'd/b'), noise(300, 7))
     await storage.write(0, made.content)
-    t.equal((await storage.stat(0))?.size, 1000n)
-    t.equal(await storage.stat(1), undefined, 'padding')
-    t.equal(await storage.stat(2), undefined, 'not selected')
-    await t.rejects(storage.stat(5), { code: 'ERR_USAGE', message: 'no file 5: the torrent has 5' })
+    t.same(await sizes(), [1000, undefined, undefined], 'one is padding, and one not selected')
+    await t.rejects(storage.states([0, 5]), { code: 'ERR_USAGE', message: 'no file 5: the torrent has 5' })
   })
 }
 
@@ -585,7 +594,7 @@ t.test('a file that became a symlink to the outside is not read, and not trusted
   fs.renameSync(at, join(home.directory, 'moved'))
   fs.symlinkSync(join(home.directory, 'moved'), at)
   t.same((await resume(t, home)).trusted, [0, 1, 2, 3, 4])
-  await t.rejects(open(t, outOf(home), made).stat(4), { message: 'it is a symbolic link' })
+  t.notOk((await open(t, outOf(home), made).states([4])).has(0))
 })
 
 t.test('the sample is eight random pieces and the last one, each once', async t => {

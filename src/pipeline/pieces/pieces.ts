@@ -198,7 +198,10 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     const progress = (pieces: number) => this.emit('checked', pieces)
     const found = await findVerifiedPieces({
       ...{ metainfo, storage, resume, trusted, hashPool, signal, progress },
-      partial: blocks => this.pipeline.loadPartial(blocks),
+      resumed: (pieces, partial) => {
+        this.pipeline.loadPartial(partial)
+        this.#resumeSaver.noteRecord(pieces, partial)
+      },
     })
     for (const index of found) {
       this.pipeline.addFound(index)

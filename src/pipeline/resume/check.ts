@@ -1,8 +1,8 @@
 import { Bitfield } from '../../codec/bitfield.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
-import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { forEachInParallel } from '../../ports/parallel.ts'
+import type { FileStates } from '../../storage/file-states.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { PieceReader } from '../../streams/torrent/piece-reader.ts'
 import { Verifier } from '../../streams/torrent/verifier.ts'
@@ -23,6 +23,8 @@ export interface CheckOptions {
   readonly pieces?: readonly number[]
   /** Pieces that need no look. @default none */
   readonly trusted?: Bitfield
+  /** The present states of all files. @default each file is read to see if it is missing */
+  readonly states?: FileStates
   /** Threads that read and hash, for much content in files of the system. @default none: this thread hashes */
   readonly hashPool?: HashPool | undefined
   /** Called after each piece that was looked at. */
@@ -39,7 +41,8 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
   const { hashes, length, pieceCount, pieceLength } = metainfo
   const verified = trusted?.clone() ?? new Bitfield(pieceCount)
   let pieces =
-    options.pieces ?? (await findPossiblePieces(metainfo, storage)).filter(index => !verified.has(index))
+    options.pieces ??
+    (await findPossiblePieces(metainfo, storage, options.states)).filter(index => !verified.has(index))
   let looked = pieceCount - pieces.length
   const look = () => progress?.(++looked)
   if (hashPool && storage.useFile && pieces.length * pieceLength >= MIN_THREADED_BYTES) {
@@ -84,14 +87,24 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
 }
 
 /** Returns the pieces of which no file is missing, so that a torrent without files takes no time. */
-async function findPossiblePieces(metainfo: Metainfo, storage: Pick<Storage, 'read'>): Promise<number[]> {
-  const layout = new Layout(metainfo)
-  const missing = new Bitfield(metainfo.pieceCount)
-  await forEachInParallel([...metainfo.files.entries()], FILES_AT_ONCE, async ([at, file]) => {
-    const pieces = layout.piecesOf(at)
-    if (!pieces || file.pad) return
-    if ((await storage.read(file.offset, Buffer.alloc(1))) > 0) return
-    for (let index = pieces.first; index <= pieces.last; index++) missing.add(index)
+async function findPossiblePieces(
+  metainfo: Metainfo,
+  storage: Pick<Storage, 'read'>,
+  states: FileStates | undefined,
+): Promise<number[]> {
+  const { files, pieceCount, pieceLength } = metainfo
+  const missing = new Bitfield(pieceCount)
+  const stored = [...files.entries()].filter(([, { pad, length }]) => !pad && length > 0)
+  await forEachInParallel(stored, FILES_AT_ONCE, async ([at, { offset, length }]) => {
+    const present = states ? presentBytes(states, at) : await storage.read(offset, Buffer.alloc(1))
+    if (present > 0) return
+    const end = offset + length
+    for (let index = Math.floor(offset / pieceLength); index * pieceLength < end; index++) missing.add(index)
   })
-  return Array.from({ length: metainfo.pieceCount }, (_, index) => index).filter(index => !missing.has(index))
+  return Array.from({ length: pieceCount }, (_, index) => index).filter(index => !missing.has(index))
+}
+
+/** Returns the size of a file. What cannot be checked counts as present: to read it gives the reason. */
+function presentBytes(states: FileStates, index: number): number {
+  return states.isUnreadable(index) ? Number.POSITIVE_INFINITY : states.sizeOf(index)
 }

@@ -2,6 +2,7 @@ import type { Bitfield } from '../../codec/bitfield.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { type FileSystem, nodeFileSystem } from '../../ports/file-system.ts'
+import { pick } from '../../ports/pick.ts'
 import type { FileStorage } from '../../storage/file-storage.ts'
 import {
   type PartialBlocks,
@@ -14,7 +15,10 @@ import { check } from './check.ts'
 
 /** The resume record of a torrent. */
 export interface Resume {
-  /** Reads which pieces need no hashing, if the sample of them proves right. */
+  /**
+   * Reads which pieces need no hashing, if the sample of them proves right. The storage remembers the states of its
+   * files by then.
+   */
   read(): Promise<Pick<ResumedPieces, 'trusted' | 'sample'> & Partial<Pick<ResumedPieces, 'partial'>>>
   /** Writes that these pieces are verified and at rest, and these blocks of other pieces. */
   write(verified: Bitfield, partial?: PartialBlocks): Promise<void>
@@ -28,7 +32,11 @@ export function resumeAt(
   fs: FileSystem = nodeFileSystem,
 ): Resume {
   return {
-    read: () => readResumeRecord({ fs, path, metainfo, storage }),
+    read: () =>
+      readResumeRecord({
+        ...{ fs, path, metainfo },
+        storage: { states: indexes => storage.rememberedStates(indexes) },
+      }),
     write: (verified, partial = new Map()) =>
       writeResumeRecord({ fs, path, metainfo, storage, verified, partial }),
   }
@@ -41,8 +49,8 @@ export interface FindVerifiedPiecesOptions {
   readonly resume?: Resume | undefined
   /** Pieces that need no look at all. @default none */
   readonly trusted?: Bitfield | undefined
-  /** Called with the blocks of unfinished pieces that the record names. */
-  readonly partial?: (blocks: PartialBlocks) => void
+  /** Called with the pieces that the record names and that are trusted, and its blocks of unfinished pieces. */
+  readonly resumed?: (pieces: Bitfield, partial: PartialBlocks) => void
   /** Called with how many pieces have been looked at. */
   readonly progress: (pieces: number) => void
   readonly signal: AbortSignal
@@ -53,15 +61,22 @@ export async function findVerifiedPieces(options: FindVerifiedPiecesOptions): Pr
   const { metainfo, storage, hashPool, resume, progress, signal } = options
   let { trusted } = options
   // First: what changes while it is read is noticed later.
-  await storage.watch?.remember([...metainfo.files.keys()])
+  const states = await storage.watch?.remember([...metainfo.files.keys()])
   if (resume && !trusted) {
     const record = await resume.read()
     const right = await check({ metainfo, storage, hashPool, signal, pieces: record.sample })
     // one lie, and nothing of it is believed
     if (record.sample.every(index => right.has(index))) {
       trusted = record.trusted
-      if (record.partial) options.partial?.(record.partial)
+      options.resumed?.(record.trusted, record.partial ?? new Map())
     }
   }
-  return check({ metainfo, storage, hashPool, signal, progress, ...(trusted ? { trusted } : {}) })
+  return check({
+    metainfo,
+    storage,
+    hashPool,
+    signal,
+    progress,
+    ...pick({ trusted, states }, 'trusted', 'states'),
+  })
 }

@@ -1,3 +1,4 @@
+import type { Bitfield } from '../../codec/bitfield.ts'
 import { messageOf, StorageError } from '../../errors.ts'
 import type { PartialBlocks } from '../../storage/resume-record.ts'
 import type { Resume } from './find-verified-pieces.ts'
@@ -36,6 +37,11 @@ export class ResumeSaver {
     void this.write()
   }
 
+  /** Notes what the present record names: a save that would name no more is left out. */
+  noteRecord(pieces: Bitfield, partial: PartialBlocks): void {
+    this.#recorded = { pieces: pieces.count, blocks: blocksIn(partial) }
+  }
+
   /** Notes that a piece that the record names is lost: the next save writes it in any case. */
   invalidate(): void {
     this.#recorded = { pieces: 0, blocks: 0 }
@@ -56,9 +62,13 @@ export class ResumeSaver {
   async #save(resume: Resume): Promise<void> {
     const partial = await this.#options.savePartial()
     const trusted = this.#options.recheck.trusted()
-    const blocks = [...partial.values()].reduce((sum, { count }) => sum + count, 0)
+    const blocks = blocksIn(partial)
     if (trusted.count <= this.#recorded.pieces && blocks === this.#recorded.blocks) return
     this.#recorded = { pieces: trusted.count, blocks }
     await resume.write(trusted, partial)
   }
+}
+
+function blocksIn(partial: PartialBlocks): number {
+  return [...partial.values()].reduce((sum, { count }) => sum + count, 0)
 }
