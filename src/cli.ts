@@ -2,7 +2,8 @@
 import { isatty } from 'node:tty'
 import { setFlagsFromString } from 'node:v8'
 import { Command, CommanderError } from 'commander'
-import { addCommands } from './cli/commands.ts'
+import { addCommands } from './cli/add-commands.ts'
+import { COMMANDS } from './cli/commands.ts'
 import { describeError, EXIT_CODES, exitCodeOf } from './cli/exit.ts'
 import { STDOUT, writeStdout } from './cli/stdout.ts'
 import { visible } from './cli/terminal.ts'
@@ -21,6 +22,8 @@ Examples:
   tsdl x.torrent --tar | tar -xm    pipe all files
   tsdl x.torrent -o downloads       save all files; run it again to resume
   tsdl serve x.torrent              let a player or browser read the files over HTTP
+
+Options can be set in a configuration file and in TSDL_* variables too: tsdl config.
 
 Exit codes: 0 complete, 2 invalid arguments or source, 3 gave up, 4 storage failed,
 5 missing or wrong pieces (verify), 130/143 interrupted, 141 the reader of the pipe is gone.`
@@ -55,7 +58,7 @@ const program = new Command('tsdl')
   })
   .exitOverride()
   .addHelpText('after', HELP)
-addCommands(program, runCommand)
+addCommands(program, COMMANDS, process.env, runCommand)
 
 // A terminal or a log that is closed does not stop the download.
 process.stderr.on('error', () => {})

@@ -26,7 +26,7 @@ t.test('every error code is explained, and no other', async t => {
 
 t.test('docs/cli.md has every option of the command line, and no other', async t => {
   const help = await Promise.all(
-    [[], ['get'], ['seed'], ['serve'], ['info'], ['verify'], ['create'], ['demo']].map(args =>
+    [[], ['get'], ['seed'], ['serve'], ['info'], ['verify'], ['create'], ['demo'], ['config']].map(args =>
       tsdl([...args, '--help']),
     ),
   )

@@ -45,7 +45,7 @@ export async function serve(sources: readonly string[], options: ServeOptions): 
   }
   try {
     return await runUntilSignal({ close }, async () => {
-      const token = findToken(options, process.env)
+      const token = findToken(options)
       const own = { ...torrentOptionsOf(options), ...pick(options, 'portableNames'), share: true }
       const unique = [...new Set(sources)]
       const torrents = await Promise.all(unique.map(source => load(source, client, reporter, own)))

@@ -14,24 +14,28 @@ export interface TokenOptions {
 const MAX_TOKEN_LENGTH = 1024
 
 /**
- * Returns the token that HTTP requests must carry: from `--token`, else `--token-file`, else the variable TSDL_TOKEN.
- * @throws InputError ERR_USAGE if it is empty, too long or not one line, or if the file cannot be read
+ * Returns the token that HTTP requests must carry, or reads it from the file.
+ * @throws InputError ERR_USAGE if the file cannot be read or has no valid token
  */
-export function findToken(
-  { token, tokenFile }: TokenOptions,
-  environment: NodeJS.ProcessEnv,
-): string | undefined {
-  if (token !== undefined) return check(token, '--token')
-  if (tokenFile !== undefined) return check(readToken(tokenFile), `--token-file ${quote(tokenFile)}`)
-  const { TSDL_TOKEN } = environment
-  return TSDL_TOKEN === undefined ? undefined : check(TSDL_TOKEN, 'TSDL_TOKEN')
+export function findToken({ token, tokenFile }: TokenOptions): string | undefined {
+  if (token !== undefined || tokenFile === undefined) return token
+  return check(readToken(tokenFile), `--token-file ${quote(tokenFile)}: `)
+}
+
+/**
+ * Checks a token, and hides it from the list of processes.
+ * @throws InputError ERR_USAGE if it is empty, too long or not one line
+ */
+export function parseToken(text: string): string {
+  hideToken(check(text))
+  return text
 }
 
 /**
  * Overwrites the token in the arguments that other users see in the list of processes. It is visible there until the
  * program runs, and on Windows always.
  */
-export function hideToken(token: string): void {
+function hideToken(token: string): void {
   if (process.platform === 'win32') return
   const shown = process.argv.slice(2).map(argument => {
     if (argument === token) return '***'
@@ -48,12 +52,12 @@ function readToken(path: string): string {
   }
 }
 
-function check(token: string, source: string): string {
-  if (token === '') throw new InputError('ERR_USAGE', `${source}: the token is empty`)
-  if (/[\r\n]/.test(token)) throw new InputError('ERR_USAGE', `${source}: the token has several lines`)
+function check(token: string, source = ''): string {
+  if (token === '') throw new InputError('ERR_USAGE', `${source}the token is empty`)
+  if (/[\r\n]/.test(token)) throw new InputError('ERR_USAGE', `${source}the token has several lines`)
   if (token.length <= MAX_TOKEN_LENGTH) return token
   throw new InputError(
     'ERR_USAGE',
-    `${source}: the token has ${token.length} characters, more than ${MAX_TOKEN_LENGTH}`,
+    `${source}the token has ${token.length} characters, more than ${MAX_TOKEN_LENGTH}`,
   )
 }

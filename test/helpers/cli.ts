@@ -52,7 +52,7 @@ export function tsdl(args: readonly string[], options: RunOptions = {}): Promise
   const child = spawn(process.execPath, [program, ...argv], {
     ...(cwd === undefined ? {} : { cwd }),
     // not NODE_OPTIONS: the test runner's hooks are none of its business
-    env: { PATH: process.env.PATH, XDG_STATE_HOME: STATE, ...env },
+    env: { PATH: process.env.PATH, XDG_STATE_HOME: STATE, XDG_CONFIG_HOME: STATE, ...env },
     stdio: ['pipe', typeof stdout === 'number' ? stdout : 'pipe', stderr ?? 'pipe'],
   })
   const out: Buffer[] = []

@@ -1,6 +1,17 @@
 /** Commands that look for peers; without any, it is `get`. */
 const LOOKING = new Set(['get', 'seed', 'serve'])
-const OTHERS = new Set(['info', 'verify', 'create', 'demo', 'help', '--help', '-h', '--version', '-V'])
+const OTHERS = new Set([
+  'info',
+  'verify',
+  'create',
+  'demo',
+  'config',
+  'help',
+  '--help',
+  '-h',
+  '--version',
+  '-V',
+])
 
 /**
  * Arguments of tsdl with which it stays on this machine: without the DHT, unless nodes of it are named, and without LSD,

@@ -1,0 +1,47 @@
+import type { Command } from 'commander'
+import type { CommandDefinition } from './command-definition.ts'
+import { addOptions } from './options/to-commander.ts'
+import { Environment } from './settings/environment.ts'
+import { findConfigFile } from './settings/find-config-file.ts'
+import { type Options, resolveOptions } from './settings/resolve-options.ts'
+import type { SettingSource } from './settings/setting.ts'
+
+/** Runs the work of a command. Its result is the exit code of the process. */
+export type RunCommand = (work: () => Promise<number>) => Promise<void>
+
+/** Adds commands to the program. Their options come from flags, the environment and the configuration file. */
+export function addCommands(
+  program: Command,
+  commands: readonly CommandDefinition[],
+  environment: NodeJS.ProcessEnv,
+  run: RunCommand,
+): void {
+  for (const definition of commands) {
+    const command = program
+      .command(definition.name, { isDefault: definition.isDefault === true })
+      .description(definition.description)
+    for (const { name, help } of definition.arguments) command.argument(name, help)
+    addOptions(command, definition.options)
+    command.action((...received: unknown[]) =>
+      run(async () => {
+        const values = received.slice(0, definition.arguments.length) as (string | string[])[]
+        const options = await readOptions(command, definition, { environment, commands })
+        return definition.run(values, options, { environment, commands })
+      }),
+    )
+  }
+}
+
+async function readOptions(
+  command: Command,
+  { name, options }: CommandDefinition,
+  { environment, commands }: { environment: NodeJS.ProcessEnv; commands: readonly CommandDefinition[] },
+): Promise<Options> {
+  const flags = {
+    values: command.opts(),
+    isGiven: (attribute: string) => command.getOptionValueSource(attribute) === 'cli',
+  }
+  const sources: SettingSource[] = [new Environment(environment)]
+  const file = await findConfigFile(environment, commands)
+  return resolveOptions(name, options, flags, file ? [...sources, file] : sources)
+}

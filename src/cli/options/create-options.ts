@@ -1,0 +1,35 @@
+/** Options of `tsdl create`. */
+import { parseSize } from '../quantities.ts'
+import { inGroup } from './definition.ts'
+import { parseText } from './parse-values.ts'
+
+/** Options of `tsdl create`. */
+export const CREATE_OPTIONS = inGroup('Options:', [
+  {
+    ...{ name: 'output', short: 'o', value: '<file>', type: 'text', own: true, parse: parseText },
+    ...{ help: 'write it to this file, or -', default: 'standard output, on a terminal NAME.torrent' },
+  },
+  {
+    ...{ name: 'piece-length', value: '<size>', type: 'quantity', own: true, parse: parseSize },
+    ...{ help: 'a power of two', default: 'one that gives 1,000 to 2,000 pieces' },
+  },
+  {
+    ...{ name: 'tracker', value: '<url>', type: 'text', list: true, own: true, parse: parseText },
+    help: 'a tier of trackers, separated by commas',
+  },
+  {
+    ...{ name: 'web-seed', value: '<url>', type: 'text', list: true, own: true, parse: parseText },
+    help: 'a URL of the content',
+  },
+  { name: 'private', type: 'boolean', own: true, help: 'peers come only from the trackers' },
+  { name: 'comment', value: '<text>', type: 'text', own: true, help: 'a comment' },
+  {
+    ...{ name: 'name', value: '<name>', type: 'text', own: true },
+    ...{ help: 'the name of the torrent', default: 'the last name of PATH' },
+  },
+  {
+    ...{ name: 'date', type: 'boolean', on: true, own: true },
+    help: 'leave the date out: the same input gives the same bytes',
+  },
+  { name: 'quiet', short: 'q', type: 'boolean', help: 'no progress' },
+])

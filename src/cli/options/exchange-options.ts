@@ -1,0 +1,72 @@
+/** Options of commands that exchange content with peers. */
+import { parseDuration, parseRatio, parseSize, parseWhole } from '../quantities.ts'
+import { inGroup } from './definition.ts'
+import { parseWebSeed } from './parse-values.ts'
+import { LISTEN, PEER_OPTIONS } from './peer-options.ts'
+
+const CONNECTIONS = parseWhole(1, 10_000)
+
+const LIMITS = inGroup('Limits:', [
+  {
+    ...{ name: 'max-peers', value: '<n>', type: 'number', parse: CONNECTIONS, default: '100' },
+    help: 'maximum number of connections',
+  },
+  {
+    ...{ name: 'max-peers-per-address', value: '<n>', type: 'number', parse: CONNECTIONS, default: '4' },
+    help: 'maximum number of connections per IP address',
+  },
+  {
+    ...{ name: 'hash-threads', value: '<n>', type: 'number', parse: parseWhole(0, 64) },
+    ...{ help: 'threads that hash existing files, 0 for none', default: 'one per core, at most 4' },
+  },
+  {
+    ...{ name: 'memory', value: '<size>', type: 'quantity', parse: parseSize, default: '64M' },
+    help: 'memory for data in flight',
+  },
+  {
+    ...{ name: 'up', value: '<rate>', type: 'quantity', parse: parseSize },
+    help: 'maximum upload rate, in bytes per second',
+  },
+])
+
+/** Options that say how much a run reports. */
+export const REPORT_OPTIONS = inGroup('Reports:', [
+  { name: 'json', type: 'boolean', own: true, help: 'events as lines of JSON on standard error' },
+  { name: 'verbose', short: 'v', type: 'boolean', help: 'report connections to peers as well' },
+])
+
+/** Options of every command that exchanges content with peers. */
+export const EXCHANGE_OPTIONS = [...PEER_OPTIONS, ...LIMITS, ...REPORT_OPTIONS]
+
+/** Options of commands that download content. */
+export const FETCH_OPTIONS = [
+  ...inGroup('Peers:', [
+    {
+      ...{ name: 'web-seed', value: '<url>', type: 'text', list: true, parse: parseWebSeed },
+      help: 'download from this HTTP server too',
+    },
+    { name: 'web-seeds', type: 'boolean', on: true, help: 'do not use the web seeds of the torrent' },
+  ]),
+  ...LISTEN,
+  ...inGroup('Limits:', [
+    {
+      ...{ name: 'down', value: '<rate>', type: 'quantity', parse: parseSize },
+      help: 'maximum download rate, in bytes per second',
+    },
+  ]),
+]
+
+/** Options of commands that share content until a goal is reached. */
+export const SHARE_OPTIONS = [
+  ...EXCHANGE_OPTIONS,
+  ...inGroup('Sharing:', [
+    {
+      ...{ name: 'seed-ratio', value: '<r>', type: 'number', parse: parseRatio },
+      help: 'share until this many times the size is uploaded',
+    },
+    {
+      ...{ name: 'seed-time', value: '<duration>', type: 'quantity', parse: parseDuration },
+      help: 'share for this long',
+    },
+  ]),
+]

@@ -1,0 +1,67 @@
+/** Options of every command that connects to peers. */
+import { parseAddress } from '../../index.ts'
+import { parseDuration, parseWhole } from '../quantities.ts'
+import { inGroup } from './definition.ts'
+import { parseIp } from './parse-values.ts'
+
+const PEERS = inGroup('Peers:', [
+  {
+    ...{ name: 'peer', value: '<host:port>', type: 'text', list: true, parse: parseAddress },
+    help: 'connect to this peer too',
+  },
+  {
+    ...{ name: 'port', value: '<n>', type: 'number', parse: parseWhole(1, 65535), default: 'a free one' },
+    help: 'listen on this port',
+  },
+  {
+    ...{ name: 'bind', value: '<address>', type: 'text', parse: parseIp, default: 'all' },
+    help: 'listen on this IP address, and connect from it',
+  },
+  { name: 'tracker', type: 'boolean', on: true, help: 'contact no trackers' },
+  { name: 'dht', type: 'boolean', on: true, help: 'do not use the DHT' },
+  {
+    ...{ name: 'dht-node', value: '<host:port>', type: 'text', list: true, parse: parseAddress },
+    help: 'enter the DHT at this node instead of the public routers',
+  },
+  {
+    ...{ name: 'allow-local', type: 'boolean' },
+    help: 'let torrents, links and redirects name servers in the local network',
+  },
+  { name: 'lsd', type: 'boolean', on: true, help: 'do not look for peers in the local network' },
+  { name: 'pex', type: 'boolean', on: true, help: 'do not exchange addresses of peers with peers' },
+  {
+    ...{ name: 'encryption', value: '<when>', type: 'text', default: 'prefer' },
+    ...{ choices: ['prefer', 'require', 'off'], help: 'encrypted connections' },
+  },
+])
+
+const QUIET = inGroup('Reports:', [
+  { name: 'quiet', short: 'q', type: 'boolean', help: 'no progress, no warnings' },
+])
+
+/** The option of every command that names files. */
+const NAMES = inGroup('Files:', [
+  {
+    ...{ name: 'portable-names', type: 'boolean', default: 'names that are valid here' },
+    help: 'use file names that are valid on Windows too',
+  },
+])
+
+/** The option that turns incoming connections off. */
+export const LISTEN = inGroup('Peers:', [
+  { name: 'listen', type: 'boolean', on: true, help: 'accept no connections from peers' },
+])
+
+/** The option of a run that gives up. */
+export const TIMEOUT = inGroup('Limits:', [
+  {
+    ...{ name: 'timeout', value: '<duration>', type: 'quantity', parse: parseDuration },
+    ...{ help: 'give up after this long without data', default: 'never on a terminal, else 10m' },
+  },
+])
+
+/** Options of every command that reads names of files and connects to peers. */
+export const PEER_OPTIONS = [...NAMES, ...PEERS, ...QUIET]
+
+/** Options of commands that need peers only for the metadata of a link. */
+export const METADATA_OPTIONS = [...PEER_OPTIONS, ...LISTEN, ...TIMEOUT]
