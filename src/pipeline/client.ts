@@ -97,8 +97,8 @@ const DEFAULT_MEMORY_BYTES = 64 << 20
 const DEFAULT_MAX_PEERS = 200
 
 /**
- * What the torrents of one process share: the identity, the port, the DHT and LSD, the rate limits, the connections and the
- * memory. Nothing is opened before the first torrent needs it.
+ * Owns what the torrents of one process share: the identity, the port, the DHT and LSD, the rate limits, the connections and
+ * the memory. Nothing is opened before the first torrent needs it.
  */
 export class Client extends EventEmitter<ClientEvents> {
   /** The peer id of all torrents, 20 bytes. */

@@ -13,7 +13,7 @@ import { resumeAt } from './resume/find-verified-pieces.ts'
 import { isMetainfo, loadSource, type TorrentSource } from './sources/torrent-source.ts'
 import type { Torrent } from './torrent.ts'
 
-/** Where the files of a download go, and which. */
+/** The directory for a download, and the selected files. */
 export interface DirectoryOptions extends Pick<ContentOptions, 'select'> {
   /** The directory for the files. */
   readonly output: string
@@ -34,11 +34,11 @@ export interface DownloadOptions
     Omit<AddTorrentOptions, 'fs' | 'storage' | 'resume' | 'trusted' | 'wanted'> {}
 
 /**
- * Downloads the files of a torrent to a directory. Pieces that are there already are kept.
+ * Downloads the files of a torrent to a directory. Existing pieces are kept.
  *
  * Resolves when the metadata is known and the download has started; then `torrent.done` resolves when it is complete.
- * Call `torrent.close()` in the end. Files that are there under other names are found by `findFiles`. Of a magnet link
- * that selects files (BEP 53), only these are wanted, unless `select` is given.
+ * Call `torrent.close()` in the end. Existing files with other names are found by `findFiles`. If a magnet link
+ * selects files (BEP 53), only these are wanted, unless `select` is given.
  *
  * Rejects as `Client.add` does, with ERR_STALLED when no peer sends the metadata within `timeout`, and with the reason of
  * `signal`.

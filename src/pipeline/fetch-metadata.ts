@@ -7,7 +7,7 @@ import type { TorrentSource } from './sources/torrent-source.ts'
 import type { MetadataProgress } from './torrent/progress.ts'
 import type { Torrent } from './torrent.ts'
 
-/** Receivers of what happens while metadata is fetched. */
+/** Callbacks for events while metadata is fetched. */
 export interface MetadataListeners {
   /** Called every second. */
   readonly progress?: (progress: MetadataProgress & { readonly reason: string }) => void
@@ -24,8 +24,8 @@ export interface FetchMetadataOptions
 const REPORT_INTERVAL_MS = 1000
 
 /**
- * Fetches the metadata of a torrent: of a magnet link from peers (BEP 9) and from the URLs that it names. It then
- * disconnects; to go on over the same connections, use `download`, `stream` or `Client.add`.
+ * Fetches the metadata of a magnet link from peers (BEP 9) and from the URLs in the link, and then disconnects. To continue
+ * over the same connections, use `download`, `stream` or `Client.add`.
  *
  * Rejects as `Client.add` does, with ERR_STALLED when nothing was received within `timeout`, and with ERR_ABORTED after an
  * abort.
@@ -50,7 +50,7 @@ export async function fetchMetadata(
   }
 }
 
-/** Resolves with the metadata of a torrent that was added, and reports until then. Rejects with what ended the torrent. */
+/** Resolves with the metadata of a torrent, and reports until then. Rejects with the error that ended the torrent. */
 export async function whenReady(
   torrent: Torrent,
   { progress, warning }: MetadataListeners,

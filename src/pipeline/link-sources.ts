@@ -5,7 +5,7 @@ import { type LoadTorrentOptions, loadTorrent } from './sources/load-torrent.ts'
 import type { Torrent } from './torrent.ts'
 
 /**
- * Requests the .torrent from the URLs that a magnet link names (`xs`, `as`), until the torrent's metadata is known.
+ * Requests the .torrent from the URLs in a magnet link (`xs`, `as`), until the torrent's metadata is known.
  * A URL that fails is a `warning` of the torrent.
  */
 export function loadFromLink(torrent: Torrent, magnet: Magnet, options: LoadTorrentOptions): void {

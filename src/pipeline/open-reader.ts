@@ -14,15 +14,15 @@ export interface ReaderOptions extends Omit<AddTorrentOptions, Exclude<keyof Con
   readonly lend?: boolean
 }
 
-/** A stream of bytes, with the torrent that they come from. */
+/** A stream of the bytes of a torrent, with that torrent. */
 export interface TorrentReader extends DeferredReader {
-  /** Resolves when the torrent was added, before its metadata is known. Rejects with what the stream fails with. */
+  /** Resolves when the torrent was added, before its metadata is known. Rejects with the error of the stream. */
   readonly torrent: Promise<Torrent>
 }
 
 /**
- * Opens a reader of a torrent that is added for it. The torrent closes after the last byte, or when the reader is
- * destroyed; a failure of either ends the other.
+ * Adds a torrent and opens a reader of it. The torrent closes after the last byte, or when the reader is destroyed. An error
+ * of either ends the other.
  * @param begin begins the torrent and opens its reader, once the metadata is known
  * @internal
  */

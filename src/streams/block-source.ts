@@ -11,7 +11,7 @@ export interface Fetcher {
   readonly bits: Bitfield
   /** Which of them to request first, or not at all. */
   readonly peerPieces: FetcherPieces
-  readonly window: Pick<RequestWindow, 'usualWaitMs'>
+  readonly window: Pick<RequestWindow, 'meanWaitMs'>
   /** Requests under way, without those that other fetchers may repeat. */
   readonly outstanding: number
   /** Requests that it can take now. */
@@ -65,7 +65,7 @@ export interface BlockSource {
 export interface RequestWindow {
   readonly size: number
   /** The recent time from a request to its block, in milliseconds. */
-  readonly usualWaitMs?: number | undefined
+  readonly meanWaitMs?: number | undefined
   /** A block came, `waited` milliseconds after its request. */
   onBlock(bytes: number, waited: number, now: number): void
   /** The peer did not answer in time. */

@@ -66,10 +66,10 @@ function dialAll(candidates: Candidates, from: number): string[] {
   const hosts: string[] = []
   for (let now = from; now < from + MINUTE; now += 1000) {
     for (let n = 0; n < 32; n++) {
-      const candidate = candidates.next(now)
+      const candidate = candidates.takeNext(now)
       if (!candidate) break
       hosts.push(candidate.address.host)
-      candidates.closed(candidate, now, false, 'connect ECONNREFUSED')
+      candidates.onClose(candidate, now, false, 'connect ECONNREFUSED')
     }
   }
   return hosts
@@ -81,7 +81,7 @@ t.test(
     for (const source of ['PEX', 'DHT', 'LSD', 'incoming']) {
       for (const honest of ['option', 'http://tracker.example']) {
         const candidates = new Candidates()
-        for (let n = 0; n < 20_000; n++) candidates.add(address(n), source, { teller: `t${n % 300}` })
+        for (let n = 0; n < 20_000; n++) candidates.add(address(n), source, { referrer: `t${n % 300}` })
         t.ok(candidates.size <= 1024, `${source}: ${candidates.size}`)
         t.equal(candidates.add({ host: '30.0.0.1', port: 1 }, honest), true)
         t.ok(dialAll(candidates, 0).includes('30.0.0.1'), `${source}, ${honest}`)
@@ -92,10 +92,10 @@ t.test(
 
 t.test('one peer that names thousands of addresses does not displace those of others', async t => {
   const candidates = new Candidates()
-  for (let n = 0; n < 1000; n++) candidates.add(address(n), 'PEX', { teller: `honest ${n % 20}` })
-  for (let n = 0; n < 10_000; n++) candidates.add(address(n, 7), 'PEX', { teller: 'liar' })
+  for (let n = 0; n < 1000; n++) candidates.add(address(n), 'PEX', { referrer: `honest ${n % 20}` })
+  for (let n = 0; n < 10_000; n++) candidates.add(address(n, 7), 'PEX', { referrer: 'liar' })
   const ports = new Map<number, number>()
-  for (let found = candidates.next(0); found; found = candidates.next(0)) {
+  for (let found = candidates.takeNext(0); found; found = candidates.takeNext(0)) {
     ports.set(found.address.port, (ports.get(found.address.port) ?? 0) + 1)
   }
   t.ok(ports.get(6881)! >= 850, `${ports.get(6881)} of 1,000 honest ones are left`)
@@ -118,7 +118,7 @@ t.test('a host gets a few ports, more from a tracker, and new ports replace thos
     t.equal(dialAll(candidates, 0).length, most * 5, `${source}: each with growing pauses`)
     ports(1000)
     t.equal(candidates.size, most, 'replaced')
-    t.equal(candidates.next(MINUTE), undefined, 'another port of that host is not dialled sooner')
+    t.equal(candidates.takeNext(MINUTE), undefined, 'another port of that host is not dialled sooner')
   }
 })
 
@@ -127,13 +127,13 @@ t.test('an address is forgotten after ten failures, or after half an hour out of
   candidates.add(address(1), 'PEX', { now: 0 })
   for (let minute = 0; minute < 20; minute++) dialAll(candidates, minute * MINUTE)
   t.equal(candidates.size, 0)
-  t.same([...candidates.idlers()], [[address(1), 'connect ECONNREFUSED']], 'but not why')
+  t.same([...candidates.listIdle()], [[address(1), 'connect ECONNREFUSED']], 'but not why')
   candidates.add(address(2), 'PEX', { now: 0 })
-  t.equal(candidates.next(31 * MINUTE), undefined)
+  t.equal(candidates.takeNext(31 * MINUTE), undefined)
   t.equal(candidates.size, 0)
   candidates.add(address(3), 'http://tracker.example', { now: 31 * MINUTE })
   dialAll(candidates, 31 * MINUTE)
-  candidates.next(HOUR)
+  candidates.takeNext(HOUR)
   t.equal(candidates.size, 1, 'a tracker will name it again')
 })
 
@@ -142,20 +142,20 @@ t.test('a seed dials no seeds, and gives up on peers that left', async t => {
   const seeding = { seeding: true }
   candidates.add(address(1), 'http://tracker.example')
   candidates.add(address(2), 'http://tracker.example')
-  const [first, second] = [candidates.next(0, seeding)!, candidates.next(0, seeding)!]
+  const [first, second] = [candidates.takeNext(0, seeding)!, candidates.takeNext(0, seeding)!]
   first.seed = true
-  candidates.closed(first, 0, true)
-  candidates.closed(second, 0, false)
+  candidates.onClose(first, 0, true)
+  candidates.onClose(second, 0, false)
   let dialled = 0
   for (let now = 0; now < HOUR; now += 1000) {
-    const candidate = candidates.next(now, seeding)
+    const candidate = candidates.takeNext(now, seeding)
     if (!candidate) continue
     t.same(candidate.address, address(2))
-    candidates.closed(candidate, now, false)
+    candidates.onClose(candidate, now, false)
     dialled++
   }
   t.equal(dialled, 2, 'three attempts in all')
-  t.same(candidates.next(HOUR)?.address, address(1), 'a downloader dials it')
+  t.same(candidates.takeNext(HOUR)?.address, address(1), 'a downloader dials it')
 })
 
 t.test(
@@ -177,8 +177,8 @@ t.test('changing reports of our external address cost no more than dialling', as
     for (let n = 0; n < 1500; n++) candidates.add(address(n), `http://tracker${n % 5}.example`)
     const before = process.cpuUsage().user
     for (let n = 0; n < 1000; n++) {
-      if (seen) candidates.seenAt({ host: `9.9.9.${n % 2}`, port: 6881 })
-      if (n % 100 === 0) candidates.next(0)
+      if (seen) candidates.setOwnAddress({ host: `9.9.9.${n % 2}`, port: 6881 })
+      if (n % 100 === 0) candidates.takeNext(0)
     }
     return process.cpuUsage().user - before
   }
@@ -191,9 +191,9 @@ t.test('changing reports of our external address cost no more than dialling', as
   function onePass() {
     const candidates = new Candidates()
     for (let n = 0; n < 1500; n++) candidates.add(address(n), `http://tracker${n % 5}.example`)
-    candidates.seenAt({ host: '9.9.9.9', port: 6881 })
+    candidates.setOwnAddress({ host: '9.9.9.9', port: 6881 })
     const before = process.cpuUsage().user
-    candidates.next(0)
+    candidates.takeNext(0)
     return Math.max(1, process.cpuUsage().user - before)
   }
 })

@@ -1,5 +1,5 @@
 /**
- * How many connections the torrents of a client may have together.
+ * Limits the number of connections of all torrents of a client.
  *
  * Inputs: the limit, the torrents, how many connections each has.
  *

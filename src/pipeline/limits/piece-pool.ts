@@ -1,4 +1,4 @@
-/** Memory for pieces that is used again: fresh memory costs page faults. */
+/** Reuses the memory of pieces, as new memory costs page faults. */
 export class PiecePool {
   readonly #length: number
   readonly #idle: Uint8Array[] = []
@@ -8,7 +8,7 @@ export class PiecePool {
   /**
    * @param length bytes of a piece
    * @param maxIdle number of idle buffers to keep
-   * @param shared true for a `SharedArrayBuffer` each, which workers can read without a copy
+   * @param shared true to use `SharedArrayBuffer`s, which workers can read without a copy
    */
   constructor(length: number, maxIdle: number, shared = false) {
     this.#length = length

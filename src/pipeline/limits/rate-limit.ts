@@ -1,6 +1,6 @@
 import { InputError } from '../../errors.ts'
 import type { Clock, Timer } from '../../ports/clock.ts'
-import { type Ask, FairQueue } from './fair-queue.ts'
+import { type ByteRequest, FairQueue } from './fair-queue.ts'
 
 export interface RateLimitOptions {
   /** Bytes per second, above 0. @default unlimited, as is Infinity */
@@ -10,7 +10,7 @@ export interface RateLimitOptions {
   readonly burst?: number
 }
 
-/** An ask that waits for its turn, as `RateLimit.cancel` takes it. */
+/** A request that waits for its turn, as `RateLimit.cancel` takes it. */
 export type Ticket = object
 
 /** The longest time that `setTimeout` can wait, in ms. */
@@ -19,9 +19,9 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1
 /**
  * A rate that several owners share: a token bucket, and a fair queue before it.
  *
- * A token is a byte. An ask is granted whole as soon as there are tokens at all, and the bucket goes into debt for the
- * rest: so the excess is never more than the burst and one ask, and an ask larger than the burst does not wait for
- * ever. There is a timer only while an ask waits.
+ * A token is a byte. A request is granted whole as soon as there is any token, and the bucket goes into debt for the rest.
+ * So the excess is never more than the burst and one request, and a request larger than the burst does not wait forever.
+ * There is a timer only while a request waits.
  */
 export class RateLimit {
   /** Bytes granted so far. */
@@ -29,7 +29,7 @@ export class RateLimit {
   readonly #rate: number
   readonly #capacity: number
   readonly #clock: Clock
-  readonly #asks = new FairQueue()
+  readonly #requests = new FairQueue()
   #tokens: number
   #filledAt: number
   #timer: Timer | undefined
@@ -55,57 +55,57 @@ export class RateLimit {
     this.#filledAt = clock.now()
   }
 
-  /** The number of asks that wait. */
+  /** The number of requests that wait. */
   get waiting(): number {
-    return this.#asks.size
+    return this.#requests.size
   }
 
   /**
-   * Asks for `bytes` (64 KiB at most, for the sake of the other owners), and calls `go` once when they are granted:
-   * at once, or in turn. `go` may ask again.
-   * @param owner has a share of its own; without it, every ask has
-   * @returns the ticket of an ask that waits, `undefined` when `go` was called
+   * Requests `bytes`, and calls `onGranted` once when they are granted: at once, or in turn. `onGranted` may request again.
+   * At most 64 KiB, so that other owners do not wait long.
+   * @param owner has its own share; without an owner, every request has its own share
+   * @returns the ticket of a request that waits, `undefined` when `onGranted` was called
    */
-  take(bytes: number, go: () => void, owner: object = go): Ticket | undefined {
+  take(bytes: number, onGranted: () => void, owner: object = onGranted): Ticket | undefined {
     if (this.#closed) return { bytes }
     if (this.#rate === Number.POSITIVE_INFINITY) {
       this.granted += bytes
-      go()
+      onGranted()
       return undefined
     }
-    const ask = this.#asks.push(bytes, go, owner)
+    const request = this.#requests.push(bytes, onGranted, owner)
     // while the timer runs there are no tokens
     if (!this.#timer) this.#grant()
-    return this.#asks.has(ask) ? ask : undefined
+    return this.#requests.has(request) ? request : undefined
   }
 
-  /** Takes an ask back: its `go` is not called. A ticket that was granted already changes nothing. */
+  /** Withdraws a request: its `onGranted` is not called. Has no effect on a ticket that was granted. */
   cancel(ticket: Ticket | undefined): void {
-    this.#asks.delete(ticket as Ask)
-    // the next ask waits for the same moment: when there are tokens again
-    if (this.#asks.size === 0) this.#disarm()
+    this.#requests.delete(ticket as ByteRequest)
+    // the next request waits for the same moment: when there are tokens again
+    if (this.#requests.size === 0) this.#disarm()
   }
 
-  /** Drops all asks, and those that come from now on. Idempotent. */
+  /** Drops all requests, now and later. Idempotent. */
   close(): void {
     this.#closed = true
-    this.#asks.clear()
+    this.#requests.clear()
     this.#disarm()
   }
 
   #grant(): void {
-    // a `go` that asks again gets its turn in the loop below, however deep it is
+    // an `onGranted` that requests again gets its turn in the loop below, however deep it is
     if (this.#granting) return
     this.#granting = true
     try {
       this.#fill()
       while (this.#tokens > 0) {
-        const ask = this.#asks.first
-        if (!ask) break
-        this.#asks.grant(ask)
-        this.#tokens -= ask.bytes
-        this.granted += ask.bytes
-        ask.go()
+        const request = this.#requests.first
+        if (!request) break
+        this.#requests.grant(request)
+        this.#tokens -= request.bytes
+        this.granted += request.bytes
+        request.onGranted()
       }
     } finally {
       this.#granting = false
@@ -122,7 +122,7 @@ export class RateLimit {
   }
 
   #arm(): void {
-    if (this.#timer || this.#asks.size === 0) return
+    if (this.#timer || this.#requests.size === 0) return
     // the first whole millisecond at which the bucket is above 0
     const wait = Math.max(0, Math.floor((-this.#tokens * 1000) / this.#rate) + 1)
     this.#timer = this.#clock.setTimeout(

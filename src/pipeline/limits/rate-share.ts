@@ -1,67 +1,67 @@
 import type { ByteLimit } from '../../streams/byte-limit.ts'
-import { type Ask, FairQueue } from './fair-queue.ts'
+import { type ByteRequest, FairQueue } from './fair-queue.ts'
 
 /**
  * One torrent's share of a rate that all torrents of a client have together.
  *
- * It asks the common limit for one peer at a time, in its own name: so torrents have equal shares of the rate,
- * however many peers each has, and the peers of a torrent have equal shares of the torrent's.
+ * It requests bytes of the common limit for one peer at a time, as one owner. So torrents have equal shares of the rate,
+ * however many peers each has, and the peers of a torrent have equal shares of the torrent's share.
  */
 export class RateShare implements ByteLimit {
   readonly #common: ByteLimit
-  readonly #asks = new FairQueue()
-  /** The ask that the common limit was asked for, and its ticket there. */
-  #current: Ask | undefined
+  readonly #requests = new FairQueue()
+  /** The request that was forwarded to the common limit, and its ticket there. */
+  #current: ByteRequest | undefined
   #ticket: object | undefined
-  #asking = false
+  #isForwarding = false
 
   constructor(common: ByteLimit) {
     this.#common = common
   }
 
-  take(bytes: number, go: () => void, peer: object): object | undefined {
-    const ask = this.#asks.push(bytes, go, peer)
-    this.#askCommon()
-    return this.#asks.has(ask) ? ask : undefined
+  take(bytes: number, onGranted: () => void, peer: object): object | undefined {
+    const request = this.#requests.push(bytes, onGranted, peer)
+    this.#requestFromCommon()
+    return this.#requests.has(request) ? request : undefined
   }
 
   cancel(ticket: object): void {
-    const ask = ticket as Ask
-    this.#asks.delete(ask)
-    if (ask !== this.#current) return
+    const request = ticket as ByteRequest
+    this.#requests.delete(request)
+    if (request !== this.#current) return
     this.#current = undefined
     if (this.#ticket) this.#common.cancel(this.#ticket)
-    this.#askCommon()
+    this.#requestFromCommon()
   }
 
-  /** Drops all asks. To be called when the torrent ends. */
+  /** Drops all requests. Called when the torrent ends. */
   close(): void {
-    this.#asks.clear()
+    this.#requests.clear()
     this.#current = undefined
     if (this.#ticket) this.#common.cancel(this.#ticket)
   }
 
-  #askCommon(): void {
-    if (this.#asking) return // the loop below goes on
-    this.#asking = true
-    while (!this.#current && this.#asks.first) this.#askFor(this.#asks.first)
-    this.#asking = false
+  #requestFromCommon(): void {
+    if (this.#isForwarding) return // the loop below goes on
+    this.#isForwarding = true
+    while (!this.#current && this.#requests.first) this.#forward(this.#requests.first)
+    this.#isForwarding = false
   }
 
-  #askFor(ask: Ask): void {
-    this.#current = ask
+  #forward(request: ByteRequest): void {
+    this.#current = request
     const ticket = this.#common.take(
-      ask.bytes,
+      request.bytes,
       () => {
-        if (this.#current !== ask) return
+        if (this.#current !== request) return
         this.#current = undefined
         this.#ticket = undefined
-        this.#asks.grant(ask)
-        ask.go()
-        this.#askCommon()
+        this.#requests.grant(request)
+        request.onGranted()
+        this.#requestFromCommon()
       },
       this,
     )
-    if (this.#current === ask) this.#ticket = ticket
+    if (this.#current === request) this.#ticket = ticket
   }
 }

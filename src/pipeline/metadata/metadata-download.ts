@@ -7,7 +7,7 @@ import type { Swarm } from '../swarm/swarm.ts'
 import { MetadataPicker } from './metadata-picker.ts'
 
 export interface MetadataDownloadEvents {
-  /** The info dictionary is there: its SHA-1 is the info-hash. */
+  /** The info dictionary has arrived: its SHA-1 is the info-hash. */
   complete: [info: Buffer]
 }
 
@@ -19,10 +19,10 @@ export interface MetadataDownloadOptions {
   readonly now: () => number
 }
 
-/** Milliseconds that a peer may owe us an answer before it is disconnected. */
+/** Milliseconds after which a request without an answer counts as rejected. */
 const ANSWER_TIMEOUT_MS = 15_000
 
-/** Fetches the metadata of a torrent from the peers of its swarm: asks several at once, and believes none (BEP 9). */
+/** Fetches the metadata of a torrent from several peers at once, and verifies it (BEP 9). */
 export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   readonly #options: MetadataDownloadOptions
   readonly #picker: MetadataPicker<Peer>
@@ -52,22 +52,22 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
     })
   }
 
-  /** How many peers offer metadata now. */
+  /** The number of connected peers that offer metadata. */
   get offering(): number {
     return this.#offering.size
   }
 
-  /** Pieces of metadata that are there, and all that there are; 0 while that is not known. */
+  /** The number of pieces of metadata that have arrived, and of all; 0 while that is not known. */
   get progress(): { readonly have: number; readonly of: number } {
     return this.#picker.progress
   }
 
-  /** What a connected peer did for the metadata, in words. */
+  /** Describes how a connected peer answered requests for metadata. */
   describe(peer: Peer): string {
     return this.#offering.has(peer) ? 'has not given all of it yet' : 'had no metadata to give'
   }
 
-  /** Asks for what is late. To be called now and then. */
+  /** Requests late pieces again. Called several times a second. */
   tick(now: number): void {
     if (this.#ended) return
     for (const peer of this.#offering) {
@@ -77,7 +77,7 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
     this.#askAll()
   }
 
-  /** Asks for nothing more. */
+  /** Sends no more requests. */
   end(): void {
     this.#ended = true
   }
@@ -112,7 +112,7 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
 
   #ask(peer: Peer): void {
     if (this.#ended) return
-    const pieces = this.#picker.nextPieces(peer, this.#options.now())
+    const pieces = this.#picker.choosePieces(peer, this.#options.now())
     if (pieces.length > 0) peer.extensions.requestMetadata(pieces)
   }
 

@@ -7,48 +7,48 @@ export interface MetadataPickerOptions {
   readonly matches: (info: Uint8Array) => boolean
 }
 
-/** Metadata of one claimed size as it comes together. */
+/** Incomplete metadata of one claimed size. */
 interface Draft<Peer> {
   readonly size: number
   readonly pieces: Map<number, { readonly data: Uint8Array; readonly from: Peer }>
-  /** All pieces before this one are there. */
+  /** All pieces before this one have arrived. */
   firstMissing: number
 }
 
-/** A peer that says that it has the metadata. */
+/** A peer that claims to have the metadata. */
 interface Source<Peer> {
   draft: Draft<Peer>
-  /** It gave a part of what turned out wrong: it gives all by itself now. */
+  /** True after it sent a part of wrong metadata: it then has to send all of it alone. */
   suspect: boolean
-  /** Pieces that it was asked for, and when. */
+  /** The pieces that were requested from it, and when. */
   readonly asked: Map<number, number>
-  /** When it may be asked again, in ms of the clock. */
+  /** The time from which requests are sent to it again, in ms of the clock. */
   notBefore: number
 }
 
-/** Requests under way to one peer: libtorrent and transmission take more. */
+/** Maximum requests in flight to one peer: libtorrent and transmission accept more. */
 const MAX_REQUESTS_PER_PEER = 8
-/** Milliseconds after which others are asked for what a peer does not answer. */
+/** Milliseconds after which an unanswered request is also sent to another peer. */
 export const METADATA_PATIENCE_MS = 3_000
-/** Milliseconds that a peer is left alone when it has rejected a request. */
+/** Milliseconds without requests to a peer after it rejected one. */
 const REJECTED_REST_MS = 30_000
 
 /**
  * Decides which peer to ask for which piece of the metadata, and which peers have sent wrong pieces.
  *
- * Depends on: the size that each peer claims; what each was asked for, when, and gave; rejects; the time; if
- * a whole draft is right. Peers that claim the same size share a draft. One that is wrong as a whole is each giver's own
- * from then on: a peer that then completes a wrong draft alone has lied.
+ * Inputs: the size that each peer claims; the requests, answers and rejects of each, and their times; the result of the hash;
+ * the time. Peers that claim the same size share a draft. When the hash of a complete draft is wrong, each peer that sent a
+ * part of it gets its own draft. A peer that completes a wrong draft alone has lied.
  */
 export class MetadataPicker<Peer> {
-  /** The metadata, once it is right. */
+  /** The metadata, once its hash is right. */
   info: Buffer | undefined
-  /** How many whole drafts were wrong: after each, other peers may be asked for what they were not asked before. */
+  /** The number of complete drafts with a wrong hash. After each, peers may be asked for other pieces than before. */
   wrongDrafts = 0
   readonly #maxSize: number
   readonly #right: MetadataPickerOptions['matches']
   readonly #sources = new Map<Peer, Source<Peer>>()
-  /** What peers share, by size. */
+  /** The shared drafts, by size. */
   readonly #shared = new Map<number, Draft<Peer>>()
 
   constructor({ maxSize, matches }: MetadataPickerOptions) {
@@ -56,7 +56,7 @@ export class MetadataPicker<Peer> {
     this.#right = matches
   }
 
-  /** Pieces that are there, and all, of the draft that is furthest. */
+  /** The number of pieces that have arrived, and of all, of the draft with the most pieces. */
   get progress(): { readonly have: number; readonly of: number } {
     let best = { have: 0, of: 0 }
     for (const { draft } of this.#sources.values()) {
@@ -74,15 +74,15 @@ export class MetadataPicker<Peer> {
     return true
   }
 
-  /** The peer is gone; what it gave stays. */
+  /** Removes a peer that disconnected. Its pieces are kept. */
   removePeer(peer: Peer): void {
     const source = this.#sources.get(peer)
     this.#sources.delete(peer)
     if (source) this.#forget(source.draft)
   }
 
-  /** What to ask a peer for now. */
-  nextPieces(peer: Peer, now: number): number[] {
+  /** Returns the pieces to request from a peer now, and notes them as requested. */
+  choosePieces(peer: Peer, now: number): number[] {
     const source = this.#sources.get(peer)
     if (!source || this.info || source.notBefore > now) return []
     const { asked, draft } = source
@@ -101,7 +101,7 @@ export class MetadataPicker<Peer> {
     return pieces
   }
 
-  /** A peer sent a piece. What it was not asked for is ignored. @returns what is wrong with that, in words */
+  /** Adds a piece from a peer, if it was requested. @returns how the peer violated the protocol, if it did */
   addPiece(peer: Peer, piece: number, data: Uint8Array): string | undefined {
     const source = this.#sources.get(peer)
     if (!source?.asked.delete(piece) || this.info) return undefined
@@ -110,11 +110,11 @@ export class MetadataPicker<Peer> {
     if (data.length !== length) return `sent ${data.length} bytes of metadata, expected ${length}`
     if (draft.pieces.has(piece)) return undefined
     draft.pieces.set(piece, { data, from: peer })
-    this.#shed(draft)
-    return draft.pieces.size === metadataPieces(draft.size) ? this.#judge(draft) : undefined
+    this.#limitMemory(draft)
+    return draft.pieces.size === metadataPieces(draft.size) ? this.#checkHash(draft) : undefined
   }
 
-  /** A peer does not have it after all, or gives no more for now. */
+  /** A peer rejected a request: it gets no more requests for a while. */
   onReject(peer: Peer, now: number): void {
     const source = this.#sources.get(peer)
     if (!source) return
@@ -122,14 +122,14 @@ export class MetadataPicker<Peer> {
     source.notBefore = now + REJECTED_REST_MS
   }
 
-  /** Since when a peer owes us an answer, in ms of the clock. */
+  /** The time of the oldest unanswered request to a peer, in ms of the clock. */
   owesSince(peer: Peer): number | undefined {
     const times = this.#sources.get(peer)?.asked.values() ?? []
     const oldest = Math.min(...times)
     return oldest === Number.POSITIVE_INFINITY ? undefined : oldest
   }
 
-  /** What others were asked for, and may still answer in time. */
+  /** The pieces with a request in flight to any peer. */
   #askedOf(draft: Draft<Peer>, now: number): Set<number> {
     const busy = new Set<number>()
     for (const source of this.#sources.values()) {
@@ -139,8 +139,8 @@ export class MetadataPicker<Peer> {
     return busy
   }
 
-  /** All pieces are there. @returns what the last giver did wrong, if it is proven that it did */
-  #judge(draft: Draft<Peer>): string | undefined {
+  /** Checks the hash of a complete draft. @returns how the last peer violated the protocol, if that is proven */
+  #checkHash(draft: Draft<Peer>): string | undefined {
     const parts = Array.from({ length: draft.pieces.size }, (_, piece) => draft.pieces.get(piece)!)
     const info = Buffer.concat(parts.map(({ data }) => data))
     if (this.#right(info)) {
@@ -159,7 +159,7 @@ export class MetadataPicker<Peer> {
         : this.#draftOf(draft.size)
     }
     if (givers.size === 1) return 'sent metadata that does not match the info-hash'
-    // What each gave need not be asked for again: if it is wrong, that is found out.
+    // The pieces of each peer need no new request: wrong ones are found when its own draft is complete.
     for (const [piece, given] of draft.pieces) {
       const source = this.#sources.get(given.from)
       if (source?.suspect && source.draft.size === draft.size) source.draft.pieces.set(piece, given)
@@ -173,15 +173,15 @@ export class MetadataPicker<Peer> {
     return draft
   }
 
-  /** Gives up a draft that no connected peer can complete, unless its peers may come back. */
+  /** Drops a draft that no connected peer can complete, if it is empty or there are too many. */
   #forget(draft: Draft<Peer>): void {
     const used = [...this.#sources.values()].some(source => source.draft === draft)
     if (used || this.#shared.get(draft.size) !== draft) return
     if (draft.pieces.size === 0 || this.#shared.size > 8) this.#shared.delete(draft.size)
   }
 
-  /** Holds no more than two whole drafts: of those that are more, the one with the fewest peers begins anew. */
-  #shed(keep: Draft<Peer>): void {
+  /** Clears the drafts with the fewest peers, until the memory of all is at most twice the maximum size. */
+  #limitMemory(keep: Draft<Peer>): void {
     const drafts = new Map<Draft<Peer>, number>([...this.#shared.values()].map(draft => [draft, 0]))
     for (const { draft } of this.#sources.values()) drafts.set(draft, (drafts.get(draft) ?? 0) + 1)
     const held = () => [...drafts.keys()].reduce((sum, { pieces }) => sum + pieces.size, 0)

@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import type { Ciphers } from '../../codec/mse.ts'
 
-/** An incoming connection of which the torrent is known. */
+/** An incoming connection with a known torrent. */
 export interface AcceptedConnection {
   readonly socket: net.Socket
   /**

@@ -1,7 +1,7 @@
-/** Milliseconds over which the past fades. */
-const FADE = 5000
+/** Milliseconds after which the weight of a measurement has decreased by a factor of e. */
+const DECAY_MS = 5000
 
-/** A rate from a count that only grows: bytes a second, an exponential mean over some seconds. */
+/** Measures the rate of a growing count in bytes per second, as an exponential mean over some seconds. */
 export class ByteRate {
   #count = 0
   #at = -1
@@ -13,10 +13,10 @@ export class ByteRate {
     return this.#weight > 0 ? this.#rate / this.#weight : 0
   }
 
-  /** The count is `count` now. */
+  /** Takes the current count. */
   update(count: number, now: number): void {
     if (this.#at >= 0 && now > this.#at) {
-      const keep = Math.exp((this.#at - now) / FADE)
+      const keep = Math.exp((this.#at - now) / DECAY_MS)
       this.#rate = this.#rate * keep + (((count - this.#count) * 1000) / (now - this.#at)) * (1 - keep)
       this.#weight = this.#weight * keep + (1 - keep)
     }

@@ -5,7 +5,7 @@ import type { Funnel } from '../../streams/torrent/funnel.ts'
 import type { PeerStages } from './peer-stages.ts'
 
 export interface ConnectionEvents {
-  /** There is room for more messages to the peer. */
+  /** The serializer accepts messages again. */
   drain: []
   /** The first stage that ended, with its error. The owner destroys the connection. */
   close: [error: Error | undefined]

@@ -19,7 +19,7 @@ export class DhtPort {
     this.#options = options
   }
 
-  /** Sends our port, once our node can answer queries. To be called regularly. */
+  /** Sends our port, once our node can answer queries. Called several times a second. */
   send(): void {
     if (!this.isOwed) return
     const { dht, host, send } = this.#options

@@ -4,13 +4,13 @@ import { initiate } from '../../codec/mse-handshake.ts'
 import { Decipher } from '../../streams/peer/decipher.ts'
 import { Encipher } from '../../streams/peer/encipher.ts'
 
-/** The two stages between an encrypted connection and those that know messages. */
+/** The two stages between an encrypted socket and the stages of messages. */
 export interface CipherStages {
   readonly decipher: Decipher
   readonly encipher: Encipher
 }
 
-/** What may follow the handshake of encryption: with `require`, nothing plain. */
+/** Returns the methods that may follow the encryption handshake: with `require`, not plaintext. */
 export function cryptoOf(encryption: Encryption): number {
   return encryption === 'require' ? CRYPTO.rc4 : CRYPTO.rc4 | CRYPTO.plaintext
 }

@@ -21,11 +21,11 @@ import type { PeerContext } from './peer-context.ts'
 import { PeerExchange } from './peer-exchange.ts'
 
 export interface ExtensionsEvents {
-  /** The peer said what it can do, or changed it. */
+  /** The peer sent an extended handshake: the first, or a change. */
   handshake: [handshake: ExtendedHandshake]
   /** The peer named other peers (BEP 11). */
   peers: [addresses: readonly PeerAddress[]]
-  /** The peer sent a piece of the metadata, or will not (BEP 9). */
+  /** The peer sent a piece of the metadata, or rejected a request for one (BEP 9). */
   metadata: [message: MetadataMessage]
 }
 
@@ -37,14 +37,14 @@ export interface ExtensionsOptions {
   readonly send: (id: number, payload: Uint8Array) => boolean
 }
 
-/** Requests of a peer that we take at once. */
+/** Number of requests of a peer that we queue. */
 const OUR_REQQ = 500
 /** Our ids of extension messages. */
 const OUR_IDS = { lt_donthave: 1, ut_pex: 2, ut_metadata: UT_METADATA } as const
 
 /** The extension messages between one peer and us (BEP 10): the handshake, metadata, PEX, don't-have. */
 export class Extensions extends EventEmitter<ExtensionsEvents> {
-  /** What the peer said of itself; each handshake changes what it names. */
+  /** The extended handshakes of the peer, merged: a later one changes only the fields that it has. */
   peerHandshake: ExtendedHandshake = { extensions: new Map() }
   /** True if the peer supports the extension protocol. */
   supported = false
@@ -67,14 +67,14 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
     this.#send = send
   }
 
-  /** Handles an extended message; unknown ids are ignored. @returns the message for the Requester that it stands for */
+  /** Handles an extended message; unknown ids are ignored. @returns the message to pass on to the Requester, if any */
   handle(id: number, payload: Uint8Array): DontHaveMessage | undefined {
     return this.#handlers.get(id)?.(payload)
   }
 
   /**
-   * Tells the peer what we can do, or that it has changed. Everything is said each time: libtorrent takes what a later
-   * handshake leaves out for switched off.
+   * Sends our extended handshake, at the start and after changes. It always has all fields, as libtorrent takes an extension
+   * that a later handshake leaves out as disabled.
    */
   sendHandshake(): void {
     if (!this.supported) return
@@ -98,18 +98,18 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
     if (!pex) this.#pex = undefined
   }
 
-  /** Tells the peer that we have a piece no longer, if it understands that (BEP 54). */
+  /** Tells the peer that we lost a piece, if it supports that (BEP 54). */
   sendDontHave(index: number): void {
     const id = this.peerHandshake.extensions.get('lt_donthave') ?? 0
     if (id > 0) this.#send(id, encodeDontHave(index))
   }
 
-  /** Asks for pieces of the metadata. */
+  /** Requests pieces of the metadata. */
   requestMetadata(pieces: readonly number[]): void {
     for (const piece of pieces) this.#sendMetadata(encodeMetadataMessage({ type: 'request', piece }))
   }
 
-  /** What was sent is on its way: there is room for more metadata. */
+  /** Continues to send metadata, after the connection has drained. */
   resume(): void {
     this.#metadata?.resume()
   }
@@ -119,7 +119,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
     return Boolean(this.peerHandshake.extensions.get('ut_pex') && this.#pex?.isDue(now))
   }
 
-  /** Tells the peer which peers came and went since the last time (BEP 11). @param own where it listens itself */
+  /** Tells the peer which peers connected and disconnected since the last message (BEP 11). @param own its own listening address */
   sendPex(connected: ReadonlyMap<string, PexPeer>, own: string | undefined, now: number): void {
     const id = this.peerHandshake.extensions.get('ut_pex')
     const news = id ? this.#pex?.composeMessage(connected, own, now) : undefined

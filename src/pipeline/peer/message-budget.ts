@@ -3,37 +3,37 @@ import { UT_METADATA } from '../../codec/metadata.ts'
 import type { Clock, Timer } from '../../ports/clock.ts'
 import type { MessagePace } from '../../streams/peer/framer.ts'
 
-/** Units that a connection may spend each second, and at once. A short message costs one, and some microseconds. */
+/** Units that a connection may spend each second, and at once. A short message costs one unit: some microseconds. */
 const UNITS_PER_SECOND = 20_000
 const BURST_UNITS = 20_000
-/** Milliseconds to wait at least once they are spent: a timer for each message would cost more than the message. */
-const LEAST_WAIT_MS = 50
-/** Units of messages that make others than this connection work: each peer is looked at. */
+/** Minimum milliseconds to wait when all units are spent. A timer for each message would cost more than the message. */
+const MIN_WAIT_MS = 50
+/** Units of a message of interest, which makes the choker examine every peer. */
 const INTEREST_UNITS = 8
-/** Units of a message of an extension, and how many of its bytes cost one more. */
+/** Units of an extended message, and the number of its bytes that cost one unit more. */
 const EXTENDED_UNITS = 16
 const BYTES_PER_UNIT = 64
 /**
- * Pieces of a message that concerns all of them which cost one unit: a bitfield, a have-all or a have-none but for the first of
- * a connection, as every peer says it; and a don't-have, which of a peer that had all changes how common each piece is.
+ * Pieces that cost one unit in messages about all pieces: a bitfield, have-all or have-none, except for the first of a
+ * connection, and a don't-have, which changes the count of every piece if the peer was a seed.
  */
 const PIECES_PER_UNIT = 5
 /** Our id of lt_donthave (BEP 54). */
-const DONT_HAVE = 1
-/** Connections that may wait at once with a budget of their own; more of them share that of so many. */
+const DONT_HAVE_ID = 1
+/** Connections that can wait with a full budget. When more wait, they share the budget of this many. */
 const MAX_FLOODS = 5
 
-/** What the connections of a torrent share: how many of them wait for their budgets. */
+/** The number of connections of a torrent that wait for their budgets. */
 export interface MessageLoad {
   waiting: number
 }
 
 /**
- * How many messages of one connection are looked at each second, so that none takes the event loop for itself.
+ * Limits the messages of one connection that are handled each second, so that no connection blocks the event loop.
  *
- * Depends on: what each message costs us, and when they came; the number of pieces; the time; how many others wait.
+ * Inputs: the cost of each message, and its time; the number of pieces; the time; the number of connections that wait.
  *
- * Blocks and requests are free here: what was asked for bounds the blocks, and the queue of the `Responder` the requests.
+ * Blocks and requests are free here. Our requests bound the blocks, and the queue of the `Responder` bounds the requests.
  */
 export class MessageBudget implements MessagePace {
   readonly #clock: Clock
@@ -41,7 +41,7 @@ export class MessageBudget implements MessagePace {
   readonly #load: MessageLoad
   #units = BURST_UNITS
   #at: number
-  #toldPieces = false
+  #hasSentPieces = false
   #timer: Timer | undefined
 
   constructor(clock: Clock, pieceCount: number, load: MessageLoad = { waiting: 0 }) {
@@ -61,9 +61,9 @@ export class MessageBudget implements MessagePace {
   }
 
   wait(resume: () => void): void {
-    const owed = Math.max(LEAST_WAIT_MS, Math.ceil((-this.#units * 1000) / UNITS_PER_SECOND))
+    const owed = Math.max(MIN_WAIT_MS, Math.ceil((-this.#units * 1000) / UNITS_PER_SECOND))
     const wait = owed * Math.max(1, ++this.#load.waiting / MAX_FLOODS)
-    // However many share, this wait is worth what is owed.
+    // However many connections share, this wait pays for the units that are owed.
     this.#at = this.#clock.now() + wait - owed
     this.#timer = this.#clock.setTimeout(() => {
       this.#end()
@@ -78,8 +78,8 @@ export class MessageBudget implements MessagePace {
   }
 
   #costOfPayload(id: number, length: number): number {
-    if (id === DONT_HAVE) return this.#pieceCount / PIECES_PER_UNIT
-    // A piece of metadata, which is not decoded: it was asked for, or it is dropped.
+    if (id === DONT_HAVE_ID) return this.#pieceCount / PIECES_PER_UNIT
+    // A piece of metadata is dropped without decoding, unless it was requested.
     return id === UT_METADATA ? 0 : length / BYTES_PER_UNIT
   }
 
@@ -101,8 +101,8 @@ export class MessageBudget implements MessagePace {
       case 'bitfield':
       case 'haveAll':
       case 'haveNone': {
-        const again = this.#toldPieces
-        this.#toldPieces = true
+        const again = this.#hasSentPieces
+        this.#hasSentPieces = true
         return again ? 1 + this.#pieceCount / PIECES_PER_UNIT : 1
       }
       default:

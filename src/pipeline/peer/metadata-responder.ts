@@ -12,14 +12,14 @@ export interface MetadataResponderOptions {
   readonly send: (payload: Uint8Array) => boolean
 }
 
-/** Requests of one peer that wait until it has read what was sent before. */
+/** Maximum requests of one peer that wait until it has read the earlier answers. */
 const MAX_WAITING = 64
-/** How often one connection may have all of the metadata. */
+/** Maximum copies of the metadata for one connection. */
 const MAX_COPIES = 4
 
 /**
- * Gives one peer the metadata of a torrent (BEP 9). What is asked too often, or does not exist, is rejected; and
- * while the peer reads nothing, nothing is sent to it.
+ * Sends the metadata of a torrent to one peer (BEP 9). Rejects requests that are too many, or for pieces that do not exist.
+ * While the peer does not read, nothing is sent to it.
  */
 export class MetadataResponder {
   readonly #options: MetadataResponderOptions
@@ -35,7 +35,7 @@ export class MetadataResponder {
     this.#left = MAX_COPIES * this.#pieces
   }
 
-  /** Answers a ut_metadata message, if it asks for something. */
+  /** Answers a ut_metadata message, if it is a request. */
   handle(payload: Uint8Array): void {
     const message = parseMetadataMessage(payload)
     if (message?.type !== 'request') return
@@ -47,7 +47,7 @@ export class MetadataResponder {
     } else if (this.#room) this.#send(encodeMetadataMessage({ type: 'reject', piece }))
   }
 
-  /** The peer has read what was sent. */
+  /** Continues to send, after the connection has drained. */
   resume(): void {
     this.#room = true
     this.#serve()

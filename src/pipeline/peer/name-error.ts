@@ -1,7 +1,7 @@
 import { formatAddress, type PeerAddress } from '../../codec/compact.ts'
 import { messageOf, PeerError } from '../../errors.ts'
 
-/** An error of one connection, as one that names the peer. */
+/** Returns an error of one connection as an error that names the peer. */
 export function nameError(error: Error, address: PeerAddress): PeerError {
   const name = formatAddress(address)
   if (error instanceof PeerError && error.message.startsWith(name)) return error

@@ -9,7 +9,7 @@ import type { ResponderOptions, ResponderTorrent } from '../../streams/peer/resp
 import type { Funnel } from '../../streams/torrent/funnel.ts'
 import type { MessageLoad } from './message-budget.ts'
 
-/** What all peers of a torrent share. */
+/** The state that all peers of a torrent share. */
 export interface PeerContext {
   /** 20 bytes each. */
   readonly infoHash: Uint8Array
@@ -17,28 +17,28 @@ export interface PeerContext {
   readonly clock: Clock
   /** Our name and version. */
   readonly client: string
-  /** The port that we listen at, if we do. */
+  /** Returns the port on which we listen, if we do. */
   readonly port: () => number | undefined
   readonly connect?: typeof net.connect
   /** The address to dial from. */
   readonly bind?: string
   readonly encryption: Encryption
-  /** The DHT, where peers may know of it. */
+  /** Returns the DHT, if peers may use it. */
   readonly dht: () => SharedDht | undefined
   /** Returns true if peers exchange peers (BEP 11). */
   readonly pex: () => boolean
-  /** How many connections of the torrent wait because of what their messages cost. */
+  /** The number of connections that wait for their message budgets. */
   readonly load: MessageLoad
-  /** Where blocks go. */
+  /** The input for all blocks. */
   readonly funnel: Funnel
-  /** What is known of the torrent once its metadata is. */
+  /** The torrent, once its metadata is known. */
   torrent: PeerTorrent | undefined
   readonly limits: {
-    /** The most bytes to read at once from one peer. */
+    /** Returns the maximum bytes to read at once from one peer. */
     readonly read: () => number
-    /** The most requests under way to one peer, as our memory allows. */
+    /** Returns the maximum requests in flight to one peer that our memory allows. */
     readonly window: () => number
-    /** The most blocks to read and send at once to one peer. */
+    /** Returns the maximum blocks to read and send at once to one peer. */
     readonly run: () => number
     /** Memory for runs of blocks on their way to peers. */
     readonly pool: NonNullable<ResponderOptions['pool']>
@@ -47,20 +47,20 @@ export interface PeerContext {
   }
 }
 
-/** What peers need to know of a torrent to exchange its blocks. */
+/** The parts of a torrent that peers need to exchange its blocks. */
 export interface PeerTorrent {
-  /** The raw info dictionary, for peers that have nothing but its hash (BEP 9). */
+  /** The raw info dictionary, for peers without metadata (BEP 9). */
   readonly info: Uint8Array
   readonly pieceCount: number
   /** Bytes of each piece but the last, and of all. */
   readonly pieceLength: number
   readonly length: number
-  /** Which blocks to ask for. */
+  /** Decides which blocks to request. */
   readonly source: BlockSource
   readonly upload: PeerUpload
 }
 
-/** What peers may have of us. */
+/** The pieces that peers may download from us. */
 export interface PeerUpload {
   readonly storage: ResponderTorrent['storage']
   /** Returns true if we have a piece. */
@@ -71,9 +71,9 @@ export interface PeerUpload {
   readonly isSuperSeeding: boolean
   /** Returns true if we want no more pieces (BEP 21). */
   readonly isUploadOnly: () => boolean
-  /** What to suggest while we are a seed. */
+  /** The policy of suggestions while we are a seed. */
   readonly suggestions: PieceSuggestions
-  /** A piece that we have could not be read. */
+  /** Called when a piece that we have could not be read. */
   readonly onReadError: (error: Error, index: number) => void
 }
 
@@ -87,7 +87,7 @@ export interface SuggestedPeer {
 /** Which pieces a seed suggests to each peer, so that it sends each piece once (BEP 6): a policy. */
 export interface PieceSuggestions {
   /** Returns the pieces to suggest to a peer now. */
-  nextPieces(peer: SuggestedPeer, has: (index: number) => boolean, now: number): readonly number[]
+  choosePieces(peer: SuggestedPeer, has: (index: number) => boolean, now: number): readonly number[]
   /** Notes a request for a piece. @returns true if the peer should get more suggestions */
   noteRequest(peer: SuggestedPeer, index: number, now: number): boolean
   /** Returns true if the request of a peer for this piece should wait behind its other requests. */

@@ -13,29 +13,29 @@ export interface LimitsOptions {
   /** Bytes a second, or a share of a limit that several torrents have together. @default no limit */
   readonly up?: number | ByteLimit | undefined
   readonly down?: number | ByteLimit | undefined
-  /** How many connections there are. */
+  /** Returns the number of connections. */
   readonly peers: () => number
 }
 
 const MiB = 1 << 20
-/** Bytes of all reads at once, and of all runs of blocks that are on their way out. */
+/** Bytes of all reads at once, and of all blocks that are being sent. */
 const READ_BYTES = 8 * MiB
 const UPLOAD_BYTES = 16 * MiB
-/** Blocks that are read and sent at once while the rate is limited: so the limit is kept evenly. */
+/** Blocks that are read and sent at once with a rate limit, so that the rate is even. */
 const LIMITED_BLOCKS = 2
 const MIN_REQUESTS = 4
 const MAX_REQUESTS = 512
-/** Runs of blocks for peers that are kept for the next one: a few are served at a time. */
+/** Buffers for runs of blocks that are kept for reuse. */
 const MAX_POOLED_GROUPS = 32
 
 /**
- * How much each peer may have in flight: its share of what there is for all.
+ * Creates the limits of what each peer may have in flight: its share of the total.
  *
- * Depends on: the memory, the number of connections, the rate limits.
+ * Inputs: the memory, the number of connections, the rate limits.
  */
 export function createPeerLimits({ clock, memory, up, down, peers }: LimitsOptions): PeerContext['limits'] {
   const share = (bytes: number) => Math.floor(bytes / Math.max(1, peers()))
-  // while the rate is limited, reads are small: so it is kept evenly
+  // with a rate limit reads are small, so that the rate is even
   const largest = down ? clamp(typeof down === 'number' ? down / 20 : 65536, 4096, 65536) : MiB
   return {
     read: () => clamp(share(READ_BYTES), Math.min(largest, 65536), largest),

@@ -19,7 +19,7 @@ export interface PeerStagesOptions {
   readonly encrypted: boolean
   readonly context: PeerContext
   readonly window: RequestWindow
-  /** Handlers of the messages that are not about blocks. */
+  /** Handlers of the messages that do not concern blocks. */
   readonly handlers: MessageHandlers
   readonly uploadPolicy: UploadPolicy
   readonly timeLimits: TimeLimits

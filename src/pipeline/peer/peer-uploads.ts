@@ -4,7 +4,7 @@ import type { UploadPolicy } from '../../streams/peer/responder.ts'
 import type { ByteRate } from './byte-rate.ts'
 import type { PeerContext, PeerUpload, SuggestedPeer } from './peer-context.ts'
 
-/** Seconds of a peer's rate that are read and sent at once, as what is on its way can no longer be cancelled. */
+/** Seconds of a peer's rate that are read and sent at once. Blocks that were sent can no longer be cancelled. */
 const READ_AHEAD_SECONDS = 0.25
 
 /** The parts of a peer that decide how it is served. */
@@ -14,7 +14,7 @@ export interface ServedPeer extends SuggestedPeer {
   send(message: Message): boolean
 }
 
-/** How one peer is served: the blocks at once, and the pieces that we suggest while we are a seed (BEP 6). */
+/** Decides how one peer is served: the blocks at once, and the pieces that we suggest while we are a seed (BEP 6). */
 export class PeerUploads implements UploadPolicy {
   readonly #peer: ServedPeer
   readonly #context: PeerContext
@@ -38,7 +38,7 @@ export class PeerUploads implements UploadPolicy {
     const { bits, fast } = this.#peer.requester
     const upload = fast ? this.#suggesting : undefined
     const now = this.#context.clock.now()
-    for (const index of upload?.suggestions.nextPieces(this.#peer, index => bits.has(index), now) ?? [])
+    for (const index of upload?.suggestions.choosePieces(this.#peer, index => bits.has(index), now) ?? [])
       this.#peer.send({ type: 'suggest', index })
   }
 
@@ -53,7 +53,7 @@ export class PeerUploads implements UploadPolicy {
     this.#context.torrent?.upload.suggestions.removePeer(this.#peer)
   }
 
-  /** Our uploads, while we are a seed that shows what it has. */
+  /** Our uploads, while we are a seed and not super-seeding. */
   get #suggesting(): PeerUpload | undefined {
     const upload = this.#context.torrent?.upload
     return upload?.isUploadOnly() && !upload.isSuperSeeding ? upload : undefined

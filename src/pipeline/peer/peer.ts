@@ -39,7 +39,7 @@ export interface PeerEvents {
 
 /** Milliseconds within which a peer must answer before its requests go to others. */
 const REQUEST_TIMEOUT_MS = 10_000
-/** Requests that a peer takes at once unless it says how many. */
+/** Requests that a peer queues unless its extended handshake says how many. */
 const DEFAULT_REQQ = 250
 
 /** One connection to a peer, from dialling or accepting to its end: its wire state and the handlers of its messages. */
@@ -110,12 +110,12 @@ export class Peer extends EventEmitter<PeerEvents> {
       host: stages.socket.remoteHost,
       send: (id, payload) => this.send({ type: 'extended', id, payload }),
     })
-    this.#follow()
+    this.#listen()
     if (context.torrent) this.#beginExchange()
     if (!incoming) this.send(composeHandshake(context))
   }
 
-  #follow(): void {
+  #listen(): void {
     this.#connection.on('drain', () => this.#extensions.resume())
     this.#connection.on('close', error => this.destroy(error))
     this.requester.on('interest', () => this.emit('interest'))
@@ -128,7 +128,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     })
   }
 
-  /** The metadata is known: blocks are exchanged from now on, over the same connection. */
+  /** Exchanges blocks over this connection from now on: the metadata is known. */
   startExchange(): void {
     try {
       this.#beginExchange()
@@ -189,13 +189,13 @@ export class Peer extends EventEmitter<PeerEvents> {
     return this.#connection.send(message)
   }
 
-  /** We have a piece from now on. Tells the peer, unless it has the piece, too. */
+  /** Tells the peer that we have a piece from now on, unless it has that piece too. */
   sendHave(index: number): void {
     this.requester.addOwnPiece(index)
     if (this.ready && !this.requester.bits.has(index)) this.send({ type: 'have', index })
   }
 
-  /** We no longer have a piece. Tells the peer, if it supports that (BEP 54). */
+  /** Tells the peer that we lost a piece, if it supports that (BEP 54). */
   sendDontHave(index: number): void {
     this.responder.dropPiece(index)
     this.requester.removeOwnPiece(index)
@@ -220,7 +220,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     if (this.ready) this.#extensions.sendHandshake()
   }
 
-  /** Checks the time limits and updates the rates. To be called regularly. */
+  /** Checks the time limits and updates the rates. Called several times a second. */
   tick(now: number): void {
     const { ready, requester, responder } = this
     const { sending } = responder

@@ -2,7 +2,7 @@ import { formatAddress, type PeerAddress } from '../../codec/compact.ts'
 import { PEX_FLAGS, type PexPeer } from '../../codec/pex.ts'
 import type { Peer } from './peer.ts'
 
-/** Sends the peers that are due the addresses at which the others listen, as far as these are known (BEP 11). */
+/** Sends each peer that is due the known listening addresses of the others (BEP 11). */
 export function exchangePeers(
   peers: ReadonlyMap<Peer, { readonly address: PeerAddress } | undefined>,
   now: number,
@@ -20,7 +20,7 @@ export function exchangePeers(
   }
 }
 
-/** What others are told of a peer beside its address. */
+/** Returns the flags of a peer in PEX messages. */
 function pexFlagsOf({ extendedHandshake, encrypted, incoming, uploadOnly }: Peer): number {
   return (
     (encrypted ? PEX_FLAGS.encryption : 0) |

@@ -1,49 +1,49 @@
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { RequestWindow } from '../../streams/peer/requester.ts'
 
-const LEAST = 4
-/** Requests from which on a bound that the peer showed by refusing is of no more use. */
-const MOST_ACCEPTED = 1024
-/** Blocks that have to come, at most, until one request more is tried than the peer accepted. */
-const LONGEST_TRIAL_BLOCKS = 1024
+const MIN_WINDOW_REQUESTS = 4
+/** A bound from rejects is dropped when it reaches this many requests. */
+const MAX_ACCEPTED_REQUESTS = 1024
+/** Maximum blocks until one more request is tried than the peer accepted. */
+const MAX_TRIAL_BLOCKS = 1024
 /** Milliseconds over which a rate is measured. */
-const SPAN = 500
-/** Milliseconds of its rate that a peer is kept busy for, beyond its round trip. */
-const AHEAD = 750
+const RATE_WINDOW_MS = 500
+/** Milliseconds of the peer's rate that are requested beyond its round trip. */
+const RESERVE_MS = 750
 
 /**
- * How many requests may be under way to one peer.
+ * Decides how many requests may be in flight to one peer.
  *
- * Depends on: when blocks came and how long each was waited for; how many requests the peer accepted when it refused
- * others; and `limit` (what the peer said it takes and what our memory allows it). Grows by a block a block until the
- * rate grows no further; from then on it is the rate times the round trip and a reserve. What the peer accepted
- * bounds it. That bound grows by one for each full window that comes, but less often the more often this was refused.
+ * Inputs: the time and the wait of each block; the number of accepted requests when the peer rejected others; and `limit`
+ * (the queue of the peer and our memory). The window grows by one per block while the rate grows. From then on it is the rate
+ * times the round trip and a reserve. The number of accepted requests bounds it. That bound grows by one per full window,
+ * but less often the more often the peer rejected the additional request.
  */
 export class RateWindow implements RequestWindow {
   readonly #limit: () => number
-  readonly #least: number
+  readonly #min: number
   #size: number
-  #starting = true
-  /** What the peer accepts as far as is known, and how many blocks came since that changed. */
+  #isGrowing = true
+  /** The number of requests that the peer accepts, as far as is known, and the blocks that came since it changed. */
   #accepted = Number.POSITIVE_INFINITY
-  #since = 0
-  /** How many have to come until one request more is tried, and whether it was since the last refusal. */
-  #trial = 1
-  #tried = true
-  #spanStart = -1
-  #spanBytes = 0
-  /** Bytes a millisecond over the last whole span. */
+  #blocksSinceChange = 0
+  /** Blocks until one more request is tried, and true if it was tried since the last reject. */
+  #trialBlocks = 1
+  #hasTried = true
+  #windowStart = -1
+  #windowBytes = 0
+  /** Bytes per millisecond over the last whole window. */
   rate = 0
   /** The shortest wait for a block, in ms. */
   roundTrip = Number.POSITIVE_INFINITY
 
-  /** How long a block is waited for of late, in ms; undefined before the first. */
-  usualWaitMs: number | undefined
+  /** The recent mean time from a request to its block, in ms; undefined before the first. */
+  meanWaitMs: number | undefined
 
-  /** @param least requests that are made whatever the rate, as far as `limit` allows; and to begin with */
-  constructor(limit: () => number, least = LEAST) {
+  /** @param min the initial and the minimum size, as far as `limit` allows */
+  constructor(limit: () => number, min = MIN_WINDOW_REQUESTS) {
     this.#limit = limit
-    this.#size = this.#least = least
+    this.#size = this.#min = min
   }
 
   get size(): number {
@@ -51,46 +51,47 @@ export class RateWindow implements RequestWindow {
   }
 
   onBlock(bytes: number, waited: number, now: number): void {
-    this.usualWaitMs =
-      this.usualWaitMs === undefined ? waited : this.usualWaitMs + (waited - this.usualWaitMs) / 4
+    this.meanWaitMs =
+      this.meanWaitMs === undefined ? waited : this.meanWaitMs + (waited - this.meanWaitMs) / 4
     if (waited < this.roundTrip) this.roundTrip = waited
-    this.#spanBytes += bytes
-    if (this.#starting) this.#size++
-    if (++this.#since >= this.#accepted && this.#since >= this.#trial) this.#widen()
-    if (this.#spanStart < 0) this.#spanStart = now
-    const span = now - this.#spanStart
-    if (span < SPAN) return
-    const rate = this.#spanBytes / span
-    if (this.#starting && rate < this.rate * 1.1) this.#starting = false
-    if (!this.#starting) {
-      this.#size = Math.max(this.#least, Math.ceil((rate * (this.roundTrip + AHEAD)) / BLOCK_LENGTH))
+    this.#windowBytes += bytes
+    if (this.#isGrowing) this.#size++
+    if (++this.#blocksSinceChange >= this.#accepted && this.#blocksSinceChange >= this.#trialBlocks)
+      this.#tryMore()
+    if (this.#windowStart < 0) this.#windowStart = now
+    const span = now - this.#windowStart
+    if (span < RATE_WINDOW_MS) return
+    const rate = this.#windowBytes / span
+    if (this.#isGrowing && rate < this.rate * 1.1) this.#isGrowing = false
+    if (!this.#isGrowing) {
+      this.#size = Math.max(this.#min, Math.ceil((rate * (this.roundTrip + RESERVE_MS)) / BLOCK_LENGTH))
     }
     this.rate = rate
-    this.#spanStart = now
-    this.#spanBytes = 0
+    this.#windowStart = now
+    this.#windowBytes = 0
   }
 
   onSnub(): void {
-    this.#size = this.#least
-    this.#starting = true
+    this.#size = this.#min
+    this.#isGrowing = true
     this.rate = 0
-    this.#spanStart = -1
-    this.#spanBytes = 0
+    this.#windowStart = -1
+    this.#windowBytes = 0
   }
 
-  /** The peer refused requests: it accepts no more than these for now. */
+  /** The peer rejected requests, and accepts no more than this many for now. */
   onRefusal(accepted: number): void {
     this.#accepted = Math.max(1, Math.min(this.#accepted, accepted))
-    this.#since = 0
-    if (this.#tried) this.#trial = Math.min(4 * this.#trial, LONGEST_TRIAL_BLOCKS)
-    this.#tried = false
+    this.#blocksSinceChange = 0
+    if (this.#hasTried) this.#trialBlocks = Math.min(4 * this.#trialBlocks, MAX_TRIAL_BLOCKS)
+    this.#hasTried = false
   }
 
-  /** The peer may accept more again: tries one more. */
-  #widen(): void {
-    this.#since = 0
-    this.#tried = true
-    this.#trial = Math.max(1, this.#trial / 2)
-    this.#accepted = this.#accepted >= MOST_ACCEPTED ? Number.POSITIVE_INFINITY : this.#accepted + 1
+  /** Tries one more request, as the peer may accept more again. */
+  #tryMore(): void {
+    this.#blocksSinceChange = 0
+    this.#hasTried = true
+    this.#trialBlocks = Math.max(1, this.#trialBlocks / 2)
+    this.#accepted = this.#accepted >= MAX_ACCEPTED_REQUESTS ? Number.POSITIVE_INFINITY : this.#accepted + 1
   }
 }

@@ -44,10 +44,10 @@ export class TimeLimits {
     this.#writtenAt = now
   }
 
-  /** Returns why the peer must be disconnected, if a limit is exceeded. To be called regularly. */
+  /** Returns why the peer must be disconnected, if a limit is exceeded. Called several times a second. */
   findExceeded({ ready, sending }: ConnectionState, now: number): string | undefined {
     if (!ready) {
-      // counted from the start and not from the last byte, so that a few bytes now and then do not prolong it
+      // counted from the start and not from the last byte, so that single bytes do not extend it
       const late = now - this.#queuedAt > HANDSHAKE_TIMEOUT_MS
       return late ? `no handshake within ${HANDSHAKE_TIMEOUT_MS / 1000} s` : undefined
     }

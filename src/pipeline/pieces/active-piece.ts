@@ -4,11 +4,11 @@ import { BLOCK, type PieceBuffer } from '../../streams/piece-buffer.ts'
 /** When a block that a peer owes us is worth a second request. */
 export interface Lateness {
   /** Minimum age of the first request, milliseconds. */
-  readonly after: number
+  readonly minAgeMs: number
   /** The request is this many times as old as that peer usually takes, */
-  readonly overdue: number
+  readonly overdueFactor: number
   /** or this many times the second peer's usual wait are still to come. */
-  readonly sooner: number
+  readonly gainFactor: number
 }
 
 /**
@@ -17,8 +17,10 @@ export interface Lateness {
  * While there are pieces to begin, a peer is idle only because it has none of them. A block that comes twice then takes
  * the place of a new one, so it needs more reason.
  */
-export function lateness(patience: number, hurry: boolean): Lateness {
-  return hurry ? { after: patience, overdue: 2, sooner: 1.5 } : { after: 3 * patience, overdue: 4, sooner: 2 }
+export function chooseLateness(patience: number, hurry: boolean): Lateness {
+  return hurry
+    ? { minAgeMs: patience, overdueFactor: 2, gainFactor: 1.5 }
+    : { minAgeMs: 3 * patience, overdueFactor: 4, gainFactor: 2 }
 }
 
 /** A piece under way, and the peers from which its blocks are requested: at most two for each block. */
@@ -27,15 +29,15 @@ export class ActivePiece {
   /** The one peer that may fetch it, when it came wrong before. */
   readonly alone: Fetcher | undefined
   /** Ends the task that admitted it. */
-  readonly done: () => void
+  readonly endTask: () => void
   /** The time since when its free blocks are left to a quicker peer, in ms; taking or losing a block clears it. */
-  leftSince: number | undefined
+  reservedSince: number | undefined
   readonly #first: (Fetcher | undefined)[] = []
   readonly #second = new Map<number, Fetcher>()
 
-  constructor(buffer: PieceBuffer, done: () => void, alone?: Fetcher) {
+  constructor(buffer: PieceBuffer, endTask: () => void, alone?: Fetcher) {
     this.buffer = buffer
-    this.done = done
+    this.endTask = endTask
     this.alone = alone
   }
 
@@ -46,14 +48,14 @@ export class ActivePiece {
 
   /** True while its free blocks are left to a quicker peer, for `patience` ms. One that has room takes them soon. */
   isReserved(now: number, patience: number): boolean {
-    this.leftSince ??= now
-    return now - this.leftSince < patience
+    this.reservedSince ??= now
+    return now - this.reservedSince < patience
   }
 
   /** Adds blocks that are requested from no peer to `taken`, until it holds `most`. */
   take(requester: Fetcher, most: number, now: number, taken: Request[]): void {
     const { buffer } = this
-    this.leftSince = undefined
+    this.reservedSince = undefined
     for (let block = 0; buffer.free > 0 && taken.length < most && block < buffer.blocks; block++) {
       if (buffer.states[block] !== BLOCK.free) continue
       buffer.request(block)
@@ -69,7 +71,8 @@ export class ActivePiece {
       if (buffer.states[block] !== BLOCK.requested || this.#second.has(block)) continue
       const first = this.#first[block]
       const at = first === requester ? undefined : first?.findRequestTime(buffer.index, block)
-      if (at === undefined || now - at < late.after || !worthIt(first, requester, now - at, late)) continue
+      if (at === undefined || now - at < late.minAgeMs || !isWorthTwice(first, requester, now - at, late))
+        continue
       this.#second.set(block, requester)
       taken.push({ piece: buffer, block, at: now, lost: false })
     }
@@ -107,7 +110,7 @@ export class ActivePiece {
     if (this.#first[block] !== requester) return false
     this.#first[block] = this.#second.get(block)
     this.#second.delete(block)
-    this.leftSince = undefined
+    this.reservedSince = undefined
     return this.#first[block] === undefined && this.buffer.release(block)
   }
 }
@@ -116,8 +119,8 @@ export class ActivePiece {
  * True if a second peer brings a block so much sooner than the first, which has owed it for `age` ms, that it is worth
  * sending it twice. Not knowing, it is: then one of them has given us nothing yet.
  */
-function worthIt(first: Fetcher | undefined, second: Fetcher, age: number, late: Lateness): boolean {
-  const usual = first?.window?.usualWaitMs ?? 0
-  const own = second.window?.usualWaitMs ?? late.after
-  return age >= late.overdue * usual || usual - age >= late.sooner * own
+function isWorthTwice(first: Fetcher | undefined, second: Fetcher, age: number, late: Lateness): boolean {
+  const usual = first?.window?.meanWaitMs ?? 0
+  const own = second.window?.meanWaitMs ?? late.minAgeMs
+  return age >= late.overdueFactor * usual || usual - age >= late.gainFactor * own
 }

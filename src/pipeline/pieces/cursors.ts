@@ -87,7 +87,7 @@ export class Cursors extends EventEmitter<CursorsEvents> {
   }
 
   /** The distance of this piece from the nearest reader that needs it soon, in pieces, or -1. */
-  distance(index: number): number {
+  distanceTo(index: number): number {
     let least = -1
     for (const { at, end } of this.#cursors) {
       const distance = index - at
@@ -101,7 +101,7 @@ export class Cursors extends EventEmitter<CursorsEvents> {
    * Finds a piece that is near to a reader, and for which `fits` is true; -1 if there is none. The nearest that is at least
    * `from` pieces ahead comes first.
    */
-  find(fits: (index: number) => boolean, from = 0): number {
+  findPiece(fits: (index: number) => boolean, from = 0): number {
     const { ahead } = this
     const start = Math.min(from, ahead - 1)
     for (let step = 0; step < ahead; step++) {

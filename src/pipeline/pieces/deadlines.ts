@@ -44,13 +44,13 @@ export class Deadlines {
 
   /** True if a reader needs this piece within the next `lead` pieces. */
   isDueWithin(index: number, lead: number): boolean {
-    const distance = lead > 0 ? this.#cursors!.distance(index) : -1
+    const distance = lead > 0 ? this.#cursors!.distanceTo(index) : -1
     return distance >= 0 && distance < lead
   }
 
   /** True if a reader needs this piece soon, or there are no readers. */
   isNear(index: number): boolean {
-    return !this.#cursors || this.#cursors.distance(index) >= 0
+    return !this.#cursors || this.#cursors.distanceTo(index) >= 0
   }
 
   /**

@@ -1,10 +1,10 @@
 import type { Fetcher, Request } from '../../streams/block-source.ts'
-import { type ActivePiece, type Lateness, lateness } from './active-piece.ts'
+import { type ActivePiece, chooseLateness, type Lateness } from './active-piece.ts'
 import type { ActivePieces } from './active-pieces.ts'
 import type { Deadlines } from './deadlines.ts'
 
 /** When a block that a reader waits for is requested from a second peer. */
-const AWAITED_LATENESS: Lateness = { after: 200, overdue: 1.5, sooner: 1.5 }
+const AWAITED_LATENESS: Lateness = { minAgeMs: 200, overdueFactor: 1.5, gainFactor: 1.5 }
 
 /** How many blocks an idle peer takes over at a time when nothing else is left to ask for. */
 const ENDGAME_BATCH = 16
@@ -36,13 +36,13 @@ export class Endgame {
     }
   }
 
-  /** Adds blocks that another peer has owed for long, for a peer that is idle. @param hurry see `lateness` */
+  /** Adds blocks that another peer has owed for long, for a peer that is idle. @param hurry see `chooseLateness` */
   takeLate(requester: Fetcher, room: number, now: number, taken: Request[], hurry: boolean): void {
     const patience = this.#patience
     // no more than it brings soon: what it takes over no third peer may
-    const soon = Math.ceil(patience / Math.max(1, requester.window.usualWaitMs ?? 1))
+    const soon = Math.ceil(patience / Math.max(1, requester.window.meanWaitMs ?? 1))
     const most = Math.min(room, ENDGAME_BATCH, soon)
-    const late = lateness(patience, hurry)
+    const late = chooseLateness(patience, hurry)
     for (const piece of this.#active) {
       if (!mayHelp(requester, piece)) continue
       piece.takeLate(requester, most, now, late, taken)

@@ -29,7 +29,7 @@ export class PeerTrust {
 
   /** True if this peer gets pieces alone, one at a time, until one of them is right. */
   isOnParole(fetcher: object): boolean {
-    return this.#reputation.onParole(fetcher, this.nameOf(fetcher))
+    return this.#reputation.isOnParole(fetcher, this.nameOf(fetcher))
   }
 
   /** Notes that a piece is right. @returns the names to ban */

@@ -78,7 +78,7 @@ export class Picker {
   }
 
   /** The number of peers without all pieces that have this one. */
-  copies(index: number): number {
+  countCopies(index: number): number {
     return this.#count[index]!
   }
 
@@ -88,25 +88,25 @@ export class Picker {
   }
 
   /** Adds a peer that has these pieces. */
-  join(bits: Bitfield): void {
+  addPeer(bits: Bitfield): void {
     if (!bits.full) for (const index of bits) this.#more(index)
     this.#version++
   }
 
   /** Removes a peer that had these pieces. */
-  leave(bits: Bitfield): void {
+  removePeer(bits: Bitfield): void {
     if (!bits.full) for (const index of bits) this.#fewer(index)
   }
 
   /** Notes that a peer has one more piece: `bits` has it already. */
-  gain(index: number, bits: Bitfield): void {
+  addCopy(index: number, bits: Bitfield): void {
     this.#version++
     if (!bits.full) this.#more(index)
     else for (const other of bits) if (other !== index) this.#fewer(other)
   }
 
   /** Notes that a peer has lost a piece: `bits` does not have it. */
-  lose(index: number, bits: Bitfield): void {
+  removeCopy(index: number, bits: Bitfield): void {
     if (bits.count < bits.size - 1) this.#fewer(index)
     else for (const other of bits) this.#more(other) // it was a seed, counted apart
   }
@@ -114,7 +114,7 @@ export class Picker {
   /** True if this piece may be begun: it is wanted and not under way, and on demand a reader needs it soon. */
   isOpen(index: number): boolean {
     if (this.#position[index] === NO_POSITION || index >= this.#position.length) return false
-    return !this.#onDemand || this.#cursors!.distance(index) >= 0
+    return !this.#onDemand || this.#cursors!.distanceTo(index) >= 0
   }
 
   /**
@@ -124,7 +124,7 @@ export class Picker {
   pick(bits: Bitfield, avoid?: (index: number) => boolean, lead = 0): number {
     const fits = (index: number) =>
       this.#position[index] !== NO_POSITION && bits.has(index) && !avoid?.(index)
-    const soon = this.#cursors?.find(fits, lead) ?? -1
+    const soon = this.#cursors?.findPiece(fits, lead) ?? -1
     if (soon >= 0 || this.#onDemand) return soon
     if (this.#sequential) return this.#pickInOrder(fits)
     // the pieces before `ends[0]` are those that seeds alone have, and this peer is no seed
@@ -144,7 +144,7 @@ export class Picker {
   }
 
   /** Puts a piece back that was begun. */
-  again(index: number): void {
+  putBack(index: number): void {
     if (this.#position[index] !== NO_POSITION || !this.wants(index)) return
     this.#version++
     this.#order[this.left] = index
@@ -155,18 +155,18 @@ export class Picker {
   }
 
   /** Notes that a piece is at rest. */
-  finish(index: number): void {
+  markDone(index: number): void {
     this.begin(index)
     this.#done[index] = 1
     if (index === this.#first) this.#advance()
   }
 
   /** Notes that a piece was lost: it is wanted as before. */
-  forget(index: number): void {
+  markMissing(index: number): void {
     if (this.#done[index] === 0) return
     this.#done[index] = 0
     if (index < this.#first) this.#first = index
-    this.again(index)
+    this.putBack(index)
   }
 
   #advance(): void {

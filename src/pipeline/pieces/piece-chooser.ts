@@ -52,7 +52,7 @@ export class PieceChooser {
     const isRefused = peerPieces.isUnrestricted(peerChoking)
       ? undefined
       : (index: number) => !fetcher.offers(index)
-    const lead = this.#deadlines.leadOf(fetcher.window.usualWaitMs)
+    const lead = this.#deadlines.leadOf(fetcher.window.meanWaitMs)
     if (!trust) return picker.pick(bits, isRefused, lead)
     const isAvoided = (index: number) => isRefused?.(index) || trust.isAccused(index, fetcher)
     const index = picker.pick(bits, isAvoided, lead)

@@ -122,8 +122,8 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       window?.trim()
     })
     window?.attach({
-      isNear: position => this.cursors.distance(position / pieceLength) >= 0,
-      forget: position => this.#picker.forget(position / pieceLength),
+      isNear: position => this.cursors.distanceTo(position / pieceLength) >= 0,
+      forget: position => this.#picker.markMissing(position / pieceLength),
     })
   }
 
@@ -150,12 +150,12 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   /** Notes a piece that is at rest already. */
   addFound(index: number): void {
     if (this.#picker.wants(index)) this.left -= this.#layout.pieceSize(index)
-    this.#picker.finish(index)
+    this.#picker.markDone(index)
   }
 
   /** Notes that a piece was lost: it is wanted as before. */
   addLost(index: number): void {
-    this.#picker.forget(index)
+    this.#picker.markMissing(index)
     if (this.#picker.wants(index)) this.left += this.#layout.pieceSize(index)
     this.scheduler.fill()
   }
@@ -203,15 +203,15 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       this.left -= piece.length
       if (this.#credited.add(index)) this.contributions.add(piece)
     }
-    this.scheduler.finished(piece)
-    if (storage.window?.has(index * metainfo.pieceLength) === false) this.#picker.forget(index)
+    this.scheduler.finishPiece(piece)
+    if (storage.window?.has(index * metainfo.pieceLength) === false) this.#picker.markMissing(index)
     this.emit('verified', index)
   }
 
   #onCorrupt(piece: PieceBuffer): void {
     this.#buffers.settle(piece)
     this.#ban(this.trust.addCorrupt(piece), piece)
-    this.scheduler.failed(piece)
+    this.scheduler.restartPiece(piece)
   }
 
   #ban(names: readonly string[], piece: PieceBuffer): void {

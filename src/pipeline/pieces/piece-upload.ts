@@ -55,7 +55,7 @@ export class PieceUpload implements PeerUpload {
       pieceCount,
       pieceLength,
       random,
-      copies: index => scheduler.copies(index),
+      copies: index => scheduler.countCopies(index),
     })
     if (superSeed) this.#superSeed = new SuperSeed({ source: scheduler, pieceCount, random })
     this.source = this.#superSeed ?? scheduler
@@ -71,7 +71,7 @@ export class PieceUpload implements PeerUpload {
   }
 
   /** Shows a connected peer its first piece, as a super-seed does. */
-  join(peer: Peer): void {
-    this.#superSeed?.join(peer.requester, index => peer.sendHave(index))
+  addPeer(peer: Peer): void {
+    this.#superSeed?.addPeer(peer.requester, index => peer.sendHave(index))
   }
 }

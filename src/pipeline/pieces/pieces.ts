@@ -233,9 +233,9 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   }
 
   /** Adds a connected peer: its blocks are known by its address, and a super-seed shows it one piece at a time. */
-  join(peer: Peer): void {
+  addPeer(peer: Peer): void {
     this.pipeline.trust.names.set(peer.requester, formatAddress(peer.address))
-    this.#upload.join(peer)
+    this.#upload.addPeer(peer)
   }
 
   /**

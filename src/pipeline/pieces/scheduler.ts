@@ -85,8 +85,8 @@ export class Scheduler implements BlockSource {
     return this.#active.isLowestWhole
   }
 
-  copies(index: number): number {
-    return this.#picker.copies(index)
+  countCopies(index: number): number {
+    return this.#picker.countCopies(index)
   }
 
   wants(index: number): boolean {
@@ -99,21 +99,21 @@ export class Scheduler implements BlockSource {
   }
 
   onBitfield(requester: Fetcher, before: Bitfield): void {
-    this.#picker.leave(before)
-    this.#picker.join(requester.bits)
+    this.#picker.removePeer(before)
+    this.#picker.addPeer(requester.bits)
     this.#chooser.reset(requester)
   }
 
   onHave(requester: Fetcher, index: number): void {
-    this.#picker.gain(index, requester.bits)
+    this.#picker.addCopy(index, requester.bits)
   }
 
   onDontHave(requester: Fetcher, index: number): void {
-    this.#picker.lose(index, requester.bits)
+    this.#picker.removeCopy(index, requester.bits)
   }
 
   onLeave(requester: Fetcher): void {
-    this.#picker.leave(requester.bits)
+    this.#picker.removePeer(requester.bits)
     this.#underused.delete(requester)
     this.#queued.delete(requester)
     for (const { buffer } of this.#active)
@@ -125,7 +125,7 @@ export class Scheduler implements BlockSource {
     if (this.#isPaused) this.#underused.add(requester)
     if (this.#ended || this.#isPaused) return taken
     this.#deadlines.update(now)
-    const lead = this.#deadlines.leadOf(requester.window.usualWaitMs)
+    const lead = this.#deadlines.leadOf(requester.window.meanWaitMs)
     const isOnParole = this.#options.trust?.isOnParole(requester) ?? false
     if (!isOnParole) this.#endgame.takeAwaited(requester, room, now, taken)
     this.#takeFree(requester, room, now, taken, lead, isOnParole)
@@ -159,17 +159,17 @@ export class Scheduler implements BlockSource {
   }
 
   /** Begins a piece anew that was wrong. */
-  failed(piece: PieceBuffer): void {
+  restartPiece(piece: PieceBuffer): void {
     const active = this.#active.find(piece)
     if (active) this.#abandon(active)
     this.fill()
   }
 
   /** Ends a piece that is at rest. */
-  finished(piece: PieceBuffer): void {
+  finishPiece(piece: PieceBuffer): void {
     const active = this.#active.find(piece)
     this.#deadlines.addFinished()
-    this.#picker.finish(piece.index)
+    this.#picker.markDone(piece.index)
     if (active) this.#end(active)
     this.fill()
   }
@@ -288,13 +288,13 @@ export class Scheduler implements BlockSource {
 
   #abandon(active: ActivePiece): void {
     active.buffer.close()
-    this.#picker.again(active.buffer.index)
+    this.#picker.putBack(active.buffer.index)
     this.#end(active)
   }
 
   #end(active: ActivePiece): void {
     this.#active.delete(active)
     this.#options.buffers.close(active.buffer, active.alone !== undefined)
-    active.done()
+    active.endTask()
   }
 }

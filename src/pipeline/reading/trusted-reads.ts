@@ -48,7 +48,7 @@ export class TrustedReads implements Pick<Storage, 'read'> {
   async #look(files: readonly number[]): Promise<void> {
     if (files.length === 0) return
     for (const file of files) this.#checkedAt.set(file, this.#clock.now())
-    await this.#recheck.look(files)
+    await this.#recheck.checkFiles(files)
   }
 
   #trusts(position: number, length: number): boolean {

@@ -39,7 +39,7 @@ export class Completion {
   /** Checks each file once more. Rejects with ERR_CHANGED when pieces are missing since. */
   async confirm(): Promise<void> {
     const { finished, recheck } = this.#options
-    await recheck.lookAtAll()
+    await recheck.checkAllFiles()
     if (!finished()) throw changed(recheck)
   }
 
@@ -47,7 +47,7 @@ export class Completion {
     const { finished, recheck, storage, writes } = this.#options
     for (;;) {
       if (writes) await storage.complete()
-      const found = await recheck.lookAtAll()
+      const found = await recheck.checkAllFiles()
       if (!finished()) {
         if (++this.#losses > MAX_LOSSES) throw changed(recheck)
         return false
@@ -58,9 +58,9 @@ export class Completion {
   }
 }
 
-function changed({ changed }: Recheck): StorageError {
+function changed({ changedPath }: Recheck): StorageError {
   return new StorageError(
     'ERR_CHANGED',
-    `${changed} was changed by another program, and is not complete (leave it alone while tsdl runs, and run it again)`,
+    `${changedPath} was changed by another program, and is not complete (leave it alone while tsdl runs, and run it again)`,
   )
 }

@@ -37,13 +37,13 @@ export class Recheck extends EventEmitter<RecheckEvents> {
   /** Verified pieces that are in doubt. Cleared when they were read again. */
   readonly #doubtful: Bitfield
   /**
-   * Files that changed while we wrote: a piece written at that time may be lost. Cleared by `lookAtAll`, which reads these
+   * Files that changed while we wrote: a piece written at that time may be lost. Cleared by `checkAllFiles`, which reads these
    * files again.
    */
   readonly #disturbed = new Set<number>()
   #last: Promise<void> = Promise.resolve()
   /** The path of the file that lost pieces last. */
-  changed = ''
+  changedPath = ''
 
   constructor(options: RecheckOptions) {
     super()
@@ -74,12 +74,12 @@ export class Recheck extends EventEmitter<RecheckEvents> {
   }
 
   /** Checks these files by path, and begins to read those again that changed. @param files indices */
-  async look(files: readonly number[]): Promise<void> {
+  async checkFiles(files: readonly number[]): Promise<void> {
     this.#begin((await this.#options.storage.watch?.findChanged(files)) ?? [])
   }
 
   /** Does the same for all files. Resolves when they were read. @returns true if any had changed */
-  async lookAtAll(): Promise<boolean> {
+  async checkAllFiles(): Promise<boolean> {
     const { watch } = this.#options.storage
     this.tick()
     await this.#last
@@ -138,8 +138,8 @@ export class Recheck extends EventEmitter<RecheckEvents> {
     const count = wrong.filter(index => index >= first && index <= last).length
     if (count === 0) return
     const pieces = count === 1 ? '1 of its pieces is' : `${count} of its pieces are`
-    this.changed = this.#layout.files[file]!.path
-    const message = `${this.changed} was changed by another program: ${pieces} no longer right`
+    this.changedPath = this.#layout.files[file]!.path
+    const message = `${this.changedPath} was changed by another program: ${pieces} no longer right`
     this.emit('warning', new StorageError('ERR_CHANGED', message))
   }
 

@@ -10,7 +10,7 @@ export interface Candidate {
   /** The source of the address: `option`, `PEX`, `DHT`, `LSD`, `incoming` or the name of a tracker. */
   source: string
   /** The host of the peer that named it. */
-  teller: string
+  referrer: string
   /** When it was last named, in ms of the clock. */
   namedAt: number
   /** The canonical priority of a connection (BEP 40), and the address of ours for which it was computed. */
@@ -32,7 +32,7 @@ export interface Candidate {
   /** True to dial it with encryption: because that worked, or is the next to try. */
   encrypted: boolean
   /** True if `encrypted` was changed because the other way failed. */
-  turned: boolean
+  switched: boolean
 }
 
 /** Maximum number of addresses of each kind of source, so that untrusted sources do not displace those of the user and trackers. */
@@ -47,7 +47,7 @@ const MAX_OF_KIND = {
 type Kind = keyof typeof MAX_OF_KIND
 /** Maximum number of addresses of one tracker, and of one peer by PEX. */
 const MAX_OF_TRACKER = 512
-const MAX_OF_TELLER = 128
+const MAX_OF_REFERRER = 128
 /** Maximum number of ports of one host, from trackers and from other sources; more on loopback, where one user may run many clients. */
 const MAX_TRACKER_PORTS = 16
 const MAX_PORTS = 4
@@ -82,10 +82,10 @@ export class CandidateTable {
 
   /** Adds a new address, and replaces the worst of its share if it is full. Returns false if there is no room. */
   add(candidate: Candidate): boolean {
-    const { source, teller, host } = candidate
+    const { source, referrer, host } = candidate
     const kind = kindOf(source)
     const shares = this.#kinds.get(kind) ?? new Map<string, Set<Candidate>>()
-    const share = shares.get(teller) ?? new Set()
+    const share = shares.get(referrer) ?? new Set()
     const hostKey = hostShareOf(kind, host)
     const ports = this.#hosts.get(hostKey) ?? new Set()
     if (ports.size >= maxPortsOf(kind, candidate.address.host)) {
@@ -97,7 +97,8 @@ export class CandidateTable {
       this.delete(worst)
     }
     if (
-      share.size >= (kind === 'tracker' ? MAX_OF_TRACKER : kind === 'PEX' ? MAX_OF_TELLER : MAX_OF_KIND[kind])
+      share.size >=
+      (kind === 'tracker' ? MAX_OF_TRACKER : kind === 'PEX' ? MAX_OF_REFERRER : MAX_OF_KIND[kind])
     ) {
       if (!this.#replace(share)) return false
     }
@@ -108,7 +109,7 @@ export class CandidateTable {
       if (!this.#replace(largest)) return false
     }
     this.#kinds.set(kind, shares)
-    shares.set(teller, share.add(candidate))
+    shares.set(referrer, share.add(candidate))
     this.#hosts.set(hostKey, ports.add(candidate))
     this.#all.set(formatAddress(candidate.address), candidate)
     return true
@@ -118,9 +119,9 @@ export class CandidateTable {
     const kind = kindOf(candidate.source)
     this.#all.delete(formatAddress(candidate.address))
     const shares = this.#kinds.get(kind)
-    const share = shares?.get(candidate.teller)
+    const share = shares?.get(candidate.referrer)
     share?.delete(candidate)
-    if (share?.size === 0) shares?.delete(candidate.teller)
+    if (share?.size === 0) shares?.delete(candidate.referrer)
     const hostKey = hostShareOf(kind, candidate.host)
     const ports = this.#hosts.get(hostKey)
     ports?.delete(candidate)
@@ -128,13 +129,13 @@ export class CandidateTable {
   }
 
   /** A more trusted source names the address too: it counts to the share of that source from now on. */
-  promote(candidate: Candidate, source: string, teller: string): void {
+  promote(candidate: Candidate, source: string, referrer: string): void {
     if (rankOf(source) >= rankOf(candidate.source)) return
-    const { source: before, teller: tellerBefore } = candidate
+    const { source: before, referrer: referrerBefore } = candidate
     this.delete(candidate)
-    Object.assign(candidate, { source, teller })
+    Object.assign(candidate, { source, referrer })
     if (this.add(candidate)) return
-    Object.assign(candidate, { source: before, teller: tellerBefore })
+    Object.assign(candidate, { source: before, referrer: referrerBefore })
     this.add(candidate)
   }
 

@@ -7,7 +7,7 @@ export type { Candidate }
 /** Details of how an address was named. */
 export interface Naming {
   /** The host of the peer that named it. */
-  readonly teller?: string
+  readonly referrer?: string
   /** Milliseconds of the clock. */
   readonly now?: number
 }
@@ -62,14 +62,14 @@ export class Candidates {
   }
 
   /** How many are not connected. */
-  get idle(): number {
+  get idleCount(): number {
     let count = 0
     for (const { connected } of this.#table.values()) if (!connected) count++
     return count
   }
 
   /** The addresses that are not connected, with the failure of the last attempt. Some of them are forgotten. */
-  *idlers(): IterableIterator<[PeerAddress, string | undefined]> {
+  *listIdle(): IterableIterator<[PeerAddress, string | undefined]> {
     for (const { address, connected, failure } of this.#table.values())
       if (!connected) yield [address, failure]
     for (const [name, { address, failure }] of this.#forgotten) {
@@ -102,7 +102,7 @@ export class Candidates {
   }
 
   /** Sets our external address, which decides the canonical priorities. */
-  seenAt(own: PeerAddress): void {
+  setOwnAddress(own: PeerAddress): void {
     const family = own.host.includes(':') ? 6 : 4
     const before = this.#own[family]
     if (before?.host === own.host && before.port === own.port) return
@@ -110,7 +110,7 @@ export class Candidates {
   }
 
   /** Returns the next candidate to dial, if any is due: the one with the fewest failures, then the highest priority, then the longest wait. */
-  next(now: number, round: DialRound = {}): Candidate | undefined {
+  takeNext(now: number, round: DialRound = {}): Candidate | undefined {
     if (this.#found.length === 0 && now >= this.#searchAt) this.#search(now, round)
     for (let best = this.#found.pop(); best; best = this.#found.pop()) {
       if (!this.#table.has(best) || !isDue(best, now, round)) continue
@@ -133,21 +133,21 @@ export class Candidates {
   }
 
   /** A peer closed the connection at once. Returns true to dial it the other way, unless that has just failed too. */
-  turn(candidate: Candidate): boolean {
+  switchEncryption(candidate: Candidate): boolean {
     candidate.encrypted = !candidate.encrypted
-    candidate.turned = !candidate.turned
-    return candidate.turned
+    candidate.switched = !candidate.switched
+    return candidate.switched
   }
 
   /** A peer answered our handshake: the way that worked is kept. */
-  understood(candidate: Candidate): void {
-    candidate.turned = false
+  onHandshake(candidate: Candidate): void {
+    candidate.switched = false
     candidate.verified = true
     delete candidate.failure
   }
 
   /** A connection has ended. @param useful true if blocks were exchanged @param failure why it failed, if it did */
-  closed(candidate: Candidate, now: number, useful: boolean, failure?: string): void {
+  onClose(candidate: Candidate, now: number, useful: boolean, failure?: string): void {
     candidate.connected = false
     candidate.failures = useful ? 0 : candidate.failures + 1
     if (failure !== undefined) candidate.failure = failure.slice(0, MAX_FAILURE_TEXT)
@@ -156,18 +156,18 @@ export class Candidates {
     this.#searchAt = Math.min(this.#searchAt, candidate.notBefore)
   }
 
-  #add(address: PeerAddress, source: string, { teller = '', now = 0 }: Naming): boolean {
+  #add(address: PeerAddress, source: string, { referrer = '', now = 0 }: Naming): boolean {
     const known = this.#table.get(formatAddress(address))
     if (known) {
       known.namedAt = now
-      this.#table.promote(known, source, teller)
+      this.#table.promote(known, source, referrer)
       return false
     }
     return this.#table.add({
       address,
       host: hostOfCandidate(address),
       source,
-      teller,
+      referrer,
       namedAt: now,
       priority: 0,
       priorityOf: undefined,
@@ -178,7 +178,7 @@ export class Candidates {
       verified: false,
       seed: false,
       encrypted: false,
-      turned: false,
+      switched: false,
     })
   }
 

@@ -91,7 +91,7 @@ export class ConnectionSlots<Peer extends SlotPeer> {
   }
 
   /** True if there is room for one more. */
-  get free(): boolean {
+  get hasRoom(): boolean {
     return this.#slots.size < this.#limit && this.#hasCommonRoom()
   }
 
@@ -137,7 +137,7 @@ export class ConnectionSlots<Peer extends SlotPeer> {
   }
 
   /** Returns true if an address has its maximum of connections. */
-  crowded(host: string): boolean {
+  isCrowded(host: string): boolean {
     return (this.#counts.get(addressKey(host)) ?? 0) >= quotaOf(host, this.#maxPerAddress)
   }
 
@@ -147,17 +147,17 @@ export class ConnectionSlots<Peer extends SlotPeer> {
    */
   admit(host: string, fetching: boolean, now: number): Peer | boolean {
     const key = addressKey(host)
-    if (this.crowded(host)) return this.#evict(key, now, (_, slot) => slot.key === key)
+    if (this.isCrowded(host)) return this.#evict(key, now, (_, slot) => slot.key === key)
     let incoming = 0
     for (const peer of this.#slots.keys()) if (peer.incoming) incoming++
     if (fetching && incoming >= Math.ceil(this.#limit / 2))
       return this.#evict(key, now, peer => peer.incoming)
-    return this.free || this.#evict(key, now, () => true)
+    return this.hasRoom || this.#evict(key, now, () => true)
   }
 
   /** Returns the peer to replace by one to dial, if there is no room and an eviction is due. */
   turnOver(now: number): Peer | undefined {
-    if (this.free || now - this.#turnedAt < TURNOVER_INTERVAL_MS) return undefined
+    if (this.hasRoom || now - this.#turnedAt < TURNOVER_INTERVAL_MS) return undefined
     const peer = this.#leastUseful(now, () => true)
     if (peer) this.#turnedAt = now
     return peer

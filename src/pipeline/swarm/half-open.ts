@@ -57,7 +57,7 @@ export class HalfOpen<Socket extends object> {
   }
 
   /** A socket has sent its first bytes. */
-  markHeard(socket: Socket): void {
+  markActive(socket: Socket): void {
     const entry = this.#sockets.get(socket)
     if (entry) entry.silent = false
   }

@@ -150,7 +150,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
     const { encryption = 'prefer' } = this.#options
     let head = Buffer.alloc(0)
     const read = (chunk: Buffer) => {
-      this.#halfOpen.markHeard(socket)
+      this.#halfOpen.markActive(socket)
       head = Buffer.concat([head, chunk])
       const known = Math.min(head.length, PROTOCOL.length)
       const plain = PROTOCOL.compare(head, 0, known, 0, known) === 0

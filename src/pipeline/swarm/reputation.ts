@@ -89,7 +89,7 @@ export class Reputation {
    * Returns true if a peer gets pieces alone, so that a wrong one proves it guilty at once: if it is guilty already, or if it
    * has sent no correct piece yet and others at its address are guilty.
    */
-  onParole(giver: object, name: string): boolean {
+  isOnParole(giver: object, name: string): boolean {
     if (this.#standings.size === 0) return false
     const standing = this.#standingOf(keyOf(name), this.#now())
     if (!standing || standing.strikes === 0) return false
@@ -97,12 +97,12 @@ export class Reputation {
   }
 
   /** Returns the reason of a ban, if the address is banned. */
-  whyBanned(host: string): string | undefined {
-    return this.bannedFor(host) > 0 ? this.#standings.get(addressKey(host))?.reason : undefined
+  findBanReason(host: string): string | undefined {
+    return this.remainingBanMs(host) > 0 ? this.#standings.get(addressKey(host))?.reason : undefined
   }
 
   /** Returns the milliseconds until the ban of an address ends; 0 without a ban. */
-  bannedFor(host: string): number {
+  remainingBanMs(host: string): number {
     if (this.#standings.size === 0) return 0
     const now = this.#now()
     return Math.max(0, (this.#standingOf(addressKey(host), now)?.bannedUntil ?? now) - now)

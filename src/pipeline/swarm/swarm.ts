@@ -92,17 +92,17 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.candidates.forget(sources)
   }
 
-  /** Adds addresses of peers. @param teller the host of the peer that named them */
-  add(addresses: Iterable<PeerAddress>, source: string, teller = ''): void {
+  /** Adds addresses of peers. @param referrer the host of the peer that named them */
+  add(addresses: Iterable<PeerAddress>, source: string, referrer = ''): void {
     const now = this.#context.clock.now()
-    for (const address of addresses) this.candidates.add(address, source, { now, teller })
+    for (const address of addresses) this.candidates.add(address, source, { now, referrer })
     this.dial()
   }
 
   /** Dials while there is room. */
   dial(): void {
     let halfOpen = this.peers.size - this.connected.length
-    while (!this.#isStopped && this.#slots.free && halfOpen < this.#maxHalfOpen) {
+    while (!this.#isStopped && this.#slots.hasRoom && halfOpen < this.#maxHalfOpen) {
       const candidate = this.#nextCandidate()
       if (!candidate) return
       halfOpen++
@@ -122,14 +122,14 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     const { clock, encryption } = this.#context
     const { remoteAddress = '' } = accepted.socket
     const unwanted = encryption === 'require' ? !accepted.ciphers : encryption === 'off' && accepted.ciphers
-    const refused = this.#isStopped || unwanted || this.#reputation.whyBanned(remoteAddress) !== undefined
+    const refused = this.#isStopped || unwanted || this.#reputation.findBanReason(remoteAddress) !== undefined
     const room = !refused && this.#slots.admit(remoteAddress, !this.#seeding, clock.now())
     if (room === false) {
       accepted.socket.destroy()
       return
     }
-    this.#follow(new Peer(accepted, this.#context), undefined)
-    if (room !== true) this.#part(room, NO_USE_REST_MS)
+    this.#addPeer(new Peer(accepted, this.#context), undefined)
+    if (room !== true) this.#disconnect(room, NO_USE_REST_MS)
   }
 
   /** Does what is due. Called several times a second. */
@@ -138,10 +138,10 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     for (const peer of [...this.peers.keys()]) {
       peer.tick(now)
       // Neither side has anything that the other wants.
-      if (peer.ready && peer.uploadOnly && this.#seeding) this.#part(peer, NO_USE_REST_MS)
+      if (peer.ready && peer.uploadOnly && this.#seeding) this.#disconnect(peer, NO_USE_REST_MS)
     }
     this.#slots.tick(now)
-    for (const peer of this.#slots.findExcess()) this.#part(peer, NO_USE_REST_MS)
+    for (const peer of this.#slots.findExcess()) this.#disconnect(peer, NO_USE_REST_MS)
     exchangePeers(this.peers, now)
     this.dial()
     this.#turnOver(now)
@@ -153,7 +153,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.candidates.restAt(name, now, BANNED_REST_MS) // also if it has disconnected
     for (const [peer, candidate] of this.peers) {
       if (formatAddress(peer.address) !== name) continue
-      const rest = Math.max(BANNED_REST_MS, this.#reputation.bannedFor(peer.address.host))
+      const rest = Math.max(BANNED_REST_MS, this.#reputation.remainingBanMs(peer.address.host))
       if (candidate) this.candidates.rest(candidate, now, rest)
       peer.destroy(new PeerError('ERR_BANNED', reason))
     }
@@ -192,11 +192,11 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     const candidate = idle && this.#nextCandidate()
     if (!candidate) return
     this.#connect(candidate) // first, since its slot would be taken by another
-    this.#part(idle, NO_USE_REST_MS)
+    this.#disconnect(idle, NO_USE_REST_MS)
   }
 
   #nextCandidate(): Candidate | undefined {
-    return this.candidates.next(this.#context.clock.now(), {
+    return this.candidates.takeNext(this.#context.clock.now(), {
       mayDial: candidate => this.#mayDial(candidate),
       seeding: this.#seeding,
     })
@@ -205,42 +205,42 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   /** Returns true if an address may be dialled. An address in the options always may. */
   #mayDial({ address, source }: Candidate): boolean {
     if (source === 'option') return true
-    return !this.#slots.crowded(address.host) && this.#reputation.whyBanned(address.host) === undefined
+    return !this.#slots.isCrowded(address.host) && this.#reputation.findBanReason(address.host) === undefined
   }
 
   #connect(candidate: Candidate): void {
     const { encryption } = this.#context
     const encrypted = encryption === 'require' || (encryption === 'prefer' && candidate.encrypted)
-    this.#follow(new Peer(candidate.address, this.#context, encrypted), candidate)
+    this.#addPeer(new Peer(candidate.address, this.#context, encrypted), candidate)
   }
 
-  #follow(peer: Peer, candidate: Candidate | undefined): void {
+  #addPeer(peer: Peer, candidate: Candidate | undefined): void {
     const now = () => this.#context.clock.now()
-    const teller = addressKey(peer.address.host)
+    const referrer = addressKey(peer.address.host)
     this.peers.set(peer, candidate)
     this.#slots.add(peer, now())
-    peer.on('ready', () => this.#ready(peer))
+    peer.on('ready', () => this.#onReady(peer))
     peer.on('interest', () => this.emit('interest'))
-    peer.on('peers', addresses => this.add(addresses, 'PEX', teller))
+    peer.on('peers', addresses => this.add(addresses, 'PEX', referrer))
     peer.on('metadata', message => this.emit('metadata', peer, message))
     peer.on('extended', handshake => {
       const { port, yourIp } = handshake
       const ours = this.#context.port()
-      const host = yourIp && this.#external.vote(teller, yourIp)
-      if (host && ours) this.candidates.seenAt({ host, port: ours })
+      const host = yourIp && this.#external.vote(referrer, yourIp)
+      if (host && ours) this.candidates.setOwnAddress({ host, port: ours })
       if (port && !this.peers.get(peer)) {
         const address = { host: peer.address.host, port }
-        this.peers.set(peer, this.candidates.claim(address, 'incoming', { teller, now: now() }))
+        this.peers.set(peer, this.candidates.claim(address, 'incoming', { referrer, now: now() }))
       }
       this.emit('extended', peer, handshake)
     })
-    peer.on('close', error => this.#gone(peer, error))
+    peer.on('close', error => this.#onClose(peer, error))
   }
 
-  #ready(peer: Peer): void {
+  #onReady(peer: Peer): void {
     const { clock, peerId } = this.#context
     const candidate = this.peers.get(peer)
-    if (candidate) this.candidates.understood(candidate)
+    if (candidate) this.candidates.onHandshake(candidate)
     const first = [...this.peers.keys()].find(
       other => other !== peer && other.ready && isSamePeer(other, peer),
     )
@@ -248,7 +248,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
       const { keep, simultaneous } = resolveDuplicate(first, peer, peerId, clock.now())
       if (keep === 'first') {
         peer.ready = false // it was never reported as connected
-        this.#part(peer, simultaneous ? 0 : NO_USE_REST_MS)
+        this.#disconnect(peer, simultaneous ? 0 : NO_USE_REST_MS)
         return
       }
       first.destroy()
@@ -257,19 +257,19 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   }
 
   /** Ends a connection without an error, and does not dial its address for so many milliseconds. */
-  #part(peer: Peer, rest: number): void {
+  #disconnect(peer: Peer, rest: number): void {
     const candidate = this.peers.get(peer)
     peer.destroy()
     if (candidate) this.candidates.rest(candidate, this.#context.clock.now(), rest)
   }
 
-  #gone(peer: Peer, error: Error | undefined): void {
+  #onClose(peer: Peer, error: Error | undefined): void {
     const candidate = this.peers.get(peer)
     this.peers.delete(peer)
     this.#slots.delete(peer)
     const ourselves = peer.peerId && Buffer.compare(peer.peerId, this.#context.peerId) === 0
     const canRetry = !this.#isStopped && this.#context.encryption === 'prefer' && mayTryOtherWay(peer, error)
-    if (candidate && canRetry && this.candidates.turn(candidate)) {
+    if (candidate && canRetry && this.candidates.switchEncryption(candidate)) {
       this.#connect(candidate)
       return
     }
@@ -282,7 +282,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
       if (peer.ready) candidate.seed = peer.uploadOnly
       const useful = starved || this.#isStopped || downloaded + uploaded > 0
       const failure = this.#isStopped ? undefined : describeEnd(error, peer)
-      this.candidates.closed(candidate, now, useful, failure)
+      this.candidates.onClose(candidate, now, useful, failure)
       if (ourselves) this.candidates.rest(candidate, now, OWN_ADDRESS_REST_MS)
     }
     if (starved) this.makeRoom()

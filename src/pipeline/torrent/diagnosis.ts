@@ -67,7 +67,7 @@ function* reportsOf(
     if (peer.ready) yield { address, what: describe(peer) }
     else yield { address, what: candidate?.failure ?? NOT_ANSWERED_YET }
   }
-  for (const [address, failure] of candidates.idlers()) yield { address, what: failure ?? NOT_DIALLED_YET }
+  for (const [address, failure] of candidates.listIdle()) yield { address, what: failure ?? NOT_DIALLED_YET }
 }
 
 function describePeer({ requester }: Peer, lacks: (index: number) => boolean): string {

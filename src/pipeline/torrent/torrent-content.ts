@@ -59,7 +59,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
       allowLocal: options.allowLocal,
     })
     this.#takeMemory()
-    network.on('connected', peer => this.pieces.join(peer))
+    network.on('connected', peer => this.pieces.addPeer(peer))
     forwardEvents(this.pieces, this, 'checked', 'warning', 'failed')
     this.pieces.on('verified', index => this.#onVerified(index))
     this.pieces.on('lost', index => {
@@ -96,7 +96,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
   /** Exchanges blocks with peers from now on. */
   begin(): void {
     this.#network.beginExchange(this.pieces.forPeers)
-    for (const peer of this.#network.swarm.connected) this.pieces.join(peer)
+    for (const peer of this.#network.swarm.connected) this.pieces.addPeer(peer)
   }
 
   /** Completes the files once every wanted piece is there, and tells trackers and peers, unless pieces turn out to be lost. */

@@ -110,7 +110,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     })
     this.swarm.on('connected', peer => this.emit('connected', peer))
     this.swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
-    this.swarm.on('interest', () => this.#unchoker.changed(clock.now()))
+    this.swarm.on('interest', () => this.#unchoker.onInterestChange(clock.now()))
     this.swarm.on('warning', error => this.emit('warning', error))
     this.sources.on('peers', (peers, name) => this.swarm.add(peers, name))
     this.sources.on('warning', error => this.emit('warning', error))

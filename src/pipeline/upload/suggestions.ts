@@ -63,7 +63,7 @@ export class Suggestions<Peer extends SuggestedPeer> {
   }
 
   /** Returns the pieces to suggest to a peer now. @param has true for a piece that the peer has */
-  nextPieces(peer: Peer, has: (index: number) => boolean, now: number): number[] {
+  choosePieces(peer: Peer, has: (index: number) => boolean, now: number): number[] {
     const waiting = this.#of(this.#waiting, peer)
     const fresh = (this.#fresh ??= this.#shuffled())
     const chosen: number[] = []

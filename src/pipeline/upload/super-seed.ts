@@ -31,7 +31,7 @@ export class SuperSeed implements BlockSource {
   }
 
   /** A peer has connected. `reveal` sends it a have message. */
-  join(requester: Fetcher, reveal: (index: number) => void): void {
+  addPeer(requester: Fetcher, reveal: (index: number) => void): void {
     this.#peers.set(requester, { reveal, revealed: new Bitfield(this.#known.length), last: -1 })
     this.#next(requester)
   }

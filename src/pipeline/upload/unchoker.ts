@@ -37,7 +37,7 @@ export class Unchoker {
   }
 
   /** The interest of a peer has changed, or a peer has left. */
-  changed(now: number): void {
+  onInterestChange(now: number): void {
     const { peers } = this.#options
     let unchoked = 0
     let idle = false

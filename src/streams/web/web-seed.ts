@@ -103,7 +103,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   }
 
   /** How long a block usually takes. Not known of a server that sends whole files: to ask it sooner changes nothing. */
-  get window(): Pick<RequestWindow, 'usualWaitMs'> {
+  get window(): Pick<RequestWindow, 'meanWaitMs'> {
     return this.#lane.streams.mode === 'whole' ? {} : this.#options.window
   }
 

@@ -9,11 +9,11 @@ function fetchPieces(pieces: number): number[] {
   picker.addPeer('peer', (pieces + 1) * METADATA_PIECE)
   const data = new Uint8Array(METADATA_PIECE)
   const order: number[] = []
-  const asked = picker.nextPieces('peer', 0)
+  const asked = picker.choosePieces('peer', 0)
   for (let piece = asked.shift()!; piece < pieces; piece = asked.shift()!) {
     order.push(piece)
     picker.addPiece('peer', piece, data)
-    asked.push(...picker.nextPieces('peer', 0))
+    asked.push(...picker.choosePieces('peer', 0))
   }
   return order
 }

@@ -99,7 +99,7 @@ t.test('one peer can name five hundred addresses, and never takes all the room',
       const at = (n * 20 + minute) * 50
       const found = pex.acceptPeers(told(peers(at, at + 50)), minute * 60_000)
       named += found.length
-      for (const address of found) candidates.add(address, 'PEX', { teller: `20.0.0.${n}` })
+      for (const address of found) candidates.add(address, 'PEX', { referrer: `20.0.0.${n}` })
     }
     t.equal(named, 500)
     sum += named
@@ -107,8 +107,8 @@ t.test('one peer can name five hundred addresses, and never takes all the room',
   t.equal(sum, 5000)
   t.equal(candidates.size, 1024)
   t.equal(candidates.add({ host: '30.0.0.1', port: 1 }, 'tracker'), true, 'a tracker is still heard')
-  const dead = candidates.next(0)!
-  candidates.closed(dead, 0, false)
+  const dead = candidates.takeNext(0)!
+  candidates.onClose(dead, 0, false)
   t.equal(candidates.add({ host: '30.0.0.2', port: 1 }, 'PEX'), true, 'in place of one that came to nothing')
   t.equal(candidates.size, 1025)
   t.equal(candidates.add({ host: '30.0.0.3', port: 1 }, 'PEX'), true, 'in place of the least promising')

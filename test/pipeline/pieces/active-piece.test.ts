@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { BLOCK_LENGTH } from '../../../src/codec/message.ts'
-import { ActivePiece, lateness } from '../../../src/pipeline/pieces/active-piece.ts'
+import { ActivePiece, chooseLateness } from '../../../src/pipeline/pieces/active-piece.ts'
 import type { Request, Requester } from '../../../src/streams/peer/requester.ts'
 import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 
@@ -28,7 +28,7 @@ function setup(alone?: Requester) {
   const take = ({ requester, asked }: ReturnType<typeof peer>, most: number, now = 0, patience?: number) => {
     const taken: Request[] = []
     if (patience === undefined) piece.take(requester, most, now, taken)
-    else piece.takeLate(requester, most, now, lateness(patience, true), taken)
+    else piece.takeLate(requester, most, now, chooseLateness(patience, true), taken)
     for (const { block } of taken) asked.set(block, now)
     return taken.map(({ block }) => block)
   }
@@ -122,10 +122,10 @@ t.test('before the endgame a block is late only after a longer time, as it may b
   const { piece, take } = setup()
   const [a, b] = [peer(1), peer(1)]
   const usual = (peer: { requester: Requester }, ms: number) =>
-    Object.assign(peer.requester, { window: { usualWaitMs: ms } })
+    Object.assign(peer.requester, { window: { meanWaitMs: ms } })
   const takes = (now: number, hurry: boolean) => {
     const taken: Request[] = []
-    piece.takeLate(b.requester, 1, now, lateness(500, hurry), taken)
+    piece.takeLate(b.requester, 1, now, chooseLateness(500, hurry), taken)
     for (const { block } of taken) piece.giveUp(block, b.requester)
     return taken.length === 1
   }

@@ -25,7 +25,7 @@ t.test('cursors share the memory, and report each move', async t => {
   const second = cursors.open(50, 53)
   t.equal(cursors.ahead, 5)
   t.same(
-    [0, 4, 5, 49, 50, 52, 53].map(index => cursors.distance(index)),
+    [0, 4, 5, 49, 50, 52, 53].map(index => cursors.distanceTo(index)),
     [0, 4, -1, -1, 0, 2, -1],
   )
   t.equal(cursors.isAwaited, false)

@@ -105,31 +105,31 @@ function apply(picker: Picker, model: Model, [name, peer, at, chance]: Step): vo
   const some = () => bitsOf(model.size, () => chance % 5 === 0 || random() < 0.5)
   if (name === 'join' && !bits) {
     model.peers.set(peer, some())
-    picker.join(model.peers.get(peer)!)
+    picker.addPeer(model.peers.get(peer)!)
   } else if (name === 'leave' && bits) {
     model.peers.delete(peer)
-    picker.leave(bits)
+    picker.removePeer(bits)
   } else if (name === 'rejoin' && bits) {
-    picker.leave(bits)
+    picker.removePeer(bits)
     model.peers.set(peer, some())
-    picker.join(model.peers.get(peer)!)
+    picker.addPeer(model.peers.get(peer)!)
   } else if (name === 'gain' && bits?.add(index)) {
-    picker.gain(index, bits)
+    picker.addCopy(index, bits)
   } else if (name === 'lose' && bits?.delete(index)) {
-    picker.lose(index, bits)
+    picker.removeCopy(index, bits)
   } else if (name === 'begin' && bits) {
     const picked = picker.pick(bits)
     if (picked < 0) return
     model.begun.add(picked)
     picker.begin(picked)
   } else if (name === 'again' && model.begun.delete(index)) {
-    picker.again(index)
+    picker.putBack(index)
   } else if (name === 'finish' && !model.done.has(index)) {
     model.begun.delete(index)
     model.done.add(index)
-    picker.finish(index)
+    picker.markDone(index)
   } else if (name === 'forget' && model.done.delete(index)) {
-    picker.forget(index)
+    picker.markMissing(index)
   }
 }
 
@@ -270,8 +270,8 @@ t.test('the version increases whenever a peer that found nothing might find some
 
 t.test('a piece that a peer must avoid is skipped, even if it is the rarest', async t => {
   const picker = new Picker({ pieceCount: 3, random: generator(1) })
-  picker.join(bitsOf(3, [1, 2]))
-  picker.join(bitsOf(3, [1]))
+  picker.addPeer(bitsOf(3, [1, 2]))
+  picker.addPeer(bitsOf(3, [1]))
   const bits = bitsOf(3, [1, 2])
   t.equal(picker.pick(bits), 2)
   t.equal(
@@ -305,10 +305,10 @@ t.test('with a hundred thousand pieces, adding a seed is free and a pick examine
       return Reflect.get(target, key, target)
     },
   })
-  for (let peers = 0; peers < 1000; peers++) picker.join(counting)
+  for (let peers = 0; peers < 1000; peers++) picker.addPeer(counting)
   for (let picks = 0; picks < 1000; picks++) picker.begin(picker.pick(counting))
   t.ok(looked <= 1000, `${looked} looks for 1000 picks`)
-  for (let peers = 0; peers < 1000; peers++) picker.leave(counting)
+  for (let peers = 0; peers < 1000; peers++) picker.removePeer(counting)
 })
 
 t.test(
@@ -317,19 +317,19 @@ t.test(
     const fetchAll = (pieceCount: number) => {
       const picker = new Picker({ pieceCount, random: generator(1) })
       const bits = new Bitfield(pieceCount)
-      picker.join(bits)
+      picker.addPeer(bits)
       for (let index = 0; index < pieceCount; index++) {
         bits.add(index)
-        picker.gain(index, bits)
+        picker.addCopy(index, bits)
       }
       for (let index = 0; index < pieceCount; index++) {
         const picked = picker.pick(bits)
         picker.begin(picked)
         if (index % 10 === 0) {
-          picker.again(picked)
+          picker.putBack(picked)
           picker.begin(picked)
         }
-        picker.finish(picked)
+        picker.markDone(picked)
       }
       t.equal(picker.pick(bits), -1)
       t.equal(picker.left, 0)
@@ -342,14 +342,14 @@ t.test(
 t.test('a piece that a peer lost becomes rarer, also if that peer was a seed', async t => {
   const picker = new Picker({ pieceCount: 4, random: generator(1) })
   const [seed, other] = [Bitfield.full(4), bitsOf(4, [0, 1])]
-  picker.join(seed)
-  picker.join(other)
-  picker.join(bitsOf(4, [1]))
+  picker.addPeer(seed)
+  picker.addPeer(other)
+  picker.addPeer(bitsOf(4, [1]))
   seed.delete(1)
-  picker.lose(1, seed)
+  picker.removeCopy(1, seed)
   t.ok([2, 3].includes(picker.pick(seed)), 'those that one has')
   seed.delete(0)
-  picker.lose(0, seed)
+  picker.removeCopy(0, seed)
   t.equal(picker.pick(other), 0, 'one has 0, two have 1')
 })
 
@@ -359,8 +359,8 @@ t.test('a piece is open until it is begun, and again after it is given up, if it
   t.same(open(), [0, 2])
   picker.begin(0)
   t.same(open(), [2])
-  picker.again(0)
+  picker.putBack(0)
   t.same(open(), [0, 2])
-  picker.finish(2)
+  picker.markDone(2)
   t.same(open(), [0])
 })

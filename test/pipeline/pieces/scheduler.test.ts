@@ -103,7 +103,7 @@ function setup({ pieces = 8, blocks = 4, admitted = 8, sequential = true, trust 
   }
   /** Brings what is whole to rest. */
   const rest = async () => {
-    for (const piece of whole.splice(0)) scheduler.finished(piece)
+    for (const piece of whole.splice(0)) scheduler.finishPiece(piece)
     await settle()
   }
   return { scheduler, picker, time, peer, opened, closed, whole, rest }
@@ -338,7 +338,7 @@ t.test('a wrong piece is begun again with new memory, and the old memory is neve
   const a = await peer()
   await a.give()
   const [piece] = whole
-  scheduler.failed(piece!)
+  scheduler.restartPiece(piece!)
   await settle()
   t.same(closed, [piece])
   t.same(a.waiting, ['0:0', '0:1', '0:2', '0:3'])
@@ -359,7 +359,7 @@ t.test('a piece that is given up is offered to idle peers', async t => {
   const b = await peer()
   t.same(b.waiting, [])
   await a.give()
-  scheduler.failed(whole[0]!)
+  scheduler.restartPiece(whole[0]!)
   await settle()
   t.equal(a.waiting.length + b.waiting.length, 4)
 })
@@ -486,7 +486,7 @@ t.test(
     const cursors = new Cursors(8)
     const { scheduler, peer, time, rest } = setup({ pieces: 200, blocks: 1, admitted: 20, cursors })
     const a = await peer({ fast: true, window: 8 })
-    Object.assign(a.requester.window, { usualWaitMs: 2000 })
+    Object.assign(a.requester.window, { meanWaitMs: 2000 })
     for (let round = 0; round < 10; round++) {
       time.now += 100
       await a.give()

@@ -9,14 +9,14 @@ t.test('an address is dialled once at a time, the longest known first', async t 
   t.equal(candidates.add(at(2), 'a'), true)
   t.equal(candidates.add(at(1), 'b'), false)
   t.equal(candidates.size, 2)
-  t.equal(candidates.idle, 2)
-  const first = candidates.next(0)!
+  t.equal(candidates.idleCount, 2)
+  const first = candidates.takeNext(0)!
   t.same(first.address, at(1))
-  t.same(candidates.next(0)!.address, at(2))
-  t.equal(candidates.next(0), undefined)
-  t.equal(candidates.idle, 0)
-  candidates.closed(first, 0, false)
-  t.equal(candidates.idle, 1)
+  t.same(candidates.takeNext(0)!.address, at(2))
+  t.equal(candidates.takeNext(0), undefined)
+  t.equal(candidates.idleCount, 0)
+  candidates.onClose(first, 0, false)
+  t.equal(candidates.idleCount, 1)
 })
 
 t.test('each failed attempt doubles the wait, up to ten minutes', async t => {
@@ -25,9 +25,9 @@ t.test('each failed attempt doubles the wait, up to ten minutes', async t => {
   let now = 0
   const waits: number[] = []
   for (let n = 0; n < 12; n++) {
-    const candidate = candidates.next(now)!
-    candidates.closed(candidate, now, false)
-    t.equal(candidates.next(candidate.notBefore - 1), undefined)
+    const candidate = candidates.takeNext(now)!
+    candidates.onClose(candidate, now, false)
+    t.equal(candidates.takeNext(candidate.notBefore - 1), undefined)
     waits.push(candidate.notBefore - now)
     now = candidate.notBefore
   }
@@ -40,12 +40,12 @@ t.test('a peer that gave data is dialled again soon, but never at once', async t
   candidates.add(at(1), 'a')
   let now = 0
   for (let n = 0; n < 5; n++) {
-    const candidate = candidates.next(now)!
-    candidates.closed(candidate, now, n > 2)
+    const candidate = candidates.takeNext(now)!
+    candidates.onClose(candidate, now, n > 2)
     now = candidate.notBefore
   }
-  const candidate = candidates.next(now)!
-  candidates.closed(candidate, now, true)
+  const candidate = candidates.takeNext(now)!
+  candidates.onClose(candidate, now, true)
   t.equal(candidate.notBefore - now, 2000)
 })
 
@@ -53,9 +53,9 @@ t.test('an address that is not allowed is skipped, and dialled once it is allowe
   const candidates = new Candidates()
   candidates.add(at(1), 'a')
   candidates.add(at(2), 'a')
-  t.same(candidates.next(0, { mayDial: ({ address }) => address.port !== 1 })?.address, at(2))
-  t.equal(candidates.next(0, { mayDial: () => false }), undefined)
-  t.same(candidates.next(2000)?.address, at(1))
+  t.same(candidates.takeNext(0, { mayDial: ({ address }) => address.port !== 1 })?.address, at(2))
+  t.equal(candidates.takeNext(0, { mayDial: () => false }), undefined)
+  t.same(candidates.takeNext(2000)?.address, at(1))
 })
 
 t.test('a tracker that names a million addresses fills a bounded table', async t => {
@@ -69,9 +69,9 @@ t.test('addresses that were dialled go to the end of the queue', async t => {
   for (const port of [1, 2, 3]) candidates.add(at(port), 'a')
   const turns: number[] = []
   for (let now = 0; now < 1e6; now += 1e5) {
-    const candidate = candidates.next(now)!
+    const candidate = candidates.takeNext(now)!
     turns.push(candidate.address.port)
-    candidates.closed(candidate, now, true)
+    candidates.onClose(candidate, now, true)
   }
   t.same(turns, [1, 2, 3, 1, 2, 3, 1, 2, 3, 1])
 })
@@ -81,18 +81,18 @@ t.test('a peer that connected to us and names its port is not dialled there', as
   candidates.add(at(1), 'tracker')
   const known = candidates.claim(at(1), 'incoming')!
   t.same([known.source, known.connected], ['tracker', true])
-  t.equal(candidates.next(0), undefined)
+  t.equal(candidates.takeNext(0), undefined)
   const unknown = candidates.claim(at(2), 'incoming')!
   t.same([unknown.source, unknown.connected], ['incoming', true])
   t.equal(candidates.claim(at(2), 'incoming'), undefined, 'it is connected already')
-  candidates.closed(unknown, 0, true)
-  t.equal(candidates.next(2000), unknown, 'and later it may be dialled')
+  candidates.onClose(unknown, 0, true)
+  t.equal(candidates.takeNext(2000), unknown, 'and later it may be dialled')
 })
 
 t.test('an address that is being dialled is not claimed by another connection', async t => {
   const candidates = new Candidates()
   candidates.add(at(1), 'a')
-  candidates.next(0)
+  candidates.takeNext(0)
   t.equal(candidates.claim(at(1), 'incoming'), undefined)
 })
 
@@ -101,20 +101,20 @@ t.test('a peer can be excluded by its address while it is not connected', async 
   candidates.add(at(1), 'a')
   candidates.restAt('10.0.0.1:1', 0, 3_600_000)
   candidates.restAt('10.0.0.1:2', 0, 3_600_000)
-  t.equal(candidates.next(3_599_999), undefined)
-  t.same(candidates.next(3_600_000)?.address, at(1))
+  t.equal(candidates.takeNext(3_599_999), undefined)
+  t.same(candidates.takeNext(3_600_000)?.address, at(1))
   t.equal(candidates.size, 1)
 })
 
 t.test('a useless peer is excluded for the given time, and never for less than before', async t => {
   const candidates = new Candidates()
   candidates.add(at(1), 'a')
-  const candidate = candidates.next(0)!
-  candidates.closed(candidate, 0, true)
+  const candidate = candidates.takeNext(0)!
+  candidates.onClose(candidate, 0, true)
   candidates.rest(candidate, 0, 600_000)
   candidates.rest(candidate, 0, 5)
-  t.equal(candidates.next(599_999), undefined)
-  t.equal(candidates.next(600_000), candidate)
+  t.equal(candidates.takeNext(599_999), undefined)
+  t.equal(candidates.takeNext(600_000), candidate)
 })
 
 t.test(
@@ -122,18 +122,18 @@ t.test(
   async t => {
     const candidates = new Candidates()
     candidates.add(at(1), 'a')
-    const candidate = candidates.next(0)!
+    const candidate = candidates.takeNext(0)!
     t.equal(candidate.encrypted, false)
-    t.equal(candidates.turn(candidate), true)
+    t.equal(candidates.switchEncryption(candidate), true)
     t.equal(candidate.encrypted, true, 'encrypted at once')
-    t.equal(candidates.turn(candidate), false, 'both were refused')
+    t.equal(candidates.switchEncryption(candidate), false, 'both were refused')
     t.equal(candidate.encrypted, false, 'as before the next time')
-    candidates.turn(candidate)
-    candidates.understood(candidate)
-    candidates.closed(candidate, 0, true)
-    const again = candidates.next(10_000)!
+    candidates.switchEncryption(candidate)
+    candidates.onHandshake(candidate)
+    candidates.onClose(candidate, 0, true)
+    const again = candidates.takeNext(10_000)!
     t.equal(again.encrypted, true, 'as it worked')
-    t.equal(candidates.turn(again), true, 'and that, too, may be refused one day')
+    t.equal(candidates.switchEncryption(again), true, 'and that, too, may be refused one day')
     t.equal(again.encrypted, false)
   },
 )

@@ -22,15 +22,15 @@ t.test('an IPv4 address counts whole, an IPv6 address by its /64, a mapped one a
 t.test('the second strike bans the address on all ports for an hour', async t => {
   const { reputation, time } = setup()
   t.equal(reputation.strike('1.2.3.4:1', 'lies'), false, 'once may be an accident')
-  t.equal(reputation.whyBanned('1.2.3.4'), undefined)
+  t.equal(reputation.findBanReason('1.2.3.4'), undefined)
   t.equal(reputation.strike('1.2.3.4:2', 'lies'), true)
-  t.equal(reputation.whyBanned('1.2.3.4'), 'lies')
-  t.equal(reputation.whyBanned('::ffff:1.2.3.4'), 'lies')
-  t.equal(reputation.whyBanned('1.2.3.5'), undefined)
+  t.equal(reputation.findBanReason('1.2.3.4'), 'lies')
+  t.equal(reputation.findBanReason('::ffff:1.2.3.4'), 'lies')
+  t.equal(reputation.findBanReason('1.2.3.5'), undefined)
   time.now = HOUR - 1
-  t.equal(reputation.whyBanned('1.2.3.4'), 'lies')
+  t.equal(reputation.findBanReason('1.2.3.4'), 'lies')
   time.now = HOUR
-  t.equal(reputation.whyBanned('1.2.3.4'), undefined)
+  t.equal(reputation.findBanReason('1.2.3.4'), undefined)
 })
 
 t.test(
@@ -40,10 +40,10 @@ t.test(
     reputation.strike('1.2.3.4:1', 'lies')
     reputation.strike('1.2.3.4:1', 'lies')
     for (const hours of [2, 4, 8, 16, 24, 24]) {
-      while (reputation.whyBanned('1.2.3.4')) time.now += HOUR / 4
+      while (reputation.findBanReason('1.2.3.4')) time.now += HOUR / 4
       const from = time.now
       t.equal(reputation.strike('1.2.3.4:9', 'lies'), true)
-      while (reputation.whyBanned('1.2.3.4')) time.now += HOUR / 4
+      while (reputation.findBanReason('1.2.3.4')) time.now += HOUR / 4
       t.equal((time.now - from) / HOUR, hours)
     }
     time.now += 25 * HOUR
@@ -62,13 +62,13 @@ t.test(
     reputation.strike('1.2.3.4:1', 'lies')
     for (let n = 0; n < 100; n++) reputation.credit({}, '1.2.3.4:1')
     for (let n = 0; n < 100; n++) reputation.credit({}, '5.6.7.8:1')
-    t.equal(reputation.whyBanned('1.2.3.4'), 'lies')
+    t.equal(reputation.findBanReason('1.2.3.4'), 'lies')
     for (let n = 0; n < 7; n++) reputation.credit(honest, '1.2.3.4:2')
-    t.equal(reputation.whyBanned('1.2.3.4'), 'lies')
+    t.equal(reputation.findBanReason('1.2.3.4'), 'lies')
     reputation.credit(honest, '1.2.3.4:2')
-    t.equal(reputation.whyBanned('1.2.3.4'), undefined)
+    t.equal(reputation.findBanReason('1.2.3.4'), undefined)
     t.equal(reputation.strike('1.2.3.4:3', 'lies again'), true, 'the next lie of the address counts at once')
-    t.equal(reputation.whyBanned('1.2.3.4'), 'lies again')
+    t.equal(reputation.findBanReason('1.2.3.4'), 'lies again')
   },
 )
 
@@ -77,26 +77,26 @@ t.test('the guilty peers, and unproven peers at their address, are on parole', a
   const [guilty, proven, fresh, other] = [{}, {}, {}, {}]
   reputation.credit(guilty, '1.2.3.4:1')
   reputation.credit(proven, '1.2.3.4:2')
-  t.equal(reputation.onParole(fresh, '1.2.3.4:3'), false, 'nothing is held against the address')
+  t.equal(reputation.isOnParole(fresh, '1.2.3.4:3'), false, 'nothing is held against the address')
   reputation.strike('1.2.3.4:1', 'lies')
-  t.equal(reputation.onParole(guilty, '1.2.3.4:1'), true)
-  t.equal(reputation.onParole(proven, '1.2.3.4:2'), false)
-  t.equal(reputation.onParole(fresh, '1.2.3.4:3'), true)
-  t.equal(reputation.onParole(other, '5.6.7.8:3'), false)
+  t.equal(reputation.isOnParole(guilty, '1.2.3.4:1'), true)
+  t.equal(reputation.isOnParole(proven, '1.2.3.4:2'), false)
+  t.equal(reputation.isOnParole(fresh, '1.2.3.4:3'), true)
+  t.equal(reputation.isOnParole(other, '5.6.7.8:3'), false)
   reputation.credit(fresh, '1.2.3.4:3')
-  t.equal(reputation.onParole(fresh, '1.2.3.4:3'), false)
+  t.equal(reputation.isOnParole(fresh, '1.2.3.4:3'), false)
   time.now = HOUR + 1
-  t.equal(reputation.onParole(guilty, '1.2.3.4:1'), false, 'it is forgotten')
+  t.equal(reputation.isOnParole(guilty, '1.2.3.4:1'), false, 'it is forgotten')
 })
 
 t.test('a web seed is identified by its name, an IPv6 peer by its network', async t => {
   const { reputation } = setup()
   reputation.strike('http://1.2.3.4:80/x', 'lies')
   t.equal(reputation.strike('http://1.2.3.4:80/x', 'lies'), true)
-  t.equal(reputation.whyBanned('1.2.3.4'), undefined)
+  t.equal(reputation.findBanReason('1.2.3.4'), undefined)
   reputation.strike('[2001:db8::1]:80', 'lies')
   t.equal(reputation.strike('[2001:db8::2]:81', 'lies'), true)
-  t.equal(reputation.whyBanned('2001:db8::3'), 'lies')
+  t.equal(reputation.findBanReason('2001:db8::3'), 'lies')
 })
 
 t.test('a million addresses with a strike each fill a bounded table', async t => {

@@ -27,35 +27,35 @@ const busy = () => ({ responder: { sending: true, waiting: 0 }, waitsSince: 0 })
 
 t.test('each piece is suggested to one peer only', t => {
   const { suggestions } = setup()
-  const all = Array.from({ length: 8 }, () => suggestions.nextPieces(busy(), nothing, 0)).flat()
+  const all = Array.from({ length: 8 }, () => suggestions.choosePieces(busy(), nothing, 0)).flat()
   t.equal(all.length, PIECES)
   t.equal(new Set(all).size, PIECES)
   t.end()
 })
 
 t.test('a peer has suggestions for 256 KiB, and at least two pieces', t => {
-  t.equal(setup(MiB / 32).suggestions.nextPieces(busy(), nothing, 0).length, 8)
-  t.equal(setup(MiB / 8).suggestions.nextPieces(busy(), nothing, 0).length, 2)
-  t.equal(setup(MiB).suggestions.nextPieces(busy(), nothing, 0).length, 2)
+  t.equal(setup(MiB / 32).suggestions.choosePieces(busy(), nothing, 0).length, 8)
+  t.equal(setup(MiB / 8).suggestions.choosePieces(busy(), nothing, 0).length, 2)
+  t.equal(setup(MiB).suggestions.choosePieces(busy(), nothing, 0).length, 2)
   t.end()
 })
 
 t.test('the next piece is suggested when one was requested', t => {
   const { suggestions } = setup()
   const a = busy()
-  const first = suggestions.nextPieces(a, nothing, 0)
-  t.strictSame(suggestions.nextPieces(a, nothing, 0), [])
+  const first = suggestions.choosePieces(a, nothing, 0)
+  t.strictSame(suggestions.choosePieces(a, nothing, 0), [])
   t.equal(suggestions.noteRequest(a, first[0]!, 0), true)
   t.equal(suggestions.noteRequest(a, first[0]!, 0), false, 'its other blocks change nothing')
-  t.equal(suggestions.nextPieces(a, nothing, 0).length, 1)
+  t.equal(suggestions.choosePieces(a, nothing, 0).length, 1)
   t.end()
 })
 
 t.test('a piece that the peer or any other peer has is not suggested', t => {
   const { copies, suggestions } = setup()
   copies.fill(1, 0, 5)
-  const all = [...suggestions.nextPieces(busy(), index => index === 5, 0)]
-  for (let at = 0; at < PIECES; at++) all.push(...suggestions.nextPieces(busy(), nothing, 0))
+  const all = [...suggestions.choosePieces(busy(), index => index === 5, 0)]
+  for (let at = 0; at < PIECES; at++) all.push(...suggestions.choosePieces(busy(), nothing, 0))
   t.notOk(all.some(index => index < 5))
   t.notOk(all.slice(0, 2).includes(5))
   t.end()
@@ -65,7 +65,7 @@ t.test('requests for a piece that another peer fetches wait until a peer has it,
   const { copies, suggestions } = setup()
   const a = busy()
   const b = busy()
-  const [index = 0] = suggestions.nextPieces(a, nothing, 0)
+  const [index = 0] = suggestions.choosePieces(a, nothing, 0)
   t.equal(
     suggestions.defersPiece(b, index, 0),
     false,
@@ -92,7 +92,7 @@ t.test('the first peer that requests a piece gets it, also if it was suggested t
   const { suggestions } = setup()
   const a = busy()
   const b = busy()
-  const [index = 0] = suggestions.nextPieces(a, nothing, 0)
+  const [index = 0] = suggestions.choosePieces(a, nothing, 0)
   suggestions.noteRequest(b, index, 0)
   t.equal(suggestions.defersPiece(a, index, 1), true)
   t.equal(suggestions.defersPiece(b, index, 1), false)
@@ -102,10 +102,10 @@ t.test('the first peer that requests a piece gets it, also if it was suggested t
 t.test('the suggestions of a peer that left are suggested to others', t => {
   const { suggestions } = setup()
   const a = busy()
-  const first = suggestions.nextPieces(a, nothing, 0)
+  const first = suggestions.choosePieces(a, nothing, 0)
   suggestions.noteRequest(a, first[0]!, 0)
   suggestions.removePeer(a)
-  const all = Array.from({ length: 8 }, () => suggestions.nextPieces(busy(), nothing, 0)).flat()
+  const all = Array.from({ length: 8 }, () => suggestions.choosePieces(busy(), nothing, 0)).flat()
   t.strictSame(all.filter(index => first.includes(index)).sort(), [...first].sort())
   t.equal(suggestions.defersPiece(busy(), first[0]!, 1), false)
   t.end()
@@ -114,7 +114,7 @@ t.test('the suggestions of a peer that left are suggested to others', t => {
 t.test('no request waits for a peer that received everything it requested', t => {
   const { suggestions } = setup()
   const a = { responder: { sending: false, waiting: 3 }, waitsSince: 0 }
-  const [index = 0] = suggestions.nextPieces(a, nothing, 0)
+  const [index = 0] = suggestions.choosePieces(a, nothing, 0)
   suggestions.noteRequest(a, index, 0)
   t.equal(suggestions.defersPiece(busy(), index, 1), true)
   a.responder.waiting = 0
@@ -126,7 +126,7 @@ t.test('no request waits for a peer that takes nothing of what it requested', t 
   const { suggestions } = setup()
   const a = busy()
   const b = busy()
-  const [index = 0] = suggestions.nextPieces(a, nothing, 0)
+  const [index = 0] = suggestions.choosePieces(a, nothing, 0)
   suggestions.noteRequest(a, index, 0)
   b.waitsSince = 7000
   t.equal(suggestions.defersPiece(b, index, 7999), true)
@@ -139,7 +139,7 @@ t.test('no request waits for a peer that takes nothing of what it requested', t 
 t.test('no request waits while upload is idle', t => {
   const { suggestions } = setup()
   const a = busy()
-  const [index = 0] = suggestions.nextPieces(a, nothing, 0)
+  const [index = 0] = suggestions.choosePieces(a, nothing, 0)
   suggestions.noteRequest(a, index, 0)
   t.equal(suggestions.defersPiece(busy(), index, 1), true)
   suggestions.tick(2 * MiB + MiB / 8, 2250) // half as much as before in a quarter of a second

@@ -70,20 +70,20 @@ t.test('a free slot is given at once to an interested peer', async t => {
   unchoker.tick(0)
   t.same(unchoked(), [0, 1, 2, 3])
   peers[4]!.peerInterested = true
-  unchoker.changed(100)
+  unchoker.onInterestChange(100)
   t.equal(unchoked().length, 4, 'there is none')
   peers[2]!.peerInterested = false
-  unchoker.changed(200)
+  unchoker.onInterestChange(200)
   t.same(unchoked(), [0, 1, 3, 4], 'one that wants nothing any more makes room')
 })
 
 t.test('a peer that is not a leecher is not unchoked out of turn', async t => {
   const { peers, unchoker, unchoked } = setup(1)
   peers[0]!.uploadOnly = true
-  unchoker.changed(0)
+  unchoker.onInterestChange(0)
   t.same(unchoked(), [])
   peers[0]!.uploadOnly = false
-  unchoker.changed(0)
+  unchoker.onInterestChange(0)
   t.same(unchoked(), [0])
 })
 
@@ -93,14 +93,14 @@ t.test('a peer that keeps changing its interest is handled only a few times betw
   for (const peer of peers) peer.turns = 0
   for (let at = 0; at < 1000; at++) {
     for (const peer of peers) peer.peerInterested = peer.responder.amChoking
-    unchoker.changed(at)
+    unchoker.onInterestChange(at)
   }
   const turns = Math.max(...peers.map(peer => peer.turns))
   t.ok(turns > 0 && turns <= 20, `${turns} times`)
   unchoker.tick(2000)
   const before = peers.map(peer => peer.turns)
   for (const peer of peers) peer.peerInterested = peer.responder.amChoking
-  unchoker.changed(2001)
+  unchoker.onInterestChange(2001)
   t.not(`${peers.map(peer => peer.turns)}`, `${before}`, 'and then it is heard again')
 })
 
