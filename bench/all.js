@@ -11,6 +11,7 @@ const benches = [
   ['reading.js'],
   ['pipes.js'],
   ['encryption.js'],
+  ['links.js'],
   ['swarm.js'],
   ['swarm.js', '--mixed'],
 ]

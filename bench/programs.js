@@ -89,6 +89,16 @@ export function ownSeed(data, listeners = 1, more = []) {
 }
 
 /**
+ * The command of a proxy that is a long link to each of these addresses.
+ * @param {string[]} addresses HOST:PORT
+ * @param {number} rtt milliseconds of a round trip
+ * @param {number} rate bytes a second to and from each of them
+ */
+export function delayProxy(addresses, rtt, rate) {
+  return [node, here('delay-proxy.js'), '--rtt', String(rtt), '--rate', String(rate), ...addresses]
+}
+
+/**
  * The command of our client, with no source of peers but those given.
  * @param {string} torrent
  * @param {string[]} peers

@@ -68,6 +68,8 @@ export interface RequestWindow {
   readonly meanWaitMs?: number | undefined
   /** A block came, `waited` milliseconds after its request. */
   onBlock(bytes: number, waited: number, now: number): void
+  /** There was less to request than the window had room for: the peer might have given more. */
+  onShortage?(): void
   /** The peer did not answer in time. */
   onSnub(): void
   /** The peer rejected or dropped requests: `accepted` are still under way. */

@@ -24,7 +24,7 @@ const UPLOAD_BYTES = 16 * MiB
 /** Blocks that are read and sent at once with a rate limit, so that the rate is even. */
 const LIMITED_BLOCKS = 2
 const MIN_REQUESTS = 4
-const MAX_REQUESTS = 512
+const MAX_REQUESTS = 2048
 /** Buffers for runs of blocks that are kept for reuse. */
 const MAX_POOLED_GROUPS = 32
 

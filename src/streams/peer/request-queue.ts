@@ -16,6 +16,9 @@ export interface RequestQueueOptions {
   readonly now: () => number
 }
 
+/** The share of the window from which on it is refilled. */
+const REFILL_SHARE = 0.75
+
 /**
  * The request queue of one peer: asks for blocks, refills in batches, repeats what the peer dropped, and gives to other
  * peers what this one does not answer.
@@ -93,7 +96,13 @@ export class RequestQueue {
 
   /** Asks for more once a quarter of the window is free. */
   refill(): void {
-    if (this.count <= this.#options.window.size * 0.75) this.fill()
+    if (this.count <= this.#options.window.size * REFILL_SHARE) this.fill()
+  }
+
+  /** Notes whether the window was in use. To be called before the blocks of a chunk are taken. */
+  noteUse(): void {
+    const { window } = this.#options
+    if (this.count < window.size * REFILL_SHARE) window.onShortage?.()
   }
 
   /** Asks for as many more blocks as the window has room for. */

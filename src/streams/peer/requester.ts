@@ -239,6 +239,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   }
 
   #takeBlocks({ blocks, writer }: BlocksMessage): void {
+    this.#queue.noteUse()
     for (const block of blocks) {
       const { piece, begin, length } = block
       if (this.#queue.arrive(piece, begin, writer)) {

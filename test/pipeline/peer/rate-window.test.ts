@@ -99,3 +99,49 @@ t.test('a peer that accepts more again gets its full window back', async t => {
   for (; window.size < 64; blocks++) window.onBlock(BLOCK, 20, 1000)
   t.ok(blocks < 64 * 64, `${blocks}`)
 })
+
+t.test('on an idle long link it grows fourfold in each round trip', async t => {
+  const window = new RateWindow(() => 2048)
+  const sizes: number[] = []
+  for (let now = 200; now < 1000; now += 200) {
+    for (let left = window.size; left > 0; left--) window.onBlock(BLOCK, 200, now)
+    sizes.push(window.size)
+  }
+  t.same(sizes, [8, 24, 96, 384])
+})
+
+t.test(
+  'once blocks wait in a queue it grows by a block a block, and at twice the round trip no more',
+  async t => {
+    const window = new RateWindow(() => 2048)
+    window.onBlock(BLOCK, 200, 200)
+    const before = window.size
+    for (let n = 0; n < 100; n++) window.onBlock(BLOCK, 300, 300)
+    t.equal(window.size, before + 100)
+    for (let n = 0; n < 2000; n++) window.onBlock(BLOCK, 900, 400)
+    t.equal(window.size, 512)
+  },
+)
+
+t.test('a round trip longer than a second does not end the start', async t => {
+  const window = new RateWindow(() => 2048)
+  let now = 0
+  for (let round = 0; round < 4; round++) {
+    now += 1200
+    for (let left = window.size; left > 0; left--) window.onBlock(BLOCK, 1200, now)
+  }
+  t.equal(window.size, 384)
+})
+
+t.test('a peer that was not asked for enough is still known to be fast', async t => {
+  const window = new RateWindow(() => 100_000)
+  let now = feed(window, 1000, 100, 0, 5000)
+  const before = window.size
+  for (let n = 0; n < 40; n++) {
+    window.onShortage()
+    now = feed(window, 20, 100, now, 200)
+  }
+  t.ok(window.size > before / 2, `${before} to ${window.size}`)
+  feed(window, 20, 100, now, 2000)
+  t.ok(window.size < before / 10, `${before} to ${window.size}: it was asked for enough, and gives no more`)
+})

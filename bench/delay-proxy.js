@@ -1,0 +1,104 @@
+// @ts-check
+/**
+ * A long link on one machine: a TCP proxy that delays and limits each direction.
+ *
+ *     node bench/delay-proxy.js --rtt MS [--rate BYTES-A-SECOND] HOST:PORT...
+ *
+ * It listens once for each target, at addresses of their own, and prints them as one line of JSON. Each target has links of its
+ * own: one for each direction, at the rate, shared by the connections to the target. Data waits in the sender while a link
+ * is busy, except for 20 ms of it. It ends when its standard input does.
+ */
+import { connect, createServer } from 'node:net'
+import { parseArgs } from 'node:util'
+
+/** Milliseconds of data that wait at a link. The rest waits in the sender. */
+const BUFFER_MS = 20
+/** Milliseconds of data that arrive at once: what is read at once is longer where the rate is low. */
+const SLICE_MS = 5
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rtt: { type: 'string', default: '0' }, rate: { type: 'string', default: 'Infinity' } },
+})
+const delay = Number(values.rtt) / 2
+/** Bytes a millisecond. */
+const rate = Number(values.rate) / 1000
+
+/** One direction of a link. Its connections share the rate. */
+class Link {
+  /** When it has carried everything that was given to it. */
+  freeAt = 0
+
+  /**
+   * Passes what `from` sends to `to`, later.
+   * @param {import('node:net').Socket} from
+   * @param {import('node:net').Socket} to
+   */
+  carry(from, to) {
+    /** What is on its way, in order; an empty chunk is the end. */
+    const queue = /** @type {{ chunk: Buffer, due: number }[]} */ ([])
+    let first = 0
+    let isArmed = false
+    const deliver = () => {
+      isArmed = false
+      const now = performance.now()
+      to.cork()
+      for (let next = queue[first]; next && next.due <= now; next = queue[++first]) {
+        if (next.chunk.length > 0) to.write(next.chunk)
+        else to.end()
+      }
+      to.uncork()
+      if (first > 1000 || first === queue.length) {
+        queue.splice(0, first)
+        first = 0
+      }
+      arm(now)
+    }
+    const arm = (/** @type {number} */ now) => {
+      const next = queue[first]
+      if (!next || isArmed) return
+      isArmed = true
+      setTimeout(deliver, Math.max(0, next.due - now))
+    }
+    const slice = Math.max(1024, Math.floor(rate * SLICE_MS))
+    from.on('data', chunk => {
+      const now = performance.now()
+      for (let at = 0; at < chunk.length; at += slice) {
+        const part = /** @type {Buffer} */ (chunk).subarray(at, at + slice)
+        this.freeAt = Math.max(this.freeAt, now) + part.length / rate
+        queue.push({ chunk: part, due: this.freeAt + delay })
+      }
+      arm(now)
+      const wait = this.freeAt - now - BUFFER_MS
+      if (wait <= 0) return
+      from.pause()
+      setTimeout(() => from.resume(), wait)
+    })
+    from.on('end', () => {
+      const now = performance.now()
+      queue.push({ chunk: Buffer.alloc(0), due: Math.max(this.freeAt, now) + delay })
+      arm(now)
+    })
+    from.on('error', () => to.destroy())
+    from.on('close', () => {
+      if (!from.readableEnded) to.destroy()
+    })
+  }
+}
+
+const addresses = []
+for (const [i, target] of positionals.entries()) {
+  const [host = '', port] = target.split(':')
+  const [there, back] = [new Link(), new Link()]
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, near => {
+    const far = connect({ host, port: Number(port), allowHalfOpen: true, noDelay: true })
+    there.carry(near, far)
+    back.carry(far, near)
+  })
+  // an address each, as clients may refuse several peers at one
+  const own = `127.0.1.${1 + (i % 250)}`
+  await new Promise(resolve => server.listen(0, own, () => resolve(undefined)))
+  addresses.push(`${own}:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`)
+}
+console.log(JSON.stringify(addresses))
+process.stdin.resume().on('end', () => process.exit())
