@@ -3,7 +3,7 @@ import type { PendingRequests, Request } from './pending-requests.ts'
 import type { PieceBuffer } from './piece-buffer.ts'
 
 /** Arrived blocks of a piece after which one is passed on: often enough to hash the piece while it arrives. */
-const BLOCKS_PER_OUTPUT = 16
+const BLOCKS_PER_OUTPUT = 64
 
 /** The connection of a fetcher with its source: takes blocks to request, and reports what became of them. */
 export class SourceLink {
@@ -58,7 +58,7 @@ export class SourceLink {
   }
 }
 
-/** Returns true if a block that has just arrived is to be passed on: every sixteenth of a piece, and the last. */
+/** Returns true if a block that has just arrived is to be passed on: each 64th of a piece, and the last. */
 export function isOutputDue(piece: PieceBuffer): boolean {
   return piece.complete || piece.arrived % BLOCKS_PER_OUTPUT === 0
 }

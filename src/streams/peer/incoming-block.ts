@@ -1,4 +1,5 @@
 import type { PieceMessage } from '../../codec/message.ts'
+import { copyBytes } from '../copy-bytes.ts'
 import type { Block, BlockPlace, BlockWriter, PieceBuffer } from '../piece-buffer.ts'
 import type { BlocksMessage } from './incoming.ts'
 
@@ -50,7 +51,7 @@ export class IncomingBlock implements BlockWriter {
     const end = Math.min(chunk.length, at + this.missing)
     if (this.#target) {
       const part = at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end)
-      this.#target.set(part, this.#offset + this.#length - this.missing)
+      copyBytes(part, this.#target, this.#offset + this.#length - this.missing)
     }
     this.missing -= end - at
     return end

@@ -33,7 +33,7 @@ const OUTPUT_WEIGHT = 16
  * peer says that it is interested or not: in order with the pieces that it has, as both decide about unchoking.
  *
  * in            Incoming, from the peer's Framer or Dispatcher; `place` tells the Framer where blocks belong
- * out           Block: the last that arrived of a piece, and one whenever another 16 of a piece have arrived
+ * out           Block: the last that arrived of a piece, and one whenever another 64 of a piece have arrived
  * backpressure  requests nothing that its source does not admit, so the admitted pieces bound its output; takes no message
  *               while 4,096 blocks wait
  * fails with    PeerError: an impossible index or bitfield, a flood of blocks that were never requested

@@ -1,4 +1,5 @@
 import { BLOCK_LENGTH } from '../../codec/message.ts'
+import { copyBytes } from '../copy-bytes.ts'
 import type { Request } from '../pending-requests.ts'
 import type { BlockWriter } from '../piece-buffer.ts'
 
@@ -69,7 +70,7 @@ export class WebRun implements BlockWriter {
   write(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length && this.#next < this.#requests.length; ) {
       const step = this.#begin(bytes.length - at)
-      this.#place?.set(bytes.subarray(at, at + step), this.#filled)
+      if (this.#place) copyBytes(bytes.subarray(at, at + step), this.#place, this.#filled)
       at += step
       this.#advance(step)
     }

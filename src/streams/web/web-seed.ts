@@ -21,7 +21,7 @@ import type { WebSeedOptions } from './web-seed-options.ts'
  * use, and `warning` with a PeerError when it is not: then it, or the file that could not be had, rests for a while.
  *
  * in            nothing; it takes runs of blocks from its source as it has room
- * out           Block: the last that arrived of a piece, and one whenever another 16 of a piece have arrived
+ * out           Block: the last that arrived of a piece, and one whenever another 64 of a piece have arrived
  * backpressure  asks for nothing that its source does not admit; reads on as its ByteLimit says
  * fails with    nothing: whatever goes wrong is tried again
  * BEP           17, 19
