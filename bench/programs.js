@@ -71,6 +71,16 @@ export function manyLeechers({ infoHash, length, pieceLength }, peer, count) {
 }
 
 /**
+ * The command of a client with many torrents that nothing happens to.
+ * @param {string} dir
+ * @param {number} count
+ * @param {string} tracker
+ */
+export function idleClient(dir, count, tracker) {
+  return [node, '--expose-gc', here('idle-client.js'), dir, String(count), tracker]
+}
+
+/**
  * The command of our own seed.
  * @param {import('./data.js').Data} data
  * @param {number} [listeners]

@@ -1,15 +1,15 @@
 // @ts-check
-/** A tracker that knows one peer: aria2 takes peers from nowhere else. */
+/** A tracker that knows one peer, since aria2 takes peers from nowhere else, or none. */
 import { createServer } from 'node:http'
 import { encode } from './data.js'
 
 /**
  * Starts it; gives its announce URL and how to stop it.
- * @param {string} host of the peer it names
- * @param {number} port
+ * @param {string} [host] of the peer it names
+ * @param {number} [port]
  */
-export async function startTracker(host, port) {
-  const peers = Buffer.from([...host.split('.').map(Number), port >> 8, port & 255])
+export async function startTracker(host = '', port = 0) {
+  const peers = Buffer.from(host ? [...host.split('.').map(Number), port >> 8, port & 255] : [])
   const server = createServer((_, response) => response.end(encode({ interval: 1800, peers })))
   await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)))
   const { port: own } = /** @type {import('node:net').AddressInfo} */ (server.address())

@@ -8,6 +8,7 @@ import { defaultHashThreads, HashPool } from '../hashing/hash-pool.ts'
 import { systemClock } from '../ports/clock.ts'
 import { type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { pick } from '../ports/pick.ts'
+import { TimerQueue } from '../ports/timer-queue.ts'
 import { VERSION } from '../version.ts'
 import type { ClientOptions } from './client/client-options.ts'
 import { LazyDht } from './client/lazy-dht.ts'
@@ -107,6 +108,8 @@ export class Client extends EventEmitter<ClientEvents> {
   /** 32 bits that identify us to trackers when our address changes (BEP 7). */
   readonly #trackerKey = randomBytes(4).readUInt32BE(0)
   readonly #torrents = new Map<string, Torrent>()
+  /** All torrents share one timer. */
+  readonly #clock: TimerQueue
   readonly #connections: ConnectionLimit
   readonly #memory: MemoryBudget
   readonly #hashPool: HashPool | undefined
@@ -121,8 +124,10 @@ export class Client extends EventEmitter<ClientEvents> {
   constructor(options: ClientOptions = {}) {
     super()
     checkOptions(options, CLIENT_OPTION_KINDS)
-    const { clock = systemClock, down, maxPeers, memory, up } = options
+    const { down, maxPeers, memory, up } = options
+    const clock = new TimerQueue(options.clock ?? systemClock)
     this.#options = options
+    this.#clock = clock
     this.peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
     this.#connections = new ConnectionLimit(maxPeers ?? DEFAULT_MAX_PEERS)
     this.#memory = new MemoryBudget(memory ?? DEFAULT_MEMORY_BYTES)
@@ -184,7 +189,8 @@ export class Client extends EventEmitter<ClientEvents> {
     const torrent = new Torrent(parsed, {
       ...pick({ pex, trackers }, 'pex', 'trackers'),
       ...options,
-      ...pick(this.#options, 'bind', 'clock', 'connect', 'encryption', 'http', 'random'),
+      ...pick(this.#options, 'bind', 'connect', 'encryption', 'http', 'random'),
+      clock: this.#clock,
       ...(listener ? { listener } : {}),
       ...this.#discovery(listener),
       ...this.#rates(options),
@@ -225,8 +231,8 @@ export class Client extends EventEmitter<ClientEvents> {
 
   async #startListening(): Promise<Listener | undefined> {
     if (this.#options.listen === false) return undefined
-    const options = pick(this.#options, 'port', 'bind', 'encryption', 'clock', 'createServer')
-    return new Listener(options).listen()
+    const options = pick(this.#options, 'port', 'bind', 'encryption', 'createServer')
+    return new Listener({ ...options, clock: this.#clock }).listen()
   }
 
   /** Returns the DHT and LSD. They are created for the first torrent, and open their ports when a torrent needs them. */

@@ -55,6 +55,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#metadata = new TorrentMetadata(source, this.#network, options)
     this.infoHash = this.#network.infoHash
     forwardEvents(this.#network, this, 'connected', 'disconnected', 'warning')
+    this.#network.on('active', () => this.#ticker.wake())
     this.#metadata.on('complete', metainfo => this.#onMetainfo(metainfo))
     this.#metadata.on('failed', error => this.destroy(error))
     if (this.#metadata.metainfo) this.#onMetainfo(this.#metadata.metainfo)
@@ -239,6 +240,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index, options.select))
     content.on('failed', error => this.destroy(error))
     content.on('done', () => this.#done.reach())
+    content.on('lost', () => this.#ticker.wake())
     forwardEvents(content, this, 'checked', 'verified', 'lost', 'webSeed', 'warning', 'done')
   }
 
@@ -271,13 +273,16 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#network.start()
   }
 
-  #tick(now: number): void {
-    this.#network.tick(now)
+  /** Returns the milliseconds until it has something to do. */
+  #tick(now: number): number {
+    const untilNetwork = this.#network.tick(now)
     this.#metadata.tick(now)
-    this.#content?.tick(now)
+    const untilContent = this.#content?.tick(now) ?? Number.POSITIVE_INFINITY
+    const { timeout = 0 } = this.#options
+    if (timeout === 0 || this.complete) return Math.min(untilNetwork, untilContent)
     const received = this.#network.downloaded + (this.#metadata.download?.progress.have ?? 0)
-    if (this.#stallTimer.update(received, this.waiting, now))
-      this.destroy(stallError(this.#parts, this.#options.timeout!))
+    if (this.#stallTimer.update(received, this.waiting, now)) this.destroy(stallError(this.#parts, timeout))
+    return 0
   }
 
   async #close(): Promise<void> {

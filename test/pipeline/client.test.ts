@@ -78,19 +78,31 @@ t.test(
   'connections are shared: a torrent gets its share, and what others leave, except a quarter',
   async t => {
     const limit = new ConnectionLimit(100)
-    const counts = { a: 0, b: 0 }
     const [a, b] = [{}, {}]
-    limit.add(a, () => counts.a)
-    limit.add(b, () => counts.b)
-    counts.a = 74
+    const open = (torrent: object, count: number) => {
+      for (let at = 0; at < count; at++) limit.open(torrent)
+    }
+    limit.add(a)
+    limit.add(b)
+    open(a, 74)
     t.ok(limit.hasRoom(a), 'more than its share while others leave it')
-    counts.a = 75
+    open(a, 1)
     t.notOk(limit.hasRoom(a), 'the last quarter is for those below their share')
     t.ok(limit.hasRoom(b))
-    counts.b = 25
+    open(b, 25)
     t.notOk(limit.hasRoom(b), 'no more than all')
+    limit.close(b)
+    t.ok(limit.hasRoom(b))
+    limit.open(b)
     limit.delete(a)
     t.ok(limit.hasRoom(b))
+    limit.close(a)
+    limit.add(a)
+    for (let at = 0; at < 50; at++) {
+      t.ok(limit.hasRoom(b), 'connections that close after their torrent was removed count once')
+      limit.open(b)
+    }
+    t.notOk(limit.hasRoom(b))
   },
 )
 

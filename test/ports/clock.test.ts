@@ -119,6 +119,7 @@ t.test('a wait longer than setTimeout can have is waited for in parts', async t 
 /** Where the machine's own time is wanted: not to measure how long something takes. */
 const WALL_CLOCK = {
   'ports/clock.ts': 'is the clock',
+  'ports/timer-queue.ts': 'is a clock, over another',
   'cli/create.ts': 'the date in a .torrent',
   'cli/json-reporter.ts': 'the time of an event',
   'pipeline/fetch-metadata.ts': 'the rhythm of reports',

@@ -99,6 +99,11 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     return `none of ${this.size} web seeds can be used${this.#lastFailure && ` (${this.#lastFailure})`}`
   }
 
+  /** True if web seeds are asked, or rest and will be. */
+  get isRunning(): boolean {
+    return this.#state === 'running' && (this.#seeds.size > 0 || this.#reserve.length > 0)
+  }
+
   start(): void {
     if (this.#state !== 'new') return
     this.#state = 'running'

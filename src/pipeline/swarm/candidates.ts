@@ -121,6 +121,14 @@ export class Candidates {
     return undefined
   }
 
+  /** Returns when the next candidate is due, if room and bans allow it; Infinity for never. @param seeding true if nothing is missing */
+  nextDueAt(seeding: boolean): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const candidate of this.#table.values())
+      if (!candidate.connected && isUseful(candidate, seeding)) next = Math.min(next, candidate.notBefore)
+    return next
+  }
+
   /** Does not dial a candidate for so many milliseconds. */
   rest(candidate: Candidate, now: number, ms: number): void {
     candidate.notBefore = Math.max(candidate.notBefore, now + ms)
@@ -218,11 +226,15 @@ export class Candidates {
   }
 }
 
-function isDue(candidate: Candidate, now: number, { mayDial, seeding }: DialRound): boolean {
-  const { connected, failures, notBefore, seed, source } = candidate
-  if (connected || notBefore > now) return false
-  if (seeding && (seed || (failures >= MAX_SEED_FAILURES && source !== 'option'))) return false
+function isDue(candidate: Candidate, now: number, { mayDial, seeding = false }: DialRound): boolean {
+  const { connected, notBefore } = candidate
+  if (connected || notBefore > now || !isUseful(candidate, seeding)) return false
   return !mayDial || mayDial(candidate)
+}
+
+/** Returns false for an address that a seed does not dial again. */
+function isUseful({ failures, seed, source }: Candidate, seeding: boolean): boolean {
+  return !seeding || (!seed && (failures < MAX_SEED_FAILURES || source === 'option'))
 }
 
 function isExpired(candidate: Candidate, now: number): boolean {

@@ -18,6 +18,8 @@ export interface SwarmEvents {
   metadata: [peer: Peer, message: MetadataMessage]
   /** The interest of a peer has changed, or a peer has left. */
   interest: []
+  /** There are connections, or addresses to dial: `tick` has to be called again. */
+  active: []
   /** A peer violated the protocol or could not be reached. */
   warning: [error: PeerError]
 }

@@ -24,6 +24,11 @@ const NO_USE_REST_MS = 600_000
 const BANNED_REST_MS = 3_600_000
 /** Milliseconds until our own address is dialled again, which may belong to another peer by then. */
 const OWN_ADDRESS_REST_MS = 86_400_000
+/** Milliseconds until a seed without peers dials again when there was no room for a connection. */
+const NO_ROOM_REST_MS = 5_000
+/** Milliseconds after which a torrent without peers looks at its candidates again: bans end, and addresses expire. */
+const CANDIDATES_REST_MS = 60_000
+
 /** The connections of one torrent. Dials candidates while there is room, and drops connections that fail. */
 export class Swarm extends EventEmitter<SwarmEvents> {
   readonly candidates = new Candidates()
@@ -43,7 +48,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     super()
     this.#context = context
     this.#reputation = reputation
-    connections?.add(this, () => this.peers.size)
+    connections?.add(this)
     this.#connections = connections
     this.#slots = new ConnectionSlots({
       maxPeers,
@@ -97,6 +102,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     const now = this.#context.clock.now()
     for (const address of addresses) this.candidates.add(address, source, { now, referrer })
     this.dial()
+    this.emit('active')
   }
 
   /** Dials while there is room. */
@@ -147,6 +153,16 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.#turnOver(now)
   }
 
+  /** Returns the milliseconds until the next tick has something to do; Infinity for nothing before the next event `active`. */
+  idleTime(now: number): number {
+    if (this.#isStopped) return Number.POSITIVE_INFINITY
+    if (this.peers.size > 0) return 0
+    const due = this.candidates.nextDueAt(this.#seeding) - now
+    // It is due and could not be dialled: there is no room.
+    if (due <= 0) return this.#seeding ? NO_ROOM_REST_MS : 0
+    return this.candidates.size > 0 ? Math.min(due, CANDIDATES_REST_MS) : due
+  }
+
   /** Disconnects a peer that gave wrong bytes too often. @param name its `host:port` */
   ban(name: string, reason: string): void {
     const now = this.#context.clock.now()
@@ -169,7 +185,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   /** Goes on after `pause`. */
   resume(): void {
     this.#paused = false
-    this.#connections?.add(this, () => this.peers.size)
+    this.#connections?.add(this)
     this.dial()
   }
 
@@ -218,6 +234,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     const now = () => this.#context.clock.now()
     const referrer = addressKey(peer.address.host)
     this.peers.set(peer, candidate)
+    this.#connections?.open(this)
     this.#slots.add(peer, now())
     peer.on('ready', () => this.#onReady(peer))
     peer.on('interest', () => this.emit('interest'))
@@ -235,6 +252,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
       this.emit('extended', peer, handshake)
     })
     peer.on('close', error => this.#onClose(peer, error))
+    this.emit('active')
   }
 
   #onReady(peer: Peer): void {
@@ -266,6 +284,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #onClose(peer: Peer, error: Error | undefined): void {
     const candidate = this.peers.get(peer)
     this.peers.delete(peer)
+    this.#connections?.close(this)
     this.#slots.delete(peer)
     const ourselves = peer.peerId && Buffer.compare(peer.peerId, this.#context.peerId) === 0
     const canRetry = !this.#isStopped && this.#context.encryption === 'prefer' && mayTryOtherWay(peer, error)

@@ -26,6 +26,9 @@ export interface TorrentContentEvents {
   failed: [error: Error]
 }
 
+/** Milliseconds after which an incomplete torrent without peers looks at what it received last, to save it. */
+const SAVE_CHECK_MS = 10_000
+
 /** The content of one torrent, once it is decided where it goes: its pieces, and the web seeds that bring them too. */
 export class TorrentContent extends EventEmitter<TorrentContentEvents> implements AnnouncedContent {
   readonly pieces: Pieces
@@ -111,11 +114,17 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     this.emit('done')
   }
 
-  /** Asks for what is late, saves the resume record when it is old, and makes room where the disk lacks descriptors. */
-  tick(now: number): void {
+  /**
+   * Asks for what is late, saves the resume record when it is old, and makes room where the disk lacks descriptors. Returns
+   * the milliseconds until it has something to do again, if no peer is connected: 0 for a few times per second, Infinity for
+   * nothing before a piece is lost.
+   */
+  tick(now: number): number {
     if (this.pieces.isStarved) this.#network.swarm.makeRoom()
     this.webSeeds.tick(now)
     this.pieces.tick(now)
+    if (this.pieces.isStarved || this.webSeeds.isRunning) return 0
+    return this.pieces.isUploadOnly ? Number.POSITIVE_INFINITY : SAVE_CHECK_MS
   }
 
   /** Asks for nothing until `resume`, and gives up memory. Resolves when the resume record is saved; never rejects. */

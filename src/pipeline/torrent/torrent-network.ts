@@ -24,6 +24,8 @@ export interface TorrentNetworkEvents {
   connected: [peer: Peer]
   /** A connected peer is gone. */
   disconnected: [peer: Peer, reason: string]
+  /** `tick` has something to do again. */
+  active: []
   /** A peer or a tracker failed. */
   warning: [error: TsdlError]
 }
@@ -41,6 +43,8 @@ export interface AnnouncedContent {
 /** Missing bytes in announces while they are not known: a seed would lack none. */
 const UNKNOWN_LEFT = 16_384
 const DEFAULT_MAX_PEERS = 100
+/** Bytes per second below which a rate need not fade any more. */
+const MIN_SHOWN_RATE = 1
 
 /**
  * The network side of one torrent, the same before and after its metadata is known: the swarm, the sources of peers,
@@ -110,6 +114,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     })
     this.swarm.on('connected', peer => this.emit('connected', peer))
     this.swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
+    this.swarm.on('active', () => this.emit('active'))
     this.swarm.on('interest', () => this.#unchoker.onInterestChange(clock.now()))
     this.swarm.on('warning', error => this.emit('warning', error))
     this.sources.on('peers', (peers, name) => this.swarm.add(peers, name))
@@ -174,12 +179,16 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     for (const peer of this.swarm.peers.keys()) peer.sendUploadOnly()
   }
 
-  /** Checks time limits, dials, chokes and measures. To be called a few times per second. */
-  tick(now: number): void {
+  /**
+   * Checks time limits, dials, chokes and measures. Returns the milliseconds until it has something to do again: 0 for a few
+   * times per second, Infinity for nothing before the next event `active`.
+   */
+  tick(now: number): number {
     this.swarm.tick(now)
     this.#unchoker.tick(now)
     this.#downRate.update(this.downloaded, now)
     this.#upRate.update(this.swarm.uploaded, now)
+    return Math.max(this.downSpeed, this.upSpeed) >= MIN_SHOWN_RATE ? 0 : this.swarm.idleTime(now)
   }
 
   /** Closes all connections and leaves all sources of peers until `resume`. Resolves when trackers were told; never rejects. */
