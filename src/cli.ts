@@ -21,6 +21,7 @@ Examples:
   tsdl x.torrent | sha256sum        pipe it
   tsdl x.torrent --tar | tar -xm    pipe all files
   tsdl x.torrent -o downloads       save all files; run it again to resume
+  tsdl x.torrent y.torrent -o dir   several torrents at once; -i LIST for a list
   tsdl serve x.torrent              let a player or browser read the files over HTTP
 
 Options can be set in a configuration file and in TSDL_* variables too: tsdl config.

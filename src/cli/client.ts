@@ -32,7 +32,10 @@ export interface ExchangeOptions {
 }
 
 /** Creates the client of a run, which all of its torrents share. It opens nothing before a torrent is added. */
-export function createClient(options: PeerOptions & ExchangeOptions, reporter: Reporter): Client {
+export function createClient(
+  options: PeerOptions & ExchangeOptions,
+  reporter: Pick<Reporter, 'warning'>,
+): Client {
   const { dht, dhtNode: dhtNodes, listen, lsd, pex, tracker: trackers } = options
   const client = new Client({
     ...{ dht, lsd, pex, trackers, stateDirectory: stateDirectory() },

@@ -1,9 +1,11 @@
 /** The commands: their arguments, options and help. A command's own module is loaded when the command runs. */
+
+import { InputError } from '../errors.ts'
 import { defineCommand } from './command-definition.ts'
 import type { ConfigOptions } from './config.ts'
 import type { CreateFlags } from './create.ts'
 import type { DemoOptions } from './demo.ts'
-import type { GetOptions } from './get.ts'
+import type { GetOptions } from './get-options.ts'
 import type { InfoOptions } from './info.ts'
 import { CREATE_OPTIONS } from './options/create-options.ts'
 import { inGroup } from './options/definition.ts'
@@ -21,18 +23,34 @@ const SOURCE_HELP = 'a .torrent (path, URL or -), a magnet link or an info-hash'
 const SOURCE = { name: '<source>', help: SOURCE_HELP }
 const PATH = { name: '<path>', help: 'the directory that holds the files, or the one file' }
 
+/** The option that lists sources. */
+const INPUT = inGroup('Files:', [
+  {
+    ...{ name: 'input', short: 'i', value: '<list>', type: 'text', own: true, parse: parseText },
+    help: 'download the sources in this file as well, one per line; - for standard input',
+  },
+])
+
 /** The option of commands that print one result. */
 const JSON_RESULT = inGroup('Output:', [
   { name: 'json', type: 'boolean', own: true, help: 'print one JSON object' },
 ])
 
-const GET = defineCommand<[string], GetOptions>({
+const GET = defineCommand<[string[]], GetOptions>({
   name: 'get',
   isDefault: true,
   description: 'download; the default command (options: tsdl get --help)',
-  arguments: [SOURCE],
-  options: DOWNLOAD_OPTIONS,
-  async run([source], options) {
+  arguments: [{ name: '[source...]', help: `${SOURCE_HELP}; several need -o` }],
+  options: [...INPUT, ...DOWNLOAD_OPTIONS],
+  async run([sources], options) {
+    const [source, ...more] = sources
+    if (options.input !== undefined || more.length > 0) {
+      const { readSourceList } = await import('./several/source-list.ts')
+      const { getSeveral } = await import('./several/get-several.ts')
+      const listed = options.input === undefined ? [] : await readSourceList(options.input)
+      return getSeveral([...sources, ...listed], options)
+    }
+    if (source === undefined) throw new InputError('ERR_USAGE', "missing required argument 'source'")
     const { goesToStdout, startStdoutWorker } = await import('./destinations/stdout-worker.ts')
     if (goesToStdout(options.output)) startStdoutWorker()
     const { get } = await import('./get.ts')

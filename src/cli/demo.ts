@@ -5,7 +5,8 @@ import { Content } from './demo/content.ts'
 import { Seed } from './demo/seed.ts'
 import { openTracker } from './demo/tracker.ts'
 import { EXIT_CODES } from './exit.ts'
-import { type GetOptions, get } from './get.ts'
+import { get } from './get.ts'
+import type { GetOptions } from './get-options.ts'
 import { TextReporter } from './text-reporter.ts'
 
 /** The options of `tsdl demo`. */

@@ -4,18 +4,25 @@ import { json } from './terminal.ts'
 
 /** Writes events to standard error, one JSON object per line (docs/cli.md, "Events of --json"). */
 export class JsonReporter implements Reporter {
+  readonly #fields: () => object
+
+  /** @param fields returns fields that every event has besides its own @default none */
+  constructor(fields: () => object = () => ({})) {
+    this.#fields = fields
+  }
+
   metadata(metainfo: Metainfo, selected: (index: number) => boolean): void {
-    this.#emit('metadata', torrentFieldsOf(metainfo, selected))
+    this.emit('metadata', torrentFieldsOf(metainfo, selected))
   }
 
   fetching(progress: MetadataProgress): void {
-    this.#emit('fetching', progress)
+    this.emit('fetching', progress)
   }
 
   checking(): void {}
 
   progress({ downloaded: _, wasted: __, metadata: ___, ...progress }: Progress): void {
-    this.#emit('progress', {
+    this.emit('progress', {
       ...progress,
       downSpeed: Math.round(progress.downSpeed),
       upSpeed: Math.round(progress.upSpeed),
@@ -25,45 +32,46 @@ export class JsonReporter implements Reporter {
   }
 
   peer(address: string, client: string, state: string, reason?: string): void {
-    this.#emit('peer', { address, client, state, ...(reason === undefined ? {} : { reason }) })
+    this.emit('peer', { address, client, state, ...(reason === undefined ? {} : { reason }) })
   }
 
   listening(address: string): void {
-    this.#emit('listening', { address })
+    this.emit('listening', { address })
   }
 
   resumed(path: string, offset: number): void {
-    this.#emit('resumed', { path, offset })
+    this.emit('resumed', { path, offset })
   }
 
   serving(url: string): void {
-    this.#emit('serving', { url })
+    this.emit('serving', { url })
   }
 
   warning(code: string, message: string): void {
-    this.#emit('warning', { code, message })
+    this.emit('warning', { code, message })
   }
 
   stalled(code: string, reason: string): void {
-    this.#emit('stalled', { reason, code })
+    this.emit('stalled', { reason, code })
   }
 
   done(outcome: Outcome): void {
-    this.#emit('done', outcome)
+    this.emit('done', outcome)
   }
 
   shared(outcome: Outcome): void {
-    this.#emit('done', outcome)
+    this.emit('done', outcome)
   }
 
   error(code: string, message: string, exit: number): void {
-    this.#emit('error', { code, message, exit })
+    this.emit('error', { code, message, exit })
   }
 
   close(): void {}
 
-  #emit(event: string, fields: object): void {
-    process.stderr.write(`${json({ event, time: Date.now(), ...fields })}\n`)
+  /** Writes one event. */
+  protected emit(event: string, fields: object): void {
+    process.stderr.write(`${json({ event, time: Date.now(), ...this.#fields(), ...fields })}\n`)
   }
 }
 

@@ -2,6 +2,7 @@ import {
   type AddOptions,
   type Client,
   isMetainfo,
+  type Magnet,
   type MetadataListeners,
   type Metainfo,
   type NameOptions,
@@ -34,7 +35,7 @@ const STALL_MS = 10_000
  * @throws InputError for a source that is invalid, StalledError if no peer gave the metadata
  */
 export async function load(
-  source: string | Metainfo,
+  source: string | Metainfo | Magnet,
   client: Client,
   reporter: Reporter,
   options: AddOptions,

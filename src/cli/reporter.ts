@@ -50,7 +50,7 @@ export interface Reporter {
 }
 
 /** Reports the error that ended a run. Returns its exit code. */
-export function reportFailure(error: unknown, reporter: Reporter): number {
+export function reportFailure(error: unknown, reporter: Pick<Reporter, 'close' | 'error'>): number {
   const exit = exitCodeOf(error)
   const message = describeError(error)
   reporter.close()

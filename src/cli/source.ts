@@ -16,21 +16,25 @@ import { reasonOf } from '../ports/reason-of.ts'
  */
 export async function openSource(source: string, options: NameOptions): Promise<Metainfo | Magnet> {
   if (source !== '-') return loadSource(source, options)
-  return parseTorrent(await readStdin(), 'standard input', options)
+  return parseTorrent(await readStdin(MAX_TORRENT_SIZE), 'standard input', options)
 }
 
-async function readStdin(): Promise<Uint8Array> {
+/**
+ * Reads all of standard input.
+ * @throws InputError if it cannot be read, or is longer than `maxLength` bytes
+ */
+export async function readStdin(maxLength: number): Promise<Buffer> {
   const parts: Uint8Array[] = []
   let length = 0
   try {
     for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
       parts.push(chunk)
       length += chunk.length
-      if (length > MAX_TORRENT_SIZE) break
+      if (length > maxLength) break
     }
   } catch (error) {
     throw new InputError('ERR_USAGE', `cannot read standard input: ${reasonOf(error)}`, error)
   }
-  if (length <= MAX_TORRENT_SIZE) return Buffer.concat(parts, length)
-  throw new InputError('ERR_METAINFO', `standard input: not a torrent: longer than ${MAX_TORRENT_SIZE} bytes`)
+  if (length <= maxLength) return Buffer.concat(parts, length)
+  throw new InputError('ERR_METAINFO', `standard input: longer than ${maxLength} bytes`)
 }

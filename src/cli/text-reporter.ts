@@ -1,8 +1,7 @@
-import prettyBytes from 'pretty-bytes'
-import prettyMs from 'pretty-ms'
-import { type MetadataProgress, type Metainfo, type Progress, systemClock } from '../index.ts'
+import type { MetadataProgress, Metainfo, Progress } from '../index.ts'
+import { averageRate, bytes, duration, percent, rate, timeLeft } from './amounts.ts'
 import type { Outcome, Reporter } from './reporter.ts'
-import { visible } from './terminal.ts'
+import { LiveLine, type TextLines } from './text-lines.ts'
 
 /** Options of `TextReporter`. */
 export interface TextReporterOptions {
@@ -12,12 +11,6 @@ export interface TextReporterOptions {
   readonly verbose?: boolean
 }
 
-// Only a terminal needs this package, and it loads a dozen modules.
-const logUpdate = process.stderr.isTTY ? await import('log-update') : undefined
-
-/** Milliseconds between lines of progress if standard error is not a terminal. */
-const PLAIN_REPORT_INTERVAL_MS = 10_000
-
 /** Codes of warnings that are part of every swarm; reported only with `verbose`. */
 const ROUTINE_WARNINGS = new Set(['ERR_CONNECTION', 'ERR_HANDSHAKE', 'ERR_TIMEOUT', 'ERR_RECORD', 'ERR_DHT'])
 
@@ -25,17 +18,17 @@ const ROUTINE_WARNINGS = new Set(['ERR_CONNECTION', 'ERR_HANDSHAKE', 'ERR_TIMEOU
 export class TextReporter implements Reporter {
   readonly #quiet: boolean
   readonly #verbose: boolean
-  readonly #live = logUpdate?.createLogUpdate(process.stderr)
-  #lastLine = systemClock.now()
+  readonly #lines: TextLines
 
-  constructor({ quiet = false, verbose = false }: TextReporterOptions) {
+  constructor({ quiet = false, verbose = false }: TextReporterOptions, lines: TextLines = new LiveLine()) {
     this.#quiet = quiet
     this.#verbose = verbose
+    this.#lines = lines
   }
 
   metadata({ name, length, files }: Metainfo): void {
     if (this.#verbose)
-      this.#say(`${name}: ${bytes(length)} in ${files.length} file${files.length > 1 ? 's' : ''}`)
+      this.#lines.say(`${name}: ${bytes(length)} in ${files.length} file${files.length > 1 ? 's' : ''}`)
   }
 
   fetching({ peers, offering, have, of }: MetadataProgress): void {
@@ -48,21 +41,7 @@ export class TextReporter implements Reporter {
   }
 
   progress(progress: Progress): void {
-    const { verified, total, downSpeed, upSpeed, uploaded, ratio, peers, webSeeds, eta, limit } = progress
-    const sharing = verified === total
-    const parts = [
-      ...(sharing
-        ? ['sharing', `${bytes(uploaded)} uploaded`, `ratio ${ratio.toFixed(2)}`]
-        : [percent(verified, total), `${bytes(verified)} of ${bytes(total)}`, rate(downSpeed)]),
-      ...(upSpeed >= 1 ? [`${sharing ? '' : 'up '}${rate(upSpeed)}`] : []),
-      `${peers} peer${peers === 1 ? '' : 's'}`,
-      ...(webSeeds > 0 ? [`${webSeeds} web seed${webSeeds === 1 ? '' : 's'}`] : []),
-      ...(eta === null
-        ? []
-        : [`${prettyMs(Math.min(eta, 8_640_000) * 1000, { secondsDecimalDigits: 0, unitCount: 2 })} left`]),
-      ...(limit === 'reader' ? ['waiting for the reader'] : limit === 'disk' ? ['waiting for the disk'] : []),
-    ]
-    this.#show(parts.join('  '))
+    this.#show(describeProgress(progress))
   }
 
   peer(address: string, client: string, state: string, reason?: string): void {
@@ -82,17 +61,16 @@ export class TextReporter implements Reporter {
   }
 
   warning(code: string, message: string): void {
-    if (!this.#quiet && (this.#verbose || !ROUTINE_WARNINGS.has(code))) this.#say(`tsdl: warning: ${message}`)
+    if (!this.#quiet && (this.#verbose || !ROUTINE_WARNINGS.has(code))) this.#complain(`warning: ${message}`)
   }
 
   stalled(_code: string, reason: string): void {
-    if (!this.#quiet) this.#say(`tsdl: stalled: ${reason}`)
+    if (!this.#quiet) this.#complain(`stalled: ${reason}`)
   }
 
   done({ verified, downloadTime, downloaded, uploaded, ratio, digests }: Outcome): void {
-    this.#live?.clear()
     // --digest asks for these, so --quiet does not hide them. The format is that of sha256sum.
-    for (const [path, digest] of Object.entries(digests)) this.#say(`${digest}  ${path}`)
+    for (const [path, digest] of Object.entries(digests)) this.#lines.say(`${digest}  ${path}`)
     if (this.#quiet) return
     const speed = downloaded > 0 ? averageRate(downloaded, downloadTime) : ''
     const given = uploaded > 0 ? `; ${bytes(uploaded)} uploaded, ratio ${ratio.toFixed(2)}` : ''
@@ -106,47 +84,43 @@ export class TextReporter implements Reporter {
   }
 
   error(_code: string, message: string): void {
-    this.#say(`tsdl: ${message}`)
+    this.#complain(message)
   }
 
   close(): void {
-    this.#live?.clear()
-    this.#live?.done()
+    this.#lines.close()
   }
 
   #show(line: string): void {
-    if (this.#quiet) return
-    if (this.#live) this.#live(line)
-    else if (systemClock.now() - this.#lastLine >= PLAIN_REPORT_INTERVAL_MS) {
-      this.#lastLine = systemClock.now()
-      process.stderr.write(`${line}\n`)
-    }
+    if (!this.#quiet) this.#lines.show(line)
   }
 
-  /** Writes a line that stays. */
+  #complain(message: string): void {
+    this.#lines.say(`tsdl: ${labelled(this.#lines, message)}`)
+  }
+
   #say(line: string): void {
-    this.#live?.clear()
-    process.stderr.write(`${visible(line)}\n`)
+    this.#lines.say(labelled(this.#lines, line))
   }
 }
 
-function bytes(count: number): string {
-  return prettyBytes(count, { binary: true }) // without options for digits, which would load a locale in 80 ms
+function labelled({ label }: TextLines, text: string): string {
+  return label === undefined ? text : `${label}: ${text}`
 }
 
-function rate(bytesPerSecond: number): string {
-  return `${bytes(Math.round(bytesPerSecond))}/s`
-}
-
-/** Returns a rate to append to an amount; an empty text if no time has passed. */
-function averageRate(amount: number, seconds: number): string {
-  return seconds > 0 ? `, ${rate(amount / seconds)}` : ''
-}
-
-function duration(seconds: number): string {
-  return prettyMs(seconds * 1000, { unitCount: 2 })
-}
-
-function percent(part: number, whole: number): string {
-  return `${(whole === 0 ? 100 : Math.floor((part / whole) * 1000) / 10).toFixed(1)}%`
+/** Describes the progress of a torrent in one line. */
+export function describeProgress(progress: Progress): string {
+  const { verified, total, downSpeed, upSpeed, uploaded, ratio, peers, webSeeds, eta, limit } = progress
+  const sharing = verified === total
+  const parts = [
+    ...(sharing
+      ? ['sharing', `${bytes(uploaded)} uploaded`, `ratio ${ratio.toFixed(2)}`]
+      : [percent(verified, total), `${bytes(verified)} of ${bytes(total)}`, rate(downSpeed)]),
+    ...(upSpeed >= 1 ? [`${sharing ? '' : 'up '}${rate(upSpeed)}`] : []),
+    `${peers} peer${peers === 1 ? '' : 's'}`,
+    ...(webSeeds > 0 ? [`${webSeeds} web seed${webSeeds === 1 ? '' : 's'}`] : []),
+    ...(eta === null ? [] : [timeLeft(eta)]),
+    ...(limit === 'reader' ? ['waiting for the reader'] : limit === 'disk' ? ['waiting for the disk'] : []),
+  ]
+  return parts.join('  ')
 }

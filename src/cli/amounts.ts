@@ -1,0 +1,37 @@
+/** Amounts in words, for reports as text. */
+import prettyBytes from 'pretty-bytes'
+import prettyMs from 'pretty-ms'
+
+/** Seconds of the longest time that is shown. */
+const MAX_TIME_LEFT_S = 8_640_000
+
+/** Returns seconds as the time that is left. */
+export function timeLeft(seconds: number): string {
+  const shown = Math.min(seconds, MAX_TIME_LEFT_S) * 1000
+  return `${prettyMs(shown, { secondsDecimalDigits: 0, unitCount: 2 })} left`
+}
+
+/** Returns a number of bytes with its unit. */
+export function bytes(count: number): string {
+  return prettyBytes(count, { binary: true }) // without options for digits, which would load a locale in 80 ms
+}
+
+/** Returns a rate with its unit. */
+export function rate(bytesPerSecond: number): string {
+  return `${bytes(Math.round(bytesPerSecond))}/s`
+}
+
+/** Returns a rate to append to an amount; an empty text if no time has passed. */
+export function averageRate(amount: number, seconds: number): string {
+  return seconds > 0 ? `, ${rate(amount / seconds)}` : ''
+}
+
+/** Returns seconds with their units. */
+export function duration(seconds: number): string {
+  return prettyMs(seconds * 1000, { unitCount: 2 })
+}
+
+/** Returns a part in percent. */
+export function percent(part: number, whole: number): string {
+  return `${(whole === 0 ? 100 : Math.floor((part / whole) * 1000) / 10).toFixed(1)}%`
+}
