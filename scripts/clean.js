@@ -1,4 +1,4 @@
-/** Removes what an earlier build made: the package holds everything in dist. */
+/** Removes directories that an earlier build made: `node scripts/clean.js dist`. The package holds everything in `dist`. */
 import { rmSync } from 'node:fs'
 
-rmSync('dist', { recursive: true, force: true })
+for (const directory of process.argv.slice(2)) rmSync(directory, { recursive: true, force: true })

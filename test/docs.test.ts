@@ -1,13 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { VERSION } from '../src/version.ts'
 import { tsdl } from './helpers/cli.ts'
+import { inProject } from './helpers/project.ts'
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+const read = (path: string) => readFileSync(inProject(path), 'utf8')
 const all = (text: string, pattern: RegExp) => [...new Set(text.match(pattern))].sort()
 const PAGES = [
   ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
-  ...readdirSync(new URL('../docs', import.meta.url), { recursive: true, encoding: 'utf8' })
+  ...readdirSync(inProject('docs'), { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.md'))
     .map(name => `docs/${name}`),
 ]
@@ -39,9 +41,9 @@ t.test('files, constants and links in the pages exist', async t => {
   for (const page of PAGES) {
     const text = read(page)
     for (const path of all(text, /(?<=`)(?:src|test)\/[\w/.-]+\.ts(?=`)/g))
-      t.ok(existsSync(new URL(`../${path}`, import.meta.url)), `${page}: ${path}`)
+      t.ok(existsSync(inProject(path)), `${page}: ${path}`)
     for (const link of all(text, /(?<=\]\()[^)#:]+(?=\))/g))
-      t.ok(existsSync(new URL(link, new URL(`../${page}`, import.meta.url))), `${page}: ${link}`)
+      t.ok(existsSync(inProject(join(dirname(page), link))), `${page}: ${link}`)
   }
   for (const [, path, name] of read('docs/limits.md').matchAll(/`(src\/[\w/.-]+)` `([A-Z_]+)`/g))
     t.match(read(path!), `const ${name} = `, `${path} ${name}`)

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { offer, type PeerPieces, tsdl } from './helpers/cli.ts'
+import { inProject } from './helpers/project.ts'
 
-const DIRECTORY = fileURLToPath(new URL('../examples', import.meta.url))
+const DIRECTORY = inProject('examples')
 
 const EXAMPLES: Readonly<
   Record<string, (offer: PeerPieces, dir: string) => [args: string[], output: RegExp | Buffer]>

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path/posix'
 import t from 'tap'
+import { inProject, PROJECT } from './helpers/project.ts'
 
 interface LockEntry {
   readonly dependencies?: Record<string, string>
@@ -10,8 +11,7 @@ interface LockEntry {
 
 const MAX_TARBALL_BYTES = 500_000
 
-const root = new URL('..', import.meta.url)
-const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+const read = (path: string) => readFileSync(inProject(path), 'utf8')
 
 t.test('the lock file has every dependency of every platform', async t => {
   const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, LockEntry> }
@@ -25,7 +25,7 @@ t.test('the lock file has every dependency of every platform', async t => {
 
 t.test('the tarball is small, and every link in its documents leads to a file in it', async t => {
   const output = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
-    cwd: root,
+    cwd: PROJECT,
     encoding: 'utf8',
   })
   const [{ size, files }] = JSON.parse(output) as [{ size: number; files: { path: string }[] }]

@@ -3,15 +3,15 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { encodeHandshake } from '../../src/codec/handshake.ts'
 import { createFromPath } from '../../src/hashing/create-from-path.ts'
 import { startFlooder } from '../helpers/flooder.ts'
 import { noise } from '../helpers/metainfo.ts'
+import { inProject } from '../helpers/project.ts'
 import { msg, RESERVED, u32 } from '../helpers/wire.ts'
 
-const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+const cli = inProject('dist/cli.js')
 const FLOODS = { 'keep-alives': u32(0), interest: Buffer.concat([msg(2), msg(3)]) }
 
 for (const [name, flood] of Object.entries(FLOODS)) {

@@ -6,6 +6,7 @@ import t from 'tap'
 import { InputError } from '../../src/errors.ts'
 import { metainfoOf, parseMagnet } from '../../src/metainfo/magnet.ts'
 import { openMetainfo, parse, parseInfo } from '../../src/metainfo/parse.ts'
+import { inProject, TYPESCRIPT } from '../helpers/project.ts'
 
 /** What a child process found out about a torrent. */
 interface Report {
@@ -42,7 +43,7 @@ async function openElsewhere(torrent: Buffer, path: string): Promise<Report> {
   writeFileSync(path, torrent)
   const script = `
     import { readFileSync } from 'node:fs'
-    import { openMetainfo } from ${JSON.stringify(new URL('../../src/metainfo/parse.ts', import.meta.url).href)}
+    import { openMetainfo } from ${JSON.stringify(inProject('src/metainfo/parse.ts'))}
     const torrent = readFileSync(${JSON.stringify(path)})
     const rss = process.memoryUsage.rss
     const before = rss()
@@ -70,9 +71,8 @@ async function openElsewhere(torrent: Buffer, path: string): Promise<Report> {
     const longestTurn = longest / (performance.now() - start)
     console.log(JSON.stringify({ ...found, longestTurn, memory: (peak - before) / torrent.length }))
   `
-  const loader = new URL('../helpers/typescript/register.js', import.meta.url).href
   const heap = [`--max-old-space-size=${HEAP_MB}`, `--max-semi-space-size=${YOUNG_MB}`]
-  const args = [...heap, `--import=${loader}`, '--input-type=module', '-e', script]
+  const args = [...heap, TYPESCRIPT, '--input-type=module', '-e', script]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const parts: Buffer[] = []
   child.stdout.on('data', part => parts.push(part))

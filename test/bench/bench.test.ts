@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { inProject } from '../helpers/project.ts'
 
 /** Runs a bench in its small mode: what it measures then says nothing, but that it runs says that it has not rotted. */
 function small(bench: string, ...args: string[]) {
-  const path = fileURLToPath(new URL(`../../bench/${bench}.js`, import.meta.url))
+  const path = inProject(`bench/${bench}.js`)
   return spawnSync(process.execPath, [path, '--small', ...args], { encoding: 'utf8', timeout: 150_000 })
 }
 

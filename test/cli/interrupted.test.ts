@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { tsdl } from '../helpers/cli.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
+import { inProject } from '../helpers/project.ts'
 
 const MiB = 1 << 20
-const CLI = new URL('../../dist/cli.js', import.meta.url).pathname
+const CLI = inProject('dist/cli.js')
 
 /** Shares a file at 600 KiB a second; where, and how much it has given. */
 async function slowSeed(t: Test, dir: string, torrent: string, content: string) {

@@ -2,7 +2,6 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import t from 'tap'
 import { createFromPath } from '../../src/hashing/create-from-path.ts'
@@ -12,6 +11,7 @@ import { check } from '../../src/pipeline/resume/check.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
 import { locate } from '../../src/storage/locate.ts'
 import { tsdl } from '../helpers/cli.ts'
+import { inProject } from '../helpers/project.ts'
 
 /** Names that one system, or one client, does not take as they are; as bytes, since Linux takes any but 0 and `/`. */
 const oddNames = fc.constantFrom(
@@ -135,7 +135,7 @@ t.test('create and verify, from the command line', async t => {
 })
 
 t.test('names as this system takes them, or as every system does', async t => {
-  const torrent = fileURLToPath(new URL('../../fixtures/windows-only-names.torrent', import.meta.url))
+  const torrent = inProject('fixtures/windows-only-names.torrent')
   const paths = async (...options: string[]) => {
     const { stdout } = await tsdl(['info', torrent, '--json', ...options])
     return JSON.parse(stdout.toString()).files.map(({ path }: { path: string }) => path)

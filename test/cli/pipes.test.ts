@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { offer, type Ran, type RunOptions, tsdl } from '../helpers/cli.ts'
+import { inProject } from '../helpers/project.ts'
 
 const readInto = promisify(read)
 
@@ -164,7 +165,7 @@ const noTerminal = spawnSync('python3', ['-c', 'import pty']).status !== 0 && 'n
 
 t.test('a terminal that has stopped: a signal ends it', { skip: noTerminal }, async t => {
   const { path, peer } = await offer(t, { files: { '': 12_000_000 } })
-  const cli = new URL('../../dist/cli.js', import.meta.url).pathname
+  const cli = inProject('dist/cli.js')
   const args = [cli, path, '-o', '-', '--peer', peer, '--no-dht', '--no-lsd', '--memory', '4M', '--json']
   const child = spawn('python3', ['-c', IN_TERMINAL, process.execPath, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],

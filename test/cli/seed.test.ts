@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { tsdl } from '../helpers/cli.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
+import { inProject } from '../helpers/project.ts'
 
 const PIECE = 65536
 const LENGTH = 20 * PIECE + 77
@@ -29,7 +30,7 @@ function seeding(t: Test, args: string[], state: string) {
   return new Promise<{ address: string; events: Record<string, unknown>[]; child: ChildProcess }>(
     (resolve, reject) => {
       const events: Record<string, unknown>[] = []
-      const cli = new URL('../../dist/cli.js', import.meta.url).pathname
+      const cli = inProject('dist/cli.js')
       child = spawn(process.execPath, [cli, 'seed', ...args, '--bind', '127.0.0.1', '--json'], {
         env: { PATH: process.env.PATH, XDG_STATE_HOME: state },
         stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,18 +1,17 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { create } from '../../src/metainfo/create.ts'
 import { offer, tsdl } from '../helpers/cli.ts'
+import { PROJECT } from '../helpers/project.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const OFFLINE = '{ dht: false, lsd: false, bind: "127.0.0.1" }'
 
 /** The library, without the ways to find peers that leave this machine. */
 const SHIM = `
-import * as library from '${join(ROOT, 'dist/index.js')}'
+import * as library from '${join(PROJECT, 'dist/index.js')}'
 const options = given => (given?.client ? given : { ...${OFFLINE}, ...given })
-export * from '${join(ROOT, 'dist/index.js')}'
+export * from '${join(PROJECT, 'dist/index.js')}'
 export const download = (source, given) => library.download(source, options(given))
 export const stream = (source, given) => library.stream(source, options(given))
 export class Client extends library.Client {
@@ -36,7 +35,7 @@ const OUTPUTS: Readonly<Record<string, RegExp>> = {
 }
 
 t.test('every recipe of docs/api.md runs', async t => {
-  const page = readFileSync(join(ROOT, 'docs/api.md'), 'utf8')
+  const page = readFileSync(join(PROJECT, 'docs/api.md'), 'utf8')
   const recipes = page.split(/^## /m).flatMap(section => {
     const code = /^```js\n(.*?)^```/ms.exec(section)?.[1]
     return code === undefined ? [] : [{ heading: section.slice(0, section.indexOf('\n')), code }]
@@ -56,9 +55,9 @@ t.test('every recipe of docs/api.md runs', async t => {
   )
   writeFileSync(
     join(folder, 'node_modules/tsdl/server.js'),
-    `export * from '${join(ROOT, 'dist/server/index.js')}'`,
+    `export * from '${join(PROJECT, 'dist/server/index.js')}'`,
   )
-  symlinkSync(join(ROOT, 'node_modules/memfs'), join(folder, 'node_modules/memfs'))
+  symlinkSync(join(PROJECT, 'node_modules/memfs'), join(folder, 'node_modules/memfs'))
   cpSync(content.path, join(folder, 'x.torrent'))
   const empty = await create({ name: 'empty', files: [{ path: [], length: 0, read: async function* () {} }] })
   writeFileSync(join(folder, 'y.torrent'), empty.torrent)

@@ -9,11 +9,12 @@ import { Layout } from '../../src/metainfo/layout.ts'
 import { parse } from '../../src/metainfo/parse.ts'
 import { safePaths } from '../../src/metainfo/paths.ts'
 import { runAtOnce } from '../../src/metainfo/steps.ts'
+import { inProject } from '../helpers/project.ts'
 
 // fast-check prints the seed and the smallest case when a property fails.
 const runs = { numRuns: 300 }
 const torrents = ['single', 'multi'].map(name =>
-  readFileSync(new URL(`../../fixtures/transmission-${name}.torrent`, import.meta.url)),
+  readFileSync(inProject(`fixtures/transmission-${name}.torrent`)),
 )
 
 /** Returns the result of `call`, or undefined if it threw an InputError of one line. Other errors are rethrown. */

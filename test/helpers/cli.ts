@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Content } from '../../src/cli/demo/content.ts'
 import { Seed } from '../../src/cli/demo/seed.ts'
 import { openTracker } from '../../src/cli/demo/tracker.ts'
@@ -11,10 +10,11 @@ import { formatAddress } from '../../src/codec/compact.ts'
 import { type Metainfo, parse } from '../../src/index.ts'
 import { create } from '../../src/metainfo/create.ts'
 import { isolated } from './isolated.ts'
+import { inProject } from './project.ts'
 
 let offers = 0
 
-const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+const CLI = inProject('dist/cli.js')
 
 /** Resume records of tests stay out of the state directory of the user. */
 const STATE = mkdtempSync(join(tmpdir(), 'tsdl-state-'))

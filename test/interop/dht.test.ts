@@ -2,15 +2,15 @@ import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { formatAddress, type PeerAddress } from '../../src/codec/compact.ts'
 import { Dht } from '../../src/dht/dht.ts'
 import { noLibtorrent } from '../helpers/counterparts/libtorrent.ts'
-import { type Running, scratch, startProgram, TYPESCRIPT } from '../helpers/counterparts/process.ts'
+import { type Running, scratch, startProgram } from '../helpers/counterparts/process.ts'
 import { noTransmission } from '../helpers/counterparts/transmission.ts'
+import { inProject, TYPESCRIPT } from '../helpers/project.ts'
 
-const helper = (name: string) => fileURLToPath(new URL(`../helpers/counterparts/${name}`, import.meta.url))
+const helper = (name: string) => inProject(`test/helpers/counterparts/${name}`)
 
 /** Milliseconds within which libtorrent must have done its part. */
 const PATIENCE = 30_000

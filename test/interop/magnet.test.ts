@@ -1,14 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { BUCKET_SIZE } from '../../src/dht/bucket.ts'
 import { Dht } from '../../src/dht/dht.ts'
 import { noAria2, seedWithAria2 } from '../helpers/counterparts/aria2.ts'
 import { type Content, differences, oneFile } from '../helpers/counterparts/content.ts'
 import { noLibtorrent, seedWithLibtorrent } from '../helpers/counterparts/libtorrent.ts'
-import { scratch, startProgram, TYPESCRIPT } from '../helpers/counterparts/process.ts'
+import { scratch, startProgram } from '../helpers/counterparts/process.ts'
 import { freePort } from '../helpers/counterparts/ready.ts'
 import {
   leechLinkWithTransmission,
@@ -16,13 +15,14 @@ import {
   seedWithTransmission,
 } from '../helpers/counterparts/transmission.ts'
 import { seedWithTsdl, startTsdl } from '../helpers/counterparts/tsdl.ts'
+import { inProject, TYPESCRIPT } from '../helpers/project.ts'
 import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
 
 // transmission and the DHT take their time: others go on meanwhile
 t.jobs = 4
 
-const helper = (name: string) => fileURLToPath(new URL(`../helpers/counterparts/${name}`, import.meta.url))
-const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+const helper = (name: string) => inProject(`test/helpers/counterparts/${name}`)
+const cli = inProject('dist/cli.js')
 const SIZE = 1 << 20
 const linkOf = ({ infoHash }: Content, rest = '') => `magnet:?xt=urn:btih:${infoHash.toString('hex')}${rest}`
 

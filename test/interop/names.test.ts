@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parse } from '../../src/metainfo/parse.ts'
 import { findFiles } from '../../src/storage/find-files.ts'
@@ -9,6 +8,7 @@ import { noAria2 } from '../helpers/counterparts/aria2.ts'
 import { noLibtorrent } from '../helpers/counterparts/libtorrent.ts'
 import { scratch } from '../helpers/counterparts/process.ts'
 import { noTransmission } from '../helpers/counterparts/transmission.ts'
+import { inProject } from '../helpers/project.ts'
 
 const ODD = [
   'slash-in-torrent-name',
@@ -19,7 +19,7 @@ const ODD = [
   'key-twice-outside-info',
   'space-in-url-list',
 ]
-const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}.torrent`, import.meta.url))
+const fixture = (name: string) => inProject(`fixtures/${name}.torrent`)
 
 const LIBTORRENT = `
 import libtorrent, sys

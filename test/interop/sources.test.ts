@@ -1,18 +1,18 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
 import { encodePeers4 } from '../../src/codec/compact.ts'
 import { publicFile } from '../helpers/counterparts/content.ts'
 import { noLibtorrent } from '../helpers/counterparts/libtorrent.ts'
 import { noNetwork, ownNetwork } from '../helpers/counterparts/own-network.ts'
-import { type Running, scratch, startProgram, TYPESCRIPT } from '../helpers/counterparts/process.ts'
+import { type Running, scratch, startProgram } from '../helpers/counterparts/process.ts'
 import { noTransmission } from '../helpers/counterparts/transmission.ts'
 import { startTsdl, type Tsdl } from '../helpers/counterparts/tsdl.ts'
+import { inProject, TYPESCRIPT } from '../helpers/project.ts'
 
-const helper = (name: string) => fileURLToPath(new URL(`../helpers/counterparts/${name}`, import.meta.url))
+const helper = (name: string) => inProject(`test/helpers/counterparts/${name}`)
 const MiB = 1 << 20
 
 // Each waits for others, most of the time.

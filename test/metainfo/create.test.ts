@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { type CreateOptions, create, defaultPieceLength, type SourceFile } from '../../src/metainfo/create.ts'
 import { parse } from '../../src/metainfo/parse.ts'
+import { inProject } from '../helpers/project.ts'
 
 const KiB = 1024
-const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url))
+const fixture = (name: string) => readFileSync(inProject(`fixtures/${name}`))
 
 /** The content that fixtures/README.md describes. */
 const content = (length: number, seed: number) =>

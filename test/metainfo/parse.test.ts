@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { type Encodable, encode } from '../../src/codec/bencode.ts'
 import { MAX_TORRENT_SIZE, parse, parseInfo } from '../../src/metainfo/parse.ts'
+import { inProject } from '../helpers/project.ts'
 
 type Dict = { readonly [key: string]: Encodable | undefined }
 
-const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url))
+const fixture = (name: string) => readFileSync(inProject(`fixtures/${name}`))
 const valid = { name: 'a', length: 5, 'piece length': 4, pieces: Buffer.alloc(40, 1) }
 const torrent = (info: Dict = {}, top: Dict = {}) => encode({ info: { ...valid, ...info }, ...top })
 const empty = (length = 0) => ({ length, path: ['f'] })

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { RunningClock, systemClock } from '../../src/ports/clock.ts'
+import { inProject } from '../helpers/project.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 function clocks() {
@@ -127,12 +129,12 @@ const WALL_CLOCK = {
 }
 
 t.test('time is measured only with an injected clock or the system clock', async t => {
-  const src = new URL('../../src/', import.meta.url)
+  const src = inProject('src')
   const others = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
     path =>
       path.endsWith('.ts') &&
       /\b(Date\.now|performance\.now|hrtime|setInterval)\b|(?<![.#\w])setTimeout\(/.test(
-        readFileSync(new URL(path, src), 'utf8'),
+        readFileSync(join(src, path), 'utf8'),
       ),
   )
   t.strictSame(

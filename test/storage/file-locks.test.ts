@@ -7,6 +7,7 @@ import { isLit } from '../../src/storage/beacon.ts'
 import { LockDirectory } from '../../src/storage/lock-directory.ts'
 import { keyOf, keysOf, sharedKey } from '../../src/storage/path-keys.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
+import { inProject, TYPESCRIPT } from '../helpers/project.ts'
 import { type Home, open } from '../helpers/storage-suite.ts'
 import { memoryDisk } from '../helpers/swarm.ts'
 
@@ -122,15 +123,11 @@ t.test('of several simultaneous locks exactly one gets the path', async t => {
 
 t.test('a killed process holds no lock, a stopped process still does', async t => {
   const directory = t.testdir()
-  const source = new URL('../../src/storage/lock-directory.ts', import.meta.url)
+  const source = inProject('src/storage/lock-directory.ts')
   const child = spawn(
     process.execPath,
     [
-      ...[
-        `--import=${new URL('../helpers/typescript/register.js', import.meta.url)}`,
-        '--input-type=module',
-        '-e',
-      ],
+      ...[TYPESCRIPT, '--input-type=module', '-e'],
       `import { LockDirectory } from ${JSON.stringify(source)}
       await new LockDirectory(${JSON.stringify(directory)}).take(['/a'], { name: 'child', infoHash: Buffer.alloc(20) })
       console.log('locked')

@@ -1,14 +1,13 @@
 import { execFile } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { inProject, PROJECT } from '../helpers/project.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const COMPILERS = {
-  'our own TypeScript': join(ROOT, 'node_modules/typescript'),
-  'the oldest TypeScript': join(ROOT, 'test/types/compilers/node_modules/oldest'),
-  'the newest TypeScript': join(ROOT, 'test/types/compilers/node_modules/newest'),
+  'our own TypeScript': join(PROJECT, 'node_modules/typescript'),
+  'the oldest TypeScript': join(PROJECT, 'test/types/compilers/node_modules/oldest'),
+  'the newest TypeScript': join(PROJECT, 'test/types/compilers/node_modules/newest'),
 }
 const ENVIRONMENTS = [
   { lib: ['es2023'], module: 'nodenext', moduleResolution: 'nodenext' },
@@ -20,10 +19,10 @@ for (const [name, compiler] of Object.entries(COMPILERS)) {
   t.test(`a program that uses the library compiles with ${name}`, { skip }, async t => {
     const folder = t.testdir()
     mkdirSync(join(folder, 'node_modules'))
-    symlinkSync(ROOT, join(folder, 'node_modules/tsdl'))
-    symlinkSync(join(ROOT, 'node_modules/@types'), join(folder, 'node_modules/@types'))
+    symlinkSync(PROJECT, join(folder, 'node_modules/tsdl'))
+    symlinkSync(join(PROJECT, 'node_modules/@types'), join(folder, 'node_modules/@types'))
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
-    cpSync(fileURLToPath(new URL('consumer.ts', import.meta.url)), join(folder, 'consumer.ts'))
+    cpSync(inProject('test/types/consumer.ts'), join(folder, 'consumer.ts'))
     for (const environment of ENVIRONMENTS) {
       const compilerOptions = {
         ...environment,

@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { pathToFileURL } from 'node:url'
+import { inProject } from '../project.ts'
 import type { Content } from './content.ts'
 
-const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
-const entry = new URL('../../../dist/index.js', import.meta.url)
+const cli = inProject('dist/cli.js')
+const entry = pathToFileURL(inProject('dist/index.js'))
 
 /** How a run of the command line ended. */
 export interface BlockRun {

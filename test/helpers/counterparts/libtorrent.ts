@@ -1,11 +1,11 @@
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { inProject } from '../project.ts'
 import type { Content } from './content.ts'
 import { startProgram, without } from './process.ts'
 import { freePort, listens, ready } from './ready.ts'
 
-const script = fileURLToPath(new URL('libtorrent-peer.py', import.meta.url))
+const script = inProject('test/helpers/counterparts/libtorrent-peer.py')
 
 /** Debian's libtorrent is built for Debian's Python, which need not be the first on PATH. */
 const python = '/usr/bin/python3'

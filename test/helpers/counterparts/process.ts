@@ -5,10 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 
-/** A program that was started for a test, and everything that it has said since. */
-/** Node's argument for a program in TypeScript. */
-export const TYPESCRIPT = `--import=${new URL('../typescript/register.js', import.meta.url)}`
-
+/** A program that was started for a test, and its output since. */
 export interface Running {
   readonly child: ChildProcess
   said(): string

@@ -9,15 +9,15 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { encode } from '../../../src/codec/bencode.ts'
 import { encodePeers4 } from '../../../src/codec/compact.ts'
 import { Dht } from '../../../src/dht/dht.ts'
+import { inProject } from '../project.ts'
 import { oneFile } from './content.ts'
 import { torrentName } from './transmission.ts'
 
 const [dir = ''] = process.argv.slice(2)
-const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
+const cli = inProject('dist/cli.js')
 const NODES = 30
 const OURS = '10.9.0.1'
 const THEIRS = '10.9.0.2'

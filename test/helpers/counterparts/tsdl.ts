@@ -1,12 +1,12 @@
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { isolated } from '../isolated.ts'
+import { inProject } from '../project.ts'
 import type { JsonEvent } from './client.ts'
 import type { Content } from './content.ts'
 import { type Running, startProgram } from './process.ts'
 
-const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
+const cli = inProject('dist/cli.js')
 
 /** A run of the command line that goes on beside the test. */
 export interface Tsdl extends Running {

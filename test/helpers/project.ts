@@ -1,0 +1,18 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+/** The project's directory, seen from a test as it is written and from a test that was compiled into `build`. */
+export const PROJECT = findProject(dirname(fileURLToPath(import.meta.url)))
+
+/** Node's argument for a program in TypeScript. */
+export const TYPESCRIPT = `--import=${pathToFileURL(inProject('test/helpers/typescript/register.js'))}`
+
+/** Returns the path of a file of the project, such as `fixtures/transmission-single.torrent`. */
+export function inProject(path: string): string {
+  return join(PROJECT, path)
+}
+
+function findProject(directory: string): string {
+  return existsSync(join(directory, 'package.json')) ? directory : findProject(dirname(directory))
+}
