@@ -23,7 +23,8 @@ const below = {
     'dht',
     'streams',
   ],
-  server: ['errors.ts', 'codec', 'metainfo', 'ports', 'pipeline'],
+  session: ['errors.ts', 'codec', 'ports', 'metainfo', 'hashing', 'storage', 'streams', 'pipeline'],
+  server: ['errors.ts', 'version.ts', 'codec', 'metainfo', 'ports', 'pipeline', 'session'],
 }
 const rooms = Object.keys(below)
 /** The rooms of src/pipeline, lowest first: each may import those before it. Its top level joins them. */

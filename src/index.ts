@@ -6,6 +6,26 @@ export type { ClientOptions } from './pipeline/client/client-options.ts'
 export { type AddOptions, Client, type ClientEvents } from './pipeline/client.ts'
 export { isMetainfo, loadSource, type TorrentSource } from './pipeline/sources/torrent-source.ts'
 
+// Many torrents that are remembered
+
+export type { Limit } from './session/fields.ts'
+export type { FilePriority } from './session/file-priorities.ts'
+export { FileStateStore, type FileStateStoreOptions } from './session/file-state-store.ts'
+export { magnetLinkOf } from './session/magnet-link.ts'
+export type { NewTorrentOptions } from './session/new-torrent.ts'
+export { chooseRunning, type Queued, type QueuePlaces } from './session/queue.ts'
+export { endOfSharing, type SeedLimits, type SeedRule, type Shared } from './session/seed-rules.ts'
+export { Session } from './session/session.ts'
+export { DuplicateTorrentError, type SessionEvents, type SessionOptions } from './session/session-options.ts'
+export type { SessionRecord, SessionSettings, SessionTotals } from './session/session-record.ts'
+export { SessionTorrent, type SessionTorrentStatus } from './session/session-torrent.ts'
+export type { StateStore, StoredState } from './session/state-store.ts'
+export type { SessionFile } from './session/torrent-files.ts'
+export type { SessionProgress } from './session/torrent-progress.ts'
+export type { QueueMove, TorrentQueue } from './session/torrent-queue.ts'
+export type { SessionTorrentOptions, TorrentRecord } from './session/torrent-record.ts'
+export { isWithin, type WeeklyTimes, type WeekTime } from './session/weekly-times.ts'
+
 // One torrent
 
 export type { AddTorrentOptions } from './pipeline/add-torrent.ts'

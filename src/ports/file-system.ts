@@ -93,14 +93,23 @@ export interface ListingFileSystem extends FileSystem {
   readdir(path: string): Promise<string[]>
 }
 
+/** A file system that removes directories. */
+export interface EditableFileSystem extends ListingFileSystem {
+  /** Removes an empty directory. */
+  rmdir(path: string): Promise<void>
+}
+
 /** The disk of this machine. Names that are not UTF-8 are as `nameOfBytes` spells them. */
-export const nodeFileSystem: ListingFileSystem = {
+export const nodeFileSystem: EditableFileSystem = {
   ...promises,
   hasProcessDescriptors: true,
   open: (path, flags, mode) => promises.open(systemPath(path), flags, mode),
   lstat: ((path: string, options?: { bigint: true }) =>
     promises.lstat(systemPath(path), options)) as FileSystem['lstat'],
   mkdir: (path, options) => promises.mkdir(systemPath(path), options),
+  rename: (from, to) => promises.rename(systemPath(from), systemPath(to)),
+  unlink: path => promises.unlink(systemPath(path)),
+  rmdir: path => promises.rmdir(systemPath(path)),
   readdir: async path => (await promises.readdir(systemPath(path), { encoding: 'buffer' })).map(nameOfBytes),
 }
 

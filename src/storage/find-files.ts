@@ -70,7 +70,8 @@ async function search(
   return undefined
 }
 
-function withPaths(metainfo: Metainfo, paths: readonly string[]): Metainfo {
+/** Returns the torrent with these paths, in the order of its files. */
+export function withPaths(metainfo: Metainfo, paths: readonly string[]): Metainfo {
   const { files, multiFile } = metainfo
   if (files.every(({ path }, index) => path === paths[index])) return metainfo
   const found = new Map(files.map(({ path }, index) => [path, paths[index]!]))

@@ -26,8 +26,8 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1
 export class RateLimit {
   /** Bytes granted so far. */
   granted = 0
-  readonly #rate: number
-  readonly #capacity: number
+  #rate: number
+  readonly #burst: number
   readonly #clock: Clock
   readonly #requests = new FairQueue()
   #tokens: number
@@ -38,21 +38,38 @@ export class RateLimit {
 
   /** @throws InputError ERR_USAGE for an invalid rate or burst */
   constructor({ rate = Number.POSITIVE_INFINITY, clock, burst = 250 }: RateLimitOptions) {
-    // written so that NaN fails too
-    if (!(rate > 0)) {
-      throw new InputError(
-        'ERR_USAGE',
-        `rate: expected bytes a second above 0, got ${rate}; leave it out for no limit`,
-      )
-    }
+    checkRate(rate)
     if (!(burst >= 1)) {
       throw new InputError('ERR_USAGE', `burst: expected at least 1 millisecond, got ${burst}`)
     }
     this.#rate = rate
     this.#clock = clock
-    this.#capacity = (rate * burst) / 1000
+    this.#burst = burst
     this.#tokens = this.#capacity
     this.#filledAt = clock.now()
+  }
+
+  /** Bytes per second; Infinity for no limit. */
+  get rate(): number {
+    return this.#rate
+  }
+
+  /** Changes the rate at once, also for requests that wait. @throws InputError ERR_USAGE for an invalid rate */
+  set rate(rate: number) {
+    checkRate(rate)
+    if (rate === this.#rate) return
+    if (this.isUnlimited) this.#tokens = 0
+    else this.#fill()
+    this.#filledAt = this.#clock.now()
+    this.#rate = rate
+    this.#tokens = Math.min(this.#tokens, this.#capacity)
+    this.#disarm()
+    this.#grant()
+  }
+
+  /** True if there is no limit. */
+  get isUnlimited(): boolean {
+    return this.#rate === Number.POSITIVE_INFINITY
   }
 
   /** The number of requests that wait. */
@@ -68,7 +85,7 @@ export class RateLimit {
    */
   take(bytes: number, onGranted: () => void, owner: object = onGranted): Ticket | undefined {
     if (this.#closed) return { bytes }
-    if (this.#rate === Number.POSITIVE_INFINITY) {
+    if (this.isUnlimited && this.#requests.size === 0) {
       this.granted += bytes
       onGranted()
       return undefined
@@ -99,11 +116,11 @@ export class RateLimit {
     this.#granting = true
     try {
       this.#fill()
-      while (this.#tokens > 0) {
+      while (this.#tokens > 0 || this.isUnlimited) {
         const request = this.#requests.first
         if (!request) break
         this.#requests.grant(request)
-        this.#tokens -= request.bytes
+        if (!this.isUnlimited) this.#tokens -= request.bytes
         this.granted += request.bytes
         request.onGranted()
       }
@@ -113,7 +130,13 @@ export class RateLimit {
     }
   }
 
+  /** The most tokens that are kept. */
+  get #capacity(): number {
+    return (this.#rate * this.#burst) / 1000
+  }
+
   #fill(): void {
+    if (this.isUnlimited) return
     const now = this.#clock.now()
     const gained = ((now - this.#filledAt) * this.#rate) / 1000
     // debts are paid first, and only the rest may exceed the capacity
@@ -138,4 +161,13 @@ export class RateLimit {
     this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
   }
+}
+
+function checkRate(rate: number): void {
+  // written so that NaN fails too
+  if (rate > 0) return
+  throw new InputError(
+    'ERR_USAGE',
+    `rate: expected bytes a second above 0, got ${rate}; leave it out for no limit`,
+  )
 }

@@ -19,7 +19,13 @@ export class RateShare implements ByteLimit {
     this.#common = common
   }
 
+  /** True while the common limit is none. */
+  get isUnlimited(): boolean {
+    return this.#common.isUnlimited === true
+  }
+
   take(bytes: number, onGranted: () => void, peer: object): object | undefined {
+    if (this.isUnlimited && this.#requests.size === 0) return this.#common.take(bytes, onGranted, this)
     const request = this.#requests.push(bytes, onGranted, peer)
     this.#requestFromCommon()
     return this.#requests.has(request) ? request : undefined

@@ -36,15 +36,20 @@ const MAX_POOLED_GROUPS = 32
 export function createPeerLimits({ clock, memory, up, down, peers }: LimitsOptions): PeerContext['limits'] {
   const share = (bytes: number) => Math.floor(bytes / Math.max(1, peers()))
   // with a rate limit reads are small, so that the rate is even
-  const largest = down ? clamp(typeof down === 'number' ? down / 20 : 65536, 4096, 65536) : MiB
+  const largest = () =>
+    isLimited(down) ? clamp(typeof down === 'number' ? down / 20 : 65536, 4096, 65536) : MiB
   return {
-    read: () => clamp(share(READ_BYTES), Math.min(largest, 65536), largest),
+    read: () => clamp(share(READ_BYTES), Math.min(largest(), 65536), largest()),
     window: () => clamp(share(memory() / 2 / BLOCK_LENGTH), MIN_REQUESTS, MAX_REQUESTS),
-    run: () => clamp(share(UPLOAD_BYTES / 2 / BLOCK_LENGTH), 1, up ? LIMITED_BLOCKS : MAX_GROUP_BLOCKS),
+    run: () => clamp(share(UPLOAD_BYTES / 2 / BLOCK_LENGTH), 1, isLimited(up) ? LIMITED_BLOCKS : MAX_GROUP_BLOCKS),
     pool: new PiecePool(MAX_GROUP_BYTES, MAX_POOLED_GROUPS),
     ...(up ? { up: limitOf(up, clock) } : {}),
     ...(down ? { down: limitOf(down, clock) } : {}),
   }
+}
+
+function isLimited(limit: number | ByteLimit | undefined): boolean {
+  return typeof limit === 'object' ? !limit.isUnlimited : limit !== undefined
 }
 
 function limitOf(limit: number | ByteLimit, clock: Clock): ByteLimit {

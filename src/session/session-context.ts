@@ -1,0 +1,47 @@
+import type { EventEmitter } from 'node:events'
+import type { TsdlError } from '../errors.ts'
+import type { HashPool } from '../hashing/hash-pool.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { NameOptions } from '../metainfo/name.ts'
+import type { Client } from '../pipeline/client.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { EditableFileSystem } from '../ports/file-system.ts'
+import type { FileLocks } from '../storage/file-locks.ts'
+import type { SeedRule } from './seed-rules.ts'
+import type { SessionRates } from './session-rates.ts'
+import type { SessionSettings } from './session-record.ts'
+import type { StateStore } from './state-store.ts'
+import type { Transferred } from './transfer-meter.ts'
+
+/** What torrents say to their session; `id` is the number of the torrent. */
+export interface ContextEvents {
+  metadata: [id: number, metainfo: Metainfo]
+  completed: [id: number]
+  finished: [id: number, rule: SeedRule]
+  failed: [id: number, error: TsdlError]
+  changed: [id: number]
+  warning: [id: number, error: TsdlError]
+  /** It has to be decided again which torrents run. */
+  unsettled: []
+  transferred: [bytes: Transferred]
+}
+
+/** What the torrents of a session share, and where they say what happened. */
+export interface SessionContext {
+  readonly events: EventEmitter<ContextEvents>
+  readonly client: Client
+  readonly store: StateStore
+  readonly fs: EditableFileSystem
+  readonly clock: Clock
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly rates: SessionRates
+  readonly names: NameOptions
+  /** Keeps other processes from writing the same files. */
+  readonly locks: FileLocks | undefined
+  readonly hashPool: HashPool | undefined
+  /** The present settings. */
+  readonly settings: () => SessionSettings
+  /** Runs checks of files one after the other. */
+  readonly checks: { add<T>(work: () => Promise<T>): Promise<T> }
+}

@@ -1,0 +1,76 @@
+import { JointLimit } from '../pipeline/limits/joint-limit.ts'
+import { RateLimit } from '../pipeline/limits/rate-limit.ts'
+import { RateShare } from '../pipeline/limits/rate-share.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ByteLimit } from '../streams/byte-limit.ts'
+import type { Limit } from './fields.ts'
+import type { SessionSettings } from './session-record.ts'
+import type { SessionTorrentOptions } from './torrent-record.ts'
+
+const DIRECTIONS = ['up', 'down'] as const
+
+/** The rate limits of all torrents of a session together. They can change at any time. */
+export class SessionRates {
+  readonly clock: Clock
+  readonly up: RateLimit
+  readonly down: RateLimit
+
+  constructor(clock: Clock) {
+    this.clock = clock
+    this.up = new RateLimit({ clock })
+    this.down = new RateLimit({ clock })
+  }
+
+  /** Takes the rates from the settings: the alternative ones while these are enabled. */
+  apply({ alternative, ...settings }: Pick<SessionSettings, 'alternative' | 'up' | 'down'>): void {
+    for (const direction of DIRECTIONS) {
+      const limit = alternative.enabled
+        ? { enabled: true, value: alternative[direction] }
+        : settings[direction]
+      this[direction].rate = rateOf(limit)
+    }
+  }
+
+  /** Drops all asks. */
+  close(): void {
+    this.up.close()
+    this.down.close()
+  }
+}
+
+/** The rate limits of one run of a torrent: its own, and its share of those of the session. */
+export class TorrentRates {
+  readonly up: ByteLimit
+  readonly down: ByteLimit
+  readonly #own: Readonly<Record<'up' | 'down', RateLimit>>
+  readonly #shares: readonly RateShare[]
+
+  constructor(session: SessionRates, options: SessionTorrentOptions) {
+    const { clock } = session
+    this.#own = { up: new RateLimit({ clock }), down: new RateLimit({ clock }) }
+    const shares = options.honorsSessionLimits ? DIRECTIONS.map(at => new RateShare(session[at])) : []
+    this.#shares = shares
+    const [up, down] = DIRECTIONS.map((at, index) => {
+      const share = shares[index]
+      return share ? new JointLimit(this.#own[at], share) : this.#own[at]
+    })
+    this.up = up!
+    this.down = down!
+    this.apply(options)
+  }
+
+  /** Takes the rates from the options of the torrent. */
+  apply(options: Pick<SessionTorrentOptions, 'up' | 'down'>): void {
+    for (const direction of DIRECTIONS) this.#own[direction].rate = rateOf(options[direction])
+  }
+
+  /** Drops all asks. */
+  close(): void {
+    for (const limit of [...this.#shares, ...Object.values(this.#own)]) limit.close()
+  }
+}
+
+/** Returns bytes per second. A limit of 0 lets a first block pass and hardly anything after it. */
+function rateOf({ enabled, value }: Limit): number {
+  return enabled ? Math.max(1, value) : Number.POSITIVE_INFINITY
+}

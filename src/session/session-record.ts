@@ -1,0 +1,77 @@
+import { dictionary, flag, limit, list, object, quantity, text, type ValueOf, whole } from './fields.ts'
+
+/** Options of a session, which its user can change at any time. */
+export const SESSION_SETTINGS = {
+  /** The directory for torrents that name none: an absolute path. */
+  directory: text(),
+  /** True to start torrents as they are added. */
+  startsAdded: flag,
+  /** Rate limits of all torrents together, in bytes per second. */
+  up: limit,
+  down: limit,
+  /** Rates in bytes per second that replace `up` and `down` while `enabled`. */
+  alternative: object({ enabled: flag, up: quantity, down: quantity }),
+  /**
+   * The times at which the alternative rates begin and end: minutes since midnight, on these days (0 is Sunday). A time
+   * that ends before it begins ends on the next day.
+   */
+  alternativeTimes: object({ enabled: flag, from: whole, to: whole, days: list(whole, 7) }),
+  /** Stop sharing a torrent at this ratio, after so many milliseconds without upload, or of sharing. */
+  seedRatio: limit,
+  seedIdle: limit,
+  seedTime: limit,
+  /** The number of torrents that download, and that share, at the same time. */
+  downloadQueue: limit,
+  seedQueue: limit,
+  /** A torrent that moved no bytes for so many milliseconds takes no place in a queue. */
+  stalled: limit,
+  /** Connections of a torrent for which nothing else was said. */
+  maxPeersPerTorrent: whole,
+  /** Directories of categories, by name; '' for the directory of the session. */
+  categories: dictionary(text()),
+} as const
+
+/** Numbers of a session since it was created. */
+const TOTALS = object({ downloaded: whole, uploaded: whole, added: whole, runs: whole, runningTime: whole })
+
+/** Options of a session, which its user can change at any time. */
+export type SessionSettings = {
+  readonly [K in keyof typeof SESSION_SETTINGS]: ValueOf<(typeof SESSION_SETTINGS)[K]>
+}
+
+/** Numbers of a session since it was created: bytes, torrents, starts, and milliseconds. */
+export type SessionTotals = ValueOf<typeof TOTALS>
+
+/** What is remembered of a session across restarts, besides its torrents. */
+export interface SessionRecord {
+  /** The id of the next torrent. */
+  readonly nextId: number
+  readonly settings: SessionSettings
+  readonly totals: SessionTotals
+}
+
+const OFF = { enabled: false, value: 0 }
+const MINUTE_MS = 60_000
+
+/** Returns the settings of a new session. */
+export function defaultSettings(directory: string): SessionSettings {
+  return {
+    directory,
+    startsAdded: true,
+    up: OFF,
+    down: OFF,
+    alternative: { enabled: false, up: 50_000, down: 50_000 },
+    alternativeTimes: { enabled: false, from: 9 * 60, to: 17 * 60, days: [0, 1, 2, 3, 4, 5, 6] },
+    seedRatio: { enabled: false, value: 2 },
+    seedIdle: { enabled: false, value: 30 * MINUTE_MS },
+    seedTime: { enabled: false, value: 24 * 60 * MINUTE_MS },
+    downloadQueue: { enabled: true, value: 5 },
+    seedQueue: { enabled: false, value: 10 },
+    stalled: { enabled: true, value: 30 * MINUTE_MS },
+    maxPeersPerTorrent: 50,
+    categories: {},
+  }
+}
+
+/** Reads a record. @throws InputError ERR_USAGE that names the first invalid field */
+export const readSessionRecord = object({ nextId: whole, settings: object(SESSION_SETTINGS), totals: TOTALS })

@@ -1,0 +1,67 @@
+import type { Bitfield } from '../codec/bitfield.ts'
+import { Layout } from '../metainfo/layout.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { withPaths } from '../storage/find-files.ts'
+import type { FilePriorities, FilePriority } from './file-priorities.ts'
+
+/** A file of a torrent in a session. Padding (BEP 47) is left out, so `index` may have gaps. */
+export interface SessionFile {
+  /** The index in the .torrent. */
+  readonly index: number
+  /** The path on disk, relative to the directory of the torrent. */
+  readonly path: string
+  readonly length: number
+  readonly priority: FilePriority
+  /** Bytes in verified pieces. */
+  readonly completed: number
+}
+
+/** Lists the files of a torrent. */
+export function* listFiles(
+  metainfo: Metainfo,
+  pieces: Bitfield,
+  priorities: FilePriorities,
+): Generator<SessionFile> {
+  const layout = new Layout(metainfo)
+  for (const [index, { length, pad, path }] of metainfo.files.entries()) {
+    if (pad) continue
+    yield {
+      index,
+      path,
+      length,
+      priority: priorities.get(index),
+      completed: completedBytes(layout, pieces, index),
+    }
+  }
+}
+
+function completedBytes(layout: Layout, pieces: Bitfield, fileIndex: number): number {
+  const { length, offset } = layout.files[fileIndex]!
+  if (pieces.full) return length
+  const range = pieces.count === 0 ? undefined : layout.piecesOf(fileIndex)
+  let completed = 0
+  for (let index = range?.first ?? 0; range && index <= range.last; index++) {
+    if (!pieces.has(index)) continue
+    const piece = layout.pieceRange(index)
+    const end = Math.min(piece.position + piece.length, offset + length)
+    completed += end - Math.max(piece.position, offset)
+  }
+  return completed
+}
+
+/** Returns a torrent with the paths of files that were renamed, by index. */
+export function renamed(metainfo: Metainfo, paths: Readonly<Record<string, string>>): Metainfo {
+  if (Object.keys(paths).length === 0) return metainfo
+  return withPaths(
+    metainfo,
+    metainfo.files.map(({ path }, index) => paths[index] ?? path),
+  )
+}
+
+/** Returns the paths that differ from those of the .torrent, by index. */
+export function changedPaths(original: Metainfo, now: Metainfo): Record<string, string> {
+  const changed = now.files.flatMap(({ path }, index) =>
+    path === original.files[index]?.path ? [] : [[index, path] as const],
+  )
+  return Object.fromEntries(changed)
+}

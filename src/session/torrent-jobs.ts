@@ -1,0 +1,164 @@
+import { InputError, StorageError } from '../errors.ts'
+import { failureOf } from './failure-of.ts'
+import { FileJobs } from './file-jobs.ts'
+import type { Lane } from './lane.ts'
+import type { SessionContext } from './session-context.ts'
+import type { StoredTorrent } from './stored-torrent.ts'
+import type { TorrentRunner } from './torrent-runner.ts'
+
+/** A job of a torrent. `waiting`: it waits for the checks of other torrents. */
+export type TorrentJob = 'waiting' | 'checking' | 'moving'
+
+/** Jobs that check or change the files of one torrent, one at a time. They hold the run while it would be in their way. */
+export class TorrentJobs {
+  /** The job that runs. */
+  current: TorrentJob | undefined
+  /** How much of the files is checked, from 0 to 1. */
+  checked = 0
+  readonly #context: SessionContext
+  readonly #stored: StoredTorrent
+  readonly #runner: TorrentRunner
+  readonly #lane: Lane
+  readonly #files: FileJobs
+  #abort = new AbortController()
+  /** Settles when the last job has ended. */
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(context: SessionContext, stored: StoredTorrent, runner: TorrentRunner, lane: Lane) {
+    this.#context = context
+    this.#stored = stored
+    this.#runner = runner
+    this.#lane = lane
+    this.#files = new FileJobs(context, stored)
+  }
+
+  /** @throws InputError ERR_BUSY while a job runs */
+  mustBeIdle(): void {
+    if (!this.current) return
+    const job = this.current === 'moving' ? 'moved' : 'checked'
+    const { name } = this.#stored.record
+    throw new InputError('ERR_BUSY', `${name}: its files are being ${job}: wait for that to end`)
+  }
+
+  /** See SessionTorrent. */
+  async recheck(): Promise<void> {
+    await this.#run('waiting', async signal => {
+      await this.#hold()
+      await this.#context.checks.add(async () => {
+        signal.throwIfAborted()
+        this.current = 'checking'
+        await this.#files.check(signal, share => {
+          this.checked = share
+        })
+      })
+    })
+  }
+
+  /** See SessionTorrent. */
+  async move(to: string, { keepFiles }: { readonly keepFiles: boolean }): Promise<void> {
+    const { directory, link } = this.#stored.record
+    if (to === directory) return
+    await this.#run('moving', async signal => {
+      if (keepFiles || link !== null) {
+        await this.#hold()
+        await this.#lane.add(() => this.#stored.save({ directory: to, paths: null }))
+      } else {
+        await this.#lane.add(() => this.#files.planMove(to))
+        await this.#finishMove(to, signal)
+      }
+    })
+  }
+
+  /** See SessionTorrent. */
+  async rename(path: string, name: string): Promise<void> {
+    await this.#run('moving', async () => {
+      await this.#hold()
+      await this.#lane.add(() => this.#files.rename(path, name))
+    })
+  }
+
+  /** See SessionTorrent. */
+  async remove(withData: boolean): Promise<void> {
+    await this.end()
+    this.#runner.isHeld = true
+    try {
+      await this.#lane.add(async () => {
+        await this.#runner.halt()
+        await this.#files.remove(withData)
+      })
+    } catch (error) {
+      this.#runner.isHeld = false
+      this.#unsettle()
+      throw error
+    }
+  }
+
+  /** See SessionTorrent. */
+  recover(): boolean {
+    const { pending } = this.#stored.record
+    if (pending?.kind === 'remove') return true
+    if (pending === null) return false
+    const job = this.#run('moving', async signal => {
+      if (pending.kind === 'move') await this.#finishMove(pending.to, signal)
+      if (pending.kind === 'clean') await this.#files.clean()
+      if (pending.kind === 'rename') {
+        await this.#hold()
+        await this.#lane.add(() => this.#files.finishRename())
+      }
+    })
+    job.catch(error => this.#context.events.emit('warning', this.#stored.record.id, failureOf(error)))
+    return false
+  }
+
+  /** Aborts the job. Resolves when it has ended; never rejects. */
+  async end(): Promise<void> {
+    const { name } = this.#stored.record
+    this.#abort.abort(
+      new StorageError('ERR_ABORTED', `${name}: the torrent was removed or its session closed`),
+    )
+    await this.#last
+  }
+
+  /** Moves the files after that was planned. Unless it is aborted, a failure leaves them where they were. */
+  async #finishMove(to: string, signal: AbortSignal): Promise<void> {
+    try {
+      const { verifiedBytes, wantedBytes } = this.#stored.record
+      const run = this.#stored.isRunKnown ? this.#runner.run : undefined
+      // what is not complete is not shared meanwhile, since it would be written to
+      const isComplete = run ? run.torrent.complete : verifiedBytes === wantedBytes
+      if (!isComplete) await this.#hold()
+      await this.#files.copyAhead(to, signal)
+      await this.#hold()
+      await this.#lane.add(() => this.#files.move(to))
+    } catch (error) {
+      if (!signal.aborted) await this.#lane.add(() => this.#files.undoMove())
+      throw error
+    }
+  }
+
+  /** Stops the run until the job has ended. */
+  async #hold(): Promise<void> {
+    this.#runner.isHeld = true
+    await this.#lane.add(() => this.#runner.halt())
+  }
+
+  async #run(kind: TorrentJob, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    this.mustBeIdle()
+    this.current = kind
+    this.checked = 0
+    this.#abort = new AbortController()
+    this.#unsettle()
+    const job = work(this.#abort.signal).finally(() => {
+      this.current = undefined
+      this.#runner.isHeld = false
+      this.#unsettle()
+    })
+    this.#last = job.catch(() => {})
+    return job
+  }
+
+  #unsettle(): void {
+    this.#context.events.emit('changed', this.#stored.record.id)
+    this.#context.events.emit('unsettled')
+  }
+}

@@ -1,0 +1,222 @@
+import t from 'tap'
+import { torrentOf } from '../../src/metainfo/torrent.ts'
+import { openSession, sessionDisk, shareAll, smallTorrent, until } from '../helpers/session.ts'
+
+t.test('a torrent is remembered, with its options, across a restart', async t => {
+  const disk = sessionDisk()
+  const made = smallTorrent('a')
+  const first = await openSession(t, disk)
+  const added = await first.session.add(made.metainfo, { start: false, labels: ['x'], directory: '/data' })
+  t.equal(added.status, 'stopped')
+  await added.set({ up: { enabled: true, value: 5000 }, category: 'films' })
+  await first.close()
+
+  const { session } = await openSession(t, disk)
+  const [torrent] = session.torrents
+  t.equal(torrent!.infoHash, made.metainfo.infoHash.toString('hex'))
+  t.equal(session.get(torrent!.infoHash.toUpperCase()), torrent)
+  t.equal(session.get(torrent!.id), torrent)
+  t.match(torrent!.record, {
+    labels: ['x'],
+    category: 'films',
+    up: { enabled: true, value: 5000 },
+    directory: '/data',
+  })
+  t.equal(torrent!.status, 'stopped')
+  t.equal((await torrent!.loadMetainfo()).name, 'a')
+})
+
+t.test(
+  'a torrent downloads from one peer, is completed once, and goes on seeding after a restart',
+  async t => {
+    const disk = sessionDisk()
+    const made = smallTorrent('a')
+    const { port } = await shareAll(t, [made])
+    const first = await openSession(t, disk)
+    const completed: string[] = []
+    first.session.on('completed', torrent => completed.push(torrent.name))
+    const torrent = await first.session.add(made.metainfo, { peers: [`127.0.0.1:${port}`] })
+    await until(first.session, () => torrent.status === 'seeding')
+    t.strictSame(completed, ['a'])
+    t.strictSame(await disk.readFile('/home/a'), made.content)
+    t.match(torrent.progress, {
+      size: 100_000,
+      verifiedBytes: 100_000,
+      haveBytes: 100_000,
+      downloaded: 100_000,
+    })
+    await first.close()
+
+    const { session } = await openSession(t, disk)
+    session.on('completed', torrent => completed.push(torrent.name))
+    const again = session.torrents[0]!
+    await until(session, () => again.status === 'seeding')
+    t.match(again.progress, { verifiedBytes: 100_000, downloaded: 100_000 })
+    t.ok(again.record.doneAt > 0)
+    t.strictSame(completed, ['a'])
+  },
+)
+
+t.test('the metadata of a magnet link is kept', async t => {
+  const disk = sessionDisk()
+  const made = smallTorrent('a')
+  const { port } = await shareAll(t, [made])
+  const first = await openSession(t, disk)
+  const link = `magnet:?xt=urn:btih:${made.metainfo.infoHash.toString('hex')}&x.pe=127.0.0.1:${port}`
+  const torrent = await first.session.add(link)
+  t.equal(torrent.status === 'seeding', false)
+  t.equal(torrent.isComplete, false)
+  await until(first.session, () => torrent.status === 'seeding')
+  t.equal(torrent.name, 'a')
+  await first.close()
+  const { session } = await openSession(t, disk)
+  t.equal((await session.torrents[0]!.loadMetainfo()).length, 100_000)
+})
+
+t.test('a torrent that is added twice is rejected, and the first one is named', async t => {
+  const { session } = await openSession(t)
+  const made = smallTorrent('a')
+  const [first, second] = await Promise.allSettled([
+    session.add(made.metainfo, { start: false }),
+    session.add(torrentOf(made.metainfo), { start: false }),
+  ])
+  t.equal(first.status, 'fulfilled')
+  t.match(second, { reason: { code: 'ERR_BUSY', torrent: session.torrents[0] } })
+  t.equal(session.torrents.length, 1)
+})
+
+t.test('a stopped torrent does not run, and a started one does', async t => {
+  const { session, client } = await openSession(t)
+  const torrent = await session.add(smallTorrent('a').metainfo)
+  await until(session, () => torrent.status === 'downloading')
+  await torrent.stop()
+  await until(session, () => !torrent.isRunning)
+  t.strictSame(client.torrents, [])
+  await torrent.start()
+  await until(session, () => torrent.status === 'downloading')
+  t.equal(client.torrents.length, 1)
+})
+
+t.test('the queue starts as many as there are places, and forced ones besides', async t => {
+  const { session } = await openSession(t)
+  await session.set({ downloadQueue: { enabled: true, value: 1 } })
+  const torrents = []
+  for (const name of ['a', 'b', 'c', 'd'])
+    torrents.push(await session.add(smallTorrent(name, name.charCodeAt(0)).metainfo))
+  const [a, , c, d] = torrents
+  await until(session, () => a!.status === 'downloading')
+  t.strictSame(
+    torrents.map(({ status }) => status),
+    ['downloading', 'queued', 'queued', 'queued'],
+  )
+  await c!.start({ force: true })
+  await until(session, () => c!.isRunning)
+  await session.queue.move([d!], 'top')
+  t.strictSame(
+    session.queue.list().map(({ name }) => name),
+    ['d', 'a', 'b', 'c'],
+  )
+  await a!.stop()
+  await until(session, () => d!.isRunning)
+  t.strictSame(
+    torrents.map(({ isRunning }) => isRunning),
+    [false, false, true, true],
+  )
+})
+
+t.test('a torrent is removed with its data or without', async t => {
+  const { session, disk } = await openSession(t)
+  const made = smallTorrent('a')
+  await disk.writeFile('/home/a', made.content)
+  const torrent = await session.add(made.metainfo)
+  await until(session, () => torrent.status === 'seeding')
+  await session.remove(torrent)
+  t.strictSame(await disk.readFile('/home/a'), made.content)
+  t.strictSame(session.torrents, [])
+  t.strictSame(await disk.readdir('/state/torrents'), [])
+  const again = await session.add(made.metainfo)
+  t.not(again.id, torrent.id)
+  await until(session, () => again.status === 'seeding')
+  await session.remove(again, { withData: true })
+  await t.rejects(disk.readFile('/home/a'), { code: 'ENOENT' })
+})
+
+t.test('a recheck finds what has changed on disk', async t => {
+  const { session, disk } = await openSession(t)
+  const made = smallTorrent('a')
+  await disk.writeFile('/home/a', made.content)
+  const torrent = await session.add(made.metainfo)
+  await until(session, () => torrent.status === 'seeding')
+  await torrent.stop()
+  await disk.writeFile('/home/a', Buffer.concat([Buffer.alloc(16_384), made.content.subarray(16_384)]))
+  const states: string[] = []
+  session.on('changed', () => states.push(torrent.status))
+  await torrent.recheck()
+  t.ok(states.includes('waiting'))
+  t.equal(torrent.progress.verifiedBytes, 100_000 - 16_384)
+  t.equal(torrent.isComplete, false)
+})
+
+t.test('files are moved, and renamed, and found there after a restart', async t => {
+  const disk = sessionDisk()
+  const { session, close } = await openSession(t, disk)
+  const made = smallTorrent('a')
+  await disk.writeFile('/home/a', made.content)
+  const torrent = await session.add(made.metainfo)
+  await until(session, () => torrent.status === 'seeding')
+  await session.move(torrent, '/data/here')
+  t.strictSame(await disk.readFile('/data/here/a'), made.content)
+  await t.rejects(disk.readFile('/home/a'), { code: 'ENOENT' })
+  await until(session, () => torrent.status === 'seeding')
+  await torrent.rename('a', 'b')
+  t.equal(torrent.name, 'b')
+  t.strictSame(await disk.readFile('/data/here/b'), made.content)
+  await until(session, () => torrent.status === 'seeding')
+  await close()
+  const again = await openSession(t, disk)
+  await until(again.session, () => again.session.torrents[0]!.status === 'seeding')
+  t.match(await again.session.torrents[0]!.listFiles(), [
+    { path: 'b', completed: 100_000, priority: 'normal' },
+  ])
+})
+
+t.test(
+  'a torrent fails when all of its files have gone, and downloads them when it is started again',
+  async t => {
+    const disk = sessionDisk()
+    const { session, close } = await openSession(t, disk)
+    const made = smallTorrent('a')
+    await disk.writeFile('/home/a', made.content)
+    const torrent = await session.add(made.metainfo)
+    await until(session, () => torrent.status === 'seeding')
+    await close()
+    await disk.unlink('/home/a')
+    const again = await openSession(t, disk)
+    const own = again.session.torrents[0]!
+    await until(again.session, () => own.status === 'stopped')
+    t.match(own.error, { code: 'ERR_CHANGED' })
+    await own.start()
+    await until(again.session, () => own.status === 'downloading')
+    t.equal(own.error, undefined)
+  },
+)
+
+t.test('invalid options are rejected and change nothing', async t => {
+  const { session } = await openSession(t, sessionDisk(), { roots: ['/home'] })
+  const made = smallTorrent('a')
+  await t.rejects(session.add(made.metainfo, { directory: '/etc' }), { code: 'ERR_PATH' })
+  await t.rejects(session.add(made.metainfo, { directory: 'here' }), { code: 'ERR_PATH' })
+  await t.rejects(session.add(made.metainfo, { labels: 'x' as never }), {
+    code: 'ERR_USAGE',
+    message: /^labels: /,
+  })
+  await t.rejects(session.add(made.metainfo, { off: [5] }), { code: 'ERR_USAGE', message: /file 5/ })
+  await t.rejects(session.set({ up: 5 as never }), { code: 'ERR_USAGE', message: /^up: / })
+  await t.rejects(session.set({ nothing: 5 } as never), { code: 'ERR_USAGE', message: /^nothing: / })
+  const torrent = await session.add(made.metainfo, { start: false })
+  await t.rejects(torrent.set({ maxPeers: -1 }), { code: 'ERR_USAGE', message: /^maxPeers: / })
+  await t.rejects(torrent.setPriority([1], 'off'), { code: 'ERR_USAGE' })
+  await t.rejects(torrent.rename('a', '../b'), { code: 'ERR_PATH' })
+  await t.rejects(torrent.rename('c', 'b'), { code: 'ERR_PATH' })
+  await t.rejects(session.move(torrent, '/etc'), { code: 'ERR_PATH' })
+})
