@@ -41,7 +41,8 @@ export function createPeerLimits({ clock, memory, up, down, peers }: LimitsOptio
   return {
     read: () => clamp(share(READ_BYTES), Math.min(largest(), 65536), largest()),
     window: () => clamp(share(memory() / 2 / BLOCK_LENGTH), MIN_REQUESTS, MAX_REQUESTS),
-    run: () => clamp(share(UPLOAD_BYTES / 2 / BLOCK_LENGTH), 1, isLimited(up) ? LIMITED_BLOCKS : MAX_GROUP_BLOCKS),
+    run: () =>
+      clamp(share(UPLOAD_BYTES / 2 / BLOCK_LENGTH), 1, isLimited(up) ? LIMITED_BLOCKS : MAX_GROUP_BLOCKS),
     pool: new PiecePool(MAX_GROUP_BYTES, MAX_POOLED_GROUPS),
     ...(up ? { up: limitOf(up, clock) } : {}),
     ...(down ? { down: limitOf(down, clock) } : {}),
