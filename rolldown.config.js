@@ -6,6 +6,7 @@ export default defineConfig({
   // A worker is started as the file beside the chunk that holds its owner.
   input: {
     cli: 'src/cli.ts',
+    'chunks/file-worker': 'src/storage/file-worker.ts',
     'chunks/hash-worker': 'src/hashing/hash-worker.ts',
     'chunks/pipe-worker': 'src/cli/destinations/pipe-worker.ts',
   },

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
-import PQueue from 'p-queue'
+import { ThreadPool } from '../ports/thread-pool.ts'
 import type { FoundFile, HashJob, HashReply, HashRequest, PieceHash } from './hash-job.ts'
 
 /** Options of `HashPool`. */
@@ -25,15 +24,12 @@ export function defaultHashThreads(): number {
  */
 export class HashPool {
   readonly threads: number
-  readonly #queue: PQueue
-  /** Threads without a job. */
-  readonly #idle: Worker[] = []
-  readonly #all = new Set<Worker>()
-  #closed = false
+  readonly #pool: ThreadPool<HashRequest, HashReply>
 
   constructor({ threads = Math.max(1, defaultHashThreads()) }: HashPoolOptions = {}) {
     this.threads = threads
-    this.#queue = new PQueue({ concurrency: threads })
+    const script = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url)
+    this.#pool = new ThreadPool({ script, threads })
   }
 
   /**
@@ -58,67 +54,13 @@ export class HashPool {
   }
 
   /** Terminates the threads after their jobs. Later calls of `hash` reject. Idempotent. */
-  async close(): Promise<void> {
-    this.#closed = true
-    await this.#queue.onIdle()
-    await Promise.all([...this.#all].map(worker => worker.terminate()))
-    this.#all.clear()
+  close(): Promise<void> {
+    return this.#pool.close()
   }
 
   async #ask<Reply>(request: HashRequest, signal?: AbortSignal): Promise<Reply> {
-    const reply = await this.#queue.add(() => {
-      signal?.throwIfAborted()
-      return this.#run(request)
-    })
-    if (reply && 'error' in reply) throw Object.assign(new Error(reply.error.message), reply.error)
+    const reply = await this.#pool.run(request, signal)
+    if ('error' in reply) throw Object.assign(new Error(reply.error.message), reply.error)
     return reply as Reply
   }
-
-  async #run(request: HashRequest): Promise<HashReply> {
-    if (this.#closed) throw new Error('the hash pool is closed')
-    const worker = this.#idle.pop() ?? this.#start()
-    worker.ref()
-    try {
-      const reply = await exchange(worker, request)
-      this.#idle.push(worker)
-      return reply
-    } catch (error) {
-      // The thread itself failed, so it is not used again.
-      this.#all.delete(worker)
-      void worker.terminate()
-      throw error
-    } finally {
-      worker.unref()
-    }
-  }
-
-  #start(): Worker {
-    const worker = new Worker(new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url))
-    this.#all.add(worker)
-    return worker
-  }
-}
-
-/** Sends a request to a thread and waits for its reply. Rejects if the thread fails. */
-function exchange(worker: Worker, request: HashRequest): Promise<HashReply> {
-  return new Promise((resolve, reject) => {
-    const settle = () => {
-      worker.off('message', onMessage)
-      worker.off('error', onError)
-      worker.off('exit', onExit)
-    }
-    const onMessage = (reply: HashReply) => {
-      settle()
-      resolve(reply)
-    }
-    const onError = (error: Error) => {
-      settle()
-      reject(error)
-    }
-    const onExit = () => onError(new Error('a hash thread ended'))
-    worker.on('message', onMessage)
-    worker.on('error', onError)
-    worker.on('exit', onExit)
-    worker.postMessage(request)
-  })
 }

@@ -1,21 +1,22 @@
 /** Stores a torrent as files in a directory. */
 import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { InputError, StorageError } from '../errors.ts'
-import { Layout, type Span } from '../metainfo/layout.ts'
-import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
-import { type FileState, type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
-import { forEachInParallel } from '../ports/parallel.ts'
+import { Layout } from '../metainfo/layout.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
+import { type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
+import type { FileJobs } from './file-job.ts'
 import { type FileLocks, ProcessLocks } from './file-locks.ts'
-import { FileStates, type StatesSource } from './file-states.ts'
-import { FileWatch } from './file-watch.ts'
-import { finishFile } from './finish-file.ts'
-import { OutputFiles, readFully, writeFully } from './output-files.ts'
+import type { FileStates, StatesSource } from './file-states.ts'
+import { FileThreads } from './file-threads.ts'
+import type { FileWatch } from './file-watch.ts'
+import { OutputFiles } from './output-files.ts'
 import { OutputLock } from './output-lock.ts'
+import { SmallFiles } from './small-files.ts'
 import type { Storage, StoredFile } from './storage.ts'
-import { UnsyncedFiles } from './unsynced-files.ts'
+import { isStored, TorrentFiles } from './torrent-files.ts'
 
-/** Maximum number of files that one operation opens at once. */
-export const MAX_PARALLEL_FILES = 16
+/** Minimum number of files of a torrent for which threads are used by default. */
+const MIN_THREADED_FILES = 256
 
 /** Options of `FileStorage`. */
 export interface FileStorageOptions {
@@ -30,6 +31,11 @@ export interface FileStorageOptions {
    * files in use. @default 64
    */
   readonly maxOpenFiles?: number
+  /**
+   * Runs operations on many small files.
+   * @default threads, if `fs` is the disk of this machine and the torrent has at least 256 files
+   */
+  readonly jobs?: FileJobs
   /** Waits while the process has no free descriptor. @default a timer of Node */
   readonly pause?: (milliseconds: number) => Promise<unknown>
   /** Locks that other processes see. @default none: only writers of this process are kept out */
@@ -44,14 +50,13 @@ export interface FileStorageOptions {
  * storage at a time writes to a file: see `lock`. Rejects with StorageError.
  */
 export class FileStorage implements Storage, StatesSource {
-  /** Detects changes of the files by other programs. */
-  readonly watch: FileWatch
   readonly #layout: Layout
   readonly #lock: OutputLock
-  readonly #files: OutputFiles
+  readonly #output: OutputFiles
+  readonly #files: TorrentFiles
+  readonly #threads: FileThreads | undefined
   readonly #selected: (fileIndex: number) => boolean
   readonly #hasProcessDescriptors: boolean
-  readonly #unsynced: UnsyncedFiles
   #running = 0
   #drained: (() => void) | undefined
   #closed: Promise<void> | undefined
@@ -69,23 +74,28 @@ export class FileStorage implements Storage, StatesSource {
         `maxOpenFiles must be a whole number of at least 1, got ${maxOpenFiles}`,
       )
     this.#layout = new Layout(metainfo)
-    this.#files = new OutputFiles({ directory, fs, maxOpenFiles, ...(pause ? { pause } : {}) })
+    this.#output = new OutputFiles({ directory, fs, maxOpenFiles, ...(pause ? { pause } : {}) })
+    const isThreaded = fs === nodeFileSystem && metainfo.files.length >= MIN_THREADED_FILES
+    this.#threads = options.jobs === undefined && isThreaded ? new FileThreads() : undefined
+    const jobs = options.jobs ?? this.#threads
+    this.#files = new TorrentFiles({
+      ...{ layout: this.#layout, selected, output: this.#output },
+      small: jobs && new SmallFiles(directory, jobs),
+    })
     this.#selected = selected
-    this.#unsynced = new UnsyncedFiles(file => this.#syncFile(file))
     this.#hasProcessDescriptors = fs.hasProcessDescriptors === true
     this.#lock = new OutputLock({
-      directory: this.#files.directory,
+      directory: this.#output.directory,
       paths: () =>
         this.#layout.files.filter((file, index) => !file.pad && selected(index)).map(({ path }) => path),
       holder: metainfo,
       locks: [ProcessLocks.of(fs), ...(locks ? [locks] : [])],
     })
-    this.watch = new FileWatch({
-      files: metainfo.files.length,
-      stat: indexes => this.#findStates(indexes),
-      refresh: () => this.#files.directory.forget(),
-      changed: index => this.#files.evict(metainfo.files[index]!.path),
-    })
+  }
+
+  /** Detects changes of the files by other programs. */
+  get watch(): FileWatch {
+    return this.#files.watch
   }
 
   /**
@@ -98,13 +108,7 @@ export class FileStorage implements Storage, StatesSource {
 
   /** See Storage. Padding counts as present. */
   async read(position: number, target: Uint8Array): Promise<number> {
-    return this.#during(async () => {
-      for (const span of this.#layout.spans(position, target.length)) {
-        const there = await this.#readSpan(span, target)
-        if (there < span.length) return span.at + there
-      }
-      return target.length
-    })
+    return this.#during(() => this.#files.read(this.#layout.spans(position, target.length), target))
   }
 
   /** See Storage. */
@@ -116,7 +120,7 @@ export class FileStorage implements Storage, StatesSource {
     const [span, ...others] = this.#layout.spans(position, length)
     if (!span || others.length > 0 || !isStored(span.file) || !this.#hasProcessDescriptors) return undefined
     return this.#during(() =>
-      this.#files.use(span.file.path, 'read', 'read', async ({ fd }) =>
+      this.#output.use(span.file.path, 'read', 'read', async ({ fd }) =>
         fd === undefined ? undefined : work({ fd, offset: span.offset }),
       ),
     )
@@ -135,7 +139,7 @@ export class FileStorage implements Storage, StatesSource {
       const spans = this.#layout
         .spans(position, bytes.length)
         .filter(({ file, fileIndex }) => isStored(file) && this.#selected(fileIndex))
-      await forEachInParallel(spans, MAX_PARALLEL_FILES, span => this.#writeSpan(span, bytes))
+      await this.#files.write(spans, bytes)
     })
   }
 
@@ -143,14 +147,10 @@ export class FileStorage implements Storage, StatesSource {
   async complete(): Promise<void> {
     return this.#during(async () => {
       await this.#lock.take()
-      const files = this.#layout.files.filter((file, index) => !file.pad && this.#selected(index))
-      const stored = [...this.#layout.files.entries()].filter(
-        ([index, file]) => isStored(file) && this.#selected(index),
-      )
-      await forEachInParallel(stored, MAX_PARALLEL_FILES, ([index, file]) => this.#finish(file, index))
+      await this.#files.finish()
       // Symlinks come last, when their targets exist.
-      for (const file of files)
-        if (file.symlink !== undefined) await this.#files.link(file.path, file.symlink)
+      for (const [index, { path, pad, symlink }] of this.#layout.files.entries())
+        if (symlink !== undefined && !pad && this.#selected(index)) await this.#output.link(path, symlink)
     })
   }
 
@@ -160,10 +160,7 @@ export class FileStorage implements Storage, StatesSource {
    * succeeds without them.
    */
   async sync(): Promise<void> {
-    return this.#during(async () => {
-      await this.#unsynced.sync()
-      this.#files.checkClosed()
-    })
+    return this.#during(() => this.#files.sync())
   }
 
   /**
@@ -181,12 +178,12 @@ export class FileStorage implements Storage, StatesSource {
 
   /** Returns the states that `watch` remembers, in the order of `indexes`. Files have none that are not selected. */
   async rememberedStates(indexes: readonly number[]): Promise<FileStates> {
-    return this.#during(async () => this.#ofSelected(indexes, this.watch.remembered(indexes)))
+    return this.#during(async () => this.#ofSelected(indexes, this.watch.known.pick(indexes)))
   }
 
   /** See Storage. */
   get starved(): boolean {
-    return this.#files.starved
+    return this.#output.starved
   }
 
   /** Waits for running operations, then closes all files. Later operations reject with ERR_ABORTED. */
@@ -194,65 +191,9 @@ export class FileStorage implements Storage, StatesSource {
     return (this.#closed ??= this.#close())
   }
 
-  /** Returns the state of a file by its path. */
-  async #stat(fileIndex: number): Promise<FileState | undefined> {
-    const file = this.#layout.files[fileIndex]!
-    return isStored(file) ? this.#files.stat(file.path) : undefined
-  }
-
   #ofSelected(indexes: readonly number[], states: FileStates): FileStates {
     for (const [at, index] of indexes.entries()) if (!this.#selected(index)) states.clear(at)
     return states
-  }
-
-  async #findStates(indexes: readonly number[]): Promise<FileStates> {
-    const states = new FileStates(indexes.length)
-    await forEachInParallel(indexes.entries(), MAX_PARALLEL_FILES, async ([at, index]) => {
-      try {
-        const state = await this.#stat(index)
-        if (state) states.set(at, state)
-      } catch {
-        states.setUnreadable(at)
-      }
-    })
-    return states
-  }
-
-  async #readSpan(span: Span, target: Uint8Array): Promise<number> {
-    const { file, fileIndex, offset, length, at } = span
-    if (file.pad) {
-      target.fill(0, at, at + length)
-      return length
-    }
-    if (!isStored(file)) return 0
-    const reading = this.#files.use(file.path, 'read', 'read', handle =>
-      readFully(handle, target, at, length, offset),
-    )
-    // The file is not selected, so it is no failure if it cannot be read.
-    const there = await (this.#selected(fileIndex) ? reading : reading.catch(() => 0))
-    return there ?? 0
-  }
-
-  async #syncFile({ path }: FileEntry): Promise<void> {
-    // Opened for writing, since Windows flushes no other files. A file that was deleted is not made again.
-    await this.#files.use(path, 'update', 'write', handle => handle.datasync())
-  }
-
-  async #writeSpan({ file, fileIndex, offset, length, at }: Span, bytes: Uint8Array): Promise<void> {
-    await this.watch.write(fileIndex, () =>
-      this.#files.use(file.path, 'write', 'write', handle => writeFully(handle, bytes, at, length, offset)),
-    )
-    this.#unsynced.add(file)
-  }
-
-  async #finish(file: FileEntry, index: number): Promise<void> {
-    await finishFile(file, {
-      stat: () => this.#stat(index),
-      change: (access, work) =>
-        this.watch.write(index, async () => {
-          await this.#files.use(file.path, access, 'finish', work)
-        }),
-    })
   }
 
   /** Calls `work`. `close` waits for it. */
@@ -267,18 +208,13 @@ export class FileStorage implements Storage, StatesSource {
   }
 
   async #close(): Promise<void> {
-    this.#files.giveUp()
+    this.#output.giveUp()
     if (this.#running > 0) await new Promise<void>(resolve => (this.#drained = resolve))
     await this.watch.close()
     try {
-      await this.#files.close()
+      await Promise.all([this.#output.close(), this.#threads?.close()])
     } finally {
       await this.#lock.release()
     }
   }
-}
-
-/** True if the bytes of a file are stored, as those of padding and symlinks are not. */
-function isStored(file: FileEntry): boolean {
-  return !file.pad && file.symlink === undefined
 }

@@ -29,6 +29,17 @@ interface Burst {
   ending: Promise<void> | undefined
 }
 
+/** What became of a group of files that we changed. */
+export interface FileChanges {
+  /** The states of the files afterwards, in the order of the group. */
+  readonly states: FileStates
+  /** Positions in the group of files that another program has changed before. */
+  readonly changed: readonly number[]
+  /** Number of files that were changed, before the group ended or failed. The others are as they were. */
+  readonly done: number
+  readonly error?: Error
+}
+
 /** Minimum time between the ends of two bursts, milliseconds, so that fast writes cost few stats. */
 const BURST_MS = 5
 
@@ -40,9 +51,9 @@ const BURST_MS = 5
  * unless the file was replaced or removed.
  */
 export class FileWatch {
-  readonly #options: FileWatchOptions
   /** The remembered states, by file. */
-  readonly #known: FileStates
+  readonly known: FileStates
+  readonly #options: FileWatchOptions
   readonly #bursts = new Map<number, Burst>()
   /** Files in which our writes found a change. Cleared by `remember`. */
   readonly #noticed = new Set<number>()
@@ -54,18 +65,13 @@ export class FileWatch {
 
   constructor(options: FileWatchOptions) {
     this.#options = options
-    this.#known = new FileStates(options.files)
+    this.known = new FileStates(options.files)
     this.#now = options.now ?? (() => performance.now())
   }
 
   /** Calls `work`, which opens a file and changes it. */
   async write<T>(index: number, work: () => Promise<T>): Promise<T> {
-    let burst = this.#bursts.get(index)
-    if (burst === undefined) {
-      const compared = this.#compare(index)
-      burst = { running: 0, writes: 0, compared, due: false, timer: undefined, ending: undefined }
-      this.#bursts.set(index, burst)
-    }
+    const burst = this.#bursts.get(index) ?? this.#begin(index, this.#compare(index))
     burst.running++
     burst.writes++
     try {
@@ -73,8 +79,47 @@ export class FileWatch {
       return await work()
     } finally {
       burst.running--
-      if (burst.due || this.#now() - this.#endedAt >= BURST_MS) await this.#end(index, burst)
-      else burst.timer ??= this.#endLater(index, burst)
+      await this.#leave(index, burst)
+    }
+  }
+
+  /**
+   * Calls `work`, which changes several files. It gets their remembered states, in the same order, and compares them
+   * before. Rejects with the error of the changes, or of `work` if it could not tell what became of the files.
+   */
+  async writeAll(
+    indexes: readonly number[],
+    work: (known: FileStates) => Promise<FileChanges>,
+  ): Promise<void> {
+    const known = this.known.pick(indexes)
+    const earlier: Promise<void>[] = []
+    let endComparing = () => {}
+    const compared = new Promise<void>(resolve => (endComparing = resolve))
+    const bursts = indexes.map((index, at) => {
+      const joined = this.#bursts.get(index)
+      if (joined) {
+        earlier.push(joined.compared)
+        known.clear(at)
+      }
+      const burst = joined ?? this.#begin(index, compared)
+      burst.running++
+      burst.writes++
+      return { index, burst, isOwn: joined === undefined }
+    })
+    let changes: FileChanges | undefined
+    try {
+      await Promise.all(earlier)
+      changes = await work(known)
+      for (const at of changes.changed) this.#notice(indexes[at]!)
+      if (changes.error) throw changes.error
+    } finally {
+      endComparing()
+      for (const [at, { index, burst, isOwn }] of bursts.entries()) {
+        burst.running--
+        // With other writes in the burst, one of them may have changed the file since.
+        if (isOwn && burst.writes === 1) this.#close(index, burst, changes, at)
+        else await this.#leave(index, burst)
+      }
     }
   }
 
@@ -86,7 +131,7 @@ export class FileWatch {
     await this.#settle(indexes)
     const found = await this.#options.stat(indexes)
     for (const [at, index] of indexes.entries()) {
-      const changed = this.#known.has(index) && !this.#known.equals(index, found, at)
+      const changed = this.known.has(index) && !this.known.equals(index, found, at)
       if (this.#bursts.has(index) || this.#noticed.has(index)) found.clear(at)
       else if (changed) {
         found.clear(at)
@@ -107,11 +152,6 @@ export class FileWatch {
     return found
   }
 
-  /** Returns the remembered states of files, in the order of `indexes`. */
-  remembered(indexes: readonly number[]): FileStates {
-    return this.#known.pick(indexes)
-  }
-
   /** Returns the files in which our writes have found a change, each once. */
   takeNoticed(): number[] {
     const noticed = [...this.#news]
@@ -127,8 +167,8 @@ export class FileWatch {
     await this.#settle(indexes)
     await this.#options.refresh?.()
     const changed = new Set(indexes.filter(index => this.#noticed.has(index)))
-    const watched = indexes.filter(index => this.#known.has(index))
-    const before = this.#known.pick(watched)
+    const watched = indexes.filter(index => this.known.has(index))
+    const before = this.known.pick(watched)
     const found = await this.#options.stat(watched)
     for (const [at, index] of watched.entries())
       if (this.#isChanged(index, before, found, at)) changed.add(index)
@@ -151,14 +191,34 @@ export class FileWatch {
    */
   #isChanged(index: number, before: FileStates, found: FileStates, at: number): boolean {
     if (!found.has(at)) return true
-    const isWritten = this.#bursts.has(index) || !this.#known.equals(index, before, at)
-    return isWritten ? !this.#known.isSameFile(index, found, at) : !this.#known.equals(index, found, at)
+    const isWritten = this.#bursts.has(index) || !this.known.equals(index, before, at)
+    return isWritten ? !this.known.isSameFile(index, found, at) : !this.known.equals(index, found, at)
   }
 
   async #compare(index: number): Promise<void> {
-    if (!this.#known.has(index)) return
+    if (!this.known.has(index)) return
     const found = await this.#options.stat([index])
-    if (!this.#known.equals(index, found, 0)) this.#notice(index)
+    if (!this.known.equals(index, found, 0)) this.#notice(index)
+  }
+
+  #begin(index: number, compared: Promise<void>): Burst {
+    const burst = { running: 0, writes: 0, compared, due: false, timer: undefined, ending: undefined }
+    this.#bursts.set(index, burst)
+    return burst
+  }
+
+  /** Ends a burst after a write, now or soon. */
+  async #leave(index: number, burst: Burst): Promise<void> {
+    if (burst.due || this.#now() - this.#endedAt >= BURST_MS) await this.#end(index, burst)
+    else burst.timer ??= this.#endLater(index, burst)
+  }
+
+  /** Ends a burst of one write, which was the one at this position of a group. */
+  #close(index: number, burst: Burst, changes: FileChanges | undefined, at: number): void {
+    if (this.#bursts.get(index) !== burst) return
+    this.#bursts.delete(index)
+    if (changes === undefined) this.known.clear(index)
+    else if (at < changes.done) this.#update(index, changes.states, at)
   }
 
   #endLater(index: number, burst: Burst): NodeJS.Timeout {
@@ -184,9 +244,14 @@ export class FileWatch {
     if (burst.writes !== writes || this.#bursts.get(index) !== burst) return // Other writes joined, and end the burst.
     clearTimeout(burst.timer)
     this.#bursts.delete(index)
-    const replaced = this.#known.has(index) && !this.#known.isSameFile(index, found, 0)
-    if (!found.has(0) || replaced) this.#notice(index)
-    else this.#set(index, found, 0)
+    this.#update(index, found, 0)
+  }
+
+  /** Remembers the state after our writes, unless the file was replaced or removed. */
+  #update(index: number, found: FileStates, at: number): void {
+    const isReplaced = this.known.has(index) && !this.known.isSameFile(index, found, at)
+    if (!found.has(at) || isReplaced) this.#notice(index)
+    else this.#set(index, found, at)
   }
 
   /** Ends the bursts of these files that have no running writes. */
@@ -207,7 +272,7 @@ export class FileWatch {
 
   /** Remembers a state. A file that could not be checked counts as missing. */
   #set(index: number, found: FileStates, at: number): void {
-    if (found.has(at)) this.#known.copy(index, found, at)
-    else this.#known.clear(index)
+    if (found.has(at)) this.known.copy(index, found, at)
+    else this.known.clear(index)
   }
 }

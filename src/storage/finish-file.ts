@@ -14,7 +14,10 @@ export interface FinishedFile {
  * Gives a file the properties of its entry, beside its bytes: an empty file is made, one that is too long is cut off, and
  * an executable file can be run by those that can read it.
  */
-export async function finishFile({ executable, length }: FileEntry, file: FinishedFile): Promise<void> {
+export async function finishFile(
+  { executable, length }: Pick<FileEntry, 'executable' | 'length'>,
+  file: FinishedFile,
+): Promise<void> {
   let state = await file.stat()
   // Any other file that is missing was not written, as no piece of it was.
   if (state === undefined && length === 0) {

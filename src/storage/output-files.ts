@@ -48,21 +48,21 @@ export class OutputFiles {
         this.#pool.release(lease)
       }
     } catch (error) {
-      throw this.#error(action, path, error)
+      throw this.errorAt(action, path, error)
     }
   }
 
   /** Returns the state of a file by its path, or undefined if it is missing. */
   async stat(path: string): Promise<FileState | undefined> {
     return this.directory.stat(path).catch(error => {
-      throw this.#error('read', path, error)
+      throw this.errorAt('read', path, error)
     })
   }
 
   /** Makes a symlink to a path in the directory. */
   async link(path: string, target: string): Promise<void> {
     await this.directory.link(path, target).catch(error => {
-      throw this.#error('link', path, error)
+      throw this.errorAt('link', path, error)
     })
   }
 
@@ -96,7 +96,8 @@ export class OutputFiles {
     }
   }
 
-  #error(action: StorageAction, path: string, error: unknown): StorageError {
+  /** Returns the error for a file. */
+  errorAt(action: StorageAction, path: string, error: unknown): StorageError {
     return storageError(action, join(this.directory.path, path), error)
   }
 }

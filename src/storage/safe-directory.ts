@@ -73,6 +73,11 @@ export class SafeDirectory {
     })
   }
 
+  /** True if there is a directory at `path`, '' for this one. Rejects as `open` does. */
+  async has(path: string): Promise<boolean> {
+    return (await this.#in(path, 'read', async () => true)) ?? false
+  }
+
   /** Returns the real path of the directory, with missing components as given. Rejects with a system error. */
   async realPath(): Promise<string> {
     const missing: string[] = []

@@ -1,19 +1,15 @@
 import type { FileEntry } from '../metainfo/metainfo.ts'
-import { forEachInParallel } from '../ports/parallel.ts'
-
-/** Maximum number of files that are synced at once: a device writes several together. */
-const MAX_PARALLEL_SYNCS = 16
 
 /** The files with bytes that may not be on the device yet. */
 export class UnsyncedFiles {
   readonly #files = new Set<FileEntry>()
-  readonly #syncFile: (file: FileEntry) => Promise<void>
+  readonly #syncFiles: (files: readonly FileEntry[]) => Promise<void>
   /** The last `sync`. After a failure all later ones fail. */
   #last: Promise<void> = Promise.resolve()
 
-  /** @param syncFile puts the written bytes of a file on the device */
-  constructor(syncFile: (file: FileEntry) => Promise<void>) {
-    this.#syncFile = syncFile
+  /** @param syncFiles puts the written bytes of files on the device */
+  constructor(syncFiles: (files: readonly FileEntry[]) => Promise<void>) {
+    this.#syncFiles = syncFiles
   }
 
   /** Adds a file after a write, since a `sync` that began before the write does not cover its bytes. */
@@ -30,7 +26,7 @@ export class UnsyncedFiles {
     this.#last = this.#last.then(() => {
       const files = [...this.#files]
       this.#files.clear()
-      return forEachInParallel(files, MAX_PARALLEL_SYNCS, this.#syncFile)
+      return this.#syncFiles(files)
     })
     return this.#last
   }

@@ -93,5 +93,5 @@ t.test('an aborted job rejects with the reason, and a closed pool takes no job',
   const reason = new Error('enough')
   await t.rejects(pool.hash([], AbortSignal.abort(reason)), reason)
   await pool.close()
-  await t.rejects(pool.hash([]), /the hash pool is closed/)
+  await t.rejects(pool.hash([]), /the threads are closed/)
 })

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { FileSystem } from '../../src/ports/file-system.ts'
+import { type FileJobs, runFileJob } from '../../src/storage/file-job.ts'
 import { FileStorage, type FileStorageOptions } from '../../src/storage/file-storage.ts'
 import { type FileSpec, type MadeTorrent, makeTorrent, noise } from './metainfo.ts'
 
@@ -16,16 +17,28 @@ export interface Disk extends FileSystem {
 export interface Home {
   readonly disk: Disk
   readonly directory: string
+  /** Runs operations on small files. @default files are opened in turn */
+  readonly jobs?: FileJobs
+}
+
+/** Runs jobs in this thread, in the file system of a test. */
+export function jobsIn(fs: FileSystem): FileJobs {
+  return { run: job => runFileJob(fs, job) }
 }
 
 /** A storage for a made torrent, closed when its test ends. */
 export function open(
   t: Test,
-  { disk, directory }: Home,
+  { disk, directory, jobs }: Home,
   made: MadeTorrent,
   options: Partial<FileStorageOptions> = {},
 ): FileStorage {
-  const storage = new FileStorage(made.metainfo, { directory, fs: disk, ...options })
+  const storage = new FileStorage(made.metainfo, {
+    directory,
+    fs: disk,
+    ...(jobs ? { jobs } : {}),
+    ...options,
+  })
   t.teardown(() => storage.close().catch(() => {}))
   return storage
 }

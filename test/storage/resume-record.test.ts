@@ -17,7 +17,7 @@ import {
 } from '../../src/storage/resume-record.ts'
 import { generator } from '../helpers/feed.ts'
 import { type FileSpec, type MadeTorrent, makeTorrent, noise } from '../helpers/metainfo.ts'
-import { bytesAt, type Disk, type Home, open, readOf } from '../helpers/storage-suite.ts'
+import { bytesAt, type Disk, type Home, jobsIn, open, readOf } from '../helpers/storage-suite.ts'
 
 import { WorstDisk } from '../helpers/worst-disk.ts'
 
@@ -547,6 +547,13 @@ t.test('a record in memory passes the suite', async t => {
   suite(t, () => {
     const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises
     return { disk: disk as unknown as Disk, directory: '/home' }
+  })
+})
+
+t.test('a record in memory, with jobs for small files', async t => {
+  suite(t, () => {
+    const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
+    return { disk, directory: '/home', jobs: jobsIn(disk) }
   })
 })
 

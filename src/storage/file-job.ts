@@ -1,0 +1,231 @@
+/** Operations on many files of an output directory, each group in one job: a thread needs one message for it. */
+import { messageOf } from '../errors.ts'
+import type { FileEntry } from '../metainfo/metainfo.ts'
+import type { FileSystem } from '../ports/file-system.ts'
+import { FileStates } from './file-states.ts'
+import { finishFile } from './finish-file.ts'
+import { readFully, writeFully } from './output-files.ts'
+import { type Access, SafeDirectory } from './safe-directory.ts'
+
+/** Consecutive bytes of a file, and where they are in the bytes of the job. */
+export interface FilePart {
+  readonly path: string
+  /** Offset in the file, in bytes. */
+  readonly offset: number
+  readonly length: number
+  /** Offset in the bytes of the job. */
+  readonly at: number
+}
+
+/** What is done with the files of a job. Paths are relative to the output directory. */
+export type FileWork =
+  /** Returns the states of files. */
+  | { readonly kind: 'stat'; readonly paths: readonly string[] }
+  /** Puts the written bytes of files on the device. Missing files are passed over. */
+  | { readonly kind: 'sync'; readonly paths: readonly string[] }
+  /** Reads parts of files in order, up to the first that is missing or short. */
+  | { readonly kind: 'read'; readonly parts: readonly FilePart[]; readonly length: number }
+  /** Writes parts of files. `known` are the states that the files should have before. */
+  | {
+      readonly kind: 'write'
+      readonly parts: readonly FilePart[]
+      readonly bytes: Uint8Array
+      readonly known: Uint8Array
+    }
+  /** Gives files their lengths and modes: see `finishFile`. */
+  | { readonly kind: 'finish'; readonly files: readonly FinishedEntry[]; readonly known: Uint8Array }
+
+/** The properties of a file that `finish` sets. */
+export type FinishedEntry = Pick<FileEntry, 'path' | 'length' | 'executable'>
+
+/** A job in an output directory. */
+export interface FileJob {
+  readonly directory: string
+  readonly work: FileWork
+}
+
+/** The result of a job. After a failure it tells what was done before. */
+export interface FileReply {
+  /** The states of the files of the job: for `write` and `finish` those afterwards. */
+  readonly states?: Uint8Array
+  /** Number of files that were written or finished, including one that failed. */
+  readonly done?: number
+  /** Positions in the job of files that another program has changed before. */
+  readonly changed?: readonly number[]
+  /** The bytes of `read`. */
+  readonly bytes?: Uint8Array
+  /** For each part of `read` the number of bytes that are present. */
+  readonly present?: readonly number[]
+  readonly failure?: FileFailure
+}
+
+/** The error that ended a job. */
+export interface FileFailure {
+  /** Position of the file in the job. */
+  readonly at: number
+  readonly message: string
+  readonly code?: string
+}
+
+/** Runs jobs. It rejects only if it could not run the job to its end. */
+export interface FileJobs {
+  run(job: FileJob): Promise<FileReply>
+}
+
+/** Runs a job in a file system. Symlinks are followed as `SafeDirectory` does. Nothing stays open. Never rejects. */
+export async function runFileJob(fs: FileSystem, { directory: path, work }: FileJob): Promise<FileReply> {
+  const directory = new SafeDirectory(path, fs)
+  try {
+    switch (work.kind) {
+      case 'stat':
+        return await statFiles(directory, work.paths)
+      case 'sync':
+        return await syncFiles(directory, work.paths)
+      case 'read':
+        return await readParts(directory, work.parts, work.length)
+      case 'write':
+        return await changeFiles(directory, work.parts, work.known, part =>
+          writePart(directory, part, work.bytes),
+        )
+      case 'finish':
+        return await changeFiles(directory, work.files, work.known, file => finish(directory, file))
+    }
+  } finally {
+    await directory.forget()
+  }
+}
+
+async function statFiles(directory: SafeDirectory, paths: readonly string[]): Promise<FileReply> {
+  const states = new FileStates(paths.length)
+  const present = new Map<string, Promise<boolean>>()
+  for (const [at, path] of paths.entries()) {
+    try {
+      // Of a missing directory nothing below is looked at.
+      if (!(await isPresent(directory, parentOf(path), present))) continue
+      const state = await directory.stat(path)
+      if (state) states.set(at, state)
+    } catch {
+      states.setUnreadable(at)
+    }
+  }
+  return { states: states.bytes }
+}
+
+function isPresent(
+  directory: SafeDirectory,
+  path: string,
+  present: Map<string, Promise<boolean>>,
+): Promise<boolean> {
+  const known = present.get(path)
+  if (known) return known
+  const finding = (async () =>
+    (path === '' || (await isPresent(directory, parentOf(path), present))) && directory.has(path))()
+  present.set(path, finding)
+  return finding
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
+}
+
+async function syncFiles(directory: SafeDirectory, paths: readonly string[]): Promise<FileReply> {
+  for (const [at, path] of paths.entries()) {
+    try {
+      // Opened for writing, since Windows flushes no other files. A file that was deleted is not made again.
+      await use(directory, path, 'update', handle => handle.datasync())
+    } catch (error) {
+      return { failure: failureOf(at, error) }
+    }
+  }
+  return {}
+}
+
+async function readParts(
+  directory: SafeDirectory,
+  parts: readonly FilePart[],
+  length: number,
+): Promise<FileReply> {
+  const bytes = new Uint8Array(length)
+  const present: number[] = []
+  for (const [index, { path, at, length, offset }] of parts.entries()) {
+    try {
+      const read = await use(directory, path, 'read', handle => readFully(handle, bytes, at, length, offset))
+      present.push(read ?? 0)
+      if ((read ?? 0) < length) break
+    } catch (error) {
+      return { bytes, present, failure: failureOf(index, error) }
+    }
+  }
+  return { bytes, present }
+}
+
+async function writePart(
+  directory: SafeDirectory,
+  { path, at, length, offset }: FilePart,
+  bytes: Uint8Array,
+): Promise<void> {
+  await use(directory, path, 'write', handle => writeFully(handle, bytes, at, length, offset))
+}
+
+async function finish(directory: SafeDirectory, file: FinishedEntry): Promise<void> {
+  await finishFile(file, {
+    stat: () => directory.stat(file.path),
+    change: async (access, work) => {
+      await use(directory, file.path, access, work)
+    },
+  })
+}
+
+/** Changes files one after the other. Compares their states before with the known ones, and takes those afterwards. */
+async function changeFiles<File extends { readonly path: string }>(
+  directory: SafeDirectory,
+  files: readonly File[],
+  known: Uint8Array,
+  change: (file: File) => Promise<void>,
+): Promise<FileReply> {
+  const before = new FileStates(files.length, known)
+  const after = new FileStates(files.length)
+  const changed: number[] = []
+  const takeState = async (at: number) => {
+    after.clear(at)
+    const state = await directory.stat(files[at]!.path).catch(() => undefined)
+    if (state) after.set(at, state)
+  }
+  for (const [at, file] of files.entries()) {
+    if (before.has(at)) {
+      await takeState(at)
+      if (!before.equals(at, after, at)) changed.push(at)
+    }
+    let failure: FileFailure | undefined
+    try {
+      await change(file)
+    } catch (error) {
+      failure = failureOf(at, error)
+    }
+    await takeState(at)
+    if (failure) return { states: after.bytes, done: at + 1, changed, failure }
+  }
+  return { states: after.bytes, done: files.length, changed }
+}
+
+/** Calls `work` with an open file. Does nothing if it is missing, unless `access` is `write`. */
+async function use<T>(
+  directory: SafeDirectory,
+  path: string,
+  access: Access,
+  work: (handle: Awaited<ReturnType<FileSystem['open']>>) => Promise<T>,
+): Promise<T | undefined> {
+  const handle = await directory.open(path, access)
+  if (handle === undefined) return undefined
+  try {
+    return await work(handle)
+  } finally {
+    // Network file systems report a failed write here.
+    await handle.close()
+  }
+}
+
+function failureOf(at: number, error: unknown): FileFailure {
+  const { code } = error as NodeJS.ErrnoException
+  return { at, message: messageOf(error), ...(typeof code === 'string' ? { code } : {}) }
+}

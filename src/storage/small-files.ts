@@ -1,0 +1,172 @@
+/** Many small files of an output directory, read, written and checked in jobs. */
+import { forEachInParallel } from '../ports/parallel.ts'
+import type { FileFailure, FileJobs, FilePart, FileReply, FileWork, FinishedEntry } from './file-job.ts'
+import { FileStates, STATE_LENGTH } from './file-states.ts'
+import type { FileChanges } from './file-watch.ts'
+
+/** Maximum number of files in a job, some milliseconds of work. */
+const JOB_FILES = 1024
+/** The same for syncing, which takes longer. */
+const JOB_SYNCED_FILES = 128
+/** Bytes of files after which a job is full. */
+const JOB_BYTES = 4 << 20
+/** Maximum number of jobs at once: one runs while the reply to another is handled. */
+const PARALLEL_JOBS = 2
+/** The same for syncing, since a device writes several files together. */
+const PARALLEL_SYNC_JOBS = 4
+
+/** An error at a file. */
+export class FileJobError extends Error {
+  readonly path: string
+  readonly code: string | undefined
+
+  constructor(path: string, { code, message }: FileFailure) {
+    super(message)
+    this.path = path
+    this.code = code
+  }
+}
+
+/** Divides operations into jobs. Rejects with FileJobError for an error of the file system at a file. */
+export class SmallFiles {
+  readonly #directory: string
+  readonly #jobs: FileJobs
+
+  constructor(directory: string, jobs: FileJobs) {
+    this.#directory = directory
+    this.#jobs = jobs
+  }
+
+  /** Returns the states of files in the order of their paths. */
+  async stat(paths: readonly string[]): Promise<FileStates> {
+    const states = new FileStates(paths.length)
+    await forEachInParallel(batchesOf(paths, JOB_FILES), PARALLEL_JOBS, async ({ first, items }) => {
+      const reply = await this.#run({ kind: 'stat', paths: items })
+      states.bytes.set(reply.states!, first * STATE_LENGTH)
+    })
+    return states
+  }
+
+  /** Resolves when the written bytes of these files are on the device. */
+  async sync(paths: readonly string[]): Promise<void> {
+    await forEachInParallel(batchesOf(paths, JOB_SYNCED_FILES), PARALLEL_SYNC_JOBS, async ({ items }) => {
+      const { failure } = await this.#run({ kind: 'sync', paths: items })
+      if (failure) throw new FileJobError(items[failure.at]!, failure)
+    })
+  }
+
+  /**
+   * Reads parts of files into `target`, and returns the number of bytes of each part that are present, up to the first
+   * part that is missing or short.
+   * @param isOptional true for a file that counts as missing if it cannot be read
+   */
+  async read(
+    parts: readonly FilePart[],
+    target: Uint8Array,
+    isOptional: (path: string) => boolean,
+  ): Promise<number[]> {
+    const present: number[] = []
+    for (const batch of partsOf(parts)) {
+      const { items, bytes, start } = batch
+      const reply = await this.#run({ kind: 'read', parts: items, length: bytes })
+      const { failure } = reply
+      const path = failure && items[failure.at]!.path
+      if (failure && !isOptional(path!)) throw new FileJobError(path!, failure)
+      for (const [at, count] of reply.present!.entries()) {
+        const { at: from } = items[at]!
+        target.set(reply.bytes!.subarray(from, from + count), start + from)
+        present.push(count)
+      }
+      if (failure || reply.present!.at(-1)! < items.at(-1)!.length || reply.present!.length < items.length)
+        break
+    }
+    return present
+  }
+
+  /** Writes parts of files with the bytes at their offsets in `bytes`. */
+  async write(parts: readonly FilePart[], bytes: Uint8Array, known: FileStates): Promise<FileChanges> {
+    return this.#change(known, function* () {
+      for (const { first, items, start, bytes: length } of partsOf(parts))
+        yield {
+          first,
+          paths: items.map(({ path }) => path),
+          work: known => ({
+            kind: 'write',
+            parts: items,
+            bytes: bytes.slice(start, start + length),
+            known,
+          }),
+        }
+    })
+  }
+
+  /** Gives files their lengths and modes. */
+  async finish(files: readonly FinishedEntry[], known: FileStates): Promise<FileChanges> {
+    return this.#change(known, function* () {
+      for (const { first, items } of batchesOf(files, JOB_FILES))
+        yield {
+          first,
+          paths: items.map(({ path }) => path),
+          work: known => ({ kind: 'finish', files: items, known }),
+        }
+    })
+  }
+
+  async #change(
+    known: FileStates,
+    jobs: () => Iterable<{
+      readonly first: number
+      readonly paths: readonly string[]
+      readonly work: (known: Uint8Array) => FileWork
+    }>,
+  ): Promise<FileChanges> {
+    const states = new FileStates(known.count)
+    const changed: number[] = []
+    let done = 0
+    for (const { first, paths, work } of jobs()) {
+      const before = known.bytes.subarray(first * STATE_LENGTH, (first + paths.length) * STATE_LENGTH)
+      const reply = await this.#run(work(Uint8Array.from(before)))
+      states.bytes.set(reply.states!, first * STATE_LENGTH)
+      for (const at of reply.changed!) changed.push(first + at)
+      done = first + reply.done!
+      const { failure } = reply
+      if (failure) return { states, changed, done, error: new FileJobError(paths[failure.at]!, failure) }
+    }
+    return { states, changed, done }
+  }
+
+  #run(work: FileWork): Promise<FileReply> {
+    return this.#jobs.run({ directory: this.#directory, work })
+  }
+}
+
+/** Divides items into batches. `first` is the position of the first item. */
+function* batchesOf<T>(items: readonly T[], size: number): Generator<{ first: number; items: readonly T[] }> {
+  for (let first = 0; first < items.length; first += size)
+    yield { first, items: items.slice(first, first + size) }
+}
+
+interface PartBatch {
+  readonly first: number
+  /** Parts with offsets from `start`. */
+  readonly items: readonly FilePart[]
+  readonly start: number
+  /** Number of bytes from `start` to the end of the last part. */
+  readonly bytes: number
+}
+
+/** Divides parts, in the order of their offsets, into batches of limited size. */
+function* partsOf(parts: readonly FilePart[]): Generator<PartBatch> {
+  for (let first = 0; first < parts.length; ) {
+    const start = parts[first]!.at
+    let end = start
+    const items: FilePart[] = []
+    for (const part of parts.slice(first, first + JOB_FILES)) {
+      if (items.length > 0 && part.at + part.length - start > JOB_BYTES) break
+      items.push({ ...part, at: part.at - start })
+      end = part.at + part.length
+    }
+    yield { first, items, start, bytes: end - start }
+    first += items.length
+  }
+}
