@@ -1,4 +1,4 @@
-/** The interfaces between the fetchers of blocks and the source that gives them blocks to request. */
+/** The interfaces between the fetchers of blocks and the source of their requests. */
 import type { Bitfield } from '../codec/bitfield.ts'
 import type { Request } from './pending-requests.ts'
 import type { PieceBuffer } from './piece-buffer.ts'
@@ -12,9 +12,9 @@ export interface Fetcher {
   /** Which of them to request first, or not at all. */
   readonly peerPieces: FetcherPieces
   readonly window: Pick<RequestWindow, 'meanWaitMs'>
-  /** Requests under way, without those that other fetchers may repeat. */
+  /** Requests in flight, without those that other fetchers may repeat. */
   readonly outstanding: number
-  /** Requests that it can take now. */
+  /** Number of requests that it can take now. */
   readonly room: number
   /** True if it takes requests now. */
   readonly ready: boolean
@@ -39,7 +39,7 @@ export interface FetcherPieces {
   isUnrestricted(choking: boolean): boolean
 }
 
-/** Gives fetchers blocks to request. The fetchers report what became of the requests. */
+/** Gives fetchers blocks to request. The fetchers report the results. */
 export interface BlockSource {
   /** Returns at most `room` blocks to request. If it returns fewer, it calls `fill()` once there are more. */
   takeBlocks(fetcher: Fetcher, room: number, now: number): Request[]
@@ -47,13 +47,13 @@ export interface BlockSource {
   onArrival(fetcher: Fetcher, request: Request): void
   /** These blocks will not come, or not in time. */
   onLoss(fetcher: Fetcher, requests: readonly Request[]): void
-  /** The fetcher has other pieces than before: `before` are those until now. */
+  /** The pieces of the fetcher changed: `before` are the previous ones. */
   onBitfield(fetcher: Fetcher, before: Bitfield): void
   /** The fetcher has one more piece. */
   onHave(fetcher: Fetcher, index: number): void
   /** The fetcher no longer has a piece. */
   onDontHave(fetcher: Fetcher, index: number): void
-  /** Returns the piece under way into which a late answer of this fetcher may be written. */
+  /** Returns the active piece into which a late answer of this fetcher may be written. */
   findPiece(fetcher: Fetcher, index: number): PieceBuffer | undefined
   /** Returns true while a piece is wanted. */
   wants(index: number): boolean
@@ -61,7 +61,7 @@ export interface BlockSource {
   onLeave(fetcher: Fetcher): void
 }
 
-/** The number of requests under way: a policy. */
+/** The maximum number of requests in flight: a policy. */
 export interface RequestWindow {
   readonly size: number
   /** The recent time from a request to its block, in milliseconds. */
@@ -72,6 +72,6 @@ export interface RequestWindow {
   onShortage?(): void
   /** The peer did not answer in time. */
   onSnub(): void
-  /** The peer rejected or dropped requests: `accepted` are still under way. */
+  /** The peer rejected or dropped requests: `accepted` are still in flight. */
   onRefusal(accepted: number): void
 }

@@ -1,6 +1,6 @@
 import type { ByteLimit } from './byte-limit.ts'
 
-/** Holds the reads of one owner back as a rate limit says. */
+/** Delays the reads of one owner for a rate limit. */
 export class ByteGate {
   readonly #limit: ByteLimit | undefined
   readonly #owner: object
@@ -17,7 +17,7 @@ export class ByteGate {
     return this.#held.size > 0
   }
 
-  /** Resolves once so many bytes more may be read; undefined if they may be at once. */
+  /** Resolves once this many more bytes may be read. Returns undefined if they may be read at once. */
   pass(bytes: number): Promise<void> | undefined {
     const limit = this.#limit
     if (!limit || this.#closed) return undefined
@@ -32,7 +32,7 @@ export class ByteGate {
     })
   }
 
-  /** Lets all reads go. */
+  /** Stops delaying reads. */
   close(): void {
     this.#closed = true
     for (const [ticket, go] of this.#held) {

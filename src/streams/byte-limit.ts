@@ -3,7 +3,7 @@ export interface ByteLimit {
   /** True while all bytes may pass at once. It may change. @default false */
   readonly isUnlimited?: boolean
   /**
-   * Calls `go` once so many bytes may pass. Each owner gets an equal share.
+   * Calls `go` once when this many bytes may pass. Each owner gets an equal share.
    * @returns a ticket for `cancel`, or undefined if `go` was called at once
    */
   take(bytes: number, go: () => void, owner: object): object | undefined

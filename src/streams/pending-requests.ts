@@ -1,36 +1,36 @@
 import { BLOCK_LENGTH } from '../codec/message.ts'
 import type { PieceBuffer } from './piece-buffer.ts'
 
-/** One block that was asked of one peer. */
+/** A request for one block to one peer. */
 export interface Request {
   readonly piece: PieceBuffer
   readonly block: number
-  /** When it was asked for, in ms of the clock. */
+  /** When it was sent, in ms of the clock. */
   readonly at: number
-  /** The peer was too slow, so others may fetch the block too. Its answer is still welcome. */
+  /** True if the peer was too slow, so that others may fetch the block too. Its answer is still accepted. */
   lost: boolean
 }
 
 /** Blocks of the largest piece that metainfo allows, for keys that fit a number. */
 const MAX_BLOCKS = 1 << 20
 
-/** The requests to one peer that it has to answer, in the order in which they were made. */
+/** The requests to one peer that it has to answer, in the order in which they were sent. */
 export class PendingRequests {
   readonly #requests = new Map<number, Request>()
   #lost = 0
 
-  /** How many still count. */
+  /** The number of requests that are not lost. */
   get count(): number {
     return this.#requests.size - this.#lost
   }
 
-  /** The first of all. */
+  /** The first request. */
   get first(): Request | undefined {
     for (const request of this.#requests.values()) return request
     return undefined
   }
 
-  /** The first of those that still count. */
+  /** The first request that is not lost. */
   get firstCounting(): Request | undefined {
     for (const request of this.#requests.values()) if (!request.lost) return request
     return undefined
@@ -51,7 +51,7 @@ export class PendingRequests {
     const before = this.#requests.get(key)
     if (!before || (!before.lost && !before.piece.closed)) return false
     if (before.lost) this.#lost--
-    this.#requests.set(key, { ...request, at: before.at }) // which stays where it is in the order
+    this.#requests.set(key, { ...request, at: before.at }) // it keeps its place in the order
     return true
   }
 
@@ -61,23 +61,23 @@ export class PendingRequests {
 
   /** The request that a block on the wire answers. */
   find(index: number, begin: number): Request | undefined {
-    // asked first: beside a large index, the fraction of a block would be rounded away
+    // checked first: with a large index, the fraction of a block would be lost by rounding
     if (begin % BLOCK_LENGTH !== 0) return undefined
     return this.#requests.get(keyOf(index, begin / BLOCK_LENGTH))
   }
 
-  /** Those for which `fits` holds. */
+  /** Returns the requests for which `fits` returns true. */
   filter(fits: (request: Request) => boolean): Request[] {
     return [...this.#requests.values()].filter(fits)
   }
 
-  /** It was answered, or is taken back. */
+  /** Removes a request that was answered or withdrawn. */
   drop(request: Request): void {
     this.#requests.delete(keyOf(request.piece.index, request.block))
     if (request.lost) this.#lost--
   }
 
-  /** Marks all of them lost. @returns those that counted until now */
+  /** Marks all requests as lost. @returns those that were not lost before */
   markAllLost(): Request[] {
     const requests = this.#counting()
     for (const request of requests) request.lost = true
@@ -85,7 +85,7 @@ export class PendingRequests {
     return requests
   }
 
-  /** Removes all. @returns those that counted until now */
+  /** Removes all requests. @returns those that were not lost */
   clear(): Request[] {
     const requests = this.#counting()
     this.#requests.clear()
@@ -98,7 +98,7 @@ export class PendingRequests {
   }
 }
 
-/** A number for each block of a torrent. */
+/** Returns a number that identifies a block of a torrent. */
 export function keyOf(index: number, block: number): number {
   return index * MAX_BLOCKS + block
 }

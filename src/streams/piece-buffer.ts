@@ -16,7 +16,7 @@ export interface BlockPlace {
 }
 
 /**
- * A piece under way: the memory for its blocks and the state of each block.
+ * An active piece: the memory for its blocks and the state of each block.
  *
  * Peers write into `data` before their messages are handled in order, so a block arrives in two steps. A writer claims the
  * block and writes it; later its message is handled and calls `arrive`. Three rules keep verified bytes from changing:
@@ -32,15 +32,15 @@ export class PieceBuffer {
   readonly states: Uint8Array
   /** The fetcher that brought each block. */
   readonly givers: unknown[] = []
-  /** Blocks that are free. */
+  /** The number of free blocks. */
   free: number
-  /** Blocks that have arrived. */
+  /** The number of blocks that have arrived. */
   arrived = 0
   /** True once the piece was given up or verified: no block can be claimed. */
   closed = false
   readonly #writers: (BlockWriter | undefined)[] = []
 
-  /** @param data at least `length` bytes; bytes behind `length` are not used */
+  /** @param data at least `length` bytes; more are not used */
   constructor(index: number, length: number, data: Uint8Array = Buffer.allocUnsafeSlow(length)) {
     this.index = index
     this.length = length
@@ -49,7 +49,7 @@ export class PieceBuffer {
     this.free = this.states.length
   }
 
-  /** How many blocks there are. */
+  /** The number of blocks. */
   get blocks(): number {
     return this.states.length
   }
@@ -64,14 +64,14 @@ export class PieceBuffer {
     return this.arrived === this.blocks
   }
 
-  /** Marks a free block as asked for. */
+  /** Marks a free block as requested. */
   request(block: number): void {
     if (this.states[block] !== BLOCK.free) return
     this.states[block] = BLOCK.requested
     this.free--
   }
 
-  /** Marks a block that was asked for as free again. */
+  /** Marks a requested block as free again. */
   release(block: number): boolean {
     if (this.closed || this.states[block] !== BLOCK.requested) return false
     this.states[block] = BLOCK.free

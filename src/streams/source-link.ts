@@ -5,7 +5,7 @@ import type { PieceBuffer } from './piece-buffer.ts'
 /** Arrived blocks of a piece after which one is passed on: often enough to hash the piece while it arrives. */
 const BLOCKS_PER_OUTPUT = 64
 
-/** The connection of a fetcher with its source: takes blocks to request, and reports what became of them. */
+/** The connection of a fetcher with its source: takes blocks to request, and reports the results. */
 export class SourceLink {
   source: BlockSource
   /** True once the fetcher has left its source. */
@@ -22,7 +22,7 @@ export class SourceLink {
   /** Takes blocks while the fetcher has room, and calls `request` with them. */
   fill(now: () => number, request: (requests: readonly Request[]) => void): void {
     this.#again = true
-    if (this.#filling) return // the source found more while it was asked: the loop below takes it
+    if (this.#filling) return // called from within the source: the loop below continues
     this.#filling = true
     while (this.#again) {
       this.#again = false
@@ -44,12 +44,12 @@ export class SourceLink {
     if (counting.length > 0) this.source.onLoss(this.#fetcher, counting)
   }
 
-  /** Other fetchers may request all blocks that this one owes, and it still may bring them. */
+  /** Lets other fetchers request all blocks that this one owes. It may still send them. */
   loseAll(requests: PendingRequests): void {
     this.source.onLoss(this.#fetcher, requests.markAllLost())
   }
 
-  /** Leaves the source. Idempotent. @param requests the requests under way */
+  /** Leaves the source. Idempotent. @param requests the requests in flight */
   leave(requests: readonly Request[]): void {
     if (this.hasLeft) return
     this.hasLeft = true

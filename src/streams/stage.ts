@@ -1,31 +1,32 @@
 /**
- * streamx with types: every stage extends one of these, and the casts live here alone.
+ * The base classes of all stages: streamx with types and with our errors. The casts are in this file only.
  *
- * Object stages get a `byteLength` of their own: streamx takes 1,024 bytes for an object, and loses
- * items that weigh 0 behind the last weighted one.
+ * Each stage of objects sets `byteLength`. The default of streamx is 1,024 bytes for an object, and streamx loses items of
+ * weight 0 after the last item with a weight.
  */
 import type { EventEmitter } from 'node:events'
 import streamx from 'streamx'
+import { withAbortErrors, withReadErrors } from './abort-errors.ts'
 
-/** How a stage says that it is done with what it was given, or what went wrong. */
+/** The callback of a stage: the item is handled, with the output, or with an error. */
 export type Done<Out = never> = (error?: Error | null, data?: Out) => void
 
 export interface StageOptions<In, Out> {
   /** Bytes that may wait on either side. @default 16384 */
   readonly highWaterMark?: number
-  /** What an item weighs; never 0. */
+  /** Returns the weight of an item in bytes; never 0. */
   readonly byteLength?: (item: In | Out) => number
   readonly byteLengthWritable?: (item: In) => number
   readonly byteLengthReadable?: (item: Out) => number
-  /** `_open` is called at once rather than at the first read or write. */
+  /** True to call `_open` at once, not at the first read or write. @default false */
   readonly eagerOpen?: boolean
 }
 
-/** What every stage is. */
+/** The members of every stage. */
 export interface Stage extends EventEmitter {
   readonly destroyed: boolean
   readonly destroying: boolean
-  /** Ends it now; idempotent. With an error, emits `error` before `close`. */
+  /** Closes the stage now. Idempotent. With an error, emits `error` before `close`. */
   destroy(error?: Error | null): void
   _open(done: Done): void
   _predestroy(): void
@@ -39,7 +40,7 @@ export interface Source<Out> extends Stage, AsyncIterable<Out> {
   pause(): this
   resume(): this
   /**
-   * Sends everything to `target`, which ends when this ends. Each is destroyed when the other fails.
+   * Writes all items to `target`, which ends when this ends. Each is destroyed when the other fails.
    * @param done called once, with the first error of either
    */
   pipe<T extends Sink<Out> | NodeJS.WritableStream>(target: T, done?: (error?: Error | null) => void): T
@@ -64,21 +65,23 @@ export interface Transforming<In, Out> extends Through<In, Out> {
 }
 
 /** The base class of a stage that is read from. */
-export const Readable = streamx.Readable as unknown as new <Out>(
+export const Readable = withReadErrors(streamx.Readable) as new <Out>(
   options?: StageOptions<never, Out>,
 ) => Source<Out>
 /** The base class of a stage that is written to. */
-export const Writable = streamx.Writable as unknown as new <In>(options?: StageOptions<In, never>) => Sink<In>
+export const Writable = withAbortErrors(streamx.Writable) as new <In>(
+  options?: StageOptions<In, never>,
+) => Sink<In>
 /** The base class of a stage with two independent sides. */
-export const Duplex = streamx.Duplex as unknown as new <In, Out>(
+export const Duplex = withReadErrors(streamx.Duplex) as new <In, Out>(
   options?: StageOptions<In, Out>,
 ) => Through<In, Out>
 /** The base class of a stage that turns what is written into what is read. */
-export const Transform = streamx.Transform as unknown as new <In, Out>(
+export const Transform = withReadErrors(streamx.Transform) as new <In, Out>(
   options?: StageOptions<In, Out>,
 ) => Transforming<In, Out>
 
-/** What `drained` and `isStage` know of streamx. */
+/** The parts of streamx that `drained` and `isStage` use. */
 const { isStreamx } = streamx as unknown as { isStreamx(stream: unknown): boolean }
 const drains = streamx.Writable as unknown as { drained(stage: unknown): Promise<boolean> }
 
@@ -87,7 +90,7 @@ export function isStage(stream: object): stream is Stage {
   return isStreamx(stream)
 }
 
-/** Resolves when a stage is done with all that was written to it so far, or is destroyed. */
+/** Resolves when a stage has handled everything that was written to it so far, or is destroyed. */
 export async function drained(stage: Stage): Promise<void> {
   await drains.drained(stage)
 }

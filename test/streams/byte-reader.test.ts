@@ -34,7 +34,7 @@ t.test('the callback of pipe gets the error of a sink that closes', async t => {
   const reader = endlessReader()
   const error = await new Promise<unknown>(resolve => reader.pipe(leavingSink(), resolve))
   t.type(error, StorageError)
-  t.match(error, { code: 'ERR_ABORTED', message: 'the sink was closed before the last byte' })
+  t.match(error, { code: 'ERR_ABORTED', message: 'the sink was closed before its end' })
 })
 
 t.test('the error of a sink is the error of the reader', async t => {

@@ -46,15 +46,15 @@ function dialling(provide: number) {
       infoHash: INFO_HASH,
       provide,
       payload: () => encipher.takeHeld(),
-      send: bytes => encipher.say(bytes),
+      send: bytes => encipher.sendPlain(bytes),
     }),
   )
-  const consumed: Uint8Array[] = []
+  const onConsumed: Uint8Array[] = []
   const decipher = new Decipher({
     handshake,
-    settled: ciphers => encipher.settle(ciphers?.outgoing),
-    consumed: chunk => {
-      consumed.push(chunk)
+    onSettled: ciphers => encipher.start(ciphers?.outgoing),
+    onConsumed: chunk => {
+      onConsumed.push(chunk)
       chunk.fill(0xee) // it is read into again
     },
   })
@@ -64,14 +64,14 @@ function dialling(provide: number) {
   const other = new HandshakeRunner(
     receive({ allow: provide, find: () => INFO_HASH, send: bytes => void answers.push(Buffer.from(bytes)) }),
   )
-  return { encipher, decipher, said, heard, consumed, answers, other }
+  return { encipher, decipher, said, heard, onConsumed, answers, other }
 }
 
 for (const provide of [CRYPTO.rc4, CRYPTO.plaintext])
   t.test(
     `when dialling, the first bytes go with the handshake, and the next wait for its end: ${provide}`,
     async t => {
-      const { encipher, decipher, said, heard, consumed, answers, other } = dialling(provide)
+      const { encipher, decipher, said, heard, onConsumed, answers, other } = dialling(provide)
       encipher.write(Buffer.from('first'))
       encipher.write(Buffer.from('second'))
       await settle()
@@ -80,7 +80,7 @@ for (const provide of [CRYPTO.rc4, CRYPTO.plaintext])
       const [hello] = answers.splice(0)
       for (let at = 0; at < hello!.length; at++) decipher.write(Buffer.from(hello!.subarray(at, at + 1)))
       await settle()
-      t.equal(consumed.length, hello!.length, 'each chunk is given back')
+      t.equal(onConsumed.length, hello!.length, 'each chunk is given back')
       const end = other.take(said.shift()!)!
       t.equal(`${end.result.payload}`, 'first')
       const { ciphers } = end.result

@@ -65,7 +65,7 @@ t.test('blocks that were not requested count as waste, and a flood of them ends 
     },
   ])
   await (await peers[0]!.connection()).gone()
-  t.match(disconnected, [/128 blocks came that were never asked for/])
+  t.match(disconnected, [/128 blocks came that were never requested/])
   t.equal(torrent.progress.verified, 0)
   t.equal(torrent.progress.downloaded, 0)
   t.ok(torrent.progress.wasted >= 128 * 16384)

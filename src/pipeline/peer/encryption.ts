@@ -20,20 +20,20 @@ export function acceptedStages({ incoming, outgoing }: Ciphers, head: Uint8Array
   return { decipher: new Decipher({ rc4: incoming, head }), encipher: new Encipher(outgoing) }
 }
 
-/** Creates the stages of a dialled connection. @param consumed called with each chunk once its memory can be reused */
+/** Creates the stages of a dialled connection. @param onConsumed called with each chunk once its memory can be reused */
 export function diallingStages(
   infoHash: Uint8Array,
   encryption: Encryption,
-  consumed: (chunk: Uint8Array) => void,
+  onConsumed: (chunk: Uint8Array) => void,
 ): CipherStages {
   const encipher = new Encipher()
   const conversation = initiate({
     infoHash,
     provide: cryptoOf(encryption),
     payload: () => encipher.takeHeld(),
-    send: bytes => encipher.say(bytes),
+    send: bytes => encipher.sendPlain(bytes),
   })
   const handshake = new HandshakeRunner(conversation)
-  const settled = (ciphers: Ciphers | undefined) => encipher.settle(ciphers?.outgoing)
-  return { decipher: new Decipher({ handshake, settled, consumed }), encipher }
+  const onSettled = (ciphers: Ciphers | undefined) => encipher.start(ciphers?.outgoing)
+  return { decipher: new Decipher({ handshake, onSettled, onConsumed }), encipher }
 }

@@ -42,7 +42,10 @@ export class VerifiedReader implements ByteSource {
       if (there === bytes.length) return { bytes, release() {} }
       // it is in doubt since, and is read or fetched again
       if (this.#torrent.trusts(index))
-        throw new StorageError('ERR_STORAGE', `piece ${index} was verified, but is no longer there whole`)
+        throw new StorageError(
+          'ERR_STORAGE',
+          `piece ${index} was verified, but is no longer complete on disk`,
+        )
     }
   }
 }

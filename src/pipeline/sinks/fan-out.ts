@@ -1,6 +1,6 @@
 import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
 import { describeValue } from '../../codec/quote.ts'
-import { InputError, StorageError } from '../../errors.ts'
+import { InputError } from '../../errors.ts'
 import type { FileSystem } from '../../ports/file-system.ts'
 import { SpillFile } from '../../storage/spill-file.ts'
 import { Spill } from '../../streams/read/spill.ts'
@@ -79,8 +79,8 @@ export function fanOut(
   if (signal?.aborted) abort()
   else signal?.addEventListener('abort', abort, { once: true })
   source.on?.('error', fail) // at once, also while a sink is slow
-  // streamx emits no `error` for a stream that is destroyed without one
-  carry(source, outlets, lend).catch(error => fail(error.code === 'STREAM_DESTROYED' ? closedEarly() : error))
+  // a source that is destroyed without an error emits no `error`
+  copyToAll(source, outlets, lend).catch(fail)
   const ends = outlets.map(({ done }) => done)
   void Promise.allSettled(ends).then(() => signal?.removeEventListener('abort', abort))
   return ends
@@ -112,11 +112,7 @@ function checkFanOut(source: FanSource, destinations: readonly Destination[], op
   })
 }
 
-function closedEarly(): StorageError {
-  return new StorageError('ERR_ABORTED', 'the source was closed before its end')
-}
-
-async function carry(source: FanSource, outlets: readonly SinkWriter[], lend: boolean): Promise<void> {
+async function copyToAll(source: FanSource, outlets: readonly SinkWriter[], lend: boolean): Promise<void> {
   for await (const chunk of source) {
     let holders = outlets.length
     const taken = () => {

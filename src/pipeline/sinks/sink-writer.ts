@@ -29,7 +29,7 @@ export class SinkWriter {
           before?.destroy(error)
           reject(error)
         } else if (this.#ended) resolve()
-        else settle(new StorageError('ERR_ABORTED', 'the sink was closed before the last byte'))
+        else settle(new StorageError('ERR_ABORTED', 'the sink was closed before its end'))
       }
       if (isStage(sink)) whenClosed(sink, settle)
       else finished(sink, { readable: false }, settle)

@@ -1,27 +1,27 @@
 import { BLOCK_LENGTH, type BlockRef, encodeInto, PIECE_HEAD } from '../../codec/message.ts'
 
-/** Blocks of the longest run. */
+/** Maximum blocks of a run. */
 export const MAX_GROUP_BLOCKS = 16
-/** Bytes ahead of each block on the wire: length, id, index and begin. */
+/** Bytes before each block on the wire: length, id, index and begin. */
 const BLOCK_HEAD_BYTES = 4 + PIECE_HEAD
-/** Bytes of the longest run on the wire. */
+/** Maximum bytes of a run on the wire. */
 export const MAX_GROUP_BYTES = MAX_GROUP_BLOCKS * (BLOCK_HEAD_BYTES + BLOCK_LENGTH)
 
 /**
- * Blocks that follow each other in a piece, on their way from a storage to the wire: one read, one buffer, one write.
+ * Adjacent blocks of a piece that are uploaded together: one read, one buffer, one write.
  *
- * They are read behind each other to the end of the buffer; then each is moved forward to its place behind its head.
+ * The blocks are read to the end of the buffer. Then each is moved forward to its place behind its header.
  */
 export class BlockGroup {
   readonly blocks: readonly BlockRef[]
   /** Bytes of the blocks alone. */
   readonly length: number
-  /** What goes over the wire, once `frame` was called. */
+  /** The bytes for the wire, valid after `frame`. */
   readonly bytes: Buffer
-  /** Where the blocks are to be read to. */
+  /** The memory to read the blocks into. */
   readonly data: Buffer
 
-  /** @param memory for all of it, heads included; what is beyond is not touched */
+  /** @param memory for blocks and headers; bytes beyond them are not changed */
   constructor(blocks: readonly BlockRef[], memory?: Uint8Array) {
     this.blocks = blocks
     this.length = totalLength(blocks)
@@ -31,7 +31,7 @@ export class BlockGroup {
     this.data = this.bytes.subarray(heads)
   }
 
-  /** Makes messages of the blocks that were read. */
+  /** Adds the headers to the blocks that were read. */
   frame(): void {
     let from = 0
     let at = 0
@@ -44,7 +44,7 @@ export class BlockGroup {
   }
 }
 
-/** How many of the first requests follow each other: at least one, at most `most`. */
+/** Returns how many of the first requests are for adjacent blocks: from one to `most`. */
 export function countAdjacent(requests: readonly BlockRef[], most: number): number {
   let blocks = 1
   while (blocks < Math.min(most, requests.length)) {
@@ -56,7 +56,7 @@ export function countAdjacent(requests: readonly BlockRef[], most: number): numb
   return blocks
 }
 
-/** Bytes of these blocks. */
+/** Returns the bytes of these blocks. */
 export function totalLength(blocks: readonly BlockRef[]): number {
   return blocks.reduce((sum, { length }) => sum + length, 0)
 }

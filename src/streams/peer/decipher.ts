@@ -5,25 +5,25 @@ import { type Done, Transform } from '../stage.ts'
 
 /** Options of `Decipher`. */
 export interface DecipherOptions {
-  /** What the bytes are encrypted with, if the handshake is over. */
+  /** The cipher of the bytes, if the handshake is complete. */
   readonly rc4?: Rc4
-  /** What was read already, and is plain. */
+  /** Decrypted bytes that were read before. */
   readonly head?: Uint8Array
-  /** The handshake that comes first. */
+  /** The handshake before the encrypted bytes. */
   readonly handshake?: HandshakeRunner<Ciphers | undefined>
-  /** Called when it is over. */
-  readonly settled?: (ciphers: Ciphers | undefined) => void
-  /** Called with each chunk of the handshake once nothing of it is needed any more. */
-  readonly consumed?: (chunk: Uint8Array) => void
+  /** Called when the handshake is complete. */
+  readonly onSettled?: (ciphers: Ciphers | undefined) => void
+  /** Called with each chunk of the handshake after its last byte was used. */
+  readonly onConsumed?: (chunk: Uint8Array) => void
 }
 
 /**
- * Makes a peer's bytes plain, in place.
+ * Decrypts the bytes of a peer, in place.
  *
- * in            chunks as the socket gave them, the MSE handshake first if that is not over
- * out           the same chunks, plain
+ * in            chunks of the socket, the MSE handshake first unless it is complete
+ * out           the same chunks, decrypted
  * backpressure  takes no chunk while one waits
- * fails with    PeerError ERR_HANDSHAKE: what the handshake must not be
+ * fails with    PeerError ERR_HANDSHAKE: an invalid handshake
  * BEP           none; Message Stream Encryption
  */
 export class Decipher extends Transform<Uint8Array, Uint8Array> {
@@ -40,19 +40,23 @@ export class Decipher extends Transform<Uint8Array, Uint8Array> {
   }
 
   override _transform(chunk: Uint8Array, done: Done<Uint8Array>): void {
-    if (this.#handshake) this.#shake(this.#handshake, chunk, done)
+    if (this.#handshake) this.#takeHandshake(this.#handshake, chunk, done)
     else done(null, this.#rc4?.apply(chunk) ?? chunk)
   }
 
-  #shake(handshake: HandshakeRunner<Ciphers | undefined>, chunk: Uint8Array, done: Done<Uint8Array>): void {
-    const { consumed, settled } = this.#options
+  #takeHandshake(
+    handshake: HandshakeRunner<Ciphers | undefined>,
+    chunk: Uint8Array,
+    done: Done<Uint8Array>,
+  ): void {
+    const { onConsumed, onSettled } = this.#options
     try {
       const end = handshake.take(chunk)
-      consumed?.(chunk)
+      onConsumed?.(chunk)
       if (end) {
         this.#handshake = undefined
         this.#rc4 = end.result?.incoming
-        settled?.(end.result)
+        onSettled?.(end.result)
         if (end.rest.length > 0) this.push(this.#rc4?.apply(end.rest) ?? end.rest)
       }
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { Message } from '../../codec/message.ts'
+import { isEarlyClose } from '../abort-errors.ts'
 import { ParkedCallback } from '../parked-callback.ts'
 import { type Done, Readable, type Source, Transform } from '../stage.ts'
 import type { Incoming } from './incoming.ts'
@@ -42,7 +43,7 @@ export class Dispatcher extends Transform<Incoming, Incoming> {
     if (!this.#requests) {
       this.#requests = new UploadRequests()
       this.#requests.on('error', error => {
-        if (error.code !== 'PREMATURE_CLOSE') this.destroy(error)
+        if (!isEarlyClose(error)) this.destroy(error)
       })
       if (this.destroying) this.#requests.destroy()
     }

@@ -1,48 +1,48 @@
 import type { Incoming } from './incoming.ts'
 
-/** The messages in which a peer says which pieces it has, and which of them it gives or suggests. */
+/** The messages about the pieces that a peer has, allows or suggests. */
 export type PiecesMessage = Extract<
   Incoming,
   { type: 'have' | 'bitfield' | 'haveAll' | 'haveNone' | 'allowedFast' | 'suggest' | 'dontHave' }
 >
 
-/** Messages about single pieces that are kept; later ones are dropped, and the peer may send them again. */
-const MAX_SINGLE = 8192
+/** Maximum messages about single pieces that are kept. Later ones are dropped. */
+const MAX_PIECE_MESSAGES = 8192
 
 /**
- * What a peer said of its pieces before the metadata was known, as it said it: how many pieces there are is not known
- * yet, so nothing of it can be checked.
+ * The messages of a peer about its pieces before the metadata is known. They are kept unchecked, as the number of pieces is
+ * not known.
  */
 export class EarlyPieces {
-  #whole: PiecesMessage | undefined
-  readonly #single: PiecesMessage[] = []
+  #wholeMessage: PiecesMessage | undefined
+  readonly #pieceMessages: PiecesMessage[] = []
 
   /** True if the peer has any piece, as far as that is known. */
-  get any(): boolean {
-    const whole = this.#whole
+  get hasAny(): boolean {
+    const whole = this.#wholeMessage
     if (whole?.type === 'haveAll') return true
     if (whole?.type === 'bitfield' && whole.bytes.some(byte => byte > 0)) return true
-    return this.#single.some(({ type }) => type === 'have')
+    return this.#pieceMessages.some(({ type }) => type === 'have')
   }
 
   /** True if the peer has every piece. */
-  get all(): boolean {
-    return this.#whole?.type === 'haveAll'
+  get hasAll(): boolean {
+    return this.#wholeMessage?.type === 'haveAll'
   }
 
   add(message: PiecesMessage): void {
     const { type } = message
     if (type === 'bitfield' || type === 'haveAll' || type === 'haveNone') {
-      this.#whole = message
+      this.#wholeMessage = message
       // earlier messages about single pieces are included in this one
-      const rest = this.#single.filter(({ type }) => type !== 'have' && type !== 'dontHave')
-      this.#single.splice(0, this.#single.length, ...rest)
-    } else if (this.#single.length < MAX_SINGLE) this.#single.push(message)
+      const rest = this.#pieceMessages.filter(({ type }) => type !== 'have' && type !== 'dontHave')
+      this.#pieceMessages.splice(0, this.#pieceMessages.length, ...rest)
+    } else if (this.#pieceMessages.length < MAX_PIECE_MESSAGES) this.#pieceMessages.push(message)
   }
 
-  /** The messages, to be taken again in this order. */
+  /** The messages in the order in which to handle them. */
   *[Symbol.iterator](): IterableIterator<PiecesMessage> {
-    if (this.#whole) yield this.#whole
-    yield* this.#single
+    if (this.#wholeMessage) yield this.#wholeMessage
+    yield* this.#pieceMessages
   }
 }

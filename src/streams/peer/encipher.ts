@@ -2,29 +2,29 @@ import type { Rc4 } from '../../codec/rc4.ts'
 import { type Done, Transform } from '../stage.ts'
 
 /**
- * Encrypts what goes to a peer, in place: the writer must not use that memory until it is sent.
+ * Encrypts the bytes for a peer, in place: the writer must not use the memory until it is sent.
  *
  * in            bytes for the peer
  * out           the same, encrypted
- * backpressure  takes nothing before `settle`, then nothing while 64 KiB wait
+ * backpressure  takes one chunk before `start`, then none while 64 KiB wait
  * fails with    nothing of its own
  * BEP           none; Message Stream Encryption
  */
 export class Encipher extends Transform<Uint8Array, Uint8Array> {
   #rc4: Rc4 | undefined
-  #settled: boolean
-  /** What came first, while it is not known what becomes of it. */
+  #isStarted: boolean
+  /** The first chunk, before `start`. */
   #held: { bytes: Uint8Array; readonly done: Done<Uint8Array> } | undefined
 
-  /** @param rc4 what to encrypt with; if it is not given, `settle` says it */
+  /** @param rc4 the cipher; without it, call `start` */
   constructor(rc4?: Rc4) {
     super({ highWaterMark: 65536, byteLength: bytes => bytes.length || 1 })
     this.#rc4 = rc4
-    this.#settled = rc4 !== undefined
+    this.#isStarted = rc4 !== undefined
   }
 
-  /** Sends these bytes as they are, ahead of what is held. */
-  say(bytes: Uint8Array): void {
+  /** Sends these bytes unencrypted, before those that are held. */
+  sendPlain(bytes: Uint8Array): void {
     if (!this.destroying) this.push(bytes)
   }
 
@@ -35,10 +35,10 @@ export class Encipher extends Transform<Uint8Array, Uint8Array> {
     return bytes
   }
 
-  /** Lets everything go, encrypted with this, or plain. */
-  settle(rc4: Rc4 | undefined): void {
+  /** Sends all bytes from now on, encrypted with this cipher, or plain without one. */
+  start(rc4: Rc4 | undefined): void {
     this.#rc4 = rc4
-    this.#settled = true
+    this.#isStarted = true
     const held = this.#held
     this.#held = undefined
     if (!held) return
@@ -47,7 +47,7 @@ export class Encipher extends Transform<Uint8Array, Uint8Array> {
   }
 
   override _transform(bytes: Uint8Array, done: Done<Uint8Array>): void {
-    if (this.#settled) done(null, this.#rc4?.apply(bytes) ?? bytes)
+    if (this.#isStarted) done(null, this.#rc4?.apply(bytes) ?? bytes)
     else this.#held = { bytes, done }
   }
 

@@ -43,8 +43,8 @@ export interface MessagePace {
 
 const EMPTY = Buffer.alloc(0)
 
-/** Bytes of a piece message ahead of its data: length, id, index, begin. */
-const BLOCK_HEAD = 4 + PIECE_HEAD
+/** Bytes of a piece message before its data: length, id, index, begin. */
+const BLOCK_HEAD_BYTES = 4 + PIECE_HEAD
 
 const PART = { handshake: 0, length: 1, id: 2, pieceHead: 3, data: 4, body: 5, skip: 6 } as const
 
@@ -72,10 +72,10 @@ export class Framer extends Transform<Uint8Array, Incoming> {
   #state: number
   /** Buffer for the parts of fixed size. The longest is the handshake. */
   readonly #head = Buffer.allocUnsafe(HANDSHAKE_LENGTH)
-  #need: number
-  #have = 0
+  #partLength: number
+  #partFilled = 0
   /** Missing bytes of the current message. */
-  #left = 0
+  #remaining = 0
   #id = 0
   #body: Buffer = this.#head
 
@@ -98,7 +98,7 @@ export class Framer extends Transform<Uint8Array, Incoming> {
     this.#consumed = onConsumed
     this.#pace = pace
     this.#state = handshake ? PART.handshake : PART.length
-    this.#need = handshake ? HANDSHAKE_LENGTH : 4
+    this.#partLength = handshake ? HANDSHAKE_LENGTH : 4
   }
 
   override _transform(chunk: Uint8Array, done: Done<Incoming>): void {
@@ -120,9 +120,9 @@ export class Framer extends Transform<Uint8Array, Incoming> {
         }
         if (this.#state === PART.data) at = this.#takeData(chunk, at)
         else if (this.#state === PART.skip) at = this.#skip(chunk, at)
-        else if (this.#state === PART.length && this.#have === 0 && isBlock(chunk, at))
+        else if (this.#state === PART.length && this.#partFilled === 0 && isBlock(chunk, at))
           at = this.#takeHead(chunk, at)
-        else at = this.#gather(chunk, at)
+        else at = this.#collect(chunk, at)
       }
     } catch (error) {
       this.#fail(error as Error, done)
@@ -145,11 +145,11 @@ export class Framer extends Transform<Uint8Array, Incoming> {
 
   /** Reads the head of a block that is complete in this chunk: the most frequent case. */
   #takeHead(chunk: Uint8Array, at: number): number {
-    this.#left = read32(chunk, at)
+    this.#remaining = read32(chunk, at)
     this.#id = ID.piece
-    this.#begun()
+    this.#checkHead()
     this.#beginBlock(read32(chunk, at + 5), read32(chunk, at + 9))
-    return at + BLOCK_HEAD
+    return at + BLOCK_HEAD_BYTES
   }
 
   /** Continues with the chunk later. A method of its own, as a closure in the loop would slow down every block. */
@@ -169,25 +169,25 @@ export class Framer extends Transform<Uint8Array, Incoming> {
   }
 
   /** Collects a part of known size. */
-  #gather(chunk: Uint8Array, at: number): number {
+  #collect(chunk: Uint8Array, at: number): number {
     const target = this.#state === PART.body ? this.#body : this.#head
-    const end = Math.min(chunk.length, at + this.#need - this.#have)
-    if (end - at < 16) for (let i = at; i < end; i++) target[this.#have++] = chunk[i]!
+    const end = Math.min(chunk.length, at + this.#partLength - this.#partFilled)
+    if (end - at < 16) for (let i = at; i < end; i++) target[this.#partFilled++] = chunk[i]!
     else {
-      target.set(chunk.subarray(at, end), this.#have)
-      this.#have += end - at
+      target.set(chunk.subarray(at, end), this.#partFilled)
+      this.#partFilled += end - at
     }
-    if (this.#have === this.#need) this.#gathered()
+    if (this.#partFilled === this.#partLength) this.#takePart()
     return end
   }
 
   #next(state: number, need: number): void {
     this.#state = state
-    this.#need = need
-    this.#have = 0
+    this.#partLength = need
+    this.#partFilled = 0
   }
 
-  #gathered(): void {
+  #takePart(): void {
     const head = this.#head
     switch (this.#state) {
       case PART.handshake:
@@ -195,15 +195,15 @@ export class Framer extends Transform<Uint8Array, Incoming> {
         this.#next(PART.length, 4)
         return
       case PART.length:
-        this.#left = head.readUInt32BE(0)
-        if (this.#left === 0) {
+        this.#remaining = head.readUInt32BE(0)
+        if (this.#remaining === 0) {
           this.#pass({ type: 'keepAlive' })
           this.#next(PART.length, 4)
         } else this.#next(PART.id, 1)
         return
       case PART.id:
         this.#id = head[0]!
-        this.#begun()
+        this.#checkHead()
         return
       case PART.pieceHead:
         this.#beginBlock(head.readUInt32BE(0), head.readUInt32BE(4))
@@ -215,32 +215,32 @@ export class Framer extends Transform<Uint8Array, Incoming> {
   }
 
   /** Checks the length of a message before memory is allocated for it. */
-  #begun(): void {
+  #checkHead(): void {
     const id = this.#id
-    const length = this.#left
+    const length = this.#remaining
     const limit = id === ID.piece ? PIECE_HEAD + this.#maxBlock : this.#maxLength
     if (length > limit) {
       throw new PeerError('ERR_MESSAGE_TOO_LONG', `message ${id} of ${length} bytes, the limit is ${limit}`)
     }
     checkLength(id, length)
-    this.#left = length - 1
+    this.#remaining = length - 1
     if (id === ID.piece) this.#next(PART.pieceHead, 8)
     else if (!isKnown(id)) {
       this.#pass({ type: 'unknown', id })
       this.#state = PART.skip
-      if (this.#left === 0) this.#next(PART.length, 4)
-    } else if (this.#left === 0) {
+      if (this.#remaining === 0) this.#next(PART.length, 4)
+    } else if (this.#remaining === 0) {
       this.#pass(decodeBody(id, EMPTY))
       this.#next(PART.length, 4)
     } else {
-      this.#body = Buffer.allocUnsafeSlow(this.#left)
-      this.#next(PART.body, this.#left)
+      this.#body = Buffer.allocUnsafeSlow(this.#remaining)
+      this.#next(PART.body, this.#remaining)
     }
   }
 
   #beginBlock(index: number, begin: number): void {
     this.#state = PART.data
-    this.#block.begin(index, begin, this.#left - 8)
+    this.#block.begin(index, begin, this.#remaining - 8)
     if (this.#block.missing === 0) this.#endBlock()
   }
 
@@ -264,16 +264,16 @@ export class Framer extends Transform<Uint8Array, Incoming> {
   }
 
   #skip(chunk: Uint8Array, at: number): number {
-    const end = Math.min(chunk.length, at + this.#left)
-    this.#left -= end - at
-    if (this.#left === 0) this.#next(PART.length, 4)
+    const end = Math.min(chunk.length, at + this.#remaining)
+    this.#remaining -= end - at
+    if (this.#remaining === 0) this.#next(PART.length, 4)
     return end
   }
 }
 
 /** Returns true if a piece message begins at `at` and its head is complete. */
 function isBlock(chunk: Uint8Array, at: number): boolean {
-  return chunk.length - at >= BLOCK_HEAD && chunk[at + 4] === ID.piece && read32(chunk, at) > 0
+  return chunk.length - at >= BLOCK_HEAD_BYTES && chunk[at + 4] === ID.piece && read32(chunk, at) > 0
 }
 
 function read32(bytes: Uint8Array, at: number): number {

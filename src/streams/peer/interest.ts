@@ -36,7 +36,7 @@ export class Interest {
 
   /** True if the peer has every piece, as far as that is known before the metadata is. */
   get isSeed(): boolean {
-    return this.#early ? this.#early.all : this.peerPieces.bits.full
+    return this.#early ? this.#early.hasAll : this.peerPieces.bits.full
   }
 
   /** The metadata is known: passes all earlier messages about pieces to `apply`. */
@@ -56,7 +56,7 @@ export class Interest {
   keepEarly(message: PiecesMessage): boolean {
     if (!this.#early) return false
     this.#early.add(message)
-    if (this.#early.any) this.#show(true)
+    if (this.#early.hasAny) this.#show(true)
     return true
   }
 

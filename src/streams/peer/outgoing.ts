@@ -1,7 +1,7 @@
 import type { Message } from '../../codec/message.ts'
 
 /**
- * What goes out to a peer: one message; several that belong together, so that a batch of requests is one item
- * on its way and not hundreds; or bytes that are whole messages already.
+ * An item for a peer: one message; a batch of messages, so that hundreds of requests are one item; or bytes of encoded
+ * messages.
  */
 export type Outgoing = Message | readonly Message[] | Uint8Array

@@ -1,31 +1,31 @@
 import { Bitfield } from '../../codec/bitfield.ts'
 
-/** Pieces at most that a peer may name as allowed fast, or suggest, at a time; later ones are ignored. */
+/** Maximum allowed-fast pieces, and suggested pieces, of a peer. Later ones are ignored. */
 const MAX_NAMED = 100
-/** Milliseconds for which a piece is not asked for after it was rejected twice; doubled with each further time, to at most: */
+/** Milliseconds without requests for a piece after two rejects, doubled with each further reject, and the maximum. */
 const FIRST_REFUSAL_MS = 1_000
 const MAX_REFUSAL_MS = 32_000
 
-/** A peer rejected requests for a piece. Ends after a while, or when the peer sends a block of it or unchokes us. */
+/** Rejected requests for a piece. Ends after a time, or when the peer sends a block of it or unchokes us. */
 interface Refusal {
-  /** When the last reject came. */
+  /** The time of the last reject. */
   at: number
-  /** For how long the piece is not asked for, in ms; 0 after the first reject. */
+  /** Milliseconds without requests for the piece; 0 after the first reject. */
   wait: number
 }
 
 /**
- * What one peer has, and what of that may be asked for now: all; while it chokes us, what it allows anyhow (BEP 6).
+ * The pieces of one peer, and which of them may be requested now: all; while it chokes us, those that it allows (BEP 6).
  *
- * A rejected piece may be asked for again at once, as the peer's queue may have been full. Rejected again, it
- * is left out for a second, then two, and so on.
+ * A piece may be requested again after one reject, as the peer's queue may have been full. After the next reject it is left
+ * out for a second, then two, and so on.
  */
 export class PeerPieces {
-  /** What the peer has. */
+  /** The pieces that the peer has. */
   bits: Bitfield
-  /** Grows when more of it may be asked for than before. */
+  /** Grows when more pieces may be requested than before. */
   version = 0
-  /** How many pieces it has that we want. */
+  /** The number of its pieces that we want. */
   usefulCount = 0
   readonly #wants: (index: number) => boolean
   readonly #allowed = new Set<number>()
@@ -53,7 +53,7 @@ export class PeerPieces {
     return this.#allowed.size > 0
   }
 
-  /** Which pieces to prefer; while it chokes us, the only ones. The latest suggestion comes first. */
+  /** Returns the pieces to prefer; while it chokes us, the only ones. The latest suggestion comes first. */
   preferredPieces(choking: boolean): number[] {
     const named = choking ? [...this.#allowed] : [...this.#suggested].reverse()
     return named.filter(index => this.has(index, choking))
@@ -64,7 +64,7 @@ export class PeerPieces {
     return !choking && this.#refused.size === 0
   }
 
-  /** The peer has exactly these. */
+  /** Sets the pieces that the peer has. */
   set(bits: Bitfield): void {
     this.bits = bits
     this.usefulCount = 0
@@ -85,7 +85,7 @@ export class PeerPieces {
     return true
   }
 
-  /** We have this piece now. */
+  /** Notes that we have this piece now. */
   addOwnPiece(index: number): void {
     if (this.bits.has(index)) this.usefulCount--
     this.#suggested.delete(index)
@@ -94,7 +94,7 @@ export class PeerPieces {
     this.#refused.delete(index)
   }
 
-  /** We have this piece no longer. */
+  /** Notes that we lost this piece. */
   removeOwnPiece(index: number): void {
     if (this.bits.has(index) && this.#wants(index)) this.usefulCount++
   }
@@ -109,7 +109,7 @@ export class PeerPieces {
     if (this.#suggested.size < MAX_NAMED && this.#wants(index)) this.#suggested.add(index)
   }
 
-  /** It rejected a request for this piece that was sent at `askedAt`. */
+  /** Notes a reject of a request for this piece that was sent at `askedAt`. */
   refuse(index: number, choking: boolean, askedAt: number, now: number): void {
     if (choking) {
       this.#allowed.delete(index)
@@ -119,14 +119,14 @@ export class PeerPieces {
     if (!refusal) {
       this.#refusals.set(index, { at: now, wait: 0 })
     } else if (askedAt >= refusal.at) {
-      // asked after the last reject: otherwise this one says nothing new
+      // an older request was sent before the last reject, and adds no information
       refusal.at = now
       refusal.wait = Math.min(2 * refusal.wait || FIRST_REFUSAL_MS, MAX_REFUSAL_MS)
       this.#refused.add(index)
     }
   }
 
-  /** It sent a block of this piece, so it does not refuse the piece. */
+  /** Notes a block of this piece, which ends a refusal. */
   noteBlock(index: number): void {
     if (this.#refusals.size > 0 && this.#refusals.delete(index) && this.#refused.delete(index)) this.version++
   }
@@ -141,7 +141,7 @@ export class PeerPieces {
     return this.version > version
   }
 
-  /** It unchoked us: what it refused may be asked for again. */
+  /** Ends all refusals, as the peer unchoked us. */
   clearRefusals(): void {
     this.#refusals.clear()
     this.#refused.clear()

@@ -8,80 +8,80 @@ import { type Done, Duplex } from '../stage.ts'
 /** Options of `PeerSocket`. */
 export interface PeerSocketOptions {
   /**
-   * Chunks are lent: each is to be given back with `release`, as its memory is read into again.
-   * Otherwise every chunk is memory of its own. @default false
+   * True to lend chunks: call `release` for each, as its memory is reused. Otherwise every chunk has its own memory.
+   * @default false
    */
   readonly lend?: boolean
-  /** The most bytes that may be read at once; asked again whenever reads fill what there is. @default 256 KiB */
+  /** Returns the maximum bytes to read at once. Called again when reads fill their buffer. @default 256 KiB */
   readonly readLimit?: () => number
   /** Opens the connection. @default net.connect */
   readonly connect?: typeof net.connect
-  /** The IP address to dial from. @default what the system chooses */
+  /** The IP address to dial from. @default chosen by the system */
   readonly bind?: string
-  /** What was read already from a connection that was accepted. */
+  /** Bytes that were already read from an accepted connection. */
   readonly head?: Uint8Array
   /** Limits the rate of reading. */
   readonly limit?: ByteLimit
-  /** Called with what was written once the system has it: its memory may be used again. */
+  /** Called with each written buffer when the system has taken it: its memory can be reused. */
   readonly onWritten?: (bytes: Uint8Array) => void
 }
 
-/** Bytes that a connection reads at once to begin with: a peer that is slow never needs more. */
+/** Bytes that a new connection reads at once. A slow peer never needs more. */
 const FIRST_READ_BYTES = 65536
 
 /**
  * One TCP connection to a peer.
  *
  * in            bytes for the peer
- * out           chunks as the socket gave them
- * backpressure  reads no further while two chunks are out; a full send buffer holds writes back
+ * out           chunks of the socket
+ * backpressure  reads nothing while two chunks are lent; a full send buffer holds writes back
  * fails with    PeerError ERR_CONNECTION, the system's error as cause
  * BEP           3
  *
- * Reading goes into two buffers of ours by turns (`onread`), which grow for peers that fill them:
- * a third of the reads, and of the system time, that Node's own 64 KiB buffers cost.
+ * Reads go to two own buffers alternately (`onread`), which grow for peers that fill them. This takes a third of the reads,
+ * and of the system time, of Node's 64 KiB buffers.
  */
 export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   readonly address: PeerAddress
   /** True once the connection was made. */
   reached = false
-  readonly #lend: boolean
+  readonly #lends: boolean
   readonly #readLimit: () => number
   readonly #limit: ByteLimit | undefined
-  readonly #written: ((bytes: Uint8Array) => void) | undefined
+  readonly #onWritten: ((bytes: Uint8Array) => void) | undefined
   readonly #socket: net.Socket
-  /** What is read into now, and what comes after. */
+  /** The two buffers. */
   #buffers: [Buffer, Buffer] | undefined
   #reading = 0
-  #out = [false, false]
-  #paused = false
-  /** What we wait for, when we may not read on yet. */
+  #isLent = [false, false]
+  #isPaused = false
+  /** The ticket of the rate limit while it delays reading. */
   #ticket: object | undefined
-  /** The other side has said its last. */
-  #ended = false
-  /** All that it said has been read. */
-  #read = false
+  /** True once the peer has ended its side. */
+  #hasReceivedEnd = false
+  /** True once all bytes of the peer were read. */
+  #hasReadAll = false
   readonly #opening = new ParkedCallback()
   #failure: PeerError | undefined
 
-  /** @param peer where to dial, or a connection that was accepted */
+  /** @param peer the address to dial, or an accepted connection */
   constructor(peer: PeerAddress | net.Socket, options: PeerSocketOptions = {}) {
     const { bind, lend = false, readLimit, connect, head, limit, onWritten } = options
     super({ highWaterMark: 65536, eagerOpen: true, byteLength: bytes => bytes.length || 1 })
-    this.#lend = lend
+    this.#lends = lend
     this.#readLimit = readLimit ?? (() => 262144)
     this.#limit = limit
-    this.#written = onWritten
+    this.#onWritten = onWritten
     if ('write' in peer) {
       this.address = { host: canonicalHost(peer.remoteAddress ?? '?'), port: peer.remotePort ?? 0 }
       this.#socket = peer
       this.reached = true
-      this.#paused = peer.isPaused() // the listener may have paused it
+      this.#isPaused = peer.isPaused() // the listener may have paused it
       if (head && head.length > 0) this.push(head)
       peer.on('data', chunk => {
-        const going = this.push(chunk)
-        if (!this.#mayGoOn(chunk.length) || !going) {
-          this.#paused = true
+        const hasRoom = this.push(chunk)
+        if (!this.#passesLimit(chunk.length) || !hasRoom) {
+          this.#isPaused = true
           peer.pause()
         }
       })
@@ -92,38 +92,38 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
         port: peer.port,
         noDelay: true,
         ...(bind === undefined ? {} : { localAddress: bind }),
-        onread: { buffer: () => this.#nextBuffer(), callback: length => this.#took(length) },
+        onread: { buffer: () => this.#nextBuffer(), callback: length => this.#onRead(length) },
       })
     }
     this.#socket.setNoDelay(true)
     this.#socket.on('error', error => this.#fail(error))
     this.#socket.on('end', () => {
-      this.#ended = true
+      this.#hasReceivedEnd = true
       this.push(null)
     })
     this.#socket.on('close', () => {
-      if (!this.#ended || this.#read) this.destroy()
+      if (!this.#hasReceivedEnd || this.#hasReadAll) this.destroy()
     })
     this.on('end', () => {
-      this.#read = true
+      this.#hasReadAll = true
       if (this.#socket.closed) this.destroy()
     })
     this.#socket.on('connect', () => {
       this.reached = true
-      this.#proceed()
+      this.#releaseOpening()
     })
   }
 
-  /** The IP address of the peer once it is connected, also where a name was dialled; until then what is dialled. */
+  /** The IP address of the connected peer, also if a name was dialled; before the connection, the host to dial. */
   get remoteHost(): string {
     return canonicalHost(this.#socket.remoteAddress ?? this.address.host)
   }
 
-  /** Gives a chunk back that was lent. */
+  /** Gives back a chunk that was lent. */
   release(chunk: Uint8Array): void {
     const at = this.#buffers?.findIndex(buffer => buffer.buffer === chunk.buffer) ?? -1
     if (at < 0) return
-    this.#out[at] = false
+    this.#isLent[at] = false
     this.#resume()
   }
 
@@ -138,13 +138,13 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   }
 
   override _write(bytes: Uint8Array, done: Done): void {
-    if (this.#ended) {
-      this.#written?.(bytes)
+    if (this.#hasReceivedEnd) {
+      this.#onWritten?.(bytes)
       done() // the peer reads no further, but its last bytes are still to be read
       return
     }
     this.#socket.write(bytes, error => {
-      if (!error) this.#written?.(bytes)
+      if (!error) this.#onWritten?.(bytes)
       done(error ? this.#wrap(error) : null)
     })
   }
@@ -156,7 +156,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   override _predestroy(): void {
     if (this.#ticket) this.#limit?.cancel(this.#ticket)
     this.#socket.destroy()
-    this.#proceed()
+    this.#releaseOpening()
   }
 
   override _destroy(done: Done): void {
@@ -164,7 +164,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     done()
   }
 
-  #proceed(): void {
+  #releaseOpening(): void {
     this.#opening.release(this.#failure)
   }
 
@@ -181,7 +181,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     this.destroy(this.#wrap(error))
   }
 
-  /** Called by the socket ahead of each read: the other buffer, grown if the last read filled it. */
+  /** Returns the buffer of the next read. Called by the socket. */
   #nextBuffer(): Buffer {
     if (!this.#buffers) {
       const size = Math.min(FIRST_READ_BYTES, this.#readLimit())
@@ -190,23 +190,23 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     return this.#buffers[this.#reading]!
   }
 
-  /** A read came in; what it returns tells the socket whether to go on reading. */
-  #took(length: number): boolean {
+  /** Passes on the bytes of a read. @returns false to stop reading until `resume` */
+  #onRead(length: number): boolean {
     const at = this.#reading
     const buffers = this.#buffers
     if (!buffers || this.destroying) return false
     const chunk = buffers[at]!.subarray(0, length)
-    if (!this.#lend) {
-      const going = this.push(Uint8Array.prototype.slice.call(chunk))
-      this.#paused = !this.#mayGoOn(length) || !going // until `_read`
-      return !this.#paused
+    if (!this.#lends) {
+      const hasRoom = this.push(Uint8Array.prototype.slice.call(chunk))
+      this.#isPaused = !this.#passesLimit(length) || !hasRoom // until `_read`
+      return !this.#isPaused
     }
-    this.#out[at] = true
+    this.#isLent[at] = true
     this.push(chunk)
     const other = 1 - at
     this.#reading = other
-    if (!this.#mayGoOn(length) || this.#out[other]) {
-      this.#paused = true
+    if (!this.#passesLimit(length) || this.#isLent[other]) {
+      this.#isPaused = true
       return false
     }
     const size = buffers[other]!.length
@@ -218,7 +218,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   }
 
   /** Returns true if reading may continue at once after so many bytes; otherwise `#resume` is called later. */
-  #mayGoOn(length: number): boolean {
+  #passesLimit(length: number): boolean {
     if (!this.#limit) return true
     const go = () => {
       this.#ticket = undefined
@@ -228,10 +228,10 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     return this.#ticket === undefined
   }
 
-  /** Goes on reading, if it was held back and the buffer that comes next is ours again. */
+  /** Continues to read, unless the rate limit or a lent buffer prevents it. */
   #resume(): void {
-    if (!this.#paused || this.#ticket || this.#out[this.#reading]) return
-    this.#paused = false
+    if (!this.#isPaused || this.#ticket || this.#isLent[this.#reading]) return
+    this.#isPaused = false
     this.#socket.resume()
   }
 }

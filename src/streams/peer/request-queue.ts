@@ -20,14 +20,14 @@ export interface RequestQueueOptions {
 const REFILL_SHARE = 0.75
 
 /**
- * The request queue of one peer: asks for blocks, refills in batches, repeats what the peer dropped, and gives to other
- * peers what this one does not answer.
+ * The request queue of one peer: requests blocks in batches, repeats requests that the peer dropped, and returns unanswered
+ * ones to the source.
  *
- * Every answer belongs to one request, and to the oldest for its block. A request that was taken back stays known until
- * it is answered, so its reject is not taken for that of a newer one, and its block is used if it is still missing.
+ * Every answer belongs to the oldest request for its block. A withdrawn request is kept until it is answered. So its reject is
+ * not taken for that of a newer request, and its block is used if it is still missing.
  */
 export class RequestQueue {
-  /** The peer has not answered in time: until it does, it gets no requests but a few probes. */
+  /** True while the peer does not answer in time: it gets no requests except a few probes. */
   snubbed = false
   /** Connects the fetcher with its source. */
   readonly link: SourceLink
@@ -49,30 +49,29 @@ export class RequestQueue {
     this.#patience.fast = fast
   }
 
-  /** Requests under way that still count. */
+  /** The number of requests in flight that are not lost. */
   get count(): number {
     return this.#requests.count
   }
 
-  /** How many more the window has room for. */
+  /** The number of requests that fit into the window. */
   get room(): number {
     return this.#patience.isResting ? 0 : Math.max(0, this.#options.window.size - this.count)
   }
 
-  /** When a block was asked for, if it was. */
-  askedAt(index: number, block: number): number | undefined {
+  /** Returns the time of the request for a block, if there is one. */
+  findRequestTime(index: number, block: number): number | undefined {
     return this.#requests.get(index, block)?.at
   }
 
-  /** The piece that a block goes into, if it was asked for. */
-  pieceFor(index: number, begin: number): PieceBuffer | undefined {
-    return this.#pieceOf(this.#requests.find(index, begin), index, begin)
+  /** Returns the piece for the bytes of a block, if the block was requested. */
+  findTargetPiece(index: number, begin: number): PieceBuffer | undefined {
+    return this.#findPiece(this.#requests.find(index, begin), index, begin)
   }
 
   /**
-   * Takes a block that `writer` has written into a piece.
-   * @returns false if the block is of no use: another writer has claimed it since, the piece was given up, or the request is
-   * no longer expected to be answered
+   * Accepts a block that `writer` has written into a piece.
+   * @returns false if the block is useless: another writer has claimed it, the piece was given up, or no request for it is open
    */
   arrive(piece: PieceBuffer, begin: number, writer: BlockWriter): boolean {
     const { index } = piece
@@ -88,13 +87,13 @@ export class RequestQueue {
     const length = piece.blockLength(block)
     const repeated = this.#settle(request, index, block, length)
     this.snubbed = false
-    this.#patience.answer(request?.at ?? Number.NaN, time, repeated)
+    this.#patience.onAnswer(request?.at ?? Number.NaN, time, repeated)
     if (request) window.onBlock(length, time - request.at, time)
     this.link.arrive(request?.piece === piece ? request : { piece, block, at: time, lost: true })
     return true
   }
 
-  /** Asks for more once a quarter of the window is free. */
+  /** Requests more blocks once a quarter of the window is free. */
   refill(): void {
     if (this.count <= this.#options.window.size * REFILL_SHARE) this.fill()
   }
@@ -105,21 +104,21 @@ export class RequestQueue {
     if (this.count < window.size * REFILL_SHARE) window.onShortage?.()
   }
 
-  /** Asks for as many more blocks as the window has room for. */
+  /** Requests as many blocks as fit into the window. */
   fill(): void {
-    this.link.fill(this.#options.now, requests => this.#ask(requests))
+    this.link.fill(this.#options.now, requests => this.#sendRequests(requests))
   }
 
-  /** Takes a request back: the block came from another peer. */
+  /** Cancels the request for a block that came from another peer. */
   cancel(piece: PieceBuffer, block: number): void {
     const request = this.#requests.get(piece.index, block)
     if (request?.piece !== piece) return
     this.#requests.withdraw([request])
     this.#sendCancel(piece.index, block, piece.blockLength(block))
-    this.fill() // there is room again, and no other event would say so
+    this.fill() // there is room again, and no other event reports it
   }
 
-  /** The peer will not answer a request. @returns the request, if it was under way, and now no longer is */
+  /** Handles a reject. @returns the request, if it was in flight */
   reject({ index, begin, length }: BlockRef): Request | undefined {
     const request = this.#requests.reject(index, begin)
     if (length !== request?.piece.blockLength(request.block)) return undefined
@@ -128,18 +127,18 @@ export class RequestQueue {
     return request
   }
 
-  /** What was rejected goes to other peers. @param choking whether the peer rejects because it chokes us */
+  /** Returns a rejected request to the source. @param choking true if the peer rejects because it chokes us */
   giveUp(request: Request, choking: boolean): void {
     const { now, window } = this.#options
     if (!choking) window.onRefusal(this.count)
-    this.#patience.reject(this.count, now())
+    this.#patience.onReject(this.count, now())
     this.link.lose([request])
     this.fill()
   }
 
   /**
-   * A block came that had no place: it came from elsewhere meanwhile, has the wrong length, or was never asked for.
-   * @param useful how many blocks came that were
+   * Handles a block without a place: another peer sent it before, its length is wrong, or it was never requested.
+   * @param useful the number of useful blocks so far
    * @throws PeerError if too many blocks were never requested
    */
   refuseBlock({ index, begin, length }: BlockRef, useful: number): void {
@@ -148,7 +147,7 @@ export class RequestQueue {
     const right = expected && (!request || length === request.piece.blockLength(request.block))
     if (expected) {
       const repeated = this.#settle(request, index, begin / BLOCK_LENGTH, length)
-      this.#patience.answer(request?.at ?? Number.NaN, this.#options.now(), repeated)
+      this.#patience.onAnswer(request?.at ?? Number.NaN, this.#options.now(), repeated)
       this.snubbed = false
     }
     if (request && request.piece.states[request.block] !== BLOCK.arrived) this.link.lose([request])
@@ -156,7 +155,7 @@ export class RequestQueue {
     if (expected) this.fill()
   }
 
-  /** The peer chokes us. With the fast extension it rejects what it will not answer. */
+  /** The peer chokes us. With the fast extension it rejects the requests that it will not answer. */
   choke(): void {
     this.snubbed = false
     this.lose(request => request.lost || !this.fast)
@@ -164,37 +163,37 @@ export class RequestQueue {
 
   unchoke(): void {
     this.snubbed = false
-    this.#patience.renew(this.#options.now())
+    this.#patience.onProgress(this.#options.now())
     this.fill()
   }
 
-  /** Takes back those for which `gone` holds: other peers may fetch these blocks. */
+  /** Withdraws the requests for which `gone` returns true, and returns them to the source. */
   lose(gone: (request: Request) => boolean): void {
     const requests = this.#requests.filter(gone)
     this.#requests.withdraw(requests)
     this.link.lose(requests)
   }
 
-  /** Gives all requests to other peers and leaves the source. Idempotent. */
+  /** Returns all requests to the source and leaves it. Idempotent. */
   leave(): void {
     const requests = this.#requests.filter(() => true)
     this.#requests.withdraw(requests)
     this.link.leave(requests)
   }
 
-  /** Gives the requests of a slow peer to others, and repeats those that it dropped. To be called now and then. */
+  /** Returns the requests of a slow peer to the source, and repeats dropped ones. Called several times a second. */
   tick(now: number, timeout: number): void {
     this.#requests.tick(now)
-    if (this.#patience.endsRest(now)) this.fill()
+    if (this.#patience.endRestIfDue(now)) this.fill()
     const oldest = this.#requests.first
     const before = oldest && this.#patience.findDropped(oldest.at, now)
     if (before !== undefined) this.#repeat(before)
-    if (this.count > 0 && !this.snubbed && this.#patience.silence(now) > timeout) this.#snub()
+    if (this.count > 0 && !this.snubbed && this.#patience.getSilence(now) > timeout) this.#snub()
     const owes = this.count > 0 || this.snubbed
-    if (owes && !this.#options.fetcher.peerChoking && this.#patience.probes(now)) this.#probe(now)
+    if (owes && !this.#options.fetcher.peerChoking && this.#patience.isProbeDue(now)) this.#probe(now)
   }
 
-  /** Requests sent before this time were dropped by the peer: it has no room for so many. */
+  /** Repeats the requests that were sent before this time: the peer dropped them, as it has no room for so many. */
   #repeat(before: number): void {
     const dropped = this.#requests.filter(({ at }) => at < before)
     this.#requests.withdraw(dropped)
@@ -203,47 +202,47 @@ export class RequestQueue {
     this.fill()
   }
 
-  /** The requests may go to other peers; this one still has to answer them. */
+  /** Returns the requests to the source, while this peer may still answer them. */
   #snub(): void {
     this.snubbed = true
     this.#options.window.onSnub()
     this.link.loseAll(this.#requests)
   }
 
-  /** Asks a silent peer for one block, so that its answer tells whether it dropped the requests before. */
+  /** Requests one block from a silent peer. Its answer shows if it dropped the earlier requests. */
   #probe(now: number): void {
     const { fetcher, send } = this.#options
-    if (this.snubbed) this.link.loseAll(this.#requests) // a probe must not keep a block from others
+    if (this.snubbed) this.link.loseAll(this.#requests) // a probe must not keep other peers from a block
     const probe = this.snubbed
       ? this.link.source.takeBlocks(fetcher, 1, now)[0]
       : this.#requests.firstCounting
-    if (probe) send(this.#messageFor({ ...probe, at: now }))
+    if (probe) send(this.#addRequest({ ...probe, at: now }))
     else {
-      this.snubbed = false // no piece under way needs it, but it may begin another
+      this.snubbed = false // no active piece needs the peer, but it may begin another
       this.fill()
     }
   }
 
-  /** The piece of a request, or if that is given up, the one under way that a late answer may go into. */
-  #pieceOf(request: Request | undefined, index: number, begin: number): PieceBuffer | undefined {
+  /** Returns the piece of a request, or if that piece was given up, the active one that may take a late answer. */
+  #findPiece(request: Request | undefined, index: number, begin: number): PieceBuffer | undefined {
     if (request && !request.piece.closed) return request.piece
     const { fetcher } = this.#options
     return this.#requests.expects(index, begin) ? this.link.source.findPiece(fetcher, index) : undefined
   }
 
-  #ask(requests: readonly Request[]): void {
+  #sendRequests(requests: readonly Request[]): void {
     if (requests.length === 0) return
-    if (this.count === 0) this.#patience.begin(this.#options.now())
+    if (this.count === 0) this.#patience.restartSilence(this.#options.now())
     const messages: Message[] = []
     for (const request of requests) {
-      // unless the peer owes the answer already
-      if (!this.#requests.restore(request)) messages.push(this.#messageFor(request))
+      // a restored request was sent before
+      if (!this.#requests.restore(request)) messages.push(this.#addRequest(request))
     }
     if (messages.length > 0) this.#options.send(messages)
   }
 
-  /** Adds a request. @returns what says it to the peer */
-  #messageFor(request: Request): Message {
+  /** Adds a request. @returns its message */
+  #addRequest(request: Request): Message {
     const { piece, block } = request
     this.#requests.add(request)
     const begin = block * BLOCK_LENGTH

@@ -29,7 +29,7 @@ const FAST = new Set(['haveAll', 'haveNone', 'reject', 'suggest', 'allowedFast']
 const OUTPUT_WEIGHT = 16
 
 /**
- * Requests blocks from one peer: keeps a window of requests under way and refills it in batches. Emits `interest` when the
+ * Requests blocks from one peer: keeps a window of requests in flight and refills it in batches. Emits `interest` when the
  * peer says that it is interested or not: in order with the pieces that it has, as both decide about unchoking.
  *
  * in            Incoming, from the peer's Framer or Dispatcher; `place` tells the Framer where blocks belong
@@ -115,7 +115,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     return this.#queue.snubbed
   }
 
-  /** Requests under way that still count. */
+  /** The number of requests in flight that are not lost. */
   get outstanding(): number {
     return this.#queue.count
   }
@@ -142,12 +142,12 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
 
   /** Returns the time of the request for a block, in milliseconds, if there is one. */
   findRequestTime(index: number, block: number): number | undefined {
-    return this.#queue.askedAt(index, block)
+    return this.#queue.findRequestTime(index, block)
   }
 
   place(index: number, begin: number, length: number, writer: BlockWriter): PieceBuffer | null {
     if (this.#queue.link.hasLeft) return null
-    const piece = this.#queue.pieceFor(index, begin)
+    const piece = this.#queue.findTargetPiece(index, begin)
     const block = begin / BLOCK_LENGTH
     return piece && length === piece.blockLength(block) && piece.claim(block, writer) ? piece : null
   }
@@ -170,10 +170,10 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   /** We no longer have a piece: it may be a reason to be interested. */
   removeOwnPiece(index: number): void {
     this.#interest.removeOwnPiece(index)
-    this.fill() // it may have been of no interest until now, and takes requests still
+    this.fill() // we may not have been interested until now, and the peer takes requests
   }
 
-  /** Gives the requests of a slow peer to others, and repeats those that it dropped. To be called regularly. */
+  /** Returns the requests of a slow peer to the source, and repeats dropped ones. Called several times a second. */
   tick(now: number, timeout: number): void {
     if (this.peerPieces.expireRefusals(now)) this.fill()
     this.#queue.tick(now, timeout)

@@ -10,7 +10,7 @@ export interface ResponderTorrent {
   /** Bytes of each piece but the last, and of all. */
   readonly pieceLength: number
   readonly length: number
-  /** Where the bytes are: resolves with how many were there. */
+  /** Reads the bytes. Resolves with the number of bytes that were available. */
   readonly storage: { read(position: number, target: Uint8Array): Promise<number> }
   /** Returns true if we have a piece. */
   readonly has: (index: number) => boolean
@@ -26,18 +26,18 @@ export interface UploadPolicy {
 
 /** Options of `Responder`. */
 export interface ResponderOptions extends Partial<ResponderTorrent> {
-  /** Requests that may wait; more are refused. @default 500 */
+  /** Maximum requests that wait; more are rejected. @default 500 */
   readonly maxQueued?: number
   readonly limit?: ByteLimit
   readonly policy?: UploadPolicy
-  /** Memory for a run of 16 blocks with their heads, and where it goes back to. @default memory of its own for each */
+  /** Memory for runs of 16 blocks with their headers. @default new memory for each */
   readonly pool?: { take(): Uint8Array; give(bytes: Uint8Array): void }
-  /** Called with what a read of a piece failed with: its requests were refused. */
+  /** Called with the error of a read of a piece, after its requests were rejected. */
   readonly onReadError?: (error: Error, index: number) => void
 }
 
-/** Runs that may be read, or on their way to the socket, at once: one is read while the other is sent. */
-const MAX_OUT = 2
+/** Maximum runs of blocks that are read or sent at once: one is read while the other is sent. */
+const MAX_LENT_RUNS = 2
 /** Consecutive requests without an answer until the peer counts as a flooder. */
 const MAX_REFUSED = 2000
 
@@ -45,8 +45,8 @@ const MAX_REFUSED = 2000
  * Answers a peer's requests from a storage, and chokes it. Emits `request` with the piece index of each valid request.
  *
  * in            Message: request, cancel; others are ignored
- * out           Message, or blocks as they go over the wire: give those back with `release` once they are sent
- * backpressure  reads no further while two runs of blocks are out; requests wait in a bounded queue
+ * out           Message, or encoded blocks: call `release` for those after they were sent
+ * backpressure  reads nothing while two runs of blocks are lent; requests wait in a bounded queue
  * fails with    PeerError: a request out of range, or 2,000 requests in a row that cannot be answered
  * BEP           3, 6
  */
@@ -56,20 +56,20 @@ export class Responder extends Duplex<Message, Outgoing> {
   amChoking = true
   /** Bytes of blocks that were sent. */
   uploaded = 0
-  /** Pieces that are answered even while the peer is choked, and how many more bytes of each (BEP 6). */
+  /** The allowed-fast pieces, and the bytes of each that are left (BEP 6). */
   readonly #allowed = new Map<number, number>()
   readonly #options: ResponderOptions
   #torrent: ResponderTorrent | undefined
   #queue: BlockRef[] = []
-  /** Runs on their way to the socket, and the bytes of blocks in each. */
-  readonly #out = new Map<Uint8Array, number>()
+  /** Runs that are being sent, and the bytes of blocks in each. */
+  readonly #lentRuns = new Map<Uint8Array, number>()
   #reading = false
   #ticket: object | undefined
-  /** No more requests will come. */
-  #ending = false
-  #refused = 0
-  /** Rejects that were sent while the peer had more than enough to read. */
-  #unread = 0
+  /** True after the last request. */
+  #hasEnded = false
+  #refusedInRow = 0
+  /** Rejects that were sent while the output was full. */
+  #unreadRejects = 0
 
   constructor(options: ResponderOptions) {
     super({
@@ -88,17 +88,17 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.#torrent = torrent
   }
 
-  /** Requests that wait. */
+  /** The number of requests that wait. */
   get waiting(): number {
     return this.#queue.length
   }
 
-  /** True while blocks are on their way to the peer. */
+  /** True while blocks are being sent to the peer. */
   get sending(): boolean {
-    return this.#out.size > 0
+    return this.#lentRuns.size > 0
   }
 
-  /** Answers requests for this piece even while the peer is choked: its bytes three times over. */
+  /** Answers requests for this piece even while the peer is choked, up to three times its bytes (BEP 6). */
   allow(index: number): void {
     this.#allowed.set(index, 3 * (this.#torrent?.pieceLength ?? 0))
   }
@@ -110,7 +110,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.push({ type: 'unchoke' })
   }
 
-  /** Answers no more requests, but for pieces that are allowed. */
+  /** Rejects requests, except for allowed-fast pieces. */
   choke(): void {
     if (this.amChoking) return
     this.amChoking = true
@@ -118,16 +118,16 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.#keep(({ index }) => this.#allowed.has(index))
   }
 
-  /** We have this piece no longer. */
+  /** Rejects the requests for a piece that we lost. */
   dropPiece(index: number): void {
     this.#keep(request => request.index !== index)
   }
 
-  /** A run was sent: its memory may be used again. */
+  /** Takes back the memory of a run that was sent. */
   release(bytes: Uint8Array): void {
-    const length = this.#out.get(bytes)
+    const length = this.#lentRuns.get(bytes)
     if (length === undefined) return
-    this.#out.delete(bytes)
+    this.#lentRuns.delete(bytes)
     this.uploaded += length
     this.#options.pool?.give(bytes)
     this.serve()
@@ -150,8 +150,8 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 
   override _final(done: Done): void {
-    this.#ending = true
-    this.serve() // which ends it, if nothing waits
+    this.#hasEnded = true
+    this.serve() // ends the output if nothing waits
     done()
   }
 
@@ -173,13 +173,13 @@ export class Responder extends Duplex<Message, Outgoing> {
     }
     this.emit('request', index)
     if (!this.#answers(index, length) || !torrent?.has(index) || this.#queue.length >= maxQueued) {
-      if (++this.#refused > MAX_REFUSED) {
+      if (++this.#refusedInRow > MAX_REFUSED) {
         throw new PeerError('ERR_MESSAGE', `${MAX_REFUSED} requests in a row that we could not answer`)
       }
       this.#reject(request)
       return
     }
-    this.#refused = 0
+    this.#refusedInRow = 0
     this.#queue.push(request)
     this.serve()
   }
@@ -188,11 +188,11 @@ export class Responder extends Duplex<Message, Outgoing> {
     const at = this.#queue.findIndex(
       other => other.begin === begin && other.index === index && other.length === length,
     )
-    if (at < 0) return // it is on its way
+    if (at < 0) return // it is being sent
     for (const request of this.#queue.splice(at, 1)) this.#reject(request)
   }
 
-  /** Rejects the waiting requests that `answered` says no to. */
+  /** Rejects the waiting requests for which `answered` returns false. */
   #keep(answered: (request: BlockRef) => boolean): void {
     const queue = this.#queue
     this.#queue = queue.filter(answered)
@@ -211,20 +211,20 @@ export class Responder extends Duplex<Message, Outgoing> {
 
   #reject({ index, begin, length }: BlockRef): void {
     if (!this.fast || this.destroying) return
-    if (!this.push({ type: 'reject', index, begin, length }) && ++this.#unread > MAX_REFUSED) {
+    if (!this.push({ type: 'reject', index, begin, length }) && ++this.#unreadRejects > MAX_REFUSED) {
       this.destroy(new PeerError('ERR_MESSAGE', 'asks and cancels without reading our answers'))
     }
   }
 
-  /** Begins to read the next run, if there is any and room for it. To be called now and then: some were to wait. */
+  /** Reads the next run, if there are requests and room. Also called several times a second, for deferred requests. */
   serve(): void {
-    if (this.#reading || this.#ticket || this.#out.size >= MAX_OUT || this.destroying) return
+    if (this.#reading || this.#ticket || this.#lentRuns.size >= MAX_LENT_RUNS || this.destroying) return
     if (this.#queue.length === 0) {
-      if (this.#ending) this.push(null)
-      this.#ending = false
+      if (this.#hasEnded) this.push(null)
+      this.#hasEnded = false
       return
     }
-    if (!this.#prefer()) return
+    if (!this.#moveReadyFirst()) return
     const { limit } = this.#options
     this.#reading = true
     const go = () => {
@@ -236,7 +236,7 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 
   /** Puts a request first that need not wait. @returns true if there is a request */
-  #prefer(): boolean {
+  #moveReadyFirst(): boolean {
     const { policy } = this.#options
     if (!policy) return true
     const queue = this.#queue
@@ -245,7 +245,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     return at >= 0
   }
 
-  /** Takes the requests of the next run from the queue: none if all were cancelled while it waited for its turn. */
+  /** Takes the requests of the next run from the queue: none if all were cancelled while the run waited. */
   #nextRun(): BlockRef[] {
     return this.#queue.length === 0 ? [] : this.#queue.splice(0, this.#runBlocks())
   }
@@ -272,7 +272,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       if (there < run.length) {
         throw new StorageError(
           'ERR_STORAGE',
-          `piece ${first.index} was verified, but is no longer there whole`,
+          `piece ${first.index} was verified, but is no longer complete on disk`,
         )
       }
     } catch (error) {
@@ -280,7 +280,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       this.#reading = false
       for (const request of requests) this.#reject(request)
       onReadError?.(error as Error, first.index)
-      this.serve() // what else waits may be read all the same
+      this.serve()
       return
     }
     this.#reading = false
@@ -289,7 +289,7 @@ export class Responder extends Duplex<Message, Outgoing> {
       return
     }
     run.frame()
-    this.#out.set(run.bytes, run.length)
+    this.#lentRuns.set(run.bytes, run.length)
     this.push(run.bytes)
     this.serve()
   }

@@ -8,7 +8,7 @@ export interface SequentialBlocksOptions {
   readonly pieceLength: number
   /** Bytes of the torrent. */
   readonly length: number
-  /** Pieces in memory at a time. This bounds what is requested. @default 8 */
+  /** Maximum pieces in memory, which bounds the requests. @default 8 */
   readonly maxPieces?: number
 }
 
@@ -18,7 +18,7 @@ export interface SequentialBlocksOptions {
  */
 export class SequentialBlocks implements BlockSource {
   readonly #options: SequentialBlocksOptions
-  /** Pieces under way, by index. */
+  /** Active pieces, by index. */
   readonly #active = new Map<number, PieceBuffer>()
   readonly #finished = new Set<number>()
   /** All pieces before this one are finished. */
@@ -37,7 +37,7 @@ export class SequentialBlocks implements BlockSource {
     return this.#finished.size === this.#pieceCount
   }
 
-  /** A piece is stored: its memory is not used further, and another piece takes its place. */
+  /** Ends a piece that is stored, so that another one can begin. */
   finish({ index }: PieceBuffer): void {
     this.#active.delete(index)
     this.#finished.add(index)
@@ -45,7 +45,7 @@ export class SequentialBlocks implements BlockSource {
     this.#fillIdle()
   }
 
-  /** A piece does not match its hash: it is requested again. */
+  /** Requests a piece again that does not match its hash. */
   restart(piece: PieceBuffer): void {
     if (this.#active.get(piece.index) !== piece) return
     piece.close()
@@ -58,7 +58,7 @@ export class SequentialBlocks implements BlockSource {
     for (let index = this.#first; index < this.#pieceCount && requests.length < room; index++) {
       if (this.#finished.has(index) || !fetcher.offers(index)) continue
       const piece = this.#active.get(index) ?? this.#open(index)
-      if (!piece) continue // a later one may be under way
+      if (!piece) continue // a later one may be active
       for (let block = 0; piece.free > 0 && block < piece.blocks && requests.length < room; block++) {
         if (piece.states[block] !== BLOCK.free) continue
         piece.request(block)

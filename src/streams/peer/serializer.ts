@@ -4,9 +4,9 @@ import { type Done, Duplex } from '../stage.ts'
 import type { Outgoing } from './outgoing.ts'
 
 /**
- * Turns messages into bytes, all that wait at once into one buffer: many 17-byte requests are one write.
+ * Encodes messages. All messages that wait become one buffer, so many 17-byte requests are one write.
  *
- * in            Message, an array of them, or bytes that are messages already and go through as they are
+ * in            Message, an array of them, or bytes of encoded messages, which pass unchanged
  * out           Uint8Array, whole messages
  * backpressure  takes no message while 256 KiB of bytes wait
  * fails with    nothing of its own
@@ -52,7 +52,7 @@ export class Serializer extends Duplex<Outgoing, Uint8Array> {
   }
 }
 
-/** All of these, none of which is bytes already, in one buffer. */
+/** Encodes messages and batches into one buffer. */
 function encode(items: readonly Outgoing[]): Buffer {
   let length = 0
   for (const item of items) length += lengthOf(item)
@@ -77,7 +77,7 @@ function lengthOf(item: Outgoing): number {
   return length
 }
 
-/** What waits is weighed often: a batch holds requests, 17 bytes each. */
+/** Returns the weight of an item. It is called often, so a batch counts as requests of 17 bytes each. */
 function weigh(item: Outgoing): number {
   return isBatch(item) ? item.length * 17 || 1 : lengthOf(item) || 1
 }

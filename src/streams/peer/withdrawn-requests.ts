@@ -1,16 +1,16 @@
-/** Milliseconds for which a withdrawn request is remembered by its block: once, and at most twice as long. */
+/** Minimum milliseconds for which the block of a withdrawn request is remembered; the maximum is twice that. */
 const MEMORY_MS = 60_000
-/** Blocks that are remembered for one such span; beyond it the span ends early. */
+/** Maximum blocks that are remembered for one such period. More end the period early. */
 const MAX_BLOCKS = 2048
 
 /**
- * The requests to one peer that were taken back or given up, and that it may still answer.
+ * The withdrawn requests to one peer, which it may still answer.
  *
- * A peer that speaks the fast extension answers each request exactly once, with the block or a reject, also after
+ * A peer with the fast extension answers each request exactly once, with the block or a reject, also after
  * a cancel (BEP 6). Others may answer late or never. After two minutes at most, only their number is remembered.
  */
 export class WithdrawnRequests {
-  /** How many requests for each block are unanswered; and of the time before. */
+  /** The number of unanswered requests for each block, of this period and of the previous one. */
   #recent = new Map<number, number>()
   #older = new Map<number, number>()
   #since = Number.NEGATIVE_INFINITY
@@ -21,13 +21,13 @@ export class WithdrawnRequests {
     return this.#recent.size === 0 && this.#older.size === 0
   }
 
-  /** A request for this block was taken back, or is repeated. */
+  /** Adds a request for this block that was withdrawn, or is repeated. */
   add(key: number): void {
     if (this.#recent.size >= MAX_BLOCKS) this.#turn()
     this.#recent.set(key, (this.#recent.get(key) ?? 0) + 1)
   }
 
-  /** How many answers for this block may still come. */
+  /** Returns how many answers for this block may still come. */
   count(key: number): number {
     return (this.#older.get(key) ?? 0) + (this.#recent.get(key) ?? 0)
   }
@@ -42,14 +42,14 @@ export class WithdrawnRequests {
     return true
   }
 
-  /** A block came for which no request is known. @returns true if it may answer a forgotten request */
+  /** Settles a block without a known request. @returns true if it may answer a forgotten request */
   settleForgotten(): boolean {
     if (this.#forgotten === 0) return false
     this.#forgotten--
     return true
   }
 
-  /** Forgets what is too old. To be called now and then. */
+  /** Forgets old requests. Called several times a second. */
   tick(now: number): void {
     if (now - this.#since < MEMORY_MS) return
     this.#since = now

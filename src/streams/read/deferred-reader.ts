@@ -11,12 +11,12 @@ export interface LendingReader extends AsyncIterable<Uint8Array> {
 }
 
 /**
- * A reader that opens asynchronously, such as that of a magnet link: its files are known only later.
+ * A reader that opens asynchronously, such as that of a magnet link, of which the files are not known at first.
  *
  * in            the LendingReader that `open` resolves with
  * out           its chunks, uncopied
  * backpressure  reads one chunk ahead
- * fails with    what `open` rejects with, and what the inner reader fails with
+ * fails with    the error of `open` or of the inner reader
  */
 export class DeferredReader extends ByteReader {
   readonly #opening: Promise<LendingReader>

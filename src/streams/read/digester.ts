@@ -2,7 +2,7 @@ import type { Hash } from 'node:crypto'
 import { type Done, Transform } from '../stage.ts'
 
 /**
- * Hashes what passes, and changes nothing: a digest without a second read.
+ * Hashes bytes that pass through: a digest without a second read.
  *
  * in            Uint8Array
  * out           the same chunks
@@ -12,7 +12,7 @@ import { type Done, Transform } from '../stage.ts'
 export class Digester extends Transform<Uint8Array, Uint8Array> {
   readonly #hash: Hash
 
-  /** @param hash what has been fed with all that comes before, if anything does */
+  /** @param hash a hash that was updated with all bytes before those of this stream */
   constructor(hash: Hash) {
     super({ byteLength: chunk => chunk.length || 1 })
     this.#hash = hash

@@ -8,11 +8,11 @@ export interface Lent {
   release(): void
 }
 
-/** Where verified bytes can be had, once they are there. */
+/** A source of verified bytes. */
 export interface ByteSource {
   /** Resolves with at least one and at most `length` bytes from `position`, as soon as they are verified. */
   take(position: number, length: number): Promise<Lent>
-  /** Nothing more is taken. */
+  /** Ends the use of the source. */
   close?(): void
 }
 
@@ -24,48 +24,48 @@ export interface FileReaderOptions {
   /** The byte after the last. */
   readonly end: number
   /**
-   * Chunks are lent: each is to be given back with `release`, and nothing further is verified for
-   * it until then. Otherwise every chunk is memory of its own. @default false
+   * True to lend chunks: call `release` for each, as it holds back the download. Otherwise every chunk has its own memory.
+   * @default false
    */
   readonly lend?: boolean
 }
 
-/** The most bytes of a chunk. */
-const CHUNK = 1 << 20
+/** Maximum bytes of a chunk. */
+const MAX_CHUNK_BYTES = 1 << 20
 
 /**
- * A run of a torrent's bytes, in order, each as soon as it is verified.
+ * Reads a range of a torrent's bytes in order, each as soon as it is verified.
  *
  * in            a ByteSource
  * out           Uint8Array
  * backpressure  takes nothing while a chunk waits to be read
- * fails with    whatever ends the source: never a short end
+ * fails with    the error of the source: it never ends early
  */
 export class FileReader extends ByteReader {
   readonly #source: ByteSource
   readonly #end: number
-  readonly #lend: boolean
-  readonly #out: Lent[] = []
+  readonly #lends: boolean
+  readonly #lentChunks: Lent[] = []
   #position: number
   /** The callback of the pending `_read`. */
   readonly #parked = new ParkedCallback()
-  #ended = false
+  #hasEnded = false
 
   constructor({ source, start, end, lend = false }: FileReaderOptions) {
     super({ highWaterMark: 65536, byteLength: chunk => chunk.length || 1 })
     this.#source = source
     this.#position = start
     this.#end = end
-    this.#lend = lend
+    this.#lends = lend
     this.on('end', () => {
-      this.#ended = true
+      this.#hasEnded = true
     })
   }
 
   /** Gives back a chunk that was lent. */
   release(chunk: Uint8Array): void {
-    const at = this.#out.findIndex(lent => lent.bytes === chunk)
-    if (at >= 0) this.#out.splice(at, 1)[0]!.release()
+    const at = this.#lentChunks.findIndex(lent => lent.bytes === chunk)
+    if (at >= 0) this.#lentChunks.splice(at, 1)[0]!.release()
   }
 
   override _read(done: Done): void {
@@ -76,15 +76,15 @@ export class FileReader extends ByteReader {
       return
     }
     this.#parked.park(done)
-    this.#source.take(this.#position, Math.min(CHUNK, this.#end - this.#position)).then(
+    this.#source.take(this.#position, Math.min(MAX_CHUNK_BYTES, this.#end - this.#position)).then(
       lent => {
         if (this.destroying) {
           lent.release()
           return
         }
         this.#position += lent.bytes.length
-        if (this.#lend) {
-          this.#out.push(lent)
+        if (this.#lends) {
+          this.#lentChunks.push(lent)
           this.push(lent.bytes)
         } else {
           this.push(Uint8Array.from(lent.bytes))
@@ -104,7 +104,7 @@ export class FileReader extends ByteReader {
 
   override _destroy(done: Done): void {
     // After the end the reader of this stream has all chunks, and may still need the last of them.
-    if (!this.#ended) for (const lent of this.#out.splice(0)) lent.release()
+    if (!this.#hasEnded) for (const lent of this.#lentChunks.splice(0)) lent.release()
     done()
   }
 }

@@ -5,7 +5,7 @@ import { ByteReader } from '../byte-reader.ts'
 import { ParkedCallback } from '../parked-callback.ts'
 import type { Done } from '../stage.ts'
 
-/** The bytes of one file as they come: a FileReader, or any stream of Node. */
+/** The bytes of one file: a FileReader, or any stream of Node. */
 export interface TarBody extends AsyncIterable<Uint8Array> {
   destroy(error?: Error): unknown
   /** Takes back a chunk that was lent. */
@@ -14,7 +14,7 @@ export interface TarBody extends AsyncIterable<Uint8Array> {
 
 /** A file to pack. */
 export interface TarMember extends TarEntry {
-  /** Called when its turn comes, and not for what is empty. */
+  /** Opens the body when its turn comes. Not called for an empty file. */
   open(): TarBody
 }
 
@@ -22,48 +22,48 @@ export interface TarMember extends TarEntry {
 export interface TarPackerOptions {
   /** In the order of the archive. */
   readonly members: Iterable<TarMember>
-  /** Bodies lend their chunks, and so does the archive: each is to be given back with `release`. @default false */
+  /** True if bodies lend their chunks: call `release` for each chunk of the archive. @default false */
   readonly lend?: boolean
 }
 
-/** Headers of files without bytes that go out as one chunk, in bytes. */
-const GATHER = 1 << 16
+/** Maximum bytes of headers of empty files in one chunk. */
+const MAX_HEADER_BYTES = 1 << 16
 
 /**
- * Files as one tar archive. Their bytes pass uncopied; one body is open at a time.
+ * Packs files as one tar archive. Their bytes pass without a copy; one body is open at a time.
  *
  * in            TarMember
  * out           Uint8Array
  * backpressure  reads nothing of a body, and opens none, while a chunk waits to be read
- * fails with    what a body fails with, or what `open` throws; InputError if a body is not as long as was said
+ * fails with    the error of a body or of `open`; InputError for a body of another length than its entry
  */
 export class TarPacker extends ByteReader {
   readonly #members: Iterator<TarMember>
-  readonly #lend: boolean
+  readonly #lends: boolean
   /** The reader that lent each chunk. */
   readonly #owners = new Map<Uint8Array, TarBody>()
-  /** The reader of the bytes that come next. */
+  /** The current member and its body. */
   #member: TarMember | undefined
   #body: TarBody | undefined
   #chunks: AsyncIterator<Uint8Array> | undefined
-  /** Bytes of the open body that are still to come. */
+  /** Remaining bytes of the open body. */
   #left = 0
-  /** Zeros that the last body needs behind it. */
+  /** Padding after the last body, in bytes. */
   #padding = 0
   /** The callback of the pending `_read`. */
   readonly #parked = new ParkedCallback()
-  #ended = false
+  #hasEnded = false
 
   constructor({ members, lend = false }: TarPackerOptions) {
     super({ highWaterMark: 65536, byteLength: chunk => chunk.length || 1 })
     this.#members = members[Symbol.iterator]()
-    this.#lend = lend
+    this.#lends = lend
     this.on('end', () => {
-      this.#ended = true
+      this.#hasEnded = true
     })
   }
 
-  /** Gives back a chunk that was lent; what is our own (headers) needs no release and may have one. */
+  /** Gives back a chunk that was lent. Headers need no release, and may be released. */
   release(chunk: Uint8Array): void {
     const owner = this.#owners.get(chunk)
     this.#owners.delete(chunk)
@@ -86,7 +86,7 @@ export class TarPacker extends ByteReader {
   override _destroy(done: Done): void {
     this.#body?.destroy()
     // After the end the reader of this stream has all chunks, and may still need the last of them.
-    if (!this.#ended) for (const chunk of [...this.#owners.keys()]) this.release(chunk)
+    if (!this.#hasEnded) for (const chunk of [...this.#owners.keys()]) this.release(chunk)
     done()
   }
 
@@ -95,12 +95,12 @@ export class TarPacker extends ByteReader {
     const { value, done } = await this.#nextChunk(this.#member)
     if (!done) {
       if (this.destroying) return this.#body?.release?.(value)
-      if (this.#lend) this.#owners.set(value, this.#body!)
+      if (this.#lends) this.#owners.set(value, this.#body!)
       this.#left -= value.length
-      if (this.#left < 0) this.#wrongLength('goes on after')
+      if (this.#left < 0) this.#failLength('goes on after')
       this.push(value)
     } else if (!this.destroying) {
-      if (this.#left > 0) this.#wrongLength(`ends ${this.#left} bytes short of`)
+      if (this.#left > 0) this.#failLength(`ends ${this.#left} bytes short of`)
       this.#member = undefined
       this.#body = undefined
       this.#chunks = undefined
@@ -108,7 +108,7 @@ export class TarPacker extends ByteReader {
     }
   }
 
-  /** Opens the body no earlier than it is read: a stream of Node that fails unheard would end the process. */
+  /** Opens the body when it is read: a stream of Node that fails without a listener would end the process. */
   #nextChunk(member: TarMember): Promise<IteratorResult<Uint8Array>> {
     if (this.#chunks === undefined) {
       this.#body = member.open()
@@ -117,11 +117,11 @@ export class TarPacker extends ByteReader {
     return this.#chunks.next()
   }
 
-  /** What stands between the bytes of one file and those of the next, or the end. */
+  /** Pushes the padding and headers before the next file with bytes, or the end of the archive. */
   #pushHeaders(): void {
     const parts: Uint8Array[] = [TAR_END.subarray(0, this.#padding)]
     this.#padding = 0
-    for (let gathered = 0; gathered < GATHER && this.#member === undefined; ) {
+    for (let headerBytes = 0; headerBytes < MAX_HEADER_BYTES && this.#member === undefined; ) {
       const { value: member, done } = this.#members.next()
       if (done) {
         this.push(Buffer.concat([...parts, TAR_END]))
@@ -129,7 +129,7 @@ export class TarPacker extends ByteReader {
         return
       }
       const header = tarHeader(member)
-      gathered += header.length
+      headerBytes += header.length
       parts.push(header)
       if (member.length === 0) continue
       this.#member = member
@@ -139,7 +139,7 @@ export class TarPacker extends ByteReader {
     this.push(Buffer.concat(parts))
   }
 
-  #wrongLength(what: string): never {
+  #failLength(what: string): never {
     const { path, length } = this.#member!
     throw new InputError('ERR_USAGE', `the stream of ${quote(path)} ${what} the ${length} bytes of that file`)
   }

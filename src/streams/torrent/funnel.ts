@@ -1,56 +1,56 @@
 import type { Block } from '../piece-buffer.ts'
 import { type Done, Readable, type Sink, Writable } from '../stage.ts'
 
-const weight = () => 1024
+const weigh = () => 1024
 
 /**
- * The one joint: every peer's blocks go in by an inlet of its own, one stream comes out.
+ * Joins the blocks of all peers: each peer writes to its own inlet, and one stream comes out.
  *
- * in            inlet(): a Writable of Block for each peer; its end or its failure stays its own
+ * in            inlet(): a Writable of Block for each peer; its end or error does not affect the others
  * out           Block, in the order of arrival
- * backpressure  inlets wait while 64 blocks do
+ * backpressure  inlets wait while 64 blocks wait
  * fails with    nothing of its own
  *
- * Piping two sources into one sink would end it with the first of them, and destroy it with any.
+ * A sink that two sources are piped into ends with the first of them, and is destroyed by either.
  */
 export class Funnel extends Readable<Block> {
   readonly #waiting: Done[] = []
-  #full = false
-  #ended = false
+  #isFull = false
+  #hasEnded = false
 
   constructor() {
-    super({ highWaterMark: 64 * weight(), byteLength: weight })
+    super({ highWaterMark: 64 * weigh(), byteLength: weigh })
   }
 
-  /** A new way in, for one peer. */
+  /** Creates an inlet for one peer. */
   inlet(): Sink<Block> {
     return new Inlet((block, done) => {
-      if (this.destroying || this.#ended || this.push(block)) done()
+      if (this.destroying || this.#hasEnded || this.push(block)) done()
       else {
-        this.#full = true
+        this.#isFull = true
         this.#waiting.push(done)
       }
     })
   }
 
-  /** No more blocks will come: what an inlet takes from now on goes nowhere. */
+  /** Ends the stream. Later blocks are dropped. */
   end(): void {
-    this.#ended = true
+    this.#hasEnded = true
     this.push(null)
-    this.#proceed()
+    this.#releaseInlets()
   }
 
   override _read(done: Done): void {
-    if (this.#full) this.#proceed()
+    if (this.#isFull) this.#releaseInlets()
     done()
   }
 
   override _predestroy(): void {
-    this.#proceed()
+    this.#releaseInlets()
   }
 
-  #proceed(): void {
-    this.#full = false
+  #releaseInlets(): void {
+    this.#isFull = false
     for (const done of this.#waiting.splice(0)) done()
   }
 }
@@ -59,7 +59,7 @@ class Inlet extends Writable<Block> {
   readonly #put: (block: Block, done: Done) => void
 
   constructor(put: (block: Block, done: Done) => void) {
-    super({ highWaterMark: 64 * weight(), byteLength: weight })
+    super({ highWaterMark: 64 * weigh(), byteLength: weigh })
     this.#put = put
   }
 

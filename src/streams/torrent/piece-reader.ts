@@ -4,27 +4,27 @@ import { type Done, Readable } from '../stage.ts'
 
 /** Options of `PieceReader`. */
 export interface PieceReaderOptions {
-  /** Where the bytes are: resolves with how many were there. */
+  /** Reads the bytes. Resolves with the number of bytes that were available. */
   readonly storage: { read(position: number, target: Uint8Array): Promise<number> }
   /** Bytes of every piece but the last. */
   readonly pieceLength: number
   /** Bytes of the whole torrent. */
   readonly length: number
-  /** Which pieces, in the order to read them. @default all */
+  /** The pieces, in the order to read them. @default all */
   readonly pieces?: Iterable<number>
-  /** Called with each piece that is not there, or not whole. */
+  /** Called with each piece that is missing or incomplete. */
   readonly onMissing?: (index: number) => void
-  /** Memory for a piece. @default memory of its own for each */
+  /** Returns memory for a piece. @default new memory for each */
   readonly allocate?: (length: number) => Uint8Array
 }
 
 /**
- * Reads back the pieces that rest somewhere, as if a peer had sent them: pipe it into a Verifier.
+ * Reads stored pieces as if a peer had sent them, for a Verifier.
  *
  * in            a storage
- * out           Block, one for each piece that is there whole: its last, all having arrived
+ * out           Block, one for each complete piece: its last block, after all have arrived
  * backpressure  reads one piece ahead
- * fails with    StorageError, as the storage gives it
+ * fails with    the error of the storage
  */
 export class PieceReader extends Readable<Block> {
   readonly #options: PieceReaderOptions
@@ -45,7 +45,7 @@ export class PieceReader extends Readable<Block> {
     )
   }
 
-  /** Goes on to the next piece that is there, and pushes its blocks. */
+  /** Reads the next complete piece, and pushes its last block. */
   async #readPiece(): Promise<void> {
     const { storage, pieceLength, length, onMissing, allocate = Buffer.allocUnsafeSlow } = this.#options
     while (!this.destroying) {

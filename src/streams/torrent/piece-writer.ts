@@ -4,23 +4,23 @@ import { type Done, Writable } from '../stage.ts'
 
 /** Options of `PieceWriter`. */
 export interface PieceWriterOptions {
-  /** Where the bytes go: `write` resolves when they are at rest and their memory may be used again. */
+  /** Stores the bytes. `write` resolves when they are stored and their memory can be reused. */
   readonly storage: { write(position: number, bytes: Uint8Array): Promise<void> }
   /** Bytes of every piece but the last. */
   readonly pieceLength: number
-  /** How many writes may run at once. @default 4 */
+  /** Maximum writes at once. @default 4 */
   readonly concurrency?: number
-  /** Called with each piece that is at rest. */
+  /** Called with each piece that is stored. */
   readonly onFlushed?: (piece: PieceBuffer) => void
 }
 
 /**
- * Puts verified pieces where they belong, in whatever order they come.
+ * Writes verified pieces to their places, in any order.
  *
  * in            PieceBuffer, verified
- * out           positional writes; `flushed` for each that is at rest
+ * out           positional writes; `onFlushed` for each stored piece
  * backpressure  takes no piece while `concurrency` writes run
- * fails with    StorageError, as the storage gives it
+ * fails with    the error of the storage
  */
 export class PieceWriter extends Writable<PieceBuffer> {
   readonly #storage: PieceWriterOptions['storage']
@@ -58,7 +58,7 @@ export class PieceWriter extends Writable<PieceBuffer> {
     else this.#parked.park(done)
   }
 
-  /** The end is reached when the last write is. */
+  /** Ends after the last write. */
   override _final(done: Done): void {
     if (this.#running === 0 || this.destroying) done(this.#failure)
     else this.#parked.park(() => this._final(done))

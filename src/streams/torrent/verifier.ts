@@ -12,7 +12,7 @@ export interface VerifierOptions {
   readonly onCorrupt?: (piece: PieceBuffer) => void
 }
 
-/** Bytes that are hashed at once: few enough to be still in the cache, enough that calls cost nothing. */
+/** Bytes that are hashed at once: few enough to be in the cache, and enough that calls cost little. */
 const HASH_STEP_BYTES = 16 * BLOCK_LENGTH
 
 interface Progress {
@@ -24,12 +24,12 @@ interface Progress {
 }
 
 /**
- * Hashes pieces as their blocks arrive, and lets those pass that are what the torrent says.
+ * Hashes pieces as their blocks arrive, and passes those with the right hash.
  *
  * in            Block, in any order, of any pieces
  * out           PieceBuffer, whole and verified
  * backpressure  takes no block while 1 MiB of pieces wait
- * fails with    PeerError ERR_CORRUPT for a wrong piece, unless `corrupt` takes it
+ * fails with    PeerError ERR_CORRUPT for a wrong piece, unless `onCorrupt` handles it
  * BEP           3
  */
 export class Verifier extends Transform<Block, PieceBuffer> {

@@ -1,19 +1,19 @@
 import { addAbortListener } from 'node:events'
 import type { HttpResponse } from '../../ports/http-client.ts'
 
-const NOTHING: Uint8Array = new Uint8Array(0)
+const NO_BYTES: Uint8Array = new Uint8Array(0)
 
-/** The body of one answer. It is read as far as it is needed; the rest can be read later, by another run. */
+/** The body of one response. It is read as far as needed, and the rest later by another run. */
 export class WebBody {
-  /** Where the next byte lies in what the URL names, and where the last one ends. */
+  /** The position of the next byte in the file of the URL, and of the byte after the last. */
   position: number
   readonly end: number
   readonly #chunks: AsyncIterator<Uint8Array>
   readonly #control: AbortController
-  #kept: Uint8Array = NOTHING
+  #kept: Uint8Array = NO_BYTES
   #next: Promise<IteratorResult<Uint8Array>> | undefined
 
-  /** @param control ends the exchange */
+  /** @param control aborts the request */
   constructor(body: HttpResponse['body'], from: number, to: number, control: AbortController) {
     this.#chunks = body[Symbol.asyncIterator]()
     this.position = from
@@ -22,13 +22,13 @@ export class WebBody {
   }
 
   /**
-   * The next bytes, at least 1 and at most `most`; undefined at its end. Rejects with the system's error, or with the
-   * reason of `signal`: then it can be read on.
+   * Resolves with the next bytes, from 1 to `most`, or undefined at the end. Rejects with the system's error, or with the
+   * reason of `signal`. After the latter, reading can continue.
    */
   async read(most: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
     while (this.#kept.length === 0) {
       this.#next ??= this.#chunks.next()
-      const { done, value } = await unless(signal, this.#next)
+      const { done, value } = await raceAbort(signal, this.#next)
       this.#next = undefined
       if (done) return undefined
       this.#kept = value
@@ -39,15 +39,15 @@ export class WebBody {
     return bytes
   }
 
-  /** Ends the exchange, whatever is left of it. */
+  /** Aborts the rest of the response. */
   close(): void {
     this.#next?.catch(() => {})
     this.#control.abort()
   }
 }
 
-/** Settles as `work` does, or rejects when the signal is given. */
-async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+/** Settles as `work` does, or rejects when the signal is aborted. */
+async function raceAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   signal.throwIfAborted()
   let reject = (_: unknown): void => {}
   const aborted = new Promise<never>((_, rejectPromise) => {

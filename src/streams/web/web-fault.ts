@@ -1,11 +1,11 @@
 import type { ErrorCode } from '../../errors.ts'
 
-/** Why a web seed did not bring what was asked for. */
+/** The reason why a web seed did not send the requested bytes. */
 export class WebFault extends Error {
   readonly code: ErrorCode
-  /** The file that could not be had (a key of `WebSite`); without it, it is the web seed that is of no use now. */
+  /** The file that failed (a key of `WebSite`); undefined if the whole web seed failed. */
   readonly key: number | undefined
-  /** Milliseconds until it may be asked again, if it said so. */
+  /** Milliseconds until the next request, if the server named a time. */
   readonly after: number | undefined
 
   constructor(

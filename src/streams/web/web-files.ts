@@ -1,28 +1,28 @@
 import { Bitfield } from '../../codec/bitfield.ts'
 import type { WebSite } from '../../metainfo/web-site.ts'
 
-/** Milliseconds until a file that could not be had is asked for again; doubled with each further failure, up to a bound. */
+/** Milliseconds until a failed file is requested again, doubled with each further failure, and the maximum. */
 const FILE_RETRY_MS = 60_000
 const MAX_FILE_RETRY_MS = 3_600_000
 
-/** A file that could not be had. */
+/** A file that failed. */
 interface Failure {
   count: number
-  /** When it may be asked for again; undefined once that has come, until the answer. */
+  /** The time of the next request; undefined after that time, until the response. */
   until: number | undefined
 }
 
 /**
- * Which pieces a web seed has: all but those in files that rest because they could not be had.
+ * Decides which pieces a web seed has: all except those in files that rest after a failure.
  *
- * Depends on: which files failed, how often in a row and when; which answered; the time.
+ * Inputs: which files failed, how often in a row and when; which were received; the time.
  */
 export class WebFiles {
   /** A new one after each change. */
   bits: Bitfield
   readonly #site: WebSite
   readonly #failures = new Map<number, Failure>()
-  /** How many resting files each piece lies in. */
+  /** The number of resting files in each piece. */
   readonly #lacking = new Map<number, number>()
   /** The earliest end of a rest. */
   #earliest = Number.POSITIVE_INFINITY
@@ -32,8 +32,8 @@ export class WebFiles {
     this.bits = Bitfield.full(pieceCount)
   }
 
-  /** The file could not be had: it rests. @returns false when it rests already, or has no bytes */
-  fail(key: number, now: number): boolean {
+  /** Lets a failed file rest. @returns false if it rests already, or is empty */
+  markMissing(key: number, now: number): boolean {
     const { first, last } = this.#site.piecesOf(key) ?? { first: 0, last: -1 }
     const failure = this.#failures.get(key) ?? { count: 0, until: undefined }
     if (failure.until !== undefined || last < first) return false
@@ -48,8 +48,8 @@ export class WebFiles {
     return true
   }
 
-  /** The file could be had: its failures are forgotten. */
-  answered(key: number): void {
+  /** Forgets the failures of a file that was received. */
+  markFound(key: number): void {
     if (this.#failures.size > 0 && this.#failures.get(key)?.until === undefined) this.#failures.delete(key)
   }
 

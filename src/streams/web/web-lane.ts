@@ -17,39 +17,39 @@ export interface WebLaneOptions {
   readonly open: HttpOpen
   /** Sent as User-Agent. */
   readonly userAgent: string
-  /** The origin of the URL, which decides where it may lead. */
+  /** The origin of the URL, which decides which addresses it may reach. */
   readonly trust: Trust
   /** Milliseconds of the clock. */
   readonly now: () => number
-  /** An answer is good: bytes of this file (a key of the site) follow. */
+  /** Called with each valid response, before the bytes of this file (a key of the site). */
   readonly onAnswer: (key: number) => void
-  /** So many bytes came; resolves when more may. */
+  /** Called with the number of received bytes. Resolves when more may be read. */
   readonly onBytes: (bytes: number, useless: boolean) => Promise<void> | undefined
 }
 
 /** Redirects that are kept, and milliseconds for which each is kept. */
 const MAX_TARGETS = 64
 const TARGET_LIFE_MS = 600_000
-/** Bytes at most of what a busy script says (BEP 17): a number of seconds. */
+/** Maximum bytes of the answer of a busy script (BEP 17): a number of seconds. */
 const MAX_DIGITS = 16
-/** Answers at most for each block of a run: each brings less than was asked for. */
+/** Maximum responses for each block of a run: each may be shorter than requested. */
 const MAX_ANSWERS = 64
-/** Bytes that make a broken answer worth going on from at once. */
-const WORTHWHILE = BLOCK_LENGTH
+/** Minimum bytes of a response that was cut off, for the next request to be sent at once. */
+const MIN_PARTIAL_BYTES = BLOCK_LENGTH
 
-/** Fetches runs of blocks from one web seed: one request after another for each run, a request for each file in it. */
+/** Fetches runs of blocks from one web seed, with one request at a time for each run and one request for each file. */
 export class WebLane {
-  /** What servers that ignore ranges send, from a file's first byte on. */
+  /** The open responses of servers that ignore ranges. */
   readonly streams = new WebStreams()
   readonly #options: WebLaneOptions
-  /** Where redirects have led, by the URL they began with. */
+  /** The targets of redirects, by their first URL. */
   readonly #targets = new Map<string, { readonly target: HttpTarget; readonly until: number }>()
 
   constructor(options: WebLaneOptions) {
     this.#options = options
   }
 
-  /** Writes all of a run, or resolves when the rest of it is better fetched later; rejects with a WebFault. */
+  /** Writes a run. Resolves early if the rest should be fetched later. Rejects with a WebFault. */
   async fetch(run: WebRun): Promise<void> {
     let answers = 0
     const { position } = run
@@ -57,40 +57,40 @@ export class WebLane {
       const part = this.#options.site.part(run.position, run.left)
       if (!part.url) run.zeros(part.length)
       else if (++answers > MAX_ANSWERS * (1 + (run.position - position) / BLOCK_LENGTH))
-        throw this.#fault(part, `more than ${MAX_ANSWERS} answers for a block`)
+        throw this.#makeFault(part, `more than ${MAX_ANSWERS} answers for a block`)
       else if (!(await this.#fetchPart(run, part, part.url))) return
     }
   }
 
-  /** Ends what is kept open. */
+  /** Closes all open responses. */
   close(): void {
     this.streams.close()
   }
 
-  /** @returns false when another run is to come first */
+  /** @returns false if another run should come first */
   async #fetchPart(run: WebRun, part: WebPart, url: URL): Promise<boolean> {
     const { signal } = run.control
     const kept = this.streams.at(part)
     let body = kept
     try {
-      body ??= await this.#ask(run, part, url)
+      body ??= await this.#request(run, part, url)
       if (!body) return false
       await this.#read(run, part, body)
       return true
     } catch (error) {
       if (signal.aborted && !(signal.reason instanceof WebFault) && this.streams.has(body)) throw error
       if (body) this.streams.drop(body)
-      // A server may end a connection that we let wait: that says nothing of the next one.
+      // A server may end a connection that waited. That is no failure of the server.
       if (kept && !signal.aborted && !(error instanceof WebFault)) return true
-      this.#targets.delete(url.href) // it may have led astray
+      this.#targets.delete(url.href) // it may have changed
       throw error instanceof WebFault
         ? error
         : new WebFault('ERR_CONNECTION', messageOf(error), { cause: error })
     }
   }
 
-  /** Asks for a part. @returns its bytes, or undefined when those of the file that come first are to be read first */
-  async #ask(run: WebRun, part: WebPart, url: URL): Promise<WebBody | undefined> {
+  /** Requests a part. @returns the response, or undefined if earlier bytes of the file should be read first */
+  async #request(run: WebRun, part: WebPart, url: URL): Promise<WebBody | undefined> {
     const { key, length, range } = part
     const control = new AbortController()
     const { signal } = run.control
@@ -103,7 +103,7 @@ export class WebLane {
         const said = range || status !== 503 ? undefined : await secondsIn(body)
         control.abort()
         body.destroy()
-        if (verdict.kind === 'unusable') throw this.#fault(part, verdict.why)
+        if (verdict.kind === 'unusable') throw this.#makeFault(part, verdict.why)
         const after = said ?? verdict.after
         throw new WebFault('ERR_CONNECTION', verdict.why, after === undefined ? {} : { after })
       }
@@ -112,7 +112,7 @@ export class WebLane {
       const admission = this.streams.admit(part, offset, answer, status === 206)
       if (admission === 'refused') {
         answer.close()
-        throw this.#fault(part, 'it ignores ranges, and too much would have to be read again')
+        throw this.#makeFault(part, 'it ignores ranges, and too much would have to be read again')
       }
       this.#options.onAnswer(key)
       return admission === 'read' ? answer : undefined
@@ -137,7 +137,7 @@ export class WebLane {
     return reply
   }
 
-  /** Writes what an answer brings of a part. */
+  /** Writes the bytes of a part from a response. */
   async #read(run: WebRun, part: WebPart, body: WebBody): Promise<void> {
     const { length, range: { first } = { first: 0 } } = part
     const { signal } = run.control
@@ -157,24 +157,24 @@ export class WebLane {
         await onBytes(bytes.length, skips)
       }
     } catch (error) {
-      // What it brought counts, and the rest is asked for.
-      if (signal.aborted || body.position - Math.max(start, first) < WORTHWHILE) throw error
+      // The received bytes count, and the rest is requested again.
+      if (signal.aborted || body.position - Math.max(start, first) < MIN_PARTIAL_BYTES) throw error
       this.streams.drop(body)
       return
     }
     if (body.position < body.end) this.streams.leave(body)
     else if (await body.read(1, signal))
-      throw this.#fault(part, `more than the ${body.end - start} bytes that were asked for`)
+      throw this.#makeFault(part, `more than the ${body.end - start} bytes that were requested`)
     else this.streams.forget(body)
   }
 
-  #fault({ key }: WebPart, why: string): WebFault {
+  #makeFault({ key }: WebPart, why: string): WebFault {
     const name = this.#options.site.nameOf(key)
     return new WebFault('ERR_MESSAGE', name === undefined ? why : `${why}, for ${quote(name)}`, { key })
   }
 }
 
-/** How long to wait, in ms, as the body of a refusal says it (BEP 17). */
+/** Reads the time to wait from the body of a busy response, in ms (BEP 17). */
 async function secondsIn(body: HttpResponse['body']): Promise<number | undefined> {
   let text = ''
   for await (const chunk of body) {

@@ -11,33 +11,33 @@ export interface WebOrderOptions {
   readonly now: () => number
   /** Returns true if a piece is wanted and missing. */
   readonly wants: (index: number) => boolean
-  /** The piece asked for last, while more can be asked for with it. */
+  /** Returns the piece that was requested last, while more can be added to its run. */
   readonly last: () => number | undefined
 }
 
-/** Pieces ahead of what is read that are named at a time: more than can be under way. */
+/** Maximum preferred pieces: more than can be active. */
 const MAX_NAMED = 1024
-/** Milliseconds without a new request until pieces a little further ahead are taken as well. */
+/** Milliseconds without a new request after which pieces slightly further ahead are taken, too. */
 const STARVED_MS = 200
-/** Milliseconds without anything to fetch until pieces far ahead, or behind what was read, are taken as well. */
+/** Milliseconds without work after which pieces far ahead, or behind the read position, are taken, too. */
 const IDLE_MS = 1_000
 
 /**
- * Which pieces to ask a web seed for first. Where ranges are answered: the one that follows, so that one request brings many.
- * Where whole files are sent: those that come next in the file, and no others until there are none of them.
+ * Decides which pieces to request from a web seed first. With ranges: the next one, so that one request covers many. From a
+ * server that sends whole files: those next in the file, and others only if there are none.
  *
- * Depends on: what the server does with ranges, and how far files were read; what was asked for last; which pieces are
- * wanted; for how long there was nothing to fetch.
+ * Inputs: the server's support of ranges; the read positions of files; the last request; which pieces are wanted; the time
+ * without work.
  */
 export class WebOrder implements FetcherPieces {
   readonly #options: WebOrderOptions
-  /** What `streams.version` was at the last look. */
+  /** The last seen `streams.version`. */
   #begun = 0
-  /** The first piece that is wanted of what is still to be read. */
+  /** The first wanted piece after the read position. */
   #next = 0
-  /** The last piece that was asked for, in this reading of the file; and when. */
+  /** The last requested piece since the file was begun, and the time of that request. */
   #highest = -1
-  #gatheredAt = 0
+  #requestedAt = 0
   #version = 0
   #busyAt: number | undefined
   #idle = false
@@ -50,8 +50,8 @@ export class WebOrder implements FetcherPieces {
     return this.#version + this.#options.streams.version
   }
 
-  /** True if a file was begun since the last read of this property, so that other pieces come next. */
-  get turned(): boolean {
+  /** True if a file was begun since the last read of this property. Other pieces come next then. */
+  get hasFileChanged(): boolean {
     const { version } = this.#options.streams
     if (this.#begun === version) return false
     this.#begun = version
@@ -67,7 +67,7 @@ export class WebOrder implements FetcherPieces {
       return index === undefined ? [] : [index + 1]
     }
     const preferredPieces: number[] = []
-    for (let index = this.#following(); index < pieceCount && preferredPieces.length < MAX_NAMED; index++)
+    for (let index = this.#findNext(); index < pieceCount && preferredPieces.length < MAX_NAMED; index++)
       if (wants(index)) preferredPieces.push(index)
     return preferredPieces
   }
@@ -82,24 +82,24 @@ export class WebOrder implements FetcherPieces {
     if (streams.mode !== 'whole' || this.#idle) return true
     const start = index * pieceLength
     const distance = streams.distance(site.part(start, 1))
-    // The piece that is being read has begun before what comes next.
+    // The piece that is being read began before the read position.
     if (distance === Number.POSITIVE_INFINITY)
       return streams.position > start && streams.position < start + pieceLength
-    const next = this.#following()
+    const next = this.#findNext()
     if (index <= Math.max(next, this.#highest) + 1) return true
-    return now() - this.#gatheredAt >= STARVED_MS && start <= next * pieceLength + MAX_SKIP
+    return now() - this.#requestedAt >= STARVED_MS && start <= next * pieceLength + MAX_SKIP
   }
 
-  /** These were asked for. */
-  gathered(requests: readonly Request[]): void {
+  /** Notes requests that were sent. */
+  noteRequests(requests: readonly Request[]): void {
     if (requests.length === 0) return
     for (const { piece } of requests) this.#highest = Math.max(this.#highest, piece.index)
-    this.#gatheredAt = this.#options.now()
+    this.#requestedAt = this.#options.now()
     this.#idle = false
     this.#busyAt = undefined
   }
 
-  /** @param idle whether nothing is being fetched */
+  /** @param idle true if nothing is being fetched */
   tick(now: number, idle: boolean): void {
     this.#busyAt = idle ? (this.#busyAt ?? now) : undefined
     const before = this.#idle
@@ -107,7 +107,7 @@ export class WebOrder implements FetcherPieces {
     if (this.#idle && !before && this.#options.streams.mode === 'whole') this.#version++
   }
 
-  #following(): number {
+  #findNext(): number {
     const { pieceCount, pieceLength, streams, wants } = this.#options
     this.#next = Math.max(this.#next, Math.ceil(streams.position / pieceLength))
     while (this.#next < pieceCount && !wants(this.#next)) this.#next++

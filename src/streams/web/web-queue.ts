@@ -7,19 +7,19 @@ export interface WebQueueOptions {
   readonly clock: Clock
   readonly pieceLength: number
   readonly owner: RunOwner
-  /** Runs that may be fetched at once. */
+  /** Returns the number of runs that may be fetched at once. */
   readonly lanes: () => number
-  /** How much lies between what was fetched last and a run: of those that wait, the nearest comes first. */
+  /** Returns the distance of a run from the last fetched byte. The nearest run comes first. */
   readonly distance: (run: WebRun) => number
   /** Fetches all of a run, or rejects with a WebFault. */
   readonly fetch: (run: WebRun) => Promise<void>
-  /** A run has ended: what is left of it did not come, because of `fault` or because no reader needs it. */
+  /** Called at the end of a run, with the requests that were not answered and the reason, if there is one. */
   readonly onEnd: (left: readonly Request[], fault: WebFault | undefined) => void
 }
 
-/** Bytes of a run at most: one request asks for no more. */
+/** Maximum bytes of a run, and so of one HTTP request. */
 const MAX_RUN_BYTES = 4 << 20
-/** Milliseconds in which blocks are collected, as pieces are admitted one by one and requested together. */
+/** Milliseconds in which blocks are collected for a run, as pieces are admitted one by one. */
 const GATHER_MS = 1
 
 /** Gathers blocks into runs, and fetches a few of these at once. */
@@ -46,19 +46,19 @@ export class WebQueue {
     return this.#lanes.size === 0
   }
 
-  /** The piece of the last block that was gathered and is not asked for yet. */
+  /** The piece of the last collected block that is not requested yet. */
   get last(): number | undefined {
     return this.#gathered.at(-1)?.piece.index
   }
 
-  /** Blocks to be fetched soon. */
+  /** Adds blocks to fetch. */
   add(requests: readonly Request[]): void {
     if (requests.length === 0) return
     this.#gathered.push(...requests)
     this.#timer ??= this.#options.clock.setTimeout(() => this.#dispatch(), GATHER_MS)
   }
 
-  /** Drops what is not being fetched yet. @returns what that was */
+  /** Drops the blocks that are not being fetched. @returns their requests */
   clear(): Request[] {
     this.#options.clock.clearTimeout(this.#timer)
     this.#timer = undefined
@@ -73,7 +73,7 @@ export class WebQueue {
     for (const run of this.#lanes) if (reason || !run.wanted) run.control.abort(reason)
   }
 
-  /** Ends it all. */
+  /** Aborts all runs and drops the others. */
   close(): void {
     this.clear()
     for (const run of this.#lanes) run.control.abort()

@@ -7,24 +7,24 @@ import type { BlockWriter } from '../piece-buffer.ts'
 export interface RunOwner {
   /** Returns true while the block is requested. */
   wants(request: Request): boolean
-  /** Where it belongs, or null to pass over it. */
+  /** Returns the memory for a block, or null to skip it. */
   place(request: Request, writer: BlockWriter): Uint8Array | null
-  /** It is in its place, whole. */
+  /** Called when a block is complete in its place. */
   onPlaced(request: Request): void
-  /** It came, and went nowhere. */
+  /** Called when a block was received and skipped. */
   onRefused(request: Request): void
 }
 
-/** Blocks that follow each other in the torrent, written into their places as their bytes come. */
+/** Adjacent blocks of a torrent, written to their places as their bytes arrive. */
 export class WebRun implements BlockWriter {
-  /** Aborts what is under way for it. */
+  /** Aborts the requests of this run. */
   readonly control = new AbortController()
   readonly #requests: Request[]
   readonly #pieceLength: number
   readonly #owner: RunOwner
-  /** The block that comes next, or is coming. */
+  /** The current block. */
   #next = 0
-  /** Bytes of it that have come. */
+  /** Bytes of it that have arrived. */
   #filled = 0
   #place: Uint8Array | null = null
 
@@ -35,7 +35,7 @@ export class WebRun implements BlockWriter {
     this.#owner = owner
   }
 
-  /** What is still to come of it. */
+  /** The requests that are not answered yet. */
   get requests(): Request[] {
     return this.#requests.slice(this.#next)
   }
@@ -45,20 +45,20 @@ export class WebRun implements BlockWriter {
     return this.requests.some(request => this.#owner.wants(request))
   }
 
-  /** The next byte that it needs, from the torrent's start. */
+  /** The position of the next byte, from the torrent's start. */
   get position(): number {
     const request = this.#requests[this.#next]!
     return startOf(request, this.#pieceLength) + this.#filled
   }
 
-  /** Bytes from there to its end. */
+  /** Remaining bytes. */
   get left(): number {
     const last = this.#requests.at(-1)
     if (this.#next >= this.#requests.length || !last) return 0
     return startOf(last, this.#pieceLength) + last.piece.blockLength(last.block) - this.position
   }
 
-  /** Removes blocks at either end that are no longer wanted. No bytes of the run may be on their way. */
+  /** Removes blocks at either end that are no longer wanted. No bytes of the run may be in flight. */
   trim(): void {
     const owner = this.#owner
     const some = () => this.#next < this.#requests.length
@@ -66,7 +66,7 @@ export class WebRun implements BlockWriter {
     while (this.#filled === 0 && some() && !owner.wants(this.#requests[this.#next]!)) this.#next++
   }
 
-  /** The next bytes; those past the end are left out. */
+  /** Writes the next bytes. Bytes beyond the end are ignored. */
   write(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length && this.#next < this.#requests.length; ) {
       const step = this.#begin(bytes.length - at)
@@ -76,7 +76,7 @@ export class WebRun implements BlockWriter {
     }
   }
 
-  /** The next `length` bytes are zeros. */
+  /** Writes `length` zeros. */
   zeros(length: number): void {
     for (let at = 0; at < length && this.#next < this.#requests.length; ) {
       const step = this.#begin(length - at)
@@ -91,7 +91,7 @@ export class WebRun implements BlockWriter {
     if (request?.piece.index === index && request.block * BLOCK_LENGTH === begin) this.#place = null
   }
 
-  /** @returns how many of so many bytes belong to the block that comes next */
+  /** @returns how many of the next `most` bytes belong to the current block */
   #begin(most: number): number {
     const request = this.#requests[this.#next]!
     if (this.#filled === 0) this.#place = this.#owner.place(request, this)
@@ -111,7 +111,7 @@ export class WebRun implements BlockWriter {
   }
 }
 
-/** Sorts blocks into runs without gaps, of so many bytes at most. */
+/** Sorts blocks into runs without gaps, of at most `most` bytes. */
 export function runsOf(requests: readonly Request[], pieceLength: number, most: number): Request[][] {
   const sorted = [...requests].sort((a, b) => startOf(a, pieceLength) - startOf(b, pieceLength))
   const runs: Request[][] = []

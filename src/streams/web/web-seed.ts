@@ -17,22 +17,22 @@ import { MAX_MISSES, WebRests } from './web-rests.ts'
 import type { WebSeedOptions } from './web-seed-options.ts'
 
 /**
- * Fetches blocks over HTTP from one web seed, which has everything and never chokes. Emits `answered` when it is of
- * use, and `warning` with a PeerError when it is not: then it, or the file that could not be had, rests for a while.
+ * Fetches blocks over HTTP from one web seed, which has all pieces and never chokes. Emits `answered` when it becomes useful,
+ * and `warning` with a PeerError when it or a file fails. It then rests for a while, or only the file.
  *
  * in            nothing; it takes runs of blocks from its source as it has room
  * out           Block: the last that arrived of a piece, and one whenever another 64 of a piece have arrived
- * backpressure  asks for nothing that its source does not admit; reads on as its ByteLimit says
- * fails with    nothing: whatever goes wrong is tried again
+ * backpressure  requests only blocks that its source admits; reads as its ByteLimit permits
+ * fails with    nothing: every failure is retried later
  * BEP           17, 19
  */
 export class WebSeed extends Readable<Block> implements Fetcher {
   readonly name: string
   readonly peerChoking = false
   readonly peerPieces: WebOrder
-  /** It gave an answer that was of use, since the last that was none. */
+  /** True if its last response was useful. */
   active = false
-  /** Bytes of blocks that came and were asked for; bytes that came and were of no use. */
+  /** Bytes of requested blocks; received bytes that were useless. */
   downloaded = 0
   wasted = 0
   readonly #options: WebSeedOptions
@@ -57,11 +57,11 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       trust: 'remote',
       ...options,
       now: () => clock.now(),
-      onAnswer: key => this.#answered(key),
+      onAnswer: key => this.#onAnswer(key),
       onBytes: (bytes, useless) => {
         if (useless) {
           this.wasted += bytes
-          this.#patience.passed(bytes, clock.now())
+          this.#patience.onSkipped(bytes, clock.now())
         }
         return this.#gate.pass(bytes)
       },
@@ -78,31 +78,31 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       clock,
       pieceLength,
       owner: {
-        wants: request => this.#current(request) !== undefined,
-        place: (request, writer) => this.#current(request)?.piece.place(request.block, writer) ?? null,
-        onPlaced: request => this.#placed(request),
-        onRefused: request => this.#refused(request),
+        wants: request => this.#findCurrent(request) !== undefined,
+        place: (request, writer) => this.#findCurrent(request)?.piece.place(request.block, writer) ?? null,
+        onPlaced: request => this.#onPlaced(request),
+        onRefused: request => this.#onRefused(request),
       },
       lanes: () => streams.lanes,
       distance: run => streams.distance(site.part(run.position, 1)),
       fetch: run => this.#lane.fetch(run),
-      onEnd: (left, fault) => this.#ended(left, fault),
+      onEnd: (left, fault) => this.#onRunEnd(left, fault),
     })
   }
 
-  /** Tells its source what it has, and begins. */
+  /** Announces its pieces to the source, and begins. */
   start(): this {
     this.#options.source.onBitfield(this, new Bitfield(this.bits.size))
     this.fill()
     return this
   }
 
-  /** What it has now. */
+  /** The pieces that it has now. */
   get bits(): Bitfield {
     return this.#files.bits
   }
 
-  /** How long a block usually takes. Not known of a server that sends whole files: to ask it sooner changes nothing. */
+  /** The mean time of a block. It is unknown for a server that sends whole files, as earlier requests change nothing there. */
   get window(): Pick<RequestWindow, 'meanWaitMs'> {
     return this.#lane.streams.mode === 'whole' ? {} : this.#options.window
   }
@@ -116,7 +116,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     return this.#requests.count
   }
 
-  /** Half a window at least, unless it has begun to gather: requests are to be long. */
+  /** At least half a window, unless a run is being collected, so that HTTP requests are long. */
   get room(): number {
     if (!this.ready || this.#queue.full) return 0
     const { size } = this.#options.window
@@ -127,12 +127,12 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   }
 
   get ready(): boolean {
-    return !this.snubbed && !this.#link.hasLeft && !this.#rests.resting
+    return !this.snubbed && !this.#link.hasLeft && !this.#rests.isResting
   }
 
   /** True while it gets no requests. */
   get resting(): boolean {
-    return this.#rests.resting || this.bits.count === 0
+    return this.#rests.isResting || this.bits.count === 0
   }
 
   offers(index: number): boolean {
@@ -159,20 +159,20 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     if (this.room > 0) this.fill()
   }
 
-  /** Gives the requests of a seed that lets us wait to others. To be called now and then. */
+  /** Returns the requests of a slow seed to the source. Called several times a second. */
   tick(now: number, timeout: number): void {
-    if (this.#gate.isHolding) this.#patience.arrived(now, false)
+    if (this.#gate.isHolding) this.#patience.onArrival(now, false)
     const before = this.bits
     if (this.#files.expire(now)) {
       this.#options.source.onBitfield(this, before)
       this.fill()
     }
     this.peerPieces.tick(now, this.outstanding === 0 && this.#queue.idle)
-    if (this.#rests.resting) {
-      if (this.#rests.end(now)) this.fill()
+    if (this.#rests.isResting) {
+      if (this.#rests.endIfDue(now)) this.fill()
       return
     }
-    const verdict = this.#patience.look(now, this.#requests.firstCounting?.at, timeout)
+    const verdict = this.#patience.check(now, this.#requests.firstCounting?.at, timeout)
     if (verdict === 'snubbed') {
       this.#options.window.onSnub()
       this.#link.loseAll(this.#requests)
@@ -183,7 +183,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     }
   }
 
-  /** It gave wrong bytes: nothing is asked of it for an hour, doubled each time. */
+  /** Sends no requests for an hour after wrong bytes, doubled each time. */
   ban(reason: string): void {
     if (this.#link.hasLeft || !this.#rests.ban(this.#options.clock.now())) return
     const fault = new WebFault('ERR_BANNED', reason)
@@ -200,36 +200,36 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   #gather(requests: readonly Request[]): void {
     for (const request of requests) this.#requests.add(request)
-    this.peerPieces.gathered(requests)
+    this.peerPieces.noteRequests(requests)
     this.#queue.add(requests)
   }
 
-  #ended(left: readonly Request[], fault: WebFault | undefined): void {
+  #onRunEnd(left: readonly Request[], fault: WebFault | undefined): void {
     if (this.#link.hasLeft) return
     if (fault) this.#fail(fault)
     this.#lose(left)
-    if (this.peerPieces.turned) this.#lose(this.#queue.clear()) // what waits may not be next any more
+    if (this.peerPieces.hasFileChanged) this.#lose(this.#queue.clear()) // other pieces come next
     if (this.room > 0) this.fill()
   }
 
-  /** A file, or all, cannot be had from there now. */
+  /** Lets the failed file, or the whole web seed, rest. */
   #fail(fault: WebFault): void {
     const now = this.#options.clock.now()
     if (fault.key === undefined) {
-      if (this.#rests.fail(now, fault.after)) this.#rest(fault)
+      if (this.#rests.begin(now, fault.after)) this.#rest(fault)
       return
     }
     const before = this.bits
-    if (!this.#files.fail(fault.key, now)) return // another lane said so
+    if (!this.#files.markMissing(fault.key, now)) return // another lane reported it
     this.#options.source.onBitfield(this, before)
     this.#lose(this.#requests.filter(({ piece }) => !this.bits.has(piece.index)))
     if (this.bits.count === 0) this.active = false
     this.#warn(fault)
-    if (!this.#rests.miss(now)) return
+    if (!this.#rests.countMiss(now)) return
     this.#rest(new WebFault('ERR_MESSAGE', `${MAX_MISSES} files in a row cannot be had`))
   }
 
-  /** Nothing is asked of it until its rest is over. */
+  /** Begins a rest: no requests are sent until it is over. */
   #rest(fault: WebFault): void {
     this.active = false
     this.#lose(this.#queue.clear())
@@ -241,7 +241,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     this.emit('warning', error)
   }
 
-  /** Others are to fetch these, as far as they are still waited for. */
+  /** Returns requests to the source that are still open. */
   #lose(requests: readonly Request[]): void {
     const lost = requests.filter(
       request => this.#requests.get(request.piece.index, request.block) === request,
@@ -250,21 +250,21 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     this.#link.lose(lost)
   }
 
-  #current({ piece, block }: Request): Request | undefined {
+  #findCurrent({ piece, block }: Request): Request | undefined {
     const current = this.#requests.get(piece.index, block)
     return current?.piece === piece ? current : undefined
   }
 
-  #placed(asked: Request): void {
-    const request = this.#current(asked)
+  #onPlaced(asked: Request): void {
+    const request = this.#findCurrent(asked)
     if (!request) return // cancelled while it came in: it is written, but does not count
     const { piece, block } = request
     const { window, clock } = this.#options
     const now = clock.now()
     const length = piece.blockLength(block)
     this.#requests.drop(request)
-    this.#patience.arrived(now)
-    this.#rests.arrived()
+    this.#patience.onArrival(now)
+    this.#rests.onArrival()
     this.downloaded += length
     window.onBlock(length, now - request.at, now)
     this.#link.arrive(request)
@@ -272,19 +272,19 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     if (this.room > 0) this.fill()
   }
 
-  #refused(asked: Request): void {
+  #onRefused(asked: Request): void {
     const { piece, block } = asked
     this.wasted += piece.blockLength(block)
-    const request = this.#current(asked)
+    const request = this.#findCurrent(asked)
     if (!request) return
     if (piece.states[block] !== BLOCK.arrived) this.#lose([request])
     else this.#requests.drop(request)
   }
 
-  #answered(key: number): void {
-    this.#files.answered(key)
+  #onAnswer(key: number): void {
+    this.#files.markFound(key)
     this.#queue.begin()
-    if (this.active || this.resting) return // what another lane was told counts more
+    if (this.active || this.resting) return // a failure of another lane takes precedence
     this.active = true
     this.emit('answered')
   }

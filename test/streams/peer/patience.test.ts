@@ -3,11 +3,11 @@ import { Patience } from '../../../src/streams/peer/patience.ts'
 
 t.test('a request counts as dropped when later ones were answered, and none as old for a while', async t => {
   const patience = new Patience()
-  patience.begin(0)
+  patience.restartSilence(0)
   t.equal(patience.findDropped(0, 10), undefined)
-  patience.answer(20, 30)
+  patience.onAnswer(20, 30)
   t.equal(patience.findDropped(0, 250), undefined)
-  patience.answer(10, 1000)
+  patience.onAnswer(10, 1000)
   t.equal(patience.findDropped(0, 3500), undefined, 'one as old was answered 2.5 s ago')
   t.equal(patience.findDropped(0, 3501), 20, 'all that were sent before the one that was answered')
   t.equal(patience.findDropped(25, 3502), undefined)
@@ -15,16 +15,16 @@ t.test('a request counts as dropped when later ones were answered, and none as o
 
 t.test('without a later answer no request counts as dropped, however long it takes', async t => {
   const patience = new Patience()
-  patience.begin(0)
-  patience.answer(0, 100)
+  patience.restartSilence(0)
+  patience.onAnswer(0, 100)
   for (let now = 0; now < 1e6; now += 250) t.equal(patience.findDropped(5, now), undefined)
 })
 
 t.test('a peer with the fast extension rejects what it drops, and gets ten seconds', async t => {
   const patience = new Patience()
   patience.fast = true
-  patience.begin(0)
-  patience.answer(20, 30)
+  patience.restartSilence(0)
+  patience.onAnswer(20, 30)
   t.equal(patience.findDropped(0, 250), undefined)
   t.equal(patience.findDropped(0, 10_250), undefined)
   t.equal(patience.findDropped(0, 10_251), 20)
@@ -39,60 +39,60 @@ t.test(
       [9000, 10_000],
     ] as const) {
       const patience = new Patience()
-      patience.begin(0)
-      patience.answer(0, pause)
-      t.equal(patience.probes(pause), false)
-      t.equal(patience.probes(pause + wait - 1), false, `${pause}`)
-      t.equal(patience.probes(pause + wait), true, `${pause}`)
+      patience.restartSilence(0)
+      patience.onAnswer(0, pause)
+      t.equal(patience.isProbeDue(pause), false)
+      t.equal(patience.isProbeDue(pause + wait - 1), false, `${pause}`)
+      t.equal(patience.isProbeDue(pause + wait), true, `${pause}`)
     }
     const patience = new Patience()
-    patience.begin(0)
-    patience.answer(0, 9000)
-    patience.begin(100_000)
-    t.equal(patience.probes(100_000), false)
-    t.equal(patience.probes(102_500), true)
+    patience.restartSilence(0)
+    patience.onAnswer(0, 9000)
+    patience.restartSilence(100_000)
+    t.equal(patience.isProbeDue(100_000), false)
+    t.equal(patience.isProbeDue(102_500), true)
   },
 )
 
 t.test('the time of a dropped request does not count as a pause of the peer', async t => {
   const patience = new Patience()
-  patience.begin(0)
-  patience.answer(8000, 8050) // asked for again at 8 s
-  t.equal(patience.probes(8050), false)
-  t.equal(patience.probes(8050 + 2500), true)
+  patience.restartSilence(0)
+  patience.onAnswer(8000, 8050) // asked for again at 8 s
+  t.equal(patience.isProbeDue(8050), false)
+  t.equal(patience.isProbeDue(8050 + 2500), true)
 })
 
 t.test('a silent peer is probed less and less often, until it answers', async t => {
   const patience = new Patience()
-  patience.begin(0)
+  patience.restartSilence(0)
   const probed: number[] = []
-  for (let now = 0; now <= 70_000; now += 250) if (patience.probes(now)) probed.push(now)
+  for (let now = 0; now <= 70_000; now += 250) if (patience.isProbeDue(now)) probed.push(now)
   t.same(probed, [2500, 7500, 17_500, 33_500, 49_500, 65_500])
-  t.equal(patience.silence(70_000), 70_000)
-  patience.answer(65_500, 70_000)
-  t.equal(patience.silence(70_000), 0)
-  t.equal(patience.probes(72_000), false)
+  t.equal(patience.getSilence(70_000), 70_000)
+  patience.onAnswer(65_500, 70_000)
+  t.equal(patience.getSilence(70_000), 0)
+  t.equal(patience.isProbeDue(72_000), false)
 })
 
 t.test('a peer that rejects everything rests for longer each time, until a block or an unchoke', async t => {
   const patience = new Patience()
-  patience.reject(2, 0)
+  patience.onReject(2, 0)
   t.equal(patience.isResting, false, 'it takes two')
   const rests: number[] = []
   let now = 0
   for (let times = 0; times < 5; times++) {
     const from = now
-    patience.reject(0, now)
+    patience.onReject(0, now)
     t.equal(patience.isResting, true)
-    while (!patience.endsRest(now)) now += 250
+    while (!patience.endRestIfDue(now)) now += 250
     rests.push(now - from)
     t.equal(patience.isResting, false)
-    t.equal(patience.endsRest(now), false, 'once')
+    t.equal(patience.endRestIfDue(now), false, 'once')
   }
   t.same(rests, [1000, 2000, 4000, 8000, 8000])
-  patience.reject(0, now)
-  patience.renew(now)
+  patience.onReject(0, now)
+  patience.onProgress(now)
   t.equal(patience.isResting, false)
-  patience.reject(0, now)
-  t.equal(patience.endsRest(now + 1000), true, 'and it begins anew')
+  patience.onReject(0, now)
+  t.equal(patience.endRestIfDue(now + 1000), true, 'and it begins anew')
 })

@@ -1,0 +1,70 @@
+/**
+ * Classes of streamx, as base classes of stages, with our errors.
+ *
+ * streamx reports a stream that closed before its end as a StreamError: STREAM_DESTROYED from `for await`, PREMATURE_CLOSE to
+ * the callback and the streams of `pipe`. A stage reports a StorageError with ERR_ABORTED instead, with that error as cause.
+ */
+import { StorageError } from '../errors.ts'
+
+type Callback = (error?: Error | null) => void
+type Class<T> = new (options?: object) => T
+
+interface Destroyable {
+  destroy(error?: Error | null): void
+}
+
+interface Iterable extends Destroyable {
+  pipe(target: unknown, done?: Callback): unknown
+  [Symbol.asyncIterator](): AsyncIterableIterator<unknown>
+}
+
+/** Returns a class of streams that fail with our error when a pipe closes early. @param base a class of streamx */
+export function withAbortErrors(base: unknown): unknown {
+  return class extends (base as Class<Destroyable>) {
+    override destroy(error?: Error | null): void {
+      super.destroy(error && abortErrorOf(error))
+    }
+  }
+}
+
+/** Does the same for a class with a readable side: its loops and the callbacks of its pipes get our error, too. */
+export function withReadErrors(base: unknown): unknown {
+  return class extends (withAbortErrors(base) as Class<Iterable>) {
+    override pipe(target: unknown, done?: Callback): unknown {
+      // pipeline of Node passes options in place of a callback
+      if (typeof done !== 'function') return super.pipe(target, done)
+      return super.pipe(target, error => done(error && abortErrorOf(error)))
+    }
+
+    override [Symbol.asyncIterator](): AsyncIterableIterator<unknown> {
+      const iterator = super[Symbol.asyncIterator]()
+      const fail = (error: Error) => {
+        throw abortErrorOf(error)
+      }
+      return {
+        next: () => iterator.next().catch(fail),
+        return: () => iterator.return!().catch(fail),
+        [Symbol.asyncIterator]() {
+          return this
+        },
+      }
+    }
+  }
+}
+
+/** Returns true if a stage failed because a stage that it is piped with closed before its end. */
+export function isEarlyClose(error: Error): boolean {
+  return [error, error.cause].some(
+    each => (each as NodeJS.ErrnoException | undefined)?.code === 'PREMATURE_CLOSE',
+  )
+}
+
+/** Returns an error as it is, and that of streamx for a stream that closed early as one of ours. */
+function abortErrorOf(error: Error): Error {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'STREAM_DESTROYED')
+    return new StorageError('ERR_ABORTED', 'the stream was destroyed before its end', error)
+  if (code !== 'PREMATURE_CLOSE') return error
+  const side = error.message.startsWith('Writable') ? 'sink' : 'source'
+  return new StorageError('ERR_ABORTED', `the ${side} was closed before its end`, error)
+}
