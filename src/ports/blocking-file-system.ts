@@ -4,8 +4,8 @@ import { systemPath } from '../codec/byte-names.ts'
 import type { FileHandle, FileState, FileStats, FileSystem } from './file-system.ts'
 
 /**
- * A file system whose promises are settled when they are returned. A call costs a tenth of what it costs
- * `nodeFileSystem`, but blocks the thread until the disk has answered.
+ * A file system that returns settled promises. A call costs a tenth of one of `nodeFileSystem`, but blocks the thread until
+ * the disk has answered.
  */
 export const blockingFileSystem: FileSystem = {
   constants: fs.constants,
