@@ -171,6 +171,32 @@ function failUnsorted(at: number): never {
   failAt(`more than ${MAX_UNSORTED_KEYS} keys in an unsorted dictionary`, at)
 }
 
+/**
+ * Locates the values of a long dictionary at the keys in `wanted`. The bytes must have been validated, without repeated
+ * keys.
+ */
+export function* locate(bytes: Buffer, start: number, wanted: ReadonlySet<string>): Steps<Map<string, Span>> {
+  const spans = new Map<string, Span>()
+  const longest = Math.max(...[...wanted].map(key => key.length))
+  let items = 0
+  for (let at = start + 1; bytes[at] !== END; ) {
+    const key = stringSpan(bytes, at)
+    at = key.end
+    let depth = 0
+    do {
+      const byte = bytes[at]
+      if (byte === DICT || byte === LIST) depth++
+      if (byte === END) depth--
+      at = byte === DICT || byte === LIST || byte === END ? at + 1 : scalarEnd(bytes, at)
+      if (++items % ITEMS_PER_STEP === 0) yield
+    } while (depth > 0)
+    if (key.end - key.start > longest) continue
+    const name = bytes.toString('latin1', key.start, key.end)
+    if (wanted.has(name)) spans.set(name, { start: key.end, end: at })
+  }
+  return spans
+}
+
 /** Returns the end of the value at `start`. The bytes must have been validated. */
 export function valueEnd(bytes: Uint8Array, start: number): number {
   let depth = 0
@@ -180,9 +206,13 @@ export function valueEnd(bytes: Uint8Array, start: number): number {
     if (byte === DICT || byte === LIST) depth++
     if (byte === END) depth--
     if (byte === DICT || byte === LIST || byte === END) at++
-    else at = byte === INTEGER ? integerEnd(bytes, at) : stringSpan(bytes, at).end
+    else at = scalarEnd(bytes, at)
   } while (depth > 0)
   return at
+}
+
+function scalarEnd(bytes: Uint8Array, start: number): number {
+  return bytes[start] === INTEGER ? integerEnd(bytes, start) : stringSpan(bytes, start).end
 }
 
 /** Returns the values of a short dictionary by key. The bytes must have been validated. */

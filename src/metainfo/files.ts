@@ -1,12 +1,13 @@
 /** Reads the file or the list of files of an `info` dictionary (BEP 3), with attributes (BEP 47). */
 import { DICT, LIST } from '../codec/bencode-grammar.ts'
-import { dictSpans, type Scan, type Steps, valueEnd } from '../codec/bencode-scan.ts'
+import { dictSpans, type Steps, valueEnd } from '../codec/bencode-scan.ts'
 import { BencodeView, valueAt } from '../codec/bencode-view.ts'
 import { quote } from '../codec/quote.ts'
 import { describe, Fields } from './fields.ts'
 import type { FileEntry } from './metainfo.ts'
 import { PathSet } from './path-set.ts'
 import { checkLength, type RawPath, safePath } from './paths.ts'
+import { PlainFiles } from './plain-files.ts'
 import type { Limits, Reading } from './reading.ts'
 import { namesBelow, pathKey, RespelledFile } from './respelled-file.ts'
 
@@ -26,18 +27,17 @@ export interface FileList {
   readonly info: Fields
   /** A view of `info`, which was validated. */
   readonly view: BencodeView
-  /** A scan of `info`, used to count the files. */
-  readonly scan: Scan
   /** The torrent's name. */
   readonly root: string
 }
 
 type Draft = { -readonly [Key in keyof FileEntry]: FileEntry[Key] }
 
-/** The position of a file in the list. */
+/** The position of a file in the list, and its bytes. */
 interface Place {
   readonly index: number
   readonly start: number
+  readonly end: number
 }
 
 /** Reads the file of a single-file torrent. It has the torrent's name. */
@@ -49,25 +49,26 @@ export function readSingle(info: Fields, root: string): FileEntry[] {
 /** Reads the files of a multi-file torrent. Throws ERR_METAINFO, ERR_PATH or ERR_BENCODE. */
 export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]> {
   const { info, root, view } = list
-  const count = yield* countFiles(list, reading.limits)
-  const starts = new Int32Array(count)
+  const starts = yield* findFiles(list, reading.limits)
+  const count = starts.length - 1
   const files = new Array<FileEntry>(count)
   const paths = new PathSet()
+  const plain = new PlainFiles(view.bytes, root, reading.portable)
   let offset = 0
   let work = 0
-  for (let start = view.span('files')!.start + 1, index = 0; index < count; index++) {
-    const end = valueEnd(view.bytes, start)
+  for (let index = 0; index < count; index++) {
+    const start = starts[index]!
+    const end = starts[index + 1]!
     if (view.bytes[start] !== DICT) {
       const item = describe(valueAt(view.bytes, { start, end }))
       info.fail('files', `dictionaries, got ${item} at ${index} in it`, `a list of ${count}`)
     }
-    const { file, name } = readFile(list, { index, start }, offset, reading)
+    const { file, name } =
+      plain.read(start, end, offset) ?? readFile(list, { index, start, end }, offset, reading)
     if (!file.pad) paths.reserve(name)
     files[index] = file
     offset += file.length
-    starts[index] = start
     work += end - start + FILE_COST_BYTES
-    start = end
     if (work < BYTES_PER_STEP) continue
     work = 0
     yield
@@ -81,28 +82,50 @@ export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]>
       if (file.pad || replaced[index] !== turn) continue
       const name = file.path.slice(root.length + 1)
       const own = paths.claim(name)
-      if (own !== name) files[index] = renamed(file, own, list, { index, start: starts[index]! }, reading)
+      if (own !== name)
+        files[index] = renamed(
+          file,
+          own,
+          list,
+          { index, start: starts[index]!, end: starts[index + 1]! },
+          reading,
+        )
     }
   }
   return files
 }
 
-/** Validates and counts the files. */
-function* countFiles({ info, scan, view }: FileList, { advice, maxFiles }: Limits): Steps<number> {
+/** Returns the start of each file, and the end of the last one. */
+function* findFiles({ info, view }: FileList, { advice, maxFiles }: Limits): Steps<Int32Array> {
   const { start, end } = view.span('files')!
   if (view.bytes[start] !== LIST) info.fail('files', 'a list')
+  let starts: Int32Array = new Int32Array(1024)
   let count = 0
+  let work = 0
   for (let at = start + 1; at < end - 1; count++) {
-    const next = yield* scan.value(at)
+    const next = valueEnd(view.bytes, at)
     if (next - at > MAX_FILE_BYTES) {
       info.fail('files', `at most ${MAX_FILE_BYTES} bytes for a file`, `${next - at} at ${count} in it`)
     }
+    if (count + 1 === starts.length) starts = grown(starts)
+    starts[count] = at
+    starts[count + 1] = next
+    work += next - at
     at = next
+    if (work < BYTES_PER_STEP) continue
+    work = 0
+    yield
   }
   if (count === 0) info.fail('files', 'at least one file')
   if (count > MAX_FILES) info.fail('files', `at most ${MAX_FILES} files`, `a list of ${count}`)
   if (count > maxFiles) info.fail('files', `at most ${maxFiles} files${advice}`, `a list of ${count}`)
-  return count
+  return starts.subarray(0, count + 1)
+}
+
+function grown(numbers: Int32Array): Int32Array {
+  const more = new Int32Array(2 * numbers.length)
+  more.set(numbers)
+  return more
 }
 
 function fieldsAt({ info, view }: FileList, { index, start }: Place, reading: Reading): Fields {

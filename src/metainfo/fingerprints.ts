@@ -25,6 +25,14 @@ export class Fingerprinter {
     return this
   }
 
+  /** Returns a copy, to which other text can be added. */
+  copy(): Fingerprinter {
+    const copy = new Fingerprinter()
+    copy.#high = this.#high
+    copy.#low = this.#low
+    return copy
+  }
+
   /** The fingerprint of all text added so far. */
   get value(): Fingerprint {
     return { high: mixed(this.#high ^ (this.#low >>> 15)), low: mixed(this.#low ^ (this.#high >>> 13)) }

@@ -1,6 +1,6 @@
 /** Reads the `info` dictionary of a torrent (BEP 3). */
 import { bytes } from '../codec/bencode.ts'
-import { Scan, type Steps } from '../codec/bencode-scan.ts'
+import { locate, type Steps } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
 import { InputError } from '../errors.ts'
 import { Fields } from './fields.ts'
@@ -36,10 +36,10 @@ type Content =
   | 'multiFile'
   | 'private'
 
-/** Reads `info`. @param raw the validated bytes of `info`; hashes and names in the result are views into it */
+/** Reads `info`. @param raw the validated bytes of `info`, without repeated keys; hashes and names in the result are views into it */
 export function* readInfo(raw: Buffer, infoHash: Buffer, reading: Reading): Steps<Pick<Metainfo, Content>> {
-  const { limits, warn } = reading
-  const { spans } = (yield* new Scan(raw, limits).dict(0, INFO_KEYS))!
+  const { warn } = reading
+  const spans = yield* locate(raw, 0, INFO_KEYS)
   const view = new BencodeView(raw, spans)
   const info: Fields = new Fields(view, 'info', warn)
   if (info.get('pieces') === undefined && info.get('meta version') === 2) {
@@ -53,7 +53,7 @@ export function* readInfo(raw: Buffer, infoHash: Buffer, reading: Reading): Step
   const { name, ...spelledName } = readName(info, infoHash, reading)
   const multiFile = spans.has('files')
   if (multiFile && spans.has('length')) warn('info: has both files and length, length is ignored')
-  const list = { info, view, scan: new Scan(raw, limits), root: name }
+  const list = { info, view, root: name }
   const files = multiFile ? yield* readFiles(list, reading) : readSingle(info, name)
   const last = files.at(-1)!
   const length = last.offset + last.length

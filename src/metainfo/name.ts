@@ -21,12 +21,17 @@ const INVALID_ON_POSIX = new RegExp(`/|${INVISIBLE.source}`, 'gu')
 const INVALID_ON_WINDOWS = /[<>:"|?*\\]/g
 const RESERVED_ON_WINDOWS = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\.|$)/i
 
+/** Returns true for a name that Windows reserves for a device, with any extension. */
+export function isReserved(name: string): boolean {
+  return RESERVED_ON_WINDOWS.test(name)
+}
+
 /** Replaces what is invalid in a name. The result is never empty. The caller must reject `.` and `..`. */
 export function safeName(name: string, portable: boolean): string {
   const posix = name.replace(INVALID_ON_POSIX, '_')
   if (!portable) return cut(posix)
   let safe = trimmed(cut(trimmed(posix.replace(INVALID_ON_WINDOWS, '_'))))
-  if (RESERVED_ON_WINDOWS.test(safe)) safe = trimmed(cut(`_${safe}`))
+  if (isReserved(safe)) safe = trimmed(cut(`_${safe}`))
   return safe === '' ? '_' : safe
 }
 

@@ -27,6 +27,9 @@ export class PathSet {
   #directories = 0
   #taken = 0
   #distinct = true
+  /** The directory of the last reserved path, with its last separator: the next path is often in it too. */
+  #directory = ''
+  #directoryPrints = new Fingerprinter()
   /** The next number to try for each name. Without it, a thousand files of one name would need a million tries. */
   readonly #next = new Map<string, number>()
 
@@ -38,8 +41,9 @@ export class PathSet {
   /** Reserves the path that a file will claim. Throws ERR_PATH for more than 500,000 directories. */
   reserve(path: string): void {
     const key = foldPath(path)
-    const prints = new Fingerprinter()
-    for (let start = 0; ; ) {
+    const isNear = key.startsWith(this.#directory)
+    const prints = isNear ? this.#directoryPrints.copy() : new Fingerprinter()
+    for (let start = isNear ? this.#directory.length : 0; ; ) {
       const slash = key.indexOf('/', start)
       if (slash < 0) {
         const file = prints.add(key.slice(start)).value
@@ -51,6 +55,8 @@ export class PathSet {
       if ((this.#paths.get(directory) & DIRECTORY) === 0) this.#addDirectory(directory)
       prints.add('/')
       start = slash + 1
+      this.#directory = key.slice(0, start)
+      this.#directoryPrints = prints.copy()
     }
   }
 
