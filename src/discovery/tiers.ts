@@ -3,7 +3,7 @@ import { shuffled } from '../ports/random.ts'
 /**
  * Orders the trackers of a torrent (BEP 12).
  *
- * Depends on: the tiers in the torrent, random numbers, and which trackers answered.
+ * Inputs: the tiers in the torrent, random numbers, and which trackers answered.
  */
 export class Tiers<T> {
   readonly #tiers: T[][]

@@ -4,9 +4,9 @@ import type { Torrent } from './torrent.ts'
 
 /** Options of `share`. */
 export interface ShareOptions {
-  /** Bytes to upload for each wanted byte. @default no end */
+  /** Bytes to upload for each wanted byte. @default no limit */
   readonly ratio?: number
-  /** Milliseconds to share. @default no end */
+  /** Milliseconds to share. @default no limit */
   readonly time?: number
   readonly clock?: Clock
 }

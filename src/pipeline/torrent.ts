@@ -23,8 +23,8 @@ import { TorrentNetwork } from './torrent/torrent-network.ts'
 import type { TorrentOptions } from './torrent/torrent-options.ts'
 
 /**
- * One torrent, from its metainfo or a magnet link to its last byte, and shared all along. It walks through its states and
- * calls its parts: the network, which is the same in all states, the metadata, and the content once its storage is known.
+ * One torrent, from a metainfo or a magnet link to its last byte, and shared from the start. It has three parts: the network,
+ * which is the same in all states, the metadata, and the content once the storage is known.
  */
 export class Torrent extends EventEmitter<TorrentEvents> {
   /** 20 bytes. */
@@ -38,9 +38,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   readonly #stallTimer: StallTimer
   #content: TorrentContent | undefined
   #files: readonly TorrentFile[] = []
-  /** `checked`: the pieces that were there are known, and the torrent waits for `resume`. */
+  /** `checked`: the existing pieces are known, and the torrent waits for `resume`. */
   #phase: Exclude<TorrentState, 'paused' | 'seeding'> | 'checked' = 'new'
-  /** Settles when everything that `pause` does is done; undefined while the torrent is not paused. */
+  /** Settles when `pause` is complete; undefined while the torrent is not paused. */
   #pausing: Promise<unknown> | undefined
   #closing: Promise<void> | undefined
   #failure: Error | undefined
@@ -61,7 +61,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (this.#metadata.metainfo) this.#onMetainfo(this.#metadata.metainfo)
   }
 
-  /** What the torrent does now. */
+  /** The current state. */
   get state(): TorrentState {
     if (this.#phase !== 'closed' && this.#pausing) return 'paused'
     if (this.#phase === 'checked') return 'checking'
@@ -73,7 +73,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#metadata.require()
   }
 
-  /** The pieces that are verified and at rest. */
+  /** The pieces that are verified and stored. */
   get verified(): Bitfield {
     return this.#content?.pieces.verified ?? new Bitfield(this.#metadata.metainfo?.pieceCount ?? 0)
   }
@@ -83,22 +83,22 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#files
   }
 
-  /** Resolves with the metainfo once it is known; rejects with what ended the torrent before. */
+  /** Resolves with the metainfo once it is known; rejects with the error that ended the torrent before. */
   get ready(): Promise<Metainfo> {
     return this.#ready.promise
   }
 
-  /** Resolves once every wanted piece is verified and at rest; rejects with what ended the torrent before. */
+  /** Resolves once every wanted piece is verified and stored; rejects with the error that ended the torrent before. */
   get done(): Promise<void> {
     return this.#done.promise
   }
 
-  /** True while blocks are exchanged: the pieces that were there are known, and the torrent is not paused. */
+  /** True while blocks are exchanged: the existing pieces are known, and the torrent is not paused. */
   get started(): boolean {
     return this.state === 'downloading' || this.state === 'seeding'
   }
 
-  /** True if every wanted piece is verified and at rest. */
+  /** True if every wanted piece is verified and stored. */
   get complete(): boolean {
     return this.#content?.pieces.complete ?? false
   }
@@ -114,17 +114,17 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.state === 'downloading' && this.#content!.pieces.waitsForPeers
   }
 
-  /** Numbers that describe how far the torrent is. */
+  /** The progress: bytes, rates, peers. */
   get progress(): Progress {
     return progressOf(this.#parts)
   }
 
-  /** The reason why the torrent receives nothing, in words. */
+  /** The reason why the torrent receives no data, in words. */
   get reason(): string {
     return reasonOf(this.#parts)
   }
 
-  /** Fetches the metadata where it is missing, checks what is there, and exchanges blocks. Returns at once; idempotent. */
+  /** Fetches the metadata if it is missing, checks existing files, and exchanges blocks. Returns at once; idempotent. */
   start(): this {
     if (this.#phase !== 'new') return this
     this.#phase = 'metadata'
@@ -136,7 +136,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
-   * Says where the bytes of a torrent go that was made without a storage. Await `ready` before.
+   * Sets the storage of a torrent that was created without one. Await `ready` before.
    * @param metainfo the torrent's own, or one with other paths for the same files, as `findFiles` gives it
    * @throws InputError ERR_USAGE for an invalid argument, or when the torrent has a storage already or is closed
    */
@@ -156,8 +156,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
-   * Closes all connections, tells trackers `stopped`, and requests and gives nothing until `resume`; readers wait. In any
-   * state; idempotent. Resolves when trackers were told and the resume record is saved; never rejects.
+   * Closes all connections, sends `stopped` to trackers, and exchanges nothing until `resume`; readers wait. Works in any state;
+   * idempotent. Resolves when trackers were told and the resume record is saved; never rejects.
    */
   async pause(): Promise<void> {
     if (!this.#pausing && !this.#closing) {
@@ -168,7 +168,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     await this.#pausing
   }
 
-  /** Goes on after `pause`, with the pieces and blocks that are there. Idempotent. */
+  /** Continues after `pause` with the existing pieces and blocks. Idempotent. */
   resume(): this {
     if (!this.#pausing || this.#closing) return this
     this.#pausing = undefined
@@ -180,17 +180,17 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this
   }
 
-  /** Resolves once this piece is verified and at rest; rejects with what ended the torrent before. */
+  /** Resolves once this piece is verified and stored; rejects with the error that ended the torrent before. */
   whenVerified(index: number): Promise<void> {
     return this.ready.then(() => this.#content?.pieces.whenVerified(index))
   }
 
-  /** Looks at each file by its path. Rejects with ERR_CHANGED when wanted pieces are missing since. */
+  /** Checks each file by its path. Rejects with ERR_CHANGED if wanted pieces are missing. */
   async confirm(): Promise<void> {
     await this.#content?.pieces.confirm()
   }
 
-  /** The peers that gave verified bytes of a file, and how many each. */
+  /** Returns the peers that sent verified bytes of a file, with the number of bytes. */
   contributionsTo(fileIndex: number): Contribution[] {
     return this.#content?.pieces.pipeline.contributions.listFor(fileIndex) ?? []
   }
@@ -204,7 +204,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     throw new InputError('ERR_USAGE', 'this torrent has no content yet: await torrent.ready first')
   }
 
-  /** Closes all connections, tells trackers `stopped`, and gives everything back. Idempotent; never rejects. */
+  /** Closes all connections and the storage, and sends `stopped` to trackers. Idempotent; never rejects. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -232,7 +232,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (this.#content && this.#phase === 'metadata') this.#check()
   }
 
-  /** It is decided where the bytes go. */
+  /** Creates the content, as the storage is known. */
   #takeContent(options: ContentOptions, metainfo: Metainfo): void {
     const content = new TorrentContent(metainfo, options, this.#options, this.#network)
     this.#content = content
@@ -244,7 +244,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     forwardEvents(content, this, 'checked', 'verified', 'lost', 'webSeed', 'warning', 'done')
   }
 
-  /** Finds the pieces that are there, and exchanges blocks from then on. */
+  /** Finds existing pieces, and then exchanges blocks. */
   #check(): void {
     this.#phase = 'checking'
     const checked = this.#content!.check().then(() => {
@@ -266,7 +266,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (!content.pieces.finished) content.webSeeds.start()
   }
 
-  /** Looks for peers, and looks at what is late from now on. */
+  /** Looks for peers, and starts the timers. */
   #run(): void {
     this.#stallTimer.restart()
     if (!this.#pausing) this.#ticker.start()
@@ -292,7 +292,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#ticker.stop()
     this.#metadata.end()
     const goodbye = this.#network.close()
-    // first: the caller may not wait long for goodbyes
+    // first, as the caller may not wait long for trackers
     await this.#content?.close(reason).catch(error => {
       reason = this.#failure ?? error
     })

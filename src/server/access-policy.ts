@@ -18,7 +18,7 @@ export interface AccessRequest {
  * its own. A hostile web page can make a browser resolve a foreign name to the server's address (DNS rebinding), but
  * it cannot change the `Host` that the browser then sends.
  *
- * Depends on: the host that the server listens at, as it was given, `*` for any; the token; the fields of `AccessRequest`.
+ * Inputs: the host that the server listens at, as it was given, `*` for any; the token; the fields of `AccessRequest`.
  */
 export class AccessPolicy {
   readonly #host: string

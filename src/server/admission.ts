@@ -36,7 +36,7 @@ export function defaultQuota(group: string): number {
  * Decides on a new connection before its first byte is read: it is admitted, refused, or replaces the connection that is
  * returned.
  *
- * Depends on: the connections, the address group of the new one, the limits, the time.
+ * Inputs: the connections, the address group of the new one, the limits, the time.
  *
  * Idle connections are replaced first: unauthenticated ones before others, then those of the group with the most
  * connections, then the longest idle. After them come stalled ones: their clients have stopped reading. A connection

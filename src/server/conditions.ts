@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 /**
  * Evaluates the conditions of a request in their order of precedence (RFC 9110, 13.2.2): 412, 304, or neither.
  *
- * Depends on: If-Match, If-None-Match, the entity tag, which is strong. A file of a torrent has no modification date, so
+ * Inputs: If-Match, If-None-Match, the entity tag, which is strong. A file of a torrent has no modification date, so
  * If-Modified-Since and If-Unmodified-Since are ignored, as the RFC demands.
  */
 export function conditionOf(headers: IncomingHttpHeaders, etag: string): 412 | 304 | undefined {
@@ -16,7 +16,7 @@ export function conditionOf(headers: IncomingHttpHeaders, etag: string): 412 | 3
 /**
  * True if a Range header applies (RFC 9110, 13.1.5): there is no If-Range, or it holds this entity tag.
  *
- * Depends on: If-Range, the entity tag. A date never matches, because a file of a torrent has none.
+ * Inputs: If-Range, the entity tag. A date never matches, because a file of a torrent has none.
  */
 export function rangeApplies(headers: IncomingHttpHeaders, etag: string): boolean {
   const condition = headers['if-range']

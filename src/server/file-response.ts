@@ -38,7 +38,7 @@ const PLAYABLE_TYPES = /^(audio|video)\//
 /**
  * Plans the response to a request for a file (RFC 9110, 13 to 15).
  *
- * Depends on: the torrent, the index of the file, the method, the conditions and the range in the headers.
+ * Inputs: the torrent, the index of the file, the method, the conditions and the range in the headers.
  */
 export function fileResponseOf(
   { files, infoHash }: Metainfo,

@@ -7,7 +7,7 @@ const MAX_RANGES = 16
  * The ranges that a `Range` header requests of a file of `length` bytes (RFC 9110, 14.1.2), in the requested order.
  * Ranges that overlap or touch are joined. Ranges that begin behind the end of the file are left out.
  *
- * Depends on: the header, the length.
+ * Inputs: the header, the length.
  *
  * @returns 'all' if the header is ignored: it is missing, malformed, of another unit, or has too many ranges; 'none' if
  * it is valid and none of its ranges lies in the file

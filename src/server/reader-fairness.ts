@@ -13,7 +13,7 @@ export const MIN_READ_RATE = 4096
 /**
  * Finds the readers that lose their slots to waiting requests, and the reason: at most one reader for each request.
  *
- * Depends on: the readers and what their clients took, the address groups of the requests, the time in seconds.
+ * Inputs: the readers and what their clients took, the address groups of the requests, the time in seconds.
  *
  * Readers of clients that do not read come first. Then, for a request of a group that has fewer readers, the slowest
  * reader of the group that has the most: many slow readers of one address cannot hold all slots.

@@ -16,7 +16,7 @@ export type Route =
  * What is at the path of these names; undefined for nothing. Paths are compared whole with those of the torrent, so
  * that no spelling of `..` or of a slash comes to mean anything.
  *
- * Depends on: the names, what is on the torrents. The torrent's tree is made at the first request, in turns of the loop.
+ * Inputs: the names, what is on the torrents. The torrent's tree is made at the first request, in turns of the loop.
  */
 export async function routeOf(
   names: readonly string[],

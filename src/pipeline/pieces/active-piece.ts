@@ -1,21 +1,21 @@
 import type { Fetcher, Request } from '../../streams/block-source.ts'
 import { BLOCK, type PieceBuffer } from '../../streams/piece-buffer.ts'
 
-/** When a block that a peer owes us is worth a second request. */
+/** The conditions for a second request for a block. */
 export interface Lateness {
   /** Minimum age of the first request, milliseconds. */
   readonly minAgeMs: number
-  /** The request is this many times as old as that peer usually takes, */
+  /** The age of the request is at least this many times the mean wait of its peer; */
   readonly overdueFactor: number
-  /** or this many times the second peer's usual wait are still to come. */
+  /** or the remaining wait is at least this many times the mean wait of the second peer. */
   readonly gainFactor: number
 }
 
 /**
- * Says which blocks are late. With `hurry`, in the endgame or when a reader waits for just these blocks, after `patience` ms.
+ * Returns the conditions for a late block. With `hurry`, in the endgame or when a reader waits, it is late after `patience` ms.
  *
- * While there are pieces to begin, a peer is idle only because it has none of them. A block that comes twice then takes
- * the place of a new one, so it needs more reason.
+ * Otherwise there are pieces to begin, and a block that comes twice takes the place of a new one, so the conditions are
+ * stricter.
  */
 export function chooseLateness(patience: number, hurry: boolean): Lateness {
   return hurry
@@ -23,14 +23,14 @@ export function chooseLateness(patience: number, hurry: boolean): Lateness {
     : { minAgeMs: 3 * patience, overdueFactor: 4, gainFactor: 2 }
 }
 
-/** A piece under way, and the peers from which its blocks are requested: at most two for each block. */
+/** An active piece, and the peers from which its blocks are requested: at most two for each block. */
 export class ActivePiece {
   readonly buffer: PieceBuffer
-  /** The one peer that may fetch it, when it came wrong before. */
+  /** The only peer that may fetch the piece, after it was wrong once. */
   readonly alone: Fetcher | undefined
-  /** Ends the task that admitted it. */
+  /** Ends the task of the piece in the queue. */
   readonly endTask: () => void
-  /** The time since when its free blocks are left to a quicker peer, in ms; taking or losing a block clears it. */
+  /** The time since when its free blocks are reserved for a faster peer, in ms. Taking or losing a block clears it. */
   reservedSince: number | undefined
   readonly #first: (Fetcher | undefined)[] = []
   readonly #second = new Map<number, Fetcher>()
@@ -46,7 +46,7 @@ export class ActivePiece {
     return (!this.alone || this.alone === requester) && requester.offers(this.buffer.index)
   }
 
-  /** True while its free blocks are left to a quicker peer, for `patience` ms. One that has room takes them soon. */
+  /** True while its free blocks are reserved for a faster peer, for `patience` ms. */
   isReserved(now: number, patience: number): boolean {
     this.reservedSince ??= now
     return now - this.reservedSince < patience
@@ -64,7 +64,7 @@ export class ActivePiece {
     }
   }
 
-  /** Adds blocks that another peer owes, and that are late, to `taken`, until it holds `most`. */
+  /** Adds late blocks of another peer to `taken`, until it holds `most`. */
   takeLate(requester: Fetcher, most: number, now: number, late: Lateness, taken: Request[]): void {
     const { buffer } = this
     for (let block = 0; taken.length < most && block < buffer.blocks; block++) {
@@ -78,7 +78,7 @@ export class ActivePiece {
     }
   }
 
-  /** Notes that a block came from `giver`, and takes the requests to other peers for it back. */
+  /** Notes a block from `giver`, and cancels the requests to other peers for it. */
   settleBlock(block: number, giver: Fetcher): void {
     const first = this.#first[block]
     const second = this.#second.get(block)
@@ -88,7 +88,7 @@ export class ActivePiece {
     if (second !== giver) second?.cancel(this.buffer, block)
   }
 
-  /** Takes all requests for it back. */
+  /** Cancels all requests for the piece. */
   cancel(): void {
     for (let block = 0; block < this.buffer.blocks; block++) {
       const [first, second] = [this.#first[block], this.#second.get(block)]
@@ -101,7 +101,7 @@ export class ActivePiece {
     }
   }
 
-  /** Notes that a peer will not give a block. @returns true if the block is requested from no peer then */
+  /** Notes that a peer will not send a block. @returns true if the block is requested from no peer then */
   giveUp(block: number, requester: Fetcher): boolean {
     if (this.#second.get(block) === requester) {
       this.#second.delete(block)
@@ -116,8 +116,8 @@ export class ActivePiece {
 }
 
 /**
- * True if a second peer brings a block so much sooner than the first, which has owed it for `age` ms, that it is worth
- * sending it twice. Not knowing, it is: then one of them has given us nothing yet.
+ * True if a second peer is likely to send a block so much sooner than the first, which has owed it for `age` ms, that a second
+ * request is worth it. It is worth it if the wait of a peer is unknown.
  */
 function isWorthTwice(first: Fetcher | undefined, second: Fetcher, age: number, late: Lateness): boolean {
   const usual = first?.window?.meanWaitMs ?? 0

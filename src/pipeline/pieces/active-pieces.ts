@@ -2,7 +2,7 @@ import type { Fetcher } from '../../streams/block-source.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 import type { ActivePiece } from './active-piece.ts'
 
-/** The pieces under way, and which of them have blocks that are requested from no peer. */
+/** The active pieces, and which of them have blocks that are requested from no peer. */
 export class ActivePieces {
   readonly #pieces = new Map<number, ActivePiece>()
   readonly #withFreeBlocks = new Set<ActivePiece>()
@@ -16,7 +16,7 @@ export class ActivePieces {
     return this.#withFreeBlocks.size > 0
   }
 
-  /** True if the lowest piece under way is whole: it waits for the disk or a reader, not for peers. */
+  /** True if the lowest active piece has all blocks: it waits for the disk or a reader, not for peers. */
   get isLowestWhole(): boolean {
     return this.#pieces.get(Math.min(...this.#pieces.keys()))?.buffer.closed ?? false
   }
@@ -34,13 +34,13 @@ export class ActivePieces {
     return this.#pieces.get(index)
   }
 
-  /** The piece under way that has this buffer; undefined if the buffer belongs to an earlier attempt. */
+  /** Returns the active piece with this buffer; undefined if the buffer belongs to an earlier attempt. */
   find(buffer: PieceBuffer): ActivePiece | undefined {
     const active = this.#pieces.get(buffer.index)
     return active?.buffer === buffer ? active : undefined
   }
 
-  /** True if a piece under way is for this peer alone. */
+  /** True if an active piece is for this peer alone. */
   hasExclusive(fetcher: Fetcher): boolean {
     for (const { alone } of this.#pieces.values()) if (alone === fetcher) return true
     return false

@@ -2,9 +2,9 @@ import type { Bitfield } from '../../codec/bitfield.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Resume } from '../resume/find-verified-pieces.ts'
 
-/** Where the bytes of a torrent go, and which are fetched: options that can be decided only with its metadata. */
+/** Options about the content of a torrent, which can be decided only with its metadata: the storage and the wanted pieces. */
 export interface ContentOptions {
-  /** Where the bytes go. A WindowStorage passes them to readers and retains nothing. */
+  /** Stores the bytes. A WindowStorage passes them to readers and retains nothing. */
   readonly storage: Storage
   /** Returns true for a file that is wanted, by index. @default all */
   readonly select?: (fileIndex: number) => boolean
@@ -16,7 +16,7 @@ export interface ContentOptions {
   readonly sequential?: boolean
   /** The resume record: pieces that it names are not hashed again. @default none */
   readonly resume?: Resume
-  /** Pieces that are known to be verified and at rest: they are not read at the start. @default none */
+  /** Pieces that are known to be valid in the storage: they are not read at the start. @default none */
   readonly trusted?: Bitfield
   /** True to hold pieces in `SharedArrayBuffer`s, which workers can read without a copy. @default false */
   readonly sharedMemory?: boolean

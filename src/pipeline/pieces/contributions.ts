@@ -1,7 +1,7 @@
 import type { Layout } from '../../metainfo/layout.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 
-/** The verified bytes of a file that one peer or web seed gave. */
+/** The verified bytes of a file from one peer or web seed. */
 export interface Contribution {
   readonly address: string
   /** Verified bytes. */
@@ -13,7 +13,7 @@ const MAX_ADDRESSES = 1000
 /** The name under which all further addresses of a file are counted together. */
 const OTHER_ADDRESSES = 'others'
 
-/** Counts from which peers the verified bytes of each file came. */
+/** Counts the verified bytes of each file by the peer that sent them. */
 export class Contributions {
   readonly #layout: Layout
   readonly #nameOf: (giver: unknown) => string
@@ -41,7 +41,7 @@ export class Contributions {
     }
   }
 
-  /** Returns what each peer gave of a file, the largest first. */
+  /** Returns the bytes of a file from each peer, the largest first. */
   listFor(fileIndex: number): Contribution[] {
     const given = [...(this.#files.get(fileIndex) ?? [])].map(([address, bytes]) => ({ address, bytes }))
     return given.sort((a, b) => b.bytes - a.bytes)

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 
-/** Where a reader is. */
+/** The position of a reader. */
 export interface Cursor {
   /** The piece that it needs next. */
   readonly at: number
@@ -16,19 +16,19 @@ interface MutableCursor extends Cursor {
 }
 
 export interface CursorsEvents {
-  /** A reader went on to another piece, or began to wait. */
+  /** A reader moved to another piece, or began to wait. */
   moved: []
-  /** A reader came or went. */
+  /** A reader was added or removed. */
   changed: []
 }
 
 /**
- * The places of all readers, and which pieces they need soon: the next few of each.
+ * The positions of all readers, and the pieces that they need soon: the next few of each.
  *
- * Inputs: where each reader is and where it ends; the number of pieces that there is room for, shared equally.
+ * Inputs: the position and the end of each reader; the number of pieces that fit into memory, shared equally.
  */
 export class Cursors extends EventEmitter<CursorsEvents> {
-  /** Grows when readers may need other pieces soon than before. */
+  /** Grows when the pieces that readers need soon may have changed. */
   version = 0
   /** Pieces that may be ahead of all readers together. */
   room: number
@@ -44,7 +44,7 @@ export class Cursors extends EventEmitter<CursorsEvents> {
     return this.#cursors.size
   }
 
-  /** The number of pieces of each reader that are near: the one that it needs next, and those that follow. */
+  /** The number of pieces that each reader needs soon: the next one and those after it. */
   get ahead(): number {
     return Math.max(1, Math.floor(this.room / Math.max(1, this.#cursors.size)))
   }
@@ -86,7 +86,7 @@ export class Cursors extends EventEmitter<CursorsEvents> {
     this.emit('changed')
   }
 
-  /** The distance of this piece from the nearest reader that needs it soon, in pieces, or -1. */
+  /** Returns the distance of a piece from the nearest reader that needs it soon, in pieces, or -1. */
   distanceTo(index: number): number {
     let least = -1
     for (const { at, end } of this.#cursors) {
@@ -98,8 +98,8 @@ export class Cursors extends EventEmitter<CursorsEvents> {
   }
 
   /**
-   * Finds a piece that is near to a reader, and for which `fits` is true; -1 if there is none. The nearest that is at least
-   * `from` pieces ahead comes first.
+   * Returns a piece that a reader needs soon and for which `fits` returns true, or -1. The nearest that is at least `from` pieces
+   * ahead comes first.
    */
   findPiece(fits: (index: number) => boolean, from = 0): number {
     const { ahead } = this

@@ -3,39 +3,38 @@ import { PieceRate } from './piece-rate.ts'
 
 /** Milliseconds between two searches for the pieces that readers wait for. */
 const SEARCH_INTERVAL_MS = 25
-/** Milliseconds of reading ahead of a reader that count as awaited: a block takes about as long to come from another peer. */
+/** Milliseconds of reading ahead of a reader that count as awaited: about the time of a block from another peer. */
 const AWAITED_MS = 1500
 
 /**
- * Tells when pieces have to be there for readers.
+ * Decides which pieces readers need, and by when.
  *
- * Inputs: where readers are and whether they wait; how fast pieces have come to rest; how long a peer usually takes; the
- * time.
+ * Inputs: the positions of readers, and which of them wait; the rate of stored pieces; the mean wait of a peer; the time.
  */
 export class Deadlines {
   readonly #cursors: Cursors | undefined
   readonly #pace = new PieceRate()
   #searchedAt = 0
 
-  /** @param cursors where readers are; undefined if there are none */
+  /** @param cursors the positions of readers; undefined if there are none */
   constructor(cursors: Cursors | undefined) {
     this.#cursors = cursors
   }
 
-  /** Counts a piece that is at rest. */
+  /** Counts a stored piece. */
   addFinished(): void {
     this.#pace.addFinished()
   }
 
-  /** Measures how fast pieces come to rest. @param now in ms */
+  /** Measures the rate of stored pieces. @param now in ms */
   update(now: number): void {
     this.#pace.update(now)
   }
 
   /**
-   * The number of pieces that readers go on until a block is there that is requested now.
-   * @param wait milliseconds that the peer usually takes for a block
-   * @returns at most the pieces that there is room for: further ahead nothing is begun
+   * Returns the number of pieces by which readers advance until a block that is requested now arrives.
+   * @param wait the mean wait of the peer for a block, in ms
+   * @returns at most the pieces that fit into memory, as none further ahead is begun
    */
   leadOf(wait: number | undefined): number {
     if (!this.#cursors || this.#cursors.size === 0) return 0
@@ -54,8 +53,8 @@ export class Deadlines {
   }
 
   /**
-   * The pieces that a reader waits for, and those that it will wait for before another peer could bring them. None within
-   * 25 ms of the last search.
+   * Returns the pieces that a reader waits for, and those that it will wait for before another peer could send them. Returns
+   * none within 25 ms of the last search.
    */
   *findAwaited(now: number): Iterable<number> {
     const cursors = this.#cursors

@@ -3,16 +3,17 @@ import { type ActivePiece, chooseLateness, type Lateness } from './active-piece.
 import type { ActivePieces } from './active-pieces.ts'
 import type { Deadlines } from './deadlines.ts'
 
-/** When a block that a reader waits for is requested from a second peer. */
+/** The conditions for a second request for a block that a reader waits for. */
 const AWAITED_LATENESS: Lateness = { minAgeMs: 200, overdueFactor: 1.5, gainFactor: 1.5 }
 
-/** How many blocks an idle peer takes over at a time when nothing else is left to ask for. */
+/** Maximum late blocks that an idle peer takes at a time. */
 const ENDGAME_BATCH = 16
 
 /**
  * Chooses which late blocks are requested from a second peer.
  *
- * Inputs: how long each block has been owed, and how long its peer and the second one usually take; where readers are; whether there are pieces to begin; the time.
+ * Inputs: the age of each request; the mean waits of its peer and of the second one; the positions of readers; whether pieces are
+ * left to begin; the time.
  */
 export class Endgame {
   readonly #active: ActivePieces
@@ -26,7 +27,7 @@ export class Endgame {
     this.#patience = patience
   }
 
-  /** Adds blocks that a reader waits for, or will soon, and that another peer has owed for longer than it usually takes. */
+  /** Adds late blocks of another peer that a reader waits for, or will wait for soon. */
   takeAwaited(requester: Fetcher, room: number, now: number, taken: Request[]): void {
     for (const index of this.#deadlines.findAwaited(now)) {
       if (taken.length === room) return
@@ -36,10 +37,10 @@ export class Endgame {
     }
   }
 
-  /** Adds blocks that another peer has owed for long, for a peer that is idle. @param hurry see `chooseLateness` */
+  /** Adds late blocks of another peer, for a peer that is idle. @param hurry see `chooseLateness` */
   takeLate(requester: Fetcher, room: number, now: number, taken: Request[], hurry: boolean): void {
     const patience = this.#patience
-    // no more than it brings soon: what it takes over no third peer may
+    // no more than it sends soon, as no third peer may take them
     const soon = Math.ceil(patience / Math.max(1, requester.window.meanWaitMs ?? 1))
     const most = Math.min(room, ENDGAME_BATCH, soon)
     const late = chooseLateness(patience, hurry)

@@ -6,19 +6,19 @@ import type { Storage } from '../../storage/storage.ts'
 import { BLOCK, type PieceBuffer } from '../../streams/piece-buffer.ts'
 
 /**
- * Keeps the blocks of pieces that are given up before they are whole: writes them to their places in the files, and
- * reads them back when the piece is begun again.
+ * Keeps the blocks of pieces that are given up before they are complete: writes them to their places in the files, and reads
+ * them back when the piece is begun again.
  *
- * A block that is read back has no giver: if its piece turns out wrong, no peer is blamed.
+ * A block that is read back has no giver, so no peer is blamed if its piece is wrong.
  */
 export class PartialPieces {
   readonly #layout: Layout
   readonly #storage: Storage
-  /** Blocks at rest of pieces that are not under way. */
+  /** Stored blocks of pieces that are not active. */
   readonly #idleBlocks = new Map<number, Bitfield>()
-  /** Blocks at rest of pieces that are under way. */
+  /** Stored blocks of active pieces. */
   readonly #activeBlocks = new WeakMap<PieceBuffer, Bitfield>()
-  /** Writes in progress of pieces. */
+  /** The writes in progress, by piece. */
   readonly #saving = new Map<number, Promise<void>>()
   readonly #restoring = new Set<Promise<PieceBuffer>>()
   readonly #verified: Bitfield
@@ -30,7 +30,7 @@ export class PartialPieces {
     this.#verified = verified
   }
 
-  /** Takes over the blocks that an earlier run kept. */
+  /** Takes the blocks that an earlier run stored. */
   load(blocks: PartialBlocks): void {
     for (const [index, bits] of blocks) this.#idleBlocks.set(index, bits)
   }
@@ -67,7 +67,7 @@ export class PartialPieces {
     return piece
   }
 
-  /** Writes what has arrived of a closed piece. Its memory may be used again once this resolves. Never rejects. */
+  /** Writes the arrived blocks of a closed piece. Its memory can be reused once this resolves. Never rejects. */
   save(piece: PieceBuffer): Promise<void> {
     const { index } = piece
     const saving = (async () => {
@@ -87,7 +87,7 @@ export class PartialPieces {
       await Promise.all([...this.#saving.values(), ...this.#restoring])
   }
 
-  /** Writes what has arrived of the pieces under way. @returns all blocks that are at rest */
+  /** Writes the arrived blocks of the active pieces. @returns all stored blocks */
   async snapshot(active: Iterable<PieceBuffer>): Promise<PartialBlocks> {
     await Promise.all(this.#saving.values())
     const blocks = new Map([...this.#idleBlocks].filter(([index]) => !this.#verified.has(index)))
@@ -98,7 +98,7 @@ export class PartialPieces {
     return blocks
   }
 
-  /** Writes the blocks that have arrived and are not at rest. @returns the blocks that are at rest then */
+  /** Writes the arrived blocks that are not stored. @returns the stored blocks */
   async #write(piece: PieceBuffer): Promise<Bitfield> {
     const written = this.#activeBlocks.get(piece) ?? new Bitfield(piece.blocks)
     this.#activeBlocks.set(piece, written)
@@ -129,7 +129,7 @@ export class PartialPieces {
   }
 }
 
-/** The runs of bits that are set: the first of each, and the one after the last. */
+/** Returns the runs of set bits: the first of each, and the one after the last. */
 function* runsOf(bits: Bitfield): Generator<readonly [first: number, end: number]> {
   let first = -1
   for (let at = 0; at <= bits.size; at++) {

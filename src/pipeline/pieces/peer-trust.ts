@@ -17,22 +17,22 @@ export class PeerTrust {
     return this.names.get(fetcher) ?? '?'
   }
 
-  /** True if a piece came wrong before, so that it has to come from one peer alone. */
+  /** True if a piece was wrong before, so that it must come from one peer alone. */
   isSuspect(index: number): boolean {
     return this.#smartBan.isSuspect(index)
   }
 
-  /** True if this peer gave a part of a piece that came wrong. */
+  /** True if this peer sent a part of the piece when it was wrong. */
   isAccused(index: number, fetcher: object): boolean {
     return this.#smartBan.isAccused(index, this.nameOf(fetcher))
   }
 
-  /** True if this peer gets pieces alone, one at a time, until one of them is right. */
+  /** True if this peer gets pieces alone, one at a time, until one of them is valid. */
   isOnParole(fetcher: object): boolean {
     return this.#reputation.isOnParole(fetcher, this.nameOf(fetcher))
   }
 
-  /** Notes that a piece is right. @returns the names to ban */
+  /** Notes a valid piece. @returns the names to ban */
   addVerified(piece: PieceBuffer): string[] {
     const banned = this.#strike(this.#smartBan.addVerified(piece), piece)
     for (const giver of new Set(piece.givers))
@@ -40,9 +40,9 @@ export class PeerTrust {
     return banned
   }
 
-  /** Notes that a piece is wrong. @returns the names to ban */
+  /** Notes a wrong piece. @returns the names to ban */
   addCorrupt(piece: PieceBuffer): string[] {
-    // blocks of an earlier run may be what is wrong: no peer is to blame
+    // the blocks of an earlier run may be wrong, so no peer is to blame
     if (piece.givers.includes(undefined)) return []
     return this.#strike(
       this.#smartBan.addCorrupt(piece, giver => this.nameOf(giver as object)),
@@ -50,7 +50,7 @@ export class PeerTrust {
     )
   }
 
-  /** The reason that a ban for this piece is given. */
+  /** Returns the reason of a ban for this piece. */
   reasonFor({ index }: PieceBuffer): string {
     return `banned for wrong bytes, the last in piece ${index}`
   }

@@ -3,37 +3,37 @@ import type { Cursors } from './cursors.ts'
 
 export interface PickerOptions {
   readonly pieceCount: number
-  /** Which pieces are wanted. @default all */
+  /** Returns true for a wanted piece. @default all */
   readonly wanted?: (index: number) => boolean
-  /** Lowest index first. @default false: rarest first */
+  /** True to pick the lowest index first. @default false: the rarest first */
   readonly sequential?: boolean
-  /** What readers need soon: that comes before all else. */
+  /** The positions of readers: the pieces that they need soon come first. */
   readonly cursors?: Cursors
-  /** Nothing is begun but what readers need soon. @default false */
+  /** True to pick only pieces that readers need soon. @default false */
   readonly onDemand?: boolean
   /** From 0 to below 1; orders pieces that are equally rare. @default Math.random */
   readonly random?: () => number
 }
 
-/** The position of a piece that is not among those to begin. */
+/** The position of a piece that is not open. */
 const NO_POSITION = 0xffffffff
 
 /**
  * Chooses the piece to begin next.
  *
- * Inputs: which pieces are wanted, begun and done; where readers are; how many peers have each (seeds counted
- * apart, as they make no difference between pieces); what the asking peer has; chance, where these are equal.
+ * Inputs: which pieces are wanted, begun and done; the positions of readers; the number of peers that have each piece, without
+ * seeds; the pieces of the asking peer; chance among equals.
  *
- * The pieces that could be begun stand in one array sorted by how many have them, with the borders between
- * equals kept aside: a have moves a piece over one border, so it costs the same for a hundred thousand.
+ * The open pieces are in one array, sorted by the number of peers that have them, and a second array has the borders between
+ * equal numbers. A have moves a piece over one border, so its cost does not depend on the number of pieces.
  */
 export class Picker {
-  /** Pieces that are wanted and not begun. */
+  /** The number of pieces that are wanted and not begun. */
   left = 0
   readonly #order: Uint32Array
   readonly #position: Uint32Array
   readonly #count: Uint16Array
-  /** `#ends[n]`: where the pieces that n peers have end, in `#order`. */
+  /** `#ends[n]`: the end of the pieces that n peers have, in `#order`. */
   readonly #ends: number[] = [0]
   readonly #wanted: Uint8Array
   readonly #done: Uint8Array
@@ -67,7 +67,7 @@ export class Picker {
     this.#advance()
   }
 
-  /** Grows when a peer that found nothing might find something now. */
+  /** Grows when a peer that found no piece might find one now. */
   get version(): number {
     return this.#version + (this.#cursors?.version ?? 0)
   }
@@ -77,12 +77,12 @@ export class Picker {
     return this.#sequential || this.#onDemand
   }
 
-  /** The number of peers without all pieces that have this one. */
+  /** Returns the number of peers that have a piece, without seeds. */
   countCopies(index: number): number {
     return this.#count[index]!
   }
 
-  /** True if this piece is wanted and not at rest. */
+  /** True if a piece is wanted and not done. */
   wants(index: number): boolean {
     return this.#wanted[index] === 1 && this.#done[index] === 0
   }
@@ -98,28 +98,28 @@ export class Picker {
     if (!bits.full) for (const index of bits) this.#fewer(index)
   }
 
-  /** Notes that a peer has one more piece: `bits` has it already. */
+  /** Notes a new piece of a peer, which `bits` already has. */
   addCopy(index: number, bits: Bitfield): void {
     this.#version++
     if (!bits.full) this.#more(index)
     else for (const other of bits) if (other !== index) this.#fewer(other)
   }
 
-  /** Notes that a peer has lost a piece: `bits` does not have it. */
+  /** Notes a lost piece of a peer, which `bits` no longer has. */
   removeCopy(index: number, bits: Bitfield): void {
     if (bits.count < bits.size - 1) this.#fewer(index)
-    else for (const other of bits) this.#more(other) // it was a seed, counted apart
+    else for (const other of bits) this.#more(other) // it was a seed, which is not counted
   }
 
-  /** True if this piece may be begun: it is wanted and not under way, and on demand a reader needs it soon. */
+  /** True if a piece may be begun: it is wanted and not active, and on demand a reader needs it soon. */
   isOpen(index: number): boolean {
     if (this.#position[index] === NO_POSITION || index >= this.#position.length) return false
     return !this.#onDemand || this.#cursors!.distanceTo(index) >= 0
   }
 
   /**
-   * Returns the piece to begin with a peer that has `bits`, or -1: what readers need soon, then the rarest.
-   * @param lead pieces that a reader goes on until this peer has brought one
+   * Returns the piece to begin with a peer that has `bits`, or -1: pieces that readers need soon come first, then the rarest.
+   * @param lead the pieces by which a reader advances until this peer has sent one
    */
   pick(bits: Bitfield, avoid?: (index: number) => boolean, lead = 0): number {
     const fits = (index: number) =>
@@ -135,7 +135,7 @@ export class Picker {
     return -1
   }
 
-  /** Takes a piece out of those to begin. */
+  /** Removes a piece from those to begin. */
   begin(index: number): void {
     if (this.#position[index] === NO_POSITION) return
     for (let count = this.#count[index]!; count < this.#ends.length; count++) this.#up(index, count)
@@ -143,7 +143,7 @@ export class Picker {
     this.#position[index] = NO_POSITION
   }
 
-  /** Puts a piece back that was begun. */
+  /** Puts back a piece that was begun. */
   putBack(index: number): void {
     if (this.#position[index] !== NO_POSITION || !this.wants(index)) return
     this.#version++
@@ -154,14 +154,14 @@ export class Picker {
     for (let at = this.#ends.length - 1; at > count; at--) this.#down(index, at)
   }
 
-  /** Notes that a piece is at rest. */
+  /** Notes a stored piece. */
   markDone(index: number): void {
     this.begin(index)
     this.#done[index] = 1
     if (index === this.#first) this.#advance()
   }
 
-  /** Notes that a piece was lost: it is wanted as before. */
+  /** Notes a lost piece, which is wanted again. */
   markMissing(index: number): void {
     if (this.#done[index] === 0) return
     this.#done[index] = 0
@@ -190,7 +190,7 @@ export class Picker {
     if (this.#position[index] !== NO_POSITION) this.#down(index, count)
   }
 
-  /** From among those that `count` have to the next: swaps with the last of them and moves the border. */
+  /** Moves a piece that `count` peers have to the next number: swaps it with the last of them and moves the border. */
   #up(index: number, count: number): void {
     this.#swap(index, --this.#ends[count]!)
   }

@@ -9,7 +9,7 @@ import { PartialPieces } from './partial-pieces.ts'
 export interface PieceBuffersOptions {
   readonly layout: Layout
   readonly storage: Storage
-  /** Pieces of which no blocks are kept. */
+  /** The pieces that need no kept blocks. */
   readonly verified: Bitfield
   /** Idle buffers to keep for later pieces. */
   readonly maxIdle: number
@@ -17,13 +17,13 @@ export interface PieceBuffersOptions {
   readonly sharedMemory?: boolean | undefined
 }
 
-/** The memory of pieces under way. Blocks of pieces that are given up are kept in the files where the storage can do that. */
+/** The memory of active pieces. Blocks of pieces that are given up are kept in the files, if the storage supports that. */
 export class PieceBuffers {
   readonly #layout: Layout
   readonly #storage: Storage
   readonly #pool: PiecePool
   readonly #partial: PartialPieces
-  /** Pieces that are at rest, or were wrong: no block of them is kept. */
+  /** Pieces that are stored, or were wrong: none of their blocks are kept. */
   readonly #settled = new WeakSet<PieceBuffer>()
 
   constructor({ layout, storage, verified, maxIdle, sharedMemory }: PieceBuffersOptions) {
@@ -34,15 +34,15 @@ export class PieceBuffers {
   }
 
   /**
-   * Opens a buffer for a piece, with the blocks that were kept of it: then it is a promise that never rejects.
-   * @param isSuspect true to take no kept blocks: the piece has to come from one peer whole
+   * Opens a buffer for a piece. With kept blocks it returns a promise, which never rejects.
+   * @param isSuspect true to use no kept blocks, as the whole piece must come from one peer
    */
   open(index: number, isSuspect: boolean): PieceBuffer | Promise<PieceBuffer> {
     const piece = new PieceBuffer(index, this.#layout.pieceSize(index), this.#pool.take())
     return this.#partial.has(index) && !isSuspect ? this.#partial.restore(piece) : piece
   }
 
-  /** Takes the memory of a piece back. @param isExclusive true if it was for one peer alone: nothing of it is kept */
+  /** Takes back the memory of a piece. @param isExclusive true if it was for one peer alone, so that no block is kept */
   close(piece: PieceBuffer, isExclusive: boolean): void {
     const giveBack = () => this.#pool.give(piece.data)
     const isKept = !isExclusive && this.#storage.keeps && piece.arrived > 0 && !this.#settled.has(piece)
@@ -50,17 +50,17 @@ export class PieceBuffers {
     else giveBack()
   }
 
-  /** Notes that a piece is at rest, or wrong: no block of it is kept. */
+  /** Notes that a piece is stored, or wrong: none of its blocks are kept. */
   settle(piece: PieceBuffer): void {
     this.#settled.add(piece)
   }
 
-  /** Takes over the blocks that an earlier run kept. */
+  /** Takes the blocks that an earlier run stored. */
   load(blocks: PartialBlocks): void {
     this.#partial.load(blocks)
   }
 
-  /** Writes what has arrived of unfinished pieces as well. @returns all blocks that are kept */
+  /** Writes the arrived blocks of unfinished pieces. @returns all stored blocks */
   save(active: Iterable<PieceBuffer>): Promise<PartialBlocks> {
     return this.#partial.snapshot(active)
   }

@@ -6,14 +6,14 @@ import type { Picker } from './picker.ts'
 /**
  * Chooses the piece to begin with a peer.
  *
- * Inputs: what the picker prefers; what the peer has, suggests and allows; whether it chokes us; how long it lets wait and
- * how fast readers go on; which pieces it gave wrong bytes of.
+ * Inputs: the order of the picker; the pieces that the peer has, suggests and allows; whether it chokes us; its mean wait and
+ * the speed of readers; the pieces of which it sent wrong bytes.
  */
 export class PieceChooser {
   readonly #picker: Picker
   readonly #deadlines: Deadlines
   readonly #trust: Pick<PeerTrust, 'isAccused'> | undefined
-  /** The picker's version and the peer's, added, at which there was no piece to begin with the peer. */
+  /** The sum of the versions of picker and peer at which no piece was found for the peer. */
   readonly #barren = new WeakMap<Fetcher, number>()
 
   constructor(picker: Picker, deadlines: Deadlines, trust: Pick<PeerTrust, 'isAccused'> | undefined) {
@@ -22,24 +22,24 @@ export class PieceChooser {
     this.#trust = trust
   }
 
-  /** True if there is no piece to begin with this peer, and nothing has changed since that was found out. */
+  /** True if no piece was found for this peer, and nothing has changed since. */
   isFutile(fetcher: Fetcher): boolean {
     return this.#picker.left === 0 || this.#barren.get(fetcher) === this.#versionFor(fetcher)
   }
 
-  /** Forgets that there was no piece to begin with this peer. */
+  /** Forgets that no piece was found for this peer. */
   reset(fetcher: Fetcher): void {
     this.#barren.delete(fetcher)
   }
 
-  /** @returns the index of a piece, or -1 */
+  /** Returns the piece to begin with a peer, or -1. */
   choose(fetcher: Fetcher): number {
     const index = this.#pick(fetcher)
     if (index < 0) this.#barren.set(fetcher, this.#versionFor(fetcher))
     return index
   }
 
-  /** A piece that the peer suggests comes first, unless pieces go in order. While it chokes us, only allowed ones count. */
+  /** Prefers a piece that the peer suggests, unless pieces go in order. While the peer chokes us, only allowed ones count. */
   #pick(fetcher: Fetcher): number {
     const picker = this.#picker
     const trust = this.#trust

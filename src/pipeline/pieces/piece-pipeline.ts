@@ -23,7 +23,7 @@ export interface PiecePipelineOptions {
   /** Bytes for everything in flight. */
   readonly memory: number
   readonly wanted: Bitfield
-  /** The pieces that are verified and at rest; with a window, that were verified once. */
+  /** The pieces that are verified and stored; with a window, that were verified once. */
   readonly verified: Bitfield
   readonly random: () => number
   readonly sequential?: boolean
@@ -31,34 +31,34 @@ export interface PiecePipelineOptions {
   readonly onDemand?: boolean
   /** True to hold pieces in memory that workers can read. */
   readonly sharedMemory?: boolean
-  /** Where the blocks of all peers and web seeds come in. */
+  /** The input for the blocks of all peers and web seeds. */
   readonly funnel: Funnel
   /** The strikes and bans of addresses. */
   readonly reputation: Reputation
 }
 
 export interface PiecePipelineEvents {
-  /** A piece is verified and at rest. */
+  /** A piece is verified and stored. */
   verified: [index: number]
-  /** A peer or a web seed, by name, gave wrong bytes too often. */
+  /** A peer or a web seed, by name, sent wrong bytes too often. */
   banned: [name: string, reason: string]
 }
 
-/** The share of memory that pieces under way may take. */
+/** The share of memory for active pieces. */
 const PIECES_SHARE = 13 / 32
 /** The same for readers: the further ahead of them, the longer a slow peer may take. */
 const WINDOW_SHARE = 7 / 16
-/** Minimum number of pieces under way, however long they are. */
+/** Minimum number of active pieces, whatever their length. */
 const MIN_ADMITTED_PIECES = 4
-/** Bytes ahead of readers of a disk that come before all else. */
+/** Bytes ahead of readers of a disk that are downloaded before all others. */
 const READ_AHEAD_BYTES = 16 << 20
 
-/** The way of all blocks of a torrent, `Funnel -> Verifier -> PieceWriter`, and the scheduler that decides which blocks come. */
+/** The chain of all blocks of a torrent, `Funnel -> Verifier -> PieceWriter`, and the scheduler that decides which blocks to request. */
 export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   readonly funnel: Funnel
   readonly scheduler: Scheduler
   readonly writer: PieceWriter
-  /** Where readers are. */
+  /** The positions of readers. */
   readonly cursors: Cursors
   readonly contributions: Contributions
   /** Which peers may fetch which pieces, and their names. */
@@ -66,9 +66,9 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   readonly wanted: Bitfield
   /** Bytes of wanted pieces. */
   readonly total: number
-  /** Bytes of them that are still to come. */
+  /** Missing bytes of them. */
   left: number
-  /** Pieces that were counted as contributions: one that is fetched again is not counted twice. */
+  /** Pieces that were counted as contributions. One that is downloaded again is not counted twice. */
   readonly #credited: Bitfield
   readonly #layout: Layout
   readonly #picker: Picker
@@ -134,56 +134,56 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.cursors.room = this.#readAheadPieces(admitted)
   }
 
-  /** The pieces that may be under way: the rest of the memory is for what sockets have read, and for garbage. */
+  /** Returns the maximum of active pieces. The rest of the memory is for sockets and garbage. */
   #admittedPieces({ metainfo, storage }: PiecePipelineOptions, bytes: number): number {
     const share = storage.window ? WINDOW_SHARE : PIECES_SHARE
     return Math.max(MIN_ADMITTED_PIECES, Math.floor((bytes * share) / metainfo.pieceLength))
   }
 
-  /** The pieces that may be ahead of readers. */
+  /** Returns the maximum of pieces ahead of readers. */
   #readAheadPieces(admitted: number): number {
     const { metainfo, onDemand, storage } = this.#options
     if (onDemand || storage.window) return admitted
     return Math.min(admitted, Math.max(2, Math.ceil(READ_AHEAD_BYTES / metainfo.pieceLength)))
   }
 
-  /** Notes a piece that is at rest already. */
+  /** Notes a piece that is already stored. */
   addFound(index: number): void {
     if (this.#picker.wants(index)) this.left -= this.#layout.pieceSize(index)
     this.#picker.markDone(index)
   }
 
-  /** Notes that a piece was lost: it is wanted as before. */
+  /** Notes a lost piece, which is wanted again. */
   addLost(index: number): void {
     this.#picker.markMissing(index)
     if (this.#picker.wants(index)) this.left += this.#layout.pieceSize(index)
     this.scheduler.fill()
   }
 
-  /** Takes over the blocks of unfinished pieces that an earlier run kept. */
+  /** Takes the blocks of unfinished pieces that an earlier run stored. */
   loadPartial(blocks: PartialBlocks): void {
     this.#buffers.load(blocks)
   }
 
-  /** Writes what has arrived of unfinished pieces to its place. @returns all blocks that are kept */
+  /** Writes the arrived blocks of unfinished pieces. @returns all stored blocks */
   savePartial(): Promise<PartialBlocks> {
     return this.#buffers.save(this.scheduler.buffers())
   }
 
   /**
-   * Takes all requests back, and asks for nothing until `resume`. Blocks that have arrived of unfinished pieces are kept
-   * where the storage keeps them, else in memory.
+   * Cancels all requests, and sends none until `resume`. The arrived blocks of unfinished pieces are kept by the storage if it
+   * supports that, otherwise in memory.
    */
   pause(): void {
     this.scheduler.pause(this.#options.storage.keeps !== undefined)
   }
 
-  /** Goes on after `pause`. */
+  /** Continues after `pause`. */
   resume(): void {
     this.scheduler.resume()
   }
 
-  /** Ends everything. Resolves when the last write is done. */
+  /** Closes the chain. Resolves after the last write. */
   async close(): Promise<void> {
     this.scheduler.end()
     const gone = closed(this.writer).catch(() => {})

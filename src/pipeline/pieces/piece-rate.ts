@@ -2,9 +2,9 @@
 const RATE_WINDOW_MS = 250
 
 /**
- * Measures how fast pieces come to rest.
+ * Measures the rate of stored pieces.
  *
- * Inputs: when pieces came to rest.
+ * Inputs: the times of stored pieces.
  */
 export class PieceRate {
   #count = 0
@@ -13,7 +13,7 @@ export class PieceRate {
   /** Pieces a millisecond. */
   #rate = 0
 
-  /** Counts a piece that is at rest. */
+  /** Counts a stored piece. */
   addFinished(): void {
     this.#count++
   }
@@ -29,7 +29,7 @@ export class PieceRate {
     this.#since = now
   }
 
-  /** The number of pieces that come to rest within this many milliseconds. */
+  /** Returns the expected number of stored pieces within this many milliseconds. */
   countIn(ms = 0): number {
     return this.#rate * ms
   }

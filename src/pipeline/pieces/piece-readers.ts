@@ -8,7 +8,7 @@ import type { Cursors } from './cursors.ts'
 export interface PieceReadersOptions {
   readonly metainfo: Metainfo
   readonly pieces: ReadablePieces
-  /** Where readers are. */
+  /** The positions of readers. */
   readonly cursors: Cursors
   /** Reads verified pieces. */
   readonly reads: Pick<Storage, 'read'>
@@ -16,7 +16,7 @@ export interface PieceReadersOptions {
   readonly window: ReadWindow | undefined
 }
 
-/** Opens readers of the bytes of a torrent, each with a cursor that says what it needs first. */
+/** Opens readers of the bytes of a torrent, each with a cursor at the piece that it needs next. */
 export class PieceReaders {
   readonly #options: PieceReadersOptions
 

@@ -5,13 +5,13 @@ import { Suggestions } from '../upload/suggestions.ts'
 import { SuperSeed } from '../upload/super-seed.ts'
 import type { Scheduler } from './scheduler.ts'
 
-/** The pieces of a torrent, as far as peers may have them. */
+/** The pieces of a torrent, as seen by the upload. */
 export interface UploadedPieces {
-  /** The pieces that are verified and at rest. */
+  /** The pieces that are verified and stored. */
   readonly verified: Bitfield
   /** False if verified pieces cannot be read back. */
   readonly retains: boolean
-  /** True once every wanted piece is there, and none was lost since. */
+  /** True once every wanted piece is stored, and none was lost since. */
   readonly isUploadOnly: boolean
   /** True if this piece is verified and not in doubt. */
   trusts(index: number): boolean
@@ -31,13 +31,13 @@ export interface PieceUploadOptions {
   readonly failed: (error: Error) => void
 }
 
-/** What peers may have of a torrent, and how it is shown to them. */
+/** Decides which pieces peers may download, and which are announced to them. */
 export class PieceUpload implements PeerUpload {
   readonly storage: PeerUpload['storage']
   readonly announcedPieces: Bitfield
   readonly isSuperSeeding: boolean
   readonly suggestions: Suggestions<never>
-  /** The blocks to fetch; a super-seed learns from what peers have. */
+  /** The source of blocks to request. A super-seed observes it to learn the pieces of peers. */
   readonly source: Scheduler | SuperSeed
   readonly #pieces: UploadedPieces
   readonly #superSeed: SuperSeed | undefined
@@ -49,7 +49,7 @@ export class PieceUpload implements PeerUpload {
     this.#failed = failed
     this.storage = reads
     this.isSuperSeeding = superSeed
-    // peers are promised nothing that is not retained
+    // a piece that is not retained is not announced
     this.announcedPieces = superSeed || !pieces.retains ? new Bitfield(pieceCount) : pieces.verified
     this.suggestions = new Suggestions({
       pieceCount,
@@ -70,7 +70,7 @@ export class PieceUpload implements PeerUpload {
     if (this.#pieces.trusts(index)) this.#failed(error)
   }
 
-  /** Shows a connected peer its first piece, as a super-seed does. */
+  /** Announces the first piece to a connected peer, if we super-seed. */
   addPeer(peer: Peer): void {
     this.#superSeed?.addPeer(peer.requester, index => peer.sendHave(index))
   }

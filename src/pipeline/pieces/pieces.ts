@@ -34,7 +34,7 @@ export interface PiecesOptions {
   /** From 0 to below 1. */
   readonly random: () => number
   readonly reputation: Reputation
-  /** Where the blocks of all peers and web seeds come in. */
+  /** The input for the blocks of all peers and web seeds. */
   readonly funnel: Funnel
   /** Threads that hash files in the initial check. */
   readonly hashPool?: HashPool | undefined
@@ -45,21 +45,21 @@ export interface PiecesOptions {
 export interface PiecesEvents {
   /** This many pieces have been read and hashed at the start. */
   checked: [pieces: number]
-  /** A piece is verified and at rest, for the first time or again. */
+  /** A piece is verified and stored, for the first time or again. */
   verified: [index: number]
   /** A verified piece was lost: another program changed its file. */
   lost: [index: number]
-  /** A peer or a web seed, by name, gave wrong bytes too often. */
+  /** A peer or a web seed, by name, sent wrong bytes too often. */
   banned: [name: string, reason: string]
   warning: [error: TsdlError]
   /** The storage failed. */
   failed: [error: Error]
 }
 
-/** The pieces of one torrent: which are verified, how the others come in, and their readers. */
+/** The pieces of one torrent: the verified ones, the chain that downloads the others, and their readers. */
 export class Pieces extends EventEmitter<PiecesEvents> {
   readonly metainfo: Metainfo
-  /** The pieces that are verified and at rest. */
+  /** The pieces that are verified and stored. */
   readonly verified: Bitfield
   readonly pipeline: PiecePipeline
   /** True once every wanted piece was confirmed at its path. */
@@ -123,7 +123,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return this.#options.content.storage.window !== undefined
   }
 
-  /** True if verified pieces can be read back later, and so can be given to peers. */
+  /** True if verified pieces can be read back later, and so can be uploaded. */
   get retains(): boolean {
     return this.#options.content.storage.retains ?? true
   }
@@ -133,7 +133,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return this.pipeline.left === 0 && !this.#options.content.onDemand
   }
 
-  /** True if the storage lacks file descriptors, which connections could give back. */
+  /** True if the storage lacks file descriptors, so that connections should be closed. */
   get isStarved(): boolean {
     return this.#options.content.storage.starved ?? false
   }
@@ -144,14 +144,14 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return this.windowed || this.#options.content.onDemand ? cursors.isAwaited : !scheduler.isHeld
   }
 
-  /** Bytes of the whole torrent that we lack, as trackers count. */
+  /** Missing bytes of the whole torrent, as in announces. */
   get missing(): number {
     // what readers on demand have taken is gone
     if (!this.retains && this.#options.content.onDemand) return this.metainfo.length
     return missingBytes(this.metainfo, this.verified)
   }
 
-  /** True if every wanted piece is there, and others are missing (BEP 21). */
+  /** True if every wanted piece is stored, and others are missing (BEP 21). */
   get isPartialSeed(): boolean {
     return this.missing > 0 && this.isUploadOnly && this.retains
   }
@@ -161,12 +161,12 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return this.pipeline.wanted.has(index) && !this.verified.has(index)
   }
 
-  /** True once every wanted piece is there, and none was lost since (BEP 21). */
+  /** True once every wanted piece is stored, and none was lost since (BEP 21). */
   get isUploadOnly(): boolean {
     return this.complete && this.pipeline.left === 0
   }
 
-  /** What peers need to know of the torrent. */
+  /** The parts of the torrent that peers use. */
   get forPeers(): PeerTorrent {
     const { info, length, pieceCount, pieceLength } = this.metainfo
     return { info, length, pieceCount, pieceLength, source: this.#upload.source, upload: this.#upload }
@@ -177,7 +177,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return this.#recheck.trusts(index)
   }
 
-  /** Resolves once this piece is verified and at rest. Rejects with the error that ended the torrent. */
+  /** Resolves once this piece is verified and stored. Rejects with the error that ended the torrent. */
   async whenVerified(index: number): Promise<void> {
     if (!Number.isInteger(index) || index < 0 || index >= this.metainfo.pieceCount)
       throw new InputError(
@@ -187,7 +187,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     if (!this.trusts(index)) await this.#waiting.wait(index)
   }
 
-  /** Locks the files, and finds the pieces that are there already. */
+  /** Locks the files, and finds existing pieces. */
   async check(): Promise<void> {
     const { metainfo } = this
     const { content, hashPool, signal } = this.#options
@@ -210,29 +210,29 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#isChecked = true
   }
 
-  /** Completes the files, and looks at each by its path. @returns false if pieces were lost meanwhile */
+  /** Completes the files, and checks each by its path. @returns false if pieces were lost meanwhile */
   async confirmAll(): Promise<boolean> {
     return this.#completion.run()
   }
 
-  /** Looks at each file by its path once more. Rejects with ERR_CHANGED when pieces are missing. */
+  /** Checks each file by its path once more. Rejects with ERR_CHANGED if pieces are missing. */
   confirm(): Promise<void> {
     return this.#completion.confirm()
   }
 
-  /** Saves the resume record, once it is known what is there: until then the record says more. Never rejects. */
+  /** Saves the resume record, after the check: until then the existing record has more pieces. Never rejects. */
   async save(): Promise<void> {
     if (this.#isChecked) await this.#resumeSaver.write()
   }
 
-  /** Gives blocks to idle peers, and saves the resume record when it is old. To be called a few times per second. */
+  /** Gives blocks to idle peers, and saves the resume record when it is old. Called several times a second. */
   tick(now: number): void {
     this.pipeline.scheduler.fill(true)
     this.#recheck.tick()
     this.#resumeSaver.tick(now)
   }
 
-  /** Adds a connected peer: its blocks are known by its address, and a super-seed shows it one piece at a time. */
+  /** Adds a connected peer, the sender of blocks under its address. A super-seed announces it one piece at a time. */
   addPeer(peer: Peer): void {
     this.pipeline.trust.names.set(peer.requester, formatAddress(peer.address))
     this.#upload.addPeer(peer)
@@ -252,7 +252,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     void this.#options.content.storage.window?.close(reason)
   }
 
-  /** Gives everything back. Rejects when the storage cannot be closed. */
+  /** Closes the chain and the storage, and saves the resume record. Rejects if the storage cannot be closed. */
   async close(): Promise<void> {
     await this.pipeline.close()
     await this.save()

@@ -14,12 +14,12 @@ import { PieceChooser } from './piece-chooser.ts'
 
 export interface SchedulerOptions {
   readonly picker: Picker
-  /** Pieces that may be under way at once: the memory, in pieces. */
+  /** Maximum active pieces: the memory, in pieces. */
   readonly admitted: number
   readonly buffers: Pick<PieceBuffers, 'open' | 'close'>
   /** @default every peer is trusted */
   readonly trust?: Pick<PeerTrust, 'isSuspect' | 'isAccused' | 'isOnParole'>
-  /** Called with each piece that is whole when a peer leaves: the peer may have taken the news of it along. */
+  /** Called with each piece that is complete when a peer leaves, as the message about its last block may be lost. */
   readonly onWhole?: (piece: PieceBuffer) => void
   /** Age in ms from which a block may be requested twice in the endgame; three times that before. @default 500 */
   readonly patience?: number
@@ -30,9 +30,9 @@ export interface SchedulerOptions {
 /**
  * Gives blocks to peers and web seeds to fetch.
  *
- * A piece is begun by a task in a p-queue, and the task ends when the piece is at rest. So a slow disk or a slow reader
- * keeps new pieces from being begun, new blocks from being requested, and sockets from being read. Pieces under way are
- * finished first, by any peer that has them.
+ * A piece is begun by a task in a p-queue, and the task ends when the piece is stored. So while the disk or
+ * a reader is slow, no piece is begun, no block is requested, and no socket is read. Active pieces are finished first, by any
+ * peer that has them.
  */
 export class Scheduler implements BlockSource {
   readonly #options: SchedulerOptions
@@ -60,17 +60,17 @@ export class Scheduler implements BlockSource {
     this.#admission = new PQueue({ concurrency: Math.max(1, options.admitted) })
   }
 
-  /** Changes how many pieces may be under way at once. Pieces beyond that are still finished. */
+  /** Changes the maximum of active pieces. Pieces beyond it are still finished. */
   set admitted(pieces: number) {
     this.#admission.concurrency = Math.max(1, pieces)
   }
 
-  /** The number of pieces under way. */
+  /** The number of active pieces. */
   get activePieces(): number {
     return this.#active.size
   }
 
-  /** The pieces under way that are not for one peer alone. */
+  /** The active pieces that are not for one peer alone. */
   *buffers(): Generator<PieceBuffer> {
     for (const { buffer, alone } of this.#active) if (!alone) yield buffer
   }
@@ -80,7 +80,7 @@ export class Scheduler implements BlockSource {
     return this.#admission.size > 0
   }
 
-  /** True if the lowest piece under way is whole: the disk, or the reader, holds the download back. */
+  /** True if the lowest active piece is complete: the disk, or the reader, holds the download back. */
   get isHeld(): boolean {
     return this.#active.isLowestWhole
   }
@@ -130,14 +130,14 @@ export class Scheduler implements BlockSource {
     if (!isOnParole) this.#endgame.takeAwaited(requester, room, now, taken)
     this.#takeFree(requester, room, now, taken, lead, isOnParole)
     if (taken.length === room) return taken
-    this.#underused.add(requester) // also while it waits to be let in: blocks that others lose may be all there is
+    this.#underused.add(requester) // also while it waits for admission, as only blocks that others lose may be left
     if (!isOnParole || !this.#active.hasExclusive(requester)) this.#enqueue(requester)
     const isIdle = () => taken.length === 0 && requester.outstanding === 0 && this.#underused.has(requester)
     if (lead > 0 && isIdle()) this.#takeFree(requester, room, now, taken, 0) // late is better than never
     if (isOnParole && (this.isFull || !this.#queued.has(requester)) && isIdle()) {
-      this.#takeFree(requester, room, now, taken, 0) // there is nothing else for it
+      this.#takeFree(requester, room, now, taken, 0) // there is no other work for it
     }
-    // pieces are read in order, or there is none to begin, or no room: then the first late block is worth a second request
+    // pieces are in order, or there is none to begin, or no room: then a late block is worth a second request
     const isHurried = this.#picker.left === 0 || this.#picker.inOrder || this.isFull
     if (isIdle() && !isOnParole) this.#endgame.takeLate(requester, room, now, taken, isHurried)
     return taken
@@ -146,7 +146,7 @@ export class Scheduler implements BlockSource {
   onArrival(requester: Fetcher, { piece, block }: Request): void {
     const active = this.#active.find(piece)
     if (!active) return
-    if (piece.free === 0) this.#active.update(active) // it may have come after it was given up
+    if (piece.free === 0) this.#active.update(active) // the block may have come after it was given up
     active.settleBlock(block, requester)
   }
 
@@ -158,14 +158,14 @@ export class Scheduler implements BlockSource {
     this.fill()
   }
 
-  /** Begins a piece anew that was wrong. */
+  /** Begins a wrong piece again. */
   restartPiece(piece: PieceBuffer): void {
     const active = this.#active.find(piece)
     if (active) this.#abandon(active)
     this.fill()
   }
 
-  /** Ends a piece that is at rest. */
+  /** Ends a stored piece. */
   finishPiece(piece: PieceBuffer): void {
     const active = this.#active.find(piece)
     this.#deadlines.addFinished()
@@ -174,7 +174,7 @@ export class Scheduler implements BlockSource {
     this.fill()
   }
 
-  /** Notes that a reader came or went: pieces under way that no reader needs soon make room. */
+  /** Notes that a reader was added or removed, and gives up active pieces that no reader needs soon. */
   onReadersChanged(): void {
     for (const active of [...this.#active]) {
       if (active.buffer.closed || this.#deadlines.isNear(active.buffer.index)) continue
@@ -186,7 +186,7 @@ export class Scheduler implements BlockSource {
 
   /**
    * Gives blocks to the peers that have room. Without `includeLate` it costs O(1) for each peer while no block is free.
-   * @param includeLate true to give them late blocks too. Call it so a few times per second
+   * @param includeLate true to give them late blocks, too, as done several times a second
    */
   fill(includeLate = false): void {
     if (this.#ended || this.#isPaused) return
@@ -199,26 +199,26 @@ export class Scheduler implements BlockSource {
   }
 
   /**
-   * Takes all requests back, and gives no block until `resume`.
+   * Cancels all requests, and gives no block until `resume`.
    * @param abandon true to close unfinished pieces, which gives their memory back
    */
   pause(abandon: boolean): void {
     this.#isPaused = true
     for (const active of [...this.#active]) {
-      if (active.buffer.complete || active.buffer.closed) continue // it is on its way to the disk
+      if (active.buffer.complete || active.buffer.closed) continue // it is being stored
       if (abandon) this.#abandon(active)
       active.cancel()
       if (!abandon) this.#active.update(active)
     }
   }
 
-  /** Goes on after `pause`. */
+  /** Continues after `pause`. */
   resume(): void {
     this.#isPaused = false
     this.fill(true)
   }
 
-  /** Closes all pieces under way, and gives no further block. */
+  /** Closes all active pieces, and gives no further block. */
   end(): void {
     this.#ended = true
     this.#admission.clear()
@@ -234,7 +234,7 @@ export class Scheduler implements BlockSource {
     this.#admission.add(async () => this.#begin(requester))
   }
 
-  /** The task of a piece: from its first request until it is at rest. */
+  /** The task of a piece: from its first request until it is stored. */
   #begin(requester: Fetcher): Promise<void> | undefined {
     if (!this.#queued.delete(requester) || requester.room === 0 || this.#ended || this.#isPaused) return
     const { buffers, trust } = this.#options
@@ -249,7 +249,7 @@ export class Scheduler implements BlockSource {
     return piece.then(piece => this.#fetch(piece, requester, alone))
   }
 
-  /** Resolves when the piece is at rest, or given up. */
+  /** Resolves when the piece is stored or given up. */
   #fetch(piece: PieceBuffer, requester: Fetcher, alone: Fetcher | undefined): Promise<void> {
     return new Promise(resolve => {
       const active = new ActivePiece(piece, resolve, alone)
@@ -262,8 +262,8 @@ export class Scheduler implements BlockSource {
   }
 
   /**
-   * Takes free blocks of pieces under way; not of those that a reader needs before this peer brings them.
-   * @param own true for pieces that are for this peer alone
+   * Takes free blocks of active pieces, except those that a reader needs before this peer sends them.
+   * @param own true to take only from pieces that are for this peer alone
    */
   #takeFree(
     requester: Fetcher,
@@ -274,7 +274,7 @@ export class Scheduler implements BlockSource {
     own = false,
   ): void {
     for (const piece of this.#active.withFreeBlocks()) {
-      // the peer that it was kept for may never come back
+      // the peer that it is reserved for may never come back
       if (piece.alone !== requester && piece.alone?.ready === false) this.#abandon(piece)
       if (piece.buffer.closed || !piece.isFor(requester)) continue
       if (own && piece.alone !== requester) continue

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 
-/** A block of a piece that was wrong: its digest, and the peer that gave it. */
+/** A block of a wrong piece: its digest, and the peer that sent it. */
 interface Evidence<Peer> {
   readonly block: number
   readonly giver: Peer
@@ -12,28 +12,28 @@ interface Evidence<Peer> {
 /**
  * Finds the peers that send wrong bytes.
  *
- * Inputs: which peer gave which block of the pieces that failed, and what the bytes turned out to be.
- * A piece that came from one peer alone proves it guilty at once. A piece that came from several is fetched
- * again from one peer alone, and once the right bytes are known, every peer that gave others is proven guilty.
- * What follows from that is for `Reputation` to decide.
+ * Inputs: the peer that sent each block of the wrong pieces, and the right bytes once they are known.
+ *
+ * A wrong piece from one peer alone proves it guilty at once. A wrong piece from several peers is downloaded again from one
+ * peer alone. Once the right bytes are known, every peer that sent other bytes is guilty. `Reputation` decides about bans.
  */
 export class SmartBan<Peer> {
   readonly #evidence = new Map<number, Evidence<Peer>[]>()
   readonly #accused = new Map<number, Set<Peer>>()
 
-  /** True if a piece has to be fetched from one peer alone. */
+  /** True if a piece must come from one peer alone. */
   isSuspect(index: number): boolean {
     return this.#accused.has(index)
   }
 
-  /** True if a peer gave a part of a piece that was wrong. */
+  /** True if a peer sent a part of a piece when it was wrong. */
   isAccused(index: number, peer: Peer): boolean {
     return this.#accused.get(index)?.has(peer) ?? false
   }
 
   /**
-   * Notes that a piece was wrong.
-   * @param giver names the peer behind each entry of `piece.givers`
+   * Notes a wrong piece.
+   * @param giver returns the peer of an entry of `piece.givers`
    * @returns the peers that are proven guilty by it
    */
   addCorrupt(piece: PieceBuffer, giver: (entry: unknown) => Peer): Peer[] {
@@ -51,7 +51,7 @@ export class SmartBan<Peer> {
     return []
   }
 
-  /** Notes that a piece is right. @returns the peers that are proven guilty by what they gave of it before */
+  /** Notes a valid piece. @returns the peers that are proven guilty by their earlier bytes of it */
   addVerified(piece: PieceBuffer): Peer[] {
     if (!this.#accused.delete(piece.index)) return []
     const evidence = this.#evidence.get(piece.index) ?? []

@@ -2,7 +2,7 @@ import { Bitfield } from '../../codec/bitfield.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 
-/** The pieces that hold a byte of a selected file; padding alone is no reason to fetch one. */
+/** Returns the pieces with a byte of a selected file. Padding does not count. */
 export function wantedPieces(metainfo: Metainfo, select?: (fileIndex: number) => boolean): Bitfield {
   const layout = new Layout(metainfo)
   const wanted = new Bitfield(metainfo.pieceCount)
@@ -13,14 +13,14 @@ export function wantedPieces(metainfo: Metainfo, select?: (fileIndex: number) =>
   return wanted
 }
 
-/** Bytes of the whole torrent that are in no verified piece: `left` in announces. */
+/** Returns the bytes of the whole torrent that are in no verified piece: `left` in announces. */
 export function missingBytes({ length, pieceCount, pieceLength }: Metainfo, verified: Bitfield): number {
   if (verified.full) return 0
   const lastShort = verified.has(pieceCount - 1) ? pieceCount * pieceLength - length : 0
   return length - (verified.count * pieceLength - lastShort)
 }
 
-/** The pieces that hold any of the bytes from `start` to before `end`, counted from the torrent's start. */
+/** Returns the pieces with any of the bytes from `start` to before `end`, counted from the torrent's start. */
 export function piecesOf({ pieceCount, pieceLength }: Metainfo, start: number, end: number): Bitfield {
   const pieces = new Bitfield(pieceCount)
   for (let index = Math.floor(start / pieceLength); index * pieceLength < end; index++) {

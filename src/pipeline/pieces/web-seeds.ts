@@ -15,9 +15,9 @@ import { RateWindow } from '../peer/rate-window.ts'
 import type { PiecePipeline } from './piece-pipeline.ts'
 
 export interface WebSeedsEvents {
-  /** A web seed gave its first useful answer, or the first after a failure. */
+  /** A web seed sent its first useful response, or the first after a failure. */
   connected: [name: string]
-  /** A web seed cannot be used, or not for a while. */
+  /** A web seed cannot be used for a while. */
   disconnected: [name: string, reason: string]
   warning: [error: PeerError]
 }
@@ -26,7 +26,7 @@ export interface WebSeedsOptions {
   readonly metainfo: Metainfo
   /** True to use the web seeds that the torrent names. @default true */
   readonly named?: boolean | undefined
-  /** True if web seeds of the torrent may lead to this machine and its network. @default false */
+  /** True if web seeds of the torrent may be on this machine and its network. @default false */
   readonly allowLocal?: boolean | undefined
   /** URLs of further web seeds (BEP 19). @default none */
   readonly urls?: readonly string[] | undefined
@@ -42,9 +42,9 @@ export interface WebSeedsOptions {
 /** Maximum number of web seeds of a torrent, and of those in use at a time. */
 const MAX_SEEDS = 100
 const MAX_AT_ONCE = 8
-/** Minimum blocks under way at any rate: a request for fewer is hardly worth it. */
+/** Minimum blocks in flight: a request for fewer is inefficient. */
 const MIN_WINDOW_BLOCKS = 32
-/** Milliseconds that a web seed may take for a block before others are asked for it. */
+/** Milliseconds without an answer after which the blocks of a web seed are requested from others. */
 const REQUEST_TIMEOUT_MS = 10_000
 
 /** A web seed that is not in use yet. */
@@ -54,9 +54,9 @@ interface WebSeedSource {
   readonly trust: Trust
 }
 
-/** The web seeds of one torrent (BEP 17, 19): each feeds the funnel as a peer does, and is banned as one. */
+/** The web seeds of one torrent (BEP 17, 19). Each writes to the funnel as a peer does, and is banned as a peer is. */
 export class WebSeeds extends EventEmitter<WebSeedsEvents> {
-  /** The number of web seeds, those that are gone included. */
+  /** The number of web seeds, including those that were closed. */
   readonly size: number
   readonly #options: WebSeedsOptions
   readonly #client = new HttpClient({ keepAlive: true })
@@ -66,7 +66,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   #lastFailure = ''
   #state: 'new' | 'running' | 'closed' = 'new'
   #isPaused = false
-  /** Bytes from those that are gone. */
+  /** Bytes from web seeds that were closed. */
   #downloaded = 0
   #wasted = 0
 
@@ -78,7 +78,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     this.size = this.#reserve.length
   }
 
-  /** The number of web seeds that are of use now. */
+  /** The number of web seeds that are useful now. */
   get active(): number {
     return [...this.#seeds].filter(({ active }) => active).length
   }
@@ -88,12 +88,12 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     return [...this.#seeds].reduce((sum, seed) => sum + seed.downloaded, this.#downloaded)
   }
 
-  /** Bytes that were of no use, from all web seeds. */
+  /** Useless bytes from all web seeds. */
   get wasted(): number {
     return [...this.#seeds].reduce((sum, seed) => sum + seed.wasted, this.#wasted)
   }
 
-  /** The reason why no web seed is of use, in words; undefined if there is none, or one is of use. */
+  /** The reason why no web seed can be used, in words; undefined if there is none, or one is useful. */
   get reason(): string | undefined {
     if (this.size === 0 || this.active > 0) return undefined
     return `none of ${this.size} web seeds can be used${this.#lastFailure && ` (${this.#lastFailure})`}`
@@ -110,12 +110,12 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     this.#open()
   }
 
-  /** Asks no further web seed until `resume`. Those that are asked get no work meanwhile: the scheduler is paused too. */
+  /** Uses no further web seed until `resume`. Those in use get no requests, as the scheduler is paused, too. */
   pause(): void {
     this.#isPaused = true
   }
 
-  /** Goes on after `pause`. */
+  /** Continues after `pause`. */
   resume(): void {
     this.#isPaused = false
     this.#open()
@@ -137,7 +137,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
     this.#client.close()
   }
 
-  /** Takes as many web seeds into use as allowed; those that rest do not count. */
+  /** Uses as many web seeds as allowed. Those that rest do not count. */
   #open(): void {
     if (this.#isPaused) return
     let room = MAX_AT_ONCE - [...this.#seeds].filter(({ resting }) => !resting).length
@@ -201,7 +201,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   }
 }
 
-/** All web seeds, the user's own first. No two share a name. */
+/** Returns all web seeds with distinct names, those of the user first. */
 function sourcesOf({
   allowLocal = false,
   metainfo,

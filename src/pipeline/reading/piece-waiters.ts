@@ -24,7 +24,7 @@ export class PieceWaiters {
     this.#waiting.delete(index)
   }
 
-  /** Rejects all waits, now and later. */
+  /** Rejects current and later waits. */
   end(error: Error): void {
     this.#failure ??= error
     for (const waiters of this.#waiting.values()) for (const { reject } of waiters) reject(error)

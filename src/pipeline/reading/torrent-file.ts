@@ -13,7 +13,7 @@ export interface TorrentBytes {
   open(start: number, end: number): ByteSource
 }
 
-/** Which bytes of a file: from `start` to before `end`. @default all of them */
+/** The bytes of a file from `start` to before `end`. @default all bytes */
 export interface ByteRange {
   readonly start?: number
   readonly end?: number
@@ -53,19 +53,15 @@ export class TorrentFile {
   }
 
   /**
-   * Its bytes in order, each as soon as it is verified. Also an async iterator; pipes into any Writable.
-   * Ends after the last byte, else fails. Bytes that are read soon are fetched first; a stream that is not read paces the
-   * download.
+   * Opens a stream of its bytes in order, each as soon as it is verified. The stream is also an async iterator, and can be
+   * piped to any Writable. It ends after the last byte, or fails. Bytes that are read soon are downloaded first.
    * @throws InputError for a range outside the file, or a file that was not selected
    */
   stream(options: ReadOptions = {}): FileReader {
     const { start = 0, end, signal, lend = false } = checkReadOptions(options)
     const { offset, length } = this.entry
     if (this.#select?.(this.index) === false) {
-      throw new InputError(
-        'ERR_USAGE',
-        `file ${this.index} is not among the selected: its bytes will not come`,
-      )
+      throw new InputError('ERR_USAGE', `file ${this.index} is not selected, so it is not downloaded`)
     }
     const last = Math.min(end ?? length, length)
     if (!(Number.isSafeInteger(last) && Number.isSafeInteger(start) && start >= 0 && start <= last)) {
@@ -81,7 +77,7 @@ export class TorrentFile {
     return reader
   }
 
-  /** The same as a web stream: cancelling it ends the reading. */
+  /** Opens the same as a web stream. Cancelling it ends the reading. */
   web(options: Omit<ReadOptions, 'lend'> = {}): ReadableStream<OwnBytes> {
     // the global type, as programs with and without DOM types know it
     return WebStream.from(this.stream(options)) as ReadableStream<OwnBytes>

@@ -40,7 +40,7 @@ export class VerifiedReader implements ByteSource {
       this.#moved(position, false)
       const there = await this.#storage.read(position, bytes)
       if (there === bytes.length) return { bytes, release() {} }
-      // it is in doubt since, and is read or fetched again
+      // the piece is in doubt now, and is checked or downloaded again
       if (this.#torrent.trusts(index))
         throw new StorageError(
           'ERR_STORAGE',

@@ -9,31 +9,31 @@ import { Verifier } from '../../streams/torrent/verifier.ts'
 import { PiecePool } from '../limits/piece-pool.ts'
 import { checkInThreads } from './threaded-check.ts'
 
-/** Fewer bytes are hashed before threads have started. */
+/** Minimum bytes for hashing in threads: fewer are hashed before threads have started. */
 const MIN_THREADED_BYTES = 32 << 20
 
-/** Files that are looked at side by side. */
+/** Maximum files that are checked at once. */
 const FILES_AT_ONCE = 16
 
 /** Options of `check`. */
 export interface CheckOptions {
   readonly metainfo: Metainfo
   readonly storage: Pick<Storage, 'read' | 'useFile'>
-  /** Which pieces to look at. @default all */
+  /** The pieces to check. @default all */
   readonly pieces?: readonly number[]
-  /** Pieces that need no look. @default none */
+  /** Pieces that need no check. @default none */
   readonly trusted?: Bitfield
   /** The present states of all files. @default each file is read to see if it is missing */
   readonly states?: FileStates
   /** Threads that read and hash, for much content in files of the system. @default none: this thread hashes */
   readonly hashPool?: HashPool | undefined
-  /** Called after each piece that was looked at. */
+  /** Called after each piece with the number of pieces that were checked so far. */
   readonly progress?: (pieces: number) => void
   readonly signal?: AbortSignal
 }
 
 /**
- * Finds which pieces a storage has right: reads and hashes what is there, and passes over what is not.
+ * Finds the valid pieces of a storage: reads and hashes existing data, and skips missing files.
  * Rejects with a StorageError, or with the signal's reason.
  */
 export async function check(options: CheckOptions): Promise<Bitfield> {
@@ -86,7 +86,7 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
   }
 }
 
-/** Returns the pieces of which no file is missing, so that a torrent without files takes no time. */
+/** Returns the pieces without a missing file, so that a torrent without files takes no time. */
 async function findPossiblePieces(
   metainfo: Metainfo,
   storage: Pick<Storage, 'read'>,

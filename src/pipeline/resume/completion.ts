@@ -11,10 +11,10 @@ export interface CompletionOptions {
   readonly finished: () => boolean
 }
 
-/** Times that a complete torrent may lose pieces before it fails: another program keeps writing to its files. */
+/** Maximum times that a complete torrent may lose pieces before it fails, as another program keeps writing to its files. */
 const MAX_LOSSES = 3
 
-/** Confirms that all bytes are at their paths before a torrent is done. */
+/** Confirms that all files are complete before a torrent is done. */
 export class Completion {
   readonly #options: CompletionOptions
   #running: Promise<boolean> | undefined
@@ -26,8 +26,8 @@ export class Completion {
 
   /**
    * Completes the files and checks each by its path.
-   * @returns false if pieces were lost, which have to be fetched again
-   * Rejects with a StorageError; with ERR_CHANGED when that happens too often.
+   * @returns false if pieces were lost, which are downloaded again
+   * Rejects with a StorageError; with ERR_CHANGED if pieces were lost too often.
    */
   run(): Promise<boolean> {
     this.#running ??= this.#run().finally(() => {
@@ -36,7 +36,7 @@ export class Completion {
     return this.#running
   }
 
-  /** Checks each file once more. Rejects with ERR_CHANGED when pieces are missing since. */
+  /** Checks each file once more. Rejects with ERR_CHANGED if pieces are missing. */
   async confirm(): Promise<void> {
     const { finished, recheck } = this.#options
     await recheck.checkAllFiles()

@@ -16,11 +16,11 @@ import { check } from './check.ts'
 /** The resume record of a torrent. */
 export interface Resume {
   /**
-   * Reads which pieces need no hashing, if the sample of them proves right. The storage remembers the states of its
+   * Reads the pieces that need no hashing if the sample of them is valid. The storage remembers the states of its
    * files by then.
    */
   read(): Promise<Pick<ResumedPieces, 'trusted' | 'sample'> & Partial<Pick<ResumedPieces, 'partial'>>>
-  /** Writes that these pieces are verified and at rest, and these blocks of other pieces. */
+  /** Writes the verified pieces, and the stored blocks of other pieces. */
   write(verified: Bitfield, partial?: PartialBlocks): Promise<void>
 }
 
@@ -47,25 +47,25 @@ export interface FindVerifiedPiecesOptions {
   readonly storage: Pick<Storage, 'read' | 'useFile' | 'watch'>
   readonly hashPool?: HashPool | undefined
   readonly resume?: Resume | undefined
-  /** Pieces that need no look at all. @default none */
+  /** Pieces that need no check. @default none */
   readonly trusted?: Bitfield | undefined
   /** Called with the pieces that the record names and that are trusted, and its blocks of unfinished pieces. */
   readonly resumed?: (pieces: Bitfield, partial: PartialBlocks) => void
-  /** Called with how many pieces have been looked at. */
+  /** Called with the number of pieces that were checked. */
   readonly progress: (pieces: number) => void
   readonly signal: AbortSignal
 }
 
-/** Finds which pieces are there: those that a resume record vouches for, and of the others those that hash right. */
+/** Finds the valid pieces: those in the resume record, and others by their hash. */
 export async function findVerifiedPieces(options: FindVerifiedPiecesOptions): Promise<Bitfield> {
   const { metainfo, storage, hashPool, resume, progress, signal } = options
   let { trusted } = options
-  // First: what changes while it is read is noticed later.
+  // first, so that changes during the check are noticed later
   const states = await storage.watch?.remember([...metainfo.files.keys()])
   if (resume && !trusted) {
     const record = await resume.read()
     const right = await check({ metainfo, storage, hashPool, signal, pieces: record.sample })
-    // one lie, and nothing of it is believed
+    // with one wrong piece in the sample, the record is ignored
     if (record.sample.every(index => right.has(index))) {
       trusted = record.trusted
       options.resumed?.(record.trusted, record.partial ?? new Map())

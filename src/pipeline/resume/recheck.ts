@@ -9,7 +9,7 @@ import { check } from './check.ts'
 export interface RecheckOptions {
   readonly metainfo: Metainfo
   readonly storage: Storage
-  /** The pieces that are verified and at rest. Pieces that turn out wrong are removed. */
+  /** The pieces that are verified and stored. Pieces that turn out to be wrong are removed. */
   readonly verified: Bitfield
   readonly signal: AbortSignal
 }
@@ -28,8 +28,8 @@ export interface RecheckEvents {
 /**
  * Reads verified pieces again when another program changed their files.
  *
- * From the moment a change is noticed until a piece was read and hashed again it is in doubt: it is not given to
- * peers or readers, and no resume record vouches for it.
+ * A piece is in doubt from the time a change is noticed until it was read and hashed again. Meanwhile it is not given to peers
+ * or readers, and not in the resume record.
  */
 export class Recheck extends EventEmitter<RecheckEvents> {
   readonly #options: RecheckOptions
@@ -57,7 +57,7 @@ export class Recheck extends EventEmitter<RecheckEvents> {
     return this.#options.verified.has(index) && !this.#doubtful.has(index)
   }
 
-  /** The verified pieces that a resume record may vouch for. */
+  /** Returns the verified pieces for the resume record. */
   trusted(): Bitfield {
     this.tick()
     const trusted = this.#options.verified.clone()
@@ -66,7 +66,7 @@ export class Recheck extends EventEmitter<RecheckEvents> {
     return trusted
   }
 
-  /** Begins to read again the files that our own writes found changed. To be called a few times per second. */
+  /** Begins to read again the files that our own writes found changed. Called several times a second. */
   tick(): void {
     const noticed = this.#options.storage.watch?.takeNoticed() ?? []
     for (const file of noticed) this.#disturbed.add(file)
@@ -123,7 +123,7 @@ export class Recheck extends EventEmitter<RecheckEvents> {
     for (const file of files) this.#warnOf(file, wrong)
   }
 
-  /** Takes a file that cannot be read for a missing one. */
+  /** Reads the storage. A file that cannot be read counts as missing. */
   readonly #readIfPossible = async (position: number, target: Uint8Array): Promise<number> => {
     try {
       return await this.#options.storage.read(position, target)

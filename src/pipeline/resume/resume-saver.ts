@@ -16,10 +16,10 @@ export interface ResumeSaverOptions {
   readonly failed: (error: StorageError) => void
 }
 
-/** Saves the resume record when more pieces or blocks are there than it names. The next run hashes the others. */
+/** Saves the resume record when there are more verified pieces or stored blocks than in the last one. */
 export class ResumeSaver {
   readonly #options: ResumeSaverOptions
-  /** The number of pieces, and of blocks of unfinished ones, that the record names. */
+  /** The number of pieces, and of blocks of unfinished pieces, in the record. */
   #recorded = { pieces: 0, blocks: 0 }
   /** The time of the last record, in ms. */
   #savedAt = 0
@@ -42,7 +42,7 @@ export class ResumeSaver {
     this.#recorded = { pieces: pieces.count, blocks: blocksIn(partial) }
   }
 
-  /** Notes that a piece that the record names is lost: the next save writes it in any case. */
+  /** Notes that a piece in the record was lost, so that the next save writes it in any case. */
   invalidate(): void {
     this.#recorded = { pieces: 0, blocks: 0 }
   }
@@ -54,7 +54,7 @@ export class ResumeSaver {
     this.#writing = this.#writing
       .then(() => this.#save(resume))
       .catch(error => {
-        failed(new StorageError('ERR_RECORD', `no resume record was left: ${messageOf(error)}`, error))
+        failed(new StorageError('ERR_RECORD', `the resume record was not saved: ${messageOf(error)}`, error))
       })
     return this.#writing
   }

@@ -8,7 +8,7 @@ export type AnyWritable = NodeJS.WritableStream | Sink<Uint8Array>
 
 /** Writes to one sink of several. */
 export class SinkWriter {
-  /** Resolves when the sink has finished after the last byte; else rejects with the reason. */
+  /** Resolves when the sink has finished after the last byte; otherwise rejects with the reason. */
   readonly done: Promise<void>
   readonly #sink: AnyWritable
   /** The stage that is written to: the sink, or the spill before it. */
@@ -17,7 +17,7 @@ export class SinkWriter {
   #closed = false
   #proceed: (() => void) | undefined
 
-  /** @param before keeps what the sink is too slow for */
+  /** @param before keeps the backlog of a slow sink */
   constructor(sink: AnyWritable, before?: Spill) {
     this.#sink = sink
     this.#entry = before ?? sink
@@ -75,7 +75,7 @@ export class SinkWriter {
   }
 }
 
-/** Calls back once: when a stage has finished, or has closed before that. */
+/** Calls `call` once: when a stage has finished, or has closed before that. */
 function whenClosed(stage: Stage, call: (error?: Error) => void): void {
   let failure: Error | undefined
   let finished = false

@@ -8,7 +8,7 @@ import { openMetainfo } from '../../metainfo/parse.ts'
 import { type LoadTorrentOptions, loadTorrent } from './load-torrent.ts'
 
 /**
- * What a torrent can be made of:
+ * A source of a torrent:
  * - a `string`: a magnet link, an info-hash (40 hex digits or 32 of base32), an http(s) URL or a path of a .torrent
  * - a `URL`: `magnet:`, `http:`, `https:` or `file:`
  * - the bytes of a .torrent, in any ArrayBuffer or view

@@ -42,7 +42,7 @@ const MAX_FAILURE_TEXT = 200
 /**
  * Decides which peer to dial next.
  *
- * Depends on: the known addresses, their order and their sources; which are connected; the failures of each, and when;
+ * Inputs: the known addresses, their order and their sources; which are connected; the failures of each, and when;
  * whether it is a seed, and we are; the canonical priority of both addresses (BEP 40); the time.
  * It also decides how to dial: with or without encryption, as it last worked, or the other way when that failed.
  */
@@ -61,7 +61,7 @@ export class Candidates {
     return this.#table.size
   }
 
-  /** How many are not connected. */
+  /** The number of addresses that are not connected. */
   get idleCount(): number {
     let count = 0
     for (const { connected } of this.#table.values()) if (!connected) count++

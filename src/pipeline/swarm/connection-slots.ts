@@ -54,7 +54,7 @@ const MAX_EVICTING_ADDRESSES = 1024
 /**
  * Decides which peers get the connections of a torrent.
  *
- * Depends on: the number of connections, of each address and direction; whether data is missing; the blocks of each, and
+ * Inputs: the number of connections, of each address and direction; whether data is missing; the blocks of each, and
  * when they came; which peers had their turn of upload and took nothing; the time of the last evictions; when the process had
  * no file descriptor left; the time.
  *

@@ -31,7 +31,7 @@ export function isSamePeer(a: DuplicateConnection, b: DuplicateConnection): bool
 /**
  * Decides which of two connections to one peer stays.
  *
- * Depends on: which side dialled each; both peer ids; the time between them.
+ * Inputs: which side dialled each; both peer ids; the time between them.
  *
  * The first stays, unless both sides dialled at once. Then the connection stays that the side with the greater peer id
  * dialled, so that both sides decide the same.

@@ -6,7 +6,7 @@ const MAX_VOTERS = 32
 /**
  * Finds our external IP address, as a quorum of peers at different addresses reports it (`yourip`, BEP 10).
  *
- * Depends on: the last vote of each address. One address has one vote, so that no single host decides.
+ * Inputs: the last vote of each address. One address has one vote, so that no single host decides.
  */
 export class ExternalAddress {
   /** The last vote of each address, the oldest first. */

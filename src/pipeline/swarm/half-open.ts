@@ -22,7 +22,7 @@ const SILENT_MS = 500
 /**
  * Decides which incoming connections without a handshake are kept.
  *
- * Depends on: the number of connections, of each address; which are silent, and since when; the time.
+ * Inputs: the number of connections, of each address; which are silent, and since when; the time.
  *
  * A silent connection is replaced by a new one of its address. When the limit is reached, the address with the most
  * connections loses one.

@@ -33,7 +33,7 @@ const MAX_GUILTY = 64
 /**
  * Decides which addresses are banned for wrong bytes, and which of their peers get pieces alone.
  *
- * Depends on: which peers were proven to have sent wrong bytes; the number of correct pieces from other peers of the same
+ * Inputs: which peers were proven to have sent wrong bytes; the number of correct pieces from other peers of the same
  * address; the time.
  *
  * A peer is known by its IP address, never by its peer id, which is public. Strikes count for the whole address, or the /64 of

@@ -8,7 +8,7 @@ import type { ContentOptions } from '../pieces/content-options.ts'
 import { isMetainfo, isParsedMagnet } from '../sources/torrent-source.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 
-/** A test of one value, and the words for what it accepts. */
+/** A test of one value, and a description of the accepted values. */
 type Check = readonly [accepts: (value: unknown) => boolean, expected: string]
 
 const BOOLEAN: Check = [value => typeof value === 'boolean', 'true or false']

@@ -31,7 +31,7 @@ export function stallError(parts: TorrentParts, timeout: number): StalledError {
 }
 
 /**
- * Explains why a download receives nothing, from what is known of its peers, the sources of peers and web seeds.
+ * Explains why a download receives nothing, from its peers, the sources of peers and the web seeds.
  * @param lacks returns true for a piece that is wanted and missing @default every piece
  */
 export function explainStall(
@@ -47,7 +47,7 @@ export function explainStall(
   return webSeeds?.reason === undefined ? peers : `${peers}; ${webSeeds.reason}`
 }
 
-/** Explains why the metadata of a magnet link has not come. */
+/** Explains why the metadata of a magnet link has not arrived. */
 export function explainNoMetadata(
   swarm: Pick<Swarm, 'candidates' | 'peers'>,
   sources: Pick<PeerSources, 'announcer' | 'others'>,

@@ -1,4 +1,4 @@
-/** A promise for something that happens once, or never. A rejection that nothing waits for is no unhandled rejection. */
+/** A promise for an event that happens once, or never. A rejection without a handler is no unhandled rejection. */
 export class Milestone<T> {
   readonly promise: Promise<T>
   #resolve!: (value: T) => void

@@ -4,9 +4,9 @@ import type { TorrentContent } from './torrent-content.ts'
 import type { TorrentState } from './torrent-events.ts'
 import type { TorrentNetwork } from './torrent-network.ts'
 
-/** Numbers that describe how far a torrent is. */
+/** The progress of a torrent. */
 export interface Progress {
-  /** Bytes of wanted pieces that are verified and at rest. */
+  /** Bytes of wanted pieces that are verified and stored. */
   readonly verified: number
   /** Bytes of wanted pieces. */
   readonly total: number
@@ -18,9 +18,9 @@ export interface Progress {
   readonly peers: number
   /** Connected peers that have every piece. */
   readonly seeds: number
-  /** Web seeds that are of use now. They count neither as peers nor as seeds. */
+  /** Web seeds that are useful now. They count neither as peers nor as seeds. */
   readonly webSeeds: number
-  /** Seconds that are left at this speed, or null while it is 0. */
+  /** Remaining seconds at this speed, or null while it is 0. */
   readonly eta: number | null
   /** Bytes of pieces held in memory. */
   readonly buffered: number
@@ -30,7 +30,7 @@ export interface Progress {
   readonly downloaded: number
   /** Bytes of blocks sent. */
   readonly uploaded: number
-  /** Bytes received and thrown away. */
+  /** Bytes received and discarded. */
   readonly wasted: number
   /** Bytes sent for each wanted byte; for each byte of the torrent if none was wanted. */
   readonly ratio: number
@@ -38,23 +38,23 @@ export interface Progress {
   readonly metadata?: MetadataProgress
 }
 
-/** Numbers that describe how far the metadata of a magnet link is. */
+/** The progress of the metadata of a magnet link. */
 export interface MetadataProgress {
   /** Peers that are connected or being dialled. */
   readonly peers: number
   /** Peers that offer metadata. */
   readonly offering: number
-  /** Pieces of metadata, of 16 KiB, that have come. */
+  /** Pieces of metadata, of 16 KiB, that have arrived. */
   readonly have: number
   /** Pieces of metadata in all; 0 while that is not known. */
   readonly of: number
 }
 
-/** The parts of a torrent, as progress and diagnosis look at them. */
+/** The parts of a torrent that progress and diagnosis read. */
 export interface TorrentParts {
   readonly state: TorrentState
   readonly network: TorrentNetwork
-  /** Undefined while it is not decided where the content goes. */
+  /** Undefined before the storage is known. */
   readonly content: TorrentContent | undefined
   /** Undefined for a torrent that was made from its metainfo. */
   readonly metadata: MetadataDownload | undefined

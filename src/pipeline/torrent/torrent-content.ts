@@ -13,13 +13,13 @@ import { DEFAULT_MEMORY_BYTES, type TorrentOptions } from './torrent-options.ts'
 export interface TorrentContentEvents {
   /** This many pieces have been read and hashed at the start. */
   checked: [pieces: number]
-  /** A piece is verified and at rest. */
+  /** A piece is verified and stored. */
   verified: [index: number]
   /** A verified piece was lost: another program changed its file. */
   lost: [index: number]
-  /** Every wanted piece is verified and at rest at its path. */
+  /** Every wanted piece is verified and stored at its path. */
   done: []
-  /** A web seed gave its first useful answer, or cannot be used for now. */
+  /** A web seed sent its first useful response, or cannot be used for now. */
   webSeed: [name: string, state: 'connected' | 'disconnected', reason?: string]
   warning: [error: TsdlError]
   /** The storage failed. */
@@ -29,7 +29,7 @@ export interface TorrentContentEvents {
 /** Milliseconds after which an incomplete torrent without peers looks at what it received last, to save it. */
 const SAVE_CHECK_MS = 10_000
 
-/** The content of one torrent, once it is decided where it goes: its pieces, and the web seeds that bring them too. */
+/** The content of one torrent, once its storage is known: its pieces, and the web seeds that send them, too. */
 export class TorrentContent extends EventEmitter<TorrentContentEvents> implements AnnouncedContent {
   readonly pieces: Pieces
   readonly webSeeds: WebSeeds
@@ -90,7 +90,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     return this.webSeeds.downloaded
   }
 
-  /** Locks the files, and finds the pieces that are there already. */
+  /** Locks the files, and finds existing pieces. */
   async check(): Promise<void> {
     await this.pieces.check()
     this.#isChecked = true
@@ -102,7 +102,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     for (const peer of this.#network.swarm.connected) this.pieces.addPeer(peer)
   }
 
-  /** Completes the files once every wanted piece is there, and tells trackers and peers, unless pieces turn out to be lost. */
+  /** Completes the files once every wanted piece is stored, and tells trackers and peers, unless pieces turn out to be lost. */
   async finish(): Promise<void> {
     const { pieces } = this
     const isConfirmed = await pieces.confirmAll()
@@ -115,7 +115,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
   }
 
   /**
-   * Asks for what is late, saves the resume record when it is old, and makes room where the disk lacks descriptors. Returns
+   * Requests late blocks, saves the resume record when it is old, and closes connections if the disk lacks descriptors. Returns
    * the milliseconds until it has something to do again, if no peer is connected: 0 for a few times per second, Infinity for
    * nothing before a piece is lost.
    */
@@ -127,7 +127,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     return this.pieces.isUploadOnly ? Number.POSITIVE_INFINITY : SAVE_CHECK_MS
   }
 
-  /** Asks for nothing until `resume`, and gives up memory. Resolves when the resume record is saved; never rejects. */
+  /** Sends no requests until `resume`, and gives up memory. Resolves when the resume record is saved; never rejects. */
   pause(): Promise<void> {
     this.pieces.pipeline.pause()
     this.webSeeds.pause()
@@ -136,7 +136,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     return this.pieces.save()
   }
 
-  /** Goes on after `pause`. */
+  /** Continues after `pause`. */
   resume(): void {
     this.#takeMemory()
     this.webSeeds.resume()
@@ -144,7 +144,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
   }
 
   /**
-   * Fails readers and gives everything back. Rejects when the storage cannot be closed.
+   * Fails readers and closes all parts. Rejects if the storage cannot be closed.
    * @param reason the error of readers that wait
    */
   close(reason: Error): Promise<void> {
@@ -163,7 +163,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     // a piece that is not retained is not announced
     if (pieces.retains) this.#network.announcePiece(index)
     if (pieces.finished && !pieces.complete) this.finish().catch(error => this.emit('failed', error))
-    // on demand it is never done, and yet all of it may be there
+    // on demand a torrent is never done, but all of it may be stored
     if (!pieces.finished && pieces.retains && pieces.verified.full) this.#network.sources.complete()
   }
 

@@ -8,7 +8,7 @@ export interface TorrentEvents {
   metadata: [metainfo: Metainfo]
   /** This many pieces have been read and hashed at the start. */
   checked: [pieces: number]
-  /** The pieces that were there at the start are known, and blocks are exchanged from now on. */
+  /** The existing pieces are known, and blocks are exchanged from now on. */
   started: []
   /** `pause` was called. */
   paused: []
@@ -16,17 +16,17 @@ export interface TorrentEvents {
   resumed: []
   /** Both handshakes with a peer are done. */
   connected: [peer: Peer]
-  /** A connected peer is gone. */
+  /** A connected peer has disconnected. */
   disconnected: [peer: Peer, reason: string]
-  /** A web seed gave its first useful answer, or cannot be used for now. */
+  /** A web seed sent its first useful response, or cannot be used for now. */
   webSeed: [name: string, state: 'connected' | 'disconnected', reason?: string]
-  /** A piece is verified and at rest. */
+  /** A piece is verified and stored. */
   verified: [index: number]
   /** A verified piece was lost: another program changed its file. */
   lost: [index: number]
-  /** A peer, a web seed or a tracker failed; the torrent goes on. */
+  /** A peer, a web seed or a tracker failed; the torrent continues. */
   warning: [error: TsdlError]
-  /** Every wanted piece is verified and at rest. The torrent is shared until it is closed. */
+  /** Every wanted piece is verified and stored. The torrent is shared until it is closed. */
   done: []
   /** The torrent failed. Verified pieces are kept. */
   error: [error: Error]
@@ -35,7 +35,7 @@ export interface TorrentEvents {
 }
 
 /**
- * What a torrent does. `metadata`: it fetches its metadata from peers, or waits for `begin`. `checking`: it looks for
- * pieces that are there already. `seeding`: every wanted piece is there. `paused`: it exchanges nothing until `resume`.
+ * The state of a torrent. `metadata`: it fetches its metadata from peers, or waits for `begin`. `checking`: it looks for existing
+ * pieces. `seeding`: every wanted piece is stored. `paused`: it exchanges nothing until `resume`.
  */
 export type TorrentState = 'new' | 'metadata' | 'checking' | 'downloading' | 'seeding' | 'paused' | 'closed'

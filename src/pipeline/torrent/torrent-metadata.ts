@@ -11,13 +11,13 @@ import type { TorrentNetwork } from './torrent-network.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 
 export interface TorrentMetadataEvents {
-  /** The metadata has become known. */
+  /** The metadata is known. */
   complete: [metainfo: Metainfo]
-  /** Peers gave metadata that matches the info-hash and is not a valid torrent. */
+  /** Peers sent metadata that matches the info-hash and is not a valid torrent. */
   failed: [error: Error]
 }
 
-/** The metadata of one torrent: known from the start, or fetched from peers, or handed in meanwhile. */
+/** The metadata of one torrent: known from the start, fetched from peers, or passed to `take`. */
 export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
   /** Undefined while it is not known. */
   metainfo: Metainfo | undefined
@@ -46,7 +46,7 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
     )
   }
 
-  /** Asks connected peers for the metadata, and those that connect later. */
+  /** Requests the metadata from connected peers, and from those that connect later. */
   fetch(): void {
     const { infoHash, swarm } = this.#network
     const { portableNames } = this.#options
@@ -59,7 +59,7 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
   }
 
   /**
-   * Takes metadata, from wherever it came. Does nothing if it is known already.
+   * Takes metadata from any source. Does nothing if it is known already.
    * @throws InputError ERR_METAINFO if it is that of another torrent
    */
   take(metainfo: Metainfo): void {
@@ -77,12 +77,12 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
     this.emit('complete', metainfo)
   }
 
-  /** Asks again for what is late. */
+  /** Requests late pieces again. */
   tick(now: number): void {
     this.download?.tick(now)
   }
 
-  /** Asks for nothing more. */
+  /** Sends no more requests. */
   end(): void {
     this.download?.end()
   }

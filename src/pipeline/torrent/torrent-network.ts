@@ -22,7 +22,7 @@ import { DEFAULT_MEMORY_BYTES, type TorrentOptions } from './torrent-options.ts'
 export interface TorrentNetworkEvents {
   /** Both handshakes with a peer are done. */
   connected: [peer: Peer]
-  /** A connected peer is gone. */
+  /** A connected peer has disconnected. */
   disconnected: [peer: Peer, reason: string]
   /** `tick` has something to do again. */
   active: []
@@ -30,17 +30,17 @@ export interface TorrentNetworkEvents {
   warning: [error: TsdlError]
 }
 
-/** The content, as trackers see it. */
+/** The values of the content for trackers. */
 export interface AnnouncedContent {
   /** Bytes of the whole torrent that are missing. */
   readonly missing: number
-  /** True if every wanted piece is there, and others are missing (BEP 21). */
+  /** True if every wanted piece is stored, and others are missing (BEP 21). */
   readonly isPartialSeed: boolean
   /** Bytes of blocks from web seeds. */
   readonly webSeedBytes: number
 }
 
-/** Missing bytes in announces while they are not known: a seed would lack none. */
+/** Missing bytes in announces while they are unknown. 0 would mean a seed. */
 const UNKNOWN_LEFT = 16_384
 const DEFAULT_MAX_PEERS = 100
 /** Bytes per second below which a rate need not fade any more. */
@@ -56,9 +56,9 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   readonly swarm: Swarm
   readonly sources: PeerSources
   readonly reputation: Reputation
-  /** What all peers of the torrent share. */
+  /** The state that all peers of the torrent share. */
   readonly context: PeerContext
-  /** Set once it is decided where the content goes. */
+  /** Set once the storage is known. */
   content: AnnouncedContent | undefined
   readonly #source: Metainfo | Magnet
   readonly #options: TorrentOptions
@@ -148,7 +148,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     if (!this.#isPaused) this.#open()
   }
 
-  /** Takes trackers and privacy from a metainfo that a magnet link did not have (BEP 27). */
+  /** Uses the trackers and the private flag (BEP 27) of the metainfo of a magnet link. */
   learnMetainfo(metainfo: Metainfo): void {
     if (metainfo.private && !this.#isPrivate) {
       this.#isPrivate = true
@@ -158,7 +158,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     if (this.#options.trackers !== false) this.sources.addTrackers(newTiers(metainfo, this.#source))
   }
 
-  /** Exchanges blocks from now on, also with the peers that are connected already. */
+  /** Exchanges blocks from now on, also with connected peers. */
   beginExchange(torrent: PeerTorrent): void {
     this.swarm.begin(torrent)
   }
@@ -200,7 +200,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     return this.#isStarted ? this.#leave() : Promise.resolve()
   }
 
-  /** Goes on after `pause`. */
+  /** Continues after `pause`. */
   resume(): void {
     this.#isPaused = false
     this.swarm.resume()
@@ -256,13 +256,13 @@ function infoHashOf(source: Metainfo | Magnet): Buffer {
   )
 }
 
-/** The trackers of a metainfo that its magnet link does not name, in tiers. */
+/** Returns the trackers of a metainfo that are not in its magnet link, in tiers. */
 function newTiers({ trackers }: Metainfo, { trackers: known }: Metainfo | Magnet): string[][] {
   const urls = new Set(known.flat())
   return trackers.map(tier => tier.filter(url => !urls.has(url))).filter(tier => tier.length > 0)
 }
 
-/** The address to dial from; undefined where the system chooses it. */
+/** Returns the address to dial from; undefined if the system chooses it. */
 function dialledFrom(bind: string | undefined): string | undefined {
   if (bind === undefined) return undefined
   const bytes = addressBytes(bind.replace(/%.*$/, '')) // without the zone of a link-local address

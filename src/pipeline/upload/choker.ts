@@ -64,7 +64,7 @@ const ROUND_TOLERANCE_MS = CHOKE_INTERVAL_MS / 2
  * Decides which peers to unchoke (BEP 3). Called every ten seconds, and at once when an unchoked peer leaves or loses
  * interest.
  *
- * Depends on: which peers are interested, their rates, which are snubbed; which are unchoked, since when, and what they
+ * Inputs: which peers are interested, their rates, which are snubbed; which are unchoked, since when, and what they
  * received since; how long the others wait; which was unchoked by chance, and since when; which are new; whether we seed;
  * the number of slots; the time; chance.
  *

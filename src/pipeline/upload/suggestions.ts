@@ -28,7 +28,7 @@ const MAX_HOLD_MS = 60_000
  * Decides which pieces a seed suggests to which peer, so that it does not send a piece to two peers of which one could
  * upload it to the other (BEP 6).
  *
- * Depends on: which pieces only seeds have; which were suggested to or requested by a connected peer, and when; which
+ * Inputs: which pieces only seeds have; which were suggested to or requested by a connected peer, and when; which
  * suggestions the peer has followed; how long it waits, and how long the peer that requested first waits; the recent upload
  * rate; chance.
  *

@@ -15,7 +15,7 @@ export interface SuperSeedOptions {
  * Reveals one piece at a time to each peer (BEP 16), the next when another peer has that piece. So the first copy of a
  * torrent leaves its seed hardly more than once.
  *
- * Depends on: which pieces each peer has and which were revealed to it; chance, if they are equally rare.
+ * Inputs: which pieces each peer has and which were revealed to it; chance, if they are equally rare.
  */
 export class SuperSeed implements BlockSource {
   readonly #source: BlockSource

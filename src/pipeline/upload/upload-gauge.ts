@@ -9,7 +9,7 @@ const BEST_RATE_DECAY = 0.998
 /**
  * Decides whether the upload is as fast as it can be, compared with its recent past.
  *
- * Depends on: the bytes sent recently, and the best rate.
+ * Inputs: the bytes sent recently, and the best rate.
  */
 export class UploadGauge {
   readonly #rates: number[] = []

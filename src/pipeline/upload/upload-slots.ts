@@ -16,7 +16,7 @@ export interface UploadRound {
 /**
  * Returns the number of peers to unchoke at once, from 4 to 100. Called every ten seconds.
  *
- * Depends on: the upload limit, or without one the upload rate and the current number of slots.
+ * Inputs: the upload limit, or without one the upload rate and the current number of slots.
  *
  * The curve is the square root of 0.6 times the KiB/s: 8 slots for 100 KiB/s, 25 for 1 MiB/s. A higher
  * rate serves more peers, and each of them faster. It is the mainline client's curve for a limit. libtorrent's rate-based

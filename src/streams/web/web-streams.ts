@@ -21,7 +21,7 @@ export type Admission = 'read' | 'later' | 'refused'
  * Whole files that a server which ignores ranges sends: each is read through, as far as its pieces are asked for, in
  * one GET. What is read a second time is bounded by what the web seed has brought.
  *
- * Depends on: whether ranges were answered as such; how far each file was read; bytes that were brought and passed over.
+ * Inputs: whether ranges were answered as such; how far each file was read; bytes that were brought and passed over.
  */
 export class WebStreams {
   /** What the server does with ranges. */
