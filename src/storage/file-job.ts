@@ -17,18 +17,26 @@ export interface FilePart {
   readonly at: number
 }
 
+/** Parts of files in a form that costs little to send to a thread. */
+export interface PackedParts {
+  /** The paths, separated by NUL. */
+  readonly paths: string
+  /** Offset, length and `at` of each part. */
+  readonly numbers: Float64Array
+}
+
 /** What is done with the files of a job. Paths are relative to the output directory. */
 export type FileWork =
-  /** Returns the states of files. */
-  | { readonly kind: 'stat'; readonly paths: readonly string[] }
+  /** Returns the states of files. Paths are separated by NUL. */
+  | { readonly kind: 'stat'; readonly paths: string }
   /** Puts the written bytes of files on the device. Missing files are passed over. */
-  | { readonly kind: 'sync'; readonly paths: readonly string[] }
+  | { readonly kind: 'sync'; readonly paths: string }
   /** Reads parts of files in order, up to the first that is missing or short. */
-  | { readonly kind: 'read'; readonly parts: readonly FilePart[]; readonly length: number }
+  | { readonly kind: 'read'; readonly parts: PackedParts; readonly length: number }
   /** Writes parts of files. `known` are the states that the files should have before. */
   | {
       readonly kind: 'write'
-      readonly parts: readonly FilePart[]
+      readonly parts: PackedParts
       readonly bytes: Uint8Array
       readonly known: Uint8Array
     }
@@ -72,19 +80,42 @@ export interface FileJobs {
   run(job: FileJob): Promise<FileReply>
 }
 
+/** Packs paths, which contain no NUL. */
+export function packPaths(paths: readonly string[]): string {
+  return paths.join('\0')
+}
+
+/** Packs parts of at least one file. */
+export function packParts(parts: readonly FilePart[]): PackedParts {
+  const numbers = new Float64Array(3 * parts.length)
+  for (const [index, { offset, length, at }] of parts.entries()) numbers.set([offset, length, at], 3 * index)
+  return { paths: packPaths(parts.map(({ path }) => path)), numbers }
+}
+
+function unpackPaths(paths: string): string[] {
+  return paths === '' ? [] : paths.split('\0')
+}
+
+function unpackParts({ paths, numbers }: PackedParts): FilePart[] {
+  return unpackPaths(paths).map((path, index) => {
+    const [offset = 0, length = 0, at = 0] = numbers.subarray(3 * index, 3 * index + 3)
+    return { path, offset, length, at }
+  })
+}
+
 /** Runs a job in a file system. Symlinks are followed as `SafeDirectory` does. Nothing stays open. Never rejects. */
 export async function runFileJob(fs: FileSystem, { directory: path, work }: FileJob): Promise<FileReply> {
   const directory = new SafeDirectory(path, fs)
   try {
     switch (work.kind) {
       case 'stat':
-        return await statFiles(directory, work.paths)
+        return await statFiles(directory, unpackPaths(work.paths))
       case 'sync':
-        return await syncFiles(directory, work.paths)
+        return await syncFiles(directory, unpackPaths(work.paths))
       case 'read':
-        return await readParts(directory, work.parts, work.length)
+        return await readParts(directory, unpackParts(work.parts), work.length)
       case 'write':
-        return await changeFiles(directory, work.parts, work.known, part =>
+        return await changeFiles(directory, unpackParts(work.parts), work.known, part =>
           writePart(directory, part, work.bytes),
         )
       case 'finish':

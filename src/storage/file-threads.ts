@@ -1,9 +1,12 @@
 import { extname } from 'node:path'
+import PQueue from 'p-queue'
 import { ThreadPool } from '../ports/thread-pool.ts'
 import type { FileJob, FileJobs, FileReply } from './file-job.ts'
 
-/** Maximum number of threads. Several files are synced at once, as a device writes them together. */
+/** Maximum number of threads. */
 const MAX_FILE_THREADS = 4
+/** The same for all but syncing: more threads would only share the processor. */
+const MAX_BUSY_THREADS = 2
 
 /**
  * Threads of this process that work on many small files by blocking calls. An asynchronous call takes 50 to 100 µs of the
@@ -11,6 +14,7 @@ const MAX_FILE_THREADS = 4
  */
 export class FileThreads implements FileJobs {
   static #pool: ThreadPool<FileJob, FileReply> | undefined
+  static readonly #busy = new PQueue({ concurrency: MAX_BUSY_THREADS })
   static #users = 0
   #isUsed = false
 
@@ -24,8 +28,12 @@ export class FileThreads implements FileJobs {
         threads: MAX_FILE_THREADS,
       })
     }
+    const pool = FileThreads.#pool!
     const { work } = job
-    return FileThreads.#pool!.run(job, undefined, work.kind === 'write' ? memoryOf(work.bytes) : [])
+    if (work.kind === 'sync') return pool.run(job)
+    return FileThreads.#busy.add(() =>
+      pool.run(job, undefined, work.kind === 'write' ? memoryOf(work.bytes) : []),
+    )
   }
 
   /** Gives the threads up after the last job. Idempotent. */

@@ -1,6 +1,16 @@
 /** Many small files of an output directory, read, written and checked in jobs. */
+import { messageOf } from '../errors.ts'
 import { forEachInParallel } from '../ports/parallel.ts'
-import type { FileFailure, FileJobs, FilePart, FileReply, FileWork, FinishedEntry } from './file-job.ts'
+import {
+  type FileFailure,
+  type FileJobs,
+  type FilePart,
+  type FileReply,
+  type FileWork,
+  type FinishedEntry,
+  packParts,
+  packPaths,
+} from './file-job.ts'
 import { FileStates, STATE_LENGTH } from './file-states.ts'
 import type { FileChanges } from './file-watch.ts'
 
@@ -12,8 +22,10 @@ const JOB_SYNCED_FILES = 128
 const JOB_BYTES = 4 << 20
 /** Maximum number of jobs at once: one runs while the reply to another is handled. */
 const PARALLEL_JOBS = 2
-/** The same for syncing, since a device writes several files together. */
+/** The same for syncing files on a slow device, which writes several files together. */
 const PARALLEL_SYNC_JOBS = 4
+/** Milliseconds to sync a file from which a device is slow. In memory it takes a tenth of that. */
+const SLOW_SYNC_MS = 0.1
 
 /** An error at a file. */
 export class FileJobError extends Error {
@@ -27,7 +39,13 @@ export class FileJobError extends Error {
   }
 }
 
-/** Divides operations into jobs. Rejects with FileJobError for an error of the file system at a file. */
+/** A job that could not be run to its end, as its thread failed. */
+export class BrokenJobError extends Error {}
+
+/**
+ * Divides operations into jobs. Rejects with FileJobError for an error of the file system at a file, and with
+ * BrokenJobError.
+ */
 export class SmallFiles {
   readonly #directory: string
   readonly #jobs: FileJobs
@@ -41,7 +59,7 @@ export class SmallFiles {
   async stat(paths: readonly string[]): Promise<FileStates> {
     const states = new FileStates(paths.length)
     await forEachInParallel(batchesOf(paths, JOB_FILES), PARALLEL_JOBS, async ({ first, items }) => {
-      const reply = await this.#run({ kind: 'stat', paths: items })
+      const reply = await this.#run({ kind: 'stat', paths: packPaths(items) })
       states.bytes.set(reply.states!, first * STATE_LENGTH)
     })
     return states
@@ -49,10 +67,18 @@ export class SmallFiles {
 
   /** Resolves when the written bytes of these files are on the device. */
   async sync(paths: readonly string[]): Promise<void> {
-    await forEachInParallel(batchesOf(paths, JOB_SYNCED_FILES), PARALLEL_SYNC_JOBS, async ({ items }) => {
-      const { failure } = await this.#run({ kind: 'sync', paths: items })
-      if (failure) throw new FileJobError(items[failure.at]!, failure)
-    })
+    const batches = batchesOf(paths, JOB_SYNCED_FILES)
+    const first = batches.next()
+    if (first.done) return
+    const startedAt = performance.now()
+    await this.#syncBatch(first.value.items)
+    const isSlow = performance.now() - startedAt > SLOW_SYNC_MS * first.value.items.length
+    await forEachInParallel(batches, isSlow ? PARALLEL_SYNC_JOBS : 1, ({ items }) => this.#syncBatch(items))
+  }
+
+  async #syncBatch(paths: readonly string[]): Promise<void> {
+    const { failure } = await this.#run({ kind: 'sync', paths: packPaths(paths) })
+    if (failure) throw new FileJobError(paths[failure.at]!, failure)
   }
 
   /**
@@ -68,7 +94,7 @@ export class SmallFiles {
     const present: number[] = []
     for (const batch of partsOf(parts)) {
       const { items, bytes, start } = batch
-      const reply = await this.#run({ kind: 'read', parts: items, length: bytes })
+      const reply = await this.#run({ kind: 'read', parts: packParts(items), length: bytes })
       const { failure } = reply
       const path = failure && items[failure.at]!.path
       if (failure && !isOptional(path!)) throw new FileJobError(path!, failure)
@@ -92,7 +118,7 @@ export class SmallFiles {
           paths: items.map(({ path }) => path),
           work: known => ({
             kind: 'write',
-            parts: items,
+            parts: packParts(items),
             bytes: bytes.slice(start, start + length),
             known,
           }),
@@ -135,8 +161,12 @@ export class SmallFiles {
     return { states, changed, done }
   }
 
-  #run(work: FileWork): Promise<FileReply> {
-    return this.#jobs.run({ directory: this.#directory, work })
+  async #run(work: FileWork): Promise<FileReply> {
+    try {
+      return await this.#jobs.run({ directory: this.#directory, work })
+    } catch (error) {
+      throw new BrokenJobError(messageOf(error), { cause: error })
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { FileStates } from './file-states.ts'
 import { FileWatch } from './file-watch.ts'
 import { finishFile } from './finish-file.ts'
 import { type OutputFiles, readFully, writeFully } from './output-files.ts'
-import { FileJobError, type SmallFiles } from './small-files.ts'
+import { BrokenJobError, FileJobError, type SmallFiles } from './small-files.ts'
 import type { StorageAction } from './storage-error.ts'
 import { UnsyncedFiles } from './unsynced-files.ts'
 
@@ -142,7 +142,9 @@ export class TorrentFiles {
     try {
       return await work(this.#small)
     } catch (error) {
-      if (!(error instanceof FileJobError) || NO_DESCRIPTORS.includes(error.code)) return undefined
+      if (error instanceof BrokenJobError) return undefined
+      if (!(error instanceof FileJobError)) throw error
+      if (NO_DESCRIPTORS.includes(error.code)) return undefined
       throw this.#output.errorAt(action, error.path, error)
     }
   }
