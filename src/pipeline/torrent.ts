@@ -192,7 +192,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Returns the peers that sent verified bytes of a file, with the number of bytes. */
   contributionsTo(fileIndex: number): Contribution[] {
-    return this.#content?.pieces.pipeline.contributions.listFor(fileIndex) ?? []
+    return this.#content?.pieces.contributionsTo(fileIndex) ?? []
   }
 
   /**
@@ -240,7 +240,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index, options.select))
     content.on('failed', error => this.destroy(error))
     content.on('done', () => this.#done.reach())
-    content.on('lost', () => this.#ticker.wake())
+    content.on('active', () => this.#ticker.wake())
     forwardEvents(content, this, 'checked', 'verified', 'lost', 'webSeed', 'warning', 'done')
   }
 
@@ -263,7 +263,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (this.#closing || (this.complete && !this.#options.share)) return
     content.begin()
     this.#run()
-    if (!content.pieces.finished) content.webSeeds.start()
+    if (!content.pieces.finished) content.startWebSeeds()
   }
 
   /** Looks for peers, and starts the timers. */
@@ -279,7 +279,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#metadata.tick(now)
     const untilContent = this.#content?.tick(now) ?? Number.POSITIVE_INFINITY
     const { timeout = 0 } = this.#options
-    if (timeout === 0 || this.complete) return Math.min(untilNetwork, untilContent)
+    if (timeout === 0 || this.complete) {
+      return Math.min(untilNetwork, untilContent)
+    }
     const received = this.#network.downloaded + (this.#metadata.download?.progress.have ?? 0)
     if (this.#stallTimer.update(received, this.waiting, now)) this.destroy(stallError(this.#parts, timeout))
     return 0
@@ -297,7 +299,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       reason = this.#failure ?? error
     })
     await goodbye
-    this.#network.context.funnel.destroy()
+    this.#network.dropFunnel()
     this.#ready.miss(reason)
     this.#done.miss(reason)
     this.emit('close')

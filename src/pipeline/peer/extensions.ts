@@ -83,7 +83,6 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
     if (pex) this.#pex ??= new PeerExchange(this.#host, this.#context.clock.now())
     const { ut_pex, ...others } = OUR_IDS
     const listening = port()
-    const upload = torrent?.upload
     const payload = encodeExtendedHandshake({
       client,
       reqq: OUR_REQQ,
@@ -92,7 +91,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
       yourIp: this.#host,
       ...(torrent ? { metadataSize: torrent.info.length } : {}),
       ...(listening === undefined ? {} : { port: listening }),
-      ...(upload?.isUploadOnly() && !upload.isSuperSeeding ? { uploadOnly: true } : {}),
+      ...(torrent?.isUploadOnly && !torrent.upload.isSuperSeeding ? { uploadOnly: true } : {}),
     })
     this.#send(EXTENDED_HANDSHAKE, payload)
     if (!pex) this.#pex = undefined

@@ -58,6 +58,8 @@ export interface PeerTorrent {
   /** Decides which blocks to request. */
   readonly source: BlockSource
   readonly upload: PeerUpload
+  /** True if we want no more pieces (BEP 21). */
+  readonly isUploadOnly: boolean
 }
 
 /** The pieces that peers may download from us. */
@@ -69,8 +71,6 @@ export interface PeerUpload {
   readonly announcedPieces: Bitfield
   /** True if we do not show all pieces that we have (BEP 16). */
   readonly isSuperSeeding: boolean
-  /** Returns true if we want no more pieces (BEP 21). */
-  readonly isUploadOnly: () => boolean
   /** The policy of suggestions while we are a seed. */
   readonly suggestions: PieceSuggestions
   /** Called when a piece that we have could not be read. */

@@ -55,7 +55,7 @@ export class PeerUploads implements UploadPolicy {
 
   /** Our uploads, while we are a seed and not super-seeding. */
   get #suggesting(): PeerUpload | undefined {
-    const upload = this.#context.torrent?.upload
-    return upload?.isUploadOnly() && !upload.isSuperSeeding ? upload : undefined
+    const { torrent } = this.#context
+    return torrent?.isUploadOnly && !torrent.upload.isSuperSeeding ? torrent.upload : undefined
   }
 }

@@ -25,6 +25,11 @@ export class Contributions {
     this.#nameOf = nameOf
   }
 
+  /** True if no byte was counted. */
+  get isEmpty(): boolean {
+    return this.#files.size === 0
+  }
+
   /** Counts a verified piece. */
   add(piece: PieceBuffer): void {
     const { position, length } = this.#layout.pieceRange(piece.index)

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
-import { Layout } from '../../metainfo/layout.ts'
+import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { PartialBlocks } from '../../storage/resume-record.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -19,6 +19,7 @@ import { Scheduler } from './scheduler.ts'
 
 export interface PiecePipelineOptions {
   readonly metainfo: Metainfo
+  readonly layout: Layout
   readonly storage: Storage
   /** Bytes for everything in flight. */
   readonly memory: number
@@ -63,14 +64,8 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   readonly contributions: Contributions
   /** Which peers may fetch which pieces, and their names. */
   readonly trust: PeerTrust
-  readonly wanted: Bitfield
-  /** Bytes of wanted pieces. */
-  readonly total: number
-  /** Missing bytes of them. */
-  left: number
   /** Pieces that were counted as contributions. One that is downloaded again is not counted twice. */
   readonly #credited: Bitfield
-  readonly #layout: Layout
   readonly #picker: Picker
   readonly #verifier: Verifier
   readonly #buffers: PieceBuffers
@@ -78,18 +73,17 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
 
   constructor(options: PiecePipelineOptions) {
     super()
-    const { metainfo, storage, memory, wanted, sequential = false, sharedMemory, random, verified } = options
+    const { layout, metainfo, storage, memory, wanted, random, verified } = options
+    const { sequential = false, sharedMemory } = options
     const { pieceCount, pieceLength, hashes } = metainfo
     const { window } = storage
     const onDemand = window !== undefined || options.onDemand === true
     const admitted = this.#admittedPieces(options, memory)
     this.#options = options
     this.funnel = options.funnel
-    this.wanted = wanted
-    this.#layout = new Layout(metainfo)
     this.#credited = new Bitfield(pieceCount)
     this.trust = new PeerTrust(options.reputation)
-    this.contributions = new Contributions(this.#layout, giver => this.trust.nameOf(giver as object))
+    this.contributions = contributionsOf(layout, this.trust)
     this.cursors = new Cursors(this.#readAheadPieces(admitted))
     this.#picker = new Picker({
       ...{ pieceCount, random, sequential, onDemand },
@@ -97,7 +91,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       cursors: this.cursors,
     })
     this.#buffers = new PieceBuffers({
-      ...{ layout: this.#layout, storage, verified, sharedMemory },
+      ...{ layout, storage, verified, sharedMemory },
       maxIdle: admitted,
     })
     this.scheduler = new Scheduler({
@@ -112,9 +106,6 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     })
     this.funnel.pipe(this.#verifier).pipe(this.writer)
     for (const stage of [this.funnel, this.#verifier]) stage.on('error', () => {})
-    this.total = 0
-    for (const index of wanted) this.total += this.#layout.pieceSize(index)
-    this.left = this.total
     this.cursors.on('moved', () => this.scheduler.fill())
     this.cursors.on('changed', () => {
       if (onDemand) this.scheduler.onReadersChanged()
@@ -149,14 +140,12 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
 
   /** Notes a piece that is already stored. */
   addFound(index: number): void {
-    if (this.#picker.wants(index)) this.left -= this.#layout.pieceSize(index)
     this.#picker.markDone(index)
   }
 
   /** Notes a lost piece, which is wanted again. */
   addLost(index: number): void {
     this.#picker.markMissing(index)
-    if (this.#picker.wants(index)) this.left += this.#layout.pieceSize(index)
     this.scheduler.fill()
   }
 
@@ -199,10 +188,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     const { metainfo, storage, verified } = this.#options
     this.#buffers.settle(piece)
     this.#ban(this.trust.addVerified(piece), piece)
-    if (!verified.has(index)) {
-      this.left -= piece.length
-      if (this.#credited.add(index)) this.contributions.add(piece)
-    }
+    if (!verified.has(index) && this.#credited.add(index)) this.contributions.add(piece)
     this.scheduler.finishPiece(piece)
     if (storage.window?.has(index * metainfo.pieceLength) === false) this.#picker.markMissing(index)
     this.emit('verified', index)
@@ -217,4 +203,9 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   #ban(names: readonly string[], piece: PieceBuffer): void {
     for (const name of names) this.emit('banned', name, this.trust.reasonFor(piece))
   }
+}
+
+/** A function of its own, since the contributions outlive the pipeline and must not retain it. */
+function contributionsOf(layout: Layout, trust: PeerTrust): Contributions {
+  return new Contributions(layout, giver => trust.nameOf(giver as object))
 }

@@ -11,8 +11,6 @@ export interface UploadedPieces {
   readonly verified: Bitfield
   /** False if verified pieces cannot be read back. */
   readonly retains: boolean
-  /** True once every wanted piece is stored, and none was lost since. */
-  readonly isUploadOnly: boolean
   /** True if this piece is verified and not in doubt. */
   trusts(index: number): boolean
 }
@@ -62,8 +60,6 @@ export class PieceUpload implements PeerUpload {
   }
 
   readonly has = (index: number): boolean => this.#pieces.retains && this.#pieces.trusts(index)
-
-  readonly isUploadOnly = (): boolean => this.#pieces.isUploadOnly
 
   readonly onReadError = (error: Error, index: number): void => {
     // a piece that another program changed is read again: that is no failure

@@ -3,12 +3,14 @@ import { Bitfield } from '../../codec/bitfield.ts'
 import { formatAddress } from '../../codec/compact.ts'
 import { InputError, type TsdlError } from '../../errors.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
+import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'
 import type { ByteSource } from '../../streams/read/file-reader.ts'
 import { closed } from '../../streams/stage.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
+import type { MemoryBudget } from '../limits/memory-budget.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerTorrent } from '../peer/peer-context.ts'
 import { PieceWaiters } from '../reading/piece-waiters.ts'
@@ -19,23 +21,23 @@ import { Recheck } from '../resume/recheck.ts'
 import { ResumeSaver } from '../resume/resume-saver.ts'
 import type { Reputation } from '../swarm/reputation.ts'
 import type { ContentOptions } from './content-options.ts'
-import { PiecePipeline } from './piece-pipeline.ts'
-import { PieceReaders } from './piece-readers.ts'
-import { PieceUpload } from './piece-upload.ts'
-import { missingBytes, wantedPieces } from './wanted.ts'
+import type { Contribution, Contributions } from './contributions.ts'
+import type { PiecePipeline } from './piece-pipeline.ts'
+import { PieceTransfer } from './piece-transfer.ts'
+import { missingBytes, WantedPieces, wantedPieces } from './wanted.ts'
 
 export interface PiecesOptions {
   readonly metainfo: Metainfo
   readonly content: ContentOptions
-  /** Bytes for everything in flight. */
-  readonly memory: number
+  /** Bytes for everything in flight, or what they are a share of. */
+  readonly memory: number | MemoryBudget
   readonly superSeed: boolean
   readonly clock: Clock
   /** From 0 to below 1. */
   readonly random: () => number
   readonly reputation: Reputation
-  /** The input for the blocks of all peers and web seeds. */
-  readonly funnel: Funnel
+  /** Returns the input for the blocks of all peers and web seeds. */
+  readonly funnel: () => Funnel
   /** Threads that hash files in the initial check. */
   readonly hashPool?: HashPool | undefined
   /** Aborted when the torrent ends. */
@@ -51,6 +53,8 @@ export interface PiecesEvents {
   lost: [index: number]
   /** A peer or a web seed, by name, sent wrong bytes too often. */
   banned: [name: string, reason: string]
+  /** `tick` has something to do again. */
+  active: []
   warning: [error: TsdlError]
   /** The storage failed. */
   failed: [error: Error]
@@ -61,7 +65,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   readonly metainfo: Metainfo
   /** The pieces that are verified and stored. */
   readonly verified: Bitfield
-  readonly pipeline: PiecePipeline
+  readonly wanted: WantedPieces
   /** True once every wanted piece was confirmed at its path. */
   complete = false
   #isChecked = false
@@ -72,34 +76,29 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   readonly #completion: Completion
   readonly #resumeSaver: ResumeSaver
   readonly #waiting = new PieceWaiters()
-  readonly #upload: PieceUpload
-  readonly #readers: PieceReaders
+  readonly #layout: Layout
+  #transfer: PieceTransfer | undefined
+  /** Those of transfers that have ended. */
+  #contributions: Contributions | undefined
+  #isPaused = false
 
   constructor(options: PiecesOptions) {
     super()
-    const { metainfo, content, memory, clock, random, reputation, funnel, signal } = options
-    const { pieceCount, pieceLength } = metainfo
+    const { metainfo, content, signal } = options
     const { storage, select } = content
     const warning = (error: TsdlError) => this.emit('warning', error)
     const failed = (error: Error) => this.emit('failed', error)
     this.#options = options
     this.metainfo = metainfo
-    this.verified = new Bitfield(pieceCount)
+    this.verified = new Bitfield(metainfo.pieceCount)
+    this.#layout = new Layout(metainfo)
+    this.wanted = new WantedPieces(content.wanted ?? wantedPieces(metainfo, select), this.#layout)
     this.#writes = !select || metainfo.files.some((_, index) => select(index))
     this.#recheck = new Recheck({ metainfo, storage, signal, verified: this.verified })
     this.#recheck.on('confirmed', index => this.#waiting.wake(index))
     this.#recheck.on('lost', index => this.#lose(index))
     this.#recheck.on('warning', warning)
     this.#recheck.on('failed', failed)
-    this.pipeline = new PiecePipeline({
-      ...{ metainfo, storage, memory, random, reputation, funnel },
-      wanted: content.wanted ?? wantedPieces(metainfo, select),
-      verified: this.verified,
-      ...pick(content, 'onDemand', 'sequential', 'sharedMemory'),
-    })
-    this.pipeline.on('verified', index => this.#add(index))
-    this.pipeline.on('banned', (name, reason) => this.emit('banned', name, reason))
-    closed(this.pipeline.writer).catch(failed)
     this.#completion = new Completion({
       ...{ storage, recheck: this.#recheck, writes: this.#writes },
       finished: () => this.finished,
@@ -107,15 +106,10 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#resumeSaver = new ResumeSaver({
       resume: content.resume,
       recheck: this.#recheck,
-      savePartial: () => this.pipeline.savePartial(),
+      savePartial: async () => (await this.#transfer?.pipeline.savePartial()) ?? new Map(),
       failed: warning,
     })
-    const { cursors, scheduler } = this.pipeline
-    const reads = new TrustedReads(metainfo, storage, this.#recheck, clock)
-    this.#upload = new PieceUpload({
-      ...{ pieces: this, pieceLength, scheduler, reads, superSeed: options.superSeed, random, failed },
-    })
-    this.#readers = new PieceReaders({ metainfo, pieces: this, cursors, reads, window: storage.window })
+    if (this.windowed) this.#begin()
   }
 
   /** True if verified pieces go to readers through a window, which paces the download. */
@@ -130,7 +124,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** True if every wanted piece is verified. */
   get finished(): boolean {
-    return this.pipeline.left === 0 && !this.#options.content.onDemand
+    return this.wanted.left === 0 && !this.#options.content.onDemand
   }
 
   /** True if the storage lacks file descriptors, so that connections should be closed. */
@@ -140,8 +134,9 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** True if the download waits for peers, rather than for a disk or a reader. */
   get waitsForPeers(): boolean {
-    const { cursors, scheduler } = this.pipeline
-    return this.windowed || this.#options.content.onDemand ? cursors.isAwaited : !scheduler.isHeld
+    const pipeline = this.#transfer?.pipeline
+    if (this.windowed || this.#options.content.onDemand) return pipeline?.cursors.isAwaited ?? false
+    return !pipeline?.scheduler.isHeld
   }
 
   /** Missing bytes of the whole torrent, as in announces. */
@@ -158,18 +153,44 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** True if a piece is wanted and not verified. */
   lacks(index: number): boolean {
-    return this.pipeline.wanted.has(index) && !this.verified.has(index)
+    return this.wanted.bits.has(index) && !this.verified.has(index)
   }
 
   /** True once every wanted piece is stored, and none was lost since (BEP 21). */
   get isUploadOnly(): boolean {
-    return this.complete && this.pipeline.left === 0
+    return this.complete && this.wanted.left === 0
   }
 
   /** The parts of the torrent that peers use. */
   get forPeers(): PeerTorrent {
-    const { info, length, pieceCount, pieceLength } = this.metainfo
-    return { info, length, pieceCount, pieceLength, source: this.#upload.source, upload: this.#upload }
+    return new ExchangedPieces(this)
+  }
+
+  /** How pieces come in and go out: begun at its first use, and again after `rest`. */
+  get transfer(): PieceTransfer {
+    return this.#transfer ?? this.#begin()
+  }
+
+  /** The way of the blocks, if there is one now. */
+  get pipeline(): PiecePipeline | undefined {
+    return this.#transfer?.pipeline
+  }
+
+  /** The peers that gave verified bytes of a file, and how many each. */
+  contributionsTo(fileIndex: number): Contribution[] {
+    return (this.#transfer?.pipeline.contributions ?? this.#contributions)?.listFor(fileIndex) ?? []
+  }
+
+  /** Gives up the transfer of a complete torrent, if nothing is under way. @returns true if there is none any more */
+  rest(): boolean {
+    if (!this.#transfer) return true
+    if (!this.isUploadOnly || this.windowed || !this.#transfer.isIdle) return false
+    const { pipeline } = this.#transfer
+    if (!pipeline.contributions.isEmpty) this.#contributions = pipeline.contributions
+    this.#transfer = undefined
+    this.#releaseMemory()
+    void pipeline.close()
+    return true
   }
 
   /** True if this piece is verified, and its files are not known to have changed since. */
@@ -199,12 +220,12 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     const found = await findVerifiedPieces({
       ...{ metainfo, storage, resume, trusted, hashPool, signal, progress },
       resumed: (pieces, partial) => {
-        this.pipeline.loadPartial(partial)
+        if (partial.size > 0) this.transfer.pipeline.loadPartial(partial)
         this.#resumeSaver.noteRecord(pieces, partial)
       },
     })
     for (const index of found) {
-      this.pipeline.addFound(index)
+      this.#transfer?.pipeline.addFound(index)
       this.#add(index)
     }
     this.#isChecked = true
@@ -227,15 +248,16 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Gives blocks to idle peers, and saves the resume record when it is old. Called several times a second. */
   tick(now: number): void {
-    this.pipeline.scheduler.fill(true)
+    this.#transfer?.pipeline.scheduler.fill(true)
     this.#recheck.tick()
     this.#resumeSaver.tick(now)
   }
 
   /** Adds a connected peer, the sender of blocks under its address. A super-seed announces it one piece at a time. */
   addPeer(peer: Peer): void {
-    this.pipeline.trust.names.set(peer.requester, formatAddress(peer.address))
-    this.#upload.addPeer(peer)
+    const { pipeline, upload } = this.transfer
+    pipeline.trust.names.set(peer.requester, formatAddress(peer.address))
+    upload.addPeer(peer)
   }
 
   /**
@@ -243,7 +265,23 @@ export class Pieces extends EventEmitter<PiecesEvents> {
    * are taken forward, one call at a time, and the source has to be closed. Bytes that are read soon are fetched first.
    */
   open(start: number, end: number): Required<ByteSource> {
-    return this.#readers.open(start, end)
+    return this.transfer.readers.open(start, end)
+  }
+
+  /** Takes all requests back, asks for nothing until `resume`, and gives memory back that readers do not need. */
+  pause(): void {
+    this.#isPaused = true
+    this.#transfer?.pipeline.pause()
+    // a window holds pieces for its readers meanwhile
+    if (this.retains) this.#releaseMemory()
+  }
+
+  /** Goes on after `pause`. */
+  resume(): void {
+    this.#isPaused = false
+    if (!this.#transfer) return
+    this.#takeMemory()
+    this.#transfer.pipeline.resume()
   }
 
   /** Fails readers, now and later. @param reason their error */
@@ -254,20 +292,98 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Closes the chain and the storage, and saves the resume record. Rejects if the storage cannot be closed. */
   async close(): Promise<void> {
-    await this.pipeline.close()
+    this.#releaseMemory()
+    await this.#transfer?.pipeline.close()
     await this.save()
     await this.#options.content.storage.close()
   }
 
+  #begin(): PieceTransfer {
+    const { metainfo, verified } = this
+    const { clock, content, funnel, random, reputation, superSeed } = this.#options
+    const { storage } = content
+    const failed = (error: Error) => this.emit('failed', error)
+    const transfer = new PieceTransfer({
+      ...{ metainfo, storage, random, reputation, verified, superSeed, failed, layout: this.#layout },
+      ...{ pieces: this, memory: this.#takeMemory(), funnel: funnel(), wanted: this.wanted.bits },
+      reads: new TrustedReads(metainfo, storage, this.#recheck, clock),
+      ...pick(content, 'onDemand', 'sequential', 'sharedMemory'),
+    })
+    const { pipeline } = transfer
+    pipeline.on('verified', index => this.#add(index))
+    pipeline.on('banned', (name, reason) => this.emit('banned', name, reason))
+    closed(pipeline.writer).catch(error => {
+      if (this.#transfer === transfer) failed(error)
+    })
+    this.#transfer = transfer
+    if (this.#isPaused) pipeline.pause()
+    this.emit('active')
+    return transfer
+  }
+
+  /** Returns the bytes for everything in flight. A share changes as torrents come and go. */
+  #takeMemory(): number {
+    const { memory } = this.#options
+    if (typeof memory === 'number') return memory
+    memory.add(this, share => {
+      if (this.#transfer) this.#transfer.pipeline.memory = share
+    })
+    return memory.share
+  }
+
+  #releaseMemory(): void {
+    const { memory } = this.#options
+    if (typeof memory !== 'number') memory.delete(this)
+  }
+
   #add(index: number): void {
+    if (!this.verified.has(index)) this.wanted.addVerified(index)
     this.verified.add(index)
     this.emit('verified', index)
     this.#waiting.wake(index)
   }
 
   #lose(index: number): void {
-    this.pipeline.addLost(index)
+    this.wanted.addLost(index)
+    this.#transfer?.pipeline.addLost(index)
     this.#resumeSaver.invalidate()
     this.emit('lost', index)
+  }
+}
+
+/** The pieces of a torrent as its peers see them. The transfer begins when a peer needs it. */
+class ExchangedPieces implements PeerTorrent {
+  readonly #pieces: Pieces
+
+  constructor(pieces: Pieces) {
+    this.#pieces = pieces
+  }
+
+  get info(): Uint8Array {
+    return this.#pieces.metainfo.info
+  }
+
+  get pieceCount(): number {
+    return this.#pieces.metainfo.pieceCount
+  }
+
+  get pieceLength(): number {
+    return this.#pieces.metainfo.pieceLength
+  }
+
+  get length(): number {
+    return this.#pieces.metainfo.length
+  }
+
+  get isUploadOnly(): boolean {
+    return this.#pieces.isUploadOnly
+  }
+
+  get source(): PeerTorrent['source'] {
+    return this.#pieces.transfer.upload.source
+  }
+
+  get upload(): PeerTorrent['upload'] {
+    return this.#pieces.transfer.upload
   }
 }

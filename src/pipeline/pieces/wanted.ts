@@ -2,6 +2,34 @@ import { Bitfield } from '../../codec/bitfield.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 
+/** The wanted pieces of a torrent, and how many of their bytes are missing. */
+export class WantedPieces {
+  readonly bits: Bitfield
+  /** Bytes of wanted pieces. */
+  readonly total: number
+  /** Bytes of them that are still to come. */
+  left: number
+  readonly #layout: Layout
+
+  constructor(bits: Bitfield, layout: Layout) {
+    this.bits = bits
+    this.#layout = layout
+    this.total = 0
+    for (const index of bits) this.total += layout.pieceSize(index)
+    this.left = this.total
+  }
+
+  /** Notes that a piece is verified that was not. */
+  addVerified(index: number): void {
+    if (this.bits.has(index)) this.left -= this.#layout.pieceSize(index)
+  }
+
+  /** Notes that a verified piece was lost. */
+  addLost(index: number): void {
+    if (this.bits.has(index)) this.left += this.#layout.pieceSize(index)
+  }
+}
+
 /** Returns the pieces with a byte of a selected file. Padding does not count. */
 export function wantedPieces(metainfo: Metainfo, select?: (fileIndex: number) => boolean): Bitfield {
   const layout = new Layout(metainfo)

@@ -70,7 +70,6 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   #downloaded = 0
   #wasted = 0
 
-  /** @throws InputError for a URL that cannot be a web seed */
   constructor(options: WebSeedsOptions) {
     super()
     this.#options = options
@@ -201,6 +200,14 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   }
 }
 
+/** @throws InputError ERR_USAGE for a URL that cannot be a web seed */
+export function checkWebSeedUrls(urls: readonly string[] = []): void {
+  for (const url of urls) {
+    const fault = webSeedFault(url)
+    if (fault) throw new InputError('ERR_USAGE', `web seed ${quote(url)} ${fault}`)
+  }
+}
+
 /** Returns all web seeds with distinct names, those of the user first. */
 function sourcesOf({
   allowLocal = false,
@@ -218,8 +225,6 @@ function sourcesOf({
     if (sources.size < MAX_SEEDS) sources.set(name, { name, site, trust })
   }
   for (const url of new Set(urls)) {
-    const why = webSeedFault(url)
-    if (why) throw new InputError('ERR_USAGE', `web seed ${quote(url)} ${why}`)
     add(url, new FileSite(url, metainfo, layout), allowLocal ? 'all' : 'user')
   }
   if (!named) return [...sources.values()]

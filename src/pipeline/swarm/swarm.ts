@@ -80,7 +80,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** True if nothing is missing. */
   get #seeding(): boolean {
-    return this.#context.torrent?.upload.isUploadOnly() ?? false
+    return this.#context.torrent?.isUploadOnly ?? false
   }
 
   /** The metadata is known: blocks are exchanged from now on, also over the existing connections. */
@@ -140,7 +140,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
 
   /** Does what is due. Called several times a second. */
   tick(now: number): void {
-    this.#context.torrent?.upload.suggestions.tick(this.uploaded, now)
+    if (this.peers.size > 0) this.#context.torrent?.upload.suggestions.tick(this.uploaded, now)
     for (const peer of [...this.peers.keys()]) {
       peer.tick(now)
       // Neither side has anything that the other wants.

@@ -65,7 +65,7 @@ export function progressOf({ content, metadata, network, state }: TorrentParts):
   const { downSpeed, swarm, upSpeed } = network
   const { connected, uploaded } = swarm
   const { pieces, webSeeds } = content ?? {}
-  const { total = 0, left = 0 } = pieces?.pipeline ?? {}
+  const { total = 0, left = 0 } = pieces?.wanted ?? {}
   const active = webSeeds?.active ?? 0
   return {
     verified: total - left,
@@ -76,7 +76,7 @@ export function progressOf({ content, metadata, network, state }: TorrentParts):
     seeds: connected.filter(peer => peer.requester.isSeed).length,
     webSeeds: active,
     eta: downSpeed > 1 ? left / downSpeed : null,
-    buffered: pieces ? pieces.pipeline.scheduler.activePieces * pieces.metainfo.pieceLength : 0,
+    buffered: pieces?.pipeline ? pieces.pipeline.scheduler.activePieces * pieces.metainfo.pieceLength : 0,
     limit: state === 'paused' ? 'none' : pieces ? limitOf(pieces, connected.length + active) : 'peers',
     downloaded: network.downloaded,
     uploaded,
@@ -88,9 +88,9 @@ export function progressOf({ content, metadata, network, state }: TorrentParts):
   }
 }
 
-function limitOf({ pipeline, windowed }: Pieces, sources: number): Progress['limit'] {
-  if (pipeline.left === 0) return 'none'
-  if (sources === 0) return 'peers'
+function limitOf({ pipeline, wanted, windowed }: Pieces, sources: number): Progress['limit'] {
+  if (wanted.left === 0) return 'none'
+  if (sources === 0 || !pipeline) return 'peers'
   if (pipeline.scheduler.isFull || (windowed && !pipeline.cursors.isAwaited))
     return windowed ? 'reader' : 'disk'
   return 'network'

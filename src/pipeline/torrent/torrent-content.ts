@@ -5,7 +5,7 @@ import { systemClock } from '../../ports/clock.ts'
 import { VERSION } from '../../version.ts'
 import type { ContentOptions } from '../pieces/content-options.ts'
 import { Pieces } from '../pieces/pieces.ts'
-import { WebSeeds } from '../pieces/web-seeds.ts'
+import { checkWebSeedUrls, WebSeeds } from '../pieces/web-seeds.ts'
 import { forwardEvents } from './forward-events.ts'
 import type { AnnouncedContent, TorrentNetwork } from './torrent-network.ts'
 import { DEFAULT_MEMORY_BYTES, type TorrentOptions } from './torrent-options.ts'
@@ -21,6 +21,8 @@ export interface TorrentContentEvents {
   done: []
   /** A web seed sent its first useful response, or cannot be used for now. */
   webSeed: [name: string, state: 'connected' | 'disconnected', reason?: string]
+  /** `tick` has something to do again. */
+  active: []
   warning: [error: TsdlError]
   /** The storage failed. */
   failed: [error: Error]
@@ -28,13 +30,16 @@ export interface TorrentContentEvents {
 
 /** Milliseconds after which an incomplete torrent without peers looks at what it received last, to save it. */
 const SAVE_CHECK_MS = 10_000
+/** Milliseconds until a complete torrent without peers looks again if its last reader has closed. */
+const REST_CHECK_MS = 10_000
 
 /** The content of one torrent, once its storage is known: its pieces, and the web seeds that send them, too. */
 export class TorrentContent extends EventEmitter<TorrentContentEvents> implements AnnouncedContent {
   readonly pieces: Pieces
-  readonly webSeeds: WebSeeds
+  /** Undefined before something is to be downloaded. */
+  webSeeds: WebSeeds | undefined
+  readonly #options: TorrentOptions
   readonly #network: TorrentNetwork
-  readonly #memoryBudget: TorrentOptions['memoryBudget']
   readonly #aborted = new AbortController()
   #isChecked = false
   #isClosed = false
@@ -42,40 +47,29 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
   /** @throws InputError for a URL that cannot be a web seed */
   constructor(metainfo: Metainfo, content: ContentOptions, options: TorrentOptions, network: TorrentNetwork) {
     super()
-    const { clock = systemClock, memoryBudget, random = Math.random, superSeed = false } = options
-    const { funnel, limits } = network.context
-    const memory = memoryBudget?.nextShare ?? options.memory ?? DEFAULT_MEMORY_BYTES
+    const { clock = systemClock, hashPool, random = Math.random, superSeed = false } = options
+    checkWebSeedUrls(options.webSeedUrls)
+    this.#options = options
+    this.#network = network
     this.pieces = new Pieces({
-      ...{ metainfo, content, memory, superSeed, clock, random, funnel },
-      hashPool: options.hashPool,
+      ...{ metainfo, content, superSeed, clock, random, hashPool },
+      funnel: () => network.funnel,
+      memory: options.memoryBudget ?? options.memory ?? DEFAULT_MEMORY_BYTES,
       reputation: network.reputation,
       signal: this.#aborted.signal,
     })
-    this.#network = network
-    this.#memoryBudget = memoryBudget
-    this.webSeeds = new WebSeeds({
-      ...{ metainfo, pipeline: this.pieces.pipeline, limits, clock },
-      userAgent: `tsdl/${VERSION}`,
-      named: options.webSeeds,
-      urls: options.webSeedUrls,
-      open: options.http,
-      allowLocal: options.allowLocal,
-    })
-    this.#takeMemory()
     network.on('connected', peer => this.pieces.addPeer(peer))
-    forwardEvents(this.pieces, this, 'checked', 'warning', 'failed')
+    forwardEvents(this.pieces, this, 'active', 'checked', 'warning', 'failed')
     this.pieces.on('verified', index => this.#onVerified(index))
     this.pieces.on('lost', index => {
+      this.emit('active')
       network.withdrawPiece(index)
       this.emit('lost', index)
     })
     this.pieces.on('banned', (name, reason) => {
       network.swarm.ban(name, reason)
-      this.webSeeds.ban(name, reason)
+      this.webSeeds?.ban(name, reason)
     })
-    forwardEvents(this.webSeeds, this, 'warning')
-    this.webSeeds.on('connected', name => this.emit('webSeed', name, 'connected'))
-    this.webSeeds.on('disconnected', (name, reason) => this.emit('webSeed', name, 'disconnected', reason))
   }
 
   get missing(): number {
@@ -87,7 +81,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
   }
 
   get webSeedBytes(): number {
-    return this.webSeeds.downloaded
+    return this.webSeeds?.downloaded ?? 0
   }
 
   /** Locks the files, and finds existing pieces. */
@@ -100,6 +94,24 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
   begin(): void {
     this.#network.beginExchange(this.pieces.forPeers)
     for (const peer of this.#network.swarm.connected) this.pieces.addPeer(peer)
+  }
+
+  /** Asks the web seeds, which the torrent or the options name, for what is missing. */
+  startWebSeeds(): void {
+    if (this.webSeeds) return
+    const { metainfo, transfer } = this.pieces
+    const { allowLocal, clock = systemClock, http: open } = this.#options
+    const { webSeeds: named, webSeedUrls: urls } = this.#options
+    const { limits } = this.#network.context
+    const webSeeds = new WebSeeds({
+      ...{ metainfo, pipeline: transfer.pipeline, limits, clock, named, urls, open, allowLocal },
+      userAgent: `tsdl/${VERSION}`,
+    })
+    this.webSeeds = webSeeds
+    forwardEvents(webSeeds, this, 'warning')
+    webSeeds.on('connected', name => this.emit('webSeed', name, 'connected'))
+    webSeeds.on('disconnected', (name, reason) => this.emit('webSeed', name, 'disconnected', reason))
+    webSeeds.start()
   }
 
   /** Completes the files once every wanted piece is stored, and tells trackers and peers, unless pieces turn out to be lost. */
@@ -117,30 +129,29 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
   /**
    * Requests late blocks, saves the resume record when it is old, and closes connections if the disk lacks descriptors. Returns
    * the milliseconds until it has something to do again, if no peer is connected: 0 for a few times per second, Infinity for
-   * nothing before a piece is lost.
+   * nothing before the next event `active`.
    */
   tick(now: number): number {
     if (this.pieces.isStarved) this.#network.swarm.makeRoom()
-    this.webSeeds.tick(now)
+    this.webSeeds?.tick(now)
     this.pieces.tick(now)
-    if (this.pieces.isStarved || this.webSeeds.isRunning) return 0
-    return this.pieces.isUploadOnly ? Number.POSITIVE_INFINITY : SAVE_CHECK_MS
+    if (this.pieces.isStarved || this.webSeeds?.isRunning) return 0
+    if (!this.pieces.isUploadOnly) return SAVE_CHECK_MS
+    return this.#rest() ? Number.POSITIVE_INFINITY : REST_CHECK_MS
   }
 
   /** Sends no requests until `resume`, and gives up memory. Resolves when the resume record is saved; never rejects. */
   pause(): Promise<void> {
-    this.pieces.pipeline.pause()
-    this.webSeeds.pause()
-    // a window holds pieces for its readers meanwhile
-    if (this.pieces.retains) this.#memoryBudget?.delete(this)
+    this.pieces.pause()
+    this.webSeeds?.pause()
+    this.#rest()
     return this.pieces.save()
   }
 
   /** Continues after `pause`. */
   resume(): void {
-    this.#takeMemory()
-    this.webSeeds.resume()
-    this.pieces.pipeline.resume()
+    this.pieces.resume()
+    this.webSeeds?.resume()
   }
 
   /**
@@ -150,10 +161,18 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
   close(reason: Error): Promise<void> {
     this.#isClosed = true
     this.#aborted.abort(reason)
-    this.#memoryBudget?.delete(this)
-    this.webSeeds.close()
+    this.webSeeds?.close()
     this.pieces.end(reason)
     return this.pieces.close()
+  }
+
+  /** Gives up what only peers, readers and downloads need, if there are none. @returns false if there are some */
+  #rest(): boolean {
+    if (this.#network.swarm.peers.size > 0) return false
+    if (this.webSeeds && this.webSeeds.size > 0) return true
+    if (!this.pieces.rest()) return false
+    this.#network.dropFunnel()
+    return true
   }
 
   #onVerified(index: number): void {
@@ -165,11 +184,5 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     if (pieces.finished && !pieces.complete) this.finish().catch(error => this.emit('failed', error))
     // on demand a torrent is never done, but all of it may be stored
     if (!pieces.finished && pieces.retains && pieces.verified.full) this.#network.sources.complete()
-  }
-
-  #takeMemory(): void {
-    this.#memoryBudget?.add(this, share => {
-      this.pieces.pipeline.memory = share
-    })
   }
 }

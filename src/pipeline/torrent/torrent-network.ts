@@ -64,6 +64,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   readonly #options: TorrentOptions
   readonly #clock: Clock
   readonly #unchoker: Unchoker
+  #funnel: Funnel | undefined
   #downRate = new ByteRate()
   #upRate = new ByteRate()
   #isPrivate: boolean
@@ -107,7 +108,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     })
     this.#unchoker = new Unchoker({
       peers: () => this.swarm.peers.keys(),
-      seeding: () => this.context.torrent?.upload.isUploadOnly() ?? false,
+      seeding: () => this.context.torrent?.isUploadOnly ?? false,
       uploaded: () => this.swarm.uploaded,
       limit: typeof options.up === 'number' ? options.up : undefined,
       random,
@@ -119,6 +120,18 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     this.swarm.on('warning', error => this.emit('warning', error))
     this.sources.on('peers', (peers, name) => this.swarm.add(peers, name))
     this.sources.on('warning', error => this.emit('warning', error))
+  }
+
+  /** Where the blocks of all peers and web seeds come in. */
+  get funnel(): Funnel {
+    this.#funnel ??= new Funnel()
+    return this.#funnel
+  }
+
+  /** Ends the funnel; the next use makes another one. */
+  dropFunnel(): void {
+    this.#funnel?.destroy()
+    this.#funnel = undefined
   }
 
   /** Bytes of blocks, from peers and web seeds. */
@@ -227,9 +240,12 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   #makeContext(peerId: Uint8Array): PeerContext {
     const { encryption = 'prefer', listener, memory, memoryBudget } = this.#options
     const bind = dialledFrom(this.#options.bind)
+    const getFunnel = () => this.funnel
     return {
       ...{ infoHash: this.infoHash, peerId, encryption, clock: this.#clock, client: `tsdl ${VERSION}` },
-      funnel: new Funnel(),
+      get funnel() {
+        return getFunnel()
+      },
       load: { waiting: 0 },
       port: () => listener?.port,
       dht: () => this.sources.dht,

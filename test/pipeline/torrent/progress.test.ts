@@ -28,7 +28,8 @@ function progress({
 }: Parts = {}) {
   const pieces = {
     metainfo: { pieceLength: 100, length: 10_000 },
-    pipeline: { total, left, scheduler: { activePieces: 3, isFull: full }, cursors: { isAwaited: false } },
+    wanted: { total, left },
+    pipeline: { scheduler: { activePieces: 3, isFull: full }, cursors: { isAwaited: false } },
     windowed: read,
   }
   const swarm = { connected: seeds.map(isSeed => ({ requester: { isSeed } })), uploaded, wasted: 50 }

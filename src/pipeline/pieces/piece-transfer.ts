@@ -1,0 +1,36 @@
+import { PiecePipeline, type PiecePipelineOptions } from './piece-pipeline.ts'
+import { PieceReaders, type PieceReadersOptions } from './piece-readers.ts'
+import { PieceUpload, type PieceUploadOptions } from './piece-upload.ts'
+
+export interface PieceTransferOptions extends PiecePipelineOptions {
+  readonly pieces: PieceReadersOptions['pieces'] & PieceUploadOptions['pieces']
+  /** Reads verified pieces. */
+  readonly reads: PieceUploadOptions['reads']
+  readonly superSeed: boolean
+  /** Called when a piece that is not in doubt cannot be read. */
+  readonly failed: (error: Error) => void
+}
+
+/** How the pieces of a torrent come in and go out. It exists while there is a peer, a reader or something to download. */
+export class PieceTransfer {
+  readonly pipeline: PiecePipeline
+  readonly upload: PieceUpload
+  readonly readers: PieceReaders
+
+  constructor(options: PieceTransferOptions) {
+    const { metainfo, pieces, reads, random, superSeed, failed, verified } = options
+    const { pieceLength } = metainfo
+    const { window } = options.storage
+    this.pipeline = new PiecePipeline(options)
+    for (const index of verified) this.pipeline.addFound(index)
+    const { cursors, scheduler } = this.pipeline
+    this.upload = new PieceUpload({ pieces, pieceLength, scheduler, reads, superSeed, random, failed })
+    this.readers = new PieceReaders({ metainfo, pieces, cursors, reads, window })
+  }
+
+  /** True if no piece is under way and there is no reader. */
+  get isIdle(): boolean {
+    const { cursors, scheduler } = this.pipeline
+    return scheduler.activePieces === 0 && cursors.size === 0
+  }
+}

@@ -1,0 +1,63 @@
+import { buffer } from 'node:stream/consumers'
+import t, { type Test } from 'tap'
+import { MemoryBudget } from '../../src/pipeline/limits/memory-budget.ts'
+import { blocksOf, dial } from '../helpers/scripted-peer.ts'
+import { client, oddTorrent } from '../helpers/swarm.ts'
+import { settle } from '../helpers/virtual-clock.ts'
+
+const made = oddTorrent()
+const [first] = blocksOf(made, 0)
+const MEMORY = 64 << 20
+
+/** A seed, and another torrent that shares its memory: it has all of the memory while the seed rests. */
+async function restingSeed(t: Test) {
+  const memoryBudget = new MemoryBudget(MEMORY)
+  memoryBudget.add({}, () => {})
+  const seed = await client(t, made, { memoryBudget })
+  await seed.torrent.done
+  const isResting = () => memoryBudget.share === MEMORY && seed.clock.pending === 0
+  const rests = async () => {
+    for (let seconds = 0; seconds < 300 && !isResting(); seconds++) await seed.clock.advance(1000)
+    t.ok(isResting(), 'it has no timer and takes no memory')
+  }
+  return { ...seed, isResting, rests }
+}
+
+t.test('a seed without peers rests, serves each peer that connects, and rests again', async t => {
+  const { address, isResting, rests, torrent } = await restingSeed(t)
+  await rests()
+  for (let count = 1; count <= 3; count++) {
+    const wire = await dial(t, made, address)
+    await wire.unchoked()
+    t.notOk(isResting())
+    t.same(await wire.fetch(first!), made.content.subarray(0, 16384))
+    wire.socket.destroy()
+    while (torrent.progress.peers > 0) await settle()
+    await rests()
+    t.equal(torrent.progress.uploaded, count * 16384)
+    t.equal(torrent.progress.verified, made.content.length)
+    t.equal(torrent.state, 'seeding')
+  }
+})
+
+t.test('a reader of a torrent that rests gets every byte', async t => {
+  const { rests, torrent } = await restingSeed(t)
+  await rests()
+  t.same(await buffer(torrent.files[0]!.stream()), made.content)
+  await rests()
+})
+
+t.test('a torrent that rests is paused, resumed and closed as any other', async t => {
+  const { address, clock, rests, torrent } = await restingSeed(t)
+  await rests()
+  await torrent.pause()
+  t.equal(torrent.state, 'paused')
+  await clock.advance(10_000)
+  t.equal(clock.pending, 0)
+  torrent.resume()
+  const wire = await dial(t, made, address)
+  await wire.unchoked()
+  t.same(await wire.fetch(first!), made.content.subarray(0, 16384))
+  await torrent.close()
+  t.equal(clock.pending, 0)
+})
