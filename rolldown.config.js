@@ -1,12 +1,19 @@
+import { readFileSync } from 'node:fs'
 import { defineConfig } from 'rolldown'
 
-// The command line in a few files: Node takes a millisecond for every module, and there are over a hundred.
-// Minified, as the package holds the library beside it; functions keep their names, so that a stack trace says something.
+const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
+/** The entries of the library, `index` and `streams/index` and so on: from the package's exports. */
+const library = Object.values(exports)
+  .flatMap(({ default: file }) => file ?? [])
+  .map(file => file.replace(/^\.\/dist\/(.*)\.js$/, '$1'))
+
+// The command line and the library in a few files that they share: Node takes a millisecond for every module, and there are
+// hundreds. Functions keep their names, so that a stack trace says something.
 export default defineConfig({
-  // A worker is started as the file beside the chunk that holds its owner.
   input: {
     cli: 'src/cli.ts',
-    'chunks/file-worker': 'src/storage/file-worker.ts',
+    ...Object.fromEntries(library.map(entry => [entry, `src/${entry}.ts`])),
+    // A worker is started as the file beside the chunk that holds its owner.
     'chunks/hash-worker': 'src/hashing/hash-worker.ts',
     'chunks/pipe-worker': 'src/cli/destinations/pipe-worker.ts',
   },
@@ -14,6 +21,8 @@ export default defineConfig({
   output: {
     dir: 'dist',
     chunkFileNames: 'chunks/[name].js',
+    // `tsdl --version` loads no more than it has to.
+    codeSplitting: { groups: [{ name: 'version', test: /src.version\.ts$/ }] },
     minify: {
       compress: { keepNames: { function: true, class: true } },
       mangle: { keepNames: { function: true, class: true } },

@@ -95,7 +95,7 @@ t.test('when the metadata of a magnet turns out to be private, both are left at 
 })
 
 t.test('the reason for a stall names the sources that were asked', async t => {
-  const none = { candidates: { idlers: () => [] }, peers: new Map() } as unknown as Swarm
+  const none = { candidates: { listIdle: () => [] }, peers: new Map() } as unknown as Swarm
   const { sources } = setup()
   t.equal(
     explainStall(none, sources),

@@ -30,7 +30,7 @@ t.test('the more peers, the fewer requests each may have in flight, within bound
   )
   t.same(
     [1, 10_000].map(count => limits(count).window()),
-    [512, 4],
+    [2048, 4],
   )
   t.same(
     [1, 10_000].map(count => limits(count).run()),
