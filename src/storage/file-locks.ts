@@ -43,7 +43,7 @@ export class ProcessLocks implements FileLocks {
   }
 
   async take(paths: readonly string[], holder: LockHolder): Promise<FileLock> {
-    const keys = keysOf(paths)
+    const keys = await keysOf(paths)
     for (const held of this.#held) {
       if (Buffer.compare(held.holder.infoHash, holder.infoHash) === 0) continue
       const shared = sharedKey(keys, held.keys)

@@ -68,7 +68,7 @@ export class LockDirectory implements FileLocks {
 
   /** See FileLocks. If the directory cannot be used, other processes do not see the lock. */
   async take(paths: readonly string[], { name: holder }: LockHolder): Promise<FileLock> {
-    const keys = keysOf(paths)
+    const keys = await keysOf(paths)
     this.#users++
     try {
       const name = await this.#take(paths, keys, holder)

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 
 /**
  * A set of paths in eight bytes each: 53 bits of the SHA-1 of every path, sorted.
@@ -6,15 +7,33 @@ import { createHash } from 'node:crypto'
  */
 export type PathKeys = Float64Array
 
-/** Returns the keys of canonical paths. */
-export function keysOf(paths: readonly string[]): PathKeys {
-  return Float64Array.from(paths, keyOf).sort()
+/** Number of paths to hash in one turn of the event loop, about a millisecond. */
+const PATHS_PER_TURN = 1024
+/** The keys of lists of paths, since a torrent takes several locks with one list. */
+const known = new WeakMap<readonly string[], Promise<PathKeys>>()
+
+/** Returns the keys of canonical paths, which must not change later. */
+export function keysOf(paths: readonly string[]): Promise<PathKeys> {
+  const keys = known.get(paths) ?? hashAll(paths)
+  known.set(paths, keys)
+  return keys
+}
+
+async function hashAll(paths: readonly string[]): Promise<PathKeys> {
+  const keys = new Float64Array(paths.length)
+  for (const [index, path] of paths.entries()) {
+    keys[index] = keyOf(path)
+    if (index % PATHS_PER_TURN === PATHS_PER_TURN - 1) await setImmediate()
+  }
+  return keys.sort()
 }
 
 /** Returns the key of a canonical path. */
 export function keyOf(path: string): number {
-  const hash = createHash('sha1').update(path).digest()
-  return (hash.readUInt32BE(0) & 0x1fffff) * 2 ** 32 + hash.readUInt32BE(4)
+  const digits = hash('sha1', path, 'hex')
+  return (
+    (Number.parseInt(digits.slice(0, 8), 16) & 0x1fffff) * 2 ** 32 + Number.parseInt(digits.slice(8, 16), 16)
+  )
 }
 
 /** Returns the lowest key that is in both sets, or undefined. */
