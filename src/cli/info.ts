@@ -42,8 +42,11 @@ export async function info(source: string, options: InfoOptions, reporter: Repor
 
 /** Returns all fields of a torrent, and the results of a scrape if there was one, as one JSON object. */
 export function infoJson(metainfo: Metainfo, results?: readonly ScrapeResult[]): string {
+  const { files, ...fields } = torrentFieldsOf(metainfo)
+  const roots = metainfo.files.flatMap(({ pad, piecesRoot }) => (pad ? [] : [piecesRoot]))
   return toJson({
-    ...torrentFieldsOf(metainfo),
+    ...fields,
+    files: files.map((file, at) => (roots[at] ? { ...file, piecesRoot: roots[at].toString('hex') } : file)),
     private: metainfo.private,
     trackers: metainfo.trackers,
     webSeeds: metainfo.webSeeds,
@@ -72,7 +75,8 @@ export function infoText(metainfo: Metainfo, results?: readonly ScrapeResult[]):
   } = metainfo
   const rows: [string, string | undefined][] = [
     ['name', name],
-    ['info-hash', infoHash.toString('hex')],
+    ['info-hash', metainfo.format === 'v2' ? undefined : infoHash.toString('hex')],
+    ['v2', metainfo.infoHashV2?.toString('hex')],
     ['size', `${length} bytes (${prettyBytes(length, { binary: true })})`],
     ['pieces', `${pieceCount} of ${prettyBytes(pieceLength, { binary: true })}`],
     ['private', metainfo.private ? 'yes' : undefined],
@@ -90,11 +94,11 @@ export function infoText(metainfo: Metainfo, results?: readonly ScrapeResult[]):
   const head = rows.flatMap(([key, value]) =>
     value === undefined ? [] : [`${key.padEnd(11)}${visible(value).replaceAll('\n', '\\n')}`],
   )
-  const files = metainfo.files.flatMap(({ path, length, pad }, index) =>
-    pad
-      ? []
-      : [`${String(index).padStart(6)}  ${prettyBytes(length, { binary: true }).padStart(9)}  ${path}`],
-  )
+  const files = metainfo.files.flatMap(({ path, length, pad, piecesRoot }, index) => {
+    if (pad) return []
+    const line = `${String(index).padStart(6)}  ${prettyBytes(length, { binary: true }).padStart(9)}  ${path}`
+    return piecesRoot ? [line, `${' '.repeat(19)}root ${piecesRoot.toString('hex')}`] : [line]
+  })
   return [...head, 'files', ...files].join('\n')
 }
 

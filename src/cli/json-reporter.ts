@@ -79,8 +79,8 @@ export class JsonReporter implements Reporter {
 export function torrentFieldsOf(metainfo: Metainfo, selected: (index: number) => boolean = () => true) {
   return {
     name: metainfo.name,
-    infoHash: metainfo.infoHash.toString('hex'),
-    infoHashV2: null,
+    infoHash: metainfo.format === 'v2' ? null : metainfo.infoHash.toString('hex'),
+    infoHashV2: metainfo.infoHashV2?.toString('hex') ?? null,
     length: metainfo.length,
     pieceLength: metainfo.pieceLength,
     pieces: metainfo.pieceCount,

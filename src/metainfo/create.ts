@@ -169,8 +169,8 @@ function encodeInfo(
 }
 
 function assemble(options: CreateOptions, info: Buffer): Buffer {
-  const { trackers = [], webSeeds = [] } = options
-  return torrentOf({ ...options, info, trackers: trackers.filter(tier => tier.length > 0), webSeeds })
+  const { files: _, trackers = [], webSeeds = [], ...rest } = options
+  return torrentOf({ ...rest, info, trackers: trackers.filter(tier => tier.length > 0), webSeeds })
 }
 
 /** Rejects names that no file system allows. They would be replaced on reading, and no file would be found. */

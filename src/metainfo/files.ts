@@ -12,9 +12,9 @@ import type { Limits, Reading } from './reading.ts'
 import { namesBelow, pathKey, RespelledFile } from './respelled-file.ts'
 
 /** Maximum number of files in a torrent. */
-const MAX_FILES = 500_000
+export const MAX_FILES = 500_000
 /** Maximum length of the dictionary of a file, in bytes. */
-const MAX_FILE_BYTES = 65_536
+export const MAX_FILE_BYTES = 65_536
 /** Bytes to read between two yields, a few milliseconds of work. */
 const BYTES_PER_STEP = 32_768
 /** The constant cost of reading a file, in bytes. */
@@ -149,7 +149,10 @@ function readFile(
   const { length, pad, executable, hidden, md5sum } = attributes
   // There are many of these objects, so all have one shape and none is copied.
   const entry: Draft = { path: `${root}/${name}`, length, offset, pad, executable, hidden }
-  const symlink = readSymlink(fields, root, reading)
+  const target = readTarget(fields)
+  const symlink =
+    target &&
+    safePath({ where: fields.name('symlink path'), names: target, root }, reading.warn, reading.portable)
   if (symlink !== undefined) entry.symlink = symlink
   if (md5sum !== undefined) entry.md5sum = md5sum
   const spelled = isSpelled(raw.names, name)
@@ -165,16 +168,18 @@ function renamed(file: FileEntry, name: string, list: FileList, place: Place, re
   return new RespelledFile({ ...file, path }, list.view.bytes, place.start)
 }
 
-/** Reads the target of a symlink (BEP 47). Returns undefined for any other file. */
-function readSymlink(file: Fields, root: string, reading: Reading): string | undefined {
+/** Reads the names of the target of a symlink (BEP 47). Returns undefined for any other file. */
+export function readTarget(file: Fields): Buffer[] | undefined {
   if (!file.text('attr')?.includes('l')) return undefined
   if (file.get('length')) file.fail('length', 'a length of 0, this being a symlink')
-  const target = { where: file.name('symlink path'), names: file.needPath('symlink path'), root }
-  return safePath(target, reading.warn, reading.portable)
+  return file.needPath('symlink path')
 }
 
-/** @param links true if the file may be a symlink; its length is 0 and may be missing (BEP 47) */
-function readAttributes(file: Fields, links: boolean): Omit<FileEntry, 'path'> {
+/**
+ * Reads the length and the attributes of a file (BEP 47).
+ * @param links true if the file may be a symlink; its length is 0 and may be missing
+ */
+export function readAttributes(file: Fields, links: boolean): Omit<FileEntry, 'path'> {
   const attr = file.text('attr') ?? ''
   const length =
     links && attr.includes('l') && file.get('length') === undefined

@@ -1,19 +1,30 @@
-/** Reads the `info` dictionary of a torrent (BEP 3). */
+/** Reads the `info` dictionary of a torrent (BEP 3, BEP 52). */
+import { createHash } from 'node:crypto'
 import { bytes } from '../codec/bencode.ts'
+import type { Span } from '../codec/bencode-grammar.ts'
 import { locate, type Steps } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
 import { InputError } from '../errors.ts'
 import { Fields } from './fields.ts'
+import type { TreePlace } from './file-tree.ts'
 import { readFiles, readSingle } from './files.ts'
-import type { Metainfo } from './metainfo.ts'
+import { joinTree } from './hybrid.ts'
+import type { FileEntry, Metainfo } from './metainfo.ts'
 import { safePath } from './paths.ts'
+import { findPieceNodes, isTreePieceLength, type PieceLayers } from './piece-layers.ts'
 import type { Reading } from './reading.ts'
+import { placeTreeFiles, readTreeFiles } from './tree-files.ts'
 
 /** Maximum length of a piece in bytes, as in libtorrent. A piece is held in memory until its hash is verified. */
 export const MAX_PIECE_LENGTH = 512 * 1024 * 1024
+/** Maximum number of pieces of a v2 torrent, which may have fewer hashes than pieces. */
+const MAX_PIECES = 5_000_000
+/** Bytes to hash between two yields. */
+const HASH_CHUNK_BYTES = 4 * 1024 * 1024
 
 const INFO_KEYS = new Set([
   'attr',
+  'file tree',
   'files',
   'length',
   'md5sum',
@@ -26,56 +37,150 @@ const INFO_KEYS = new Set([
 ])
 
 type Content =
+  | 'format'
+  | 'infoHash'
+  | 'infoHashV2'
   | 'name'
   | 'spelledName'
   | 'length'
   | 'pieceLength'
   | 'pieceCount'
   | 'hashes'
+  | 'pieceNodes'
   | 'files'
   | 'multiFile'
   | 'private'
 
-/** Reads `info`. @param raw the validated bytes of `info`, without repeated keys; hashes and names in the result are views into it */
-export function* readInfo(raw: Buffer, infoHash: Buffer, reading: Reading): Steps<Pick<Metainfo, Content>> {
-  const { warn } = reading
-  const spans = yield* locate(raw, 0, INFO_KEYS)
-  const view = new BencodeView(raw, spans)
-  const info: Fields = new Fields(view, 'info', warn)
-  if (info.get('pieces') === undefined && info.get('meta version') === 2) {
-    throw new InputError(
-      'ERR_METAINFO',
-      'info.meta version: 2 without pieces: v2-only torrents are not supported yet',
-    )
-  }
+/** The raw bytes of `info` and its hashes. */
+export interface RawInfo {
+  /** The validated bytes, without repeated keys. Hashes and names in the result are views into it. */
+  readonly info: Buffer
+  /** The SHA-1 hash, 20 bytes. */
+  readonly infoHash: Buffer
+  /** `piece layers`, if the torrent has them. */
+  readonly layers: () => Steps<PieceLayers>
+}
+
+/** Reads `info`. */
+export function* readInfo(raw: RawInfo, reading: Reading): Steps<Pick<Metainfo, Content>> {
+  const spans = yield* locate(raw.info, 0, INFO_KEYS)
+  const view = new BencodeView(raw.info, spans)
+  const info: Fields = new Fields(view, 'info', reading.warn)
+  const list = { info, view, spans }
+  const hasList = spans.has('pieces')
+  const version = readVersion(info, hasList)
   const pieceLength = info.needInteger('piece length', 'a positive integer', 1, Number.MAX_SAFE_INTEGER)
   if (pieceLength > MAX_PIECE_LENGTH) info.fail('piece length', `at most ${MAX_PIECE_LENGTH}`)
+  const isPrivate = (info.integer('private') ?? 0) !== 0
+  const common = { pieceLength, private: isPrivate }
+  if (version === 2 && !hasList) return { ...common, ...(yield* readV2(raw, list, pieceLength, reading)) }
+  const content = yield* readV1(raw.infoHash, list, pieceLength, reading)
+  const upgrade = version === 2 ? yield* readUpgrade(raw, list, { ...content, pieceLength }, reading) : {}
+  return { format: 'v1', ...common, ...content, ...upgrade }
+}
+
+/** Returns `meta version`: 2 if the torrent has a file tree that we can read, and 1 for any other torrent with `pieces`. */
+function readVersion(info: Fields, hasList: boolean): 1 | 2 {
+  const version = info.integer('meta version') ?? 1
+  if (version === 2) return 2
+  if (version <= 1) return 1
+  // Its file tree may have another meaning, so nothing else of it is checked.
+  if (!hasList) info.fail('meta version', 'at most 2: the torrent is for a newer client')
+  return 1
+}
+
+interface InfoPlace extends TreePlace {
+  readonly spans: ReadonlyMap<string, Span>
+}
+
+/** Reads the fields of BEP 3. */
+function* readV1(infoHash: Buffer, place: InfoPlace, pieceLength: number, reading: Reading) {
+  const { info, spans } = place
   const { name, ...spelledName } = readName(info, infoHash, reading)
   const multiFile = spans.has('files')
-  if (multiFile && spans.has('length')) warn('info: has both files and length, length is ignored')
-  const list = { info, view, root: name }
-  const files = multiFile ? yield* readFiles(list, reading) : readSingle(info, name)
-  const last = files.at(-1)!
-  const length = last.offset + last.length
-  if (length > Number.MAX_SAFE_INTEGER) info.fail('files', 'less than 2^53 bytes in total')
+  if (multiFile && spans.has('length')) reading.warn('info: has both files and length, length is ignored')
+  const files = multiFile ? yield* readFiles({ ...place, root: name }, reading) : readSingle(info, name)
+  const length = lengthOf(info, files)
   const hashes = info.needBytes('pieces')
   const pieceCount = Math.ceil(length / pieceLength)
   if (hashes.length !== pieceCount * 20) {
     const expected = `${pieceCount} hashes of 20 bytes for ${length} bytes in pieces of ${pieceLength}`
     throw new InputError('ERR_METAINFO', `info.pieces: expected ${expected}, got ${hashes.length} bytes`)
   }
-  const isPrivate = (info.integer('private') ?? 0) !== 0
+  return { infoHash, name, ...spelledName, length, pieceCount, hashes, files, multiFile }
+}
+
+/** Reads the fields of BEP 52 of a torrent without those of BEP 3. */
+function* readV2(
+  raw: RawInfo,
+  place: InfoPlace,
+  pieceLength: number,
+  reading: Reading,
+): Steps<Omit<Pick<Metainfo, Content>, 'private'>> {
+  const { info } = place
+  checkPieceLength(info, pieceLength)
+  const infoHashV2 = yield* sha256Of(raw.info)
+  const infoHash = infoHashV2.subarray(0, 20)
+  const tree = yield* readTreeFiles(place, reading)
+  const named = yield* placeTreeFiles(tree, readName(info, infoHashV2, reading), pieceLength, reading)
+  const length = lengthOf(info, named.files)
+  const pieceCount = Math.ceil(length / pieceLength)
+  if (pieceCount > MAX_PIECES) info.fail('piece length', `at most ${MAX_PIECES} pieces`, `${pieceCount}`)
+  const content = { ...named, length, pieceCount, pieceLength }
+  const roots = new Map(named.files.flatMap(file => (file.piecesRoot ? [[file, file.piecesRoot]] : [])))
+  const pieceNodes = yield* findPieceNodes(content, roots, yield* raw.layers())
   return {
-    name,
-    ...spelledName,
-    length,
-    pieceLength,
-    pieceCount,
-    hashes,
-    files,
-    multiFile,
-    private: isPrivate,
+    ...content,
+    ...{ format: 'v2', infoHash, infoHashV2, hashes: Buffer.alloc(0) },
+    ...(pieceNodes ? { pieceNodes } : {}),
   }
+}
+
+type Listed = Pick<Metainfo, 'files' | 'length' | 'multiFile' | 'name' | 'pieceCount' | 'pieceLength'>
+
+/** Reads the fields of BEP 52 of a torrent with those of BEP 3. If they are invalid, the torrent is read as v1. */
+function* readUpgrade(
+  raw: RawInfo,
+  place: InfoPlace,
+  list: Listed,
+  reading: Reading,
+): Steps<Partial<Pick<Metainfo, 'format' | 'infoHashV2' | 'pieceNodes'>>> {
+  try {
+    checkPieceLength(place.info, list.pieceLength)
+    const tree = yield* readTreeFiles(place, reading)
+    const layers = yield* raw.layers()
+    const roots = yield* joinTree(list, tree)
+    const pieceNodes = yield* findPieceNodes(list, roots, layers)
+    for (const [file, piecesRoot] of roots) Object.assign(file, { piecesRoot })
+    return {
+      ...{ format: 'hybrid', infoHashV2: yield* sha256Of(raw.info) },
+      ...(pieceNodes ? { pieceNodes } : {}),
+    }
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    reading.warn(`${error.message}; the torrent is used as v1`)
+    return {}
+  }
+}
+
+function checkPieceLength(info: Fields, pieceLength: number): void {
+  if (!isTreePieceLength(pieceLength)) info.fail('piece length', 'a power of two of at least 16384')
+}
+
+function lengthOf(info: Fields, files: readonly FileEntry[]): number {
+  const last = files.at(-1)!
+  const length = last.offset + last.length
+  if (length > Number.MAX_SAFE_INTEGER) info.fail('files', 'less than 2^53 bytes in total')
+  return length
+}
+
+function* sha256Of(info: Buffer): Steps<Buffer> {
+  const hash = createHash('sha256')
+  for (let at = 0; at < info.length; at += HASH_CHUNK_BYTES) {
+    hash.update(info.subarray(at, at + HASH_CHUNK_BYTES))
+    yield
+  }
+  return hash.digest()
 }
 
 function readName(

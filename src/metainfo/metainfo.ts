@@ -21,28 +21,44 @@ export interface FileEntry {
   readonly hidden: boolean
   /** The target of a symlink (BEP 47), relative to the output directory and inside it. */
   readonly symlink?: string
+  /** The root of the file's Merkle tree (BEP 52), 32 bytes, if the torrent is v2 or hybrid and the file is not empty. */
+  readonly piecesRoot?: Buffer
   /** The MD5 hash in the torrent. It is never verified. */
   readonly md5sum?: string
 }
 
-/** A parsed .torrent (BEP 3, v1). */
+/** The format of a torrent: BEP 3, BEP 52, or both in one. */
+export type TorrentFormat = 'v1' | 'hybrid' | 'v2'
+
+/** A parsed .torrent (BEP 3, BEP 52). */
 export interface Metainfo {
-  /** The SHA-1 hash of the raw bytes of `info`, 20 bytes. */
+  readonly format: TorrentFormat
+  /**
+   * The info-hash that trackers, the DHT and peers use, 20 bytes: the SHA-1 hash of the raw bytes of `info`, or if the
+   * format is v2, the first 20 bytes of `infoHashV2`.
+   */
   readonly infoHash: Buffer
+  /** The SHA-256 hash of the raw bytes of `info`, 32 bytes, if the format is v2 or hybrid. */
+  readonly infoHashV2?: Buffer
   /** The raw bytes of `info`, which peers request as metadata (BEP 9). */
   readonly info: Buffer
   /** The name of the torrent, safe to write as a file or directory name. */
   readonly name: string
   /** The original name, if `name` differs from it. */
   readonly spelledName?: Uint8Array
-  /** Length of all files in bytes, including padding. */
+  /** Length of all files in bytes, including padding. A v2 torrent has padding between its files, as a hybrid one. */
   readonly length: number
   /** Length of every piece but the last, in bytes. */
   readonly pieceLength: number
   /** Number of pieces. */
   readonly pieceCount: number
-  /** The SHA-1 hashes of the pieces in order, 20 bytes each. */
+  /** The SHA-1 hashes of the pieces in order, 20 bytes each. Empty if the format is v2. */
   readonly hashes: Buffer
+  /**
+   * The nodes of the pieces in the Merkle trees of their files (BEP 52), in order, 32 bytes each. Missing if the format is
+   * v1, or if `piece layers` are missing, which metadata of peers never contains.
+   */
+  readonly pieceNodes?: Buffer
   readonly files: readonly FileEntry[]
   /** True if the torrent is a directory, even with one file. */
   readonly multiFile: boolean

@@ -1,4 +1,4 @@
-/** Parses and validates a .torrent (BEP 3, v1). */
+/** Parses and validates a .torrent (BEP 3, BEP 52). */
 
 import { createHash } from 'node:crypto'
 import { DICT, failAt } from '../codec/bencode-grammar.ts'
@@ -12,6 +12,7 @@ import { Fields } from './fields.ts'
 import { readInfo } from './info.ts'
 import type { Metainfo } from './metainfo.ts'
 import { isPortable, type NameOptions } from './name.ts'
+import { type PieceLayers, readPieceLayers } from './piece-layers.ts'
 import type { Limits, Reading } from './reading.ts'
 import { runAtOnce, runInTurns } from './steps.ts'
 import { Warnings } from './warnings.ts'
@@ -34,13 +35,14 @@ const LIMITS_AT_ONCE = {
 /** Bytes to copy and hash between two yields. */
 const HASH_CHUNK_BYTES = 4 * 1024 * 1024
 
-const TOP_KEYS = new Set(['info', ...KEYS_AROUND])
+const TOP_KEYS = new Set(['info', 'piece layers', ...KEYS_AROUND])
 
 /**
  * Parses a .torrent without blocking the event loop: each step takes a few milliseconds. It uses at most twelve times
  * the size of the .torrent as memory. `torrent` must not change until the promise settles.
  *
- * A hybrid torrent (BEP 52) is read as v1. File names are valid for the platform.
+ * An invalid v2 part of a hybrid torrent gives a warning: the torrent is then read as v1. File names are valid for the
+ * platform.
  * Rejects with ERR_BENCODE, ERR_METAINFO or ERR_PATH. The message is one line that names the key and its value.
  */
 export function openMetainfo(torrent: Uint8Array, options: NameOptions = {}): Promise<Metainfo> {
@@ -76,7 +78,9 @@ function* readTorrent(torrent: Uint8Array, limits: Limits, options: NameOptions)
   const span = dict.spans.get('info')
   if (!span || torrent[span.start] !== DICT) return top.fail('info', 'a dictionary')
   const raw = torrent.subarray(span.start, span.end)
-  return yield* readAll(raw, top, warnings, { limits, portable: isPortable(options), warn })
+  const layers = dict.spans.get('piece layers')
+  const reading = { limits, portable: isPortable(options), warn }
+  return yield* readAll(raw, top, warnings, reading, layers && { bytes: view.bytes, start: layers.start })
 }
 
 function* readInfoAlone(info: Uint8Array, limits: Limits, options: NameOptions): Steps<Metainfo> {
@@ -89,11 +93,23 @@ function* readInfoAlone(info: Uint8Array, limits: Limits, options: NameOptions):
   return yield* readAll(info, top, warnings, { limits, portable: isPortable(options), warn })
 }
 
-/** @param raw the validated bytes of `info` */
-function* readAll(raw: Uint8Array, top: Fields, warnings: Warnings, reading: Reading): Steps<Metainfo> {
-  const { info, infoHash } = yield* copied(raw)
-  const content = yield* readInfo(info, infoHash, reading)
-  return { ...content, infoHash, info, ...readAround(top, reading.warn), warnings: warnings.list() }
+/** @param raw the validated bytes of `info` @param layers the position of `piece layers` */
+function* readAll(
+  raw: Uint8Array,
+  top: Fields,
+  warnings: Warnings,
+  reading: Reading,
+  layers?: { readonly bytes: Buffer; readonly start: number },
+): Steps<Metainfo> {
+  const copy = yield* copied(raw)
+  const content = yield* readInfo({ ...copy, layers: () => layersAt(layers) }, reading)
+  return { ...content, info: copy.info, ...readAround(top, reading.warn), warnings: warnings.list() }
+}
+
+function* layersAt(
+  place: { readonly bytes: Buffer; readonly start: number } | undefined,
+): Steps<PieceLayers> {
+  return place ? yield* readPieceLayers(place.bytes, place.start) : new Map()
 }
 
 /** Copies `info`, since the caller may reuse the .torrent, and hashes it. */

@@ -16,7 +16,7 @@ const MAX_PATH = 4096 - 512
 /** Maximum length of a path in the torrent, in bytes, before its names are cut. */
 const MAX_RAW_PATH = 65_536
 /** Maximum number of names in a path. */
-const MAX_DEPTH = 128
+export const MAX_DEPTH = 128
 
 /** Number of paths to process between two yields. */
 const PATHS_PER_STEP = 128

@@ -14,6 +14,7 @@ export class RespelledFile implements FileEntry {
   readonly hidden: boolean
   declare readonly symlink?: string
   declare readonly md5sum?: string
+  declare readonly piecesRoot?: Buffer
   readonly #info: Buffer
   readonly #start: number
 

@@ -1,12 +1,14 @@
 /** Writes a .torrent from parsed metainfo or from metadata of peers. */
 import { encode } from '../codec/bencode.ts'
 import type { Metainfo } from './metainfo.ts'
+import { encodePieceLayers, type LayersSource } from './piece-layers.ts'
 
 /** The fields that are written. */
 type Written = Pick<
   Metainfo,
   'comment' | 'createdBy' | 'creationDate' | 'httpSeeds' | 'info' | 'nodes' | 'trackers' | 'webSeeds'
->
+> &
+  Partial<LayersSource>
 
 /** Encodes a .torrent. `info` is copied byte for byte, so the info-hash stays the same. */
 export function torrentOf(metainfo: Written): Buffer {
@@ -20,10 +22,17 @@ export function torrentOf(metainfo: Written): Buffer {
     'creation date': creationDate,
     httpseeds: httpSeeds,
   })
-  const after = encode({
-    nodes: nodes?.map(({ host, port }) => [host, port]),
-    'url-list': webSeeds.length > 0 ? webSeeds : undefined,
-  })
-  // `info` sorts between these keys. It is inserted unchanged, which an encoder would not guarantee.
-  return Buffer.concat([before.subarray(0, -1), Buffer.from('4:info'), info, after.subarray(1)])
+  const nodesEntry = encode({ nodes: nodes?.map(({ host, port }) => [host, port]) })
+  const last = encode({ 'url-list': webSeeds.length > 0 ? webSeeds : undefined })
+  const { files = [], pieceLength = 1, pieceNodes } = metainfo
+  const layers = pieceNodes ? encodePieceLayers({ files, pieceLength, pieceNodes }) : Buffer.alloc(0)
+  // `info` is inserted unchanged, which an encoder would not guarantee. The keys of layers are bytes, not text.
+  return Buffer.concat([
+    before.subarray(0, -1),
+    Buffer.from('4:info'),
+    info,
+    nodesEntry.subarray(1, -1),
+    layers,
+    last.subarray(1),
+  ])
 }

@@ -97,8 +97,9 @@ export async function saveNewTorrent(
   await store.saveTorrent(record)
 }
 
-/** Returns the info-hash of a source in hex. @throws InputError ERR_USAGE for a link of BitTorrent v2 alone */
-export function infoHashOf({ infoHash }: Metainfo | Magnet): string {
-  if (infoHash) return infoHash.toString('hex')
+/** Returns the info-hash of a source in hex. @throws InputError ERR_USAGE for a torrent or a link of BitTorrent v2 alone */
+export function infoHashOf(source: Metainfo | Magnet): string {
+  if (source.infoHash && !(isMetainfo(source) && source.format === 'v2'))
+    return source.infoHash.toString('hex')
   throw new InputError('ERR_USAGE', 'an info-hash of BitTorrent v2 alone, which is not supported yet')
 }

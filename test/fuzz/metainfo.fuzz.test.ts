@@ -10,12 +10,14 @@ import { parse } from '../../src/metainfo/parse.ts'
 import { safePaths } from '../../src/metainfo/paths.ts'
 import { runAtOnce } from '../../src/metainfo/steps.ts'
 import { inProject } from '../helpers/project.ts'
+import { HYBRID_PIECE_LENGTH, hybridFiles, hybridInfo, v2Torrent } from '../helpers/v2-torrent.ts'
 
 // fast-check prints the seed and the smallest case when a property fails.
 const runs = { numRuns: 300 }
-const torrents = ['single', 'multi'].map(name =>
-  readFileSync(inProject(`fixtures/transmission-${name}.torrent`)),
-)
+const torrents = [
+  ...['single', 'multi'].map(name => readFileSync(inProject(`fixtures/transmission-${name}.torrent`))),
+  ...[{}, hybridInfo].map(info => v2Torrent(hybridFiles, HYBRID_PIECE_LENGTH, { info })),
+]
 
 /** Returns the result of `call`, or undefined if it threw an InputError of one line. Other errors are rethrown. */
 function survive<T>(call: () => T): T | undefined {
@@ -125,7 +127,8 @@ t.test(
           const paths = it.files.filter(file => !file.pad).map(file => file.path)
           return (
             spans.reduce((sum, span) => sum + span.length, 0) === it.length &&
-            it.hashes.length === it.pieceCount * 20 &&
+            it.hashes.length === (it.format === 'v2' ? 0 : it.pieceCount * 20) &&
+            (it.pieceNodes?.length ?? it.pieceCount * 32) === it.pieceCount * 32 &&
             new Set(paths).size === paths.length
           )
         },

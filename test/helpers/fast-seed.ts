@@ -63,6 +63,7 @@ export async function startFastSeed(pieceCount: number, pieceLength = 262_144): 
   const length = pieceCount * pieceLength
   const file = { path: 'zeros', length, offset: 0, pad: false, executable: false, hidden: false }
   const metainfo: Metainfo = {
+    format: 'v1',
     infoHash,
     info: Buffer.from('de'),
     name: 'zeros',

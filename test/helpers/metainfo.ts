@@ -71,6 +71,7 @@ export function makeTorrent(spec: TorrentSpec): MadeTorrent {
   })
 
   const metainfo: Metainfo = {
+    format: 'v1',
     infoHash: sha1(info),
     info,
     name,

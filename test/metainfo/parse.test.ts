@@ -186,7 +186,7 @@ t.test('the error for an invalid field names the field and its value', async t =
     [files({ length: 1, path: [] }), 'info.files[0].path: expected a list of names, got an empty list'],
     [files({ length: 1, path: ['a', 1] }), 'info.files[0].path: expected a list of names, got a list of 2'],
     [files(empty(2 ** 53 - 1), empty(1)), /^info.files: expected less than 2\^53 bytes in total/],
-    [{ pieces: undefined, 'meta version': 2 }, /v2-only torrents are not supported yet/],
+    [{ pieces: undefined, 'meta version': 2 }, /piece length: expected a power of two of at least 16384/],
   ]
   for (const [info, message] of cases)
     t.throws(() => parse(torrent(info)), { ...refused, message }, String(message))

@@ -264,11 +264,12 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
 }
 
 function infoHashOf(source: Metainfo | Magnet): Buffer {
-  if (source.infoHash) return source.infoHash
-  const hash = 'infoHashV2' in source ? source.infoHashV2?.toString('hex') : ''
+  const isV2Alone = 'format' in source && source.format === 'v2'
+  if (source.infoHash && !isV2Alone) return source.infoHash
+  const hash = source.infoHashV2?.toString('hex')
   throw new InputError(
     'ERR_USAGE',
-    `${hash}: an info-hash of BitTorrent v2 alone, which is not supported yet`,
+    `${hash}: a torrent of BitTorrent v2 alone, which cannot be downloaded or shared yet`,
   )
 }
 
