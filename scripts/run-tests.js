@@ -13,6 +13,9 @@ const TESTS = 'build/test'
 /** A simulated swarm takes seconds on a quiet machine, and a minute on a busy one. */
 const FILE_TIMEOUT_SECONDS = 180
 
+/** True for files of many seconds. They start first, so that no processor waits for the last of them. */
+const isLong = name => /^(?:bench|types)\/|\/(?:simulated-|torrent-bombs|disk-faults)/.test(name)
+
 const { values, positionals } = parseArgs({
   options: {
     except: { type: 'string', multiple: true, default: [] },
@@ -26,7 +29,7 @@ const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
   .filter(name => name.endsWith('.test.js'))
   .filter(name => positionals.length === 0 || positionals.some(prefix => name.startsWith(prefix)))
   .filter(name => !values.except.some(text => name.includes(text)))
-  .sort()
+  .sort((a, b) => Number(isLong(b)) - Number(isLong(a)) || (a < b ? -1 : 1))
 if (files.length === 0) throw new Error(`no test in ${TESTS} begins with ${positionals.join(' or ')}`)
 
 t.setTimeout(0)
