@@ -119,7 +119,7 @@ export class SmallFiles {
           work: known => ({
             kind: 'write',
             parts: packParts(items),
-            bytes: bytes.slice(start, start + length),
+            bytes: sendable(bytes.subarray(start, start + length)),
             known,
           }),
         }
@@ -168,6 +168,11 @@ export class SmallFiles {
       throw new BrokenJobError(messageOf(error), { cause: error })
     }
   }
+}
+
+/** Returns bytes that a thread can read: shared memory as it is, and a copy of any other. */
+function sendable(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer instanceof SharedArrayBuffer ? bytes : Uint8Array.from(bytes)
 }
 
 /** Divides items into batches. `first` is the position of the first item. */

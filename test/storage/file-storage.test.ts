@@ -1,10 +1,11 @@
 import * as fs from 'node:fs'
 import { createFsFromVolume, Volume } from 'memfs'
 import t from 'tap'
+import type { FileJobs } from '../../src/storage/file-job.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
 import { FileThreads } from '../../src/storage/file-threads.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
-import { type Disk, jobsIn, storageSuite } from '../helpers/storage-suite.ts'
+import { type Disk, jobsIn, readOf, storageSuite } from '../helpers/storage-suite.ts'
 
 t.test('a storage in memory passes the suite', async t => {
   storageSuite(t, () => {
@@ -25,9 +26,38 @@ t.test('a storage in memory passes the suite with jobs for small files', async t
 })
 
 t.test('a storage in a real directory passes the suite with threads for small files', async t => {
-  const jobs = new FileThreads()
-  t.teardown(() => jobs.close())
+  const threads = new FileThreads()
+  t.teardown(() => threads.close())
+  const failures: Error[] = []
+  const jobs: FileJobs = {
+    run: job =>
+      threads.run(job).catch(error => {
+        failures.push(error)
+        throw error
+      }),
+  }
   storageSuite(t, t => ({ disk: fs.promises, directory: t.testdir(), jobs }))
+  // The storage does without a thread that fails.
+  t.test('no thread fails', async t => t.same(failures, []))
+})
+
+t.test('threads write from memory of any kind, which stays with its owner', async t => {
+  const made = makeTorrent({ files: ['a', 'b'].map(path => ({ path, length: 100 })), pieceLength: 200 })
+  const jobs = new FileThreads()
+  const storage = new FileStorage(made.metainfo, { directory: t.testdir(), jobs })
+  t.teardown(async () => {
+    await storage.close()
+    await jobs.close()
+  })
+  for (const memory of [new ArrayBuffer(300), new SharedArrayBuffer(300)]) {
+    const bytes = Buffer.from(memory).subarray(50, 250)
+    for (const seed of [1, 2]) {
+      bytes.fill(seed)
+      await storage.write(0, bytes)
+      t.equal(bytes.length, 200)
+      t.same(await readOf(storage, 0, 200), Buffer.alloc(200, seed))
+    }
+  }
 })
 
 t.test('the limit of open files is a whole number of at least 1', async t => {
