@@ -11,6 +11,10 @@ export { isMetainfo, loadSource, type TorrentSource } from './pipeline/sources/t
 export type { Limit } from './session/fields.ts'
 export type { FilePriority } from './session/file-priorities.ts'
 export { FileStateStore, type FileStateStoreOptions } from './session/file-state-store.ts'
+export { CommandHook, type CommandHookOptions } from './session/hooks/command-hook.ts'
+export type { Hook, HookEvent, HookEventName } from './session/hooks/hook-event.ts'
+export { SessionHooks, type SessionHooksEvents } from './session/hooks/session-hooks.ts'
+export { Webhook, type WebhookOptions } from './session/hooks/webhook.ts'
 export { magnetLinkOf } from './session/magnet-link.ts'
 export type { NewTorrentOptions } from './session/new-torrent.ts'
 export { chooseRunning, type Queued, type QueuePlaces } from './session/queue.ts'
@@ -24,6 +28,11 @@ export type { SessionFile } from './session/torrent-files.ts'
 export type { SessionProgress } from './session/torrent-progress.ts'
 export type { QueueMove, TorrentQueue } from './session/torrent-queue.ts'
 export type { SessionTorrentOptions, TorrentRecord } from './session/torrent-record.ts'
+export {
+  WatchDirectory,
+  type WatchDirectoryEvents,
+  type WatchDirectoryOptions,
+} from './session/watch-directory.ts'
 export { isWithin, type WeeklyTimes, type WeekTime } from './session/weekly-times.ts'
 
 // One torrent

@@ -16,13 +16,15 @@ export interface HttpResponse {
 /** Options of an HTTP request. */
 export interface HttpOpenOptions {
   readonly headers: Readonly<Record<string, string>>
+  /** A body to send with POST. @default GET without a body */
+  readonly body?: Uint8Array
   /** Aborts the exchange, including the body. */
   readonly signal: AbortSignal
   /** The allowed addresses, checked after names are resolved. */
   readonly allowedScope: AllowedScope
 }
 
-/** Sends one GET request without following redirects. Rejects with a system error or a plain Error. */
+/** Sends one request without following redirects. Rejects with a system error or a plain Error. */
 export type HttpOpen = (url: URL, options: HttpOpenOptions) => Promise<HttpResponse>
 
 /** Resolves a name, as node:dns does. */
@@ -52,7 +54,7 @@ export class HttpClient {
     this.#options = options
   }
 
-  readonly open: HttpOpen = async (url, { headers, allowedScope, signal }) => {
+  readonly open: HttpOpen = async (url, { allowedScope, body, headers, signal }) => {
     signal.throwIfAborted()
     const { hostname, protocol } = url
     const host = hostname.replace(/^\[(.*)\]$/, '$1')
@@ -69,11 +71,12 @@ export class HttpClient {
     if (agent) this.#agents.set(key, agent)
     const send = () =>
       request(url, {
+        ...(body ? { method: 'POST' } : {}),
         agent,
         headers: agent ? headers : { ...headers, Connection: 'close' },
         lookup: lookupAllowed(lookup, allowedScope),
       })
-    const response = await responseOf(send, signal)
+    const response = await responseOf(send, body, signal)
     return {
       status: response.statusCode ?? 0,
       headers: response.headers,
@@ -92,6 +95,7 @@ export class HttpClient {
 /** Sends a request. Retries once if the server had closed the idle connection. */
 async function responseOf(
   send: () => ClientRequest,
+  body: Uint8Array | undefined,
   signal: AbortSignal,
   retry = true,
 ): Promise<IncomingMessage> {
@@ -109,12 +113,12 @@ async function responseOf(
         response.on('error', () => {})
         resolve(response)
       })
-      out.end()
+      out.end(body)
     })
   } catch (error) {
     signal.throwIfAborted()
     if (retry && out.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET')
-      return responseOf(send, signal, false)
+      return responseOf(send, body, signal, false)
     throw error
   }
 }

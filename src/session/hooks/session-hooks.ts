@@ -1,0 +1,70 @@
+import { EventEmitter } from 'node:events'
+import PQueue from 'p-queue'
+import { StorageError, type TsdlError } from '../../errors.ts'
+import { failureOf } from '../failure-of.ts'
+import type { Session } from '../session.ts'
+import type { SessionEvents } from '../session-options.ts'
+import type { SessionTorrent } from '../session-torrent.ts'
+import { describeEvent, type Hook, type HookEventName } from './hook-event.ts'
+
+/** Events of `SessionHooks`. */
+export interface SessionHooksEvents {
+  /** An event could not be delivered. */
+  warning: [error: TsdlError]
+}
+
+/** Deliveries of one hook at the same time. */
+const MAX_DELIVERIES = 4
+/** Events that wait for one hook. Further ones are dropped, with a warning. */
+const MAX_WAITING_EVENTS = 1000
+
+/** Delivers the events of a session to hooks. */
+export class SessionHooks extends EventEmitter<SessionHooksEvents> {
+  readonly #session: Session
+  readonly #now: () => number
+  readonly #hooks: readonly { readonly hook: Hook; readonly queue: PQueue }[]
+  readonly #abort = new AbortController()
+  readonly #listeners: Partial<{ [E in keyof SessionEvents]: (...values: SessionEvents[E]) => void }> = {
+    added: torrent => this.#deliver('added', torrent),
+    completed: torrent => this.#deliver('completed', torrent),
+    removed: torrent => this.#deliver('removed', torrent),
+    failed: (torrent, error) => this.#deliver('error', torrent, error.message),
+  }
+
+  /** @param now returns milliseconds since 1970 @default Date.now */
+  constructor(session: Session, hooks: readonly Hook[], now: () => number = Date.now) {
+    super()
+    this.#session = session
+    this.#now = now
+    this.#hooks = hooks.map(hook => ({ hook, queue: new PQueue({ concurrency: MAX_DELIVERIES }) }))
+    for (const [event, listener] of this.#entries()) session.on(event, listener)
+  }
+
+  /** Delivers no further events, and gives up those that are not delivered. Resolves when no program runs; never rejects. */
+  async close(): Promise<void> {
+    for (const [event, listener] of this.#entries()) this.#session.off(event, listener)
+    for (const { queue } of this.#hooks) queue.clear()
+    this.#abort.abort(new StorageError('ERR_ABORTED', 'the session was closed'))
+    await Promise.all(this.#hooks.map(({ queue }) => queue.onIdle()))
+  }
+
+  #entries(): [keyof SessionEvents, () => void][] {
+    return Object.entries(this.#listeners) as [keyof SessionEvents, () => void][]
+  }
+
+  #deliver(name: HookEventName, torrent: SessionTorrent, error?: string): void {
+    const event = describeEvent(name, torrent, this.#now(), error)
+    for (const { hook, queue } of this.#hooks) {
+      if (queue.size >= MAX_WAITING_EVENTS) {
+        const reason = `${MAX_WAITING_EVENTS} events wait for a hook: ${name} of ${torrent.name} is dropped`
+        this.emit('warning', new StorageError('ERR_ABORTED', reason))
+        continue
+      }
+      void queue.add(() =>
+        hook.deliver(event, this.#abort.signal).catch(failure => {
+          if (!this.#abort.signal.aborted) this.emit('warning', failureOf(failure))
+        }),
+      )
+    }
+  }
+}
