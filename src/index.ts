@@ -13,7 +13,11 @@ export type { FilePriority } from './session/file-priorities.ts'
 export { FileStateStore, type FileStateStoreOptions } from './session/file-state-store.ts'
 export { CommandHook, type CommandHookOptions } from './session/hooks/command-hook.ts'
 export type { Hook, HookEvent, HookEventName } from './session/hooks/hook-event.ts'
-export { SessionHooks, type SessionHooksEvents } from './session/hooks/session-hooks.ts'
+export {
+  SessionHooks,
+  type SessionHooksEvents,
+  type SessionHooksOptions,
+} from './session/hooks/session-hooks.ts'
 export { Webhook, type WebhookOptions } from './session/hooks/webhook.ts'
 export { magnetLinkOf } from './session/magnet-link.ts'
 export type { NewTorrentOptions } from './session/new-torrent.ts'

@@ -25,8 +25,9 @@ export function addCommands(
     command.action((...received: unknown[]) =>
       run(async () => {
         const values = received.slice(0, definition.arguments.length) as (string | string[])[]
-        const options = await readOptions(command, definition, { environment, commands })
-        return definition.run(values, options, { environment, commands })
+        const resolve = () => readOptions(command, definition, { environment, commands })
+        const options = await resolve()
+        return definition.run(values, options, { environment, commands, readOptions: resolve })
       }),
     )
   }

@@ -12,6 +12,8 @@ export interface ArgumentDefinition {
 export interface CommandContext {
   readonly environment: NodeJS.ProcessEnv
   readonly commands: readonly CommandDefinition[]
+  /** Resolves the options again, from the same flags and what the environment and the configuration file say now. */
+  readonly readOptions: () => Promise<Options>
 }
 
 /** One command: its arguments, its options and its work. */

@@ -4,10 +4,12 @@ import { InputError } from '../errors.ts'
 import { defineCommand } from './command-definition.ts'
 import type { ConfigOptions } from './config.ts'
 import type { CreateFlags } from './create.ts'
+import type { DaemonOptions } from './daemon/daemon-options.ts'
 import type { DemoOptions } from './demo.ts'
 import type { GetOptions } from './get-options.ts'
 import type { InfoOptions } from './info.ts'
 import { CREATE_OPTIONS } from './options/create-options.ts'
+import { DAEMON_OPTIONS } from './options/daemon-options.ts'
 import { inGroup } from './options/definition.ts'
 import { DOWNLOAD_OPTIONS } from './options/download-options.ts'
 import { EXCHANGE_OPTIONS, FETCH_OPTIONS, SHARE_OPTIONS } from './options/exchange-options.ts'
@@ -98,6 +100,17 @@ const SERVE = defineCommand<[string[]], ServeOptions>({
   },
 })
 
+const DAEMON = defineCommand<[string[]], DaemonOptions>({
+  name: 'daemon',
+  description: 'run many torrents as a service, remembered across restarts (docs/daemon.md)',
+  arguments: [{ name: '[source...]', help: `torrents to add, each ${SOURCE_HELP}` }],
+  options: DAEMON_OPTIONS,
+  async run([sources], options, context) {
+    const { daemon } = await import('./daemon/daemon.ts')
+    return daemon(sources, options, context)
+  },
+})
+
 const INFO = defineCommand<[string], InfoOptions>({
   name: 'info',
   description: 'show what a torrent contains; downloads no content',
@@ -183,7 +196,7 @@ const CONFIG = defineCommand<[], ConfigOptions>({
 })
 
 /** All commands, in the order of the help. */
-export const COMMANDS = [GET, SEED, SERVE, INFO, VERIFY, CREATE, DEMO, CONFIG]
+export const COMMANDS = [GET, SEED, SERVE, DAEMON, INFO, VERIFY, CREATE, DEMO, CONFIG]
 
 async function createTextReporter(options: { quiet?: boolean }) {
   const { TextReporter } = await import('./text-reporter.ts')

@@ -14,6 +14,7 @@ export async function runUntilSignal<T>(
   closable: { close(): Promise<void> },
   work: () => Promise<T>,
   clock: Clock = systemClock,
+  goodbyeTimeoutMs: number = GOODBYE_TIMEOUT_MS,
 ): Promise<T> {
   let interrupt: (error: ExitError) => void = () => {}
   const interrupted = new Promise<never>((_, reject) => {
@@ -35,7 +36,7 @@ export async function runUntilSignal<T>(
     return await Promise.race([working, interrupted])
   } finally {
     working.catch(() => {})
-    await withTimeout(clock, closable.close(), GOODBYE_TIMEOUT_MS)
+    await withTimeout(clock, closable.close(), goodbyeTimeoutMs)
     for (const removeListener of listeners) removeListener()
   }
 }

@@ -18,6 +18,11 @@ export interface HttpServerOptions {
   readonly host?: string
   /** @default a free port */
   readonly port?: number
+  /**
+   * The descriptor of a socket that listens already, as systemd passes it. `host` and `port` say what requests may name, and
+   * addresses other than loopback need a token in this case too. @default a new socket
+   */
+  readonly fd?: number
   /** The token that every request has to carry, as `?token=` or `Authorization: Bearer`; not empty. @default none */
   readonly token?: string
   /** Files at most that are read at the same time; further requests wait for one of them to end. @default 32 */
@@ -84,7 +89,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
    * @throws InputError ERR_USAGE for an address other than loopback without a token; ERR_LISTEN if the port is taken
    */
   async listen(): Promise<this> {
-    const { port = 0, token } = this.#options
+    const { fd, port = 0, token } = this.#options
     const host = this.#host
     if (token === '') throw new InputError('ERR_USAGE', 'the token is empty')
     if (token === undefined && !isLoopback(host)) {
@@ -106,7 +111,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
     server.on('connection', (socket: Socket) => this.#accept(socket))
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen({ port, host }, () => {
+      server.listen(fd === undefined ? { port, host } : { fd }, () => {
         server.off('error', reject)
         server.on('error', error => this.emit('warning', error))
         resolve()
@@ -116,7 +121,17 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
       throw new InputError('ERR_LISTEN', `cannot serve at ${where}: ${messageOf(error)}`, error)
     })
     this.#server = server
+    await this.#checkAddress(server)
     return this
+  }
+
+  /** Rejects an inherited socket that others can reach, without a token. */
+  async #checkAddress(server: Server): Promise<void> {
+    const address = server.address()
+    if (this.#options.token !== undefined || typeof address !== 'object' || address === null) return
+    if (isLoopback(address.address)) return
+    await this.close()
+    throw new InputError('ERR_USAGE', `others can reach ${address.address}: serving there needs a token`)
   }
 
   /** Stops listening and ends every transfer at once. */

@@ -9,3 +9,4 @@ export type {
   ServedTorrents,
   TorrentCollection,
 } from './served-torrents.ts'
+export { SessionFiles } from './session-files.ts'

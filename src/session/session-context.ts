@@ -3,7 +3,7 @@ import type { TsdlError } from '../errors.ts'
 import type { HashPool } from '../hashing/hash-pool.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
-import type { Client } from '../pipeline/client.ts'
+import type { AddOptions, Client } from '../pipeline/client.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EditableFileSystem } from '../ports/file-system.ts'
 import type { FileLocks } from '../storage/file-locks.ts'
@@ -37,6 +37,8 @@ export interface SessionContext {
   readonly now: () => number
   readonly rates: SessionRates
   readonly names: NameOptions
+  /** Options of all torrents in the client. */
+  readonly torrentOptions: Pick<AddOptions, 'allowLocal' | 'maxPeersPerAddress' | 'webSeeds'>
   /** Keeps other processes from writing the same files. */
   readonly locks: FileLocks | undefined
   readonly hashPool: HashPool | undefined

@@ -2,7 +2,7 @@ import type { TsdlError } from '../errors.ts'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
-import type { Client } from '../pipeline/client.ts'
+import type { AddOptions, Client } from '../pipeline/client.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EditableFileSystem } from '../ports/file-system.ts'
 import type { HttpOpen } from '../ports/http-client.ts'
@@ -46,6 +46,8 @@ export interface SessionOptions {
   readonly roots?: readonly string[]
   /** Settings that replace the remembered ones. */
   readonly settings?: Partial<SessionSettings>
+  /** Options of all torrents in the client. */
+  readonly torrentOptions?: Pick<AddOptions, 'allowLocal' | 'maxPeersPerAddress' | 'webSeeds'>
   /** Keeps other processes from writing the same files: see `LockDirectory`. @default only torrents of this process */
   readonly locks?: FileLocks
   /** How file names are made valid. @default for this system */

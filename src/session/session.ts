@@ -68,7 +68,8 @@ export class Session extends EventEmitter<SessionEvents> {
     const checks = new PQueue({ concurrency: 1 })
     this.#context = {
       ...{ client, clock, fs, names, now, store, events: new EventEmitter(), rates: this.#rates },
-      ...{ locks: options.locks, hashPool: this.#hashPool, settings: () => this.settings },
+      ...{ locks: options.locks, torrentOptions: options.torrentOptions ?? {} },
+      ...{ hashPool: this.#hashPool, settings: () => this.settings },
       checks: { add: work => checks.add(work) },
     }
     this.#stored = new StoredSession(store, state, options.directory)
@@ -147,7 +148,6 @@ export class Session extends EventEmitter<SessionEvents> {
   async add(source: TorrentSource, options: NewTorrentOptions = {}): Promise<SessionTorrent> {
     const own = readNewTorrentOptions(options)
     const { fs, names } = this.#context
-    if (own.directory !== undefined) this.#directories.check(own.directory)
     const parsed = await loadSource(source, { ...names, fs, ...pick(this.#options, 'http') })
     const infoHash = infoHashOf(parsed)
     await this.#adding.get(infoHash)?.catch(() => {})
@@ -156,6 +156,7 @@ export class Session extends EventEmitter<SessionEvents> {
     if (this.#closing) throw new InputError('ERR_USAGE', 'add: this session is closed')
     const place = { id: this.#stored.takeId(), order: this.queue.nextOrder, addedAt: this.#context.now() }
     const record = newTorrentRecord(parsed, own, this.settings, place)
+    this.#directories.check(record.directory)
     const saving = saveNewTorrent(this.#context.store, parsed, record)
     this.#adding.set(infoHash, saving)
     try {

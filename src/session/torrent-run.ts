@@ -77,6 +77,7 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
     const torrent = await context.client.add(
       { ...source, trackers },
       {
+        ...context.torrentOptions,
         ...{ ...context.names, ...pick(rates, 'up', 'down'), share: true },
         maxPeers: Math.max(1, options.maxPeers),
         peers: options.peers.map(parseAddress),

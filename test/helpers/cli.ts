@@ -20,6 +20,9 @@ const CLI = inProject('dist/cli.js')
 const STATE = mkdtempSync(join(tmpdir(), 'tsdl-state-'))
 process.once('exit', () => rmSync(STATE, { recursive: true, force: true }))
 
+/** Runs a program with the variable that says for which process the descriptors are. */
+const WITH_OWN_PID = 'LISTEN_PID=$$ exec "$0" "$@"'
+
 export interface RunOptions {
   readonly cwd?: string
   /** Variables of its environment, besides those that every run has. */
@@ -32,6 +35,8 @@ export interface RunOptions {
   readonly stderr?: number
   /** Called with the process once it runs. */
   readonly started?: (child: ChildProcess) => void
+  /** A descriptor that it inherits as 3, as from a service manager. */
+  readonly descriptor?: number
   /** Another program than tsdl, run the same way. */
   readonly program?: string
 }
@@ -47,13 +52,19 @@ export interface Ran {
 
 /** Resolves when it has ended and all that it wrote was read. It looks for peers on this machine only. */
 export function tsdl(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { cwd, env, program = CLI, started, stderr, stdin = '', stdout } = options
-  const argv = program === CLI ? isolated(args) : args
-  const child = spawn(process.execPath, [program, ...argv], {
+  const { cwd, descriptor, env, program = CLI, started, stderr, stdin = '', stdout } = options
+  const argv = [process.execPath, program, ...(program === CLI ? isolated(args) : args)]
+  const [command, ...rest] = descriptor === undefined ? argv : ['sh', '-c', WITH_OWN_PID, ...argv]
+  const child = spawn(command!, rest, {
     ...(cwd === undefined ? {} : { cwd }),
     // not NODE_OPTIONS: the test runner's hooks are none of its business
     env: { PATH: process.env.PATH, XDG_STATE_HOME: STATE, XDG_CONFIG_HOME: STATE, ...env },
-    stdio: ['pipe', typeof stdout === 'number' ? stdout : 'pipe', stderr ?? 'pipe'],
+    stdio: [
+      'pipe',
+      typeof stdout === 'number' ? stdout : 'pipe',
+      stderr ?? 'pipe',
+      ...(descriptor === undefined ? [] : [descriptor]),
+    ],
   })
   const out: Buffer[] = []
   const err: Buffer[] = []

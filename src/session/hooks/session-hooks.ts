@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events'
 import PQueue from 'p-queue'
 import { StorageError, type TsdlError } from '../../errors.ts'
+import { type Clock, systemClock } from '../../ports/clock.ts'
+import { withTimeout } from '../../ports/with-timeout.ts'
 import { failureOf } from '../failure-of.ts'
 import type { Session } from '../session.ts'
 import type { SessionEvents } from '../session-options.ts'
@@ -13,6 +15,15 @@ export interface SessionHooksEvents {
   warning: [error: TsdlError]
 }
 
+/** Options of `SessionHooks`. */
+export interface SessionHooksOptions {
+  readonly clock?: Clock
+  /** Milliseconds since 1970. @default Date.now */
+  readonly now?: () => number
+}
+
+/** Milliseconds for deliveries after `close`. */
+const CLOSE_TIMEOUT_MS = 5000
 /** Deliveries of one hook at the same time. */
 const MAX_DELIVERIES = 4
 /** Events that wait for one hook. Further ones are dropped, with a warning. */
@@ -22,6 +33,7 @@ const MAX_WAITING_EVENTS = 1000
 export class SessionHooks extends EventEmitter<SessionHooksEvents> {
   readonly #session: Session
   readonly #now: () => number
+  readonly #clock: Clock
   readonly #hooks: readonly { readonly hook: Hook; readonly queue: PQueue }[]
   readonly #abort = new AbortController()
   readonly #listeners: Partial<{ [E in keyof SessionEvents]: (...values: SessionEvents[E]) => void }> = {
@@ -31,21 +43,24 @@ export class SessionHooks extends EventEmitter<SessionHooksEvents> {
     failed: (torrent, error) => this.#deliver('error', torrent, error.message),
   }
 
-  /** @param now returns milliseconds since 1970 @default Date.now */
-  constructor(session: Session, hooks: readonly Hook[], now: () => number = Date.now) {
+  /** Delivers from now on. */
+  constructor(session: Session, hooks: readonly Hook[], options: SessionHooksOptions = {}) {
     super()
     this.#session = session
-    this.#now = now
+    this.#now = options.now ?? Date.now
+    this.#clock = options.clock ?? systemClock
     this.#hooks = hooks.map(hook => ({ hook, queue: new PQueue({ concurrency: MAX_DELIVERIES }) }))
     for (const [event, listener] of this.#entries()) session.on(event, listener)
   }
 
-  /** Delivers no further events, and gives up those that are not delivered. Resolves when no program runs; never rejects. */
+  /** Delivers what has happened so far, for five seconds at most. Resolves when no program runs; never rejects. */
   async close(): Promise<void> {
     for (const [event, listener] of this.#entries()) this.#session.off(event, listener)
+    const delivered = Promise.all(this.#hooks.map(({ queue }) => queue.onIdle()))
+    await withTimeout(this.#clock, delivered, CLOSE_TIMEOUT_MS)
     for (const { queue } of this.#hooks) queue.clear()
     this.#abort.abort(new StorageError('ERR_ABORTED', 'the session was closed'))
-    await Promise.all(this.#hooks.map(({ queue }) => queue.onIdle()))
+    await delivered
   }
 
   #entries(): [keyof SessionEvents, () => void][] {

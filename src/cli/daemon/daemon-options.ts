@@ -1,0 +1,58 @@
+import { resolve } from 'node:path'
+import {
+  formatAddress,
+  type Limit,
+  type NameOptions,
+  type NewTorrentOptions,
+  type SessionSettings,
+} from '../../index.ts'
+import { pick } from '../../ports/pick.ts'
+import type { ExchangeOptions, PeerOptions } from '../client.ts'
+import type { HttpAddress } from '../http-address.ts'
+import type { TokenOptions } from '../token.ts'
+
+/** The options of `tsdl daemon`. */
+export interface DaemonOptions extends PeerOptions, ExchangeOptions, TokenOptions, NameOptions {
+  readonly output?: string
+  readonly state?: string
+  readonly watch?: readonly string[]
+  readonly root?: readonly string[]
+  readonly http?: HttpAddress
+  readonly hook?: readonly string[]
+  readonly webhook?: readonly string[]
+  readonly maxDownloads?: number
+  readonly maxSeeds?: number
+  readonly seedRatio?: number
+  /** Milliseconds. */
+  readonly seedTime?: number
+  readonly seedIdle?: number
+  readonly maxReaders?: number
+  readonly maxClients?: number
+  readonly maxClientsPerAddress?: number
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+}
+
+/** Returns the settings that options replace. What no option names stays as it is remembered. */
+export function settingsOf(options: DaemonOptions): Partial<SessionSettings> {
+  const { down, maxDownloads, maxSeeds, output, seedIdle, seedRatio, seedTime, up } = options
+  const limits = {
+    ...{ up: limitOf(up), down: limitOf(down) },
+    ...{ downloadQueue: limitOf(maxDownloads), seedQueue: limitOf(maxSeeds) },
+    ...{ seedRatio: limitOf(seedRatio), seedTime: limitOf(seedTime), seedIdle: limitOf(seedIdle) },
+  }
+  return {
+    ...pick(limits, 'up', 'down', 'downloadQueue', 'seedQueue', 'seedRatio', 'seedTime', 'seedIdle'),
+    ...(output === undefined ? {} : { directory: resolve(output) }),
+  }
+}
+
+/** Returns the options of torrents that the command line names. */
+export function newTorrentOptionsOf({ peer }: DaemonOptions): NewTorrentOptions {
+  return peer ? { peers: peer.map(address => formatAddress(address)) } : {}
+}
+
+function limitOf(value: number | undefined): Limit | undefined {
+  return value === undefined ? undefined : { enabled: true, value }
+}

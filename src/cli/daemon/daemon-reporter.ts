@@ -1,0 +1,66 @@
+import type { Session, SessionTorrent } from '../../index.ts'
+import { json, visible } from '../terminal.ts'
+
+/** Options that say how much a daemon reports. */
+export interface DaemonReportOptions {
+  readonly json?: boolean
+  readonly quiet?: boolean
+}
+
+/** Reports what a daemon does on standard error: lines of text, or of JSON (docs/cli.md, "Events of the daemon"). */
+export class DaemonReporter {
+  readonly #options: DaemonReportOptions
+
+  constructor(options: DaemonReportOptions) {
+    this.#options = options
+  }
+
+  /** Reports the events of a session. */
+  follow(session: Session): void {
+    session.on('added', torrent => this.#tell('added', torrent))
+    session.on('metadata', torrent => this.#tell('metadata', torrent))
+    session.on('completed', torrent => this.#tell('completed', torrent))
+    session.on('finished', (torrent, rule) => this.#tell('finished', torrent, { rule }))
+    session.on('removed', (torrent, withData) => this.#tell('removed', torrent, { withData }))
+    session.on('failed', (torrent, { code, message }) => this.#tell('failed', torrent, { code, message }))
+    session.on('warning', ({ code, message }, torrent) => this.warning(code, message, torrent))
+  }
+
+  /** All is open: torrents run, and requests are answered at this URL. */
+  ready(url: string, torrents: number): void {
+    this.#write('ready', { url, torrents }, `ready: ${torrents} torrents, ${url}`)
+  }
+
+  /** Options were read again. */
+  reloaded(): void {
+    this.#write('reloaded', {}, 'reloaded')
+  }
+
+  /** Something failed, and the daemon goes on. */
+  warning(code: string, message: string, torrent?: SessionTorrent): void {
+    if (this.#options.quiet) return
+    const about = torrent ? { id: torrent.id, name: torrent.name, infoHash: torrent.infoHash } : {}
+    const label = torrent ? `${torrent.name}: ` : ''
+    this.#write('warning', { code, message, ...about }, `warning: ${label}${message}`)
+  }
+
+  /** The daemon ends because of this. */
+  error(code: string, message: string, exit: number): void {
+    if (this.#options.json) this.#write('error', { code, message, exit }, '')
+    else process.stderr.write(`tsdl: ${visible(message)}\n`)
+  }
+
+  /** The reporter ends with the process. */
+  close(): void {}
+
+  #tell(event: string, torrent: SessionTorrent, more: Readonly<Record<string, unknown>> = {}): void {
+    const { id, infoHash, name } = torrent
+    const detail = more.message ?? more.rule
+    this.#write(event, { id, name, infoHash, ...more }, `${event}: ${name}${detail ? `: ${detail}` : ''}`)
+  }
+
+  #write(event: string, fields: object, text: string): void {
+    if (this.#options.json) process.stderr.write(`${json({ event, time: Date.now(), ...fields })}\n`)
+    else if (!this.#options.quiet) process.stderr.write(`${visible(text)}\n`)
+  }
+}

@@ -1,0 +1,69 @@
+/** Options of `tsdl daemon`. */
+import { parseHttpAddress } from '../http-address.ts'
+import { parseDuration, parseWhole } from '../quantities.ts'
+import { inGroup } from './definition.ts'
+import { FETCH_OPTIONS, SHARE_OPTIONS } from './exchange-options.ts'
+import { parseText } from './parse-values.ts'
+import { SERVER_OPTIONS } from './server-options.ts'
+
+const COUNT = parseWhole(0, 100_000)
+
+/** Options of other commands that have no meaning for many torrents. */
+const NOT_SHARED = new Set(['http', 'web-seed'])
+
+const DAEMON = inGroup('Daemon:', [
+  {
+    ...{ name: 'output', short: 'o', value: '<dir>', type: 'text', own: true, parse: parseText },
+    ...{ help: 'save files in this directory', default: 'the remembered one, at first .' },
+  },
+  {
+    ...{ name: 'state', value: '<dir>', type: 'text', own: true, parse: parseText },
+    ...{ help: 'remember torrents in this directory', default: '~/.local/state/tsdl/daemon' },
+  },
+  {
+    ...{ name: 'watch', value: '<dir>', type: 'text', list: true, own: true, parse: parseText },
+    help: 'add the .torrent and .magnet files that appear in this directory',
+  },
+  {
+    ...{ name: 'root', value: '<dir>', type: 'text', list: true, own: true, parse: parseText },
+    ...{ help: 'keep all torrents below this directory', default: 'anywhere' },
+  },
+  {
+    ...{ name: 'http', value: '<host:port>', type: 'text', own: true, parse: parseHttpAddress },
+    ...{ help: 'serve at this address', default: '127.0.0.1:9091' },
+  },
+])
+
+const QUEUE = inGroup('Queue:', [
+  {
+    ...{ name: 'max-downloads', value: '<n>', type: 'number', own: true, parse: COUNT },
+    ...{ help: 'torrents that download at the same time', default: 'the remembered number, at first 5' },
+  },
+  {
+    ...{ name: 'max-seeds', value: '<n>', type: 'number', own: true, parse: COUNT },
+    ...{ help: 'torrents that share at the same time', default: 'the remembered number, at first all' },
+  },
+  {
+    ...{ name: 'seed-idle', value: '<duration>', type: 'quantity', own: true, parse: parseDuration },
+    help: 'stop sharing a torrent after this long without upload',
+  },
+])
+
+const HOOKS = inGroup('Hooks:', [
+  {
+    ...{ name: 'hook', value: '<program>', type: 'text', list: true, own: true, parse: parseText },
+    help: 'run this program when a torrent is added, completed, removed or fails',
+  },
+  {
+    ...{ name: 'webhook', value: '<url>', type: 'text', list: true, own: true, parse: parseText },
+    help: 'send these events to this URL as JSON',
+  },
+])
+
+/** Options of `tsdl daemon`. */
+export const DAEMON_OPTIONS = [
+  ...DAEMON,
+  ...QUEUE,
+  ...HOOKS,
+  ...[...SERVER_OPTIONS, ...SHARE_OPTIONS, ...FETCH_OPTIONS].filter(({ name }) => !NOT_SHARED.has(name)),
+]
