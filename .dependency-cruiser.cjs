@@ -23,7 +23,17 @@ const below = {
     'dht',
     'streams',
   ],
-  session: ['errors.ts', 'version.ts', 'codec', 'ports', 'metainfo', 'hashing', 'storage', 'streams', 'pipeline'],
+  session: [
+    'errors.ts',
+    'version.ts',
+    'codec',
+    'ports',
+    'metainfo',
+    'hashing',
+    'storage',
+    'streams',
+    'pipeline',
+  ],
   server: ['errors.ts', 'version.ts', 'codec', 'metainfo', 'ports', 'pipeline', 'session'],
 }
 const rooms = Object.keys(below)

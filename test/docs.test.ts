@@ -28,9 +28,18 @@ t.test('every error code is explained, and no other', async t => {
 
 t.test('docs/cli.md has every option of the command line, and no other', async t => {
   const help = await Promise.all(
-    [[], ['get'], ['seed'], ['serve'], ['info'], ['verify'], ['create'], ['demo'], ['config']].map(args =>
-      tsdl([...args, '--help']),
-    ),
+    [
+      [],
+      ['get'],
+      ['seed'],
+      ['serve'],
+      ['daemon'],
+      ['info'],
+      ['verify'],
+      ['create'],
+      ['demo'],
+      ['config'],
+    ].map(args => tsdl([...args, '--help'])),
   )
   const there = all(help.map(({ stdout }) => stdout).join('\n'), /(?<=^ {2}(-\w, )?)--[a-z-]+/gm)
   t.ok(there.length > 20)
