@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { ThreadPool } from '../ports/thread-pool.ts'
 import type { FoundFile, HashJob, HashReply, HashRequest, PieceHash } from './hash-job.ts'
+import { HashThread } from './hash-thread.ts'
 
 /** Options of `HashPool`. */
 export interface HashPoolOptions {
@@ -19,17 +20,20 @@ export function defaultHashThreads(): number {
 }
 
 /**
- * Reads files and computes the SHA-1 hashes of pieces in worker threads. Threads start with the first jobs. They do not
- * keep the process alive while they are idle.
+ * Computes the SHA-1 hashes of pieces in worker threads: of pieces in files, which the threads read, and of pieces in shared
+ * memory. One thread is enough for the latter, as it hashes faster than the main thread downloads. Threads start with the
+ * first jobs. They do not keep the process alive while they are idle.
  */
 export class HashPool {
   readonly threads: number
+  readonly #script = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url)
   readonly #pool: ThreadPool<HashRequest, HashReply>
+  #thread: HashThread | undefined
+  #isClosed = false
 
   constructor({ threads = Math.max(1, defaultHashThreads()) }: HashPoolOptions = {}) {
     this.threads = threads
-    const script = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url)
-    this.#pool = new ThreadPool({ script, threads })
+    this.#pool = new ThreadPool({ script: this.#script, threads })
   }
 
   /**
@@ -48,14 +52,30 @@ export class HashPool {
     return (await this.#ask<{ files: readonly FoundFile[] }>({ directory }, signal)).files
   }
 
+  /** True if `hashBytes` has started its thread. */
+  get hashesBytes(): boolean {
+    return this.#thread !== undefined
+  }
+
+  /**
+   * Hashes bytes in shared memory, which must not change until then. Returns undefined while the thread does not run, and
+   * starts it. Rejects if the thread fails.
+   */
+  hashBytes(bytes: Uint8Array): Promise<Uint8Array> | undefined {
+    if (this.#isClosed) return undefined
+    this.#thread ??= new HashThread(this.#script)
+    return this.#thread.isOnline ? this.#thread.hash(bytes) : undefined
+  }
+
   /** Number of jobs to hand in at once: each thread has one, and one waits for it. */
   get jobs(): number {
     return 2 * this.threads
   }
 
   /** Terminates the threads after their jobs. Later calls of `hash` reject. Idempotent. */
-  close(): Promise<void> {
-    return this.#pool.close()
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all([this.#thread?.terminate(), this.#pool.close()])
   }
 
   async #ask<Reply>(request: HashRequest, signal?: AbortSignal): Promise<Reply> {

@@ -1,5 +1,5 @@
 /** The worker of `HashPool`: reads files and hashes pieces. It may block, since it does nothing else. */
-import { createHash } from 'node:crypto'
+import { createHash, hash as hashBytes } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import { systemPath } from '../codec/byte-names.ts'
@@ -14,7 +14,11 @@ const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
 /** The file of the last range that had a path. The next range is often in the same file. */
 let open: { readonly path: string; readonly fd: number } | undefined
 
-parentPort!.on('message', (request: HashRequest) => parentPort!.postMessage(reply(request)))
+parentPort!.on('message', (request: HashRequest | Uint8Array) =>
+  parentPort!.postMessage(
+    request instanceof Uint8Array ? hashBytes('sha1', request, 'buffer') : reply(request),
+  ),
+)
 
 function reply(request: HashRequest): HashReply {
   try {

@@ -126,6 +126,11 @@ export class FileStorage implements Storage, StatesSource {
     )
   }
 
+  /** See Storage. True with the file system of Node. */
+  get takesSharedMemory(): boolean {
+    return this.#hasProcessDescriptors
+  }
+
   /** See Storage. False for bytes of files that are not selected. */
   keeps(position: number, length: number): boolean {
     return this.#layout

@@ -72,6 +72,8 @@ export interface Storage {
    * @default true
    */
   readonly retains?: boolean
+  /** True if `write` accepts bytes of a `SharedArrayBuffer`. @default false */
+  readonly takesSharedMemory?: boolean
   /** Passes written bytes to readers. Without it readers use `read`. */
   readonly window?: ReadWindow
   /** Detects that another program changes the bytes. */

@@ -88,6 +88,40 @@ t.test('a list has the regular files below a directory, in the order of their na
   await t.rejects(pool.list(join(directory, 'none')), { code: 'ENOENT' })
 })
 
+/** Hashes bytes once a thread is ready for them. */
+async function hashSoon(pool: HashPool, bytes: Uint8Array): Promise<Uint8Array> {
+  for (;;) {
+    const hashing = pool.hashBytes(bytes)
+    if (hashing) return hashing
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}
+
+t.test('bytes in shared memory are hashed by a thread that the first call starts', async t => {
+  const { pool, write } = setup(t, 1)
+  const bytes = Buffer.from(new SharedArrayBuffer(700_001))
+  bytes.set(noise(bytes.length, 3))
+  t.equal(pool.hashesBytes, false)
+  t.equal(pool.hashBytes(bytes), undefined, 'no thread is ready')
+  t.equal(pool.hashesBytes, true)
+  t.strictSame(Buffer.from(await hashSoon(pool, bytes)), sha1(bytes))
+  const file = write('file', 100)
+  const [first, hashes, last] = await Promise.all([
+    pool.hashBytes(bytes.subarray(1)),
+    pool.hash([[{ file: file.path, offset: 0, length: 100 }]]),
+    pool.hashBytes(bytes.subarray(9, 9)),
+  ])
+  t.strictSame(Buffer.from(first!), sha1(bytes.subarray(1)), 'each reply belongs to its request')
+  t.strictSame(Buffer.from(hashes[0] as Uint8Array), sha1(file.bytes))
+  t.strictSame(Buffer.from(last!), sha1(Buffer.alloc(0)))
+})
+
+t.test('a closed pool hashes no bytes', async t => {
+  const { pool } = setup(t)
+  await pool.close()
+  t.equal(pool.hashBytes(Buffer.from(new SharedArrayBuffer(1))), undefined)
+})
+
 t.test('an aborted job rejects with the reason, and a closed pool takes no job', async t => {
   const { pool } = setup(t)
   const reason = new Error('enough')

@@ -17,7 +17,7 @@ const LIMITS = inGroup('Limits:', [
   },
   {
     ...{ name: 'hash-threads', value: '<n>', type: 'number', parse: parseWhole(0, 64) },
-    ...{ help: 'threads that hash existing files, 0 for none', default: 'one per core, at most 4' },
+    ...{ help: 'threads that hash files and fast downloads, 0 for none', default: 'one per core, at most 4' },
   },
   {
     ...{ name: 'memory', value: '<size>', type: 'quantity', parse: parseSize, default: '64M' },

@@ -1,14 +1,16 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
+import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { PartialBlocks } from '../../storage/resume-record.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 import { closed } from '../../streams/stage.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
 import { PieceWriter } from '../../streams/torrent/piece-writer.ts'
-import { Verifier } from '../../streams/torrent/verifier.ts'
+import { type HashThreads, Verifier } from '../../streams/torrent/verifier.ts'
 import type { Reputation } from '../swarm/reputation.ts'
 import { Contributions } from './contributions.ts'
 import { Cursors } from './cursors.ts'
@@ -30,8 +32,13 @@ export interface PiecePipelineOptions {
   readonly sequential?: boolean
   /** True to fetch only what readers need soon, as with a window. */
   readonly onDemand?: boolean
-  /** True to hold pieces in memory that workers can read. */
+  /** True to hold pieces in memory that workers can read. @default true for hash threads, if the storage takes such memory */
   readonly sharedMemory?: boolean
+  /** Threads that hash pieces in shared memory while the main thread has too much to hash. */
+  readonly hashPool?: HashPool | undefined
+  /** Returns the number of wanted bytes that are missing. */
+  readonly bytesLeft: () => number
+  readonly clock: Clock
   /** The input for the blocks of all peers and web seeds. */
   readonly funnel: Funnel
   /** The strikes and bans of addresses. */
@@ -51,6 +58,8 @@ const PIECES_SHARE = 13 / 32
 const WINDOW_SHARE = 7 / 16
 /** Minimum number of active pieces, whatever their length. */
 const MIN_ADMITTED_PIECES = 4
+/** Bytes that must be left for a hash thread to start, which costs as much CPU time as to hash 60 MiB. */
+const MIN_THREADED_BYTES = 128 << 20
 /** Bytes ahead of readers of a disk that are downloaded before all others. */
 const READ_AHEAD_BYTES = 16 << 20
 
@@ -74,11 +83,13 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   constructor(options: PiecePipelineOptions) {
     super()
     const { layout, metainfo, storage, memory, wanted, random, verified } = options
-    const { sequential = false, sharedMemory } = options
+    const { sequential = false } = options
     const { pieceCount, pieceLength, hashes } = metainfo
     const { window } = storage
     const onDemand = window !== undefined || options.onDemand === true
     const admitted = this.#admittedPieces(options, memory)
+    const threads = this.#findHashThreads(options)
+    const sharedMemory = options.sharedMemory ?? threads !== undefined
     this.#options = options
     this.funnel = options.funnel
     this.#credited = new Bitfield(pieceCount)
@@ -98,7 +109,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       ...{ picker: this.#picker, admitted, cursors: this.cursors, buffers: this.#buffers, trust: this.trust },
       onWhole: piece => this.funnel.push({ piece, begin: 0, length: piece.length }),
     })
-    this.#verifier = new Verifier({ hashes, onCorrupt: piece => this.#onCorrupt(piece) })
+    this.#verifier = new Verifier({ hashes, threads, onCorrupt: piece => this.#onCorrupt(piece) })
     this.writer = new PieceWriter({
       ...{ storage, pieceLength },
       concurrency: window ? admitted : 4,
@@ -123,6 +134,17 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     const admitted = this.#admittedPieces(this.#options, bytes)
     this.scheduler.admitted = admitted
     this.cursors.room = this.#readAheadPieces(admitted)
+  }
+
+  /** Returns the threads that hash pieces, if memory can be shared. They start only while much is left to hash. */
+  #findHashThreads(options: PiecePipelineOptions): HashThreads | undefined {
+    const { bytesLeft, clock, hashPool, sharedMemory, storage } = options
+    if (!hashPool || !(sharedMemory ?? storage.takesSharedMemory)) return undefined
+    return {
+      now: () => clock.now(),
+      hashBytes: bytes =>
+        hashPool.hashesBytes || bytesLeft() >= MIN_THREADED_BYTES ? hashPool.hashBytes(bytes) : undefined,
+    }
   }
 
   /** Returns the maximum of active pieces. The rest of the memory is for sockets and garbage. */

@@ -38,7 +38,7 @@ export interface PiecesOptions {
   readonly reputation: Reputation
   /** Returns the input for the blocks of all peers and web seeds. */
   readonly funnel: () => Funnel
-  /** Threads that hash files in the initial check. */
+  /** Threads that hash files in the initial check, and pieces of a fast download. */
   readonly hashPool?: HashPool | undefined
   /** Aborted when the torrent ends. */
   readonly signal: AbortSignal
@@ -300,12 +300,13 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   #begin(): PieceTransfer {
     const { metainfo, verified } = this
-    const { clock, content, funnel, random, reputation, superSeed } = this.#options
+    const { clock, content, funnel, hashPool, random, reputation, superSeed } = this.#options
     const { storage } = content
     const failed = (error: Error) => this.emit('failed', error)
     const transfer = new PieceTransfer({
       ...{ metainfo, storage, random, reputation, verified, superSeed, failed, layout: this.#layout },
       ...{ pieces: this, memory: this.#takeMemory(), funnel: funnel(), wanted: this.wanted.bits },
+      ...{ clock, hashPool, bytesLeft: () => this.wanted.left },
       reads: new TrustedReads(metainfo, storage, this.#recheck, clock),
       ...pick(content, 'onDemand', 'sequential', 'sharedMemory'),
     })

@@ -83,6 +83,6 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   readonly connections?: ConnectionLimit
   /** A budget of memory that several torrents share, in place of `memory`. @default none */
   readonly memoryBudget?: MemoryBudget
-  /** Threads that hash files in the initial check. @default none: the main thread hashes */
+  /** Threads that hash files in the initial check, and pieces of a fast download. @default none: the main thread hashes */
   readonly hashPool?: HashPool
 }

@@ -1,9 +1,11 @@
 import net from 'node:net'
 import { canonicalHost, formatAddress, type PeerAddress } from '../../codec/compact.ts'
 import { messageOf, PeerError } from '../../errors.ts'
+import { type Clock, systemClock, type Timer } from '../../ports/clock.ts'
 import type { ByteLimit } from '../byte-limit.ts'
 import { ParkedCallback } from '../parked-callback.ts'
 import { type Done, Duplex } from '../stage.ts'
+import { ReadBuffers } from './read-buffers.ts'
 
 /** Options of `PeerSocket`. */
 export interface PeerSocketOptions {
@@ -22,19 +24,27 @@ export interface PeerSocketOptions {
   readonly head?: Uint8Array
   /** Limits the rate of reading. */
   readonly limit?: ByteLimit
+  /**
+   * Times the pauses between reads. They are real time for a real connection, so a virtual clock is no use.
+   * @default the clock of the machine, and no pauses with `connect`
+   */
+  readonly clock?: Clock
   /** Called with each written buffer when the system has taken it: its memory can be reused. */
   readonly onWritten?: (bytes: Uint8Array) => void
 }
 
-/** Bytes that a new connection reads at once. A slow peer never needs more. */
-const FIRST_READ_BYTES = 65536
+/** A shorter read from a peer that has filled a buffer of this size before is followed by a pause. */
+const PACED_READ_BYTES = 262144
+/** Milliseconds of that pause. The kernel collects bytes meanwhile, because 16 KiB cost as much per read as 256 KiB. */
+const READ_PAUSE_MS = 1
 
 /**
  * One TCP connection to a peer.
  *
  * in            bytes for the peer
  * out           chunks of the socket
- * backpressure  reads nothing while two chunks are lent; a full send buffer holds writes back
+ * backpressure  reads nothing while two chunks are lent; a full send buffer holds writes back. Pauses for a millisecond after
+ *               a short read from a fast peer, so that chunks are large
  * fails with    PeerError ERR_CONNECTION, the system's error as cause
  * BEP           3
  *
@@ -46,14 +56,14 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   /** True once the connection was made. */
   reached = false
   readonly #lends: boolean
-  readonly #readLimit: () => number
   readonly #limit: ByteLimit | undefined
   readonly #onWritten: ((bytes: Uint8Array) => void) | undefined
   readonly #socket: net.Socket
-  /** The two buffers. */
-  #buffers: [Buffer, Buffer] | undefined
-  #reading = 0
-  #isLent = [false, false]
+  readonly #buffers: ReadBuffers
+  /** Times the pauses between reads; undefined for none. */
+  readonly #clock: Clock | undefined
+  /** The timer of a pause. */
+  #pause: Timer | undefined
   #isPaused = false
   /** The ticket of the rate limit while it delays reading. */
   #ticket: object | undefined
@@ -66,10 +76,11 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   /** @param peer the address to dial, or an accepted connection */
   constructor(peer: PeerAddress | net.Socket, options: PeerSocketOptions = {}) {
-    const { bind, lend = false, readLimit, connect, head, limit, onWritten } = options
+    const { bind, clock, lend = false, readLimit, connect, head, limit, onWritten } = options
     super({ highWaterMark: 65536, eagerOpen: true, byteLength: bytes => bytes.length || 1 })
     this.#lends = lend
-    this.#readLimit = readLimit ?? (() => 262144)
+    this.#buffers = new ReadBuffers(readLimit ?? (() => 262144))
+    this.#clock = clock ?? (connect ? undefined : systemClock)
     this.#limit = limit
     this.#onWritten = onWritten
     if ('write' in peer) {
@@ -92,7 +103,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
         port: peer.port,
         noDelay: true,
         ...(bind === undefined ? {} : { localAddress: bind }),
-        onread: { buffer: () => this.#nextBuffer(), callback: length => this.#onRead(length) },
+        onread: { buffer: () => this.#buffers.next, callback: length => this.#onRead(length) },
       })
     }
     this.#socket.setNoDelay(true)
@@ -121,10 +132,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   /** Gives back a chunk that was lent. */
   release(chunk: Uint8Array): void {
-    const at = this.#buffers?.findIndex(buffer => buffer.buffer === chunk.buffer) ?? -1
-    if (at < 0) return
-    this.#isLent[at] = false
-    this.#resume()
+    if (this.#buffers.release(chunk)) this.#resume()
   }
 
   override _open(done: Done): void {
@@ -155,12 +163,13 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   override _predestroy(): void {
     if (this.#ticket) this.#limit?.cancel(this.#ticket)
+    this.#clock?.clearTimeout(this.#pause)
     this.#socket.destroy()
     this.#releaseOpening()
   }
 
   override _destroy(done: Done): void {
-    this.#buffers = undefined
+    this.#buffers.clear()
     done()
   }
 
@@ -181,39 +190,33 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     this.destroy(this.#wrap(error))
   }
 
-  /** Returns the buffer of the next read. Called by the socket. */
-  #nextBuffer(): Buffer {
-    if (!this.#buffers) {
-      const size = Math.min(FIRST_READ_BYTES, this.#readLimit())
-      this.#buffers = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)]
-    }
-    return this.#buffers[this.#reading]!
-  }
-
   /** Passes on the bytes of a read. @returns false to stop reading until `resume` */
   #onRead(length: number): boolean {
-    const at = this.#reading
     const buffers = this.#buffers
-    if (!buffers || this.destroying) return false
-    const chunk = buffers[at]!.subarray(0, length)
+    if (this.destroying) return false
     if (!this.#lends) {
-      const hasRoom = this.push(Uint8Array.prototype.slice.call(chunk))
+      const hasRoom = this.push(Uint8Array.prototype.slice.call(buffers.view(length)))
       this.#isPaused = !this.#passesLimit(length) || !hasRoom // until `_read`
       return !this.#isPaused
     }
-    this.#isLent[at] = true
-    this.push(chunk)
-    const other = 1 - at
-    this.#reading = other
-    if (!this.#passesLimit(length) || this.#isLent[other]) {
+    this.push(buffers.lend(length))
+    if (!this.#passesLimit(length) || buffers.isNextLent) {
       this.#isPaused = true
       return false
     }
-    const size = buffers[other]!.length
-    if (length === buffers[at]!.length && size <= length) {
-      const grown = Math.min(2 * size, this.#readLimit())
-      if (grown > size) buffers[other] = Buffer.allocUnsafeSlow(grown)
-    }
+    buffers.grow(length)
+    return !this.#pauses(length)
+  }
+
+  /** Pauses after a short read from a fast peer. @returns true if it does */
+  #pauses(length: number): boolean {
+    if (!this.#clock || length >= PACED_READ_BYTES || this.#buffers.next.length < PACED_READ_BYTES)
+      return false
+    this.#isPaused = true
+    this.#pause = this.#clock.setTimeout(() => {
+      this.#pause = undefined
+      this.#resume()
+    }, READ_PAUSE_MS)
     return true
   }
 
@@ -230,7 +233,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   /** Continues to read, unless the rate limit or a lent buffer prevents it. */
   #resume(): void {
-    if (!this.#isPaused || this.#ticket || this.#isLent[this.#reading]) return
+    if (!this.#isPaused || this.#ticket || this.#pause || this.#buffers.isNextLent) return
     this.#isPaused = false
     this.#socket.resume()
   }

@@ -1,8 +1,18 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, type Hash, hash as hashBytes } from 'node:crypto'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
+import { ParkedCallback } from '../parked-callback.ts'
 import { BLOCK, type Block, type PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Transform } from '../stage.ts'
+import { HashLoad } from './hash-load.ts'
+
+/** Threads that hash pieces while the main thread has too much to hash. The memory of the pieces has to be shared. */
+export interface HashThreads {
+  /** Hashes bytes, which do not change until then. Returns undefined if the main thread should do it. */
+  hashBytes(bytes: Uint8Array): Promise<Uint8Array> | undefined
+  /** Milliseconds of a monotonic clock. */
+  now(): number
+}
 
 /** Options of `Verifier`. */
 export interface VerifierOptions {
@@ -10,10 +20,14 @@ export interface VerifierOptions {
   readonly hashes: Uint8Array
   /** Called with a piece that does not match its hash. @default the stage fails */
   readonly onCorrupt?: (piece: PieceBuffer) => void
+  /** @default none: the main thread hashes */
+  readonly threads?: HashThreads | undefined
 }
 
 /** Bytes that are hashed at once: few enough to be in the cache, and enough that calls cost little. */
 const HASH_STEP_BYTES = 16 * BLOCK_LENGTH
+/** Maximum number of pieces at the threads. */
+const MAX_THREADED_PIECES = 4
 
 interface Progress {
   readonly hash: Hash
@@ -24,20 +38,26 @@ interface Progress {
 }
 
 /**
- * Hashes pieces as their blocks arrive, and passes those with the right hash.
+ * Hashes pieces as their blocks arrive, and passes those with the right hash. While there is too much to hash for the main
+ * thread, whole pieces are hashed in threads.
  *
  * in            Block, in any order, of any pieces
  * out           PieceBuffer, whole and verified
- * backpressure  takes no block while 1 MiB of pieces wait
+ * backpressure  takes no block while 1 MiB of pieces wait, or four pieces are hashed in threads
  * fails with    PeerError ERR_CORRUPT for a wrong piece, unless `onCorrupt` handles it
  * BEP           3
  */
 export class Verifier extends Transform<Block, PieceBuffer> {
   readonly #hashes: Uint8Array
   readonly #corrupt: ((piece: PieceBuffer) => void) | undefined
+  readonly #threads: HashThreads | undefined
+  readonly #load = new HashLoad()
   readonly #progress = new WeakMap<PieceBuffer, Progress>()
+  /** Pieces at the threads. */
+  #threaded = 0
+  readonly #parked = new ParkedCallback()
 
-  constructor({ hashes, onCorrupt }: VerifierOptions) {
+  constructor({ hashes, onCorrupt, threads }: VerifierOptions) {
     super({
       highWaterMark: 1 << 20,
       byteLengthWritable: () => 1024,
@@ -45,42 +65,94 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     })
     this.#hashes = hashes
     this.#corrupt = onCorrupt
+    this.#threads = threads
   }
 
   override _transform({ piece }: Block, done: Done<PieceBuffer>): void {
-    if (piece.closed) {
-      this.#progress.delete(piece)
-      done()
-      return
-    }
-    let progress = this.#progress.get(piece)
-    if (!progress) {
-      progress = { hash: createHash('sha1'), hashed: 0, contiguous: 0 }
-      this.#progress.set(piece, progress)
-    }
+    if (piece.closed) this.#progress.delete(piece)
+    else if (this.#load.isHigh && !this.#progress.has(piece)) {
+      if (piece.complete && this.#hashInThread(piece, done)) return
+      if (piece.complete) this.#hashHere(piece)
+    } else this.#hashHere(piece)
+    done()
+  }
+
+  /** Ends after the last piece that is at a thread. */
+  override _flush(done: Done<PieceBuffer>): void {
+    if (this.#threaded === 0) done()
+    else this.#parked.park(() => this._flush(done))
+  }
+
+  override _predestroy(): void {
+    this.#parked.release()
+  }
+
+  /** Hashes what has arrived of a piece, and ends the piece if that is all of it. */
+  #hashHere(piece: PieceBuffer): void {
+    const progress = this.#progress.get(piece)
+    const digest =
+      piece.complete && !progress
+        ? this.#measure(piece.length, () => sha1(piece.data))
+        : this.#update(piece, progress)
+    if (digest) this.#settle(piece, digest)
+  }
+
+  /** Hashes bytes on this thread, and notes how long that takes. */
+  #measure<T>(bytes: number, hash: () => T): T {
+    if (!this.#threads) return hash()
+    const begun = this.#threads.now()
+    const result = hash()
+    const now = this.#threads.now()
+    this.#load.measure(bytes, now - begun)
+    this.#load.add(bytes, now)
+    return result
+  }
+
+  /** Hashes the next bytes of a piece if there are enough of them. @returns the hash of the piece if it is whole */
+  #update(piece: PieceBuffer, known: Progress | undefined): Uint8Array | undefined {
+    const progress = known ?? { hash: createHash('sha1'), hashed: 0, contiguous: 0 }
+    if (!known) this.#progress.set(piece, progress)
     let block = progress.contiguous / BLOCK_LENGTH
     while (piece.states[block] === BLOCK.arrived) block++
     progress.contiguous = Math.min(block * BLOCK_LENGTH, piece.length)
-    const whole = progress.contiguous === piece.length
-    if (whole || progress.contiguous - progress.hashed >= HASH_STEP_BYTES) {
-      progress.hash.update(piece.data.subarray(progress.hashed, progress.contiguous))
+    const isWhole = progress.contiguous === piece.length
+    if (isWhole || progress.contiguous - progress.hashed >= HASH_STEP_BYTES) {
+      const bytes = piece.data.subarray(progress.hashed, progress.contiguous)
+      this.#measure(bytes.length, () => progress.hash.update(bytes))
       progress.hashed = progress.contiguous
     }
-    if (!whole) {
-      done()
-      return
-    }
+    if (!isWhole) return undefined
     this.#progress.delete(piece)
-    piece.close()
-    const right =
-      Buffer.compare(
-        progress.hash.digest(),
-        this.#hashes.subarray(piece.index * 20, piece.index * 20 + 20),
-      ) === 0
-    if (right) done(null, piece)
-    else if (this.#corrupt) {
-      this.#corrupt(piece)
-      done()
-    } else done(new PeerError('ERR_CORRUPT', `piece ${piece.index} does not match its hash`))
+    return progress.hash.digest()
   }
+
+  /** Hands a whole piece to a thread. Calls `done` when there is room for another. @returns false if no thread takes it */
+  #hashInThread(piece: PieceBuffer, done: Done<PieceBuffer>): boolean {
+    const hashing = this.#threads?.hashBytes(piece.data)
+    if (!hashing) return false
+    piece.close()
+    this.#load.add(piece.length, this.#threads!.now())
+    this.#threaded++
+    const settle = (digest: Uint8Array) => {
+      this.#threaded--
+      if (!this.destroying) this.#settle(piece, digest)
+      this.#parked.release()
+    }
+    hashing.then(settle, () => settle(sha1(piece.data))) // a thread that fails loses no piece
+    if (this.#threaded < MAX_THREADED_PIECES) done()
+    else this.#parked.park(done)
+    return true
+  }
+
+  #settle(piece: PieceBuffer, digest: Uint8Array): void {
+    piece.close()
+    const at = piece.index * 20
+    if (Buffer.compare(digest, this.#hashes.subarray(at, at + 20)) === 0) this.push(piece)
+    else if (this.#corrupt) this.#corrupt(piece)
+    else this.destroy(new PeerError('ERR_CORRUPT', `piece ${piece.index} does not match its hash`))
+  }
+}
+
+function sha1(bytes: Uint8Array): Uint8Array {
+  return hashBytes('sha1', bytes, 'buffer')
 }

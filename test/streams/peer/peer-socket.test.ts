@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { PeerSocket, type PeerSocketOptions } from '../../../src/streams/peer/peer-socket.ts'
 import { Writable } from '../../../src/streams/stage.ts'
 import { noise } from '../../helpers/metainfo.ts'
-import { settle } from '../../helpers/virtual-clock.ts'
+import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
 
 const MiB = 1 << 20
 const failed = { name: 'PeerError', code: 'ERR_CONNECTION' }
@@ -350,6 +350,45 @@ t.test('a peer that sends little gets no larger buffer', async t => {
     socket.release(chunk)
   }
   t.same([...sizes], [65536])
+})
+
+t.test('a short read from a fast peer is followed by a pause of a millisecond', async t => {
+  const clock = new VirtualClock()
+  const { socket, remote } = await dial(t, { lend: true, clock })
+  remote.setNoDelay(true)
+  const chunks: Uint8Array[] = []
+  socket.on('data', chunk => {
+    chunks.push(chunk)
+    socket.release(chunk)
+  })
+  const read = () => chunks.reduce((sum, { length }) => sum + length, 0)
+  const until = async (condition: () => boolean) => {
+    while (!condition()) await clock.advance(1)
+  }
+  const block = noise(MiB, 1)
+  let sent = 0
+  while (!chunks.some(({ length }) => length >= 262144)) {
+    remote.write(block)
+    sent += MiB
+    const wanted = sent
+    await until(() => read() >= wanted)
+  }
+  await clock.advance(1)
+  const before = chunks.length
+  remote.write('one')
+  await quiet(() => chunks.length)
+  t.equal(chunks.length, before + 1, 'the first is read at once')
+  remote.write('two')
+  await quiet(() => chunks.length)
+  remote.write('three')
+  await quiet(() => chunks.length)
+  t.equal(chunks.length, before + 1, 'the others wait')
+  await clock.advance(1)
+  await quiet(() => chunks.length)
+  t.equal(chunks.length, before + 2)
+  t.equal(read(), sent + 'onetwothree'.length, 'and come together')
+  socket.destroy()
+  t.equal(clock.pending, 0, 'no timer is left')
 })
 
 t.test('without lending every chunk is memory of its own', async t => {

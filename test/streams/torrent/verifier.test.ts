@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import t from 'tap'
 import { type Block, PieceBuffer } from '../../../src/streams/piece-buffer.ts'
-import { Verifier, type VerifierOptions } from '../../../src/streams/torrent/verifier.ts'
+import { type HashThreads, Verifier, type VerifierOptions } from '../../../src/streams/torrent/verifier.ts'
 import { generator } from '../../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent, pieceOf } from '../../helpers/metainfo.ts'
 import { settle } from '../../helpers/virtual-clock.ts'
@@ -222,4 +222,152 @@ t.test('no more blocks are accepted while 1 MiB of pieces wait, and none is lost
 t.test('hashes equal those of node:crypto', async t => {
   const made = torrent(KiB16 + 1, KiB16)
   t.same(made.metainfo.hashes.subarray(20), createHash('sha1').update(made.content.subarray(KiB16)).digest())
+})
+
+/** Threads that hash when they are told to. Each reading of their clock is `step` milliseconds later than the last. */
+class ManualThreads implements HashThreads {
+  step = 100
+  isReady = true
+  readonly jobs: {
+    bytes: Uint8Array
+    resolve: (hash: Uint8Array) => void
+    reject: (error: Error) => void
+  }[] = []
+  #now = 0
+
+  now(): number {
+    return (this.#now += this.step)
+  }
+
+  hashBytes(bytes: Uint8Array): Promise<Uint8Array> | undefined {
+    if (!this.isReady) return undefined
+    return new Promise((resolve, reject) => this.jobs.push({ bytes, resolve, reject }))
+  }
+
+  /** Finishes the job at this place in the queue. */
+  finish(at = 0): void {
+    const [job] = this.jobs.splice(at, 1)
+    job!.resolve(createHash('sha1').update(job!.bytes).digest())
+  }
+}
+
+/** Returns a verifier, after enough pieces that it has too much to hash on the main thread, and the number of those pieces. */
+async function busyVerifier(made: MadeTorrent, options: Partial<VerifierOptions> = {}) {
+  const threads = new ManualThreads()
+  const verifying = verifier(made, { ...options, threads })
+  const write = async (index: number, bytes?: Buffer) => {
+    const { put, order, piece } = blocksOf(made, index, bytes)
+    for (const block of order.map(put).slice(-1)) verifying.stage.write(block)
+    await settle()
+    return piece
+  }
+  let first = 0
+  while (threads.jobs.length === 0) await write(first++)
+  return { ...verifying, threads, write, first }
+}
+
+t.test('while there is too much to hash, threads hash whole pieces, and pass them in any order', async t => {
+  const made = torrent(20 * 4 * KiB16, 4 * KiB16)
+  const { threads, passed, errors, write, first, stage } = await busyVerifier(made)
+  t.equal(passed.length, first - 1, 'the main thread hashed those before')
+  const second = await write(first)
+  t.equal(second.closed, true, 'no peer may write into it')
+  threads.finish(1)
+  await settle()
+  t.equal(passed.at(-1), second)
+  threads.finish()
+  await settle()
+  t.equal(passed.length, first + 1)
+  const third = await write(first + 1)
+  stage.end()
+  await settle()
+  t.equal(stage.destroyed, false, 'the end waits for the threads')
+  threads.finish()
+  await settle()
+  t.equal(passed.at(-1), third)
+  t.same(errors, [])
+})
+
+t.test('a block of a piece that is not whole is left for a thread, and counts later on', async t => {
+  const made = torrent(20 * 4 * KiB16, 4 * KiB16)
+  const { threads, passed, stage, first } = await busyVerifier(made)
+  threads.finish()
+  const { put, order, piece } = blocksOf(made, first)
+  for (const block of order) {
+    stage.write(put(block))
+    await settle()
+  }
+  t.equal(threads.jobs.length, 1)
+  threads.step = 1e6 // so much time passes that there is little to hash
+  threads.finish()
+  await settle()
+  t.equal(passed.at(-1), piece)
+  for (let index = first + 1; index < first + 4; index++) {
+    const { put, order } = blocksOf(made, index)
+    for (const block of order) {
+      stage.write(put(block))
+      await settle()
+    }
+    if (threads.jobs.length > 0) threads.finish()
+    await settle()
+  }
+  t.equal(passed.length, first + 4)
+  t.equal(threads.jobs.length, 0)
+})
+
+t.test('four pieces at most are at the threads', async t => {
+  const made = torrent(40 * 4 * KiB16, 4 * KiB16)
+  const { threads, passed, write, first } = await busyVerifier(made)
+  for (let index = first; index < first + 8; index++) await write(index)
+  t.equal(threads.jobs.length, 4)
+  while (threads.jobs.length > 0) {
+    threads.finish()
+    await settle()
+    t.ok(threads.jobs.length <= 4)
+  }
+  t.equal(passed.length, first + 8)
+})
+
+t.test('a piece that a thread finds wrong is corrupt', async t => {
+  const made = torrent(20 * 4 * KiB16, 4 * KiB16)
+  const corrupt: number[] = []
+  const { threads, passed, write, first } = await busyVerifier(made, {
+    onCorrupt: ({ index }) => corrupt.push(index),
+  })
+  await write(first, Buffer.alloc(4 * KiB16, 1))
+  threads.finish(1)
+  await settle()
+  t.same(corrupt, [first])
+  t.equal(passed.length, first - 1)
+
+  const failing = await busyVerifier(made)
+  await failing.write(failing.first, Buffer.alloc(4 * KiB16, 1))
+  failing.threads.finish(1)
+  await settle()
+  t.match(failing.errors, [{ name: 'PeerError', code: 'ERR_CORRUPT' }])
+})
+
+t.test(
+  'the main thread hashes the pieces of a thread that fails, and those that no thread takes',
+  async t => {
+    const made = torrent(20 * 4 * KiB16, 4 * KiB16)
+    const { threads, passed, errors, write, first } = await busyVerifier(made)
+    threads.jobs.splice(0)[0]!.reject(new Error('a hash thread ended'))
+    await settle()
+    t.equal(passed.length, first)
+    threads.isReady = false
+    await write(first)
+    t.equal(passed.length, first + 1)
+    t.same(errors, [])
+  },
+)
+
+t.test('a verifier that is destroyed passes nothing that threads finish later', async t => {
+  const made = torrent(20 * 4 * KiB16, 4 * KiB16)
+  const { threads, passed, stage, first } = await busyVerifier(made)
+  stage.destroy()
+  threads.finish()
+  await settle()
+  t.equal(passed.length, first - 1)
+  t.equal(stage.destroyed, true)
 })

@@ -1,0 +1,37 @@
+/** Milliseconds over which the share of hashing is measured. */
+const SPAN_MS = 200
+/** The share of the time from which on hashing is too much for the main thread. */
+const HIGH_SHARE = 0.2
+
+/**
+ * Says when hashing takes so much of the main thread that other threads should do it: a policy.
+ *
+ * Inputs: how long the main thread takes to hash, the bytes that arrive, and the time. A download is limited by the main
+ * thread when hashing takes a third of its time, with SHA-NI, or half of it, without. A slower link does not need threads.
+ */
+export class HashLoad {
+  /** True while hashing takes, or would take, a fifth of the time of the main thread. */
+  isHigh = false
+  /** What hashing costs on the main thread, milliseconds per byte. */
+  #cost = 0
+  #spanStart: number | undefined
+  #spanBytes = 0
+
+  /** Notes that the main thread hashed `bytes` bytes in `ms` milliseconds. */
+  measure(bytes: number, ms: number): void {
+    const cost = ms / bytes
+    // While the process does not run, a call seems to take long.
+    this.#cost = this.#cost === 0 ? cost : Math.min(cost, this.#cost * 1.1)
+  }
+
+  /** Notes that bytes were hashed, in whatever thread. */
+  add(bytes: number, now: number): void {
+    this.#spanStart ??= now
+    this.#spanBytes += bytes
+    const span = now - this.#spanStart
+    if (span < SPAN_MS) return
+    this.isHigh = this.#spanBytes * this.#cost >= span * HIGH_SHARE
+    this.#spanStart = now
+    this.#spanBytes = 0
+  }
+}
