@@ -14,6 +14,7 @@ export default defineConfig({
     cli: 'src/cli.ts',
     ...Object.fromEntries(library.map(entry => [entry, `src/${entry}.ts`])),
     // A worker is started as the file beside the chunk that holds its owner.
+    'chunks/file-worker': 'src/storage/file-worker.ts',
     'chunks/hash-worker': 'src/hashing/hash-worker.ts',
     'chunks/pipe-worker': 'src/cli/destinations/pipe-worker.ts',
   },

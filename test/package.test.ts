@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path/posix'
 import t from 'tap'
 import { inProject, PROJECT } from './helpers/project.ts'
@@ -44,6 +44,17 @@ t.test('the tarball is small, and every link in its documents leads to a file in
         .map(target => `${page}: ${target}`),
     )
   t.strictSame(dead, [])
+})
+
+t.test('every worker is a file beside the one that starts it', async t => {
+  const missing = readdirSync(inProject('dist'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.js'))
+    .flatMap(name => {
+      const started = [...read(`dist/${name}`).matchAll(/`\.\/([\w-]+)\$\{[^}]*import\.meta\.url\)\}`/g)]
+      return started.map(([, worker]) => join('dist', dirname(name), `${worker}.js`))
+    })
+    .filter(path => !existsSync(inProject(path)))
+  t.strictSame(missing, [])
 })
 
 /** True if Node would find `name` from `path`: in its own node_modules, or in those of a folder above. */

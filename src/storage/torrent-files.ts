@@ -36,7 +36,8 @@ export class TorrentFiles {
   readonly #layout: Layout
   readonly #selected: (fileIndex: number) => boolean
   readonly #output: OutputFiles
-  readonly #small: SmallFiles | undefined
+  /** Undefined without jobs, and after a thread has failed. */
+  #small: SmallFiles | undefined
   readonly #unsynced: UnsyncedFiles
 
   constructor({ layout, selected, output, small }: TorrentFilesOptions) {
@@ -142,7 +143,10 @@ export class TorrentFiles {
     try {
       return await work(this.#small)
     } catch (error) {
-      if (error instanceof BrokenJobError) return undefined
+      if (error instanceof BrokenJobError) {
+        this.#small = undefined
+        return undefined
+      }
       if (!(error instanceof FileJobError)) throw error
       if (NO_DESCRIPTORS.includes(error.code)) return undefined
       throw this.#output.errorAt(action, error.path, error)
