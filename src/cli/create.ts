@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { isatty } from 'node:tty'
-import { create } from '../index.ts'
+import { create, type TorrentFormat } from '../index.ts'
 import { VERSION } from '../version.ts'
 import { EXIT_CODES } from './exit.ts'
 import type { Reporter } from './reporter.ts'
@@ -9,6 +9,7 @@ import { writeTorrent } from './write-torrent.ts'
 /** The options of `tsdl create`. */
 export interface CreateFlags {
   readonly output?: string
+  readonly format?: TorrentFormat
   readonly pieceLength?: number
   readonly tracker?: string[]
   readonly webSeed?: string[]
@@ -22,9 +23,10 @@ export interface CreateFlags {
 /** Creates a .torrent from a file or a directory and writes it to a file or to standard output. */
 export async function createTorrent(path: string, flags: CreateFlags, reporter: Reporter): Promise<number> {
   const name = flags.name ?? basename(resolve(path))
-  const { private: isPrivate, comment, pieceLength } = flags
+  const { private: isPrivate, comment, format, pieceLength } = flags
   const { torrent, warnings } = await create(path, {
     name,
+    ...(format === undefined ? {} : { format }),
     ...(pieceLength === undefined ? {} : { pieceLength }),
     ...(isPrivate ? { private: true } : {}),
     ...(comment === undefined ? {} : { comment }),

@@ -3,17 +3,14 @@ import { Readable } from 'node:stream'
 import { getSystemErrorMap } from 'node:util'
 import { bytesOfName } from '../codec/byte-names.ts'
 import { InputError } from '../errors.ts'
-import {
-  type Created,
-  type CreateOptions,
-  create,
-  defaultPieceLength,
-  type SourceFile,
-} from '../metainfo/create.ts'
+import type { ContentPlan, PieceHashes } from '../metainfo/content-plan.ts'
+import { type Created, type CreateOptions, create, defaultPieceLength } from '../metainfo/create.ts'
+import type { SourceFile } from '../metainfo/source-file.ts'
 import { nodeFileSystem } from '../ports/file-system.ts'
 import { forEachInParallel } from '../ports/parallel.ts'
 import { type FileRange, JOB_BYTES, type RangeMismatch } from './hash-job.ts'
 import { HashPool } from './hash-pool.ts'
+import { hashTrees } from './hash-trees.ts'
 
 /** Options of `createFromPath`. */
 export interface CreateFromPathOptions extends Omit<CreateOptions, 'files' | 'hashPieces' | 'name'> {
@@ -44,8 +41,20 @@ export async function createFromPath(path: string, options: CreateFromPathOption
     const { sources, disk } = await findFiles(path, pool)
     const length = disk.reduce((sum, { size }) => sum + size, 0)
     const pieceLength = options.pieceLength ?? defaultPieceLength(length)
-    const hashPieces = (signal: AbortSignal) =>
-      hashFiles(disk, { length, pieceLength, pool, signal, onProgress: options.onProgress })
+    const paths = new Map(sources.map((source, at) => [source, disk[at]!.path]))
+    const { onProgress } = options
+    const hashPieces = (plan: ContentPlan, signal: AbortSignal) => {
+      if (plan.format === 'v1') return hashFiles(disk, { length, pieceLength, pool, signal, onProgress })
+      let hashed = 0
+      return hashTrees(plan, {
+        ...{ pool, signal, pathOf: ({ source }) => paths.get(source)! },
+        onBytes: bytes => {
+          hashed += bytes
+          onProgress?.(hashed, length)
+        },
+        changed: mismatch => changedError(mismatch, disk),
+      })
+    }
     return await create({ ...rest, name, files: sources, pieceLength, hashPieces })
   } catch (error) {
     throw readError(path, error)
@@ -88,7 +97,7 @@ interface HashFilesContext {
 async function hashFiles(
   files: readonly DiskFile[],
   { length, pieceLength, pool, signal, onProgress }: HashFilesContext,
-): Promise<Buffer> {
+): Promise<PieceHashes> {
   const hashes = Buffer.alloc(Math.ceil(length / pieceLength) * 20)
   let hashed = 0
   await forEachInParallel(jobsOf(files, pieceLength), pool.jobs, async ({ first, pieces, bytes }) => {
@@ -100,7 +109,7 @@ async function hashFiles(
     hashed += bytes
     onProgress?.(hashed, length)
   })
-  return hashes
+  return { hashes, nodes: Buffer.alloc(0) }
 }
 
 interface Job {

@@ -16,6 +16,23 @@ export const JOB_BYTES = 8 << 20
 /** Pieces to hash. Each piece consists of the bytes of its ranges, in order. */
 export type HashJob = readonly (readonly FileRange[])[]
 
+/** A piece of a v2 or hybrid torrent (BEP 52), which lies in one file. */
+export interface TreePiece {
+  readonly range: FileRange
+  /** The number of layers between the leaves and the node of the piece. */
+  readonly height: number
+  /** Zeros that its SHA-1 hash covers after the range. @default the piece has no SHA-1 hash */
+  readonly padding?: number
+}
+
+/** The hashes of a `TreePiece`. */
+export interface TreeHashes {
+  /** The node of the piece in the Merkle tree of its file, 32 bytes. */
+  readonly node: Uint8Array
+  /** 20 bytes, if the piece has `padding`. */
+  readonly sha1?: Uint8Array
+}
+
 /** A range with fewer or more bytes than expected. */
 export interface RangeMismatch {
   readonly range: FileRange
@@ -26,6 +43,9 @@ export interface RangeMismatch {
 /** The result for one piece: its SHA-1 hash, or why it has none. */
 export type PieceHash = Uint8Array | RangeMismatch
 
+/** The result for one `TreePiece`: its hashes, or why it has none. */
+export type TreeResult = TreeHashes | RangeMismatch
+
 /** A regular file in a directory. */
 export interface FoundFile {
   /** The names of the directories below the listed one, and of the file, as `nameOfBytes` returns them. */
@@ -35,11 +55,15 @@ export interface FoundFile {
 }
 
 /** A request to the worker: pieces to hash, or a directory of which to list all files. */
-export type HashRequest = { readonly pieces: HashJob } | { readonly directory: string }
+export type HashRequest =
+  | { readonly pieces: HashJob }
+  | { readonly trees: readonly TreePiece[] }
+  | { readonly directory: string }
 
 /** A reply of the worker: the results in the order of the request, or the system error that ended it. */
 export type HashReply =
   | { readonly hashes: readonly PieceHash[] }
+  | { readonly trees: readonly TreeResult[] }
   | { readonly files: readonly FoundFile[] }
   | { readonly error: HashFailure }
 

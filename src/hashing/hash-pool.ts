@@ -1,7 +1,15 @@
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { ThreadPool } from '../ports/thread-pool.ts'
-import type { FoundFile, HashJob, HashReply, HashRequest, PieceHash } from './hash-job.ts'
+import type {
+  FoundFile,
+  HashJob,
+  HashReply,
+  HashRequest,
+  PieceHash,
+  TreePiece,
+  TreeResult,
+} from './hash-job.ts'
 import { HashThread } from './hash-thread.ts'
 
 /** Options of `HashPool`. */
@@ -42,6 +50,11 @@ export class HashPool {
    */
   async hash(pieces: HashJob, signal?: AbortSignal): Promise<readonly PieceHash[]> {
     return (await this.#ask<{ hashes: readonly PieceHash[] }>({ pieces }, signal)).hashes
+  }
+
+  /** Hashes pieces of a v2 or hybrid torrent as `hash` does, each byte read once for both hashes. */
+  async hashTrees(pieces: readonly TreePiece[], signal?: AbortSignal): Promise<readonly TreeResult[]> {
+    return (await this.#ask<{ trees: readonly TreeResult[] }>({ trees: pieces }, signal)).trees
   }
 
   /**

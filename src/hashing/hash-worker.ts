@@ -3,8 +3,17 @@ import { createHash, hash as hashBytes } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import { systemPath } from '../codec/byte-names.ts'
+import { PieceDigest } from '../metainfo/piece-digest.ts'
 import { pick } from '../ports/pick.ts'
-import type { FileRange, HashReply, HashRequest, PieceHash } from './hash-job.ts'
+import type {
+  FileRange,
+  HashReply,
+  HashRequest,
+  PieceHash,
+  RangeMismatch,
+  TreePiece,
+  TreeResult,
+} from './hash-job.ts'
 import { listFiles } from './list-files.ts'
 
 /** Small enough for the cache of the processor, so that the hash reads it from there. */
@@ -23,6 +32,7 @@ parentPort!.on('message', (request: HashRequest | Uint8Array) =>
 function reply(request: HashRequest): HashReply {
   try {
     if ('directory' in request) return { files: listFiles(request.directory) }
+    if ('trees' in request) return { trees: request.trees.map(hashTree) }
     return { hashes: request.pieces.map(hashPiece) }
   } catch (error) {
     const { code, errno, message, path, syscall } = error as NodeJS.ErrnoException
@@ -35,19 +45,33 @@ function reply(request: HashRequest): HashReply {
 function hashPiece(ranges: readonly FileRange[]): PieceHash {
   const hash = createHash('sha1')
   for (const range of ranges) {
-    const fd = descriptorOf(range.file)
-    for (let done = 0; done < range.length; ) {
-      const wanted = Math.min(CHUNK_BYTES, range.length - done)
-      const read = readChunk(fd, wanted, range.offset + done)
-      if (read === 0) return { range, present: range.offset + done }
-      hash.update(read === CHUNK_BYTES ? chunk : chunk.subarray(0, read))
-      done += read
-    }
-    if (!range.toEnd) continue
-    const { size } = fstatSync(fd)
-    if (size > range.offset + range.length) return { range, present: size }
+    const mismatch = readRange(range, bytes => hash.update(bytes))
+    if (mismatch) return mismatch
   }
   return hash.digest()
+}
+
+function hashTree({ range, height, padding }: TreePiece): TreeResult {
+  const digest = new PieceDigest(padding !== undefined)
+  const mismatch = readRange(range, bytes => digest.update(bytes))
+  if (mismatch) return mismatch
+  const node = digest.node(height)
+  return padding === undefined ? { node } : { node, sha1: digest.sha1(padding) }
+}
+
+/** Passes the bytes of a range to `update` in chunks. Returns why the range is not whole, or undefined. */
+function readRange(range: FileRange, update: (bytes: Uint8Array) => void): RangeMismatch | undefined {
+  const fd = descriptorOf(range.file)
+  for (let done = 0; done < range.length; ) {
+    const wanted = Math.min(CHUNK_BYTES, range.length - done)
+    const read = readChunk(fd, wanted, range.offset + done)
+    if (read === 0) return { range, present: range.offset + done }
+    update(read === CHUNK_BYTES ? chunk : chunk.subarray(0, read))
+    done += read
+  }
+  if (!range.toEnd) return undefined
+  const { size } = fstatSync(fd)
+  return size > range.offset + range.length ? { range, present: size } : undefined
 }
 
 function readChunk(fd: number, length: number, position: number): number {

@@ -1,26 +1,26 @@
-/** Creates a .torrent (BEP 3, v1) from files that are read once, in order, without being held in memory. */
+/** Creates a .torrent (BEP 3, BEP 52) from files that are read once, in order, without being held in memory. */
 import { createHash } from 'node:crypto'
 import { encode } from '../codec/bencode.ts'
-import type { Steps } from '../codec/bencode-scan.ts'
-import { nameOfBytes } from '../codec/byte-names.ts'
-import { quote } from '../codec/quote.ts'
-import { InputError, StalledError } from '../errors.ts'
+import { NODE_LENGTH } from '../codec/merkle.ts'
+import { describeValue, quote } from '../codec/quote.ts'
+import { InputError } from '../errors.ts'
+import {
+  type ContentPlan,
+  type PieceHashes,
+  type PlannedFile,
+  planContent,
+  rootsFromNodes,
+} from './content-plan.ts'
+import { encodeContent } from './encode-content.ts'
+import { checkAborted, hashSources } from './hash-sources.ts'
 import { MAX_PIECE_LENGTH } from './info.ts'
+import type { TorrentFormat } from './metainfo.ts'
 import { MAX_TORRENT_SIZE, openMetainfo } from './parse.ts'
-import { PieceHasher } from './piece-hasher.ts'
+import { isTreePieceLength, type LayersSource } from './piece-layers.ts'
+import { nameText, type SourceFile } from './source-file.ts'
 import { runInTurns } from './steps.ts'
 import { torrentOf } from './torrent.ts'
 import { trackerFault, webSeedFault } from './trackers.ts'
-
-/** A file to include in a torrent. */
-export interface SourceFile {
-  /** Names below the torrent's directory, as text or bytes. Empty for the file of a single-file torrent. */
-  readonly path: readonly (string | Uint8Array)[]
-  /** Number of bytes that `read` returns. */
-  readonly length: number
-  /** Reads the file. */
-  read(): AsyncIterable<Uint8Array>
-}
 
 /** Options of `create`. */
 export interface CreateOptions {
@@ -28,7 +28,15 @@ export interface CreateOptions {
   readonly name: string
   /** The files in the order of the torrent. A single file with an empty path makes a single-file torrent. */
   readonly files: readonly SourceFile[]
-  /** Length of a piece in bytes, up to 512 MiB. @default the result of `defaultPieceLength` */
+  /**
+   * The format: v1, which every client reads, v2, or both in one. A v2 or hybrid torrent has its files in the order of their
+   * names. @default 'v1'
+   */
+  readonly format?: TorrentFormat
+  /**
+   * Length of a piece in bytes, up to 512 MiB; for v2 and hybrid a power of two of at least 16 KiB.
+   * @default the result of `defaultPieceLength`
+   */
   readonly pieceLength?: number
   /** Tiers of announce URLs (BEP 12). @default none */
   readonly trackers?: readonly (readonly string[])[]
@@ -41,22 +49,26 @@ export interface CreateOptions {
   /** Seconds since 1970. @default none, so that the same input gives the same .torrent */
   readonly creationDate?: number
   /**
-   * Returns the SHA-1 hashes of all pieces, 20 bytes each. `signal` aborts it. @default `files` are read, once and in
-   * order
+   * Returns the hashes of all pieces of the planned files. `signal` aborts it. @default `files` are read, once and in order
    */
-  readonly hashPieces?: (signal: AbortSignal) => Promise<Buffer>
+  readonly hashPieces?: (plan: ContentPlan, signal: AbortSignal) => Promise<PieceHashes>
   /** Called after each chunk with the number of bytes hashed so far, and of all bytes. */
   readonly onProgress?: (bytes: number, total: number) => void
   /** Aborts after the current chunk: `create` rejects with ERR_ABORTED. */
   readonly signal?: AbortSignal
 }
 
+/** Bytes of the hashes of a piece. */
+const HASH_BYTES = { v1: 20, hybrid: 20 + NODE_LENGTH, v2: NODE_LENGTH }
+
 /** The result of `create`. */
 export interface Created {
   /** The content of the .torrent. */
   readonly torrent: Buffer
-  /** 20 bytes. */
+  /** 20 bytes; for v2 the first 20 of `infoHashV2`. */
   readonly infoHash: Buffer
+  /** 32 bytes, if the format is v2 or hybrid. */
+  readonly infoHashV2?: Buffer
   readonly pieceLength: number
   readonly pieceCount: number
   /** Length of all files in bytes. */
@@ -83,30 +95,46 @@ export function defaultPieceLength(length: number): number {
 export async function create(options: CreateOptions): Promise<Created> {
   const length = options.files.reduce((sum, file) => sum + file.length, 0)
   const pieceLength = options.pieceLength ?? defaultPieceLength(length)
-  check(options, length, pieceLength)
-  const content = await runInTurns(encodeContent(options.files))
-  const infoOf = (pieces: Uint8Array) => encodeInfo(options, content, pieceLength, pieces)
-  const draft = assemble(options, infoOf(Buffer.alloc(Math.ceil(length / pieceLength) * 20)))
-  const { warnings, hashes } = await checkAndHash(draft, options, pieceLength, length)
-  const info = infoOf(hashes)
-  const torrent = assemble(options, info)
+  const { format = 'v1' } = options
+  check(options, format, length, pieceLength)
+  const plan = planContent(options.files, format, pieceLength)
+  const infoOf = async (hashes: Buffer, rootOf: (file: PlannedFile) => Buffer) =>
+    encodeInfo(options, plan, await runInTurns(encodeContent(plan, options.name, rootOf)), hashes)
+  const draft = await infoOf(Buffer.alloc(format === 'v2' ? 0 : plan.pieceCount * 20), () => DRAFT_ROOT)
+  const { warnings, hashes, nodes } = await checkAndHash(assemble(options, draft), options, plan, length)
+  const roots =
+    format === 'v1' ? new Map<PlannedFile, Buffer>() : await runInTurns(rootsFromNodes(plan, nodes))
+  const info = await infoOf(hashes, file => roots.get(file)!)
+  const layers = format === 'v1' ? {} : { pieceLength, pieceNodes: nodes, files: layered(roots) }
+  const torrent = assemble(options, info, layers)
   const infoHash = createHash('sha1').update(info).digest()
-  return { torrent, infoHash, pieceLength, pieceCount: hashes.length / 20, length, warnings }
+  const result = { torrent, pieceLength, pieceCount: plan.pieceCount, length, warnings }
+  if (format === 'v1') return { infoHash, ...result }
+  const infoHashV2 = createHash('sha256').update(info).digest()
+  return { infoHash: format === 'v2' ? infoHashV2.subarray(0, 20) : infoHash, infoHashV2, ...result }
+}
+
+/** Stands for the root of a file that was not hashed yet. */
+const DRAFT_ROOT = Buffer.alloc(NODE_LENGTH, 1)
+
+function layered(roots: ReadonlyMap<PlannedFile, Buffer>): LayersSource['files'] {
+  return [...roots].map(([{ offset, source }, piecesRoot]) => ({ offset, length: source.length, piecesRoot }))
 }
 
 /**
  * Checks the draft and hashes the content, and returns the warnings and the hashes. Hashing can take hours, so it stops
  * as soon as the draft turns out to be invalid; `files` are not read before.
  */
-async function checkAndHash(draft: Buffer, options: CreateOptions, pieceLength: number, length: number) {
+async function checkAndHash(draft: Buffer, options: CreateOptions, plan: ContentPlan, length: number) {
   const invalid = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, invalid.signal]) : invalid.signal
-  const hashing = options.hashPieces?.(signal)
+  const hashing = options.hashPieces?.(plan, signal)
   try {
     const opened = openMetainfo(draft, { portableNames: true })
-    const [{ warnings }] = await Promise.all([opened, hashing])
-    const hashes = await (hashing ?? hashAll(options, pieceLength, length))
-    return { warnings, hashes }
+    const [{ format, warnings }] = await Promise.all([opened, hashing])
+    // The list and the tree of a hybrid torrent differ in names that are left out of a path.
+    if (format !== plan.format) throw new InputError('ERR_PATH', warnings.at(-1)!)
+    return { warnings, ...(await (hashing ?? hashSources(options, plan, length))) }
   } catch (error) {
     invalid.abort(error)
     await hashing?.catch(() => {})
@@ -115,82 +143,43 @@ async function checkAndHash(draft: Buffer, options: CreateOptions, pieceLength: 
   }
 }
 
-async function hashAll(options: CreateOptions, pieceLength: number, length: number): Promise<Buffer> {
-  const hasher = new PieceHasher(pieceLength, length)
-  for (const file of options.files) {
-    let left = file.length
-    const refuse = (got: string) => {
-      const what = quote([options.name, ...file.path.map(textOf)].join('/'))
-      throw new InputError(
-        'ERR_METAINFO',
-        `${what}: expected ${file.length} bytes, got ${got}; the file may have changed`,
-      )
-    }
-    checkAborted(options.signal)
-    for await (const chunk of file.read()) {
-      checkAborted(options.signal)
-      left -= chunk.length
-      if (left < 0) refuse('more')
-      hasher.update(chunk)
-      options.onProgress?.(hasher.length, length)
-    }
-    if (left > 0) refuse(String(file.length - left))
-  }
-  return hasher.digest()
-}
-
-/** Number of files to encode between two yields. */
-const FILES_PER_STEP = 512
-
-/** Encodes the entry of `info` for the content: `length` or `files`. */
-function* encodeContent(files: readonly SourceFile[]): Steps<Buffer> {
-  if (files.length === 1 && files[0]!.path.length === 0) {
-    return encode({ length: files[0]!.length }).subarray(1, -1)
-  }
-  const parts: Buffer[] = [Buffer.from('5:filesl')]
-  for (let at = 0; at < files.length; at += FILES_PER_STEP) {
-    const some = files.slice(at, at + FILES_PER_STEP).map(({ length, path }) => ({ length, path: [...path] }))
-    parts.push(encode(some).subarray(1, -1))
-    yield
-  }
-  return Buffer.concat([...parts, Buffer.from('e')])
-}
-
-/** @param content the entry for the content; its key sorts before all others */
+/** @param content the entries for the content; their keys sort before all others */
 function encodeInfo(
   options: CreateOptions,
+  { format, pieceLength }: ContentPlan,
   content: Buffer,
-  pieceLength: number,
   pieces: Uint8Array,
 ): Buffer {
-  const isPrivate = options.private ? 1 : undefined
-  const rest = encode({ name: options.name, 'piece length': pieceLength, pieces, private: isPrivate })
+  const rest = encode({
+    'meta version': format === 'v1' ? undefined : 2,
+    name: options.name,
+    'piece length': pieceLength,
+    pieces: format === 'v2' ? undefined : pieces,
+    private: options.private ? 1 : undefined,
+  })
   return Buffer.concat([Buffer.from('d'), content, rest.subarray(1)])
 }
 
-function assemble(options: CreateOptions, info: Buffer): Buffer {
+function assemble(options: CreateOptions, info: Buffer, layers: Partial<LayersSource> = {}): Buffer {
   const { files: _, trackers = [], webSeeds = [], ...rest } = options
-  return torrentOf({ ...rest, info, trackers: trackers.filter(tier => tier.length > 0), webSeeds })
+  const tiers = trackers.filter(tier => tier.length > 0)
+  return torrentOf({ ...rest, ...layers, info, trackers: tiers, webSeeds })
 }
 
 /** Rejects names that no file system allows. They would be replaced on reading, and no file would be found. */
 function checkNames({ name, files }: CreateOptions): void {
   for (const names of [[name], ...files.map(({ path }) => path)]) {
-    const bad = names.map(textOf).find(one => /[/\0]/.test(one))
+    const bad = names.map(nameText).find(one => /[/\0]/.test(one))
     if (bad === undefined) continue
     const what = bad.includes('/') ? 'a separator' : 'a NUL'
     throw new InputError(
       'ERR_PATH',
-      `unsafe path ${quote(names.map(textOf).join('/'))}: ${what} inside a name`,
+      `unsafe path ${quote(names.map(nameText).join('/'))}: ${what} inside a name`,
     )
   }
 }
 
-function textOf(name: string | Uint8Array): string {
-  return typeof name === 'string' ? name : nameOfBytes(name)
-}
-
-function check(options: CreateOptions, length: number, pieceLength: number): void {
+function check(options: CreateOptions, format: TorrentFormat, length: number, pieceLength: number): void {
   const fail = (what: string) => {
     throw new InputError('ERR_USAGE', what)
   }
@@ -199,12 +188,16 @@ function check(options: CreateOptions, length: number, pieceLength: number): voi
   checkNames(options)
   for (const file of options.files) {
     if (Number.isSafeInteger(file.length) && file.length >= 0) continue
-    fail(`${quote(file.path.map(textOf).join('/'))}: expected a length of 0 or more, got ${file.length}`)
+    fail(`${quote(file.path.map(nameText).join('/'))}: expected a length of 0 or more, got ${file.length}`)
   }
   if (!Number.isSafeInteger(pieceLength) || pieceLength < 1 || pieceLength > MAX_PIECE_LENGTH) {
     fail(`piece length: expected a whole number from 1 to ${MAX_PIECE_LENGTH}, got ${pieceLength}`)
   }
-  const hashes = Math.ceil(length / pieceLength) * 20
+  if (!(format in HASH_BYTES)) fail(`format: expected v1, hybrid or v2, got ${describeValue(format)}`)
+  if (format !== 'v1' && !isTreePieceLength(pieceLength)) {
+    fail(`piece length: expected a power of two of at least 16384 for ${format}, got ${pieceLength}`)
+  }
+  const hashes = Math.ceil(length / pieceLength) * HASH_BYTES[format]
   if (hashes > MAX_TORRENT_SIZE) {
     fail(
       `piece length: ${pieceLength} is too small for ${length} bytes: the hashes would take ${hashes} bytes`,
@@ -218,8 +211,4 @@ function check(options: CreateOptions, length: number, pieceLength: number): voi
     const why = webSeedFault(url)
     if (why) fail(`web seed: ${quote(url)} ${why}`)
   }
-}
-
-function checkAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new StalledError('ERR_ABORTED', 'the creation was aborted', signal.reason)
 }

@@ -1,5 +1,6 @@
 /** Computes piece hashes from consecutive chunks. */
 import { createHash } from 'node:crypto'
+import type { PieceHashes } from './content-plan.ts'
 
 /** Hashes a known number of bytes piece by piece (BEP 3). It does not buffer them. */
 export class PieceHasher {
@@ -33,9 +34,9 @@ export class PieceHasher {
   }
 
   /** Returns all hashes, 20 bytes each. The last piece may be shorter. Call it once, at the end. */
-  digest(): Buffer {
+  digest(): PieceHashes {
     if (this.#length % this.#pieceLength > 0) this.#finish()
-    return this.#hashes
+    return { hashes: this.#hashes, nodes: Buffer.alloc(0) }
   }
 
   #finish(): void {

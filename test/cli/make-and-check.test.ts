@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -54,6 +55,35 @@ t.test('create, then info', async t => {
   t.match(text.stdout.toString(), /^name {7}album\n[\s\S]*album\/sub\/empty\n$/)
 })
 
+t.test('create --format, then info: both info-hashes and the roots of files', async t => {
+  const cwd = t.testdir({ album: { 'a.txt': 'one', empty: '' } })
+  for (const format of ['hybrid', 'v2']) {
+    const made = await tsdl(['create', 'album', '--no-date', '--format', format], { cwd })
+    t.match(made, { code: 0, stderr: '' })
+    const { infoHash, infoHashV2 } = parse(made.stdout)
+    const hex = { v1: format === 'v2' ? null : infoHash.toString('hex'), v2: infoHashV2!.toString('hex') }
+    const [json, text] = await Promise.all([
+      tsdl(['info', '-', '--json'], { stdin: made.stdout }),
+      tsdl(['info', '-'], { stdin: made.stdout }),
+    ])
+    const piecesRoot = createHash('sha256').update('one').digest('hex')
+    t.match(jsonOf(json), { infoHash: hex.v1, infoHashV2: hex.v2 })
+    t.strictSame(jsonOf(json).files.at(0), {
+      ...{ path: 'album/a.txt', length: 3, offset: 0, selected: true, piecesRoot },
+    })
+    t.notOk('piecesRoot' in jsonOf(json).files.at(-1))
+    t.match(text.stdout.toString(), `v2         ${hex.v2}\n`)
+    t.match(text.stdout.toString(), `album/a.txt\n${' '.repeat(19)}root ${piecesRoot}\n`)
+    t.equal(text.stdout.toString().includes('\ninfo-hash  '), format === 'hybrid')
+  }
+})
+
+t.test('a torrent of v2 alone cannot be downloaded yet', async t => {
+  const cwd = t.testdir({ file: 'content' })
+  const { stdout } = await tsdl(['create', 'file', '--format', 'v2'], { cwd })
+  t.match(await tsdl(['-', '--no-listen'], { cwd, stdin: stdout }), { code: 2, stderr: /v2 alone/ })
+})
+
 t.test('create --no-date: same input, same bytes, also to standard output', async t => {
   const cwd = t.testdir({ file: 'content' })
   const [one, two, other] = await Promise.all([
@@ -73,6 +103,11 @@ t.test('create: invalid options and inputs', async t => {
     [['nope'], 2, /^tsdl: cannot read nope: no such file or directory$/],
     [['none'], 2, /^tsdl: none: the directory contains no files$/],
     [['file', '--tracker', 'ftp://x'], 2, /"ftp:\/\/x"/],
+    [
+      ['file', '--format', 'v2', '--piece-length', '5000'],
+      2,
+      /a power of two of at least 16384 for v2, got 5000/,
+    ],
     [['file', '--name', 'a/b'], 2, /unsafe path "a\/b"/],
     [['file', '-o', 'no/such/dir'], 4, /^tsdl: cannot write no\/such\/dir: no such file or directory$/],
   ]

@@ -24,14 +24,17 @@ t.test('a directory gives the same torrent as its files read in order', async t 
       yield bytes
     },
   }))
-  const expected = await create({ name: 'x', files, pieceLength: 16_384, comment: 'hello' })
-  const progress: number[] = []
-  const made = await createFromPath(directory, {
-    ...{ hashPool, name: 'x', pieceLength: 16_384, comment: 'hello' },
-    onProgress: (bytes, total) => progress.push(bytes / total),
-  })
-  t.strictSame(made, expected)
-  t.equal(progress.at(-1), 1)
+  for (const format of ['v1', 'hybrid', 'v2'] as const) {
+    const options = { name: 'x', pieceLength: 32_768, comment: 'hello', format }
+    const expected = await create({ ...options, files })
+    const progress: number[] = []
+    const made = await createFromPath(directory, {
+      ...{ ...options, hashPool },
+      onProgress: (bytes, total) => progress.push(bytes / total),
+    })
+    t.strictSame(made, expected, format)
+    t.equal(progress.at(-1), 1)
+  }
 })
 
 t.test('a file gives a torrent of one file, with its name', async t => {
@@ -68,10 +71,13 @@ t.test('a file that changes while it is hashed is named', async t => {
     const path = join(directory, 'b')
     const hashPool = new ChangedFilesPool(() => writeFileSync(path, noise(length, 3)))
     t.teardown(() => hashPool.close())
-    await t.rejects(createFromPath(directory, { hashPool, pieceLength: 16_384 }), {
-      code: 'ERR_METAINFO',
-      message: `${path}: expected 60000 bytes, got ${length}; the file may have changed`,
-    })
+    for (const format of ['v1', 'v2'] as const) {
+      writeFileSync(path, noise(60_000, 2))
+      await t.rejects(createFromPath(directory, { hashPool, pieceLength: 16_384, format }), {
+        code: 'ERR_METAINFO',
+        message: `${path}: expected 60000 bytes, got ${length}; the file may have changed`,
+      })
+    }
   }
 })
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { type CreateOptions, create, defaultPieceLength, type SourceFile } from '../../src/metainfo/create.ts'
+import { type CreateOptions, create, defaultPieceLength } from '../../src/metainfo/create.ts'
 import { parse } from '../../src/metainfo/parse.ts'
+import type { SourceFile } from '../../src/metainfo/source-file.ts'
 import { inProject } from '../helpers/project.ts'
 
 const KiB = 1024

@@ -10,6 +10,10 @@ export const CREATE_OPTIONS = inGroup('Options:', [
     ...{ help: 'write it to this file, or -', default: 'standard output, on a terminal NAME.torrent' },
   },
   {
+    ...{ name: 'format', value: '<format>', type: 'text', own: true, choices: ['v1', 'hybrid', 'v2'] },
+    ...{ help: 'v1, hybrid (v1 and v2 in one) or v2', default: 'v1' },
+  },
+  {
     ...{ name: 'piece-length', value: '<size>', type: 'quantity', own: true, parse: parseSize },
     ...{ help: 'a power of two', default: 'one that gives 1,000 to 2,000 pieces' },
   },

@@ -1,0 +1,71 @@
+/** Encodes the files of a new torrent: `file tree` (BEP 52), and `files` or `length` (BEP 3). */
+import { type Encodable, encode } from '../codec/bencode.ts'
+import type { Steps } from '../codec/bencode-scan.ts'
+import type { ContentPlan, PlannedFile } from './content-plan.ts'
+import { nameBytes } from './source-file.ts'
+
+/** Number of files to encode between two yields. */
+const FILES_PER_STEP = 512
+
+/**
+ * Encodes the entries of `info` for the content. Their keys sort before all others.
+ * @param rootOf returns the root of a file that is not empty; called for v2 and hybrid torrents only
+ */
+export function* encodeContent(
+  plan: ContentPlan,
+  name: string,
+  rootOf: (file: PlannedFile) => Uint8Array,
+): Steps<Buffer> {
+  const { files, format } = plan
+  const isSingle = files.length === 1 && files[0]!.source.path.length === 0
+  const parts: Buffer[] = []
+  if (format !== 'v1') parts.push(Buffer.from('9:file tree'), yield* encodeTree(plan, name, rootOf))
+  if (format !== 'v2') {
+    parts.push(
+      isSingle ? encode({ length: files[0]!.source.length }).subarray(1, -1) : yield* encodeList(files),
+    )
+  }
+  return Buffer.concat(parts)
+}
+
+function* encodeList(files: readonly PlannedFile[]): Steps<Buffer> {
+  const parts: Buffer[] = [Buffer.from('5:filesl')]
+  for (let at = 0; at < files.length; at += FILES_PER_STEP) {
+    const some = files.slice(at, at + FILES_PER_STEP).flatMap(({ source, padding }): Encodable[] => {
+      const file = { length: source.length, path: [...source.path] }
+      if (padding === 0) return [file]
+      return [file, { attr: 'p', length: padding, path: ['.pad', String(padding)] }]
+    })
+    parts.push(encode(some).subarray(1, -1))
+    yield
+  }
+  return Buffer.concat([...parts, Buffer.from('e')])
+}
+
+const OPEN = Buffer.from('d')
+const CLOSE = Buffer.from('e')
+
+/** Encodes the tree of files that are in its order. */
+function* encodeTree(
+  { files }: ContentPlan,
+  name: string,
+  rootOf: (file: PlannedFile) => Uint8Array,
+): Steps<Buffer> {
+  const parts: Buffer[] = [OPEN]
+  let open: readonly Buffer[] = []
+  for (const [index, file] of files.entries()) {
+    if (index % FILES_PER_STEP === 0) yield
+    const { length, path } = file.source
+    const names = (path.length === 0 ? [name] : path).map(nameBytes)
+    const directories = names.slice(0, -1)
+    let common = 0
+    while (common < open.length && directories[common]?.equals(open[common]!)) common++
+    for (let depth = open.length; depth > common; depth--) parts.push(CLOSE)
+    for (const directory of directories.slice(common)) parts.push(encode(directory), OPEN)
+    open = directories
+    const root = length > 0 ? { 'pieces root': rootOf(file) } : {}
+    parts.push(encode(names.at(-1)!), encode({ '': { length, ...root } }))
+  }
+  for (let depth = open.length; depth > 0; depth--) parts.push(CLOSE)
+  return Buffer.concat([...parts, CLOSE])
+}

@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { create } from '../../src/hashing/create-torrent.ts'
+import { parse } from '../../src/metainfo/parse.ts'
+import { noLibtorrent } from '../helpers/counterparts/libtorrent.ts'
+import { scratch } from '../helpers/counterparts/process.ts'
+import { noise } from '../helpers/metainfo.ts'
+import { inProject } from '../helpers/project.ts'
+
+const KiB = 1024
+const script = inProject('test/helpers/counterparts/libtorrent-create.py')
+
+/** Files around the borders of blocks and pieces, in an order that differs by bytes, by text and by directory. */
+const directory = {
+  'a.txt': 10,
+  'a/b': 0,
+  'a/c': 16 * KiB,
+  B: 64 * KiB,
+  'b.bin': 64 * KiB + 1,
+  empty: 0,
+  'sub/deep/x': 513 * 16 * KiB,
+  'sub/é': 48 * KiB,
+  z: 200_000,
+}
+
+function write(path: string, length: number, seed: number): void {
+  mkdirSync(join(path, '..'), { recursive: true })
+  writeFileSync(path, noise(length, seed))
+  chmodSync(path, 0o644)
+}
+
+/** Compares the torrents of both programs for `path`. */
+async function compare(t: Test, path: string, pieceLength: number): Promise<void> {
+  for (const format of ['hybrid', 'v2'] as const) {
+    const out = `${path}.${format}.torrent`
+    execFileSync('/usr/bin/python3', [script, path, out, `${pieceLength}`, format])
+    const theirs = parse(readFileSync(out))
+    const made = await create(path, { format, pieceLength })
+    const ours = parse(made.torrent)
+    const what = `${format}, pieces of ${pieceLength}`
+    const { creationDate: _, createdBy: __, ...expected } = theirs
+    t.equal(theirs.format, format, what)
+    t.same(theirs.warnings, [], what)
+    t.same(ours, expected, what)
+    t.same([made.infoHash, made.infoHashV2], [theirs.infoHash, theirs.infoHashV2], what)
+    t.ok(theirs.pieceNodes, what)
+  }
+}
+
+t.test('torrents of a directory are those of libtorrent', { skip: noLibtorrent }, async t => {
+  const path = join(scratch(t), 'd')
+  for (const [seed, [name, length]] of Object.entries(directory).entries())
+    write(join(path, name), length, seed)
+  for (const pieceLength of [16 * KiB, 64 * KiB, 1024 * KiB]) await compare(t, path, pieceLength)
+})
+
+t.test('torrents of one file are those of libtorrent', { skip: noLibtorrent }, async t => {
+  const path = scratch(t)
+  for (const [seed, length] of [1, 16 * KiB, 16 * KiB + 1, 64 * KiB, 64 * KiB + 1, 300_000].entries()) {
+    write(join(path, `file ${length}`), length, seed)
+    await compare(t, join(path, `file ${length}`), 64 * KiB)
+  }
+})
