@@ -37,7 +37,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   readonly #ticker: Ticker
   readonly #stallTimer: StallTimer
   #content: TorrentContent | undefined
-  #files: readonly TorrentFile[] = []
+  /** Made at the first use. */
+  #files: readonly TorrentFile[] | undefined
   /** `checked`: the existing pieces are known, and the torrent waits for `resume`. */
   #phase: Exclude<TorrentState, 'paused' | 'seeding'> | 'checked' = 'new'
   /** Settles when `pause` is complete; undefined while the torrent is not paused. */
@@ -80,7 +81,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Its files, each of which can be read; none while the metadata is not known. */
   get files(): readonly TorrentFile[] {
-    return this.#files
+    const { metainfo } = this.#metadata
+    this.#files ??= metainfo?.files.map((_, index) => new TorrentFile(this, index, this.#content?.select))
+    return this.#files ?? []
   }
 
   /** Resolves with the metainfo once it is known; rejects with the error that ended the torrent before. */
@@ -105,7 +108,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** The connected peers. */
   get peers(): readonly Peer[] {
-    return this.#network.swarm.connected
+    return this.#network.activeSwarm?.connected ?? []
   }
 
   /** True while the torrent waits for peers, rather than for a disk, a reader or `resume`. */
@@ -226,7 +229,6 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #onMetainfo(metainfo: Metainfo): void {
     const { storage } = this.#options
     if (storage) this.#takeContent({ ...this.#options, storage }, metainfo)
-    else this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index))
     this.#ready.reach(metainfo)
     this.emit('metadata', metainfo)
     if (this.#content && this.#phase === 'metadata') this.#check()
@@ -237,7 +239,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     const content = new TorrentContent(metainfo, options, this.#options, this.#network)
     this.#content = content
     this.#network.content = content
-    this.#files = metainfo.files.map((_, index) => new TorrentFile(this, index, options.select))
+    this.#files = undefined
     content.on('failed', error => this.destroy(error))
     content.on('done', () => this.#done.reach())
     content.on('active', () => this.#ticker.wake())

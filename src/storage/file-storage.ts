@@ -191,6 +191,11 @@ export class FileStorage implements Storage, StatesSource {
     return this.#output.starved
   }
 
+  /** See Storage. */
+  rest(): void {
+    if (this.#running === 0) this.#output.rest()
+  }
+
   /** Waits for running operations, then closes all files. Later operations reject with ERR_ABORTED. */
   close(): Promise<void> {
     return (this.#closed ??= this.#close())

@@ -101,6 +101,11 @@ export class HandlePool {
     if (slot.users === 0) void this.#close(slot)
   }
 
+  /** Closes the files that are idle. */
+  closeIdle(): void {
+    for (const { path, users } of [...this.#slots.values()]) if (users === 0) this.evict(path)
+  }
+
   /** Closes all files. No file may be in use. Rejects with the first error of closing any file. */
   async close(): Promise<void> {
     for (const slot of this.#slots.values()) void this.#close(slot)

@@ -71,6 +71,12 @@ export class OutputFiles {
     this.#pool.evict(path)
   }
 
+  /** Closes the files and directories that are idle. Never rejects. */
+  rest(): void {
+    this.#pool.closeIdle()
+    void this.directory.forget()
+  }
+
   /** Throws the first error of closing any file so far: written bytes may then be lost. */
   checkClosed(): void {
     try {

@@ -107,6 +107,8 @@ export interface Storage {
   keeps?(position: number, length: number): boolean
   /** Called when all wanted pieces are written: makes empty files, sets lengths and modes. */
   complete(): Promise<void>
+  /** Closes the files that are not in use, until they are used again: the torrent is complete and has no peer. Never rejects. */
+  rest?(): void
   /** Closes all files. Idempotent. */
   close(): Promise<void>
 }

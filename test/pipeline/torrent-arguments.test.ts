@@ -67,6 +67,7 @@ const INVALID: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
   onDemand: NOT_BOOLEANS,
   sequential: NOT_BOOLEANS,
   resume: NOT_OBJECTS,
+  deferSample: NOT_BOOLEANS,
   sharedMemory: NOT_BOOLEANS,
 }
 
@@ -130,7 +131,16 @@ t.test('begin rejects an invalid argument by name, and can be called again', asy
     )
   for (const content of [undefined, null, 1, 'x']) t.ok(names(begin(content), 'content'))
   for (const wrong of [undefined, ...NOT_OBJECTS]) t.ok(names(begin({ storage: wrong }), 'storage'))
-  const options = ['select', 'wanted', 'trusted', 'onDemand', 'sequential', 'resume', 'sharedMemory'] as const
+  const options = [
+    'select',
+    'wanted',
+    'trusted',
+    'onDemand',
+    'sequential',
+    'resume',
+    'sharedMemory',
+    'deferSample',
+  ] as const
   for (const option of options)
     for (const value of INVALID[option]) t.ok(names(begin({ storage, [option]: value }), option))
   for (const of of [null, {}, 'x', other]) t.ok(names(begin({ storage }, of), 'metainfo'))

@@ -1,9 +1,11 @@
 import { buffer } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
+import { Bitfield } from '../../src/codec/bitfield.ts'
 import { MemoryBudget } from '../../src/pipeline/limits/memory-budget.ts'
 import { blocksOf, dial } from '../helpers/scripted-peer.ts'
 import { client, oddTorrent } from '../helpers/swarm.ts'
 import { settle } from '../helpers/virtual-clock.ts'
+import { RESERVED } from '../helpers/wire.ts'
 
 const made = oddTorrent()
 const [first] = blocksOf(made, 0)
@@ -61,3 +63,33 @@ t.test('a torrent that rests is paused, resumed and closed as any other', async 
   await torrent.close()
   t.equal(clock.pending, 0)
 })
+
+for (const isWrong of [false, true]) {
+  t.test(
+    `a deferred sample is hashed before a peer gets a block; ${isWrong ? 'wrong' : 'right'} bytes`,
+    async t => {
+      const sample = [1, 4]
+      const content = Buffer.from(made.content)
+      if (isWrong) content[4 * made.metainfo.pieceLength]! ^= 1
+      const trusted = fullBitfield(made.metainfo.pieceCount)
+      const resume = { read: async () => ({ trusted, sample }), write: async () => {} }
+      const changed = { ...made, content }
+      const { address, torrent } = await client(t, changed, { resume, deferSample: true })
+      await torrent.done
+      t.ok(torrent.verified.full, 'the record is believed until a peer comes')
+      const wire = await dial(t, made, address, { handshake: { reserved: RESERVED.fast } })
+      await wire.unchoked()
+      wire.send({ type: 'request', ...blocksOf(made, isWrong ? 4 : 0)[0]! })
+      if (isWrong) await wire.until(() => wire.all('reject').length > 0)
+      else await wire.until(() => wire.all('piece').length > 0)
+      while (isWrong && torrent.verified.has(4)) await settle()
+      t.equal(torrent.verified.count, made.metainfo.pieceCount - (isWrong ? 1 : 0))
+    },
+  )
+}
+
+function fullBitfield(size: number): Bitfield {
+  const bits = new Bitfield(size)
+  for (let index = 0; index < size; index++) bits.add(index)
+  return bits
+}

@@ -16,6 +16,11 @@ export interface ContentOptions {
   readonly sequential?: boolean
   /** The resume record: pieces that it names are not hashed again. @default none */
   readonly resume?: Resume
+  /**
+   * True to hash the sample of the resume record when the first peer or reader comes, if the record has every piece. For
+   * many torrents that are shared. @default false: it is hashed at the start
+   */
+  readonly deferSample?: boolean
   /** Pieces that are known to be valid in the storage: they are not read at the start. @default none */
   readonly trusted?: Bitfield
   /** True to hold pieces in `SharedArrayBuffer`s, which workers can read without a copy. @default false */

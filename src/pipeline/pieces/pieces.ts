@@ -35,7 +35,8 @@ export interface PiecesOptions {
   readonly clock: Clock
   /** From 0 to below 1. */
   readonly random: () => number
-  readonly reputation: Reputation
+  /** Returns the strikes and bans of addresses. */
+  readonly reputation: () => Reputation
   /** Returns the input for the blocks of all peers and web seeds. */
   readonly funnel: () => Funnel
   /** Threads that hash files in the initial check, and pieces of a fast download. */
@@ -81,6 +82,8 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   /** Those of transfers that have ended. */
   #contributions: Contributions | undefined
   #isPaused = false
+  /** Pieces of the resume record that are hashed when a peer or a reader comes. */
+  #sample: readonly number[] = []
 
   constructor(options: PiecesOptions) {
     super()
@@ -94,7 +97,9 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#layout = new Layout(metainfo)
     this.wanted = new WantedPieces(content.wanted ?? wantedPieces(metainfo, select), this.#layout)
     this.#writes = !select || metainfo.files.some((_, index) => select(index))
-    this.#recheck = new Recheck({ metainfo, storage, signal, verified: this.verified })
+    this.#recheck = new Recheck({
+      ...{ metainfo, layout: this.#layout, storage, signal, verified: this.verified },
+    })
     this.#recheck.on('confirmed', index => this.#waiting.wake(index))
     this.#recheck.on('lost', index => this.#lose(index))
     this.#recheck.on('warning', warning)
@@ -183,13 +188,16 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Gives up the transfer of a complete torrent, if nothing is under way. @returns true if there is none any more */
   rest(): boolean {
-    if (!this.#transfer) return true
+    if (!this.#transfer) {
+      this.#options.content.storage.rest?.()
+      return true
+    }
     if (!this.isUploadOnly || this.windowed || !this.#transfer.isIdle) return false
     const { pipeline } = this.#transfer
     if (!pipeline.contributions.isEmpty) this.#contributions = pipeline.contributions
     this.#transfer = undefined
     this.#releaseMemory()
-    void pipeline.close()
+    void pipeline.close().then(() => this.rest())
     return true
   }
 
@@ -217,7 +225,11 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     if (unseen) this.emit('warning', unseen)
     if (!this.retains) return
     const progress = (pieces: number) => this.emit('checked', pieces)
+    const deferred = (sample: readonly number[]) => {
+      this.#sample = sample
+    }
     const found = await findVerifiedPieces({
+      ...(content.deferSample ? { deferred } : {}),
       ...{ metainfo, storage, resume, trusted, hashPool, signal, progress },
       resumed: (pieces, partial) => {
         if (partial.size > 0) this.transfer.pipeline.loadPartial(partial)
@@ -304,10 +316,11 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     const { storage } = content
     const failed = (error: Error) => this.emit('failed', error)
     const transfer = new PieceTransfer({
-      ...{ metainfo, storage, random, reputation, verified, superSeed, failed, layout: this.#layout },
+      ...{ metainfo, storage, random, verified, superSeed, failed, layout: this.#layout },
+      reputation: reputation(),
       ...{ pieces: this, memory: this.#takeMemory(), funnel: funnel(), wanted: this.wanted.bits },
       ...{ clock, hashPool, bytesLeft: () => this.wanted.left },
-      reads: new TrustedReads(metainfo, storage, this.#recheck, clock),
+      reads: new TrustedReads(this.#layout, storage, this.#recheck, clock),
       ...pick(content, 'onDemand', 'sequential', 'sharedMemory'),
     })
     const { pipeline } = transfer
@@ -317,6 +330,8 @@ export class Pieces extends EventEmitter<PiecesEvents> {
       if (this.#transfer === transfer) failed(error)
     })
     this.#transfer = transfer
+    if (this.#sample.length > 0) this.#recheck.checkSample(this.#sample)
+    this.#sample = []
     if (this.#isPaused) pipeline.pause()
     this.emit('active')
     return transfer

@@ -1,5 +1,4 @@
-import { Layout } from '../../metainfo/layout.ts'
-import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { Layout } from '../../metainfo/layout.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Recheck } from '../resume/recheck.ts'
@@ -16,8 +15,8 @@ export class TrustedReads implements Pick<Storage, 'read'> {
   /** The time of the last check of each file, in ms. */
   readonly #checkedAt = new Map<number, number>()
 
-  constructor(metainfo: Metainfo, storage: Storage, recheck: Recheck, clock: Clock) {
-    this.#layout = new Layout(metainfo)
+  constructor(layout: Layout, storage: Storage, recheck: Recheck, clock: Clock) {
+    this.#layout = layout
     this.#storage = storage
     this.#recheck = recheck
     this.#clock = clock
@@ -25,6 +24,7 @@ export class TrustedReads implements Pick<Storage, 'read'> {
 
   /** Reads as Storage does. Resolves with 0 where the bytes are in doubt. */
   async read(position: number, target: Uint8Array): Promise<number> {
+    if (this.#recheck.sampled) await this.#recheck.sampled
     if (this.#storage.watch === undefined) return this.#storage.read(position, target)
     const files = this.#layout.spans(position, target.length).map(({ fileIndex }) => fileIndex)
     await this.#look(files.filter(file => this.#isDue(file)))

@@ -40,6 +40,7 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
   const { metainfo, storage, hashPool, trusted, progress, signal } = options
   const { hashes, length, pieceCount, pieceLength } = metainfo
   const verified = trusted?.clone() ?? new Bitfield(pieceCount)
+  if (verified.full || options.pieces?.length === 0) return verified
   let pieces =
     options.pieces ??
     (await findPossiblePieces(metainfo, storage, options.states)).filter(index => !verified.has(index))

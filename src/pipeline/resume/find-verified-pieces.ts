@@ -51,6 +51,8 @@ export interface FindVerifiedPiecesOptions {
   readonly trusted?: Bitfield | undefined
   /** Called with the pieces that the record names and that are trusted, and its blocks of unfinished pieces. */
   readonly resumed?: (pieces: Bitfield, partial: PartialBlocks) => void
+  /** Called with the sample of a record that has every piece, which the caller checks later. @default it is checked now */
+  readonly deferred?: (sample: readonly number[]) => void
   /** Called with the number of pieces that were checked. */
   readonly progress: (pieces: number) => void
   readonly signal: AbortSignal
@@ -64,9 +66,12 @@ export async function findVerifiedPieces(options: FindVerifiedPiecesOptions): Pr
   const states = await storage.watch?.remember([...metainfo.files.keys()])
   if (resume && !trusted) {
     const record = await resume.read()
-    const right = await check({ metainfo, storage, hashPool, signal, pieces: record.sample })
+    const deferred = record.trusted.full ? options.deferred : undefined
+    const sample = deferred ? [] : record.sample
+    deferred?.(record.sample)
+    const right = await check({ metainfo, storage, hashPool, signal, pieces: sample })
     // with one wrong piece in the sample, the record is ignored
-    if (record.sample.every(index => right.has(index))) {
+    if (sample.every(index => right.has(index))) {
       trusted = record.trusted
       options.resumed?.(record.trusted, record.partial ?? new Map())
     }

@@ -1,13 +1,14 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
 import { StorageError } from '../../errors.ts'
-import { Layout } from '../../metainfo/layout.ts'
+import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { check } from './check.ts'
 
 export interface RecheckOptions {
   readonly metainfo: Metainfo
+  readonly layout: Layout
   readonly storage: Storage
   /** The pieces that are verified and stored. Pieces that turn out to be wrong are removed. */
   readonly verified: Bitfield
@@ -35,12 +36,13 @@ export class Recheck extends EventEmitter<RecheckEvents> {
   readonly #options: RecheckOptions
   readonly #layout: Layout
   /** Verified pieces that are in doubt. Cleared when they were read again. */
-  readonly #doubtful: Bitfield
+  #doubtful: Bitfield | undefined
   /**
    * Files that changed while we wrote: a piece written at that time may be lost. Cleared by `checkAllFiles`, which reads these
    * files again.
    */
-  readonly #disturbed = new Set<number>()
+  #disturbed: Set<number> | undefined
+  #sampled: Promise<void> | undefined
   #last: Promise<void> = Promise.resolve()
   /** The path of the file that lost pieces last. */
   changedPath = ''
@@ -48,28 +50,28 @@ export class Recheck extends EventEmitter<RecheckEvents> {
   constructor(options: RecheckOptions) {
     super()
     this.#options = options
-    this.#layout = new Layout(options.metainfo)
-    this.#doubtful = new Bitfield(options.metainfo.pieceCount)
+    this.#layout = options.layout
   }
 
   /** True if a piece is verified and not in doubt. */
   trusts(index: number): boolean {
-    return this.#options.verified.has(index) && !this.#doubtful.has(index)
+    return this.#options.verified.has(index) && !this.#doubtful?.has(index)
   }
 
   /** Returns the verified pieces for the resume record. */
   trusted(): Bitfield {
     this.tick()
     const trusted = this.#options.verified.clone()
-    for (const index of this.#doubtful) trusted.delete(index)
-    for (const file of this.#disturbed) for (const index of this.#piecesOf(file)) trusted.delete(index)
+    for (const index of this.#doubtful ?? []) trusted.delete(index)
+    for (const file of this.#disturbed ?? []) for (const index of this.#piecesOf(file)) trusted.delete(index)
     return trusted
   }
 
   /** Begins to read again the files that our own writes found changed. Called several times a second. */
   tick(): void {
     const noticed = this.#options.storage.watch?.takeNoticed() ?? []
-    for (const file of noticed) this.#disturbed.add(file)
+    if (noticed.length > 0) this.#disturbed ??= new Set()
+    for (const file of noticed) this.#disturbed?.add(file)
     this.#begin(noticed)
   }
 
@@ -84,17 +86,42 @@ export class Recheck extends EventEmitter<RecheckEvents> {
     this.tick()
     await this.#last
     const changed = new Set((await watch?.findChanged([...this.#layout.files.keys()])) ?? [])
-    for (const file of this.#disturbed) changed.add(file)
-    this.#disturbed.clear()
+    for (const file of this.#disturbed ?? []) changed.add(file)
+    this.#disturbed = undefined
     this.#begin([...changed])
     await this.#last
     return changed.size > 0
   }
 
+  /** Resolves once the sample was hashed that `checkSample` was given, if it was. Never rejects. */
+  get sampled(): Promise<void> | undefined {
+    return this.#sampled
+  }
+
+  /** Hashes a sample of verified pieces. If one of them is wrong, all pieces are read again. */
+  checkSample(pieces: readonly number[]): void {
+    const { metainfo, signal } = this.#options
+    const sampled = check({ metainfo, pieces, signal, storage: { read: this.#readIfPossible } })
+      .then(right => {
+        if (!pieces.every(index => right.has(index))) this.#begin([...this.#layout.files.keys()])
+      })
+      .catch(error => {
+        if (!signal.aborted) this.emit('failed', error)
+      })
+    this.#sampled = sampled.finally(() => {
+      this.#sampled = undefined
+    })
+  }
+
+  #addDoubt(index: number): void {
+    this.#doubtful ??= new Bitfield(this.#options.metainfo.pieceCount)
+    this.#doubtful.add(index)
+  }
+
   #begin(files: readonly number[]): void {
     if (files.length === 0) return
     for (const index of files.flatMap(file => this.#piecesOf(file)))
-      if (this.#options.verified.has(index)) this.#doubtful.add(index)
+      if (this.#options.verified.has(index)) this.#addDoubt(index)
     const { signal } = this.#options
     this.#last = this.#last
       .then(() => this.#readAgain(files))
@@ -106,13 +133,13 @@ export class Recheck extends EventEmitter<RecheckEvents> {
   async #readAgain(files: readonly number[]): Promise<void> {
     const { metainfo, signal, storage } = this.#options
     const pieces = [...new Set(files.flatMap(file => this.#piecesOf(file)))].filter(index =>
-      this.#doubtful.has(index),
+      this.#doubtful?.has(index),
     )
     // first, so that changes during the read are noticed again
     await storage.watch!.remember(files)
     const right = await check({ metainfo, pieces, signal, storage: { read: this.#readIfPossible } })
     for (const index of pieces) {
-      this.#doubtful.delete(index)
+      this.#doubtful?.delete(index)
       if (right.has(index)) this.emit('confirmed', index)
     }
     const wrong = pieces.filter(index => !right.has(index))

@@ -49,6 +49,7 @@ const CONTENT_CHECKS: Record<keyof ContentOptions, Check> = {
   wanted: [value => value instanceof Bitfield, 'a Bitfield'],
   trusted: [value => value instanceof Bitfield, 'a Bitfield'],
   onDemand: BOOLEAN,
+  deferSample: BOOLEAN,
   sequential: BOOLEAN,
   resume: [
     value => hasMethods(value, 'read', 'write'),

@@ -62,8 +62,8 @@ export interface TorrentParts {
 
 /** Describes a torrent from its parts. */
 export function progressOf({ content, metadata, network, state }: TorrentParts): Progress {
-  const { downSpeed, swarm, upSpeed } = network
-  const { connected, uploaded } = swarm
+  const { activeSwarm, downSpeed, uploaded, upSpeed } = network
+  const connected = activeSwarm?.connected ?? []
   const { pieces, webSeeds } = content ?? {}
   const { total = 0, left = 0 } = pieces?.wanted ?? {}
   const active = webSeeds?.active ?? 0
@@ -80,10 +80,16 @@ export function progressOf({ content, metadata, network, state }: TorrentParts):
     limit: state === 'paused' ? 'none' : pieces ? limitOf(pieces, connected.length + active) : 'peers',
     downloaded: network.downloaded,
     uploaded,
-    wasted: swarm.wasted + (webSeeds?.wasted ?? 0),
+    wasted: (activeSwarm?.wasted ?? 0) + (webSeeds?.wasted ?? 0),
     ratio: uploaded / Math.max(1, total || (pieces?.metainfo.length ?? 0)),
     ...(metadata && !pieces
-      ? { metadata: { peers: swarm.peers.size, offering: metadata.offering, ...metadata.progress } }
+      ? {
+          metadata: {
+            peers: activeSwarm?.peers.size ?? 0,
+            offering: metadata.offering,
+            ...metadata.progress,
+          },
+        }
       : {}),
   }
 }

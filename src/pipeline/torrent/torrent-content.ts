@@ -36,6 +36,8 @@ const REST_CHECK_MS = 10_000
 /** The content of one torrent, once its storage is known: its pieces, and the web seeds that send them, too. */
 export class TorrentContent extends EventEmitter<TorrentContentEvents> implements AnnouncedContent {
   readonly pieces: Pieces
+  /** Returns true for a file that is wanted. */
+  readonly select: ContentOptions['select']
   /** Undefined before something is to be downloaded. */
   webSeeds: WebSeeds | undefined
   readonly #options: TorrentOptions
@@ -49,13 +51,14 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     super()
     const { clock = systemClock, hashPool, random = Math.random, superSeed = false } = options
     checkWebSeedUrls(options.webSeedUrls)
+    this.select = content.select
     this.#options = options
     this.#network = network
     this.pieces = new Pieces({
       ...{ metainfo, content, superSeed, clock, random, hashPool },
       funnel: () => network.funnel,
       memory: options.memoryBudget ?? options.memory ?? DEFAULT_MEMORY_BYTES,
-      reputation: network.reputation,
+      reputation: () => network.reputation,
       signal: this.#aborted.signal,
     })
     network.on('connected', peer => this.pieces.addPeer(peer))
@@ -93,7 +96,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
   /** Exchanges blocks with peers from now on. */
   begin(): void {
     this.#network.beginExchange(this.pieces.forPeers)
-    for (const peer of this.#network.swarm.connected) this.pieces.addPeer(peer)
+    for (const peer of this.#network.activeSwarm?.connected ?? []) this.pieces.addPeer(peer)
   }
 
   /** Asks the web seeds, which the torrent or the options name, for what is missing. */
@@ -102,7 +105,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     const { metainfo, transfer } = this.pieces
     const { allowLocal, clock = systemClock, http: open } = this.#options
     const { webSeeds: named, webSeedUrls: urls } = this.#options
-    const { limits } = this.#network.context
+    const { limits } = this.#network
     const webSeeds = new WebSeeds({
       ...{ metainfo, pipeline: transfer.pipeline, limits, clock, named, urls, open, allowLocal },
       userAgent: `tsdl/${VERSION}`,
@@ -132,7 +135,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
    * nothing before the next event `active`.
    */
   tick(now: number): number {
-    if (this.pieces.isStarved) this.#network.swarm.makeRoom()
+    if (this.pieces.isStarved) this.#network.activeSwarm?.makeRoom()
     this.webSeeds?.tick(now)
     this.pieces.tick(now)
     if (this.pieces.isStarved || this.webSeeds?.isRunning) return 0
@@ -168,7 +171,8 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
 
   /** Gives up what only peers, readers and downloads need, if there are none. @returns false if there are some */
   #rest(): boolean {
-    if (this.#network.swarm.peers.size > 0) return false
+    const swarm = this.#network.activeSwarm
+    if (swarm && swarm.peers.size > 0) return false
     if (this.webSeeds && this.webSeeds.size > 0) return true
     if (!this.pieces.rest()) return false
     this.#network.dropFunnel()

@@ -1,23 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import { addressBytes } from '../../codec/compact.ts'
 import { makePeerId } from '../../codec/peer-id.ts'
 import { PeerSources } from '../../discovery/peer-sources.ts'
 import { InputError, type TsdlError } from '../../errors.ts'
 import type { Magnet } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
-import { type Clock, systemClock } from '../../ports/clock.ts'
+import { systemClock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'
 import { Funnel } from '../../streams/torrent/funnel.ts'
 import { VERSION } from '../../version.ts'
 import { ByteRate } from '../peer/byte-rate.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
-import { createPeerLimits } from '../peer/peer-limits.ts'
-import { Reputation } from '../swarm/reputation.ts'
-import { Swarm } from '../swarm/swarm.ts'
-import { Unchoker } from '../upload/unchoker.ts'
-import { DEFAULT_MEMORY_BYTES, type TorrentOptions } from './torrent-options.ts'
+import type { Reputation } from '../swarm/reputation.ts'
+import type { Swarm } from '../swarm/swarm.ts'
+import type { TorrentOptions } from './torrent-options.ts'
+import { TorrentPeers } from './torrent-peers.ts'
 
 export interface TorrentNetworkEvents {
   /** Both handshakes with a peer are done. */
@@ -42,7 +40,6 @@ export interface AnnouncedContent {
 
 /** Missing bytes in announces while they are unknown. 0 would mean a seed. */
 const UNKNOWN_LEFT = 16_384
-const DEFAULT_MAX_PEERS = 100
 /** Bytes per second below which a rate need not fade any more. */
 const MIN_SHOWN_RATE = 1
 
@@ -53,23 +50,21 @@ const MIN_SHOWN_RATE = 1
 export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   /** 20 bytes. */
   readonly infoHash: Buffer
-  readonly swarm: Swarm
   readonly sources: PeerSources
-  readonly reputation: Reputation
-  /** The state that all peers of the torrent share. */
-  readonly context: PeerContext
   /** Set once the storage is known. */
   content: AnnouncedContent | undefined
   readonly #source: Metainfo | Magnet
   readonly #options: TorrentOptions
-  readonly #clock: Clock
-  readonly #unchoker: Unchoker
+  readonly #peerId: Uint8Array
+  #peers: TorrentPeers | undefined
+  #torrent: PeerTorrent | undefined
   #funnel: Funnel | undefined
   #downRate = new ByteRate()
   #upRate = new ByteRate()
   #isPrivate: boolean
   #isStarted = false
   #isPaused = false
+  #isClosed = false
 
   /** @throws InputError for a magnet link without a v1 info-hash, or an option that is invalid */
   constructor(source: Metainfo | Magnet, options: TorrentOptions) {
@@ -80,17 +75,8 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     this.infoHash = infoHash
     this.#source = source
     this.#options = options
-    this.#clock = clock
     this.#isPrivate = 'hashes' in source && source.private
-    this.reputation = new Reputation(() => clock.now())
-    this.context = this.#makeContext(peerId)
-    this.swarm = new Swarm({
-      context: this.context,
-      maxPeers: options.maxPeers ?? DEFAULT_MAX_PEERS,
-      maxPerAddress: options.maxPeersPerAddress,
-      reputation: this.reputation,
-      connections: options.connections,
-    })
+    this.#peerId = peerId
     this.sources = new PeerSources({
       ...{ infoHash, peerId, clock, random },
       tiers: options.trackers === false ? [] : source.trackers,
@@ -98,28 +84,38 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
       ...('hashes' in source ? { private: source.private, ...pick(source, 'nodes') } : {}),
       ...pick({ key: options.trackerKey }, 'key'),
       ...pick(options, 'allowLocal', 'dht', 'lsd'),
-      port: this.context.port,
+      port: () => options.listener?.port,
       stats: () => ({
-        uploaded: this.swarm.uploaded,
+        uploaded: this.uploaded,
         downloaded: this.downloaded,
         left: this.content?.missing ?? UNKNOWN_LEFT,
         partial: this.content?.isPartialSeed ?? false,
       }),
     })
-    this.#unchoker = new Unchoker({
-      peers: () => this.swarm.peers.keys(),
-      seeding: () => this.context.torrent?.isUploadOnly ?? false,
-      uploaded: () => this.swarm.uploaded,
-      limit: typeof options.up === 'number' ? options.up : undefined,
-      random,
+    this.sources.on('peers', (peers, name) => {
+      if (peers.length > 0) this.swarm.add(peers, name)
     })
-    this.swarm.on('connected', peer => this.emit('connected', peer))
-    this.swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
-    this.swarm.on('active', () => this.emit('active'))
-    this.swarm.on('interest', () => this.#unchoker.onInterestChange(clock.now()))
-    this.swarm.on('warning', error => this.emit('warning', error))
-    this.sources.on('peers', (peers, name) => this.swarm.add(peers, name))
     this.sources.on('warning', error => this.emit('warning', error))
+  }
+
+  /** The swarm, which is made at the first use. */
+  get swarm(): Swarm {
+    return this.#getPeers().swarm
+  }
+
+  /** The swarm; undefined before the first peer, and the first address to dial. */
+  get activeSwarm(): Swarm | undefined {
+    return this.#peers?.swarm
+  }
+
+  /** The strikes and bans of addresses. */
+  get reputation(): Reputation {
+    return this.#getPeers().reputation
+  }
+
+  /** The limits of one connection. */
+  get limits(): PeerContext['limits'] {
+    return this.#getPeers().context.limits
   }
 
   /** Where the blocks of all peers and web seeds come in. */
@@ -136,7 +132,12 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
 
   /** Bytes of blocks, from peers and web seeds. */
   get downloaded(): number {
-    return this.swarm.downloaded + (this.content?.webSeedBytes ?? 0)
+    return (this.#peers?.swarm.downloaded ?? 0) + (this.content?.webSeedBytes ?? 0)
+  }
+
+  /** Bytes of blocks to peers. */
+  get uploaded(): number {
+    return this.#peers?.swarm.uploaded ?? 0
   }
 
   /** Bytes per second, averaged over some seconds. */
@@ -166,30 +167,31 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     if (metainfo.private && !this.#isPrivate) {
       this.#isPrivate = true
       this.sources.becomePrivate()
-      this.swarm.forget(['DHT', 'LSD', 'PEX'])
+      this.#peers?.swarm.forget(['DHT', 'LSD', 'PEX'])
     }
     if (this.#options.trackers !== false) this.sources.addTrackers(newTiers(metainfo, this.#source))
   }
 
   /** Exchanges blocks from now on, also with connected peers. */
   beginExchange(torrent: PeerTorrent): void {
-    this.swarm.begin(torrent)
+    this.#torrent = torrent
+    this.#peers?.swarm.begin(torrent)
   }
 
   /** Tells peers that we have a piece. */
   announcePiece(index: number): void {
-    for (const peer of this.swarm.peers.keys()) peer.sendHave(index)
+    for (const peer of this.#peers?.swarm.peers.keys() ?? []) peer.sendHave(index)
   }
 
   /** Tells peers that we have lost a piece (BEP 54). */
   withdrawPiece(index: number): void {
-    for (const peer of this.swarm.peers.keys()) peer.sendDontHave(index)
+    for (const peer of this.#peers?.swarm.peers.keys() ?? []) peer.sendDontHave(index)
   }
 
   /** Tells trackers and peers that we want no further piece of an incomplete torrent (BEP 21). */
   announcePartialSeed(): void {
     this.sources.becomePartialSeed()
-    for (const peer of this.swarm.peers.keys()) peer.sendUploadOnly()
+    for (const peer of this.#peers?.swarm.peers.keys() ?? []) peer.sendUploadOnly()
   }
 
   /**
@@ -197,11 +199,16 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
    * times per second, Infinity for nothing before the next event `active`.
    */
   tick(now: number): number {
-    this.swarm.tick(now)
-    this.#unchoker.tick(now)
+    if (!this.#peers) {
+      this.#downRate.update(this.downloaded, now)
+      return this.downSpeed >= MIN_SHOWN_RATE ? 0 : Number.POSITIVE_INFINITY
+    }
+    const { swarm, unchoker } = this.#peers
+    swarm.tick(now)
+    unchoker.tick(now)
     this.#downRate.update(this.downloaded, now)
-    this.#upRate.update(this.swarm.uploaded, now)
-    return Math.max(this.downSpeed, this.upSpeed) >= MIN_SHOWN_RATE ? 0 : this.swarm.idleTime(now)
+    this.#upRate.update(swarm.uploaded, now)
+    return Math.max(this.downSpeed, this.upSpeed) >= MIN_SHOWN_RATE ? 0 : swarm.idleTime(now)
   }
 
   /** Closes all connections and leaves all sources of peers until `resume`. Resolves when trackers were told; never rejects. */
@@ -209,21 +216,41 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     this.#isPaused = true
     this.#downRate = new ByteRate()
     this.#upRate = new ByteRate()
-    this.swarm.pause()
+    this.#peers?.swarm.pause()
     return this.#isStarted ? this.#leave() : Promise.resolve()
   }
 
   /** Continues after `pause`. */
   resume(): void {
     this.#isPaused = false
-    this.swarm.resume()
+    this.#peers?.swarm.resume()
     if (this.#isStarted) this.#open()
   }
 
   /** Closes all connections. Resolves when trackers were told; never rejects. */
   close(): Promise<void> {
-    this.swarm.close()
+    this.#isClosed = true
+    this.#peers?.swarm.close()
     return this.#leave()
+  }
+
+  #getPeers(): TorrentPeers {
+    if (this.#peers) return this.#peers
+    const peers = new TorrentPeers({
+      ...{ infoHash: this.infoHash, peerId: this.#peerId, options: this.#options, torrent: this.#torrent },
+      funnel: () => this.funnel,
+      dht: () => this.sources.dht,
+      isPrivate: () => this.#isPrivate,
+    })
+    this.#peers = peers
+    const { swarm } = peers
+    swarm.on('connected', peer => this.emit('connected', peer))
+    swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
+    swarm.on('active', () => this.emit('active'))
+    swarm.on('warning', error => this.emit('warning', error))
+    if (this.#isPaused) swarm.pause()
+    if (this.#isClosed) swarm.close()
+    return peers
   }
 
   #open(): void {
@@ -235,31 +262,6 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   #leave(): Promise<void> {
     this.#options.listener?.remove(this.infoHash)
     return this.sources.stop()
-  }
-
-  #makeContext(peerId: Uint8Array): PeerContext {
-    const { encryption = 'prefer', listener, memory, memoryBudget } = this.#options
-    const bind = dialledFrom(this.#options.bind)
-    const getFunnel = () => this.funnel
-    return {
-      ...{ infoHash: this.infoHash, peerId, encryption, clock: this.#clock, client: `tsdl ${VERSION}` },
-      get funnel() {
-        return getFunnel()
-      },
-      load: { waiting: 0 },
-      port: () => listener?.port,
-      dht: () => this.sources.dht,
-      pex: () => this.#options.pex !== false && !this.#isPrivate,
-      limits: createPeerLimits({
-        clock: this.#clock,
-        memory: () => memoryBudget?.share ?? memory ?? DEFAULT_MEMORY_BYTES,
-        ...pick(this.#options, 'up', 'down'),
-        peers: () => this.swarm.peers.size,
-      }),
-      torrent: undefined,
-      ...pick(this.#options, 'connect'),
-      ...(bind ? { bind } : {}),
-    }
   }
 }
 
@@ -277,11 +279,4 @@ function infoHashOf(source: Metainfo | Magnet): Buffer {
 function newTiers({ trackers }: Metainfo, { trackers: known }: Metainfo | Magnet): string[][] {
   const urls = new Set(known.flat())
   return trackers.map(tier => tier.filter(url => !urls.has(url))).filter(tier => tier.length > 0)
-}
-
-/** Returns the address to dial from; undefined if the system chooses it. */
-function dialledFrom(bind: string | undefined): string | undefined {
-  if (bind === undefined) return undefined
-  const bytes = addressBytes(bind.replace(/%.*$/, '')) // without the zone of a link-local address
-  return bytes?.some(byte => byte > 0) ? bind : undefined
 }

@@ -32,12 +32,12 @@ function progress({
     pipeline: { scheduler: { activePieces: 3, isFull: full }, cursors: { isAwaited: false } },
     windowed: read,
   }
-  const swarm = { connected: seeds.map(isSeed => ({ requester: { isSeed } })), uploaded, wasted: 50 }
+  const activeSwarm = { connected: seeds.map(isSeed => ({ requester: { isSeed } })), wasted: 50 }
   return progressOf({
     state,
     content: { pieces, webSeeds },
     metadata: undefined,
-    network: { swarm, downSpeed: rate, upSpeed: 7, downloaded: 700 + webSeeds.downloaded },
+    network: { activeSwarm, uploaded, downSpeed: rate, upSpeed: 7, downloaded: 700 + webSeeds.downloaded },
   } as unknown as TorrentParts)
 }
 
