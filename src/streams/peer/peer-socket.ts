@@ -33,6 +33,8 @@ export interface PeerSocketOptions {
   readonly onWritten?: (bytes: Uint8Array) => void
 }
 
+/** Bytes that are read in one turn of the event loop: libuv would read up to 32 buffers, which takes 30 ms. */
+const MAX_TURN_BYTES = 2 << 20
 /** A shorter read from a peer that has filled a buffer of this size before is followed by a pause. */
 const PACED_READ_BYTES = 262144
 /** Milliseconds of that pause. The kernel collects bytes meanwhile, because 16 KiB cost as much per read as 256 KiB. */
@@ -44,7 +46,7 @@ const READ_PAUSE_MS = 1
  * in            bytes for the peer
  * out           chunks of the socket
  * backpressure  reads nothing while two chunks are lent; a full send buffer holds writes back. Pauses for a millisecond after
- *               a short read from a fast peer, so that chunks are large
+ *               a short read from a fast peer, so that chunks are large, and for other work after 2 MiB
  * fails with    PeerError ERR_CONNECTION, the system's error as cause
  * BEP           3
  *
@@ -64,6 +66,10 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   readonly #clock: Clock | undefined
   /** The timer of a pause. */
   #pause: Timer | undefined
+  /** The next turn of the event loop, while reading waits for it. */
+  #turn: NodeJS.Immediate | undefined
+  /** Bytes read since the last pause. */
+  #turnBytes = 0
   #isPaused = false
   /** The ticket of the rate limit while it delays reading. */
   #ticket: object | undefined
@@ -164,6 +170,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   override _predestroy(): void {
     if (this.#ticket) this.#limit?.cancel(this.#ticket)
     this.#clock?.clearTimeout(this.#pause)
+    clearImmediate(this.#turn)
     this.#socket.destroy()
     this.#releaseOpening()
   }
@@ -208,15 +215,21 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     return !this.#pauses(length)
   }
 
-  /** Pauses after a short read from a fast peer. @returns true if it does */
+  /** Pauses after a short read from a fast peer, and after many bytes in one turn. @returns true if it does */
   #pauses(length: number): boolean {
-    if (!this.#clock || length >= PACED_READ_BYTES || this.#buffers.next.length < PACED_READ_BYTES)
+    if (!this.#clock) return false
+    this.#turnBytes += length
+    const isTurnOver = this.#turnBytes >= MAX_TURN_BYTES
+    if (!isTurnOver && (length >= PACED_READ_BYTES || this.#buffers.next.length < PACED_READ_BYTES))
       return false
-    this.#isPaused = true
-    this.#pause = this.#clock.setTimeout(() => {
-      this.#pause = undefined
+    const resume = () => {
+      this.#pause = this.#turn = undefined
+      this.#turnBytes = 0
       this.#resume()
-    }, READ_PAUSE_MS)
+    }
+    this.#isPaused = true
+    if (isTurnOver) this.#turn = setImmediate(resume)
+    else this.#pause = this.#clock.setTimeout(resume, READ_PAUSE_MS)
     return true
   }
 
@@ -233,7 +246,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   /** Continues to read, unless the rate limit or a lent buffer prevents it. */
   #resume(): void {
-    if (!this.#isPaused || this.#ticket || this.#pause || this.#buffers.isNextLent) return
+    if (!this.#isPaused || this.#ticket || this.#pause || this.#turn || this.#buffers.isNextLent) return
     this.#isPaused = false
     this.#socket.resume()
   }

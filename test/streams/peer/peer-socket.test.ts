@@ -391,6 +391,33 @@ t.test('a short read from a fast peer is followed by a pause of a millisecond', 
   t.equal(clock.pending, 0, 'no timer is left')
 })
 
+t.test('a fast peer gets no more than 2 MiB and a buffer of each turn of the event loop', async t => {
+  const { socket, remote } = await dial(t, { lend: true, readLimit: () => MiB })
+  const total = 64 * MiB
+  for (let at = 0; at < 64; at++) remote.write(noise(MiB, 1))
+  let read = 0
+  let most = 0
+  let inTurn = 0
+  let isTurn = false
+  await new Promise<void>(resolve => {
+    socket.on('data', chunk => {
+      read += chunk.length
+      inTurn += chunk.length
+      most = Math.max(most, inTurn)
+      if (!isTurn) {
+        isTurn = true
+        setImmediate(() => {
+          isTurn = false
+          inTurn = 0
+        })
+      }
+      socket.release(chunk)
+      if (read === total) resolve()
+    })
+  })
+  t.ok(most < 3 * MiB, `${most} bytes`)
+})
+
 t.test('without lending every chunk is memory of its own', async t => {
   for (const open of [dial, accept]) {
     const { socket, remote } = await open(t)
