@@ -45,6 +45,19 @@ export interface TrackerStatus {
   readonly state: 'untried' | 'working' | 'failing'
   /** The last failure, while it is failing. */
   readonly error?: DiscoveryError
+  /** The URL as it was given, with its passkey. */
+  readonly url: string
+  /** True while an announce is in progress. */
+  readonly isAsking: boolean
+  /** Milliseconds since the last announce began, and since the last answer. */
+  readonly sinceAnnounce?: number
+  readonly sinceAnswer?: number
+  /** Peers in the last answer, and the numbers of seeds and of others that it named. */
+  readonly peers?: number
+  readonly seeders?: number
+  readonly leechers?: number
+  /** Milliseconds until the next announce to the trackers of the torrent. */
+  readonly nextIn?: number
 }
 
 export interface AnnouncerEvents {

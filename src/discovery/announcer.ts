@@ -13,6 +13,7 @@ import {
 import { RoundTimer } from './round-timer.ts'
 import { Tiers } from './tiers.ts'
 import { openTrackers, recordFailure, recordReply, type TrackerEntry } from './tracker-list.ts'
+import { statusOf } from './tracker-status.ts'
 
 /** The answer of a tracker. */
 interface Answer {
@@ -63,9 +64,8 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
 
   /** The usable trackers. */
   get trackers(): TrackerStatus[] {
-    return this.#entries.map(({ name, started, error }) =>
-      error ? { name, state: 'failing', error } : { name, state: started ? 'working' : 'untried' },
-    )
+    const now = this.#options.clock.now()
+    return this.#entries.map(entry => statusOf(entry, now, this.#nextRound.at))
   }
 
   /** Begins a run with event=started, and repeats the announces until `stop`. Can be called again after `stop`. */
@@ -198,6 +198,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     let reply: AnnounceReply
     let paused = false
     entry.asking = true
+    entry.askedAt = this.#options.clock.now()
     try {
       const request = requestFor(entry, event, this.#options)
       paused = request.event === 'paused'
@@ -211,7 +212,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
       return undefined
     }
     if (signal.aborted) return undefined
-    recordReply(entry, reply, paused)
+    recordReply(entry, reply, paused, this.#options.clock.now())
     if (event === 'completed') this.#completion = 'sent'
     if (reply.warning !== undefined) {
       this.emit(

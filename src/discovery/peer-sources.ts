@@ -7,7 +7,7 @@ import type { DiscoveryError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import { VERSION } from '../version.ts'
 import { Announcer } from './announcer.ts'
-import type { AnnouncerOptions } from './announcer-options.ts'
+import type { AnnouncerOptions, TrackerStatus } from './announcer-options.ts'
 import { forwardDistinctWarnings } from './distinct-warnings.ts'
 import type { LocalDiscovery } from './local-discovery.ts'
 import { openTracker } from './open-tracker.ts'
@@ -85,6 +85,16 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
   /** The first announcer, if there are trackers. */
   get announcer(): Announcer | undefined {
     return this.#announcers[0]
+  }
+
+  /** The usable trackers. */
+  get trackers(): TrackerStatus[] {
+    return this.#announcers.flatMap(announcer => announcer.trackers)
+  }
+
+  /** Announces again as soon as the trackers allow it. */
+  announce(): void {
+    for (const announcer of this.#announcers) announcer.more()
   }
 
   /** Adds trackers. */

@@ -14,6 +14,11 @@ export class RoundTimer {
     this.#onDue = onDue
   }
 
+  /** The clock time of the next round; Infinity for none. */
+  get at(): number {
+    return this.#at
+  }
+
   /** Sets the clock time of the next round, and the earliest time that `bringForward` may move it to. Infinity means none. */
   set(at: number, earliest = Number.POSITIVE_INFINITY): void {
     this.clear()

@@ -10,6 +10,7 @@ import { isSupportedScheme, schemeOf, trackerName } from './tracker-url.ts'
 export interface TrackerEntry {
   /** The name in events and messages. */
   readonly name: string
+  readonly url: string
   readonly tracker: Tracker
   /** True if it may count us as a peer, so that it has to get event=stopped. */
   reached: boolean
@@ -21,6 +22,11 @@ export interface TrackerEntry {
   asking: boolean
   /** Failures in a row. */
   failures: number
+  /** The clock times of its last announce and of its last answer. */
+  askedAt: number | undefined
+  answeredAt: number | undefined
+  /** Its last answer. */
+  reply: AnnounceReply | undefined
   /** Clock time before which it is not asked. */
   notBefore: number
   trackerId: Uint8Array | undefined
@@ -50,7 +56,7 @@ export function openTrackers(
       return []
     }
     try {
-      return [entry(trackerName(url), makeTracker(url))]
+      return [entry(url, makeTracker(url))]
     } catch (error) {
       skipped.push(new DiscoveryError('ERR_TRACKER', `skipped: ${messageOf(error)}`, error))
       return []
@@ -65,14 +71,16 @@ export function openTrackers(
 }
 
 /** Records an answered announce. @param paused true if it had event=paused */
-export function recordReply(entry: TrackerEntry, { trackerId }: AnnounceReply, paused: boolean): void {
+export function recordReply(entry: TrackerEntry, reply: AnnounceReply, paused: boolean, now: number): void {
   entry.asking = false
+  entry.answeredAt = now
+  entry.reply = reply
   entry.reached = true
   entry.started = true
   entry.paused = paused
   entry.failures = 0
   entry.error = undefined
-  entry.trackerId = trackerId ?? entry.trackerId
+  entry.trackerId = reply.trackerId ?? entry.trackerId
 }
 
 /** Records a failed announce, and when the tracker may be asked again. */
@@ -90,15 +98,19 @@ export function recordFailure(
   entry.notBefore = clock.now() + delay
 }
 
-function entry(name: string, tracker: Tracker): TrackerEntry {
+function entry(url: string, tracker: Tracker): TrackerEntry {
   return {
-    name,
+    name: trackerName(url),
+    url,
     tracker,
     reached: false,
     started: false,
     paused: false,
     asking: false,
     failures: 0,
+    askedAt: undefined,
+    answeredAt: undefined,
+    reply: undefined,
     notBefore: 0,
     trackerId: undefined,
     error: undefined,

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../codec/bitfield.ts'
+import type { PeerSources } from '../discovery/peer-sources.ts'
 import { InputError, StorageError } from '../errors.ts'
 import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
@@ -109,6 +110,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** The connected peers. */
   get peers(): readonly Peer[] {
     return this.#network.activeSwarm?.connected ?? []
+  }
+
+  /** Its trackers, and what each last answered. */
+  get discovery(): Pick<PeerSources, 'announce' | 'trackers'> {
+    return this.#network.sources
   }
 
   /** True while the torrent waits for peers, rather than for a disk, a reader or `resume`. */

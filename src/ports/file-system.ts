@@ -113,6 +113,26 @@ export const nodeFileSystem: EditableFileSystem = {
   readdir: async path => (await promises.readdir(systemPath(path), { encoding: 'buffer' })).map(nameOfBytes),
 }
 
+/** The space of a file system, in bytes. */
+export interface FreeSpace {
+  readonly free: number
+  readonly total: number
+}
+
+/** Returns the space of the file system at a path. Rejects with a system error. */
+export async function freeSpaceAt(path: string): Promise<FreeSpace> {
+  const { bavail, blocks, bsize } = await promises.statfs(systemPath(path))
+  return { free: bavail * bsize, total: blocks * bsize }
+}
+
+/** Reads a regular file of at most `maxLength` bytes. Rejects with a system error, or EFBIG. */
+export async function readSmallFile(path: string, maxLength: number): Promise<Uint8Array> {
+  const stats = await promises.stat(systemPath(path))
+  if (!stats.isFile()) throw Object.assign(new Error(`${path}: not a file`), { code: 'EISDIR' })
+  if (stats.size > maxLength) throw Object.assign(new Error(`${path}: too large`), { code: 'EFBIG' })
+  return promises.readFile(systemPath(path))
+}
+
 /** The `code` of a system error ('ENOENT'), or nothing if it is not one. */
 export function systemCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code

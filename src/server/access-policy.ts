@@ -13,33 +13,51 @@ export interface AccessRequest {
   readonly token?: string | undefined
 }
 
+/** What a client shows to be allowed: the token, or a user name and a password. None is needed if there are none. */
+export interface Credentials {
+  readonly token?: string | undefined
+  readonly user?: string | undefined
+  readonly password?: string | undefined
+}
+
 /**
- * Decides which requests are allowed: those that carry the token, if there is one, and address the server by a name of
- * its own. A hostile web page can make a browser resolve a foreign name to the server's address (DNS rebinding), but
+ * Decides which requests are allowed: those that carry the token or the password, if there is one, and address the server by
+ * a name of its own. A hostile web page can make a browser resolve a foreign name to the server's address (DNS rebinding), but
  * it cannot change the `Host` that the browser then sends.
  *
- * Inputs: the host that the server listens at, as it was given, `*` for any; the token; the fields of `AccessRequest`.
+ * Inputs: the host that the server listens at, as it was given, `*` for any; the credentials; the fields of
+ * `AccessRequest`.
  */
 export class AccessPolicy {
   readonly #host: string
   readonly #anywhere: boolean
   readonly #token: Buffer | undefined
+  /** The user and the password as Basic authentication sends them. */
+  readonly #login: Buffer | undefined
 
-  constructor(host: string, token?: string) {
+  constructor(host: string, { password, token, user = '' }: Credentials = {}) {
     this.#host = canonical(host)
     this.#anywhere = isWildcard(host)
     this.#token = token === undefined ? undefined : digest(token)
+    this.#login = password === undefined ? undefined : digest(`${user}:${password}`)
   }
 
-  /** The status to refuse a request with: 421 for a foreign `Host`, 401 without the token; undefined if it is allowed. */
+  /** The status to refuse a request with: 421 for a foreign `Host`, 401 without credentials; undefined if it is allowed. */
   findRefusal({ host, localAddress, authorization = '', token }: AccessRequest): 421 | 401 | undefined {
     if (!this.#isOurs(host, localAddress)) return 421
-    if (!this.#token) return undefined
+    if (!this.#token && !this.#login) return undefined
     const bearer = /^bearer +(.*)$/i.exec(authorization)?.[1]?.trim()
-    const known = [bearer, token].some(
-      given => given !== undefined && timingSafeEqual(digest(given), this.#token!),
-    )
-    return known ? undefined : 401
+    const login = basicLoginOf(authorization)
+    // Clients that know only user names and passwords send the token as the password.
+    const password = login?.slice(login.indexOf(':') + 1)
+    const isKnown =
+      [bearer, token, password].some(given => isEqual(given, this.#token)) || isEqual(login, this.#login)
+    return isKnown ? undefined : 401
+  }
+
+  /** True if a user name and a password are valid. */
+  acceptsLogin(user: string, password: string): boolean {
+    return isEqual(`${user}:${password}`, this.#login) || isEqual(password, this.#token)
   }
 
   #isOurs(authority: string, localAddress: string): boolean {
@@ -69,6 +87,15 @@ function canonical(host: string): string {
   const name = host.replace(/%.*$/, '').toLowerCase()
   const bytes = addressBytes(name)
   return bytes ? hostOf(bytes) : name
+}
+
+function basicLoginOf(authorization: string): string | undefined {
+  const encoded = /^basic +([\w+/=-]+)$/i.exec(authorization)?.[1]
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString()
+}
+
+function isEqual(given: string | undefined, expected: Buffer | undefined): boolean {
+  return given !== undefined && expected !== undefined && timingSafeEqual(digest(given), expected)
 }
 
 /** A digest, which has the same length for every token: comparing two takes the same time, whatever was given. */

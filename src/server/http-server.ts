@@ -4,8 +4,10 @@ import type { AddressInfo, Socket } from 'node:net'
 import { formatAddress } from '../codec/compact.ts'
 import { InputError, messageOf } from '../errors.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
+import { pick } from '../ports/pick.ts'
 import { isLoopback, isWildcard } from './access-policy.ts'
 import { admit, defaultQuota } from './admission.ts'
+import type { HttpApi } from './api/http-api.ts'
 import type { Connection } from './connection.ts'
 import { DEFAULT_MAX_READERS, DEFAULT_MAX_WAITING } from './reader-slots.ts'
 import { RequestHandler } from './request-handler.ts'
@@ -25,6 +27,11 @@ export interface HttpServerOptions {
   readonly fd?: number
   /** The token that every request has to carry, as `?token=` or `Authorization: Bearer`; not empty. @default none */
   readonly token?: string
+  /** A user name and a password (Basic), in place of the token or beside it. @default none */
+  readonly user?: string
+  readonly password?: string
+  /** APIs at paths of their own: see `createRemoteControl`. @default none */
+  readonly apis?: readonly HttpApi[]
   /** Files at most that are read at the same time; further requests wait for one of them to end. @default 32 */
   readonly maxReaders?: number
   /** Requests at most that wait for that; more are answered with 503. @default 64 */
@@ -68,7 +75,10 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
     this.#host = host
     this.#urls = new Urls(token)
     this.#clock = clock
-    this.#handler = new RequestHandler(torrents, { host, prefix: '', token, maxReaders, maxWaiting, clock })
+    this.#handler = new RequestHandler(torrents, {
+      ...{ host, prefix: '', token, maxReaders, maxWaiting, clock },
+      ...pick(options, 'apis', 'password', 'user'),
+    })
     this.#handler.on('warning', error => this.emit('warning', error))
   }
 
@@ -89,10 +99,11 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
    * @throws InputError ERR_USAGE for an address other than loopback without a token; ERR_LISTEN if the port is taken
    */
   async listen(): Promise<this> {
-    const { fd, port = 0, token } = this.#options
+    const { fd, password, port = 0, token } = this.#options
     const host = this.#host
     if (token === '') throw new InputError('ERR_USAGE', 'the token is empty')
-    if (token === undefined && !isLoopback(host)) {
+    if (password === '') throw new InputError('ERR_USAGE', 'the password is empty')
+    if (token === undefined && password === undefined && !isLoopback(host)) {
       throw new InputError(
         'ERR_USAGE',
         `others can reach ${host}: serving there needs a token (--token-file, TSDL_TOKEN or --token)`,
@@ -138,6 +149,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
   async close(): Promise<void> {
     const server = this.#server
     this.#server = undefined
+    for (const api of this.#options.apis ?? []) api.close?.()
     if (!server) return
     await new Promise<unknown>(resolve => {
       server.close(resolve)

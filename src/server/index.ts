@@ -1,6 +1,9 @@
 /** Files of torrents over HTTP: `tsdl/server`. */
+
+export type { ApiExchange, HttpApi } from './api/http-api.ts'
 export { createHandler, type HandlerOptions, type HttpHandler } from './create-handler.ts'
 export { HttpServer, type HttpServerEvents, type HttpServerOptions } from './http-server.ts'
+export { createRemoteControl, type RemoteControlOptions } from './remote-control.ts'
 export type {
   ByteStream,
   FileRange,
@@ -10,3 +13,4 @@ export type {
   TorrentCollection,
 } from './served-torrents.ts'
 export { SessionFiles } from './session-files.ts'
+export type { FixedOptions } from './transmission/rpc-context.ts'

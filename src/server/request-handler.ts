@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { messageOf, StalledError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import { AccessPolicy } from './access-policy.ts'
+import type { ApiExchange, HttpApi } from './api/http-api.ts'
 import { Connection } from './connection.ts'
 import { fileResponseOf } from './file-response.ts'
 import { directoryListing, indexListing } from './listing.ts'
@@ -28,6 +29,11 @@ export interface RequestHandlerOptions extends ReaderLimits {
   /** The path that URLs begin with: '' or `/name`. */
   readonly prefix: string
   readonly token?: string | undefined
+  /** A user name and a password, in place of the token or beside it. */
+  readonly user?: string | undefined
+  readonly password?: string | undefined
+  /** APIs at paths of their own. @default none */
+  readonly apis?: readonly HttpApi[]
   readonly clock: Clock
 }
 
@@ -50,7 +56,10 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
   readonly #torrents: ServedTorrents
   readonly #access: AccessPolicy
   readonly #urls: Urls
+  readonly #apis: readonly HttpApi[]
   readonly #isPublic: boolean
+  /** The scheme of authentication that clients are asked for. */
+  readonly #challenge: string
   readonly #clock: Clock
   readonly #slots: ReaderSlots
   readonly #turns = new LoopTurns()
@@ -59,12 +68,14 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
 
   constructor(torrents: ServedTorrents, options: RequestHandlerOptions) {
     super()
-    const { host, prefix, token, clock } = options
+    const { apis = [], clock, host, password, prefix, token } = options
     this.#torrents = torrents
-    this.#access = new AccessPolicy(host, token)
+    this.#access = new AccessPolicy(host, options)
     this.#urls = new Urls(token, prefix)
     this.#prefix = prefix
-    this.#isPublic = token === undefined
+    this.#apis = apis
+    this.#isPublic = token === undefined && password === undefined
+    this.#challenge = `${password === undefined ? 'Bearer' : 'Basic'} realm="tsdl"`
     this.#clock = clock
     this.#slots = new ReaderSlots(options, clock)
   }
@@ -113,10 +124,16 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
       authorization: headers.authorization,
       token: target.query.get('token') ?? undefined,
     })
+    const api = refusal === 421 ? undefined : this.#apis.find(one => one.owns(target.names))
+    if (api) {
+      connection.authenticated = refusal === undefined
+      response.shouldKeepAlive = keepsAlive(request)
+      return api.answer(this.#exchange(request, response, connection, target))
+    }
     if (refusal !== undefined && !this.#isPublic) await this.#delay(connection.closed)
     if (refusal === 421) return sendRefusal(response, 421, 'the Host does not name this server')
     if (refusal === 401) {
-      const challenge = { 'WWW-Authenticate': 'Bearer realm="tsdl"' }
+      const challenge = { 'WWW-Authenticate': this.#challenge }
       return sendRefusal(response, 401, 'add ?token= and the token to the address', challenge)
     }
     connection.authenticated = true
@@ -126,6 +143,23 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
     const route = await routeOf(target.names, this.#torrents, this.#turns)
     if (!route) return sendRefusal(response, 404, 'not found')
     await this.#send(route, { request, response, connection, method, target })
+  }
+
+  #exchange(
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: Connection,
+    target: Target,
+  ): ApiExchange {
+    return {
+      ...{ request, response, target, closed: connection.closed },
+      isAuthorized: connection.authenticated,
+      touch: () => connection.touch(),
+      waitForRefusal: async () => {
+        response.shouldKeepAlive = false
+        await this.#delay(connection.closed)
+      },
+    }
   }
 
   async #send(route: Route, http: HttpRequest): Promise<void> {

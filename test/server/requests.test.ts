@@ -154,7 +154,7 @@ t.test('which requests are allowed', async t => {
     const refusal = new AccessPolicy(listen).findRefusal({ host, localAddress })
     t.equal(refusal, expected ? undefined : 421, `${listen} ${host}`)
   }
-  const gate = new AccessPolicy('127.0.0.1', 'sesame 1')
+  const gate = new AccessPolicy('127.0.0.1', { token: 'sesame 1' })
   const knock = (more: object) => gate.findRefusal({ host: 'localhost', localAddress: '127.0.0.1', ...more })
   t.equal(knock({}), 401)
   t.equal(knock({ token: 'sesame 1' }), undefined)

@@ -1,0 +1,76 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { LoopTurns } from '../loop-turns.ts'
+import { waitForDrain } from '../wait-for-drain.ts'
+
+/** A batch is written when it has this many characters, or this many parts. */
+const MAX_BATCH_LENGTH = 262_144
+const MAX_BATCH_PARTS = 256
+
+/** Headers of every answer of an API. */
+export const API_HEADERS = {
+  'Cache-Control': 'no-store',
+  'Content-Security-Policy': "default-src 'none'",
+  'Content-Type': 'application/json; charset=utf-8',
+}
+
+/** Sends a value as JSON. */
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  headers: OutgoingHttpHeaders = {},
+): void {
+  const body = Buffer.from(JSON.stringify(value))
+  response.writeHead(status, { ...API_HEADERS, ...headers, 'Content-Length': body.length })
+  response.end(body)
+}
+
+/**
+ * Sends JSON that is made while it is sent: there may be ten thousand torrents.
+ *
+ * in            the parts
+ * out           the response; a short one has a length
+ * backpressure  takes no part while the socket has not taken the previous batch; one batch in each turn of the loop
+ * fails with    what the parts throw; when the client disconnects, it returns
+ */
+export async function streamJson(
+  response: ServerResponse,
+  parts: AsyncIterable<string>,
+  turns: LoopTurns,
+  touch: () => void,
+): Promise<void> {
+  const { socket } = response.req
+  let batch = ''
+  let count = 0
+  for await (const part of parts) {
+    batch += part
+    if (batch.length < MAX_BATCH_LENGTH && ++count < MAX_BATCH_PARTS) continue
+    if (socket.destroyed) return
+    if (!response.headersSent) response.writeHead(200, API_HEADERS)
+    if (!response.write(batch)) await waitForDrain(response)
+    touch()
+    batch = ''
+    count = 0
+    await turns.next()
+  }
+  if (response.headersSent) response.end(batch)
+  else {
+    const body = Buffer.from(batch)
+    response.writeHead(200, { ...API_HEADERS, 'Content-Length': body.length }).end(body)
+  }
+}
+
+/** Joins items of an array of JSON with what comes before and after it. */
+export async function* wrapItems(
+  before: string,
+  items: AsyncIterable<string>,
+  after: string,
+): AsyncGenerator<string> {
+  yield before
+  let comma = ''
+  for await (const item of items) {
+    yield comma + item
+    comma = ','
+  }
+  yield after
+}

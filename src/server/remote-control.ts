@@ -1,0 +1,48 @@
+import type { Client } from '../pipeline/client.ts'
+import { type Clock, systemClock } from '../ports/clock.ts'
+import { freeSpaceAt, readSmallFile } from '../ports/file-system.ts'
+import type { Session } from '../session/session.ts'
+import type { HttpApi } from './api/http-api.ts'
+import { Bodies } from './api/read-body.ts'
+import { StaticFiles } from './api/static-files.ts'
+import { KnownFacts } from './api/torrent-facts.ts'
+import { RecentChanges } from './transmission/recent-changes.ts'
+import type { FixedOptions } from './transmission/rpc-context.ts'
+import { TransmissionApi } from './transmission/transmission-api.ts'
+
+/** Options of `createRemoteControl`. */
+export interface RemoteControlOptions {
+  readonly session: Session
+  /** The client of the session. */
+  readonly client: Client
+  /** Options of the client, which clients of the APIs can see. */
+  readonly fixed: FixedOptions
+  /** A directory with the files of a page for Transmission, served at `/transmission/web/`. @default none */
+  readonly webDirectory?: string | undefined
+  /** The directory that holds the state, as clients see it. */
+  readonly stateDirectory?: string | undefined
+  /** Ends the program when a client asks for it. @default clients cannot */
+  readonly shutDown?: (() => void) | undefined
+  /** Called with failures of work that goes on after its answer, and with our own faults. */
+  readonly onWarning?: (error: unknown) => void
+  readonly clock?: Clock
+  /** Milliseconds since 1970. @default Date.now */
+  readonly now?: () => number
+}
+
+/** Creates the APIs that other programs speak: give them to `HttpServer`. They drive the session. */
+export function createRemoteControl(options: RemoteControlOptions): HttpApi[] {
+  const { client, clock = systemClock, fixed, now = Date.now, onWarning = () => {}, session } = options
+  const { shutDown, stateDirectory, webDirectory } = options
+  const bodies = new Bodies()
+  const context = {
+    ...{ session, client, now },
+    program: { fixed, freeSpaceAt, shutDown, stateDirectory },
+    facts: new KnownFacts(),
+    changes: new RecentChanges(session, clock),
+    totalsBefore: session.totals,
+    warn: onWarning,
+  }
+  const page = webDirectory === undefined ? undefined : new StaticFiles(webDirectory, readSmallFile)
+  return [new TransmissionApi(context, bodies, page)]
+}

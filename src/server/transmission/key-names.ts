@@ -1,0 +1,60 @@
+/**
+ * The names of keys. Inside, every key and method is in snake_case, as JSON-RPC 2 has it. The legacy dialect has a mix of
+ * kebab-case and camelCase, with exceptions.
+ */
+
+/** Legacy keys that no rule gives. */
+const EXCEPTIONS: Readonly<Record<string, string>> = {
+  blocklist_size: 'blocklist-size',
+  cumulative_stats: 'cumulative-stats',
+  current_stats: 'current-stats',
+  file_count: 'file-count',
+  is_utp: 'isUTP',
+  peer_limit: 'peer-limit',
+  port_is_open: 'port-is-open',
+  primary_mime_type: 'primary-mime-type',
+  size_bytes: 'size-bytes',
+  speed_limit_down: 'speed-limit-down',
+  speed_limit_down_enabled: 'speed-limit-down-enabled',
+  speed_limit_up: 'speed-limit-up',
+  speed_limit_up_enabled: 'speed-limit-up-enabled',
+  seed_ratio_limit: 'seedRatioLimit',
+  seed_ratio_limited: 'seedRatioLimited',
+  torrent_added: 'torrent-added',
+  torrent_duplicate: 'torrent-duplicate',
+  total_size: 'total_size',
+}
+
+/** The legacy style of an object: `camel` for torrents and statistics, `kebab` for the session. */
+export type LegacyStyle = 'camel' | 'kebab'
+
+/** Returns a key or method of any dialect in snake_case. */
+export function toSnakeCase(key: string): string {
+  return key
+    .replaceAll('-', '_')
+    .replace(/([a-z\d])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+}
+
+/** Returns the legacy name of a key. */
+export function toLegacyKey(key: string, style: LegacyStyle): string {
+  const exception = EXCEPTIONS[key]
+  if (exception !== undefined) return exception
+  return style === 'kebab'
+    ? key.replaceAll('_', '-')
+    : key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** Returns a value with the legacy names of all keys in it. Objects of the value are trees of our own making. */
+export function toLegacy(value: unknown, style: LegacyStyle): unknown {
+  if (Array.isArray(value)) return value.map(item => toLegacy(item, style))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [toLegacyKey(key, style), toLegacy(item, style)]),
+  )
+}
+
+/** Returns arguments with the keys at their top in snake_case. */
+export function readKeys(given: object): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(given).map(([key, value]) => [toSnakeCase(key), value]))
+}

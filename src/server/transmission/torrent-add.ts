@@ -1,0 +1,53 @@
+import { messageOf } from '../../errors.ts'
+import { text, whole } from '../../session/fields.ts'
+import { DuplicateTorrentError } from '../../session/session-options.ts'
+import type { SessionTorrent } from '../../session/session-torrent.ts'
+import { indices, loose, read, texts } from './parameters.ts'
+import type { Method, Parameters } from './rpc-context.ts'
+import { RPC_CODES, RpcError } from './rpc-error.ts'
+
+/** Characters of a .torrent in base64 at most: those of a body. */
+const MAX_METAINFO_LENGTH = 64 << 20
+
+/** Adds a torrent: a URL, a magnet link, or a .torrent in base64. */
+export const torrentAdd: Method = async (parameters, { session }) => {
+  const directory = read(parameters, 'download_dir', text())
+  const paused = read(parameters, 'paused', loose)
+  const labels = read(parameters, 'labels', texts)
+  const maxPeers = read(parameters, 'peer_limit', whole)
+  const sequential = read(parameters, 'sequential_download', loose)
+  const [off, low, high] = ['files_unwanted', 'priority_low', 'priority_high'].map(name =>
+    read(parameters, name, indices),
+  )
+  try {
+    const torrent = await session.add(sourceOf(parameters), {
+      ...(directory ? { directory } : {}),
+      ...(paused === undefined ? {} : { start: !paused }),
+      ...(labels ? { labels } : {}),
+      ...(maxPeers ? { maxPeers } : {}),
+      ...(sequential === undefined ? {} : { sequential }),
+      ...(off ? { off } : {}),
+      ...(low ? { low } : {}),
+      ...(high ? { high } : {}),
+    })
+    return { value: { torrent_added: identify(torrent) } }
+  } catch (error) {
+    if (error instanceof DuplicateTorrentError)
+      return { value: { torrent_duplicate: identify(error.torrent) } }
+    throw new RpcError(RPC_CODES.failed, `invalid or corrupt torrent file: ${messageOf(error)}`)
+  }
+}
+
+function sourceOf(parameters: Parameters): string | Uint8Array {
+  const metainfo = read(parameters, 'metainfo', text(MAX_METAINFO_LENGTH))
+  if (metainfo) return Buffer.from(metainfo, 'base64')
+  const filename = read(parameters, 'filename', text(1 << 20))
+  if (!filename) throw new RpcError(RPC_CODES.arguments, 'no filename or metainfo specified')
+  if (/^(https?:\/\/|magnet:|[\da-f]{40}$)/i.test(filename)) return filename
+  // A path of this machine would let clients read its files.
+  throw new RpcError(RPC_CODES.arguments, 'filename: expected a URL or a magnet link')
+}
+
+function identify({ id, infoHash, name }: SessionTorrent): object {
+  return { hash_string: infoHash, id, name }
+}

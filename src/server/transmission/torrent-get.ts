@@ -1,0 +1,95 @@
+import { list, oneOf, text } from '../../session/fields.ts'
+import type { SessionTorrent } from '../../session/session-torrent.ts'
+import { toLegacy, toSnakeCase } from './key-names.ts'
+import { read } from './parameters.ts'
+import type { Method, RpcContext } from './rpc-context.ts'
+import { RPC_CODES, RpcError } from './rpc-error.ts'
+import { isRecentlyActive, selectTorrents } from './select-torrents.ts'
+import {
+  FACT_FIELDS,
+  FILE_FIELDS,
+  type ReplyContext,
+  TORRENT_FIELDS,
+  type TorrentField,
+} from './torrent-fields.ts'
+import type { TorrentView } from './torrent-view.ts'
+
+/** Names of fields in one request at most. */
+const MAX_FIELDS = 1000
+
+/** A field that was requested. The reply spells its name as the request does. */
+interface RequestedField {
+  readonly spelled: string
+  readonly name: string
+  readonly read: TorrentField
+}
+
+/** Returns fields of torrents. Unknown fields and torrents are left out. */
+export const torrentGet: Method = async (parameters, context, isLegacy) => {
+  const names = read(parameters, 'fields', list(text(), MAX_FIELDS))
+  if (!names) throw new RpcError(RPC_CODES.arguments, 'no fields specified')
+  const format = read(parameters, 'format', oneOf('objects', 'table')) ?? 'objects'
+  const fields = readFields(names)
+  const torrents = selectTorrents(context.session, parameters.ids, context.changes)
+  const reply = { now: context.now(), isLegacy }
+  const rows = describeTorrents(torrents, fields, context, reply)
+  return {
+    value: isRecentlyActive(parameters.ids) ? { removed: context.changes.removed } : {},
+    list: {
+      key: 'torrents',
+      items: format === 'table' ? formatTable(rows, fields) : formatObjects(rows, fields),
+    },
+  }
+}
+
+function readFields(names: readonly string[]): RequestedField[] {
+  return [...new Set(names)].flatMap(spelled => {
+    const name = toSnakeCase(spelled)
+    const field = TORRENT_FIELDS.get(name)
+    return field ? [{ spelled, name, read: field }] : []
+  })
+}
+
+async function* formatObjects(rows: AsyncIterable<unknown[]>, fields: readonly RequestedField[]) {
+  for await (const row of rows)
+    yield JSON.stringify(Object.fromEntries(row.map((value, at) => [fields[at]!.spelled, value])))
+}
+
+async function* formatTable(rows: AsyncIterable<unknown[]>, fields: readonly RequestedField[]) {
+  yield JSON.stringify(fields.map(({ spelled }) => spelled))
+  for await (const row of rows) yield JSON.stringify(row)
+}
+
+/** Describes one torrent after the other, so that a list of many does not block the loop. */
+async function* describeTorrents(
+  torrents: readonly SessionTorrent[],
+  fields: readonly RequestedField[],
+  { facts, session }: RpcContext,
+  reply: ReplyContext,
+): AsyncGenerator<unknown[]> {
+  const needs = (group: object) => fields.some(({ name }) => Object.hasOwn(group, name))
+  const [needsFacts, needsFiles, needsPlace] = [
+    needs(FACT_FIELDS),
+    needs(FILE_FIELDS),
+    needs({ queue_position: 0 }),
+  ]
+  const positions = new Map(
+    needsPlace ? session.queue.list().map((torrent, position) => [torrent, position]) : [],
+  )
+  for (const torrent of torrents) {
+    const view: TorrentView = {
+      torrent,
+      record: torrent.record,
+      progress: torrent.progress,
+      peers: torrent.torrent?.peers ?? [],
+      position: positions.get(torrent) ?? 0,
+      // a promise for each torrent costs time, and is needed once
+      facts: needsFacts ? (facts.get(torrent) ?? (await facts.load(torrent))) : facts.unknown,
+      files: needsFiles ? await torrent.listFiles().catch(() => []) : [],
+    }
+    yield fields.map(({ read }) => {
+      const value = read(view, reply)
+      return reply.isLegacy && typeof value === 'object' ? toLegacy(value, 'camel') : value
+    })
+  }
+}

@@ -1,0 +1,156 @@
+import { InputError } from '../../errors.ts'
+import { flag, list, text, whole } from '../../session/fields.ts'
+import type { FilePriority } from '../../session/file-priorities.ts'
+import type { SessionTorrent } from '../../session/session-torrent.ts'
+import type { SessionTorrentOptions } from '../../session/torrent-record.ts'
+import { amount, indices, loose, read, texts } from './parameters.ts'
+import type { Method, Parameters, RpcContext } from './rpc-context.ts'
+import { RPC_CODES, RpcError } from './rpc-error.ts'
+import { selectTorrents } from './select-torrents.ts'
+import { listTrackers, parseTrackers } from './tracker-fields.ts'
+
+const KILOBYTE = 1000
+const MINUTE_MS = 60_000
+const MODES = ['session', 'own', 'none'] as const
+
+/** The parameters that give files a priority, in the order in which they are applied. */
+const FILE_PARAMETERS: readonly (readonly [name: string, priority: FilePriority | 'wanted'])[] = [
+  ['files_unwanted', 'off'],
+  ['files_wanted', 'wanted'],
+  ['priority_low', 'low'],
+  ['priority_normal', 'normal'],
+  ['priority_high', 'high'],
+]
+
+/** Changes options of torrents. */
+export const torrentSet: Method = async (parameters, context) => {
+  const { changes, session } = context
+  const location = read(parameters, 'location', text())
+  const position = read(parameters, 'queue_position', whole)
+  const torrents = selectTorrents(session, parameters.ids, changes)
+  for (const torrent of torrents) {
+    const options = {
+      ...readOptions(parameters, torrent),
+      ...(await readTrackers(parameters, torrent, context)),
+    }
+    if (Object.keys(options).length > 0) await torrent.set(options)
+    for (const [name, priority] of FILE_PARAMETERS) {
+      const files = read(parameters, name, indices)
+      if (files) await setPriority(torrent, files, priority)
+    }
+    if (location !== undefined) await session.move(torrent, location, { keepFiles: true })
+    if (position !== undefined) await session.queue.place(torrent, position)
+  }
+  return undefined
+}
+
+function readOptions(parameters: Parameters, { record }: SessionTorrent): Partial<SessionTorrentOptions> {
+  const options: { -readonly [K in keyof SessionTorrentOptions]?: SessionTorrentOptions[K] } = {}
+  const labels = read(parameters, 'labels', list(text(255), 100))
+  if (labels) {
+    options.labels = labels.filter(label => label !== record.category)
+    if (record.category !== '' && !labels.includes(record.category)) options.category = ''
+  }
+  for (const [name, limit, limited] of [
+    ['up', 'upload_limit', 'upload_limited'],
+    ['down', 'download_limit', 'download_limited'],
+  ] as const) {
+    const value = read(parameters, limit, amount)
+    const enabled = read(parameters, limited, loose)
+    if (value === undefined && enabled === undefined) continue
+    const before = record[name]
+    options[name] = {
+      enabled: enabled ?? before.enabled,
+      value: value === undefined ? before.value : value * KILOBYTE,
+    }
+  }
+  for (const [name, limit, mode, factor] of [
+    ['seedRatio', 'seed_ratio_limit', 'seed_ratio_mode', 1],
+    ['seedIdle', 'seed_idle_limit', 'seed_idle_mode', MINUTE_MS],
+  ] as const) {
+    const value = read(parameters, limit, amount)
+    const chosen = read(parameters, mode, whole)
+    if (value === undefined && chosen === undefined) continue
+    if (chosen !== undefined && !MODES[chosen])
+      throw new RpcError(RPC_CODES.arguments, `${mode}: expected 0, 1 or 2`)
+    const before = record[name]
+    options[name] = {
+      mode: chosen === undefined ? before.mode : MODES[chosen]!,
+      value: value === undefined ? before.value : value * factor,
+    }
+  }
+  const honorsSessionLimits = read(parameters, 'honors_session_limits', flag)
+  if (honorsSessionLimits !== undefined) options.honorsSessionLimits = honorsSessionLimits
+  const sequential = read(parameters, 'sequential_download', flag)
+  if (sequential !== undefined) options.sequential = sequential
+  const maxPeers = read(parameters, 'peer_limit', whole)
+  if (maxPeers !== undefined) options.maxPeers = maxPeers
+  return options
+}
+
+/** Reads changes of the trackers: a new list, or some that are added, removed or replaced. */
+async function readTrackers(
+  parameters: Parameters,
+  torrent: SessionTorrent,
+  { facts }: RpcContext,
+): Promise<Partial<SessionTorrentOptions>> {
+  const all = read(parameters, 'tracker_list', text(1 << 20))
+  if (all !== undefined) return { trackers: parseTrackers(all).map(tier => tier.map(checkTracker)) }
+  const added = read(parameters, 'tracker_add', texts) ?? []
+  const removed = new Set(
+    read(
+      parameters,
+      'tracker_remove',
+      list(value => value, 1000),
+    ) ?? [],
+  )
+  const replaced = readReplacements(
+    read(
+      parameters,
+      'tracker_replace',
+      list(value => value, 2000),
+    ) ?? [],
+  )
+  if (added.length + removed.size + replaced.size === 0) return {}
+  const { record } = torrent
+  const present = listTrackers({ record, facts: await facts.load(torrent) })
+  const tiers: string[][] = []
+  for (const { announce, id, tier } of present) {
+    // some clients name a tracker by its URL
+    if (removed.has(id) || removed.has(announce)) continue
+    ;(tiers[tier] ??= []).push(replaced.get(id) ?? announce)
+  }
+  for (const url of added) tiers.push([checkTracker(url)])
+  return { trackers: tiers.filter(tier => tier !== undefined) }
+}
+
+function readReplacements(pairs: readonly unknown[]): ReadonlyMap<number, string> {
+  const replaced = new Map<number, string>()
+  for (let at = 0; at + 1 < pairs.length; at += 2)
+    replaced.set(whole(pairs[at], 'tracker_replace'), checkTracker(text()(pairs[at + 1], 'tracker_replace')))
+  return replaced
+}
+
+function checkTracker(url: string): string {
+  if (/^(https?|udp):\/\/[^\s/]+/i.test(url)) return url
+  throw new InputError('ERR_USAGE', 'invalid tracker list: expected http, https or udp URLs')
+}
+
+/** Files are named by their place in the list of files. No file means all of them. */
+async function setPriority(
+  torrent: SessionTorrent,
+  places: readonly number[],
+  priority: FilePriority | 'wanted',
+): Promise<void> {
+  const files = torrent.record.link === null ? await torrent.listFiles() : undefined
+  const chosen = places.length === 0 ? (files ?? []).map((_, place) => place) : places
+  const indices = chosen.flatMap(place => {
+    const file = files?.[place]
+    if (files && !file) throw new RpcError(RPC_CODES.arguments, `file index out of range: ${place}`)
+    const isWanted = file !== undefined && file.priority !== 'off'
+    // a file that is not wanted keeps that, whatever priority it would have
+    const keeps = priority === 'wanted' ? isWanted : priority !== 'off' && file?.priority === 'off'
+    return keeps ? [] : [file?.index ?? place]
+  })
+  if (indices.length > 0) await torrent.setPriority(indices, priority === 'wanted' ? 'normal' : priority)
+}

@@ -1,0 +1,26 @@
+import type { Peer } from '../../pipeline/peer/peer.ts'
+import type { SessionTorrent } from '../../session/session-torrent.ts'
+import type { SessionFile } from '../../session/torrent-files.ts'
+import type { SessionProgress } from '../../session/torrent-progress.ts'
+import type { TorrentFacts } from '../api/torrent-facts.ts'
+
+/** What a reply says of one torrent, read once. */
+export interface TorrentView {
+  readonly torrent: SessionTorrent
+  readonly record: SessionTorrent['record']
+  readonly progress: SessionProgress
+  readonly peers: readonly Peer[]
+  /** Its place in the queue, from 0. */
+  readonly position: number
+  readonly facts: TorrentFacts
+  /** Its files; none while they are not known, or if the reply does not need them. */
+  readonly files: readonly SessionFile[]
+}
+
+/** The trackers of a torrent: its own, or those that the user set. */
+export function trackersOf({
+  record,
+  facts,
+}: Pick<TorrentView, 'record' | 'facts'>): readonly (readonly string[])[] {
+  return record.trackers ?? facts.trackers
+}

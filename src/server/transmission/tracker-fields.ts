@@ -1,0 +1,108 @@
+import type { Torrent } from '../../pipeline/torrent.ts'
+import { type TorrentView, trackersOf } from './torrent-view.ts'
+
+/** The states of an announce. */
+const ANNOUNCE_INACTIVE = 0
+const ANNOUNCE_WAITING = 1
+const ANNOUNCE_ACTIVE = 3
+/** A count that is not known. */
+const UNKNOWN_COUNT = -1
+
+type TrackerStatus = Torrent['discovery']['trackers'][number]
+
+interface Tracker {
+  readonly id: number
+  readonly announce: string
+  readonly scrape: string
+  readonly sitename: string
+  readonly tier: number
+}
+
+/** Lists the trackers. Their ids are their places in the list. */
+export function listTrackers(view: Pick<TorrentView, 'record' | 'facts'>): Tracker[] {
+  const all = trackersOf(view).flatMap((urls, tier) => urls.map(announce => ({ announce, tier })))
+  return all.map(({ announce, tier }, id) => ({
+    ...{ id, announce, tier },
+    scrape: announce.includes('/announce') ? announce.replace('/announce', '/scrape') : '',
+    sitename: siteOf(announce),
+  }))
+}
+
+/** Writes trackers as text: a URL in each line, and a blank line between tiers. */
+export function formatTrackers(view: Pick<TorrentView, 'record' | 'facts'>): string {
+  return trackersOf(view)
+    .map(tier => tier.join('\n'))
+    .join('\n\n')
+}
+
+/** Reads trackers as `formatTrackers` writes them. */
+export function parseTrackers(text: string): string[][] {
+  return text
+    .split(/\n[ \t\r]*\n/)
+    .map(tier => tier.split('\n').flatMap(line => (line.trim() === '' ? [] : [line.trim()])))
+    .filter(tier => tier.length > 0)
+}
+
+/** Describes what the trackers answered. @param now milliseconds since 1970 */
+export function listTrackerStats(view: TorrentView, now: number): object[] {
+  const statuses = new Map(view.torrent.torrent?.discovery.trackers.map(status => [status.url, status]))
+  return listTrackers(view).map(tracker => ({
+    ...tracker,
+    host: hostOf(tracker.announce),
+    is_backup: false,
+    ...describeAnnounces(statuses.get(tracker.announce), now),
+    ...NO_SCRAPE,
+  }))
+}
+
+/** Trackers are not scraped on their own: announces bring the numbers. */
+const NO_SCRAPE = {
+  download_count: UNKNOWN_COUNT,
+  has_scraped: false,
+  last_scrape_result: '',
+  last_scrape_start_time: 0,
+  last_scrape_succeeded: false,
+  last_scrape_time: 0,
+  last_scrape_timed_out: false,
+  next_scrape_time: 0,
+  scrape_state: 0,
+}
+
+function describeAnnounces(status: TrackerStatus | undefined, now: number): object {
+  const {
+    error,
+    isAsking = false,
+    leechers,
+    nextIn,
+    peers = 0,
+    seeders,
+    sinceAnnounce,
+    sinceAnswer,
+  } = status ?? {}
+  const before = (age: number | undefined) => (age === undefined ? 0 : Math.round((now - age) / 1000))
+  const waiting = nextIn === undefined ? ANNOUNCE_INACTIVE : ANNOUNCE_WAITING
+  return {
+    announce_state: isAsking ? ANNOUNCE_ACTIVE : waiting,
+    has_announced: sinceAnnounce !== undefined && !isAsking,
+    last_announce_peer_count: peers,
+    last_announce_result: error ? error.message : sinceAnswer === undefined ? '' : 'Success',
+    last_announce_start_time: before(sinceAnnounce),
+    last_announce_succeeded: sinceAnswer !== undefined && !error,
+    last_announce_time: before(sinceAnswer ?? sinceAnnounce),
+    last_announce_timed_out: false,
+    leecher_count: leechers ?? UNKNOWN_COUNT,
+    next_announce_time: nextIn === undefined ? 0 : Math.round((now + nextIn) / 1000),
+    seeder_count: seeders ?? UNKNOWN_COUNT,
+  }
+}
+
+function hostOf(url: string): string {
+  return /^\w+:\/\/(?:[^@/?#]*@)?([^/?#]*)/.exec(url)?.[1] ?? url
+}
+
+/** The name of a site without the parts that many sites share: `example` for `tracker.example.org`. */
+function siteOf(url: string): string {
+  const host = hostOf(url).replace(/:\d+$/, '')
+  const names = host.split('.')
+  return /^[\d.]+$|:/.test(host) || names.length < 2 ? host : names.at(-2)!
+}

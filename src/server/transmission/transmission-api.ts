@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto'
+import type { ApiExchange, HttpApi } from '../api/http-api.ts'
+import { type Bodies, BodyRefused } from '../api/read-body.ts'
+import { API_HEADERS, streamJson, wrapItems } from '../api/send-json.ts'
+import type { StaticFiles } from '../api/static-files.ts'
+import { LoopTurns } from '../loop-turns.ts'
+import { sendRefusal } from '../responses.ts'
+import type { Method, RpcContext } from './rpc-context.ts'
+import { RPC_CODES, RpcError, rpcErrorOf } from './rpc-error.ts'
+import { formatError, formatReply, only } from './rpc-reply.ts'
+import { type Dialect, parseBody, type RpcRequest, readId, readRequest } from './rpc-request.ts'
+import { RPC_VERSION_SEMVER } from './session-fields.ts'
+import { SESSION_METHODS } from './session-methods.ts'
+import { TORRENT_ACTIONS } from './torrent-actions.ts'
+import { torrentAdd } from './torrent-add.ts'
+import { torrentGet } from './torrent-get.ts'
+import { torrentSet } from './torrent-set.ts'
+
+/** Requests in one batch of JSON-RPC 2 at most. */
+const MAX_BATCH = 100
+const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="Transmission"' }
+
+/** All methods. */
+export const METHODS: Readonly<Record<string, Method>> = {
+  ...SESSION_METHODS,
+  ...TORRENT_ACTIONS,
+  torrent_add: torrentAdd,
+  torrent_get: torrentGet,
+  torrent_set: torrentSet,
+}
+
+/** The remote control of Transmission: `/transmission/rpc` in both dialects, and a page at `/transmission/web/`. */
+export class TransmissionApi implements HttpApi {
+  readonly #context: RpcContext
+  readonly #page: StaticFiles | undefined
+  readonly #bodies: Bodies
+  readonly #turns = new LoopTurns()
+
+  /** @param page the files of a page, if there is one */
+  constructor(context: Omit<RpcContext, 'sessionId'>, bodies: Bodies, page?: StaticFiles) {
+    this.#context = { ...context, sessionId: randomBytes(24).toString('base64url') }
+    this.#bodies = bodies
+    this.#page = page
+  }
+
+  owns([first]: readonly string[]): boolean {
+    return first === 'transmission'
+  }
+
+  async answer(exchange: ApiExchange): Promise<void> {
+    const { isAuthorized, request, response, target } = exchange
+    const [, second = '', ...rest] = target.names
+    if (!isAuthorized) {
+      await exchange.waitForRefusal()
+      return sendRefusal(response, 401, 'a user name and a password are needed', CHALLENGE)
+    }
+    if (second === 'rpc' && rest.length === 0) return this.#answerRpc(exchange)
+    if (second === 'web' && rest.length > 0 && this.#page) return this.#page.send(rest, request, response)
+    if (this.#page && (second === '' || second === 'web'))
+      return sendRefusal(response, 301, 'moved', { Location: '/transmission/web/' })
+    sendRefusal(response, 404, 'not found')
+  }
+
+  close(): void {
+    this.#context.changes.close()
+  }
+
+  async #answerRpc(exchange: ApiExchange): Promise<void> {
+    const { request, response } = exchange
+    const { sessionId } = this.#context
+    // A page of another site can send requests, but it cannot read this header and send it back. Clients probe with GET.
+    if (request.headers['x-transmission-session-id'] !== sessionId) {
+      return sendRefusal(
+        response,
+        409,
+        'send the X-Transmission-Session-Id of this answer with the request',
+        {
+          'X-Transmission-Session-Id': sessionId,
+          'X-Transmission-Rpc-Version': RPC_VERSION_SEMVER,
+        },
+      )
+    }
+    if (request.method !== 'POST')
+      return sendRefusal(response, 405, 'only POST is allowed', { Allow: 'POST' })
+    let text: string
+    try {
+      text = (await this.#bodies.read(request)).toString()
+    } catch (error) {
+      if (!(error instanceof BodyRefused)) throw error
+      response.shouldKeepAlive = false
+      return sendRefusal(response, error.status, error.message)
+    }
+    const parts = await this.#run(text)
+    if (!parts) {
+      response.writeHead(204, API_HEADERS).end()
+      return
+    }
+    await streamJson(response, parts, this.#turns, exchange.touch)
+  }
+
+  /** Returns the reply to a body, in parts; undefined for none. */
+  async #run(text: string): Promise<AsyncIterable<string> | undefined> {
+    let body: unknown
+    try {
+      body = parseBody(text)
+    } catch (error) {
+      return only(formatError('legacy', undefined, rpcErrorOf(error)))
+    }
+    if (!Array.isArray(body)) return this.#runOne(body)
+    if (body.length === 0 || body.length > MAX_BATCH)
+      return only(
+        formatError(
+          'json-rpc',
+          undefined,
+          new RpcError(RPC_CODES.request, `expected 1 to ${MAX_BATCH} requests`),
+        ),
+      )
+    const replies: string[] = []
+    for (const one of body) {
+      const parts = await this.#runOne(one)
+      if (parts) replies.push(await join(parts))
+    }
+    return replies.length === 0 ? undefined : wrapItems('[', asItems(replies), ']')
+  }
+
+  async #runOne(value: unknown): Promise<AsyncIterable<string> | undefined> {
+    const { id, jsonrpc, tag } = (value ?? {}) as Record<string, unknown>
+    const dialect: Dialect = jsonrpc === '2.0' ? 'json-rpc' : 'legacy'
+    const isNotification = dialect === 'json-rpc' && id === undefined
+    try {
+      const request = readRequest(value)
+      const reply = await this.#call(request)
+      return isNotification ? undefined : formatReply(request, reply)
+    } catch (error) {
+      const failure = rpcErrorOf(error)
+      if (failure.code === RPC_CODES.internal) this.#context.warn(error)
+      const answersAll = failure.code === RPC_CODES.request
+      if (isNotification && !answersAll) return undefined
+      return only(formatError(dialect, readId(dialect === 'legacy' ? tag : id), failure))
+    }
+  }
+
+  async #call({ dialect, method, parameters }: RpcRequest) {
+    const call = Object.hasOwn(METHODS, method) ? METHODS[method] : undefined
+    if (!call) throw new RpcError(RPC_CODES.method, 'method name not recognized')
+    return call(parameters, this.#context, dialect === 'legacy')
+  }
+}
+
+async function join(parts: AsyncIterable<string>): Promise<string> {
+  let text = ''
+  for await (const part of parts) text += part
+  return text
+}
+
+async function* asItems(items: readonly string[]): AsyncGenerator<string> {
+  yield* items
+}
