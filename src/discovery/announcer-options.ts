@@ -45,6 +45,10 @@ export interface TrackerStatus {
   readonly state: 'untried' | 'working' | 'failing'
   /** The last failure, while it is failing. */
   readonly error?: DiscoveryError
+}
+
+/** A tracker, and what it last answered. */
+export interface TrackerAnnounce extends TrackerStatus {
   /** The URL as it was given, with its passkey. */
   readonly url: string
   /** True while an announce is in progress. */

@@ -8,12 +8,13 @@ import {
   type AnnouncerEvents,
   type AnnouncerOptions,
   requestFor,
+  type TrackerAnnounce,
   type TrackerStatus,
 } from './announcer-options.ts'
 import { RoundTimer } from './round-timer.ts'
 import { Tiers } from './tiers.ts'
 import { openTrackers, recordFailure, recordReply, type TrackerEntry } from './tracker-list.ts'
-import { statusOf } from './tracker-status.ts'
+import { announceOf, statusOf } from './tracker-status.ts'
 
 /** The answer of a tracker. */
 interface Answer {
@@ -64,8 +65,13 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
 
   /** The usable trackers. */
   get trackers(): TrackerStatus[] {
+    return this.#entries.map(statusOf)
+  }
+
+  /** The usable trackers, and what each last answered. */
+  get announces(): TrackerAnnounce[] {
     const now = this.#options.clock.now()
-    return this.#entries.map(entry => statusOf(entry, now, this.#nextRound.at))
+    return this.#entries.map(entry => announceOf(entry, now, this.#nextRound.at))
   }
 
   /** Begins a run with event=started, and repeats the announces until `stop`. Can be called again after `stop`. */

@@ -7,7 +7,7 @@ import type { DiscoveryError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import { VERSION } from '../version.ts'
 import { Announcer } from './announcer.ts'
-import type { AnnouncerOptions, TrackerStatus } from './announcer-options.ts'
+import type { AnnouncerOptions, TrackerAnnounce } from './announcer-options.ts'
 import { forwardDistinctWarnings } from './distinct-warnings.ts'
 import type { LocalDiscovery } from './local-discovery.ts'
 import { openTracker } from './open-tracker.ts'
@@ -88,8 +88,8 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
   }
 
   /** The usable trackers. */
-  get trackers(): TrackerStatus[] {
-    return this.#announcers.flatMap(announcer => announcer.trackers)
+  get trackers(): TrackerAnnounce[] {
+    return this.#announcers.flatMap(announcer => announcer.announces)
   }
 
   /** Announces again as soon as the trackers allow it. */

@@ -1,13 +1,18 @@
 import { pick } from '../ports/pick.ts'
-import type { TrackerStatus } from './announcer-options.ts'
+import type { TrackerAnnounce, TrackerStatus } from './announcer-options.ts'
 import type { TrackerEntry } from './tracker-list.ts'
 
-/** Describes a tracker. @param now clock time @param nextAt clock time of the next round of announces, Infinity for none */
-export function statusOf(entry: TrackerEntry, now: number, nextAt: number): TrackerStatus {
-  const { answeredAt, askedAt, asking: isAsking, error, name, reply, started, url } = entry
+/** Describes a tracker. */
+export function statusOf({ error, name, started }: TrackerEntry): TrackerStatus {
+  return error ? { name, state: 'failing', error } : { name, state: started ? 'working' : 'untried' }
+}
+
+/** Describes a tracker and what it last answered. @param nextAt clock time of the next round, Infinity for none */
+export function announceOf(entry: TrackerEntry, now: number, nextAt: number): TrackerAnnounce {
+  const { answeredAt, askedAt, asking: isAsking, reply, url } = entry
   return {
-    ...{ name, url, isAsking },
-    ...(error ? { state: 'failing', error } : { state: started ? 'working' : 'untried' }),
+    ...statusOf(entry),
+    ...{ isAsking, url },
     ...(askedAt === undefined ? {} : { sinceAnnounce: now - askedAt }),
     ...(answeredAt === undefined ? {} : { sinceAnswer: now - answeredAt }),
     ...(reply ? { peers: reply.peers.length, ...pick(reply, 'seeders', 'leechers') } : {}),

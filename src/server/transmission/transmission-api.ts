@@ -54,7 +54,8 @@ export class TransmissionApi implements HttpApi {
       await exchange.waitForRefusal()
       return sendRefusal(response, 401, 'a user name and a password are needed', CHALLENGE)
     }
-    if (second === 'rpc' && rest.length === 0) return this.#answerRpc(exchange)
+    // transmission-remote adds a slash
+    if (second === 'rpc' && rest.join('/') === '') return this.#answerRpc(exchange)
     if (second === 'web' && rest.length > 0 && this.#page) return this.#page.send(rest, request, response)
     if (this.#page && (second === '' || second === 'web'))
       return sendRefusal(response, 301, 'moved', { Location: '/transmission/web/' })

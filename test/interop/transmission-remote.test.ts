@@ -1,0 +1,135 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { torrentOf } from '../../src/metainfo/torrent.ts'
+import { scratch, without } from '../helpers/counterparts/process.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { openRemote } from '../helpers/remote.ts'
+import { shareAll } from '../helpers/session.ts'
+
+const skip = without('transmission-remote', '--version')
+const run = promisify(execFile)
+
+async function until(isMet: () => boolean): Promise<void> {
+  while (!isMet()) await delay(20)
+}
+
+t.test('transmission-remote drives a session', { skip }, async t => {
+  let isClosed = false
+  const remote = await openRemote(t, {
+    control: {
+      shutDown: () => {
+        isClosed = true
+      },
+    },
+  })
+  const { session } = remote
+  const ask = async (...args: string[]) => {
+    const address = remote.base.replace('http://', '')
+    // a request that failed is an exit code, and its reason is printed
+    const { stdout, stderr } = await run('transmission-remote', [address, ...args]).catch(error => error)
+    return stdout + stderr
+  }
+  const succeeds = async (...args: string[]) => t.match(await ask(...args), /"success"/, args.join(' '))
+  const made = makeTorrent({
+    files: [
+      { path: 'album/one', length: 50_000 },
+      { path: 'album/two', length: 50_000 },
+    ],
+    name: 'album',
+    pieceLength: 16_384,
+  })
+  const { port } = await shareAll(t, [made])
+  const file = join(scratch(t), 'album.torrent')
+  writeFileSync(file, torrentOf({ ...made.metainfo, trackers: [['http://127.0.0.1:9/announce']] }))
+  const hash = made.metainfo.infoHash.toString('hex')
+  const other = 'f'.repeat(40)
+
+  await succeeds('--start-paused', '-a', file)
+  await succeeds('-w', '/elsewhere', '-a', `magnet:?xt=urn:btih:${other}&dn=link`)
+  t.match(await ask('-l'), /1\s+0%\s+None\s+Unknown.*Stopped\s+album/)
+  t.match(await ask('-l'), /link/)
+  t.match(
+    await ask('-t1', '-i'),
+    new RegExp(
+      `Name: album[\\s\\S]*Hash: ${hash}[\\s\\S]*Total size: 100.0 kB[\\s\\S]*Piece Size: 16.00 KiB`,
+    ),
+  )
+  t.match(await ask('-t1', '-if'), /0%\s+Normal\s+Yes\s+50.00 kB\s+album\/one/)
+  t.match(await ask('-t1', '-it'), /Tracker 0: 127\.0\.0\.1:9/)
+  t.match(await ask('-t1', '-ip'), /Address/)
+  t.match(await ask('-t1', '-ic'), /0/)
+
+  await succeeds('-t1', '-L', 'music,flac')
+  await succeeds('-t1', '-d', '500')
+  await succeeds('-t1', '-u', '300')
+  await succeeds('-t1', '-sr', '1.5')
+  await succeeds('-t1', '-pr', '33')
+  await succeeds('-t1', '-G', '1')
+  await succeeds('-t1', '-ph', '0')
+  await succeeds('-t1', '-td', 'http://127.0.0.1:9/second')
+  await succeeds('-t1', '-tr', '0')
+  t.match(session.get(1)!.record, {
+    labels: ['music', 'flac'],
+    down: { enabled: true, value: 500_000 },
+    up: { enabled: true, value: 300_000 },
+    seedRatio: { mode: 'own', value: 1.5 },
+    maxPeers: 33,
+    priorities: { off: '1', high: '0' },
+    trackers: [['http://127.0.0.1:9/second']],
+  })
+  await succeeds('-t1', '-g', '1')
+  await succeeds('-t1', '-hl')
+  await succeeds('-t1', '-SR')
+  await succeeds('-t1', '-s')
+  await succeeds('-t1', '--reannounce')
+  await until(() => session.get(1)!.torrent !== undefined)
+  await succeeds('-t1', '-S')
+  const link = `magnet:?xt=urn:btih:${hash}&x.pe=127.0.0.1:${port}`
+  await succeeds('-t1', '-r')
+  await succeeds('--no-start-paused', '-a', link)
+  const torrent = session.get(hash)!
+  const id = `-t${torrent.id}`
+  await until(() => torrent.status === 'seeding')
+  t.match(await ask('-l'), /100%\s+100.0 kB/)
+  await succeeds(id, '-v')
+  await until(() => torrent.status === 'seeding')
+  await succeeds(id, '--move', '/moved')
+  await until(() => torrent.record.directory === '/moved')
+  await succeeds(id, '--find', '/moved')
+
+  await succeeds('-d', '1000')
+  await succeeds('-u', '500')
+  await succeeds('-as')
+  await succeeds('-asd', '50')
+  await succeeds('-gsr', '3')
+  await succeeds('-w', '/elsewhere')
+  t.match(session.settings, {
+    down: { enabled: true, value: 1_000_000 },
+    up: { enabled: true, value: 500_000 },
+    alternative: { enabled: true, down: 50_000 },
+    seedRatio: { enabled: true, value: 3 },
+    directory: '/elsewhere',
+  })
+  t.match(await ask('-si'), /Daemon version: 4\.\d+\.\d+ \(tsdl [\s\S]*Download directory: \/elsewhere/)
+  t.match(await ask('-st'), /CURRENT SESSION[\s\S]*TOTAL/)
+  t.match(await ask('-pt'), /Port is open: No/)
+  t.match(await ask('--blocklist-update'), /no blocklist/)
+  await succeeds('-tall', '-rad')
+  t.equal(session.torrents.length, 0)
+  t.match(await ask('-l'), /Sum:/)
+  await succeeds('--exit')
+  await until(() => isClosed)
+})
+
+t.test('transmission-remote logs in with a user name and a password', { skip }, async t => {
+  const remote = await openRemote(t, { server: { user: 'me', password: 'secret' } })
+  const address = remote.base.replace('http://', '')
+  const { stdout } = await run('transmission-remote', [address, '-n', 'me:secret', '-si'])
+  t.match(stdout, /Daemon version/)
+  const refused = await run('transmission-remote', [address, '-n', 'me:wrong', '-si']).catch(error => error)
+  t.match(`${refused.stdout}${refused.stderr}`, /401|Unauthorized/)
+})
