@@ -41,10 +41,10 @@ export class TorrentMonitor {
 
   /** Returns the result of the run so far. @param digests the SHA-256 of each file, in hex, by path */
   outcome(digests: ReadonlyMap<string, string> = new Map()): Outcome {
-    const { files, progress } = this.#torrent
+    const torrent = this.#torrent
+    const { progress } = torrent
     const { verified, downloaded, uploaded, wasted, ratio } = progress
     const now = this.#clock.now()
-    const sources = files.map(({ path, index }) => ({ path, from: this.#torrent.contributionsTo(index) }))
     return {
       verified,
       elapsed: secondsBetween(this.#start, now),
@@ -54,7 +54,14 @@ export class TorrentMonitor {
       ratio: Math.round(ratio * 1000) / 1000,
       wasted,
       digests: Object.fromEntries(digests),
-      sources: sources.filter(({ from }) => from.length > 0),
+      // For many files these take memory, and only JSON has them.
+      get sources() {
+        const sources = torrent.files.map(({ path, index }) => ({
+          path,
+          from: torrent.contributionsTo(index),
+        }))
+        return sources.filter(({ from }) => from.length > 0)
+      },
     }
   }
 

@@ -1,6 +1,9 @@
 import { Worker } from 'node:worker_threads'
 import PQueue from 'p-queue'
 
+/** Megabytes for the young objects of a thread. With the default of V8 garbage would take several times as much memory. */
+const YOUNG_GENERATION_MB = 4
+
 /** Options of `ThreadPool`. */
 export interface ThreadPoolOptions {
   /** The script of the threads. It replies to each message with one message. */
@@ -63,7 +66,9 @@ export class ThreadPool<Request, Reply> {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#script)
+    const worker = new Worker(this.#script, {
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    })
     this.#all.add(worker)
     return worker
   }

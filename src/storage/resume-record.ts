@@ -12,29 +12,29 @@
  */
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
-import { asDict, asList, type BencodeValue, bytes, decode, encode, integer } from '../codec/bencode.ts'
 import { Bitfield } from '../codec/bitfield.ts'
-import { BLOCK_LENGTH } from '../codec/message.ts'
 import { messageOf } from '../errors.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { type FileSystem, systemCode } from '../ports/file-system.ts'
-import { FileStates, STATE_LENGTH, type StatesSource, settled } from './file-states.ts'
+import { FileStates, type StatesSource, settled } from './file-states.ts'
 import type { FileStorage } from './file-storage.ts'
 import { NextRecordFile, readRecordFile } from './record-file.ts'
+import {
+  decodeRecord,
+  encodeRecord,
+  MAX_PARTIAL,
+  maxRecordLength,
+  type PartialBlocks,
+  type ResumeRecord,
+} from './resume-encoding.ts'
 import { storageError } from './storage-error.ts'
 
-/** Increased when older versions would misread a record. Unknown fields are ignored. */
-const VERSION = 1
-const SHA1 = 20
 /** Minimum number of random pieces to hash, besides the last, and number of bytes up to which more are hashed. */
 const SAMPLE = 8
 const SAMPLE_BYTES = 64 << 20
-/** Maximum number of unfinished pieces in a record. */
-const MAX_PARTIAL = 2000
-
-/** The written blocks of unfinished pieces, by piece: one bit for each block of 16 KiB. */
-export type PartialBlocks = ReadonlyMap<number, Bitfield>
+/** Approximate number of files up to which more pieces are hashed: to open a small file takes longer than to hash it. */
+const SAMPLE_FILES = 4096
 
 export interface ReadResumeRecordOptions {
   readonly fs: FileSystem
@@ -81,7 +81,7 @@ export async function readResumeRecord(options: ReadResumeRecordOptions): Promis
   const { fs, path, metainfo, storage, random = Math.random, sampleBytes = SAMPLE_BYTES } = options
   let record: ResumeRecord
   try {
-    record = decodeRecord(await readRecordFile(fs, path, longest(metainfo)), metainfo)
+    record = decodeRecord(await readRecordFile(fs, path, maxRecordLength(metainfo)), metainfo)
   } catch (error) {
     const missing = systemCode(error) === 'ENOENT'
     const reason = missing ? `no resume record at ${path}` : `no use of ${path}: ${messageOf(error)}`
@@ -99,7 +99,7 @@ export async function readResumeRecord(options: ReadResumeRecordOptions): Promis
   const doubtful = record.pieces.count - trusted.count
   return {
     trusted,
-    sample: sampleOf(trusted, Math.max(SAMPLE, Math.floor(sampleBytes / metainfo.pieceLength)), random),
+    sample: sampleOf(trusted, sampleSize(metainfo, sampleBytes), random),
     partial: record.partial,
     ...(doubtful > 0 && {
       reason: `${doubtful} of the ${record.pieces.count} pieces in ${path} are doubtful: ${
@@ -139,78 +139,6 @@ export function resumePath(stateDirectory: string, infoHash: Uint8Array, outputD
   return join(stateDirectory, `${Buffer.from(infoHash).toString('hex')}-${output.slice(0, 16)}.resume`)
 }
 
-interface ResumeRecord {
-  readonly pieces: Bitfield
-  readonly states: FileStates
-  readonly partial: PartialBlocks
-}
-
-/** A record: its bencoding (BEP 3), and the SHA-1 of that. */
-function encodeRecord({ pieces, states, partial }: ResumeRecord, { infoHash, files }: Metainfo): Buffer {
-  const body = encode({
-    version: VERSION,
-    'info-hash': infoHash,
-    pieces: pieces.bytes,
-    files: files.map((_, index) => (states.has(index) ? states.at(index) : '')),
-    partial: [...partial].map(([index, blocks]) => [index, blocks.bytes]),
-  })
-  return Buffer.concat([body, sha1(body)])
-}
-
-/** Decodes a record. Throws an Error if it is not a valid record of this torrent. */
-function decodeRecord(record: Buffer, metainfo: Metainfo): ResumeRecord {
-  const { infoHash, pieceCount, files } = metainfo
-  const body = record.subarray(0, -SHA1)
-  if (!sha1(body).equals(record.subarray(-SHA1))) throw new Error('it is torn, or was edited')
-  const fields = asDict(decode(body, { maxItems: files.length + 3 * MAX_PARTIAL + 100 }))
-  const version = integer(fields?.version)
-  if (version !== VERSION) throw new Error(`it is of version ${version}, and only ${VERSION} is known here`)
-  if (!bytes(fields?.['info-hash'])?.equals(infoHash)) throw new Error('it is of another torrent')
-  const states = asList(fields?.files)?.map(bytes)
-  if (states?.length !== files.length) throw new Error(`it does not tell of ${files.length} files`)
-  return {
-    pieces: Bitfield.from(bytes(fields?.pieces) ?? Buffer.alloc(0), pieceCount),
-    states: decodeStates(states),
-    partial: decodePartial(fields?.partial, metainfo),
-  }
-}
-
-function decodeStates(encoded: readonly (Uint8Array | undefined)[]): FileStates {
-  const states = new FileStates(encoded.length)
-  for (const [index, state] of encoded.entries())
-    if (state?.length === STATE_LENGTH) states.at(index).set(state)
-  return states
-}
-
-/** Returns the blocks, without those of pieces that the torrent does not have. */
-function decodePartial(value: BencodeValue | undefined, metainfo: Metainfo): PartialBlocks {
-  const partial = new Map<number, Bitfield>()
-  for (const entry of asList(value)?.slice(0, MAX_PARTIAL) ?? []) {
-    const [first, second] = asList(entry) ?? []
-    const index = integer(first) ?? -1
-    const blocks = bytes(second)
-    if (index < 0 || index >= metainfo.pieceCount || !blocks) continue
-    const bits = new Bitfield(blocksOf(index, metainfo))
-    if (blocks.length !== bits.bytes.length) continue
-    for (let block = 0; block < bits.size; block++)
-      if (blocks[block >> 3]! & (0x80 >> (block & 7))) bits.add(block)
-    partial.set(index, bits)
-  }
-  return partial
-}
-
-/** Returns the number of blocks of a piece. */
-function blocksOf(index: number, { length, pieceLength }: Metainfo): number {
-  return Math.ceil(Math.min(pieceLength, length - index * pieceLength) / BLOCK_LENGTH)
-}
-
-/** Returns the maximum length of a record of this torrent in bytes. */
-function longest(metainfo: Metainfo): number {
-  const { files, pieceCount } = metainfo
-  const partial = Math.min(pieceCount, MAX_PARTIAL) * (30 + Math.ceil(blocksOf(0, metainfo) / 8))
-  return 200 + Math.ceil(pieceCount / 8) + files.length * (STATE_LENGTH + '40:'.length) + partial + SHA1
-}
-
 /** Returns the pieces of which all bytes are in these files or are padding (BEP 47). */
 function coveredBy(states: FileStates, pieces: Bitfield, metainfo: Metainfo): Bitfield {
   const covered = new Bitfield(pieces.size)
@@ -239,6 +167,12 @@ function* spansOf(pieces: Bitfield, metainfo: Metainfo) {
   }
 }
 
+/** Returns the number of random pieces in the sample. */
+function sampleSize({ files, pieceCount, pieceLength }: Metainfo, sampleBytes: number): number {
+  const piecesOfFiles = (SAMPLE_FILES * pieceCount) / files.length
+  return Math.max(SAMPLE, Math.floor(Math.min(sampleBytes / pieceLength, piecesOfFiles)))
+}
+
 /** Selects the sample. Inputs: the trusted pieces, the number to take, and randomness. */
 function sampleOf(trusted: Bitfield, most: number, random: () => number): number[] {
   const pieces = [...trusted]
@@ -252,8 +186,4 @@ function sampleOf(trusted: Bitfield, most: number, random: () => number): number
     pieces[at] = chosen
   }
   return [...pieces.slice(0, count), last]
-}
-
-function sha1(data: Uint8Array): Buffer {
-  return createHash('sha1').update(data).digest()
 }

@@ -633,6 +633,17 @@ t.test('the sample is eight random pieces and the last one, each once', async t 
   )
 })
 
+t.test('the sample is of few pieces if they consist of many files', async t => {
+  const home: Home = realHome(t)
+  const files = Array.from({ length: 5000 }, (_, index) => ({
+    path: `f/${index}`,
+    length: index < 50 ? 2 : 0,
+  }))
+  const torrent = makeTorrent({ files, pieceLength: 5 })
+  await record(t, home, { torrent, pieces: Array.from({ length: 20 }, (_, index) => index) })
+  t.equal((await resume(t, home, { torrent })).sample.length, 17, '16 and the last one: 4,096 of 5,000 files')
+})
+
 t.test('each torrent and output directory has its own record', t => {
   const { infoHash } = made.metainfo
   const at = (hash: Buffer, output: string) => resumePath('/state', hash, output)

@@ -1,7 +1,7 @@
 import { Bitfield } from '../../codec/bitfield.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { Layout } from '../../metainfo/layout.ts'
-import type { PartialBlocks } from '../../storage/resume-record.ts'
+import type { PartialBlocks } from '../../storage/resume-encoding.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { BLOCK, type PieceBuffer } from '../../streams/piece-buffer.ts'
 

@@ -1,6 +1,6 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
 import type { Layout } from '../../metainfo/layout.ts'
-import type { PartialBlocks } from '../../storage/resume-record.ts'
+import type { PartialBlocks } from '../../storage/resume-encoding.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { PieceBuffer } from '../../streams/piece-buffer.ts'
 import { PiecePool } from '../limits/piece-pool.ts'

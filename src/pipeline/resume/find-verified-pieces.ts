@@ -4,12 +4,8 @@ import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { type FileSystem, nodeFileSystem } from '../../ports/file-system.ts'
 import { pick } from '../../ports/pick.ts'
 import type { FileStorage } from '../../storage/file-storage.ts'
-import {
-  type PartialBlocks,
-  type ResumedPieces,
-  readResumeRecord,
-  writeResumeRecord,
-} from '../../storage/resume-record.ts'
+import type { PartialBlocks } from '../../storage/resume-encoding.ts'
+import { type ResumedPieces, readResumeRecord, writeResumeRecord } from '../../storage/resume-record.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { check } from './check.ts'
 

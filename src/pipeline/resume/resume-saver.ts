@@ -1,6 +1,6 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
 import { messageOf, StorageError } from '../../errors.ts'
-import type { PartialBlocks } from '../../storage/resume-record.ts'
+import type { PartialBlocks } from '../../storage/resume-encoding.ts'
 import type { Resume } from './find-verified-pieces.ts'
 import type { Recheck } from './recheck.ts'
 

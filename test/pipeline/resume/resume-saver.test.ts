@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { ResumeSaver } from '../../../src/pipeline/resume/resume-saver.ts'
-import type { PartialBlocks } from '../../../src/storage/resume-record.ts'
+import type { PartialBlocks } from '../../../src/storage/resume-encoding.ts'
 
 function bits(size: number, indexes: number[]): Bitfield {
   const set = new Bitfield(size)
