@@ -26,13 +26,18 @@ export class Layout {
   readonly pieceLength: number
   readonly pieceCount: number
   readonly files: readonly FileEntry[]
+  /** True if each piece ends with its file (BEP 52). Padding after it is then in no piece. */
+  readonly #endsWithFile: boolean
   /** Indices of the files that are not empty, in order. Empty files contain no position. */
   readonly #filled: readonly number[]
 
-  constructor(metainfo: Pick<Metainfo, 'length' | 'pieceLength' | 'files'>) {
+  constructor(
+    metainfo: Pick<Metainfo, 'length' | 'pieceLength' | 'files'> & Partial<Pick<Metainfo, 'format'>>,
+  ) {
     this.length = metainfo.length
     this.pieceLength = metainfo.pieceLength
     this.files = metainfo.files
+    this.#endsWithFile = metainfo.format === 'v2'
     this.pieceCount = Math.ceil(this.length / this.pieceLength)
     const filled: number[] = []
     this.files.forEach((file, index) => {
@@ -41,7 +46,7 @@ export class Layout {
     this.#filled = filled
   }
 
-  /** Returns the length of a piece in bytes: `pieceLength`, or less for the last one. */
+  /** Returns the length of a piece in bytes: `pieceLength`, or less for the last one, and for the last one of a file in v2. */
   pieceSize(index: number): number {
     return this.pieceRange(index).length
   }
@@ -50,7 +55,9 @@ export class Layout {
   pieceRange(index: number): Range {
     check(Number.isInteger(index) && index >= 0 && index < this.pieceCount, `no piece ${index}`)
     const position = index * this.pieceLength
-    return { position, length: Math.min(this.pieceLength, this.length - position) }
+    if (!this.#endsWithFile) return { position, length: Math.min(this.pieceLength, this.length - position) }
+    const { offset, length } = this.files[this.fileOf(position)]!
+    return { position, length: Math.min(this.pieceLength, offset + length - position) }
   }
 
   /** Returns the piece that contains a position. */

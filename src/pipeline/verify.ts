@@ -21,7 +21,8 @@ export interface VerifyOptions extends LocateOptions {
  * Hashes the files of a torrent on disk and returns the pieces that are complete and correct.
  *
  * Rejects with ERR_USAGE for a source or a path that cannot be read and for a magnet link: its metadata has to be fetched
- * first (`fetchMetadata`), and with a StorageError for a file that cannot be read.
+ * first (`fetchMetadata`), with ERR_METAINFO for a v2 torrent without piece layers, and with a StorageError for a file that
+ * cannot be read.
  * @param path the output directory, the torrent's own directory in it, or its one file
  */
 export async function verify(
@@ -37,6 +38,12 @@ export async function verify(
     throw new InputError(
       'ERR_USAGE',
       'source: a magnet link has no hashes; fetch its metadata with fetchMetadata',
+    )
+  }
+  if (parsed.format === 'v2' && !parsed.pieceNodes) {
+    throw new InputError(
+      'ERR_METAINFO',
+      'source: the torrent has no piece layers, so pieces cannot be verified',
     )
   }
   const { metainfo, directory } = await locate(parsed, path, options)

@@ -167,6 +167,34 @@ t.test('verify: 0 only if all is right', async t => {
   t.match(missing.lines, [/^tsdl: cannot read nope: no such file or directory$/])
 })
 
+t.test('verify names the wrong bytes of a v2 or hybrid torrent: blocks if pieces are blocks', async t => {
+  const cwd = t.testdir({ album: { a: 'x'.repeat(100_000), b: 'y'.repeat(10), c: '' } })
+  for (const format of ['v2', 'hybrid']) {
+    writeFileSync(join(cwd, 'album/a'), 'x'.repeat(100_000))
+    await tsdl(['create', 'album', '-o', 'x.torrent', '--piece-length', '16K', '--format', format], { cwd })
+    const good = await tsdl(['verify', 'x.torrent', 'album'], { cwd })
+    t.match(good, { code: 0, stderr: '' })
+    t.equal(good.stdout.toString(), '8 of 8 pieces are correct\n')
+    const bytes = Buffer.alloc(100_000, 'x')
+    for (const at of [20_000, 40_000, 99_999]) bytes[at] = 0
+    writeFileSync(join(cwd, 'album/a'), bytes)
+    const [text, json] = await Promise.all([
+      tsdl(['verify', 'x.torrent', 'album'], { cwd }),
+      tsdl(['verify', 'x.torrent', 'album', '--json'], { cwd }),
+    ])
+    t.equal(
+      text.stdout.toString(),
+      'album/a: 3 pieces missing or wrong: bytes 16384-49151, 98304-99999\n5 of 8 pieces are correct\n',
+    )
+    t.match(jsonOf(json), { infoHashV2: /^[0-9a-f]{64}$/, wrong: [1, 2, 6] })
+    t.equal(jsonOf(json).infoHash === null, format === 'v2')
+    t.strictSame(jsonOf(json).files[0].ranges, [
+      { offset: 16_384, length: 32_768 },
+      { offset: 98_304, length: 1_696 },
+    ])
+  }
+})
+
 t.test('info --scrape: what each tracker counts or why it does not; 0 if any answered, else 3', async t => {
   const cwd = t.testdir({ x: 'one' })
   const udp = await udpTracker(t)

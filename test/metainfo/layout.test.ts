@@ -1,6 +1,8 @@
 import t from 'tap'
 import { Layout } from '../../src/metainfo/layout.ts'
 import type { FileEntry } from '../../src/metainfo/metainfo.ts'
+import { parse } from '../../src/metainfo/parse.ts'
+import { HYBRID_PIECE_LENGTH, hybridFiles, hybridInfo, v2Torrent } from '../helpers/v2-torrent.ts'
 
 function layout(pieceLength: number, ...lengths: number[]): Layout {
   let offset = 0
@@ -91,4 +93,17 @@ t.test('an argument out of range is rejected', async t => {
     () => it.piecesOf(1),
   ]
   for (const call of calls) t.throws(call, { name: 'InputError', code: 'ERR_USAGE' }, String(call))
+})
+
+t.test('a piece of a v2 torrent ends with its file', async t => {
+  const it = parse(v2Torrent(hybridFiles, HYBRID_PIECE_LENGTH))
+  const layout = new Layout(it)
+  const size = HYBRID_PIECE_LENGTH
+  t.same(
+    [0, 1, 2, 3, 4, 5].map(index => layout.pieceSize(index)),
+    [10, size, size, size, 100, size],
+  )
+  t.same(layout.pieceRange(4), { position: 4 * size, length: 100 })
+  const hybrid = new Layout(parse(v2Torrent(hybridFiles, size, { info: hybridInfo })))
+  t.equal(hybrid.pieceSize(0), size, 'in a hybrid torrent it ends with the padding')
 })

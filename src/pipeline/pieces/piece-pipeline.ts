@@ -3,6 +3,7 @@ import { Bitfield } from '../../codec/bitfield.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { PieceTrees } from '../../metainfo/piece-trees.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { PartialBlocks } from '../../storage/resume-encoding.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -109,7 +110,10 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       ...{ picker: this.#picker, admitted, cursors: this.cursors, buffers: this.#buffers, trust: this.trust },
       onWhole: piece => this.funnel.push({ piece, begin: 0, length: piece.length }),
     })
-    this.#verifier = new Verifier({ hashes, threads, onCorrupt: piece => this.#onCorrupt(piece) })
+    this.#verifier = new Verifier({
+      ...{ hashes: PieceTrees.of(metainfo) ?? hashes, threads },
+      onCorrupt: piece => this.#onCorrupt(piece),
+    })
     this.writer = new PieceWriter({
       ...{ storage, pieceLength },
       concurrency: window ? admitted : 4,

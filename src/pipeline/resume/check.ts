@@ -1,6 +1,8 @@
 import { Bitfield } from '../../codec/bitfield.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
+import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { PieceTrees } from '../../metainfo/piece-trees.ts'
 import { forEachInParallel } from '../../ports/parallel.ts'
 import type { FileStates } from '../../storage/file-states.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -39,6 +41,8 @@ export interface CheckOptions {
 export async function check(options: CheckOptions): Promise<Bitfield> {
   const { metainfo, storage, hashPool, trusted, progress, signal } = options
   const { hashes, length, pieceCount, pieceLength } = metainfo
+  const layout = new Layout(metainfo)
+  const trees = PieceTrees.of(metainfo)
   const verified = trusted?.clone() ?? new Bitfield(pieceCount)
   if (verified.full || options.pieces?.length === 0) return verified
   let pieces =
@@ -51,19 +55,20 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
       if (right) verified.add(index)
       look()
     }
-    pieces = await checkInThreads({ metainfo, storage, hashPool, pieces, onPiece, signal })
+    pieces = await checkInThreads({ metainfo, trees, storage, hashPool, pieces, onPiece, signal })
   }
   const pool = new PiecePool(pieceLength, 8)
   const reader = new PieceReader({
     storage,
     pieceLength,
     length,
+    sizeOf: index => layout.pieceSize(index),
     pieces,
     onMissing: look,
     allocate: size => pool.take().subarray(0, size),
   })
   const verifier = new Verifier({
-    hashes,
+    hashes: trees ?? hashes,
     onCorrupt: piece => {
       pool.give(piece.data)
       look()

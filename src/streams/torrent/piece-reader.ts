@@ -10,6 +10,8 @@ export interface PieceReaderOptions {
   readonly pieceLength: number
   /** Bytes of the whole torrent. */
   readonly length: number
+  /** Returns the bytes of a piece. @default `pieceLength`, and what is left of `length` for the last piece */
+  readonly sizeOf?: (index: number) => number
   /** The pieces, in the order to read them. @default all */
   readonly pieces?: Iterable<number>
   /** Called with each piece that is missing or incomplete. */
@@ -48,13 +50,14 @@ export class PieceReader extends Readable<Block> {
   /** Reads the next complete piece, and pushes its last block. */
   async #readPiece(): Promise<void> {
     const { storage, pieceLength, length, onMissing, allocate = Buffer.allocUnsafeSlow } = this.#options
+    const { sizeOf = (index: number) => Math.min(pieceLength, length - index * pieceLength) } = this.#options
     while (!this.destroying) {
       const { value: index, done } = this.#pieces.next()
       if (done) {
         this.push(null)
         return
       }
-      const size = Math.min(pieceLength, length - index * pieceLength)
+      const size = sizeOf(index)
       const piece = new PieceBuffer(index, size, allocate(size))
       if ((await storage.read(index * pieceLength, piece.data)) < size) {
         onMissing?.(index)

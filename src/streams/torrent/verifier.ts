@@ -1,6 +1,7 @@
-import { createHash, type Hash, hash as hashBytes } from 'node:crypto'
+import { createHash, hash as hashBytes } from 'node:crypto'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
+import type { PieceTrees, RunningHash } from '../../metainfo/piece-trees.ts'
 import { ParkedCallback } from '../parked-callback.ts'
 import { BLOCK, type Block, type PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Transform } from '../stage.ts'
@@ -16,8 +17,8 @@ export interface HashThreads {
 
 /** Options of `Verifier`. */
 export interface VerifierOptions {
-  /** The pieces' SHA-1 hashes, 20 bytes each, in order. */
-  readonly hashes: Uint8Array
+  /** The pieces' SHA-1 hashes, 20 bytes each, in order; or the trees of a v2 or hybrid torrent. */
+  readonly hashes: Uint8Array | PieceTrees
   /** Called with a piece that does not match its hash. @default the stage fails */
   readonly onCorrupt?: (piece: PieceBuffer) => void
   /** @default none: the main thread hashes */
@@ -30,7 +31,7 @@ const HASH_STEP_BYTES = 16 * BLOCK_LENGTH
 const MAX_THREADED_PIECES = 4
 
 interface Progress {
-  readonly hash: Hash
+  readonly hash: RunningHash
   /** Bytes hashed. */
   hashed: number
   /** Bytes from the start that have arrived without a gap. */
@@ -45,10 +46,12 @@ interface Progress {
  * out           PieceBuffer, whole and verified
  * backpressure  takes no block while 1 MiB of pieces wait, or four pieces are hashed in threads
  * fails with    PeerError ERR_CORRUPT for a wrong piece, unless `onCorrupt` handles it
- * BEP           3
+ * BEP           3, 52
  */
 export class Verifier extends Transform<Block, PieceBuffer> {
   readonly #hashes: Uint8Array
+  /** Instead of `#hashes` in a v2 or hybrid torrent. */
+  readonly #trees: PieceTrees | undefined
   readonly #corrupt: ((piece: PieceBuffer) => void) | undefined
   readonly #threads: HashThreads | undefined
   readonly #load = new HashLoad()
@@ -63,9 +66,11 @@ export class Verifier extends Transform<Block, PieceBuffer> {
       byteLengthWritable: () => 1024,
       byteLengthReadable: piece => piece.length || 1,
     })
-    this.#hashes = hashes
+    this.#hashes = hashes instanceof Uint8Array ? hashes : new Uint8Array(0)
+    this.#trees = hashes instanceof Uint8Array ? undefined : hashes
     this.#corrupt = onCorrupt
-    this.#threads = threads
+    // The threads know SHA-1 only.
+    this.#threads = this.#trees ? undefined : threads
   }
 
   override _transform({ piece }: Block, done: Done<PieceBuffer>): void {
@@ -91,7 +96,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   #hashHere(piece: PieceBuffer): void {
     const progress = this.#progress.get(piece)
     const digest =
-      piece.complete && !progress
+      piece.complete && !progress && !this.#trees
         ? this.#measure(piece.length, () => sha1(piece.data))
         : this.#update(piece, progress)
     if (digest) this.#settle(piece, digest)
@@ -110,7 +115,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
 
   /** Hashes the next bytes of a piece if there are enough of them. @returns the hash of the piece if it is whole */
   #update(piece: PieceBuffer, known: Progress | undefined): Uint8Array | undefined {
-    const progress = known ?? { hash: createHash('sha1'), hashed: 0, contiguous: 0 }
+    const progress = known ?? { hash: this.#begin(piece), hashed: 0, contiguous: 0 }
     if (!known) this.#progress.set(piece, progress)
     let block = progress.contiguous / BLOCK_LENGTH
     while (piece.states[block] === BLOCK.arrived) block++
@@ -124,6 +129,14 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     if (!isWhole) return undefined
     this.#progress.delete(piece)
     return progress.hash.digest()
+  }
+
+  #begin({ index }: PieceBuffer): RunningHash {
+    return this.#trees?.begin(index) ?? createHash('sha1')
+  }
+
+  #expected(index: number): Uint8Array {
+    return this.#trees?.expected(index) ?? this.#hashes.subarray(index * 20, index * 20 + 20)
   }
 
   /** Hands a whole piece to a thread. Calls `done` when there is room for another. @returns false if no thread takes it */
@@ -146,8 +159,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
 
   #settle(piece: PieceBuffer, digest: Uint8Array): void {
     piece.close()
-    const at = piece.index * 20
-    if (Buffer.compare(digest, this.#hashes.subarray(at, at + 20)) === 0) this.push(piece)
+    if (Buffer.compare(digest, this.#expected(piece.index)) === 0) this.push(piece)
     else if (this.#corrupt) this.#corrupt(piece)
     else this.destroy(new PeerError('ERR_CORRUPT', `piece ${piece.index} does not match its hash`))
   }

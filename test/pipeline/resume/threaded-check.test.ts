@@ -38,7 +38,9 @@ function setup(t: Test) {
     const storage = open()
     const results = new Map<number, boolean>()
     const onPiece = (index: number, right: boolean) => results.set(index, right)
-    const left = await checkInThreads({ metainfo: made.metainfo, storage, hashPool, pieces, onPiece })
+    const left = await checkInThreads({
+      ...{ metainfo: made.metainfo, trees: undefined, storage, hashPool, pieces, onPiece },
+    })
     return { left, right: [...results].flatMap(([index, right]) => (right ? [index] : [])).sort() }
   }
   return { checkPieces, path, storage: open() }

@@ -1,0 +1,93 @@
+/** What the pieces of a v2 or hybrid torrent must hash to (BEP 52). */
+import { createHash, type Hash } from 'node:crypto'
+import { NODE_LENGTH } from '../codec/merkle.ts'
+import { nodeHeight } from './content-plan.ts'
+import { Layout } from './layout.ts'
+import type { Metainfo } from './metainfo.ts'
+import { PieceDigest } from './piece-digest.ts'
+
+/** A piece and its place in the tree of its file. */
+export interface TreePlacement {
+  /** Offset of its first byte in the torrent. */
+  readonly position: number
+  /** Bytes of the file in it. */
+  readonly length: number
+  /** Number of layers between the leaves and the node of the piece. */
+  readonly height: number
+  /** Bytes of padding at its end, which its SHA-1 hash covers. Missing if the format is v2. */
+  readonly padding?: number
+}
+
+/** A hash that is given the bytes of a piece in order. */
+export interface RunningHash {
+  update(bytes: Uint8Array): void
+  /** Returns the hash in the form of `expected`. Call it once, at the end. */
+  digest(): Uint8Array
+}
+
+/**
+ * Hashes pieces with each hash that the torrent has for them. The hash of a piece is its node in the Merkle tree of its
+ * file; in a hybrid torrent, after its SHA-1 hash.
+ */
+export class PieceTrees {
+  readonly #layout: Layout
+  readonly #hashes: Buffer | undefined
+  readonly #nodes: Buffer
+
+  private constructor(metainfo: Metainfo, nodes: Buffer) {
+    this.#layout = new Layout(metainfo)
+    this.#hashes = metainfo.format === 'hybrid' ? metainfo.hashes : undefined
+    this.#nodes = nodes
+  }
+
+  /** Returns the trees of a torrent. Returns undefined if its format is v1, or if its piece layers are missing. */
+  static of(metainfo: Metainfo): PieceTrees | undefined {
+    return metainfo.pieceNodes && new PieceTrees(metainfo, metainfo.pieceNodes)
+  }
+
+  /** Returns the place of a piece. Each piece lies in one file. */
+  placementOf(index: number): TreePlacement {
+    const layout = this.#layout
+    const { position, length: size } = layout.pieceRange(index)
+    const file = layout.files[layout.fileOf(position)]!
+    const length = Math.min(size, file.offset + file.length - position)
+    const height = nodeHeight(file.length, layout.pieceLength)
+    return { position, length, height, ...(this.#hashes ? { padding: size - length } : {}) }
+  }
+
+  /** Returns the hash that a piece must have. */
+  expected(index: number): Uint8Array {
+    const node = this.#nodes.subarray(index * NODE_LENGTH, (index + 1) * NODE_LENGTH)
+    return this.#hashes ? Buffer.concat([this.#hashes.subarray(index * 20, (index + 1) * 20), node]) : node
+  }
+
+  /** Begins to hash a piece, which has the length of `Layout.pieceSize`. */
+  begin(index: number): RunningHash {
+    const { height, length } = this.placementOf(index)
+    return new RunningTreeHash(length, height, this.#hashes !== undefined)
+  }
+}
+
+class RunningTreeHash implements RunningHash {
+  readonly #tree = new PieceDigest(false)
+  readonly #sha1: Hash | undefined
+  readonly #length: number
+  readonly #height: number
+
+  constructor(length: number, height: number, hasSha1: boolean) {
+    this.#length = length
+    this.#height = height
+    if (hasSha1) this.#sha1 = createHash('sha1')
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#sha1?.update(bytes)
+    // The tree covers the file, and not the padding after it.
+    this.#tree.update(bytes.subarray(0, this.#length - this.#tree.length))
+  }
+
+  digest(): Uint8Array {
+    const node = this.#tree.node(this.#height)
+    return this.#sha1 ? Buffer.concat([this.#sha1.digest(), node]) : node
+  }
+}
