@@ -9,11 +9,17 @@ export async function forEachInParallel<T>(
 ): Promise<void> {
   const rest = items[Symbol.iterator]()
   const failures: unknown[] = []
-  const lane = async () => {
-    for (let next = rest.next(); !next.done && failures.length === 0; next = rest.next()) {
+  const lane = async (first: IteratorResult<T>) => {
+    for (let next = first; !next.done && failures.length === 0; next = rest.next()) {
       await work(next.value).catch(error => failures.push(error))
     }
   }
-  await Promise.all(Array.from({ length: limit }, lane))
+  const lanes: Promise<void>[] = []
+  // no lane without an item, as most pieces are in one file
+  for (let next = rest.next(); !next.done; next = rest.next()) {
+    lanes.push(lane(next))
+    if (lanes.length === limit) break
+  }
+  await Promise.all(lanes)
   if (failures.length > 0) throw failures[0]
 }

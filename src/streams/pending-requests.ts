@@ -36,13 +36,14 @@ export class PendingRequests {
     return undefined
   }
 
-  /** Adds a request, in place of one for the same block. */
-  add(request: Request): void {
+  /** Adds a request, in place of one for the same block. @returns the replaced request */
+  add(request: Request): Request | undefined {
     const key = keyOf(request.piece.index, request.block)
     const before = this.#requests.get(key)
     if (before) this.drop(before)
     this.#requests.set(key, request)
     if (request.lost) this.#lost++
+    return before
   }
 
   /** Restores an earlier request for this block that was lost, or lost its piece. @returns true if there was one */

@@ -17,10 +17,10 @@ export class PeerRequests extends PendingRequests {
   #unwanted = 0
 
   /** Adds a request. An earlier one for the same block may still be answered. */
-  override add(request: Request): void {
-    const { piece, block } = request
-    if (this.get(piece.index, block)) this.#withdrawn.add(keyOf(piece.index, block))
-    super.add(request)
+  override add(request: Request): Request | undefined {
+    const before = super.add(request)
+    if (before) this.#withdrawn.add(keyOf(before.piece.index, before.block))
+    return before
   }
 
   /** Withdraws requests. The peer may still answer them. */

@@ -70,20 +70,19 @@ export class RequestQueue {
   }
 
   /**
-   * Accepts a block that `writer` has written into a piece.
+   * Accepts a block that `writer` has written into a piece, at `time` in milliseconds.
    * @returns false if the block is useless: another writer has claimed it, the piece was given up, or no request for it is open
    */
-  arrive(piece: PieceBuffer, begin: number, writer: BlockWriter): boolean {
+  arrive(piece: PieceBuffer, begin: number, writer: BlockWriter, time: number): boolean {
     const { index } = piece
     const block = begin / BLOCK_LENGTH
     if (!piece.isClaimedBy(block, writer)) return false
-    if (!this.#requests.expects(index, begin)) {
+    const request = this.#requests.get(index, block)
+    if (!request && !this.#requests.expects(index, begin)) {
       piece.unclaim(block, writer)
       return false
     }
-    const { window, now } = this.#options
-    const request = this.#requests.get(index, block)
-    const time = now()
+    const { window } = this.#options
     const length = piece.blockLength(block)
     const repeated = this.#settle(request, index, block, length)
     this.snubbed = false

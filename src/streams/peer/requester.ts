@@ -239,10 +239,11 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   }
 
   #takeBlocks({ blocks, writer }: BlocksMessage): void {
+    const time = this.#options.now()
     this.#queue.noteUse()
     for (const block of blocks) {
       const { piece, begin, length } = block
-      if (this.#queue.arrive(piece, begin, writer)) {
+      if (this.#queue.arrive(piece, begin, writer, time)) {
         this.downloaded += length
         this.peerPieces.noteBlock(piece.index)
         if (isOutputDue(piece)) this.push(block)
