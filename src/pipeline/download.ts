@@ -14,7 +14,7 @@ import { isMetainfo, loadSource, type TorrentSource } from './sources/torrent-so
 import type { Torrent } from './torrent.ts'
 
 /** The directory for a download, and the selected files. */
-export interface DirectoryOptions extends Pick<ContentOptions, 'select'> {
+export interface DirectoryOptions extends Pick<ContentOptions, 'priority' | 'select'> {
   /** The directory for the files. */
   readonly output: string
   /**
@@ -83,7 +83,7 @@ export async function download(source: TorrentSource, options: DownloadOptions):
 export function directoryContent(
   metainfo: Metainfo,
   options: DirectoryOptions,
-): Pick<ContentOptions, 'storage' | 'resume' | 'select'> {
+): Pick<ContentOptions, 'storage' | 'resume' | 'select' | 'priority'> {
   const { output, fs, locks, record, select } = options
   const storage = new FileStorage(metainfo, {
     directory: output,
@@ -91,7 +91,7 @@ export function directoryContent(
   })
   return {
     storage,
-    ...pick({ select }, 'select'),
+    ...pick(options, 'priority', 'select'),
     ...(record === undefined ? {} : { resume: resumeAt(record, metainfo, storage, fs) }),
   }
 }

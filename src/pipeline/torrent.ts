@@ -159,6 +159,20 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this
   }
 
+  /**
+   * Takes the selection and the priorities of files from the functions `select` and `priority` again, as these may return
+   * something else now. It takes effect at once: requests for other pieces are cancelled, and `done` is emitted again when
+   * everything that is selected now is there.
+   */
+  reselect(): void {
+    if (!this.#closing) this.#content?.reselect()
+  }
+
+  /** Changes the order of pieces: the lowest first, or the rarest. Has no effect before `begin`. */
+  set sequential(sequential: boolean) {
+    if (this.#content) this.#content.pieces.sequential = sequential
+  }
+
   /** Takes the metainfo of a magnet link from another source. @throws InputError ERR_METAINFO for another torrent's */
   takeMetainfo(metainfo: Metainfo): void {
     if (!this.#closing) this.#metadata.take(metainfo)

@@ -1,3 +1,4 @@
+import type { PiecePriority } from '../pipeline/pieces/picker.ts'
 import { formatIndices, parseIndices } from './index-ranges.ts'
 
 /** How much a file is wanted; `off` for not at all. */
@@ -35,6 +36,11 @@ export class FilePriorities {
   /** Changes the priority of a file. */
   set(index: number, priority: FilePriority): void {
     this.#levels[index] = PRIORITIES.indexOf(priority)
+  }
+
+  /** The priority of a wanted file as the picker takes it. */
+  levelOf(index: number): PiecePriority {
+    return Math.max(1, this.#levels[index] ?? NORMAL) as PiecePriority
   }
 
   /** True if a file is wanted. */

@@ -29,7 +29,7 @@ export type SessionTorrentStatus =
   | 'seeding'
 
 /** Options that a run takes at its start only. */
-const START_OPTIONS = ['honorsSessionLimits', 'maxPeers', 'peers', 'sequential', 'trackers'] as const
+const START_OPTIONS = ['honorsSessionLimits', 'maxPeers', 'peers', 'trackers'] as const
 
 /**
  * A torrent of a session: what is remembered of it, and its run in the client while the queue lets it run.
@@ -157,7 +157,7 @@ export class SessionTorrent implements Queued {
     const changes = readChanges(TORRENT_OPTIONS, options, 'options')
     await this.#lane.add(async () => {
       await this.#stored.save(changes)
-      this.#runner.run?.applyRates(this.record)
+      this.#runner.run?.apply(this.record)
       if (START_OPTIONS.some(key => key in changes)) await this.#runner.halt()
     })
     this.#unsettle()
@@ -182,7 +182,7 @@ export class SessionTorrent implements Queued {
       const priorities = new FilePriorities(count, record)
       for (const index of chosen) priorities.set(index, priority)
       await this.#stored.savePriorities(priorities, metainfo)
-      await this.#runner.halt()
+      this.#runner.run?.reselect(priorities)
     })
     this.#unsettle()
   }

@@ -47,6 +47,8 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
   readonly #rates: TorrentRates
   readonly #meter: TransferMeter
   readonly #sequential: boolean
+  /** Undefined before `begin`. */
+  #priorities: FilePriorities | undefined
 
   private constructor(context: SessionContext, torrent: Torrent, rates: TorrentRates, sequential: boolean) {
     super()
@@ -93,16 +95,28 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
   begin({ directory, metainfo, priorities }: RunContent): void {
     const { fs, locks, store } = this.#context
     const record = store.resumePath?.(metainfo.infoHash.toString('hex'))
+    this.#priorities = priorities
     const content = directoryContent(metainfo, {
-      ...{ output: directory, fs, select: (index: number) => priorities.isWanted(index) },
+      ...{ output: directory, fs },
+      // they are asked again after a change
+      select: index => this.#priorities!.isWanted(index),
+      priority: index => this.#priorities!.levelOf(index),
       ...pick({ locks, record }, 'locks', 'record'),
     })
     this.torrent.begin({ ...content, sequential: this.#sequential }, metainfo)
   }
 
-  /** Takes the rates from the options of the torrent. */
-  applyRates(options: Pick<SessionTorrentOptions, 'up' | 'down'>): void {
-    this.#rates.apply(options)
+  /** Takes the rates and the order of pieces from the options of the torrent. */
+  apply({ sequential, ...rates }: Pick<SessionTorrentOptions, 'up' | 'down' | 'sequential'>): void {
+    this.#rates.apply(rates)
+    this.torrent.sequential = sequential
+  }
+
+  /** Changes which files are wanted, and their priorities. */
+  reselect(priorities: FilePriorities): void {
+    if (!this.#priorities) return
+    this.#priorities = priorities
+    this.torrent.reselect()
   }
 
   /** Bytes and times of this run. */

@@ -62,6 +62,7 @@ const INVALID: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
   platform: [...NEVER, '', 1, {}],
   storage: NOT_OBJECTS,
   select: NOT_FUNCTIONS,
+  priority: NOT_FUNCTIONS,
   wanted: [...NOT_OBJECTS, new Uint8Array(1), new Bitfield(6), new Bitfield(8)],
   trusted: [...NOT_OBJECTS, new Uint8Array(1), new Bitfield(6), new Bitfield(8)],
   onDemand: NOT_BOOLEANS,

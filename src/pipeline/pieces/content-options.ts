@@ -1,6 +1,7 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Resume } from '../resume/find-verified-pieces.ts'
+import type { PiecePriority } from './picker.ts'
 
 /** Options about the content of a torrent, which can be decided only with its metadata: the storage and the wanted pieces. */
 export interface ContentOptions {
@@ -8,6 +9,8 @@ export interface ContentOptions {
   readonly storage: Storage
   /** Returns true for a file that is wanted, by index. @default all */
   readonly select?: (fileIndex: number) => boolean
+  /** Returns the priority of a selected file: pieces of a higher one are downloaded first. @default normal */
+  readonly priority?: (fileIndex: number) => PiecePriority
   /** The wanted pieces. @default those of the selected files */
   readonly wanted?: Bitfield
   /** True to fetch only what readers need soon. The torrent is never done then. @default false */

@@ -1,10 +1,13 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
 import type { Cursors } from './cursors.ts'
+import { NO_POSITION, RarityOrder } from './rarity-order.ts'
 
 export interface PickerOptions {
   readonly pieceCount: number
   /** Returns true for a wanted piece. @default all */
   readonly wanted?: (index: number) => boolean
+  /** Returns the priority of a wanted piece. @default normal */
+  readonly priority?: ((index: number) => PiecePriority) | undefined
   /** True to pick the lowest index first. @default false: the rarest first */
   readonly sequential?: boolean
   /** The positions of readers: the pieces that they need soon come first. */
@@ -15,56 +18,78 @@ export interface PickerOptions {
   readonly random?: () => number
 }
 
-/** The position of a piece that is not open. */
-const NO_POSITION = 0xffffffff
+/** The priority of a wanted piece: low, normal or high. A higher one comes first. */
+export type PiecePriority = 1 | 2 | 3
+
+export const NORMAL_PRIORITY = 2
+const HIGHEST_PRIORITY = 3
 
 /**
  * Chooses the piece to begin next.
  *
- * Inputs: which pieces are wanted, begun and done; the positions of readers; the number of peers that have each piece, without
- * seeds; the pieces of the asking peer; chance among equals.
- *
- * The open pieces are in one array, sorted by the number of peers that have them, and a second array has the borders between
- * equal numbers. A have moves a piece over one border, so its cost does not depend on the number of pieces.
+ * Inputs: which pieces are wanted, begun and done, and their priorities; the positions of readers; the number of peers that have
+ * each piece, without seeds; the pieces of the asking peer; chance among equals.
  */
 export class Picker {
-  /** The number of pieces that are wanted and not begun. */
-  left = 0
-  readonly #order: Uint32Array
   readonly #position: Uint32Array
   readonly #count: Uint16Array
-  /** `#ends[n]`: the end of the pieces that n peers have, in `#order`. */
-  readonly #ends: number[] = [0]
-  readonly #wanted: Uint8Array
+  /** The open pieces of each priority. A piece has a place in one of them. */
+  readonly #orders: (RarityOrder | undefined)[] = []
+  /** The priority of each piece; 0 for one that is not wanted. */
+  readonly #priority: Uint8Array
   readonly #done: Uint8Array
-  readonly #sequential: boolean
+  #sequential: boolean
   readonly #cursors: Cursors | undefined
   readonly #onDemand: boolean
+  readonly #random: () => number
   /** The first piece that is wanted and not done. */
   #first = 0
   #version = 0
 
   constructor(options: PickerOptions) {
-    const { pieceCount, wanted = () => true, random = Math.random } = options
-    this.#order = new Uint32Array(pieceCount)
+    const {
+      pieceCount,
+      priority = () => NORMAL_PRIORITY,
+      wanted = () => true,
+      random = Math.random,
+    } = options
     this.#position = new Uint32Array(pieceCount).fill(NO_POSITION)
     this.#count = new Uint16Array(pieceCount)
-    this.#wanted = new Uint8Array(pieceCount)
+    this.#priority = new Uint8Array(pieceCount)
     this.#done = new Uint8Array(pieceCount)
     this.#sequential = options.sequential ?? false
     this.#cursors = options.cursors
     this.#onDemand = options.onDemand ?? false
-    for (let index = 0; index < pieceCount; index++) {
-      if (!wanted(index)) continue
-      this.#wanted[index] = 1
-      const other = Math.floor(random() * (this.left + 1))
-      this.#order[this.left] = this.#order[other]!
-      this.#order[other] = index
-      this.left++
+    this.#random = random
+    this.setPriorities(index => (wanted(index) ? priority(index) : 0))
+  }
+
+  /** The number of pieces that are wanted and not begun. */
+  get left(): number {
+    return this.#orders.reduce((sum, order) => sum + (order?.left ?? 0), 0)
+  }
+
+  /** Changes which pieces are wanted, and their priorities. A piece that was begun stays begun. */
+  setPriorities(priorityOf: (index: number) => PiecePriority | 0): void {
+    const changed: number[] = []
+    for (const [index, before] of this.#priority.entries()) {
+      const priority = priorityOf(index)
+      if (priority === before) continue
+      const isOpen = this.#position[index] !== NO_POSITION
+      if (isOpen) this.#orders[before]!.remove(index)
+      this.#priority[index] = priority
+      // one that is wanted already, and not open, is active
+      if (this.#done[index] === 0 && (isOpen || before === 0)) changed.push(index)
     }
-    for (let at = 0; at < this.left; at++) this.#position[this.#order[at]!] = at
-    this.#ends[0] = this.left
+    this.#openAll(changed.filter(index => this.#priority[index]! > 0))
+    this.#first = 0
     this.#advance()
+  }
+
+  /** Changes the order: the lowest piece first, or the rarest. */
+  set sequential(sequential: boolean) {
+    this.#sequential = sequential
+    this.#version++
   }
 
   /** Grows when a peer that found no piece might find one now. */
@@ -84,7 +109,7 @@ export class Picker {
 
   /** True if a piece is wanted and not done. */
   wants(index: number): boolean {
-    return this.#wanted[index] === 1 && this.#done[index] === 0
+    return this.#priority[index]! > 0 && this.#done[index] === 0
   }
 
   /** Adds a peer that has these pieces. */
@@ -117,6 +142,13 @@ export class Picker {
     return !this.#onDemand || this.#cursors!.distanceTo(index) >= 0
   }
 
+  /** True if no open piece has a higher priority. */
+  isUrgent(index: number): boolean {
+    for (let priority = HIGHEST_PRIORITY; priority > this.#priority[index]!; priority--)
+      if (this.#orders[priority]?.left) return false
+    return true
+  }
+
   /**
    * Returns the piece to begin with a peer that has `bits`, or -1: pieces that readers need soon come first, then the rarest.
    * @param lead the pieces by which a reader advances until this peer has sent one
@@ -126,32 +158,25 @@ export class Picker {
       this.#position[index] !== NO_POSITION && bits.has(index) && !avoid?.(index)
     const soon = this.#cursors?.findPiece(fits, lead) ?? -1
     if (soon >= 0 || this.#onDemand) return soon
-    if (this.#sequential) return this.#pickInOrder(fits)
-    // the pieces before `ends[0]` are those that seeds alone have, and this peer is no seed
-    for (let at = bits.full ? 0 : this.#ends[0]!; at < this.left; at++) {
-      const index = this.#order[at]!
-      if (bits.has(index) && !avoid?.(index)) return index
+    for (let priority = HIGHEST_PRIORITY; priority > 0; priority--) {
+      const order = this.#orders[priority]
+      if (!order || order.left === 0) continue
+      const index = this.#sequential ? this.#pickInOrder(priority, fits) : order.find(bits, avoid)
+      if (index >= 0) return index
     }
     return -1
   }
 
   /** Removes a piece from those to begin. */
   begin(index: number): void {
-    if (this.#position[index] === NO_POSITION) return
-    for (let count = this.#count[index]!; count < this.#ends.length; count++) this.#up(index, count)
-    this.left--
-    this.#position[index] = NO_POSITION
+    if (this.#position[index] !== NO_POSITION) this.#orders[this.#priority[index]!]!.remove(index)
   }
 
   /** Puts back a piece that was begun. */
   putBack(index: number): void {
     if (this.#position[index] !== NO_POSITION || !this.wants(index)) return
     this.#version++
-    this.#order[this.left] = index
-    this.#position[index] = this.left++
-    const count = this.#count[index]!
-    this.#ends[this.#ends.length - 1]!++
-    for (let at = this.#ends.length - 1; at > count; at--) this.#down(index, at)
+    this.#orderOf(this.#priority[index]!).add(index)
   }
 
   /** Notes a stored piece. */
@@ -174,37 +199,33 @@ export class Picker {
     this.#version++
   }
 
-  #pickInOrder(fits: (index: number) => boolean): number {
-    for (let index = this.#first; index < this.#done.length; index++) if (fits(index)) return index
+  #pickInOrder(priority: number, fits: (index: number) => boolean): number {
+    for (let index = this.#first; index < this.#done.length; index++)
+      if (this.#priority[index] === priority && fits(index)) return index
     return -1
+  }
+
+  /** Opens pieces in random order, which decides among equals. */
+  #openAll(pieces: number[]): void {
+    for (let at = pieces.length - 1; at >= 0; at--) {
+      const other = Math.floor(this.#random() * (at + 1))
+      const index = pieces[other]!
+      pieces[other] = pieces[at]!
+      this.#orderOf(this.#priority[index]!).add(index)
+    }
+  }
+
+  #orderOf(priority: number): RarityOrder {
+    return (this.#orders[priority] ??= new RarityOrder(this.#position, this.#count))
   }
 
   #more(index: number): void {
     const count = this.#count[index]!++
-    while (this.#ends.length <= count + 1) this.#ends.push(this.left)
-    if (this.#position[index] !== NO_POSITION) this.#up(index, count)
+    if (this.#position[index] !== NO_POSITION) this.#orders[this.#priority[index]!]!.raise(index, count)
   }
 
   #fewer(index: number): void {
     const count = this.#count[index]!--
-    if (this.#position[index] !== NO_POSITION) this.#down(index, count)
-  }
-
-  /** Moves a piece that `count` peers have to the next number: swaps it with the last of them and moves the border. */
-  #up(index: number, count: number): void {
-    this.#swap(index, --this.#ends[count]!)
-  }
-
-  #down(index: number, count: number): void {
-    this.#swap(index, this.#ends[count - 1]!++)
-  }
-
-  #swap(index: number, to: number): void {
-    const from = this.#position[index]!
-    const other = this.#order[to]!
-    this.#order[from] = other
-    this.#position[other] = from
-    this.#order[to] = index
-    this.#position[index] = to
+    if (this.#position[index] !== NO_POSITION) this.#orders[this.#priority[index]!]!.lower(index, count)
   }
 }

@@ -46,7 +46,9 @@ export class PieceChooser {
     const { bits, peerPieces, peerChoking } = fetcher
     const follows = peerChoking || !picker.inOrder
     const named = follows
-      ? peerPieces.preferredPieces(peerChoking).find(index => picker.isOpen(index))
+      ? peerPieces
+          .preferredPieces(peerChoking)
+          .find(index => picker.isOpen(index) && (peerChoking || picker.isUrgent(index)))
       : undefined
     if (named !== undefined || peerChoking) return named ?? -1
     const isRefused = peerPieces.isUnrestricted(peerChoking)

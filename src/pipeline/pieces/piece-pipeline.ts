@@ -16,7 +16,7 @@ import type { Reputation } from '../swarm/reputation.ts'
 import { Contributions } from './contributions.ts'
 import { Cursors } from './cursors.ts'
 import { PeerTrust } from './peer-trust.ts'
-import { Picker } from './picker.ts'
+import { Picker, type PiecePriority } from './picker.ts'
 import { PieceBuffers } from './piece-buffers.ts'
 import { Scheduler } from './scheduler.ts'
 
@@ -27,6 +27,8 @@ export interface PiecePipelineOptions {
   /** Bytes for everything in flight. */
   readonly memory: number
   readonly wanted: Bitfield
+  /** Returns the priority of a wanted piece. @default normal */
+  readonly priority?: ((index: number) => PiecePriority) | undefined
   /** The pieces that are verified and stored; with a window, that were verified once. */
   readonly verified: Bitfield
   readonly random: () => number
@@ -100,6 +102,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.#picker = new Picker({
       ...{ pieceCount, random, sequential, onDemand },
       wanted: index => wanted.has(index),
+      priority: options.priority,
       cursors: this.cursors,
     })
     this.#buffers = new PieceBuffers({
@@ -162,6 +165,20 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     const { metainfo, onDemand, storage } = this.#options
     if (onDemand || storage.window) return admitted
     return Math.min(admitted, Math.max(2, Math.ceil(READ_AHEAD_BYTES / metainfo.pieceLength)))
+  }
+
+  /** Changes which pieces are wanted, and their priorities. Requests for others are cancelled. */
+  setPriorities(priorityOf: (index: number) => PiecePriority | 0): void {
+    // a piece that is being stored stays wanted until then
+    const stored = new Set([...this.scheduler.completePieces()])
+    this.#picker.setPriorities(index => priorityOf(index) || (stored.has(index) ? 1 : 0))
+    this.scheduler.dropUnwanted()
+  }
+
+  /** Changes the order: the lowest piece first, or the rarest. */
+  set sequential(sequential: boolean) {
+    this.#picker.sequential = sequential
+    this.scheduler.fill()
   }
 
   /** Notes a piece that is already stored. */

@@ -22,9 +22,10 @@ import { ResumeSaver } from '../resume/resume-saver.ts'
 import type { Reputation } from '../swarm/reputation.ts'
 import type { ContentOptions } from './content-options.ts'
 import type { Contribution, Contributions } from './contributions.ts'
+import type { PiecePriority } from './picker.ts'
 import type { PiecePipeline } from './piece-pipeline.ts'
 import { PieceTransfer } from './piece-transfer.ts'
-import { missingBytes, WantedPieces, wantedPieces } from './wanted.ts'
+import { missingBytes, piecePriorities, selectedFiles, WantedPieces, wantedPieces } from './wanted.ts'
 
 export interface PiecesOptions {
   readonly metainfo: Metainfo
@@ -71,8 +72,10 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   complete = false
   #isChecked = false
   readonly #options: PiecesOptions
-  /** False for a seed, which leaves its files as they are. */
-  readonly #writes: boolean
+  /** The selected files, by index. */
+  #selected: ReadonlySet<number>
+  /** The priority of each piece; 0 for one that is not wanted. Undefined while `content.wanted` says which are. */
+  #priorities: Uint8Array | undefined
   readonly #recheck: Recheck
   readonly #completion: Completion
   readonly #resumeSaver: ResumeSaver
@@ -84,6 +87,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   #isPaused = false
   /** Pieces of the resume record that are hashed when a peer or a reader comes. */
   #sample: readonly number[] = []
+  #sequential: boolean
 
   constructor(options: PiecesOptions) {
     super()
@@ -92,11 +96,13 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     const warning = (error: TsdlError) => this.emit('warning', error)
     const failed = (error: Error) => this.emit('failed', error)
     this.#options = options
+    this.#sequential = content.sequential ?? false
     this.metainfo = metainfo
     this.verified = new Bitfield(metainfo.pieceCount)
     this.#layout = new Layout(metainfo)
+    this.#priorities = content.wanted ? undefined : piecePriorities(metainfo, content)
     this.wanted = new WantedPieces(content.wanted ?? wantedPieces(metainfo, select), this.#layout)
-    this.#writes = !select || metainfo.files.some((_, index) => select(index))
+    this.#selected = selectedFiles(metainfo, select)
     this.#recheck = new Recheck({
       ...{ metainfo, layout: this.#layout, storage, signal, verified: this.verified },
     })
@@ -105,7 +111,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#recheck.on('warning', warning)
     this.#recheck.on('failed', failed)
     this.#completion = new Completion({
-      ...{ storage, recheck: this.#recheck, writes: this.#writes },
+      ...{ storage, recheck: this.#recheck, writes: () => this.#writes },
       finished: () => this.finished,
     })
     this.#resumeSaver = new ResumeSaver({
@@ -115,6 +121,11 @@ export class Pieces extends EventEmitter<PiecesEvents> {
       failed: warning,
     })
     if (this.windowed) this.#begin()
+  }
+
+  /** False for a seed, which leaves its files as they are. */
+  get #writes(): boolean {
+    return this.#selected.size > 0
   }
 
   /** True if verified pieces go to readers through a window, which paces the download. */
@@ -243,6 +254,26 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#isChecked = true
   }
 
+  /** Changes the order: the lowest piece first, or the rarest. */
+  set sequential(sequential: boolean) {
+    this.#sequential = sequential
+    if (this.#transfer) this.#transfer.pipeline.sequential = sequential
+  }
+
+  /** Takes the selection and the priorities from the options again, as these may say something else now. */
+  reselect(): void {
+    const { metainfo } = this
+    const { content } = this.#options
+    const priorities = piecePriorities(metainfo, content)
+    const before = this.#selected
+    this.#priorities = priorities
+    this.#selected = selectedFiles(metainfo, content.select)
+    this.wanted.replace(wantedPieces(metainfo, content.select), this.verified)
+    this.complete = false
+    if (this.#isChecked) this.#recheck.checkEnds([...this.#selected].filter(index => !before.has(index)))
+    this.#transfer?.pipeline.setPriorities(index => priorities[index] as PiecePriority | 0)
+  }
+
   /** Completes the files, and checks each by its path. @returns false if pieces were lost meanwhile */
   async confirmAll(): Promise<boolean> {
     return this.#completion.run()
@@ -314,6 +345,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     const { metainfo, verified } = this
     const { clock, content, funnel, hashPool, random, reputation, superSeed } = this.#options
     const { storage } = content
+    const priorities = this.#priorities
     const failed = (error: Error) => this.emit('failed', error)
     const transfer = new PieceTransfer({
       ...{ metainfo, storage, random, verified, superSeed, failed, layout: this.#layout },
@@ -321,7 +353,9 @@ export class Pieces extends EventEmitter<PiecesEvents> {
       ...{ pieces: this, memory: this.#takeMemory(), funnel: funnel(), wanted: this.wanted.bits },
       ...{ clock, hashPool, bytesLeft: () => this.wanted.left },
       reads: new TrustedReads(this.#layout, storage, this.#recheck, clock),
-      ...pick(content, 'onDemand', 'sequential', 'sharedMemory'),
+      ...pick(content, 'onDemand', 'sharedMemory'),
+      sequential: this.#sequential,
+      ...(priorities ? { priority: (index: number) => priorities[index] as PiecePriority } : {}),
     })
     const { pipeline } = transfer
     pipeline.on('verified', index => this.#add(index))

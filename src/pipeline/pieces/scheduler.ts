@@ -75,6 +75,11 @@ export class Scheduler implements BlockSource {
     for (const { buffer, alone } of this.#active) if (!alone) yield buffer
   }
 
+  /** The active pieces that have arrived and are not stored yet. */
+  *completePieces(): Generator<number> {
+    for (const { buffer } of this.#active) if (buffer.complete) yield buffer.index
+  }
+
   /** True if pieces wait for room: the disk, or the reader, holds the download back. */
   get isFull(): boolean {
     return this.#admission.size > 0
@@ -182,6 +187,16 @@ export class Scheduler implements BlockSource {
       active.cancel()
     }
     this.fill()
+  }
+
+  /** Gives up the active pieces that the picker no longer wants. */
+  dropUnwanted(): void {
+    for (const active of [...this.#active]) {
+      if (active.buffer.closed || this.#picker.wants(active.buffer.index)) continue
+      this.#abandon(active)
+      active.cancel()
+    }
+    this.fill(true)
   }
 
   /**

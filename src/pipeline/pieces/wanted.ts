@@ -1,22 +1,34 @@
 import { Bitfield } from '../../codec/bitfield.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { ContentOptions } from './content-options.ts'
+import { NORMAL_PRIORITY } from './picker.ts'
 
 /** The wanted pieces of a torrent, and how many of their bytes are missing. */
 export class WantedPieces {
-  readonly bits: Bitfield
+  bits: Bitfield
   /** Bytes of wanted pieces. */
-  readonly total: number
+  total = 0
   /** Bytes of them that are still to come. */
-  left: number
+  left = 0
   readonly #layout: Layout
 
   constructor(bits: Bitfield, layout: Layout) {
     this.bits = bits
     this.#layout = layout
+    this.replace(bits)
+  }
+
+  /** Changes which pieces are wanted. @param verified the pieces that are there */
+  replace(bits: Bitfield, verified?: Bitfield): void {
+    this.bits = bits
     this.total = 0
-    for (const index of bits) this.total += layout.pieceSize(index)
-    this.left = this.total
+    this.left = 0
+    for (const index of bits) {
+      const size = this.#layout.pieceSize(index)
+      this.total += size
+      if (!verified?.has(index)) this.left += size
+    }
   }
 
   /** Notes that a piece is verified that was not. */
@@ -28,6 +40,31 @@ export class WantedPieces {
   addLost(index: number): void {
     if (this.bits.has(index)) this.left += this.#layout.pieceSize(index)
   }
+}
+
+/** Returns the highest priority of the selected files in each piece; 0 for a piece without any. Padding does not count. */
+export function piecePriorities(
+  metainfo: Metainfo,
+  { priority, select }: Pick<ContentOptions, 'priority' | 'select'>,
+): Uint8Array {
+  const layout = new Layout(metainfo)
+  const priorities = new Uint8Array(metainfo.pieceCount)
+  for (const [at, file] of metainfo.files.entries()) {
+    const pieces = (select?.(at) ?? true) && !(file.pad && select) ? layout.piecesOf(at) : undefined
+    if (!pieces) continue
+    const own = priority?.(at) ?? NORMAL_PRIORITY
+    for (let index = pieces.first; index <= pieces.last; index++)
+      priorities[index] = Math.max(priorities[index]!, own)
+  }
+  return priorities
+}
+
+/** Returns the indices of the selected files. */
+export function selectedFiles(
+  { files }: Metainfo,
+  select: (fileIndex: number) => boolean = () => true,
+): Set<number> {
+  return new Set([...files.keys()].filter(index => select(index)))
 }
 
 /** Returns the pieces with a byte of a selected file. Padding does not count. */

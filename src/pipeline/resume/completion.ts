@@ -5,8 +5,8 @@ import type { Recheck } from './recheck.ts'
 export interface CompletionOptions {
   readonly storage: Storage
   readonly recheck: Recheck
-  /** False for a torrent that only shares: its files stay as they are. */
-  readonly writes: boolean
+  /** Returns false for a torrent that only shares: its files stay as they are. */
+  readonly writes: () => boolean
   /** True while every wanted piece is verified. */
   readonly finished: () => boolean
 }
@@ -46,7 +46,7 @@ export class Completion {
   async #run(): Promise<boolean> {
     const { finished, recheck, storage, writes } = this.#options
     for (;;) {
-      if (writes) await storage.complete()
+      if (writes()) await storage.complete()
       const found = await recheck.checkAllFiles()
       if (!finished()) {
         if (++this.#losses > MAX_LOSSES) throw changed(recheck)

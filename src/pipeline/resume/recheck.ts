@@ -118,25 +118,41 @@ export class Recheck extends EventEmitter<RecheckEvents> {
     this.#doubtful.add(index)
   }
 
-  #begin(files: readonly number[]): void {
+  /**
+   * Begins to read again the first and the last piece of these files: they may be verified while the bytes of a file that was
+   * not selected are not stored.
+   */
+  checkEnds(files: readonly number[]): void {
+    const ends = files.flatMap(file => {
+      const { first, last } = this.#layout.piecesOf(file) ?? {}
+      return first === undefined ? [] : [first, last!]
+    })
+    const pieces = [...new Set(ends)].filter(index => this.#options.verified.has(index))
+    if (pieces.length > 0) this.#begin(files, pieces, false)
+  }
+
+  #begin(
+    files: readonly number[],
+    pieces = files.flatMap(file => this.#piecesOf(file)),
+    areChanged = true,
+  ): void {
     if (files.length === 0) return
-    for (const index of files.flatMap(file => this.#piecesOf(file)))
-      if (this.#options.verified.has(index)) this.#addDoubt(index)
+    for (const index of pieces) if (this.#options.verified.has(index)) this.#addDoubt(index)
     const { signal } = this.#options
     this.#last = this.#last
-      .then(() => this.#readAgain(files))
+      .then(() => this.#readAgain(files, areChanged))
       .catch(error => {
         if (!signal.aborted) this.emit('failed', error)
       })
   }
 
-  async #readAgain(files: readonly number[]): Promise<void> {
+  async #readAgain(files: readonly number[], areChanged: boolean): Promise<void> {
     const { metainfo, signal, storage } = this.#options
     const pieces = [...new Set(files.flatMap(file => this.#piecesOf(file)))].filter(index =>
       this.#doubtful?.has(index),
     )
     // first, so that changes during the read are noticed again
-    await storage.watch!.remember(files)
+    await storage.watch?.remember(files)
     const right = await check({ metainfo, pieces, signal, storage: { read: this.#readIfPossible } })
     for (const index of pieces) {
       this.#doubtful?.delete(index)
@@ -147,7 +163,7 @@ export class Recheck extends EventEmitter<RecheckEvents> {
       this.#options.verified.delete(index)
       this.emit('lost', index)
     }
-    for (const file of files) this.#warnOf(file, wrong)
+    if (areChanged) for (const file of files) this.#warnOf(file, wrong)
   }
 
   /** Reads the storage. A file that cannot be read counts as missing. */

@@ -46,6 +46,7 @@ const LOCAL_ADDRESS: Check = [
 const CONTENT_CHECKS: Record<keyof ContentOptions, Check> = {
   storage: [value => hasMethods(value, 'read', 'write', 'complete', 'close'), 'a Storage'],
   select: FUNCTION,
+  priority: FUNCTION,
   wanted: [value => value instanceof Bitfield, 'a Bitfield'],
   trusted: [value => value instanceof Bitfield, 'a Bitfield'],
   onDemand: BOOLEAN,

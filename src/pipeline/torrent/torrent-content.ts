@@ -99,6 +99,17 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     for (const peer of this.#network.activeSwarm?.connected ?? []) this.pieces.addPeer(peer)
   }
 
+  /** Takes the selection and the priorities from the options again, and downloads what is missing of it. */
+  reselect(): void {
+    const { pieces } = this
+    pieces.reselect()
+    if (!this.#isChecked) return
+    for (const peer of this.#network.swarm.connected) peer.requester.recountUseful()
+    if (pieces.finished) this.finish().catch(error => this.emit('failed', error))
+    else this.startWebSeeds()
+    this.emit('active')
+  }
+
   /** Asks the web seeds, which the torrent or the options name, for what is missing. */
   startWebSeeds(): void {
     if (this.webSeeds) return

@@ -104,6 +104,12 @@ export class Interest {
     this.update()
   }
 
+  /** We want other pieces from now on. */
+  recountUseful(): void {
+    this.peerPieces.recountUseful()
+    this.update()
+  }
+
   /** Tells the peer if our interest has changed. */
   update(): void {
     if (!this.#paused) this.#show(this.peerPieces.usefulCount > 0)

@@ -71,6 +71,12 @@ export class PeerPieces {
     for (const index of bits) if (this.#wants(index)) this.usefulCount++
   }
 
+  /** Counts again which of its pieces we want. */
+  recountUseful(): void {
+    this.set(this.bits)
+    this.version++
+  }
+
   /** Adds a piece that the peer has. @returns true if it is new */
   add(index: number): boolean {
     if (!this.bits.add(index)) return false

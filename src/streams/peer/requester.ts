@@ -173,6 +173,12 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     this.fill() // we may not have been interested until now, and the peer takes requests
   }
 
+  /** We want other pieces from now on. */
+  recountUseful(): void {
+    this.#interest.recountUseful()
+    this.fill()
+  }
+
   /** Returns the requests of a slow peer to the source, and repeats dropped ones. Called several times a second. */
   tick(now: number, timeout: number): void {
     if (this.peerPieces.expireRefusals(now)) this.fill()

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { Cursors } from '../../../src/pipeline/pieces/cursors.ts'
-import { Picker } from '../../../src/pipeline/pieces/picker.ts'
+import { Picker, type PiecePriority } from '../../../src/pipeline/pieces/picker.ts'
 import { generator } from '../../helpers/feed.ts'
 import { growth, PROPORTIONAL } from '../../helpers/growth.ts'
 
@@ -14,17 +14,30 @@ function bitsOf(size: number, has: Iterable<number> | ((index: number) => boolea
   return bits
 }
 
+type PiecePriorities = (PiecePriority | 0)[]
+
 /** The picker again, slow and obvious. */
 class Model {
   readonly peers = new Map<number, Bitfield>()
   readonly begun = new Set<number>()
   readonly done = new Set<number>()
-  readonly wanted: (index: number) => boolean
+  /** The priority of each piece; 0 for one that is not wanted. */
+  readonly priorities: PiecePriorities
   readonly size: number
 
   constructor(size: number, wanted: (index: number) => boolean) {
     this.size = size
-    this.wanted = wanted
+    this.priorities = Array.from({ length: size }, (_, index) => (wanted(index) ? 2 : 0))
+  }
+
+  wanted(index: number): boolean {
+    return this.priorities[index]! > 0
+  }
+
+  /** Those of the highest priority among these. */
+  urgent(pieces: readonly number[]): number[] {
+    const highest = Math.max(...pieces.map(index => this.priorities[index]!))
+    return pieces.filter(index => this.priorities[index] === highest)
   }
 
   all(met: (index: number) => boolean): number[] {
@@ -42,13 +55,13 @@ class Model {
 
   /** All that would be right to pick. */
   rarest(bits: Bitfield): number[] {
-    const theirs = this.candidates.filter(index => bits.has(index))
+    const theirs = this.urgent(this.candidates.filter(index => bits.has(index)))
     const least = Math.min(...theirs.map(index => this.count(index)))
     return theirs.filter(index => this.count(index) === least)
   }
 
   inOrder(bits: Bitfield): number {
-    return this.candidates.find(index => bits.has(index)) ?? -1
+    return this.urgent(this.candidates.filter(index => bits.has(index)))[0] ?? -1
   }
 
   /** What readers at these places come to first, each no further than `ahead`; those that are equally near in any order. */
@@ -65,7 +78,7 @@ class Model {
 }
 
 type Step = readonly [
-  name: 'join' | 'leave' | 'gain' | 'lose' | 'rejoin' | 'begin' | 'again' | 'finish' | 'forget',
+  name: 'join' | 'leave' | 'gain' | 'lose' | 'rejoin' | 'begin' | 'again' | 'finish' | 'forget' | 'select',
   peer: number,
   index: number,
   chance: number,
@@ -89,6 +102,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
       'again',
       'finish',
       'forget',
+      'select',
     ),
     fc.nat(4),
     fc.nat(19),
@@ -130,6 +144,12 @@ function apply(picker: Picker, model: Model, [name, peer, at, chance]: Step): vo
     picker.markDone(index)
   } else if (name === 'forget' && model.done.delete(index)) {
     picker.markMissing(index)
+  } else if (name === 'select') {
+    for (let piece = 0; piece < model.size; piece++) {
+      if (random() < 0.5) model.priorities[piece] = Math.floor(random() * 4) as PiecePriority | 0
+      if (model.priorities[piece] === 0) model.begun.delete(piece) // the scheduler gives it up
+    }
+    picker.setPriorities(piece => model.priorities[piece]!)
   }
 }
 
