@@ -38,6 +38,8 @@ export interface PeerContext {
     readonly read: () => number
     /** Returns the maximum requests in flight to one peer that our memory allows. */
     readonly window: () => number
+    /** Returns the requests to send to a peer that answers slowly, before its first block. */
+    readonly firstWindow: () => number
     /** Returns the maximum blocks to read and send at once to one peer. */
     readonly run: () => number
     /** Memory for runs of blocks on their way to peers. */

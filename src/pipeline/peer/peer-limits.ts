@@ -15,6 +15,8 @@ export interface LimitsOptions {
   readonly down?: number | ByteLimit | undefined
   /** Returns the number of connections. */
   readonly peers: () => number
+  /** Returns true if a block was received from any peer. */
+  readonly hasReceived: () => boolean
 }
 
 const MiB = 1 << 20
@@ -24,6 +26,11 @@ const UPLOAD_BYTES = 16 * MiB
 /** Blocks that are read and sent at once with a rate limit, so that the rate is even. */
 const LIMITED_BLOCKS = 2
 const MIN_REQUESTS = 4
+/**
+ * First requests to the only peer, if it answers slowly and nothing was received: a piece of 256 KiB then comes at once from a
+ * peer that sends in bursts, as transmission does every half second. Otherwise fewer requests waste less.
+ */
+const FIRST_REQUESTS = 16
 const MAX_REQUESTS = 2048
 /** Buffers for runs of blocks that are kept for reuse. */
 const MAX_POOLED_GROUPS = 32
@@ -33,7 +40,14 @@ const MAX_POOLED_GROUPS = 32
  *
  * Inputs: the memory, the number of connections, the rate limits.
  */
-export function createPeerLimits({ clock, memory, up, down, peers }: LimitsOptions): PeerContext['limits'] {
+export function createPeerLimits({
+  clock,
+  memory,
+  up,
+  down,
+  peers,
+  hasReceived,
+}: LimitsOptions): PeerContext['limits'] {
   const share = (bytes: number) => Math.floor(bytes / Math.max(1, peers()))
   // with a rate limit reads are small, so that the rate is even
   const largest = () =>
@@ -41,6 +55,7 @@ export function createPeerLimits({ clock, memory, up, down, peers }: LimitsOptio
   return {
     read: () => clamp(share(READ_BYTES), Math.min(largest(), 65536), largest()),
     window: () => clamp(share(memory() / 2 / BLOCK_LENGTH), MIN_REQUESTS, MAX_REQUESTS),
+    firstWindow: () => (peers() > 1 || hasReceived() || down ? MIN_REQUESTS : FIRST_REQUESTS),
     run: () =>
       clamp(share(UPLOAD_BYTES / 2 / BLOCK_LENGTH), 1, isLimited(up) ? LIMITED_BLOCKS : MAX_GROUP_BLOCKS),
     pool: new PiecePool(MAX_GROUP_BYTES, MAX_POOLED_GROUPS),

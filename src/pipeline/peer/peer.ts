@@ -39,6 +39,8 @@ export interface PeerEvents {
 
 /** Milliseconds within which a peer must answer before its requests go to others. */
 const REQUEST_TIMEOUT_MS = 10_000
+/** A peer counts as slow to answer if its extended handshake comes this many milliseconds after it was dialled. */
+const SLOW_HANDSHAKE_MS = 250
 /** Requests that a peer queues unless its extended handshake says how many. */
 const DEFAULT_REQQ = 250
 
@@ -124,6 +126,9 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.#extensions.on('metadata', message => this.emit('metadata', message))
     this.#extensions.on('handshake', handshake => {
       if (handshake.client) this.client = handshake.client
+      const { clock, limits } = this.#context
+      if (!this.incoming && clock.now() - this.#timeLimits.startedAt >= SLOW_HANDSHAKE_MS)
+        this.window.startWith(limits.firstWindow())
       this.emit('extended', handshake)
     })
   }

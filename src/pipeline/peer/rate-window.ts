@@ -71,6 +71,11 @@ export class RateWindow implements RequestWindow {
     return Math.max(1, Math.min(this.#size, this.#accepted, this.#limit()))
   }
 
+  /** Raises the size before the first block. Has no effect after it. */
+  startWith(requests: number): void {
+    if (this.meanWaitMs === undefined) this.#size = Math.max(this.#size, requests)
+  }
+
   onBlock(bytes: number, waited: number, now: number): void {
     this.meanWaitMs =
       this.meanWaitMs === undefined ? waited : this.meanWaitMs + (waited - this.meanWaitMs) / 4

@@ -17,6 +17,8 @@ export interface ConnectionState {
 
 /** The time limits of one connection: a policy. All times are in milliseconds of one clock. */
 export class TimeLimits {
+  /** The time at which the connection was dialled or accepted. */
+  readonly startedAt: number
   /** True once any byte came. */
   hasReceived = false
   #receivedAt: number
@@ -25,7 +27,7 @@ export class TimeLimits {
 
   /** @param now the time at which the connection was dialled or accepted */
   constructor(now: number) {
-    this.#receivedAt = this.#queuedAt = this.#writtenAt = now
+    this.startedAt = this.#receivedAt = this.#queuedAt = this.#writtenAt = now
   }
 
   /** Bytes came from the peer. */

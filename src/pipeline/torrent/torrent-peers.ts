@@ -37,7 +37,7 @@ export class TorrentPeers {
   constructor(settings: TorrentPeersOptions) {
     const { clock = systemClock, random = Math.random, ...options } = settings.options
     this.reputation = new Reputation(() => clock.now())
-    this.context = createContext(settings, () => this.swarm.peers.size)
+    this.context = createContext(settings, () => this.swarm)
     this.swarm = new Swarm({
       context: this.context,
       maxPeers: options.maxPeers ?? DEFAULT_MAX_PEERS,
@@ -56,7 +56,7 @@ export class TorrentPeers {
   }
 }
 
-function createContext(settings: TorrentPeersOptions, peers: () => number): PeerContext {
+function createContext(settings: TorrentPeersOptions, swarm: () => Swarm): PeerContext {
   const { dht, funnel, infoHash, isPrivate, options, peerId, torrent } = settings
   const { clock = systemClock, encryption = 'prefer', listener, memory, memoryBudget } = options
   const bind = dialledFrom(options.bind)
@@ -70,7 +70,8 @@ function createContext(settings: TorrentPeersOptions, peers: () => number): Peer
     pex: () => options.pex !== false && !isPrivate(),
     limits: createPeerLimits({
       clock,
-      peers,
+      peers: () => swarm().peers.size,
+      hasReceived: () => swarm().downloaded > 0,
       memory: () => memoryBudget?.share ?? memory ?? DEFAULT_MEMORY_BYTES,
       ...pick(options, 'up', 'down'),
     }),

@@ -9,6 +9,7 @@ function limits(peers: number, options: Partial<LimitsOptions> = {}) {
     clock: new VirtualClock(),
     memory: () => 64 * MiB,
     peers: () => peers,
+    hasReceived: () => false,
     ...options,
   })
 }
@@ -38,6 +39,18 @@ t.test('the more peers, the fewer requests each may have in flight, within bound
   )
 })
 
+t.test(
+  'only a single peer gets sixteen first requests, while nothing was received and there is no rate limit',
+  async t => {
+    t.same(
+      [1, 2, 200].map(count => limits(count).firstWindow()),
+      [16, 4, 4],
+    )
+    t.equal(limits(1, { down: 100_000 }).firstWindow(), 4)
+    t.equal(limits(1, { hasReceived: () => true }).firstWindow(), 4)
+  },
+)
+
 t.test('all requests together fit half of the memory, if that is enough for the minimum', async t => {
   for (const peers of [8, 50, 200]) {
     t.ok(peers * limits(peers).window() * 16384 <= 32 * MiB, `${peers} peers`)
@@ -59,7 +72,7 @@ t.test('with a rate limit reads are small, and never empty', async t => {
 })
 
 t.test('each direction has its own limit, or none', async t => {
-  t.same(Object.keys(limits(1)).sort(), ['pool', 'read', 'run', 'window'])
+  t.same(Object.keys(limits(1)).sort(), ['firstWindow', 'pool', 'read', 'run', 'window'])
   const { up, down } = limits(1, { up: 1000, down: 2000 })
   t.ok(up && down && up !== down)
   t.equal(limits(1, { up: 1000 }).down, undefined)

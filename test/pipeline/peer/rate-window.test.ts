@@ -21,6 +21,18 @@ t.test('the window begins small and grows by one per block while the rate grows'
   }
 })
 
+t.test('the size can be raised before the first block, and not after it', async t => {
+  const window = new RateWindow(() => 1000)
+  window.startWith(16)
+  t.equal(window.size, 16)
+  window.onBlock(16384, 10, 0)
+  t.equal(window.size, 17)
+  window.startWith(100)
+  t.equal(window.size, 17)
+  window.onSnub()
+  t.equal(window.size, 4)
+})
+
 t.test('at a steady rate the window is the rate times the round trip, and a reserve', async t => {
   const window = new RateWindow(() => 100_000)
   feed(window, 1000, 100, 0, 5000)
