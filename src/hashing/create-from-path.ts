@@ -1,7 +1,6 @@
 import { basename, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { getSystemErrorMap } from 'node:util'
-import { bytesOfName } from '../codec/byte-names.ts'
 import { InputError } from '../errors.ts'
 import type { ContentPlan, PieceHashes } from '../metainfo/content-plan.ts'
 import { type Created, type CreateOptions, create, defaultPieceLength } from '../metainfo/create.ts'
@@ -69,7 +68,7 @@ async function findFiles(path: string, pool: HashPool) {
   const found = await pool.list(path)
   if (found.length === 0) throw new InputError('ERR_USAGE', `${path}: the directory contains no files`)
   return {
-    sources: found.map(({ names, size }) => sourceOf(names.map(bytesOfName), size)),
+    sources: found.map(({ names, size }) => sourceOf(names, size)),
     disk: found.map(({ names, size }) => ({ path: join(path, ...names), size })),
   }
 }
@@ -81,8 +80,12 @@ async function stat(path: string) {
 }
 
 /** A file that `hashFiles` reads. */
-function sourceOf(path: readonly Uint8Array[], length: number): SourceFile {
-  return { path, length, read: () => Readable.from([]) }
+function sourceOf(path: readonly string[], length: number): SourceFile {
+  return { path, length, read: readNothing }
+}
+
+function readNothing(): Readable {
+  return Readable.from([])
 }
 
 interface HashFilesContext {

@@ -98,8 +98,12 @@ export async function create(options: CreateOptions): Promise<Created> {
   const { format = 'v1' } = options
   check(options, format, length, pieceLength)
   const plan = planContent(options.files, format, pieceLength)
-  const infoOf = async (hashes: Buffer, rootOf: (file: PlannedFile) => Buffer) =>
-    encodeInfo(options, plan, await runInTurns(encodeContent(plan, options.name, rootOf)), hashes)
+  let content: Buffer | undefined
+  const infoOf = async (hashes: Buffer, rootOf: (file: PlannedFile) => Buffer) => {
+    // The list of files of v1 names no hashes, so it is the same in the draft.
+    if (format !== 'v1' || !content) content = await runInTurns(encodeContent(plan, options.name, rootOf))
+    return encodeInfo(options, plan, content, hashes)
+  }
   const draft = await infoOf(Buffer.alloc(format === 'v2' ? 0 : plan.pieceCount * 20), () => DRAFT_ROOT)
   const { warnings, hashes, nodes } = await checkAndHash(assemble(options, draft), options, plan, length)
   const roots =

@@ -1,6 +1,7 @@
 /** Encodes the files of a new torrent: `file tree` (BEP 52), and `files` or `length` (BEP 3). */
-import { type Encodable, encode } from '../codec/bencode.ts'
+import { encode } from '../codec/bencode.ts'
 import type { Steps } from '../codec/bencode-scan.ts'
+import { bytesOfName } from '../codec/byte-names.ts'
 import type { ContentPlan, PlannedFile } from './content-plan.ts'
 import { nameBytes } from './source-file.ts'
 
@@ -28,18 +29,26 @@ export function* encodeContent(
   return Buffer.concat(parts)
 }
 
+/** Writes text instead of encoding values, since there may be half a million files. Each byte is a character. */
 function* encodeList(files: readonly PlannedFile[]): Steps<Buffer> {
   const parts: Buffer[] = [Buffer.from('5:filesl')]
   for (let at = 0; at < files.length; at += FILES_PER_STEP) {
-    const some = files.slice(at, at + FILES_PER_STEP).flatMap(({ source, padding }): Encodable[] => {
-      const file = { length: source.length, path: [...source.path] }
-      if (padding === 0) return [file]
-      return [file, { attr: 'p', length: padding, path: ['.pad', String(padding)] }]
-    })
-    parts.push(encode(some).subarray(1, -1))
+    let text = ''
+    for (const { source, padding } of files.slice(at, at + FILES_PER_STEP)) {
+      text += `d6:lengthi${source.length}e4:pathl${source.path.map(encodeName).join('')}ee`
+      if (padding === 0) continue
+      text += `d4:attr1:p6:lengthi${padding}e4:pathl${['.pad', String(padding)].map(encodeName).join('')}ee`
+    }
+    parts.push(Buffer.from(text, 'latin1'))
     yield
   }
   return Buffer.concat([...parts, Buffer.from('e')])
+}
+
+function encodeName(name: string | Uint8Array): string {
+  const bytes = typeof name === 'string' ? bytesOfName(name) : name
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+  return `${text.length}:${text}`
 }
 
 const OPEN = Buffer.from('d')
