@@ -10,6 +10,9 @@ import { RecentChanges } from './transmission/recent-changes.ts'
 import type { FixedOptions } from './transmission/rpc-context.ts'
 import { TransmissionApi } from './transmission/transmission-api.ts'
 
+/** Milliseconds until the program ends at a client's request, so that the reply is sent. */
+const CLOSE_DELAY_MS = 100
+
 /** Options of `createRemoteControl`. */
 export interface RemoteControlOptions {
   readonly session: Session
@@ -37,7 +40,10 @@ export function createRemoteControl(options: RemoteControlOptions): HttpApi[] {
   const bodies = new Bodies()
   const context = {
     ...{ session, client, now },
-    program: { fixed, freeSpaceAt, shutDown, stateDirectory },
+    program: {
+      ...{ fixed, freeSpaceAt, stateDirectory },
+      shutDown: shutDown && (() => void clock.setTimeout(shutDown, CLOSE_DELAY_MS)),
+    },
     facts: new KnownFacts(),
     changes: new RecentChanges(session, clock),
     totalsBefore: session.totals,

@@ -125,6 +125,12 @@ const WALL_CLOCK = {
   'cli/create.ts': 'the date in a .torrent',
   'cli/json-reporter.ts': 'the time of an event',
   'pipeline/fetch-metadata.ts': 'the rhythm of reports',
+  'cli/daemon/daemon-reporter.ts': 'the time of an event',
+  'server/remote-control.ts': 'the date by default',
+  'session/hooks/session-hooks.ts': 'the date by default',
+  'session/session.ts': 'the date by default',
+  'session/session-options.ts': 'the documentation of that',
+  'storage/small-files.ts': 'how long the device takes to sync',
   'storage/file-watch.ts': 'how often files are looked at: after a gap, at once',
 }
 

@@ -668,6 +668,7 @@ t.test('with all readers in use and none may wait: 503; a reader that ends makes
   const closed = slow[2]!.closed()
   await server.close()
   await closed
+  await untilIdle(server)
   t.equal(server.readers, 0, 'and close ends what is still going on')
 })
 

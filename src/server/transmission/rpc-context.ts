@@ -7,7 +7,7 @@ import type { RecentChanges } from './recent-changes.ts'
 
 /** What a program that runs a session lets its clients do and know. */
 export interface ProgramControl {
-  /** Ends the program. */
+  /** Ends the program, after the reply was sent. */
   readonly shutDown?: (() => void) | undefined
   /** Returns the space at a path. Rejects if there is no such directory. */
   readonly freeSpaceAt: (path: string) => Promise<FreeSpace>

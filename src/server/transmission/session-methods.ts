@@ -8,9 +8,6 @@ import { RPC_CODES, RpcError } from './rpc-error.ts'
 import { changeableFields, fixedFields } from './session-fields.ts'
 import { sessionSet } from './session-set.ts'
 
-/** Milliseconds until the program ends after `session-close`, so that the reply is sent. */
-const CLOSE_DELAY_MS = 100
-
 /** The methods that are about the session. */
 export const SESSION_METHODS: Readonly<Record<string, Method>> = {
   session_set: sessionSet,
@@ -57,7 +54,7 @@ export const SESSION_METHODS: Readonly<Record<string, Method>> = {
     const { shutDown } = program
     if (!shutDown)
       throw new RpcError(RPC_CODES.failed, 'the program that runs the session does not end on request')
-    setTimeout(shutDown, CLOSE_DELAY_MS)
+    shutDown()
     return undefined
   },
 
