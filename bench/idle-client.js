@@ -44,7 +44,7 @@ const torrents = await Promise.all(
   metainfos.map(async metainfo => {
     const storage = new FileStorage(metainfo, { directory: dir })
     const resume = resumeAt(join(dir, 'records', `${metainfo.name}.resume`), metainfo, storage)
-    return client.add(metainfo, { storage, resume, share: true, select: () => false })
+    return client.add(metainfo, { storage, resume, share: true, deferSample: true, select: () => false })
   }),
 )
 await Promise.all(torrents.map(torrent => torrent.done))

@@ -1,6 +1,7 @@
 import type { PeerAddress } from '../codec/compact.ts'
 import type { DiscoveryError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { AnnouncePacer } from './announce-pacer.ts'
 import type { AnnounceEvent, AnnounceRequest } from './announce-request.ts'
 import type { Tracker } from './tracker.ts'
 import type { TrackerEntry } from './tracker-list.ts'
@@ -29,6 +30,8 @@ export interface AnnouncerOptions {
   readonly key: number
   /** Number of peers to ask for. @default 50 */
   readonly numwant?: number
+  /** Spreads the announces of several torrents over time. @default each is sent when it is due */
+  readonly pacer?: AnnouncePacer | undefined
   readonly clock: Clock
   /** Returns a number from 0 to below 1. */
   readonly random: () => number

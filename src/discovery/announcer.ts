@@ -41,8 +41,8 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   #running = false
   /** State of event=completed. `never`: the torrent was complete at the start, so it is not sent. */
   #completion: 'unknown' | 'never' | 'pending' | 'due' | 'sent' = 'unknown'
-  /** Aborts all announces of a run. */
-  #run = unboundedAbortController()
+  /** Aborts all announces of a run. Undefined while none is in progress, since thousands of torrents wait for their next one. */
+  #run: AbortController | undefined
   /** The round of announces in progress. */
   #round: Promise<void> | undefined
   /** The first answer in this round from a tracker that the round no longer waits for. */
@@ -78,7 +78,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   start(): void {
     if (this.#running) return
     this.#running = true
-    this.#run = unboundedAbortController()
+    this.#run = undefined
     if (this.#completion === 'unknown') {
       this.#completion = this.#options.stats().left === 0 ? 'never' : 'pending'
     }
@@ -122,8 +122,8 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     return this.#keep(Promise.all([this.#goodbye, leaving]))
   }
 
-  async #leave(run: AbortController, timeout: number): Promise<void> {
-    run.abort()
+  async #leave(run: AbortController | undefined, timeout: number): Promise<void> {
+    run?.abort()
     if (this.#run === run) this.#round = undefined
     const reached = this.#entries.filter(entry => entry.reached)
     for (const entry of this.#entries) entry.reached = entry.started = entry.asking = entry.paused = false
@@ -141,10 +141,18 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
   }
 
   #beginRound(): void {
-    const round = this.#announceRound(this.#run.signal).then(() => {
+    this.#run ??= unboundedAbortController()
+    const run = this.#run
+    const round = this.#announceRound(run.signal).then(() => {
       if (this.#round === round) this.#round = undefined
+      this.#endRun(run)
     })
     this.#round = round
+  }
+
+  #endRun(run: AbortController): void {
+    const isBusy = this.#round || this.#entries.some(({ asking }) => asking)
+    if (this.#run === run && !isBusy) this.#run = undefined
   }
 
   /** Asks the trackers that are due, one after another, until one answers. */
@@ -152,8 +160,10 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
     const { clock } = this.#options
     this.#nextRound.clear()
     this.#lateAnswer = undefined
-    // Awaits only a pending goodbye, so that the first announce is sent before `start` returns.
+    // Awaits only a pending goodbye and a turn, so that the first announce is sent before `start` returns.
     if (this.#goodbye) await this.#goodbye
+    const turn = this.#options.pacer?.takeTurn(signal)
+    if (turn) await turn
     for (const entry of this.#tiers.order()) {
       if (signal.aborted) return
       if (entry.asking || (entry.failures > 0 && entry.notBefore > clock.now())) continue
@@ -180,6 +190,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
       const answer = reply && { entry, reply }
       if (this.#round) this.#lateAnswer ??= answer
       else if (!this.#answered) this.#scheduleNext(answer)
+      if (this.#run) this.#endRun(this.#run)
     })
   }
 
@@ -210,7 +221,7 @@ export class Announcer extends EventEmitter<AnnouncerEvents> {
       paused = request.event === 'paused'
       entry.reached = true
       const more = (laterReply: AnnounceReply) => {
-        if (!signal.aborted) this.#emitPeers(entry, laterReply)
+        if (!signal.aborted && this.#running) this.#emitPeers(entry, laterReply)
       }
       reply = await entry.tracker.announce(request, { signal, more })
     } catch (error) {

@@ -65,6 +65,7 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
   readonly #joined = new Set<string>()
   #closed = false
   #timer: Timer | undefined
+  #timerDue = Number.POSITIVE_INFINITY
   /** Clock time before which no packet is sent. */
   #nextPacketAt = 0
   /** The packets received in the current flood window. */
@@ -95,13 +96,13 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
     const name = Buffer.from(infoHash).toString('hex')
     const due = port === undefined ? Number.POSITIVE_INFINITY : this.#clock.now()
     this.#torrents.set(name, { infoHash: name, port, due })
-    this.#schedule()
+    this.#scheduleAt(due)
   }
 
   /** Stops announcing a torrent. */
   remove(infoHash: Uint8Array): void {
     this.#torrents.delete(Buffer.from(infoHash).toString('hex'))
-    this.#schedule()
+    if (this.#torrents.size === 0) this.#schedule()
   }
 
   /** Closes the sockets. */
@@ -130,10 +131,20 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
   #schedule(): void {
     this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
-    const due = Math.min(...[...this.#torrents.values()].map(({ due }) => due))
+    this.#timerDue = Number.POSITIVE_INFINITY
+    let next = Number.POSITIVE_INFINITY
+    for (const { due } of this.#torrents.values()) next = Math.min(next, due)
+    this.#scheduleAt(next)
+  }
+
+  /** Announces at this time, or as soon after it as a packet may be sent, unless that happens sooner. */
+  #scheduleAt(due: number): void {
     if (this.#closed || this.#sockets.size === 0 || due === Number.POSITIVE_INFINITY) return
-    const at = Math.max(due, this.#nextPacketAt) - this.#clock.now()
-    this.#timer = this.#clock.setTimeout(() => this.#announce(), Math.max(0, at))
+    const at = Math.max(due, this.#nextPacketAt)
+    if (at >= this.#timerDue) return
+    this.#clock.clearTimeout(this.#timer)
+    this.#timerDue = at
+    this.#timer = this.#clock.setTimeout(() => this.#announce(), Math.max(0, at - this.#clock.now()))
   }
 
   /** Sends one packet with the torrents that have waited longest, all with the same port. */

@@ -6,6 +6,7 @@ import { DhtPeers } from '../dht/dht-peers.ts'
 import type { DiscoveryError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import { VERSION } from '../version.ts'
+import type { AnnouncePacer } from './announce-pacer.ts'
 import { Announcer } from './announcer.ts'
 import type { AnnouncerOptions, TrackerAnnounce } from './announcer-options.ts'
 import { forwardDistinctWarnings } from './distinct-warnings.ts'
@@ -42,6 +43,8 @@ export interface PeerSourcesOptions {
   readonly stats: AnnouncerOptions['stats']
   /** The key by which trackers recognize us (BEP 7): 32 bits. @default random */
   readonly key?: number
+  /** Spreads the announces of several torrents over time. @default each is sent when it is due */
+  readonly announcePacer?: AnnouncePacer | undefined
   readonly clock: Clock
   /** Returns a number from 0 to below 1. */
   readonly random: () => number
@@ -163,7 +166,7 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
   }
 
   #createAnnouncer(tiers: AnnouncerOptions['tiers']): Announcer {
-    const { allowLocal, clock, infoHash, peerId, port, random, stats } = this.#options
+    const { allowLocal, announcePacer: pacer, clock, infoHash, peerId, port, random, stats } = this.#options
     const trust = allowLocal ? 'all' : 'remote'
     const { key = randomBytes(4).readUInt32BE(0) } = this.#options
     const announcer = new Announcer({
@@ -172,6 +175,7 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
       peerId,
       port: port() ?? PLACEHOLDER_PORT,
       key,
+      pacer,
       clock,
       random,
       stats,

@@ -3,6 +3,7 @@ import { addAbortListener, EventEmitter } from 'node:events'
 import { join } from 'node:path'
 import { type ArgumentKind, checkOptions } from '../codec/check-arguments.ts'
 import { makePeerId } from '../codec/peer-id.ts'
+import { AnnouncePacer } from '../discovery/announce-pacer.ts'
 import { InputError, type TsdlError } from '../errors.ts'
 import { defaultHashThreads, HashPool } from '../hashing/hash-pool.ts'
 import { systemClock } from '../ports/clock.ts'
@@ -40,6 +41,7 @@ export interface AddOptions
     | 'bind'
     | 'clock'
     | 'connect'
+    | 'announcePacer'
     | 'connections'
     | 'dht'
     | 'encryption'
@@ -110,6 +112,7 @@ export class Client extends EventEmitter<ClientEvents> {
   readonly #torrents = new Map<string, Torrent>()
   /** All torrents share one timer. */
   readonly #clock: TimerQueue
+  readonly #announcePacer: AnnouncePacer
   readonly #connections: ConnectionLimit
   readonly #memory: MemoryBudget
   readonly #hashPool: HashPool | undefined
@@ -129,6 +132,7 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#options = options
     this.#clock = clock
     this.peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
+    this.#announcePacer = new AnnouncePacer(clock)
     this.#connections = new ConnectionLimit(maxPeers ?? DEFAULT_MAX_PEERS)
     this.#memory = new MemoryBudget(memory ?? DEFAULT_MEMORY_BYTES)
     const hashThreads = options.hashThreads ?? defaultHashThreads()
@@ -196,6 +200,7 @@ export class Client extends EventEmitter<ClientEvents> {
       ...this.#rates(options),
       peerId: this.peerId,
       trackerKey: this.#trackerKey,
+      announcePacer: this.#announcePacer,
       connections: this.#connections,
       memoryBudget: this.#memory,
       ...(this.#hashPool ? { hashPool: this.#hashPool } : {}),

@@ -55,6 +55,7 @@ const INVALID: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
   bind: [...NEVER, '', 'localhost', '1.2.3', 4],
   peerId: [...NEVER, '', '-TS0001-000000000000', Buffer.alloc(19), Buffer.alloc(21)],
   trackerKey: [...NOT_NUMBERS, 1.5, 2 ** 32],
+  announcePacer: NOT_OBJECTS,
   connections: NOT_OBJECTS,
   memoryBudget: NOT_OBJECTS,
   hashPool: [{}, 1],

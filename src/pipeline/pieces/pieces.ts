@@ -42,8 +42,8 @@ export interface PiecesOptions {
   readonly funnel: () => Funnel
   /** Threads that hash files in the initial check, and pieces of a fast download. */
   readonly hashPool?: HashPool | undefined
-  /** Aborted when the torrent ends. */
-  readonly signal: AbortSignal
+  /** Returns a signal that is aborted when the torrent ends. */
+  readonly signal: () => AbortSignal
 }
 
 export interface PiecesEvents {
@@ -230,7 +230,8 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   /** Locks the files, and finds existing pieces. */
   async check(): Promise<void> {
     const { metainfo } = this
-    const { content, hashPool, signal } = this.#options
+    const { content, hashPool } = this.#options
+    const signal = this.#options.signal()
     const { resume, storage, trusted } = content
     const unseen = this.#writes ? await storage.lock?.() : undefined
     if (unseen) this.emit('warning', unseen)

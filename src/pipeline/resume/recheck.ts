@@ -12,7 +12,8 @@ export interface RecheckOptions {
   readonly storage: Storage
   /** The pieces that are verified and stored. Pieces that turn out to be wrong are removed. */
   readonly verified: Bitfield
-  readonly signal: AbortSignal
+  /** Returns a signal that is aborted when the torrent ends. */
+  readonly signal: () => AbortSignal
 }
 
 export interface RecheckEvents {
@@ -100,7 +101,8 @@ export class Recheck extends EventEmitter<RecheckEvents> {
 
   /** Hashes a sample of verified pieces. If one of them is wrong, all pieces are read again. */
   checkSample(pieces: readonly number[]): void {
-    const { metainfo, signal } = this.#options
+    const { metainfo } = this.#options
+    const signal = this.#options.signal()
     const sampled = check({ metainfo, pieces, signal, storage: { read: this.#readIfPossible } })
       .then(right => {
         if (!pieces.every(index => right.has(index))) this.#begin([...this.#layout.files.keys()])
@@ -138,7 +140,7 @@ export class Recheck extends EventEmitter<RecheckEvents> {
   ): void {
     if (files.length === 0) return
     for (const index of pieces) if (this.#options.verified.has(index)) this.#addDoubt(index)
-    const { signal } = this.#options
+    const signal = this.#options.signal()
     this.#last = this.#last
       .then(() => this.#readAgain(files, areChanged))
       .catch(error => {
@@ -147,7 +149,8 @@ export class Recheck extends EventEmitter<RecheckEvents> {
   }
 
   async #readAgain(files: readonly number[], areChanged: boolean): Promise<void> {
-    const { metainfo, signal, storage } = this.#options
+    const { metainfo, storage } = this.#options
+    const signal = this.#options.signal()
     const pieces = [...new Set(files.flatMap(file => this.#piecesOf(file)))].filter(index =>
       this.#doubtful?.has(index),
     )

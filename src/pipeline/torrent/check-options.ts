@@ -86,6 +86,7 @@ const TORRENT_CHECKS: Record<keyof TorrentOptions, Check> = {
   bind: LOCAL_ADDRESS,
   peerId: PEER_ID,
   trackerKey: KEY,
+  announcePacer: [value => hasMethods(value, 'takeTurn'), 'an AnnouncePacer'],
   connections: [value => hasMethods(value, 'add', 'close', 'delete', 'hasRoom', 'open'), 'a ConnectionLimit'],
   memoryBudget: [value => hasMethods(value, 'add', 'delete'), 'a MemoryBudget'],
   hashPool: [value => hasMethods(value, 'hash', 'close'), 'a HashPool'],

@@ -42,7 +42,9 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
   webSeeds: WebSeeds | undefined
   readonly #options: TorrentOptions
   readonly #network: TorrentNetwork
-  readonly #aborted = new AbortController()
+  /** Undefined while nothing is read that `close` has to abort. */
+  #aborted: AbortController | undefined
+  #closeReason: Error | undefined
   #isChecked = false
   #isClosed = false
 
@@ -59,7 +61,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
       funnel: () => network.funnel,
       memory: options.memoryBudget ?? options.memory ?? DEFAULT_MEMORY_BYTES,
       reputation: () => network.reputation,
-      signal: this.#aborted.signal,
+      signal: () => this.#getSignal(),
     })
     network.on('connected', peer => this.pieces.addPeer(peer))
     forwardEvents(this.pieces, this, 'active', 'checked', 'warning', 'failed')
@@ -90,6 +92,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
   /** Locks the files, and finds existing pieces. */
   async check(): Promise<void> {
     await this.pieces.check()
+    this.#aborted = undefined
     this.#isChecked = true
   }
 
@@ -174,10 +177,18 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
    */
   close(reason: Error): Promise<void> {
     this.#isClosed = true
-    this.#aborted.abort(reason)
+    this.#closeReason = reason
+    this.#aborted?.abort(reason)
     this.webSeeds?.close()
     this.pieces.end(reason)
     return this.pieces.close()
+  }
+
+  /** Returns the signal that is aborted when the torrent closes. */
+  #getSignal(): AbortSignal {
+    this.#aborted ??= new AbortController()
+    if (this.#isClosed) this.#aborted.abort(this.#closeReason)
+    return this.#aborted.signal
   }
 
   /** Gives up what only peers, readers and downloads need, if there are none. @returns false if there are some */

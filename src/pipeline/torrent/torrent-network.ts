@@ -83,7 +83,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
       peers: [...('peers' in source ? source.peers : []), ...(options.peers ?? [])],
       ...('hashes' in source ? { private: source.private, ...pick(source, 'nodes') } : {}),
       ...pick({ key: options.trackerKey }, 'key'),
-      ...pick(options, 'allowLocal', 'dht', 'lsd'),
+      ...pick(options, 'allowLocal', 'announcePacer', 'dht', 'lsd'),
       port: () => options.listener?.port,
       stats: () => ({
         uploaded: this.uploaded,

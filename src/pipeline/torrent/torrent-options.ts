@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import type { PeerAddress } from '../../codec/compact.ts'
 import type { Encryption } from '../../codec/mse.ts'
+import type { AnnouncePacer } from '../../discovery/announce-pacer.ts'
 import type { SharedDht, SharedLsd } from '../../discovery/peer-sources.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { NameOptions } from '../../metainfo/name.ts'
@@ -79,6 +80,8 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   readonly peerId?: Uint8Array
   /** The 32 bits by which trackers recognise us when our address changes (BEP 7). @default random */
   readonly trackerKey?: number
+  /** Spreads the announces of several torrents over time. @default each is sent when it is due */
+  readonly announcePacer?: AnnouncePacer
   /** A limit of connections that several torrents share. @default none: only `maxPeers` applies */
   readonly connections?: ConnectionLimit
   /** A budget of memory that several torrents share, in place of `memory`. @default none */
