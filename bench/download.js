@@ -59,8 +59,8 @@ bar('CPU of tsdl / libtorrent', ratio(min('tsdl', 'cpu'), min('libtorrent', 'cpu
   strict: true,
 })
 bar('CPU of tsdl / aria2', ratio(min('tsdl', 'cpu'), min('aria2', 'cpu')), 1, { small, strict: true })
-bar('wall of tsdl / libtorrent', ratio(min('tsdl', 'wall'), min('libtorrent', 'wall')), 1.05, { small })
-bar('peak RSS of tsdl', rss && Math.max(...rss), 112, { small, unit: 'MiB' })
+bar('wall of tsdl / libtorrent', ratio(min('tsdl', 'wall'), min('libtorrent', 'wall')), 0.7, { small })
+bar('peak RSS of tsdl', rss && Math.max(...rss), 128, { small, unit: 'MiB' })
 bar('CPU of tsdl > file / tsdl', ratio(min('tsdl > file', 'cpu'), min('tsdl', 'cpu')), 1.15, { small })
 bar('wall of tsdl > file / tsdl', ratio(min('tsdl > file', 'wall'), min('tsdl', 'wall')), 1.15, { small })
 

@@ -63,6 +63,10 @@ const WINDOW_SHARE = 7 / 16
 const MIN_ADMITTED_PIECES = 4
 /** Bytes that must be left for a hash thread to start, which costs as much CPU time as to hash 60 MiB. */
 const MIN_THREADED_BYTES = 128 << 20
+/** The share of the main thread's time that hashing must take for a thread to hash. */
+const HIGH_HASH_SHARE = 0.2
+/** The same with two cores. The other one is busy with the network and the writes, and a thread takes a tenth more CPU time. */
+const HIGH_HASH_SHARE_TWO_CORES = 0.35
 /** Bytes ahead of readers of a disk that are downloaded before all others. */
 const READ_AHEAD_BYTES = 16 << 20
 
@@ -148,6 +152,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     const { bytesLeft, clock, hashPool, sharedMemory, storage } = options
     if (!hashPool || !(sharedMemory ?? storage.takesSharedMemory)) return undefined
     return {
+      highShare: hashPool.threads > 2 ? HIGH_HASH_SHARE : HIGH_HASH_SHARE_TWO_CORES,
       now: () => clock.now(),
       hashBytes: bytes =>
         hashPool.hashesBytes || bytesLeft() >= MIN_THREADED_BYTES ? hashPool.hashBytes(bytes) : undefined,

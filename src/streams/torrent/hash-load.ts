@@ -1,21 +1,25 @@
 /** Milliseconds over which the share of hashing is measured. */
 const SPAN_MS = 200
-/** The share of the time from which on hashing is too much for the main thread. */
-const HIGH_SHARE = 0.2
 
 /**
  * Says when hashing takes so much of the main thread that other threads should do it: a policy.
  *
- * Inputs: how long the main thread takes to hash, the bytes that arrive, and the time. A download is limited by the main
- * thread when hashing takes a third of its time, with SHA-NI, or half of it, without. A slower link does not need threads.
+ * Inputs: how long the main thread takes to hash, the bytes that arrive, the time, and the share that is too much. A
+ * download is limited by the main thread when hashing takes a third of its time, with SHA-NI, or 40 %, without.
  */
 export class HashLoad {
-  /** True while hashing takes, or would take, a fifth of the time of the main thread. */
+  /** True while hashing takes, or would take, so large a share of the time of the main thread. */
   isHigh = false
+  readonly #highShare: number
   /** What hashing costs on the main thread, milliseconds per byte. */
   #cost = 0
   #spanStart: number | undefined
   #spanBytes = 0
+
+  /** @param highShare the share of the time that is too much, from 0 to 1 */
+  constructor(highShare: number) {
+    this.#highShare = highShare
+  }
 
   /** Notes that the main thread hashed `bytes` bytes in `ms` milliseconds. */
   measure(bytes: number, ms: number): void {
@@ -30,7 +34,7 @@ export class HashLoad {
     this.#spanBytes += bytes
     const span = now - this.#spanStart
     if (span < SPAN_MS) return
-    this.isHigh = this.#spanBytes * this.#cost >= span * HIGH_SHARE
+    this.isHigh = this.#spanBytes * this.#cost >= span * this.#highShare
     this.#spanStart = now
     this.#spanBytes = 0
   }

@@ -9,6 +9,8 @@ import { HashLoad } from './hash-load.ts'
 
 /** Threads that hash pieces while the main thread has too much to hash. The memory of the pieces has to be shared. */
 export interface HashThreads {
+  /** The share of the time of the main thread, from 0 to 1, that is too much to hash there. */
+  readonly highShare: number
   /** Hashes bytes, which do not change until then. Returns undefined if the main thread should do it. */
   hashBytes(bytes: Uint8Array): Promise<Uint8Array> | undefined
   /** Milliseconds of a monotonic clock. */
@@ -54,7 +56,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   readonly #trees: PieceTrees | undefined
   readonly #corrupt: ((piece: PieceBuffer) => void) | undefined
   readonly #threads: HashThreads | undefined
-  readonly #load = new HashLoad()
+  readonly #load: HashLoad
   readonly #progress = new WeakMap<PieceBuffer, Progress>()
   /** Pieces at the threads. */
   #threaded = 0
@@ -71,6 +73,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     this.#corrupt = onCorrupt
     // The threads know SHA-1 only.
     this.#threads = this.#trees ? undefined : threads
+    this.#load = new HashLoad(threads?.highShare ?? 1)
   }
 
   override _transform({ piece }: Block, done: Done<PieceBuffer>): void {

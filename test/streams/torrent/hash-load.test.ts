@@ -15,7 +15,7 @@ t.test('the load is high when hashing would take a fifth of the time', async t =
     [410 * MiB, true],
     [900 * MiB, true],
   ] as const) {
-    const load = new HashLoad()
+    const load = new HashLoad(0.2)
     load.measure(MiB, 0.5)
     t.equal(load.isHigh, false)
     pass(load, perSecond, 0, 1000)
@@ -24,7 +24,7 @@ t.test('the load is high when hashing would take a fifth of the time', async t =
 })
 
 t.test('a burst does not count, and the load falls when the download slows down', async t => {
-  const load = new HashLoad()
+  const load = new HashLoad(0.2)
   load.measure(MiB, 0.5)
   for (let piece = 0; piece < 50; piece++) load.add(MiB, 0)
   t.equal(load.isHigh, false, 'there is no time in it')
@@ -35,7 +35,7 @@ t.test('a burst does not count, and the load falls when the download slows down'
 })
 
 t.test('one slow call counts little, as the process may have been stopped in it', async t => {
-  const load = new HashLoad()
+  const load = new HashLoad(0.2)
   load.measure(MiB, 0.5)
   load.measure(MiB, 5000)
   pass(load, 300 * MiB, 0, 1000)
@@ -43,7 +43,7 @@ t.test('one slow call counts little, as the process may have been stopped in it'
 })
 
 t.test('the load is never high if the cost is not known', async t => {
-  const load = new HashLoad()
+  const load = new HashLoad(0.2)
   pass(load, 900 * MiB, 0, 1000)
   t.equal(load.isHigh, false)
 })

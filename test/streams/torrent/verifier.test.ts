@@ -226,6 +226,7 @@ t.test('hashes equal those of node:crypto', async t => {
 
 /** Threads that hash when they are told to. Each reading of their clock is `step` milliseconds later than the last. */
 class ManualThreads implements HashThreads {
+  readonly highShare = 0.2
   step = 100
   isReady = true
   readonly jobs: {
