@@ -22,6 +22,31 @@ export function findToken({ token, tokenFile }: TokenOptions): string | undefine
   return check(readToken(tokenFile), `--token-file ${quote(tokenFile)}: `)
 }
 
+/** Options that name the user and the password of the HTTP server. */
+export interface PasswordOptions {
+  readonly user?: string
+  /** The password. */
+  readonly password?: string
+  /** A file with the password as its only line. */
+  readonly passwordFile?: string
+}
+
+/**
+ * Returns the password that HTTP requests must carry, or reads it from the file.
+ * @throws InputError ERR_USAGE if the file cannot be read or has no valid password
+ */
+export function findPassword({ password, passwordFile, user }: PasswordOptions): string | undefined {
+  const found =
+    password !== undefined || passwordFile === undefined
+      ? password
+      : check(readToken(passwordFile), `--password-file ${quote(passwordFile)}: `)
+  if (user === undefined || found !== undefined) return found
+  throw new InputError(
+    'ERR_USAGE',
+    '--user needs a password: --password-file, TSDL_DAEMON_PASSWORD or --password',
+  )
+}
+
 /**
  * Checks a token, and hides it from the list of processes.
  * @throws InputError ERR_USAGE if it is empty, too long or not one line
@@ -39,7 +64,9 @@ function hideToken(token: string): void {
   if (process.platform === 'win32') return
   const shown = process.argv.slice(2).map(argument => {
     if (argument === token) return '***'
-    return argument === `--token=${token}` ? '--token=***' : argument
+    return /^--(token|password)=/.test(argument) && argument.endsWith(`=${token}`)
+      ? argument.replace(/=.*/s, '=***')
+      : argument
   })
   process.title = ['tsdl', ...shown].join(' ')
 }

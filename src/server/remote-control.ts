@@ -6,6 +6,8 @@ import type { HttpApi } from './api/http-api.ts'
 import { Bodies } from './api/read-body.ts'
 import { StaticFiles } from './api/static-files.ts'
 import { KnownFacts } from './api/torrent-facts.ts'
+import { QbittorrentApi } from './qbittorrent/qbittorrent-api.ts'
+import { ReportsApi } from './reports/reports-api.ts'
 import { RecentChanges } from './transmission/recent-changes.ts'
 import type { FixedOptions } from './transmission/rpc-context.ts'
 import { TransmissionApi } from './transmission/transmission-api.ts'
@@ -38,17 +40,22 @@ export function createRemoteControl(options: RemoteControlOptions): HttpApi[] {
   const { client, clock = systemClock, fixed, now = Date.now, onWarning = () => {}, session } = options
   const { shutDown, stateDirectory, webDirectory } = options
   const bodies = new Bodies()
+  const facts = new KnownFacts()
   const context = {
     ...{ session, client, now },
     program: {
       ...{ fixed, freeSpaceAt, stateDirectory },
       shutDown: shutDown && (() => void clock.setTimeout(shutDown, CLOSE_DELAY_MS)),
     },
-    facts: new KnownFacts(),
+    facts,
     changes: new RecentChanges(session, clock),
     totalsBefore: session.totals,
     warn: onWarning,
   }
   const page = webDirectory === undefined ? undefined : new StaticFiles(webDirectory, readSmallFile)
-  return [new TransmissionApi(context, bodies, page)]
+  return [
+    new TransmissionApi(context, bodies, page),
+    new QbittorrentApi({ session, fixed, facts, warn: onWarning }, bodies),
+    new ReportsApi(session, clock, now),
+  ]
 }

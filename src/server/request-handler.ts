@@ -154,6 +154,7 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
     return {
       ...{ request, response, target, closed: connection.closed },
       isAuthorized: connection.authenticated,
+      acceptsLogin: (user, password) => this.#access.acceptsLogin(user, password),
       touch: () => connection.touch(),
       waitForRefusal: async () => {
         response.shouldKeepAlive = false

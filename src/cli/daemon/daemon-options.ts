@@ -9,15 +9,22 @@ import {
 import { pick } from '../../ports/pick.ts'
 import type { ExchangeOptions, PeerOptions } from '../client.ts'
 import type { HttpAddress } from '../http-address.ts'
-import type { TokenOptions } from '../token.ts'
+import type { PasswordOptions, TokenOptions } from '../token.ts'
 
 /** The options of `tsdl daemon`. */
-export interface DaemonOptions extends PeerOptions, ExchangeOptions, TokenOptions, NameOptions {
+export interface DaemonOptions
+  extends PeerOptions,
+    ExchangeOptions,
+    TokenOptions,
+    PasswordOptions,
+    NameOptions {
   readonly output?: string
   readonly state?: string
   readonly watch?: readonly string[]
   readonly root?: readonly string[]
   readonly http?: HttpAddress
+  /** A directory with a page for Transmission. */
+  readonly web?: string
   readonly hook?: readonly string[]
   readonly webhook?: readonly string[]
   readonly maxDownloads?: number

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import { messageOf } from '../../errors.ts'
 import {
+  type Client,
   CommandHook,
   DuplicateTorrentError,
   FileStateStore,
@@ -12,7 +13,7 @@ import {
   Webhook,
 } from '../../index.ts'
 import { pick } from '../../ports/pick.ts'
-import { HttpServer, SessionFiles } from '../../server/index.ts'
+import { createRemoteControl, HttpServer, SessionFiles } from '../../server/index.ts'
 import { createClient, torrentOptionsOf } from '../client.ts'
 import type { CommandContext } from '../command-definition.ts'
 import type { HttpAddress } from '../http-address.ts'
@@ -20,13 +21,15 @@ import { reportFailure } from '../reporter.ts'
 import { runUntilSignal } from '../run-until-signal.ts'
 import { openSource } from '../source.ts'
 import { sharedLocks, stateDirectory } from '../state.ts'
-import { findToken } from '../token.ts'
+import { findPassword, findToken } from '../token.ts'
 import { type DaemonOptions, newTorrentOptionsOf, settingsOf } from './daemon-options.ts'
 import { DaemonReporter } from './daemon-reporter.ts'
 import { inheritedSocket, notifyServiceManager } from './service-manager.ts'
 
 /** The default address: the port that remote controls of Transmission expect. */
 const DEFAULT_ADDRESS: HttpAddress = { host: '127.0.0.1', port: 9091 }
+/** Connections at most, as `Client` has them. */
+const DEFAULT_MAX_PEERS = 200
 /** Milliseconds to save and to close all torrents after a signal. */
 const CLOSE_TIMEOUT_MS = 60_000
 
@@ -89,7 +92,9 @@ async function runDaemon(
   for (const directory of watched) directory.on('warning', warn)
   parts.push(...watched)
   await addSources(session, sources, options)
-  const server = await openServer(session, options, environment)
+  const server = await openServer(session, client, options, environment, error =>
+    reporter.warning((error as TsdlError).code ?? 'ERR_FAULT', messageOf(error)),
+  )
   server.on('warning', error => reporter.warning('ERR_CONNECTION', messageOf(error)))
   parts.push(server)
   const reload = async () => {
@@ -126,21 +131,41 @@ async function addSources(
 /** Opens the server, on the socket of the service manager if there is one. */
 async function openServer(
   session: Session,
+  client: Client,
   options: DaemonOptions,
   environment: NodeJS.ProcessEnv,
+  onWarning: (error: unknown) => void,
 ): Promise<HttpServer> {
-  const { http = DEFAULT_ADDRESS, maxClients, maxClientsPerAddress, maxReaders } = options
+  const { http = DEFAULT_ADDRESS, maxClients, maxClientsPerAddress, maxReaders, user } = options
+  const { dht, encryption = 'prefer', lsd, maxPeers = DEFAULT_MAX_PEERS, pex, state } = options
+  const apis = createRemoteControl({
+    ...{ session, client, onWarning, fixed: { dht, encryption, lsd, maxPeers, pex } },
+    shutDown: () => process.kill(process.pid, 'SIGTERM'),
+    stateDirectory: resolve(state ?? join(stateDirectory(), 'daemon')),
+    webDirectory: options.web ?? environment.TRANSMISSION_WEB_HOME,
+  })
   const token = findToken(options)
   const fd = inheritedSocket(environment)
   const given = {
     fd,
+    user,
+    password: findPassword(options),
     token,
     maxReaders,
     maxConnections: maxClients,
     maxConnectionsPerAddress: maxClientsPerAddress,
   }
   return new HttpServer(new SessionFiles(session), {
-    ...http,
-    ...pick(given, 'fd', 'token', 'maxReaders', 'maxConnections', 'maxConnectionsPerAddress'),
+    ...{ ...http, apis },
+    ...pick(
+      given,
+      'fd',
+      'password',
+      'token',
+      'user',
+      'maxReaders',
+      'maxConnections',
+      'maxConnectionsPerAddress',
+    ),
   }).listen()
 }

@@ -1,6 +1,7 @@
 /** Options of `tsdl daemon`. */
 import { parseHttpAddress } from '../http-address.ts'
 import { parseDuration, parseWhole } from '../quantities.ts'
+import { parseToken } from '../token.ts'
 import { inGroup } from './definition.ts'
 import { FETCH_OPTIONS, SHARE_OPTIONS } from './exchange-options.ts'
 import { parseText } from './parse-values.ts'
@@ -49,6 +50,25 @@ const QUEUE = inGroup('Queue:', [
   },
 ])
 
+const ACCESS = inGroup('Server:', [
+  {
+    ...{ name: 'user', value: '<name>', type: 'text', own: true, parse: parseText },
+    help: 'the user name of every HTTP request, in place of a token or beside it',
+  },
+  {
+    ...{ name: 'password', value: '<password>', type: 'text', own: true, secret: true, parse: parseToken },
+    ...{ help: 'its password', conflicts: ['password-file'] },
+  },
+  {
+    ...{ name: 'password-file', value: '<file>', type: 'text', own: true, parse: parseText },
+    ...{ help: 'read the password from this file', conflicts: ['password'] },
+  },
+  {
+    ...{ name: 'web', value: '<dir>', type: 'text', own: true, parse: parseText },
+    ...{ help: 'serve this page for Transmission at /transmission/web/', default: '$TRANSMISSION_WEB_HOME' },
+  },
+])
+
 const HOOKS = inGroup('Hooks:', [
   {
     ...{ name: 'hook', value: '<program>', type: 'text', list: true, own: true, parse: parseText },
@@ -65,5 +85,6 @@ export const DAEMON_OPTIONS = [
   ...DAEMON,
   ...QUEUE,
   ...HOOKS,
+  ...ACCESS,
   ...[...SERVER_OPTIONS, ...SHARE_OPTIONS, ...FETCH_OPTIONS].filter(({ name }) => !NOT_SHARED.has(name)),
 ]

@@ -8,6 +8,8 @@ export interface ApiExchange {
   readonly target: Target
   /** True if the request carries the token or the password, or if none is needed. */
   readonly isAuthorized: boolean
+  /** True if a user name and a password are valid. */
+  acceptsLogin(user: string, password: string): boolean
   /** Resolves after the delay that limits guesses of a password. */
   waitForRefusal(): Promise<void>
   /** Notes that the client sent or took bytes. */

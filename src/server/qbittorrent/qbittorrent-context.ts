@@ -1,0 +1,48 @@
+import type { Session } from '../../session/session.ts'
+import type { SessionTorrent } from '../../session/session-torrent.ts'
+import type { KnownFacts } from '../api/torrent-facts.ts'
+import type { FixedOptions } from '../transmission/rpc-context.ts'
+import type { Form } from './form.ts'
+import { RequestError } from './request-error.ts'
+
+/** What the actions work on. */
+export interface QbittorrentContext {
+  readonly session: Session
+  readonly facts: KnownFacts
+  readonly fixed: FixedOptions
+  /** Reports a failure of work that goes on after the answer. */
+  readonly warn: (error: unknown) => void
+}
+
+/** An answer: JSON, a text, or an array that is made while it is sent. */
+export type Answer =
+  | { readonly json: unknown }
+  | { readonly text: string }
+  | { readonly items: AsyncIterable<string> }
+
+/** Does what a path stands for. Rejects with a RequestError or an error of the session. */
+export type Action = (form: Form, context: QbittorrentContext) => Promise<Answer> | Answer
+
+/** The answer of an action without a result. */
+export const OK: Answer = { text: 'Ok.' }
+
+/** Returns a field. @throws RequestError if it is missing */
+export function required({ fields }: Form, name: string): string {
+  const value = fields.get(name)
+  if (value === undefined) throw new RequestError(400, `${name}: missing`)
+  return value
+}
+
+/** Returns the torrents that `hashes` names: hashes with `|` between them, or `all`. */
+export function selectByHashes(form: Form, { session }: QbittorrentContext): readonly SessionTorrent[] {
+  const text = required(form, 'hashes')
+  if (text === 'all') return session.torrents
+  return text.split('|').flatMap(hash => session.get(hash.trim()) ?? [])
+}
+
+/** Returns the torrent that `hash` names. @throws RequestError 404 */
+export function selectByHash(form: Form, { session }: QbittorrentContext): SessionTorrent {
+  const torrent = session.get(required(form, 'hash'))
+  if (!torrent) throw new RequestError(404, 'no such torrent')
+  return torrent
+}

@@ -1,0 +1,135 @@
+import t, { type Test } from 'tap'
+import { torrentOf } from '../../../src/metainfo/torrent.ts'
+import { openRemote, type RemoteOptions } from '../../helpers/remote.ts'
+import { shareAll, smallTorrent, until } from '../../helpers/session.ts'
+
+async function openApi(t: Test, options: RemoteOptions = {}) {
+  const remote = await openRemote(t, options)
+  const send = (path: string, init: RequestInit = {}) => fetch(`${remote.base}/api/v2/${path}`, init)
+  const get = async (path: string) => {
+    const response = await send(path)
+    t.equal(response.status, 200, path)
+    return response.headers.get('content-type')!.includes('json') ? response.json() : response.text()
+  }
+  const post = async (path: string, fields: Record<string, string>) => {
+    const response = await send(path, { method: 'POST', body: new URLSearchParams(fields) })
+    return { status: response.status, text: await response.text() }
+  }
+  return { ...remote, send, get, post }
+}
+
+function torrentForm(
+  { metainfo }: ReturnType<typeof smallTorrent>,
+  fields: Record<string, string> = {},
+): FormData {
+  const form = new FormData()
+  form.set('torrents', new Blob([new Uint8Array(torrentOf(metainfo))]), 'x.torrent')
+  for (const [name, value] of Object.entries(fields)) form.set(name, value)
+  return form
+}
+
+t.test('a torrent is added as a file, with a category, limits and tags, and removed', async t => {
+  const { get, post, send, session } = await openApi(t)
+  const made = smallTorrent('a')
+  const hash = made.metainfo.infoHash.toString('hex')
+  t.match(await post('torrents/createCategory', { category: 'tv', savePath: '/tv' }), { status: 200 })
+  t.strictSame(await get('torrents/categories'), { tv: { name: 'tv', savePath: '/tv' } })
+  const fields = { category: 'tv', paused: 'true', ratioLimit: '1.5', seedingTimeLimit: '60', tags: 'x, y' }
+  const added = await send('torrents/add', { method: 'POST', body: torrentForm(made, fields) })
+  t.equal(await added.text(), 'Ok.')
+  t.match(await get('torrents/info?category=tv'), [
+    {
+      ...{ hash, name: 'a', category: 'tv', save_path: '/tv', content_path: '/tv/a', state: 'pausedDL' },
+      ...{
+        ratio_limit: 1.5,
+        seeding_time_limit: 60,
+        inactive_seeding_time_limit: -2,
+        size: 100_000,
+        progress: 0,
+      },
+      ...{ tags: 'x, y', eta: 8_640_000 },
+    },
+  ])
+  t.strictSame(await get('torrents/info?category=other'), [])
+  t.match(await get(`torrents/files?hash=${hash}`), [{ name: 'a', size: 100_000, priority: 1, index: 0 }])
+  t.match(await get(`torrents/properties?hash=${hash}`), {
+    piece_size: 16_384,
+    save_path: '/tv',
+    total_size: 100_000,
+  })
+  t.equal(await (await send('torrents/add', { method: 'POST', body: torrentForm(made) })).text(), 'Fails.')
+  await post('torrents/setShareLimits', { hashes: hash, ratioLimit: '-1', seedingTimeLimit: '-2' })
+  t.match(session.torrents[0]!.record, { seedRatio: { mode: 'none' }, seedTime: { mode: 'session' } })
+  t.match(await post('torrents/setCategory', { hashes: hash, category: 'unknown' }), { status: 409 })
+  t.match(await post('torrents/setCategory', { hashes: hash, category: '' }), { status: 200 })
+  t.match(await post('torrents/addTags', { hashes: hash, tags: 'z' }), { status: 200 })
+  t.strictSame(await get('torrents/tags'), ['x', 'y', 'z'])
+  t.match(await post('torrents/setForceStart', { hashes: hash, value: 'true' }), { status: 200 })
+  t.equal(session.torrents[0]!.intent, 'forced')
+  t.match(await post('torrents/topPrio', { hashes: hash }), { status: 200 })
+  t.match(await post('torrents/delete', { hashes: hash, deleteFiles: 'false' }), { status: 200 })
+  t.strictSame(await get('torrents/info'), [])
+})
+
+t.test('a magnet link downloads and shares, until a rule ends it', async t => {
+  const { get, post, session } = await openApi(t)
+  const made = smallTorrent('a')
+  const { port } = await shareAll(t, [made])
+  const hash = made.metainfo.infoHash.toString('hex')
+  await post('torrents/add', {
+    urls: `magnet:?xt=urn:btih:${hash}&x.pe=127.0.0.1:${port}\n`,
+    category: 'new',
+  })
+  await until(session, () => session.torrents[0]!.status === 'seeding')
+  t.match(await get('torrents/info'), [
+    { progress: 1, amount_left: 0, state: /UP$|uploading/, save_path: '/home/new' },
+  ])
+  await post('torrents/setShareLimits', { hashes: hash, ratioLimit: '0' })
+  session.torrents[0]!.measure()
+  await until(session, () => session.torrents[0]!.record.isFinished)
+  t.match(await get('torrents/info'), [{ state: 'pausedUP', progress: 1 }])
+})
+
+t.test('access: a login with a cookie, a token, and no page of another site', async t => {
+  const { post, send } = await openApi(t, { server: { user: 'me', password: 'secret', token: 'key' } })
+  t.equal((await send('app/webapiVersion')).status, 403)
+  t.equal((await send('torrents/info')).status, 403)
+  t.equal((await post('auth/login', { username: 'me', password: 'wrong' })).text, 'Fails.')
+  const login = await send('auth/login', {
+    method: 'POST',
+    body: new URLSearchParams({ username: 'me', password: 'secret' }),
+  })
+  t.equal(await login.text(), 'Ok.')
+  const cookie = login.headers.get('set-cookie')!.split(';')[0]!
+  t.match(cookie, /^SID=/)
+  t.equal((await send('torrents/info', { headers: { cookie } })).status, 200)
+  t.equal((await send('torrents/info', { headers: { cookie: 'SID=x' } })).status, 403)
+  t.equal((await send('torrents/info', { headers: { authorization: 'Bearer key' } })).status, 200)
+  for (const headers of [{ origin: 'http://evil.example' }, { referer: 'http://evil.example/x' }])
+    t.equal((await send('torrents/info', { headers: { cookie, ...headers } })).status, 403)
+})
+
+t.test('invalid requests get a status, and the service goes on', async t => {
+  const { base, get, post, send, warnings } = await openApi(t, { session: { roots: ['/home'] } })
+  const rows: [string, Record<string, string>, number][] = [
+    ['nonsense', {}, 404],
+    ['__proto__', {}, 404],
+    ['torrents/delete', {}, 400],
+    ['torrents/add', {}, 400],
+    ['torrents/setShareLimits', { hashes: 'all' }, 200],
+    ['torrents/createCategory', { category: 'x', savePath: '/etc' }, 400],
+    ['torrents/createCategory', { category: '../x' }, 409],
+    ['torrents/editCategory', { category: 'none' }, 409],
+    ['torrents/setCategory', { category: 'none', hashes: 'all' }, 409],
+    ['torrents/add', { urls: `magnet:?xt=urn:btih:${'f'.repeat(40)}`, ratioLimit: 'x' }, 400],
+  ]
+  for (const [path, fields, status] of rows) t.equal((await post(path, fields)).status, status, path)
+  t.equal((await post('torrents/add', { urls: '/etc/passwd' })).text, 'Fails.')
+  t.equal((await send('torrents/delete')).status, 405)
+  t.equal((await send('torrents/files?hash=x')).status, 404)
+  const headers = { 'content-type': 'multipart/form-data; boundary=x' }
+  t.equal((await send('torrents/add', { method: 'POST', body: 'nonsense', headers })).status, 400)
+  t.equal((await fetch(`${base}/api/v3/x`)).status, 404)
+  t.strictSame(await get('torrents/info'), [])
+  t.strictSame(warnings, [])
+})
