@@ -3,7 +3,7 @@ import type { SessionTorrent } from '../../session/session-torrent.ts'
 import { type Action, type QbittorrentContext, selectByHash } from './qbittorrent-context.ts'
 import { describeProperties, describeTorrent } from './torrent-info.ts'
 
-/** The version of the API, and of the program whose behaviour ours corresponds to. */
+/** The version of the API, and of the program that has the same behaviour. */
 const API_VERSION = '2.8.19'
 const APP_VERSION = 'v4.5.5'
 const MINUTE_MS = 60_000

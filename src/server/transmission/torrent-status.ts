@@ -30,6 +30,7 @@ export function statusNumberOf(torrent: SessionTorrent): number {
 
 /** Returns the seconds until a torrent is complete, or a number below 0. */
 export function etaOf({ progress: { eta }, torrent }: TorrentView): number {
+  if (torrent.status === 'metadata') return ETA_UNKNOWN
   if (torrent.status !== 'downloading') return ETA_NOT_AVAILABLE
   return eta === null ? ETA_UNKNOWN : Math.round(eta)
 }
