@@ -2,15 +2,12 @@ import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
 import { formatAddress } from '../../codec/compact.ts'
 import { InputError, type TsdlError } from '../../errors.ts'
-import type { HashPool } from '../../hashing/hash-pool.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
-import type { Clock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'
 import type { ByteSource } from '../../streams/read/file-reader.ts'
 import { closed } from '../../streams/stage.ts'
-import type { Funnel } from '../../streams/torrent/funnel.ts'
-import type { MemoryBudget } from '../limits/memory-budget.ts'
+import { MemoryShare } from '../limits/memory-share.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerTorrent } from '../peer/peer-context.ts'
 import { PieceWaiters } from '../reading/piece-waiters.ts'
@@ -19,68 +16,31 @@ import { Completion } from '../resume/completion.ts'
 import { findVerifiedPieces } from '../resume/find-verified-pieces.ts'
 import { Recheck } from '../resume/recheck.ts'
 import { ResumeSaver } from '../resume/resume-saver.ts'
-import type { Reputation } from '../swarm/reputation.ts'
-import type { ContentOptions } from './content-options.ts'
 import type { Contribution, Contributions } from './contributions.ts'
+import { ExchangedPieces } from './exchanged-pieces.ts'
 import type { PiecePriority } from './picker.ts'
 import type { PiecePipeline } from './piece-pipeline.ts'
 import { PieceTransfer } from './piece-transfer.ts'
-import { missingBytes, piecePriorities, selectedFiles, WantedPieces, wantedPieces } from './wanted.ts'
-
-export interface PiecesOptions {
-  readonly metainfo: Metainfo
-  readonly content: ContentOptions
-  /** Bytes for everything in flight, or what they are a share of. */
-  readonly memory: number | MemoryBudget
-  readonly superSeed: boolean
-  readonly clock: Clock
-  /** From 0 to below 1. */
-  readonly random: () => number
-  /** Returns the strikes and bans of addresses. */
-  readonly reputation: () => Reputation
-  /** Returns the input for the blocks of all peers and web seeds. */
-  readonly funnel: () => Funnel
-  /** Threads that hash files in the initial check, and pieces of a fast download. */
-  readonly hashPool?: HashPool | undefined
-  /** Returns a signal that is aborted when the torrent ends. */
-  readonly signal: () => AbortSignal
-}
-
-export interface PiecesEvents {
-  /** This many pieces have been read and hashed at the start. */
-  checked: [pieces: number]
-  /** A piece is verified and stored, for the first time or again. */
-  verified: [index: number]
-  /** A verified piece was lost: another program changed its file. */
-  lost: [index: number]
-  /** A peer or a web seed, by name, sent wrong bytes too often. */
-  banned: [name: string, reason: string]
-  /** `tick` has something to do again. */
-  active: []
-  warning: [error: TsdlError]
-  /** The storage failed. */
-  failed: [error: Error]
-}
+import type { PiecesEvents, PiecesOptions } from './pieces-options.ts'
+import { Selection } from './selection.ts'
+import { missingBytes, type WantedPieces } from './wanted.ts'
 
 /** The pieces of one torrent: the verified ones, the chain that downloads the others, and their readers. */
 export class Pieces extends EventEmitter<PiecesEvents> {
   readonly metainfo: Metainfo
   /** The pieces that are verified and stored. */
   readonly verified: Bitfield
-  readonly wanted: WantedPieces
   /** True once every wanted piece was confirmed at its path. */
   complete = false
   #isChecked = false
   readonly #options: PiecesOptions
-  /** The selected files, by index. */
-  #selected: ReadonlySet<number>
-  /** The priority of each piece; 0 for one that is not wanted. Undefined while `content.wanted` says which are. */
-  #priorities: Uint8Array | undefined
+  readonly #selection: Selection
   readonly #recheck: Recheck
   readonly #completion: Completion
   readonly #resumeSaver: ResumeSaver
   readonly #waiting = new PieceWaiters()
   readonly #layout: Layout
+  readonly #memory: MemoryShare
   #transfer: PieceTransfer | undefined
   /** Those of transfers that have ended. */
   #contributions: Contributions | undefined
@@ -92,7 +52,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   constructor(options: PiecesOptions) {
     super()
     const { metainfo, content, signal } = options
-    const { storage, select } = content
+    const { storage } = content
     const warning = (error: TsdlError) => this.emit('warning', error)
     const failed = (error: Error) => this.emit('failed', error)
     this.#options = options
@@ -100,9 +60,10 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.metainfo = metainfo
     this.verified = new Bitfield(metainfo.pieceCount)
     this.#layout = new Layout(metainfo)
-    this.#priorities = content.wanted ? undefined : piecePriorities(metainfo, content)
-    this.wanted = new WantedPieces(content.wanted ?? wantedPieces(metainfo, select), this.#layout)
-    this.#selected = selectedFiles(metainfo, select)
+    this.#memory = new MemoryShare(options.memory, bytes => {
+      if (this.#transfer) this.#transfer.pipeline.memory = bytes
+    })
+    this.#selection = new Selection(metainfo, content, this.#layout)
     this.#recheck = new Recheck({
       ...{ metainfo, layout: this.#layout, storage, signal, verified: this.verified },
     })
@@ -123,9 +84,14 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     if (this.windowed) this.#begin()
   }
 
+  /** The wanted pieces. */
+  get wanted(): WantedPieces {
+    return this.#selection.pieces
+  }
+
   /** False for a seed, which leaves its files as they are. */
   get #writes(): boolean {
-    return this.#selected.size > 0
+    return this.#selection.files.size > 0
   }
 
   /** True if verified pieces go to readers through a window, which paces the download. */
@@ -207,7 +173,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     const { pipeline } = this.#transfer
     if (!pipeline.contributions.isEmpty) this.#contributions = pipeline.contributions
     this.#transfer = undefined
-    this.#releaseMemory()
+    this.#memory.release()
     void pipeline.close().then(() => this.rest())
     return true
   }
@@ -263,16 +229,11 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Takes the selection and the priorities from the options again, as these may say something else now. */
   reselect(): void {
-    const { metainfo } = this
-    const { content } = this.#options
-    const priorities = piecePriorities(metainfo, content)
-    const before = this.#selected
-    this.#priorities = priorities
-    this.#selected = selectedFiles(metainfo, content.select)
-    this.wanted.replace(wantedPieces(metainfo, content.select), this.verified)
+    const added = this.#selection.update(this.verified)
+    const { priorities } = this.#selection
     this.complete = false
-    if (this.#isChecked) this.#recheck.checkEnds([...this.#selected].filter(index => !before.has(index)))
-    this.#transfer?.pipeline.setPriorities(index => priorities[index] as PiecePriority | 0)
+    if (this.#isChecked) this.#recheck.checkEnds(added)
+    this.#transfer?.pipeline.setPriorities(index => priorities![index] as PiecePriority | 0)
   }
 
   /** Completes the files, and checks each by its path. @returns false if pieces were lost meanwhile */
@@ -317,14 +278,14 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#isPaused = true
     this.#transfer?.pipeline.pause()
     // a window holds pieces for its readers meanwhile
-    if (this.retains) this.#releaseMemory()
+    if (this.retains) this.#memory.release()
   }
 
   /** Goes on after `pause`. */
   resume(): void {
     this.#isPaused = false
     if (!this.#transfer) return
-    this.#takeMemory()
+    this.#memory.take()
     this.#transfer.pipeline.resume()
   }
 
@@ -336,7 +297,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Closes the chain and the storage, and saves the resume record. Rejects if the storage cannot be closed. */
   async close(): Promise<void> {
-    this.#releaseMemory()
+    this.#memory.release()
     await this.#transfer?.pipeline.close()
     await this.save()
     await this.#options.content.storage.close()
@@ -346,12 +307,12 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     const { metainfo, verified } = this
     const { clock, content, funnel, hashPool, random, reputation, superSeed } = this.#options
     const { storage } = content
-    const priorities = this.#priorities
+    const { priorities } = this.#selection
     const failed = (error: Error) => this.emit('failed', error)
     const transfer = new PieceTransfer({
       ...{ metainfo, storage, random, verified, superSeed, failed, layout: this.#layout },
       reputation: reputation(),
-      ...{ pieces: this, memory: this.#takeMemory(), funnel: funnel(), wanted: this.wanted.bits },
+      ...{ pieces: this, memory: this.#memory.take(), funnel: funnel(), wanted: this.wanted.bits },
       ...{ clock, hashPool, bytesLeft: () => this.wanted.left },
       reads: new TrustedReads(this.#layout, storage, this.#recheck, clock),
       ...pick(content, 'onDemand', 'sharedMemory'),
@@ -372,21 +333,6 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return transfer
   }
 
-  /** Returns the bytes for everything in flight. A share changes as torrents come and go. */
-  #takeMemory(): number {
-    const { memory } = this.#options
-    if (typeof memory === 'number') return memory
-    memory.add(this, share => {
-      if (this.#transfer) this.#transfer.pipeline.memory = share
-    })
-    return memory.share
-  }
-
-  #releaseMemory(): void {
-    const { memory } = this.#options
-    if (typeof memory !== 'number') memory.delete(this)
-  }
-
   #add(index: number): void {
     if (!this.verified.has(index)) this.wanted.addVerified(index)
     this.verified.add(index)
@@ -399,42 +345,5 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#transfer?.pipeline.addLost(index)
     this.#resumeSaver.invalidate()
     this.emit('lost', index)
-  }
-}
-
-/** The pieces of a torrent as its peers see them. The transfer begins when a peer needs it. */
-class ExchangedPieces implements PeerTorrent {
-  readonly #pieces: Pieces
-
-  constructor(pieces: Pieces) {
-    this.#pieces = pieces
-  }
-
-  get info(): Uint8Array {
-    return this.#pieces.metainfo.info
-  }
-
-  get pieceCount(): number {
-    return this.#pieces.metainfo.pieceCount
-  }
-
-  get pieceLength(): number {
-    return this.#pieces.metainfo.pieceLength
-  }
-
-  get length(): number {
-    return this.#pieces.metainfo.length
-  }
-
-  get isUploadOnly(): boolean {
-    return this.#pieces.isUploadOnly
-  }
-
-  get source(): PeerTorrent['source'] {
-    return this.#pieces.transfer.upload.source
-  }
-
-  get upload(): PeerTorrent['upload'] {
-    return this.#pieces.transfer.upload
   }
 }

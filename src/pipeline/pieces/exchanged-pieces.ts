@@ -1,0 +1,47 @@
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { PeerTorrent } from '../peer/peer-context.ts'
+import type { PieceTransfer } from './piece-transfer.ts'
+
+/** The pieces of a torrent, with the transfer that begins at its first use. */
+export interface SharedPieces {
+  readonly metainfo: Metainfo
+  readonly isUploadOnly: boolean
+  readonly transfer: PieceTransfer
+}
+
+/** The pieces of a torrent as its peers see them. The transfer begins when a peer needs it. */
+export class ExchangedPieces implements PeerTorrent {
+  readonly #pieces: SharedPieces
+
+  constructor(pieces: SharedPieces) {
+    this.#pieces = pieces
+  }
+
+  get info(): Uint8Array {
+    return this.#pieces.metainfo.info
+  }
+
+  get pieceCount(): number {
+    return this.#pieces.metainfo.pieceCount
+  }
+
+  get pieceLength(): number {
+    return this.#pieces.metainfo.pieceLength
+  }
+
+  get length(): number {
+    return this.#pieces.metainfo.length
+  }
+
+  get isUploadOnly(): boolean {
+    return this.#pieces.isUploadOnly
+  }
+
+  get source(): PeerTorrent['source'] {
+    return this.#pieces.transfer.upload.source
+  }
+
+  get upload(): PeerTorrent['upload'] {
+    return this.#pieces.transfer.upload
+  }
+}

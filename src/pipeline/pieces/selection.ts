@@ -1,0 +1,35 @@
+import type { Bitfield } from '../../codec/bitfield.ts'
+import type { Layout } from '../../metainfo/layout.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { ContentOptions } from './content-options.ts'
+import { piecePriorities, selectedFiles, WantedPieces, wantedPieces } from './wanted.ts'
+
+/** What is wanted of a torrent now: files, their pieces, and the priorities of the pieces. */
+export class Selection {
+  readonly #metainfo: Metainfo
+  readonly #content: ContentOptions
+  readonly pieces: WantedPieces
+  /** The selected files, by index. */
+  files: ReadonlySet<number>
+  /** The priority of each piece; 0 for one that is not wanted. Undefined while `content.wanted` says which are. */
+  priorities: Uint8Array | undefined
+
+  constructor(metainfo: Metainfo, content: ContentOptions, layout: Layout) {
+    const { select, wanted } = content
+    this.#metainfo = metainfo
+    this.#content = content
+    this.priorities = wanted ? undefined : piecePriorities(metainfo, content)
+    this.pieces = new WantedPieces(wanted ?? wantedPieces(metainfo, select), layout)
+    this.files = selectedFiles(metainfo, select)
+  }
+
+  /** Reads the options again, which may have changed. @returns the files that were not selected before */
+  update(verified: Bitfield): number[] {
+    const { select } = this.#content
+    const before = this.files
+    this.priorities = piecePriorities(this.#metainfo, this.#content)
+    this.files = selectedFiles(this.#metainfo, select)
+    this.pieces.replace(wantedPieces(this.#metainfo, select), verified)
+    return [...this.files].filter(index => !before.has(index))
+  }
+}
