@@ -65,8 +65,11 @@ const MIN_ADMITTED_PIECES = 4
 const MIN_THREADED_BYTES = 128 << 20
 /** The share of the main thread's time that hashing must take for a thread to hash. */
 const HIGH_HASH_SHARE = 0.2
-/** The same with two cores. The other one is busy with the network and the writes, and a thread takes a tenth more CPU time. */
-const HIGH_HASH_SHARE_TWO_CORES = 0.35
+/**
+ * The same with two cores, which only a machine without SHA-NI reaches. The other core is busy with the network and the
+ * writes, and a thread takes a tenth more CPU time.
+ */
+const HIGH_HASH_SHARE_TWO_CORES = 0.45
 /** Bytes ahead of readers of a disk that are downloaded before all others. */
 const READ_AHEAD_BYTES = 16 << 20
 
