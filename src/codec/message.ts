@@ -19,7 +19,7 @@ export interface PieceMessage extends BlockRef {
   readonly data: Uint8Array | null
 }
 
-/** A message of the peer protocol (BEP 3, BEP 5, BEP 6, BEP 10). */
+/** A message of the peer protocol (BEP 3, BEP 5, BEP 6, BEP 10, BEP 52). */
 export type Message =
   | Handshake
   | { readonly type: 'keepAlive' | 'choke' | 'unchoke' | 'interested' | 'notInterested' }
@@ -32,10 +32,12 @@ export type Message =
   | PieceMessage
   | { readonly type: 'port'; readonly port: number }
   | { readonly type: 'extended'; readonly id: number; readonly payload: Uint8Array }
+  /** A request for hashes of a Merkle tree and its rejection (BEP 52). `body` is the 48 bytes that both share. */
+  | { readonly type: 'hashRequest' | 'hashReject'; readonly body: Uint8Array }
   /** A message with an unknown id. Its payload was skipped. */
   | { readonly type: 'unknown'; readonly id: number }
 
-/** The id of each message type (BEP 3, BEP 5, BEP 6, BEP 10). */
+/** The id of each message type (BEP 3, BEP 5, BEP 6, BEP 10, BEP 52). */
 export const ID = {
   choke: 0,
   unchoke: 1,
@@ -53,6 +55,8 @@ export const ID = {
   reject: 16,
   allowedFast: 17,
   extended: 20,
+  hashRequest: 21,
+  hashReject: 23,
 } as const
 
 /** Length of the fields of a piece message before its data, without the length prefix: id, index, begin. */
@@ -73,6 +77,7 @@ const FIXED_LENGTHS: Readonly<Record<number, number>> = {
   [ID.haveNone]: 1,
   [ID.reject]: 13,
   [ID.allowedFast]: 5,
+  [ID.hashRequest]: 49,
 }
 
 /**
@@ -95,7 +100,9 @@ const EMPTY_MESSAGES = ['choke', 'unchoke', 'interested', 'notInterested'] as co
 
 /** Returns true if `decodeBody` decodes messages of this id. */
 export function isKnown(id: number): boolean {
-  return id <= ID.port || (id >= ID.suggest && id <= ID.allowedFast) || id === ID.extended
+  return (
+    id <= ID.port || (id >= ID.suggest && id <= ID.allowedFast) || id === ID.extended || id === ID.hashRequest
+  )
 }
 
 /**
@@ -130,6 +137,8 @@ export function decodeBody(id: number, body: Buffer): Message {
       return { type: id === ID.suggest ? 'suggest' : 'allowedFast', index: body.readUInt32BE(0) }
     case ID.extended:
       return { type: 'extended', id: body[0]!, payload: body.subarray(1) }
+    case ID.hashRequest:
+      return { type: 'hashRequest', body }
     default:
       return { type: 'unknown', id }
   }
@@ -158,6 +167,9 @@ export function encodedLength(message: Message): number {
       return 7
     case 'extended':
       return 6 + message.payload.length
+    case 'hashRequest':
+    case 'hashReject':
+      return 5 + message.body.length
     default:
       return 5
   }
@@ -195,6 +207,10 @@ export function encodeInto(message: Message, target: Buffer, at: number): number
       return target.writeUInt32BE(message.index, at)
     case 'bitfield':
       target.set(message.bytes, at)
+      return end
+    case 'hashRequest':
+    case 'hashReject':
+      target.set(message.body, at)
       return end
     case 'port':
       return target.writeUInt16BE(message.port, at)

@@ -60,6 +60,12 @@ export class Layout {
     return { position, length: Math.min(this.pieceLength, offset + length - position) }
   }
 
+  /** Returns the bytes of padding between the end of a piece and the next one, which are in no piece. */
+  gapAfter(index: number): number {
+    const { position, length } = this.pieceRange(index)
+    return Math.min(this.pieceLength, this.length - position) - length
+  }
+
   /** Returns the piece that contains a position. */
   pieceOf(position: number): number {
     this.#checkPosition(position)

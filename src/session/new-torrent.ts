@@ -97,9 +97,12 @@ export async function saveNewTorrent(
   await store.saveTorrent(record)
 }
 
-/** Returns the info-hash of a source in hex. @throws InputError ERR_USAGE for a torrent or a link of BitTorrent v2 alone */
+/** Returns the info-hash of a source in hex. @throws InputError ERR_USAGE for what `Torrent` rejects */
 export function infoHashOf(source: Metainfo | Magnet): string {
-  if (source.infoHash && !(isMetainfo(source) && source.format === 'v2'))
-    return source.infoHash.toString('hex')
-  throw new InputError('ERR_USAGE', 'an info-hash of BitTorrent v2 alone, which is not supported yet')
+  const lacksLayers = isMetainfo(source) && source.format === 'v2' && !source.pieceNodes
+  if (source.infoHash && !lacksLayers) return source.infoHash.toString('hex')
+  throw new InputError(
+    'ERR_USAGE',
+    'a link of BitTorrent v2 alone, or a torrent without piece layers: not supported yet',
+  )
 }

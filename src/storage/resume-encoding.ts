@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { asDict, asList, type BencodeValue, bytes, decode, encode, integer } from '../codec/bencode.ts'
 import { Bitfield } from '../codec/bitfield.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
+import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { FileStates, STATE_LENGTH } from './file-states.ts'
 
@@ -80,12 +81,13 @@ function decodeStates(encoded: readonly (Uint8Array | undefined)[]): FileStates 
 /** Returns the blocks, without those of pieces that the torrent does not have. */
 function decodePartial(value: BencodeValue | undefined, metainfo: Metainfo): PartialBlocks {
   const partial = new Map<number, Bitfield>()
+  const layout = new Layout(metainfo)
   for (const entry of asList(value)?.slice(0, MAX_PARTIAL) ?? []) {
     const [first, second] = asList(entry) ?? []
     const index = integer(first) ?? -1
     const blocks = bytes(second)
     if (index < 0 || index >= metainfo.pieceCount || !blocks) continue
-    const bits = new Bitfield(blocksOf(index, metainfo))
+    const bits = new Bitfield(blocksOf(index, layout))
     if (blocks.length !== bits.bytes.length) continue
     for (let block = 0; block < bits.size; block++)
       if (blocks[block >> 3]! & (0x80 >> (block & 7))) bits.add(block)
@@ -95,14 +97,15 @@ function decodePartial(value: BencodeValue | undefined, metainfo: Metainfo): Par
 }
 
 /** Returns the number of blocks of a piece. */
-function blocksOf(index: number, { length, pieceLength }: Metainfo): number {
-  return Math.ceil(Math.min(pieceLength, length - index * pieceLength) / BLOCK_LENGTH)
+function blocksOf(index: number, layout: Layout): number {
+  return Math.ceil(layout.pieceSize(index) / BLOCK_LENGTH)
 }
 
 /** Returns the maximum length of a record of this torrent in bytes. */
 export function maxRecordLength(metainfo: Metainfo): number {
   const { files, pieceCount } = metainfo
-  const partial = Math.min(pieceCount, MAX_PARTIAL) * (30 + Math.ceil(blocksOf(0, metainfo) / 8))
+  const partial =
+    Math.min(pieceCount, MAX_PARTIAL) * (30 + Math.ceil(metainfo.pieceLength / BLOCK_LENGTH / 8))
   return 200 + Math.ceil(pieceCount / 8) + files.length * (STATE_LENGTH + '40:'.length) + partial + SHA1
 }
 

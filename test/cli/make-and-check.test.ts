@@ -5,7 +5,10 @@ import t from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
 import { parse } from '../../src/index.ts'
 import { tsdl } from '../helpers/cli.ts'
+import { noise } from '../helpers/metainfo.ts'
 import { udpTracker } from '../helpers/udp-tracker.ts'
+import { HYBRID_PIECE_LENGTH, hybridFiles, v2Torrent } from '../helpers/v2-torrent.ts'
+import { webServer } from '../helpers/web-server.ts'
 
 const jsonOf = ({ stdout }: { stdout: Buffer }) => JSON.parse(stdout.toString())
 
@@ -78,10 +81,12 @@ t.test('create --format, then info: both info-hashes and the roots of files', as
   }
 })
 
-t.test('a torrent of v2 alone cannot be downloaded yet', async t => {
-  const cwd = t.testdir({ file: 'content' })
-  const { stdout } = await tsdl(['create', 'file', '--format', 'v2'], { cwd })
-  t.match(await tsdl(['-', '--no-listen'], { cwd, stdin: stdout }), { code: 2, stderr: /v2 alone/ })
+t.test('a v2 torrent without piece layers cannot be downloaded', async t => {
+  const stdin = v2Torrent(hybridFiles, HYBRID_PIECE_LENGTH, { top: { 'piece layers': undefined } })
+  t.match(await tsdl(['-', '--tar', '--no-listen'], { stdin }), {
+    code: 2,
+    stderr: /v2 without piece layers/,
+  })
 })
 
 t.test('create --no-date: same input, same bytes, also to standard output', async t => {
@@ -193,6 +198,31 @@ t.test('verify names the wrong bytes of a v2 or hybrid torrent: blocks if pieces
       { offset: 98_304, length: 1_696 },
     ])
   }
+})
+
+t.test('-C continues a file of a v2 torrent after its complete pieces', async t => {
+  const bytes = noise(100_000, 1)
+  const cwd = t.testdir({ d: { a: bytes, b: 'more' }, part: bytes.subarray(0, 40_000) })
+  await tsdl(['create', 'd', '-o', 'x.torrent', '--piece-length', '16K', '--format', 'v2'], { cwd })
+  const metainfo = parse(readFileSync(join(cwd, 'x.torrent')))
+  const content = Buffer.concat([bytes, Buffer.alloc(metainfo.length - bytes.length)])
+  const site = await webServer(t, { metainfo, content, info: metainfo.info })
+  const args = [
+    'x.torrent',
+    '--file',
+    'a',
+    '--web-seed',
+    `${site.origin}/`,
+    '--no-listen',
+    '--no-dht',
+    '--no-lsd',
+    '-q',
+  ]
+  const rest = await tsdl([...args, '-C', 'part'], { cwd })
+  t.match(rest, { code: 0, stderr: '' })
+  t.ok(rest.stdout.equals(bytes.subarray(40_000)))
+  writeFileSync(join(cwd, 'part'), Buffer.alloc(40_000))
+  t.match(await tsdl([...args, '-C', 'part'], { cwd }), { code: 4, stderr: /differs from byte 0 on/ })
 })
 
 t.test('info --scrape: what each tracker counts or why it does not; 0 if any answered, else 3', async t => {

@@ -46,6 +46,7 @@ const SAID: [Message, Buffer][] = [
   ],
   [{ type: 'allowedFast', index: 0x01020304 }, Buffer.from('000000051101020304', 'hex')],
   [{ type: 'extended', id: 0, payload: Buffer.from('de') }, Buffer.from('0000000414006465', 'hex')],
+  [{ type: 'hashRequest', body: Buffer.alloc(48, 5) }, Buffer.from(`0000003115${'05'.repeat(48)}`, 'hex')],
   [{ type: 'unknown', id: 50 }, Buffer.from('0000000132', 'hex')],
 ]
 
@@ -112,9 +113,9 @@ t.test('messages of variable length have a minimum length', async t => {
   t.throws(() => checkLength(4, 4), { message: 'message 4 with length 4, expected 5' })
 })
 
-t.test('ids other than 0 to 9, 13 to 17 and 20 are unknown', async t => {
+t.test('ids other than 0 to 9, 13 to 17, 20 and 21 are unknown', async t => {
   const known = Array.from({ length: 256 }, (_, id) => id).filter(isKnown)
-  t.same(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 20])
+  t.same(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 20, 21])
 })
 
 t.test('encoded messages are decoded from a stream with any chunk boundaries', async t => {

@@ -1,7 +1,8 @@
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { type FileEntry, type Metainfo, storageError } from '../../index.ts'
+import { type FileEntry, Layout, type Metainfo, storageError } from '../../index.ts'
+import { PieceTrees, type RunningHash } from '../../metainfo/index.ts'
 
 /** A range of bytes of a file; `end` is the byte after the last. */
 export interface Part {
@@ -37,6 +38,10 @@ export interface PrefixOptions {
  */
 export async function checkPrefix({ metainfo, file, path, hash }: PrefixOptions): Promise<Prefix> {
   const { pieceLength, hashes } = metainfo
+  const layout = new Layout(metainfo)
+  const trees = metainfo.format === 'v2' ? PieceTrees.of(metainfo) : undefined
+  const begin = (piece: number) => trees?.begin(piece) ?? createHash('sha1')
+  const expected = (piece: number) => trees?.expected(piece) ?? hashes.subarray(piece * 20, piece * 20 + 20)
   const sizeOnDisk = await sizeOf(path)
   const size = Math.min(sizeOnDisk, file.length)
   const longer = sizeOnDisk > size
@@ -44,8 +49,8 @@ export async function checkPrefix({ metainfo, file, path, hash }: PrefixOptions)
   /** The piece that is being hashed. `startOf` and `endOf` give its place in the file. */
   let index = first
   const startOf = (piece: number) => Math.min(size, piece * pieceLength - file.offset)
-  const endOf = (piece: number) => Math.min((piece + 1) * pieceLength, metainfo.length) - file.offset
-  let sha1 = createHash('sha1')
+  const endOf = (piece: number) => piece * pieceLength + layout.pieceSize(piece) - file.offset
+  let digest: RunningHash | undefined
   let at = 0
   try {
     for await (const chunk of size > 0
@@ -59,11 +64,12 @@ export async function checkPrefix({ metainfo, file, path, hash }: PrefixOptions)
         taken += part.length
         at += part.length
         if (head > 0) continue
-        sha1.update(part)
+        digest ??= begin(index)
+        digest.update(part)
         if (at < endOf(index)) continue
-        const matches = sha1.digest().equals(hashes.subarray(index * 20, index * 20 + 20))
+        const matches = Buffer.compare(digest.digest(), expected(index)) === 0
         if (!matches) return { size, longer, wrong: { start: startOf(index), end: at }, unproven: [] }
-        sha1 = createHash('sha1')
+        digest = undefined
         index++
       }
     }

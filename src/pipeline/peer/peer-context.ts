@@ -57,6 +57,8 @@ export interface PeerTorrent {
   /** Bytes of each piece but the last, and of all. */
   readonly pieceLength: number
   readonly length: number
+  /** Returns the bytes of a piece that a peer may request, or 0 if there is no such piece. */
+  requestableBytes(index: number): number
   /** Decides which blocks to request. */
   readonly source: BlockSource
   readonly upload: PeerUpload

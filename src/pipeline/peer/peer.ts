@@ -148,9 +148,11 @@ export class Peer extends EventEmitter<PeerEvents> {
   }
 
   #beginExchange(): void {
-    const { pieceCount, pieceLength, length, source, upload } = this.#context.torrent!
+    const torrent = this.#context.torrent!
+    const { pieceCount, pieceLength, length, source, upload } = torrent
     this.requester.setTorrent({ pieceCount, source })
-    this.responder.setTorrent({ pieceLength, length, storage: upload.storage, has: upload.has })
+    const sizeOf = (index: number) => torrent.requestableBytes(index)
+    this.responder.setTorrent({ pieceLength, length, sizeOf, storage: upload.storage, has: upload.has })
   }
 
   /** The extended handshake of the peer, all of its messages merged (BEP 10). */

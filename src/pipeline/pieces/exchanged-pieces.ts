@@ -33,6 +33,13 @@ export class ExchangedPieces implements PeerTorrent {
     return this.#pieces.metainfo.length
   }
 
+  requestableBytes(index: number): number {
+    if (index >= this.pieceCount) return 0
+    // libtorrent requests the padding after a file of a v2 torrent as well.
+    if (this.#pieces.metainfo.format === 'v2') return this.pieceLength
+    return Math.min(this.pieceLength, this.length - index * this.pieceLength)
+  }
+
   get isUploadOnly(): boolean {
     return this.#pieces.isUploadOnly
   }

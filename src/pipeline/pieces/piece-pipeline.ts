@@ -125,7 +125,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       onCorrupt: piece => this.#onCorrupt(piece),
     })
     this.writer = new PieceWriter({
-      ...{ storage, pieceLength },
+      ...{ storage, pieceLength, paddingOf: index => layout.gapAfter(index) },
       concurrency: window ? admitted : 4,
       onFlushed: piece => this.#onFlushed(piece),
     })

@@ -22,8 +22,16 @@ export class TrustedReads implements Pick<Storage, 'read'> {
     this.#clock = clock
   }
 
-  /** Reads as Storage does. Resolves with 0 where the bytes are in doubt. */
+  /** Reads as Storage does, with zeros after the end of the torrent. Resolves with 0 where the bytes are in doubt. */
   async read(position: number, target: Uint8Array): Promise<number> {
+    const within = Math.max(0, Math.min(target.length, this.#layout.length - position))
+    if (within === target.length) return this.#readWithin(position, target)
+    target.fill(0, within)
+    const there = within === 0 ? 0 : await this.#readWithin(position, target.subarray(0, within))
+    return there === within ? target.length : there
+  }
+
+  async #readWithin(position: number, target: Uint8Array): Promise<number> {
     if (this.#recheck.sampled) await this.#recheck.sampled
     if (this.#storage.watch === undefined) return this.#storage.read(position, target)
     const files = this.#layout.spans(position, target.length).map(({ fileIndex }) => fileIndex)

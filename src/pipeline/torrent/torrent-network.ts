@@ -266,13 +266,13 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
 }
 
 function infoHashOf(source: Metainfo | Magnet): Buffer {
-  const isV2Alone = 'format' in source && source.format === 'v2'
-  if (source.infoHash && !isV2Alone) return source.infoHash
-  const hash = source.infoHashV2?.toString('hex')
-  throw new InputError(
-    'ERR_USAGE',
-    `${hash}: a torrent of BitTorrent v2 alone, which cannot be downloaded or shared yet`,
-  )
+  const { infoHash, infoHashV2 } = source
+  const lacksLayers = 'format' in source && source.format === 'v2' && !source.pieceNodes
+  if (infoHash && !lacksLayers) return infoHash
+  const why = lacksLayers
+    ? 'a torrent of BitTorrent v2 without piece layers'
+    : 'a link of BitTorrent v2 alone'
+  throw new InputError('ERR_USAGE', `${infoHashV2?.toString('hex')}: ${why}, which cannot be downloaded yet`)
 }
 
 /** Returns the trackers of a metainfo that are not in its magnet link, in tiers. */

@@ -4,8 +4,8 @@ import { ParkedCallback } from '../parked-callback.ts'
 import { type Done, Readable, type Source, Transform } from '../stage.ts'
 import type { Incoming } from './incoming.ts'
 
-/** A message about a block that the peer wants from us. */
-export type UploadRequest = Message & { readonly type: 'request' | 'cancel' }
+/** A request of the peer for a block or for hashes, or the cancel of one. */
+export type UploadRequest = Message & { readonly type: 'request' | 'cancel' | 'hashRequest' }
 
 /** Handlers of messages by type. A handler may return a message that is passed on instead; errors end the stage. */
 export type MessageHandlers = {
@@ -55,7 +55,7 @@ export class Dispatcher extends Transform<Incoming, Incoming> {
       done(null, message) // the most frequent type: no handler to look up
       return
     }
-    if (message.type === 'request' || message.type === 'cancel') {
+    if (message.type === 'request' || message.type === 'cancel' || message.type === 'hashRequest') {
       if (this.#requests) this.#requests.add(message as UploadRequest, done)
       else done()
       return

@@ -10,6 +10,8 @@ export interface ResponderTorrent {
   /** Bytes of each piece but the last, and of all. */
   readonly pieceLength: number
   readonly length: number
+  /** Returns the bytes of a piece that the peer may request, or 0 if there is no such piece. @default `pieceLength`, and what is left of `length` for the last piece */
+  readonly sizeOf?: (index: number) => number
   /** Reads the bytes. Resolves with the number of bytes that were available. */
   readonly storage: { read(position: number, target: Uint8Array): Promise<number> }
   /** Returns true if we have a piece. */
@@ -44,11 +46,11 @@ const MAX_REFUSED = 2000
 /**
  * Answers a peer's requests from a storage, and chokes it. Emits `request` with the piece index of each valid request.
  *
- * in            Message: request, cancel; others are ignored
+ * in            Message: request, cancel, hash request (always rejected); others are ignored
  * out           Message, or encoded blocks: call `release` for those after they were sent
  * backpressure  reads nothing while two runs of blocks are lent; requests wait in a bounded queue
  * fails with    PeerError: a request out of range, or 2,000 requests in a row that cannot be answered
- * BEP           3, 6
+ * BEP           3, 6, 52
  */
 export class Responder extends Duplex<Message, Outgoing> {
   /** True if both sides support the fast extension: requests that are not answered are rejected. */
@@ -78,9 +80,9 @@ export class Responder extends Duplex<Message, Outgoing> {
       byteLengthReadable: item => (item instanceof Uint8Array ? item.length : 64),
     })
     this.#options = options
-    const { pieceLength, length, storage, has } = options
+    const { pieceLength, length, sizeOf, storage, has } = options
     if (pieceLength !== undefined && length !== undefined && storage && has)
-      this.setTorrent({ pieceLength, length, storage, has })
+      this.setTorrent({ pieceLength, length, storage, has, ...(sizeOf ? { sizeOf } : {}) })
   }
 
   /** The metadata is known: requests are answered from now on. */
@@ -137,6 +139,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     try {
       if (message.type === 'request') this.#take(message)
       else if (message.type === 'cancel') this.#cancel(message)
+      else if (message.type === 'hashRequest') this.#rejectHashes(message.body)
     } catch (error) {
       done(error as Error)
       return
@@ -165,9 +168,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     const { index, begin, length } = request
     const { maxQueued = 500 } = this.#options
     const torrent = this.#torrent
-    const size = torrent
-      ? Math.min(torrent.pieceLength, torrent.length - index * torrent.pieceLength)
-      : Number.POSITIVE_INFINITY
+    const size = torrent ? sizeOf(torrent, index) : Number.POSITIVE_INFINITY
     if (length < 1 || length > BLOCK_LENGTH || begin + length > size) {
       throw new PeerError('ERR_MESSAGE', `request for ${length} bytes at ${begin} of piece ${index}`)
     }
@@ -210,8 +211,17 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 
   #reject({ index, begin, length }: BlockRef): void {
-    if (!this.fast || this.destroying) return
-    if (!this.push({ type: 'reject', index, begin, length }) && ++this.#unreadRejects > MAX_REFUSED) {
+    if (this.fast) this.#pushReject({ type: 'reject', index, begin, length })
+  }
+
+  /** Rejects a request for hashes, which the peer then asks others for. */
+  #rejectHashes(body: Uint8Array): void {
+    this.#pushReject({ type: 'hashReject', body })
+  }
+
+  #pushReject(message: Message): void {
+    if (this.destroying) return
+    if (!this.push(message) && ++this.#unreadRejects > MAX_REFUSED) {
       this.destroy(new PeerError('ERR_MESSAGE', 'asks and cancels without reading our answers'))
     }
   }
@@ -293,4 +303,8 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.push(run.bytes)
     this.serve()
   }
+}
+
+function sizeOf({ length, pieceLength, sizeOf }: ResponderTorrent, index: number): number {
+  return sizeOf?.(index) ?? Math.min(pieceLength, length - index * pieceLength)
 }

@@ -8,6 +8,8 @@ export interface PieceWriterOptions {
   readonly storage: { write(position: number, bytes: Uint8Array): Promise<void> }
   /** Bytes of every piece but the last. */
   readonly pieceLength: number
+  /** Returns the number of zeros to store after a piece, which are in no piece (BEP 52). @default 0 */
+  readonly paddingOf?: (index: number) => number
   /** Maximum writes at once. @default 4 */
   readonly concurrency?: number
   /** Called with each piece that is stored. */
@@ -25,23 +27,25 @@ export interface PieceWriterOptions {
 export class PieceWriter extends Writable<PieceBuffer> {
   readonly #storage: PieceWriterOptions['storage']
   readonly #pieceLength: number
+  readonly #paddingOf: PieceWriterOptions['paddingOf']
   readonly #concurrency: number
   readonly #flushed: ((piece: PieceBuffer) => void) | undefined
   #running = 0
   readonly #parked = new ParkedCallback()
   #failure: Error | null = null
 
-  constructor({ storage, pieceLength, concurrency = 4, onFlushed }: PieceWriterOptions) {
+  constructor({ storage, pieceLength, paddingOf, concurrency = 4, onFlushed }: PieceWriterOptions) {
     super({ highWaterMark: 1 << 20, byteLength: piece => piece.length || 1 })
     this.#storage = storage
     this.#pieceLength = pieceLength
     this.#concurrency = concurrency
+    this.#paddingOf = paddingOf
     this.#flushed = onFlushed
   }
 
   override _write(piece: PieceBuffer, done: Done): void {
     this.#running++
-    this.#storage.write(piece.index * this.#pieceLength, piece.data).then(
+    this.#storage.write(piece.index * this.#pieceLength, this.#padded(piece)).then(
       () => {
         this.#running--
         if (!this.destroying) this.#flushed?.(piece)
@@ -56,6 +60,11 @@ export class PieceWriter extends Writable<PieceBuffer> {
     )
     if (this.#running < this.#concurrency) done(this.#failure)
     else this.#parked.park(done)
+  }
+
+  #padded({ data, index }: PieceBuffer): Uint8Array {
+    const padding = this.#paddingOf?.(index) ?? 0
+    return padding === 0 ? data : Buffer.concat([data, Buffer.alloc(padding)])
   }
 
   /** Ends after the last write. */

@@ -608,3 +608,34 @@ t.test('destroying during a read closes once, sends nothing, and returns the mem
   t.equal(given.length, 1)
   t.equal(responder.waiting, 0)
 })
+
+t.test(
+  'a request for hashes is rejected with its own body, also while choked and without fast extension',
+  async t => {
+    const { responder, items } = setup({ fast: false, choked: true })
+    const body = noise(48, 7)
+    responder.write({ type: 'hashRequest', body })
+    await settle()
+    t.same(items, [{ type: 'hashReject', body }])
+  },
+)
+
+t.test('a peer that requests hashes without end, and reads no answer, fails the stage', async t => {
+  const { responder, errors } = setup({ unread: true })
+  for (let count = 0; count < 40_000 && errors.length === 0; count++) {
+    responder.write({ type: 'hashRequest', body: Buffer.alloc(48) })
+    if (count % 1000 === 0) await settle()
+  }
+  await settle()
+  t.match(errors, [refused])
+})
+
+t.test('the bytes of a piece that may be requested can be given', async t => {
+  const { responder, errors, reads } = setup({ sizeOf: index => (index === 3 ? 2000 : 0) })
+  responder.write(request(3, 1000, 1000))
+  await settle()
+  t.same(reads, [[3 * 40_000 + 1000, 1000]])
+  responder.write(request(2, 0, 1000))
+  await settle()
+  t.match(errors, [refused])
+})

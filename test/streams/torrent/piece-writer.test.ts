@@ -194,3 +194,18 @@ t.test('a writer destroyed while its end waits closes without a finish', async t
   await disk.fail(0, new Error('late'))
   t.same(log, ['close'], 'a later failure is ignored')
 })
+
+t.test('zeros are stored after a piece that has padding', async t => {
+  const disk = new Disk()
+  const writer = new PieceWriter({
+    storage: disk,
+    pieceLength: SIZE,
+    paddingOf: index => (index === 1 ? 300 : 0),
+  })
+  writer.write(piece(0))
+  writer.write(piece(1, 700))
+  await settle()
+  t.same(disk.bytes.get(0), piece(0).data)
+  t.same(disk.bytes.get(1), Buffer.concat([piece(1, 700).data, Buffer.alloc(300)]))
+  await disk.finish(0, 1)
+})

@@ -1,0 +1,18 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { create } from '../../../src/hashing/create-torrent.ts'
+import type { TorrentFormat } from '../../../src/metainfo/metainfo.ts'
+import type { Content } from './content.ts'
+
+/** The same content by a private torrent of another format. test/interop/create.test.ts compares these with libtorrent's. */
+export async function inFormat(
+  content: Content,
+  format: TorrentFormat,
+  pieceLength = 65_536,
+): Promise<Content> {
+  const path = join(content.dir, content.name)
+  const made = await create(path, { format, pieceLength, private: true })
+  const torrent = join(content.dir, `${format}.torrent`)
+  await writeFile(torrent, made.torrent)
+  return { ...content, torrent, infoHash: made.infoHash, pieces: made.pieceCount }
+}
