@@ -12,6 +12,7 @@ const benches = [
   ['pipes.js'],
   ['encryption.js'],
   ['links.js'],
+  ['seek.js'],
   ['swarm.js'],
   ['swarm.js', '--mixed'],
 ]

@@ -6,9 +6,11 @@
  *
  * It listens once for each target, at addresses of their own, and prints them as one line of JSON. Each target has links of its
  * own: one for each direction, at the rate, shared by the connections to the target. Data waits in the sender while a link
- * is busy, except for 20 ms of it. It ends when its standard input does.
+ * is busy, except for 20 ms of it. The lines "stall N" and "go N" on standard input stop both links of a target, counted
+ * from 0, and let them go on. It ends when its standard input does.
  */
 import { connect, createServer } from 'node:net'
+import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 
 /** Milliseconds of data that wait at a link. The rest waits in the sender. */
@@ -28,6 +30,16 @@ const rate = Number(values.rate) / 1000
 class Link {
   /** When it has carried everything that was given to it. */
   freeAt = 0
+  /** True while nothing arrives. */
+  isStalled = false
+  /** @type {Set<() => void>} */
+  #deliveries = new Set()
+
+  /** Lets everything arrive that is due. */
+  resume() {
+    this.isStalled = false
+    for (const deliver of this.#deliveries) deliver()
+  }
 
   /**
    * Passes what `from` sends to `to`, later.
@@ -41,6 +53,7 @@ class Link {
     let isArmed = false
     const deliver = () => {
       isArmed = false
+      if (this.isStalled) return
       const now = performance.now()
       to.cork()
       for (let next = queue[first]; next && next.due <= now; next = queue[++first]) {
@@ -79,17 +92,21 @@ class Link {
       queue.push({ chunk: Buffer.alloc(0), due: Math.max(this.freeAt, now) + delay })
       arm(now)
     })
+    this.#deliveries.add(deliver)
     from.on('error', () => to.destroy())
     from.on('close', () => {
+      this.#deliveries.delete(deliver)
       if (!from.readableEnded) to.destroy()
     })
   }
 }
 
 const addresses = []
+const links = /** @type {Link[][]} */ ([])
 for (const [i, target] of positionals.entries()) {
   const [host = '', port] = target.split(':')
   const [there, back] = [new Link(), new Link()]
+  links.push([there, back])
   const server = createServer({ allowHalfOpen: true, noDelay: true }, near => {
     const far = connect({ host, port: Number(port), allowHalfOpen: true, noDelay: true })
     there.carry(near, far)
@@ -101,4 +118,12 @@ for (const [i, target] of positionals.entries()) {
   addresses.push(`${own}:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`)
 }
 console.log(JSON.stringify(addresses))
-process.stdin.resume().on('end', () => process.exit())
+createInterface({ input: process.stdin })
+  .on('line', line => {
+    const [command, number] = line.split(' ')
+    for (const link of links[Number(number)] ?? []) {
+      if (command === 'stall') link.isStalled = true
+      else link.resume()
+    }
+  })
+  .on('close', () => process.exit())

@@ -94,5 +94,10 @@ export async function serve([program = '', ...args]) {
     child.on('error', reject)
     child.on('exit', code => reject(new Error(`${program} ${args[0]} ended at once: exit ${code}`)))
   })
-  return { line: /** @type {string} */ (line), stop: () => child.kill('SIGKILL') }
+  return {
+    line: /** @type {string} */ (line),
+    /** Writes a line to its standard input. */
+    tell: (/** @type {string} */ text) => child.stdin.write(`${text}\n`),
+    stop: () => child.kill('SIGKILL'),
+  }
 }

@@ -11,7 +11,7 @@ export interface Fetcher {
   readonly bits: Bitfield
   /** Which of them to request first, or not at all. */
   readonly peerPieces: FetcherPieces
-  readonly window: Pick<RequestWindow, 'meanWaitMs'>
+  readonly window: FetcherPace
   /** Requests in flight, without those that other fetchers may repeat. */
   readonly outstanding: number
   /** Number of requests that it can take now. */
@@ -29,6 +29,9 @@ export interface Fetcher {
   cancel(piece: PieceBuffer, block: number): void
 }
 
+/** How quickly a fetcher brings blocks. */
+export type FetcherPace = Pick<RequestWindow, 'lastBlockAt' | 'longestPauseMs' | 'meanWaitMs' | 'rate'>
+
 /** The pieces of a peer or a web seed, as a block source reads them. */
 export interface FetcherPieces {
   /** Grows when more pieces can be requested than before. */
@@ -41,6 +44,8 @@ export interface FetcherPieces {
 
 /** Gives fetchers blocks to request. The fetchers report the results. */
 export interface BlockSource {
+  /** True while readers need pieces in order: fetchers keep their request queues short. */
+  readonly hasReaders?: boolean
   /** Returns at most `room` blocks to request. If it returns fewer, it calls `fill()` once there are more. */
   takeBlocks(fetcher: Fetcher, room: number, now: number): Request[]
   /** A requested block has arrived. */
@@ -66,6 +71,12 @@ export interface RequestWindow {
   readonly size: number
   /** The recent time from a request to its block, in milliseconds. */
   readonly meanWaitMs?: number | undefined
+  /** The time of the last block, in milliseconds of the clock. */
+  readonly lastBlockAt?: number | undefined
+  /** The longest recent time between two blocks, in milliseconds. */
+  readonly longestPauseMs?: number
+  /** The rate of the peer, in bytes per millisecond; 0 while it is unknown. */
+  readonly rate?: number
   /** A block came, `waited` milliseconds after its request. */
   onBlock(bytes: number, waited: number, now: number): void
   /** There was less to request than the window had room for: the peer might have given more. */

@@ -14,7 +14,17 @@ t.test('bench/download.js measures every installed client, checks the bytes, and
   t.match(stdout, /^\| floor +\| +\d/m)
 })
 
-for (const bench of ['many-peers', 'startup', 'serve', 'reading', 'pipes', 'encryption', 'links', 'swarm'])
+for (const bench of [
+  'many-peers',
+  'startup',
+  'serve',
+  'reading',
+  'pipes',
+  'encryption',
+  'links',
+  'seek',
+  'swarm',
+])
   t.test(`bench/${bench}.js ends without an error and prints a table`, async t => {
     const { status, stdout, stderr } = small(bench)
     t.equal(status, 0, stderr)

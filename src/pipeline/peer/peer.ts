@@ -90,7 +90,10 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.#context = context
     this.incoming = incoming
     this.encrypted = incoming ? to.ciphers !== undefined : encrypted
-    this.window = new RateWindow(() => Math.min(this.extendedHandshake.reqq ?? DEFAULT_REQQ, limits.window()))
+    this.window = new RateWindow({
+      limit: () => Math.min(this.extendedHandshake.reqq ?? DEFAULT_REQQ, limits.window()),
+      hasReaders: () => context.torrent?.source.hasReaders ?? false,
+    })
     this.#timeLimits = new TimeLimits(clock.now())
     this.#uploads = new PeerUploads(this, context)
     const stages = createPeerStages({

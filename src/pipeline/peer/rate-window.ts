@@ -1,6 +1,15 @@
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { RequestWindow } from '../../streams/peer/requester.ts'
 
+export interface RateWindowOptions {
+  /** Returns the most requests that the peer and our memory allow. */
+  readonly limit: () => number
+  /** The initial and the minimum size, as far as `limit` allows. @default 4 */
+  readonly min?: number
+  /** Returns true while readers need pieces in order. @default false */
+  readonly hasReaders?: () => boolean
+}
+
 const MIN_WINDOW_REQUESTS = 4
 /** A bound from rejects is dropped when it reaches this many requests. */
 const MAX_ACCEPTED_REQUESTS = 2048
@@ -10,6 +19,10 @@ const MAX_TRIAL_BLOCKS = 1024
 const RATE_WINDOW_MS = 500
 /** Milliseconds of the peer's rate that are requested beyond its round trip. */
 const RESERVE_MS = 750
+/** The same while readers wait: what is requested before a seek comes before the bytes of the new place. */
+const READER_RESERVE_MS = 150
+/** The share of the longest pause that is remembered after each rate window. */
+const PAUSE_MEMORY = 0.75
 /** Maximum requests beyond the round trip on a short link: more cost memory and gain nothing. */
 const MAX_RESERVE_BLOCKS = 512
 /** The same on a long link, for each request of a round trip. */
@@ -30,7 +43,7 @@ const UNUSED_RATE_SHARE = 0.98
 /**
  * Decides how many requests may be in flight to one peer.
  *
- * Inputs: the time and the wait of each block; the times with too few requests; the number of accepted requests when the
+ * Inputs: the time and the wait of each block; the times with too few requests; true while readers wait; the number of accepted requests when the
  * peer rejected others; and `limit` (the queue of the peer and our memory). The window grows by one per block while the rate
  * grows, and faster while blocks of a long link wait in no queue. From then on it is the rate times the round trip and a
  * reserve. The number of accepted requests bounds it. That bound grows by one per full window, but less often the more often
@@ -53,6 +66,8 @@ export class RateWindow implements RequestWindow {
   #windowBytes = 0
   /** True if fewer blocks were requested than the window allows, so that the rate is not that of the peer. */
   #isUnused = false
+  /** True if there were too few requests since the last block, so that the pause is ours. */
+  #isOwnPause = true
   /** Bytes per millisecond over the last whole window in use. */
   rate = 0
   /** The shortest wait for a block, in ms. */
@@ -60,15 +75,22 @@ export class RateWindow implements RequestWindow {
 
   /** The recent mean time from a request to its block, in ms; undefined before the first. */
   meanWaitMs: number | undefined
+  /** The time of the last block; undefined before the first. */
+  lastBlockAt: number | undefined
+  /** The longest recent time between two blocks, in ms. */
+  longestPauseMs = 0
 
-  /** @param min the initial and the minimum size, as far as `limit` allows */
-  constructor(limit: () => number, min = MIN_WINDOW_REQUESTS) {
+  readonly #hasReaders: () => boolean
+
+  constructor({ limit, min = MIN_WINDOW_REQUESTS, hasReaders = () => false }: RateWindowOptions) {
     this.#limit = limit
     this.#size = this.#min = min
+    this.#hasReaders = hasReaders
   }
 
   get size(): number {
-    return Math.max(1, Math.min(this.#size, this.#accepted, this.#limit()))
+    const size = this.#isGrowing ? this.#size : Math.max(this.#min, this.#blocksAt(this.rate))
+    return Math.max(1, Math.min(size, this.#accepted, this.#limit()))
   }
 
   /** Raises the size before the first block. Has no effect after it. */
@@ -81,6 +103,9 @@ export class RateWindow implements RequestWindow {
       this.meanWaitMs === undefined ? waited : this.meanWaitMs + (waited - this.meanWaitMs) / 4
     if (waited < this.roundTrip) this.roundTrip = waited
     this.#windowBytes += bytes
+    if (!this.#isOwnPause) this.longestPauseMs = Math.max(this.longestPauseMs, now - this.lastBlockAt!)
+    this.#isOwnPause = false
+    this.lastBlockAt = now
     if (this.#isGrowing) this.#grow(waited)
     if (++this.#blocksSinceChange >= this.#accepted && this.#blocksSinceChange >= this.#trialBlocks)
       this.#tryMore()
@@ -92,6 +117,7 @@ export class RateWindow implements RequestWindow {
 
   onShortage(): void {
     this.#isUnused = true
+    this.#isOwnPause = true
   }
 
   onSnub(): void {
@@ -114,7 +140,8 @@ export class RateWindow implements RequestWindow {
   #grow(waited: number): void {
     const isIdle = this.roundTrip >= LONG_LINK_MS && waited <= IDLE_RATIO * this.roundTrip
     if (--this.#blocksUntilFast < 0 && isIdle) this.#size += IDLE_GROWTH_BLOCKS
-    else if (this.#size < MAX_RESERVE_BLOCKS || waited < QUEUED_RATIO * this.roundTrip) this.#size++
+    else if (waited < QUEUED_RATIO * this.roundTrip) this.#size++
+    else if (this.#size < MAX_RESERVE_BLOCKS && waited < this.roundTrip + this.#reserveMs) this.#size++
   }
 
   #updateRate(rate: number, now: number): void {
@@ -123,16 +150,20 @@ export class RateWindow implements RequestWindow {
       if (rate < this.rate * 1.1) this.#isGrowing = false
       this.rate = rate
     }
-    if (!this.#isGrowing) this.#size = Math.max(this.#min, this.#blocksAt(this.rate))
+    this.longestPauseMs *= PAUSE_MEMORY
     this.#isUnused = false
     this.#windowStart = now
     this.#windowBytes = 0
   }
 
+  get #reserveMs(): number {
+    return this.#hasReaders() ? READER_RESERVE_MS : RESERVE_MS
+  }
+
   /** The number of blocks that come at this rate in a round trip, and a reserve. */
   #blocksAt(rate: number): number {
     const inFlight = (rate * this.roundTrip) / BLOCK_LENGTH
-    const reserve = (rate * RESERVE_MS) / BLOCK_LENGTH
+    const reserve = (rate * this.#reserveMs) / BLOCK_LENGTH
     return Math.ceil(inFlight + Math.min(reserve, Math.max(MAX_RESERVE_BLOCKS, MAX_RESERVE_RATIO * inFlight)))
   }
 

@@ -1,12 +1,18 @@
 import type { Fetcher, Request } from '../../streams/block-source.ts'
 import { BLOCK, type PieceBuffer } from '../../streams/piece-buffer.ts'
 
+/** A peer is silent if it sends nothing for this many times its longest recent pause, and at least for this time. */
+const SILENCE_RATIO = 1.5
+const MIN_SILENCE_MS = 250
+
 /** The conditions for a second request for a block. */
 export interface Lateness {
   /** Minimum age of the first request, milliseconds. */
   readonly minAgeMs: number
   /** The age of the request is at least this many times the mean wait of its peer; */
   readonly overdueFactor: number
+  /** the same while the peer sends other blocks, @default `overdueFactor`; */
+  readonly skippedFactor?: number
   /** or the remaining wait is at least this many times the mean wait of the second peer. */
   readonly gainFactor: number
 }
@@ -71,11 +77,23 @@ export class ActivePiece {
       if (buffer.states[block] !== BLOCK.requested || this.#second.has(block)) continue
       const first = this.#first[block]
       const at = first === requester ? undefined : first?.findRequestTime(buffer.index, block)
-      if (at === undefined || now - at < late.minAgeMs || !isWorthTwice(first, requester, now - at, late))
+      if (
+        at === undefined ||
+        now - at < late.minAgeMs ||
+        !isWorthTwice(first, requester, now - at, late, now)
+      )
         continue
       this.#second.set(block, requester)
       taken.push({ piece: buffer, block, at: now, lost: false })
     }
+  }
+
+  /** The number of blocks that this peer sent, or was the first to be asked for. */
+  countFor(requester: Fetcher): number {
+    let count = 0
+    for (let block = 0; block < this.buffer.blocks; block++)
+      if (this.#first[block] === requester || this.buffer.givers[block] === requester) count++
+    return count
   }
 
   /** Notes a block from `giver`, and cancels the requests to other peers for it. */
@@ -119,8 +137,26 @@ export class ActivePiece {
  * True if a second peer is likely to send a block so much sooner than the first, which has owed it for `age` ms, that a second
  * request is worth it. It is worth it if the wait of a peer is unknown.
  */
-function isWorthTwice(first: Fetcher | undefined, second: Fetcher, age: number, late: Lateness): boolean {
+function isWorthTwice(
+  first: Fetcher | undefined,
+  second: Fetcher,
+  age: number,
+  late: Lateness,
+  now: number,
+): boolean {
   const usual = first?.window?.meanWaitMs ?? 0
   const own = second.window?.meanWaitMs ?? late.minAgeMs
-  return age >= late.overdueFactor * usual || usual - age >= late.gainFactor * own
+  if (usual - age >= late.gainFactor * own) return true
+  const factor = isSilent(first, second, now)
+    ? late.overdueFactor
+    : (late.skippedFactor ?? late.overdueFactor)
+  return age >= factor * usual
+}
+
+/** True if the first peer has stopped sending. A pause that both peers had is that of our own machine or link. */
+function isSilent(first: Fetcher | undefined, second: Fetcher, now: number): boolean {
+  const { lastBlockAt, longestPauseMs = 0 } = first?.window ?? {}
+  if (lastBlockAt === undefined) return true
+  const pause = Math.max(longestPauseMs, second.window?.longestPauseMs ?? 0)
+  return now - lastBlockAt >= Math.max(MIN_SILENCE_MS, SILENCE_RATIO * pause)
 }

@@ -26,7 +26,7 @@ export class ActivePieces {
   }
 
   /** The pieces with blocks that are requested from no peer. */
-  withFreeBlocks(): Iterable<ActivePiece> {
+  withFreeBlocks(): ReadonlySet<ActivePiece> {
     return this.#withFreeBlocks
   }
 

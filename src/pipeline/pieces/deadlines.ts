@@ -21,6 +21,28 @@ export class Deadlines {
     this.#cursors = cursors
   }
 
+  /** True if there is a reader. */
+  get hasReaders(): boolean {
+    return this.#cursors !== undefined && this.#cursors.size > 0
+  }
+
+  /** The pieces that readers wait for. */
+  *awaitedPieces(): Iterable<number> {
+    for (const { at, waiting } of this.#cursors ?? []) if (waiting) yield at
+  }
+
+  /** True if a reader waits for this piece. */
+  isAwaited(index: number): boolean {
+    for (const awaited of this.awaitedPieces()) if (awaited === index) return true
+    return false
+  }
+
+  /** The distance of a piece from the nearest reader that needs it soon, in pieces; Infinity if there is none. */
+  distanceTo(index: number): number {
+    const distance = this.#cursors?.distanceTo(index) ?? -1
+    return distance < 0 ? Number.POSITIVE_INFINITY : distance
+  }
+
   /** Counts a stored piece. */
   addFinished(): void {
     this.#pace.addFinished()

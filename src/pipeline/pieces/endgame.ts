@@ -4,7 +4,7 @@ import type { ActivePieces } from './active-pieces.ts'
 import type { Deadlines } from './deadlines.ts'
 
 /** The conditions for a second request for a block that a reader waits for. */
-const AWAITED_LATENESS: Lateness = { minAgeMs: 200, overdueFactor: 1.5, gainFactor: 1.5 }
+const AWAITED_LATENESS: Lateness = { minAgeMs: 200, overdueFactor: 1.5, skippedFactor: 4, gainFactor: 1.5 }
 
 /** Maximum late blocks that an idle peer takes at a time. */
 const ENDGAME_BATCH = 16

@@ -1,5 +1,4 @@
 import type { Fetcher } from '../../streams/block-source.ts'
-import type { Deadlines } from './deadlines.ts'
 import type { PeerTrust } from './peer-trust.ts'
 import type { Picker } from './picker.ts'
 
@@ -11,14 +10,12 @@ import type { Picker } from './picker.ts'
  */
 export class PieceChooser {
   readonly #picker: Picker
-  readonly #deadlines: Deadlines
   readonly #trust: Pick<PeerTrust, 'isAccused'> | undefined
   /** The sum of the versions of picker and peer at which no piece was found for the peer. */
   readonly #barren = new WeakMap<Fetcher, number>()
 
-  constructor(picker: Picker, deadlines: Deadlines, trust: Pick<PeerTrust, 'isAccused'> | undefined) {
+  constructor(picker: Picker, trust: Pick<PeerTrust, 'isAccused'> | undefined) {
     this.#picker = picker
-    this.#deadlines = deadlines
     this.#trust = trust
   }
 
@@ -32,15 +29,23 @@ export class PieceChooser {
     this.#barren.delete(fetcher)
   }
 
-  /** Returns the piece to begin with a peer, or -1. */
-  choose(fetcher: Fetcher): number {
-    const index = this.#pick(fetcher)
+  /** Returns true if this piece may be begun with this peer. */
+  suits(fetcher: Fetcher, index: number): boolean {
+    return fetcher.offers(index) && !this.#trust?.isAccused(index, fetcher)
+  }
+
+  /**
+   * Returns the piece to begin with a peer, or -1.
+   * @param lead the first pieces of readers, which this peer would send too late
+   */
+  choose(fetcher: Fetcher, lead = 0): number {
+    const index = this.#pick(fetcher, lead)
     if (index < 0) this.#barren.set(fetcher, this.#versionFor(fetcher))
     return index
   }
 
   /** Prefers a piece that the peer suggests, unless pieces go in order. While the peer chokes us, only allowed ones count. */
-  #pick(fetcher: Fetcher): number {
+  #pick(fetcher: Fetcher, lead: number): number {
     const picker = this.#picker
     const trust = this.#trust
     const { bits, peerPieces, peerChoking } = fetcher
@@ -54,7 +59,6 @@ export class PieceChooser {
     const isRefused = peerPieces.isUnrestricted(peerChoking)
       ? undefined
       : (index: number) => !fetcher.offers(index)
-    const lead = this.#deadlines.leadOf(fetcher.window.meanWaitMs)
     if (!trust) return picker.pick(bits, isRefused, lead)
     const isAvoided = (index: number) => isRefused?.(index) || trust.isAccused(index, fetcher)
     const index = picker.pick(bits, isAvoided, lead)

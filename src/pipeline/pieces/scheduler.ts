@@ -1,16 +1,18 @@
-import PQueue from 'p-queue'
 import type { Bitfield } from '../../codec/bitfield.ts'
 import type { BlockSource, Fetcher, Request } from '../../streams/block-source.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 import { ActivePiece } from './active-piece.ts'
-import { ActivePieces } from './active-pieces.ts'
+import type { ActivePieces } from './active-pieces.ts'
 import type { Cursors } from './cursors.ts'
 import { Deadlines } from './deadlines.ts'
 import { Endgame } from './endgame.ts'
+import { OpenPieces } from './open-pieces.ts'
 import type { PeerTrust } from './peer-trust.ts'
 import type { Picker } from './picker.ts'
+import { PieceAdmission } from './piece-admission.ts'
 import type { PieceBuffers } from './piece-buffers.ts'
 import { PieceChooser } from './piece-chooser.ts'
+import { ReaderShares } from './reader-shares.ts'
 
 export interface SchedulerOptions {
   readonly picker: Picker
@@ -37,8 +39,9 @@ export interface SchedulerOptions {
 export class Scheduler implements BlockSource {
   readonly #options: SchedulerOptions
   readonly #picker: Picker
-  readonly #admission: PQueue
-  readonly #active = new ActivePieces()
+  readonly #admission: PieceAdmission
+  readonly #pieces: OpenPieces
+  readonly #active: ActivePieces
   /** Peers that wait to begin a piece. */
   readonly #queued = new Set<Fetcher>()
   /** Peers that got fewer blocks than they have room for. */
@@ -46,23 +49,29 @@ export class Scheduler implements BlockSource {
   readonly #chooser: PieceChooser
   readonly #patience: number
   readonly #deadlines: Deadlines
+  readonly #shares: ReaderShares
   readonly #endgame: Endgame
   #ended = false
   #isPaused = false
+  /** The time of the last request for blocks, in milliseconds. */
+  #time = 0
 
   constructor(options: SchedulerOptions) {
     this.#options = options
     this.#picker = options.picker
+    this.#pieces = new OpenPieces(options.buffers, options.picker)
+    this.#active = this.#pieces.active
     this.#patience = options.patience ?? 500
     this.#deadlines = new Deadlines(options.cursors)
-    this.#chooser = new PieceChooser(options.picker, this.#deadlines, options.trust)
+    this.#shares = new ReaderShares(this.#deadlines)
+    this.#chooser = new PieceChooser(options.picker, options.trust)
     this.#endgame = new Endgame(this.#active, this.#deadlines, this.#patience)
-    this.#admission = new PQueue({ concurrency: Math.max(1, options.admitted) })
+    this.#admission = new PieceAdmission(options.admitted)
   }
 
   /** Changes the maximum of active pieces. Pieces beyond it are still finished. */
   set admitted(pieces: number) {
-    this.#admission.concurrency = Math.max(1, pieces)
+    this.#admission.pieces = pieces
   }
 
   /** The number of active pieces. */
@@ -70,9 +79,13 @@ export class Scheduler implements BlockSource {
     return this.#active.size
   }
 
-  /** The active pieces that are not for one peer alone. */
-  *buffers(): Generator<PieceBuffer> {
-    for (const { buffer, alone } of this.#active) if (!alone) yield buffer
+  /** The pieces in memory that are not for one peer alone. */
+  buffers(): Iterable<PieceBuffer> {
+    return this.#pieces.shared()
+  }
+
+  get hasReaders(): boolean {
+    return this.#deadlines.hasReaders
   }
 
   /** The active pieces that have arrived and are not stored yet. */
@@ -82,7 +95,7 @@ export class Scheduler implements BlockSource {
 
   /** True if pieces wait for room: the disk, or the reader, holds the download back. */
   get isFull(): boolean {
-    return this.#admission.size > 0
+    return this.#admission.isFull
   }
 
   /** True if the lowest active piece is complete: the disk, or the reader, holds the download back. */
@@ -99,14 +112,14 @@ export class Scheduler implements BlockSource {
   }
 
   findPiece(requester: Fetcher, index: number): PieceBuffer | undefined {
-    const active = this.#active.get(index)
-    return active && (!active.alone || active.alone === requester) ? active.buffer : undefined
+    return this.#pieces.find(requester, index)
   }
 
   onBitfield(requester: Fetcher, before: Bitfield): void {
     this.#picker.removePeer(before)
     this.#picker.addPeer(requester.bits)
     this.#chooser.reset(requester)
+    this.#shares.group.add(requester)
   }
 
   onHave(requester: Fetcher, index: number): void {
@@ -121,6 +134,7 @@ export class Scheduler implements BlockSource {
     this.#picker.removePeer(requester.bits)
     this.#underused.delete(requester)
     this.#queued.delete(requester)
+    this.#shares.group.delete(requester)
     for (const { buffer } of this.#active)
       if (buffer.complete && !buffer.closed) this.#options.onWhole?.(buffer)
   }
@@ -129,10 +143,12 @@ export class Scheduler implements BlockSource {
     const taken: Request[] = []
     if (this.#isPaused) this.#underused.add(requester)
     if (this.#ended || this.#isPaused) return taken
+    this.#time = now
     this.#deadlines.update(now)
-    const lead = this.#deadlines.leadOf(requester.window.meanWaitMs)
+    const lead = this.#shares.leadOf(requester, now)
     const isOnParole = this.#options.trust?.isOnParole(requester) ?? false
     if (!isOnParole) this.#endgame.takeAwaited(requester, room, now, taken)
+    if (!isOnParole && lead === 0) this.#beginAwaited(requester)
     this.#takeFree(requester, room, now, taken, lead, isOnParole)
     if (taken.length === room) return taken
     this.#underused.add(requester) // also while it waits for admission, as only blocks that others lose may be left
@@ -165,37 +181,27 @@ export class Scheduler implements BlockSource {
 
   /** Begins a wrong piece again. */
   restartPiece(piece: PieceBuffer): void {
-    const active = this.#active.find(piece)
-    if (active) this.#abandon(active)
+    this.#pieces.restart(piece)
     this.fill()
   }
 
   /** Ends a stored piece. */
   finishPiece(piece: PieceBuffer): void {
-    const active = this.#active.find(piece)
     this.#deadlines.addFinished()
     this.#picker.markDone(piece.index)
-    if (active) this.#end(active)
+    this.#pieces.end(piece)
     this.fill()
   }
 
   /** Notes that a reader was added or removed, and gives up active pieces that no reader needs soon. */
   onReadersChanged(): void {
-    for (const active of [...this.#active]) {
-      if (active.buffer.closed || this.#deadlines.isNear(active.buffer.index)) continue
-      this.#abandon(active)
-      active.cancel()
-    }
+    this.#pieces.parkFar(index => this.#deadlines.isNear(index))
     this.fill()
   }
 
   /** Gives up the active pieces that the picker no longer wants. */
   dropUnwanted(): void {
-    for (const active of [...this.#active]) {
-      if (active.buffer.closed || this.#picker.wants(active.buffer.index)) continue
-      this.#abandon(active)
-      active.cancel()
-    }
+    this.#pieces.dropUnwanted()
     this.fill(true)
   }
 
@@ -219,12 +225,7 @@ export class Scheduler implements BlockSource {
    */
   pause(abandon: boolean): void {
     this.#isPaused = true
-    for (const active of [...this.#active]) {
-      if (active.buffer.complete || active.buffer.closed) continue // it is being stored
-      if (abandon) this.#abandon(active)
-      active.cancel()
-      if (!abandon) this.#active.update(active)
-    }
+    this.#pieces.cancelAll(abandon)
   }
 
   /** Continues after `pause`. */
@@ -237,31 +238,36 @@ export class Scheduler implements BlockSource {
   end(): void {
     this.#ended = true
     this.#admission.clear()
-    for (const active of [...this.#active]) {
-      active.buffer.close()
-      this.#end(active)
+    this.#pieces.endAll()
+  }
+
+  /** Begins the pieces that readers wait for. */
+  #beginAwaited(requester: Fetcher): void {
+    for (const index of this.#deadlines.awaitedPieces()) {
+      if (!this.#picker.isOpen(index) || !this.#chooser.suits(requester, index)) continue
+      this.#admission.addNow(() => this.#start(index, requester))
     }
   }
 
   #enqueue(requester: Fetcher): void {
     if (this.#queued.has(requester) || this.#chooser.isFutile(requester)) return
     this.#queued.add(requester)
-    this.#admission.add(async () => this.#begin(requester))
+    this.#admission.add(() => this.#begin(requester))
   }
 
   /** The task of a piece: from its first request until it is stored. */
   #begin(requester: Fetcher): Promise<void> | undefined {
     if (!this.#queued.delete(requester) || requester.room === 0 || this.#ended || this.#isPaused) return
-    const { buffers, trust } = this.#options
-    const index = this.#chooser.choose(requester)
-    if (index < 0) return
-    this.#picker.begin(index)
+    const index = this.#chooser.choose(requester, this.#shares.leadOf(requester, this.#time))
+    return index < 0 ? undefined : this.#start(index, requester)
+  }
+
+  async #start(index: number, requester: Fetcher): Promise<void> {
     this.#underused.delete(requester)
-    const isSuspect = trust?.isSuspect(index) ?? false
-    const alone = isSuspect || trust?.isOnParole(requester) ? requester : undefined
-    const piece = buffers.open(index, isSuspect)
-    if (!(piece instanceof Promise)) return this.#fetch(piece, requester, alone)
-    return piece.then(piece => this.#fetch(piece, requester, alone))
+    const isSuspect = this.#options.trust?.isSuspect(index) ?? false
+    const alone = isSuspect || this.#options.trust?.isOnParole(requester) ? requester : undefined
+    const piece = this.#pieces.open(index, this.#admission.pieces, isSuspect, alone !== undefined)
+    return this.#fetch(piece instanceof Promise ? await piece : piece, requester, alone)
   }
 
   /** Resolves when the piece is stored or given up. */
@@ -269,7 +275,7 @@ export class Scheduler implements BlockSource {
     return new Promise(resolve => {
       const active = new ActivePiece(piece, resolve, alone)
       this.#active.add(active)
-      if (this.#ended) return this.#end(active)
+      if (this.#ended) return this.#pieces.end(piece)
       if (piece.complete) this.#options.onWhole?.(piece)
       requester.fill()
       if (this.#active.find(piece) && piece.free > 0) this.fill()
@@ -288,28 +294,18 @@ export class Scheduler implements BlockSource {
     lead: number,
     own = false,
   ): void {
-    for (const piece of this.#active.withFreeBlocks()) {
+    for (const piece of this.#shares.sortNearest(this.#active.withFreeBlocks())) {
       // the peer that it is reserved for may never come back
-      if (piece.alone !== requester && piece.alone?.ready === false) this.#abandon(piece)
+      if (piece.alone !== requester && piece.alone?.ready === false) this.#pieces.abandon(piece)
       if (piece.buffer.closed || !piece.isFor(requester)) continue
       if (own && piece.alone !== requester) continue
       if (this.#deadlines.isDueWithin(piece.buffer.index, lead) && piece.isReserved(now, this.#patience))
         continue
-      piece.take(requester, room, now, taken)
+      const count = this.#shares.countBlocks(piece, requester, now)
+      if (count === 0) continue
+      piece.take(requester, Math.min(room, taken.length + count), now, taken)
       this.#active.update(piece)
       if (taken.length === room) return
     }
-  }
-
-  #abandon(active: ActivePiece): void {
-    active.buffer.close()
-    this.#picker.putBack(active.buffer.index)
-    this.#end(active)
-  }
-
-  #end(active: ActivePiece): void {
-    this.#active.delete(active)
-    this.#options.buffers.close(active.buffer, active.alone !== undefined)
-    active.endTask()
   }
 }

@@ -160,7 +160,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
       userAgent,
       clock,
       source: pipeline.scheduler,
-      window: new RateWindow(limits.window, MIN_WINDOW_BLOCKS),
+      window: new RateWindow({ limit: limits.window, min: MIN_WINDOW_BLOCKS }),
       ...(limits.down ? { limit: limits.down } : {}),
     })
     pipeline.trust.names.set(seed, name)

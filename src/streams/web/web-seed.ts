@@ -1,7 +1,7 @@
 import { Bitfield } from '../../codec/bitfield.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { messageOf, PeerError } from '../../errors.ts'
-import type { Fetcher, RequestWindow } from '../block-source.ts'
+import type { Fetcher, FetcherPace } from '../block-source.ts'
 import { ByteGate } from '../byte-gate.ts'
 import { PendingRequests, type Request } from '../pending-requests.ts'
 import { BLOCK, type Block, type PieceBuffer } from '../piece-buffer.ts'
@@ -102,8 +102,8 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     return this.#files.bits
   }
 
-  /** The mean time of a block. It is unknown for a server that sends whole files, as earlier requests change nothing there. */
-  get window(): Pick<RequestWindow, 'meanWaitMs'> {
+  /** Its pace. It is unknown for a server that sends whole files, as earlier requests change nothing there. */
+  get window(): FetcherPace {
     return this.#lane.streams.mode === 'whole' ? {} : this.#options.window
   }
 

@@ -12,7 +12,7 @@ function feed(window: RateWindow, rate: number, wait: number, from: number, ms: 
 }
 
 t.test('the window begins small and grows by one per block while the rate grows', async t => {
-  const window = new RateWindow(() => 1000)
+  const window = new RateWindow({ limit: () => 1000 })
   const first = window.size
   t.ok(first >= 4 && first <= 64, String(first))
   for (let n = 1; n <= 50; n++) {
@@ -22,7 +22,7 @@ t.test('the window begins small and grows by one per block while the rate grows'
 })
 
 t.test('the size can be raised before the first block, and not after it', async t => {
-  const window = new RateWindow(() => 1000)
+  const window = new RateWindow({ limit: () => 1000 })
   window.startWith(16)
   t.equal(window.size, 16)
   window.onBlock(16384, 10, 0)
@@ -34,7 +34,7 @@ t.test('the size can be raised before the first block, and not after it', async 
 })
 
 t.test('at a steady rate the window is the rate times the round trip, and a reserve', async t => {
-  const window = new RateWindow(() => 100_000)
+  const window = new RateWindow({ limit: () => 100_000 })
   feed(window, 1000, 100, 0, 5000)
   t.ok(Math.abs(window.size - 1000 * (0.1 + 0.75)) < 20, String(window.size))
   t.ok(Math.abs(window.rate - (1000 * BLOCK) / 1000) < 500, String(window.rate))
@@ -42,7 +42,7 @@ t.test('at a steady rate the window is the rate times the round trip, and a rese
 })
 
 t.test('the window follows a falling rate down to a few blocks, and never to zero', async t => {
-  const window = new RateWindow(() => 100_000)
+  const window = new RateWindow({ limit: () => 100_000 })
   const now = feed(window, 1000, 100, 0, 5000)
   const before = window.size
   feed(window, 2, 100, now, 10_000)
@@ -52,7 +52,7 @@ t.test('the window follows a falling rate down to a few blocks, and never to zer
 
 t.test('the window never exceeds its limit, which may change', async t => {
   let limit = 20
-  const window = new RateWindow(() => limit)
+  const window = new RateWindow({ limit: () => limit })
   feed(window, 1000, 50, 0, 3000)
   t.equal(window.size, 20)
   limit = 3
@@ -62,7 +62,7 @@ t.test('the window never exceeds its limit, which may change', async t => {
 })
 
 t.test('after a snub the window starts again from a few blocks', async t => {
-  const window = new RateWindow(() => 100_000)
+  const window = new RateWindow({ limit: () => 100_000 })
   const now = feed(window, 1000, 100, 0, 5000)
   window.onSnub()
   t.equal(window.size, 4)
@@ -72,7 +72,7 @@ t.test('after a snub the window starts again from a few blocks', async t => {
 })
 
 t.test('rejects bound the window, and one more request is tried after a full window', async t => {
-  const window = new RateWindow(() => 1000)
+  const window = new RateWindow({ limit: () => 1000 })
   for (let n = 0; n < 100; n++) window.onBlock(BLOCK, 20, n)
   for (let left = 99; left >= 16; left--) window.onRefusal(left)
   t.equal(window.size, 16)
@@ -87,7 +87,7 @@ t.test('rejects bound the window, and one more request is tried after a full win
 t.test(
   'the more often that request is rejected, the less often it is tried, but it is always tried again',
   async t => {
-    const window = new RateWindow(() => 1000)
+    const window = new RateWindow({ limit: () => 1000 })
     window.onRefusal(4)
     const waits: number[] = []
     for (let times = 0; times < 12; times++) {
@@ -104,7 +104,7 @@ t.test(
 )
 
 t.test('a peer that accepts more again gets its full window back', async t => {
-  const window = new RateWindow(() => 512)
+  const window = new RateWindow({ limit: () => 512 })
   for (let n = 0; n < 1000; n++) window.onBlock(BLOCK, 20, n)
   window.onRefusal(1)
   let blocks = 0
@@ -113,7 +113,7 @@ t.test('a peer that accepts more again gets its full window back', async t => {
 })
 
 t.test('on an idle long link it grows fourfold in each round trip', async t => {
-  const window = new RateWindow(() => 2048)
+  const window = new RateWindow({ limit: () => 2048 })
   const sizes: number[] = []
   for (let now = 200; now < 1000; now += 200) {
     for (let left = window.size; left > 0; left--) window.onBlock(BLOCK, 200, now)
@@ -125,7 +125,7 @@ t.test('on an idle long link it grows fourfold in each round trip', async t => {
 t.test(
   'once blocks wait in a queue it grows by a block a block, and at twice the round trip no more',
   async t => {
-    const window = new RateWindow(() => 2048)
+    const window = new RateWindow({ limit: () => 2048 })
     window.onBlock(BLOCK, 200, 200)
     const before = window.size
     for (let n = 0; n < 100; n++) window.onBlock(BLOCK, 300, 300)
@@ -136,7 +136,7 @@ t.test(
 )
 
 t.test('a round trip longer than a second does not end the start', async t => {
-  const window = new RateWindow(() => 2048)
+  const window = new RateWindow({ limit: () => 2048 })
   let now = 0
   for (let round = 0; round < 4; round++) {
     now += 1200
@@ -146,7 +146,7 @@ t.test('a round trip longer than a second does not end the start', async t => {
 })
 
 t.test('a peer that was not asked for enough is still known to be fast', async t => {
-  const window = new RateWindow(() => 100_000)
+  const window = new RateWindow({ limit: () => 100_000 })
   let now = feed(window, 1000, 100, 0, 5000)
   const before = window.size
   for (let n = 0; n < 40; n++) {
@@ -157,3 +157,27 @@ t.test('a peer that was not asked for enough is still known to be fast', async t
   feed(window, 20, 100, now, 2000)
   t.ok(window.size < before / 10, `${before} to ${window.size}: it was asked for enough, and gives no more`)
 })
+
+t.test('while readers need pieces in order, the reserve is 150 ms', async t => {
+  let hasReaders = true
+  const window = new RateWindow({ limit: () => 100_000, hasReaders: () => hasReaders })
+  feed(window, 1000, 100, 0, 5000)
+  t.ok(Math.abs(window.size - 1000 * (0.1 + 0.15)) < 20, String(window.size))
+  hasReaders = false
+  t.ok(Math.abs(window.size - 1000 * (0.1 + 0.75)) < 20, String(window.size))
+})
+
+t.test(
+  'it knows the longest recent pause of the peer, without pauses in which nothing was requested',
+  async t => {
+    const window = new RateWindow({ limit: () => 1000 })
+    for (const now of [0, 10, 210, 220]) window.onBlock(BLOCK, 20, now)
+    t.equal(window.longestPauseMs, 200)
+    window.onShortage()
+    window.onBlock(BLOCK, 20, 400)
+    t.equal(window.longestPauseMs, 200)
+    feed(window, 100, 20, 410, 5000)
+    t.ok(window.longestPauseMs < 30, String(window.longestPauseMs))
+    t.ok(window.lastBlockAt! > 5000)
+  },
+)

@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { BLOCK_LENGTH, type Message } from '../../../src/codec/message.ts'
 import { Cursors } from '../../../src/pipeline/pieces/cursors.ts'
@@ -20,7 +20,7 @@ interface Setup extends Partial<Omit<SchedulerOptions, 'trust'>> {
 /** A scheduler of pieces in order, with scripted peers. */
 function setup({ pieces = 8, blocks = 4, admitted = 8, sequential = true, trust = {}, ...more }: Setup = {}) {
   const time = { now: 0 }
-  const picker = new Picker({ pieceCount: pieces, sequential, random: generator(1) })
+  const picker = more.picker ?? new Picker({ pieceCount: pieces, sequential, random: generator(1) })
   const opened: number[] = []
   const closed: PieceBuffer[] = []
   const whole: PieceBuffer[] = []
@@ -480,35 +480,50 @@ t.test(
   },
 )
 
-t.test(
-  'a block that the only peer will send too late for a reader is still requested from that peer',
-  async t => {
-    const cursors = new Cursors(8)
-    const { scheduler, peer, time, rest } = setup({ pieces: 200, blocks: 1, admitted: 20, cursors })
-    const a = await peer({ fast: true, window: 8 })
-    Object.assign(a.requester.window, { meanWaitMs: 2000 })
-    for (let round = 0; round < 10; round++) {
-      time.now += 100
-      await a.give()
-      await rest()
-    }
-    const next = a.waiting[0]!
-    const index = Number.parseInt(next, 10)
-    cursors.open(index, 200)
-    await a.give(a.waiting.slice(1))
+/** A slow peer, a reader of the piece that it was asked for first, and the reject of that piece. */
+async function rejectForReader(t: Test, quick: boolean) {
+  const cursors = new Cursors(8)
+  const { scheduler, peer, time, rest } = setup({ pieces: 200, blocks: 1, admitted: 20, cursors })
+  const a = await peer({ fast: true, window: 8 })
+  Object.assign(a.requester.window, { meanWaitMs: 2000 })
+  for (let round = 0; round < 10; round++) {
+    time.now += 100
+    await a.give()
     await rest()
-    a.waiting.shift()
-    await a.tell({ type: 'reject', index, begin: 0, length: BLOCK_LENGTH })
-    t.notOk(a.waiting.includes(next), 'it is left to a quicker peer')
-    for (let round = 0; round < 6; round++) {
-      time.now += 100
-      await a.give(a.waiting.slice(0, 4))
-      await rest()
-    }
-    t.ok(a.waiting.includes(next), 'but not for long')
-    t.ok(scheduler.activePieces > 1)
+  }
+  const next = a.waiting[0]!
+  const index = Number.parseInt(next, 10)
+  if (quick) {
+    const b = await peer({ has: piece => piece > index + 100 })
+    Object.assign(b.requester.window, { meanWaitMs: 100 })
+    time.now += 100
+  }
+  cursors.open(index, 200)
+  await a.give(a.waiting.slice(1))
+  await rest()
+  a.waiting.shift()
+  await a.tell({ type: 'reject', index, begin: 0, length: BLOCK_LENGTH })
+  const isRequestedAtOnce = a.waiting.includes(next)
+  for (let round = 0; round < 6; round++) {
+    time.now += 100
+    await a.give(a.waiting.slice(0, 4))
+    await rest()
+  }
+  t.ok(scheduler.activePieces > 1)
+  return { isRequestedAtOnce, isRequestedLater: a.waiting.includes(next) }
+}
+
+t.test(
+  'a block that a peer will send too late for a reader is left to a quicker peer, but not for long',
+  async t => {
+    t.same(await rejectForReader(t, true), { isRequestedAtOnce: false, isRequestedLater: true })
   },
 )
+
+t.test('a block that the only peer rejected is requested from that peer again', async t => {
+  const { isRequestedAtOnce } = await rejectForReader(t, false)
+  t.ok(isRequestedAtOnce)
+})
 
 t.test('a piece that a peer lost is requested from another peer', async t => {
   const { peer } = setup({ pieces: 1 })
@@ -517,4 +532,116 @@ t.test('a piece that a peer lost is requested from another peer', async t => {
   a.requester.write({ type: 'dontHave', index: 0 })
   await settle()
   t.same(b.waiting, ['0:0', '0:1', '0:2', '0:3'])
+})
+
+t.test('the piece that a reader waits for comes from all peers, each its share', async t => {
+  const cursors = new Cursors(8)
+  const { scheduler, peer } = setup({ pieces: 200, blocks: 8, admitted: 20, cursors })
+  const peers = [
+    await peer({ window: 0 }),
+    await peer({ window: 0 }),
+    await peer({ window: 0 }),
+    await peer({ window: 0 }),
+  ]
+  cursors.move(cursors.open(100, 200), 100, true)
+  for (const { state } of peers) state.window = 20
+  scheduler.fill(true)
+  for (const { requester } of peers) requester.fill()
+  for (const { waiting } of peers)
+    t.equal(waiting.filter(name => name.startsWith('100:')).length, 2, `${waiting}`)
+  t.same(
+    peers.map(({ waiting }) => waiting[0]),
+    ['100:0', '100:2', '100:4', '100:6'],
+  )
+})
+
+t.test('blocks that no other peer takes within 100 ms are requested from one peer', async t => {
+  const cursors = new Cursors(8)
+  const { peer, time } = setup({ pieces: 200, blocks: 8, admitted: 20, cursors })
+  const a = await peer({ window: 0 })
+  await peer({ window: 0 })
+  cursors.move(cursors.open(100, 200), 100, true)
+  a.state.window = 6
+  a.requester.fill()
+  t.same(a.waiting.slice(0, 4), ['100:0', '100:1', '100:2', '100:3'])
+  t.notOk(a.waiting.includes('100:4'))
+  a.state.window = 12
+  a.requester.fill()
+  t.notOk(a.waiting.includes('100:4'))
+  time.now += 101
+  a.state.window = 40
+  a.requester.fill()
+  t.ok(a.waiting.includes('100:7'), `${a.waiting}`)
+})
+
+t.test('a piece that a reader waits for is begun although all places are taken', async t => {
+  const cursors = new Cursors(2)
+  const { scheduler, peer } = setup({ pieces: 200, blocks: 4, admitted: 2, cursors })
+  const a = await peer({ window: 8 })
+  t.equal(scheduler.activePieces, 2)
+  cursors.move(cursors.open(100, 200), 100, true)
+  a.state.window = 12
+  a.requester.fill()
+  t.equal(scheduler.activePieces, 3)
+  t.same(a.waiting.slice(8), ['100:0', '100:1', '100:2', '100:3'])
+  cursors.move(cursors.open(150, 200), 150, true)
+  a.state.window = 16
+  a.requester.fill()
+  t.equal(scheduler.activePieces, 3, 'only one')
+})
+
+t.test(
+  'a piece that no reader needs keeps its blocks, takes late ones, and is continued for a reader',
+  async t => {
+    const cursors = new Cursors(4)
+    const picker = new Picker({ pieceCount: 200, onDemand: true, cursors, random: generator(1) })
+    const { scheduler, peer, opened, closed, whole, rest } = setup({
+      pieces: 200,
+      blocks: 4,
+      admitted: 4,
+      cursors,
+      picker,
+    })
+    const a = await peer({ window: 4 })
+    const reader = cursors.open(100, 200)
+    scheduler.onReadersChanged()
+    await a.give(['100:0'])
+    cursors.close(reader)
+    scheduler.onReadersChanged()
+    t.equal(scheduler.activePieces, 0)
+    t.equal(a.requester.outstanding, 0)
+    t.same(closed, [])
+    await a.give(['100:1'])
+    t.equal(a.requester.wasted, 0, 'a late block')
+    a.waiting.length = 0
+    cursors.open(100, 200)
+    scheduler.onReadersChanged()
+    t.same(a.waiting.slice(0, 2), ['100:2', '100:3'])
+    t.equal(opened.filter(index => index === 100).length, 1)
+    await a.give(['100:2', '100:3'])
+    t.equal(whole[0]?.index, 100)
+    await rest()
+  },
+)
+
+t.test('parked pieces make room: the oldest is closed, and a late block of it is wasted', async t => {
+  const cursors = new Cursors(2)
+  const picker = new Picker({ pieceCount: 200, onDemand: true, cursors, random: generator(1) })
+  const { scheduler, peer, closed } = setup({ pieces: 200, blocks: 4, admitted: 2, cursors, picker })
+  const a = await peer({ window: 4 })
+  for (const at of [0, 50, 100, 150]) {
+    const reader = cursors.open(at, at + 1)
+    scheduler.onReadersChanged()
+    cursors.close(reader)
+    scheduler.onReadersChanged()
+    await settle()
+  }
+  t.same(
+    closed.map(({ index }) => index),
+    [0, 50],
+  )
+  await a.give(['0:0', '150:0'])
+  t.equal(a.requester.wasted, BLOCK_LENGTH)
+  scheduler.end()
+  t.equal(closed.length, 4, 'all memory is given back')
 })
