@@ -214,7 +214,7 @@ export class SessionTorrent implements Queued {
    * Moves its files to another directory, and to another file system too: they are shared meanwhile if they are complete.
    * After a crash the move goes on. Resolves when it is done. Rejects with ERR_BUSY while another job runs, and with a
    * StorageError: the files are where they were then.
-   * @param options.keepFiles true if the files are there already: only the directory changes
+   * With `keepFiles` the files are there already, and only the directory changes.
    */
   async move(directory: string, { keepFiles = false } = {}): Promise<void> {
     await this.#jobs.move(resolve(directory), { keepFiles })

@@ -89,7 +89,7 @@ export class TorrentJobs {
     } catch (error) {
       this.#runner.isHeld = false
       this.#unsettle()
-      throw error
+      throw failureOf(error)
     }
   }
 
@@ -148,11 +148,15 @@ export class TorrentJobs {
     this.checked = 0
     this.#abort = new AbortController()
     this.#unsettle()
-    const job = work(this.#abort.signal).finally(() => {
-      this.current = undefined
-      this.#runner.isHeld = false
-      this.#unsettle()
-    })
+    const job = work(this.#abort.signal)
+      .catch(error => {
+        throw failureOf(error)
+      })
+      .finally(() => {
+        this.current = undefined
+        this.#runner.isHeld = false
+        this.#unsettle()
+      })
     this.#last = job.catch(() => {})
     return job
   }

@@ -75,10 +75,10 @@ export async function until(session: Session, isMet: () => boolean): Promise<voi
   await new Promise<void>(resolve => {
     const check = () => {
       if (!isMet()) return
-      session.off('changed', check)
+      for (const event of ['changed', 'removed'] as const) session.off(event, check)
       resolve()
     }
-    session.on('changed', check)
+    for (const event of ['changed', 'removed'] as const) session.on(event, check)
   })
 }
 
