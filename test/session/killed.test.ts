@@ -34,7 +34,7 @@ class Allowed {
   }
 }
 
-/** A disk whose calls fail from a number on; a write at that number is done by half. */
+/** A disk with calls that fail from a number on; a write at that number is done by half. */
 function killedDisk(disk: SessionDisk): { readonly fs: SessionDisk; killAfter(calls: number): void } {
   const faulty = new FaultyDisk(disk)
   const fs = Object.assign(faulty.fs, {

@@ -6,7 +6,7 @@ import { VirtualClock, waitUntil } from '../helpers/virtual-clock.ts'
 
 const HOUR_MS = 3_600_000
 
-/** A session whose time the test advances; its torrents are complete. */
+/** A session in the time of the test, with complete torrents. */
 async function inTime(t: Parameters<typeof openSession>[0], names: readonly string[]) {
   const disk = sessionDisk()
   const clock = new VirtualClock()
