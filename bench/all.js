@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 const benches = [
   ['download.js'],
   ['many-peers.js'],
+  ['many-files.js'],
   ['startup.js'],
   ['serve.js'],
   ['reading.js'],

@@ -18,6 +18,9 @@ export const libtorrent = ['/usr/bin/python3', here('../test/helpers/counterpart
 
 export const hasTsdl = existsSync(cli)
 export const hasAria2 = spawnSync('aria2c', ['--version']).status === 0
+export const hasTransmissionCreate = spawnSync('transmission-create', ['--version']).status === 0
+// It has no option that only tells its version, and fails without arguments.
+export const hasMktorrent = spawnSync('mktorrent').error === undefined
 export const hasTransmission = spawnSync('transmission-daemon', ['--version']).status === 0
 export const hasLibtorrent = spawnSync('/usr/bin/python3', ['-c', 'import libtorrent']).status === 0
 

@@ -1,13 +1,14 @@
 // @ts-check
 /**
- * How long until it does something? From the first unchoke to the first request with a torrent of 100,000 pieces,
- * and from the shell's prompt to `--version`, which is mostly what importing our modules costs.
+ * How long until it does something? From the first unchoke to the first request with a torrent of 100,000 pieces, from the
+ * program's start to the first request with as many files, and from the shell's prompt to `--version`, which is mostly
+ * what importing our modules costs.
  *
  *     node bench/startup.js [--rounds 5] [--small]
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { makeScratch, makeTorrent } from './data.js'
@@ -36,9 +37,15 @@ const { torrent, infoHash } = makeTorrent(
 )
 
 const starts = []
-for (let round = 0; round < rounds; round++) starts.push(await firstRequest(round))
+const startsOfFiles = []
+const many = makeManyFiles()
+for (let round = 0; round < rounds; round++) {
+  starts.push(await firstRequest({ torrent, infoHash }, `one-${round}`))
+  startsOfFiles.push(await firstRequest(many, `many-${round}`))
+}
 const fromUnchoke = Math.min(...starts.map(start => start.fromUnchoke))
 const fromSpawn = Math.min(...starts.map(start => start.fromSpawn))
+const fromSpawnOfFiles = Math.min(...startsOfFiles.map(start => start.fromSpawn))
 
 const runs = small ? 1 : 10
 const versions = []
@@ -54,17 +61,33 @@ console.log(`${pieces} pieces, ${rounds} rounds, Node ${process.version}; minima
 console.log(
   `first request after unchoke ${fromUnchoke.toFixed(3)} s, after the program's start ${fromSpawn.toFixed(3)} s`,
 )
+console.log(`the same with ${pieces} files ${fromSpawnOfFiles.toFixed(3)} s`)
 console.log(`tsdl --version ${version.toFixed(3)} s, node -e 0 ${nothing.toFixed(3)} s\n`)
 bar(`first unchoke to first request, ${pieces} pieces`, fromUnchoke, 1, { small, unit: 's' })
+bar(`start to first request, ${pieces} pieces and files`, fromSpawnOfFiles, 1.5, { small, unit: 's' })
 bar('wall of tsdl --version / node -e 0', ratio(version, nothing), 2, { small })
+
+/** Writes a private torrent with a file for each piece, in a hundred directories. */
+function makeManyFiles() {
+  const files = Array.from({ length: pieces }, (_, index) => {
+    const [directory, name] = [`d${index % 100}`, `file-${index}.bin`]
+    return `d6:lengthi${BLOCK}e4:pathl${directory.length}:${directory}${name.length}:${name}ee`
+  })
+  const before = `d5:filesl${files.join('')}e4:name4:many12:piece lengthi${BLOCK}e6:pieces${hashes.length}:`
+  const info = Buffer.concat([Buffer.from(before), hashes, Buffer.from('7:privatei1ee')])
+  const path = join(scratch, 'many-files.torrent')
+  writeFileSync(path, Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]))
+  return { torrent: path, infoHash: createHash('sha1').update(info).digest() }
+}
 
 /**
  * A peer that has everything, unchokes at once and waits to be asked; then the client is killed.
- * @param {number} round
+ * @param {{ torrent: string, infoHash: Buffer }} made
+ * @param {string} name of the output directory
  * @returns {Promise<{ fromUnchoke: number, fromSpawn: number }>} seconds
  */
-async function firstRequest(round) {
-  const out = join(scratch, `out-${round}`)
+async function firstRequest({ torrent, infoHash }, name) {
+  const out = join(scratch, `out-${name}`)
   mkdirSync(out)
   const server = createServer()
   await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)))

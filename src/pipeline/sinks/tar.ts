@@ -6,7 +6,7 @@ import { quote } from '../../codec/quote.ts'
 import { TAR_END, type TarEntry, tarHeader, tarPadding } from '../../codec/tar-header.ts'
 import { InputError } from '../../errors.ts'
 import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
-import { type TarBody, TarPacker } from '../../streams/read/tar-packer.ts'
+import { type TarBody, type TarMember, TarPacker } from '../../streams/read/tar-packer.ts'
 
 type Files = Pick<Metainfo, 'files' | 'multiFile'>
 
@@ -39,29 +39,33 @@ export function tarOf(metainfo: Files, options: TarOptions): TarPacker {
   checkArgument('metainfo', metainfo, 'object')
   checkArgument('open', options?.open, 'function')
   const { open, lend = false, ...choice } = options
-  const members = entriesOf(metainfo, choice).map(({ fileIndex, ...entry }) => ({
-    ...entry,
-    open: () => open(fileIndex),
-  }))
-  return new TarPacker({ members, lend })
+  // Paths are checked at once. The entries are made when they are packed, since there may be half a million.
+  for (const _ of entriesOf(metainfo, choice));
+  return new TarPacker({ members: membersOf(entriesOf(metainfo, choice), open), lend })
+}
+
+function* membersOf(entries: Iterable<IndexedEntry>, open: TarOptions['open']): Generator<TarMember> {
+  for (const { fileIndex, ...entry } of entries) yield { ...entry, open: () => open(fileIndex) }
 }
 
 /** Returns the length of the archive that `tarOf` makes, in bytes. */
 export function tarSize(metainfo: Files, choice: TarChoice = {}): number {
-  return entriesOf(metainfo, choice).reduce(
-    (sum, entry) => sum + tarHeader(entry).length + entry.length + tarPadding(entry.length),
-    TAR_END.length,
-  )
+  let size = TAR_END.length
+  for (const entry of entriesOf(metainfo, choice))
+    size += tarHeader(entry).length + entry.length + tarPadding(entry.length)
+  return size
 }
 
 interface IndexedEntry extends TarEntry {
   readonly fileIndex: number
 }
 
-function entriesOf({ files, multiFile }: Files, { select, strip = false }: TarChoice): IndexedEntry[] {
-  return files.flatMap((file, fileIndex) =>
-    file.pad || select?.(fileIndex) === false ? [] : [entryOf(file, fileIndex, strip && multiFile)],
-  )
+function* entriesOf(
+  { files, multiFile }: Files,
+  { select, strip = false }: TarChoice,
+): Generator<IndexedEntry> {
+  for (const [fileIndex, file] of files.entries())
+    if (!file.pad && select?.(fileIndex) !== false) yield entryOf(file, fileIndex, strip && multiFile)
 }
 
 function entryOf(file: FileEntry, fileIndex: number, strip: boolean): IndexedEntry {
