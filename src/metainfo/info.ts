@@ -127,8 +127,7 @@ function* readV2(
   const pieceCount = Math.ceil(length / pieceLength)
   if (pieceCount > MAX_PIECES) info.fail('piece length', `at most ${MAX_PIECES} pieces`, `${pieceCount}`)
   const content = { ...named, length, pieceCount, pieceLength }
-  const roots = new Map(named.files.flatMap(file => (file.piecesRoot ? [[file, file.piecesRoot]] : [])))
-  const pieceNodes = yield* findPieceNodes(content, roots, yield* raw.layers())
+  const pieceNodes = yield* findPieceNodes(content, rootsOf(named.files), yield* raw.layers())
   return {
     ...content,
     ...{ format: 'v2', infoHash, infoHashV2, hashes: Buffer.alloc(0) },
@@ -161,6 +160,11 @@ function* readUpgrade(
     reading.warn(`${error.message}; the torrent is used as v1`)
     return {}
   }
+}
+
+/** Yields each file with a root. A list of them would take long to make. */
+function* rootsOf(files: readonly FileEntry[]): Generator<readonly [FileEntry, Buffer]> {
+  for (const file of files) if (file.piecesRoot) yield [file, file.piecesRoot]
 }
 
 function checkPieceLength(info: Fields, pieceLength: number): void {

@@ -42,7 +42,7 @@ type Content = Pick<Metainfo, 'pieceCount' | 'pieceLength'>
  */
 export function* findPieceNodes(
   { pieceCount, pieceLength }: Content,
-  roots: ReadonlyMap<FileEntry, Buffer>,
+  roots: Iterable<readonly [FileEntry, Buffer]>,
   layers: PieceLayers,
 ): Steps<Buffer | undefined> {
   const nodes = Buffer.allocUnsafeSlow(pieceCount * NODE_LENGTH)

@@ -50,7 +50,11 @@ export function* placeTreeFiles(
   const multiFile = tree.length > 1 || tree[0]!.names.length > 1
   const root = multiFile ? { root: named.name } : {}
   const where = 'info.file tree'
-  const raw: RawPath[] = tree.map(({ names }) => ({ where, names, ...root }))
+  const raw: RawPath[] = []
+  for (const [index, { names }] of tree.entries()) {
+    if (index % FILES_PER_STEP === 0) yield
+    raw.push({ where, names, ...root })
+  }
   const paths = yield* placePaths(raw, reading.warn, reading.portable)
   const files: FileEntry[] = []
   let offset = 0
