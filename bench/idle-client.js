@@ -3,10 +3,11 @@
  * A client with many torrents that share what a folder holds and have no peer. A program of its own, so that only the client
  * is measured.
  *
- *     node --expose-gc bench/idle-client.js DIR COUNT TRACKER-URL [--http | --record]
+ *     node --expose-gc bench/idle-client.js DIR COUNT TRACKER-URL [--record]
  *
  * DIR holds COUNT sparse files, named 0 to COUNT - 1. With --record it only writes their resume records, and ends.
- * Prints one line of JSON when every torrent shares; ends when its standard input does.
+ * Prints one line of JSON when every torrent shares, and one with the memory for each line of its standard input; ends when
+ * that does.
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
@@ -55,16 +56,10 @@ if (option === '--record') {
 }
 const wrong = torrents.filter(torrent => torrent.state !== 'seeding' || !torrent.verified.full)
 if (wrong.length > 0) throw new Error(`${wrong.length} torrents do not seed`)
-// Until the trackers have answered.
-await new Promise(resolve => setTimeout(resolve, 5000))
-const after = memory()
-const each = (/** @type {'heap' | 'rss'} */ what) => (after[what] - before[what]) / count - pieces.length
-console.log(
-  JSON.stringify({
-    heap: each('heap'),
-    rss: each('rss'),
-    parse: (start - parsing) / count,
-    start: (end - start) / count,
-  }),
-)
-process.stdin.resume().on('end', () => process.exit())
+console.log(JSON.stringify({ parse: (start - parsing) / count, start: (end - start) / count }))
+process.stdin.on('data', () => {
+  const after = memory()
+  const each = (/** @type {'heap' | 'rss'} */ what) => (after[what] - before[what]) / count - pieces.length
+  console.log(JSON.stringify({ heap: each('heap'), rss: each('rss') }))
+})
+process.stdin.on('end', () => process.exit())

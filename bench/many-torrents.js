@@ -6,8 +6,8 @@
  */
 import { closeSync, ftruncateSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { makeScratch } from './data.js'
+import { benchOptions } from './options.js'
 import { hasTsdl, idleClient } from './programs.js'
 import { bar } from './report.js'
 import { cpuOf, run } from './running.js'
@@ -15,16 +15,7 @@ import { startTracker } from './tracker.js'
 
 const FILE_BYTES = 16 * (64 << 10)
 
-const { values } = parseArgs({
-  options: {
-    torrents: { type: 'string' },
-    seconds: { type: 'string' },
-    small: { type: 'boolean', default: false },
-  },
-})
-const { small } = values
-const count = Number(values.torrents ?? (small ? 20 : 10_000))
-const seconds = Number(values.seconds ?? (small ? 1 : 30))
+const { seconds, small, torrents: count } = benchOptions()
 if (!hasTsdl) {
   console.log('many-torrents: left out, tsdl is not built: npm run build')
   process.exit()
@@ -41,18 +32,23 @@ const command = idleClient(scratch, count, tracker.url)
 const recorded = await run([...command, '--record']).ended
 if (recorded !== 0) throw new Error('the records were not written')
 
+const silent = tracker.requests()
 const client = run(command)
-const cost = JSON.parse(await client.line(line => line.startsWith('{')))
+const cost = JSON.parse(await client.line(line => line.startsWith('{"parse"')))
+const sleep = (/** @type {number} */ ms) => new Promise(resolve => setTimeout(resolve, ms))
+// Announces are spread over time: the torrents are idle when the tracker has heard of each.
+while (tracker.requests() < silent + count) await sleep(100)
+await sleep(2000)
+client.write('memory\n')
+const { heap, rss } = JSON.parse(await client.line(line => line.startsWith('{"heap"')))
 const before = cpuOf(client.pid)
-await new Promise(resolve => setTimeout(resolve, seconds * 1000))
+await sleep(seconds * 1000)
 const cpu = (cpuOf(client.pid) - before) / seconds
 await client.stop()
 tracker.stop()
 
 console.log(`${count} torrents, ${seconds} s, Node ${process.version}\n`)
-console.log(
-  `parsing one .torrent: ${cost.parse.toFixed(3)} ms; RSS of each: ${(cost.rss / 1024).toFixed(1)} KiB`,
-)
-bar('heap of an idle torrent, beyond its hashes', cost.heap / 1000, 15, { small, unit: 'KB' })
+console.log(`parsing one .torrent: ${cost.parse.toFixed(3)} ms; RSS of each: ${(rss / 1024).toFixed(1)} KiB`)
+bar('heap of an idle torrent, beyond its hashes', heap / 1000, 15, { small, unit: 'KB' })
 bar('CPU while idle', cpu * 100, 0.5, { small, unit: '%' })
 bar('start of a torrent from its record', cost.start, 0.3, { small, unit: 'ms' })

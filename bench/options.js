@@ -12,6 +12,8 @@ export function benchOptions() {
       rounds: { type: 'string' },
       only: { type: 'string' },
       peers: { type: 'string' },
+      torrents: { type: 'string' },
+      seconds: { type: 'string' },
       mixed: { type: 'boolean', default: false },
       small: { type: 'boolean', default: false },
     },
@@ -23,6 +25,8 @@ export function benchOptions() {
     size: parseSize(values.size ?? (small ? '4M' : '1G')),
     rounds: parseCount('--rounds', values.rounds ?? (small ? '1' : '5')),
     peers: parseCount('--peers', values.peers ?? (small ? '10' : '100')),
+    torrents: parseCount('--torrents', values.torrents ?? (small ? '20' : '10000')),
+    seconds: parseCount('--seconds', values.seconds ?? (small ? '1' : '30')),
     only: values.only?.split(','),
   }
 }

@@ -18,6 +18,7 @@ process.once('exit', () => {
  * @property {(match: (line: string) => boolean) => Promise<string>} line the first line, of both outputs, that matches;
  *   rejects when the program ends without
  * @property {() => string[]} lines all so far
+ * @property {(text: string) => unknown} write to its standard input
  * @property {Promise<number | null>} ended its exit code
  * @property {(signal?: NodeJS.Signals) => Promise<unknown>} stop resolves when it has gone
  */
@@ -66,6 +67,7 @@ export function run(command) {
     pid: child.pid ?? 0,
     lines: () => lines,
     ended,
+    write: text => child.stdin.write(text),
     line: match =>
       new Promise((resolve, reject) => {
         const look = () => {

@@ -10,11 +10,16 @@ import { encode } from './data.js'
  */
 export async function startTracker(host = '', port = 0) {
   const peers = Buffer.from(host ? [...host.split('.').map(Number), port >> 8, port & 255] : [])
-  const server = createServer((_, response) => response.end(encode({ interval: 1800, peers })))
+  let requests = 0
+  const server = createServer((_, response) => {
+    requests++
+    response.end(encode({ interval: 1800, peers }))
+  })
   await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)))
   const { port: own } = /** @type {import('node:net').AddressInfo} */ (server.address())
   return {
     url: `http://127.0.0.1:${own}/announce`,
+    requests: () => requests,
     stop() {
       server.close()
       server.closeAllConnections()

@@ -17,6 +17,7 @@ t.test('bench/download.js measures every installed client, checks the bytes, and
 for (const bench of [
   'many-peers',
   'many-files',
+  'many-torrents',
   'startup',
   'serve',
   'reading',
