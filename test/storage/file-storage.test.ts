@@ -68,3 +68,31 @@ t.test('the limit of open files is a whole number of at least 1', async t => {
       message: String(maxOpenFiles),
     })
 })
+
+t.test('a storage that rests has no file and no directory open, and can be used again', async t => {
+  const made = makeTorrent({
+    name: 'd',
+    files: ['d/a', 'd/deep/b'].map(path => ({ path, length: 100 })),
+    pieceLength: 200,
+  })
+  const handles: fs.promises.FileHandle[] = []
+  const disk = {
+    ...fs.promises,
+    open: async (...args: Parameters<typeof fs.promises.open>) => {
+      const handle = await fs.promises.open(...args)
+      handles.push(handle)
+      return handle
+    },
+  } as unknown as Disk
+  const open = () => handles.filter(({ fd }) => fd >= 0).length // a closed handle has the descriptor -1
+  const storage = new FileStorage(made.metainfo, { directory: t.testdir(), fs: disk })
+  await storage.write(0, made.content)
+  t.ok(open() > 0)
+  for (let count = 0; count < 2; count++) {
+    storage.rest()
+    while (open() > 0) await new Promise(resolve => setImmediate(resolve))
+    t.same(await readOf(storage, 0, 200), made.content)
+  }
+  await storage.close()
+  t.equal(open(), 0)
+})
