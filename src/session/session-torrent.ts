@@ -216,7 +216,8 @@ export class SessionTorrent implements Queued {
    * StorageError: the files are where they were then.
    * With `keepFiles` the files are there already, and only the directory changes.
    */
-  async move(directory: string, { keepFiles = false } = {}): Promise<void> {
+  async move(directory: string, options: { keepFiles?: boolean } = {}): Promise<void> {
+    const { keepFiles = false } = options
     await this.#jobs.move(resolve(directory), { keepFiles })
   }
 

@@ -9,6 +9,7 @@ import { nodeFileSystem } from '../ports/file-system.ts'
 import { pick } from '../ports/pick.ts'
 import { AllowedDirectories } from './allowed-directories.ts'
 import { AlternativeTimes } from './alternative-times.ts'
+import { checkDataOwner } from './data-owner.ts'
 import { failureOf } from './failure-of.ts'
 import { forwardTorrentEvents } from './forward-torrent-events.ts'
 import {
@@ -178,7 +179,7 @@ export class Session extends EventEmitter<SessionEvents> {
    */
   async remove(torrent: SessionTorrent, { withData = false } = {}): Promise<void> {
     if (this.#torrents.get(torrent.infoHash) !== torrent) return
-    if (withData) this.#mustOwnData(torrent)
+    if (withData) checkDataOwner(torrent, this.torrents)
     await torrent.remove({ withData })
     this.#torrents.delete(torrent.infoHash)
     this.#byId.delete(torrent.id)
@@ -286,16 +287,5 @@ export class Session extends EventEmitter<SessionEvents> {
 
   #warn(error: unknown): void {
     this.emit('warning', failureOf(error), undefined)
-  }
-
-  #mustOwnData({ record: { directory, name }, id }: SessionTorrent): void {
-    const other = this.torrents.find(
-      torrent => torrent.id !== id && torrent.record.directory === directory && torrent.name === name,
-    )
-    if (!other) return
-    throw new InputError(
-      'ERR_BUSY',
-      `${name}: torrent ${other.id} has the same files; remove it without its data`,
-    )
   }
 }

@@ -103,7 +103,7 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
       priority: index => this.#priorities!.levelOf(index),
       ...pick({ locks, record }, 'locks', 'record'),
     })
-    this.torrent.begin({ ...content, sequential: this.#sequential }, metainfo)
+    this.torrent.begin({ ...content, deferSample: true, sequential: this.#sequential }, metainfo)
   }
 
   /** Takes the rates and the order of pieces from the options of the torrent. */

@@ -5,7 +5,7 @@ import type { SharedDht } from '../../discovery/peer-sources.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ByteLimit } from '../../streams/byte-limit.ts'
 import type { BlockSource } from '../../streams/peer/requester.ts'
-import type { ResponderOptions, ResponderTorrent } from '../../streams/peer/responder.ts'
+import type { ResponderOptions, ResponderTorrent } from '../../streams/peer/responder-options.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
 import type { MessageLoad } from './message-budget.ts'
 

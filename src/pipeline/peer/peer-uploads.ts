@@ -1,6 +1,6 @@
 import { BLOCK_LENGTH, type Message } from '../../codec/message.ts'
 import type { Requester } from '../../streams/peer/requester.ts'
-import type { UploadPolicy } from '../../streams/peer/responder.ts'
+import type { UploadPolicy } from '../../streams/peer/responder-options.ts'
 import type { ByteRate } from './byte-rate.ts'
 import type { PeerContext, PeerUpload, SuggestedPeer } from './peer-context.ts'
 

@@ -39,6 +39,11 @@ const MAX_FORGOTTEN = 64
 /** Maximum length of a failure text in characters. */
 const MAX_FAILURE_TEXT = 200
 
+/** Milliseconds until a seed without peers dials again when there was no room for a connection. */
+const NO_ROOM_REST_MS = 5_000
+/** Milliseconds after which a torrent without peers looks at its candidates again: bans end, and addresses expire. */
+const CANDIDATES_REST_MS = 60_000
+
 /**
  * Decides which peer to dial next.
  *
@@ -121,12 +126,18 @@ export class Candidates {
     return undefined
   }
 
-  /** Returns when the next candidate is due, if room and bans allow it; Infinity for never. @param seeding true if nothing is missing */
-  nextDueAt(seeding: boolean): number {
+  /**
+   * Returns the milliseconds until there may be a candidate to dial, if all that are due now were tried; Infinity for never.
+   * @param seeding true if nothing is missing
+   */
+  idleTime(now: number, seeding: boolean): number {
     let next = Number.POSITIVE_INFINITY
     for (const candidate of this.#table.values())
       if (!candidate.connected && isUseful(candidate, seeding)) next = Math.min(next, candidate.notBefore)
-    return next
+    const wait = next - now
+    // It is due and could not be dialled: there is no room.
+    if (wait <= 0) return seeding ? NO_ROOM_REST_MS : 0
+    return this.size > 0 ? Math.min(wait, CANDIDATES_REST_MS) : wait
   }
 
   /** Does not dial a candidate for so many milliseconds. */

@@ -24,11 +24,6 @@ const NO_USE_REST_MS = 600_000
 const BANNED_REST_MS = 3_600_000
 /** Milliseconds until our own address is dialled again, which may belong to another peer by then. */
 const OWN_ADDRESS_REST_MS = 86_400_000
-/** Milliseconds until a seed without peers dials again when there was no room for a connection. */
-const NO_ROOM_REST_MS = 5_000
-/** Milliseconds after which a torrent without peers looks at its candidates again: bans end, and addresses expire. */
-const CANDIDATES_REST_MS = 60_000
-
 /** The connections of one torrent. Dials candidates while there is room, and drops connections that fail. */
 export class Swarm extends EventEmitter<SwarmEvents> {
   readonly candidates = new Candidates()
@@ -157,10 +152,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   idleTime(now: number): number {
     if (this.#isStopped) return Number.POSITIVE_INFINITY
     if (this.peers.size > 0) return 0
-    const due = this.candidates.nextDueAt(this.#seeding) - now
-    // It is due and could not be dialled: there is no room.
-    if (due <= 0) return this.#seeding ? NO_ROOM_REST_MS : 0
-    return this.candidates.size > 0 ? Math.min(due, CANDIDATES_REST_MS) : due
+    return this.candidates.idleTime(now, this.#seeding)
   }
 
   /** Disconnects a peer that gave wrong bytes too often. @param name its `host:port` */

@@ -1,42 +1,9 @@
 import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.ts'
 import { PeerError, StorageError } from '../../errors.ts'
-import type { ByteLimit } from '../byte-limit.ts'
 import { type Done, Duplex } from '../stage.ts'
 import { BlockGroup, countAdjacent, MAX_GROUP_BLOCKS, totalLength } from './block-group.ts'
 import type { Outgoing } from './outgoing.ts'
-
-/** The values that are known once the metadata is. */
-export interface ResponderTorrent {
-  /** Bytes of each piece but the last, and of all. */
-  readonly pieceLength: number
-  readonly length: number
-  /** Returns the bytes of a piece that the peer may request, or 0 if there is no such piece. @default `pieceLength`, and what is left of `length` for the last piece */
-  readonly sizeOf?: (index: number) => number
-  /** Reads the bytes. Resolves with the number of bytes that were available. */
-  readonly storage: { read(position: number, target: Uint8Array): Promise<number> }
-  /** Returns true if we have a piece. */
-  readonly has: (index: number) => boolean
-}
-
-/** Decides how a peer is served: a policy. */
-export interface UploadPolicy {
-  /** Blocks to read and send at once, up to 16. */
-  readonly maxBlocks: number
-  /** Returns true if requests for this piece wait behind all others. */
-  defers(index: number): boolean
-}
-
-/** Options of `Responder`. */
-export interface ResponderOptions extends Partial<ResponderTorrent> {
-  /** Maximum requests that wait; more are rejected. @default 500 */
-  readonly maxQueued?: number
-  readonly limit?: ByteLimit
-  readonly policy?: UploadPolicy
-  /** Memory for runs of 16 blocks with their headers. @default new memory for each */
-  readonly pool?: { take(): Uint8Array; give(bytes: Uint8Array): void }
-  /** Called with the error of a read of a piece, after its requests were rejected. */
-  readonly onReadError?: (error: Error, index: number) => void
-}
+import { type ResponderOptions, type ResponderTorrent, sizeOf } from './responder-options.ts'
 
 /** Maximum runs of blocks that are read or sent at once: one is read while the other is sent. */
 const MAX_LENT_RUNS = 2
@@ -303,8 +270,4 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.push(run.bytes)
     this.serve()
   }
-}
-
-function sizeOf({ length, pieceLength, sizeOf }: ResponderTorrent, index: number): number {
-  return sizeOf?.(index) ?? Math.min(pieceLength, length - index * pieceLength)
 }
