@@ -24,7 +24,7 @@ function listFiles(folder) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter(name => /\.(?:[cm]?js|ts|md|yml|py)$/.test(name))
     .map(name => `${folder}/${name.replaceAll('\\', '/')}`)
-    .filter(file => !EXCEPTIONS.includes(file))
+    .filter(file => !file.includes('/node_modules/') && !EXCEPTIONS.includes(file))
 }
 
 function findExcluded(file) {
