@@ -77,7 +77,9 @@ export class RunningClock implements Clock {
   }
 
   #arm(timer: Pending, ms: number): void {
-    timer.below = this.#below.setTimeout(() => this.#onDue(timer), Math.min(ms, MAX_TIMEOUT_MS))
+    // Node warns of a time in the past.
+    const wait = Math.max(0, Math.min(ms, MAX_TIMEOUT_MS))
+    timer.below = this.#below.setTimeout(() => this.#onDue(timer), wait)
   }
 
   #onDue(timer: Pending): void {

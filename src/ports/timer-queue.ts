@@ -63,7 +63,7 @@ export class TimerQueue implements Clock {
     this.#timer =
       due === Number.POSITIVE_INFINITY
         ? undefined
-        : this.#below.setTimeout(() => this.#onDue(), due - this.#below.now())
+        : this.#below.setTimeout(() => this.#onDue(), Math.max(0, due - this.#below.now()))
   }
 
   #onDue(): void {

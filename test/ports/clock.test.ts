@@ -116,6 +116,8 @@ t.test('a wait longer than setTimeout can have is waited for in parts', async t 
   })
   clock.setTimeout(() => {}, 30 * 86_400_000)
   t.equal(waits[0], 2 ** 31 - 1)
+  clock.setTimeout(() => {}, -1)
+  t.equal(waits.at(-1), 0, 'and none is in the past')
 })
 
 /** Where the machine's own time is wanted: not to measure how long something takes. */

@@ -96,3 +96,18 @@ t.test('a timer that throws loses no other timer', async t => {
     ['same time', 'later'],
   )
 })
+
+t.test('a timer that is overdue is set for now, not for a time in the past', async t => {
+  let now = 0
+  const waits: number[] = []
+  const timers = new TimerQueue({
+    now: () => now,
+    setTimeout: (_, ms) => ({ at: waits.push(ms) }),
+    clearTimeout: () => {},
+  })
+  const first = timers.setTimeout(() => {}, 100)
+  timers.setTimeout(() => {}, 200)
+  now = 300
+  timers.clearTimeout(first)
+  t.strictSame(waits, [100, 0])
+})
