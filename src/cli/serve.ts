@@ -3,7 +3,8 @@ import { findFiles, type NameOptions } from '../index.ts'
 import { pick } from '../ports/pick.ts'
 import { HttpServer, type ServedTorrents } from '../server/index.ts'
 import { createClient, type ExchangeOptions, type PeerOptions, torrentOptionsOf } from './client.ts'
-import { DEFAULT_HTTP_ADDRESS, type HttpAddress } from './http-address.ts'
+import { DEFAULT_HTTP_ADDRESS } from './http-address.ts'
+import { type HttpOptions, httpLimitsOf } from './http-options.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { load } from './load.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
@@ -13,17 +14,9 @@ import { TextReporter } from './text-reporter.ts'
 import { findToken, type TokenOptions } from './token.ts'
 
 /** The options of `tsdl serve`. */
-export interface ServeOptions extends PeerOptions, ExchangeOptions, TokenOptions, NameOptions {
+export interface ServeOptions extends PeerOptions, ExchangeOptions, TokenOptions, NameOptions, HttpOptions {
   /** The directory that keeps the data. @default in memory, for a while */
   readonly output?: string
-  /** The address to serve HTTP at. @default 127.0.0.1:8642, or a free port if that one is taken */
-  readonly http?: HttpAddress
-  /** The maximum number of files read at once. @default 32 */
-  readonly maxReaders?: number
-  /** The maximum number of HTTP connections. @default 256 */
-  readonly maxClients?: number
-  /** The maximum number of HTTP connections per address. @default 32, from loopback 128 */
-  readonly maxClientsPerAddress?: number
   readonly json?: boolean
   readonly quiet?: boolean
   readonly verbose?: boolean
@@ -97,15 +90,8 @@ async function openServer(
   token: string | undefined,
   options: ServeOptions,
 ): Promise<HttpServer> {
-  const { http, maxReaders, maxClients, maxClientsPerAddress } = options
-  const limits = { maxReaders, maxConnections: maxClients, maxConnectionsPerAddress: maxClientsPerAddress }
-  const given = pick(
-    { token, ...limits },
-    'token',
-    'maxReaders',
-    'maxConnections',
-    'maxConnectionsPerAddress',
-  )
+  const { http } = options
+  const given = { ...pick({ token }, 'token'), ...httpLimitsOf(options) }
   try {
     return await new HttpServer(torrents, { ...(http ?? DEFAULT_HTTP_ADDRESS), ...given }).listen()
   } catch (error) {

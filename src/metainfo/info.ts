@@ -1,5 +1,4 @@
 /** Reads the `info` dictionary of a torrent (BEP 3, BEP 52). */
-import { createHash } from 'node:crypto'
 import { bytes } from '../codec/bencode.ts'
 import type { Span } from '../codec/bencode-grammar.ts'
 import { locate, type Steps } from '../codec/bencode-scan.ts'
@@ -8,6 +7,7 @@ import { InputError } from '../errors.ts'
 import { Fields } from './fields.ts'
 import type { TreePlace } from './file-tree.ts'
 import { readFiles, readSingle } from './files.ts'
+import { hashInSteps } from './hash-in-steps.ts'
 import { joinTree } from './hybrid.ts'
 import type { FileEntry, Metainfo } from './metainfo.ts'
 import { safePath } from './paths.ts'
@@ -19,8 +19,6 @@ import { placeTreeFiles, readTreeFiles } from './tree-files.ts'
 export const MAX_PIECE_LENGTH = 512 * 1024 * 1024
 /** Maximum number of pieces of a v2 torrent, which may have fewer hashes than pieces. */
 const MAX_PIECES = 5_000_000
-/** Bytes to hash between two yields. */
-const HASH_CHUNK_BYTES = 4 * 1024 * 1024
 
 const INFO_KEYS = new Set([
   'attr',
@@ -119,7 +117,7 @@ function* readV2(
 ): Steps<Omit<Pick<Metainfo, Content>, 'private'>> {
   const { info } = place
   checkPieceLength(info, pieceLength)
-  const infoHashV2 = yield* sha256Of(raw.info)
+  const infoHashV2 = yield* hashInSteps('sha256', raw.info)
   const infoHash = infoHashV2.subarray(0, 20)
   const tree = yield* readTreeFiles(place, reading)
   const named = yield* placeTreeFiles(tree, readName(info, infoHashV2, reading), pieceLength, reading)
@@ -152,7 +150,7 @@ function* readUpgrade(
     const pieceNodes = yield* findPieceNodes(list, roots, layers)
     for (const [file, piecesRoot] of roots) Object.assign(file, { piecesRoot })
     return {
-      ...{ format: 'hybrid', infoHashV2: yield* sha256Of(raw.info) },
+      ...{ format: 'hybrid', infoHashV2: yield* hashInSteps('sha256', raw.info) },
       ...(pieceNodes ? { pieceNodes } : {}),
     }
   } catch (error) {
@@ -176,15 +174,6 @@ function lengthOf(info: Fields, files: readonly FileEntry[]): number {
   const length = last.offset + last.length
   if (length > Number.MAX_SAFE_INTEGER) info.fail('files', 'less than 2^53 bytes in total')
   return length
-}
-
-function* sha256Of(info: Buffer): Steps<Buffer> {
-  const hash = createHash('sha256')
-  for (let at = 0; at < info.length; at += HASH_CHUNK_BYTES) {
-    hash.update(info.subarray(at, at + HASH_CHUNK_BYTES))
-    yield
-  }
-  return hash.digest()
 }
 
 function readName(

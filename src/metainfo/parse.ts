@@ -1,6 +1,5 @@
 /** Parses and validates a .torrent (BEP 3, BEP 52). */
 
-import { createHash } from 'node:crypto'
 import { DICT, failAt } from '../codec/bencode-grammar.ts'
 import { Scan, type Steps } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
@@ -9,6 +8,7 @@ import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import { KEYS_AROUND, readAround } from './around.ts'
 import { Fields } from './fields.ts'
+import { hashInSteps } from './hash-in-steps.ts'
 import { readInfo } from './info.ts'
 import type { Metainfo } from './metainfo.ts'
 import { isPortable, type NameOptions } from './name.ts'
@@ -32,8 +32,8 @@ const LIMITS_AT_ONCE = {
   maxFiles: 50_000,
   advice: ' (openMetainfo reads larger torrents)',
 }
-/** Bytes to copy and hash between two yields. */
-const HASH_CHUNK_BYTES = 4 * 1024 * 1024
+/** Bytes to copy between two yields. */
+const COPY_CHUNK_BYTES = 4 * 1024 * 1024
 
 const TOP_KEYS = new Set(['info', 'piece layers', ...KEYS_AROUND])
 
@@ -115,13 +115,11 @@ function* layersAt(
 /** Copies `info`, since the caller may reuse the .torrent, and hashes it. */
 function* copied(raw: Uint8Array): Steps<Pick<Metainfo, 'info' | 'infoHash'>> {
   const info = Buffer.allocUnsafeSlow(raw.length)
-  const hash = createHash('sha1')
-  for (let at = 0; at < raw.length; at += HASH_CHUNK_BYTES) {
-    info.set(raw.subarray(at, at + HASH_CHUNK_BYTES), at)
-    hash.update(info.subarray(at, at + HASH_CHUNK_BYTES))
+  for (let at = 0; at < raw.length; at += COPY_CHUNK_BYTES) {
+    info.set(raw.subarray(at, at + COPY_CHUNK_BYTES), at)
     yield
   }
-  return { info, infoHash: hash.digest() }
+  return { info, infoHash: yield* hashInSteps('sha1', info) }
 }
 
 function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

@@ -70,12 +70,18 @@ export class CollectedTorrents implements ServedTorrents {
   }
 
   #served(): ServedTorrent[] {
-    return Array.from(this.#collection.torrents)
-      .filter(({ state }) => READABLE_STATES.has(state))
-      .map(torrent => ({
-        metainfo: torrent.metainfo,
-        progress: torrent.progress,
-        read: (fileIndex, range) => torrent.files[fileIndex]!.stream(range) as ByteStream,
-      }))
+    return Array.from(this.#collection.torrents).flatMap(torrent => servedOf(torrent) ?? [])
+  }
+}
+
+/** Returns a torrent as a server sees it, or undefined while its files cannot be read. */
+export function servedOf(torrent: ReadableTorrent): ServedTorrent | undefined {
+  if (!READABLE_STATES.has(torrent.state)) return undefined
+  return {
+    metainfo: torrent.metainfo,
+    get progress() {
+      return torrent.progress
+    },
+    read: (fileIndex, range) => torrent.files[fileIndex]!.stream(range) as ByteStream,
   }
 }

@@ -117,9 +117,6 @@ export type TorrentRecord = {
   readonly [K in keyof typeof TORRENT_RECORD]: ValueOf<(typeof TORRENT_RECORD)[K]>
 }
 
-/** A change of files that has begun. */
-export type PendingChange = NonNullable<TorrentRecord['pending']>
-
 /** Options of a torrent for which nothing else was said. */
 export const DEFAULT_TORRENT_OPTIONS: SessionTorrentOptions = {
   labels: [],

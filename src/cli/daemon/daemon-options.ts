@@ -8,7 +8,7 @@ import {
 } from '../../index.ts'
 import { pick } from '../../ports/pick.ts'
 import type { ExchangeOptions, PeerOptions } from '../client.ts'
-import type { HttpAddress } from '../http-address.ts'
+import type { HttpOptions } from '../http-options.ts'
 import type { PasswordOptions, TokenOptions } from '../token.ts'
 
 /** The options of `tsdl daemon`. */
@@ -17,12 +17,12 @@ export interface DaemonOptions
     ExchangeOptions,
     TokenOptions,
     PasswordOptions,
-    NameOptions {
+    NameOptions,
+    HttpOptions {
   readonly output?: string
   readonly state?: string
   readonly watch?: readonly string[]
   readonly root?: readonly string[]
-  readonly http?: HttpAddress
   /** A directory with a page for Transmission. */
   readonly web?: string
   readonly hook?: readonly string[]
@@ -33,9 +33,6 @@ export interface DaemonOptions
   /** Milliseconds. */
   readonly seedTime?: number
   readonly seedIdle?: number
-  readonly maxReaders?: number
-  readonly maxClients?: number
-  readonly maxClientsPerAddress?: number
   readonly json?: boolean
   readonly quiet?: boolean
   readonly verbose?: boolean

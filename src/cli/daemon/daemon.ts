@@ -17,6 +17,7 @@ import { createRemoteControl, HttpServer, SessionFiles } from '../../server/inde
 import { createClient, torrentOptionsOf } from '../client.ts'
 import type { CommandContext } from '../command-definition.ts'
 import type { HttpAddress } from '../http-address.ts'
+import { httpLimitsOf } from '../http-options.ts'
 import { reportFailure } from '../reporter.ts'
 import { runUntilSignal } from '../run-until-signal.ts'
 import { openSource } from '../source.ts'
@@ -136,7 +137,7 @@ async function openServer(
   environment: NodeJS.ProcessEnv,
   onWarning: (error: unknown) => void,
 ): Promise<HttpServer> {
-  const { http = DEFAULT_ADDRESS, maxClients, maxClientsPerAddress, maxReaders, user } = options
+  const { http = DEFAULT_ADDRESS, user } = options
   const { dht, encryption = 'prefer', lsd, maxPeers = DEFAULT_MAX_PEERS, pex, state } = options
   const apis = createRemoteControl({
     ...{ session, client, onWarning, fixed: { dht, encryption, lsd, maxPeers, pex } },
@@ -146,26 +147,10 @@ async function openServer(
   })
   const token = findToken(options)
   const fd = inheritedSocket(environment)
-  const given = {
-    fd,
-    user,
-    password: findPassword(options),
-    token,
-    maxReaders,
-    maxConnections: maxClients,
-    maxConnectionsPerAddress: maxClientsPerAddress,
-  }
+  const given = { fd, user, password: findPassword(options), token }
   return new HttpServer(new SessionFiles(session), {
     ...{ ...http, apis },
-    ...pick(
-      given,
-      'fd',
-      'password',
-      'token',
-      'user',
-      'maxReaders',
-      'maxConnections',
-      'maxConnectionsPerAddress',
-    ),
+    ...pick(given, 'fd', 'password', 'token', 'user'),
+    ...httpLimitsOf(options),
   }).listen()
 }
