@@ -1,3 +1,6 @@
+/** Runs of each size. With three, all of one size can fall on a slow moment. */
+const RUNS = 8
+
 /** Milliseconds of CPU that `work` takes: what other processes of the machine do is not in it. */
 function cpuOf(work: () => void): number {
   const before = process.cpuUsage()
@@ -11,9 +14,20 @@ function cpuOf(work: () => void): number {
  * proportional to the size, 16 where it is its square. @param size large enough that the work takes a few milliseconds
  */
 export function growth(work: (size: number) => void, size: number): number {
-  const least = (size: number) => Math.min(...Array.from({ length: 3 }, () => cpuOf(() => work(size))))
   work(size) // so that both are compiled
-  return least(4 * size) / Math.max(0.1, least(size))
+  let [small, large] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  // In turn, so that a slow moment of the machine or a collection of garbage falls on both.
+  for (let run = 0; run < RUNS; run++) {
+    small = Math.min(
+      small,
+      cpuOf(() => work(size)),
+    )
+    large = Math.min(
+      large,
+      cpuOf(() => work(4 * size)),
+    )
+  }
+  return large / Math.max(0.1, small)
 }
 
 /** What `growth` may be of work with a cost proportional to its size, or a little more. */
