@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander'
 import { addCommands } from './cli/add-commands.ts'
 import { COMMANDS } from './cli/commands.ts'
 import { describeError, EXIT_CODES, exitCodeOf } from './cli/exit.ts'
+import { EXAMPLES, formatUsageError, ProgramHelp } from './cli/help.ts'
 import { STDOUT, writeStdout } from './cli/stdout.ts'
 import { visible } from './cli/terminal.ts'
 import { VERSION } from './version.ts'
@@ -12,22 +13,6 @@ import { VERSION } from './version.ts'
 // By default V8 11 (Node 20) compiles optimized code that costs more time than it saves in a short download.
 // Newer versions decide better, and have other names for the flag.
 if (process.versions.v8.startsWith('11.')) setFlagsFromString('--interrupt-budget=500000')
-
-const HELP = `
-SOURCE is a .torrent (a path, an http(s) URL, or - for standard input), a magnet link, or an info-hash.
-
-Examples:
-  tsdl x.torrent > out              write the file to standard output, verified and in order
-  tsdl x.torrent | sha256sum        pipe it
-  tsdl x.torrent --tar | tar -xm    pipe all files
-  tsdl x.torrent -o downloads       save all files; run it again to resume
-  tsdl x.torrent y.torrent -o dir   several torrents at once; -i LIST for a list
-  tsdl serve x.torrent              let a player or browser read the files over HTTP
-
-Options can be set in a configuration file and in TSDL_* variables too: tsdl config.
-
-Exit codes: 0 complete, 2 invalid arguments or source, 3 gave up, 4 storage failed,
-5 missing or wrong pieces (verify), 130/143 interrupted, 141 the reader of the pipe is gone.`
 
 /** The last write of commander to standard output. */
 let helpWritten = Promise.resolve()
@@ -46,6 +31,7 @@ async function runCommand(work: () => Promise<number>): Promise<void> {
 
 const program = new Command('tsdl')
   .description('A BitTorrent client that treats a torrent as a stream: tsdl x.torrent > out')
+  .usage('[command] SOURCE... [options]')
   .version(VERSION, '-V, --version')
   .helpOption('-h, --help')
   .configureOutput({
@@ -54,11 +40,11 @@ const program = new Command('tsdl')
     },
     getOutHelpWidth: () => (isatty(STDOUT) ? process.stdout.columns : 80),
     getOutHasColors: () => false,
-    outputError: (text, write) =>
-      write(`${visible(text.trim().replace(/^error: /, 'tsdl: '))} (see tsdl --help)\n`),
+    outputError: (text, write) => write(`tsdl: ${visible(formatUsageError(text))}\n`),
   })
   .exitOverride()
-  .addHelpText('after', HELP)
+  .addHelpText('after', EXAMPLES)
+program.createHelp = () => new ProgramHelp()
 addCommands(program, COMMANDS, process.env, runCommand)
 
 // A terminal or a log that is closed does not stop the download.

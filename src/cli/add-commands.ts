@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import type { CommandDefinition } from './command-definition.ts'
+import { formatUsageError } from './help.ts'
 import { addOptions } from './options/to-commander.ts'
 import { Environment } from './settings/environment.ts'
 import { findConfigFile } from './settings/find-config-file.ts'
 import { type Options, resolveOptions } from './settings/resolve-options.ts'
 import type { SettingSource } from './settings/setting.ts'
+import { visible } from './terminal.ts'
 
 /** Runs the work of a command. Its result is the exit code of the process. */
 export type RunCommand = (work: () => Promise<number>) => Promise<void>
@@ -20,6 +22,12 @@ export function addCommands(
     const command = program
       .command(definition.name, { isDefault: definition.isDefault === true })
       .description(definition.description)
+      .configureOutput({
+        outputError: (text, write) =>
+          write(
+            `tsdl: ${visible(formatUsageError(text, definition.isDefault ? undefined : definition.name))}\n`,
+          ),
+      })
     for (const { name, help } of definition.arguments) command.argument(name, help)
     addOptions(command, definition.options)
     command.action((...received: unknown[]) =>

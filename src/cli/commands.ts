@@ -41,18 +41,21 @@ const JSON_RESULT = inGroup('Output:', [
 const GET = defineCommand<[string[]], GetOptions>({
   name: 'get',
   isDefault: true,
-  description: 'download; the default command (options: tsdl get --help)',
+  description: 'download; the default command',
   arguments: [{ name: '[source...]', help: `${SOURCE_HELP}; several need -o` }],
   options: [...INPUT, ...DOWNLOAD_OPTIONS],
-  async run([sources], options) {
+  async run([sources], options, { commands }) {
     const [source, ...more] = sources
+    if (source !== undefined) await checkIsSource(source, commands)
     if (options.input !== undefined || more.length > 0) {
       const { readSourceList } = await import('./several/source-list.ts')
       const { getSeveral } = await import('./several/get-several.ts')
       const listed = options.input === undefined ? [] : await readSourceList(options.input)
       return getSeveral([...sources, ...listed], options)
     }
-    if (source === undefined) throw new InputError('ERR_USAGE', "missing required argument 'source'")
+    if (source === undefined) {
+      throw new InputError('ERR_USAGE', "missing required argument 'source' (see tsdl --help)")
+    }
     const { goesToStdout, startStdoutWorker } = await import('./destinations/stdout-worker.ts')
     if (goesToStdout(options.output)) startStdoutWorker()
     const { get } = await import('./get.ts')
@@ -197,6 +200,22 @@ const CONFIG = defineCommand<[], ConfigOptions>({
 
 /** All commands, in the order of the help. */
 export const COMMANDS = [GET, SEED, SERVE, DAEMON, INFO, VERIFY, CREATE, DEMO, CONFIG]
+
+/** @throws InputError if a source is a mistyped name of a command */
+async function checkIsSource(source: string, commands: readonly { readonly name: string }[]): Promise<void> {
+  if (!/^[a-z]+$/.test(source)) return
+  const { suggest } = await import('./suggest.ts')
+  const { existsSync } = await import('node:fs')
+  const name = suggest(
+    source,
+    commands.map(({ name }) => name),
+  )
+  if (name === undefined || existsSync(source)) return
+  throw new InputError(
+    'ERR_USAGE',
+    `no file or command ${source}; did you mean tsdl ${name}? (see tsdl --help)`,
+  )
+}
 
 async function createTextReporter(options: { quiet?: boolean }) {
   const { TextReporter } = await import('./text-reporter.ts')

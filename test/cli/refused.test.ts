@@ -65,10 +65,21 @@ t.test('invalid options: exit code 2, before anything is read', async t => {
   const rows: [string[], RegExp][] = [
     [['x.torrent', '--bogus'], /^tsdl: unknown option '--bogus'/],
     [['x.torrent', '--peer', '1.2.3.4:70000'], /got "1.2.3.4:70000"/],
-    [['x.torrent', '--memory', 'lots'], /not a size: "lots"/],
+    [['x.torrent', '--memory', 'lots'], /^tsdl: --memory: not a size: "lots"; .* \(see tsdl --help\)$/],
+    [['x.torrent', '--digest', 'md5'], /^tsdl: --digest: not one of sha256: "md5" \(see tsdl --help\)$/],
+    [
+      ['x.torrent', '--outptu', 'd'],
+      /^tsdl: unknown option '--outptu'; did you mean --output\? \(see tsdl --h/,
+    ],
+    [['info', 'x.torrent', '--jsn'], /^tsdl: unknown option '--jsn'; .* --json\? \(see tsdl info --help\)$/],
+    [
+      ['sed', 'x.torrent', 'd'],
+      /^tsdl: no file or command sed; did you mean tsdl seed\? \(see tsdl --help\)$/,
+    ],
+    [['verfiy', 'x.torrent', 'd'], /did you mean tsdl verify\?/],
     [['x.torrent', '--timeout', '-1'], /not a duration: "-1"/],
-    [['x.torrent', '-o', ''], /--output .* it is empty/],
-    [['verify', 'x.torrent'], /missing required argument 'path'/],
+    [['x.torrent', '-o', ''], /^tsdl: --output: it is empty/],
+    [['verify', 'x.torrent'], /missing required argument 'path' \(see tsdl verify --help\)/],
     [['get'], /missing required argument 'source'/],
     [['demo', '--seeds', '0'], /not a whole number from 1 to 100: "0"/],
   ]
@@ -119,4 +130,8 @@ t.test('help goes to standard output on request, else to standard error', async 
   t.match(version, { code: 0, stderr: '' })
   t.match(version.stdout.toString(), /^\d+\.\d+\.\d+\n$/)
   t.match(helpGet.stdout.toString(), /--output/)
+  // all options of the main command, in its groups
+  const optionsOf = (text: string) => new Set(text.match(/(?<=^ {2}(?:-\w, )?)--(?!version)[a-z-]+/gm))
+  t.strictSame(optionsOf(help.stdout.toString()), optionsOf(helpGet.stdout.toString()))
+  t.match(help.stdout.toString(), /\nSharing \(get\):\n {2}--seed-ratio/)
 })

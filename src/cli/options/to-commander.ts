@@ -1,11 +1,12 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { messageOf } from '../../errors.ts'
+import { parseSetting } from '../settings/setting.ts'
 import { attributeOf, type OptionDefinition } from './definition.ts'
 
 /** Adds options to a command. A boolean gets the opposite flag as well, hidden, which undoes a value of another source. */
 export function addOptions(command: Command, definitions: readonly OptionDefinition[]): void {
   for (const definition of definitions) {
-    command.addOption(createOption(definition))
+    command.addOption(createOption(command, definition))
     if (definition.type === 'boolean') command.addOption(createOppositeOption(definition))
   }
 }
@@ -16,29 +17,32 @@ export function describeOption({ help, default: usual, list }: OptionDefinition)
   return [help, ...notes].join(' ')
 }
 
-function createOption(definition: OptionDefinition): Option {
+function createOption(command: Command, definition: OptionDefinition): Option {
   const { name, short, value, on = false, choices, conflicts = [], group } = definition
   const flags = `${short ? `-${short}, ` : ''}--${on ? 'no-' : ''}${name}${value ? ` ${value}` : ''}`
   const option = new Option(flags, describeOption(definition)).helpGroup(group)
   if (conflicts.length > 0) option.conflicts(conflicts.map(name => attributeOf({ name })))
-  if (choices) return option.choices(choices)
   if (definition.type === 'boolean') return option
-  return option.argParser(createArgumentParser(definition))
+  if (choices) option.choices(choices)
+  return option.argParser(createArgumentParser(command, definition))
 }
 
 function createOppositeOption({ name, on = false }: OptionDefinition): Option {
   return new Option(`--${on ? '' : 'no-'}${name}`).hideHelp()
 }
 
-/** Returns a parser for commander. It leaves secrets as they are, because commander's errors show the value. */
-function createArgumentParser({ parse = text => text, list, secret }: OptionDefinition) {
+/** Returns a parser for commander. It leaves secrets as they are, because no error may show their value. */
+function createArgumentParser(command: Command, definition: OptionDefinition) {
+  const { list, name, secret } = definition
+  const parseOne = { ...definition, list: false }
   return (text: string, earlier?: unknown): unknown => {
     if (secret) return text
     try {
-      const value = parse(text)
+      const value = parseSetting(parseOne, text, `--${name}`)
       return list ? [...((earlier as unknown[] | undefined) ?? []), value] : value
     } catch (error) {
-      throw new InvalidArgumentError(messageOf(error))
+      // commander's own error for invalid values repeats the value and the flag
+      return command.error(`error: ${messageOf(error)}`)
     }
   }
 }
