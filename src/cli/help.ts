@@ -17,7 +17,7 @@ Options can be set in a configuration file and in TSDL_* variables too: tsdl con
 Exit codes: 0 complete, 2 invalid arguments or source, 3 gave up, 4 storage failed,
 5 missing or wrong pieces (verify), 130/143 interrupted, 141 the reader of the pipe is gone.`
 
-/** Help of a program whose first command runs without its name: the options of that command are shown as well. */
+/** Help that shows the options of the first command as well, because that command runs without its name. */
 export class ProgramHelp extends Help {
   override formatHelp(command: Command, helper: Help): string {
     const own = super.formatHelp(command, helper)
