@@ -1,5 +1,5 @@
 /** Merkle trees of files (BEP 52): SHA-256 over blocks of 16 KiB, with two children for each node. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { BLOCK_LENGTH } from './message.ts'
 
 /** Length of a hash in a tree, in bytes. */
@@ -10,12 +10,12 @@ const padNodes: Buffer[] = [Buffer.alloc(NODE_LENGTH)]
 
 /** Returns the leaf of a block, which is shorter than 16 KiB only at the end of a file. */
 export function leafOf(block: Uint8Array): Buffer {
-  return createHash('sha256').update(block).digest()
+  return hash('sha256', block, 'buffer')
 }
 
 /** Returns the node above two others. */
 export function parentOf(left: Uint8Array, right: Uint8Array): Buffer {
-  return createHash('sha256').update(left).update(right).digest()
+  return hash('sha256', Buffer.concat([left, right]), 'buffer')
 }
 
 /** Returns a node that covers no byte of the file. @param layer 0 for the leaves */
@@ -36,11 +36,15 @@ export function heightOf(count: number): number {
   return count <= 1 ? 0 : Math.ceil(Math.log2(count))
 }
 
-/** Computes the root of a tree from the nodes of one of its layers, in order. It keeps one node of each layer. */
+/**
+ * Computes the root of a tree from the nodes of one of its layers, in order. It keeps two nodes of each layer.
+ *
+ * Hashes are passed on as text with a character for each byte, since Node takes twice as long to return a buffer.
+ */
 export class MerkleHasher {
   readonly #layer: number
-  /** The left nodes of each layer that wait for the right ones, beginning with the layer of the nodes that are added. */
-  readonly #waiting: (Uint8Array | undefined)[] = []
+  /** Two siblings of each layer, beginning with that of the nodes that are added. The left one waits for the right one. */
+  readonly #siblings: Buffer[] = []
   #count = 0
 
   /** @param layer the layer of the nodes that are added, 0 for leaves */
@@ -53,16 +57,17 @@ export class MerkleHasher {
     return this.#count
   }
 
-  /** Adds the next node. It must not change afterwards. */
+  /** Adds the next node. */
   add(node: Uint8Array): void {
-    let made = node
-    let at = 0
-    for (let left = this.#waiting[at]; left; left = this.#waiting[++at]) {
-      made = parentOf(left, made)
-      this.#waiting[at] = undefined
-    }
-    this.#waiting[at] = made
-    this.#count++
+    this.#siblingsAt(0).set(node, this.#isLeftWaiting(0) ? NODE_LENGTH : 0)
+    this.#join()
+  }
+
+  /** Adds the leaf of the next block. */
+  addBlock(block: Uint8Array): void {
+    const at = this.#isLeftWaiting(0) ? NODE_LENGTH : 0
+    this.#siblingsAt(0).write(hash('sha256', block, 'binary'), at, 'latin1')
+    this.#join()
   }
 
   /**
@@ -72,10 +77,34 @@ export class MerkleHasher {
   digest(height: number = heightOf(this.#count)): Buffer {
     let made: Uint8Array | undefined
     for (let at = 0; at < height; at++) {
-      const left = this.#waiting[at]
-      if (left) made = parentOf(left, made ?? padNode(this.#layer + at))
-      else if (made) made = parentOf(made, padNode(this.#layer + at))
+      const pad = padNode(this.#layer + at)
+      if (this.#isLeftWaiting(at)) made = parentOf(this.#leftAt(at), made ?? pad)
+      else if (made) made = parentOf(made, pad)
     }
-    return Buffer.from(this.#waiting[height] ?? made ?? padNode(this.#layer + height))
+    if (this.#isLeftWaiting(height)) made = this.#leftAt(height)
+    return Buffer.from(made ?? padNode(this.#layer + height))
+  }
+
+  /** Replaces each pair of siblings by the node above it. */
+  #join(): void {
+    for (let at = 0; this.#isLeftWaiting(at); at++) {
+      const above = this.#isLeftWaiting(at + 1) ? NODE_LENGTH : 0
+      this.#siblingsAt(at + 1).write(hash('sha256', this.#siblings[at]!, 'binary'), above, 'latin1')
+    }
+    this.#count++
+  }
+
+  /** The bits of the number of nodes say in which layers a left node waits. */
+  #isLeftWaiting(at: number): boolean {
+    return ((this.#count >>> at) & 1) === 1
+  }
+
+  #leftAt(at: number): Uint8Array {
+    return this.#siblings[at]!.subarray(0, NODE_LENGTH)
+  }
+
+  #siblingsAt(at: number): Buffer {
+    this.#siblings[at] ??= Buffer.alloc(2 * NODE_LENGTH)
+    return this.#siblings[at]
   }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { MerkleHasher } from '../codec/merkle.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
 
@@ -8,14 +8,14 @@ const ZEROS = Buffer.alloc(BLOCK_LENGTH)
 /** Hashes one piece of a v2 or hybrid torrent: each byte once for its Merkle tree (BEP 52), and once for SHA-1 (BEP 3). */
 export class PieceDigest {
   readonly #tree = new MerkleHasher()
-  readonly #sha1 = createHash('sha1')
-  readonly #hasSha1: boolean
-  #leaf = createHash('sha256')
+  readonly #sha1: Hash | undefined
+  /** The hash of a block that has not arrived whole. */
+  #leaf: Hash | undefined
   #length = 0
 
   /** @param hasSha1 true for a hybrid torrent */
   constructor(hasSha1: boolean) {
-    this.#hasSha1 = hasSha1
+    if (hasSha1) this.#sha1 = createHash('sha1')
   }
 
   /** Number of bytes so far. */
@@ -25,13 +25,13 @@ export class PieceDigest {
 
   /** Hashes the next bytes. The caller may reuse `chunk` afterwards. */
   update(chunk: Uint8Array): void {
-    if (this.#hasSha1) this.#sha1.update(chunk)
+    this.#sha1?.update(chunk)
     for (let at = 0; at < chunk.length; ) {
       const part = chunk.subarray(at, at + BLOCK_LENGTH - (this.#length % BLOCK_LENGTH))
-      this.#leaf.update(part)
+      if (part.length === BLOCK_LENGTH) this.#tree.addBlock(part)
+      else this.#updateLeaf(part)
       this.#length += part.length
       at += part.length
-      if (this.#length % BLOCK_LENGTH === 0) this.#finishLeaf()
     }
   }
 
@@ -40,18 +40,21 @@ export class PieceDigest {
    * @param height the number of layers between the leaves and the node
    */
   node(height: number): Buffer {
-    if (this.#length % BLOCK_LENGTH > 0) this.#finishLeaf()
+    if (this.#leaf) this.#tree.add(this.#leaf.digest())
     return this.#tree.digest(height)
   }
 
-  /** Returns the SHA-1 hash of the piece and of `padding` zeros after it. Call it once, at the end. */
+  /** Returns the SHA-1 hash of the piece and of `padding` zeros after it. Call it once, at the end, for a hybrid torrent. */
   sha1(padding: number): Buffer {
-    for (let left = padding; left > 0; left -= BLOCK_LENGTH) this.#sha1.update(ZEROS.subarray(0, left))
-    return this.#sha1.digest()
+    for (let left = padding; left > 0; left -= BLOCK_LENGTH) this.#sha1!.update(ZEROS.subarray(0, left))
+    return this.#sha1!.digest()
   }
 
-  #finishLeaf(): void {
+  #updateLeaf(part: Uint8Array): void {
+    this.#leaf ??= createHash('sha256')
+    this.#leaf.update(part)
+    if ((this.#length + part.length) % BLOCK_LENGTH > 0) return
     this.#tree.add(this.#leaf.digest())
-    this.#leaf = createHash('sha256')
+    this.#leaf = undefined
   }
 }
