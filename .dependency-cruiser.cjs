@@ -90,6 +90,22 @@ module.exports = {
       },
     },
     {
+      name: 'page-runs-in-a-browser',
+      comment: 'It imports pure functions, and the types of what the server sends.',
+      severity: 'error',
+      from: { path: '^src/page/' },
+      to: {
+        path: ['^src/', '^node:'],
+        pathNot: ['^src/page/', '^src/codec/merge-patch\\.ts$', '^src/server/page/documents\\.ts$'],
+      },
+    },
+    {
+      name: 'nothing-imports-the-page',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/page/' },
+      to: { path: '^src/page/' },
+    },
+    {
       name: 'cli-imports-only-the-public-library',
       comment:
         'What a user of the library has: the entries of package.json, and three helpers of a few lines.',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'rolldown'
+import { styles } from './scripts/styles.js'
 
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
 /** The entries of the library, `index` and `streams/index` and so on: from the package's exports. */
@@ -7,9 +8,19 @@ const library = Object.values(exports)
   .flatMap(({ default: file }) => file ?? [])
   .map(file => file.replace(/^\.\/dist\/(.*)\.js$/, '$1'))
 
+/** The page in the browser: one script and one style sheet, which `src/server/page/page-assets.ts` serves. */
+const page = defineConfig({
+  input: { page: 'src/page/main.tsx' },
+  platform: 'browser',
+  tsconfig: 'src/page/tsconfig.json',
+  plugins: [styles('page.css')],
+  output: { dir: 'dist/page', entryFileNames: '[name].js', minify: true, codeSplitting: false },
+  logLevel: 'warn',
+})
+
 // The command line and the library in a few files that they share: Node takes a millisecond for every module, and there are
 // hundreds. Functions keep their names, so that a stack trace says something.
-export default defineConfig({
+const node = defineConfig({
   input: {
     cli: 'src/cli.ts',
     ...Object.fromEntries(library.map(entry => [entry, `src/${entry}.ts`])),
@@ -32,3 +43,5 @@ export default defineConfig({
   },
   logLevel: 'warn',
 })
+
+export default [node, page]

@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts'
-import { findFiles, type NameOptions } from '../index.ts'
+import { type Client, findFiles, type NameOptions } from '../index.ts'
 import { pick } from '../ports/pick.ts'
-import { HttpServer, type ServedTorrents } from '../server/index.ts'
+import { createPage, HttpServer, type ServedTorrents } from '../server/index.ts'
 import { createClient, type ExchangeOptions, type PeerOptions, torrentOptionsOf } from './client.ts'
 import { DEFAULT_HTTP_ADDRESS } from './http-address.ts'
 import { type HttpOptions, httpLimitsOf } from './http-options.ts'
@@ -42,7 +42,7 @@ export async function serve(sources: readonly string[], options: ServeOptions): 
       const own = { ...torrentOptionsOf(options), ...pick(options, 'portableNames'), share: true }
       const unique = [...new Set(sources)]
       const torrents = await Promise.all(unique.map(source => load(source, client, reporter, own)))
-      const server = await openServer(served, token, options)
+      const server = await openServer(served, client, token, options)
       open.server = server
       server.on('warning', error => reporter.warning(codeOf(error.cause), messageOf(error)))
       const { memory = DEFAULT_MEMORY_BYTES, output } = options
@@ -87,17 +87,23 @@ function waitForFailure(torrents: Map<string, Serving>, reporter: Reporter): Pro
  */
 async function openServer(
   torrents: ServedTorrents,
+  client: Client,
   token: string | undefined,
   options: ServeOptions,
 ): Promise<HttpServer> {
   const { http } = options
+  const page = () => createPage({ client, limits: pick(options, 'down', 'up') })
   const given = { ...pick({ token }, 'token'), ...httpLimitsOf(options) }
   try {
-    return await new HttpServer(torrents, { ...(http ?? DEFAULT_HTTP_ADDRESS), ...given }).listen()
+    return await new HttpServer(torrents, {
+      ...(http ?? DEFAULT_HTTP_ADDRESS),
+      ...given,
+      page: page(),
+    }).listen()
   } catch (error) {
     const taken = systemCodeOf(error) === 'EADDRINUSE'
     if (http || !taken) throw error
-    return new HttpServer(torrents, { ...DEFAULT_HTTP_ADDRESS, port: 0, ...given }).listen()
+    return new HttpServer(torrents, { ...DEFAULT_HTTP_ADDRESS, port: 0, ...given, page: page() }).listen()
   }
 }
 

@@ -32,6 +32,8 @@ export interface HttpServerOptions {
   readonly password?: string
   /** APIs at paths of their own: see `createRemoteControl`. @default none */
   readonly apis?: readonly HttpApi[]
+  /** The live page: see `createPage`. @default a plain list */
+  readonly page?: HttpApi
   /** Files at most that are read at the same time; further requests wait for one of them to end. @default 32 */
   readonly maxReaders?: number
   /** Requests at most that wait for that; more are answered with 503. @default 64 */
@@ -77,7 +79,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
     this.#clock = clock
     this.#handler = new RequestHandler(torrents, {
       ...{ host, prefix: '', token, maxReaders, maxWaiting, clock },
-      ...pick(options, 'apis', 'password', 'user'),
+      ...pick(options, 'apis', 'page', 'password', 'user'),
     })
     this.#handler.on('warning', error => this.emit('warning', error))
   }
@@ -149,7 +151,8 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
   async close(): Promise<void> {
     const server = this.#server
     this.#server = undefined
-    for (const api of this.#options.apis ?? []) api.close?.()
+    const { apis = [], page } = this.#options
+    for (const api of page ? [page, ...apis] : apis) api.close?.()
     if (!server) return
     await new Promise<unknown>(resolve => {
       server.close(resolve)

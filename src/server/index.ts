@@ -3,6 +3,7 @@
 export type { ApiExchange, HttpApi } from './api/http-api.ts'
 export { createHandler, type HandlerOptions, type HttpHandler } from './create-handler.ts'
 export { HttpServer, type HttpServerEvents, type HttpServerOptions } from './http-server.ts'
+export { createPage, type PageOptions } from './page/create-page.ts'
 export { createRemoteControl, type RemoteControlOptions } from './remote-control.ts'
 export type {
   ByteStream,

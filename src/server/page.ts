@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { htmlEscape } from 'escape-goat'
 import prettyBytes from 'pretty-bytes'
 import type { Progress } from '../pipeline/torrent/progress.ts'
+import type { PageShell } from './page/page-shell.ts'
 import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
 import { nameOf, parentOf, type Tree, topOf } from './tree.ts'
 import type { Urls } from './urls.ts'
@@ -23,9 +24,9 @@ export const PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The page that lists all torrents, in parts. */
-export function* indexPage(torrents: ServedTorrents, urls: Urls): Generator<string> {
-  yield head('tsdl')
+/** The page that lists all torrents, in parts. @param shell of the live page, whose content this is without scripts */
+export function* indexPage(torrents: ServedTorrents, urls: Urls, shell?: PageShell): Generator<string> {
+  yield shell?.start ?? head('tsdl')
   if (torrents.size === 0) yield '<p>No torrents.</p>\n'
   yield '<table>\n'
   for (const { metainfo, progress } of torrents.values())
@@ -34,7 +35,7 @@ export function* indexPage(torrents: ServedTorrents, urls: Urls): Generator<stri
       metainfo.name,
       describeProgress(metainfo.length, progress),
     )
-  yield '</table>\n'
+  yield `</table>\n${shell?.end ?? ''}`
 }
 
 /** The page of one directory of a torrent, in parts. */

@@ -9,6 +9,7 @@ import { Connection } from './connection.ts'
 import { fileResponseOf } from './file-response.ts'
 import { directoryListing, indexListing } from './listing.ts'
 import { LoopTurns } from './loop-turns.ts'
+import { createPageShell } from './page/page-shell.ts'
 import { directoryPage, indexPage, PAGE_POLICY } from './page.ts'
 import { type ReaderLimits, ReaderRevoked, ReaderSlots, ReadersBusy } from './reader-slots.ts'
 import { sendRefusal, sendText } from './responses.ts'
@@ -34,6 +35,8 @@ export interface RequestHandlerOptions extends ReaderLimits {
   readonly password?: string | undefined
   /** APIs at paths of their own. @default none */
   readonly apis?: readonly HttpApi[]
+  /** The live page, to which the list of torrents leads. @default none */
+  readonly page?: HttpApi
   readonly clock: Clock
 }
 
@@ -57,6 +60,7 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
   readonly #access: AccessPolicy
   readonly #urls: Urls
   readonly #apis: readonly HttpApi[]
+  readonly #hasPage: boolean
   readonly #isPublic: boolean
   /** The scheme of authentication that clients are asked for. */
   readonly #challenge: string
@@ -68,12 +72,13 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
 
   constructor(torrents: ServedTorrents, options: RequestHandlerOptions) {
     super()
-    const { apis = [], clock, host, password, prefix, token } = options
+    const { apis = [], clock, host, page, password, prefix, token } = options
     this.#torrents = torrents
     this.#access = new AccessPolicy(host, options)
     this.#urls = new Urls(token, prefix)
     this.#prefix = prefix
-    this.#apis = apis
+    this.#apis = page ? [page, ...apis] : apis
+    this.#hasPage = page !== undefined
     this.#isPublic = token === undefined && password === undefined
     this.#challenge = `${password === undefined ? 'Bearer' : 'Basic'} realm="tsdl"`
     this.#clock = clock
@@ -169,13 +174,16 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
     const wantsJson = accept.includes('application/json') && !accept.includes('text/html')
     const json = target.query.has('json') || wantsJson
     const urls = this.#urls
-    const text = (listing: Generator<string>, page: Generator<string>) => {
+    const text = (listing: Generator<string>, page: Generator<string>, policy = PAGE_POLICY) => {
       const [type, parts] = json ? ['application/json', listing] : ['text/html', page]
-      return sendText(response, type, PAGE_POLICY, parts, this.#turns, () => connection.touch())
+      return sendText(response, type, policy, parts, this.#turns, () => connection.touch())
     }
     if (route.kind === 'file') return this.#sendFile(route.served, route.index, http)
-    if (route.kind === 'index')
-      return text(indexListing(this.#torrents, urls), indexPage(this.#torrents, urls))
+    if (route.kind === 'index') {
+      const shell = this.#hasPage && !json ? createPageShell(urls) : undefined
+      const page = indexPage(this.#torrents, urls, shell)
+      return text(indexListing(this.#torrents, urls), page, shell?.policy)
+    }
     const { kind, served, path } = route
     if (kind === 'directory')
       return text(directoryListing(served, path, urls), directoryPage(served, route.tree, path, urls))

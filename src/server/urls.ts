@@ -19,6 +19,11 @@ export class Urls {
     return `${this.#prefix}/${this.#query}`
   }
 
+  /** The URL of a file of the live page. */
+  page(name: string): string {
+    return `${this.#prefix}/page/${name}${this.#query}`
+  }
+
   /** The URL of a directory; the path '' stands for the torrent itself. */
   directory({ infoHash }: Metainfo, path = ''): string {
     return `${this.#prefix}/${infoHash.toString('hex')}/${path === '' ? '' : `${encodePath(path)}/`}${this.#query}`

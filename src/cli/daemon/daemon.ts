@@ -13,7 +13,7 @@ import {
   Webhook,
 } from '../../index.ts'
 import { pick } from '../../ports/pick.ts'
-import { createRemoteControl, HttpServer, SessionFiles } from '../../server/index.ts'
+import { createPage, createRemoteControl, HttpServer, SessionFiles } from '../../server/index.ts'
 import { createClient, torrentOptionsOf } from '../client.ts'
 import type { CommandContext } from '../command-definition.ts'
 import type { HttpAddress } from '../http-address.ts'
@@ -149,7 +149,7 @@ async function openServer(
   const fd = inheritedSocket(environment)
   const given = { fd, user, password: findPassword(options), token }
   return new HttpServer(new SessionFiles(session), {
-    ...{ ...http, apis },
+    ...{ ...http, apis, page: createPage({ session, onWarning }) },
     ...pick(given, 'fd', 'password', 'token', 'user'),
     ...httpLimitsOf(options),
   }).listen()

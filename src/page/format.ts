@@ -1,0 +1,56 @@
+/** Amounts as text. Numbers have three digits, so that a column stays calm. */
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
+
+/** A number of bytes: `1.23 GB`. */
+export function formatBytes(bytes: number): string {
+  let unit = 0
+  let value = bytes
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${unit === 0 ? Math.round(value) : digits(value)} ${UNITS[unit]}`
+}
+
+/** A rate in bytes per second: `1.23 MB/s`; nothing for none. */
+export function formatRate(rate: number): string {
+  return rate < 1 ? '' : `${formatBytes(rate)}/s`
+}
+
+/** A part of a whole from 0 to 1: `45%`. It is 100% only if it is whole. */
+export function formatPart(part: number): string {
+  if (part >= 1) return '100%'
+  const percent = Math.min(99.9, part * 100)
+  return `${percent < 10 && percent > 0 ? Math.max(0.1, Math.floor(percent * 10) / 10) : Math.floor(percent)}%`
+}
+
+/** A time in seconds with its two largest units: `3 h 20 min`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 60) return `${minutes} min`
+  const hours = Math.floor(minutes / 60)
+  if (hours < 24) return join(hours, 'h', minutes % 60, 'min')
+  const days = Math.floor(hours / 24)
+  if (days < 100) return join(days, 'd', hours % 24, 'h')
+  return 'over 100 d'
+}
+
+/** A ratio of bytes sent to bytes received: `1.25`. */
+export function formatRatio(ratio: number): string {
+  return ratio >= 100 ? String(Math.round(ratio)) : ratio.toFixed(ratio >= 10 ? 1 : 2)
+}
+
+/** A count with its noun: `1 peer`, `2 peers`. */
+export function formatCount(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`
+}
+
+function digits(value: number): string {
+  return value >= 99.95 ? String(Math.round(value)) : value.toFixed(value >= 9.995 ? 1 : 2)
+}
+
+function join(large: number, unit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smallUnit}`
+}

@@ -1,0 +1,14 @@
+import { render } from 'preact'
+import { App } from './app.tsx'
+import './base.css'
+import { LiveConnection } from './live/live-connection.ts'
+import { Live } from './live/use-live.ts'
+
+const place = document.getElementById('page')!
+
+render(
+  <Live.Provider value={new LiveConnection()}>
+    <App />
+  </Live.Provider>,
+  place,
+)

@@ -1,0 +1,40 @@
+import { useEffect, useState } from 'preact/hooks'
+
+/** What the page shows: `#/` is the list, `#/torrent/HASH/TAB/...` one torrent. */
+export interface Route {
+  readonly view: 'list' | 'torrent'
+  readonly infoHash: string
+  /** The names after the info-hash, decoded. */
+  readonly rest: readonly string[]
+}
+
+/** Parses the part of a URL after `#`. */
+export function parseRoute(hash: string): Route {
+  const [, view, infoHash = '', ...rest] = hash.replace(/^#/, '').split('/')
+  if (view !== 'torrent' || !/^[\da-f]{40}$/.test(infoHash)) return { view: 'list', infoHash: '', rest: [] }
+  return { view, infoHash, rest: rest.map(decode) }
+}
+
+/** Returns the URL of a view of one torrent. */
+export function torrentUrlOf(infoHash: string, ...rest: readonly string[]): string {
+  return `#/torrent/${[infoHash, ...rest.map(encodeURIComponent)].join('/')}`
+}
+
+/** Returns what the page shows now. */
+export function useRoute(): Route {
+  const [hash, setHash] = useState(location.hash)
+  useEffect(() => {
+    const onChange = () => setHash(location.hash)
+    addEventListener('hashchange', onChange)
+    return () => removeEventListener('hashchange', onChange)
+  }, [])
+  return parseRoute(hash)
+}
+
+function decode(name: string): string {
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
+  }
+}

@@ -1,0 +1,2 @@
+/** Style sheets: `scripts/styles.js` collects them. */
+declare module '*.css'

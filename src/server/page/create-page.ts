@@ -1,0 +1,37 @@
+import type { Torrent } from '../../pipeline/torrent.ts'
+import { type Clock, systemClock } from '../../ports/clock.ts'
+import { freeSpaceAt, readSmallFile } from '../../ports/file-system.ts'
+import type { Session } from '../../session/session.ts'
+import { Bodies } from '../api/read-body.ts'
+import { ClientPageTorrents } from './client-page-torrents.ts'
+import { LivePage } from './live-page.ts'
+import { PageAssets } from './page-assets.ts'
+import { FreeSpaceGauge } from './page-totals.ts'
+import { SessionPageTorrents } from './session-page-torrents.ts'
+
+/** Options of `createPage`: a session, or a client without one. */
+export interface PageOptions {
+  /** The session that the page shows and changes. */
+  readonly session?: Session
+  /** The client whose torrents the page shows, if there is no session. */
+  readonly client?: { readonly torrents: Iterable<Torrent> }
+  /** The rate limits of that client, in bytes per second. */
+  readonly limits?: { readonly up?: number; readonly down?: number }
+  /** The directory with the built files of the page. @default that of the package */
+  readonly directory?: string
+  /** Called with failures of work that goes on after its answer, and with our own faults. */
+  readonly onWarning?: (error: unknown) => void
+  readonly clock?: Clock
+}
+
+/** Creates the live page: give it to `HttpServer` as `page`. */
+export function createPage(options: PageOptions): LivePage {
+  const { client = { torrents: [] }, clock = systemClock, directory, limits, onWarning, session } = options
+  const torrents = session
+    ? new SessionPageTorrents(session, new FreeSpaceGauge(freeSpaceAt, clock))
+    : new ClientPageTorrents(client, limits)
+  return new LivePage({
+    ...{ torrents, session, clock, bodies: new Bodies(), assets: new PageAssets(readSmallFile, directory) },
+    warn: onWarning ?? (() => {}),
+  })
+}

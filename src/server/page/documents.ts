@@ -1,0 +1,84 @@
+/** What the server sends to the page: JSON without null, so that differences are merge patches. Types alone. */
+
+/** What a torrent does: the states of a session, and `moving`. `idle`: it downloads only what is read. */
+export type ListedStatus =
+  | 'stopped'
+  | 'finished'
+  | 'queued'
+  | 'waiting'
+  | 'checking'
+  | 'metadata'
+  | 'downloading'
+  | 'idle'
+  | 'seeding'
+  | 'moving'
+  | 'failed'
+
+/** A torrent in the list. Rates are in bytes per second, and times in milliseconds since 1970. */
+export type ListedTorrent = {
+  readonly name: string
+  readonly status: ListedStatus
+  /** Bytes of the torrent; missing while the metadata is not known. */
+  readonly size?: number
+  /** Bytes of wanted pieces, and those of them that are verified. */
+  readonly wanted: number
+  readonly verified: number
+  readonly down: number
+  readonly up: number
+  /** Seconds that are left at this rate. */
+  readonly eta?: number
+  readonly peers: number
+  readonly seeds: number
+  /** Bytes sent for each byte received. */
+  readonly ratio: number
+  readonly uploaded: number
+  readonly labels: readonly string[]
+  readonly added?: number
+  /** The reason why no data is received, or the failure. */
+  readonly reason?: string
+  /** From 0 to 1, while its files are checked. */
+  readonly checked?: number
+  /** The rate limits of the torrent. */
+  readonly downLimit?: number
+  readonly upLimit?: number
+  /** True if it can be opened: its files are known and can be read. */
+  readonly isReadable?: boolean
+}
+
+/** Totals and limits of all torrents together. */
+export type ListedClient = {
+  readonly down: number
+  readonly up: number
+  readonly peers: number
+  readonly downLimit?: number
+  readonly upLimit?: number
+  /** True while the alternative limits hold. */
+  readonly isSlow?: boolean
+  /** Bytes in all runs. */
+  readonly downloaded: number
+  readonly uploaded: number
+  /** The directory of new torrents, and the bytes that are free there. */
+  readonly directory?: string
+  readonly free?: number
+}
+
+/** The topic `list`. Torrents are named by their info-hash in hex. */
+export type ListDocument = {
+  readonly client: ListedClient
+  readonly torrents: { readonly [infoHash: string]: ListedTorrent }
+}
+
+/** The first event of a stream. */
+export type Welcome = {
+  readonly version: string
+  /** Sent with every action, in the header `X-Tsdl-Page`. Pages of other sites cannot read it. */
+  readonly key: string
+  /** The actions that are possible. What is not is not shown. */
+  readonly actions: readonly string[]
+}
+
+/** An event of a stream: a whole document, or a merge patch. */
+export type TopicEvent =
+  | { readonly topic: string; readonly full: object }
+  | { readonly topic: string; readonly patch: object }
+  | { readonly topic: string; readonly gone: true }

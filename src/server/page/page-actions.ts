@@ -1,0 +1,77 @@
+import { InputError } from '../../errors.ts'
+import { flag, list, object, readChanges, text, whole } from '../../session/fields.ts'
+import type { Session } from '../../session/session.ts'
+import type { SessionTorrent } from '../../session/session-torrent.ts'
+
+/** Characters of a .torrent in base64 at most: those of a body. */
+const MAX_METAINFO_LENGTH = 64 << 20
+/** Torrents that an action names at most. */
+const MAX_TORRENTS = 100_000
+
+/** What actions work on. */
+export interface ActionContext {
+  readonly session: Session
+  /** Reports a failure of work that goes on after the answer. */
+  readonly warn: (error: unknown) => void
+}
+
+/** Does what the page asks for, and returns the answer. Rejects with an error of the session. */
+export type PageAction = (body: unknown, context: ActionContext) => Promise<object>
+
+const NEW = {
+  ...{ source: text(1 << 20), metainfo: text(MAX_METAINFO_LENGTH), start: flag, sequential: flag },
+  ...{ directory: text(), labels: list(text(255), 100), off: list(whole, 500_000) },
+}
+const named = object({ torrents: list(text(40), MAX_TORRENTS) })
+
+/** The actions of a page with a session, by name. */
+export const PAGE_ACTIONS: Readonly<Record<string, PageAction>> = {
+  async add(body, { session }) {
+    const { source, metainfo, ...options } = readChanges(NEW, body, 'body')
+    const torrent = await session.add(sourceOf(source, metainfo), options)
+    return { infoHash: torrent.infoHash, name: torrent.name }
+  },
+  start: forEach(torrent => torrent.start()),
+  force: forEach(torrent => torrent.start({ force: true })),
+  stop: forEach(torrent => torrent.stop()),
+  announce: forEach(torrent => torrent.torrent?.discovery.announce()),
+  recheck: forEach((torrent, _, { warn }) => void torrent.recheck().catch(warn)),
+  remove: forEach((torrent, { withData }, { session }) =>
+    session.remove(torrent, { withData: withData === true }),
+  ),
+  /** Changes options of torrents: limits, labels, order of pieces. */
+  set: forEach((torrent, { options }) => torrent.set((options ?? {}) as object)),
+  /** Adds and removes labels of torrents. */
+  label: forEach((torrent, { add = [], remove = [] }) => {
+    const without = new Set(texts(remove))
+    const kept = torrent.record.labels.filter(label => !without.has(label))
+    return torrent.set({ labels: [...new Set([...kept, ...texts(add)])] })
+  }),
+  /** Changes settings of the session. */
+  async settings(body, { session }) {
+    await session.set(body as object)
+    return {}
+  },
+}
+
+const texts = (value: unknown) => list(text(255), 100)(value, 'labels')
+
+/** Does something with each torrent that a body names. */
+function forEach(
+  act: (torrent: SessionTorrent, body: Readonly<Record<string, unknown>>, context: ActionContext) => unknown,
+): PageAction {
+  return async (body, context) => {
+    const { torrents } = named(body, 'body')
+    const chosen = torrents.flatMap(infoHash => context.session.get(infoHash) ?? [])
+    for (const torrent of chosen) await act(torrent, body as Record<string, unknown>, context)
+    return { count: chosen.length }
+  }
+}
+
+/** @throws InputError ERR_USAGE for a path of this machine, which would let the page read its files */
+function sourceOf(source: string | undefined, metainfo: string | undefined): string | Uint8Array {
+  if (metainfo !== undefined) return Buffer.from(metainfo, 'base64')
+  const given = source?.trim() ?? ''
+  if (/^(https?:\/\/|magnet:|[\da-f]{40}$)/i.test(given)) return given
+  throw new InputError('ERR_USAGE', 'this is no magnet link, info-hash or URL of a .torrent')
+}

@@ -1,0 +1,27 @@
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { Torrent } from '../../pipeline/torrent.ts'
+import type { SessionTorrent } from '../../session/session-torrent.ts'
+import type { ListDocument } from './documents.ts'
+
+/** A torrent that the page shows. */
+export interface PageTorrent {
+  /** In lower-case hex. */
+  readonly infoHash: string
+  readonly name: string
+  /** The torrent in the client, while it is there. */
+  readonly torrent: Torrent | undefined
+  /** What a session remembers of it, if there is a session. */
+  readonly stored: SessionTorrent | undefined
+  /** Rejects with ERR_USAGE while the metadata is not known. */
+  loadMetainfo(): Promise<Metainfo>
+}
+
+/** The torrents that the page shows. */
+export interface PageTorrents {
+  /** Returns a torrent by its info-hash in hex. */
+  get(infoHash: string): PageTorrent | undefined
+  /** Describes all of them. Torrents without changes are the same objects as before. */
+  describe(): ListDocument
+  /** Stops listening to their owner. */
+  close(): void
+}
