@@ -24,7 +24,7 @@ export const PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The page that lists all torrents, in parts. @param shell of the live page, whose content this is without scripts */
+/** The page that lists all torrents, in parts. @param shell of the live page, around the list */
 export function* indexPage(torrents: ServedTorrents, urls: Urls, shell?: PageShell): Generator<string> {
   yield shell?.start ?? head('tsdl')
   if (torrents.size === 0) yield '<p>No torrents.</p>\n'

@@ -1,7 +1,7 @@
 import type { LiveConnection } from './live-connection.ts'
 import { urlOf } from './urls.ts'
 
-/** Asks the server to do something. Rejects with an Error whose message can be shown. */
+/** Asks the server to do something. Rejects with an Error with a message for the user. */
 export async function act<T = object>(live: LiveConnection, name: string, body: object): Promise<T> {
   let response: Response
   try {

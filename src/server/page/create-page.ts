@@ -13,7 +13,7 @@ import { SessionPageTorrents } from './session-page-torrents.ts'
 export interface PageOptions {
   /** The session that the page shows and changes. */
   readonly session?: Session
-  /** The client whose torrents the page shows, if there is no session. */
+  /** The client with the torrents that the page shows, if there is no session. */
   readonly client?: { readonly torrents: Iterable<Torrent> }
   /** The rate limits of that client, in bytes per second. */
   readonly limits?: { readonly up?: number; readonly down?: number }
