@@ -1,26 +1,25 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
 import { formatAddress } from '../../codec/compact.ts'
-import { InputError, type TsdlError } from '../../errors.ts'
+import { InputError } from '../../errors.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { forwardEvents } from '../../ports/forward-events.ts'
 import { pick } from '../../ports/pick.ts'
 import type { ByteSource } from '../../streams/read/file-reader.ts'
-import { closed } from '../../streams/stage.ts'
-import { MemoryShare } from '../limits/memory-share.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerTorrent } from '../peer/peer-context.ts'
 import { PieceWaiters } from '../reading/piece-waiters.ts'
-import { TrustedReads } from '../reading/trusted-reads.ts'
 import { Completion } from '../resume/completion.ts'
-import { findVerifiedPieces } from '../resume/find-verified-pieces.ts'
+import { type FoundRecord, findVerifiedPieces } from '../resume/find-verified-pieces.ts'
 import { Recheck } from '../resume/recheck.ts'
 import { ResumeSaver } from '../resume/resume-saver.ts'
-import type { Contribution, Contributions } from './contributions.ts'
+import type { Contribution } from './contributions.ts'
 import { ExchangedPieces } from './exchanged-pieces.ts'
 import type { PiecePriority } from './picker.ts'
 import type { PiecePipeline } from './piece-pipeline.ts'
-import { PieceTransfer } from './piece-transfer.ts'
+import type { PieceTransfer } from './piece-transfer.ts'
+import { PieceTransfers } from './piece-transfers.ts'
 import type { PiecesEvents, PiecesOptions } from './pieces-options.ts'
 import { Selection } from './selection.ts'
 import { missingBytes, type WantedPieces } from './wanted.ts'
@@ -39,59 +38,39 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   readonly #completion: Completion
   readonly #resumeSaver: ResumeSaver
   readonly #waiting = new PieceWaiters()
-  readonly #layout: Layout
-  readonly #memory: MemoryShare
-  #transfer: PieceTransfer | undefined
-  /** Those of transfers that have ended. */
-  #contributions: Contributions | undefined
-  #isPaused = false
+  readonly #transfers: PieceTransfers
   /** Pieces of the resume record that are hashed when a peer or a reader comes. */
   #sample: readonly number[] = []
-  #sequential: boolean
 
   constructor(options: PiecesOptions) {
     super()
     const { metainfo, content, signal } = options
-    const { storage } = content
-    const warning = (error: TsdlError) => this.emit('warning', error)
-    const failed = (error: Error) => this.emit('failed', error)
+    const { storage, resume } = content
+    const verified = new Bitfield(metainfo.pieceCount)
+    const layout = new Layout(metainfo)
+    const selection = new Selection(metainfo, content, layout)
+    const recheck = new Recheck({ metainfo, layout, storage, signal, verified })
     this.#options = options
-    this.#sequential = content.sequential ?? false
     this.metainfo = metainfo
-    this.verified = new Bitfield(metainfo.pieceCount)
-    this.#layout = new Layout(metainfo)
-    this.#memory = new MemoryShare(options.memory, bytes => {
-      if (this.#transfer) this.#transfer.pipeline.memory = bytes
-    })
-    this.#selection = new Selection(metainfo, content, this.#layout)
-    this.#recheck = new Recheck({
-      ...{ metainfo, layout: this.#layout, storage, signal, verified: this.verified },
-    })
-    this.#recheck.on('confirmed', index => this.#waiting.wake(index))
-    this.#recheck.on('lost', index => this.#lose(index))
-    this.#recheck.on('warning', warning)
-    this.#recheck.on('failed', failed)
-    this.#completion = new Completion({
-      ...{ storage, recheck: this.#recheck, writes: () => this.#writes },
-      finished: () => this.finished,
-    })
-    this.#resumeSaver = new ResumeSaver({
-      resume: content.resume,
-      recheck: this.#recheck,
-      savePartial: async () => (await this.#transfer?.pipeline.savePartial()) ?? new Map(),
-      failed: warning,
-    })
-    if (this.windowed) this.#begin()
+    this.verified = verified
+    this.#selection = selection
+    this.#recheck = recheck
+    this.#completion = new Completion({ storage, recheck, selection })
+    this.#resumeSaver = new ResumeSaver({ resume, recheck })
+    this.#transfers = new PieceTransfers(options, { pieces: this, verified, selection, layout, recheck })
+    recheck.on('confirmed', index => this.#waiting.wake(index))
+    recheck.on('lost', index => this.#lose(index))
+    this.#transfers.on('verified', index => this.#add(index))
+    this.#transfers.on('active', () => this.#onTransfer())
+    forwardEvents(recheck, this, 'warning', 'failed')
+    forwardEvents(this.#resumeSaver, this, 'warning')
+    forwardEvents(this.#transfers, this, 'banned', 'failed')
+    if (this.windowed) this.#transfers.begin()
   }
 
   /** The wanted pieces. */
   get wanted(): WantedPieces {
     return this.#selection.pieces
-  }
-
-  /** False for a seed, which leaves its files as they are. */
-  get #writes(): boolean {
-    return this.#selection.files.size > 0
   }
 
   /** True if verified pieces go to readers through a window, which paces the download. */
@@ -106,7 +85,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** True if every wanted piece is verified. */
   get finished(): boolean {
-    return this.wanted.left === 0 && !this.#options.content.onDemand
+    return this.#selection.isFinished
   }
 
   /** True if the storage lacks file descriptors, so that connections should be closed. */
@@ -116,7 +95,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** True if the download waits for peers, rather than for a disk or a reader. */
   get waitsForPeers(): boolean {
-    const pipeline = this.#transfer?.pipeline
+    const { pipeline } = this
     if (this.windowed || this.#options.content.onDemand) return pipeline?.cursors.isAwaited ?? false
     return !pipeline?.scheduler.isHeld
   }
@@ -150,32 +129,23 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** How pieces come in and go out: begun at its first use, and again after `rest`. */
   get transfer(): PieceTransfer {
-    return this.#transfer ?? this.#begin()
+    return this.#transfers.begin()
   }
 
   /** The way of the blocks, if there is one now. */
   get pipeline(): PiecePipeline | undefined {
-    return this.#transfer?.pipeline
+    return this.#transfers.current?.pipeline
   }
 
   /** The peers that gave verified bytes of a file, and how many each. */
   contributionsTo(fileIndex: number): Contribution[] {
-    return (this.#transfer?.pipeline.contributions ?? this.#contributions)?.listFor(fileIndex) ?? []
+    return this.#transfers.contributionsTo(fileIndex)
   }
 
   /** Gives up the transfer of a complete torrent, if nothing is under way. @returns true if there is none any more */
   rest(): boolean {
-    if (!this.#transfer) {
-      this.#options.content.storage.rest?.()
-      return true
-    }
-    if (!this.isUploadOnly || this.windowed || !this.#transfer.isIdle) return false
-    const { pipeline } = this.#transfer
-    if (!pipeline.contributions.isEmpty) this.#contributions = pipeline.contributions
-    this.#transfer = undefined
-    this.#memory.release()
-    void pipeline.close().then(() => this.rest())
-    return true
+    if (this.pipeline && (!this.isUploadOnly || this.windowed)) return false
+    return this.#transfers.rest()
   }
 
   /** True if this piece is verified, and its files are not known to have changed since. */
@@ -199,32 +169,27 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     const { content, hashPool } = this.#options
     const signal = this.#options.signal()
     const { resume, storage, trusted } = content
-    const unseen = this.#writes ? await storage.lock?.() : undefined
+    const unseen = this.#selection.writes ? await storage.lock?.() : undefined
     if (unseen) this.emit('warning', unseen)
     if (!this.retains) return
-    const progress = (pieces: number) => this.emit('checked', pieces)
-    const deferred = (sample: readonly number[]) => {
-      this.#sample = sample
-    }
     const found = await findVerifiedPieces({
-      ...(content.deferSample ? { deferred } : {}),
-      ...{ metainfo, storage, resume, trusted, hashPool, signal, progress },
-      resumed: (pieces, partial) => {
-        if (partial.size > 0) this.transfer.pipeline.loadPartial(partial)
-        this.#resumeSaver.noteRecord(pieces, partial)
-      },
+      ...{ metainfo, storage, resume, trusted, hashPool, signal },
+      ...pick(content, 'deferSample'),
+      progress: pieces => this.emit('checked', pieces),
     })
-    for (const index of found) {
-      this.#transfer?.pipeline.addFound(index)
+    if (found.record) this.#takeRecord(found.record)
+    this.#sample = found.deferredSample
+    for (const index of found.pieces) {
+      this.pipeline?.addFound(index)
       this.#add(index)
     }
+    if (this.pipeline) this.#checkSample() // of a reader that has not waited
     this.#isChecked = true
   }
 
   /** Changes the order: the lowest piece first, or the rarest. */
   set sequential(sequential: boolean) {
-    this.#sequential = sequential
-    if (this.#transfer) this.#transfer.pipeline.sequential = sequential
+    this.#transfers.sequential = sequential
   }
 
   /** Takes the selection and the priorities from the options again, as these may say something else now. */
@@ -233,12 +198,12 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     const { priorities } = this.#selection
     this.complete = false
     if (this.#isChecked) this.#recheck.checkEnds(added)
-    this.#transfer?.pipeline.setPriorities(index => priorities![index] as PiecePriority | 0)
+    this.pipeline?.setPriorities(index => priorities![index] as PiecePriority | 0)
   }
 
   /** Completes the files, and checks each by its path. @returns false if pieces were lost meanwhile */
   async confirmAll(): Promise<boolean> {
-    return this.#completion.run()
+    return this.#completion.confirmAll()
   }
 
   /** Checks each file by its path once more. Rejects with ERR_CHANGED if pieces are missing. */
@@ -248,14 +213,14 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Saves the resume record, after the check: until then the existing record has more pieces. Never rejects. */
   async save(): Promise<void> {
-    if (this.#isChecked) await this.#resumeSaver.write()
+    if (this.#isChecked) await this.#resumeSaver.write(this.pipeline)
   }
 
   /** Gives blocks to idle peers, and saves the resume record when it is old. Called several times a second. */
   tick(now: number): void {
-    this.#transfer?.pipeline.scheduler.fill(true)
+    this.pipeline?.scheduler.fill(true)
     this.#recheck.tick()
-    this.#resumeSaver.tick(now)
+    this.#resumeSaver.tick(now, this.pipeline)
   }
 
   /** Adds a connected peer, the sender of blocks under its address. A super-seed announces it one piece at a time. */
@@ -275,18 +240,13 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Takes all requests back, asks for nothing until `resume`, and gives memory back that readers do not need. */
   pause(): void {
-    this.#isPaused = true
-    this.#transfer?.pipeline.pause()
     // a window holds pieces for its readers meanwhile
-    if (this.retains) this.#memory.release()
+    this.#transfers.pause(!this.retains)
   }
 
-  /** Goes on after `pause`. */
+  /** Continues after `pause`. */
   resume(): void {
-    this.#isPaused = false
-    if (!this.#transfer) return
-    this.#memory.take()
-    this.#transfer.pipeline.resume()
+    this.#transfers.resume()
   }
 
   /** Fails readers, now and later. @param reason their error */
@@ -297,40 +257,25 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Closes the chain and the storage, and saves the resume record. Rejects if the storage cannot be closed. */
   async close(): Promise<void> {
-    this.#memory.release()
-    await this.#transfer?.pipeline.close()
+    await this.#transfers.close()
     await this.save()
     await this.#options.content.storage.close()
   }
 
-  #begin(): PieceTransfer {
-    const { metainfo, verified } = this
-    const { clock, content, funnel, hashPool, random, reputation, superSeed } = this.#options
-    const { storage } = content
-    const { priorities } = this.#selection
-    const failed = (error: Error) => this.emit('failed', error)
-    const transfer = new PieceTransfer({
-      ...{ metainfo, storage, random, verified, superSeed, failed, layout: this.#layout },
-      reputation: reputation(),
-      ...{ pieces: this, memory: this.#memory.take(), funnel: funnel(), wanted: this.wanted.bits },
-      ...{ clock, hashPool, bytesLeft: () => this.wanted.left },
-      reads: new TrustedReads(this.#layout, storage, this.#recheck, clock),
-      ...pick(content, 'onDemand', 'sharedMemory'),
-      sequential: this.#sequential,
-      ...(priorities ? { priority: (index: number) => priorities[index] as PiecePriority } : {}),
-    })
-    const { pipeline } = transfer
-    pipeline.on('verified', index => this.#add(index))
-    pipeline.on('banned', (name, reason) => this.emit('banned', name, reason))
-    closed(pipeline.writer).catch(error => {
-      if (this.#transfer === transfer) failed(error)
-    })
-    this.#transfer = transfer
+  /** Takes the blocks that the resume record names. */
+  #takeRecord({ trusted, partial }: FoundRecord): void {
+    if (partial.size > 0) this.transfer.pipeline.loadPartial(partial)
+    this.#resumeSaver.noteRecord(trusted, partial)
+  }
+
+  #onTransfer(): void {
+    this.#checkSample()
+    this.emit('active')
+  }
+
+  #checkSample(): void {
     if (this.#sample.length > 0) this.#recheck.checkSample(this.#sample)
     this.#sample = []
-    if (this.#isPaused) pipeline.pause()
-    this.emit('active')
-    return transfer
   }
 
   #add(index: number): void {
@@ -342,7 +287,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   #lose(index: number): void {
     this.wanted.addLost(index)
-    this.#transfer?.pipeline.addLost(index)
+    this.pipeline?.addLost(index)
     this.#resumeSaver.invalidate()
     this.emit('lost', index)
   }

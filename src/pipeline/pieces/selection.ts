@@ -23,6 +23,16 @@ export class Selection {
     this.files = selectedFiles(metainfo, select)
   }
 
+  /** False for a seed, which leaves its files as they are. */
+  get writes(): boolean {
+    return this.files.size > 0
+  }
+
+  /** True if every wanted piece is verified. A torrent on demand is never finished. */
+  get isFinished(): boolean {
+    return this.pieces.left === 0 && !this.#content.onDemand
+  }
+
   /** Reads the options again, which may have changed. @returns the files that were not selected before */
   update(verified: Bitfield): number[] {
     const { select } = this.#content

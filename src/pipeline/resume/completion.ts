@@ -2,13 +2,19 @@ import { StorageError } from '../../errors.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Recheck } from './recheck.ts'
 
+/** What is wanted of the torrent. */
+export interface CompletedSelection {
+  /** False for a torrent that only shares: its files stay as they are. */
+  readonly writes: boolean
+  /** True while every wanted piece is verified. */
+  readonly isFinished: boolean
+}
+
+/** Options of `Completion`. */
 export interface CompletionOptions {
   readonly storage: Storage
   readonly recheck: Recheck
-  /** Returns false for a torrent that only shares: its files stay as they are. */
-  readonly writes: () => boolean
-  /** True while every wanted piece is verified. */
-  readonly finished: () => boolean
+  readonly selection: CompletedSelection
 }
 
 /** Maximum times that a complete torrent may lose pieces before it fails, as another program keeps writing to its files. */
@@ -29,8 +35,8 @@ export class Completion {
    * @returns false if pieces were lost, which are downloaded again
    * Rejects with a StorageError; with ERR_CHANGED if pieces were lost too often.
    */
-  run(): Promise<boolean> {
-    this.#running ??= this.#run().finally(() => {
+  confirmAll(): Promise<boolean> {
+    this.#running ??= this.#confirmAll().finally(() => {
       this.#running = undefined
     })
     return this.#running
@@ -38,17 +44,17 @@ export class Completion {
 
   /** Checks each file once more. Rejects with ERR_CHANGED if pieces are missing. */
   async confirm(): Promise<void> {
-    const { finished, recheck } = this.#options
+    const { recheck, selection } = this.#options
     await recheck.checkAllFiles()
-    if (!finished()) throw changed(recheck)
+    if (!selection.isFinished) throw changed(recheck)
   }
 
-  async #run(): Promise<boolean> {
-    const { finished, recheck, storage, writes } = this.#options
+  async #confirmAll(): Promise<boolean> {
+    const { recheck, selection, storage } = this.#options
     for (;;) {
-      if (writes()) await storage.complete()
+      if (selection.writes) await storage.complete()
       const found = await recheck.checkAllFiles()
-      if (!finished()) {
+      if (!selection.isFinished) {
         if (++this.#losses > MAX_LOSSES) throw changed(recheck)
         return false
       }

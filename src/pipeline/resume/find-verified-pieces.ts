@@ -38,6 +38,7 @@ export function resumeAt(
   }
 }
 
+/** Options of `findVerifiedPieces`. */
 export interface FindVerifiedPiecesOptions {
   readonly metainfo: Metainfo
   readonly storage: Pick<Storage, 'read' | 'useFile' | 'watch'>
@@ -45,39 +46,53 @@ export interface FindVerifiedPiecesOptions {
   readonly resume?: Resume | undefined
   /** Pieces that need no check. @default none */
   readonly trusted?: Bitfield | undefined
-  /** Called with the pieces that the record names and that are trusted, and its blocks of unfinished pieces. */
-  readonly resumed?: (pieces: Bitfield, partial: PartialBlocks) => void
-  /** Called with the sample of a record that has every piece, which the caller checks later. @default it is checked now */
-  readonly deferred?: (sample: readonly number[]) => void
+  /** True to leave the sample of a record that has every piece to the caller, who checks it when the pieces are used. */
+  readonly deferSample?: boolean
   /** Called with the number of pieces that were checked. */
   readonly progress: (pieces: number) => void
   readonly signal: AbortSignal
 }
 
+/** A resume record that is used. */
+export interface FoundRecord {
+  /** The pieces that it names. */
+  readonly trusted: Bitfield
+  /** The stored blocks of other pieces. */
+  readonly partial: PartialBlocks
+}
+
+/** The result of `findVerifiedPieces`. */
+export interface FoundPieces {
+  readonly pieces: Bitfield
+  /** Undefined if there is no resume record, or it is ignored. */
+  readonly record: FoundRecord | undefined
+  /** Pieces that are still to be hashed, before any piece is used. */
+  readonly deferredSample: readonly number[]
+}
+
 /** Finds the valid pieces: those in the resume record, and others by their hash. */
-export async function findVerifiedPieces(options: FindVerifiedPiecesOptions): Promise<Bitfield> {
-  const { metainfo, storage, hashPool, resume, progress, signal } = options
+export async function findVerifiedPieces(options: FindVerifiedPiecesOptions): Promise<FoundPieces> {
+  const { deferSample = false, metainfo, storage, hashPool, resume, progress, signal } = options
   let { trusted } = options
+  let record: FoundRecord | undefined
+  let deferredSample: readonly number[] = []
   // first, so that changes during the check are noticed later
   const states = await storage.watch?.remember([...metainfo.files.keys()])
   if (resume && !trusted) {
-    const record = await resume.read()
-    const deferred = record.trusted.full ? options.deferred : undefined
-    const sample = deferred ? [] : record.sample
-    deferred?.(record.sample)
-    const right = await check({ metainfo, storage, hashPool, signal, pieces: sample })
+    const { sample, ...read } = await resume.read()
+    const isDeferred = deferSample && read.trusted.full
+    if (isDeferred) deferredSample = sample
+    const hashed = isDeferred ? [] : sample
+    const right = await check({ metainfo, storage, hashPool, signal, pieces: hashed })
     // with one wrong piece in the sample, the record is ignored
-    if (sample.every(index => right.has(index))) {
-      trusted = record.trusted
-      options.resumed?.(record.trusted, record.partial ?? new Map())
+    if (hashed.every(index => right.has(index))) {
+      trusted = read.trusted
+      record = { partial: new Map(), ...read }
     }
   }
-  return check({
-    metainfo,
-    storage,
-    hashPool,
-    signal,
-    progress,
+  const pieces = await check({
+    ...{ metainfo, storage, hashPool, signal, progress },
     ...pick({ trusted, states }, 'trusted', 'states'),
   })
+  return { pieces, record, deferredSample }
 }

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import type { Bitfield } from '../../codec/bitfield.ts'
 import { messageOf, StorageError } from '../../errors.ts'
 import type { PartialBlocks } from '../../storage/resume-encoding.ts'
@@ -7,17 +8,27 @@ import type { Recheck } from './recheck.ts'
 /** Milliseconds between two resume records of a running download. */
 const SAVE_INTERVAL_MS = 60_000
 
+/** Options of `ResumeSaver`. */
 export interface ResumeSaverOptions {
   /** The record; undefined to save none. */
   readonly resume: Resume | undefined
   readonly recheck: Pick<Recheck, 'trusted'>
+}
+
+/** The unfinished pieces of a transfer. */
+export interface UnfinishedPieces {
   /** Writes the blocks that have arrived of unfinished pieces, and resolves with all that are kept. */
-  readonly savePartial: () => Promise<PartialBlocks>
-  readonly failed: (error: StorageError) => void
+  savePartial(): Promise<PartialBlocks>
+}
+
+/** Events of `ResumeSaver`. */
+export interface ResumeSaverEvents {
+  /** The record could not be saved. */
+  warning: [error: StorageError]
 }
 
 /** Saves the resume record when there are more verified pieces or stored blocks than in the last one. */
-export class ResumeSaver {
+export class ResumeSaver extends EventEmitter<ResumeSaverEvents> {
   readonly #options: ResumeSaverOptions
   /** The number of pieces, and of blocks of unfinished pieces, in the record. */
   #recorded = { pieces: 0, blocks: 0 }
@@ -26,15 +37,16 @@ export class ResumeSaver {
   #writing: Promise<void> = Promise.resolve()
 
   constructor(options: ResumeSaverOptions) {
+    super()
     this.#options = options
   }
 
   /** Saves the record when the last one is old. @param now in ms */
-  tick(now: number): void {
+  tick(now: number, unfinished?: UnfinishedPieces): void {
     if (this.#savedAt === 0) this.#savedAt = now
     if (now - this.#savedAt <= SAVE_INTERVAL_MS) return
     this.#savedAt = now
-    void this.write()
+    void this.write(unfinished)
   }
 
   /** Notes what the present record names: a save that would name no more is left out. */
@@ -47,20 +59,21 @@ export class ResumeSaver {
     this.#recorded = { pieces: 0, blocks: 0 }
   }
 
-  /** Saves the record. Never rejects: a failure is a warning. */
-  write(): Promise<void> {
-    const { failed, resume } = this.#options
+  /** Saves the record. Never rejects: a failure is a warning. @param unfinished the transfer, if there is one */
+  write(unfinished?: UnfinishedPieces): Promise<void> {
+    const { resume } = this.#options
     if (!resume) return this.#writing
     this.#writing = this.#writing
-      .then(() => this.#save(resume))
+      .then(() => this.#save(resume, unfinished))
       .catch(error => {
-        failed(new StorageError('ERR_RECORD', `the resume record was not saved: ${messageOf(error)}`, error))
+        const message = `the resume record was not saved: ${messageOf(error)}`
+        this.emit('warning', new StorageError('ERR_RECORD', message, error))
       })
     return this.#writing
   }
 
-  async #save(resume: Resume): Promise<void> {
-    const partial = await this.#options.savePartial()
+  async #save(resume: Resume, unfinished: UnfinishedPieces | undefined): Promise<void> {
+    const partial = (await unfinished?.savePartial()) ?? new Map()
     const trusted = this.#options.recheck.trusted()
     const blocks = blocksIn(partial)
     if (trusted.count <= this.#recorded.pieces && blocks === this.#recorded.blocks) return

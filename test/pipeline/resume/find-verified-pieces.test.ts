@@ -11,7 +11,7 @@ async function find(trusted: Iterable<number>, sample: number[], bytes: Buffer =
   const bits = new Bitfield(metainfo.pieceCount)
   for (const index of trusted) bits.add(index)
   const read = new Set<number>()
-  const found = await findVerifiedPieces({
+  const { pieces } = await findVerifiedPieces({
     metainfo,
     storage: {
       async read(position, target) {
@@ -23,7 +23,7 @@ async function find(trusted: Iterable<number>, sample: number[], bytes: Buffer =
     progress: () => {},
     signal: new AbortController().signal,
   })
-  return { found: [...found], read: [...read].sort((a, b) => a - b) }
+  return { found: [...pieces], read: [...read].sort((a, b) => a - b) }
 }
 
 const all = Array.from({ length: 12 }, (_, index) => index)
