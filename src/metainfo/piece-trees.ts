@@ -1,5 +1,5 @@
 /** What the pieces of a v2 or hybrid torrent must hash to (BEP 52). */
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, type Hash, hash } from 'node:crypto'
 import { NODE_LENGTH } from '../codec/merkle.ts'
 import { nodeHeight } from './content-plan.ts'
 import { Layout } from './layout.ts'
@@ -57,8 +57,36 @@ export class PieceTrees {
 
   /** Returns the hash that a piece must have. */
   expected(index: number): Uint8Array {
-    const node = this.#nodes.subarray(index * NODE_LENGTH, (index + 1) * NODE_LENGTH)
-    return this.#hashes ? Buffer.concat([this.#hashes.subarray(index * 20, (index + 1) * 20), node]) : node
+    const sha1 = this.#sha1Of(index)
+    return sha1 ? Buffer.concat([sha1, this.nodeOf(index)]) : this.nodeOf(index)
+  }
+
+  /** Returns the node of a piece in the tree of its file. */
+  nodeOf(index: number): Buffer {
+    return this.#nodes.subarray(index * NODE_LENGTH, (index + 1) * NODE_LENGTH)
+  }
+
+  /**
+   * Returns true if exactly one hash of a piece of a hybrid torrent is the expected one. Then no data has both, and the torrent
+   * itself is wrong.
+   * @param digest in the form of `expected`
+   */
+  isContradicted(index: number, digest: Uint8Array): boolean {
+    const sha1 = this.#sha1Of(index)
+    if (!sha1) return false
+    const hasSha1 = sha1.equals(digest.subarray(0, sha1.length))
+    return hasSha1 !== this.nodeOf(index).equals(digest.subarray(sha1.length))
+  }
+
+  /** Returns the hash of a piece whose blocks are verified, in the form of `expected`. */
+  digestVerified(index: number, bytes: Uint8Array): Uint8Array {
+    return this.#hashes
+      ? Buffer.concat([hash('sha1', bytes, 'buffer'), this.nodeOf(index)])
+      : this.nodeOf(index)
+  }
+
+  #sha1Of(index: number): Buffer | undefined {
+    return this.#hashes?.subarray(index * 20, (index + 1) * 20)
   }
 
   /** Begins to hash a piece, which has the length of `Layout.pieceSize`. */

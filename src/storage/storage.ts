@@ -43,6 +43,11 @@ export interface WindowOwner {
   isNear(position: number): boolean
   /** The write at this position can no longer be read: it is fetched again when a reader needs it. */
   forget(position: number): void
+  /**
+   * Returns verified bytes from this position on of a write that is still to come, without a gap. They change later. A
+   * window that ignores them passes each write as a whole.
+   */
+  peek?(position: number): Uint8Array | undefined
 }
 
 /**
@@ -56,6 +61,8 @@ export interface ReadWindow {
   open(range: WindowRange): WindowSource
   /** True while the write at this position can be read. */
   has(position: number): boolean
+  /** Serves waiting readers again: `WindowOwner.peek` has more bytes. @default they wait for the write */
+  serve?(): void
   /** Gives up the writes that are not near to any reader. Called when a reader comes or goes. */
   trim(): void
   /** Fails all readers, now and later, with this error. */

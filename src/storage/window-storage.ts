@@ -72,9 +72,14 @@ export class WindowStorage implements Storage, ReadWindow {
       const held = { position, bytes, lent: 0, resolve, reject }
       this.#held.set(position, held)
       this.#buffered += bytes.length
-      for (const reader of this.#readers) reader.serve()
+      this.serve()
       this.#settle(held)
     })
+  }
+
+  /** See ReadWindow. */
+  serve(): void {
+    for (const reader of this.#readers) reader.serve()
   }
 
   /** Resolves the writes that are not near to any reader, to make room. */
@@ -117,7 +122,7 @@ export class WindowStorage implements Storage, ReadWindow {
 
   #take(position: number, length: number): LentBytes | undefined {
     const found = this.#find(position)
-    if (found === undefined) return undefined
+    if (found === undefined) return copyOf(this.#owner?.peek?.(position)?.subarray(0, length))
     const from = position - found.position
     const bytes = found.bytes.subarray(from, from + length)
     if (!isHeld(found)) return { bytes, release() {} }
@@ -182,6 +187,10 @@ export class WindowStorage implements Storage, ReadWindow {
       this.#owner?.forget(oldest)
     }
   }
+}
+
+function copyOf(bytes: Uint8Array | undefined): LentBytes | undefined {
+  return bytes && { bytes: Uint8Array.from(bytes), release() {} }
 }
 
 function isHeld(found: object): found is Held {

@@ -39,6 +39,8 @@ export class PieceBuffer {
   /** True once the piece was given up or verified: no block can be claimed. */
   closed = false
   readonly #writers: (BlockWriter | undefined)[] = []
+  /** 1 for each block that matches its own hash (BEP 52). */
+  #verified: Uint8Array | undefined
 
   /** @param data at least `length` bytes; more are not used */
   constructor(index: number, length: number, data: Uint8Array = Buffer.allocUnsafeSlow(length)) {
@@ -116,6 +118,34 @@ export class PieceBuffer {
     this.#writers[block] = undefined
     this.givers[block] = giver
     this.arrived++
+  }
+
+  /** True if a block matches its own hash (BEP 52). */
+  isVerified(block: number): boolean {
+    return this.#verified?.[block] === 1
+  }
+
+  /** Notes that a block, which has arrived, matches its own hash. */
+  markVerified(block: number): void {
+    this.#verified ??= new Uint8Array(this.blocks)
+    this.#verified[block] = 1
+  }
+
+  /** Returns the verified bytes from `offset` on, without a gap; undefined if there are none. */
+  verifiedBytes(offset: number): Uint8Array | undefined {
+    let block = Math.floor(offset / BLOCK_LENGTH)
+    while (this.isVerified(block)) block++
+    const end = Math.min(block * BLOCK_LENGTH, this.length)
+    return end > offset ? this.data.subarray(offset, end) : undefined
+  }
+
+  /** Gives up a block with wrong bytes, which has arrived. It can be requested again, also if the piece was closed. */
+  reject(block: number): void {
+    this.closed = false
+    this.states[block] = BLOCK.free
+    this.givers[block] = undefined
+    this.free++
+    this.arrived--
   }
 
   /** Closes the piece: nothing is written into `data` afterwards. */

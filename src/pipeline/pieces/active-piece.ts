@@ -58,11 +58,15 @@ export class ActivePiece {
     return now - this.reservedSince < patience
   }
 
-  /** Adds blocks that are requested from no peer to `taken`, until it holds `most`. */
-  take(requester: Fetcher, most: number, now: number, taken: Request[]): void {
+  /**
+   * Adds blocks that are requested from no peer to `taken`, until it holds `most`.
+   * @param from the first block; those before it come last
+   */
+  take(requester: Fetcher, most: number, now: number, taken: Request[], from = 0): void {
     const { buffer } = this
     this.reservedSince = undefined
-    for (let block = 0; buffer.free > 0 && taken.length < most && block < buffer.blocks; block++) {
+    for (let at = 0; buffer.free > 0 && taken.length < most && at < buffer.blocks; at++) {
+      const block = (from + at) % buffer.blocks
       if (buffer.states[block] !== BLOCK.free) continue
       buffer.request(block)
       this.#first[block] = requester

@@ -4,6 +4,8 @@ import { EventEmitter } from 'node:events'
 export interface Cursor {
   /** The piece that it needs next. */
   readonly at: number
+  /** The block of that piece that it needs first, if blocks are verified alone; otherwise 0. */
+  readonly block: number
   /** The piece after its last. */
   readonly end: number
   /** True if the reader waits for the piece. */
@@ -12,6 +14,7 @@ export interface Cursor {
 
 interface MutableCursor extends Cursor {
   at: number
+  block: number
   waiting: boolean
 }
 
@@ -60,8 +63,8 @@ export class Cursors extends EventEmitter<CursorsEvents> {
   }
 
   /** Adds a reader that needs the pieces from `at` to before `end`. */
-  open(at: number, end: number): Cursor {
-    const place = { at, end, waiting: false }
+  open(at: number, end: number, block = 0): Cursor {
+    const place = { at, block, end, waiting: false }
     this.#cursors.add(place)
     this.version++
     this.emit('changed')
@@ -69,10 +72,11 @@ export class Cursors extends EventEmitter<CursorsEvents> {
   }
 
   /** Notes the piece that a reader needs next. @param waiting true if the reader waits for it */
-  move(cursor: Cursor, at: number, waiting: boolean): void {
+  move(cursor: Cursor, at: number, waiting: boolean, block = 0): void {
     const place = cursor as MutableCursor
     const same = place.at === at && (place.waiting === waiting || !waiting)
     place.at = at
+    place.block = block
     place.waiting = waiting
     if (same) return
     this.version++

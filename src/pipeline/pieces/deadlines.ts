@@ -37,6 +37,17 @@ export class Deadlines {
     return false
   }
 
+  /** Returns the block of a piece that a reader needs first; 0 if no reader needs a later one. */
+  firstBlockOf(index: number): number {
+    for (const { at, block } of this.#cursors ?? []) if (at === index) return block
+    return 0
+  }
+
+  /** Returns the expected number of pieces that are stored within this many milliseconds. */
+  countPiecesIn(ms: number): number {
+    return this.#pace.countIn(ms)
+  }
+
   /** The distance of a piece from the nearest reader that needs it soon, in pieces; Infinity if there is none. */
   distanceTo(index: number): number {
     const distance = this.#cursors?.distanceTo(index) ?? -1

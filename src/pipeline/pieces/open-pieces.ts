@@ -25,6 +25,13 @@ export class OpenPieces {
     yield* this.#parked
   }
 
+  /** Returns a piece that is not for one peer alone. */
+  findShared(index: number): PieceBuffer | undefined {
+    const active = this.active.get(index)
+    if (!active) return this.#parked.get(index)
+    return active.alone ? undefined : active.buffer
+  }
+
   /** Returns the piece into which a block of this peer may be written. */
   find(fetcher: Fetcher, index: number): PieceBuffer | undefined {
     const active = this.active.get(index)

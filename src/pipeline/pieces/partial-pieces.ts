@@ -67,6 +67,11 @@ export class PartialPieces {
     return piece
   }
 
+  /** Notes that blocks of an active piece are wrong, so that they are not kept as they are. */
+  reject(piece: PieceBuffer, blocks: readonly number[]): void {
+    for (const block of blocks) this.#activeBlocks.get(piece)?.delete(block)
+  }
+
   /** Writes the arrived blocks of a closed piece. Its memory can be reused once this resolves. Never rejects. */
   save(piece: PieceBuffer): Promise<void> {
     const { index } = piece

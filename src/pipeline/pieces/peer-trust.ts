@@ -1,12 +1,15 @@
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 import type { Reputation } from '../swarm/reputation.ts'
+import type { WrongBlock } from './block-verification.ts'
 import { SmartBan } from './smart-ban.ts'
+import { WrongBlocks } from './wrong-blocks.ts'
 
 /** Decides which peers may fetch which pieces after wrong bytes, from the evidence of pieces and the strikes of addresses. */
 export class PeerTrust {
   /** The address or URL behind each fetcher, also after its connection has ended. */
   readonly names = new WeakMap<object, string>()
   readonly #smartBan = new SmartBan<string>()
+  readonly #wrongBlocks = new WrongBlocks<string>()
   readonly #reputation: Reputation
 
   constructor(reputation: Reputation) {
@@ -34,6 +37,7 @@ export class PeerTrust {
 
   /** Notes a valid piece. @returns the names to ban */
   addVerified(piece: PieceBuffer): string[] {
+    this.#wrongBlocks.forget(piece.index)
     const banned = this.#strike(this.#smartBan.addVerified(piece), piece)
     for (const giver of new Set(piece.givers))
       if (giver !== undefined) this.#reputation.credit(giver as object, this.nameOf(giver as object))
@@ -48,6 +52,16 @@ export class PeerTrust {
       this.#smartBan.addCorrupt(piece, giver => this.nameOf(giver as object)),
       piece,
     )
+  }
+
+  /** Notes blocks that are wrong by their own hashes. @returns the names to ban */
+  addWrongBlocks(piece: PieceBuffer, blocks: readonly WrongBlock[]): string[] {
+    const names = blocks.flatMap(({ block, giver }) => {
+      if (giver === undefined) return []
+      const name = this.nameOf(giver as object)
+      return this.#wrongBlocks.add(piece.index, block, name) ? [name] : []
+    })
+    return this.#strike(names, piece)
   }
 
   /** Returns the reason of a ban for this piece. */

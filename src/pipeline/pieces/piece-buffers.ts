@@ -55,6 +55,11 @@ export class PieceBuffers {
     this.#settled.add(piece)
   }
 
+  /** Notes that blocks of an active piece are wrong. */
+  reject(piece: PieceBuffer, blocks: readonly number[]): void {
+    this.#partial.reject(piece, blocks)
+  }
+
   /** Takes the blocks that an earlier run stored. */
   load(blocks: PartialBlocks): void {
     this.#partial.load(blocks)

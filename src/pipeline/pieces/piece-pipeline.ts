@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
+import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
@@ -13,6 +14,7 @@ import type { Funnel } from '../../streams/torrent/funnel.ts'
 import { PieceWriter } from '../../streams/torrent/piece-writer.ts'
 import { type HashThreads, Verifier } from '../../streams/torrent/verifier.ts'
 import type { Reputation } from '../swarm/reputation.ts'
+import { BlockVerification, type LeafSource, type WrongBlock } from './block-verification.ts'
 import { Contributions } from './contributions.ts'
 import { Cursors } from './cursors.ts'
 import { PeerTrust } from './peer-trust.ts'
@@ -46,11 +48,15 @@ export interface PiecePipelineOptions {
   readonly funnel: Funnel
   /** The strikes and bans of addresses. */
   readonly reputation: Reputation
+  /** Fetches the hashes of blocks, for a v2 or hybrid torrent. @default pieces are verified as a whole */
+  readonly leaves?: LeafSource | undefined
 }
 
 export interface PiecePipelineEvents {
   /** A piece is verified and stored. */
   verified: [index: number]
+  /** Blocks of a piece are verified before the whole piece is: readers can have them. */
+  blocks: [index: number]
   /** A peer or a web seed, by name, sent wrong bytes too often. */
   banned: [name: string, reason: string]
 }
@@ -73,6 +79,11 @@ const HIGH_HASH_SHARE_TWO_CORES = 0.45
 /** Bytes ahead of readers of a disk that are downloaded before all others. */
 const READ_AHEAD_BYTES = 16 << 20
 
+/** The leaves of a piece are not fetched for a reader if a piece is stored within this time. */
+const PREFETCH_MS = 100
+/** The same if the piece has fewer bytes. */
+const MIN_PREFETCH_BYTES = 4 * BLOCK_LENGTH
+
 /** The chain of all blocks of a torrent, `Funnel -> Verifier -> PieceWriter`, and the scheduler that decides which blocks to request. */
 export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   readonly funnel: Funnel
@@ -87,6 +98,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   readonly #credited: Bitfield
   readonly #picker: Picker
   readonly #verifier: Verifier
+  readonly #blocks: BlockVerification | undefined
   readonly #buffers: PieceBuffers
   readonly #options: PiecePipelineOptions
 
@@ -120,8 +132,15 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       ...{ picker: this.#picker, admitted, cursors: this.cursors, buffers: this.#buffers, trust: this.trust },
       onWhole: piece => this.funnel.push({ piece, begin: 0, length: piece.length }),
     })
+    const trees = PieceTrees.of(metainfo)
+    this.#blocks = trees && options.leaves && new BlockVerification(trees, options.leaves)
+    this.#blocks?.on('wrong', (piece, wrong) => this.#onWrongBlocks(piece, wrong))
+    this.#blocks?.on('verified', index => {
+      this.emit('blocks', index)
+      window?.serve?.()
+    })
     this.#verifier = new Verifier({
-      ...{ hashes: PieceTrees.of(metainfo) ?? hashes, threads },
+      ...{ hashes: trees ?? hashes, threads, blocks: this.#blocks },
       onCorrupt: piece => this.#onCorrupt(piece),
     })
     this.writer = new PieceWriter({
@@ -131,7 +150,10 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     })
     this.funnel.pipe(this.#verifier).pipe(this.writer)
     for (const stage of [this.funnel, this.#verifier]) stage.on('error', () => {})
-    this.cursors.on('moved', () => this.scheduler.fill())
+    this.cursors.on('moved', () => {
+      this.#prefetchLeaves()
+      this.scheduler.fill()
+    })
     this.cursors.on('changed', () => {
       if (onDemand) this.scheduler.onReadersChanged()
       else this.scheduler.fill()
@@ -140,6 +162,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     window?.attach({
       isNear: position => this.cursors.distanceTo(position / pieceLength) >= 0,
       forget: position => this.#picker.markMissing(position / pieceLength),
+      peek: position => this.peek(position),
     })
   }
 
@@ -200,6 +223,14 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.scheduler.fill()
   }
 
+  /** Returns verified bytes from a position on that are in memory, of a piece that is not stored. They change later. */
+  peek(position: number): Uint8Array | undefined {
+    if (!this.#blocks) return undefined
+    const { pieceLength } = this.#options.metainfo
+    const index = Math.floor(position / pieceLength)
+    return this.scheduler.findShared(index)?.verifiedBytes(position - index * pieceLength)
+  }
+
   /** Takes the blocks of unfinished pieces that an earlier run stored. */
   loadPartial(blocks: PartialBlocks): void {
     this.#buffers.load(blocks)
@@ -240,12 +271,46 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.#buffers.settle(piece)
     this.#ban(this.trust.addVerified(piece), piece)
     if (!verified.has(index) && this.#credited.add(index)) this.contributions.add(piece)
+    this.#blocks?.forget(index)
     this.scheduler.finishPiece(piece)
     if (storage.window?.has(index * metainfo.pieceLength) === false) this.#picker.markMissing(index)
     this.emit('verified', index)
   }
 
+  /** Finds the wrong blocks of a wrong piece, or begins the whole piece again. */
   #onCorrupt(piece: PieceBuffer): void {
+    if (this.#blocks) void this.#findWrongBlocks(piece, this.#blocks)
+    else this.#restart(piece)
+  }
+
+  async #findWrongBlocks(piece: PieceBuffer, blocks: BlockVerification): Promise<void> {
+    const isKnown = await blocks.fetch(piece.index)
+    if (!this.scheduler.holds(piece)) return
+    if (isKnown) blocks.verify(piece)
+    if (piece.complete) this.#restart(piece)
+  }
+
+  #onWrongBlocks(piece: PieceBuffer, wrong: readonly WrongBlock[]): void {
+    const blocks = wrong.map(({ block }) => block)
+    this.#buffers.reject(piece, blocks)
+    this.#ban(this.trust.addWrongBlocks(piece, wrong), piece)
+    this.scheduler.reopenPiece(piece)
+  }
+
+  /** Fetches the leaves of the pieces that readers wait for, unless pieces come quickly. */
+  #prefetchLeaves(): void {
+    if (!this.#blocks || this.scheduler.countPiecesIn(PREFETCH_MS) >= 1) return
+    for (const index of this.scheduler.awaitedPieces()) void this.#prefetch(index, this.#blocks)
+  }
+
+  async #prefetch(index: number, blocks: BlockVerification): Promise<void> {
+    if (this.#options.layout.pieceSize(index) < MIN_PREFETCH_BYTES || blocks.knows(index)) return
+    const isKnown = await blocks.prefetch(index)
+    const piece = isKnown ? this.scheduler.findShared(index) : undefined
+    if (piece && !piece.closed && piece.arrived > 0) blocks.verify(piece)
+  }
+
+  #restart(piece: PieceBuffer): void {
     this.#buffers.settle(piece)
     this.#ban(this.trust.addCorrupt(piece), piece)
     this.scheduler.restartPiece(piece)

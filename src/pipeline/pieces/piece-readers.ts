@@ -1,3 +1,4 @@
+import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { InputError } from '../../errors.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { ReadWindow, Storage } from '../../storage/storage.ts'
@@ -29,18 +30,21 @@ export class PieceReaders {
    * @throws InputError ERR_USAGE for a range outside the torrent, ERR_BUSY when memory has no room for another reader
    */
   open(start: number, end: number): Required<ByteSource> {
-    const { cursors, metainfo, pieces, reads, window } = this.#options
-    const { length, pieceLength } = metainfo
+    const { cursors, metainfo, reads, window } = this.#options
+    const { format, length, pieceLength } = metainfo
     checkRange(start, end, length)
     if (window && cursors.size >= cursors.room) {
       throw new InputError('ERR_BUSY', `${cursors.size} readers are as many as memory has room for`)
     }
-    const cursor = cursors.open(Math.floor(start / pieceLength), Math.ceil(end / pieceLength))
+    const blockOf = (position: number) =>
+      format === 'v1' ? 0 : Math.floor((position % pieceLength) / BLOCK_LENGTH)
+    const pieces = [Math.floor(start / pieceLength), Math.ceil(end / pieceLength)] as const
+    const cursor = cursors.open(...pieces, blockOf(start))
     const moved = (position: number, waiting: boolean) =>
-      cursors.move(cursor, Math.floor(position / pieceLength), waiting)
+      cursors.move(cursor, Math.floor(position / pieceLength), waiting, blockOf(position))
     const source: ByteSource = window
       ? window.open({ start, end, cursor: moved })
-      : new VerifiedReader(pieces, reads, moved)
+      : new VerifiedReader(this.#options.pieces, reads, moved)
     return {
       take: (position, length) => source.take(position, length),
       close: () => {

@@ -27,6 +27,8 @@ export interface PieceTransfersEvents {
   active: []
   /** A piece was downloaded, verified and stored. */
   verified: [index: number]
+  /** Blocks of a piece are verified before the whole piece is. */
+  blocks: [index: number]
   /** A peer or a web seed, by name, sent wrong bytes too often. */
   banned: [name: string, reason: string]
   /** The storage failed. */
@@ -120,6 +122,7 @@ export class PieceTransfers extends EventEmitter<PieceTransfersEvents> {
     const transfer = new PieceTransfer({
       ...{ metainfo, storage, random, verified, superSeed, failed, layout, pieces, clock, hashPool },
       reputation: reputation(),
+      leaves: this.#options.leaves?.(),
       ...{ memory: this.#memory.take(), funnel: funnel(), wanted: selection.pieces.bits },
       bytesLeft: () => selection.pieces.left,
       reads: new TrustedReads(layout, storage, recheck, clock),
@@ -129,6 +132,7 @@ export class PieceTransfers extends EventEmitter<PieceTransfersEvents> {
     })
     const { pipeline } = transfer
     pipeline.on('verified', index => this.emit('verified', index))
+    pipeline.on('blocks', index => this.emit('blocks', index))
     pipeline.on('banned', (name, reason) => this.emit('banned', name, reason))
     closed(pipeline.writer).catch(error => {
       if (this.#current === transfer) failed(error)

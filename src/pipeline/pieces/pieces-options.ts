@@ -5,6 +5,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
 import type { MemoryBudget } from '../limits/memory-budget.ts'
 import type { Reputation } from '../swarm/reputation.ts'
+import type { LeafSource } from './block-verification.ts'
 import type { ContentOptions } from './content-options.ts'
 
 /** Options of `Pieces`. */
@@ -21,6 +22,8 @@ export interface PiecesOptions {
   readonly reputation: () => Reputation
   /** Returns the input for the blocks of all peers and web seeds. */
   readonly funnel: () => Funnel
+  /** Returns the peers that send hashes of blocks, if the torrent is v2 or hybrid. */
+  readonly leaves?: (() => LeafSource | undefined) | undefined
   /** Threads that hash files in the initial check, and pieces of a fast download. */
   readonly hashPool?: HashPool | undefined
   /** Returns a signal that is aborted when the torrent ends. */

@@ -38,6 +38,8 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   readonly #completion: Completion
   readonly #resumeSaver: ResumeSaver
   readonly #waiting = new PieceWaiters()
+  /** Readers that wait for blocks of a piece, or for all of it. */
+  readonly #readersWaiting = new PieceWaiters()
   readonly #transfers: PieceTransfers
   /** Pieces of the resume record that are hashed when a peer or a reader comes. */
   #sample: readonly number[] = []
@@ -58,9 +60,10 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#completion = new Completion({ storage, recheck, selection })
     this.#resumeSaver = new ResumeSaver({ resume, recheck })
     this.#transfers = new PieceTransfers(options, { pieces: this, verified, selection, layout, recheck })
-    recheck.on('confirmed', index => this.#waiting.wake(index))
+    recheck.on('confirmed', index => this.#wake(index))
     recheck.on('lost', index => this.#lose(index))
     this.#transfers.on('verified', index => this.#add(index))
+    this.#transfers.on('blocks', index => this.#readersWaiting.wake(index))
     this.#transfers.on('active', () => this.#onTransfer())
     forwardEvents(recheck, this, 'warning', 'failed')
     forwardEvents(this.#resumeSaver, this, 'warning')
@@ -163,6 +166,16 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     if (!this.trusts(index)) await this.#waiting.wait(index)
   }
 
+  /** Resolves once more bytes of a piece can be read. Rejects with the error that ended the torrent. */
+  async whenReadable(index: number): Promise<void> {
+    if (!this.trusts(index)) await this.#readersWaiting.wait(index)
+  }
+
+  /** Returns verified bytes from a position on that are in memory, of a piece that is not stored. They change later. */
+  peek(position: number): Uint8Array | undefined {
+    return this.pipeline?.peek(position)
+  }
+
   /** Locks the files, and finds existing pieces. */
   async check(): Promise<void> {
     const { metainfo } = this
@@ -252,6 +265,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   /** Fails readers, now and later. @param reason their error */
   end(reason: Error): void {
     this.#waiting.end(reason)
+    this.#readersWaiting.end(reason)
     void this.#options.content.storage.window?.close(reason)
   }
 
@@ -282,7 +296,12 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     if (!this.verified.has(index)) this.wanted.addVerified(index)
     this.verified.add(index)
     this.emit('verified', index)
+    this.#wake(index)
+  }
+
+  #wake(index: number): void {
     this.#waiting.wake(index)
+    this.#readersWaiting.wake(index)
   }
 
   #lose(index: number): void {

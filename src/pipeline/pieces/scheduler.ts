@@ -88,6 +88,16 @@ export class Scheduler implements BlockSource {
     return this.#deadlines.hasReaders
   }
 
+  /** The pieces that readers wait for. */
+  awaitedPieces(): Iterable<number> {
+    return this.#deadlines.awaitedPieces()
+  }
+
+  /** Returns the expected number of pieces that are stored within this many milliseconds. */
+  countPiecesIn(ms: number): number {
+    return this.#deadlines.countPiecesIn(ms)
+  }
+
   /** The active pieces that have arrived and are not stored yet. */
   *completePieces(): Generator<number> {
     for (const { buffer } of this.#active) if (buffer.complete) yield buffer.index
@@ -176,6 +186,23 @@ export class Scheduler implements BlockSource {
       const active = this.#active.find(piece)
       if (active?.giveUp(block, requester)) this.#active.update(active)
     }
+    this.fill()
+  }
+
+  /** Returns the piece with this index that is in memory and may be shared by all peers. */
+  findShared(index: number): PieceBuffer | undefined {
+    return this.#pieces.findShared(index)
+  }
+
+  /** True if a piece was not given up. */
+  holds(piece: PieceBuffer): boolean {
+    return this.#active.find(piece) !== undefined || this.#pieces.findShared(piece.index) === piece
+  }
+
+  /** Gives wrong blocks of a piece to peers again, after `PieceBuffer.reject`. */
+  reopenPiece(piece: PieceBuffer): void {
+    const active = this.#active.find(piece)
+    if (active) this.#active.update(active)
     this.fill()
   }
 
@@ -303,7 +330,8 @@ export class Scheduler implements BlockSource {
         continue
       const count = this.#shares.countBlocks(piece, requester, now)
       if (count === 0) continue
-      piece.take(requester, Math.min(room, taken.length + count), now, taken)
+      const most = Math.min(room, taken.length + count)
+      piece.take(requester, most, now, taken, this.#deadlines.firstBlockOf(piece.buffer.index))
       this.#active.update(piece)
       if (taken.length === room) return
     }

@@ -8,11 +8,13 @@ export interface ReadablePieces {
   readonly metainfo: Pick<Metainfo, 'pieceLength'>
   /** True if this piece is verified and not in doubt. */
   trusts(index: number): boolean
-  /** Resolves once this piece is verified. Rejects with the error that ended the torrent. */
-  whenVerified(index: number): Promise<void>
+  /** Resolves once more bytes of this piece can be read. Rejects with the error that ended the torrent. */
+  whenReadable(index: number): Promise<void>
+  /** Returns verified bytes from a position on of a piece that is not stored, without a gap. They change later. */
+  peek(position: number): Uint8Array | undefined
 }
 
-/** Reads a torrent's bytes from its storage, for one reader. Each read waits until its piece is verified. */
+/** Reads a torrent's bytes from its storage, for one reader. Each read waits until its piece, or its block, is verified. */
 export class VerifiedReader implements ByteSource {
   readonly #torrent: ReadablePieces
   readonly #storage: Pick<Storage, 'read'>
@@ -35,8 +37,12 @@ export class VerifiedReader implements ByteSource {
     const index = Math.floor(position / pieceLength)
     const bytes = Buffer.allocUnsafeSlow(Math.min(length, (index + 1) * pieceLength - position))
     for (;;) {
-      this.#moved(position, !this.#torrent.trusts(index))
-      await this.#torrent.whenVerified(index)
+      const isStored = this.#torrent.trusts(index)
+      const blocks = isStored ? undefined : this.#torrent.peek(position)
+      if (blocks) return this.#lendCopy(position, blocks.subarray(0, length))
+      this.#moved(position, !isStored)
+      await this.#torrent.whenReadable(index)
+      if (!this.#torrent.trusts(index)) continue
       this.#moved(position, false)
       const there = await this.#storage.read(position, bytes)
       if (there === bytes.length) return { bytes, release() {} }
@@ -47,5 +53,10 @@ export class VerifiedReader implements ByteSource {
           `piece ${index} was verified, but is no longer complete on disk`,
         )
     }
+  }
+
+  #lendCopy(position: number, bytes: Uint8Array): Lent {
+    this.#moved(position, false)
+    return { bytes: Uint8Array.from(bytes), release() {} }
   }
 }

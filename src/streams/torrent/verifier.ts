@@ -1,6 +1,6 @@
 import { createHash, hash as hashBytes } from 'node:crypto'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
-import { PeerError } from '../../errors.ts'
+import { InputError, PeerError } from '../../errors.ts'
 import type { PieceTrees, RunningHash } from '../../metainfo/piece-trees.ts'
 import { ParkedCallback } from '../parked-callback.ts'
 import { BLOCK, type Block, type PieceBuffer } from '../piece-buffer.ts'
@@ -17,12 +17,23 @@ export interface HashThreads {
   now(): number
 }
 
+/** Verifies the blocks of pieces alone, where their hashes are known (BEP 52). */
+export interface BlockVerifier {
+  /**
+   * Verifies the blocks in a range of a piece that have arrived, and rejects wrong ones.
+   * @returns false if their hashes are unknown, so that the piece has to be verified as a whole
+   */
+  verify(piece: PieceBuffer, begin: number, length: number): boolean
+}
+
 /** Options of `Verifier`. */
 export interface VerifierOptions {
   /** The pieces' SHA-1 hashes, 20 bytes each, in order; or the trees of a v2 or hybrid torrent. */
   readonly hashes: Uint8Array | PieceTrees
   /** Called with a piece that does not match its hash. @default the stage fails */
   readonly onCorrupt?: (piece: PieceBuffer) => void
+  /** Used for a v2 or hybrid torrent. @default pieces are verified as a whole */
+  readonly blocks?: BlockVerifier | undefined
   /** @default none: the main thread hashes */
   readonly threads?: HashThreads | undefined
 }
@@ -47,13 +58,15 @@ interface Progress {
  * in            Block, in any order, of any pieces
  * out           PieceBuffer, whole and verified
  * backpressure  takes no block while 1 MiB of pieces wait, or four pieces are hashed in threads
- * fails with    PeerError ERR_CORRUPT for a wrong piece, unless `onCorrupt` handles it
+ * fails with    PeerError ERR_CORRUPT for a wrong piece, unless `onCorrupt` handles it; InputError ERR_METAINFO if the two
+ *               hashes of a piece of a hybrid torrent contradict each other
  * BEP           3, 52
  */
 export class Verifier extends Transform<Block, PieceBuffer> {
   readonly #hashes: Uint8Array
   /** Instead of `#hashes` in a v2 or hybrid torrent. */
   readonly #trees: PieceTrees | undefined
+  readonly #blocks: BlockVerifier | undefined
   readonly #corrupt: ((piece: PieceBuffer) => void) | undefined
   readonly #threads: HashThreads | undefined
   readonly #load: HashLoad
@@ -62,7 +75,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   #threaded = 0
   readonly #parked = new ParkedCallback()
 
-  constructor({ hashes, onCorrupt, threads }: VerifierOptions) {
+  constructor({ blocks, hashes, onCorrupt, threads }: VerifierOptions) {
     super({
       highWaterMark: 1 << 20,
       byteLengthWritable: () => 1024,
@@ -70,14 +83,16 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     })
     this.#hashes = hashes instanceof Uint8Array ? hashes : new Uint8Array(0)
     this.#trees = hashes instanceof Uint8Array ? undefined : hashes
+    this.#blocks = this.#trees && blocks
     this.#corrupt = onCorrupt
     // The threads know SHA-1 only.
     this.#threads = this.#trees ? undefined : threads
     this.#load = new HashLoad(threads?.highShare ?? 1)
   }
 
-  override _transform({ piece }: Block, done: Done<PieceBuffer>): void {
+  override _transform({ piece, begin, length }: Block, done: Done<PieceBuffer>): void {
     if (piece.closed) this.#progress.delete(piece)
+    else if (this.#blocks?.verify(piece, begin, length)) this.#endVerified(piece)
     else if (this.#load.isHigh && !this.#progress.has(piece)) {
       if (piece.complete && this.#hashInThread(piece, done)) return
       if (piece.complete) this.#hashHere(piece)
@@ -93,6 +108,12 @@ export class Verifier extends Transform<Block, PieceBuffer> {
 
   override _predestroy(): void {
     this.#parked.release()
+  }
+
+  /** Ends a piece whose blocks are verified, if it is whole. */
+  #endVerified(piece: PieceBuffer): void {
+    this.#progress.delete(piece)
+    if (piece.complete) this.#settle(piece, this.#trees!.digestVerified(piece.index, piece.data))
   }
 
   /** Hashes what has arrived of a piece, and ends the piece if that is all of it. */
@@ -163,7 +184,10 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   #settle(piece: PieceBuffer, digest: Uint8Array): void {
     piece.close()
     if (Buffer.compare(digest, this.#expected(piece.index)) === 0) this.push(piece)
-    else if (this.#corrupt) this.#corrupt(piece)
+    else if (this.#trees?.isContradicted(piece.index, digest)) {
+      const which = `piece ${piece.index} matches only one of its two hashes`
+      this.destroy(new InputError('ERR_METAINFO', `${which}: the v1 and v2 parts of the torrent differ`))
+    } else if (this.#corrupt) this.#corrupt(piece)
     else this.destroy(new PeerError('ERR_CORRUPT', `piece ${piece.index} does not match its hash`))
   }
 }
