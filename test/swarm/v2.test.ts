@@ -49,3 +49,17 @@ t.test('v2: a wrong byte is found by the tree, and the piece is downloaded again
   await leech.done
   for (const [name, right] of Object.entries(hybridFiles)) t.same(await file(`d/${name}`), right, name)
 })
+
+t.test(
+  'hybrid: a piece that matches only one of its two hashes ends the download, and no peer is banned',
+  async t => {
+    const pieces = Buffer.from(hybridInfo.pieces)
+    pieces[0]! ^= 1
+    const metainfo = parse(v2Torrent(hybridFiles, P, { info: { ...hybridInfo, pieces } }))
+    const torrent = { ...made('hybrid'), metainfo }
+    const seed = await scriptedPeer(t, torrent)
+    const { torrent: leech, errors } = run(t, torrent, { peers: [seed.address] })
+    await t.rejects(leech.done, { code: 'ERR_METAINFO', message: /piece 0 matches only one/ })
+    t.match(errors, [{ name: 'InputError' }])
+  },
+)

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
+import { InputError } from '../../errors.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
@@ -141,7 +142,10 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     })
     this.#verifier = new Verifier({
       ...{ hashes: trees ?? hashes, threads, blocks: this.#blocks },
-      onCorrupt: piece => this.#onCorrupt(piece),
+      onCorrupt: (piece, digest) => {
+        if (trees?.isContradicted(piece.index, digest)) this.#verifier.destroy(contradiction(piece))
+        else this.#onCorrupt(piece)
+      },
     })
     this.writer = new PieceWriter({
       ...{ storage, pieceLength, paddingOf: index => layout.gapAfter(index) },
@@ -324,4 +328,12 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
 /** A function of its own, since the contributions outlive the pipeline and must not retain it. */
 function contributionsOf(layout: Layout, trust: PeerTrust): Contributions {
   return new Contributions(layout, giver => trust.nameOf(giver as object))
+}
+
+/** No data has both hashes of this piece of a hybrid torrent, so it would be downloaded without end. */
+function contradiction({ index }: PieceBuffer): InputError {
+  return new InputError(
+    'ERR_METAINFO',
+    `piece ${index} matches only one of its two hashes: the v1 and v2 parts of the torrent differ`,
+  )
 }

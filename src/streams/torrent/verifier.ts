@@ -1,6 +1,6 @@
 import { createHash, hash as hashBytes } from 'node:crypto'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
-import { InputError, PeerError } from '../../errors.ts'
+import { PeerError } from '../../errors.ts'
 import type { PieceTrees, RunningHash } from '../../metainfo/piece-trees.ts'
 import { ParkedCallback } from '../parked-callback.ts'
 import { BLOCK, type Block, type PieceBuffer } from '../piece-buffer.ts'
@@ -30,8 +30,8 @@ export interface BlockVerifier {
 export interface VerifierOptions {
   /** The pieces' SHA-1 hashes, 20 bytes each, in order; or the trees of a v2 or hybrid torrent. */
   readonly hashes: Uint8Array | PieceTrees
-  /** Called with a piece that does not match its hash. @default the stage fails */
-  readonly onCorrupt?: (piece: PieceBuffer) => void
+  /** Called with a piece that does not match its hash, and with the hash that it has. @default the stage fails */
+  readonly onCorrupt?: (piece: PieceBuffer, digest: Uint8Array) => void
   /** Used for a v2 or hybrid torrent. @default pieces are verified as a whole */
   readonly blocks?: BlockVerifier | undefined
   /** @default none: the main thread hashes */
@@ -58,8 +58,7 @@ interface Progress {
  * in            Block, in any order, of any pieces
  * out           PieceBuffer, whole and verified
  * backpressure  takes no block while 1 MiB of pieces wait, or four pieces are hashed in threads
- * fails with    PeerError ERR_CORRUPT for a wrong piece, unless `onCorrupt` handles it; InputError ERR_METAINFO if the two
- *               hashes of a piece of a hybrid torrent contradict each other
+ * fails with    PeerError ERR_CORRUPT for a wrong piece, unless `onCorrupt` handles it
  * BEP           3, 52
  */
 export class Verifier extends Transform<Block, PieceBuffer> {
@@ -67,7 +66,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   /** Instead of `#hashes` in a v2 or hybrid torrent. */
   readonly #trees: PieceTrees | undefined
   readonly #blocks: BlockVerifier | undefined
-  readonly #corrupt: ((piece: PieceBuffer) => void) | undefined
+  readonly #corrupt: VerifierOptions['onCorrupt']
   readonly #threads: HashThreads | undefined
   readonly #load: HashLoad
   readonly #progress = new WeakMap<PieceBuffer, Progress>()
@@ -184,10 +183,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   #settle(piece: PieceBuffer, digest: Uint8Array): void {
     piece.close()
     if (Buffer.compare(digest, this.#expected(piece.index)) === 0) this.push(piece)
-    else if (this.#trees?.isContradicted(piece.index, digest)) {
-      const which = `piece ${piece.index} matches only one of its two hashes`
-      this.destroy(new InputError('ERR_METAINFO', `${which}: the v1 and v2 parts of the torrent differ`))
-    } else if (this.#corrupt) this.#corrupt(piece)
+    else if (this.#corrupt) this.#corrupt(piece, digest)
     else this.destroy(new PeerError('ERR_CORRUPT', `piece ${piece.index} does not match its hash`))
   }
 }

@@ -176,23 +176,6 @@ t.test('hybrid: the padding after a file is zero, and the SHA-1 hash is checked 
   t.same(passed, [0])
 })
 
-t.test('hybrid: a piece that has only one of its two hashes ends the download', async t => {
-  for (const leaves of [undefined, leavesOf(hybridFiles.a)]) {
-    const pieces = Buffer.from(hybridInfo.pieces)
-    pieces[0]! ^= 1
-    const hybrid = parse(v2Torrent(hybridFiles, HYBRID_PIECE_LENGTH, { info: { ...hybridInfo, pieces } }))
-    const { blocks, stage, errors, corrupt } = setup(t, async () => leaves!, PieceTrees.of(hybrid))
-    await blocks.fetch(0)
-    const bytes = Buffer.alloc(HYBRID_PIECE_LENGTH)
-    bytes.set(hybridFiles.a)
-    const { put } = pieceOf(0, bytes)
-    for (const block of [0, 1]) stage.write(put(block))
-    await settle()
-    t.match(errors, [{ name: 'InputError', code: 'ERR_METAINFO', message: /piece 0 matches only one/ }])
-    t.same(corrupt, [])
-  }
-})
-
 t.test(
   'a peer gets a strike for the wrong blocks of a piece, and one for each that is wrong again',
   async t => {
