@@ -78,7 +78,7 @@ export class PieceTrees {
     return hasSha1 !== this.nodeOf(index).equals(digest.subarray(sha1.length))
   }
 
-  /** Returns the hash of a piece whose blocks are verified, in the form of `expected`. */
+  /** Returns the hash of a piece with verified blocks, in the form of `expected`. */
   digestVerified(index: number, bytes: Uint8Array): Uint8Array {
     return this.#hashes
       ? Buffer.concat([hash('sha1', bytes, 'buffer'), this.nodeOf(index)])

@@ -30,7 +30,7 @@ const MAX_LEAF_BYTES = 4 << 20
 const MAX_PREFETCHES = 4
 
 /**
- * Verifies blocks alone, in pieces whose leaves peers have sent. Without leaves a piece is verified as a whole.
+ * Verifies blocks alone, in pieces of which peers have sent the leaves. Without leaves a piece is verified as a whole.
  *
  * The leaves are fetched for a piece that a reader waits for, so that it reads each block at once, and for a wrong piece, so
  * that its right blocks are kept and the peers that sent the others are known.

@@ -46,7 +46,7 @@ export interface FindVerifiedPiecesOptions {
   readonly resume?: Resume | undefined
   /** Pieces that need no check. @default none */
   readonly trusted?: Bitfield | undefined
-  /** True to leave the sample of a record that has every piece to the caller, who checks it when the pieces are used. */
+  /** True to leave the sample of a record that has every piece to the caller, which checks it when the pieces are used. */
   readonly deferSample?: boolean
   /** Called with the number of pieces that were checked. */
   readonly progress: (pieces: number) => void

@@ -109,7 +109,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     this.#parked.release()
   }
 
-  /** Ends a piece whose blocks are verified, if it is whole. */
+  /** Ends a piece with verified blocks, if it is whole. */
   #endVerified(piece: PieceBuffer): void {
     this.#progress.delete(piece)
     if (piece.complete) this.#settle(piece, this.#trees!.digestVerified(piece.index, piece.data))
