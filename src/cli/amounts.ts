@@ -7,8 +7,18 @@ const MAX_TIME_LEFT_S = 8_640_000
 
 /** Returns seconds as the time that is left. */
 export function timeLeft(seconds: number): string {
+  return `${roundedTime(seconds)} left`
+}
+
+/** Returns seconds with two units at most, and without a fraction. */
+export function roundedTime(seconds: number): string {
   const shown = Math.min(seconds, MAX_TIME_LEFT_S) * 1000
-  return `${prettyMs(shown, { secondsDecimalDigits: 0, unitCount: 2 })} left`
+  return prettyMs(shown, { secondsDecimalDigits: 0, unitCount: 2 })
+}
+
+/** Returns a number with its noun: `1 peer`, `2 peers`. */
+export function count(amount: number, noun: string): string {
+  return `${amount} ${noun}${amount === 1 ? '' : 's'}`
 }
 
 /** Returns a number of bytes with its unit. */

@@ -1,4 +1,4 @@
-import { directoryContent, type Metainfo, type Torrent, WindowStorage } from '../index.ts'
+import { directoryContent, type Metainfo, systemClock, type Torrent, WindowStorage } from '../index.ts'
 import type { ServedTorrent } from '../server/index.ts'
 import type { Reporter } from './reporter.ts'
 import { recordPathOf, sharedLocks } from './state.ts'
@@ -31,7 +31,7 @@ export function openServing(
           record: recordPathOf(metainfo.infoHash, output),
         })
   torrent.begin({ ...content, onDemand: true }, metainfo)
-  const monitor = new TorrentMonitor(torrent, reporter)
+  const monitor = new TorrentMonitor(torrent, reporter, systemClock, { onDemand: true })
   return {
     metainfo,
     failed: new Promise((_, reject) => torrent.once('error', reject)),

@@ -1,7 +1,9 @@
 import type { MetadataProgress, Metainfo, Progress } from '../index.ts'
-import { averageRate, bytes, duration, percent, rate, timeLeft } from './amounts.ts'
+import { averageRate, bytes, count, duration, percent } from './amounts.ts'
+import { describeProgress } from './describe-progress.ts'
+import type { Status } from './live/status.ts'
 import type { Outcome, Reporter } from './reporter.ts'
-import { LiveLine, type TextLines } from './text-lines.ts'
+import { LiveLines, type TextLines } from './text-lines.ts'
 
 /** Options of `TextReporter`. */
 export interface TextReporterOptions {
@@ -19,25 +21,29 @@ export class TextReporter implements Reporter {
   readonly #quiet: boolean
   readonly #verbose: boolean
   readonly #lines: TextLines
+  #name: string | undefined
 
-  constructor({ quiet = false, verbose = false }: TextReporterOptions, lines: TextLines = new LiveLine()) {
+  constructor({ quiet = false, verbose = false }: TextReporterOptions, lines: TextLines = new LiveLines()) {
     this.#quiet = quiet
     this.#verbose = verbose
     this.#lines = lines
   }
 
   metadata({ name, length, files }: Metainfo): void {
-    if (this.#verbose)
-      this.#lines.say(`${name}: ${bytes(length)} in ${files.length} file${files.length > 1 ? 's' : ''}`)
+    this.#name = name
+    if (this.#verbose) this.#lines.say(`${name}: ${bytes(length)} in ${count(files.length, 'file')}`)
   }
 
   fetching({ peers, offering, have, of }: MetadataProgress): void {
     const got = have > 0 ? `  ${percent(have, of)}` : ''
-    this.#show(`fetching metadata: ${peers} peer${peers === 1 ? '' : 's'}, ${offering} with it${got}`)
+    this.#show({ text: `fetching metadata: ${count(peers, 'peer')}, ${offering} with it${got}` })
   }
 
   checking(done: number, total: number, activity = 'checking files'): void {
-    this.#show(`${activity}: ${percent(done, total)}`)
+    const share = percent(done, total)
+    const name = this.#name === undefined ? activity : `${this.#name}: ${activity}`
+    const bar = total > 0 ? { share: done / total } : {}
+    this.#show({ name, text: `${activity}: ${share}`, fields: [{ text: share, width: 6, rank: 1 }], ...bar })
   }
 
   progress(progress: Progress): void {
@@ -91,8 +97,8 @@ export class TextReporter implements Reporter {
     this.#lines.close()
   }
 
-  #show(line: string): void {
-    if (!this.#quiet) this.#lines.show(line)
+  #show(status: Status): void {
+    if (!this.#quiet) this.#lines.show({ name: this.#name, ...status })
   }
 
   #complain(message: string): void {
@@ -106,21 +112,4 @@ export class TextReporter implements Reporter {
 
 function labelled({ label }: TextLines, text: string): string {
   return label === undefined ? text : `${label}: ${text}`
-}
-
-/** Describes the progress of a torrent in one line. */
-export function describeProgress(progress: Progress): string {
-  const { verified, total, downSpeed, upSpeed, uploaded, ratio, peers, webSeeds, eta, limit } = progress
-  const sharing = verified === total
-  const parts = [
-    ...(sharing
-      ? ['sharing', `${bytes(uploaded)} uploaded`, `ratio ${ratio.toFixed(2)}`]
-      : [percent(verified, total), `${bytes(verified)} of ${bytes(total)}`, rate(downSpeed)]),
-    ...(upSpeed >= 1 ? [`${sharing ? '' : 'up '}${rate(upSpeed)}`] : []),
-    `${peers} peer${peers === 1 ? '' : 's'}`,
-    ...(webSeeds > 0 ? [`${webSeeds} web seed${webSeeds === 1 ? '' : 's'}`] : []),
-    ...(eta === null ? [] : [timeLeft(eta)]),
-    ...(limit === 'reader' ? ['waiting for the reader'] : limit === 'disk' ? ['waiting for the disk'] : []),
-  ]
-  return parts.join('  ')
 }

@@ -6,12 +6,21 @@ const REPORT_INTERVAL_MS = 1000
 /** Milliseconds without a byte, while the download waits for peers, until a stall is reported. */
 const STALL_MS = 10_000
 
+/** Options of `TorrentMonitor`. */
+export interface TorrentMonitorOptions {
+  /** The time at which the run began. @default now */
+  readonly start?: number
+  /** True if only what is read is downloaded: then no time is left. @default false */
+  readonly onDemand?: boolean
+}
+
 /** Reports the events of a torrent, its progress once a second, and stalls, until it is stopped. */
 export class TorrentMonitor {
   readonly #torrent: Torrent
   readonly #reporter: Reporter
   readonly #clock: Clock
   readonly #start: number
+  readonly #onDemand: boolean
   /** The time at which the selected files were complete. */
   #completedAt: number | undefined
   #timer: Timer | undefined
@@ -22,8 +31,13 @@ export class TorrentMonitor {
   /** True if this stall was reported. Cleared by the next byte. */
   #stallReported = false
 
-  /** @param start the time at which the run began @default now */
-  constructor(torrent: Torrent, reporter: Reporter, clock: Clock = systemClock, start = clock.now()) {
+  constructor(
+    torrent: Torrent,
+    reporter: Reporter,
+    clock: Clock = systemClock,
+    { onDemand = false, start = clock.now() }: TorrentMonitorOptions = {},
+  ) {
+    this.#onDemand = onDemand
     this.#torrent = torrent
     this.#reporter = reporter
     this.#clock = clock
@@ -95,7 +109,7 @@ export class TorrentMonitor {
   #report(): void {
     const { progress, started, waiting } = this.#torrent
     const now = this.#clock.now()
-    if (started) this.#reporter.progress(progress)
+    if (started) this.#reporter.progress(this.#onDemand ? { ...progress, eta: null } : progress)
     const bytes = progress.downloaded + progress.verified
     if (!waiting || bytes !== this.#lastBytes) {
       this.#lastBytes = bytes

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { Status } from '../../src/cli/live/status.ts'
 import { worstOf } from '../../src/cli/several/get-several.ts'
 import { LineBoard } from '../../src/cli/several/line-board.ts'
 import { sumUp } from '../../src/cli/several/sum-up.ts'
@@ -153,25 +154,30 @@ t.test('the sum counts rates of active torrents, and bytes of all', async t => {
   t.equal(worstOf([]), 0)
 })
 
-t.test('the board shows as many lines as the terminal has room for', async t => {
-  const shown: string[] = []
+t.test('the board shows a status for each torrent that is not closed, and their sum', async t => {
+  let shown: readonly Status[] = []
   const said: string[] = []
-  const lines = {
-    show: (line: string) => shown.push(line),
-    say: (line: string) => said.push(line),
+  const board = new LineBoard({
+    showAll: statuses => {
+      shown = statuses
+    },
+    say: line => said.push(line),
     close() {},
-  }
-  const board = new LineBoard(lines, 5)
+  })
   const torrents = ['a', 'b', 'c'].map(name => board.createLines(() => name))
-  for (const torrent of torrents) torrent.show('1%')
-  board.show('all: 1%')
-  t.equal(shown.pop(), 'a: 1%\nb: 1%\nand 1 more\nall: 1%')
+  for (const torrent of torrents) torrent.show({ text: '1%' })
+  board.show({ text: 'all: 1%' })
+  t.strictSame(
+    shown.map(({ name }) => name),
+    ['a', 'b', 'c', undefined],
+  )
   torrents[0]!.close()
-  board.show('all: 2%')
-  t.equal(shown.pop(), 'b: 1%\nc: 1%\nall: 2%')
+  board.show({ text: 'all: 2%' })
+  t.strictSame(
+    shown.map(({ text }) => text),
+    ['1%', '1%', 'all: 2%'],
+  )
   t.equal(board.createLines(() => 'x'.repeat(100)).label?.length, 40)
-  new LineBoard(lines, 0).show('all: 3%')
-  t.equal(shown.pop(), 'all: 3%')
   torrents[1]!.say('done')
   t.strictSame(said, ['done'])
 })

@@ -4,7 +4,7 @@ import { JsonReporter } from '../../src/cli/json-reporter.ts'
 import type { Reporter } from '../../src/cli/reporter.ts'
 import { TextReporter } from '../../src/cli/text-reporter.ts'
 import { TorrentMonitor } from '../../src/cli/torrent-monitor.ts'
-import type { Torrent } from '../../src/index.ts'
+import type { Progress, Torrent } from '../../src/index.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const MiB = 1 << 20
@@ -17,27 +17,31 @@ class Standing extends EventEmitter {
   readonly reason = 'the only peer chokes us'
   started = true
   waiting = true
-  progress = { verified: 0, total: 4 * MiB, downloaded: 0, uploaded: 0, wasted: 0, ratio: 0 }
+  progress = { verified: 0, total: 4 * MiB, downloaded: 0, uploaded: 0, wasted: 0, ratio: 0, eta: 7 }
 
   has(progress: Partial<Standing['progress']>) {
     this.progress = { ...this.progress, ...progress }
   }
 }
 
-function following() {
+function following(options = {}) {
   const clock = new VirtualClock()
   const torrent = new Standing()
   const stalls: number[] = []
   let reports = 0
+  let eta: number | null | undefined
   const reporter = {
-    progress: () => reports++,
+    progress: (progress: Progress) => {
+      reports++
+      eta = progress.eta
+    },
     stalled: (_code: string, reason: string) => {
       t.equal(reason, torrent.reason)
       stalls.push(clock.now())
     },
   } as unknown as Reporter
-  const monitor = new TorrentMonitor(torrent as unknown as Torrent, reporter, clock)
-  return { clock, torrent, stalls, monitor, reports: () => reports }
+  const monitor = new TorrentMonitor(torrent as unknown as Torrent, reporter, clock, options)
+  return { clock, torrent, stalls, monitor, reports: () => reports, eta: () => eta }
 }
 
 t.test('progress once a second, from the start of the torrent to the stop', async t => {
@@ -50,6 +54,18 @@ t.test('progress once a second, from the start of the torrent to the stop', asyn
   t.equal(reports(), 5)
   monitor.stop()
   t.equal(clock.pending, 0)
+})
+
+t.test('no time is left if only what is read is downloaded', async t => {
+  for (const [options, expected] of [
+    [{}, 7],
+    [{ onDemand: true }, null],
+  ] as const) {
+    const { clock, eta, monitor } = following(options)
+    await clock.advance(1000)
+    t.equal(eta(), expected)
+    monitor.stop()
+  }
 })
 
 t.test('stalled: once, ten seconds after the last byte, and again after another', async t => {

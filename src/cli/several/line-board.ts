@@ -1,21 +1,17 @@
-import type { TextLines } from '../text-lines.ts'
+import type { Status } from '../live/status.ts'
+import type { LiveLines, TextLines } from '../text-lines.ts'
 
-/** Lines below those of the torrents: the sum, and one that says how many more there are. */
-const RESERVED_LINES = 3
 /** Characters of a label at most. */
 const MAX_LABEL_LENGTH = 40
 
 /** A line for each torrent, and one for all together, at the end of a terminal. */
 export class LineBoard {
-  readonly #lines: TextLines
-  readonly #rows: number
-  /** The line of each torrent that has one. */
-  readonly #shown = new Map<object, string>()
+  readonly #lines: Pick<LiveLines, 'close' | 'say' | 'showAll'>
+  /** The status of each torrent that has one. */
+  readonly #shown = new Map<object, Status>()
 
-  /** @param rows the height of the terminal, or 0 if only the sum is shown */
-  constructor(lines: TextLines, rows: number) {
+  constructor(lines: Pick<LiveLines, 'close' | 'say' | 'showAll'>) {
     this.#lines = lines
-    this.#rows = rows
   }
 
   /** Returns the lines of one torrent. @param describe returns its label now */
@@ -26,7 +22,7 @@ export class LineBoard {
       get label() {
         return shorten(describe())
       },
-      show: (line: string) => void shown.set(owner, `${owner.label}: ${line}`),
+      show: (status: Status) => void shown.set(owner, { ...status, name: describe() }),
       say,
       close: () => void shown.delete(owner),
     }
@@ -39,15 +35,8 @@ export class LineBoard {
   }
 
   /** Shows the lines of the torrents, as many as there is room for, and the line of their sum. */
-  show(sum: string): void {
-    const room = Math.max(0, this.#rows - RESERVED_LINES)
-    const lines = [...this.#shown.values()]
-    const more = lines.length - room
-    this.#lines.show(
-      this.#rows === 0
-        ? sum
-        : [...lines.slice(0, room), ...(more > 0 ? [`and ${more} more`] : []), sum].join('\n'),
-    )
+  show(sum: Status): void {
+    this.#lines.showAll([...this.#shown.values(), sum])
   }
 
   /** Ends the lines that change. */

@@ -1,13 +1,11 @@
-import { bytes, percent, rate, timeLeft } from '../amounts.ts'
+import { bytes, count, percent, rate, timeLeft } from '../amounts.ts'
+import type { Status, StatusField } from '../live/status.ts'
 import type { Reporter } from '../reporter.ts'
 import { visible } from '../terminal.ts'
-import { LiveLine } from '../text-lines.ts'
+import { LiveLines } from '../text-lines.ts'
 import { TextReporter, type TextReporterOptions } from '../text-reporter.ts'
 import { LineBoard } from './line-board.ts'
 import type { NamedSource, SeveralReporter, Totals } from './several-reporter.ts'
-
-/** Rows of a terminal that does not say how many it has. */
-const DEFAULT_ROWS = 24
 
 /** The report of one source. The port is reported by the run. */
 class SourceTextReporter extends TextReporter {
@@ -21,11 +19,10 @@ export class SeveralTextReporter implements SeveralReporter {
   readonly #general: TextReporter
 
   constructor(options: TextReporterOptions) {
-    const lines = new LiveLine()
-    const { isTTY, rows = DEFAULT_ROWS } = process.stderr
+    const lines = new LiveLines()
     this.#options = options
     this.#general = new TextReporter(options, lines)
-    this.#board = new LineBoard(lines, isTTY ? rows : 0)
+    this.#board = new LineBoard(lines)
   }
 
   createReporter(describe: () => NamedSource): Reporter {
@@ -63,16 +60,17 @@ export class SeveralTextReporter implements SeveralReporter {
   }
 }
 
-function describeTotals(totals: Totals): string {
+function describeTotals(totals: Totals): Status {
   const { torrents, complete, failed, verified, total, downSpeed, upSpeed, peers, eta } = totals
-  const parts = [
-    `all: ${complete} of ${torrents} complete`,
-    ...(failed > 0 ? [`${failed} failed`] : []),
-    percent(verified, total),
-    rate(downSpeed),
-    ...(upSpeed >= 1 ? [`up ${rate(upSpeed)}`] : []),
-    `${peers} peer${peers === 1 ? '' : 's'}`,
-    ...(eta === null ? [] : [timeLeft(eta)]),
+  const fields: StatusField[] = [
+    { text: `${complete} of ${torrents} complete`, rank: 3 },
+    ...(failed > 0 ? [{ text: `${failed} failed`, rank: 4 }] : []),
+    { text: percent(verified, total), rank: 1 },
+    { text: rate(downSpeed), rank: 2 },
+    ...(upSpeed >= 1 ? [{ text: `up ${rate(upSpeed)}`, rank: 6 }] : []),
+    { text: count(peers, 'peer'), rank: 7 },
+    ...(eta === null ? [] : [{ text: timeLeft(eta), rank: 5 }]),
   ]
-  return parts.join('  ')
+  const name = 'all'
+  return { name, text: `${name}: ${fields.map(({ text }) => text).join('  ')}`, fields }
 }

@@ -1,0 +1,44 @@
+import type { Progress } from '../index.ts'
+import { bytes, count, percent, rate, roundedTime, timeLeft } from './amounts.ts'
+import type { Status, StatusField } from './live/status.ts'
+
+/** Columns of a percentage and of a rate at most: `100.0%`, `1023 KiB/s`. */
+const PERCENT_COLUMNS = 6
+const RATE_COLUMNS = 10
+
+/** Describes the progress of a torrent. */
+export function describeProgress(progress: Progress): Status {
+  const { verified, total, peers, webSeeds, limit } = progress
+  const isComplete = verified === total
+  const fields: StatusField[] = [
+    ...(isComplete ? sharingFields(progress) : downloadFields(progress)),
+    { text: count(peers, 'peer'), width: 8, rank: 6 },
+    ...(webSeeds > 0 ? [{ text: count(webSeeds, 'web seed'), rank: 8 }] : []),
+    ...etaFields(progress),
+    ...(limit === 'reader' || limit === 'disk' ? [{ text: `waiting for the ${limit}`, rank: 9 }] : []),
+  ]
+  const text = fields.map(({ text }) => text).join('  ')
+  return isComplete ? { text, fields } : { text, fields, share: verified / total }
+}
+
+function downloadFields({ verified, total, downSpeed, upSpeed }: Progress): StatusField[] {
+  return [
+    { text: percent(verified, total), width: PERCENT_COLUMNS, rank: 1 },
+    { text: `${bytes(verified)} of ${bytes(total)}`, rank: 7 },
+    { text: rate(downSpeed), width: RATE_COLUMNS, rank: 2 },
+    ...(upSpeed >= 1 ? [{ text: `up ${rate(upSpeed)}`, width: RATE_COLUMNS + 3, rank: 3 }] : []),
+  ]
+}
+
+function sharingFields({ uploaded, ratio, upSpeed }: Progress): StatusField[] {
+  return [
+    { text: 'sharing', rank: 1 },
+    { text: `${bytes(uploaded)} uploaded`, rank: 4 },
+    { text: `ratio ${ratio.toFixed(2)}`, rank: 3 },
+    ...(upSpeed >= 1 ? [{ text: rate(upSpeed), width: RATE_COLUMNS, rank: 2 }] : []),
+  ]
+}
+
+function etaFields({ eta }: Progress): StatusField[] {
+  return eta === null ? [] : [{ text: timeLeft(eta), short: roundedTime(eta), rank: 4 }]
+}
