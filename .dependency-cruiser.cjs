@@ -49,6 +49,7 @@ const pipelineRooms = [
   'pieces',
   'sinks',
   'sources',
+  'diagnosis',
   'torrent',
   'client',
 ]

@@ -14,7 +14,7 @@ import type { LocalDiscovery } from './local-discovery.ts'
 import { openTracker } from './open-tracker.ts'
 
 /** The DHT of a process, as torrents use it. */
-export type SharedDht = Pick<Dht, 'add' | 'lookup' | 'port' | 'readOnly'>
+export type SharedDht = Pick<Dht, 'add' | 'lookup' | 'port' | 'readOnly'> & Partial<Pick<Dht, 'size'>>
 
 /** The local discovery of a process, as torrents use it. */
 export type SharedLsd = Pick<LocalDiscovery, 'add' | 'remove' | 'on' | 'off'>

@@ -8,6 +8,7 @@ import { InputError, type TsdlError } from '../errors.ts'
 import { defaultHashThreads, HashPool } from '../hashing/hash-pool.ts'
 import { systemClock } from '../ports/clock.ts'
 import { type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
+import { threadLoopLoad } from '../ports/loop-load.ts'
 import { pick } from '../ports/pick.ts'
 import { TimerQueue } from '../ports/timer-queue.ts'
 import { VERSION } from '../version.ts'
@@ -195,6 +196,7 @@ export class Client extends EventEmitter<ClientEvents> {
       ...options,
       ...pick(this.#options, 'bind', 'connect', 'encryption', 'http', 'random'),
       clock: this.#clock,
+      ...(this.#options.clock ? {} : { loopLoad: threadLoopLoad }),
       ...(listener ? { listener } : {}),
       ...this.#discovery(listener),
       ...this.#rates(options),

@@ -6,11 +6,14 @@ import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { systemClock } from '../ports/clock.ts'
 import { forwardEvents } from '../ports/forward-events.ts'
+import { threadLoopLoad } from '../ports/loop-load.ts'
 import type { ByteSource } from '../streams/read/file-reader.ts'
+import type { Bottleneck } from './diagnosis/bottleneck.ts'
 import type { Peer } from './peer/peer.ts'
 import type { ContentOptions } from './pieces/content-options.ts'
 import type { Contribution } from './pieces/contributions.ts'
 import { TorrentFile } from './reading/torrent-file.ts'
+import { BottleneckMeter } from './torrent/bottleneck-meter.ts'
 import { checkContent, checkTorrentOptions } from './torrent/check-options.ts'
 import { reasonOf, stallError } from './torrent/diagnosis.ts'
 import { Milestone } from './torrent/milestone.ts'
@@ -37,6 +40,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   readonly #done = new Milestone<void>()
   readonly #ticker: Ticker
   readonly #stallTimer: StallTimer
+  readonly #meter: BottleneckMeter
   #content: TorrentContent | undefined
   /** Made at the first use. */
   #files: readonly TorrentFile[] | undefined
@@ -51,8 +55,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   constructor(source: Metainfo | Magnet, options: TorrentOptions = {}) {
     super()
     this.#options = checkTorrentOptions(source, options)
-    this.#ticker = new Ticker(options.clock ?? systemClock, now => this.#tick(now))
+    const { clock = systemClock } = options
+    this.#ticker = new Ticker(clock, now => this.#tick(now))
     this.#stallTimer = new StallTimer(options.timeout)
+    // the event loop runs in the time of the machine
+    this.#meter = new BottleneckMeter(clock, options.loopLoad ?? (options.clock ? undefined : threadLoopLoad))
     this.#network = new TorrentNetwork(source, options)
     this.#metadata = new TorrentMetadata(source, this.#network, options)
     this.infoHash = this.#network.infoHash
@@ -125,7 +132,12 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** The progress: bytes, rates, peers. */
   get progress(): Progress {
-    return progressOf(this.#parts)
+    return progressOf(this.#parts, this.bottleneck)
+  }
+
+  /** What limits the download now, as measured over the last two seconds. */
+  get bottleneck(): Bottleneck {
+    return this.#meter.read(this.#parts)
   }
 
   /** The reason why the torrent receives no data, in words. */
@@ -185,6 +197,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   async pause(): Promise<void> {
     if (!this.#pausing && !this.#closing) {
       this.#ticker.stop()
+      this.#meter.stop()
       this.#pausing = Promise.all([this.#network.pause(), this.#content?.pause()])
       this.emit('paused')
     }
@@ -243,7 +256,16 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   get #parts(): TorrentParts {
     const { state } = this
-    return { state, network: this.#network, content: this.#content, metadata: this.#metadata.download }
+    const now = (this.#options.clock ?? systemClock).now()
+    const hasMetainfo = this.#metadata.metainfo !== undefined
+    return {
+      state,
+      now,
+      hasMetainfo,
+      network: this.#network,
+      content: this.#content,
+      metadata: this.#metadata.download,
+    }
   }
 
   #onMetainfo(metainfo: Metainfo): void {
@@ -298,6 +320,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** Returns the milliseconds until it has something to do. */
   #tick(now: number): number {
     const untilNetwork = this.#network.tick(now)
+    if (this.state === 'downloading') this.#meter.sample(this.#parts, now)
+    else this.#meter.stop()
     this.#metadata.tick(now)
     const untilContent = this.#content?.tick(now) ?? Number.POSITIVE_INFINITY
     const { timeout = 0 } = this.#options
@@ -314,6 +338,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       this.#failure ?? new StorageError('ERR_ABORTED', 'the download was closed before it was complete')
     this.#phase = 'closed'
     this.#ticker.stop()
+    this.#meter.stop()
     this.#metadata.end()
     const goodbye = this.#network.close()
     // first, as the caller may not wait long for trackers

@@ -49,6 +49,7 @@ const INVALID: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
   memory: [...NOT_NUMBERS, 0],
   timeout: NOT_NUMBERS,
   clock: NOT_OBJECTS,
+  loopLoad: NOT_OBJECTS,
   random: NOT_FUNCTIONS,
   connect: NOT_FUNCTIONS,
   http: NOT_FUNCTIONS,

@@ -25,6 +25,10 @@ export class LazyDht implements SharedDht {
     this.#options = options
   }
 
+  get size(): number {
+    return this.#dht?.size ?? 0
+  }
+
   get readOnly(): boolean {
     return this.#dht?.readOnly ?? true
   }

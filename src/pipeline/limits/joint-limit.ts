@@ -22,6 +22,13 @@ export class JointLimit implements ByteLimit {
     return this.#first.isUnlimited === true && this.#second.isUnlimited === true
   }
 
+  /** Bytes per second of the stricter limit. */
+  get rate(): number {
+    const { rate: first = Number.POSITIVE_INFINITY } = this.#first
+    const { rate: second = Number.POSITIVE_INFINITY } = this.#second
+    return Math.min(first, second)
+  }
+
   /** See ByteLimit. */
   take(bytes: number, onGranted: () => void, owner: object): object | undefined {
     if (this.#first.isUnlimited) return this.#second.take(bytes, onGranted, owner)

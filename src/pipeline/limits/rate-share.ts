@@ -24,6 +24,11 @@ export class RateShare implements ByteLimit {
     return this.#common.isUnlimited === true
   }
 
+  /** Bytes per second of the common limit. */
+  get rate(): number {
+    return this.#common.rate ?? Number.POSITIVE_INFINITY
+  }
+
   take(bytes: number, onGranted: () => void, peer: object): object | undefined {
     if (this.isUnlimited && this.#requests.size === 0) return this.#common.take(bytes, onGranted, this)
     const request = this.#requests.push(bytes, onGranted, peer)

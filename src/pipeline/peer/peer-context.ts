@@ -4,9 +4,11 @@ import type { Encryption } from '../../codec/mse.ts'
 import type { SharedDht } from '../../discovery/peer-sources.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ByteLimit } from '../../streams/byte-limit.ts'
+import type { RequestWaits } from '../../streams/peer/request-waits.ts'
 import type { BlockSource } from '../../streams/peer/requester.ts'
 import type { ResponderOptions, ResponderTorrent } from '../../streams/peer/responder-options.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
+import type { MeteredLimit } from '../limits/metered-limit.ts'
 import type { MessageLoad } from './message-budget.ts'
 
 /** The state that all peers of a torrent share. */
@@ -29,6 +31,8 @@ export interface PeerContext {
   readonly pex: () => boolean
   /** The number of connections that wait for their message budgets. */
   readonly load: MessageLoad
+  /** The sums of what all requesters have waited. */
+  readonly waits: RequestWaits
   /** The input for all blocks. */
   readonly funnel: Funnel
   /** The torrent, once its metadata is known. */
@@ -45,7 +49,7 @@ export interface PeerContext {
     /** Memory for runs of blocks on their way to peers. */
     readonly pool: NonNullable<ResponderOptions['pool']>
     readonly up?: ByteLimit
-    readonly down?: ByteLimit
+    readonly down?: MeteredLimit
   }
 }
 

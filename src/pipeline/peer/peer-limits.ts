@@ -2,6 +2,7 @@ import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ByteLimit } from '../../streams/byte-limit.ts'
 import { MAX_GROUP_BLOCKS, MAX_GROUP_BYTES } from '../../streams/peer/block-group.ts'
+import { MeteredLimit } from '../limits/metered-limit.ts'
 import { PiecePool } from '../limits/piece-pool.ts'
 import { RateLimit } from '../limits/rate-limit.ts'
 import type { PeerContext } from './peer-context.ts'
@@ -60,7 +61,7 @@ export function createPeerLimits({
       clamp(share(UPLOAD_BYTES / 2 / BLOCK_LENGTH), 1, isLimited(up) ? LIMITED_BLOCKS : MAX_GROUP_BLOCKS),
     pool: new PiecePool(MAX_GROUP_BYTES, MAX_POOLED_GROUPS),
     ...(up ? { up: limitOf(up, clock) } : {}),
-    ...(down ? { down: limitOf(down, clock) } : {}),
+    ...(down ? { down: new MeteredLimit(limitOf(down, clock), clock) } : {}),
   }
 }
 

@@ -46,7 +46,7 @@ const MAX_PIECES = MAX_TORRENT_SIZE / 20
 /** Creates the stages of one peer. */
 export function createPeerStages(options: PeerStagesOptions): PeerStages {
   const { to, context, window, handlers, timeLimits } = options
-  const { clock, load, torrent } = context
+  const { clock, load, torrent, waits } = context
   const now = () => clock.now()
   const serializer = new Serializer()
   const responder = createResponder(options)
@@ -54,7 +54,7 @@ export function createPeerStages(options: PeerStagesOptions): PeerStages {
     timeLimits.noteWritten(now())
     responder.release(bytes)
   })
-  const requester = new Requester({ window, send: messages => serializer.write(messages), now })
+  const requester = new Requester({ window, waits, send: messages => serializer.write(messages), now })
   const framer = new Framer({
     places: requester,
     maxLength: Math.max(MAX_MESSAGE_BYTES, 1 + Math.ceil((torrent?.pieceCount ?? MAX_PIECES) / 8)),

@@ -89,8 +89,16 @@ export class RateWindow implements RequestWindow {
   }
 
   get size(): number {
-    const size = this.#isGrowing ? this.#size : Math.max(this.#min, this.#blocksAt(this.rate))
-    return Math.max(1, Math.min(size, this.#accepted, this.#limit()))
+    return Math.max(1, Math.min(this.#desiredSize, this.#accepted, this.#limit()))
+  }
+
+  /** True if more requests would be in flight if the peer and our memory allowed them. */
+  get isCapped(): boolean {
+    return this.size < this.#desiredSize
+  }
+
+  get #desiredSize(): number {
+    return this.#isGrowing ? this.#size : Math.max(this.#min, this.#blocksAt(this.rate))
   }
 
   /** Raises the size before the first block. Has no effect after it. */

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { WaitTime } from '../../streams/wait-time.ts'
 
 /** The position of a reader. */
 export interface Cursor {
@@ -35,12 +36,19 @@ export class Cursors extends EventEmitter<CursorsEvents> {
   version = 0
   /** Pieces that may be ahead of all readers together. */
   room: number
+  /** The time in which a reader waits for bytes. */
+  readonly readerWait = new WaitTime()
+  readonly #now: () => number
   readonly #cursors = new Set<MutableCursor>()
 
-  /** @param room pieces that may be ahead of all readers together */
-  constructor(room: number) {
+  /**
+   * @param room pieces that may be ahead of all readers together
+   * @param now milliseconds of a monotonic clock @default the waits of readers are not measured
+   */
+  constructor(room: number, now: () => number = () => 0) {
     super()
     this.room = room
+    this.#now = now
   }
 
   get size(): number {
@@ -79,6 +87,7 @@ export class Cursors extends EventEmitter<CursorsEvents> {
     place.block = block
     place.waiting = waiting
     if (same) return
+    this.readerWait.set(this.isAwaited, this.#now())
     this.version++
     this.emit('moved')
   }
@@ -86,6 +95,7 @@ export class Cursors extends EventEmitter<CursorsEvents> {
   /** Removes a reader. */
   close(cursor: Cursor): void {
     if (!this.#cursors.delete(cursor as MutableCursor)) return
+    this.readerWait.set(this.isAwaited, this.#now())
     this.version++
     this.emit('changed')
   }

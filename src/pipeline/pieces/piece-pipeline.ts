@@ -89,6 +89,7 @@ const MIN_PREFETCH_BYTES = 4 * BLOCK_LENGTH
 export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   readonly funnel: Funnel
   readonly scheduler: Scheduler
+  readonly verifier: Verifier
   readonly writer: PieceWriter
   /** The positions of readers. */
   readonly cursors: Cursors
@@ -98,7 +99,6 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   /** Pieces that were counted as contributions. One that is downloaded again is not counted twice. */
   readonly #credited: Bitfield
   readonly #picker: Picker
-  readonly #verifier: Verifier
   readonly #blocks: BlockVerification | undefined
   readonly #buffers: PieceBuffers
   readonly #options: PiecePipelineOptions
@@ -113,12 +113,13 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     const admitted = this.#admittedPieces(options, memory)
     const threads = this.#findHashThreads(options)
     const sharedMemory = options.sharedMemory ?? threads !== undefined
+    const now = () => options.clock.now()
     this.#options = options
     this.funnel = options.funnel
     this.#credited = new Bitfield(pieceCount)
     this.trust = new PeerTrust(options.reputation)
     this.contributions = contributionsOf(layout, this.trust)
-    this.cursors = new Cursors(this.#readAheadPieces(admitted))
+    this.cursors = new Cursors(this.#readAheadPieces(admitted), now)
     this.#picker = new Picker({
       ...{ pieceCount, random, sequential, onDemand },
       wanted: index => wanted.has(index),
@@ -140,20 +141,20 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       this.emit('blocks', index)
       window?.serve?.()
     })
-    this.#verifier = new Verifier({
-      ...{ hashes: trees ?? hashes, threads, blocks: this.#blocks },
+    this.verifier = new Verifier({
+      ...{ hashes: trees ?? hashes, threads, now, blocks: this.#blocks },
       onCorrupt: (piece, digest) => {
-        if (trees?.isContradicted(piece.index, digest)) this.#verifier.destroy(contradiction(piece))
+        if (trees?.isContradicted(piece.index, digest)) this.verifier.destroy(contradiction(piece))
         else this.#onCorrupt(piece)
       },
     })
     this.writer = new PieceWriter({
-      ...{ storage, pieceLength, paddingOf: index => layout.gapAfter(index) },
+      ...{ storage, pieceLength, paddingOf: index => layout.gapAfter(index), now },
       concurrency: window ? admitted : 4,
       onFlushed: piece => this.#onFlushed(piece),
     })
-    this.funnel.pipe(this.#verifier).pipe(this.writer)
-    for (const stage of [this.funnel, this.#verifier]) stage.on('error', () => {})
+    this.funnel.pipe(this.verifier).pipe(this.writer)
+    for (const stage of [this.funnel, this.verifier]) stage.on('error', () => {})
     this.cursors.on('moved', () => {
       this.#prefetchLeaves()
       this.scheduler.fill()
@@ -263,7 +264,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.scheduler.end()
     const gone = closed(this.writer).catch(() => {})
     if (!this.writer.destroyed) {
-      for (const stage of [this.funnel, this.#verifier, this.writer]) stage.destroy()
+      for (const stage of [this.funnel, this.verifier, this.writer]) stage.destroy()
       await gone
     }
     await this.#buffers.settled()

@@ -96,10 +96,15 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     return this.#options.content.storage.starved ?? false
   }
 
+  /** True if only what readers need soon is downloaded. */
+  get isPacedByReaders(): boolean {
+    return this.windowed || this.#options.content.onDemand === true
+  }
+
   /** True if the download waits for peers, rather than for a disk or a reader. */
   get waitsForPeers(): boolean {
     const { pipeline } = this
-    if (this.windowed || this.#options.content.onDemand) return pipeline?.cursors.isAwaited ?? false
+    if (this.isPacedByReaders) return pipeline?.cursors.isAwaited ?? false
     return !pipeline?.scheduler.isHeld
   }
 

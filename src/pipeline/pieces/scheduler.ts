@@ -69,6 +69,11 @@ export class Scheduler implements BlockSource {
     this.#admission = new PieceAdmission(options.admitted)
   }
 
+  /** The maximum of active pieces. */
+  get admitted(): number {
+    return this.#admission.pieces
+  }
+
   /** Changes the maximum of active pieces. Pieces beyond it are still finished. */
   set admitted(pieces: number) {
     this.#admission.pieces = pieces

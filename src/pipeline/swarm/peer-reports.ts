@@ -13,6 +13,7 @@ const UNANSWERED = 'did not answer'
 /** What connected peers do, for one and for several. */
 export const CHOKES = 'chokes us'
 export const LACKS = 'has none of the pieces that we lack'
+export const SENDS = 'sends blocks'
 export const SENDS_NOTHING = 'sends no correct data'
 export const NOT_ANSWERED_YET = 'has not answered yet'
 export const NOT_DIALLED_YET = 'has not been dialled yet'

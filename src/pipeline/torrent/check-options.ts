@@ -80,6 +80,7 @@ const TORRENT_CHECKS: Record<keyof TorrentOptions, Check> = {
   memory: BYTES,
   timeout: MILLISECONDS,
   clock: [value => hasMethods(value, 'now', 'setTimeout', 'clearTimeout'), 'a Clock'],
+  loopLoad: [value => hasMethods(value, 'start', 'stop', 'read'), 'a LoopLoad'],
   random: FUNCTION,
   connect: FUNCTION,
   http: FUNCTION,

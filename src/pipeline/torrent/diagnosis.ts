@@ -1,5 +1,5 @@
-import type { PeerSources } from '../../discovery/peer-sources.ts'
 import { StalledError } from '../../errors.ts'
+import { type DescribedSources, explainNoPeers } from '../diagnosis/explain-sources.ts'
 import type { MetadataDownload } from '../metadata/metadata-download.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { WebSeeds } from '../pieces/web-seeds.ts'
@@ -9,11 +9,15 @@ import {
   NOT_ANSWERED_YET,
   NOT_DIALLED_YET,
   type PeerReport,
+  SENDS,
   SENDS_NOTHING,
   summarize,
 } from '../swarm/peer-reports.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { TorrentParts } from './progress.ts'
+
+/** Milliseconds after a block in which a peer counts as sending. */
+const SENDING_MS = 2_000
 
 /** Explains why a torrent receives nothing. */
 export function reasonOf({ content, metadata, network, state }: TorrentParts): string {
@@ -36,7 +40,7 @@ export function stallError(parts: TorrentParts, timeout: number): StalledError {
  */
 export function explainStall(
   swarm: Pick<Swarm, 'candidates' | 'peers'>,
-  sources: Pick<PeerSources, 'announcer' | 'others'>,
+  sources: DescribedSources,
   webSeeds?: Pick<WebSeeds, 'active' | 'reason'>,
   lacks: (index: number) => boolean = () => true,
 ): string {
@@ -50,11 +54,22 @@ export function explainStall(
 /** Explains why the metadata of a magnet link has not arrived. */
 export function explainNoMetadata(
   swarm: Pick<Swarm, 'candidates' | 'peers'>,
-  sources: Pick<PeerSources, 'announcer' | 'others'>,
+  sources: DescribedSources,
   metadata: Pick<MetadataDownload, 'describe'>,
 ): string {
   const reports = [...reportsOf(swarm, peer => metadata.describe(peer))]
   return reports.length > 0 ? summarize(reports, 'gave it') : explainNoPeers(sources)
+}
+
+/** Describes each peer of a torrent: what it does, or why it is not connected. */
+export function* reportPeers({ content, metadata, network, now }: TorrentParts): Iterable<PeerReport> {
+  const lacks = (index: number) => content?.pieces.lacks(index) ?? true
+  const describe = (peer: Peer) => {
+    if (!content && metadata) return metadata.describe(peer)
+    const { lastBlockAt } = peer.window
+    return lastBlockAt !== undefined && now - lastBlockAt < SENDING_MS ? SENDS : describePeer(peer, lacks)
+  }
+  if (network.activeSwarm) yield* reportsOf(network.activeSwarm, describe)
 }
 
 /** Describes each peer: the connected ones first, then the others and why they are not connected. */
@@ -78,13 +93,4 @@ function describePeer({ requester }: Peer, lacks: (index: number) => boolean): s
   }
   if (!useful) return LACKS
   return requester.peerChoking ? CHOKES : SENDS_NOTHING
-}
-
-function explainNoPeers({ announcer, others }: Pick<PeerSources, 'announcer' | 'others'>): string {
-  const asked = others.join(' and ')
-  if (!announcer && asked) return `no peers are known, neither to us nor to ${asked}`
-  if (!announcer) return 'no peers are known, and no tracker is asked'
-  const failure = announcer.trackers.find(({ error }) => error)?.error
-  const why = failure ? ` (${failure.message})` : ''
-  return `no tracker gave us any peer${why}${asked && `, nor did ${asked}`}`
 }

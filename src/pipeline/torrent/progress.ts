@@ -1,5 +1,5 @@
+import type { Bottleneck, BottleneckKind } from '../diagnosis/bottleneck.ts'
 import type { MetadataDownload } from '../metadata/metadata-download.ts'
-import type { Pieces } from '../pieces/pieces.ts'
 import type { TorrentContent } from './torrent-content.ts'
 import type { TorrentState } from './torrent-events.ts'
 import type { TorrentNetwork } from './torrent-network.ts'
@@ -24,8 +24,10 @@ export interface Progress {
   readonly eta: number | null
   /** Bytes of pieces held in memory. */
   readonly buffered: number
-  /** The bottleneck of the download. */
+  /** What limits the download, in brief: see `bottleneck`. */
   readonly limit: 'network' | 'peers' | 'disk' | 'reader' | 'none'
+  /** What limits the download, in words, with the measurements. */
+  readonly bottleneck: Bottleneck
   /** Bytes of blocks received. */
   readonly downloaded: number
   /** Bytes of blocks sent. */
@@ -53,6 +55,9 @@ export interface MetadataProgress {
 /** The parts of a torrent that progress and diagnosis read. */
 export interface TorrentParts {
   readonly state: TorrentState
+  /** Milliseconds of the clock. */
+  readonly now: number
+  readonly hasMetainfo: boolean
   readonly network: TorrentNetwork
   /** Undefined before the storage is known. */
   readonly content: TorrentContent | undefined
@@ -60,8 +65,14 @@ export interface TorrentParts {
   readonly metadata: MetadataDownload | undefined
 }
 
+/** The limits of kinds of bottlenecks; `network` for all others. */
+const LIMITS: { readonly [K in BottleneckKind]?: Progress['limit'] } = {
+  ...{ none: 'none', metadata: 'peers', 'no-peers': 'peers', unreachable: 'peers' },
+  ...{ disk: 'disk', reader: 'reader' },
+}
+
 /** Describes a torrent from its parts. */
-export function progressOf({ content, metadata, network, state }: TorrentParts): Progress {
+export function progressOf({ content, metadata, network }: TorrentParts, bottleneck: Bottleneck): Progress {
   const { activeSwarm, downSpeed, uploaded, upSpeed } = network
   const connected = activeSwarm?.connected ?? []
   const { pieces, webSeeds } = content ?? {}
@@ -77,7 +88,8 @@ export function progressOf({ content, metadata, network, state }: TorrentParts):
     webSeeds: active,
     eta: downSpeed > 1 ? left / downSpeed : null,
     buffered: pieces?.pipeline ? pieces.pipeline.scheduler.activePieces * pieces.metainfo.pieceLength : 0,
-    limit: state === 'paused' ? 'none' : pieces ? limitOf(pieces, connected.length + active) : 'peers',
+    limit: LIMITS[bottleneck.kind] ?? 'network',
+    bottleneck,
     downloaded: network.downloaded,
     uploaded,
     wasted: (activeSwarm?.wasted ?? 0) + (webSeeds?.wasted ?? 0),
@@ -92,12 +104,4 @@ export function progressOf({ content, metadata, network, state }: TorrentParts):
         }
       : {}),
   }
-}
-
-function limitOf({ pipeline, wanted, windowed }: Pieces, sources: number): Progress['limit'] {
-  if (wanted.left === 0) return 'none'
-  if (sources === 0 || !pipeline) return 'peers'
-  if (pipeline.scheduler.isFull || (windowed && !pipeline.cursors.isAwaited))
-    return windowed ? 'reader' : 'disk'
-  return 'network'
 }

@@ -108,6 +108,11 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     return this.#peers?.swarm
   }
 
+  /** What all peers share; undefined before the first peer, and the first address to dial. */
+  get activeContext(): PeerContext | undefined {
+    return this.#peers?.context
+  }
+
   /** The strikes and bans of addresses. */
   get reputation(): Reputation {
     return this.#getPeers().reputation

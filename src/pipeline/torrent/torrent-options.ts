@@ -7,6 +7,7 @@ import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { NameOptions } from '../../metainfo/name.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { HttpOpen } from '../../ports/http-client.ts'
+import type { LoopLoad } from '../../ports/loop-load.ts'
 import type { ByteLimit } from '../../streams/byte-limit.ts'
 import type { ConnectionLimit } from '../limits/connection-limit.ts'
 import type { MemoryBudget } from '../limits/memory-budget.ts'
@@ -68,6 +69,8 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   readonly timeout?: number
   /** @default the clock of the machine, without the time in which the process does not run */
   readonly clock?: Clock
+  /** Measures how busy the event loop is. @default this thread's, unless there is a `clock` */
+  readonly loopLoad?: LoopLoad
   /** Returns a number from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number
   /** Opens connections. @default net.connect */

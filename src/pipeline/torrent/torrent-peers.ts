@@ -66,6 +66,7 @@ function createContext(settings: TorrentPeersOptions, swarm: () => Swarm): PeerC
       return funnel()
     },
     load: { waiting: 0 },
+    waits: { unchoke: 0, blocks: 0, work: 0 },
     port: () => listener?.port,
     pex: () => options.pex !== false && !isPrivate(),
     limits: createPeerLimits({

@@ -6,6 +6,7 @@ import { SourceLink } from '../source-link.ts'
 import { NO_SOURCE } from './no-source.ts'
 import { Patience } from './patience.ts'
 import { PeerRequests } from './peer-requests.ts'
+import type { RequestWaits } from './request-waits.ts'
 
 export interface RequestQueueOptions {
   /** The fetcher that makes the requests. */
@@ -101,6 +102,14 @@ export class RequestQueue {
   noteUse(): void {
     const { window } = this.#options
     if (this.count < window.size * REFILL_SHARE) window.onShortage?.()
+  }
+
+  /** Returns what the fetcher waits for; undefined if the peer has nothing that we lack. */
+  findWait(isInterested: boolean): keyof RequestWaits | undefined {
+    if (!isInterested || this.link.hasLeft) return undefined
+    if (this.#options.fetcher.peerChoking && this.count === 0) return 'unchoke'
+    if (this.snubbed || this.#patience.isResting) return 'blocks'
+    return this.count > this.#options.window.size * REFILL_SHARE ? 'blocks' : 'work'
   }
 
   /** Requests as many blocks as fit into the window. */

@@ -1,5 +1,5 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
-import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.ts'
+import { BLOCK_LENGTH, type BlockRef } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
 import type { BlockSource, Fetcher, RequestWindow } from '../block-source.ts'
 import type { Request } from '../pending-requests.ts'
@@ -11,17 +11,10 @@ import type { BlocksMessage, Incoming } from './incoming.ts'
 import { Interest, type RequesterTorrent } from './interest.ts'
 import type { PeerPieces } from './peer-pieces.ts'
 import { RequestQueue } from './request-queue.ts'
+import { RequestWait } from './request-waits.ts'
+import type { RequesterOptions } from './requester-options.ts'
 
-export type { BlockSource, Request, RequesterTorrent, RequestWindow }
-
-/** Options of `Requester`. */
-export interface RequesterOptions extends Partial<RequesterTorrent> {
-  readonly window: RequestWindow
-  /** Sends messages to the peer: a batch of requests is one call. */
-  readonly send: (messages: Message | readonly Message[]) => void
-  /** Milliseconds of a monotonic clock. */
-  readonly now: () => number
-}
+export type { BlockSource, Request, RequesterOptions, RequesterTorrent, RequestWindow }
 
 /** Messages of the fast extension (BEP 6). */
 const FAST = new Set(['haveAll', 'haveNone', 'reject', 'suggest', 'allowedFast'])
@@ -49,6 +42,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   readonly #options: RequesterOptions
   readonly #interest: Interest
   readonly #queue: RequestQueue
+  readonly #wait: RequestWait
 
   constructor(options: RequesterOptions) {
     super({
@@ -57,13 +51,12 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
       byteLengthReadable: () => OUTPUT_WEIGHT,
     })
     this.#options = options
-    const { now, pieceCount, send, source, window } = options
+    const { now, pieceCount, send, source, waits, window } = options
     this.#queue = new RequestQueue({ fetcher: this, window, send, now })
+    this.#wait = new RequestWait(waits, now, () => this.#queue.findWait(this.amInterested))
     this.#interest = new Interest({
       fetcher: this,
-      send: message => {
-        if (!this.#queue.link.hasLeft) send(message)
-      },
+      send: message => this.#queue.link.hasLeft || send(message),
     })
     if (pieceCount !== undefined && source) this.setTorrent({ pieceCount, source })
   }
@@ -155,6 +148,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   /** Requests as many blocks as the window has room for. */
   fill(): void {
     this.#queue.fill()
+    this.#wait.update()
   }
 
   /** Cancels the request for a block that came from another peer. */
@@ -183,11 +177,13 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   tick(now: number, timeout: number): void {
     if (this.peerPieces.expireRefusals(now)) this.fill()
     this.#queue.tick(now, timeout)
+    this.#wait.settle(now)
   }
 
   override _transform(message: Incoming, done: Done<Block>): void {
     try {
       this.#take(message)
+      this.#wait.update()
     } catch (error) {
       done(error as Error)
       return
@@ -196,12 +192,17 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   }
 
   override _predestroy(): void {
-    this.#queue.leave()
+    this.#leave()
   }
 
   override _flush(done: Done<Block>): void {
-    this.#queue.leave()
+    this.#leave()
     done()
+  }
+
+  #leave(): void {
+    this.#queue.leave()
+    this.#wait.update()
   }
 
   #take(message: Incoming): void {

@@ -1,6 +1,7 @@
 import { ParkedCallback } from '../parked-callback.ts'
 import type { PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Writable } from '../stage.ts'
+import { WaitTime } from '../wait-time.ts'
 
 /** Options of `PieceWriter`. */
 export interface PieceWriterOptions {
@@ -14,6 +15,8 @@ export interface PieceWriterOptions {
   readonly concurrency?: number
   /** Called with each piece that is stored. */
   readonly onFlushed?: (piece: PieceBuffer) => void
+  /** Returns milliseconds of a monotonic clock. @default writes are not measured */
+  readonly now?: () => number
 }
 
 /**
@@ -25,6 +28,12 @@ export interface PieceWriterOptions {
  * fails with    the error of the storage
  */
 export class PieceWriter extends Writable<PieceBuffer> {
+  /** The number of finished writes, and the milliseconds that they took, added up. */
+  writes = 0
+  writeMs = 0
+  /** The time in which no piece is taken, as `concurrency` writes run. */
+  readonly writeWait = new WaitTime()
+  readonly #now: () => number
   readonly #storage: PieceWriterOptions['storage']
   readonly #pieceLength: number
   readonly #paddingOf: PieceWriterOptions['paddingOf']
@@ -34,8 +43,10 @@ export class PieceWriter extends Writable<PieceBuffer> {
   readonly #parked = new ParkedCallback()
   #failure: Error | null = null
 
-  constructor({ storage, pieceLength, paddingOf, concurrency = 4, onFlushed }: PieceWriterOptions) {
+  constructor(options: PieceWriterOptions) {
     super({ highWaterMark: 1 << 20, byteLength: piece => piece.length || 1 })
+    const { storage, pieceLength, paddingOf, concurrency = 4, now = () => 0, onFlushed } = options
+    this.#now = now
     this.#storage = storage
     this.#pieceLength = pieceLength
     this.#concurrency = concurrency
@@ -44,10 +55,12 @@ export class PieceWriter extends Writable<PieceBuffer> {
   }
 
   override _write(piece: PieceBuffer, done: Done): void {
+    const begun = this.#now()
     this.#running++
     this.#storage.write(piece.index * this.#pieceLength, this.#padded(piece)).then(
       () => {
         this.#running--
+        this.#noteWritten(begun)
         if (!this.destroying) this.#flushed?.(piece)
         this.#parked.release(this.#failure)
       },
@@ -59,7 +72,17 @@ export class PieceWriter extends Writable<PieceBuffer> {
       },
     )
     if (this.#running < this.#concurrency) done(this.#failure)
-    else this.#parked.park(done)
+    else {
+      this.writeWait.set(true, begun)
+      this.#parked.park(done)
+    }
+  }
+
+  #noteWritten(begun: number): void {
+    const now = this.#now()
+    this.writes++
+    this.writeMs += now - begun
+    this.writeWait.set(false, now)
   }
 
   #padded({ data, index }: PieceBuffer): Uint8Array {

@@ -5,6 +5,7 @@ import type { PieceTrees, RunningHash } from '../../metainfo/piece-trees.ts'
 import { ParkedCallback } from '../parked-callback.ts'
 import { BLOCK, type Block, type PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Transform } from '../stage.ts'
+import { WaitTime } from '../wait-time.ts'
 import { HashLoad } from './hash-load.ts'
 
 /** Threads that hash pieces while the main thread has too much to hash. The memory of the pieces has to be shared. */
@@ -36,6 +37,8 @@ export interface VerifierOptions {
   readonly blocks?: BlockVerifier | undefined
   /** @default none: the main thread hashes */
   readonly threads?: HashThreads | undefined
+  /** Returns milliseconds of a monotonic clock. @default hashing is not measured without threads */
+  readonly now?: () => number
 }
 
 /** Bytes that are hashed at once: few enough to be in the cache, and enough that calls cost little. */
@@ -62,6 +65,11 @@ interface Progress {
  * BEP           3, 52
  */
 export class Verifier extends Transform<Block, PieceBuffer> {
+  /** Milliseconds in which this thread has hashed. */
+  hashMs = 0
+  /** The time in which no block is taken, as four pieces are hashed in threads. */
+  readonly threadWait = new WaitTime()
+  readonly #now: (() => number) | undefined
   readonly #hashes: Uint8Array
   /** Instead of `#hashes` in a v2 or hybrid torrent. */
   readonly #trees: PieceTrees | undefined
@@ -74,7 +82,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   #threaded = 0
   readonly #parked = new ParkedCallback()
 
-  constructor({ blocks, hashes, onCorrupt, threads }: VerifierOptions) {
+  constructor({ blocks, hashes, now, onCorrupt, threads }: VerifierOptions) {
     super({
       highWaterMark: 1 << 20,
       byteLengthWritable: () => 1024,
@@ -87,6 +95,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     // The threads know SHA-1 only.
     this.#threads = this.#trees ? undefined : threads
     this.#load = new HashLoad(threads?.highShare ?? 1)
+    this.#now = now ?? (threads && (() => threads.now()))
   }
 
   override _transform({ piece, begin, length }: Block, done: Done<PieceBuffer>): void {
@@ -127,10 +136,12 @@ export class Verifier extends Transform<Block, PieceBuffer> {
 
   /** Hashes bytes on this thread, and notes how long that takes. */
   #measure<T>(bytes: number, hash: () => T): T {
-    if (!this.#threads) return hash()
-    const begun = this.#threads.now()
+    if (!this.#now) return hash()
+    const begun = this.#now()
     const result = hash()
-    const now = this.#threads.now()
+    const now = this.#now()
+    this.hashMs += now - begun
+    if (!this.#threads) return result
     this.#load.measure(bytes, now - begun)
     this.#load.add(bytes, now)
     return result
@@ -171,12 +182,16 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     this.#threaded++
     const settle = (digest: Uint8Array) => {
       this.#threaded--
+      this.threadWait.set(false, this.#threads!.now())
       if (!this.destroying) this.#settle(piece, digest)
       this.#parked.release()
     }
     hashing.then(settle, () => settle(sha1(piece.data))) // a thread that fails loses no piece
     if (this.#threaded < MAX_THREADED_PIECES) done()
-    else this.#parked.park(done)
+    else {
+      this.threadWait.set(true, this.#threads!.now())
+      this.#parked.park(done)
+    }
     return true
   }
 

@@ -4,6 +4,8 @@ import type { Encryption } from '../../../src/codec/mse.ts'
 import { Listener } from '../../../src/pipeline/swarm/listener.ts'
 import { Torrent } from '../../../src/pipeline/torrent.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
+import type { LoopLoad } from '../../../src/ports/loop-load.ts'
+import type { ByteLimit } from '../../../src/streams/byte-limit.ts'
 import { generator } from '../feed.ts'
 import { type MadeTorrent, makeTorrent } from '../metainfo.ts'
 import { VirtualClock } from '../virtual-clock.ts'
@@ -23,8 +25,11 @@ export interface MemberSpec extends HostOptions {
   /** Has all from the start. @default false */
   readonly complete?: boolean
   /** The torrent's own options of these names, in bytes a second. @default no limit */
-  readonly limitUp?: number
-  readonly limitDown?: number
+  readonly limitUp?: number | ByteLimit
+  readonly limitDown?: number | ByteLimit
+  /** The torrent's own options of these names. */
+  readonly memory?: number
+  readonly loopLoad?: LoopLoad
   readonly maxPeers?: number
   /** Milliseconds: the torrent's own option. @default never */
   readonly timeout?: number
@@ -95,6 +100,8 @@ export class SimulatedSwarm {
     encryption,
     peers,
     pex = false,
+    memory,
+    loopLoad,
     ...access
   }: MemberSpec = {}): Member {
     const { made } = this
@@ -125,6 +132,8 @@ export class SimulatedSwarm {
       ...(limitDown === undefined ? {} : { down: limitDown }),
       ...(maxPeers === undefined ? {} : { maxPeers }),
       ...(encryption ? { encryption } : {}),
+      ...(memory === undefined ? {} : { memory }),
+      ...(loopLoad ? { loopLoad } : {}),
     })
     const member: Member = {
       host,
