@@ -93,6 +93,13 @@ export { Dht, type DhtOptions } from './dht/dht.ts'
 export { LocalDiscovery, type LocalDiscoveryOptions } from './discovery/local-discovery.ts'
 export type { SharedDht, SharedLsd } from './discovery/peer-sources.ts'
 export { Layout, type Span } from './metainfo/layout.ts'
+export type {
+  Bottleneck,
+  BottleneckKind,
+  Evidence,
+  FastestPeer,
+  PeerOutcome,
+} from './pipeline/diagnosis/bottleneck.ts'
 export type { Peer } from './pipeline/peer/peer.ts'
 export type { ContentOptions } from './pipeline/pieces/content-options.ts'
 export type { Contribution } from './pipeline/pieces/contributions.ts'

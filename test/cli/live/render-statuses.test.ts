@@ -4,6 +4,7 @@ import { columnsOf, fitText } from '../../../src/cli/live/fit-text.ts'
 import { renderStatuses, type TerminalLook } from '../../../src/cli/live/render-statuses.ts'
 import type { Status } from '../../../src/cli/live/status.ts'
 import type { Progress } from '../../../src/index.ts'
+import { bottleneckOf } from '../../helpers/bottleneck.ts'
 
 const MiB = 1 << 20
 const PROGRESS: Progress = {
@@ -13,6 +14,7 @@ const PROGRESS: Progress = {
     eta: 123,
     buffered: 0,
     limit: 'network',
+    bottleneck: bottleneckOf({ kind: 'peers' }),
     downloaded: 0,
     uploaded: 0,
     wasted: 0,
