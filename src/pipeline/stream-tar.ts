@@ -1,8 +1,9 @@
 import { checkOptions } from '../codec/check-arguments.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
-import { FileReader } from '../streams/read/file-reader.ts'
+import type { FileReader } from '../streams/read/file-reader.ts'
 import type { TarBody, TarPacker } from '../streams/read/tar-packer.ts'
 import { openReader, type ReaderOptions, type TorrentReader } from './open-reader.ts'
+import { FileSequence } from './reading/file-sequence.ts'
 import { type TarChoice, tarOf } from './sinks/tar.ts'
 import type { TorrentSource } from './sources/torrent-source.ts'
 import type { Torrent } from './torrent.ts'
@@ -46,16 +47,13 @@ export function packTar(
   { select, strip = false, lend = false, passing }: PackTarOptions,
 ): TarPacker {
   const { metainfo } = torrent
-  // One source for all files: the next file is fetched while the file before it is read.
-  const source = torrent.open(0, metainfo.length)
+  const files = new FileSequence(torrent)
   const open = (fileIndex: number) => {
-    const { offset, length } = metainfo.files[fileIndex]!
-    const take = (position: number, length: number) => source.take(position, length)
-    const reader = new FileReader({ source: { take }, start: offset, end: offset + length, lend })
+    const reader = files.read(fileIndex, lend)
     return passing ? watched(reader, chunk => passing(fileIndex, chunk)) : reader
   }
   const packer = tarOf(metainfo, { ...(select ? { select } : {}), strip, lend, open })
-  for (const event of ['end', 'close'] as const) packer.on(event, () => source.close())
+  for (const event of ['end', 'close'] as const) packer.on(event, () => files.close())
   return packer
 }
 

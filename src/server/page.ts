@@ -48,7 +48,8 @@ export function* directoryPage(
   const path = at === '' ? tree.top : at
   const { directories = [], files = [] } = tree.directory(path) ?? {}
   yield head(path === '' ? metainfo.name : path)
-  yield htmlEscape`<p>${describeProgress(metainfo.length, progress)}</p>\n<table>\n`
+  const archive = htmlEscape`<a href="${urls.archive(metainfo, path)}" download>tar</a>`
+  yield `${htmlEscape`<p>${describeProgress(metainfo.length, progress)}`}, ${archive}</p>\n<table>\n`
   const above = path === tree.top ? urls.index() : urls.directory(metainfo, parentOf(path))
   yield row(above, '..', '')
   const below = path === '' ? '' : `${path}/`

@@ -1,21 +1,23 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { messageOf, StalledError } from '../errors.ts'
+import { messageOf } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import { AccessPolicy } from './access-policy.ts'
 import type { ApiExchange, HttpApi } from './api/http-api.ts'
+import { Archive } from './archive.ts'
 import { Connection } from './connection.ts'
-import { fileResponseOf } from './file-response.ts'
+import { refusalOf } from './failure-refusal.ts'
+import { type FileResponse, fileResponseOf } from './file-response.ts'
 import { directoryListing, indexListing } from './listing.ts'
 import { LoopTurns } from './loop-turns.ts'
 import { createPageShell } from './page/page-shell.ts'
 import { directoryPage, indexPage, PAGE_POLICY } from './page.ts'
-import { type ReaderLimits, ReaderRevoked, ReaderSlots, ReadersBusy } from './reader-slots.ts'
+import { type ReaderLimits, ReaderSlots, ReadersBusy } from './reader-slots.ts'
 import { sendRefusal, sendText } from './responses.ts'
 import { type Route, routeOf } from './route.ts'
-import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
-import { FirstByteTimeout, transfer } from './transfer.ts'
+import type { ByteStream, FileRange, ServedTorrent, ServedTorrents } from './served-torrents.ts'
+import { transfer } from './transfer.ts'
 import { parseTarget, type Target, Urls } from './urls.ts'
 
 /**
@@ -185,17 +187,15 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
       return text(indexListing(this.#torrents, urls), page, shell?.policy)
     }
     const { kind, served, path } = route
+    if (kind !== 'link' && target.query.has('tar')) return this.#sendArchive(served, path, http)
     if (kind === 'directory')
       return text(directoryListing(served, path, urls), directoryPage(served, route.tree, path, urls))
     const to = kind === 'link' ? urls.file(served.metainfo, path) : urls.directory(served.metainfo, path)
     sendRefusal(response, 302, 'moved', { Location: to })
   }
 
-  async #sendFile(
-    served: ServedTorrent,
-    index: number,
-    { request, response, connection, method }: HttpRequest,
-  ): Promise<void> {
+  async #sendFile(served: ServedTorrent, index: number, http: HttpRequest): Promise<void> {
+    const { request, response, method } = http
     const { metainfo } = served
     const reply = fileResponseOf(metainfo, index, method, request.headers)
     const { status, headers, parts } = reply
@@ -207,10 +207,28 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
       return
     }
     const { path } = metainfo.files[index]!
+    await this.#transfer(path, reply, range => served.read(index, range), http)
+  }
+
+  async #sendArchive(served: ServedTorrent, path: string, http: HttpRequest): Promise<void> {
+    const { connection, method, response } = http
+    const archive = await Archive.measure(served, path, this.#turns, connection.closed)
+    const { headers, status } = archive.reply
+    if (method === 'HEAD') response.writeHead(status, headers).end()
+    else await this.#transfer(`${path}/?tar`, archive.reply, () => archive.open(), http)
+  }
+
+  /** Sends a body in its turn. @param path what is sent, for warnings */
+  async #transfer(
+    path: string,
+    reply: FileResponse,
+    open: (range: FileRange) => ByteStream,
+    { connection, response }: HttpRequest,
+  ): Promise<void> {
     try {
       const slot = await this.#slots.acquire(connection)
       try {
-        await transfer(reply, response, range => served.read(index, range), slot, this.#clock)
+        await transfer(reply, response, open, slot, this.#clock)
       } finally {
         slot.release()
         if (slot.revoked && response.headersSent) this.#warn(path, slot.revoked)
@@ -236,23 +254,13 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
   /** Reports a failure: with a status while no header was sent, else by closing the connection. */
   #reportFailure(error: unknown, response: ServerResponse, what: string): void {
     if (response.req.socket.destroyed) return
-    if (error instanceof ReadersBusy) {
-      sendRefusal(response, 503, error.message, { 'Retry-After': 1 })
-      return
-    }
-    this.#warn(what, error)
+    if (!(error instanceof ReadersBusy)) this.#warn(what, error)
     if (response.headersSent) {
       response.destroy()
       return
     }
-    const timedOut = error instanceof FirstByteTimeout || error instanceof StalledError
-    const { code } = (error ?? {}) as { code?: unknown }
-    const aborted = code === 'ERR_ABORTED' || code === 'ERR_BUSY'
-    if (timedOut) sendRefusal(response, 504, 'no peer sent these bytes in time')
-    else if (aborted) sendRefusal(response, 503, 'the torrent was closed', { 'Retry-After': 1 })
-    else if (error instanceof ReaderRevoked)
-      sendRefusal(response, 503, 'another client waited for this reader', { 'Retry-After': 1 })
-    else sendRefusal(response, 500, 'the file cannot be read')
+    const { status, why, headers } = refusalOf(error)
+    sendRefusal(response, status, why, headers)
   }
 
   #warn(what: string, error: unknown): void {

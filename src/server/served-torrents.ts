@@ -1,5 +1,7 @@
 /** The torrents that a server serves. Nothing here depends on the engine that downloads them. */
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import { FileSequence } from '../pipeline/reading/file-sequence.ts'
+import type { TorrentBytes } from '../pipeline/reading/torrent-file.ts'
 import type { Progress } from '../pipeline/torrent/progress.ts'
 
 /** A range of bytes of a file: `start` is the first, `end` is behind the last. */
@@ -17,6 +19,13 @@ export interface ByteStream extends AsyncIterable<Uint8Array> {
   destroy(error?: Error): unknown
 }
 
+/** Files that are read one after the other. */
+export interface ReadSequence {
+  /** Reads a whole file, by its index: not an empty one, and no padding. */
+  read(fileIndex: number): ByteStream
+  close(): void
+}
+
 /** A torrent that is served. */
 export interface ServedTorrent {
   readonly metainfo: Metainfo
@@ -24,6 +33,10 @@ export interface ServedTorrent {
   readonly progress?: Progress | undefined
   /** Reads a range of a file, by its index. Never called with an empty range, or for padding. May throw. */
   read(fileIndex: number, range: FileRange): ByteStream
+  /** Reads files one after the other, from an index to another one. @default each with `read` */
+  readSequence?(first: number, last: number): ReadSequence
+  /** False for a file that is not downloaded: archives leave it out. @default true */
+  isSelected?(fileIndex: number): boolean
 }
 
 /** The torrents that are served, by info-hash in lower-case hex; a Map is one. May change at any time. */
@@ -38,7 +51,9 @@ export interface ReadableTorrent {
   readonly state: string
   readonly metainfo: Metainfo
   readonly progress: Progress
-  readonly files: readonly { stream(range: FileRange): unknown }[]
+  readonly files: readonly { readonly isSelected?: boolean; stream(range: FileRange): unknown }[]
+  /** Reads bytes of the torrent, for archives. @default each file by itself */
+  readonly open?: TorrentBytes['open']
 }
 
 /** A collection of torrents, such as a `Client`. */
@@ -77,11 +92,18 @@ export class CollectedTorrents implements ServedTorrents {
 /** Returns a torrent as a server sees it, or undefined while its files cannot be read. */
 export function servedOf(torrent: ReadableTorrent): ServedTorrent | undefined {
   if (!READABLE_STATES.has(torrent.state)) return undefined
+  const { metainfo } = torrent
   return {
-    metainfo: torrent.metainfo,
+    metainfo,
     get progress() {
       return torrent.progress
     },
     read: (fileIndex, range) => torrent.files[fileIndex]!.stream(range) as ByteStream,
+    isSelected: fileIndex => torrent.files[fileIndex]!.isSelected !== false,
+    ...(hasBytes(torrent) && { readSequence: (first, last) => new FileSequence(torrent, first, last) }),
   }
+}
+
+function hasBytes(torrent: ReadableTorrent): torrent is ReadableTorrent & TorrentBytes {
+  return torrent.open !== undefined
 }

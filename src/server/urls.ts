@@ -29,6 +29,11 @@ export class Urls {
     return `${this.#prefix}/${infoHash.toString('hex')}/${path === '' ? '' : `${encodePath(path)}/`}${this.#query}`
   }
 
+  /** The URL of a directory as a tar archive. */
+  archive(metainfo: Metainfo, path = ''): string {
+    return `${this.directory(metainfo, path)}${this.#query === '' ? '?' : '&'}tar`
+  }
+
   /** The URL of a file. */
   file({ infoHash }: Metainfo, path: string): string {
     return `${this.#prefix}/${infoHash.toString('hex')}/${encodePath(path)}${this.#query}`

@@ -52,6 +52,11 @@ export class TorrentFile {
     return this.entry.length
   }
 
+  /** True if it is selected, so that it is downloaded. */
+  get isSelected(): boolean {
+    return this.#select?.(this.index) !== false
+  }
+
   /**
    * Opens a stream of its bytes in order, each as soon as it is verified. The stream is also an async iterator, and can be
    * piped to any Writable. It ends after the last byte, or fails. Bytes that are read soon are downloaded first.
@@ -60,7 +65,7 @@ export class TorrentFile {
   stream(options: ReadOptions = {}): FileReader {
     const { start = 0, end, signal, lend = false } = checkReadOptions(options)
     const { offset, length } = this.entry
-    if (this.#select?.(this.index) === false) {
+    if (!this.isSelected) {
       throw new InputError('ERR_USAGE', `file ${this.index} is not selected, so it is not downloaded`)
     }
     const last = Math.min(end ?? length, length)

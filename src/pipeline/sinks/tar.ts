@@ -1,14 +1,19 @@
 /** The entries of a tar archive of a torrent: which files, and their paths. */
 
 import { posix } from 'node:path'
+import type { Steps } from '../../codec/bencode-scan.ts'
 import { checkArgument } from '../../codec/check-arguments.ts'
 import { quote } from '../../codec/quote.ts'
 import { TAR_END, type TarEntry, tarHeader, tarPadding } from '../../codec/tar-header.ts'
 import { InputError } from '../../errors.ts'
 import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
+import { runAtOnce } from '../../metainfo/steps.ts'
 import { type TarBody, type TarMember, TarPacker } from '../../streams/read/tar-packer.ts'
 
 type Files = Pick<Metainfo, 'files' | 'multiFile'>
+
+/** Files whose headers are measured in one step. */
+const STEP_FILES = 256
 
 /** Which files an archive holds, and their paths. */
 export interface TarChoice {
@@ -41,6 +46,11 @@ export function tarOf(metainfo: Files, options: TarOptions): TarPacker {
   const { open, lend = false, ...choice } = options
   // Paths are checked at once. The entries are made when they are packed, since there may be half a million.
   for (const _ of entriesOf(metainfo, choice));
+  return packFiles(metainfo, options)
+}
+
+/** Packs as `tarOf` does, and checks each path when its turn comes: the caller has measured the archive. */
+export function packFiles(metainfo: Files, { open, lend = false, ...choice }: TarOptions): TarPacker {
   return new TarPacker({ members: membersOf(entriesOf(metainfo, choice), open), lend })
 }
 
@@ -50,9 +60,24 @@ function* membersOf(entries: Iterable<IndexedEntry>, open: TarOptions['open']): 
 
 /** Returns the length of the archive that `tarOf` makes, in bytes. */
 export function tarSize(metainfo: Files, choice: TarChoice = {}): number {
+  return runAtOnce(measureTar(metainfo, choice))
+}
+
+/**
+ * Adds up the length of the archive in steps, since there may be half a million files.
+ * @throws InputError ERR_PATH for a path or a symlink that leaves the archive
+ */
+export function* measureTar(
+  { files, multiFile }: Files,
+  { select, strip = false }: TarChoice,
+): Steps<number> {
   let size = TAR_END.length
-  for (const entry of entriesOf(metainfo, choice))
+  for (const [fileIndex, file] of files.entries()) {
+    if (fileIndex % STEP_FILES === STEP_FILES - 1) yield
+    if (file.pad || select?.(fileIndex) === false) continue
+    const entry = entryOf(file, fileIndex, strip && multiFile)
     size += tarHeader(entry).length + entry.length + tarPadding(entry.length)
+  }
   return size
 }
 

@@ -1,0 +1,26 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import { StalledError } from '../errors.ts'
+import { ReaderRevoked, ReadersBusy } from './reader-slots.ts'
+import { FirstByteTimeout } from './transfer.ts'
+
+/** A status and a sentence with the reason. */
+export interface Refusal {
+  readonly status: number
+  readonly why: string
+  readonly headers?: OutgoingHttpHeaders
+}
+
+const RETRY = { 'Retry-After': 1 }
+
+/** Returns the answer for a failure before any byte was sent. */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof ReadersBusy) return { status: 503, why: error.message, headers: RETRY }
+  if (error instanceof FirstByteTimeout || error instanceof StalledError)
+    return { status: 504, why: 'no peer sent these bytes in time' }
+  const { code } = (error ?? {}) as { code?: unknown }
+  if (code === 'ERR_ABORTED' || code === 'ERR_BUSY')
+    return { status: 503, why: 'the torrent was closed', headers: RETRY }
+  if (error instanceof ReaderRevoked)
+    return { status: 503, why: 'another client waited for this reader', headers: RETRY }
+  return { status: 500, why: 'the file cannot be read' }
+}
