@@ -12,7 +12,7 @@ import { type TarBody, type TarMember, TarPacker } from '../../streams/read/tar-
 
 type Files = Pick<Metainfo, 'files' | 'multiFile'>
 
-/** Files whose headers are measured in one step. */
+/** Number of files that are measured in one step. */
 const STEP_FILES = 256
 
 /** Which files an archive holds, and their paths. */
