@@ -45,6 +45,17 @@ export class Bitfield {
     return true
   }
 
+  /** Counts the pieces from `start` to before `end`. */
+  countBetween(start: number, end: number): number {
+    let count = 0
+    let index = Math.max(0, start)
+    const after = Math.min(end, this.size)
+    for (; index < after && index % 8 !== 0; index++) if (this.has(index)) count++
+    for (; index + 8 <= after; index += 8) count += BIT_COUNTS[this.bytes[index >> 3]!]!
+    for (; index < after; index++) if (this.has(index)) count++
+    return count
+  }
+
   /** Returns a copy that shares no memory with the original. */
   clone(): Bitfield {
     const bits = new Bitfield(this.size)

@@ -26,6 +26,19 @@ export interface DhtPeersEvents {
   peers: [peers: readonly PeerAddress[], source: string]
 }
 
+/** What the DHT last said of a torrent. */
+export interface DhtLookupStatus {
+  /** True while nodes are asked. */
+  readonly isAsking: boolean
+  /** Milliseconds since the last lookup ended; missing before. */
+  readonly sinceLookup?: number
+  /** Peers that the last lookup found, and nodes that answered it. */
+  readonly peers: number
+  readonly nodes: number
+  /** Milliseconds until the next lookup; missing while one is under way. */
+  readonly nextIn?: number
+}
+
 /** The delay after a lookup that found no peers or reached few nodes, milliseconds. It doubles each time. */
 const MIN_LOOKUP_DELAY_MS = 1_000
 /** The delay after a successful lookup, milliseconds. It doubles each time. */
@@ -38,6 +51,9 @@ export class DhtPeers extends EventEmitter<DhtPeersEvents> {
   readonly #options: DhtPeersOptions
   #running: AbortController | undefined
   #timer: Timer | undefined
+  #last: { readonly at: number; readonly peers: number; readonly nodes: number } | undefined
+  /** Clock time of the next lookup; undefined while one is under way. */
+  #nextAt: number | undefined
 
   constructor(options: DhtPeersOptions) {
     super()
@@ -51,6 +67,18 @@ export class DhtPeers extends EventEmitter<DhtPeersEvents> {
     void this.#look(this.#running.signal, 0)
   }
 
+  /** What the last lookup found, and when the next one begins; undefined while they are stopped. */
+  get status(): DhtLookupStatus | undefined {
+    if (!this.#running) return undefined
+    const now = this.#options.clock.now()
+    const { at, nodes = 0, peers = 0 } = this.#last ?? {}
+    return {
+      ...{ isAsking: this.#nextAt === undefined, nodes, peers },
+      ...(at === undefined ? {} : { sinceLookup: now - at }),
+      ...(this.#nextAt === undefined ? {} : { nextIn: Math.max(0, this.#nextAt - now) }),
+    }
+  }
+
   /** Stops the lookups and events. There is no message to revoke an announce; nodes drop it after half an hour. */
   stop(): void {
     this.#running?.abort()
@@ -61,22 +89,25 @@ export class DhtPeers extends EventEmitter<DhtPeersEvents> {
   async #look(signal: AbortSignal, waited: number): Promise<void> {
     const { clock, dht, port, random, torrent } = this.#options
     const ours = port()
-    let any = false
+    let found = 0
+    this.#nextAt = undefined
     const { answered } = await dht.lookup(torrent.infoHash, {
       ...(ours ? { announce: { port: ours } } : {}),
       signal,
       found: peers => {
         if (signal.aborted) return
-        any = true
+        found += peers.length
         this.emit('peers', peers, 'DHT')
       },
     })
     if (signal.aborted) return
+    this.#last = { at: clock.now(), peers: found, nodes: answered }
     // With few nodes the result is incomplete, and few other peers can find us.
-    const first = any && answered >= BUCKET_SIZE ? FOUND_LOOKUP_DELAY_MS : MIN_LOOKUP_DELAY_MS
+    const first = found > 0 && answered >= BUCKET_SIZE ? FOUND_LOOKUP_DELAY_MS : MIN_LOOKUP_DELAY_MS
     const wait = Math.min(MAX_LOOKUP_DELAY_MS, Math.max(first, waited * 2))
     // Jitter spreads the lookups of torrents that started at the same time.
-    const jitter = 0.9 + 0.2 * random()
-    this.#timer = clock.setTimeout(() => void this.#look(signal, wait), wait * jitter)
+    const delay = wait * (0.9 + 0.2 * random())
+    this.#nextAt = clock.now() + delay
+    this.#timer = clock.setTimeout(() => void this.#look(signal, wait), delay)
   }
 }

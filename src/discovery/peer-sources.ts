@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { canonicalAddress, type PeerAddress } from '../codec/compact.ts'
 import type { Dht } from '../dht/dht.ts'
-import { DhtPeers } from '../dht/dht-peers.ts'
+import { type DhtLookupStatus, DhtPeers } from '../dht/dht-peers.ts'
 import type { DiscoveryError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import { VERSION } from '../version.ts'
@@ -93,6 +93,11 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
   /** The usable trackers. */
   get trackers(): TrackerAnnounce[] {
     return this.#announcers.flatMap(announcer => announcer.announces)
+  }
+
+  /** What the DHT last said; undefined while it is not asked. */
+  get dhtStatus(): DhtLookupStatus | undefined {
+    return this.#dhtPeers?.status
   }
 
   /** Announces again as soon as the trackers allow it. */

@@ -21,6 +21,7 @@ import { type Progress, progressOf, type TorrentParts } from './torrent/progress
 import { StallTimer } from './torrent/stall-timer.ts'
 import { Ticker } from './torrent/ticker.ts'
 import { TorrentContent } from './torrent/torrent-content.ts'
+import { TorrentDetails } from './torrent/torrent-details.ts'
 import type { TorrentEvents, TorrentState } from './torrent/torrent-events.ts'
 import { TorrentMetadata } from './torrent/torrent-metadata.ts'
 import { TorrentNetwork } from './torrent/torrent-network.ts'
@@ -122,6 +123,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** Its trackers, and what each last answered. */
   get discovery(): Pick<PeerSources, 'announce' | 'trackers'> {
     return this.#network.sources
+  }
+
+  /** What displays show beyond `progress`: states of pieces, past rates, departed peers, web seeds. */
+  get details(): TorrentDetails {
+    return new TorrentDetails(this.#parts)
   }
 
   /** True while the torrent waits for peers, rather than for a disk, a reader or `resume`. */

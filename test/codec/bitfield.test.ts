@@ -38,6 +38,18 @@ t.test('a bitfield is full when it has every piece, without the spare bits', asy
   t.equal(Bitfield.from(Buffer.from([0xff, 0xc0]), 11).full, false)
 })
 
+t.test('pieces in a range are counted', async t => {
+  const bits = new Bitfield(37)
+  for (const index of [0, 3, 7, 8, 15, 16, 17, 31, 36]) bits.add(index)
+  const listed = [...bits]
+  for (let start = 0; start <= 37; start++)
+    for (let end = start; end <= 40; end++) {
+      const expected = listed.filter(index => index >= start && index < end).length
+      if (bits.countBetween(start, end) !== expected) t.fail(`${start} to ${end}`)
+    }
+  t.equal(bits.countBetween(0, 37), 9)
+})
+
 t.test('iteration yields the pieces in order, as many as count', async t => {
   for (const size of [1, 7, 8, 9, 64, 65]) {
     const bytes = Buffer.alloc(Math.ceil(size / 8), 0xff)

@@ -320,15 +320,21 @@ onNetwork('a torrent is looked up and announced repeatedly', async (t, net) => {
     return { heard, source }
   }
   const early = watch(net.nodes[5]!)
+  t.same(early.source.status, { isAsking: true, nodes: 0, peers: 0 })
   await clock.run({ for: 10_000 })
   t.same(early.heard, [])
   const seed = watch(net.nodes[8]!, 7_000)
   await clock.run({ until: () => early.heard.length > 0, for: 20_000 })
   t.same(early.heard, [`DHT ${net.hosts(8)[0]}:7000`], 'an earlier peer finds a later one')
+  await clock.run({ until: () => early.source.status?.isAsking === false, for: 20_000 })
+  t.match(early.source.status, { isAsking: false, peers: 1 }, 'it says what the last lookup found')
+  const { nextIn, nodes, sinceLookup } = early.source.status!
+  t.ok(nodes >= 8 && sinceLookup! >= 0 && nextIn! > 50_000)
   await clock.run({ for: 35 * minute })
   t.ok(early.heard.length >= 8, `heard of ${early.heard.length} times: it is announced again and again`)
   early.source.stop()
   seed.source.stop()
+  t.equal(early.source.status, undefined)
   const { length } = early.heard
   await clock.run({ for: 31 * minute })
   t.equal(early.heard.length, length, 'no events after stop')

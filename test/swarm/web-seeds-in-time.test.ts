@@ -118,6 +118,19 @@ t.test('single bytes are no progress: the web seed is given up', async t => {
   t.same(run.warnings, ['web seed http://a.example/file: nothing came within 40 s'])
 })
 
+t.test('a web seed says what it does: it rests after a failure, and then sends', async t => {
+  const answers = [reply(503, { 'retry-after': '20' })]
+  const run = start(t, { 'a.example': ({ right }, n) => answers[n] ?? right })
+  const states = () => run.torrent.details.webSeeds.map(({ state }) => state)
+  await until(run, 10, () => states()[0] === 'resting')
+  const [resting] = run.torrent.details.webSeeds
+  t.match(resting, { name: 'http://a.example/file', downloaded: 0, failure: /HTTP 503$/ })
+  t.ok(resting!.nextIn! > 15_000 && resting!.nextIn! <= 20_000)
+  await until(run, 60, () => states()[0] === 'active')
+  const [active] = run.torrent.details.webSeeds
+  t.notOk('failure' in active! || 'nextIn' in active!)
+})
+
 t.test('a busy server rests for the time that it names', async t => {
   const date = { date: 'Mon, 01 Jan 2024 00:00:00 GMT' }
   const answers = [

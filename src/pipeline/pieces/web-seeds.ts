@@ -22,6 +22,20 @@ export interface WebSeedsEvents {
   warning: [error: PeerError]
 }
 
+/** A web seed. `waiting`: others are used. `asking`: it has not answered yet. `resting`: it failed and is asked again later. */
+export interface WebSeedStatus {
+  readonly name: string
+  readonly state: 'active' | 'asking' | 'resting' | 'waiting'
+  /** Bytes of blocks. */
+  readonly downloaded: number
+  /** Blocks that are requested and have not come. */
+  readonly outstanding: number
+  /** Its last failure, in words. */
+  readonly failure?: string
+  /** Milliseconds until it is asked again. */
+  readonly nextIn?: number
+}
+
 export interface WebSeedsOptions {
   readonly metainfo: Metainfo
   /** True to use the web seeds that the torrent names. @default true */
@@ -96,6 +110,25 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   get reason(): string | undefined {
     if (this.size === 0 || this.active > 0) return undefined
     return `none of ${this.size} web seeds can be used${this.#lastFailure && ` (${this.#lastFailure})`}`
+  }
+
+  /** Describes each web seed: those in use first. */
+  get statuses(): WebSeedStatus[] {
+    const now = this.#options.clock.now()
+    const used = [...this.#seeds].map(seed => {
+      const { active, downloaded, name, outstanding, restsUntil } = seed
+      const failure = active ? undefined : this.#warned.get(name)
+      const state = active ? 'active' : restsUntil === undefined ? 'asking' : 'resting'
+      return {
+        ...({ name, state, downloaded, outstanding } as const),
+        ...(failure === undefined ? {} : { failure }),
+        ...(restsUntil === undefined ? {} : { nextIn: Math.max(0, restsUntil - now) }),
+      }
+    })
+    const unused = this.#reserve.map(({ name }) => ({
+      ...({ name, state: 'waiting', downloaded: 0, outstanding: 0 } as const),
+    }))
+    return [...used, ...unused]
   }
 
   /** True if web seeds are asked, or rest and will be. */

@@ -12,8 +12,10 @@ import { VERSION } from '../../version.ts'
 import { ByteRate } from '../peer/byte-rate.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
+import { DepartedPeers } from '../swarm/departed-peers.ts'
 import type { Reputation } from '../swarm/reputation.ts'
 import type { Swarm } from '../swarm/swarm.ts'
+import { RateHistory } from './rate-history.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 import { TorrentPeers } from './torrent-peers.ts'
 
@@ -51,6 +53,10 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   /** 20 bytes. */
   readonly infoHash: Buffer
   readonly sources: PeerSources
+  /** The peers that disconnected last. */
+  readonly departed = new DepartedPeers()
+  /** The rates of the last ten minutes. */
+  readonly rates = new RateHistory()
   /** Set once the storage is known. */
   content: AnnouncedContent | undefined
   readonly #source: Metainfo | Magnet
@@ -204,6 +210,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
    * times per second, Infinity for nothing before the next event `active`.
    */
   tick(now: number): number {
+    this.rates.update(this.downloaded, this.uploaded, now)
     if (!this.#peers) {
       this.#downRate.update(this.downloaded, now)
       return this.downSpeed >= MIN_SHOWN_RATE ? 0 : Number.POSITIVE_INFINITY
@@ -250,12 +257,18 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     this.#peers = peers
     const { swarm } = peers
     swarm.on('connected', peer => this.emit('connected', peer))
-    swarm.on('disconnected', (peer, reason) => this.emit('disconnected', peer, reason))
+    swarm.on('disconnected', (peer, reason) => this.#onDisconnected(peer, reason))
     swarm.on('active', () => this.emit('active'))
     swarm.on('warning', error => this.emit('warning', error))
     if (this.#isPaused) swarm.pause()
     if (this.#isClosed) swarm.close()
     return peers
+  }
+
+  #onDisconnected(peer: Peer, reason: string): void {
+    const { clock = systemClock } = this.#options
+    this.departed.add(peer, reason, clock.now())
+    this.emit('disconnected', peer, reason)
   }
 
   #open(): void {

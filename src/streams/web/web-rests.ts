@@ -27,6 +27,11 @@ export class WebRests {
     return this.#until !== undefined
   }
 
+  /** Clock time at which the rest ends; undefined without one. */
+  get until(): number | undefined {
+    return this.#until
+  }
+
   /** @param after milliseconds, if the server named a time. @returns true if a rest begins */
   begin(now: number, after: number | undefined): boolean {
     if (this.#until !== undefined) return false

@@ -135,6 +135,11 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     return this.#rests.isResting || this.bits.count === 0
   }
 
+  /** Clock time until which it gets no requests after a failure; undefined for none. */
+  get restsUntil(): number | undefined {
+    return this.#rests.until
+  }
+
   offers(index: number): boolean {
     return this.bits.has(index) && this.peerPieces.offers(index)
   }
