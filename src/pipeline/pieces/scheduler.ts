@@ -202,6 +202,11 @@ export class Scheduler implements BlockSource {
     return this.#pieces.findShared(index)
   }
 
+  /** True if this piece is being downloaded. */
+  isActive(index: number): boolean {
+    return this.#active.get(index) !== undefined
+  }
+
   /** True if a piece was not given up. */
   holds(piece: PieceBuffer): boolean {
     return this.#active.find(piece) !== undefined || this.#pieces.findShared(piece.index) === piece
