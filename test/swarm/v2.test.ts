@@ -3,21 +3,22 @@ import { parse } from '../../src/metainfo/parse.ts'
 import type { MadeTorrent } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
 import { run } from '../helpers/swarm.ts'
-import { HYBRID_PIECE_LENGTH, hybridFiles, hybridInfo, v2Torrent } from '../helpers/v2-torrent.ts'
+import {
+  HYBRID_PIECE_LENGTH,
+  hybridFiles,
+  hybridInfo,
+  torrentOfFiles,
+  v2Torrent,
+} from '../helpers/v2-torrent.ts'
 
 const P = HYBRID_PIECE_LENGTH
 
-/** A torrent with the content of its files, and zeros between them. */
-function madeOf(torrent: Buffer, files: { readonly [name: string]: Uint8Array }): MadeTorrent {
-  const metainfo = parse(torrent)
-  const content = Buffer.alloc(metainfo.length)
-  for (const { offset, pad, path } of metainfo.files) if (!pad) content.set(files[path.slice(2)]!, offset)
-  return { metainfo, content, info: metainfo.info }
-}
-
 /** The torrent of `hybridFiles` in a format. */
 function made(format: 'hybrid' | 'v2'): MadeTorrent {
-  return madeOf(v2Torrent(hybridFiles, P, format === 'hybrid' ? { info: hybridInfo } : {}), hybridFiles)
+  return torrentOfFiles(
+    v2Torrent(hybridFiles, P, format === 'hybrid' ? { info: hybridInfo } : {}),
+    hybridFiles,
+  )
 }
 
 for (const format of ['v2', 'hybrid'] as const) {
@@ -77,7 +78,7 @@ const equalFiles = {
 
 /** A v2 torrent in which two pairs of files are equal: pieces 0 to 3 and 4 to 7, and 8 and 9. */
 function madeEqual(): MadeTorrent {
-  return madeOf(v2Torrent(equalFiles, P), equalFiles)
+  return torrentOfFiles(v2Torrent(equalFiles, P), equalFiles)
 }
 
 t.test('files with the same root are downloaded once', async t => {

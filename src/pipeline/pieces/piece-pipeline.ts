@@ -6,6 +6,7 @@ import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { PieceTrees } from '../../metainfo/piece-trees.ts'
+import { TwinPieces } from '../../metainfo/twin-pieces.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { PartialBlocks } from '../../storage/resume-encoding.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -22,7 +23,6 @@ import { PeerTrust } from './peer-trust.ts'
 import { Picker, type PiecePriority } from './picker.ts'
 import { PieceBuffers } from './piece-buffers.ts'
 import { Scheduler } from './scheduler.ts'
-import { TwinPieces } from './twin-pieces.ts'
 
 export interface PiecePipelineOptions {
   readonly metainfo: Metainfo

@@ -1,5 +1,5 @@
-import type { Layout } from '../../metainfo/layout.ts'
-import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { Layout } from './layout.ts'
+import type { Metainfo } from './metainfo.ts'
 
 /** Pieces with the same content: those of files with the same root (BEP 52). */
 export class TwinPieces {
