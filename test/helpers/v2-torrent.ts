@@ -102,7 +102,8 @@ export function v2Torrent(
 export function torrentOfFiles(torrent: Buffer, files: { readonly [name: string]: Uint8Array }): MadeTorrent {
   const metainfo = parse(torrent)
   const content = Buffer.alloc(metainfo.length)
-  for (const { offset, pad, path } of metainfo.files) if (!pad) content.set(files[path.replace(/^d\//, '')]!, offset)
+  for (const { offset, pad, path } of metainfo.files)
+    if (!pad) content.set(files[path.replace(/^d\//, '')]!, offset)
   return { metainfo, content, info: metainfo.info }
 }
 
