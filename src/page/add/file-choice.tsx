@@ -53,7 +53,9 @@ export function FileChoice({
                 disabled={files.length === 1}
                 onChange={() => toggle(index)}
               />
-              <bdi class="file-path">{path.startsWith(top) ? path.slice(top.length) : path}</bdi>
+              <span class="file-path">
+                <bdi>{path.startsWith(top) ? path.slice(top.length) : path}</bdi>
+              </span>
               <span class="amount">{formatBytes(length)}</span>
             </label>
           </li>

@@ -1,4 +1,4 @@
-import { useContext, useState } from 'preact/hooks'
+import { useContext, useEffect, useRef, useState } from 'preact/hooks'
 import type { ListedClient, PreviewDocument } from '../../server/page/documents.ts'
 import { formatBytes, formatCount } from '../format.ts'
 import { act } from '../live/act.ts'
@@ -25,6 +25,9 @@ export function PreviewForm({
   const [labels, setLabels] = useState('')
   const [failure, setFailure] = useState<string>()
   const [isBusy, setBusy] = useState(false)
+  const title = useRef<HTMLParagraphElement>(null)
+  const isOpen = document !== undefined
+  useEffect(() => title.current?.focus(), [isOpen])
   if (document === undefined) return <p class="form muted">Opening…</p>
   if (document === 'gone') return <p class="form">This torrent was left too long. Add it again.</p>
   const { fileCount = 0, files = [], isKnown, name, reason, size, state } = document
@@ -55,7 +58,7 @@ export function PreviewForm({
       }}
     >
       <div>
-        <p class="preview-name">
+        <p class="preview-name" ref={title} tabIndex={-1}>
           <bdi>{name}</bdi>
         </p>
         <p class="muted" role="status">
@@ -125,9 +128,9 @@ function Waiting({ hasFailed, reason }: { hasFailed: boolean; reason: string | u
   return (
     <div class={hasFailed ? 'preview-wait has-failed' : 'preview-wait'}>
       {!hasFailed && <div class="indeterminate" aria-hidden="true" />}
-      <p class="muted">
-        {reason ?? 'Looking for peers that have this torrent.'}
-        {!hasFailed && ' A magnet link names a torrent; what is in it comes from peers.'}
+      {!hasFailed && <p>A magnet link only names a torrent. What is in it comes from peers that have it.</p>}
+      <p class="muted" role="status">
+        {reason === undefined ? 'Looking for peers.' : `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`}
       </p>
     </div>
   )

@@ -28,6 +28,7 @@ export function SourceForm({
       <textarea
         id={id}
         rows={3}
+        autofocus
         spellcheck={false}
         autocomplete="off"
         placeholder="magnet:?xt=urn:btih:…"

@@ -7,14 +7,11 @@ import { LabelsDialog } from './labels-dialog.tsx'
 import { countRows, queryRows } from './list-query.ts'
 import { RemoveDialog } from './remove-dialog.tsx'
 import { keepPresent, NO_SELECTION } from './selection.ts'
-import { SelectionBar } from './selection-bar.tsx'
+import { SelectionBar, type SelectionDialog } from './selection-bar.tsx'
 import { Toolbar } from './toolbar.tsx'
 import { TorrentGrid } from './torrent-grid.tsx'
 import { TorrentLimitsDialog } from './torrent-limits-dialog.tsx'
 import { useListQuery } from './use-list-query.ts'
-
-/** Dialogs about the selected torrents. */
-export type SelectionDialog = 'labels' | 'limits' | 'remove'
 
 /** The list of all torrents. */
 export function ListView({ onAdd }: { onAdd: (() => void) | undefined }) {
@@ -30,6 +27,12 @@ export function ListView({ onAdd }: { onAdd: (() => void) | undefined }) {
   useEffect(() => {
     window.document.title = 'tsdl'
   }, [])
+  if (counts.filters.all === 0 && torrents)
+    return (
+      <main class="view list-main" aria-label="Torrents">
+        <EmptyList hasTorrents={false} onAdd={onAdd} onReset={changeQuery} />
+      </main>
+    )
   if (!torrents) return <main class="view" aria-busy="true" aria-label="Torrents" />
   const chosen = [...selection.chosen].flatMap(infoHash => {
     const torrent = torrents[infoHash]
@@ -55,7 +58,7 @@ export function ListView({ onAdd }: { onAdd: (() => void) | undefined }) {
             onRemove={() => setDialog('remove')}
           />
         ) : (
-          <EmptyList hasTorrents={counts.filters.all > 0} onAdd={onAdd} onReset={changeQuery} />
+          <EmptyList hasTorrents onAdd={onAdd} onReset={changeQuery} />
         )}
       </main>
       {chosen.length > 0 && dialog === 'remove' && <RemoveDialog rows={chosen} onClose={closeDialog} />}

@@ -2,8 +2,10 @@ import { formatBytes, formatCount } from '../format.ts'
 import { useAllowed } from '../live/use-live.ts'
 import { Icon, type IconName } from '../parts/icon.tsx'
 import { useAct } from '../parts/use-act.ts'
-import type { SelectionDialog } from './list-view.tsx'
 import type { TorrentRow } from './torrent-row.ts'
+
+/** Dialogs about the selected torrents. */
+export type SelectionDialog = 'labels' | 'limits' | 'remove'
 
 /** What can be done with the selected torrents. */
 export function SelectionBar({
