@@ -44,7 +44,7 @@ export async function openScreen(t: Test, browser: Browser, url: string, screen:
   const { colorScheme, height, width } = screen
   const context: BrowserContext = await browser.newContext({
     ...{ colorScheme, viewport: { width, height }, locale: 'en-GB', reducedMotion: 'reduce' },
-    // so that axe can be added to a page whose own policy forbids it
+    // the policy of the page holds in the test as well
     bypassCSP: false,
   })
   const page = await context.newPage()

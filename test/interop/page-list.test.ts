@@ -224,7 +224,7 @@ t.test(
       await paste(page, link)
       await page.waitForSelector('dialog .preview-wait')
       await page.waitForFunction(() =>
-        document.querySelector('.preview-wait')?.textContent?.includes('no peers'),
+        document.querySelector('.preview-wait')?.textContent?.includes('No peers'),
       )
       await checkAccessibility(t, page, `${screen.name}, waiting`)
       await takePicture(page, `add-waiting-${screen.name}`)

@@ -11,7 +11,7 @@ export interface DescribedState {
   readonly tone: StateTone
 }
 
-/** Describes what a torrent does, for a reader who knows no BitTorrent. */
+/** Describes what a torrent does, for a reader without knowledge of BitTorrent. */
 export function describeState(torrent: ListedTorrent): DescribedState {
   const { down, peers, reason, status, up } = torrent
   switch (status) {
