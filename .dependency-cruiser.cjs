@@ -44,6 +44,7 @@ const pipelineRooms = [
   'upload',
   'swarm',
   'metadata',
+  'hashes',
   'resume',
   'reading',
   'pieces',

@@ -1,5 +1,13 @@
 import { PeerError } from '../errors.ts'
 import { encodeHandshake, type Handshake } from './handshake.ts'
+import {
+  decodeHashes,
+  decodeRange,
+  encodeRange,
+  HASH_BYTES,
+  type HashRange,
+  RANGE_BYTES,
+} from './hash-range.ts'
 
 /** Length of a block in bytes, the unit of a request. Clients close the connection on longer requests (BEP 3). */
 export const BLOCK_LENGTH = 16384
@@ -19,6 +27,12 @@ export interface PieceMessage extends BlockRef {
   readonly data: Uint8Array | null
 }
 
+/** The hashes of a range, and then its proofs, 32 bytes each (BEP 52). */
+export interface HashesMessage extends HashRange {
+  readonly type: 'hashes'
+  readonly hashes: Uint8Array
+}
+
 /** A message of the peer protocol (BEP 3, BEP 5, BEP 6, BEP 10, BEP 52). */
 export type Message =
   | Handshake
@@ -32,8 +46,9 @@ export type Message =
   | PieceMessage
   | { readonly type: 'port'; readonly port: number }
   | { readonly type: 'extended'; readonly id: number; readonly payload: Uint8Array }
-  /** A request for hashes of a Merkle tree and its rejection (BEP 52). `body` is the 48 bytes that both share. */
-  | { readonly type: 'hashRequest' | 'hashReject'; readonly body: Uint8Array }
+  /** A request for hashes of a Merkle tree, and its rejection (BEP 52). */
+  | ({ readonly type: 'hashRequest' | 'hashReject' } & HashRange)
+  | HashesMessage
   /** A message with an unknown id. Its payload was skipped. */
   | { readonly type: 'unknown'; readonly id: number }
 
@@ -56,6 +71,7 @@ export const ID = {
   allowedFast: 17,
   extended: 20,
   hashRequest: 21,
+  hashes: 22,
   hashReject: 23,
 } as const
 
@@ -77,7 +93,15 @@ const FIXED_LENGTHS: Readonly<Record<number, number>> = {
   [ID.haveNone]: 1,
   [ID.reject]: 13,
   [ID.allowedFast]: 5,
-  [ID.hashRequest]: 49,
+  [ID.hashRequest]: 1 + RANGE_BYTES,
+  [ID.hashReject]: 1 + RANGE_BYTES,
+}
+
+/** The least length of each other message with a payload, including its id. */
+const LEAST_LENGTHS: Readonly<Record<number, number>> = {
+  [ID.piece]: PIECE_HEAD,
+  [ID.extended]: 2,
+  [ID.hashes]: 1 + RANGE_BYTES,
 }
 
 /**
@@ -86,8 +110,9 @@ const FIXED_LENGTHS: Readonly<Record<number, number>> = {
  */
 export function checkLength(id: number, length: number): void {
   const fixed = FIXED_LENGTHS[id]
-  const least = id === ID.piece ? PIECE_HEAD : id === ID.extended ? 2 : 1
-  if (fixed === undefined ? length < least : length !== fixed) {
+  const least = LEAST_LENGTHS[id] ?? 1
+  const isWhole = id !== ID.hashes || (length - least) % HASH_BYTES === 0
+  if (fixed === undefined ? length < least || !isWhole : length !== fixed) {
     throw new PeerError(
       'ERR_MESSAGE',
       `message ${id} with length ${length}, expected ${fixed ?? `at least ${least}`}`,
@@ -101,13 +126,14 @@ const EMPTY_MESSAGES = ['choke', 'unchoke', 'interested', 'notInterested'] as co
 /** Returns true if `decodeBody` decodes messages of this id. */
 export function isKnown(id: number): boolean {
   return (
-    id <= ID.port || (id >= ID.suggest && id <= ID.allowedFast) || id === ID.extended || id === ID.hashRequest
+    id <= ID.port || (id >= ID.suggest && id <= ID.allowedFast) || (id >= ID.extended && id <= ID.hashReject)
   )
 }
 
 /**
  * Decodes the body of a message, which follows its id. `Framer` decodes piece messages itself.
  * @param body is kept by the message, so the caller must not reuse it
+ * @throws PeerError ERR_MESSAGE for hashes that are more or fewer than those of their range
  */
 export function decodeBody(id: number, body: Buffer): Message {
   const type = EMPTY_MESSAGES[id]
@@ -138,7 +164,10 @@ export function decodeBody(id: number, body: Buffer): Message {
     case ID.extended:
       return { type: 'extended', id: body[0]!, payload: body.subarray(1) }
     case ID.hashRequest:
-      return { type: 'hashRequest', body }
+    case ID.hashReject:
+      return { type: id === ID.hashRequest ? 'hashRequest' : 'hashReject', ...decodeRange(body) }
+    case ID.hashes:
+      return { type: 'hashes', ...decodeHashes(body) }
     default:
       return { type: 'unknown', id }
   }
@@ -169,7 +198,9 @@ export function encodedLength(message: Message): number {
       return 6 + message.payload.length
     case 'hashRequest':
     case 'hashReject':
-      return 5 + message.body.length
+      return 5 + RANGE_BYTES
+    case 'hashes':
+      return 5 + RANGE_BYTES + message.hashes.length
     default:
       return 5
   }
@@ -210,7 +241,9 @@ export function encodeInto(message: Message, target: Buffer, at: number): number
       return end
     case 'hashRequest':
     case 'hashReject':
-      target.set(message.body, at)
+      return encodeRange(message, target, at)
+    case 'hashes':
+      target.set(message.hashes, encodeRange(message, target, at))
       return end
     case 'port':
       return target.writeUInt16BE(message.port, at)

@@ -46,7 +46,20 @@ const SAID: [Message, Buffer][] = [
   ],
   [{ type: 'allowedFast', index: 0x01020304 }, Buffer.from('000000051101020304', 'hex')],
   [{ type: 'extended', id: 0, payload: Buffer.from('de') }, Buffer.from('0000000414006465', 'hex')],
-  [{ type: 'hashRequest', body: Buffer.alloc(48, 5) }, Buffer.from(`0000003115${'05'.repeat(48)}`, 'hex')],
+  ...(['hashRequest', 'hashReject'] as const).map((type): [Message, Buffer] => [
+    { type, root: Buffer.alloc(32, 5), base: 1, index: 0x02030400, length: 512, proofLayers: 3 },
+    Buffer.from(
+      `00000031${type === 'hashRequest' ? '15' : '17'}${'05'.repeat(32)}00000001020304000000020000000003`,
+      'hex',
+    ),
+  ]),
+  [
+    {
+      ...{ type: 'hashes', root: Buffer.alloc(32, 5), base: 0, index: 2, length: 2, proofLayers: 2 },
+      hashes: Buffer.alloc(4 * 32, 6),
+    },
+    Buffer.from(`000000b116${'05'.repeat(32)}00000000000000020000000200000002${'06'.repeat(4 * 32)}`, 'hex'),
+  ],
   [{ type: 'unknown', id: 50 }, Buffer.from('0000000132', 'hex')],
 ]
 
@@ -102,25 +115,26 @@ t.test('messages of variable length have a minimum length', async t => {
     [5, 1],
     [7, 9],
     [20, 2],
+    [22, 49],
     [50, 1],
     [255, 1],
   ] as const) {
     t.doesNotThrow(() => checkLength(id, least))
-    t.doesNotThrow(() => checkLength(id, least + 1000))
+    t.doesNotThrow(() => checkLength(id, least + 1024))
     t.throws(() => checkLength(id, least - 1), PeerError, `${id}`)
   }
   t.throws(() => checkLength(20, 1), { message: 'message 20 with length 1, expected at least 2' })
   t.throws(() => checkLength(4, 4), { message: 'message 4 with length 4, expected 5' })
 })
 
-t.test('ids other than 0 to 9, 13 to 17, 20 and 21 are unknown', async t => {
+t.test('ids other than 0 to 9, 13 to 17, 20 to 23 are unknown', async t => {
   const known = Array.from({ length: 256 }, (_, id) => id).filter(isKnown)
-  t.same(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 20, 21])
+  t.same(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 20, 21, 22, 23])
 })
 
 t.test('encoded messages are decoded from a stream with any chunk boundaries', async t => {
   const { items, error } = await feed<Incoming>(
-    consumed => new Framer({ onConsumed: consumed }),
+    consumed => new Framer({ onConsumed: consumed, maxHashes: () => 0xb1 }),
     Buffer.concat(SAID.map(([, bytes]) => bytes)),
   )
   t.equal(error, undefined)

@@ -1,5 +1,4 @@
 /** Sessions for tests: their state, sources and downloads are on one disk in memory. */
-import { dirname } from 'node:path'
 import type { Test } from 'tap'
 import type { Metainfo } from '../../src/metainfo/metainfo.ts'
 import { Client } from '../../src/pipeline/client.ts'
@@ -61,10 +60,9 @@ export async function shareAll(
   const client = new Client({ ...OFFLINE, hashThreads: 0, encryption: 'off' })
   t.teardown(() => client.close())
   for (const { content, metainfo } of torrents) {
-    for (const file of metainfo.files) {
-      await disk.mkdir(dirname(`/home/${file.path}`), { recursive: true })
+    await disk.mkdir(`/home/${metainfo.multiFile ? metainfo.name : ''}`, { recursive: true })
+    for (const file of metainfo.files)
       await disk.writeFile(`/home/${file.path}`, content.subarray(file.offset, file.offset + file.length))
-    }
     const torrent = await client.add(metainfo, { share: true })
     await torrent.begin(directoryContent(metainfo, { output: '/home', fs: disk })).done
   }

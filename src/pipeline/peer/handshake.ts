@@ -8,6 +8,11 @@ export function composeHandshake({ dht, infoHash, peerId }: PeerContext): Handsh
   return { type: 'handshake', infoHash, peerId, reserved }
 }
 
+/** Returns true if the info-hash of a handshake is that of BitTorrent v2: peers then send each other hashes (BEP 52). */
+export function isV2({ infoHash }: Handshake, { infoHashV2 }: PeerContext): boolean {
+  return infoHashV2 !== undefined && Buffer.compare(infoHash, infoHashV2) === 0
+}
+
 /** Checks the torrent of a peer's handshake. @throws PeerError ERR_HANDSHAKE if it is another torrent */
 export function checkInfoHash({ infoHash }: Handshake, context: PeerContext): void {
   if (Buffer.compare(infoHash, context.infoHash) === 0) return

@@ -1,4 +1,4 @@
-import type { Message } from '../../codec/message.ts'
+import { ID, type Message } from '../../codec/message.ts'
 import { UT_METADATA } from '../../codec/metadata.ts'
 import type { Clock, Timer } from '../../ports/clock.ts'
 import type { MessagePace } from '../../streams/peer/framer.ts'
@@ -13,6 +13,8 @@ const INTEREST_UNITS = 8
 /** Units of an extended message, and the number of its bytes that cost one unit more. */
 const EXTENDED_UNITS = 16
 const BYTES_PER_UNIT = 64
+/** Units of a request for hashes, or of hashes: up to half a millisecond of work. */
+const HASHES_UNITS = 200
 /**
  * Pieces that cost one unit in messages about all pieces: a bitfield, have-all or have-none, except for the first of a
  * connection, and a don't-have, which changes the count of every piece if the peer was a seed.
@@ -96,6 +98,11 @@ export class MessageBudget implements MessagePace {
       case 'interested':
       case 'notInterested':
         return INTEREST_UNITS
+      case 'hashRequest':
+      case 'hashes':
+        return HASHES_UNITS
+      case 'unknown':
+        return message.id === ID.hashes ? HASHES_UNITS : 1
       case 'extended':
         return EXTENDED_UNITS + this.#costOfPayload(message.id, message.payload.length)
       case 'bitfield':

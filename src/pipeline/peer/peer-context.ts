@@ -4,6 +4,7 @@ import type { Encryption } from '../../codec/mse.ts'
 import type { SharedDht } from '../../discovery/peer-sources.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ByteLimit } from '../../streams/byte-limit.ts'
+import type { HashSource } from '../../streams/peer/hash-responder.ts'
 import type { RequestWaits } from '../../streams/peer/request-waits.ts'
 import type { BlockSource } from '../../streams/peer/requester.ts'
 import type { ResponderOptions, ResponderTorrent } from '../../streams/peer/responder-options.ts'
@@ -16,6 +17,8 @@ export interface PeerContext {
   /** 20 bytes each. */
   readonly infoHash: Uint8Array
   readonly peerId: Uint8Array
+  /** The v2 info-hash, truncated to 20 bytes, if the torrent has one. */
+  readonly infoHashV2: Uint8Array | undefined
   readonly clock: Clock
   /** Our name and version. */
   readonly client: string
@@ -63,6 +66,8 @@ export interface PeerTorrent {
   readonly length: number
   /** Returns the bytes of a piece that a peer may request, or 0 if there is no such piece. */
   requestableBytes(index: number): number
+  /** The hashes of its trees, if it is v2 or hybrid. */
+  readonly hashes: HashSource | undefined
   /** Decides which blocks to request. */
   readonly source: BlockSource
   readonly upload: PeerUpload

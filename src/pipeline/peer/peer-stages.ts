@@ -22,6 +22,8 @@ export interface PeerStagesOptions {
   readonly window: RequestWindow
   /** Handlers of the messages that do not concern blocks. */
   readonly handlers: MessageHandlers
+  /** Our requests for hashes. */
+  readonly hashes: { readonly maxAnswerBytes: number }
   readonly uploadPolicy: UploadPolicy
   readonly timeLimits: TimeLimits
 }
@@ -45,7 +47,7 @@ const MAX_PIECES = MAX_TORRENT_SIZE / 20
 
 /** Creates the stages of one peer. */
 export function createPeerStages(options: PeerStagesOptions): PeerStages {
-  const { to, context, window, handlers, timeLimits } = options
+  const { to, context, window, handlers, hashes, timeLimits } = options
   const { clock, load, torrent, waits } = context
   const now = () => clock.now()
   const serializer = new Serializer()
@@ -58,6 +60,7 @@ export function createPeerStages(options: PeerStagesOptions): PeerStages {
   const framer = new Framer({
     places: requester,
     maxLength: Math.max(MAX_MESSAGE_BYTES, 1 + Math.ceil((torrent?.pieceCount ?? MAX_PIECES) / 8)),
+    maxHashes: () => hashes.maxAnswerBytes,
     onConsumed: chunk => {
       timeLimits.noteReceived(now())
       socket.release(chunk)

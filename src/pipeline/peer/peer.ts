@@ -15,8 +15,9 @@ import { Connection } from './connection.ts'
 import { DhtPort } from './dht-port.ts'
 import { Extensions } from './extensions.ts'
 import { composeFirstMessages } from './first-messages.ts'
-import { checkInfoHash, composeHandshake } from './handshake.ts'
+import { checkInfoHash, composeHandshake, isV2 } from './handshake.ts'
 import type { PeerContext } from './peer-context.ts'
+import { PeerHashes } from './peer-hashes.ts'
 import { createPeerStages, type PeerStages } from './peer-stages.ts'
 import { PeerUploads } from './peer-uploads.ts'
 import { RateWindow } from './rate-window.ts'
@@ -52,6 +53,8 @@ export class Peer extends EventEmitter<PeerEvents> {
   /** True if the connection is encrypted; of a dialled one, if it was dialled with encryption. */
   readonly encrypted: boolean
   readonly window: RateWindow
+  /** Our requests for hashes to the peer. */
+  readonly hashes = new PeerHashes(message => this.send(message))
   /** The rates from and to the peer, in bytes per second. */
   readonly down = new ByteRate()
   readonly up = new ByteRate()
@@ -80,6 +83,8 @@ export class Peer extends EventEmitter<PeerEvents> {
     handshake: message => this.#onHandshake(message),
     port: ({ port }) => this.#dhtPort.onPort(port),
     extended: ({ id, payload }) => this.#extensions.handle(id, payload),
+    hashes: message => this.hashes.take(message),
+    hashReject: message => this.hashes.take(message),
   }
 
   /** @param encrypted true to dial with encryption */
@@ -97,22 +102,18 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.#timeLimits = new TimeLimits(clock.now())
     this.#uploads = new PeerUploads(this, context)
     const stages = createPeerStages({
-      ...{ to, encrypted, context },
-      handlers: this.#handlers,
+      ...{ to, encrypted, context, handlers: this.#handlers, hashes: this.hashes },
       timeLimits: this.#timeLimits,
       uploadPolicy: this.#uploads,
       window: this.window,
     })
     this.#connection = new Connection(stages, context.funnel)
-    this.address = stages.socket.address
-    this.#dhtPort = new DhtPort({
-      dht,
-      host: () => stages.socket.remoteHost,
-      send: message => this.send(message),
-    })
+    const { socket } = stages
+    this.address = socket.address
+    this.#dhtPort = new DhtPort({ dht, host: () => socket.remoteHost, send: message => this.send(message) })
     this.#extensions = new Extensions({
       context,
-      host: stages.socket.remoteHost,
+      host: socket.remoteHost,
       send: (id, payload) => this.send({ type: 'extended', id, payload }),
     })
     this.#listen()
@@ -152,10 +153,11 @@ export class Peer extends EventEmitter<PeerEvents> {
 
   #beginExchange(): void {
     const torrent = this.#context.torrent!
-    const { pieceCount, pieceLength, length, source, upload } = torrent
+    const { hashes, pieceCount, pieceLength, length, source, upload } = torrent
     this.requester.setTorrent({ pieceCount, source })
     const sizeOf = (index: number) => torrent.requestableBytes(index)
-    this.responder.setTorrent({ pieceLength, length, sizeOf, storage: upload.storage, has: upload.has })
+    const { has, storage } = upload
+    this.responder.setTorrent({ pieceLength, length, sizeOf, storage, has, hashes })
   }
 
   /** The extended handshake of the peer, all of its messages merged (BEP 10). */
@@ -186,11 +188,6 @@ export class Peer extends EventEmitter<PeerEvents> {
   /** True if the connection was made and the peer has sent nothing yet. */
   get isSilent(): boolean {
     return !this.#timeLimits.hasReceived && this.#stages.socket.reached
-  }
-
-  /** True if the peer has our own id: we have dialled our own address. */
-  get isOurselves(): boolean {
-    return this.peerId !== undefined && Buffer.compare(this.peerId, this.#context.peerId) === 0
   }
 
   /** True if the peer has every piece, or says that it wants none (BEP 21). */
@@ -243,8 +240,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   /** Checks the time limits and updates the rates. Called several times a second. */
   tick(now: number): void {
     const { ready, requester, responder } = this
-    const { sending } = responder
-    const exceeded = this.#timeLimits.findExceeded({ ready, sending }, now)
+    const exceeded = this.#timeLimits.findExceeded({ ready, sending: responder.sending }, now)
     if (exceeded !== undefined) {
       this.destroy(new PeerError('ERR_TIMEOUT', `${formatAddress(this.address)}: ${exceeded}`))
       return
@@ -272,9 +268,10 @@ export class Peer extends EventEmitter<PeerEvents> {
   #onHandshake(handshake: Handshake): undefined {
     const { peerId, reserved } = handshake
     checkInfoHash(handshake, this.#context)
+    this.hashes.isSupported = isV2(handshake, this.#context)
     this.peerId = peerId
     if (this.incoming) this.send(composeHandshake(this.#context))
-    if (this.isOurselves) {
+    if (Buffer.compare(peerId, this.#context.peerId) === 0) {
       const ourselves = new PeerError('ERR_HANDSHAKE', 'is ourselves')
       if (!this.incoming) throw ourselves
       // our other end has to read the handshake first, so that it does not dial the address again
@@ -294,9 +291,8 @@ export class Peer extends EventEmitter<PeerEvents> {
   }
 
   #sendFirstMessages(fast: boolean): void {
-    const { infoHash, torrent } = this.#context
-    const host = this.#stages.socket.remoteHost
-    const { messages, allowedFast } = composeFirstMessages({ infoHash, torrent, fast, host })
+    const { remoteHost: host } = this.#stages.socket
+    const { messages, allowedFast } = composeFirstMessages({ ...this.#context, fast, host })
     this.requester.fast = this.responder.fast = fast
     for (const index of allowedFast) this.responder.allow(index)
     for (const message of messages) this.send(message)

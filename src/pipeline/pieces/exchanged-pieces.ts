@@ -44,6 +44,10 @@ export class ExchangedPieces implements PeerTorrent {
     return this.#pieces.isUploadOnly
   }
 
+  get hashes(): PeerTorrent['hashes'] {
+    return this.#pieces.transfer.hashes
+  }
+
   get source(): PeerTorrent['source'] {
     return this.#pieces.transfer.upload.source
   }

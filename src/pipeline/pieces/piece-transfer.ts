@@ -1,3 +1,4 @@
+import { HashAnswers } from '../hashes/hash-answers.ts'
 import { PiecePipeline, type PiecePipelineOptions } from './piece-pipeline.ts'
 import { PieceReaders, type PieceReadersOptions } from './piece-readers.ts'
 import { PieceUpload, type PieceUploadOptions } from './piece-upload.ts'
@@ -16,6 +17,8 @@ export class PieceTransfer {
   readonly pipeline: PiecePipeline
   readonly upload: PieceUpload
   readonly readers: PieceReaders
+  /** The hashes for peers, if the torrent is v2 or hybrid. */
+  readonly hashes: HashAnswers | undefined
 
   constructor(options: PieceTransferOptions) {
     const { metainfo, pieces, reads, random, superSeed, failed, verified } = options
@@ -25,6 +28,7 @@ export class PieceTransfer {
     for (const index of verified) this.pipeline.addFound(index)
     const { cursors, scheduler } = this.pipeline
     this.upload = new PieceUpload({ pieces, pieceLength, scheduler, reads, superSeed, random, failed })
+    this.hashes = HashAnswers.of({ ...options, has: this.upload.has })
     this.readers = new PieceReaders({ metainfo, pieces, cursors, reads, window })
   }
 

@@ -4,6 +4,7 @@ import type { PeerError } from '../../errors.ts'
 import type { ConnectionLimit } from '../limits/connection-limit.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerContext } from '../peer/peer-context.ts'
+import type { HashAnswer } from '../peer/peer-hashes.ts'
 import type { Reputation } from './reputation.ts'
 
 /** Events of `Swarm`. */
@@ -16,6 +17,8 @@ export interface SwarmEvents {
   extended: [peer: Peer, handshake: ExtendedHandshake]
   /** A peer sent a piece of the metadata, or rejected a request for one (BEP 9). */
   metadata: [peer: Peer, message: MetadataMessage]
+  /** A peer answered a request for hashes, or rejected it (BEP 52). */
+  hashes: [peer: Peer, answer: HashAnswer]
   /** The interest of a peer has changed, or a peer has left. */
   interest: []
   /** There are connections, or addresses to dial: `tick` has to be called again. */

@@ -4,6 +4,7 @@ import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { systemClock } from '../../ports/clock.ts'
 import { forwardEvents } from '../../ports/forward-events.ts'
 import { VERSION } from '../../version.ts'
+import { LeafRequests } from '../hashes/leaf-requests.ts'
 import type { ContentOptions } from '../pieces/content-options.ts'
 import { Pieces } from '../pieces/pieces.ts'
 import { checkWebSeedUrls, WebSeeds } from '../pieces/web-seeds.ts'
@@ -59,6 +60,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     this.pieces = new Pieces({
       ...{ metainfo, content, superSeed, clock, random, hashPool },
       funnel: () => network.funnel,
+      leaves: () => new LeafRequests({ metainfo, requests: network.hashes, now: () => clock.now() }),
       memory: options.memoryBudget ?? options.memory ?? DEFAULT_MEMORY_BYTES,
       reputation: () => network.reputation,
       signal: () => this.#getSignal(),

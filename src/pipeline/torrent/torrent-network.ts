@@ -9,6 +9,7 @@ import { systemClock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'
 import { Funnel } from '../../streams/torrent/funnel.ts'
 import { VERSION } from '../../version.ts'
+import type { HashRequests } from '../hashes/hash-requests.ts'
 import { ByteRate } from '../peer/byte-rate.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
@@ -119,6 +120,11 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     return this.#peers?.context
   }
 
+  /** Requests for hashes of Merkle trees, to the peers that speak BitTorrent v2 (BEP 52). */
+  get hashes(): HashRequests<Peer> {
+    return this.#getPeers().hashes
+  }
+
   /** The strikes and bans of addresses. */
   get reputation(): Reputation {
     return this.#getPeers().reputation
@@ -215,8 +221,9 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
       this.#downRate.update(this.downloaded, now)
       return this.downSpeed >= MIN_SHOWN_RATE ? 0 : Number.POSITIVE_INFINITY
     }
-    const { swarm, unchoker } = this.#peers
+    const { hashes, swarm, unchoker } = this.#peers
     swarm.tick(now)
+    hashes.tick(now)
     unchoker.tick(now)
     this.#downRate.update(this.downloaded, now)
     this.#upRate.update(swarm.uploaded, now)
@@ -242,6 +249,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   /** Closes all connections. Resolves when trackers were told; never rejects. */
   close(): Promise<void> {
     this.#isClosed = true
+    this.#peers?.hashes.end()
     this.#peers?.swarm.close()
     return this.#leave()
   }
@@ -249,6 +257,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   #getPeers(): TorrentPeers {
     if (this.#peers) return this.#peers
     const peers = new TorrentPeers({
+      infoHashV2: this.#source.infoHashV2?.subarray(0, 20),
       ...{ infoHash: this.infoHash, peerId: this.#peerId, options: this.#options, torrent: this.#torrent },
       funnel: () => this.funnel,
       dht: () => this.sources.dht,
@@ -261,7 +270,10 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     swarm.on('active', () => this.emit('active'))
     swarm.on('warning', error => this.emit('warning', error))
     if (this.#isPaused) swarm.pause()
-    if (this.#isClosed) swarm.close()
+    if (this.#isClosed) {
+      peers.hashes.end()
+      swarm.close()
+    }
     return peers
   }
 

@@ -4,6 +4,9 @@ import { systemClock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
 import { VERSION } from '../../version.ts'
+import type { HashRequests } from '../hashes/hash-requests.ts'
+import { createHashRequests } from '../hashes/swarm-hashes.ts'
+import type { Peer } from '../peer/peer.ts'
 import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
 import { createPeerLimits } from '../peer/peer-limits.ts'
 import { Reputation } from '../swarm/reputation.ts'
@@ -15,6 +18,8 @@ export interface TorrentPeersOptions {
   /** 20 bytes each. */
   readonly infoHash: Uint8Array
   readonly peerId: Uint8Array
+  /** The v2 info-hash, truncated to 20 bytes, if the torrent has one. */
+  readonly infoHashV2: Uint8Array | undefined
   readonly options: TorrentOptions
   /** Undefined while the metadata is not known. */
   readonly torrent: PeerTorrent | undefined
@@ -33,6 +38,8 @@ export class TorrentPeers {
   readonly context: PeerContext
   readonly swarm: Swarm
   readonly unchoker: Unchoker
+  /** Requests for hashes of Merkle trees (BEP 52). */
+  readonly hashes: HashRequests<Peer>
 
   constructor(settings: TorrentPeersOptions) {
     const { clock = systemClock, random = Math.random, ...options } = settings.options
@@ -45,6 +52,7 @@ export class TorrentPeers {
       reputation: this.reputation,
       connections: options.connections,
     })
+    this.hashes = createHashRequests(this.swarm, () => clock.now())
     this.unchoker = new Unchoker({
       peers: () => this.swarm.peers.keys(),
       seeding: () => this.context.torrent?.isUploadOnly ?? false,
@@ -57,11 +65,11 @@ export class TorrentPeers {
 }
 
 function createContext(settings: TorrentPeersOptions, swarm: () => Swarm): PeerContext {
-  const { dht, funnel, infoHash, isPrivate, options, peerId, torrent } = settings
+  const { dht, funnel, infoHash, infoHashV2, isPrivate, options, peerId, torrent } = settings
   const { clock = systemClock, encryption = 'prefer', listener, memory, memoryBudget } = options
   const bind = dialledFrom(options.bind)
   return {
-    ...{ infoHash, peerId, encryption, clock, dht, torrent, client: `tsdl ${VERSION}` },
+    ...{ infoHash, infoHashV2, peerId, encryption, clock, dht, torrent, client: `tsdl ${VERSION}` },
     get funnel() {
       return funnel()
     },

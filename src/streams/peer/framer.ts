@@ -27,6 +27,12 @@ export interface FramerOptions {
   readonly places?: BlockPlace
   /** Called with each chunk after its last byte was used: its memory can be reused. */
   readonly onConsumed?: (chunk: Uint8Array) => void
+  /**
+   * Returns the length in bytes of the longest hashes message that was requested (BEP 52). A longer one is skipped, and passed
+   * on without its hashes.
+   * @default 0: all are skipped
+   */
+  readonly maxHashes?: () => number
   /** Limits the rate of messages. @default no limit */
   readonly pace?: MessagePace
 }
@@ -63,6 +69,7 @@ export class Framer extends Transform<Uint8Array, Incoming> {
   readonly #maxBlock: number
   readonly #block: IncomingBlock
   readonly #consumed: ((chunk: Uint8Array) => void) | undefined
+  readonly #maxHashes: () => number
   readonly #pace: MessagePace | undefined
   /** True if the next message has to wait for the pace. */
   #mustWait = false
@@ -85,13 +92,15 @@ export class Framer extends Transform<Uint8Array, Incoming> {
     maxBlock = BLOCK_LENGTH,
     places,
     onConsumed,
+    maxHashes = () => 0,
     pace,
   }: FramerOptions = {}) {
     super({
       highWaterMark: 65536,
       byteLengthWritable: chunk => chunk.length || 1,
-      byteLengthReadable: () => 64,
+      byteLengthReadable: message => 64 + (message.type === 'hashes' ? message.hashes.length : 0),
     })
+    this.#maxHashes = maxHashes
     this.#maxLength = maxLength
     this.#maxBlock = maxBlock
     this.#block = new IncomingBlock(places)
@@ -225,7 +234,7 @@ export class Framer extends Transform<Uint8Array, Incoming> {
     checkLength(id, length)
     this.#remaining = length - 1
     if (id === ID.piece) this.#next(PART.pieceHead, 8)
-    else if (!isKnown(id)) {
+    else if (!isKnown(id) || (id === ID.hashes && length > this.#maxHashes())) {
       this.#pass({ type: 'unknown', id })
       this.#state = PART.skip
       if (this.#remaining === 0) this.#next(PART.length, 4)

@@ -1,4 +1,5 @@
 import type { ByteLimit } from '../byte-limit.ts'
+import type { HashSource } from './hash-responder.ts'
 
 /** The values that are known once the metadata is. */
 export interface ResponderTorrent {
@@ -14,6 +15,8 @@ export interface ResponderTorrent {
   readonly storage: { read(position: number, target: Uint8Array): Promise<number> }
   /** Returns true if we have a piece. */
   readonly has: (index: number) => boolean
+  /** The hashes of a v2 or hybrid torrent. @default none: requests for hashes are rejected */
+  readonly hashes?: HashSource | undefined
 }
 
 /** Decides how a peer is served: a policy. */

@@ -2,6 +2,7 @@ import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.t
 import { PeerError, StorageError } from '../../errors.ts'
 import { type Done, Duplex } from '../stage.ts'
 import { BlockGroup, countAdjacent, MAX_GROUP_BLOCKS, totalLength } from './block-group.ts'
+import { HashResponder } from './hash-responder.ts'
 import type { Outgoing } from './outgoing.ts'
 import { type ResponderOptions, type ResponderTorrent, sizeOf } from './responder-options.ts'
 
@@ -11,11 +12,11 @@ const MAX_LENT_RUNS = 2
 const MAX_REFUSED = 2000
 
 /**
- * Answers a peer's requests from a storage, and chokes it. Emits `request` with the piece index of each valid request.
+ * Answers a peer's requests for blocks from a storage, and for hashes, and chokes it. Emits `request` with the piece index of each valid request.
  *
- * in            Message: request, cancel, hash request (always rejected); others are ignored
+ * in            Message: request, cancel, hash request; others are ignored
  * out           Message, or encoded blocks: call `release` for those after they were sent
- * backpressure  reads nothing while two runs of blocks are lent; requests wait in a bounded queue
+ * backpressure  reads nothing while two runs of blocks are lent; requests wait in bounded queues
  * fails with    PeerError: a request out of range, or 2,000 requests in a row that cannot be answered
  * BEP           3, 6, 52
  */
@@ -28,6 +29,7 @@ export class Responder extends Duplex<Message, Outgoing> {
   /** The allowed-fast pieces, and the bytes of each that are left (BEP 6). */
   readonly #allowed = new Map<number, number>()
   readonly #options: ResponderOptions
+  readonly #hashes: HashResponder
   #torrent: ResponderTorrent | undefined
   #queue: BlockRef[] = []
   /** Runs that are being sent, and the bytes of blocks in each. */
@@ -44,9 +46,14 @@ export class Responder extends Duplex<Message, Outgoing> {
     super({
       highWaterMark: 1 << 20,
       byteLengthWritable: () => 64,
-      byteLengthReadable: item => (item instanceof Uint8Array ? item.length : 64),
+      byteLengthReadable: weigh,
     })
     this.#options = options
+    this.#hashes = new HashResponder({
+      limit: options.limit,
+      send: message => this.#pushAnswer(message),
+      onIdle: () => this.serve(),
+    })
     const { pieceLength, length, sizeOf, storage, has } = options
     if (pieceLength !== undefined && length !== undefined && storage && has)
       this.setTorrent({ pieceLength, length, storage, has, ...(sizeOf ? { sizeOf } : {}) })
@@ -55,6 +62,7 @@ export class Responder extends Duplex<Message, Outgoing> {
   /** The metadata is known: requests are answered from now on. */
   setTorrent(torrent: ResponderTorrent): void {
     this.#torrent = torrent
+    this.#hashes.source = torrent.hashes
   }
 
   /** The number of requests that wait. */
@@ -106,7 +114,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     try {
       if (message.type === 'request') this.#take(message)
       else if (message.type === 'cancel') this.#cancel(message)
-      else if (message.type === 'hashRequest') this.#rejectHashes(message.body)
+      else if (message.type === 'hashRequest') this.#hashes.add(message)
     } catch (error) {
       done(error as Error)
       return
@@ -115,6 +123,7 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 
   override _read(done: Done): void {
+    this.#hashes.resume()
     this.serve()
     done()
   }
@@ -127,6 +136,7 @@ export class Responder extends Duplex<Message, Outgoing> {
 
   override _destroy(done: Done): void {
     this.#queue = []
+    this.#hashes.end()
     if (this.#ticket) this.#options.limit?.cancel(this.#ticket)
     done()
   }
@@ -178,27 +188,27 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 
   #reject({ index, begin, length }: BlockRef): void {
-    if (this.fast) this.#pushReject({ type: 'reject', index, begin, length })
+    if (this.fast) this.#pushAnswer({ type: 'reject', index, begin, length })
   }
 
-  /** Rejects a request for hashes, which the peer then asks others for. */
-  #rejectHashes(body: Uint8Array): void {
-    this.#pushReject({ type: 'hashReject', body })
-  }
-
-  #pushReject(message: Message): void {
-    if (this.destroying) return
-    if (!this.push(message) && ++this.#unreadRejects > MAX_REFUSED) {
+  /** Sends a reject, or hashes. @returns false if there is no room for more */
+  #pushAnswer(message: Message): boolean {
+    if (this.destroying) return false
+    if (this.push(message)) return true
+    if (message.type !== 'hashes' && ++this.#unreadRejects > MAX_REFUSED) {
       this.destroy(new PeerError('ERR_MESSAGE', 'asks and cancels without reading our answers'))
     }
+    return false
   }
 
   /** Reads the next run, if there are requests and room. Also called several times a second, for deferred requests. */
   serve(): void {
     if (this.#reading || this.#ticket || this.#lentRuns.size >= MAX_LENT_RUNS || this.destroying) return
     if (this.#queue.length === 0) {
-      if (this.#hasEnded) this.push(null)
-      this.#hasEnded = false
+      if (this.#hasEnded && this.#hashes.isIdle) {
+        this.push(null)
+        this.#hasEnded = false
+      }
       return
     }
     if (!this.#moveReadyFirst()) return
@@ -270,4 +280,9 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.push(run.bytes)
     this.serve()
   }
+}
+
+function weigh(item: Outgoing): number {
+  if (item instanceof Uint8Array) return item.length
+  return 64 + ('hashes' in item ? item.hashes.length : 0)
 }

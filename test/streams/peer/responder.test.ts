@@ -614,17 +614,18 @@ t.test(
   'a request for hashes is rejected with its own body, also while choked and without fast extension',
   async t => {
     const { responder, items } = setup({ fast: false, choked: true })
-    const body = noise(48, 7)
-    responder.write({ type: 'hashRequest', body })
+    const range = { root: noise(32, 7), base: 0, index: 0, length: 2, proofLayers: 0 }
+    responder.write({ type: 'hashRequest', ...range })
     await settle()
-    t.same(items, [{ type: 'hashReject', body }])
+    t.same(items, [{ type: 'hashReject', ...range }])
   },
 )
 
 t.test('a peer that requests hashes without end, and reads no answer, fails the stage', async t => {
   const { responder, errors } = setup({ unread: true })
+  const range = { root: noise(32, 7), base: 0, index: 0, length: 2, proofLayers: 0 }
   for (let count = 0; count < 40_000 && errors.length === 0; count++) {
-    responder.write({ type: 'hashRequest', body: Buffer.alloc(48) })
+    responder.write({ type: 'hashRequest', ...range })
     if (count % 1000 === 0) await settle()
   }
   await settle()

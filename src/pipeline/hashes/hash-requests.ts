@@ -1,0 +1,177 @@
+import { EventEmitter } from 'node:events'
+import { nodeAbove } from '../../codec/hash-proof.ts'
+import { HASH_BYTES, type HashRange, rangeKey } from '../../codec/hash-range.ts'
+
+/** A peer that may have hashes. */
+export interface HashPeer {
+  readonly hashes: {
+    /** True if the peer may be asked now. */
+    readonly canAsk: boolean
+    request(range: HashRange): void
+  }
+}
+
+export interface HashRequestsEvents<Peer> {
+  /** A peer sent hashes that do not belong to the tree. */
+  wrong: [peer: Peer]
+}
+
+/** What is asked for, and how. */
+export interface HashQuestion<Peer> {
+  readonly range: HashRange
+  /** The node above the range and its proofs, 32 bytes: the root, or a node that is known already. */
+  readonly expected: Uint8Array
+  /** Returns true for a peer that can know the hashes. @default all */
+  readonly mayAsk?: (peer: Peer) => boolean
+  /** Time of the clock after which the answer is of no use any more. @default never */
+  readonly deadline?: number
+}
+
+/** Milliseconds after which another peer is asked. A later answer is used, too. */
+const ANSWER_TIMEOUT_MS = 10_000
+/** Milliseconds until a peer that rejected a request, or did not answer in time, may get it again. */
+const REJECTED_REST_MS = 30_000
+
+interface Asked<Peer> extends HashQuestion<Peer> {
+  readonly promise: Promise<Buffer | undefined>
+  readonly settle: (hashes: Buffer | undefined) => void
+  /** The peer that is asked, and since when. */
+  peer: Peer | undefined
+  since: number
+  /** Peers that rest for this question, and until when. */
+  readonly resting: Map<Peer, number>
+}
+
+/**
+ * Asks peers for hashes of Merkle trees (BEP 52), one peer at a time for each question, and verifies each answer by the
+ * proofs in it. A peer that rejects or is silent rests for the question, and another one is asked. One that sends wrong
+ * hashes is never asked again: the owner disconnects it.
+ */
+export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashRequestsEvents<Peer>> {
+  readonly #peers = new Set<Peer>()
+  readonly #questions = new Map<string, Asked<Peer>>()
+  readonly #now: () => number
+  #hasEnded = false
+
+  /** @param now milliseconds of a monotonic clock */
+  constructor(now: () => number) {
+    super()
+    this.#now = now
+  }
+
+  /** Number of questions without an answer. */
+  get size(): number {
+    return this.#questions.size
+  }
+
+  /** True if a connected peer can be asked at all. */
+  get hasPeers(): boolean {
+    return this.#peers.size > 0
+  }
+
+  /** Asks a connected peer from now on. */
+  addPeer(peer: Peer): void {
+    this.#peers.add(peer)
+    this.#ask()
+  }
+
+  /** Asks others for what this peer was asked for. */
+  removePeer(peer: Peer): void {
+    this.#peers.delete(peer)
+    for (const question of this.#questions.values()) {
+      question.resting.delete(peer)
+      if (question.peer === peer) question.peer = undefined
+    }
+    this.#ask()
+  }
+
+  /**
+   * Resolves with the hashes of a range without its proofs, once a peer has sent them; with undefined at the deadline, or
+   * after `end`. A range that is asked for already is not asked for again.
+   */
+  fetch(question: HashQuestion<Peer>): Promise<Buffer | undefined> {
+    const key = rangeKey(question.range)
+    const known = this.#questions.get(key)
+    if (known) return known.promise
+    if (this.#hasEnded) return Promise.resolve(undefined)
+    const { promise, resolve } = withResolvers<Buffer | undefined>()
+    const settle = (hashes: Buffer | undefined) => {
+      this.#questions.delete(key)
+      resolve(hashes)
+    }
+    this.#questions.set(key, { ...question, promise, settle, peer: undefined, since: 0, resting: new Map() })
+    this.#ask()
+    return promise
+  }
+
+  /** Takes the answer of a peer to a request. @param hashes undefined for a reject */
+  onAnswer(peer: Peer, range: HashRange, hashes: Uint8Array | undefined): void {
+    const question = this.#questions.get(rangeKey(range))
+    if (question) {
+      if (question.peer === peer) question.peer = undefined
+      if (!hashes) question.resting.set(peer, this.#now() + REJECTED_REST_MS)
+      else if (nodeAbove(range, hashes).equals(question.expected)) {
+        question.settle(Buffer.from(hashes.subarray(0, range.length * HASH_BYTES)))
+      } else {
+        this.removePeer(peer)
+        this.emit('wrong', peer)
+      }
+    }
+    this.#ask()
+  }
+
+  /** Gives up late questions, and asks other peers for late answers. Called several times a second. */
+  tick(now: number): void {
+    for (const question of this.#questions.values()) {
+      const { deadline = Number.POSITIVE_INFINITY, peer, since, resting } = question
+      if (now >= deadline) question.settle(undefined)
+      else if (peer && now - since >= ANSWER_TIMEOUT_MS) {
+        resting.set(peer, now + REJECTED_REST_MS)
+        question.peer = undefined
+      }
+    }
+    this.#ask()
+  }
+
+  /** Gives up all questions. */
+  end(): void {
+    this.#hasEnded = true
+    for (const question of [...this.#questions.values()]) question.settle(undefined)
+  }
+
+  #ask(): void {
+    if (this.#questions.size === 0) return
+    const free = new Set([...this.#peers].filter(({ hashes }) => hashes.canAsk))
+    for (const question of this.#questions.values()) {
+      if (free.size === 0) return
+      if (question.peer) continue
+      const peer = this.#choosePeer(free, question)
+      if (!peer) continue
+      question.peer = peer
+      question.since = this.#now()
+      peer.hashes.request(question.range)
+      // the peer is last in turn from now on
+      this.#peers.delete(peer)
+      this.#peers.add(peer)
+      free.delete(peer)
+      if (peer.hashes.canAsk) free.add(peer)
+    }
+  }
+
+  #choosePeer(free: ReadonlySet<Peer>, { mayAsk, resting }: Asked<Peer>): Peer | undefined {
+    for (const peer of free) {
+      if ((resting.get(peer) ?? 0) > this.#now()) continue
+      if (mayAsk?.(peer) ?? true) return peer
+    }
+    return undefined
+  }
+}
+
+/** `Promise.withResolvers`, which Node 20 does not have. */
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {}
+  const promise = new Promise<T>(done => {
+    resolve = done
+  })
+  return { promise, resolve }
+}

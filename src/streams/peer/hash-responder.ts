@@ -1,0 +1,85 @@
+import { type HashRange, rangeOf } from '../../codec/hash-range.ts'
+import type { Message } from '../../codec/message.ts'
+import type { ByteLimit } from '../byte-limit.ts'
+
+/** Knows the hashes of Merkle trees (BEP 52). */
+export interface HashSource {
+  /** Resolves with the hashes of a range and then its proofs, 32 bytes each, or with undefined to reject the request. */
+  findHashes(range: HashRange): Promise<Uint8Array | undefined>
+}
+
+export interface HashResponderOptions {
+  /** Sends a message to the peer. @returns false if there is no room for more until `resume` */
+  readonly send: (message: Message) => boolean
+  /** Called when the last request was answered. */
+  readonly onIdle: () => void
+  readonly limit?: ByteLimit | undefined
+}
+
+/** Maximum requests of a peer that wait; more are rejected. libtorrent sends two at once. */
+const MAX_WAITING_REQUESTS = 16
+
+/** Answers the hash requests of one peer in order, each once: with hashes, or with a hash reject (BEP 52). */
+export class HashResponder {
+  /** Undefined if we have no hashes: all requests are rejected. */
+  source: HashSource | undefined
+  readonly #options: HashResponderOptions
+  #queue: HashRange[] = []
+  #isBusy = false
+  #isFull = false
+  #ticket: object | undefined
+
+  constructor(options: HashResponderOptions) {
+    this.#options = options
+  }
+
+  /** True if no request waits for its answer. */
+  get isIdle(): boolean {
+    return !this.#isBusy && this.#queue.length === 0
+  }
+
+  /** Answers a request as soon as the ones before are answered and the peer has taken their answers. */
+  add(range: HashRange): void {
+    if (!this.source || this.#queue.length >= MAX_WAITING_REQUESTS) {
+      this.#options.send({ type: 'hashReject', ...rangeOf(range) })
+      return
+    }
+    this.#queue.push(rangeOf(range))
+    this.#serve()
+  }
+
+  /** Continues when there is room for messages. */
+  resume(): void {
+    this.#isFull = false
+    this.#serve()
+  }
+
+  /** Answers nothing more. */
+  end(): void {
+    this.#queue = []
+    this.source = undefined
+    if (this.#ticket) this.#options.limit?.cancel(this.#ticket)
+  }
+
+  #serve(): void {
+    const range = this.#isBusy || this.#isFull ? undefined : this.#queue.shift()
+    if (!range || !this.source) return
+    this.#isBusy = true
+    const found = this.source.findHashes(range).catch(() => undefined)
+    void found.then(hashes => this.#answer(range, hashes))
+  }
+
+  #answer(range: HashRange, hashes: Uint8Array | undefined): void {
+    const { limit, onIdle, send } = this.#options
+    const go = () => {
+      this.#ticket = undefined
+      this.#isBusy = false
+      if (!this.source) return
+      this.#isFull = !send(hashes ? { type: 'hashes', ...range, hashes } : { type: 'hashReject', ...range })
+      this.#serve()
+      if (this.isIdle) onIdle()
+    }
+    if (hashes && limit && this.source) this.#ticket = limit.take(hashes.length, go, this)
+    else go()
+  }
+}

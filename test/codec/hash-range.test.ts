@@ -1,0 +1,89 @@
+import t from 'tap'
+import { nodeAbove } from '../../src/codec/hash-proof.ts'
+import {
+  countProofs,
+  decodeHashes,
+  encodeRange,
+  type HashRange,
+  isRange,
+  isRangeInTree,
+  MAX_HASHES_BYTES,
+  rangeLength,
+} from '../../src/codec/hash-range.ts'
+import { PeerError } from '../../src/errors.ts'
+import { noise } from '../helpers/metainfo.ts'
+import { layersOf, rootOf } from '../helpers/v2-torrent.ts'
+
+const root = noise(32, 1)
+const range = (base: number, index: number, length: number, proofLayers: number): HashRange => ({
+  ...{ root, base, index, length, proofLayers },
+})
+
+t.test('BEP 52: length is a power of two from 2 to 512, and index is a multiple of it', async t => {
+  for (const good of [range(0, 0, 2, 0), range(0, 512, 512, 0), range(3, 6, 2, 9)]) t.ok(isRange(good))
+  const bad = [
+    range(0, 0, 0, 0),
+    range(0, 0, 1, 0),
+    range(0, 0, 3, 0),
+    range(0, 1, 2, 0),
+    range(0, 0, 1024, 0),
+  ]
+  for (const wrong of [...bad, range(0, 0, 2, 0xffffffff), range(0xffffffff, 0, 2, 0)])
+    t.notOk(isRange(wrong))
+})
+
+t.test('a range is in a tree with its proofs, or not', async t => {
+  t.ok(isRangeInTree(range(0, 6, 2, 2), 3))
+  t.notOk(isRangeInTree(range(0, 8, 2, 2), 3), 'after the end')
+  t.notOk(isRangeInTree(range(0, 6, 2, 3), 3), 'a proof at the root')
+  t.notOk(isRangeInTree(range(3, 0, 2, 0), 3), 'above the root')
+})
+
+t.test('BEP 52: the first log2(length)-1 proof layers are omitted', async t => {
+  t.same(
+    [range(0, 0, 2, 0), range(0, 0, 2, 1), range(0, 0, 2, 5), range(0, 0, 8, 2), range(0, 0, 8, 3)].map(
+      countProofs,
+    ),
+    [0, 1, 5, 0, 1],
+  )
+})
+
+t.test('hashes with another number of hashes than their range has are rejected', async t => {
+  const body = (given: HashRange, hashes: number) => {
+    const bytes = Buffer.alloc(48 + hashes * 32)
+    encodeRange(given, bytes, 0)
+    return bytes
+  }
+  t.equal(decodeHashes(body(range(0, 4, 4, 3), 6)).hashes.length, 6 * 32)
+  for (const hashes of [0, 4, 5, 7]) t.throws(() => decodeHashes(body(range(0, 4, 4, 3), hashes)), PeerError)
+  t.throws(() => decodeHashes(body(range(0, 0, 1, 0), 1)), PeerError, '513 pieces: length 1')
+  t.throws(() => decodeHashes(body(range(0, 0, 0, 0), 0)), PeerError)
+  t.throws(() => decodeHashes(body(range(0, 0, 2, 0xffffffff), 2)), PeerError)
+  t.equal(body(range(0, 0, 512, 40), 552).length + 1, MAX_HASHES_BYTES)
+})
+
+t.test('the node above a range is that of the tree, for each range and each number of proofs', async t => {
+  const content = noise(13 * 16_384 + 5, 2)
+  const layers = layersOf(content)
+  for (let base = 0; base < 4; base++) {
+    for (let length = 2; base + Math.log2(length) <= 4; length *= 2) {
+      for (let index = 0; index < 2 ** (4 - base); index += length) {
+        for (let proofLayers = 0; proofLayers < 4 - base; proofLayers++) {
+          const given = range(base, index, length, proofLayers)
+          const hashes = layers[base]!.slice(index, index + length)
+          let layer = base + Math.log2(length)
+          let position = index / length
+          for (let proof = 0; proof < countProofs(given); proof++, layer++, position >>= 1) {
+            hashes.push(layers[layer]![position ^ 1]!)
+          }
+          t.same(nodeAbove(given, Buffer.concat(hashes)), layers[layer]![position])
+        }
+      }
+    }
+  }
+  t.same(layers[4]![0], rootOf(content))
+})
+
+t.test('ranges are rounded up to a power of two', async t => {
+  t.same([1, 2, 3, 5, 512, 513].map(rangeLength), [2, 2, 4, 8, 512, 512])
+})

@@ -1,0 +1,98 @@
+import t from 'tap'
+import { nodeAbove } from '../../../src/codec/hash-proof.ts'
+import { type HashRange, isRangeInTree } from '../../../src/codec/hash-range.ts'
+import { parse } from '../../../src/metainfo/parse.ts'
+import { HashAnswers } from '../../../src/pipeline/hashes/hash-answers.ts'
+import { noise } from '../../helpers/metainfo.ts'
+import { layersOf, rootOf, v2Torrent } from '../../helpers/v2-torrent.ts'
+import { VirtualClock } from '../../helpers/virtual-clock.ts'
+
+const BLOCK = 16_384
+
+function answersOf(content: Buffer, pieceLength: number, has: (index: number) => boolean = () => true) {
+  const metainfo = parse(v2Torrent({ a: content }, pieceLength))
+  let bytesRead = 0
+  const clock = new VirtualClock()
+  const answers = HashAnswers.of({
+    ...{ metainfo, has, clock },
+    reads: {
+      read: async (position, target) => {
+        bytesRead += target.length
+        return content.copy(target, 0, position, position + target.length)
+      },
+    },
+  })!
+  return { answers, layers: layersOf(content), root: rootOf(content), bytesRead: () => bytesRead }
+}
+
+for (const blocks of [2, 3, 5, 8, 13]) {
+  for (const piece of [1, 2, 4]) {
+    t.test(`${blocks} blocks in pieces of ${piece}: every answer has a valid proof`, async t => {
+      const content = noise(blocks * BLOCK - 7, 5)
+      const { answers, layers, root } = answersOf(content, piece * BLOCK)
+      const height = layers.length - 1
+      const pieceLayer = Math.min(height, Math.log2(piece))
+      for (let base = 0; base <= height; base++) {
+        for (let length = 2; length <= 16; length *= 2) {
+          for (let index = 0; index < 16; index += length) {
+            const range: HashRange = {
+              root,
+              base,
+              index,
+              length,
+              proofLayers: Math.max(0, height - base - 1),
+            }
+            const found = await answers.findHashes(range)
+            const served = (base === 0 || base === pieceLayer) && isRangeInTree(range, height)
+            if (!served) t.equal(found, undefined, `${base} ${index} ${length}`)
+            else t.same(nodeAbove(range, found!), root, `${base} ${index} ${length}`)
+          }
+        }
+      }
+    })
+  }
+}
+
+t.test('513 and more pieces: layers above the requested ones are right, also beyond the end', async t => {
+  const content = noise(1100 * BLOCK, 6)
+  const { answers, layers, root } = answersOf(content, BLOCK)
+  const height = layers.length - 1
+  for (const [index, length] of [
+    [0, 512],
+    [512, 512],
+    [1024, 512],
+    [1536, 512],
+    [1098, 2],
+    [1100, 4],
+  ] as const) {
+    const range = { root, base: 0, index, length, proofLayers: height - 1 }
+    t.same(nodeAbove(range, (await answers.findHashes(range))!), root, `${index}`)
+  }
+})
+
+t.test('leaves are read only of pieces that we have, once, and not without end', async t => {
+  const pieceLength = 64 * BLOCK
+  const content = noise(2 * pieceLength, 7)
+  const { answers, bytesRead, root } = answersOf(content, pieceLength, index => index === 0)
+  const leaves = (index: number) => answers.findHashes({ root, base: 0, index, length: 64, proofLayers: 5 })
+  t.equal((await leaves(0))?.length, 64 * 32)
+  t.equal((await leaves(0))?.length, 64 * 32)
+  t.equal(bytesRead(), pieceLength)
+  t.equal(await leaves(64), undefined)
+})
+
+t.test('a piece that was changed on the disk gives no leaves', async t => {
+  const content = noise(4 * BLOCK, 8)
+  const { answers, root } = answersOf(content, 2 * BLOCK)
+  content[5]! ^= 1
+  const range = { root, base: 0, length: 2, proofLayers: 0 }
+  t.equal(await answers.findHashes({ ...range, index: 0 }), undefined)
+  t.ok(await answers.findHashes({ ...range, index: 2 }))
+})
+
+t.test('a request for another root is rejected', async t => {
+  const { answers } = answersOf(noise(4 * BLOCK, 8), BLOCK)
+  for (const root of [noise(32, 1), Buffer.alloc(32)]) {
+    t.equal(await answers.findHashes({ root, base: 0, index: 0, length: 2, proofLayers: 0 }), undefined)
+  }
+})
