@@ -8,17 +8,22 @@ const RATE_COLUMNS = 10
 
 /** Describes the progress of a torrent. */
 export function describeProgress(progress: Progress): Status {
-  const { verified, total, peers, webSeeds, limit } = progress
+  const { bottleneck, verified, total, peers, webSeeds } = progress
   const isComplete = verified === total
   const fields: StatusField[] = [
     ...(isComplete ? sharingFields(progress) : downloadFields(progress)),
     { text: count(peers, 'peer'), width: 8, rank: 6 },
     ...(webSeeds > 0 ? [{ text: count(webSeeds, 'web seed'), rank: 8 }] : []),
     ...etaFields(progress),
-    ...(limit === 'reader' || limit === 'disk' ? [{ text: `waiting for the ${limit}`, rank: 9 }] : []),
   ]
-  const text = fields.map(({ text }) => text).join('  ')
-  return isComplete ? { text, fields } : { text, fields, share: verified / total }
+  if (isComplete) return { text: join(fields), fields }
+  const { short: brief, sentence: detail } = bottleneck
+  const text = join(brief === '' ? fields : [...fields, { text: brief }])
+  return { text, fields, share: verified / total, ...(brief === '' ? {} : { brief, detail }) }
+}
+
+function join(fields: readonly Pick<StatusField, 'text'>[]): string {
+  return fields.map(({ text }) => text).join('  ')
 }
 
 function downloadFields({ verified, total, downSpeed, upSpeed }: Progress): StatusField[] {

@@ -1,8 +1,12 @@
+import { join } from 'node:path'
 import { type Client, findFiles, type Magnet, type Metainfo, systemClock, type Torrent } from '../index.ts'
 import { pick } from '../ports/pick.ts'
+import { percent } from './amounts.ts'
 import { torrentOptionsOf } from './client.ts'
 import { choose } from './destinations/choose.ts'
 import { isShared } from './destinations/directory.ts'
+import { makeDirectory } from './destinations/make-directory.ts'
+import { isRegularFile } from './destinations/stdout-worker.ts'
 import type { GetOptions } from './get-options.ts'
 import { defaultTimeout, type Loaded, load } from './load.ts'
 import type { Outcome, Reporter } from './reporter.ts'
@@ -15,6 +19,8 @@ export class DownloadRun {
   readonly #options: GetOptions
   #torrent: Torrent | undefined
   #monitor: TorrentMonitor | undefined
+  /** The path of the saved file or directory, once the download has begun. */
+  #output: string | undefined
 
   constructor(client: Client, reporter: Reporter, options: GetOptions) {
     this.#client = client
@@ -51,6 +57,10 @@ export class DownloadRun {
     })
     const metainfo =
       directory === undefined ? torrent.metainfo : await findFiles(torrent.metainfo, { directory })
+    if (directory !== undefined) {
+      makeDirectory(directory)
+      this.#output = join(directory, metainfo.files[0]?.path.split('/', 1)[0] ?? metainfo.name)
+    }
     reporter.metadata(metainfo, index => selected?.has(index) ?? true)
     for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)
     const listener = await client.listen()
@@ -59,7 +69,23 @@ export class DownloadRun {
     this.#monitor = monitor
     const { transfer, digests } = await begin(torrent, metainfo, reporter)
     await transfer()
-    return monitor.outcome(digests)
+    return { ...monitor.outcome(digests), output: this.#output ?? null }
+  }
+
+  /** Says what a signal leaves and how to go on; undefined if nothing was begun. @param command the command of this run */
+  adviseAfterSignal(command: string): string | undefined {
+    const { progress } = this.#torrent ?? {}
+    if (!progress || !this.#monitor) return undefined
+    if (this.#output === undefined) {
+      // the reader of a pipe has what it wants to keep
+      return isRegularFile()
+        ? 'interrupted: the file has the beginning; -C FILE >> FILE writes the rest'
+        : undefined
+    }
+    const { verified, total } = progress
+    if (verified === total) return `interrupted: ${this.#output} is complete`
+    const kept = `${percent(verified, total)} of ${this.#output} is kept`
+    return `interrupted: ${kept}; to go on, run this again: ${command}`
   }
 
   /** Stops the reports. */

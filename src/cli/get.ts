@@ -1,7 +1,8 @@
 import type { Metainfo } from '../index.ts'
 import { createClient } from './client.ts'
+import { commandLine } from './command-line.ts'
 import { DownloadRun } from './download-run.ts'
-import { EXIT_CODES } from './exit.ts'
+import { EXIT_CODES, ExitError } from './exit.ts'
 import type { GetOptions } from './get-options.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
@@ -18,6 +19,8 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
     reporter.done(outcome) // after the client is closed, because `done` is the last event
     return EXIT_CODES.ok
   } catch (error) {
+    const advice = error instanceof ExitError ? run.adviseAfterSignal(commandLine()) : undefined
+    if (advice !== undefined) reporter.interrupted(advice)
     return reportFailure(error, reporter)
   } finally {
     run.stop()

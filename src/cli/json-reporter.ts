@@ -63,6 +63,10 @@ export class JsonReporter implements Reporter {
     this.emit('done', outcome)
   }
 
+  interrupted(advice: string): void {
+    this.emit('interrupted', { advice })
+  }
+
   error(code: string, message: string, exit: number): void {
     this.emit('error', { code, message, exit })
   }

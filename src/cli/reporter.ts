@@ -9,6 +9,8 @@ export interface Outcome extends Pick<Progress, 'verified' | 'downloaded' | 'upl
   readonly downloadTime: number
   /** The SHA-256 of each file, in hex, by path. */
   readonly digests: Readonly<Record<string, string>>
+  /** The path of the saved file or directory; null for standard output. */
+  readonly output?: string | null
   /** How many bytes of each file each peer and web seed gave. */
   readonly sources: readonly FileSources[]
 }
@@ -43,6 +45,8 @@ export interface Reporter {
   done(outcome: Outcome): void
   /** Sharing has ended, possibly by a signal. */
   shared(outcome: Outcome): void
+  /** A signal ends the download. @param advice says what is kept and how to go on */
+  interrupted(advice: string): void
   /** The run failed. It is the last event. */
   error(code: string, message: string, exit: number): void
   /** Ends the live line on a terminal. */

@@ -74,19 +74,24 @@ export class TextReporter implements Reporter {
     if (!this.#quiet) this.#complain(`stalled: ${reason}`)
   }
 
-  done({ verified, downloadTime, downloaded, uploaded, ratio, digests }: Outcome): void {
+  done({ verified, downloadTime, downloaded, uploaded, ratio, digests, output }: Outcome): void {
     // --digest asks for these, so --quiet does not hide them. The format is that of sha256sum.
     for (const [path, digest] of Object.entries(digests)) this.#lines.say(`${digest}  ${path}`)
     if (this.#quiet) return
     const speed = downloaded > 0 ? averageRate(downloaded, downloadTime) : ''
+    const saved = output ? `${downloaded > 0 ? 'saved' : 'already complete:'} ${output}: ` : ''
     const given = uploaded > 0 ? `; ${bytes(uploaded)} uploaded, ratio ${ratio.toFixed(2)}` : ''
-    this.#say(`${bytes(verified)} verified in ${duration(downloadTime)}${speed}${given}`)
+    this.#say(`${saved}${bytes(verified)} verified in ${duration(downloadTime)}${speed}${given}`)
   }
 
   shared({ elapsed, uploaded, ratio }: Outcome): void {
     if (this.#quiet) return
     const speed = averageRate(uploaded, elapsed)
     this.#say(`${bytes(uploaded)} uploaded in ${duration(elapsed)}${speed}, ratio ${ratio.toFixed(2)}`)
+  }
+
+  interrupted(advice: string): void {
+    if (!this.#quiet) this.#say(advice)
   }
 
   error(_code: string, message: string): void {

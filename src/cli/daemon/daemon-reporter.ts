@@ -1,4 +1,5 @@
 import type { Session, SessionTorrent } from '../../index.ts'
+import { count } from '../amounts.ts'
 import { json, visible } from '../terminal.ts'
 
 /** Options that say how much a daemon reports. */
@@ -28,7 +29,7 @@ export class DaemonReporter {
 
   /** All is open: torrents run, and requests are answered at this URL. */
   ready(url: string, torrents: number): void {
-    this.#write('ready', { url, torrents }, `ready: ${torrents} torrents, ${url}`)
+    this.#write('ready', { url, torrents }, `ready: ${count(torrents, 'torrent')}, ${url}`)
   }
 
   /** Options were read again. */

@@ -14,6 +14,11 @@ export function goesToStdout(output: string | undefined): boolean {
   return output === '-' || (output === undefined && !isatty(STDOUT))
 }
 
+/** True if standard output is a regular file. */
+export function isRegularFile(): boolean {
+  return fstatSync(STDOUT).isFile()
+}
+
 /** True if standard output is a pipe or a socket, which accepts bytes at the pace of its reader. */
 export function isPipe(): boolean {
   if (process.platform === 'win32') return false // a worker cannot wait for a pipe there

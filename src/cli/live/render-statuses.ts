@@ -44,10 +44,16 @@ export function renderStatuses(statuses: readonly Status[], look: TerminalLook):
   // all names take the same columns, so that numbers stand below each other
   const nameColumns = Math.max(0, ...names)
   return [
-    ...shown.map(status => renderStatus(status, columns, look, nameColumns)),
+    ...shown.map(status => renderStatus(withBrief(status), columns, look, nameColumns)),
     ...(more > 0 ? [fitText(`and ${more} more`, columns)] : []),
     ...statuses.slice(-1).map(status => renderStatus(status, columns, look)),
   ]
+}
+
+function withBrief({ brief, fields, ...status }: Status): Status {
+  return fields && brief !== undefined
+    ? { ...status, fields: [...fields, { text: brief, rank: 9 }] }
+    : { ...status, ...(fields ? { fields } : {}) }
 }
 
 function renderDetail(detail: string, columns: number, { color, unicode }: TerminalLook): string {

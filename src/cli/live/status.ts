@@ -21,4 +21,6 @@ export interface Status {
   readonly fields?: readonly StatusField[]
   /** A sentence for a second line, such as what limits the rate now. */
   readonly detail?: string | undefined
+  /** The same in a few words, for the end of a line that has no second one. */
+  readonly brief?: string | undefined
 }

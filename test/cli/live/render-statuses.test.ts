@@ -7,6 +7,7 @@ import type { Progress } from '../../../src/index.ts'
 import { bottleneckOf } from '../../helpers/bottleneck.ts'
 
 const MiB = 1 << 20
+const BOTTLENECK = { kind: 'none', short: '', sentence: '' } as Progress['bottleneck']
 const PROGRESS: Progress = {
   ...{ verified: 45 * MiB, total: 100 * MiB, downSpeed: 12.3 * MiB, upSpeed: 1.2 * MiB, peers: 12, seeds: 3 },
   ...{
@@ -61,7 +62,7 @@ t.test('the live line by width: the more columns, the more it says', async t => 
 t.test('no line is wider than the terminal, and each names the torrent and its share', async t => {
   for (const name of Object.values(NAMES)) {
     for (let columns = 20; columns <= 200; columns++) {
-      const line = lineOf(columns, name, { webSeeds: 1, peers: 1, limit: 'disk' })
+      const line = lineOf(columns, name, { webSeeds: 1, peers: 1 })
       t.ok(columnsOf(line) < columns, `${columns}: ${line}`)
       t.ok(
         line.startsWith([...new Intl.Segmenter().segment(name)][0]!.segment) && line.includes('45.0%'),
@@ -105,6 +106,13 @@ t.test('several torrents: a line each, as rows allow, and their sum', async t =>
   t.equal(columnOfShare(lines[0]!), columnOfShare(lines[2]!))
   t.equal(columnOfShare(lines[1]!), columnOfShare(lines[2]!))
   t.equal(lines[3], 'all  1%')
+  const slow = {
+    ...PROGRESS,
+    bottleneck: { ...BOTTLENECK, short: 'disk is slow', sentence: 'The disk is slow.' },
+  }
+  const [first] = renderStatuses([{ name: 'x', ...describeProgress(slow) }, sum], look(100))
+  t.match(first, /disk is slow$/)
+  t.equal(renderStatuses([{ name: 'x', ...describeProgress(slow) }], look(100))[1], '  The disk is slow.')
   t.strictSame(renderStatuses([...torrents, sum], look(100, { rows: 5 })).slice(2), ['and 1 more', 'all  1%'])
   t.strictSame(renderStatuses([...torrents, sum], look(100, { rows: 1 })), ['and 3 more', 'all  1%'])
 })

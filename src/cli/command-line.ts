@@ -1,0 +1,11 @@
+/** Texts that a shell takes as they are. */
+const PLAIN = /^[\w@%+=:,./-]+$/
+
+/** Returns the command of this process, as it is written in a shell. */
+export function commandLine(args: readonly string[] = process.argv.slice(2)): string {
+  return ['tsdl', ...args.map(quoteForShell)].join(' ')
+}
+
+function quoteForShell(text: string): string {
+  return PLAIN.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
