@@ -59,7 +59,14 @@ export function newTorrentRecord(
   const metainfo = isMetainfo(source) ? source : undefined
   const facts = metainfo
     ? factsOf(metainfo)
-    : { name: source.name ?? infoHashOf(source), size: 0, pieceCount: 0, fileCount: 0, private: false }
+    : {
+        name: source.name ?? infoHashOf(source),
+        size: 0,
+        pieceCount: 0,
+        fileCount: 0,
+        private: false,
+        facts: null,
+      }
   const chosen = [...off, ...low, ...high]
   const unknown = chosen.find(index => metainfo && index >= metainfo.files.length)
   if (unknown !== undefined)

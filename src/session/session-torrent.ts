@@ -168,7 +168,10 @@ export class SessionTorrent implements Queued {
     return this.#change({ order })
   }
 
-  /** Changes the priority of files, by index. It takes effect at once. Rejects with ERR_USAGE for an unknown index. */
+  /**
+   * Changes the priority of files, by index. It takes effect at once. Rejects with ERR_USAGE for an
+   * unknown index, and with ERR_LOCKED if another torrent or process writes such a file.
+   */
   async setPriority(indices: Iterable<number>, priority: FilePriority): Promise<void> {
     await this.#lane.add(async () => {
       if (this.isMoving) this.#jobs.mustBeIdle()
@@ -181,6 +184,7 @@ export class SessionTorrent implements Queued {
         throw new InputError('ERR_USAGE', `file ${unknown}: the torrent has ${fileCount} files`)
       const priorities = new FilePriorities(count, record)
       for (const index of chosen) priorities.set(index, priority)
+      if (priority !== 'off') await this.#runner.run?.lockSelection(priorities)
       await this.#stored.savePriorities(priorities, metainfo)
       this.#runner.run?.reselect(priorities)
     })

@@ -64,7 +64,7 @@ export class Session extends EventEmitter<SessionEvents> {
     const { hashThreads = defaultHashThreads(), now = Date.now } = options
     this.#options = options
     this.#rates = new SessionRates(clock)
-    this.#directories = new AllowedDirectories(options.roots)
+    this.#directories = new AllowedDirectories(options.roots, fs)
     if (hashThreads > 0) this.#hashPool = new HashPool({ threads: hashThreads })
     const checks = new PQueue({ concurrency: 1 })
     this.#context = {
@@ -157,7 +157,7 @@ export class Session extends EventEmitter<SessionEvents> {
     if (this.#closing) throw new InputError('ERR_USAGE', 'add: this session is closed')
     const place = { id: this.#stored.takeId(), order: this.queue.nextOrder, addedAt: this.#context.now() }
     const record = newTorrentRecord(parsed, own, this.settings, place)
-    this.#directories.check(record.directory)
+    await this.#directories.check(record.directory)
     const saving = saveNewTorrent(this.#context.store, parsed, record)
     this.#adding.set(infoHash, saving)
     try {
@@ -193,7 +193,7 @@ export class Session extends EventEmitter<SessionEvents> {
     directory: string,
     options: { keepFiles?: boolean } = {},
   ): Promise<void> {
-    this.#directories.check(directory)
+    await this.#directories.check(directory)
     await torrent.move(directory, options)
   }
 
@@ -201,7 +201,7 @@ export class Session extends EventEmitter<SessionEvents> {
   async set(settings: Partial<SessionSettings>): Promise<void> {
     const changes = readSettings(settings)
     for (const path of [changes.directory, ...Object.values(changes.categories ?? {})])
-      if (path) this.#directories.check(path)
+      if (path) await this.#directories.check(path)
     await this.#stored.set(changes)
     if ('alternativeTimes' in changes) this.#times.reset()
     await this.#applyTimes()

@@ -10,6 +10,7 @@ import { findFiles } from '../storage/find-files.ts'
 import { failureOf } from './failure-of.ts'
 import { FilePriorities } from './file-priorities.ts'
 import type { SessionContext } from './session-context.ts'
+import { factsForRecord } from './torrent-facts.ts'
 import { changedPaths, renamed } from './torrent-files.ts'
 import { formatPieces, haveBytesOf, isKnown, parsePieces } from './torrent-progress.ts'
 import type { TorrentRecord } from './torrent-record.ts'
@@ -80,7 +81,17 @@ export class StoredTorrent {
     const running = this.#run()?.torrent
     if (running && this.isRunKnown) return running.metainfo
     const bytes = await this.#context.store.loadMetainfo(infoHash)
-    return renamed(await openMetainfo(bytes, this.#context.names), paths ?? {})
+    const metainfo = await openMetainfo(bytes, this.#context.names)
+    this.#takeFacts(metainfo)
+    return renamed(metainfo, paths ?? {})
+  }
+
+  /** Notes the facts of a .torrent, which a record of an older version does not have. */
+  #takeFacts(metainfo: Metainfo): void {
+    const facts = this.#record.facts === null ? factsForRecord(metainfo) : null
+    if (facts === null) return
+    this.#record = { ...this.#record, facts }
+    this.#isDirty = true
   }
 
   /** Saves the metadata of a magnet link, and begins the content. */
@@ -172,7 +183,8 @@ export class StoredTorrent {
 /** Returns the fields of a record that say what a torrent is. */
 export function factsOf(metainfo: Metainfo) {
   const { files, length: size, name, pieceCount, private: isPrivate } = metainfo
-  return { name, size, pieceCount, fileCount: files.length, private: isPrivate }
+  const facts = factsForRecord(metainfo)
+  return { name, size, pieceCount, fileCount: files.length, private: isPrivate, facts }
 }
 
 /** Returns the fields of a record that say which pieces are there. */

@@ -14,6 +14,7 @@ import {
   type ValueOf,
   whole,
 } from './fields.ts'
+import { recordedFacts } from './torrent-facts.ts'
 
 /** A seed rule of one torrent: that of the session, one of its own, or none. */
 const seedRule = object({ mode: oneOf('session', 'own', 'none'), value: quantity })
@@ -68,6 +69,8 @@ const TORRENT_RECORD = {
   pieceCount: whole,
   fileCount: whole,
   private: flag,
+  /** What the .torrent says besides; null while there is no metadata, or if it is too long for a record. */
+  facts: recordedFacts,
   /** The absolute path of the directory that holds the files. */
   directory: text(),
   /** What the user wants: `forced` is started whatever the queue says. */

@@ -6,6 +6,7 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 import { directoryContent } from '../pipeline/download.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import { pick } from '../ports/pick.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { FilePriorities } from './file-priorities.ts'
 import type { SessionContext } from './session-context.ts'
 import { TorrentRates } from './session-rates.ts'
@@ -49,6 +50,7 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
   readonly #sequential: boolean
   /** Undefined before `begin`. */
   #priorities: FilePriorities | undefined
+  #storage: Storage | undefined
 
   private constructor(context: SessionContext, torrent: Torrent, rates: TorrentRates, sequential: boolean) {
     super()
@@ -103,6 +105,7 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
       priority: index => this.#priorities!.levelOf(index),
       ...pick({ locks, record }, 'locks', 'record'),
     })
+    this.#storage = content.storage
     this.torrent.begin({ ...content, deferSample: true, sequential: this.#sequential }, metainfo)
   }
 
@@ -110,6 +113,12 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
   apply({ sequential, ...rates }: Pick<SessionTorrentOptions, 'up' | 'down' | 'sequential'>): void {
     this.#rates.apply(rates)
     this.torrent.sequential = sequential
+  }
+
+  /** Locks the files that will be wanted. Rejects with ERR_LOCKED if another writer has one. */
+  async lockSelection(priorities: FilePriorities): Promise<void> {
+    const unseen = await this.#storage?.lockSelection?.(index => priorities.isWanted(index))
+    if (unseen) this.emit('warning', unseen)
   }
 
   /** Changes which files are wanted, and their priorities. */

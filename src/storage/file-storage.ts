@@ -86,8 +86,8 @@ export class FileStorage implements Storage, StatesSource {
     this.#hasProcessDescriptors = fs.hasProcessDescriptors === true
     this.#lock = new OutputLock({
       directory: this.#output.directory,
-      paths: () =>
-        this.#layout.files.filter((file, index) => !file.pad && selected(index)).map(({ path }) => path),
+      paths: (wanted = selected) =>
+        this.#layout.files.filter((file, index) => !file.pad && wanted(index)).map(({ path }) => path),
       holder: metainfo,
       locks: [ProcessLocks.of(fs), ...(locks ? [locks] : [])],
     })
@@ -104,6 +104,11 @@ export class FileStorage implements Storage, StatesSource {
    */
   async lock(): Promise<StorageError | undefined> {
     return this.#during(() => this.#lock.take())
+  }
+
+  /** See Storage. */
+  async lockSelection(selected: (fileIndex: number) => boolean): Promise<StorageError | undefined> {
+    return this.#during(() => this.#lock.extend(selected))
   }
 
   /** See Storage. Padding counts as present. */

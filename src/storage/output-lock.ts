@@ -6,8 +6,8 @@ import { storageError } from './storage-error.ts'
 
 export interface OutputLockOptions {
   readonly directory: SafeDirectory
-  /** Returns the paths of the files in the directory. */
-  readonly paths: () => readonly string[]
+  /** Returns the paths of the files in the directory that are written, or will be with another selection. */
+  readonly paths: (selected?: (fileIndex: number) => boolean) => readonly string[]
   readonly holder: LockHolder
   /** The locks to take, in this order. */
   readonly locks: readonly FileLocks[]
@@ -17,6 +17,9 @@ export interface OutputLockOptions {
 export class OutputLock {
   readonly #options: OutputLockOptions
   #taken: Promise<readonly FileLock[]> | undefined
+  /** The locks of files that were selected later. */
+  #added: readonly FileLock[] = []
+  readonly #locked = new Set<string>()
 
   constructor(options: OutputLockOptions) {
     this.#options = options
@@ -24,28 +27,44 @@ export class OutputLock {
 
   /** Resolves with the reason if other processes do not see the lock. Rejects with StorageError. Idempotent. */
   async take(): Promise<StorageError | undefined> {
-    this.#taken ??= this.#take()
-    return (await this.#taken).find(({ unseen }) => unseen)?.unseen
+    this.#taken ??= this.#take(this.#options.paths())
+    return unseenOf(await this.#taken)
+  }
+
+  /** Locks the files of another selection too. Rejects with StorageError: no further file is locked then. */
+  async extend(selected: (fileIndex: number) => boolean): Promise<StorageError | undefined> {
+    await this.take()
+    const paths = this.#options.paths(selected).filter(path => !this.#locked.has(path))
+    if (paths.length === 0) return undefined
+    const locks = await this.#take(paths)
+    this.#added = [...this.#added, ...locks]
+    return unseenOf(locks)
   }
 
   /** Never rejects. */
   async release(): Promise<void> {
-    for (const lock of (await this.#taken?.catch(() => [])) ?? []) await lock.release()
+    const taken = (await this.#taken?.catch(() => [])) ?? []
+    for (const lock of [...taken, ...this.#added]) await lock.release()
   }
 
-  async #take(): Promise<readonly FileLock[]> {
-    const { directory, holder, locks, paths } = this.#options
+  async #take(paths: readonly string[]): Promise<readonly FileLock[]> {
+    const { directory, holder, locks } = this.#options
     const taken: FileLock[] = []
     try {
       const root = await directory.realPath()
-      const files = paths().map(path => folded(join(root, path)))
+      const files = paths.map(path => folded(join(root, path)))
       for (const lock of locks) taken.push(await lock.take(files, holder))
+      for (const path of paths) this.#locked.add(path)
       return taken
     } catch (error) {
       for (const lock of taken) await lock.release()
       throw storageError('write', directory.path, error)
     }
   }
+}
+
+function unseenOf(locks: readonly FileLock[]): StorageError | undefined {
+  return locks.find(({ unseen }) => unseen)?.unseen
 }
 
 /** Returns a path as the system compares it: macOS and Windows ignore case. */

@@ -90,6 +90,8 @@ export interface Storage {
    * other processes do not see the lock.
    */
   lock?(): Promise<StorageError | undefined>
+  /** Locks the files of another selection too, before it holds. Rejects as `lock`, and locks no further file then. */
+  lockSelection?(selected: (fileIndex: number) => boolean): Promise<StorageError | undefined>
   /**
    * Fills `target` with the bytes from `position`. Resolves with the number of bytes before the first missing one: fewer
    * than requested if a file is missing or short.

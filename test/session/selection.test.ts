@@ -126,3 +126,17 @@ t.test(
     t.ok(torrent.verified instanceof Bitfield && seed.torrents.length === 1)
   },
 )
+
+t.test('a file that another torrent writes cannot be selected, and the selection stays', async t => {
+  const { session } = await openSession(t)
+  const torrent = await session.add(made.metainfo, { off: [0] })
+  await until(session, () => torrent.status === 'downloading')
+  const same = makeTorrent({ files: [{ path: 'torrent/a', length: 50_000 }], multiFile: true, pieceLength: 16_384, seed: 3 })
+  const other = await session.add(same.metainfo)
+  await until(session, () => other.status === 'downloading')
+  await t.rejects(torrent.setPriority([0], 'normal'), { code: 'ERR_LOCKED' })
+  t.match(await torrent.listFiles(), [{ priority: 'off' }, {}, {}])
+  await session.remove(other)
+  await torrent.setPriority([0], 'normal')
+  t.match(await torrent.listFiles(), [{ priority: 'normal' }, {}, {}])
+})

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
-import { openSession, sessionDisk, shareAll, smallTorrent, until } from '../helpers/session.ts'
+import { FileStateStore } from '../../src/session/file-state-store.ts'
+import type { TorrentRecord } from '../../src/session/torrent-record.ts'
+import { openSession, STATE, sessionDisk, shareAll, smallTorrent, until } from '../helpers/session.ts'
 
 t.test('a torrent is remembered, with its options, across a restart', async t => {
   const disk = sessionDisk()
@@ -219,4 +221,61 @@ t.test('invalid options are rejected and change nothing', async t => {
   await t.rejects(torrent.rename('a', '../b'), { code: 'ERR_PATH' })
   await t.rejects(torrent.rename('c', 'b'), { code: 'ERR_PATH' })
   await t.rejects(session.move(torrent, '/etc'), { code: 'ERR_PATH' })
+})
+
+t.test('a symlink that leads out of the roots is rejected, one that stays inside is not', async t => {
+  const disk = sessionDisk()
+  await disk.mkdir('/etc/deep', { recursive: true })
+  await disk.mkdir('/home/films', { recursive: true })
+  await disk.symlink('/etc', '/home/out')
+  await disk.symlink('../etc/deep', '/home/up')
+  await disk.symlink('/home/films', '/home/in')
+  await disk.symlink('/home/loop', '/home/loop')
+  const { session } = await openSession(t, disk, { roots: ['/home'] })
+  const made = smallTorrent('a')
+  for (const directory of ['/home/out', '/home/out/new/one', '/home/up', '/home/loop', '/home/../etc'])
+    await t.rejects(session.add(made.metainfo, { directory }), { code: 'ERR_PATH' }, directory)
+  await t.rejects(session.set({ categories: { films: '/home/out' } }), { code: 'ERR_PATH' })
+  const torrent = await session.add(made.metainfo, { directory: '/home/in/new', start: false })
+  await t.rejects(session.move(torrent, '/home/out/new'), { code: 'ERR_PATH' })
+  await session.move(torrent, '/home/films')
+})
+
+t.test('a root may itself be a symlink', async t => {
+  const disk = sessionDisk()
+  await disk.mkdir('/disks/one', { recursive: true })
+  await disk.symlink('/disks/one', '/data')
+  const { session } = await openSession(t, disk, { roots: ['/data'], directory: '/data' })
+  await session.add(smallTorrent('a').metainfo, { directory: '/data/new', start: false })
+})
+
+t.test('what lists show of a .torrent is in its record; an older record gets it', async t => {
+  const disk = sessionDisk()
+  const made = smallTorrent('a')
+  const metainfo = { ...made.metainfo, comment: 'a comment', trackers: [['http://127.0.0.1:9/announce']] }
+  const facts = { comment: 'a comment', createdBy: '', pieceLength: 16_384, trackers: metainfo.trackers }
+  const first = await openSession(t, disk)
+  const added = await first.session.add(metainfo, { start: false })
+  t.match(added.record.facts, facts)
+  await first.close()
+
+  const store = new FileStateStore(STATE, { fs: disk })
+  const { torrents } = await store.open()
+  t.match(torrents[0]!.facts, facts)
+  const { facts: _, ...older } = torrents[0]!
+  await store.saveTorrent(older as TorrentRecord)
+  await store.close()
+
+  const { session } = await openSession(t, disk)
+  const torrent = session.torrents[0]!
+  t.equal(torrent.record.facts, null)
+  await torrent.loadMetainfo()
+  t.match(torrent.record.facts, facts)
+})
+
+t.test('a .torrent with endless trackers does not fill its record', async t => {
+  const trackers = Array.from({ length: 500 }, (_, at) => [`http://127.0.0.1:9/${at}/${'x'.repeat(50)}`])
+  const { session } = await openSession(t)
+  const torrent = await session.add({ ...smallTorrent('a').metainfo, trackers }, { start: false })
+  t.equal(torrent.record.facts, null)
 })

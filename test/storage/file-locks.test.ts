@@ -56,6 +56,27 @@ for (const [name, homeOf] of homes) {
     t.same(await home.disk.readdir(join(home.directory, 'd')), ['a', 'b'])
   })
 
+  t.test(`${name}: files of another selection are locked before it holds, or none of them`, async t => {
+    const home = homeOf(t)
+    const one = torrentOf('one', 'd/a', 'd/b', 'd/c')
+    const first = open(t, home, one, { selected: index => index === 0 })
+    const second = open(t, home, torrentOf('two', 'd/b'))
+    await first.lock()
+    await second.lock()
+    await t.rejects(
+      first.lockSelection(() => true),
+      { code: 'ERR_LOCKED', message: /"two"/ },
+    )
+    const third = open(t, home, torrentOf('three', 'd/c'))
+    t.equal(await third.lock(), undefined, 'none of them was locked')
+    await third.close()
+    await second.close()
+    t.equal(await first.lockSelection(() => true), undefined)
+    await t.rejects(open(t, home, torrentOf('two', 'd/b')).lock(), { code: 'ERR_LOCKED' })
+    await first.close()
+    t.equal(await open(t, home, torrentOf('two', 'd/b')).lock(), undefined, 'all of them were given back')
+  })
+
   t.test(`${name}: a file has one lock, whatever path leads to it`, async t => {
     const home = homeOf(t)
     await home.disk.mkdir(join(home.directory, 'real'), { recursive: true })

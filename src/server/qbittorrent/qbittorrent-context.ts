@@ -1,6 +1,6 @@
 import type { Session } from '../../session/session.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
-import type { KnownFacts } from '../api/torrent-facts.ts'
+import type { KnownFacts } from '../api/known-facts.ts'
 import type { FixedOptions } from '../transmission/rpc-context.ts'
 import type { Form } from './form.ts'
 import { RequestError } from './request-error.ts'

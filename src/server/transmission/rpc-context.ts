@@ -2,7 +2,7 @@ import type { Client } from '../../pipeline/client.ts'
 import type { FreeSpace } from '../../ports/file-system.ts'
 import type { Session } from '../../session/session.ts'
 import type { SessionTotals } from '../../session/session-record.ts'
-import type { KnownFacts } from '../api/torrent-facts.ts'
+import type { KnownFacts } from '../api/known-facts.ts'
 import type { RecentChanges } from './recent-changes.ts'
 
 /** What a program that runs a session lets its clients do and know. */

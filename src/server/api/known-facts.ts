@@ -1,0 +1,29 @@
+import type { SessionTorrent } from '../../session/session-torrent.ts'
+import { type TorrentFacts, torrentFactsOf } from '../../session/torrent-facts.ts'
+
+const UNKNOWN: TorrentFacts = {
+  ...{ comment: '', createdBy: '', creationDate: 0, pieceLength: 0, trackers: [], webSeeds: [] },
+}
+
+/** The facts of torrents: those in their records, or of their .torrent files, which are kept as lists ask again and again. */
+export class KnownFacts {
+  /** The facts of a torrent without a .torrent. */
+  readonly unknown = UNKNOWN
+  readonly #known = new WeakMap<SessionTorrent, TorrentFacts>()
+
+  /** Returns the facts of a torrent if they are loaded. */
+  get(torrent: SessionTorrent): TorrentFacts | undefined {
+    return torrent.record.facts ?? this.#known.get(torrent)
+  }
+
+  /** Loads the facts of a torrent. Those of a magnet link are unknown until its metadata is. Never rejects. */
+  async load(torrent: SessionTorrent): Promise<TorrentFacts> {
+    const known = this.get(torrent)
+    if (known) return known
+    const metainfo = await torrent.loadMetainfo().catch(() => undefined)
+    if (!metainfo) return UNKNOWN
+    const facts = torrentFactsOf(metainfo)
+    this.#known.set(torrent, facts)
+    return facts
+  }
+}
