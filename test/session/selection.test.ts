@@ -131,7 +131,12 @@ t.test('a file that another torrent writes cannot be selected, and the selection
   const { session } = await openSession(t)
   const torrent = await session.add(made.metainfo, { off: [0] })
   await until(session, () => torrent.status === 'downloading')
-  const same = makeTorrent({ files: [{ path: 'torrent/a', length: 50_000 }], multiFile: true, pieceLength: 16_384, seed: 3 })
+  const same = makeTorrent({
+    files: [{ path: 'torrent/a', length: 50_000 }],
+    multiFile: true,
+    pieceLength: 16_384,
+    seed: 3,
+  })
   const other = await session.add(same.metainfo)
   await until(session, () => other.status === 'downloading')
   await t.rejects(torrent.setPriority([0], 'normal'), { code: 'ERR_LOCKED' })
