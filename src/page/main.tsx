@@ -1,6 +1,10 @@
 import { render } from 'preact'
 import { App } from './app.tsx'
 import './base.css'
+import './add/add.css'
+import './frame/frame.css'
+import './list/list.css'
+import './parts/parts.css'
 import { LiveConnection } from './live/live-connection.ts'
 import { Live } from './live/use-live.ts'
 

@@ -1,4 +1,5 @@
 import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
+import { InputError } from '../errors.ts'
 import { selectedByLink } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { type FileSystem, type ListingFileSystem, nodeFileSystem } from '../ports/file-system.ts'
@@ -7,6 +8,7 @@ import type { FileLocks } from '../storage/file-locks.ts'
 import { FileStorage } from '../storage/file-storage.ts'
 import { findFiles } from '../storage/find-files.ts'
 import { resumePath } from '../storage/resume-record.ts'
+import { ReusableFiles } from '../storage/reusable-files.ts'
 import { type AddTorrentOptions, addTorrent } from './add-torrent.ts'
 import type { ContentOptions } from './pieces/content-options.ts'
 import { resumeAt } from './resume/find-verified-pieces.ts'
@@ -22,6 +24,11 @@ export interface DirectoryOptions extends Pick<ContentOptions, 'priority' | 'sel
    * @default `resumePath` in `stateDirectory`; no record without one
    */
   readonly record?: string
+  /**
+   * Directories with files that may have the content of missing ones. Such a file has the right size. Its pieces are verified
+   * and copied; it is only read. @default none
+   */
+  readonly reuse?: readonly string[]
   /** Keeps other processes from writing the same files: see `LockDirectory`. @default only torrents of this process */
   readonly locks?: FileLocks
   /** The file system. @default that of this machine */
@@ -31,7 +38,7 @@ export interface DirectoryOptions extends Pick<ContentOptions, 'priority' | 'sel
 /** Options of `download`. */
 export interface DownloadOptions
   extends DirectoryOptions,
-    Omit<AddTorrentOptions, 'fs' | 'storage' | 'resume' | 'trusted' | 'wanted'> {}
+    Omit<AddTorrentOptions, 'fs' | 'storage' | 'resume' | 'reusable' | 'trusted' | 'wanted'> {}
 
 /**
  * Downloads the files of a torrent to a directory. Existing pieces are kept.
@@ -48,11 +55,12 @@ export async function download(source: TorrentSource, options: DownloadOptions):
     fs: 'object',
     locks: 'object',
     record: 'text',
+    reuse: 'array',
     select: 'function',
     signal: 'signal',
   })
   checkArgument('output', options.output, 'text')
-  const { output, locks, record, select, ...rest } = options
+  const { output, locks, record, reuse, select, ...rest } = options
   const { fs = nodeFileSystem, stateDirectory } = options.client ?? options
   const loading = pick(options, 'http', 'platform', 'portableNames', 'signal')
   const parsed = await loadSource(source, { fs, ...loading })
@@ -66,7 +74,7 @@ export async function download(source: TorrentSource, options: DownloadOptions):
     const directory = {
       output,
       fs,
-      ...pick({ locks, record: path, select: wanted }, 'locks', 'record', 'select'),
+      ...pick({ locks, record: path, reuse, select: wanted }, 'locks', 'record', 'reuse', 'select'),
     }
     const content = {
       ...pick(options, 'onDemand', 'sequential', 'sharedMemory'),
@@ -83,8 +91,8 @@ export async function download(source: TorrentSource, options: DownloadOptions):
 export function directoryContent(
   metainfo: Metainfo,
   options: DirectoryOptions,
-): Pick<ContentOptions, 'storage' | 'resume' | 'select' | 'priority'> {
-  const { output, fs, locks, record, select } = options
+): Pick<ContentOptions, 'storage' | 'resume' | 'reusable' | 'select' | 'priority'> {
+  const { output, fs, locks, record, reuse = [], select } = options
   const storage = new FileStorage(metainfo, {
     directory: output,
     ...pick({ fs, locks, selected: select }, 'fs', 'locks', 'selected'),
@@ -92,8 +100,15 @@ export function directoryContent(
   return {
     storage,
     ...pick(options, 'priority', 'select'),
+    ...(reuse.length > 0 ? { reusable: new ReusableFiles(reuse, listing(fs)) } : {}),
     ...(record === undefined ? {} : { resume: resumeAt(record, metainfo, storage, fs) }),
   }
+}
+
+/** @throws InputError ERR_USAGE for a file system that cannot list directories */
+function listing(fs: FileSystem | undefined): ListingFileSystem | undefined {
+  if (!fs || canList(fs)) return fs
+  throw new InputError('ERR_USAGE', 'fs: expected readdir, which reuse needs')
 }
 
 function canList(fs: FileSystem): fs is ListingFileSystem {

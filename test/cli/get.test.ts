@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -180,4 +180,18 @@ t.test('with nothing but a node of the DHT the seed is found there', async t => 
   const { code, stdout, stderr } = await tsdl([path, '-o', '-', '--timeout', '20s', ...where])
   t.equal(code, 0, stderr)
   t.same(stdout, bytes)
+})
+
+t.test('--reuse: files on disk are copied, and no peer is needed', async t => {
+  const content = randomBytes(100_000)
+  const dir = t.testdir({ other: { 'any name': content }, 'a.bin': content })
+  const torrent = join(dir, 'a.torrent')
+  t.equal((await tsdl(['create', join(dir, 'a.bin'), '-o', torrent, '--format', 'v2', '-q'])).code, 0)
+  const reuse = ['--reuse', join(dir, 'other')]
+  const { code, stderr } = await tsdl([torrent, '-o', join(dir, 'out'), ...reuse, '--no-dht', '-q'])
+  t.equal(code, 0, stderr)
+  t.same(readFileSync(join(dir, 'out', 'a.bin')), content)
+  const missing = await tsdl([torrent, '-o', join(dir, 'more'), '--reuse', join(dir, 'none'), '-q'])
+  t.equal(missing.code, 2)
+  t.match(missing.stderr, /none: the directory for files to reuse cannot be read/)
 })

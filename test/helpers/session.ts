@@ -1,4 +1,5 @@
 /** Sessions for tests: their state, sources and downloads are on one disk in memory. */
+import { dirname } from 'node:path'
 import type { Test } from 'tap'
 import type { Metainfo } from '../../src/metainfo/metainfo.ts'
 import { Client } from '../../src/pipeline/client.ts'
@@ -60,9 +61,10 @@ export async function shareAll(
   const client = new Client({ ...OFFLINE, hashThreads: 0, encryption: 'off' })
   t.teardown(() => client.close())
   for (const { content, metainfo } of torrents) {
-    await disk.mkdir(`/home/${metainfo.multiFile ? metainfo.name : ''}`, { recursive: true })
-    for (const file of metainfo.files)
+    for (const file of metainfo.files) {
+      await disk.mkdir(dirname(`/home/${file.path}`), { recursive: true })
       await disk.writeFile(`/home/${file.path}`, content.subarray(file.offset, file.offset + file.length))
+    }
     const torrent = await client.add(metainfo, { share: true })
     await torrent.begin(directoryContent(metainfo, { output: '/home', fs: disk })).done
   }

@@ -1,6 +1,7 @@
 /** Torrents of BEP 52 for tests, made layer by layer from whole files, so that tests compare two ways to compute a tree. */
 import { createHash } from 'node:crypto'
-import { noise } from './metainfo.ts'
+import { parse } from '../../src/metainfo/parse.ts'
+import { type MadeTorrent, noise } from './metainfo.ts'
 
 const BLOCK = 16_384
 
@@ -95,6 +96,15 @@ export function v2Torrent(
     ...parts.info,
   })
   return bencode(dict({ info, 'piece layers': layers, ...parts.top }))
+}
+
+/** A torrent with the content of its files, and zeros between them. */
+export function torrentOfFiles(torrent: Buffer, files: { readonly [name: string]: Uint8Array }): MadeTorrent {
+  const metainfo = parse(torrent)
+  const content = Buffer.alloc(metainfo.length)
+  for (const { offset, pad, path } of metainfo.files)
+    if (!pad) content.set(files[path.replace(/^d\//, '')]!, offset)
+  return { metainfo, content, info: metainfo.info }
 }
 
 export const HYBRID_PIECE_LENGTH = 32_768

@@ -70,6 +70,7 @@ const INVALID: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
   onDemand: NOT_BOOLEANS,
   sequential: NOT_BOOLEANS,
   resume: NOT_OBJECTS,
+  reusable: NOT_OBJECTS,
   deferSample: NOT_BOOLEANS,
   sharedMemory: NOT_BOOLEANS,
 }

@@ -3,18 +3,22 @@ import { parse } from '../../src/metainfo/parse.ts'
 import type { MadeTorrent } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
 import { run } from '../helpers/swarm.ts'
-import { HYBRID_PIECE_LENGTH, hybridFiles, hybridInfo, v2Torrent } from '../helpers/v2-torrent.ts'
+import {
+  HYBRID_PIECE_LENGTH,
+  hybridFiles,
+  hybridInfo,
+  torrentOfFiles,
+  v2Torrent,
+} from '../helpers/v2-torrent.ts'
 
 const P = HYBRID_PIECE_LENGTH
 
-/** The torrent of `hybridFiles` in a format, with its content and the padding between the files. */
+/** The torrent of `hybridFiles` in a format. */
 function made(format: 'hybrid' | 'v2'): MadeTorrent {
-  const metainfo = parse(v2Torrent(hybridFiles, P, format === 'hybrid' ? { info: hybridInfo } : {}))
-  const content = Buffer.alloc(metainfo.length)
-  for (const { offset, pad, path } of metainfo.files) {
-    if (!pad) content.set(hybridFiles[path.slice(2) as keyof typeof hybridFiles], offset)
-  }
-  return { metainfo, content, info: metainfo.info }
+  return torrentOfFiles(
+    v2Torrent(hybridFiles, P, format === 'hybrid' ? { info: hybridInfo } : {}),
+    hybridFiles,
+  )
 }
 
 for (const format of ['v2', 'hybrid'] as const) {
@@ -63,3 +67,52 @@ t.test(
     t.match(errors, [{ name: 'InputError' }])
   },
 )
+
+const equalFiles = {
+  a: hybridFiles.b,
+  b: hybridFiles.b,
+  c: hybridFiles.c,
+  d: hybridFiles.c,
+  e: hybridFiles.a,
+}
+
+/** A v2 torrent in which two pairs of files are equal: pieces 0 to 3 and 4 to 7, and 8 and 9. */
+function madeEqual(): MadeTorrent {
+  return torrentOfFiles(v2Torrent(equalFiles, P), equalFiles)
+}
+
+t.test('files with the same root are downloaded once', async t => {
+  const torrent = madeEqual()
+  const peer = await scriptedPeer(t, torrent)
+  const { torrent: leech, file, verified } = run(t, torrent, { peers: [peer.address] })
+  await leech.done
+  for (const [name, bytes] of Object.entries(equalFiles)) t.same(await file(`d/${name}`), bytes, name)
+  const requested = peer.requests.reduce((sum, { length }) => sum + length, 0)
+  t.equal(requested, hybridFiles.b.length + hybridFiles.c.length + hybridFiles.a.length)
+  t.same(
+    [...verified].sort((a, b) => a - b),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+  )
+})
+
+t.test('a peer that has only one of two equal files is enough for both', async t => {
+  for (const hasFirst of [true, false]) {
+    const torrent = madeEqual()
+    const has = (index: number) => (hasFirst ? index < 4 : index >= 4 && index < 8) || index > 7
+    const peer = await scriptedPeer(t, torrent, { has })
+    const { torrent: leech, file } = run(t, torrent, { peers: [peer.address] })
+    await leech.done
+    for (const name of ['a', 'b'] as const) t.same(await file(`d/${name}`), hybridFiles.b, name)
+  }
+})
+
+t.test('an equal file that is not selected is not stored', async t => {
+  const torrent = madeEqual()
+  const peer = await scriptedPeer(t, torrent)
+  const select = (index: number) => torrent.metainfo.files[index]!.path !== 'd/b'
+  const { torrent: leech, file, verified } = run(t, torrent, { peers: [peer.address], select })
+  await leech.done
+  t.same(await file('d/a'), hybridFiles.b)
+  t.equal(await file('d/b'), undefined)
+  t.notOk(verified.includes(5))
+})

@@ -145,11 +145,16 @@ async function openServer(
     stateDirectory: resolve(state ?? join(stateDirectory(), 'daemon')),
     webDirectory: options.web ?? environment.TRANSMISSION_WEB_HOME,
   })
+  const torrentOptions = {
+    ...pick(torrentOptionsOf(options), 'allowLocal', 'maxPeersPerAddress'),
+    ...pick(options, 'portableNames'),
+  }
+  const page = createPage({ session, client, torrentOptions, onWarning })
   const token = findToken(options)
   const fd = inheritedSocket(environment)
   const given = { fd, user, password: findPassword(options), token }
   return new HttpServer(new SessionFiles(session), {
-    ...{ ...http, apis, page: createPage({ session, onWarning }) },
+    ...{ ...http, apis, page },
     ...pick(given, 'fd', 'password', 'token', 'user'),
     ...httpLimitsOf(options),
   }).listen()

@@ -8,6 +8,7 @@ import type { Destination } from './destination.ts'
 export interface DirectoryOptions {
   readonly output?: string
   readonly selected?: ReadonlySet<number> | undefined
+  readonly reuse?: readonly string[]
   readonly sequential?: boolean
   readonly seedRatio?: number
   readonly seedTime?: number
@@ -30,6 +31,7 @@ export function beginFilesToDirectory(
   const chosen = selected ? { select: (index: number) => selected.has(index) } : {}
   const content = directoryContent(metainfo, {
     ...{ ...chosen, output, locks: sharedLocks() },
+    ...pick(options, 'reuse'),
     record: recordPathOf(metainfo.infoHash, output),
   })
   torrent.begin({ ...chosen, ...content, ...pick(options, 'sequential') }, metainfo)

@@ -39,6 +39,10 @@ const FILES = inGroup('Files:', [
     ...{ name: 'digest', value: '<algorithm>', type: 'text', choices: ['sha256'] },
     help: 'print the digest of each file',
   },
+  {
+    ...{ name: 'reuse', value: '<dir>', type: 'text', list: true, parse: parseText },
+    help: 'copy what files in this directory have, under any name',
+  },
   { name: 'sequential', type: 'boolean', help: 'download in order, also to a directory' },
 ])
 

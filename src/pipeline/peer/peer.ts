@@ -190,6 +190,11 @@ export class Peer extends EventEmitter<PeerEvents> {
     return !this.#timeLimits.hasReceived && this.#stages.socket.reached
   }
 
+  /** True if the peer has our own id: we have dialled our own address. */
+  get isOurselves(): boolean {
+    return this.peerId !== undefined && Buffer.compare(this.peerId, this.#context.peerId) === 0
+  }
+
   /** True if the peer has every piece, or says that it wants none (BEP 21). */
   get uploadOnly(): boolean {
     return this.requester.isSeed || this.extendedHandshake.uploadOnly === true
@@ -271,7 +276,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.hashes.isSupported = isV2(handshake, this.#context)
     this.peerId = peerId
     if (this.incoming) this.send(composeHandshake(this.#context))
-    if (Buffer.compare(peerId, this.#context.peerId) === 0) {
+    if (this.isOurselves) {
       const ourselves = new PeerError('ERR_HANDSHAKE', 'is ourselves')
       if (!this.incoming) throw ourselves
       // our other end has to read the handshake first, so that it does not dial the address again

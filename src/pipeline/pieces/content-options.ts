@@ -1,4 +1,5 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
+import type { ReusableFiles } from '../../storage/reusable-files.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Resume } from '../resume/find-verified-pieces.ts'
 import type { PiecePriority } from './picker.ts'
@@ -26,6 +27,8 @@ export interface ContentOptions {
   readonly deferSample?: boolean
   /** Pieces that are known to be valid in the storage: they are not read at the start. @default none */
   readonly trusted?: Bitfield
+  /** Files on disk with the content of missing ones, which are copied instead of downloaded. @default none */
+  readonly reusable?: ReusableFiles
   /** True to hold pieces in `SharedArrayBuffer`s, which workers can read without a copy. @default false */
   readonly sharedMemory?: boolean
 }

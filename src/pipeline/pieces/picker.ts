@@ -14,6 +14,8 @@ export interface PickerOptions {
   readonly cursors?: Cursors
   /** True to pick only pieces that readers need soon. @default false */
   readonly onDemand?: boolean
+  /** Returns the other pieces with the content of a piece, which are not begun while it is active. @default none */
+  readonly twinsOf?: ((index: number) => readonly number[]) | undefined
   /** From 0 to below 1; orders pieces that are equally rare. @default Math.random */
   readonly random?: () => number
 }
@@ -42,6 +44,9 @@ export class Picker {
   readonly #cursors: Cursors | undefined
   readonly #onDemand: boolean
   readonly #random: () => number
+  readonly #twinsOf: (index: number) => readonly number[]
+  /** Open pieces that wait for an active twin, which fills them when it is stored. */
+  readonly #held = new Set<number>()
   /** The first piece that is wanted and not done. */
   #first = 0
   #version = 0
@@ -61,6 +66,7 @@ export class Picker {
     this.#cursors = options.cursors
     this.#onDemand = options.onDemand ?? false
     this.#random = random
+    this.#twinsOf = options.twinsOf ?? (() => [])
     this.setPriorities(index => (wanted(index) ? priority(index) : 0))
   }
 
@@ -167,22 +173,24 @@ export class Picker {
     return -1
   }
 
-  /** Removes a piece from those to begin. */
+  /** Removes a piece, and its twins, from those to begin. */
   begin(index: number): void {
-    if (this.#position[index] !== NO_POSITION) this.#orders[this.#priority[index]!]!.remove(index)
+    this.#close(index)
+    for (const twin of this.#twinsOf(index)) if (this.#close(twin)) this.#held.add(twin)
   }
 
   /** Puts back a piece that was begun. */
   putBack(index: number): void {
-    if (this.#position[index] !== NO_POSITION || !this.wants(index)) return
-    this.#version++
-    this.#orderOf(this.#priority[index]!).add(index)
+    this.#release(index)
+    this.#reopen(index)
   }
 
   /** Notes a stored piece. */
   markDone(index: number): void {
-    this.begin(index)
+    this.#close(index)
+    this.#held.delete(index)
     this.#done[index] = 1
+    this.#release(index)
     if (index === this.#first) this.#advance()
   }
 
@@ -192,6 +200,25 @@ export class Picker {
     this.#done[index] = 0
     if (index < this.#first) this.#first = index
     this.putBack(index)
+  }
+
+  /** @returns false if the piece was not open */
+  #close(index: number): boolean {
+    if (this.#position[index] === NO_POSITION) return false
+    this.#orders[this.#priority[index]!]!.remove(index)
+    return true
+  }
+
+  #reopen(index: number): void {
+    if (this.#position[index] !== NO_POSITION || !this.wants(index)) return
+    this.#version++
+    this.#orderOf(this.#priority[index]!).add(index)
+  }
+
+  /** Opens the twins that waited for a piece. */
+  #release(index: number): void {
+    if (this.#held.size === 0) return
+    for (const twin of this.#twinsOf(index)) if (this.#held.delete(twin)) this.#reopen(twin)
   }
 
   #advance(): void {

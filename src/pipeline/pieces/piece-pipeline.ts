@@ -6,6 +6,7 @@ import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { PieceTrees } from '../../metainfo/piece-trees.ts'
+import { TwinPieces } from '../../metainfo/twin-pieces.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { PartialBlocks } from '../../storage/resume-encoding.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -120,10 +121,12 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.trust = new PeerTrust(options.reputation)
     this.contributions = contributionsOf(layout, this.trust)
     this.cursors = new Cursors(this.#readAheadPieces(admitted), now)
+    const twins = (storage.retains ?? true) && !window ? TwinPieces.of(metainfo, layout) : undefined
     this.#picker = new Picker({
       ...{ pieceCount, random, sequential, onDemand },
       wanted: index => wanted.has(index),
       priority: options.priority,
+      twinsOf: twins && (index => twins.twinsOf(index)),
       cursors: this.cursors,
     })
     this.#buffers = new PieceBuffers({
@@ -151,7 +154,8 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.writer = new PieceWriter({
       ...{ storage, pieceLength, paddingOf: index => layout.gapAfter(index), now },
       concurrency: window ? admitted : 4,
-      onFlushed: piece => this.#onFlushed(piece),
+      copiesOf: twins && (index => twins.twinsOf(index).filter(twin => this.#isMissing(twin))),
+      onFlushed: (piece, copies) => this.#onFlushed(piece, copies),
     })
     this.funnel.pipe(this.verifier).pipe(this.writer)
     for (const stage of [this.funnel, this.verifier]) stage.on('error', () => {})
@@ -270,16 +274,23 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     await this.#buffers.settled()
   }
 
-  #onFlushed(piece: PieceBuffer): void {
+  /** True if a piece is wanted, and neither stored nor active. */
+  #isMissing(index: number): boolean {
+    return this.#picker.wants(index) && !this.scheduler.isActive(index)
+  }
+
+  #onFlushed(piece: PieceBuffer, copies: readonly number[]): void {
     const { index } = piece
     const { metainfo, storage, verified } = this.#options
     this.#buffers.settle(piece)
     this.#ban(this.trust.addVerified(piece), piece)
     if (!verified.has(index) && this.#credited.add(index)) this.contributions.add(piece)
     this.#blocks?.forget(index)
+    const stored = copies.filter(copy => this.#isMissing(copy))
+    for (const copy of stored) this.#picker.markDone(copy)
     this.scheduler.finishPiece(piece)
     if (storage.window?.has(index * metainfo.pieceLength) === false) this.#picker.markMissing(index)
-    this.emit('verified', index)
+    for (const each of [index, ...stored]) this.emit('verified', each)
   }
 
   /** Finds the wrong blocks of a wrong piece, or begins the whole piece again. */

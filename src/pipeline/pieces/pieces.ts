@@ -14,6 +14,7 @@ import { Completion } from '../resume/completion.ts'
 import { type FoundRecord, findVerifiedPieces } from '../resume/find-verified-pieces.ts'
 import { Recheck } from '../resume/recheck.ts'
 import { ResumeSaver } from '../resume/resume-saver.ts'
+import { reusePieces } from '../resume/reuse-pieces.ts'
 import type { Contribution } from './contributions.ts'
 import { ExchangedPieces } from './exchanged-pieces.ts'
 import type { PiecePriority } from './picker.ts'
@@ -33,6 +34,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   complete = false
   #isChecked = false
   readonly #options: PiecesOptions
+  readonly #layout: Layout
   readonly #selection: Selection
   readonly #recheck: Recheck
   readonly #completion: Completion
@@ -55,6 +57,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#options = options
     this.metainfo = metainfo
     this.verified = verified
+    this.#layout = layout
     this.#selection = selection
     this.#recheck = recheck
     this.#completion = new Completion({ storage, recheck, selection })
@@ -201,8 +204,24 @@ export class Pieces extends EventEmitter<PiecesEvents> {
       this.pipeline?.addFound(index)
       this.#add(index)
     }
+    if (this.#selection.writes) await this.#reuse()
     if (this.pipeline) this.#checkSample() // of a reader that has not waited
     this.#isChecked = true
+  }
+
+  /** Fills missing pieces with bytes that are on disk already. */
+  #reuse(): Promise<void> {
+    const { content, metainfo } = this.#options
+    return reusePieces({
+      ...{ metainfo, layout: this.#layout, storage: content.storage, files: content.reusable },
+      lacks: index => this.lacks(index),
+      has: index => this.verified.has(index),
+      onPiece: index => {
+        this.pipeline?.addFound(index)
+        this.#add(index)
+      },
+      signal: this.#options.signal(),
+    })
   }
 
   /** Changes the order: the lowest piece first, or the rarest. */

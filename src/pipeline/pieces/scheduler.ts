@@ -6,6 +6,7 @@ import type { ActivePieces } from './active-pieces.ts'
 import type { Cursors } from './cursors.ts'
 import { Deadlines } from './deadlines.ts'
 import { Endgame } from './endgame.ts'
+import { FreeBlocks } from './free-blocks.ts'
 import { OpenPieces } from './open-pieces.ts'
 import type { PeerTrust } from './peer-trust.ts'
 import type { Picker } from './picker.ts'
@@ -47,7 +48,7 @@ export class Scheduler implements BlockSource {
   /** Peers that got fewer blocks than they have room for. */
   readonly #underused = new Set<Fetcher>()
   readonly #chooser: PieceChooser
-  readonly #patience: number
+  readonly #free: FreeBlocks
   readonly #deadlines: Deadlines
   readonly #shares: ReaderShares
   readonly #endgame: Endgame
@@ -61,11 +62,12 @@ export class Scheduler implements BlockSource {
     this.#picker = options.picker
     this.#pieces = new OpenPieces(options.buffers, options.picker)
     this.#active = this.#pieces.active
-    this.#patience = options.patience ?? 500
+    const patience = options.patience ?? 500
     this.#deadlines = new Deadlines(options.cursors)
     this.#shares = new ReaderShares(this.#deadlines)
     this.#chooser = new PieceChooser(options.picker, options.trust)
-    this.#endgame = new Endgame(this.#active, this.#deadlines, this.#patience)
+    this.#free = new FreeBlocks(this.#pieces, this.#deadlines, this.#shares, patience)
+    this.#endgame = new Endgame(this.#active, this.#deadlines, patience)
     this.#admission = new PieceAdmission(options.admitted)
   }
 
@@ -164,14 +166,15 @@ export class Scheduler implements BlockSource {
     const isOnParole = this.#options.trust?.isOnParole(requester) ?? false
     if (!isOnParole) this.#endgame.takeAwaited(requester, room, now, taken)
     if (!isOnParole && lead === 0) this.#beginAwaited(requester)
-    this.#takeFree(requester, room, now, taken, lead, isOnParole)
+    const taker = { fetcher: requester, room, now, taken }
+    this.#free.take(taker, lead, isOnParole)
     if (taken.length === room) return taken
     this.#underused.add(requester) // also while it waits for admission, as only blocks that others lose may be left
     if (!isOnParole || !this.#active.hasExclusive(requester)) this.#enqueue(requester)
     const isIdle = () => taken.length === 0 && requester.outstanding === 0 && this.#underused.has(requester)
-    if (lead > 0 && isIdle()) this.#takeFree(requester, room, now, taken, 0) // late is better than never
+    if (lead > 0 && isIdle()) this.#free.take(taker, 0, false) // late is better than never
     if (isOnParole && (this.isFull || !this.#queued.has(requester)) && isIdle()) {
-      this.#takeFree(requester, room, now, taken, 0) // there is no other work for it
+      this.#free.take(taker, 0, false) // there is no other work for it
     }
     // pieces are in order, or there is none to begin, or no room: then a late block is worth a second request
     const isHurried = this.#picker.left === 0 || this.#picker.inOrder || this.isFull
@@ -197,6 +200,11 @@ export class Scheduler implements BlockSource {
   /** Returns the piece with this index that is in memory and may be shared by all peers. */
   findShared(index: number): PieceBuffer | undefined {
     return this.#pieces.findShared(index)
+  }
+
+  /** True if this piece is being downloaded. */
+  isActive(index: number): boolean {
+    return this.#active.get(index) !== undefined
   }
 
   /** True if a piece was not given up. */
@@ -312,33 +320,5 @@ export class Scheduler implements BlockSource {
       requester.fill()
       if (this.#active.find(piece) && piece.free > 0) this.fill()
     })
-  }
-
-  /**
-   * Takes free blocks of active pieces, except those that a reader needs before this peer sends them.
-   * @param own true to take only from pieces that are for this peer alone
-   */
-  #takeFree(
-    requester: Fetcher,
-    room: number,
-    now: number,
-    taken: Request[],
-    lead: number,
-    own = false,
-  ): void {
-    for (const piece of this.#shares.sortNearest(this.#active.withFreeBlocks())) {
-      // the peer that it is reserved for may never come back
-      if (piece.alone !== requester && piece.alone?.ready === false) this.#pieces.abandon(piece)
-      if (piece.buffer.closed || !piece.isFor(requester)) continue
-      if (own && piece.alone !== requester) continue
-      if (this.#deadlines.isDueWithin(piece.buffer.index, lead) && piece.isReserved(now, this.#patience))
-        continue
-      const count = this.#shares.countBlocks(piece, requester, now)
-      if (count === 0) continue
-      const most = Math.min(room, taken.length + count)
-      piece.take(requester, most, now, taken, this.#deadlines.firstBlockOf(piece.buffer.index))
-      this.#active.update(piece)
-      if (taken.length === room) return
-    }
   }
 }

@@ -8,12 +8,12 @@ import { nameError } from '../peer/name-error.ts'
 import { Peer } from '../peer/peer.ts'
 import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
 import { exchangePeers } from '../peer/pex-round.ts'
-import { type Candidate, Candidates } from './candidates.ts'
-import { describeDisconnect, lacksDescriptor, mayTryOtherWay } from './connection-end.ts'
+import type { Candidate, Candidates } from './candidates.ts'
+import { describeDisconnect, lacksDescriptor } from './connection-end.ts'
 import { ConnectionSlots } from './connection-slots.ts'
+import { Dialler } from './dialler.ts'
 import { isSamePeer, resolveDuplicate } from './duplicate-connections.ts'
 import { ExternalAddress } from './external-address.ts'
-import { describeEnd } from './peer-reports.ts'
 import type { Reputation } from './reputation.ts'
 import type { SwarmEvents, SwarmOptions } from './swarm-options.ts'
 import { Totals } from './totals.ts'
@@ -22,16 +22,15 @@ import { Totals } from './totals.ts'
 const NO_USE_REST_MS = 600_000
 /** Milliseconds until a banned address is dialled again. */
 const BANNED_REST_MS = 3_600_000
-/** Milliseconds until our own address is dialled again, which may belong to another peer by then. */
-const OWN_ADDRESS_REST_MS = 86_400_000
+
 /** The connections of one torrent. Dials candidates while there is room, and drops connections that fail. */
 export class Swarm extends EventEmitter<SwarmEvents> {
-  readonly candidates = new Candidates()
   /** All connections, including those being dialled, and the candidate of each. An incoming one may have none. */
   readonly peers = new Map<Peer, Candidate | undefined>()
   readonly #context: PeerContext
   readonly #reputation: Reputation
   readonly #slots: ConnectionSlots<Peer>
+  readonly #dialler: Dialler
   readonly #external = new ExternalAddress()
   readonly #connections: ConnectionLimit | undefined
   readonly #maxHalfOpen: number
@@ -50,7 +49,13 @@ export class Swarm extends EventEmitter<SwarmEvents> {
       maxPerAddress,
       hasCommonRoom: () => connections?.hasRoom(this) ?? true,
     })
+    this.#dialler = new Dialler({ context, reputation, slots: this.#slots })
     this.#maxHalfOpen = maxHalfOpen
+  }
+
+  /** The known addresses of peers. */
+  get candidates(): Candidates {
+    return this.#dialler.candidates
   }
 
   /** Peers with which both handshakes are done. */
@@ -104,7 +109,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   dial(): void {
     let halfOpen = this.peers.size - this.connected.length
     while (!this.#isStopped && this.#slots.hasRoom && halfOpen < this.#maxHalfOpen) {
-      const candidate = this.#nextCandidate()
+      const candidate = this.#dialler.takeNext()
       if (!candidate) return
       halfOpen++
       this.#connect(candidate)
@@ -162,7 +167,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     for (const [peer, candidate] of this.peers) {
       if (formatAddress(peer.address) !== name) continue
       const rest = Math.max(BANNED_REST_MS, this.#reputation.remainingBanMs(peer.address.host))
-      if (candidate) this.candidates.rest(candidate, now, rest)
+      if (candidate) this.#dialler.rest(candidate, rest)
       peer.destroy(new PeerError('ERR_BANNED', reason))
     }
   }
@@ -197,29 +202,14 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #turnOver(now: number): void {
     if (this.#isStopped || this.#seeding) return
     const idle = this.#slots.turnOver(now)
-    const candidate = idle && this.#nextCandidate()
+    const candidate = idle && this.#dialler.takeNext()
     if (!candidate) return
     this.#connect(candidate) // first, since its slot would be taken by another
     this.#disconnect(idle, NO_USE_REST_MS)
   }
 
-  #nextCandidate(): Candidate | undefined {
-    return this.candidates.takeNext(this.#context.clock.now(), {
-      mayDial: candidate => this.#mayDial(candidate),
-      seeding: this.#seeding,
-    })
-  }
-
-  /** Returns true if an address may be dialled. An address in the options always may. */
-  #mayDial({ address, source }: Candidate): boolean {
-    if (source === 'option') return true
-    return !this.#slots.isCrowded(address.host) && this.#reputation.findBanReason(address.host) === undefined
-  }
-
   #connect(candidate: Candidate): void {
-    const { encryption } = this.#context
-    const encrypted = encryption === 'require' || (encryption === 'prefer' && candidate.encrypted)
-    this.#addPeer(new Peer(candidate.address, this.#context, encrypted), candidate)
+    this.#addPeer(this.#dialler.dial(candidate), candidate)
   }
 
   #addPeer(peer: Peer, candidate: Candidate | undefined): void {
@@ -271,7 +261,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #disconnect(peer: Peer, rest: number): void {
     const candidate = this.peers.get(peer)
     peer.destroy()
-    if (candidate) this.candidates.rest(candidate, this.#context.clock.now(), rest)
+    if (candidate) this.#dialler.rest(candidate, rest)
   }
 
   #onClose(peer: Peer, error: Error | undefined): void {
@@ -279,26 +269,14 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.peers.delete(peer)
     this.#connections?.close(this)
     this.#slots.delete(peer)
-    const ourselves = peer.peerId && Buffer.compare(peer.peerId, this.#context.peerId) === 0
-    const canRetry = !this.#isStopped && this.#context.encryption === 'prefer' && mayTryOtherWay(peer, error)
-    if (candidate && canRetry && this.candidates.switchEncryption(candidate)) {
+    if (candidate && !this.#isStopped && this.#dialler.switchEncryption(candidate, peer, error)) {
       this.#connect(candidate)
       return
     }
-    const { downloaded } = peer.requester
-    const { uploaded } = peer.responder
-    const starved = lacksDescriptor(error) // no fault of the peer
     this.#totals.add(peer)
-    if (candidate) {
-      const now = this.#context.clock.now()
-      if (peer.ready) candidate.seed = peer.uploadOnly
-      const useful = starved || this.#isStopped || downloaded + uploaded > 0
-      const failure = this.#isStopped ? undefined : describeEnd(error, peer)
-      this.candidates.onClose(candidate, now, useful, failure)
-      if (ourselves) this.candidates.rest(candidate, now, OWN_ADDRESS_REST_MS)
-    }
-    if (starved) this.makeRoom()
-    else if (error && !ourselves) this.emit('warning', nameError(error, peer.address))
+    if (candidate) this.#dialler.noteEnd(candidate, peer, error, this.#isStopped)
+    if (lacksDescriptor(error)) this.makeRoom()
+    else if (error && !peer.isOurselves) this.emit('warning', nameError(error, peer.address))
     if (peer.ready) {
       this.emit('disconnected', peer, describeDisconnect(error, this.#closed, this.#paused))
       this.emit('interest')

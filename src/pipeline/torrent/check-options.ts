@@ -56,6 +56,7 @@ const CONTENT_CHECKS: Record<keyof ContentOptions, Check> = {
     value => hasMethods(value, 'read', 'write'),
     'an object with read and write, as resumeAt returns it',
   ],
+  reusable: [value => hasMethods(value, 'find', 'open'), 'a ReusableFiles'],
   sharedMemory: BOOLEAN,
 }
 

@@ -1,4 +1,4 @@
-import type { Torrent } from '../../pipeline/torrent.ts'
+import type { AddOptions, Client } from '../../pipeline/client.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
 import { freeSpaceAt, readSmallFile } from '../../ports/file-system.ts'
 import type { Session } from '../../session/session.ts'
@@ -7,14 +7,17 @@ import { ClientPageTorrents } from './client-page-torrents.ts'
 import { LivePage } from './live-page.ts'
 import { PageAssets } from './page-assets.ts'
 import { FreeSpaceGauge } from './page-totals.ts'
+import { Previews } from './previews.ts'
 import { SessionPageTorrents } from './session-page-torrents.ts'
 
 /** Options of `createPage`: a session, or a client without one. */
 export interface PageOptions {
-  /** The session that the page shows and changes. */
+  /** The client with the torrents that the page shows. */
+  readonly client: Client
+  /** The session of that client, which the page shows and changes. @default none: the page changes nothing */
   readonly session?: Session
-  /** The client with the torrents that the page shows, if there is no session. */
-  readonly client?: { readonly torrents: Iterable<Torrent> }
+  /** Options of torrents, for the metadata of links that are not added yet. */
+  readonly torrentOptions?: Pick<AddOptions, 'allowLocal' | 'maxPeersPerAddress' | 'portableNames'>
   /** The rate limits of that client, in bytes per second. */
   readonly limits?: { readonly up?: number; readonly down?: number }
   /** The directory with the built files of the page. @default that of the package */
@@ -26,11 +29,12 @@ export interface PageOptions {
 
 /** Creates the live page: give it to `HttpServer` as `page`. */
 export function createPage(options: PageOptions): LivePage {
-  const { client = { torrents: [] }, clock = systemClock, directory, limits, onWarning, session } = options
+  const { client, clock = systemClock, directory, limits, onWarning, session, torrentOptions = {} } = options
   const torrents = session
     ? new SessionPageTorrents(session, new FreeSpaceGauge(freeSpaceAt, clock))
     : new ClientPageTorrents(client, limits)
   return new LivePage({
+    previews: session && new Previews({ session, client, torrentOptions, clock }),
     ...{ torrents, session, clock, bodies: new Bodies(), assets: new PageAssets(readSmallFile, directory) },
     warn: onWarning ?? (() => {}),
   })

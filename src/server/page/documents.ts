@@ -82,3 +82,26 @@ export type TopicEvent =
   | { readonly topic: string; readonly full: object }
   | { readonly topic: string; readonly patch: object }
   | { readonly topic: string; readonly gone: true }
+
+/** A file of a torrent that is not added yet. */
+export type PreviewedFile = {
+  readonly index: number
+  /** With the name of the torrent, if it has several files. */
+  readonly path: string
+  readonly length: number
+}
+
+/** The topic `preview:ID`: a torrent that is not added yet. */
+export type PreviewDocument = {
+  readonly state: 'fetching' | 'ready' | 'failed'
+  readonly infoHash: string
+  readonly name: string
+  /** The reason why the metadata is not there yet, or the failure. */
+  readonly reason?: string
+  /** True if the session has this torrent. */
+  readonly isKnown?: boolean
+  readonly size?: number
+  /** The first files. */
+  readonly files?: readonly PreviewedFile[]
+  readonly fileCount?: number
+}

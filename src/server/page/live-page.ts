@@ -15,6 +15,7 @@ import { PAGE_ACTIONS } from './page-actions.ts'
 import type { PageAssets } from './page-assets.ts'
 import { PageStream } from './page-stream.ts'
 import type { PageTorrents } from './page-torrents.ts'
+import type { Previews } from './previews.ts'
 import { TopicFeed } from './topic-feed.ts'
 import { describeTopic } from './topics.ts'
 
@@ -25,8 +26,9 @@ const MAX_TOPICS = 4
 /** What a page shows, and with what. */
 export interface LivePageContext {
   readonly torrents: PageTorrents
-  /** The session that actions change. Without one there are no actions. */
+  /** The session that actions change, and its previews. Without them there are no actions. */
   readonly session: Session | undefined
+  readonly previews: Previews | undefined
   readonly assets: PageAssets
   readonly bodies: Bodies
   readonly clock: Clock
@@ -47,7 +49,8 @@ export class LivePage implements HttpApi {
   constructor(context: LivePageContext) {
     this.#context = context
     const key = randomBytes(24).toString('base64url')
-    this.#welcome = { version: VERSION, key, actions: context.session ? Object.keys(PAGE_ACTIONS) : [] }
+    const canAct = context.session !== undefined && context.previews !== undefined
+    this.#welcome = { version: VERSION, key, actions: canAct ? Object.keys(PAGE_ACTIONS) : [] }
   }
 
   owns([first]: readonly string[]): boolean {
@@ -78,6 +81,7 @@ export class LivePage implements HttpApi {
   close(): void {
     for (const stream of [...this.#streams]) stream.end()
     this.#context.torrents.close()
+    this.#context.previews?.close()
   }
 
   #follow(exchange: ApiExchange, topics: readonly string[]): void {
@@ -112,7 +116,7 @@ export class LivePage implements HttpApi {
 
   #describe(topic: string): JsonObject | undefined {
     try {
-      return describeTopic(topic, this.#context.torrents)
+      return describeTopic(topic, this.#context)
     } catch (error) {
       this.#context.warn(error)
       return undefined
@@ -121,8 +125,8 @@ export class LivePage implements HttpApi {
 
   async #act(name: string, exchange: ApiExchange): Promise<void> {
     const { request, response } = exchange
-    const { bodies, session, warn } = this.#context
-    const action = session && Object.hasOwn(PAGE_ACTIONS, name) ? PAGE_ACTIONS[name] : undefined
+    const { bodies, previews, session, warn } = this.#context
+    const action = session && previews && Object.hasOwn(PAGE_ACTIONS, name) ? PAGE_ACTIONS[name] : undefined
     if (!action) return sendRefusal(response, 404, 'there is no such action here')
     if (request.method !== 'POST')
       return sendRefusal(response, 405, 'only POST is allowed', { Allow: 'POST' })
@@ -131,7 +135,7 @@ export class LivePage implements HttpApi {
       return sendRefusal(response, 409, 'the key of the page is another one')
     try {
       const body = JSON.parse((await bodies.read(request)).toString()) as unknown
-      sendJson(response, 200, await action(body, { session: session!, warn }))
+      sendJson(response, 200, await action(body, { session: session!, previews: previews!, warn }))
     } catch (error) {
       if (error instanceof BodyRefused) response.shouldKeepAlive = false
       const status = statusOf(error)

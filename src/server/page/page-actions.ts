@@ -2,6 +2,7 @@ import { InputError } from '../../errors.ts'
 import { flag, list, object, readChanges, text, whole } from '../../session/fields.ts'
 import type { Session } from '../../session/session.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
+import type { Previews } from './previews.ts'
 
 /** Characters of a .torrent in base64 at most: those of a body. */
 const MAX_METAINFO_LENGTH = 64 << 20
@@ -11,6 +12,7 @@ const MAX_TORRENTS = 100_000
 /** What actions work on. */
 export interface ActionContext {
   readonly session: Session
+  readonly previews: Previews
   /** Reports a failure of work that goes on after the answer. */
   readonly warn: (error: unknown) => void
 }
@@ -18,18 +20,35 @@ export interface ActionContext {
 /** Does what the page asks for, and returns the answer. Rejects with an error of the session. */
 export type PageAction = (body: unknown, context: ActionContext) => Promise<object>
 
+const SOURCE = { source: text(1 << 20), metainfo: text(MAX_METAINFO_LENGTH) }
 const NEW = {
-  ...{ source: text(1 << 20), metainfo: text(MAX_METAINFO_LENGTH), start: flag, sequential: flag },
+  ...{ ...SOURCE, preview: text(40), start: flag, sequential: flag },
   ...{ directory: text(), labels: list(text(255), 100), off: list(whole, 500_000) },
 }
 const named = object({ torrents: list(text(40), MAX_TORRENTS) })
 
 /** The actions of a page with a session, by name. */
 export const PAGE_ACTIONS: Readonly<Record<string, PageAction>> = {
-  async add(body, { session }) {
-    const { source, metainfo, ...options } = readChanges(NEW, body, 'body')
-    const torrent = await session.add(sourceOf(source, metainfo), options)
+  /** Adds a torrent: a link, a URL, a .torrent in base64, or one that was previewed. */
+  async add(body, { previews, session }) {
+    const { source, metainfo, preview, ...options } = readChanges(NEW, body, 'body')
+    const taken = preview === undefined ? undefined : await previews.take(preview)
+    if (preview !== undefined && !taken)
+      throw new InputError('ERR_USAGE', 'this preview has ended: add it again')
+    const own = taken?.peers.length ? { ...options, peers: taken.peers } : options
+    const torrent = await session.add(taken?.source ?? sourceOf(source, metainfo), own)
+    if (preview !== undefined) previews.drop(preview)
     return { infoHash: torrent.infoHash, name: torrent.name }
+  },
+  /** Begins a preview, which the topic `preview:ID` shows. */
+  async preview(body, { previews }) {
+    const { source, metainfo } = readChanges(SOURCE, body, 'body')
+    return { id: await previews.open(sourceOf(source, metainfo)) }
+  },
+  /** Ends a preview. */
+  async forget(body, { previews }) {
+    previews.drop(text(40)((body as { preview?: unknown } | null)?.preview, 'preview'))
+    return {}
   },
   start: forEach(torrent => torrent.start()),
   force: forEach(torrent => torrent.start({ force: true })),

@@ -11,10 +11,12 @@ export interface PieceWriterOptions {
   readonly pieceLength: number
   /** Returns the number of zeros to store after a piece, which are in no piece (BEP 52). @default 0 */
   readonly paddingOf?: (index: number) => number
+  /** Returns other pieces with the same bytes, which are stored as well. @default none */
+  readonly copiesOf?: ((index: number) => readonly number[]) | undefined
   /** Maximum writes at once. @default 4 */
   readonly concurrency?: number
-  /** Called with each piece that is stored. */
-  readonly onFlushed?: (piece: PieceBuffer) => void
+  /** Called with each piece that is stored, and with the copies of it. */
+  readonly onFlushed?: (piece: PieceBuffer, copies: readonly number[]) => void
   /** Returns milliseconds of a monotonic clock. @default writes are not measured */
   readonly now?: () => number
 }
@@ -38,30 +40,33 @@ export class PieceWriter extends Writable<PieceBuffer> {
   readonly #pieceLength: number
   readonly #paddingOf: PieceWriterOptions['paddingOf']
   readonly #concurrency: number
-  readonly #flushed: ((piece: PieceBuffer) => void) | undefined
+  readonly #copiesOf: PieceWriterOptions['copiesOf']
+  readonly #flushed: PieceWriterOptions['onFlushed']
   #running = 0
   readonly #parked = new ParkedCallback()
   #failure: Error | null = null
 
   constructor(options: PieceWriterOptions) {
     super({ highWaterMark: 1 << 20, byteLength: piece => piece.length || 1 })
-    const { storage, pieceLength, paddingOf, concurrency = 4, now = () => 0, onFlushed } = options
+    const { storage, pieceLength, paddingOf, copiesOf, concurrency = 4, now = () => 0, onFlushed } = options
     this.#now = now
     this.#storage = storage
     this.#pieceLength = pieceLength
     this.#concurrency = concurrency
     this.#paddingOf = paddingOf
+    this.#copiesOf = copiesOf
     this.#flushed = onFlushed
   }
 
   override _write(piece: PieceBuffer, done: Done): void {
     const begun = this.#now()
     this.#running++
-    this.#storage.write(piece.index * this.#pieceLength, this.#padded(piece)).then(
+    const copies = this.#copiesOf?.(piece.index) ?? []
+    this.#writeAll(piece, copies).then(
       () => {
         this.#running--
         this.#noteWritten(begun)
-        if (!this.destroying) this.#flushed?.(piece)
+        if (!this.destroying) this.#flushed?.(piece, copies)
         this.#parked.release(this.#failure)
       },
       error => {
@@ -85,7 +90,14 @@ export class PieceWriter extends Writable<PieceBuffer> {
     this.writeWait.set(false, now)
   }
 
-  #padded({ data, index }: PieceBuffer): Uint8Array {
+  async #writeAll({ data, index }: PieceBuffer, copies: readonly number[]): Promise<void> {
+    await this.#storage.write(index * this.#pieceLength, this.#padded(data, index))
+    for (const copy of copies) {
+      await this.#storage.write(copy * this.#pieceLength, this.#padded(data, copy))
+    }
+  }
+
+  #padded(data: Uint8Array, index: number): Uint8Array {
     const padding = this.#paddingOf?.(index) ?? 0
     return padding === 0 ? data : Buffer.concat([data, Buffer.alloc(padding)])
   }

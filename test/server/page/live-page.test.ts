@@ -17,7 +17,7 @@ async function openPage(t: Test, options: Partial<HttpServerOptions> = {}) {
   const clock = new VirtualClock()
   const opened = await openSession(t)
   const warnings: unknown[] = []
-  const page = createPage({ session: opened.session, clock, onWarning: error => void warnings.push(error) })
+  const page = createPage({ ...opened, clock, onWarning: error => void warnings.push(error) })
   const server = await new HttpServer(new Map(), { page, ...options }).listen()
   t.teardown(() => server.close())
   const base = new URL(server.url).origin

@@ -1,0 +1,79 @@
+import { useState } from 'preact/hooks'
+import { formatBytes, formatCount } from '../format.ts'
+import { Dialog } from '../parts/dialog.tsx'
+import { useNotify } from '../parts/notices.tsx'
+import { useAct } from '../parts/use-act.ts'
+import type { TorrentRow } from './torrent-row.ts'
+
+/** Names that are listed. */
+const MAX_NAMES = 5
+
+/** Asks before torrents are removed. Their data stays unless the user says otherwise. */
+export function RemoveDialog({
+  onClose,
+  onRemoved,
+  rows: given,
+}: {
+  onClose: () => void
+  onRemoved?: () => void
+  rows: readonly TorrentRow[]
+}) {
+  // what the user has confirmed is removed, whatever the selection becomes
+  const [rows] = useState(given)
+  const [withData, setWithData] = useState(false)
+  const [isBusy, setBusy] = useState(false)
+  const act = useAct()
+  const notify = useNotify()
+  const bytes = rows.reduce((sum, { torrent }) => sum + torrent.verified, 0)
+  const remove = async () => {
+    setBusy(true)
+    const torrents = rows.map(({ infoHash }) => infoHash)
+    const done = await act('remove', { torrents, withData })
+    setBusy(false)
+    if (!done) return
+    notify(`Removed ${formatCount(rows.length, 'torrent')}${withData ? ' and the data' : ''}`)
+    onClose()
+    onRemoved?.()
+  }
+  return (
+    <Dialog title={`Remove ${formatCount(rows.length, 'torrent')}?`} onClose={onClose}>
+      <form
+        class="form"
+        onSubmit={event => {
+          event.preventDefault()
+          void remove()
+        }}
+      >
+        <ul class="name-list">
+          {rows.slice(0, MAX_NAMES).map(({ infoHash, torrent }) => (
+            <li key={infoHash}>
+              <bdi>{torrent.name}</bdi>
+            </li>
+          ))}
+          {rows.length > MAX_NAMES && <li class="muted">and {rows.length - MAX_NAMES} more</li>}
+        </ul>
+        <label class="check-line">
+          <input
+            type="checkbox"
+            checked={withData}
+            onChange={event => setWithData(event.currentTarget.checked)}
+          />
+          Delete the downloaded files as well ({formatBytes(bytes)})
+        </label>
+        <p class={withData ? 'danger-text' : 'muted'} role="status">
+          {withData
+            ? 'The files are deleted from the disk. This cannot be undone.'
+            : 'The files stay on the disk.'}
+        </p>
+        <footer class="dialog-footer">
+          <button type="button" class="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class={withData ? 'button is-danger' : 'button is-primary'} disabled={isBusy}>
+            {withData ? 'Remove and delete files' : 'Remove'}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  )
+}

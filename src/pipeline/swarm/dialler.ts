@@ -1,0 +1,74 @@
+import { Peer } from '../peer/peer.ts'
+import type { PeerContext } from '../peer/peer-context.ts'
+import { type Candidate, Candidates } from './candidates.ts'
+import { lacksDescriptor, mayTryOtherWay } from './connection-end.ts'
+import type { ConnectionSlots } from './connection-slots.ts'
+import { describeEnd } from './peer-reports.ts'
+import type { Reputation } from './reputation.ts'
+
+/** Milliseconds until our own address is dialled again, which may belong to another peer by then. */
+const OWN_ADDRESS_REST_MS = 86_400_000
+
+/** Options of `Dialler`. */
+export interface DiallerOptions {
+  readonly context: PeerContext
+  readonly reputation: Reputation
+  readonly slots: ConnectionSlots<Peer>
+}
+
+/** Dials the candidates of one swarm, and notes how their connections end. */
+export class Dialler {
+  readonly candidates = new Candidates()
+  readonly #context: PeerContext
+  readonly #reputation: Reputation
+  readonly #slots: ConnectionSlots<Peer>
+
+  constructor({ context, reputation, slots }: DiallerOptions) {
+    this.#context = context
+    this.#reputation = reputation
+    this.#slots = slots
+  }
+
+  /** Takes the candidate that is to be dialled next, if one is due. */
+  takeNext(): Candidate | undefined {
+    return this.candidates.takeNext(this.#context.clock.now(), {
+      mayDial: candidate => this.#mayDial(candidate),
+      seeding: this.#context.torrent?.isUploadOnly ?? false,
+    })
+  }
+
+  /** Begins a connection to a candidate. */
+  dial(candidate: Candidate): Peer {
+    const { encryption } = this.#context
+    const encrypted = encryption === 'require' || (encryption === 'prefer' && candidate.encrypted)
+    return new Peer(candidate.address, this.#context, encrypted)
+  }
+
+  /** Returns true if a candidate has to be dialled again at once, the other way: encrypted, or plain. */
+  switchEncryption(candidate: Candidate, peer: Peer, error: Error | undefined): boolean {
+    if (this.#context.encryption !== 'prefer' || !mayTryOtherWay(peer, error)) return false
+    return this.candidates.switchEncryption(candidate)
+  }
+
+  /** Notes how a connection ended. @param isOurEnd true if the torrent ended or paused it */
+  noteEnd(candidate: Candidate, peer: Peer, error: Error | undefined, isOurEnd: boolean): void {
+    const now = this.#context.clock.now()
+    if (peer.ready) candidate.seed = peer.uploadOnly
+    // a lack of descriptors is no fault of the peer
+    const wasUseful =
+      isOurEnd || lacksDescriptor(error) || peer.requester.downloaded + peer.responder.uploaded > 0
+    this.candidates.onClose(candidate, now, wasUseful, isOurEnd ? undefined : describeEnd(error, peer))
+    if (peer.isOurselves) this.candidates.rest(candidate, now, OWN_ADDRESS_REST_MS)
+  }
+
+  /** Leaves a candidate alone for so many milliseconds. */
+  rest(candidate: Candidate, restMs: number): void {
+    this.candidates.rest(candidate, this.#context.clock.now(), restMs)
+  }
+
+  /** Returns true if an address may be dialled. An address in the options always may. */
+  #mayDial({ address, source }: Candidate): boolean {
+    if (source === 'option') return true
+    return !this.#slots.isCrowded(address.host) && this.#reputation.findBanReason(address.host) === undefined
+  }
+}
