@@ -35,12 +35,15 @@ export function* listFiles(
   }
 }
 
-function completedBytes(layout: Layout, pieces: Bitfield, fileIndex: number): number {
+/** Returns the bytes of a file that are in verified pieces. */
+export function completedBytes(layout: Layout, pieces: Bitfield, fileIndex: number): number {
   const { length, offset } = layout.files[fileIndex]!
   if (pieces.full) return length
   const range = pieces.count === 0 ? undefined : layout.piecesOf(fileIndex)
-  let completed = 0
-  for (let index = range?.first ?? 0; range && index <= range.last; index++) {
+  if (!range) return 0
+  const { first, last } = range
+  let completed = pieces.countBetween(first + 1, last) * layout.pieceLength
+  for (const index of new Set([first, last])) {
     if (!pieces.has(index)) continue
     const piece = layout.pieceRange(index)
     const end = Math.min(piece.position + piece.length, offset + length)

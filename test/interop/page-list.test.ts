@@ -142,7 +142,12 @@ async function openList(t: Test, list: ListDocument, { canAct = true } = {}) {
     session: canAct ? opened.session : undefined,
     previews: canAct ? new Previews({ ...opened, torrentOptions: {}, clock: systemClock }) : undefined,
     assets: new PageAssets(readSmallFile, PAGE_DIRECTORY),
-    ...{ bodies: new Bodies(), clock: systemClock, warn: error => t.fail(String(error)) },
+    ...{
+      bodies: new Bodies(),
+      clock: systemClock,
+      now: () => Date.now(),
+      warn: error => t.fail(String(error)),
+    },
   })
   return { ...opened, shown, base: await servePage(t, page) }
 }

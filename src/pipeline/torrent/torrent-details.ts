@@ -40,6 +40,11 @@ export class TorrentDetails {
     return this.#parts.network.rates.list(now)
   }
 
+  /** True if a file is downloaded. */
+  isSelected(fileIndex: number): boolean {
+    return this.#parts.content?.select?.(fileIndex) ?? true
+  }
+
   /** Returns how we know a peer: `option`, `PEX`, `DHT`, `LSD`, `incoming` or the name of a tracker. */
   sourceOf(peer: Peer): string {
     if (peer.incoming) return 'incoming'

@@ -22,6 +22,7 @@ export class ClientPageTorrents implements PageTorrents {
       if (torrent.infoHash.toString('hex') !== infoHash) continue
       return {
         ...{ infoHash, name: nameOf(torrent), torrent, stored: undefined },
+        describe: () => describeTorrent(torrent),
         loadMetainfo: async () => torrent.metainfo,
       }
     }

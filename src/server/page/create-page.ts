@@ -35,7 +35,14 @@ export function createPage(options: PageOptions): LivePage {
     : new ClientPageTorrents(client, limits)
   return new LivePage({
     previews: session && new Previews({ session, client, torrentOptions, clock }),
-    ...{ torrents, session, clock, bodies: new Bodies(), assets: new PageAssets(readSmallFile, directory) },
+    ...{
+      torrents,
+      session,
+      clock,
+      now: () => Date.now(),
+      bodies: new Bodies(),
+      assets: new PageAssets(readSmallFile, directory),
+    },
     warn: onWarning ?? (() => {}),
   })
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { JsonObject } from '../../codec/merge-patch.ts'
 import { InputError, messageOf, TsdlError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Session } from '../../session/session.ts'
@@ -16,8 +15,10 @@ import type { PageAssets } from './page-assets.ts'
 import { PageStream } from './page-stream.ts'
 import type { PageTorrents } from './page-torrents.ts'
 import type { Previews } from './previews.ts'
+import type { Topic } from './topic.ts'
 import { TopicFeed } from './topic-feed.ts'
-import { describeTopic } from './topics.ts'
+import { openTopic } from './topics.ts'
+import { sendMetainfo } from './torrent/send-metainfo.ts'
 
 /** Pages that are open at the same time at most, and topics that one page shows. */
 const MAX_STREAMS = 64
@@ -32,13 +33,15 @@ export interface LivePageContext {
   readonly assets: PageAssets
   readonly bodies: Bodies
   readonly clock: Clock
+  /** Milliseconds since 1970. */
+  readonly now: () => number
   /** Reports failures of work that goes on after its answer, and our own faults. */
   readonly warn: (error: unknown) => void
 }
 
 /**
- * The live page, below `/page/`: its script and style, `updates` (server-sent events), `state` (the same as JSON) and
- * `actions/NAME`.
+ * The live page, below `/page/`: its script and style, `updates` (server-sent events), `state` (the same as JSON),
+ * `metainfo/INFOHASH` (the .torrent) and `actions/NAME`.
  */
 export class LivePage implements HttpApi {
   readonly #context: LivePageContext
@@ -70,8 +73,11 @@ export class LivePage implements HttpApi {
       return sendRefusal(response, 405, 'only GET and HEAD are allowed', { Allow: 'GET, HEAD' })
     const topics = target.query.getAll('topic')
     if (name === 'updates') return this.#follow(exchange, topics)
+    if (name === 'metainfo') return sendMetainfo(this.#context.torrents.get(detail ?? ''), response)
     if (name === 'state') {
-      const document = this.#describe(topics[0] ?? 'list')
+      const topic = this.#open(topics[0] ?? 'list')
+      const document = topic.describe()
+      topic.close()
       return document ? sendJson(response, 200, document) : sendRefusal(response, 404, 'not found')
     }
     return this.#context.assets.send(name, request, response)
@@ -104,22 +110,33 @@ export class LivePage implements HttpApi {
   #feedOf(topic: string): TopicFeed {
     const known = this.#feeds.get(topic)
     if (known) return known
+    const opened = this.#open(topic)
     const feed = new TopicFeed(
       topic,
-      () => this.#describe(topic),
+      () => opened.describe(),
       this.#context.clock,
-      () => this.#feeds.delete(topic),
+      () => {
+        this.#feeds.delete(topic)
+        opened.close()
+      },
     )
     this.#feeds.set(topic, feed)
     return feed
   }
 
-  #describe(topic: string): JsonObject | undefined {
-    try {
-      return describeTopic(topic, this.#context)
-    } catch (error) {
-      this.#context.warn(error)
-      return undefined
+  /** Opens a topic. A fault of ours is reported, and the topic is gone while it lasts. */
+  #open(topic: string): Topic {
+    const opened = openTopic(topic, this.#context)
+    return {
+      close: () => opened.close(),
+      describe: () => {
+        try {
+          return opened.describe()
+        } catch (error) {
+          this.#context.warn(error)
+          return undefined
+        }
+      },
     }
   }
 

@@ -1,5 +1,5 @@
 import { InputError } from '../../errors.ts'
-import { flag, list, object, readChanges, text, whole } from '../../session/fields.ts'
+import { flag, list, object, oneOf, readChanges, text, whole } from '../../session/fields.ts'
 import type { Session } from '../../session/session.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { Previews } from './previews.ts'
@@ -25,6 +25,10 @@ const NEW = {
   ...{ ...SOURCE, preview: text(40), start: flag, sequential: flag },
   ...{ directory: text(), labels: list(text(255), 100), off: list(whole, 500_000) },
 }
+const filesOf = object({
+  ...{ infoHash: text(40), files: list(whole, 500_000) },
+  priority: oneOf('off', 'low', 'normal', 'high'),
+})
 const named = object({ torrents: list(text(40), MAX_TORRENTS) })
 
 /** The actions of a page with a session, by name. */
@@ -60,6 +64,14 @@ export const PAGE_ACTIONS: Readonly<Record<string, PageAction>> = {
   ),
   /** Changes options of torrents: limits, labels, order of pieces. */
   set: forEach((torrent, { options }) => torrent.set((options ?? {}) as object)),
+  /** Changes the priority of files, by index. */
+  async priority(body, { session }) {
+    const { files, infoHash, priority } = filesOf(body, 'body')
+    const torrent = session.get(infoHash)
+    if (!torrent) throw new InputError('ERR_USAGE', 'there is no such torrent')
+    await torrent.setPriority(files, priority)
+    return { count: files.length }
+  },
   /** Adds and removes labels of torrents. */
   label: forEach((torrent, { add = [], remove = [] }) => {
     const without = new Set(texts(remove))

@@ -1,7 +1,7 @@
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
-import type { ListDocument } from './documents.ts'
+import type { ListDocument, ListedTorrent } from './documents.ts'
 
 /** A torrent that the page shows. */
 export interface PageTorrent {
@@ -12,6 +12,8 @@ export interface PageTorrent {
   readonly torrent: Torrent | undefined
   /** What a session remembers of it, if there is a session. */
   readonly stored: SessionTorrent | undefined
+  /** Describes it as the list does. */
+  describe(): ListedTorrent
   /** Rejects with ERR_USAGE while the metadata is not known. */
   loadMetainfo(): Promise<Metainfo>
 }

@@ -29,6 +29,7 @@ export class SessionPageTorrents implements PageTorrents {
     if (!stored) return undefined
     return {
       ...{ infoHash: stored.infoHash, name: stored.name, stored, torrent: stored.torrent },
+      describe: () => this.#describe(stored),
       loadMetainfo: () => stored.loadMetainfo(),
     }
   }

@@ -1,0 +1,103 @@
+import { Bitfield } from '../../../codec/bitfield.ts'
+import { Layout } from '../../../metainfo/layout.ts'
+import type { Metainfo } from '../../../metainfo/metainfo.ts'
+import { FilePriorities } from '../../../session/file-priorities.ts'
+import { completedBytes } from '../../../session/torrent-files.ts'
+import { parsePieces } from '../../../session/torrent-progress.ts'
+import type { PageTorrent } from '../page-torrents.ts'
+import type { Topic } from '../topic.ts'
+import type { FilesDocument, ListedFile } from '../torrent-documents.ts'
+import { KnownMetainfo } from './known-metainfo.ts'
+import { PieceWatch } from './piece-watch.ts'
+
+/** Files that are listed at most. The plain list of the server has all of them. */
+const MAX_LISTED_FILES = 5000
+
+/** The topic of the files of a torrent. Only files with a piece that has changed are described again. */
+export class FilesTopic implements Topic {
+  readonly #find: () => PageTorrent | undefined
+  readonly #metainfo = new KnownMetainfo()
+  readonly #watch = new PieceWatch(index => this.#changed.add(index))
+  readonly #changed = new Set<number>()
+  /** What the present descriptions were made of. */
+  #described:
+    | { readonly metainfo: Metainfo; readonly layout: Layout; readonly priorities: object | undefined }
+    | undefined
+  #files: Record<string, ListedFile> = {}
+  #total = 0
+
+  constructor(find: () => PageTorrent | undefined) {
+    this.#find = find
+  }
+
+  describe(): FilesDocument | undefined {
+    const found = this.#find()
+    if (!found) return undefined
+    const metainfo = this.#metainfo.get(found)
+    if (!metainfo) return { isKnown: false, total: 0, files: {} }
+    const isOther = this.#watch.follow(found.torrent)
+    const priorities = found.stored?.record.priorities
+    const { metainfo: before, priorities: prioritiesBefore } = this.#described ?? {}
+    if (isOther || before !== metainfo || prioritiesBefore !== priorities) this.#describeAll(found, metainfo)
+    else if (this.#changed.size > 0) this.#describeChanged(found)
+    this.#changed.clear()
+    return { isKnown: true, total: this.#total, files: this.#files }
+  }
+
+  close(): void {
+    this.#watch.close()
+  }
+
+  #describeAll(found: PageTorrent, metainfo: Metainfo): void {
+    const layout = new Layout(metainfo)
+    const priorities = found.stored?.record.priorities
+    this.#described = { metainfo, layout, priorities }
+    const verified = verifiedOf(found, metainfo)
+    const priorityOf = prioritiesOf(found, metainfo)
+    const files: Record<string, ListedFile> = {}
+    let total = 0
+    for (const [index, { length, pad, path }] of metainfo.files.entries()) {
+      if (pad || ++total > MAX_LISTED_FILES) continue
+      files[index] = {
+        path,
+        length,
+        have: completedBytes(layout, verified, index),
+        priority: priorityOf(index),
+      }
+    }
+    this.#files = files
+    this.#total = total
+  }
+
+  #describeChanged(found: PageTorrent): void {
+    const { layout, metainfo } = this.#described!
+    const verified = verifiedOf(found, metainfo)
+    const touched = new Set<number>()
+    for (const index of this.#changed) {
+      const { length, position } = layout.pieceRange(index)
+      for (const { fileIndex } of layout.spans(position, length)) touched.add(fileIndex)
+    }
+    const files = { ...this.#files }
+    for (const index of touched) {
+      const file = files[index]
+      if (file) files[index] = { ...file, have: completedBytes(layout, verified, index) }
+    }
+    this.#files = files
+  }
+}
+
+function verifiedOf({ stored, torrent }: PageTorrent, { pieceCount }: Metainfo): Bitfield {
+  if (torrent && torrent.verified.size === pieceCount && torrent.state !== 'metadata') return torrent.verified
+  return stored ? parsePieces(stored.record.pieces, pieceCount) : new Bitfield(pieceCount)
+}
+
+function prioritiesOf(
+  { stored, torrent }: PageTorrent,
+  { files }: Metainfo,
+): (index: number) => ListedFile['priority'] {
+  if (stored) {
+    const priorities = new FilePriorities(files.length, stored.record.priorities)
+    return index => priorities.get(index)
+  }
+  return index => (torrent?.details.isSelected(index) === false ? 'off' : 'normal')
+}
