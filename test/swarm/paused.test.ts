@@ -88,6 +88,29 @@ t.test('a paused download requests nothing from its only peer, does not time out
   t.same(events, ['started', 'paused', 'resumed', 'done'])
 })
 
+t.test('pause and close do not reset the connection to a peer that sends', async t => {
+  for (const end of ['pause', 'close'] as const) {
+    const sending = oddTorrent()
+    const errors: Error[] = []
+    const peer = await scriptedPeer(t, sending, {
+      greet: wire => {
+        wire.socket.on('error', error => errors.push(error))
+        wire.greet()
+      },
+      request: (block, wire) => {
+        wire.serve(block)
+        for (let times = 0; times < 100; times++) wire.send({ type: 'keepAlive' })
+      },
+    })
+    const { torrent } = run(t, sending, { peers: [peer.address] })
+    const wire = await peer.connection()
+    await wire.seen('request')
+    void torrent[end]()
+    await wire.gone()
+    t.same(errors, [], end)
+  }
+})
+
 t.test('pause and resume are idempotent, and may follow each other at once', async t => {
   const { clock, torrent, storage, events } = connect(t, { timeout: 10_000 })
   torrent.start()

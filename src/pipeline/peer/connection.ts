@@ -54,8 +54,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.stages.serializer.end()
   }
 
-  /** Destroys all stages now. Idempotent. */
-  destroy(): void {
+  /** Destroys all stages now. Idempotent. @param isPolite true to send what was written to the socket before */
+  destroy(isPolite = false): void {
+    if (isPolite) this.stages.socket.hangUp()
     for (const stage of this.#all) stage.destroy()
   }
 

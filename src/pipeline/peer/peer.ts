@@ -261,12 +261,12 @@ export class Peer extends EventEmitter<PeerEvents> {
     requester.tick(now, REQUEST_TIMEOUT_MS)
   }
 
-  /** Closes the connection now. Idempotent. */
+  /** Closes the connection: at once for an error, otherwise once the peer has received what was written. Idempotent. */
   destroy(error?: Error): void {
     if (this.#closed) return
     this.#closed = true
     this.#uploads.end()
-    this.#connection.destroy()
+    this.#connection.destroy(error === undefined && this.ready)
     this.emit('close', error ?? this.#endReason)
   }
 

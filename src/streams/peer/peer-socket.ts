@@ -5,6 +5,7 @@ import { type Clock, systemClock, type Timer } from '../../ports/clock.ts'
 import type { ByteLimit } from '../byte-limit.ts'
 import { ParkedCallback } from '../parked-callback.ts'
 import { type Done, Duplex } from '../stage.ts'
+import { lingerSocket } from './linger-socket.ts'
 import { ReadBuffers } from './read-buffers.ts'
 
 /** Options of `PeerSocket`. */
@@ -77,6 +78,8 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   #hasReceivedEnd = false
   /** True once all bytes of the peer were read. */
   #hasReadAll = false
+  /** True if the connection ends with what was written. */
+  #isHungUp = false
   readonly #opening = new ParkedCallback()
   #failure: PeerError | undefined
 
@@ -96,6 +99,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
       this.#isPaused = peer.isPaused() // the listener may have paused it
       if (head && head.length > 0) this.push(head)
       peer.on('data', chunk => {
+        if (this.destroying) return
         const hasRoom = this.push(chunk)
         if (!this.#passesLimit(chunk.length) || !hasRoom) {
           this.#isPaused = true
@@ -141,6 +145,12 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     if (this.#buffers.release(chunk)) this.#resume()
   }
 
+  /** Destroys the stage, and ends the connection once the peer has received what was written. */
+  hangUp(): void {
+    this.#isHungUp = true
+    this.destroy()
+  }
+
   override _open(done: Done): void {
     if (this.#socket.connecting) this.#opening.park(done)
     else done(this.#socket.closed ? this.#wrap(new Error('closed already')) : this.#failure)
@@ -171,7 +181,8 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     if (this.#ticket) this.#limit?.cancel(this.#ticket)
     this.#clock?.clearTimeout(this.#pause)
     clearImmediate(this.#turn)
-    this.#socket.destroy()
+    if (this.#isHungUp) lingerSocket(this.#socket, this.#clock)
+    else this.#socket.destroy()
     this.#releaseOpening()
   }
 
@@ -200,7 +211,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   /** Passes on the bytes of a read. @returns false to stop reading until `resume` */
   #onRead(length: number): boolean {
     const buffers = this.#buffers
-    if (this.destroying) return false
+    if (this.destroying) return true // nothing reads it
     if (!this.#lends) {
       const hasRoom = this.push(Uint8Array.prototype.slice.call(buffers.view(length)))
       this.#isPaused = !this.#passesLimit(length) || !hasRoom // until `_read`

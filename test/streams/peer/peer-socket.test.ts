@@ -641,3 +641,49 @@ for (const [how, open] of [
     t.ok(buffers.every((bytes, at) => written[at] === bytes))
   })
 }
+
+t.test('after hangUp the peer receives what was written, while it still sends, and no reset', async t => {
+  for (const open of [dial, accept]) {
+    const { socket, remote, closed } = await open(t, { lend: true })
+    const received: Buffer[] = []
+    const errors: Error[] = []
+    remote.on('error', error => errors.push(error))
+    const sent = noise(4 * MiB, 1)
+    remote.write(noise(8 * MiB, 2))
+    remote.pause()
+    socket.write(sent)
+    await settle()
+    socket.hangUp()
+    const over = Promise.all([closed, once(remote, 'end'), once(remote, 'close')])
+    remote.on('data', chunk => received.push(chunk)).resume()
+    await over
+    t.ok(Buffer.concat(received).equals(sent))
+    t.same(errors, [])
+  }
+})
+
+t.test('after hangUp a connection to a peer that does not end its side is destroyed in the end', async t => {
+  const clock = new VirtualClock()
+  const server = net.createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const connected = once(server, 'connection')
+  const { socket, closed } = watched(t, new PeerSocket({ host: '127.0.0.1', port }, { clock }))
+  const [remote] = (await connected) as [net.Socket]
+  remote.on('error', () => {}).resume()
+  await once(remote, 'resume')
+  const ended = once(remote, 'end')
+  socket.write(Buffer.from('x'))
+  await settle()
+  socket.hangUp()
+  await closed
+  await ended
+  t.equal(clock.pending, 1)
+  const gone = once(remote, 'close')
+  await clock.advance(2_000)
+  t.equal(clock.pending, 0)
+  remote.write('x') // notices that the other side is gone
+  remote.end()
+  await gone
+})
