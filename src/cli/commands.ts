@@ -16,10 +16,12 @@ import { EXCHANGE_OPTIONS, FETCH_OPTIONS, SHARE_OPTIONS } from './options/exchan
 import { parseText } from './options/parse-values.ts'
 import { METADATA_OPTIONS } from './options/peer-options.ts'
 import { SERVER_OPTIONS } from './options/server-options.ts'
+import { WHY_OPTIONS } from './options/why-options.ts'
 import { parseSize, parseWhole } from './quantities.ts'
 import type { SeedOptions } from './seed.ts'
 import type { ServeOptions } from './serve.ts'
 import type { VerifyOptions } from './verify.ts'
+import type { WhyOptions } from './why/diagnosis.ts'
 
 const SOURCE_HELP = 'a .torrent (path, URL or -), a magnet link or an info-hash'
 const SOURCE = { name: '<source>', help: SOURCE_HELP }
@@ -198,8 +200,19 @@ const CONFIG = defineCommand<[], ConfigOptions>({
   },
 })
 
+const WHY = defineCommand<[string], WhyOptions>({
+  name: 'why',
+  description: 'say what limits a download, or the torrents of a running server',
+  arguments: [{ name: '<source|url>', help: `${SOURCE_HELP}, or the URL of a running serve or daemon` }],
+  options: WHY_OPTIONS,
+  async run([source], options) {
+    const { why } = await import('./why/why.ts')
+    return why(source, options, await createTextReporter(options))
+  },
+})
+
 /** All commands, in the order of the help. */
-export const COMMANDS = [GET, SEED, SERVE, DAEMON, INFO, VERIFY, CREATE, DEMO, CONFIG]
+export const COMMANDS = [GET, SEED, SERVE, DAEMON, INFO, VERIFY, CREATE, WHY, DEMO, CONFIG]
 
 /** @throws InputError if a source is a mistyped name of a command */
 async function checkIsSource(source: string, commands: readonly { readonly name: string }[]): Promise<void> {

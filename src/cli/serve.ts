@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts'
 import { type Client, findFiles, type NameOptions } from '../index.ts'
 import { pick } from '../ports/pick.ts'
-import { createPage, HttpServer, type ServedTorrents } from '../server/index.ts'
+import { createPage, createWhyApi, HttpServer, type ServedTorrents } from '../server/index.ts'
 import { createClient, type ExchangeOptions, type PeerOptions, torrentOptionsOf } from './client.ts'
 import { DEFAULT_HTTP_ADDRESS } from './http-address.ts'
 import { type HttpOptions, httpLimitsOf } from './http-options.ts'
@@ -93,7 +93,8 @@ async function openServer(
 ): Promise<HttpServer> {
   const { http } = options
   const page = () => createPage({ client, limits: pick(options, 'down', 'up') })
-  const given = { ...pick({ token }, 'token'), ...httpLimitsOf(options) }
+  const apis = [createWhyApi({ client })]
+  const given = { apis, ...pick({ token }, 'token'), ...httpLimitsOf(options) }
   try {
     return await new HttpServer(torrents, {
       ...(http ?? DEFAULT_HTTP_ADDRESS),

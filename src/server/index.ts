@@ -5,6 +5,7 @@ export { createHandler, type HandlerOptions, type HttpHandler } from './create-h
 export { HttpServer, type HttpServerEvents, type HttpServerOptions } from './http-server.ts'
 export { createPage, type PageOptions } from './page/create-page.ts'
 export { createRemoteControl, type RemoteControlOptions } from './remote-control.ts'
+export { createWhyApi, type DiagnosedTorrent, type WhyApiOptions } from './reports/why-api.ts'
 export type {
   ByteStream,
   FileRange,

@@ -8,6 +8,7 @@ import { Bodies } from './api/read-body.ts'
 import { StaticFiles } from './api/static-files.ts'
 import { QbittorrentApi } from './qbittorrent/qbittorrent-api.ts'
 import { ReportsApi } from './reports/reports-api.ts'
+import { createWhyApi } from './reports/why-api.ts'
 import { RecentChanges } from './transmission/recent-changes.ts'
 import type { FixedOptions } from './transmission/rpc-context.ts'
 import { TransmissionApi } from './transmission/transmission-api.ts'
@@ -57,5 +58,6 @@ export function createRemoteControl(options: RemoteControlOptions): HttpApi[] {
     new TransmissionApi(context, bodies, page),
     new QbittorrentApi({ session, fixed, facts, warn: onWarning }, bodies),
     new ReportsApi(session, clock, now),
+    createWhyApi({ session }),
   ]
 }

@@ -3,7 +3,7 @@ import type { ContextEvents } from './session-context.ts'
 import type { SessionEvents } from './session-options.ts'
 import type { SessionTorrent } from './session-torrent.ts'
 
-const TORRENT_EVENTS = ['metadata', 'completed', 'finished', 'failed', 'changed'] as const
+const TORRENT_EVENTS = ['metadata', 'completed', 'finished', 'failed', 'bottleneck', 'changed'] as const
 
 /** Emits the events of torrents on their session, with the torrent in place of its number. */
 export function forwardTorrentEvents(

@@ -4,6 +4,7 @@ import type { HashPool } from '../hashing/hash-pool.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import type { AddOptions, Client } from '../pipeline/client.ts'
+import type { Bottleneck } from '../pipeline/diagnosis/bottleneck.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EditableFileSystem } from '../ports/file-system.ts'
 import type { FileLocks } from '../storage/file-locks.ts'
@@ -19,6 +20,7 @@ export interface ContextEvents {
   completed: [id: number]
   finished: [id: number, rule: SeedRule]
   failed: [id: number, error: TsdlError]
+  bottleneck: [id: number, bottleneck: Bottleneck]
   changed: [id: number]
   warning: [id: number, error: TsdlError]
   /** It has to be decided again which torrents run. */

@@ -3,6 +3,7 @@ import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import type { AddOptions, Client } from '../pipeline/client.ts'
+import type { Bottleneck } from '../pipeline/diagnosis/bottleneck.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EditableFileSystem } from '../ports/file-system.ts'
 import type { HttpOpen } from '../ports/http-client.ts'
@@ -26,6 +27,8 @@ export interface SessionEvents {
   finished: [torrent: SessionTorrent, rule: SeedRule]
   /** A torrent has failed and is stopped. `torrent.error` says why until it is started again. */
   failed: [torrent: SessionTorrent, error: TsdlError]
+  /** Another stage limits the download than before, for at least a second. */
+  bottleneck: [torrent: SessionTorrent, bottleneck: Bottleneck]
   /** The status, the options or the place of a torrent changed. */
   changed: [torrent: SessionTorrent]
   /** The settings changed. */

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { Bottleneck } from '../pipeline/diagnosis/bottleneck.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import { failureOf } from './failure-of.ts'
 import { readChanges } from './fields.ts'
@@ -99,6 +100,11 @@ export class SessionTorrent implements Queued {
   /** Numbers that describe how far it is. */
   get progress(): SessionProgress {
     return sessionProgressOf(this.record, this.#runner.run)
+  }
+
+  /** What limits its download now; undefined while it does not run. */
+  get bottleneck(): Bottleneck | undefined {
+    return this.torrent?.bottleneck
   }
 
   /** True if every wanted piece is there. */

@@ -1,3 +1,4 @@
+import type { BottleneckKind } from '../pipeline/diagnosis/bottleneck.ts'
 import { failureOf } from './failure-of.ts'
 import type { Lane } from './lane.ts'
 import { endOfSharing, type SeedRule, seedLimit } from './seed-rules.ts'
@@ -20,6 +21,9 @@ export class TorrentRunner {
   readonly #stored: StoredTorrent
   readonly #lane: Lane
   #shouldRun = false
+  /** The kind that was reported last, and that of the last measurement. */
+  #bottleneck: BottleneckKind = 'none'
+  #nextBottleneck: BottleneckKind = 'none'
 
   constructor(context: SessionContext, stored: StoredTorrent, lane: Lane) {
     this.#context = context
@@ -62,6 +66,7 @@ export class TorrentRunner {
     const bytes = run.measure()
     if (bytes.downloaded > 0 || bytes.uploaded > 0) this.#stored.noteActivity()
     this.#context.events.emit('transferred', bytes)
+    this.#watchBottleneck(run)
     const { stalled } = this.#context.settings()
     const isStalled = stalled.enabled && run.meter.idleTime(this.#context.clock.now()) >= stalled.value
     if (isStalled !== this.isStalled) {
@@ -70,6 +75,18 @@ export class TorrentRunner {
     }
     const rule = run.torrent.state === 'seeding' ? this.#endOfSharing(run) : undefined
     if (rule) this.#during(run, () => this.#finish(rule))
+  }
+
+  /** Reports another bottleneck once it has been measured twice. */
+  #watchBottleneck({ torrent }: TorrentRun): void {
+    if (torrent.complete) return
+    const { bottleneck } = torrent
+    const { kind } = bottleneck
+    if (kind === this.#nextBottleneck && kind !== this.#bottleneck) {
+      this.#bottleneck = kind
+      this.#emit('bottleneck', bottleneck)
+    }
+    this.#nextBottleneck = kind
   }
 
   /** Stops the torrent because of an error. To be called in the lane; never rejects. */
@@ -145,7 +162,7 @@ export class TorrentRunner {
     this.#context.events.emit('unsettled')
   }
 
-  #emit<E extends 'changed' | 'completed' | 'failed' | 'finished' | 'warning'>(
+  #emit<E extends 'bottleneck' | 'changed' | 'completed' | 'failed' | 'finished' | 'warning'>(
     event: E,
     ...rest: ContextEvents[E] extends [number, ...infer R] ? R : never
   ): void {

@@ -110,7 +110,9 @@ t.test('without any peer that has the file: exit code 3 after --timeout, with th
   )
   t.equal(empty!.code, 3)
   t.equal(empty!.stdout.length, 0)
-  t.strictSame(empty!.lines, ['tsdl: no tracker gave us any peer; nothing received for 1 s'])
+  t.strictSame(empty!.lines, [
+    `tsdl: no tracker gave us any peer (tracker ${withoutPeers.url} named none); nothing received for 1 s`,
+  ])
   t.equal(refused!.code, 3)
   t.match(refused!.lines[0], /^tsdl: warning: tracker http:\/\/127\.0\.0\.1:\d+.*: not .*\[31mhere.*at all$/)
   t.notMatch(refused!.lines.join(), /[\p{Cc}\u202e]/u)

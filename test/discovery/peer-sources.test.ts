@@ -106,6 +106,6 @@ t.test('the reason for a stall names the sources that were asked', async t => {
   const tracked = setup({ tiers: [['http://127.0.0.1:1/announce']], lsd: undefined }).sources
   t.equal(
     explainStall(none, tracked),
-    'no tracker gave us any peer (tracker http://127.0.0.1:1/announce has not answered yet), nor did the DHT',
+    'no tracker gave us any peer (tracker http://127.0.0.1:1/announce was not asked yet), nor did the DHT',
   )
 })

@@ -1,5 +1,5 @@
 /** Commands that look for peers; without any, it is `get`. */
-const LOOKING = new Set(['daemon', 'get', 'seed', 'serve'])
+const LOOKING = new Set(['daemon', 'get', 'seed', 'serve', 'why'])
 const OTHERS = new Set([
   'info',
   'verify',

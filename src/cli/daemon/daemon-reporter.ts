@@ -24,6 +24,9 @@ export class DaemonReporter {
     session.on('finished', (torrent, rule) => this.#tell('finished', torrent, { rule }))
     session.on('removed', (torrent, withData) => this.#tell('removed', torrent, { withData }))
     session.on('failed', (torrent, { code, message }) => this.#tell('failed', torrent, { code, message }))
+    session.on('bottleneck', (torrent, { kind, sentence, short }) => {
+      if (this.#options.json) this.#tell('bottleneck', torrent, { kind, short, sentence })
+    })
     session.on('warning', ({ code, message }, torrent) => this.warning(code, message, torrent))
   }
 

@@ -81,7 +81,7 @@ export interface Evidence {
     readonly downLimit: number
     /** In which as many writes ran as may run. */
     readonly disk: number
-    /** In which no reader waited for bytes; null if no reader paces the download. */
+    /** In which no reader waited for bytes, or bytes that readers hold filled the memory; null if no reader paces the download. */
     readonly reader: number | null
     /** In which pieces waited for memory. */
     readonly memory: number

@@ -3,7 +3,10 @@ import type { PeerSources } from '../../discovery/peer-sources.ts'
 /** The sources of peers of a torrent, as they are described. */
 export type DescribedSources = Pick<PeerSources, 'announcer' | 'others'> &
   Partial<Pick<PeerSources, 'dht' | 'trackers'>>
-type DescribedTracker = Pick<PeerSources['trackers'][number], 'error' | 'name' | 'peers' | 'state'>
+type DescribedTracker = Pick<
+  PeerSources['trackers'][number],
+  'error' | 'isAsking' | 'name' | 'peers' | 'state'
+>
 
 /** Number of trackers that are named. */
 const MAX_NAMED_TRACKERS = 3
@@ -16,7 +19,7 @@ export function explainNoPeers({ announcer, dht, others, trackers }: DescribedSo
     .join(' and ')
   if (!announcer && asked) return `no peers are known, neither to us nor to ${asked}`
   if (!announcer) return 'no peers are known, and no tracker is asked'
-  const why = describeTrackers(trackers ?? announcer.trackers)
+  const why = describeTrackers(trackers ?? announcer.announces)
   return `no tracker gave us any peer${why && ` (${why})`}${asked && `, nor did ${asked}`}`
 }
 
@@ -30,8 +33,8 @@ function describeTrackers(trackers: readonly DescribedTracker[]): string {
   return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
 }
 
-function describeTracker({ error, name, peers = 0, state }: DescribedTracker): string {
+function describeTracker({ error, isAsking, name, peers = 0, state }: DescribedTracker): string {
   if (error) return error.message
-  if (state === 'untried') return `tracker ${name} has not answered yet`
+  if (state === 'untried') return `tracker ${name} ${isAsking ? 'has not answered yet' : 'was not asked yet'}`
   return `tracker ${name} named ${peers === 0 ? 'none' : peers === 1 ? '1 peer' : `${peers} peers`}`
 }

@@ -86,8 +86,8 @@ export class Cursors extends EventEmitter<CursorsEvents> {
     place.at = at
     place.block = block
     place.waiting = waiting
-    if (same) return
     this.readerWait.set(this.isAwaited, this.#now())
+    if (same) return
     this.version++
     this.emit('moved')
   }

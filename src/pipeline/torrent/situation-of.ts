@@ -58,7 +58,7 @@ function evidenceOf(
   const { pieces, webSeeds } = content ?? {}
   const { activeSwarm } = network
   const connected = activeSwarm?.connected ?? []
-  const useful = connected.filter(({ requester }) => requester.amInterested)
+  const useful = connected.filter(({ requester }) => isUseful(requester, pieces))
   const ms = first && last ? last.at - first.at : 0
   /** The growth of a counter. One begins again at 0 when its stage is replaced. */
   const grown = (name: Exclude<keyof Counters, 'loop'>) =>
@@ -83,7 +83,7 @@ function evidenceOf(
       work: share('work', waits),
       downLimit: share('downLimit'),
       disk: pieces?.windowed ? 0 : share('writeWait'),
-      reader: pieces ? readerShareOf(pieces, ms, grown('readerWait')) : null,
+      reader: pieces ? readerShareOf(pieces, ms, grown('readerWait'), grown('writeWait')) : null,
       memory: share('memoryWait'),
       hash: share('hash'),
       hashThreads: share('threadWait'),
@@ -95,11 +95,21 @@ function evidenceOf(
   }
 }
 
-/** The share of the time in which no reader waits for bytes; null if no reader paces the download. */
-function readerShareOf(pieces: Pieces, ms: number, waited: number): number | null {
+/** Returns true if a peer has pieces that we lack. Interest does not end with pieces that are passed on and not kept. */
+function isUseful({ amInterested, bits }: Peer['requester'], pieces: Pieces | undefined): boolean {
+  if (!amInterested || !pieces || pieces.retains) return amInterested
+  const { verified, wanted } = pieces
+  return wanted.bits.bytes.some((byte, at) => (byte & ~verified.bytes[at]! & bits.bytes[at]!) !== 0)
+}
+
+/**
+ * The share of the time in which no reader waits for bytes, or the pieces that readers have not released fill the memory; null
+ * if no reader paces the download.
+ */
+function readerShareOf(pieces: Pieces, ms: number, readerWait: number, writeWait: number): number | null {
   if (!pieces.isPacedByReaders) return null
   if (ms === 0) return pieces.pipeline?.cursors.isAwaited ? 0 : 1
-  return round(Math.max(0, 1 - waited / ms))
+  return round(Math.max(0, 1 - readerWait / ms, pieces.windowed ? writeWait / ms : 0))
 }
 
 function loopOf(first: Counters | undefined, last: Counters | undefined) {

@@ -38,6 +38,10 @@ export class EventLog extends EventEmitter<{ event: [event: LoggedEvent] }> {
       code: error.code,
       message: error.message,
     }))
+    this.#listen('bottleneck', (torrent, { kind, sentence, short }) => ({
+      ...describe(torrent),
+      ...{ kind, short, sentence },
+    }))
     this.#listen('warning', (error, torrent) => ({
       ...(torrent ? describe(torrent) : {}),
       ...{ code: error.code, message: error.message },

@@ -1,10 +1,10 @@
 import type { Clock, Timer } from '../../ports/clock.ts'
 import type { Session } from '../../session/session.ts'
-import { isCrossSite } from '../api/cross-site.ts'
 import type { ApiExchange, HttpApi } from '../api/http-api.ts'
 import { sendRefusal } from '../responses.ts'
 import { EventLog, type LoggedEvent } from './event-log.ts'
 import { formatMetrics } from './metrics.ts'
+import { refuseReport } from './refuse-report.ts'
 
 /** Milliseconds between comments that keep a connection open, and between events of the totals. */
 const HEARTBEAT_MS = 15_000
@@ -32,15 +32,8 @@ export class ReportsApi implements HttpApi {
   }
 
   async answer(exchange: ApiExchange): Promise<void> {
-    const { isAuthorized, request, response, target } = exchange
-    if (!isAuthorized) {
-      await exchange.waitForRefusal()
-      return sendRefusal(response, 401, 'a token or a password is needed', {
-        'WWW-Authenticate': 'Basic realm="tsdl"',
-      })
-    }
-    if (request.method !== 'GET') return sendRefusal(response, 405, 'only GET is allowed', { Allow: 'GET' })
-    if (isCrossSite(request)) return sendRefusal(response, 403, 'a page of another site cannot read this')
+    if (await refuseReport(exchange)) return
+    const { response, target } = exchange
     if (target.names[0] === 'events') return this.#follow(exchange)
     const body = Buffer.from(formatMetrics(this.#session))
     const type = 'text/plain; version=0.0.4; charset=utf-8'

@@ -235,7 +235,7 @@ t.test('it says what each tracker answered, and how many nodes the DHT has', asy
     { name: 'http://a/announce', state: 'failing' as const, error },
     { name: 'udp://b', state: 'working' as const, peers: 0 },
     { name: 'udp://c', state: 'working' as const, peers: 1 },
-    { name: 'udp://d', state: 'untried' as const },
+    { name: 'udp://d', state: 'untried' as const, isAsking: true },
   ]
   const explain = (trackers: unknown[], nodes: number | undefined, others = ['the DHT']) =>
     explainNoPeers({ announcer: {}, trackers, dht: { size: nodes }, others } as never)

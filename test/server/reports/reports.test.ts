@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import t from 'tap'
 import { openRemote } from '../../helpers/remote.ts'
 import { smallTorrent } from '../../helpers/session.ts'
@@ -61,9 +62,32 @@ t.test('/events sends events, and goes on after the last one that a client has',
   t.ok(await third.ended())
 })
 
-t.test('both need the token or the password, and no page of another site reads them', async t => {
+t.test('/why says what limits each torrent, and an event says when that is another stage', async t => {
+  const { base, session } = await openRemote(t)
+  const stopped = await session.add(smallTorrent('a').metainfo, { start: false })
+  const torrent = await session.add(smallTorrent('b', 2).metainfo)
+  const [changed, { kind, sentence }] = await once(session, 'bottleneck')
+  t.equal(changed, torrent)
+  t.strictSame([kind, sentence], ['no-peers', 'no peers are known, and no tracker is asked'])
+  const all = await (await fetch(`${base}/why`)).json()
+  t.match(all, {
+    torrents: [
+      { name: 'a', infoHash: stopped.infoHash, status: 'stopped', bottleneck: null },
+      { name: 'b', infoHash: torrent.infoHash, status: 'downloading', bottleneck: { kind, sentence } },
+    ],
+  })
+  const one = await (await fetch(`${base}/why/${torrent.infoHash}`)).json()
+  t.same(one.torrents, [all.torrents[1]])
+  t.equal((await fetch(`${base}/why/${'0'.repeat(40)}`)).status, 404)
+  t.equal((await fetch(`${base}/why`, { method: 'POST' })).status, 405)
+  await session.remove(torrent)
+  await session.remove(stopped)
+  t.strictSame(await (await fetch(`${base}/why`)).json(), { torrents: [] })
+})
+
+t.test('all need the token or the password, and no page of another site reads them', async t => {
   const { base } = await openRemote(t, { server: { token: 'sesame' } })
-  for (const path of ['metrics', 'events']) {
+  for (const path of ['metrics', 'events', 'why']) {
     t.equal((await fetch(`${base}/${path}`)).status, 401)
     const headers = { authorization: `Basic ${Buffer.from('any:sesame').toString('base64')}` }
     t.equal(

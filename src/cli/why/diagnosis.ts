@@ -1,0 +1,25 @@
+import type { Bottleneck } from '../../index.ts'
+import type { ExchangeOptions, PeerOptions } from '../client.ts'
+
+/** The options of `tsdl why`. */
+export interface WhyOptions extends PeerOptions, ExchangeOptions {
+  readonly json?: boolean
+  /** Milliseconds for which a download is measured. */
+  readonly for?: number
+  /** The token of a server. */
+  readonly token?: string
+  readonly portableNames?: boolean
+  readonly quiet?: boolean
+}
+
+/** A torrent, and what limits it. */
+export interface Diagnosis {
+  readonly name: string
+  readonly infoHash: string
+  /** What it does, such as `downloading`. */
+  readonly status: string
+  /** Null while it does not run. */
+  readonly bottleneck: Bottleneck | null
+  /** Of a measured download: the seconds for which each kind limited it. */
+  readonly kinds?: Readonly<Record<string, number>>
+}

@@ -1,0 +1,83 @@
+import { type Bottleneck, type BottleneckKind, type Storage, systemClock, type Torrent } from '../../index.ts'
+import { pick } from '../../ports/pick.ts'
+import { createClient, torrentOptionsOf } from '../client.ts'
+import type { Reporter } from '../reporter.ts'
+import { runUntilSignal } from '../run-until-signal.ts'
+import { openSource } from '../source.ts'
+import type { Diagnosis, WhyOptions } from './diagnosis.ts'
+
+const DEFAULT_TIME_MS = 10_000
+const SAMPLE_INTERVAL_MS = 250
+
+/** The time for which a kind limited a download, and the last bottleneck of that kind. */
+interface Spell {
+  ms: number
+  bottleneck: Bottleneck
+}
+
+/** Drops what it is given, so that a download is measured without a disk. */
+const NOWHERE: Storage = {
+  retains: false,
+  takesSharedMemory: true,
+  read: async () => 0,
+  write: async () => {},
+  complete: async () => {},
+  close: async () => {},
+}
+
+/**
+ * Downloads a source to nowhere for a while, and finds what limits that most of the time.
+ * @throws InputError for an invalid source
+ */
+export async function measureSource(
+  source: string,
+  options: WhyOptions,
+  reporter: Reporter,
+): Promise<Diagnosis> {
+  const { for: timeMs = DEFAULT_TIME_MS } = options
+  const names = pick(options, 'portableNames')
+  const parsed = await openSource(source, names)
+  const client = createClient(options, reporter)
+  return runUntilSignal(client, async () => {
+    const torrent = await client.add(parsed, { ...torrentOptionsOf(options), ...names, storage: NOWHERE })
+    torrent.on('warning', ({ code, message }) => reporter.warning(code, message))
+    const spells = await measure(torrent, timeMs, reporter)
+    const { bottleneck } = longestOf(spells) ?? { bottleneck: torrent.bottleneck }
+    const infoHash = torrent.infoHash.toString('hex')
+    return {
+      ...{ name: torrent.files.length > 0 ? torrent.metainfo.name : infoHash, infoHash },
+      ...{ status: torrent.state, bottleneck },
+      kinds: Object.fromEntries(Array.from(spells, ([kind, { ms }]) => [kind, Math.round(ms / 100) / 10])),
+    }
+  })
+}
+
+/** Samples the bottleneck until the time is over, or the download. */
+async function measure(
+  torrent: Torrent,
+  timeMs: number,
+  reporter: Reporter,
+): Promise<Map<BottleneckKind, Spell>> {
+  const spells = new Map<BottleneckKind, Spell>()
+  const failed = new Promise<never>((_, reject) => torrent.once('error', reject))
+  const start = systemClock.now()
+  for (let passed = 0; passed < timeMs && !torrent.complete; ) {
+    const next = Math.min(SAMPLE_INTERVAL_MS, timeMs - passed)
+    const waited = new Promise<void>(resolve => systemClock.setTimeout(resolve, next))
+    await Promise.race([waited, failed])
+    const now = systemClock.now() - start
+    const { bottleneck } = torrent
+    const { ms = 0 } = spells.get(bottleneck.kind) ?? {}
+    spells.set(bottleneck.kind, { ms: ms + now - passed, bottleneck })
+    passed = now
+    reporter.checking(Math.min(passed, timeMs), timeMs, 'measuring')
+  }
+  return spells
+}
+
+/** Returns the spell that lasted longest; one in which nothing was to be done only if there is no other. */
+function longestOf(spells: ReadonlyMap<BottleneckKind, Spell>): Spell | undefined {
+  let longest: Spell | undefined
+  for (const [kind, spell] of spells) if (kind !== 'none' && spell.ms > (longest?.ms ?? 0)) longest = spell
+  return longest ?? spells.get('none')
+}

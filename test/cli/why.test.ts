@@ -1,0 +1,159 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { torrentOf } from '../../src/metainfo/torrent.ts'
+import { eventsOf, tsdl } from '../helpers/cli.ts'
+import { isolated } from '../helpers/isolated.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
+import { inProject } from '../helpers/project.ts'
+import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
+import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
+
+/** Milliseconds for a block of a slow peer: 320 KiB/s. */
+const SLOW_BLOCK_MS = 50
+
+let files = 0
+
+/** A torrent of 4 MiB as a file, and a way to make peers for it. */
+function situation(t: Test, trackers: readonly (readonly string[])[] = []) {
+  const made = makeTorrent({ files: [{ path: 'slow.bin', length: 4 << 20 }], pieceLength: 65_536, trackers })
+  const path = join(t.testdirName, `${files++}.torrent`)
+  writeFileSync(path, torrentOf(made.metainfo))
+  const peer = async (script?: PeerScript) => {
+    const { address } = await scriptedPeer(t, made, script)
+    return ['--peer', `127.0.0.1:${address.port}`]
+  }
+  return { made, path, peer }
+}
+
+/** A script that sends one block after the other. */
+function paced(): PeerScript {
+  let free = 0
+  return {
+    request: (block, wire) => {
+      free = Math.max(free, performance.now()) + SLOW_BLOCK_MS
+      setTimeout(() => wire.serve(block), free - performance.now())
+    },
+  }
+}
+
+/** Runs `why` for three seconds. Returns the only torrent. */
+async function why(args: readonly string[]) {
+  const { code, stdout, stderr } = await tsdl(['why', '--json', '--for', '3', ...args])
+  t.equal(code, 0, stderr)
+  return JSON.parse(stdout.toString()).torrents[0]
+}
+
+t.test('each situation is named, with its evidence', async t => {
+  t.testdir()
+  const tracker = await scriptedTracker(t, { body: peersBody([]) })
+  const { made, path, peer } = situation(t)
+  const tracked = situation(t, [['http://127.0.0.1:9/announce'], [tracker.url]]).path
+  const choking = await peer({ interested: () => {} })
+  const partial = await peer({ has: index => index > 0 })
+  const [untracked, gone, several, choked, missing, slow, limited] = await Promise.all([
+    why([tracked]),
+    why([path, '--peer', '127.0.0.1:9']),
+    why([path, '--peer', '127.0.0.1:9', '--peer', '127.0.0.1:7', ...choking]),
+    why([path, ...choking]),
+    why([path, ...partial]),
+    why([path, ...(await peer(paced()))]),
+    why([path, ...(await peer()), '--down', '100K']),
+  ])
+  t.equal(
+    untracked.bottleneck.sentence,
+    `no tracker gave us any peer (tracker http://127.0.0.1:9/announce: connection refused; tracker ${tracker.url} named none)`,
+  )
+  t.match(untracked, {
+    status: 'downloading',
+    bottleneck: { kind: 'no-peers', evidence: { peers: { known: 0 } } },
+  })
+  t.equal(untracked.infoHash, situation(t).made.metainfo.infoHash.toString('hex'))
+  t.match(gone.bottleneck, {
+    kind: 'unreachable',
+    sentence: 'the only peer, 127.0.0.1:9, refused the connection (over TCP: tsdl has no uTP)',
+    outcomes: [{ address: '127.0.0.1:9', outcome: 'refused the connection' }],
+  })
+  t.equal(several.bottleneck.kind, 'choked')
+  t.strictSame(several.bottleneck.outcomes.map(({ outcome }: { outcome: string }) => outcome).sort(), [
+    'chokes us',
+    'refused the connection',
+    'refused the connection',
+  ])
+  t.match(choked.bottleneck, {
+    ...{ kind: 'choked', sentence: 'the only peer that has what is missing chokes us' },
+    evidence: { peers: { useful: 1, choking: 1 }, shares: { choked: 1 } },
+  })
+  const count = made.metainfo.pieceCount
+  const availability = (Math.floor(((count - 1) / count) * 100) / 100).toFixed(2)
+  t.equal(missing.bottleneck.sentence, `the only peer lacks what is missing (availability ${availability})`)
+  t.match(slow.bottleneck, {
+    kind: 'peers',
+    sentence: /^the only peer that sends, 127.* gives no more than 3\d\d KiB\/s$/,
+  })
+  t.match(limited.bottleneck, {
+    kind: 'down-limit',
+    sentence: /^our limit of 100 KiB\/s \(--down\): reads waited/,
+  })
+  t.ok(limited.kinds['down-limit'] >= 2, 'most of the time')
+})
+
+t.test('a slow reader of standard output, in the progress of a download', async t => {
+  t.testdir()
+  const { path, peer } = situation(t)
+  const ran = await tsdl([path, '--json', '--timeout', '0', '--memory', '1M', ...(await peer())], {
+    stdout: 'unread',
+    started: child => {
+      let text = ''
+      child.stderr!.on('data', chunk => {
+        text += chunk
+        // as soon as it is named, the reader reads all
+        if (text.includes('"kind":"reader"')) child.stdout!.resume()
+      })
+    },
+  })
+  t.equal(ran.code, 0)
+  const { bottleneck, limit } = eventsOf(ran).find(({ bottleneck }) => bottleneck?.kind === 'reader')
+  t.equal(limit, 'reader')
+  t.match(bottleneck, {
+    short: 'waiting for the reader',
+    sentence: /^the reader takes no more than \S+ \S+: it waited/,
+  })
+})
+
+t.test('a running server is asked for all torrents or one, with its token', async t => {
+  t.testdir()
+  const [first, second] = [situation(t), situation(t)]
+  const args = ['serve', first.path, '--http', '127.0.0.1:0', '--token', 'secret', '--no-tracker']
+  const child = spawn(process.execPath, [inProject('dist/cli.js'), ...isolated(args)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  t.teardown(() => child.kill())
+  let text = ''
+  while (!text.includes('serving at')) text += (await once(child.stderr, 'data'))[0]
+  const url = /http:\S+/.exec(text)![0]
+  const { origin } = new URL(url)
+  const hash = first.made.metainfo.infoHash.toString('hex')
+  const [one, refused, unknown, dead, odd, wrong] = await Promise.all([
+    tsdl(['why', `${origin}/${hash}/slow.bin?token=secret`]),
+    tsdl(['why', `${origin}/`]),
+    tsdl(['why', `${origin}/${'0'.repeat(40)}/`, '--token', 'secret']),
+    tsdl(['why', 'http://127.0.0.1:9/', '--token', 'secret']),
+    tsdl(['why', second.path, '--token', 'secret']),
+    tsdl(['why', `${origin}/${hash}/?token=secret`, '--json']),
+  ])
+  t.equal(one!.stdout.toString(), 'the reader: nothing is read at the moment\n')
+  t.strictSame(refused!.lines, [
+    `tsdl: ${origin}: it needs a token (--token), or a user and a password in the URL`,
+  ])
+  t.strictSame(unknown!.lines, [`tsdl: ${origin}: it has no torrent ${'0'.repeat(40)}`])
+  t.match(dead!.lines, [/^tsdl: http:\/\/127\.0\.0\.1:9: connect ECONNREFUSED|bad port/])
+  t.match(odd!.lines, [/--token is for the URL of a server/])
+  t.match(JSON.parse(wrong!.stdout.toString()), { torrents: [{ infoHash: hash, status: 'downloading' }] })
+  t.strictSame(
+    [one, refused, unknown, dead, odd].map(ran => ran!.code),
+    [0, 2, 2, 2, 2],
+  )
+})
