@@ -7,6 +7,7 @@ import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import type { FileEntry, Metainfo } from './metainfo.ts'
 
+const ZERO_NODE = Buffer.alloc(NODE_LENGTH)
 /** Hashes between two yields, about a millisecond of work. */
 const NODES_PER_STEP = 512
 
@@ -71,6 +72,7 @@ export function* findPieceNodes(
       if (!(yield* rootOf(layer, pieceLength)).equals(piecesRoot)) {
         fail(`${quote(path)}: the hashes do not match the pieces root`)
       }
+      yield* checkNodes(layer, path)
       verified.set(key, pieces)
     }
     nodes.set(layer, at)
@@ -79,6 +81,16 @@ export function* findPieceNodes(
   if (extra !== undefined)
     fail(`${nameOf(Buffer.from(extra, 'latin1'))} is not the pieces root of a file of several pieces`)
   return complete ? nodes : undefined
+}
+
+/** Zeros stand for what is beyond the end of a file. A piece with that hash could never be downloaded. */
+function* checkNodes(layer: Buffer, path: string): Steps<void> {
+  for (let at = 0; at < layer.length; at += NODE_LENGTH) {
+    if ((at / NODE_LENGTH) % NODES_PER_STEP === 0) yield
+    if (layer.readUInt32LE(at) !== 0 || layer.compare(ZERO_NODE, 0, NODE_LENGTH, at, at + NODE_LENGTH) !== 0)
+      continue
+    fail(`${quote(path)}: expected hashes, got zeros for piece ${at / NODE_LENGTH}`)
+  }
 }
 
 /** What `piece layers` is made from. */

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { MerkleHasher, NODE_LENGTH } from '../../src/codec/merkle.ts'
 import { InputError } from '../../src/errors.ts'
 import { metainfoOf, parseMagnet } from '../../src/metainfo/magnet.ts'
 import { openMetainfo, parse, parseInfo } from '../../src/metainfo/parse.ts'
@@ -37,6 +38,30 @@ function directory(count: number, path: (index: number) => string[], root = 'roo
   const files = repeat(count, index => `d6:lengthi1e4:pathl${path(index).map(text).join('')}ee`)
   const rest = `4:name${text(root)}12:piece lengthi16384e${pieces(Math.ceil(count / 16384))}`
   return Buffer.from(`d4:infod5:filesl${files}e${rest}ee`)
+}
+
+/** A v2 torrent (BEP 52) of files of a byte each. */
+function tree(count: number, name: (index: number) => string): Buffer {
+  const root = `11:pieces root32:${'x'.repeat(32)}`
+  const files = repeat(count, index => `${text(name(index))}d0:d6:lengthi1e${root}ee`)
+  return Buffer.from(`d4:infod9:file treed${files}e12:meta versioni2e4:name4:root12:piece lengthi16384eee`)
+}
+
+/** A v2 torrent of one file with a hash for each of `count` pieces. */
+function layered(count: number): Buffer {
+  const layer = Buffer.alloc(count * NODE_LENGTH, 'x')
+  const hasher = new MerkleHasher()
+  for (let piece = 0; piece < count; piece++) hasher.add(layer.subarray(0, NODE_LENGTH))
+  const root = Buffer.concat([Buffer.from('32:'), hasher.digest()])
+  return Buffer.concat([
+    Buffer.from(`d4:infod9:file treed1:ad0:d6:lengthi${count * 16384}e11:pieces root`),
+    root,
+    Buffer.from(`eee12:meta versioni2e4:name1:a12:piece lengthi16384ee12:piece layersd`),
+    root,
+    Buffer.from(`${layer.length}:`),
+    layer,
+    Buffer.from('ee'),
+  ])
 }
 
 async function openElsewhere(torrent: Buffer, path: string): Promise<Report> {
@@ -85,7 +110,7 @@ t.test(
   'a large torrent opens in many short turns, in twelve times its size of memory, with a small heap',
   async t => {
     const path = join(t.testdir(), 'a.torrent')
-    const giants: [string, number, Buffer][] = [
+    const giants: [what: string, files: number, torrent: Buffer, mostMemory?: number][] = [
       [
         '300,000 files',
         300_000,
@@ -97,12 +122,15 @@ t.test(
         1,
         Buffer.from(`d4:infod6:lengthi65536000000e4:name1:a12:piece lengthi16384e${pieces(4_000_000)}ee`),
       ],
+      // one file less is padding between two files
+      ['v2: 250,000 files', 499_999, tree(250_000, index => `${1e6 + index}`), 16],
+      ['v2: 500,000 pieces', 1, layered(500_000)],
       ['3.9 million empty strings in a key without a meaning', 1, single(`1:zl${'0:'.repeat(3_900_000)}e`)],
     ]
-    for (const [what, files, torrent] of giants) {
+    for (const [what, files, torrent, mostMemory = 12] of giants) {
       const report = await openElsewhere(torrent, path)
       t.equal(report.files, files, what)
-      t.ok(report.memory <= 12, `${what}: ${report.memory.toFixed(1)} times its size`)
+      t.ok(report.memory <= mostMemory, `${what}: ${report.memory.toFixed(1)} times its size`)
       t.ok(
         report.longestTurn < 0.5,
         `${what}: ${(100 * report.longestTurn).toFixed(0)} % of the time in one turn`,
@@ -150,6 +178,18 @@ t.test('a bomb is rejected by the limit that it exceeds', async t => {
       'unsorted keys',
       single(`1:zd${repeat(20_000, index => `5:${99_999 - index}0:`)}e`),
       /more than 10000 keys .* unsorted/,
+    ],
+    [
+      'v2: 500,001 files',
+      tree(500_001, index => `${1e6 + index}`),
+      /file tree: expected at most 500000 files/,
+    ],
+    [
+      'v2: directories without end',
+      Buffer.from(
+        `d4:infod9:file treed${'1:ad'.repeat(200)}${'e'.repeat(200)}e12:meta versioni2e12:piece lengthi16384eee`,
+      ),
+      /at most 128 names in a path/,
     ],
     ['lists in lists', single(`1:z${'l'.repeat(300)}${'e'.repeat(300)}`), /nested deeper than 256/],
   ]

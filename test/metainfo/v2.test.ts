@@ -197,6 +197,33 @@ t.test('an invalid v2 torrent is rejected, with the reason', async t => {
       /pieces root: expected a hash, got zeros/,
     ],
     [
+      'a root that is a number',
+      one({ length: 5, 'pieces root': 5 }),
+      /pieces root: expected a string, got 5/,
+    ],
+    ['an empty root', one({ length: 5, 'pieces root': '' }), /pieces root: expected 32 bytes/],
+    ['a length that is text', one({ length: '5', 'pieces root': rootOf(a) }), /length of 0 or more, got "5"/],
+    [
+      'a length above 2^53',
+      one({ length: 2 ** 60, 'pieces root': rootOf(a) }),
+      /2\^53|integer/,
+      'ERR_BENCODE',
+    ],
+    [
+      'lengths of more than 2^53 in sum',
+      tree(
+        dict(
+          Object.fromEntries(
+            Array.from({ length: 3 }, (_, at) => [
+              `${at}`,
+              new Map([['', dict({ length: 2 ** 52, 'pieces root': rootOf(a) })]]),
+            ]),
+          ),
+        ),
+      ),
+      /less than 2\^53 bytes in total|at most 5000000 pieces/,
+    ],
+    [
       'a symlink with a length',
       one({ attr: 'l', length: 5, 'symlink path': ['x'] }),
       /length of 0, this being a symlink/,
@@ -239,6 +266,48 @@ t.test('an invalid v2 torrent is rejected, with the reason', async t => {
       layers(dict({ [root]: pieceLayer(noise(b.length, 9), P)! })),
       /"d\/b": the hashes do not match the pieces root/,
     ],
+    [
+      'a hash of zeros in a layer',
+      v2Torrent({}, P, {
+        info: {
+          'file tree': dict({
+            f: new Map([['', dict({ length: 2 * P, 'pieces root': sha256(rootOf(c), Buffer.alloc(32)) })]]),
+          }),
+        },
+        top: {
+          'piece layers': dict({
+            [sha256(rootOf(c), Buffer.alloc(32)).toString('latin1')]: Buffer.concat([
+              rootOf(c),
+              Buffer.alloc(32),
+            ]),
+          }),
+        },
+      }),
+      /"f": expected hashes, got zeros for piece 1/,
+    ],
+    [
+      'a layer that is no multiple of 32 bytes',
+      layers(dict({ [root]: Buffer.concat([pieceLayer(b, P)!, Buffer.alloc(1)]) })),
+      /"d\/b": expected 4 hashes of 32 bytes, got 129 bytes/,
+    ],
+    [
+      'a layer with the padding of its tree',
+      layers(dict({ [root]: Buffer.concat([pieceLayer(b, P)!, Buffer.alloc(128)]) })),
+      /"d\/b": expected 4 hashes of 32 bytes, got 256 bytes/,
+    ],
+    [
+      'one root for two files of different lengths',
+      v2Torrent({}, P, {
+        info: {
+          'file tree': dict({
+            f: leafEntry(b),
+            g: new Map([['', dict({ length: b.length + P, 'pieces root': rootOf(b) })]]),
+          }),
+        },
+        top: { 'piece layers': dict({ [root]: pieceLayer(b, P)! }) },
+      }),
+      /"d\/g": expected 5 hashes of 32 bytes, got 128 bytes/,
+    ],
     ['a layer of another level', layers(dict({ [root]: pieceLayer(b, 2 * P)! })), /expected 4 hashes/],
     [
       'a layer of no file',
@@ -255,6 +324,15 @@ t.test('an invalid v2 torrent is rejected, with the reason', async t => {
     t.throws(() => parse(torrent), { ...refused, code, message }, what)
     await t.rejects(openMetainfo(torrent), { ...refused, code, message }, what)
   }
+})
+
+t.test('a torrent with 513 pieces, which is no power of two, and one with equal files are read', async t => {
+  const large = noise(513 * 16 * KiB - 5, 4)
+  const it = parse(v2Torrent({ large }, 16 * KiB))
+  t.match(it, { pieceCount: 513, warnings: [] })
+  t.same(it.pieceNodes, pieceLayer(large, 16 * KiB))
+  const equal = parse(v2Torrent({ a: b, b, c: a, d: a }, P))
+  t.same(equal.pieceNodes, Buffer.concat([pieceLayer(b, P)!, pieceLayer(b, P)!, rootOf(a), rootOf(a)]))
 })
 
 t.test('a layer that is repeated is rejected', async t => {
