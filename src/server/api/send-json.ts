@@ -2,9 +2,10 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { LoopTurns } from '../loop-turns.ts'
 import { waitForDrain } from '../wait-for-drain.ts'
 
-/** A batch is written when it has this many characters, or this many parts. */
-const MAX_BATCH_LENGTH = 262_144
-const MAX_BATCH_PARTS = 256
+/** A batch is written when it has this many characters. */
+const MAX_BATCH_LENGTH = 131_072
+/** Parts that are made in one turn of the loop. */
+const TURN_PARTS = 16
 
 /** Headers of every answer of an API. */
 export const API_HEADERS = {
@@ -30,7 +31,7 @@ export function sendJson(
  *
  * in            the parts
  * out           the response; a short one has a length
- * backpressure  takes no part while the socket has not taken the previous batch; one batch in each turn of the loop
+ * backpressure  takes no part while the socket has not taken the previous batch; a few parts in each turn of the loop
  * fails with    what the parts throw; when the client disconnects, it returns
  */
 export async function streamJson(
@@ -44,14 +45,14 @@ export async function streamJson(
   let count = 0
   for await (const part of parts) {
     batch += part
-    if (batch.length < MAX_BATCH_LENGTH && ++count < MAX_BATCH_PARTS) continue
+    if (batch.length >= MAX_BATCH_LENGTH) {
+      if (!response.headersSent) response.writeHead(200, API_HEADERS)
+      if (!response.write(batch)) await waitForDrain(response)
+      touch()
+      batch = ''
+    }
+    if (++count % TURN_PARTS === 0) await turns.next()
     if (socket.destroyed) return
-    if (!response.headersSent) response.writeHead(200, API_HEADERS)
-    if (!response.write(batch)) await waitForDrain(response)
-    touch()
-    batch = ''
-    count = 0
-    await turns.next()
   }
   if (response.headersSent) response.end(batch)
   else {

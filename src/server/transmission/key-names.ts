@@ -36,8 +36,17 @@ export function toSnakeCase(key: string): string {
     .toLowerCase()
 }
 
+/** The names that were asked for before. All keys are of our own making, so there are few. */
+const known = { camel: new Map<string, string>(), kebab: new Map<string, string>() }
+
 /** Returns the legacy name of a key. */
 export function toLegacyKey(key: string, style: LegacyStyle): string {
+  const name = known[style].get(key) ?? makeLegacyKey(key, style)
+  known[style].set(key, name)
+  return name
+}
+
+function makeLegacyKey(key: string, style: LegacyStyle): string {
   const exception = EXCEPTIONS[key]
   if (exception !== undefined) return exception
   return style === 'kebab'
@@ -49,9 +58,9 @@ export function toLegacyKey(key: string, style: LegacyStyle): string {
 export function toLegacy(value: unknown, style: LegacyStyle): unknown {
   if (Array.isArray(value)) return value.map(item => toLegacy(item, style))
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [toLegacyKey(key, style), toLegacy(item, style)]),
-  )
+  const legacy: Record<string, unknown> = {}
+  for (const [key, item] of Object.entries(value)) legacy[toLegacyKey(key, style)] = toLegacy(item, style)
+  return legacy
 }
 
 /** Returns arguments with the keys at their top in snake_case. */
