@@ -1,43 +1,71 @@
 /**
- * Runs the compiled tests, each file in a process of its own, several at a time: `tap scripts/run-tests.js`. Arguments are
- * path prefixes in `build/test`, such as `--test-arg=swarm/`; `--test-arg=--except=TEXT` leaves out paths with TEXT.
+ * Runs the compiled tests in several processes at once: `tap scripts/run-tests.js`. Arguments are path prefixes in
+ * `build/test`, such as `--test-arg=swarm/`; `--test-arg=--except=TEXT` leaves out paths with TEXT.
  *
- * The files start without the hooks with which tap's runner observes each module: these cost more time than most tests.
+ * The start of a process, and tap's own modules, cost more than most tests. So short files of a folder share a process, and
+ * no process has the hooks with which tap's runner observes each module, nor those with which tap follows each promise, nor
+ * reads source maps: the lines in a stack are those of `build`.
  */
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import t from 'tap'
 
 const TESTS = 'build/test'
 /** A simulated swarm takes seconds on a quiet machine, and a minute on a busy one. */
-const FILE_TIMEOUT_SECONDS = 180
+const PROCESS_TIMEOUT_SECONDS = 180
+const MAX_FILES_OF_PROCESS = 8
 
 /** True for files of many seconds. They start first, so that no processor waits for the last of them. */
-const isLong = name => /^(?:bench|types)\/|\/(?:simulated-|torrent-bombs|disk-faults)/.test(name)
+const isLong = name => /^(?:abuse|bench|types)\/|\/(?:simulated-|disk-faults|killed)/.test(name)
+
+/** True for files that need a process of their own: they measure it, or have hooks for all tests of a process. */
+function isAlone(name) {
+  if (isLong(name) || /^(?:cli|docs|interop)\//.test(name)) return true
+  return /^t\.(?:beforeEach|afterEach|jobs)\b|process\.memoryUsage/m.test(readFileSync(`${TESTS}/${name}`, 'utf8'))
+}
+
+/** Groups file names by process, the longest first. */
+function groupByProcess(names) {
+  const groups = names.filter(isAlone).map(name => ({ title: name, names: [name] }))
+  const shared = names.filter(name => !isAlone(name))
+  for (const folder of new Set(shared.map(name => name.split('/')[0]))) {
+    const files = shared.filter(name => name.split('/')[0] === folder)
+    const processes = Math.ceil(files.length / MAX_FILES_OF_PROCESS)
+    for (let index = 0; index < processes; index++) {
+      // Every n-th file, as neighbours are often of one kind and equally long.
+      const title = processes > 1 ? `${folder} ${index + 1}` : folder
+      groups.push({ title, names: files.filter((_, nth) => nth % processes === index) })
+    }
+  }
+  return groups.sort((a, b) => Number(isLong(b.names[0])) - Number(isLong(a.names[0])))
+}
 
 const { values, positionals } = parseArgs({
   options: {
     except: { type: 'string', multiple: true, default: [] },
-    jobs: { type: 'string', default: String(Math.max(2, availableParallelism())) },
+    // One more than processors, as some tests wait for other programs.
+    jobs: { type: 'string', default: String(availableParallelism() + 1) },
   },
   allowPositionals: true,
 })
 
-const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
+const names = readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
   .map(name => name.replaceAll('\\', '/'))
   .filter(name => name.endsWith('.test.js'))
   .filter(name => positionals.length === 0 || positionals.some(prefix => name.startsWith(prefix)))
   .filter(name => !values.except.some(text => name.includes(text)))
-  .sort((a, b) => Number(isLong(b)) - Number(isLong(a)) || (a < b ? -1 : 1))
-if (files.length === 0) throw new Error(`no test in ${TESTS} begins with ${positionals.join(' or ')}`)
+  .sort()
+if (names.length === 0) throw new Error(`no test in ${TESTS} begins with ${positionals.join(' or ')}`)
 
 t.setTimeout(0)
-const env = { ...process.env, TAP_TIMEOUT: String(FILE_TIMEOUT_SECONDS) }
 t.jobs = Number(values.jobs)
-for (const file of files) {
-  const command = [process.execPath, '--enable-source-maps', `${TESTS}/${file}`]
+for (const { title, names: files } of groupByProcess(names)) {
+  const paths = files.map(name => `${TESTS}/${name}`)
+  const env = { ...process.env, TAP_TIMEOUT: String(PROCESS_TIMEOUT_SECONDS), TEST_FILES: paths.join('\n') }
+  const script = paths.length > 1 ? ['scripts/run-test-files.js', title.replace(' ', '-')] : paths
   // tap adds its hooks by NODE_OPTIONS to whatever it starts.
+  const command = [process.execPath, '--import=./scripts/without-async-hooks.js', ...script]
   const [program, ...args] = process.platform === 'win32' ? command : ['env', '-u', 'NODE_OPTIONS', ...command]
-  t.spawn(program, args, { buffered: true, timeout: FILE_TIMEOUT_SECONDS * 1000, env }, file)
+  t.spawn(program, args, { buffered: true, timeout: PROCESS_TIMEOUT_SECONDS * 1000, env }, title)
 }

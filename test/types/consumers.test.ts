@@ -5,9 +5,9 @@ import t from 'tap'
 import { inProject, PROJECT } from '../helpers/project.ts'
 
 const COMPILERS = {
-  'our own TypeScript': join(PROJECT, 'node_modules/typescript'),
   'the oldest TypeScript': join(PROJECT, 'test/types/compilers/node_modules/oldest'),
-  'the newest TypeScript': join(PROJECT, 'test/types/compilers/node_modules/newest'),
+  'the last TypeScript in JavaScript': join(PROJECT, 'node_modules/typescript'),
+  'the newest TypeScript': join(PROJECT, 'node_modules/typescript-7'),
 }
 const ENVIRONMENTS = [
   { lib: ['es2023'], module: 'nodenext', moduleResolution: 'nodenext' },
