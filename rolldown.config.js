@@ -18,30 +18,52 @@ const page = defineConfig({
   logLevel: 'warn',
 })
 
+// Functions keep their names, so that a stack trace says something.
+const keepNames = { function: true, class: true }
+const minify = { compress: { keepNames }, mangle: { keepNames }, codegen: true }
+
 // The command line and the library in a few files that they share: Node takes a millisecond for every module, and there are
-// hundreds. Functions keep their names, so that a stack trace says something.
+// hundreds.
 const node = defineConfig({
   input: {
     cli: 'src/cli.ts',
     ...Object.fromEntries(library.map(entry => [entry, `src/${entry}.ts`])),
-    // A worker is started as the file beside the chunk that holds its owner.
-    'chunks/file-worker': 'src/storage/file-worker.ts',
-    'chunks/hash-worker': 'src/hashing/hash-worker.ts',
-    'chunks/pipe-worker': 'src/cli/destinations/pipe-worker.ts',
   },
   platform: 'node',
   output: {
     dir: 'dist',
     chunkFileNames: 'chunks/[name].js',
-    // `tsdl --version` loads no more than it has to.
-    codeSplitting: { groups: [{ name: 'version', test: /src.version\.ts$/ }] },
-    minify: {
-      compress: { keepNames: { function: true, class: true } },
-      mangle: { keepNames: { function: true, class: true } },
-      codegen: true,
+    // `tsdl --version` loads no more than it has to, and `tsdl create` neither swarms nor storage.
+    codeSplitting: {
+      groups: [
+        { name: 'version', test: /src.version\.ts$/, priority: 2 },
+        { name: 'errors', test: /src.errors\.ts$/, priority: 2 },
+        {
+          name: 'arguments',
+          test: /src.(?:codec.(?:check-arguments|compact)|metainfo.trackers)\.ts$/,
+          priority: 2,
+        },
+        { name: 'hashing', test: /src.(?:codec.merkle|metainfo.|hashing.)/, priority: 1 },
+      ],
     },
+    minify,
   },
   logLevel: 'warn',
 })
 
-export default [node, page]
+/** The program of a worker thread, beside the chunk of its owner: one file, as a thread loads its modules one by one. */
+const worker = (name, source) =>
+  defineConfig({
+    input: { [name]: source },
+    platform: 'node',
+    output: { dir: 'dist/chunks', codeSplitting: false, minify },
+    logLevel: 'warn',
+  })
+
+export default [
+  node,
+  worker('file-worker', 'src/storage/file-worker.ts'),
+  worker('hash-worker', 'src/hashing/hash-worker.ts'),
+  worker('pipe-worker', 'src/cli/destinations/pipe-worker.ts'),
+  page,
+]
