@@ -1,16 +1,16 @@
 import { type AddOptions, Client, type Encryption, type PeerAddress } from '../index.ts'
 import { pick } from '../ports/pick.ts'
 import type { Reporter } from './reporter.ts'
+import type { SourceOptions } from './source.ts'
 import { stateDirectory } from './state.ts'
 
 /** Options that say how a command finds peers and connects to them. */
-export interface PeerOptions {
+export interface PeerOptions extends Omit<SourceOptions, 'portableNames'> {
   readonly peer?: PeerAddress[]
   readonly port?: number
   readonly bind?: string
   readonly listen?: boolean
   readonly encryption?: Encryption
-  readonly tracker: boolean
   readonly dht: boolean
   readonly dhtNode?: PeerAddress[]
   readonly lsd: boolean
@@ -36,9 +36,9 @@ export function createClient(
   options: PeerOptions & ExchangeOptions,
   reporter: Pick<Reporter, 'warning'>,
 ): Client {
-  const { dht, dhtNode: dhtNodes, listen, lsd, pex, tracker: trackers } = options
+  const { dht, dhtNode: dhtNodes, listen, lsd, pex, tracker } = options
   const client = new Client({
-    ...{ dht, lsd, pex, trackers, stateDirectory: stateDirectory() },
+    ...{ dht, lsd, pex, trackers: tracker !== false, stateDirectory: stateDirectory() },
     ...pick({ dhtNodes, listen }, 'dhtNodes', 'listen'),
     ...pick(options, 'bind', 'down', 'encryption', 'hashThreads', 'maxPeers', 'memory', 'port', 'up'),
   })

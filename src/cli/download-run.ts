@@ -1,15 +1,29 @@
-import { join } from 'node:path'
-import { type Client, findFiles, type Magnet, type Metainfo, systemClock, type Torrent } from '../index.ts'
+import { join, resolve } from 'node:path'
+import { messageOf, StorageError } from '../errors.ts'
+import {
+  type Client,
+  CommandHook,
+  findFiles,
+  type HookEvent,
+  type Magnet,
+  type Metainfo,
+  systemClock,
+  type Torrent,
+} from '../index.ts'
 import { pick } from '../ports/pick.ts'
 import { percent } from './amounts.ts'
+import { askForFiles } from './ask-for-files.ts'
 import { torrentOptionsOf } from './client.ts'
 import { choose } from './destinations/choose.ts'
 import { isShared } from './destinations/directory.ts'
 import { makeDirectory } from './destinations/make-directory.ts'
 import { isRegularFile } from './destinations/stdout-worker.ts'
+import { EXIT_CODES, ExitError } from './exit.ts'
 import type { GetOptions } from './get-options.ts'
 import { defaultTimeout, type Loaded, load } from './load.ts'
 import type { Outcome, Reporter } from './reporter.ts'
+import { listDownload } from './selection.ts'
+import { printLine } from './stdout.ts'
 import { TorrentMonitor } from './torrent-monitor.ts'
 
 /** The download of one torrent to the destination that the options name. */
@@ -48,28 +62,42 @@ export class DownloadRun {
       timeout,
       share: isShared(options),
     }
-    const loaded = await load(source, client, reporter, own)
+    const loaded = await load(source, client, reporter, own, options)
     const { torrent } = loaded
     this.#torrent = torrent
     const { selected, directory, begin } = choose(torrent.metainfo, {
       ...options,
       ...linkSelectionOf(loaded, options),
+      ...(options.interactive ? { file: await askForFiles(torrent.metainfo) } : {}),
     })
     const metainfo =
       directory === undefined ? torrent.metainfo : await findFiles(torrent.metainfo, { directory })
+    const isSelected = (index: number) => selected?.has(index) ?? true
+    if (options.dryRun) {
+      reporter.metadata(metainfo, isSelected)
+      await printLine(listDownload(metainfo, isSelected, directory))
+      throw new ExitError(EXIT_CODES.ok)
+    }
     if (directory !== undefined) {
       makeDirectory(directory)
       this.#output = join(directory, metainfo.files[0]?.path.split('/', 1)[0] ?? metainfo.name)
     }
-    reporter.metadata(metainfo, index => selected?.has(index) ?? true)
+    reporter.metadata(metainfo, isSelected)
     for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)
     const listener = await client.listen()
     if (listener && (options.json || options.verbose)) reporter.listening(listener.address)
     const monitor = new TorrentMonitor(torrent, reporter, systemClock)
     this.#monitor = monitor
-    const { transfer, digests } = await begin(torrent, metainfo, reporter)
-    await transfer()
-    return { ...monitor.outcome(digests), output: this.#output ?? null }
+    const destination = await begin(torrent, metainfo, reporter)
+    await destination.transfer()
+    const { digests } = destination
+    if (options.checksum !== undefined) compareChecksum(options.checksum, digests)
+    await this.#runOnComplete(metainfo, directory)
+    await destination.share?.()
+    return {
+      ...monitor.outcome(options.digest === undefined ? undefined : digests),
+      output: this.#output ?? null,
+    }
   }
 
   /** Says what a signal leaves and how to go on; undefined if nothing was begun. @param command the command of this run */
@@ -88,9 +116,37 @@ export class DownloadRun {
     return `interrupted: ${kept}; to go on, run this again: ${command}`
   }
 
+  /** Runs the program of `--on-complete`. Its failure is a warning, because the download is complete. */
+  async #runOnComplete(metainfo: Metainfo, directory: string | undefined): Promise<void> {
+    const { onComplete } = this.#options
+    if (onComplete === undefined) return
+    const { downloaded, uploaded } = this.#torrent!.progress
+    const event: HookEvent = {
+      ...{ event: 'completed', time: Date.now(), id: 0, labels: [], category: '' },
+      ...{ infoHash: metainfo.infoHash.toString('hex'), name: metainfo.name, size: metainfo.length },
+      ...{ directory: directory === undefined ? '' : resolve(directory), downloaded, uploaded },
+    }
+    try {
+      await new CommandHook(onComplete).deliver(event, new AbortController().signal)
+    } catch (error) {
+      this.#reporter.warning('ERR_STORAGE', messageOf(error))
+    }
+  }
+
   /** Stops the reports. */
   stop(): void {
     this.#monitor?.stop()
+  }
+}
+
+/** @throws StorageError if the digest of the one file is not the expected one */
+function compareChecksum(expected: string, digests: ReadonlyMap<string, string>): void {
+  for (const [path, digest] of digests) {
+    if (digest === expected) continue
+    throw new StorageError(
+      'ERR_MISMATCH',
+      `${path}: its SHA-256 is ${digest}, not ${expected} as in --checksum`,
+    )
   }
 }
 

@@ -7,6 +7,12 @@ export interface GetOptions extends DestinationOptions, PeerOptions, ExchangeOpt
   /** A file that lists sources, or `-` for standard input. */
   readonly input?: string
   readonly timeout?: number
+  /** A program to run when the download is complete. */
+  readonly onComplete?: string
+  /** A file that the events of `--json` are appended to. */
+  readonly log?: string
+  readonly dryRun?: boolean
+  readonly interactive?: boolean
   readonly json?: boolean
   readonly quiet?: boolean
   readonly verbose?: boolean

@@ -5,13 +5,16 @@ import { DownloadRun } from './download-run.ts'
 import { EXIT_CODES, ExitError } from './exit.ts'
 import type { GetOptions } from './get-options.ts'
 import { JsonReporter } from './json-reporter.ts'
+import { openLog, teeReporter } from './log-file.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
 import { runUntilSignal } from './run-until-signal.ts'
 import { TextReporter } from './text-reporter.ts'
 
 /** Downloads a source to the destination that the options name. Returns the exit code; never throws. */
 export async function get(source: string | Metainfo, options: GetOptions): Promise<number> {
-  const reporter: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
+  const shown: Reporter = options.json ? new JsonReporter() : new TextReporter(options)
+  const { log } = options
+  const reporter = log === undefined ? shown : teeReporter(shown, new JsonReporter(undefined, openLog(log)))
   const client = createClient(options, reporter)
   const run = new DownloadRun(client, reporter, options)
   try {

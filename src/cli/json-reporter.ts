@@ -2,13 +2,26 @@ import type { MetadataProgress, Metainfo, Progress } from '../index.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 import { json } from './terminal.ts'
 
+/** Writes a line, which ends in a line break. */
+export type WriteLine = (line: string) => void
+
+function writeToStderr(line: string): void {
+  process.stderr.write(line)
+}
+
 /** Writes events to standard error, one JSON object per line (docs/cli.md, "Events of --json"). */
 export class JsonReporter implements Reporter {
   readonly #fields: () => object
 
-  /** @param fields returns fields that every event has besides its own @default none */
-  constructor(fields: () => object = () => ({})) {
+  protected readonly write: WriteLine
+
+  /**
+   * @param fields returns fields that every event has besides its own @default none
+   * @param write writes a line @default to standard error
+   */
+  constructor(fields: () => object = () => ({}), write: WriteLine = writeToStderr) {
     this.#fields = fields
+    this.write = write
   }
 
   metadata(metainfo: Metainfo, selected: (index: number) => boolean): void {
@@ -75,7 +88,7 @@ export class JsonReporter implements Reporter {
 
   /** Writes one event. */
   protected emit(event: string, fields: object): void {
-    process.stderr.write(`${json({ event, time: Date.now(), ...this.#fields(), ...fields })}\n`)
+    this.write(`${json({ event, time: Date.now(), ...this.#fields(), ...fields })}\n`)
   }
 }
 

@@ -15,7 +15,7 @@ import { pick } from '../ports/pick.ts'
 import { createClient, type PeerOptions, torrentOptionsOf } from './client.ts'
 import type { Reporter } from './reporter.ts'
 import { runUntilSignal } from './run-until-signal.ts'
-import { openSource } from './source.ts'
+import { openSource, type SourceOptions } from './source.ts'
 
 /** A torrent of a client, with known metadata. */
 export interface Loaded {
@@ -39,9 +39,9 @@ export async function load(
   client: Client,
   reporter: Reporter,
   options: AddOptions,
+  sourceOptions: SourceOptions,
 ): Promise<Loaded> {
-  const names = pick(options, 'portableNames')
-  const parsed = typeof source === 'string' ? await openSource(source, names) : source
+  const parsed = typeof source === 'string' ? await openSource(source, sourceOptions) : source
   const torrent = await client.add(parsed, options)
   if (isMetainfo(parsed)) return { torrent }
   const metainfo = await whenReady(torrent, metadataListeners(reporter))
@@ -60,7 +60,7 @@ export async function loadMetainfo(
   reporter: Reporter,
 ): Promise<Metainfo> {
   const names = pick(options, 'portableNames')
-  const parsed = await openSource(source, names)
+  const parsed = await openSource(source, options)
   if (isMetainfo(parsed)) return parsed
   const client = createClient(options, reporter)
   const { timeout = defaultTimeout() } = options

@@ -33,7 +33,7 @@ export async function seed(source: string, path: string, options: SeedOptions): 
         ...pick(options, 'portableNames', 'superSeed'),
         share: true,
       }
-      const { torrent } = await load(source, client, reporter, own)
+      const { torrent } = await load(source, client, reporter, own, options)
       const { metainfo, directory } = await locate(torrent.metainfo, path, options)
       reporter.metadata(metainfo, () => true)
       const storage = new FileStorage(metainfo, { directory })

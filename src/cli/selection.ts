@@ -1,18 +1,34 @@
+import { join } from 'node:path'
 import picomatch from 'picomatch'
 import { InputError, messageOf } from '../errors.ts'
 import type { Metainfo } from '../index.ts'
+import { bytes, count } from './amounts.ts'
 import { ChoiceError } from './exit.ts'
+import { visible } from './terminal.ts'
 
 /**
- * Selects the files that `--file` options name: by index, by path, or by glob, with or without the torrent's own name.
+ * Selects the files that `--file` options name, or all, without those of `--exclude`: by index, by path, or by glob, with or
+ * without the torrent's own name.
  * @returns the indices in the order of the options; undefined for all files
  * @throws ChoiceError that lists the files if an option matches none
  */
 export function selectFiles(
   metainfo: Metainfo,
-  patterns: readonly string[] | undefined,
+  patterns: readonly string[] = [],
+  excluded: readonly string[] = [],
 ): Set<number> | undefined {
-  if (!patterns || patterns.length === 0) return undefined
+  if (patterns.length === 0 && excluded.length === 0) return undefined
+  const chosen = patterns.length === 0 ? new Set(listedFiles(metainfo)) : chooseFiles(metainfo, patterns)
+  for (const pattern of excluded) for (const index of findMatches(metainfo, pattern)) chosen.delete(index)
+  if (chosen.size > 0) return chosen
+  throw new ChoiceError('no file is selected; the files are:', listFiles(metainfo))
+}
+
+function listedFiles({ files }: Metainfo): number[] {
+  return files.flatMap((file, index) => (file.pad ? [] : [index]))
+}
+
+function chooseFiles(metainfo: Metainfo, patterns: readonly string[]): Set<number> {
   const chosen = new Set<number>()
   for (const pattern of patterns) {
     const found = findMatches(metainfo, pattern)
@@ -30,6 +46,23 @@ export function listFiles(metainfo: Metainfo): string {
     .map((file, index) => (file.pad ? '' : `  ${index}  ${file.path}  (${file.length} bytes)\n`))
     .join('')
     .trimEnd()
+}
+
+/** Returns what a download would write: a line for each selected file, and their sum. @param directory where, if it is one */
+export function listDownload(
+  metainfo: Metainfo,
+  isSelected: (index: number) => boolean,
+  directory: string | undefined,
+): string {
+  const selected = listedFiles(metainfo).filter(isSelected)
+  const sizes = selected.map(index => metainfo.files[index]!.length)
+  const lines = selected.map((index, at) => {
+    const { path } = metainfo.files[index]!
+    const shown = visible(directory === undefined ? path : join(directory, path)).replaceAll('\n', '\\n')
+    return `${String(index).padStart(6)}  ${bytes(sizes[at]!).padStart(9)}  ${shown}`
+  })
+  const sum = sizes.reduce((total, size) => total + size, 0)
+  return [...lines, `${count(selected.length, 'file')}, ${bytes(sum)}`].join('\n')
 }
 
 function findMatches({ files, multiFile, name }: Metainfo, pattern: string): number[] {
@@ -50,6 +83,6 @@ function globOf(pattern: string): (path: string) => boolean {
   try {
     return picomatch(pattern, { dot: true, basename: !pattern.includes('/') } as picomatch.PicomatchOptions)
   } catch (error) {
-    throw new InputError('ERR_USAGE', `--file: not a glob: ${JSON.stringify(pattern)}: ${messageOf(error)}`)
+    throw new InputError('ERR_USAGE', `not a glob: ${JSON.stringify(pattern)}: ${messageOf(error)}`)
   }
 }

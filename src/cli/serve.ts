@@ -41,7 +41,7 @@ export async function serve(sources: readonly string[], options: ServeOptions): 
       const token = findToken(options)
       const own = { ...torrentOptionsOf(options), ...pick(options, 'portableNames'), share: true }
       const unique = [...new Set(sources)]
-      const torrents = await Promise.all(unique.map(source => load(source, client, reporter, own)))
+      const torrents = await Promise.all(unique.map(source => load(source, client, reporter, own, options)))
       const server = await openServer(served, client, token, options)
       open.server = server
       server.on('warning', error => reporter.warning(codeOf(error.cause), messageOf(error)))

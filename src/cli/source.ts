@@ -7,16 +7,45 @@ import {
   type NameOptions,
   parseTorrent,
 } from '../index.ts'
+import { pick } from '../ports/pick.ts'
 import { reasonOf } from '../ports/reason-of.ts'
+import { findCredentials } from './netrc.ts'
+
+/** Options that say how a source is read. */
+export interface SourceOptions extends NameOptions {
+  /** Trackers that are added to those of the torrent; false for none at all. */
+  readonly tracker?: false | readonly string[]
+  /** Headers for the server of a .torrent, as name and value. */
+  readonly header?: readonly (readonly [name: string, value: string])[]
+  readonly userAgent?: string
+}
 
 /**
  * Loads what SOURCE names: a path or URL of a .torrent, a magnet link, an info-hash, or `-` for a .torrent on standard
  * input.
  * @throws InputError that names the source and what is wrong with it
  */
-export async function openSource(source: string, options: NameOptions): Promise<Metainfo | Magnet> {
-  if (source !== '-') return loadSource(source, options)
-  return parseTorrent(await readStdin(MAX_TORRENT_SIZE), 'standard input', options)
+export async function openSource(source: string, options: SourceOptions): Promise<Metainfo | Magnet> {
+  const parsed = await readSource(source, options)
+  const { tracker } = options
+  return tracker ? { ...parsed, trackers: [...parsed.trackers, ...tracker.map(url => [url])] } : parsed
+}
+
+async function readSource(source: string, options: SourceOptions): Promise<Metainfo | Magnet> {
+  const names = pick(options, 'portableNames')
+  if (source === '-') return parseTorrent(await readStdin(MAX_TORRENT_SIZE), 'standard input', names)
+  const url = /^https?:/i.test(source) && URL.canParse(source) ? new URL(source) : undefined
+  return loadSource(source, { ...names, ...(url ? { headers: headersFor(url, options) } : {}) })
+}
+
+/** Returns the headers that the options add to a request, and the credentials of ~/.netrc. */
+function headersFor({ hostname, username }: URL, { header = [], userAgent }: SourceOptions) {
+  const credentials = username === '' ? findCredentials(hostname) : undefined
+  return {
+    ...(credentials === undefined ? {} : { authorization: credentials }),
+    ...(userAgent === undefined ? {} : { 'user-agent': userAgent }),
+    ...Object.fromEntries(header.map(([name, value]) => [name.toLowerCase(), value])),
+  }
 }
 
 /**

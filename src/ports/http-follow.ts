@@ -21,6 +21,8 @@ export interface HttpTarget {
 
 export interface FollowOptions {
   readonly headers: Readonly<Record<string, string>>
+  /** Headers for the origin of the first request only, because they may hold secrets. @default none */
+  readonly originHeaders?: Readonly<Record<string, string>>
   readonly signal: AbortSignal
   readonly purpose: Purpose
   readonly trust: Trust
@@ -42,12 +44,17 @@ export function targetOf(url: URL, purpose: Purpose, trust: Trust): HttpTarget {
 export async function follow(
   open: HttpOpen,
   first: HttpTarget,
-  { headers, signal, purpose, trust }: FollowOptions,
+  { headers, originHeaders = {}, signal, purpose, trust }: FollowOptions,
 ): Promise<{ readonly reply: HttpResponse; readonly target: HttpTarget }> {
   let target = first
   for (let hops = 0; ; hops++) {
     const { url, authorization, allowedScope } = target
-    const all = authorization === undefined ? headers : { ...headers, Authorization: authorization }
+    const own = url.origin === first.url.origin ? originHeaders : {}
+    const all = {
+      ...headers,
+      ...own,
+      ...(authorization === undefined ? {} : { authorization }),
+    }
     const reply = await open(url, { headers: all, signal, allowedScope })
     const { location } = reply.headers
     if (!REDIRECT_STATUSES.has(reply.status) || location === undefined) return { reply, target }

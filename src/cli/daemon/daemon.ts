@@ -122,7 +122,7 @@ async function addSources(
   options: DaemonOptions,
 ): Promise<void> {
   for (const source of new Set(sources)) {
-    const parsed = await openSource(source, pick(options, 'portableNames'))
+    const parsed = await openSource(source, options)
     await session.add(parsed, newTorrentOptionsOf(options)).catch(error => {
       if (!(error instanceof DuplicateTorrentError)) throw error
     })

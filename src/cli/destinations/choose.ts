@@ -14,11 +14,14 @@ import { beginTarToStdout } from './tar.ts'
 /** Options that choose the destination of a download. */
 export interface DestinationOptions extends Omit<DirectoryOptions, 'digest' | 'selected'> {
   readonly file?: readonly string[]
+  readonly exclude?: readonly string[]
   readonly tar?: boolean
   readonly strip?: boolean
   readonly range?: RangeSpec
   readonly continueAt?: string
   readonly digest?: string
+  /** The expected SHA-256 of the one selected file, in hex. */
+  readonly checksum?: string
 }
 
 /** The selected files and their destination. */
@@ -41,8 +44,9 @@ export function choose(metainfo: Metainfo, options: DestinationOptions): Choice 
   if (given.length > 1) throw usage(`${given.join(' and ')} exclude each other`)
   const [only] = given
   if (options.strip && !tar) throw usage('--strip needs --tar')
-  const selected = selectFiles(metainfo, options.file)
-  const digest = options.digest !== undefined
+  const selected = selectFiles(metainfo, options.file, options.exclude)
+  const digest = options.digest !== undefined || options.checksum !== undefined
+  if (options.checksum !== undefined) findOnlyFile(metainfo, selected, '--checksum is of one')
   const toStdout = goesToStdout(output)
   if (only && !toStdout) {
     throw usage(
@@ -85,12 +89,16 @@ export function choose(metainfo: Metainfo, options: DestinationOptions): Choice 
 }
 
 /** Returns the index of the one selected file. @throws ChoiceError if there are none or several */
-function findOnlyFile(metainfo: Metainfo, selected: ReadonlySet<number> | undefined): number {
+function findOnlyFile(
+  metainfo: Metainfo,
+  selected: ReadonlySet<number> | undefined,
+  limit = 'standard output carries one',
+): number {
   const chosen = metainfo.files.flatMap((file, index) =>
     file.pad || selected?.has(index) === false ? [] : [index],
   )
   if (chosen.length === 1) return chosen[0]!
-  const what = chosen.length === 0 ? 'no files' : `${chosen.length} files, but standard output carries one`
+  const what = chosen.length === 0 ? 'no files' : `${chosen.length} files, but ${limit}`
   throw new ChoiceError(
     `the torrent has ${what}: select one with --file, write all with --tar, or save them with -o`,
     listFiles(metainfo),

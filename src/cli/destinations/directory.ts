@@ -10,14 +10,20 @@ export interface DirectoryOptions {
   readonly selected?: ReadonlySet<number> | undefined
   readonly reuse?: readonly string[]
   readonly sequential?: boolean
+  /** True to share until a signal. */
+  readonly seed?: boolean
   readonly seedRatio?: number
   readonly seedTime?: number
   readonly digest?: boolean
 }
 
 /** True if a download is shared after it is complete. */
-export function isShared({ seedRatio, seedTime }: Pick<DirectoryOptions, 'seedRatio' | 'seedTime'>): boolean {
-  return seedRatio !== undefined || seedTime !== undefined
+export function isShared({
+  seed = false,
+  seedRatio,
+  seedTime,
+}: Pick<DirectoryOptions, 'seed' | 'seedRatio' | 'seedTime'>): boolean {
+  return seed || seedRatio !== undefined || seedTime !== undefined
 }
 
 /** Begins to save the selected files in a directory. */
@@ -41,6 +47,8 @@ export function beginFilesToDirectory(
     async transfer() {
       const hashed = options.digest ? hashFiles(torrent, selected, digests) : undefined
       await Promise.all([torrent.done, hashed])
+    },
+    async share() {
       if (!sharing) return
       await share(torrent, pick({ ratio, time }, 'ratio', 'time'))
       await torrent.confirm()

@@ -20,6 +20,8 @@ export interface OptionDefinition {
   readonly on?: boolean
   /** True if the flag may be given several times. Its value in a file is an array. @default false */
   readonly list?: boolean
+  /** What `--no-NAME` does, for a list that it turns off. The value is then false. @default there is no such flag */
+  readonly offHelp?: string
   /** The valid values of a text. @default all */
   readonly choices?: readonly string[]
   /** Parses a value. @throws InputError if it is invalid */

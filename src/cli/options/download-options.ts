@@ -2,7 +2,7 @@
 import { parseRange } from '../range.ts'
 import { inGroup } from './definition.ts'
 import { FETCH_OPTIONS, SHARE_OPTIONS } from './exchange-options.ts'
-import { parseText } from './parse-values.ts'
+import { parseChecksum, parseText } from './parse-values.ts'
 import { TIMEOUT } from './peer-options.ts'
 
 /** The options that write one stream to standard output. */
@@ -19,6 +19,11 @@ const FILES = inGroup('Files:', [
     ...{ name: 'file', value: '<glob|index>', type: 'text', list: true, own: true, parse: parseText },
     help: 'download only these files',
   },
+  {
+    ...{ name: 'exclude', value: '<glob|index>', type: 'text', list: true, own: true, parse: parseText },
+    help: 'do not download these files',
+  },
+  { name: 'interactive', type: 'boolean', own: true, help: 'ask which files to download' },
   {
     ...{ name: 'tar', type: 'boolean', own: true, excludes: excludeDestinations },
     help: 'write the files to standard output as one tar stream',
@@ -43,8 +48,38 @@ const FILES = inGroup('Files:', [
     ...{ name: 'reuse', value: '<dir>', type: 'text', list: true, parse: parseText },
     help: 'copy what files in this directory have, under any name',
   },
+  {
+    ...{ name: 'checksum', value: '<sha256:hex>', type: 'text', own: true, parse: parseChecksum },
+    help: 'fail if the one file has another digest',
+  },
   { name: 'sequential', type: 'boolean', help: 'download in order, also to a directory' },
 ])
 
+const SEED = inGroup('Sharing:', [
+  { name: 'seed', type: 'boolean', own: true, help: 'share until a signal, after the download' },
+])
+
+const COMPLETION = inGroup('Reports:', [
+  {
+    ...{ name: 'on-complete', value: '<program>', type: 'text', own: true, parse: parseText },
+    help: 'run this program when the download is complete',
+  },
+  {
+    ...{ name: 'log', value: '<file>', type: 'text', own: true, parse: parseText },
+    help: 'append the events of --json to this file as well',
+  },
+  {
+    ...{ name: 'dry-run', type: 'boolean', own: true },
+    help: 'list the files that would be downloaded, and end',
+  },
+])
+
 /** Options of `tsdl get` and `tsdl demo`. */
-export const DOWNLOAD_OPTIONS = [...FILES, ...SHARE_OPTIONS, ...FETCH_OPTIONS, ...TIMEOUT]
+export const DOWNLOAD_OPTIONS = [
+  ...FILES,
+  ...SHARE_OPTIONS,
+  ...SEED,
+  ...FETCH_OPTIONS,
+  ...TIMEOUT,
+  ...COMPLETION,
+]

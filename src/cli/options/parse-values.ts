@@ -1,7 +1,7 @@
 /** Parsers of values that several options have. */
 import { addressBytes } from '../../codec/index.ts'
 import { InputError } from '../../errors.ts'
-import { webSeedFault } from '../../metainfo/index.ts'
+import { trackerFault, webSeedFault } from '../../metainfo/index.ts'
 
 /** Parses a text that must not be empty. */
 export function parseText(text: string): string {
@@ -20,4 +20,25 @@ export function parseWebSeed(text: string): string {
   const fault = webSeedFault(text)
   if (fault === undefined) return text
   throw new InputError('ERR_USAGE', `it ${fault}`)
+}
+
+/** Parses the URL of a tracker. */
+export function parseTracker(text: string): string {
+  const fault = trackerFault(text)
+  if (fault === undefined) return text
+  throw new InputError('ERR_USAGE', `it ${fault}`)
+}
+
+/** Parses a header of a request: `Name: value`. */
+export function parseHeader(text: string): readonly [name: string, value: string] {
+  const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*([^\r\n\0]*)$/.exec(text) ?? []
+  if (name !== undefined && value !== undefined) return [name, value]
+  throw new InputError('ERR_USAGE', 'expected a header such as "Authorization: Bearer TOKEN"')
+}
+
+/** Parses the expected digest of a file: `sha256:HEX`. Returns it in lower case. */
+export function parseChecksum(text: string): string {
+  const [, hex] = /^sha-?256[:=]([0-9a-f]{64})$/i.exec(text) ?? []
+  if (hex !== undefined) return hex.toLowerCase()
+  throw new InputError('ERR_USAGE', 'expected sha256: and 64 hex digits')
 }

@@ -2,7 +2,7 @@
 import { parseAddress } from '../../index.ts'
 import { parseDuration, parseWhole } from '../quantities.ts'
 import { inGroup } from './definition.ts'
-import { parseIp } from './parse-values.ts'
+import { parseHeader, parseIp, parseText, parseTracker } from './parse-values.ts'
 
 const PEERS = inGroup('Peers:', [
   {
@@ -17,7 +17,10 @@ const PEERS = inGroup('Peers:', [
     ...{ name: 'bind', value: '<address>', type: 'text', parse: parseIp, default: 'all' },
     help: 'listen on this IP address, and connect from it',
   },
-  { name: 'tracker', type: 'boolean', on: true, help: 'contact no trackers' },
+  {
+    ...{ name: 'tracker', value: '<url>', type: 'text', list: true, parse: parseTracker },
+    ...{ help: 'announce to this tracker too', offHelp: 'contact no trackers' },
+  },
   { name: 'dht', type: 'boolean', on: true, help: 'do not use the DHT' },
   {
     ...{ name: 'dht-node', value: '<host:port>', type: 'text', list: true, parse: parseAddress },
@@ -32,6 +35,18 @@ const PEERS = inGroup('Peers:', [
   {
     ...{ name: 'encryption', value: '<when>', type: 'text', default: 'prefer' },
     ...{ choices: ['prefer', 'require', 'off'], help: 'encrypted connections' },
+  },
+])
+
+/** How a .torrent is requested from a web server. */
+const SOURCES = inGroup('Sources:', [
+  {
+    ...{ name: 'header', value: '<name: value>', type: 'text', list: true, secret: true, parse: parseHeader },
+    help: 'send this header to the server of a .torrent',
+  },
+  {
+    ...{ name: 'user-agent', value: '<text>', type: 'text', parse: parseText, default: 'tsdl/VERSION' },
+    help: 'send this User-Agent to the server of a .torrent',
   },
 ])
 
@@ -61,7 +76,7 @@ export const TIMEOUT = inGroup('Limits:', [
 ])
 
 /** Options of every command that reads names of files and connects to peers. */
-export const PEER_OPTIONS = [...NAMES, ...PEERS, ...QUIET]
+export const PEER_OPTIONS = [...NAMES, ...SOURCES, ...PEERS, ...QUIET]
 
 /** Options of commands that need peers only for the metadata of a link. */
 export const METADATA_OPTIONS = [...PEER_OPTIONS, ...LISTEN, ...TIMEOUT]

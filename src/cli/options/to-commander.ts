@@ -8,6 +8,8 @@ export function addOptions(command: Command, definitions: readonly OptionDefinit
   for (const definition of definitions) {
     command.addOption(createOption(command, definition))
     if (definition.type === 'boolean') command.addOption(createOppositeOption(definition))
+    const { group, name, offHelp } = definition
+    if (offHelp !== undefined) command.addOption(new Option(`--no-${name}`, offHelp).helpGroup(group))
   }
 }
 
@@ -36,10 +38,10 @@ function createArgumentParser(command: Command, definition: OptionDefinition) {
   const { list, name, secret } = definition
   const parseOne = { ...definition, list: false }
   return (text: string, earlier?: unknown): unknown => {
-    if (secret) return text
+    const add = (value: unknown) => (list ? [...(Array.isArray(earlier) ? earlier : []), value] : value)
+    if (secret) return add(text)
     try {
-      const value = parseSetting(parseOne, text, `--${name}`)
-      return list ? [...((earlier as unknown[] | undefined) ?? []), value] : value
+      return add(parseSetting(parseOne, text, `--${name}`))
     } catch (error) {
       // commander's own error for invalid values repeats the value and the flag
       return command.error(`error: ${messageOf(error)}`)

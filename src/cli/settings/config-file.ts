@@ -76,10 +76,16 @@ export class ConfigFile implements SettingSource {
   }
 
   #read(key: string, written: unknown, definition: OptionDefinition): void {
-    const { type, list, name } = definition
+    const { type, list, name, offHelp } = definition
+    if (offHelp !== undefined && written === false) {
+      this.#settings.set(key, { value: false, written })
+      return
+    }
     const items = list ? written : [written]
     if (!Array.isArray(items) || !items.every(item => isOfType(item, type))) {
-      const expected = list ? 'an array of strings' : EXPECTED[type]
+      const expected = list
+        ? `an array of strings${offHelp === undefined ? '' : ', or false'}`
+        : EXPECTED[type]
       throw this.#error(key, `${name}: expected ${expected}, got ${show(written, definition)}`)
     }
     const texts = items.map(String)

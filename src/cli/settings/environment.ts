@@ -30,6 +30,7 @@ export function variablesOf(command: string, { name, own }: OptionDefinition): s
 }
 
 function parseVariable(definition: OptionDefinition, written: string, origin: string): unknown {
+  if (definition.offHelp !== undefined && FALSE.has(written.toLowerCase())) return false
   if (definition.type !== 'boolean') {
     const parts = definition.list ? written.split(/\s+/).filter(part => part !== '') : written
     return parseSetting(definition, parts, origin)

@@ -7,6 +7,7 @@ import { createClient } from '../client.ts'
 import { goesToStdout } from '../destinations/stdout-worker.ts'
 import { EXIT_CODES, ExitError } from '../exit.ts'
 import type { GetOptions } from '../get-options.ts'
+import { openLog, teeReporter } from '../log-file.ts'
 import { reportFailure } from '../reporter.ts'
 import { runUntilSignal } from '../run-until-signal.ts'
 import { SeveralJsonReporter } from './several-json-reporter.ts'
@@ -30,9 +31,10 @@ const SEVERITY: readonly number[] = [
  */
 export async function getSeveral(sources: readonly string[], options: GetOptions): Promise<number> {
   checkDestination(options)
-  const reporter: SeveralReporter = options.json
-    ? new SeveralJsonReporter()
-    : new SeveralTextReporter(options)
+  const shown: SeveralReporter = options.json ? new SeveralJsonReporter() : new SeveralTextReporter(options)
+  const { log } = options
+  const reporter =
+    log === undefined ? shown : teeReporter(shown, new SeveralJsonReporter(undefined, openLog(log)))
   const client = createClient(options, reporter)
   const runs = [...new Set(sources)].map(source => new SourceRun(source, client, reporter, options))
   let timer: Timer | undefined
@@ -73,12 +75,22 @@ export function worstOf(exits: readonly number[]): number {
 }
 
 /** @throws InputError that says why an option cannot go with several sources */
-function checkDestination({ output, tar, range, continueAt, strip }: GetOptions): void {
+function checkDestination({
+  output,
+  tar,
+  range,
+  checksum,
+  continueAt,
+  interactive,
+  strip,
+}: GetOptions): void {
   const reject = (option: string, reason: string) => {
     throw new InputError('ERR_USAGE', `${option} cannot be used with several sources: ${reason}`)
   }
   if (tar) reject('--tar', 'standard output carries one stream')
   if (strip) reject('--strip', 'it needs --tar')
+  if (interactive) reject('--interactive', 'use --file')
+  if (checksum !== undefined) reject('--checksum', 'it is of one file')
   if (range) reject('--range', 'it selects bytes of one file')
   if (continueAt !== undefined) reject('-C', 'it continues one file')
   if (output === '-') reject('-o -', 'standard output carries one torrent; name a directory')

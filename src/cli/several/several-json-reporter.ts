@@ -10,10 +10,11 @@ class SourceJsonReporter extends JsonReporter {
 /** Writes events to standard error. Those of a torrent have its `source` and `infoHash`. */
 export class SeveralJsonReporter extends JsonReporter implements SeveralReporter {
   createReporter(describe: () => NamedSource): Reporter {
-    return new SourceJsonReporter(() => {
+    const fields = () => {
       const { source, infoHash } = describe()
       return infoHash === undefined ? { source } : { source, infoHash }
-    })
+    }
+    return new SourceJsonReporter(fields, this.write)
   }
 
   total(totals: Totals): void {

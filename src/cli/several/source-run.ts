@@ -1,7 +1,6 @@
 import type PQueue from 'p-queue'
 import { InputError, messageOf } from '../../errors.ts'
 import type { Client, Progress } from '../../index.ts'
-import { pick } from '../../ports/pick.ts'
 import { DownloadRun } from '../download-run.ts'
 import { EXIT_CODES } from '../exit.ts'
 import type { GetOptions } from '../get-options.ts'
@@ -41,8 +40,7 @@ export class SourceRun {
   /** Downloads the source and reports the result. Never rejects. @param opening limits the sources that are read at once */
   async download(opening: PQueue): Promise<void> {
     try {
-      const names = pick(this.#options, 'portableNames')
-      const parsed = await opening.add(() => openSource(this.#source, names))
+      const parsed = await opening.add(() => openSource(this.#source, this.#options))
       this.#infoHash = parsed.infoHash?.toString('hex')
       this.#name = parsed.name ?? undefined
       const outcome = await this.#run.download(parsed)

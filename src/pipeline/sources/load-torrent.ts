@@ -19,6 +19,8 @@ export interface LoadTorrentOptions extends NameOptions {
   readonly http?: HttpOpen
   /** What a URL may reach: `remote` for one that a torrent or a link names. @default 'user' */
   readonly trust?: Trust
+  /** Headers of the requests to the server of a URL; their names in lower case. Redirects to other servers carry none of them. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Aborts the loading, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
@@ -66,14 +68,15 @@ function isUrl(source: string): boolean {
 
 async function fetchTorrent(
   source: string,
-  { http = new HttpClient().open, signal, trust = 'user' }: LoadTorrentOptions,
+  { headers = {}, http = new HttpClient().open, signal, trust = 'user' }: LoadTorrentOptions,
 ): Promise<Uint8Array> {
   const url = urlOf(source)
   if (!url) throw new InputError('ERR_USAGE', `cannot read ${source}: it is not a valid URL`)
   const timeout = AbortSignal.timeout(FETCH_TIMEOUT_MS)
   try {
     const { reply } = await follow(http, targetOf(url, 'torrent', trust), {
-      headers: { 'User-Agent': `tsdl/${VERSION}`, Accept: '*/*', 'Accept-Encoding': 'gzip' },
+      headers: { 'user-agent': `tsdl/${VERSION}`, accept: '*/*', 'accept-encoding': 'gzip' },
+      originHeaders: headers,
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       purpose: 'torrent',
       trust,

@@ -2,6 +2,7 @@ import t from 'tap'
 import { COMMANDS } from '../../../src/cli/commands.ts'
 import type { OptionDefinition } from '../../../src/cli/options/definition.ts'
 import { ConfigFile } from '../../../src/cli/settings/config-file.ts'
+import { Environment } from '../../../src/cli/settings/environment.ts'
 import { InputError } from '../../../src/errors.ts'
 
 const PATH = '/etc/tsdl.toml'
@@ -106,11 +107,20 @@ t.test('an invalid token is not shown', async t => {
   }
 })
 
+t.test('trackers are a list, or false for none', async t => {
+  const tracker = COMMANDS[0]!.options.find(({ name }) => name === 'tracker')!
+  t.equal(open('tracker = false').find('get', tracker)?.value, false)
+  t.strictSame(open('tracker = ["udp://x:1"]').find('get', tracker)?.value, ['udp://x:1'])
+  t.throws(() => open('tracker = true'), { message: /an array of strings, or false/ })
+  t.equal(new Environment({ TSDL_TRACKER: 'off' }).find('get', tracker)?.value, false)
+})
+
 t.test('every option of every command can be set', async t => {
   const sample = ({ type, list, choices, name }: OptionDefinition): string => {
     const texts: Record<string, string> = {
       ...{ bind: '::1', range: '0-1', http: '127.0.0.1:1', peer: '127.0.0.1:1', 'dht-node': '127.0.0.1:1' },
-      ...{ 'web-seed': 'http://127.0.0.1/x' },
+      ...{ 'web-seed': 'http://127.0.0.1/x', tracker: 'udp://127.0.0.1:1' },
+      ...{ checksum: `sha256:${'0'.repeat(64)}`, header: 'A: b' },
     }
     const value = type === 'boolean' ? true : type === 'text' ? (choices?.[0] ?? texts[name] ?? 'x') : 2
     return JSON.stringify(list ? [value] : value)

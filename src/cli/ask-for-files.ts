@@ -1,0 +1,64 @@
+import { createInterface } from 'node:readline/promises'
+import { InputError } from '../errors.ts'
+import type { Metainfo } from '../index.ts'
+import { listFiles, selectFiles } from './selection.ts'
+import { visible } from './terminal.ts'
+
+/** Indices at most that a range such as `2-9` stands for. */
+const MAX_RANGE = 1_000_000
+
+/**
+ * Shows the files on standard error and reads which of them to download from standard input, until the answer is valid.
+ * Resolves with values of `--file`; none stand for all files.
+ * @throws InputError if standard input is not a terminal, or ends
+ */
+export async function askForFiles(metainfo: Metainfo): Promise<readonly string[]> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new InputError('ERR_USAGE', '--interactive needs a terminal; use --file')
+  }
+  process.stderr.write(`${visible(listFiles(metainfo))}\n`)
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  const interrupted = new AbortController()
+  lines.on('SIGINT', () => {
+    interrupted.abort()
+    process.kill(process.pid, 'SIGINT')
+  })
+  lines.on('close', () => interrupted.abort())
+  try {
+    for (;;) {
+      const answer = await lines.question('files to download, such as 0 2-4 *.mkv (Enter for all): ', {
+        signal: interrupted.signal,
+      })
+      const patterns = parseAnswer(answer)
+      const fault = faultOf(metainfo, patterns)
+      if (fault === undefined) return patterns
+      process.stderr.write(`${visible(fault)}\n`)
+    }
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error
+    throw new InputError('ERR_USAGE', 'no files were selected')
+  } finally {
+    lines.close()
+  }
+}
+
+/** Returns the values of `--file` in an answer. A range of indices becomes one value for each of them. */
+export function parseAnswer(answer: string): string[] {
+  const words = answer.split(/[\s,]+/).filter(word => word !== '')
+  return words.flatMap(word => {
+    const [, first, last] = /^(\d+)-(\d+)$/.exec(word) ?? []
+    const length = Number(last) - Number(first) + 1
+    if (first === undefined || !(length > 0) || length > MAX_RANGE) return [word]
+    return Array.from({ length }, (_, at) => String(Number(first) + at))
+  })
+}
+
+function faultOf(metainfo: Metainfo, patterns: readonly string[]): string | undefined {
+  try {
+    selectFiles(metainfo, patterns)
+    return undefined
+  } catch (error) {
+    if (error instanceof InputError) return error.message
+    throw error
+  }
+}

@@ -1,0 +1,37 @@
+import { openSync, writeSync } from 'node:fs'
+import { quote } from '../codec/index.ts'
+import { InputError } from '../errors.ts'
+import { reasonOf } from '../ports/reason-of.ts'
+import type { WriteLine } from './json-reporter.ts'
+
+/** Opens a file that lines are appended to. A line that cannot be written is lost. @throws InputError */
+export function openLog(path: string): WriteLine {
+  let descriptor: number
+  try {
+    descriptor = openSync(path, 'a')
+  } catch (error) {
+    throw new InputError('ERR_USAGE', `--log: cannot write ${quote(path)}: ${reasonOf(error)}`, error)
+  }
+  return line => {
+    try {
+      writeSync(descriptor, line)
+    } catch {
+      // a full disk ends no download that goes elsewhere
+    }
+  }
+}
+
+/** Returns a reporter that passes each report to `log` too, and so do the reporters that it creates. */
+export function teeReporter<T extends object>(main: T, log: T): T {
+  return new Proxy(main, {
+    get(target, name) {
+      const method = Reflect.get(target, name) as unknown
+      if (typeof method !== 'function') return method
+      return (...args: unknown[]) => {
+        const result = method.apply(target, args)
+        const logged = (log as Record<PropertyKey, (...args: unknown[]) => unknown>)[name]!(...args)
+        return typeof result === 'object' && result !== null ? teeReporter(result, logged as object) : result
+      }
+    },
+  })
+}
