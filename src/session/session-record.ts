@@ -67,7 +67,8 @@ export function defaultSettings(directory: string): SessionSettings {
     seedTime: { enabled: false, value: 24 * 60 * MINUTE_MS },
     downloadQueue: { enabled: true, value: 5 },
     seedQueue: { enabled: false, value: 10 },
-    stalled: { enabled: true, value: 30 * MINUTE_MS },
+    // Short, so that a few torrents without peers do not hold up the others.
+    stalled: { enabled: true, value: 2 * MINUTE_MS },
     maxPeersPerTorrent: 50,
     categories: {},
   }
