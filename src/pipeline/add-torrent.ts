@@ -38,6 +38,7 @@ const CLIENT_OPTIONS = [
   'http',
   'listen',
   'lsd',
+  'maxOpenFiles',
   'memory',
   'peerId',
   'port',

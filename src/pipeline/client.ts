@@ -11,6 +11,7 @@ import { type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { threadLoopLoad } from '../ports/loop-load.ts'
 import { pick } from '../ports/pick.ts'
 import { TimerQueue } from '../ports/timer-queue.ts'
+import { OpenFileLimit } from '../storage/open-file-limit.ts'
 import { VERSION } from '../version.ts'
 import type { ClientOptions } from './client/client-options.ts'
 import { LazyDht } from './client/lazy-dht.ts'
@@ -52,6 +53,7 @@ export interface AddOptions
     | 'memory'
     | 'hashPool'
     | 'memoryBudget'
+    | 'openFiles'
     | 'peerId'
     | 'random'
     | 'trackerKey'
@@ -75,6 +77,7 @@ const CLIENT_OPTION_KINDS = {
   http: 'function',
   listen: 'boolean',
   lsd: 'boolean',
+  maxOpenFiles: 'positive',
   maxPeers: 'positive',
   memory: 'positive',
   peerId: 'id',
@@ -99,10 +102,11 @@ const ADD_OPTION_KINDS = {
 
 const DEFAULT_MEMORY_BYTES = 64 << 20
 const DEFAULT_MAX_PEERS = 200
+const DEFAULT_MAX_OPEN_FILES = 128
 
 /**
- * Owns what the torrents of one process share: the identity, the port, the DHT and LSD, the rate limits, the connections and
- * the memory. Nothing is opened before the first torrent needs it.
+ * Owns what the torrents of one process share: the identity, the port, the DHT and LSD, the rate limits, the connections, the
+ * memory and the open files. Nothing is opened before the first torrent needs it.
  */
 export class Client extends EventEmitter<ClientEvents> {
   /** The peer id of all torrents, 20 bytes. */
@@ -116,6 +120,7 @@ export class Client extends EventEmitter<ClientEvents> {
   readonly #announcePacer: AnnouncePacer
   readonly #connections: ConnectionLimit
   readonly #memory: MemoryBudget
+  readonly #openFiles: OpenFileLimit
   readonly #hashPool: HashPool | undefined
   readonly #up: RateLimit | undefined
   readonly #down: RateLimit | undefined
@@ -128,7 +133,7 @@ export class Client extends EventEmitter<ClientEvents> {
   constructor(options: ClientOptions = {}) {
     super()
     checkOptions(options, CLIENT_OPTION_KINDS)
-    const { down, maxPeers, memory, up } = options
+    const { down, maxOpenFiles, maxPeers, memory, up } = options
     const clock = new TimerQueue(options.clock ?? systemClock)
     this.#options = options
     this.#clock = clock
@@ -136,6 +141,7 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#announcePacer = new AnnouncePacer(clock)
     this.#connections = new ConnectionLimit(maxPeers ?? DEFAULT_MAX_PEERS)
     this.#memory = new MemoryBudget(memory ?? DEFAULT_MEMORY_BYTES)
+    this.#openFiles = new OpenFileLimit(maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES)
     const hashThreads = options.hashThreads ?? defaultHashThreads()
     if (hashThreads > 0) this.#hashPool = new HashPool({ threads: hashThreads })
     if (up !== undefined) this.#up = new RateLimit({ rate: up, clock })
@@ -205,6 +211,7 @@ export class Client extends EventEmitter<ClientEvents> {
       announcePacer: this.#announcePacer,
       connections: this.#connections,
       memoryBudget: this.#memory,
+      openFiles: this.#openFiles,
       ...(this.#hashPool ? { hashPool: this.#hashPool } : {}),
     })
     this.#torrents.set(key, torrent)

@@ -9,6 +9,7 @@ import { type FileLocks, ProcessLocks } from './file-locks.ts'
 import type { FileStates, StatesSource } from './file-states.ts'
 import { FileThreads } from './file-threads.ts'
 import type { FileWatch } from './file-watch.ts'
+import type { OpenFileLimit } from './open-file-limit.ts'
 import { OutputFiles } from './output-files.ts'
 import { OutputLock } from './output-lock.ts'
 import { SmallFiles } from './small-files.ts'
@@ -28,7 +29,7 @@ export interface FileStorageOptions {
   readonly selected?: (fileIndex: number) => boolean
   /**
    * Maximum number of open files, at least 1. In addition, four directories may be open, and one for each of sixteen
-   * files in use. @default 64
+   * files in use. The torrents of a client share its limit instead. @default 64
    */
   readonly maxOpenFiles?: number
   /**
@@ -96,6 +97,11 @@ export class FileStorage implements Storage, StatesSource {
   /** Detects changes of the files by other programs. */
   get watch(): FileWatch {
     return this.#files.watch
+  }
+
+  /** See Storage. */
+  shareOpenFiles(limit: OpenFileLimit): void {
+    this.#output.openFiles = limit
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Keeps a limited number of files open. */
 import { setTimeout } from 'node:timers/promises'
 import { type FileHandle, systemCode } from '../ports/file-system.ts'
+import { OpenFileLimit } from './open-file-limit.ts'
 import type { Access } from './safe-directory.ts'
 
 /** A file in use. Return it with `release`. */
@@ -18,6 +19,8 @@ export interface HandlePoolOptions {
 }
 
 interface Slot {
+  /** The limit that counts it. */
+  readonly limit: OpenFileLimit
   readonly path: string
   readonly access: Access
   /** Number of leases, and of callers that wait for the file to open. The file is not closed while there are any. */
@@ -27,21 +30,24 @@ interface Slot {
   handle: FileHandle | undefined
   /** True if the slot is not in the map any more. The file closes when it is idle. */
   retired: boolean
+  /** Closes the file, which is idle, for another one. */
+  close(): Promise<void>
 }
 
 /**
- * Keeps at most `limit` files open. The least recently used idle file closes first. Files open for reading until they are
- * written, so that a read-only tree can be verified. A caller waits while all files are in use, so it must not hold two
- * leases at once.
+ * Keeps files open within a limit, which several pools may share. Files open for reading until they are written, so that a
+ * read-only tree can be verified. A caller waits while all files are in use, so it must not hold two leases at once.
  */
 export class HandlePool {
+  /** The limit for files that are opened from now on. */
+  limit: OpenFileLimit
   readonly #open: (path: string, access: Access) => Promise<FileHandle | undefined>
-  #limit: number
-  /** By path, least recently used first. */
+  /** By path. */
   readonly #slots = new Map<string, Slot>()
   /** Descriptors that are opening, open or closing. */
   #count = 0
-  readonly #waiting: (() => void)[] = []
+  /** Settles when `#count` falls to 0. */
+  #emptied: (() => void) | undefined
   readonly #pause: (milliseconds: number) => Promise<unknown>
   /** Number of files that wait for a free descriptor of the process. */
   #starved = 0
@@ -51,11 +57,11 @@ export class HandlePool {
   /** @param open resolves with undefined for a missing file that is not made */
   constructor(
     open: (path: string, access: Access) => Promise<FileHandle | undefined>,
-    limit: number,
+    limit: number | OpenFileLimit,
     { pause = setTimeout }: HandlePoolOptions = {},
   ) {
     this.#open = open
-    this.#limit = limit
+    this.limit = typeof limit === 'number' ? new OpenFileLimit(limit) : limit
     this.#pause = pause
   }
 
@@ -73,6 +79,7 @@ export class HandlePool {
   async acquire(path: string, access: Access): Promise<Lease | undefined> {
     const slot = this.#slotFor(path, access)
     slot.users++
+    slot.limit.deleteIdle(slot)
     if (slot.handle !== undefined) return slot as Lease
     try {
       await slot.opened
@@ -89,7 +96,7 @@ export class HandlePool {
     const slot = lease as Slot
     if (--slot.users > 0) return
     if (slot.retired) void this.#close(slot)
-    else this.#wake()
+    else slot.limit.addIdle(slot)
   }
 
   /** Closes the open file at `path` when it is idle. The next caller opens the file that is at the path then. */
@@ -109,7 +116,11 @@ export class HandlePool {
   /** Closes all files. No file may be in use. Rejects with the first error of closing any file. */
   async close(): Promise<void> {
     for (const slot of this.#slots.values()) void this.#close(slot)
-    while (this.#count > 0) await this.#turn()
+    if (this.#count > 0) {
+      await new Promise<void>(resolve => {
+        this.#emptied = resolve
+      })
+    }
     this.check()
   }
 
@@ -121,15 +132,14 @@ export class HandlePool {
   #slotFor(path: string, access: Access): Slot {
     const known = this.#slots.get(path)
     if (known !== undefined) {
+      if (serves(known, access)) return known
       this.#slots.delete(path)
-      if (serves(known, access)) {
-        this.#slots.set(path, known)
-        return known
-      }
       known.retired = true
       if (known.users === 0) void this.#close(known)
     }
     const slot: Slot = {
+      limit: this.limit,
+      close: () => this.#shut(slot).then(() => this.#uncount()),
       path,
       access,
       users: 0,
@@ -145,7 +155,8 @@ export class HandlePool {
   async #fill(slot: Slot): Promise<void> {
     try {
       for (let tries = 1; ; tries++) {
-        await this.#claim()
+        await slot.limit.claim(this)
+        this.#count++
         if (await this.#tryOpen(slot, tries === MAX_TRIES)) return
       }
     } finally {
@@ -157,17 +168,16 @@ export class HandlePool {
   async #tryOpen(slot: Slot, last: boolean): Promise<boolean> {
     try {
       slot.handle = await this.#open(slot.path, slot.access)
+      if (slot.handle !== undefined) slot.limit.noteOpened()
       return true
     } catch (error) {
       const code = systemCode(error)
       if ((code !== 'EMFILE' && code !== 'ENFILE') || last || this.#ending) throw error
-      const held = this.#held()
-      // The limit is more than the process has, so the present number becomes the limit.
-      if (held > 0) this.#limit = Math.min(this.#limit, held)
+      slot.limit.lower()
     } finally {
-      if (slot.handle === undefined) this.#free()
+      if (slot.handle === undefined) this.#free(slot)
     }
-    if (this.#held() === 0) await this.#starve()
+    if (slot.limit.openCount === 0) await this.#starve()
     return false
   }
 
@@ -178,35 +188,10 @@ export class HandlePool {
     this.#starved--
   }
 
-  #held(): number {
-    let held = 0
-    for (const slot of this.#slots.values()) if (slot.handle !== undefined) held++
-    return held
-  }
-
-  /** Resolves when one more file may be opened. It is already counted then. */
-  async #claim(): Promise<void> {
-    while (this.#count >= this.#limit) {
-      const idle = this.#idle()
-      if (idle === undefined) {
-        await this.#turn()
-        continue
-      }
-      await this.#shut(idle)
-      // No waiting caller is woken, since this place is used, unless the limit fell meanwhile.
-      this.#count--
-    }
-    this.#count++
-  }
-
-  #idle(): Slot | undefined {
-    for (const slot of this.#slots.values()) if (slot.users === 0 && slot.handle !== undefined) return slot
-    return undefined
-  }
-
   async #close(slot: Slot): Promise<void> {
+    slot.limit.deleteIdle(slot)
     await this.#shut(slot)
-    this.#free()
+    this.#free(slot)
   }
 
   /** Closes a file but keeps its place counted. It never rejects. */
@@ -218,20 +203,16 @@ export class HandlePool {
       // Network file systems report a failed write here. `check` throws it.
       this.#failure ??= { error }
     }
+    slot.limit.noteClosed()
   }
 
-  #free(): void {
-    this.#count--
-    this.#wake()
+  #free(slot: Slot): void {
+    this.#uncount()
+    slot.limit.free()
   }
 
-  /** Resolves when a file was closed or became idle. */
-  #turn(): Promise<void> {
-    return new Promise(resolve => this.#waiting.push(resolve))
-  }
-
-  #wake(): void {
-    this.#waiting.shift()?.()
+  #uncount(): void {
+    if (--this.#count === 0) this.#emptied?.()
   }
 }
 

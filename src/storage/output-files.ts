@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { StorageError } from '../errors.ts'
 import type { FileHandle, FileState, FileSystem } from '../ports/file-system.ts'
 import { HandlePool, type HandlePoolOptions } from './handle-pool.ts'
+import type { OpenFileLimit } from './open-file-limit.ts'
 import { type Access, SafeDirectory } from './safe-directory.ts'
 import { type StorageAction, storageError } from './storage-error.ts'
 
@@ -22,6 +23,11 @@ export class OutputFiles {
   constructor({ directory, fs, maxOpenFiles, ...options }: OutputFilesOptions) {
     this.directory = new SafeDirectory(directory, fs)
     this.#pool = new HandlePool((path, access) => this.directory.open(path, access), maxOpenFiles, options)
+  }
+
+  /** Opens files within this limit from now on, which other storages share. */
+  set openFiles(limit: OpenFileLimit) {
+    this.#pool.limit = limit
   }
 
   /** True while no file can be opened since the rest of the process holds all descriptors. */

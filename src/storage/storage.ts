@@ -1,5 +1,6 @@
 import type { StorageError } from '../errors.ts'
 import type { FileWatch } from './file-watch.ts'
+import type { OpenFileLimit } from './open-file-limit.ts'
 
 /** Verified bytes that a window lends to a reader. They do not change until `release`. */
 export interface LentBytes {
@@ -85,6 +86,8 @@ export interface Storage {
   readonly window?: ReadWindow
   /** Detects that another program changes the bytes. */
   readonly watch?: FileWatch
+  /** Opens files within this limit from now on, which the storages of a client share. */
+  shareOpenFiles?(limit: OpenFileLimit): void
   /**
    * Locks the files until `close`. Rejects with ERR_LOCKED if another writer has locked one. Resolves with the reason if
    * other processes do not see the lock.

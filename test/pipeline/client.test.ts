@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
 import { Client } from '../../src/pipeline/client.ts'
@@ -47,6 +48,43 @@ t.test('a source is a metainfo, bytes in any view, a link or an info-hash', asyn
   }
   await client.close()
 })
+
+t.test(
+  'fifty torrents of one client keep at most ten files open, and each of them gets its turn',
+  async t => {
+    const disk = memoryDisk()
+    const openFile = disk.open.bind(disk)
+    let now = 0
+    let most = 0
+    disk.open = async (...args) => {
+      const handle = await openFile(...args)
+      most = Math.max(most, ++now)
+      const close = handle.close.bind(handle)
+      handle.close = () => close().finally(() => now--)
+      return handle
+    }
+    const made = Array.from({ length: 50 }, (_, index) => {
+      const files = [1, 2, 3].map(at => ({ path: `${index}/${at}`, length: 20_000 }))
+      return makeTorrent({ files, pieceLength: 16_384 })
+    })
+    const client = new Client({ ...offline, maxOpenFiles: 10, hashThreads: 0 })
+    const torrents = await Promise.all(made.map(({ metainfo }) => client.add(metainfo)))
+    const writing = made.map(async ({ metainfo, content }, index) => {
+      const ready = directoryContent(metainfo, { output: `/${index}`, fs: disk })
+      const torrent = torrents[index]!.begin(ready)
+      await once(torrent, 'started')
+      await ready.storage.write(0, content)
+      const read = Buffer.alloc(content.length)
+      await ready.storage.read(0, read)
+      t.same(read, content)
+    })
+    await Promise.all(writing)
+    t.ok(most <= 10, `${most} files`)
+    t.ok(now > 0, 'some stay open')
+    await client.close()
+    t.equal(now, 0)
+  },
+)
 
 t.test('an invalid source, or a torrent that was already added, is an InputError', async t => {
   const client = new Client(offline)

@@ -58,6 +58,7 @@ const INVALID: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
   trackerKey: [...NOT_NUMBERS, 1.5, 2 ** 32],
   announcePacer: NOT_OBJECTS,
   connections: NOT_OBJECTS,
+  openFiles: NOT_OBJECTS,
   memoryBudget: NOT_OBJECTS,
   hashPool: [{}, 1],
   portableNames: NOT_BOOLEANS,

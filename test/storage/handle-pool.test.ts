@@ -4,6 +4,7 @@ import t from 'tap'
 import type { FileHandle } from '../../src/ports/file-system.ts'
 import { HandlePool } from '../../src/storage/handle-pool.ts'
 import { MAX_OPEN_DIRECTORIES } from '../../src/storage/open-directories.ts'
+import { OpenFileLimit } from '../../src/storage/open-file-limit.ts'
 import type { Access } from '../../src/storage/safe-directory.ts'
 import { MAX_PARALLEL_FILES } from '../../src/storage/torrent-files.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
@@ -286,4 +287,31 @@ t.test('a file that failed to close is remembered, as its bytes may be lost', as
   await use(pool, 'b')
   t.throws(() => pool.check(), { code: 'EDQUOT' })
   await t.rejects(pool.close(), { code: 'EDQUOT' })
+})
+
+t.test('pools that share a limit close the least recently used file of any of them', async t => {
+  const files = new Files()
+  const limit = new OpenFileLimit(2)
+  const [one, two] = [new HandlePool(files.open, limit), new HandlePool(files.open, limit)]
+  await use(one, 'a')
+  await use(two, 'b')
+  await use(two, 'c')
+  await use(one, 'd')
+  t.same(files.log, ['read a', 'read b', 'close a', 'read c', 'close b', 'read d'])
+  await one.close()
+  t.equal(files.now, 1)
+  await two.close()
+  t.same([files.now, limit.openCount], [0, 0])
+})
+
+t.test('a pool with many waiting uses does not hold back another one', async t => {
+  const files = new Files()
+  const limit = new OpenFileLimit(1)
+  const [busy, other] = [new HandlePool(files.open, limit), new HandlePool(files.open, limit)]
+  const lease = await busy.acquire('0', 'read')
+  const uses = Array.from({ length: 20 }, (_, index) => use(busy, `${index + 1}`))
+  const waiting = use(other, 'x')
+  busy.release(lease!)
+  await Promise.all([...uses, waiting])
+  t.ok(files.log.indexOf('read x') <= 4, files.log.slice(0, 6).join())
 })

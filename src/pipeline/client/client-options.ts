@@ -33,6 +33,8 @@ export interface ClientOptions {
   readonly maxPeers?: number
   /** Bytes of memory for pieces and requests of all torrents together. @default 64 MiB */
   readonly memory?: number
+  /** Maximum number of open files of all torrents together, at least 1. @default 128 */
+  readonly maxOpenFiles?: number
   /**
    * Number of threads that hash files when torrents are checked, 0 for none. They start when there is much to hash.
    * @default one for each core, at most 4; none with one core

@@ -91,6 +91,7 @@ const TORRENT_CHECKS: Record<keyof TorrentOptions, Check> = {
   announcePacer: [value => hasMethods(value, 'takeTurn'), 'an AnnouncePacer'],
   connections: [value => hasMethods(value, 'add', 'close', 'delete', 'hasRoom', 'open'), 'a ConnectionLimit'],
   memoryBudget: [value => hasMethods(value, 'add', 'delete'), 'a MemoryBudget'],
+  openFiles: [value => hasMethods(value, 'claim', 'free'), 'an OpenFileLimit'],
   hashPool: [value => hasMethods(value, 'hash', 'close'), 'a HashPool'],
   portableNames: BOOLEAN,
   platform: [

@@ -54,6 +54,7 @@ export class TorrentContent extends EventEmitter<TorrentContentEvents> implement
     super()
     const { clock = systemClock, hashPool, random = Math.random, superSeed = false } = options
     checkWebSeedUrls(options.webSeedUrls)
+    if (options.openFiles) content.storage.shareOpenFiles?.(options.openFiles)
     this.select = content.select
     this.#options = options
     this.#network = network

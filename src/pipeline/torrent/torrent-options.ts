@@ -8,6 +8,7 @@ import type { NameOptions } from '../../metainfo/name.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { HttpOpen } from '../../ports/http-client.ts'
 import type { LoopLoad } from '../../ports/loop-load.ts'
+import type { OpenFileLimit } from '../../storage/open-file-limit.ts'
 import type { ByteLimit } from '../../streams/byte-limit.ts'
 import type { ConnectionLimit } from '../limits/connection-limit.ts'
 import type { MemoryBudget } from '../limits/memory-budget.ts'
@@ -89,6 +90,8 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   readonly connections?: ConnectionLimit
   /** A budget of memory that several torrents share, in place of `memory`. @default none */
   readonly memoryBudget?: MemoryBudget
+  /** A limit of open files that the storages of several torrents share. @default each storage has its own */
+  readonly openFiles?: OpenFileLimit
   /** Threads that hash files in the initial check, and pieces of a fast download. @default none: the main thread hashes */
   readonly hashPool?: HashPool
 }
