@@ -1,4 +1,4 @@
-import type { MetadataProgress, Metainfo, Progress } from '../index.ts'
+import type { MetadataProgress, Metainfo, PeerOutcome, Progress } from '../index.ts'
 import type { Outcome, Reporter } from './reporter.ts'
 import { json } from './terminal.ts'
 
@@ -64,8 +64,8 @@ export class JsonReporter implements Reporter {
     this.emit('warning', { code, message })
   }
 
-  stalled(code: string, reason: string): void {
-    this.emit('stalled', { reason, code })
+  stalled(code: string, reason: string, outcomes: readonly PeerOutcome[] = []): void {
+    this.emit('stalled', { reason, code, outcomes })
   }
 
   done(outcome: Outcome): void {

@@ -1,4 +1,4 @@
-import type { Contribution, MetadataProgress, Metainfo, Progress } from '../index.ts'
+import type { Contribution, MetadataProgress, Metainfo, PeerOutcome, Progress } from '../index.ts'
 import { describeError, exitCodeOf } from './exit.ts'
 
 /** The result of a run. */
@@ -40,7 +40,7 @@ export interface Reporter {
   serving(url: string): void
   warning(code: string, message: string): void
   /** No bytes were received for a while. @param reason a sentence */
-  stalled(code: string, reason: string): void
+  stalled(code: string, reason: string, outcomes?: readonly PeerOutcome[]): void
   /** A download is complete. */
   done(outcome: Outcome): void
   /** Sharing has ended, possibly by a signal. */

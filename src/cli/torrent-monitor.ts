@@ -117,7 +117,8 @@ export class TorrentMonitor {
       this.#stallReported = false
     } else if (!this.#stallReported && now - this.#idleSince > STALL_MS) {
       this.#stallReported = true
-      this.#reporter.stalled('ERR_STALLED', this.#torrent.reason)
+      const { outcomes } = progress.bottleneck
+      this.#reporter.stalled('ERR_STALLED', this.#torrent.reason, outcomes)
     }
   }
 }

@@ -5,6 +5,7 @@ import type { Reporter } from '../../src/cli/reporter.ts'
 import { TextReporter } from '../../src/cli/text-reporter.ts'
 import { TorrentMonitor } from '../../src/cli/torrent-monitor.ts'
 import type { Progress, Torrent } from '../../src/index.ts'
+import { bottleneckOf } from '../helpers/bottleneck.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const MiB = 1 << 20
@@ -17,7 +18,16 @@ class Standing extends EventEmitter {
   readonly reason = 'the only peer chokes us'
   started = true
   waiting = true
-  progress = { verified: 0, total: 4 * MiB, downloaded: 0, uploaded: 0, wasted: 0, ratio: 0, eta: 7 }
+  progress = {
+    verified: 0,
+    total: 4 * MiB,
+    downloaded: 0,
+    uploaded: 0,
+    wasted: 0,
+    ratio: 0,
+    eta: 7,
+    bottleneck: bottleneckOf(),
+  }
 
   has(progress: Partial<Standing['progress']>) {
     this.progress = { ...this.progress, ...progress }

@@ -1,8 +1,12 @@
 import t, { type Test } from 'tap'
+import { encode } from '../../src/codec/bencode.ts'
 import type { BottleneckKind } from '../../src/pipeline/diagnosis/bottleneck.ts'
 import { RateLimit } from '../../src/pipeline/limits/rate-limit.ts'
+import { Torrent } from '../../src/pipeline/torrent.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { LoopLoad, LoopTimes } from '../../src/ports/loop-load.ts'
+import { WindowStorage } from '../../src/storage/window-storage.ts'
+import { listenAt } from '../helpers/simulation/scripted.ts'
 import { type Member, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 
 const SEED = Number(process.env.SEED ?? 1)
@@ -45,7 +49,11 @@ class FakeLoop implements LoopLoad {
 }
 
 /** Waits until the bottleneck of a member is of this kind. Returns its sentence. */
-async function follow(swarm: SimulatedSwarm, { torrent }: Member, kind: BottleneckKind): Promise<string> {
+async function follow(
+  swarm: SimulatedSwarm,
+  { torrent }: Pick<Member, 'torrent'>,
+  kind: BottleneckKind,
+): Promise<string> {
   const until = () => torrent.bottleneck.kind === kind
   await swarm.clock.run({ until, for: MOST_MS }).catch(() => {
     throw new Error(`SEED=${SEED}: expected ${kind}, got ${JSON.stringify(torrent.bottleneck)}`)
@@ -121,5 +129,67 @@ t.test('the sentence follows the limit of a download from one seed within three 
   t.equal(await follow(swarm, leecher, 'none'), 'paused')
   t.equal(leecher.torrent.progress.limit, 'none')
   t.equal(loop.users, 0, 'the event loop is measured only while the torrent downloads')
+  await close(t, swarm)
+})
+
+t.test(
+  'a download from one scripted peer: what it lacks, silence, and its short queue on a long link',
+  async t => {
+    const swarm = new SimulatedSwarm({ seed: SEED, pieces: 400 })
+    let isSilent = false
+    const partial = listenAt(swarm, swarm.host(), { has: index => index >= 100 })
+    const short = listenAt(swarm, swarm.host({ latency: 300 }), {
+      greet: wire => {
+        wire.greet({ handshake: { reserved: Uint8Array.from([0, 0, 0, 0, 0, 0x10, 0, 0]) } })
+        wire.send({ type: 'extended', id: 0, payload: encode({ m: {}, reqq: 8 }) })
+      },
+      request: (block, wire) => isSilent || wire.serve(block),
+    })
+    const alone = swarm.join({ peers: [] })
+    const first = swarm.join({ peers: [partial.address] })
+    const second = swarm.join({ peers: [short.address], latency: 300 })
+    await swarm.start()
+    t.equal(await follow(swarm, alone, 'no-peers'), 'no peers are known, and no tracker is asked')
+    t.equal(await follow(swarm, first, 'missing'), 'the only peer lacks what is missing (availability 0.75)')
+    t.equal(
+      await follow(swarm, second, 'round-trip'),
+      'the round trip of 600 ms to 10.0.1.1:6881: it accepts 8 requests at a time',
+    )
+    isSilent = true
+    t.equal(await follow(swarm, second, 'silent'), 'the only peer, 10.0.1.1:6881, sends no correct data')
+    t.strictSame(second.torrent.bottleneck.outcomes, [
+      { address: '10.0.1.1:6881', outcome: 'sends no correct data' },
+    ])
+    for (const peer of [partial, short]) peer.close()
+    await close(t, swarm)
+  },
+)
+
+t.test('downloads from fast seeds: little memory on a long link, and a reader that stops', async t => {
+  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 4000 })
+  const [seed] = [0, 1, 2, 3].map(() => swarm.join({ complete: true, latency: 200 }))
+  const leecher = swarm.join({ latency: 200, memory: 65_536 })
+  const storage = new WindowStorage()
+  const torrent = new Torrent(swarm.made.metainfo, {
+    ...{ clock: swarm.clock, connect: swarm.host().connect, storage, trackers: false, memory: 1 << 20 },
+    peers: [seed!.address],
+  })
+  await swarm.start()
+  torrent.start()
+  const reader = torrent.files[0]!.stream()
+  reader.on('data', () => {})
+  t.equal(
+    await follow(swarm, leecher, 'memory'),
+    'the memory for data in flight (--memory): 4 pieces of 16 KiB are in flight, and no more fit',
+  )
+  t.not(torrent.bottleneck.kind, 'reader')
+  reader.pause()
+  t.match(
+    await follow(swarm, { torrent }, 'reader'),
+    /^the reader takes (no more than .*|nothing): it waited for data \d+ % of/,
+  )
+  reader.destroy()
+  t.equal(await follow(swarm, { torrent }, 'reader'), 'the reader: nothing is read at the moment')
+  await torrent.close()
   await close(t, swarm)
 })

@@ -32,8 +32,10 @@ const BY_CODE = new Map([
   ['ENOTFOUND', 'has a name that does not resolve'],
   ['EAI_AGAIN', 'has a name that did not resolve'],
 ])
-/** Number of peers that are named for each result, and of results that are listed. */
-const MAX_NAMED = 3
+/** Number of peers up to which each is named. */
+const MAX_NAMED = 10
+/** Number of peers that are named for each result if there are more, and of results that are listed. */
+const MAX_EXAMPLES = 3
 const MAX_KINDS = 6
 
 /** Returns how a connection ended, as text for a report. @param peer `ready` after both handshakes, `isSilent` if it sent nothing */
@@ -70,6 +72,7 @@ export function summarize(reports: Iterable<PeerReport>, nothing: string): strin
   )
   const [first] = sorted
   if (!first) return 'no peers are known'
+  if (total > MAX_NAMED) for (const [, { names }] of sorted) names.splice(MAX_EXAMPLES)
   const [what, { names }] = first
   // Other clients also use uTP, so a peer that refuses TCP may still be online.
   const note = kinds.has(REFUSED) || kinds.has(UNANSWERED) ? ' (over TCP: tsdl has no uTP)' : ''

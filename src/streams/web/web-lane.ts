@@ -2,11 +2,11 @@ import { addAbortListener } from 'node:events'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { quote } from '../../codec/quote.ts'
 import { judgeReply } from '../../codec/range-reply.ts'
-import { messageOf } from '../../errors.ts'
 import type { WebPart, WebSite } from '../../metainfo/web-site.ts'
 import type { Trust } from '../../ports/address-policy.ts'
 import type { HttpOpen, HttpResponse } from '../../ports/http-client.ts'
 import { follow, type HttpTarget, targetOf } from '../../ports/http-follow.ts'
+import { reasonOf } from '../../ports/reason-of.ts'
 import { WebBody } from './web-body.ts'
 import { WebFault } from './web-fault.ts'
 import type { WebRun } from './web-run.ts'
@@ -85,7 +85,7 @@ export class WebLane {
       this.#targets.delete(url.href) // it may have changed
       throw error instanceof WebFault
         ? error
-        : new WebFault('ERR_CONNECTION', messageOf(error), { cause: error })
+        : new WebFault('ERR_CONNECTION', reasonOf(error), { cause: error })
     }
   }
 

@@ -43,8 +43,18 @@ t.test('peers are counted by what happened to them, with examples', async t => {
   )
   const many = [1, 2, 3, 4].map(n => at(n, 'did not answer'))
   t.equal(
-    summarize([at(9, 'chokes us'), ...many, at(8, 'is banned for wrong bytes')], 'gives us anything'),
-    'none of 6 peers gives us anything: 4 did not answer (10.0.0.1:1, 10.0.0.2:1, 10.0.0.3:1, ...), ' +
+    summarize([at(9, 'chokes us'), ...many], 'gives us anything'),
+    'none of 5 peers gives us anything: 4 did not answer (10.0.0.1:1, 10.0.0.2:1, 10.0.0.3:1, 10.0.0.4:1), ' +
+      '1 chokes us (10.0.0.9:1) (over TCP: tsdl has no uTP)',
+    'up to ten peers are all named',
+  )
+  const more = [5, 6, 7, 10, 11].map(n => at(n, 'did not answer'))
+  t.equal(
+    summarize(
+      [at(9, 'chokes us'), ...many, ...more, at(8, 'is banned for wrong bytes')],
+      'gives us anything',
+    ),
+    'none of 11 peers gives us anything: 9 did not answer (10.0.0.1:1, 10.0.0.2:1, 10.0.0.3:1, ...), ' +
       '1 chokes us (10.0.0.9:1), 1 is banned for wrong bytes (10.0.0.8:1) (over TCP: tsdl has no uTP)',
   )
   const kinds = Array.from({ length: 4000 }, (_, n) => at(n % 250, `failed: ${n}`))
