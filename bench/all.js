@@ -9,6 +9,7 @@ const benches = [
   ['many-files.js'],
   ['many-torrents.js'],
   ['startup.js'],
+  ['leaks.js', '--seconds', '600'],
   ['serve.js'],
   ['reading.js'],
   ['pipes.js'],
