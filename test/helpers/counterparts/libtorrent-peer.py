@@ -5,6 +5,8 @@
     libtorrent-peer.py leech TORRENT DIR [ADDRESS] HOST:PORT... [POLICY]
                                     listens at ADDRESS; ends when everything is there
 
+With "check" as the last argument a seed hashes its files first, so that it knows the hashes of blocks (BEP 52).
+
 POLICY: require, require-rc4 or require-plaintext: no connection without encryption, and what follows its handshake.
 """
 import sys
@@ -12,6 +14,7 @@ import sys
 import libtorrent as lt
 
 role, torrent, folder, *rest = sys.argv[1:]
+checks = rest[-1:] == ["check"] and rest.pop() == "check"
 policy = rest.pop() if rest and rest[-1].startswith("require") else None
 port = int(rest[0]) if role == "seed" and rest else 0
 rate = int(rest[1]) if role == "seed" and len(rest) > 1 else 0
@@ -56,11 +59,14 @@ params = lt.add_torrent_params()
 params.ti = lt.torrent_info(torrent)
 params.save_path = folder
 params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
-if role == "seed":
+if role == "seed" and not checks:
     params.flags |= lt.torrent_flags.seed_mode
 handle = session.add_torrent(params)
 
 if role == "seed":
+    while checks and not handle.status().is_seeding:
+        session.wait_for_alert(100)
+        session.pop_alerts()
     print(session.listen_port(), flush=True)
     # The parent process closes this pipe, or exits and thereby closes it.
     sys.stdin.read()
