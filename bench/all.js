@@ -16,6 +16,7 @@ const benches = [
   ['encryption.js'],
   ['links.js'],
   ['seek.js'],
+  ['first-byte.js'],
   ['swarm.js'],
   ['swarm.js', '--mixed'],
 ]

@@ -14,6 +14,7 @@ import { serve } from './measure.js'
 import { benchOptions } from './options.js'
 import { alone, delayProxy, hasLibtorrent, hasTsdl, libtorrent, tsdl, tsdlSeed } from './programs.js'
 import { bar, median } from './report.js'
+import { run } from './running.js'
 
 const { small, only, rounds } = benchOptions()
 if (!hasTsdl) {
@@ -33,27 +34,25 @@ const FORMATS = /** @type {const} */ (['v1', 'v2'])
 const data = makeData(makeScratch(2 * 64 * MiB), 64 * MiB, PIECE_LENGTH)
 const content = readFileSync(data.file)
 
-const seeds = {
-  ...(hasLibtorrent
-    ? { libtorrent: (/** @type {string} */ torrent) => serve([...libtorrent, 'seed', torrent, data.dir]) }
-    : {}),
-  tsdl: serveTsdl,
-}
-for (const [name, seed] of Object.entries(seeds)) if (!only || only.includes(name)) await compare(name, seed)
+const seeds = hasLibtorrent
+  ? { tsdl: startTsdl, libtorrent: startLibtorrent }
+  : /** @type {Record<string, typeof startTsdl>} */ ({ tsdl: startTsdl })
+for (const [name, start] of Object.entries(seeds))
+  if (!only || only.includes(name)) await compare(name, start)
 
 /**
  * @param {string} name
- * @param {(torrent: string) => Promise<{ line: string, stop(): void }>} seed
+ * @param {typeof startTsdl} start
  */
-async function compare(name, seed) {
+async function compare(name, start) {
   const starts = { v1: 0, v2: 0 }
   const seeks = { v1: 0, v2: 0 }
   for (const format of FORMATS) {
     const torrent = join(data.dir, `${format}.torrent`)
     const made = await create(data.file, { format, pieceLength: PIECE_LENGTH, private: true })
     writeFileSync(torrent, made.torrent)
-    const { line, stop } = await seed(torrent)
-    const proxy = await serve(delayProxy([`127.0.0.1:${line}`], RTT_MS, RATE))
+    const { seed, address } = await start(torrent)
+    const proxy = await serve(delayProxy([address], RTT_MS, RATE))
     const [peer] = JSON.parse(proxy.line)
     try {
       const started = []
@@ -62,7 +61,7 @@ async function compare(name, seed) {
       seeks[format] = median(await seekTimes(torrent, peer))
     } finally {
       proxy.stop()
-      stop()
+      await seed.stop()
     }
   }
   console.log(`\nfrom ${name}, pieces of 4 MiB at 2 MB/s, ${rounds} rounds\n`)
@@ -73,16 +72,16 @@ async function compare(name, seed) {
 }
 
 /** @param {string} torrent */
-async function serveTsdl(torrent) {
-  const [program = '', ...args] = tsdlSeed({ torrent, dir: data.dir }, [])
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
-  for await (const part of child.stderr) {
-    said += part
-    const port = /"port":(\d+)/.exec(said)?.[1]
-    if (port && said.includes('"seeding"')) return { line: port, stop: () => void child.kill() }
-  }
-  throw new Error(`the seed ended: ${said}`)
+async function startTsdl(torrent) {
+  const seed = run(tsdlSeed({ torrent, dir: data.dir }, ['--no-tracker']))
+  const line = await seed.line(line => line.includes('"event":"listening"'))
+  return { seed, address: JSON.parse(line).address }
+}
+
+/** It hashes its files first, and so knows the hashes of blocks. */
+async function startLibtorrent(/** @type {string} */ torrent) {
+  const seed = run([...libtorrent, 'seed', torrent, data.dir, 'check'])
+  return { seed, address: `127.0.0.1:${await seed.line(line => /^\d+$/.test(line))}` }
 }
 
 /**

@@ -36,6 +36,8 @@ export class PieceBuffer {
   free: number
   /** The number of blocks that have arrived. */
   arrived = 0
+  /** True to verify each block when it arrives, not many at a time. */
+  passesEachBlock = false
   /** True once the piece was given up or verified: no block can be claimed. */
   closed = false
   readonly #writers: (BlockWriter | undefined)[] = []

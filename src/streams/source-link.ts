@@ -60,5 +60,5 @@ export class SourceLink {
 
 /** Returns true if a block that has just arrived is to be passed on: each 64th of a piece, and the last. */
 export function isOutputDue(piece: PieceBuffer): boolean {
-  return piece.complete || piece.arrived % BLOCKS_PER_OUTPUT === 0
+  return piece.complete || piece.passesEachBlock || piece.arrived % BLOCKS_PER_OUTPUT === 0
 }

@@ -25,6 +25,10 @@ export interface HashQuestion<Peer> {
   readonly mayAsk?: (peer: Peer) => boolean
   /** Time of the clock after which the answer is of no use any more. @default never */
   readonly deadline?: number
+  /** True to give up at once when no connected peer can answer. @default false: a later peer may */
+  readonly needsPeer?: boolean
+  /** Milliseconds until a peer that rejected it may get it again. @default 30 s */
+  readonly restMs?: number
 }
 
 /** Milliseconds after which another peer is asked. A later answer is used, too. */
@@ -32,7 +36,8 @@ const ANSWER_TIMEOUT_MS = 10_000
 /** Milliseconds until a peer that rejected a request, or did not answer in time, may get it again. */
 const REJECTED_REST_MS = 30_000
 
-interface Asked<Peer> extends HashQuestion<Peer> {
+interface Asked<Peer> extends Omit<HashQuestion<Peer>, 'needsPeer'> {
+  needsPeer: boolean | undefined
   readonly promise: Promise<Buffer | undefined>
   readonly settle: (hashes: Buffer | undefined) => void
   /** The peer that is asked, and since when. */
@@ -72,7 +77,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
   /** Asks a connected peer from now on. */
   addPeer(peer: Peer): void {
     this.#peers.add(peer)
-    this.#ask()
+    this.ask()
   }
 
   /** Asks others for what this peer was asked for. */
@@ -82,7 +87,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
       question.resting.delete(peer)
       if (question.peer === peer) question.peer = undefined
     }
-    this.#ask()
+    this.ask()
   }
 
   /**
@@ -92,15 +97,22 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
   fetch(question: HashQuestion<Peer>): Promise<Buffer | undefined> {
     const key = rangeKey(question.range)
     const known = this.#questions.get(key)
-    if (known) return known.promise
+    if (known) {
+      known.needsPeer ||= question.needsPeer
+      this.ask()
+      return known.promise
+    }
     if (this.#hasEnded) return Promise.resolve(undefined)
     const { promise, resolve } = withResolvers<Buffer | undefined>()
     const settle = (hashes: Buffer | undefined) => {
       this.#questions.delete(key)
       resolve(hashes)
     }
-    this.#questions.set(key, { ...question, promise, settle, peer: undefined, since: 0, resting: new Map() })
-    this.#ask()
+    this.#questions.set(key, {
+      ...question,
+      ...{ needsPeer: question.needsPeer, promise, settle, peer: undefined, since: 0, resting: new Map() },
+    })
+    this.ask()
     return promise
   }
 
@@ -109,7 +121,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
     const question = this.#questions.get(rangeKey(range))
     if (question) {
       if (question.peer === peer) question.peer = undefined
-      if (!hashes) question.resting.set(peer, this.#now() + REJECTED_REST_MS)
+      if (!hashes) question.resting.set(peer, this.#now() + (question.restMs ?? REJECTED_REST_MS))
       else if (nodeAbove(range, hashes).equals(question.expected)) {
         question.settle(Buffer.from(hashes.subarray(0, range.length * HASH_BYTES)))
       } else {
@@ -117,7 +129,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
         this.emit('wrong', peer)
       }
     }
-    this.#ask()
+    this.ask()
   }
 
   /** Gives up late questions, and asks other peers for late answers. Called several times a second. */
@@ -130,7 +142,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
         question.peer = undefined
       }
     }
-    this.#ask()
+    this.ask()
   }
 
   /** Gives up all questions. */
@@ -139,12 +151,16 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
     for (const question of [...this.#questions.values()]) question.settle(undefined)
   }
 
-  #ask(): void {
+  /** Sends the requests that peers can take now: also called when a peer has more pieces. */
+  ask(): void {
     if (this.#questions.size === 0) return
     const free = new Set([...this.#peers].filter(({ hashes }) => hashes.canAsk))
     for (const question of this.#questions.values()) {
-      if (free.size === 0) return
       if (question.peer) continue
+      if (question.needsPeer && !this.#choosePeer(this.#peers, question)) {
+        question.settle(undefined)
+        continue
+      }
       const peer = this.#choosePeer(free, question)
       if (!peer) continue
       question.peer = peer

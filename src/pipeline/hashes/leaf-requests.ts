@@ -21,6 +21,9 @@ export interface LeafRequestsOptions<Peer extends LeafPeer> {
 /** Milliseconds after which a piece is not worth waiting for its leaves. */
 const LEAVES_TIMEOUT_MS = 10_000
 
+/** Milliseconds until a peer is asked again. libtorrent may know the leaves of a piece only when it has sent a block of it. */
+const REJECTED_REST_MS = 1000
+
 /**
  * Fetches the leaves of pieces: the hashes of their blocks (BEP 52). With them each block of a piece can be verified alone.
  *
@@ -43,8 +46,9 @@ export class LeafRequests<Peer extends LeafPeer> {
   /**
    * Resolves with the leaves of a piece, 32 bytes for each block, or with undefined if no peer sends them in time. Asks no peer
    * if the piece is one block.
+   * @param needsPeer true to give up at once when no connected peer can send them
    */
-  async fetchLeaves(index: number): Promise<Buffer | undefined> {
+  async fetchLeaves(index: number, needsPeer = false): Promise<Buffer | undefined> {
     const trees = this.#trees
     if (!trees) return undefined
     const { height, length, position } = trees.placementOf(index)
@@ -66,8 +70,8 @@ export class LeafRequests<Peer extends LeafPeer> {
             length: count,
             proofLayers: height - 1,
           },
-          expected,
-          deadline,
+          ...{ expected, deadline, needsPeer },
+          restMs: REJECTED_REST_MS,
           mayAsk: peer => peer.requester.bits.has(index),
         }),
       ),

@@ -7,7 +7,9 @@ import { HashRequests } from './hash-requests.ts'
 export function createHashRequests(swarm: Swarm, now: () => number): HashRequests<Peer> {
   const requests = new HashRequests<Peer>(now)
   swarm.on('connected', peer => {
-    if (peer.hashes.isSupported) requests.addPeer(peer)
+    if (!peer.hashes.isSupported) return
+    requests.addPeer(peer)
+    peer.requester.on('bitfield', () => requests.ask())
   })
   swarm.on('disconnected', peer => requests.removePeer(peer))
   swarm.on('hashes', (peer, answer) => {

@@ -7,8 +7,11 @@ import { findWrongBlocks } from '../../streams/torrent/block-check.ts'
 
 /** Fetches the hashes of blocks from peers (BEP 52). */
 export interface LeafSource {
-  /** Resolves with the leaves of a piece, 32 bytes for each block, or with undefined if no peer sends them in time. */
-  fetchLeaves(index: number): Promise<Uint8Array | undefined>
+  /**
+   * Resolves with the leaves of a piece, 32 bytes for each block, or with undefined if no peer sends them in time.
+   * @param needsPeer true to give up at once when no connected peer can send them
+   */
+  fetchLeaves(index: number, needsPeer?: boolean): Promise<Uint8Array | undefined>
 }
 
 /** A block with wrong bytes, and the fetcher that sent it; undefined if it was stored by an earlier run. */
@@ -58,6 +61,7 @@ export class BlockVerification extends EventEmitter<BlockVerificationEvents> {
   verify(piece: PieceBuffer, begin = 0, length = piece.length): boolean {
     const leaves = this.#leaves.get(piece.index)
     if (!leaves) return false
+    piece.passesEachBlock = true
     const expected = { leaves, length: this.#trees.placementOf(piece.index).length }
     const [first, end] = piece.complete ? [0, piece.blocks] : [begin / BLOCK_LENGTH, blocksOf(begin + length)]
     const wrong = findWrongBlocks(piece, expected, first, end).map(block => ({
@@ -70,12 +74,15 @@ export class BlockVerification extends EventEmitter<BlockVerificationEvents> {
     return true
   }
 
-  /** Fetches the leaves of a piece. Resolves with false if no peer sends them. Never rejects. */
-  fetch(index: number): Promise<boolean> {
+  /**
+   * Fetches the leaves of a piece. Resolves with false if no peer sends them. Never rejects.
+   * @param needsPeer true to give up at once when no connected peer can send them
+   */
+  fetch(index: number, needsPeer = false): Promise<boolean> {
     if (this.#leaves.has(index)) return Promise.resolve(true)
     const known = this.#fetching.get(index)
-    if (known) return known
-    const fetching = this.#fetch(index).finally(() => this.#fetching.delete(index))
+    if (known && !needsPeer) return known
+    const fetching = this.#fetch(index, needsPeer).finally(() => this.#fetching.delete(index))
     this.#fetching.set(index, fetching)
     return fetching
   }
@@ -91,9 +98,10 @@ export class BlockVerification extends EventEmitter<BlockVerificationEvents> {
     this.#leaves.delete(index)
   }
 
-  async #fetch(index: number): Promise<boolean> {
-    const leaves = await this.#source.fetchLeaves(index).catch(() => undefined)
+  async #fetch(index: number, needsPeer: boolean): Promise<boolean> {
+    const leaves = await this.#source.fetchLeaves(index, needsPeer).catch(() => undefined)
     if (!leaves || !this.#matches(index, leaves)) return false
+    this.forget(index)
     this.#leaves.set(index, leaves)
     this.#leafBytes += leaves.length
     for (const oldest of this.#leaves.keys()) {

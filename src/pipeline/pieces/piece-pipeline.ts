@@ -130,7 +130,13 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       cursors: this.cursors,
     })
     this.#buffers = new PieceBuffers({
-      ...{ layout, storage, verified, sharedMemory },
+      ...{
+        layout,
+        storage,
+        verified,
+        sharedMemory,
+        passesEachBlock: index => this.#blocks?.knows(index) ?? false,
+      },
       maxIdle: admitted,
     })
     this.scheduler = new Scheduler({
@@ -300,7 +306,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   }
 
   async #findWrongBlocks(piece: PieceBuffer, blocks: BlockVerification): Promise<void> {
-    const isKnown = await blocks.fetch(piece.index)
+    const isKnown = await blocks.fetch(piece.index, true)
     if (!this.scheduler.holds(piece)) return
     if (isKnown) blocks.verify(piece)
     if (piece.complete) this.#restart(piece)
@@ -323,7 +329,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     if (this.#options.layout.pieceSize(index) < MIN_PREFETCH_BYTES || blocks.knows(index)) return
     const isKnown = await blocks.prefetch(index)
     const piece = isKnown ? this.scheduler.findShared(index) : undefined
-    if (piece && !piece.closed && piece.arrived > 0) blocks.verify(piece)
+    if (piece && !piece.closed) blocks.verify(piece)
   }
 
   #restart(piece: PieceBuffer): void {

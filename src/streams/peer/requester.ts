@@ -23,10 +23,12 @@ const OUTPUT_WEIGHT = 16
 
 /**
  * Requests blocks from one peer: keeps a window of requests in flight and refills it in batches. Emits `interest` when the
- * peer says that it is interested or not: in order with the pieces that it has, as both decide about unchoking.
+ * peer says that it is interested or not: in order with the pieces that it has, as both decide about unchoking. Emits
+ * `bitfield` when the peer has said which pieces it has.
  *
  * in            Incoming, from the peer's Framer or Dispatcher; `place` tells the Framer where blocks belong
- * out           Block: the last that arrived of a piece, and one whenever another 64 of a piece have arrived
+ * out           Block: the last that arrived of a piece, and one whenever another 64 of a piece have arrived, or each one
+ *               if the piece passes each block
  * backpressure  requests nothing that its source does not admit, so the admitted pieces bound its output; takes no message
  *               while 4,096 blocks wait
  * fails with    PeerError: an impossible index or bitfield, a flood of blocks that were never requested
@@ -274,6 +276,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
       case 'haveAll':
       case 'haveNone':
         this.#interest.set(message)
+        this.emit('bitfield')
         this.fill()
         return
       case 'allowedFast':
