@@ -31,7 +31,7 @@ const DEFAULT_TIMEOUT_MS = 600_000
 const STALL_MS = 10_000
 
 /**
- * Adds a source to a client. The metadata of a magnet link or an info-hash is fetched from peers.
+ * Adds a source to a client. What the source lacks of the metadata is fetched from peers.
  * @throws InputError for a source that is invalid, StalledError if no peer gave the metadata
  */
 export async function load(
@@ -43,8 +43,9 @@ export async function load(
 ): Promise<Loaded> {
   const parsed = typeof source === 'string' ? await openSource(source, sourceOptions) : source
   const torrent = await client.add(parsed, options)
-  if (isMetainfo(parsed)) return { torrent }
+  // a .torrent may lack the hashes that peers send
   const metainfo = await whenReady(torrent, metadataListeners(reporter))
+  if (isMetainfo(parsed)) return { torrent }
   return { torrent, ...pick({ selectOnly: selectedByLink(parsed, metainfo) }, 'selectOnly') }
 }
 

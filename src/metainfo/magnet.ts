@@ -82,13 +82,19 @@ export function parseMagnet(given: string): Magnet {
 }
 
 /**
- * Returns the indices of the files that a link selects (BEP 53), or `undefined` if it selects none.
+ * Returns the indices of the files that a link selects (BEP 53), or `undefined` if it selects none. In a v2 or hybrid torrent a
+ * link counts the files of the tree, which has no padding.
  * @throws InputError ERR_USAGE if the torrent has none of them
  */
-export function selectedByLink({ selectOnly }: Magnet, { files }: Metainfo): number[] | undefined {
-  const selected = selectOnly?.filter(index => files[index]?.pad === false)
+export function selectedByLink({ selectOnly }: Magnet, { files, format }: Metainfo): number[] | undefined {
+  const selected = selectOnly && indexed({ files, format }, selectOnly)
   if (selected?.length === 0) fail(`so: the link selects none of the ${files.length} files of the torrent`)
   return selected
+}
+
+function indexed({ files, format }: Pick<Metainfo, 'files' | 'format'>, wanted: readonly number[]): number[] {
+  const places = [...files.keys()].filter(index => format === 'v1' || !files[index]!.pad)
+  return wanted.flatMap(index => places[index] ?? []).filter(index => !files[index]!.pad)
 }
 
 /** Creates the torrent of a link from the metadata that peers sent. Rejects as `openMetainfo` does. */

@@ -93,6 +93,11 @@ function* checkNodes(layer: Buffer, path: string): Steps<void> {
   }
 }
 
+/** Returns true for a torrent that cannot be verified before peers have sent its piece layers. */
+export function lacksLayers({ format, pieceNodes }: Pick<Metainfo, 'format' | 'pieceNodes'>): boolean {
+  return format === 'v2' && !pieceNodes
+}
+
 /** What `piece layers` is made from. */
 export interface LayersSource {
   readonly files: readonly Pick<FileEntry, 'length' | 'offset' | 'piecesRoot'>[]

@@ -6,6 +6,7 @@ import { makePeerId } from '../codec/peer-id.ts'
 import { AnnouncePacer } from '../discovery/announce-pacer.ts'
 import { InputError, type TsdlError } from '../errors.ts'
 import { defaultHashThreads, HashPool } from '../hashing/hash-pool.ts'
+import { nameOf } from '../metainfo/info-hashes.ts'
 import { systemClock } from '../ports/clock.ts'
 import { type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { threadLoopLoad } from '../ports/loop-load.ts'
@@ -194,7 +195,7 @@ export class Client extends EventEmitter<ClientEvents> {
     const listener = await this.listen()
     signal?.throwIfAborted()
     if (this.#closing) throw new InputError('ERR_USAGE', 'add: this client is closed')
-    const key = parsed.infoHash?.toString('hex') ?? ''
+    const key = nameOf(parsed).toString('hex')
     if (this.#torrents.has(key))
       throw new InputError('ERR_BUSY', `add: the client has the torrent ${key} already`)
     const torrent = new Torrent(parsed, {

@@ -35,7 +35,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** Made at the first use. */
   #files: readonly TorrentFile[] | undefined
 
-  /** @throws InputError for a magnet link without a v1 info-hash, or an option that is invalid */
+  /** @throws InputError for an option that is invalid */
   constructor(source: Metainfo | Magnet, options: TorrentOptions = {}) {
     super()
     this.#options = checkTorrentOptions(source, options)
@@ -147,7 +147,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   begin(content: ContentOptions, metainfo: Metainfo = this.metainfo): this {
     if (this.#content) throw new InputError('ERR_USAGE', 'begin: this torrent has a storage already')
     if (this.#life.isClosed) throw new InputError('ERR_USAGE', 'begin: this torrent is closed')
-    checkContent(content, metainfo, this.infoHash)
+    checkContent(content, metainfo, this.#life.metadata.metainfo ?? this)
     this.#life.metadata.metainfo = metainfo
     this.#takeContent(content, metainfo)
     this.#life.check()

@@ -1,5 +1,6 @@
 import { Bitfield } from '../codec/bitfield.ts'
 import { InputError } from '../errors.ts'
+import { nameOf } from '../metainfo/info-hashes.ts'
 import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { torrentOf } from '../metainfo/torrent.ts'
@@ -104,12 +105,7 @@ export async function saveNewTorrent(
   await store.saveTorrent(record)
 }
 
-/** Returns the info-hash of a source in hex. @throws InputError ERR_USAGE for what `Torrent` rejects */
+/** Returns the info-hash of a source in hex, as `Torrent.infoHash`. */
 export function infoHashOf(source: Metainfo | Magnet): string {
-  const lacksLayers = isMetainfo(source) && source.format === 'v2' && !source.pieceNodes
-  if (source.infoHash && !lacksLayers) return source.infoHash.toString('hex')
-  throw new InputError(
-    'ERR_USAGE',
-    'a link of BitTorrent v2 alone, or a torrent without piece layers: not supported yet',
-  )
+  return nameOf(source).toString('hex')
 }

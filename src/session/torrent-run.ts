@@ -3,6 +3,7 @@ import { parseAddress } from '../codec/compact.ts'
 import type { TsdlError } from '../errors.ts'
 import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
+import { lacksLayers } from '../metainfo/piece-layers.ts'
 import { directoryContent } from '../pipeline/download.ts'
 import type { Torrent } from '../pipeline/torrent.ts'
 import { pick } from '../ports/pick.ts'
@@ -88,7 +89,7 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
       },
     )
     const run = new TorrentRun(context, torrent, rates, options.sequential)
-    if ('hashes' in source) return run
+    if ('hashes' in source && !lacksLayers(source)) return run
     torrent.once('metadata', metainfo => run.emit('metadata', metainfo))
     return run
   }
@@ -96,7 +97,7 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
   /** Checks the files, and downloads and shares from then on. */
   begin({ directory, metainfo, priorities }: RunContent): void {
     const { fs, locks, store } = this.#context
-    const record = store.resumePath?.(metainfo.infoHash.toString('hex'))
+    const record = store.resumePath?.(this.torrent.infoHash.toString('hex'))
     this.#priorities = priorities
     const content = directoryContent(metainfo, {
       ...{ output: directory, fs },

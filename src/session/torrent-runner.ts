@@ -1,3 +1,4 @@
+import { lacksLayers } from '../metainfo/piece-layers.ts'
 import type { BottleneckKind } from '../pipeline/diagnosis/bottleneck.ts'
 import { failureOf } from './failure-of.ts'
 import type { Lane } from './lane.ts'
@@ -110,7 +111,7 @@ export class TorrentRunner {
       run.on('done', () => this.#during(run, () => this.#complete()))
       run.on('warning', error => this.#warn(error))
       run.on('failed', error => this.#during(run, () => Promise.reject(error)))
-      if ('hashes' in source) await this.#stored.beginContent(run, source)
+      if ('hashes' in source && !lacksLayers(source)) await this.#stored.beginContent(run, source)
     } catch (error) {
       await this.fail(error)
     }

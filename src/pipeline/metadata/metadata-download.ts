@@ -1,19 +1,19 @@
-import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { formatAddress } from '../../codec/compact.ts'
+import { hasHash, type InfoHashes } from '../../metainfo/info-hashes.ts'
 import { MAX_TORRENT_SIZE } from '../../metainfo/parse.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { MetadataPicker } from './metadata-picker.ts'
 
 export interface MetadataDownloadEvents {
-  /** The info dictionary has arrived: its SHA-1 is the info-hash. */
+  /** The info dictionary has arrived, and has the expected info-hash. */
   complete: [info: Buffer]
 }
 
 export interface MetadataDownloadOptions {
-  /** 20 bytes. */
-  readonly infoHash: Buffer
+  /** The expected info-hashes: metadata with one of them is accepted. */
+  readonly hashes: InfoHashes
   readonly swarm: Swarm
   /** Milliseconds, monotonic. */
   readonly now: () => number
@@ -32,10 +32,10 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   constructor(options: MetadataDownloadOptions) {
     super()
     this.#options = options
-    const { infoHash, swarm } = options
+    const { hashes, swarm } = options
     this.#picker = new MetadataPicker({
       maxSize: MAX_TORRENT_SIZE,
-      matches: info => createHash('sha1').update(info).digest().equals(infoHash),
+      matches: info => hasHash(info, hashes),
     })
     swarm.on('extended', peer => this.#offered(peer))
     swarm.on('metadata', (peer, message) => {

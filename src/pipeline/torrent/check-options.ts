@@ -110,7 +110,11 @@ export function checkTorrentOptions(source: Metainfo | Magnet, options: TorrentO
 }
 
 /** Checks the arguments of `Torrent.begin`. @throws InputError ERR_USAGE that names the first invalid argument */
-export function checkContent(content: ContentOptions, metainfo: Metainfo, infoHash: Uint8Array): void {
+export function checkContent(
+  content: ContentOptions,
+  metainfo: Metainfo,
+  { infoHash }: { infoHash: Uint8Array },
+): void {
   if (!isMetainfo(metainfo) || Buffer.compare(metainfo.infoHash, infoHash) !== 0)
     throw unexpected('metainfo', metainfo, 'the metainfo of this torrent')
   checkAll(content, 'content', CONTENT_CHECKS)

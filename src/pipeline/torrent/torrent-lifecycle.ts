@@ -52,7 +52,7 @@ export class TorrentLifecycle extends EventEmitter<TorrentLifecycleEvents> {
   #closing: Promise<void> | undefined
   #failure: Error | undefined
 
-  /** @throws InputError for a magnet link without a v1 info-hash, or an option that is invalid */
+  /** @throws InputError for an option that is invalid */
   constructor(source: Metainfo | Magnet, options: TorrentOptions) {
     super()
     this.#options = options
@@ -201,7 +201,7 @@ export class TorrentLifecycle extends EventEmitter<TorrentLifecycleEvents> {
     const untilContent = this.content?.tick(now) ?? Number.POSITIVE_INFINITY
     const { timeout = 0 } = this.#options
     if (timeout === 0 || this.isComplete) return Math.min(untilNetwork, untilContent)
-    const received = this.network.downloaded + (this.metadata.download?.progress.have ?? 0)
+    const received = this.network.downloaded + this.metadata.received
     if (this.#stallTimer.update(received, this.isWaiting, now)) this.destroy(stallError(this.parts, timeout))
     return 0
   }

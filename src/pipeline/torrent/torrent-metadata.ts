@@ -1,11 +1,15 @@
 import { EventEmitter } from 'node:events'
 import { describeValue } from '../../codec/quote.ts'
 import { InputError } from '../../errors.ts'
+import { checkHashes } from '../../metainfo/info-hashes.ts'
 import { type Magnet, metainfoOf } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { lacksLayers } from '../../metainfo/piece-layers.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'
+import { LayerDownload } from '../hashes/layer-download.ts'
 import { MetadataDownload } from '../metadata/metadata-download.ts'
+import type { Peer } from '../peer/peer.ts'
 import { isMetainfo } from '../sources/torrent-source.ts'
 import type { TorrentNetwork } from './torrent-network.ts'
 import type { TorrentOptions } from './torrent-options.ts'
@@ -27,6 +31,9 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
   readonly #network: TorrentNetwork
   readonly #options: TorrentOptions
   readonly #clock: Clock
+  /** A torrent without its piece layers, while peers are asked for them. */
+  #incomplete: Metainfo | undefined
+  #layers: LayerDownload<Peer> | undefined
 
   constructor(source: Metainfo | Magnet, network: TorrentNetwork, options: TorrentOptions) {
     super()
@@ -34,7 +41,9 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
     this.#network = network
     this.#options = options
     this.#clock = options.clock ?? systemClock
-    if ('hashes' in source) this.metainfo = source
+    if (!('hashes' in source)) return
+    if (lacksLayers(source)) this.#incomplete = source
+    else this.metainfo = source
   }
 
   /** @throws InputError ERR_USAGE while the metadata is not known */
@@ -46,11 +55,20 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
     )
   }
 
-  /** Requests the metadata from connected peers, and from those that connect later. */
+  /** Bytes or pieces that have arrived of what is missing: a number that grows. */
+  get received(): number {
+    return (this.download?.progress.have ?? 0) + (this.#layers?.progress.have ?? 0)
+  }
+
+  /** Requests what is missing from connected peers, and from those that connect later. */
   fetch(): void {
-    const { infoHash, swarm } = this.#network
+    if (this.#incomplete) {
+      void this.#fetchLayers(this.#incomplete)
+      return
+    }
+    const { swarm } = this.#network
     const { portableNames } = this.#options
-    this.download = new MetadataDownload({ infoHash, swarm, now: () => this.#clock.now() })
+    this.download = new MetadataDownload({ hashes: this.#source, swarm, now: () => this.#clock.now() })
     this.download.once('complete', info => {
       metainfoOf(info, this.#source as Magnet, pick({ portableNames }, 'portableNames'))
         .then(metainfo => this.take(metainfo))
@@ -63,17 +81,20 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
    * @throws InputError ERR_METAINFO if it is that of another torrent
    */
   take(metainfo: Metainfo): void {
-    const { infoHash } = this.#network
     if (!isMetainfo(metainfo))
       throw new InputError('ERR_USAGE', `metainfo: expected a Metainfo, got ${describeValue(metainfo)}`)
-    if (!metainfo.infoHash.equals(infoHash)) {
-      const [got, expected] = [metainfo.infoHash, infoHash].map(hash => hash.toString('hex'))
-      throw new InputError('ERR_METAINFO', `another torrent, ${got}: expected ${expected}`)
-    }
+    checkHashes(metainfo, this.#source)
     if (this.metainfo) return
+    this.download?.end()
+    if (lacksLayers(metainfo)) {
+      if (this.#incomplete) return
+      this.#network.learnMetainfo(metainfo)
+      this.#incomplete = metainfo
+      void this.#fetchLayers(metainfo)
+      return
+    }
     this.metainfo = metainfo
-    this.end()
-    this.#network.learnMetainfo(metainfo)
+    if (!this.#incomplete) this.#network.learnMetainfo(metainfo)
     this.emit('complete', metainfo)
   }
 
@@ -85,5 +106,12 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
   /** Sends no more requests. */
   end(): void {
     this.download?.end()
+  }
+
+  /** Fetches the hashes of the pieces. Without them nothing of a v2 torrent can be verified. */
+  async #fetchLayers(metainfo: Metainfo): Promise<void> {
+    this.#layers = new LayerDownload(metainfo, this.#network.hashes)
+    const pieceNodes = await this.#layers.run()
+    if (pieceNodes) this.take({ ...metainfo, pieceNodes })
   }
 }

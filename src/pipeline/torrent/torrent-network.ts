@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { makePeerId } from '../../codec/peer-id.ts'
 import { PeerSources } from '../../discovery/peer-sources.ts'
-import { InputError, type TsdlError } from '../../errors.ts'
+import type { TsdlError } from '../../errors.ts'
+import { nameOf, truncatedV2 } from '../../metainfo/info-hashes.ts'
 import type { Magnet } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { systemClock } from '../../ports/clock.ts'
@@ -73,12 +74,12 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   #isPaused = false
   #isClosed = false
 
-  /** @throws InputError for a magnet link without a v1 info-hash, or an option that is invalid */
+  /** @throws InputError for an option that is invalid */
   constructor(source: Metainfo | Magnet, options: TorrentOptions) {
     super()
     const { clock = systemClock, random = Math.random } = options
     const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
-    const infoHash = infoHashOf(source)
+    const infoHash = nameOf(source)
     this.infoHash = infoHash
     this.#source = source
     this.#options = options
@@ -257,7 +258,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   #getPeers(): TorrentPeers {
     if (this.#peers) return this.#peers
     const peers = new TorrentPeers({
-      infoHashV2: this.#source.infoHashV2?.subarray(0, 20),
+      infoHashV2: truncatedV2(this.#source),
       ...{ infoHash: this.infoHash, peerId: this.#peerId, options: this.#options, torrent: this.#torrent },
       funnel: () => this.funnel,
       dht: () => this.sources.dht,
@@ -293,16 +294,6 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     this.#options.listener?.remove(this.infoHash)
     return this.sources.stop()
   }
-}
-
-function infoHashOf(source: Metainfo | Magnet): Buffer {
-  const { infoHash, infoHashV2 } = source
-  const lacksLayers = 'format' in source && source.format === 'v2' && !source.pieceNodes
-  if (infoHash && !lacksLayers) return infoHash
-  const why = lacksLayers
-    ? 'a torrent of BitTorrent v2 without piece layers'
-    : 'a link of BitTorrent v2 alone'
-  throw new InputError('ERR_USAGE', `${infoHashV2?.toString('hex')}: ${why}, which cannot be downloaded yet`)
 }
 
 /** Returns the trackers of a metainfo that are not in its magnet link, in tiers. */
