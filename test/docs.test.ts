@@ -37,6 +37,7 @@ t.test('docs/cli.md has every option of the command line, and no other', async t
       ['info'],
       ['verify'],
       ['create'],
+      ['edit'],
       ['why'],
       ['demo'],
       ['config'],

@@ -6,9 +6,10 @@ import type { ConfigOptions } from './config.ts'
 import type { CreateFlags } from './create.ts'
 import type { DaemonOptions } from './daemon/daemon-options.ts'
 import type { DemoOptions } from './demo.ts'
+import type { EditOptions } from './edit.ts'
 import type { GetOptions } from './get-options.ts'
 import type { InfoOptions } from './info.ts'
-import { CREATE_OPTIONS } from './options/create-options.ts'
+import { CREATE_OPTIONS, EDIT_OPTIONS } from './options/create-options.ts'
 import { DAEMON_OPTIONS } from './options/daemon-options.ts'
 import { inGroup } from './options/definition.ts'
 import { DOWNLOAD_OPTIONS } from './options/download-options.ts'
@@ -127,6 +128,7 @@ const INFO = defineCommand<[string], InfoOptions>({
         help: 'write the .torrent to this file as well',
       },
       ...JSON_RESULT,
+      { name: 'magnet', type: 'boolean', own: true, help: 'print the magnet link' },
       {
         ...{ name: 'offline', type: 'boolean', own: true, conflicts: ['output'] },
         help: 'use only the magnet link; contact no peers or trackers',
@@ -163,6 +165,17 @@ const CREATE = defineCommand<[string], CreateFlags & { quiet?: boolean }>({
   async run([path], options) {
     const { createTorrent } = await import('./create.ts')
     return createTorrent(path, options, await createTextReporter(options))
+  },
+})
+
+const EDIT = defineCommand<[string], EditOptions>({
+  name: 'edit',
+  description: 'change the trackers, web seeds or comment of a .torrent; its info-hash stays',
+  arguments: [{ name: '<torrent>', help: 'the path of a .torrent, or - for standard input' }],
+  options: EDIT_OPTIONS,
+  async run([path], options) {
+    const { edit } = await import('./edit.ts')
+    return edit(path, options)
   },
 })
 
@@ -212,7 +225,7 @@ const WHY = defineCommand<[string], WhyOptions>({
 })
 
 /** All commands, in the order of the help. */
-export const COMMANDS = [GET, SEED, SERVE, DAEMON, INFO, VERIFY, CREATE, WHY, DEMO, CONFIG]
+export const COMMANDS = [GET, SEED, SERVE, DAEMON, INFO, VERIFY, CREATE, EDIT, WHY, DEMO, CONFIG]
 
 /** @throws InputError if a source is a mistyped name of a command */
 async function checkIsSource(source: string, commands: readonly { readonly name: string }[]): Promise<void> {

@@ -1,9 +1,12 @@
 import { basename, resolve } from 'node:path'
 import { isatty } from 'node:tty'
+import { InputError } from '../errors.ts'
 import { create, type TorrentFormat } from '../index.ts'
 import { VERSION } from '../version.ts'
 import { EXIT_CODES } from './exit.ts'
 import type { Reporter } from './reporter.ts'
+import { globOf } from './selection.ts'
+import { spoolStdin } from './spool-stdin.ts'
 import { writeTorrent } from './write-torrent.ts'
 
 /** The options of `tsdl create`. */
@@ -15,6 +18,9 @@ export interface CreateFlags {
   readonly webSeed?: string[]
   readonly private?: boolean
   readonly comment?: string
+  /** Globs of files that are left out. */
+  readonly exclude?: readonly string[]
+  readonly source?: string
   readonly name?: string
   /** False if the date is left out. */
   readonly date: boolean
@@ -22,14 +28,28 @@ export interface CreateFlags {
 
 /** Creates a .torrent from a file or a directory and writes it to a file or to standard output. */
 export async function createTorrent(path: string, flags: CreateFlags, reporter: Reporter): Promise<number> {
+  if (path !== '-') return createFrom(path, flags, reporter)
+  if (flags.name === undefined) throw new InputError('ERR_USAGE', 'standard input has no name: use --name')
+  const copy = await spoolStdin()
+  try {
+    return await createFrom(copy.path, flags, reporter)
+  } finally {
+    copy.remove()
+  }
+}
+
+async function createFrom(path: string, flags: CreateFlags, reporter: Reporter): Promise<number> {
   const name = flags.name ?? basename(resolve(path))
-  const { private: isPrivate, comment, format, pieceLength } = flags
+  const { private: isPrivate, comment, exclude = [], format, pieceLength, source } = flags
+  const globs = exclude.map(pattern => globOf(pattern))
   const { torrent, warnings } = await create(path, {
     name,
     ...(format === undefined ? {} : { format }),
     ...(pieceLength === undefined ? {} : { pieceLength }),
     ...(isPrivate ? { private: true } : {}),
     ...(comment === undefined ? {} : { comment }),
+    ...(source === undefined ? {} : { source }),
+    select: names => !globs.some(matches => matches(names.join('/'))),
     trackers: (flags.tracker ?? []).map(tier => tier.split(',').map(url => url.trim())),
     webSeeds: flags.webSeed ?? [],
     createdBy: `tsdl ${VERSION}`,

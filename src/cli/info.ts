@@ -3,6 +3,7 @@ import {
   formatAddress,
   isMagnet,
   type Metainfo,
+  magnetLinkOf,
   parseMagnet,
   type ScrapeResult,
   torrentOf,
@@ -22,21 +23,28 @@ export interface InfoOptions extends LoadMetainfoOptions {
   readonly output?: string
   readonly json?: boolean
   readonly offline?: boolean
+  /** True to print the magnet link instead of all fields. */
+  readonly magnet?: boolean
   readonly scrape?: boolean
   readonly quiet?: boolean
 }
 
 /** Prints the content of a torrent; with `--offline` only what a magnet link itself says. */
 export async function info(source: string, options: InfoOptions, reporter: Reporter): Promise<number> {
-  const { json, offline, output, scrape } = options
+  const { json, magnet: asLink, offline, output, scrape } = options
   if (offline && isMagnet(source)) {
-    await printLine((json ? magnetJson : magnetText)(parseMagnet(source)))
+    const link = parseMagnet(source)
+    await printLine(json ? magnetJson(link) : asLink ? magnetLinkOf(link) : magnetText(link))
     return EXIT_CODES.ok
   }
   const metainfo = await loadMetainfo(source, options, reporter)
   if (output !== undefined) await writeTorrent(output, torrentOf(metainfo))
   const scraped = scrape ? await scrapeTrackers(metainfo, options.allowLocal) : undefined
-  if (output !== '-') await printLine((json ? infoJson : infoText)(metainfo, scraped?.results))
+  if (output !== '-') {
+    const results = scraped?.results
+    const text = json ? infoJson : asLink ? magnetLinkOf : infoText
+    await printLine(text(metainfo, results))
+  }
   return scraped?.exit ?? EXIT_CODES.ok
 }
 
@@ -55,6 +63,7 @@ export function infoJson(metainfo: Metainfo, results?: readonly ScrapeResult[]):
     comment: metainfo.comment ?? null,
     createdBy: metainfo.createdBy ?? null,
     creationDate: metainfo.creationDate ?? null,
+    magnet: magnetLinkOf(metainfo),
     ...(results && { scrape: scrapeFields(results) }),
   })
 }

@@ -1,16 +1,9 @@
-import { formatAddress, type Magnet } from '../index.ts'
+import { formatAddress, type Magnet, magnetLinkOf } from '../index.ts'
 import { json, visible } from './terminal.ts'
 
 /** Returns the fields of a link as one JSON object. */
-export function magnetJson({
-  infoHash,
-  infoHashV2,
-  name,
-  trackers,
-  webSeeds,
-  peers,
-  selectOnly,
-}: Magnet): string {
+export function magnetJson(link: Magnet): string {
+  const { infoHash, infoHashV2, name, trackers, webSeeds, peers, selectOnly } = link
   return json({
     infoHash: infoHash?.toString('hex') ?? null,
     infoHashV2: infoHashV2?.toString('hex') ?? null,
@@ -19,6 +12,7 @@ export function magnetJson({
     webSeeds,
     peers: peers.map(formatAddress),
     selectOnly: selectOnly ?? null,
+    magnet: magnetLinkOf(link),
   })
 }
 

@@ -79,7 +79,8 @@ function findMatches({ files, multiFile, name }: Metainfo, pattern: string): num
   return listed.filter(({ path }) => matches(path) || matches(inner(path))).map(({ index }) => index)
 }
 
-function globOf(pattern: string): (path: string) => boolean {
+/** Returns a matcher for paths. A pattern without `/` is compared with the last name. @throws InputError */
+export function globOf(pattern: string): (path: string) => boolean {
   try {
     return picomatch(pattern, { dot: true, basename: !pattern.includes('/') } as picomatch.PicomatchOptions)
   } catch (error) {

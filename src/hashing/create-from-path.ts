@@ -15,6 +15,8 @@ import { hashTrees } from './hash-trees.ts'
 export interface CreateFromPathOptions extends Omit<CreateOptions, 'files' | 'hashPieces' | 'name'> {
   /** The name of the file or directory in the torrent. @default the last part of the path */
   readonly name?: string
+  /** Returns true for the files of a directory that are included. @default all */
+  readonly select?: (path: readonly string[]) => boolean
   /** The threads that read and hash. @default a pool that is closed at the end */
   readonly hashPool?: HashPool
 }
@@ -34,10 +36,10 @@ const JOB_RANGES = 1_024
  * Rejects as `create` does, and with ERR_USAGE for a path that cannot be read.
  */
 export async function createFromPath(path: string, options: CreateFromPathOptions = {}): Promise<Created> {
-  const { hashPool, name = basename(resolve(path)), ...rest } = options
+  const { hashPool, name = basename(resolve(path)), select, ...rest } = options
   const pool = hashPool ?? new HashPool()
   try {
-    const { sources, disk } = await findFiles(path, pool)
+    const { sources, disk } = await findFiles(path, pool, select)
     const length = disk.reduce((sum, { size }) => sum + size, 0)
     const pieceLength = options.pieceLength ?? defaultPieceLength(length)
     const paths = new Map(sources.map((source, at) => [source, disk[at]!.path]))
@@ -62,11 +64,13 @@ export async function createFromPath(path: string, options: CreateFromPathOption
   }
 }
 
-async function findFiles(path: string, pool: HashPool) {
+async function findFiles(path: string, pool: HashPool, select: CreateFromPathOptions['select'] = () => true) {
   const { isDirectory, size } = await stat(path)
   if (!isDirectory) return { sources: [sourceOf([], size)], disk: [{ path, size }] }
-  const found = await pool.list(path)
-  if (found.length === 0) throw new InputError('ERR_USAGE', `${path}: the directory contains no files`)
+  const all = await pool.list(path)
+  if (all.length === 0) throw new InputError('ERR_USAGE', `${path}: the directory contains no files`)
+  const found = all.filter(({ names }) => select(names))
+  if (found.length === 0) throw new InputError('ERR_USAGE', `${path}: all of its files are excluded`)
   return {
     sources: found.map(({ names, size }) => sourceOf(names, size)),
     disk: found.map(({ names, size }) => ({ path: join(path, ...names), size })),

@@ -20,7 +20,9 @@ export async function create(
     name: 'text',
     onProgress: 'function',
     pieceLength: 'positive',
+    select: 'function',
     signal: 'signal',
+    source: 'text',
     trackers: 'array',
     webSeeds: 'array',
   })

@@ -45,6 +45,8 @@ export interface CreateOptions {
   /** True to allow peers from the trackers only (BEP 27). @default false */
   readonly private?: boolean
   readonly comment?: string
+  /** A tag in the info dictionary, which changes the info-hash. */
+  readonly source?: string
   readonly createdBy?: string
   /** Seconds since 1970. @default none, so that the same input gives the same .torrent */
   readonly creationDate?: number
@@ -160,6 +162,7 @@ function encodeInfo(
     'piece length': pieceLength,
     pieces: format === 'v2' ? undefined : pieces,
     private: options.private ? 1 : undefined,
+    source: options.source,
   })
   return Buffer.concat([Buffer.from('d'), content, rest.subarray(1)])
 }

@@ -2,6 +2,7 @@
 
 export type { ContentPlan, PieceHashes, PlannedFile } from './content-plan.ts'
 export { type Created, type CreateOptions, create, defaultPieceLength } from './create.ts'
+export { editTorrent, type TorrentChanges } from './edit-torrent.ts'
 export { Layout, type Span } from './layout.ts'
 export { isMagnet, joined, type Magnet, metainfoOf, parseMagnet, selectedByLink } from './magnet.ts'
 export type { FileEntry, Metainfo, TorrentFormat } from './metainfo.ts'

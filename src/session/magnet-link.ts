@@ -5,7 +5,8 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 /** Writes the magnet link of a torrent or of a parsed link (BEP 9, BEP 53). */
 export function magnetLinkOf(source: Metainfo | Magnet): string {
   const parameters: [name: string, value: string][] = []
-  if (source.infoHash) parameters.push(['xt', `urn:btih:${source.infoHash.toString('hex')}`])
+  const isV2Alone = 'format' in source && source.format === 'v2'
+  if (source.infoHash && !isV2Alone) parameters.push(['xt', `urn:btih:${source.infoHash.toString('hex')}`])
   if ('infoHashV2' in source && source.infoHashV2)
     parameters.push(['xt', `urn:btmh:1220${source.infoHashV2.toString('hex')}`])
   if (source.name) parameters.push(['dn', encodeURIComponent(source.name)])

@@ -84,6 +84,7 @@ t.test('offline, a link is answered from the link alone', async t => {
     webSeeds: ['http://127.0.0.1:9/w'],
     peers: ['127.0.0.1:9'],
     selectOnly: [0, 2, 3],
+    magnet: `magnet:?xt=urn:btih:${hex}&dn=n&tr=http%3A%2F%2F127.0.0.1%3A9%2F&ws=http%3A%2F%2F127.0.0.1%3A9%2Fw&x.pe=127.0.0.1:9&so=0,2,3`,
   })
   const text = await tsdl(['info', 'cd'.repeat(32), '--offline'])
   t.equal(`${text.stdout}`, `v2         ${'cd'.repeat(32)}\n`)

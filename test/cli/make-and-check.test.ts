@@ -53,6 +53,7 @@ t.test('create, then info', async t => {
     comment: 'hello',
     createdBy: jsonOf(json).createdBy,
     creationDate: jsonOf(json).creationDate,
+    magnet: jsonOf(json).magnet,
   })
   t.match(jsonOf(json), { createdBy: /^tsdl \d/, creationDate: Number })
   t.match(text.stdout.toString(), /^name {7}album\n[\s\S]*album\/sub\/empty\n$/)

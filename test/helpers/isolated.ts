@@ -4,6 +4,8 @@ const OTHERS = new Set([
   'info',
   'verify',
   'create',
+  'edit',
+  'completion',
   'demo',
   'config',
   'help',

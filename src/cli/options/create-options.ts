@@ -25,6 +25,14 @@ export const CREATE_OPTIONS = inGroup('Options:', [
     ...{ name: 'web-seed', value: '<url>', type: 'text', list: true, own: true, parse: parseText },
     help: 'a URL of the content',
   },
+  {
+    ...{ name: 'exclude', value: '<glob>', type: 'text', list: true, own: true, parse: parseText },
+    help: 'leave these files out',
+  },
+  {
+    ...{ name: 'source', value: '<tag>', type: 'text', own: true, parse: parseText },
+    help: 'a tag that changes the info-hash, as private trackers ask for',
+  },
   { name: 'private', type: 'boolean', own: true, help: 'peers come only from the trackers' },
   { name: 'comment', value: '<text>', type: 'text', own: true, help: 'a comment' },
   {
@@ -36,4 +44,24 @@ export const CREATE_OPTIONS = inGroup('Options:', [
     help: 'leave the date out: the same input gives the same bytes',
   },
   { name: 'quiet', short: 'q', type: 'boolean', help: 'no progress' },
+])
+
+/** Options of `tsdl edit`. */
+export const EDIT_OPTIONS = inGroup('Options:', [
+  {
+    ...{ name: 'output', short: 'o', value: '<file>', type: 'text', own: true, parse: parseText },
+    ...{ help: 'write it to this file, or -', default: 'the same file' },
+  },
+  {
+    ...{ name: 'tracker', value: '<url>', type: 'text', list: true, own: true, parse: parseText },
+    ...{ help: 'a tier of trackers, separated by commas, in place of all', offHelp: 'remove all trackers' },
+  },
+  {
+    ...{ name: 'web-seed', value: '<url>', type: 'text', list: true, own: true, parse: parseText },
+    ...{ help: 'a URL of the content, in place of all', offHelp: 'remove all web seeds' },
+  },
+  {
+    ...{ name: 'comment', value: '<text>', type: 'text', own: true },
+    help: 'a comment, in place of the present one; empty to remove it',
+  },
 ])

@@ -1,0 +1,122 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { encode } from '../../src/codec/bencode.ts'
+import { create, parse, parseMagnet } from '../../src/index.ts'
+import { editTorrent } from '../../src/metainfo/edit-torrent.ts'
+import { tsdl } from '../helpers/cli.ts'
+
+const INFO = {
+  length: 5,
+  name: 'x',
+  'piece length': 16_384,
+  pieces: Buffer.alloc(20),
+  'x-own': [1, { b: 'c' }],
+}
+const TORRENT = Buffer.from(
+  encode({
+    announce: 'http://a.example/announce',
+    comment: 'old',
+    info: INFO,
+    publisher: 'p',
+    'url-list': 'http://w.example/x',
+  }),
+)
+
+/** A v2 torrent with piece layers, and nothing after its info but these. */
+async function createV2(): Promise<Buffer> {
+  const read = async function* () {
+    yield Buffer.alloc(100_000, 'v2')
+  }
+  const files = [{ path: [], length: 100_000, read }]
+  return (await create({ name: 'v2', files, format: 'v2', pieceLength: 16_384 })).torrent
+}
+
+t.test('edit: trackers, web seeds and comment change; info and all other bytes stay', async t => {
+  const edited = await editTorrent(TORRENT, {
+    trackers: [['http://b.example/announce', 'udp://c.example:1'], ['udp://d.example:1']],
+    webSeeds: ['http://v.example/x'],
+    comment: 'new',
+  })
+  t.strictSame(parse(edited).infoHash, parse(TORRENT).infoHash)
+  t.match(parse(edited), {
+    trackers: [['http://b.example/announce', 'udp://c.example:1'], ['udp://d.example:1']],
+    webSeeds: ['http://v.example/x'],
+    comment: 'new',
+  })
+  t.ok(edited.includes('9:publisher1:p'))
+  t.ok((await editTorrent(TORRENT, {})).equals(TORRENT))
+  const bare = await editTorrent(edited, { trackers: [], webSeeds: [], comment: '' })
+  t.ok(bare.equals(Buffer.from(encode({ info: INFO, publisher: 'p' }))))
+  await t.rejects(editTorrent(TORRENT, { trackers: [['ftp://x/']] }), { code: 'ERR_USAGE' })
+  await t.rejects(editTorrent(TORRENT.subarray(0, 50), {}), { name: 'InputError' })
+})
+
+t.test('edit: piece layers, of which the keys are binary, stay', async t => {
+  const torrent = await createV2()
+  const edited = await editTorrent(torrent, { comment: 'new' })
+  t.ok(parse(edited).infoHashV2?.equals(parse(torrent).infoHashV2!))
+  t.ok((await editTorrent(edited, { comment: '' })).equals(await editTorrent(torrent, { comment: '' })))
+})
+
+t.test('tsdl edit: in place, to a file, and from standard input', async t => {
+  const cwd = t.testdir({})
+  writeFileSync(join(cwd, 'x.torrent'), TORRENT)
+  const inPlace = await tsdl(['edit', 'x.torrent', '--no-tracker', '--comment', 'hi'], { cwd })
+  t.match(inPlace, { code: 0, stderr: '' })
+  t.match(parse(readFileSync(join(cwd, 'x.torrent'))), { trackers: [], comment: 'hi' })
+  t.strictSame(readdirSync(cwd), ['x.torrent'])
+  const piped = await tsdl(
+    ['edit', '-', '--web-seed', 'http://v.example/', '--tracker', 'udp://a:1,udp://b:2'],
+    {
+      stdin: TORRENT,
+    },
+  )
+  t.match(parse(piped.stdout), { webSeeds: ['http://v.example/'], trackers: [['udp://a:1', 'udp://b:2']] })
+  t.match(await tsdl(['edit', 'x.torrent'], { cwd }), { code: 2, stderr: /^tsdl: nothing to change/ })
+  t.match(await tsdl(['edit', 'none', '--comment', 'x'], { cwd }), {
+    code: 2,
+    stderr: /^tsdl: cannot read "none"/,
+  })
+})
+
+t.test(
+  'create: files are excluded, a source changes the info-hash, content comes from standard input',
+  async t => {
+    const cwd = t.testdir({ d: { a: 'a', 'b.tmp': 'b', sub: { 'c.tmp': 'c', e: 'e' } } })
+    const args = ['create', 'd', '--no-date', '--exclude', '*.tmp']
+    const [plain, tagged] = await Promise.all([
+      tsdl(args, { cwd }),
+      tsdl([...args, '--source', 'TAG'], { cwd }),
+    ])
+    t.strictSame(
+      parse(plain.stdout).files.map(({ path }) => path),
+      ['d/a', 'd/sub/e'],
+    )
+    t.notOk(parse(plain.stdout).infoHash.equals(parse(tagged.stdout).infoHash))
+    t.ok(tagged.stdout.includes('6:source3:TAG'))
+    const none = await tsdl(['create', 'd', '--exclude', '**'], { cwd })
+    t.match(none, { code: 2, stderr: /all of its files are excluded/ })
+    const [piped, named] = await Promise.all([
+      tsdl(['create', '-', '--name', 'n', '--no-date'], { stdin: 'hello' }),
+      tsdl(['create', '-'], { stdin: 'hello' }),
+    ])
+    t.match(parse(piped.stdout), { name: 'n', length: 5 })
+    t.match(named, { code: 2, stderr: /^tsdl: standard input has no name: use --name/ })
+  },
+)
+
+t.test('info --magnet prints a link, and JSON has it', async t => {
+  const [link, json] = await Promise.all([
+    tsdl(['info', '-', '--magnet'], { stdin: TORRENT }),
+    tsdl(['info', '-', '--json'], { stdin: TORRENT }),
+  ])
+  const parsed = parseMagnet(link.stdout.toString().trim())
+  t.match(parsed, { name: 'x', trackers: [['http://a.example/announce']], webSeeds: ['http://w.example/x'] })
+  t.ok(parsed.infoHash?.equals(parse(TORRENT).infoHash))
+  t.equal(`${JSON.parse(json.stdout.toString()).magnet}\n`, link.stdout.toString())
+  const v2 = await tsdl(['info', '-', '--magnet'], { stdin: await createV2() })
+  t.match(v2.stdout.toString(), /^magnet:\?xt=urn:btmh:1220[0-9a-f]{64}&/)
+  const offline = await tsdl(['info', link.stdout.toString().trim(), '--offline', '--magnet'])
+  t.equal(offline.stdout.toString(), link.stdout.toString())
+})
