@@ -67,6 +67,12 @@ export const nullable =
   (value, name) =>
     value === null ? null : field(value, name)
 
+/** A value that records of older versions do not have. */
+export const withDefault =
+  <T>(field: Field<T>, value: T): Field<T> =>
+  (given, name) =>
+    given === undefined ? value : field(given, name)
+
 type Fields = Readonly<Record<string, Field<unknown>>>
 type ValuesOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> }
 

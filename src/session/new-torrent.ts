@@ -5,7 +5,7 @@ import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { torrentOf } from '../metainfo/torrent.ts'
 import { isMetainfo } from '../pipeline/sources/torrent-source.ts'
-import { flag, list, readChanges, text, whole } from './fields.ts'
+import { dictionary, flag, list, readChanges, text, whole } from './fields.ts'
 import { FilePriorities } from './file-priorities.ts'
 import { magnetLinkOf } from './magnet-link.ts'
 import type { SessionSettings } from './session-record.ts'
@@ -27,6 +27,7 @@ const NEW_TORRENT_OPTIONS = {
   off: indices,
   low: indices,
   high: indices,
+  headers: dictionary(text(16_384), 100),
 } as const
 
 /** Options of `Session.add`. */
@@ -39,6 +40,8 @@ export interface NewTorrentOptions extends Partial<SessionTorrentOptions> {
   readonly off?: readonly number[]
   readonly low?: readonly number[]
   readonly high?: readonly number[]
+  /** Headers of the request for the .torrent at a URL, such as `cookie`. They are not remembered. @default none */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** Checks the options of a new torrent. @throws InputError ERR_USAGE that names an unknown or invalid one */
@@ -52,7 +55,7 @@ export type NewTorrentPlace = Pick<TorrentRecord, 'id' | 'order' | 'addedAt'>
 /** Returns the record of a new torrent. @throws InputError ERR_USAGE for a file that it does not have */
 export function newTorrentRecord(
   source: Metainfo | Magnet,
-  options: NewTorrentOptions,
+  options: Omit<NewTorrentOptions, 'headers'>,
   settings: SessionSettings,
   place: NewTorrentPlace,
 ): TorrentRecord {

@@ -7,6 +7,8 @@ import type { Limit } from './fields.ts'
 import type { SessionSettings } from './session-record.ts'
 import type { SessionTorrentOptions } from './torrent-record.ts'
 
+/** Weights in the rates of the session. */
+const WEIGHTS = { low: 0.5, normal: 1, high: 2 } as const
 const DIRECTIONS = ['up', 'down'] as const
 
 /** The rate limits of all torrents of a session together. They can change at any time. */
@@ -59,8 +61,9 @@ export class TorrentRates {
     this.apply(options)
   }
 
-  /** Takes the rates from the options of the torrent. */
-  apply(options: Pick<SessionTorrentOptions, 'up' | 'down'>): void {
+  /** Takes the rates and the weight from the options of the torrent. */
+  apply(options: Pick<SessionTorrentOptions, 'bandwidthPriority' | 'up' | 'down'>): void {
+    for (const share of this.#shares) share.weight = WEIGHTS[options.bandwidthPriority]
     for (const direction of DIRECTIONS) this.#own[direction].rate = rateOf(options[direction])
   }
 

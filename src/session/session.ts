@@ -147,9 +147,12 @@ export class Session extends EventEmitter<SessionEvents> {
    * here already, and with a StorageError if it cannot be saved.
    */
   async add(source: TorrentSource, options: NewTorrentOptions = {}): Promise<SessionTorrent> {
-    const own = readNewTorrentOptions(options)
+    const { headers, ...own } = readNewTorrentOptions(options)
     const { fs, names } = this.#context
-    const parsed = await loadSource(source, { ...names, fs, ...pick(this.#options, 'http') })
+    const parsed = await loadSource(source, {
+      ...{ ...names, fs },
+      ...pick({ headers, http: this.#options.http }, 'headers', 'http'),
+    })
     const infoHash = infoHashOf(parsed)
     await this.#adding.get(infoHash)?.catch(() => {})
     const present = this.#torrents.get(infoHash)

@@ -1,5 +1,5 @@
 import type { Metainfo } from '../metainfo/metainfo.ts'
-import { type Field, list, nullable, object, text, whole } from './fields.ts'
+import { type Field, list, nullable, object, text, whole, withDefault } from './fields.ts'
 
 /** What a .torrent says of its torrent, apart from files and hashes: lists of torrents show it. */
 export interface TorrentFacts {
@@ -28,7 +28,7 @@ const facts: Field<TorrentFacts | null> = nullable(
 )
 
 /** The facts in a record; null if it has none, or they are too long for it. Older records have none. */
-export const recordedFacts: Field<TorrentFacts | null> = (value, name) => facts(value ?? null, name)
+export const recordedFacts: Field<TorrentFacts | null> = withDefault(facts, null)
 
 /** Returns the facts of a .torrent. */
 export function torrentFactsOf(metainfo: Metainfo): TorrentFacts {

@@ -13,6 +13,7 @@ import {
   text,
   type ValueOf,
   whole,
+  withDefault,
 } from './fields.ts'
 import { recordedFacts } from './torrent-facts.ts'
 
@@ -39,6 +40,8 @@ export const TORRENT_OPTIONS = {
   down: limit,
   /** False to be exempt from the rate limits of the session. */
   honorsSessionLimits: flag,
+  /** Its part of the rates of the session, compared with other torrents: half, once or twice a normal one. */
+  bandwidthPriority: withDefault(oneOf('low', 'normal', 'high'), 'normal'),
   /** Maximum number of connections. */
   maxPeers: whole,
   /** Stop sharing at this ratio. */
@@ -128,6 +131,7 @@ export const DEFAULT_TORRENT_OPTIONS: SessionTorrentOptions = {
   up: { enabled: false, value: 0 },
   down: { enabled: false, value: 0 },
   honorsSessionLimits: true,
+  bandwidthPriority: 'normal',
   maxPeers: 100,
   seedRatio: { mode: 'session', value: 0 },
   seedIdle: { mode: 'session', value: 0 },

@@ -111,7 +111,10 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
   }
 
   /** Takes the rates and the order of pieces from the options of the torrent. */
-  apply({ sequential, ...rates }: Pick<SessionTorrentOptions, 'up' | 'down' | 'sequential'>): void {
+  apply({
+    sequential,
+    ...rates
+  }: Pick<SessionTorrentOptions, 'bandwidthPriority' | 'up' | 'down' | 'sequential'>): void {
     this.#rates.apply(rates)
     this.torrent.sequential = sequential
   }

@@ -3,17 +3,22 @@ export interface ByteRequest {
   readonly bytes: number
   /** Called once when the bytes are granted. */
   readonly onGranted: () => void
-  /** Bytes that its owner had been granted before this request, on a scale that all owners share. */
+  /** Bytes by weight that its owner had been granted before this request, on a scale that all owners share. */
   readonly start: number
+}
+
+/** An owner with a weight: its share is so many times as large as that of an owner with 1. @default 1 */
+export interface WeightedOwner {
+  readonly weight?: number
 }
 
 /**
  * The order in which owners are granted bytes: start-time fair queueing.
  *
- * Inputs: how many bytes each owner was granted and requests; the order of the requests.
+ * Inputs: how many bytes each owner was granted and requests, and its weight; the order of the requests.
  *
  * The owner with the smallest share so far comes first, and among equals the request that came first. So the shares of
- * owners that request all the time are equal in bytes, whatever the size of their requests. An owner that was idle
+ * owners that request all the time are as their weights, whatever the size of their requests. An owner that was idle
  * has no claim to more.
  */
 export class FairQueue {
@@ -35,10 +40,10 @@ export class FairQueue {
     return this.#requests.includes(request)
   }
 
-  push(bytes: number, onGranted: () => void, owner: object): ByteRequest {
+  push(bytes: number, onGranted: () => void, owner: object & WeightedOwner): ByteRequest {
     const start = Math.max(this.#share, this.#shares.get(owner) ?? 0)
     const request: ByteRequest = { bytes, onGranted, start }
-    this.#shares.set(owner, start + bytes)
+    this.#shares.set(owner, start + bytes / (owner.weight ?? 1))
     // from the back, as most requests come after all others
     let at = this.#requests.length
     while (at > 0 && this.#requests[at - 1]!.start > start) at--

@@ -8,6 +8,8 @@ import { type ByteRequest, FairQueue } from './fair-queue.ts'
  * however many peers each has, and the peers of a torrent have equal shares of the torrent's share.
  */
 export class RateShare implements ByteLimit {
+  /** How many times as large it is as a share of weight 1. It may change at any time. */
+  weight = 1
   readonly #common: ByteLimit
   readonly #requests = new FairQueue()
   /** The request that was forwarded to the common limit, and its ticket there. */

@@ -5,6 +5,7 @@ import type { SessionTorrent } from '../../session/session-torrent.ts'
 import { indices, loose, read, texts } from './parameters.ts'
 import type { Method, Parameters } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
+import { readBandwidthPriority } from './torrent-set.ts'
 
 /** Characters of a .torrent in base64 at most: those of a body. */
 const MAX_METAINFO_LENGTH = 64 << 20
@@ -16,6 +17,8 @@ export const torrentAdd: Method = async (parameters, { session }) => {
   const labels = read(parameters, 'labels', texts)
   const maxPeers = read(parameters, 'peer_limit', whole)
   const sequential = read(parameters, 'sequential_download', loose)
+  const cookies = read(parameters, 'cookies', text(16_384))
+  const bandwidthPriority = readBandwidthPriority(parameters)
   const [off, low, high] = ['files_unwanted', 'priority_low', 'priority_high'].map(name =>
     read(parameters, name, indices),
   )
@@ -26,6 +29,8 @@ export const torrentAdd: Method = async (parameters, { session }) => {
       ...(labels ? { labels } : {}),
       ...(maxPeers ? { maxPeers } : {}),
       ...(sequential === undefined ? {} : { sequential }),
+      ...(bandwidthPriority ? { bandwidthPriority } : {}),
+      ...(cookies ? { headers: { cookie: cookies } } : {}),
       ...(off ? { off } : {}),
       ...(low ? { low } : {}),
       ...(high ? { high } : {}),

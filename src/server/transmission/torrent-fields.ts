@@ -62,7 +62,7 @@ export const PLAIN_FIELDS: Readonly<Record<string, TorrentField>> = {
   activity_date: ({ record }) => seconds(record.activeAt),
   added_date: ({ record }) => seconds(record.addedAt),
   availability: listAvailability,
-  bandwidth_priority: () => 0,
+  bandwidth_priority: ({ record }) => PRIORITY_NUMBERS[record.bandwidthPriority],
   corrupt_ever: ({ progress }) => progress.wasted,
   desired_available: ({ progress: { peers, verifiedBytes, wantedBytes, webSeeds } }) =>
     peers + webSeeds > 0 ? wantedBytes - verifiedBytes : 0,

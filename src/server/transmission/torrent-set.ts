@@ -1,5 +1,5 @@
 import { InputError } from '../../errors.ts'
-import { flag, list, text, whole } from '../../session/fields.ts'
+import { flag, list, number, text, whole } from '../../session/fields.ts'
 import type { FilePriority } from '../../session/file-priorities.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { SessionTorrentOptions } from '../../session/torrent-record.ts'
@@ -7,6 +7,7 @@ import { amount, indices, loose, read, texts } from './parameters.ts'
 import type { Method, Parameters, RpcContext } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
 import { selectTorrents } from './select-torrents.ts'
+import { PRIORITY_NUMBERS } from './torrent-fields.ts'
 import { listTrackers, parseTrackers } from './tracker-fields.ts'
 
 const KILOBYTE = 1000
@@ -81,11 +82,24 @@ function readOptions(parameters: Parameters, { record }: SessionTorrent): Partia
   }
   const honorsSessionLimits = read(parameters, 'honors_session_limits', flag)
   if (honorsSessionLimits !== undefined) options.honorsSessionLimits = honorsSessionLimits
+  const bandwidthPriority = readBandwidthPriority(parameters)
+  if (bandwidthPriority !== undefined) options.bandwidthPriority = bandwidthPriority
   const sequential = read(parameters, 'sequential_download', flag)
   if (sequential !== undefined) options.sequential = sequential
   const maxPeers = read(parameters, 'peer_limit', whole)
   if (maxPeers !== undefined) options.maxPeers = maxPeers
   return options
+}
+
+/** Reads the priority of a torrent from its number, if it is given. @throws RpcError for another number */
+export function readBandwidthPriority(
+  parameters: Parameters,
+): SessionTorrentOptions['bandwidthPriority'] | undefined {
+  const level = read(parameters, 'bandwidth_priority', number)
+  if (level === undefined) return undefined
+  const priority = (['low', 'normal', 'high'] as const).find(name => PRIORITY_NUMBERS[name] === level)
+  if (priority) return priority
+  throw new RpcError(RPC_CODES.arguments, 'bandwidth_priority: expected -1, 0 or 1')
 }
 
 /** Reads changes of the trackers: a new list, or some that are added, removed or replaced. */

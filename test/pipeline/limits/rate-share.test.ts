@@ -41,6 +41,26 @@ t.test(
   },
 )
 
+t.test('torrents have shares as their weights, which may change', async t => {
+  const clock = new VirtualClock()
+  const common = new RateLimit({ rate: 1_000_000, clock })
+  const [low, high] = [new RateShare(common), new RateShare(common)]
+  low.weight = 0.5
+  high.weight = 2
+  const peers = [low, high].map(share => greedyPeer(share, 10_000))
+  const pass = async () => {
+    await clock.advance(1000)
+    for (const peer of peers) peer.granted = 0
+    await clock.advance(10_000)
+    return peers.map(({ granted }) => Math.round(granted / 500_000) / 20)
+  }
+  t.strictSame(await pass(), [0.2, 0.8])
+  low.weight = 2
+  t.strictSame(await pass(), [0.5, 0.5])
+  for (const share of [low, high]) share.close()
+  common.close()
+})
+
 t.test('an idle torrent leaves the whole rate to the others', async t => {
   const clock = new VirtualClock()
   const common = new RateLimit({ rate: 1_000_000, clock })

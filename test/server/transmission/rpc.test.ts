@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { torrentOf } from '../../../src/metainfo/torrent.ts'
 import { TORRENT_FIELDS } from '../../../src/server/transmission/torrent-fields.ts'
@@ -352,4 +355,38 @@ t.test('invalid requests get the error of the API, and the service goes on', asy
 
 t.test('there are 22 methods of 3.00, and those of groups', async t => {
   t.equal(Object.keys(METHODS).length, 24)
+})
+
+t.test('a torrent has a bandwidth priority', async t => {
+  const { rpc, session } = await openRemote(t)
+  const metainfo = base64(smallTorrent('a').metainfo)
+  await rpc('torrent-add', { metainfo, paused: true, bandwidthPriority: 1 })
+  const get = async () =>
+    (await rpc('torrent-get', { fields: ['bandwidthPriority'] })).arguments.torrents[0].bandwidthPriority
+  t.equal(await get(), 1)
+  t.equal(session.get(1)!.record.bandwidthPriority, 'high')
+  await rpc('torrent-set', { ids: 1, bandwidthPriority: -1 })
+  t.equal(await get(), -1)
+  t.match(await rpc('torrent-set', { ids: 1, bandwidthPriority: 2 }), { result: /bandwidth_priority/ })
+  t.equal(await get(), -1)
+})
+
+t.test('cookies are sent to the server of the .torrent, and are not remembered', async t => {
+  const { rpc, session } = await openRemote(t)
+  const seen: (string | undefined)[] = []
+  const server = createServer(({ headers }, response) => {
+    seen.push(headers.cookie)
+    response.end(torrentOf(smallTorrent('a').metainfo))
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => server.close())
+  const filename = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.torrent`
+  t.match(
+    await rpc('torrent-add', { filename, cookies: 'a=1\r\nx: y', paused: true }),
+    { result: /cannot read/ },
+    'a value that is no header',
+  )
+  t.match(await rpc('torrent-add', { filename, cookies: 'a=1; b=2', paused: true }), { result: 'success' })
+  t.strictSame(seen, ['a=1; b=2'])
+  t.notOk('headers' in session.get(session.torrents[0]!.id)!.record)
 })
