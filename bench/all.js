@@ -15,6 +15,7 @@ const benches = [
   ['pipes.js'],
   ['encryption.js'],
   ['links.js'],
+  ['page.js'],
   ['seek.js'],
   ['first-byte.js'],
   ['swarm.js'],
