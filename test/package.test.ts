@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path/posix'
+import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { inProject, PROJECT } from './helpers/project.ts'
 
@@ -9,7 +10,9 @@ interface LockEntry {
   readonly optionalDependencies?: Record<string, string>
 }
 
-const MAX_TARBALL_BYTES = 500_000
+/** The page, which runs in a browser, compressed. */
+const MAX_PAGE_BYTES = 100_000
+const MAX_TARBALL_BYTES = 500_000 + MAX_PAGE_BYTES
 
 const read = (path: string) => readFileSync(inProject(path), 'utf8')
 
@@ -44,6 +47,15 @@ t.test('the tarball is small, and every link in its documents leads to a file in
         .map(target => `${page}: ${target}`),
     )
   t.strictSame(dead, [])
+})
+
+t.test('the page is small, and refers to nothing but itself', async t => {
+  const files = readdirSync(inProject('dist/page'))
+  t.strictSame(files.toSorted(), ['page.css', 'page.js'])
+  const sizes = files.map(name => gzipSync(read(`dist/page/${name}`), { level: 9 }).length)
+  const size = sizes.reduce((sum, one) => sum + one, 0)
+  t.ok(size <= MAX_PAGE_BYTES, `${size} bytes, at most ${MAX_PAGE_BYTES}`)
+  for (const name of files) t.notMatch(read(`dist/page/${name}`), /url\((?!["']?data:)|@import|import\(/)
 })
 
 t.test('every worker is a file beside the one that starts it', async t => {

@@ -13,7 +13,7 @@ import { CREATE_OPTIONS, EDIT_OPTIONS } from './options/create-options.ts'
 import { DAEMON_OPTIONS } from './options/daemon-options.ts'
 import { inGroup } from './options/definition.ts'
 import { DOWNLOAD_OPTIONS } from './options/download-options.ts'
-import { EXCHANGE_OPTIONS, FETCH_OPTIONS, SHARE_OPTIONS } from './options/exchange-options.ts'
+import { EXCHANGE_OPTIONS, FETCH_OPTIONS, PAGE, SHARE_OPTIONS } from './options/exchange-options.ts'
 import { parseText } from './options/parse-values.ts'
 import { METADATA_OPTIONS } from './options/peer-options.ts'
 import { SERVER_OPTIONS } from './options/server-options.ts'
@@ -72,6 +72,7 @@ const SEED = defineCommand<[string, string], SeedOptions>({
   arguments: [SOURCE, PATH],
   options: [
     ...SHARE_OPTIONS,
+    ...PAGE,
     ...inGroup('Sharing:', [
       {
         ...{ name: 'super-seed', type: 'boolean' },

@@ -13,6 +13,8 @@ export interface GetOptions extends DestinationOptions, PeerOptions, ExchangeOpt
   readonly log?: string
   readonly dryRun?: boolean
   readonly interactive?: boolean
+  /** True to show the progress on a page. */
+  readonly page?: boolean
   readonly json?: boolean
   readonly quiet?: boolean
   readonly verbose?: boolean

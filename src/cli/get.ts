@@ -6,6 +6,7 @@ import { EXIT_CODES, ExitError } from './exit.ts'
 import type { GetOptions } from './get-options.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { openLog, teeReporter } from './log-file.ts'
+import { goesToDirectory, openPage } from './open-page.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
 import { runUntilSignal } from './run-until-signal.ts'
 import { TextReporter } from './text-reporter.ts'
@@ -17,8 +18,12 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
   const reporter = log === undefined ? shown : teeReporter(shown, new JsonReporter(undefined, openLog(log)))
   const client = createClient(options, reporter)
   const run = new DownloadRun(client, reporter, options)
+  let closePage = async () => {}
   try {
-    const outcome = await runUntilSignal(client, () => run.download(source))
+    const outcome = await runUntilSignal(client, async () => {
+      closePage = await openPage(client, options, reporter, goesToDirectory(options))
+      return run.download(source)
+    })
     reporter.done(outcome) // after the client is closed, because `done` is the last event
     return EXIT_CODES.ok
   } catch (error) {
@@ -27,6 +32,7 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
     return reportFailure(error, reporter)
   } finally {
     run.stop()
+    await closePage()
     await client.close()
     reporter.close()
   }

@@ -4,6 +4,7 @@ import { createClient, type ExchangeOptions, type PeerOptions, torrentOptionsOf 
 import { EXIT_CODES, ExitError } from './exit.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { load } from './load.ts'
+import { openPage } from './open-page.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
 import { runUntilSignal } from './run-until-signal.ts'
 import { recordPathOf } from './state.ts'
@@ -15,6 +16,8 @@ export interface SeedOptions extends PeerOptions, ExchangeOptions, NameOptions {
   readonly superSeed?: boolean
   readonly seedRatio?: number
   readonly seedTime?: number
+  /** True to show the progress on a page. */
+  readonly page?: boolean
   readonly json?: boolean
   readonly quiet?: boolean
   readonly verbose?: boolean
@@ -26,8 +29,10 @@ export async function seed(source: string, path: string, options: SeedOptions): 
   const client = createClient(options, reporter)
   let monitor: TorrentMonitor | undefined
   let sharing = false
+  let closePage = async () => {}
   try {
     await runUntilSignal(client, async () => {
+      closePage = await openPage(client, options, reporter, true)
       const own = {
         ...torrentOptionsOf(options),
         ...pick(options, 'portableNames', 'superSeed'),
@@ -62,6 +67,7 @@ export async function seed(source: string, path: string, options: SeedOptions): 
     return reportFailure(error, reporter)
   } finally {
     monitor?.stop()
+    await closePage()
     await client.close()
     reporter.close()
   }

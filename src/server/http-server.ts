@@ -11,7 +11,7 @@ import type { HttpApi } from './api/http-api.ts'
 import type { Connection } from './connection.ts'
 import { DEFAULT_MAX_READERS, DEFAULT_MAX_WAITING } from './reader-slots.ts'
 import { RequestHandler } from './request-handler.ts'
-import type { ServedTorrents } from './served-torrents.ts'
+import { CollectedTorrents, type ServedTorrents, type TorrentCollection } from './served-torrents.ts'
 import { Urls } from './urls.ts'
 
 /** Options of `HttpServer`. */
@@ -69,7 +69,8 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
   readonly #connections = new Map<Socket, Connection>()
   #server: Server | undefined
 
-  constructor(torrents: ServedTorrents, options: HttpServerOptions = {}) {
+  /** @param torrents a `Client`, or an array of torrents in an object `{ torrents }`, or a Map by info-hash in hex */
+  constructor(torrents: TorrentCollection | ServedTorrents, options: HttpServerOptions = {}) {
     super()
     const { clock = systemClock, host = '127.0.0.1', token } = options
     const { maxReaders = DEFAULT_MAX_READERS, maxWaiting = DEFAULT_MAX_WAITING } = options
@@ -77,7 +78,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
     this.#host = host
     this.#urls = new Urls(token)
     this.#clock = clock
-    this.#handler = new RequestHandler(torrents, {
+    this.#handler = new RequestHandler('torrents' in torrents ? new CollectedTorrents(torrents) : torrents, {
       ...{ host, prefix: '', token, maxReaders, maxWaiting, clock },
       ...pick(options, 'apis', 'page', 'password', 'user'),
     })

@@ -158,3 +158,18 @@ t.test('invalid rates and ratios are rejected', async t => {
     t.match(stderr, args[0])
   }
 })
+
+t.test('--page shows the torrent on a page of this machine, and its files', async t => {
+  const { dir, torrent, content, bytes } = await setup(t)
+  const { events } = await seeding(t, [torrent, content, '--page'], dir)
+  const { url } = events.find(({ event }) => event === 'serving') as unknown as { url: string }
+  t.equal(new URL(url).hostname, '127.0.0.1')
+  t.match(await (await fetch(url)).text(), 'page/page.js')
+  t.equal((await fetch(new URL('page/page.js', url))).status, 200)
+  const { torrents } = await (await fetch(new URL('page/state?topic=list', url))).json()
+  const [infoHash] = Object.keys(torrents)
+  t.match(torrents[infoHash!], { name: 'odd.bin', status: 'seeding', isReadable: true })
+  const file = await fetch(new URL(`${infoHash}/odd.bin`, url))
+  t.ok(Buffer.from(await file.arrayBuffer()).equals(bytes))
+  t.equal((await fetch(new URL('page/actions/stop', url), { method: 'POST', body: '{}' })).status, 404)
+})

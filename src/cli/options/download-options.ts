@@ -1,7 +1,7 @@
 /** Options of commands that download to a directory or to standard output. */
 import { parseRange } from '../range.ts'
 import { inGroup } from './definition.ts'
-import { FETCH_OPTIONS, SHARE_OPTIONS } from './exchange-options.ts'
+import { FETCH_OPTIONS, PAGE, SHARE_OPTIONS } from './exchange-options.ts'
 import { parseChecksum, parseText } from './parse-values.ts'
 import { TIMEOUT } from './peer-options.ts'
 
@@ -82,4 +82,5 @@ export const DOWNLOAD_OPTIONS = [
   ...FETCH_OPTIONS,
   ...TIMEOUT,
   ...COMPLETION,
+  ...PAGE,
 ]

@@ -35,6 +35,16 @@ export const REPORT_OPTIONS = inGroup('Reports:', [
   { name: 'verbose', short: 'v', type: 'boolean', help: 'report connections to peers as well' },
 ])
 
+/** The option of commands that run until their work is done. */
+export const PAGE = inGroup('Reports:', [
+  {
+    name: 'page',
+    type: 'boolean',
+    own: true,
+    help: 'show the progress on a web page, at a free port of this machine',
+  },
+])
+
 /** Options of every command that exchanges content with peers. */
 export const EXCHANGE_OPTIONS = [...PEER_OPTIONS, ...LIMITS, ...REPORT_OPTIONS]
 

@@ -8,6 +8,7 @@ import { goesToStdout } from '../destinations/stdout-worker.ts'
 import { EXIT_CODES, ExitError } from '../exit.ts'
 import type { GetOptions } from '../get-options.ts'
 import { openLog, teeReporter } from '../log-file.ts'
+import { openPage } from '../open-page.ts'
 import { reportFailure } from '../reporter.ts'
 import { runUntilSignal } from '../run-until-signal.ts'
 import { SeveralJsonReporter } from './several-json-reporter.ts'
@@ -38,6 +39,7 @@ export async function getSeveral(sources: readonly string[], options: GetOptions
   const client = createClient(options, reporter)
   const runs = [...new Set(sources)].map(source => new SourceRun(source, client, reporter, options))
   let timer: Timer | undefined
+  let closePage = async () => {}
   const report = () => {
     reporter.total(sumUp(runs))
     timer = systemClock.setTimeout(report, REPORT_INTERVAL_MS)
@@ -55,6 +57,7 @@ export async function getSeveral(sources: readonly string[], options: GetOptions
       return client.close()
     }
     await runUntilSignal({ close }, async () => {
+      closePage = await openPage(client, options, reporter, true)
       const listener = await client.listen()
       if (listener && (options.json || options.verbose)) reporter.listening(listener.address)
       const opening = new PQueue({ concurrency: MAX_OPENING })
@@ -65,6 +68,7 @@ export async function getSeveral(sources: readonly string[], options: GetOptions
     return error instanceof ExitError ? finish(error.exitCode) : reportFailure(error, reporter)
   } finally {
     systemClock.clearTimeout(timer)
+    await closePage()
     reporter.close()
   }
 }

@@ -32,6 +32,7 @@ export interface SeveralReporter {
   /** Creates the reporter of one source. @param describe returns what is known of it now */
   createReporter(describe: () => NamedSource): Reporter
   listening(address: string): void
+  serving(url: string): void
   warning(code: string, message: string): void
   /** The run failed, and not only one of its sources. It is the last event. */
   error(code: string, message: string, exit: number): void

@@ -37,6 +37,10 @@ export class SeveralTextReporter implements SeveralReporter {
     this.#general.listening(address)
   }
 
+  serving(url: string): void {
+    this.#general.serving(url)
+  }
+
   warning(code: string, message: string): void {
     this.#general.warning(code, message)
   }

@@ -1,3 +1,4 @@
+import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
 import type { ListDocument, ListedStatus, ListedTorrent } from './documents.ts'
 import type { PageTorrent, PageTorrents } from './page-torrents.ts'
@@ -6,15 +7,26 @@ import { sumOf } from './page-totals.ts'
 /** The states in which files can be read. */
 const READABLE_STATES = new Set(['checking', 'downloading', 'seeding'])
 
+/** Options of `ClientPageTorrents`. */
+export interface ClientPageOptions {
+  /** The rate limits of the client in bytes per second. */
+  readonly limits: { readonly up?: number; readonly down?: number } | undefined
+  /** True if files can be opened. */
+  readonly servesFiles: boolean
+}
+
+const ALL_SHOWN: ClientPageOptions = { limits: undefined, servesFiles: true }
+
 /** The torrents of a client without a session. The page shows them and changes nothing. */
 export class ClientPageTorrents implements PageTorrents {
   readonly #client: { readonly torrents: Iterable<Torrent> }
   readonly #limits: { readonly up?: number; readonly down?: number }
+  readonly #servesFiles: boolean
 
-  /** @param limits the rate limits of the client in bytes per second */
-  constructor(client: { readonly torrents: Iterable<Torrent> }, limits: { up?: number; down?: number } = {}) {
+  constructor(client: { readonly torrents: Iterable<Torrent> }, options: ClientPageOptions = ALL_SHOWN) {
     this.#client = client
-    this.#limits = limits
+    this.#limits = options.limits ?? {}
+    this.#servesFiles = options.servesFiles
   }
 
   get(infoHash: string): PageTorrent | undefined {
@@ -22,7 +34,7 @@ export class ClientPageTorrents implements PageTorrents {
       if (torrent.infoHash.toString('hex') !== infoHash) continue
       return {
         ...{ infoHash, name: nameOf(torrent), torrent, stored: undefined },
-        describe: () => describeTorrent(torrent),
+        describe: () => describeTorrent(torrent, this.#servesFiles),
         loadMetainfo: async () => torrent.metainfo,
       }
     }
@@ -36,7 +48,7 @@ export class ClientPageTorrents implements PageTorrents {
       const { progress } = torrent
       sums.downloaded += progress.downloaded
       sums.uploaded += progress.uploaded
-      torrents[torrent.infoHash.toString('hex')] = describeTorrent(torrent)
+      torrents[torrent.infoHash.toString('hex')] = describeTorrent(torrent, this.#servesFiles)
     }
     const { down, up } = this.#limits
     const limits = {
@@ -49,9 +61,9 @@ export class ClientPageTorrents implements PageTorrents {
   close(): void {}
 }
 
-function describeTorrent(torrent: Torrent): ListedTorrent {
+function describeTorrent(torrent: Torrent, servesFiles: boolean): ListedTorrent {
   const { progress } = torrent
-  const size = torrent.files.length > 0 ? torrent.metainfo.length : undefined
+  const size = metainfoOf(torrent)?.length
   const status = statusOf(torrent)
   const isWaiting =
     (status === 'downloading' || status === 'metadata') && torrent.waiting && progress.downSpeed < 1
@@ -63,12 +75,20 @@ function describeTorrent(torrent: Torrent): ListedTorrent {
     ...{ peers: progress.peers, seeds: progress.seeds, uploaded: progress.uploaded },
     ...{ ratio: Math.round(progress.ratio * 100) / 100, labels: [] },
     ...(isWaiting ? { reason: torrent.reason } : {}),
-    ...(READABLE_STATES.has(torrent.state) ? { isReadable: true } : {}),
+    ...(servesFiles && READABLE_STATES.has(torrent.state) ? { isReadable: true } : {}),
   }
 }
 
 function nameOf(torrent: Torrent): string {
-  return torrent.files.length > 0 ? torrent.metainfo.name : torrent.infoHash.toString('hex')
+  return metainfoOf(torrent)?.name ?? torrent.infoHash.toString('hex')
+}
+
+function metainfoOf(torrent: Torrent): Metainfo | undefined {
+  try {
+    return torrent.metainfo
+  } catch {
+    return undefined // it is not known yet
+  }
 }
 
 function statusOf({ progress, state, waiting }: Torrent): ListedStatus {

@@ -2,6 +2,7 @@ import type { AddOptions, Client } from '../../pipeline/client.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
 import { freeSpaceAt, readSmallFile } from '../../ports/file-system.ts'
 import type { Session } from '../../session/session.ts'
+import type { HttpApi } from '../api/http-api.ts'
 import { Bodies } from '../api/read-body.ts'
 import { ClientPageTorrents } from './client-page-torrents.ts'
 import { LivePage } from './live-page.ts'
@@ -20,6 +21,8 @@ export interface PageOptions {
   readonly torrentOptions?: Pick<AddOptions, 'allowLocal' | 'maxPeersPerAddress' | 'portableNames'>
   /** The rate limits of that client, in bytes per second. */
   readonly limits?: { readonly up?: number; readonly down?: number }
+  /** False if files cannot be opened, because the server does not serve them. @default true */
+  readonly servesFiles?: boolean
   /** The directory with the built files of the page. @default that of the package */
   readonly directory?: string
   /** Called with failures of work that goes on after its answer, and with our own faults. */
@@ -28,11 +31,12 @@ export interface PageOptions {
 }
 
 /** Creates the live page: give it to `HttpServer` as `page`. */
-export function createPage(options: PageOptions): LivePage {
-  const { client, clock = systemClock, directory, limits, onWarning, session, torrentOptions = {} } = options
+export function createPage(options: PageOptions): HttpApi {
+  const { client, clock = systemClock, directory, limits, onWarning, session } = options
+  const { servesFiles = true, torrentOptions = {} } = options
   const torrents = session
     ? new SessionPageTorrents(session, new FreeSpaceGauge(freeSpaceAt, clock))
-    : new ClientPageTorrents(client, limits)
+    : new ClientPageTorrents(client, { limits, servesFiles })
   return new LivePage({
     previews: session && new Previews({ session, client, torrentOptions, clock }),
     ...{
