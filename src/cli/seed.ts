@@ -32,7 +32,8 @@ export async function seed(source: string, path: string, options: SeedOptions): 
   let closePage = async () => {}
   try {
     await runUntilSignal(client, async () => {
-      closePage = await openPage(client, options, reporter, true)
+      // nothing is selected for a download, so readers would be refused
+      closePage = await openPage(client, options, reporter, false)
       const own = {
         ...torrentOptionsOf(options),
         ...pick(options, 'portableNames', 'superSeed'),

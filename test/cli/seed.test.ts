@@ -99,7 +99,7 @@ t.test('a port that is taken, and an address that is not ours, are usage errors'
   t.match(taken.stderr, new RegExp(`cannot listen at 127.0.0.1:${port}: .*EADDRINUSE`))
   const named = await tsdl([torrent, '-o', '-', '--bind', 'localhost'])
   t.equal(named.code, 2)
-  t.match(named.stderr, /--bind .*expected an IP address/)
+  t.match(named.stderr, /--bind: expected an IP address/)
   const foreign = await tsdl([torrent, '-o', '-', '--bind', '192.0.2.1'])
   t.equal(foreign.code, 2)
   t.match(foreign.stderr, /cannot listen at 192.0.2.1:0/)
@@ -159,17 +159,14 @@ t.test('invalid rates and ratios are rejected', async t => {
   }
 })
 
-t.test('--page shows the torrent on a page of this machine, and its files', async t => {
-  const { dir, torrent, content, bytes } = await setup(t)
+t.test('--page shows the torrent on a page of this machine', async t => {
+  const { dir, torrent, content } = await setup(t)
   const { events } = await seeding(t, [torrent, content, '--page'], dir)
   const { url } = events.find(({ event }) => event === 'serving') as unknown as { url: string }
   t.equal(new URL(url).hostname, '127.0.0.1')
   t.match(await (await fetch(url)).text(), 'page/page.js')
   t.equal((await fetch(new URL('page/page.js', url))).status, 200)
   const { torrents } = await (await fetch(new URL('page/state?topic=list', url))).json()
-  const [infoHash] = Object.keys(torrents)
-  t.match(torrents[infoHash!], { name: 'odd.bin', status: 'seeding', isReadable: true })
-  const file = await fetch(new URL(`${infoHash}/odd.bin`, url))
-  t.ok(Buffer.from(await file.arrayBuffer()).equals(bytes))
+  t.match(Object.values(torrents), [{ name: 'odd.bin', status: 'seeding' }])
   t.equal((await fetch(new URL('page/actions/stop', url), { method: 'POST', body: '{}' })).status, 404)
 })
