@@ -54,6 +54,8 @@ const pipelineRooms = [
   'torrent',
   'client',
 ]
+/** The rooms of src/session, lowest first. Its top level joins them. */
+const sessionRooms = ['records', 'rules', 'store', 'files', 'torrent']
 /** The rooms of src/streams. A stage imports no other stage; the files at the top level are what stages share. */
 const streamRooms = ['peer', 'torrent', 'read', 'web']
 const path = room => `^src/${room.replace('.', '\\.')}`
@@ -74,6 +76,15 @@ module.exports = {
       to: {
         path: '^src/pipeline/',
         pathNot: pipelineRooms.slice(0, index + 1).map(lower => `^src/pipeline/${lower}/`),
+      },
+    })),
+    ...sessionRooms.map((room, index) => ({
+      name: `session-${room}-imports-only-what-is-below`,
+      severity: 'error',
+      from: { path: `^src/session/${room}/` },
+      to: {
+        path: '^src/session/',
+        pathNot: sessionRooms.slice(0, index + 1).map(lower => `^src/session/${lower}/`),
       },
     })),
     ...streamRooms.map(room => ({

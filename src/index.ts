@@ -8,9 +8,7 @@ export { isMetainfo, loadSource, type TorrentSource } from './pipeline/sources/t
 
 // Many torrents that are remembered
 
-export type { Limit } from './session/fields.ts'
-export type { FilePriority } from './session/file-priorities.ts'
-export { FileStateStore, type FileStateStoreOptions } from './session/file-state-store.ts'
+export type { SessionFile } from './session/files/torrent-files.ts'
 export { CommandHook, type CommandHookOptions } from './session/hooks/command-hook.ts'
 export type { Hook, HookEvent, HookEventName } from './session/hooks/hook-event.ts'
 export {
@@ -19,25 +17,27 @@ export {
   type SessionHooksOptions,
 } from './session/hooks/session-hooks.ts'
 export { Webhook, type WebhookOptions } from './session/hooks/webhook.ts'
-export { magnetLinkOf } from './session/magnet-link.ts'
-export type { NewTorrentOptions } from './session/new-torrent.ts'
-export { chooseRunning, type Queued, type QueuePlaces } from './session/queue.ts'
-export { endOfSharing, type SeedLimits, type SeedRule, type Shared } from './session/seed-rules.ts'
+export type { Limit } from './session/records/fields.ts'
+export type { FilePriority } from './session/records/file-priorities.ts'
+export type { SessionRecord, SessionSettings, SessionTotals } from './session/records/session-record.ts'
+export type { SessionTorrentOptions, TorrentRecord } from './session/records/torrent-record.ts'
+export { chooseRunning, type Queued, type QueuePlaces } from './session/rules/queue.ts'
+export { endOfSharing, type SeedLimits, type SeedRule, type Shared } from './session/rules/seed-rules.ts'
+export { isWithin, type WeeklyTimes, type WeekTime } from './session/rules/weekly-times.ts'
 export { Session } from './session/session.ts'
 export { DuplicateTorrentError, type SessionEvents, type SessionOptions } from './session/session-options.ts'
-export type { SessionRecord, SessionSettings, SessionTotals } from './session/session-record.ts'
 export { SessionTorrent, type SessionTorrentStatus } from './session/session-torrent.ts'
-export type { StateStore, StoredState } from './session/state-store.ts'
-export type { SessionFile } from './session/torrent-files.ts'
-export type { SessionProgress } from './session/torrent-progress.ts'
+export { FileStateStore, type FileStateStoreOptions } from './session/store/file-state-store.ts'
+export type { StateStore, StoredState } from './session/store/state-store.ts'
+export { magnetLinkOf } from './session/torrent/magnet-link.ts'
+export type { NewTorrentOptions } from './session/torrent/new-torrent.ts'
+export type { SessionProgress } from './session/torrent/torrent-progress.ts'
 export type { QueueMove, TorrentQueue } from './session/torrent-queue.ts'
-export type { SessionTorrentOptions, TorrentRecord } from './session/torrent-record.ts'
 export {
   WatchDirectory,
   type WatchDirectoryEvents,
   type WatchDirectoryOptions,
 } from './session/watch-directory.ts'
-export { isWithin, type WeeklyTimes, type WeekTime } from './session/weekly-times.ts'
 
 // One torrent
 

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
-import type { ContextEvents } from './session-context.ts'
 import type { SessionEvents } from './session-options.ts'
 import type { SessionTorrent } from './session-torrent.ts'
+import type { ContextEvents } from './torrent/session-context.ts'
 
 const TORRENT_EVENTS = ['metadata', 'completed', 'finished', 'failed', 'bottleneck', 'changed'] as const
 

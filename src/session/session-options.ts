@@ -8,10 +8,10 @@ import type { Clock } from '../ports/clock.ts'
 import type { EditableFileSystem } from '../ports/file-system.ts'
 import type { HttpOpen } from '../ports/http-client.ts'
 import type { FileLocks } from '../storage/file-locks.ts'
-import type { SeedRule } from './seed-rules.ts'
-import type { SessionSettings } from './session-record.ts'
+import type { SessionSettings } from './records/session-record.ts'
+import type { SeedRule } from './rules/seed-rules.ts'
 import type { SessionTorrent } from './session-torrent.ts'
-import type { StateStore } from './state-store.ts'
+import type { StateStore } from './store/state-store.ts'
 
 /** Events of `Session`. */
 export interface SessionEvents {

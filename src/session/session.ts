@@ -7,25 +7,25 @@ import { loadSource, type TorrentSource } from '../pipeline/sources/torrent-sour
 import { systemClock, type Timer } from '../ports/clock.ts'
 import { nodeFileSystem } from '../ports/file-system.ts'
 import { pick } from '../ports/pick.ts'
-import { AllowedDirectories } from './allowed-directories.ts'
-import { AlternativeTimes } from './alternative-times.ts'
 import { checkDataOwner } from './data-owner.ts'
-import { failureOf } from './failure-of.ts'
+import { AllowedDirectories } from './files/allowed-directories.ts'
 import { forwardTorrentEvents } from './forward-torrent-events.ts'
+import type { SessionSettings, SessionTotals } from './records/session-record.ts'
+import { AlternativeTimes } from './rules/alternative-times.ts'
+import { DuplicateTorrentError, type SessionEvents, type SessionOptions } from './session-options.ts'
+import { SessionTorrent } from './session-torrent.ts'
+import type { StoredState } from './store/state-store.ts'
+import { readSettings, StoredSession } from './stored-session.ts'
+import { failureOf } from './torrent/failure-of.ts'
 import {
   infoHashOf,
   type NewTorrentOptions,
   newTorrentRecord,
   readNewTorrentOptions,
   saveNewTorrent,
-} from './new-torrent.ts'
-import type { SessionContext } from './session-context.ts'
-import { DuplicateTorrentError, type SessionEvents, type SessionOptions } from './session-options.ts'
-import { SessionRates } from './session-rates.ts'
-import type { SessionSettings, SessionTotals } from './session-record.ts'
-import { SessionTorrent } from './session-torrent.ts'
-import type { StoredState } from './state-store.ts'
-import { readSettings, StoredSession } from './stored-session.ts'
+} from './torrent/new-torrent.ts'
+import type { SessionContext } from './torrent/session-context.ts'
+import { SessionRates } from './torrent/session-rates.ts'
 import { TorrentQueue } from './torrent-queue.ts'
 
 /** Milliseconds between two measurements of the torrents, while any runs and while none does. */

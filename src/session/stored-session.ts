@@ -1,14 +1,14 @@
 import { resolve } from 'node:path'
-import { readChanges } from './fields.ts'
-import { Lane } from './lane.ts'
+import { readChanges } from './records/fields.ts'
 import {
   defaultSettings,
   SESSION_SETTINGS,
   type SessionRecord,
   type SessionSettings,
   type SessionTotals,
-} from './session-record.ts'
-import type { StateStore, StoredState } from './state-store.ts'
+} from './records/session-record.ts'
+import type { StateStore, StoredState } from './store/state-store.ts'
+import { Lane } from './torrent/lane.ts'
 
 const NOTHING: SessionTotals = { downloaded: 0, uploaded: 0, added: 0, runs: 0, runningTime: 0 }
 

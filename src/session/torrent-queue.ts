@@ -1,5 +1,5 @@
-import { chooseRunning, compareOrder } from './queue.ts'
-import type { SessionSettings } from './session-record.ts'
+import type { SessionSettings } from './records/session-record.ts'
+import { chooseRunning, compareOrder } from './rules/queue.ts'
 import type { SessionTorrent } from './session-torrent.ts'
 
 /** Where a torrent goes in the queue. */

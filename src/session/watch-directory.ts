@@ -6,10 +6,10 @@ import { type Clock, systemClock, type Timer } from '../ports/clock.ts'
 import { type ListingFileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { readRecordFile } from '../storage/record-file.ts'
 import { storageError } from '../storage/storage-error.ts'
-import { failureOf } from './failure-of.ts'
-import type { NewTorrentOptions } from './new-torrent.ts'
 import type { Session } from './session.ts'
 import { DuplicateTorrentError } from './session-options.ts'
+import { failureOf } from './torrent/failure-of.ts'
+import type { NewTorrentOptions } from './torrent/new-torrent.ts'
 
 /** Options of `WatchDirectory`. */
 export interface WatchDirectoryOptions {

@@ -1,7 +1,8 @@
 /** Random changes of the torrents of a session, and what may be found of them after a kill. */
+
+import type { TorrentRecord } from '../../src/session/records/torrent-record.ts'
 import type { Session } from '../../src/session/session.ts'
 import type { SessionTorrent } from '../../src/session/session-torrent.ts'
-import type { TorrentRecord } from '../../src/session/torrent-record.ts'
 import type { MadeTorrent } from './metainfo.ts'
 
 /** What is expected of a torrent: a text that changes with each change, or undefined if it is removed. */

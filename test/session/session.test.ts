@@ -1,7 +1,7 @@
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
-import { FileStateStore } from '../../src/session/file-state-store.ts'
-import type { TorrentRecord } from '../../src/session/torrent-record.ts'
+import type { TorrentRecord } from '../../src/session/records/torrent-record.ts'
+import { FileStateStore } from '../../src/session/store/file-state-store.ts'
 import { openSession, STATE, sessionDisk, shareAll, smallTorrent, until } from '../helpers/session.ts'
 
 t.test('a torrent is remembered, with its options, across a restart', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
-import { magnetLinkOf } from '../../src/session/magnet-link.ts'
+import { magnetLinkOf } from '../../src/session/torrent/magnet-link.ts'
 import { WatchDirectory } from '../../src/session/watch-directory.ts'
 import { FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
 import { openSession, type SessionDisk, sessionDisk, smallTorrent } from '../helpers/session.ts'

@@ -1,5 +1,5 @@
+import { type TorrentFacts, torrentFactsOf } from '../../session/records/torrent-facts.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
-import { type TorrentFacts, torrentFactsOf } from '../../session/torrent-facts.ts'
 
 const UNKNOWN: TorrentFacts = {
   ...{ comment: '', createdBy: '', creationDate: 0, pieceLength: 0, trackers: [], webSeeds: [] },

@@ -1,5 +1,5 @@
 import { InputError } from '../../errors.ts'
-import { flag, list, object, oneOf, readChanges, text, whole } from '../../session/fields.ts'
+import { flag, list, object, oneOf, readChanges, text, whole } from '../../session/records/fields.ts'
 import type { Session } from '../../session/session.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { Previews } from './previews.ts'

@@ -8,8 +8,8 @@ import { whenReady } from '../../pipeline/fetch-metadata.ts'
 import { isMetainfo, loadSource, type TorrentSource } from '../../pipeline/sources/torrent-source.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
 import type { Clock, Timer } from '../../ports/clock.ts'
-import { infoHashOf } from '../../session/new-torrent.ts'
 import type { Session } from '../../session/session.ts'
+import { infoHashOf } from '../../session/torrent/new-torrent.ts'
 import type { PreviewDocument, PreviewedFile } from './documents.ts'
 
 /** Previews at the same time at most. The oldest gives way. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import type { NewTorrentOptions } from '../../session/new-torrent.ts'
 import { DuplicateTorrentError } from '../../session/session-options.ts'
+import type { NewTorrentOptions } from '../../session/torrent/new-torrent.ts'
 import type { Form } from './form.ts'
 import { type Action, OK } from './qbittorrent-context.ts'
 import { RequestError } from './request-error.ts'

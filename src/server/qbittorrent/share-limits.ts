@@ -1,4 +1,4 @@
-import type { SessionTorrentOptions } from '../../session/torrent-record.ts'
+import type { SessionTorrentOptions } from '../../session/records/torrent-record.ts'
 import type { Form } from './form.ts'
 import { RequestError } from './request-error.ts'
 

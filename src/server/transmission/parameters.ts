@@ -1,4 +1,4 @@
-import { type Field, flag, list, number, text, whole } from '../../session/fields.ts'
+import { type Field, flag, list, number, text, whole } from '../../session/records/fields.ts'
 import type { Parameters } from './rpc-context.ts'
 
 /** Files or other items in one request at most. */

@@ -1,7 +1,7 @@
 import type { Client } from '../../pipeline/client.ts'
 import type { FreeSpace } from '../../ports/file-system.ts'
+import type { SessionTotals } from '../../session/records/session-record.ts'
 import type { Session } from '../../session/session.ts'
-import type { SessionTotals } from '../../session/session-record.ts'
 import type { KnownFacts } from '../api/known-facts.ts'
 import type { RecentChanges } from './recent-changes.ts'
 

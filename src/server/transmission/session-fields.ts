@@ -1,4 +1,4 @@
-import type { SessionSettings } from '../../session/session-record.ts'
+import type { SessionSettings } from '../../session/records/session-record.ts'
 import { VERSION } from '../../version.ts'
 import type { RpcContext } from './rpc-context.ts'
 

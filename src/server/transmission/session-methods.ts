@@ -1,6 +1,6 @@
 import { isGlobalAddress } from '../../codec/address-scope.ts'
 import { messageOf } from '../../errors.ts'
-import { list, oneOf, text } from '../../session/fields.ts'
+import { list, oneOf, text } from '../../session/records/fields.ts'
 import { toSnakeCase } from './key-names.ts'
 import { read } from './parameters.ts'
 import type { Method } from './rpc-context.ts'

@@ -1,5 +1,5 @@
-import { text, whole } from '../../session/fields.ts'
-import type { SessionSettings } from '../../session/session-record.ts'
+import { text, whole } from '../../session/records/fields.ts'
+import type { SessionSettings } from '../../session/records/session-record.ts'
 import { toLegacyKey } from './key-names.ts'
 import { amount, loose, read } from './parameters.ts'
 import type { Method, Parameters } from './rpc-context.ts'

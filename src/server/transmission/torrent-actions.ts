@@ -1,5 +1,5 @@
 import { messageOf } from '../../errors.ts'
-import { text } from '../../session/fields.ts'
+import { text } from '../../session/records/fields.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { QueueMove } from '../../session/torrent-queue.ts'
 import { loose, read } from './parameters.ts'

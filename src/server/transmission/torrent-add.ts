@@ -1,5 +1,5 @@
 import { messageOf } from '../../errors.ts'
-import { text, whole } from '../../session/fields.ts'
+import { text, whole } from '../../session/records/fields.ts'
 import { DuplicateTorrentError } from '../../session/session-options.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import { indices, loose, read, texts } from './parameters.ts'

@@ -1,6 +1,6 @@
 import { Bitfield } from '../../codec/bitfield.ts'
-import type { SessionFile } from '../../session/torrent-files.ts'
-import { parsePieces } from '../../session/torrent-progress.ts'
+import type { SessionFile } from '../../session/files/torrent-files.ts'
+import { parsePieces } from '../../session/torrent/torrent-progress.ts'
 import { countSources, isReceiving, isSending, listPeers } from './peer-fields.ts'
 import { etaOf, metadataPart, ratioOf, statusNumberOf } from './torrent-status.ts'
 import type { TorrentView } from './torrent-view.ts'

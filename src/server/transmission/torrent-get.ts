@@ -1,4 +1,4 @@
-import { list, oneOf, text } from '../../session/fields.ts'
+import { list, oneOf, text } from '../../session/records/fields.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import { toLegacy, toSnakeCase } from './key-names.ts'
 import { read } from './parameters.ts'

@@ -1,8 +1,8 @@
 import type { Peer } from '../../pipeline/peer/peer.ts'
+import type { SessionFile } from '../../session/files/torrent-files.ts'
+import type { TorrentFacts } from '../../session/records/torrent-facts.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
-import type { TorrentFacts } from '../../session/torrent-facts.ts'
-import type { SessionFile } from '../../session/torrent-files.ts'
-import type { SessionProgress } from '../../session/torrent-progress.ts'
+import type { SessionProgress } from '../../session/torrent/torrent-progress.ts'
 
 /** What a reply says of one torrent, read once. */
 export interface TorrentView {

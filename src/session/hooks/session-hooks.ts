@@ -3,10 +3,10 @@ import PQueue from 'p-queue'
 import { StorageError, type TsdlError } from '../../errors.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
 import { withTimeout } from '../../ports/with-timeout.ts'
-import { failureOf } from '../failure-of.ts'
 import type { Session } from '../session.ts'
 import type { SessionEvents } from '../session-options.ts'
 import type { SessionTorrent } from '../session-torrent.ts'
+import { failureOf } from '../torrent/failure-of.ts'
 import { describeEvent, type Hook, type HookEventName } from './hook-event.ts'
 
 /** Events of `SessionHooks`. */

@@ -1,8 +1,8 @@
-import { Bitfield } from '../codec/bitfield.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import { missingBytes } from '../pipeline/pieces/wanted.ts'
-import type { MetadataProgress } from '../pipeline/torrent/progress.ts'
-import type { TorrentRecord } from './torrent-record.ts'
+import { Bitfield } from '../../codec/bitfield.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { missingBytes } from '../../pipeline/pieces/wanted.ts'
+import type { MetadataProgress } from '../../pipeline/torrent/progress.ts'
+import type { TorrentRecord } from '../records/torrent-record.ts'
 import type { TorrentRun } from './torrent-run.ts'
 
 /** Numbers that describe how far a torrent of a session is. Bytes are counted over all runs. */

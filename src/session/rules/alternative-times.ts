@@ -1,4 +1,4 @@
-import type { SessionSettings } from './session-record.ts'
+import type { SessionSettings } from '../records/session-record.ts'
 import { isWithin, weekTimeOf } from './weekly-times.ts'
 
 /** Says when the times of the alternative rates begin and end. Between the two the user may switch these rates. */

@@ -1,4 +1,4 @@
-import { parseAddress } from '../codec/compact.ts'
+import { parseAddress } from '../../codec/compact.ts'
 import {
   dictionary,
   type Field,

@@ -1,22 +1,22 @@
-import { Bitfield } from '../codec/bitfield.ts'
-import { InputError } from '../errors.ts'
-import { nameOf } from '../metainfo/info-hashes.ts'
-import type { Magnet } from '../metainfo/magnet.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import { torrentOf } from '../metainfo/torrent.ts'
-import { isMetainfo } from '../pipeline/sources/torrent-source.ts'
-import { dictionary, flag, list, readChanges, text, whole } from './fields.ts'
-import { FilePriorities } from './file-priorities.ts'
-import { magnetLinkOf } from './magnet-link.ts'
-import type { SessionSettings } from './session-record.ts'
-import type { StateStore } from './state-store.ts'
-import { factsOf, wantedFields } from './stored-torrent.ts'
+import { Bitfield } from '../../codec/bitfield.ts'
+import { InputError } from '../../errors.ts'
+import { nameOf } from '../../metainfo/info-hashes.ts'
+import type { Magnet } from '../../metainfo/magnet.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { torrentOf } from '../../metainfo/torrent.ts'
+import { isMetainfo } from '../../pipeline/sources/torrent-source.ts'
+import { dictionary, flag, list, readChanges, text, whole } from '../records/fields.ts'
+import { FilePriorities } from '../records/file-priorities.ts'
+import type { SessionSettings } from '../records/session-record.ts'
 import {
   DEFAULT_TORRENT_OPTIONS,
   type SessionTorrentOptions,
   TORRENT_OPTIONS,
   type TorrentRecord,
-} from './torrent-record.ts'
+} from '../records/torrent-record.ts'
+import type { StateStore } from '../store/state-store.ts'
+import { magnetLinkOf } from './magnet-link.ts'
+import { factsOf, wantedFields } from './stored-torrent.ts'
 
 const indices = list(whole, 500_000)
 

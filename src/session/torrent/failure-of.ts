@@ -1,4 +1,4 @@
-import { messageOf, StorageError, TsdlError } from '../errors.ts'
+import { messageOf, StorageError, TsdlError } from '../../errors.ts'
 
 /** Returns an error of ours for whatever ended a torrent or a job. */
 export function failureOf(error: unknown): TsdlError {

@@ -1,11 +1,11 @@
 import { dirname, join } from 'node:path'
-import type { Bitfield } from '../codec/bitfield.ts'
-import { StorageError } from '../errors.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import { check } from '../pipeline/resume/check.ts'
-import { resumeAt } from '../pipeline/resume/find-verified-pieces.ts'
-import { pick } from '../ports/pick.ts'
-import { FileStorage } from '../storage/file-storage.ts'
+import type { Bitfield } from '../../codec/bitfield.ts'
+import { StorageError } from '../../errors.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { check } from '../../pipeline/resume/check.ts'
+import { resumeAt } from '../../pipeline/resume/find-verified-pieces.ts'
+import { pick } from '../../ports/pick.ts'
+import { FileStorage } from '../../storage/file-storage.ts'
 import {
   copyFiles,
   deleteFiles,
@@ -15,11 +15,11 @@ import {
   pathsOf,
   renamedPaths,
   renameFile,
-} from './file-changes.ts'
-import { FilePriorities } from './file-priorities.ts'
+} from '../files/file-changes.ts'
+import { renamed } from '../files/torrent-files.ts'
+import { FilePriorities } from '../records/file-priorities.ts'
 import type { SessionContext } from './session-context.ts'
 import type { StoredTorrent } from './stored-torrent.ts'
-import { renamed } from './torrent-files.ts'
 import { parsePieces } from './torrent-progress.ts'
 
 /**

@@ -1,11 +1,11 @@
 import t from 'tap'
-import { FileStateStore } from '../../src/session/file-state-store.ts'
-import { newTorrentRecord } from '../../src/session/new-torrent.ts'
-import { defaultSettings } from '../../src/session/session-record.ts'
-import type { TorrentRecord } from '../../src/session/torrent-record.ts'
-import { FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
-import { generator } from '../helpers/feed.ts'
-import { type SessionDisk, STATE, sessionDisk, smallTorrent } from '../helpers/session.ts'
+import { defaultSettings } from '../../../src/session/records/session-record.ts'
+import type { TorrentRecord } from '../../../src/session/records/torrent-record.ts'
+import { FileStateStore } from '../../../src/session/store/file-state-store.ts'
+import { newTorrentRecord } from '../../../src/session/torrent/new-torrent.ts'
+import { FaultyDisk, systemError } from '../../helpers/faulty-disk.ts'
+import { generator } from '../../helpers/feed.ts'
+import { type SessionDisk, STATE, sessionDisk, smallTorrent } from '../../helpers/session.ts'
 
 const settings = defaultSettings('/home')
 const totals = { downloaded: 1, uploaded: 2, added: 3, runs: 4, runningTime: 5 }

@@ -1,6 +1,6 @@
 /** Reads values of unknown type, such as parsed JSON, into checked fields. */
-import { describeValue } from '../codec/quote.ts'
-import { InputError } from '../errors.ts'
+import { describeValue } from '../../codec/quote.ts'
+import { InputError } from '../../errors.ts'
 
 /** Returns a value as a field of this type. @throws InputError ERR_USAGE that begins with `name` */
 export type Field<T> = (value: unknown, name: string) => T

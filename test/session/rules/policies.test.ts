@@ -1,10 +1,10 @@
 import t from 'tap'
-import { FilePriorities } from '../../src/session/file-priorities.ts'
-import { formatIndices, parseIndices } from '../../src/session/index-ranges.ts'
-import { chooseRunning, type Queued } from '../../src/session/queue.ts'
-import { endOfSharing, seedLimit } from '../../src/session/seed-rules.ts'
-import { TransferMeter } from '../../src/session/transfer-meter.ts'
-import { isWithin } from '../../src/session/weekly-times.ts'
+import { FilePriorities } from '../../../src/session/records/file-priorities.ts'
+import { formatIndices, parseIndices } from '../../../src/session/records/index-ranges.ts'
+import { chooseRunning, type Queued } from '../../../src/session/rules/queue.ts'
+import { endOfSharing, seedLimit } from '../../../src/session/rules/seed-rules.ts'
+import { TransferMeter } from '../../../src/session/rules/transfer-meter.ts'
+import { isWithin } from '../../../src/session/rules/weekly-times.ts'
 
 let ids = 0
 const queued = (order: number, options: Partial<Queued> = {}): Queued => ({

@@ -1,8 +1,8 @@
-import type { Bitfield } from '../codec/bitfield.ts'
-import { Layout } from '../metainfo/layout.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import { withPaths } from '../storage/find-files.ts'
-import type { FilePriorities, FilePriority } from './file-priorities.ts'
+import type { Bitfield } from '../../codec/bitfield.ts'
+import { Layout } from '../../metainfo/layout.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { withPaths } from '../../storage/find-files.ts'
+import type { FilePriorities, FilePriority } from '../records/file-priorities.ts'
 
 /** A file of a torrent in a session. Padding (BEP 47) is left out, so `index` may have gaps. */
 export interface SessionFile {

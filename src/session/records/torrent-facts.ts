@@ -1,4 +1,4 @@
-import type { Metainfo } from '../metainfo/metainfo.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { type Field, list, nullable, object, text, whole, withDefault } from './fields.ts'
 
 /** What a .torrent says of its torrent, apart from files and hashes: lists of torrents show it. */

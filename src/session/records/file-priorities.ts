@@ -1,4 +1,4 @@
-import type { PiecePriority } from '../pipeline/pieces/picker.ts'
+import type { PiecePriority } from '../../pipeline/pieces/picker.ts'
 import { formatIndices, parseIndices } from './index-ranges.ts'
 
 /** How much a file is wanted; `off` for not at all. */

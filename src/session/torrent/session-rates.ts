@@ -1,11 +1,11 @@
-import { JointLimit } from '../pipeline/limits/joint-limit.ts'
-import { RateLimit } from '../pipeline/limits/rate-limit.ts'
-import { RateShare } from '../pipeline/limits/rate-share.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { ByteLimit } from '../streams/byte-limit.ts'
-import type { Limit } from './fields.ts'
-import type { SessionSettings } from './session-record.ts'
-import type { SessionTorrentOptions } from './torrent-record.ts'
+import { JointLimit } from '../../pipeline/limits/joint-limit.ts'
+import { RateLimit } from '../../pipeline/limits/rate-limit.ts'
+import { RateShare } from '../../pipeline/limits/rate-share.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { ByteLimit } from '../../streams/byte-limit.ts'
+import type { Limit } from '../records/fields.ts'
+import type { SessionSettings } from '../records/session-record.ts'
+import type { SessionTorrentOptions } from '../records/torrent-record.ts'
 
 /** Weights in the rates of the session. */
 const WEIGHTS = { low: 0.5, normal: 1, high: 2 } as const

@@ -1,6 +1,6 @@
-import type { StorageError } from '../errors.ts'
-import type { SessionRecord } from './session-record.ts'
-import type { TorrentRecord } from './torrent-record.ts'
+import type { StorageError } from '../../errors.ts'
+import type { SessionRecord } from '../records/session-record.ts'
+import type { TorrentRecord } from '../records/torrent-record.ts'
 
 /** Everything that a store holds. */
 export interface StoredState {

@@ -1,6 +1,6 @@
-import { formatAddress } from '../codec/compact.ts'
-import type { Magnet } from '../metainfo/magnet.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
+import { formatAddress } from '../../codec/compact.ts'
+import type { Magnet } from '../../metainfo/magnet.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
 
 /** Writes the magnet link of a torrent or of a parsed link (BEP 9, BEP 53). */
 export function magnetLinkOf(source: Metainfo | Magnet): string {

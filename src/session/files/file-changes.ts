@@ -1,10 +1,10 @@
 /** Changes files of a torrent that does not run: moves, renames and deletes them. */
 import { dirname, join, resolve, sep } from 'node:path'
-import { InputError, StorageError } from '../errors.ts'
-import type { Metainfo } from '../metainfo/metainfo.ts'
-import { type EditableFileSystem, type FileHandle, systemCode } from '../ports/file-system.ts'
-import { storageError } from '../storage/storage-error.ts'
-import { syncDirectory } from './state-file.ts'
+import { InputError, StorageError } from '../../errors.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { type EditableFileSystem, type FileHandle, systemCode } from '../../ports/file-system.ts'
+import { storageError } from '../../storage/storage-error.ts'
+import { syncDirectory } from '../store/state-file.ts'
 
 /** Bytes that are copied at once. */
 const COPY_BYTES = 1 << 20

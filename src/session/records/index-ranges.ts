@@ -1,4 +1,4 @@
-import { InputError } from '../errors.ts'
+import { InputError } from '../../errors.ts'
 
 /** Writes indices as `0,2-5`, in ascending order. */
 export function formatIndices(indices: Iterable<number>): string {

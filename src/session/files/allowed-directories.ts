@@ -1,7 +1,7 @@
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { quote } from '../codec/quote.ts'
-import { InputError } from '../errors.ts'
-import { type FileSystem, systemCode } from '../ports/file-system.ts'
+import { quote } from '../../codec/quote.ts'
+import { InputError } from '../../errors.ts'
+import { type FileSystem, systemCode } from '../../ports/file-system.ts'
 
 /** The directories that may hold torrents. */
 export class AllowedDirectories {

@@ -1,4 +1,4 @@
-import { InputError, StorageError } from '../errors.ts'
+import { InputError, StorageError } from '../../errors.ts'
 import { failureOf } from './failure-of.ts'
 import { FileJobs } from './file-jobs.ts'
 import type { Lane } from './lane.ts'

@@ -1,11 +1,11 @@
 /** One record in one file: a line of JSON, and a line with its SHA-1. */
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
-import { InputError, StorageError } from '../errors.ts'
-import { type FileSystem, systemCode } from '../ports/file-system.ts'
-import { NextRecordFile, readRecordFile } from '../storage/record-file.ts'
-import { storageError } from '../storage/storage-error.ts'
-import type { Field } from './fields.ts'
+import { InputError, StorageError } from '../../errors.ts'
+import { type FileSystem, systemCode } from '../../ports/file-system.ts'
+import { NextRecordFile, readRecordFile } from '../../storage/record-file.ts'
+import { storageError } from '../../storage/storage-error.ts'
+import type { Field } from '../records/fields.ts'
 
 /** Increased when older versions would misread a record. */
 const STATE_VERSION = 1
