@@ -109,7 +109,11 @@ module.exports = {
       from: { path: '^src/page/' },
       to: {
         path: ['^src/', '^node:'],
-        pathNot: ['^src/page/', '^src/codec/merge-patch\\.ts$', '^src/server/page/documents\\.ts$'],
+        pathNot: [
+          '^src/page/',
+          '^src/codec/(merge-patch|piece-cells)\\.ts$',
+          '^src/server/page/(torrent-)?documents\\.ts$',
+        ],
       },
     },
     {

@@ -5,6 +5,8 @@ import './add/add.css'
 import './frame/frame.css'
 import './list/list.css'
 import './parts/parts.css'
+import './player/player.css'
+import './torrent/torrent.css'
 import { LiveConnection } from './live/live-connection.ts'
 import { Live } from './live/use-live.ts'
 

@@ -27,6 +27,8 @@ const MAX_TOPICS = 4
 /** What a page shows, and with what. */
 export interface LivePageContext {
   readonly torrents: PageTorrents
+  /** Opens what a page shows. @default openTopic */
+  readonly open?: (topic: string) => Topic
   /** The session that actions change, and its previews. Without them there are no actions. */
   readonly session: Session | undefined
   readonly previews: Previews | undefined
@@ -126,7 +128,8 @@ export class LivePage implements HttpApi {
 
   /** Opens a topic. A fault of ours is reported, and the topic is gone while it lasts. */
   #open(topic: string): Topic {
-    const opened = openTopic(topic, this.#context)
+    const { open = topic => openTopic(topic, this.#context) } = this.#context
+    const opened = open(topic)
     return {
       close: () => opened.close(),
       describe: () => {
