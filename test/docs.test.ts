@@ -41,6 +41,7 @@ t.test('docs/cli.md has every option of the command line, and no other', async t
       ['why'],
       ['demo'],
       ['config'],
+      ['completion'],
     ].map(args => tsdl([...args, '--help'])),
   )
   const there = all(help.map(({ stdout }) => stdout).join('\n'), /(?<=^ {2}(-\w, )?)--[a-z-]+/gm)

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { Argument, type Command } from 'commander'
 import type { CommandDefinition } from './command-definition.ts'
 import { formatUsageError } from './help.ts'
 import { addOptions } from './options/to-commander.ts'
@@ -28,7 +28,10 @@ export function addCommands(
             `tsdl: ${visible(formatUsageError(text, definition.isDefault ? undefined : definition.name))}\n`,
           ),
       })
-    for (const { name, help } of definition.arguments) command.argument(name, help)
+    for (const { choices, help, name } of definition.arguments) {
+      const argument = new Argument(name, help)
+      command.addArgument(choices ? argument.choices(choices) : argument)
+    }
     addOptions(command, definition.options)
     command.action((...received: unknown[]) =>
       run(async () => {

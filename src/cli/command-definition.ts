@@ -6,6 +6,8 @@ export interface ArgumentDefinition {
   /** As commander takes it: `<path>`, `[source...]`. */
   readonly name: string
   readonly help: string
+  /** The valid values. @default all */
+  readonly choices?: readonly string[]
 }
 
 /** What a command gets besides its arguments and options. */

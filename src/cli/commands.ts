@@ -225,8 +225,19 @@ const WHY = defineCommand<[string], WhyOptions>({
   },
 })
 
+const COMPLETION = defineCommand<[string], object>({
+  name: 'completion',
+  description: 'print the completion script of a shell: bash, zsh or fish; or the manual page: man',
+  arguments: [{ name: '<shell>', help: 'bash, zsh, fish or man', choices: ['bash', 'zsh', 'fish', 'man'] }],
+  options: [],
+  async run([shell], _, context) {
+    const { printCompletion } = await import('./completion/completion.ts')
+    return printCompletion(shell as 'bash', context)
+  },
+})
+
 /** All commands, in the order of the help. */
-export const COMMANDS = [GET, SEED, SERVE, DAEMON, INFO, VERIFY, CREATE, EDIT, WHY, DEMO, CONFIG]
+export const COMMANDS = [GET, SEED, SERVE, DAEMON, INFO, VERIFY, CREATE, EDIT, WHY, DEMO, CONFIG, COMPLETION]
 
 /** @throws InputError if a source is a mistyped name of a command */
 async function checkIsSource(source: string, commands: readonly { readonly name: string }[]): Promise<void> {

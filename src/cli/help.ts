@@ -50,6 +50,10 @@ export function formatUsageError(text: string, command?: string): string {
   const message = text
     .trim()
     .replace(/^error: /, '')
+    .replace(
+      /^command-argument value (.*) is invalid for argument '?(.*?)'?\. Allowed choices are (.*)\.$/,
+      '$2: not one of $3: $1',
+    )
     .replace(/\.?\s*\(Did you mean (one of )?(.*)\?\)$/, (_, __, names) => `; did you mean ${names}?`)
   return `${message} (see tsdl ${command === undefined ? '' : `${command} `}--help)`
 }
