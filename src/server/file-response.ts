@@ -46,11 +46,11 @@ export function fileResponseOf(
   method: 'GET' | 'HEAD',
   request: IncomingHttpHeaders,
 ): FileResponse {
-  const { path, length } = files[index]!
+  const { path, length, piecesRoot } = files[index]!
   const name = nameOf(path)
   const type = contentTypeOf(name)
-  // The info-hash covers the content, so the tag is strong and never changes.
-  const etag = `"${infoHash.toString('hex')}-${index}"`
+  // Both cover the content, so the tag is strong and never changes. Equal files of v2 torrents have the same root (BEP 52).
+  const etag = piecesRoot ? `"${piecesRoot.toString('hex')}"` : `"${infoHash.toString('hex')}-${index}"`
   const headers = { ETag: etag, 'Cache-Control': 'private, no-cache', 'Accept-Ranges': 'bytes' }
   const condition = conditionOf(request, etag)
   if (condition) return { status: condition, headers, parts: [], epilogue: '' }

@@ -3,7 +3,7 @@ import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
 import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
 import type { Urls } from './urls.ts'
 
-/** The list of torrents, in parts: `{torrents: [{name, infoHash, length, pieceLength, pieces, url, progress}]}`. */
+/** The list of torrents, in parts: `{torrents: [{name, infoHash, infoHashV2, length, pieceLength, pieces, url, progress}]}`. */
 export function* indexListing(torrents: ServedTorrents, urls: Urls): Generator<string> {
   yield '{"torrents":['
   let comma = ''
@@ -35,6 +35,7 @@ function torrent({ metainfo, progress }: ServedTorrent, urls: Urls) {
   return {
     name: metainfo.name,
     infoHash: metainfo.infoHash.toString('hex'),
+    infoHashV2: metainfo.infoHashV2?.toString('hex') ?? null,
     length: metainfo.length,
     pieceLength: metainfo.pieceLength,
     pieces: metainfo.pieceCount,

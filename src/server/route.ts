@@ -1,5 +1,5 @@
 import type { LoopTurns } from './loop-turns.ts'
-import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
+import { findServed, type ServedTorrent, type ServedTorrents } from './served-torrents.ts'
 import { type Tree, treeOf } from './tree.ts'
 
 /** What a URL stands for. */
@@ -25,7 +25,7 @@ export async function routeOf(
 ): Promise<Route | undefined> {
   const [hash = '', ...rest] = names
   if (names.length === 1 && hash === '') return { kind: 'index' }
-  const served = torrents.get(hash.toLowerCase())
+  const served = findServed(torrents, hash.toLowerCase())
   if (!served) return undefined
   if (rest.length === 0) return { kind: 'moved', served, path: '' }
   const asDirectory = rest.at(-1) === ''

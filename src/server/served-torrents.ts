@@ -46,6 +46,22 @@ export interface ServedTorrents {
   values(): Iterable<ServedTorrent>
 }
 
+/**
+ * Returns the torrent with an info-hash in lower-case hex: that of v1, or of v2 (BEP 52), whole or cut to 40 digits as
+ * trackers use it.
+ */
+export function findServed(torrents: ServedTorrents, infoHash: string): ServedTorrent | undefined {
+  const found = torrents.get(infoHash)
+  if (found || !V2_HASH.test(infoHash)) return found
+  for (const served of torrents.values()) {
+    if (served.metainfo.infoHashV2?.toString('hex').startsWith(infoHash)) return served
+  }
+  return undefined
+}
+
+/** All hex digits of a v2 info-hash, or the first 40 of them. */
+const V2_HASH = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/
+
 /** The members of a `Torrent` that a server needs. */
 export interface ReadableTorrent {
   readonly state: string

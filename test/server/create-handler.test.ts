@@ -1,10 +1,13 @@
 import { once } from 'node:events'
 import { createServer, get, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { Client, parseAddress, type Torrent, WindowStorage } from '../../src/index.ts'
+import { parse } from '../../src/metainfo/parse.ts'
 import { createHandler } from '../../src/server/index.ts'
 import { offer, type PeerPieces } from '../helpers/cli.ts'
+import { HYBRID_PIECE_LENGTH, hybridFiles, hybridInfo, rootOf, v2Torrent } from '../helpers/v2-torrent.ts'
 
 /** A server of `node:http` with this listener, closed at the end of the test. Resolves with its origin. */
 async function serve(t: Test, listener: RequestListener): Promise<string> {
@@ -149,4 +152,36 @@ t.test('invalid options are rejected at once, and a failed read is reported', as
   t.equal((await fetch(`${origin}/${hash}/dir/a.txt`)).status, 500)
   t.strictSame(warnings, ['dir/a.txt: the disk is gone'])
   await torrent.close()
+})
+
+t.test('BEP 52: URLs with either info-hash name a torrent, and equal files have the same ETag', async t => {
+  const equal = { ...hybridFiles, z: hybridFiles.b }
+  const v2 = parse(v2Torrent(equal, HYBRID_PIECE_LENGTH))
+  const hybrid = parse(v2Torrent(hybridFiles, HYBRID_PIECE_LENGTH, { info: hybridInfo }))
+  for (const metainfo of [v2, hybrid]) {
+    const read = (index: number, { start, end }: { start: number; end: number }) =>
+      Readable.from([equal[metainfo.files[index]!.path.slice(2) as keyof typeof equal].subarray(start, end)])
+    const hash = metainfo.infoHash.toString('hex')
+    const whole = metainfo.infoHashV2!.toString('hex')
+    const origin = await serve(t, createHandler(new Map([[hash, { metainfo, read }]])))
+    const tags: (string | null)[] = []
+    for (const name of [hash, whole, whole.slice(0, 40), whole.toUpperCase()]) {
+      const response = await fetch(`${origin}/${name}/d/b`)
+      t.equal(response.status, 200, name)
+      t.ok((await bytesOf(response)).equals(equal.b))
+      tags.push(response.headers.get('etag'))
+    }
+    t.same(new Set(tags), new Set([`"${rootOf(equal.b).toString('hex')}"`]))
+    const range = { range: 'bytes=40000-40009', 'if-range': tags[0]! }
+    const part = await fetch(`${origin}/${hash}/d/b`, { headers: range })
+    t.equal(part.status, 206)
+    t.ok((await bytesOf(part)).equals(equal.b.subarray(40_000, 40_010)))
+    t.equal((await fetch(`${origin}/${hash}/d/b`, { headers: { 'if-none-match': tags[0]! } })).status, 304)
+    if (metainfo === v2) t.equal((await fetch(`${origin}/${hash}/d/z`)).headers.get('etag'), tags[0])
+    for (const name of [whole.slice(0, 39), `${whole}0`, whole.replace(/./g, '0')]) {
+      t.equal((await fetch(`${origin}/${name}/d/b`)).status, 404, name)
+    }
+    const list = await fetch(`${origin}/`, { headers: { accept: 'application/json' } })
+    t.match(await list.json(), { torrents: [{ infoHash: hash, infoHashV2: whole }] })
+  }
 })
