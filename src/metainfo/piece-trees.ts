@@ -1,6 +1,7 @@
 /** What the pieces of a v2 or hybrid torrent must hash to (BEP 52). */
 import { createHash, type Hash, hash } from 'node:crypto'
 import { NODE_LENGTH } from '../codec/merkle.ts'
+import { InputError } from '../errors.ts'
 import { nodeHeight } from './content-plan.ts'
 import { Layout } from './layout.ts'
 import type { Metainfo } from './metainfo.ts'
@@ -67,15 +68,19 @@ export class PieceTrees {
   }
 
   /**
-   * Returns true if exactly one hash of a piece of a hybrid torrent is the expected one. Then no data has both, and the torrent
-   * itself is wrong.
+   * Returns an error if exactly one hash of a piece of a hybrid torrent is the expected one. Then no data has both, and the
+   * piece would be downloaded without end.
    * @param digest in the form of `expected`
    */
-  isContradicted(index: number, digest: Uint8Array): boolean {
+  findContradiction(index: number, digest: Uint8Array): InputError | undefined {
     const sha1 = this.#sha1Of(index)
-    if (!sha1) return false
+    if (!sha1) return undefined
     const hasSha1 = sha1.equals(digest.subarray(0, sha1.length))
-    return hasSha1 !== this.nodeOf(index).equals(digest.subarray(sha1.length))
+    if (hasSha1 === this.nodeOf(index).equals(digest.subarray(sha1.length))) return undefined
+    return new InputError(
+      'ERR_METAINFO',
+      `piece ${index} matches only one of its two hashes: the v1 and v2 parts of the torrent differ`,
+    )
   }
 
   /** Returns the hash of a piece with verified blocks, in the form of `expected`. */

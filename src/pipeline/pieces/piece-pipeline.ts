@@ -1,7 +1,5 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
-import { BLOCK_LENGTH } from '../../codec/message.ts'
-import { InputError } from '../../errors.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
@@ -14,11 +12,13 @@ import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 import { closed } from '../../streams/stage.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
 import { PieceWriter } from '../../streams/torrent/piece-writer.ts'
-import { type HashThreads, Verifier } from '../../streams/torrent/verifier.ts'
+import { Verifier } from '../../streams/torrent/verifier.ts'
 import type { Reputation } from '../swarm/reputation.ts'
 import { BlockVerification, type LeafSource, type WrongBlock } from './block-verification.ts'
 import { Contributions } from './contributions.ts'
 import { Cursors } from './cursors.ts'
+import { findHashThreads } from './hash-threads.ts'
+import { LeafFetching } from './leaf-fetching.ts'
 import { PeerTrust } from './peer-trust.ts'
 import { Picker, type PiecePriority } from './picker.ts'
 import { PieceBuffers } from './piece-buffers.ts'
@@ -69,22 +69,8 @@ const PIECES_SHARE = 13 / 32
 const WINDOW_SHARE = 7 / 16
 /** Minimum number of active pieces, whatever their length. */
 const MIN_ADMITTED_PIECES = 4
-/** Bytes that must be left for a hash thread to start, which costs as much CPU time as to hash 60 MiB. */
-const MIN_THREADED_BYTES = 128 << 20
-/** The share of the main thread's time that hashing must take for a thread to hash. */
-const HIGH_HASH_SHARE = 0.2
-/**
- * The same with two cores, which only a machine without SHA-NI reaches. The other core is busy with the network and the
- * writes, and a thread takes a tenth more CPU time.
- */
-const HIGH_HASH_SHARE_TWO_CORES = 0.45
 /** Bytes ahead of readers of a disk that are downloaded before all others. */
 const READ_AHEAD_BYTES = 16 << 20
-
-/** The leaves of a piece are not fetched for a reader if a piece is stored within this time. */
-const PREFETCH_MS = 100
-/** The same if the piece has fewer bytes. */
-const MIN_PREFETCH_BYTES = 4 * BLOCK_LENGTH
 
 /** The chain of all blocks of a torrent, `Funnel -> Verifier -> PieceWriter`, and the scheduler that decides which blocks to request. */
 export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
@@ -101,6 +87,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   readonly #credited: Bitfield
   readonly #picker: Picker
   readonly #blocks: BlockVerification | undefined
+  readonly #leaves: LeafFetching | undefined
   readonly #buffers: PieceBuffers
   readonly #options: PiecePipelineOptions
 
@@ -112,7 +99,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     const { window } = storage
     const onDemand = window !== undefined || options.onDemand === true
     const admitted = this.#admittedPieces(options, memory)
-    const threads = this.#findHashThreads(options)
+    const threads = findHashThreads(options)
     const sharedMemory = options.sharedMemory ?? threads !== undefined
     const now = () => options.clock.now()
     this.#options = options
@@ -130,14 +117,8 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       cursors: this.cursors,
     })
     this.#buffers = new PieceBuffers({
-      ...{
-        layout,
-        storage,
-        verified,
-        sharedMemory,
-        passesEachBlock: index => this.#blocks?.knows(index) ?? false,
-      },
-      maxIdle: admitted,
+      ...{ layout, storage, verified, sharedMemory, maxIdle: admitted },
+      passesEachBlock: index => this.#blocks?.knows(index) ?? false,
     })
     this.scheduler = new Scheduler({
       ...{ picker: this.#picker, admitted, cursors: this.cursors, buffers: this.#buffers, trust: this.trust },
@@ -145,6 +126,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     })
     const trees = PieceTrees.of(metainfo)
     this.#blocks = trees && options.leaves && new BlockVerification(trees, options.leaves)
+    this.#leaves = this.#blocks && new LeafFetching(this.#blocks, this.scheduler, layout)
     this.#blocks?.on('wrong', (piece, wrong) => this.#onWrongBlocks(piece, wrong))
     this.#blocks?.on('verified', index => {
       this.emit('blocks', index)
@@ -153,7 +135,8 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.verifier = new Verifier({
       ...{ hashes: trees ?? hashes, threads, now, blocks: this.#blocks },
       onCorrupt: (piece, digest) => {
-        if (trees?.isContradicted(piece.index, digest)) this.verifier.destroy(contradiction(piece))
+        const contradiction = trees?.findContradiction(piece.index, digest)
+        if (contradiction) this.verifier.destroy(contradiction)
         else this.#onCorrupt(piece)
       },
     })
@@ -166,7 +149,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.funnel.pipe(this.verifier).pipe(this.writer)
     for (const stage of [this.funnel, this.verifier]) stage.on('error', () => {})
     this.cursors.on('moved', () => {
-      this.#prefetchLeaves()
+      this.#leaves?.prefetch()
       this.scheduler.fill()
     })
     this.cursors.on('changed', () => {
@@ -186,18 +169,6 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     const admitted = this.#admittedPieces(this.#options, bytes)
     this.scheduler.admitted = admitted
     this.cursors.room = this.#readAheadPieces(admitted)
-  }
-
-  /** Returns the threads that hash pieces, if memory can be shared. They start only while much is left to hash. */
-  #findHashThreads(options: PiecePipelineOptions): HashThreads | undefined {
-    const { bytesLeft, clock, hashPool, sharedMemory, storage } = options
-    if (!hashPool || !(sharedMemory ?? storage.takesSharedMemory)) return undefined
-    return {
-      highShare: hashPool.threads > 2 ? HIGH_HASH_SHARE : HIGH_HASH_SHARE_TWO_CORES,
-      now: () => clock.now(),
-      hashBytes: bytes =>
-        hashPool.hashesBytes || bytesLeft() >= MIN_THREADED_BYTES ? hashPool.hashBytes(bytes) : undefined,
-    }
   }
 
   /** Returns the maximum of active pieces. The rest of the memory is for sockets and garbage. */
@@ -301,15 +272,8 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
 
   /** Finds the wrong blocks of a wrong piece, or begins the whole piece again. */
   #onCorrupt(piece: PieceBuffer): void {
-    if (this.#blocks) void this.#findWrongBlocks(piece, this.#blocks)
-    else this.#restart(piece)
-  }
-
-  async #findWrongBlocks(piece: PieceBuffer, blocks: BlockVerification): Promise<void> {
-    const isKnown = await blocks.fetch(piece.index, true)
-    if (!this.scheduler.holds(piece)) return
-    if (isKnown) blocks.verify(piece)
-    if (piece.complete) this.#restart(piece)
+    if (!this.#leaves) this.#restart(piece)
+    else void this.#leaves.findWrongBlocks(piece).then(isKept => isKept || this.#restart(piece))
   }
 
   #onWrongBlocks(piece: PieceBuffer, wrong: readonly WrongBlock[]): void {
@@ -317,19 +281,6 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.#buffers.reject(piece, blocks)
     this.#ban(this.trust.addWrongBlocks(piece, wrong), piece)
     this.scheduler.reopenPiece(piece)
-  }
-
-  /** Fetches the leaves of the pieces that readers wait for, unless pieces come quickly. */
-  #prefetchLeaves(): void {
-    if (!this.#blocks || this.scheduler.countPiecesIn(PREFETCH_MS) >= 1) return
-    for (const index of this.scheduler.awaitedPieces()) void this.#prefetch(index, this.#blocks)
-  }
-
-  async #prefetch(index: number, blocks: BlockVerification): Promise<void> {
-    if (this.#options.layout.pieceSize(index) < MIN_PREFETCH_BYTES || blocks.knows(index)) return
-    const isKnown = await blocks.prefetch(index)
-    const piece = isKnown ? this.scheduler.findShared(index) : undefined
-    if (piece && !piece.closed) blocks.verify(piece)
   }
 
   #restart(piece: PieceBuffer): void {
@@ -346,12 +297,4 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
 /** A function of its own, since the contributions outlive the pipeline and must not retain it. */
 function contributionsOf(layout: Layout, trust: PeerTrust): Contributions {
   return new Contributions(layout, giver => trust.nameOf(giver as object))
-}
-
-/** No data has both hashes of this piece of a hybrid torrent, so it would be downloaded without end. */
-function contradiction({ index }: PieceBuffer): InputError {
-  return new InputError(
-    'ERR_METAINFO',
-    `piece ${index} matches only one of its two hashes: the v1 and v2 parts of the torrent differ`,
-  )
 }

@@ -1,0 +1,37 @@
+import type { HashPool } from '../../hashing/hash-pool.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { HashThreads } from '../../streams/torrent/verifier.ts'
+
+/** What `findHashThreads` needs of the options of a pipeline. */
+export interface HashThreadsOptions {
+  readonly hashPool?: HashPool | undefined
+  /** True if pieces are held in memory that workers can read. @default that of the storage */
+  readonly sharedMemory?: boolean
+  readonly storage: Pick<Storage, 'takesSharedMemory'>
+  /** Returns the number of wanted bytes that are missing. */
+  readonly bytesLeft: () => number
+  readonly clock: Clock
+}
+
+/** Bytes that must be left for a hash thread to start, which costs as much CPU time as to hash 60 MiB. */
+const MIN_THREADED_BYTES = 128 << 20
+/** The share of the main thread's time that hashing must take for a thread to hash. */
+const HIGH_HASH_SHARE = 0.2
+/**
+ * The same with two cores, which only a machine without SHA-NI reaches. The other core is busy with the network and the
+ * writes, and a thread takes a tenth more CPU time.
+ */
+const HIGH_HASH_SHARE_TWO_CORES = 0.45
+
+/** Returns the threads that hash pieces, if memory can be shared. They start only while much is left to hash. */
+export function findHashThreads(options: HashThreadsOptions): HashThreads | undefined {
+  const { bytesLeft, clock, hashPool, sharedMemory, storage } = options
+  if (!hashPool || !(sharedMemory ?? storage.takesSharedMemory)) return undefined
+  return {
+    highShare: hashPool.threads > 2 ? HIGH_HASH_SHARE : HIGH_HASH_SHARE_TWO_CORES,
+    now: () => clock.now(),
+    hashBytes: bytes =>
+      hashPool.hashesBytes || bytesLeft() >= MIN_THREADED_BYTES ? hashPool.hashBytes(bytes) : undefined,
+  }
+}
