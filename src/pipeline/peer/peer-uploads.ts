@@ -1,8 +1,9 @@
 import { BLOCK_LENGTH, type Message } from '../../codec/message.ts'
 import type { Requester } from '../../streams/peer/requester.ts'
+import type { Responder } from '../../streams/peer/responder.ts'
 import type { UploadPolicy } from '../../streams/peer/responder-options.ts'
 import type { ByteRate } from './byte-rate.ts'
-import type { PeerContext, PeerUpload, SuggestedPeer } from './peer-context.ts'
+import type { PeerContext, PeerTorrent, PeerUpload, SuggestedPeer } from './peer-context.ts'
 
 /** Seconds of a peer's rate that are read and sent at once. Blocks that were sent can no longer be cancelled. */
 const READ_AHEAD_SECONDS = 0.25
@@ -10,6 +11,7 @@ const READ_AHEAD_SECONDS = 0.25
 /** The parts of a peer that decide how it is served. */
 export interface ServedPeer extends SuggestedPeer {
   readonly requester: Requester
+  readonly responder: Responder
   readonly up: ByteRate
   send(message: Message): boolean
 }
@@ -18,10 +20,30 @@ export interface ServedPeer extends SuggestedPeer {
 export class PeerUploads implements UploadPolicy {
   readonly #peer: ServedPeer
   readonly #context: PeerContext
+  /** Bytes that were uploaded before the last tick. */
+  #uploaded = 0
+  /** The time since when its requests wait without an answer, in milliseconds; the last tick if it has no requests. */
+  waitsSince = 0
 
   constructor(peer: ServedPeer, context: PeerContext) {
     this.#peer = peer
     this.#context = context
+  }
+
+  /** Answers requests from now on: the metadata is known. */
+  begin(torrent: PeerTorrent): void {
+    const { hashes, length, pieceLength, upload } = torrent
+    const { has, storage } = upload
+    const sizeOf = (index: number) => torrent.requestableBytes(index)
+    this.#peer.responder.setTorrent({ pieceLength, length, sizeOf, storage, has, hashes })
+  }
+
+  /** Answers requests that were deferred. Called several times a second. */
+  tick(now: number): void {
+    const { responder } = this.#peer
+    if (responder.waiting === 0 || responder.uploaded > this.#uploaded) this.waitsSince = now
+    this.#uploaded = responder.uploaded
+    responder.serve()
   }
 
   get maxBlocks(): number {

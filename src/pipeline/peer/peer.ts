@@ -7,6 +7,7 @@ import { clientOf } from '../../codec/peer-id.ts'
 import { PeerError } from '../../errors.ts'
 import type { MessageHandlers } from '../../streams/peer/dispatcher.ts'
 import type { Outgoing } from '../../streams/peer/outgoing.ts'
+import type { PeerSocket } from '../../streams/peer/peer-socket.ts'
 import type { Requester } from '../../streams/peer/requester.ts'
 import type { Responder } from '../../streams/peer/responder.ts'
 import type { AcceptedConnection } from './accepted-connection.ts'
@@ -18,7 +19,7 @@ import { composeFirstMessages } from './first-messages.ts'
 import { checkInfoHash, composeHandshake, isV2 } from './handshake.ts'
 import type { PeerContext } from './peer-context.ts'
 import { PeerHashes } from './peer-hashes.ts'
-import { createPeerStages, type PeerStages } from './peer-stages.ts'
+import { createPeerStages } from './peer-stages.ts'
 import { PeerUploads } from './peer-uploads.ts'
 import { RateWindow } from './rate-window.ts'
 import { TimeLimits } from './time-limits.ts'
@@ -53,6 +54,8 @@ export class Peer extends EventEmitter<PeerEvents> {
   /** True if the connection is encrypted; of a dialled one, if it was dialled with encryption. */
   readonly encrypted: boolean
   readonly window: RateWindow
+  readonly requester: Requester
+  readonly responder: Responder
   /** Our requests for hashes to the peer. */
   readonly hashes = new PeerHashes(message => this.send(message))
   /** The rates from and to the peer, in bytes per second. */
@@ -66,16 +69,13 @@ export class Peer extends EventEmitter<PeerEvents> {
   /** The times of the handshake and of the last unchoke, in milliseconds of the clock. */
   readyAt = 0
   unchokedAt = Number.NEGATIVE_INFINITY
-  /** The time since when its requests wait without an answer, in milliseconds; the last tick if it has no requests. */
-  waitsSince = 0
   readonly #context: PeerContext
   readonly #connection: Connection
+  readonly #socket: PeerSocket
   readonly #timeLimits: TimeLimits
   readonly #uploads: PeerUploads
   readonly #extensions: Extensions
   readonly #dhtPort: DhtPort
-  /** Bytes that were uploaded before the last tick. */
-  #uploaded = 0
   #closed = false
   /** The error with which the connection closes once all messages are sent. */
   #endReason: Error | undefined
@@ -108,7 +108,10 @@ export class Peer extends EventEmitter<PeerEvents> {
       window: this.window,
     })
     this.#connection = new Connection(stages, context.funnel)
-    const { socket } = stages
+    const { requester, responder, socket } = stages
+    this.requester = requester
+    this.responder = responder
+    this.#socket = socket
     this.address = socket.address
     this.#dhtPort = new DhtPort({ dht, host: () => socket.remoteHost, send: message => this.send(message) })
     this.#extensions = new Extensions({
@@ -153,11 +156,9 @@ export class Peer extends EventEmitter<PeerEvents> {
 
   #beginExchange(): void {
     const torrent = this.#context.torrent!
-    const { hashes, pieceCount, pieceLength, length, source, upload } = torrent
+    const { pieceCount, source } = torrent
     this.requester.setTorrent({ pieceCount, source })
-    const sizeOf = (index: number) => torrent.requestableBytes(index)
-    const { has, storage } = upload
-    this.responder.setTorrent({ pieceLength, length, sizeOf, storage, has, hashes })
+    this.#uploads.begin(torrent)
   }
 
   /** The extended handshake of the peer, all of its messages merged (BEP 10). */
@@ -169,25 +170,18 @@ export class Peer extends EventEmitter<PeerEvents> {
     return this.#extensions
   }
 
-  get requester(): Requester {
-    return this.#stages.requester
-  }
-
   get peerInterested(): boolean {
     return this.requester.peerInterested
   }
 
-  get responder(): Responder {
-    return this.#stages.responder
-  }
-
-  get #stages(): PeerStages {
-    return this.#connection.stages
+  /** The time since when its requests wait without an answer, in milliseconds; the last tick if it has no requests. */
+  get waitsSince(): number {
+    return this.#uploads.waitsSince
   }
 
   /** True if the connection was made and the peer has sent nothing yet. */
   get isSilent(): boolean {
-    return !this.#timeLimits.hasReceived && this.#stages.socket.reached
+    return !this.#timeLimits.hasReceived && this.#socket.reached
   }
 
   /** True if the peer has our own id: we have dialled our own address. */
@@ -254,10 +248,8 @@ export class Peer extends EventEmitter<PeerEvents> {
     if (this.#timeLimits.isKeepAliveDue(now)) this.send({ type: 'keepAlive' })
     this.down.update(requester.downloaded, now)
     this.up.update(responder.uploaded, now)
-    if (responder.waiting === 0 || responder.uploaded > this.#uploaded) this.waitsSince = now
-    this.#uploaded = responder.uploaded
     this.#dhtPort.send()
-    responder.serve()
+    this.#uploads.tick(now)
     requester.tick(now, REQUEST_TIMEOUT_MS)
   }
 
@@ -286,7 +278,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     }
     this.client = clientOf(peerId)
     this.ready = true
-    this.readyAt = this.waitsSince = this.#context.clock.now()
+    this.readyAt = this.#uploads.waitsSince = this.#context.clock.now()
     this.#extensions.supported = supports(reserved, 'extended')
     this.#extensions.sendHandshake()
     this.#sendFirstMessages(supports(reserved, 'fast'))
@@ -296,7 +288,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   }
 
   #sendFirstMessages(fast: boolean): void {
-    const { remoteHost: host } = this.#stages.socket
+    const { remoteHost: host } = this.#socket
     const { messages, allowedFast } = composeFirstMessages({ ...this.#context, fast, host })
     this.requester.fast = this.responder.fast = fast
     for (const index of allowedFast) this.responder.allow(index)

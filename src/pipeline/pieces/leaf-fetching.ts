@@ -23,8 +23,8 @@ export class LeafFetching {
 
   /** Fetches the leaves of the pieces that readers wait for, unless pieces come quickly. */
   prefetch(): void {
-    if (this.#scheduler.countPiecesIn(PREFETCH_MS) >= 1) return
-    for (const index of this.#scheduler.awaitedPieces()) void this.#prefetch(index)
+    if (this.#scheduler.deadlines.countPiecesIn(PREFETCH_MS) >= 1) return
+    for (const index of this.#scheduler.deadlines.awaitedPieces()) void this.#prefetch(index)
   }
 
   /**
@@ -33,7 +33,7 @@ export class LeafFetching {
    */
   async findWrongBlocks(piece: PieceBuffer): Promise<boolean> {
     const isKnown = await this.#blocks.fetch(piece.index, true)
-    if (!this.#scheduler.holds(piece)) return true
+    if (!this.#scheduler.pieces.holds(piece)) return true
     if (isKnown) this.#blocks.verify(piece)
     return !piece.complete
   }
@@ -41,7 +41,7 @@ export class LeafFetching {
   async #prefetch(index: number): Promise<void> {
     if (this.#layout.pieceSize(index) < MIN_PREFETCH_BYTES || this.#blocks.knows(index)) return
     const isKnown = await this.#blocks.prefetch(index)
-    const piece = isKnown ? this.#scheduler.findShared(index) : undefined
+    const piece = isKnown ? this.#scheduler.pieces.findShared(index) : undefined
     if (piece && !piece.closed) this.#blocks.verify(piece)
   }
 }

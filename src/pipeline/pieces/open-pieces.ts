@@ -32,6 +32,16 @@ export class OpenPieces {
     return active.alone ? undefined : active.buffer
   }
 
+  /** True if a piece was not given up. */
+  holds(piece: PieceBuffer): boolean {
+    return this.active.find(piece) !== undefined || this.findShared(piece.index) === piece
+  }
+
+  /** The active pieces that have arrived and are not stored yet. */
+  *complete(): Generator<number> {
+    for (const { buffer } of this.active) if (buffer.complete) yield buffer.index
+  }
+
   /** Returns the piece into which a block of this peer may be written. */
   find(fetcher: Fetcher, index: number): PieceBuffer | undefined {
     const active = this.active.get(index)

@@ -1,20 +1,15 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
-import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Layout } from '../../metainfo/layout.ts'
-import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { PieceTrees } from '../../metainfo/piece-trees.ts'
 import { TwinPieces } from '../../metainfo/twin-pieces.ts'
-import type { Clock } from '../../ports/clock.ts'
 import type { PartialBlocks } from '../../storage/resume-encoding.ts'
-import type { Storage } from '../../storage/storage.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 import { closed } from '../../streams/stage.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
 import { PieceWriter } from '../../streams/torrent/piece-writer.ts'
 import { Verifier } from '../../streams/torrent/verifier.ts'
-import type { Reputation } from '../swarm/reputation.ts'
-import { BlockVerification, type LeafSource, type WrongBlock } from './block-verification.ts'
+import { BlockVerification, type WrongBlock } from './block-verification.ts'
 import { Contributions } from './contributions.ts'
 import { Cursors } from './cursors.ts'
 import { findHashThreads } from './hash-threads.ts'
@@ -22,55 +17,9 @@ import { LeafFetching } from './leaf-fetching.ts'
 import { PeerTrust } from './peer-trust.ts'
 import { Picker, type PiecePriority } from './picker.ts'
 import { PieceBuffers } from './piece-buffers.ts'
+import type { PiecePipelineEvents, PiecePipelineOptions } from './piece-pipeline-options.ts'
+import { admittedPieces, readAheadPieces } from './pipeline-memory.ts'
 import { Scheduler } from './scheduler.ts'
-
-export interface PiecePipelineOptions {
-  readonly metainfo: Metainfo
-  readonly layout: Layout
-  readonly storage: Storage
-  /** Bytes for everything in flight. */
-  readonly memory: number
-  readonly wanted: Bitfield
-  /** Returns the priority of a wanted piece. @default normal */
-  readonly priority?: ((index: number) => PiecePriority) | undefined
-  /** The pieces that are verified and stored; with a window, that were verified once. */
-  readonly verified: Bitfield
-  readonly random: () => number
-  readonly sequential?: boolean
-  /** True to fetch only what readers need soon, as with a window. */
-  readonly onDemand?: boolean
-  /** True to hold pieces in memory that workers can read. @default true for hash threads, if the storage takes such memory */
-  readonly sharedMemory?: boolean
-  /** Threads that hash pieces in shared memory while the main thread has too much to hash. */
-  readonly hashPool?: HashPool | undefined
-  /** Returns the number of wanted bytes that are missing. */
-  readonly bytesLeft: () => number
-  readonly clock: Clock
-  /** The input for the blocks of all peers and web seeds. */
-  readonly funnel: Funnel
-  /** The strikes and bans of addresses. */
-  readonly reputation: Reputation
-  /** Fetches the hashes of blocks, for a v2 or hybrid torrent. @default pieces are verified as a whole */
-  readonly leaves?: LeafSource | undefined
-}
-
-export interface PiecePipelineEvents {
-  /** A piece is verified and stored. */
-  verified: [index: number]
-  /** Blocks of a piece are verified before the whole piece is: readers can have them. */
-  blocks: [index: number]
-  /** A peer or a web seed, by name, sent wrong bytes too often. */
-  banned: [name: string, reason: string]
-}
-
-/** The share of memory for active pieces. */
-const PIECES_SHARE = 13 / 32
-/** The same for readers: the further ahead of them, the longer a slow peer may take. */
-const WINDOW_SHARE = 7 / 16
-/** Minimum number of active pieces, whatever their length. */
-const MIN_ADMITTED_PIECES = 4
-/** Bytes ahead of readers of a disk that are downloaded before all others. */
-const READ_AHEAD_BYTES = 16 << 20
 
 /** The chain of all blocks of a torrent, `Funnel -> Verifier -> PieceWriter`, and the scheduler that decides which blocks to request. */
 export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
@@ -98,7 +47,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     const { pieceCount, pieceLength, hashes } = metainfo
     const { window } = storage
     const onDemand = window !== undefined || options.onDemand === true
-    const admitted = this.#admittedPieces(options, memory)
+    const admitted = admittedPieces(options, memory)
     const threads = findHashThreads(options)
     const sharedMemory = options.sharedMemory ?? threads !== undefined
     const now = () => options.clock.now()
@@ -107,7 +56,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.#credited = new Bitfield(pieceCount)
     this.trust = new PeerTrust(options.reputation)
     this.contributions = contributionsOf(layout, this.trust)
-    this.cursors = new Cursors(this.#readAheadPieces(admitted), now)
+    this.cursors = new Cursors(readAheadPieces(options, admitted), now)
     const twins = (storage.retains ?? true) && !window ? TwinPieces.of(metainfo, layout) : undefined
     this.#picker = new Picker({
       ...{ pieceCount, random, sequential, onDemand },
@@ -166,28 +115,15 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
 
   /** Changes the bytes for everything in flight. */
   set memory(bytes: number) {
-    const admitted = this.#admittedPieces(this.#options, bytes)
+    const admitted = admittedPieces(this.#options, bytes)
     this.scheduler.admitted = admitted
-    this.cursors.room = this.#readAheadPieces(admitted)
-  }
-
-  /** Returns the maximum of active pieces. The rest of the memory is for sockets and garbage. */
-  #admittedPieces({ metainfo, storage }: PiecePipelineOptions, bytes: number): number {
-    const share = storage.window ? WINDOW_SHARE : PIECES_SHARE
-    return Math.max(MIN_ADMITTED_PIECES, Math.floor((bytes * share) / metainfo.pieceLength))
-  }
-
-  /** Returns the maximum of pieces ahead of readers. */
-  #readAheadPieces(admitted: number): number {
-    const { metainfo, onDemand, storage } = this.#options
-    if (onDemand || storage.window) return admitted
-    return Math.min(admitted, Math.max(2, Math.ceil(READ_AHEAD_BYTES / metainfo.pieceLength)))
+    this.cursors.room = readAheadPieces(this.#options, admitted)
   }
 
   /** Changes which pieces are wanted, and their priorities. Requests for others are cancelled. */
   setPriorities(priorityOf: (index: number) => PiecePriority | 0): void {
     // a piece that is being stored stays wanted until then
-    const stored = new Set([...this.scheduler.completePieces()])
+    const stored = new Set([...this.scheduler.pieces.complete()])
     this.#picker.setPriorities(index => priorityOf(index) || (stored.has(index) ? 1 : 0))
     this.scheduler.dropUnwanted()
   }
@@ -214,7 +150,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     if (!this.#blocks) return undefined
     const { pieceLength } = this.#options.metainfo
     const index = Math.floor(position / pieceLength)
-    return this.scheduler.findShared(index)?.verifiedBytes(position - index * pieceLength)
+    return this.scheduler.pieces.findShared(index)?.verifiedBytes(position - index * pieceLength)
   }
 
   /** Takes the blocks of unfinished pieces that an earlier run stored. */
@@ -224,7 +160,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
 
   /** Writes the arrived blocks of unfinished pieces. @returns all stored blocks */
   savePartial(): Promise<PartialBlocks> {
-    return this.#buffers.save(this.scheduler.buffers())
+    return this.#buffers.save(this.scheduler.pieces.shared())
   }
 
   /**
@@ -253,7 +189,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
 
   /** True if a piece is wanted, and neither stored nor active. */
   #isMissing(index: number): boolean {
-    return this.#picker.wants(index) && !this.scheduler.isActive(index)
+    return this.#picker.wants(index) && !this.scheduler.pieces.active.get(index) !== undefined
   }
 
   #onFlushed(piece: PieceBuffer, copies: readonly number[]): void {

@@ -50,7 +50,7 @@ export class PieceReport {
 
   /** The pieces with blocks that were requested or have arrived. */
   *listActive(): Generator<number> {
-    for (const { index } of this.#pieces.pipeline?.scheduler.buffers() ?? []) yield index
+    for (const { index } of this.#pieces.pipeline?.scheduler.pieces.shared() ?? []) yield index
   }
 
   /** The missing pieces that readers need soon. */
@@ -78,7 +78,7 @@ export class PieceReport {
   }
 
   #findBuffer(index: number): PieceBuffer | undefined {
-    for (const buffer of this.#pieces.pipeline?.scheduler.buffers() ?? [])
+    for (const buffer of this.#pieces.pipeline?.scheduler.pieces.shared() ?? [])
       if (buffer.index === index) return buffer
     return undefined
   }

@@ -1,5 +1,6 @@
 import { HashAnswers } from '../hashes/hash-answers.ts'
-import { PiecePipeline, type PiecePipelineOptions } from './piece-pipeline.ts'
+import { PiecePipeline } from './piece-pipeline.ts'
+import type { PiecePipelineOptions } from './piece-pipeline-options.ts'
 import { PieceReaders, type PieceReadersOptions } from './piece-readers.ts'
 import { PieceUpload, type PieceUploadOptions } from './piece-upload.ts'
 

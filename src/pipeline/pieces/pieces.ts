@@ -1,26 +1,24 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
 import { formatAddress } from '../../codec/compact.ts'
-import { InputError } from '../../errors.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { forwardEvents } from '../../ports/forward-events.ts'
-import { pick } from '../../ports/pick.ts'
 import type { ByteSource } from '../../streams/read/file-reader.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerTorrent } from '../peer/peer-context.ts'
-import { PieceWaiters } from '../reading/piece-waiters.ts'
 import { Completion } from '../resume/completion.ts'
-import { type FoundRecord, findVerifiedPieces } from '../resume/find-verified-pieces.ts'
+import type { FoundRecord } from '../resume/find-verified-pieces.ts'
 import { Recheck } from '../resume/recheck.ts'
 import { ResumeSaver } from '../resume/resume-saver.ts'
-import { reusePieces } from '../resume/reuse-pieces.ts'
 import type { Contribution } from './contributions.ts'
 import { ExchangedPieces } from './exchanged-pieces.ts'
+import { InitialCheck } from './initial-check.ts'
 import type { PiecePriority } from './picker.ts'
 import type { PiecePipeline } from './piece-pipeline.ts'
 import type { PieceTransfer } from './piece-transfer.ts'
 import { PieceTransfers } from './piece-transfers.ts'
+import { PieceWaits } from './piece-waits.ts'
 import type { PiecesEvents, PiecesOptions } from './pieces-options.ts'
 import { Selection } from './selection.ts'
 import { missingBytes, type WantedPieces } from './wanted.ts'
@@ -34,17 +32,13 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   complete = false
   #isChecked = false
   readonly #options: PiecesOptions
-  readonly #layout: Layout
+  readonly #initialCheck: InitialCheck
   readonly #selection: Selection
   readonly #recheck: Recheck
   readonly #completion: Completion
   readonly #resumeSaver: ResumeSaver
-  readonly #waiting = new PieceWaiters()
-  /** Readers that wait for blocks of a piece, or for all of it. */
-  readonly #readersWaiting = new PieceWaiters()
+  readonly #waits: PieceWaits
   readonly #transfers: PieceTransfers
-  /** Pieces of the resume record that are hashed when a peer or a reader comes. */
-  #sample: readonly number[] = []
 
   constructor(options: PiecesOptions) {
     super()
@@ -57,17 +51,21 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#options = options
     this.metainfo = metainfo
     this.verified = verified
-    this.#layout = layout
+    this.#initialCheck = new InitialCheck(options, { layout, selection, verified })
+    this.#waits = new PieceWaits(metainfo.pieceCount)
     this.#selection = selection
     this.#recheck = recheck
     this.#completion = new Completion({ storage, recheck, selection })
     this.#resumeSaver = new ResumeSaver({ resume, recheck })
     this.#transfers = new PieceTransfers(options, { pieces: this, verified, selection, layout, recheck })
-    recheck.on('confirmed', index => this.#wake(index))
+    this.#initialCheck.on('record', record => this.#takeRecord(record))
+    this.#initialCheck.on('found', index => this.#addFound(index))
+    recheck.on('confirmed', index => this.#waits.noteVerified(index))
     recheck.on('lost', index => this.#lose(index))
     this.#transfers.on('verified', index => this.#add(index))
-    this.#transfers.on('blocks', index => this.#readersWaiting.wake(index))
+    this.#transfers.on('blocks', index => this.#waits.noteReadable(index))
     this.#transfers.on('active', () => this.#onTransfer())
+    forwardEvents(this.#initialCheck, this, 'checked', 'warning')
     forwardEvents(recheck, this, 'warning', 'failed')
     forwardEvents(this.#resumeSaver, this, 'warning')
     forwardEvents(this.#transfers, this, 'banned', 'failed')
@@ -166,17 +164,13 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Resolves once this piece is verified and stored. Rejects with the error that ended the torrent. */
   async whenVerified(index: number): Promise<void> {
-    if (!Number.isInteger(index) || index < 0 || index >= this.metainfo.pieceCount)
-      throw new InputError(
-        'ERR_USAGE',
-        `index: expected a piece from 0 to ${this.metainfo.pieceCount - 1}, got ${index}`,
-      )
-    if (!this.trusts(index)) await this.#waiting.wait(index)
+    this.#waits.checkIndex(index)
+    if (!this.trusts(index)) await this.#waits.waitVerified(index)
   }
 
   /** Resolves once more bytes of a piece can be read. Rejects with the error that ended the torrent. */
   async whenReadable(index: number): Promise<void> {
-    if (!this.trusts(index)) await this.#readersWaiting.wait(index)
+    if (!this.trusts(index)) await this.#waits.waitReadable(index)
   }
 
   /** Returns verified bytes from a position on that are in memory, of a piece that is not stored. They change later. */
@@ -186,42 +180,10 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Locks the files, and finds existing pieces. */
   async check(): Promise<void> {
-    const { metainfo } = this
-    const { content, hashPool } = this.#options
-    const signal = this.#options.signal()
-    const { resume, storage, trusted } = content
-    const unseen = this.#selection.writes ? await storage.lock?.() : undefined
-    if (unseen) this.emit('warning', unseen)
+    await this.#initialCheck.run()
     if (!this.retains) return
-    const found = await findVerifiedPieces({
-      ...{ metainfo, storage, resume, trusted, hashPool, signal },
-      ...pick(content, 'deferSample'),
-      progress: pieces => this.emit('checked', pieces),
-    })
-    if (found.record) this.#takeRecord(found.record)
-    this.#sample = found.deferredSample
-    for (const index of found.pieces) {
-      this.pipeline?.addFound(index)
-      this.#add(index)
-    }
-    if (this.#selection.writes) await this.#reuse()
     if (this.pipeline) this.#checkSample() // of a reader that has not waited
     this.#isChecked = true
-  }
-
-  /** Fills missing pieces with bytes that are on disk already. */
-  #reuse(): Promise<void> {
-    const { content, metainfo } = this.#options
-    return reusePieces({
-      ...{ metainfo, layout: this.#layout, storage: content.storage, files: content.reusable },
-      lacks: index => this.lacks(index),
-      has: index => this.verified.has(index),
-      onPiece: index => {
-        this.pipeline?.addFound(index)
-        this.#add(index)
-      },
-      signal: this.#options.signal(),
-    })
   }
 
   /** Changes the order: the lowest piece first, or the rarest. */
@@ -288,8 +250,7 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Fails readers, now and later. @param reason their error */
   end(reason: Error): void {
-    this.#waiting.end(reason)
-    this.#readersWaiting.end(reason)
+    this.#waits.end(reason)
     void this.#options.content.storage.window?.close(reason)
   }
 
@@ -312,20 +273,20 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   }
 
   #checkSample(): void {
-    if (this.#sample.length > 0) this.#recheck.checkSample(this.#sample)
-    this.#sample = []
+    const sample = this.#initialCheck.takeSample()
+    if (sample.length > 0) this.#recheck.checkSample(sample)
+  }
+
+  #addFound(index: number): void {
+    this.pipeline?.addFound(index)
+    this.#add(index)
   }
 
   #add(index: number): void {
     if (!this.verified.has(index)) this.wanted.addVerified(index)
     this.verified.add(index)
     this.emit('verified', index)
-    this.#wake(index)
-  }
-
-  #wake(index: number): void {
-    this.#waiting.wake(index)
-    this.#readersWaiting.wake(index)
+    this.#waits.noteVerified(index)
   }
 
   #lose(index: number): void {

@@ -41,7 +41,8 @@ export class Scheduler implements BlockSource {
   readonly #options: SchedulerOptions
   readonly #picker: Picker
   readonly #admission: PieceAdmission
-  readonly #pieces: OpenPieces
+  /** The pieces in memory. */
+  readonly pieces: OpenPieces
   readonly #active: ActivePieces
   /** Peers that wait to begin a piece. */
   readonly #queued = new Set<Fetcher>()
@@ -49,7 +50,8 @@ export class Scheduler implements BlockSource {
   readonly #underused = new Set<Fetcher>()
   readonly #chooser: PieceChooser
   readonly #free: FreeBlocks
-  readonly #deadlines: Deadlines
+  /** When readers need pieces. */
+  readonly deadlines: Deadlines
   readonly #shares: ReaderShares
   readonly #endgame: Endgame
   #ended = false
@@ -60,14 +62,14 @@ export class Scheduler implements BlockSource {
   constructor(options: SchedulerOptions) {
     this.#options = options
     this.#picker = options.picker
-    this.#pieces = new OpenPieces(options.buffers, options.picker)
-    this.#active = this.#pieces.active
+    this.pieces = new OpenPieces(options.buffers, options.picker)
+    this.#active = this.pieces.active
     const patience = options.patience ?? 500
-    this.#deadlines = new Deadlines(options.cursors)
-    this.#shares = new ReaderShares(this.#deadlines)
+    this.deadlines = new Deadlines(options.cursors)
+    this.#shares = new ReaderShares(this.deadlines)
     this.#chooser = new PieceChooser(options.picker, options.trust)
-    this.#free = new FreeBlocks(this.#pieces, this.#deadlines, this.#shares, patience)
-    this.#endgame = new Endgame(this.#active, this.#deadlines, patience)
+    this.#free = new FreeBlocks(this.pieces, this.deadlines, this.#shares, patience)
+    this.#endgame = new Endgame(this.#active, this.deadlines, patience)
     this.#admission = new PieceAdmission(options.admitted)
   }
 
@@ -86,28 +88,8 @@ export class Scheduler implements BlockSource {
     return this.#active.size
   }
 
-  /** The pieces in memory that are not for one peer alone. */
-  buffers(): Iterable<PieceBuffer> {
-    return this.#pieces.shared()
-  }
-
   get hasReaders(): boolean {
-    return this.#deadlines.hasReaders
-  }
-
-  /** The pieces that readers wait for. */
-  awaitedPieces(): Iterable<number> {
-    return this.#deadlines.awaitedPieces()
-  }
-
-  /** Returns the expected number of pieces that are stored within this many milliseconds. */
-  countPiecesIn(ms: number): number {
-    return this.#deadlines.countPiecesIn(ms)
-  }
-
-  /** The active pieces that have arrived and are not stored yet. */
-  *completePieces(): Generator<number> {
-    for (const { buffer } of this.#active) if (buffer.complete) yield buffer.index
+    return this.deadlines.hasReaders
   }
 
   /** True if pieces wait for room: the disk, or the reader, holds the download back. */
@@ -129,7 +111,7 @@ export class Scheduler implements BlockSource {
   }
 
   findPiece(requester: Fetcher, index: number): PieceBuffer | undefined {
-    return this.#pieces.find(requester, index)
+    return this.pieces.find(requester, index)
   }
 
   onBitfield(requester: Fetcher, before: Bitfield): void {
@@ -161,7 +143,7 @@ export class Scheduler implements BlockSource {
     if (this.#isPaused) this.#underused.add(requester)
     if (this.#ended || this.#isPaused) return taken
     this.#time = now
-    this.#deadlines.update(now)
+    this.deadlines.update(now)
     const lead = this.#shares.leadOf(requester, now)
     const isOnParole = this.#options.trust?.isOnParole(requester) ?? false
     if (!isOnParole) this.#endgame.takeAwaited(requester, room, now, taken)
@@ -197,21 +179,6 @@ export class Scheduler implements BlockSource {
     this.fill()
   }
 
-  /** Returns the piece with this index that is in memory and may be shared by all peers. */
-  findShared(index: number): PieceBuffer | undefined {
-    return this.#pieces.findShared(index)
-  }
-
-  /** True if this piece is being downloaded. */
-  isActive(index: number): boolean {
-    return this.#active.get(index) !== undefined
-  }
-
-  /** True if a piece was not given up. */
-  holds(piece: PieceBuffer): boolean {
-    return this.#active.find(piece) !== undefined || this.#pieces.findShared(piece.index) === piece
-  }
-
   /** Gives wrong blocks of a piece to peers again, after `PieceBuffer.reject`. */
   reopenPiece(piece: PieceBuffer): void {
     const active = this.#active.find(piece)
@@ -221,27 +188,27 @@ export class Scheduler implements BlockSource {
 
   /** Begins a wrong piece again. */
   restartPiece(piece: PieceBuffer): void {
-    this.#pieces.restart(piece)
+    this.pieces.restart(piece)
     this.fill()
   }
 
   /** Ends a stored piece. */
   finishPiece(piece: PieceBuffer): void {
-    this.#deadlines.addFinished()
+    this.deadlines.addFinished()
     this.#picker.markDone(piece.index)
-    this.#pieces.end(piece)
+    this.pieces.end(piece)
     this.fill()
   }
 
   /** Notes that a reader was added or removed, and gives up active pieces that no reader needs soon. */
   onReadersChanged(): void {
-    this.#pieces.parkFar(index => this.#deadlines.isNear(index))
+    this.pieces.parkFar(index => this.deadlines.isNear(index))
     this.fill()
   }
 
   /** Gives up the active pieces that the picker no longer wants. */
   dropUnwanted(): void {
-    this.#pieces.dropUnwanted()
+    this.pieces.dropUnwanted()
     this.fill(true)
   }
 
@@ -265,7 +232,7 @@ export class Scheduler implements BlockSource {
    */
   pause(abandon: boolean): void {
     this.#isPaused = true
-    this.#pieces.cancelAll(abandon)
+    this.pieces.cancelAll(abandon)
   }
 
   /** Continues after `pause`. */
@@ -278,12 +245,12 @@ export class Scheduler implements BlockSource {
   end(): void {
     this.#ended = true
     this.#admission.clear()
-    this.#pieces.endAll()
+    this.pieces.endAll()
   }
 
   /** Begins the pieces that readers wait for. */
   #beginAwaited(requester: Fetcher): void {
-    for (const index of this.#deadlines.awaitedPieces()) {
+    for (const index of this.deadlines.awaitedPieces()) {
       if (!this.#picker.isOpen(index) || !this.#chooser.suits(requester, index)) continue
       this.#admission.addNow(() => this.#start(index, requester))
     }
@@ -306,7 +273,7 @@ export class Scheduler implements BlockSource {
     this.#underused.delete(requester)
     const isSuspect = this.#options.trust?.isSuspect(index) ?? false
     const alone = isSuspect || this.#options.trust?.isOnParole(requester) ? requester : undefined
-    const piece = this.#pieces.open(index, this.#admission.pieces, isSuspect, alone !== undefined)
+    const piece = this.pieces.open(index, this.#admission.pieces, isSuspect, alone !== undefined)
     return this.#fetch(piece instanceof Promise ? await piece : piece, requester, alone)
   }
 
@@ -315,7 +282,7 @@ export class Scheduler implements BlockSource {
     return new Promise(resolve => {
       const active = new ActivePiece(piece, resolve, alone)
       this.#active.add(active)
-      if (this.#ended) return this.#pieces.end(piece)
+      if (this.#ended) return this.pieces.end(piece)
       if (piece.complete) this.#options.onWhole?.(piece)
       requester.fill()
       if (this.#active.find(piece) && piece.free > 0) this.fill()

@@ -73,7 +73,8 @@ const LIMITS: { readonly [K in BottleneckKind]?: Progress['limit'] } = {
 
 /** Describes a torrent from its parts. */
 export function progressOf({ content, metadata, network }: TorrentParts, bottleneck: Bottleneck): Progress {
-  const { activeSwarm, downSpeed, uploaded, upSpeed } = network
+  const { activeSwarm, rates, uploaded } = network
+  const { down: downSpeed, up: upSpeed } = rates
   const connected = activeSwarm?.connected ?? []
   const { pieces, webSeeds } = content ?? {}
   const { total = 0, left = 0 } = pieces?.wanted ?? {}

@@ -11,15 +11,14 @@ import { pick } from '../../ports/pick.ts'
 import { Funnel } from '../../streams/torrent/funnel.ts'
 import { VERSION } from '../../version.ts'
 import type { HashRequests } from '../hashes/hash-requests.ts'
-import { ByteRate } from '../peer/byte-rate.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
 import { DepartedPeers } from '../swarm/departed-peers.ts'
 import type { Reputation } from '../swarm/reputation.ts'
 import type { Swarm } from '../swarm/swarm.ts'
-import { RateHistory } from './rate-history.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 import { TorrentPeers } from './torrent-peers.ts'
+import { TorrentRates } from './torrent-rates.ts'
 
 export interface TorrentNetworkEvents {
   /** Both handshakes with a peer are done. */
@@ -44,8 +43,6 @@ export interface AnnouncedContent {
 
 /** Missing bytes in announces while they are unknown. 0 would mean a seed. */
 const UNKNOWN_LEFT = 16_384
-/** Bytes per second below which a rate need not fade any more. */
-const MIN_SHOWN_RATE = 1
 
 /**
  * The network side of one torrent, the same before and after its metadata is known: the swarm, the sources of peers,
@@ -57,8 +54,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   readonly sources: PeerSources
   /** The peers that disconnected last. */
   readonly departed = new DepartedPeers()
-  /** The rates of the last ten minutes. */
-  readonly rates = new RateHistory()
+  readonly rates = new TorrentRates()
   /** Set once the storage is known. */
   content: AnnouncedContent | undefined
   readonly #source: Metainfo | Magnet
@@ -67,8 +63,6 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   #peers: TorrentPeers | undefined
   #torrent: PeerTorrent | undefined
   #funnel: Funnel | undefined
-  #downRate = new ByteRate()
-  #upRate = new ByteRate()
   #isPrivate: boolean
   #isStarted = false
   #isPaused = false
@@ -158,16 +152,6 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     return this.#peers?.swarm.uploaded ?? 0
   }
 
-  /** Bytes per second, averaged over some seconds. */
-  get downSpeed(): number {
-    return this.#downRate.rate
-  }
-
-  /** Bytes per second, averaged over some seconds. */
-  get upSpeed(): number {
-    return this.#upRate.rate
-  }
-
   /** True once `start` was called. */
   get isStarted(): boolean {
     return this.#isStarted
@@ -218,24 +202,19 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
    */
   tick(now: number): number {
     this.rates.update(this.downloaded, this.uploaded, now)
-    if (!this.#peers) {
-      this.#downRate.update(this.downloaded, now)
-      return this.downSpeed >= MIN_SHOWN_RATE ? 0 : Number.POSITIVE_INFINITY
-    }
+    const untilNothing = this.rates.isFading ? 0 : Number.POSITIVE_INFINITY
+    if (!this.#peers) return untilNothing
     const { hashes, swarm, unchoker } = this.#peers
     swarm.tick(now)
     hashes.tick(now)
     unchoker.tick(now)
-    this.#downRate.update(this.downloaded, now)
-    this.#upRate.update(swarm.uploaded, now)
-    return Math.max(this.downSpeed, this.upSpeed) >= MIN_SHOWN_RATE ? 0 : swarm.idleTime(now)
+    return Math.min(untilNothing, swarm.idleTime(now))
   }
 
   /** Closes all connections and leaves all sources of peers until `resume`. Resolves when trackers were told; never rejects. */
   pause(): Promise<void> {
     this.#isPaused = true
-    this.#downRate = new ByteRate()
-    this.#upRate = new ByteRate()
+    this.rates.reset()
     this.#peers?.swarm.pause()
     return this.#isStarted ? this.#leave() : Promise.resolve()
   }

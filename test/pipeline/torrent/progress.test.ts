@@ -32,7 +32,7 @@ function progress({
   const parts = {
     content: { pieces, webSeeds },
     metadata: undefined,
-    network: { activeSwarm, uploaded, downSpeed: rate, upSpeed: 7, downloaded: 700 + webSeeds.downloaded },
+    network: { activeSwarm, uploaded, rates: { down: rate, up: 7 }, downloaded: 700 + webSeeds.downloaded },
   }
   return progressOf(parts as unknown as TorrentParts, { kind } as Bottleneck)
 }

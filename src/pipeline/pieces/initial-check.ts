@@ -1,0 +1,81 @@
+import { EventEmitter } from 'node:events'
+import type { Bitfield } from '../../codec/bitfield.ts'
+import type { TsdlError } from '../../errors.ts'
+import type { Layout } from '../../metainfo/layout.ts'
+import { pick } from '../../ports/pick.ts'
+import { type FoundRecord, findVerifiedPieces } from '../resume/find-verified-pieces.ts'
+import { reusePieces } from '../resume/reuse-pieces.ts'
+import type { PiecesOptions } from './pieces-options.ts'
+import type { Selection } from './selection.ts'
+
+/** The pieces to look for, and those that are known. */
+export interface CheckedPieces {
+  readonly layout: Layout
+  readonly selection: Selection
+  readonly verified: Bitfield
+}
+
+/** Events of `InitialCheck`. */
+export interface InitialCheckEvents {
+  /** This many pieces have been read and hashed. */
+  checked: [pieces: number]
+  /** A resume record is used. */
+  record: [record: FoundRecord]
+  /** A piece is stored already, and verified. */
+  found: [index: number]
+  /** Other processes do not see the lock of the files. */
+  warning: [error: TsdlError]
+}
+
+/** Finds the pieces that are stored when a torrent starts. */
+export class InitialCheck extends EventEmitter<InitialCheckEvents> {
+  readonly #options: PiecesOptions
+  readonly #pieces: CheckedPieces
+  /** Pieces of the resume record that are hashed when a peer or a reader comes. */
+  #sample: readonly number[] = []
+
+  constructor(options: PiecesOptions, pieces: CheckedPieces) {
+    super()
+    this.#options = options
+    this.#pieces = pieces
+  }
+
+  /** Locks the files, and finds existing pieces. Rejects with a StorageError. */
+  async run(): Promise<void> {
+    const { content, hashPool, metainfo } = this.#options
+    const { resume, storage, trusted } = content
+    const { selection } = this.#pieces
+    const signal = this.#options.signal()
+    const unseen = selection.writes ? await storage.lock?.() : undefined
+    if (unseen) this.emit('warning', unseen)
+    if (storage.retains === false) return
+    const found = await findVerifiedPieces({
+      ...{ metainfo, storage, resume, trusted, hashPool, signal },
+      ...pick(content, 'deferSample'),
+      progress: pieces => this.emit('checked', pieces),
+    })
+    if (found.record) this.emit('record', found.record)
+    this.#sample = found.deferredSample
+    for (const index of found.pieces) this.emit('found', index)
+    if (selection.writes) await this.#reuse(signal)
+  }
+
+  /** Returns the pieces of the resume record that are still to be hashed, once. */
+  takeSample(): readonly number[] {
+    const sample = this.#sample
+    this.#sample = []
+    return sample
+  }
+
+  /** Fills missing pieces with bytes that are on disk already. */
+  #reuse(signal: AbortSignal): Promise<void> {
+    const { content, metainfo } = this.#options
+    const { layout, selection, verified } = this.#pieces
+    return reusePieces({
+      ...{ metainfo, layout, storage: content.storage, files: content.reusable, signal },
+      lacks: index => selection.pieces.bits.has(index) && !verified.has(index),
+      has: index => verified.has(index),
+      onPiece: index => this.emit('found', index),
+    })
+  }
+}
