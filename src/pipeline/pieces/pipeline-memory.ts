@@ -1,7 +1,7 @@
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Storage } from '../../storage/storage.ts'
 
-/** The torrent whose pieces share the memory. */
+/** The parts of a torrent that decide how its memory is used. */
 export interface PipelineMemory {
   readonly metainfo: Pick<Metainfo, 'pieceLength'>
   readonly storage: Pick<Storage, 'window'>
