@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path/posix'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
@@ -47,6 +47,52 @@ t.test('the tarball is small, and every link in its documents leads to a file in
         .map(target => `${page}: ${target}`),
     )
   t.strictSame(dead, [])
+})
+
+t.test('the Containerfile copies the tarball, and starts a command with options that it has', t => {
+  const lines = read('docs/daemon/Containerfile').replaceAll('\\\n', ' ').split('\n')
+  const argumentsOf = (name: string) =>
+    lines.filter(line => line.startsWith(`${name} `)).map(line => line.slice(name.length + 1))
+  const [entry, command] = ['ENTRYPOINT', 'CMD'].map(name => JSON.parse(argumentsOf(name)[0]!)) as string[][]
+  const [program] = entry!
+  const { bin, engines } = JSON.parse(read('package.json'))
+  t.ok(bin[program!], `the package has the program ${program}`)
+  const help = execFileSync(process.execPath, [inProject(bin[program!]), command![0]!, '--help'], {
+    encoding: 'utf8',
+  })
+  for (const option of command!.filter(word => word.startsWith('--'))) t.match(help, `${option} <`, option)
+  const [image] = argumentsOf('ARG').filter(line => line.startsWith('NODE_IMAGE='))
+  t.ok(
+    Number(/node:(\d+)/.exec(image!)![1]) >= Number(/\d+/.exec(engines.node)![0]),
+    'a Node that it runs on',
+  )
+  t.match(argumentsOf('COPY'), [/TARBALL.* \/tmp\/tsdl\.tgz$/])
+  t.match(argumentsOf('RUN')[0], /--ignore-scripts \/tmp\/tsdl\.tgz/)
+  const volumes = JSON.parse(argumentsOf('VOLUME')[0]!) as string[]
+  for (const path of command!.filter(word => word.startsWith('/')))
+    t.ok(
+      volumes.some(volume => path.startsWith(volume)),
+      `${path} is on a volume`,
+    )
+  t.end()
+})
+
+t.test('systemd accepts the units', t => {
+  const analyze = '/usr/bin/systemd-analyze'
+  if (!existsSync(analyze)) return t.end()
+  const directory = t.testdir()
+  const units = ['tsdl.service', 'tsdl.socket'].map(name => {
+    const path = join(directory, name)
+    // the package is not installed where the test runs
+    writeFileSync(
+      path,
+      read(`docs/daemon/${name}`).replace('ExecStart=tsdl', `ExecStart=${process.execPath}`),
+    )
+    return path
+  })
+  const { stderr, stdout } = spawnSync(analyze, ['verify', ...units], { encoding: 'utf8' })
+  t.notMatch(stdout + stderr, directory, 'it says nothing of the units')
+  t.end()
 })
 
 t.test('the page is small, and refers to nothing but itself', async t => {

@@ -18,6 +18,7 @@ for (const bench of [
   'many-peers',
   'many-files',
   'many-torrents',
+  'leaks',
   'startup',
   'serve',
   'reading',
