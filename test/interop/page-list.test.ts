@@ -149,7 +149,7 @@ async function openList(t: Test, list: ListDocument, { canAct = true } = {}) {
       warn: error => t.fail(String(error)),
     },
   })
-  return { ...opened, shown, base: await servePage(t, page) }
+  return { ...opened, shown, streams: () => page.openStreams, base: await servePage(t, page) }
 }
 
 /** The texts of the rows in sight, by column. */

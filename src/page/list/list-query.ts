@@ -1,4 +1,5 @@
 import type { ListDocument, ListedTorrent } from '../../server/page/documents.ts'
+import { compareNames, NameOrder } from './name-order.ts'
 import { isComplete, partOf, type TorrentRow } from './torrent-row.ts'
 
 /** Groups of torrents that the list can be reduced to. */
@@ -36,13 +37,18 @@ const MATCHES: Readonly<Record<FilterName, (torrent: ListedTorrent) => boolean>>
 }
 
 /** Returns the torrents that a query shows, in its order. Equal ones stay in the order of their names. */
-export function queryRows(torrents: ListDocument['torrents'], query: ListQuery): TorrentRow[] {
+export function queryRows(
+  torrents: ListDocument['torrents'],
+  query: ListQuery,
+  names: NameOrder = new NameOrder(),
+): TorrentRow[] {
   const { filter, isDescending, label, search, sort } = query
   const words = search
     .toLocaleLowerCase()
     .split(/\s+/)
     .filter(word => word !== '')
-  const rows: (TorrentRow & { readonly value: number | string })[] = []
+  const places = names.placesOf(torrents)
+  const rows: SortedRow[] = []
   for (const infoHash in torrents) {
     const torrent = torrents[infoHash]!
     if (!MATCHES[filter](torrent)) continue
@@ -51,14 +57,17 @@ export function queryRows(torrents: ListDocument['torrents'], query: ListQuery):
       const name = torrent.name.toLocaleLowerCase()
       if (!words.every(word => name.includes(word) || infoHash.startsWith(word))) continue
     }
-    rows.push({ infoHash, torrent, value: sortValueOf(torrent, sort) })
+    const place = places.get(infoHash)!
+    rows.push({ infoHash, torrent, place, value: sort === 'name' ? place : sortValueOf(torrent, sort) })
   }
   const direction = isDescending ? -1 : 1
-  return rows.sort((one, other) => {
-    const order = compare(one.value, other.value)
-    if (order !== 0) return order * direction
-    return compareNames(one.torrent.name, other.torrent.name) || (one.infoHash < other.infoHash ? -1 : 1)
-  })
+  return rows.sort((one, other) => (one.value - other.value) * direction || one.place - other.place)
+}
+
+/** A row with what it is sorted by, and its place in the order of names. */
+interface SortedRow extends TorrentRow {
+  readonly value: number
+  readonly place: number
 }
 
 /** Counts torrents for the filters. */
@@ -73,10 +82,8 @@ export function countRows(torrents: ListDocument['torrents']): ListCounts {
   return { filters, labels: [...labels].sort(([one], [other]) => compareNames(one, other)) }
 }
 
-function sortValueOf(torrent: ListedTorrent, key: SortKey): number | string {
+function sortValueOf(torrent: ListedTorrent, key: Exclude<SortKey, 'name'>): number {
   switch (key) {
-    case 'name':
-      return torrent.name
     case 'added':
       return torrent.added ?? 0
     case 'size':
@@ -88,15 +95,4 @@ function sortValueOf(torrent: ListedTorrent, key: SortKey): number | string {
     default:
       return torrent[key]
   }
-}
-
-function compare(one: number | string, other: number | string): number {
-  return typeof one === 'string' ? compareNames(one, String(other)) : one - Number(other)
-}
-
-const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
-
-/** Compares names as a reader does: `2` before `10`. */
-function compareNames(one: string, other: string): number {
-  return collator.compare(one, other)
 }

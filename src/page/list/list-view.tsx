@@ -5,6 +5,7 @@ import { EmptyList } from './empty-list.tsx'
 import { Filters } from './filters.tsx'
 import { LabelsDialog } from './labels-dialog.tsx'
 import { countRows, queryRows } from './list-query.ts'
+import { NameOrder } from './name-order.ts'
 import { RemoveDialog } from './remove-dialog.tsx'
 import { keepPresent, NO_SELECTION } from './selection.ts'
 import { SelectionBar, type SelectionDialog } from './selection-bar.tsx'
@@ -21,7 +22,8 @@ export function ListView({ onAdd }: { onAdd: (() => void) | undefined }) {
   const [given, setSelection] = useState(NO_SELECTION)
   const [dialog, setDialog] = useState<SelectionDialog>()
   const canSelect = useAllowed()('stop')
-  const rows = useMemo(() => queryRows(torrents ?? {}, query), [torrents, query])
+  const names = useMemo(() => new NameOrder(), [])
+  const rows = useMemo(() => queryRows(torrents ?? {}, query, names), [torrents, query])
   const counts = useMemo(() => countRows(torrents ?? {}), [torrents])
   const selection = torrents ? keepPresent(given, infoHash => infoHash in torrents) : given
   useEffect(() => {

@@ -27,14 +27,16 @@ export class LiveConnection {
   #source: EventSource | undefined
   #retryMs = RETRY_MS
   #timer: ReturnType<typeof setTimeout> | undefined
+  #sleepTimer: ReturnType<typeof setTimeout> | undefined
   #isStale = false
 
   constructor() {
     addEventListener('online', () => this.#open())
     // A page that is not looked at needs no updates.
     document.addEventListener('visibilitychange', () => {
-      if (!document.hidden && !this.#source) this.#open()
-      else if (document.hidden) this.#scheduleSleep()
+      clearTimeout(this.#sleepTimer)
+      if (document.hidden) this.#sleepTimer = setTimeout(() => this.#close(), SILENCE_MS)
+      else if (!this.#source) this.#open()
     })
   }
 
@@ -72,9 +74,7 @@ export class LiveConnection {
   }
 
   #open(): void {
-    clearTimeout(this.#timer)
-    this.#source?.close()
-    this.#source = undefined
+    this.#close()
     if (this.#shown.size === 0) return
     const source = new EventSource(
       urlOf(
@@ -111,21 +111,16 @@ export class LiveConnection {
   }
 
   #lose(): void {
-    clearTimeout(this.#timer)
-    this.#source?.close()
-    this.#source = undefined
+    this.#close()
     this.#enter('lost')
     this.#timer = setTimeout(() => this.#open(), this.#retryMs)
     this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2)
   }
 
-  #scheduleSleep(): void {
+  #close(): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      if (!document.hidden) return this.#watch()
-      this.#source?.close()
-      this.#source = undefined
-    }, SILENCE_MS)
+    this.#source?.close()
+    this.#source = undefined
   }
 
   #enter(state: ConnectionState): void {

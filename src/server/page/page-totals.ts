@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { Clock } from '../../ports/clock.ts'
 import type { FreeSpace } from '../../ports/file-system.ts'
 import type { ListDocument, ListedClient } from './documents.ts'
@@ -45,10 +46,15 @@ export class FreeSpaceGauge {
   }
 
   async #look(directory: string): Promise<void> {
-    const free = await this.#freeSpaceAt(directory).then(
-      space => Math.round(space.free / SPACE_UNIT_BYTES) * SPACE_UNIT_BYTES,
-      () => undefined,
-    )
-    if (directory === this.#directory) this.#free = free
+    const space = await this.#find(directory)
+    if (directory === this.#directory)
+      this.#free = space && Math.round(space.free / SPACE_UNIT_BYTES) * SPACE_UNIT_BYTES
+  }
+
+  /** Returns the space at a directory, or at the one above that is there already. */
+  async #find(directory: string): Promise<FreeSpace | undefined> {
+    const space = await this.#freeSpaceAt(directory).catch(() => undefined)
+    const above = dirname(directory)
+    return space ?? (above === directory ? undefined : this.#find(above))
   }
 }
