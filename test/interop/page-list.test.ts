@@ -331,6 +331,33 @@ t.test(
   },
 )
 
+t.test(
+  'a hidden page lets go of its connection, and is up to date when it is shown again',
+  { skip },
+  async t => {
+    const browser = await openBrowser(t)
+    const { base, shown, streams } = await openList(t, listOf(TORRENTS))
+    const page = await openScreen(t, browser, base, SCREENS[0])
+    await page.waitForSelector('.row')
+    await page.clock.install()
+    await page.reload()
+    await page.waitForSelector('.row')
+    const setHidden = (isHidden: boolean) =>
+      page.evaluate(isHidden => {
+        Object.defineProperty(document, 'hidden', { configurable: true, get: () => isHidden })
+        document.dispatchEvent(new Event('visibilitychange'))
+      }, isHidden)
+    await setHidden(true)
+    await page.clock.fastForward(26_000)
+    while (streams() > 0) await new Promise(resolve => setTimeout(resolve, 20))
+    shown.list = listOf(TORRENTS.slice(0, 2))
+    await setHidden(false)
+    await page.waitForFunction(() => document.querySelectorAll('.row').length === 2)
+    t.equal(streams(), 1)
+    t.equal(await page.$('.connection-notice'), null)
+  },
+)
+
 /** Pastes a text on a page, as the clipboard does. */
 async function paste(page: Page, text: string): Promise<void> {
   await page.evaluate(text => {
