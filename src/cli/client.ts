@@ -1,5 +1,6 @@
 import { type AddOptions, Client, type Encryption, type PeerAddress } from '../index.ts'
 import { pick } from '../ports/pick.ts'
+import type { PortRange } from './options/parse-values.ts'
 import type { Reporter } from './reporter.ts'
 import type { SourceOptions } from './source.ts'
 import { stateDirectory } from './state.ts'
@@ -7,7 +8,7 @@ import { stateDirectory } from './state.ts'
 /** Options that say how a command finds peers and connects to them. */
 export interface PeerOptions extends Omit<SourceOptions, 'portableNames'> {
   readonly peer?: PeerAddress[]
-  readonly port?: number
+  readonly port?: PortRange
   readonly bind?: string
   readonly listen?: boolean
   readonly encryption?: Encryption
@@ -40,7 +41,8 @@ export function createClient(
   const client = new Client({
     ...{ dht, lsd, pex, trackers: tracker !== false, stateDirectory: stateDirectory() },
     ...pick({ dhtNodes, listen }, 'dhtNodes', 'listen'),
-    ...pick(options, 'bind', 'down', 'encryption', 'hashThreads', 'maxPeers', 'memory', 'port', 'up'),
+    ...pick(options, 'bind', 'down', 'encryption', 'hashThreads', 'maxPeers', 'memory', 'up'),
+    ...options.port,
   })
   client.on('warning', ({ code, message }) => reporter.warning(code, message))
   return client

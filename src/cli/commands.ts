@@ -97,6 +97,10 @@ const SERVE = defineCommand<[string[]], ServeOptions>({
         ...{ name: 'output', short: 'o', value: '<dir>', type: 'text', own: true, parse: parseText },
         ...{ help: 'keep the data in this directory', default: 'in memory, for a while' },
       },
+      {
+        ...{ name: 'open', value: '<player>', type: 'text', own: true, parse: parseText },
+        help: 'open the largest file in this player, and end with it',
+      },
     ]),
     ...EXCHANGE_OPTIONS,
     ...FETCH_OPTIONS,

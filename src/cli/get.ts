@@ -7,8 +7,10 @@ import type { GetOptions } from './get-options.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { openLog, teeReporter } from './log-file.ts'
 import { goesToDirectory, openPage } from './open-page.ts'
+import { pruneRecords } from './prune-records.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
 import { runUntilSignal } from './run-until-signal.ts'
+import { stateDirectory } from './state.ts'
 import { TextReporter } from './text-reporter.ts'
 
 /** Downloads a source to the destination that the options name. Returns the exit code; never throws. */
@@ -34,6 +36,7 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
     run.stop()
     await closePage()
     await client.close()
+    pruneRecords(stateDirectory(), Date.now())
     reporter.close()
   }
 }

@@ -3,10 +3,12 @@ import { type Client, findFiles, type NameOptions } from '../index.ts'
 import { pick } from '../ports/pick.ts'
 import { createPage, createWhyApi, HttpServer, type ServedTorrents } from '../server/index.ts'
 import { createClient, type ExchangeOptions, type PeerOptions, torrentOptionsOf } from './client.ts'
+import { EXIT_CODES } from './exit.ts'
 import { DEFAULT_HTTP_ADDRESS } from './http-address.ts'
 import { type HttpOptions, httpLimitsOf } from './http-options.ts'
 import { JsonReporter } from './json-reporter.ts'
 import { load } from './load.ts'
+import { largestFileUrl, openPlayer } from './open-player.ts'
 import { type Reporter, reportFailure } from './reporter.ts'
 import { runUntilSignal } from './run-until-signal.ts'
 import { openServing, type Serving } from './serving.ts'
@@ -17,6 +19,8 @@ import { findToken, type TokenOptions } from './token.ts'
 export interface ServeOptions extends PeerOptions, ExchangeOptions, TokenOptions, NameOptions, HttpOptions {
   /** The directory that keeps the data. @default in memory, for a while */
   readonly output?: string
+  /** A player that gets the URL of the largest file. The server ends with it. */
+  readonly open?: string
   readonly json?: boolean
   readonly quiet?: boolean
   readonly verbose?: boolean
@@ -57,7 +61,11 @@ export async function serve(sources: readonly string[], options: ServeOptions): 
         )
       }
       reporter.serving(server.url)
-      return waitForFailure(served, reporter)
+      const failed = waitForFailure(served, reporter)
+      const [first] = served.values()
+      if (options.open === undefined || !first) return failed
+      const closed = openPlayer(options.open, largestFileUrl(server.url, first.metainfo))
+      return Promise.race([failed, closed.then(() => EXIT_CODES.ok)])
     })
   } catch (error) {
     await close()

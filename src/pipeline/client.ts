@@ -76,6 +76,7 @@ const CLIENT_OPTION_KINDS = {
   fs: 'object',
   hashThreads: 'number',
   http: 'function',
+  lastPort: 'port',
   listen: 'boolean',
   lsd: 'boolean',
   maxOpenFiles: 'positive',
@@ -246,7 +247,7 @@ export class Client extends EventEmitter<ClientEvents> {
 
   async #startListening(): Promise<Listener | undefined> {
     if (this.#options.listen === false) return undefined
-    const options = pick(this.#options, 'port', 'bind', 'encryption', 'createServer')
+    const options = pick(this.#options, 'port', 'lastPort', 'bind', 'encryption', 'createServer')
     return new Listener({ ...options, clock: this.#clock }).listen()
   }
 

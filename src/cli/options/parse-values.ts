@@ -42,3 +42,17 @@ export function parseChecksum(text: string): string {
   if (hex !== undefined) return hex.toLowerCase()
   throw new InputError('ERR_USAGE', 'expected sha256: and 64 hex digits')
 }
+
+/** Ports to listen on, of which the first free one is used. */
+export interface PortRange {
+  readonly port: number
+  readonly lastPort: number
+}
+
+/** Parses a port, or a range such as `6881-6889`. */
+export function parsePorts(text: string): PortRange {
+  const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? []
+  const [port, lastPort] = [Number(first), Number(last)]
+  if (port >= 1 && port <= lastPort && lastPort <= 65_535) return { port, lastPort }
+  throw new InputError('ERR_USAGE', `not a port or a range of ports from 1 to 65535: ${JSON.stringify(text)}`)
+}

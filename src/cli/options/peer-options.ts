@@ -1,8 +1,8 @@
 /** Options of every command that connects to peers. */
 import { parseAddress } from '../../index.ts'
-import { parseDuration, parseWhole } from '../quantities.ts'
+import { parseDuration } from '../quantities.ts'
 import { inGroup } from './definition.ts'
-import { parseHeader, parseIp, parseText, parseTracker } from './parse-values.ts'
+import { parseHeader, parseIp, parsePorts, parseText, parseTracker } from './parse-values.ts'
 
 const PEERS = inGroup('Peers:', [
   {
@@ -10,8 +10,8 @@ const PEERS = inGroup('Peers:', [
     help: 'connect to this peer too',
   },
   {
-    ...{ name: 'port', value: '<n>', type: 'number', parse: parseWhole(1, 65535), default: 'a free one' },
-    help: 'listen on this port',
+    ...{ name: 'port', value: '<n|a-b>', type: 'quantity', parse: parsePorts, default: 'a free one' },
+    help: 'listen on this port, or on the first free one of a range',
   },
   {
     ...{ name: 'bind', value: '<address>', type: 'text', parse: parseIp, default: 'all' },

@@ -10,6 +10,8 @@ import type { HttpOpen } from '../../ports/http-client.ts'
 export interface ClientOptions {
   /** The TCP port that peers connect to. @default a free one */
   readonly port?: number
+  /** The last port of a range that begins with `port`. The first free one is used. @default `port` */
+  readonly lastPort?: number
   /** An IP address of this machine: the client listens and dials there. @default all addresses */
   readonly bind?: string
   /** False to accept no connections. @default true */

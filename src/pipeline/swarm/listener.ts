@@ -16,6 +16,8 @@ import { HalfOpen } from './half-open.ts'
 export interface ListenerOptions {
   /** The TCP port. @default a free one */
   readonly port?: number
+  /** The last port of a range that begins with `port`. The first free one is used. @default `port` */
+  readonly lastPort?: number
   /** The IP address to listen at. @default all, IPv6 and IPv4 */
   readonly bind?: string
   /** Maximum number of connections that have not named their torrent. @default 64 */
@@ -53,7 +55,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   constructor(options: ListenerOptions = {}) {
     super()
-    checkOptions(options, { bind: 'address', encryption: 'encryption', port: 'port' })
+    checkOptions(options, { bind: 'address', encryption: 'encryption', lastPort: 'port', port: 'port' })
     this.#options = options
     this.#clock = options.clock ?? systemClock
     const { maxHalfOpen: max = 64, maxPerAddress = 8 } = options
@@ -78,15 +80,27 @@ export class Listener extends EventEmitter<ListenerEvents> {
    * @throws InputError ERR_LISTEN if the port is in use, or the address is not of this machine
    */
   async listen(): Promise<this> {
-    const { bind, port = 0, createServer = net.createServer } = this.#options
+    const { port = 0, lastPort = port } = this.#options
+    for (let at = port; at < lastPort; at++) {
+      try {
+        return await this.#listenAt(at)
+      } catch (error) {
+        if (!isInUse(error)) throw error
+      }
+    }
+    return this.#listenAt(Math.max(port, lastPort))
+  }
+
+  async #listenAt(port: number): Promise<this> {
+    const { bind, createServer = net.createServer } = this.#options
     try {
       await this.#open(createServer, port, bind ?? '::')
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       const noIpv6 = bind === undefined && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')
-      if (!noIpv6) throw this.#refused(error)
+      if (!noIpv6) throw this.#refused(error, port)
       await this.#open(createServer, port, '0.0.0.0').catch(error => {
-        throw this.#refused(error)
+        throw this.#refused(error, port)
       })
     }
     return this
@@ -128,8 +142,8 @@ export class Listener extends EventEmitter<ListenerEvents> {
     })
   }
 
-  #refused(error: unknown): InputError {
-    const { bind, port = 0 } = this.#options
+  #refused(error: unknown, port: number): InputError {
+    const { bind } = this.#options
     const where = formatAddress({ host: bind ?? '::', port })
     return new InputError('ERR_LISTEN', `cannot listen at ${where}: ${messageOf(error)}`, error)
   }
@@ -226,4 +240,8 @@ export class Listener extends EventEmitter<ListenerEvents> {
   #warn(message: string): void {
     this.emit('warning', new PeerError('ERR_HANDSHAKE', message))
   }
+}
+
+function isInUse(error: unknown): boolean {
+  return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'
 }

@@ -67,7 +67,11 @@ t.test('an invalid file is an error with the file and the line', async t => {
     ['a number for a string', 'encryption = 3', /:1: encryption: expected a string/],
     ['a string for a list', '\npeer = "127.0.0.1:1"', /:2: peer: expected an array of strings/],
     ['a list of numbers', 'peer = [\n 1,\n 2\n]', /:1: peer: expected an array of strings/],
-    ['a number out of range', 'port = 70000', /:1: port: not a whole number from 1 to 65535: "70000"/],
+    [
+      'a number out of range',
+      'port = 70000',
+      /:1: port: not a port or a range of ports from 1 to 65535: "70000"/,
+    ],
     ['a number that is not finite', 'up = inf', /:1: up: not a size: "Infinity"/],
     [
       'a value that is no choice',
