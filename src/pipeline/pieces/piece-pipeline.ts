@@ -189,7 +189,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
 
   /** True if a piece is wanted, and neither stored nor active. */
   #isMissing(index: number): boolean {
-    return this.#picker.wants(index) && !this.scheduler.pieces.active.get(index) !== undefined
+    return this.#picker.wants(index) && this.scheduler.pieces.active.get(index) === undefined
   }
 
   #onFlushed(piece: PieceBuffer, copies: readonly number[]): void {

@@ -16,3 +16,11 @@ export interface DontHaveMessage {
 
 /** A message from a peer on its way through the stages. */
 export type Incoming = Message | BlocksMessage | DontHaveMessage
+
+/** Messages of the fast extension (BEP 6). */
+const FAST_TYPES: ReadonlySet<string> = new Set(['haveAll', 'haveNone', 'reject', 'suggest', 'allowedFast'])
+
+/** Returns true for a message that a peer sends only if the fast extension was agreed on (BEP 6). */
+export function isFastMessage({ type }: Incoming): boolean {
+  return FAST_TYPES.has(type)
+}

@@ -7,7 +7,7 @@ import type { Block, BlockPlace, BlockWriter, PieceBuffer } from '../piece-buffe
 import { isOutputDue } from '../source-link.ts'
 import { type Done, Transform } from '../stage.ts'
 import type { PiecesMessage } from './early-pieces.ts'
-import type { BlocksMessage, Incoming } from './incoming.ts'
+import { type BlocksMessage, type Incoming, isFastMessage } from './incoming.ts'
 import { Interest, type RequesterTorrent } from './interest.ts'
 import type { PeerPieces } from './peer-pieces.ts'
 import { RequestQueue } from './request-queue.ts'
@@ -16,8 +16,6 @@ import type { RequesterOptions } from './requester-options.ts'
 
 export type { BlockSource, Request, RequesterOptions, RequesterTorrent, RequestWindow }
 
-/** Messages of the fast extension (BEP 6). */
-const FAST = new Set(['haveAll', 'haveNone', 'reject', 'suggest', 'allowedFast'])
 /** Weight of a block in the output. 4,096 of them fill it. */
 const OUTPUT_WEIGHT = 16
 
@@ -212,7 +210,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
       this.#takeBlocks(message)
       return
     }
-    if (FAST.has(message.type) && !this.fast) {
+    if (isFastMessage(message) && !this.fast) {
       throw new PeerError('ERR_MESSAGE', `${message.type}, though the fast extension was not agreed on`)
     }
     switch (message.type) {
