@@ -17,8 +17,8 @@ export interface Handshake {
   readonly reserved: Uint8Array
 }
 
-/** The position of each known flag in the 8 reserved bytes, as [byte, bit] (BEP 10, BEP 6, BEP 5). */
-export const RESERVED = { extended: [5, 0x10], fast: [7, 0x04], dht: [7, 0x01] } as const
+/** The position of each known flag in the 8 reserved bytes, as [byte, bit] (BEP 10, 6, 5, 52). */
+export const RESERVED = { extended: [5, 0x10], fast: [7, 0x04], dht: [7, 0x01], v2: [7, 0x10] } as const
 
 /** Returns true if a flag is set in the reserved bytes. */
 export function supports(reserved: Uint8Array, flag: keyof typeof RESERVED): boolean {

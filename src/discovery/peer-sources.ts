@@ -51,8 +51,8 @@ export interface PeerSourcesOptions {
 }
 
 export interface PeerSourcesEvents {
-  /** Addresses, and their source: a tracker's name, `DHT`, `LSD` or `option`. */
-  peers: [peers: readonly PeerAddress[], source: string]
+  /** Addresses, and their source: a tracker's name, `DHT`, `LSD` or `option`; and the info-hash that was asked for, if any. */
+  peers: [peers: readonly PeerAddress[], source: string, infoHash?: Uint8Array]
   /** A tracker failed, warned or cannot be used. Failures are retried. */
   warning: [error: DiscoveryError]
 }
@@ -60,12 +60,20 @@ export interface PeerSourcesEvents {
 /** The port in announces while we do not listen, because trackers require one. */
 const PLACEHOLDER_PORT = 6881
 
-/** The sources of peers for one torrent: trackers, the DHT, local discovery and the caller. It needs only the info-hash. */
+/**
+ * The sources of peers for one torrent: trackers, the DHT, local discovery and the caller. It needs only the info-hash. A hybrid
+ * torrent has two (BEP 52), and all sources are asked for both.
+ */
 export class PeerSources extends EventEmitter<PeerSourcesEvents> {
   /** One announcer for the trackers known at the start, and one for those that came with the metadata. */
   readonly #announcers: Announcer[] = []
+  /** Announcers of the same trackers for further info-hashes. */
+  readonly #otherAnnouncers: Announcer[] = []
+  readonly #tiers: AnnouncerOptions['tiers'][] = []
   readonly #options: PeerSourcesOptions
-  readonly #dhtPeers: DhtPeers | undefined
+  readonly #infoHashes: Uint8Array[]
+  /** One for each info-hash. */
+  readonly #dhtPeers: DhtPeers[] = []
   #private: boolean
   #running = false
 
@@ -73,11 +81,23 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
     super()
     this.#options = options
     this.#private = options.private ?? false
-    const { clock, dht, infoHash, port, random, tiers = [] } = options
-    this.addTrackers(tiers)
-    if (!dht) return
-    this.#dhtPeers = new DhtPeers({ dht, torrent: { infoHash }, port, clock, random })
-    this.#dhtPeers.on('peers', (peers, source) => this.emit('peers', peers, source))
+    this.#infoHashes = [options.infoHash]
+    this.addTrackers(options.tiers ?? [])
+    this.#addDht(options.infoHash)
+  }
+
+  /** Asks all sources for another info-hash of the torrent as well, 20 bytes. */
+  addInfoHash(infoHash: Uint8Array): void {
+    if (this.#infoHashes.some(known => Buffer.compare(known, infoHash) === 0)) return
+    this.#infoHashes.push(infoHash)
+    this.#addDht(infoHash)
+    const announcers = this.#tiers.map(tiers => this.#createAnnouncer(tiers, infoHash))
+    this.#otherAnnouncers.push(...announcers)
+    if (!this.#running) return
+    for (const announcer of announcers) announcer.start()
+    if (this.#private) return
+    this.#dhtPeers.at(-1)?.start()
+    this.#options.lsd?.add(infoHash, this.#options.port())
   }
 
   /** The DHT, unless the torrent is private. Handshakes and port messages depend on it. */
@@ -97,20 +117,22 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
 
   /** What the DHT last said; undefined while it is not asked. */
   get dhtStatus(): DhtLookupStatus | undefined {
-    return this.#dhtPeers?.status
+    return this.#dhtPeers[0]?.status
   }
 
   /** Announces again as soon as the trackers allow it. */
   announce(): void {
-    for (const announcer of this.#announcers) announcer.more()
+    for (const announcer of this.#allAnnouncers) announcer.more()
   }
 
   /** Adds trackers. */
   addTrackers(tiers: AnnouncerOptions['tiers']): void {
     if (tiers.length === 0) return
-    const announcer = this.#createAnnouncer(tiers)
-    this.#announcers.push(announcer)
-    if (this.#running) announcer.start()
+    const [first, ...others] = this.#infoHashes.map(infoHash => this.#createAnnouncer(tiers, infoHash))
+    this.#tiers.push(tiers)
+    this.#announcers.push(first!)
+    this.#otherAnnouncers.push(...others)
+    if (this.#running) for (const announcer of [first!, ...others]) announcer.start()
   }
 
   /** The names of the sources other than trackers, for messages. */
@@ -124,24 +146,24 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
   start(): void {
     if (this.#running) return
     this.#running = true
-    const { dht, infoHash, lsd, nodes = [], peers = [], port } = this.#options
-    for (const announcer of this.#announcers) announcer.start()
+    const { dht, lsd, nodes = [], peers = [], port } = this.#options
+    for (const announcer of this.#allAnnouncers) announcer.start()
     if (peers.length > 0) this.emit('peers', peers.map(canonicalAddress), 'option')
     if (this.#private) return
     if (dht) for (const node of nodes) dht.add(node)
-    this.#dhtPeers?.start()
+    for (const dhtPeers of this.#dhtPeers) dhtPeers.start()
     lsd?.on('peer', this.#onLocalPeer)
-    lsd?.add(infoHash, port())
+    for (const infoHash of this.#infoHashes) lsd?.add(infoHash, port())
   }
 
   /** Tells the trackers that the download is complete. */
   complete(): void {
-    for (const announcer of this.#announcers) announcer.complete()
+    for (const announcer of this.#allAnnouncers) announcer.complete()
   }
 
   /** Tells the trackers that the selected files are complete and others are missing (BEP 21). */
   becomePartialSeed(): void {
-    for (const announcer of this.#announcers) announcer.becomePartialSeed()
+    for (const announcer of this.#allAnnouncers) announcer.becomePartialSeed()
   }
 
   /** The metadata says that the torrent is private (BEP 27): stops the DHT and local discovery. */
@@ -155,23 +177,36 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
   async stop(): Promise<void> {
     this.#running = false
     this.#leaveOthers()
-    await Promise.all(this.#announcers.map(announcer => announcer.stop()))
+    await Promise.all(this.#allAnnouncers.map(announcer => announcer.stop()))
   }
 
   /** A listener that is removed later, because other torrents share the local discovery. */
   readonly #onLocalPeer = (infoHash: Uint8Array, address: PeerAddress): void => {
-    if (Buffer.compare(infoHash, this.#options.infoHash) === 0) this.emit('peers', [address], 'LSD')
+    const own = this.#infoHashes.find(own => Buffer.compare(infoHash, own) === 0)
+    if (own) this.emit('peers', [address], 'LSD', own)
+  }
+
+  get #allAnnouncers(): readonly Announcer[] {
+    return [...this.#announcers, ...this.#otherAnnouncers]
+  }
+
+  #addDht(infoHash: Uint8Array): void {
+    const { clock, dht, port, random } = this.#options
+    if (!dht) return
+    const dhtPeers = new DhtPeers({ dht, torrent: { infoHash }, port, clock, random })
+    dhtPeers.on('peers', (peers, source) => this.emit('peers', peers, source, infoHash))
+    this.#dhtPeers.push(dhtPeers)
   }
 
   #leaveOthers(): void {
-    const { infoHash, lsd } = this.#options
-    this.#dhtPeers?.stop()
+    const { lsd } = this.#options
+    for (const dhtPeers of this.#dhtPeers) dhtPeers.stop()
     lsd?.off('peer', this.#onLocalPeer)
-    lsd?.remove(infoHash)
+    for (const infoHash of this.#infoHashes) lsd?.remove(infoHash)
   }
 
-  #createAnnouncer(tiers: AnnouncerOptions['tiers']): Announcer {
-    const { allowLocal, announcePacer: pacer, clock, infoHash, peerId, port, random, stats } = this.#options
+  #createAnnouncer(tiers: AnnouncerOptions['tiers'], infoHash: Uint8Array): Announcer {
+    const { allowLocal, announcePacer: pacer, clock, peerId, port, random, stats } = this.#options
     const trust = allowLocal ? 'all' : 'remote'
     const { key = randomBytes(4).readUInt32BE(0) } = this.#options
     const announcer = new Announcer({
@@ -186,8 +221,10 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
       stats,
       makeTracker: url => openTracker(url, { userAgent: `tsdl/${VERSION}`, clock, trust }),
     })
-    announcer.on('peers', (peers, source) => this.emit('peers', peers, source))
-    forwardDistinctWarnings(announcer, error => this.emit('warning', error))
+    announcer.on('peers', (peers, source) => this.emit('peers', peers, source, infoHash))
+    // a tracker that fails fails for both info-hashes
+    if (infoHash === this.#options.infoHash)
+      forwardDistinctWarnings(announcer, error => this.emit('warning', error))
     return announcer
   }
 }

@@ -6,7 +6,8 @@ import { makePeerId } from '../codec/peer-id.ts'
 import { AnnouncePacer } from '../discovery/announce-pacer.ts'
 import { InputError, type TsdlError } from '../errors.ts'
 import { defaultHashThreads, HashPool } from '../hashing/hash-pool.ts'
-import { nameOf } from '../metainfo/info-hashes.ts'
+import type { Magnet } from '../metainfo/magnet.ts'
+import type { Metainfo } from '../metainfo/metainfo.ts'
 import { systemClock } from '../ports/clock.ts'
 import { type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { threadLoopLoad } from '../ports/loop-load.ts'
@@ -14,9 +15,11 @@ import { pick } from '../ports/pick.ts'
 import { TimerQueue } from '../ports/timer-queue.ts'
 import { OpenFileLimit } from '../storage/open-file-limit.ts'
 import { VERSION } from '../version.ts'
+import { CLIENT_OPTION_KINDS } from './client/client-option-kinds.ts'
 import type { ClientOptions } from './client/client-options.ts'
 import { LazyDht } from './client/lazy-dht.ts'
 import { LazyLocalDiscovery } from './client/lazy-local-discovery.ts'
+import { TorrentTable } from './client/torrent-table.ts'
 import { ConnectionLimit } from './limits/connection-limit.ts'
 import { MemoryBudget } from './limits/memory-budget.ts'
 import { RateLimit } from './limits/rate-limit.ts'
@@ -24,6 +27,7 @@ import { RateShare } from './limits/rate-share.ts'
 import { loadFromLink } from './link-sources.ts'
 import { isMetainfo, loadSource, type TorrentSource } from './sources/torrent-source.ts'
 import { Listener } from './swarm/listener.ts'
+import { TorrentHashes } from './torrent/torrent-hashes.ts'
 import type { TorrentOptions } from './torrent/torrent-options.ts'
 import { Torrent } from './torrent.ts'
 
@@ -63,34 +67,6 @@ export interface AddOptions
   readonly signal?: AbortSignal
 }
 
-const CLIENT_OPTION_KINDS = {
-  bind: 'address',
-  clock: 'object',
-  connect: 'function',
-  createServer: 'function',
-  createSocket: 'function',
-  dht: 'boolean',
-  dhtNodes: 'addresses',
-  down: 'number',
-  encryption: 'encryption',
-  fs: 'object',
-  hashThreads: 'number',
-  http: 'function',
-  lastPort: 'port',
-  listen: 'boolean',
-  lsd: 'boolean',
-  maxOpenFiles: 'positive',
-  maxPeers: 'positive',
-  memory: 'positive',
-  peerId: 'id',
-  pex: 'boolean',
-  port: 'port',
-  random: 'function',
-  stateDirectory: 'text',
-  trackers: 'boolean',
-  up: 'number',
-} as const satisfies Readonly<Record<keyof ClientOptions, ArgumentKind>>
-
 const ADD_OPTION_KINDS = {
   allowLocal: 'boolean',
   peers: 'addresses',
@@ -116,7 +92,7 @@ export class Client extends EventEmitter<ClientEvents> {
   readonly #options: ClientOptions
   /** 32 bits that identify us to trackers when our address changes (BEP 7). */
   readonly #trackerKey = randomBytes(4).readUInt32BE(0)
-  readonly #torrents = new Map<string, Torrent>()
+  readonly #torrents = new TorrentTable<Torrent>()
   /** All torrents share one timer. */
   readonly #clock: TimerQueue
   readonly #announcePacer: AnnouncePacer
@@ -162,10 +138,10 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** Torrents that were added and have not closed. */
   get torrents(): readonly Torrent[] {
-    return [...this.#torrents.values()]
+    return this.#torrents.all
   }
 
-  /** Returns the torrent with an info-hash, in hex. */
+  /** Returns the torrent with an info-hash, in hex: 40 digits, or 64 for that of v2. */
   get(infoHash: string): Torrent | undefined {
     return this.#torrents.get(infoHash)
   }
@@ -196,9 +172,8 @@ export class Client extends EventEmitter<ClientEvents> {
     const listener = await this.listen()
     signal?.throwIfAborted()
     if (this.#closing) throw new InputError('ERR_USAGE', 'add: this client is closed')
-    const key = nameOf(parsed).toString('hex')
-    if (this.#torrents.has(key))
-      throw new InputError('ERR_BUSY', `add: the client has the torrent ${key} already`)
+    const known = this.#torrents.find(new TorrentHashes(parsed).all)
+    if (known) throw busy(known)
     const torrent = new Torrent(parsed, {
       ...pick({ pex, trackers }, 'pex', 'trackers'),
       ...options,
@@ -216,12 +191,13 @@ export class Client extends EventEmitter<ClientEvents> {
       openFiles: this.#openFiles,
       ...(this.#hashPool ? { hashPool: this.#hashPool } : {}),
     })
-    this.#torrents.set(key, torrent)
+    this.#torrents.add(torrent)
     torrent.once('close', () => {
-      this.#torrents.delete(key)
+      this.#torrents.delete(torrent)
       this.emit('removed', torrent)
     })
     destroyOnAbort(torrent, signal)
+    torrent.once('metadata', metainfo => this.#merge(torrent, parsed, metainfo))
     this.emit('added', torrent)
     torrent.start()
     if (!isMetainfo(parsed)) loadFromLink(torrent, parsed, { ...loading, trust })
@@ -249,6 +225,16 @@ export class Client extends EventEmitter<ClientEvents> {
     if (this.#options.listen === false) return undefined
     const options = pick(this.#options, 'port', 'lastPort', 'bind', 'encryption', 'createServer')
     return new Listener({ ...options, clock: this.#clock }).listen()
+  }
+
+  /** Merges a torrent with another one if its metadata shows that both are one: links to a hybrid torrent may have either hash. */
+  #merge(torrent: Torrent, source: Metainfo | Magnet, metainfo: Metainfo): void {
+    const other = this.#torrents.add(torrent)
+    if (!other) return
+    this.#torrents.delete(torrent) // the other one has all of its info-hashes from now on
+    torrent.destroy(busy(other))
+    other.addSource(source)
+    other.takeMetainfo(metainfo)
   }
 
   /** Returns the DHT and LSD. They are created for the first torrent, and open their ports when a torrent needs them. */
@@ -280,6 +266,10 @@ export class Client extends EventEmitter<ClientEvents> {
       ...(down === undefined && this.#down ? { down: new RateShare(this.#down) } : pick({ down }, 'down')),
     }
   }
+}
+
+function busy({ infoHash }: Torrent): InputError {
+  return new InputError('ERR_BUSY', `add: the client has the torrent ${infoHash.toString('hex')} already`)
 }
 
 /** Destroys a torrent with the reason of a signal. */

@@ -168,6 +168,16 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (this.#content) this.#content.pieces.sequential = sequential
   }
 
+  /** The info-hashes under which it has peers, 20 bytes each: two if it is known to be a hybrid torrent (BEP 52). */
+  get infoHashes(): readonly Buffer[] {
+    return this.#life.network.infoHashes
+  }
+
+  /** Uses the trackers and peers of another source of this torrent. */
+  addSource(source: Metainfo | Magnet): void {
+    if (!this.#life.isClosed) this.#life.network.addSource(source)
+  }
+
   /** Takes the metainfo of a magnet link from another source. @throws InputError ERR_METAINFO for another torrent's */
   takeMetainfo(metainfo: Metainfo): void {
     if (!this.#life.isClosed) this.#life.metadata.take(metainfo)

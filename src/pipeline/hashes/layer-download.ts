@@ -24,10 +24,13 @@ export class LayerDownload<Peer extends HashPeer> {
   readonly #metainfo: Metainfo
   readonly #requests: HashRequests<Peer>
   readonly #nodes: Buffer
+  readonly #deadline: number
   #have = 0
   #of = 0
 
-  constructor(metainfo: Metainfo, requests: HashRequests<Peer>) {
+  /** @param deadline time of the clock after which the hashes are of no use any more */
+  constructor(metainfo: Metainfo, requests: HashRequests<Peer>, deadline = Number.POSITIVE_INFINITY) {
+    this.#deadline = deadline
     this.#metainfo = metainfo
     this.#requests = requests
     this.#nodes = Buffer.alloc(metainfo.pieceCount * NODE_LENGTH)
@@ -38,7 +41,7 @@ export class LayerDownload<Peer extends HashPeer> {
     return { have: this.#have, of: this.#of }
   }
 
-  /** Resolves with the nodes of all pieces, as `Metainfo.pieceNodes`; with undefined after the end of the requests. */
+  /** Resolves with the nodes of all pieces, as `Metainfo.pieceNodes`; with undefined after the deadline, or the end of the requests. */
   async run(): Promise<Buffer | undefined> {
     const ranges = this.#listRanges()
     const workers = Array.from({ length: MAX_OPEN_RANGES }, () => this.#fetchAll(ranges))
@@ -49,7 +52,7 @@ export class LayerDownload<Peer extends HashPeer> {
   async #fetchAll(ranges: Iterable<LayerRange>): Promise<boolean> {
     for (const { nodes, places, range } of ranges) {
       this.#of += nodes
-      const hashes = await this.#requests.fetch({ range, expected: range.root })
+      const hashes = await this.#requests.fetch({ range, expected: range.root, deadline: this.#deadline })
       if (!hashes) return false
       this.#have += nodes
       for (const piece of places)

@@ -14,11 +14,12 @@ import type { MessageLoad } from './message-budget.ts'
 
 /** The state that all peers of a torrent share. */
 export interface PeerContext {
-  /** 20 bytes each. */
-  readonly infoHash: Uint8Array
-  readonly peerId: Uint8Array
+  /** The info-hash under which peers are dialled, 20 bytes: that of v1, if the torrent has one. */
+  infoHash: Uint8Array
   /** The v2 info-hash, truncated to 20 bytes, if the torrent has one. */
-  readonly infoHashV2: Uint8Array | undefined
+  infoHashV2: Uint8Array | undefined
+  /** 20 bytes. */
+  readonly peerId: Uint8Array
   readonly clock: Clock
   /** Our name and version. */
   readonly client: string

@@ -17,6 +17,11 @@ export interface PeerHashesEvents {
 export class PeerHashes extends EventEmitter<PeerHashesEvents> {
   /** True if the peer speaks BitTorrent v2 over this connection. libtorrent closes others on a request for hashes. */
   isSupported = false
+  /** The handlers of the answers. */
+  readonly handlers = {
+    hashes: (answer: HashAnswer): undefined => this.#take(answer),
+    hashReject: (answer: HashAnswer): undefined => this.#take(answer),
+  }
   readonly #send: (message: Message) => void
   /** Requests without an answer: their longest valid answers in bytes, with the id. */
   readonly #waiting = new Map<string, number>()
@@ -44,7 +49,7 @@ export class PeerHashes extends EventEmitter<PeerHashesEvents> {
   }
 
   /** Takes a message of the peer. It is dropped if it answers no request. */
-  take(answer: HashAnswer): undefined {
+  #take(answer: HashAnswer): undefined {
     if (this.#waiting.delete(rangeKey(answer))) this.emit('answer', answer)
   }
 }

@@ -16,7 +16,7 @@ import { Connection } from './connection.ts'
 import { DhtPort } from './dht-port.ts'
 import { Extensions } from './extensions.ts'
 import { composeFirstMessages } from './first-messages.ts'
-import { checkInfoHash, composeHandshake, isV2 } from './handshake.ts'
+import { checkInfoHash, composeHandshake } from './handshake.ts'
 import type { PeerContext } from './peer-context.ts'
 import { PeerHashes } from './peer-hashes.ts'
 import { createPeerStages } from './peer-stages.ts'
@@ -83,8 +83,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     handshake: message => this.#onHandshake(message),
     port: ({ port }) => this.#dhtPort.onPort(port),
     extended: ({ id, payload }) => this.#extensions.handle(id, payload),
-    hashes: message => this.hashes.take(message),
-    hashReject: message => this.hashes.take(message),
+    ...this.hashes.handlers,
   }
 
   /** @param encrypted true to dial with encryption */
@@ -264,10 +263,9 @@ export class Peer extends EventEmitter<PeerEvents> {
 
   #onHandshake(handshake: Handshake): undefined {
     const { peerId, reserved } = handshake
-    checkInfoHash(handshake, this.#context)
-    this.hashes.isSupported = isV2(handshake, this.#context)
+    this.hashes.isSupported = checkInfoHash(handshake, this.#context, this.incoming)
     this.peerId = peerId
-    if (this.incoming) this.send(composeHandshake(this.#context))
+    if (this.incoming) this.send(composeHandshake(this.#context, handshake))
     if (this.isOurselves) {
       const ourselves = new PeerError('ERR_HANDSHAKE', 'is ourselves')
       if (!this.incoming) throw ourselves
@@ -289,7 +287,8 @@ export class Peer extends EventEmitter<PeerEvents> {
 
   #sendFirstMessages(fast: boolean): void {
     const { remoteHost: host } = this.#socket
-    const { messages, allowedFast } = composeFirstMessages({ ...this.#context, fast, host })
+    const { infoHash, torrent } = this.#context
+    const { messages, allowedFast } = composeFirstMessages({ infoHash, torrent, fast, host })
     this.requester.fast = this.responder.fast = fast
     for (const index of allowedFast) this.responder.allow(index)
     for (const message of messages) this.send(message)

@@ -27,6 +27,8 @@ export interface Candidate {
   connected: boolean
   /** True if it answered our handshake after we dialled it. */
   verified: boolean
+  /** True if it was named under the v2 info-hash, so that it may not know the other one (BEP 52). */
+  isV2: boolean
   /** True if it had all pieces, or wanted none, when it was last connected. */
   seed: boolean
   /** True to dial it with encryption: because that worked, or is the next to try. */

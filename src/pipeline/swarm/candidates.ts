@@ -8,6 +8,8 @@ export type { Candidate }
 export interface Naming {
   /** The host of the peer that named it. */
   readonly referrer?: string
+  /** True if it was named under the v2 info-hash of the torrent. */
+  readonly isV2?: boolean
   /** Milliseconds of the clock. */
   readonly now?: number
 }
@@ -175,10 +177,11 @@ export class Candidates {
     this.#searchAt = Math.min(this.#searchAt, candidate.notBefore)
   }
 
-  #add(address: PeerAddress, source: string, { referrer = '', now = 0 }: Naming): boolean {
+  #add(address: PeerAddress, source: string, { isV2 = false, referrer = '', now = 0 }: Naming): boolean {
     const known = this.#table.get(formatAddress(address))
     if (known) {
       known.namedAt = now
+      if (!known.verified) known.isV2 ||= isV2
       this.#table.promote(known, source, referrer)
       return false
     }
@@ -195,6 +198,7 @@ export class Candidates {
       order: ++this.#orders,
       connected: false,
       verified: false,
+      isV2,
       seed: false,
       encrypted: false,
       switched: false,

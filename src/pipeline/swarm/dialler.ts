@@ -1,3 +1,4 @@
+import { underV2 } from '../peer/handshake.ts'
 import { Peer } from '../peer/peer.ts'
 import type { PeerContext } from '../peer/peer-context.ts'
 import { type Candidate, Candidates } from './candidates.ts'
@@ -41,7 +42,8 @@ export class Dialler {
   dial(candidate: Candidate): Peer {
     const { encryption } = this.#context
     const encrypted = encryption === 'require' || (encryption === 'prefer' && candidate.encrypted)
-    return new Peer(candidate.address, this.#context, encrypted)
+    const context = candidate.isV2 ? underV2(this.#context) : this.#context
+    return new Peer(candidate.address, context, encrypted)
   }
 
   /** Returns true if a candidate has to be dialled again at once, the other way: encrypted, or plain. */
@@ -54,6 +56,8 @@ export class Dialler {
   noteEnd(candidate: Candidate, peer: Peer, error: Error | undefined, isOurEnd: boolean): void {
     const now = this.#context.clock.now()
     if (peer.ready) candidate.seed = peer.uploadOnly
+    // of two info-hashes the peer may know the other one
+    else candidate.isV2 = !candidate.isV2
     // a lack of descriptors is no fault of the peer
     const wasUseful =
       isOurEnd || lacksDescriptor(error) || peer.requester.downloaded + peer.responder.uploaded > 0

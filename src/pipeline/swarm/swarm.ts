@@ -8,7 +8,7 @@ import { nameError } from '../peer/name-error.ts'
 import { Peer } from '../peer/peer.ts'
 import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
 import { exchangePeers } from '../peer/pex-round.ts'
-import type { Candidate, Candidates } from './candidates.ts'
+import type { Candidate, Candidates, Naming } from './candidates.ts'
 import { describeDisconnect, lacksDescriptor } from './connection-end.ts'
 import { ConnectionSlots } from './connection-slots.ts'
 import { Dialler } from './dialler.ts'
@@ -97,10 +97,10 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.candidates.forget(sources)
   }
 
-  /** Adds addresses of peers. @param referrer the host of the peer that named them */
-  add(addresses: Iterable<PeerAddress>, source: string, referrer = ''): void {
+  /** Adds addresses of peers. */
+  add(addresses: Iterable<PeerAddress>, source: string, naming: Omit<Naming, 'now'> = {}): void {
     const now = this.#context.clock.now()
-    for (const address of addresses) this.candidates.add(address, source, { now, referrer })
+    for (const address of addresses) this.candidates.add(address, source, { now, ...naming })
     this.dial()
     this.emit('active')
   }
@@ -220,7 +220,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.#slots.add(peer, now())
     peer.on('ready', () => this.#onReady(peer))
     peer.on('interest', () => this.emit('interest'))
-    peer.on('peers', addresses => this.add(addresses, 'PEX', referrer))
+    peer.on('peers', addresses => this.add(addresses, 'PEX', { referrer, isV2: peer.hashes.isSupported }))
     peer.on('metadata', message => this.emit('metadata', peer, message))
     peer.hashes.on('answer', answer => this.emit('hashes', peer, answer))
     peer.on('extended', handshake => {

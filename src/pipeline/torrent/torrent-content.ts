@@ -8,7 +8,8 @@ import { LeafRequests } from '../hashes/leaf-requests.ts'
 import type { ContentOptions } from '../pieces/content-options.ts'
 import { Pieces } from '../pieces/pieces.ts'
 import { checkWebSeedUrls, WebSeeds } from '../pieces/web-seeds.ts'
-import type { AnnouncedContent, TorrentNetwork } from './torrent-network.ts'
+import type { TorrentNetwork } from './torrent-network.ts'
+import type { AnnouncedContent } from './torrent-network-events.ts'
 import { DEFAULT_MEMORY_BYTES, type TorrentOptions } from './torrent-options.ts'
 
 export interface TorrentContentEvents {

@@ -21,6 +21,9 @@ export interface TorrentMetadataEvents {
   failed: [error: Error]
 }
 
+/** Milliseconds to wait for the piece layers of a hybrid torrent, which can be verified without them. */
+const HYBRID_LAYERS_TIMEOUT_MS = 10_000
+
 /** The metadata of one torrent: known from the start, fetched from peers, or passed to `take`. */
 export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
   /** Undefined while it is not known. */
@@ -34,6 +37,7 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
   /** A torrent without its piece layers, while peers are asked for them. */
   #incomplete: Metainfo | undefined
   #layers: LayerDownload<Peer> | undefined
+  #hasEnded = false
 
   constructor(source: Metainfo | Magnet, network: TorrentNetwork, options: TorrentOptions) {
     super()
@@ -84,18 +88,15 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
     if (!isMetainfo(metainfo))
       throw new InputError('ERR_USAGE', `metainfo: expected a Metainfo, got ${describeValue(metainfo)}`)
     checkHashes(metainfo, this.#source)
-    if (this.metainfo) return
+    if (this.metainfo || (this.#incomplete && !metainfo.pieceNodes)) return
     this.download?.end()
-    if (lacksLayers(metainfo)) {
-      if (this.#incomplete) return
-      this.#network.learnMetainfo(metainfo)
-      this.#incomplete = metainfo
-      void this.#fetchLayers(metainfo)
+    if (!this.#incomplete) this.#network.learnMetainfo(metainfo)
+    if (!lacksLayers(metainfo) && !this.#canGetLayers(metainfo)) {
+      this.#complete(metainfo)
       return
     }
-    this.metainfo = metainfo
-    if (!this.#incomplete) this.#network.learnMetainfo(metainfo)
-    this.emit('complete', metainfo)
+    this.#incomplete = metainfo
+    void this.#fetchLayers(metainfo)
   }
 
   /** Requests late pieces again. */
@@ -105,13 +106,28 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
 
   /** Sends no more requests. */
   end(): void {
+    this.#hasEnded = true
     this.download?.end()
   }
 
-  /** Fetches the hashes of the pieces. Without them nothing of a v2 torrent can be verified. */
+  /** Returns true for a hybrid torrent without piece layers if a connected peer may send them. */
+  #canGetLayers({ format, pieceNodes }: Metainfo): boolean {
+    return format === 'hybrid' && !pieceNodes && this.#network.hashes.hasPeers
+  }
+
+  /** Fetches the hashes of the pieces. Without them nothing of a v2 torrent can be verified; a hybrid one is used as v1. */
   async #fetchLayers(metainfo: Metainfo): Promise<void> {
-    this.#layers = new LayerDownload(metainfo, this.#network.hashes)
+    const isHybrid = metainfo.format === 'hybrid'
+    const deadline = isHybrid ? this.#clock.now() + HYBRID_LAYERS_TIMEOUT_MS : Number.POSITIVE_INFINITY
+    this.#layers = new LayerDownload(metainfo, this.#network.hashes, deadline)
     const pieceNodes = await this.#layers.run()
-    if (pieceNodes) this.take({ ...metainfo, pieceNodes })
+    if (this.metainfo || this.#hasEnded) return
+    if (pieceNodes) this.#complete({ ...metainfo, pieceNodes })
+    else if (isHybrid) this.#complete(metainfo)
+  }
+
+  #complete(metainfo: Metainfo): void {
+    this.metainfo = metainfo
+    this.emit('complete', metainfo)
   }
 }

@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { makePeerId } from '../../codec/peer-id.ts'
-import { PeerSources } from '../../discovery/peer-sources.ts'
-import type { TsdlError } from '../../errors.ts'
-import { nameOf, truncatedV2 } from '../../metainfo/info-hashes.ts'
+import type { PeerSources } from '../../discovery/peer-sources.ts'
+import { nameOf } from '../../metainfo/info-hashes.ts'
 import type { Magnet } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { systemClock } from '../../ports/clock.ts'
-import { pick } from '../../ports/pick.ts'
 import { Funnel } from '../../streams/torrent/funnel.ts'
 import { VERSION } from '../../version.ts'
 import type { HashRequests } from '../hashes/hash-requests.ts'
@@ -16,30 +14,12 @@ import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
 import { DepartedPeers } from '../swarm/departed-peers.ts'
 import type { Reputation } from '../swarm/reputation.ts'
 import type { Swarm } from '../swarm/swarm.ts'
+import { createSources, newTiers } from './create-sources.ts'
+import { TorrentHashes } from './torrent-hashes.ts'
+import type { AnnouncedContent, TorrentNetworkEvents } from './torrent-network-events.ts'
 import type { TorrentOptions } from './torrent-options.ts'
 import { TorrentPeers } from './torrent-peers.ts'
 import { TorrentRates } from './torrent-rates.ts'
-
-export interface TorrentNetworkEvents {
-  /** Both handshakes with a peer are done. */
-  connected: [peer: Peer]
-  /** A connected peer has disconnected. */
-  disconnected: [peer: Peer, reason: string]
-  /** `tick` has something to do again. */
-  active: []
-  /** A peer or a tracker failed. */
-  warning: [error: TsdlError]
-}
-
-/** The values of the content for trackers. */
-export interface AnnouncedContent {
-  /** Bytes of the whole torrent that are missing. */
-  readonly missing: number
-  /** True if every wanted piece is stored, and others are missing (BEP 21). */
-  readonly isPartialSeed: boolean
-  /** Bytes of blocks from web seeds. */
-  readonly webSeedBytes: number
-}
 
 /** Missing bytes in announces while they are unknown. 0 would mean a seed. */
 const UNKNOWN_LEFT = 16_384
@@ -57,6 +37,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   readonly rates = new TorrentRates()
   /** Set once the storage is known. */
   content: AnnouncedContent | undefined
+  readonly #hashes: TorrentHashes
   readonly #source: Metainfo | Magnet
   readonly #options: TorrentOptions
   readonly #peerId: Uint8Array
@@ -75,18 +56,13 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     const peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
     const infoHash = nameOf(source)
     this.infoHash = infoHash
+    this.#hashes = new TorrentHashes(source)
     this.#source = source
     this.#options = options
     this.#isPrivate = 'hashes' in source && source.private
     this.#peerId = peerId
-    this.sources = new PeerSources({
+    this.sources = createSources(source, options, {
       ...{ infoHash, peerId, clock, random },
-      tiers: options.trackers === false ? [] : source.trackers,
-      peers: [...('peers' in source ? source.peers : []), ...(options.peers ?? [])],
-      ...('hashes' in source ? { private: source.private, ...pick(source, 'nodes') } : {}),
-      ...pick({ key: options.trackerKey }, 'key'),
-      ...pick(options, 'allowLocal', 'announcePacer', 'dht', 'lsd'),
-      port: () => options.listener?.port,
       stats: () => ({
         uploaded: this.uploaded,
         downloaded: this.downloaded,
@@ -94,8 +70,9 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
         partial: this.content?.isPartialSeed ?? false,
       }),
     })
-    this.sources.on('peers', (peers, name) => {
-      if (peers.length > 0) this.swarm.add(peers, name)
+    for (const hash of this.#hashes.all) this.sources.addInfoHash(hash)
+    this.sources.on('peers', (peers, name, infoHash) => {
+      if (peers.length > 0) this.swarm.add(peers, name, { isV2: this.#hashes.isV2(infoHash) })
     })
     this.sources.on('warning', error => this.emit('warning', error))
   }
@@ -171,7 +148,22 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
       this.sources.becomePrivate()
       this.#peers?.swarm.forget(['DHT', 'LSD', 'PEX'])
     }
-    if (this.#options.trackers !== false) this.sources.addTrackers(newTiers(metainfo, this.#source))
+    this.addSource(metainfo)
+    this.#hashes.learn(metainfo)
+    if (this.#peers) Object.assign(this.#peers.context, this.#hashes.forPeers)
+    for (const hash of this.#hashes.all) this.sources.addInfoHash(hash)
+    if (this.#isStarted && !this.#isPaused) this.#open()
+  }
+
+  /** The info-hashes under which the torrent has peers, 20 bytes each. */
+  get infoHashes(): readonly Buffer[] {
+    return this.#hashes.all
+  }
+
+  /** Uses the trackers and peers of another source of the torrent. */
+  addSource(source: Metainfo | Magnet): void {
+    if (this.#options.trackers !== false) this.sources.addTrackers(newTiers(source, this.#source))
+    if ('peers' in source && source.peers.length > 0) this.swarm.add(source.peers, 'option')
   }
 
   /** Exchanges blocks from now on, also with connected peers. */
@@ -237,8 +229,8 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   #getPeers(): TorrentPeers {
     if (this.#peers) return this.#peers
     const peers = new TorrentPeers({
-      infoHashV2: truncatedV2(this.#source),
-      ...{ infoHash: this.infoHash, peerId: this.#peerId, options: this.#options, torrent: this.#torrent },
+      ...this.#hashes.forPeers,
+      ...{ peerId: this.#peerId, options: this.#options, torrent: this.#torrent },
       funnel: () => this.funnel,
       dht: () => this.sources.dht,
       isPrivate: () => this.#isPrivate,
@@ -264,19 +256,12 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   }
 
   #open(): void {
-    const { listener } = this.#options
-    listener?.add(this.infoHash, accepted => this.swarm.accept(accepted))
+    this.#hashes.listen(this.#options.listener, accepted => this.swarm.accept(accepted))
     this.sources.start()
   }
 
   #leave(): Promise<void> {
-    this.#options.listener?.remove(this.infoHash)
+    this.#hashes.leave(this.#options.listener)
     return this.sources.stop()
   }
-}
-
-/** Returns the trackers of a metainfo that are not in its magnet link, in tiers. */
-function newTiers({ trackers }: Metainfo, { trackers: known }: Metainfo | Magnet): string[][] {
-  const urls = new Set(known.flat())
-  return trackers.map(tier => tier.filter(url => !urls.has(url))).filter(tier => tier.length > 0)
 }

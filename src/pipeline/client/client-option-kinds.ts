@@ -1,0 +1,31 @@
+import type { ArgumentKind } from '../../codec/check-arguments.ts'
+import type { ClientOptions } from './client-options.ts'
+
+/** The kind of each option of `Client`. */
+export const CLIENT_OPTION_KINDS = {
+  bind: 'address',
+  clock: 'object',
+  connect: 'function',
+  createServer: 'function',
+  createSocket: 'function',
+  dht: 'boolean',
+  dhtNodes: 'addresses',
+  down: 'number',
+  encryption: 'encryption',
+  fs: 'object',
+  hashThreads: 'number',
+  http: 'function',
+  lastPort: 'port',
+  listen: 'boolean',
+  lsd: 'boolean',
+  maxOpenFiles: 'positive',
+  maxPeers: 'positive',
+  memory: 'positive',
+  peerId: 'id',
+  pex: 'boolean',
+  port: 'port',
+  random: 'function',
+  stateDirectory: 'text',
+  trackers: 'boolean',
+  up: 'number',
+} as const satisfies Readonly<Record<keyof ClientOptions, ArgumentKind>>
