@@ -4,6 +4,8 @@ import { torrentOf } from '../../../src/metainfo/torrent.ts'
 import { HttpServer, type HttpServerOptions } from '../../../src/server/http-server.ts'
 import { createPage } from '../../../src/server/page/create-page.ts'
 import type { ListDocument } from '../../../src/server/page/documents.ts'
+import { MAX_PREVIEWS, PREVIEW_LIFETIME_MS } from '../../../src/server/page/previews.ts'
+import { makeTorrent } from '../../helpers/metainfo.ts'
 import { openSession, smallTorrent } from '../../helpers/session.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
@@ -169,4 +171,44 @@ t.test('the page runs its own script and style only, and lists files without a s
   t.match(html, /<noscript>.*<table>.*<\/noscript>/s)
   t.notSame((await fetch(base)).headers.get('content-security-policy'), policy, 'another nonce each time')
   t.equal((await fetch(`${base}/?json`)).headers.get('content-type'), 'application/json; charset=utf-8')
+})
+
+t.test('a preview lists the files of a torrent, which is then added with those that are wanted', async t => {
+  const { act, base, clock, follow, session } = await openPage(t)
+  const { next } = await follow('topic=client')
+  const headers = { 'x-tsdl-page': (await next()).data.key }
+  const made = makeTorrent({
+    name: 'album',
+    files: [
+      { path: 'album/one', length: 20_000 },
+      { path: 'album/two', length: 30_000 },
+    ],
+  })
+  const body = { metainfo: Buffer.from(torrentOf(made.metainfo)).toString('base64') }
+  const look = async (id: string) => (await fetch(`${base}/page/state?topic=preview:${id}`)).status
+  const open = async () => (await act('preview', body, headers)).json.id as string
+  const first = await open()
+  const shown = await (await fetch(`${base}/page/state?topic=preview:${first}`)).json()
+  t.match(shown, { state: 'ready', name: 'album', size: 50_000, fileCount: 2 })
+  t.strictSame(shown.files, [
+    { index: 0, path: 'album/one', length: 20_000 },
+    { index: 1, path: 'album/two', length: 30_000 },
+  ])
+  t.equal(session.torrents.length, 0)
+
+  // the oldest gives way, and all end by themselves
+  const ids = [first]
+  for (let count = 1; count <= MAX_PREVIEWS; count++) ids.push(await open())
+  t.equal(await look(first), 404)
+  t.match(await act('add', { preview: first }, headers), { status: 400, json: { error: /has ended/ } })
+  await act('add', { preview: ids[1], start: false, off: [1] }, headers)
+  t.equal(session.torrents[0]!.record.priorities.off, '1')
+  t.equal(await look(ids[1]!), 404, 'its preview is over')
+  await act('forget', { preview: ids[2] }, headers)
+  t.equal(await look(ids[2]!), 404)
+  t.equal(await look(ids[3]!), 200)
+  const again = await open()
+  t.equal((await (await fetch(`${base}/page/state?topic=preview:${again}`)).json()).isKnown, true)
+  await clock.advance(PREVIEW_LIFETIME_MS)
+  t.equal(await look(ids[3]!), 404)
 })
