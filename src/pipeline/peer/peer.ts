@@ -225,11 +225,6 @@ export class Peer extends EventEmitter<PeerEvents> {
     }
   }
 
-  /** True if no more requests fit into the queue of the peer, as far as is known. */
-  get isQueueFull(): boolean {
-    return this.window.size < this.#context.limits.window()
-  }
-
   /** Sends an extended handshake again, which says that we want no more pieces (BEP 21). */
   sendUploadOnly(): void {
     if (this.ready) this.#extensions.sendHandshake()

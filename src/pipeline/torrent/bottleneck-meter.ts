@@ -2,6 +2,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { LoopLoad } from '../../ports/loop-load.ts'
 import type { Bottleneck } from '../diagnosis/bottleneck.ts'
 import { findBottleneck } from '../diagnosis/find-bottleneck.ts'
+import { AvailabilityGauge } from './availability-gauge.ts'
 import { type Counters, readCounters } from './counters.ts'
 import type { TorrentParts } from './progress.ts'
 import { situationOf } from './situation-of.ts'
@@ -10,7 +11,7 @@ import { situationOf } from './situation-of.ts'
 const WINDOW_MS = 2_000
 /** Milliseconds after the last sample from which on a new measurement begins. */
 const MAX_GAP_MS = 1_500
-/** Milliseconds for which a verdict is kept, as it costs O(pieces + addresses). */
+/** Milliseconds for which a verdict is kept, as it costs O(addresses). */
 const VERDICT_LIFE_MS = 500
 
 /** Measures what limits a torrent: samples the counters of its stages while it downloads. */
@@ -19,6 +20,7 @@ export class BottleneckMeter {
   readonly #loop: LoopLoad | undefined
   /** The oldest first. */
   #samples: Counters[] = []
+  readonly #availability = new AvailabilityGauge()
   #isRunning = false
   #verdict: Bottleneck | undefined
   /** When the verdict was found, and in which state. */
@@ -53,11 +55,12 @@ export class BottleneckMeter {
     const now = this.#clock.now()
     const isCurrent = now - this.#foundAt < VERDICT_LIFE_MS && this.#foundIn === parts.state
     if (this.#verdict && isCurrent) return this.#verdict
-    const [first] = this.#samples
-    const last = this.#samples.at(-1)
+    const latest = this.#samples.at(-1)
+    const samples = latest && now - latest.at <= MAX_GAP_MS ? this.#samples : []
+    const measured = { first: samples[0], last: samples.at(-1), availability: this.#availability }
     this.#foundAt = now
     this.#foundIn = parts.state
-    this.#verdict = findBottleneck(situationOf(parts, first, last))
+    this.#verdict = findBottleneck(situationOf(parts, measured))
     return this.#verdict
   }
 }

@@ -19,9 +19,16 @@ import type { TorrentParts } from './progress.ts'
 /** Milliseconds after a block in which a peer counts as sending. */
 const SENDING_MS = 2_000
 
+/** The peers of a torrent, as they are described. */
+interface DescribedSwarm extends Pick<Swarm, 'peers'> {
+  readonly candidates: Pick<Swarm['candidates'], 'listIdle'>
+}
+
+const NO_PEERS: DescribedSwarm = { peers: new Map(), candidates: { listIdle: () => [].values() } }
+
 /** Explains why a torrent receives nothing. */
 export function reasonOf({ content, metadata, network, state }: TorrentParts): string {
-  const { sources, swarm } = network
+  const { activeSwarm: swarm = NO_PEERS, sources } = network
   if (state === 'paused') return 'paused'
   if (!content && metadata) return explainNoMetadata(swarm, sources, metadata)
   return explainStall(swarm, sources, content?.webSeeds, index => content?.pieces.lacks(index) ?? true)
@@ -39,7 +46,7 @@ export function stallError(parts: TorrentParts, timeout: number): StalledError {
  * @param lacks returns true for a piece that is wanted and missing @default every piece
  */
 export function explainStall(
-  swarm: Pick<Swarm, 'candidates' | 'peers'>,
+  swarm: DescribedSwarm,
   sources: DescribedSources,
   webSeeds?: Pick<WebSeeds, 'active' | 'reason'>,
   lacks: (index: number) => boolean = () => true,
@@ -53,7 +60,7 @@ export function explainStall(
 
 /** Explains why the metadata of a magnet link has not arrived. */
 export function explainNoMetadata(
-  swarm: Pick<Swarm, 'candidates' | 'peers'>,
+  swarm: DescribedSwarm,
   sources: DescribedSources,
   metadata: Pick<MetadataDownload, 'describe'>,
 ): string {
@@ -74,7 +81,7 @@ export function* reportPeers({ content, metadata, network, now }: TorrentParts):
 
 /** Describes each peer: the connected ones first, then the others and why they are not connected. */
 function* reportsOf(
-  { candidates, peers }: Pick<Swarm, 'candidates' | 'peers'>,
+  { candidates, peers }: DescribedSwarm,
   describe: (peer: Peer) => string,
 ): IterableIterator<PeerReport> {
   for (const [peer, candidate] of peers) {

@@ -1,5 +1,6 @@
-import type { Bottleneck, BottleneckKind } from '../diagnosis/bottleneck.ts'
+import type { Bottleneck } from '../diagnosis/bottleneck.ts'
 import type { MetadataDownload } from '../metadata/metadata-download.ts'
+import type { Pieces } from '../pieces/pieces.ts'
 import type { TorrentContent } from './torrent-content.ts'
 import type { TorrentState } from './torrent-events.ts'
 import type { TorrentNetwork } from './torrent-network.ts'
@@ -24,9 +25,9 @@ export interface Progress {
   readonly eta: number | null
   /** Bytes of pieces held in memory. */
   readonly buffered: number
-  /** What limits the download, in brief: see `bottleneck`. */
+  /** What limits the download at this moment, in brief. */
   readonly limit: 'network' | 'peers' | 'disk' | 'reader' | 'none'
-  /** What limits the download, in words, with the measurements. */
+  /** What limits the download, as measured over the last two seconds. */
   readonly bottleneck: Bottleneck
   /** Bytes of blocks received. */
   readonly downloaded: number
@@ -65,14 +66,11 @@ export interface TorrentParts {
   readonly metadata: MetadataDownload | undefined
 }
 
-/** The limits of kinds of bottlenecks; `network` for all others. */
-const LIMITS: { readonly [K in BottleneckKind]?: Progress['limit'] } = {
-  ...{ none: 'none', metadata: 'peers', 'no-peers': 'peers', unreachable: 'peers' },
-  ...{ disk: 'disk', reader: 'reader' },
-}
-
 /** Describes a torrent from its parts. */
-export function progressOf({ content, metadata, network }: TorrentParts, bottleneck: Bottleneck): Progress {
+export function progressOf(
+  { content, metadata, network, state }: TorrentParts,
+  bottleneck: Bottleneck,
+): Progress {
   const { activeSwarm, rates, uploaded } = network
   const { down: downSpeed, up: upSpeed } = rates
   const connected = activeSwarm?.connected ?? []
@@ -89,7 +87,7 @@ export function progressOf({ content, metadata, network }: TorrentParts, bottlen
     webSeeds: active,
     eta: downSpeed > 1 ? left / downSpeed : null,
     buffered: pieces?.pipeline ? pieces.pipeline.scheduler.activePieces * pieces.metainfo.pieceLength : 0,
-    limit: LIMITS[bottleneck.kind] ?? 'network',
+    limit: state === 'paused' ? 'none' : pieces ? limitOf(pieces, connected.length + active) : 'peers',
     bottleneck,
     downloaded: network.downloaded,
     uploaded,
@@ -105,4 +103,12 @@ export function progressOf({ content, metadata, network }: TorrentParts, bottlen
         }
       : {}),
   }
+}
+
+function limitOf({ pipeline, wanted, windowed }: Pieces, sources: number): Progress['limit'] {
+  if (wanted.left === 0) return 'none'
+  if (sources === 0 || !pipeline) return 'peers'
+  if (pipeline.scheduler.isFull || (windowed && !pipeline.cursors.isAwaited))
+    return windowed ? 'reader' : 'disk'
+  return 'network'
 }

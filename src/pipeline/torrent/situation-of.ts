@@ -1,9 +1,9 @@
 import { formatAddress } from '../../codec/compact.ts'
-import { computeAvailability } from '../diagnosis/availability.ts'
 import type { Evidence, FastestPeer, PeerOutcome } from '../diagnosis/bottleneck.ts'
 import type { Situation } from '../diagnosis/situation.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { Pieces } from '../pieces/pieces.ts'
+import type { AvailabilityGauge } from './availability-gauge.ts'
 import type { Counters } from './counters.ts'
 import { reasonOf, reportPeers } from './diagnosis.ts'
 import type { TorrentParts } from './progress.ts'
@@ -11,18 +11,22 @@ import type { TorrentParts } from './progress.ts'
 /** Maximum number of peers of which the outcome is listed. */
 const MAX_OUTCOMES = 20
 
-/** Describes a torrent, from its parts and what its stages have counted between two times. */
-export function situationOf(
-  parts: TorrentParts,
-  first: Counters | undefined,
-  last: Counters | undefined,
-): Situation {
+/** What was measured of a torrent. */
+export interface Measured {
+  /** What its stages had counted at two times; undefined if that was not read. */
+  readonly first: Counters | undefined
+  readonly last: Counters | undefined
+  readonly availability: AvailabilityGauge
+}
+
+/** Describes a torrent, from its parts and what was measured. */
+export function situationOf(parts: TorrentParts, measured: Measured): Situation {
   const { content, network } = parts
   const { metainfo, pipeline } = content?.pieces ?? {}
   return {
     idle: findIdleReason(parts),
     lacksMetadata: parts.state === 'metadata',
-    evidence: evidenceOf(parts, first, last),
+    evidence: evidenceOf(parts, measured),
     readers: pipeline?.cursors.size ?? 0,
     downLimit: network.activeContext?.limits.down?.rate ?? Number.POSITIVE_INFINITY,
     knownWebSeeds: content?.webSeeds?.size ?? 0,
@@ -51,9 +55,8 @@ function listOutcomes(parts: TorrentParts): PeerOutcome[] {
 }
 
 function evidenceOf(
-  { content, network }: TorrentParts,
-  first: Counters | undefined,
-  last: Counters | undefined,
+  { content, network, now }: TorrentParts,
+  { availability, first, last }: Measured,
 ): Evidence {
   const { pieces, webSeeds } = content ?? {}
   const { activeSwarm } = network
@@ -76,7 +79,7 @@ function evidenceOf(
       choking: useful.filter(({ requester }) => requester.peerChoking).length,
     },
     webSeeds: webSeeds?.active ?? 0,
-    availability: pieces ? round(availabilityOf(pieces, connected)) : 0,
+    availability: pieces ? round(availability.read(pieces, connected, now)) : 0,
     shares: {
       choked: share('unchoke', waits),
       blocks: share('blocks', waits),
@@ -91,7 +94,7 @@ function evidenceOf(
     },
     writeMs: grown('writes') > 0 && !pieces?.windowed ? round(grown('writeTime') / grown('writes')) : null,
     loopDelayMs: loop && round(loop.delayMs),
-    fastest: fastestOf(useful),
+    fastest: fastestOf(useful, network.activeContext?.limits.window() ?? 0),
   }
 }
 
@@ -121,18 +124,13 @@ function loopOf(first: Counters | undefined, last: Counters | undefined) {
   return { share: all > 0 ? busy / all : 0, delayMs: timers > 0 ? Math.max(0, delay / timers) : 0 }
 }
 
-function availabilityOf({ pipeline, verified, wanted }: Pieces, connected: readonly Peer[]): number {
-  const seeds = connected.filter(({ requester }) => requester.bits.full).length
-  const countCopies = (index: number) => seeds + (pipeline?.scheduler.countCopies(index) ?? 0)
-  return computeAvailability(wanted.bits, verified, countCopies)
-}
-
-function fastestOf(peers: readonly Peer[]): FastestPeer | null {
+/** @param most requests to one peer that our memory allows */
+function fastestOf(peers: readonly Peer[], most: number): FastestPeer | null {
   let fastest: Peer | undefined
   for (const peer of peers) if (peer.down.rate > (fastest?.down.rate ?? 1)) fastest = peer
   if (!fastest || fastest.window.meanWaitMs === undefined) return null
-  const { address, down, isQueueFull, window } = fastest
-  const requestLimit = !window.isCapped ? null : isQueueFull ? 'peer' : 'memory'
+  const { address, down, window } = fastest
+  const requestLimit = !window.isCapped ? null : window.size < most ? 'peer' : 'memory'
   return {
     address: formatAddress(address),
     rate: Math.round(down.rate),

@@ -45,11 +45,8 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   readonly #wait: RequestWait
 
   constructor(options: RequesterOptions) {
-    super({
-      highWaterMark: 65536,
-      byteLengthWritable: () => 64,
-      byteLengthReadable: () => OUTPUT_WEIGHT,
-    })
+    const byteLengthReadable = () => OUTPUT_WEIGHT
+    super({ highWaterMark: 65536, byteLengthWritable: () => 64, byteLengthReadable })
     this.#options = options
     const { now, pieceCount, send, source, waits, window } = options
     this.#queue = new RequestQueue({ fetcher: this, window, send, now })

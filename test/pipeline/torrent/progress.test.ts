@@ -1,40 +1,48 @@
 import t from 'tap'
-import type { Bottleneck, BottleneckKind } from '../../../src/pipeline/diagnosis/bottleneck.ts'
 import { progressOf, type TorrentParts } from '../../../src/pipeline/torrent/progress.ts'
+import { bottleneckOf } from '../../helpers/bottleneck.ts'
 
 interface Parts {
   readonly total?: number
   readonly left?: number
+  readonly full?: boolean
   /** True for each peer that is a seed. */
   readonly seeds?: readonly boolean[]
   readonly rate?: number
   readonly uploaded?: number
+  readonly read?: boolean
   readonly webSeeds?: { active: number; downloaded: number; wasted: number }
-  readonly kind?: BottleneckKind
+  readonly state?: TorrentParts['state']
 }
 
 /** The progress of a torrent of 10,000 bytes with these parts. */
 function progress({
   total = 1000,
   left = 400,
+  full = false,
   seeds = [true, false],
   rate = 0,
   uploaded = 0,
+  read = false,
   webSeeds = { active: 0, downloaded: 0, wasted: 0 },
-  kind = 'peers',
+  state = 'downloading',
 }: Parts = {}) {
   const pieces = {
     metainfo: { pieceLength: 100, length: 10_000 },
     wanted: { total, left },
-    pipeline: { scheduler: { activePieces: 3 } },
+    pipeline: { scheduler: { activePieces: 3, isFull: full }, cursors: { isAwaited: false } },
+    windowed: read,
   }
   const activeSwarm = { connected: seeds.map(isSeed => ({ requester: { isSeed } })), wasted: 50 }
-  const parts = {
-    content: { pieces, webSeeds },
-    metadata: undefined,
-    network: { activeSwarm, uploaded, rates: { down: rate, up: 7 }, downloaded: 700 + webSeeds.downloaded },
-  }
-  return progressOf(parts as unknown as TorrentParts, { kind } as Bottleneck)
+  return progressOf(
+    {
+      state,
+      content: { pieces, webSeeds },
+      metadata: undefined,
+      network: { activeSwarm, uploaded, rates: { down: rate, up: 7 }, downloaded: 700 + webSeeds.downloaded },
+    } as unknown as TorrentParts,
+    bottleneckOf(),
+  )
 }
 
 t.test('progress counts verified and wanted bytes, peers and seeds', async t => {
@@ -65,20 +73,14 @@ t.test('the ratio counts against the wanted bytes, or the whole torrent if none 
 t.test('bytes from web seeds count, and a web seed counts as a source', async t => {
   const webSeeds = { active: 2, downloaded: 30, wasted: 5 }
   t.match(progress({ webSeeds }), { webSeeds: 2, peers: 2, downloaded: 730, wasted: 55 })
+  t.equal(progress({ webSeeds, seeds: [] }).limit, 'network')
 })
 
-t.test('the limit is the bottleneck in brief', async t => {
-  const limits: Record<BottleneckKind, string> = {
-    ...{ none: 'none', metadata: 'peers', 'no-peers': 'peers', unreachable: 'peers' },
-    ...{
-      missing: 'network',
-      choked: 'network',
-      silent: 'network',
-      'round-trip': 'network',
-      peers: 'network',
-    },
-    ...{ 'down-limit': 'network', cpu: 'network', memory: 'network', disk: 'disk', reader: 'reader' },
-  }
-  for (const [kind, limit] of Object.entries(limits))
-    t.equal(progress({ kind: kind as BottleneckKind }).limit, limit)
+t.test('the limit names what holds the download back at this moment', async t => {
+  t.equal(progress({ left: 0, seeds: [] }).limit, 'none')
+  t.equal(progress({ seeds: [], full: true }).limit, 'peers')
+  t.equal(progress({ full: true }).limit, 'disk')
+  t.equal(progress({ full: true, read: true }).limit, 'reader')
+  t.equal(progress().limit, 'network')
+  t.equal(progress({ state: 'paused', seeds: [] }).limit, 'none')
 })
