@@ -112,7 +112,8 @@ export class DownloadRun {
     }
     const { verified, total } = progress
     if (verified === total) return `interrupted: ${this.#output} is complete`
-    const kept = `${percent(verified, total)} of ${this.#output} is kept`
+    const kept =
+      verified > 0 ? `${percent(verified, total)} of ${this.#output} is kept` : 'no piece was complete'
     return `interrupted: ${kept}; to go on, run this again: ${command}`
   }
 

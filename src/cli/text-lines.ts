@@ -6,6 +6,8 @@ import { visible } from './terminal.ts'
 export interface TextLines {
   /** The torrent that the lines are about, if there are several. */
   readonly label?: string | undefined
+  /** True if the line that changes is drawn again and again, with what limits the download below it. */
+  readonly showsDetail?: boolean
   /** Replaces the line that changes. */
   show(status: Status): void
   /** Writes a line that stays. */
@@ -30,6 +32,10 @@ export class LiveLines implements TextLines {
     LiveDisplay &&
     new LiveDisplay(stderrTerminal!(), { color: stderr.hasColors(), unicode: showsUnicode!(env) })
   #lastLine = systemClock.now()
+
+  get showsDetail(): boolean {
+    return this.#live !== undefined
+  }
 
   show(status: Status): void {
     this.showAll([status])

@@ -22,6 +22,8 @@ export class TextReporter implements Reporter {
   readonly #verbose: boolean
   readonly #lines: TextLines
   #name: string | undefined
+  /** True if the last progress came with what limits the download. */
+  #hasDetail = false
 
   constructor({ quiet = false, verbose = false }: TextReporterOptions, lines: TextLines = new LiveLines()) {
     this.#quiet = quiet
@@ -47,7 +49,9 @@ export class TextReporter implements Reporter {
   }
 
   progress(progress: Progress): void {
-    this.#show(describeProgress(progress))
+    const status = describeProgress(progress)
+    this.#hasDetail = status.detail !== undefined
+    this.#show(status)
   }
 
   peer(address: string, client: string, state: string, reason?: string): void {
@@ -71,6 +75,8 @@ export class TextReporter implements Reporter {
   }
 
   stalled(_code: string, reason: string): void {
+    // the line below the live line says it already
+    if (this.#lines.showsDetail && this.#hasDetail) return
     if (!this.#quiet) this.#complain(`stalled: ${reason}`)
   }
 
@@ -116,5 +122,6 @@ export class TextReporter implements Reporter {
 }
 
 function labelled({ label }: TextLines, text: string): string {
-  return label === undefined ? text : `${label}: ${text}`
+  // an error of a source begins with its name
+  return label === undefined || text.startsWith(`${label}: `) ? text : `${label}: ${text}`
 }

@@ -155,6 +155,26 @@ t.test('text: rates are of the download alone, or of the sharing alone', async t
   )
 })
 
+t.test('text: a stall is not said twice, and neither is the name of a source', async t => {
+  const said: string[] = []
+  const lines = {
+    label: 'x',
+    showsDetail: true,
+    show() {},
+    say: (line: string) => said.push(line),
+    close() {},
+  }
+  const reporter = new TextReporter({}, lines)
+  reporter.stalled('ERR_STALLED', 'no peers')
+  reporter.progress({
+    ...{ verified: 0, total: 1, peers: 0, webSeeds: 0, downSpeed: 0, upSpeed: 0, eta: null },
+    bottleneck: { short: 'no peers', sentence: 'no peers are known' },
+  } as unknown as Progress)
+  reporter.stalled('ERR_STALLED', 'no peers')
+  reporter.error('ERR_METAINFO', 'x: not a torrent')
+  t.strictSame(said, ['tsdl: x: stalled: no peers', 'tsdl: x: not a torrent'])
+})
+
 t.test('JSON: `done` for either', async t => {
   const reporter = new JsonReporter()
   const [done, shared] = lines(t, () => {

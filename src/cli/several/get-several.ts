@@ -4,6 +4,7 @@ import { quote } from '../../codec/index.ts'
 import { InputError } from '../../errors.ts'
 import { systemClock, type Timer } from '../../index.ts'
 import { createClient } from '../client.ts'
+import { commandLine } from '../command-line.ts'
 import { goesToStdout } from '../destinations/stdout-worker.ts'
 import { EXIT_CODES, ExitError } from '../exit.ts'
 import type { GetOptions } from '../get-options.ts'
@@ -65,7 +66,9 @@ export async function getSeveral(sources: readonly string[], options: GetOptions
     })
     return finish(worstOf(runs.map(({ exit = EXIT_CODES.ok }) => exit)))
   } catch (error) {
-    return error instanceof ExitError ? finish(error.exitCode) : reportFailure(error, reporter)
+    if (!(error instanceof ExitError)) return reportFailure(error, reporter)
+    reporter.interrupted(`interrupted; to go on, run this again: ${commandLine()}`)
+    return finish(error.exitCode)
   } finally {
     systemClock.clearTimeout(timer)
     await closePage()

@@ -37,6 +37,8 @@ export interface SeveralReporter {
   /** The run failed, and not only one of its sources. It is the last event. */
   error(code: string, message: string, exit: number): void
   total(totals: Totals): void
+  /** A signal ends the run. @param advice says how to go on */
+  interrupted(advice: string): void
   /** The end of the run. It is the last event. */
   end(totals: Totals, exit: number): void
   close(): void

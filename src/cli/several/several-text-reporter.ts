@@ -49,6 +49,10 @@ export class SeveralTextReporter implements SeveralReporter {
     this.#general.error(code, message)
   }
 
+  interrupted(advice: string): void {
+    this.#general.interrupted(advice)
+  }
+
   total(totals: Totals): void {
     if (!this.#options.quiet) this.#board.show(describeTotals(totals))
   }
