@@ -18,6 +18,7 @@ const benches = [
   ['page.js'],
   ['seek.js'],
   ['first-byte.js'],
+  ['formats.js'],
   ['swarm.js'],
   ['swarm.js', '--mixed'],
 ]

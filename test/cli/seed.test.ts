@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -170,3 +171,38 @@ t.test('--page shows the torrent on a page of this machine', async t => {
   t.match(Object.values(torrents), [{ name: 'odd.bin', status: 'seeding' }])
   t.equal((await fetch(new URL('page/actions/stop', url), { method: 'POST', body: '{}' })).status, 404)
 })
+
+for (const format of ['v2', 'hybrid']) {
+  t.test(`${format}: ranges, -C, tar, single files and a resumed download get the right bytes`, async t => {
+    const large = randomBytes(300_001)
+    const small = randomBytes(70_000)
+    const dir = t.testdir({ d: { large, copy: large, small, empty: '' } })
+    const torrent = join(dir, 'x.torrent')
+    const made = await tsdl(['create', join(dir, 'd'), '-o', torrent, '--format', format, '-q'])
+    t.equal(made.code, 0, made.stderr)
+    const { address } = await seeding(t, [torrent, join(dir, 'd')], dir)
+    const fetch = async (...args: string[]) => {
+      const { code, stderr, stdout } = await tsdl([torrent, ...args, '--peer', address, '-q'])
+      t.equal(code, 0, `${args.join(' ')}: ${stderr}`)
+      return stdout
+    }
+    t.ok((await fetch('--file', 'small')).equals(small))
+    const range = ['--range', '100000-220000']
+    t.ok((await fetch('--file', 'large', ...range)).equals(large.subarray(100_000, 220_001)))
+    const begun = join(dir, 'begun')
+    await writeFile(begun, large.subarray(0, 123_456))
+    t.ok((await fetch('--file', 'large', '-C', begun)).equals(large.subarray(123_456)))
+    const tar = await fetch('--tar')
+    t.ok(tar.includes(large) && tar.includes(small))
+    const out = join(dir, 'out')
+    await fetch('-o', out, '--file', 'small')
+    await fetch('-o', out)
+    for (const [name, bytes] of Object.entries({ large, copy: large, small })) {
+      t.ok((await readFile(join(out, 'd', name))).equals(bytes), name)
+    }
+    await rm(join(out, 'd', 'copy'))
+    const again = await tsdl([torrent, '-o', out, '-q'])
+    t.equal(again.code, 0, 'the missing file is copied from an equal one, without a peer')
+    t.ok((await readFile(join(out, 'd', 'copy'))).equals(large))
+  })
+}
