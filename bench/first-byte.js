@@ -24,14 +24,15 @@ if (!hasTsdl) {
 const { create, parse, parseAddress, Torrent, WindowStorage } = await import('../dist/index.js')
 
 const MiB = 1 << 20
-const PIECE_LENGTH = 4 * MiB
+const PIECE_LENGTH = small ? MiB / 4 : 4 * MiB
+const SIZE = 16 * PIECE_LENGTH
 /** Bytes a second of the seed. */
 const RATE = 2e6
 const RTT_MS = 20
 /** How many times sooner it should be. */
 const LEAST_GAIN = 5
 const FORMATS = /** @type {const} */ (['v1', 'v2'])
-const data = makeData(makeScratch(2 * 64 * MiB), 64 * MiB, PIECE_LENGTH)
+const data = makeData(makeScratch(2 * SIZE), SIZE, PIECE_LENGTH)
 const content = readFileSync(data.file)
 
 const seeds = hasLibtorrent
@@ -64,7 +65,7 @@ async function compare(name, start) {
       await seed.stop()
     }
   }
-  console.log(`\nfrom ${name}, pieces of 4 MiB at 2 MB/s, ${rounds} rounds\n`)
+  console.log(`\nfrom ${name}, pieces of ${PIECE_LENGTH / MiB} MiB at 2 MB/s, ${rounds} rounds\n`)
   for (const [what, times] of Object.entries({ 'on standard output': starts, 'after a seek': seeks })) {
     console.log(`first byte ${what}: v1 ${times.v1.toFixed(0)} ms, v2 ${times.v2.toFixed(0)} ms`)
     bar(`first byte ${what} from ${name}, v2 / v1`, times.v2 / times.v1, 1 / LEAST_GAIN, { small })
@@ -114,8 +115,8 @@ async function seekTimes(path, peer) {
   try {
     await firstAt(torrent, 0) // the peer is connected, and its rate is known
     for (let round = 1; round <= rounds; round++) {
-      const piece = (round * 5) % (data.length / PIECE_LENGTH)
-      times.push(await firstAt(torrent, piece * PIECE_LENGTH + 3 * MiB + 1000))
+      const piece = (round * 5) % (SIZE / PIECE_LENGTH)
+      times.push(await firstAt(torrent, (piece + 0.75) * PIECE_LENGTH + 1000))
     }
     return times
   } finally {
