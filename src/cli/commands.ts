@@ -49,7 +49,10 @@ const GET = defineCommand<[string[]], GetOptions>({
   options: [...INPUT, ...DOWNLOAD_OPTIONS],
   async run([sources], options, { commands }) {
     const [source, ...more] = sources
-    if (source !== undefined) await checkIsSource(source, commands)
+    if (source !== undefined) {
+      const { checkIsSource } = await import('./suggest.ts')
+      checkIsSource(source, commands)
+    }
     if (options.input !== undefined || more.length > 0) {
       const { readSourceList } = await import('./several/source-list.ts')
       const { getSeveral } = await import('./several/get-several.ts')
@@ -242,22 +245,6 @@ const COMPLETION = defineCommand<[string], object>({
 
 /** All commands, in the order of the help. */
 export const COMMANDS = [GET, SEED, SERVE, DAEMON, INFO, VERIFY, CREATE, EDIT, WHY, DEMO, CONFIG, COMPLETION]
-
-/** @throws InputError if a source is a mistyped name of a command */
-async function checkIsSource(source: string, commands: readonly { readonly name: string }[]): Promise<void> {
-  if (!/^[a-z]+$/.test(source)) return
-  const { suggest } = await import('./suggest.ts')
-  const { existsSync } = await import('node:fs')
-  const name = suggest(
-    source,
-    commands.map(({ name }) => name),
-  )
-  if (name === undefined || existsSync(source)) return
-  throw new InputError(
-    'ERR_USAGE',
-    `no file or command ${source}; did you mean tsdl ${name}? (see tsdl --help)`,
-  )
-}
 
 async function createTextReporter(options: { quiet?: boolean }) {
   const { TextReporter } = await import('./text-reporter.ts')

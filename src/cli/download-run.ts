@@ -12,7 +12,6 @@ import {
 } from '../index.ts'
 import { pick } from '../ports/pick.ts'
 import { percent } from './amounts.ts'
-import { askForFiles } from './ask-for-files.ts'
 import { torrentOptionsOf } from './client.ts'
 import { choose } from './destinations/choose.ts'
 import { isShared } from './destinations/directory.ts'
@@ -68,7 +67,7 @@ export class DownloadRun {
     const { selected, directory, begin } = choose(torrent.metainfo, {
       ...options,
       ...linkSelectionOf(loaded, options),
-      ...(options.interactive ? { file: await askForFiles(torrent.metainfo) } : {}),
+      ...(options.interactive ? { file: await ask(torrent.metainfo) } : {}),
     })
     const metainfo =
       directory === undefined ? torrent.metainfo : await findFiles(torrent.metainfo, { directory })
@@ -138,6 +137,12 @@ export class DownloadRun {
   stop(): void {
     this.#monitor?.stop()
   }
+}
+
+/** Asks for files. The module is loaded here, because few runs need the line editor of Node. */
+async function ask(metainfo: Metainfo): Promise<readonly string[]> {
+  const { askForFiles } = await import('./ask-for-files.ts')
+  return askForFiles(metainfo)
 }
 
 /** @throws StorageError if the digest of the one file is not the expected one */

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs'
+import { InputError } from '../errors.ts'
+
 /** Edits that a mistyped word may need. */
 const MAX_EDITS = 2
 
@@ -8,6 +11,20 @@ export function suggest(word: string, candidates: readonly string[]): string | u
     .filter(({ candidate, edits }) => edits <= Math.min(MAX_EDITS, candidate.length / 2))
     .sort((a, b) => a.edits - b.edits)
   return rated[0]?.candidate
+}
+
+/** @throws InputError if a source is a mistyped name of a command */
+export function checkIsSource(source: string, commands: readonly { readonly name: string }[]): void {
+  if (!/^[a-z]+$/.test(source)) return
+  const name = suggest(
+    source,
+    commands.map(({ name }) => name),
+  )
+  if (name === undefined || existsSync(source)) return
+  throw new InputError(
+    'ERR_USAGE',
+    `no file or command ${source}; did you mean tsdl ${name}? (see tsdl --help)`,
+  )
 }
 
 /** Returns the number of edits between two words: letters inserted, removed, replaced, or swapped with the next. */
