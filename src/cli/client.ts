@@ -35,7 +35,7 @@ export interface ExchangeOptions {
 /** Creates the client of a run, which all of its torrents share. It opens nothing before a torrent is added. */
 export function createClient(
   options: PeerOptions & ExchangeOptions,
-  reporter: Pick<Reporter, 'warning'>,
+  reporter: Pick<Reporter, 'reportWarning'>,
 ): Client {
   const { dht, dhtNode: dhtNodes, listen, lsd, pex, tracker } = options
   const client = new Client({
@@ -44,7 +44,7 @@ export function createClient(
     ...pick(options, 'bind', 'down', 'encryption', 'hashThreads', 'maxPeers', 'memory', 'up'),
     ...options.port,
   })
-  client.on('warning', ({ code, message }) => reporter.warning(code, message))
+  client.on('warning', ({ code, message }) => reporter.reportWarning(code, message))
   return client
 }
 

@@ -54,10 +54,10 @@ async function createFrom(path: string, flags: CreateFlags, reporter: Reporter):
     webSeeds: flags.webSeed ?? [],
     createdBy: `tsdl ${VERSION}`,
     ...(flags.date ? { creationDate: Math.floor(Date.now() / 1000) } : {}),
-    onProgress: (bytes, total) => reporter.checking(bytes, total, 'hashing'),
+    onProgress: (bytes, total) => reporter.reportChecking(bytes, total, 'hashing'),
   })
   reporter.close()
-  for (const warning of warnings) reporter.warning('ERR_METAINFO', warning)
+  for (const warning of warnings) reporter.reportWarning('ERR_METAINFO', warning)
   const output = flags.output ?? (isatty(1) ? `${name}.torrent` : '-')
   await writeTorrent(output, torrent)
   return EXIT_CODES.ok

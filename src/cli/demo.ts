@@ -38,7 +38,7 @@ export async function runDemo({
     name,
     files: [source],
     pieceLength,
-    onProgress: bytes => reporter.checking(bytes, size, 'creating the content'),
+    onProgress: bytes => reporter.reportChecking(bytes, size, 'creating the content'),
   })
   reporter.close()
   const draft = parse(torrent)

@@ -73,7 +73,7 @@ export class DownloadRun {
       directory === undefined ? torrent.metainfo : await findFiles(torrent.metainfo, { directory })
     const isSelected = (index: number) => selected?.has(index) ?? true
     if (options.dryRun) {
-      reporter.metadata(metainfo, isSelected)
+      reporter.reportMetadata(metainfo, isSelected)
       await printLine(listDownload(metainfo, isSelected, directory))
       throw new ExitError(EXIT_CODES.ok)
     }
@@ -81,10 +81,10 @@ export class DownloadRun {
       makeDirectory(directory)
       this.#output = join(directory, metainfo.files[0]?.path.split('/', 1)[0] ?? metainfo.name)
     }
-    reporter.metadata(metainfo, isSelected)
-    for (const warning of metainfo.warnings) reporter.warning('ERR_METAINFO', warning)
+    reporter.reportMetadata(metainfo, isSelected)
+    for (const warning of metainfo.warnings) reporter.reportWarning('ERR_METAINFO', warning)
     const listener = await client.listen()
-    if (listener && (options.json || options.verbose)) reporter.listening(listener.address)
+    if (listener && (options.json || options.verbose)) reporter.reportListening(listener.address)
     const monitor = new TorrentMonitor(torrent, reporter, systemClock)
     this.#monitor = monitor
     const destination = await begin(torrent, metainfo, reporter)
@@ -129,7 +129,7 @@ export class DownloadRun {
     try {
       await new CommandHook(onComplete).deliver(event, new AbortController().signal)
     } catch (error) {
-      this.#reporter.warning('ERR_STORAGE', messageOf(error))
+      this.#reporter.reportWarning('ERR_STORAGE', messageOf(error))
     }
   }
 

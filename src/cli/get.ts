@@ -26,11 +26,11 @@ export async function get(source: string | Metainfo, options: GetOptions): Promi
       closePage = await openPage(client, options, reporter, goesToDirectory(options))
       return run.download(source)
     })
-    reporter.done(outcome) // after the client is closed, because `done` is the last event
+    reporter.reportDone(outcome) // after the client is closed, because `done` is the last event
     return EXIT_CODES.ok
   } catch (error) {
     const advice = error instanceof ExitError ? run.adviseAfterSignal(commandLine()) : undefined
-    if (advice !== undefined) reporter.interrupted(advice)
+    if (advice !== undefined) reporter.reportInterruption(advice)
     return reportFailure(error, reporter)
   } finally {
     run.stop()

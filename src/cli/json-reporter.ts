@@ -24,17 +24,17 @@ export class JsonReporter implements Reporter {
     this.write = write
   }
 
-  metadata(metainfo: Metainfo, selected: (index: number) => boolean): void {
+  reportMetadata(metainfo: Metainfo, selected: (index: number) => boolean): void {
     this.emit('metadata', torrentFieldsOf(metainfo, selected))
   }
 
-  fetching(progress: MetadataProgress): void {
+  reportFetching(progress: MetadataProgress): void {
     this.emit('fetching', progress)
   }
 
-  checking(): void {}
+  reportChecking(): void {}
 
-  progress({ downloaded: _, wasted: __, metadata: ___, ...progress }: Progress): void {
+  reportProgress({ downloaded: _, wasted: __, metadata: ___, ...progress }: Progress): void {
     this.emit('progress', {
       ...progress,
       downSpeed: Math.round(progress.downSpeed),
@@ -44,43 +44,43 @@ export class JsonReporter implements Reporter {
     })
   }
 
-  peer(address: string, client: string, state: string, reason?: string): void {
+  reportPeer(address: string, client: string, state: string, reason?: string): void {
     this.emit('peer', { address, client, state, ...(reason === undefined ? {} : { reason }) })
   }
 
-  listening(address: string): void {
+  reportListening(address: string): void {
     this.emit('listening', { address })
   }
 
-  resumed(path: string, offset: number): void {
+  reportResumption(path: string, offset: number): void {
     this.emit('resumed', { path, offset })
   }
 
-  serving(url: string): void {
+  reportServing(url: string): void {
     this.emit('serving', { url })
   }
 
-  warning(code: string, message: string): void {
+  reportWarning(code: string, message: string): void {
     this.emit('warning', { code, message })
   }
 
-  stalled(code: string, reason: string, outcomes: readonly PeerOutcome[] = []): void {
+  reportStall(code: string, reason: string, outcomes: readonly PeerOutcome[] = []): void {
     this.emit('stalled', { reason, code, outcomes })
   }
 
-  done(outcome: Outcome): void {
+  reportDone(outcome: Outcome): void {
     this.emit('done', outcome)
   }
 
-  shared(outcome: Outcome): void {
+  reportShared(outcome: Outcome): void {
     this.emit('done', outcome)
   }
 
-  interrupted(advice: string): void {
+  reportInterruption(advice: string): void {
     this.emit('interrupted', { advice })
   }
 
-  error(code: string, message: string, exit: number): void {
+  reportError(code: string, message: string, exit: number): void {
     this.emit('error', { code, message, exit })
   }
 

@@ -86,15 +86,15 @@ function metadataListeners(reporter: Reporter): Required<MetadataListeners> {
   let pieces = 0
   let stallReported = false
   return {
-    warning: ({ code, message }) => reporter.warning(code, message),
+    warning: ({ code, message }) => reporter.reportWarning(code, message),
     progress: ({ reason, ...metadata }) => {
       const now = systemClock.now()
       if (metadata.have !== pieces) idleSince = now
       pieces = metadata.have
-      reporter.fetching(metadata)
+      reporter.reportFetching(metadata)
       if (stallReported || now - idleSince < STALL_MS) return
       stallReported = true
-      reporter.stalled('ERR_STALLED', `no metadata yet: ${reason}`)
+      reporter.reportStall('ERR_STALLED', `no metadata yet: ${reason}`)
     },
   }
 }

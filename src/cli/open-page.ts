@@ -19,16 +19,16 @@ export interface PageOption {
 export async function openPage(
   client: Client,
   options: PageOption,
-  reporter: Pick<Reporter, 'serving' | 'warning'>,
+  reporter: Pick<Reporter, 'reportServing' | 'reportWarning'>,
   servesFiles: boolean,
 ): Promise<() => Promise<void>> {
   if (!options.page) return async () => {}
   const { createPage, HttpServer } = await import('../server/index.ts')
   const page = createPage({ client, limits: pick(options, 'down', 'up'), servesFiles })
   const server = new HttpServer(servesFiles ? client : new Map(), { page })
-  server.on('warning', error => reporter.warning('ERR_CONNECTION', error.message))
+  server.on('warning', error => reporter.reportWarning('ERR_CONNECTION', error.message))
   await server.listen()
-  reporter.serving(server.url)
+  reporter.reportServing(server.url)
   return () => server.close()
 }
 

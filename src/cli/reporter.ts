@@ -24,40 +24,41 @@ export interface FileSources {
 /** Reports the events of a run on standard error, as text or as JSON. Nothing goes to standard output. */
 export interface Reporter {
   /** The metadata is known. */
-  metadata(metainfo: Metainfo, selected: (index: number) => boolean): void
+  reportMetadata(metainfo: Metainfo, selected: (index: number) => boolean): void
   /** A link's metadata is being fetched. */
-  fetching(progress: MetadataProgress): void
+  reportFetching(progress: MetadataProgress): void
   /** `done` of `total` bytes or pieces are hashed. @param activity in words @default 'checking files' */
-  checking(done: number, total: number, activity?: string): void
-  progress(progress: Progress): void
+  reportChecking(done: number, total: number, activity?: string): void
+  reportProgress(progress: Progress): void
   /** A peer or a web seed connected or disconnected. */
-  peer(address: string, client: string, state: 'connected' | 'disconnected', reason?: string): void
+  reportPeer(address: string, client: string, state: 'connected' | 'disconnected', reason?: string): void
   /** `file` is correct up to `offset`; the download continues there. */
-  resumed(file: string, offset: number): void
+  reportResumption(file: string, offset: number): void
   /** The client accepts connections at this address. */
-  listening(address: string): void
+  reportListening(address: string): void
   /** The HTTP server serves files at this URL. */
-  serving(url: string): void
-  warning(code: string, message: string): void
+  reportServing(url: string): void
+  reportWarning(code: string, message: string): void
   /** No bytes were received for a while. @param reason a sentence */
-  stalled(code: string, reason: string, outcomes?: readonly PeerOutcome[]): void
+  reportStall(code: string, reason: string, outcomes?: readonly PeerOutcome[]): void
   /** A download is complete. */
-  done(outcome: Outcome): void
+  reportDone(outcome: Outcome): void
   /** Sharing has ended, possibly by a signal. */
-  shared(outcome: Outcome): void
+  reportShared(outcome: Outcome): void
   /** A signal ends the download. @param advice says what is kept and how to go on */
-  interrupted(advice: string): void
+  reportInterruption(advice: string): void
   /** The run failed. It is the last event. */
-  error(code: string, message: string, exit: number): void
+  reportError(code: string, message: string, exit: number): void
   /** Ends the live line on a terminal. */
   close(): void
 }
 
 /** Reports the error that ended a run. Returns its exit code. */
-export function reportFailure(error: unknown, reporter: Pick<Reporter, 'close' | 'error'>): number {
+export function reportFailure(error: unknown, reporter: Pick<Reporter, 'close' | 'reportError'>): number {
   const exit = exitCodeOf(error)
   const message = describeError(error)
   reporter.close()
-  if (message !== undefined) reporter.error((error as { code?: string }).code ?? 'ERR_FAULT', message, exit)
+  if (message !== undefined)
+    reporter.reportError((error as { code?: string }).code ?? 'ERR_FAULT', message, exit)
   return exit
 }

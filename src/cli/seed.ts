@@ -41,7 +41,7 @@ export async function seed(source: string, path: string, options: SeedOptions): 
       }
       const { torrent } = await load(source, client, reporter, own, options)
       const { metainfo, directory } = await locate(torrent.metainfo, path, options)
-      reporter.metadata(metainfo, () => true)
+      reporter.reportMetadata(metainfo, () => true)
       const storage = new FileStorage(metainfo, { directory })
       monitor = new TorrentMonitor(torrent, reporter)
       const resume = resumeAt(recordPathOf(metainfo.infoHash, directory), metainfo, storage)
@@ -50,21 +50,21 @@ export async function seed(source: string, path: string, options: SeedOptions): 
       if (count === 0)
         throw new ExitError(EXIT_CODES.notRight, `${path} holds no correct piece of the torrent`)
       if (count < size)
-        reporter.warning(
+        reporter.reportWarning(
           'ERR_STORAGE',
           `${size - count} of ${size} pieces are missing or wrong: sharing the rest`,
         )
       const listener = await client.listen()
-      if (listener) reporter.listening(listener.address)
+      if (listener) reporter.reportListening(listener.address)
       sharing = true
       const { seedRatio: ratio, seedTime: time } = options
       await share(torrent, pick({ ratio, time }, 'ratio', 'time'))
     })
-    reporter.shared(monitor!.outcome())
+    reporter.reportShared(monitor!.outcome())
     return EXIT_CODES.ok
   } catch (error) {
     // a signal is the usual end
-    if (monitor && sharing && error instanceof ExitError) reporter.shared(monitor.outcome())
+    if (monitor && sharing && error instanceof ExitError) reporter.reportShared(monitor.outcome())
     return reportFailure(error, reporter)
   } finally {
     monitor?.stop()

@@ -48,19 +48,19 @@ export async function serve(sources: readonly string[], options: ServeOptions): 
       const torrents = await Promise.all(unique.map(source => load(source, client, reporter, own, options)))
       const server = await openServer(served, client, token, options)
       open.server = server
-      server.on('warning', error => reporter.warning(codeOf(error.cause), messageOf(error)))
+      server.on('warning', error => reporter.reportWarning(codeOf(error.cause), messageOf(error)))
       const { memory = DEFAULT_MEMORY_BYTES, output } = options
       const keep = (memory * KEEP_SHARE) / Math.max(1, torrents.length)
       for (const { torrent } of torrents) {
         const metainfo =
           output === undefined ? torrent.metainfo : await findFiles(torrent.metainfo, { directory: output })
-        reporter.metadata(metainfo, () => true)
+        reporter.reportMetadata(metainfo, () => true)
         served.set(
           metainfo.infoHash.toString('hex'),
           openServing(torrent, metainfo, { output, keep }, reporter),
         )
       }
-      reporter.serving(server.url)
+      reporter.reportServing(server.url)
       const failed = waitForFailure(served, reporter)
       const [first] = served.values()
       if (options.open === undefined || !first) return failed
@@ -84,7 +84,7 @@ function waitForFailure(torrents: Map<string, Serving>, reporter: Reporter): Pro
         torrents.delete(hash)
         void torrent.close()
         if (torrents.size === 0) reject(error)
-        else reporter.warning(codeOf(error), messageOf(error))
+        else reporter.reportWarning(codeOf(error), messageOf(error))
       })
     }
   })

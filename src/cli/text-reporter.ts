@@ -31,56 +31,56 @@ export class TextReporter implements Reporter {
     this.#lines = lines
   }
 
-  metadata({ name, length, files }: Metainfo): void {
+  reportMetadata({ name, length, files }: Metainfo): void {
     this.#name = name
     if (this.#verbose) this.#lines.say(`${name}: ${bytes(length)} in ${count(files.length, 'file')}`)
   }
 
-  fetching({ peers, offering, have, of }: MetadataProgress): void {
+  reportFetching({ peers, offering, have, of }: MetadataProgress): void {
     const got = have > 0 ? `  ${percent(have, of)}` : ''
     this.#show({ text: `fetching metadata: ${count(peers, 'peer')}, ${offering} with it${got}` })
   }
 
-  checking(done: number, total: number, activity = 'checking files'): void {
+  reportChecking(done: number, total: number, activity = 'checking files'): void {
     const share = percent(done, total)
     const name = this.#name === undefined ? activity : `${this.#name}: ${activity}`
     const bar = total > 0 ? { share: done / total } : {}
     this.#show({ name, text: `${activity}: ${share}`, fields: [{ text: share, width: 6, rank: 1 }], ...bar })
   }
 
-  progress(progress: Progress): void {
+  reportProgress(progress: Progress): void {
     const status = describeProgress(progress)
     this.#hasDetail = status.detail !== undefined
     this.#show(status)
   }
 
-  peer(address: string, client: string, state: string, reason?: string): void {
+  reportPeer(address: string, client: string, state: string, reason?: string): void {
     if (this.#verbose) this.#say(`${address} (${client}) ${state}${reason ? `: ${reason}` : ''}`)
   }
 
-  listening(address: string): void {
+  reportListening(address: string): void {
     if (!this.#quiet) this.#say(`listening at ${address}`)
   }
 
-  resumed(path: string, offset: number): void {
+  reportResumption(path: string, offset: number): void {
     if (!this.#quiet) this.#say(`${path}: correct up to byte ${offset}; continuing there`)
   }
 
-  serving(url: string): void {
+  reportServing(url: string): void {
     if (!this.#quiet) this.#say(`serving at ${url}`)
   }
 
-  warning(code: string, message: string): void {
+  reportWarning(code: string, message: string): void {
     if (!this.#quiet && (this.#verbose || !ROUTINE_WARNINGS.has(code))) this.#complain(`warning: ${message}`)
   }
 
-  stalled(_code: string, reason: string): void {
+  reportStall(_code: string, reason: string): void {
     // the line below the live line says it already
     if (this.#lines.showsDetail && this.#hasDetail) return
     if (!this.#quiet) this.#complain(`stalled: ${reason}`)
   }
 
-  done({ verified, downloadTime, downloaded, uploaded, ratio, digests, output }: Outcome): void {
+  reportDone({ verified, downloadTime, downloaded, uploaded, ratio, digests, output }: Outcome): void {
     // --digest asks for these, so --quiet does not hide them. The format is that of sha256sum.
     for (const [path, digest] of Object.entries(digests)) this.#lines.say(`${digest}  ${path}`)
     if (this.#quiet) return
@@ -90,17 +90,17 @@ export class TextReporter implements Reporter {
     this.#say(`${saved}${bytes(verified)} verified in ${duration(downloadTime)}${speed}${given}`)
   }
 
-  shared({ elapsed, uploaded, ratio }: Outcome): void {
+  reportShared({ elapsed, uploaded, ratio }: Outcome): void {
     if (this.#quiet) return
     const speed = averageRate(uploaded, elapsed)
     this.#say(`${bytes(uploaded)} uploaded in ${duration(elapsed)}${speed}, ratio ${ratio.toFixed(2)}`)
   }
 
-  interrupted(advice: string): void {
+  reportInterruption(advice: string): void {
     if (!this.#quiet) this.#say(advice)
   }
 
-  error(_code: string, message: string): void {
+  reportError(_code: string, message: string): void {
     this.#complain(message)
   }
 

@@ -83,17 +83,17 @@ export class TorrentMonitor {
     const torrent = this.#torrent
     const reporter = this.#reporter
     const { pieceCount } = torrent.metainfo
-    torrent.on('checked', pieces => reporter.checking(pieces, pieceCount))
-    torrent.on('warning', ({ code, message }) => reporter.warning(code, message))
+    torrent.on('checked', pieces => reporter.reportChecking(pieces, pieceCount))
+    torrent.on('warning', ({ code, message }) => reporter.reportWarning(code, message))
     const reportConnected = ({ address, client }: Torrent['peers'][number]) =>
-      reporter.peer(formatAddress(address), client, 'connected')
+      reporter.reportPeer(formatAddress(address), client, 'connected')
     // Of a magnet link, these peers gave the metadata.
     for (const peer of torrent.peers) reportConnected(peer)
     torrent.on('connected', reportConnected)
     torrent.on('disconnected', ({ address, client }, reason) => {
-      reporter.peer(formatAddress(address), client, 'disconnected', reason)
+      reporter.reportPeer(formatAddress(address), client, 'disconnected', reason)
     })
-    torrent.on('webSeed', (url, state, reason) => reporter.peer(url, 'web seed', state, reason))
+    torrent.on('webSeed', (url, state, reason) => reporter.reportPeer(url, 'web seed', state, reason))
     torrent.once('done', () => {
       this.#completedAt = this.#clock.now()
     })
@@ -109,7 +109,7 @@ export class TorrentMonitor {
   #report(): void {
     const { progress, started, waiting } = this.#torrent
     const now = this.#clock.now()
-    if (started) this.#reporter.progress(this.#onDemand ? { ...progress, eta: null } : progress)
+    if (started) this.#reporter.reportProgress(this.#onDemand ? { ...progress, eta: null } : progress)
     const bytes = progress.downloaded + progress.verified
     if (!waiting || bytes !== this.#lastBytes) {
       this.#lastBytes = bytes
@@ -118,7 +118,7 @@ export class TorrentMonitor {
     } else if (!this.#stallReported && now - this.#idleSince > STALL_MS) {
       this.#stallReported = true
       const { outcomes } = progress.bottleneck
-      this.#reporter.stalled('ERR_STALLED', this.#torrent.reason, outcomes)
+      this.#reporter.reportStall('ERR_STALLED', this.#torrent.reason, outcomes)
     }
   }
 }

@@ -27,7 +27,7 @@ export async function verify(
   const { pieceCount } = metainfo
   const verified = await verifyFiles(metainfo, path, {
     ...pick(options, 'portableNames'),
-    onProgress: pieces => reporter.checking(pieces, pieceCount),
+    onProgress: pieces => reporter.reportChecking(pieces, pieceCount),
   })
   reporter.close()
   const layout = new Layout(metainfo)

@@ -41,11 +41,11 @@ function following(options = {}) {
   let reports = 0
   let eta: number | null | undefined
   const reporter = {
-    progress: (progress: Progress) => {
+    reportProgress: (progress: Progress) => {
       reports++
       eta = progress.eta
     },
-    stalled: (_code: string, reason: string) => {
+    reportStall: (_code: string, reason: string) => {
       t.equal(reason, torrent.reason)
       stalls.push(clock.now())
     },
@@ -135,9 +135,9 @@ t.test('text: rates are of the download alone, or of the sharing alone', async t
   const none = { downloaded: 0, uploaded: 0, ratio: 0 }
   t.strictSame(
     lines(t, () => {
-      reporter.done(outcome)
-      reporter.done({ ...outcome, ...none })
-      reporter.shared(outcome)
+      reporter.reportDone(outcome)
+      reporter.reportDone({ ...outcome, ...none })
+      reporter.reportShared(outcome)
     }),
     [
       '4 MiB verified in 4s, 1 MiB/s; 2 MiB uploaded, ratio 0.50',
@@ -148,8 +148,8 @@ t.test('text: rates are of the download alone, or of the sharing alone', async t
   const quiet = new TextReporter({ quiet: true })
   t.strictSame(
     lines(t, () => {
-      quiet.done(outcome)
-      quiet.shared(outcome)
+      quiet.reportDone(outcome)
+      quiet.reportShared(outcome)
     }),
     [],
   )
@@ -165,21 +165,21 @@ t.test('text: a stall is not said twice, and neither is the name of a source', a
     close() {},
   }
   const reporter = new TextReporter({}, lines)
-  reporter.stalled('ERR_STALLED', 'no peers')
-  reporter.progress({
+  reporter.reportStall('ERR_STALLED', 'no peers')
+  reporter.reportProgress({
     ...{ verified: 0, total: 1, peers: 0, webSeeds: 0, downSpeed: 0, upSpeed: 0, eta: null },
     bottleneck: { short: 'no peers', sentence: 'no peers are known' },
   } as unknown as Progress)
-  reporter.stalled('ERR_STALLED', 'no peers')
-  reporter.error('ERR_METAINFO', 'x: not a torrent')
+  reporter.reportStall('ERR_STALLED', 'no peers')
+  reporter.reportError('ERR_METAINFO', 'x: not a torrent')
   t.strictSame(said, ['tsdl: x: stalled: no peers', 'tsdl: x: not a torrent'])
 })
 
 t.test('JSON: `done` for either', async t => {
   const reporter = new JsonReporter()
   const [done, shared] = lines(t, () => {
-    reporter.done(outcome)
-    reporter.shared(outcome)
+    reporter.reportDone(outcome)
+    reporter.reportShared(outcome)
   })
   for (const line of [done, shared]) t.match(JSON.parse(line!), { event: 'done', ...outcome })
 })

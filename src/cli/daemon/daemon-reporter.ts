@@ -27,29 +27,29 @@ export class DaemonReporter {
     session.on('bottleneck', (torrent, { kind, sentence, short }) => {
       if (this.#options.json) this.#tell('bottleneck', torrent, { kind, short, sentence })
     })
-    session.on('warning', ({ code, message }, torrent) => this.warning(code, message, torrent))
+    session.on('warning', ({ code, message }, torrent) => this.reportWarning(code, message, torrent))
   }
 
   /** All is open: torrents run, and requests are answered at this URL. */
-  ready(url: string, torrents: number): void {
+  reportReady(url: string, torrents: number): void {
     this.#write('ready', { url, torrents }, `ready: ${count(torrents, 'torrent')}, ${url}`)
   }
 
   /** Options were read again. */
-  reloaded(): void {
+  reportReload(): void {
     this.#write('reloaded', {}, 'reloaded')
   }
 
   /** Something failed, and the daemon goes on. */
-  warning(code: string, message: string, torrent?: SessionTorrent): void {
+  reportWarning(code: string, message: string, torrent?: SessionTorrent): void {
     if (this.#options.quiet) return
-    const about = torrent ? { id: torrent.id, name: torrent.name, infoHash: torrent.infoHash } : {}
+    const fields = torrent ? { id: torrent.id, name: torrent.name, infoHash: torrent.infoHash } : {}
     const label = torrent ? `${torrent.name}: ` : ''
-    this.#write('warning', { code, message, ...about }, `warning: ${label}${message}`)
+    this.#write('warning', { code, message, ...fields }, `warning: ${label}${message}`)
   }
 
   /** The daemon ends because of this. */
-  error(code: string, message: string, exit: number): void {
+  reportError(code: string, message: string, exit: number): void {
     if (this.#options.json) this.#write('error', { code, message, exit }, '')
     else process.stderr.write(`tsdl: ${visible(message)}\n`)
   }

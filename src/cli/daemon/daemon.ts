@@ -72,7 +72,7 @@ async function runDaemon(
   const client = createClient(clientOptions, reporter)
   parts.push(client)
   const { hook = [], hashThreads, output = '.', root, state, watch = [], webhook = [] } = options
-  const warn = ({ code, message }: TsdlError) => reporter.warning(code, message)
+  const warn = ({ code, message }: TsdlError) => reporter.reportWarning(code, message)
   const session = await Session.open({
     ...{ client, directory: resolve(output), locks: sharedLocks(), settings: settingsOf(options) },
     store: new FileStateStore(resolve(state ?? join(stateDirectory(), 'daemon'))),
@@ -94,15 +94,15 @@ async function runDaemon(
   parts.push(...watched)
   await addSources(session, sources, options)
   const server = await openServer(session, client, options, environment, error =>
-    reporter.warning((error as TsdlError).code ?? 'ERR_FAULT', messageOf(error)),
+    reporter.reportWarning((error as TsdlError).code ?? 'ERR_FAULT', messageOf(error)),
   )
-  server.on('warning', error => reporter.warning('ERR_CONNECTION', messageOf(error)))
+  server.on('warning', error => reporter.reportWarning('ERR_CONNECTION', messageOf(error)))
   parts.push(server)
   const reload = async () => {
     try {
       await session.set(settingsOf((await readOptions()) as unknown as DaemonOptions))
       await Promise.all(watched.map(directory => directory.look()))
-      reporter.reloaded()
+      reporter.reportReload()
     } catch (error) {
       warn(error as TsdlError)
     }
@@ -110,7 +110,7 @@ async function runDaemon(
   const onHangup = () => void reload()
   process.on('SIGHUP', onHangup)
   parts.push({ close: async () => void process.off('SIGHUP', onHangup) })
-  reporter.ready(server.url, session.torrents.length)
+  reporter.reportReady(server.url, session.torrents.length)
   await notifyServiceManager(['READY=1'], environment)
   return new Promise(() => {})
 }

@@ -83,7 +83,7 @@ export function choose(metainfo: Metainfo, options: DestinationOptions): Choice 
     begin: (torrent, metainfo, reporter) =>
       beginContinuedToStdout(torrent, metainfo, index, continueAt, {
         digest,
-        onResumed: offset => reporter.resumed(continueAt, offset),
+        onResumed: offset => reporter.reportResumption(continueAt, offset),
       }),
   }
 }

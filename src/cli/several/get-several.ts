@@ -42,13 +42,13 @@ export async function getSeveral(sources: readonly string[], options: GetOptions
   let timer: Timer | undefined
   let closePage = async () => {}
   const report = () => {
-    reporter.total(sumUp(runs))
+    reporter.reportTotals(sumUp(runs))
     timer = systemClock.setTimeout(report, REPORT_INTERVAL_MS)
   }
   const finish = (exit: number) => {
     systemClock.clearTimeout(timer)
     reporter.close()
-    reporter.end(sumUp(runs), exit)
+    reporter.reportEnd(sumUp(runs), exit)
     return exit
   }
   timer = systemClock.setTimeout(report, REPORT_INTERVAL_MS)
@@ -60,14 +60,14 @@ export async function getSeveral(sources: readonly string[], options: GetOptions
     await runUntilSignal({ close }, async () => {
       closePage = await openPage(client, options, reporter, true)
       const listener = await client.listen()
-      if (listener && (options.json || options.verbose)) reporter.listening(listener.address)
+      if (listener && (options.json || options.verbose)) reporter.reportListening(listener.address)
       const opening = new PQueue({ concurrency: MAX_OPENING })
       await Promise.all(runs.map(run => run.download(opening)))
     })
     return finish(worstOf(runs.map(({ exit = EXIT_CODES.ok }) => exit)))
   } catch (error) {
     if (!(error instanceof ExitError)) return reportFailure(error, reporter)
-    reporter.interrupted(`interrupted; to go on, run this again: ${commandLine()}`)
+    reporter.reportInterruption(`interrupted; to go on, run this again: ${commandLine()}`)
     return finish(error.exitCode)
   } finally {
     systemClock.clearTimeout(timer)

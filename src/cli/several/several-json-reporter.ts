@@ -4,7 +4,7 @@ import type { NamedSource, SeveralReporter, Totals } from './several-reporter.ts
 
 /** Events of one source. The port is an event of the run. */
 class SourceJsonReporter extends JsonReporter {
-  override listening(): void {}
+  override reportListening(): void {}
 }
 
 /** Writes events to standard error. Those of a torrent have its `source` and `infoHash`. */
@@ -17,11 +17,11 @@ export class SeveralJsonReporter extends JsonReporter implements SeveralReporter
     return new SourceJsonReporter(fields, this.write)
   }
 
-  total(totals: Totals): void {
+  reportTotals(totals: Totals): void {
     this.emit('total', roundRates(totals))
   }
 
-  end(totals: Totals, exit: number): void {
+  reportEnd(totals: Totals, exit: number): void {
     const { downSpeed: _, upSpeed: __, peers: ___, eta: ____, ...rest } = totals
     this.emit('end', { ...rest, exit })
   }

@@ -31,15 +31,15 @@ export interface NamedSource {
 export interface SeveralReporter {
   /** Creates the reporter of one source. @param describe returns what is known of it now */
   createReporter(describe: () => NamedSource): Reporter
-  listening(address: string): void
-  serving(url: string): void
-  warning(code: string, message: string): void
+  reportListening(address: string): void
+  reportServing(url: string): void
+  reportWarning(code: string, message: string): void
   /** The run failed, and not only one of its sources. It is the last event. */
-  error(code: string, message: string, exit: number): void
-  total(totals: Totals): void
+  reportError(code: string, message: string, exit: number): void
+  reportTotals(totals: Totals): void
   /** A signal ends the run. @param advice says how to go on */
-  interrupted(advice: string): void
+  reportInterruption(advice: string): void
   /** The end of the run. It is the last event. */
-  end(totals: Totals, exit: number): void
+  reportEnd(totals: Totals, exit: number): void
   close(): void
 }

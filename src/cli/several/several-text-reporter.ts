@@ -9,7 +9,7 @@ import type { NamedSource, SeveralReporter, Totals } from './several-reporter.ts
 
 /** The report of one source. The port is reported by the run. */
 class SourceTextReporter extends TextReporter {
-  override listening(): void {}
+  override reportListening(): void {}
 }
 
 /** Reports as text: a line for each torrent and one for all together. */
@@ -33,31 +33,31 @@ export class SeveralTextReporter implements SeveralReporter {
     return new SourceTextReporter(this.#options, this.#board.createLines(label))
   }
 
-  listening(address: string): void {
-    this.#general.listening(address)
+  reportListening(address: string): void {
+    this.#general.reportListening(address)
   }
 
-  serving(url: string): void {
-    this.#general.serving(url)
+  reportServing(url: string): void {
+    this.#general.reportServing(url)
   }
 
-  warning(code: string, message: string): void {
-    this.#general.warning(code, message)
+  reportWarning(code: string, message: string): void {
+    this.#general.reportWarning(code, message)
   }
 
-  error(code: string, message: string): void {
-    this.#general.error(code, message)
+  reportError(code: string, message: string): void {
+    this.#general.reportError(code, message)
   }
 
-  interrupted(advice: string): void {
-    this.#general.interrupted(advice)
+  reportInterruption(advice: string): void {
+    this.#general.reportInterruption(advice)
   }
 
-  total(totals: Totals): void {
+  reportTotals(totals: Totals): void {
     if (!this.#options.quiet) this.#board.show(describeTotals(totals))
   }
 
-  end({ torrents, complete, failed, verified }: Totals): void {
+  reportEnd({ torrents, complete, failed, verified }: Totals): void {
     if (this.#options.quiet) return
     const failures = failed > 0 ? `, ${failed} failed` : ''
     this.#board.say(`${complete} of ${torrents} torrents complete${failures}; ${bytes(verified)} verified`)

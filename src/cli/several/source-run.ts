@@ -47,7 +47,7 @@ export class SourceRun {
       await this.#end()
       if (this.#isStopped) return
       this.#exit = EXIT_CODES.ok
-      this.#reporter.done(outcome)
+      this.#reporter.reportDone(outcome)
     } catch (error) {
       await this.#end()
       if (!this.#isStopped) this.#exit = this.#fail(error)
@@ -72,7 +72,7 @@ export class SourceRun {
   #fail(error: unknown): number {
     if (!(error instanceof InputError) || error.code !== 'ERR_BUSY')
       return reportFailure(error, this.#reporter)
-    this.#reporter.warning('ERR_BUSY', `this torrent is downloaded already: ${messageOf(error)}`)
+    this.#reporter.reportWarning('ERR_BUSY', `this torrent is downloaded already: ${messageOf(error)}`)
     return EXIT_CODES.ok
   }
 

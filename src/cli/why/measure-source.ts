@@ -40,7 +40,7 @@ export async function measureSource(
   const client = createClient(options, reporter)
   return runUntilSignal(client, async () => {
     const torrent = await client.add(parsed, { ...torrentOptionsOf(options), ...names, storage: NOWHERE })
-    torrent.on('warning', ({ code, message }) => reporter.warning(code, message))
+    torrent.on('warning', ({ code, message }) => reporter.reportWarning(code, message))
     const spells = await measure(torrent, timeMs, reporter)
     const { bottleneck } = longestOf(spells) ?? { bottleneck: torrent.bottleneck }
     const infoHash = torrent.infoHash.toString('hex')
@@ -70,7 +70,7 @@ async function measure(
     const { ms = 0 } = spells.get(bottleneck.kind) ?? {}
     spells.set(bottleneck.kind, { ms: ms + now - passed, bottleneck })
     passed = now
-    reporter.checking(Math.min(passed, timeMs), timeMs, 'measuring')
+    reporter.reportChecking(Math.min(passed, timeMs), timeMs, 'measuring')
   }
   return spells
 }
