@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 const benches = [
   ['download.js'],
   ['many-peers.js'],
+  ['crowd.js'],
   ['many-files.js'],
   ['many-torrents.js'],
   ['startup.js'],

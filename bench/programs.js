@@ -74,6 +74,19 @@ export function manyLeechers({ infoHash, length, pieceLength }, peer, count) {
 }
 
 /**
+ * The command of many leechers of so many bytes per second in one program.
+ * @param {import('./data.js').Data} data
+ * @param {string} peer HOST:PORT
+ * @param {number} count
+ * @param {number} rate
+ * @param {number} seconds
+ */
+export function slowLeechers({ infoHash, length, pieceLength }, peer, count, rate, seconds) {
+  const numbers = [length, pieceLength, count, rate, seconds].map(String)
+  return [node, here('slow-leechers.js'), peer, infoHash.toString('hex'), ...numbers]
+}
+
+/**
  * The command of a client with many torrents that nothing happens to.
  * @param {string} dir
  * @param {number} count

@@ -73,7 +73,7 @@ export function printWalls(walls) {
  * @param {string[]} head
  * @param {string[][]} rows
  */
-function printRows(head, rows) {
+export function printRows(head, rows) {
   const widths = head.map((_, i) => Math.max(...[head, ...rows].map(row => String(row[i]).length)))
   const line = (/** @type {string[]} */ row) =>
     `| ${row.map((cell, i) => (i ? cell.padStart(Number(widths[i])) : cell.padEnd(Number(widths[i])))).join(' | ')} |`

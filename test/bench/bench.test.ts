@@ -16,6 +16,7 @@ t.test('bench/download.js measures every installed client, checks the bytes, and
 
 for (const bench of [
   'many-peers',
+  'crowd',
   'many-files',
   'many-torrents',
   'leaks',

@@ -57,7 +57,7 @@ export class TorrentPeers {
       peers: () => this.swarm.peers.keys(),
       seeding: () => this.context.torrent?.isUploadOnly ?? false,
       uploaded: () => this.swarm.uploaded,
-      limit: typeof options.up === 'number' ? options.up : undefined,
+      limit: options.up,
       random,
     })
     this.swarm.on('interest', () => this.unchoker.onInterestChange(clock.now()))

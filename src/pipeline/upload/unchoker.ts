@@ -1,7 +1,8 @@
+import type { ByteLimit } from '../../streams/byte-limit.ts'
 import { ByteRate } from '../peer/byte-rate.ts'
 import type { Peer } from '../peer/peer.ts'
 import { CHOKE_INTERVAL_MS, rechoke } from './choker.ts'
-import { uploadSlots } from './upload-slots.ts'
+import { type UploadRound, uploadSlots } from './upload-slots.ts'
 
 /** Options of `Unchoker`. */
 export interface UnchokerOptions {
@@ -11,8 +12,8 @@ export interface UnchokerOptions {
   readonly seeding: () => boolean
   /** Returns the bytes sent so far to all peers. */
   readonly uploaded: () => number
-  /** Upload limit in bytes per second. @default no limit */
-  readonly limit?: number | undefined
+  /** Upload limit, its rate in bytes per second now. A number is the torrent's own limit. @default no limit */
+  readonly limit?: number | Pick<ByteLimit, 'rate'> | undefined
   readonly random: () => number
 }
 
@@ -26,7 +27,7 @@ export class Unchoker {
   #nextRoundAt = 0
   /** Early rounds since the last tick, limited because a peer may change its interest all the time. */
   #earlyRounds = 0
-  #slots = uploadSlots({ rate: 0 })
+  #slots: number
   #optimistic: Peer | undefined
   #optimisticSince = 0
   /** Bytes sent to each peer before it was unchoked. */
@@ -34,6 +35,7 @@ export class Unchoker {
 
   constructor(options: UnchokerOptions) {
     this.#options = options
+    this.#slots = uploadSlots({ ...this.#limit, rate: 0 })
   }
 
   /** The interest of a peer has changed, or a peer has left. */
@@ -57,8 +59,13 @@ export class Unchoker {
     this.#earlyRounds = 0
     if (now < this.#nextRoundAt) return
     this.#nextRoundAt = now + CHOKE_INTERVAL_MS
-    this.#slots = uploadSlots({ limit: this.#options.limit, rate: this.#speed.rate, slots: this.#slots })
+    this.#slots = uploadSlots({ ...this.#limit, rate: this.#speed.rate, slots: this.#slots })
     this.#round(now)
+  }
+
+  get #limit(): Pick<UploadRound, 'limit' | 'isLimitShared'> {
+    const { limit } = this.#options
+    return typeof limit === 'object' ? { limit: limit.rate, isLimitShared: true } : { limit }
   }
 
   #round(now: number): void {

@@ -32,7 +32,9 @@ session = lt.session({
     "enable_incoming_utp": False,
     # All our peers share 127.0.0.1.
     "allow_multiple_connections_per_ip": True,
-    "unchoke_slots_limit": 500,
+    "unchoke_slots_limit": 5000,
+    "connections_limit": 5000,
+    "listen_queue_size": 500,
     "max_allowed_in_request_queue": 2000,
     "max_out_request_queue": 2000,
     "send_buffer_watermark": 3 << 20,

@@ -127,3 +127,16 @@ t.test('without a limit there are eight slots at first, and more when they are u
   }
   t.ok(unchoked().length > 8, `${unchoked().length}`)
 })
+
+t.test(
+  'a limit that all torrents of a client share gives its slots at once, and counts as it is now',
+  async t => {
+    const limit = { rate: 10_000_000 }
+    const { unchoker, unchoked } = setup(30, { limit, seeding: () => true })
+    unchoker.tick(0)
+    t.equal(unchoked().length, 30)
+    limit.rate = 1
+    unchoker.tick(10_000)
+    t.ok(unchoked().length < 30, 'fewer slots when the limit is set lower')
+  },
+)

@@ -71,3 +71,18 @@ t.test(
     }
   },
 )
+
+t.test('a shared limit gets its slots at once, and they follow the upload rate from there', async t => {
+  const shared = { limit: 1024 * KIB, isLimitShared: true }
+  const first = uploadSlots({ ...shared, rate: 0 })
+  t.equal(first, 25)
+  t.equal(
+    uploadSlots({ ...shared, rate: 1024 * KIB, slots: first }),
+    25,
+    'the torrent has the limit for itself',
+  )
+  t.equal(uploadSlots({ ...shared, rate: 107 * KIB, slots: first }), 24, 'other torrents have most of it')
+  t.equal(uploadSlots({ ...shared, rate: 0, slots: 8 }), 8)
+  t.equal(uploadSlots({ ...shared, rate: 1e9, slots: 25 }), 25, 'never more than the limit has')
+  t.equal(uploadSlots({ limit: 20 * KIB, isLimitShared: true, rate: 20 * KIB, slots: 4 }), 4)
+})

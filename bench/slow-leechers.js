@@ -1,0 +1,89 @@
+// @ts-check
+/**
+ * Many slow leechers in one process: each a connection of its own, from an address of its own, that asks for blocks at a rate
+ * and keeps nothing.
+ *
+ *     node bench/slow-leechers.js HOST:PORT INFO-HASH LENGTH PIECE-LENGTH CONNECTIONS BYTES-PER-SECOND SECONDS
+ *
+ * Says "all are served" when each has got a block, and "received N" with the bytes of the SECONDS after that.
+ */
+import { connect } from 'node:net'
+import { BLOCK, bare, handshake, putRequest, splitter } from './wire.js'
+
+const TICK_MS = 50
+/** As many connections are opened in a tick, as a listener holds few that have not sent their handshake. */
+const OPENED_IN_A_TICK = 20
+
+const [address = '', infoHash = '', ...numbers] = process.argv.slice(2)
+const [length = 0, pieceLength = 0, connections = 0, rate = 0, seconds = 0] = numbers.map(Number)
+const [host, port] = address.split(':')
+const blocks = Math.floor(length / BLOCK)
+
+/** @typedef {{ ask: (now: number) => void }} Leecher */
+/** @type {Leecher[]} */
+const leechers = []
+let received = 0
+let served = 0
+
+const timer = setInterval(() => {
+  for (let i = 0; i < OPENED_IN_A_TICK && leechers.length < connections; i++)
+    leechers.push(leech(leechers.length))
+  const now = performance.now()
+  for (const leecher of leechers) leecher.ask(now)
+}, TICK_MS)
+
+/**
+ * @param {number} number
+ * @returns {Leecher}
+ */
+function leech(number) {
+  let next = Math.floor((number * blocks) / connections)
+  let choked = true
+  let got = 0
+  const interval = (BLOCK / rate) * 1000
+  // Spread evenly, so that the seed does not see all of them at once.
+  let due = performance.now() + (interval * (number % 97)) / 97
+  const localAddress = `127.1.${1 + Math.floor(number / 250)}.${1 + (number % 250)}`
+  const socket = connect({ port: Number(port), host, localAddress })
+  const greet = () => socket.write(bare(2))
+  const take = (/** @type {number} */ id, /** @type {Buffer} */ body) => {
+    if (id === 0) choked = true
+    else if (id === 1) choked = false
+    else if (id === 7) {
+      received += body.length - 8
+      got += body.length - 8
+      if (got === body.length - 8 && ++served === connections) measure()
+    }
+  }
+  socket.write(handshake(Buffer.from(infoHash, 'hex'), `-BL0001-${String(number).padStart(12, '0')}`))
+  socket.on('data', splitter(greet, take))
+  socket.on('error', error => fail(error.message))
+  socket.on('close', () => fail('the seed hung up'))
+  return {
+    ask(now) {
+      if (choked || now < due) return
+      due = Math.max(due + interval, now - interval)
+      const request = Buffer.allocUnsafe(17)
+      const from = next * BLOCK
+      putRequest(request, 0, Math.floor(from / pieceLength), from % pieceLength, BLOCK)
+      next = (next + 1) % blocks
+      socket.write(request)
+    },
+  }
+}
+
+function measure() {
+  console.log('all are served')
+  received = 0
+  setTimeout(() => {
+    console.log(`received ${received}`)
+    clearInterval(timer)
+    process.exit()
+  }, seconds * 1000)
+}
+
+/** @param {string} why */
+function fail(why) {
+  console.error(`leechers: ${why}; ${served} of ${connections} served`)
+  process.exit(1)
+}
