@@ -73,7 +73,7 @@ export function createPeerStages(options: PeerStagesOptions): PeerStages {
 
 function createSocket(
   to: PeerAddress | AcceptedConnection,
-  { bind, connect, limits }: PeerContext,
+  { bind, clock, connect, limits }: PeerContext,
   onWritten: (bytes: Uint8Array) => void,
 ): PeerSocket {
   const accepted = 'socket' in to ? to : undefined
@@ -83,7 +83,8 @@ function createSocket(
     onWritten,
     ...(accepted && !accepted.ciphers ? { head: accepted.head } : {}),
     ...(limits.down ? { limit: limits.down } : {}),
-    ...(connect ? { connect } : {}),
+    // A simulated connection takes the clock of its simulation.
+    ...(connect ? { connect, lingerClock: clock } : {}),
     ...(bind ? { bind } : {}),
   })
 }

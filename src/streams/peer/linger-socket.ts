@@ -7,9 +7,9 @@ const LINGER_MS = 2_000
 /**
  * Ends a connection once what was written is sent. Bytes of the peer are discarded until it ends its side: to close with
  * unread bytes resets the connection, and then the peer loses what it has not read.
- * @param clock times the wait for the peer @default it may take any time
+ * @param clock times the wait for the peer
  */
-export function lingerSocket(socket: net.Socket, clock: Clock | undefined): void {
+export function lingerSocket(socket: net.Socket, clock: Clock): void {
   if (socket.connecting || socket.destroyed) {
     socket.destroy()
     return
@@ -17,7 +17,6 @@ export function lingerSocket(socket: net.Socket, clock: Clock | undefined): void
   socket.end()
   socket.resume()
   socket.unref?.()
-  if (!clock) return
   const timer = clock.setTimeout(() => socket.destroy(), LINGER_MS)
   socket.on('close', () => clock.clearTimeout(timer))
 }

@@ -30,6 +30,8 @@ export interface PeerSocketOptions {
    * @default the clock of the machine, and no pauses with `connect`
    */
   readonly clock?: Clock
+  /** Times how long `hangUp` waits for the peer. @default `clock`, or the clock of the machine */
+  readonly lingerClock?: Clock
   /** Called with each written buffer when the system has taken it: its memory can be reused. */
   readonly onWritten?: (bytes: Uint8Array) => void
 }
@@ -65,6 +67,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   readonly #buffers: ReadBuffers
   /** Times the pauses between reads; undefined for none. */
   readonly #clock: Clock | undefined
+  readonly #lingerClock: Clock
   /** The timer of a pause. */
   #pause: Timer | undefined
   /** The next turn of the event loop, while reading waits for it. */
@@ -89,6 +92,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     super({ highWaterMark: 65536, eagerOpen: true, byteLength: bytes => bytes.length || 1 })
     this.#lends = lend
     this.#buffers = new ReadBuffers(readLimit ?? (() => 262144))
+    this.#lingerClock = options.lingerClock ?? clock ?? systemClock
     this.#clock = clock ?? (connect ? undefined : systemClock)
     this.#limit = limit
     this.#onWritten = onWritten
@@ -181,7 +185,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
     if (this.#ticket) this.#limit?.cancel(this.#ticket)
     this.#clock?.clearTimeout(this.#pause)
     clearImmediate(this.#turn)
-    if (this.#isHungUp) lingerSocket(this.#socket, this.#clock)
+    if (this.#isHungUp) lingerSocket(this.#socket, this.#lingerClock)
     else this.#socket.destroy()
     this.#releaseOpening()
   }
