@@ -84,6 +84,7 @@ const DOCUMENT: TorrentDocument = {
   why: 'The peers send no faster: 21 of 38 peers send, and each waits for its own line.',
   magnet: `magnet:?xt=urn:btih:${HASH}&dn=Sintel`,
   facts: {
+    media: 'Sintel/Sintel.webm',
     ...{
       size: 1.6e9,
       files: 6,
@@ -261,7 +262,13 @@ t.test('each tab of a torrent shows its data on each screen', { skip }, async t 
     t.match(await textsOf(page, '.facts dd'), ['1.60 GB in 6 files', '1.05 MB', '58.0 MB'])
     await page.waitForSelector('.rate-plot canvas')
     t.match(await page.getAttribute('.rate-plot', 'aria-label'), /at most 4\.\d+ MB\/s/)
+    t.equal(
+      await page.getAttribute('.torrent-actions .is-primary', 'href'),
+      `#/torrent/${HASH}/play/Sintel/Sintel.webm`,
+    )
+    await page.setViewportSize({ width: screen.width, height: 1010 })
     await check(page, 'overview')
+    await page.setViewportSize(screen)
     await page.focus('.piece-map canvas')
     await page.keyboard.press('ArrowRight')
     await page.keyboard.press('ArrowRight')
@@ -402,7 +409,7 @@ t.test('without a session there is nothing to change', { skip }, async t => {
   const { base } = await openTorrent(t, {}, { canAct: false })
   const page = await openScreen(t, browser, `${base}/files`, SCREENS[0])
   await page.waitForSelector('.file-line')
-  t.strictSame(await textsOf(page, '.torrent-actions > *'), ['Magnet link', '.torrent'])
+  t.strictSame(await textsOf(page, '.torrent-actions > *'), ['Play', 'Magnet link', '.torrent'])
   t.strictSame(await page.$$('.file-line input, .file-line select'), [])
   await takePicture(page, 'torrent-files-read-only')
 })
@@ -461,7 +468,7 @@ t.test('a film plays, seeks, has its subtitles, is moved by keys, and leads back
     await page.waitForSelector('.subtitle-choice')
     t.strictSame(await textsOf(page, '.subtitle-choice option'), ['Off', 'German', 'English'])
     await page.selectOption('.subtitle-choice select', { label: 'English' })
-    await page.waitForFunction(() => document.querySelector('video')!.textTracks[0]?.cues?.length === 2)
+    await page.waitForFunction(() => document.querySelector('video')?.textTracks[0]?.cues?.length === 2)
     await page.$eval('video', video => {
       const media = video as HTMLVideoElement
       media.pause()
@@ -474,11 +481,11 @@ t.test('a film plays, seeks, has its subtitles, is moved by keys, and leads back
     await page.focus('h1').catch(() => {})
     await page.$eval('select', select => (select as HTMLElement).blur())
     await page.keyboard.press('ArrowLeft')
-    await page.waitForFunction(() => document.querySelector('video')!.currentTime === 0)
+    await page.waitForFunction(() => document.querySelector('video')?.currentTime === 0)
     await page.keyboard.press('c')
-    await page.waitForFunction(() => document.querySelector('select')!.value === '')
+    await page.waitForFunction(() => document.querySelector('select')?.value === '')
     await page.keyboard.press('c')
-    await page.waitForFunction(() => document.querySelector('video')!.textTracks[1]?.cues?.length === 1)
+    await page.waitForFunction(() => document.querySelector('video')?.textTracks[1]?.cues?.length === 1)
     t.equal(await findOverflow(page), undefined, screen.name)
     await checkAccessibility(t, page, `player, ${screen.name}`)
     await takePicture(page, `player-${screen.name}`)
@@ -494,7 +501,7 @@ t.test('a film that is not there yet says what it waits for, and plays when it c
   await until(session, () => added.status === 'downloading')
   const page = await openScreen(t, browser, url, SCREENS[2])
   await page.waitForFunction(() =>
-    /^Waiting for piece 1 of 1\./.test(document.querySelector('.player-notice')!.textContent!),
+    /^Waiting for piece 1 of 1\./.test(document.querySelector('.player-notice')?.textContent ?? ''),
   )
   await checkAccessibility(t, page, 'waiting')
   await takePicture(page, 'player-waiting')
@@ -503,8 +510,26 @@ t.test('a film that is not there yet says what it waits for, and plays when it c
   await page.waitForSelector('.player-notice.is-hidden', { state: 'attached' })
   await added.stop()
   await page.waitForFunction(() =>
-    /does not run/.test(document.querySelector('.player-notice')!.textContent!),
+    /does not run/.test(document.querySelector('.player-notice')?.textContent ?? ''),
   )
   await page.click('.player-notice button')
   await page.waitForSelector('video')
+})
+
+t.test('a file that the browser cannot play is offered in another way', { skip }, async t => {
+  const browser = await openBrowser(t)
+  const { base } = await openTorrent(t)
+  const page = await openScreen(t, browser, 'about:blank', SCREENS[0])
+  page.removeAllListeners('console')
+  // the server of documents has no files: the browser gets this in place of a film
+  await page.route('**/Sintel.webm', route =>
+    route.fulfill({ status: 200, body: 'no film', contentType: 'video/webm' }),
+  )
+  await page.goto(`${base}/play/Sintel/Sintel.webm`)
+  await page.waitForFunction(() =>
+    /cannot play this file/.test(document.querySelector('.player-notice')?.textContent ?? ''),
+  )
+  t.strictSame(await textsOf(page, '.player-footer .button'), ['URL', 'Download'])
+  t.strictSame(await textsOf(page, '.subtitle-choice option'), ['Off', 'English', 'German'])
+  await takePicture(page, 'player-failed')
 })

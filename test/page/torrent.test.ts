@@ -99,7 +99,7 @@ t.test('files are arranged by their directories, with sums', async t => {
 t.test('subtitles of a film are found by its name and the language in theirs', async t => {
   const found = findSubtitles('F/film.mkv', [
     ...['F/film.mkv', 'F/film.srt', 'F/film.en.srt', 'F/film.de.forced.vtt', 'F/other.fr.srt', 'film.es.srt'],
-    ...['F/Subs/English.srt', 'F/subs/deep/it.srt', 'F/film.en.txt', 'G/film.pt.srt'],
+    ...['F/Subs/English.srt', 'F/subs/deep/it.srt', 'F/subs/film.it.srt', 'F/film.en.txt', 'G/film.pt.srt'],
   ])
   t.strictSame(
     found.map(({ label, language, path }) => [path, language, label]),
@@ -108,6 +108,7 @@ t.test('subtitles of a film are found by its name and the language in theirs', a
       ['F/film.en.srt', 'en', 'English'],
       ['F/film.de.forced.vtt', 'de', 'German (de.forced)'],
       ['F/Subs/English.srt', '', 'English'],
+      ['F/subs/film.it.srt', 'it', 'Italian'],
     ],
   )
   t.strictSame(findSubtitles('film(1)+.mkv', ['film(1)+.en.srt']).length, 1)
@@ -159,7 +160,7 @@ t.test('a peer is described in words', async t => {
     ...{ downloaded: 0, uploaded: 0, outstanding: 0, since: 0 },
     ...{ isWanted: true, isChoking: true, isInterested: false, isChoked: true, isSnubbed: false },
   }
-  t.equal(describePeer(peer), 'lets us wait')
+  t.equal(describePeer(peer), 'makes us wait')
   t.equal(describePeer({ ...peer, isChoking: false, outstanding: 2 }), 'was asked')
   t.equal(
     describePeer({ ...peer, isChoking: false, down: 5, isInterested: true }),

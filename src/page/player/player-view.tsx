@@ -108,8 +108,11 @@ function Player({
     addEventListener('keydown', onKeyDown)
     return () => removeEventListener('keydown', onKeyDown)
   }, [choose, subtitles])
-  const ready = () => setState('ready')
   const retry = useMediaRetry(media, url, () => setState('failed'))
+  const ready = () => {
+    retry.onReady()
+    setState('ready')
+  }
   return (
     <>
       <div class={`player is-${Media}`}>
@@ -128,7 +131,7 @@ function Player({
             onSeeked={ready}
             onError={() => {
               setState('waiting')
-              void retry()
+              retry.onError()
             }}
           />
         )}

@@ -21,16 +21,17 @@ const MAX_SUBTITLES = 40
 /** Cues of one file. */
 const MAX_CUES = 20_000
 
-/** Returns the subtitles of a film among all paths: those with its name first, or all beside the only film of a directory. */
+/** Returns the subtitles of a film among all paths: those beside it with its name first, then those in a directory `Subs` or `subtitles`. */
 export function findSubtitles(film: string, paths: readonly string[]): SubtitleFile[] {
   const directory = film.slice(0, film.lastIndexOf('/') + 1)
   const stem = nameOf(film).replace(/\.[^.]+$/, '')
   const candidates = paths.filter(path => /\.(srt|vtt)$/i.test(path))
-  const named = candidates.filter(path => path.startsWith(directory) && nameOf(path).startsWith(stem))
-  const beside = candidates.filter(
-    path => path.startsWith(directory) && /^(subs?|subtitles)\/[^/]+$/i.test(path.slice(directory.length)),
-  )
-  return [...named, ...beside].slice(0, MAX_SUBTITLES).map(path => describe(path, stem))
+  const inDirectory = candidates
+    .filter(path => path.startsWith(directory))
+    .map(path => path.slice(directory.length))
+  const named = inDirectory.filter(name => !name.includes('/') && name.startsWith(stem))
+  const beside = inDirectory.filter(name => /^(subs?|subtitles)\/[^/]+$/i.test(name))
+  return [...named, ...beside].slice(0, MAX_SUBTITLES).map(name => describe(directory + name, stem))
 }
 
 /** Parses SubRip or WebVTT. Blocks that are invalid are left out. */

@@ -15,7 +15,7 @@ export function describePeer({
   const parts: string[] = []
   if (isSnubbed) parts.push('does not answer our requests')
   else if (down >= 1) parts.push('sends to us')
-  else if (isWanted && isChoking) parts.push('lets us wait')
+  else if (isWanted && isChoking) parts.push('makes us wait')
   else if (isWanted && outstanding > 0) parts.push('was asked')
   else if (isWanted) parts.push('is ready to send')
   else parts.push(part === 0 ? 'has nothing yet' : 'has nothing that we need')

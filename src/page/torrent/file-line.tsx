@@ -75,7 +75,7 @@ function DirectoryLine({
         </button>
         <Done have={have} length={length} name={name} isWanted={wanted.length > 0} />
         <span class="file-actions">
-          {isReadable && (
+          {isReadable && wanted.length > 0 && (
             <a
               class="icon-button"
               href={`${urlOf(`${infoHash}/${path.split('/').map(encodeURIComponent).join('/')}/`, [['tar', '']])}`}

@@ -74,6 +74,7 @@ function optionsOf(place: HTMLElement, width: number): uPlot.Options {
     axes: [
       {
         ...axis,
+        size: 28,
         space: 70,
         incrs: [60, 120, 300],
         values: (_, values) => values.map(value => (value === 0 ? 'now' : `${-value / 60} min`)),

@@ -10,6 +10,7 @@ import { useAllowed } from '../live/use-live.ts'
 import { Icon } from '../parts/icon.tsx'
 import { ProgressBar } from '../parts/progress-bar.tsx'
 import { useAct } from '../parts/use-act.ts'
+import { torrentUrlOf } from '../router.ts'
 import { CopyButton } from './copy-button.tsx'
 
 const STOPPED = ['stopped', 'finished', 'failed']
@@ -29,6 +30,12 @@ export function TorrentHeader({ document, infoHash }: { document: TorrentDocumen
         <bdi>{torrent.name}</bdi>
       </h1>
       <div class="torrent-actions" role="toolbar" aria-label="This torrent">
+        {facts?.media !== undefined && torrent.isReadable && (
+          <a class="button is-primary" href={torrentUrlOf(infoHash, 'play', ...facts.media.split('/'))}>
+            <Icon name="play" />
+            Play
+          </a>
+        )}
         <SessionActions document={document} infoHash={infoHash} />
         <CopyButton text={magnet} what="Magnet link" />
         {facts && (

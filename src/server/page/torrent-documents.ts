@@ -81,6 +81,8 @@ export type ListedFacts = {
   readonly size: number
   readonly files: number
   readonly pieceLength: number
+  /** The path of the largest film, or of the largest sound if there is none. */
+  readonly media?: string
   readonly comment?: string
   readonly createdBy?: string
   /** Milliseconds since 1970. */

@@ -1,3 +1,4 @@
+import mime from 'mime'
 import type { Metainfo } from '../../../metainfo/metainfo.ts'
 import { RATE_SAMPLE_MS } from '../../../pipeline/torrent/rate-history.ts'
 import type { Torrent } from '../../../pipeline/torrent.ts'
@@ -86,11 +87,22 @@ function explain(torrent: Torrent | undefined): Pick<TorrentDocument, 'outcomes'
 
 function factsOf(metainfo: Metainfo): ListedFacts {
   const { comment, createdBy, creationDate, files, length, pieceLength } = metainfo
+  const media = findMedia(metainfo, 'video/') ?? findMedia(metainfo, 'audio/')
   return {
+    ...(media === undefined ? {} : { media }),
     ...{ size: length, files: files.filter(({ pad }) => !pad).length, pieceLength },
     ...(comment ? { comment } : {}),
     ...(createdBy ? { createdBy } : {}),
     ...(creationDate ? { created: creationDate * 1000 } : {}),
     ...(metainfo.private ? { isPrivate: true } : {}),
   }
+}
+
+/** Returns the path of the largest file of a kind; undefined for none. */
+function findMedia({ files }: Metainfo, kind: 'audio/' | 'video/'): string | undefined {
+  let largest: Metainfo['files'][number] | undefined
+  for (const file of files)
+    if (!file.pad && file.length > (largest?.length ?? 0) && mime.getType(file.path)?.startsWith(kind))
+      largest = file
+  return largest?.path
 }
