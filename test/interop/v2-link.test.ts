@@ -76,3 +76,29 @@ t.test(
     await getWithTsdl(t, bare, content, [peer])
   },
 )
+
+for (const hashes of ['v2', 'both'] as const) {
+  t.test(
+    `tsdl: a link to a hybrid torrent with ${hashes}, from libtorrent`,
+    { skip: noLibtorrent, buffered: true },
+    async t => {
+      const content = await inFormat(oneFile(scratch(t), SIZE), 'hybrid', { isPrivate: false })
+      await getWithTsdl(t, await linkOf(content, hashes), content, [await seedWithLibtorrent(t, content)])
+    },
+  )
+
+  t.test(
+    `libtorrent: a link to a hybrid torrent with ${hashes}, from tsdl`,
+    { skip: noLibtorrent, buffered: true },
+    async t => {
+      const content = await inFormat(oneFile(scratch(t), SIZE), 'hybrid', { isPrivate: false })
+      const { address } = await seedWithTsdl(t, content)
+      const out = scratch(t)
+      const script = inProject('test/helpers/counterparts/libtorrent-magnet.py')
+      const leech = startProgram(t, ['/usr/bin/python3', script, await linkOf(content, hashes), out, address])
+      const [code] = await once(leech.child, 'close')
+      t.equal(code, 0, leech.said())
+      t.strictSame(await differences(content, out), [])
+    },
+  )
+}
