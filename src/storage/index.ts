@@ -5,6 +5,7 @@ export { type FindFilesOptions, findFiles } from './find-files.ts'
 export { type Located, type LocateOptions, locate } from './locate.ts'
 export { LockDirectory, type LockDirectoryOptions } from './lock-directory.ts'
 export { resumePath } from './resume-record.ts'
+export { ReusableFiles } from './reusable-files.ts'
 export { SpillFile, type SpillFileOptions } from './spill-file.ts'
 export type {
   LentBytes,
