@@ -10,7 +10,7 @@ const benches = [
   ['many-files.js'],
   ['many-torrents.js'],
   ['startup.js'],
-  ['leaks.js', '--seconds', '600'],
+  ['leaks.js', '--seconds', '60'],
   ['serve.js'],
   ['reading.js'],
   ['pipes.js'],
