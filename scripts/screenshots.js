@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** The pictures that documents show. */
-const SHOWN = /^(?:list|add-files|torrent|player)-(?:wide-light|wide-dark|narrow-light)\.png$/
+const SHOWN = /^(?:(?:list|add-files|torrent-overview|torrent-files)-wide-(?:light|dark)|list-narrow-light)\.png$/
 const TARGET = 'docs/images'
 const COLOURS = 'split[a][b];[a]palettegen=max_colors=64[p];[b][p]paletteuse=dither=none'
 
