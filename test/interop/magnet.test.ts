@@ -100,8 +100,39 @@ t.test(
   },
 )
 
-/** Milliseconds from the start of the program to the first byte on its standard output. */
+/** Milliseconds from the start of the program to the first byte on its standard output: through the DHT, and from a known peer. */
 const BAR = 5_000
+const KNOWN_PEER_BAR = 1_000
+
+/** Streams a link to standard output: the exit code, the milliseconds until the first byte, and the SHA-1 of all bytes. */
+async function streamLink(t: Test, args: readonly string[]) {
+  const began = performance.now()
+  const env = { XDG_STATE_HOME: scratch(t) }
+  const options = { env, stdio: ['ignore', 'pipe', 'ignore'] as ['ignore', 'pipe', 'ignore'] }
+  const leech = spawn(process.execPath, [cli, ...args, '--bind', '127.0.0.1', '-o', '-'], options)
+  t.teardown(() => leech.kill('SIGKILL'))
+  const hash = createHash('sha1')
+  let first = 0
+  leech.stdout.on('data', chunk => {
+    first ||= performance.now() - began
+    hash.update(chunk)
+  })
+  const [code] = await once(leech, 'close')
+  return { code, first, sha1: hash.digest('hex') }
+}
+
+t.test(
+  'a magnet link that names a libtorrent seed gives its first byte within a second',
+  { skip: noLibtorrent },
+  async t => {
+    const content = oneFile(scratch(t), SIZE, 'public')
+    const link = linkOf(content, `&x.pe=${await seedWithLibtorrent(t, content)}`)
+    const { code, first, sha1 } = await streamLink(t, [link, '--no-dht', '--no-lsd'])
+    t.equal(code, 0)
+    t.equal(sha1, content.files[0]!.sha1)
+    t.ok(first < KNOWN_PEER_BAR, `${Math.round(first)} ms`)
+  },
+)
 
 t.test('a magnet link in a DHT of thirty nodes gives its first byte within five seconds', async t => {
   const nodes: Dht[] = []
@@ -119,7 +150,6 @@ t.test('a magnet link in a DHT of thirty nodes gives its first byte within five 
   }
   const node = (index: number) => ['--dht-node', `${host(index)}:${nodes[index]!.port()}`]
   const content = oneFile(scratch(t), SIZE, 'public')
-  const env = { XDG_STATE_HOME: scratch(t) }
   await seedWithTsdl(t, content, ['--no-tracker', ...node(3)])
   for (let found = false; !found; )
     await nodes.at(-1)!.lookup(content.infoHash, {
@@ -127,19 +157,9 @@ t.test('a magnet link in a DHT of thirty nodes gives its first byte within five 
         found = true
       },
     })
-  const began = performance.now()
-  const args = [cli, linkOf(content), ...node(7), '--no-lsd', '--bind', '127.0.0.1', '-o', '-']
-  const leech = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'ignore'] })
-  t.teardown(() => leech.kill('SIGKILL'))
-  const hash = createHash('sha1')
-  let first = 0
-  leech.stdout.on('data', chunk => {
-    first ||= performance.now() - began
-    hash.update(chunk)
-  })
-  const [code] = await once(leech, 'close')
+  const { code, first, sha1 } = await streamLink(t, [linkOf(content), ...node(7), '--no-lsd'])
   t.equal(code, 0)
-  t.equal(hash.digest('hex'), content.files[0]!.sha1)
+  t.equal(sha1, content.files[0]!.sha1)
   t.ok(first < BAR, `${Math.round(first)} ms`)
 })
 
