@@ -30,6 +30,8 @@ const node = defineConfig({
     ...Object.fromEntries(library.map(entry => [entry, `src/${entry}.ts`])),
   },
   platform: 'node',
+  // Not in the package twice, and loaded by few commands.
+  external: ['content-disposition', 'mime', 'picomatch', 'smol-toml', 'string-width'],
   output: {
     dir: 'dist',
     chunkFileNames: 'chunks/[name].js',
