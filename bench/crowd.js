@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * What does a seed with a crowd of slow leechers cost? All are connected, each takes 50 KB/s, and the seed is measured for a
- * while: its CPU time, its memory, and the bytes that arrived.
+ * What does a seed with a crowd of slow leechers cost? All are connected and interested, each takes 50 KB/s while it is
+ * unchoked, and the seed is measured for a while: its CPU time, its memory, and the bytes that arrived. It unchokes at most
+ * a hundred at a time; so does libtorrent here.
  *
  *     node bench/crowd.js [--peers 2000] [--seconds 30] [--rounds 3] [--small]
  */
@@ -54,7 +55,7 @@ bar(`peak RSS of tsdl with ${peers} leechers`, rss / MiB, 200, { small, unit: 'M
 
 /** @returns {Promise<Started>} */
 async function startTsdl() {
-  // A limit that is never reached gives each peer an upload slot; without one they take turns.
+  // A limit that is never reached gives a hundred upload slots at once.
   const limits = ['--max-peers', `${2 * peers}`, '--up', '1G']
   const seed = run(tsdlSeed(data, ['--no-tracker', ...limits]))
   const line = await seed.line(line => line.includes('"event":"listening"'))
@@ -63,19 +64,20 @@ async function startTsdl() {
 
 /** @returns {Promise<Started>} */
 async function startLibtorrent() {
-  const seed = run([...libtorrent, 'seed', data.torrent, data.dir])
+  // With a limit it counts its upload slots on loopback, too.
+  const seed = run([...libtorrent, 'seed', data.torrent, data.dir, '0', '1000000000'])
   return { seed, address: `127.0.0.1:${await seed.line(line => /^\d+$/.test(line))}` }
 }
 
 /**
- * Measures a seed from when each leecher has got its first block.
+ * Measures a seed once all leechers are connected.
  * @param {Started} started
  * @returns {Promise<Cost>}
  */
 async function serving({ seed, address }) {
   forgetPeak(seed.pid)
   const crowd = run(slowLeechers(data, address, peers, RATE, seconds))
-  await crowd.line(line => line === 'all are served')
+  await crowd.line(line => line === 'measuring')
   const before = cpuOf(seed.pid)
   const line = await crowd.line(line => line.startsWith('received '))
   const cost = {

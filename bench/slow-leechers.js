@@ -5,12 +5,15 @@
  *
  *     node bench/slow-leechers.js HOST:PORT INFO-HASH LENGTH PIECE-LENGTH CONNECTIONS BYTES-PER-SECOND SECONDS
  *
- * Says "all are served" when each has got a block, and "received N" with the bytes of the SECONDS after that.
+ * Says "measuring" a while after all are connected, and "received N" with the bytes of the SECONDS after that.
  */
 import { connect } from 'node:net'
 import { BLOCK, bare, handshake, putRequest, splitter } from './wire.js'
 
 const TICK_MS = 50
+/** From the last handshake to the measurement: the seed has unchoked then. */
+const SETTLE_MS = 12_000
+const KEEP_ALIVE_MS = 60_000
 /** As many connections are opened in a tick, as a listener holds few that have not sent their handshake. */
 const OPENED_IN_A_TICK = 20
 
@@ -23,7 +26,7 @@ const blocks = Math.floor(length / BLOCK)
 /** @type {Leecher[]} */
 const leechers = []
 let received = 0
-let served = 0
+let greeted = 0
 
 const timer = setInterval(() => {
   for (let i = 0; i < OPENED_IN_A_TICK && leechers.length < connections; i++)
@@ -39,22 +42,21 @@ const timer = setInterval(() => {
 function leech(number) {
   let next = Math.floor((number * blocks) / connections)
   let choked = true
-  let got = 0
   const interval = (BLOCK / rate) * 1000
   // Spread evenly, so that the seed does not see all of them at once.
   let due = performance.now() + (interval * (number % 97)) / 97
   const localAddress = `127.1.${1 + Math.floor(number / 250)}.${1 + (number % 250)}`
   const socket = connect({ port: Number(port), host, localAddress })
-  const greet = () => socket.write(bare(2))
+  const greet = () => {
+    socket.write(bare(2))
+    if (++greeted === connections) setTimeout(measure, SETTLE_MS)
+  }
   const take = (/** @type {number} */ id, /** @type {Buffer} */ body) => {
     if (id === 0) choked = true
     else if (id === 1) choked = false
-    else if (id === 7) {
-      received += body.length - 8
-      got += body.length - 8
-      if (got === body.length - 8 && ++served === connections) measure()
-    }
+    else if (id === 7) received += body.length - 8
   }
+  setInterval(() => socket.write(Buffer.alloc(4)), KEEP_ALIVE_MS)
   socket.write(handshake(Buffer.from(infoHash, 'hex'), `-BL0001-${String(number).padStart(12, '0')}`))
   socket.on('data', splitter(greet, take))
   socket.on('error', error => fail(error.message))
@@ -73,7 +75,7 @@ function leech(number) {
 }
 
 function measure() {
-  console.log('all are served')
+  console.log('measuring')
   received = 0
   setTimeout(() => {
     console.log(`received ${received}`)
@@ -84,6 +86,6 @@ function measure() {
 
 /** @param {string} why */
 function fail(why) {
-  console.error(`leechers: ${why}; ${served} of ${connections} served`)
+  console.error(`leechers: ${why}; ${greeted} of ${connections} connected`)
   process.exit(1)
 }

@@ -18,7 +18,7 @@ try {
   for (const test of tests)
     execFileSync(process.execPath, [`build/test/interop/${test}`], {
       env: { ...process.env, TSDL_SCREENSHOTS: directory, TAP_TIMEOUT: '300' },
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'inherit', 'inherit'],
     })
   mkdirSync(TARGET, { recursive: true })
   for (const name of readdirSync(directory).filter(name => SHOWN.test(name))) {

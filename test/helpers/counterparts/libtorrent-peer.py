@@ -32,7 +32,7 @@ session = lt.session({
     "enable_incoming_utp": False,
     # All our peers share 127.0.0.1.
     "allow_multiple_connections_per_ip": True,
-    "unchoke_slots_limit": 5000,
+    "unchoke_slots_limit": 100 if rate else 500,
     "connections_limit": 5000,
     "listen_queue_size": 500,
     "max_allowed_in_request_queue": 2000,
