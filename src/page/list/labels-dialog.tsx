@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { splitLabels } from '../add/preview-form.tsx'
 import { formatCount } from '../format.ts'
-import { Dialog } from '../parts/dialog.tsx'
+import { FormDialog } from '../parts/form-dialog.tsx'
 import { useAct } from '../parts/use-act.ts'
 import type { TorrentRow } from './torrent-row.ts'
 
@@ -31,55 +31,35 @@ export function LabelsDialog({
     if (await act('label', body)) onClose()
   }
   return (
-    <Dialog title={`Labels of ${formatCount(rows.length, 'torrent')}`} onClose={onClose}>
-      <form
-        class="form"
-        onSubmit={event => {
-          event.preventDefault()
-          void save()
-        }}
-      >
-        {known.length > 0 && (
-          <ul class="check-list">
-            {known.map(label => {
-              const count = countOf(label)
-              const change = changes.get(label)
-              return (
-                <li key={label}>
-                  <label class="check-line">
-                    <input
-                      type="checkbox"
-                      checked={change ?? count === rows.length}
-                      ref={input => {
-                        if (input)
-                          input.indeterminate = change === undefined && count > 0 && count < rows.length
-                      }}
-                      onChange={event => setChanges(new Map(changes).set(label, event.currentTarget.checked))}
-                    />
-                    <bdi>{label}</bdi>
-                  </label>
-                </li>
-              )
-            })}
-          </ul>
-        )}
-        <label>
-          New labels
-          <input
-            value={text}
-            placeholder="film, music"
-            onInput={event => setText(event.currentTarget.value)}
-          />
-        </label>
-        <footer class="dialog-footer">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="button is-primary">
-            Save
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title={`Labels of ${formatCount(rows.length, 'torrent')}`} onClose={onClose} onSubmit={save}>
+      {known.length > 0 && (
+        <ul class="check-list">
+          {known.map(label => {
+            const count = countOf(label)
+            const change = changes.get(label)
+            return (
+              <li key={label}>
+                <label class="check-line">
+                  <input
+                    type="checkbox"
+                    checked={change ?? count === rows.length}
+                    ref={input => {
+                      if (input)
+                        input.indeterminate = change === undefined && count > 0 && count < rows.length
+                    }}
+                    onChange={event => setChanges(new Map(changes).set(label, event.currentTarget.checked))}
+                  />
+                  <bdi>{label}</bdi>
+                </label>
+              </li>
+            )
+          })}
+        </ul>
+      )}
+      <label>
+        New labels
+        <input value={text} placeholder="film, music" onInput={event => setText(event.currentTarget.value)} />
+      </label>
+    </FormDialog>
   )
 }

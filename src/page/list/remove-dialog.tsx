@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { formatBytes, formatCount } from '../format.ts'
-import { Dialog } from '../parts/dialog.tsx'
+import { FormDialog } from '../parts/form-dialog.tsx'
 import { useNotify } from '../parts/notices.tsx'
 import { useAct } from '../parts/use-act.ts'
 import type { TorrentRow } from './torrent-row.ts'
@@ -36,44 +36,35 @@ export function RemoveDialog({
     onRemoved?.()
   }
   return (
-    <Dialog title={`Remove ${formatCount(rows.length, 'torrent')}?`} onClose={onClose}>
-      <form
-        class="form"
-        onSubmit={event => {
-          event.preventDefault()
-          void remove()
-        }}
-      >
-        <ul class="name-list">
-          {rows.slice(0, MAX_NAMES).map(({ infoHash, torrent }) => (
-            <li key={infoHash}>
-              <bdi>{torrent.name}</bdi>
-            </li>
-          ))}
-          {rows.length > MAX_NAMES && <li class="muted">and {rows.length - MAX_NAMES} more</li>}
-        </ul>
-        <label class="check-line">
-          <input
-            type="checkbox"
-            checked={withData}
-            onChange={event => setWithData(event.currentTarget.checked)}
-          />
-          Delete the downloaded files as well ({formatBytes(bytes)})
-        </label>
-        <p class={withData ? 'danger-text' : 'muted'} role="status">
-          {withData
-            ? 'The files are deleted from the disk. This cannot be undone.'
-            : 'The files stay on the disk.'}
-        </p>
-        <footer class="dialog-footer">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class={withData ? 'button is-danger' : 'button is-primary'} disabled={isBusy}>
-            {withData ? 'Remove and delete files' : 'Remove'}
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={`Remove ${formatCount(rows.length, 'torrent')}?`}
+      submitText={withData ? 'Remove and delete files' : 'Remove'}
+      isDanger={withData}
+      isBusy={isBusy}
+      onClose={onClose}
+      onSubmit={remove}
+    >
+      <ul class="name-list">
+        {rows.slice(0, MAX_NAMES).map(({ infoHash, torrent }) => (
+          <li key={infoHash}>
+            <bdi>{torrent.name}</bdi>
+          </li>
+        ))}
+        {rows.length > MAX_NAMES && <li class="muted">and {rows.length - MAX_NAMES} more</li>}
+      </ul>
+      <label class="check-line">
+        <input
+          type="checkbox"
+          checked={withData}
+          onChange={event => setWithData(event.currentTarget.checked)}
+        />
+        Delete the downloaded files as well ({formatBytes(bytes)})
+      </label>
+      <p class={withData ? 'danger-text' : 'muted'} role="status">
+        {withData
+          ? 'The files are deleted from the disk. This cannot be undone.'
+          : 'The files stay on the disk.'}
+      </p>
+    </FormDialog>
   )
 }
