@@ -4,8 +4,16 @@ import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
+import type { Client } from '../../src/pipeline/client.ts'
+import { systemClock } from '../../src/ports/clock.ts'
+import { readSmallFile } from '../../src/ports/file-system.ts'
 import type { HttpApi } from '../../src/server/api/http-api.ts'
+import { Bodies } from '../../src/server/api/read-body.ts'
 import { HttpServer } from '../../src/server/http-server.ts'
+import { LivePage, type LivePageContext } from '../../src/server/page/live-page.ts'
+import { PageAssets } from '../../src/server/page/page-assets.ts'
+import { Previews } from '../../src/server/page/previews.ts'
+import type { Session } from '../../src/session/session.ts'
 import { without } from './counterparts/process.ts'
 import { inProject } from './project.ts'
 
@@ -37,6 +45,25 @@ export async function servePage(t: Test, page: HttpApi): Promise<string> {
   const server = await new HttpServer(new Map(), { page }).listen()
   t.teardown(() => server.close())
   return new URL(server.url).origin
+}
+
+/** Serves a page with these topics. Its actions are those of `opened`, or there are none. @returns the page and its base */
+export async function serveLivePage(
+  t: Test,
+  topics: Pick<LivePageContext, 'open' | 'torrents'>,
+  opened: { readonly client: Client; readonly session: Session } | undefined,
+) {
+  const page = new LivePage({
+    ...topics,
+    session: opened?.session,
+    previews: opened && new Previews({ ...opened, torrentOptions: {}, clock: systemClock }),
+    assets: new PageAssets(readSmallFile, PAGE_DIRECTORY),
+    bodies: new Bodies(),
+    clock: systemClock,
+    now: () => Date.now(),
+    warn: error => t.fail(String(error)),
+  })
+  return { page, base: await servePage(t, page) }
 }
 
 /** Opens a URL on a screen. Errors of the page and refused requests fail the test. */

@@ -120,6 +120,12 @@ export const hybridFiles = {
 /** The fields of BEP 3 that make a torrent of `hybridFiles` a hybrid one, with padding between the files. */
 export const hybridInfo = makeHybridInfo()
 
+/** The torrent of `hybridFiles` in a format. */
+export function hybridFilesTorrent(format: 'hybrid' | 'v2'): MadeTorrent {
+  const info = format === 'hybrid' ? { info: hybridInfo } : {}
+  return torrentOfFiles(v2Torrent(hybridFiles, HYBRID_PIECE_LENGTH, info), hybridFiles)
+}
+
 function makeHybridInfo() {
   const { a, b, c } = hybridFiles
   const content = Buffer.concat([a, zerosAfter(a), b, zerosAfter(b), c])

@@ -1,21 +1,14 @@
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { systemClock } from '../../src/ports/clock.ts'
-import { readSmallFile } from '../../src/ports/file-system.ts'
-import { Bodies } from '../../src/server/api/read-body.ts'
 import type { ListDocument, ListedTorrent } from '../../src/server/page/documents.ts'
-import { LivePage } from '../../src/server/page/live-page.ts'
-import { PageAssets } from '../../src/server/page/page-assets.ts'
-import { Previews } from '../../src/server/page/previews.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import {
   checkAccessibility,
   findOverflow,
   openBrowser,
   openScreen,
-  PAGE_DIRECTORY,
   SCREENS,
-  servePage,
+  serveLivePage,
   withoutChromium as skip,
   takePicture,
 } from '../helpers/page-browser.ts'
@@ -137,19 +130,9 @@ function listOf(
 async function openList(t: Test, list: ListDocument, { canAct = true } = {}) {
   const opened = await openSession(t)
   const shown = { list }
-  const page = new LivePage({
-    torrents: { get: () => undefined, describe: () => shown.list, close() {} },
-    session: canAct ? opened.session : undefined,
-    previews: canAct ? new Previews({ ...opened, torrentOptions: {}, clock: systemClock }) : undefined,
-    assets: new PageAssets(readSmallFile, PAGE_DIRECTORY),
-    ...{
-      bodies: new Bodies(),
-      clock: systemClock,
-      now: () => Date.now(),
-      warn: error => t.fail(String(error)),
-    },
-  })
-  return { ...opened, shown, streams: () => page.openStreams, base: await servePage(t, page) }
+  const torrents = { get: () => undefined, describe: () => shown.list, close() {} }
+  const { base, page } = await serveLivePage(t, { torrents }, canAct ? opened : undefined)
+  return { ...opened, shown, streams: () => page.openStreams, base }
 }
 
 /** The texts of the rows in sight, by column. */

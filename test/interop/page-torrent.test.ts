@@ -5,15 +5,9 @@ import { encodePieceCell, type PieceCell } from '../../src/codec/piece-cells.ts'
 import { create } from '../../src/metainfo/create.ts'
 import { parse } from '../../src/metainfo/parse.ts'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
-import { systemClock } from '../../src/ports/clock.ts'
-import { readSmallFile } from '../../src/ports/file-system.ts'
-import { Bodies } from '../../src/server/api/read-body.ts'
 import { HttpServer } from '../../src/server/http-server.ts'
 import { createPage } from '../../src/server/page/create-page.ts'
 import type { ListedTorrent } from '../../src/server/page/documents.ts'
-import { LivePage } from '../../src/server/page/live-page.ts'
-import { PageAssets } from '../../src/server/page/page-assets.ts'
-import { Previews } from '../../src/server/page/previews.ts'
 import type {
   FilesDocument,
   ListedPeer,
@@ -29,7 +23,7 @@ import {
   openScreen,
   PAGE_DIRECTORY,
   SCREENS,
-  servePage,
+  serveLivePage,
   withoutChromium as skip,
   takePicture,
 } from '../helpers/page-browser.ts'
@@ -218,20 +212,12 @@ async function openTorrent(t: Test, changes: Partial<Shown> = {}, { canAct = tru
     const [kind] = topic.split(':')
     return kind === 'client' ? { client } : shown[kind as keyof Shown]
   }
-  const page = new LivePage({
+  const topics = {
     torrents: { get: () => undefined, describe: () => ({ client, torrents: {} }), close() {} },
-    open: topic => ({ describe: () => describe(topic), close() {} }),
-    session: canAct ? opened.session : undefined,
-    previews: canAct ? new Previews({ ...opened, torrentOptions: {}, clock: systemClock }) : undefined,
-    assets: new PageAssets(readSmallFile, PAGE_DIRECTORY),
-    ...{
-      bodies: new Bodies(),
-      clock: systemClock,
-      now: () => Date.now(),
-      warn: error => t.fail(String(error)),
-    },
-  })
-  return { shown, base: `${await servePage(t, page)}/#/torrent/${HASH}` }
+    open: (topic: string) => ({ describe: () => describe(topic), close() {} }),
+  }
+  const { base } = await serveLivePage(t, topics, canAct ? opened : undefined)
+  return { shown, base: `${base}/#/torrent/${HASH}` }
 }
 
 /** The texts of elements as they are shown: each part in a line of its own. */

@@ -33,14 +33,14 @@ async function getWithTsdl(t: Test, source: string, content: Content, peers: rea
 }
 
 for (const make of [oneFile, oddFiles]) {
+  const contentOf = (t: Test) =>
+    inFormat(make(scratch(t), SIZE), 'v2', { pieceLength: PIECE_LENGTH, isPrivate: false })
+
   t.test(
     `tsdl: a v2 link, all of it from libtorrent: ${make.name}`,
     { skip: noLibtorrent, buffered: true },
     async t => {
-      const content = await inFormat(make(scratch(t), SIZE), 'v2', {
-        pieceLength: PIECE_LENGTH,
-        isPrivate: false,
-      })
+      const content = await contentOf(t)
       await getWithTsdl(t, await linkOf(content), content, [await seedWithLibtorrent(t, content)])
     },
   )
@@ -49,10 +49,7 @@ for (const make of [oneFile, oddFiles]) {
     `libtorrent: a v2 link, all of it from tsdl: ${make.name}`,
     { skip: noLibtorrent, buffered: true },
     async t => {
-      const content = await inFormat(make(scratch(t), SIZE), 'v2', {
-        pieceLength: PIECE_LENGTH,
-        isPrivate: false,
-      })
+      const content = await contentOf(t)
       const { address } = await seedWithTsdl(t, content)
       const out = scratch(t)
       const script = inProject('test/helpers/counterparts/libtorrent-magnet.py')

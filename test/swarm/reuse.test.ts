@@ -5,7 +5,7 @@ import { memoryDisk, run } from '../helpers/swarm.ts'
 import {
   HYBRID_PIECE_LENGTH,
   hybridFiles,
-  hybridInfo,
+  hybridFilesTorrent,
   torrentOfFiles,
   v2Torrent,
 } from '../helpers/v2-torrent.ts'
@@ -23,8 +23,7 @@ async function diskWith(files: { readonly [path: string]: Uint8Array }) {
 
 for (const format of ['v2', 'hybrid'] as const) {
   t.test(`${format}: files on disk are copied, whatever their names, and no peer is needed`, async t => {
-    const info = format === 'hybrid' ? { info: hybridInfo } : {}
-    const torrent = torrentOfFiles(v2Torrent(hybridFiles, P, info), hybridFiles)
+    const torrent = hybridFilesTorrent(format)
     const { a, b, c } = hybridFiles
     const disk = await diskWith({ 'one.bin': b, 'deep/two': a, 'deep/three': c })
     const { torrent: leech, file, warnings } = run(t, torrent, { disk, reuse: ['/other'] })
@@ -36,7 +35,7 @@ for (const format of ['v2', 'hybrid'] as const) {
 }
 
 t.test('of a file with wrong bytes only the right pieces are taken; the rest is downloaded', async t => {
-  const torrent = torrentOfFiles(v2Torrent(hybridFiles, P), hybridFiles)
+  const torrent = hybridFilesTorrent('v2')
   const wrong = Buffer.from(hybridFiles.b)
   wrong[P + 5]! ^= 1
   const peer = await scriptedPeer(t, torrent)

@@ -6,6 +6,7 @@ import { run } from '../helpers/swarm.ts'
 import {
   HYBRID_PIECE_LENGTH,
   hybridFiles,
+  hybridFilesTorrent,
   hybridInfo,
   torrentOfFiles,
   v2Torrent,
@@ -13,17 +14,9 @@ import {
 
 const P = HYBRID_PIECE_LENGTH
 
-/** The torrent of `hybridFiles` in a format. */
-function made(format: 'hybrid' | 'v2'): MadeTorrent {
-  return torrentOfFiles(
-    v2Torrent(hybridFiles, P, format === 'hybrid' ? { info: hybridInfo } : {}),
-    hybridFiles,
-  )
-}
-
 for (const format of ['v2', 'hybrid'] as const) {
   t.test(`${format}: a download from one seed gets the right files`, async t => {
-    const torrent = made(format)
+    const torrent = hybridFilesTorrent(format)
     const seed = await scriptedPeer(t, torrent)
     const { torrent: leech, file, warnings } = run(t, torrent, { peers: [seed.address] })
     await leech.done
@@ -33,7 +26,7 @@ for (const format of ['v2', 'hybrid'] as const) {
 }
 
 t.test('v2: no padding is requested, and the last block of a file has its own length', async t => {
-  const torrent = made('v2')
+  const torrent = hybridFilesTorrent('v2')
   const peer = await scriptedPeer(t, torrent)
   const { torrent: leech, file } = run(t, torrent, { peers: [peer.address] })
   await leech.done
@@ -44,7 +37,7 @@ t.test('v2: no padding is requested, and the last block of a file has its own le
 })
 
 t.test('v2: a wrong byte is found by the tree, and the piece is downloaded again', async t => {
-  const torrent = made('v2')
+  const torrent = hybridFilesTorrent('v2')
   const bytes = Buffer.from(torrent.content)
   bytes[P + 20_000]! ^= 1
   const liar = await scriptedPeer(t, { ...torrent, content: bytes })
@@ -60,7 +53,7 @@ t.test(
     const pieces = Buffer.from(hybridInfo.pieces)
     pieces[0]! ^= 1
     const metainfo = parse(v2Torrent(hybridFiles, P, { info: { ...hybridInfo, pieces } }))
-    const torrent = { ...made('hybrid'), metainfo }
+    const torrent = { ...hybridFilesTorrent('hybrid'), metainfo }
     const seed = await scriptedPeer(t, torrent)
     const { torrent: leech, errors } = run(t, torrent, { peers: [seed.address] })
     await t.rejects(leech.done, { code: 'ERR_METAINFO', message: /piece 0 matches only one/ })
