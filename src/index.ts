@@ -108,7 +108,7 @@ export type { ByteRange, ReadOptions, TorrentFile } from './pipeline/reading/tor
 export { type CheckOptions, check } from './pipeline/resume/check.ts'
 export { resumeAt } from './pipeline/resume/find-verified-pieces.ts'
 export { Listener, type ListenerOptions } from './pipeline/swarm/listener.ts'
-export type { MetadataProgress, Progress } from './pipeline/torrent/progress.ts'
+export type { MetadataProgress, Progress, ProgressCounts } from './pipeline/torrent/progress.ts'
 export type { TorrentEvents, TorrentState } from './pipeline/torrent/torrent-events.ts'
 export { Torrent } from './pipeline/torrent.ts'
 

@@ -7,5 +7,10 @@ export function commandLine(args: readonly string[] = process.argv.slice(2)): st
 }
 
 function quoteForShell(text: string): string {
-  return PLAIN.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+  return PLAIN.test(text) ? text : quoteText(text)
+}
+
+/** Returns a text in single quotes, as POSIX shells and zsh read it. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
 }

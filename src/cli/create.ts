@@ -7,6 +7,7 @@ import { EXIT_CODES } from './exit.ts'
 import type { Reporter } from './reporter.ts'
 import { globOf } from './selection.ts'
 import { spoolStdin } from './spool-stdin.ts'
+import { tiersOf } from './tracker-tiers.ts'
 import { writeTorrent } from './write-torrent.ts'
 
 /** The options of `tsdl create`. */
@@ -50,7 +51,7 @@ async function createFrom(path: string, flags: CreateFlags, reporter: Reporter):
     ...(comment === undefined ? {} : { comment }),
     ...(source === undefined ? {} : { source }),
     select: names => !globs.some(matches => matches(names.join('/'))),
-    trackers: (flags.tracker ?? []).map(tier => tier.split(',').map(url => url.trim())),
+    trackers: tiersOf(flags.tracker ?? []),
     webSeeds: flags.webSeed ?? [],
     createdBy: `tsdl ${VERSION}`,
     ...(flags.date ? { creationDate: Math.floor(Date.now() / 1000) } : {}),

@@ -78,7 +78,7 @@ export class DownloadRun {
       throw new ExitError(EXIT_CODES.ok)
     }
     if (directory !== undefined) {
-      makeDirectory(directory)
+      await makeDirectory(directory)
       this.#output = join(directory, metainfo.files[0]?.path.split('/', 1)[0] ?? metainfo.name)
     }
     reporter.reportMetadata(metainfo, isSelected)

@@ -6,6 +6,7 @@ import { editTorrent } from '../metainfo/index.ts'
 import { reasonOf } from '../ports/reason-of.ts'
 import { EXIT_CODES } from './exit.ts'
 import { readStdin } from './source.ts'
+import { tiersOf } from './tracker-tiers.ts'
 import { writeTorrent } from './write-torrent.ts'
 
 /** The options of `tsdl edit`. */
@@ -26,7 +27,7 @@ export async function edit(path: string, { output = path, ...options }: EditOpti
   const torrent = path === '-' ? await readStdin(MAX_TORRENT_SIZE) : await read(path)
   const edited = await editTorrent(torrent, {
     ...{ comment, webSeeds: webSeed === false ? [] : webSeed },
-    trackers: tracker === false ? [] : tracker?.map(tier => tier.split(',').map(url => url.trim())),
+    trackers: tracker === false ? [] : tracker && tiersOf(tracker),
   })
   await (output === path && path !== '-' ? replace(path, edited) : writeTorrent(output, edited))
   return EXIT_CODES.ok

@@ -24,7 +24,8 @@ export function selectFiles(
   throw new ChoiceError('no file is selected; the files are:', listFiles(metainfo))
 }
 
-function listedFiles({ files }: Metainfo): number[] {
+/** Returns the indexes of the files that are no padding. */
+export function listedFiles({ files }: Metainfo): number[] {
   return files.flatMap((file, index) => (file.pad ? [] : [index]))
 }
 
@@ -65,8 +66,9 @@ export function listDownload(
   return [...lines, `${count(selected.length, 'file')}, ${bytes(sum)}`].join('\n')
 }
 
-function findMatches({ files, multiFile, name }: Metainfo, pattern: string): number[] {
-  const listed = files.flatMap((file, index) => (file.pad ? [] : [{ path: file.path, index }]))
+function findMatches(metainfo: Metainfo, pattern: string): number[] {
+  const { files, multiFile, name } = metainfo
+  const listed = listedFiles(metainfo).map(index => ({ path: files[index]!.path, index }))
   if (/^\d+$/.test(pattern)) {
     const byIndex = listed.filter(({ index }) => index === Number(pattern))
     if (byIndex.length > 0) return byIndex.map(({ index }) => index)

@@ -14,7 +14,7 @@ import { TorrentFile } from './reading/torrent-file.ts'
 import { checkContent, checkTorrentOptions } from './torrent/check-options.ts'
 import { reasonOf } from './torrent/diagnosis.ts'
 import { Milestone } from './torrent/milestone.ts'
-import { type Progress, progressOf } from './torrent/progress.ts'
+import { countsOf, type Progress, type ProgressCounts, progressOf } from './torrent/progress.ts'
 import type { TorrentContent } from './torrent/torrent-content.ts'
 import { TorrentDetails } from './torrent/torrent-details.ts'
 import type { TorrentEvents, TorrentState } from './torrent/torrent-events.ts'
@@ -121,6 +121,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** The progress: bytes, rates, peers. */
   get progress(): Progress {
     return progressOf(this.#life.parts, this.bottleneck)
+  }
+
+  /** The progress without the bottleneck, which takes time to find. */
+  get counts(): ProgressCounts {
+    return countsOf(this.#life.parts)
   }
 
   /** What limits the download now, as measured over the last two seconds. */

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs'
 import { systemPath } from '../codec/byte-names.ts'
 import type { FileHandle, FileState, FileStats, FileSystem } from './file-system.ts'
+import { makeDirectories } from './make-directories.ts'
 
 /**
  * A file system that returns settled promises. A call costs a tenth of one of `nodeFileSystem`, but blocks the thread until
@@ -14,7 +15,11 @@ export const blockingFileSystem: FileSystem = {
   lstat: (async (path: string, options?: { bigint: true }) =>
     fs.lstatSync(systemPath(path), options)) as FileSystem['lstat'],
   realpath: async path => fs.realpathSync.native(path),
-  mkdir: async (path, options) => fs.mkdirSync(systemPath(path), options),
+  mkdir: async (path, { mode, recursive }) => {
+    const mkdir = async (at: string) => fs.mkdirSync(systemPath(at), mode)
+    const isDirectory = async (at: string) => fs.statSync(systemPath(at)).isDirectory()
+    return recursive ? makeDirectories(path, { mkdir, isDirectory }) : mkdir(path)
+  },
   symlink: async (target, path) => fs.symlinkSync(target, path),
   readlink: async path => fs.readlinkSync(path),
   rename: async (from, to) => fs.renameSync(from, to),

@@ -1,6 +1,7 @@
 /** The file system is injected: only this file imports node:fs, so that memfs can take its place. */
 import { promises } from 'node:fs'
 import { nameOfBytes, systemPath } from '../codec/byte-names.ts'
+import { makeDirectories } from './make-directories.ts'
 
 /** An open file. Offsets and lengths are bytes; `offset` counts in the buffer, `position` in the file. */
 export interface FileHandle {
@@ -106,7 +107,11 @@ export const nodeFileSystem: EditableFileSystem = {
   open: (path, flags, mode) => promises.open(systemPath(path), flags, mode),
   lstat: ((path: string, options?: { bigint: true }) =>
     promises.lstat(systemPath(path), options)) as FileSystem['lstat'],
-  mkdir: (path, options) => promises.mkdir(systemPath(path), options),
+  mkdir: (path, { mode, recursive }) => {
+    const mkdir = (at: string) => promises.mkdir(systemPath(at), mode)
+    const isDirectory = async (at: string) => (await promises.stat(systemPath(at))).isDirectory()
+    return recursive ? makeDirectories(path, { mkdir, isDirectory }) : mkdir(path)
+  },
   rename: (from, to) => promises.rename(systemPath(from), systemPath(to)),
   unlink: path => promises.unlink(systemPath(path)),
   rmdir: path => promises.rmdir(systemPath(path)),

@@ -77,8 +77,10 @@ export interface TorrentCollection {
   readonly torrents: Iterable<ReadableTorrent>
 }
 
-/** The states in which the files of a torrent can be read. */
 const READABLE_STATES = new Set(['checking', 'downloading', 'seeding'])
+
+/** Returns true for the states in which the files of a torrent can be read. */
+export const isReadableState = (state: string): boolean => READABLE_STATES.has(state)
 
 /** Serves the torrents of a collection that have metadata and a storage, as the collection is at each request. */
 export class CollectedTorrents implements ServedTorrents {
@@ -107,7 +109,7 @@ export class CollectedTorrents implements ServedTorrents {
 
 /** Returns a torrent as a server sees it, or undefined while its files cannot be read. */
 export function servedOf(torrent: ReadableTorrent): ServedTorrent | undefined {
-  if (!READABLE_STATES.has(torrent.state)) return undefined
+  if (!isReadableState(torrent.state)) return undefined
   const { metainfo } = torrent
   return {
     metainfo,

@@ -1,4 +1,5 @@
 import type { CommandDefinition } from '../command-definition.ts'
+import { quoteText } from '../command-line.ts'
 import { type Flag, flagsOf } from './flags.ts'
 
 /** Returns a completion script for zsh: the file `_tsdl` in a directory of `fpath`, or `source <(tsdl completion zsh)`. */
@@ -8,7 +9,7 @@ export function zshCompletion(commands: readonly CommandDefinition[]): string {
 _tsdl() {
   local command=get
   local -a commands=(
-${commands.map(({ name, description }) => `    ${quote(`${name}:${description.replaceAll(':', '\\:')}`)}`).join('\n')}
+${commands.map(({ name, description }) => `    ${quoteText(`${name}:${description.replaceAll(':', '\\:')}`)}`).join('\n')}
   )
   if ((CURRENT == 2)) && [[ $words[2] != -* ]]; then
     _describe command commands
@@ -57,9 +58,5 @@ function formatFlag({ long, short, help, list, value, choices, kind }: Flag): st
   const names = short ? [short, long] : [long]
   // a flag excludes its other form, unless it may be repeated
   const before = list ? '*' : names.length > 1 ? `(${names.join(' ')})` : ''
-  return names.map(name => quote(`${before}${name}[${text}]${argument}`))
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
+  return names.map(name => quoteText(`${before}${name}[${text}]${argument}`))
 }

@@ -3,7 +3,7 @@ import type { Metainfo, Torrent } from '../../index.ts'
 import { ChoiceError } from '../exit.ts'
 import type { RangeSpec } from '../range.ts'
 import type { Reporter } from '../reporter.ts'
-import { listFiles, selectFiles } from '../selection.ts'
+import { listedFiles, listFiles, selectFiles } from '../selection.ts'
 import { beginContinuedToStdout } from './continued.ts'
 import type { Destination } from './destination.ts'
 import { beginFilesToDirectory, type DirectoryOptions } from './directory.ts'
@@ -94,9 +94,7 @@ function findOnlyFile(
   selected: ReadonlySet<number> | undefined,
   limit = 'standard output carries one',
 ): number {
-  const chosen = metainfo.files.flatMap((file, index) =>
-    file.pad || selected?.has(index) === false ? [] : [index],
-  )
+  const chosen = listedFiles(metainfo).filter(index => selected?.has(index) !== false)
   if (chosen.length === 1) return chosen[0]!
   const what = chosen.length === 0 ? 'no files' : `${chosen.length} files, but ${limit}`
   throw new ChoiceError(

@@ -45,7 +45,7 @@ export async function measureSource(
     const { bottleneck } = longestOf(spells) ?? { bottleneck: torrent.bottleneck }
     const infoHash = torrent.infoHash.toString('hex')
     return {
-      ...{ name: torrent.files.length > 0 ? torrent.metainfo.name : infoHash, infoHash },
+      ...{ name: torrent.details.metainfo?.name ?? infoHash, infoHash },
       ...{ status: torrent.state, bottleneck },
       kinds: Object.fromEntries(Array.from(spells, ([kind, { ms }]) => [kind, Math.round(ms / 100) / 10])),
     }

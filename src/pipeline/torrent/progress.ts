@@ -1,3 +1,4 @@
+import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Bottleneck } from '../diagnosis/bottleneck.ts'
 import type { MetadataDownload } from '../metadata/metadata-download.ts'
 import type { Pieces } from '../pieces/pieces.ts'
@@ -6,7 +7,13 @@ import type { TorrentState } from './torrent-events.ts'
 import type { TorrentNetwork } from './torrent-network.ts'
 
 /** The progress of a torrent. */
-export interface Progress {
+export interface Progress extends ProgressCounts {
+  /** What limits the download, as measured over the last two seconds. */
+  readonly bottleneck: Bottleneck
+}
+
+/** Bytes, rates and peers of a torrent. */
+export interface ProgressCounts {
   /** Bytes of wanted pieces that are verified and stored. */
   readonly verified: number
   /** Bytes of wanted pieces. */
@@ -27,8 +34,6 @@ export interface Progress {
   readonly buffered: number
   /** What limits the download at this moment, in brief. */
   readonly limit: 'network' | 'peers' | 'disk' | 'reader' | 'none'
-  /** What limits the download, as measured over the last two seconds. */
-  readonly bottleneck: Bottleneck
   /** Bytes of blocks received. */
   readonly downloaded: number
   /** Bytes of blocks sent. */
@@ -58,7 +63,8 @@ export interface TorrentParts {
   readonly state: TorrentState
   /** Milliseconds of the clock. */
   readonly now: number
-  readonly hasMetainfo: boolean
+  /** Undefined while it is not known. */
+  readonly metainfo: Metainfo | undefined
   readonly network: TorrentNetwork
   /** Undefined before the storage is known. */
   readonly content: TorrentContent | undefined
@@ -67,10 +73,12 @@ export interface TorrentParts {
 }
 
 /** Describes a torrent from its parts. */
-export function progressOf(
-  { content, metadata, network, state }: TorrentParts,
-  bottleneck: Bottleneck,
-): Progress {
+export function progressOf(parts: TorrentParts, bottleneck: Bottleneck): Progress {
+  return { ...countsOf(parts), bottleneck }
+}
+
+/** Counts what a torrent has from its parts. */
+export function countsOf({ content, metadata, network, state }: TorrentParts): ProgressCounts {
   const { activeSwarm, rates, uploaded } = network
   const { down: downSpeed, up: upSpeed } = rates
   const connected = activeSwarm?.connected ?? []
@@ -88,7 +96,6 @@ export function progressOf(
     eta: downSpeed > 1 ? left / downSpeed : null,
     buffered: pieces?.pipeline ? pieces.pipeline.scheduler.activePieces * pieces.metainfo.pieceLength : 0,
     limit: state === 'paused' ? 'none' : pieces ? limitOf(pieces, connected.length + active) : 'peers',
-    bottleneck,
     downloaded: network.downloaded,
     uploaded,
     wasted: (activeSwarm?.wasted ?? 0) + (webSeeds?.wasted ?? 0),

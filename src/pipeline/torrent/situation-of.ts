@@ -37,8 +37,8 @@ export function situationOf(parts: TorrentParts, measured: Measured): Situation 
   }
 }
 
-function findIdleReason({ content, hasMetainfo, state }: TorrentParts): string | undefined {
-  if (state === 'metadata') return hasMetainfo ? 'there is no storage yet' : undefined
+function findIdleReason({ content, metainfo, state }: TorrentParts): string | undefined {
+  if (state === 'metadata') return metainfo ? 'there is no storage yet' : undefined
   if (state === 'checking') return 'existing files are being checked'
   if (state !== 'downloading') return state === 'seeding' ? 'nothing is missing' : state
   const { finished = false, retains = true, wanted } = content?.pieces ?? {}

@@ -1,4 +1,5 @@
 import type { DhtLookupStatus } from '../../dht/dht-peers.ts'
+import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Peer } from '../peer/peer.ts'
 import { PieceReport } from '../pieces/piece-report.ts'
 import type { WebSeedStatus } from '../pieces/web-seeds.ts'
@@ -8,10 +9,15 @@ import type { RateSample } from './rate-history.ts'
 
 /** What displays show of one torrent, beyond its progress. It only reads. */
 export class TorrentDetails {
-  readonly #parts: Pick<TorrentParts, 'content' | 'network'>
+  readonly #parts: Pick<TorrentParts, 'content' | 'metainfo' | 'network'>
 
-  constructor(parts: Pick<TorrentParts, 'content' | 'network'>) {
+  constructor(parts: Pick<TorrentParts, 'content' | 'metainfo' | 'network'>) {
     this.#parts = parts
+  }
+
+  /** The metainfo; undefined while it is not known. */
+  get metainfo(): Metainfo | undefined {
+    return this.#parts.metainfo
   }
 
   /** The states of the pieces; undefined before the storage is known. */

@@ -95,7 +95,7 @@ export class TorrentLifecycle extends EventEmitter<TorrentLifecycleEvents> {
   get parts(): TorrentParts {
     const { content, network, state } = this
     const { download: metadata, metainfo } = this.metadata
-    return { state, network, content, metadata, now: this.#clock.now(), hasMetainfo: metainfo !== undefined }
+    return { state, network, content, metadata, now: this.#clock.now(), metainfo }
   }
 
   /** What limits the download now. */

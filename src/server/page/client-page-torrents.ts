@@ -1,11 +1,9 @@
-import type { Metainfo } from '../../metainfo/metainfo.ts'
+import type { ProgressCounts } from '../../pipeline/torrent/progress.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
+import { isReadableState } from '../served-torrents.ts'
 import type { ListDocument, ListedStatus, ListedTorrent } from './documents.ts'
 import type { PageTorrent, PageTorrents } from './page-torrents.ts'
 import { sumOf } from './page-totals.ts'
-
-/** The states in which files can be read. */
-const READABLE_STATES = new Set(['checking', 'downloading', 'seeding'])
 
 /** Options of `ClientPageTorrents`. */
 export interface ClientPageOptions {
@@ -34,7 +32,7 @@ export class ClientPageTorrents implements PageTorrents {
       if (torrent.infoHash.toString('hex') !== infoHash) continue
       return {
         ...{ infoHash, name: nameOf(torrent), torrent, stored: undefined },
-        describe: () => describeTorrent(torrent, this.#servesFiles),
+        describe: () => describeTorrent(torrent, torrent.counts, this.#servesFiles),
         loadMetainfo: async () => torrent.metainfo,
       }
     }
@@ -45,10 +43,10 @@ export class ClientPageTorrents implements PageTorrents {
     const torrents: Record<string, ListedTorrent> = {}
     const sums = { downloaded: 0, uploaded: 0 }
     for (const torrent of this.#client.torrents) {
-      const { progress } = torrent
-      sums.downloaded += progress.downloaded
-      sums.uploaded += progress.uploaded
-      torrents[torrent.infoHash.toString('hex')] = describeTorrent(torrent, this.#servesFiles)
+      const { counts } = torrent
+      sums.downloaded += counts.downloaded
+      sums.uploaded += counts.uploaded
+      torrents[torrent.infoHash.toString('hex')] = describeTorrent(torrent, counts, this.#servesFiles)
     }
     const { down, up } = this.#limits
     const limits = {
@@ -61,41 +59,31 @@ export class ClientPageTorrents implements PageTorrents {
   close(): void {}
 }
 
-function describeTorrent(torrent: Torrent, servesFiles: boolean): ListedTorrent {
-  const { progress } = torrent
-  const size = metainfoOf(torrent)?.length
-  const status = statusOf(torrent)
+function describeTorrent(torrent: Torrent, counts: ProgressCounts, servesFiles: boolean): ListedTorrent {
+  const size = torrent.details.metainfo?.length
+  const status = statusOf(torrent, counts)
   const isWaiting =
-    (status === 'downloading' || status === 'metadata') && torrent.waiting && progress.downSpeed < 1
+    (status === 'downloading' || status === 'metadata') && torrent.waiting && counts.downSpeed < 1
   return {
-    ...{ name: nameOf(torrent), status, wanted: progress.total, verified: progress.verified },
+    ...{ name: nameOf(torrent), status, wanted: counts.total, verified: counts.verified },
     ...(size === undefined ? {} : { size }),
-    ...{ down: Math.round(progress.downSpeed), up: Math.round(progress.upSpeed) },
-    ...(progress.eta === null || status !== 'downloading' ? {} : { eta: Math.round(progress.eta) }),
-    ...{ peers: progress.peers, seeds: progress.seeds, uploaded: progress.uploaded },
-    ...{ ratio: Math.round(progress.ratio * 100) / 100, labels: [] },
+    ...{ down: Math.round(counts.downSpeed), up: Math.round(counts.upSpeed) },
+    ...(counts.eta === null || status !== 'downloading' ? {} : { eta: Math.round(counts.eta) }),
+    ...{ peers: counts.peers, seeds: counts.seeds, uploaded: counts.uploaded },
+    ...{ ratio: Math.round(counts.ratio * 100) / 100, labels: [] },
     ...(isWaiting ? { reason: torrent.reason } : {}),
-    ...(servesFiles && READABLE_STATES.has(torrent.state) ? { isReadable: true } : {}),
+    ...(servesFiles && isReadableState(torrent.state) ? { isReadable: true } : {}),
   }
 }
 
 function nameOf(torrent: Torrent): string {
-  return metainfoOf(torrent)?.name ?? torrent.infoHash.toString('hex')
+  return torrent.details.metainfo?.name ?? torrent.infoHash.toString('hex')
 }
 
-function metainfoOf(torrent: Torrent): Metainfo | undefined {
-  try {
-    return torrent.metainfo
-  } catch {
-    return undefined // it is not known yet
-  }
-}
-
-function statusOf({ progress, state, waiting }: Torrent): ListedStatus {
+function statusOf({ state, waiting }: Torrent, counts: ProgressCounts): ListedStatus {
   if (state === 'new') return 'waiting'
   if (state === 'paused' || state === 'closed') return 'stopped'
   // a torrent on demand asks for nothing while no reader waits
-  if (state === 'downloading' && progress.limit === 'reader' && !waiting && progress.downSpeed < 1)
-    return 'idle'
+  if (state === 'downloading' && counts.limit === 'reader' && !waiting && counts.downSpeed < 1) return 'idle'
   return state
 }

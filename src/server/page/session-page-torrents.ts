@@ -1,6 +1,8 @@
 import type { Session } from '../../session/session.ts'
 import type { SessionEvents } from '../../session/session-options.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
+import { rateLimitOf } from '../../session/torrent/session-rates.ts'
+import { isReadableState } from '../served-torrents.ts'
 import type { ListDocument, ListedClient, ListedStatus, ListedTorrent } from './documents.ts'
 import type { PageTorrent, PageTorrents } from './page-torrents.ts'
 import { type FreeSpaceGauge, sumOf } from './page-totals.ts'
@@ -55,18 +57,13 @@ export class SessionPageTorrents implements PageTorrents {
   #describeClient(torrents: ListDocument['torrents']): ListedClient {
     const { settings, totals } = this.#session
     const { alternative, directory } = settings
-    const down = alternative.enabled
-      ? alternative.down
-      : settings.down.enabled
-        ? settings.down.value
-        : undefined
-    const up = alternative.enabled ? alternative.up : settings.up.enabled ? settings.up.value : undefined
+    const [down, up] = [rateLimitOf(settings, 'down'), rateLimitOf(settings, 'up')]
     const free = this.#space.read(directory)
     return {
       ...sumOf(torrents),
       ...{ downloaded: totals.downloaded, uploaded: totals.uploaded, directory },
-      ...(down === undefined ? {} : { downLimit: down }),
-      ...(up === undefined ? {} : { upLimit: up }),
+      ...(down.enabled ? { downLimit: down.value } : {}),
+      ...(up.enabled ? { upLimit: up.value } : {}),
       ...(alternative.enabled ? { isSlow: true } : {}),
       ...(free === undefined ? {} : { free }),
     }
@@ -91,11 +88,9 @@ function describeTorrent(torrent: SessionTorrent): ListedTorrent {
     ...(status === 'checking' ? { checked: Math.round(torrent.checked * 1000) / 1000 } : {}),
     ...(record.down.enabled ? { downLimit: record.down.value } : {}),
     ...(record.up.enabled ? { upLimit: record.up.value } : {}),
-    ...(run && READABLE.has(run.state) ? { isReadable: true } : {}),
+    ...(run && isReadableState(run.state) ? { isReadable: true } : {}),
   }
 }
-
-const READABLE = new Set(['checking', 'downloading', 'seeding'])
 
 function statusOf(torrent: SessionTorrent): ListedStatus {
   if (torrent.isMoving) return 'moving'

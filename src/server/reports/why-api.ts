@@ -29,14 +29,19 @@ export interface WhyApiOptions {
  * `{"torrents": [{name, infoHash, status, bottleneck}]}`.
  */
 export function createWhyApi({ client, session }: WhyApiOptions): HttpApi {
-  return new WhyApi(() => (session ? diagnoseSession(session) : diagnoseClient(client?.torrents ?? [])))
+  return new WhyApi(infoHash =>
+    session ? diagnoseSession(session, infoHash) : diagnoseClient(client?.torrents ?? [], infoHash),
+  )
 }
 
+/** Diagnoses all torrents, or the one with an info-hash. */
+type Diagnose = (infoHash?: string) => Iterable<DiagnosedTorrent>
+
 class WhyApi implements HttpApi {
-  readonly #diagnose: () => Iterable<DiagnosedTorrent>
+  readonly #diagnose: Diagnose
   readonly #turns = new LoopTurns()
 
-  constructor(diagnose: () => Iterable<DiagnosedTorrent>) {
+  constructor(diagnose: Diagnose) {
     this.#diagnose = diagnose
   }
 
@@ -48,16 +53,13 @@ class WhyApi implements HttpApi {
     if (await refuseReport(exchange)) return
     const { response, target, touch } = exchange
     const [, infoHash] = target.names
-    const diagnosed = this.#diagnose()
-    const found = infoHash === undefined ? undefined : findTorrent(diagnosed, infoHash)
-    if (infoHash !== undefined && !found) sendRefusal(response, 404, 'there is no such torrent')
-    else await streamJson(response, formatParts(found ? [found] : diagnosed), this.#turns, touch)
+    const send = (torrents: Iterable<DiagnosedTorrent>) =>
+      streamJson(response, formatParts(torrents), this.#turns, touch)
+    if (infoHash === undefined) return send(this.#diagnose())
+    const found = [...this.#diagnose(infoHash.toLowerCase())]
+    if (found.length > 0) return send(found)
+    sendRefusal(response, 404, 'there is no such torrent')
   }
-}
-
-function findTorrent(torrents: Iterable<DiagnosedTorrent>, infoHash: string): DiagnosedTorrent | undefined {
-  for (const torrent of torrents) if (torrent.infoHash === infoHash.toLowerCase()) return torrent
-  return undefined
 }
 
 async function* formatParts(torrents: Iterable<DiagnosedTorrent>): AsyncGenerator<string> {
@@ -69,17 +71,25 @@ async function* formatParts(torrents: Iterable<DiagnosedTorrent>): AsyncGenerato
   yield comma === ',' ? ']}\n' : `${comma}]}\n`
 }
 
-function* diagnoseSession(session: Pick<Session, 'torrents'>): Generator<DiagnosedTorrent> {
+function* diagnoseSession(
+  session: Pick<Session, 'torrents'>,
+  wanted: string | undefined,
+): Generator<DiagnosedTorrent> {
   for (const torrent of session.torrents) {
+    if (wanted !== undefined && torrent.infoHash !== wanted) continue
     const { bottleneck = null, infoHash, name, status } = torrent
     yield { name, infoHash, status, bottleneck }
   }
 }
 
-function* diagnoseClient(torrents: Iterable<Torrent>): Generator<DiagnosedTorrent> {
+function* diagnoseClient(
+  torrents: Iterable<Torrent>,
+  wanted: string | undefined,
+): Generator<DiagnosedTorrent> {
   for (const torrent of torrents) {
     const infoHash = torrent.infoHash.toString('hex')
-    const name = torrent.files.length > 0 ? torrent.metainfo.name : infoHash
+    if (wanted !== undefined && infoHash !== wanted) continue
+    const name = torrent.details.metainfo?.name ?? infoHash
     yield { name, infoHash, status: torrent.state, bottleneck: torrent.bottleneck }
   }
 }

@@ -11,6 +11,14 @@ import type { SessionTorrentOptions } from '../records/torrent-record.ts'
 const WEIGHTS = { low: 0.5, normal: 1, high: 2 } as const
 const DIRECTIONS = ['up', 'down'] as const
 
+type RateSettings = Pick<SessionSettings, 'alternative' | 'up' | 'down'>
+
+/** Returns the limit that holds: the alternative one while these are enabled. */
+export function rateLimitOf(settings: RateSettings, direction: 'up' | 'down'): Limit {
+  const { alternative } = settings
+  return alternative.enabled ? { enabled: true, value: alternative[direction] } : settings[direction]
+}
+
 /** The rate limits of all torrents of a session together. They can change at any time. */
 export class SessionRates {
   readonly clock: Clock
@@ -24,13 +32,8 @@ export class SessionRates {
   }
 
   /** Takes the rates from the settings: the alternative ones while these are enabled. */
-  apply({ alternative, ...settings }: Pick<SessionSettings, 'alternative' | 'up' | 'down'>): void {
-    for (const direction of DIRECTIONS) {
-      const limit = alternative.enabled
-        ? { enabled: true, value: alternative[direction] }
-        : settings[direction]
-      this[direction].rate = rateOf(limit)
-    }
+  apply(settings: RateSettings): void {
+    for (const direction of DIRECTIONS) this[direction].rate = rateOf(rateLimitOf(settings, direction))
   }
 
   /** Drops all asks. */

@@ -204,6 +204,6 @@ export function wantedFields(priorities: FilePriorities, pieces: Bitfield, metai
 }
 
 function runFields({ torrent }: TorrentRun, pieces: Bitfield) {
-  const { total: wantedBytes, verified: verifiedBytes } = torrent.progress
+  const { total: wantedBytes, verified: verifiedBytes } = torrent.counts
   return { ...pieceFields(pieces, torrent.metainfo), wantedBytes, verifiedBytes }
 }

@@ -37,7 +37,7 @@ export interface SessionProgress {
 
 /** Describes a torrent from its record, and its run if it has one. */
 export function sessionProgressOf(record: TorrentRecord, run: TorrentRun | undefined): SessionProgress {
-  const own = run?.torrent.progress
+  const own = run?.torrent.counts
   const isChecked = run !== undefined && isKnown(run)
   const { verified: verifiedBytes, total: wantedBytes } = isChecked
     ? own!

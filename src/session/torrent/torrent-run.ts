@@ -139,7 +139,7 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
 
   /** Measures bytes and times. @returns the bytes since the last call */
   measure(): Transferred {
-    const { downloaded, uploaded, wasted } = this.torrent.progress
+    const { downloaded, uploaded, wasted } = this.torrent.counts
     return this.#meter.update({ downloaded, uploaded, wasted }, this.#activity, this.#context.clock.now())
   }
 

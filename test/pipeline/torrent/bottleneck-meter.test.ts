@@ -59,7 +59,7 @@ t.test('a verdict is kept for half a second, and old samples do not count', asyn
   let downloaded = 0
   const parts = () =>
     ({
-      ...{ state: 'downloading', hasMetainfo: true, now: clock.now(), metadata: undefined },
+      ...{ state: 'downloading', metainfo: undefined, now: clock.now(), metadata: undefined },
       content: { pieces: { ...piecesOf(4), lacks: () => true, retains: true, windowed: false } },
       network: {
         downloaded,

@@ -9,7 +9,7 @@ export class KnownMetainfo {
   /** Returns the metainfo if it is known by now. */
   get({ loadMetainfo, stored, torrent }: PageTorrent): Metainfo | undefined {
     if (torrent && torrent.state !== 'new') {
-      const known = metainfoOf(torrent)
+      const known = torrent.details.metainfo
       if (known) return known
     }
     if (stored && stored.record.fileCount > 0 && !this.#stored && !this.#isLoading)
@@ -21,13 +21,5 @@ export class KnownMetainfo {
     this.#isLoading = true
     this.#stored = await load().catch(() => undefined)
     this.#isLoading = false
-  }
-}
-
-function metainfoOf(torrent: NonNullable<PageTorrent['torrent']>): Metainfo | undefined {
-  try {
-    return torrent.metainfo
-  } catch {
-    return undefined // it is fetched from peers
   }
 }
