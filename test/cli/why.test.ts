@@ -59,8 +59,9 @@ t.test('each situation is named, with its evidence', async t => {
   t.teardown(() => udp.close())
   await new Promise<void>(resolve => udp.bind(0, '127.0.0.1', resolve))
   const utp = `127.0.0.1:${udp.address().port}`
-  const [untracked, gone, failing, several, choked, missing, slow, limited] = await Promise.all([
+  const [untracked, ownTracker, gone, failing, several, choked, missing, slow, limited] = await Promise.all([
     why([tracked]),
+    why([path, '--tracker', 'http://127.0.0.1:9/announce']),
     why([path, '--peer', '127.0.0.1:9']),
     why([path, '--peer', utp, '--web-seed', 'http://127.0.0.1:9/x/']),
     why([path, '--peer', '127.0.0.1:9', '--peer', '127.0.0.1:7', ...choking]),
@@ -72,6 +73,10 @@ t.test('each situation is named, with its evidence', async t => {
   t.equal(
     untracked.bottleneck.sentence,
     `no tracker gave us any peer (tracker http://127.0.0.1:9/announce: connection refused; tracker ${tracker.url} named none)`,
+  )
+  t.equal(
+    ownTracker.bottleneck.sentence,
+    'no tracker gave us any peer (tracker http://127.0.0.1:9/announce: connection refused)',
   )
   t.match(untracked, {
     status: 'downloading',

@@ -1,14 +1,14 @@
 import type { Bottleneck } from '../../index.ts'
 import type { ExchangeOptions, PeerOptions } from '../client.ts'
+import type { SourceOptions } from '../source.ts'
 
 /** The options of `tsdl why`. */
-export interface WhyOptions extends PeerOptions, ExchangeOptions {
+export interface WhyOptions extends PeerOptions, ExchangeOptions, SourceOptions {
   readonly json?: boolean
   /** Milliseconds for which a download is measured. */
   readonly for?: number
   /** The token of a server. */
   readonly token?: string
-  readonly portableNames?: boolean
   readonly quiet?: boolean
 }
 

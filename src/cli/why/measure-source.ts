@@ -36,7 +36,7 @@ export async function measureSource(
 ): Promise<Diagnosis> {
   const { for: timeMs = DEFAULT_TIME_MS } = options
   const names = pick(options, 'portableNames')
-  const parsed = await openSource(source, names)
+  const parsed = await openSource(source, options)
   const client = createClient(options, reporter)
   return runUntilSignal(client, async () => {
     const torrent = await client.add(parsed, { ...torrentOptionsOf(options), ...names, storage: NOWHERE })
