@@ -14,16 +14,8 @@ export class TwinPieces {
 
   /** Returns the twins of a torrent, or undefined if no two files have the same root. */
   static of({ files }: Metainfo, layout: Layout): TwinPieces | undefined {
-    const byRoot = new Map<string, number[]>()
-    for (const [index, { length, piecesRoot }] of files.entries()) {
-      if (!piecesRoot) continue
-      const key = `${length} ${piecesRoot.toString('latin1')}`
-      const equal = byRoot.get(key)
-      if (equal) equal.push(index)
-      else byRoot.set(key, [index])
-    }
     const groups = new Map<number, readonly number[]>()
-    for (const group of byRoot.values())
+    for (const group of equalFiles({ files }))
       if (group.length > 1) for (const index of group) groups.set(index, group)
     return groups.size > 0 ? new TwinPieces(layout, groups) : undefined
   }
@@ -43,4 +35,17 @@ export class TwinPieces {
   #firstOf(file: number): number {
     return this.#layout.files[file]!.offset / this.#layout.pieceLength
   }
+}
+
+/** Returns the indices of the files with a root, grouped by content: by length and root. */
+export function equalFiles({ files }: Pick<Metainfo, 'files'>): Iterable<readonly number[]> {
+  const groups = new Map<string, number[]>()
+  for (const [index, { length, piecesRoot }] of files.entries()) {
+    if (!piecesRoot) continue
+    const key = `${length} ${piecesRoot.toString('latin1')}`
+    const equal = groups.get(key)
+    if (equal) equal.push(index)
+    else groups.set(key, [index])
+  }
+  return groups.values()
 }

@@ -2,6 +2,7 @@ import { type HashRange, rangeLength } from '../../codec/hash-range.ts'
 import { blocksOf, heightOf, NODE_LENGTH } from '../../codec/merkle.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { pieceLayerOf } from '../../metainfo/piece-layers.ts'
+import { equalFiles } from '../../metainfo/twin-pieces.ts'
 import type { HashPeer, HashRequests } from './hash-requests.ts'
 
 /** Ranges that are asked for at once. Each peer gets two at a time. */
@@ -65,8 +66,9 @@ export class LayerDownload<Peer extends HashPeer> {
   *#listRanges(): Generator<LayerRange> {
     const { files, pieceLength } = this.#metainfo
     const base = pieceLayerOf(pieceLength)
-    for (const [root, places] of placesByRoot(this.#metainfo)) {
-      const { length: bytes } = files[places[0]!]!
+    for (const places of equalFiles(this.#metainfo)) {
+      const { length: bytes, piecesRoot } = files[places[0]!]!
+      const root = piecesRoot!
       const firsts = places.map(file => files[file]!.offset / pieceLength)
       const pieces = Math.ceil(bytes / pieceLength)
       if (pieces === 1) {
@@ -84,17 +86,4 @@ export class LayerDownload<Peer extends HashPeer> {
       }
     }
   }
-}
-
-/** Returns the indices of the files with each root. */
-function placesByRoot({ files }: Metainfo): Map<Buffer, number[]> {
-  const byName = new Map<string, { readonly root: Buffer; readonly places: number[] }>()
-  files.forEach(({ piecesRoot: root }, index) => {
-    if (!root) return
-    const name = root.toString('latin1')
-    const equal = byName.get(name)
-    if (equal) equal.places.push(index)
-    else byName.set(name, { root, places: [index] })
-  })
-  return new Map([...byName.values()].map(({ root, places }) => [root, places]))
 }

@@ -67,7 +67,7 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
   /** Requests what is missing from connected peers, and from those that connect later. */
   fetch(): void {
     if (this.#incomplete) {
-      void this.#fetchLayers(this.#incomplete)
+      this.#fetchLayers(this.#incomplete)
       return
     }
     const { swarm } = this.#network
@@ -96,7 +96,7 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
       return
     }
     this.#incomplete = metainfo
-    void this.#fetchLayers(metainfo)
+    this.#fetchLayers(metainfo)
   }
 
   /** Requests late pieces again. */
@@ -116,14 +116,18 @@ export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
   }
 
   /** Fetches the hashes of the pieces. Without them nothing of a v2 torrent can be verified; a hybrid one is used as v1. */
-  async #fetchLayers(metainfo: Metainfo): Promise<void> {
+  #fetchLayers(metainfo: Metainfo): void {
     const isHybrid = metainfo.format === 'hybrid'
     const deadline = isHybrid ? this.#clock.now() + HYBRID_LAYERS_TIMEOUT_MS : Number.POSITIVE_INFINITY
     this.#layers = new LayerDownload(metainfo, this.#network.hashes, deadline)
-    const pieceNodes = await this.#layers.run()
-    if (this.metainfo || this.#hasEnded) return
-    if (pieceNodes) this.#complete({ ...metainfo, pieceNodes })
-    else if (isHybrid) this.#complete(metainfo)
+    this.#layers
+      .run()
+      .then(pieceNodes => {
+        if (this.metainfo || this.#hasEnded) return
+        if (pieceNodes) this.#complete({ ...metainfo, pieceNodes })
+        else if (isHybrid) this.#complete(metainfo)
+      })
+      .catch(error => this.emit('failed', error))
   }
 
   #complete(metainfo: Metainfo): void {
