@@ -125,8 +125,10 @@ export class PeerSources extends EventEmitter<PeerSourcesEvents> {
     for (const announcer of this.#allAnnouncers) announcer.more()
   }
 
-  /** Adds trackers. */
-  addTrackers(tiers: AnnouncerOptions['tiers']): void {
+  /** Adds trackers, without those that there are already. */
+  addTrackers(added: AnnouncerOptions['tiers']): void {
+    const known = new Set(this.#tiers.flat(2))
+    const tiers = added.map(tier => tier.filter(url => !known.has(url))).filter(tier => tier.length > 0)
     if (tiers.length === 0) return
     const [first, ...others] = this.#infoHashes.map(infoHash => this.#createAnnouncer(tiers, infoHash))
     this.#tiers.push(tiers)

@@ -109,3 +109,15 @@ t.test('the reason for a stall names the sources that were asked', async t => {
     'no tracker gave us any peer (tracker http://127.0.0.1:1/announce was not asked yet), nor did the DHT',
   )
 })
+
+t.test('a tracker that is added again is announced to once', async t => {
+  const [a, b, c] = ['a', 'b', 'c'].map(name => `http://127.0.0.1:1/${name}`) as [string, string, string]
+  const { sources } = setup({ tiers: [[a]] })
+  sources.addTrackers([[b, a]])
+  sources.addTrackers([[a], [b, c]])
+  sources.addTrackers([[c]])
+  t.strictSame(
+    sources.trackers.map(({ url }) => url),
+    [a, b, c],
+  )
+})

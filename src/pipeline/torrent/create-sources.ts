@@ -20,12 +20,3 @@ export function createSources(
     port: () => options.listener?.port,
   })
 }
-
-/** Returns the trackers of a source that are not in another source of the same torrent, in tiers. */
-export function newTiers(
-  { trackers }: Metainfo | Magnet,
-  { trackers: known }: Metainfo | Magnet,
-): string[][] {
-  const urls = new Set(known.flat())
-  return trackers.map(tier => tier.filter(url => !urls.has(url))).filter(tier => tier.length > 0)
-}

@@ -14,7 +14,7 @@ import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
 import { DepartedPeers } from '../swarm/departed-peers.ts'
 import type { Reputation } from '../swarm/reputation.ts'
 import type { Swarm } from '../swarm/swarm.ts'
-import { createSources, newTiers } from './create-sources.ts'
+import { createSources } from './create-sources.ts'
 import { TorrentHashes } from './torrent-hashes.ts'
 import type { AnnouncedContent, TorrentNetworkEvents } from './torrent-network-events.ts'
 import type { TorrentOptions } from './torrent-options.ts'
@@ -38,7 +38,6 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
   /** Set once the storage is known. */
   content: AnnouncedContent | undefined
   readonly #hashes: TorrentHashes
-  readonly #source: Metainfo | Magnet
   readonly #options: TorrentOptions
   readonly #peerId: Uint8Array
   #peers: TorrentPeers | undefined
@@ -57,7 +56,6 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
     const infoHash = nameOf(source)
     this.infoHash = infoHash
     this.#hashes = new TorrentHashes(source)
-    this.#source = source
     this.#options = options
     this.#isPrivate = 'hashes' in source && source.private
     this.#peerId = peerId
@@ -162,7 +160,7 @@ export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
 
   /** Uses the trackers and peers of another source of the torrent. */
   addSource(source: Metainfo | Magnet): void {
-    if (this.#options.trackers !== false) this.sources.addTrackers(newTiers(source, this.#source))
+    if (this.#options.trackers !== false) this.sources.addTrackers(source.trackers)
     if ('peers' in source && source.peers.length > 0) this.swarm.add(source.peers, 'option')
   }
 
