@@ -1,15 +1,13 @@
 /** The proof that hashes belong to a tree (BEP 52). */
 import type { HashRange } from './hash-range.ts'
-import { MerkleHasher, NODE_LENGTH, parentOf } from './merkle.ts'
+import { heightOf, NODE_LENGTH, nodeOver, parentOf } from './merkle.ts'
 
 /**
  * Returns the node above a range, and above its proofs. It is the proven one if the hashes are right.
  * @param hashes those of the range, and then the proofs, the lowest first
  */
 export function nodeAbove({ base, index, length }: HashRange, hashes: Uint8Array): Buffer {
-  const tree = new MerkleHasher(base)
-  for (let at = 0; at < length; at++) tree.add(hashes.subarray(at * NODE_LENGTH, (at + 1) * NODE_LENGTH))
-  let node = tree.digest()
+  let node = nodeOver(hashes.subarray(0, length * NODE_LENGTH), base, heightOf(length))
   let position = index / length
   for (let at = length * NODE_LENGTH; at < hashes.length; at += NODE_LENGTH) {
     const uncle = hashes.subarray(at, at + NODE_LENGTH)

@@ -108,3 +108,10 @@ export class MerkleHasher {
     return this.#siblings[at]
   }
 }
+
+/** Returns the node that is `height` layers above others. What is missing is beyond the end of the file. */
+export function nodeOver(nodes: Uint8Array, layer: number, height: number): Buffer {
+  const tree = new MerkleHasher(layer)
+  for (let at = 0; at < nodes.length; at += NODE_LENGTH) tree.add(nodes.subarray(at, at + NODE_LENGTH))
+  return tree.digest(height)
+}

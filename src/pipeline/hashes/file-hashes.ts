@@ -1,4 +1,4 @@
-import { blocksOf, heightOf, MerkleHasher, NODE_LENGTH, padNode } from '../../codec/merkle.ts'
+import { blocksOf, heightOf, NODE_LENGTH, nodeOver, padNode } from '../../codec/merkle.ts'
 import { nodeHeight } from '../../metainfo/content-plan.ts'
 import type { FileEntry } from '../../metainfo/metainfo.ts'
 import { runInTurns } from '../../metainfo/steps.ts'
@@ -67,11 +67,4 @@ export class FileHashes {
     }
     return kept
   }
-}
-
-/** Returns the node that is `height` layers above others. What is missing is beyond the end of the file. */
-export function nodeOver(nodes: Uint8Array, layer: number, height: number): Buffer {
-  const tree = new MerkleHasher(layer)
-  for (let at = 0; at < nodes.length; at += NODE_LENGTH) tree.add(nodes.subarray(at, at + NODE_LENGTH))
-  return tree.digest(height)
 }

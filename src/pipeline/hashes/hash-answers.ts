@@ -1,9 +1,9 @@
 import { countProofs, type HashRange, isRangeInTree } from '../../codec/hash-range.ts'
-import { NODE_LENGTH, padNode } from '../../codec/merkle.ts'
+import { NODE_LENGTH, nodeOver, padNode } from '../../codec/merkle.ts'
 import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
 import { PieceTrees } from '../../metainfo/piece-trees.ts'
 import type { HashSource } from '../../streams/peer/hash-responder.ts'
-import { FileHashes, nodeOver } from './file-hashes.ts'
+import { FileHashes } from './file-hashes.ts'
 import { LeafHashes, type LeafHashesOptions } from './leaf-hashes.ts'
 
 export interface HashAnswersOptions extends Omit<LeafHashesOptions, 'trees'> {

@@ -1,8 +1,7 @@
-import { leafOf, NODE_LENGTH } from '../../codec/merkle.ts'
+import { leafOf, NODE_LENGTH, nodeOver } from '../../codec/merkle.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { PieceTrees } from '../../metainfo/piece-trees.ts'
 import type { Clock } from '../../ports/clock.ts'
-import { nodeOver } from './file-hashes.ts'
 
 export interface LeafHashesOptions {
   readonly trees: PieceTrees

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { blocksOf, MerkleHasher, NODE_LENGTH } from '../../codec/merkle.ts'
+import { blocksOf, NODE_LENGTH, nodeOver } from '../../codec/merkle.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { PieceTrees } from '../../metainfo/piece-trees.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
@@ -114,8 +114,6 @@ export class BlockVerification extends EventEmitter<BlockVerificationEvents> {
   #matches(index: number, leaves: Uint8Array): boolean {
     const { height, length } = this.#trees.placementOf(index)
     if (leaves.length !== blocksOf(length) * NODE_LENGTH) return false
-    const tree = new MerkleHasher()
-    for (let at = 0; at < leaves.length; at += NODE_LENGTH) tree.add(leaves.subarray(at, at + NODE_LENGTH))
-    return tree.digest(height).equals(this.#trees.nodeOf(index))
+    return nodeOver(leaves, 0, height).equals(this.#trees.nodeOf(index))
   }
 }

@@ -67,7 +67,7 @@ export class PieceReport {
       if (!waiting || this.verified.has(at)) continue
       let last = at
       while (last + 1 < Math.min(end, at + MAX_NAMED_PIECES) && !this.verified.has(last + 1)) last++
-      const buffer = this.#findBuffer(at)
+      const buffer = this.#pieces.pipeline?.scheduler.pieces.findShared(at)
       const part = buffer ? buffer.arrived / buffer.blocks : 0
       yield { first: at, last, part, peers: buffer ? this.#countSenders(buffer) : 0 }
     }
@@ -75,12 +75,6 @@ export class PieceReport {
 
   get #cursors() {
     return this.#pieces.pipeline?.cursors
-  }
-
-  #findBuffer(index: number): PieceBuffer | undefined {
-    for (const buffer of this.#pieces.pipeline?.scheduler.pieces.shared() ?? [])
-      if (buffer.index === index) return buffer
-    return undefined
   }
 
   #countSenders({ index, states }: PieceBuffer): number {
