@@ -31,24 +31,28 @@ export interface RunningHash {
  * file; in a hybrid torrent, after its SHA-1 hash.
  */
 export class PieceTrees {
-  readonly #layout: Layout
+  readonly layout: Layout
   readonly #hashes: Buffer | undefined
   readonly #nodes: Buffer
 
-  private constructor(metainfo: Metainfo, nodes: Buffer) {
-    this.#layout = new Layout(metainfo)
+  private constructor(metainfo: Metainfo, nodes: Buffer, layout: Layout) {
+    this.layout = layout
     this.#hashes = metainfo.format === 'hybrid' ? metainfo.hashes : undefined
     this.#nodes = nodes
   }
 
-  /** Returns the trees of a torrent. Returns undefined if its format is v1, or if its piece layers are missing. */
-  static of(metainfo: Metainfo): PieceTrees | undefined {
-    return metainfo.pieceNodes && new PieceTrees(metainfo, metainfo.pieceNodes)
+  /**
+   * Returns the trees of a torrent. Returns undefined if its format is v1, or if its piece layers are missing.
+   * @param layout that of the torrent @default a new one
+   */
+  static of(metainfo: Metainfo, layout?: Layout): PieceTrees | undefined {
+    const { pieceNodes } = metainfo
+    return pieceNodes && new PieceTrees(metainfo, pieceNodes, layout ?? new Layout(metainfo))
   }
 
   /** Returns the place of a piece. Each piece lies in one file. */
   placementOf(index: number): TreePlacement {
-    const layout = this.#layout
+    const { layout } = this
     const { position, length: size } = layout.pieceRange(index)
     const file = layout.files[layout.fileOf(position)]!
     const length = Math.min(size, file.offset + file.length - position)

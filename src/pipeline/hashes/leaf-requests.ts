@@ -1,6 +1,5 @@
 import { rangeLength } from '../../codec/hash-range.ts'
 import { blocksOf, NODE_LENGTH } from '../../codec/merkle.ts'
-import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { PieceTrees } from '../../metainfo/piece-trees.ts'
 import type { HashPeer, HashRequests } from './hash-requests.ts'
@@ -35,12 +34,10 @@ const REJECTED_REST_MS = 1000
 export class LeafRequests<Peer extends LeafPeer> {
   readonly #options: LeafRequestsOptions<Peer>
   readonly #trees: PieceTrees | undefined
-  readonly #layout: Layout
 
   constructor(options: LeafRequestsOptions<Peer>) {
     this.#options = options
     this.#trees = PieceTrees.of(options.metainfo)
-    this.#layout = new Layout(options.metainfo)
   }
 
   /**
@@ -54,7 +51,7 @@ export class LeafRequests<Peer extends LeafPeer> {
     const { height, length, position } = trees.placementOf(index)
     const expected = trees.nodeOf(index)
     if (height === 0) return Buffer.from(expected)
-    const { offset, piecesRoot } = this.#layout.files[this.#layout.fileOf(position)]!
+    const { offset, piecesRoot } = trees.layout.files[trees.layout.fileOf(position)]!
     const width = 2 ** height
     const first = ((position - offset) / this.#options.metainfo.pieceLength) * width
     const count = rangeLength(width)

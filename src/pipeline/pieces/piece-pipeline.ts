@@ -73,7 +73,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       ...{ picker: this.#picker, admitted, cursors: this.cursors, buffers: this.#buffers, trust: this.trust },
       onWhole: piece => this.funnel.push({ piece, begin: 0, length: piece.length }),
     })
-    const trees = PieceTrees.of(metainfo)
+    const trees = PieceTrees.of(metainfo, layout)
     this.#blocks = trees && options.leaves && new BlockVerification(trees, options.leaves)
     this.#leaves = this.#blocks && new LeafFetching(this.#blocks, this.scheduler, layout)
     this.#blocks?.on('wrong', (piece, wrong) => this.#onWrongBlocks(piece, wrong))

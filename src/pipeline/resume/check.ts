@@ -42,7 +42,7 @@ export async function check(options: CheckOptions): Promise<Bitfield> {
   const { metainfo, storage, hashPool, trusted, progress, signal } = options
   const { hashes, length, pieceCount, pieceLength } = metainfo
   const layout = new Layout(metainfo)
-  const trees = PieceTrees.of(metainfo)
+  const trees = PieceTrees.of(metainfo, layout)
   const verified = trusted?.clone() ?? new Bitfield(pieceCount)
   if (verified.full || options.pieces?.length === 0) return verified
   let pieces =

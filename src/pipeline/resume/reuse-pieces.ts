@@ -83,7 +83,7 @@ class PieceCopier {
 
   constructor(options: ReusePiecesOptions) {
     this.#options = options
-    this.#trees = PieceTrees.of(options.metainfo)
+    this.#trees = PieceTrees.of(options.metainfo, options.layout)
     this.#buffer = Buffer.alloc(options.layout.pieceLength)
   }
 
