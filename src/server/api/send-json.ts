@@ -41,22 +41,25 @@ export async function streamJson(
   touch: () => void,
 ): Promise<void> {
   const { socket } = response.req
-  let batch = ''
+  let batch: string[] = []
+  let length = 0
   let count = 0
   for await (const part of parts) {
-    batch += part
-    if (batch.length >= MAX_BATCH_LENGTH) {
+    batch.push(part)
+    length += part.length
+    if (length >= MAX_BATCH_LENGTH) {
       if (!response.headersSent) response.writeHead(200, API_HEADERS)
-      if (!response.write(batch)) await waitForDrain(response)
+      if (!response.write(Buffer.from(batch.join('')))) await waitForDrain(response)
       touch()
-      batch = ''
+      batch = []
+      length = 0
     }
     if (++count % TURN_PARTS === 0) await turns.next()
     if (socket.destroyed) return
   }
-  if (response.headersSent) response.end(batch)
+  const body = Buffer.from(batch.join(''))
+  if (response.headersSent) response.end(body)
   else {
-    const body = Buffer.from(batch)
     response.writeHead(200, { ...API_HEADERS, 'Content-Length': body.length }).end(body)
   }
 }

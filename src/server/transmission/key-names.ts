@@ -41,8 +41,8 @@ const known = { camel: new Map<string, string>(), kebab: new Map<string, string>
 
 /** Returns the legacy name of a key. */
 export function toLegacyKey(key: string, style: LegacyStyle): string {
-  const name = known[style].get(key) ?? makeLegacyKey(key, style)
-  known[style].set(key, name)
+  let name = known[style].get(key)
+  if (name === undefined) known[style].set(key, (name = makeLegacyKey(key, style)))
   return name
 }
 
@@ -59,7 +59,8 @@ export function toLegacy(value: unknown, style: LegacyStyle): unknown {
   if (Array.isArray(value)) return value.map(item => toLegacy(item, style))
   if (typeof value !== 'object' || value === null) return value
   const legacy: Record<string, unknown> = {}
-  for (const [key, item] of Object.entries(value)) legacy[toLegacyKey(key, style)] = toLegacy(item, style)
+  for (const key of Object.keys(value))
+    legacy[toLegacyKey(key, style)] = toLegacy((value as Record<string, unknown>)[key], style)
   return legacy
 }
 

@@ -50,23 +50,32 @@ function readFields(names: readonly string[]): RequestedField[] {
   })
 }
 
-async function* formatObjects(rows: AsyncIterable<unknown[]>, fields: readonly RequestedField[]) {
-  for await (const row of rows)
-    yield JSON.stringify(Object.fromEntries(row.map((value, at) => [fields[at]!.spelled, value])))
+async function* formatObjects(
+  rows: AsyncIterable<readonly string[]>,
+  fields: readonly RequestedField[],
+): AsyncGenerator<string> {
+  const keys = fields.map(({ spelled }, at) => `${at === 0 ? '' : ','}${JSON.stringify(spelled)}:`)
+  for await (const row of rows) {
+    // joined at once: a text that grows in steps is a tree of small strings, which the collector has to walk
+    yield `{${row.map((value, at) => keys[at]! + value).join('')}}`
+  }
 }
 
-async function* formatTable(rows: AsyncIterable<unknown[]>, fields: readonly RequestedField[]) {
+async function* formatTable(
+  rows: AsyncIterable<readonly string[]>,
+  fields: readonly RequestedField[],
+): AsyncGenerator<string> {
   yield JSON.stringify(fields.map(({ spelled }) => spelled))
-  for await (const row of rows) yield JSON.stringify(row)
+  for await (const row of rows) yield `[${row.join(',')}]`
 }
 
-/** Describes one torrent after the other, so that a list of many does not block the loop. */
+/** Yields the fields of one torrent after the other, as JSON, so that a list of many does not block the loop. */
 async function* describeTorrents(
   torrents: readonly SessionTorrent[],
   fields: readonly RequestedField[],
   { facts, session }: RpcContext,
   reply: ReplyContext,
-): AsyncGenerator<unknown[]> {
+): AsyncGenerator<readonly string[]> {
   const needs = (group: object) => fields.some(({ name }) => Object.hasOwn(group, name))
   const [needsFacts, needsFiles, needsPlace] = [
     needs(FACT_FIELDS),
@@ -87,9 +96,12 @@ async function* describeTorrents(
       facts: needsFacts ? (facts.get(torrent) ?? (await facts.load(torrent))) : facts.unknown,
       files: needsFiles ? await torrent.listFiles().catch(() => []) : [],
     }
-    yield fields.map(({ read }) => {
-      const value = read(view, reply)
-      return reply.isLegacy && typeof value === 'object' ? toLegacy(value, 'camel') : value
-    })
+    yield fields.map(({ read }) => formatValue(read(view, reply), reply.isLegacy))
   }
+}
+
+function formatValue(value: unknown, isLegacy: boolean): string {
+  // most fields are numbers, which need no call of JSON.stringify
+  if (typeof value === 'number' && Number.isFinite(value)) return `${value}`
+  return JSON.stringify(isLegacy && typeof value === 'object' ? toLegacy(value, 'camel') : value)
 }

@@ -18,9 +18,19 @@ interface Tracker {
   readonly tier: number
 }
 
+/** The lists of tiers that were described before: tiers are replaced, never changed. */
+const described = new WeakMap<readonly (readonly string[])[], readonly Tracker[]>()
+
 /** Lists the trackers. Their ids are their places in the list. */
-export function listTrackers(view: Pick<TorrentView, 'record' | 'facts'>): Tracker[] {
-  const all = trackersOf(view).flatMap((urls, tier) => urls.map(announce => ({ announce, tier })))
+export function listTrackers(view: Pick<TorrentView, 'record' | 'facts'>): readonly Tracker[] {
+  const tiers = trackersOf(view)
+  let trackers = described.get(tiers)
+  if (!trackers) described.set(tiers, (trackers = describeTiers(tiers)))
+  return trackers
+}
+
+function describeTiers(tiers: readonly (readonly string[])[]): readonly Tracker[] {
+  const all = tiers.flatMap((urls, tier) => urls.map(announce => ({ announce, tier })))
   return all.map(({ announce, tier }, id) => ({
     ...{ id, announce, tier },
     scrape: announce.includes('/announce') ? announce.replace('/announce', '/scrape') : '',
