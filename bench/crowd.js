@@ -20,7 +20,7 @@ if (!hasTsdl) {
 const peers = process.argv.includes('--peers') || small ? given.peers : 2000
 const rounds = process.argv.includes('--rounds') || small ? given.rounds : 3
 const MiB = 1024 ** 2
-const RATE = 50_000
+const UPLOAD_RATE = 50_000
 const scratch = makeScratch(256 * MiB)
 const data = makeData(scratch, small ? 4 * MiB : 256 * MiB)
 const seeds = hasLibtorrent
@@ -33,7 +33,7 @@ const costs = new Map(Object.keys(seeds).map(name => [name, []]))
 for (let round = 0; round < rounds; round++)
   for (const [name, start] of Object.entries(seeds)) costs.get(name)?.push(await serving(await start()))
 
-console.log(`${peers} leechers of ${RATE / 1000} KB/s, ${rounds} rounds, Node ${process.version}\n`)
+console.log(`${peers} leechers of ${UPLOAD_RATE / 1000} KB/s, ${rounds} rounds, Node ${process.version}\n`)
 const minimum = (/** @type {string} */ name, /** @type {keyof Cost} */ what) =>
   Math.min(...(costs.get(name) ?? []).map(cost => cost[what]))
 printRows(
@@ -76,7 +76,7 @@ async function startLibtorrent() {
  */
 async function serving({ seed, address }) {
   forgetPeak(seed.pid)
-  const crowd = run(slowLeechers(data, address, peers, RATE, seconds))
+  const crowd = run(slowLeechers(data, address, peers, UPLOAD_RATE, seconds))
   await crowd.line(line => line === 'measuring')
   const before = cpuOf(seed.pid)
   const line = await crowd.line(line => line.startsWith('received '))

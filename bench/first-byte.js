@@ -25,14 +25,14 @@ const { create, parse, parseAddress, Torrent, WindowStorage } = await import('..
 
 const MiB = 1 << 20
 const PIECE_LENGTH = small ? MiB / 4 : 4 * MiB
-const SIZE = 16 * PIECE_LENGTH
+const CONTENT_BYTES = 16 * PIECE_LENGTH
 /** Bytes a second of the seed. */
-const RATE = 2e6
+const UPLOAD_RATE = 2e6
 const RTT_MS = 20
 /** How many times sooner it should be. */
 const LEAST_GAIN = 5
-const FORMATS = /** @type {const} */ (['v1', 'v2'])
-const data = makeData(makeScratch(2 * SIZE), SIZE, PIECE_LENGTH)
+const TORRENT_FORMATS = /** @type {const} */ (['v1', 'v2'])
+const data = makeData(makeScratch(2 * CONTENT_BYTES), CONTENT_BYTES, PIECE_LENGTH)
 const content = readFileSync(data.file)
 
 const seeds = hasLibtorrent
@@ -48,12 +48,12 @@ for (const [name, start] of Object.entries(seeds))
 async function compare(name, start) {
   const starts = { v1: 0, v2: 0 }
   const seeks = { v1: 0, v2: 0 }
-  for (const format of FORMATS) {
+  for (const format of TORRENT_FORMATS) {
     const torrent = join(data.dir, `${format}.torrent`)
     const made = await create(data.file, { format, pieceLength: PIECE_LENGTH, private: true })
     writeFileSync(torrent, made.torrent)
     const { seed, address } = await start(torrent)
-    const proxy = await serve(delayProxy([address], RTT_MS, RATE))
+    const proxy = await serve(delayProxy([address], RTT_MS, UPLOAD_RATE))
     const [peer] = JSON.parse(proxy.line)
     try {
       const started = []
@@ -115,7 +115,7 @@ async function seekTimes(path, peer) {
   try {
     await firstAt(torrent, 0) // the peer is connected, and its rate is known
     for (let round = 1; round <= rounds; round++) {
-      const piece = (round * 5) % (SIZE / PIECE_LENGTH)
+      const piece = (round * 5) % (CONTENT_BYTES / PIECE_LENGTH)
       times.push(await firstAt(torrent, (piece + 0.75) * PIECE_LENGTH + 1000))
     }
     return times

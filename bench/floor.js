@@ -8,16 +8,16 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readFileSync, write } from 'node:fs'
 import { connect } from 'node:net'
-import { BLOCK, bare, handshake, putRequest } from './wire.js'
+import { BLOCK_LENGTH, bare, handshake, putRequest } from './wire.js'
 
-const WINDOW = 512
-const BATCH = 128
+const WINDOW_REQUESTS = 512
+const BATCH_REQUESTS = 128
 
 const [metaFile = '', address = '', out = ''] = process.argv.slice(2)
 const { infoHash, length, pieceLength, hashes } = JSON.parse(readFileSync(metaFile, 'utf8'))
 const expected = Buffer.from(hashes, 'base64')
 const fd = openSync(out, 'w')
-const blocks = Math.ceil(length / BLOCK)
+const blocks = Math.ceil(length / BLOCK_LENGTH)
 
 /** @typedef {{ bytes: Buffer, missing: number }} Piece */
 /** @type {Map<number, Piece>} a seed with several disk threads answers out of order, so a few are open at once */
@@ -85,20 +85,20 @@ function take(chunk, end) {
 function otherMessage() {
   headFill = 0
   skip = head.readUInt32BE() - 1
-  if (head[4] === 1) while (requested < Math.min(WINDOW, blocks)) ask()
+  if (head[4] === 1) while (requested < Math.min(WINDOW_REQUESTS, blocks)) ask()
 }
 
 function ask() {
-  const count = Math.min(BATCH, blocks - requested)
+  const count = Math.min(BATCH_REQUESTS, blocks - requested)
   const batch = Buffer.allocUnsafe(count * 17)
   for (let i = 0; i < count; i++, requested++) {
-    const from = requested * BLOCK
+    const from = requested * BLOCK_LENGTH
     putRequest(
       batch,
       i * 17,
       Math.floor(from / pieceLength),
       from % pieceLength,
-      Math.min(BLOCK, length - from),
+      Math.min(BLOCK_LENGTH, length - from),
     )
   }
   socket.write(batch)
@@ -121,7 +121,7 @@ function blockStart() {
 
 function blockDone() {
   received++
-  if (requested < blocks && requested - received <= WINDOW - BATCH) ask()
+  if (requested < blocks && requested - received <= WINDOW_REQUESTS - BATCH_REQUESTS) ask()
   if (piece.missing === 0) pieceDone(piece.bytes, index)
 }
 

@@ -20,8 +20,8 @@ if (!hasTsdl) {
   process.exit()
 }
 /** Times the CPU time of v1. A hybrid torrent needs both hashes of each byte, so it has no bar. */
-const LIMIT = 1.25
-const FORMATS = /** @type {const} */ (['v1', 'v2', 'hybrid'])
+const MAX_RATIO = 1.25
+const TORRENT_FORMATS = /** @type {const} */ (['v1', 'v2', 'hybrid'])
 const data = makeData(makeScratch(2 * size), size)
 const out = join(data.dir, 'out')
 /** @param {string} format */
@@ -29,7 +29,7 @@ const torrentOf = format => join(data.dir, `${format}.torrent`)
 
 /** @type {Record<string, (format: string) => Promise<number>>} */
 const works = { create, verify, ...(hasLibtorrent ? { leech, seed } : {}) }
-for (const format of FORMATS) await create(format)
+for (const format of TORRENT_FORMATS) await create(format)
 for (const [name, work] of Object.entries(works)) {
   if (only && !only.includes(name)) continue
   const least = {
@@ -38,12 +38,12 @@ for (const [name, work] of Object.entries(works)) {
     hybrid: Number.POSITIVE_INFINITY,
   }
   for (let round = 0; round < rounds; round++) {
-    for (const format of FORMATS) least[format] = Math.min(least[format], await work(format))
+    for (const format of TORRENT_FORMATS) least[format] = Math.min(least[format], await work(format))
   }
   const { v1, v2, hybrid } = least
   const seconds = [v1, v2, hybrid].map(cpu => cpu.toFixed(2)).join(', ')
   console.log(`\n${name}: CPU s of v1, v2, hybrid: ${seconds}; hybrid / v1 ${(hybrid / v1).toFixed(2)}`)
-  bar(`CPU of ${name}, v2 / v1`, v2 / v1, LIMIT, { small })
+  bar(`CPU of ${name}, v2 / v1`, v2 / v1, MAX_RATIO, { small })
 }
 
 /** @param {string} format */

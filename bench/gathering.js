@@ -64,7 +64,7 @@ export async function startGathering(count) {
   }
 }
 
-const CLIENTS = { '-TD': 'tsdl', 'A2-': 'aria2', '-TR': 'transmission', '-LT': 'libtorrent' }
+const CLIENT_NAMES = { '-TD': 'tsdl', 'A2-': 'aria2', '-TR': 'transmission', '-LT': 'libtorrent' }
 
 /**
  * The client that a peer id names, as it stands in a query.
@@ -74,5 +74,5 @@ function clientOf(id) {
   const start = id
     .replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
     .slice(0, 3)
-  return CLIENTS[/** @type {keyof typeof CLIENTS} */ (start.toUpperCase())] ?? start
+  return CLIENT_NAMES[/** @type {keyof typeof CLIENT_NAMES} */ (start.toUpperCase())] ?? start
 }

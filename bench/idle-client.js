@@ -14,17 +14,22 @@ import { join } from 'node:path'
 import { Client, FileStorage, parse, resumeAt } from '../dist/index.js'
 import { encode } from './data.js'
 
-export const PIECES = 16
+export const PIECE_COUNT = 16
 export const PIECE_LENGTH = 64 << 10
 
 const [dir = '', number = '', tracker = '', option = ''] = process.argv.slice(2)
 const count = Number(number)
 const hash = createHash('sha1').update(Buffer.alloc(PIECE_LENGTH)).digest()
-const pieces = Buffer.concat(Array(PIECES).fill(hash))
+const pieces = Buffer.concat(Array(PIECE_COUNT).fill(hash))
 
 /** @param {number} index */
 function torrentOf(index) {
-  const info = { length: PIECES * PIECE_LENGTH, name: String(index), 'piece length': PIECE_LENGTH, pieces }
+  const info = {
+    length: PIECE_COUNT * PIECE_LENGTH,
+    name: String(index),
+    'piece length': PIECE_LENGTH,
+    pieces,
+  }
   return encode({ announce: tracker, info: { ...info, private: 1 } })
 }
 

@@ -18,9 +18,9 @@ import { hasTsdl } from './programs.js'
 import { bar } from './report.js'
 
 /** Torrents of the seed, and those that the session keeps. */
-const TORRENTS = 12
-const KEPT = 8
-const PIECES = 16
+const TORRENT_COUNT = 12
+const KEPT_TORRENTS = 8
+const PIECE_COUNT = 16
 const PIECE_LENGTH = 64 << 10
 /** Milliseconds after each round: the bench looks for growth, and does not load the machine. */
 const PACE_MS = 250
@@ -40,9 +40,9 @@ const offline = { bind: '127.0.0.1', dht: false, lsd: false, trackers: false, ha
 
 /** @param {number} index */
 function makeTorrent(index) {
-  const data = randomBytes(PIECES * PIECE_LENGTH)
+  const data = randomBytes(PIECE_COUNT * PIECE_LENGTH)
   writeFileSync(join(scratch, 'seed', String(index)), data)
-  const pieces = Array.from({ length: PIECES }, (_, at) =>
+  const pieces = Array.from({ length: PIECE_COUNT }, (_, at) =>
     createHash('sha1')
       .update(data.subarray(at * PIECE_LENGTH, (at + 1) * PIECE_LENGTH))
       .digest(),
@@ -52,7 +52,7 @@ function makeTorrent(index) {
 }
 
 mkdirSync(join(scratch, 'seed'))
-const sources = Array.from({ length: TORRENTS }, (_, index) => makeTorrent(index))
+const sources = Array.from({ length: TORRENT_COUNT }, (_, index) => makeTorrent(index))
 const seed = new Client(offline)
 for (const source of sources) {
   const metainfo = parse(source)
@@ -90,14 +90,14 @@ let roundsBefore = 0
 const start = performance.now()
 let rounds = 0
 for (; performance.now() - start < seconds * 1000; rounds++) {
-  const source = /** @type {Buffer} */ (sources[rounds % TORRENTS])
+  const source = /** @type {Buffer} */ (sources[rounds % TORRENT_COUNT])
   const torrent = await session.add(source, { peers: [`127.0.0.1:${port}`] })
   await untilSeeding(torrent)
   await torrent.set({ labels: [String(rounds)], up: { enabled: true, value: 1e6 } })
   if (rounds % 3 === 0) await torrent.recheck()
   if (rounds % 4 === 0) await torrent.stop()
   const [oldest] = session.torrents
-  if (session.torrents.length > KEPT && oldest) await session.remove(oldest, { withData: true })
+  if (session.torrents.length > KEPT_TORRENTS && oldest) await session.remove(oldest, { withData: true })
   if (roundsBefore === 0 && performance.now() - start >= seconds * 200) {
     before = measure()
     roundsBefore = rounds

@@ -7,14 +7,14 @@
  * Ends when they have got LENGTH bytes together and each has got some, and prints how many were served.
  */
 import { connect } from 'node:net'
-import { BLOCK, bare, handshake, putRequest, splitter } from './wire.js'
+import { BLOCK_LENGTH, bare, handshake, putRequest, splitter } from './wire.js'
 
 const UNDER_WAY = 64
 
 const [address = '', infoHash = '', ...numbers] = process.argv.slice(2)
 const [length = 0, pieceLength = 0, connections = 0] = numbers.map(Number)
 const [host, port] = address.split(':')
-const blocks = Math.ceil(length / BLOCK)
+const blocks = Math.ceil(length / BLOCK_LENGTH)
 let received = 0
 let served = 0
 
@@ -33,8 +33,8 @@ function leech(number) {
     if (count < UNDER_WAY / 4) return
     const batch = Buffer.allocUnsafe(count * 17)
     for (let i = 0; i < count; i++, next = (next + 1) % blocks) {
-      const from = next * BLOCK
-      const size = Math.min(BLOCK, length - from)
+      const from = next * BLOCK_LENGTH
+      const size = Math.min(BLOCK_LENGTH, length - from)
       putRequest(batch, i * 17, Math.floor(from / pieceLength), from % pieceLength, size)
     }
     pending += count

@@ -14,7 +14,7 @@ import { buffer } from 'node:stream/consumers'
 // The inner shell tells its pid, which exec keeps, so that its memory can be watched. What reads our program's
 // output in a pipe belongs to the outer shell and ends after `time` has counted. (The braces: bash runs a bare
 // `time ( )` inside the subshell, where exec would lose it.)
-const WRAPPER = `
+const WRAPPER_SCRIPT = `
 TIMEFORMAT='%3R %3U %3S'
 case $TO in
   '') exec 5>/dev/null ;;
@@ -36,7 +36,7 @@ const TIME_LIMIT = 600_000
  * @returns {Promise<Cost>}
  */
 export async function measure(command, { to = '' } = {}) {
-  const shell = spawn('bash', ['-c', WRAPPER, 'measure', ...command], {
+  const shell = spawn('bash', ['-c', WRAPPER_SCRIPT, 'measure', ...command], {
     env: { ...process.env, TO: to },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     // A process group of its own, so that the whole of it can be ended.

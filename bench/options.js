@@ -2,7 +2,7 @@
 /** The options that the benches share. */
 import { parseArgs } from 'node:util'
 
-const UNITS = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
+const UNIT_BYTES = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
 
 /** Reads the command line: how much, how often, which, and whether only to see that it still works. */
 export function benchOptions() {
@@ -35,7 +35,7 @@ export function benchOptions() {
 function parseSize(text) {
   const [, digits, unit = ''] = /^(\d+)([KMG]?)(?:i?B)?$/.exec(text) ?? []
   if (!digits) throw new Error(`--size ${text}: want a number of bytes, such as 512M or 1GiB`)
-  return Number(digits) * UNITS[/** @type {keyof typeof UNITS} */ (unit)]
+  return Number(digits) * UNIT_BYTES[/** @type {keyof typeof UNIT_BYTES} */ (unit)]
 }
 
 /**

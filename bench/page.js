@@ -15,7 +15,7 @@ import { alone, hasTsdl, tsdl } from './programs.js'
 import { bar } from './report.js'
 import { cpuOf, run } from './running.js'
 
-const PAGES = 3
+const OPEN_PAGES = 3
 const FILE_BYTES = 65_536
 
 const { seconds, small, torrents } = benchOptions()
@@ -68,7 +68,7 @@ async function measure() {
 
 const without = await measure()
 let received = 0
-const streams = Array.from({ length: PAGES }, () =>
+const streams = Array.from({ length: OPEN_PAGES }, () =>
   get(new URL('page/updates?topic=list', base), response =>
     response.on('data', chunk => {
       received += chunk.length
@@ -83,5 +83,5 @@ await daemon.stop()
 console.log(`${count} torrents, ${seconds} s, Node ${process.version}\n`)
 console.log(`the pages received ${received} bytes`)
 console.log(`without a page: ${without.toFixed(2)} % of a core`)
-bar(`CPU of ${PAGES} open pages`, withPages - without, 3, { small, unit: '%' })
+bar(`CPU of ${OPEN_PAGES} open pages`, withPages - without, 3, { small, unit: '%' })
 bar('CPU in all', withPages, 3, { small, unit: '%' })

@@ -22,7 +22,7 @@ if (!hasTsdl) {
   console.log('reading: left out, tsdl is not built: npm run build')
   process.exit()
 }
-const MB = 1e6
+const MEGABYTE_BYTES = 1e6
 const MiB = 1024 ** 2
 const size = process.argv.includes('--size') || small ? given.size : 256 * MiB
 const wanted = (/** @type {string} */ part) => !only || only.includes(part)
@@ -35,7 +35,7 @@ if (wanted('slow')) await slow()
 
 /** From ten peers of different speeds, one of which stalls: in order against in any order. */
 async function swarm() {
-  const speeds = [1, 2, 3, 4, 6, 8, 10, 12, 16].map(speed => String(speed * (small ? 8 : 1) * MB))
+  const speeds = [1, 2, 3, 4, 6, 8, 10, 12, 16].map(speed => String(speed * (small ? 8 : 1) * MEGABYTE_BYTES))
   const seed = await serve(ownSeed(data, 10, ['--rates', [...speeds, 'stall'].join(',')]))
   const peers = /** @type {string[]} */ (JSON.parse(seed.line))
   const out = join(scratch, 'out')
@@ -162,7 +162,7 @@ async function slow() {
     if (event === 'progress') ahead = Math.max(ahead, verified + buffered - read)
   })
   const pace = setInterval(() => {
-    for (let due = MB / 10; due > 0; ) {
+    for (let due = MEGABYTE_BYTES / 10; due > 0; ) {
       const chunk = child.stdout.read(Math.min(due, child.stdout.readableLength || due))
       if (!chunk) break
       due -= chunk.length
@@ -176,7 +176,7 @@ async function slow() {
   child.kill('SIGKILL')
   seed.stop()
   console.log(
-    `\na reader at 1 MB/s of ${length / MiB} MiB, for ${seconds} s: ${(read / MB).toFixed(1)} MB read\n`,
+    `\na reader at 1 MB/s of ${length / MiB} MiB, for ${seconds} s: ${(read / MEGABYTE_BYTES).toFixed(1)} MB read\n`,
   )
   bar('peak RSS with a slow reader', Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024, 160, {
     small,

@@ -21,9 +21,9 @@ if (!hasTsdl || !hasLibtorrent) {
 const { parse, parseAddress, Torrent, WindowStorage } = await import('../dist/index.js')
 
 const MiB = 1 << 20
-const SEEDS = 8
+const SEED_COUNT = 8
 /** Bytes a second of each seed. */
-const RATE = 500e3
+const SEED_RATE = 500e3
 const RTT_MS = 100
 const FIRST_BYTES = 65536
 const PLAY_MS = small ? 200 : 2000
@@ -43,10 +43,10 @@ async function seek({ name, pieceLength, isStalling, limits: [limit = 0, worst =
   const data = makeData(scratch, size, pieceLength)
   const content = readFileSync(data.file)
   const seeds = await Promise.all(
-    Array.from({ length: SEEDS }, () => serve([...libtorrent, 'seed', data.torrent, data.dir])),
+    Array.from({ length: SEED_COUNT }, () => serve([...libtorrent, 'seed', data.torrent, data.dir])),
   )
   const addresses = seeds.map(({ line }) => `127.0.0.1:${line}`)
-  const proxy = await serve(delayProxy(addresses, RTT_MS, RATE))
+  const proxy = await serve(delayProxy(addresses, RTT_MS, SEED_RATE))
   const torrent = new Torrent(parse(readFileSync(data.torrent)), {
     storage: new WindowStorage({ keep: 16 * MiB }),
     onDemand: true,
@@ -61,7 +61,7 @@ async function seek({ name, pieceLength, isStalling, limits: [limit = 0, worst =
     for (let round = 1; round <= rounds; round++) {
       // the golden ratio spreads the places evenly, the same at every run
       const place = Math.floor(((round * 0.618034) % 1) * (size - 24 * MiB * (small ? 0 : 1) - FIRST_BYTES))
-      const stalled = round % SEEDS
+      const stalled = round % SEED_COUNT
       if (isStalling) proxy.tell(`stall ${stalled}`)
       times.push(await read(torrent, place, content))
       if (isStalling) proxy.tell(`go ${stalled}`)

@@ -8,7 +8,7 @@
  * Says "measuring" a while after all are connected, and "received N" with the bytes of the SECONDS after that.
  */
 import { connect } from 'node:net'
-import { BLOCK, bare, handshake, putRequest, splitter } from './wire.js'
+import { BLOCK_LENGTH, bare, handshake, putRequest, splitter } from './wire.js'
 
 const TICK_MS = 50
 /** From the last handshake to the measurement: the seed has unchoked then. */
@@ -20,7 +20,7 @@ const OPENED_IN_A_TICK = 20
 const [address = '', infoHash = '', ...numbers] = process.argv.slice(2)
 const [length = 0, pieceLength = 0, connections = 0, rate = 0, seconds = 0] = numbers.map(Number)
 const [host, port] = address.split(':')
-const blocks = Math.floor(length / BLOCK)
+const blocks = Math.floor(length / BLOCK_LENGTH)
 
 /** @typedef {{ ask: (now: number) => void }} Leecher */
 /** @type {Leecher[]} */
@@ -42,7 +42,7 @@ const timer = setInterval(() => {
 function leech(number) {
   let next = Math.floor((number * blocks) / connections)
   let choked = true
-  const interval = (BLOCK / rate) * 1000
+  const interval = (BLOCK_LENGTH / rate) * 1000
   // Spread evenly, so that the seed does not see all of them at once.
   let due = performance.now() + (interval * (number % 97)) / 97
   const localAddress = `127.1.${1 + Math.floor(number / 250)}.${1 + (number % 250)}`
@@ -66,8 +66,8 @@ function leech(number) {
       if (choked || now < due) return
       due = Math.max(due + interval, now - interval)
       const request = Buffer.allocUnsafe(17)
-      const from = next * BLOCK
-      putRequest(request, 0, Math.floor(from / pieceLength), from % pieceLength, BLOCK)
+      const from = next * BLOCK_LENGTH
+      putRequest(request, 0, Math.floor(from / pieceLength), from % pieceLength, BLOCK_LENGTH)
       next = (next + 1) % blocks
       socket.write(request)
     },

@@ -15,7 +15,7 @@ import { makeScratch, makeTorrent } from './data.js'
 import { benchOptions } from './options.js'
 import { hasTsdl, node, tsdl, tsdlGet } from './programs.js'
 import { bar, ratio } from './report.js'
-import { BLOCK, bare, fullBitfield, handshake, splitter } from './wire.js'
+import { BLOCK_LENGTH, bare, fullBitfield, handshake, splitter } from './wire.js'
 
 const { rounds, small } = benchOptions()
 if (!hasTsdl) {
@@ -26,13 +26,13 @@ if (!hasTsdl) {
 const pieces = small ? 1000 : 100_000
 const scratch = makeScratch(0)
 // Nothing is ever served, so the hashes may be of anything, such as zeros.
-const hash = createHash('sha1').update(Buffer.alloc(BLOCK)).digest()
+const hash = createHash('sha1').update(Buffer.alloc(BLOCK_LENGTH)).digest()
 const hashes = Buffer.alloc(20 * pieces, hash)
 const { torrent, infoHash } = makeTorrent(
   join(scratch, 'many.torrent'),
   'many',
-  pieces * BLOCK,
-  BLOCK,
+  pieces * BLOCK_LENGTH,
+  BLOCK_LENGTH,
   hashes,
 )
 
@@ -71,9 +71,9 @@ bar('wall of tsdl --version / node -e 0', ratio(version, nothing), 2, { small })
 function makeManyFiles() {
   const files = Array.from({ length: pieces }, (_, index) => {
     const [directory, name] = [`d${index % 100}`, `file-${index}.bin`]
-    return `d6:lengthi${BLOCK}e4:pathl${directory.length}:${directory}${name.length}:${name}ee`
+    return `d6:lengthi${BLOCK_LENGTH}e4:pathl${directory.length}:${directory}${name.length}:${name}ee`
   })
-  const before = `d5:filesl${files.join('')}e4:name4:many12:piece lengthi${BLOCK}e6:pieces${hashes.length}:`
+  const before = `d5:filesl${files.join('')}e4:name4:many12:piece lengthi${BLOCK_LENGTH}e6:pieces${hashes.length}:`
   const info = Buffer.concat([Buffer.from(before), hashes, Buffer.from('7:privatei1ee')])
   const path = join(scratch, 'many-files.torrent')
   writeFileSync(path, Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]))

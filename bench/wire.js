@@ -1,7 +1,7 @@
 // @ts-check
 /** The few words of the peer protocol (BEP 3) that the bench's own programs speak. */
 
-export const BLOCK = 16384
+export const BLOCK_LENGTH = 16384
 
 /**
  * @param {Buffer} infoHash

@@ -8,33 +8,33 @@ import { readdirSync, readFileSync } from 'node:fs'
 const EXCLUDED_WORDS = /\b(?:who|whom|whose|whoever|somebody|nobody|anybody|everybody)\b/gi
 
 /** The start of the description of a boolean: write "True if ..." instead. */
-const WHETHER = /(?:\/\*\*|^\s*\*|@returns|@param \S+(?: -)?) Whether\b|@returns whether\b/g
+const WHETHER_DOC = /(?:\/\*\*|^\s*\*|@returns|@param \S+(?: -)?) Whether\b|@returns whether\b/g
 
 /** The title of a test, on the line of the call or on a line of its own, that begins with a number such as `T40:`. */
 const NUMBERED_TITLE = /(?:\btest\(|^\s+)['"`]([A-Z]\d+)[:,] [a-z]/g
 
-const RULES = [EXCLUDED_WORDS, WHETHER, NUMBERED_TITLE]
+const LANGUAGE_RULES = [EXCLUDED_WORDS, WHETHER_DOC, NUMBERED_TITLE]
 
-const FOLDERS = ['.github', 'bench', 'docs', 'examples', 'scripts', 'src', 'test']
+const CHECKED_FOLDERS = ['.github', 'bench', 'docs', 'examples', 'scripts', 'src', 'test']
 
 /** These contain the excluded words because they name them. */
-const EXCEPTIONS = ['scripts/check-language.js']
+const EXCEPTED_FILES = ['scripts/check-language.js']
 
 function listFiles(folder) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter(name => /\.(?:[cm]?js|ts|md|yml|py)$/.test(name))
     .map(name => `${folder}/${name.replaceAll('\\', '/')}`)
-    .filter(file => !file.includes('/node_modules/') && !EXCEPTIONS.includes(file))
+    .filter(file => !file.includes('/node_modules/') && !EXCEPTED_FILES.includes(file))
 }
 
 function findExcluded(file) {
   const lines = readFileSync(file, 'utf8').split('\n')
   return lines.flatMap((line, index) =>
-    RULES.flatMap(rule => [...line.matchAll(rule)]).map(match => `${file}:${index + 1}: ${match[1] ?? match[0]}`),
+    LANGUAGE_RULES.flatMap(rule => [...line.matchAll(rule)]).map(match => `${file}:${index + 1}: ${match[1] ?? match[0]}`),
   )
 }
 
-const files = ['README.md', 'CHANGELOG.md', ...FOLDERS.flatMap(listFiles)]
+const files = ['README.md', 'CHANGELOG.md', ...CHECKED_FOLDERS.flatMap(listFiles)]
 const findings = files.flatMap(findExcluded)
 for (const finding of findings) console.error(finding)
 if (findings.length > 0) process.exitCode = 1

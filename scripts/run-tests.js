@@ -11,7 +11,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import t from 'tap'
 
-const TESTS = 'build/test'
+const TESTS_DIRECTORY = 'build/test'
 /** A simulated swarm takes seconds on a quiet machine, and a minute on a busy one. */
 const PROCESS_TIMEOUT_SECONDS = 180
 const MAX_FILES_OF_PROCESS = 8
@@ -22,7 +22,7 @@ const isLong = name => /^(?:abuse|bench|types)\/|\/(?:simulated-|disk-faults|kil
 /** True for files that need a process of their own: they measure it, or have hooks for all tests of a process. */
 function isAlone(name) {
   if (isLong(name) || /^(?:cli|docs|interop)\//.test(name)) return true
-  return /^t\.(?:beforeEach|afterEach|jobs)\b|process\.memoryUsage/m.test(readFileSync(`${TESTS}/${name}`, 'utf8'))
+  return /^t\.(?:beforeEach|afterEach|jobs)\b|process\.memoryUsage/m.test(readFileSync(`${TESTS_DIRECTORY}/${name}`, 'utf8'))
 }
 
 /** Groups file names by process, the longest first. */
@@ -50,18 +50,18 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 })
 
-const names = readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
+const names = readdirSync(TESTS_DIRECTORY, { recursive: true, encoding: 'utf8' })
   .map(name => name.replaceAll('\\', '/'))
   .filter(name => name.endsWith('.test.js'))
   .filter(name => positionals.length === 0 || positionals.some(prefix => name.startsWith(prefix)))
   .filter(name => !values.except.some(text => name.includes(text)))
   .sort()
-if (names.length === 0) throw new Error(`no test in ${TESTS} begins with ${positionals.join(' or ')}`)
+if (names.length === 0) throw new Error(`no test in ${TESTS_DIRECTORY} begins with ${positionals.join(' or ')}`)
 
 t.setTimeout(0)
 t.jobs = Number(values.jobs)
 for (const { title, names: files } of groupByProcess(names)) {
-  const paths = files.map(name => `${TESTS}/${name}`)
+  const paths = files.map(name => `${TESTS_DIRECTORY}/${name}`)
   const env = { ...process.env, TAP_TIMEOUT: String(PROCESS_TIMEOUT_SECONDS), TEST_FILES: paths.join('\n') }
   const script = paths.length > 1 ? ['scripts/run-test-files.js', title.replace(' ', '-')] : paths
   // tap adds its hooks by NODE_OPTIONS to whatever it starts.

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** The pictures that documents show. */
-const SHOWN = /^(?:(?:list|add-files|torrent-overview|torrent-files)-wide-(?:light|dark)|list-narrow-light)\.png$/
-const TARGET = 'docs/images'
-const COLOURS = 'split[a][b];[a]palettegen=max_colors=64[p];[b][p]paletteuse=dither=none'
+const SHOWN_PICTURES = /^(?:(?:list|add-files|torrent-overview|torrent-files)-wide-(?:light|dark)|list-narrow-light)\.png$/
+const TARGET_DIRECTORY = 'docs/images'
+const PALETTE_FILTER = 'split[a][b];[a]palettegen=max_colors=64[p];[b][p]paletteuse=dither=none'
 
 const directory = mkdtempSync(join(tmpdir(), 'tsdl-pictures-'))
 try {
@@ -20,11 +20,11 @@ try {
       env: { ...process.env, TSDL_SCREENSHOTS: directory, TAP_TIMEOUT: '300' },
       stdio: ['ignore', 'inherit', 'inherit'],
     })
-  mkdirSync(TARGET, { recursive: true })
-  for (const name of readdirSync(directory).filter(name => SHOWN.test(name))) {
-    const options = ['-loglevel', 'error', '-y', '-i', join(directory, name), '-vf', COLOURS]
-    execFileSync('ffmpeg', [...options, '-frames:v', '1', join(TARGET, name)])
-    console.log(join(TARGET, name))
+  mkdirSync(TARGET_DIRECTORY, { recursive: true })
+  for (const name of readdirSync(directory).filter(name => SHOWN_PICTURES.test(name))) {
+    const options = ['-loglevel', 'error', '-y', '-i', join(directory, name), '-vf', PALETTE_FILTER]
+    execFileSync('ffmpeg', [...options, '-frames:v', '1', join(TARGET_DIRECTORY, name)])
+    console.log(join(TARGET_DIRECTORY, name))
   }
 } finally {
   rmSync(directory, { recursive: true })

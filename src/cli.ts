@@ -3,10 +3,10 @@ import { isatty } from 'node:tty'
 import { setFlagsFromString } from 'node:v8'
 import { Command, CommanderError } from 'commander'
 import { addCommands } from './cli/add-commands.ts'
-import { COMMANDS } from './cli/commands.ts'
+import { CLI_COMMANDS } from './cli/commands.ts'
 import { describeError, EXIT_CODES, exitCodeOf } from './cli/exit.ts'
-import { EXAMPLES, formatUsageError, ProgramHelp } from './cli/help.ts'
-import { STDOUT, writeStdout } from './cli/stdout.ts'
+import { formatUsageError, HELP_EXAMPLES, ProgramHelp } from './cli/help.ts'
+import { STDOUT_FD, writeStdout } from './cli/stdout.ts'
 import { visible } from './cli/terminal.ts'
 import { VERSION } from './version.ts'
 
@@ -38,14 +38,14 @@ const program = new Command('tsdl')
     writeOut: text => {
       helpWritten = helpWritten.then(() => writeStdout(Buffer.from(text)))
     },
-    getOutHelpWidth: () => (isatty(STDOUT) ? process.stdout.columns : 80),
+    getOutHelpWidth: () => (isatty(STDOUT_FD) ? process.stdout.columns : 80),
     getOutHasColors: () => false,
     outputError: (text, write) => write(`tsdl: ${visible(formatUsageError(text))}\n`),
   })
   .exitOverride()
-  .addHelpText('after', EXAMPLES)
+  .addHelpText('after', HELP_EXAMPLES)
 program.createHelp = () => new ProgramHelp()
-addCommands(program, COMMANDS, process.env, runCommand)
+addCommands(program, CLI_COMMANDS, process.env, runCommand)
 
 // A terminal or a log that is closed does not stop the download.
 process.stderr.on('error', () => {})

@@ -1,5 +1,5 @@
 /** Texts that a shell takes as they are. */
-const PLAIN = /^[\w@%+=:,./-]+$/
+const PLAIN_WORD = /^[\w@%+=:,./-]+$/
 
 /** Returns the command of this process, as it is written in a shell. */
 export function commandLine(args: readonly string[] = process.argv.slice(2)): string {
@@ -7,7 +7,7 @@ export function commandLine(args: readonly string[] = process.argv.slice(2)): st
 }
 
 function quoteForShell(text: string): string {
-  return PLAIN.test(text) ? text : quoteText(text)
+  return PLAIN_WORD.test(text) ? text : quoteText(text)
 }
 
 /** Returns a text in single quotes, as POSIX shells and zsh read it. */

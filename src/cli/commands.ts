@@ -13,7 +13,7 @@ import { CREATE_OPTIONS, EDIT_OPTIONS } from './options/create-options.ts'
 import { DAEMON_OPTIONS } from './options/daemon-options.ts'
 import { inGroup } from './options/definition.ts'
 import { DOWNLOAD_OPTIONS } from './options/download-options.ts'
-import { EXCHANGE_OPTIONS, FETCH_OPTIONS, PAGE, SHARE_OPTIONS } from './options/exchange-options.ts'
+import { EXCHANGE_OPTIONS, FETCH_OPTIONS, PAGE_OPTIONS, SHARE_OPTIONS } from './options/exchange-options.ts'
 import { parseText } from './options/parse-values.ts'
 import { METADATA_OPTIONS } from './options/peer-options.ts'
 import { SERVER_OPTIONS } from './options/server-options.ts'
@@ -25,11 +25,11 @@ import type { VerifyOptions } from './verify.ts'
 import type { WhyOptions } from './why/diagnosis.ts'
 
 const SOURCE_HELP = 'a .torrent (path, URL or -), a magnet link or an info-hash'
-const SOURCE = { name: '<source>', help: SOURCE_HELP }
-const PATH = { name: '<path>', help: 'the directory that holds the files, or the one file' }
+const SOURCE_ARGUMENT = { name: '<source>', help: SOURCE_HELP }
+const PATH_ARGUMENT = { name: '<path>', help: 'the directory that holds the files, or the one file' }
 
 /** The option that lists sources. */
-const INPUT = inGroup('Files:', [
+const INPUT_OPTIONS = inGroup('Files:', [
   {
     ...{ name: 'input', short: 'i', value: '<list>', type: 'text', own: true, parse: parseText },
     help: 'download the sources in this file as well, one per line; - for standard input',
@@ -37,16 +37,16 @@ const INPUT = inGroup('Files:', [
 ])
 
 /** The option of commands that print one result. */
-const JSON_RESULT = inGroup('Output:', [
+const RESULT_OPTIONS = inGroup('Output:', [
   { name: 'json', type: 'boolean', own: true, help: 'print one JSON object' },
 ])
 
-const GET = defineCommand<[string[]], GetOptions>({
+const GET_COMMAND = defineCommand<[string[]], GetOptions>({
   name: 'get',
   isDefault: true,
   description: 'download; the default command',
   arguments: [{ name: '[source...]', help: `${SOURCE_HELP}; several need -o` }],
-  options: [...INPUT, ...DOWNLOAD_OPTIONS],
+  options: [...INPUT_OPTIONS, ...DOWNLOAD_OPTIONS],
   async run([sources], options, { commands }) {
     const [source, ...more] = sources
     if (source !== undefined) {
@@ -69,13 +69,13 @@ const GET = defineCommand<[string[]], GetOptions>({
   },
 })
 
-const SEED = defineCommand<[string, string], SeedOptions>({
+const SEED_COMMAND = defineCommand<[string, string], SeedOptions>({
   name: 'seed',
   description: 'share the files at PATH',
-  arguments: [SOURCE, PATH],
+  arguments: [SOURCE_ARGUMENT, PATH_ARGUMENT],
   options: [
     ...SHARE_OPTIONS,
-    ...PAGE,
+    ...PAGE_OPTIONS,
     ...inGroup('Sharing:', [
       {
         ...{ name: 'super-seed', type: 'boolean' },
@@ -89,7 +89,7 @@ const SEED = defineCommand<[string, string], SeedOptions>({
   },
 })
 
-const SERVE = defineCommand<[string[]], ServeOptions>({
+const SERVE_COMMAND = defineCommand<[string[]], ServeOptions>({
   name: 'serve',
   description: 'serve files over HTTP; downloads only what is read',
   arguments: [{ name: '[source...]', help: `torrents, each ${SOURCE_HELP}` }],
@@ -114,7 +114,7 @@ const SERVE = defineCommand<[string[]], ServeOptions>({
   },
 })
 
-const DAEMON = defineCommand<[string[]], DaemonOptions>({
+const DAEMON_COMMAND = defineCommand<[string[]], DaemonOptions>({
   name: 'daemon',
   description: 'run many torrents as a service, remembered across restarts (docs/daemon.md)',
   arguments: [{ name: '[source...]', help: `torrents to add, each ${SOURCE_HELP}` }],
@@ -125,17 +125,17 @@ const DAEMON = defineCommand<[string[]], DaemonOptions>({
   },
 })
 
-const INFO = defineCommand<[string], InfoOptions>({
+const INFO_COMMAND = defineCommand<[string], InfoOptions>({
   name: 'info',
   description: 'show what a torrent contains; downloads no content',
-  arguments: [SOURCE],
+  arguments: [SOURCE_ARGUMENT],
   options: [
     ...inGroup('Output:', [
       {
         ...{ name: 'output', short: 'o', value: '<file>', type: 'text', own: true, parse: parseText },
         help: 'write the .torrent to this file as well',
       },
-      ...JSON_RESULT,
+      ...RESULT_OPTIONS,
       { name: 'magnet', type: 'boolean', own: true, help: 'print the magnet link' },
       {
         ...{ name: 'offline', type: 'boolean', own: true, conflicts: ['output'] },
@@ -154,18 +154,18 @@ const INFO = defineCommand<[string], InfoOptions>({
   },
 })
 
-const VERIFY = defineCommand<[string, string], VerifyOptions>({
+const VERIFY_COMMAND = defineCommand<[string, string], VerifyOptions>({
   name: 'verify',
   description: 'check the files at PATH; exit code 0 if all pieces are correct',
-  arguments: [SOURCE, PATH],
-  options: [...JSON_RESULT, ...METADATA_OPTIONS],
+  arguments: [SOURCE_ARGUMENT, PATH_ARGUMENT],
+  options: [...RESULT_OPTIONS, ...METADATA_OPTIONS],
   async run([source, path], options) {
     const { verify } = await import('./verify.ts')
     return verify(source, path, options, await createTextReporter(options))
   },
 })
 
-const CREATE = defineCommand<[string], CreateFlags & { quiet?: boolean }>({
+const CREATE_COMMAND = defineCommand<[string], CreateFlags & { quiet?: boolean }>({
   name: 'create',
   description: 'create a .torrent',
   arguments: [{ name: '<path>', help: 'a file or a directory' }],
@@ -176,7 +176,7 @@ const CREATE = defineCommand<[string], CreateFlags & { quiet?: boolean }>({
   },
 })
 
-const EDIT = defineCommand<[string], EditOptions>({
+const EDIT_COMMAND = defineCommand<[string], EditOptions>({
   name: 'edit',
   description: 'change the trackers, web seeds or comment of a .torrent; its info-hash stays',
   arguments: [{ name: '<torrent>', help: 'the path of a .torrent, or - for standard input' }],
@@ -187,7 +187,7 @@ const EDIT = defineCommand<[string], EditOptions>({
   },
 })
 
-const DEMO = defineCommand<[], DemoOptions>({
+const DEMO_COMMAND = defineCommand<[], DemoOptions>({
   name: 'demo',
   description: 'start a tracker and seeds on this machine, and download from them',
   arguments: [],
@@ -210,18 +210,18 @@ const DEMO = defineCommand<[], DemoOptions>({
   },
 })
 
-const CONFIG = defineCommand<[], ConfigOptions>({
+const CONFIG_COMMAND = defineCommand<[], ConfigOptions>({
   name: 'config',
   description: 'print every option, its value and the source of the value',
   arguments: [],
-  options: JSON_RESULT,
+  options: RESULT_OPTIONS,
   async run(_, options, context) {
     const { printConfig } = await import('./config.ts')
     return printConfig(options, context)
   },
 })
 
-const WHY = defineCommand<[string], WhyOptions>({
+const WHY_COMMAND = defineCommand<[string], WhyOptions>({
   name: 'why',
   description: 'say what limits a download, or the torrents of a running server',
   arguments: [{ name: '<source|url>', help: `${SOURCE_HELP}, or the URL of a running serve or daemon` }],
@@ -232,7 +232,7 @@ const WHY = defineCommand<[string], WhyOptions>({
   },
 })
 
-const COMPLETION = defineCommand<[string], object>({
+const COMPLETION_COMMAND = defineCommand<[string], object>({
   name: 'completion',
   description: 'print the completion script of a shell: bash, zsh or fish; or the manual page: man',
   arguments: [{ name: '<shell>', help: 'bash, zsh, fish or man', choices: ['bash', 'zsh', 'fish', 'man'] }],
@@ -244,7 +244,20 @@ const COMPLETION = defineCommand<[string], object>({
 })
 
 /** All commands, in the order of the help. */
-export const COMMANDS = [GET, SEED, SERVE, DAEMON, INFO, VERIFY, CREATE, EDIT, WHY, DEMO, CONFIG, COMPLETION]
+export const CLI_COMMANDS = [
+  GET_COMMAND,
+  SEED_COMMAND,
+  SERVE_COMMAND,
+  DAEMON_COMMAND,
+  INFO_COMMAND,
+  VERIFY_COMMAND,
+  CREATE_COMMAND,
+  EDIT_COMMAND,
+  WHY_COMMAND,
+  DEMO_COMMAND,
+  CONFIG_COMMAND,
+  COMPLETION_COMMAND,
+]
 
 async function createTextReporter(options: { quiet?: boolean }) {
   const { TextReporter } = await import('./text-reporter.ts')

@@ -27,7 +27,7 @@ interface ConfigEntry {
 /** Variables that are no options. */
 const OTHER_VARIABLES = new Set(['TSDL_CONFIG'])
 /** Shown in place of a secret. */
-const HIDDEN = '***'
+const HIDDEN_SECRET = '***'
 
 /** Prints every option, its value and the source of the value, as a configuration file or as JSON. */
 export async function printConfig(
@@ -76,7 +76,7 @@ function describe(
     const setting = source.find(command ?? '', definition)
     if (!setting) continue
     const { written, source: kind, origin } = setting
-    return { command, name, value: secret ? HIDDEN : written, source: kind, origin }
+    return { command, name, value: secret ? HIDDEN_SECRET : written, source: kind, origin }
   }
   return { command, name, value: null, source: 'default', origin: defaultOf(definition) }
 }

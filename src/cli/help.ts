@@ -1,7 +1,7 @@
 import { type Command, Help } from 'commander'
 
 /** Shown after the options in the help of the program. */
-export const EXAMPLES = `
+export const HELP_EXAMPLES = `
 SOURCE is a .torrent (a path, an http(s) URL, or - for standard input), a magnet link, or an info-hash.
 
 Examples:

@@ -6,11 +6,11 @@ const RECORD_AGE_MS = 180 * 86_400_000
 /** Milliseconds between two searches for old records. */
 const PRUNE_INTERVAL_MS = 86_400_000
 /** The file in which the time of the last search is kept. */
-const MARKER = 'pruned'
+const MARKER_NAME = 'pruned'
 
 /** Removes old resume records from a state directory, at most once a day. What cannot be removed stays. */
 export function pruneRecords(directory: string, now: number): void {
-  const marker = join(directory, MARKER)
+  const marker = join(directory, MARKER_NAME)
   try {
     if (now - timeOf(marker) < PRUNE_INTERVAL_MS) return
     const old = readdirSync(directory).filter(

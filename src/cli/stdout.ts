@@ -7,7 +7,7 @@ import { reasonOf } from '../ports/reason-of.ts'
  * The descriptor of standard output. `process.stdout` is not used, because it makes a pipe non-blocking for all processes
  * that write to it.
  */
-export const STDOUT = 1
+export const STDOUT_FD = 1
 
 /** Milliseconds between attempts to write to a descriptor that is non-blocking and full. */
 const WRITE_RETRY_MS = 5
@@ -26,7 +26,7 @@ export function printLine(text: string): Promise<void> {
 }
 
 /** Writes `chunks` to standard output in order. @param fd its descriptor @throws StorageError, as `writeStdout` */
-export async function writeChunks(chunks: readonly Uint8Array[], fd = STDOUT): Promise<void> {
+export async function writeChunks(chunks: readonly Uint8Array[], fd = STDOUT_FD): Promise<void> {
   let remaining = chunks.filter(({ length }) => length > 0)
   while (remaining.length > 0) {
     try {

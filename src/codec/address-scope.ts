@@ -63,7 +63,7 @@ export function isGlobalAddress(address: string): boolean {
 }
 
 /** The nearness of each scope: the greater, the narrower the network. A scope that is missing here has no hosts. */
-const NEARNESS: Partial<Record<AddressScope, number>> = {
+const SCOPE_NEARNESS: Partial<Record<AddressScope, number>> = {
   global: 1,
   shared: 2,
   private: 3,
@@ -76,9 +76,9 @@ const NEARNESS: Partial<Record<AddressScope, number>> = {
  * network, so it may name only addresses of its own scope or of a wider one. The public Internet is the widest.
  */
 export function canTellOf(source: string, address: string): boolean {
-  const nearness = NEARNESS[scopeOf(address) ?? 'reserved']
+  const nearness = SCOPE_NEARNESS[scopeOf(address) ?? 'reserved']
   if (nearness === undefined) return false
-  return nearness <= (NEARNESS[scopeOf(source) ?? 'reserved'] ?? NEARNESS.global!)
+  return nearness <= (SCOPE_NEARNESS[scopeOf(source) ?? 'reserved'] ?? SCOPE_NEARNESS.global!)
 }
 
 function scopeOf4(bytes: Uint8Array): AddressScope {

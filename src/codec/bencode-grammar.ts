@@ -11,13 +11,13 @@ export interface Span {
   readonly end: number
 }
 
-export const INTEGER = 0x69 // i
-export const DICT = 0x64 // d
-export const LIST = 0x6c // l
-export const END = 0x65 // e
-const COLON = 0x3a
-const MINUS = 0x2d
-const ZERO = 0x30
+export const INTEGER_TOKEN = 0x69 // i
+export const DICT_TOKEN = 0x64 // d
+export const LIST_TOKEN = 0x6c // l
+export const END_TOKEN = 0x65 // e
+const COLON_TOKEN = 0x3a
+const MINUS_TOKEN = 0x2d
+const ZERO_TOKEN = 0x30
 
 /** Throws ERR_BENCODE with the offset of the invalid byte. */
 export function failAt(what: string, at: number): never {
@@ -27,16 +27,17 @@ export function failAt(what: string, at: number): never {
 /** Returns the end of the integer at `start`. Throws ERR_BENCODE for an integer that a double cannot represent. */
 export function integerEnd(bytes: Uint8Array, start: number): number {
   let at = start + 1
-  const negative = bytes[at] === MINUS
+  const negative = bytes[at] === MINUS_TOKEN
   if (negative) at++
   const first = at
   let value = 0
   for (let byte = bytes[at]; isDigit(byte); byte = bytes[++at]) {
-    value = value * 10 + (byte - ZERO)
+    value = value * 10 + (byte - ZERO_TOKEN)
     if (value > Number.MAX_SAFE_INTEGER) failAt('an integer beyond 2^53', start)
   }
-  if (at === first || bytes[at] !== END) unexpected(bytes, at)
-  if (bytes[first] === ZERO && (negative || at > first + 1)) failAt('an integer with a leading zero', start)
+  if (at === first || bytes[at] !== END_TOKEN) unexpected(bytes, at)
+  if (bytes[first] === ZERO_TOKEN && (negative || at > first + 1))
+    failAt('an integer with a leading zero', start)
   return at + 1
 }
 
@@ -45,11 +46,11 @@ export function stringSpan(bytes: Uint8Array, start: number): Span {
   let at = start
   let length = 0
   for (let byte = bytes[at]; isDigit(byte); byte = bytes[++at]) {
-    length = length * 10 + (byte - ZERO)
+    length = length * 10 + (byte - ZERO_TOKEN)
     if (length > Number.MAX_SAFE_INTEGER) failAt('a length beyond 2^53', start)
   }
-  if (at === start || bytes[at] !== COLON) unexpected(bytes, at)
-  if (bytes[start] === ZERO && at > start + 1) failAt('a length with a leading zero', start)
+  if (at === start || bytes[at] !== COLON_TOKEN) unexpected(bytes, at)
+  if (bytes[start] === ZERO_TOKEN && at > start + 1) failAt('a length with a leading zero', start)
   const end = at + 1 + length
   if (end > bytes.length) {
     failAt(`cut short: a string of ${length} bytes with ${bytes.length - at - 1} left`, start)
@@ -64,4 +65,4 @@ function unexpected(bytes: Uint8Array, at: number): never {
 }
 
 const isDigit = (byte: number | undefined): byte is number =>
-  byte !== undefined && byte >= ZERO && byte <= ZERO + 9
+  byte !== undefined && byte >= ZERO_TOKEN && byte <= ZERO_TOKEN + 9

@@ -2,7 +2,16 @@
  * Validates large bencoded input (BEP 3) and locates values in it by byte range. It builds no values, so its cost is
  * proportional to the number of bytes.
  */
-import { DICT, END, failAt, INTEGER, integerEnd, LIST, type Span, stringSpan } from './bencode-grammar.ts'
+import {
+  DICT_TOKEN,
+  END_TOKEN,
+  failAt,
+  INTEGER_TOKEN,
+  integerEnd,
+  LIST_TOKEN,
+  type Span,
+  stringSpan,
+} from './bencode-grammar.ts'
 import { quote } from './quote.ts'
 
 /** A computation in short steps. The caller may run other work between two steps. */
@@ -61,11 +70,11 @@ export class Scan {
    */
   *dict(start: number, wanted: ReadonlySet<string>, strict?: string): Steps<DictSpans | undefined> {
     const bytes = this.#bytes
-    if (bytes[start] !== DICT) return undefined
+    if (bytes[start] !== DICT_TOKEN) return undefined
     const spans = new Map<string, Span>()
     const longest = Math.max(...[...wanted].map(key => key.length))
     let at = start + 1
-    while (bytes[at] !== END) {
+    while (bytes[at] !== END_TOKEN) {
       const key = stringSpan(bytes, at)
       const name = key.end - key.start > longest ? '' : bytes.toString('latin1', key.start, key.end)
       if (this.#count(at)) yield
@@ -88,7 +97,7 @@ export class Scan {
     for (let at = start; ; ) {
       const container = containers.at(-1)
       const byte = bytes[at]
-      if (container !== undefined && byte === END) {
+      if (container !== undefined && byte === END_TOKEN) {
         if (container.isDict && !container.atKey) failAt('a key without a value', at)
         this.#keyCount = container.keysFrom
         containers.pop()
@@ -102,14 +111,14 @@ export class Scan {
         continue
       } else {
         if (this.#count(at)) yield
-        if (byte === DICT || byte === LIST) {
+        if (byte === DICT_TOKEN || byte === LIST_TOKEN) {
           const { maxDepth } = this.#limits
           if (containers.length === maxDepth) failAt(`nested deeper than ${maxDepth}`, at)
-          containers.push({ isDict: byte === DICT, keysFrom: this.#keyCount, atKey: true })
+          containers.push({ isDict: byte === DICT_TOKEN, keysFrom: this.#keyCount, atKey: true })
           at++
           continue
         }
-        at = byte === INTEGER ? integerEnd(bytes, at) : stringSpan(bytes, at).end
+        at = byte === INTEGER_TOKEN ? integerEnd(bytes, at) : stringSpan(bytes, at).end
       }
       const parent = containers.at(-1)
       if (parent === undefined) return at
@@ -179,15 +188,15 @@ export function* locate(bytes: Buffer, start: number, wanted: ReadonlySet<string
   const spans = new Map<string, Span>()
   const longest = Math.max(...[...wanted].map(key => key.length))
   let items = 0
-  for (let at = start + 1; bytes[at] !== END; ) {
+  for (let at = start + 1; bytes[at] !== END_TOKEN; ) {
     const key = stringSpan(bytes, at)
     at = key.end
     let depth = 0
     do {
       const byte = bytes[at]
-      if (byte === DICT || byte === LIST) depth++
-      if (byte === END) depth--
-      at = byte === DICT || byte === LIST || byte === END ? at + 1 : scalarEnd(bytes, at)
+      if (byte === DICT_TOKEN || byte === LIST_TOKEN) depth++
+      if (byte === END_TOKEN) depth--
+      at = byte === DICT_TOKEN || byte === LIST_TOKEN || byte === END_TOKEN ? at + 1 : scalarEnd(bytes, at)
       if (++items % ITEMS_PER_STEP === 0) yield
     } while (depth > 0)
     if (key.end - key.start > longest) continue
@@ -203,22 +212,22 @@ export function valueEnd(bytes: Uint8Array, start: number): number {
   let at = start
   do {
     const byte = bytes[at]
-    if (byte === DICT || byte === LIST) depth++
-    if (byte === END) depth--
-    if (byte === DICT || byte === LIST || byte === END) at++
+    if (byte === DICT_TOKEN || byte === LIST_TOKEN) depth++
+    if (byte === END_TOKEN) depth--
+    if (byte === DICT_TOKEN || byte === LIST_TOKEN || byte === END_TOKEN) at++
     else at = scalarEnd(bytes, at)
   } while (depth > 0)
   return at
 }
 
 function scalarEnd(bytes: Uint8Array, start: number): number {
-  return bytes[start] === INTEGER ? integerEnd(bytes, start) : stringSpan(bytes, start).end
+  return bytes[start] === INTEGER_TOKEN ? integerEnd(bytes, start) : stringSpan(bytes, start).end
 }
 
 /** Returns the values of a short dictionary by key. The bytes must have been validated. */
 export function dictSpans(bytes: Buffer, start: number): Map<string, Span> {
   const spans = new Map<string, Span>()
-  for (let at = start + 1; bytes[at] !== END; ) {
+  for (let at = start + 1; bytes[at] !== END_TOKEN; ) {
     const key = stringSpan(bytes, at)
     at = valueEnd(bytes, key.end)
     spans.set(bytes.toString('latin1', key.start, key.end), { start: key.end, end: at })

@@ -1,9 +1,9 @@
 /** A view of a dictionary in large bencoded input. Each value is decoded when it is requested. */
 import { type BencodeValue, type DecodeOptions, decode } from './bencode.ts'
-import { DICT, INTEGER, LIST, type Span, stringSpan } from './bencode-grammar.ts'
+import { DICT_TOKEN, INTEGER_TOKEN, LIST_TOKEN, type Span, stringSpan } from './bencode-grammar.ts'
 
 /** Limits of one value. Only the list of files of a torrent is larger. */
-const LIMITS = { maxDepth: 64, maxItems: 10_000 }
+const DEFAULT_LIMITS = { maxDepth: 64, maxItems: 10_000 }
 
 /** A dictionary that decodes its values on request. Byte strings are views into the input, not copies. */
 export class BencodeView {
@@ -15,7 +15,7 @@ export class BencodeView {
   constructor(bytes: Buffer, spans: ReadonlyMap<string, Span>, options: DecodeOptions = {}) {
     this.bytes = bytes
     this.#spans = spans
-    this.#options = { ...LIMITS, ...options }
+    this.#options = { ...DEFAULT_LIMITS, ...options }
   }
 
   /** Returns the range of the value at a key. */
@@ -31,12 +31,12 @@ export class BencodeView {
 }
 
 /** Decodes the value in a validated range. Throws ERR_BENCODE if it exceeds the limits. */
-export function valueAt(bytes: Buffer, span: Span, options: DecodeOptions = LIMITS): BencodeValue {
+export function valueAt(bytes: Buffer, span: Span, options: DecodeOptions = DEFAULT_LIMITS): BencodeValue {
   const { start, end } = span
   const kind = bytes[start]
-  if (kind === INTEGER) return Number(bytes.toString('latin1', start + 1, end - 1))
-  if (kind !== DICT && kind !== LIST) return bytes.subarray(stringSpan(bytes, start).start, end)
-  return (kind === LIST && shortStrings(bytes, span)) || decode(bytes.subarray(start, end), options)
+  if (kind === INTEGER_TOKEN) return Number(bytes.toString('latin1', start + 1, end - 1))
+  if (kind !== DICT_TOKEN && kind !== LIST_TOKEN) return bytes.subarray(stringSpan(bytes, start).start, end)
+  return (kind === LIST_TOKEN && shortStrings(bytes, span)) || decode(bytes.subarray(start, end), options)
 }
 
 /** Returns the items of a list of up to 256 strings, such as a path. Returns undefined for any other list. */

@@ -4,12 +4,12 @@
 import untyped from 'bencode'
 import { InputError } from '../errors.ts'
 import {
-  DICT,
-  END,
+  DICT_TOKEN,
+  END_TOKEN,
   failAt as fail,
-  INTEGER,
+  INTEGER_TOKEN,
   integerEnd,
-  LIST,
+  LIST_TOKEN,
   type Span,
   stringSpan,
 } from './bencode-grammar.ts'
@@ -125,7 +125,7 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated
   for (let at = start; ; ) {
     const container = containers.at(-1)
     const byte = bytes[at]
-    if (container !== undefined && byte === END) {
+    if (container !== undefined && byte === END_TOKEN) {
       if (container.keys && !container.atKey) fail('a key without a value', at)
       containers.pop()
       at++
@@ -143,13 +143,13 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated
       continue
     } else {
       if (++items > maxItems) fail(`more than ${maxItems} values and keys`, at)
-      if (byte === DICT || byte === LIST) {
+      if (byte === DICT_TOKEN || byte === LIST_TOKEN) {
         if (containers.length === maxDepth) fail(`nested deeper than ${maxDepth}`, at)
-        containers.push({ keys: byte === DICT ? new Set() : undefined, atKey: true })
+        containers.push({ keys: byte === DICT_TOKEN ? new Set() : undefined, atKey: true })
         at++
         continue
       }
-      at = byte === INTEGER ? integerEnd(bytes, at) : stringSpan(bytes, at).end
+      at = byte === INTEGER_TOKEN ? integerEnd(bytes, at) : stringSpan(bytes, at).end
     }
     const parent = containers.at(-1)
     if (parent === undefined) return at

@@ -4,7 +4,7 @@ import { addressBytes } from './compact.ts'
 import { describeValue } from './quote.ts'
 
 /** What an argument has to be: the end of the sentence "expected ...", and the test. */
-const CHECKS = {
+const ARGUMENT_CHECKS = {
   boolean: ['true or false', value => typeof value === 'boolean'],
   text: ['a text that is not empty', value => typeof value === 'string' && value !== ''],
   function: ['a function', value => typeof value === 'function'],
@@ -26,14 +26,14 @@ const CHECKS = {
 } satisfies Record<string, readonly [expected: string, test: (value: unknown) => boolean]>
 
 /** A kind of argument. */
-export type ArgumentKind = keyof typeof CHECKS
+export type ArgumentKind = keyof typeof ARGUMENT_CHECKS
 
 /**
  * Checks one argument.
  * @throws InputError ERR_USAGE that begins with `name`
  */
 export function checkArgument(name: string, value: unknown, kind: ArgumentKind): void {
-  const [expected, test] = CHECKS[kind]
+  const [expected, test] = ARGUMENT_CHECKS[kind]
   if (test(value)) return
   throw new InputError('ERR_USAGE', `${name}: expected ${expected}, got ${describeValue(value)}`)
 }

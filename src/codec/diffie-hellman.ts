@@ -5,7 +5,7 @@
  * configured to reject a prime this short. The exchange hides traffic from a passive observer. It does not authenticate
  * the peer.
  */
-export const PRIME = BigInt(
+export const DH_PRIME = BigInt(
   '0xFFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD' +
     'EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A63A36210000000000090563',
 )
@@ -22,18 +22,18 @@ export function publicKey(own: Uint8Array): Buffer {
 /** Computes the shared secret, 96 bytes. Returns undefined if the other side's public key makes it predictable. */
 export function sharedSecret(own: Uint8Array, theirs: Uint8Array): Buffer | undefined {
   const base = BigInt(`0x${Buffer.from(theirs).toString('hex')}`)
-  return base < 2n || base > PRIME - 2n ? undefined : bytesOf(power(base, own))
+  return base < 2n || base > DH_PRIME - 2n ? undefined : bytesOf(power(base, own))
 }
 
 /** Computes `base` to the power of `exponent` modulo the prime, four bits of the exponent at a time. */
 function power(base: bigint, exponent: Uint8Array): bigint {
   const powers = [1n]
-  for (let n = 1; n < 16; n++) powers.push((powers[n - 1]! * base) % PRIME)
+  for (let n = 1; n < 16; n++) powers.push((powers[n - 1]! * base) % DH_PRIME)
   let result = 1n
   for (const byte of exponent) {
     for (const digit of [byte >> 4, byte & 15]) {
-      for (let doubling = 0; doubling < 4; doubling++) result = (result * result) % PRIME
-      if (digit > 0) result = (result * powers[digit]!) % PRIME
+      for (let doubling = 0; doubling < 4; doubling++) result = (result * result) % DH_PRIME
+      if (digit > 0) result = (result * powers[digit]!) % DH_PRIME
     }
   }
   return result

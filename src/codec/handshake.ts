@@ -1,7 +1,7 @@
 import { PeerError } from '../errors.ts'
 
 /** The first 20 bytes of every handshake: the length and name of the protocol (BEP 3). */
-export const PROTOCOL: Buffer = Buffer.from('\x13BitTorrent protocol', 'latin1')
+export const PROTOCOL_PREFIX: Buffer = Buffer.from('\x13BitTorrent protocol', 'latin1')
 
 /** Length of a handshake in bytes (BEP 3). */
 export const HANDSHAKE_LENGTH = 68
@@ -13,37 +13,37 @@ export interface Handshake {
   readonly infoHash: Uint8Array
   /** 20 bytes. */
   readonly peerId: Uint8Array
-  /** 8 bytes of flags: see `RESERVED`. */
+  /** 8 bytes of flags: see `EXTENSION_BITS`. */
   readonly reserved: Uint8Array
 }
 
 /** The position of each known flag in the 8 reserved bytes, as [byte, bit] (BEP 10, 6, 5, 52). */
-export const RESERVED = { extended: [5, 0x10], fast: [7, 0x04], dht: [7, 0x01], v2: [7, 0x10] } as const
+export const EXTENSION_BITS = { extended: [5, 0x10], fast: [7, 0x04], dht: [7, 0x01], v2: [7, 0x10] } as const
 
 /** Returns true if a flag is set in the reserved bytes. */
-export function supports(reserved: Uint8Array, flag: keyof typeof RESERVED): boolean {
-  const [byte, bit] = RESERVED[flag]
+export function supports(reserved: Uint8Array, flag: keyof typeof EXTENSION_BITS): boolean {
+  const [byte, bit] = EXTENSION_BITS[flag]
   return (reserved[byte]! & bit) !== 0
 }
 
 /** Returns reserved bytes with these flags set. */
-export function reservedBytes(...flags: (keyof typeof RESERVED)[]): Uint8Array {
+export function reservedBytes(...flags: (keyof typeof EXTENSION_BITS)[]): Uint8Array {
   const reserved = new Uint8Array(8)
-  for (const flag of flags) reserved[RESERVED[flag][0]]! |= RESERVED[flag][1]
+  for (const flag of flags) reserved[EXTENSION_BITS[flag][0]]! |= EXTENSION_BITS[flag][1]
   return reserved
 }
 
 /** Encodes a handshake, 68 bytes (BEP 3). */
 export function encodeHandshake({ infoHash, peerId, reserved }: Omit<Handshake, 'type'>): Buffer {
-  return Buffer.concat([PROTOCOL, reserved, infoHash, peerId], HANDSHAKE_LENGTH)
+  return Buffer.concat([PROTOCOL_PREFIX, reserved, infoHash, peerId], HANDSHAKE_LENGTH)
 }
 
 /**
  * Decodes a handshake from 68 bytes, which are copied.
- * @throws PeerError if they do not begin with `PROTOCOL`
+ * @throws PeerError if they do not begin with `PROTOCOL_PREFIX`
  */
 export function decodeHandshake(bytes: Uint8Array): Handshake {
-  if (PROTOCOL.compare(bytes, 0, PROTOCOL.length) !== 0) {
+  if (PROTOCOL_PREFIX.compare(bytes, 0, PROTOCOL_PREFIX.length) !== 0) {
     const start = Buffer.from(bytes.subarray(0, 20)).toString('latin1')
     throw new PeerError(
       'ERR_HANDSHAKE',

@@ -51,5 +51,5 @@ export {
 } from './metadata.ts'
 export { clientOf, makePeerId } from './peer-id.ts'
 export { decodePex, encodePex, type PexMessage, type PexPeer } from './pex.ts'
-export { escaped, INVISIBLE, quote } from './quote.ts'
+export { escaped, INVISIBLE_CHARACTERS, quote } from './quote.ts'
 export { type TarEntry, tarHeader, tarPadding } from './tar-header.ts'

@@ -53,7 +53,7 @@ export type Message =
   | { readonly type: 'unknown'; readonly id: number }
 
 /** The id of each message type (BEP 3, BEP 5, BEP 6, BEP 10, BEP 52). */
-export const ID = {
+export const MESSAGE_IDS = {
   choke: 0,
   unchoke: 1,
   interested: 2,
@@ -80,28 +80,28 @@ export const PIECE_HEAD = 9
 
 /** The length of each fixed-length message, including its id. */
 const FIXED_LENGTHS: Readonly<Record<number, number>> = {
-  [ID.choke]: 1,
-  [ID.unchoke]: 1,
-  [ID.interested]: 1,
-  [ID.notInterested]: 1,
-  [ID.have]: 5,
-  [ID.request]: 13,
-  [ID.cancel]: 13,
-  [ID.port]: 3,
-  [ID.suggest]: 5,
-  [ID.haveAll]: 1,
-  [ID.haveNone]: 1,
-  [ID.reject]: 13,
-  [ID.allowedFast]: 5,
-  [ID.hashRequest]: 1 + RANGE_BYTES,
-  [ID.hashReject]: 1 + RANGE_BYTES,
+  [MESSAGE_IDS.choke]: 1,
+  [MESSAGE_IDS.unchoke]: 1,
+  [MESSAGE_IDS.interested]: 1,
+  [MESSAGE_IDS.notInterested]: 1,
+  [MESSAGE_IDS.have]: 5,
+  [MESSAGE_IDS.request]: 13,
+  [MESSAGE_IDS.cancel]: 13,
+  [MESSAGE_IDS.port]: 3,
+  [MESSAGE_IDS.suggest]: 5,
+  [MESSAGE_IDS.haveAll]: 1,
+  [MESSAGE_IDS.haveNone]: 1,
+  [MESSAGE_IDS.reject]: 13,
+  [MESSAGE_IDS.allowedFast]: 5,
+  [MESSAGE_IDS.hashRequest]: 1 + RANGE_BYTES,
+  [MESSAGE_IDS.hashReject]: 1 + RANGE_BYTES,
 }
 
 /** The least length of each other message with a payload, including its id. */
 const LEAST_LENGTHS: Readonly<Record<number, number>> = {
-  [ID.piece]: PIECE_HEAD,
-  [ID.extended]: 2,
-  [ID.hashes]: 1 + RANGE_BYTES,
+  [MESSAGE_IDS.piece]: PIECE_HEAD,
+  [MESSAGE_IDS.extended]: 2,
+  [MESSAGE_IDS.hashes]: 1 + RANGE_BYTES,
 }
 
 /**
@@ -111,7 +111,7 @@ const LEAST_LENGTHS: Readonly<Record<number, number>> = {
 export function checkLength(id: number, length: number): void {
   const fixed = FIXED_LENGTHS[id]
   const least = LEAST_LENGTHS[id] ?? 1
-  const isWhole = id !== ID.hashes || (length - least) % HASH_BYTES === 0
+  const isWhole = id !== MESSAGE_IDS.hashes || (length - least) % HASH_BYTES === 0
   if (fixed === undefined ? length < least || !isWhole : length !== fixed) {
     throw new PeerError(
       'ERR_MESSAGE',
@@ -126,7 +126,9 @@ const EMPTY_MESSAGES = ['choke', 'unchoke', 'interested', 'notInterested'] as co
 /** Returns true if `decodeBody` decodes messages of this id. */
 export function isKnown(id: number): boolean {
   return (
-    id <= ID.port || (id >= ID.suggest && id <= ID.allowedFast) || (id >= ID.extended && id <= ID.hashReject)
+    id <= MESSAGE_IDS.port ||
+    (id >= MESSAGE_IDS.suggest && id <= MESSAGE_IDS.allowedFast) ||
+    (id >= MESSAGE_IDS.extended && id <= MESSAGE_IDS.hashReject)
   )
 }
 
@@ -139,34 +141,34 @@ export function decodeBody(id: number, body: Buffer): Message {
   const type = EMPTY_MESSAGES[id]
   if (type) return { type }
   switch (id) {
-    case ID.have:
+    case MESSAGE_IDS.have:
       return { type: 'have', index: body.readUInt32BE(0) }
-    case ID.bitfield:
+    case MESSAGE_IDS.bitfield:
       return { type: 'bitfield', bytes: body }
-    case ID.request:
-    case ID.cancel:
-    case ID.reject:
+    case MESSAGE_IDS.request:
+    case MESSAGE_IDS.cancel:
+    case MESSAGE_IDS.reject:
       return {
-        type: id === ID.request ? 'request' : id === ID.cancel ? 'cancel' : 'reject',
+        type: id === MESSAGE_IDS.request ? 'request' : id === MESSAGE_IDS.cancel ? 'cancel' : 'reject',
         index: body.readUInt32BE(0),
         begin: body.readUInt32BE(4),
         length: body.readUInt32BE(8),
       }
-    case ID.port:
+    case MESSAGE_IDS.port:
       return { type: 'port', port: body.readUInt16BE(0) }
-    case ID.haveAll:
+    case MESSAGE_IDS.haveAll:
       return { type: 'haveAll' }
-    case ID.haveNone:
+    case MESSAGE_IDS.haveNone:
       return { type: 'haveNone' }
-    case ID.suggest:
-    case ID.allowedFast:
-      return { type: id === ID.suggest ? 'suggest' : 'allowedFast', index: body.readUInt32BE(0) }
-    case ID.extended:
+    case MESSAGE_IDS.suggest:
+    case MESSAGE_IDS.allowedFast:
+      return { type: id === MESSAGE_IDS.suggest ? 'suggest' : 'allowedFast', index: body.readUInt32BE(0) }
+    case MESSAGE_IDS.extended:
       return { type: 'extended', id: body[0]!, payload: body.subarray(1) }
-    case ID.hashRequest:
-    case ID.hashReject:
-      return { type: id === ID.hashRequest ? 'hashRequest' : 'hashReject', ...decodeRange(body) }
-    case ID.hashes:
+    case MESSAGE_IDS.hashRequest:
+    case MESSAGE_IDS.hashReject:
+      return { type: id === MESSAGE_IDS.hashRequest ? 'hashRequest' : 'hashReject', ...decodeRange(body) }
+    case MESSAGE_IDS.hashes:
       return { type: 'hashes', ...decodeHashes(body) }
     default:
       return { type: 'unknown', id }
@@ -219,7 +221,7 @@ export function encodeInto(message: Message, target: Buffer, at: number): number
   const end = at + encodedLength(message)
   at = put32(end - at - 4, target, at)
   if (type === 'keepAlive') return at
-  at = target.writeUInt8(type === 'unknown' ? message.id : ID[type], at)
+  at = target.writeUInt8(type === 'unknown' ? message.id : MESSAGE_IDS[type], at)
   switch (type) {
     case 'request':
     case 'cancel':

@@ -19,11 +19,11 @@ export type MetadataMessage =
       readonly data: Uint8Array
     }
 
-const TYPES = ['request', 'data', 'reject'] as const
+const MESSAGE_TYPES = ['request', 'data', 'reject'] as const
 /** Maximum length of a message in bytes: a metadata piece and its dictionary. */
 const MAX_MESSAGE = METADATA_PIECE + 1024
 /** Limits of the dictionary. It has three entries; the others are room for extensions. */
-const LIMITS = { maxDepth: 4, maxItems: 64 }
+const DECODE_LIMITS = { maxDepth: 4, maxItems: 64 }
 /** The largest index of a metadata piece that we read. */
 const MAX_PIECE = 65_535
 
@@ -38,12 +38,12 @@ export function parseMetadataMessage(payload: Uint8Array): MetadataMessage | und
   let end: number
   let dict: BencodeDict | undefined
   try {
-    end = endOf(payload, LIMITS)
-    dict = asDict(decode(payload.subarray(0, end), LIMITS))
+    end = endOf(payload, DECODE_LIMITS)
+    dict = asDict(decode(payload.subarray(0, end), DECODE_LIMITS))
   } catch {
     return undefined
   }
-  const type = TYPES[integer(dict?.msg_type) ?? -1]
+  const type = MESSAGE_TYPES[integer(dict?.msg_type) ?? -1]
   const piece = integer(dict?.piece) ?? -1
   if (!type || piece < 0 || piece > MAX_PIECE) return undefined
   if (type !== 'data') return { type, piece }
@@ -57,6 +57,6 @@ export function parseMetadataMessage(payload: Uint8Array): MetadataMessage | und
 export function encodeMetadataMessage(message: MetadataMessage): Buffer {
   const { type, piece } = message
   const data = type === 'data' ? message : undefined
-  const head = encode({ msg_type: TYPES.indexOf(type), piece, total_size: data?.totalSize })
+  const head = encode({ msg_type: MESSAGE_TYPES.indexOf(type), piece, total_size: data?.totalSize })
   return data ? Buffer.concat([head, data.data]) : head
 }

@@ -13,9 +13,18 @@
 import { randomBytes } from 'node:crypto'
 import { PeerError } from '../errors.ts'
 import { KEY_LENGTH, PRIVATE_LENGTH, publicKey, sharedSecret } from './diffie-hellman.ts'
-import { PROTOCOL } from './handshake.ts'
+import { PROTOCOL_PREFIX } from './handshake.ts'
 import type { HandshakeSteps } from './handshake-runner.ts'
-import { type Ciphers, CRYPTO, ciphersOf, MAX_PAD, masked, syncMark, torrentMark, VC } from './mse.ts'
+import {
+  type Ciphers,
+  CRYPTO_METHODS,
+  ciphersOf,
+  MAX_PAD,
+  masked,
+  syncMark,
+  torrentMark,
+  VERIFICATION_CONSTANT,
+} from './mse.ts'
 
 interface CommonOptions {
   /** Sends bytes to the peer, unchanged. */
@@ -28,7 +37,7 @@ interface CommonOptions {
 export interface InitiateOptions extends CommonOptions {
   /** 20 bytes. */
   readonly infoHash: Uint8Array
-  /** The methods that we offer: bits of `CRYPTO`. */
+  /** The methods that we offer: bits of `CRYPTO_METHODS`. */
   readonly provide: number
   /** Returns the start of the stream (IA), at most 64 KiB. Sending it in the handshake saves a round trip. */
   readonly payload: () => Uint8Array
@@ -36,7 +45,7 @@ export interface InitiateOptions extends CommonOptions {
 
 /** Options of the side that accepts. */
 export interface ReceiveOptions extends CommonOptions {
-  /** The methods that we accept: bits of `CRYPTO`. Plaintext is preferred to RC4, since it costs no CPU time. */
+  /** The methods that we accept: bits of `CRYPTO_METHODS`. Plaintext is preferred to RC4, since it costs no CPU time. */
   readonly allow: number
   /** Returns the info-hash with this mark if we share that torrent. */
   readonly find: (mark: Buffer) => Uint8Array | undefined
@@ -59,15 +68,15 @@ export function* initiate(options: InitiateOptions): HandshakeSteps<Ciphers | un
   const { infoHash, provide, payload, send, random = randomBytes } = options
   const own = random(PRIVATE_LENGTH)
   send(Buffer.concat([publicKey(own), padding(random)]))
-  const start = yield PROTOCOL.length
-  if (PROTOCOL.equals(start)) throw wrong('answered without encryption')
-  const theirs = Buffer.concat([start, yield KEY_LENGTH - PROTOCOL.length])
+  const start = yield PROTOCOL_PREFIX.length
+  if (PROTOCOL_PREFIX.equals(start)) throw wrong('answered without encryption')
+  const theirs = Buffer.concat([start, yield KEY_LENGTH - PROTOCOL_PREFIX.length])
   const secret = secretOf(own, theirs)
   const ciphers = ciphersOf(secret, infoHash, 'initiator')
   const first = payload()
-  const offer = Buffer.alloc(VC.length + 8)
-  offer.writeUInt32BE(provide, VC.length)
-  offer.writeUInt16BE(first.length, VC.length + 6) // follows the length of PadC, which stays 0
+  const offer = Buffer.alloc(VERIFICATION_CONSTANT.length + 8)
+  offer.writeUInt32BE(provide, VERIFICATION_CONSTANT.length)
+  offer.writeUInt16BE(first.length, VERIFICATION_CONSTANT.length + 6) // follows the length of PadC, which stays 0
   send(
     Buffer.concat([
       syncMark(secret),
@@ -75,13 +84,13 @@ export function* initiate(options: InitiateOptions): HandshakeSteps<Ciphers | un
       ciphers.outgoing.apply(Buffer.concat([offer, first])),
     ]),
   )
-  yield* skipPast(ciphers.incoming.apply(Buffer.from(VC)), 'its answer')
+  yield* skipPast(ciphers.incoming.apply(Buffer.from(VERIFICATION_CONSTANT)), 'its answer')
   const answer = ciphers.incoming.apply(yield 6)
   const select = answer.readUInt32BE(0)
-  if ((select !== CRYPTO.plaintext && select !== CRYPTO.rc4) || (select & provide) === 0)
+  if ((select !== CRYPTO_METHODS.plaintext && select !== CRYPTO_METHODS.rc4) || (select & provide) === 0)
     throw wrong(`the peer selected method ${select}, we offered ${provide}`)
   ciphers.incoming.apply(yield padLength(answer.readUInt16BE(4)))
-  return select === CRYPTO.rc4 ? ciphers : undefined
+  return select === CRYPTO_METHODS.rc4 ? ciphers : undefined
 }
 
 /** Runs the side that accepts. */
@@ -96,20 +105,21 @@ export function* receive(options: ReceiveOptions): HandshakeSteps<Received> {
   if (!infoHash) throw wrong('asks for a torrent that we do not share')
   const ciphers = ciphersOf(secret, infoHash, 'receiver')
   const { incoming, outgoing } = ciphers
-  const offer = incoming.apply(yield VC.length + 6)
-  if (!VC.equals(offer.subarray(0, VC.length))) throw wrong('wrong verification constant')
-  const provide = offer.readUInt32BE(VC.length)
-  incoming.apply(yield padLength(offer.readUInt16BE(VC.length + 4)))
+  const offer = incoming.apply(yield VERIFICATION_CONSTANT.length + 6)
+  if (!VERIFICATION_CONSTANT.equals(offer.subarray(0, VERIFICATION_CONSTANT.length)))
+    throw wrong('wrong verification constant')
+  const provide = offer.readUInt32BE(VERIFICATION_CONSTANT.length)
+  incoming.apply(yield padLength(offer.readUInt16BE(VERIFICATION_CONSTANT.length + 4)))
   const length = incoming.apply(yield 2).readUInt16BE(0)
   if (length > MAX_PAYLOAD) throw wrong(`an initial payload of ${length} bytes, the limit is ${MAX_PAYLOAD}`)
   const payload = incoming.apply(Buffer.from(yield length))
   const common = provide & allow
-  const select = common & CRYPTO.plaintext || common & CRYPTO.rc4
+  const select = common & CRYPTO_METHODS.plaintext || common & CRYPTO_METHODS.rc4
   if (select === 0) throw wrong(`no common method: the peer offers ${provide}, we accept ${allow}`)
-  const answer = Buffer.alloc(VC.length + 6) // PadD is empty
-  answer.writeUInt32BE(select, VC.length)
+  const answer = Buffer.alloc(VERIFICATION_CONSTANT.length + 6) // PadD is empty
+  answer.writeUInt32BE(select, VERIFICATION_CONSTANT.length)
   send(outgoing.apply(answer))
-  return { infoHash, payload, ciphers: select === CRYPTO.rc4 ? ciphers : undefined }
+  return { infoHash, payload, ciphers: select === CRYPTO_METHODS.rc4 ? ciphers : undefined }
 }
 
 /** Reads up to and including a mark. */

@@ -11,13 +11,13 @@ import { Rc4 } from './rc4.ts'
 export type Encryption = 'prefer' | 'require' | 'off'
 
 /** The bits of `crypto_provide` and `crypto_select`: the method of the stream after the handshake. */
-export const CRYPTO = { plaintext: 1, rc4: 2 } as const
+export const CRYPTO_METHODS = { plaintext: 1, rc4: 2 } as const
 
 /** Maximum length of a padding, in bytes. */
 export const MAX_PAD = 512
 
 /** The verification constant, 8 zero bytes. Only a peer that knows the secret and the torrent can encrypt it. */
-export const VC: Buffer = Buffer.alloc(8)
+export const VERIFICATION_CONSTANT: Buffer = Buffer.alloc(8)
 
 /** The ciphers of the two directions of an encrypted connection. */
 export interface Ciphers {

@@ -17,7 +17,7 @@ export interface PieceCell {
 /** Cells of one row: rows are sent when they change. */
 export const CELLS_PER_ROW = 64
 
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const BASE64_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const MAX_LEVEL = 15
 const MAX_COPIES = 63
 
@@ -25,14 +25,14 @@ const MAX_COPIES = 63
 export function encodePieceCell({ copies, part, state }: PieceCell): string {
   const level = part <= 0 ? 0 : part >= 1 ? MAX_LEVEL : 1 + Math.floor(part * (MAX_LEVEL - 1))
   const first = PIECE_STATES.indexOf(state) * (MAX_LEVEL + 1) + level
-  return DIGITS[first]! + DIGITS[Math.min(MAX_COPIES, copies)]!
+  return BASE64_DIGITS[first]! + BASE64_DIGITS[Math.min(MAX_COPIES, copies)]!
 }
 
 /** Decodes the cells of a row. */
 export function decodePieceCells(row: string): PieceCell[] {
   return Array.from({ length: row.length >> 1 }, (_, at) => {
-    const first = Math.max(0, DIGITS.indexOf(row[2 * at]!))
-    const copies = Math.max(0, DIGITS.indexOf(row[2 * at + 1]!))
+    const first = Math.max(0, BASE64_DIGITS.indexOf(row[2 * at]!))
+    const copies = Math.max(0, BASE64_DIGITS.indexOf(row[2 * at + 1]!))
     return { part: (first & MAX_LEVEL) / MAX_LEVEL, state: PIECE_STATES[first >> 4]!, copies }
   })
 }

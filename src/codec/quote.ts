@@ -1,12 +1,12 @@
 /** Makes untrusted text safe for our messages: on one line, short, and without terminal control characters. */
 
 /** Control characters, characters that change the text direction, and invisible characters. */
-export const INVISIBLE = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu
+export const INVISIBLE_CHARACTERS = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu
 
 /** Returns `text` as a JSON string, cut to 200 characters, with every invisible character escaped. */
 export function quote(text: string): string {
   const short = text.length > 200 ? `${text.slice(0, 200)}...` : text
-  return JSON.stringify(short).replace(INVISIBLE, escaped)
+  return JSON.stringify(short).replace(INVISIBLE_CHARACTERS, escaped)
 }
 
 /** Returns the JSON escape of a character. */

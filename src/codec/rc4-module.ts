@@ -30,7 +30,7 @@ const loop = [0x03, 0x40]
 const again = [0x0d, 0]
 const over = [0x0b]
 
-const BODY = [
+const FUNCTION_BODY = [
   ...[...number(I), ...load, ...set(i)],
   ...[...number(J), ...load, ...set(j)],
   ...loop,
@@ -52,17 +52,17 @@ const BODY = [
   ...over,
 ]
 
-const I32 = 0x7f
-const LOCALS = [1, 4, I32] // one group: four of them
-const CODE = [...LOCALS, ...BODY]
+const I32_TYPE = 0x7f
+const LOCAL_VARIABLES = [1, 4, I32_TYPE] // one group: four of them
+const FUNCTION_CODE = [...LOCAL_VARIABLES, ...FUNCTION_BODY]
 
-const MODULE = Uint8Array.from([
+const MODULE_BYTES = Uint8Array.from([
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
-  ...section(1, [1, 0x60, 2, I32, I32, 0]), // one type: two numbers, no result
+  ...section(1, [1, 0x60, 2, I32_TYPE, I32_TYPE, 0]), // one type: two numbers, no result
   ...section(3, [1, 0]), // one function, of that type
   ...section(5, [1, 1, 1, 1]), // one memory: one page of 64 KiB, and never more
   ...section(7, [2, ...name('memory'), 2, 0, ...name('apply'), 0, 0]), // two exports
-  ...section(10, [1, ...unsigned(CODE.length), ...CODE]), // one body
+  ...section(10, [1, ...unsigned(FUNCTION_CODE.length), ...FUNCTION_CODE]), // one body
 ])
 
 /** An instance of the module. */
@@ -74,7 +74,7 @@ export interface Rc4Module {
 
 /** Creates an instance. @throws if WebAssembly is missing or has no address space */
 export function instantiate(): Rc4Module {
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(MODULE))
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(MODULE_BYTES))
   const { memory, apply } = exports as unknown as {
     memory: { buffer: ArrayBuffer }
     apply: Rc4Module['apply']

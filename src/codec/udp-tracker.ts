@@ -5,8 +5,8 @@ import { decodePeers4, decodePeers6, type PeerAddress } from './compact.ts'
 export type Family = 4 | 6
 
 /** The number of each event. BEP 15 has none for `paused`. */
-const EVENTS = { none: 0, completed: 1, started: 2, stopped: 3, paused: 0 } as const
-const ACTIONS = ['connect', 'announce', 'scrape', 'error'] as const
+const EVENT_CODES = { none: 0, completed: 1, started: 2, stopped: 3, paused: 0 } as const
+const ACTION_NAMES = ['connect', 'announce', 'scrape', 'error'] as const
 const PROTOCOL_ID = 0x41727101980n
 /** Maximum length of the data of one option, in bytes (BEP 41). */
 const MAX_OPTION_BYTES = 255
@@ -82,7 +82,7 @@ export function encodeAnnounce(
   packet.writeBigUInt64BE(BigInt(fields.downloaded), 56)
   packet.writeBigUInt64BE(BigInt(fields.left), 64)
   packet.writeBigUInt64BE(BigInt(fields.uploaded), 72)
-  packet.writeUInt32BE(EVENTS[fields.event ?? 'none'], 80)
+  packet.writeUInt32BE(EVENT_CODES[fields.event ?? 'none'], 80)
   // The IP address field at 84 stays 0: few trackers use it, and an IPv6 address does not fit.
   packet.writeUInt32BE(fields.key >>> 0, 88)
   packet.writeInt32BE(fields.numwant, 92)
@@ -113,7 +113,7 @@ export function encodeScrape(
 export function decodePacket(packet: Uint8Array, family: Family): TrackerPacket | undefined {
   const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.length)
   if (bytes.length < 8) return undefined
-  const action = ACTIONS[bytes.readUInt32BE(0)]
+  const action = ACTION_NAMES[bytes.readUInt32BE(0)]
   const transaction = bytes.readUInt32BE(4)
   const body = bytes.subarray(8)
   if (action === 'error') return { action, transaction, message: Buffer.from(body) }

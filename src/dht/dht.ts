@@ -10,7 +10,7 @@ import type { Family } from './contact.ts'
 import { openDatagrams } from './datagrams.ts'
 import { DhtNode } from './node.ts'
 import { ID_LENGTH } from './node-id.ts'
-import { ROUTERS, systemResolve } from './routers.ts'
+import { PUBLIC_ROUTERS, systemResolve } from './routers.ts'
 import { type DhtState, decodeState, encodeState } from './state.ts'
 
 /** Options of `Dht`. */
@@ -19,7 +19,7 @@ export interface DhtOptions {
   readonly port?: number
   /** The address to bind, which determines the family. @default all addresses, IPv4 and IPv6 */
   readonly bind?: string
-  /** Bootstrap nodes, as addresses or host names. @default `ROUTERS` */
+  /** Bootstrap nodes, as addresses or host names. @default `PUBLIC_ROUTERS` */
   readonly bootstrap?: readonly PeerAddress[]
   /** True to send queries but no replies (BEP 43), for a host that cannot be reached. @default false */
   readonly readOnly?: boolean
@@ -186,7 +186,7 @@ export class Dht extends EventEmitter<DhtEvents> {
   }
 
   async #findRouters(): Promise<void> {
-    const { bootstrap = ROUTERS } = this.#options
+    const { bootstrap = PUBLIC_ROUTERS } = this.#options
     const found: PeerAddress[] = []
     const named = bootstrap.slice(0, MAX_ROUTERS).map(async router => {
       const addresses = await this.#resolve(router)

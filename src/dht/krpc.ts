@@ -88,7 +88,7 @@ const MAX_NODES = 16
 const MAX_VALUES = 200
 const DECODE_LIMITS = { maxDepth: 6, maxItems: 1_000, allowTrailing: true }
 /** Our client version `v` (BEP 5): two letters, as in the peer id, and a version. */
-const CLIENT = Buffer.from([0x54, 0x44, 0, 1])
+const CLIENT_VERSION = Buffer.from([0x54, 0x44, 0, 1])
 
 /** Decodes a datagram. It never throws: it returns `undefined` for a datagram that gets no reply. */
 export function decodeKrpc(datagram: Uint8Array): KrpcMessage | undefined {
@@ -172,7 +172,7 @@ export function encodeRefusalWithin(refusal: Omit<Refusal, 'type'>, most: number
 }
 
 function message(dict: Parameters<typeof encode>[0] & object): Buffer {
-  return Buffer.from(encode({ ...dict, v: CLIENT }))
+  return Buffer.from(encode({ ...dict, v: CLIENT_VERSION }))
 }
 
 function query(dict: BencodeDict, transaction: Uint8Array): KrpcMessage | undefined {

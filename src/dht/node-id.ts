@@ -61,13 +61,13 @@ export function idNear(id: Uint8Array, bits: number, random: Uint8Array): Buffer
 }
 
 /** The bits of an address that determine the id (BEP 42). */
-const MASK4 = [0x03, 0x0f, 0x3f, 0xff]
-const MASK6 = [0x01, 0x03, 0x07, 0x0f, 0x1f, 0x3f, 0x7f, 0xff]
+const IPV4_ID_MASK = [0x03, 0x0f, 0x3f, 0xff]
+const IPV6_ID_MASK = [0x01, 0x03, 0x07, 0x0f, 0x1f, 0x3f, 0x7f, 0xff]
 
 function hashOf(host: string, chance: number): number | undefined {
   const bytes = addressBytes(host)
   if (!bytes) return undefined
-  const mask = bytes.length === 4 ? MASK4 : MASK6
+  const mask = bytes.length === 4 ? IPV4_ID_MASK : IPV6_ID_MASK
   const masked = mask.map((byte, at) => byte & bytes[at]!)
   masked[0] = masked[0]! | (chance << 5)
   return crc32c(Uint8Array.from(masked))

@@ -2,7 +2,7 @@ import { lookup, Resolver } from 'node:dns/promises'
 import type { PeerAddress } from '../codec/compact.ts'
 
 /** Public bootstrap nodes. They are used only while few nodes are known, and are not added to the routing table. */
-export const ROUTERS: readonly PeerAddress[] = [
+export const PUBLIC_ROUTERS: readonly PeerAddress[] = [
   { host: 'dht.libtorrent.org', port: 25401 },
   { host: 'router.bittorrent.com', port: 6881 },
   { host: 'router.utorrent.com', port: 6881 },

@@ -16,7 +16,7 @@ export type DhtState = Readonly<Partial<Record<Family, NodeState>>>
 export const MAX_STATE = 65_536
 /** Maximum number of saved nodes of a family. */
 const MAX_CONTACTS = 400
-const VERSION = 1
+const STATE_VERSION = 1
 
 /** Encodes a state. */
 export function encodeState(state: DhtState): Buffer {
@@ -25,7 +25,7 @@ export function encodeState(state: DhtState): Buffer {
     if (!given) return undefined
     return { id: given.id, nodes: encodeContacts(given.contacts.slice(0, MAX_CONTACTS), family) }
   }
-  return encode({ n4: part(4), n6: part(6), version: VERSION })
+  return encode({ n4: part(4), n6: part(6), version: STATE_VERSION })
 }
 
 /** Decodes a state. It never throws: it returns an empty state for invalid input. */
@@ -38,7 +38,7 @@ export function decodeState(state: Uint8Array): DhtState {
     return {}
   }
   const dict = asDict(value)
-  if (integer(dict?.version) !== VERSION) return {}
+  if (integer(dict?.version) !== STATE_VERSION) return {}
   const found: Partial<Record<Family, NodeState>> = {}
   for (const family of [4, 6] as const) {
     const part = asDict(dict?.[`n${family}`])

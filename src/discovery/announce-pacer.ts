@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../ports/clock.ts'
 
 /** Number of rounds that begin at once after a pause, and milliseconds between two rounds beyond that. */
-const BURST = 50
+const BURST_ANNOUNCES = 50
 const INTERVAL_MS = 40
 
 interface Waiter {
@@ -41,7 +41,7 @@ export class AnnouncePacer {
 
   /** Milliseconds until the next turn. */
   #delay(now: number): number {
-    return this.#freeAt - now - (BURST - 1) * INTERVAL_MS
+    return this.#freeAt - now - (BURST_ANNOUNCES - 1) * INTERVAL_MS
   }
 
   #take(now: number): void {

@@ -1,6 +1,6 @@
 /** Changes a .torrent without touching its info dictionary (BEP 3). */
 import { type Encodable, encode } from '../codec/bencode.ts'
-import { END, stringSpan } from '../codec/bencode-grammar.ts'
+import { END_TOKEN, stringSpan } from '../codec/bencode-grammar.ts'
 import { Scan } from '../codec/bencode-scan.ts'
 import { InputError } from '../errors.ts'
 import { MAX_TORRENT_SIZE, openMetainfo } from './parse.ts'
@@ -18,7 +18,7 @@ export interface TorrentChanges {
 }
 
 /** Limits of one value. The torrent was parsed, so it is within all others. */
-const LIMITS = { maxDepth: 1_000, maxItems: MAX_TORRENT_SIZE }
+const DECODE_LIMITS = { maxDepth: 1_000, maxItems: MAX_TORRENT_SIZE }
 
 /**
  * Returns a .torrent with changes. All other bytes stay as they are, so the info-hash is the same.
@@ -51,9 +51,9 @@ export async function editTorrent(torrent: Uint8Array, changes: TorrentChanges):
 async function readEntries(torrent: Uint8Array): Promise<Map<string, Buffer>> {
   const bytes = Buffer.from(torrent.buffer, torrent.byteOffset, torrent.byteLength)
   const entries = new Map<string, Buffer>()
-  for (let at = 1; bytes[at] !== END; ) {
+  for (let at = 1; bytes[at] !== END_TOKEN; ) {
     const { start, end: keyEnd } = stringSpan(bytes, at)
-    const end = await runInTurns(new Scan(bytes, LIMITS).value(keyEnd))
+    const end = await runInTurns(new Scan(bytes, DECODE_LIMITS).value(keyEnd))
     const key = bytes.toString('latin1', start, keyEnd)
     if (!entries.has(key)) entries.set(key, bytes.subarray(at, end))
     at = end

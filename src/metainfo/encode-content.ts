@@ -51,8 +51,8 @@ function encodeName(name: string | Uint8Array): string {
   return `${text.length}:${text}`
 }
 
-const OPEN = Buffer.from('d')
-const CLOSE = Buffer.from('e')
+const DICT_START = Buffer.from('d')
+const DICT_END = Buffer.from('e')
 
 /** Encodes the tree of files that are in its order. */
 function* encodeTree(
@@ -60,7 +60,7 @@ function* encodeTree(
   name: string,
   rootOf: (file: PlannedFile) => Uint8Array,
 ): Steps<Buffer> {
-  const parts: Buffer[] = [OPEN]
+  const parts: Buffer[] = [DICT_START]
   let open: readonly Buffer[] = []
   for (const [index, file] of files.entries()) {
     if (index % FILES_PER_STEP === 0) yield
@@ -69,12 +69,12 @@ function* encodeTree(
     const directories = names.slice(0, -1)
     let common = 0
     while (common < open.length && directories[common]?.equals(open[common]!)) common++
-    for (let depth = open.length; depth > common; depth--) parts.push(CLOSE)
-    for (const directory of directories.slice(common)) parts.push(encode(directory), OPEN)
+    for (let depth = open.length; depth > common; depth--) parts.push(DICT_END)
+    for (const directory of directories.slice(common)) parts.push(encode(directory), DICT_START)
     open = directories
     const root = length > 0 ? { 'pieces root': rootOf(file) } : {}
     parts.push(encode(names.at(-1)!), encode({ '': { length, ...root } }))
   }
-  for (let depth = open.length; depth > 0; depth--) parts.push(CLOSE)
-  return Buffer.concat([...parts, CLOSE])
+  for (let depth = open.length; depth > 0; depth--) parts.push(DICT_END)
+  return Buffer.concat([...parts, DICT_END])
 }

@@ -1,6 +1,6 @@
 /** Reads the file tree of a v2 torrent (BEP 52), file by file. */
 
-import { DICT, END, type Span, stringSpan } from '../codec/bencode-grammar.ts'
+import { DICT_TOKEN, END_TOKEN, type Span, stringSpan } from '../codec/bencode-grammar.ts'
 import { dictSpans, type Steps, valueEnd } from '../codec/bencode-scan.ts'
 import { BencodeView, valueAt } from '../codec/bencode-view.ts'
 import { NODE_LENGTH } from '../codec/merkle.ts'
@@ -60,7 +60,7 @@ export class FileTree {
     this.#reading = reading
     const { info, view } = place
     const start = view.span('file tree')?.start ?? -1
-    if (view.bytes[start] !== DICT) info.fail('file tree', 'a dictionary')
+    if (view.bytes[start] !== DICT_TOKEN) info.fail('file tree', 'a dictionary')
     this.#at = start + 1
     this.#directories.push({ key: undefined })
   }
@@ -71,7 +71,7 @@ export class FileTree {
     for (;;) {
       const directory = this.#directories.at(-1)
       if (!directory) return undefined
-      if (bytes[this.#at] === END) {
+      if (bytes[this.#at] === END_TOKEN) {
         this.#at++
         this.#directories.pop()
         this.#names.pop()
@@ -88,7 +88,7 @@ export class FileTree {
       directory.key = key
       this.#names.push(bytes.subarray(key.start, key.end))
       if (this.#names.length > MAX_DEPTH) this.#fail(`at most ${MAX_DEPTH} names in a path`, 'more')
-      if (bytes[key.end] !== DICT) this.#fail('dictionaries', 'another value', true)
+      if (bytes[key.end] !== DICT_TOKEN) this.#fail('dictionaries', 'another value', true)
       this.#at = key.end + 1
       this.#directories.push({ key: undefined })
     }
@@ -103,8 +103,8 @@ export class FileTree {
     const end = valueEnd(bytes, start)
     if (end - start > MAX_FILE_BYTES)
       this.#fail(`at most ${MAX_FILE_BYTES} bytes for a file`, `${end - start}`, true)
-    if (bytes[start] !== DICT) this.#fail('properties', describe(valueAt(bytes, { start, end })), true)
-    if (bytes[end] !== END) this.#fail('a file or a directory', 'both', true)
+    if (bytes[start] !== DICT_TOKEN) this.#fail('properties', describe(valueAt(bytes, { start, end })), true)
+    if (bytes[end] !== END_TOKEN) this.#fail('a file or a directory', 'both', true)
     const names = [...this.#names]
     const lastKey = this.#directories.at(-2)!.key!
     // The end of the file's own dictionary.

@@ -1,5 +1,5 @@
 /** Reads the file or the list of files of an `info` dictionary (BEP 3), with attributes (BEP 47). */
-import { DICT, LIST } from '../codec/bencode-grammar.ts'
+import { DICT_TOKEN, LIST_TOKEN } from '../codec/bencode-grammar.ts'
 import { dictSpans, type Steps, valueEnd } from '../codec/bencode-scan.ts'
 import { BencodeView, valueAt } from '../codec/bencode-view.ts'
 import { quote } from '../codec/quote.ts'
@@ -59,7 +59,7 @@ export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]>
   for (let index = 0; index < count; index++) {
     const start = starts[index]!
     const end = starts[index + 1]!
-    if (view.bytes[start] !== DICT) {
+    if (view.bytes[start] !== DICT_TOKEN) {
       const item = describe(valueAt(view.bytes, { start, end }))
       info.fail('files', `dictionaries, got ${item} at ${index} in it`, `a list of ${count}`)
     }
@@ -98,7 +98,7 @@ export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]>
 /** Returns the start of each file, and the end of the last one. */
 function* findFiles({ info, view }: FileList, { advice, maxFiles }: Limits): Steps<Int32Array> {
   const { start, end } = view.span('files')!
-  if (view.bytes[start] !== LIST) info.fail('files', 'a list')
+  if (view.bytes[start] !== LIST_TOKEN) info.fail('files', 'a list')
   let starts: Int32Array = new Int32Array(1024)
   let count = 0
   let work = 0

@@ -1,5 +1,5 @@
 /** Makes one name of a path valid for a file system: its characters and its length. */
-import { INVISIBLE } from '../codec/quote.ts'
+import { INVISIBLE_CHARACTERS } from '../codec/quote.ts'
 
 /** Options for file names. */
 export interface NameOptions {
@@ -17,7 +17,7 @@ export function isPortable({ portableNames = false, platform = process.platform 
 /** Maximum length of a name in bytes, valid on ext4, NTFS and APFS. */
 const MAX_NAME = 255
 /** Characters that are invalid on Linux and macOS, that are invisible, or that change the text direction. */
-const INVALID_ON_POSIX = new RegExp(`/|${INVISIBLE.source}`, 'gu')
+const INVALID_ON_POSIX = new RegExp(`/|${INVISIBLE_CHARACTERS.source}`, 'gu')
 const INVALID_ON_WINDOWS = /[<>:"|?*\\]/g
 const RESERVED_ON_WINDOWS = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\.|$)/i
 

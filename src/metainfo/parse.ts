@@ -1,6 +1,6 @@
 /** Parses and validates a .torrent (BEP 3, BEP 52). */
 
-import { DICT, failAt } from '../codec/bencode-grammar.ts'
+import { DICT_TOKEN, failAt } from '../codec/bencode-grammar.ts'
 import { Scan, type Steps } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
 import { checkArgument } from '../codec/check-arguments.ts'
@@ -24,7 +24,7 @@ export const MAX_TORRENT_SIZE = 100 * 1024 * 1024
  * The file tree of a hybrid torrent (BEP 52) may be as deep as a path. Of 500,000 files in directories, each takes 7
  * items in `files` and 10 in the file tree.
  */
-const LIMITS = { maxDepth: 256, maxItems: 10_000_000, maxFiles: 500_000, advice: '' }
+const DEFAULT_LIMITS = { maxDepth: 256, maxItems: 10_000_000, maxFiles: 500_000, advice: '' }
 /** The limits of synchronous parsing, which then takes about 100 ms. */
 const LIMITS_AT_ONCE = {
   maxDepth: 256,
@@ -46,12 +46,12 @@ const TOP_KEYS = new Set(['info', 'piece layers', ...KEYS_AROUND])
  * Rejects with ERR_BENCODE, ERR_METAINFO or ERR_PATH. The message is one line that names the key and its value.
  */
 export function openMetainfo(torrent: Uint8Array, options: NameOptions = {}): Promise<Metainfo> {
-  return runInTurns(readTorrent(torrent, LIMITS, options))
+  return runInTurns(readTorrent(torrent, DEFAULT_LIMITS, options))
 }
 
 /** Parses an `info` dictionary as `openMetainfo` does. Peers send it as metadata (BEP 9), without trackers. */
 export function openInfo(info: Uint8Array, options: NameOptions = {}): Promise<Metainfo> {
-  return runInTurns(readInfoAlone(info, LIMITS, options))
+  return runInTurns(readInfoAlone(info, DEFAULT_LIMITS, options))
 }
 
 /**
@@ -76,7 +76,7 @@ function* readTorrent(torrent: Uint8Array, limits: Limits, options: NameOptions)
   const view = new BencodeView(bufferOf(torrent), dict.spans, { repeatedKeys: 'first' })
   const top: Fields = new Fields(view, '', warn)
   const span = dict.spans.get('info')
-  if (!span || torrent[span.start] !== DICT) return top.fail('info', 'a dictionary')
+  if (!span || torrent[span.start] !== DICT_TOKEN) return top.fail('info', 'a dictionary')
   const raw = torrent.subarray(span.start, span.end)
   const layers = dict.spans.get('piece layers')
   const reading = { limits, portable: isPortable(options), warn }
@@ -133,7 +133,7 @@ function checkKind(torrent: Uint8Array): void {
   }
   if (torrent.length === 0) fail('it is empty')
   if (torrent.length > MAX_TORRENT_SIZE) fail(`${torrent.length} bytes, the limit is ${MAX_TORRENT_SIZE}`)
-  if (torrent[0] !== DICT) {
+  if (torrent[0] !== DICT_TOKEN) {
     const first = Buffer.from(torrent.subarray(0, 4)).toString('latin1')
     fail(`expected a bencoded dictionary, got ${quote(first)}`)
   }

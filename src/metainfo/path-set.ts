@@ -14,9 +14,9 @@ const MAX_SUFFIX_TRIES = 10_000
 const SUFFIX_BYTES = 10
 
 /** The state of a path as bits, since a file may request the path of a directory. */
-const DIRECTORY = 1
-const WANTED = 2
-const TAKEN = 4
+const DIRECTORY_BIT = 1
+const WANTED_BIT = 2
+const TAKEN_BIT = 4
 
 /**
  * Assigns a distinct path to every file. All requested paths are reserved first. A file keeps its requested path unless
@@ -48,11 +48,11 @@ export class PathSet {
       if (slash < 0) {
         const file = prints.add(key.slice(start)).value
         if (this.#paths.get(file) !== 0) this.#distinct = false
-        this.#mark(file, WANTED)
+        this.#mark(file, WANTED_BIT)
         return
       }
       const directory = prints.add(key.slice(start, slash)).value
-      if ((this.#paths.get(directory) & DIRECTORY) === 0) this.#addDirectory(directory)
+      if ((this.#paths.get(directory) & DIRECTORY_BIT) === 0) this.#addDirectory(directory)
       prints.add('/')
       start = slash + 1
       this.#directory = key.slice(0, start)
@@ -66,8 +66,8 @@ export class PathSet {
    */
   claim(path: string): string {
     const print = printOf(path)
-    if ((this.#paths.get(print) & (TAKEN | DIRECTORY)) === 0) {
-      this.#mark(print, TAKEN)
+    if ((this.#paths.get(print) & (TAKEN_BIT | DIRECTORY_BIT)) === 0) {
+      this.#mark(print, TAKEN_BIT)
       return path
     }
     if (++this.#taken > MAX_COLLISIONS) {
@@ -86,7 +86,7 @@ export class PathSet {
       const made = `${directory}${short} (${number})${extension}`
       const madePrint = printOf(made)
       if (this.#paths.get(madePrint) !== 0) continue
-      this.#mark(madePrint, TAKEN)
+      this.#mark(madePrint, TAKEN_BIT)
       this.#next.set(family, number + 1)
       return made
     }
@@ -102,7 +102,7 @@ export class PathSet {
 
   #addDirectory(directory: Fingerprint): void {
     if (this.#paths.get(directory) !== 0) this.#distinct = false
-    this.#mark(directory, DIRECTORY)
+    this.#mark(directory, DIRECTORY_BIT)
     if (++this.#directories > MAX_DIRECTORIES) {
       throw new InputError('ERR_PATH', `info.files: more than ${MAX_DIRECTORIES} directories`)
     }
@@ -115,8 +115,8 @@ function printOf(path: string): Fingerprint {
 
 /** Returns the same text for all paths that some file system treats as equal: HFS+ normalizes, NTFS ignores case. */
 export function foldPath(path: string): string {
-  if (ASCII.test(path)) return path.toLowerCase()
+  if (ASCII_TEXT.test(path)) return path.toLowerCase()
   return path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC')
 }
 
-const ASCII = /^[\0-\x7f]*$/
+const ASCII_TEXT = /^[\0-\x7f]*$/

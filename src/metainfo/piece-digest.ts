@@ -3,7 +3,7 @@ import { MerkleHasher } from '../codec/merkle.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
 
 /** Bytes of zeros that are hashed at once. */
-const ZEROS = Buffer.alloc(BLOCK_LENGTH)
+const ZERO_BLOCK = Buffer.alloc(BLOCK_LENGTH)
 
 /** Hashes one piece of a v2 or hybrid torrent: each byte once for its Merkle tree (BEP 52), and once for SHA-1 (BEP 3). */
 export class PieceDigest {
@@ -46,7 +46,7 @@ export class PieceDigest {
 
   /** Returns the SHA-1 hash of the piece and of `padding` zeros after it. Call it once, at the end, for a hybrid torrent. */
   sha1(padding: number): Buffer {
-    for (let left = padding; left > 0; left -= BLOCK_LENGTH) this.#sha1!.update(ZEROS.subarray(0, left))
+    for (let left = padding; left > 0; left -= BLOCK_LENGTH) this.#sha1!.update(ZERO_BLOCK.subarray(0, left))
     return this.#sha1!.digest()
   }
 

@@ -1,5 +1,5 @@
 /** Reads the nodes of pieces in Merkle trees: `piece layers` beside `info`, and the roots of small files (BEP 52). */
-import { DICT, END, stringSpan } from '../codec/bencode-grammar.ts'
+import { DICT_TOKEN, END_TOKEN, stringSpan } from '../codec/bencode-grammar.ts'
 import type { Steps } from '../codec/bencode-scan.ts'
 import { blocksOf, heightOf, MerkleHasher, NODE_LENGTH } from '../codec/merkle.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
@@ -16,9 +16,9 @@ export type PieceLayers = ReadonlyMap<string, Buffer>
 
 /** Reads the dictionary at `start`, which was validated. @throws InputError ERR_METAINFO for anything else */
 export function* readPieceLayers(bytes: Buffer, start: number): Steps<PieceLayers> {
-  if (bytes[start] !== DICT) fail('expected a dictionary')
+  if (bytes[start] !== DICT_TOKEN) fail('expected a dictionary')
   const layers = new Map<string, Buffer>()
-  for (let at = start + 1; bytes[at] !== END; ) {
+  for (let at = start + 1; bytes[at] !== END_TOKEN; ) {
     if (layers.size % NODES_PER_STEP === 0) yield
     const key = stringSpan(bytes, at)
     const root = bytes.subarray(key.start, key.end)

@@ -13,7 +13,7 @@ const MAX_NAMES = 64
 /** Maximum length of a path, far below the limit of `safePath`. */
 const MAX_PATH_BYTES = 1024
 /** Bytes in names that no system replaces: printable ASCII without those that are invalid on Windows. */
-const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
+const PLAIN_BYTES = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(byte >= 0x20 && byte < 0x7f && !'<>:"|?*\\/'.includes(String.fromCharCode(byte))),
 )
 
@@ -70,7 +70,7 @@ export class PlainFiles {
       const nameEnd = ++at + length
       while (at < nameEnd) {
         const byte = bytes[at++]!
-        if (PLAIN[byte] === 0) return 0
+        if (PLAIN_BYTES[byte] === 0) return 0
         path[used++] = byte
       }
       const last = path[used - 1]

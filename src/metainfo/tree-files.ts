@@ -89,8 +89,8 @@ function paddingOf(root: string, offset: number, length: number): FileEntry {
 /** Returns true if a path equals the original names byte for byte. */
 function isSpelled(names: readonly Uint8Array[], path: string): boolean {
   return Buffer.from(path).equals(
-    Buffer.concat(names.flatMap((name, at) => (at === 0 ? [name] : [SLASH, name]))),
+    Buffer.concat(names.flatMap((name, at) => (at === 0 ? [name] : [SLASH_BYTES, name]))),
   )
 }
 
-const SLASH = Buffer.from('/')
+const SLASH_BYTES = Buffer.from('/')

@@ -1,16 +1,16 @@
 /** Amounts as text. Numbers have three digits, so that a column stays calm. */
 
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 
 /** A number of bytes: `1.23 GB`. */
 export function formatBytes(bytes: number): string {
   let unit = 0
   let value = bytes
-  while (value >= 999.5 && unit < UNITS.length - 1) {
+  while (value >= 999.5 && unit < BYTE_UNITS.length - 1) {
     value /= 1000
     unit++
   }
-  return `${unit === 0 ? Math.round(value) : digits(value)} ${UNITS[unit]}`
+  return `${unit === 0 ? Math.round(value) : digits(value)} ${BYTE_UNITS[unit]}`
 }
 
 /** A rate in bytes per second: `1.23 MB/s`; nothing for none. */

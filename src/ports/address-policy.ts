@@ -13,7 +13,7 @@ export type Purpose = 'tracker' | 'web-seed' | 'torrent'
 /** The allowed addresses: all, those of hosts (neither link-local nor reserved), or those of the public Internet. */
 export type AllowedScope = 'any' | 'hosts' | 'global'
 
-const SCOPES: Readonly<Record<Exclude<AllowedScope, 'any'>, readonly AddressScope[]>> = {
+const SCOPES_BY_LIMIT: Readonly<Record<Exclude<AllowedScope, 'any'>, readonly AddressScope[]>> = {
   hosts: ['global', 'shared', 'private', 'loopback'],
   global: ['global'],
 }
@@ -57,7 +57,7 @@ export function allowedScopeOfUdp(trust: Trust): AllowedScope {
 export function isAllowedAddress(address: string, allowedScope: AllowedScope): boolean {
   if (allowedScope === 'any') return true
   const scope = scopeOf(address)
-  return scope !== undefined && SCOPES[allowedScope].includes(scope)
+  return scope !== undefined && SCOPES_BY_LIMIT[allowedScope].includes(scope)
 }
 
 function isPlain({ pathname, search, searchParams }: URL, purpose: Purpose): boolean {

@@ -10,17 +10,17 @@ export interface Refusal {
   readonly headers?: OutgoingHttpHeaders
 }
 
-const RETRY = { 'Retry-After': 1 }
+const RETRY_HEADERS = { 'Retry-After': 1 }
 
 /** Returns the answer for a failure before any byte was sent. */
 export function refusalOf(error: unknown): Refusal {
-  if (error instanceof ReadersBusy) return { status: 503, why: error.message, headers: RETRY }
+  if (error instanceof ReadersBusy) return { status: 503, why: error.message, headers: RETRY_HEADERS }
   if (error instanceof FirstByteTimeout || error instanceof StalledError)
     return { status: 504, why: 'no peer sent these bytes in time' }
   const { code } = (error ?? {}) as { code?: unknown }
   if (code === 'ERR_ABORTED' || code === 'ERR_BUSY')
-    return { status: 503, why: 'the torrent was closed', headers: RETRY }
+    return { status: 503, why: 'the torrent was closed', headers: RETRY_HEADERS }
   if (error instanceof ReaderRevoked)
-    return { status: 503, why: 'another client waited for this reader', headers: RETRY }
+    return { status: 503, why: 'another client waited for this reader', headers: RETRY_HEADERS }
   return { status: 500, why: 'the file cannot be read' }
 }

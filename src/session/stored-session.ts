@@ -10,7 +10,7 @@ import {
 import type { StateStore, StoredState } from './store/state-store.ts'
 import { Lane } from './torrent/lane.ts'
 
-const NOTHING: SessionTotals = { downloaded: 0, uploaded: 0, added: 0, runs: 0, runningTime: 0 }
+const ZERO_TOTALS: SessionTotals = { downloaded: 0, uploaded: 0, added: 0, runs: 0, runningTime: 0 }
 
 /** What is remembered of a session, besides its torrents. */
 export class StoredSession {
@@ -21,7 +21,7 @@ export class StoredSession {
 
   /** Counts one more run. @param directory of a new session */
   constructor(store: StateStore, { session, torrents }: StoredState, directory: string) {
-    const { nextId = 1, settings = defaultSettings(resolve(directory)), totals = NOTHING } = session ?? {}
+    const { nextId = 1, settings = defaultSettings(resolve(directory)), totals = ZERO_TOTALS } = session ?? {}
     this.#store = store
     this.#record = {
       settings,

@@ -40,7 +40,7 @@ const PATIENT_LOOKS = 5
 /** Maximum length of a file with a magnet link in bytes. */
 const MAX_LINK_BYTES = 1 << 20
 /** What the name of a file gets when it was added. */
-const ADDED = '.added'
+const ADDED_SUFFIX = '.added'
 
 /**
  * Adds the torrents of a directory to a session: `.torrent` files, and `.magnet` files with one link. A file is added when
@@ -130,7 +130,7 @@ export class WatchDirectory extends EventEmitter<WatchDirectoryEvents> {
       await this.#session.add(source, this.#torrentOptions).catch(error => {
         if (!(error instanceof DuplicateTorrentError)) throw error
       })
-      await this.#fs.rename(path, path + ADDED).catch(error => {
+      await this.#fs.rename(path, path + ADDED_SUFFIX).catch(error => {
         throw storageError('write', path, error)
       })
       this.#found.delete(name)

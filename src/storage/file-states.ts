@@ -4,7 +4,7 @@ import type { FileState } from '../ports/file-system.ts'
 /** Bytes of a state: size, times, inode and device, 64 bits each. */
 export const STATE_LENGTH = 40
 /** Numbers of 64 bits in a state. */
-const NUMBERS = 5
+const STATE_NUMBERS = 5
 /** Offset of inode and device in a state. */
 const IDENTITY_OFFSET = 24
 /** The size in the state of a file that could not be checked. No file is so large. */
@@ -34,27 +34,27 @@ export class FileStates {
 
   /** True if the state of a file is known. */
   has(index: number): boolean {
-    const start = index * 2 * NUMBERS
+    const start = index * 2 * STATE_NUMBERS
     // From the end, since hardly any inode is 0.
-    for (let at = start + 2 * NUMBERS - 1; at >= start; at--)
+    for (let at = start + 2 * STATE_NUMBERS - 1; at >= start; at--)
       if (this.#words[at] !== 0) return !this.isUnreadable(index)
     return false
   }
 
   /** True if the file could not be checked for another reason than that it is missing. */
   isUnreadable(index: number): boolean {
-    const at = index * 2 * NUMBERS
+    const at = index * 2 * STATE_NUMBERS
     return this.#words[at] === UINT32_MAX && this.#words[at + 1] === UINT32_MAX
   }
 
   /** Returns the size of a file in bytes, or 0 if its state is unknown. */
   sizeOf(index: number): number {
-    return this.has(index) ? Number(this.#numbers[index * NUMBERS]) : 0
+    return this.has(index) ? Number(this.#numbers[index * STATE_NUMBERS]) : 0
   }
 
   /** Returns when a file was last changed, in nanoseconds since 1970. */
   changedAt(index: number): bigint {
-    return this.#numbers[index * NUMBERS + 2]!
+    return this.#numbers[index * STATE_NUMBERS + 2]!
   }
 
   /** Returns the bytes of a state. They are not copied. */
@@ -64,7 +64,7 @@ export class FileStates {
 
   set(index: number, { size, mtimeNs, ctimeNs, ino, dev }: FileState): void {
     // Negative times, before 1970, wrap around. Equal states still give equal bytes.
-    const at = index * NUMBERS
+    const at = index * STATE_NUMBERS
     this.#numbers[at] = size
     this.#numbers[at + 1] = mtimeNs
     this.#numbers[at + 2] = ctimeNs
@@ -73,7 +73,7 @@ export class FileStates {
   }
 
   setUnreadable(index: number): void {
-    this.#numbers[index * NUMBERS] = UNREADABLE_SIZE
+    this.#numbers[index * STATE_NUMBERS] = UNREADABLE_SIZE
   }
 
   /** Copies the state of a file from other states. */
@@ -82,7 +82,7 @@ export class FileStates {
   }
 
   clear(index: number): void {
-    this.#numbers.fill(0n, index * NUMBERS, (index + 1) * NUMBERS)
+    this.#numbers.fill(0n, index * STATE_NUMBERS, (index + 1) * STATE_NUMBERS)
   }
 
   /** Returns the states of some files, in their order. */
@@ -115,7 +115,7 @@ export interface StatesSource {
 }
 
 /** Maximum number of tries for a file that has just changed. Clocks tick every 1 to 10 ms, and a try takes 0.1 ms. */
-const TURNS = 500
+const MAX_STATE_TRIES = 500
 
 /**
  * Returns the states of some of `count` files, such that every later write changes the state: the last change of each file
@@ -130,7 +130,7 @@ export async function settled(
 ): Promise<FileStates> {
   const states = new FileStates(count)
   let left = indexes
-  for (let turn = 0; turn < TURNS && left.length > 0; turn++) {
+  for (let turn = 0; turn < MAX_STATE_TRIES && left.length > 0; turn++) {
     // The clock is read before the stat, so a write after the stat gets this time or a later one.
     const now = await clock.now()
     const found = await storage.states(left)

@@ -20,12 +20,12 @@ import { type FileLock, type FileLocks, type LockHolder, locked } from './file-l
 import { keysOf, type PathKeys, sharedKey } from './path-keys.ts'
 import { NextRecordFile, readRecordFile } from './record-file.ts'
 
-const VERSION = 1
-const EXTENSION = '.lock'
+const LOCK_VERSION = 1
+const LOCK_EXTENSION = '.lock'
 /** Maximum length of a lock file in bytes: 8 for each of 500,000 files, and the rest. */
 const MAX_LOCK_BYTES = 4 << 20
 /** Number of tries before a torrent gives up. */
-const TRIES = 6
+const MAX_LOCK_TRIES = 6
 /** Mean delay between two tries, milliseconds. The delay is random, from 0 to twice the mean. */
 const PAUSE_MS = 100
 
@@ -85,12 +85,13 @@ export class LockDirectory implements FileLocks {
   async #take(paths: readonly string[], keys: PathKeys, holder: string): Promise<string> {
     const beacon = await (this.#beacon ??= this.#light())
     for (let tries = 1; ; tries++) {
-      const name = `${randomBytes(8).toString('hex')}${EXTENSION}`
+      const name = `${randomBytes(8).toString('hex')}${LOCK_EXTENSION}`
       await this.#put(name, { keys, holder, pid: process.pid, beacon: beacon.address })
       const other = await this.#find(keys)
       if (other === undefined) return name
       await this.#remove(name)
-      if (tries === TRIES) throw locked(paths, other.shared, `"${other.holder}", in process ${other.pid},`)
+      if (tries === MAX_LOCK_TRIES)
+        throw locked(paths, other.shared, `"${other.holder}", in process ${other.pid},`)
       await this.#pause(2 * PAUSE_MS * this.#random())
     }
   }
@@ -105,7 +106,7 @@ export class LockDirectory implements FileLocks {
     const paths = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength)
     const next = await NextRecordFile.open(this.#fs, join(this.#directory, name))
     try {
-      await next.commit(encode({ version: VERSION, beacon, holder, pid, paths }))
+      await next.commit(encode({ version: LOCK_VERSION, beacon, holder, pid, paths }))
     } catch (error) {
       await next.abandon()
       throw error
@@ -116,7 +117,7 @@ export class LockDirectory implements FileLocks {
   async #find(keys: PathKeys): Promise<(Held & { readonly shared: number }) | undefined> {
     const names = await this.#fs.readdir(this.#directory)
     for (const name of names) {
-      if (!name.endsWith(EXTENSION) || this.#own.has(name)) continue
+      if (!name.endsWith(LOCK_EXTENSION) || this.#own.has(name)) continue
       const held = await this.#read(name)
       if (held === undefined) continue
       if (await isLit(held.beacon)) {
@@ -140,7 +141,7 @@ export class LockDirectory implements FileLocks {
       const pid = integer(fields?.pid)
       const beacon = text(fields?.beacon)
       const holder = text(fields?.holder)
-      if (integer(fields?.version) !== VERSION || !paths || !pid || !beacon || !holder) return undefined
+      if (integer(fields?.version) !== LOCK_VERSION || !paths || !pid || !beacon || !holder) return undefined
       return { keys: new Float64Array(Uint8Array.from(paths).buffer), holder, pid, beacon }
     } catch {
       return undefined

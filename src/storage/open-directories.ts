@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import { type FileHandle, type FileSystem, systemCode } from '../ports/file-system.ts'
 
-const DESCRIPTORS = '/proc/self/fd'
+const DESCRIPTORS_DIRECTORY = '/proc/self/fd'
 
 /** Maximum number of directories that are held open, beside those in use. */
 export const MAX_OPEN_DIRECTORIES = 4
@@ -15,7 +15,7 @@ export const MAX_OPEN_DIRECTORIES = 4
 export async function findPath(fs: FileSystem, { fd }: FileHandle): Promise<string | undefined> {
   if (fd === undefined) return undefined
   try {
-    return await fs.readlink(join(DESCRIPTORS, String(fd)))
+    return await fs.readlink(join(DESCRIPTORS_DIRECTORY, String(fd)))
   } catch {
     return undefined
   }
@@ -88,7 +88,7 @@ export class OpenDirectories {
       if (real !== undefined) {
         this.#check(real, shown)
         return {
-          path: join(DESCRIPTORS, String(handle.fd)),
+          path: join(DESCRIPTORS_DIRECTORY, String(handle.fd)),
           held: true,
           handle,
           users: 0,

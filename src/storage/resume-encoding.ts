@@ -8,8 +8,8 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 import { FileStates, STATE_LENGTH } from './file-states.ts'
 
 /** Increased when older versions would misread a record. Unknown fields are ignored. */
-const VERSION = 1
-const SHA1 = 20
+const RECORD_VERSION = 1
+const SHA1_BYTES = 20
 /** Maximum number of unfinished pieces in a record. */
 export const MAX_PARTIAL = 2000
 
@@ -26,7 +26,7 @@ export interface ResumeRecord {
 /** A record: its bencoding (BEP 3), and the SHA-1 of that. */
 export function encodeRecord({ pieces, states, partial }: ResumeRecord, { infoHash }: Metainfo): Buffer {
   const rest = encode({
-    version: VERSION,
+    version: RECORD_VERSION,
     'info-hash': infoHash,
     pieces: pieces.bytes,
     partial: [...partial].map(([index, blocks]) => [index, blocks.bytes]),
@@ -56,11 +56,12 @@ function encodeStates(states: FileStates): Buffer {
 /** Decodes a record. Throws an Error if it is not a valid record of this torrent. */
 export function decodeRecord(record: Buffer, metainfo: Metainfo): ResumeRecord {
   const { infoHash, pieceCount, files } = metainfo
-  const body = record.subarray(0, -SHA1)
-  if (!sha1(body).equals(record.subarray(-SHA1))) throw new Error('it is torn, or was edited')
+  const body = record.subarray(0, -SHA1_BYTES)
+  if (!sha1(body).equals(record.subarray(-SHA1_BYTES))) throw new Error('it is torn, or was edited')
   const fields = asDict(decode(body, { maxItems: files.length + 3 * MAX_PARTIAL + 100 }))
   const version = integer(fields?.version)
-  if (version !== VERSION) throw new Error(`it is of version ${version}, and only ${VERSION} is known here`)
+  if (version !== RECORD_VERSION)
+    throw new Error(`it is of version ${version}, and only ${RECORD_VERSION} is known here`)
   if (!bytes(fields?.['info-hash'])?.equals(infoHash)) throw new Error('it is of another torrent')
   const states = asList(fields?.files)?.map(bytes)
   if (states?.length !== files.length) throw new Error(`it does not tell of ${files.length} files`)
@@ -106,7 +107,7 @@ export function maxRecordLength(metainfo: Metainfo): number {
   const { files, pieceCount } = metainfo
   const partial =
     Math.min(pieceCount, MAX_PARTIAL) * (30 + Math.ceil(metainfo.pieceLength / BLOCK_LENGTH / 8))
-  return 200 + Math.ceil(pieceCount / 8) + files.length * (STATE_LENGTH + '40:'.length) + partial + SHA1
+  return 200 + Math.ceil(pieceCount / 8) + files.length * (STATE_LENGTH + '40:'.length) + partial + SHA1_BYTES
 }
 
 function sha1(data: Uint8Array): Buffer {

@@ -31,7 +31,7 @@ import {
 import { storageError } from './storage-error.ts'
 
 /** Minimum number of random pieces to hash, besides the last, and number of bytes up to which more are hashed. */
-const SAMPLE = 8
+const SAMPLE_PIECES = 8
 const SAMPLE_BYTES = 64 << 20
 /** Approximate number of files up to which more pieces are hashed: to open a small file takes longer than to hash it. */
 const SAMPLE_FILES = 4096
@@ -170,7 +170,7 @@ function* spansOf(pieces: Bitfield, metainfo: Metainfo) {
 /** Returns the number of random pieces in the sample. */
 function sampleSize({ files, pieceCount, pieceLength }: Metainfo, sampleBytes: number): number {
   const piecesOfFiles = (SAMPLE_FILES * pieceCount) / files.length
-  return Math.max(SAMPLE, Math.floor(Math.min(sampleBytes / pieceLength, piecesOfFiles)))
+  return Math.max(SAMPLE_PIECES, Math.floor(Math.min(sampleBytes / pieceLength, piecesOfFiles)))
 }
 
 /** Selects the sample. Inputs: the trusted pieces, the number to take, and randomness. */

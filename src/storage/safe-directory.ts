@@ -244,12 +244,12 @@ export class SafeDirectory {
 }
 
 /** Matches a path with an empty name, `.`, `..` or NUL. */
-const UNSAFE = /(?:^|\/)\.{0,2}(?:\/|$)|\0/
+const UNSAFE_PATH = /(?:^|\/)\.{0,2}(?:\/|$)|\0/
 
 /** Splits a path into its parent, '' for this directory, and the last name. Throws if the path leads outside. */
 function split(path: string): { readonly parent: string; readonly name: string } {
   // Paths of torrents were made safe when they were parsed. This is a second check.
-  const unsafe = UNSAFE.test(path) || (sep === '\\' && /[\\:]/.test(path))
+  const unsafe = UNSAFE_PATH.test(path) || (sep === '\\' && /[\\:]/.test(path))
   if (unsafe) throw new Error('the path is not one inside the output directory')
   const slash = path.lastIndexOf('/')
   return { parent: path.slice(0, Math.max(0, slash)), name: path.slice(slash + 1) }

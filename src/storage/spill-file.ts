@@ -15,7 +15,7 @@ export interface SpillFileOptions {
 }
 
 /** Length of a slot in bytes: slots are read and freed as a whole. */
-const SLOT = 1 << 18
+const SLOT_BYTES = 1 << 18
 
 /** A part of the file that is written and read from its start. */
 interface Slot {
@@ -68,7 +68,7 @@ export class SpillFile {
       const handle = (this.#handle ??= await this.#open())
       for (let done = 0; done < bytes.length; ) {
         const slot = this.#room()
-        const most = Math.min(bytes.length - done, SLOT - slot.written)
+        const most = Math.min(bytes.length - done, SLOT_BYTES - slot.written)
         const { bytesWritten } = await handle.write(bytes, done, most, slot.position + slot.written)
         if (bytesWritten === 0) throw new Error('the system took none of the bytes')
         slot.written += bytesWritten
@@ -92,7 +92,7 @@ export class SpillFile {
         done += bytesRead
       }
       this.#length -= bytes.length
-      if (slot.written === SLOT || this.#length === 0) this.#free.push(this.#full.shift()!.position)
+      if (slot.written === SLOT_BYTES || this.#length === 0) this.#free.push(this.#full.shift()!.position)
       if (this.#length === 0) {
         this.#size = this.#free.length = 0
         await this.#handle!.truncate(0)
@@ -113,9 +113,9 @@ export class SpillFile {
   /** Returns the position for the next byte. */
   #room(): Slot {
     const last = this.#full.at(-1)
-    if (last && last.written < SLOT) return last
+    if (last && last.written < SLOT_BYTES) return last
     const position = this.#free.pop() ?? this.#size
-    if (position === this.#size) this.#size += SLOT
+    if (position === this.#size) this.#size += SLOT_BYTES
     const slot = { position, read: 0, written: 0 }
     this.#full.push(slot)
     return slot

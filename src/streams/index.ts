@@ -16,7 +16,13 @@ export type { ResponderOptions } from './peer/responder-options.ts'
 export { SequentialBlocks, type SequentialBlocksOptions } from './peer/sequential-blocks.ts'
 export { Serializer } from './peer/serializer.ts'
 export type { Request } from './pending-requests.ts'
-export { BLOCK, type Block, type BlockPlace, type BlockWriter, PieceBuffer } from './piece-buffer.ts'
+export {
+  BLOCK_STATE,
+  type Block,
+  type BlockPlace,
+  type BlockWriter,
+  PieceBuffer,
+} from './piece-buffer.ts'
 export { Digester } from './read/digester.ts'
 export { type ByteSource, FileReader, type FileReaderOptions, type Lent } from './read/file-reader.ts'
 export { type Backlog, Spill, type SpillOptions } from './read/spill.ts'

@@ -1,7 +1,7 @@
 import { BLOCK_LENGTH } from '../codec/message.ts'
 
 /** The states of a block of a piece. */
-export const BLOCK = { free: 0, requested: 1, arrived: 2 } as const
+export const BLOCK_STATE = { free: 0, requested: 1, arrived: 2 } as const
 
 /** Writes blocks into their pieces. */
 export interface BlockWriter {
@@ -28,7 +28,7 @@ export class PieceBuffer {
   /** Bytes. */
   readonly length: number
   readonly data: Uint8Array
-  /** A `BLOCK` state for every block. */
+  /** A `BLOCK_STATE` state for every block. */
   readonly states: Uint8Array
   /** The fetcher that brought each block. */
   readonly givers: unknown[] = []
@@ -70,15 +70,15 @@ export class PieceBuffer {
 
   /** Marks a free block as requested. */
   request(block: number): void {
-    if (this.states[block] !== BLOCK.free) return
-    this.states[block] = BLOCK.requested
+    if (this.states[block] !== BLOCK_STATE.free) return
+    this.states[block] = BLOCK_STATE.requested
     this.free--
   }
 
   /** Marks a requested block as free again. */
   release(block: number): boolean {
-    if (this.closed || this.states[block] !== BLOCK.requested) return false
-    this.states[block] = BLOCK.free
+    if (this.closed || this.states[block] !== BLOCK_STATE.requested) return false
+    this.states[block] = BLOCK_STATE.free
     this.free++
     return true
   }
@@ -88,7 +88,7 @@ export class PieceBuffer {
    * @returns false if the block must not be written: it has arrived, `writer` has written it before, or the piece is closed
    */
   claim(block: number, writer: BlockWriter): boolean {
-    if (this.closed || this.states[block] === BLOCK.arrived) return false
+    if (this.closed || this.states[block] === BLOCK_STATE.arrived) return false
     const previous = this.#writers[block]
     if (previous === writer) return false // it writes one block after the other, so this one is complete
     this.#writers[block] = writer
@@ -115,8 +115,8 @@ export class PieceBuffer {
 
   /** Marks a block as arrived: `giver` brought all of its bytes. */
   arrive(block: number, giver: unknown): void {
-    if (this.states[block] === BLOCK.free) this.free--
-    this.states[block] = BLOCK.arrived
+    if (this.states[block] === BLOCK_STATE.free) this.free--
+    this.states[block] = BLOCK_STATE.arrived
     this.#writers[block] = undefined
     this.givers[block] = giver
     this.arrived++
@@ -144,7 +144,7 @@ export class PieceBuffer {
   /** Gives up a block with wrong bytes, which has arrived. It can be requested again, also if the piece was closed. */
   reject(block: number): void {
     this.closed = false
-    this.states[block] = BLOCK.free
+    this.states[block] = BLOCK_STATE.free
     this.givers[block] = undefined
     this.free++
     this.arrived--
@@ -166,7 +166,7 @@ export class PieceBuffer {
       throw new RangeError(`no block of ${bytes.length} bytes at ${begin} in piece ${this.index}`)
     }
     this.data.set(bytes, begin)
-    if (this.states[block] !== BLOCK.arrived) this.arrive(block, giver)
+    if (this.states[block] !== BLOCK_STATE.arrived) this.arrive(block, giver)
     return { piece: this, begin, length: bytes.length }
   }
 }

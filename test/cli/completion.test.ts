@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { COMMANDS } from '../../src/cli/commands.ts'
+import { CLI_COMMANDS } from '../../src/cli/commands.ts'
 import { bashCompletion } from '../../src/cli/completion/bash.ts'
 import { fishCompletion } from '../../src/cli/completion/fish.ts'
 import { flagsOf } from '../../src/cli/completion/flags.ts'
@@ -42,7 +42,7 @@ const ROWS: readonly (readonly [words: readonly string[], offered: string, notOf
 
 t.test('bash completes commands, flags, choices and directories', { skip: without('bash') }, async t => {
   const cwd = t.testdir({ directory: {}, 'dinner.txt': '' })
-  writeFileSync(join(cwd, 'script'), bashCompletion(COMMANDS))
+  writeFileSync(join(cwd, 'script'), bashCompletion(CLI_COMMANDS))
   for (const [words, offered, notOffered] of ROWS) {
     const program = `compopt() { :; }; source ./script; COMP_WORDS=(tsdl "$@"); COMP_CWORD=$#; _tsdl; printf '%s\\n' "\${COMPREPLY[@]}"`
     const found = run('bash', ['--norc', '-c', program, 'x', ...words], cwd).split('\n')
@@ -52,7 +52,7 @@ t.test('bash completes commands, flags, choices and directories', { skip: withou
 
 t.test('fish completes them', { skip: without('fish') }, async t => {
   const cwd = t.testdir({ directory: {}, 'dinner.txt': '' })
-  writeFileSync(join(cwd, 'script'), fishCompletion(COMMANDS))
+  writeFileSync(join(cwd, 'script'), fishCompletion(CLI_COMMANDS))
   for (const [words, offered, notOffered] of ROWS) {
     const output = run('fish', ['-N', '-c', `source script; complete -C 'tsdl ${words.join(' ')}'`], cwd)
     const found = output.split('\n').map(line => line.replace(/[\t/].*/, ''))
@@ -65,7 +65,7 @@ t.test('zsh completes them', { skip: without('zsh') || NO_TMUX }, async t => {
   for (const name of ['directory', 'dinner.txt', '_tsdl']) {
     const path = join(t.testdirName, name)
     if (name === 'directory') mkdirSync(path)
-    else writeFileSync(path, name === '_tsdl' ? zshCompletion(COMMANDS) : '')
+    else writeFileSync(path, name === '_tsdl' ? zshCompletion(CLI_COMMANDS) : '')
   }
   terminal.type("clear; PS1='%% ' zsh -f", 'Enter')
   terminal.type(
@@ -85,9 +85,9 @@ t.test('zsh completes them', { skip: without('zsh') || NO_TMUX }, async t => {
 })
 
 t.test('every flag of every command is in each script', async t => {
-  const scripts = [bashCompletion(COMMANDS), zshCompletion(COMMANDS)]
-  const fish = fishCompletion(COMMANDS)
-  for (const command of COMMANDS) {
+  const scripts = [bashCompletion(CLI_COMMANDS), zshCompletion(CLI_COMMANDS)]
+  const fish = fishCompletion(CLI_COMMANDS)
+  for (const command of CLI_COMMANDS) {
     for (const { long } of flagsOf(command)) {
       for (const script of scripts) t.ok(script.includes(long), `${command.name} ${long}`)
       t.ok(fish.includes(` -l ${long.slice(2)}`), `${command.name} ${long}`)
@@ -101,11 +101,11 @@ t.test('tsdl completion prints a script; docs/tsdl.1 is the manual page', async 
     tsdl(['completion', 'man']),
     tsdl(['completion', 'tcsh']),
   ])
-  t.equal(bash.stdout.toString(), bashCompletion(COMMANDS))
+  t.equal(bash.stdout.toString(), bashCompletion(CLI_COMMANDS))
   t.match(other, { code: 2, stderr: /^tsdl: shell: not one of bash, zsh, fish, man: 'tcsh' / })
-  t.equal(man.stdout.toString(), manPage(COMMANDS))
+  t.equal(man.stdout.toString(), manPage(CLI_COMMANDS))
   const stored = readFileSync(inProject('docs/tsdl.1'), 'utf8')
-  t.ok(stored === manPage(COMMANDS), 'after a change: node dist/cli.js completion man > docs/tsdl.1')
+  t.ok(stored === manPage(CLI_COMMANDS), 'after a change: node dist/cli.js completion man > docs/tsdl.1')
   t.equal(JSON.parse(readFileSync(inProject('package.json'), 'utf8')).man, './docs/tsdl.1')
 })
 

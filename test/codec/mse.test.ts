@@ -1,15 +1,22 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { KEY_LENGTH, PRIME, publicKey, sharedSecret } from '../../src/codec/diffie-hellman.ts'
+import { DH_PRIME, KEY_LENGTH, publicKey, sharedSecret } from '../../src/codec/diffie-hellman.ts'
 import { HandshakeRunner } from '../../src/codec/handshake-runner.ts'
-import { type Ciphers, CRYPTO, ciphersOf, masked, syncMark, torrentMark } from '../../src/codec/mse.ts'
+import {
+  type Ciphers,
+  CRYPTO_METHODS,
+  ciphersOf,
+  masked,
+  syncMark,
+  torrentMark,
+} from '../../src/codec/mse.ts'
 import { initiate, MAX_PAYLOAD, type Received, receive } from '../../src/codec/mse-handshake.ts'
 import { PeerError } from '../../src/errors.ts'
 import { cut, generator } from '../helpers/feed.ts'
 import { noise } from '../helpers/metainfo.ts'
 import { HANDSHAKE, INFO_HASH } from '../helpers/wire.ts'
 
-const { plaintext, rc4 } = CRYPTO
+const { plaintext, rc4 } = CRYPTO_METHODS
 const both = plaintext | rc4
 const SEED = Number(process.env.SEED ?? 1)
 const hex = (text: string) => Buffer.from(text, 'hex')
@@ -155,12 +162,12 @@ t.test('an unknown torrent is rejected without revealing its info-hash', async t
 
 t.test('public keys that make the secret predictable are rejected, their neighbours are not', async t => {
   const bytesOf = (value: bigint) => hex(value.toString(16).padStart(2 * KEY_LENGTH, '0'))
-  for (const bad of [0n, 1n, PRIME - 1n, PRIME, PRIME + 1n, 2n ** 768n - 1n]) {
+  for (const bad of [0n, 1n, DH_PRIME - 1n, DH_PRIME, DH_PRIME + 1n, 2n ** 768n - 1n]) {
     t.equal(sharedSecret(KEY_A, bytesOf(bad)), undefined)
     for (const side of [initiator(), receiver()])
       t.throws(() => take<unknown>(side, bytesOf(bad)), { code: 'ERR_HANDSHAKE', message: /public key/ })
   }
-  for (const good of [2n, PRIME - 2n]) t.equal(sharedSecret(KEY_A, bytesOf(good))!.length, KEY_LENGTH)
+  for (const good of [2n, DH_PRIME - 2n]) t.equal(sharedSecret(KEY_A, bytesOf(good))!.length, KEY_LENGTH)
   t.same(publicKey(KEY_A), RECORD.a)
   t.same(sharedSecret(KEY_A, RECORD.b), RECORD.secret)
 })

@@ -10,7 +10,7 @@ import {
   decodeBody,
   encodedLength,
   encodeInto,
-  ID,
+  MESSAGE_IDS,
   type Message,
 } from '../../src/codec/message.ts'
 import type { MadeTorrent } from './metainfo.ts'
@@ -162,7 +162,7 @@ export class Wire {
     this.#at += 4 + length
     if (length === 0) return { type: 'keepAlive' }
     const body = Buffer.from(rest.subarray(5, 4 + length))
-    if (rest[4] !== ID.piece) return decodeBody(rest[4]!, body)
+    if (rest[4] !== MESSAGE_IDS.piece) return decodeBody(rest[4]!, body)
     const data = body.subarray(8)
     return {
       type: 'piece',

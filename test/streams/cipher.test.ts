@@ -1,6 +1,6 @@
 import t from 'tap'
 import { HandshakeRunner } from '../../src/codec/handshake-runner.ts'
-import { type Ciphers, CRYPTO } from '../../src/codec/mse.ts'
+import { type Ciphers, CRYPTO_METHODS } from '../../src/codec/mse.ts'
 import { initiate, receive } from '../../src/codec/mse-handshake.ts'
 import { Rc4 } from '../../src/codec/rc4.ts'
 import { Decipher } from '../../src/streams/peer/decipher.ts'
@@ -67,7 +67,7 @@ function dialling(provide: number) {
   return { encipher, decipher, said, heard, onConsumed, answers, other }
 }
 
-for (const provide of [CRYPTO.rc4, CRYPTO.plaintext])
+for (const provide of [CRYPTO_METHODS.rc4, CRYPTO_METHODS.plaintext])
   t.test(
     `when dialling, the first bytes go with the handshake, and the next wait for its end: ${provide}`,
     async t => {
@@ -99,7 +99,7 @@ for (const provide of [CRYPTO.rc4, CRYPTO.plaintext])
   )
 
 t.test('a handshake that fails ends its stage with a PeerError', async t => {
-  const { decipher, encipher } = dialling(CRYPTO.rc4)
+  const { decipher, encipher } = dialling(CRYPTO_METHODS.rc4)
   const end = closed(decipher)
   decipher.write(Buffer.alloc(96))
   await t.rejects(end, { name: 'PeerError', code: 'ERR_HANDSHAKE' })
@@ -107,7 +107,7 @@ t.test('a handshake that fails ends its stage with a PeerError', async t => {
 })
 
 t.test('a stage that is destroyed while it holds bytes closes', async t => {
-  const { encipher, decipher } = dialling(CRYPTO.rc4)
+  const { encipher, decipher } = dialling(CRYPTO_METHODS.rc4)
   const ended = closed(encipher)
   encipher.write(Buffer.from('held'))
   await settle()

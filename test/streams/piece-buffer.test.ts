@@ -1,5 +1,5 @@
 import t from 'tap'
-import { BLOCK, type BlockWriter, PieceBuffer } from '../../src/streams/piece-buffer.ts'
+import { BLOCK_STATE, type BlockWriter, PieceBuffer } from '../../src/streams/piece-buffer.ts'
 import { noise } from '../helpers/metainfo.ts'
 
 const KiB16 = 16384
@@ -27,7 +27,7 @@ t.test('a block goes from free to requested to arrived, and back only by release
   const piece = new PieceBuffer(0, 2 * KiB16)
   piece.request(1)
   piece.request(1)
-  t.same([...piece.states], [BLOCK.free, BLOCK.requested])
+  t.same([...piece.states], [BLOCK_STATE.free, BLOCK_STATE.requested])
   t.equal(piece.free, 1)
   t.equal(piece.release(1), true)
   t.equal(piece.release(1), false, 'it is free already')
@@ -36,7 +36,7 @@ t.test('a block goes from free to requested to arrived, and back only by release
   piece.arrive(1, 'giver')
   t.equal(piece.release(1), false, 'what has arrived stays')
   piece.request(1)
-  t.same([...piece.states], [BLOCK.free, BLOCK.arrived])
+  t.same([...piece.states], [BLOCK_STATE.free, BLOCK_STATE.arrived])
   t.same([piece.free, piece.arrived, piece.complete], [1, 1, false])
   t.equal(piece.givers[1], 'giver')
   piece.arrive(0, 'other')

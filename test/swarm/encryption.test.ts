@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import t, { type Test } from 'tap'
 import { HandshakeRunner } from '../../src/codec/handshake-runner.ts'
-import { type Ciphers, CRYPTO, type Encryption } from '../../src/codec/mse.ts'
+import { type Ciphers, CRYPTO_METHODS, type Encryption } from '../../src/codec/mse.ts'
 import { initiate } from '../../src/codec/mse-handshake.ts'
 import type { Peer } from '../../src/pipeline/peer/peer.ts'
 import { ACCEPT_TIMEOUT_MS } from '../../src/pipeline/swarm/listener.ts'
@@ -190,7 +190,7 @@ async function caller(t: Test, encryption: Encryption) {
 async function shake(
   { socket, wait, infoHash }: Awaited<ReturnType<typeof caller>>,
   payload: Uint8Array,
-  provide: number = CRYPTO.rc4,
+  provide: number = CRYPTO_METHODS.rc4,
 ) {
   const send = (bytes: Uint8Array) => void socket.write(bytes)
   const exchange = new HandshakeRunner(initiate({ infoHash, provide, payload: () => payload, send }))
@@ -206,7 +206,7 @@ async function shake(
 const handshake = (infoHash: Uint8Array) =>
   Buffer.concat([Buffer.from('\x13BitTorrent protocol'), Buffer.alloc(8), infoHash, Buffer.alloc(20, 'p')])
 
-for (const provide of [CRYPTO.plaintext, CRYPTO.rc4])
+for (const provide of [CRYPTO_METHODS.plaintext, CRYPTO_METHODS.rc4])
   for (const inside of [0, 30, 68])
     t.test(
       `a handshake with ${inside} of its bytes in the first encrypted payload, then ${provide}`,
@@ -215,7 +215,7 @@ for (const provide of [CRYPTO.plaintext, CRYPTO.rc4])
         const said = handshake(call.infoHash)
         const end = (await shake(call, said.subarray(0, inside), provide))!
         const { result } = end
-        t.equal(result === undefined, provide === CRYPTO.plaintext)
+        t.equal(result === undefined, provide === CRYPTO_METHODS.plaintext)
         const left = Buffer.from(said.subarray(inside))
         if (left.length > 0) call.socket.write(result?.outgoing.apply(left) ?? left)
         await call.wait()

@@ -7,13 +7,18 @@ import { manPage } from './man-page.ts'
 import { zshCompletion } from './zsh.ts'
 
 /** What `tsdl completion` prints, by its argument. */
-export const COMPLETIONS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion, man: manPage }
+export const COMPLETION_FORMATS = {
+  bash: bashCompletion,
+  zsh: zshCompletion,
+  fish: fishCompletion,
+  man: manPage,
+}
 
 /** Prints the completion script of a shell, or the manual page. Returns the exit code. */
 export async function printCompletion(
-  shell: keyof typeof COMPLETIONS,
+  shell: keyof typeof COMPLETION_FORMATS,
   { commands }: Pick<CommandContext, 'commands'>,
 ): Promise<number> {
-  await printLine(COMPLETIONS[shell](commands).trimEnd())
+  await printLine(COMPLETION_FORMATS[shell](commands).trimEnd())
   return EXIT_CODES.ok
 }

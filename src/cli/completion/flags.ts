@@ -20,7 +20,7 @@ export interface Flag {
 }
 
 /** Placeholders of values that are paths. */
-const FILES = new Set(['<file>', '<list>', '<program>', '<player>'])
+const FILE_VALUES = new Set(['<file>', '<list>', '<program>', '<player>'])
 
 /** Returns the flags of a command, with `--help`. */
 export function flagsOf({ options }: Pick<CommandDefinition, 'options'>): Flag[] {
@@ -30,7 +30,7 @@ export function flagsOf({ options }: Pick<CommandDefinition, 'options'>): Flag[]
 
 function flagsOfOption(definition: OptionDefinition): Flag[] {
   const { choices = [], group, list = false, name, offHelp, on = false, short, value } = definition
-  const kind = value === '<dir>' ? 'directory' : FILES.has(value ?? '') ? 'file' : 'none'
+  const kind = value === '<dir>' ? 'directory' : FILE_VALUES.has(value ?? '') ? 'file' : 'none'
   const own: Flag = {
     ...{ long: `--${on ? 'no-' : ''}${name}`, short: short && `-${short}`, help: describeOption(definition) },
     ...{ group, list, value, choices, kind },

@@ -1,5 +1,5 @@
 import type { CommandDefinition } from '../command-definition.ts'
-import { EXAMPLES } from '../help.ts'
+import { HELP_EXAMPLES } from '../help.ts'
 import { type Flag, flagsOf } from './flags.ts'
 
 /** Returns the manual page of tsdl in the macros of man(7). */
@@ -21,7 +21,7 @@ export function manPage(commands: readonly CommandDefinition[]): string {
     ...commands.flatMap(command => formatCommand(command, command === main ? new Map() : common)),
     '.SH SOURCES AND EXAMPLES',
     '.nf',
-    ...EXAMPLES.trim().split('\n').map(roff),
+    ...HELP_EXAMPLES.trim().split('\n').map(roff),
     '.fi',
   ]
   return `${lines.join('\n')}\n`

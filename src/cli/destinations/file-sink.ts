@@ -1,7 +1,7 @@
 import { constants, openSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { type Done, Writable } from '../../streams/index.ts'
-import { STDOUT, writeChunks } from '../stdout.ts'
+import { STDOUT_FD, writeChunks } from '../stdout.ts'
 
 /** Maximum number of bytes that wait to be written. Chunks that come during a write go out together in the next. */
 const MAX_WAITING_BYTES = 8 << 20
@@ -15,7 +15,7 @@ const MAX_WAITING_BYTES = 8 << 20
  */
 export class FileSink extends Writable<Uint8Array> {
   readonly #written: (chunk: Uint8Array) => void
-  readonly #fd = isatty(STDOUT) ? openTerminal() : STDOUT
+  readonly #fd = isatty(STDOUT_FD) ? openTerminal() : STDOUT_FD
 
   /** @param written called with each chunk after all of it is written */
   constructor(written: (chunk: Uint8Array) => void) {
@@ -41,8 +41,8 @@ export class FileSink extends Writable<Uint8Array> {
  */
 function openTerminal(): number {
   try {
-    return openSync(`/dev/fd/${STDOUT}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    return openSync(`/dev/fd/${STDOUT_FD}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
   } catch {
-    return STDOUT
+    return STDOUT_FD
   }
 }

@@ -2,7 +2,7 @@ import { fstatSync } from 'node:fs'
 import { extname } from 'node:path'
 import { isatty } from 'node:tty'
 import { Worker } from 'node:worker_threads'
-import { STDOUT } from '../stdout.ts'
+import { STDOUT_FD } from '../stdout.ts'
 
 /** Heap limits of the worker, which keeps no data of its own. */
 const WORKER_LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 }
@@ -11,18 +11,18 @@ let prestarted: Worker | undefined
 
 /** True if the content goes to standard output. @param output the value of `-o` */
 export function goesToStdout(output: string | undefined): boolean {
-  return output === '-' || (output === undefined && !isatty(STDOUT))
+  return output === '-' || (output === undefined && !isatty(STDOUT_FD))
 }
 
 /** True if standard output is a regular file. */
 export function isRegularFile(): boolean {
-  return fstatSync(STDOUT).isFile()
+  return fstatSync(STDOUT_FD).isFile()
 }
 
 /** True if standard output is a pipe or a socket, which accepts bytes at the pace of its reader. */
 export function isPipe(): boolean {
   if (process.platform === 'win32') return false // a worker cannot wait for a pipe there
-  const stdout = fstatSync(STDOUT)
+  const stdout = fstatSync(STDOUT_FD)
   return stdout.isFIFO() || stdout.isSocket()
 }
 
@@ -43,7 +43,7 @@ export function takeStdoutWorker(): Worker {
 
 function startWorker(): Worker {
   const worker = new Worker(new URL(`./pipe-worker${extname(import.meta.url)}`, import.meta.url), {
-    workerData: STDOUT,
+    workerData: STDOUT_FD,
     resourceLimits: WORKER_LIMITS,
   })
   worker.unref()

@@ -1,13 +1,13 @@
 import stringWidth from 'string-width'
 
 /** Text in which each character takes one column. */
-const NARROW = /^[\x20-\x7e]*$/
+const NARROW_TEXT = /^[\x20-\x7e]*$/
 /** Created at first use, because most text is narrow and the data of the segmenter takes milliseconds to load. */
 let segmenter: Intl.Segmenter | undefined
 
 /** Returns the number of columns of a text on a terminal: 2 for each wide character, 0 for a combining one. */
 export function columnsOf(text: string): number {
-  return NARROW.test(text) ? text.length : stringWidth(text)
+  return NARROW_TEXT.test(text) ? text.length : stringWidth(text)
 }
 
 /** Cuts a text to a number of columns, between characters as they are seen. @param ellipsis ends a text that was cut */

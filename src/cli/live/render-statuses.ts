@@ -14,12 +14,12 @@ export interface TerminalLook {
 }
 
 /** Columns between two parts of a line. */
-const GAP = 2
+const GAP_COLUMNS = 2
 const NARROWEST_NAME = 8
 const NARROWEST_BAR = 10
 const WIDEST_BAR = 40
 /** Stands for the bar among the fields. */
-const BAR: StatusField = { text: '', rank: 5 }
+const BAR_FIELD: StatusField = { text: '', rank: 5 }
 /** Lines below those of the torrents: the sum, and one that says how many more there are. */
 const RESERVED_ROWS = 3
 
@@ -70,13 +70,13 @@ function renderStatus(
   const label = oneLine(name)
   const ellipsis = ellipsisOf(look.unicode)
   if (!fields) return fitText(label === '' ? text : `${label}: ${text}`, columns, ellipsis)
-  const parts = share === undefined ? fields : [BAR, ...fields]
+  const parts = share === undefined ? fields : [BAR_FIELD, ...fields]
   const { barColumns, labelColumns, shown } = shareColumns(parts, nameColumns, columns)
   const texts = parts.flatMap(part =>
-    part === BAR && barColumns > 0 ? renderBar(share!, barColumns, look) : (shown.get(part) ?? []),
+    part === BAR_FIELD && barColumns > 0 ? renderBar(share!, barColumns, look) : (shown.get(part) ?? []),
   )
   const fitted = labelColumns > 0 ? [padText(fitText(label, labelColumns, ellipsis), labelColumns)] : []
-  return [...fitted, ...texts].join(' '.repeat(GAP)).trimEnd()
+  return [...fitted, ...texts].join(' '.repeat(GAP_COLUMNS)).trimEnd()
 }
 
 /** Shares the columns of a line: first the parts in their order of rank, then longer forms, the name and the bar. */
@@ -84,11 +84,11 @@ function shareColumns(parts: readonly StatusField[], nameColumns: number, column
   const ranked = [...parts].sort((a, b) => a.rank - b.rank)
   let labelColumns = Math.min(nameColumns, Math.max(NARROWEST_NAME, Math.floor(columns / 8)))
   // each part is counted with the gap after it, and nothing follows the last one
-  let left = columns + GAP - (labelColumns > 0 ? labelColumns + GAP : 0)
+  let left = columns + GAP_COLUMNS - (labelColumns > 0 ? labelColumns + GAP_COLUMNS : 0)
   const shown = new Map<StatusField, string>()
   for (const part of ranked) {
     const form = part.short ?? padText(part.text, part.width ?? 0, 'start')
-    const taken = (part === BAR ? NARROWEST_BAR : columnsOf(form)) + GAP
+    const taken = (part === BAR_FIELD ? NARROWEST_BAR : columnsOf(form)) + GAP_COLUMNS
     if (taken > left) continue
     shown.set(part, form)
     left -= taken
@@ -108,7 +108,7 @@ function shareColumns(parts: readonly StatusField[], nameColumns: number, column
     left -= added
   }
   widenLabel(nameColumns)
-  const barColumns = shown.delete(BAR) ? Math.min(WIDEST_BAR, NARROWEST_BAR + left) : 0
+  const barColumns = shown.delete(BAR_FIELD) ? Math.min(WIDEST_BAR, NARROWEST_BAR + left) : 0
   return { barColumns, labelColumns, shown }
 }
 

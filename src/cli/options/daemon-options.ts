@@ -7,12 +7,12 @@ import { FETCH_OPTIONS, SHARE_OPTIONS } from './exchange-options.ts'
 import { parseText } from './parse-values.ts'
 import { SERVER_OPTIONS } from './server-options.ts'
 
-const COUNT = parseWhole(0, 100_000)
+const parseCount = parseWhole(0, 100_000)
 
 /** Options of other commands that have no meaning for many torrents. */
 const NOT_SHARED = new Set(['http', 'web-seed'])
 
-const DAEMON = inGroup('Daemon:', [
+const DIRECTORY_OPTIONS = inGroup('Daemon:', [
   {
     ...{ name: 'output', short: 'o', value: '<dir>', type: 'text', own: true, parse: parseText },
     ...{ help: 'save files in this directory', default: 'the remembered one, at first .' },
@@ -35,13 +35,13 @@ const DAEMON = inGroup('Daemon:', [
   },
 ])
 
-const QUEUE = inGroup('Queue:', [
+const QUEUE_OPTIONS = inGroup('Queue:', [
   {
-    ...{ name: 'max-downloads', value: '<n>', type: 'number', own: true, parse: COUNT },
+    ...{ name: 'max-downloads', value: '<n>', type: 'number', own: true, parse: parseCount },
     ...{ help: 'torrents that download at the same time', default: 'the remembered number, at first 5' },
   },
   {
-    ...{ name: 'max-seeds', value: '<n>', type: 'number', own: true, parse: COUNT },
+    ...{ name: 'max-seeds', value: '<n>', type: 'number', own: true, parse: parseCount },
     ...{ help: 'torrents that share at the same time', default: 'the remembered number, at first all' },
   },
   {
@@ -50,7 +50,7 @@ const QUEUE = inGroup('Queue:', [
   },
 ])
 
-const ACCESS = inGroup('Server:', [
+const ACCESS_OPTIONS = inGroup('Server:', [
   {
     ...{ name: 'user', value: '<name>', type: 'text', own: true, parse: parseText },
     help: 'the user name of every HTTP request, in place of a token or beside it',
@@ -69,7 +69,7 @@ const ACCESS = inGroup('Server:', [
   },
 ])
 
-const HOOKS = inGroup('Hooks:', [
+const HOOK_OPTIONS = inGroup('Hooks:', [
   {
     ...{ name: 'hook', value: '<program>', type: 'text', list: true, own: true, parse: parseText },
     help: 'run this program when a torrent is added, completed, removed or fails',
@@ -82,9 +82,9 @@ const HOOKS = inGroup('Hooks:', [
 
 /** Options of `tsdl daemon`. */
 export const DAEMON_OPTIONS = [
-  ...DAEMON,
-  ...QUEUE,
-  ...HOOKS,
-  ...ACCESS,
+  ...DIRECTORY_OPTIONS,
+  ...QUEUE_OPTIONS,
+  ...HOOK_OPTIONS,
+  ...ACCESS_OPTIONS,
   ...[...SERVER_OPTIONS, ...SHARE_OPTIONS, ...FETCH_OPTIONS].filter(({ name }) => !NOT_SHARED.has(name)),
 ]

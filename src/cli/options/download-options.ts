@@ -1,19 +1,19 @@
 /** Options of commands that download to a directory or to standard output. */
 import { parseRange } from '../range.ts'
 import { inGroup } from './definition.ts'
-import { FETCH_OPTIONS, PAGE, SHARE_OPTIONS } from './exchange-options.ts'
+import { FETCH_OPTIONS, PAGE_OPTIONS, SHARE_OPTIONS } from './exchange-options.ts'
 import { parseChecksum, parseText } from './parse-values.ts'
-import { TIMEOUT } from './peer-options.ts'
+import { TIMEOUT_OPTIONS } from './peer-options.ts'
 
 /** The options that write one stream to standard output. */
-const STREAMS = ['tar', 'range', 'continue-at']
-const excludeDestinations = () => [...STREAMS, 'output']
+const STREAM_OPTION_NAMES = ['tar', 'range', 'continue-at']
+const excludeDestinations = () => [...STREAM_OPTION_NAMES, 'output']
 
-const FILES = inGroup('Files:', [
+const FILE_OPTIONS = inGroup('Files:', [
   {
     ...{ name: 'output', short: 'o', value: '<dir>', type: 'text', own: true, parse: parseText },
     ...{ help: 'save files in this directory, or - for standard output', default: '-, on a terminal .' },
-    excludes: value => (value === '-' ? [] : STREAMS),
+    excludes: value => (value === '-' ? [] : STREAM_OPTION_NAMES),
   },
   {
     ...{ name: 'file', value: '<glob|index>', type: 'text', list: true, own: true, parse: parseText },
@@ -55,11 +55,11 @@ const FILES = inGroup('Files:', [
   { name: 'sequential', type: 'boolean', help: 'download in order, also to a directory' },
 ])
 
-const SEED = inGroup('Sharing:', [
+const SEED_OPTIONS = inGroup('Sharing:', [
   { name: 'seed', type: 'boolean', own: true, help: 'share until a signal, after the download' },
 ])
 
-const COMPLETION = inGroup('Reports:', [
+const COMPLETION_OPTIONS = inGroup('Reports:', [
   {
     ...{ name: 'on-complete', value: '<program>', type: 'text', own: true, parse: parseText },
     help: 'run this program when the download is complete',
@@ -76,11 +76,11 @@ const COMPLETION = inGroup('Reports:', [
 
 /** Options of `tsdl get` and `tsdl demo`. */
 export const DOWNLOAD_OPTIONS = [
-  ...FILES,
+  ...FILE_OPTIONS,
   ...SHARE_OPTIONS,
-  ...SEED,
+  ...SEED_OPTIONS,
   ...FETCH_OPTIONS,
-  ...TIMEOUT,
-  ...COMPLETION,
-  ...PAGE,
+  ...TIMEOUT_OPTIONS,
+  ...COMPLETION_OPTIONS,
+  ...PAGE_OPTIONS,
 ]

@@ -2,17 +2,17 @@
 import { parseDuration, parseRatio, parseSize, parseWhole } from '../quantities.ts'
 import { inGroup } from './definition.ts'
 import { parseWebSeed } from './parse-values.ts'
-import { LISTEN, PEER_OPTIONS } from './peer-options.ts'
+import { LISTEN_OPTIONS, PEER_OPTIONS } from './peer-options.ts'
 
-const CONNECTIONS = parseWhole(1, 10_000)
+const parseConnections = parseWhole(1, 10_000)
 
-const LIMITS = inGroup('Limits:', [
+const LIMIT_OPTIONS = inGroup('Limits:', [
   {
-    ...{ name: 'max-peers', value: '<n>', type: 'number', parse: CONNECTIONS, default: '100' },
+    ...{ name: 'max-peers', value: '<n>', type: 'number', parse: parseConnections, default: '100' },
     help: 'maximum number of connections',
   },
   {
-    ...{ name: 'max-peers-per-address', value: '<n>', type: 'number', parse: CONNECTIONS, default: '4' },
+    ...{ name: 'max-peers-per-address', value: '<n>', type: 'number', parse: parseConnections, default: '4' },
     help: 'maximum number of connections per IP address',
   },
   {
@@ -36,7 +36,7 @@ export const REPORT_OPTIONS = inGroup('Reports:', [
 ])
 
 /** The option of commands that run until their work is done. */
-export const PAGE = inGroup('Reports:', [
+export const PAGE_OPTIONS = inGroup('Reports:', [
   {
     name: 'page',
     type: 'boolean',
@@ -46,7 +46,7 @@ export const PAGE = inGroup('Reports:', [
 ])
 
 /** Options of every command that exchanges content with peers. */
-export const EXCHANGE_OPTIONS = [...PEER_OPTIONS, ...LIMITS, ...REPORT_OPTIONS]
+export const EXCHANGE_OPTIONS = [...PEER_OPTIONS, ...LIMIT_OPTIONS, ...REPORT_OPTIONS]
 
 /** Options of commands that download content. */
 export const FETCH_OPTIONS = [
@@ -57,7 +57,7 @@ export const FETCH_OPTIONS = [
     },
     { name: 'web-seeds', type: 'boolean', on: true, help: 'do not use the web seeds of the torrent' },
   ]),
-  ...LISTEN,
+  ...LISTEN_OPTIONS,
   ...inGroup('Limits:', [
     {
       ...{ name: 'down', value: '<rate>', type: 'quantity', parse: parseSize },

@@ -4,7 +4,7 @@ import { parseDuration } from '../quantities.ts'
 import { inGroup } from './definition.ts'
 import { parseHeader, parseIp, parsePorts, parseText, parseTracker } from './parse-values.ts'
 
-const PEERS = inGroup('Peers:', [
+const CONNECTION_OPTIONS = inGroup('Peers:', [
   {
     ...{ name: 'peer', value: '<host:port>', type: 'text', list: true, parse: parseAddress },
     help: 'connect to this peer too',
@@ -39,7 +39,7 @@ const PEERS = inGroup('Peers:', [
 ])
 
 /** How a .torrent is requested from a web server. */
-const SOURCES = inGroup('Sources:', [
+const SOURCE_OPTIONS = inGroup('Sources:', [
   {
     ...{ name: 'header', value: '<name: value>', type: 'text', list: true, secret: true, parse: parseHeader },
     help: 'send this header to the server of a .torrent',
@@ -50,12 +50,12 @@ const SOURCES = inGroup('Sources:', [
   },
 ])
 
-const QUIET = inGroup('Reports:', [
+const QUIET_OPTIONS = inGroup('Reports:', [
   { name: 'quiet', short: 'q', type: 'boolean', help: 'no progress, no warnings' },
 ])
 
 /** The option of every command that names files. */
-const NAMES = inGroup('Files:', [
+const NAME_OPTIONS = inGroup('Files:', [
   {
     ...{ name: 'portable-names', type: 'boolean', default: 'names that are valid here' },
     help: 'use file names that are valid on Windows too',
@@ -63,12 +63,12 @@ const NAMES = inGroup('Files:', [
 ])
 
 /** The option that turns incoming connections off. */
-export const LISTEN = inGroup('Peers:', [
+export const LISTEN_OPTIONS = inGroup('Peers:', [
   { name: 'listen', type: 'boolean', on: true, help: 'accept no connections from peers' },
 ])
 
 /** The option of a run that gives up. */
-export const TIMEOUT = inGroup('Limits:', [
+export const TIMEOUT_OPTIONS = inGroup('Limits:', [
   {
     ...{ name: 'timeout', value: '<duration>', type: 'quantity', parse: parseDuration },
     ...{ help: 'give up after this long without data', default: 'never on a terminal, else 10m' },
@@ -76,7 +76,7 @@ export const TIMEOUT = inGroup('Limits:', [
 ])
 
 /** Options of every command that reads names of files and connects to peers. */
-export const PEER_OPTIONS = [...NAMES, ...SOURCES, ...PEERS, ...QUIET]
+export const PEER_OPTIONS = [...NAME_OPTIONS, ...SOURCE_OPTIONS, ...CONNECTION_OPTIONS, ...QUIET_OPTIONS]
 
 /** Options of commands that need peers only for the metadata of a link. */
-export const METADATA_OPTIONS = [...PEER_OPTIONS, ...LISTEN, ...TIMEOUT]
+export const METADATA_OPTIONS = [...PEER_OPTIONS, ...LISTEN_OPTIONS, ...TIMEOUT_OPTIONS]

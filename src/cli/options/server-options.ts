@@ -5,7 +5,7 @@ import { parseToken } from '../token.ts'
 import { inGroup } from './definition.ts'
 import { parseText } from './parse-values.ts'
 
-const COUNT = parseWhole(1, 10_000)
+const parseCount = parseWhole(1, 10_000)
 
 /** The address of the HTTP server, its access and its limits. */
 export const SERVER_OPTIONS = inGroup('Server:', [
@@ -23,15 +23,15 @@ export const SERVER_OPTIONS = inGroup('Server:', [
     help: 'read the token from this file',
   },
   {
-    ...{ name: 'max-readers', value: '<n>', type: 'number', parse: COUNT, default: '32' },
+    ...{ name: 'max-readers', value: '<n>', type: 'number', parse: parseCount, default: '32' },
     help: 'maximum number of files read at once',
   },
   {
-    ...{ name: 'max-clients', value: '<n>', type: 'number', parse: COUNT, default: '256' },
+    ...{ name: 'max-clients', value: '<n>', type: 'number', parse: parseCount, default: '256' },
     help: 'maximum number of HTTP connections',
   },
   {
-    ...{ name: 'max-clients-per-address', value: '<n>', type: 'number', parse: COUNT },
+    ...{ name: 'max-clients-per-address', value: '<n>', type: 'number', parse: parseCount },
     ...{ help: 'maximum per IP address', default: '32; 128 from loopback' },
   },
 ])

@@ -11,7 +11,7 @@ export interface ConfigurableCommand {
   readonly options: readonly OptionDefinition[]
 }
 
-const EXPECTED = {
+const EXPECTED_VALUES = {
   boolean: 'true or false',
   text: 'a string',
   number: 'a number',
@@ -85,7 +85,7 @@ export class ConfigFile implements SettingSource {
     if (!Array.isArray(items) || !items.every(item => isOfType(item, type))) {
       const expected = list
         ? `an array of strings${offHelp === undefined ? '' : ', or false'}`
-        : EXPECTED[type]
+        : EXPECTED_VALUES[type]
       throw this.#error(key, `${name}: expected ${expected}, got ${show(written, definition)}`)
     }
     const texts = items.map(String)

@@ -2,8 +2,8 @@ import { InputError } from '../../errors.ts'
 import type { OptionDefinition } from '../options/definition.ts'
 import { parseSetting, type Setting, type SettingSource } from './setting.ts'
 
-const TRUE = new Set(['1', 'true', 'yes', 'on'])
-const FALSE = new Set(['0', 'false', 'no', 'off'])
+const TRUE_WORDS = new Set(['1', 'true', 'yes', 'on'])
+const FALSE_WORDS = new Set(['0', 'false', 'no', 'off'])
 
 /** The variables `TSDL_NAME`, for all commands, and `TSDL_COMMAND_NAME`, for one. */
 export class Environment implements SettingSource {
@@ -30,13 +30,13 @@ export function variablesOf(command: string, { name, own }: OptionDefinition): s
 }
 
 function parseVariable(definition: OptionDefinition, written: string, origin: string): unknown {
-  if (definition.offHelp !== undefined && FALSE.has(written.toLowerCase())) return false
+  if (definition.offHelp !== undefined && FALSE_WORDS.has(written.toLowerCase())) return false
   if (definition.type !== 'boolean') {
     const parts = definition.list ? written.split(/\s+/).filter(part => part !== '') : written
     return parseSetting(definition, parts, origin)
   }
   const text = written.toLowerCase()
-  if (TRUE.has(text)) return true
-  if (FALSE.has(text)) return false
+  if (TRUE_WORDS.has(text)) return true
+  if (FALSE_WORDS.has(text)) return false
   throw new InputError('ERR_USAGE', `${origin}: expected true or false, got ${JSON.stringify(written)}`)
 }

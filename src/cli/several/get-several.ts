@@ -23,7 +23,7 @@ const MAX_OPENING = 16
 /** Milliseconds between reports of the sum. */
 const REPORT_INTERVAL_MS = 1000
 /** Exit codes of sources, the worst last. */
-const SEVERITY: readonly number[] = [
+const EXIT_CODES_BY_SEVERITY: readonly number[] = [
   ...[EXIT_CODES.ok, EXIT_CODES.gaveUp, EXIT_CODES.usage, EXIT_CODES.storage, EXIT_CODES.fault],
 ]
 
@@ -78,7 +78,11 @@ export async function getSeveral(sources: readonly string[], options: GetOptions
 
 /** Returns the worst of exit codes. */
 export function worstOf(exits: readonly number[]): number {
-  return exits.reduce((worst, exit) => (SEVERITY.indexOf(exit) > SEVERITY.indexOf(worst) ? exit : worst), 0)
+  return exits.reduce(
+    (worst, exit) =>
+      EXIT_CODES_BY_SEVERITY.indexOf(exit) > EXIT_CODES_BY_SEVERITY.indexOf(worst) ? exit : worst,
+    0,
+  )
 }
 
 /** @throws InputError that says why an option cannot go with several sources */

@@ -16,7 +16,7 @@ interface Spell {
 }
 
 /** Drops what it is given, so that a download is measured without a disk. */
-const NOWHERE: Storage = {
+const NULL_STORAGE: Storage = {
   retains: false,
   takesSharedMemory: true,
   read: async () => 0,
@@ -39,7 +39,11 @@ export async function measureSource(
   const parsed = await openSource(source, options)
   const client = createClient(options, reporter)
   return runUntilSignal(client, async () => {
-    const torrent = await client.add(parsed, { ...torrentOptionsOf(options), ...names, storage: NOWHERE })
+    const torrent = await client.add(parsed, {
+      ...torrentOptionsOf(options),
+      ...names,
+      storage: NULL_STORAGE,
+    })
     torrent.on('warning', ({ code, message }) => reporter.reportWarning(code, message))
     const spells = await measure(torrent, timeMs, reporter)
     const { bottleneck } = longestOf(spells) ?? { bottleneck: torrent.bottleneck }

@@ -9,7 +9,7 @@ export interface Column {
 }
 
 /** The columns that the list can be sorted by. `done` and `added` share the column of the name. */
-export const COLUMNS: readonly Column[] = [
+export const LIST_COLUMNS: readonly Column[] = [
   { key: 'name', title: 'Name', isDescendingFirst: false },
   { key: 'done', title: 'Progress', isDescendingFirst: true },
   { key: 'added', title: 'Date added', isDescendingFirst: true },

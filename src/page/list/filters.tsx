@@ -1,6 +1,6 @@
-import { FILTERS, type FilterName, type ListCounts, type ListQuery } from './list-query.ts'
+import { FILTER_NAMES, type FilterName, type ListCounts, type ListQuery } from './list-query.ts'
 
-const FILTER_NAMES: Readonly<Record<FilterName, string>> = {
+const FILTER_LABELS: Readonly<Record<FilterName, string>> = {
   all: 'All',
   downloading: 'Downloading',
   sharing: 'Sharing',
@@ -19,7 +19,9 @@ export function Filters({
   onChange: (changes: Partial<ListQuery>) => void
   query: ListQuery
 }) {
-  const shown = FILTERS.filter(name => name === 'all' || name === query.filter || counts.filters[name] > 0)
+  const shown = FILTER_NAMES.filter(
+    name => name === 'all' || name === query.filter || counts.filters[name] > 0,
+  )
   return (
     <nav class="filters" aria-label="Filters">
       <ul>
@@ -30,7 +32,7 @@ export function Filters({
               aria-pressed={query.filter === name && query.label === undefined}
               onClick={() => onChange({ filter: name, label: undefined })}
             >
-              <span>{FILTER_NAMES[name]}</span>
+              <span>{FILTER_LABELS[name]}</span>
               <span class="count">{counts.filters[name].toLocaleString('en')}</span>
             </button>
           </li>

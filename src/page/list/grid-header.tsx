@@ -1,5 +1,5 @@
 import { Icon } from '../parts/icon.tsx'
-import { COLUMNS, type Column } from './columns.ts'
+import { type Column, LIST_COLUMNS } from './columns.ts'
 import type { ListQuery } from './list-query.ts'
 
 /** The names of the columns. A click sorts by one, and a second click turns the order around. */
@@ -15,8 +15,8 @@ export function GridHeader({
   onQuery: (changes: Partial<ListQuery>) => void
   query: ListQuery
 }) {
-  const inName = COLUMNS.slice(0, 3)
-  const others = COLUMNS.slice(3)
+  const inName = LIST_COLUMNS.slice(0, 3)
+  const others = LIST_COLUMNS.slice(3)
   const sort = (column: Column) => (
     <SortButton key={column.key} column={column} query={query} onQuery={onQuery} />
   )

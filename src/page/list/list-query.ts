@@ -3,8 +3,8 @@ import { compareNames, NameOrder } from './name-order.ts'
 import { isComplete, partOf, type TorrentRow } from './torrent-row.ts'
 
 /** Groups of torrents that the list can be reduced to. */
-export const FILTERS = ['all', 'downloading', 'sharing', 'complete', 'paused', 'problem'] as const
-export type FilterName = (typeof FILTERS)[number]
+export const FILTER_NAMES = ['all', 'downloading', 'sharing', 'complete', 'paused', 'problem'] as const
+export type FilterName = (typeof FILTER_NAMES)[number]
 
 /** Columns that the list can be sorted by. */
 export const SORT_KEYS = ['added', 'name', 'size', 'done', 'down', 'up', 'eta', 'peers', 'ratio'] as const
@@ -27,7 +27,7 @@ export interface ListCounts {
   readonly labels: readonly (readonly [label: string, count: number])[]
 }
 
-const MATCHES: Readonly<Record<FilterName, (torrent: ListedTorrent) => boolean>> = {
+const FILTER_TESTS: Readonly<Record<FilterName, (torrent: ListedTorrent) => boolean>> = {
   all: () => true,
   downloading: torrent => !isComplete(torrent) && !['stopped', 'failed'].includes(torrent.status),
   sharing: ({ status }) => status === 'seeding',
@@ -51,7 +51,7 @@ export function queryRows(
   const rows: SortedRow[] = []
   for (const infoHash in torrents) {
     const torrent = torrents[infoHash]!
-    if (!MATCHES[filter](torrent)) continue
+    if (!FILTER_TESTS[filter](torrent)) continue
     if (label !== undefined && !torrent.labels.includes(label)) continue
     if (words.length > 0) {
       const name = torrent.name.toLocaleLowerCase()
@@ -72,11 +72,11 @@ interface SortedRow extends TorrentRow {
 
 /** Counts torrents for the filters. */
 export function countRows(torrents: ListDocument['torrents']): ListCounts {
-  const filters = Object.fromEntries(FILTERS.map(name => [name, 0])) as Record<FilterName, number>
+  const filters = Object.fromEntries(FILTER_NAMES.map(name => [name, 0])) as Record<FilterName, number>
   const labels = new Map<string, number>()
   for (const infoHash in torrents) {
     const torrent = torrents[infoHash]!
-    for (const name of FILTERS) if (MATCHES[name](torrent)) filters[name]++
+    for (const name of FILTER_NAMES) if (FILTER_TESTS[name](torrent)) filters[name]++
     for (const label of torrent.labels) labels.set(label, (labels.get(label) ?? 0) + 1)
   }
   return { filters, labels: [...labels].sort(([one], [other]) => compareNames(one, other)) }

@@ -1,6 +1,6 @@
 import { formatCount } from '../format.ts'
 import { Icon } from '../parts/icon.tsx'
-import { COLUMNS } from './columns.ts'
+import { LIST_COLUMNS } from './columns.ts'
 import type { ListQuery, SortKey } from './list-query.ts'
 
 /** Searches the list; on a narrow screen it sorts it as well. */
@@ -31,10 +31,10 @@ export function Toolbar({
           value={query.sort}
           onChange={event => {
             const sort = event.currentTarget.value as SortKey
-            onChange({ sort, isDescending: COLUMNS.find(({ key }) => key === sort)!.isDescendingFirst })
+            onChange({ sort, isDescending: LIST_COLUMNS.find(({ key }) => key === sort)!.isDescendingFirst })
           }}
         >
-          {COLUMNS.map(({ key, title }) => (
+          {LIST_COLUMNS.map(({ key, title }) => (
             <option key={key} value={key}>
               {title}
             </option>

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
-import { FILTERS, type ListQuery, SORT_KEYS } from './list-query.ts'
+import { FILTER_NAMES, type ListQuery, SORT_KEYS } from './list-query.ts'
 
-const KEY = 'tsdl-list'
+const STORAGE_KEY = 'tsdl-list'
 const DEFAULT_QUERY: ListQuery = { filter: 'all', search: '', sort: 'added', isDescending: true }
 
 /** The query of the list. It stays while the tab is open. */
@@ -11,7 +11,7 @@ export function useListQuery(): [ListQuery, (changes: Partial<ListQuery>) => voi
     const next = { ...query, ...changes }
     setQuery(next)
     try {
-      sessionStorage.setItem(KEY, JSON.stringify(next))
+      sessionStorage.setItem(STORAGE_KEY, JSON.stringify(next))
     } catch {} // the browser may forbid it
   }
   return [query, change]
@@ -21,9 +21,9 @@ function load(): ListQuery {
   try {
     const saved = {
       ...DEFAULT_QUERY,
-      ...(JSON.parse(sessionStorage.getItem(KEY) ?? '{}') as Partial<ListQuery>),
+      ...(JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? '{}') as Partial<ListQuery>),
     }
-    return FILTERS.includes(saved.filter) && SORT_KEYS.includes(saved.sort) ? saved : DEFAULT_QUERY
+    return FILTER_NAMES.includes(saved.filter) && SORT_KEYS.includes(saved.sort) ? saved : DEFAULT_QUERY
   } catch {
     return DEFAULT_QUERY
   }

@@ -1,5 +1,5 @@
 /** Shapes on a grid of 16, drawn with lines. */
-const SHAPES = {
+const ICON_SHAPES = {
   add: 'M8 3v10M3 8h10',
   back: 'M10 3 5 8l5 5',
   check: 'm3 8.5 3.2 3.2L13 5',
@@ -25,13 +25,13 @@ const SHAPES = {
   warning: 'M8 2.500 14.500 13.500h-13zM8 6.500v3.500m0 1.800h.01',
 } as const
 
-export type IconName = keyof typeof SHAPES
+export type IconName = keyof typeof ICON_SHAPES
 
 /** A drawing beside words. It is hidden from screen readers, which have the words. */
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
-      <path d={SHAPES[name]} />
+      <path d={ICON_SHAPES[name]} />
     </svg>
   )
 }

@@ -1,6 +1,6 @@
 import { useId, useState } from 'preact/hooks'
 
-const KILOBYTE = 1000
+const KILOBYTE_BYTES = 1000
 
 /** A limit as the user sets it: bytes per second, or none. */
 export type RateLimit = { readonly enabled: boolean; readonly value: number }
@@ -17,11 +17,11 @@ export function RateLimitField({
 }) {
   const id = useId()
   const [enabled, setEnabled] = useState(initial !== undefined)
-  const [text, setText] = useState(String(Math.round((initial ?? 1_000_000) / KILOBYTE)))
+  const [text, setText] = useState(String(Math.round((initial ?? 1_000_000) / KILOBYTE_BYTES)))
   const change = (nextEnabled: boolean, nextText: string) => {
     setEnabled(nextEnabled)
     setText(nextText)
-    const value = Math.max(1, Math.round(Number(nextText) || 1)) * KILOBYTE
+    const value = Math.max(1, Math.round(Number(nextText) || 1)) * KILOBYTE_BYTES
     onChange({ enabled: nextEnabled, value })
   }
   return (

@@ -24,7 +24,7 @@ export function describePeer({
   return parts.join('; ')
 }
 
-const SOURCES: Readonly<Record<string, string>> = {
+const SOURCE_LABELS: Readonly<Record<string, string>> = {
   incoming: 'it connected to us',
   option: 'named by the user',
   PEX: 'named by a peer',
@@ -35,5 +35,5 @@ const SOURCES: Readonly<Record<string, string>> = {
 
 /** Describes how we know a peer. */
 export function describeSource(source: string): string {
-  return SOURCES[source] ?? `named by ${source}`
+  return SOURCE_LABELS[source] ?? `named by ${source}`
 }

@@ -16,7 +16,7 @@ export function describePieces(pieces: ListedPieces): string {
   return parts.join(', ')
 }
 
-const STATES = {
+const PIECE_STATE_LABELS = {
   active: 'in flight',
   missing: 'missing',
   next: 'needed next',
@@ -37,8 +37,8 @@ export function describeCell(
   const state = isWhole
     ? 'here'
     : cell.part > 0
-      ? `about ${formatPart(cell.part)} here, ${STATES[cell.state]}`
-      : STATES[cell.state]
+      ? `about ${formatPart(cell.part)} here, ${PIECE_STATE_LABELS[cell.state]}`
+      : PIECE_STATE_LABELS[cell.state]
   const copies = cell.copies + seeds
   return `${name}: ${state}; ${copies === 0 ? 'no connected peer has' : `${formatCount(copies, 'connected peer')} ${copies === 1 ? 'has' : 'have'}`} ${first === last ? 'it' : 'the rarest of them'}`
 }

@@ -11,19 +11,26 @@ export interface PieceGrid {
 }
 
 /** Pixels from one cell to the next, the largest first: the first with which the map is low enough is taken. */
-const PITCHES = [20, 18, 16, 14, 12, 11, 10, 9, 8, 7] as const
+const CELL_PITCHES_PX = [20, 18, 16, 14, 12, 11, 10, 9, 8, 7] as const
 /** Pixels that a map is high at most, if its cells allow that. */
 const MAX_HEIGHT = 128
-const GAP = 2
+const CELL_GAP_PX = 2
 
 /** Lays out cells in a width. A few cells share the whole width. */
 export function layOutCells(count: number, width: number): PieceGrid {
   const pitch =
-    PITCHES.find(pitch => pitch * Math.ceil(count / Math.max(1, Math.floor(width / pitch))) <= MAX_HEIGHT) ??
-    7
+    CELL_PITCHES_PX.find(
+      pitch => pitch * Math.ceil(count / Math.max(1, Math.floor(width / pitch))) <= MAX_HEIGHT,
+    ) ?? 7
   const columns = Math.max(1, Math.min(count, Math.floor(width / pitch)))
   const rows = Math.ceil(count / columns)
-  return { columns, rows, pitchX: width / columns, pitchY: pitch, height: Math.max(1, rows * pitch - GAP) }
+  return {
+    columns,
+    rows,
+    pitchX: width / columns,
+    pitchY: pitch,
+    height: Math.max(1, rows * pitch - CELL_GAP_PX),
+  }
 }
 
 /** Returns the cell at a place, or -1. */
@@ -46,5 +53,10 @@ export function cellRectangle(
   const x = (cell % columns) * pitchX
   const next = ((cell % columns) + 1) * pitchX
   const left = Math.round(x)
-  return [left, Math.floor(cell / columns) * pitchY, Math.max(1, Math.round(next) - left - GAP), pitchY - GAP]
+  return [
+    left,
+    Math.floor(cell / columns) * pitchY,
+    Math.max(1, Math.round(next) - left - CELL_GAP_PX),
+    pitchY - CELL_GAP_PX,
+  ]
 }

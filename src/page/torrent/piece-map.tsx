@@ -5,7 +5,7 @@ import { describeCell, describePieces } from './describe-pieces.ts'
 import { cellRectangle, findCell, layOutCells, type PieceGrid } from './piece-grid.ts'
 import { useWidth } from './use-width.ts'
 
-const LEGEND = [
+const LEGEND_ITEMS = [
   ['have', 'here'],
   ['active', 'in flight'],
   ['next', 'needed next'],
@@ -63,7 +63,7 @@ export function PieceMap({ pieces }: { pieces: ListedPieces }) {
         {cell ? describeCell(pieces, cell, chosen) : summary}
       </p>
       <ul class="legend" aria-hidden="true">
-        {LEGEND.map(([name, words]) => (
+        {LEGEND_ITEMS.map(([name, words]) => (
           <li key={name}>
             <span class={`swatch is-${name}`} />
             {words}

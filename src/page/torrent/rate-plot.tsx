@@ -5,7 +5,7 @@ import { formatRate } from '../format.ts'
 import { rateSeriesOf } from './rate-series.ts'
 import { useWidth } from './use-width.ts'
 
-const HEIGHT = 168
+const PLOT_HEIGHT_PX = 168
 
 /** The rates of the last ten minutes as a plot. */
 export function RatePlot({ rates }: { rates: ListedRates }) {
@@ -63,7 +63,7 @@ function optionsOf(place: HTMLElement, width: number): uPlot.Options {
     ticks: { show: false },
   }
   return {
-    ...{ width, height: HEIGHT },
+    ...{ width, height: PLOT_HEIGHT_PX },
     legend: { show: false },
     cursor: { show: false },
     padding: [8, 16, 0, 0],

@@ -13,7 +13,7 @@ import { useAct } from '../parts/use-act.ts'
 import { torrentUrlOf } from '../router.ts'
 import { CopyButton } from './copy-button.tsx'
 
-const STOPPED = ['stopped', 'finished', 'failed']
+const STOPPED_STATUSES = ['stopped', 'finished', 'failed']
 
 /** The name of a torrent, what it does, and what can be done with it. */
 export function TorrentHeader({ document, infoHash }: { document: TorrentDocument; infoHash: string }) {
@@ -93,7 +93,7 @@ function SessionActions({
   if (!isAllowed('start')) return null
   return (
     <>
-      {STOPPED.includes(torrent.status) ? (
+      {STOPPED_STATUSES.includes(torrent.status) ? (
         <button type="button" class="button is-primary" onClick={() => void act('start', { torrents })}>
           <Icon name="play" />
           Resume

@@ -9,13 +9,13 @@ import { SourcesTab } from './sources-tab.tsx'
 import { TorrentHeader } from './torrent-header.tsx'
 import { useTitle } from './use-title.ts'
 
-const TABS = [
+const VIEW_TABS = [
   ['overview', 'Overview'],
   ['files', 'Files'],
   ['peers', 'Peers'],
   ['sources', 'Trackers'],
 ] as const
-type TabName = (typeof TABS)[number][0]
+type TabName = (typeof VIEW_TABS)[number][0]
 
 /** One torrent: its state, and a tab of it; or the player of one of its files. */
 export function TorrentView({ infoHash, rest }: { infoHash: string; rest: readonly string[] }) {
@@ -26,12 +26,12 @@ export function TorrentView({ infoHash, rest }: { infoHash: string; rest: readon
   if (document === 'gone') return <GoneTorrent />
   if (!known) return <main class="view" aria-busy="true" />
   if (first === 'play') return <PlayerView document={known} infoHash={infoHash} path={path.join('/')} />
-  const tab = TABS.some(([name]) => name === first) ? (first as TabName) : 'overview'
+  const tab = VIEW_TABS.some(([name]) => name === first) ? (first as TabName) : 'overview'
   return (
     <main class="view torrent-view">
       <TorrentHeader document={known} infoHash={infoHash} />
       <nav class="tabs" aria-label="Parts of the torrent">
-        {TABS.map(([name, words]) => (
+        {VIEW_TABS.map(([name, words]) => (
           <a key={name} href={torrentUrlOf(infoHash, name)} aria-current={name === tab ? 'page' : undefined}>
             {words}
             {name === 'peers' && known.torrent.peers > 0 && (

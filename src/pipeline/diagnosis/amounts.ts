@@ -1,10 +1,10 @@
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
 /** Returns a number of bytes with its unit. */
 export function bytesOf(count: number): string {
-  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, count)) / 10)))
+  const power = Math.min(BYTE_UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, count)) / 10)))
   const value = count / 1024 ** power
-  return `${power === 0 ? Math.round(value) : Number(value.toPrecision(3))} ${UNITS[power]}`
+  return `${power === 0 ? Math.round(value) : Number(value.toPrecision(3))} ${BYTE_UNITS[power]}`
 }
 
 /** Returns bytes per second with their unit. */

@@ -17,7 +17,7 @@ const QUEUED_RATIO = 1.5
 type Verdict = readonly [kind: BottleneckKind, short: string, sentence: string]
 
 /** The rules, the first that applies decides: a stage that waits hides the stages before it. */
-const RULES: readonly ((situation: Situation) => Verdict | undefined)[] = [
+const BOTTLENECK_RULES: readonly ((situation: Situation) => Verdict | undefined)[] = [
   judgeIdle,
   judgeMetadata,
   judgeReaders,
@@ -32,7 +32,7 @@ const RULES: readonly ((situation: Situation) => Verdict | undefined)[] = [
   judgeRoundTrip,
 ]
 /** The kinds for which the outcome of each peer matters. */
-const STALLING: ReadonlySet<BottleneckKind> = new Set([
+const STALLING_KINDS: ReadonlySet<BottleneckKind> = new Set([
   ...(['metadata', 'unreachable', 'missing', 'choked', 'silent'] as const),
 ])
 
@@ -44,9 +44,9 @@ const STALLING: ReadonlySet<BottleneckKind> = new Set([
  */
 export function findBottleneck(situation: Situation): Bottleneck {
   let verdict: Verdict | undefined
-  for (const judge of RULES) if ((verdict ??= judge(situation))) break
+  for (const judge of BOTTLENECK_RULES) if ((verdict ??= judge(situation))) break
   const [kind, short, sentence] = verdict ?? judgePeers(situation)
-  const outcomes = STALLING.has(kind) ? situation.listOutcomes() : []
+  const outcomes = STALLING_KINDS.has(kind) ? situation.listOutcomes() : []
   return { kind, short, sentence, evidence: situation.evidence, outcomes }
 }
 

@@ -1,5 +1,5 @@
 import { HandshakeRunner } from '../../codec/handshake-runner.ts'
-import { type Ciphers, CRYPTO, type Encryption } from '../../codec/mse.ts'
+import { type Ciphers, CRYPTO_METHODS, type Encryption } from '../../codec/mse.ts'
 import { initiate } from '../../codec/mse-handshake.ts'
 import { Decipher } from '../../streams/peer/decipher.ts'
 import { Encipher } from '../../streams/peer/encipher.ts'
@@ -12,7 +12,7 @@ export interface CipherStages {
 
 /** Returns the methods that may follow the encryption handshake: with `require`, not plaintext. */
 export function cryptoOf(encryption: Encryption): number {
-  return encryption === 'require' ? CRYPTO.rc4 : CRYPTO.rc4 | CRYPTO.plaintext
+  return encryption === 'require' ? CRYPTO_METHODS.rc4 : CRYPTO_METHODS.rc4 | CRYPTO_METHODS.plaintext
 }
 
 /** Creates the stages of an accepted connection after its encryption handshake. @param head the decrypted bytes */

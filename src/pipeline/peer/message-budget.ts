@@ -1,4 +1,4 @@
-import { ID, type Message } from '../../codec/message.ts'
+import { MESSAGE_IDS, type Message } from '../../codec/message.ts'
 import { UT_METADATA } from '../../codec/metadata.ts'
 import type { Clock, Timer } from '../../ports/clock.ts'
 import type { MessagePace } from '../../streams/peer/framer.ts'
@@ -102,7 +102,7 @@ export class MessageBudget implements MessagePace {
       case 'hashes':
         return HASHES_UNITS
       case 'unknown':
-        return message.id === ID.hashes ? HASHES_UNITS : 1
+        return message.id === MESSAGE_IDS.hashes ? HASHES_UNITS : 1
       case 'extended':
         return EXTENDED_UNITS + this.#costOfPayload(message.id, message.payload.length)
       case 'bitfield':

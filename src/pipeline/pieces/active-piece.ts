@@ -1,5 +1,5 @@
 import type { Fetcher, Request } from '../../streams/block-source.ts'
-import { BLOCK, type PieceBuffer } from '../../streams/piece-buffer.ts'
+import { BLOCK_STATE, type PieceBuffer } from '../../streams/piece-buffer.ts'
 
 /** A peer is silent if it sends nothing for this many times its longest recent pause, and at least for this time. */
 const SILENCE_RATIO = 1.5
@@ -67,7 +67,7 @@ export class ActivePiece {
     this.reservedSince = undefined
     for (let at = 0; buffer.free > 0 && taken.length < most && at < buffer.blocks; at++) {
       const block = (from + at) % buffer.blocks
-      if (buffer.states[block] !== BLOCK.free) continue
+      if (buffer.states[block] !== BLOCK_STATE.free) continue
       buffer.request(block)
       this.#first[block] = requester
       taken.push({ piece: buffer, block, at: now, lost: false })
@@ -78,7 +78,7 @@ export class ActivePiece {
   takeLate(requester: Fetcher, most: number, now: number, late: Lateness, taken: Request[]): void {
     const { buffer } = this
     for (let block = 0; taken.length < most && block < buffer.blocks; block++) {
-      if (buffer.states[block] !== BLOCK.requested || this.#second.has(block)) continue
+      if (buffer.states[block] !== BLOCK_STATE.requested || this.#second.has(block)) continue
       const first = this.#first[block]
       const at = first === requester ? undefined : first?.findRequestTime(buffer.index, block)
       if (

@@ -3,7 +3,7 @@ import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { Layout } from '../../metainfo/layout.ts'
 import type { PartialBlocks } from '../../storage/resume-encoding.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { BLOCK, type PieceBuffer } from '../../streams/piece-buffer.ts'
+import { BLOCK_STATE, type PieceBuffer } from '../../streams/piece-buffer.ts'
 
 /**
  * Keeps the blocks of pieces that are given up before they are complete: writes them to their places in the files, and reads
@@ -109,7 +109,7 @@ export class PartialPieces {
     this.#activeBlocks.set(piece, written)
     const arrived = new Bitfield(piece.blocks)
     for (let block = 0; block < piece.blocks; block++)
-      if (piece.states[block] === BLOCK.arrived && !written.has(block) && this.#keeps(piece, block))
+      if (piece.states[block] === BLOCK_STATE.arrived && !written.has(block) && this.#keeps(piece, block))
         arrived.add(block)
     for (const [first, end] of runsOf(arrived)) {
       const begin = first * BLOCK_LENGTH

@@ -1,5 +1,5 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
-import { BLOCK, type PieceBuffer } from '../../streams/piece-buffer.ts'
+import { BLOCK_STATE, type PieceBuffer } from '../../streams/piece-buffer.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { Pieces } from './pieces.ts'
 
@@ -78,7 +78,7 @@ export class PieceReport {
   }
 
   #countSenders({ index, states }: PieceBuffer): number {
-    const requested = [...states.keys()].filter(block => states[block] === BLOCK.requested)
+    const requested = [...states.keys()].filter(block => states[block] === BLOCK_STATE.requested)
     return this.#peers.filter(({ requester }) =>
       requested.some(block => requester.findRequestTime(index, block) !== undefined),
     ).length

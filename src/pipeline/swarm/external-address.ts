@@ -1,5 +1,5 @@
 /** Number of addresses that must report the same external address. */
-const QUORUM = 3
+const QUORUM_REPORTS = 3
 /** Number of votes that are kept. */
 const MAX_VOTERS = 32
 
@@ -25,6 +25,6 @@ export class ExternalAddress {
       if (said === ip) agreeing++
       else if (said.includes(':') === v6) others++
     }
-    return agreeing >= QUORUM && agreeing > others ? ip : undefined
+    return agreeing >= QUORUM_REPORTS && agreeing > others ? ip : undefined
   }
 }

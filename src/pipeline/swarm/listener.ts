@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import net from 'node:net'
 import { checkOptions } from '../../codec/check-arguments.ts'
 import { canonicalHost, formatAddress } from '../../codec/compact.ts'
-import { PROTOCOL } from '../../codec/handshake.ts'
+import { PROTOCOL_PREFIX } from '../../codec/handshake.ts'
 import { HandshakeRunner } from '../../codec/handshake-runner.ts'
 import { type Encryption, torrentMark } from '../../codec/mse.ts'
 import { type Received, receive } from '../../codec/mse-handshake.ts'
@@ -166,13 +166,14 @@ export class Listener extends EventEmitter<ListenerEvents> {
     const read = (chunk: Buffer) => {
       this.#halfOpen.markActive(socket)
       head = Buffer.concat([head, chunk])
-      const known = Math.min(head.length, PROTOCOL.length)
-      const plain = PROTOCOL.compare(head, 0, known, 0, known) === 0
+      const known = Math.min(head.length, PROTOCOL_PREFIX.length)
+      const plain = PROTOCOL_PREFIX.compare(head, 0, known, 0, known) === 0
       if (!plain && encryption === 'off') this.#drop(socket, 'not a BitTorrent handshake')
       else if (!plain) {
         socket.off('data', read)
         this.#decipher(socket, head)
-      } else if (known === PROTOCOL.length && encryption === 'require') this.#drop(socket, 'is not encrypted')
+      } else if (known === PROTOCOL_PREFIX.length && encryption === 'require')
+        this.#drop(socket, 'is not encrypted')
       else if (head.length >= ROUTING_HEAD_LENGTH) {
         socket.off('data', read)
         this.#route(head.subarray(ROUTING_HEAD_LENGTH - 20, ROUTING_HEAD_LENGTH), { socket, head })

@@ -8,25 +8,25 @@ export interface PeerReport {
   readonly what: string
 }
 
-const REFUSED = 'refused the connection'
-const UNANSWERED = 'did not answer'
+const REFUSED_CONNECTION = 'refused the connection'
+const DID_NOT_ANSWER = 'did not answer'
 /** What connected peers do, for one and for several. */
-export const CHOKES = 'chokes us'
-export const LACKS = 'has none of the pieces that we lack'
-export const SENDS = 'sends blocks'
+export const CHOKES_US = 'chokes us'
+export const HAS_NO_NEEDED_PIECES = 'has none of the pieces that we lack'
+export const SENDS_BLOCKS = 'sends blocks'
 export const SENDS_NOTHING = 'sends no correct data'
 export const NOT_ANSWERED_YET = 'has not answered yet'
 export const NOT_DIALLED_YET = 'has not been dialled yet'
-const PLURAL = new Map([
-  [CHOKES, 'choke us'],
-  [LACKS, 'have none of the pieces that we lack'],
+const PLURAL_FORMS = new Map([
+  [CHOKES_US, 'choke us'],
+  [HAS_NO_NEEDED_PIECES, 'have none of the pieces that we lack'],
   [SENDS_NOTHING, 'send no correct data'],
   [NOT_ANSWERED_YET, 'have not answered yet'],
   [NOT_DIALLED_YET, 'have not been dialled yet'],
 ])
 const BY_CODE = new Map([
-  ['ECONNREFUSED', REFUSED],
-  ['ETIMEDOUT', UNANSWERED],
+  ['ECONNREFUSED', REFUSED_CONNECTION],
+  ['ETIMEDOUT', DID_NOT_ANSWER],
   ['EHOSTUNREACH', 'could not be reached: no route to it'],
   ['ENETUNREACH', 'could not be reached: no route to its network'],
   ['ENOTFOUND', 'has a name that does not resolve'],
@@ -49,7 +49,7 @@ export function describeEnd(
   if (!error || code === 'ECONNRESET' || code === 'EPIPE')
     return ready ? 'closed the connection' : 'hung up before its handshake'
   if (!ready && error instanceof PeerError && error.code === 'ERR_TIMEOUT')
-    return isSilent ? 'sent no handshake' : UNANSWERED
+    return isSilent ? 'sent no handshake' : DID_NOT_ANSWER
   const message = messageOf(error).replace(/^(\[[^\]]+\]|[^\s:]+):\d+: /, '') // the report names it
   return error instanceof PeerError && error.code === 'ERR_BANNED' ? `is ${message}` : `failed: ${message}`
 }
@@ -75,7 +75,8 @@ export function summarize(reports: Iterable<PeerReport>, nothing: string): strin
   if (total > MAX_NAMED) for (const [, { names }] of sorted) names.splice(MAX_EXAMPLES)
   const [what, { names }] = first
   // Other clients also use uTP, so a peer that refuses TCP may still be online.
-  const note = kinds.has(REFUSED) || kinds.has(UNANSWERED) ? ' (over TCP: tsdl has no uTP)' : ''
+  const note =
+    kinds.has(REFUSED_CONNECTION) || kinds.has(DID_NOT_ANSWER) ? ' (over TCP: tsdl has no uTP)' : ''
   if (total === 1) return `the only peer, ${names[0]}, ${what}${note}`
   if (sorted.length === 1)
     return `all ${total} peers ${pluralOf(what, total)} (${listOf(names, total)})${note}`
@@ -87,7 +88,7 @@ export function summarize(reports: Iterable<PeerReport>, nothing: string): strin
 }
 
 function pluralOf(what: string, count: number): string {
-  return count === 1 ? what : (PLURAL.get(what) ?? what.replace(/^is /, 'are '))
+  return count === 1 ? what : (PLURAL_FORMS.get(what) ?? what.replace(/^is /, 'are '))
 }
 
 function listOf(names: readonly string[], count: number): string {

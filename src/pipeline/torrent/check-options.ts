@@ -11,33 +11,39 @@ import type { TorrentOptions } from './torrent-options.ts'
 /** A test of one value, and a description of the accepted values. */
 type Check = readonly [accepts: (value: unknown) => boolean, expected: string]
 
-const BOOLEAN: Check = [value => typeof value === 'boolean', 'true or false']
-const FUNCTION: Check = [value => typeof value === 'function', 'a function']
-const COUNT: Check = [value => Number.isSafeInteger(value) && (value as number) >= 1, 'an integer above 0']
-const MILLISECONDS: Check = [value => typeof value === 'number' && value >= 0, 'milliseconds, at least 0']
-const BYTES: Check = [value => typeof value === 'number' && value > 0, 'bytes above 0']
-const KEY: Check = [
+const BOOLEAN_CHECK: Check = [value => typeof value === 'boolean', 'true or false']
+const FUNCTION_CHECK: Check = [value => typeof value === 'function', 'a function']
+const COUNT_CHECK: Check = [
+  value => Number.isSafeInteger(value) && (value as number) >= 1,
+  'an integer above 0',
+]
+const MILLISECONDS_CHECK: Check = [
+  value => typeof value === 'number' && value >= 0,
+  'milliseconds, at least 0',
+]
+const BYTES_CHECK: Check = [value => typeof value === 'number' && value > 0, 'bytes above 0']
+const KEY_CHECK: Check = [
   value => Number.isInteger(value) && (value as number) >>> 0 === value,
   'an integer of 32 bits',
 ]
-const PEER_ID: Check = [value => value instanceof Uint8Array && value.length === 20, '20 bytes']
-const ENCRYPTION: Check = [
+const PEER_ID_CHECK: Check = [value => value instanceof Uint8Array && value.length === 20, '20 bytes']
+const ENCRYPTION_CHECK: Check = [
   value => value === 'prefer' || value === 'require' || value === 'off',
   '"prefer", "require" or "off"',
 ]
-const RATE: Check = [
+const RATE_CHECK: Check = [
   value => (typeof value === 'number' ? value > 0 : hasMethods(value, 'take', 'cancel')),
   'bytes per second above 0, or a ByteLimit; leave it out for no limit',
 ]
-const PEERS: Check = [
+const PEERS_CHECK: Check = [
   value => Array.isArray(value) && value.every(isPeerAddress),
   'an array of { host, port }, with ports of 1 to 65535',
 ]
-const STRINGS: Check = [
+const STRINGS_CHECK: Check = [
   value => Array.isArray(value) && value.every(text => typeof text === 'string'),
   'an array of strings',
 ]
-const LOCAL_ADDRESS: Check = [
+const LOCAL_ADDRESS_CHECK: Check = [
   // without the zone of a link-local address
   value => typeof value === 'string' && addressBytes(value.replace(/%.*$/, '')) !== undefined,
   'an IP address of this machine',
@@ -45,55 +51,55 @@ const LOCAL_ADDRESS: Check = [
 
 const CONTENT_CHECKS: Record<keyof ContentOptions, Check> = {
   storage: [value => hasMethods(value, 'read', 'write', 'complete', 'close'), 'a Storage'],
-  select: FUNCTION,
-  priority: FUNCTION,
+  select: FUNCTION_CHECK,
+  priority: FUNCTION_CHECK,
   wanted: [value => value instanceof Bitfield, 'a Bitfield'],
   trusted: [value => value instanceof Bitfield, 'a Bitfield'],
-  onDemand: BOOLEAN,
-  deferSample: BOOLEAN,
-  sequential: BOOLEAN,
+  onDemand: BOOLEAN_CHECK,
+  deferSample: BOOLEAN_CHECK,
+  sequential: BOOLEAN_CHECK,
   resume: [
     value => hasMethods(value, 'read', 'write'),
     'an object with read and write, as resumeAt returns it',
   ],
   reusable: [value => hasMethods(value, 'find', 'open'), 'a ReusableFiles'],
-  sharedMemory: BOOLEAN,
+  sharedMemory: BOOLEAN_CHECK,
 }
 
 const TORRENT_CHECKS: Record<keyof TorrentOptions, Check> = {
   ...CONTENT_CHECKS,
-  peers: PEERS,
-  trackers: BOOLEAN,
+  peers: PEERS_CHECK,
+  trackers: BOOLEAN_CHECK,
   dht: [value => hasMethods(value, 'add', 'lookup'), 'a Dht'],
   lsd: [value => hasMethods(value, 'add', 'remove', 'on', 'off'), 'a LocalDiscovery'],
-  pex: BOOLEAN,
-  webSeeds: BOOLEAN,
-  webSeedUrls: STRINGS,
-  allowLocal: BOOLEAN,
+  pex: BOOLEAN_CHECK,
+  webSeeds: BOOLEAN_CHECK,
+  webSeedUrls: STRINGS_CHECK,
+  allowLocal: BOOLEAN_CHECK,
   listener: [value => hasMethods(value, 'add', 'remove'), 'a Listener'],
-  share: BOOLEAN,
-  superSeed: BOOLEAN,
-  encryption: ENCRYPTION,
-  up: RATE,
-  down: RATE,
-  maxPeers: COUNT,
-  maxPeersPerAddress: COUNT,
-  memory: BYTES,
-  timeout: MILLISECONDS,
+  share: BOOLEAN_CHECK,
+  superSeed: BOOLEAN_CHECK,
+  encryption: ENCRYPTION_CHECK,
+  up: RATE_CHECK,
+  down: RATE_CHECK,
+  maxPeers: COUNT_CHECK,
+  maxPeersPerAddress: COUNT_CHECK,
+  memory: BYTES_CHECK,
+  timeout: MILLISECONDS_CHECK,
   clock: [value => hasMethods(value, 'now', 'setTimeout', 'clearTimeout'), 'a Clock'],
   loopLoad: [value => hasMethods(value, 'start', 'stop', 'read'), 'a LoopLoad'],
-  random: FUNCTION,
-  connect: FUNCTION,
-  http: FUNCTION,
-  bind: LOCAL_ADDRESS,
-  peerId: PEER_ID,
-  trackerKey: KEY,
+  random: FUNCTION_CHECK,
+  connect: FUNCTION_CHECK,
+  http: FUNCTION_CHECK,
+  bind: LOCAL_ADDRESS_CHECK,
+  peerId: PEER_ID_CHECK,
+  trackerKey: KEY_CHECK,
   announcePacer: [value => hasMethods(value, 'takeTurn'), 'an AnnouncePacer'],
   connections: [value => hasMethods(value, 'add', 'close', 'delete', 'hasRoom', 'open'), 'a ConnectionLimit'],
   memoryBudget: [value => hasMethods(value, 'add', 'delete'), 'a MemoryBudget'],
   openFiles: [value => hasMethods(value, 'claim', 'free'), 'an OpenFileLimit'],
   hashPool: [value => hasMethods(value, 'hash', 'close'), 'a HashPool'],
-  portableNames: BOOLEAN,
+  portableNames: BOOLEAN_CHECK,
   platform: [
     value => typeof value === 'string' && value !== '',
     'the name of a platform, as process.platform',

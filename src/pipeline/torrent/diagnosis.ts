@@ -4,12 +4,12 @@ import type { MetadataDownload } from '../metadata/metadata-download.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { WebSeeds } from '../pieces/web-seeds.ts'
 import {
-  CHOKES,
-  LACKS,
+  CHOKES_US,
+  HAS_NO_NEEDED_PIECES,
   NOT_ANSWERED_YET,
   NOT_DIALLED_YET,
   type PeerReport,
-  SENDS,
+  SENDS_BLOCKS,
   SENDS_NOTHING,
   summarize,
 } from '../swarm/peer-reports.ts'
@@ -74,7 +74,9 @@ export function* reportPeers({ content, metadata, network, now }: TorrentParts):
   const describe = (peer: Peer) => {
     if (!content && metadata) return metadata.describe(peer)
     const { lastBlockAt } = peer.window
-    return lastBlockAt !== undefined && now - lastBlockAt < SENDING_MS ? SENDS : describePeer(peer, lacks)
+    return lastBlockAt !== undefined && now - lastBlockAt < SENDING_MS
+      ? SENDS_BLOCKS
+      : describePeer(peer, lacks)
   }
   if (network.activeSwarm) yield* reportsOf(network.activeSwarm, describe)
 }
@@ -98,6 +100,6 @@ function describePeer({ requester }: Peer, lacks: (index: number) => boolean): s
     useful = lacks(index)
     if (useful) break
   }
-  if (!useful) return LACKS
-  return requester.peerChoking ? CHOKES : SENDS_NOTHING
+  if (!useful) return HAS_NO_NEEDED_PIECES
+  return requester.peerChoking ? CHOKES_US : SENDS_NOTHING
 }

@@ -1,6 +1,6 @@
 /** Milliseconds of a sample, and the number of samples that make the rate. */
 const SAMPLE_MS = 250
-const SAMPLES = 4
+const SAMPLE_COUNT = 4
 /** Share of the best recent rate from which the upload counts as saturated. */
 const SATURATED_SHARE = 0.85
 /** Factor for the best rate after each sample, so that a slower line is detected after a minute or two. */
@@ -24,10 +24,10 @@ export class UploadGauge {
     const span = now - (this.#at ?? now)
     if (this.#at !== undefined && span < SAMPLE_MS) return
     if (span > 0) this.#rates.push((count - this.#count) / span)
-    if (this.#rates.length > SAMPLES) this.#rates.shift()
+    if (this.#rates.length > SAMPLE_COUNT) this.#rates.shift()
     this.#at = now
     this.#count = count
-    const rate = this.#rates.reduce((sum, rate) => sum + rate, 0) / SAMPLES
+    const rate = this.#rates.reduce((sum, rate) => sum + rate, 0) / SAMPLE_COUNT
     this.#best = Math.max(this.#best * BEST_RATE_DECAY, rate)
     this.saturated = rate > 0 && rate >= SATURATED_SHARE * this.#best
   }

@@ -1,14 +1,14 @@
 import { type TorrentFacts, torrentFactsOf } from '../../session/records/torrent-facts.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 
-const UNKNOWN: TorrentFacts = {
+const UNKNOWN_FACTS: TorrentFacts = {
   ...{ comment: '', createdBy: '', creationDate: 0, pieceLength: 0, trackers: [], webSeeds: [] },
 }
 
 /** The facts of torrents: those in their records, or of their .torrent files, which are kept as lists ask again and again. */
 export class KnownFacts {
   /** The facts of a torrent without a .torrent. */
-  readonly unknown = UNKNOWN
+  readonly unknown = UNKNOWN_FACTS
   readonly #known = new WeakMap<SessionTorrent, TorrentFacts>()
 
   /** Returns the facts of a torrent if they are loaded. */
@@ -21,7 +21,7 @@ export class KnownFacts {
     const known = this.get(torrent)
     if (known) return known
     const metainfo = await torrent.loadMetainfo().catch(() => undefined)
-    if (!metainfo) return UNKNOWN
+    if (!metainfo) return UNKNOWN_FACTS
     const facts = torrentFactsOf(metainfo)
     this.#known.set(torrent, facts)
     return facts

@@ -20,9 +20,9 @@ export interface ActionContext {
 /** Does what the page asks for, and returns the answer. Rejects with an error of the session. */
 export type PageAction = (body: unknown, context: ActionContext) => Promise<object>
 
-const SOURCE = { source: text(1 << 20), metainfo: text(MAX_METAINFO_LENGTH) }
-const NEW = {
-  ...{ ...SOURCE, preview: text(40), start: flag, sequential: flag },
+const SOURCE_FIELDS = { source: text(1 << 20), metainfo: text(MAX_METAINFO_LENGTH) }
+const NEW_TORRENT_FIELDS = {
+  ...{ ...SOURCE_FIELDS, preview: text(40), start: flag, sequential: flag },
   ...{ directory: text(), labels: list(text(255), 100), off: list(whole, 500_000) },
 }
 const filesOf = object({
@@ -35,7 +35,7 @@ const named = object({ torrents: list(text(40), MAX_TORRENTS) })
 export const PAGE_ACTIONS: Readonly<Record<string, PageAction>> = {
   /** Adds a torrent: a link, a URL, a .torrent in base64, or one that was previewed. */
   async add(body, { previews, session }) {
-    const { source, metainfo, preview, ...options } = readChanges(NEW, body, 'body')
+    const { source, metainfo, preview, ...options } = readChanges(NEW_TORRENT_FIELDS, body, 'body')
     const taken = preview === undefined ? undefined : await previews.take(preview)
     if (preview !== undefined && !taken)
       throw new InputError('ERR_USAGE', 'this preview has ended: add it again')
@@ -46,7 +46,7 @@ export const PAGE_ACTIONS: Readonly<Record<string, PageAction>> = {
   },
   /** Begins a preview, which the topic `preview:ID` shows. */
   async preview(body, { previews }) {
-    const { source, metainfo } = readChanges(SOURCE, body, 'body')
+    const { source, metainfo } = readChanges(SOURCE_FIELDS, body, 'body')
     return { id: await previews.open(sourceOf(source, metainfo)) }
   },
   /** Ends a preview. */

@@ -7,7 +7,7 @@ import { sendRefusal } from '../responses.ts'
 /** Bytes of a file of the page at most. */
 const MAX_FILE_BYTES = 4 << 20
 /** The build writes the page beside the chunks of the server. */
-const BUILT = fileURLToPath(new URL('../page/', import.meta.url))
+const BUILT_PAGE_DIRECTORY = fileURLToPath(new URL('../page/', import.meta.url))
 
 /** Reads a file. Rejects with a system error (`code`). */
 type ReadFile = (path: string, maxLength: number) => Promise<Uint8Array>
@@ -18,7 +18,7 @@ interface Asset {
   readonly tag: string
 }
 
-const TYPES: Readonly<Record<string, string>> = {
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
   'page.js': 'text/javascript; charset=utf-8',
   'page.css': 'text/css; charset=utf-8',
 }
@@ -30,14 +30,14 @@ export class PageAssets {
   readonly #known = new Map<string, Promise<Asset>>()
 
   /** @param directory @default that of the package */
-  constructor(readFile: ReadFile, directory: string = BUILT) {
+  constructor(readFile: ReadFile, directory: string = BUILT_PAGE_DIRECTORY) {
     this.#directory = directory
     this.#readFile = readFile
   }
 
   /** Sends a file by its name. */
   async send(name: string, { headers, method }: IncomingMessage, response: ServerResponse): Promise<void> {
-    const type = Object.hasOwn(TYPES, name) ? TYPES[name] : undefined
+    const type = Object.hasOwn(CONTENT_TYPES, name) ? CONTENT_TYPES[name] : undefined
     const asset = type && (await this.#load(name).catch(() => undefined))
     if (!asset) return sendRefusal(response, 404, 'not found')
     const isCompressed = /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''))

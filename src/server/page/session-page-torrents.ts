@@ -8,7 +8,7 @@ import type { PageTorrent, PageTorrents } from './page-torrents.ts'
 import { type FreeSpaceGauge, sumOf } from './page-totals.ts'
 
 /** Events after which a torrent is described again. */
-const CHANGES = ['added', 'changed', 'metadata', 'completed', 'finished', 'failed'] as const
+const CHANGE_EVENTS = ['added', 'changed', 'metadata', 'completed', 'finished', 'failed'] as const
 
 /** The torrents of a session. */
 export class SessionPageTorrents implements PageTorrents {
@@ -21,7 +21,7 @@ export class SessionPageTorrents implements PageTorrents {
   constructor(session: Session, space: FreeSpaceGauge) {
     this.#session = session
     this.#space = space
-    for (const event of CHANGES)
+    for (const event of CHANGE_EVENTS)
       session.on(event, this.#forget as (...values: SessionEvents[typeof event]) => void)
     session.on('removed', this.#forget)
   }
@@ -43,7 +43,7 @@ export class SessionPageTorrents implements PageTorrents {
   }
 
   close(): void {
-    for (const event of [...CHANGES, 'removed'] as const) this.#session.off(event, this.#forget)
+    for (const event of [...CHANGE_EVENTS, 'removed'] as const) this.#session.off(event, this.#forget)
   }
 
   #describe(torrent: SessionTorrent): ListedTorrent {

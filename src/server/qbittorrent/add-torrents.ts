@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { DuplicateTorrentError } from '../../session/session-options.ts'
 import type { NewTorrentOptions } from '../../session/torrent/new-torrent.ts'
 import type { Form } from './form.ts'
-import { type Action, OK } from './qbittorrent-context.ts'
+import { type Action, OK_ANSWER } from './qbittorrent-context.ts'
 import { RequestError } from './request-error.ts'
 import { readShareLimits } from './share-limits.ts'
 
@@ -31,7 +31,7 @@ export const addTorrents: Action = async (form, { session, warn }) => {
       if (!(error instanceof DuplicateTorrentError)) warn(error)
     }
   }
-  return isAdded ? OK : { text: 'Fails.' }
+  return isAdded ? OK_ANSWER : { text: 'Fails.' }
 }
 
 /** Reads tags with commas between them. */

@@ -24,7 +24,7 @@ export type Answer =
 export type Action = (form: Form, context: QbittorrentContext) => Promise<Answer> | Answer
 
 /** The answer of an action without a result. */
-export const OK: Answer = { text: 'Ok.' }
+export const OK_ANSWER: Answer = { text: 'Ok.' }
 
 /** Returns a field. @throws RequestError if it is missing */
 export function required({ fields }: Form, name: string): string {

@@ -7,7 +7,7 @@ import { describeProperties, describeTorrent } from './torrent-info.ts'
 const API_VERSION = '2.8.19'
 const APP_VERSION = 'v4.5.5'
 const MINUTE_MS = 60_000
-const PRIORITIES = { off: 0, low: 1, normal: 1, high: 6 } as const
+const PRIORITY_NUMBERS = { off: 0, low: 1, normal: 1, high: 6 } as const
 const TRACKER_STATES = { untried: 1, working: 2, failing: 4 } as const
 /** The `max_ratio_act` of a session: it stops the torrent. */
 const STOP_ACTION = 0
@@ -53,7 +53,7 @@ export const READ_ACTIONS: Readonly<Record<string, Action>> = {
     return {
       json: files.map(({ completed, length, path, priority }, index) => ({
         ...{ index, name: path, size: length },
-        priority: PRIORITIES[priority],
+        priority: PRIORITY_NUMBERS[priority],
         progress: length === 0 ? 1 : completed / length,
       })),
     }

@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000
 const SESSION_LIMIT = -2
 
 /** The fields of the limits: their options, and the factors of their values. */
-const LIMITS = {
+const LIMIT_KEYS = {
   ratioLimit: ['seedRatio', 1],
   seedingTimeLimit: ['seedTime', MINUTE_MS],
   inactiveSeedingTimeLimit: ['seedIdle', MINUTE_MS],
@@ -23,5 +23,5 @@ export function readShareLimits({ fields }: Form): Partial<SessionTorrentOptions
     const mode = value === SESSION_LIMIT ? 'session' : value < 0 ? 'none' : 'own'
     return [[option, { mode, value: mode === 'own' ? value * factor : 0 }]]
   }
-  return Object.fromEntries(Object.entries(LIMITS).flatMap(read))
+  return Object.fromEntries(Object.entries(LIMIT_KEYS).flatMap(read))
 }

@@ -4,13 +4,14 @@ import type { SessionTorrent } from '../../session/session-torrent.ts'
 /** Seconds that stand for a time that is not known. */
 const UNKNOWN_ETA_S = 8_640_000
 /** Limits of a torrent that stand for those of the session, and for none. */
-const LIMIT = { session: -2, none: -1 } as const
+const LIMIT_MARKS = { session: -2, none: -1 } as const
 const MINUTE_MS = 60_000
 
 type SeedRule = SessionTorrent['record']['seedRatio']
 
 const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
-const limitOf = ({ mode, value }: SeedRule, factor: number) => (mode === 'own' ? value / factor : LIMIT[mode])
+const limitOf = ({ mode, value }: SeedRule, factor: number) =>
+  mode === 'own' ? value / factor : LIMIT_MARKS[mode]
 const etaOf = (eta: number | null) => (eta === null ? UNKNOWN_ETA_S : Math.round(eta))
 
 /** Returns the state of a torrent by the names of qBittorrent. A torrent that a seed rule stopped is `pausedUP`. */
@@ -39,7 +40,7 @@ export function describeTorrent(torrent: SessionTorrent, priority: number): obje
     completion_on: record.doneAt === 0 ? -1 : seconds(record.doneAt),
     // programs compare it with the save path: the two have to differ
     content_path: join(record.directory, name),
-    dl_limit: record.down.enabled ? record.down.value : LIMIT.none,
+    dl_limit: record.down.enabled ? record.down.value : LIMIT_MARKS.none,
     dlspeed: Math.round(progress.downSpeed),
     downloaded: progress.downloaded,
     eta: etaOf(progress.eta),
@@ -66,7 +67,7 @@ export function describeTorrent(torrent: SessionTorrent, priority: number): obje
     tags: record.labels.join(', '),
     time_active: seconds(progress.downloadingTime + progress.seedingTime),
     total_size: progress.size,
-    up_limit: record.up.enabled ? record.up.value : LIMIT.none,
+    up_limit: record.up.enabled ? record.up.value : LIMIT_MARKS.none,
     uploaded: progress.uploaded,
     upspeed: Math.round(progress.upSpeed),
   }

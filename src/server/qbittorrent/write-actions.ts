@@ -3,7 +3,13 @@ import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { QueueMove } from '../../session/torrent-queue.ts'
 import { addTorrents, readTags } from './add-torrents.ts'
 import type { Form } from './form.ts'
-import { type Action, OK, type QbittorrentContext, required, selectByHashes } from './qbittorrent-context.ts'
+import {
+  type Action,
+  OK_ANSWER,
+  type QbittorrentContext,
+  required,
+  selectByHashes,
+} from './qbittorrent-context.ts'
 import { RequestError } from './request-error.ts'
 import { readShareLimits } from './share-limits.ts'
 
@@ -14,7 +20,7 @@ const forEach =
   (act: (torrent: SessionTorrent, form: Form, context: QbittorrentContext) => unknown): Action =>
   async (form, context) => {
     for (const torrent of selectByHashes(form, context)) await act(torrent, form, context)
-    return OK
+    return OK_ANSWER
   }
 
 const move =
@@ -24,7 +30,7 @@ const move =
     if (!downloadQueue.enabled && !seedQueue.enabled)
       throw new RequestError(409, 'torrent queueing is not enabled')
     await context.session.queue.move(selectByHashes(form, context), to)
-    return OK
+    return OK_ANSWER
   }
 
 const saveCategory =
@@ -39,7 +45,7 @@ const saveCategory =
     const path = form.fields.get('savePath') || name
     const own = isAbsolute(path) ? path : join(directory, path)
     await session.set({ categories: { ...categories, [name]: own } })
-    return OK
+    return OK_ANSWER
   }
 
 const setCategory = forEach((torrent, form) => torrent.set({ category: required(form, 'category') }))
@@ -56,7 +62,7 @@ export const WRITE_ACTIONS: Readonly<Record<string, Action>> = {
   'torrents/bottomPrio': move('bottom'),
   'torrents/createCategory': saveCategory(false),
   // tags exist as long as a torrent has them
-  'torrents/createTags': () => OK,
+  'torrents/createTags': () => OK_ANSWER,
   'torrents/decreasePrio': move('down'),
   'torrents/delete': forEach((torrent, form, { session }) =>
     session.remove(torrent, { withData: isSet(form, 'deleteFiles') }),

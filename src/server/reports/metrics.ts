@@ -1,7 +1,7 @@
 import type { Session } from '../../session/session.ts'
 import type { SessionTorrentStatus } from '../../session/session-torrent.ts'
 
-const STATUSES: readonly SessionTorrentStatus[] = [
+const TORRENT_STATUSES: readonly SessionTorrentStatus[] = [
   ...(['stopped', 'queued', 'waiting', 'checking', 'metadata', 'downloading', 'seeding'] as const),
 ]
 
@@ -25,7 +25,7 @@ export function formatMetrics(session: Session): string {
 
 function listMetrics(session: Session): Metric[] {
   const { runningTime, torrents, totals } = session
-  const counts = new Map(STATUSES.map(status => [status, 0]))
+  const counts = new Map(TORRENT_STATUSES.map(status => [status, 0]))
   const sums = { downSpeed: 0, upSpeed: 0, peers: 0 }
   let failed = 0
   for (const torrent of torrents) {

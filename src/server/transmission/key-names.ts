@@ -4,7 +4,7 @@
  */
 
 /** Legacy keys that no rule gives. */
-const EXCEPTIONS: Readonly<Record<string, string>> = {
+const IRREGULAR_NAMES: Readonly<Record<string, string>> = {
   blocklist_size: 'blocklist-size',
   cumulative_stats: 'cumulative-stats',
   current_stats: 'current-stats',
@@ -47,7 +47,7 @@ export function toLegacyKey(key: string, style: LegacyStyle): string {
 }
 
 function makeLegacyKey(key: string, style: LegacyStyle): string {
-  const exception = EXCEPTIONS[key]
+  const exception = IRREGULAR_NAMES[key]
   if (exception !== undefined) return exception
   return style === 'kebab'
     ? key.replaceAll('_', '-')

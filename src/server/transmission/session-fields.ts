@@ -10,18 +10,18 @@ export const RPC_VERSION_SEMVER = '6.0.1'
 /** The Transmission version that our behaviour corresponds to: clients read features from it. */
 const TRANSMISSION_VERSION = '4.1.0'
 
-const KILOBYTE = 1000
-const KIBIBYTE = 1024
+const KILOBYTE_BYTES = 1000
+const KIBIBYTE_BYTES = 1024
 const MINUTE_MS = 60_000
 
-const ENCRYPTION = { off: 'tolerated', prefer: 'preferred', require: 'required' } as const
+const ENCRYPTION_NAMES = { off: 'tolerated', prefer: 'preferred', require: 'required' } as const
 
-const UNITS = {
-  memory_bytes: KIBIBYTE,
+const SIZE_UNITS = {
+  memory_bytes: KIBIBYTE_BYTES,
   memory_units: ['KiB', 'MiB', 'GiB', 'TiB'],
-  size_bytes: KILOBYTE,
+  size_bytes: KILOBYTE_BYTES,
   size_units: ['kB', 'MB', 'GB', 'TB'],
-  speed_bytes: KILOBYTE,
+  speed_bytes: KILOBYTE_BYTES,
   speed_units: ['kB/s', 'MB/s', 'GB/s', 'TB/s'],
 }
 
@@ -38,7 +38,7 @@ export function changeableFields(settings: SessionSettings): Record<string, unkn
     stalled,
     up,
   } = settings
-  const kilobytes = (bytes: number) => Math.round(bytes / KILOBYTE)
+  const kilobytes = (bytes: number) => Math.round(bytes / KILOBYTE_BYTES)
   return {
     alt_speed_down: kilobytes(alternative.down),
     alt_speed_enabled: alternative.enabled,
@@ -90,7 +90,7 @@ export async function fixedFields({
       ({ free }) => free,
       () => -1,
     ),
-    encryption: ENCRYPTION[fixed.encryption],
+    encryption: ENCRYPTION_NAMES[fixed.encryption],
     incomplete_dir: directory,
     incomplete_dir_enabled: false,
     lpd_enabled: fixed.lsd,
@@ -113,7 +113,7 @@ export async function fixedFields({
     session_id: sessionId,
     tcp_enabled: true,
     trash_original_torrent_files: false,
-    units: UNITS,
+    units: SIZE_UNITS,
     utp_enabled: false,
     version: `${TRANSMISSION_VERSION} (tsdl ${VERSION})`,
   }

@@ -6,14 +6,14 @@ import type { Method, Parameters } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
 import { changeableFields, fixedFields } from './session-fields.ts'
 
-const KILOBYTE = 1000
+const KILOBYTE_BYTES = 1000
 const MINUTE_MS = 60_000
-const DAYS = [0, 1, 2, 3, 4, 5, 6]
+const WEEK_DAYS = [0, 1, 2, 3, 4, 5, 6]
 
 /** Settings that are a limit with a switch: their name, the two parameters, and the factor of the value. */
-const LIMITS = [
-  ['up', 'speed_limit_up', 'speed_limit_up_enabled', KILOBYTE],
-  ['down', 'speed_limit_down', 'speed_limit_down_enabled', KILOBYTE],
+const LIMIT_KEYS = [
+  ['up', 'speed_limit_up', 'speed_limit_up_enabled', KILOBYTE_BYTES],
+  ['down', 'speed_limit_down', 'speed_limit_down_enabled', KILOBYTE_BYTES],
   ['seedRatio', 'seed_ratio_limit', 'seed_ratio_limited', 1],
   ['seedIdle', 'idle_seeding_limit', 'idle_seeding_limit_enabled', MINUTE_MS],
   ['downloadQueue', 'download_queue_size', 'download_queue_enabled', 1],
@@ -38,7 +38,7 @@ export const sessionSet: Method = async (parameters, context, isLegacy) => {
 
 function readSettings(parameters: Parameters, before: SessionSettings): Partial<SessionSettings> {
   const changes: { -readonly [K in keyof SessionSettings]?: SessionSettings[K] } = {}
-  for (const [name, limit, limited, factor] of LIMITS) {
+  for (const [name, limit, limited, factor] of LIMIT_KEYS) {
     const value = read(parameters, limit, amount)
     const enabled = read(parameters, limited, loose)
     if (value === undefined && enabled === undefined) continue
@@ -73,8 +73,8 @@ function readAlternative(
       ? {
           alternative: {
             enabled: enabled ?? alternative.enabled,
-            up: up === undefined ? alternative.up : up * KILOBYTE,
-            down: down === undefined ? alternative.down : down * KILOBYTE,
+            up: up === undefined ? alternative.up : up * KILOBYTE_BYTES,
+            down: down === undefined ? alternative.down : down * KILOBYTE_BYTES,
           },
         }
       : {}),
@@ -84,7 +84,7 @@ function readAlternative(
             enabled: isTimed ?? alternativeTimes.enabled,
             from: from ?? alternativeTimes.from,
             to: to ?? alternativeTimes.to,
-            days: mask === undefined ? alternativeTimes.days : DAYS.filter(day => mask & (1 << day)),
+            days: mask === undefined ? alternativeTimes.days : WEEK_DAYS.filter(day => mask & (1 << day)),
           },
         }
       : {}),

@@ -20,9 +20,9 @@ export interface ReplyContext {
 export const PRIORITY_NUMBERS = { low: -1, normal: 0, high: 1 } as const
 /** The kind of an error on this machine, rather than of a tracker. */
 const LOCAL_ERROR = 3
-const MODES = { session: 0, own: 1, none: 2 } as const
+const LIMIT_MODE_NUMBERS = { session: 0, own: 1, none: 2 } as const
 const MINUTE_MS = 60_000
-const KILOBYTE = 1000
+const KILOBYTE_BYTES = 1000
 
 const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
 const part = (of: number, whole: number) => (whole === 0 ? 0 : of / whole)
@@ -68,7 +68,7 @@ export const PLAIN_FIELDS: Readonly<Record<string, TorrentField>> = {
     peers + webSeeds > 0 ? wantedBytes - verifiedBytes : 0,
   done_date: ({ record }) => seconds(record.doneAt),
   download_dir: ({ record }) => record.directory,
-  download_limit: ({ record }) => Math.round(record.down.value / KILOBYTE),
+  download_limit: ({ record }) => Math.round(record.down.value / KILOBYTE_BYTES),
   download_limited: ({ record }) => record.down.enabled,
   downloaded_ever: ({ progress }) => progress.downloaded,
   edit_date: () => 0,
@@ -110,16 +110,16 @@ export const PLAIN_FIELDS: Readonly<Record<string, TorrentField>> = {
   seconds_downloading: ({ progress }) => seconds(progress.downloadingTime),
   seconds_seeding: ({ progress }) => seconds(progress.seedingTime),
   seed_idle_limit: ({ record }) => Math.round(record.seedIdle.value / MINUTE_MS),
-  seed_idle_mode: ({ record }) => MODES[record.seedIdle.mode],
+  seed_idle_mode: ({ record }) => LIMIT_MODE_NUMBERS[record.seedIdle.mode],
   seed_ratio_limit: ({ record }) => record.seedRatio.value,
-  seed_ratio_mode: ({ record }) => MODES[record.seedRatio.mode],
+  seed_ratio_mode: ({ record }) => LIMIT_MODE_NUMBERS[record.seedRatio.mode],
   sequential_download: ({ record }) => record.sequential,
   size_when_done: ({ progress }) => progress.wantedBytes,
   start_date: ({ record }) => seconds(record.startedAt),
   status: ({ torrent }) => statusNumberOf(torrent),
   torrent_file: ({ torrent }) => `${torrent.infoHash}.torrent`,
   total_size: ({ record }) => record.size,
-  upload_limit: ({ record }) => Math.round(record.up.value / KILOBYTE),
+  upload_limit: ({ record }) => Math.round(record.up.value / KILOBYTE_BYTES),
   upload_limited: ({ record }) => record.up.enabled,
   upload_ratio: ratioOf,
   uploaded_ever: ({ progress }) => progress.uploaded,

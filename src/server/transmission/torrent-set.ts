@@ -10,9 +10,9 @@ import { selectTorrents } from './select-torrents.ts'
 import { PRIORITY_NUMBERS } from './torrent-fields.ts'
 import { listTrackers, parseTrackers } from './tracker-fields.ts'
 
-const KILOBYTE = 1000
+const KILOBYTE_BYTES = 1000
 const MINUTE_MS = 60_000
-const MODES = ['session', 'own', 'none'] as const
+const LIMIT_MODE_NAMES = ['session', 'own', 'none'] as const
 
 /** The parameters that give files a priority, in the order in which they are applied. */
 const FILE_PARAMETERS: readonly (readonly [name: string, priority: FilePriority | 'wanted'])[] = [
@@ -62,7 +62,7 @@ function readOptions(parameters: Parameters, { record }: SessionTorrent): Partia
     const before = record[name]
     options[name] = {
       enabled: enabled ?? before.enabled,
-      value: value === undefined ? before.value : value * KILOBYTE,
+      value: value === undefined ? before.value : value * KILOBYTE_BYTES,
     }
   }
   for (const [name, limit, mode, factor] of [
@@ -72,11 +72,11 @@ function readOptions(parameters: Parameters, { record }: SessionTorrent): Partia
     const value = read(parameters, limit, amount)
     const chosen = read(parameters, mode, whole)
     if (value === undefined && chosen === undefined) continue
-    if (chosen !== undefined && !MODES[chosen])
+    if (chosen !== undefined && !LIMIT_MODE_NAMES[chosen])
       throw new RpcError(RPC_CODES.arguments, `${mode}: expected 0, 1 or 2`)
     const before = record[name]
     options[name] = {
-      mode: chosen === undefined ? before.mode : MODES[chosen]!,
+      mode: chosen === undefined ? before.mode : LIMIT_MODE_NAMES[chosen]!,
       value: value === undefined ? before.value : value * factor,
     }
   }

@@ -2,7 +2,7 @@ import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { TorrentView } from './torrent-view.ts'
 
 /** The numbers that stand for what a torrent does. */
-export const STATUS = {
+export const STATUS_NUMBERS = {
   stopped: 0,
   checkWait: 1,
   check: 2,
@@ -21,11 +21,11 @@ const NO_RATIO = -1
 /** Returns the number that stands for what a torrent does. */
 export function statusNumberOf(torrent: SessionTorrent): number {
   const { isComplete, status } = torrent
-  if (status === 'stopped') return STATUS.stopped
-  if (status === 'waiting') return STATUS.checkWait
-  if (status === 'checking') return STATUS.check
-  if (status === 'queued') return isComplete ? STATUS.seedWait : STATUS.downloadWait
-  return status === 'seeding' ? STATUS.seed : STATUS.download
+  if (status === 'stopped') return STATUS_NUMBERS.stopped
+  if (status === 'waiting') return STATUS_NUMBERS.checkWait
+  if (status === 'checking') return STATUS_NUMBERS.check
+  if (status === 'queued') return isComplete ? STATUS_NUMBERS.seedWait : STATUS_NUMBERS.downloadWait
+  return status === 'seeding' ? STATUS_NUMBERS.seed : STATUS_NUMBERS.download
 }
 
 /** Returns the seconds until a torrent is complete, or a number below 0. */

@@ -18,10 +18,10 @@ import { torrentSet } from './torrent-set.ts'
 
 /** Requests in one batch of JSON-RPC 2 at most. */
 const MAX_BATCH = 100
-const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="Transmission"' }
+const CHALLENGE_HEADERS = { 'WWW-Authenticate': 'Basic realm="Transmission"' }
 
 /** All methods. */
-export const METHODS: Readonly<Record<string, Method>> = {
+export const RPC_METHODS: Readonly<Record<string, Method>> = {
   ...SESSION_METHODS,
   ...TORRENT_ACTIONS,
   torrent_add: torrentAdd,
@@ -52,7 +52,7 @@ export class TransmissionApi implements HttpApi {
     const [, second = '', ...rest] = target.names
     if (!isAuthorized) {
       await exchange.waitForRefusal()
-      return sendRefusal(response, 401, 'a user name and a password are needed', CHALLENGE)
+      return sendRefusal(response, 401, 'a user name and a password are needed', CHALLENGE_HEADERS)
     }
     // transmission-remote adds a slash
     if (second === 'rpc' && rest.join('/') === '') return this.#answerRpc(exchange)
@@ -142,7 +142,7 @@ export class TransmissionApi implements HttpApi {
   }
 
   async #call({ dialect, method, parameters }: RpcRequest) {
-    const call = Object.hasOwn(METHODS, method) ? METHODS[method] : undefined
+    const call = Object.hasOwn(RPC_METHODS, method) ? RPC_METHODS[method] : undefined
     if (!call) throw new RpcError(RPC_CODES.method, 'method name not recognized')
     return call(parameters, this.#context, dialect === 'legacy')
   }

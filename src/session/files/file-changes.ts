@@ -9,7 +9,7 @@ import { syncDirectory } from '../store/state-file.ts'
 /** Bytes that are copied at once. */
 const COPY_BYTES = 1 << 20
 /** What the name of a file gets while it is copied. */
-const PART = '.tsdl-part'
+const PARTIAL_SUFFIX = '.tsdl-part'
 
 /** The paths of the files of a torrent on disk, without padding. */
 export function pathsOf({ files }: Metainfo): string[] {
@@ -163,18 +163,18 @@ async function copyFile(
   const { O_CREAT, O_RDONLY, O_RDWR } = fs.constants
   const from = await fs.open(source, O_RDONLY)
   try {
-    await fs.unlink(target + PART).catch(() => {})
+    await fs.unlink(target + PARTIAL_SUFFIX).catch(() => {})
     const { mode } = await from.stat()
-    const to = await fs.open(target + PART, O_RDWR | O_CREAT, mode & 0o777)
+    const to = await fs.open(target + PARTIAL_SUFFIX, O_RDWR | O_CREAT, mode & 0o777)
     try {
       await copyBytes(from, to, signal)
       await to.sync()
     } finally {
       await to.close()
     }
-    await fs.rename(target + PART, target)
+    await fs.rename(target + PARTIAL_SUFFIX, target)
   } catch (error) {
-    await fs.unlink(target + PART).catch(() => {})
+    await fs.unlink(target + PARTIAL_SUFFIX).catch(() => {})
     throw error
   } finally {
     await from.close()

@@ -11,8 +11,8 @@ export interface PriorityRecord {
   readonly high: string
 }
 
-const PRIORITIES = ['off', 'low', 'normal', 'high'] as const satisfies readonly FilePriority[]
-const NORMAL = 2
+const PRIORITY_LEVELS = ['off', 'low', 'normal', 'high'] as const satisfies readonly FilePriority[]
+const NORMAL_LEVEL = 2
 
 /** All files are wanted alike. */
 const ALL_NORMAL: PriorityRecord = { off: '', low: '', high: '' }
@@ -23,24 +23,24 @@ export class FilePriorities {
 
   /** @param fileCount number of files @param record what it says of other indices is left out */
   constructor(fileCount: number, record: PriorityRecord = ALL_NORMAL) {
-    this.#levels = new Uint8Array(fileCount).fill(NORMAL)
+    this.#levels = new Uint8Array(fileCount).fill(NORMAL_LEVEL)
     for (const priority of ['off', 'low', 'high'] as const)
       for (const index of parseIndices(record[priority], fileCount)) this.set(index, priority)
   }
 
   /** The priority of a file. */
   get(index: number): FilePriority {
-    return PRIORITIES[this.#levels[index] ?? NORMAL]!
+    return PRIORITY_LEVELS[this.#levels[index] ?? NORMAL_LEVEL]!
   }
 
   /** Changes the priority of a file. */
   set(index: number, priority: FilePriority): void {
-    this.#levels[index] = PRIORITIES.indexOf(priority)
+    this.#levels[index] = PRIORITY_LEVELS.indexOf(priority)
   }
 
   /** The priority of a wanted file as the picker takes it. */
   levelOf(index: number): PiecePriority {
-    return Math.max(1, this.#levels[index] ?? NORMAL) as PiecePriority
+    return Math.max(1, this.#levels[index] ?? NORMAL_LEVEL) as PiecePriority
   }
 
   /** True if a file is wanted. */
@@ -50,7 +50,7 @@ export class FilePriorities {
 
   /** Returns what `FilePriorities` is made of. */
   toRecord(): PriorityRecord {
-    const at = (priority: FilePriority) => formatIndices(this.#indicesAt(PRIORITIES.indexOf(priority)))
+    const at = (priority: FilePriority) => formatIndices(this.#indicesAt(PRIORITY_LEVELS.indexOf(priority)))
     return { off: at('off'), low: at('low'), high: at('high') }
   }
 

@@ -32,7 +32,13 @@ export const SESSION_SETTINGS = {
 } as const
 
 /** Numbers of a session since it was created. */
-const TOTALS = object({ downloaded: whole, uploaded: whole, added: whole, runs: whole, runningTime: whole })
+const SESSION_TOTALS = object({
+  downloaded: whole,
+  uploaded: whole,
+  added: whole,
+  runs: whole,
+  runningTime: whole,
+})
 
 /** Options of a session, which its user can change at any time. */
 export type SessionSettings = {
@@ -40,7 +46,7 @@ export type SessionSettings = {
 }
 
 /** Numbers of a session since it was created: bytes, torrents, starts, and milliseconds. */
-export type SessionTotals = ValueOf<typeof TOTALS>
+export type SessionTotals = ValueOf<typeof SESSION_TOTALS>
 
 /** What is remembered of a session across restarts, besides its torrents. */
 export interface SessionRecord {
@@ -50,7 +56,7 @@ export interface SessionRecord {
   readonly totals: SessionTotals
 }
 
-const OFF = { enabled: false, value: 0 }
+const DISABLED_LIMIT = { enabled: false, value: 0 }
 const MINUTE_MS = 60_000
 
 /** Returns the settings of a new session. */
@@ -58,8 +64,8 @@ export function defaultSettings(directory: string): SessionSettings {
   return {
     directory,
     startsAdded: true,
-    up: OFF,
-    down: OFF,
+    up: DISABLED_LIMIT,
+    down: DISABLED_LIMIT,
     alternative: { enabled: false, up: 50_000, down: 50_000 },
     alternativeTimes: { enabled: false, from: 9 * 60, to: 17 * 60, days: [0, 1, 2, 3, 4, 5, 6] },
     seedRatio: { enabled: false, value: 2 },
@@ -75,4 +81,8 @@ export function defaultSettings(directory: string): SessionSettings {
 }
 
 /** Reads a record. @throws InputError ERR_USAGE that names the first invalid field */
-export const readSessionRecord = object({ nextId: whole, settings: object(SESSION_SETTINGS), totals: TOTALS })
+export const readSessionRecord = object({
+  nextId: whole,
+  settings: object(SESSION_SETTINGS),
+  totals: SESSION_TOTALS,
+})

@@ -56,7 +56,7 @@ export const TORRENT_OPTIONS = {
   trackers: nullable(list(list(text(), 100), 100)),
 } as const
 
-const PRIORITIES = object({ off: text(1e7), low: text(1e7), high: text(1e7) })
+const PRIORITY_FIELDS = object({ off: text(1e7), low: text(1e7), high: text(1e7) })
 
 const TORRENT_RECORD = {
   ...TORRENT_OPTIONS,
@@ -101,7 +101,7 @@ const TORRENT_RECORD = {
   /** The verified pieces: `none`, `all` or a bitfield in base64. */
   pieces: text(1e7),
   /** File indices that are not wanted, or have another priority than normal, as in `0,2-5`. */
-  priorities: PRIORITIES,
+  priorities: PRIORITY_FIELDS,
   /** Paths of files that differ from those of the .torrent, by index; null while it was not looked for other names. */
   paths: nullable(dictionary(text(), 500_000)),
   /** The failure that stopped the torrent. */

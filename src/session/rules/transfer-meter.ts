@@ -8,7 +8,7 @@ export interface Transferred {
 /** What a torrent does, as times are counted. */
 export type TransferActivity = 'downloading' | 'seeding' | 'other'
 
-const NOTHING: Transferred = { downloaded: 0, uploaded: 0, wasted: 0 }
+const NOTHING_TRANSFERRED: Transferred = { downloaded: 0, uploaded: 0, wasted: 0 }
 
 /**
  * Counts the times of one run of a torrent, and since when it has moved no bytes.
@@ -19,7 +19,7 @@ export class TransferMeter {
   downloadingTime = 0
   seedingTime = 0
   /** Bytes of the run so far. */
-  transferred = NOTHING
+  transferred = NOTHING_TRANSFERRED
   #measuredAt: number
   #movedAt: number
   #sentAt: number

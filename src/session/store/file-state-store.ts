@@ -23,7 +23,7 @@ export interface FileStateStoreOptions {
 /** Number of records that are read at once. */
 const PARALLEL_READS = 32
 /** What the name of a damaged record gets, so that it is kept and not read again. */
-const DAMAGED = '.damaged'
+const DAMAGED_SUFFIX = '.damaged'
 
 /**
  * Remembers a session in a directory: `session.json`, and `torrents/HASH.json` and `torrents/HASH.torrent` for each
@@ -135,7 +135,7 @@ export class FileStateStore implements StateStore {
       const path = join(directory, name)
       const [hash, extension] = name.split(/\.(.*)/s)
       const isOrphan =
-        extension === 'torrent' && !names.has(`${hash}.json`) && !names.has(`${hash}.json${DAMAGED}`)
+        extension === 'torrent' && !names.has(`${hash}.json`) && !names.has(`${hash}.json${DAMAGED_SUFFIX}`)
       // of an addition or a removal that was cut short
       if (isOrphan || extension?.endsWith('.next')) await removeFile(this.#fs, path)
       if (extension !== 'json') return
@@ -159,8 +159,10 @@ export class FileStateStore implements StateStore {
     } catch (error) {
       if (systemCode((error as StorageError).cause) === 'ENOENT') return undefined
       if (!(error instanceof DamagedRecordError)) throw error
-      await this.#fs.rename(path, path + DAMAGED)
-      warnings.push(new StorageError('ERR_RECORD', `${error.message} (kept as ${path}${DAMAGED})`, error))
+      await this.#fs.rename(path, path + DAMAGED_SUFFIX)
+      warnings.push(
+        new StorageError('ERR_RECORD', `${error.message} (kept as ${path}${DAMAGED_SUFFIX})`, error),
+      )
       return undefined
     }
   }

@@ -8,8 +8,8 @@ import type { SessionSettings } from '../records/session-record.ts'
 import type { SessionTorrentOptions } from '../records/torrent-record.ts'
 
 /** Weights in the rates of the session. */
-const WEIGHTS = { low: 0.5, normal: 1, high: 2 } as const
-const DIRECTIONS = ['up', 'down'] as const
+const PRIORITY_WEIGHTS = { low: 0.5, normal: 1, high: 2 } as const
+const RATE_DIRECTIONS = ['up', 'down'] as const
 
 type RateSettings = Pick<SessionSettings, 'alternative' | 'up' | 'down'>
 
@@ -33,7 +33,7 @@ export class SessionRates {
 
   /** Takes the rates from the settings: the alternative ones while these are enabled. */
   apply(settings: RateSettings): void {
-    for (const direction of DIRECTIONS) this[direction].rate = rateOf(rateLimitOf(settings, direction))
+    for (const direction of RATE_DIRECTIONS) this[direction].rate = rateOf(rateLimitOf(settings, direction))
   }
 
   /** Drops all asks. */
@@ -53,9 +53,9 @@ export class TorrentRates {
   constructor(session: SessionRates, options: SessionTorrentOptions) {
     const { clock } = session
     this.#own = { up: new RateLimit({ clock }), down: new RateLimit({ clock }) }
-    const shares = options.honorsSessionLimits ? DIRECTIONS.map(at => new RateShare(session[at])) : []
+    const shares = options.honorsSessionLimits ? RATE_DIRECTIONS.map(at => new RateShare(session[at])) : []
     this.#shares = shares
-    const [up, down] = DIRECTIONS.map((at, index) => {
+    const [up, down] = RATE_DIRECTIONS.map((at, index) => {
       const share = shares[index]
       return share ? new JointLimit(this.#own[at], share) : this.#own[at]
     })
@@ -66,8 +66,8 @@ export class TorrentRates {
 
   /** Takes the rates and the weight from the options of the torrent. */
   apply(options: Pick<SessionTorrentOptions, 'bandwidthPriority' | 'up' | 'down'>): void {
-    for (const share of this.#shares) share.weight = WEIGHTS[options.bandwidthPriority]
-    for (const direction of DIRECTIONS) this.#own[direction].rate = rateOf(options[direction])
+    for (const share of this.#shares) share.weight = PRIORITY_WEIGHTS[options.bandwidthPriority]
+    for (const direction of RATE_DIRECTIONS) this.#own[direction].rate = rateOf(options[direction])
   }
 
   /** Drops all asks. */

@@ -3,8 +3,8 @@ import {
   BLOCK_LENGTH,
   checkLength,
   decodeBody,
-  ID,
   isKnown,
+  MESSAGE_IDS,
   type Message,
   PIECE_HEAD,
 } from '../../codec/message.ts'
@@ -47,12 +47,12 @@ export interface MessagePace {
   cancel(): void
 }
 
-const EMPTY = Buffer.alloc(0)
+const EMPTY_BUFFER = Buffer.alloc(0)
 
 /** Bytes of a piece message before its data: length, id, index, begin. */
 const BLOCK_HEAD_BYTES = 4 + PIECE_HEAD
 
-const PART = { handshake: 0, length: 1, id: 2, pieceHead: 3, data: 4, body: 5, skip: 6 } as const
+const MESSAGE_PART = { handshake: 0, length: 1, id: 2, pieceHead: 3, data: 4, body: 5, skip: 6 } as const
 
 /**
  * Cuts the bytes of a peer into messages.
@@ -106,7 +106,7 @@ export class Framer extends Transform<Uint8Array, Incoming> {
     this.#block = new IncomingBlock(places)
     this.#consumed = onConsumed
     this.#pace = pace
-    this.#state = handshake ? PART.handshake : PART.length
+    this.#state = handshake ? MESSAGE_PART.handshake : MESSAGE_PART.length
     this.#partLength = handshake ? HANDSHAKE_LENGTH : 4
   }
 
@@ -127,9 +127,9 @@ export class Framer extends Transform<Uint8Array, Incoming> {
           this.#hold(chunk, at, done)
           return
         }
-        if (this.#state === PART.data) at = this.#takeData(chunk, at)
-        else if (this.#state === PART.skip) at = this.#skip(chunk, at)
-        else if (this.#state === PART.length && this.#partFilled === 0 && isBlock(chunk, at))
+        if (this.#state === MESSAGE_PART.data) at = this.#takeData(chunk, at)
+        else if (this.#state === MESSAGE_PART.skip) at = this.#skip(chunk, at)
+        else if (this.#state === MESSAGE_PART.length && this.#partFilled === 0 && isBlock(chunk, at))
           at = this.#takeHead(chunk, at)
         else at = this.#collect(chunk, at)
       }
@@ -155,7 +155,7 @@ export class Framer extends Transform<Uint8Array, Incoming> {
   /** Reads the head of a block that is complete in this chunk: the most frequent case. */
   #takeHead(chunk: Uint8Array, at: number): number {
     this.#remaining = read32(chunk, at)
-    this.#id = ID.piece
+    this.#id = MESSAGE_IDS.piece
     this.#checkHead()
     this.#beginBlock(read32(chunk, at + 5), read32(chunk, at + 9))
     return at + BLOCK_HEAD_BYTES
@@ -179,7 +179,7 @@ export class Framer extends Transform<Uint8Array, Incoming> {
 
   /** Collects a part of known size. */
   #collect(chunk: Uint8Array, at: number): number {
-    const target = this.#state === PART.body ? this.#body : this.#head
+    const target = this.#state === MESSAGE_PART.body ? this.#body : this.#head
     const end = Math.min(chunk.length, at + this.#partLength - this.#partFilled)
     if (end - at < 16) for (let i = at; i < end; i++) target[this.#partFilled++] = chunk[i]!
     else {
@@ -199,27 +199,27 @@ export class Framer extends Transform<Uint8Array, Incoming> {
   #takePart(): void {
     const head = this.#head
     switch (this.#state) {
-      case PART.handshake:
+      case MESSAGE_PART.handshake:
         this.#pass(decodeHandshake(head))
-        this.#next(PART.length, 4)
+        this.#next(MESSAGE_PART.length, 4)
         return
-      case PART.length:
+      case MESSAGE_PART.length:
         this.#remaining = head.readUInt32BE(0)
         if (this.#remaining === 0) {
           this.#pass({ type: 'keepAlive' })
-          this.#next(PART.length, 4)
-        } else this.#next(PART.id, 1)
+          this.#next(MESSAGE_PART.length, 4)
+        } else this.#next(MESSAGE_PART.id, 1)
         return
-      case PART.id:
+      case MESSAGE_PART.id:
         this.#id = head[0]!
         this.#checkHead()
         return
-      case PART.pieceHead:
+      case MESSAGE_PART.pieceHead:
         this.#beginBlock(head.readUInt32BE(0), head.readUInt32BE(4))
         return
       default:
         this.#pass(decodeBody(this.#id, this.#body))
-        this.#next(PART.length, 4)
+        this.#next(MESSAGE_PART.length, 4)
     }
   }
 
@@ -227,28 +227,28 @@ export class Framer extends Transform<Uint8Array, Incoming> {
   #checkHead(): void {
     const id = this.#id
     const length = this.#remaining
-    const limit = id === ID.piece ? PIECE_HEAD + this.#maxBlock : this.#maxLength
+    const limit = id === MESSAGE_IDS.piece ? PIECE_HEAD + this.#maxBlock : this.#maxLength
     if (length > limit) {
       throw new PeerError('ERR_MESSAGE_TOO_LONG', `message ${id} of ${length} bytes, the limit is ${limit}`)
     }
     checkLength(id, length)
     this.#remaining = length - 1
-    if (id === ID.piece) this.#next(PART.pieceHead, 8)
-    else if (!isKnown(id) || (id === ID.hashes && length > this.#maxHashes())) {
+    if (id === MESSAGE_IDS.piece) this.#next(MESSAGE_PART.pieceHead, 8)
+    else if (!isKnown(id) || (id === MESSAGE_IDS.hashes && length > this.#maxHashes())) {
       this.#pass({ type: 'unknown', id })
-      this.#state = PART.skip
-      if (this.#remaining === 0) this.#next(PART.length, 4)
+      this.#state = MESSAGE_PART.skip
+      if (this.#remaining === 0) this.#next(MESSAGE_PART.length, 4)
     } else if (this.#remaining === 0) {
-      this.#pass(decodeBody(id, EMPTY))
-      this.#next(PART.length, 4)
+      this.#pass(decodeBody(id, EMPTY_BUFFER))
+      this.#next(MESSAGE_PART.length, 4)
     } else {
       this.#body = Buffer.allocUnsafeSlow(this.#remaining)
-      this.#next(PART.body, this.#remaining)
+      this.#next(MESSAGE_PART.body, this.#remaining)
     }
   }
 
   #beginBlock(index: number, begin: number): void {
-    this.#state = PART.data
+    this.#state = MESSAGE_PART.data
     this.#block.begin(index, begin, this.#remaining - 8)
     if (this.#block.missing === 0) this.#endBlock()
   }
@@ -263,7 +263,7 @@ export class Framer extends Transform<Uint8Array, Incoming> {
     const message = this.#block.end()
     if (message || this.#block.isFull) this.#flushBlocks()
     if (message) this.push(message)
-    this.#next(PART.length, 4)
+    this.#next(MESSAGE_PART.length, 4)
   }
 
   /** Passes on the blocks that are complete, ahead of the message that follows them. */
@@ -275,14 +275,14 @@ export class Framer extends Transform<Uint8Array, Incoming> {
   #skip(chunk: Uint8Array, at: number): number {
     const end = Math.min(chunk.length, at + this.#remaining)
     this.#remaining -= end - at
-    if (this.#remaining === 0) this.#next(PART.length, 4)
+    if (this.#remaining === 0) this.#next(MESSAGE_PART.length, 4)
     return end
   }
 }
 
 /** Returns true if a piece message begins at `at` and its head is complete. */
 function isBlock(chunk: Uint8Array, at: number): boolean {
-  return chunk.length - at >= BLOCK_HEAD_BYTES && chunk[at + 4] === ID.piece && read32(chunk, at) > 0
+  return chunk.length - at >= BLOCK_HEAD_BYTES && chunk[at + 4] === MESSAGE_IDS.piece && read32(chunk, at) > 0
 }
 
 function read32(bytes: Uint8Array, at: number): number {

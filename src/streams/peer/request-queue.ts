@@ -1,7 +1,7 @@
 import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.ts'
 import type { Fetcher, RequestWindow } from '../block-source.ts'
 import type { Request } from '../pending-requests.ts'
-import { BLOCK, type BlockWriter, type PieceBuffer } from '../piece-buffer.ts'
+import { BLOCK_STATE, type BlockWriter, type PieceBuffer } from '../piece-buffer.ts'
 import { SourceLink } from '../source-link.ts'
 import { NO_SOURCE } from './no-source.ts'
 import { Patience } from './patience.ts'
@@ -158,7 +158,7 @@ export class RequestQueue {
       this.#patience.onAnswer(request?.at ?? Number.NaN, this.#options.now(), repeated)
       this.snubbed = false
     }
-    if (request && request.piece.states[request.block] !== BLOCK.arrived) this.link.lose([request])
+    if (request && request.piece.states[request.block] !== BLOCK_STATE.arrived) this.link.lose([request])
     if (!right) this.#requests.countUnwanted(useful)
     if (expected) this.fill()
   }

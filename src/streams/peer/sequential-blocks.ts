@@ -1,6 +1,6 @@
 import type { BlockSource, Fetcher } from '../block-source.ts'
 import type { Request } from '../pending-requests.ts'
-import { BLOCK, PieceBuffer } from '../piece-buffer.ts'
+import { BLOCK_STATE, PieceBuffer } from '../piece-buffer.ts'
 
 /** Options of `SequentialBlocks`. */
 export interface SequentialBlocksOptions {
@@ -60,7 +60,7 @@ export class SequentialBlocks implements BlockSource {
       const piece = this.#active.get(index) ?? this.#open(index)
       if (!piece) continue // a later one may be active
       for (let block = 0; piece.free > 0 && block < piece.blocks && requests.length < room; block++) {
-        if (piece.states[block] !== BLOCK.free) continue
+        if (piece.states[block] !== BLOCK_STATE.free) continue
         piece.request(block)
         requests.push({ piece, block, at: now, lost: false })
       }

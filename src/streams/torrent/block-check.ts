@@ -1,6 +1,6 @@
 import { leafOf, NODE_LENGTH } from '../../codec/merkle.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
-import { BLOCK, type PieceBuffer } from '../piece-buffer.ts'
+import { BLOCK_STATE, type PieceBuffer } from '../piece-buffer.ts'
 
 /** What the blocks of a piece must hash to (BEP 52). */
 export interface PieceLeaves {
@@ -23,7 +23,7 @@ export function findWrongBlocks(
 ): number[] {
   const wrong: number[] = []
   for (let block = first; block < end; block++) {
-    if (piece.states[block] !== BLOCK.arrived || piece.isVerified(block)) continue
+    if (piece.states[block] !== BLOCK_STATE.arrived || piece.isVerified(block)) continue
     if (isRight(piece, expected, block)) piece.markVerified(block)
     else wrong.push(block)
   }

@@ -3,7 +3,7 @@ import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
 import type { PieceTrees, RunningHash } from '../../metainfo/piece-trees.ts'
 import { ParkedCallback } from '../parked-callback.ts'
-import { BLOCK, type Block, type PieceBuffer } from '../piece-buffer.ts'
+import { BLOCK_STATE, type Block, type PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Transform } from '../stage.ts'
 import { WaitTime } from '../wait-time.ts'
 import { HashLoad } from './hash-load.ts'
@@ -152,7 +152,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     const progress = known ?? { hash: this.#begin(piece), hashed: 0, contiguous: 0 }
     if (!known) this.#progress.set(piece, progress)
     let block = progress.contiguous / BLOCK_LENGTH
-    while (piece.states[block] === BLOCK.arrived) block++
+    while (piece.states[block] === BLOCK_STATE.arrived) block++
     progress.contiguous = Math.min(block * BLOCK_LENGTH, piece.length)
     const isWhole = progress.contiguous === piece.length
     if (isWhole || progress.contiguous - progress.hashed >= HASH_STEP_BYTES) {

@@ -4,7 +4,7 @@ import { messageOf, PeerError } from '../../errors.ts'
 import type { Fetcher, FetcherPace } from '../block-source.ts'
 import { ByteGate } from '../byte-gate.ts'
 import { PendingRequests, type Request } from '../pending-requests.ts'
-import { BLOCK, type Block, type PieceBuffer } from '../piece-buffer.ts'
+import { BLOCK_STATE, type Block, type PieceBuffer } from '../piece-buffer.ts'
 import { isOutputDue, SourceLink } from '../source-link.ts'
 import { Readable } from '../stage.ts'
 import { WebFault } from './web-fault.ts'
@@ -282,7 +282,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     this.wasted += piece.blockLength(block)
     const request = this.#findCurrent(asked)
     if (!request) return
-    if (piece.states[block] !== BLOCK.arrived) this.#lose([request])
+    if (piece.states[block] !== BLOCK_STATE.arrived) this.#lose([request])
     else this.#requests.drop(request)
   }
 

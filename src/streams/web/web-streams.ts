@@ -4,7 +4,7 @@ import type { WebBody } from './web-body.ts'
 /** Bytes that are read and thrown away to get at the bytes of a run. */
 export const MAX_SKIP = 4 << 20
 /** Requests at once to a server that answers ranges. */
-const LANES = 4
+const MAX_LANES = 4
 /** Files of one web seed that are read through at a time. */
 const MAX_STREAMS = 4
 
@@ -39,7 +39,7 @@ export class WebStreams {
 
   /** Requests that may be under way at once. */
   get lanes(): number {
-    return this.mode === 'ranges' ? LANES : 1
+    return this.mode === 'ranges' ? MAX_LANES : 1
   }
 
   /** The file that can be read on to get at this part. */

@@ -1,15 +1,15 @@
 import t from 'tap'
-import { COMMANDS } from '../../../src/cli/commands.ts'
+import { CLI_COMMANDS } from '../../../src/cli/commands.ts'
 import type { OptionDefinition } from '../../../src/cli/options/definition.ts'
 import { ConfigFile } from '../../../src/cli/settings/config-file.ts'
 import { Environment } from '../../../src/cli/settings/environment.ts'
 import { InputError } from '../../../src/errors.ts'
 
 const PATH = '/etc/tsdl.toml'
-const open = (text: string) => new ConfigFile(PATH, text, COMMANDS)
+const open = (text: string) => new ConfigFile(PATH, text, CLI_COMMANDS)
 
 function optionOf(command: string, name: string): OptionDefinition {
-  const { options } = COMMANDS.find(definition => definition.name === command)!
+  const { options } = CLI_COMMANDS.find(definition => definition.name === command)!
   return options.find(option => option.name === name)!
 }
 
@@ -112,7 +112,7 @@ t.test('an invalid token is not shown', async t => {
 })
 
 t.test('trackers are a list, or false for none', async t => {
-  const tracker = COMMANDS[0]!.options.find(({ name }) => name === 'tracker')!
+  const tracker = CLI_COMMANDS[0]!.options.find(({ name }) => name === 'tracker')!
   t.equal(open('tracker = false').find('get', tracker)?.value, false)
   t.strictSame(open('tracker = ["udp://x:1"]').find('get', tracker)?.value, ['udp://x:1'])
   t.throws(() => open('tracker = true'), { message: /an array of strings, or false/ })
@@ -129,11 +129,11 @@ t.test('every option of every command can be set', async t => {
     const value = type === 'boolean' ? true : type === 'text' ? (choices?.[0] ?? texts[name] ?? 'x') : 2
     return JSON.stringify(list ? [value] : value)
   }
-  const text = COMMANDS.map(
+  const text = CLI_COMMANDS.map(
     ({ name, options }) =>
       `[${name}]\n${options.map(option => `${option.name} = ${sample(option)}\n`).join('')}`,
   ).join('\n')
   const file = open(text)
-  for (const { name, options } of COMMANDS)
+  for (const { name, options } of CLI_COMMANDS)
     for (const option of options) t.equal(file.find(name, option)?.source, 'file', `${name} ${option.name}`)
 })

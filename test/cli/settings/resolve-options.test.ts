@@ -1,5 +1,5 @@
 import t from 'tap'
-import { COMMANDS } from '../../../src/cli/commands.ts'
+import { CLI_COMMANDS } from '../../../src/cli/commands.ts'
 import { ConfigFile } from '../../../src/cli/settings/config-file.ts'
 import { Environment } from '../../../src/cli/settings/environment.ts'
 import { resolveOptions } from '../../../src/cli/settings/resolve-options.ts'
@@ -12,9 +12,9 @@ interface Given {
 }
 
 function resolve({ command = 'get', flags = {}, variables = {}, text = '' }: Given) {
-  const { options } = COMMANDS.find(({ name }) => name === command)!
+  const { options } = CLI_COMMANDS.find(({ name }) => name === command)!
   const given = { values: { dht: true, ...flags }, isGiven: (attribute: string) => attribute in flags }
-  const sources = [new Environment(variables), new ConfigFile('c', text, COMMANDS)]
+  const sources = [new Environment(variables), new ConfigFile('c', text, CLI_COMMANDS)]
   return resolveOptions(command, options, given, sources)
 }
 

@@ -5,7 +5,7 @@ import { parse } from '../../../src/metainfo/parse.ts'
 import { PieceTrees } from '../../../src/metainfo/piece-trees.ts'
 import { BlockVerification, type WrongBlock } from '../../../src/pipeline/pieces/block-verification.ts'
 import { WrongBlocks } from '../../../src/pipeline/pieces/wrong-blocks.ts'
-import { BLOCK, PieceBuffer } from '../../../src/streams/piece-buffer.ts'
+import { BLOCK_STATE, PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 import { Verifier } from '../../../src/streams/torrent/verifier.ts'
 import { noise } from '../../helpers/metainfo.ts'
 import { HYBRID_PIECE_LENGTH, hybridFiles, hybridInfo, v2Torrent } from '../../helpers/v2-torrent.ts'
@@ -93,7 +93,7 @@ t.test('a wrong block is given up alone, and its giver is named', async t => {
   stage.write(put(1, 'liar', true))
   await settle()
   t.same(wrong, [{ block: 1, giver: 'liar' }])
-  t.same([...piece.states], [BLOCK.arrived, BLOCK.free, BLOCK.free, BLOCK.free])
+  t.same([...piece.states], [BLOCK_STATE.arrived, BLOCK_STATE.free, BLOCK_STATE.free, BLOCK_STATE.free])
   t.equal(piece.givers[1], undefined)
   for (const block of [2, 3, 1]) stage.write(put(block, 'honest'))
   await settle()

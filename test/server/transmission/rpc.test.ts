@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { torrentOf } from '../../../src/metainfo/torrent.ts'
 import { TORRENT_FIELDS } from '../../../src/server/transmission/torrent-fields.ts'
-import { METHODS } from '../../../src/server/transmission/transmission-api.ts'
+import { RPC_METHODS } from '../../../src/server/transmission/transmission-api.ts'
 import { makeTorrent } from '../../helpers/metainfo.ts'
 import { openRemote } from '../../helpers/remote.ts'
 import { shareAll, smallTorrent, until } from '../../helpers/session.ts'
@@ -354,7 +354,7 @@ t.test('invalid requests get the error of the API, and the service goes on', asy
 })
 
 t.test('there are 22 methods of 3.00, and those of groups', async t => {
-  t.equal(Object.keys(METHODS).length, 24)
+  t.equal(Object.keys(RPC_METHODS).length, 24)
 })
 
 t.test('a torrent has a bandwidth priority', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { HashRange } from '../../../src/codec/hash-range.ts'
-import { ID, type Message } from '../../../src/codec/message.ts'
+import { MESSAGE_IDS, type Message } from '../../../src/codec/message.ts'
 import { Framer } from '../../../src/streams/peer/framer.ts'
 import { HashResponder } from '../../../src/streams/peer/hash-responder.ts'
 import type { Incoming } from '../../../src/streams/peer/incoming.ts'
@@ -64,7 +64,7 @@ t.test(
   'hashes that were not requested are skipped without memory for them, with any chunk boundaries',
   async t => {
     const body = Buffer.alloc(1 + 48 + 512 * 32)
-    body[0] = ID.hashes
+    body[0] = MESSAGE_IDS.hashes
     const head = Buffer.alloc(4)
     head.writeUInt32BE(body.length)
     const { items, error } = await feed<Incoming>(
