@@ -56,7 +56,7 @@ export function createRemoteControl(options: RemoteControlOptions): HttpApi[] {
   const page = webDirectory === undefined ? undefined : new StaticFiles(webDirectory, readSmallFile)
   return [
     new TransmissionApi(context, bodies, page),
-    new QbittorrentApi({ session, fixed, facts, warn: onWarning }, bodies),
+    new QbittorrentApi({ ...context, fixed, freeSpaceAt }, bodies),
     new ReportsApi(session, clock, now),
     createWhyApi({ session }),
   ]

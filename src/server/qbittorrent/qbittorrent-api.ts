@@ -7,6 +7,7 @@ import { API_HEADERS, sendJson, streamJson, wrapItems } from '../api/send-json.t
 import { LoopTurns } from '../loop-turns.ts'
 import { sendRefusal } from '../responses.ts'
 import { type Form, parseForm } from './form.ts'
+import { MainData } from './main-data.ts'
 import type { Action, Answer, QbittorrentContext } from './qbittorrent-context.ts'
 import { READ_ACTIONS } from './read-actions.ts'
 import { RequestError } from './request-error.ts'
@@ -20,11 +21,13 @@ export class QbittorrentApi implements HttpApi {
   readonly #context: QbittorrentContext
   readonly #bodies: Bodies
   readonly #turns = new LoopTurns()
+  readonly #mainData: MainData
   /** The session ids of logins, the oldest first. */
   readonly #logins = new Set<string>()
 
   constructor(context: QbittorrentContext, bodies: Bodies) {
     this.#context = context
+    this.#mainData = new MainData(context)
     this.#bodies = bodies
   }
 
@@ -49,6 +52,8 @@ export class QbittorrentApi implements HttpApi {
   }
 
   async #act(path: string, method: string, form: Form): Promise<Answer> {
+    if (path === 'sync/maindata')
+      return { parts: await this.#mainData.answer(Number(form.fields.get('rid') ?? 0)) }
     const read = own(READ_ACTIONS, path)
     if (read) return read(form, this.#context)
     const write = own(WRITE_ACTIONS, path)
@@ -78,6 +83,7 @@ export class QbittorrentApi implements HttpApi {
 
   async #send({ response, touch }: ApiExchange, answer: Answer): Promise<void> {
     if ('json' in answer) return sendJson(response, 200, answer.json)
+    if ('parts' in answer) return streamJson(response, answer.parts, this.#turns, touch)
     if ('items' in answer) return streamJson(response, wrapItems('[', answer.items, ']'), this.#turns, touch)
     const body = Buffer.from(answer.text)
     const type = { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': body.length }

@@ -1,3 +1,6 @@
+import type { Client } from '../../pipeline/client.ts'
+import type { FreeSpace } from '../../ports/file-system.ts'
+import type { SessionTotals } from '../../session/records/session-record.ts'
 import type { Session } from '../../session/session.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { KnownFacts } from '../api/known-facts.ts'
@@ -8,17 +11,23 @@ import { RequestError } from './request-error.ts'
 /** What the actions work on. */
 export interface QbittorrentContext {
   readonly session: Session
+  readonly client: Client
   readonly facts: KnownFacts
   readonly fixed: FixedOptions
+  /** Returns the space at a path. Rejects if there is no such directory. */
+  readonly freeSpaceAt: (path: string) => Promise<FreeSpace>
+  /** The totals of the session when the program started. */
+  readonly totalsBefore: SessionTotals
   /** Reports a failure of work that goes on after the answer. */
   readonly warn: (error: unknown) => void
 }
 
-/** An answer: JSON, a text, or an array that is made while it is sent. */
+/** An answer: JSON, a text, or an array or any JSON that is made while it is sent. */
 export type Answer =
   | { readonly json: unknown }
   | { readonly text: string }
   | { readonly items: AsyncIterable<string> }
+  | { readonly parts: AsyncIterable<string> }
 
 /** Does what a path stands for. Rejects with a RequestError or an error of the session. */
 export type Action = (form: Form, context: QbittorrentContext) => Promise<Answer> | Answer

@@ -1,6 +1,7 @@
 import type { Session } from '../../session/session.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import { type Action, type QbittorrentContext, selectByHash } from './qbittorrent-context.ts'
+import { readTransferInfo } from './server-state.ts'
 import { describeProperties, describeTorrent } from './torrent-info.ts'
 
 /** The version of the API, and of the program that has the same behaviour. */
@@ -41,6 +42,8 @@ export const READ_ACTIONS: Readonly<Record<string, Action>> = {
     const positions = new Map(session.queue.list().map((torrent, position) => [torrent, position + 1]))
     return { items: describeAll(chosen, positions) }
   },
+
+  'transfer/info': async (_, context) => ({ json: await readTransferInfo(context) }),
 
   async 'torrents/properties'(form, context) {
     const torrent = selectByHash(form, context)

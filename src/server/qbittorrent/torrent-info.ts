@@ -30,7 +30,7 @@ export function stateOf(torrent: SessionTorrent): string {
 }
 
 /** Describes a torrent as `torrents/info` does. @param priority its place in the queue, from 1 */
-export function describeTorrent(torrent: SessionTorrent, priority: number): object {
+export function describeTorrent(torrent: SessionTorrent, priority: number) {
   const { infoHash, name, progress, record } = torrent
   return {
     added_on: seconds(record.addedAt),

@@ -1,6 +1,6 @@
-import { isGlobalAddress } from '../../codec/address-scope.ts'
 import { messageOf } from '../../errors.ts'
 import { list, oneOf, text } from '../../session/records/fields.ts'
+import { isReachable } from '../api/is-reachable.ts'
 import { toSnakeCase } from './key-names.ts'
 import { read } from './parameters.ts'
 import type { Method } from './rpc-context.ts'
@@ -67,15 +67,9 @@ export const SESSION_METHODS: Readonly<Record<string, Method>> = {
     return { value: { path, size_bytes: free, total_size: total } }
   },
 
-  // The port is reachable if a peer from the Internet has connected. No service is asked.
   async port_test(parameters, { session }) {
     const protocol = read(parameters, 'ip_protocol', oneOf('ipv4', 'ipv6'))
-    const isOpen = session.torrents.some(({ torrent }) =>
-      torrent?.peers.some(
-        ({ address: { host }, incoming }) =>
-          incoming && isGlobalAddress(host) && (!protocol || host.includes(':') === (protocol === 'ipv6')),
-      ),
-    )
+    const isOpen = isReachable(session, protocol)
     return { value: { port_is_open: isOpen, ...(protocol ? { ip_protocol: protocol } : {}) } }
   },
 

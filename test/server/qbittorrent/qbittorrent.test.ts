@@ -90,6 +90,53 @@ t.test('a magnet link downloads and shares, until a rule ends it', async t => {
   t.match(await get('torrents/info'), [{ state: 'pausedUP', progress: 1 }])
 })
 
+t.test('sync/maindata answers everything once, and then what changed', async t => {
+  const { get, post, session } = await openApi(t)
+  const [a, b] = await Promise.all(
+    ['a', 'b'].map(name => session.add(torrentOf(smallTorrent(name).metainfo), { start: false })),
+  )
+  await a!.set({ labels: ['x'] })
+  const first = await get('sync/maindata')
+  t.match(first, {
+    ...{ full_update: true, categories: {}, tags: ['x'] },
+    torrents: { [a!.infoHash]: { name: 'a', state: 'pausedDL', tags: 'x' }, [b!.infoHash]: { name: 'b' } },
+    server_state: {
+      alltime_dl: 0,
+      connection_status: 'firewalled',
+      dl_rate_limit: 0,
+      queueing: true,
+      refresh_interval: 1500,
+    },
+  })
+  t.notOk('torrents_removed' in first)
+  const unchanged = await get(`sync/maindata?rid=${first.rid}`)
+  t.match(unchanged, { torrents: {}, tags: [], torrents_removed: [], tags_removed: [] })
+  t.notOk('full_update' in unchanged)
+  await a!.set({ sequential: true, labels: [] })
+  await session.set({ down: { enabled: true, value: 5000 } })
+  await post('torrents/createCategory', { category: 'tv', savePath: '/tv' })
+  await session.remove(b!)
+  const changed = await get(`sync/maindata?rid=${unchanged.rid}`)
+  t.match(changed, {
+    torrents: { [a!.infoHash]: { seq_dl: true, tags: '' } },
+    ...{ categories: { tv: { name: 'tv', savePath: '/tv' } }, categories_removed: [] },
+    ...{ tags_removed: ['x'], torrents_removed: [b!.infoHash], server_state: { dl_rate_limit: 5000 } },
+  })
+  t.strictSame(Object.keys(changed.torrents[a!.infoHash]).sort(), ['seq_dl', 'tags'])
+  // a client that missed an answer gets what it missed
+  t.match(await get(`sync/maindata?rid=${first.rid}`), { torrents_removed: [b!.infoHash] })
+  await session.add(torrentOf(smallTorrent('b').metainfo), { start: false })
+  const again = await get(`sync/maindata?rid=${changed.rid}`)
+  t.match(again, { torrents: { [b!.infoHash]: { name: 'b' } }, torrents_removed: [] })
+  for (const rid of ['0', '1', 'x', String(again.rid + 1000)])
+    t.match(
+      await get(`sync/maindata?rid=${rid}`),
+      { full_update: true, torrents: { [a!.infoHash]: { name: 'a' } } },
+      rid,
+    )
+  t.match(await get('transfer/info'), { dl_info_speed: 0, dl_rate_limit: 5000, up_rate_limit: 0 })
+})
+
 t.test('access: a login with a cookie, a token, and no page of another site', async t => {
   const { post, send } = await openApi(t, { server: { user: 'me', password: 'secret', token: 'key' } })
   t.equal((await send('app/webapiVersion')).status, 403)

@@ -1,0 +1,52 @@
+import { rateLimitOf } from '../../session/torrent/session-rates.ts'
+import { isReachable } from '../api/is-reachable.ts'
+import type { QbittorrentContext } from './qbittorrent-context.ts'
+
+/** Milliseconds between two requests of a page, as qBittorrent advises. */
+const REFRESH_INTERVAL_MS = 1500
+
+/** Describes the transfers of all torrents as `transfer/info` does. Rates are in bytes per second, 0 for no limit. */
+export async function readTransferInfo({ client, session, totalsBefore }: QbittorrentContext) {
+  const { settings, torrents, totals } = session
+  const listener = await client.listen().catch(() => undefined)
+  let [down, up] = [0, 0]
+  for (const torrent of torrents) {
+    if (!torrent.isRunning) continue
+    down += torrent.progress.downSpeed
+    up += torrent.progress.upSpeed
+  }
+  const limitOf = (direction: 'down' | 'up') => {
+    const { enabled, value } = rateLimitOf(settings, direction)
+    return enabled ? Math.round(value) : 0
+  }
+  return {
+    connection_status: isReachable(session) ? 'connected' : listener ? 'firewalled' : 'disconnected',
+    dl_info_data: totals.downloaded - totalsBefore.downloaded,
+    dl_info_speed: Math.round(down),
+    dl_rate_limit: limitOf('down'),
+    up_info_data: totals.uploaded - totalsBefore.uploaded,
+    up_info_speed: Math.round(up),
+    up_rate_limit: limitOf('up'),
+  }
+}
+
+/** Describes the server as `sync/maindata` does. */
+export async function readServerState(context: QbittorrentContext) {
+  const { freeSpaceAt, session } = context
+  const transfers = await readTransferInfo(context)
+  const space = await freeSpaceAt(session.settings.directory).catch(() => undefined)
+  const { settings, torrents, totals } = session
+  const peers = torrents.reduce((sum, torrent) => sum + (torrent.isRunning ? torrent.progress.peers : 0), 0)
+  return {
+    ...transfers,
+    alltime_dl: totals.downloaded,
+    alltime_ul: totals.uploaded,
+    free_space_on_disk: space?.free ?? 0,
+    global_ratio: (totals.uploaded / Math.max(1, totals.downloaded)).toFixed(2),
+    queueing: settings.downloadQueue.enabled || settings.seedQueue.enabled,
+    refresh_interval: REFRESH_INTERVAL_MS,
+    total_peer_connections: peers,
+    use_alt_speed_limits: settings.alternative.enabled,
+    use_subcategories: false,
+  }
+}
