@@ -111,7 +111,7 @@ module.exports = {
         path: ['^src/', '^node:'],
         pathNot: [
           '^src/page/',
-          '^src/codec/(merge-patch|piece-cells)\\.ts$',
+          '^src/codec/(byte-amounts|merge-patch|piece-cells)\\.ts$',
           '^src/server/page/(torrent-)?documents\\.ts$',
         ],
       },

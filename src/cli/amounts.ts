@@ -1,6 +1,8 @@
 /** Amounts in words, for reports as text. */
-import prettyBytes from 'pretty-bytes'
 import prettyMs from 'pretty-ms'
+import { formatByteRate as rate } from '../codec/index.ts'
+
+export { formatByteRate as rate, formatBytes as bytes } from '../codec/index.ts'
 
 /** Seconds of the longest time that is shown. */
 const MAX_TIME_LEFT_S = 8_640_000
@@ -19,16 +21,6 @@ export function roundedTime(seconds: number): string {
 /** Returns a number with its noun: `1 peer`, `2 peers`. */
 export function count(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? '' : 's'}`
-}
-
-/** Returns a number of bytes with its unit. */
-export function bytes(count: number): string {
-  return prettyBytes(count, { binary: true }) // without options for digits, which would load a locale in 80 ms
-}
-
-/** Returns a rate with its unit. */
-export function rate(bytesPerSecond: number): string {
-  return `${bytes(Math.round(bytesPerSecond))}/s`
 }
 
 /** Returns a rate to append to an amount; an empty text if no time has passed. */

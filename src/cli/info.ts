@@ -1,4 +1,3 @@
-import prettyBytes from 'pretty-bytes'
 import {
   formatAddress,
   isMagnet,
@@ -8,6 +7,7 @@ import {
   type ScrapeResult,
   torrentOf,
 } from '../index.ts'
+import { bytes } from './amounts.ts'
 import { EXIT_CODES } from './exit.ts'
 import { torrentFieldsOf } from './json-reporter.ts'
 import { type LoadMetainfoOptions, loadMetainfo } from './load.ts'
@@ -56,6 +56,7 @@ export function infoJson(metainfo: Metainfo, results?: readonly ScrapeResult[]):
     ...fields,
     files: files.map((file, at) => (roots[at] ? { ...file, piecesRoot: roots[at].toString('hex') } : file)),
     private: metainfo.private,
+    source: metainfo.source ?? null,
     trackers: metainfo.trackers,
     webSeeds: metainfo.webSeeds,
     httpSeeds: metainfo.httpSeeds ?? [],
@@ -86,9 +87,10 @@ export function infoText(metainfo: Metainfo, results?: readonly ScrapeResult[]):
     ['name', name],
     ['info-hash', metainfo.format === 'v2' ? undefined : infoHash.toString('hex')],
     ['v2', metainfo.infoHashV2?.toString('hex')],
-    ['size', `${length} bytes (${prettyBytes(length, { binary: true })})`],
-    ['pieces', `${pieceCount} of ${prettyBytes(pieceLength, { binary: true })}`],
+    ['size', `${length} bytes (${bytes(length)})`],
+    ['pieces', `${pieceCount} of ${bytes(pieceLength)}`],
     ['private', metainfo.private ? 'yes' : undefined],
+    ['source', metainfo.source],
     ['comment', comment],
     ['created by', createdBy],
     ['created', metainfo.creationDate === undefined ? undefined : date(metainfo.creationDate)],
@@ -105,7 +107,7 @@ export function infoText(metainfo: Metainfo, results?: readonly ScrapeResult[]):
   )
   const files = metainfo.files.flatMap(({ path, length, pad, piecesRoot }, index) => {
     if (pad) return []
-    const line = `${String(index).padStart(6)}  ${prettyBytes(length, { binary: true }).padStart(9)}  ${path}`
+    const line = `${String(index).padStart(6)}  ${bytes(length).padStart(9)}  ${path}`
     return piecesRoot ? [line, `${' '.repeat(19)}root ${piecesRoot.toString('hex')}`] : [line]
   })
   return [...head, 'files', ...files].join('\n')

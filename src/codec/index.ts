@@ -10,6 +10,7 @@ export {
   encode,
 } from './bencode.ts'
 export { Bitfield } from './bitfield.ts'
+export { formatByteRate, formatBytes } from './byte-amounts.ts'
 export {
   addressBytes,
   decodePeers4,

@@ -32,6 +32,7 @@ const INFO_KEYS = new Set([
   'piece length',
   'pieces',
   'private',
+  'source',
 ])
 
 type Content =
@@ -48,6 +49,7 @@ type Content =
   | 'files'
   | 'multiFile'
   | 'private'
+  | 'source'
 
 /** The raw bytes of `info` and its hashes. */
 export interface RawInfo {
@@ -70,7 +72,8 @@ export function* readInfo(raw: RawInfo, reading: Reading): Steps<Pick<Metainfo, 
   const pieceLength = info.needInteger('piece length', 'a positive integer', 1, Number.MAX_SAFE_INTEGER)
   if (pieceLength > MAX_PIECE_LENGTH) info.fail('piece length', `at most ${MAX_PIECE_LENGTH}`)
   const isPrivate = (info.integer('private') ?? 0) !== 0
-  const common = { pieceLength, private: isPrivate }
+  const source = info.text('source')
+  const common = { pieceLength, private: isPrivate, ...(source === undefined ? {} : { source }) }
   if (version === 2 && !hasList) return { ...common, ...(yield* readV2(raw, list, pieceLength, reading)) }
   const content = yield* readV1(raw.infoHash, list, pieceLength, reading)
   const upgrade = version === 2 ? yield* readUpgrade(raw, list, { ...content, pieceLength }, reading) : {}

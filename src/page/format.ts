@@ -1,21 +1,11 @@
-/** Amounts as text. Numbers have three digits, so that a column stays calm. */
+/** Amounts as text. */
+import { formatByteRate, formatBytes } from '../codec/byte-amounts.ts'
 
-const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
+export { formatBytes }
 
-/** A number of bytes: `1.23 GB`. */
-export function formatBytes(bytes: number): string {
-  let unit = 0
-  let value = bytes
-  while (value >= 999.5 && unit < BYTE_UNITS.length - 1) {
-    value /= 1000
-    unit++
-  }
-  return `${unit === 0 ? Math.round(value) : digits(value)} ${BYTE_UNITS[unit]}`
-}
-
-/** A rate in bytes per second: `1.23 MB/s`; nothing for none. */
+/** A rate in bytes per second: `1.23 MiB/s`; nothing for none. */
 export function formatRate(rate: number): string {
-  return rate < 1 ? '' : `${formatBytes(rate)}/s`
+  return rate < 1 ? '' : formatByteRate(rate)
 }
 
 /** A part of a whole from 0 to 1: `45%`. It is 100% only if it is whole. */
@@ -50,10 +40,6 @@ export function formatCount(count: number, noun: string): string {
 /** Makes a sentence of words that begin with a small letter: `no peers are known`. */
 export function formatSentence(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?…]$/.test(words) ? '' : '.')
-}
-
-function digits(value: number): string {
-  return value >= 99.95 ? String(Math.round(value)) : value.toFixed(value >= 9.995 ? 1 : 2)
 }
 
 function join(large: number, unit: string, small: number, smallUnit: string): string {

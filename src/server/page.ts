@@ -1,7 +1,7 @@
 /** The web pages. The names in them are untrusted: `htmlEscape` is applied to every one. */
 import { createHash } from 'node:crypto'
 import { htmlEscape } from 'escape-goat'
-import prettyBytes from 'pretty-bytes'
+import { formatByteRate, formatBytes } from '../codec/byte-amounts.ts'
 import type { Progress } from '../pipeline/torrent/progress.ts'
 import type { PageShell } from './page/page-shell.ts'
 import type { ServedTorrent, ServedTorrents } from './served-torrents.ts'
@@ -76,10 +76,6 @@ function describeProgress(length: number, progress?: Progress): string {
   if (!progress) return formatBytes(length)
   const { verified, total, downSpeed, peers } = progress
   const part = total === 0 ? 100 : Math.floor((verified / total) * 100)
-  const speed = verified < total ? `, ${formatBytes(Math.round(downSpeed))}/s` : ''
+  const speed = verified < total ? `, ${formatByteRate(downSpeed)}` : ''
   return `${formatBytes(length)}, ${part}% verified${speed}, ${peers} peer${peers === 1 ? '' : 's'}`
-}
-
-function formatBytes(count: number): string {
-  return prettyBytes(count, { binary: true })
 }

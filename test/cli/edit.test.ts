@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { infoJson, infoText } from '../../src/cli/info.ts'
 import { encode } from '../../src/codec/bencode.ts'
 import { create, parse, parseMagnet } from '../../src/index.ts'
 import { editTorrent } from '../../src/metainfo/edit-torrent.ts'
@@ -94,7 +95,10 @@ t.test(
       ['d/a', 'd/sub/e'],
     )
     t.notOk(parse(plain.stdout).infoHash.equals(parse(tagged.stdout).infoHash))
-    t.ok(tagged.stdout.includes('6:source3:TAG'))
+    const withSource = parse(tagged.stdout)
+    t.equal(JSON.parse(infoJson(withSource)).source, 'TAG')
+    t.match(infoText(withSource), /^source {5}TAG$/m)
+    t.equal(JSON.parse(infoJson(parse(plain.stdout))).source, null)
     const none = await tsdl(['create', 'd', '--exclude', '**'], { cwd })
     t.match(none, { code: 2, stderr: /all of its files are excluded/ })
     const [piped, named] = await Promise.all([

@@ -51,6 +51,7 @@ t.test('create, then info', async t => {
     httpSeeds: [],
     nodes: [],
     comment: 'hello',
+    source: null,
     createdBy: jsonOf(json).createdBy,
     creationDate: jsonOf(json).creationDate,
     magnet: jsonOf(json).magnet,

@@ -117,6 +117,25 @@ t.test('each situation is named, with its evidence', async t => {
   t.equal(limited.kinds['down-limit'], Math.max(...(Object.values(limited.kinds) as number[])))
 })
 
+t.test('only the selected files count', async t => {
+  t.testdir()
+  const files = ['a.bin', 'b.bin'].map(path => ({ path, length: 65_536 }))
+  const made = makeTorrent({ files, multiFile: true, pieceLength: 65_536 })
+  const path = join(t.testdirName, 'two.torrent')
+  writeFileSync(path, torrentOf(made.metainfo))
+  const { address } = await scriptedPeer(t, made, { has: index => index === 0 })
+  const args = [path, '--peer', `127.0.0.1:${address.port}`]
+  const [missing, there, unknown] = await Promise.all([
+    why([...args, '--file', 'b.bin']),
+    why([...args, '--exclude', '1']),
+    tsdl(['why', ...args, '--file', 'c.bin']),
+  ])
+  t.equal(missing.bottleneck.sentence, 'the only peer lacks what is missing (availability 0.00)')
+  t.match(there, { status: 'seeding', bottleneck: { kind: 'none' } })
+  t.equal(unknown.code, 2)
+  t.match(unknown.lines, [/no file matches "c.bin"/])
+})
+
 t.test('a slow reader of standard output, in the progress of a download', async t => {
   t.testdir()
   const { path, peer } = situation(t)

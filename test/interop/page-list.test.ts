@@ -157,7 +157,7 @@ t.test('the list shows its data on each screen, with names, roles and contrast',
       rows.map(({ name }) => name),
       TORRENTS.map(({ name }) => name).slice(0, rows.length),
     )
-    t.match(rows[0], { state: 'Downloading from 38 peers', percent: '45%', down: '4.30 MB/s' })
+    t.match(rows[0], { state: 'Downloading from 38 peers', percent: '45%', down: '4.10 MiB/s' })
     t.equal(await findOverflow(page), undefined, screen.name)
     await checkAccessibility(t, page, screen.name)
     await takePicture(page, `list-${screen.name}`)
@@ -276,7 +276,7 @@ t.test(
       [hashOf(124)]: { ...shown.list.torrents[hashOf(124)]!, down: 77_000 },
     }
     shown.list = { ...shown.list, torrents }
-    await page.waitForFunction(() => document.querySelector('.row .is-down')?.textContent === '77.0 kB/s')
+    await page.waitForFunction(() => document.querySelector('.row .is-down')?.textContent === '75.2 KiB/s')
   },
 )
 

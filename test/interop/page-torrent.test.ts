@@ -238,16 +238,16 @@ t.test('each tab of a torrent shows its data on each screen', { skip }, async t 
     await page.waitForSelector('.piece-map canvas')
     t.equal(await page.title(), 'Sintel (2010) 1080p – tsdl')
     t.strictSame(await textsOf(page, '.figures dd'), [
-      ...['Downloading from 38 peers', '45% of 1.60 GB', '4.30 MB/s', '310 kB/s', '3 min', '0.08'],
+      ...['Downloading from 38 peers', '45% of 1.49 GiB', '4.10 MiB/s', '303 KiB/s', '3 min', '0.08'],
     ])
     t.match(await page.textContent('.why'), DOCUMENT.why!)
     t.match(
       await page.getAttribute('.piece-map canvas', 'aria-label'),
       '641 of 1,526 pieces are here, 61 in flight, 46 needed next, 732 missing, 153 not wanted',
     )
-    t.match(await textsOf(page, '.facts dd'), ['1.60 GB in 6 files', '1.05 MB', '58.0 MB'])
+    t.match(await textsOf(page, '.facts dd'), ['1.49 GiB in 6 files', '1 MiB', '55.3 MiB'])
     await page.waitForSelector('.rate-plot canvas')
-    t.match(await page.getAttribute('.rate-plot', 'aria-label'), /at most 4\.\d+ MB\/s/)
+    t.match(await page.getAttribute('.rate-plot', 'aria-label'), /at most [34]\.\d+ MiB\/s/)
     t.equal(
       await page.getAttribute('.torrent-actions .is-primary', 'href'),
       `#/torrent/${HASH}/play/Sintel/Sintel.webm`,
@@ -285,9 +285,9 @@ t.test('each tab of a torrent shows its data on each screen', { skip }, async t 
     const rows = await textsOf(page, '.cards tbody tr')
     t.match(
       rows[0],
-      /198\.51\.100\.7:51413\s+Transmission 4\.0\.5.*sends to us.*TCP, encrypted, we connected; found in the DHT.*1\.10 MB\/s.*48/s,
+      /198\.51\.100\.7:51413\s+Transmission 4\.0\.5.*sends to us.*TCP, encrypted, we connected; found in the DHT.*1\.05 MiB\/s.*48/s,
     )
-    t.match(rows[1], /gets data from us.*it connected to us.*42%.*210 kB\/s/s)
+    t.match(rows[1], /gets data from us.*it connected to us.*42%.*205 KiB\/s/s)
     t.match(rows.join('\n'), /does not answer our requests/)
     t.match(await textsOf(page, '.plain-list li'), [/192\.0\.2\.44:6881.*closed by the peer.*after 5 min/s])
     await check(page, 'peers')
@@ -301,7 +301,7 @@ t.test('each tab of a torrent shows its data on each screen', { skip }, async t 
     )
     t.match(sources[1], /Failed: did not answer within 15 s/)
     t.match(sources[2], /Not asked yet/)
-    t.match(sources[3], /Sends\s+210 MB received; 32 blocks requested/)
+    t.match(sources[3], /Sends\s+200 MiB received; 32 blocks requested/)
     t.match(sources[4], /Failed: HTTP 503/)
     t.match(await page.textContent('.panel:nth-child(2)'), /8 nodes answered .* and named 24 peers/)
     await check(page, 'sources')

@@ -75,6 +75,7 @@ t.test('every option is written and parsed back', async t => {
     createdBy: 'tsdl',
     creationDate: 5,
     private: true,
+    source: 'TAG',
   }
   const it = parse((await create({ ...small, ...rest, trackers })).torrent)
   t.match(it, rest)

@@ -83,16 +83,18 @@ t.test('states are sentences', async t => {
   t.equal(words({ status: 'stopped' }), 'Paused')
 })
 
-t.test('amounts have three digits', async t => {
-  t.strictSame([0, 999, 1000, 99_950, 999_500, 1.234e9].map(formatBytes), [
-    ...['0 B', '999 B', '1.00 kB', '100 kB', '1.00 MB', '1.23 GB'],
+t.test('amounts of bytes have three digits, as in the terminal, and exact ones no fraction', async t => {
+  t.strictSame([0, 0.4, 999, 1000, 1024, 1536, 99_950, 1_023_000, 64 << 20, 1.234e9, 5e12].map(formatBytes), [
+    ...['0 B', '0 B', '999 B', '0.98 KiB', '1 KiB', '1.50 KiB', '97.6 KiB', '999 KiB', '64 MiB', '1.15 GiB'],
+    '4.55 TiB',
   ])
+  t.equal(formatBytes(1_023_500), '0.98 MiB')
   t.strictSame([0, 0.0004, 0.0567, 0.9999, 1].map(formatPart), ['0%', '0.1%', '5.6%', '99%', '100%'])
   t.strictSame([0.2, 59, 3600, 5400, 90_000, 1e8].map(formatDuration), [
     ...['1 s', '59 s', '1 h', '1 h 30 min', '1 d 1 h', 'over 100 d'],
   ])
   t.strictSame([0.5, 12.34, 123.4].map(formatRatio), ['0.50', '12.3', '123'])
   t.equal(formatRate(0), '')
-  t.equal(formatRate(1500), '1.50 kB/s')
+  t.equal(formatRate(1500), '1.46 KiB/s')
   t.equal(formatCount(10_000, 'torrent'), '10,000 torrents')
 })

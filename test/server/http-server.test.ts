@@ -328,7 +328,7 @@ t.test('the pages link to every file, and untrusted names stay text', async t =>
   })
   t.match(
     home.text,
-    `<a href="${base}/"><bdi>show</bdi></a></td><td>293 KiB, 25% verified, 2 KiB/s, 1 peer</td>`,
+    `<a href="${base}/"><bdi>show</bdi></a></td><td>293 KiB, 25% verified, 2.00 KiB/s, 1 peer</td>`,
   )
   t.match(home.headers['content-security-policy'], /^default-src 'none'; style-src 'sha256-/)
 

@@ -9,12 +9,16 @@ import { TIMEOUT_OPTIONS } from './peer-options.ts'
 const STREAM_OPTION_NAMES = ['tar', 'range', 'continue-at']
 const excludeDestinations = () => [...STREAM_OPTION_NAMES, 'output']
 
-const FILE_OPTIONS = inGroup('Files:', [
+const OUTPUT_OPTIONS = inGroup('Files:', [
   {
     ...{ name: 'output', short: 'o', value: '<dir>', type: 'text', own: true, parse: parseText },
     ...{ help: 'save files in this directory, or - for standard output', default: '-, on a terminal .' },
     excludes: value => (value === '-' ? [] : STREAM_OPTION_NAMES),
   },
+])
+
+/** The options that select files of a torrent. */
+export const SELECTION_OPTIONS = inGroup('Files:', [
   {
     ...{ name: 'file', value: '<glob|index>', type: 'text', list: true, own: true, parse: parseText },
     help: 'download only these files',
@@ -23,6 +27,9 @@ const FILE_OPTIONS = inGroup('Files:', [
     ...{ name: 'exclude', value: '<glob|index>', type: 'text', list: true, own: true, parse: parseText },
     help: 'do not download these files',
   },
+])
+
+const FILE_OPTIONS = inGroup('Files:', [
   { name: 'interactive', type: 'boolean', own: true, help: 'ask which files to download' },
   {
     ...{ name: 'tar', type: 'boolean', own: true, excludes: excludeDestinations },
@@ -52,6 +59,10 @@ const FILE_OPTIONS = inGroup('Files:', [
     ...{ name: 'checksum', value: '<sha256:hex>', type: 'text', own: true, parse: parseChecksum },
     help: 'fail if the one file has another digest',
   },
+])
+
+/** The option that chooses the order of pieces. */
+export const ORDER_OPTIONS = inGroup('Files:', [
   { name: 'sequential', type: 'boolean', help: 'download in order, also to a directory' },
 ])
 
@@ -76,7 +87,10 @@ const COMPLETION_OPTIONS = inGroup('Reports:', [
 
 /** Options of `tsdl get` and `tsdl demo`. */
 export const DOWNLOAD_OPTIONS = [
+  ...OUTPUT_OPTIONS,
+  ...SELECTION_OPTIONS,
   ...FILE_OPTIONS,
+  ...ORDER_OPTIONS,
   ...SHARE_OPTIONS,
   ...SEED_OPTIONS,
   ...FETCH_OPTIONS,

@@ -1,5 +1,6 @@
 import { parseDuration } from '../quantities.ts'
 import { inGroup } from './definition.ts'
+import { ORDER_OPTIONS, SELECTION_OPTIONS } from './download-options.ts'
 import { EXCHANGE_OPTIONS, FETCH_OPTIONS, REPORT_OPTIONS } from './exchange-options.ts'
 import { parseText } from './parse-values.ts'
 
@@ -16,6 +17,8 @@ export const WHY_OPTIONS = [
       help: 'the token of the server, if its URL has none',
     },
   ]),
+  ...SELECTION_OPTIONS,
+  ...ORDER_OPTIONS,
   ...EXCHANGE_OPTIONS.filter(option => !REPORT_OPTIONS.includes(option)),
   ...FETCH_OPTIONS,
 ]

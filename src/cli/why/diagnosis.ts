@@ -4,6 +4,10 @@ import type { SourceOptions } from '../source.ts'
 
 /** The options of `tsdl why`. */
 export interface WhyOptions extends PeerOptions, ExchangeOptions, SourceOptions {
+  /** The files to measure, as in a download. @default all */
+  readonly file?: readonly string[]
+  readonly exclude?: readonly string[]
+  readonly sequential?: boolean
   readonly json?: boolean
   /** Milliseconds for which a download is measured. */
   readonly for?: number

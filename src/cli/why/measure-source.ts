@@ -1,8 +1,19 @@
-import { type Bottleneck, type BottleneckKind, type Storage, systemClock, type Torrent } from '../../index.ts'
+import {
+  type Bottleneck,
+  type BottleneckKind,
+  isMetainfo,
+  type Magnet,
+  type Metainfo,
+  type Storage,
+  systemClock,
+  type Torrent,
+} from '../../index.ts'
+import { selectedByLink } from '../../metainfo/index.ts'
 import { pick } from '../../ports/pick.ts'
 import { createClient, torrentOptionsOf } from '../client.ts'
 import type { Reporter } from '../reporter.ts'
 import { runUntilSignal } from '../run-until-signal.ts'
+import { selectFiles } from '../selection.ts'
 import { openSource } from '../source.ts'
 import type { Diagnosis, WhyOptions } from './diagnosis.ts'
 
@@ -39,13 +50,10 @@ export async function measureSource(
   const parsed = await openSource(source, options)
   const client = createClient(options, reporter)
   return runUntilSignal(client, async () => {
-    const torrent = await client.add(parsed, {
-      ...torrentOptionsOf(options),
-      ...names,
-      storage: NULL_STORAGE,
-    })
+    const torrent = await client.add(parsed, { ...torrentOptionsOf(options), ...names })
     torrent.on('warning', ({ code, message }) => reporter.reportWarning(code, message))
-    const spells = await measure(torrent, timeMs, reporter)
+    const begun = torrent.ready.then(metainfo => begin(torrent, metainfo, parsed, options))
+    const spells = await measure(torrent, begun, timeMs, reporter)
     const { bottleneck } = longestOf(spells) ?? { bottleneck: torrent.bottleneck }
     const infoHash = torrent.infoHash.toString('hex')
     return {
@@ -56,14 +64,27 @@ export async function measureSource(
   })
 }
 
-/** Samples the bottleneck until the time is over, or the download. */
+/** Begins the download of the selected files. @throws ChoiceError if an option matches none */
+function begin(torrent: Torrent, metainfo: Metainfo, source: Metainfo | Magnet, options: WhyOptions): void {
+  const { exclude, sequential = false } = options
+  const linked = isMetainfo(source) ? undefined : selectedByLink(source, metainfo)?.map(String)
+  const selected = selectFiles(metainfo, options.file ?? linked, exclude)
+  const select = (index: number) => selected?.has(index) ?? true
+  torrent.begin({ storage: NULL_STORAGE, select, sequential }, metainfo)
+}
+
+/** Samples the bottleneck until the time is over, or the download. @param begun rejects if the download cannot begin */
 async function measure(
   torrent: Torrent,
+  begun: Promise<void>,
   timeMs: number,
   reporter: Reporter,
 ): Promise<Map<BottleneckKind, Spell>> {
   const spells = new Map<BottleneckKind, Spell>()
-  const failed = new Promise<never>((_, reject) => torrent.once('error', reject))
+  const failed = new Promise<never>((_, reject) => {
+    torrent.once('error', reject)
+    begun.catch(reject)
+  })
   const start = systemClock.now()
   for (let passed = 0; passed < timeMs && !torrent.complete; ) {
     const next = Math.min(SAMPLE_INTERVAL_MS, timeMs - passed)

@@ -1,11 +1,12 @@
 import { useId, useState } from 'preact/hooks'
 
-const KILOBYTE_BYTES = 1000
+const KIBIBYTE_BYTES = 1024
+const DEFAULT_LIMIT = 1024 * KIBIBYTE_BYTES
 
 /** A limit as the user sets it: bytes per second, or none. */
 export type RateLimit = { readonly enabled: boolean; readonly value: number }
 
-/** A checkbox and a number of kB/s. */
+/** A checkbox and a number of KiB/s. */
 export function RateLimitField({
   initial,
   label,
@@ -17,11 +18,11 @@ export function RateLimitField({
 }) {
   const id = useId()
   const [enabled, setEnabled] = useState(initial !== undefined)
-  const [text, setText] = useState(String(Math.round((initial ?? 1_000_000) / KILOBYTE_BYTES)))
+  const [text, setText] = useState(String(Math.round((initial ?? DEFAULT_LIMIT) / KIBIBYTE_BYTES)))
   const change = (nextEnabled: boolean, nextText: string) => {
     setEnabled(nextEnabled)
     setText(nextText)
-    const value = Math.max(1, Math.round(Number(nextText) || 1)) * KILOBYTE_BYTES
+    const value = Math.max(1, Math.round(Number(nextText) || 1)) * KIBIBYTE_BYTES
     onChange({ enabled: nextEnabled, value })
   }
   return (
@@ -40,12 +41,12 @@ export function RateLimitField({
           type="number"
           min={1}
           inputMode="numeric"
-          aria-label={`${label}, in kB/s`}
+          aria-label={`${label}, in KiB/s`}
           value={text}
           disabled={!enabled}
           onInput={event => change(enabled, event.currentTarget.value)}
         />{' '}
-        kB/s
+        KiB/s
       </span>
     </div>
   )

@@ -53,7 +53,7 @@ function Why({ document: { outcomes = {} }, why }: { document: TorrentDocument; 
 }
 
 function Facts({ document: { torrent }, facts }: { document: TorrentDocument; facts: ListedFacts }) {
-  const { comment, created, createdBy, directory, files, isPrivate, pieceLength, size } = facts
+  const { comment, created, createdBy, directory, files, isPrivate, pieceLength, size, source } = facts
   return (
     <section class="panel">
       <h2>Details</h2>
@@ -65,6 +65,7 @@ function Facts({ document: { torrent }, facts }: { document: TorrentDocument; fa
         {directory !== undefined && <Fact name="Directory" value={directory} />}
         {torrent.labels.length > 0 && <Fact name="Labels" value={torrent.labels.join(', ')} />}
         {isPrivate && <Fact name="Private" value="its trackers alone may name peers" />}
+        {source !== undefined && <Fact name="Source" value={source} />}
         {created !== undefined && <Fact name="Created" value={formatDate(created)} />}
         {createdBy !== undefined && <Fact name="Created by" value={createdBy} />}
         {comment !== undefined && <Fact name="Comment" value={comment} />}

@@ -6,6 +6,10 @@ import { rateSeriesOf } from './rate-series.ts'
 import { useWidth } from './use-width.ts'
 
 const PLOT_HEIGHT_PX = 168
+/** Powers of two from 256 B/s, so that the marks of the axis are whole numbers of a binary unit. */
+const RATE_STEPS = Array.from({ length: 32 }, (_, power) => 2 ** (power + 8))
+/** The rate at the top of a plot of nothing. */
+const MIN_TOP_RATE = 10 * 1024
 
 /** The rates of the last ten minutes as a plot. */
 export function RatePlot({ rates }: { rates: ListedRates }) {
@@ -69,7 +73,7 @@ function optionsOf(place: HTMLElement, width: number): uPlot.Options {
     padding: [8, 16, 0, 0],
     scales: {
       x: { time: false, range: [-600, 0] },
-      y: { range: (_, __, most) => [0, Math.max(10_000, most * 1.1)] },
+      y: { range: (_, __, most) => [0, Math.max(MIN_TOP_RATE, most * 1.1)] },
     },
     axes: [
       {
@@ -79,7 +83,10 @@ function optionsOf(place: HTMLElement, width: number): uPlot.Options {
         incrs: [60, 120, 300],
         values: (_, values) => values.map(value => (value === 0 ? 'now' : `${-value / 60} min`)),
       },
-      { ...axis, size: 74, space: 36, values: (_, values) => values.map(value => formatRate(value) || '0') },
+      {
+        ...{ ...axis, size: 74, space: 36, incrs: RATE_STEPS },
+        values: (_, values) => values.map(value => formatRate(value) || '0'),
+      },
     ],
     series: [
       {},

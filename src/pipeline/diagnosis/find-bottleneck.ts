@@ -1,4 +1,5 @@
-import { bytesOf, millisecondsOf, percentOf, rateOf } from './amounts.ts'
+import { formatByteRate, formatBytes } from '../../codec/byte-amounts.ts'
+import { millisecondsOf, percentOf } from './amounts.ts'
 import type { Bottleneck, BottleneckKind } from './bottleneck.ts'
 import type { Situation } from './situation.ts'
 
@@ -62,7 +63,7 @@ function judgeReaders({ evidence: { rate, shares }, readers }: Situation): Verdi
   if (shares.reader === null || shares.reader < LIMITING_SHARE) return undefined
   if (readers === 0) return ['reader', 'nothing is read', 'the reader: nothing is read at the moment']
   const which = readers === 1 ? 'the reader takes' : `the ${readers} readers take`
-  const most = rate === 0 ? 'nothing' : `no more than ${rateOf(rate)}`
+  const most = rate === 0 ? 'nothing' : `no more than ${formatByteRate(rate)}`
   const waits = `waited for data ${percentOf(1 - shares.reader)} of the time`
   const sentence = `${which} ${most}: ${readers === 1 ? 'it' : 'they'} ${waits}`
   return ['reader', 'waiting for the reader', sentence]
@@ -78,7 +79,7 @@ function judgeSources(situation: Situation): Verdict | undefined {
 function judgeDownLimit({ downLimit, evidence: { shares } }: Situation): Verdict | undefined {
   if (shares.downLimit < LIMITING_SHARE || !Number.isFinite(downLimit)) return undefined
   const waits = `reads waited for it ${percentOf(shares.downLimit)} of the time`
-  const sentence = `our limit of ${rateOf(downLimit)} (--down): ${waits}`
+  const sentence = `our limit of ${formatByteRate(downLimit)} (--down): ${waits}`
   return ['down-limit', 'limited by --down', sentence]
 }
 
@@ -101,7 +102,7 @@ function judgeDisk({ evidence: { shares, writeMs }, pieceLength }: Situation): V
   const latency =
     writeMs === null
       ? 'no write has ended'
-      : `a write of ${bytesOf(pieceLength)} takes ${millisecondsOf(writeMs)}`
+      : `a write of ${formatBytes(pieceLength)} takes ${millisecondsOf(writeMs)}`
   return ['disk', 'waiting for the disk', `the disk: ${latency}, and ${waits}`]
 }
 
@@ -124,13 +125,13 @@ function judgeChoked(situation: Situation): Verdict | undefined {
   }
   const others = useful - choking === 1 ? 'the other one sends' : 'the others send'
   const which = `${choking} of ${useful} peers that have what is missing`
-  const sentence = `${which} choke us; ${others} ${rateOf(rate)}`
+  const sentence = `${which} choke us; ${others} ${formatByteRate(rate)}`
   return ['choked', short, choking === 1 ? sentence.replace('choke us', 'chokes us') : sentence]
 }
 
 function judgeMemory({ admittedPieces, evidence: { shares }, pieceLength }: Situation): Verdict | undefined {
   if (shares.work < LIMITING_SHARE || shares.memory < LIMITING_SHARE) return undefined
-  const pieces = `${admittedPieces} pieces of ${bytesOf(pieceLength)} are in flight, and no more fit`
+  const pieces = `${admittedPieces} pieces of ${formatBytes(pieceLength)} are in flight, and no more fit`
   return ['memory', 'limited by --memory', `the memory for data in flight (--memory): ${pieces}`]
 }
 
@@ -158,16 +159,20 @@ function judgePeers({ evidence }: Situation): Verdict {
   const short = 'limited by the peers'
   if (rate === 0) return ['peers', short, 'the peers: the first block has not arrived yet']
   if (shares.work >= LIMITING_SHARE)
-    return ['peers', short, `the peers: all that is missing is requested, and comes at ${rateOf(rate)}`]
+    return [
+      'peers',
+      short,
+      `the peers: all that is missing is requested, and comes at ${formatByteRate(rate)}`,
+    ]
   const seeds = webSeeds === 0 ? '' : webSeeds === 1 ? '1 web seed' : `${webSeeds} web seeds`
   if (sending <= 1 && !seeds) {
     const name = fastest ? `, ${fastest.address},` : ''
-    return ['peers', short, `the only peer that sends${name} gives no more than ${rateOf(rate)}`]
+    return ['peers', short, `the only peer that sends${name} gives no more than ${formatByteRate(rate)}`]
   }
   const names = [
     ...(sending > 0 ? [sending === 1 ? '1 peer' : `${sending} peers`] : []),
     ...(seeds ? [seeds] : []),
   ]
   const send = sending + webSeeds === 1 ? 'sends' : 'send'
-  return ['peers', short, `${names.join(' and ')} ${send} no more than ${rateOf(rate)} together`]
+  return ['peers', short, `${names.join(' and ')} ${send} no more than ${formatByteRate(rate)} together`]
 }

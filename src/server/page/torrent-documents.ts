@@ -88,6 +88,8 @@ export type ListedFacts = {
   /** Milliseconds since 1970. */
   readonly created?: number
   readonly isPrivate?: boolean
+  /** The tag in its info dictionary. */
+  readonly source?: string
   /** The directory of its files on the machine of the server. */
   readonly directory?: string
 }

@@ -41,8 +41,8 @@ t.test('the live line by width: the more columns, the more it says', async t => 
     [20, 'ubuntu-24.…   45.0%'],
     [30, 'ubuntu-2…   45.0%  12.3 MiB/s'],
     [40, 'ubuntu-24.0…   45.0%  12.3 MiB/s  2m 3s'],
-    [60, 'ubuntu-24.04.2-d…   45.0%  12.3 MiB/s   up 1.2 MiB/s  2m 3s'],
-    [80, 'ubuntu-24.04.2…  ████░░░░░░   45.0%  12.3 MiB/s   up 1.2 MiB/s  12 peers  2m 3s'],
+    [60, 'ubuntu-24.04.2-d…   45.0%  12.3 MiB/s  up 1.20 MiB/s  2m 3s'],
+    [80, 'ubuntu-24.04.2…  ████░░░░░░   45.0%  12.3 MiB/s  up 1.20 MiB/s  12 peers  2m 3s'],
   ]
   for (const [columns, expected] of rows) t.equal(lineOf(columns), expected, `${columns} columns`)
   const wide = lineOf(200)
@@ -52,7 +52,7 @@ t.test('the live line by width: the more columns, the more it says', async t => 
     '45.0%',
     '45 MiB of 100 MiB',
     '12.3 MiB/s',
-    'up 1.2 MiB/s',
+    'up 1.20 MiB/s',
     '12 peers',
     '2m 3s left',
   ])

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { DiscoveryError } from '../../../src/errors.ts'
-import { bytesOf, millisecondsOf } from '../../../src/pipeline/diagnosis/amounts.ts'
+import { millisecondsOf } from '../../../src/pipeline/diagnosis/amounts.ts'
 import { computeAvailability } from '../../../src/pipeline/diagnosis/availability.ts'
 import type { BottleneckKind, Evidence, FastestPeer } from '../../../src/pipeline/diagnosis/bottleneck.ts'
 import { explainNoPeers } from '../../../src/pipeline/diagnosis/explain-sources.ts'
@@ -253,17 +253,7 @@ t.test('it says what each tracker answered, and how many nodes the DHT has', asy
   t.equal(explainNoPeers(sources as never), 'no peers are known, neither to us nor to the DHT (1 node)')
 })
 
-t.test('amounts have units', async t => {
-  t.strictSame([0, 1, 1023, 1024, 1536, 98_304, 1_300_000, 5e12].map(bytesOf), [
-    '0 B',
-    '1 B',
-    '1023 B',
-    '1 KiB',
-    '1.5 KiB',
-    '96 KiB',
-    '1.24 MiB',
-    '4.55 TiB',
-  ])
+t.test('times have units', async t => {
   t.strictSame([0.2, 17.6, 999, 1500, 12_345].map(millisecondsOf), [
     '1 ms',
     '18 ms',

@@ -86,7 +86,7 @@ function explain(torrent: Torrent | undefined): Pick<TorrentDocument, 'outcomes'
 }
 
 function factsOf(metainfo: Metainfo): ListedFacts {
-  const { comment, createdBy, creationDate, files, length, pieceLength } = metainfo
+  const { comment, createdBy, creationDate, files, length, pieceLength, source } = metainfo
   const media = findMedia(metainfo, 'video/') ?? findMedia(metainfo, 'audio/')
   return {
     ...(media === undefined ? {} : { media }),
@@ -95,6 +95,7 @@ function factsOf(metainfo: Metainfo): ListedFacts {
     ...(createdBy ? { createdBy } : {}),
     ...(creationDate ? { created: creationDate * 1000 } : {}),
     ...(metainfo.private ? { isPrivate: true } : {}),
+    ...(source ? { source } : {}),
   }
 }
 
