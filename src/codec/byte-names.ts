@@ -36,3 +36,8 @@ export function bytesOfName(name: string): Buffer {
 export function systemPath(path: string): string | Buffer {
   return LONE_SURROGATE.test(path) ? bytesOfName(path) : path
 }
+
+/** Returns `systemPath` for the paths that are in a text. Most texts have none that needs a Buffer. */
+export function systemPathsOf(text: string): (path: string) => string | Buffer {
+  return LONE_SURROGATE.test(text) ? systemPath : path => path
+}

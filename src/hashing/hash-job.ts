@@ -54,17 +54,56 @@ export interface FoundFile {
   readonly size: number
 }
 
-/** A request to the worker: pieces to hash, or a directory of which to list all files. */
+/** The size of a directory in a `Listing`. */
+export const DIRECTORY = -1
+
+/** The files and directories in a directory, in a form that costs little to send. */
+export interface Listing {
+  /** The names, separated by NUL. */
+  readonly names: string
+  /** The size of each in bytes, or DIRECTORY. */
+  readonly sizes: Float64Array
+}
+
+/** Consecutive files of a v1 torrent in a form that costs little to send, and their bytes that make whole pieces. */
+export interface FileRun {
+  /** Comes before each path. */
+  readonly prefix: string
+  /** The paths, separated by NUL. */
+  readonly paths: string
+  /** The size of each file in bytes. */
+  readonly sizes: Float64Array
+  /** Offset of the first byte in the first file. */
+  readonly offset: number
+  /** Bytes in all. The last piece of a torrent may be shorter than the others. */
+  readonly length: number
+  readonly pieceLength: number
+}
+
+/** A file of a `FileRun` that has changed. */
+export interface ChangedFile {
+  /** Position of the file in the run. */
+  readonly at: number
+  /** Number of bytes from the start of the file that are present. */
+  readonly present: number
+}
+
+/** The result of a `FileRun`: the SHA-1 hashes of its pieces, one after another, or why there are none. */
+export type RunHashes = Uint8Array | ChangedFile
+
+/** A request to the worker: bytes to hash, or directories to list. */
 export type HashRequest =
   | { readonly pieces: HashJob }
   | { readonly trees: readonly TreePiece[] }
-  | { readonly directory: string }
+  | { readonly run: FileRun }
+  | { readonly directories: readonly string[] }
 
 /** A reply of the worker: the results in the order of the request, or the system error that ended it. */
 export type HashReply =
   | { readonly hashes: readonly PieceHash[] }
   | { readonly trees: readonly TreeResult[] }
-  | { readonly files: readonly FoundFile[] }
+  | { readonly run: RunHashes }
+  | { readonly listings: readonly Listing[] }
   | { readonly error: HashFailure }
 
 /** A system error in a worker. */

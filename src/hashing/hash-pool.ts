@@ -2,15 +2,19 @@ import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { ThreadPool } from '../ports/thread-pool.ts'
 import type {
+  FileRun,
   FoundFile,
   HashJob,
   HashReply,
   HashRequest,
+  Listing,
   PieceHash,
+  RunHashes,
   TreePiece,
   TreeResult,
 } from './hash-job.ts'
 import { HashThread } from './hash-thread.ts'
+import { walkDirectory } from './walk-directory.ts'
 
 /** Options of `HashPool`. */
 export interface HashPoolOptions {
@@ -57,12 +61,21 @@ export class HashPool {
     return (await this.#ask<{ trees: readonly TreeResult[] }>({ trees: pieces }, signal)).trees
   }
 
+  /** Hashes the pieces of consecutive files. Rejects as `hash` does. */
+  async hashRun(run: FileRun, signal?: AbortSignal): Promise<RunHashes> {
+    return (await this.#ask<{ run: RunHashes }>({ run }, signal)).run
+  }
+
   /**
    * Lists the regular files below a directory, in the order of their names. Links and special files are left out.
    * Rejects with the system error if a directory cannot be read.
    */
-  async list(directory: string, signal?: AbortSignal): Promise<readonly FoundFile[]> {
-    return (await this.#ask<{ files: readonly FoundFile[] }>({ directory }, signal)).files
+  list(directory: string, signal?: AbortSignal): Promise<readonly FoundFile[]> {
+    return walkDirectory(directory, {
+      limit: this.jobs,
+      list: async directories =>
+        (await this.#ask<{ listings: readonly Listing[] }>({ directories }, signal)).listings,
+    })
   }
 
   /** True if `hashBytes` has started its thread. */

@@ -14,6 +14,7 @@ import type {
   TreePiece,
   TreeResult,
 } from './hash-job.ts'
+import { hashRun } from './hash-run.ts'
 import { listFiles } from './list-files.ts'
 
 /** Small enough for the cache of the processor, so that the hash reads it from there. */
@@ -31,7 +32,8 @@ parentPort!.on('message', (request: HashRequest | Uint8Array) =>
 
 function reply(request: HashRequest): HashReply {
   try {
-    if ('directory' in request) return { files: listFiles(request.directory) }
+    if ('directories' in request) return { listings: request.directories.map(listFiles) }
+    if ('run' in request) return { run: hashRun(request.run) }
     if ('trees' in request) return { trees: request.trees.map(hashTree) }
     return { hashes: request.pieces.map(hashPiece) }
   } catch (error) {

@@ -17,8 +17,9 @@ import { MAX_PIECE_LENGTH } from './info.ts'
 import type { TorrentFormat } from './metainfo.ts'
 import { MAX_TORRENT_SIZE, openMetainfo } from './parse.ts'
 import { isTreePieceLength, type LayersSource } from './piece-layers.ts'
+import { arePlain } from './plain-paths.ts'
 import { nameText, type SourceFile } from './source-file.ts'
-import { runInTurns } from './steps.ts'
+import { runAtOnce, runInTurns } from './steps.ts'
 import { torrentOf } from './torrent.ts'
 import { trackerFault, webSeedFault } from './trackers.ts'
 
@@ -106,8 +107,19 @@ export async function create(options: CreateOptions): Promise<Created> {
     if (format !== 'v1' || !content) content = await runInTurns(encodeContent(plan, options.name, rootOf))
     return encodeInfo(options, plan, content, hashes)
   }
-  const draft = await infoOf(Buffer.alloc(format === 'v2' ? 0 : plan.pieceCount * 20), () => DRAFT_ROOT)
-  const { warnings, hashes, nodes } = await checkAndHash(assemble(options, draft), options, plan, length)
+  const draft = async () => {
+    const hashes = Buffer.alloc(format === 'v2' ? 0 : plan.pieceCount * 20)
+    const whole = assemble(options, await infoOf(hashes, () => DRAFT_ROOT))
+    // One file stands for many that cause no warning: reading them all takes as long as hashing them.
+    const isBrief =
+      format === 'v1' && whole.length <= MAX_TORRENT_SIZE && (await runInTurns(arePlain(options.files)))
+    if (!isBrief) return whole
+    const [first] = options.files
+    const files = [{ source: { ...first!, length }, offset: 0, padding: 0 }]
+    const brief = runAtOnce(encodeContent({ ...plan, files }, options.name, () => DRAFT_ROOT))
+    return assemble(options, encodeInfo(options, plan, brief, hashes))
+  }
+  const { warnings, hashes, nodes } = await checkAndHash(draft, options, plan, length)
   const roots =
     format === 'v1' ? new Map<PlannedFile, Buffer>() : await runInTurns(rootsFromNodes(plan, nodes))
   const info = await infoOf(hashes, file => roots.get(file)!)
@@ -128,15 +140,20 @@ function layered(roots: ReadonlyMap<PlannedFile, Buffer>): LayersSource['files']
 }
 
 /**
- * Checks the draft and hashes the content, and returns the warnings and the hashes. Hashing can take hours, so it stops
+ * Checks the draft while the content is hashed, and returns the warnings and the hashes. Hashing can take hours, so it stops
  * as soon as the draft turns out to be invalid; `files` are not read before.
  */
-async function checkAndHash(draft: Buffer, options: CreateOptions, plan: ContentPlan, length: number) {
+async function checkAndHash(
+  draft: () => Promise<Buffer>,
+  options: CreateOptions,
+  plan: ContentPlan,
+  length: number,
+) {
   const invalid = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, invalid.signal]) : invalid.signal
   const hashing = options.hashPieces?.(plan, signal)
   try {
-    const opened = openMetainfo(draft, { portableNames: true })
+    const opened = draft().then(torrent => openMetainfo(torrent, { portableNames: true }))
     const [{ format, warnings }] = await Promise.all([opened, hashing])
     // The list and the tree of a hybrid torrent differ in names that are left out of a path.
     if (format !== plan.format) throw new InputError('ERR_PATH', warnings.at(-1)!)
@@ -173,11 +190,17 @@ function assemble(options: CreateOptions, info: Buffer, layers: Partial<LayersSo
   return torrentOf({ ...rest, ...layers, info, trackers: tiers, webSeeds })
 }
 
+const SEPARATOR = /[/\0]/
+
 /** Rejects names that no file system allows. They would be replaced on reading, and no file would be found. */
 function checkNames({ name, files }: CreateOptions): void {
-  for (const names of [[name], ...files.map(({ path }) => path)]) {
-    const bad = names.map(nameText).find(one => /[/\0]/.test(one))
-    if (bad === undefined) continue
+  checkPath([name])
+  for (const { path } of files) checkPath(path)
+}
+
+function checkPath(names: SourceFile['path']): void {
+  for (const bad of names.map(nameText)) {
+    if (!SEPARATOR.test(bad)) continue
     const what = bad.includes('/') ? 'a separator' : 'a NUL'
     throw new InputError(
       'ERR_PATH',

@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createFromPath } from '../../src/hashing/create-from-path.ts'
 import { HashPool } from '../../src/hashing/hash-pool.ts'
 import { create } from '../../src/metainfo/create.ts'
+import type { SourceFile } from '../../src/metainfo/source-file.ts'
 import { noise } from '../helpers/metainfo.ts'
 
 const hashPool = new HashPool({ threads: 2 })
@@ -35,6 +36,39 @@ t.test('a directory gives the same torrent as its files read in order', async t 
     t.strictSame(made, expected, format)
     t.equal(progress.at(-1), 1)
   }
+})
+
+t.test('files of many jobs and levels are read in the order of their names, at any piece length', async t => {
+  const directory = t.testdir()
+  const files: SourceFile[] = []
+  const add = (path: string[], bytes: Buffer) => {
+    mkdirSync(join(directory, ...path.slice(0, -1)), { recursive: true })
+    writeFileSync(join(directory, ...path), bytes)
+    const read = async function* () {
+      yield bytes
+    }
+    files.push({ path, length: bytes.length, read })
+  }
+  for (let at = 0; at < 2_100; at++) {
+    const name = String(at).padStart(4, '0')
+    add(at % 50 === 7 ? ['a', name, 'x', 'y'] : ['a', name], noise(at % 5, at))
+  }
+  add(['b'], noise(300_000, 1))
+  add(['c', 'd'], noise(7, 2))
+  for (const pieceLength of [1_000, 1 << 24]) {
+    const options = { name: 'x', pieceLength }
+    const made = await createFromPath(directory, { ...options, hashPool })
+    t.strictSame(made, await create({ ...options, files }), String(pieceLength))
+  }
+})
+
+t.test('names that are not UTF-8 are found', { skip: process.platform !== 'linux' }, async t => {
+  const directory = t.testdir({ sub: {} })
+  const bytes = Buffer.from([0x61, 0xff])
+  const path = Buffer.concat([Buffer.from(join(directory, 'sub/')), bytes])
+  writeFileSync(path, noise(9, 1))
+  const { torrent } = await createFromPath(directory, { name: 'x', hashPool })
+  t.ok(torrent.includes(Buffer.concat([Buffer.from('4:pathl3:sub2:'), bytes])))
 })
 
 t.test('a file gives a torrent of one file, with its name', async t => {

@@ -1,0 +1,105 @@
+/** Reads consecutive files and hashes their pieces. It blocks: call it in a worker. */
+import { createHash, type Hash } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { nameOfBytes, systemPathsOf } from '../codec/byte-names.ts'
+import type { ChangedFile, FileRun, RunHashes } from './hash-job.ts'
+
+const HASH_BYTES = 20
+/** Small enough for the cache of the processor, so that the hash reads it from there. */
+const CHUNK_BYTES = 256 << 10
+/** One byte more shows that a file is longer than expected: it takes no call of its own. */
+const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES + 1)
+
+/** Returns the hashes of a run, or its first file that has changed. @throws a system error with the path of its file */
+export function hashRun({ prefix, paths, sizes, offset, length, pieceLength }: FileRun): RunHashes {
+  const hasher = new RunHasher(length, pieceLength)
+  const systemPath = systemPathsOf(prefix + paths)
+  let left = length
+  let first = offset
+  for (const [at, path] of paths.split('\0').entries()) {
+    const size = sizes[at]!
+    const end = Math.min(size, first + left)
+    const present = size > 0 ? addFile(hasher, systemPath(prefix + path), { first, end, size }) : size
+    if (present !== end) return { at, present } satisfies ChangedFile
+    left -= end - first
+    first = 0
+  }
+  return hasher.digest()
+}
+
+/** Part of a file of `size` bytes. */
+interface Part {
+  readonly first: number
+  readonly end: number
+  readonly size: number
+}
+
+/** Adds part of a file. Returns its end, or the size of the file if that is not the expected one. */
+function addFile(hasher: RunHasher, path: string | Buffer, { first, end, size }: Part): number {
+  const fd = openSync(path, 'r')
+  try {
+    for (let at = first; at < end; ) {
+      const wanted = Math.min(end - at, CHUNK_BYTES - hasher.used)
+      const isLast = at + wanted === size
+      const read = readSync(fd, chunk, hasher.used, isLast ? wanted + 1 : wanted, at)
+      if (read === 0) return at
+      if (read > wanted) return fstatSync(fd).size
+      hasher.add(read)
+      at += read
+    }
+    return end
+  } catch (error) {
+    // The system does not say which file could not be read.
+    throw Object.assign(error as Error, { path: typeof path === 'string' ? path : nameOfBytes(path) })
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Hashes the bytes of `chunk`, which small files share. */
+class RunHasher {
+  /** Number of bytes in `chunk` that are not hashed yet. */
+  used = 0
+  readonly #hashes: Buffer
+  readonly #pieceLength: number
+  #hash: Hash | undefined
+  /** Bytes that the current piece still takes. */
+  #room: number
+  #done = 0
+
+  constructor(length: number, pieceLength: number) {
+    this.#hashes = Buffer.allocUnsafeSlow(Math.ceil(length / pieceLength) * HASH_BYTES)
+    this.#pieceLength = this.#room = pieceLength
+  }
+
+  /** Adds bytes that were read to `chunk` at `used`. */
+  add(bytes: number): void {
+    this.used += bytes
+    if (this.used === CHUNK_BYTES) this.#flush()
+  }
+
+  /** Returns the hashes of all pieces. */
+  digest(): Buffer {
+    this.#flush()
+    this.#endPiece()
+    return this.#hashes
+  }
+
+  #flush(): void {
+    for (let at = 0; at < this.used; ) {
+      const length = Math.min(this.#room, this.used - at)
+      this.#hash ??= createHash('sha1')
+      this.#hash.update(chunk.subarray(at, at + length))
+      this.#room -= length
+      at += length
+      if (this.#room === 0) this.#endPiece()
+    }
+    this.used = 0
+  }
+
+  #endPiece(): void {
+    if (this.#hash) this.#hashes.set(this.#hash.digest(), this.#done++ * HASH_BYTES)
+    this.#hash = undefined
+    this.#room = this.#pieceLength
+  }
+}
