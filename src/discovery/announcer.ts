@@ -1,7 +1,7 @@
-import { EventEmitter } from 'node:events'
 import type { PeerAddress } from '../codec/compact.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
 import { unboundedAbortController } from '../ports/abort.ts'
+import { Emitter } from '../ports/emitter.ts'
 import { withTimeout } from '../ports/with-timeout.ts'
 import type { AnnounceReply } from './announce-reply.ts'
 import {
@@ -32,7 +32,7 @@ const SLOW_ANSWER_MS = 5_000
  * after its interval, and after failures with a growing delay. A slow tracker (UDP may take two hours) does not delay the
  * others: after five seconds the next one is asked as well.
  */
-export class Announcer extends EventEmitter<AnnouncerEvents> {
+export class Announcer extends Emitter<AnnouncerEvents> {
   readonly #options: AnnouncerOptions
   readonly #entries: readonly TrackerEntry[]
   readonly #tiers: Tiers<TrackerEntry>

@@ -58,18 +58,19 @@ export class HttpTracker implements Tracker {
   /** The name in messages, without credentials, query and passkey. */
   readonly name: string
   readonly takesPaused = true
-  readonly #url: URL
+  /** It is valid. A parsed one would take several times the memory. */
+  readonly #url: string
   readonly #options: HttpTrackerOptions
 
   constructor(url: string, options: HttpTrackerOptions) {
-    this.#url = parseTrackerUrl(url)
+    this.name = trackerName(parseTrackerUrl(url))
+    this.#url = url
     this.#options = options
-    this.name = trackerName(this.#url)
   }
 
   async announce(request: AnnounceRequest, { signal }: AskOptions = {}): Promise<AnnounceReply> {
     const { timeout = 30_000, stopTimeout = 1_500 } = this.#options
-    const url = withQuery(this.#url, announceQuery(request))
+    const url = withQuery(new URL(this.#url), announceQuery(request))
     const reply = await this.#exchange(url, request.event === 'stopped' ? stopTimeout : timeout, signal)
     const answer = this.#read(reply, parseAnnounceReply)
     return { ...answer, peers: plausiblePeersOf(reply.address, answer.peers) }
@@ -80,7 +81,7 @@ export class HttpTracker implements Tracker {
     { signal }: AskOptions = {},
   ): Promise<(Scrape | undefined)[]> {
     checkScrape(infoHashes)
-    const target = scrapeUrl(this.#url)
+    const target = scrapeUrl(new URL(this.#url))
     if (!target) throw this.#error(new Error('cannot be scraped: there is no "announce" in its path'))
     const url = withQuery(target, infoHashes.map(hash => `info_hash=${percentEncode(hash)}`).join('&'))
     const reply = await this.#exchange(url, this.#options.timeout ?? 30_000, signal)

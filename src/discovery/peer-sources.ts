@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { EventEmitter } from 'node:events'
 import { canonicalAddress, type PeerAddress } from '../codec/compact.ts'
 import type { Dht } from '../dht/dht.ts'
 import { type DhtLookupStatus, DhtPeers } from '../dht/dht-peers.ts'
 import type { DiscoveryError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
+import { Emitter } from '../ports/emitter.ts'
 import { VERSION } from '../version.ts'
 import type { AnnouncePacer } from './announce-pacer.ts'
 import { Announcer } from './announcer.ts'
@@ -64,7 +64,7 @@ const PLACEHOLDER_PORT = 6881
  * The sources of peers for one torrent: trackers, the DHT, local discovery and the caller. It needs only the info-hash. A hybrid
  * torrent has two (BEP 52), and all sources are asked for both.
  */
-export class PeerSources extends EventEmitter<PeerSourcesEvents> {
+export class PeerSources extends Emitter<PeerSourcesEvents> {
   /** One announcer for the trackers known at the start, and one for those that came with the metadata. */
   readonly #announcers: Announcer[] = []
   /** Announcers of the same trackers for further info-hashes. */

@@ -1,11 +1,18 @@
 import type { EventEmitter } from 'node:events'
+import { Emitter, type EventsOf, type EventTargetOf } from './emitter.ts'
+
+/** An emitter of ours or of Node. */
+type AnyEmitter<Events extends object> =
+  | Emitter<Events & EventsOf<Events>>
+  | EventEmitter<Events & Record<keyof Events, unknown[]>>
 
 /** Emits these events of a child on its owner as well. Both declare them with the same arguments. */
 export function forwardEvents<Child extends object, Owner extends object>(
-  child: EventEmitter<Child & Record<keyof Child, unknown[]>>,
-  owner: EventEmitter<Owner & Record<keyof Owner, unknown[]>>,
+  child: AnyEmitter<Child>,
+  owner: AnyEmitter<Owner>,
   ...names: (keyof Child & keyof Owner & string)[]
 ): void {
-  const [from, to] = [child, owner] as unknown as [EventEmitter, EventEmitter]
-  for (const name of names) from.on(name, (...args: unknown[]) => to.emit(name, ...args))
+  const to = owner as EventTargetOf
+  if (child instanceof Emitter) child.forward(names as never[], to)
+  else for (const name of names) (child as EventEmitter).on(name, (...args) => to.emit(name, ...args))
 }

@@ -21,7 +21,7 @@ export class OutputFiles {
   readonly #pool: HandlePool
 
   constructor({ directory, fs, maxOpenFiles, ...options }: OutputFilesOptions) {
-    this.directory = new SafeDirectory(directory, fs)
+    this.directory = SafeDirectory.of(directory, fs)
     this.#pool = new HandlePool((path, access) => this.directory.open(path, access), maxOpenFiles, options)
   }
 

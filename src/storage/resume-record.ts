@@ -185,5 +185,5 @@ function sampleOf(trusted: Bitfield, most: number, random: () => number): number
     pieces[other] = pieces[at]!
     pieces[at] = chosen
   }
-  return [...pieces.slice(0, count), last]
+  return pieces.slice(0, count).concat(last)
 }

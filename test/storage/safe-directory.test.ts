@@ -279,3 +279,16 @@ t.test('a read-only tree can be read', async t => {
   t.ok(flags.length > 0)
   t.same(new Set(flags), new Set([fs.constants.O_RDONLY]))
 })
+
+t.test('storages share a directory, and a later one finds what is at its path then', async t => {
+  const { directory } = beside(t).home
+  const first = SafeDirectory.of(directory, nodeFileSystem)
+  await (await first.open('a/file', 'write'))?.close()
+  t.ok(await first.stat('a/file'))
+  fs.renameSync(directory, `${directory}-before`)
+  fs.mkdirSync(directory)
+  const second = SafeDirectory.of(directory, nodeFileSystem)
+  t.equal(second, first)
+  t.equal(await second.stat('a/file'), undefined)
+  await second.forget()
+})

@@ -1,7 +1,7 @@
-import { EventEmitter } from 'node:events'
 import type { Bitfield } from '../../codec/bitfield.ts'
 import type { TsdlError } from '../../errors.ts'
 import type { Layout } from '../../metainfo/layout.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import { pick } from '../../ports/pick.ts'
 import { type FoundRecord, findVerifiedPieces } from '../resume/find-verified-pieces.ts'
 import { reusePieces } from '../resume/reuse-pieces.ts'
@@ -28,11 +28,9 @@ export interface InitialCheckEvents {
 }
 
 /** Finds the pieces that are stored when a torrent starts. */
-export class InitialCheck extends EventEmitter<InitialCheckEvents> {
+export class InitialCheck extends Emitter<InitialCheckEvents> {
   readonly #options: PiecesOptions
   readonly #pieces: CheckedPieces
-  /** Pieces of the resume record that are hashed when a peer or a reader comes. */
-  #sample: readonly number[] = []
 
   constructor(options: PiecesOptions, pieces: CheckedPieces) {
     super()
@@ -40,31 +38,27 @@ export class InitialCheck extends EventEmitter<InitialCheckEvents> {
     this.#pieces = pieces
   }
 
-  /** Locks the files, and finds existing pieces. Rejects with a StorageError. */
-  async run(): Promise<void> {
+  /**
+   * Locks the files, and finds existing pieces. Rejects with a StorageError.
+   * @returns the pieces of the resume record that are to be hashed when a peer or a reader comes
+   */
+  async run(): Promise<readonly number[]> {
     const { content, hashPool, metainfo } = this.#options
     const { resume, storage, trusted } = content
     const { selection } = this.#pieces
     const signal = this.#options.signal()
     const unseen = selection.writes ? await storage.lock?.() : undefined
     if (unseen) this.emit('warning', unseen)
-    if (storage.retains === false) return
+    if (storage.retains === false) return []
     const found = await findVerifiedPieces({
       ...{ metainfo, storage, resume, trusted, hashPool, signal },
       ...pick(content, 'deferSample'),
       progress: pieces => this.emit('checked', pieces),
     })
     if (found.record) this.emit('record', found.record)
-    this.#sample = found.deferredSample
     for (const index of found.pieces) this.emit('found', index)
     if (selection.writes) await this.#reuse(signal)
-  }
-
-  /** Returns the pieces of the resume record that are still to be hashed, once. */
-  takeSample(): readonly number[] {
-    const sample = this.#sample
-    this.#sample = []
-    return sample
+    return found.deferredSample
   }
 
   /** Fills missing pieces with bytes that are on disk already. */

@@ -1,6 +1,6 @@
-import { EventEmitter } from 'node:events'
 import type { Bitfield } from '../../codec/bitfield.ts'
 import type { Layout } from '../../metainfo/layout.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import { pick } from '../../ports/pick.ts'
 import { closed } from '../../streams/stage.ts'
 import { MemoryShare } from '../limits/memory-share.ts'
@@ -36,7 +36,7 @@ export interface PieceTransfersEvents {
 }
 
 /** The transfers of one torrent, one at a time. It begins at its first use, and again after `rest`. */
-export class PieceTransfers extends EventEmitter<PieceTransfersEvents> {
+export class PieceTransfers extends Emitter<PieceTransfersEvents> {
   readonly #options: PiecesOptions
   readonly #transferred: TransferredPieces
   readonly #memory: MemoryShare

@@ -1,8 +1,8 @@
-import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
 import { formatAddress } from '../../codec/compact.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import { forwardEvents } from '../../ports/forward-events.ts'
 import type { ByteSource } from '../../streams/read/file-reader.ts'
 import type { Peer } from '../peer/peer.ts'
@@ -24,7 +24,7 @@ import { Selection } from './selection.ts'
 import { missingBytes, type WantedPieces } from './wanted.ts'
 
 /** The pieces of one torrent: the verified ones, the chain that downloads the others, and their readers. */
-export class Pieces extends EventEmitter<PiecesEvents> {
+export class Pieces extends Emitter<PiecesEvents> {
   readonly metainfo: Metainfo
   /** The pieces that are verified and stored. */
   readonly verified: Bitfield
@@ -32,7 +32,10 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   complete = false
   #isChecked = false
   readonly #options: PiecesOptions
-  readonly #initialCheck: InitialCheck
+  /** Undefined once the existing pieces are known, as thousands of idle torrents need none. */
+  #initialCheck: InitialCheck | undefined
+  /** Pieces of the resume record that are hashed when a peer or a reader comes. */
+  #sample: readonly number[] = []
   readonly #selection: Selection
   readonly #recheck: Recheck
   readonly #completion: Completion
@@ -51,21 +54,22 @@ export class Pieces extends EventEmitter<PiecesEvents> {
     this.#options = options
     this.metainfo = metainfo
     this.verified = verified
-    this.#initialCheck = new InitialCheck(options, { layout, selection, verified })
+    const initialCheck = new InitialCheck(options, { layout, selection, verified })
+    this.#initialCheck = initialCheck
     this.#waits = new PieceWaits(metainfo.pieceCount)
     this.#selection = selection
     this.#recheck = recheck
     this.#completion = new Completion({ storage, recheck, selection })
     this.#resumeSaver = new ResumeSaver({ resume, recheck })
     this.#transfers = new PieceTransfers(options, { pieces: this, verified, selection, layout, recheck })
-    this.#initialCheck.on('record', record => this.#takeRecord(record))
-    this.#initialCheck.on('found', index => this.#addFound(index))
+    initialCheck.on('record', record => this.#takeRecord(record))
+    initialCheck.on('found', index => this.#addFound(index))
     recheck.on('confirmed', index => this.#waits.noteVerified(index))
     recheck.on('lost', index => this.#lose(index))
     this.#transfers.on('verified', index => this.#add(index))
     this.#transfers.on('blocks', index => this.#waits.noteReadable(index))
     this.#transfers.on('active', () => this.#onTransfer())
-    forwardEvents(this.#initialCheck, this, 'checked', 'warning')
+    forwardEvents(initialCheck, this, 'checked', 'warning')
     forwardEvents(recheck, this, 'warning', 'failed')
     forwardEvents(this.#resumeSaver, this, 'warning')
     forwardEvents(this.#transfers, this, 'banned', 'failed')
@@ -180,7 +184,8 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Locks the files, and finds existing pieces. */
   async check(): Promise<void> {
-    await this.#initialCheck.run()
+    this.#sample = (await this.#initialCheck?.run()) ?? []
+    this.#initialCheck = undefined
     if (!this.retains) return
     if (this.pipeline) this.#checkSample() // of a reader that has not waited
     this.#isChecked = true
@@ -202,7 +207,8 @@ export class Pieces extends EventEmitter<PiecesEvents> {
 
   /** Completes the files, and checks each by its path. @returns false if pieces were lost meanwhile */
   async confirmAll(): Promise<boolean> {
-    return this.#completion.confirmAll()
+    // all files were found as the record says, a moment ago, and nothing was written
+    return this.#completion.confirmAll({ isFresh: this.#sample.length > 0 })
   }
 
   /** Checks each file by its path once more. Rejects with ERR_CHANGED if pieces are missing. */
@@ -273,8 +279,8 @@ export class Pieces extends EventEmitter<PiecesEvents> {
   }
 
   #checkSample(): void {
-    const sample = this.#initialCheck.takeSample()
-    if (sample.length > 0) this.#recheck.checkSample(sample)
+    if (this.#sample.length > 0) this.#recheck.checkSample(this.#sample)
+    this.#sample = []
   }
 
   #addFound(index: number): void {

@@ -32,11 +32,12 @@ export class Completion {
 
   /**
    * Completes the files and checks each by its path.
+   * @param options.isFresh true if all files were just compared with a resume record: they are not checked again
    * @returns false if pieces were lost, which are downloaded again
    * Rejects with a StorageError; with ERR_CHANGED if pieces were lost too often.
    */
-  confirmAll(): Promise<boolean> {
-    this.#running ??= this.#confirmAll().finally(() => {
+  confirmAll({ isFresh = false }: { readonly isFresh?: boolean } = {}): Promise<boolean> {
+    this.#running ??= this.#confirmAll(isFresh).finally(() => {
       this.#running = undefined
     })
     return this.#running
@@ -49,10 +50,11 @@ export class Completion {
     if (!selection.isFinished) throw changed(recheck)
   }
 
-  async #confirmAll(): Promise<boolean> {
+  async #confirmAll(isFresh: boolean): Promise<boolean> {
     const { recheck, selection, storage } = this.#options
     for (;;) {
       if (selection.writes) await storage.complete()
+      if (isFresh) return true
       const found = await recheck.checkAllFiles()
       if (!selection.isFinished) {
         if (++this.#losses > MAX_LOSSES) throw changed(recheck)

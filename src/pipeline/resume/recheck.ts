@@ -1,8 +1,8 @@
-import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
 import { StorageError } from '../../errors.ts'
 import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { check } from './check.ts'
 
@@ -33,7 +33,7 @@ export interface RecheckEvents {
  * A piece is in doubt from the time a change is noticed until it was read and hashed again. Meanwhile it is not given to peers
  * or readers, and not in the resume record.
  */
-export class Recheck extends EventEmitter<RecheckEvents> {
+export class Recheck extends Emitter<RecheckEvents> {
   readonly #options: RecheckOptions
   readonly #layout: Layout
   /** Verified pieces that are in doubt. Cleared when they were read again. */

@@ -1,6 +1,6 @@
-import { EventEmitter } from 'node:events'
 import type { Bitfield } from '../../codec/bitfield.ts'
 import { messageOf, StorageError } from '../../errors.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import type { PartialBlocks } from '../../storage/resume-encoding.ts'
 import type { Resume } from './find-verified-pieces.ts'
 import type { Recheck } from './recheck.ts'
@@ -28,7 +28,7 @@ export interface ResumeSaverEvents {
 }
 
 /** Saves the resume record when there are more verified pieces or stored blocks than in the last one. */
-export class ResumeSaver extends EventEmitter<ResumeSaverEvents> {
+export class ResumeSaver extends Emitter<ResumeSaverEvents> {
   readonly #options: ResumeSaverOptions
   /** The number of pieces, and of blocks of unfinished pieces, in the record. */
   #recorded = { pieces: 0, blocks: 0 }

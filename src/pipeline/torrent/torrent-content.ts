@@ -1,7 +1,7 @@
-import { EventEmitter } from 'node:events'
 import type { TsdlError } from '../../errors.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { systemClock } from '../../ports/clock.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import { forwardEvents } from '../../ports/forward-events.ts'
 import { VERSION } from '../../version.ts'
 import { LeafRequests } from '../hashes/leaf-requests.ts'
@@ -36,7 +36,7 @@ const SAVE_CHECK_MS = 10_000
 const REST_CHECK_MS = 10_000
 
 /** The content of one torrent, once its storage is known: its pieces, and the web seeds that send them, too. */
-export class TorrentContent extends EventEmitter<TorrentContentEvents> implements AnnouncedContent {
+export class TorrentContent extends Emitter<TorrentContentEvents> implements AnnouncedContent {
   readonly pieces: Pieces
   /** Returns true for a file that is wanted. */
   readonly select: ContentOptions['select']

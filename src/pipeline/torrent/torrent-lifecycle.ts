@@ -1,8 +1,8 @@
-import { EventEmitter } from 'node:events'
 import { StorageError } from '../../errors.ts'
 import type { Magnet } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import { threadLoopLoad } from '../../ports/loop-load.ts'
 import type { Bottleneck } from '../diagnosis/bottleneck.ts'
 import type { ContentOptions } from '../pieces/content-options.ts'
@@ -35,7 +35,7 @@ export interface TorrentLifecycleEvents {
  * The states of one torrent, and its parts: the network, which is the same in all states, the metadata, and the content once the
  * storage is known.
  */
-export class TorrentLifecycle extends EventEmitter<TorrentLifecycleEvents> {
+export class TorrentLifecycle extends Emitter<TorrentLifecycleEvents> {
   readonly network: TorrentNetwork
   readonly metadata: TorrentMetadata
   /** Undefined before the storage is known. */

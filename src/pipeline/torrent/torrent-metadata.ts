@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import { describeValue } from '../../codec/quote.ts'
 import { InputError } from '../../errors.ts'
 import { checkHashes } from '../../metainfo/info-hashes.ts'
@@ -6,6 +5,7 @@ import { type Magnet, metainfoOf } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { lacksLayers } from '../../metainfo/piece-layers.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import { pick } from '../../ports/pick.ts'
 import { LayerDownload } from '../hashes/layer-download.ts'
 import { MetadataDownload } from '../metadata/metadata-download.ts'
@@ -25,7 +25,7 @@ export interface TorrentMetadataEvents {
 const HYBRID_LAYERS_TIMEOUT_MS = 10_000
 
 /** The metadata of one torrent: known from the start, fetched from peers, or passed to `take`. */
-export class TorrentMetadata extends EventEmitter<TorrentMetadataEvents> {
+export class TorrentMetadata extends Emitter<TorrentMetadataEvents> {
   /** Undefined while it is not known. */
   metainfo: Metainfo | undefined
   /** The download from peers, if one was started. */

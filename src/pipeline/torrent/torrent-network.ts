@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { EventEmitter } from 'node:events'
 import { makePeerId } from '../../codec/peer-id.ts'
 import type { PeerSources } from '../../discovery/peer-sources.ts'
 import { nameOf } from '../../metainfo/info-hashes.ts'
 import type { Magnet } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { systemClock } from '../../ports/clock.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import { Funnel } from '../../streams/torrent/funnel.ts'
 import { VERSION } from '../../version.ts'
 import type { HashRequests } from '../hashes/hash-requests.ts'
@@ -28,7 +28,7 @@ const UNKNOWN_LEFT = 16_384
  * The network side of one torrent, the same before and after its metadata is known: the swarm, the sources of peers,
  * the choker, and the port that accepts peers.
  */
-export class TorrentNetwork extends EventEmitter<TorrentNetworkEvents> {
+export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
   /** 20 bytes. */
   readonly infoHash: Buffer
   readonly sources: PeerSources
