@@ -1,14 +1,16 @@
 /** The proof that hashes belong to a tree (BEP 52). */
-import type { HashRange } from './hash-range.ts'
+import { type HashRange, widthOf } from './hash-range.ts'
 import { heightOf, NODE_LENGTH, nodeOver, parentOf } from './merkle.ts'
 
 /**
  * Returns the node above a range, and above its proofs. It is the proven one if the hashes are right.
  * @param hashes those of the range, and then the proofs, the lowest first
  */
-export function nodeAbove({ base, index, length }: HashRange, hashes: Uint8Array): Buffer {
-  let node = nodeOver(hashes.subarray(0, length * NODE_LENGTH), base, heightOf(length))
-  let position = index / length
+export function nodeAbove(range: HashRange, hashes: Uint8Array): Buffer {
+  const { base, index, length } = range
+  const width = widthOf(range)
+  let node = nodeOver(hashes.subarray(0, length * NODE_LENGTH), base, heightOf(width))
+  let position = index / width
   for (let at = length * NODE_LENGTH; at < hashes.length; at += NODE_LENGTH) {
     const uncle = hashes.subarray(at, at + NODE_LENGTH)
     node = position % 2 === 0 ? parentOf(node, uncle) : parentOf(uncle, node)

@@ -7,9 +7,9 @@ export interface HashRange {
   readonly root: Uint8Array
   /** The layer of the hashes, 0 for the leaves. */
   readonly base: number
-  /** The position of the first hash in its layer, a multiple of `length`. */
+  /** The position of the first hash in its layer, a multiple of `widthOf` the range. */
   readonly index: number
-  /** Number of hashes: a power of two. */
+  /** Number of hashes: a power of two of at least 2, or fewer if the layer ends there. */
   readonly length: number
   /** Number of layers above `base` up to the highest one with a proof. */
   readonly proofLayers: number
@@ -61,23 +61,40 @@ export function decodeHashes(body: Buffer): HashRange & { readonly hashes: Uint8
   throw new PeerError('ERR_MESSAGE', `hashes: ${hashes.length} bytes for ${place}`)
 }
 
-/** Returns true if a range has values that the protocol allows, in a tree of any height. */
-export function isRange({ base, index, length, proofLayers }: HashRange): boolean {
-  const isPower = length >= 2 && length <= MAX_RANGE_HASHES && (length & (length - 1)) === 0
-  return isPower && index % length === 0 && base <= MAX_LAYERS && proofLayers <= MAX_LAYERS
+/** Returns the number of hashes of a range in a layer without an end: a power of two of at least 2. */
+export function widthOf({ length }: Pick<HashRange, 'length'>): number {
+  return Math.max(2, 2 ** Math.ceil(Math.log2(length)))
 }
 
-/** Returns true if a tree with so many layers above its leaves contains a range and its proofs. */
-export function isRangeInTree(range: HashRange, height: number): boolean {
+/** Returns true if a range has values that the protocol allows, in a tree of any height. */
+export function isRange(range: HashRange): boolean {
   const { base, index, length, proofLayers } = range
-  return (
-    isRange(range) && base < height && index + length <= 2 ** (height - base) && proofLayers < height - base
-  )
+  const isLength = length >= 1 && length <= MAX_RANGE_HASHES
+  return isLength && index % widthOf(range) === 0 && base <= MAX_LAYERS && proofLayers <= MAX_LAYERS
+}
+
+/** The tree of a file. */
+export interface TreeShape {
+  /** Number of layers above the leaves. */
+  readonly height: number
+  /** Returns the number of nodes of a layer that cover bytes of the file. */
+  countNodes(layer: number): number
+}
+
+/**
+ * Returns true if a tree contains a range and its proofs. The length of a range is a power of two unless the last node of the
+ * layer cuts it (BEP 52).
+ */
+export function isRangeInTree(range: HashRange, tree: TreeShape): boolean {
+  const { base, index, length, proofLayers } = range
+  const layers = tree.height - base
+  if (!isRange(range) || layers <= 0 || proofLayers >= layers || index + length > 2 ** layers) return false
+  return length === widthOf(range) || index + length === tree.countNodes(base)
 }
 
 /** Returns the number of proofs of a range: a layer below the first uncle needs none. */
-export function countProofs({ length, proofLayers }: HashRange): number {
-  return Math.max(0, proofLayers - Math.log2(length) + 1)
+export function countProofs(range: HashRange): number {
+  return Math.max(0, range.proofLayers - Math.log2(widthOf(range)) + 1)
 }
 
 /** Returns the range of a message. */

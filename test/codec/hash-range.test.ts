@@ -19,24 +19,43 @@ const range = (base: number, index: number, length: number, proofLayers: number)
   ...{ root, base, index, length, proofLayers },
 })
 
-t.test('BEP 52: length is a power of two from 2 to 512, and index is a multiple of it', async t => {
-  for (const good of [range(0, 0, 2, 0), range(0, 512, 512, 0), range(3, 6, 2, 9)]) t.ok(isRange(good))
-  const bad = [
-    range(0, 0, 0, 0),
-    range(0, 0, 1, 0),
-    range(0, 0, 3, 0),
-    range(0, 1, 2, 0),
-    range(0, 0, 1024, 0),
-  ]
-  for (const wrong of [...bad, range(0, 0, 2, 0xffffffff), range(0xffffffff, 0, 2, 0)])
-    t.notOk(isRange(wrong))
+const treeOf = (blocks: number) => ({
+  height: Math.ceil(Math.log2(blocks)),
+  countNodes: (layer: number) => Math.ceil(blocks / 2 ** layer),
 })
 
+t.test(
+  'BEP 52: length is at most 512, and index is a multiple of it, rounded up to a power of two',
+  async t => {
+    const good = [range(0, 0, 2, 0), range(0, 512, 512, 0), range(3, 6, 2, 9), range(0, 4, 3, 0)]
+    for (const right of [...good, range(0, 512, 1, 0)]) t.ok(isRange(right))
+    const bad = [
+      range(0, 0, 0, 0),
+      range(0, 1, 1, 0),
+      range(0, 3, 3, 0),
+      range(0, 1, 2, 0),
+      range(0, 0, 1024, 0),
+    ]
+    for (const wrong of [...bad, range(0, 0, 2, 0xffffffff), range(0xffffffff, 0, 2, 0)])
+      t.notOk(isRange(wrong))
+  },
+)
+
 t.test('a range is in a tree with its proofs, or not', async t => {
-  t.ok(isRangeInTree(range(0, 6, 2, 2), 3))
-  t.notOk(isRangeInTree(range(0, 8, 2, 2), 3), 'after the end')
-  t.notOk(isRangeInTree(range(0, 6, 2, 3), 3), 'a proof at the root')
-  t.notOk(isRangeInTree(range(3, 0, 2, 0), 3), 'above the root')
+  const tree = treeOf(8)
+  t.ok(isRangeInTree(range(0, 6, 2, 2), tree))
+  t.notOk(isRangeInTree(range(0, 8, 2, 2), tree), 'after the end')
+  t.notOk(isRangeInTree(range(0, 6, 2, 3), tree), 'a proof at the root')
+  t.notOk(isRangeInTree(range(3, 0, 2, 0), tree), 'above the root')
+})
+
+t.test('BEP 52: a length that is no power of two ends with its layer', async t => {
+  for (const right of [range(0, 4, 3, 1), range(0, 0, 7, 0), range(1, 0, 4, 1), range(0, 4, 4, 1)])
+    t.ok(isRangeInTree(right, treeOf(7)))
+  for (const wrong of [range(0, 0, 3, 1), range(0, 4, 1, 1), range(1, 0, 3, 1), range(0, 0, 5, 0)])
+    t.notOk(isRangeInTree(wrong, treeOf(7)))
+  t.ok(isRangeInTree(range(0, 512, 1, 9), treeOf(513)), '513 pieces: the last one alone')
+  t.equal(countProofs(range(0, 512, 1, 9)), 9, 'as for it and its padding')
 })
 
 t.test('BEP 52: the first log2(length)-1 proof layers are omitted', async t => {
@@ -56,7 +75,7 @@ t.test('hashes with another number of hashes than their range has are rejected',
   }
   t.equal(decodeHashes(body(range(0, 4, 4, 3), 6)).hashes.length, 6 * 32)
   for (const hashes of [0, 4, 5, 7]) t.throws(() => decodeHashes(body(range(0, 4, 4, 3), hashes)), PeerError)
-  t.throws(() => decodeHashes(body(range(0, 0, 1, 0), 1)), PeerError, '513 pieces: length 1')
+  t.throws(() => decodeHashes(body(range(0, 512, 1, 2), 1)), PeerError, '513 pieces: length 1')
   t.throws(() => decodeHashes(body(range(0, 0, 0, 0), 0)), PeerError)
   t.throws(() => decodeHashes(body(range(0, 0, 2, 0xffffffff), 2)), PeerError)
   t.equal(body(range(0, 0, 512, 40), 552).length + 1, MAX_HASHES_BYTES)
@@ -66,13 +85,16 @@ t.test('the node above a range is that of the tree, for each range and each numb
   const content = noise(13 * 16_384 + 5, 2)
   const layers = layersOf(content)
   for (let base = 0; base < 4; base++) {
-    for (let length = 2; base + Math.log2(length) <= 4; length *= 2) {
-      for (let index = 0; index < 2 ** (4 - base); index += length) {
+    for (let width = 2; base + Math.log2(width) <= 4; width *= 2) {
+      for (let index = 0; index < 2 ** (4 - base); index += width) {
         for (let proofLayers = 0; proofLayers < 4 - base; proofLayers++) {
+          // The layer ends after these nodes, and may cut the range.
+          const length = Math.min(width, Math.ceil(14 / 2 ** base) - index)
+          if (length <= width / 2) continue
           const given = range(base, index, length, proofLayers)
           const hashes = layers[base]!.slice(index, index + length)
-          let layer = base + Math.log2(length)
-          let position = index / length
+          let layer = base + Math.log2(width)
+          let position = index / width
           for (let proof = 0; proof < countProofs(given); proof++, layer++, position >>= 1) {
             hashes.push(layers[layer]![position ^ 1]!)
           }

@@ -1,3 +1,4 @@
+import type { TreeShape } from '../../codec/hash-range.ts'
 import { blocksOf, heightOf, NODE_LENGTH, nodeOver, padNode } from '../../codec/merkle.ts'
 import { nodeHeight } from '../../metainfo/content-plan.ts'
 import type { FileEntry } from '../../metainfo/metainfo.ts'
@@ -9,7 +10,7 @@ const COMPUTED_LAYERS = 9
 const NODES_PER_KEPT = 2 ** COMPUTED_LAYERS
 
 /** The upper part of the Merkle tree of a file: the nodes of its pieces, and all nodes above them (BEP 52). */
-export class FileHashes {
+export class FileHashes implements TreeShape {
   /** Number of layers above the leaves. */
   readonly height: number
   /** The layer of the nodes of the pieces. */
@@ -17,13 +18,15 @@ export class FileHashes {
   /** The first piece of the file. */
   readonly firstPiece: number
   readonly pieceCount: number
+  readonly #blockCount: number
   readonly #nodes: Buffer
   /** The layers from `COMPUTED_LAYERS` above the pieces to the root, without padding. */
   #kept: Promise<readonly Buffer[]> | undefined
 
   /** @param nodes those of all pieces of the torrent */
   constructor({ length, offset }: FileEntry, pieceLength: number, nodes: Buffer) {
-    this.height = heightOf(blocksOf(length))
+    this.#blockCount = blocksOf(length)
+    this.height = heightOf(this.#blockCount)
     this.pieceLayer = nodeHeight(length, pieceLength)
     this.firstPiece = offset / pieceLength
     this.pieceCount = Math.ceil(length / pieceLength)
@@ -31,6 +34,10 @@ export class FileHashes {
       this.firstPiece * NODE_LENGTH,
       (this.firstPiece + this.pieceCount) * NODE_LENGTH,
     )
+  }
+
+  countNodes(layer: number): number {
+    return Math.ceil(this.#blockCount / 2 ** layer)
   }
 
   /** Returns a node. @param layer not below that of the pieces @param position in the layer */

@@ -1,4 +1,4 @@
-import { countProofs, type HashRange, isRangeInTree } from '../../codec/hash-range.ts'
+import { countProofs, type HashRange, isRangeInTree, widthOf } from '../../codec/hash-range.ts'
 import { NODE_LENGTH, nodeOver, padNode } from '../../codec/merkle.ts'
 import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
 import { PieceTrees } from '../../metainfo/piece-trees.ts'
@@ -37,7 +37,7 @@ export class HashAnswers implements HashSource {
   async findHashes(range: HashRange): Promise<Uint8Array | undefined> {
     this.#files ??= this.#listFiles()
     for (const file of this.#files.get(keyOf(range.root)) ?? []) {
-      if (!isRangeInTree(range, file.height)) return undefined
+      if (!isRangeInTree(range, file)) return undefined
       if (range.base !== 0 && range.base !== file.pieceLayer) return undefined
       const hashes = await this.#collect(file, range)
       if (hashes) return hashes
@@ -54,7 +54,8 @@ export class HashAnswers implements HashSource {
       if (!node) return undefined
       nodes.push(node)
     }
-    for (let proof = 0, layer = base + Math.log2(length); proof < countProofs(range); proof++, layer++) {
+    let layer = base + Math.log2(widthOf(range))
+    for (let proofs = countProofs(range); proofs > 0; proofs--, layer++) {
       const position = Math.floor(index / 2 ** (layer - base))
       const uncle = await this.#nodeAt(file, layer, position % 2 === 0 ? position + 1 : position - 1)
       if (!uncle) return undefined
