@@ -21,7 +21,7 @@ import { WHY_OPTIONS } from './options/why-options.ts'
 import { parseSize, parseWhole } from './quantities.ts'
 import type { SeedOptions } from './seed.ts'
 import type { ServeOptions } from './serve.ts'
-import type { VerifyOptions } from './verify.ts'
+import type { VerifyFlags } from './verify.ts'
 import type { WhyOptions } from './why/diagnosis.ts'
 
 const SOURCE_HELP = 'a .torrent (path, URL or -), a magnet link or an info-hash'
@@ -154,7 +154,7 @@ const INFO_COMMAND = defineCommand<[string], InfoOptions>({
   },
 })
 
-const VERIFY_COMMAND = defineCommand<[string, string], VerifyOptions>({
+const VERIFY_COMMAND = defineCommand<[string, string], VerifyFlags>({
   name: 'verify',
   description: 'check the files at PATH; exit code 0 if all pieces are correct',
   arguments: [SOURCE_ARGUMENT, PATH_ARGUMENT],

@@ -81,8 +81,8 @@ function describe(
   return { command, name, value: null, source: 'default', origin: defaultOf(definition) }
 }
 
-function defaultOf({ type, on = false, default: usual }: OptionDefinition): string | null {
-  return usual ?? (type === 'boolean' ? String(on) : null)
+function defaultOf({ type, on = false, default: defaultValue }: OptionDefinition): string | null {
+  return defaultValue ?? (type === 'boolean' ? String(on) : null)
 }
 
 /** Returns variables with our prefix that set no option, such as misspelled ones. */

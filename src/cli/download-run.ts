@@ -20,7 +20,7 @@ import { isRegularFile } from './destinations/stdout-worker.ts'
 import { EXIT_CODES, ExitError } from './exit.ts'
 import type { GetOptions } from './get-options.ts'
 import { defaultTimeout, type Loaded, load } from './load.ts'
-import type { Outcome, Reporter } from './reporter.ts'
+import type { Reporter, RunOutcome } from './reporter.ts'
 import { listDownload } from './selection.ts'
 import { printLine } from './stdout.ts'
 import { TorrentMonitor } from './torrent-monitor.ts'
@@ -50,7 +50,7 @@ export class DownloadRun {
    * Downloads a source. Resolves when every selected byte is verified and written, and shared as the options say.
    * @throws InputError, StalledError, StorageError
    */
-  async download(source: string | Metainfo | Magnet): Promise<Outcome> {
+  async download(source: string | Metainfo | Magnet): Promise<RunOutcome> {
     const client = this.#client
     const reporter = this.#reporter
     const options = this.#options

@@ -1,5 +1,5 @@
 import type { MetadataProgress, Metainfo, PeerOutcome, Progress } from '../index.ts'
-import type { Outcome, Reporter } from './reporter.ts'
+import type { Reporter, RunOutcome } from './reporter.ts'
 import { json } from './terminal.ts'
 
 /** Writes a line, which ends in a line break. */
@@ -68,11 +68,11 @@ export class JsonReporter implements Reporter {
     this.emit('stalled', { reason, code, outcomes })
   }
 
-  reportDone(outcome: Outcome): void {
+  reportDone(outcome: RunOutcome): void {
     this.emit('done', outcome)
   }
 
-  reportShared(outcome: Outcome): void {
+  reportShared(outcome: RunOutcome): void {
     this.emit('done', outcome)
   }
 

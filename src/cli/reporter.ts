@@ -2,7 +2,8 @@ import type { Contribution, MetadataProgress, Metainfo, PeerOutcome, Progress } 
 import { describeError, exitCodeOf } from './exit.ts'
 
 /** The result of a run. */
-export interface Outcome extends Pick<Progress, 'verified' | 'downloaded' | 'uploaded' | 'wasted' | 'ratio'> {
+export interface RunOutcome
+  extends Pick<Progress, 'verified' | 'downloaded' | 'uploaded' | 'wasted' | 'ratio'> {
   /** Seconds of the whole run. */
   readonly elapsed: number
   /** Seconds until everything was verified. The time of sharing after that is left out. */
@@ -42,9 +43,9 @@ export interface Reporter {
   /** No bytes were received for a while. @param reason a sentence */
   reportStall(code: string, reason: string, outcomes?: readonly PeerOutcome[]): void
   /** A download is complete. */
-  reportDone(outcome: Outcome): void
+  reportDone(outcome: RunOutcome): void
   /** Sharing has ended, possibly by a signal. */
-  reportShared(outcome: Outcome): void
+  reportShared(outcome: RunOutcome): void
   /** A signal ends the download. @param advice says what is kept and how to go on */
   reportInterruption(advice: string): void
   /** The run failed. It is the last event. */

@@ -2,7 +2,7 @@ import type { MetadataProgress, Metainfo, Progress } from '../index.ts'
 import { averageRate, bytes, count, duration, percent } from './amounts.ts'
 import { describeProgress } from './describe-progress.ts'
 import type { Status } from './live/status.ts'
-import type { Outcome, Reporter } from './reporter.ts'
+import type { Reporter, RunOutcome } from './reporter.ts'
 import { LiveLines, type TextLines } from './text-lines.ts'
 
 /** Options of `TextReporter`. */
@@ -80,7 +80,7 @@ export class TextReporter implements Reporter {
     if (!this.#quiet) this.#complain(`stalled: ${reason}`)
   }
 
-  reportDone({ verified, downloadTime, downloaded, uploaded, ratio, digests, output }: Outcome): void {
+  reportDone({ verified, downloadTime, downloaded, uploaded, ratio, digests, output }: RunOutcome): void {
     // --digest asks for these, so --quiet does not hide them. The format is that of sha256sum.
     for (const [path, digest] of Object.entries(digests)) this.#lines.say(`${digest}  ${path}`)
     if (this.#quiet) return
@@ -90,7 +90,7 @@ export class TextReporter implements Reporter {
     this.#say(`${saved}${bytes(verified)} verified in ${duration(downloadTime)}${speed}${given}`)
   }
 
-  reportShared({ elapsed, uploaded, ratio }: Outcome): void {
+  reportShared({ elapsed, uploaded, ratio }: RunOutcome): void {
     if (this.#quiet) return
     const speed = averageRate(uploaded, elapsed)
     this.#say(`${bytes(uploaded)} uploaded in ${duration(elapsed)}${speed}, ratio ${ratio.toFixed(2)}`)

@@ -1,5 +1,5 @@
 import { type Clock, formatAddress, systemClock, type Timer, type Torrent } from '../index.ts'
-import type { Outcome, Reporter } from './reporter.ts'
+import type { Reporter, RunOutcome } from './reporter.ts'
 
 /** Milliseconds between reports of progress. */
 const REPORT_INTERVAL_MS = 1000
@@ -54,7 +54,7 @@ export class TorrentMonitor {
   }
 
   /** Returns the result of the run so far. @param digests the SHA-256 of each file, in hex, by path */
-  outcome(digests: ReadonlyMap<string, string> = new Map()): Outcome {
+  outcome(digests: ReadonlyMap<string, string> = new Map()): RunOutcome {
     const torrent = this.#torrent
     const { progress } = torrent
     const { verified, downloaded, uploaded, wasted, ratio } = progress

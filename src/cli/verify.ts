@@ -10,7 +10,7 @@ import { json as toJson } from './terminal.ts'
 const MAX_NAMED_RANGES = 8
 
 /** The options of `tsdl verify`. */
-export interface VerifyOptions extends LoadMetainfoOptions {
+export interface VerifyFlags extends LoadMetainfoOptions {
   readonly json?: boolean
   readonly quiet?: boolean
 }
@@ -19,7 +19,7 @@ export interface VerifyOptions extends LoadMetainfoOptions {
 export async function verify(
   source: string,
   path: string,
-  options: VerifyOptions,
+  options: VerifyFlags,
   reporter: Reporter,
 ): Promise<number> {
   const { json = false } = options
@@ -67,14 +67,18 @@ export async function verify(
   return verified.full ? EXIT_CODES.ok : EXIT_CODES.notRight
 }
 
-interface ByteRange {
+interface FileByteRange {
   /** Offset in the file. */
   readonly offset: number
   readonly length: number
 }
 
 /** Returns the bytes of a file in wrong pieces. */
-function wrongRanges(layout: Layout, fileIndex: number, isWrong: (piece: number) => boolean): ByteRange[] {
+function wrongRanges(
+  layout: Layout,
+  fileIndex: number,
+  isWrong: (piece: number) => boolean,
+): FileByteRange[] {
   const file = layout.files[fileIndex]!
   const { first, last } = layout.piecesOf(fileIndex)!
   const ranges: { offset: number; length: number }[] = []
@@ -90,7 +94,7 @@ function wrongRanges(layout: Layout, fileIndex: number, isWrong: (piece: number)
 }
 
 /** Names the first ranges of a file. */
-function textOf(ranges: readonly ByteRange[]): string {
+function textOf(ranges: readonly FileByteRange[]): string {
   if (ranges.length === 0) return ''
   const some = ranges
     .slice(0, MAX_NAMED_RANGES)

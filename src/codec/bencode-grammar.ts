@@ -6,7 +6,7 @@ import { InputError } from '../errors.ts'
 import { quote } from './quote.ts'
 
 /** A range of bytes from `start` up to, but not including, `end`. */
-export interface Span {
+export interface ByteSpan {
   readonly start: number
   readonly end: number
 }
@@ -42,7 +42,7 @@ export function integerEnd(bytes: Uint8Array, start: number): number {
 }
 
 /** Returns the range of the content of the string at `start`, without its length prefix. Throws ERR_BENCODE. */
-export function stringSpan(bytes: Uint8Array, start: number): Span {
+export function stringSpan(bytes: Uint8Array, start: number): ByteSpan {
   let at = start
   let length = 0
   for (let byte = bytes[at]; isDigit(byte); byte = bytes[++at]) {

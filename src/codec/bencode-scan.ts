@@ -3,13 +3,13 @@
  * proportional to the number of bytes.
  */
 import {
+  type ByteSpan,
   DICT_TOKEN,
   END_TOKEN,
   failAt,
   INTEGER_TOKEN,
   integerEnd,
   LIST_TOKEN,
-  type Span,
   stringSpan,
 } from './bencode-grammar.ts'
 import { quote } from './quote.ts'
@@ -28,7 +28,7 @@ export interface ScanLimits {
 
 /** The values of a dictionary at the requested keys. */
 export interface DictSpans {
-  readonly spans: ReadonlyMap<string, Span>
+  readonly spans: ReadonlyMap<string, ByteSpan>
   /** The end of the dictionary. */
   readonly end: number
 }
@@ -39,7 +39,7 @@ const ITEMS_PER_STEP = 16_384
 const MAX_UNSORTED_KEYS = 10_000
 
 /** An unfinished list or dictionary. */
-interface Container {
+interface ScannedContainer {
   readonly isDict: boolean
   /** Index of its first key in `Scan.#keys`. */
   readonly keysFrom: number
@@ -71,7 +71,7 @@ export class Scan {
   *dict(start: number, wanted: ReadonlySet<string>, strict?: string): Steps<DictSpans | undefined> {
     const bytes = this.#bytes
     if (bytes[start] !== DICT_TOKEN) return undefined
-    const spans = new Map<string, Span>()
+    const spans = new Map<string, ByteSpan>()
     const longest = Math.max(...[...wanted].map(key => key.length))
     let at = start + 1
     while (bytes[at] !== END_TOKEN) {
@@ -92,7 +92,7 @@ export class Scan {
    */
   *value(start: number, unique = false): Steps<number> {
     const bytes = this.#bytes
-    const containers: Container[] = []
+    const containers: ScannedContainer[] = []
     this.#keyCount = 0
     for (let at = start; ; ) {
       const container = containers.at(-1)
@@ -134,7 +134,7 @@ export class Scan {
   }
 
   /** Sorted keys are compared with the previous key only. From the first unsorted key on, all keys are kept. */
-  #addKey(dict: Container, key: Span, at: number): void {
+  #addKey(dict: ScannedContainer, key: ByteSpan, at: number): void {
     const last = this.#keyCount - 2
     const order = last < dict.keysFrom ? -1 : this.#compare(last, key)
     if (order >= 0 && !dict.unsorted) dict.unsorted = this.#keysSince(dict.keysFrom, at)
@@ -155,7 +155,7 @@ export class Scan {
   }
 
   /** Returns a negative number if the key at `last` sorts before `key`, and 0 if they are equal. */
-  #compare(last: number, key: Span): number {
+  #compare(last: number, key: ByteSpan): number {
     const start = this.#keys[last]!
     const end = this.#keys[last + 1]!
     const common = Math.min(end - start, key.end - key.start)
@@ -184,8 +184,12 @@ function failUnsorted(at: number): never {
  * Locates the values of a long dictionary at the keys in `wanted`. The bytes must have been validated, without repeated
  * keys.
  */
-export function* locate(bytes: Buffer, start: number, wanted: ReadonlySet<string>): Steps<Map<string, Span>> {
-  const spans = new Map<string, Span>()
+export function* locate(
+  bytes: Buffer,
+  start: number,
+  wanted: ReadonlySet<string>,
+): Steps<Map<string, ByteSpan>> {
+  const spans = new Map<string, ByteSpan>()
   const longest = Math.max(...[...wanted].map(key => key.length))
   let items = 0
   for (let at = start + 1; bytes[at] !== END_TOKEN; ) {
@@ -225,8 +229,8 @@ function scalarEnd(bytes: Uint8Array, start: number): number {
 }
 
 /** Returns the values of a short dictionary by key. The bytes must have been validated. */
-export function dictSpans(bytes: Buffer, start: number): Map<string, Span> {
-  const spans = new Map<string, Span>()
+export function dictSpans(bytes: Buffer, start: number): Map<string, ByteSpan> {
+  const spans = new Map<string, ByteSpan>()
   for (let at = start + 1; bytes[at] !== END_TOKEN; ) {
     const key = stringSpan(bytes, at)
     at = valueEnd(bytes, key.end)

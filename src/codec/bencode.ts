@@ -4,13 +4,13 @@
 import untyped from 'bencode'
 import { InputError } from '../errors.ts'
 import {
+  type ByteSpan,
   DICT_TOKEN,
   END_TOKEN,
   failAt as fail,
   INTEGER_TOKEN,
   integerEnd,
   LIST_TOKEN,
-  type Span,
   stringSpan,
 } from './bencode-grammar.ts'
 import { quote } from './quote.ts'
@@ -53,7 +53,7 @@ export interface DecodeOptions {
  * A `__proto__` key is dropped. Throws ERR_BENCODE with the offset of the invalid byte.
  */
 export function decode(bytes: Uint8Array, options: DecodeOptions = {}): BencodeValue {
-  const repeated: Span[] = []
+  const repeated: ByteSpan[] = []
   const end = scan(bytes, 0, options, repeated)
   if (end < bytes.length && !options.allowTrailing) fail(`${bytes.length - end} bytes after the value`, end)
   const seen = without(bytes.subarray(0, end), repeated)
@@ -107,7 +107,7 @@ export function text(value: BencodeValue | undefined): string | undefined {
 }
 
 /** An unfinished list or dictionary. Only a dictionary has `keys`. */
-interface Container {
+interface OpenContainer {
   readonly keys: Set<string> | undefined
   atKey: boolean
   /** The start of the current entry if its key is a repeated one. */
@@ -118,9 +118,9 @@ interface Container {
  * Validates the value at `start` and returns its end. It does not recurse, since the sender chooses the depth.
  * @param repeated receives the ranges of entries with a repeated key, in order; no range lies inside another
  */
-function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated: Span[] = []): number {
+function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated: ByteSpan[] = []): number {
   const { maxDepth = 64, maxItems = 100_000, repeatedKeys } = options
-  const containers: Container[] = []
+  const containers: OpenContainer[] = []
   let items = 0
   for (let at = start; ; ) {
     const container = containers.at(-1)
@@ -163,7 +163,7 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated
 }
 
 /** Removes `spans` from `bytes`. The library would use the last entry with a repeated key. */
-function without(bytes: Uint8Array, spans: readonly Span[]): Uint8Array {
+function without(bytes: Uint8Array, spans: readonly ByteSpan[]): Uint8Array {
   if (spans.length === 0) return bytes
   const parts = spans.map(({ start }, index) => bytes.subarray(spans[index - 1]?.end ?? 0, start))
   return Buffer.concat([...parts, bytes.subarray(spans.at(-1)!.end)])

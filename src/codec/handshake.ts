@@ -18,7 +18,7 @@ export interface Handshake {
 }
 
 /** The position of each known flag in the 8 reserved bytes, as [byte, bit] (BEP 10, 6, 5, 52). */
-export const EXTENSION_BITS = { extended: [5, 0x10], fast: [7, 0x04], dht: [7, 0x01], v2: [7, 0x10] } as const
+const EXTENSION_BITS = { extended: [5, 0x10], fast: [7, 0x04], dht: [7, 0x01], v2: [7, 0x10] } as const
 
 /** Returns true if a flag is set in the reserved bytes. */
 export function supports(reserved: Uint8Array, flag: keyof typeof EXTENSION_BITS): boolean {

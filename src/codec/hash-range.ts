@@ -1,5 +1,6 @@
 /** Ranges of hashes in the Merkle tree of a file, as peers request and send them (BEP 52). */
 import { PeerError } from '../errors.ts'
+import { NODE_LENGTH } from './merkle.ts'
 
 /** Hashes next to each other in one layer of a tree, and those that prove them. */
 export interface HashRange {
@@ -15,25 +16,19 @@ export interface HashRange {
   readonly proofLayers: number
 }
 
-/** Length of a hash in bytes. */
-export const HASH_BYTES = 32
-
 /** Length of an encoded range in bytes. */
 export const RANGE_BYTES = 48
 
 /** Maximum number of hashes in a range (BEP 52). */
-export const MAX_RANGE_HASHES = 512
+const MAX_RANGE_HASHES = 512
 
 /** Maximum layers of a tree: more bytes than a file of 2^53 bytes need no more. */
 const MAX_LAYERS = 40
 
-/** Maximum length of a hashes message in bytes, with its id. */
-export const MAX_HASHES_BYTES = 1 + RANGE_BYTES + (MAX_RANGE_HASHES + MAX_LAYERS) * HASH_BYTES
-
 /** Encodes a range into `target` at offset `at`. @returns the offset after it */
 export function encodeRange(range: HashRange, target: Buffer, at: number): number {
   target.set(range.root, at)
-  at = target.writeUInt32BE(range.base, at + HASH_BYTES)
+  at = target.writeUInt32BE(range.base, at + NODE_LENGTH)
   at = target.writeUInt32BE(range.index, at)
   at = target.writeUInt32BE(range.length, at)
   return target.writeUInt32BE(range.proofLayers, at)
@@ -42,7 +37,7 @@ export function encodeRange(range: HashRange, target: Buffer, at: number): numbe
 /** Decodes a range. Its numbers may have any value. `root` is a view of `bytes`. */
 export function decodeRange(bytes: Buffer): HashRange {
   return {
-    root: bytes.subarray(0, HASH_BYTES),
+    root: bytes.subarray(0, NODE_LENGTH),
     base: bytes.readUInt32BE(32),
     index: bytes.readUInt32BE(36),
     length: bytes.readUInt32BE(40),
@@ -54,7 +49,7 @@ export function decodeRange(bytes: Buffer): HashRange {
 export function decodeHashes(body: Buffer): HashRange & { readonly hashes: Uint8Array } {
   const range = decodeRange(body)
   const hashes = body.subarray(RANGE_BYTES)
-  const expected = isRange(range) ? (range.length + countProofs(range)) * HASH_BYTES : -1
+  const expected = isRange(range) ? (range.length + countProofs(range)) * NODE_LENGTH : -1
   if (hashes.length === expected) return { ...range, hashes }
   const { base, index, length, proofLayers } = range
   const place = `${length} at ${index} of layer ${base} with ${proofLayers} proof layers`

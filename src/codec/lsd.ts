@@ -1,9 +1,9 @@
 /** The announce message of Local Service Discovery: HTTP-style headers in one datagram (BEP 14). */
 import { formatAddress, type PeerAddress } from './compact.ts'
-import type { Family } from './udp-tracker.ts'
+import type { AddressFamily } from './udp-tracker.ts'
 
 /** The multicast group of each address family. */
-export const LSD_GROUPS: Readonly<Record<Family, PeerAddress>> = {
+export const LSD_GROUPS: Readonly<Record<AddressFamily, PeerAddress>> = {
   4: { host: '239.192.152.143', port: 6771 },
   6: { host: 'ff15::efc0:988f', port: 6771 },
 }
@@ -25,7 +25,7 @@ export interface LsdAnnounce {
 }
 
 /** Encodes an announce to the group of `family`. Info-hashes beyond `LSD_HASHES` are omitted. */
-export function encodeLsd(family: Family, { port, infoHashes, cookie }: LsdAnnounce): Buffer {
+export function encodeLsd(family: AddressFamily, { port, infoHashes, cookie }: LsdAnnounce): Buffer {
   const lines = [
     'BT-SEARCH * HTTP/1.1',
     `Host: ${formatAddress(LSD_GROUPS[family])}`,

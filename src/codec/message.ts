@@ -1,13 +1,7 @@
 import { PeerError } from '../errors.ts'
 import { encodeHandshake, type Handshake } from './handshake.ts'
-import {
-  decodeHashes,
-  decodeRange,
-  encodeRange,
-  HASH_BYTES,
-  type HashRange,
-  RANGE_BYTES,
-} from './hash-range.ts'
+import { decodeHashes, decodeRange, encodeRange, type HashRange, RANGE_BYTES } from './hash-range.ts'
+import { NODE_LENGTH } from './merkle.ts'
 
 /** Length of a block in bytes, the unit of a request. Clients close the connection on longer requests (BEP 3). */
 export const BLOCK_LENGTH = 16384
@@ -111,7 +105,7 @@ const LEAST_LENGTHS: Readonly<Record<number, number>> = {
 export function checkLength(id: number, length: number): void {
   const fixed = FIXED_LENGTHS[id]
   const least = LEAST_LENGTHS[id] ?? 1
-  const isWhole = id !== MESSAGE_IDS.hashes || (length - least) % HASH_BYTES === 0
+  const isWhole = id !== MESSAGE_IDS.hashes || (length - least) % NODE_LENGTH === 0
   if (fixed === undefined ? length < least || !isWhole : length !== fixed) {
     throw new PeerError(
       'ERR_MESSAGE',

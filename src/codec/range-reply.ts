@@ -19,7 +19,7 @@ export interface AskedRange {
 }
 
 /** The result of `judgeReply`. */
-export type Verdict =
+export type ReplyVerdict =
   /** The body has the bytes of the resource from `from` up to, but not including, `to`. */
   | { readonly kind: 'body'; readonly from: number; readonly to: number }
   /** The server is busy. `after` is the time to wait in milliseconds, if the server sent one. */
@@ -36,22 +36,24 @@ const BUSY_STATUSES = new Set([408, 421, 425, 429])
  *
  * Inputs: the status, Content-Range, Content-Length, Content-Encoding, Retry-After and Date; the requested range.
  */
-export function judgeReply({ status, headers }: ReplyHead, asked: AskedRange): Verdict {
+export function judgeReply({ status, headers }: ReplyHead, asked: AskedRange): ReplyVerdict {
   const { first = 0, length, size = length } = asked
   const header = (name: string) => String(headers[name] ?? '').trim()
   if (status >= 500 || BUSY_STATUSES.has(status)) {
     const after = retryAfter(header('retry-after'), header('date'))
     return { kind: 'busy', why: `HTTP ${status}`, ...(after === undefined ? {} : { after }) }
   }
-  const unusable = (why: string): Verdict => ({ kind: 'unusable', why })
+  const unusable = (why: string): ReplyVerdict => ({ kind: 'unusable', why })
   if (status !== 206 && status !== 200) return unusable(`HTTP ${status}`)
   const encoding = header('content-encoding').toLowerCase()
   if (encoding !== '' && encoding !== 'identity')
     return unusable(`the content is encoded as ${quote(encoding)}`)
-  const sent = header('content-length')
-  if (sent !== '' && !/^\d{1,16}$/.test(sent)) return unusable(`invalid Content-Length ${quote(sent)}`)
+  const lengthHeader = header('content-length')
+  if (lengthHeader !== '' && !/^\d{1,16}$/.test(lengthHeader))
+    return unusable(`invalid Content-Length ${quote(lengthHeader)}`)
   if (status === 200) {
-    if (sent !== '' && Number(sent) !== size) return unusable(`${sent} bytes, expected ${size}`)
+    if (lengthHeader !== '' && Number(lengthHeader) !== size)
+      return unusable(`${lengthHeader} bytes, expected ${size}`)
     return { kind: 'body', from: 0, to: size }
   }
   const range = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header('content-range'))
@@ -61,7 +63,8 @@ export function judgeReply({ status, headers }: ReplyHead, asked: AskedRange): V
   const to = Number(last) + 1
   if (Number(from) !== first || to <= first || to > first + length)
     return unusable(`bytes ${from}-${last}, requested ${first}-${first + length - 1}`)
-  if (sent !== '' && Number(sent) !== to - first) return unusable(`${sent} bytes in a range of ${to - first}`)
+  if (lengthHeader !== '' && Number(lengthHeader) !== to - first)
+    return unusable(`${lengthHeader} bytes in a range of ${to - first}`)
   return { kind: 'body', from: first, to }
 }
 

@@ -2,7 +2,7 @@
 import { decodePeers4, decodePeers6, type PeerAddress } from './compact.ts'
 
 /** An address family, numbered as in Node. It determines the length of a peer in a reply. */
-export type Family = 4 | 6
+export type AddressFamily = 4 | 6
 
 /** The number of each event. BEP 15 has none for `paused`. */
 const EVENT_CODES = { none: 0, completed: 1, started: 2, stopped: 3, paused: 0 } as const
@@ -110,7 +110,7 @@ export function encodeScrape(
  * ignored (BEP 15), and so is a partial entry.
  * @param family the family of the address that sent the packet
  */
-export function decodePacket(packet: Uint8Array, family: Family): TrackerPacket | undefined {
+export function decodePacket(packet: Uint8Array, family: AddressFamily): TrackerPacket | undefined {
   const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.length)
   if (bytes.length < 8) return undefined
   const action = ACTION_NAMES[bytes.readUInt32BE(0)]

@@ -1,14 +1,14 @@
 import { canTellOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { BUCKET_SIZE } from './bucket.ts'
-import type { Family } from './contact.ts'
+import type { AddressFamily } from './contact.ts'
 import {
+  type DhtRefusal,
+  type DhtReply,
   encodeRefusalWithin,
   encodeReply,
   PROTOCOL_ERROR,
   type Query,
-  type Refusal,
-  type Reply,
 } from './krpc.ts'
 import type { PeerStore } from './peer-store.ts'
 import type { RoutingTable } from './routing-table.ts'
@@ -17,9 +17,9 @@ import type { Tokens } from './tokens.ts'
 /** The state of our node that replies are made from. */
 export interface Knowledge {
   readonly id: Uint8Array
-  readonly family: Family
+  readonly family: AddressFamily
   /** The routing table of each family in which we have a node. */
-  readonly tables: Readonly<Partial<Record<Family, RoutingTable>>>
+  readonly tables: Readonly<Partial<Record<AddressFamily, RoutingTable>>>
   readonly tokens: Tokens
   readonly store: PeerStore
   /** The current time, milliseconds. */
@@ -38,7 +38,7 @@ const MAX_VALUES = 50
  * Inputs: the query, its source address, and the state of our node.
  */
 export function answerTo(
-  query: Query | Refusal,
+  query: Query | DhtRefusal,
   from: PeerAddress,
   knowledge: Knowledge,
 ): Buffer | undefined {
@@ -46,7 +46,7 @@ export function answerTo(
   const { id, now, queryLength, random, store, tokens } = knowledge
   if (query.type !== 'query') return encodeRefusalWithin(query, queryLength)
   const { call } = query
-  const encode = (reply: Pick<Reply, 'nodes'> & Partial<Reply>) =>
+  const encode = (reply: Pick<DhtReply, 'nodes'> & Partial<DhtReply>) =>
     encodeReply({ transaction, id, values: [], ip: from, ...reply })
   switch (call.method) {
     case 'ping':
@@ -75,10 +75,10 @@ export function answerTo(
 /** Returns the nearest nodes that the sender can reach, of the families in `want` or else of its own (BEP 32). */
 function nearest(
   target: Uint8Array,
-  want: readonly Family[] | undefined,
+  want: readonly AddressFamily[] | undefined,
   from: PeerAddress,
   { family, tables, now }: Knowledge,
-): Reply['nodes'] {
+): DhtReply['nodes'] {
   const families = want?.length ? want : [family]
   const found = families.map(family => {
     const nodes = tables[family]?.closest(target, BUCKET_SIZE, now) ?? []

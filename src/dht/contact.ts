@@ -2,17 +2,17 @@ import { decodePeers4, decodePeers6, encodePeers4, encodePeers6, type PeerAddres
 import { ID_LENGTH } from './node-id.ts'
 
 /** The address family of a DHT. The IPv4 DHT and the IPv6 DHT are separate (BEP 32). */
-export type Family = 4 | 6
+export type AddressFamily = 4 | 6
 
 /** The id and address of a node. */
 export interface Contact extends PeerAddress {
   readonly id: Uint8Array
 }
 
-const lengthOf = (family: Family) => ID_LENGTH + (family === 4 ? 6 : 18)
+const lengthOf = (family: AddressFamily) => ID_LENGTH + (family === 4 ? 6 : 18)
 
 /** Encodes the nodes of one family in compact form, 26 or 38 bytes each (BEP 5, BEP 32). Others are omitted. */
-export function encodeContacts(contacts: Iterable<Contact>, family: Family): Buffer {
+export function encodeContacts(contacts: Iterable<Contact>, family: AddressFamily): Buffer {
   const encode = family === 4 ? encodePeers4 : encodePeers6
   const parts: Uint8Array[] = []
   for (const contact of contacts) {
@@ -23,7 +23,7 @@ export function encodeContacts(contacts: Iterable<Contact>, family: Family): Buf
 }
 
 /** Decodes at most `most` nodes in compact form. Nodes with port 0 and a partial node at the end are ignored. */
-export function decodeContacts(bytes: Uint8Array, family: Family, most: number): Contact[] {
+export function decodeContacts(bytes: Uint8Array, family: AddressFamily, most: number): Contact[] {
   const length = lengthOf(family)
   const decode = family === 4 ? decodePeers4 : decodePeers6
   const contacts: Contact[] = []

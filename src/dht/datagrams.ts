@@ -1,7 +1,7 @@
 import dgram from 'node:dgram'
 import { canonicalHost, formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { InputError, messageOf } from '../errors.ts'
-import type { Family } from './contact.ts'
+import type { AddressFamily } from './contact.ts'
 
 /** A UDP port with the operations that the DHT needs. Another protocol may share it. */
 export interface Datagrams {
@@ -16,7 +16,7 @@ export interface Datagrams {
 
 /** Options of `openDatagrams`. */
 export interface DatagramsOptions {
-  readonly family: Family
+  readonly family: AddressFamily
   /** @default a free port */
   readonly port?: number
   /** The address to bind. @default all addresses of the family */

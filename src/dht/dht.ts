@@ -6,7 +6,7 @@ import { checkOptions } from '../codec/check-arguments.ts'
 import { addressBytes, formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
-import type { Family } from './contact.ts'
+import type { AddressFamily } from './contact.ts'
 import { openDatagrams } from './datagrams.ts'
 import { DhtNode } from './node.ts'
 import { ID_LENGTH } from './node-id.ts'
@@ -67,13 +67,13 @@ const MAX_ROUTERS = 16
 /** A DHT node for IPv4 and one for IPv6 (BEP 5, BEP 32). They find peers and answer the queries of other nodes. */
 export class Dht extends EventEmitter<DhtEvents> {
   readonly #options: DhtOptions
-  readonly #nodes: Partial<Record<Family, DhtNode>> = {}
+  readonly #nodes: Partial<Record<AddressFamily, DhtNode>> = {}
   readonly #lookups = new PQueue({ concurrency: MAX_LOOKUPS })
   #starting: Promise<void> | undefined
   #routing: Promise<void> = Promise.resolve()
   /** Number of host names that are being resolved. */
   #resolving = 0
-  readonly #ended = new AbortController()
+  readonly #ending = new AbortController()
   #closed = false
   #closing: Promise<void> | undefined
 
@@ -91,7 +91,7 @@ export class Dht extends EventEmitter<DhtEvents> {
   }
 
   /** Returns the UDP port of our node of a family, for the port message, or undefined if there is none. */
-  port(family: Family = 4): number | undefined {
+  port(family: AddressFamily = 4): number | undefined {
     return this.#nodes[family]?.port
   }
 
@@ -133,7 +133,7 @@ export class Dht extends EventEmitter<DhtEvents> {
   /** The state for the next run. Undefined until a node has replied, since an older state is then better. */
   get state(): Buffer | undefined {
     if (this.size === 0) return undefined
-    const state: { -readonly [F in Family]?: DhtState[F] } = {}
+    const state: { -readonly [F in AddressFamily]?: DhtState[F] } = {}
     for (const { family, id, table } of this.#all) state[family] = { id, contacts: table.nodes }
     return encodeState(state)
   }
@@ -141,7 +141,7 @@ export class Dht extends EventEmitter<DhtEvents> {
   /** Aborts all queries and closes the ports. Idempotent. It never rejects. */
   close(): Promise<void> {
     this.#closed = true
-    this.#ended.abort()
+    this.#ending.abort()
     this.#closing ??= this.#close()
     return this.#closing
   }
@@ -153,7 +153,7 @@ export class Dht extends EventEmitter<DhtEvents> {
   async #start(): Promise<void> {
     const { bind, state } = this.#options
     const known = state ? decodeState(state) : {}
-    const families: Family[] = bind === undefined ? [4, 6] : [bind.includes(':') ? 6 : 4]
+    const families: AddressFamily[] = bind === undefined ? [4, 6] : [bind.includes(':') ? 6 : 4]
     const failures: unknown[] = []
     for (const family of families) {
       await this.#open(family, known).catch(error => failures.push(error))
@@ -163,7 +163,7 @@ export class Dht extends EventEmitter<DhtEvents> {
     this.#routing = Promise.all([this.#routing, this.#findRouters()]).then(() => {})
   }
 
-  async #open(family: Family, known: DhtState): Promise<void> {
+  async #open(family: AddressFamily, known: DhtState): Promise<void> {
     const { clock = systemClock, random = Math.random, randomBytes = systemRandomBytes } = this.#options
     const { bind, createSocket, port = 0, readOnly = false } = this.#options
     const base = { family, ...(bind ? { bind } : {}), ...(createSocket ? { createSocket } : {}) }
@@ -208,7 +208,7 @@ export class Dht extends EventEmitter<DhtEvents> {
     if (this.#resolving >= MAX_ROUTERS) return []
     this.#resolving++
     try {
-      const hosts = await resolve(host, this.#ended.signal)
+      const hosts = await resolve(host, this.#ending.signal)
       return hosts.filter(addressBytes).map(host => ({ host, port }))
     } catch (error) {
       this.#warn(`DHT node ${formatAddress({ host, port })}: ${messageOf(error)}`, error)
@@ -251,6 +251,6 @@ export class Dht extends EventEmitter<DhtEvents> {
   }
 }
 
-function familyOf({ host }: PeerAddress): Family {
+function familyOf({ host }: PeerAddress): AddressFamily {
   return host.includes(':') ? 6 : 4
 }

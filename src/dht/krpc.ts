@@ -19,14 +19,14 @@ import {
   hostOf,
   type PeerAddress,
 } from '../codec/compact.ts'
-import { type Contact, decodeContacts, encodeContacts, type Family } from './contact.ts'
+import { type AddressFamily, type Contact, decodeContacts, encodeContacts } from './contact.ts'
 import { ID_LENGTH } from './node-id.ts'
 
 /** The method of a query and its arguments. */
 export type Call =
   | { readonly method: 'ping' }
-  | { readonly method: 'find_node'; readonly target: Uint8Array; readonly want?: readonly Family[] }
-  | { readonly method: 'get_peers'; readonly infoHash: Uint8Array; readonly want?: readonly Family[] }
+  | { readonly method: 'find_node'; readonly target: Uint8Array; readonly want?: readonly AddressFamily[] }
+  | { readonly method: 'get_peers'; readonly infoHash: Uint8Array; readonly want?: readonly AddressFamily[] }
   | {
       readonly method: 'announce_peer'
       readonly infoHash: Uint8Array
@@ -47,11 +47,11 @@ export interface Query {
 }
 
 /** A reply. `nodes` and `values` are used for find_node and get_peers. */
-export interface Reply {
+export interface DhtReply {
   readonly type: 'reply'
   readonly transaction: Uint8Array
   readonly id: Uint8Array
-  readonly nodes: Readonly<Partial<Record<Family, readonly Contact[]>>>
+  readonly nodes: Readonly<Partial<Record<AddressFamily, readonly Contact[]>>>
   /** Peers of the torrent. */
   readonly values: readonly PeerAddress[]
   readonly token?: Uint8Array
@@ -60,7 +60,7 @@ export interface Reply {
 }
 
 /** An error message. Type `nonsense` is an invalid query and the error to send for it. */
-export interface Refusal {
+export interface DhtRefusal {
   readonly type: 'refusal' | 'nonsense'
   readonly transaction: Uint8Array
   readonly code: number
@@ -68,11 +68,11 @@ export interface Refusal {
 }
 
 /** A decoded datagram. */
-export type KrpcMessage = Query | Reply | Refusal
+export type KrpcMessage = Query | DhtReply | DhtRefusal
 
 /** The error codes for an invalid query and for an unknown method (BEP 5). */
 export const PROTOCOL_ERROR = 203
-export const METHOD_UNKNOWN = 204
+const METHOD_UNKNOWN = 204
 
 /** Maximum length of a datagram that we send (BEP 32), in bytes. */
 export const MAX_SENT_DATAGRAM = 1024
@@ -138,9 +138,9 @@ export function encodeQuery({ transaction, id, call, readOnly }: Omit<Query, 'ty
 }
 
 /** Encodes a reply with as many of `values` as fit into `MAX_SENT_DATAGRAM`. */
-export function encodeReply(given: Omit<Reply, 'type'>): Buffer {
+export function encodeReply(given: Omit<DhtReply, 'type'>): Buffer {
   const { transaction, id, nodes, token, ip } = given
-  const of = (family: Family) => nodes[family] && encodeContacts(nodes[family], family)
+  const of = (family: AddressFamily) => nodes[family] && encodeContacts(nodes[family], family)
   const r = { id, nodes: of(4), nodes6: of(6), token }
   const bare = message({ ip: ip && compact(ip), r, t: transaction, y: 'r' })
   const values: Buffer[] = []
@@ -156,7 +156,7 @@ export function encodeReply(given: Omit<Reply, 'type'>): Buffer {
 }
 
 /** Encodes an error message. */
-export function encodeRefusal({ transaction, code, message: why }: Omit<Refusal, 'type'>): Buffer {
+export function encodeRefusal({ transaction, code, message: why }: Omit<DhtRefusal, 'type'>): Buffer {
   return message({ e: [code, why], t: transaction, y: 'e' })
 }
 
@@ -164,7 +164,7 @@ export function encodeRefusal({ transaction, code, message: why }: Omit<Refusal,
  * Encodes an error message of at most `most` bytes: without text if there is no room for it, or undefined if there is
  * no room for the code. The source address of a query may be forged, so the reply must not be longer than the query.
  */
-export function encodeRefusalWithin(refusal: Omit<Refusal, 'type'>, most: number): Buffer | undefined {
+export function encodeRefusalWithin(refusal: Omit<DhtRefusal, 'type'>, most: number): Buffer | undefined {
   const full = encodeRefusal(refusal)
   if (full.length <= most) return full
   const bare = encode({ e: [refusal.code, ''], t: refusal.transaction, y: 'e' })
@@ -178,7 +178,7 @@ function message(dict: Parameters<typeof encode>[0] & object): Buffer {
 function query(dict: BencodeDict, transaction: Uint8Array): KrpcMessage | undefined {
   const args = asDict(dict.a)
   const method = text(dict.q)
-  const nonsense = (code: number, message: string): Refusal => ({
+  const nonsense = (code: number, message: string): DhtRefusal => ({
     type: 'nonsense',
     transaction,
     code,
@@ -213,7 +213,7 @@ function callOf(method: string, args: BencodeDict): Call | string | undefined {
   return { method, infoHash, port, impliedPort, token }
 }
 
-function reply(dict: BencodeDict, transaction: Uint8Array): Reply | undefined {
+function reply(dict: BencodeDict, transaction: Uint8Array): DhtReply | undefined {
   const r = asDict(dict.r)
   const id = fixed(r?.id)
   if (!r || !id) return undefined
@@ -250,7 +250,7 @@ function seenAt(packed: Uint8Array | undefined): PeerAddress | undefined {
   return { host: hostOf(packed.subarray(0, length)), port }
 }
 
-function wantOf(value: BencodeValue | undefined): Family[] | undefined {
+function wantOf(value: BencodeValue | undefined): AddressFamily[] | undefined {
   const names = asList(value)?.map(text)
   if (!names) return undefined
   return ([4, 6] as const).filter(family => names.includes(`n${family}`))

@@ -1,15 +1,15 @@
 import { canTellOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
-import type { Contact, Family } from './contact.ts'
-import type { Reply } from './krpc.ts'
-import type { Outcome } from './rpc.ts'
-import { Shortlist, type Step } from './shortlist.ts'
+import type { AddressFamily, Contact } from './contact.ts'
+import type { DhtReply } from './krpc.ts'
+import type { QueryOutcome } from './rpc.ts'
+import { type LookupStep, Shortlist } from './shortlist.ts'
 
 /** Options of `lookup`. */
 export interface LookupOptions {
   readonly target: Uint8Array
-  readonly family: Family
+  readonly family: AddressFamily
   /** Our own id, which is skipped in replies. */
   readonly own: Uint8Array
   /** The first nodes to query. */
@@ -18,9 +18,9 @@ export interface LookupOptions {
   readonly addresses: readonly PeerAddress[]
   readonly clock: Clock
   /** Queries a node for nodes nearer to the target. It never rejects. */
-  readonly ask: (to: PeerAddress) => Promise<Outcome>
+  readonly ask: (to: PeerAddress) => Promise<QueryOutcome>
   /** Called with each reply, also after the end. */
-  readonly heard?: (reply: Reply, from: PeerAddress) => void
+  readonly onReply?: (reply: DhtReply, from: PeerAddress) => void
   readonly signal?: AbortSignal
 }
 
@@ -31,7 +31,7 @@ export interface LookupResult {
   /** Number of nodes that replied. */
   readonly answered: number
   /** The nearest nodes that replied with a token. */
-  readonly holders: readonly Step[]
+  readonly holders: readonly LookupStep[]
 }
 
 /** Time without a reply after which a node is late: another is queried instead. A later reply is still used. */
@@ -52,7 +52,7 @@ class Walk {
   /** Number of addresses without an id that have not replied. */
   #unnamed = 0
   /** Number of those that are late. */
-  #late = 0
+  #lateQueries = 0
   /** Number of addresses without an id that were queried. */
   #asked = 0
   #over = false
@@ -79,19 +79,19 @@ class Walk {
     }
     for (let step = this.#shortlist.next(); step; step = this.#shortlist.next()) this.#ask(step)
     // Late nodes are awaited only if no other node has replied.
-    const waits = this.#shortlist.answered > 0 ? this.#unnamed - this.#late : this.#unnamed
+    const waits = this.#shortlist.answered > 0 ? this.#unnamed - this.#lateQueries : this.#unnamed
     if (waits === 0 && this.#shortlist.done) this.#end()
   }
 
-  #ask(step: Step): void {
-    const late = this.#after(LATE_REPLY_MS, () => {
+  #ask(step: LookupStep): void {
+    const lateTimer = this.#after(LATE_REPLY_MS, () => {
       if (step.state === 'asked') step.state = 'late'
     })
     const gone = this.#after(REPLY_TIMEOUT_MS, () => {
       if (step.state === 'late') step.state = 'failed'
     })
     void this.#options.ask(step).then(outcome => {
-      this.#cancel(late)
+      this.#cancel(lateTimer)
       this.#cancel(gone)
       if (typeof outcome === 'object') {
         this.#shortlist.settle(step, outcome)
@@ -105,14 +105,14 @@ class Walk {
     let isLate = false
     this.#asked++
     this.#unnamed++
-    const late = this.#after(LATE_REPLY_MS, () => {
+    const lateTimer = this.#after(LATE_REPLY_MS, () => {
       isLate = true
-      this.#late++
+      this.#lateQueries++
     })
     void this.#options.ask(address).then(outcome => {
-      this.#cancel(late)
+      this.#cancel(lateTimer)
       this.#unnamed--
-      if (isLate) this.#late--
+      if (isLate) this.#lateQueries--
       if (typeof outcome === 'object') {
         this.#shortlist.addAnswered(address, outcome)
         this.#take(outcome, address)
@@ -121,9 +121,9 @@ class Walk {
     })
   }
 
-  #take(reply: Reply, from: PeerAddress): void {
-    const { family, heard, own } = this.#options
-    heard?.(reply, from)
+  #take(reply: DhtReply, from: PeerAddress): void {
+    const { family, onReply, own } = this.#options
+    onReply?.(reply, from)
     if (this.#over) return
     for (const contact of reply.nodes[family] ?? []) {
       const isUs = Buffer.compare(contact.id, own) === 0

@@ -3,26 +3,26 @@ import type { PeerAddress } from '../codec/compact.ts'
 import type { Clock } from '../ports/clock.ts'
 import { answerTo } from './answers.ts'
 import { BUCKET_SIZE } from './bucket.ts'
-import type { Contact, Family } from './contact.ts'
+import type { AddressFamily, Contact } from './contact.ts'
 import type { Datagrams } from './datagrams.ts'
 import { FloodGate } from './flood-gate.ts'
-import type { Call, Query, Refusal, Reply } from './krpc.ts'
+import type { Call, DhtRefusal, DhtReply, Query } from './krpc.ts'
 import { type LookupResult, lookup } from './lookup.ts'
 import { fits, ID_LENGTH, idFor } from './node-id.ts'
 import { OwnAddress } from './own-address.ts'
 import { PeerStore } from './peer-store.ts'
 import { Reachability } from './reachability.ts'
 import { RoutingTable } from './routing-table.ts'
-import { type Outcome, Rpc } from './rpc.ts'
+import { type QueryOutcome, Rpc } from './rpc.ts'
 import { isUnicast } from './scope.ts'
-import type { Step } from './shortlist.ts'
+import type { LookupStep } from './shortlist.ts'
 import { isAt } from './table-node.ts'
 import { Tokens } from './tokens.ts'
 import { Upkeep } from './upkeep.ts'
 
 /** Options of `DhtNode`. */
 export interface DhtNodeOptions {
-  readonly family: Family
+  readonly family: AddressFamily
   readonly datagrams: Datagrams
   readonly clock: Clock
   readonly random: () => number
@@ -46,7 +46,7 @@ const MAX_HINTS = 8
 
 /** Our node in the DHT of one address family. It sends queries, replies to queries and maintains a routing table. */
 export class DhtNode {
-  readonly family: Family
+  readonly family: AddressFamily
   table: RoutingTable
   /** Bootstrap nodes, used while we know few nodes. Every node queries them, so they are not added to the table. */
   routers: readonly PeerAddress[] = []
@@ -131,18 +131,18 @@ export class DhtNode {
     const { clock, random } = this.#options
     const stored = this.#store.sample(infoHash, BUCKET_SIZE * BUCKET_SIZE, clock.now(), random)
     if (stored.length > 0) found(stored)
-    const heard = ({ values }: Reply, from: PeerAddress) => {
+    const onReply = ({ values }: DhtReply, from: PeerAddress) => {
       const peers = values.filter(peer => peer.host === from.host || canTellOf(from.host, peer.host))
       if (peers.length > 0 && !signal?.aborted) found(peers)
     }
-    return this.#lookup(infoHash, { method: 'get_peers', infoHash }, heard, signal)
+    return this.#lookup(infoHash, { method: 'get_peers', infoHash }, onReply, signal)
   }
 
   /** Announces a torrent to `holders`. @returns the number of nodes that accepted it */
   async announce(
     infoHash: Uint8Array,
     { port, impliedPort }: { readonly port: number; readonly impliedPort: boolean },
-    holders: readonly Step[],
+    holders: readonly LookupStep[],
   ): Promise<number> {
     const announces = holders.map(({ host, port: at, token }) => {
       const call: Call = { method: 'announce_peer', infoHash, port, impliedPort, token: token! }
@@ -161,7 +161,7 @@ export class DhtNode {
   #lookup(
     target: Uint8Array,
     call: Call,
-    heard: (reply: Reply, from: PeerAddress) => void,
+    onReply: (reply: DhtReply, from: PeerAddress) => void,
     signal: AbortSignal | undefined,
   ): Promise<LookupResult> {
     const { clock } = this.#options
@@ -174,7 +174,7 @@ export class DhtNode {
       addresses: few ? [...this.routers.slice(0, MAX_HINTS), ...this.#hints] : [],
       clock,
       ask: to => this.#query(to, call),
-      heard,
+      onReply,
       ...(signal ? { signal } : {}),
     })
   }
@@ -188,13 +188,13 @@ export class DhtNode {
   }
 
   /** Passes nodes of the other family to our node of that family (BEP 32). */
-  #pass(nodes: Reply['nodes'], from: PeerAddress, sibling: DhtNode | undefined): void {
+  #pass(nodes: DhtReply['nodes'], from: PeerAddress, sibling: DhtNode | undefined): void {
     if (!sibling) return
     for (const contact of nodes[sibling.family] ?? [])
       if (canTellOf(from.host, contact.host)) sibling.hear(contact)
   }
 
-  async #query(to: PeerAddress, call: Call): Promise<Outcome> {
+  async #query(to: PeerAddress, call: Call): Promise<QueryOutcome> {
     const { clock } = this.#options
     this.#reachability.wroteTo(to.host)
     const outcome = await this.#rpc.query(to, call, { id: this.id, readOnly: this.readOnly })
@@ -208,7 +208,7 @@ export class DhtNode {
     return outcome
   }
 
-  #answer(query: Query | Refusal, from: PeerAddress, queryLength: number): Uint8Array | undefined {
+  #answer(query: Query | DhtRefusal, from: PeerAddress, queryLength: number): Uint8Array | undefined {
     this.#reachability.askedBy(from.host)
     if (this.readOnly) return undefined
     const { clock, random, sibling } = this.#options

@@ -4,20 +4,20 @@ import type { Datagrams } from './datagrams.ts'
 import type { FloodGate } from './flood-gate.ts'
 import {
   type Call,
+  type DhtRefusal,
+  type DhtReply,
   decodeKrpc,
   encodeQuery,
   type KrpcMessage,
   MAX_DATAGRAM,
   type Query,
-  type Refusal,
-  type Reply,
 } from './krpc.ts'
 
 /**
  * The outcome of a query: a reply, `silent` after a timeout, `refused` after an error message, or `unsent`. A query is
  * unsent if there is no route, if too many queries are pending, or after `close`. Only `silent` is the node's failure.
  */
-export type Outcome = Reply | 'silent' | 'refused' | 'unsent'
+export type QueryOutcome = DhtReply | 'silent' | 'refused' | 'unsent'
 
 /** Options of `Rpc`. */
 export interface RpcOptions {
@@ -26,12 +26,16 @@ export interface RpcOptions {
   readonly randomBytes: (size: number) => Uint8Array
   readonly gate: FloodGate
   /** Returns the datagram that replies to a query of `queryLength` bytes, or undefined for no reply. */
-  readonly answer: (query: Query | Refusal, from: PeerAddress, queryLength: number) => Uint8Array | undefined
+  readonly answer: (
+    query: Query | DhtRefusal,
+    from: PeerAddress,
+    queryLength: number,
+  ) => Uint8Array | undefined
 }
 
-interface Pending {
+interface PendingQuery {
   readonly to: PeerAddress
-  readonly settle: (outcome: Outcome) => void
+  readonly settle: (outcome: QueryOutcome) => void
   readonly timer: Timer
 }
 
@@ -48,7 +52,7 @@ const TRANSACTION_LENGTH = 4
 export class Rpc {
   readonly #options: RpcOptions
   /** Pending queries by transaction id in hex. */
-  readonly #pending = new Map<string, Pending>()
+  readonly #pending = new Map<string, PendingQuery>()
   /** Number of pending queries by address. */
   readonly #awaited = new Map<string, number>()
   #closed = false
@@ -59,7 +63,7 @@ export class Rpc {
   }
 
   /** Queries the node at `to`. It never rejects. @param from our id, and whether we are read-only */
-  query(to: PeerAddress, call: Call, from: Pick<Query, 'id' | 'readOnly'>): Promise<Outcome> {
+  query(to: PeerAddress, call: Call, from: Pick<Query, 'id' | 'readOnly'>): Promise<QueryOutcome> {
     const { clock, datagrams, randomBytes } = this.#options
     if (this.#closed || this.#pending.size >= MAX_PENDING) return Promise.resolve('unsent')
     const transaction = Buffer.from(randomBytes(TRANSACTION_LENGTH))
@@ -105,7 +109,7 @@ export class Rpc {
     this.#settle(key, message.type === 'reply' ? message : 'refused')
   }
 
-  #settle(key: string, outcome: Outcome): void {
+  #settle(key: string, outcome: QueryOutcome): void {
     const pending = this.#pending.get(key)
     if (!pending) return
     this.#pending.delete(key)

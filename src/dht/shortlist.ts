@@ -5,7 +5,7 @@ import { compareDistance, fits } from './node-id.ts'
 import { isLocal } from './scope.ts'
 
 /** A node in the shortlist of a lookup. */
-export interface Step extends Contact {
+export interface LookupStep extends Contact {
   /** True if its id is valid for its address (BEP 42). Other nodes are queried too, but do not count. */
   readonly fits: boolean
   /** `late`: the lookup does not wait for it any longer, but it may still reply. */
@@ -15,7 +15,7 @@ export interface Step extends Contact {
 }
 
 /** The fields of a reply that the shortlist uses. */
-export interface Answer {
+export interface LookupAnswer {
   readonly id: Uint8Array
   readonly token?: Uint8Array
 }
@@ -42,7 +42,7 @@ const MAX_UNFIT_NODES = 8
 export class Shortlist {
   readonly #target: Uint8Array
   /** The nearest first. */
-  readonly #steps: Step[] = []
+  readonly #steps: LookupStep[] = []
   readonly #seen = new Set<string>()
   #asked = 0
   #answered = 0
@@ -76,15 +76,15 @@ export class Shortlist {
   }
 
   /** Adds a node that has replied from an address without a known id. */
-  addAnswered({ host, port }: PeerAddress, { id, token }: Answer): void {
-    const step: Step = { id, host, port, fits: fits(id, host), state: 'answered' }
+  addAnswered({ host, port }: PeerAddress, { id, token }: LookupAnswer): void {
+    const step: LookupStep = { id, host, port, fits: fits(id, host), state: 'answered' }
     if (token) step.token = token
     this.#answered++
     this.#insert(step)
   }
 
   /** Returns the next node to query and marks it as asked, or `undefined` if there is none now. */
-  next(): Step | undefined {
+  next(): LookupStep | undefined {
     let underWay = 0
     for (const { state } of this.#steps) if (state === 'asked') underWay++
     if (underWay >= (this.#answered === 0 ? MAX_FIRST_QUERIES : MAX_PARALLEL_QUERIES)) return undefined
@@ -98,7 +98,7 @@ export class Shortlist {
   }
 
   /** Records a reply. The id in the reply is used, not the one that another node gave. */
-  settle(step: Step, answer: Answer): void {
+  settle(step: LookupStep, answer: LookupAnswer): void {
     if (Buffer.compare(step.id, answer.id) !== 0) {
       step.state = 'failed'
       this.addAnswered(step, answer)
@@ -111,20 +111,20 @@ export class Shortlist {
 
   /** True if there is no node to query or to wait for. Late nodes are awaited only until enough others have replied. */
   get done(): boolean {
-    const waits = (state: Step['state']) => this.#steps.some(step => step.state === state)
+    const waits = (state: LookupStep['state']) => this.#steps.some(step => step.state === state)
     if (waits('asked')) return false
     if (this.#asked < MAX_ASKED_NODES && this.#nearest().some(({ state }) => state === 'new')) return false
     return this.#answered >= BUCKET_SIZE || !waits('late')
   }
 
   /** The nearest nodes that gave a token, to which an announce can be sent. */
-  get holders(): Step[] {
+  get holders(): LookupStep[] {
     return this.#nearest().filter(({ token }) => token !== undefined)
   }
 
   /** Returns the nearest nodes that are not failed or late: eight with a valid id, and up to eight others among them. */
-  #nearest(): Step[] {
-    const found: Step[] = []
+  #nearest(): LookupStep[] {
+    const found: LookupStep[] = []
     let fit = 0
     for (const step of this.#steps) {
       if (step.state === 'failed' || step.state === 'late') continue
@@ -135,8 +135,8 @@ export class Shortlist {
     return found
   }
 
-  #insert(step: Step): void {
-    const before = (other: Step) => compareDistance(this.#target, other.id, step.id) <= 0
+  #insert(step: LookupStep): void {
+    const before = (other: LookupStep) => compareDistance(this.#target, other.id, step.id) <= 0
     let at = this.#steps.length
     while (at > 0 && !before(this.#steps[at - 1]!)) at--
     this.#steps.splice(at, 0, step)

@@ -1,6 +1,6 @@
 /** The saved state of the DHT for the next run: our ids and known nodes. It is decoded as untrusted input. */
 import { asDict, type BencodeValue, bytes, decode, encode, integer } from '../codec/bencode.ts'
-import { type Contact, decodeContacts, encodeContacts, type Family } from './contact.ts'
+import { type AddressFamily, type Contact, decodeContacts, encodeContacts } from './contact.ts'
 import { ID_LENGTH } from './node-id.ts'
 
 /** The state of one family. */
@@ -10,7 +10,7 @@ export interface NodeState {
 }
 
 /** The state of all families. */
-export type DhtState = Readonly<Partial<Record<Family, NodeState>>>
+export type DhtState = Readonly<Partial<Record<AddressFamily, NodeState>>>
 
 /** Maximum length of an encoded state, in bytes. */
 export const MAX_STATE = 65_536
@@ -20,7 +20,7 @@ const STATE_VERSION = 1
 
 /** Encodes a state. */
 export function encodeState(state: DhtState): Buffer {
-  const part = (family: Family) => {
+  const part = (family: AddressFamily) => {
     const given = state[family]
     if (!given) return undefined
     return { id: given.id, nodes: encodeContacts(given.contacts.slice(0, MAX_CONTACTS), family) }
@@ -39,7 +39,7 @@ export function decodeState(state: Uint8Array): DhtState {
   }
   const dict = asDict(value)
   if (integer(dict?.version) !== STATE_VERSION) return {}
-  const found: Partial<Record<Family, NodeState>> = {}
+  const found: Partial<Record<AddressFamily, NodeState>> = {}
   for (const family of [4, 6] as const) {
     const part = asDict(dict?.[`n${family}`])
     const id = bytes(part?.id)

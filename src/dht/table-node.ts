@@ -44,8 +44,8 @@ export function isRemembered(node: TableNode): boolean {
 export function newNode({ id, host, port }: Contact, repliedAt: number): TableNode {
   const never = Number.NEGATIVE_INFINITY
   const network = isLocal(host) ? undefined : networkOf(host)
-  const heard = { repliedAt, queriedAt: never, failedAt: never, failures: 0 }
-  return { id, host, port, network, fits: fits(id, host), ...heard }
+  const state = { repliedAt, queriedAt: never, failedAt: never, failures: 0 }
+  return { id, host, port, network, fits: fits(id, host), ...state }
 }
 
 /** Returns true if a node has this address. */

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../ports/clock.ts'
 const BURST_ANNOUNCES = 50
 const INTERVAL_MS = 40
 
-interface Waiter {
+interface AnnounceWaiter {
   readonly signal: AbortSignal
   readonly begin: () => void
 }
@@ -17,7 +17,7 @@ interface Waiter {
  */
 export class AnnouncePacer {
   readonly #clock: Clock
-  readonly #waiting: Waiter[] = []
+  readonly #waiting: AnnounceWaiter[] = []
   #timer: Timer | undefined
   /** The time from which all of the burst is available. */
   #freeAt = Number.NEGATIVE_INFINITY

@@ -17,7 +17,7 @@ import { openTrackers, recordFailure, recordReply, type TrackerEntry } from './t
 import { announceOf, statusOf } from './tracker-status.ts'
 
 /** The answer of a tracker. */
-interface Answer {
+interface AnnounceAnswer {
   readonly entry: TrackerEntry
   readonly reply: AnnounceReply
 }
@@ -42,11 +42,11 @@ export class Announcer extends Emitter<AnnouncerEvents> {
   /** State of event=completed. `never`: the torrent was complete at the start, so it is not sent. */
   #completion: 'unknown' | 'never' | 'pending' | 'due' | 'sent' = 'unknown'
   /** Aborts all announces of a run. Undefined while none is in progress, since thousands of torrents wait for their next one. */
-  #run: AbortController | undefined
+  #series: AbortController | undefined
   /** The round of announces in progress. */
   #round: Promise<void> | undefined
   /** The first answer in this round from a tracker that the round no longer waits for. */
-  #lateAnswer: Answer | undefined
+  #lateAnswer: AnnounceAnswer | undefined
   /** True if the last round had an answer, which says when the next one is due. */
   #answered = false
   /** Announces with event=stopped in progress. A new start waits for them, so that it comes after them. */
@@ -78,7 +78,7 @@ export class Announcer extends Emitter<AnnouncerEvents> {
   start(): void {
     if (this.#running) return
     this.#running = true
-    this.#run = undefined
+    this.#series = undefined
     if (this.#completion === 'unknown') {
       this.#completion = this.#options.stats().left === 0 ? 'never' : 'pending'
     }
@@ -113,18 +113,18 @@ export class Announcer extends Emitter<AnnouncerEvents> {
     this.#running = false
     this.#nextRound.clear()
     const { clock } = this.#options
-    const run = this.#run
+    const series = this.#series
     // Sends a due event=completed first, because trackers count completions.
     const leaving =
       this.#completion === 'due' && this.#round && timeout > 0
-        ? withTimeout(clock, this.#round, timeout / 2).then(() => this.#leave(run, timeout / 2))
-        : this.#leave(run, timeout)
+        ? withTimeout(clock, this.#round, timeout / 2).then(() => this.#leave(series, timeout / 2))
+        : this.#leave(series, timeout)
     return this.#keep(Promise.all([this.#goodbye, leaving]))
   }
 
-  async #leave(run: AbortController | undefined, timeout: number): Promise<void> {
-    run?.abort()
-    if (this.#run === run) this.#round = undefined
+  async #leave(series: AbortController | undefined, timeout: number): Promise<void> {
+    series?.abort()
+    if (this.#series === series) this.#round = undefined
     const reached = this.#entries.filter(entry => entry.reached)
     for (const entry of this.#entries) entry.reached = entry.started = entry.asking = entry.paused = false
     if (timeout > 0 && reached.length > 0) await this.#sayGoodbye(reached, timeout)
@@ -141,18 +141,18 @@ export class Announcer extends Emitter<AnnouncerEvents> {
   }
 
   #beginRound(): void {
-    this.#run ??= unboundedAbortController()
-    const run = this.#run
-    const round = this.#announceRound(run.signal).then(() => {
+    this.#series ??= unboundedAbortController()
+    const series = this.#series
+    const round = this.#announceRound(series.signal).then(() => {
       if (this.#round === round) this.#round = undefined
-      this.#endRun(run)
+      this.#endSeries(series)
     })
     this.#round = round
   }
 
-  #endRun(run: AbortController): void {
+  #endSeries(series: AbortController): void {
     const isBusy = this.#round || this.#entries.some(({ asking }) => asking)
-    if (this.#run === run && !isBusy) this.#run = undefined
+    if (this.#series === series && !isBusy) this.#series = undefined
   }
 
   /** Asks the trackers that are due, one after another, until one answers. */
@@ -190,12 +190,12 @@ export class Announcer extends Emitter<AnnouncerEvents> {
       const answer = reply && { entry, reply }
       if (this.#round) this.#lateAnswer ??= answer
       else if (!this.#answered) this.#scheduleNext(answer)
-      if (this.#run) this.#endRun(this.#run)
+      if (this.#series) this.#endSeries(this.#series)
     })
   }
 
   /** Schedules the next round after one that ended with this answer, or without any. */
-  #scheduleNext(answer: Answer | undefined): void {
+  #scheduleNext(answer: AnnounceAnswer | undefined): void {
     if (!this.#running) return
     const now = this.#options.clock.now()
     this.#answered = answer !== undefined
@@ -273,10 +273,10 @@ export class Announcer extends Emitter<AnnouncerEvents> {
     const control = unboundedAbortController()
     const { signal } = control
     // The requests are built now, with the current counters.
-    const sent = entries.map(async entry =>
+    const announces = entries.map(async entry =>
       entry.tracker.announce(requestFor(entry, 'stopped', this.#options), { signal }),
     )
-    await withTimeout(this.#options.clock, Promise.allSettled(sent), timeout)
+    await withTimeout(this.#options.clock, Promise.allSettled(announces), timeout)
     control.abort()
   }
 }

@@ -5,7 +5,7 @@ import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import type { PeerAddress } from '../codec/compact.ts'
 import { canonicalHost } from '../codec/compact.ts'
 import { decodeLsd, encodeLsd, LSD_GROUPS, LSD_HASHES } from '../codec/lsd.ts'
-import type { Family } from '../codec/udp-tracker.ts'
+import type { AddressFamily } from '../codec/udp-tracker.ts'
 import { type Clock, systemClock, type Timer } from '../ports/clock.ts'
 import { bindSocket, type CreateSocket, systemSocket } from './create-socket.ts'
 import { isLocalAddress } from './local-address.ts'
@@ -46,7 +46,7 @@ interface Announced {
 
 /** A network interface and an address family. */
 interface Link {
-  readonly family: Family
+  readonly family: AddressFamily
   readonly multicast: string
 }
 
@@ -61,7 +61,7 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
   readonly #interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>
   readonly #cookie: string
   readonly #torrents = new Map<string, Announced>()
-  readonly #sockets = new Map<Family, Socket>()
+  readonly #sockets = new Map<AddressFamily, Socket>()
   readonly #joined = new Set<string>()
   #closed = false
   #timer: Timer | undefined
@@ -81,8 +81,8 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
   }
 
   /** Listens and begins to announce. Resolves with the address families that work; never rejects. */
-  async start(): Promise<Family[]> {
-    const families: readonly Family[] = [4, 6]
+  async start(): Promise<AddressFamily[]> {
+    const families: readonly AddressFamily[] = [4, 6]
     await Promise.all(families.map(family => this.#open(family).catch(() => {})))
     this.#schedule()
     return [...this.#sockets.keys()]
@@ -113,7 +113,7 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
     this.#sockets.clear()
   }
 
-  async #open(family: Family): Promise<void> {
+  async #open(family: AddressFamily): Promise<void> {
     const { port } = LSD_GROUPS[family]
     // Other programs on this machine listen on the same port.
     const made = await this.#createSocket({ type: `udp${family}`, reuseAddr: true, ipv6Only: family === 6 })
@@ -166,7 +166,7 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
     }
   }
 
-  async #send(family: Family, socket: Socket, packet: Uint8Array): Promise<void> {
+  async #send(family: AddressFamily, socket: Socket, packet: Uint8Array): Promise<void> {
     const { host, port } = LSD_GROUPS[family]
     for (const link of this.#links().filter(link => link.family === family)) {
       if (this.#closed || !this.#join(link)) continue

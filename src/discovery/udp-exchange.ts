@@ -7,7 +7,7 @@ const FIRST_WAIT_MS = 15_000
 /** Maximum number of times that a packet is sent again. The last wait is 3,840 s. */
 const MAX_RETRANSMITS = 8
 
-export interface ExchangeOptions {
+export interface UdpExchangeOptions {
   readonly sockets: UdpSockets
   readonly to: Endpoint
   /** The action of the answer. */
@@ -19,7 +19,7 @@ export interface ExchangeOptions {
 }
 
 /** A packet that is sent until it is answered. */
-interface Step {
+interface ExchangeStep {
   readonly action: TrackerPacket['action']
   readonly transaction: number
   readonly packet: Uint8Array
@@ -31,9 +31,9 @@ interface Step {
  * unless there is a connection id of the last minute, repeats unanswered packets, and connects again when the id is old.
  * Rejects with the system error, with the signal's reason, or after 7,665 s without an answer.
  */
-export async function exchange(options: ExchangeOptions): Promise<TrackerPacket> {
+export async function exchange(options: UdpExchangeOptions): Promise<TrackerPacket> {
   const { clock, encode, signal, sockets, to } = options
-  const step = (): Step => {
+  const step = (): ExchangeStep => {
     const connection = sockets.findConnection(to, clock.now())
     const transaction = sockets.createTransaction()
     return connection
@@ -64,9 +64,9 @@ export async function exchange(options: ExchangeOptions): Promise<TrackerPacket>
 
 /** Sends a packet once. Resolves with its answer, or with undefined if none came within `ms`. */
 function sendOnce(
-  { action, packet, transaction }: Step,
+  { action, packet, transaction }: ExchangeStep,
   ms: number,
-  { clock, signal, sockets, to }: ExchangeOptions,
+  { clock, signal, sockets, to }: UdpExchangeOptions,
 ): Promise<TrackerPacket | undefined> {
   signal.throwIfAborted()
   return new Promise((resolve, reject) => {

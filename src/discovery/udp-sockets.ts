@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { RemoteInfo, Socket } from 'node:dgram'
 import { canonicalHost, formatAddress } from '../codec/compact.ts'
-import { decodePacket, type Family, type TrackerPacket } from '../codec/udp-tracker.ts'
+import { type AddressFamily, decodePacket, type TrackerPacket } from '../codec/udp-tracker.ts'
 import { bindSocket, type CreateSocket, systemSocket } from './create-socket.ts'
 
 /** Milliseconds for which a connection id is valid (BEP 15). */
@@ -11,7 +11,7 @@ const CONNECTION_LIFETIME_MS = 60_000
 export interface Endpoint {
   readonly host: string
   readonly port: number
-  readonly family: Family
+  readonly family: AddressFamily
 }
 
 export interface UdpSocketsOptions {
@@ -22,7 +22,7 @@ export interface UdpSocketsOptions {
 }
 
 /** A request that waits for an answer. */
-interface Pending {
+interface PendingReply {
   readonly from: Endpoint
   readonly action: TrackerPacket['action']
   readonly answered: (packet: TrackerPacket) => void
@@ -35,8 +35,8 @@ interface Pending {
  */
 export class UdpSockets {
   readonly #options: UdpSocketsOptions
-  readonly #open = new Map<Family, Promise<Socket>>()
-  readonly #pending = new Map<number, Pending>()
+  readonly #open = new Map<AddressFamily, Promise<Socket>>()
+  readonly #pending = new Map<number, PendingReply>()
   readonly #connections = new Map<string, { readonly id: Uint8Array; readonly until: number }>()
   #users = 0
 
@@ -71,8 +71,8 @@ export class UdpSockets {
   expect(
     transaction: number,
     from: Endpoint,
-    action: Pending['action'],
-    answered: Pending['answered'],
+    action: PendingReply['action'],
+    answered: PendingReply['answered'],
   ): () => void {
     this.#pending.set(transaction, { from, action, answered })
     return () => this.#pending.delete(transaction)
@@ -103,7 +103,7 @@ export class UdpSockets {
     this.#connections.delete(keyOf(to))
   }
 
-  #socket(family: Family): Promise<Socket> {
+  #socket(family: AddressFamily): Promise<Socket> {
     const open = this.#open.get(family)
     if (open) return open
     const opening = this.#bind(family)
@@ -115,7 +115,7 @@ export class UdpSockets {
     return opening
   }
 
-  async #bind(family: Family): Promise<Socket> {
+  async #bind(family: AddressFamily): Promise<Socket> {
     const { createSocket = systemSocket } = this.#options
     const socket = await bindSocket(await createSocket({ type: `udp${family}`, ipv6Only: family === 6 }), 0)
     socket.on('message', (packet, from) => this.#onPacket(packet, from, family))
@@ -124,7 +124,7 @@ export class UdpSockets {
     return socket
   }
 
-  #onPacket(bytes: Uint8Array, { address, port }: RemoteInfo, family: Family): void {
+  #onPacket(bytes: Uint8Array, { address, port }: RemoteInfo, family: AddressFamily): void {
     const packet = decodePacket(bytes, family)
     const pending = packet && this.#pending.get(packet.transaction)
     if (!pending || (packet.action !== pending.action && packet.action !== 'error')) return

@@ -1,5 +1,5 @@
 import { addressBytes, canonicalHost } from '../codec/compact.ts'
-import { encodeAnnounce, encodeScrape, type Family, type TrackerPacket } from '../codec/udp-tracker.ts'
+import { type AddressFamily, encodeAnnounce, encodeScrape, type TrackerPacket } from '../codec/udp-tracker.ts'
 import { DiscoveryError } from '../errors.ts'
 import { allowedScopeOfUdp, isAllowedAddress, type Trust } from '../ports/address-policy.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
@@ -62,7 +62,7 @@ export class UdpTracker implements Tracker {
   readonly #url: UdpTrackerUrl
   readonly #options: UdpTrackerOptions
   /** The address families that answered an announce of this run. */
-  readonly #answeredFamilies = new Set<Family>()
+  readonly #answeredFamilies = new Set<AddressFamily>()
   /** The last announce, which may still be in progress at one of the addresses. */
   #announce: AbortController | undefined
   #release: (() => void) | undefined
@@ -179,7 +179,7 @@ export class UdpTracker implements Tracker {
     const allowed = addresses.filter(({ address }) => isAllowedAddress(address, allowedScope))
     if (addresses.length > 0 && allowed.length === 0)
       throw new Error(`${addresses[0]!.address} is not a valid address of a tracker`)
-    const families: readonly Family[] = [4, 6]
+    const families: readonly AddressFamily[] = [4, 6]
     return families.flatMap(family => {
       const found = allowed.find(address => address.family === family)
       return found ? [{ host: canonicalHost(found.address), port, family }] : []

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 const HEAP_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 }
 
 /** The callbacks of a request. */
-interface Pending {
+interface PendingJob {
   readonly resolve: (hash: Uint8Array) => void
   readonly reject: (error: Error) => void
 }
@@ -17,7 +17,7 @@ export class HashThread {
   /** True while the thread runs. A thread that failed is not started again. */
   isOnline = false
   readonly #worker: Worker
-  readonly #pending: Pending[] = []
+  readonly #pending: PendingJob[] = []
 
   /** @param script the script of the worker, which replies to memory with its SHA-1 hash */
   constructor(script: URL) {
@@ -44,7 +44,7 @@ export class HashThread {
     await this.#worker.terminate()
   }
 
-  #takeFirst(): Pending | undefined {
+  #takeFirst(): PendingJob | undefined {
     const first = this.#pending.shift()
     if (this.#pending.length === 0) this.#worker.unref()
     return first

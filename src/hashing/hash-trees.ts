@@ -36,7 +36,7 @@ export async function hashTrees(plan: ContentPlan, options: HashTreesOptions): P
   return { hashes, nodes }
 }
 
-interface Job {
+interface TreeJob {
   /** Index of the first piece. */
   readonly first: number
   readonly pieces: readonly TreePiece[]
@@ -44,7 +44,7 @@ interface Job {
 }
 
 /** Divides the content into jobs of whole pieces. */
-function* jobsOf(plan: ContentPlan, pathOf: HashTreesOptions['pathOf']): Generator<Job> {
+function* jobsOf(plan: ContentPlan, pathOf: HashTreesOptions['pathOf']): Generator<TreeJob> {
   const { files, format, pieceLength } = plan
   let pieces: TreePiece[] = []
   let first = 0

@@ -1,6 +1,6 @@
 /** Reads the file tree of a v2 torrent (BEP 52), file by file. */
 
-import { DICT_TOKEN, END_TOKEN, type Span, stringSpan } from '../codec/bencode-grammar.ts'
+import { type ByteSpan, DICT_TOKEN, END_TOKEN, stringSpan } from '../codec/bencode-grammar.ts'
 import { dictSpans, type Steps, valueEnd } from '../codec/bencode-scan.ts'
 import { BencodeView, valueAt } from '../codec/bencode-view.ts'
 import { NODE_LENGTH } from '../codec/merkle.ts'
@@ -32,9 +32,9 @@ export interface TreePlace {
 }
 
 /** A directory that is read at present. */
-interface Directory {
+interface TreeDirectory {
   /** Its last key so far. */
-  key: Span | undefined
+  key: ByteSpan | undefined
 }
 
 /** Directories and files between two yields. */
@@ -48,7 +48,7 @@ const ZERO_ROOT = Buffer.alloc(NODE_LENGTH)
 export class FileTree {
   readonly #place: TreePlace
   readonly #reading: Reading
-  readonly #directories: Directory[] = []
+  readonly #directories: TreeDirectory[] = []
   /** The names of the directories below the root. */
   readonly #names: Buffer[] = []
   /** Offset of the next key. */
@@ -95,7 +95,7 @@ export class FileTree {
   }
 
   /** @param start the offset of the properties */
-  #readFile(directory: Directory, start: number): TreeFile {
+  #readFile(directory: TreeDirectory, start: number): TreeFile {
     const { info, view } = this.#place
     const { bytes } = view
     if (this.#names.length === 0) this.#fail('a directory', 'a file')
@@ -122,7 +122,7 @@ export class FileTree {
     return this.#place.info.fail('file tree', expected, `${got}${at}`)
   }
 
-  #quoted({ start, end }: Span): string {
+  #quoted({ start, end }: ByteSpan): string {
     return quote(this.#place.view.bytes.toString('utf8', start, end))
   }
 }

@@ -34,7 +34,7 @@ export interface FileList {
 type Draft = { -readonly [Key in keyof FileEntry]: FileEntry[Key] }
 
 /** The position of a file in the list, and its bytes. */
-interface Place {
+interface FilePlace {
   readonly index: number
   readonly start: number
   readonly end: number
@@ -128,7 +128,7 @@ function grown(numbers: Int32Array): Int32Array {
   return more
 }
 
-function fieldsAt({ info, view }: FileList, { index, start }: Place, reading: Reading): Fields {
+function fieldsAt({ info, view }: FileList, { index, start }: FilePlace, reading: Reading): Fields {
   const values = new BencodeView(view.bytes, dictSpans(view.bytes, start))
   return new Fields(values, info.name(`files[${index}]`), reading.warn)
 }
@@ -136,7 +136,7 @@ function fieldsAt({ info, view }: FileList, { index, start }: Place, reading: Re
 /** @returns the file and its path below the torrent's name */
 function readFile(
   list: FileList,
-  place: Place,
+  place: FilePlace,
   offset: number,
   reading: Reading,
 ): { file: FileEntry; name: string } {
@@ -160,7 +160,13 @@ function readFile(
 }
 
 /** Gives a file another path, since its own is in use. */
-function renamed(file: FileEntry, name: string, list: FileList, place: Place, reading: Reading): FileEntry {
+function renamed(
+  file: FileEntry,
+  name: string,
+  list: FileList,
+  place: FilePlace,
+  reading: Reading,
+): FileEntry {
   const path = `${list.root}/${name}`
   const { where } = pathOf(fieldsAt(list, place, reading), file.pad)
   reading.warn(`${where}: ${quote(file.path)} is taken by another file, written as ${quote(path)}`)

@@ -7,7 +7,7 @@ import type { Metainfo } from './metainfo.ts'
 export type InfoHashes = Partial<Pick<Metainfo, 'infoHash' | 'infoHashV2'>>
 
 /** Length of an info-hash on the wire, in trackers and in the DHT, in bytes. */
-export const WIRE_HASH_BYTES = 20
+const WIRE_HASH_BYTES = 20
 
 /** Returns the v2 info-hash in 20 bytes, if there is one (BEP 52). */
 export function truncatedV2({ infoHashV2 }: InfoHashes): Buffer | undefined {

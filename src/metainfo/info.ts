@@ -1,6 +1,6 @@
 /** Reads the `info` dictionary of a torrent (BEP 3, BEP 52). */
 import { bytes } from '../codec/bencode.ts'
-import type { Span } from '../codec/bencode-grammar.ts'
+import type { ByteSpan } from '../codec/bencode-grammar.ts'
 import { locate, type Steps } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
 import { InputError } from '../errors.ts'
@@ -91,7 +91,7 @@ function readVersion(info: Fields, hasList: boolean): 1 | 2 {
 }
 
 interface InfoPlace extends TreePlace {
-  readonly spans: ReadonlyMap<string, Span>
+  readonly spans: ReadonlyMap<string, ByteSpan>
 }
 
 /** Reads the fields of BEP 3. */

@@ -35,8 +35,8 @@ export function readTrackers(
     .map(tier => usable(items(tier, 'announce-list', warn), 'announce-list', trackerFault, seen, warn))
     .filter(tier => tier.length > 0)
   if (tiers.length > 0) return tiers
-  const only = usable(items(announce, 'announce', warn), 'announce', trackerFault, seen, warn)
-  return only.length > 0 ? [only] : []
+  const announceTrackers = usable(items(announce, 'announce', warn), 'announce', trackerFault, seen, warn)
+  return announceTrackers.length > 0 ? [announceTrackers] : []
 }
 
 /** Reads web seeds (BEP 19) from `url-list`, which is a list or a string. */

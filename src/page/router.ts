@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 
 /** What the page shows: `#/` is the list, `#/torrent/HASH/TAB/...` one torrent. */
-export interface Route {
+export interface PageRoute {
   readonly view: 'list' | 'torrent'
   readonly infoHash: string
   /** The names after the info-hash, decoded. */
@@ -9,7 +9,7 @@ export interface Route {
 }
 
 /** Parses the part of a URL after `#`. */
-export function parseRoute(hash: string): Route {
+function parseRoute(hash: string): PageRoute {
   const [, view, infoHash = '', ...rest] = hash.replace(/^#/, '').split('/')
   if (view !== 'torrent' || !/^[\da-f]{40}$/.test(infoHash)) return { view: 'list', infoHash: '', rest: [] }
   return { view, infoHash, rest: rest.map(decode) }
@@ -21,7 +21,7 @@ export function torrentUrlOf(infoHash: string, ...rest: readonly string[]): stri
 }
 
 /** Returns what the page shows now. */
-export function useRoute(): Route {
+export function useRoute(): PageRoute {
   const [hash, setHash] = useState(location.hash)
   useEffect(() => {
     const onChange = () => setHash(location.hash)

@@ -58,7 +58,7 @@ export async function addTorrent(source: TorrentSource, options: AddTorrentOptio
     if (extra) throw new InputError('ERR_USAGE', `${extra}: this option belongs to the client that is given`)
     return client.add(source, ofTorrent)
   }
-  const own = new Client({ ...only(rest, CLIENT_OPTIONS), ...only(rest, SHARED_OPTIONS) })
+  const own = new Client({ ...pickKeys(rest, CLIENT_OPTIONS), ...pickKeys(rest, SHARED_OPTIONS) })
   try {
     const torrent = await own.add(source, without(ofTorrent, ['up', 'down']))
     own.on('warning', error => torrent.emit('warning', error))
@@ -70,7 +70,7 @@ export async function addTorrent(source: TorrentSource, options: AddTorrentOptio
   }
 }
 
-function only<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
+function pickKeys<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
   return Object.fromEntries(keys.flatMap(key => (from[key] === undefined ? [] : [[key, from[key]]]))) as Pick<
     T,
     K

@@ -10,13 +10,13 @@ import type { Torrent } from './torrent.ts'
  */
 export function loadFromLink(torrent: Torrent, magnet: Magnet, options: LoadTorrentOptions): void {
   if (magnet.sources.length === 0) return
-  const ended = unboundedAbortController()
-  for (const event of ['metadata', 'close'] as const) torrent.once(event, () => ended.abort())
+  const closing = unboundedAbortController()
+  for (const event of ['metadata', 'close'] as const) torrent.once(event, () => closing.abort())
   for (const url of magnet.sources) {
-    loadTorrent(url, { ...options, signal: ended.signal })
+    loadTorrent(url, { ...options, signal: closing.signal })
       .then(metainfo => torrent.takeMetainfo(joined(metainfo, magnet)))
       .catch(error => {
-        if (!ended.signal.aborted) torrent.emit('warning', warningOf(error, url))
+        if (!closing.signal.aborted) torrent.emit('warning', warningOf(error, url))
       })
   }
 }

@@ -57,14 +57,14 @@ function tie(reader: DeferredReader, torrent: Torrent): void {
     void torrent.close()
     return
   }
-  let ended = false
+  let isEnded = false
   torrent.on('error', error => reader.destroy(error))
   reader.on('end', () => {
-    ended = true
+    isEnded = true
     torrent.done.finally(() => torrent.close()).catch(() => {})
   })
   reader.on('error', error => torrent.destroy(error))
   reader.on('close', () => {
-    if (!ended) void torrent.close()
+    if (!isEnded) void torrent.close()
   })
 }

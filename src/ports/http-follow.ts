@@ -28,7 +28,7 @@ export interface FollowOptions {
   readonly trust: Trust
 }
 
-export const MAX_REDIRECTS = 5
+const MAX_REDIRECTS = 5
 const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308])
 
 /** Returns the target for a URL. Its user and password become Basic auth (RFC 7617). */

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from './clock.ts'
 
-interface Entry extends Timer {
+interface TimerEntry extends Timer {
   /** Undefined after it was called or cleared. */
   call: (() => void) | undefined
   /** The time at which it is due, of the clock below. */
@@ -19,7 +19,7 @@ const MIN_CLEARED = 64
 export class TimerQueue implements Clock {
   readonly #below: Clock
   /** A binary heap, the entry that is due first at 0. Cleared entries stay until they are due, or are most of it. */
-  #heap: Entry[] = []
+  #heap: TimerEntry[] = []
   #cleared = 0
   #order = 0
   /** The timer of the clock below, and the time at which it is due. */
@@ -37,14 +37,14 @@ export class TimerQueue implements Clock {
   }
 
   setTimeout(call: () => void, ms: number): Timer {
-    const entry: Entry = { call, due: this.#below.now() + Math.max(0, ms), order: this.#order++ }
+    const entry: TimerEntry = { call, due: this.#below.now() + Math.max(0, ms), order: this.#order++ }
     this.#push(entry)
     if (entry.due < this.#timerDue) this.#arm()
     return entry
   }
 
   clearTimeout(timer: Timer | undefined): void {
-    const entry = timer as Entry | undefined
+    const entry = timer as TimerEntry | undefined
     if (!entry?.call) return
     entry.call = undefined
     this.#cleared++
@@ -97,7 +97,7 @@ export class TimerQueue implements Clock {
     this.#cleared--
   }
 
-  #push(entry: Entry): void {
+  #push(entry: TimerEntry): void {
     const heap = this.#heap
     let at = heap.length
     heap.push(entry)
@@ -115,7 +115,7 @@ export class TimerQueue implements Clock {
     if (last && this.#heap.length > 0) this.#sink(last, 0)
   }
 
-  #sink(entry: Entry, from: number): void {
+  #sink(entry: TimerEntry, from: number): void {
     const heap = this.#heap
     let at = from
     for (;;) {
@@ -136,6 +136,6 @@ export class TimerQueue implements Clock {
   }
 }
 
-function isBefore(a: Entry, b: Entry): boolean {
+function isBefore(a: TimerEntry, b: TimerEntry): boolean {
   return a.due === b.due ? a.order < b.order : a.due < b.due
 }

@@ -8,7 +8,7 @@ import type { Admitted } from './admission.ts'
 const MAX_PIPELINED = 64
 
 /** A client's connection. It answers one request at a time: the next begins when the response before it was sent. */
-export class Connection implements Admitted {
+export class HttpConnection implements Admitted {
   readonly socket: Socket
   readonly group: string
   authenticated = false

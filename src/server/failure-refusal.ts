@@ -4,7 +4,7 @@ import { ReaderRevoked, ReadersBusy } from './reader-slots.ts'
 import { FirstByteTimeout } from './transfer.ts'
 
 /** A status and a sentence with the reason. */
-export interface Refusal {
+export interface HttpRefusal {
   readonly status: number
   readonly why: string
   readonly headers?: OutgoingHttpHeaders
@@ -13,7 +13,7 @@ export interface Refusal {
 const RETRY_HEADERS = { 'Retry-After': 1 }
 
 /** Returns the answer for a failure before any byte was sent. */
-export function refusalOf(error: unknown): Refusal {
+export function refusalOf(error: unknown): HttpRefusal {
   if (error instanceof ReadersBusy) return { status: 503, why: error.message, headers: RETRY_HEADERS }
   if (error instanceof FirstByteTimeout || error instanceof StalledError)
     return { status: 504, why: 'no peer sent these bytes in time' }

@@ -5,11 +5,11 @@ import type { Metainfo } from '../metainfo/metainfo.ts'
 import { conditionOf, rangeApplies } from './conditions.ts'
 import { contentTypeOf } from './content-type.ts'
 import { rangesOf } from './ranges.ts'
-import type { FileRange } from './served-torrents.ts'
+import type { ResponseRange } from './served-torrents.ts'
 import { nameOf } from './tree.ts'
 
 /** A range of a file, and the text that precedes it in the body. */
-export interface Part extends FileRange {
+export interface ResponsePart extends ResponseRange {
   readonly preamble: string
 }
 
@@ -18,7 +18,7 @@ export interface FileResponse {
   readonly status: 200 | 206 | 304 | 412 | 416
   readonly headers: OutgoingHttpHeaders
   /** The parts of the body, none of them empty; `epilogue` follows the last. */
-  readonly parts: readonly Part[]
+  readonly parts: readonly ResponsePart[]
   readonly epilogue: string
 }
 
@@ -99,7 +99,7 @@ export function fileResponseOf(
 
 /** A response with several ranges in one body (RFC 9110, 14.6). */
 function multipart(
-  ranges: readonly FileRange[],
+  ranges: readonly ResponseRange[],
   length: number,
   type: string,
   headers: OutgoingHttpHeaders,
@@ -122,6 +122,6 @@ function multipart(
   }
 }
 
-function contentRange({ start, end }: FileRange, length: number): string {
+function contentRange({ start, end }: ResponseRange, length: number): string {
   return `bytes ${start}-${end - 1}/${length}`
 }

@@ -8,7 +8,7 @@ import { pick } from '../ports/pick.ts'
 import { isLoopback, isWildcard } from './access-policy.ts'
 import { admit, defaultQuota } from './admission.ts'
 import type { HttpApi } from './api/http-api.ts'
-import type { Connection } from './connection.ts'
+import type { HttpConnection } from './connection.ts'
 import { DEFAULT_MAX_READERS, DEFAULT_MAX_WAITING } from './reader-slots.ts'
 import { RequestHandler } from './request-handler.ts'
 import { CollectedTorrents, type ServedTorrents, type TorrentCollection } from './served-torrents.ts'
@@ -66,7 +66,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
   readonly #urls: Urls
   readonly #clock: Clock
   readonly #handler: RequestHandler
-  readonly #connections = new Map<Socket, Connection>()
+  readonly #connections = new Map<Socket, HttpConnection>()
   #server: Server | undefined
 
   /** @param torrents a `Client`, or an array of torrents in an object `{ torrents }`, or a Map by info-hash in hex */

@@ -8,8 +8,8 @@ export { createRemoteControl, type RemoteControlOptions } from './remote-control
 export { createWhyApi, type DiagnosedTorrent, type WhyApiOptions } from './reports/why-api.ts'
 export type {
   ByteStream,
-  FileRange,
   ReadableTorrent,
+  ResponseRange,
   ServedTorrent,
   ServedTorrents,
   TorrentCollection,

@@ -1,4 +1,4 @@
-import type { FileRange } from './served-torrents.ts'
+import type { ResponseRange } from './served-torrents.ts'
 
 /** Ranges of one request at most, after adjacent ones are joined. Players ask for fewer. */
 const MAX_RANGES = 16
@@ -12,10 +12,13 @@ const MAX_RANGES = 16
  * @returns 'all' if the header is ignored: it is missing, malformed, of another unit, or has too many ranges; 'none' if
  * it is valid and none of its ranges lies in the file
  */
-export function rangesOf(header: string | undefined, length: number): readonly FileRange[] | 'all' | 'none' {
+export function rangesOf(
+  header: string | undefined,
+  length: number,
+): readonly ResponseRange[] | 'all' | 'none' {
   const list = /^\s*bytes\s*=(.*)$/is.exec(header ?? '')?.[1]
   if (list === undefined) return 'all'
-  const ranges: FileRange[] = []
+  const ranges: ResponseRange[] = []
   let asked = 0
   for (const spec of list.split(',')) {
     if (spec.trim() === '') continue // a list may have empty members (RFC 9110, 5.6.1)
@@ -31,7 +34,7 @@ export function rangesOf(header: string | undefined, length: number): readonly F
 }
 
 /** One range, cut to the file: empty if it lies behind the end, undefined if it is malformed. */
-function rangeOf(spec: string, length: number): FileRange | undefined {
+function rangeOf(spec: string, length: number): ResponseRange | undefined {
   const match = /^\s*(\d*)-(\d*)\s*$/.exec(spec)
   if (!match) return undefined
   const [, first = '', last = ''] = match
@@ -46,7 +49,7 @@ function rangeOf(spec: string, length: number): FileRange | undefined {
 }
 
 /** Joins ranges that overlap or touch; a joined range takes the place of its first. */
-function join(ranges: readonly FileRange[]): readonly FileRange[] {
+function join(ranges: readonly ResponseRange[]): readonly ResponseRange[] {
   const sorted = ranges.map((range, at) => ({ ...range, at })).sort((a, b) => a.start - b.start)
   const joined = [sorted[0]!]
   for (const range of sorted.slice(1)) {

@@ -32,7 +32,7 @@ export interface ReaderClient {
   touch(): void
 }
 
-interface Waiter {
+interface SlotWaiter {
   readonly group: string
   readonly since: number
   grant(): void
@@ -92,7 +92,7 @@ export class ReaderSlots {
   readonly #limits: ReaderLimits
   readonly #clock: Clock
   readonly #active = new Set<ReaderSlot>()
-  readonly #waiting = new Set<Waiter>()
+  readonly #waiting = new Set<SlotWaiter>()
   #review: Timer | undefined
 
   constructor(limits: ReaderLimits, clock: Clock) {
@@ -123,7 +123,7 @@ export class ReaderSlots {
         this.#waiting.delete(waiter)
         this.#schedule()
       }
-      const waiter: Waiter = {
+      const waiter: SlotWaiter = {
         group,
         since: this.#clock.now(),
         grant: () => {
@@ -159,19 +159,19 @@ export class ReaderSlots {
   }
 
   /** The request that has waited longest, among those of the group with the fewest readers. */
-  #nextWaiter(): Waiter | undefined {
+  #nextWaiter(): SlotWaiter | undefined {
     const counts = countByGroup(this.#active)
-    let next: Waiter | undefined
+    let next: SlotWaiter | undefined
     for (const waiter of this.#waiting)
       if (!next || (counts.get(waiter.group) ?? 0) < (counts.get(next.group) ?? 0)) next = waiter
     return next
   }
 
   /** The request that leaves a full queue: the last one of the group with the most, which may be the new one. */
-  #findDisplaced(group: string): Waiter | 'newcomer' | undefined {
+  #findDisplaced(group: string): SlotWaiter | 'newcomer' | undefined {
     if (this.#waiting.size < this.#limits.maxWaiting) return undefined
     const counts = countByGroup(this.#waiting)
-    let last: Waiter | undefined
+    let last: SlotWaiter | undefined
     for (const waiter of this.#waiting)
       if (!last || counts.get(waiter.group)! >= counts.get(last.group)!) last = waiter
     const own = counts.get(group) ?? 0

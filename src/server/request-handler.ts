@@ -6,7 +6,7 @@ import type { Clock } from '../ports/clock.ts'
 import { AccessPolicy } from './access-policy.ts'
 import type { ApiExchange, HttpApi } from './api/http-api.ts'
 import { Archive } from './archive.ts'
-import { Connection } from './connection.ts'
+import { HttpConnection } from './connection.ts'
 import { refusalOf } from './failure-refusal.ts'
 import { type FileResponse, fileResponseOf } from './file-response.ts'
 import { directoryListing, indexListing } from './listing.ts'
@@ -16,7 +16,7 @@ import { directoryPage, indexPage, PAGE_POLICY } from './page.ts'
 import { type ReaderLimits, ReaderSlots, ReadersBusy } from './reader-slots.ts'
 import { sendRefusal, sendText } from './responses.ts'
 import { type Route, routeOf } from './route.ts'
-import type { ByteStream, FileRange, ServedTorrent, ServedTorrents } from './served-torrents.ts'
+import type { ByteStream, ResponseRange, ServedTorrent, ServedTorrents } from './served-torrents.ts'
 import { transfer } from './transfer.ts'
 import { parseTarget, type Target, Urls } from './urls.ts'
 
@@ -24,7 +24,7 @@ import { parseTarget, type Target, Urls } from './urls.ts'
  * Milliseconds until a request without the token is answered. It limits guesses of the token to a few per second and
  * connection.
  */
-export const REFUSAL_DELAY_MS = 500
+const REFUSAL_DELAY_MS = 500
 
 export interface RequestHandlerOptions extends ReaderLimits {
   /** The name or address that clients use for the server; `*` for any. */
@@ -51,7 +51,7 @@ export interface RequestHandlerEvents {
 interface HttpRequest {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  readonly connection: Connection
+  readonly connection: HttpConnection
   readonly method: 'GET' | 'HEAD'
   readonly target: Target
 }
@@ -70,7 +70,7 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
   readonly #slots: ReaderSlots
   readonly #turns = new LoopTurns()
   readonly #prefix: string
-  readonly #connections = new WeakMap<Socket, Connection>()
+  readonly #connections = new WeakMap<Socket, HttpConnection>()
 
   constructor(torrents: ServedTorrents, options: RequestHandlerOptions) {
     super()
@@ -93,10 +93,10 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
   }
 
   /** Returns the connection of a socket. Its state lasts as long as the socket. */
-  connectionOf(socket: Socket): Connection {
+  connectionOf(socket: Socket): HttpConnection {
     const known = this.#connections.get(socket)
     if (known) return known
-    const connection = new Connection(socket, this.#clock)
+    const connection = new HttpConnection(socket, this.#clock)
     this.#connections.set(socket, connection)
     // Every file that is sent on a connection listens for its end.
     socket.setMaxListeners(0)
@@ -114,7 +114,11 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
     })
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse, connection: Connection): Promise<void> {
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: HttpConnection,
+  ): Promise<void> {
     const { headers, headersDistinct, method, socket } = request
     response.setHeader('X-Content-Type-Options', 'nosniff')
     response.setHeader('Referrer-Policy', 'no-referrer') // the URL may carry the token
@@ -155,7 +159,7 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
   #exchange(
     request: IncomingMessage,
     response: ServerResponse,
-    connection: Connection,
+    connection: HttpConnection,
     target: Target,
   ): ApiExchange {
     return {
@@ -222,7 +226,7 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
   async #transfer(
     path: string,
     reply: FileResponse,
-    open: (range: FileRange) => ByteStream,
+    open: (range: ResponseRange) => ByteStream,
     { connection, response }: HttpRequest,
   ): Promise<void> {
     try {

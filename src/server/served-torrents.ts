@@ -5,7 +5,7 @@ import type { TorrentBytes } from '../pipeline/reading/torrent-file.ts'
 import type { Progress } from '../pipeline/torrent/progress.ts'
 
 /** A range of bytes of a file: `start` is the first, `end` is behind the last. */
-export interface FileRange {
+export interface ResponseRange {
   readonly start: number
   readonly end: number
 }
@@ -32,7 +32,7 @@ export interface ServedTorrent {
   /** Its current progress, read each time it is shown. */
   readonly progress?: Progress | undefined
   /** Reads a range of a file, by its index. Never called with an empty range, or for padding. May throw. */
-  read(fileIndex: number, range: FileRange): ByteStream
+  read(fileIndex: number, range: ResponseRange): ByteStream
   /** Reads files one after the other, from an index to another one. @default each with `read` */
   readSequence?(first: number, last: number): ReadSequence
   /** False for a file that is not downloaded: archives leave it out. @default true */
@@ -67,7 +67,7 @@ export interface ReadableTorrent {
   readonly state: string
   readonly metainfo: Metainfo
   readonly progress: Progress
-  readonly files: readonly { readonly isSelected?: boolean; stream(range: FileRange): unknown }[]
+  readonly files: readonly { readonly isSelected?: boolean; stream(range: ResponseRange): unknown }[]
   /** Reads bytes of the torrent, for archives. @default each file by itself */
   readonly open?: TorrentBytes['open']
 }

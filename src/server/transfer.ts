@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Clock } from '../ports/clock.ts'
 import type { FileResponse } from './file-response.ts'
 import type { ReaderSlot } from './reader-slots.ts'
-import type { ByteStream, FileRange } from './served-torrents.ts'
+import type { ByteStream, ResponseRange } from './served-torrents.ts'
 import { waitForDrain } from './wait-for-drain.ts'
 
 /** Milliseconds within which the first byte has to be read. */
@@ -28,7 +28,7 @@ export class FirstByteTimeout extends Error {}
 export async function transfer(
   { status, headers, parts, epilogue }: FileResponse,
   response: ServerResponse,
-  open: (range: FileRange) => ByteStream,
+  open: (range: ResponseRange) => ByteStream,
   slot: ReaderSlot,
   clock: Clock,
 ): Promise<void> {

@@ -76,7 +76,7 @@ export interface FileFailure {
 }
 
 /** Runs jobs. It rejects only if it could not run the job to its end. */
-export interface FileJobs {
+export interface FileJobRunner {
   run(job: FileJob): Promise<FileReply>
 }
 

@@ -4,7 +4,7 @@ import { InputError, StorageError } from '../errors.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
-import type { FileJobs } from './file-job.ts'
+import type { FileJobRunner } from './file-job.ts'
 import { type FileLocks, ProcessLocks } from './file-locks.ts'
 import type { FileStates, StatesSource } from './file-states.ts'
 import { FileThreads } from './file-threads.ts'
@@ -36,7 +36,7 @@ export interface FileStorageOptions {
    * Runs operations on many small files.
    * @default threads, if `fs` is the disk of this machine and the torrent has at least 256 files
    */
-  readonly jobs?: FileJobs
+  readonly jobs?: FileJobRunner
   /** Waits while the process has no free descriptor. @default a timer of Node */
   readonly pause?: (milliseconds: number) => Promise<unknown>
   /** Locks that other processes see. @default none: only writers of this process are kept out */
@@ -59,7 +59,7 @@ export class FileStorage implements Storage, StatesSource {
   readonly #selected: (fileIndex: number) => boolean
   readonly #hasProcessDescriptors: boolean
   #running = 0
-  #drained: (() => void) | undefined
+  #resolveDrained: (() => void) | undefined
   #closed: Promise<void> | undefined
 
   /** Does not access the disk. @throws InputError for an invalid option */
@@ -224,13 +224,13 @@ export class FileStorage implements Storage, StatesSource {
     try {
       return await work()
     } finally {
-      if (--this.#running === 0) this.#drained?.()
+      if (--this.#running === 0) this.#resolveDrained?.()
     }
   }
 
   async #close(): Promise<void> {
     this.#output.giveUp()
-    if (this.#running > 0) await new Promise<void>(resolve => (this.#drained = resolve))
+    if (this.#running > 0) await new Promise<void>(resolve => (this.#resolveDrained = resolve))
     await this.watch.close()
     try {
       await Promise.all([this.#output.close(), this.#threads?.close()])

@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import PQueue from 'p-queue'
 import { ThreadPool } from '../ports/thread-pool.ts'
-import type { FileJob, FileJobs, FileReply } from './file-job.ts'
+import type { FileJob, FileJobRunner, FileReply } from './file-job.ts'
 
 /** Maximum number of threads. */
 const MAX_FILE_THREADS = 4
@@ -12,7 +12,7 @@ const MAX_BUSY_THREADS = 2
  * Threads of this process that work on many small files by blocking calls. An asynchronous call takes 50 to 100 µs of the
  * event loop, and a small file needs five of them to be written. The threads end with their last user.
  */
-export class FileThreads implements FileJobs {
+export class FileThreads implements FileJobRunner {
   static #pool: ThreadPool<FileJob, FileReply> | undefined
   static readonly #busy = new PQueue({ concurrency: MAX_BUSY_THREADS })
   static #users = 0

@@ -18,7 +18,7 @@ export interface HandlePoolOptions {
   readonly pause?: (milliseconds: number) => Promise<unknown>
 }
 
-interface Slot {
+interface HandleSlot {
   /** The limit that counts it. */
   readonly limit: OpenFileLimit
   readonly path: string
@@ -43,7 +43,7 @@ export class HandlePool {
   limit: OpenFileLimit
   readonly #open: (path: string, access: Access) => Promise<FileHandle | undefined>
   /** By path. */
-  readonly #slots = new Map<string, Slot>()
+  readonly #slots = new Map<string, HandleSlot>()
   /** Descriptors that are opening, open or closing. */
   #count = 0
   /** Settles when `#count` falls to 0. */
@@ -93,7 +93,7 @@ export class HandlePool {
   }
 
   release(lease: Lease): void {
-    const slot = lease as Slot
+    const slot = lease as HandleSlot
     if (--slot.users > 0) return
     if (slot.retired) void this.#close(slot)
     else slot.limit.addIdle(slot)
@@ -129,7 +129,7 @@ export class HandlePool {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  #slotFor(path: string, access: Access): Slot {
+  #slotFor(path: string, access: Access): HandleSlot {
     const known = this.#slots.get(path)
     if (known !== undefined) {
       if (serves(known, access)) return known
@@ -137,7 +137,7 @@ export class HandlePool {
       known.retired = true
       if (known.users === 0) void this.#close(known)
     }
-    const slot: Slot = {
+    const slot: HandleSlot = {
       limit: this.limit,
       close: () => this.#shut(slot).then(() => this.#uncount()),
       path,
@@ -152,7 +152,7 @@ export class HandlePool {
     return slot
   }
 
-  async #fill(slot: Slot): Promise<void> {
+  async #fill(slot: HandleSlot): Promise<void> {
     try {
       for (let tries = 1; ; tries++) {
         await slot.limit.claim(this)
@@ -165,7 +165,7 @@ export class HandlePool {
   }
 
   /** Opens a file in a claimed place. Resolves with false if the process has no free descriptor, for another try. */
-  async #tryOpen(slot: Slot, last: boolean): Promise<boolean> {
+  async #tryOpen(slot: HandleSlot, last: boolean): Promise<boolean> {
     try {
       slot.handle = await this.#open(slot.path, slot.access)
       if (slot.handle !== undefined) slot.limit.noteOpened()
@@ -188,14 +188,14 @@ export class HandlePool {
     this.#starved--
   }
 
-  async #close(slot: Slot): Promise<void> {
+  async #close(slot: HandleSlot): Promise<void> {
     slot.limit.deleteIdle(slot)
     await this.#shut(slot)
     this.#free(slot)
   }
 
   /** Closes a file but keeps its place counted. It never rejects. */
-  async #shut(slot: Slot): Promise<void> {
+  async #shut(slot: HandleSlot): Promise<void> {
     if (!slot.retired) this.#slots.delete(slot.path)
     try {
       await slot.handle!.close()
@@ -206,7 +206,7 @@ export class HandlePool {
     slot.limit.noteClosed()
   }
 
-  #free(slot: Slot): void {
+  #free(slot: HandleSlot): void {
     this.#uncount()
     slot.limit.free()
   }
@@ -217,7 +217,7 @@ export class HandlePool {
 }
 
 /** True if a file that was opened, or is being opened, gives this access. */
-function serves({ access, handle }: Slot, wanted: Access): boolean {
+function serves({ access, handle }: HandleSlot, wanted: Access): boolean {
   if (wanted === 'read' || access === 'write') return true
   // While it opens to be updated, it may still turn out to be missing.
   return access === 'update' && (wanted === 'update' || handle !== undefined)

@@ -39,7 +39,7 @@ export interface LockDirectoryOptions {
   readonly pause?: (milliseconds: number) => Promise<unknown>
 }
 
-interface Held {
+interface HeldLock {
   readonly keys: PathKeys
   readonly holder: string
   readonly pid: number
@@ -101,7 +101,7 @@ export class LockDirectory implements FileLocks {
     return Beacon.light(this.#directory, randomBytes(8).toString('hex'))
   }
 
-  async #put(name: string, { beacon, holder, keys, pid }: Held): Promise<void> {
+  async #put(name: string, { beacon, holder, keys, pid }: HeldLock): Promise<void> {
     this.#own.add(name)
     const paths = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength)
     const next = await NextRecordFile.open(this.#fs, join(this.#directory, name))
@@ -114,7 +114,7 @@ export class LockDirectory implements FileLocks {
   }
 
   /** Returns a lock of another process that shares a path with these. Removes locks of processes that have ended. */
-  async #find(keys: PathKeys): Promise<(Held & { readonly shared: number }) | undefined> {
+  async #find(keys: PathKeys): Promise<(HeldLock & { readonly shared: number }) | undefined> {
     const names = await this.#fs.readdir(this.#directory)
     for (const name of names) {
       if (!name.endsWith(LOCK_EXTENSION) || this.#own.has(name)) continue
@@ -132,7 +132,7 @@ export class LockDirectory implements FileLocks {
   }
 
   /** Returns the lock of this name, or undefined if it is gone or of an unknown version. */
-  async #read(name: string): Promise<Held | undefined> {
+  async #read(name: string): Promise<HeldLock | undefined> {
     try {
       const fields = asDict(
         decode(await readRecordFile(this.#fs, join(this.#directory, name), MAX_LOCK_BYTES)),

@@ -29,7 +29,7 @@ export interface OpenDirectory {
   readonly held: boolean
 }
 
-interface Entry extends OpenDirectory {
+interface CachedDirectory extends OpenDirectory {
   readonly handle: FileHandle | undefined
   users: number
   /** True if the entry is not in the map any more. It closes with its last user. */
@@ -41,7 +41,7 @@ export class OpenDirectories {
   readonly #fs: FileSystem
   readonly #check: (realPath: string, shown: string) => void
   /** By name, least recently used first. */
-  readonly #entries = new Map<string, Promise<Entry | undefined>>()
+  readonly #entries = new Map<string, Promise<CachedDirectory | undefined>>()
   /** Directories that are being closed to make room. */
   readonly #closing = new Set<Promise<void>>()
   /** False once the system has not told where a descriptor leads. */
@@ -64,7 +64,7 @@ export class OpenDirectories {
     open: () => Promise<OpenDirectory | undefined>,
     work: (directory: OpenDirectory) => Promise<T>,
   ): Promise<T | undefined> {
-    const entry = await this.#enter(name, open as () => Promise<Entry | undefined>)
+    const entry = await this.#enter(name, open as () => Promise<CachedDirectory | undefined>)
     if (entry === undefined) return undefined
     try {
       return await work(entry)
@@ -80,7 +80,7 @@ export class OpenDirectories {
    * @param shown the path for error messages
    */
   async hold(path: string, shown: string): Promise<OpenDirectory> {
-    const byPath: Entry = { path, held: false, handle: undefined, users: 0, stale: false }
+    const byPath: CachedDirectory = { path, held: false, handle: undefined, users: 0, stale: false }
     const handle = this.#supported ? await this.#open(path) : undefined
     if (handle === undefined) return byPath
     try {
@@ -93,7 +93,7 @@ export class OpenDirectories {
           handle,
           users: 0,
           stale: false,
-        } as Entry
+        } as CachedDirectory
       }
       this.#supported = false
     } catch (error) {
@@ -111,7 +111,10 @@ export class OpenDirectories {
     await Promise.all([...this.#closing, ...entries.map(entry => this.#retire(entry))])
   }
 
-  async #enter(name: string, open: () => Promise<Entry | undefined>): Promise<Entry | undefined> {
+  async #enter(
+    name: string,
+    open: () => Promise<CachedDirectory | undefined>,
+  ): Promise<CachedDirectory | undefined> {
     const opening = this.#entries.get(name) ?? open()
     this.#entries.delete(name)
     this.#entries.set(name, opening)
@@ -128,7 +131,7 @@ export class OpenDirectories {
     return entry
   }
 
-  #remove(name: string, opening: Promise<Entry | undefined>): void {
+  #remove(name: string, opening: Promise<CachedDirectory | undefined>): void {
     if (this.#entries.get(name) === opening) this.#entries.delete(name)
   }
 
@@ -142,7 +145,7 @@ export class OpenDirectories {
   }
 
   /** Closes a directory, or lets its last user close it. Never rejects. */
-  async #retire(opening: Promise<Entry | undefined>): Promise<void> {
+  async #retire(opening: Promise<CachedDirectory | undefined>): Promise<void> {
     const entry = await opening.catch(() => undefined)
     if (entry === undefined) return
     entry.stale = true
@@ -150,7 +153,7 @@ export class OpenDirectories {
   }
 
   /** Never rejects: nothing was written to a directory, so a failure loses nothing. */
-  async #close(entry: Entry): Promise<void> {
+  async #close(entry: CachedDirectory): Promise<void> {
     if (entry.users === 0) await entry.handle?.close().catch(() => {})
   }
 

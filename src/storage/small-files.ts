@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts'
 import { forEachInParallel } from '../ports/parallel.ts'
 import {
   type FileFailure,
-  type FileJobs,
+  type FileJobRunner,
   type FilePart,
   type FileReply,
   type FileWork,
@@ -48,9 +48,9 @@ export class BrokenJobError extends Error {}
  */
 export class SmallFiles {
   readonly #directory: string
-  readonly #jobs: FileJobs
+  readonly #jobs: FileJobRunner
 
-  constructor(directory: string, jobs: FileJobs) {
+  constructor(directory: string, jobs: FileJobRunner) {
     this.#directory = directory
     this.#jobs = jobs
   }

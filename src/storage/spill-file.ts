@@ -18,7 +18,7 @@ export interface SpillFileOptions {
 const SLOT_BYTES = 1 << 18
 
 /** A part of the file that is written and read from its start. */
-interface Slot {
+interface SpillSlot {
   readonly position: number
   read: number
   written: number
@@ -35,7 +35,7 @@ export class SpillFile {
   readonly #path: string
   readonly #fs: FileSystem
   /** Slots with bytes, in order. */
-  readonly #full: Slot[] = []
+  readonly #full: SpillSlot[] = []
   /** Positions of free slots. */
   readonly #free: number[] = []
   #size = 0
@@ -111,7 +111,7 @@ export class SpillFile {
   }
 
   /** Returns the position for the next byte. */
-  #room(): Slot {
+  #room(): SpillSlot {
     const last = this.#full.at(-1)
     if (last && last.written < SLOT_BYTES) return last
     const position = this.#free.pop() ?? this.#size

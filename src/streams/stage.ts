@@ -81,7 +81,7 @@ export const Transform = withReadErrors(streamx.Transform) as new <In, Out>(
   options?: StageOptions<In, Out>,
 ) => Transforming<In, Out>
 
-/** The parts of streamx that `drained` and `isStage` use. */
+/** The parts of streamx that `waitForDrain` and `isStage` use. */
 const { isStreamx } = streamx as unknown as { isStreamx(stream: unknown): boolean }
 const drains = streamx.Writable as unknown as { drained(stage: unknown): Promise<boolean> }
 
@@ -91,7 +91,7 @@ export function isStage(stream: object): stream is Stage {
 }
 
 /** Resolves when a stage has handled everything that was written to it so far, or is destroyed. */
-export async function drained(stage: Stage): Promise<void> {
+export async function waitForDrain(stage: Stage): Promise<void> {
   await drains.drained(stage)
 }
 

@@ -1,7 +1,7 @@
 /** Attacks on a node of the DHT, each beside an honest node that does the same without being attacked. */
 import t from 'tap'
 import type { Dht } from '../../src/dht/dht.ts'
-import { decodeKrpc, encodeQuery, encodeReply, type KrpcMessage, type Reply } from '../../src/dht/krpc.ts'
+import { type DhtReply, decodeKrpc, encodeQuery, encodeReply, type KrpcMessage } from '../../src/dht/krpc.ts'
 import { idFor, idNear } from '../../src/dht/node-id.ts'
 import { PeerStore } from '../../src/dht/peer-store.ts'
 import { decodeState } from '../../src/dht/state.ts'
@@ -36,7 +36,7 @@ class Stranger {
     const call = { method: 'get_peers', infoHash } as const
     this.send(index, encodeQuery({ transaction: Buffer.from('gp'), id: this.id(), readOnly: true, call }))
     await this.#net.clock.run({ for: 200 })
-    return (this.heard.at(-1)!.message as Reply).token!
+    return (this.heard.at(-1)!.message as DhtReply).token!
   }
 
   async announce(index: number, infoHash: Uint8Array, token: Uint8Array, port = 7000): Promise<string> {

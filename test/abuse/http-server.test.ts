@@ -12,7 +12,7 @@ import t, { type Test } from 'tap'
 import { HttpServer, type HttpServerOptions } from '../../src/server/http-server.ts'
 import { directoryListing } from '../../src/server/listing.ts'
 import { REVIEW_MS } from '../../src/server/reader-slots.ts'
-import type { FileRange, ServedTorrent } from '../../src/server/served-torrents.ts'
+import type { ResponseRange, ServedTorrent } from '../../src/server/served-torrents.ts'
 import { Urls } from '../../src/server/urls.ts'
 import { type FileSpec, makeTorrent, noise } from '../helpers/metainfo.ts'
 import { VirtualClock, waitUntil } from '../helpers/virtual-clock.ts'
@@ -51,7 +51,7 @@ async function serve(t: Test, options: HttpServerOptions = {}) {
   }
 }
 
-function endless({ start, end }: FileRange) {
+function endless({ start, end }: ResponseRange) {
   let at = start
   return new Readable({
     highWaterMark: 1,

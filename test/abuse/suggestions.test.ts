@@ -1,12 +1,12 @@
 import t, { type Test } from 'tap'
 import { BLOCK_LENGTH } from '../../src/codec/message.ts'
 import type { Peer } from '../../src/pipeline/peer/peer.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import type { Wire } from '../helpers/scripted-peer.ts'
 import { dialFrom } from '../helpers/simulation/scripted.ts'
 import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 import { RESERVED } from '../helpers/wire.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
 const KiB = 1024
 
 interface BlockRun {
@@ -18,7 +18,7 @@ interface BlockRun {
 
 /** Honest leechers at one seed: when the last has all, and how long the seed sent nothing while it had requests. */
 async function share(t: Test, { line, attackers = 0, leechers = 2 }: BlockRun) {
-  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 128, pieceLength: 64 * KiB })
+  const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 128, pieceLength: 64 * KiB })
   const seed = swarm.join({ complete: true, ...line })
   const honest = Array.from({ length: leechers }, () => swarm.join({ up: 2048 * KiB }))
   const peers = new Set<Peer>()
@@ -78,8 +78,8 @@ for (const [name, line] of Object.entries({
       for (const attackers of [1, 3]) {
         const attacked = await share(t, { line, attackers })
         const ratio = attacked.took / alone.took
-        t.comment(`SEED=${SEED}, ${attackers}: ${ratio.toFixed(2)} times as long`)
-        t.ok(ratio <= 1.5, `SEED=${SEED}, ${attackers}: ${ratio} times as long`)
+        t.comment(`SEED=${RANDOM_SEED}, ${attackers}: ${ratio.toFixed(2)} times as long`)
+        t.ok(ratio <= 1.5, `SEED=${RANDOM_SEED}, ${attackers}: ${ratio} times as long`)
       }
     },
   )
@@ -87,8 +87,8 @@ for (const [name, line] of Object.entries({
   t.test(`a seed with ${name} is never idle while it has requests`, async t => {
     for (const leechers of [2, 4]) {
       const { idle } = await share(t, { line, leechers })
-      t.comment(`SEED=${SEED}, ${leechers}: ${idle} ms`)
-      t.ok(idle <= 500, `SEED=${SEED}: nothing was sent for ${idle} ms`)
+      t.comment(`SEED=${RANDOM_SEED}, ${leechers}: ${idle} ms`)
+      t.ok(idle <= 500, `SEED=${RANDOM_SEED}: nothing was sent for ${idle} ms`)
     }
   })
 }

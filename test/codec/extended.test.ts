@@ -7,6 +7,7 @@ import {
   parseExtendedHandshake,
 } from '../../src/codec/extended.ts'
 import { generator } from '../helpers/feed.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 
 /** Decodes a handshake, with the extensions as a plain object. */
 function parse(said: Encodable) {
@@ -135,7 +136,7 @@ t.test('a handshake over 64 KiB is ignored', async t => {
 })
 
 t.test('a handshake with random changes never throws and has only valid fields', async t => {
-  const seed = Number(process.env.SEED ?? 1)
+  const seed = RANDOM_SEED
   const chance = generator(seed)
   const m = { lt_donthave: 7, ut_metadata: 2, ut_pex: 1 }
   const good = encode({

@@ -5,6 +5,7 @@ import type { Contact } from '../../src/dht/contact.ts'
 import { decodeContacts, encodeContacts } from '../../src/dht/contact.ts'
 import {
   type Call,
+  type DhtReply,
   decodeKrpc,
   encodeQuery,
   encodeRefusal,
@@ -12,7 +13,6 @@ import {
   type KrpcMessage,
   MAX_DATAGRAM,
   MAX_SENT_DATAGRAM,
-  type Reply,
 } from '../../src/dht/krpc.ts'
 
 const id = Buffer.from('abcdefghij0123456789')
@@ -21,7 +21,7 @@ const transaction = Buffer.from('aa')
 const bytes8 = Buffer.alloc(8, 5)
 const at = { host: '20.1.2.3', port: 6881 }
 const runs = { seed: 20240901, numRuns: 1_500 }
-const readReply = (dict: Parameters<typeof encode>[0]) => decodeKrpc(encode(dict)) as Reply
+const readReply = (dict: Parameters<typeof encode>[0]) => decodeKrpc(encode(dict)) as DhtReply
 const read = (text: string) => decodeKrpc(Buffer.from(text, 'latin1')) as never as Record<string, unknown>
 
 t.test('the examples in BEP 5 are decoded', async t => {

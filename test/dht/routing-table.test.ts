@@ -3,9 +3,9 @@ import type { Contact } from '../../src/dht/contact.ts'
 import { commonBits, compareDistance, idFor, idNear } from '../../src/dht/node-id.ts'
 import { RoutingTable } from '../../src/dht/routing-table.ts'
 import { generator } from '../helpers/feed.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
-const random = generator(SEED)
+const random = generator(RANDOM_SEED)
 const chance = (size = 20) => Buffer.from(Array.from({ length: size }, () => random() * 256))
 const own = chance()
 const minute = 60_000
@@ -53,7 +53,7 @@ t.test('closest returns the nearest nodes', async t => {
   for (let i = 0; i < 50; i++) {
     const target = random() < 0.5 ? chance() : idNear(own, Math.floor(random() * 20), chance())
     const all = table.nodes.sort((a, b) => compareDistance(target, a.id, b.id))
-    t.same(names(table.closest(target, 8, 0)), names(all.slice(0, 8)), `SEED=${SEED}`)
+    t.same(names(table.closest(target, 8, 0)), names(all.slice(0, 8)), `SEED=${RANDOM_SEED}`)
   }
 })
 

@@ -4,13 +4,13 @@ import type { Contact } from '../../src/dht/contact.ts'
 import { FloodGate } from '../../src/dht/flood-gate.ts'
 import { decodeKrpc, encodeRefusal, encodeReply } from '../../src/dht/krpc.ts'
 import { fits, idFor, idNear } from '../../src/dht/node-id.ts'
-import { type Outcome, Rpc } from '../../src/dht/rpc.ts'
-import { Shortlist, type Step } from '../../src/dht/shortlist.ts'
+import { type QueryOutcome, Rpc } from '../../src/dht/rpc.ts'
+import { type LookupStep, Shortlist } from '../../src/dht/shortlist.ts'
 import { generator } from '../helpers/feed.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
-const random = generator(SEED)
+const random = generator(RANDOM_SEED)
 const chance = (size = 20) => Buffer.from(Array.from({ length: size }, () => random() * 256))
 const target = chance()
 let hosts = 0
@@ -22,8 +22,8 @@ const near = (bits: number): Contact => ({
 })
 
 /** Returns all nodes that can be queried now. */
-function ask(list: Shortlist): Step[] {
-  const steps: Step[] = []
+function ask(list: Shortlist): LookupStep[] {
+  const steps: LookupStep[] = []
   for (let step = list.next(); step; step = list.next()) steps.push(step)
   return steps
 }
@@ -148,7 +148,7 @@ function rpc() {
     },
   })
   const query = (to: PeerAddress) => {
-    const asked: { outcome?: Outcome } = {}
+    const asked: { outcome?: QueryOutcome } = {}
     void api.query(to, { method: 'ping' }, { id: chance(), readOnly: false }).then(outcome => {
       asked.outcome = outcome
     })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
-import { decodePacket, type Family } from '../../src/codec/udp-tracker.ts'
+import { type AddressFamily, decodePacket } from '../../src/codec/udp-tracker.ts'
 import { parseAnnounceReply } from '../../src/discovery/announce-reply.ts'
 import type { AnnounceRequest } from '../../src/discovery/announce-request.ts'
 import { HttpTracker } from '../../src/discovery/http-tracker.ts'
@@ -169,7 +169,7 @@ t.test(
         head.writeUInt32BE(id, 4)
         return Buffer.concat([head, body])
       })
-    const family = fc.constantFrom<Family>(4, 6)
+    const family = fc.constantFrom<AddressFamily>(4, 6)
     fc.assert(
       fc.property(fc.oneof(heads, fc.uint8Array({ maxLength: 40 })), family, (bytes, family) => {
         const packet = decodePacket(bytes, family)

@@ -1,6 +1,8 @@
 /** Feeds a decoder three ways: whole, byte by byte, and in seeded random cuts; all must come to the same. */
+
 import { isDeepStrictEqual } from 'node:util'
 import type { Through } from '../../src/streams/stage.ts'
+import { RANDOM_SEED } from './random-seed.ts'
 
 /** What came out of a decoder, and how it ended: by an error, or cleanly. */
 export interface Fed<Out> {
@@ -22,7 +24,7 @@ export interface FeedOptions {
 export async function feed<Out>(
   make: (consumed: (chunk: Uint8Array) => void) => Through<Uint8Array, Out>,
   bytes: Uint8Array,
-  { seed = Number(process.env.SEED ?? 1), random = 5 }: FeedOptions = {},
+  { seed = RANDOM_SEED, random = 5 }: FeedOptions = {},
 ): Promise<Fed<Out>> {
   const ways: [string, Uint8Array[]][] = [
     ['byte by byte', cut(bytes, () => 1)],

@@ -1,4 +1,5 @@
 /** A fake peer on loopback that does what its script says, and keeps what it was sent. */
+
 import { once } from 'node:events'
 import net from 'node:net'
 import { Bitfield } from '../../src/codec/bitfield.ts'
@@ -13,6 +14,7 @@ import {
   MESSAGE_IDS,
   type Message,
 } from '../../src/codec/message.ts'
+import { Conditions } from './conditions.ts'
 import type { MadeTorrent } from './metainfo.ts'
 
 export interface PeerScript {
@@ -40,7 +42,7 @@ export class Wire {
   /** The other side, or this one, has ended it. */
   closed = false
   readonly #made: MadeTorrent
-  readonly #waiting = new Set<() => void>()
+  readonly #conditions = new Conditions()
   #at = 0
   #shaken = false
 
@@ -134,19 +136,11 @@ export class Wire {
 
   /** Resolves once something is so; looked at after whatever comes. */
   until(met: () => boolean): Promise<void> {
-    return new Promise(resolve => {
-      const check = () => {
-        if (!met()) return
-        this.#waiting.delete(check)
-        resolve()
-      }
-      this.#waiting.add(check)
-      check()
-    })
+    return this.#conditions.wait(met)
   }
 
   wake(): void {
-    for (const check of this.#waiting) check()
+    this.#conditions.check()
   }
 
   #next(): Message | undefined {
@@ -196,10 +190,8 @@ export async function scriptedPeer(
 ): Promise<ScriptedPeer> {
   const wires: Wire[] = []
   const requests: BlockRef[] = []
-  const waiting = new Set<() => void>()
-  const wake = () => {
-    for (const check of waiting) check()
-  }
+  const conditions = new Conditions()
+  const wake = () => conditions.check()
   const { greet = wire => wire.greet(script) } = script
   const play = player(script, requests)
   const server = net.createServer(socket => {
@@ -215,16 +207,6 @@ export async function scriptedPeer(
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as net.AddressInfo
-  const until = (met: () => boolean) =>
-    new Promise<void>(resolve => {
-      const check = () => {
-        if (!met()) return
-        waiting.delete(check)
-        resolve()
-      }
-      waiting.add(check)
-      check()
-    })
   const close = async () => {
     for (const { socket } of wires) socket.destroy()
     if (server.listening) await new Promise(resolve => server.close(resolve))
@@ -235,10 +217,10 @@ export async function scriptedPeer(
     wires,
     requests,
     connection: async (n = 1) => {
-      await until(() => wires.length >= n)
+      await conditions.wait(() => wires.length >= n)
       return wires[n - 1]!
     },
-    until,
+    until: met => conditions.wait(met),
     close,
   }
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { FileSystem } from '../../src/ports/file-system.ts'
-import { type FileJobs, runFileJob } from '../../src/storage/file-job.ts'
+import { type FileJobRunner, runFileJob } from '../../src/storage/file-job.ts'
 import { FileStorage, type FileStorageOptions } from '../../src/storage/file-storage.ts'
 import { type FileSpec, type MadeTorrent, makeTorrent, noise } from './metainfo.ts'
 
@@ -18,11 +18,11 @@ export interface Home {
   readonly disk: Disk
   readonly directory: string
   /** Runs operations on small files. @default files are opened in turn */
-  readonly jobs?: FileJobs
+  readonly jobs?: FileJobRunner
 }
 
 /** Runs jobs in this thread, in the file system of a test. */
-export function jobsIn(fs: FileSystem): FileJobs {
+export function jobsIn(fs: FileSystem): FileJobRunner {
   return { run: job => runFileJob(fs, job) }
 }
 

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Encodable, encode } from '../../src/codec/bencode.ts'
 import { encodePeers4, type PeerAddress } from '../../src/codec/compact.ts'
+import { Conditions } from './conditions.ts'
 
 /** One request as the tracker got it. */
 export interface SeenAnnounce {
@@ -55,10 +56,7 @@ export async function scriptedTracker(
 ): Promise<ScriptedTracker> {
   const announces: SeenAnnounce[] = []
   const sockets = new Set<Socket>()
-  const waiting = new Set<() => void>()
-  const wake = () => {
-    for (const call of waiting) call()
-  }
+  const conditions = new Conditions()
   const server = http.createServer((request, response) => {
     const announce = readAnnounce(request)
     announces.push(announce)
@@ -66,14 +64,14 @@ export async function scriptedTracker(
       const reply = typeof script === 'function' ? await script(announce, announces.length - 1) : script
       await answer(reply, request, response)
     })()
-    wake()
+    conditions.check()
   })
   server.on('connection', socket => {
     sockets.add(socket)
     socket.on('error', () => {})
     socket.on('close', () => {
       sockets.delete(socket)
-      wake()
+      conditions.check()
     })
   })
   server.listen(0, host)
@@ -81,16 +79,6 @@ export async function scriptedTracker(
   const { port } = server.address() as AddressInfo
   const origin = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
-  const until = (met: () => boolean) =>
-    new Promise<void>(resolve => {
-      const check = () => {
-        if (!met()) return
-        waiting.delete(check)
-        resolve()
-      }
-      waiting.add(check)
-      check()
-    })
   const close = async () => {
     for (const socket of sockets) socket.destroy()
     if (server.listening) await new Promise(resolve => server.close(resolve))
@@ -100,8 +88,8 @@ export async function scriptedTracker(
     origin,
     url: `${origin}/announce`,
     announces,
-    seen: count => until(() => announces.length >= count),
-    idle: () => until(() => sockets.size === 0),
+    seen: count => conditions.wait(() => announces.length >= count),
+    idle: () => conditions.wait(() => sockets.size === 0),
     close,
   }
 }

@@ -9,8 +9,7 @@ import { noLibtorrent, seedWithLibtorrent } from '../helpers/counterparts/libtor
 import { scratch } from '../helpers/counterparts/process.ts'
 import { startTsdl } from '../helpers/counterparts/tsdl.ts'
 import { generator } from '../helpers/feed.ts'
-
-const SEED = Number(process.env.SEED ?? 1)
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 
 /** Reads from `start` on until the connection has brought `most` bytes, and then ends it. */
 function read(url: string, start: number, most: number): Promise<Buffer> {
@@ -68,7 +67,7 @@ for (const ms of [0, 25]) {
     const { url: shelf } = await serving.event(({ event }) => event === 'serving')
     const url = new URL(`/${content.infoHash.toString('hex')}/${content.name}`, String(shelf)).href
     const bytes = await readFile(join(content.dir, content.name))
-    const random = generator(SEED)
+    const random = generator(RANDOM_SEED)
     let start = 0
     for (let times = 0; times < 100; times++) {
       // mostly where the last one was: what was taken back a moment ago is asked for again
@@ -77,7 +76,7 @@ for (const ms of [0, 25]) {
       const got = await read(url, start, most)
       const right = bytes.subarray(start, start + got.length)
       if (got.length < Math.min(most, bytes.length - start) || !got.equals(right))
-        t.fail(`SEED=${SEED}, the ${times + 1}th: ${got.length} bytes from ${start}`)
+        t.fail(`SEED=${RANDOM_SEED}, the ${times + 1}th: ${got.length} bytes from ${start}`)
     }
     t.ok((await read(url, 0, bytes.length)).equals(bytes), 'and then all of it')
   })

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
+import { pollUntil } from '../helpers/counterparts/poll-until.ts'
 import { scratch, without } from '../helpers/counterparts/process.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { openRemote } from '../helpers/remote.ts'
@@ -12,10 +12,6 @@ import { shareAll } from '../helpers/session.ts'
 
 const skip = without('transmission-remote', '--version')
 const run = promisify(execFile)
-
-async function until(isMet: () => boolean): Promise<void> {
-  while (!isMet()) await delay(20)
-}
 
 t.test('transmission-remote drives a session', { skip }, async t => {
   let isClosed = false
@@ -86,19 +82,19 @@ t.test('transmission-remote drives a session', { skip }, async t => {
   await succeeds('-t1', '-SR')
   await succeeds('-t1', '-s')
   await succeeds('-t1', '--reannounce')
-  await until(() => session.get(1)!.torrent !== undefined)
+  await pollUntil(() => session.get(1)!.torrent !== undefined)
   await succeeds('-t1', '-S')
   const link = `magnet:?xt=urn:btih:${hash}&x.pe=127.0.0.1:${port}`
   await succeeds('-t1', '-r')
   await succeeds('--no-start-paused', '-a', link)
   const torrent = session.get(hash)!
   const id = `-t${torrent.id}`
-  await until(() => torrent.status === 'seeding')
+  await pollUntil(() => torrent.status === 'seeding')
   t.match(await ask('-l'), /100%\s+100.0 kB/)
   await succeeds(id, '-v')
-  await until(() => torrent.status === 'seeding')
+  await pollUntil(() => torrent.status === 'seeding')
   await succeeds(id, '--move', '/moved')
-  await until(() => torrent.record.directory === '/moved')
+  await pollUntil(() => torrent.record.directory === '/moved')
   await succeeds(id, '--find', '/moved')
 
   await succeeds('-d', '1000')
@@ -122,7 +118,7 @@ t.test('transmission-remote drives a session', { skip }, async t => {
   t.equal(session.torrents.length, 0)
   t.match(await ask('-l'), /Sum:/)
   await succeeds('--exit')
-  await until(() => isClosed)
+  await pollUntil(() => isClosed)
 })
 
 t.test('transmission-remote logs in with a user name and a password', { skip }, async t => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
+import { pollUntil } from '../helpers/counterparts/poll-until.ts'
 import { scratch, without } from '../helpers/counterparts/process.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { openRemote } from '../helpers/remote.ts'
@@ -62,15 +63,15 @@ t.test("Debian's page of Transmission adds, lists, shows, pauses and removes tor
     '#inspector_file_list [class^=inspector_torrent_file_list_entry]:has(> .inspector_torrent_file_list_entry_name:has-text("two")) .file_wanted_control',
   )
   await page.waitForFunction(() => document.querySelectorAll('#inspector_file_list .skip').length === 1)
-  await waitFor(() => session.torrents[0]!.record.priorities.off === '1')
+  await pollUntil(() => session.torrents[0]!.record.priorities.off === '1')
 
   await page.click('#toolbar-pause')
-  await waitFor(() => session.torrents[0]!.intent === 'stopped')
+  await pollUntil(() => session.torrents[0]!.intent === 'stopped')
   await page.waitForSelector('#torrent_list .torrent_peer_details >> text=Paused')
 
   await page.click('#toolbar-remove')
   await page.click('#dialog_confirm_button')
-  await waitFor(() => session.torrents.length === 1)
+  await pollUntil(() => session.torrents.length === 1)
   t.equal(session.torrents[0]!.name, 'another')
   t.strictSame(failures, [])
 })
@@ -90,7 +91,3 @@ t.test('files of the page: only those below its directory', { skip }, async t =>
   ])
     t.equal((await get(path)).status, 404, path)
 })
-
-async function waitFor(isMet: () => boolean): Promise<void> {
-  while (!isMet()) await new Promise(resolve => setTimeout(resolve, 20))
-}

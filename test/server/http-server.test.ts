@@ -10,7 +10,7 @@ import { Parser } from 'tar'
 import { StalledError, StorageError } from '../../src/errors.ts'
 import { tarSize } from '../../src/pipeline/sinks/tar.ts'
 import { HttpServer, type HttpServerOptions } from '../../src/server/http-server.ts'
-import type { ByteStream, FileRange, ServedTorrent } from '../../src/server/served-torrents.ts'
+import type { ByteStream, ResponseRange, ServedTorrent } from '../../src/server/served-torrents.ts'
 import { FIRST_BYTE_TIMEOUT_MS } from '../../src/server/transfer.ts'
 import { type Done, Readable } from '../../src/streams/stage.ts'
 import { type FileSpec, makeTorrent, noise } from '../helpers/metainfo.ts'
@@ -28,12 +28,12 @@ const FILES: FileSpec[] = [
 
 /** A file that comes when it is told to; what was asked of it can be looked at. */
 class Slow extends Readable<Uint8Array> {
-  readonly range: FileRange
+  readonly range: ResponseRange
   readonly #bytes: Uint8Array
   #reading: Done | undefined
   taken = 0
 
-  constructor(bytes: Uint8Array, range: FileRange) {
+  constructor(bytes: Uint8Array, range: ResponseRange) {
     super({ highWaterMark: 1, byteLength: chunk => chunk.length || 1 })
     this.#bytes = bytes
     this.range = range
@@ -66,7 +66,7 @@ class Slow extends Readable<Uint8Array> {
 
 interface SetUp extends HttpServerOptions {
   readonly files?: readonly FileSpec[]
-  readonly read?: (content: Buffer, range: FileRange, index: number) => ByteStream
+  readonly read?: (content: Buffer, range: ResponseRange, index: number) => ByteStream
   readonly more?: Partial<ServedTorrent>
 }
 
@@ -495,7 +495,7 @@ t.test('a failure before the first byte is a status', async t => {
 t.test('no byte in a minute: 504, and the reader is freed', async t => {
   const clock = new VirtualClock()
   const slow: Slow[] = []
-  const read = (bytes: Buffer, range: FileRange) => {
+  const read = (bytes: Buffer, range: ResponseRange) => {
     slow.push(new Slow(bytes, range))
     return slow.at(-1)!
   }
@@ -541,7 +541,7 @@ t.test('a body that fails, or is too short or too long, never looks complete', a
 })
 
 t.test('a part that fails ends the whole body', async t => {
-  const read = (file: Buffer, { start, end }: FileRange) =>
+  const read = (file: Buffer, { start, end }: ResponseRange) =>
     NodeReadable.from(slices(file.subarray(start, start === 5 ? end - 1 : end)), { objectMode: false })
   const { video, warnings } = await serve(t, { read })
   await t.rejects(video('bytes=0-1,5-6,9-9'), { code: 'ECONNRESET' })
@@ -550,7 +550,7 @@ t.test('a part that fails ends the whole body', async t => {
 
 t.test('a client that disconnects frees its reader at once, also before the first byte', async t => {
   const slow: Slow[] = []
-  const read = (bytes: Buffer, range: FileRange) => {
+  const read = (bytes: Buffer, range: ResponseRange) => {
     slow.push(new Slow(bytes, range))
     return slow.at(-1)!
   }
@@ -598,7 +598,7 @@ t.test('pipelined requests are answered in order, one file at a time', async t =
 
 t.test('a connection that pipelines more requests than may wait is closed', async t => {
   const slow: Slow[] = []
-  const read = (bytes: Buffer, range: FileRange) => {
+  const read = (bytes: Buffer, range: ResponseRange) => {
     slow.push(new Slow(bytes, range))
     return slow.at(-1)!
   }
@@ -620,7 +620,7 @@ t.test('a client that does not read holds back its file, and costs no memory', a
   const block = noise(65_536, 3)
   const length = 24 << 20 // more than the buffers of both sockets
   let given = 0
-  const read = (_: Buffer, { start, end }: FileRange) => {
+  const read = (_: Buffer, { start, end }: ResponseRange) => {
     let at = start
     return new NodeReadable({
       highWaterMark: block.length,
@@ -651,7 +651,7 @@ t.test('a client that does not read holds back its file, and costs no memory', a
 
 t.test('with all readers in use and none may wait: 503; a reader that ends makes room', async t => {
   const slow: Slow[] = []
-  const read = (bytes: Buffer, range: FileRange) => {
+  const read = (bytes: Buffer, range: ResponseRange) => {
     slow.push(new Slow(bytes, range))
     return slow.at(-1)!
   }
@@ -683,7 +683,7 @@ t.test('with all readers in use and none may wait: 503; a reader that ends makes
 
 t.test('with all places taken, an idle connection gives way to a new one, a busy one never', async t => {
   const slow: Slow[] = []
-  const read = (bytes: Buffer, range: FileRange) => {
+  const read = (bytes: Buffer, range: ResponseRange) => {
     slow.push(new Slow(bytes, range))
     return slow.at(-1)!
   }

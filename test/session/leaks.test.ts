@@ -7,6 +7,7 @@ import { Session } from '../../src/session/session.ts'
 import { SessionTorrent } from '../../src/session/session-torrent.ts'
 import { FileStateStore } from '../../src/session/store/file-state-store.ts'
 import { generator } from '../helpers/feed.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { STATE, sessionDisk, smallTorrent } from '../helpers/session.ts'
 import { SimulatedNetwork } from '../helpers/simulation/network.ts'
 import { memoryDisk } from '../helpers/swarm.ts'
@@ -23,7 +24,7 @@ const PORT = 6881
 /** Torrents, runs, peers, connections, stages, sockets and servers are emitters. */
 const COUNTED = { EventEmitter, SessionTorrent }
 t.test('a day of adding, changing and removing leaves nothing behind', async t => {
-  const seed = Number(process.env.SEED ?? 1)
+  const seed = RANDOM_SEED
   t.comment(`SEED=${seed}`)
   const random = generator(seed)
   const clock = new VirtualClock({ patience: 120_000 })

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { createFsFromVolume, Volume } from 'memfs'
 import t from 'tap'
-import type { FileJobs } from '../../src/storage/file-job.ts'
+import type { FileJobRunner } from '../../src/storage/file-job.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
 import { FileThreads } from '../../src/storage/file-threads.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
@@ -29,7 +29,7 @@ t.test('a storage in a real directory passes the suite with threads for small fi
   const threads = new FileThreads()
   t.teardown(() => threads.close())
   const failures: Error[] = []
-  const jobs: FileJobs = {
+  const jobs: FileJobRunner = {
     run: job =>
       threads.run(job).catch(error => {
         failures.push(error)

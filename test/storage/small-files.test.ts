@@ -1,6 +1,6 @@
 import { createFsFromVolume, Volume } from 'memfs'
 import t, { type Test } from 'tap'
-import type { FileJobs } from '../../src/storage/file-job.ts'
+import type { FileJobRunner } from '../../src/storage/file-job.ts'
 import { FileStorage } from '../../src/storage/file-storage.ts'
 import { type Fault, FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
@@ -10,7 +10,7 @@ const files = ['a', 'b', 'c', 'd', 'e', 'f'].map(path => ({ path: `in/${path}`, 
 const made = makeTorrent({ files, pieceLength: 30 })
 const paths = made.metainfo.files.map(({ path }) => path)
 
-function home(t: Test, options: { fault?: Fault; jobs?: FileJobs } = {}) {
+function home(t: Test, options: { fault?: Fault; jobs?: FileJobRunner } = {}) {
   const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
   const faulty = new FaultyDisk(disk)
   if (options.fault) faulty.fault = options.fault

@@ -8,17 +8,17 @@ import { Encipher } from '../../src/streams/peer/encipher.ts'
 import { closed } from '../../src/streams/stage.ts'
 import { randomCuts, run } from '../helpers/feed.ts'
 import { noise } from '../helpers/metainfo.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { settle } from '../helpers/virtual-clock.ts'
 import { INFO_HASH } from '../helpers/wire.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
 const key = noise(20, 1)
 
 t.test(
   'bytes that one stage enciphers the other deciphers, in place, in any cuts, after bytes read before',
   async t => {
     const bytes = noise(200_000, 2)
-    const given = randomCuts(bytes, SEED)
+    const given = randomCuts(bytes, RANDOM_SEED)
     const sent = await run(new Encipher(new Rc4(key)), given)
     t.ok(
       sent.items.every((item, at) => item === given[at]),
@@ -26,7 +26,7 @@ t.test(
     )
     const wire = Buffer.concat(sent.items)
     t.notOk(wire.equals(bytes))
-    const chunks = randomCuts(wire, SEED + 1)
+    const chunks = randomCuts(wire, RANDOM_SEED + 1)
     const heard = await run(new Decipher({ rc4: new Rc4(key), head: Buffer.from('head') }), chunks)
     t.ok(
       heard.items.slice(1).every((item, at) => item === chunks[at]),

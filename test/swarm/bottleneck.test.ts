@@ -6,10 +6,10 @@ import { Torrent } from '../../src/pipeline/torrent.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { LoopLoad, LoopTimes } from '../../src/ports/loop-load.ts'
 import { WindowStorage } from '../../src/storage/window-storage.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { listenAt } from '../helpers/simulation/scripted.ts'
 import { type Member, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
 const KiB = 1024
 /** Virtual milliseconds within which the sentence follows a change. */
 const MOST_MS = 3_000
@@ -56,7 +56,7 @@ async function follow(
 ): Promise<string> {
   const until = () => torrent.bottleneck.kind === kind
   await swarm.clock.run({ until, for: MOST_MS }).catch(() => {
-    throw new Error(`SEED=${SEED}: expected ${kind}, got ${JSON.stringify(torrent.bottleneck)}`)
+    throw new Error(`SEED=${RANDOM_SEED}: expected ${kind}, got ${JSON.stringify(torrent.bottleneck)}`)
   })
   // it lasts
   await swarm.clock.run({ for: 1000 })
@@ -71,7 +71,7 @@ const close = async (t: Test, swarm: SimulatedSwarm) => {
 }
 
 t.test('the sentence follows the limit of a download from one seed within three seconds', async t => {
-  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 2000 })
+  const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 2000 })
   const { clock } = swarm
   const up = new RateLimit({ clock, rate: 64 * KiB })
   const down = new RateLimit({ clock })
@@ -135,7 +135,7 @@ t.test('the sentence follows the limit of a download from one seed within three 
 t.test(
   'a download from one scripted peer: what it lacks, silence, and its short queue on a long link',
   async t => {
-    const swarm = new SimulatedSwarm({ seed: SEED, pieces: 400 })
+    const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 400 })
     let isSilent = false
     const partial = listenAt(swarm, swarm.host(), { has: index => index >= 100 })
     const short = listenAt(swarm, swarm.host({ latency: 300 }), {
@@ -166,7 +166,7 @@ t.test(
 )
 
 t.test('downloads from fast seeds: little memory on a long link, and a reader that stops', async t => {
-  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 4000 })
+  const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 4000 })
   const [seed] = [0, 1, 2, 3].map(() => swarm.join({ complete: true, latency: 200 }))
   const leecher = swarm.join({ latency: 200, memory: 65_536 })
   const storage = new WindowStorage()

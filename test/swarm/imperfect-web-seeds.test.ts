@@ -79,7 +79,11 @@ function equal(t: Test, got: Buffer | undefined, wanted: Buffer, what = 'the rig
 }
 
 /** Lets time pass until the download is complete, or for this many seconds. */
-function until({ torrent, clock }: Web & BlockRun, seconds: number, isMet = () => torrent.complete) {
+function advanceUntilMet(
+  { torrent, clock }: Web & BlockRun,
+  seconds: number,
+  isMet = () => torrent.complete,
+) {
   return clock.advanceUntil(isMet, seconds * 1000, 500)
 }
 
@@ -88,7 +92,7 @@ t.test('a short answer counts, and the rest is requested', async t => {
     const made = makeTorrent({ files: [{ path: 'f', length: 9 * PIECE + 5 }], pieceLength: PIECE })
     const site: Site = ({ file, first, last }) => partial(file, first, Math.min(last, first + most - 1))
     const run = start(t, made, site)
-    await until(run, 60)
+    await advanceUntilMet(run, 60)
     equal(t, await run.file('f'), made.content, `${most} at a time`)
     t.equal(run.sent, made.content.length, 'no byte was sent twice')
     t.same(run.warnings, [])
@@ -101,7 +105,7 @@ t.test('an answer that is cut off counts as far as it came', async t => {
     return { ...head, headers: { 'content-range': `bytes ${first}-${last}/${file.length}` }, body }
   }
   const run = start(t, long, site)
-  await until(run, 60)
+  await advanceUntilMet(run, 60)
   equal(t, await run.file('long'), long.content)
   t.ok(run.sent < 1.2 * long.content.length, `${run.sent}`)
   t.same(run.warnings, [])
@@ -110,7 +114,7 @@ t.test('an answer that is cut off counts as far as it came', async t => {
 t.test('a server without ranges is read in one GET, whatever the order of pieces', async t => {
   for (const seed of [1, 2, 3]) {
     const run = start(t, long, whole, { random: generator(seed) })
-    await until(run, 60)
+    await advanceUntilMet(run, 60)
     equal(t, await run.file('long'), long.content, `SEED=${seed}`)
     t.equal(run.asked.length, 1, `SEED=${seed}`)
     t.ok(run.sent <= long.content.length, `${run.sent} bytes`)
@@ -134,7 +138,7 @@ t.test('bytes that we have are skipped in the answer of a server without ranges'
   there.fill(0, 8 << 20)
   await disk.writeFile('/home/long', there)
   const run = start(t, long, whole, { disk })
-  await until(run, 120)
+  await advanceUntilMet(run, 120)
   equal(t, await run.file('long'), long.content)
   t.ok(run.asked.length <= 2)
   t.same(run.warnings, [])
@@ -144,7 +148,7 @@ t.test('several long files of a server without ranges cost one GET each', async 
   const files = ['a', 'b', 'c'].map((name, n) => ({ path: `d/${name}`, length: (6 << 20) + n * 1000 }))
   const made = makeTorrent({ name: 'd', pieceLength: PIECE, files })
   const run = start(t, made, whole)
-  await until(run, 60)
+  await advanceUntilMet(run, 60)
   for (const { path, offset, length } of made.metainfo.files)
     equal(t, await run.file(path), made.content.subarray(offset, offset + length))
   t.ok(run.asked.length <= 5, `${run.asked.length}`)
@@ -156,14 +160,14 @@ t.test('a wrong piece from a server without ranges is read again', async t => {
   const bad = Buffer.from(long.content)
   bad[100 * PIECE]! ^= 1
   const run = start(t, long, ({ file }, n) => reply(200, {}, n === 0 ? bad : file))
-  await until(run, 300)
+  await advanceUntilMet(run, 300)
   equal(t, await run.file('long'), long.content)
   t.ok(run.sent <= 2 * long.content.length, `${run.sent}`)
 })
 
 t.test('a server without ranges that always cuts off costs a bounded number of bytes an hour', async t => {
   const run = start(t, long, ({ file }) => reply(200, {}, file.subarray(0, 9 << 20)))
-  await until(run, 3600)
+  await advanceUntilMet(run, 3600)
   t.notOk(run.torrent.complete)
   t.match(
     run.warnings.join(),
@@ -188,12 +192,12 @@ t.test('a server without ranges serves a reader that seeks back', async t => {
 for (const status of [400, 401, 403, 404, 410, 416]) {
   t.test(`HTTP ${status} is not final: the file is named, and requested again later`, async t => {
     const run = start(t, long, ({ right }, n) => (n < 1 ? reply(status) : right()))
-    await until(run, 1, () => run.warnings.length > 0)
+    await advanceUntilMet(run, 1, () => run.warnings.length > 0)
     t.same(run.warnings, [`web seed http://web.example/: HTTP ${status}, for "long"`])
     t.match(run.torrent.reason, /none of 1 web seeds can be used/)
-    await until(run, 55)
+    await advanceUntilMet(run, 55)
     t.equal(run.asked.length, 1, 'not at once')
-    await until(run, 30)
+    await advanceUntilMet(run, 30)
     equal(t, await run.file('long'), long.content)
     t.equal(run.torrent.progress.webSeeds, 1)
   })
@@ -206,12 +210,12 @@ t.test('a missing file rests alone, for longer each time, until it exists', asyn
     const missing = url.pathname === '/d/b' && run.clock.now() < 500_000
     return missing ? reply(404) : right()
   })
-  await until(run, 30)
+  await advanceUntilMet(run, 30)
   equal(t, await run.file('d/a'), made.content.subarray(0, 4 * PIECE))
   equal(t, await run.file('d/c'), made.content.subarray(8 * PIECE))
   t.equal(run.torrent.progress.webSeeds, 1, 'the web seed is not blamed')
   t.same(run.warnings, ['web seed http://web.example/: HTTP 404, for "d/b"'])
-  await until(run, 1200)
+  await advanceUntilMet(run, 1200)
   equal(t, await run.file('d/b'), made.content.subarray(4 * PIECE, 8 * PIECE))
   const at = run.asked.filter(({ url }) => url.pathname === '/d/b').map(({ at }) => Math.round(at / 60_000))
   t.same(at.slice(0, 5), [0, 1, 3, 7, 15], 'minutes: it waits 1, 2, 4, 8')
@@ -222,13 +226,13 @@ t.test('wrong bytes exclude a web seed for hours, not for the rest of the run', 
   const run = start(t, made, ({ file, first, last, right, at }) =>
     at < 1000 ? partial(Buffer.alloc(file.length), first, last) : right(),
   )
-  await until(run, 3500)
+  await advanceUntilMet(run, 3500)
   t.match(run.warnings.at(-1), /banned for wrong bytes/)
   t.equal(run.torrent.progress.webSeeds, 0)
   const { length } = run.asked
-  await until(run, 200, () => run.asked.length > length)
+  await advanceUntilMet(run, 200, () => run.asked.length > length)
   t.ok(run.asked.length > length, 'asked again after an hour')
-  await until(run, 8 * 3600)
+  await advanceUntilMet(run, 8 * 3600)
   equal(t, await run.file('f'), made.content)
 })
 
@@ -242,7 +246,7 @@ t.test('the target of a redirect is remembered for ten minutes', async t => {
         : right(),
     { down: 10_000 },
   )
-  await until(run, 1300)
+  await advanceUntilMet(run, 1300)
   t.ok(run.torrent.complete)
   const minutes = run.asked
     .filter(({ url }) => url.hostname === 'web.example')

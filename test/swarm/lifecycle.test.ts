@@ -365,7 +365,7 @@ t.test(
     const wire = await peer.connection()
     await wire.seen('interested')
     /** Time goes on, but never while the tracker is being asked, until it was asked so often. */
-    const until = async (count: number) => {
+    const untilAnnounces = async (count: number) => {
       for (;;) {
         do for (let turns = 0; turns < 5; turns++) await settle()
         while (clock.waits(30_000))
@@ -374,11 +374,11 @@ t.test(
         await clock.advance(250)
       }
     }
-    await until(3)
+    await untilAnnounces(3)
     t.match(warnings, [/^tracker /])
     t.equal(warnings.length, 1)
     body = 'd14:failure reason4:busye'
-    await until(5)
+    await untilAnnounces(5)
     t.match(warnings, [/^tracker /, /busy/])
     t.equal(warnings.length, 2)
     t.equal(wire.closed, false)

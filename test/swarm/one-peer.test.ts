@@ -1,4 +1,5 @@
 /** Downloads from a single peer: no second one helps, so whatever is forgotten about it shows. */
+
 import fc from 'fast-check'
 import t from 'tap'
 import type { TorrentOptions } from '../../src/pipeline/torrent/torrent-options.ts'
@@ -6,6 +7,7 @@ import { Torrent } from '../../src/pipeline/torrent.ts'
 import { WindowStorage } from '../../src/storage/window-storage.ts'
 import { generator } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { MemoryStorage } from '../helpers/simulation/memory-storage.ts'
 import { type Fault, type Manners, ModelPeer, type Spell } from '../helpers/simulation/model-peer.ts'
 import { SimulatedNetwork } from '../helpers/simulation/network.ts'
@@ -55,9 +57,6 @@ const HONEST: Manners = {
   faults: [],
   spells: [],
 }
-
-/** Another seed tries other peers: `SEED=2`; RUNS says how many. */
-const SEED = Number(process.env.SEED ?? 1)
 
 /** What these manners cost at most, in virtual ms and in blocks that come twice. */
 function costOf({ fast, pace, queue, faults, spells }: Manners, latency: number) {
@@ -233,7 +232,7 @@ t.test(
       const { wasted } = await fetchAll({ manners, latency, seed, most: cost.time })
       if (wasted > cost.wasted) throw new Error(`${wasted} blocks came twice, ${cost.wasted} may`)
     })
-    await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 150), seed: SEED })
+    await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 150), seed: RANDOM_SEED })
     t.end()
   },
 )
@@ -299,7 +298,7 @@ t.test(
         }
       },
     )
-    await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 100), seed: SEED })
+    await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 100), seed: RANDOM_SEED })
     t.end()
   },
 )

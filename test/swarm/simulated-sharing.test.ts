@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
 import { BLOCK_LENGTH } from '../../src/codec/message.ts'
 import type { Peer } from '../../src/pipeline/peer/peer.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { type Member, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
 const KiB = 1024
 
 const closed = async (t: Test, swarm: SimulatedSwarm) => {
@@ -18,7 +18,7 @@ for (const [name, { pieces, up, access, limited }] of Object.entries({
   'that is slow': { pieces: 160, up: 64 * KiB, access: 512 * KiB, limited: true },
 })) {
   t.test(`ten peers that start together at one seed ${name} pass on what they get`, async t => {
-    const swarm = new SimulatedSwarm({ seed: SEED, pieces, pieceLength: 32 * KiB })
+    const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces, pieceLength: 32 * KiB })
     const seed = swarm.join({ complete: true, ...(limited ? { limitUp: up } : { up }) })
     const leechers = Array.from({ length: 10 }, () => swarm.join({ up: access, down: access }))
     let copies = 0
@@ -34,12 +34,12 @@ for (const [name, { pieces, up, access, limited }] of Object.entries({
     const [first, last] = [Math.min(...times), Math.max(...times)]
     const wasted = Math.max(...leechers.map(({ torrent }) => torrent.progress.wasted)) / swarm.length
     t.comment(
-      `SEED=${SEED}: first ${first.toFixed(2)}, last ${last.toFixed(2)}, ` +
+      `SEED=${RANDOM_SEED}: first ${first.toFixed(2)}, last ${last.toFixed(2)}, ` +
         `${copies.toFixed(3)} copies when the first had all, wasted ${wasted.toFixed(4)} at most`,
     )
-    t.ok(last <= 1.25, `SEED=${SEED}: the last took ${last} times as long as one copy`)
-    t.ok(copies <= 1.25, `SEED=${SEED}: the seed sent ${copies} copies`)
-    t.ok(wasted <= 0.01, `SEED=${SEED}: ${wasted} of the torrent came in vain to one of them`)
+    t.ok(last <= 1.25, `SEED=${RANDOM_SEED}: the last took ${last} times as long as one copy`)
+    t.ok(copies <= 1.25, `SEED=${RANDOM_SEED}: the seed sent ${copies} copies`)
+    t.ok(wasted <= 0.01, `SEED=${RANDOM_SEED}: ${wasted} of the torrent came in vain to one of them`)
     t.ok(leechers.every(({ storage }) => storage.holds(swarm.made.content)))
     await closed(t, swarm)
   })
@@ -48,7 +48,7 @@ for (const [name, { pieces, up, access, limited }] of Object.entries({
 t.test('rate limits hold within 5 % over ten seconds, and are shared evenly', async t => {
   for (const direction of ['limitUp', 'limitDown'] as const) {
     const rate = 200 * KiB
-    const swarm = new SimulatedSwarm({ seed: SEED, pieces: 256, pieceLength: 32 * KiB })
+    const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 256, pieceLength: 32 * KiB })
     const limited = direction === 'limitUp'
     // each behind a line of its own, so that they do not come in step
     const latency = (at: number) => ({ latency: 10 + 30 * at })
@@ -73,7 +73,7 @@ t.test('rate limits hold within 5 % over ten seconds, and are shared evenly', as
     await swarm.clock.run({ for: 10_000 })
     const got = (counted() - before) / 10 / rate
     const shares = flows().map((bytes, at) => (bytes - flowsBefore[at]!) / 10 / (rate / 4))
-    const name = `SEED=${SEED}, ${direction}`
+    const name = `SEED=${RANDOM_SEED}, ${direction}`
     t.comment(`${name}: ${got.toFixed(3)} of the rate, shares ${shares.map(share => share.toFixed(2))}`)
     t.ok(Math.abs(got - 1) < 0.05, `${name}: ${got} of the rate`)
     t.ok(Math.min(...shares) > 0.85 && Math.max(...shares) < 1.15, `${name}: shares ${shares}`)
@@ -101,7 +101,7 @@ async function finish(swarm: SimulatedSwarm, { torrent }: Member, peers: Readonl
 t.test('a peer that becomes silent with the last blocks, or is slow, costs a few seconds', async t => {
   const rate = 256 * KiB
   const run = async (last: 'calm' | 'silent' | 'slow') => {
-    const swarm = new SimulatedSwarm({ seed: SEED, pieces: 128, pieceLength: 32 * KiB })
+    const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 128, pieceLength: 32 * KiB })
     const odd = swarm.join({ complete: true, up: last === 'slow' ? rate / 32 : rate })
     for (let seeds = 0; seeds < 3; seeds++) swarm.join({ complete: true, up: rate })
     const leecher = swarm.join()
@@ -115,16 +115,18 @@ t.test('a peer that becomes silent with the last blocks, or is slow, costs a few
     t.ok(leecher.storage.holds(swarm.made.content))
     const wasted = leecher.torrent.progress.wasted / swarm.length
     const took = leecher.doneAt - leecher.startedAt
-    t.comment(`SEED=${SEED}, ${last}: ${took.toFixed(0)} ms, ${most} asked, wasted ${wasted.toFixed(4)}`)
-    t.ok(wasted <= 0.01, `SEED=${SEED}, ${last}: wasted ${wasted}`)
-    t.ok(most <= 2, `SEED=${SEED}, ${last}: ${most} were asked for one block at once`)
+    t.comment(
+      `SEED=${RANDOM_SEED}, ${last}: ${took.toFixed(0)} ms, ${most} asked, wasted ${wasted.toFixed(4)}`,
+    )
+    t.ok(wasted <= 0.01, `SEED=${RANDOM_SEED}, ${last}: wasted ${wasted}`)
+    t.ok(most <= 2, `SEED=${RANDOM_SEED}, ${last}: ${most} were asked for one block at once`)
     await closed(t, swarm)
     return { took, most }
   }
   const [calm, silent, slow] = [await run('calm'), await run('silent'), await run('slow')]
   t.equal(silent.most, 2, 'another was asked for what it owed')
-  t.ok(silent.took - calm.took <= 5000, `SEED=${SEED}: silent, ${silent.took - calm.took} ms longer`)
+  t.ok(silent.took - calm.took <= 5000, `SEED=${RANDOM_SEED}: silent, ${silent.took - calm.took} ms longer`)
   // three quarters of the line are left
   const ideal = (4 / (3 + 1 / 32)) * calm.took
-  t.ok(slow.took - ideal <= 5000, `SEED=${SEED}: slow, ${slow.took - ideal} ms longer`)
+  t.ok(slow.took - ideal <= 5000, `SEED=${RANDOM_SEED}: slow, ${slow.took - ideal} ms longer`)
 })

@@ -3,16 +3,16 @@ import t from 'tap'
 import { PeerSocket } from '../../src/streams/peer/peer-socket.ts'
 import { generator } from '../helpers/feed.ts'
 import { noise } from '../helpers/metainfo.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { Heap } from '../helpers/simulation/heap.ts'
 import type { Host } from '../helpers/simulation/host.ts'
 import { SimulatedNetwork } from '../helpers/simulation/network.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
 const MiB = 1 << 20
 const PORT = 6881
 
-function simulate(seed = SEED) {
+function simulate(seed = RANDOM_SEED) {
   const clock = new VirtualClock({ patience: 20_000 })
   return { clock, network: new SimulatedNetwork({ clock, random: generator(seed) }) }
 }
@@ -51,7 +51,7 @@ async function pair(clock: VirtualClock, a: Host, b: Host) {
 
 t.test('timers run in order of time, and simultaneous ones in the order in which they were set', async t => {
   const clock = new VirtualClock()
-  const random = generator(SEED)
+  const random = generator(RANDOM_SEED)
   const ran: number[][] = []
   const timers = Array.from({ length: 500 }, (_, index) => {
     const at = Math.floor(random() * 50)
@@ -64,13 +64,13 @@ t.test('timers run in order of time, and simultaneous ones in the order in which
   t.same(
     ran,
     kept.toSorted((a, b) => a.at - b.at || a.index - b.index).map(({ at, index }) => [at, index]),
-    `SEED=${SEED}`,
+    `SEED=${RANDOM_SEED}`,
   )
   t.equal(clock.pending, 0)
 })
 
 t.test('a heap keeps its order when random elements are removed', async t => {
-  const random = generator(SEED)
+  const random = generator(RANDOM_SEED)
   const heap = new Heap<{ at: number; order: number; slot: number }>()
   const items = Array.from({ length: 2000 }, (_, order) => ({
     at: Math.floor(random() * 99),
@@ -83,7 +83,7 @@ t.test('a heap keeps its order when random elements are removed', async t => {
   t.same(
     popped,
     left.toSorted((a, b) => a.at - b.at || a.order - b.order),
-    `SEED=${SEED}`,
+    `SEED=${RANDOM_SEED}`,
   )
 })
 
@@ -133,7 +133,7 @@ t.test('a virtual hour of 200 peers with timers takes less real time than the li
 })
 
 t.test('bytes arrive whole and in order in both directions, however they are cut', async t => {
-  for (let seed = SEED; seed < SEED + 10; seed++) {
+  for (let seed = RANDOM_SEED; seed < RANDOM_SEED + 10; seed++) {
     const { clock, network } = simulate(seed)
     const random = generator(seed)
     const a = network.host('10.0.0.1', { up: MiB, latency: 20 })
@@ -185,9 +185,9 @@ t.test('the same seed gives the same run, and another seed another run', async t
     t.equal(network.open, 0)
     return lines
   }
-  const once = await story(SEED)
-  t.same(await story(SEED), once)
-  t.not((await story(SEED + 1)).join(), once.join())
+  const once = await story(RANDOM_SEED)
+  t.same(await story(RANDOM_SEED), once)
+  t.not((await story(RANDOM_SEED + 1)).join(), once.join())
 })
 
 t.test(

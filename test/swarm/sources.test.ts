@@ -6,6 +6,7 @@ import { decodePex, encodePex, PEX_FLAGS } from '../../src/codec/pex.ts'
 import type { SharedDht, SharedLsd } from '../../src/discovery/peer-sources.ts'
 import type { TorrentOptions } from '../../src/pipeline/torrent/torrent-options.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { blocksOf, dial, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
 import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 import { client, oddTorrent, run } from '../helpers/swarm.ts'
@@ -252,7 +253,7 @@ t.test(
 )
 
 t.test('in a swarm where each peer knows one other, all find each other', async t => {
-  const seed = Number(process.env.SEED ?? 1)
+  const seed = RANDOM_SEED
   const swarm = new SimulatedSwarm({ seed, pieces: 64 })
   const first = swarm.join({ complete: true, limitUp: 4096, peers: [], pex: true })
   const others = Array.from({ length: 5 }, () => swarm.join({ peers: [first.address], pex: true }))

@@ -1,16 +1,17 @@
 /** A process that was stopped (SIGSTOP, a laptop's sleep) finds every deadline moved by the time in which it did not run. */
+
 import t from 'tap'
 import { HttpTracker } from '../../src/discovery/http-tracker.ts'
 import { RunningClock } from '../../src/ports/clock.ts'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
 const KiB = 1024
 
 /** One seed of 64 KiB/s, and one client that gives up after ten seconds without a block. */
 function start() {
-  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 64 })
+  const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 64 })
   const clock = new RunningClock(swarm.clock)
   const seed = swarm.join({ complete: true, limitUp: 64 * KiB, clock: new RunningClock(swarm.clock) })
   const leecher = swarm.join({ timeout: 10_000, clock })
@@ -26,10 +27,10 @@ for (const seconds of [60, 600])
     await swarm.start()
     await swarm.clock.run({ for: 5000 })
     const { verified } = leecher.torrent.progress
-    t.ok(verified > 0 && verified < swarm.length, `SEED=${SEED}`)
+    t.ok(verified > 0 && verified < swarm.length, `SEED=${RANDOM_SEED}`)
     swarm.clock.stop(seconds * 1000)
     await swarm.finish([leecher])
-    t.strictSame(ends, [], `SEED=${SEED}`)
+    t.strictSame(ends, [], `SEED=${RANDOM_SEED}`)
     t.ok(leecher.doneAt - leecher.startedAt < seconds * 1000 + 30_000)
     await swarm.close()
   })
@@ -41,7 +42,7 @@ t.test('a process that is stopped while it connects has the rest of the time for
   t.equal(leecher.torrent.progress.peers, 0, 'no handshake yet')
   swarm.clock.stop(60_000)
   await swarm.finish([leecher])
-  t.strictSame(ends, [], `SEED=${SEED}`)
+  t.strictSame(ends, [], `SEED=${RANDOM_SEED}`)
   await swarm.close()
 })
 
@@ -55,7 +56,7 @@ t.test(
     await swarm.clock.run({ for: 5000 })
     swarm.clock.stop(60_000)
     await swarm.clock.run({ for: 3000 })
-    t.strictSame(ends, [], `SEED=${SEED}`)
+    t.strictSame(ends, [], `SEED=${RANDOM_SEED}`)
     await swarm.clock.run({ until: () => ends.length > 0, for: 10_000 })
     t.match(ends, [/10 s/])
     await swarm.close()

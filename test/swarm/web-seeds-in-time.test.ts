@@ -70,7 +70,7 @@ function start(t: Test, sites: Record<string, Site>, options: object = {}, from:
 }
 
 /** Lets time pass until the download is complete, or for this many seconds. */
-function until(
+function advanceUntilMet(
   { torrent, clock }: BlockRun & { clock: VirtualClock },
   seconds: number,
   isMet = () => torrent.complete,
@@ -83,21 +83,21 @@ t.test('a web seed that stalls returns its blocks to others', async t => {
     'a.example': ({ signal, right }, n) => (n < 4 ? never(signal) : right),
     'b.example': ({ right }, n) => (n < 20 ? right : reply(404)),
   })
-  await until(run, 12)
+  await advanceUntilMet(run, 12)
   t.ok(run.torrent.complete)
   t.same(await run.file('file'), content)
 })
 
 t.test('a web seed that stalls alone is given up with a warning, and asked again', async t => {
   const run = start(t, { 'a.example': ({ signal, right }, n) => (n < 2 ? never(signal) : right) })
-  await until(run, 30)
+  await advanceUntilMet(run, 30)
   t.equal(run.asked['a.example']![0]!.signal.aborted, false)
   t.same(run.warnings, [])
-  await until(run, 20, () => run.warnings.length > 0)
+  await advanceUntilMet(run, 20, () => run.warnings.length > 0)
   t.same(run.warnings, ['web seed http://a.example/file: nothing came within 40 s'])
   t.ok(run.asked['a.example']![0]!.signal.aborted)
   t.match(run.torrent.reason, /none of 1 web seeds can be used \(web seed .*nothing came/)
-  await until(run, 100)
+  await advanceUntilMet(run, 100)
   t.ok(run.torrent.complete)
 })
 
@@ -114,7 +114,7 @@ t.test('single bytes are no progress: the web seed is given up', async t => {
       return reply(206, headers, drip())
     },
   })
-  await until(run, 60, () => run.warnings.length > 0)
+  await advanceUntilMet(run, 60, () => run.warnings.length > 0)
   t.same(run.warnings, ['web seed http://a.example/file: nothing came within 40 s'])
 })
 
@@ -122,11 +122,11 @@ t.test('a web seed says what it does: it rests after a failure, and then sends',
   const answers = [reply(503, { 'retry-after': '20' })]
   const run = start(t, { 'a.example': ({ right }, n) => answers[n] ?? right })
   const states = () => run.torrent.details.webSeeds.map(({ state }) => state)
-  await until(run, 10, () => states()[0] === 'resting')
+  await advanceUntilMet(run, 10, () => states()[0] === 'resting')
   const [resting] = run.torrent.details.webSeeds
   t.match(resting, { name: 'http://a.example/file', downloaded: 0, failure: /HTTP 503$/ })
   t.ok(resting!.nextIn! > 15_000 && resting!.nextIn! <= 20_000)
-  await until(run, 60, () => states()[0] === 'active')
+  await advanceUntilMet(run, 60, () => states()[0] === 'active')
   const [active] = run.torrent.details.webSeeds
   t.notOk('failure' in active! || 'nextIn' in active!)
 })
@@ -140,7 +140,7 @@ t.test('a busy server rests for the time that it names', async t => {
     reply(500),
   ]
   const run = start(t, { 'a.example': ({ right }, n) => answers[n] ?? right })
-  await until(run, 300)
+  await advanceUntilMet(run, 300)
   t.ok(run.torrent.complete)
   const at = run.asked['a.example']!.map(({ at }) => at / 1000)
   const waits = at.slice(1, 5).map((time, n) => Math.round(time - at[n]!))
@@ -154,10 +154,10 @@ t.test('a busy server rests for the time that it names', async t => {
 
 t.test('bytes of web seeds count towards the limit', async t => {
   const run = start(t, { 'a.example': ({ right }) => right }, { down: 100_000 })
-  await until(run, 5)
+  await advanceUntilMet(run, 5)
   const { downloaded } = run.torrent.progress
   t.ok(downloaded > 400_000 && downloaded < 1_000_000, `${downloaded}`)
-  await until(run, 60)
+  await advanceUntilMet(run, 60)
   t.ok(run.torrent.complete)
   t.same(run.warnings, [])
 })
@@ -167,7 +167,7 @@ t.test('of many web seeds eight are used at once, and the next when one is usele
   for (let n = 0; n < 20; n++) sites[`h${n}.example`] = ({ signal }) => never(signal)
   for (let n = 0; n < 3; n++) sites[`h${n}.example`] = () => reply(404)
   const run = start(t, sites)
-  await until(run, 1)
+  await advanceUntilMet(run, 1)
   t.equal(Object.keys(run.asked).length, 11)
   t.equal(run.warnings.length, 3)
 })
@@ -181,7 +181,7 @@ t.test('blocks that another source brought first are not waited for', async t =>
     },
     'b.example': ({ right }) => right,
   })
-  await until(run, 15)
+  await advanceUntilMet(run, 15)
   t.ok(run.torrent.complete)
   t.ok(signals.length > 0)
   t.ok(signals.every(({ aborted }) => aborted))
@@ -202,7 +202,11 @@ t.test('whatever two servers do at random, the result is right', async t => {
       return reply(206, headers, randomCuts(bytes, seed))
     }
     const run = start(t, { 'a.example': site, 'b.example': site, 'c.example': site })
-    await until(run, 2000, () => run.torrent.complete || /banned.*banned.*banned/.test(run.warnings.join()))
+    await advanceUntilMet(
+      run,
+      2000,
+      () => run.torrent.complete || /banned.*banned.*banned/.test(run.warnings.join()),
+    )
     if (run.torrent.complete) t.same(await run.file('file'), content, `SEED=${seed}`)
     else t.match(run.warnings.filter(text => text.includes('banned')).length, 3, `SEED=${seed}`)
     await run.torrent.close()
@@ -214,7 +218,7 @@ t.test('a server that lacks all of many files is not asked for each', async t =>
   const files = Array.from({ length: 60 }, (_, index) => ({ path: `d/${index}`, length: 16384 }))
   const many = makeTorrent({ name: 'd', pieceLength: 16384, files })
   const run = start(t, { 'a.example': () => reply(404) }, {}, many)
-  await until(run, 60)
+  await advanceUntilMet(run, 60)
   t.equal(run.warnings.length, 11)
   t.ok(run.warnings.slice(0, 10).every(text => /HTTP 404, for "d\/\d+"$/.test(text)))
   t.equal(run.warnings[10], 'web seed http://a.example/file: 10 files in a row cannot be had')
@@ -236,9 +240,9 @@ t.test('a script (BEP 17) is asked for pieces or ranges of them, and names when 
   const net = web({ 's.example': script })
   const torrent = { ...made, metainfo: { ...metainfo, httpSeeds: ['http://s.example/seed.php'] } }
   const running = { ...net, ...run(t, torrent, { clock: net.clock, http: net.http }) }
-  await until(running, 29)
+  await advanceUntilMet(running, 29)
   t.equal(targets.length, 1)
-  await until(running, 60)
+  await advanceUntilMet(running, 60)
   t.ok(running.torrent.complete)
   t.same(await running.file('file'), content)
   const hash = [...metainfo.infoHash].map(byte => byte.toString(16).toUpperCase().padStart(2, '0'))

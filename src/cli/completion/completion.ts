@@ -7,7 +7,7 @@ import { manPage } from './man-page.ts'
 import { zshCompletion } from './zsh.ts'
 
 /** What `tsdl completion` prints, by its argument. */
-export const COMPLETION_FORMATS = {
+const COMPLETION_FORMATS = {
   bash: bashCompletion,
   zsh: zshCompletion,
   fish: fishCompletion,

@@ -5,14 +5,14 @@ import type { RangeSpec } from '../range.ts'
 import type { Reporter } from '../reporter.ts'
 import { listedFiles, listFiles, selectFiles } from '../selection.ts'
 import { beginContinuedToStdout } from './continued.ts'
-import type { Destination } from './destination.ts'
-import { beginFilesToDirectory, type DirectoryOptions } from './directory.ts'
+import type { DownloadDestination } from './destination.ts'
+import { beginFilesToDirectory, type DirectoryDestinationOptions } from './directory.ts'
 import { beginFileToStdout } from './file.ts'
 import { goesToStdout } from './stdout-worker.ts'
 import { beginTarToStdout } from './tar.ts'
 
 /** Options that choose the destination of a download. */
-export interface DestinationOptions extends Omit<DirectoryOptions, 'digest' | 'selected'> {
+export interface DestinationOptions extends Omit<DirectoryDestinationOptions, 'digest' | 'selected'> {
   readonly file?: readonly string[]
   readonly exclude?: readonly string[]
   readonly tar?: boolean
@@ -31,7 +31,11 @@ export interface Choice {
   /** The directory that the files are saved in, if any. */
   readonly directory?: string
   /** Begins the torrent. @param metainfo the torrent's metainfo with the paths that its files have on disk */
-  begin(torrent: Torrent, metainfo: Metainfo, reporter: Reporter): Destination | Promise<Destination>
+  begin(
+    torrent: Torrent,
+    metainfo: Metainfo,
+    reporter: Reporter,
+  ): DownloadDestination | Promise<DownloadDestination>
 }
 
 /**

@@ -11,9 +11,9 @@ import {
   type TorrentFile,
   WindowStorage,
 } from '../../index.ts'
-import type { Destination } from './destination.ts'
+import type { DownloadDestination } from './destination.ts'
 import { writeToStdout } from './piped.ts'
-import { checkPrefix, type Part } from './prefix.ts'
+import { checkPrefix, type PrefixPart } from './prefix.ts'
 
 /** Options of a download that continues a file. */
 export interface ContinuedOptions {
@@ -36,7 +36,7 @@ export async function beginContinuedToStdout(
   index: number,
   existing: string,
   { digest = false, onResumed }: ContinuedOptions,
-): Promise<Destination> {
+): Promise<DownloadDestination> {
   const file = metainfo.files[index]!
   const hash = digest ? createHash('sha256') : undefined
   const { size, longer, wrong, unproven } = await checkPrefix({ metainfo, file, path: existing, hash })
@@ -66,7 +66,7 @@ export async function beginContinuedToStdout(
   }
 }
 
-function piecesOfAll(metainfo: Metainfo, { offset }: FileEntry, parts: readonly Part[]) {
+function piecesOfAll(metainfo: Metainfo, { offset }: FileEntry, parts: readonly PrefixPart[]) {
   const [first, ...rest] = parts.map(({ start, end }) => piecesOf(metainfo, offset + start, offset + end))
   for (const pieces of rest) for (const piece of pieces) first!.add(piece)
   return first!
@@ -76,7 +76,7 @@ function piecesOfAll(metainfo: Metainfo, { offset }: FileEntry, parts: readonly 
 async function findDifference(
   reader: ReturnType<TorrentFile['stream']>,
   path: string,
-  { start }: Part,
+  { start }: PrefixPart,
 ): Promise<number | undefined> {
   let handle: FileHandle | undefined
   try {
@@ -99,7 +99,10 @@ async function findDifference(
 }
 
 /** Returns the result of a comparison, or the start of the part after SEARCH_TIMEOUT_MS: the piece is known to be wrong. */
-async function withinSearchTime(comparison: Promise<number | undefined>, { start }: Part): Promise<number> {
+async function withinSearchTime(
+  comparison: Promise<number | undefined>,
+  { start }: PrefixPart,
+): Promise<number> {
   const finished = new AbortController()
   const timeout = delay(SEARCH_TIMEOUT_MS, start, { signal: finished.signal, ref: false })
   try {

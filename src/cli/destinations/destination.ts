@@ -1,5 +1,5 @@
 /** The destination of a torrent that has begun. */
-export interface Destination {
+export interface DownloadDestination {
   /** Resolves when every byte is written. */
   transfer(): Promise<void>
   /** Shares what was written until the options end it. Called after `transfer`. */

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { directoryContent, type Metainfo, share, type Torrent } from '../../index.ts'
 import { pick } from '../../ports/pick.ts'
 import { recordPathOf, sharedLocks } from '../state.ts'
-import type { Destination } from './destination.ts'
+import type { DownloadDestination } from './destination.ts'
 
 /** Options of a download to a directory. */
-export interface DirectoryOptions {
+export interface DirectoryDestinationOptions {
   readonly output?: string
   readonly selected?: ReadonlySet<number> | undefined
   readonly reuse?: readonly string[]
@@ -22,7 +22,7 @@ export function isShared({
   seed = false,
   seedRatio,
   seedTime,
-}: Pick<DirectoryOptions, 'seed' | 'seedRatio' | 'seedTime'>): boolean {
+}: Pick<DirectoryDestinationOptions, 'seed' | 'seedRatio' | 'seedTime'>): boolean {
   return seed || seedRatio !== undefined || seedTime !== undefined
 }
 
@@ -30,8 +30,8 @@ export function isShared({
 export function beginFilesToDirectory(
   torrent: Torrent,
   metainfo: Metainfo,
-  options: DirectoryOptions,
-): Destination {
+  options: DirectoryDestinationOptions,
+): DownloadDestination {
   const { output = '.', selected, seedRatio: ratio, seedTime: time } = options
   const sharing = isShared(options)
   const chosen = selected ? { select: (index: number) => selected.has(index) } : {}

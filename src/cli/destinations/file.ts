@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Metainfo, rangeContent, type Torrent } from '../../index.ts'
 import { type RangeSpec, resolveRange } from '../range.ts'
-import type { Destination } from './destination.ts'
+import type { DownloadDestination } from './destination.ts'
 import { writeToStdout } from './piped.ts'
 
 /** The options for one file on standard output. */
@@ -16,7 +16,7 @@ export function beginFileToStdout(
   metainfo: Metainfo,
   index: number,
   { range, digest }: FileOptions,
-): Destination {
+): DownloadDestination {
   const { path, length } = metainfo.files[index]!
   const bytes = range ? resolveRange(range, length, path) : { start: 0, end: length }
   torrent.begin({ ...rangeContent(metainfo, index, bytes.start, bytes.end), sharedMemory: true }, metainfo)

@@ -5,7 +5,7 @@ import { type FileEntry, Layout, type Metainfo, storageError } from '../../index
 import { PieceTrees, type RunningHash } from '../../metainfo/index.ts'
 
 /** A range of bytes of a file; `end` is the byte after the last. */
-export interface Part {
+export interface PrefixPart {
   readonly start: number
   readonly end: number
 }
@@ -17,9 +17,9 @@ export interface Prefix {
   /** True if the file on disk is longer than the torrent's file. */
   readonly longer: boolean
   /** The first wrong piece. The bytes after it were not checked. */
-  readonly wrong: Part | undefined
+  readonly wrong: PrefixPart | undefined
   /** Parts of incomplete pieces, which cannot be hashed. */
-  readonly unproven: readonly Part[]
+  readonly unproven: readonly PrefixPart[]
 }
 
 /** Options of `checkPrefix`. */

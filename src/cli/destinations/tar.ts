@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { type Metainfo, packTar, type Torrent, WindowStorage } from '../../index.ts'
-import type { Destination } from './destination.ts'
+import type { DownloadDestination } from './destination.ts'
 import { writeToStdout } from './piped.ts'
 
 /** Options of a tar stream on standard output. */
@@ -15,7 +15,7 @@ export function beginTarToStdout(
   torrent: Torrent,
   metainfo: Metainfo,
   { selected, strip, digest }: TarDestinationOptions,
-): Destination {
+): DownloadDestination {
   const hashes = new Map<number, Hash>()
   const passing = (fileIndex: number, chunk: Uint8Array) => {
     const hash = hashes.get(fileIndex) ?? createHash('sha256')

@@ -14,8 +14,11 @@ export function addOptions(command: Command, definitions: readonly OptionDefinit
 }
 
 /** Returns what the help says about an option. */
-export function describeOption({ help, default: usual, list }: OptionDefinition): string {
-  const notes = [...(list ? ['(repeatable)'] : []), ...(usual === undefined ? [] : [`(default: ${usual})`])]
+export function describeOption({ help, default: defaultValue, list }: OptionDefinition): string {
+  const notes = [
+    ...(list ? ['(repeatable)'] : []),
+    ...(defaultValue === undefined ? [] : [`(default: ${defaultValue})`]),
+  ]
   return [help, ...notes].join(' ')
 }
 

@@ -1,6 +1,6 @@
 import { JsonReporter } from '../json-reporter.ts'
 import type { Reporter } from '../reporter.ts'
-import type { NamedSource, SeveralReporter, Totals } from './several-reporter.ts'
+import type { NamedSource, SeveralReporter, SeveralTotals } from './several-reporter.ts'
 
 /** Events of one source. The port is an event of the run. */
 class SourceJsonReporter extends JsonReporter {
@@ -17,17 +17,17 @@ export class SeveralJsonReporter extends JsonReporter implements SeveralReporter
     return new SourceJsonReporter(fields, this.write)
   }
 
-  reportTotals(totals: Totals): void {
+  reportTotals(totals: SeveralTotals): void {
     this.emit('total', roundRates(totals))
   }
 
-  reportEnd(totals: Totals, exit: number): void {
+  reportEnd(totals: SeveralTotals, exit: number): void {
     const { downSpeed: _, upSpeed: __, peers: ___, eta: ____, ...rest } = totals
     this.emit('end', { ...rest, exit })
   }
 }
 
-function roundRates({ downSpeed, upSpeed, eta, ...rest }: Totals): object {
+function roundRates({ downSpeed, upSpeed, eta, ...rest }: SeveralTotals): object {
   return {
     ...rest,
     downSpeed: Math.round(downSpeed),

@@ -1,7 +1,7 @@
 import type { Reporter } from '../reporter.ts'
 
 /** Numbers of all torrents of a run together. */
-export interface Totals {
+export interface SeveralTotals {
   /** The number of sources, and of those that are complete or failed. */
   readonly torrents: number
   readonly complete: number
@@ -36,10 +36,10 @@ export interface SeveralReporter {
   reportWarning(code: string, message: string): void
   /** The run failed, and not only one of its sources. It is the last event. */
   reportError(code: string, message: string, exit: number): void
-  reportTotals(totals: Totals): void
+  reportTotals(totals: SeveralTotals): void
   /** A signal ends the run. @param advice says how to go on */
   reportInterruption(advice: string): void
   /** The end of the run. It is the last event. */
-  reportEnd(totals: Totals, exit: number): void
+  reportEnd(totals: SeveralTotals, exit: number): void
   close(): void
 }

@@ -5,7 +5,7 @@ import { visible } from '../terminal.ts'
 import { LiveLines } from '../text-lines.ts'
 import { TextReporter, type TextReporterOptions } from '../text-reporter.ts'
 import { LineBoard } from './line-board.ts'
-import type { NamedSource, SeveralReporter, Totals } from './several-reporter.ts'
+import type { NamedSource, SeveralReporter, SeveralTotals } from './several-reporter.ts'
 
 /** The report of one source. The port is reported by the run. */
 class SourceTextReporter extends TextReporter {
@@ -53,11 +53,11 @@ export class SeveralTextReporter implements SeveralReporter {
     this.#general.reportInterruption(advice)
   }
 
-  reportTotals(totals: Totals): void {
+  reportTotals(totals: SeveralTotals): void {
     if (!this.#options.quiet) this.#board.show(describeTotals(totals))
   }
 
-  reportEnd({ torrents, complete, failed, verified }: Totals): void {
+  reportEnd({ torrents, complete, failed, verified }: SeveralTotals): void {
     if (this.#options.quiet) return
     const failures = failed > 0 ? `, ${failed} failed` : ''
     this.#board.say(`${complete} of ${torrents} torrents complete${failures}; ${bytes(verified)} verified`)
@@ -68,7 +68,7 @@ export class SeveralTextReporter implements SeveralReporter {
   }
 }
 
-function describeTotals(totals: Totals): Status {
+function describeTotals(totals: SeveralTotals): Status {
   const { torrents, complete, failed, verified, total, downSpeed, upSpeed, peers, eta } = totals
   const fields: StatusField[] = [
     { text: `${complete} of ${torrents} complete`, rank: 3 },

@@ -13,7 +13,7 @@ export class SourceRun {
   readonly #source: string
   readonly #options: GetOptions
   readonly #reporter: Reporter
-  readonly #run: DownloadRun
+  readonly #downloadRun: DownloadRun
   #infoHash: string | undefined
   #name: string | undefined
   #exit: number | undefined
@@ -24,7 +24,7 @@ export class SourceRun {
     this.#source = source
     this.#options = options
     this.#reporter = reporter.createReporter(() => this.#describe())
-    this.#run = new DownloadRun(client, this.#reporter, options)
+    this.#downloadRun = new DownloadRun(client, this.#reporter, options)
   }
 
   /** The exit code, once the download has ended. */
@@ -34,7 +34,7 @@ export class SourceRun {
 
   /** The progress now, or at the end; undefined before the metadata is known. */
   get progress(): Progress | undefined {
-    return this.#progress ?? this.#run.torrent?.progress
+    return this.#progress ?? this.#downloadRun.torrent?.progress
   }
 
   /** Downloads the source and reports the result. Never rejects. @param opening limits the sources that are read at once */
@@ -43,7 +43,7 @@ export class SourceRun {
       const parsed = await opening.add(() => openSource(this.#source, this.#options))
       this.#infoHash = parsed.infoHash?.toString('hex')
       this.#name = parsed.name ?? undefined
-      const outcome = await this.#run.download(parsed)
+      const outcome = await this.#downloadRun.download(parsed)
       await this.#end()
       if (this.#isStopped) return
       this.#exit = EXIT_CODES.ok
@@ -59,14 +59,14 @@ export class SourceRun {
   /** Stops the reports: what ends after this is no failure. */
   stop(): void {
     this.#isStopped = true
-    this.#run.stop()
+    this.#downloadRun.stop()
   }
 
   /** Closes the torrent, so that the others get its connections and memory. */
   async #end(): Promise<void> {
-    this.#progress = this.#run.torrent?.progress
-    this.#run.stop()
-    await this.#run.torrent?.close()
+    this.#progress = this.#downloadRun.torrent?.progress
+    this.#downloadRun.stop()
+    await this.#downloadRun.torrent?.close()
   }
 
   #fail(error: unknown): number {
@@ -77,7 +77,7 @@ export class SourceRun {
   }
 
   #describe(): NamedSource {
-    const { metainfo } = this.#run.torrent ?? {}
+    const { metainfo } = this.#downloadRun.torrent ?? {}
     return {
       source: this.#source,
       infoHash: this.#infoHash ?? metainfo?.infoHash.toString('hex'),

@@ -1,6 +1,6 @@
 import type { Progress } from '../../index.ts'
 import { EXIT_CODES } from '../exit.ts'
-import type { Totals } from './several-reporter.ts'
+import type { SeveralTotals } from './several-reporter.ts'
 
 /** What the sum needs of each source. */
 interface Summand {
@@ -9,7 +9,7 @@ interface Summand {
 }
 
 /** Adds the numbers of all sources. Those that ended have no rates and no peers. */
-export function sumUp(runs: readonly Summand[]): Totals {
+export function sumUp(runs: readonly Summand[]): SeveralTotals {
   const known = runs.flatMap(({ progress }) => (progress ? [progress] : []))
   const active = runs.flatMap(({ progress, exit }) => (progress && exit === undefined ? [progress] : []))
   const add = (

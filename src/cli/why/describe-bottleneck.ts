@@ -37,8 +37,8 @@ function* measuredRows(evidence: Evidence): Generator<[name: string, text: strin
   }
   yield ['stages waited', stagesOf(evidence)]
   if (shares.loop !== null) {
-    const late = loopDelayMs === null ? '' : `, late by ${milliseconds(loopDelayMs)}`
-    yield ['event loop', `busy ${percent(shares.loop)}${late}`]
+    const latenessNote = loopDelayMs === null ? '' : `, late by ${milliseconds(loopDelayMs)}`
+    yield ['event loop', `busy ${percent(shares.loop)}${latenessNote}`]
   }
   if (writeMs !== null) yield ['a write', milliseconds(writeMs)]
   if (fastest) yield ['fastest peer', describeFastest(fastest)]

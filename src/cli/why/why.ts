@@ -22,7 +22,7 @@ export async function why(source: string, options: WhyOptions, reporter: Reporte
 }
 
 /** Describes torrents as text: one sentence for each, and the evidence if there is only one. */
-export function describeDiagnoses(torrents: readonly Diagnosis[]): string {
+function describeDiagnoses(torrents: readonly Diagnosis[]): string {
   const [only, ...others] = torrents
   if (!only) return 'the server has no torrents'
   if (others.length > 0) return torrents.map(torrent => `${torrent.name}: ${sentenceOf(torrent)}`).join('\n')

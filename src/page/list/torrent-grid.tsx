@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import { torrentUrlOf } from '../router.ts'
 import { GridHeader } from './grid-header.tsx'
 import type { ListQuery } from './list-query.ts'
-import { extendTo, NO_SELECTION, type Selection, selectAll, toggle } from './selection.ts'
+import { extendTo, NO_SELECTION, type RowSelection, selectAll, toggle } from './selection.ts'
 import { TorrentLine } from './torrent-line.tsx'
 import type { TorrentRow } from './torrent-row.ts'
 import { useWindow } from './use-window.ts'
@@ -18,11 +18,11 @@ export function TorrentGrid({
 }: {
   onQuery: (changes: Partial<ListQuery>) => void
   onRemove: () => void
-  onSelect: (selection: Selection) => void
+  onSelect: (selection: RowSelection) => void
   query: ListQuery
   rows: readonly TorrentRow[]
   /** Undefined if torrents cannot be selected. */
-  selection: Selection | undefined
+  selection: RowSelection | undefined
 }) {
   const scroller = useRef<HTMLDivElement>(null)
   const { first, last, rowHeight } = useWindow(scroller, rows.length)

@@ -8,7 +8,7 @@ import type { Welcome } from '../../server/page/documents.ts'
 import { urlOf } from './urls.ts'
 
 /** `lost`: it tries again by itself. */
-export type ConnectionState = 'connecting' | 'live' | 'lost'
+export type LiveState = 'connecting' | 'live' | 'lost'
 
 /** Milliseconds without an event after which the connection counts as lost: the server sends one every ten seconds. */
 const SILENCE_MS = 25_000
@@ -18,7 +18,7 @@ const MAX_RETRY_MS = 10_000
 
 /** What the server sends: documents by topic, each patched once a second. It mends itself when it is lost. */
 export class LiveConnection {
-  state: ConnectionState = 'connecting'
+  state: LiveState = 'connecting'
   welcome: Welcome | undefined
   readonly #documents = new Map<string, JsonObject | 'gone'>()
   /** How many parts of the page show a topic. */
@@ -123,7 +123,7 @@ export class LiveConnection {
     this.#source = undefined
   }
 
-  #enter(state: ConnectionState): void {
+  #enter(state: LiveState): void {
     if (this.state === state) return
     this.state = state
     this.#notify()

@@ -1,7 +1,7 @@
 import { createContext } from 'preact'
 import { useContext, useEffect, useState } from 'preact/hooks'
 import type { Welcome } from '../../server/page/documents.ts'
-import type { ConnectionState, LiveConnection } from './live-connection.ts'
+import type { LiveConnection, LiveState } from './live-connection.ts'
 
 /** The connection of the page. */
 export const Live = createContext<LiveConnection>(undefined as unknown as LiveConnection)
@@ -14,7 +14,7 @@ export function useTopic<T extends object>(topic: string): T | 'gone' | undefine
 }
 
 /** Returns what the server said first: its version, and the actions that are possible. */
-export function useWelcome(): Welcome | undefined {
+function useWelcome(): Welcome | undefined {
   const live = useContext(Live)
   return useLive(() => live.welcome)
 }
@@ -26,7 +26,7 @@ export function useAllowed(): (action: string) => boolean {
 }
 
 /** Returns the state of the connection. */
-export function useConnectionState(): ConnectionState {
+export function useConnectionState(): LiveState {
   const live = useContext(Live)
   return useLive(() => live.state)
 }

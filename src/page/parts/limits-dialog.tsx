@@ -1,12 +1,12 @@
 import type { ComponentChildren } from 'preact'
 import { useRef } from 'preact/hooks'
 import { FormDialog } from './form-dialog.tsx'
-import { type RateLimit, RateLimitField } from './rate-limit-field.tsx'
+import { RateLimitField, type RateLimitValue } from './rate-limit-field.tsx'
 
 /** The limits that the user has changed. */
 export interface ChangedLimits {
-  readonly down?: RateLimit
-  readonly up?: RateLimit
+  readonly down?: RateLimitValue
+  readonly up?: RateLimitValue
 }
 
 /** Changes a download and an upload limit. */

@@ -4,7 +4,7 @@ const KIBIBYTE_BYTES = 1024
 const DEFAULT_LIMIT = 1024 * KIBIBYTE_BYTES
 
 /** A limit as the user sets it: bytes per second, or none. */
-export type RateLimit = { readonly enabled: boolean; readonly value: number }
+export type RateLimitValue = { readonly enabled: boolean; readonly value: number }
 
 /** A checkbox and a number of KiB/s. */
 export function RateLimitField({
@@ -14,7 +14,7 @@ export function RateLimitField({
 }: {
   initial: number | undefined
   label: string
-  onChange: (limit: RateLimit) => void
+  onChange: (limit: RateLimitValue) => void
 }) {
   const id = useId()
   const [enabled, setEnabled] = useState(initial !== undefined)

@@ -15,10 +15,10 @@ const MIN_ROUND_TRIP_MS = 20
 const QUEUED_RATIO = 1.5
 
 /** A verdict; its evidence is that of the situation. */
-type Verdict = readonly [kind: BottleneckKind, short: string, sentence: string]
+type BottleneckVerdict = readonly [kind: BottleneckKind, short: string, sentence: string]
 
 /** The rules, the first that applies decides: a stage that waits hides the stages before it. */
-const BOTTLENECK_RULES: readonly ((situation: Situation) => Verdict | undefined)[] = [
+const BOTTLENECK_RULES: readonly ((situation: Situation) => BottleneckVerdict | undefined)[] = [
   judgeIdle,
   judgeMetadata,
   judgeReaders,
@@ -44,22 +44,22 @@ const STALLING_KINDS: ReadonlySet<BottleneckKind> = new Set([
  * availability; the window and the round trip of the fastest peer; readers; limits.
  */
 export function findBottleneck(situation: Situation): Bottleneck {
-  let verdict: Verdict | undefined
+  let verdict: BottleneckVerdict | undefined
   for (const judge of BOTTLENECK_RULES) if ((verdict ??= judge(situation))) break
   const [kind, short, sentence] = verdict ?? judgePeers(situation)
   const outcomes = STALLING_KINDS.has(kind) ? situation.listOutcomes() : []
   return { kind, short, sentence, evidence: situation.evidence, outcomes }
 }
 
-function judgeIdle({ idle }: Situation): Verdict | undefined {
+function judgeIdle({ idle }: Situation): BottleneckVerdict | undefined {
   return idle === undefined ? undefined : ['none', '', idle]
 }
 
-function judgeMetadata(situation: Situation): Verdict | undefined {
+function judgeMetadata(situation: Situation): BottleneckVerdict | undefined {
   return situation.lacksMetadata ? ['metadata', 'no metadata yet', situation.explain()] : undefined
 }
 
-function judgeReaders({ evidence: { rate, shares }, readers }: Situation): Verdict | undefined {
+function judgeReaders({ evidence: { rate, shares }, readers }: Situation): BottleneckVerdict | undefined {
   if (shares.reader === null || shares.reader < LIMITING_SHARE) return undefined
   if (readers === 0) return ['reader', 'nothing is read', 'the reader: nothing is read at the moment']
   const which = readers === 1 ? 'the reader takes' : `the ${readers} readers take`
@@ -69,21 +69,21 @@ function judgeReaders({ evidence: { rate, shares }, readers }: Situation): Verdi
   return ['reader', 'waiting for the reader', sentence]
 }
 
-function judgeSources(situation: Situation): Verdict | undefined {
+function judgeSources(situation: Situation): BottleneckVerdict | undefined {
   const { peers, webSeeds } = situation.evidence
   if (peers.connected + webSeeds > 0) return undefined
   if (peers.known + situation.knownWebSeeds === 0) return ['no-peers', 'no peers', situation.explain()]
   return ['unreachable', 'no peer answers', situation.explain()]
 }
 
-function judgeDownLimit({ downLimit, evidence: { shares } }: Situation): Verdict | undefined {
+function judgeDownLimit({ downLimit, evidence: { shares } }: Situation): BottleneckVerdict | undefined {
   if (shares.downLimit < LIMITING_SHARE || !Number.isFinite(downLimit)) return undefined
   const waits = `reads waited for it ${percentOf(shares.downLimit)} of the time`
   const sentence = `our limit of ${formatByteRate(downLimit)} (--down): ${waits}`
   return ['down-limit', 'limited by --down', sentence]
 }
 
-function judgeCpu({ evidence: { loopDelayMs, rate, shares } }: Situation): Verdict | undefined {
+function judgeCpu({ evidence: { loopDelayMs, rate, shares } }: Situation): BottleneckVerdict | undefined {
   const isBusy = shares.loop !== null && shares.loop >= BUSY_SHARE
   if (rate === 0 || (!isBusy && shares.hashThreads < LIMITING_SHARE)) return undefined
   const short = 'limited by the CPU'
@@ -96,7 +96,7 @@ function judgeCpu({ evidence: { loopDelayMs, rate, shares } }: Situation): Verdi
   return ['cpu', short, `our CPU: ${loop}, ${percentOf(shares.hash)} with hashing${delay}`]
 }
 
-function judgeDisk({ evidence: { shares, writeMs }, pieceLength }: Situation): Verdict | undefined {
+function judgeDisk({ evidence: { shares, writeMs }, pieceLength }: Situation): BottleneckVerdict | undefined {
   if (shares.disk < LIMITING_SHARE) return undefined
   const waits = `pieces waited for it ${percentOf(shares.disk)} of the time`
   const latency =
@@ -106,14 +106,16 @@ function judgeDisk({ evidence: { shares, writeMs }, pieceLength }: Situation): V
   return ['disk', 'waiting for the disk', `the disk: ${latency}, and ${waits}`]
 }
 
-function judgeMissing({ evidence: { availability, peers, webSeeds } }: Situation): Verdict | undefined {
+function judgeMissing({
+  evidence: { availability, peers, webSeeds },
+}: Situation): BottleneckVerdict | undefined {
   if (webSeeds > 0 || peers.useful > 0) return undefined
   const copies = (Math.floor(availability * 100) / 100).toFixed(2)
   const which = peers.connected === 1 ? 'the only peer lacks' : `all ${peers.connected} peers lack`
   return ['missing', `availability ${copies}`, `${which} what is missing (availability ${copies})`]
 }
 
-function judgeChoked(situation: Situation): Verdict | undefined {
+function judgeChoked(situation: Situation): BottleneckVerdict | undefined {
   const { peers, rate, seconds, shares, webSeeds } = situation.evidence
   const { choking, useful } = peers
   const share = seconds > 0 ? shares.choked : choking / useful
@@ -129,19 +131,23 @@ function judgeChoked(situation: Situation): Verdict | undefined {
   return ['choked', short, choking === 1 ? sentence.replace('choke us', 'chokes us') : sentence]
 }
 
-function judgeMemory({ admittedPieces, evidence: { shares }, pieceLength }: Situation): Verdict | undefined {
+function judgeMemory({
+  admittedPieces,
+  evidence: { shares },
+  pieceLength,
+}: Situation): BottleneckVerdict | undefined {
   if (shares.work < LIMITING_SHARE || shares.memory < LIMITING_SHARE) return undefined
   const pieces = `${admittedPieces} pieces of ${formatBytes(pieceLength)} are in flight, and no more fit`
   return ['memory', 'limited by --memory', `the memory for data in flight (--memory): ${pieces}`]
 }
 
-function judgeSilent(situation: Situation): Verdict | undefined {
+function judgeSilent(situation: Situation): BottleneckVerdict | undefined {
   const { rate, seconds } = situation.evidence
   if (rate > 0 || seconds < SILENT_S) return undefined
   return ['silent', 'no data comes', situation.explain()]
 }
 
-function judgeRoundTrip({ evidence: { fastest } }: Situation): Verdict | undefined {
+function judgeRoundTrip({ evidence: { fastest } }: Situation): BottleneckVerdict | undefined {
   if (!fastest?.requestLimit) return undefined
   const { address, requestLimit, requests, roundTripMs, waitMs } = fastest
   if (roundTripMs < MIN_ROUND_TRIP_MS || waitMs > QUEUED_RATIO * roundTripMs) return undefined
@@ -153,7 +159,7 @@ function judgeRoundTrip({ evidence: { fastest } }: Situation): Verdict | undefin
   return ['round-trip', 'limited by the round trip', `${trip}: ${limit}`]
 }
 
-function judgePeers({ evidence }: Situation): Verdict {
+function judgePeers({ evidence }: Situation): BottleneckVerdict {
   const { fastest, peers, rate, shares, webSeeds } = evidence
   const sending = peers.useful - peers.choking
   const short = 'limited by the peers'

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { nodeAbove } from '../../codec/hash-proof.ts'
-import { HASH_BYTES, type HashRange, rangeKey } from '../../codec/hash-range.ts'
+import { type HashRange, rangeKey } from '../../codec/hash-range.ts'
+import { NODE_LENGTH } from '../../codec/merkle.ts'
 
 /** A peer that may have hashes. */
 export interface HashPeer {
@@ -64,11 +65,6 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
     this.#now = now
   }
 
-  /** Number of questions without an answer. */
-  get size(): number {
-    return this.#questions.size
-  }
-
   /** True if a connected peer can be asked at all. */
   get hasPeers(): boolean {
     return this.#peers.size > 0
@@ -123,7 +119,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
       if (question.peer === peer) question.peer = undefined
       if (!hashes) question.resting.set(peer, this.#now() + (question.restMs ?? REJECTED_REST_MS))
       else if (nodeAbove(range, hashes).equals(question.expected)) {
-        question.settle(Buffer.from(hashes.subarray(0, range.length * HASH_BYTES)))
+        question.settle(Buffer.from(hashes.subarray(0, range.length * NODE_LENGTH)))
       } else {
         this.removePeer(peer)
         this.emit('wrong', peer)

@@ -16,11 +16,6 @@ export class MemoryBudget {
     return Math.floor(this.bytes / Math.max(1, this.#torrents.size))
   }
 
-  /** Bytes for each torrent once there is one more. */
-  get nextShare(): number {
-    return Math.floor(this.bytes / (this.#torrents.size + 1))
-  }
-
   /** Adds a torrent. @param changed called with its share, now and whenever it changes */
   add(torrent: object, changed: (share: number) => void): void {
     this.#torrents.set(torrent, changed)

@@ -27,7 +27,7 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   readonly #options: MetadataDownloadOptions
   readonly #picker: MetadataPicker<Peer>
   readonly #offering = new Set<Peer>()
-  #ended = false
+  #isEnded = false
 
   constructor(options: MetadataDownloadOptions) {
     super()
@@ -69,7 +69,7 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
 
   /** Requests late pieces again. Called several times a second. */
   tick(now: number): void {
-    if (this.#ended) return
+    if (this.#isEnded) return
     for (const peer of this.#offering) {
       const since = this.#picker.owesSince(peer)
       if (since !== undefined && now - since > ANSWER_TIMEOUT_MS) this.#picker.onReject(peer, now)
@@ -79,12 +79,12 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
 
   /** Sends no more requests. */
   end(): void {
-    this.#ended = true
+    this.#isEnded = true
   }
 
   #offered(peer: Peer): void {
     const { extensions, metadataSize } = peer.extendedHandshake
-    if (this.#ended || metadataSize === undefined || !extensions.get('ut_metadata')) return
+    if (this.#isEnded || metadataSize === undefined || !extensions.get('ut_metadata')) return
     if (!this.#picker.addPeer(peer, metadataSize)) {
       this.#blame(peer, `offers metadata of ${metadataSize} bytes, at most ${MAX_TORRENT_SIZE} are read`)
       return
@@ -94,13 +94,13 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   }
 
   #received(peer: Peer, piece: number, data: Uint8Array): void {
-    if (this.#ended) return
+    if (this.#isEnded) return
     const { wrongDrafts } = this.#picker
     const wrong = this.#picker.addPiece(peer, piece, data)
     if (wrong !== undefined) this.#blame(peer, wrong)
     const { info } = this.#picker
     if (info) {
-      this.#ended = true
+      this.#isEnded = true
       this.emit('complete', info)
     } else if (this.#picker.wrongDrafts > wrongDrafts) this.#askAll()
     else if (this.#offering.has(peer)) this.#ask(peer)
@@ -111,7 +111,7 @@ export class MetadataDownload extends EventEmitter<MetadataDownloadEvents> {
   }
 
   #ask(peer: Peer): void {
-    if (this.#ended) return
+    if (this.#isEnded) return
     const pieces = this.#picker.choosePieces(peer, this.#options.now())
     if (pieces.length > 0) peer.extensions.requestMetadata(pieces)
   }

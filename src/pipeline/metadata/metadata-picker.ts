@@ -8,7 +8,7 @@ export interface MetadataPickerOptions {
 }
 
 /** Incomplete metadata of one claimed size. */
-interface Draft<Peer> {
+interface MetadataDraft<Peer> {
   readonly size: number
   readonly pieces: Map<number, { readonly data: Uint8Array; readonly from: Peer }>
   /** All pieces before this one have arrived. */
@@ -16,8 +16,8 @@ interface Draft<Peer> {
 }
 
 /** A peer that claims to have the metadata. */
-interface Source<Peer> {
-  draft: Draft<Peer>
+interface MetadataSource<Peer> {
+  draft: MetadataDraft<Peer>
   /** True after it sent a part of wrong metadata: it then has to send all of it alone. */
   suspect: boolean
   /** The pieces that were requested from it, and when. */
@@ -29,7 +29,7 @@ interface Source<Peer> {
 /** Maximum requests in flight to one peer: libtorrent and transmission accept more. */
 const MAX_REQUESTS_PER_PEER = 8
 /** Milliseconds after which an unanswered request is also sent to another peer. */
-export const METADATA_PATIENCE_MS = 3_000
+const METADATA_PATIENCE_MS = 3_000
 /** Milliseconds without requests to a peer after it rejected one. */
 const REJECTED_REST_MS = 30_000
 
@@ -47,9 +47,9 @@ export class MetadataPicker<Peer> {
   wrongDrafts = 0
   readonly #maxSize: number
   readonly #right: MetadataPickerOptions['matches']
-  readonly #sources = new Map<Peer, Source<Peer>>()
+  readonly #sources = new Map<Peer, MetadataSource<Peer>>()
   /** The shared drafts, by size. */
-  readonly #shared = new Map<number, Draft<Peer>>()
+  readonly #shared = new Map<number, MetadataDraft<Peer>>()
 
   constructor({ maxSize, matches }: MetadataPickerOptions) {
     this.#maxSize = maxSize
@@ -130,7 +130,7 @@ export class MetadataPicker<Peer> {
   }
 
   /** The pieces with a request in flight to any peer. */
-  #askedOf(draft: Draft<Peer>, now: number): Set<number> {
+  #askedOf(draft: MetadataDraft<Peer>, now: number): Set<number> {
     const busy = new Set<number>()
     for (const source of this.#sources.values()) {
       if (source.draft !== draft) continue
@@ -140,7 +140,7 @@ export class MetadataPicker<Peer> {
   }
 
   /** Checks the hash of a complete draft. @returns how the last peer violated the protocol, if that is proven */
-  #checkHash(draft: Draft<Peer>): string | undefined {
+  #checkHash(draft: MetadataDraft<Peer>): string | undefined {
     const parts = Array.from({ length: draft.pieces.size }, (_, piece) => draft.pieces.get(piece)!)
     const info = Buffer.concat(parts.map(({ data }) => data))
     if (this.#right(info)) {
@@ -167,22 +167,22 @@ export class MetadataPicker<Peer> {
     return undefined
   }
 
-  #draftOf(size: number): Draft<Peer> {
+  #draftOf(size: number): MetadataDraft<Peer> {
     const draft = this.#shared.get(size) ?? { size, pieces: new Map(), firstMissing: 0 }
     this.#shared.set(size, draft)
     return draft
   }
 
   /** Drops a draft that no connected peer can complete, if it is empty or there are too many. */
-  #forget(draft: Draft<Peer>): void {
+  #forget(draft: MetadataDraft<Peer>): void {
     const used = [...this.#sources.values()].some(source => source.draft === draft)
     if (used || this.#shared.get(draft.size) !== draft) return
     if (draft.pieces.size === 0 || this.#shared.size > 8) this.#shared.delete(draft.size)
   }
 
   /** Clears the drafts with the fewest peers, until the memory of all is at most twice the maximum size. */
-  #limitMemory(keep: Draft<Peer>): void {
-    const drafts = new Map<Draft<Peer>, number>([...this.#shared.values()].map(draft => [draft, 0]))
+  #limitMemory(keep: MetadataDraft<Peer>): void {
+    const drafts = new Map<MetadataDraft<Peer>, number>([...this.#shared.values()].map(draft => [draft, 0]))
     for (const { draft } of this.#sources.values()) drafts.set(draft, (drafts.get(draft) ?? 0) + 1)
     const held = () => [...drafts.keys()].reduce((sum, { pieces }) => sum + pieces.size, 0)
     drafts.delete(keep)

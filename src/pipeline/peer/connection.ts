@@ -38,8 +38,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     const received = ciphers ? socket.pipe(ciphers.decipher) : socket
     received.pipe(framer).pipe(dispatcher).pipe(requester).pipe(inlet)
 
-    const sent = dispatcher.requests.pipe(responder).pipe(serializer)
-    const encrypted = ciphers ? sent.pipe(ciphers.encipher) : sent
+    const outgoing = dispatcher.requests.pipe(responder).pipe(serializer)
+    const encrypted = ciphers ? outgoing.pipe(ciphers.encipher) : outgoing
     encrypted.pipe(socket)
   }
 

@@ -49,7 +49,7 @@ export interface PeerContext {
     /** Returns the requests to send to a peer that answers slowly, before its first block. */
     readonly firstWindow: () => number
     /** Returns the maximum blocks to read and send at once to one peer. */
-    readonly run: () => number
+    readonly maxRunBlocks: () => number
     /** Memory for runs of blocks on their way to peers. */
     readonly pool: NonNullable<ResponderOptions['pool']>
     readonly up?: ByteLimit

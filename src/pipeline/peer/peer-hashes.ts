@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
-import { countProofs, HASH_BYTES, type HashRange, RANGE_BYTES, rangeKey } from '../../codec/hash-range.ts'
+import { countProofs, type HashRange, RANGE_BYTES, rangeKey } from '../../codec/hash-range.ts'
+import { NODE_LENGTH } from '../../codec/merkle.ts'
 import type { HashesMessage, Message } from '../../codec/message.ts'
 
 /** Requests for hashes that wait for one peer, as libtorrent sends them. */
@@ -43,7 +44,7 @@ export class PeerHashes extends EventEmitter<PeerHashesEvents> {
 
   /** Sends a request. */
   request(range: HashRange): void {
-    const bytes = 1 + RANGE_BYTES + (range.length + countProofs(range)) * HASH_BYTES
+    const bytes = 1 + RANGE_BYTES + (range.length + countProofs(range)) * NODE_LENGTH
     this.#waiting.set(rangeKey(range), bytes)
     this.#send({ type: 'hashRequest', ...range })
   }

@@ -57,7 +57,7 @@ export function createPeerLimits({
     read: () => clamp(share(READ_BYTES), Math.min(largest(), 65536), largest()),
     window: () => clamp(share(memory() / 2 / BLOCK_LENGTH), MIN_REQUESTS, MAX_REQUESTS),
     firstWindow: () => (peers() > 1 || hasReceived() || down ? MIN_REQUESTS : FIRST_REQUESTS),
-    run: () =>
+    maxRunBlocks: () =>
       clamp(share(UPLOAD_BYTES / 2 / BLOCK_LENGTH), 1, isLimited(up) ? LIMITED_BLOCKS : MAX_GROUP_BLOCKS),
     pool: new PiecePool(MAX_GROUP_BYTES, MAX_POOLED_GROUPS),
     ...(up ? { up: limitOf(up, clock) } : {}),

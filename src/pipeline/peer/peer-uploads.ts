@@ -48,7 +48,7 @@ export class PeerUploads implements UploadPolicy {
 
   get maxBlocks(): number {
     const blocks = Math.floor((this.#peer.up.rate * READ_AHEAD_SECONDS) / BLOCK_LENGTH)
-    return Math.min(this.#context.limits.run(), Math.max(1, blocks))
+    return Math.min(this.#context.limits.maxRunBlocks(), Math.max(1, blocks))
   }
 
   defers(index: number): boolean {

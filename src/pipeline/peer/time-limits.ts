@@ -8,7 +8,7 @@ const KEEP_ALIVE_MS = 100_000
 const SEND_TIMEOUT_MS = 60_000
 
 /** The state of a connection that decides which time limits apply. */
-export interface ConnectionState {
+export interface TimedConnection {
   /** True once both handshakes are done. */
   readonly ready: boolean
   /** True while blocks are on their way to the peer. */
@@ -47,11 +47,11 @@ export class TimeLimits {
   }
 
   /** Returns why the peer must be disconnected, if a limit is exceeded. Called several times a second. */
-  findExceeded({ ready, sending }: ConnectionState, now: number): string | undefined {
+  findExceeded({ ready, sending }: TimedConnection, now: number): string | undefined {
     if (!ready) {
       // counted from the start and not from the last byte, so that single bytes do not extend it
-      const late = now - this.#queuedAt > HANDSHAKE_TIMEOUT_MS
-      return late ? `no handshake within ${HANDSHAKE_TIMEOUT_MS / 1000} s` : undefined
+      const isLate = now - this.#queuedAt > HANDSHAKE_TIMEOUT_MS
+      return isLate ? `no handshake within ${HANDSHAKE_TIMEOUT_MS / 1000} s` : undefined
     }
     if (!sending) this.#writtenAt = now
     if (now - this.#writtenAt > SEND_TIMEOUT_MS)

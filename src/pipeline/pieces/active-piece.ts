@@ -75,7 +75,7 @@ export class ActivePiece {
   }
 
   /** Adds late blocks of another peer to `taken`, until it holds `most`. */
-  takeLate(requester: Fetcher, most: number, now: number, late: Lateness, taken: Request[]): void {
+  takeLate(requester: Fetcher, most: number, now: number, lateness: Lateness, taken: Request[]): void {
     const { buffer } = this
     for (let block = 0; taken.length < most && block < buffer.blocks; block++) {
       if (buffer.states[block] !== BLOCK_STATE.requested || this.#second.has(block)) continue
@@ -83,8 +83,8 @@ export class ActivePiece {
       const at = first === requester ? undefined : first?.findRequestTime(buffer.index, block)
       if (
         at === undefined ||
-        now - at < late.minAgeMs ||
-        !isWorthTwice(first, requester, now - at, late, now)
+        now - at < lateness.minAgeMs ||
+        !isWorthTwice(first, requester, now - at, lateness, now)
       )
         continue
       this.#second.set(block, requester)
@@ -148,13 +148,13 @@ function isWorthTwice(
   late: Lateness,
   now: number,
 ): boolean {
-  const usual = first?.window?.meanWaitMs ?? 0
+  const typicalWaitMs = first?.window?.meanWaitMs ?? 0
   const own = second.window?.meanWaitMs ?? late.minAgeMs
-  if (usual - age >= late.gainFactor * own) return true
+  if (typicalWaitMs - age >= late.gainFactor * own) return true
   const factor = isSilent(first, second, now)
     ? late.overdueFactor
     : (late.skippedFactor ?? late.overdueFactor)
-  return age >= factor * usual
+  return age >= factor * typicalWaitMs
 }
 
 /** True if the first peer has stopped sending. A pause that both peers had is that of our own machine or link. */

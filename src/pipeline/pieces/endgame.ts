@@ -43,10 +43,10 @@ export class Endgame {
     // no more than it sends soon, as no third peer may take them
     const soon = Math.ceil(patience / Math.max(1, requester.window.meanWaitMs ?? 1))
     const most = Math.min(room, ENDGAME_BATCH, soon)
-    const late = chooseLateness(patience, hurry)
+    const lateness = chooseLateness(patience, hurry)
     for (const piece of this.#active) {
       if (!mayHelp(requester, piece)) continue
-      piece.takeLate(requester, most, now, late, taken)
+      piece.takeLate(requester, most, now, lateness, taken)
       if (taken.length === most) return
     }
   }

@@ -54,7 +54,7 @@ export class Scheduler implements BlockSource {
   readonly deadlines: Deadlines
   readonly #shares: ReaderShares
   readonly #endgame: Endgame
-  #ended = false
+  #isEnded = false
   #isPaused = false
   /** The time of the last request for blocks, in milliseconds. */
   #time = 0
@@ -141,7 +141,7 @@ export class Scheduler implements BlockSource {
   takeBlocks(requester: Fetcher, room: number, now: number): Request[] {
     const taken: Request[] = []
     if (this.#isPaused) this.#underused.add(requester)
-    if (this.#ended || this.#isPaused) return taken
+    if (this.#isEnded || this.#isPaused) return taken
     this.#time = now
     this.deadlines.update(now)
     const lead = this.#shares.leadOf(requester, now)
@@ -217,7 +217,7 @@ export class Scheduler implements BlockSource {
    * @param includeLate true to give them late blocks, too, as done several times a second
    */
   fill(includeLate = false): void {
-    if (this.#ended || this.#isPaused) return
+    if (this.#isEnded || this.#isPaused) return
     for (const requester of [...this.#underused]) {
       // it waits to begin a piece, and the queue will call it
       if (!includeLate && !this.#active.hasFreeBlocks && this.#queued.has(requester)) continue
@@ -243,7 +243,7 @@ export class Scheduler implements BlockSource {
 
   /** Closes all active pieces, and gives no further block. */
   end(): void {
-    this.#ended = true
+    this.#isEnded = true
     this.#admission.clear()
     this.pieces.endAll()
   }
@@ -264,7 +264,7 @@ export class Scheduler implements BlockSource {
 
   /** The task of a piece: from its first request until it is stored. */
   #begin(requester: Fetcher): Promise<void> | undefined {
-    if (!this.#queued.delete(requester) || requester.room === 0 || this.#ended || this.#isPaused) return
+    if (!this.#queued.delete(requester) || requester.room === 0 || this.#isEnded || this.#isPaused) return
     const index = this.#chooser.choose(requester, this.#shares.leadOf(requester, this.#time))
     return index < 0 ? undefined : this.#start(index, requester)
   }
@@ -282,7 +282,7 @@ export class Scheduler implements BlockSource {
     return new Promise(resolve => {
       const active = new ActivePiece(piece, resolve, alone)
       this.#active.add(active)
-      if (this.#ended) return this.pieces.end(piece)
+      if (this.#isEnded) return this.pieces.end(piece)
       if (piece.complete) this.#options.onWhole?.(piece)
       requester.fill()
       if (this.#active.find(piece) && piece.free > 0) this.fill()

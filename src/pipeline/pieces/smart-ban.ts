@@ -3,7 +3,7 @@ import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 
 /** A block of a wrong piece: its digest, and the peer that sent it. */
-interface Evidence<Peer> {
+interface BlockEvidence<Peer> {
   readonly block: number
   readonly giver: Peer
   readonly digest: string
@@ -18,7 +18,7 @@ interface Evidence<Peer> {
  * peer alone. Once the right bytes are known, every peer that sent other bytes is guilty. `Reputation` decides about bans.
  */
 export class SmartBan<Peer> {
-  readonly #evidence = new Map<number, Evidence<Peer>[]>()
+  readonly #evidence = new Map<number, BlockEvidence<Peer>[]>()
   readonly #accused = new Map<number, Set<Peer>>()
 
   /** True if a piece must come from one peer alone. */

@@ -1,7 +1,7 @@
 import { finished } from 'node:stream'
 import { StorageError } from '../../errors.ts'
 import type { Spill } from '../../streams/read/spill.ts'
-import { drained, isStage, type Sink, type Stage } from '../../streams/stage.ts'
+import { isStage, type Sink, type Stage, waitForDrain } from '../../streams/stage.ts'
 
 /** A Writable of Node, or of streamx as the stages are. */
 export type AnyWritable = NodeJS.WritableStream | Sink<Uint8Array>
@@ -13,7 +13,7 @@ export class SinkWriter {
   readonly #sink: AnyWritable
   /** The stage that is written to: the sink, or the spill before it. */
   readonly #entry: AnyWritable
-  #ended = false
+  #isEnded = false
   #closed = false
   #proceed: (() => void) | undefined
 
@@ -28,7 +28,7 @@ export class SinkWriter {
         if (error) {
           before?.destroy(error)
           reject(error)
-        } else if (this.#ended) resolve()
+        } else if (this.#isEnded) resolve()
         else settle(new StorageError('ERR_ABORTED', 'the sink was closed before its end'))
       }
       if (isStage(sink)) whenClosed(sink, settle)
@@ -55,7 +55,7 @@ export class SinkWriter {
       return undefined
     }
     const more = isStage(entry) ? entry.write(chunk) : entry.write(chunk, taken)
-    if (isStage(entry)) drained(entry).then(taken)
+    if (isStage(entry)) waitForDrain(entry).then(taken)
     if (more) return undefined
     return new Promise(resolve => {
       this.#proceed = resolve
@@ -65,7 +65,7 @@ export class SinkWriter {
 
   /** Ends the sink after the last chunk. */
   end(): void {
-    this.#ended = true
+    this.#isEnded = true
     if (!this.#closed) this.#entry.end()
   }
 

@@ -15,7 +15,7 @@ export interface SlotPeer {
   readonly responder: { readonly uploaded: number }
 }
 
-interface Slot {
+interface ConnectionSlot {
   readonly key: string
   /** Bytes of blocks in both directions, and when the number last grew. */
   bytes: number
@@ -68,7 +68,7 @@ export class ConnectionSlots<Peer extends SlotPeer> {
   readonly #maxPeers: number
   readonly #maxPerAddress: number
   readonly #hasCommonRoom: () => boolean
-  readonly #slots = new Map<Peer, Slot>()
+  readonly #slots = new Map<Peer, ConnectionSlot>()
   /** Connections of each address. */
   readonly #counts = new Map<string, number>()
   /** The time of the last eviction for each address, the oldest first. */
@@ -163,7 +163,7 @@ export class ConnectionSlots<Peer extends SlotPeer> {
     return peer
   }
 
-  #evict(key: string, now: number, fits: (peer: Peer, slot: Slot) => boolean): Peer | false {
+  #evict(key: string, now: number, fits: (peer: Peer, slot: ConnectionSlot) => boolean): Peer | false {
     const evictedForAt = this.#evictedFor.get(key) ?? Number.NEGATIVE_INFINITY
     if (now - this.#evictedAt < EVICTION_INTERVAL_MS || now - evictedForAt < SAME_ADDRESS_INTERVAL_MS)
       return false
@@ -177,7 +177,7 @@ export class ConnectionSlots<Peer extends SlotPeer> {
     return peer
   }
 
-  #leastUseful(now: number, fits: (peer: Peer, slot: Slot) => boolean): Peer | undefined {
+  #leastUseful(now: number, fits: (peer: Peer, slot: ConnectionSlot) => boolean): Peer | undefined {
     let least: { peer: Peer; wanted: number; usefulAt: number } | undefined
     for (const [peer, slot] of this.#slots) {
       if (!fits(peer, slot) || !isIdle(peer, slot, now)) continue
@@ -192,12 +192,12 @@ export class ConnectionSlots<Peer extends SlotPeer> {
 }
 
 /** Returns the maximum number of connections of an address. */
-export function quotaOf(host: string, maxPerAddress = MAX_PER_ADDRESS): number {
+function quotaOf(host: string, maxPerAddress = MAX_PER_ADDRESS): number {
   return scopeOf(host) === 'loopback' ? LOOPBACK_FACTOR * maxPerAddress : maxPerAddress
 }
 
 /** Returns true if a connection had no block for long enough, and does not wait for its turn of upload. */
-function isIdle(peer: SlotPeer, { usefulAt }: Slot, now: number): boolean {
+function isIdle(peer: SlotPeer, { usefulAt }: ConnectionSlot, now: number): boolean {
   if (!peer.ready || now - Math.max(usefulAt, peer.readyAt) < IDLE_MS) return false
   return !peer.peerInterested || (peer.unchokedAt >= usefulAt && now - peer.unchokedAt >= TURN_MS)
 }

@@ -59,7 +59,7 @@ export function explainStall(
 }
 
 /** Explains why the metadata of a magnet link has not arrived. */
-export function explainNoMetadata(
+function explainNoMetadata(
   swarm: DescribedSwarm,
   sources: DescribedSources,
   metadata: Pick<MetadataDownload, 'describe'>,

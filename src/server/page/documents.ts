@@ -77,12 +77,6 @@ export type Welcome = {
   readonly actions: readonly string[]
 }
 
-/** An event of a stream: a whole document, or a merge patch. */
-export type TopicEvent =
-  | { readonly topic: string; readonly full: object }
-  | { readonly topic: string; readonly patch: object }
-  | { readonly topic: string; readonly gone: true }
-
 /** A file of a torrent that is not added yet. */
 export type PreviewedFile = {
   readonly index: number

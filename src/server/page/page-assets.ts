@@ -2,15 +2,13 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import type { ReadFile } from '../api/static-files.ts'
 import { sendRefusal } from '../responses.ts'
 
 /** Bytes of a file of the page at most. */
 const MAX_FILE_BYTES = 4 << 20
 /** The build writes the page beside the chunks of the server. */
 const BUILT_PAGE_DIRECTORY = fileURLToPath(new URL('../page/', import.meta.url))
-
-/** Reads a file. Rejects with a system error (`code`). */
-type ReadFile = (path: string, maxLength: number) => Promise<Uint8Array>
 
 interface Asset {
   readonly body: Uint8Array

@@ -17,7 +17,7 @@ export const MAX_PREVIEWS = 8
 /** Milliseconds after which a preview is forgotten. */
 export const PREVIEW_LIFETIME_MS = 900_000
 /** Files that a preview lists at most. */
-export const MAX_PREVIEW_FILES = 5000
+const MAX_PREVIEW_FILES = 5000
 
 /** What previews need. */
 export interface PreviewsContext {

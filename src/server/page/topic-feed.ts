@@ -2,7 +2,7 @@ import { createMergePatch, type JsonObject } from '../../codec/merge-patch.ts'
 import type { Clock, Timer } from '../../ports/clock.ts'
 
 /** Milliseconds between two descriptions of a topic. */
-export const UPDATE_INTERVAL_MS = 1000
+const UPDATE_INTERVAL_MS = 1000
 
 /** Describes a topic as it is now, or returns undefined when it is gone. Unchanged parts may be the same objects. */
 export type DescribeTopic = () => JsonObject | undefined

@@ -8,7 +8,7 @@ import { LoopTurns } from '../loop-turns.ts'
 import { sendRefusal } from '../responses.ts'
 import { type Form, parseForm } from './form.ts'
 import { MainData } from './main-data.ts'
-import type { Action, Answer, QbittorrentContext } from './qbittorrent-context.ts'
+import type { Action, ApiAnswer, QbittorrentContext } from './qbittorrent-context.ts'
 import { READ_ACTIONS } from './read-actions.ts'
 import { RequestError } from './request-error.ts'
 import { WRITE_ACTIONS } from './write-actions.ts'
@@ -51,7 +51,7 @@ export class QbittorrentApi implements HttpApi {
     }
   }
 
-  async #act(path: string, method: string, form: Form): Promise<Answer> {
+  async #act(path: string, method: string, form: Form): Promise<ApiAnswer> {
     if (path === 'sync/maindata')
       return { parts: await this.#mainData.answer(Number(form.fields.get('rid') ?? 0)) }
     const read = own(READ_ACTIONS, path)
@@ -81,7 +81,7 @@ export class QbittorrentApi implements HttpApi {
     return id !== undefined && this.#logins.has(id)
   }
 
-  async #send({ response, touch }: ApiExchange, answer: Answer): Promise<void> {
+  async #send({ response, touch }: ApiExchange, answer: ApiAnswer): Promise<void> {
     if ('json' in answer) return sendJson(response, 200, answer.json)
     if ('parts' in answer) return streamJson(response, answer.parts, this.#turns, touch)
     if ('items' in answer) return streamJson(response, wrapItems('[', answer.items, ']'), this.#turns, touch)

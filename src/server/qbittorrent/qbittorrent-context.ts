@@ -23,17 +23,17 @@ export interface QbittorrentContext {
 }
 
 /** An answer: JSON, a text, or an array or any JSON that is made while it is sent. */
-export type Answer =
+export type ApiAnswer =
   | { readonly json: unknown }
   | { readonly text: string }
   | { readonly items: AsyncIterable<string> }
   | { readonly parts: AsyncIterable<string> }
 
 /** Does what a path stands for. Rejects with a RequestError or an error of the session. */
-export type Action = (form: Form, context: QbittorrentContext) => Promise<Answer> | Answer
+export type Action = (form: Form, context: QbittorrentContext) => Promise<ApiAnswer> | ApiAnswer
 
 /** The answer of an action without a result. */
-export const OK_ANSWER: Answer = { text: 'Ok.' }
+export const OK_ANSWER: ApiAnswer = { text: 'Ok.' }
 
 /** Returns a field. @throws RequestError if it is missing */
 export function required({ fields }: Form, name: string): string {

@@ -7,15 +7,15 @@ const UNKNOWN_ETA_S = 8_640_000
 const LIMIT_MARKS = { session: -2, none: -1 } as const
 const MINUTE_MS = 60_000
 
-type SeedRule = SessionTorrent['record']['seedRatio']
+type RecordedSeedRule = SessionTorrent['record']['seedRatio']
 
 const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
-const limitOf = ({ mode, value }: SeedRule, factor: number) =>
+const limitOf = ({ mode, value }: RecordedSeedRule, factor: number) =>
   mode === 'own' ? value / factor : LIMIT_MARKS[mode]
 const etaOf = (eta: number | null) => (eta === null ? UNKNOWN_ETA_S : Math.round(eta))
 
 /** Returns the state of a torrent by the names of qBittorrent. A torrent that a seed rule stopped is `pausedUP`. */
-export function stateOf(torrent: SessionTorrent): string {
+function stateOf(torrent: SessionTorrent): string {
   const { error, intent, isComplete, isMoving, isStalled, progress, status } = torrent
   if (error) return 'error'
   if (isMoving) return 'moving'

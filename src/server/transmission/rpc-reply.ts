@@ -14,7 +14,7 @@ export function formatReply(
     dialect === 'legacy'
       ? ['{"arguments":', `,"result":"success"${id === undefined ? '' : `,"tag":${JSON.stringify(id)}`}}`]
       : [`{"jsonrpc":"2.0","result":`, `,"id":${JSON.stringify(id ?? null)}}`]
-  if (!list) return only(`${before}${body}${after}`)
+  if (!list) return onePart(`${before}${body}${after}`)
   const start = body === '{}' ? '{' : `${body.slice(0, -1)},`
   return wrapItems(`${before}${start}${JSON.stringify(list.key)}:[`, list.items, `]}${after}`)
 }
@@ -31,6 +31,6 @@ export function formatError(dialect: Dialect, id: unknown, { code, message }: Rp
 }
 
 /** An iterable of one part. */
-export async function* only(part: string): AsyncGenerator<string> {
+export async function* onePart(part: string): AsyncGenerator<string> {
   yield part
 }

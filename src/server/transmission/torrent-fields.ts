@@ -58,7 +58,7 @@ export const FACT_FIELDS: Readonly<Record<string, TorrentField>> = {
 }
 
 /** Fields that need nothing but the session. */
-export const PLAIN_FIELDS: Readonly<Record<string, TorrentField>> = {
+const PLAIN_FIELDS: Readonly<Record<string, TorrentField>> = {
   activity_date: ({ record }) => seconds(record.activeAt),
   added_date: ({ record }) => seconds(record.addedAt),
   availability: listAvailability,

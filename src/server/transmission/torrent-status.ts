@@ -2,7 +2,7 @@ import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { TorrentView } from './torrent-view.ts'
 
 /** The numbers that stand for what a torrent does. */
-export const STATUS_NUMBERS = {
+const STATUS_NUMBERS = {
   stopped: 0,
   checkWait: 1,
   check: 2,

@@ -8,9 +8,9 @@ const ANNOUNCE_ACTIVE = 3
 /** A count that is not known. */
 const UNKNOWN_COUNT = -1
 
-type TrackerStatus = Torrent['discovery']['trackers'][number]
+type RpcTrackerStatus = Torrent['discovery']['trackers'][number]
 
-interface Tracker {
+interface RpcTracker {
   readonly id: number
   readonly announce: string
   readonly scrape: string
@@ -19,17 +19,17 @@ interface Tracker {
 }
 
 /** The lists of tiers that were described before: tiers are replaced, never changed. */
-const described = new WeakMap<readonly (readonly string[])[], readonly Tracker[]>()
+const described = new WeakMap<readonly (readonly string[])[], readonly RpcTracker[]>()
 
 /** Lists the trackers. Their ids are their places in the list. */
-export function listTrackers(view: Pick<TorrentView, 'record' | 'facts'>): readonly Tracker[] {
+export function listTrackers(view: Pick<TorrentView, 'record' | 'facts'>): readonly RpcTracker[] {
   const tiers = trackersOf(view)
   let trackers = described.get(tiers)
   if (!trackers) described.set(tiers, (trackers = describeTiers(tiers)))
   return trackers
 }
 
-function describeTiers(tiers: readonly (readonly string[])[]): readonly Tracker[] {
+function describeTiers(tiers: readonly (readonly string[])[]): readonly RpcTracker[] {
   const all = tiers.flatMap((urls, tier) => urls.map(announce => ({ announce, tier })))
   return all.map(({ announce, tier }, id) => ({
     ...{ id, announce, tier },
@@ -78,7 +78,7 @@ const NO_SCRAPE = {
   scrape_state: 0,
 }
 
-function describeAnnounces(status: TrackerStatus | undefined, now: number): object {
+function describeAnnounces(status: RpcTrackerStatus | undefined, now: number): object {
   const {
     error,
     isAsking = false,

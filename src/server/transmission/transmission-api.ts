@@ -7,7 +7,7 @@ import { LoopTurns } from '../loop-turns.ts'
 import { sendRefusal } from '../responses.ts'
 import type { Method, RpcContext } from './rpc-context.ts'
 import { RPC_CODES, RpcError, rpcErrorOf } from './rpc-error.ts'
-import { formatError, formatReply, only } from './rpc-reply.ts'
+import { formatError, formatReply, onePart } from './rpc-reply.ts'
 import { type Dialect, parseBody, type RpcRequest, readId, readRequest } from './rpc-request.ts'
 import { RPC_VERSION_SEMVER } from './session-fields.ts'
 import { SESSION_METHODS } from './session-methods.ts'
@@ -105,11 +105,11 @@ export class TransmissionApi implements HttpApi {
     try {
       body = parseBody(text)
     } catch (error) {
-      return only(formatError('legacy', undefined, rpcErrorOf(error)))
+      return onePart(formatError('legacy', undefined, rpcErrorOf(error)))
     }
     if (!Array.isArray(body)) return this.#runOne(body)
     if (body.length === 0 || body.length > MAX_BATCH)
-      return only(
+      return onePart(
         formatError(
           'json-rpc',
           undefined,
@@ -137,7 +137,7 @@ export class TransmissionApi implements HttpApi {
       if (failure.code === RPC_CODES.internal) this.#context.warn(error)
       const answersAll = failure.code === RPC_CODES.request
       if (isNotification && !answersAll) return undefined
-      return only(formatError(dialect, readId(dialect === 'legacy' ? tag : id), failure))
+      return onePart(formatError(dialect, readId(dialect === 'legacy' ? tag : id), failure))
     }
   }
 

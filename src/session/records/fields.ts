@@ -73,12 +73,12 @@ export const withDefault =
   (given, name) =>
     given === undefined ? value : field(given, name)
 
-type Fields = Readonly<Record<string, Field<unknown>>>
-type ValuesOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> }
+type FieldTable = Readonly<Record<string, Field<unknown>>>
+type ValuesOf<F extends FieldTable> = { readonly [K in keyof F]: ValueOf<F[K]> }
 
 /** An object with these fields, all of them required. Other keys are left out. */
 export const object =
-  <F extends Fields>(fields: F): Field<ValuesOf<F>> =>
+  <F extends FieldTable>(fields: F): Field<ValuesOf<F>> =>
   (value, name) => {
     const given = objectOf(value, name)
     return Object.fromEntries(
@@ -87,7 +87,7 @@ export const object =
   }
 
 /** Returns the fields that are present in `changes`. @throws InputError ERR_USAGE for an unknown or invalid one */
-export function readChanges<F extends Fields>(
+export function readChanges<F extends FieldTable>(
   fields: F,
   changes: unknown,
   name: string,

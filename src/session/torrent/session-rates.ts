@@ -44,7 +44,7 @@ export class SessionRates {
 }
 
 /** The rate limits of one run of a torrent: its own, and its share of those of the session. */
-export class TorrentRates {
+export class TorrentRateLimits {
   readonly up: ByteLimit
   readonly down: ByteLimit
   readonly #own: Readonly<Record<'up' | 'down', RateLimit>>

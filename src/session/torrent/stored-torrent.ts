@@ -19,7 +19,7 @@ import type { TorrentRun } from './torrent-run.ts'
 /** What is remembered of one torrent, and its .torrent. Saves include what the present run has counted. */
 export class StoredTorrent {
   readonly #context: SessionContext
-  readonly #run: () => TorrentRun | undefined
+  readonly #getRun: () => TorrentRun | undefined
   #record: TorrentRecord
   /** True if the record differs from what is saved, apart from the run. */
   #isDirty = false
@@ -27,7 +27,7 @@ export class StoredTorrent {
   constructor(context: SessionContext, record: TorrentRecord, run: () => TorrentRun | undefined) {
     this.#context = context
     this.#record = record
-    this.#run = run
+    this.#getRun = run
   }
 
   get record(): TorrentRecord {
@@ -36,7 +36,7 @@ export class StoredTorrent {
 
   /** True if there is a run, and its initial check is done. */
   get isRunKnown(): boolean {
-    const run = this.#run()
+    const run = this.#getRun()
     return run !== undefined && isKnown(run)
   }
 
@@ -78,7 +78,7 @@ export class StoredTorrent {
   async loadMetainfo(): Promise<Metainfo> {
     const { infoHash, link, name, paths } = this.#record
     if (link !== null) throw new InputError('ERR_USAGE', `${name}: the metadata is not known yet`)
-    const running = this.#run()?.torrent
+    const running = this.#getRun()?.torrent
     if (running && this.isRunKnown) return running.metainfo
     const bytes = await this.#context.store.loadMetainfo(infoHash)
     const metainfo = await openMetainfo(bytes, this.#context.names)
@@ -155,13 +155,13 @@ export class StoredTorrent {
 
   #selectionOf(priorities: FilePriorities, metainfo: Metainfo): Partial<TorrentRecord> {
     const verified = this.isRunKnown
-      ? this.#run()!.torrent.verified
+      ? this.#getRun()!.torrent.verified
       : parsePieces(this.#record.pieces, metainfo.pieceCount)
     return { priorities: priorities.toRecord(), ...wantedFields(priorities, verified, metainfo) }
   }
 
   #write(record: TorrentRecord): Promise<void> {
-    const run = this.#run()
+    const run = this.#getRun()
     return this.#context.store.saveTorrent(run ? this.#withRun(record, run, this.piecesOf(run)) : record)
   }
 

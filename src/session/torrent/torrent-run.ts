@@ -12,7 +12,7 @@ import type { FilePriorities } from '../records/file-priorities.ts'
 import type { SessionTorrentOptions } from '../records/torrent-record.ts'
 import { type TransferActivity, TransferMeter, type Transferred } from '../rules/transfer-meter.ts'
 import type { SessionContext } from './session-context.ts'
-import { TorrentRates } from './session-rates.ts'
+import { TorrentRateLimits } from './session-rates.ts'
 
 interface TorrentRunEvents {
   /** The metadata of a magnet link is known: `begin` is awaited. */
@@ -46,14 +46,19 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
   /** How much of the files was checked at the start, from 0 to 1. */
   checked = 0
   readonly #context: SessionContext
-  readonly #rates: TorrentRates
+  readonly #rates: TorrentRateLimits
   readonly #meter: TransferMeter
   readonly #sequential: boolean
   /** Undefined before `begin`. */
   #priorities: FilePriorities | undefined
   #storage: Storage | undefined
 
-  private constructor(context: SessionContext, torrent: Torrent, rates: TorrentRates, sequential: boolean) {
+  private constructor(
+    context: SessionContext,
+    torrent: Torrent,
+    rates: TorrentRateLimits,
+    sequential: boolean,
+  ) {
     super()
     this.torrent = torrent
     this.#context = context
@@ -77,7 +82,7 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
     source: Metainfo | Magnet,
     options: TorrentRunOptions,
   ): Promise<TorrentRun> {
-    const rates = new TorrentRates(context.rates, options)
+    const rates = new TorrentRateLimits(context.rates, options)
     const trackers = options.trackers ?? source.trackers
     const torrent = await context.client.add(
       { ...source, trackers },

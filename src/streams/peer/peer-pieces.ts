@@ -7,7 +7,7 @@ const FIRST_REFUSAL_MS = 1_000
 const MAX_REFUSAL_MS = 32_000
 
 /** Rejected requests for a piece. Ends after a time, or when the peer sends a block of it or unchokes us. */
-interface Refusal {
+interface RejectedRequests {
   /** The time of the last reject. */
   at: number
   /** Milliseconds without requests for the piece; 0 after the first reject. */
@@ -30,7 +30,7 @@ export class PeerPieces {
   readonly #wants: (index: number) => boolean
   readonly #allowed = new Set<number>()
   readonly #suggested = new Set<number>()
-  readonly #refusals = new Map<number, Refusal>()
+  readonly #refusals = new Map<number, RejectedRequests>()
   /** Pieces that are left out for now. */
   readonly #refused = new Set<number>()
 

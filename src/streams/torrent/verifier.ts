@@ -46,7 +46,7 @@ const HASH_STEP_BYTES = 16 * BLOCK_LENGTH
 /** Maximum number of pieces at the threads. */
 const MAX_THREADED_PIECES = 4
 
-interface Progress {
+interface HashProgress {
   readonly hash: RunningHash
   /** Bytes hashed. */
   hashed: number
@@ -77,7 +77,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   readonly #corrupt: VerifierOptions['onCorrupt']
   readonly #threads: HashThreads | undefined
   readonly #load: HashLoad
-  readonly #progress = new WeakMap<PieceBuffer, Progress>()
+  readonly #progress = new WeakMap<PieceBuffer, HashProgress>()
   /** Pieces at the threads. */
   #threaded = 0
   readonly #parked = new ParkedCallback()
@@ -148,7 +148,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   }
 
   /** Hashes the next bytes of a piece if there are enough of them. @returns the hash of the piece if it is whole */
-  #update(piece: PieceBuffer, known: Progress | undefined): Uint8Array | undefined {
+  #update(piece: PieceBuffer, known: HashProgress | undefined): Uint8Array | undefined {
     const progress = known ?? { hash: this.#begin(piece), hashed: 0, contiguous: 0 }
     if (!known) this.#progress.set(piece, progress)
     let block = progress.contiguous / BLOCK_LENGTH

@@ -4,6 +4,7 @@ import { Dht, type DhtLookupResult, type DhtOptions } from '../../../src/dht/dht
 import { idFor } from '../../../src/dht/node-id.ts'
 import { encodeState } from '../../../src/dht/state.ts'
 import { generator } from '../feed.ts'
+import { RANDOM_SEED } from '../random-seed.ts'
 import { VirtualClock } from '../virtual-clock.ts'
 import { SimulatedUdp } from './udp.ts'
 
@@ -87,13 +88,10 @@ export class SimulatedDht {
   }
 }
 
-/** The seed of the networks. A failure names it in the title of its test. */
-const SEED = Number(process.env.SEED ?? 1)
-
 /** Runs a test on its own network, and checks that no socket or timer remains. */
 export function onNetwork(name: string, run: (t: Test, net: SimulatedDht) => Promise<void>): void {
-  t.test(`${name} (SEED=${SEED})`, async t => {
-    const net = new SimulatedDht(SEED)
+  t.test(`${name} (SEED=${RANDOM_SEED})`, async t => {
+    const net = new SimulatedDht(RANDOM_SEED)
     try {
       await run(t, net)
     } finally {

@@ -16,7 +16,7 @@ function limits(peers: number, options: Partial<LimitsOptions> = {}) {
 
 t.test('the more peers, the fewer requests each may have in flight, within bounds', async t => {
   const counts = [0, 1, 2, 8, 64, 256, 10_000]
-  for (const name of ['read', 'window', 'run'] as const) {
+  for (const name of ['read', 'window', 'maxRunBlocks'] as const) {
     const sizes = counts.map(count => limits(count)[name]())
     t.same(
       sizes,
@@ -34,7 +34,7 @@ t.test('the more peers, the fewer requests each may have in flight, within bound
     [2048, 4],
   )
   t.same(
-    [1, 10_000].map(count => limits(count).run()),
+    [1, 10_000].map(count => limits(count).maxRunBlocks()),
     [16, 1],
   )
 })
@@ -59,10 +59,10 @@ t.test('all requests together fit half of the memory, if that is enough for the 
 
 t.test('the share of each peer follows the number of peers', async t => {
   let peers = 1
-  const { run } = limits(0, { peers: () => peers })
-  t.equal(run(), 16)
+  const { maxRunBlocks } = limits(0, { peers: () => peers })
+  t.equal(maxRunBlocks(), 16)
   peers = 128
-  t.equal(run(), 4)
+  t.equal(maxRunBlocks(), 4)
 })
 
 t.test('with a rate limit reads are small, and never empty', async t => {
@@ -72,7 +72,7 @@ t.test('with a rate limit reads are small, and never empty', async t => {
 })
 
 t.test('each direction has its own limit, or none', async t => {
-  t.same(Object.keys(limits(1)).sort(), ['firstWindow', 'pool', 'read', 'run', 'window'])
+  t.same(Object.keys(limits(1)).sort(), ['firstWindow', 'maxRunBlocks', 'pool', 'read', 'window'])
   const { up, down } = limits(1, { up: 1000, down: 2000 })
   t.ok(up && down && up !== down)
   t.equal(limits(1, { up: 1000 }).down, undefined)

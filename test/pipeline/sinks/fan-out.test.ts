@@ -13,9 +13,9 @@ import { FileReader } from '../../../src/streams/read/file-reader.ts'
 import { type Done, Writable as Stage } from '../../../src/streams/stage.ts'
 import { generator } from '../../helpers/feed.ts'
 import { noise } from '../../helpers/metainfo.ts'
+import { RANDOM_SEED } from '../../helpers/random-seed.ts'
 import { memoryDisk } from '../../helpers/swarm.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
 const content = noise(300_000, 9)
 const broken = (code: string) => Object.assign(new Error(code), { code })
 
@@ -101,7 +101,7 @@ const KINDS = ['node', 'streamx'] as const
 const POLICIES = ['block', 'spill'] as const
 
 t.test('every sink gets every byte at its own random pace, and all lent memory is released', async t => {
-  for (let seed = SEED; seed < SEED + 12; seed++) {
+  for (let seed = RANDOM_SEED; seed < RANDOM_SEED + 12; seed++) {
     const random = generator(seed)
     const lend = random() < 0.6
     const { reader, state } = source({ lend, chunk: 1 + Math.floor(random() * 30_000) })

@@ -362,16 +362,13 @@ t.test('a short read from a fast peer is followed by a pause of a millisecond', 
     socket.release(chunk)
   })
   const read = () => chunks.reduce((sum, { length }) => sum + length, 0)
-  const until = async (condition: () => boolean) => {
-    while (!condition()) await clock.advance(1)
-  }
   const block = noise(MiB, 1)
   let sent = 0
   while (!chunks.some(({ length }) => length >= 262144)) {
     remote.write(block)
     sent += MiB
     const wanted = sent
-    await until(() => read() >= wanted)
+    await clock.advanceUntil(() => read() >= wanted, Number.POSITIVE_INFINITY, 1)
   }
   await clock.advance(1)
   const before = chunks.length

@@ -5,13 +5,13 @@ import t from 'tap'
 import { type FileSystem, nodeFileSystem } from '../../../src/ports/file-system.ts'
 import { SpillFile } from '../../../src/storage/spill-file.ts'
 import { Spill } from '../../../src/streams/read/spill.ts'
-import { drained, Writable } from '../../../src/streams/stage.ts'
+import { Writable, waitForDrain } from '../../../src/streams/stage.ts'
 import { generator, randomCuts } from '../../helpers/feed.ts'
 import { noise } from '../../helpers/metainfo.ts'
+import { RANDOM_SEED } from '../../helpers/random-seed.ts'
 import { memoryDisk } from '../../helpers/swarm.ts'
 import { settle } from '../../helpers/virtual-clock.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
 const SLOT = 1 << 18
 const enospc = () => Object.assign(new Error('no space'), { code: 'ENOSPC', errno: -28 })
 
@@ -44,7 +44,7 @@ async function disks(t: { teardown(call: () => unknown): unknown }) {
 t.test('a spill file is a queue without a name, and no longer than the bytes that wait', async t => {
   for (const { name, list, ...place } of await disks(t)) {
     const file = new SpillFile(place)
-    const random = generator(SEED)
+    const random = generator(RANDOM_SEED)
     const content = noise(6 * SLOT, 3)
     let written = 0
     let read = 0
@@ -57,12 +57,13 @@ t.test('a spill file is a queue without a name, and no longer than the bytes tha
       } else if (file.length > 0) {
         const bytes = await file.take()
         if (!Buffer.from(bytes).equals(content.subarray(read, read + bytes.length)))
-          t.fail(`${name}: wrong at ${read}, SEED=${SEED}`)
+          t.fail(`${name}: wrong at ${read}, SEED=${RANDOM_SEED}`)
         read += bytes.length
       }
       most = Math.max(most, written - read)
       t.equal(file.length, written - read)
-      if (file.size > most + 2 * SLOT) t.fail(`${file.size} bytes for ${most} that waited, SEED=${SEED}`)
+      if (file.size > most + 2 * SLOT)
+        t.fail(`${file.size} bytes for ${most} that waited, SEED=${RANDOM_SEED}`)
       t.same(await list(), [], name)
     }
     t.equal(file.size, 0, 'cut to nothing when all was read')
@@ -133,8 +134,8 @@ function spill(options: { memory?: number; lend?: boolean; fs?: FileSystem } = {
 t.test('bytes that are not read go to disk, and come back in order', async t => {
   const { stage, backlog, log } = spill()
   const content = noise(3 * SLOT + 5, 2)
-  for (const chunk of randomCuts(content, SEED)) stage.write(chunk)
-  await drained(stage)
+  for (const chunk of randomCuts(content, RANDOM_SEED)) stage.write(chunk)
+  await waitForDrain(stage)
   t.ok(backlog.length >= content.length - 3 * 4096, `${backlog.length}`)
   stage.end()
   const out: Uint8Array[] = []
@@ -149,9 +150,9 @@ t.test('a reader that keeps up uses no disk', async t => {
   const out: Uint8Array[] = []
   stage.on('data', chunk => out.push(chunk))
   const content = noise(100_000, 4)
-  for (const chunk of randomCuts(content, SEED)) {
+  for (const chunk of randomCuts(content, RANDOM_SEED)) {
     stage.write(chunk)
-    await drained(stage)
+    await waitForDrain(stage)
   }
   stage.end()
   await new Promise(resolve => stage.once('close', resolve))
@@ -175,7 +176,7 @@ t.test('lent memory can be reused once it was drained', async t => {
   for (let at = 0; at < content.length; at += 1000) {
     const chunk = Uint8Array.from(content.subarray(at, at + 1000))
     stage.write(chunk)
-    await drained(stage)
+    await waitForDrain(stage)
     chunk.fill(0xee)
   }
   stage.end()
@@ -184,7 +185,7 @@ t.test('lent memory can be reused once it was drained', async t => {
 })
 
 t.test('at random speeds every byte comes in order', async t => {
-  for (let seed = SEED; seed < SEED + 10; seed++) {
+  for (let seed = RANDOM_SEED; seed < RANDOM_SEED + 10; seed++) {
     const random = generator(seed)
     const { stage, log } = spill({ memory: 2 << Math.floor(random() * 16), lend: random() < 0.5 })
     const content = noise(200_000, seed)
@@ -202,7 +203,7 @@ t.test('at random speeds every byte comes in order', async t => {
     const closed = Promise.all([sink, stage].map(each => new Promise(resolve => each.once('close', resolve))))
     stage.pipe(sink)
     for (const chunk of randomCuts(content, seed)) {
-      if (!stage.write(chunk)) await drained(stage)
+      if (!stage.write(chunk)) await waitForDrain(stage)
       if (random() < 0.02) await settle()
     }
     stage.end()
