@@ -143,7 +143,8 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: '^src/(ports/(blocking-)?file-system|hashing/(hash-run|hash-worker|list-files)|cli/.*)\\.ts$',
+        pathNot:
+          '^src/(ports/(blocking-)?file-system|hashing/(hash-run|hash-worker|list-files)|cli/.*)\\.ts$',
       },
       to: { path: '^(node:)?fs', dependencyTypesNot: ['type-only'] },
     },
