@@ -1,6 +1,5 @@
 /** Ranges of hashes in the Merkle tree of a file, as peers request and send them (BEP 52). */
 import { PeerError } from '../errors.ts'
-import { NODE_LENGTH } from './merkle.ts'
 
 /** Hashes next to each other in one layer of a tree, and those that prove them. */
 export interface HashRange {
@@ -15,6 +14,9 @@ export interface HashRange {
   /** Number of layers above `base` up to the highest one with a proof. */
   readonly proofLayers: number
 }
+
+/** Length of a hash in bytes: a node of a Merkle tree. */
+export const NODE_LENGTH = 32
 
 /** Length of an encoded range in bytes. */
 export const RANGE_BYTES = 48

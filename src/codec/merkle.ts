@@ -1,9 +1,10 @@
 /** Merkle trees of files (BEP 52): SHA-256 over blocks of 16 KiB, with two children for each node. */
+
 import { hash } from 'node:crypto'
+import { NODE_LENGTH } from './hash-range.ts'
 import { BLOCK_LENGTH } from './message.ts'
 
-/** Length of a hash in a tree, in bytes. */
-export const NODE_LENGTH = 32
+export { NODE_LENGTH }
 
 /** The nodes of each layer above leaves that are beyond the end of a file, the lowest layer first. */
 const padNodes: Buffer[] = [Buffer.alloc(NODE_LENGTH)]

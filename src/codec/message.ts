@@ -1,7 +1,13 @@
 import { PeerError } from '../errors.ts'
 import { encodeHandshake, type Handshake } from './handshake.ts'
-import { decodeHashes, decodeRange, encodeRange, type HashRange, RANGE_BYTES } from './hash-range.ts'
-import { NODE_LENGTH } from './merkle.ts'
+import {
+  decodeHashes,
+  decodeRange,
+  encodeRange,
+  type HashRange,
+  NODE_LENGTH,
+  RANGE_BYTES,
+} from './hash-range.ts'
 
 /** Length of a block in bytes, the unit of a request. Clients close the connection on longer requests (BEP 3). */
 export const BLOCK_LENGTH = 16384

@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { nodeAbove } from '../../codec/hash-proof.ts'
-import { type HashRange, rangeKey } from '../../codec/hash-range.ts'
-import { NODE_LENGTH } from '../../codec/merkle.ts'
+import { type HashRange, NODE_LENGTH, rangeKey } from '../../codec/hash-range.ts'
 
 /** A peer that may have hashes. */
 export interface HashPeer {

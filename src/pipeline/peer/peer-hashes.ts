@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { countProofs, type HashRange, RANGE_BYTES, rangeKey } from '../../codec/hash-range.ts'
-import { NODE_LENGTH } from '../../codec/merkle.ts'
+import { countProofs, type HashRange, NODE_LENGTH, RANGE_BYTES, rangeKey } from '../../codec/hash-range.ts'
 import type { HashesMessage, Message } from '../../codec/message.ts'
 
 /** Requests for hashes that wait for one peer, as libtorrent sends them. */
