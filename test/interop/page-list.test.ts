@@ -280,6 +280,37 @@ t.test(
   },
 )
 
+t.test('slow mode is switched with the limits, and a limit that is set leaves it on', { skip }, async t => {
+  const browser = await openBrowser(t)
+  const settings = { downLimit: 8 << 20, slowDown: 100 << 10, slowUp: 50 << 10 }
+  const { base, session, shown } = await openList(t, listOf(TORRENTS, { settings, downLimit: 8 << 20 }))
+  const page = await openScreen(t, browser, base, SCREENS[3])
+  await session.set({ alternative: { enabled: false, down: 100 << 10, up: 50 << 10 } })
+  await page.click('.rates')
+  t.match(
+    await page.textContent('dialog .limit-field:nth-of-type(3)'),
+    'Slow mode100 KiB/s down, 50 KiB/s up',
+  )
+  await page.check('dialog label:has-text("Slow mode") input')
+  await checkAccessibility(t, page, 'limits')
+  await takePicture(page, 'limits-narrow-dark')
+  await page.click('dialog [type=submit]')
+  await page.waitForSelector('dialog', { state: 'detached' })
+  t.equal(session.settings.alternative.enabled, true)
+  shown.list = listOf(TORRENTS, { settings, downLimit: 100 << 10, upLimit: 50 << 10, isSlow: true })
+  await page.waitForSelector('.rates .badge')
+  await page.click('.rates')
+  t.ok(await page.isChecked('dialog label:has-text("Slow mode") input'))
+  t.equal(await page.inputValue('dialog [aria-label="Limit downloads, in KiB/s"]'), '8192')
+  await page.fill('dialog [aria-label="Limit downloads, in KiB/s"]', '4096')
+  await page.click('dialog [type=submit]')
+  await page.waitForSelector('dialog', { state: 'detached' })
+  t.match(session.settings, {
+    down: { enabled: true, value: 4 << 20 },
+    alternative: { enabled: true, down: 100 << 10, up: 50 << 10 },
+  })
+})
+
 t.test('a lost connection is shown and mends itself', { skip }, async t => {
   const browser = await openBrowser(t)
   const { base, shown } = await openList(t, listOf(TORRENTS))

@@ -1,21 +1,40 @@
+import { useRef, useState } from 'preact/hooks'
 import type { ListedClient } from '../../server/page/documents.ts'
-import { LimitsDialog } from '../parts/limits-dialog.tsx'
+import { formatRate } from '../format.ts'
+import { type ChangedLimits, LimitsDialog } from '../parts/limits-dialog.tsx'
 import { useAct } from '../parts/use-act.ts'
 
-/** Changes the rate limits of all torrents together. */
+/** Changes the rate limits of all torrents together, and switches the alternative ones (slow mode). */
 export function ClientLimitsDialog({ client, onClose }: { client: ListedClient; onClose: () => void }) {
   const act = useAct()
+  // the limits at the opening, since a change of another page must not change the fields
+  const { isSlow = false, settings } = useRef(client).current
+  const [slow, setSlow] = useState(isSlow)
+  const save = (limits: ChangedLimits) =>
+    act('settings', { ...limits, ...(slow === isSlow ? {} : { isSlow: slow }) })
   return (
     <LimitsDialog
       title="Limits of all torrents together"
-      initial={client}
+      initial={settings}
+      hasOtherChanges={slow !== isSlow}
       onClose={onClose}
-      // limits that the user sets hold at once, so the alternative ones end
-      onSave={limits => act('settings', { ...limits, ...(client.isSlow ? { alternative: SLOW_OFF } : {}) })}
+      onSave={save}
     >
-      <p class="muted">A single torrent can have limits of its own as well.</p>
+      {settings && (
+        <div class="limit-field">
+          <label>
+            <input type="checkbox" checked={slow} onChange={event => setSlow(event.currentTarget.checked)} />
+            Slow mode
+          </label>
+          <span class="muted">
+            {formatRate(settings.slowDown) || '0 B/s'} down, {formatRate(settings.slowUp) || '0 B/s'} up
+          </span>
+        </div>
+      )}
+      <p class="muted">
+        Slow mode replaces both limits until it is switched off. A single torrent can have limits of its own
+        as well.
+      </p>
     </LimitsDialog>
   )
 }
-
-const SLOW_OFF = { enabled: false, down: 50_000, up: 50_000 }

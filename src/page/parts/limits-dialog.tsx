@@ -12,23 +12,26 @@ export interface ChangedLimits {
 /** Changes a download and an upload limit. */
 export function LimitsDialog({
   children,
+  hasOtherChanges = false,
   initial,
   onClose,
   onSave,
   title,
 }: {
   children?: ComponentChildren
-  /** The limits that hold now. */
+  /** True if `children` have changes to save. */
+  hasOtherChanges?: boolean
+  /** The limits as they are set now. */
   initial: { readonly downLimit?: number | undefined; readonly upLimit?: number | undefined } | undefined
   onClose: () => void
-  /** Called if a limit was changed. Resolves with undefined if that was refused. */
+  /** Called if anything was changed. Resolves with undefined if that was refused. */
   onSave: (limits: ChangedLimits) => Promise<object | undefined>
   title: string
 }) {
   const changes = useRef<ChangedLimits>({})
   const save = async () => {
     const { down, up } = changes.current
-    if ((down || up) && !(await onSave(changes.current))) return
+    if ((down || up || hasOtherChanges) && !(await onSave(changes.current))) return
     onClose()
   }
   return (

@@ -45,6 +45,15 @@ export type ListedTorrent = {
   readonly isReadable?: boolean
 }
 
+/** Rate limits in bytes per second. */
+export type ListedLimits = {
+  readonly downLimit?: number
+  readonly upLimit?: number
+  /** The alternative limits. */
+  readonly slowDown: number
+  readonly slowUp: number
+}
+
 /** Totals and limits of all torrents together. */
 export type ListedClient = {
   readonly down: number
@@ -52,8 +61,10 @@ export type ListedClient = {
   readonly peers: number
   readonly downLimit?: number
   readonly upLimit?: number
-  /** True while the alternative limits hold. */
+  /** True while the alternative limits hold (slow mode). */
   readonly isSlow?: boolean
+  /** The limits as they are set, of which either these or the alternative ones hold; missing without a session. */
+  readonly settings?: ListedLimits
   /** Bytes in all runs. */
   readonly downloaded: number
   readonly uploaded: number

@@ -1,5 +1,5 @@
 import { InputError } from '../../errors.ts'
-import { flag, list, object, oneOf, readChanges, text, whole } from '../../session/records/fields.ts'
+import { flag, limit, list, object, oneOf, readChanges, text, whole } from '../../session/records/fields.ts'
 import type { Session } from '../../session/session.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { Previews } from './previews.ts'
@@ -25,6 +25,7 @@ const NEW_TORRENT_FIELDS = {
   ...{ ...SOURCE_FIELDS, preview: text(40), start: flag, sequential: flag },
   ...{ directory: text(), labels: list(text(255), 100), off: list(whole, 500_000) },
 }
+const SETTINGS_FIELDS = { down: limit, up: limit, isSlow: flag }
 const filesOf = object({
   ...{ infoHash: text(40), files: list(whole, 500_000) },
   priority: oneOf('off', 'low', 'normal', 'high'),
@@ -78,9 +79,13 @@ export const PAGE_ACTIONS: Readonly<Record<string, PageAction>> = {
     const kept = torrent.record.labels.filter(label => !without.has(label))
     return torrent.set({ labels: [...new Set([...kept, ...texts(add)])] })
   }),
-  /** Changes settings of the session. */
+  /** Changes rate limits of the session, and switches the alternative ones without changing their values. */
   async settings(body, { session }) {
-    await session.set(body as object)
+    const { isSlow, ...changes } = readChanges(SETTINGS_FIELDS, body, 'body')
+    const { alternative } = session.settings
+    await session.set(
+      isSlow === undefined ? changes : { ...changes, alternative: { ...alternative, enabled: isSlow } },
+    )
     return {}
   },
 }

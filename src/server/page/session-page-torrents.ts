@@ -1,9 +1,10 @@
+import type { Limit } from '../../session/records/fields.ts'
 import type { Session } from '../../session/session.ts'
 import type { SessionEvents } from '../../session/session-options.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import { rateLimitOf } from '../../session/torrent/session-rates.ts'
 import { isReadableState } from '../served-torrents.ts'
-import type { ListDocument, ListedClient, ListedStatus, ListedTorrent } from './documents.ts'
+import type { ListDocument, ListedClient, ListedLimits, ListedStatus, ListedTorrent } from './documents.ts'
 import type { PageTorrent, PageTorrents } from './page-torrents.ts'
 import { type FreeSpaceGauge, sumOf } from './page-totals.ts'
 
@@ -62,11 +63,21 @@ export class SessionPageTorrents implements PageTorrents {
     return {
       ...sumOf(torrents),
       ...{ downloaded: totals.downloaded, uploaded: totals.uploaded, directory },
-      ...(down.enabled ? { downLimit: down.value } : {}),
-      ...(up.enabled ? { upLimit: up.value } : {}),
+      ...limitFieldsOf(down, up),
       ...(alternative.enabled ? { isSlow: true } : {}),
+      settings: {
+        ...limitFieldsOf(settings.down, settings.up),
+        ...{ slowDown: alternative.down, slowUp: alternative.up },
+      },
       ...(free === undefined ? {} : { free }),
     }
+  }
+}
+
+function limitFieldsOf(down: Limit, up: Limit): Pick<ListedLimits, 'downLimit' | 'upLimit'> {
+  return {
+    ...(down.enabled ? { downLimit: down.value } : {}),
+    ...(up.enabled ? { upLimit: up.value } : {}),
   }
 }
 

@@ -118,7 +118,7 @@ t.test('an action needs the key of the page, POST, and a request of the same sit
 })
 
 t.test('actions add, label, limit and remove torrents, and reject what is invalid', async t => {
-  const { act, follow, session, warnings } = await openPage(t)
+  const { act, clock, follow, session, warnings } = await openPage(t)
   const { next } = await follow('topic=list')
   const headers = { 'x-tsdl-page': (await next()).data.key }
   const metainfo = Buffer.from(torrentOf(smallTorrent('one').metainfo)).toString('base64')
@@ -145,6 +145,22 @@ t.test('actions add, label, limit and remove torrents, and reject what is invali
   t.strictSame(torrent!.record.down, { enabled: true, value: 5000 })
   await act('settings', { up: { enabled: true, value: 7000 } }, headers)
   t.strictSame(session.settings.up, { enabled: true, value: 7000 })
+  await session.set({ alternative: { enabled: false, up: 1000, down: 2000 } })
+  await act('settings', { isSlow: true }, headers)
+  await act('settings', { down: { enabled: true, value: 9000 } }, headers)
+  t.strictSame(
+    session.settings.alternative,
+    { enabled: true, up: 1000, down: 2000 },
+    'a limit changes no other',
+  )
+  await clock.advance(1000)
+  const later = await follow('topic=list')
+  await later.next()
+  t.match((await later.next()).data.full.client, {
+    ...{ isSlow: true, downLimit: 2000, upLimit: 1000 },
+    settings: { downLimit: 9000, upLimit: 7000, slowDown: 2000, slowUp: 1000 },
+  })
+  t.equal((await act('settings', { directory: '/' }, headers)).status, 400)
   t.equal((await act('remove', { torrents, withData: false }, headers)).status, 200)
   t.equal(session.torrents.length, 0)
   t.strictSame(warnings, [])
