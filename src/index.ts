@@ -19,7 +19,12 @@ export {
 export { Webhook, type WebhookOptions } from './session/hooks/webhook.ts'
 export type { Limit } from './session/records/fields.ts'
 export type { FilePriority } from './session/records/file-priorities.ts'
-export type { SessionRecord, SessionSettings, SessionTotals } from './session/records/session-record.ts'
+export type {
+  BandwidthGroup,
+  SessionRecord,
+  SessionSettings,
+  SessionTotals,
+} from './session/records/session-record.ts'
 export type { SessionTorrentOptions, TorrentRecord } from './session/records/torrent-record.ts'
 export { chooseRunning, type Queued, type QueuePlaces } from './session/rules/queue.ts'
 export { endOfSharing, type SeedLimits, type SeedRule, type Shared } from './session/rules/seed-rules.ts'

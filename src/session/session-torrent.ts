@@ -30,7 +30,7 @@ export type SessionTorrentStatus =
   | 'seeding'
 
 /** Options that a run takes at its start only. */
-const START_OPTIONS = ['honorsSessionLimits', 'maxPeers', 'peers', 'trackers'] as const
+const START_OPTIONS = ['maxPeers', 'peers', 'trackers'] as const
 
 /**
  * A torrent of a session: what is remembered of it, and its run in the client while the queue lets it run.

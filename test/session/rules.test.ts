@@ -1,5 +1,8 @@
 import t from 'tap'
+import { defaultSettings } from '../../src/session/records/session-record.ts'
+import { DEFAULT_TORRENT_OPTIONS } from '../../src/session/records/torrent-record.ts'
 import type { SessionTorrent } from '../../src/session/session-torrent.ts'
+import { SessionRates, TorrentRateLimits } from '../../src/session/torrent/session-rates.ts'
 import { FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
 import { openSession, type SessionDisk, sessionDisk, smallTorrent, until } from '../helpers/session.ts'
 import { VirtualClock, waitUntil } from '../helpers/virtual-clock.ts'
@@ -123,4 +126,58 @@ t.test('a file in the way rejects a move, and nothing is moved', async t => {
   t.equal(String(await disk.readFile('/data/a')), 'another file')
   t.match(torrent.record, { directory: '/home', pending: null })
   await until(session, () => torrent.status === 'seeding')
+})
+
+t.test('a bandwidth group limits its torrents together, and may be exempt from the session', async t => {
+  const clock = new VirtualClock()
+  const session = new SessionRates(clock)
+  const settings = defaultSettings('/home')
+  const group = {
+    up: { enabled: true, value: 10_000 },
+    down: { enabled: false, value: 0 },
+    honorsSessionLimits: true,
+  }
+  const sent = new Map<TorrentRateLimits, number>()
+  const start = (options: Partial<typeof DEFAULT_TORRENT_OPTIONS>) => {
+    const rates = new TorrentRateLimits(session, { ...DEFAULT_TORRENT_OPTIONS, ...options })
+    sent.set(rates, 0)
+    const take = (): void => {
+      rates.up.take(
+        100,
+        () => {
+          sent.set(rates, sent.get(rates)! + 100)
+          if (rates.up.isUnlimited)
+            clock.setTimeout(take, 1) // as a network does
+          else queueMicrotask(take)
+        },
+        rates,
+      )
+    }
+    take()
+    return rates
+  }
+  /** The kilobytes per second of each torrent, over ten seconds. */
+  const measure = async () => {
+    await clock.advance(1000)
+    for (const rates of sent.keys()) sent.set(rates, 0)
+    await clock.advance(10_000)
+    return [...sent.values()].map(bytes => Math.round(bytes / 10_000))
+  }
+  session.apply({ ...settings, up: { enabled: true, value: 40_000 }, groups: { slow: group } })
+  const [a, b, c] = [start({ group: 'slow' }), start({ group: 'slow' }), start({})]
+  t.strictSame(await measure(), [5, 5, 30])
+  session.apply({
+    ...settings,
+    up: { enabled: true, value: 4000 },
+    groups: { slow: { ...group, honorsSessionLimits: false } },
+  })
+  t.strictSame(await measure(), [5, 5, 4])
+  b.apply({ ...DEFAULT_TORRENT_OPTIONS, group: 'slow', honorsSessionLimits: false })
+  t.strictSame(await measure(), [10, 100, 4])
+  b.apply({ ...DEFAULT_TORRENT_OPTIONS, group: 'none' })
+  t.strictSame(await measure(), [10, 2, 2])
+  session.apply({ ...settings, groups: {} })
+  t.strictSame(await measure(), [100, 100, 100])
+  for (const rates of [a, b, c]) rates.close()
+  session.close()
 })

@@ -76,12 +76,4 @@ export const SESSION_METHODS: Readonly<Record<string, Method>> = {
   async blocklist_update() {
     throw new RpcError(RPC_CODES.failed, 'tsdl has no blocklist')
   },
-
-  async group_get() {
-    return { value: { group: [] } }
-  },
-
-  async group_set() {
-    throw new RpcError(RPC_CODES.failed, 'tsdl has no bandwidth groups: torrents have limits of their own')
-  },
 }

@@ -77,7 +77,7 @@ const PLAIN_FIELDS: Readonly<Record<string, TorrentField>> = {
   eta: etaOf,
   eta_idle: () => -1,
   file_count: ({ record }) => record.fileCount,
-  group: () => '',
+  group: ({ record }) => record.group,
   hash_string: ({ torrent }) => torrent.infoHash,
   have_unchecked: () => 0,
   have_valid: ({ progress }) => progress.haveBytes,

@@ -3,6 +3,7 @@ import { flag, list, number, text, whole } from '../../session/records/fields.ts
 import type { FilePriority } from '../../session/records/file-priorities.ts'
 import type { SessionTorrentOptions } from '../../session/records/torrent-record.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
+import { setGroup } from './group-methods.ts'
 import { amount, indices, loose, read, texts } from './parameters.ts'
 import type { Method, Parameters, RpcContext } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
@@ -29,6 +30,8 @@ export const torrentSet: Method = async (parameters, context) => {
   const location = read(parameters, 'location', text())
   const position = read(parameters, 'queue_position', whole)
   const torrents = selectTorrents(session, parameters.ids, changes)
+  const group = read(parameters, 'group', text(255))
+  if (group) await setGroup(session, group)
   for (const torrent of torrents) {
     const options = {
       ...readOptions(parameters, torrent),
@@ -84,6 +87,8 @@ function readOptions(parameters: Parameters, { record }: SessionTorrent): Partia
   if (honorsSessionLimits !== undefined) options.honorsSessionLimits = honorsSessionLimits
   const bandwidthPriority = readBandwidthPriority(parameters)
   if (bandwidthPriority !== undefined) options.bandwidthPriority = bandwidthPriority
+  const group = read(parameters, 'group', text(255))
+  if (group !== undefined) options.group = group
   const sequential = read(parameters, 'sequential_download', flag)
   if (sequential !== undefined) options.sequential = sequential
   const maxPeers = read(parameters, 'peer_limit', whole)

@@ -5,6 +5,7 @@ import { API_HEADERS, streamJson, wrapItems } from '../api/send-json.ts'
 import type { StaticFiles } from '../api/static-files.ts'
 import { LoopTurns } from '../loop-turns.ts'
 import { sendRefusal } from '../responses.ts'
+import { GROUP_METHODS } from './group-methods.ts'
 import type { Method, RpcContext } from './rpc-context.ts'
 import { RPC_CODES, RpcError, rpcErrorOf } from './rpc-error.ts'
 import { formatError, formatReply, onePart } from './rpc-reply.ts'
@@ -23,6 +24,7 @@ const CHALLENGE_HEADERS = { 'WWW-Authenticate': 'Basic realm="Transmission"' }
 /** All methods. */
 export const RPC_METHODS: Readonly<Record<string, Method>> = {
   ...SESSION_METHODS,
+  ...GROUP_METHODS,
   ...TORRENT_ACTIONS,
   torrent_add: torrentAdd,
   torrent_get: torrentGet,

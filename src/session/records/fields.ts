@@ -105,6 +105,11 @@ export function readChanges<F extends FieldTable>(
 /** A number that can be switched off. */
 export const limit: Field<Limit> = object({ enabled: flag, value: quantity })
 
+/** Returns bytes per second. A limit of 0 lets a first block pass and hardly anything after it. */
+export function rateOf({ enabled, value }: Limit): number {
+  return enabled ? Math.max(1, value) : Number.POSITIVE_INFINITY
+}
+
 function check<T>(expected: string, accepts: (value: unknown) => boolean): Field<T> {
   return (value, name) => {
     if (!accepts(value)) throw unexpected(name, value, expected)

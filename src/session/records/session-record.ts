@@ -1,4 +1,20 @@
-import { dictionary, flag, limit, list, object, quantity, text, type ValueOf, whole } from './fields.ts'
+import {
+  dictionary,
+  flag,
+  limit,
+  list,
+  object,
+  quantity,
+  text,
+  type ValueOf,
+  whole,
+  withDefault,
+} from './fields.ts'
+
+const group = object({ up: limit, down: limit, honorsSessionLimits: flag })
+
+/** Rate limits that several torrents have together, in bytes per second. */
+export type BandwidthGroup = ValueOf<typeof group>
 
 /** Options of a session, which its user can change at any time. */
 export const SESSION_SETTINGS = {
@@ -29,6 +45,8 @@ export const SESSION_SETTINGS = {
   maxPeersPerTorrent: whole,
   /** Directories of categories, by name; '' for the directory of the session. */
   categories: dictionary(text()),
+  /** Bandwidth groups, by name. Those of the session hold for a group as well, unless it is exempt from them. */
+  groups: withDefault(dictionary(group), {}),
 } as const
 
 /** Numbers of a session since it was created. */
@@ -77,6 +95,7 @@ export function defaultSettings(directory: string): SessionSettings {
     stalled: { enabled: true, value: 2 * MINUTE_MS },
     maxPeersPerTorrent: 50,
     categories: {},
+    groups: {},
   }
 }
 

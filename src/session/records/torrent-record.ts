@@ -38,7 +38,9 @@ export const TORRENT_OPTIONS = {
   /** Rate limits in bytes per second. They hold together with those of the session. */
   up: limit,
   down: limit,
-  /** False to be exempt from the rate limits of the session. */
+  /** The bandwidth group that it belongs to, or '' for none. */
+  group: withDefault(text(255), ''),
+  /** False to be exempt from the rate limits of the session and of its group. */
   honorsSessionLimits: flag,
   /** Its part of the rates of the session, compared with other torrents: half, once or twice a normal one. */
   bandwidthPriority: withDefault(oneOf('low', 'normal', 'high'), 'normal'),
@@ -130,6 +132,7 @@ export const DEFAULT_TORRENT_OPTIONS: SessionTorrentOptions = {
   sequential: false,
   up: { enabled: false, value: 0 },
   down: { enabled: false, value: 0 },
+  group: '',
   honorsSessionLimits: true,
   bandwidthPriority: 'normal',
   maxPeers: 100,

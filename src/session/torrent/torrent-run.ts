@@ -115,11 +115,14 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
     this.torrent.begin({ ...content, deferSample: true, sequential: this.#sequential }, metainfo)
   }
 
-  /** Takes the rates and the order of pieces from the options of the torrent. */
+  /** Takes the rates, the group and the order of pieces from the options of the torrent. */
   apply({
     sequential,
     ...rates
-  }: Pick<SessionTorrentOptions, 'bandwidthPriority' | 'up' | 'down' | 'sequential'>): void {
+  }: Pick<
+    SessionTorrentOptions,
+    'bandwidthPriority' | 'group' | 'honorsSessionLimits' | 'up' | 'down' | 'sequential'
+  >): void {
     this.#rates.apply(rates)
     this.torrent.sequential = sequential
   }

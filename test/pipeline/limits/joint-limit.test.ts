@@ -2,12 +2,14 @@ import t from 'tap'
 import { JointLimit } from '../../../src/pipeline/limits/joint-limit.ts'
 import { RateLimit } from '../../../src/pipeline/limits/rate-limit.ts'
 import { RateShare } from '../../../src/pipeline/limits/rate-share.ts'
+import { ReplaceableLimit } from '../../../src/pipeline/limits/replaceable-limit.ts'
+import type { ByteLimit } from '../../../src/streams/byte-limit.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
 const owner = {}
 
 /** Takes 1,000 bytes at a time, and returns the bytes of so many milliseconds. */
-async function bytesIn(limit: JointLimit | RateLimit, clock: VirtualClock, ms: number): Promise<number> {
+async function bytesIn(limit: ByteLimit, clock: VirtualClock, ms: number): Promise<number> {
   let bytes = 0
   let ticket: object | undefined
   const take = () => {
@@ -92,3 +94,33 @@ t.test('a rate that changes holds at once, for asks that wait too', async t => {
     { code: 'ERR_USAGE' },
   )
 })
+
+t.test(
+  'what waits for a limit that is replaced goes on at the new one, and can be cancelled there',
+  async t => {
+    const clock = new VirtualClock()
+    const slow = new RateLimit({ rate: 1, clock })
+    const limit = new ReplaceableLimit(slow)
+    const granted: string[] = []
+    const take = (name: string) => limit.take(1000, () => granted.push(name), owner)
+    await clock.advance(1000)
+    t.equal(take('a'), undefined)
+    const [b, c, d] = ['b', 'c', 'd'].map(take)
+    t.ok(b && c && d)
+    limit.cancel(c!)
+    const fast = new RateLimit({ rate: 1000, clock })
+    limit.replace(fast)
+    t.equal(slow.waiting, 0)
+    await clock.advance(500)
+    t.strictSame(granted, ['a', 'b'])
+    limit.cancel(d!)
+    t.equal(fast.waiting, 0)
+    const e = take('e')
+    t.ok(e)
+    limit.replace(new RateLimit({ clock }))
+    t.strictSame(granted, ['a', 'b', 'e'])
+    t.ok(limit.isUnlimited)
+    limit.cancel(e!)
+    t.equal(await bytesIn(new ReplaceableLimit(new RateLimit({ rate: 10_000, clock })), clock, 1000), 13_000)
+  },
+)

@@ -331,7 +331,10 @@ t.test('invalid requests get the error of the API, and the service goes on', asy
     ['free-space', { path: 'x' }, /not absolute/],
     ['free-space', { path: '/nonexistent' }, /ENOENT|no such/],
     ['blocklist-update', {}, /no blocklist/],
-    ['group-set', { name: 'x' }, /no bandwidth groups/],
+    ['group-set', {}, /no group name/],
+    ['group-set', { name: 'x', 'speed-limit-up': 'fast' }, /speed_limit_up/],
+    ['group-get', { group: 5 }, /group/],
+    ['torrent-set', { ids: [1], group: 5 }, /group/],
     ['nonsense', {}, /method name not recognized/],
     ['__proto__', {}, /method name not recognized/],
     ['constructor', {}, /method name not recognized/],
@@ -389,4 +392,34 @@ t.test('cookies are sent to the server of the .torrent, and are not remembered',
   t.match(await rpc('torrent-add', { filename, cookies: 'a=1; b=2', paused: true }), { result: 'success' })
   t.strictSame(seen, ['a=1; b=2'])
   t.notOk('headers' in session.get(session.torrents[0]!.id)!.record)
+})
+
+t.test('bandwidth groups are set, listed and given to torrents', async t => {
+  const { call, rpc, session } = await openRemote(t)
+  const torrent = await session.add(smallTorrent('a').metainfo, { start: false })
+  const groups = async (args = {}) => (await rpc('group-get', args)).arguments.group
+  t.strictSame(await groups(), [])
+  const slow = {
+    name: 'slow',
+    'speed-limit-up': 50,
+    'speed-limit-up-enabled': true,
+    honorsSessionLimits: false,
+  }
+  t.match(await rpc('group-set', slow), { result: 'success' })
+  t.strictSame(await groups(), [{ ...slow, 'speed-limit-down': 0, 'speed-limit-down-enabled': false }])
+  await rpc('group-set', { name: 'slow', 'speed-limit-down': 7 })
+  t.match(session.settings.groups, { slow: { up: { enabled: true, value: 50_000 }, down: { value: 7000 } } })
+  await rpc('torrent-set', { ids: [1], group: 'slow' })
+  t.equal(torrent.record.group, 'slow')
+  t.match(await rpc('torrent-get', { fields: ['group'] }), { arguments: { torrents: [{ group: 'slow' }] } })
+  await call('torrent_set', { ids: [1], group: 'new' }) // as in Transmission, it is created
+  t.match(await call('group_get', { group: 'new' }), {
+    result: { group: [{ name: 'new', speed_limit_up_enabled: false }] },
+  })
+  t.strictSame(
+    (await groups({ group: ['none', 'slow'] })).map((group: { name: string }) => group.name),
+    ['slow'],
+  )
+  await rpc('torrent-set', { ids: [1], group: '' })
+  t.equal(torrent.record.group, '')
 })

@@ -1,0 +1,68 @@
+import { list, text } from '../../session/records/fields.ts'
+import type { BandwidthGroup } from '../../session/records/session-record.ts'
+import type { Session } from '../../session/session.ts'
+import { amount, loose, read } from './parameters.ts'
+import type { Method } from './rpc-context.ts'
+import { RPC_CODES, RpcError } from './rpc-error.ts'
+
+const KILOBYTE = 1000
+/** Characters of the name of a group at most. */
+const MAX_NAME_LENGTH = 255
+
+const name = text(MAX_NAME_LENGTH)
+const OFF = { enabled: false, value: 0 }
+/** A group of which nothing was said. */
+const NEW_GROUP: BandwidthGroup = { up: OFF, down: OFF, honorsSessionLimits: true }
+
+/** The methods that are about bandwidth groups. */
+export const GROUP_METHODS: Readonly<Record<string, Method>> = {
+  async group_get(parameters, { session }) {
+    const wanted = read(parameters, 'group', (value, at) =>
+      typeof value === 'string' ? [name(value, at)] : list(name)(value, at),
+    )
+    const groups = Object.entries(session.settings.groups)
+    const chosen = wanted ? groups.filter(([own]) => wanted.includes(own)) : groups
+    return { value: { group: chosen.map(([own, group]) => describeGroup(own, group)) } }
+  },
+
+  async group_set(parameters, { session }) {
+    const own = read(parameters, 'name', name)
+    if (!own) throw new RpcError(RPC_CODES.arguments, 'no group name given')
+    const limit = (direction: 'down' | 'up', { enabled, value }: BandwidthGroup['up']) => {
+      const kilobytes = read(parameters, `speed_limit_${direction}`, amount)
+      return {
+        enabled: read(parameters, `speed_limit_${direction}_enabled`, loose) ?? enabled,
+        value: kilobytes === undefined ? value : kilobytes * KILOBYTE,
+      }
+    }
+    await setGroup(session, own, ({ down, honorsSessionLimits, up }) => ({
+      up: limit('up', up),
+      down: limit('down', down),
+      honorsSessionLimits: read(parameters, 'honors_session_limits', loose) ?? honorsSessionLimits,
+    }))
+    return undefined
+  },
+}
+
+/** Changes a group, which is created if there is none of this name. */
+export async function setGroup(
+  session: Session,
+  own: string,
+  change: (before: BandwidthGroup) => BandwidthGroup = before => before,
+): Promise<void> {
+  const { groups } = session.settings
+  const before = Object.hasOwn(groups, own) ? groups[own]! : undefined
+  const after = change(before ?? NEW_GROUP)
+  if (after !== before) await session.set({ groups: { ...groups, [own]: after } })
+}
+
+function describeGroup(own: string, { down, honorsSessionLimits, up }: BandwidthGroup): object {
+  return {
+    honors_session_limits: honorsSessionLimits,
+    name: own,
+    speed_limit_down: Math.round(down.value / KILOBYTE),
+    speed_limit_down_enabled: down.enabled,
+    speed_limit_up: Math.round(up.value / KILOBYTE),
+    speed_limit_up_enabled: up.enabled,
+  }
+}
