@@ -47,7 +47,7 @@ export class SessionTorrent implements Queued {
   readonly #runner: TorrentRunner
   readonly #jobs: TorrentJobs
   readonly #lane = new Lane()
-  /** Called by the session. */
+  /** @internal */
   constructor(context: SessionContext, record: TorrentRecord) {
     this.id = record.id
     this.infoHash = record.infoHash

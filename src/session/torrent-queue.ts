@@ -9,6 +9,7 @@ export type QueueMove = 'top' | 'up' | 'down' | 'bottom'
 export class TorrentQueue {
   readonly #torrents: () => Iterable<SessionTorrent>
 
+  /** @internal */
   constructor(torrents: () => Iterable<SessionTorrent>) {
     this.#torrents = torrents
   }

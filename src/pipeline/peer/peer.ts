@@ -53,10 +53,11 @@ export class Peer extends EventEmitter<PeerEvents> {
   readonly incoming: boolean
   /** True if the connection is encrypted; of a dialled one, if it was dialled with encryption. */
   readonly encrypted: boolean
+  /** @internal */
   readonly window: RateWindow
   readonly requester: Requester
   readonly responder: Responder
-  /** Our requests for hashes to the peer. */
+  /** Our requests for hashes to the peer. @internal */
   readonly hashes = new PeerHashes(message => this.send(message))
   /** The rates from and to the peer, in bytes per second. */
   readonly down = new ByteRate()
@@ -86,7 +87,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     ...this.hashes.handlers,
   }
 
-  /** @param encrypted true to dial with encryption */
+  /** @param encrypted true to dial with encryption @internal */
   constructor(to: PeerAddress | AcceptedConnection, context: PeerContext, encrypted = false) {
     super()
     const { clock, dht, limits } = context
@@ -139,7 +140,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     })
   }
 
-  /** Exchanges blocks over this connection from now on: the metadata is known. */
+  /** Exchanges blocks over this connection from now on: the metadata is known. @internal */
   startExchange(): void {
     try {
       this.#beginExchange()
@@ -165,6 +166,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     return this.#extensions.peerHandshake
   }
 
+  /** @internal */
   get extensions(): Pick<Extensions, 'pexIsDue' | 'sendPex' | 'requestMetadata'> {
     return this.#extensions
   }

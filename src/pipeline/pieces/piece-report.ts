@@ -23,6 +23,7 @@ export class PieceReport {
   readonly #peers: readonly Peer[]
 
   /** @param peers the connected ones */
+  /** @internal */
   constructor(pieces: Pieces, peers: readonly Peer[]) {
     this.#pieces = pieces
     this.#peers = peers

@@ -11,6 +11,7 @@ import type { RateSample } from './rate-history.ts'
 export class TorrentDetails {
   readonly #parts: Pick<TorrentParts, 'content' | 'metainfo' | 'network'>
 
+  /** @internal */
   constructor(parts: Pick<TorrentParts, 'content' | 'metainfo' | 'network'>) {
     this.#parts = parts
   }
