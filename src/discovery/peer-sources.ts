@@ -60,11 +60,19 @@ export interface PeerSourcesEvents {
 /** The port in announces while we do not listen, because trackers require one. */
 const PLACEHOLDER_PORT = 6881
 
+/** The trackers of a torrent, as its callers see them. */
+export interface TorrentTrackers {
+  /** The usable trackers. */
+  readonly trackers: readonly TrackerAnnounce[]
+  /** Announces again as soon as the trackers allow it. */
+  announce(): void
+}
+
 /**
  * The sources of peers for one torrent: trackers, the DHT, local discovery and the caller. It needs only the info-hash. A hybrid
  * torrent has two (BEP 52), and all sources are asked for both.
  */
-export class PeerSources extends Emitter<PeerSourcesEvents> {
+export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTrackers {
   /** One announcer for the trackers known at the start, and one for those that came with the metadata. */
   readonly #announcers: Announcer[] = []
   /** Announcers of the same trackers for further info-hashes. */

@@ -22,7 +22,7 @@ export interface ScrapeOptions {
   readonly clock?: Clock
   /** True if any tracker may be on this machine and its network. @default false */
   readonly allowLocal?: boolean
-  /** Opens a tracker. @default by its scheme: http, https, udp */
+  /** Opens a tracker. @default by its scheme: http, https, udp @internal */
   readonly makeTracker?: (url: string) => Tracker
 }
 

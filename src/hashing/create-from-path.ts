@@ -16,7 +16,7 @@ export interface CreateFromPathOptions extends Omit<CreateOptions, 'files' | 'ha
   readonly name?: string
   /** Returns true for the files of a directory that are included. @default all */
   readonly select?: (path: readonly string[]) => boolean
-  /** The threads that read and hash. @default a pool that is closed at the end */
+  /** The threads that read and hash. @default a pool that is closed at the end @internal */
   readonly hashPool?: HashPool
 }
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../codec/bitfield.ts'
-import type { PeerSources } from '../discovery/peer-sources.ts'
+import type { TorrentTrackers } from '../discovery/peer-sources.ts'
 import { InputError } from '../errors.ts'
 import type { Magnet } from '../metainfo/magnet.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
@@ -104,7 +104,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /** Its trackers, and what each last answered. */
-  get discovery(): Pick<PeerSources, 'announce' | 'trackers'> {
+  get discovery(): TorrentTrackers {
     return this.#life.network.sources
   }
 

@@ -35,6 +35,7 @@ export interface FileStorageOptions {
   /**
    * Runs operations on many small files.
    * @default threads, if `fs` is the disk of this machine and the torrent has at least 256 files
+   * @internal
    */
   readonly jobs?: FileJobRunner
   /** Waits while the process has no free descriptor. @default a timer of Node */

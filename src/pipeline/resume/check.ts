@@ -27,7 +27,7 @@ export interface CheckOptions {
   readonly trusted?: Bitfield
   /** The present states of all files. @default each file is read to see if it is missing */
   readonly states?: FileStates
-  /** Threads that read and hash, for much content in files of the system. @default none: this thread hashes */
+  /** Threads that read and hash, for much content in files of the system. @default none: this thread hashes @internal */
   readonly hashPool?: HashPool | undefined
   /** Called after each piece with the number of pieces that were checked so far. */
   readonly progress?: (pieces: number) => void

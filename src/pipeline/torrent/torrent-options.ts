@@ -70,7 +70,7 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   readonly timeout?: number
   /** @default the clock of the machine, without the time in which the process does not run */
   readonly clock?: Clock
-  /** Measures how busy the event loop is. @default this thread's, unless there is a `clock` */
+  /** Measures how busy the event loop is. @default this thread's, unless there is a `clock` @internal */
   readonly loopLoad?: LoopLoad
   /** Returns a number from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number
@@ -84,14 +84,14 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   readonly peerId?: Uint8Array
   /** The 32 bits by which trackers recognise us when our address changes (BEP 7). @default random */
   readonly trackerKey?: number
-  /** Spreads the announces of several torrents over time. @default each is sent when it is due */
+  /** Spreads the announces of several torrents over time. @default each is sent when it is due @internal */
   readonly announcePacer?: AnnouncePacer
-  /** A limit of connections that several torrents share. @default none: only `maxPeers` applies */
+  /** A limit of connections that several torrents share. @default none: only `maxPeers` applies @internal */
   readonly connections?: ConnectionLimit
-  /** A budget of memory that several torrents share, in place of `memory`. @default none */
+  /** A budget of memory that several torrents share, in place of `memory`. @default none @internal */
   readonly memoryBudget?: MemoryBudget
-  /** A limit of open files that the storages of several torrents share. @default each storage has its own */
+  /** A limit of open files that the storages of several torrents share. @default each storage has its own @internal */
   readonly openFiles?: OpenFileLimit
-  /** Threads that hash files in the initial check, and pieces of a fast download. @default none: the main thread hashes */
+  /** Threads that hash files in the initial check, and pieces of a fast download. @default none: the main thread hashes @internal */
   readonly hashPool?: HashPool
 }

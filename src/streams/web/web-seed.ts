@@ -1,7 +1,7 @@
 import { Bitfield } from '../../codec/bitfield.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { messageOf, PeerError } from '../../errors.ts'
-import type { Fetcher, FetcherPace } from '../block-source.ts'
+import type { Fetcher, FetcherPace, FetcherPieces } from '../block-source.ts'
 import { ByteGate } from '../byte-gate.ts'
 import { PendingRequests, type Request } from '../pending-requests.ts'
 import { BLOCK_STATE, type Block, type PieceBuffer } from '../piece-buffer.ts'
@@ -29,7 +29,7 @@ import type { WebSeedOptions } from './web-seed-options.ts'
 export class WebSeed extends Readable<Block> implements Fetcher {
   readonly name: string
   readonly peerChoking = false
-  readonly peerPieces: WebOrder
+  readonly #order: WebOrder
   /** True if its last response was useful. */
   active = false
   /** Bytes of requested blocks; received bytes that were useless. */
@@ -67,7 +67,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       },
     })
     const { streams } = this.#lane
-    this.peerPieces = new WebOrder({
+    this.#order = new WebOrder({
       ...options,
       streams,
       now: () => clock.now(),
@@ -95,6 +95,11 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     this.#options.source.onBitfield(this, new Bitfield(this.bits.size))
     this.fill()
     return this
+  }
+
+  /** Which pieces it gives first. */
+  get peerPieces(): FetcherPieces {
+    return this.#order
   }
 
   /** The pieces that it has now. */
@@ -141,7 +146,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   }
 
   offers(index: number): boolean {
-    return this.bits.has(index) && this.peerPieces.offers(index)
+    return this.bits.has(index) && this.#order.offers(index)
   }
 
   findRequestTime(index: number, block: number): number | undefined {
@@ -172,7 +177,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       this.#options.source.onBitfield(this, before)
       this.fill()
     }
-    this.peerPieces.tick(now, this.outstanding === 0 && this.#queue.idle)
+    this.#order.tick(now, this.outstanding === 0 && this.#queue.idle)
     if (this.#rests.isResting) {
       if (this.#rests.endIfDue(now)) this.fill()
       return
@@ -205,7 +210,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   #gather(requests: readonly Request[]): void {
     for (const request of requests) this.#requests.add(request)
-    this.peerPieces.noteRequests(requests)
+    this.#order.noteRequests(requests)
     this.#queue.add(requests)
   }
 
@@ -213,7 +218,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     if (this.#link.hasLeft) return
     if (fault) this.#fail(fault)
     this.#lose(left)
-    if (this.peerPieces.hasFileChanged) this.#lose(this.#queue.clear()) // other pieces come next
+    if (this.#order.hasFileChanged) this.#lose(this.#queue.clear()) // other pieces come next
     if (this.room > 0) this.fill()
   }
 
