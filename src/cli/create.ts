@@ -55,6 +55,7 @@ async function createFrom(path: string, flags: CreateFlags, reporter: Reporter):
     webSeeds: flags.webSeed ?? [],
     createdBy: `tsdl ${VERSION}`,
     ...(flags.date ? { creationDate: Math.floor(Date.now() / 1000) } : {}),
+    useMainThread: true,
     onProgress: (bytes, total) => reporter.reportChecking(bytes, total, 'hashing'),
   })
   reporter.close()

@@ -60,14 +60,22 @@ export async function loadMetainfo(
   options: LoadMetainfoOptions,
   reporter: Reporter,
 ): Promise<Metainfo> {
-  const names = pick(options, 'portableNames')
   const parsed = await openSource(source, options)
-  if (isMetainfo(parsed)) return parsed
+  return isMetainfo(parsed) ? parsed : fetchMetainfo(parsed, options, reporter)
+}
+
+/** Fetches the metadata of a magnet link from peers. */
+export async function fetchMetainfo(
+  magnet: Magnet,
+  options: LoadMetainfoOptions,
+  reporter: Reporter,
+): Promise<Metainfo> {
   const client = createClient(options, reporter)
   const { timeout = defaultTimeout() } = options
   try {
     return await runUntilSignal(client, async () => {
-      const torrent = await client.add(parsed, { ...torrentOptionsOf(options), ...names, timeout })
+      const names = pick(options, 'portableNames')
+      const torrent = await client.add(magnet, { ...torrentOptionsOf(options), ...names, timeout })
       return whenReady(torrent, metadataListeners(reporter))
     })
   } finally {

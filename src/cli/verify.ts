@@ -1,8 +1,9 @@
-import { Layout, verify as verifyFiles } from '../index.ts'
+import { isMetainfo, Layout, type Metainfo, verify as verifyFiles } from '../index.ts'
 import { pick } from '../ports/pick.ts'
 import { EXIT_CODES } from './exit.ts'
-import { type LoadMetainfoOptions, loadMetainfo } from './load.ts'
+import type { LoadMetainfoOptions } from './load.ts'
 import type { Reporter } from './reporter.ts'
+import { openSource } from './source.ts'
 import { printLine } from './stdout.ts'
 import { json as toJson } from './terminal.ts'
 
@@ -23,10 +24,11 @@ export async function verify(
   reporter: Reporter,
 ): Promise<number> {
   const { json = false } = options
-  const metainfo = await loadMetainfo(source, options, reporter)
+  const metainfo = await openMetainfo(source, options, reporter)
   const { pieceCount } = metainfo
   const verified = await verifyFiles(metainfo, path, {
     ...pick(options, 'portableNames'),
+    useMainThread: true,
     onProgress: pieces => reporter.reportChecking(pieces, pieceCount),
   })
   reporter.close()
@@ -65,6 +67,14 @@ export async function verify(
     await printLine([...lines, `${verified.count} of ${pieceCount} pieces are correct`].join('\n'))
   }
   return verified.full ? EXIT_CODES.ok : EXIT_CODES.notRight
+}
+
+/** Opens the source. What a magnet link needs of the network is loaded for magnet links alone. */
+async function openMetainfo(source: string, options: VerifyOptions, reporter: Reporter): Promise<Metainfo> {
+  const opened = await openSource(source, options)
+  if (isMetainfo(opened)) return opened
+  const { fetchMetainfo } = await import('./load.ts')
+  return fetchMetainfo(opened, options, reporter)
 }
 
 interface FileByteRange {

@@ -18,6 +18,8 @@ export interface CreateFromPathOptions extends Omit<CreateOptions, 'files' | 'ha
   readonly select?: (path: readonly string[]) => boolean
   /** The threads that read and hash. @default a pool that is closed at the end @internal */
   readonly hashPool?: HashPool
+  /** True if the calling thread hashes too, which delays its other work. @default false */
+  readonly useMainThread?: boolean
 }
 
 /**
@@ -26,8 +28,8 @@ export interface CreateFromPathOptions extends Omit<CreateOptions, 'files' | 'ha
  * Rejects as `create` does, and with ERR_USAGE for a path that cannot be read.
  */
 export async function createFromPath(path: string, options: CreateFromPathOptions = {}): Promise<Created> {
-  const { hashPool, name = basename(resolve(path)), select, ...rest } = options
-  const pool = hashPool ?? new HashPool()
+  const { hashPool, name = basename(resolve(path)), select, useMainThread = false, ...rest } = options
+  const pool = hashPool ?? new HashPool({ useMainThread })
   try {
     const { disk, prefix, sources } = await findFiles(path, pool, select)
     const length = disk.reduce((sum, { size }) => sum + size, 0)

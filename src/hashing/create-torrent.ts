@@ -24,6 +24,7 @@ export async function create(
     signal: 'signal',
     source: 'text',
     trackers: 'array',
+    useMainThread: 'boolean',
     webSeeds: 'array',
   })
   if (typeof first === 'string' && first !== '') return createFromPath(first, options)

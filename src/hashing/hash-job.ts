@@ -13,6 +13,9 @@ export interface FileRange {
 /** Bytes of a job: enough that messages cost little, few enough for a smooth progress. */
 export const JOB_BYTES = 8 << 20
 
+/** Bytes that are hashed in a step, unless a piece in a `HashJob` is longer: a step takes about a millisecond. */
+export const STEP_BYTES = 1 << 20
+
 /** Pieces to hash. Each piece consists of the bytes of its ranges, in order. */
 export type HashJob = readonly (readonly FileRange[])[]
 

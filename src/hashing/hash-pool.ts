@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { runInTurns } from '../metainfo/steps.ts'
 import { ThreadPool } from '../ports/thread-pool.ts'
+import { hashInSteps } from './hash-in-steps.ts'
 import type {
   FileRun,
   FoundFile,
@@ -20,6 +23,11 @@ import { walkDirectory } from './walk-directory.ts'
 export interface HashPoolOptions {
   /** Maximum number of worker threads, at least 1. @default `defaultHashThreads()`, or 1 */
   readonly threads?: number
+  /**
+   * True if the calling thread hashes files as well, in place of one of the worker threads. Its other work waits for a
+   * piece, or 1 MiB of smaller pieces. @default false
+   */
+  readonly useMainThread?: boolean
 }
 
 /** More threads than this rarely help, since the disk is then the limit. */
@@ -37,15 +45,20 @@ export function defaultHashThreads(): number {
  * first jobs. They do not keep the process alive while they are idle.
  */
 export class HashPool {
+  /** Maximum number of worker threads that hash files. */
   readonly threads: number
   readonly #script = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url)
   readonly #pool: ThreadPool<HashRequest, HashReply>
+  readonly #useMainThread: boolean
+  /** True while the main thread has a job. */
+  #isMainThreadBusy = false
   #thread: HashThread | undefined
   #isClosed = false
 
-  constructor({ threads = Math.max(1, defaultHashThreads()) }: HashPoolOptions = {}) {
-    this.threads = threads
-    this.#pool = new ThreadPool({ script: this.#script, threads })
+  constructor({ threads = Math.max(1, defaultHashThreads()), useMainThread = false }: HashPoolOptions = {}) {
+    this.threads = useMainThread ? threads - 1 : threads
+    this.#useMainThread = useMainThread
+    this.#pool = new ThreadPool({ script: this.#script, threads: Math.max(1, this.threads) })
   }
 
   /**
@@ -93,9 +106,9 @@ export class HashPool {
     return this.#thread.isOnline ? this.#thread.hash(bytes) : undefined
   }
 
-  /** Number of jobs to hand in at once: each thread has one, and one waits for it. */
+  /** Number of jobs to hand in at once: each worker thread has one, and one waits for it; the main thread has one. */
   get jobs(): number {
-    return 2 * this.threads
+    return 2 * this.threads + (this.#useMainThread ? 1 : 0)
   }
 
   /** Terminates the threads after their jobs. Later calls of `hash` reject. Idempotent. */
@@ -105,8 +118,21 @@ export class HashPool {
   }
 
   async #ask<Reply>(request: HashRequest, signal?: AbortSignal): Promise<Reply> {
-    const reply = await this.#pool.run(request, signal)
+    const isForMainThread = this.#useMainThread && !this.#isMainThreadBusy && !this.#isClosed
+    const reply = await (isForMainThread ? this.#answer(request, signal) : this.#pool.run(request, signal))
     if ('error' in reply) throw Object.assign(new Error(reply.error.message), reply.error)
     return reply as Reply
+  }
+
+  /** Answers a request on this thread. */
+  async #answer(request: HashRequest, signal?: AbortSignal): Promise<HashReply> {
+    this.#isMainThreadBusy = true
+    try {
+      await setImmediate() // the caller gives jobs to the other threads first
+      signal?.throwIfAborted()
+      return await runInTurns(hashInSteps(request))
+    } finally {
+      this.#isMainThreadBusy = false
+    }
   }
 }

@@ -1,8 +1,9 @@
-/** Reads consecutive files and hashes their pieces. It blocks: call it in a worker. */
+/** Reads consecutive files and hashes their pieces, in steps that each block. */
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import type { Steps } from '../codec/bencode-scan.ts'
 import { nameOfBytes, systemPathsOf } from '../codec/byte-names.ts'
-import type { ChangedFile, FileRun, RunHashes } from './hash-job.ts'
+import { type ChangedFile, type FileRun, type RunHashes, STEP_BYTES } from './hash-job.ts'
 
 const HASH_BYTES = 20
 /** Small enough for the cache of the processor, so that the hash reads it from there. */
@@ -10,8 +11,12 @@ const CHUNK_BYTES = 256 << 10
 /** One byte more shows that a file is longer than expected: it takes no call of its own. */
 const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES + 1)
 
-/** Returns the hashes of a run, or its first file that has changed. @throws a system error with the path of its file */
-export function hashRun({ prefix, paths, sizes, offset, length, pieceLength }: FileRun): RunHashes {
+/**
+ * Returns the hashes of a run, or its first file that has changed.
+ * @throws a system error with the path of its file
+ */
+export function* hashRun(run: FileRun): Steps<RunHashes> {
+  const { prefix, paths, sizes, offset, length, pieceLength } = run
   const hasher = new RunHasher(length, pieceLength)
   const systemPath = systemPathsOf(prefix + paths)
   let left = length
@@ -19,7 +24,7 @@ export function hashRun({ prefix, paths, sizes, offset, length, pieceLength }: F
   for (const [at, path] of paths.split('\0').entries()) {
     const size = sizes[at]!
     const end = Math.min(size, first + left)
-    const present = size > 0 ? addFile(hasher, systemPath(prefix + path), { first, end, size }) : size
+    const present = size > 0 ? yield* addFile(hasher, systemPath(prefix + path), { first, end, size }) : size
     if (present !== end) return { at, present } satisfies ChangedFile
     left -= end - first
     first = 0
@@ -35,7 +40,7 @@ interface Part {
 }
 
 /** Adds part of a file. Returns its end, or the size of the file if that is not the expected one. */
-function addFile(hasher: RunHasher, path: string | Buffer, { first, end, size }: Part): number {
+function* addFile(hasher: RunHasher, path: string | Buffer, { first, end, size }: Part): Steps<number> {
   const fd = openSync(path, 'r')
   try {
     for (let at = first; at < end; ) {
@@ -46,6 +51,7 @@ function addFile(hasher: RunHasher, path: string | Buffer, { first, end, size }:
       if (read > wanted) return fstatSync(fd).size
       hasher.add(read)
       at += read
+      if (hasher.endsStep()) yield
     }
     return end
   } catch (error) {
@@ -66,6 +72,8 @@ class RunHasher {
   /** Bytes that the current piece still takes. */
   #room: number
   #done = 0
+  /** Bytes that the current step still takes. */
+  #left = STEP_BYTES
 
   constructor(length: number, pieceLength: number) {
     this.#hashes = Buffer.allocUnsafeSlow(Math.ceil(length / pieceLength) * HASH_BYTES)
@@ -75,7 +83,16 @@ class RunHasher {
   /** Adds bytes that were read to `chunk` at `used`. */
   add(bytes: number): void {
     this.used += bytes
+    this.#left -= bytes
     if (this.used === CHUNK_BYTES) this.#flush()
+  }
+
+  /** True if the step ends here. Then `chunk` is free for another run. */
+  endsStep(): boolean {
+    if (this.#left > 0) return false
+    this.#flush()
+    this.#left = STEP_BYTES
+    return true
   }
 
   /** Returns the hashes of all pieces. */

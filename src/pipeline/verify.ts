@@ -13,6 +13,8 @@ import { isMetainfo, loadSource, type TorrentSource } from './sources/torrent-so
 export interface VerifyOptions extends LocateOptions {
   /** Called after each piece with the number of pieces that were checked so far. */
   readonly onProgress?: (pieces: number) => void
+  /** True if the calling thread hashes too, which delays its other work. @default false */
+  readonly useMainThread?: boolean
   /** Aborts it: `verify` rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
@@ -31,8 +33,8 @@ export async function verify(
   options: VerifyOptions = {},
 ): Promise<Bitfield> {
   checkArgument('path', path, 'text')
-  checkOptions(options, { fs: 'object', onProgress: 'function', signal: 'signal' })
-  const { fs = nodeFileSystem, onProgress, signal } = options
+  checkOptions(options, { fs: 'object', onProgress: 'function', signal: 'signal', useMainThread: 'boolean' })
+  const { fs = nodeFileSystem, onProgress, signal, useMainThread = false } = options
   const parsed = await loadSource(source, pick(options, 'fs', 'platform', 'portableNames', 'signal'))
   if (!isMetainfo(parsed)) {
     throw new InputError(
@@ -48,7 +50,7 @@ export async function verify(
   }
   const { metainfo, directory } = await locate(parsed, path, options)
   const storage = new FileStorage(metainfo, { directory, fs })
-  const hashPool = new HashPool()
+  const hashPool = new HashPool({ useMainThread })
   try {
     const states = await storage.watch.remember([...metainfo.files.keys()])
     return await check({

@@ -7,8 +7,8 @@ import { noise } from '../helpers/metainfo.ts'
 
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest()
 
-function setup(t: Test, threads = 2) {
-  const pool = new HashPool({ threads })
+function setup(t: Test, threads = 2, useMainThread = false) {
+  const pool = new HashPool({ threads, useMainThread })
   t.teardown(() => pool.close())
   const directory = t.testdir()
   const write = (name: string, length: number) => {
@@ -128,4 +128,43 @@ t.test('an aborted job rejects with the reason, and a closed pool takes no job',
   await t.rejects(pool.hash([], AbortSignal.abort(reason)), reason)
   await pool.close()
   await t.rejects(pool.hash([]), /the threads are closed/)
+})
+
+t.test('the main thread takes one job, and worker threads the others', async t => {
+  const { directory, pool, write } = setup(t, 2, true)
+  t.equal(pool.jobs, 3)
+  const { path, bytes } = write('file', (2 << 20) + 1)
+  const ranges = [{ file: path, offset: 0, length: bytes.length, toEnd: true }]
+  const run = {
+    ...{
+      prefix: join(directory, '/'),
+      paths: 'file\0file',
+      sizes: Float64Array.of(bytes.length, bytes.length),
+    },
+    ...{ offset: 1, length: bytes.length, pieceLength: bytes.length - 9 },
+  }
+  const wrapped = Buffer.concat([bytes.subarray(1), bytes.subarray(0, 1)])
+  const expected = [sha1(wrapped.subarray(0, -9)), sha1(wrapped.subarray(-9))]
+  const jobs = await Promise.all([pool.hashRun(run), pool.hash([ranges, ranges]), pool.hashRun(run)])
+  const [onMain, inThread, alsoInThread] = jobs.map(result => Buffer.concat([result].flat() as Uint8Array[]))
+  t.strictSame(onMain, Buffer.concat(expected), 'in several turns of the event loop')
+  t.strictSame(inThread, Buffer.concat([sha1(bytes), sha1(bytes)]))
+  t.strictSame(alsoInThread, onMain)
+  t.strictSame(
+    Buffer.from((await pool.hash([ranges]))[0] as Uint8Array),
+    sha1(bytes),
+    'the main thread again',
+  )
+  const missing = join(directory, 'none')
+  await t.rejects(pool.hash([[{ file: missing, offset: 0, length: 1 }]]), { code: 'ENOENT', path: missing })
+  const reason = new Error('enough')
+  await t.rejects(pool.hash([ranges], AbortSignal.abort(reason)), reason)
+})
+
+t.test('with one core all is hashed by the main thread', async t => {
+  const { pool, write } = setup(t, 1, true)
+  t.equal(pool.jobs, 1)
+  const { path, bytes } = write('file', 9)
+  const [hash] = await pool.hash([[{ file: path, offset: 0, length: 9 }]])
+  t.strictSame(Buffer.from(hash as Uint8Array), sha1(bytes))
 })

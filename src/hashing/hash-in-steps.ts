@@ -1,0 +1,51 @@
+import type { Steps } from '../codec/bencode-scan.ts'
+import { FileHasher } from './file-hasher.ts'
+import { type FileRange, type HashReply, type HashRequest, STEP_BYTES } from './hash-job.ts'
+import { hashRun } from './hash-run.ts'
+import { listFiles } from './list-files.ts'
+
+/**
+ * Answers a request to `HashPool`, in a worker thread or on the main thread. A step blocks its thread.
+ * @throws a system error, with the path of its file if that is known
+ */
+export function* hashInSteps(request: HashRequest): Steps<HashReply> {
+  if ('directories' in request)
+    return { listings: yield* inSteps(request.directories, listFiles, () => STEP_BYTES) }
+  if ('run' in request) return { run: yield* hashRun(request.run) }
+  const hasher = new FileHasher()
+  try {
+    if ('pieces' in request) {
+      return { hashes: yield* inSteps(request.pieces, piece => hasher.hashPiece(piece), bytesOf) }
+    }
+    const trees = inSteps(
+      request.trees,
+      piece => hasher.hashTree(piece),
+      ({ range }) => range.length,
+    )
+    return { trees: yield* trees }
+  } finally {
+    hasher.close()
+  }
+}
+
+/** Maps items, and ends a step after each STEP_BYTES. */
+function* inSteps<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Result,
+  bytesOfItem: (item: Item) => number,
+): Steps<Result[]> {
+  const results: Result[] = []
+  let left = STEP_BYTES
+  for (const item of items) {
+    results.push(work(item))
+    left -= bytesOfItem(item)
+    if (left > 0) continue
+    yield
+    left = STEP_BYTES
+  }
+  return results
+}
+
+function bytesOf(ranges: readonly FileRange[]): number {
+  return ranges.reduce((sum, { length }) => sum + length, 0)
+}
