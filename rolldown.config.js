@@ -35,7 +35,8 @@ const node = defineConfig({
   output: {
     dir: 'dist',
     chunkFileNames: 'chunks/[name].js',
-    // `tsdl --version` loads no more than it has to, and `tsdl create` neither swarms nor storage.
+    // `tsdl --version` loads no more than it has to, and `tsdl create` neither swarms nor storage, and
+    // `tsdl verify` no swarms.
     codeSplitting: {
       groups: [
         { name: 'version', test: /src.version\.ts$/, priority: 2 },
@@ -46,6 +47,11 @@ const node = defineConfig({
           priority: 2,
         },
         { name: 'hashing', test: /src.(?:codec.merkle|metainfo.|hashing.)/, priority: 1 },
+        {
+          name: 'checking',
+          test: /src.pipeline.(?:verify|sources.torrent-source|resume.check)\.ts$/,
+          priority: 1,
+        },
       ],
     },
     minify,

@@ -70,7 +70,7 @@ export async function verify(
 }
 
 /** Opens the source. What a magnet link needs of the network is loaded for magnet links alone. */
-async function openMetainfo(source: string, options: VerifyOptions, reporter: Reporter): Promise<Metainfo> {
+async function openMetainfo(source: string, options: VerifyFlags, reporter: Reporter): Promise<Metainfo> {
   const opened = await openSource(source, options)
   if (isMetainfo(opened)) return opened
   const { fetchMetainfo } = await import('./load.ts')
