@@ -84,7 +84,7 @@ export class SafeDirectory {
     const { parent, name } = split(path)
     return this.#in(parent, 'read', async directory => {
       try {
-        const found = await this.#fs.lstat(join(directory.path, name), { bigint: true })
+        const found = await this.#fs.lstat(pathIn(directory, name), { bigint: true })
         mustBeFile(found)
         return found
       } catch (error) {
@@ -143,7 +143,7 @@ export class SafeDirectory {
   }
 
   async #openIn(directory: OpenDirectory, name: string, access: Access): Promise<FileHandle | undefined> {
-    const at = join(directory.path, name)
+    const at = pathIn(directory, name)
     let found: FileStats | undefined
     for (let tries = 1; found === undefined; tries++) {
       const made = access === 'write' ? await this.#make(at) : undefined
@@ -262,6 +262,11 @@ export class SafeDirectory {
       throw error
     }
   }
+}
+
+/** Returns the path of a name in a directory. The name is a safe one, so that `join` would only take longer. */
+function pathIn({ path }: OpenDirectory, name: string): string {
+  return path.endsWith(sep) ? path + name : path + sep + name
 }
 
 /** Matches a path with an empty name, `.`, `..` or NUL. */
