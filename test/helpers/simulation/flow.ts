@@ -6,6 +6,8 @@ import { allocate, SEGMENT } from './memory.ts'
 export const WINDOW = 262_144
 /** How often a segment is cut where no message ends; what is read must not depend on it. */
 const CUT = 1 / 16
+/** Bytes of a packet, each of which may be lost. */
+const PACKET = 1460
 const NOTHING = Buffer.alloc(0)
 
 /** What lies between two hosts, one way. */
@@ -17,6 +19,9 @@ export interface Route {
   readonly down: Link
   /** Milliseconds, one way. */
   readonly latency: number
+  /** Share of packets that are lost, and milliseconds at most that a segment takes longer. */
+  readonly loss: number
+  readonly jitter: number
   /** True if bytes that arrive now are delivered. */
   open(): boolean
   sent(bytes: number): void
@@ -29,7 +34,7 @@ export interface Endpoint {
   reset(): void
 }
 
-/** One direction of a connection: send buffer, uplink, latency, downlink; in order, and none lost unless cut. */
+/** One direction of a connection: send buffer, uplink, latency, downlink; in order, and none lost for good unless cut. */
 export class Flow {
   readonly #route: Route
   readonly #source: Endpoint
@@ -45,6 +50,8 @@ export class Flow {
   #end: 'fin' | 'rst' | undefined
   #ended = false
   readonly #arrived: Segment[] = []
+  /** When the last segment arrives: none overtakes it. */
+  #arrivesAt = 0
 
   constructor(route: Route, source: Endpoint, target: Endpoint) {
     this.#route = route
@@ -162,10 +169,27 @@ export class Flow {
   }
 
   #carried(segment: Segment): void {
-    const { clock, latency, sent } = this.#route
+    const { clock, sent } = this.#route
     sent(segment.bytes.length)
-    clock.setTimeout(() => this.#arrive(segment), latency)
+    this.#arrivesAt = Math.max(this.#arrivesAt, clock.now() + this.#delay(segment))
+    clock.setTimeout(() => this.#arrive(segment), this.#arrivesAt - clock.now())
     segment.left?.()
+  }
+
+  /** The time from a segment's last byte to its arrival. What is lost is sent again after a round trip, or two. */
+  #delay({ bytes }: Segment): number {
+    const { jitter, latency, loss, random } = this.#route
+    let delay = latency
+    if (jitter > 0) delay += random() * jitter
+    if (loss === 0) return delay
+    const packets = Math.max(1, Math.ceil(bytes.length / PACKET))
+    for (let lost = packets; lost > 0; ) {
+      let again = 0
+      for (let packet = 0; packet < lost; packet++) if (random() < loss) again++
+      if (again > 0) delay += 2 * latency
+      lost = again
+    }
+    return delay
   }
 
   #arrive(segment: Segment): void {

@@ -13,6 +13,10 @@ export interface HostOptions {
   readonly down?: number
   /** Milliseconds one way to a host with the same; between two hosts it is half of each. @default 0 */
   readonly latency?: number
+  /** Share of its packets that are lost, and sent again a round trip later: 0 to below 1. @default 0 */
+  readonly loss?: number
+  /** Milliseconds at most that a segment takes longer, one way. @default 0 */
+  readonly jitter?: number
 }
 
 interface ConnectOptions {
@@ -30,6 +34,8 @@ export class Host {
   readonly connect: typeof net.connect
   readonly createServer: typeof net.createServer
   readonly latency: number
+  readonly loss: number
+  readonly jitter: number
   readonly up: Link
   readonly down: Link
   readonly listening = new Map<number, SimulatedServer>()
@@ -42,10 +48,16 @@ export class Host {
   readonly #network: SimulatedNetwork
   #ports = 0
 
-  constructor(network: SimulatedNetwork, address: string, { up, down, latency = 0 }: HostOptions) {
+  constructor(
+    network: SimulatedNetwork,
+    address: string,
+    { up, down, latency = 0, loss = 0, jitter = 0 }: HostOptions,
+  ) {
     this.#network = network
     this.address = address
     this.latency = latency
+    this.loss = loss
+    this.jitter = jitter
     this.up = new Link(network.clock, up)
     this.down = new Link(network.clock, down)
     // the only place where they are taken for Node's own
@@ -129,6 +141,8 @@ export class Host {
       up: this.up,
       down: to.down,
       latency: (this.latency + to.latency) / 2,
+      loss: 1 - (1 - this.loss) * (1 - to.loss),
+      jitter: (this.jitter + to.jitter) / 2,
       open: () => this.#network.joins(this, to),
       sent: bytes => {
         this.sent += bytes
