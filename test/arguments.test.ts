@@ -4,7 +4,7 @@ import t from 'tap'
 import * as tsdl from '../src/index.ts'
 import { createHandler } from '../src/server/index.ts'
 import { makeTorrent } from './helpers/metainfo.ts'
-import { leavesNothing, memoryDisk, OFFLINE } from './helpers/swarm.ts'
+import { leavesNothing, memoryDisk, OFFLINE_OPTIONS } from './helpers/swarm.ts'
 
 const { metainfo } = makeTorrent({ files: [{ path: 'a', length: 100 }] })
 // biome-ignore lint/suspicious/noExplicitAny: the arguments are invalid on purpose
@@ -13,7 +13,7 @@ const sink = () => new Writable({ write: (_chunk, _encoding, done) => done() })
 const readable = () => Readable.from([])
 
 /** Calls with one invalid argument each, by the beginning of the message: the name of the argument. */
-const CALLS: readonly (readonly [argument: string, call: () => unknown])[] = [
+const INVALID_CALLS: readonly (readonly [argument: string, call: () => unknown])[] = [
   ['options', () => new api.Client(null)],
   ['port', () => new api.Client({ port: 70_000 })],
   ['port', () => new api.Client({ port: '6881' })],
@@ -24,20 +24,20 @@ const CALLS: readonly (readonly [argument: string, call: () => unknown])[] = [
   ['peerId', () => new api.Client({ peerId: new Uint8Array(19) })],
   ['memory', () => new api.Client({ memory: -1 })],
   ['up', () => new api.Client({ up: Number.NaN })],
-  ['source', () => new api.Client(OFFLINE).add()],
-  ['source', () => new api.Client(OFFLINE).add('')],
-  ['source', () => new api.Client(OFFLINE).add({})],
-  ['source', () => new api.Client(OFFLINE).add(Symbol('x'))],
-  ['options', () => new api.Client(OFFLINE).add(metainfo, 1)],
-  ['peers', () => new api.Client(OFFLINE).add(metainfo, { peers: '127.0.0.1:1' })],
-  ['timeout', () => new api.Client(OFFLINE).add(metainfo, { timeout: '1s' })],
-  ['signal', () => new api.Client(OFFLINE).add(metainfo, { signal: {} })],
+  ['source', () => new api.Client(OFFLINE_OPTIONS).add()],
+  ['source', () => new api.Client(OFFLINE_OPTIONS).add('')],
+  ['source', () => new api.Client(OFFLINE_OPTIONS).add({})],
+  ['source', () => new api.Client(OFFLINE_OPTIONS).add(Symbol('x'))],
+  ['options', () => new api.Client(OFFLINE_OPTIONS).add(metainfo, 1)],
+  ['peers', () => new api.Client(OFFLINE_OPTIONS).add(metainfo, { peers: '127.0.0.1:1' })],
+  ['timeout', () => new api.Client(OFFLINE_OPTIONS).add(metainfo, { timeout: '1s' })],
+  ['signal', () => new api.Client(OFFLINE_OPTIONS).add(metainfo, { signal: {} })],
   ['options', () => api.download(metainfo)],
-  ['output', () => api.download(metainfo, { ...OFFLINE })],
-  ['output', () => api.download(metainfo, { ...OFFLINE, output: 1 })],
-  ['select', () => api.download(metainfo, { ...OFFLINE, output: 'x', select: [0] })],
-  ['source', () => api.download(undefined, { ...OFFLINE, output: 'x' })],
-  ['maxPeers', () => api.download(metainfo, { ...OFFLINE, output: 'x', maxPeers: 0 })],
+  ['output', () => api.download(metainfo, { ...OFFLINE_OPTIONS })],
+  ['output', () => api.download(metainfo, { ...OFFLINE_OPTIONS, output: 1 })],
+  ['select', () => api.download(metainfo, { ...OFFLINE_OPTIONS, output: 'x', select: [0] })],
+  ['source', () => api.download(undefined, { ...OFFLINE_OPTIONS, output: 'x' })],
+  ['maxPeers', () => api.download(metainfo, { ...OFFLINE_OPTIONS, output: 'x', maxPeers: 0 })],
   ['options', () => api.stream(metainfo, null)],
   ['file', () => api.stream(metainfo, { file: 'a' })],
   ['file', () => api.stream(metainfo, { file: 1 })],
@@ -48,7 +48,7 @@ const CALLS: readonly (readonly [argument: string, call: () => unknown])[] = [
   ['signal', () => api.stream(metainfo, { signal: 1 })],
   ['select', () => api.streamTar(metainfo, { select: 1 })],
   ['passing', () => api.streamTar(metainfo, { passing: 1 })],
-  ['source', () => api.fetchMetadata(null, OFFLINE)],
+  ['source', () => api.fetchMetadata(null, OFFLINE_OPTIONS)],
   ['progress', () => api.fetchMetadata('ab'.repeat(20), { progress: 1 })],
   ['torrent', () => api.share({}, {})],
   ['ratio', () => api.share(new api.Torrent(metainfo), { ratio: 'x' })],
@@ -84,7 +84,7 @@ const CALLS: readonly (readonly [argument: string, call: () => unknown])[] = [
 
 t.test('an invalid argument is an InputError that names it', async t => {
   leavesNothing(t)
-  for (const [argument, call] of CALLS) {
+  for (const [argument, call] of INVALID_CALLS) {
     const error = await attempt(call)
     const got = `${error?.constructor.name} ${error?.message}`
     t.ok(error instanceof tsdl.InputError && error.message.startsWith(`${argument}`), `${argument}: ${got}`)
@@ -103,21 +103,21 @@ async function attempt(call: () => unknown): Promise<Error | undefined> {
 
 t.test('a reader that is destroyed fails with an error of ours, in a loop and in a pipe', async t => {
   leavesNothing(t)
-  const looped = tsdl.stream(metainfo, OFFLINE)
+  const looped = tsdl.stream(metainfo, OFFLINE_OPTIONS)
   const loop = (async () => {
     for await (const _ of looped) t.fail('no byte can come')
   })()
   looped.destroy()
   await t.rejects(loop, { name: 'StorageError', code: 'ERR_ABORTED' })
-  const piped = tsdl.stream(metainfo, OFFLINE)
+  const piped = tsdl.stream(metainfo, OFFLINE_OPTIONS)
   const error = new Promise(resolve => piped.pipe(sink(), resolve))
   piped.destroy()
   t.match(await error, { name: 'StorageError', code: 'ERR_ABORTED' })
   const control = new AbortController()
-  const aborted = pipeline(tsdl.stream(metainfo, OFFLINE), sink(), { signal: control.signal })
+  const aborted = pipeline(tsdl.stream(metainfo, OFFLINE_OPTIONS), sink(), { signal: control.signal })
   control.abort()
   await t.rejects(aborted, { name: 'AbortError' })
-  const torrent = await tsdl.download(metainfo, { ...OFFLINE, output: '/home', fs: memoryDisk() })
+  const torrent = await tsdl.download(metainfo, { ...OFFLINE_OPTIONS, output: '/home', fs: memoryDisk() })
   const reader = torrent.files[0]!.stream()
   const reading = reader[Symbol.asyncIterator]().next()
   await torrent.close()

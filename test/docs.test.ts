@@ -7,7 +7,7 @@ import { inProject } from './helpers/project.ts'
 
 const read = (path: string) => readFileSync(inProject(path), 'utf8')
 const all = (text: string, pattern: RegExp) => [...new Set(text.match(pattern))].sort()
-const PAGES = [
+const DOC_PAGES = [
   ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
   ...readdirSync(inProject('docs'), { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.md'))
@@ -50,7 +50,7 @@ t.test('docs/cli.md has every option of the command line, and no other', async t
 })
 
 t.test('files, constants and links in the pages exist', async t => {
-  for (const page of PAGES) {
+  for (const page of DOC_PAGES) {
     const text = read(page)
     for (const path of all(text, /(?<=`)(?:src|test)\/[\w/.-]+\.ts(?=`)/g))
       t.ok(existsSync(inProject(path)), `${page}: ${path}`)

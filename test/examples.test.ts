@@ -5,9 +5,9 @@ import t from 'tap'
 import { offer, type PeerPieces, tsdl } from './helpers/cli.ts'
 import { inProject } from './helpers/project.ts'
 
-const DIRECTORY = inProject('examples')
+const EXAMPLES_DIRECTORY = inProject('examples')
 
-const EXAMPLES: Readonly<
+const EXAMPLE_RUNS: Readonly<
   Record<string, (offer: PeerPieces, dir: string) => [args: string[], output: RegExp | Buffer]>
 > = {
   'to-directory.js': ({ path, peer }, dir) => [[path, join(dir, 'out'), peer], /^300000 bytes in .*out\n$/],
@@ -23,11 +23,11 @@ const EXAMPLES: Readonly<
 }
 
 t.test('every example does what it says', async t => {
-  t.strictSame(readdirSync(DIRECTORY).sort(), Object.keys(EXAMPLES).sort())
+  t.strictSame(readdirSync(EXAMPLES_DIRECTORY).sort(), Object.keys(EXAMPLE_RUNS).sort())
   const content = await offer(t, { trackers: [] })
-  for (const [name, how] of Object.entries(EXAMPLES)) {
+  for (const [name, how] of Object.entries(EXAMPLE_RUNS)) {
     const [args, output] = how(content, t.testdirName)
-    const { code, stdout, stderr } = await tsdl(args, { program: join(DIRECTORY, name) })
+    const { code, stdout, stderr } = await tsdl(args, { program: join(EXAMPLES_DIRECTORY, name) })
     t.equal(code, 0, `${name} ${stderr}`)
     if (Buffer.isBuffer(output)) t.ok(stdout.equals(output), name)
     else t.match(stdout.toString(), output, name)

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path/posix'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { inProject, PROJECT } from './helpers/project.ts'
+import { inProject, PROJECT_DIRECTORY } from './helpers/project.ts'
 
 interface LockEntry {
   readonly dependencies?: Record<string, string>
@@ -29,7 +29,7 @@ t.test('the lock file has every dependency of every platform', async t => {
 
 t.test('the tarball is small, and every link in its documents leads to a file in it', async t => {
   const output = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
-    cwd: PROJECT,
+    cwd: PROJECT_DIRECTORY,
     encoding: 'utf8',
   })
   const [{ size, files }] = JSON.parse(output) as [{ size: number; files: { path: string }[] }]

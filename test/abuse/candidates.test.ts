@@ -5,11 +5,11 @@ import { ExternalAddress } from '../../src/pipeline/swarm/external-address.ts'
 import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { dialFrom } from '../helpers/simulation/scripted.ts'
 import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
-import { RESERVED } from '../helpers/wire.ts'
+import { RESERVED_BYTES } from '../helpers/wire.ts'
 
 const KiB = 1024
-const MINUTE = 60_000
-const HOUR = 60 * MINUTE
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
 
 /**
  * A download from one seed that begins after so many short connections from one address, each of which claims to listen at
@@ -29,7 +29,7 @@ async function besiege(connections: number) {
     })
     server.listen({ port, host: attacker.address })
     const greet = (wire: ReturnType<typeof dialFrom>) => {
-      wire.shake({ reserved: RESERVED.extended })
+      wire.shake({ reserved: RESERVED_BYTES.extended })
       const payload = encodeExtendedHandshake({ client: 'x', reqq: 1, extensions: {}, port })
       wire.send({ type: 'extended', id: 0, payload })
       swarm.clock.setTimeout(() => wire.socket.destroy(), 15)
@@ -57,7 +57,7 @@ t.test(
     )
     t.ok(dialled.length <= 60, `SEED=${RANDOM_SEED}: ${dialled.length} dials of one host`)
     // the seed was dialled in vain until it began: once a minute or so by then
-    t.ok(took <= 2 * MINUTE, `SEED=${RANDOM_SEED}: ${took} ms`)
+    t.ok(took <= 2 * MINUTE_MS, `SEED=${RANDOM_SEED}: ${took} ms`)
   },
 )
 
@@ -66,7 +66,7 @@ const address = (n: number, port = 6881) => ({ host: `20.${(n >> 8) & 255}.${n &
 /** What is dialled within a minute if nothing ever answers, 32 at a time. */
 function dialAll(candidates: Candidates, from: number): string[] {
   const hosts: string[] = []
-  for (let now = from; now < from + MINUTE; now += 1000) {
+  for (let now = from; now < from + MINUTE_MS; now += 1000) {
     for (let n = 0; n < 32; n++) {
       const candidate = candidates.takeNext(now)
       if (!candidate) break
@@ -120,22 +120,22 @@ t.test('a host gets a few ports, more from a tracker, and new ports replace thos
     t.equal(dialAll(candidates, 0).length, most * 5, `${source}: each with growing pauses`)
     ports(1000)
     t.equal(candidates.size, most, 'replaced')
-    t.equal(candidates.takeNext(MINUTE), undefined, 'another port of that host is not dialled sooner')
+    t.equal(candidates.takeNext(MINUTE_MS), undefined, 'another port of that host is not dialled sooner')
   }
 })
 
 t.test('an address is forgotten after ten failures, or after half an hour out of reach', async t => {
   const candidates = new Candidates()
   candidates.add(address(1), 'PEX', { now: 0 })
-  for (let minute = 0; minute < 20; minute++) dialAll(candidates, minute * MINUTE)
+  for (let minute = 0; minute < 20; minute++) dialAll(candidates, minute * MINUTE_MS)
   t.equal(candidates.size, 0)
   t.same([...candidates.listIdle()], [[address(1), 'connect ECONNREFUSED']], 'but not why')
   candidates.add(address(2), 'PEX', { now: 0 })
-  t.equal(candidates.takeNext(31 * MINUTE), undefined)
+  t.equal(candidates.takeNext(31 * MINUTE_MS), undefined)
   t.equal(candidates.size, 0)
-  candidates.add(address(3), 'http://tracker.example', { now: 31 * MINUTE })
-  dialAll(candidates, 31 * MINUTE)
-  candidates.takeNext(HOUR)
+  candidates.add(address(3), 'http://tracker.example', { now: 31 * MINUTE_MS })
+  dialAll(candidates, 31 * MINUTE_MS)
+  candidates.takeNext(HOUR_MS)
   t.equal(candidates.size, 1, 'a tracker will name it again')
 })
 
@@ -149,7 +149,7 @@ t.test('a seed dials no seeds, and gives up on peers that left', async t => {
   candidates.onClose(first, 0, true)
   candidates.onClose(second, 0, false)
   let dialled = 0
-  for (let now = 0; now < HOUR; now += 1000) {
+  for (let now = 0; now < HOUR_MS; now += 1000) {
     const candidate = candidates.takeNext(now, seeding)
     if (!candidate) continue
     t.same(candidate.address, address(2))
@@ -157,7 +157,7 @@ t.test('a seed dials no seeds, and gives up on peers that left', async t => {
     dialled++
   }
   t.equal(dialled, 2, 'three attempts in all')
-  t.same(candidates.takeNext(HOUR)?.address, address(1), 'a downloader dials it')
+  t.same(candidates.takeNext(HOUR_MS)?.address, address(1), 'a downloader dials it')
 })
 
 t.test(

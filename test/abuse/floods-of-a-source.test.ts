@@ -6,10 +6,10 @@ import { encodedLength, encodeInto, type Message } from '../../src/codec/message
 import { stream } from '../../src/pipeline/stream.ts'
 import { type FastSeed, startFastSeed } from '../helpers/fast-seed.ts'
 import { startFlooder } from '../helpers/flooder.ts'
-import { OFFLINE } from '../helpers/swarm.ts'
+import { OFFLINE_OPTIONS } from '../helpers/swarm.ts'
 
 /** 64 MiB. */
-const PIECES = 256
+const PIECE_COUNT = 256
 
 const block = { index: 0, begin: 0, length: 16384 }
 const extended = (id: number, text: string): Message => ({
@@ -19,7 +19,7 @@ const extended = (id: number, text: string): Message => ({
 })
 
 /** What the flooder repeats. */
-const FLOODS: Readonly<Record<string, readonly (Message | Buffer)[]>> = {
+const FLOOD_BYTES: Readonly<Record<string, readonly (Message | Buffer)[]>> = {
   'haves and their opposite': [extended(1, '\0\0\0\x01'), { type: 'have', index: 1 }],
   'have-alls and have-nones': [{ type: 'haveAll' }, { type: 'haveNone' }],
   allowances: [{ type: 'allowedFast', index: 1 }],
@@ -49,7 +49,7 @@ async function rateOf({ address, metainfo }: FastSeed, flood?: Buffer): Promise<
   }
   const flooder = flood && (await startFlooder({ greeting: encoded([handshake]), flood }))
   const peers = flooder ? [flooder.address, address] : [address]
-  const torrent = stream(metainfo, { ...OFFLINE, peers, encryption: 'off' })
+  const torrent = stream(metainfo, { ...OFFLINE_OPTIONS, peers, encryption: 'off' })
   let start = 0
   let bytes = 0
   for await (const chunk of torrent) {
@@ -62,10 +62,10 @@ async function rateOf({ address, metainfo }: FastSeed, flood?: Buffer): Promise<
 }
 
 t.test('a flood of messages leaves an honest peer at least half of its rate', async t => {
-  const seed = await startFastSeed(PIECES)
+  const seed = await startFastSeed(PIECE_COUNT)
   t.teardown(() => seed.close())
   await rateOf(seed) // the first run compiles
-  for (const [what, messages] of Object.entries(FLOODS)) {
+  for (const [what, messages] of Object.entries(FLOOD_BYTES)) {
     let best = 0
     // Runs with and without take turns, and noise only slows down: the best pair counts.
     for (let round = 0; round < 10 && best < 0.5; round++) {

@@ -7,18 +7,18 @@ import { Listener } from '../../src/pipeline/swarm/listener.ts'
 import { systemClock } from '../../src/ports/clock.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { leavesNothing, memoryDisk, startTorrent } from '../helpers/swarm.ts'
-import { msg, RESERVED, u32 } from '../helpers/wire.ts'
+import { msg, RESERVED_BYTES, u32 } from '../helpers/wire.ts'
 
 const made = makeTorrent({ files: [{ path: 'flood.bin', length: 100 * 65_536 }], pieceLength: 65_536 })
 const { infoHash } = made.metainfo
 const handshake = encodeHandshake({
   infoHash,
   peerId: Buffer.alloc(20, 'f'),
-  reserved: RESERVED.fast,
+  reserved: RESERVED_BYTES.fast,
 })
 
 /** Says its handshake and then the same again and again, as fast as it is read, in a thread of its own. */
-const FLOODER = `
+const FLOODER_SCRIPT = `
 const { parentPort, workerData: { port, head, bytes } } = require('node:worker_threads')
 const socket = require('node:net').connect({ port, host: '127.0.0.1' })
 const flood = Buffer.concat(Array(Math.ceil(65536 / bytes.length)).fill(Buffer.from(bytes)))
@@ -53,8 +53,8 @@ async function seeding(t: Test) {
 }
 
 /** Bytes that the honest peer asks for at a time, and of the answer. */
-const ASKED = 1024
-const ANSWER = 4 + 9 + ASKED
+const ASKED_BYTES = 1024
+const ANSWER_BYTES = 4 + 9 + ASKED_BYTES
 
 /** An honest peer that is unchoked. */
 async function honest(t: Test, { host, port }: { host: string; port: number }) {
@@ -75,7 +75,7 @@ async function honest(t: Test, { host, port }: { host: string; port: number }) {
     })
   socket.write(
     Buffer.concat([
-      encodeHandshake({ infoHash, peerId: Buffer.alloc(20, 'h'), reserved: RESERVED.plain }),
+      encodeHandshake({ infoHash, peerId: Buffer.alloc(20, 'h'), reserved: RESERVED_BYTES.plain }),
       msg(2),
     ]),
   )
@@ -85,8 +85,8 @@ async function honest(t: Test, { host, port }: { host: string; port: number }) {
   return async (ms: number): Promise<number> => {
     let count = 0
     for (const end = performance.now() + ms; performance.now() < end; count++) {
-      const next = seen(bytes + ANSWER)
-      socket.write(msg(6, u32(count % 100, 0, ASKED)))
+      const next = seen(bytes + ANSWER_BYTES)
+      socket.write(msg(6, u32(count % 100, 0, ASKED_BYTES)))
       await next
     }
     return count
@@ -94,7 +94,7 @@ async function honest(t: Test, { host, port }: { host: string; port: number }) {
 }
 
 const extended = (text: string) => msg(20, Buffer.concat([Buffer.from([0]), Buffer.from(text, 'latin1')]))
-const FLOODS: Record<string, Buffer> = {
+const FLOOD_BYTES: Record<string, Buffer> = {
   'keep-alives': u32(0),
   'unknown messages': msg(99),
   interest: Buffer.concat([msg(2), msg(3)]),
@@ -112,7 +112,7 @@ const FLOODS: Record<string, Buffer> = {
   ),
 }
 
-for (const [name, bytes] of Object.entries(FLOODS)) {
+for (const [name, bytes] of Object.entries(FLOOD_BYTES)) {
   t.test(`a flood of ${name} leaves an honest peer half of its rate`, async t => {
     const address = await seeding(t)
     const fetched = await honest(t, address)
@@ -121,7 +121,7 @@ for (const [name, bytes] of Object.entries(FLOODS)) {
     let [alone, attacked] = [0, 0]
     for (let round = 0; round < 15 && (round < 1 || attacked < 0.6 * alone); round++) {
       alone = Math.max(alone, await fetched(200))
-      const flooder = new Worker(FLOODER, {
+      const flooder = new Worker(FLOODER_SCRIPT, {
         eval: true,
         workerData: { port: address.port, head: handshake, bytes },
       })

@@ -17,25 +17,25 @@ import { Urls } from '../../src/server/urls.ts'
 import { type FileSpec, makeTorrent, noise } from '../helpers/metainfo.ts'
 import { VirtualClock, waitUntil } from '../helpers/virtual-clock.ts'
 
-const TOKEN = 'sesame'
-const CONTENT = noise(300_000, 7)
-const BLOCK = noise(65_536, 3)
+const ACCESS_TOKEN = 'sesame'
+const CONTENT_DATA = noise(300_000, 7)
+const BLOCK_DATA = noise(65_536, 3)
 /** Bytes of a file that no socket buffers whole. */
-const LARGE = 64 << 20
+const LARGE_BYTES = 64 << 20
 
 /** A server of a small and a large file, of which every request needs the token. */
 async function serve(t: Test, options: HttpServerOptions = {}) {
-  const files: FileSpec[] = [{ path: 'show/small', contents: CONTENT }]
+  const files: FileSpec[] = [{ path: 'show/small', contents: CONTENT_DATA }]
   const { metainfo } = makeTorrent({ files, name: 'show', multiFile: true })
-  const large = { ...metainfo.files[0]!, path: 'show/large', length: LARGE }
+  const large = { ...metainfo.files[0]!, path: 'show/large', length: LARGE_BYTES }
   const served: ServedTorrent = {
     metainfo: { ...metainfo, files: [metainfo.files[0]!, large] },
     read: (index, range) =>
-      index === 0 ? Readable.from([CONTENT.subarray(range.start, range.end)]) : endless(range),
+      index === 0 ? Readable.from([CONTENT_DATA.subarray(range.start, range.end)]) : endless(range),
   }
   const hash = metainfo.infoHash.toString('hex')
   const torrents = new Map([[hash, served]])
-  const server = await new HttpServer(torrents, { token: TOKEN, ...options }).listen()
+  const server = await new HttpServer(torrents, { token: ACCESS_TOKEN, ...options }).listen()
   const warnings: string[] = []
   server.on('warning', error => warnings.push(error.message))
   t.teardown(() => server.close())
@@ -47,7 +47,7 @@ async function serve(t: Test, options: HttpServerOptions = {}) {
     hash,
     port,
     warnings,
-    path: (name: string) => `/${hash}/show/${name}?token=${TOKEN}`,
+    path: (name: string) => `/${hash}/show/${name}?token=${ACCESS_TOKEN}`,
   }
 }
 
@@ -56,7 +56,7 @@ function endless({ start, end }: ResponseRange) {
   return new Readable({
     highWaterMark: 1,
     read() {
-      const chunk = BLOCK.subarray(0, end - at)
+      const chunk = BLOCK_DATA.subarray(0, end - at)
       at += chunk.length
       this.push(chunk.length === 0 ? null : chunk)
     },
@@ -116,7 +116,7 @@ t.test('2,000 idle connections without a token, from one address or ten, exclude
         times.push(
           await timed(async () => {
             const { status, body } = await ask(port, path('small'))
-            if (status !== 200 || !body.equals(CONTENT)) throw new Error(`answered with ${status}`)
+            if (status !== 200 || !body.equals(CONTENT_DATA)) throw new Error(`answered with ${status}`)
           }),
         )
       return fastest(times)
@@ -135,9 +135,10 @@ t.test('new connections without a token do not end a transfer that makes progres
   let got = 0
   for await (const chunk of response) {
     got += chunk.length
-    if (got < LARGE / 2 && got % (1 << 20) < 65_536) await attack(t, port, `127.0.0.${2 + (got % 50)}`, 8)
+    if (got < LARGE_BYTES / 2 && got % (1 << 20) < 65_536)
+      await attack(t, port, `127.0.0.${2 + (got % 50)}`, 8)
   }
-  t.equal(got, LARGE)
+  t.equal(got, LARGE_BYTES)
 })
 
 t.test('60 pipelined requests on a connection that is not read take one reader', async t => {
@@ -145,7 +146,7 @@ t.test('60 pipelined requests on a connection that is not read take one reader',
   await attack(t, port, '127.0.0.2', 1, get(path('large')).repeat(60))
   await waitUntil(() => server.readers > 0)
   const answers = await Promise.all(Array.from({ length: 31 }, () => ask(port, path('small'))))
-  t.ok(answers.every(({ status, body }) => status === 200 && body.equals(CONTENT)))
+  t.ok(answers.every(({ status, body }) => status === 200 && body.equals(CONTENT_DATA)))
   t.equal(server.readers, 1)
 })
 
@@ -160,7 +161,7 @@ t.test('readers of stalled clients go to waiting requests; without those a pause
   t.equal(server.readers, 3)
   let got = 0
   for await (const chunk of player) got += chunk.length
-  t.equal(got, LARGE, 'the player that paused has all of it')
+  t.equal(got, LARGE_BYTES, 'the player that paused has all of it')
 
   await attack(t, port, '127.0.0.2', 2, get(path('large')))
   await waitUntil(() => server.readers === 4)
@@ -224,7 +225,7 @@ t.test('20 lists of 300,000 files at once block neither the event loop nor an ho
   for (let n = 0; n < 3; n++)
     wholeLists.push(
       await timed(async () => {
-        for (const _ of directoryListing(large, '', new Urls(TOKEN)));
+        for (const _ of directoryListing(large, '', new Urls(ACCESS_TOKEN)));
       }),
     )
   const wholeList = fastest(wholeLists)
@@ -232,12 +233,12 @@ t.test('20 lists of 300,000 files at once block neither the event loop nor an ho
     const round = async (count: number) => {
       // a new torrent each time: its tree is made anew
       torrents.set(hash, { ...served, metainfo: { ...served.metainfo, files } })
-      const { begun, end } = readers(t, port, `/${hash}/?${kind}token=${TOKEN}`, count)
+      const { begun, end } = readers(t, port, `/${hash}/?${kind}token=${ACCESS_TOKEN}`, count)
       const histogram = monitorEventLoopDelay({ resolution: 1 })
       histogram.enable()
       if (count > 0) await begun
       const request = await timed(async () => {
-        for (let n = 0; n < 20; n++) await ask(port, `/none?token=${TOKEN}`)
+        for (let n = 0; n < 20; n++) await ask(port, `/none?token=${ACCESS_TOKEN}`)
       })
       histogram.disable()
       await end()
@@ -283,7 +284,7 @@ t.test(
     const download = () =>
       timed(async () => {
         const { body } = await ask(port, path('large'))
-        if (body.length !== LARGE) throw new Error('cut off')
+        if (body.length !== LARGE_BYTES) throw new Error('cut off')
       })
     const alone: number[] = []
     const attacked: number[] = []

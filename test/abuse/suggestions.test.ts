@@ -5,7 +5,7 @@ import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import type { Wire } from '../helpers/scripted-peer.ts'
 import { dialFrom } from '../helpers/simulation/scripted.ts'
 import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
-import { RESERVED } from '../helpers/wire.ts'
+import { RESERVED_BYTES } from '../helpers/wire.ts'
 
 const KiB = 1024
 
@@ -31,7 +31,7 @@ async function share(t: Test, { line, attackers = 0, leechers = 2 }: BlockRun) {
       if (!running) return
       const wire = dialFrom(swarm, host, seed.address, {
         greet: wire => {
-          wire.shake({ reserved: RESERVED.fast })
+          wire.shake({ reserved: RESERVED_BYTES.fast })
           wire.send({ type: 'haveNone' }, { type: 'interested' })
         },
         message: ({ type }, wire) => {

@@ -7,7 +7,7 @@ import { MerkleHasher, NODE_LENGTH } from '../../src/codec/merkle.ts'
 import { InputError } from '../../src/errors.ts'
 import { metainfoOf, parseMagnet } from '../../src/metainfo/magnet.ts'
 import { openMetainfo, parse, parseInfo } from '../../src/metainfo/parse.ts'
-import { inProject, TYPESCRIPT } from '../helpers/project.ts'
+import { inProject, TYPESCRIPT_FLAG } from '../helpers/project.ts'
 
 /** What a child process found out about a torrent. */
 interface Report {
@@ -97,7 +97,7 @@ async function openElsewhere(torrent: Buffer, path: string): Promise<Report> {
     console.log(JSON.stringify({ ...found, longestTurn, memory: (peak - before) / torrent.length }))
   `
   const heap = [`--max-old-space-size=${HEAP_MB}`, `--max-semi-space-size=${YOUNG_MB}`]
-  const args = [...heap, TYPESCRIPT, '--input-type=module', '-e', script]
+  const args = [...heap, TYPESCRIPT_FLAG, '--input-type=module', '-e', script]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const parts: Buffer[] = []
   child.stdout.on('data', part => parts.push(part))

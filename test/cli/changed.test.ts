@@ -5,13 +5,13 @@ import t, { type Test } from 'tap'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
 import { flipByte, nextTick } from '../helpers/other-program.ts'
 
-const PIECE = 65_536
-const LENGTH = 12 * PIECE
+const PIECE_LENGTH = 65_536
+const CONTENT_LENGTH = 12 * PIECE_LENGTH
 
 /** Downloads slowly, and lets `change` at the files between two pieces. */
 async function disturbed(t: Test, change: (out: string) => unknown) {
-  const files = { a: LENGTH / 2, b: LENGTH / 2 }
-  const { path, bytes, file } = await offer(t, { name: 'd', files, pieceLength: PIECE })
+  const files = { a: CONTENT_LENGTH / 2, b: CONTENT_LENGTH / 2 }
+  const { path, bytes, file } = await offer(t, { name: 'd', files, pieceLength: PIECE_LENGTH })
   const out = join(t.testdirName, 'out')
   const running = tsdl([path, '-o', out, '--down', '300K', '--sequential', '--json'])
   const written = (): Buffer => {
@@ -21,7 +21,7 @@ async function disturbed(t: Test, change: (out: string) => unknown) {
       return Buffer.alloc(0)
     }
   }
-  const enough = file(0).subarray(0, 2 * PIECE)
+  const enough = file(0).subarray(0, 2 * PIECE_LENGTH)
   while (!written().subarray(0, enough.length).equals(enough))
     await new Promise(resolve => setImmediate(resolve))
   await nextTick(t.testdirName)
@@ -73,7 +73,11 @@ t.test('the output directory removed while it is downloaded: 0 with the bytes, o
 })
 
 t.test('a file changed while it is shared: 4 at the end, and the file is named', async t => {
-  const { path } = await offer(t, { name: 'd', files: { a: PIECE, b: PIECE }, pieceLength: PIECE })
+  const { path } = await offer(t, {
+    name: 'd',
+    files: { a: PIECE_LENGTH, b: PIECE_LENGTH },
+    pieceLength: PIECE_LENGTH,
+  })
   const out = join(t.testdirName, 'out')
   let child: ChildProcess | undefined
   const running = tsdl([path, '-o', out, '--seed-time', '2s', '--json'], {
@@ -83,7 +87,7 @@ t.test('a file changed while it is shared: 4 at the end, and the file is named',
   })
   await new Promise<void>(resolve => {
     child!.stderr!.on('data', () => {
-      if (fs.existsSync(join(out, 'd/b')) && fs.statSync(join(out, 'd/b')).size === PIECE) resolve()
+      if (fs.existsSync(join(out, 'd/b')) && fs.statSync(join(out, 'd/b')).size === PIECE_LENGTH) resolve()
     })
   })
   await nextTick(t.testdirName)

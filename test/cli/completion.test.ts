@@ -30,20 +30,21 @@ const run = (program: string, args: readonly string[], cwd: string) =>
   })
 
 /** Command lines up to the word that is completed, and candidates that are and are not offered. */
-const ROWS: readonly (readonly [words: readonly string[], offered: string, notOffered: string])[] = [
-  [['se'], 'seed', 'get'],
-  [['--dry'], '--dry-run', '--tar'],
-  [['seed', '--sup'], '--super-seed', '--seed-ratio'],
-  [['create', '--form'], '--format', '--file'],
-  [['create', '--format', 'hy'], 'hybrid', 'v1'],
-  [['--encryption', 're'], 'require', 'prefer'],
-  [['-o', 'di'], 'directory', 'dinner.txt'],
-]
+const COMPLETION_ROWS: readonly (readonly [words: readonly string[], offered: string, notOffered: string])[] =
+  [
+    [['se'], 'seed', 'get'],
+    [['--dry'], '--dry-run', '--tar'],
+    [['seed', '--sup'], '--super-seed', '--seed-ratio'],
+    [['create', '--form'], '--format', '--file'],
+    [['create', '--format', 'hy'], 'hybrid', 'v1'],
+    [['--encryption', 're'], 'require', 'prefer'],
+    [['-o', 'di'], 'directory', 'dinner.txt'],
+  ]
 
 t.test('bash completes commands, flags, choices and directories', { skip: without('bash') }, async t => {
   const cwd = t.testdir({ directory: {}, 'dinner.txt': '' })
   writeFileSync(join(cwd, 'script'), bashCompletion(CLI_COMMANDS))
-  for (const [words, offered, notOffered] of ROWS) {
+  for (const [words, offered, notOffered] of COMPLETION_ROWS) {
     const program = `compopt() { :; }; source ./script; COMP_WORDS=(tsdl "$@"); COMP_CWORD=$#; _tsdl; printf '%s\\n' "\${COMPREPLY[@]}"`
     const found = run('bash', ['--norc', '-c', program, 'x', ...words], cwd).split('\n')
     t.ok(found.includes(offered) && !found.includes(notOffered), `${words.join(' ')}: ${found.join(' ')}`)
@@ -53,7 +54,7 @@ t.test('bash completes commands, flags, choices and directories', { skip: withou
 t.test('fish completes them', { skip: without('fish') }, async t => {
   const cwd = t.testdir({ directory: {}, 'dinner.txt': '' })
   writeFileSync(join(cwd, 'script'), fishCompletion(CLI_COMMANDS))
-  for (const [words, offered, notOffered] of ROWS) {
+  for (const [words, offered, notOffered] of COMPLETION_ROWS) {
     const output = run('fish', ['-N', '-c', `source script; complete -C 'tsdl ${words.join(' ')}'`], cwd)
     const found = output.split('\n').map(line => line.replace(/[\t/].*/, ''))
     t.ok(found.includes(offered) && !found.includes(notOffered), `${words.join(' ')}: ${found.join(' ')}`)
@@ -73,7 +74,7 @@ t.test('zsh completes them', { skip: without('zsh') || NO_TMUX }, async t => {
     'Enter',
   )
   await terminal.waitFor(/^ready$/)
-  for (const [words, offered] of ROWS) {
+  for (const [words, offered] of COMPLETION_ROWS) {
     terminal.type(`tsdl ${words.join(' ')}`, 'Tab')
     // the word itself is completed, or it is in a list of several
     await terminal.waitFor(new RegExp(`(^|\\s)${offered}(/|\\s|$)`))

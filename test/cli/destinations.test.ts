@@ -18,19 +18,19 @@ import { eventsOf, offer, type PeerPieces, type Ran, tsdl } from '../helpers/cli
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
 
-const MANY = { 'a.txt': 50_000, 'sub/b.bin': 20_000, 'sub/empty': 0, 'sub/c.bin': 40_001 }
+const MANY_FILES = { 'a.txt': 50_000, 'sub/b.bin': 20_000, 'sub/empty': 0, 'sub/c.bin': 40_001 }
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 t.test('--tar: GNU tar unpacks the chosen files, and the bytes are the same every time', async t => {
-  const { path, file } = await offer(t, { files: MANY, name: 'many' })
+  const { path, file } = await offer(t, { files: MANY_FILES, name: 'many' })
   const all = await tsdl([path, '--tar', '--memory', '64K'])
   t.equal(all.code, 0, all.stderr)
   t.ok((await tsdl([path, '--tar'])).stdout.equals(all.stdout))
   const to = join(t.testdirName, 'to')
   mkdirSync(to)
   t.equal(spawnSync('tar', ['-xmf', '-', '-C', to], { input: all.stdout }).status, 0)
-  for (const [index, name] of Object.keys(MANY).entries()) {
+  for (const [index, name] of Object.keys(MANY_FILES).entries()) {
     t.ok(readFileSync(join(to, 'many', name)).equals(file(index)), name)
   }
   const some = await tsdl([path, '--tar', '--strip', '--file', 'sub/*', '--digest', 'sha256'])
@@ -42,7 +42,7 @@ t.test('--tar: GNU tar unpacks the chosen files, and the bytes are the same ever
 })
 
 t.test('--range: only these bytes are written and only their pieces downloaded', async t => {
-  const { path, file, metainfo } = await offer(t, { files: MANY, name: 'many' })
+  const { path, file, metainfo } = await offer(t, { files: MANY_FILES, name: 'many' })
   const index = 3
   const { length } = metainfo.files[index]!
   const cases: [range: string, start: number, end: number][] = [
@@ -134,7 +134,7 @@ t.test('-C continues at any byte and reports it, also after another interruption
 })
 
 t.test('-C in the middle of a torrent: pieces shared with other files are compared', async t => {
-  const made = await offer(t, { files: MANY, name: 'many' })
+  const made = await offer(t, { files: MANY_FILES, name: 'many' })
   const out = join(t.testdirName, 'out')
   for (const [index, name] of ['a.txt', 'sub/b.bin', undefined, 'sub/c.bin'].entries()) {
     if (!name) continue
@@ -151,7 +151,7 @@ t.test('-C in the middle of a torrent: pieces shared with other files are compar
 t.test(
   '-C does not append to a different file: exit code 4, the first wrong byte, nothing written',
   async t => {
-    const made = await offer(t, { files: MANY, name: 'many' })
+    const made = await offer(t, { files: MANY_FILES, name: 'many' })
     const out = join(t.testdirName, 'out')
     const whole = made.file(3)
     const wrong = [5, 20_000, 39_000]
@@ -172,18 +172,18 @@ t.test(
 )
 
 t.test('--digest: of each file, as sha256sum writes it, to a directory as well', async t => {
-  const { path, file } = await offer(t, { files: MANY, name: 'many' })
+  const { path, file } = await offer(t, { files: MANY_FILES, name: 'many' })
   const dir = join(t.testdirName, 'dir')
   const { code, stderr } = await tsdl([path, '-o', dir, '-q', '--digest', 'sha256'])
   t.equal(code, 0, stderr)
-  const right = Object.keys(MANY).map((name, index) => `${sha256(file(index))}  many/${name}\n`)
+  const right = Object.keys(MANY_FILES).map((name, index) => `${sha256(file(index))}  many/${name}\n`)
   t.equal(stderr, right.join(''))
 })
 
 t.test('done names the sources of each file and their bytes', async t => {
-  const { path, peer } = await offer(t, { files: MANY, name: 'many' })
+  const { path, peer } = await offer(t, { files: MANY_FILES, name: 'many' })
   const run = await tsdl([path, '-o', join(t.testdirName, 'dir'), '--json'])
-  const filled = Object.entries(MANY).filter(([, length]) => length > 0)
+  const filled = Object.entries(MANY_FILES).filter(([, length]) => length > 0)
   t.same(
     eventsOf(run).at(-1).sources,
     filled.map(([name, length]) => ({ path: `many/${name}`, from: [{ address: peer, bytes: length }] })),

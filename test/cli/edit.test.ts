@@ -7,18 +7,18 @@ import { create, parse, parseMagnet } from '../../src/index.ts'
 import { editTorrent } from '../../src/metainfo/edit-torrent.ts'
 import { tsdl } from '../helpers/cli.ts'
 
-const INFO = {
+const INFO_DICT = {
   length: 5,
   name: 'x',
   'piece length': 16_384,
   pieces: Buffer.alloc(20),
   'x-own': [1, { b: 'c' }],
 }
-const TORRENT = Buffer.from(
+const TORRENT_DATA = Buffer.from(
   encode({
     announce: 'http://a.example/announce',
     comment: 'old',
-    info: INFO,
+    info: INFO_DICT,
     publisher: 'p',
     'url-list': 'http://w.example/x',
   }),
@@ -34,23 +34,23 @@ async function createV2(): Promise<Buffer> {
 }
 
 t.test('edit: trackers, web seeds and comment change; info and all other bytes stay', async t => {
-  const edited = await editTorrent(TORRENT, {
+  const edited = await editTorrent(TORRENT_DATA, {
     trackers: [['http://b.example/announce', 'udp://c.example:1'], ['udp://d.example:1']],
     webSeeds: ['http://v.example/x'],
     comment: 'new',
   })
-  t.strictSame(parse(edited).infoHash, parse(TORRENT).infoHash)
+  t.strictSame(parse(edited).infoHash, parse(TORRENT_DATA).infoHash)
   t.match(parse(edited), {
     trackers: [['http://b.example/announce', 'udp://c.example:1'], ['udp://d.example:1']],
     webSeeds: ['http://v.example/x'],
     comment: 'new',
   })
   t.ok(edited.includes('9:publisher1:p'))
-  t.ok((await editTorrent(TORRENT, {})).equals(TORRENT))
+  t.ok((await editTorrent(TORRENT_DATA, {})).equals(TORRENT_DATA))
   const bare = await editTorrent(edited, { trackers: [], webSeeds: [], comment: '' })
-  t.ok(bare.equals(Buffer.from(encode({ info: INFO, publisher: 'p' }))))
-  await t.rejects(editTorrent(TORRENT, { trackers: [['ftp://x/']] }), { code: 'ERR_USAGE' })
-  await t.rejects(editTorrent(TORRENT.subarray(0, 50), {}), { name: 'InputError' })
+  t.ok(bare.equals(Buffer.from(encode({ info: INFO_DICT, publisher: 'p' }))))
+  await t.rejects(editTorrent(TORRENT_DATA, { trackers: [['ftp://x/']] }), { code: 'ERR_USAGE' })
+  await t.rejects(editTorrent(TORRENT_DATA.subarray(0, 50), {}), { name: 'InputError' })
 })
 
 t.test('edit: piece layers, of which the keys are binary, stay', async t => {
@@ -62,7 +62,7 @@ t.test('edit: piece layers, of which the keys are binary, stay', async t => {
 
 t.test('tsdl edit: in place, to a file, and from standard input', async t => {
   const cwd = t.testdir({})
-  writeFileSync(join(cwd, 'x.torrent'), TORRENT)
+  writeFileSync(join(cwd, 'x.torrent'), TORRENT_DATA)
   const inPlace = await tsdl(['edit', 'x.torrent', '--no-tracker', '--comment', 'hi'], { cwd })
   t.match(inPlace, { code: 0, stderr: '' })
   t.match(parse(readFileSync(join(cwd, 'x.torrent'))), { trackers: [], comment: 'hi' })
@@ -70,7 +70,7 @@ t.test('tsdl edit: in place, to a file, and from standard input', async t => {
   const piped = await tsdl(
     ['edit', '-', '--web-seed', 'http://v.example/', '--tracker', 'udp://a:1,udp://b:2'],
     {
-      stdin: TORRENT,
+      stdin: TORRENT_DATA,
     },
   )
   t.match(parse(piped.stdout), { webSeeds: ['http://v.example/'], trackers: [['udp://a:1', 'udp://b:2']] })
@@ -112,12 +112,12 @@ t.test(
 
 t.test('info --magnet prints a link, and JSON has it', async t => {
   const [link, json] = await Promise.all([
-    tsdl(['info', '-', '--magnet'], { stdin: TORRENT }),
-    tsdl(['info', '-', '--json'], { stdin: TORRENT }),
+    tsdl(['info', '-', '--magnet'], { stdin: TORRENT_DATA }),
+    tsdl(['info', '-', '--json'], { stdin: TORRENT_DATA }),
   ])
   const parsed = parseMagnet(link.stdout.toString().trim())
   t.match(parsed, { name: 'x', trackers: [['http://a.example/announce']], webSeeds: ['http://w.example/x'] })
-  t.ok(parsed.infoHash?.equals(parse(TORRENT).infoHash))
+  t.ok(parsed.infoHash?.equals(parse(TORRENT_DATA).infoHash))
   t.equal(`${JSON.parse(json.stdout.toString()).magnet}\n`, link.stdout.toString())
   const v2 = await tsdl(['info', '-', '--magnet'], { stdin: await createV2() })
   t.match(v2.stdout.toString(), /^magnet:\?xt=urn:btmh:1220[0-9a-f]{64}&/)

@@ -7,7 +7,7 @@ import t from 'tap'
 import { formatAddress, parseAddress } from '../../src/codec/compact.ts'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
 
-const MANY = { 'a.txt': 50_000, 'sub/b.bin': 20_000, 'sub/empty': 0, 'sub/c.bin': 40_001, last: 0 }
+const MANY_FILES = { 'a.txt': 50_000, 'sub/b.bin': 20_000, 'sub/empty': 0, 'sub/c.bin': 40_001, last: 0 }
 
 t.test('demo: a fresh machine gets the right bytes', async t => {
   const { code, stdout, lines } = await tsdl(['demo', '--size', '1M', '--seeds', '2'])
@@ -69,7 +69,7 @@ t.test('a second download to a directory verifies the files and downloads nothin
 })
 
 t.test('a directory of many files, empty ones as well', async t => {
-  const { path, metainfo, file } = await offer(t, { files: MANY, name: 'many' })
+  const { path, metainfo, file } = await offer(t, { files: MANY_FILES, name: 'many' })
   const dir = join(t.testdirName, 'out')
   const { code, stderr } = await tsdl([path, '-o', dir, '--sequential'])
   t.equal(code, 0, stderr)
@@ -80,7 +80,7 @@ t.test('a directory of many files, empty ones as well', async t => {
 })
 
 t.test('--file: one of many to standard output', async t => {
-  const { path, file } = await offer(t, { files: MANY, name: 'many' })
+  const { path, file } = await offer(t, { files: MANY_FILES, name: 'many' })
   for (const [want, index] of [
     ['1', 1],
     ['sub/c*', 3],
@@ -93,7 +93,7 @@ t.test('--file: one of many to standard output', async t => {
 })
 
 t.test('--file into a directory: nothing else is made', async t => {
-  const { path, file } = await offer(t, { files: MANY, name: 'many' })
+  const { path, file } = await offer(t, { files: MANY_FILES, name: 'many' })
   const dir = join(t.testdirName, 'out')
   const { code } = await tsdl([path, '-o', dir, '--file', '*.bin', '--json'])
   t.equal(code, 0)
@@ -103,7 +103,7 @@ t.test('--file into a directory: nothing else is made', async t => {
 })
 
 t.test('--json: metadata first, done last, all on standard error', async t => {
-  const { path, bytes, metainfo } = await offer(t, { files: MANY, name: 'many' })
+  const { path, bytes, metainfo } = await offer(t, { files: MANY_FILES, name: 'many' })
   const ran = await tsdl([path, '-o', join(t.testdirName, 'out'), '--json', '--file', 'a.txt'])
   const events = eventsOf(ran)
   t.equal(ran.stdout.length, 0)

@@ -7,12 +7,12 @@ import { makeTorrent } from '../helpers/metainfo.ts'
 import { inProject } from '../helpers/project.ts'
 
 const MiB = 1 << 20
-const CLI = inProject('dist/cli.js')
+const CLI_PATH = inProject('dist/cli.js')
 
 /** Shares a file at 600 KiB a second; where, and how much it has given. */
 async function slowSeed(t: Test, dir: string, torrent: string, content: string) {
   const args = [
-    CLI,
+    CLI_PATH,
     'seed',
     torrent,
     content,

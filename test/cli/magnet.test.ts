@@ -13,7 +13,7 @@ const hashOf = ({ metainfo }: PeerPieces) => metainfo.infoHash.toString('hex')
 const linkOf = (offered: PeerPieces, rest = '') => `magnet:?xt=urn:btih:${hashOf(offered)}${rest}`
 const trackerOf = ({ metainfo }: PeerPieces) => `&tr=${encodeURIComponent(metainfo.trackers[0]![0]!)}`
 /** For commands that the helper does not keep on this machine. */
-const ALONE = ['--no-dht', '--no-lsd']
+const ALONE_COMMAND = ['--no-dht', '--no-lsd']
 
 t.test('a magnet link alone is enough to download to standard output', async t => {
   const offered = await offer(t)
@@ -63,7 +63,7 @@ t.test('--json reports a peer that gave the metadata as connected, once, after t
 t.test('info fetches the metadata, shows it, and writes it as a .torrent', async t => {
   const offered = await offer(t)
   const out = join(t.testdirName, 'fetched.torrent')
-  const ran = await tsdl(['info', linkOf(offered, trackerOf(offered)), ...ALONE, '--json', '-o', out])
+  const ran = await tsdl(['info', linkOf(offered, trackerOf(offered)), ...ALONE_COMMAND, '--json', '-o', out])
   t.equal(ran.code, 0, ran.stderr)
   t.match(JSON.parse(`${ran.stdout}`), { infoHash: hashOf(offered), trackers: offered.metainfo.trackers })
   t.strictSame(parse(readFileSync(out)), { ...offered.metainfo })
@@ -94,7 +94,7 @@ t.test('verify takes a link', async t => {
   const offered = await offer(t)
   const path = join(t.testdirName, 'content.bin')
   writeFileSync(path, offered.bytes)
-  const { code, stderr } = await tsdl(['verify', linkOf(offered, trackerOf(offered)), path, ...ALONE])
+  const { code, stderr } = await tsdl(['verify', linkOf(offered, trackerOf(offered)), path, ...ALONE_COMMAND])
   t.equal(code, 0, stderr)
 })
 

@@ -11,7 +11,7 @@ import { parseAddress } from '../../src/index.ts'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
 import { NO_TMUX, Tmux } from '../helpers/tmux.ts'
 
-const THREE = { files: { a: 20_000, 'sub/b.txt': 30_000, 'sub/c.bin': 40_000 }, name: 'three' }
+const THREE_FILES = { files: { a: 20_000, 'sub/b.txt': 30_000, 'sub/c.bin': 40_000 }, name: 'three' }
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 t.test('--tracker URL announces to one more tracker; --no-tracker to none', async t => {
@@ -40,7 +40,7 @@ t.test('--tracker URL announces to one more tracker; --no-tracker to none', asyn
 })
 
 t.test('--exclude leaves files out, of all or of those of --file', async t => {
-  const made = await offer(t, THREE)
+  const made = await offer(t, THREE_FILES)
   const cwd = t.testdirName
   await tsdl([made.path, '-o', 'all', '--exclude', '*.bin'], { cwd })
   t.strictSame(readdirSync(join(cwd, 'all/three/sub')), ['b.txt'])
@@ -52,7 +52,7 @@ t.test('--exclude leaves files out, of all or of those of --file', async t => {
 })
 
 t.test('--dry-run lists what would be downloaded, and downloads nothing', async t => {
-  const made = await offer(t, THREE)
+  const made = await offer(t, THREE_FILES)
   const cwd = t.testdirName
   const { code, stdout } = await tsdl([made.path, '-o', 'd', '--exclude', 'a', '--dry-run'], { cwd })
   t.equal(code, 0)
@@ -64,7 +64,7 @@ t.test('--dry-run lists what would be downloaded, and downloads nothing', async 
 })
 
 t.test('--checksum: the digest of the one file, else exit code 4', async t => {
-  const made = await offer(t, THREE)
+  const made = await offer(t, THREE_FILES)
   const cwd = t.testdirName
   const args = [made.path, '--file', 'a', '-o', 'd']
   const right = await tsdl([...args, '--checksum', `sha256:${sha256(made.file(0)).toUpperCase()}`], { cwd })
@@ -175,7 +175,7 @@ t.test('.netrc: of the machine, else of default; macros and comments are skipped
 })
 
 t.test('--interactive asks which files to download', { skip: NO_TMUX }, async t => {
-  const made = await offer(t, THREE)
+  const made = await offer(t, THREE_FILES)
   const terminal = new Tmux(t)
   terminal.type(`tsdl ${made.path} --no-dht --no-lsd -o d --interactive`, 'Enter')
   await terminal.waitFor(/files to download, such as/)

@@ -77,7 +77,7 @@ function throughSocket(_: Test, args: string[], options: RunOptions = {}): Piped
   return { ran, reader }
 }
 
-const WAYS = { pipe: throughPipe, socket: throughSocket }
+const WAYS_TO_READ = { pipe: throughPipe, socket: throughSocket }
 
 /** Reads to the end, in sizes that fit nothing; returns a digest. */
 async function digestOf(reader: Reader): Promise<string> {
@@ -91,7 +91,7 @@ async function digestOf(reader: Reader): Promise<string> {
 
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex')
 
-for (const [way, run] of Object.entries(WAYS)) {
+for (const [way, run] of Object.entries(WAYS_TO_READ)) {
   t.test(`a ${way}: a reader that takes bytes in odd sizes gets all of them`, async t => {
     const { path, bytes } = await offer(t, { files: { '': 12_345_678 } })
     const { ran, reader } = run(t, [path, '-q'])

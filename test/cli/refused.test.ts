@@ -4,10 +4,10 @@ import t from 'tap'
 import { encode } from '../../src/codec/bencode.ts'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
 
-const INFO = { length: 5, name: 'x', 'piece length': 16_384, pieces: Buffer.alloc(20) }
-const torrent = (change: object) => encode({ info: { ...INFO, ...change } })
+const INFO_DICT = { length: 5, name: 'x', 'piece length': 16_384, pieces: Buffer.alloc(20) }
+const torrent = (change: object) => encode({ info: { ...INFO_DICT, ...change } })
 
-const BAD: Readonly<Record<string, readonly [Uint8Array | string, RegExp]>> = {
+const BAD_TORRENTS: Readonly<Record<string, readonly [Uint8Array | string, RegExp]>> = {
   'empty.torrent': ['', /it is empty/],
   'page.torrent': ['<html>', /not a torrent: expected a bencoded dictionary, got "<htm"/],
   'truncated.torrent': [torrent({}).subarray(0, 60), /invalid bencoding/],
@@ -19,15 +19,17 @@ const BAD: Readonly<Record<string, readonly [Uint8Array | string, RegExp]>> = {
   'deep.torrent': [`d4:info${'l'.repeat(100_000)}${'e'.repeat(100_000)}e`, /nested deeper than/],
   'pieces.torrent': [torrent({ length: 5_000_000 }), /info\.pieces: expected 306 hashes/],
   'path.torrent': [
-    encode({ info: { ...INFO, length: undefined, files: [{ length: 5, path: ['..', 'x'] }] } }),
+    encode({ info: { ...INFO_DICT, length: undefined, files: [{ length: 5, path: ['..', 'x'] }] } }),
     /unsafe path/,
   ],
 }
 
 t.test('an invalid torrent: exit code 2, one line that names it, nothing written', async t => {
-  const torrents = t.testdir(Object.fromEntries(Object.entries(BAD).map(([name, [bytes]]) => [name, bytes])))
-  for (const [name, [bytes]] of Object.entries(BAD)) writeFileSync(join(torrents, name), bytes)
-  const rows = Object.entries(BAD)
+  const torrents = t.testdir(
+    Object.fromEntries(Object.entries(BAD_TORRENTS).map(([name, [bytes]]) => [name, bytes])),
+  )
+  for (const [name, [bytes]] of Object.entries(BAD_TORRENTS)) writeFileSync(join(torrents, name), bytes)
+  const rows = Object.entries(BAD_TORRENTS)
   for (let at = 0; at < rows.length; at += 4) {
     await Promise.all(
       rows.slice(at, at + 4).map(async ([name, [, expected]]) => {

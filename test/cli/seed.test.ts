@@ -9,12 +9,15 @@ import { tsdl } from '../helpers/cli.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { inProject } from '../helpers/project.ts'
 
-const PIECE = 65536
-const LENGTH = 20 * PIECE + 77
+const PIECE_LENGTH = 65536
+const CONTENT_LENGTH = 20 * PIECE_LENGTH + 77
 
 /** A torrent of one file, and that file, in a directory of their own. */
 async function setup(t: Test) {
-  const made = makeTorrent({ files: [{ path: 'odd.bin', length: LENGTH }], pieceLength: PIECE })
+  const made = makeTorrent({
+    files: [{ path: 'odd.bin', length: CONTENT_LENGTH }],
+    pieceLength: PIECE_LENGTH,
+  })
   const dir = await mkdtemp(join(tmpdir(), 'tsdl-seed-'))
   t.teardown(() => rm(dir, { recursive: true, force: true }))
   const torrent = join(dir, 'x.torrent')
@@ -70,7 +73,7 @@ t.test('seeded files can be downloaded to a directory and to standard output', a
 
 t.test('only correct pieces are shared, with a warning', async t => {
   const { dir, torrent, content } = await setup(t)
-  await truncate(content, LENGTH - 2 * PIECE)
+  await truncate(content, CONTENT_LENGTH - 2 * PIECE_LENGTH)
   const { address, events } = await seeding(t, [torrent, content], dir)
   t.match(
     events.find(({ event }) => event === 'warning'),
@@ -83,7 +86,7 @@ t.test('only correct pieces are shared, with a warning', async t => {
 
 t.test('seed without any correct piece: exit code 5', async t => {
   const { torrent, content } = await setup(t)
-  await writeFile(content, Buffer.alloc(LENGTH, 1))
+  await writeFile(content, Buffer.alloc(CONTENT_LENGTH, 1))
   const { code, stderr } = await tsdl(['seed', torrent, content, '--bind', '127.0.0.1'])
   t.equal(code, 5)
   t.match(stderr, /holds no correct piece of the torrent/)
@@ -116,7 +119,7 @@ t.test('--seed-time ends it by itself, SIGINT ends it with 130', async t => {
   const ended = new Promise(resolve => child.on('close', resolve))
   child.kill('SIGINT')
   t.equal(await ended, 130)
-  t.match(events.at(-1), { event: 'done', uploaded: LENGTH, ratio: 1 }, 'it tells what it uploaded')
+  t.match(events.at(-1), { event: 'done', uploaded: CONTENT_LENGTH, ratio: 1 }, 'it tells what it uploaded')
 })
 
 t.test('a resume record does not hide a changed file', async t => {
@@ -137,10 +140,10 @@ t.test('a resume record does not hide a changed file', async t => {
   t.equal((await start()).code, 0)
   t.equal((await start()).code, 0)
   await appendFile(content, 'x')
-  await truncate(content, LENGTH)
+  await truncate(content, CONTENT_LENGTH)
   t.equal((await start()).code, 0)
   const changed = await readFile(content)
-  changed[5 * PIECE]! ^= 1
+  changed[5 * PIECE_LENGTH]! ^= 1
   await writeFile(content, changed)
   t.match((await start()).stderr, /1 of 21 pieces are missing or wrong/)
 })

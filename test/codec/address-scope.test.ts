@@ -2,7 +2,7 @@ import t from 'tap'
 import { type AddressScope, canTellOf, isGlobalAddress, scopeOf } from '../../src/codec/address-scope.ts'
 
 /** The first and last address of each range, and their neighbours outside it. */
-const SCOPES: Readonly<Record<AddressScope, readonly string[]>> = {
+const SCOPE_EXAMPLES: Readonly<Record<AddressScope, readonly string[]>> = {
   loopback: ['127.0.0.1', '127.255.255.255', '::1', '::ffff:127.0.0.1', '64:ff9b::7f00:1', '2002:7f00:1::'],
   'link-local': [
     '169.254.0.0',
@@ -66,7 +66,7 @@ const SCOPES: Readonly<Record<AddressScope, readonly string[]>> = {
 }
 
 t.test('every address has one scope, that of its embedded IPv4 address if it has one', async t => {
-  for (const [scope, addresses] of Object.entries(SCOPES)) {
+  for (const [scope, addresses] of Object.entries(SCOPE_EXAMPLES)) {
     for (const address of addresses) {
       t.equal(scopeOf(address), scope, address)
       t.equal(isGlobalAddress(address), scope === 'global', address)

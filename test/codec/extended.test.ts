@@ -14,7 +14,7 @@ function parse(said: Encodable) {
   const { extensions, ...rest } = parseExtendedHandshake(Buffer.isBuffer(said) ? said : encode(said))
   return { ...rest, m: Object.fromEntries(extensions) }
 }
-const NOTHING = { m: {} }
+const EMPTY_HANDSHAKE = { m: {} }
 
 t.test('all fields of a handshake are decoded', async t => {
   const said = {
@@ -42,19 +42,19 @@ t.test('the example in BEP 10 is decoded', async t => {
   // The BEP counts µ as one byte in the name of the extension and as two in the name of the client.
   const right = Buffer.from(example.toString().replace('6:µT', '7:µT'))
   t.same(parse(right), { client: 'µTorrent 1.2', m: { LT_metadata: 1, µT_PEX: 2 }, port: 6881 })
-  t.same(parse(example), NOTHING)
+  t.same(parse(example), EMPTY_HANDSHAKE)
 })
 
 t.test('an empty dictionary is valid', async t => {
-  t.same(parse(Buffer.from('de')), NOTHING)
+  t.same(parse(Buffer.from('de')), EMPTY_HANDSHAKE)
 })
 
 t.test('a payload that is not a complete dictionary is ignored', async t => {
   const whole = encode({ m: { ut_pex: 1 }, p: 80, reqq: 250, v: 'x' })
   for (const text of ['', 'le', 'i5e', '4:spam', 'garbage', 'd', 'd1:v', 'd1:v9:x', 'l'.repeat(60_000)])
-    t.same(parse(Buffer.from(text)), NOTHING, text.slice(0, 20))
+    t.same(parse(Buffer.from(text)), EMPTY_HANDSHAKE, text.slice(0, 20))
   for (let length = 0; length < whole.length; length++)
-    t.same(parse(whole.subarray(0, length)), NOTHING, `${length} bytes`)
+    t.same(parse(whole.subarray(0, length)), EMPTY_HANDSHAKE, `${length} bytes`)
 })
 
 t.test('an invalid field is omitted without the others', async t => {
@@ -71,7 +71,7 @@ t.test('an invalid field is omitted without the others', async t => {
     [{ p: '80', reqq: 5, upload_only: 2, yourip: Buffer.alloc(18) }, { reqq: 5 }],
     [{ reqq: 5, upload_only: -1, yourip: ['1.2.3.4'] }, { reqq: 5 }],
   ]
-  for (const [said, rest] of left) t.same(parse(said), { ...NOTHING, ...rest }, JSON.stringify(said))
+  for (const [said, rest] of left) t.same(parse(said), { ...EMPTY_HANDSHAKE, ...rest }, JSON.stringify(said))
 })
 
 t.test('a port outside 1 to 65535 is omitted', async t => {
@@ -123,15 +123,15 @@ t.test('invalid UTF-8 and control characters are removed from the client name', 
 })
 
 t.test('a client name without printable characters is omitted', async t => {
-  t.same(parse({ v: '\x00\x1b' }), NOTHING)
+  t.same(parse({ v: '\x00\x1b' }), EMPTY_HANDSHAKE)
 })
 
 t.test('bytes after the dictionary are ignored', async t => {
-  t.same(parse(Buffer.from('d4:reqqi9eetrailing')), { ...NOTHING, reqq: 9 })
+  t.same(parse(Buffer.from('d4:reqqi9eetrailing')), { ...EMPTY_HANDSHAKE, reqq: 9 })
 })
 
 t.test('a handshake over 64 KiB is ignored', async t => {
-  t.same(parse({ reqq: 9, v: 'x'.repeat(66_000) }), NOTHING)
+  t.same(parse({ reqq: 9, v: 'x'.repeat(66_000) }), EMPTY_HANDSHAKE)
   t.equal(parse({ reqq: 9, v: 'x'.repeat(65_000) }).reqq, 9)
 })
 

@@ -6,16 +6,16 @@ import {
   reservedBytes,
   supports,
 } from '../../src/codec/handshake.ts'
-import { HANDSHAKE, INFO_HASH, PEER_ID } from '../helpers/wire.ts'
+import { HANDSHAKE_BYTES, INFO_HASH, PEER_ID } from '../helpers/wire.ts'
 
 t.test('a handshake is 68 bytes: 0x13, the protocol, flags, info-hash, peer id', async t => {
   const reserved = reservedBytes('extended')
-  t.same(encodeHandshake({ infoHash: INFO_HASH, peerId: PEER_ID, reserved }), HANDSHAKE)
-  t.equal(HANDSHAKE.length, HANDSHAKE_LENGTH)
+  t.same(encodeHandshake({ infoHash: INFO_HASH, peerId: PEER_ID, reserved }), HANDSHAKE_BYTES)
+  t.equal(HANDSHAKE_BYTES.length, HANDSHAKE_LENGTH)
 })
 
 t.test('an encoded handshake is decoded back', async t => {
-  const { type, infoHash, peerId, reserved } = decodeHandshake(HANDSHAKE)
+  const { type, infoHash, peerId, reserved } = decodeHandshake(HANDSHAKE_BYTES)
   t.equal(type, 'handshake')
   t.same([...infoHash], [...INFO_HASH])
   t.same([...peerId], [...PEER_ID])
@@ -23,7 +23,7 @@ t.test('an encoded handshake is decoded back', async t => {
 })
 
 t.test('a decoded handshake does not change when the input buffer is reused', async t => {
-  const bytes = Buffer.from(HANDSHAKE)
+  const bytes = Buffer.from(HANDSHAKE_BYTES)
   const { infoHash, peerId } = decodeHandshake(bytes)
   bytes.fill(0xee)
   t.same([...infoHash], [...INFO_HASH])
@@ -32,7 +32,7 @@ t.test('a decoded handshake does not change when the input buffer is reused', as
 
 t.test('a change of any of the first 20 bytes is rejected', async t => {
   for (let at = 0; at < 20; at++) {
-    const bytes = Buffer.from(HANDSHAKE)
+    const bytes = Buffer.from(HANDSHAKE_BYTES)
     bytes[at]! ^= 1
     t.throws(() => decodeHandshake(bytes), { name: 'PeerError', code: 'ERR_HANDSHAKE' }, `byte ${at}`)
   }
@@ -46,7 +46,7 @@ t.test('the error quotes the first bytes on one line', async t => {
 })
 
 t.test('with all reserved bits set, the known flags are set and the others ignored', async t => {
-  const bytes = Buffer.from(HANDSHAKE)
+  const bytes = Buffer.from(HANDSHAKE_BYTES)
   bytes.fill(0xff, 20, 28)
   t.equal(supports(decodeHandshake(bytes).reserved, 'extended'), true)
   t.equal(supports(decodeHandshake(bytes).reserved, 'fast'), true)

@@ -12,11 +12,11 @@ import { PeerError } from '../../src/errors.ts'
 import { Framer } from '../../src/streams/peer/framer.ts'
 import type { Incoming } from '../../src/streams/peer/incoming.ts'
 import { feed } from '../helpers/feed.ts'
-import { HANDSHAKE, INFO_HASH, KEEP_ALIVE, msg, PEER_ID, pieceMsg, u32 } from '../helpers/wire.ts'
+import { HANDSHAKE_BYTES, INFO_HASH, KEEP_ALIVE, msg, PEER_ID, pieceMsg, u32 } from '../helpers/wire.ts'
 
 const data = Buffer.from('sixteen bytes or')
 
-const SAID: [Message, Buffer][] = [
+const ENCODED_MESSAGES: [Message, Buffer][] = [
   [
     {
       type: 'handshake',
@@ -24,7 +24,7 @@ const SAID: [Message, Buffer][] = [
       peerId: PEER_ID,
       reserved: Buffer.from('0000000000100000', 'hex'),
     },
-    HANDSHAKE,
+    HANDSHAKE_BYTES,
   ],
   [{ type: 'keepAlive' }, KEEP_ALIVE],
   [{ type: 'choke' }, Buffer.from('0000000100', 'hex')],
@@ -63,7 +63,7 @@ const SAID: [Message, Buffer][] = [
   [{ type: 'unknown', id: 50 }, Buffer.from('0000000132', 'hex')],
 ]
 
-for (const [message, bytes] of SAID) {
+for (const [message, bytes] of ENCODED_MESSAGES) {
   t.test(`${message.type} is encoded as in the BEPs, in encodedLength bytes`, async t => {
     t.same(encodeMessage(message), bytes)
     t.equal(encodedLength(message), bytes.length)
@@ -135,11 +135,11 @@ t.test('ids other than 0 to 9, 13 to 17, 20 to 23 are unknown', async t => {
 t.test('encoded messages are decoded from a stream with any chunk boundaries', async t => {
   const { items, error } = await feed<Incoming>(
     consumed => new Framer({ onConsumed: consumed, maxHashes: () => 0xb1 }),
-    Buffer.concat(SAID.map(([, bytes]) => bytes)),
+    Buffer.concat(ENCODED_MESSAGES.map(([, bytes]) => bytes)),
   )
   t.equal(error, undefined)
-  t.equal(items.length, SAID.length)
-  for (const [at, [message]] of SAID.entries()) t.same(items[at], message, message.type)
+  t.equal(items.length, ENCODED_MESSAGES.length)
+  for (const [at, [message]] of ENCODED_MESSAGES.entries()) t.same(items[at], message, message.type)
 })
 
 t.test('a message of the fast extension with an invalid length ends the stream', async t => {

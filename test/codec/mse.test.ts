@@ -15,7 +15,7 @@ import { PeerError } from '../../src/errors.ts'
 import { cut, generator } from '../helpers/feed.ts'
 import { noise } from '../helpers/metainfo.ts'
 import { RANDOM_SEED } from '../helpers/random-seed.ts'
-import { HANDSHAKE, INFO_HASH } from '../helpers/wire.ts'
+import { HANDSHAKE_BYTES, INFO_HASH } from '../helpers/wire.ts'
 
 const { plaintext, rc4 } = CRYPTO_METHODS
 const both = plaintext | rc4
@@ -28,7 +28,7 @@ const KEY_A = Buffer.from(Array.from({ length: 20 }, (_, at) => at + 1))
 const KEY_B = Buffer.from(Array.from({ length: 20 }, (_, at) => at + 101))
 
 /** A whole handshake, recorded with an independent implementation. */
-const RECORD = {
+const RECORDED_HANDSHAKE = {
   secret: hex(
     'd05ed96a95215a89b44073afe5d0b1626289ac01cff7849392948b2470b346547e944d7562a897ae86976bc389999083' +
       'ec09572dbdc8ed7f6a0a86a1aa42a3ca04209b72d8239890360435640643b76479ed7836f1857963fcc7cb72084c3ab4',
@@ -50,7 +50,11 @@ const RECORD = {
   fromB: hex('e3f9060e351d8522914f619f'), // "hello from b"
   fromA: hex('705fccb676a61da6760635dd'),
 }
-const PLAIN = Buffer.concat([HANDSHAKE.subarray(0, 20), Buffer.alloc(8), HANDSHAKE.subarray(28)])
+const PLAIN_HANDSHAKE = Buffer.concat([
+  HANDSHAKE_BYTES.subarray(0, 20),
+  Buffer.alloc(8),
+  HANDSHAKE_BYTES.subarray(28),
+])
 
 interface Side<Result> {
   readonly sent: Buffer[]
@@ -61,7 +65,7 @@ type Random = (length: number) => Uint8Array
 
 function initiator({
   provide = both,
-  payload = PLAIN as Uint8Array,
+  payload = PLAIN_HANDSHAKE as Uint8Array,
   random = keyed(KEY_A) as Random,
   infoHash = INFO_HASH as Uint8Array,
 } = {}): Side<Ciphers | undefined> {
@@ -111,15 +115,15 @@ function offer({
   first = Buffer.alloc(0),
   ...given
 }: Word = {}) {
-  const { ciphers = ciphersOf(RECORD.secret, INFO_HASH, 'initiator') } = given
+  const { ciphers = ciphersOf(RECORDED_HANDSHAKE.secret, INFO_HASH, 'initiator') } = given
   const head = Buffer.alloc(6)
   head.writeUInt32BE(provide)
   head.writeUInt16BE(given.padLength ?? pad, 4)
   const size = Buffer.alloc(2)
   size.writeUInt16BE(given.length ?? first.length)
   const plain = Buffer.concat([vc, head, Buffer.alloc(pad), size, first])
-  const mark = masked(torrentMark(INFO_HASH), RECORD.secret)
-  return Buffer.concat([syncMark(RECORD.secret), mark, ciphers.outgoing.apply(plain)])
+  const mark = masked(torrentMark(INFO_HASH), RECORDED_HANDSHAKE.secret)
+  return Buffer.concat([syncMark(RECORDED_HANDSHAKE.secret), mark, ciphers.outgoing.apply(plain)])
 }
 
 /** The second message of a receiver. */
@@ -127,37 +131,37 @@ function answer({ vc = Buffer.alloc(8), select = rc4, pad = 0, padLength }: Word
   const head = Buffer.alloc(6)
   head.writeUInt32BE(select)
   head.writeUInt16BE(padLength ?? pad, 4)
-  const { outgoing } = ciphersOf(RECORD.secret, INFO_HASH, 'receiver')
+  const { outgoing } = ciphersOf(RECORDED_HANDSHAKE.secret, INFO_HASH, 'receiver')
   return outgoing.apply(Buffer.concat([vc, head, Buffer.alloc(pad)]))
 }
 
 t.test('the receiver sends the same bytes as another implementation with the same key', async t => {
   const side = receiver()
-  const end = take(side, Buffer.concat([RECORD.a, RECORD.offer]))!
-  t.ok(Buffer.concat(side.sent).equals(Buffer.concat([RECORD.b, RECORD.answer])))
-  t.ok(end.result.payload.equals(PLAIN))
+  const end = take(side, Buffer.concat([RECORDED_HANDSHAKE.a, RECORDED_HANDSHAKE.offer]))!
+  t.ok(Buffer.concat(side.sent).equals(Buffer.concat([RECORDED_HANDSHAKE.b, RECORDED_HANDSHAKE.answer])))
+  t.ok(end.result.payload.equals(PLAIN_HANDSHAKE))
   t.equal(end.result.payload.toString('latin1', 48), '-TR300Z-w4bd4mkebkbi')
   t.same(end.result.infoHash, INFO_HASH)
-  t.equal(`${end.result.ciphers!.incoming.apply(Buffer.from(RECORD.fromA))}`, 'hello from a')
-  t.ok(end.result.ciphers!.outgoing.apply(Buffer.from('hello from b')).equals(RECORD.fromB))
+  t.equal(`${end.result.ciphers!.incoming.apply(Buffer.from(RECORDED_HANDSHAKE.fromA))}`, 'hello from a')
+  t.ok(end.result.ciphers!.outgoing.apply(Buffer.from('hello from b')).equals(RECORDED_HANDSHAKE.fromB))
 })
 
 t.test('the initiator sends the same bytes as another implementation with the same key', async t => {
   const side = initiator({ provide: rc4 })
-  const end = take(side, Buffer.concat([RECORD.b, RECORD.answer]))!
-  t.ok(Buffer.concat(side.sent).equals(Buffer.concat([RECORD.a, RECORD.offer])))
-  t.ok(end.result!.outgoing.apply(Buffer.from('hello from a')).equals(RECORD.fromA))
-  t.equal(`${end.result!.incoming.apply(Buffer.from(RECORD.fromB))}`, 'hello from b')
+  const end = take(side, Buffer.concat([RECORDED_HANDSHAKE.b, RECORDED_HANDSHAKE.answer]))!
+  t.ok(Buffer.concat(side.sent).equals(Buffer.concat([RECORDED_HANDSHAKE.a, RECORDED_HANDSHAKE.offer])))
+  t.ok(end.result!.outgoing.apply(Buffer.from('hello from a')).equals(RECORDED_HANDSHAKE.fromA))
+  t.equal(`${end.result!.incoming.apply(Buffer.from(RECORDED_HANDSHAKE.fromB))}`, 'hello from b')
 })
 
 t.test('an unknown torrent is rejected without revealing its info-hash', async t => {
   const side = receiver({ shared: [] })
-  t.throws(() => take(side, Buffer.concat([RECORD.a, RECORD.offer])), {
+  t.throws(() => take(side, Buffer.concat([RECORDED_HANDSHAKE.a, RECORDED_HANDSHAKE.offer])), {
     name: 'PeerError',
     code: 'ERR_HANDSHAKE',
     message: /do not share/,
   })
-  t.ok(Buffer.concat(side.sent).equals(RECORD.b), 'only our public key was sent')
+  t.ok(Buffer.concat(side.sent).equals(RECORDED_HANDSHAKE.b), 'only our public key was sent')
 })
 
 t.test('public keys that make the secret predictable are rejected, their neighbours are not', async t => {
@@ -168,8 +172,8 @@ t.test('public keys that make the secret predictable are rejected, their neighbo
       t.throws(() => take<unknown>(side, bytesOf(bad)), { code: 'ERR_HANDSHAKE', message: /public key/ })
   }
   for (const good of [2n, DH_PRIME - 2n]) t.equal(sharedSecret(KEY_A, bytesOf(good))!.length, KEY_LENGTH)
-  t.same(publicKey(KEY_A), RECORD.a)
-  t.same(sharedSecret(KEY_A, RECORD.b), RECORD.secret)
+  t.same(publicKey(KEY_A), RECORDED_HANDSHAKE.a)
+  t.same(sharedSecret(KEY_A, RECORDED_HANDSHAKE.b), RECORDED_HANDSHAKE.secret)
 })
 
 t.test('after a key followed by noise, at most the longest padding and the mark are read', async t => {
@@ -189,33 +193,45 @@ t.test('after a key followed by noise, at most the longest padding and the mark 
 
 t.test('paddings of 0 and 512 bytes are skipped, 513 bytes are rejected', async t => {
   for (const pad of [0, 1, 512]) {
-    const first = Buffer.concat([RECORD.a, noise(pad, 2)])
-    const taken = take(receiver(), Buffer.concat([first, offer({ pad, first: PLAIN })]))!
-    t.ok(taken.result.payload.equals(PLAIN), `PadA and PadC of ${pad}`)
-    const second = Buffer.concat([RECORD.b, noise(pad, 2), answer({ pad }), RECORD.fromB])
-    t.equal(take(initiator(), second)!.at, second.length - RECORD.fromB.length, `PadB and PadD of ${pad}`)
+    const first = Buffer.concat([RECORDED_HANDSHAKE.a, noise(pad, 2)])
+    const taken = take(receiver(), Buffer.concat([first, offer({ pad, first: PLAIN_HANDSHAKE })]))!
+    t.ok(taken.result.payload.equals(PLAIN_HANDSHAKE), `PadA and PadC of ${pad}`)
+    const second = Buffer.concat([
+      RECORDED_HANDSHAKE.b,
+      noise(pad, 2),
+      answer({ pad }),
+      RECORDED_HANDSHAKE.fromB,
+    ])
+    t.equal(
+      take(initiator(), second)!.at,
+      second.length - RECORDED_HANDSHAKE.fromB.length,
+      `PadB and PadD of ${pad}`,
+    )
   }
   const long = noise(513, 3)
   const refused = { code: 'ERR_HANDSHAKE' }
-  t.throws(() => take(receiver(), Buffer.concat([RECORD.a, long, offer()])), refused)
-  t.throws(() => take(receiver(), Buffer.concat([RECORD.a, offer({ padLength: 513 })])), refused)
-  t.throws(() => take(initiator(), Buffer.concat([RECORD.b, long, answer()])), refused)
-  t.throws(() => take(initiator(), Buffer.concat([RECORD.b, answer({ padLength: 513 })])), refused)
+  t.throws(() => take(receiver(), Buffer.concat([RECORDED_HANDSHAKE.a, long, offer()])), refused)
+  t.throws(() => take(receiver(), Buffer.concat([RECORDED_HANDSHAKE.a, offer({ padLength: 513 })])), refused)
+  t.throws(() => take(initiator(), Buffer.concat([RECORDED_HANDSHAKE.b, long, answer()])), refused)
+  t.throws(
+    () => take(initiator(), Buffer.concat([RECORDED_HANDSHAKE.b, answer({ padLength: 513 })])),
+    refused,
+  )
 })
 
 t.test('an initial payload of any length is the start of the stream', async t => {
   for (const length of [0, 1, 30, 68, 1000, MAX_PAYLOAD]) {
     const first = noise(length, 4)
     for (const provide of [plaintext, rc4]) {
-      const ciphers = ciphersOf(RECORD.secret, INFO_HASH, 'initiator')
-      const said = Buffer.concat([RECORD.a, offer({ first, provide, ciphers })])
+      const ciphers = ciphersOf(RECORDED_HANDSHAKE.secret, INFO_HASH, 'initiator')
+      const said = Buffer.concat([RECORDED_HANDSHAKE.a, offer({ first, provide, ciphers })])
       const more = provide === rc4 ? ciphers.outgoing.apply(Buffer.from('more')) : Buffer.from('more')
       const end = receiver().exchange.take(Buffer.concat([said, more]))!
       t.ok(end.result.payload.equals(first), `${length} bytes`)
       t.equal(`${end.result.ciphers?.incoming.apply(end.rest) ?? end.rest}`, 'more')
     }
   }
-  const tooLong = Buffer.concat([RECORD.a, offer({ length: MAX_PAYLOAD + 1 })])
+  const tooLong = Buffer.concat([RECORDED_HANDSHAKE.a, offer({ length: MAX_PAYLOAD + 1 })])
   t.throws(() => take(receiver(), tooLong), { code: 'ERR_HANDSHAKE', message: /8193 bytes/ })
 })
 
@@ -224,7 +240,7 @@ t.test('plaintext is preferred, and no common method is an error', async t => {
     for (const allow of [rc4, both, plaintext]) {
       const common = provide & allow & 3
       const side = receiver({ allow })
-      const said = Buffer.concat([RECORD.a, offer({ provide, first: PLAIN })])
+      const said = Buffer.concat([RECORDED_HANDSHAKE.a, offer({ provide, first: PLAIN_HANDSHAKE })])
       if (common === 0) t.throws(() => take(side, said), { code: 'ERR_HANDSHAKE', message: /offers/ })
       else t.equal(take(side, said)!.result.ciphers === undefined, (common & plaintext) === plaintext)
     }
@@ -234,7 +250,7 @@ t.test('plaintext is preferred, and no common method is an error', async t => {
 t.test('the selected method must be one of those that were offered', async t => {
   for (const provide of [rc4, both]) {
     for (const select of [0, 1, 2, 3, 4, 0x80000000]) {
-      const said = Buffer.concat([RECORD.b, answer({ select })])
+      const said = Buffer.concat([RECORDED_HANDSHAKE.b, answer({ select })])
       const side = initiator({ provide })
       if (select === rc4) t.ok(take(side, said)!.result)
       else if (select === plaintext && provide === both) t.equal(take(side, said)!.result, undefined)
@@ -245,14 +261,14 @@ t.test('the selected method must be one of those that were offered', async t => 
 
 t.test('an invalid verification constant is an error', async t => {
   const vc = Buffer.from('0000000000000001', 'hex')
-  const wrong = Buffer.concat([RECORD.a, offer({ vc, first: PLAIN })])
+  const wrong = Buffer.concat([RECORDED_HANDSHAKE.a, offer({ vc, first: PLAIN_HANDSHAKE })])
   t.throws(() => take(receiver(), wrong), { message: /verification constant/ })
-  const answered = Buffer.concat([RECORD.b, answer({ vc }), noise(600, 5)])
+  const answered = Buffer.concat([RECORDED_HANDSHAKE.b, answer({ vc }), noise(600, 5)])
   t.throws(() => take(initiator(), answered), { code: 'ERR_HANDSHAKE' })
 })
 
 t.test('a plain handshake is not taken for a public key, but a key that begins with 0x13 is', async t => {
-  t.throws(() => take(initiator(), HANDSHAKE), { code: 'ERR_HANDSHAKE', message: /without encryption/ })
+  t.throws(() => take(initiator(), HANDSHAKE_BYTES), { code: 'ERR_HANDSHAKE', message: /without encryption/ })
   let key = 0
   const own = () => Buffer.alloc(20, key)
   while (publicKey(own())[0] !== 0x13) key++
@@ -308,8 +324,8 @@ t.test('both sides agree with any random bytes and chunk boundaries', async t =>
 
 t.test('hostile bytes give a PeerError or need more input, and little is sent in reply', async t => {
   const words = [
-    Buffer.concat([RECORD.a, offer({ first: PLAIN, pad: 20 })]),
-    Buffer.concat([RECORD.b, answer({ pad: 20 }), RECORD.fromB]),
+    Buffer.concat([RECORDED_HANDSHAKE.a, offer({ first: PLAIN_HANDSHAKE, pad: 20 })]),
+    Buffer.concat([RECORDED_HANDSHAKE.b, answer({ pad: 20 }), RECORDED_HANDSHAKE.fromB]),
   ]
   const edits = fc.array(fc.tuple(fc.nat(), fc.nat(40), fc.uint8Array({ maxLength: 40 })), { maxLength: 3 })
   fc.assert(

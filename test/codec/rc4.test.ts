@@ -8,7 +8,7 @@ import { RANDOM_SEED } from '../helpers/random-seed.ts'
 const loops = { plain: plainLoop, module: moduleLoop(instantiate()) }
 
 /** From RFC 6229: a key, and the keystream at 0, 1024 and 4096. */
-const VECTORS = [
+const TEST_VECTORS = [
   [
     '0102030405',
     'b2396305f03dc027ccc3524a0a1118a8',
@@ -25,7 +25,7 @@ const VECTORS = [
 
 for (const [name, loop] of Object.entries(loops)) {
   t.test(`the ${name} loop reproduces the keystream of RFC 6229 with calls of any length`, async t => {
-    for (const [key, ...expected] of VECTORS) {
+    for (const [key, ...expected] of TEST_VECTORS) {
       for (const cut of [1, 7, 63, 64, 65, 1000, 5000]) {
         const rc4 = new Rc4(Buffer.from(key, 'hex'), 0, loop)
         const stream = Buffer.alloc(5000)

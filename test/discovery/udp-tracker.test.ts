@@ -11,7 +11,7 @@ import { type Lookup, UdpTracker } from '../../src/discovery/udp-tracker.ts'
 import { InputError } from '../../src/errors.ts'
 import {
   answers,
-  CONNECTION,
+  CONNECTION_ID,
   FakeDgram,
   obliging,
   type SeenPacket,
@@ -74,7 +74,7 @@ t.test('connect, then announce, byte by byte', async t => {
     t.equal(connect?.packet.length, 16)
     const packet = announce!.packet
     t.equal(packet.length, 98)
-    t.same(packet.subarray(0, 8), CONNECTION)
+    t.same(packet.subarray(0, 8), CONNECTION_ID)
     t.equal(packet.readUInt32BE(8), 1)
     t.notSame(announce?.transaction, connect?.transaction, 'fresh transaction ids')
     t.same(packet.subarray(16, 36), request.infoHash)
@@ -153,7 +153,7 @@ t.test('only the right answer from the right address counts', async t => {
     tracker.send(packet, from)
   }
   t.same((await announced).peers, [peer])
-  t.same(tracker.seen[1]?.connection, CONNECTION)
+  t.same(tracker.seen[1]?.connection, CONNECTION_ID)
 })
 
 t.test('replayed and late packets are ignored', async t => {
@@ -169,7 +169,7 @@ t.test('replayed and late packets are ignored', async t => {
   t.same((await announced).peers, [peer])
   const again = tracker.announce(request)
   await settle()
-  t.same(net.sent.at(-1)?.connection, CONNECTION, 'the first connection id')
+  t.same(net.sent.at(-1)?.connection, CONNECTION_ID, 'the first connection id')
   net.receive(reply, '10.0.0.9', 80)
   net.receive(answers.announce(net.sent.at(-1)!), '10.0.0.9', 80)
   t.same((await again).peers, [])
@@ -258,7 +258,7 @@ t.test('an id from before that is refused, or not answered, is replaced', async 
   const { clock, log, net, tracker } = inMemory(obliging)
   await tracker.announce(request)
   net.script = (seen, n) =>
-    seen.connection.equals(CONNECTION)
+    seen.connection.equals(CONNECTION_ID)
       ? [answers.error(seen, 'Connection ID missmatch.\0')]
       : seen.action === 'connect'
         ? [answers.connect(seen, Buffer.alloc(8, 5))]

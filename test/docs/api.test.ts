@@ -3,15 +3,15 @@ import { join } from 'node:path'
 import t from 'tap'
 import { create } from '../../src/metainfo/create.ts'
 import { offer, tsdl } from '../helpers/cli.ts'
-import { PROJECT } from '../helpers/project.ts'
+import { PROJECT_DIRECTORY } from '../helpers/project.ts'
 
-const OFFLINE = '{ dht: false, lsd: false, bind: "127.0.0.1" }'
+const OFFLINE_OPTIONS = '{ dht: false, lsd: false, bind: "127.0.0.1" }'
 
 /** The library, without the ways to find peers that leave this machine. */
-const SHIM = `
-import * as library from '${join(PROJECT, 'dist/index.js')}'
-const options = given => (given?.client ? given : { ...${OFFLINE}, ...given })
-export * from '${join(PROJECT, 'dist/index.js')}'
+const SHIM_SCRIPT = `
+import * as library from '${join(PROJECT_DIRECTORY, 'dist/index.js')}'
+const options = given => (given?.client ? given : { ...${OFFLINE_OPTIONS}, ...given })
+export * from '${join(PROJECT_DIRECTORY, 'dist/index.js')}'
 export const download = (source, given) => library.download(source, options(given))
 export const stream = (source, given) => library.stream(source, options(given))
 export class Client extends library.Client {
@@ -22,7 +22,7 @@ export class Client extends library.Client {
 `
 
 /** What each recipe prints, by its heading. */
-const OUTPUTS: Readonly<Record<string, RegExp>> = {
+const EXPECTED_OUTPUTS: Readonly<Record<string, RegExp>> = {
   'Save a torrent': /^$/,
   'Stream a magnet link': /^$/,
   'Many torrents': /^$/,
@@ -35,29 +35,29 @@ const OUTPUTS: Readonly<Record<string, RegExp>> = {
 }
 
 t.test('every recipe of docs/api.md runs', async t => {
-  const page = readFileSync(join(PROJECT, 'docs/api.md'), 'utf8')
+  const page = readFileSync(join(PROJECT_DIRECTORY, 'docs/api.md'), 'utf8')
   const recipes = page.split(/^## /m).flatMap(section => {
     const code = /^```js\n(.*?)^```/ms.exec(section)?.[1]
     return code === undefined ? [] : [{ heading: section.slice(0, section.indexOf('\n')), code }]
   })
   t.strictSame(
     recipes.map(({ heading }) => heading),
-    Object.keys(OUTPUTS),
+    Object.keys(EXPECTED_OUTPUTS),
   )
   const content = await offer(t)
   const folder = t.testdirName
   mkdirSync(join(folder, 'node_modules/tsdl'), { recursive: true })
   writeFileSync(join(folder, 'package.json'), '{}') // else `tsdl` would be the package around this folder
-  writeFileSync(join(folder, 'node_modules/tsdl/index.js'), SHIM)
+  writeFileSync(join(folder, 'node_modules/tsdl/index.js'), SHIM_SCRIPT)
   writeFileSync(
     join(folder, 'node_modules/tsdl/package.json'),
     JSON.stringify({ type: 'module', exports: { '.': './index.js', './server': './server.js' } }),
   )
   writeFileSync(
     join(folder, 'node_modules/tsdl/server.js'),
-    `export * from '${join(PROJECT, 'dist/server/index.js')}'`,
+    `export * from '${join(PROJECT_DIRECTORY, 'dist/server/index.js')}'`,
   )
-  symlinkSync(join(PROJECT, 'node_modules/memfs'), join(folder, 'node_modules/memfs'))
+  symlinkSync(join(PROJECT_DIRECTORY, 'node_modules/memfs'), join(folder, 'node_modules/memfs'))
   cpSync(content.path, join(folder, 'x.torrent'))
   const empty = await create({ name: 'empty', files: [{ path: [], length: 0, read: async function* () {} }] })
   writeFileSync(join(folder, 'y.torrent'), empty.torrent)
@@ -68,7 +68,7 @@ t.test('every recipe of docs/api.md runs', async t => {
     const ran = await tsdl([link], { program, cwd: folder })
     t.equal(ran.code, 0, `${heading} ${ran.stderr}`)
     t.notMatch(ran.stderr, /DHT/, 'it stays on this machine')
-    t.match(ran.stdout.toString('latin1'), OUTPUTS[heading]!, heading)
+    t.match(ran.stdout.toString('latin1'), EXPECTED_OUTPUTS[heading]!, heading)
   }
   t.ok(readFileSync(join(folder, 'out')).equals(content.bytes))
   t.ok(readFileSync(join(folder, 'downloads/content.bin')).equals(content.bytes))

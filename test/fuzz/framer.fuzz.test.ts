@@ -8,7 +8,7 @@ import { Framer, type FramerOptions } from '../../src/streams/peer/framer.ts'
 import type { Incoming } from '../../src/streams/peer/incoming.ts'
 import type { PieceBuffer } from '../../src/streams/piece-buffer.ts'
 import { cut, generator, run } from '../helpers/feed.ts'
-import { HANDSHAKE, msg, pieceMsg, UNCHOKE, u32 } from '../helpers/wire.ts'
+import { HANDSHAKE_BYTES, msg, pieceMsg, UNCHOKE_BYTES, u32 } from '../helpers/wire.ts'
 
 const runs = { numRuns: 500 }
 const MAX_LENGTH = 200
@@ -60,7 +60,7 @@ const u32s = fc.oneof(
 )
 /** Messages of peers, some with an invalid length for their id. */
 const message = fc.oneof(
-  fc.constantFrom(u32(0), msg(0), UNCHOKE, msg(2), msg(3), msg(14), msg(15)),
+  fc.constantFrom(u32(0), msg(0), UNCHOKE_BYTES, msg(2), msg(3), msg(14), msg(15)),
   u32s.map(index => msg(4, u32(index))),
   fc.uint8Array({ maxLength: 30 }).map(bytes => msg(5, bytes)),
   fc.tuple(fc.constantFrom(6, 8), u32s, u32s, u32s).map(([id, ...ref]) => msg(id, u32(...ref))),
@@ -73,7 +73,9 @@ const message = fc.oneof(
 const oddMessage = fc
   .tuple(fc.oneof(fc.nat(24), fc.nat(255)), fc.uint8Array({ maxLength: 40 }))
   .map(([id, bytes]) => msg(id, bytes))
-const conversation = fc.array(message, { maxLength: 20 }).map(parts => Buffer.concat([HANDSHAKE, ...parts]))
+const conversation = fc
+  .array(message, { maxLength: 20 })
+  .map(parts => Buffer.concat([HANDSHAKE_BYTES, ...parts]))
 const mutated = fc
   .tuple(
     conversation,
@@ -116,7 +118,7 @@ t.test('messages of any id and length give messages or one PeerError', async () 
 t.test('a valid stream gives every message for any chunk boundaries', async t => {
   await fc.assert(
     fc.asyncProperty(fc.array(message, { maxLength: 20 }), seed, async (parts, seed) => {
-      const fed = await frame(Buffer.concat([HANDSHAKE, ...parts]), seed)
+      const fed = await frame(Buffer.concat([HANDSHAKE_BYTES, ...parts]), seed)
       check(fed)
       if (fed.error) throw fed.error
       if (fed.items.length !== parts.length + 1) throw new Error(`${fed.items.length - 1} of ${parts.length}`)

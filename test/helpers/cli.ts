@@ -14,11 +14,11 @@ import { inProject } from './project.ts'
 
 let offers = 0
 
-const CLI = inProject('dist/cli.js')
+const CLI_PATH = inProject('dist/cli.js')
 
 /** Resume records of tests stay out of the state directory of the user. */
-const STATE = mkdtempSync(join(tmpdir(), 'tsdl-state-'))
-process.once('exit', () => rmSync(STATE, { recursive: true, force: true }))
+const STATE_DIRECTORY = mkdtempSync(join(tmpdir(), 'tsdl-state-'))
+process.once('exit', () => rmSync(STATE_DIRECTORY, { recursive: true, force: true }))
 
 /** Runs a program with the variable that says for which process the descriptors are. */
 const WITH_OWN_PID = 'LISTEN_PID=$$ exec "$0" "$@"'
@@ -52,13 +52,18 @@ export interface Ran {
 
 /** Resolves when it has ended and all that it wrote was read. It looks for peers on this machine only. */
 export function tsdl(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { cwd, descriptor, env, program = CLI, started, stderr, stdin = '', stdout } = options
-  const argv = [process.execPath, program, ...(program === CLI ? isolated(args) : args)]
+  const { cwd, descriptor, env, program = CLI_PATH, started, stderr, stdin = '', stdout } = options
+  const argv = [process.execPath, program, ...(program === CLI_PATH ? isolated(args) : args)]
   const [command, ...rest] = descriptor === undefined ? argv : ['sh', '-c', WITH_OWN_PID, ...argv]
   const child = spawn(command!, rest, {
     ...(cwd === undefined ? {} : { cwd }),
     // not NODE_OPTIONS: the test runner's hooks are none of its business
-    env: { PATH: process.env.PATH, XDG_STATE_HOME: STATE, XDG_CONFIG_HOME: STATE, ...env },
+    env: {
+      PATH: process.env.PATH,
+      XDG_STATE_HOME: STATE_DIRECTORY,
+      XDG_CONFIG_HOME: STATE_DIRECTORY,
+      ...env,
+    },
     stdio: [
       'pipe',
       typeof stdout === 'number' ? stdout : 'pipe',

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Metainfo } from '../../src/metainfo/metainfo.ts'
 
-const SCRIPT = `
+const CHILD_SCRIPT = `
   const net = require('node:net')
   const { parentPort, workerData: { infoHash, pieceCount } } = require('node:worker_threads')
   const bits = Buffer.alloc(Math.ceil(pieceCount / 8), 0xff)
@@ -78,7 +78,7 @@ export async function startFastSeed(pieceCount: number, pieceLength = 262_144): 
     webSeeds: [],
     warnings: [],
   }
-  const worker = new Worker(SCRIPT, { eval: true, workerData: { infoHash, pieceCount } })
+  const worker = new Worker(CHILD_SCRIPT, { eval: true, workerData: { infoHash, pieceCount } })
   const [port] = await once(worker, 'message')
   return {
     address: { host: '127.0.0.1', port },

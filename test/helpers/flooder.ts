@@ -16,7 +16,7 @@ export interface FloodOptions {
   readonly flood: Uint8Array
 }
 
-const SCRIPT = `
+const CHILD_SCRIPT = `
   const net = require('node:net')
   const { parentPort, workerData: { greeting, flood } } = require('node:worker_threads')
   const times = Math.max(1, Math.floor(262144 / flood.length))
@@ -45,7 +45,7 @@ const SCRIPT = `
 
 /** Starts one. It waits for a connection. */
 export async function startFlooder({ greeting, flood }: FloodOptions): Promise<Flooder> {
-  const worker = new Worker(SCRIPT, { eval: true, workerData: { greeting, flood } })
+  const worker = new Worker(CHILD_SCRIPT, { eval: true, workerData: { greeting, flood } })
   const [port] = await once(worker, 'message')
   return {
     address: { host: '127.0.0.1', port },

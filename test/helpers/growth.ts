@@ -1,5 +1,5 @@
 /** Runs of each size. With three, all of one size can fall on a slow moment. */
-const RUNS = 8
+const RUN_COUNT = 8
 
 /** Milliseconds of CPU that `work` takes: what other processes of the machine do is not in it. */
 function cpuOf(work: () => void): number {
@@ -17,7 +17,7 @@ export function growth(work: (size: number) => void, size: number): number {
   work(size) // so that both are compiled
   let [small, large] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
   // In turn, so that a slow moment of the machine or a collection of garbage falls on both.
-  for (let run = 0; run < RUNS; run++) {
+  for (let run = 0; run < RUN_COUNT; run++) {
     small = Math.min(
       small,
       cpuOf(() => work(size)),
@@ -31,4 +31,4 @@ export function growth(work: (size: number) => void, size: number): number {
 }
 
 /** What `growth` may be of work with a cost proportional to its size, or a little more. */
-export const PROPORTIONAL = 9
+export const PROPORTIONAL_RATIO = 9

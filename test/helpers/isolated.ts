@@ -1,6 +1,6 @@
 /** Commands that look for peers; without any, it is `get`. */
-const LOOKING = new Set(['daemon', 'get', 'seed', 'serve', 'why'])
-const OTHERS = new Set([
+const LOOKING_COMMANDS = new Set(['daemon', 'get', 'seed', 'serve', 'why'])
+const OTHER_COMMANDS = new Set([
   'info',
   'verify',
   'create',
@@ -22,6 +22,6 @@ const OTHERS = new Set([
 export function isolated(args: readonly string[], ownNetwork = false): string[] {
   const [command = '--help', ...rest] = args
   const off = [...(args.includes('--dht-node') ? [] : ['--no-dht']), ...(ownNetwork ? [] : ['--no-lsd'])]
-  if (LOOKING.has(command)) return [command, ...off, ...rest]
-  return OTHERS.has(command) ? [...args] : [...off, ...args]
+  if (LOOKING_COMMANDS.has(command)) return [command, ...off, ...rest]
+  return OTHER_COMMANDS.has(command) ? [...args] : [...off, ...args]
 }

@@ -17,25 +17,25 @@ import type { Session } from '../../src/session/session.ts'
 import { without } from './counterparts/process.ts'
 import { inProject } from './project.ts'
 
-const CHROMIUM = '/usr/bin/chromium'
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+const CHROMIUM_PATH = '/usr/bin/chromium'
+const AXE_PATH = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 /** The built page. */
 export const PAGE_DIRECTORY = inProject('dist/page')
 /** A reason to skip tests without Chromium. */
-export const withoutChromium = without(CHROMIUM, '--version')
+export const withoutChromium = without(CHROMIUM_PATH, '--version')
 
 /** The screens that each view is looked at on. */
-export const SCREENS = [
+export const SCREEN_SIZES = [
   { name: 'wide-light', width: 1200, height: 760, colorScheme: 'light' },
   { name: 'wide-dark', width: 1200, height: 760, colorScheme: 'dark' },
   { name: 'narrow-light', width: 400, height: 760, colorScheme: 'light' },
   { name: 'narrow-dark', width: 400, height: 760, colorScheme: 'dark' },
 ] as const
-export type Screen = (typeof SCREENS)[number]
+export type Screen = (typeof SCREEN_SIZES)[number]
 
 /** Starts Chromium until the end of a test. */
 export async function openBrowser(t: Test): Promise<Browser> {
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+  const browser = await chromium.launch({ executablePath: CHROMIUM_PATH, args: ['--no-sandbox'] })
   t.teardown(() => browser.close())
   return browser
 }
@@ -87,7 +87,7 @@ export async function openScreen(t: Test, browser: Browser, url: string, screen:
 export async function checkAccessibility(t: Test, page: Page, where: string): Promise<void> {
   // a string that is evaluated is not subject to the policy of the page
   const { readFileSync } = await import('node:fs')
-  await page.evaluate(readFileSync(AXE, 'utf8'))
+  await page.evaluate(readFileSync(AXE_PATH, 'utf8'))
   const violations = await page.evaluate(async () => {
     // biome-ignore lint/suspicious/noExplicitAny: axe is added to the page
     const { axe } = globalThis as any

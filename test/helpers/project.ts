@@ -3,14 +3,14 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** The project's directory, seen from a test as it is written and from a test that was compiled into `build`. */
-export const PROJECT = findProject(dirname(fileURLToPath(import.meta.url)))
+export const PROJECT_DIRECTORY = findProject(dirname(fileURLToPath(import.meta.url)))
 
 /** Node's argument for a program in TypeScript. */
-export const TYPESCRIPT = `--import=${pathToFileURL(inProject('test/helpers/typescript/register.js'))}`
+export const TYPESCRIPT_FLAG = `--import=${pathToFileURL(inProject('test/helpers/typescript/register.js'))}`
 
 /** Returns the path of a file of the project, such as `fixtures/transmission-single.torrent`. */
 export function inProject(path: string): string {
-  return join(PROJECT, path)
+  return join(PROJECT_DIRECTORY, path)
 }
 
 function findProject(directory: string): string {

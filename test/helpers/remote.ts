@@ -27,13 +27,19 @@ export interface RemoteOptions {
   readonly session?: Parameters<typeof openSession>[2]
 }
 
-export const FIXED = { dht: false, encryption: 'prefer', lsd: false, maxPeers: 200, pex: true } as const
+export const FIXED_OPTIONS = {
+  dht: false,
+  encryption: 'prefer',
+  lsd: false,
+  maxPeers: 200,
+  pex: true,
+} as const
 
 export async function openRemote(t: Test, options: RemoteOptions = {}): Promise<Remote> {
   const opened = await openSession(t, options.disk, options.session)
   const warnings: unknown[] = []
   const apis = createRemoteControl({
-    ...{ session: opened.session, client: opened.client, fixed: FIXED },
+    ...{ session: opened.session, client: opened.client, fixed: FIXED_OPTIONS },
     onWarning: error => void warnings.push(error),
     ...options.control,
   })

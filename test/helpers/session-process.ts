@@ -7,13 +7,17 @@ import { FileStateStore } from '../../src/session/store/file-state-store.ts'
 import { generator } from './feed.ts'
 import { smallTorrent } from './session.ts'
 import { changeForEver } from './session-changes.ts'
-import { OFFLINE } from './swarm.ts'
+import { OFFLINE_OPTIONS } from './swarm.ts'
 
 const [root, seed] = [process.argv[2]!, Number(process.argv[3])]
 const directories = ['one', 'two', 'two/three'].map(name => join(root, name))
 for (const directory of directories) await mkdir(directory, { recursive: true })
 const session = await Session.open({
-  ...{ client: new Client({ ...OFFLINE, hashThreads: 0 }), hashThreads: 0, directory: directories[0]! },
+  ...{
+    client: new Client({ ...OFFLINE_OPTIONS, hashThreads: 0 }),
+    hashThreads: 0,
+    directory: directories[0]!,
+  },
   store: new FileStateStore(join(root, 'state')),
 })
 const tell = (...values: unknown[]) => process.stdout.write(`${JSON.stringify(values)}\n`)

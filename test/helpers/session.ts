@@ -10,7 +10,7 @@ import { Session } from '../../src/session/session.ts'
 import type { SessionOptions } from '../../src/session/session-options.ts'
 import { FileStateStore } from '../../src/session/store/file-state-store.ts'
 import { type MadeTorrent, makeTorrent } from './metainfo.ts'
-import { memoryDisk, OFFLINE } from './swarm.ts'
+import { memoryDisk, OFFLINE_OPTIONS } from './swarm.ts'
 
 /** A disk that a session can use. */
 export type SessionDisk = EditableFileSystem & ReturnType<typeof memoryDisk>
@@ -25,7 +25,7 @@ export interface OpenedSession {
   close(): Promise<void>
 }
 
-export const STATE = '/state'
+export const STATE_DIRECTORY = '/state'
 
 /** Opens a session that is closed at the end of test `t`. Several on one disk are runs after each other. */
 export async function openSession(
@@ -33,10 +33,15 @@ export async function openSession(
   disk: SessionDisk = sessionDisk(),
   options: Partial<SessionOptions> = {},
 ): Promise<OpenedSession> {
-  const clientOptions = { ...OFFLINE, fs: options.fs ?? disk, hashThreads: 0, encryption: 'off' } as const
+  const clientOptions = {
+    ...OFFLINE_OPTIONS,
+    fs: options.fs ?? disk,
+    hashThreads: 0,
+    encryption: 'off',
+  } as const
   const client = new Client({ ...clientOptions, ...(options.clock ? { clock: options.clock } : {}) })
   const session = await Session.open({
-    store: new FileStateStore(STATE, { fs: disk }),
+    store: new FileStateStore(STATE_DIRECTORY, { fs: disk }),
     ...{ client, fs: disk, directory: '/home', hashThreads: 0 },
     ...options,
   })
@@ -58,7 +63,7 @@ export async function shareAll(
   torrents: readonly MadeTorrent[],
 ): Promise<{ port: number; client: Client }> {
   const disk = memoryDisk()
-  const client = new Client({ ...OFFLINE, hashThreads: 0, encryption: 'off' })
+  const client = new Client({ ...OFFLINE_OPTIONS, hashThreads: 0, encryption: 'off' })
   t.teardown(() => client.close())
   for (const { content, metainfo } of torrents) {
     for (const file of metainfo.files) {

@@ -49,7 +49,7 @@ export interface BlockRun extends ReturnType<typeof log> {
 }
 
 /** Options of functions that make a client: it finds no peers by itself, and stays on this machine. */
-export const OFFLINE = { dht: false, lsd: false, trackers: false, bind: '127.0.0.1' } as const
+export const OFFLINE_OPTIONS = { dht: false, lsd: false, trackers: false, bind: '127.0.0.1' } as const
 
 export interface TorrentInDirectory extends TorrentOptions, DirectoryOptions {}
 

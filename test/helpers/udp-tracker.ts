@@ -4,8 +4,8 @@ import type { CreateSocket } from '../../src/discovery/create-socket.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 /** The connection id that these trackers give. */
-export const CONNECTION = Buffer.from('c0ffee00c0ffee00', 'hex')
-const ACTIONS = ['connect', 'announce', 'scrape']
+export const CONNECTION_ID = Buffer.from('c0ffee00c0ffee00', 'hex')
+const ACTION_NAMES = ['connect', 'announce', 'scrape']
 
 /** One packet as a tracker got it. */
 export interface SeenPacket {
@@ -21,7 +21,7 @@ export interface SeenPacket {
 
 export function seenPacket(packet: Buffer, to: string, at = 0): SeenPacket {
   return {
-    action: ACTIONS[packet.readUInt32BE(8)] ?? '?',
+    action: ACTION_NAMES[packet.readUInt32BE(8)] ?? '?',
     transaction: packet.subarray(12, 16),
     connection: packet.subarray(0, 8),
     packet,
@@ -38,7 +38,7 @@ const number = (value: number) => {
 
 /** Packets that answer `seen`. */
 export const answers = {
-  connect: ({ transaction }: SeenPacket, id: Uint8Array = CONNECTION) =>
+  connect: ({ transaction }: SeenPacket, id: Uint8Array = CONNECTION_ID) =>
     Buffer.concat([number(0), transaction, id]),
   announce: ({ transaction }: SeenPacket, peers: Uint8Array = Buffer.alloc(0), interval = 1800) =>
     Buffer.concat([number(1), transaction, number(interval), number(2), number(3), peers]),

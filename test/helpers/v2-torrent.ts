@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { parse } from '../../src/metainfo/parse.ts'
 import { type MadeTorrent, noise } from './metainfo.ts'
 
-const BLOCK = 16_384
+const BLOCK_BYTES = 16_384
 
 /** A value to bencode. The keys of a Map are bytes in latin1, and keep their order. */
 export type Value = number | string | Uint8Array | readonly Value[] | Map<string, Value>
@@ -36,7 +36,8 @@ export function sha256(...parts: readonly Uint8Array[]): Buffer {
 /** Returns the layers of the tree of a file, the leaves first. */
 export function layersOf(content: Uint8Array): Buffer[][] {
   const leaves: Buffer[] = []
-  for (let at = 0; at < content.length; at += BLOCK) leaves.push(sha256(content.subarray(at, at + BLOCK)))
+  for (let at = 0; at < content.length; at += BLOCK_BYTES)
+    leaves.push(sha256(content.subarray(at, at + BLOCK_BYTES)))
   const width = 2 ** Math.ceil(Math.log2(leaves.length))
   let layer = [...leaves, ...Array.from({ length: width - leaves.length }, () => Buffer.alloc(32))]
   const layers = [layer]
@@ -65,7 +66,7 @@ export function pieceLayer(content: Uint8Array, pieceLength: number): Buffer | u
   const pieces = Math.ceil(content.length / pieceLength)
   return pieces < 2
     ? undefined
-    : Buffer.concat(layersOf(content)[Math.log2(pieceLength / BLOCK)]!.slice(0, pieces))
+    : Buffer.concat(layersOf(content)[Math.log2(pieceLength / BLOCK_BYTES)]!.slice(0, pieces))
 }
 
 /** The parts of a torrent that a test replaces. */

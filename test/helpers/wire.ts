@@ -18,11 +18,11 @@ export function pieceMsg(index: number, begin: number, data: Uint8Array): Buffer
 }
 
 export const KEEP_ALIVE = u32(0)
-export const CHOKE = msg(0)
-export const UNCHOKE = msg(1)
+export const CHOKE_BYTES = msg(0)
+export const UNCHOKE_BYTES = msg(1)
 
 /** The eight reserved bytes of a handshake: nothing, the extension protocol (BEP 10), that and the fast extension. */
-export const RESERVED = {
+export const RESERVED_BYTES = {
   plain: Buffer.alloc(8),
   extended: Buffer.from('0000000000100000', 'hex'),
   fast: Buffer.from('0000000000100004', 'hex'),
@@ -31,7 +31,7 @@ export const RESERVED = {
 export const INFO_HASH = Buffer.from('aa'.repeat(20), 'hex')
 export const PEER_ID = Buffer.from('-TR300Z-w4bd4mkebkbi')
 /** 68 bytes that begin a conversation; the extension bit (BEP 10) is set. */
-export const HANDSHAKE = Buffer.concat([
+export const HANDSHAKE_BYTES = Buffer.concat([
   Buffer.from('\x13BitTorrent protocol', 'latin1'),
   Buffer.from('0000000000100000', 'hex'),
   INFO_HASH,

@@ -4,10 +4,12 @@ import { inProject } from '../helpers/project.ts'
 import { runSmallBench } from '../helpers/small-bench.ts'
 
 /** Those that `test/bench` runs. */
-const ELSEWHERE = ['download', 'pipes', 'seek']
+const TESTED_ELSEWHERE = ['download', 'pipes', 'seek']
 
 const listed = readFileSync(inProject('bench/all.js'), 'utf8').matchAll(/\['([\w-]+)\.js'/g)
-const benches = [...new Set([...listed].map(([, name]) => name!))].filter(name => !ELSEWHERE.includes(name))
+const benches = [...new Set([...listed].map(([, name]) => name!))].filter(
+  name => !TESTED_ELSEWHERE.includes(name),
+)
 t.ok(benches.length > 10, 'bench/all.js lists the benches')
 
 for (const bench of benches)

@@ -2,18 +2,18 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { chromium } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { MEDIA, serveMedia } from '../helpers/counterparts/media.ts'
+import { MEDIA_FILE, serveMedia } from '../helpers/counterparts/media.ts'
 import { without } from '../helpers/counterparts/process.ts'
 
 /** A machine that runs other tests beside this one is given more time; the figures are told. */
-const SLOWER = process.env.CI ? 3 : 1
+const SLOWER_FACTOR = process.env.CI ? 3 : 1
 /** Milliseconds from a request, or a seek, until it plays; and until the bytes of a range are there. */
-const PLAYS = 1000 * SLOWER
-const RANGE = 500 * SLOWER
+const PLAY_MS = 1000 * SLOWER_FACTOR
+const RANGE_MS = 500 * SLOWER_FACTOR
 /** Debian's. */
-const CHROMIUM = '/usr/bin/chromium'
+const CHROMIUM_PATH = '/usr/bin/chromium'
 /** Seconds into the file that nothing near was read of. */
-const FAR = MEDIA.seconds - 10
+const FAR_SECONDS = MEDIA_FILE.seconds - 10
 
 /** What a media element's own page has measured, in milliseconds. */
 interface Figures {
@@ -59,7 +59,7 @@ async function playAndSeek({ src, far }: { src: string | undefined; far: number 
 
 async function openPage(t: Test) {
   const browser = await chromium.launch({
-    executablePath: CHROMIUM,
+    executablePath: CHROMIUM_PATH,
     args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required'],
   })
   t.teardown(() => browser.close())
@@ -68,12 +68,12 @@ async function openPage(t: Test) {
 
 function judge(t: Test, figures: Figures) {
   t.comment(JSON.stringify(figures))
-  t.ok(figures.plays < PLAYS, `plays after ${figures.plays} ms`)
-  t.ok(figures.seeks < PLAYS, `plays after ${figures.seeks} ms at the far end`)
-  t.equal(Math.round(figures.duration), MEDIA.seconds)
+  t.ok(figures.plays < PLAY_MS, `plays after ${figures.plays} ms`)
+  t.ok(figures.seeks < PLAY_MS, `plays after ${figures.seeks} ms at the far end`)
+  t.equal(Math.round(figures.duration), MEDIA_FILE.seconds)
 }
 
-const skip = without(CHROMIUM, '--version')
+const skip = without(CHROMIUM_PATH, '--version')
 
 t.test(
   'Chromium that is redirected to a file plays it, and seeks to data that was not read before',
@@ -83,14 +83,14 @@ t.test(
     const { url } = await serveMedia(t)
     await page.goto(new URL('/', url).href) // from where a link leads to it
     await page.goto(url, { waitUntil: 'commit' })
-    judge(t, await page.evaluate(playAndSeek, { src: undefined, far: FAR }))
+    judge(t, await page.evaluate(playAndSeek, { src: undefined, far: FAR_SECONDS }))
   },
 )
 
 t.test('a page of another origin plays a file by its token', { skip }, async t => {
   const page = await openPage(t)
   const { url } = await serveMedia(t, ['--token', 'sesame'])
-  judge(t, await page.evaluate(playAndSeek, { src: url, far: FAR }))
+  judge(t, await page.evaluate(playAndSeek, { src: url, far: FAR_SECONDS }))
 })
 
 t.test('curl gets a range that was not read before', { skip: without('curl', '--version') }, async t => {
@@ -105,6 +105,6 @@ t.test('curl gets a range that was not read before', { skip: without('curl', '--
     const took = performance.now() - begun
     t.comment(`${start}: ${took.toFixed(0)} ms`)
     t.ok(stdout.equals(bytes.subarray(start, start + 100_000)))
-    t.ok(took < RANGE, `${took} ms`)
+    t.ok(took < RANGE_MS, `${took} ms`)
   }
 })

@@ -8,16 +8,16 @@ import { Dht } from '../../src/dht/dht.ts'
 import { noLibtorrent } from '../helpers/counterparts/libtorrent.ts'
 import { type Running, scratch, startProgram } from '../helpers/counterparts/process.ts'
 import { noTransmission } from '../helpers/counterparts/transmission.ts'
-import { inProject, TYPESCRIPT } from '../helpers/project.ts'
+import { inProject, TYPESCRIPT_FLAG } from '../helpers/project.ts'
 
 const helper = (name: string) => inProject(`test/helpers/counterparts/${name}`)
 
 /** Milliseconds within which libtorrent must have done its part. */
-const PATIENCE = 30_000
+const PATIENCE_MS = 30_000
 
 /** Resolves with the matches once the program has said so; rejects when it ends, or takes too long. */
 async function said(program: Running, pattern: RegExp): Promise<RegExpExecArray> {
-  const deadline = Date.now() + PATIENCE
+  const deadline = Date.now() + PATIENCE_MS
   for (;;) {
     const found = pattern.exec(program.said())
     if (found) return found
@@ -41,7 +41,7 @@ t.test('libtorrent and tsdl find each other in one DHT', { skip: noLibtorrent },
   const [, sharer = ''] = await said(program, /node (127\.0\.0\.2:\d+)/)
   await said(program, /node 127\.0\.0\.5:/)
   const peers: PeerAddress[] = []
-  const deadline = Date.now() + PATIENCE
+  const deadline = Date.now() + PATIENCE_MS
   while (peers.length === 0 && Date.now() < deadline) {
     await other.lookup(theirs, { found: more => peers.push(...more) })
     await delay(50)
@@ -59,17 +59,18 @@ t.test('libtorrent and tsdl find each other in one DHT', { skip: noLibtorrent },
 
 // It takes no node at 127.x, so it gets a network of its own, in which this machine has other addresses.
 // Its processes are its own as well: they end with it, however that is.
-const ALONE = ['unshare', '--net', '--map-root-user', '--pid', '--fork', '--kill-child', 'sh', '-c']
-const PREPARE = 'ip link set lo up && ip addr add 10.9.0.1/32 dev lo && ip addr add 10.9.0.2/32 dev lo'
+const ALONE_COMMAND = ['unshare', '--net', '--map-root-user', '--pid', '--fork', '--kill-child', 'sh', '-c']
+const PREPARE_COMMANDS =
+  'ip link set lo up && ip addr add 10.9.0.1/32 dev lo && ip addr add 10.9.0.2/32 dev lo'
 const noNetwork =
   noTransmission ||
-  (spawnSync(ALONE[0]!, [...ALONE.slice(1), PREPARE]).status !== 0 &&
+  (spawnSync(ALONE_COMMAND[0]!, [...ALONE_COMMAND.slice(1), PREPARE_COMMANDS]).status !== 0 &&
     'no network of its own can be made here')
 
 t.test('transmission and tsdl find each other in one DHT', { skip: noNetwork }, async t => {
   const program = startProgram(t, [
-    ...[...ALONE, `${PREPARE} && exec "$@"`, 'sh', process.execPath],
-    ...[TYPESCRIPT, helper('transmission-dht.ts'), scratch(t)],
+    ...[...ALONE_COMMAND, `${PREPARE_COMMANDS} && exec "$@"`, 'sh', process.execPath],
+    ...[TYPESCRIPT_FLAG, helper('transmission-dht.ts'), scratch(t)],
   ])
   const [code] = await once(program.child, 'close')
   t.equal(code, 0, program.said())

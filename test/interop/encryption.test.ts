@@ -16,12 +16,16 @@ import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
 t.jobs = 4
 
 /** Bytes: what passes is to be encrypted, not to be much. */
-const SIZE = 1 << 20
+const CONTENT_BYTES = 1 << 20
 /** What it takes to demand encryption of each, and of libtorrent what is to follow the handshake. */
-const LIBTORRENT = ['require-rc4', 'require-plaintext', 'require'] as const
+const LIBTORRENT_POLICIES = ['require-rc4', 'require-plaintext', 'require'] as const
 /** Our options that are tried with each. A client that allows only plaintext after the handshake is not enough for `require`. */
-const MODES = { 'require-rc4': ['prefer', 'require'], 'require-plaintext': ['prefer'], require: undefined }
-const ARIA2 = ['--bt-require-crypto=true']
+const ENCRYPTION_MODES = {
+  'require-rc4': ['prefer', 'require'],
+  'require-plaintext': ['prefer'],
+  require: undefined,
+}
+const ARIA2_OPTIONS = ['--bt-require-crypto=true']
 
 /** Fetches from a peer that demands encryption, as our option says; `off` must come to nothing. */
 async function fetches(t: Test, content: Content, peer: string, modes = ['prefer', 'require', 'off']) {
@@ -34,35 +38,35 @@ async function fetches(t: Test, content: Content, peer: string, modes = ['prefer
   }
 }
 
-for (const policy of LIBTORRENT)
+for (const policy of LIBTORRENT_POLICIES)
   t.test(`tsdl downloads from libtorrent: ${policy}`, { skip: noLibtorrent, buffered: true }, async t => {
-    const content = oneFile(scratch(t), SIZE)
+    const content = oneFile(scratch(t), CONTENT_BYTES)
     const peer = await seedWithLibtorrent(t, content, 0, policy)
-    await fetches(t, content, peer, MODES[policy])
+    await fetches(t, content, peer, ENCRYPTION_MODES[policy])
   })
 
 t.test('tsdl downloads from aria2 that requires encryption', { skip: noAria2, buffered: true }, async t => {
-  const content = oneFile(scratch(t), SIZE)
-  await fetches(t, content, await seedWithAria2(t, content, ARIA2), ['prefer', 'require'])
+  const content = oneFile(scratch(t), CONTENT_BYTES)
+  await fetches(t, content, await seedWithAria2(t, content, ARIA2_OPTIONS), ['prefer', 'require'])
 })
 
 t.test(
   'tsdl downloads from transmission that requires encryption',
   { skip: noTransmission, buffered: true },
   async t => {
-    const content = oneFile(scratch(t), SIZE)
+    const content = oneFile(scratch(t), CONTENT_BYTES)
     await fetches(t, content, await seedWithTransmission(t, content, ['--encryption-required']), ['prefer'])
   },
 )
 
 for (const mode of ['prefer', 'require'])
-  for (const policy of LIBTORRENT) {
+  for (const policy of LIBTORRENT_POLICIES) {
     if (mode === 'require' && policy === 'require-plaintext') continue
     t.test(
       `libtorrent downloads from a seed: ${policy}, the seed has encryption ${mode}`,
       { skip: noLibtorrent, buffered: true },
       async t => {
-        const content = oneFile(scratch(t), SIZE)
+        const content = oneFile(scratch(t), CONTENT_BYTES)
         const { address } = await seedWithTsdl(t, content, ['--no-tracker', '--encryption', mode])
         const out = scratch(t)
         t.equal(await fetchWithLibtorrent(t, content, out, [address], '127.0.0.1', policy), '')
@@ -75,12 +79,12 @@ t.test(
   'aria2 downloads from a seed, and both require encryption',
   { skip: noAria2, buffered: true },
   async t => {
-    const content = oneFile(scratch(t), SIZE)
+    const content = oneFile(scratch(t), CONTENT_BYTES)
     const { address } = await seedWithTsdl(t, content, ['--no-tracker', '--encryption', 'require'])
     const [host = '', port] = address.split(':')
     const tracker = await scriptedTracker(t, { body: peersBody([{ host, port: Number(port) }]) })
     const out = scratch(t)
-    t.equal(await fetchWithAria2(t, content, out, tracker.url, '127.0.0.1', ARIA2), '')
+    t.equal(await fetchWithAria2(t, content, out, tracker.url, '127.0.0.1', ARIA2_OPTIONS), '')
     t.strictSame(await differences(content, out), [])
   },
 )
@@ -89,7 +93,7 @@ t.test(
   'transmission that requires encryption is dialled in plaintext first, and then with encryption',
   { skip: noTransmission, buffered: true },
   async t => {
-    const content = oneFile(scratch(t), SIZE)
+    const content = oneFile(scratch(t), CONTENT_BYTES)
     const out = scratch(t)
     const leech = await leechWithTransmission(t, content, out, ['--encryption-required'])
     await seedWithTsdl(t, content, ['--no-tracker', '--peer', leech.address])

@@ -15,7 +15,7 @@ import {
   seedWithTransmission,
 } from '../helpers/counterparts/transmission.ts'
 import { seedWithTsdl, startTsdl } from '../helpers/counterparts/tsdl.ts'
-import { inProject, TYPESCRIPT } from '../helpers/project.ts'
+import { inProject, TYPESCRIPT_FLAG } from '../helpers/project.ts'
 import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
 
 // transmission and the DHT take their time: others go on meanwhile
@@ -23,7 +23,7 @@ t.jobs = 4
 
 const helper = (name: string) => inProject(`test/helpers/counterparts/${name}`)
 const cli = inProject('dist/cli.js')
-const SIZE = 1 << 20
+const CONTENT_BYTES = 1 << 20
 const linkOf = ({ infoHash }: Content, rest = '') => `magnet:?xt=urn:btih:${infoHash.toString('hex')}${rest}`
 
 const donors = [
@@ -34,7 +34,7 @@ const donors = [
 
 for (const { name, start, skip } of donors)
   t.test(`tsdl downloads by a magnet link with a peer in it: ${name}`, { skip, buffered: true }, async t => {
-    const content = oneFile(scratch(t), SIZE, 'public')
+    const content = oneFile(scratch(t), CONTENT_BYTES, 'public')
     const link = linkOf(content, `&x.pe=${await start(t, content)}`)
     const out = scratch(t)
     const tsdl = startTsdl(t, [
@@ -63,7 +63,7 @@ t.test(
   'libtorrent downloads by a magnet link from a seed',
   { skip: noLibtorrent, buffered: true },
   async t => {
-    const content = oneFile(scratch(t), SIZE, 'public')
+    const content = oneFile(scratch(t), CONTENT_BYTES, 'public')
     const { address } = await seedWithTsdl(t, content)
     const out = scratch(t)
     const script = helper('libtorrent-magnet.py')
@@ -73,7 +73,7 @@ t.test(
 )
 
 t.test('aria2 downloads by a magnet link from a seed', { skip: noAria2, buffered: true }, async t => {
-  const content = oneFile(scratch(t), SIZE, 'public')
+  const content = oneFile(scratch(t), CONTENT_BYTES, 'public')
   const [host = '', port] = (await seedWithTsdl(t, content)).address.split(':')
   const tracker = await scriptedTracker(t, { body: peersBody([{ host, port: Number(port) }]) })
   const out = scratch(t)
@@ -90,7 +90,7 @@ t.test(
   'transmission downloads by a magnet link from a seed',
   { skip: noTransmission, buffered: true },
   async t => {
-    const content = oneFile(scratch(t), SIZE, 'public')
+    const content = oneFile(scratch(t), CONTENT_BYTES, 'public')
     const out = scratch(t)
     const leech = await leechLinkWithTransmission(t, linkOf(content), out)
     // It ignores peers at 127.x that it is told of, so we dial it.
@@ -101,7 +101,7 @@ t.test(
 )
 
 /** Milliseconds from the start of the program to the first byte on its standard output: through the DHT, and from a known peer. */
-const BAR = 5_000
+const BAR_MS = 5_000
 const KNOWN_PEER_BAR = 1_000
 
 /** Streams a link to standard output: the exit code, the milliseconds until the first byte, and the SHA-1 of all bytes. */
@@ -125,7 +125,7 @@ t.test(
   'a magnet link that names a libtorrent seed gives its first byte within a second',
   { skip: noLibtorrent },
   async t => {
-    const content = oneFile(scratch(t), SIZE, 'public')
+    const content = oneFile(scratch(t), CONTENT_BYTES, 'public')
     const link = linkOf(content, `&x.pe=${await seedWithLibtorrent(t, content)}`)
     const { code, first, sha1 } = await streamLink(t, [link, '--no-dht', '--no-lsd'])
     t.equal(code, 0)
@@ -149,7 +149,7 @@ t.test('a magnet link in a DHT of thirty nodes gives its first byte within five 
     for (const node of nodes) await node.lookup(randomBytes(20), { found: () => {} })
   }
   const node = (index: number) => ['--dht-node', `${host(index)}:${nodes[index]!.port()}`]
-  const content = oneFile(scratch(t), SIZE, 'public')
+  const content = oneFile(scratch(t), CONTENT_BYTES, 'public')
   await seedWithTsdl(t, content, ['--no-tracker', ...node(3)])
   for (let found = false; !found; )
     await nodes.at(-1)!.lookup(content.infoHash, {
@@ -160,24 +160,27 @@ t.test('a magnet link in a DHT of thirty nodes gives its first byte within five 
   const { code, first, sha1 } = await streamLink(t, [linkOf(content), ...node(7), '--no-lsd'])
   t.equal(code, 0)
   t.equal(sha1, content.files[0]!.sha1)
-  t.ok(first < BAR, `${Math.round(first)} ms`)
+  t.ok(first < BAR_MS, `${Math.round(first)} ms`)
 })
 
 // It has to be found first, half a minute and more after its start; a network of its own as in dht.test.ts.
-const ALONE = ['unshare', '--net', '--map-root-user', '--pid', '--fork', '--kill-child', 'sh', '-c']
-const PREPARE = ['ip link set lo up', ...[1, 2, 3].map(n => `ip addr add 10.9.0.${n}/32 dev lo`)].join(' && ')
+const ALONE_COMMAND = ['unshare', '--net', '--map-root-user', '--pid', '--fork', '--kill-child', 'sh', '-c']
+const PREPARE_COMMANDS = [
+  'ip link set lo up',
+  ...[1, 2, 3].map(n => `ip addr add 10.9.0.${n}/32 dev lo`),
+].join(' && ')
 const skip =
   noTransmission ||
   (!process.env.CI &&
     !process.env.TSDL_INTEROP_SLOW &&
     'takes a minute: in CI, or with TSDL_INTEROP_SLOW=1') ||
-  (spawnSync(ALONE[0]!, [...ALONE.slice(1), PREPARE]).status !== 0 &&
+  (spawnSync(ALONE_COMMAND[0]!, [...ALONE_COMMAND.slice(1), PREPARE_COMMANDS]).status !== 0 &&
     'no network of its own can be made here')
 
 t.test('a magnet link in a DHT of thirty nodes leads to transmission', { skip, buffered: true }, async t => {
   const program = startProgram(t, [
-    ...[...ALONE, `${PREPARE} && exec "$@"`, 'sh', process.execPath],
-    ...[TYPESCRIPT, helper('transmission-magnet.ts'), scratch(t)],
+    ...[...ALONE_COMMAND, `${PREPARE_COMMANDS} && exec "$@"`, 'sh', process.execPath],
+    ...[TYPESCRIPT_FLAG, helper('transmission-magnet.ts'), scratch(t)],
   ])
   const [code] = await once(program.child, 'close')
   t.equal(code, 0, program.said())

@@ -10,7 +10,7 @@ import { scratch } from '../helpers/counterparts/process.ts'
 import { noTransmission } from '../helpers/counterparts/transmission.ts'
 import { inProject } from '../helpers/project.ts'
 
-const ODD = [
+const ODD_NAMES = [
   'slash-in-torrent-name',
   'slash-in-file-name',
   'backslash-in-file-name',
@@ -21,7 +21,7 @@ const ODD = [
 ]
 const fixture = (name: string) => inProject(`fixtures/${name}.torrent`)
 
-const LIBTORRENT = `
+const LIBTORRENT_SCRIPT = `
 import libtorrent, sys
 files = libtorrent.torrent_info(sys.argv[1]).files()
 print("\\n".join(files.file_path(index) for index in range(files.num_files())))
@@ -37,7 +37,8 @@ const clients = [
   {
     name: 'libtorrent',
     skip: noLibtorrent,
-    list: (torrent: string) => run('/usr/bin/python3', '-c', LIBTORRENT, torrent).filter(line => line !== ''),
+    list: (torrent: string) =>
+      run('/usr/bin/python3', '-c', LIBTORRENT_SCRIPT, torrent).filter(line => line !== ''),
   },
   {
     name: 'aria2',
@@ -57,7 +58,7 @@ const clients = [
 
 for (const { name, skip, list } of clients)
   t.test(`files are found under the names that ${name} gives them`, { skip }, async t => {
-    for (const odd of ODD) {
+    for (const odd of ODD_NAMES) {
       const directory = scratch(t)
       const theirs = list(fixture(odd))
       for (const path of theirs) {
@@ -78,7 +79,7 @@ for (const { name, skip, list } of clients)
 
 t.test('names equal those of aria2, except for separators', { skip: noAria2 }, async t => {
   const [, aria2] = clients
-  for (const odd of ODD) {
+  for (const odd of ODD_NAMES) {
     const ours = parse(readFileSync(fixture(odd)), { platform: 'linux' }).files.map(({ path }) => path)
     const theirs = aria2!.list(fixture(odd))
     const loose = (path: string) => path.replaceAll(/[/_]/g, '?')

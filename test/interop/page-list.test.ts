@@ -7,7 +7,7 @@ import {
   findOverflow,
   openBrowser,
   openScreen,
-  SCREENS,
+  SCREEN_SIZES,
   serveLivePage,
   withoutChromium as skip,
   takePicture,
@@ -15,7 +15,7 @@ import {
 import { openSession, shareAll } from '../helpers/session.ts'
 
 /** Torrents in every state, with long names, and names from right to left. */
-const TORRENTS: readonly Partial<ListedTorrent>[] = [
+const LISTED_TORRENTS: readonly Partial<ListedTorrent>[] = [
   {
     name: 'Sintel (2010) 1080p',
     size: 1.6e9,
@@ -148,14 +148,14 @@ const readRows = (page: Page) =>
 
 t.test('the list shows its data on each screen, with names, roles and contrast', { skip }, async t => {
   const browser = await openBrowser(t)
-  const { base } = await openList(t, listOf(TORRENTS, { downLimit: 8e6 }))
-  for (const screen of SCREENS) {
+  const { base } = await openList(t, listOf(LISTED_TORRENTS, { downLimit: 8e6 }))
+  for (const screen of SCREEN_SIZES) {
     const page = await openScreen(t, browser, base, screen)
     await page.waitForSelector('.row')
     const rows = await readRows(page)
     t.strictSame(
       rows.map(({ name }) => name),
-      TORRENTS.map(({ name }) => name).slice(0, rows.length),
+      LISTED_TORRENTS.map(({ name }) => name).slice(0, rows.length),
     )
     t.match(rows[0], { state: 'Downloading from 38 peers', percent: '45%', down: '4.10 MiB/s' })
     t.equal(await findOverflow(page), undefined, screen.name)
@@ -195,7 +195,7 @@ t.test(
     const { base, session } = await openList(t, listOf([]))
     const infoHash = made.metainfo.infoHash.toString('hex')
     const link = `magnet:?xt=urn:btih:${infoHash}&dn=Nature+films`
-    for (const screen of SCREENS) {
+    for (const screen of SCREEN_SIZES) {
       const page = await openScreen(t, browser, base, screen)
       await page.waitForSelector('.empty')
       await checkAccessibility(t, page, `${screen.name}, empty`)
@@ -229,7 +229,7 @@ t.test(
       await checkAccessibility(t, page, `${screen.name}, files`)
       t.equal(await findOverflow(page), undefined, screen.name)
       await takePicture(page, `add-files-${screen.name}`)
-      if (screen !== SCREENS.at(-1)) await page.context().close()
+      if (screen !== SCREEN_SIZES.at(-1)) await page.context().close()
       else {
         await page.fill('dialog label:has-text("Labels") input', 'film, nature')
         await page.click('dialog button:has-text("Download")')
@@ -252,7 +252,7 @@ t.test(
       ...{ name: `Torrent ${index}`, size: 1e9, verified: 1e5 * index, down: index % 7 === 0 ? index : 0 },
     }))
     const { base, shown } = await openList(t, listOf(many))
-    const page = await openScreen(t, browser, base, SCREENS[0])
+    const page = await openScreen(t, browser, base, SCREEN_SIZES[0])
     await page.waitForSelector('.row')
     t.equal(await page.getAttribute('[role=grid]', 'aria-rowcount'), '10001')
     t.ok((await page.$$('.row')).length < 40)
@@ -313,8 +313,8 @@ t.test('slow mode is switched with the limits, and a limit that is set leaves it
 
 t.test('a lost connection is shown and mends itself', { skip }, async t => {
   const browser = await openBrowser(t)
-  const { base, shown } = await openList(t, listOf(TORRENTS))
-  const page = await openScreen(t, browser, base, SCREENS[0])
+  const { base, shown } = await openList(t, listOf(LISTED_TORRENTS))
+  const page = await openScreen(t, browser, base, SCREEN_SIZES[0])
   await page.waitForSelector('.row')
   page.removeAllListeners('console') // the browser reports failed requests
   await page.context().setOffline(true)
@@ -322,7 +322,7 @@ t.test('a lost connection is shown and mends itself', { skip }, async t => {
   await page.waitForSelector('.connection-notice')
   await checkAccessibility(t, page, 'lost')
   await takePicture(page, 'lost')
-  shown.list = listOf(TORRENTS.slice(0, 2))
+  shown.list = listOf(LISTED_TORRENTS.slice(0, 2))
   await page.context().setOffline(false)
   await page.waitForSelector('.connection-notice', { state: 'detached' })
   await page.waitForFunction(() => document.querySelectorAll('.row').length === 2)
@@ -333,8 +333,8 @@ t.test(
   { skip },
   async t => {
     const browser = await openBrowser(t)
-    const { base } = await openList(t, listOf(TORRENTS.slice(0, 3)), { canAct: false })
-    const page = await openScreen(t, browser, base, SCREENS[0])
+    const { base } = await openList(t, listOf(LISTED_TORRENTS.slice(0, 3)), { canAct: false })
+    const page = await openScreen(t, browser, base, SCREEN_SIZES[0])
     await page.waitForSelector('.row')
     t.strictSame(await page.$$('input[type=checkbox], .top-bar button'), [])
     await page.focus('.row[tabindex="0"]')
@@ -350,8 +350,8 @@ t.test(
   { skip },
   async t => {
     const browser = await openBrowser(t)
-    const { base, shown, streams } = await openList(t, listOf(TORRENTS))
-    const page = await openScreen(t, browser, base, SCREENS[0])
+    const { base, shown, streams } = await openList(t, listOf(LISTED_TORRENTS))
+    const page = await openScreen(t, browser, base, SCREEN_SIZES[0])
     await page.waitForSelector('.row')
     await page.clock.install()
     await page.reload()
@@ -364,7 +364,7 @@ t.test(
     await setHidden(true)
     await page.clock.fastForward(26_000)
     while (streams() > 0) await new Promise(resolve => setTimeout(resolve, 20))
-    shown.list = listOf(TORRENTS.slice(0, 2))
+    shown.list = listOf(LISTED_TORRENTS.slice(0, 2))
     await setHidden(false)
     await page.waitForFunction(() => document.querySelectorAll('.row').length === 2)
     t.equal(streams(), 1)

@@ -22,7 +22,7 @@ import {
   openBrowser,
   openScreen,
   PAGE_DIRECTORY,
-  SCREENS,
+  SCREEN_SIZES,
   serveLivePage,
   withoutChromium as skip,
   takePicture,
@@ -30,11 +30,11 @@ import {
 import { inProject } from '../helpers/project.ts'
 import { openSession, shareAll, until } from '../helpers/session.ts'
 
-const HASH = 'ab'.repeat(20)
+const INFO_HASH = 'ab'.repeat(20)
 const LONG_NAME =
   'A lecture series with a name that is far too long for any heading, in forty parts, with notes and exercises (2nd edition)'
 
-const TORRENT: ListedTorrent = {
+const LISTED_TORRENT: ListedTorrent = {
   ...{ name: 'Sintel (2010) 1080p', status: 'downloading', size: 1.6e9, wanted: 1.6e9, verified: 0.72e9 },
   ...{ down: 4.3e6, up: 310e3, eta: 204, peers: 38, seeds: 21, ratio: 0.08, uploaded: 58e6 },
   ...{ labels: ['film', 'open'], added: 1.79e12, isReadable: true },
@@ -73,10 +73,10 @@ function ratesOf(): TorrentDocument['rates'] {
 }
 
 const now = Date.now()
-const DOCUMENT: TorrentDocument = {
-  torrent: TORRENT,
+const TORRENT_DOCUMENT: TorrentDocument = {
+  torrent: LISTED_TORRENT,
   why: '21 peers send no more than 4.10 MiB/s together',
-  magnet: `magnet:?xt=urn:btih:${HASH}&dn=Sintel`,
+  magnet: `magnet:?xt=urn:btih:${INFO_HASH}&dn=Sintel`,
   facts: {
     media: 'Sintel/Sintel.webm',
     ...{
@@ -132,7 +132,7 @@ const peerOf = (changes: Partial<ListedPeer>): ListedPeer => ({
   ...changes,
 })
 
-const PEERS: PeersDocument = {
+const PEERS_DOCUMENT: PeersDocument = {
   peers: {
     1: peerOf({}),
     2: peerOf({
@@ -185,7 +185,7 @@ const PEERS: PeersDocument = {
   },
 }
 
-const FILES: FilesDocument = {
+const FILES_DOCUMENT: FilesDocument = {
   ...{ isKnown: true, total: 6 },
   files: {
     0: { path: 'Sintel/Sintel.webm', length: 1.4e9, have: 0.7e9, priority: 'high' },
@@ -206,8 +206,14 @@ interface Shown {
 /** Serves documents that the test can change. */
 async function openTorrent(t: Test, changes: Partial<Shown> = {}, { canAct = true } = {}) {
   const opened = await openSession(t)
-  const shown: Shown = { torrent: DOCUMENT, peers: PEERS, files: FILES, ...changes }
-  const client = { down: TORRENT.down, up: TORRENT.up, peers: 38, downloaded: 812e9, uploaded: 1.3e12 }
+  const shown: Shown = { torrent: TORRENT_DOCUMENT, peers: PEERS_DOCUMENT, files: FILES_DOCUMENT, ...changes }
+  const client = {
+    down: LISTED_TORRENT.down,
+    up: LISTED_TORRENT.up,
+    peers: 38,
+    downloaded: 812e9,
+    uploaded: 1.3e12,
+  }
   const describe = (topic: string) => {
     const [kind] = topic.split(':')
     return kind === 'client' ? { client } : shown[kind as keyof Shown]
@@ -217,7 +223,7 @@ async function openTorrent(t: Test, changes: Partial<Shown> = {}, { canAct = tru
     open: (topic: string) => ({ describe: () => describe(topic), close() {} }),
   }
   const { base } = await serveLivePage(t, topics, canAct ? opened : undefined)
-  return { shown, base: `${base}/#/torrent/${HASH}` }
+  return { shown, base: `${base}/#/torrent/${INFO_HASH}` }
 }
 
 /** The texts of elements as they are shown: each part in a line of its own. */
@@ -228,7 +234,7 @@ const textsOf = (page: Page, selector: string) =>
 t.test('each tab of a torrent shows its data on each screen', { skip }, async t => {
   const browser = await openBrowser(t)
   const { base } = await openTorrent(t)
-  for (const screen of SCREENS) {
+  for (const screen of SCREEN_SIZES) {
     const check = async (page: Page, name: string) => {
       t.equal(await findOverflow(page), undefined, `${name}, ${screen.name}`)
       await checkAccessibility(t, page, `${name}, ${screen.name}`)
@@ -240,7 +246,7 @@ t.test('each tab of a torrent shows its data on each screen', { skip }, async t 
     t.strictSame(await textsOf(page, '.figures dd'), [
       ...['Downloading from 38 peers', '45% of 1.49 GiB', '4.10 MiB/s', '303 KiB/s', '3 min', '0.08'],
     ])
-    t.match(await page.textContent('.why'), DOCUMENT.why!)
+    t.match(await page.textContent('.why'), TORRENT_DOCUMENT.why!)
     t.match(
       await page.getAttribute('.piece-map canvas', 'aria-label'),
       '641 of 1,526 pieces are here, 61 in flight, 46 needed next, 732 missing, 153 not wanted',
@@ -250,7 +256,7 @@ t.test('each tab of a torrent shows its data on each screen', { skip }, async t 
     t.match(await page.getAttribute('.rate-plot', 'aria-label'), /at most [34]\.\d+ MiB\/s/)
     t.equal(
       await page.getAttribute('.torrent-actions .is-primary', 'href'),
-      `#/torrent/${HASH}/play/Sintel/Sintel.webm`,
+      `#/torrent/${INFO_HASH}/play/Sintel/Sintel.webm`,
     )
     await page.setViewportSize({ width: screen.width, height: 1010 })
     await check(page, 'overview')
@@ -312,9 +318,9 @@ t.test('each tab of a torrent shows its data on each screen', { skip }, async t 
 t.test('the map is readable with ten pieces and with 100,000, and follows its data', { skip }, async t => {
   const browser = await openBrowser(t)
   const { base, shown } = await openTorrent(t, {
-    torrent: { ...DOCUMENT, torrent: { ...TORRENT, name: LONG_NAME }, pieces: piecesOf(10) },
+    torrent: { ...TORRENT_DOCUMENT, torrent: { ...LISTED_TORRENT, name: LONG_NAME }, pieces: piecesOf(10) },
   })
-  for (const screen of [SCREENS[0], SCREENS[2]]) {
+  for (const screen of [SCREEN_SIZES[0], SCREEN_SIZES[2]]) {
     shown.torrent = { ...shown.torrent!, pieces: piecesOf(10) }
     const page = await openScreen(t, browser, base, screen)
     await page.waitForSelector('.piece-map canvas')
@@ -336,14 +342,14 @@ t.test('the map is readable with ten pieces and with 100,000, and follows its da
 
 t.test('a torrent that waits, has failed, has no metadata or is gone says so', { skip }, async t => {
   const browser = await openBrowser(t)
-  const { pieces: _, facts: __, dht: ___, ...bare } = DOCUMENT
+  const { pieces: _, facts: __, dht: ___, ...bare } = TORRENT_DOCUMENT
   const empty = { ...bare, rates: { sampleMs: 2000, now: 5, samples: {} }, trackers: {}, webSeeds: {} }
   const { base, shown } = await openTorrent(t, {
     torrent: {
       ...empty,
       torrent: {
-        ...TORRENT,
-        name: HASH,
+        ...LISTED_TORRENT,
+        name: INFO_HASH,
         status: 'metadata',
         down: 0,
         up: 0,
@@ -357,7 +363,7 @@ t.test('a torrent that waits, has failed, has no metadata or is gone says so', {
     peers: { peers: {}, more: 0, departed: {} },
     files: { isKnown: false, total: 0, files: {} },
   })
-  for (const screen of [SCREENS[1], SCREENS[2]]) {
+  for (const screen of [SCREEN_SIZES[1], SCREEN_SIZES[2]]) {
     const page = await openScreen(t, browser, base, screen)
     await page.waitForSelector('.why')
     await page.click('.why summary')
@@ -375,11 +381,11 @@ t.test('a torrent that waits, has failed, has no metadata or is gone says so', {
     }
     await page.context().close()
   }
-  const page = await openScreen(t, browser, base, SCREENS[0])
+  const page = await openScreen(t, browser, base, SCREEN_SIZES[0])
   await page.waitForSelector('.why')
   shown.torrent = {
-    ...DOCUMENT,
-    torrent: { ...TORRENT, status: 'failed', reason: 'the disk is full', down: 0, up: 0 },
+    ...TORRENT_DOCUMENT,
+    torrent: { ...LISTED_TORRENT, status: 'failed', reason: 'the disk is full', down: 0, up: 0 },
   }
   await page.waitForSelector('.words.is-bad')
   t.equal(await page.textContent('.figures .words'), 'Stopped by an error: the disk is full')
@@ -393,7 +399,7 @@ t.test('a torrent that waits, has failed, has no metadata or is gone says so', {
 t.test('without a session there is nothing to change', { skip }, async t => {
   const browser = await openBrowser(t)
   const { base } = await openTorrent(t, {}, { canAct: false })
-  const page = await openScreen(t, browser, `${base}/files`, SCREENS[0])
+  const page = await openScreen(t, browser, `${base}/files`, SCREEN_SIZES[0])
   await page.waitForSelector('.file-line')
   t.strictSame(await textsOf(page, '.torrent-actions > *'), ['Play', 'Magnet link', '.torrent'])
   t.strictSame(await page.$$('.file-line input, .file-line select'), [])
@@ -441,7 +447,7 @@ async function openFilm(t: Test, { isShared = true } = {}) {
 t.test('a film plays, seeks, has its subtitles, is moved by keys, and leads back', { skip }, async t => {
   const browser = await openBrowser(t)
   const { url } = await openFilm(t)
-  for (const screen of SCREENS) {
+  for (const screen of SCREEN_SIZES) {
     const page = await openScreen(t, browser, url, screen)
     t.equal(await page.textContent('h1'), 'film.webm')
     await page.$eval('video', video => {
@@ -485,7 +491,7 @@ t.test('a film that is not there yet says what it waits for, and plays when it c
   const browser = await openBrowser(t)
   const { added, session, share, url } = await openFilm(t, { isShared: false })
   await until(session, () => added.status === 'downloading')
-  const page = await openScreen(t, browser, url, SCREENS[2])
+  const page = await openScreen(t, browser, url, SCREEN_SIZES[2])
   await page.waitForFunction(() =>
     /^Waiting for piece 1 of 1\./.test(document.querySelector('.player-notice')?.textContent ?? ''),
   )
@@ -505,7 +511,7 @@ t.test('a film that is not there yet says what it waits for, and plays when it c
 t.test('a file that the browser cannot play is offered in another way', { skip }, async t => {
   const browser = await openBrowser(t)
   const { base } = await openTorrent(t)
-  const page = await openScreen(t, browser, 'about:blank', SCREENS[0])
+  const page = await openScreen(t, browser, 'about:blank', SCREEN_SIZES[0])
   page.removeAllListeners('console')
   // the server of documents has no files: the browser gets this in place of a film
   await page.route('**/Sintel.webm', route =>

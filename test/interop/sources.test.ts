@@ -10,7 +10,7 @@ import { noNetwork, ownNetwork } from '../helpers/counterparts/own-network.ts'
 import { type Running, scratch, startProgram } from '../helpers/counterparts/process.ts'
 import { noTransmission } from '../helpers/counterparts/transmission.ts'
 import { startTsdl, type Tsdl } from '../helpers/counterparts/tsdl.ts'
-import { inProject, TYPESCRIPT } from '../helpers/project.ts'
+import { inProject, TYPESCRIPT_FLAG } from '../helpers/project.ts'
 
 const helper = (name: string) => inProject(`test/helpers/counterparts/${name}`)
 const MiB = 1 << 20
@@ -19,11 +19,11 @@ const MiB = 1 << 20
 t.jobs = 3
 
 /** Milliseconds within which they must have found each other. */
-const PATIENCE = 35_000
+const PATIENCE_MS = 35_000
 
 /** Resolves with the match once the program has said so; rejects when it ends, or takes too long. */
 async function said(program: Running, pattern: RegExp): Promise<string[]> {
-  const deadline = Date.now() + PATIENCE
+  const deadline = Date.now() + PATIENCE_MS
   for (;;) {
     const found = pattern.exec(program.said())
     if (found) return found
@@ -93,7 +93,7 @@ t.test('the DHT alone finds a seed of transmission', { skip: noTransmission || n
   const network = await ownNetwork(t)
   const content = publicFile(scratch(t), MiB)
   const nodes = startProgram(t, [
-    ...[...network, process.execPath, TYPESCRIPT, helper('dht-nodes.ts')],
+    ...[...network, process.execPath, TYPESCRIPT_FLAG, helper('dht-nodes.ts')],
     ...['10.9.0.1', '9'],
   ])
   const ports: number[] = JSON.parse((await said(nodes, /^\[.*\]$/m))[0]!)

@@ -16,7 +16,7 @@ import { fetchWithTsdl, seedWithTsdl } from '../helpers/counterparts/tsdl.ts'
 type Fetch = (t: Test, content: Content, dir: string, host: string) => Promise<string>
 
 /** Bytes of the content. */
-const SIZE = 8 << 20
+const CONTENT_BYTES = 8 << 20
 
 /** Ten with the seed. */
 const leechers: [name: string, fetch: Fetch][] = [
@@ -47,7 +47,7 @@ for (const { name, seed } of seeds)
     `a swarm of ten clients of three kinds downloads everything from one slow seed, ${name}`,
     { skip },
     async t => {
-      const plain = oddFiles(scratch(t), interopSize(SIZE))
+      const plain = oddFiles(scratch(t), interopSize(CONTENT_BYTES))
       const tracker = await gatheringTracker(t, leechers.length + 1)
       const content = await announcedAt(tracker.url, plain)
       const folders = leechers.map(() => scratch(t))

@@ -9,12 +9,12 @@ import { makeTorrent } from '../helpers/metainfo.ts'
 import { openRemote } from '../helpers/remote.ts'
 
 /** The page of Debian's package transmission-common. */
-const PAGE = '/usr/share/transmission/web'
-const CHROMIUM = '/usr/bin/chromium'
-const skip = without('test', '-e', `${PAGE}/index.html`) || without(CHROMIUM, '--version')
+const PAGE_DIRECTORY = '/usr/share/transmission/web'
+const CHROMIUM_PATH = '/usr/bin/chromium'
+const skip = without('test', '-e', `${PAGE_DIRECTORY}/index.html`) || without(CHROMIUM_PATH, '--version')
 
 t.test("Debian's page of Transmission adds, lists, shows, pauses and removes torrents", { skip }, async t => {
-  const { base, session } = await openRemote(t, { control: { webDirectory: PAGE } })
+  const { base, session } = await openRemote(t, { control: { webDirectory: PAGE_DIRECTORY } })
   const made = makeTorrent({
     files: [
       { path: 'album/one', length: 50_000 },
@@ -24,7 +24,7 @@ t.test("Debian's page of Transmission adds, lists, shows, pauses and removes tor
   })
   const file = join(scratch(t), 'album.torrent')
   writeFileSync(file, torrentOf({ ...made.metainfo, comment: 'a comment' }))
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+  const browser = await chromium.launch({ executablePath: CHROMIUM_PATH, args: ['--no-sandbox'] })
   t.teardown(() => browser.close())
   const page = await browser.newPage()
   const failures: string[] = []
@@ -77,7 +77,7 @@ t.test("Debian's page of Transmission adds, lists, shows, pauses and removes tor
 })
 
 t.test('files of the page: only those below its directory', { skip }, async t => {
-  const { base } = await openRemote(t, { control: { webDirectory: PAGE } })
+  const { base } = await openRemote(t, { control: { webDirectory: PAGE_DIRECTORY } })
   const get = (path: string) => fetch(`${base}/transmission/web/${path}`)
   t.match((await get('')).headers.get('content-type'), /^text\/html/)
   t.equal((await get('javascript/main.js')).status, 200)

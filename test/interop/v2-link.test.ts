@@ -13,7 +13,7 @@ import { inProject } from '../helpers/project.ts'
 // The programs wait for each other more than they compute.
 t.jobs = 3
 
-const SIZE = interopSize(12 << 20)
+const CONTENT_BYTES = interopSize(12 << 20)
 /** More than 512 pieces, so that layers come in several ranges with proofs. */
 const PIECE_LENGTH = 16_384
 
@@ -34,7 +34,7 @@ async function getWithTsdl(t: Test, source: string, content: Content, peers: rea
 
 for (const make of [oneFile, oddFiles]) {
   const contentOf = (t: Test) =>
-    inFormat(make(scratch(t), SIZE), 'v2', { pieceLength: PIECE_LENGTH, isPrivate: false })
+    inFormat(make(scratch(t), CONTENT_BYTES), 'v2', { pieceLength: PIECE_LENGTH, isPrivate: false })
 
   t.test(
     `tsdl: a v2 link, all of it from libtorrent: ${make.name}`,
@@ -65,7 +65,7 @@ t.test(
   'tsdl: a .torrent without piece layers, from libtorrent',
   { skip: noLibtorrent, buffered: true },
   async t => {
-    const content = await inFormat(oneFile(scratch(t), SIZE), 'v2', { pieceLength: PIECE_LENGTH })
+    const content = await inFormat(oneFile(scratch(t), CONTENT_BYTES), 'v2', { pieceLength: PIECE_LENGTH })
     const { pieceNodes: _, ...rest } = parse(await readFile(content.torrent))
     const peer = await seedWithLibtorrent(t, content)
     const bare = `${content.torrent}.bare.torrent`
@@ -79,7 +79,7 @@ for (const hashes of ['v2', 'both'] as const) {
     `tsdl: a link to a hybrid torrent with ${hashes}, from libtorrent`,
     { skip: noLibtorrent, buffered: true },
     async t => {
-      const content = await inFormat(oneFile(scratch(t), SIZE), 'hybrid', { isPrivate: false })
+      const content = await inFormat(oneFile(scratch(t), CONTENT_BYTES), 'hybrid', { isPrivate: false })
       await getWithTsdl(t, await linkOf(content, hashes), content, [await seedWithLibtorrent(t, content)])
     },
   )
@@ -88,7 +88,7 @@ for (const hashes of ['v2', 'both'] as const) {
     `libtorrent: a link to a hybrid torrent with ${hashes}, from tsdl`,
     { skip: noLibtorrent, buffered: true },
     async t => {
-      const content = await inFormat(oneFile(scratch(t), SIZE), 'hybrid', { isPrivate: false })
+      const content = await inFormat(oneFile(scratch(t), CONTENT_BYTES), 'hybrid', { isPrivate: false })
       const { address } = await seedWithTsdl(t, content)
       const out = scratch(t)
       const script = inProject('test/helpers/counterparts/libtorrent-magnet.py')

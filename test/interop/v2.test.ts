@@ -9,11 +9,11 @@ import { fetchWithLibtorrent, noLibtorrent, seedWithLibtorrent } from '../helper
 import { scratch } from '../helpers/counterparts/process.ts'
 import { seedWithTsdl } from '../helpers/counterparts/tsdl.ts'
 
-const SIZE = interopSize(8 << 20)
+const CONTENT_BYTES = interopSize(8 << 20)
 
 for (const format of ['v2', 'hybrid'] as const) {
   t.test(`${format}: tsdl downloads one file from libtorrent`, { skip: noLibtorrent }, async t => {
-    const content = await inFormat(oneFile(scratch(t), SIZE), format)
+    const content = await inFormat(oneFile(scratch(t), CONTENT_BYTES), format)
     await fetchesOneFile(t, content, [await seedWithLibtorrent(t, content)])
   })
 
@@ -21,7 +21,7 @@ for (const format of ['v2', 'hybrid'] as const) {
     `${format}: tsdl downloads several files from libtorrent, also as tar`,
     { skip: noLibtorrent },
     async t => {
-      const content = await inFormat(oddFiles(scratch(t), SIZE), format)
+      const content = await inFormat(oddFiles(scratch(t), CONTENT_BYTES), format)
       const peers = [await seedWithLibtorrent(t, content)]
       await fetchesFolder(t, content, peers)
       const out = scratch(t)
@@ -35,7 +35,7 @@ for (const format of ['v2', 'hybrid'] as const) {
 
   for (const make of [oneFile, oddFiles]) {
     t.test(`${format}: libtorrent downloads from a seed: ${make.name}`, { skip: noLibtorrent }, async t => {
-      const content = await inFormat(make(scratch(t), SIZE), format)
+      const content = await inFormat(make(scratch(t), CONTENT_BYTES), format)
       const { address } = await seedWithTsdl(t, content)
       const out = scratch(t)
       t.equal(await fetchWithLibtorrent(t, content, out, [address]), '')

@@ -4,9 +4,9 @@ import { noNginx, startNginx } from '../helpers/counterparts/nginx.ts'
 import { scratch } from '../helpers/counterparts/process.ts'
 import { startTsdl } from '../helpers/counterparts/tsdl.ts'
 
-const CASES = [oneFile, oddFiles].flatMap(make => [true, false].map(ranges => ({ make, ranges })))
+const TEST_CASES = [oneFile, oddFiles].flatMap(make => [true, false].map(ranges => ({ make, ranges })))
 
-for (const { make, ranges } of CASES)
+for (const { make, ranges } of TEST_CASES)
   t.test(`tsdl downloads from nginx alone: ${make.name}, ranges ${ranges}`, { skip: noNginx }, async t => {
     const content = make(scratch(t), interopSize())
     const url = await startNginx(t, content.dir, { ranges })

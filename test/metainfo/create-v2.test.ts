@@ -12,7 +12,7 @@ import {
   v2Torrent,
 } from '../helpers/v2-torrent.ts'
 
-const P = HYBRID_PIECE_LENGTH
+const PIECE_LENGTH = HYBRID_PIECE_LENGTH
 
 function source(path: string, bytes: Uint8Array, cut = 1000): SourceFile {
   return {
@@ -25,19 +25,19 @@ function source(path: string, bytes: Uint8Array, cut = 1000): SourceFile {
 }
 
 const sources = Object.entries(hybridFiles).map(([name, bytes]) => source(name, bytes))
-const options: CreateOptions = { name: 'd', files: sources, pieceLength: P }
+const options: CreateOptions = { name: 'd', files: sources, pieceLength: PIECE_LENGTH }
 
 t.test('a v2 torrent is created as another program makes it, byte for byte', async t => {
   const made = await create({ ...options, format: 'v2' })
-  t.same(made.torrent, v2Torrent(hybridFiles, P))
+  t.same(made.torrent, v2Torrent(hybridFiles, PIECE_LENGTH))
   const it = parse(made.torrent)
   t.same([made.infoHash, made.infoHashV2], [it.infoHash, it.infoHashV2])
-  t.match(made, { pieceCount: 6, pieceLength: P, warnings: [] })
+  t.match(made, { pieceCount: 6, pieceLength: PIECE_LENGTH, warnings: [] })
 })
 
 t.test('a hybrid torrent has padding in its list, and both hashes of each piece', async t => {
   const made = await create({ ...options, format: 'hybrid' })
-  t.same(made.torrent, v2Torrent(hybridFiles, P, { info: hybridInfo }))
+  t.same(made.torrent, v2Torrent(hybridFiles, PIECE_LENGTH, { info: hybridInfo }))
   t.match(parse(made.torrent), { format: 'hybrid', infoHash: made.infoHash, infoHashV2: made.infoHashV2! })
 })
 
@@ -47,9 +47,9 @@ t.test('the last file of a hybrid torrent of several files has padding, a single
     several.files.map(({ length, pad }) => [length, pad]),
     [
       [10, false],
-      [P - 10, true],
-      [3 * P + 100, false],
-      [P - 100, true],
+      [PIECE_LENGTH - 10, true],
+      [3 * PIECE_LENGTH + 100, false],
+      [PIECE_LENGTH - 100, true],
     ],
   )
   for (const path of ['', 'only']) {
@@ -76,7 +76,17 @@ t.test('files are in the order of the tree, whatever the order of the sources is
 })
 
 t.test('trees of files around the borders of blocks and pieces, in every cut', async t => {
-  const lengths = [1, 16_383, 16_384, 16_385, P - 1, P, P + 1, 2 * P, 5 * P + 1]
+  const lengths = [
+    1,
+    16_383,
+    16_384,
+    16_385,
+    PIECE_LENGTH - 1,
+    PIECE_LENGTH,
+    PIECE_LENGTH + 1,
+    2 * PIECE_LENGTH,
+    5 * PIECE_LENGTH + 1,
+  ]
   for (const [seed, length] of lengths.entries()) {
     const bytes = noise(length, seed)
     for (const cut of [16_384, 10_007, length]) {
@@ -84,7 +94,7 @@ t.test('trees of files around the borders of blocks and pieces, in every cut', a
         (await create({ ...options, name: 'f', files: [source('', bytes, cut)], format: 'v2' })).torrent,
       )
       t.same(it.files[0]!.piecesRoot, rootOf(bytes), `${length}`)
-      t.same(it.pieceNodes, pieceLayer(bytes, P) ?? rootOf(bytes), `${length}`)
+      t.same(it.pieceNodes, pieceLayer(bytes, PIECE_LENGTH) ?? rootOf(bytes), `${length}`)
     }
   }
 })

@@ -7,37 +7,37 @@ import { parse } from '../../src/metainfo/parse.ts'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 
-const HEX = 'c12fe1c06bba254a9dc9f519b335aa7c1367a88a'
-const BASE32 = 'YEX6DQDLXISUVHOJ6UM3GNNKPQJWPKEK'
-const V2 = 'ab'.repeat(32)
-const link = (rest = '') => `magnet:?xt=urn:btih:${HEX}${rest}`
+const HEX_HASH = 'c12fe1c06bba254a9dc9f519b335aa7c1367a88a'
+const BASE32_HASH = 'YEX6DQDLXISUVHOJ6UM3GNNKPQJWPKEK'
+const V2_HASH = 'ab'.repeat(32)
+const link = (rest = '') => `magnet:?xt=urn:btih:${HEX_HASH}${rest}`
 
 t.test('an info-hash is parsed in hex or base32, in either case, alone or in a link', async t => {
   for (const source of [
-    HEX,
-    HEX.toUpperCase(),
+    HEX_HASH,
+    HEX_HASH.toUpperCase(),
     link(),
-    `MAGNET:?xt=URN:BTIH:${HEX.toUpperCase()}`,
-    `magnet:?xt=urn:btih:${BASE32}`,
-    `magnet:?xt=urn:btih:${BASE32.toLowerCase()}`,
-    `magnet:?xt.1=urn:btih:${HEX}`,
-    ` ${HEX}\n`,
+    `MAGNET:?xt=URN:BTIH:${HEX_HASH.toUpperCase()}`,
+    `magnet:?xt=urn:btih:${BASE32_HASH}`,
+    `magnet:?xt=urn:btih:${BASE32_HASH.toLowerCase()}`,
+    `magnet:?xt.1=urn:btih:${HEX_HASH}`,
+    ` ${HEX_HASH}\n`,
     `\t ${link()} \r\n`,
-    `magnet:?dn=x&amp;xt=urn:btih:${HEX}`,
-    `magnet:?xt=urn:sha1:${BASE32}&xt=urn:btih:${HEX}&xt=urn:btih:${BASE32}`,
+    `magnet:?dn=x&amp;xt=urn:btih:${HEX_HASH}`,
+    `magnet:?xt=urn:sha1:${BASE32_HASH}&xt=urn:btih:${HEX_HASH}&xt=urn:btih:${BASE32_HASH}`,
   ])
-    t.equal(parseMagnet(source).infoHash?.toString('hex'), HEX, source)
+    t.equal(parseMagnet(source).infoHash?.toString('hex'), HEX_HASH, source)
 })
 
 t.test('a v2 info-hash is parsed, alone or with a v1 info-hash', async t => {
-  for (const source of [V2, `magnet:?xt=urn:btmh:1220${V2}`]) {
+  for (const source of [V2_HASH, `magnet:?xt=urn:btmh:1220${V2_HASH}`]) {
     const { infoHash, infoHashV2 } = parseMagnet(source)
-    t.equal(infoHashV2?.toString('hex'), V2)
+    t.equal(infoHashV2?.toString('hex'), V2_HASH)
     t.equal(infoHash, undefined)
   }
-  const hybrid = parseMagnet(link(`&xt=urn:btmh:1220${V2}`))
-  t.equal(hybrid.infoHash?.toString('hex'), HEX)
-  t.equal(hybrid.infoHashV2?.toString('hex'), V2)
+  const hybrid = parseMagnet(link(`&xt=urn:btmh:1220${V2_HASH}`))
+  t.equal(hybrid.infoHash?.toString('hex'), HEX_HASH)
+  t.equal(hybrid.infoHashV2?.toString('hex'), V2_HASH)
 })
 
 t.test('every parameter of a link is parsed', async t => {
@@ -83,9 +83,9 @@ t.test('an invalid link is rejected with a message that names the value', async 
     ['magnet:?dn='.padEnd(40, 'a'), /no xt/],
     ['magnet:?xt=urn:sha1:abc', /got xt="urn:sha1:abc"/],
     ['magnet:?xt=urn:btih:', /expected 40 hex digits or 32 of base32, got ""/],
-    [`magnet:?xt=urn:btih:${HEX}0`, /got "c12fe1/],
-    [`magnet:?xt=urn:btih:${BASE32.replace('Y', '1')}`, /got "1EX6/],
-    [`magnet:?xt=urn:btmh:1320${V2}`, /expected 1220/],
+    [`magnet:?xt=urn:btih:${HEX_HASH}0`, /got "c12fe1/],
+    [`magnet:?xt=urn:btih:${BASE32_HASH.replace('Y', '1')}`, /got "1EX6/],
+    [`magnet:?xt=urn:btmh:1320${V2_HASH}`, /expected 1220/],
     [link(`&xt=urn:btih:${'0'.repeat(40)}`), /two torrents/],
     [link('&so=a'), /so: .* got "a"/],
     [link('&so='), /so: .* got ""/],
@@ -107,7 +107,14 @@ t.test('a thousand overlapping ranges are merged', async t => {
 })
 
 t.test('a file or URL is not a magnet link', async t => {
-  for (const source of ['x.torrent', 'http://x/magnet:', '-', HEX.slice(1), `${HEX}a`, './magnet:x'])
+  for (const source of [
+    'x.torrent',
+    'http://x/magnet:',
+    '-',
+    HEX_HASH.slice(1),
+    `${HEX_HASH}a`,
+    './magnet:x',
+  ])
     t.notOk(isMagnet(source), source)
 })
 
@@ -139,8 +146,8 @@ t.test('a random link is parsed or rejected with InputError', async () => {
     fc.string({ unit: 'binary' }),
     fc.webUrl(),
     fc.constantFrom(
-      `urn:btih:${HEX}`,
-      `urn:btmh:1220${V2}`,
+      `urn:btih:${HEX_HASH}`,
+      `urn:btmh:1220${V2_HASH}`,
       '0-5',
       '1.2.3.4:5',
       '%',

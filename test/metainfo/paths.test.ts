@@ -1,6 +1,6 @@
 import t from 'tap'
 import { safePaths } from '../../src/metainfo/paths.ts'
-import { growth, PROPORTIONAL } from '../helpers/growth.ts'
+import { growth, PROPORTIONAL_RATIO } from '../helpers/growth.ts'
 
 /** Returns the paths for names, joined by `/` for brevity, and the warnings. */
 const made = (...paths: Given[]) => read(paths, true)
@@ -210,5 +210,5 @@ t.test('thousands of files with the same name get distinct paths', async t => {
     t.equal(new Set(made(...names).paths).size, names.length)
   }
   const times = growth(tellApart, 5000)
-  t.ok(times < PROPORTIONAL, `${times} times the cost for four times the files`)
+  t.ok(times < PROPORTIONAL_RATIO, `${times} times the cost for four times the files`)
 })

@@ -20,26 +20,33 @@ import {
 } from '../helpers/v2-torrent.ts'
 
 const KiB = 1024
-const P = HYBRID_PIECE_LENGTH
+const PIECE_LENGTH = HYBRID_PIECE_LENGTH
 const files = hybridFiles
 const { a, b, c } = files
 const refused = { name: 'InputError', code: 'ERR_METAINFO' }
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest()
 
 t.test('a v2 torrent is parsed: each file begins with a piece', async t => {
-  const torrent = v2Torrent(files, P)
+  const torrent = v2Torrent(files, PIECE_LENGTH)
   const it = parse(torrent)
-  t.match(it, { format: 'v2', name: 'd', multiFile: true, pieceLength: P, pieceCount: 6, warnings: [] })
-  t.equal(it.length, 6 * P)
+  t.match(it, {
+    format: 'v2',
+    name: 'd',
+    multiFile: true,
+    pieceLength: PIECE_LENGTH,
+    pieceCount: 6,
+    warnings: [],
+  })
+  t.equal(it.length, 6 * PIECE_LENGTH)
   t.same(
     it.files.map(file => [file.path, file.length, file.offset, file.pad]),
     [
       ['d/a', 10, 0, false],
-      [`d/.pad/${P - 10}`, P - 10, 10, true],
-      ['d/b', 3 * P + 100, P, false],
-      [`d/.pad/${P - 100}`, P - 100, 4 * P + 100, true],
-      ['d/c', P, 5 * P, false],
-      ['d/empty', 0, 6 * P, false],
+      [`d/.pad/${PIECE_LENGTH - 10}`, PIECE_LENGTH - 10, 10, true],
+      ['d/b', 3 * PIECE_LENGTH + 100, PIECE_LENGTH, false],
+      [`d/.pad/${PIECE_LENGTH - 100}`, PIECE_LENGTH - 100, 4 * PIECE_LENGTH + 100, true],
+      ['d/c', PIECE_LENGTH, 5 * PIECE_LENGTH, false],
+      ['d/empty', 0, 6 * PIECE_LENGTH, false],
     ],
   )
   const { info } = it
@@ -47,7 +54,7 @@ t.test('a v2 torrent is parsed: each file begins with a piece', async t => {
   t.same(it.infoHash, sha256(info).subarray(0, 20))
   t.equal(it.hashes.length, 0)
   t.same(it.files[2]!.piecesRoot, rootOf(b))
-  t.same(it.pieceNodes, Buffer.concat([rootOf(a), pieceLayer(b, P)!, rootOf(c)]))
+  t.same(it.pieceNodes, Buffer.concat([rootOf(a), pieceLayer(b, PIECE_LENGTH)!, rootOf(c)]))
   t.same(await openMetainfo(torrent), it)
   t.same(parse(torrentOf(it)), it, 'it is written with its layers')
   const layout = new Layout(it)
@@ -55,7 +62,7 @@ t.test('a v2 torrent is parsed: each file begins with a piece', async t => {
 })
 
 t.test('a torrent of one file has the name of the file', async t => {
-  t.match(parse(v2Torrent({ 'x.bin': b }, P)), {
+  t.match(parse(v2Torrent({ 'x.bin': b }, PIECE_LENGTH)), {
     ...{ name: 'x.bin', multiFile: false, pieceCount: 4, length: b.length },
     files: [{ path: 'x.bin', length: b.length, offset: 0 }],
   })
@@ -67,7 +74,9 @@ t.test('directories of the tree become directories below the name', async t => {
     top: leafEntry(a),
     none: dict({}),
   })
-  const it = parse(v2Torrent(files, P, { info: { 'file tree': tree }, top: { 'piece layers': undefined } }))
+  const it = parse(
+    v2Torrent(files, PIECE_LENGTH, { info: { 'file tree': tree }, top: { 'piece layers': undefined } }),
+  )
   t.same(
     it.files.filter(({ pad }) => !pad).map(({ path }) => path),
     ['d/sub/x.bin', 'd/sub/y/z', 'd/top'],
@@ -87,9 +96,12 @@ t.test(
   'without piece layers a torrent is parsed, and has the nodes only if no file needs a layer',
   async t => {
     const without: V2Parts = { top: { 'piece layers': undefined } }
-    t.equal(parse(v2Torrent(files, P, without)).pieceNodes, undefined)
-    t.same(parse(v2Torrent({ a, c }, P, without)).pieceNodes, Buffer.concat([rootOf(a), rootOf(c)]))
-    const { info } = parse(v2Torrent(files, P))
+    t.equal(parse(v2Torrent(files, PIECE_LENGTH, without)).pieceNodes, undefined)
+    t.same(
+      parse(v2Torrent({ a, c }, PIECE_LENGTH, without)).pieceNodes,
+      Buffer.concat([rootOf(a), rootOf(c)]),
+    )
+    const { info } = parse(v2Torrent(files, PIECE_LENGTH))
     t.match(await openInfo(info), { format: 'v2', pieceNodes: undefined })
   },
 )
@@ -99,7 +111,9 @@ t.test('attributes and symlinks (BEP 47) are read, and paths are made safe', asy
     'a\u0001': leafEntry(a, { attr: 'xh' }),
     link: new Map([['', dict({ attr: 'l', 'symlink path': ['sub', 'x'] })]]),
   })
-  const it = parse(v2Torrent(files, P, { info: { 'file tree': tree }, top: { 'piece layers': undefined } }))
+  const it = parse(
+    v2Torrent(files, PIECE_LENGTH, { info: { 'file tree': tree }, top: { 'piece layers': undefined } }),
+  )
   t.match(it.files, [
     { path: 'd/a_', executable: true, hidden: true, spelled: [Buffer.from('a\u0001')] },
     { path: 'd/link', length: 0, symlink: 'd/sub/x' },
@@ -108,7 +122,7 @@ t.test('attributes and symlinks (BEP 47) are read, and paths are made safe', asy
 })
 
 t.test('names that a file system treats as equal get numbers', async t => {
-  const it = parse(v2Torrent({ A: a, a: c }, P))
+  const it = parse(v2Torrent({ A: a, a: c }, PIECE_LENGTH))
   t.same(
     it.files.filter(({ pad }) => !pad).map(({ path }) => path),
     ['d/A', 'd/a (1)'],
@@ -116,11 +130,11 @@ t.test('names that a file system treats as equal get numbers', async t => {
 })
 
 t.test('an invalid v2 torrent is rejected, with the reason', async t => {
-  const info = (replaced: V2Parts['info']) => v2Torrent(files, P, { info: replaced! })
+  const info = (replaced: V2Parts['info']) => v2Torrent(files, PIECE_LENGTH, { info: replaced! })
   const tree = (entries: Map<string, Value>) => info({ 'file tree': entries })
   const one = (properties: { readonly [key: string]: Value | undefined }) =>
     tree(dict({ f: new Map([['', dict(properties)]]) }))
-  const layers = (value: Value) => v2Torrent(files, P, { top: { 'piece layers': value } })
+  const layers = (value: Value) => v2Torrent(files, PIECE_LENGTH, { top: { 'piece layers': value } })
   const root = rootOf(b).toString('latin1')
   const deep = (depth: number): Value =>
     depth === 0 ? leafEntry(a) : new Map<string, Value>([['x', deep(depth - 1)]])
@@ -258,20 +272,22 @@ t.test('an invalid v2 torrent is rejected, with the reason', async t => {
     ['a layer that is a number', layers(dict({ [root]: 1 })), /expected a string/],
     [
       'a layer of too few hashes',
-      layers(dict({ [root]: pieceLayer(b, P)!.subarray(32) })),
+      layers(dict({ [root]: pieceLayer(b, PIECE_LENGTH)!.subarray(32) })),
       /"d\/b": expected 4 hashes of 32 bytes, got 96 bytes/,
     ],
     [
       'a layer of another file',
-      layers(dict({ [root]: pieceLayer(noise(b.length, 9), P)! })),
+      layers(dict({ [root]: pieceLayer(noise(b.length, 9), PIECE_LENGTH)! })),
       /"d\/b": the hashes do not match the pieces root/,
     ],
     [
       'a hash of zeros in a layer',
-      v2Torrent({}, P, {
+      v2Torrent({}, PIECE_LENGTH, {
         info: {
           'file tree': dict({
-            f: new Map([['', dict({ length: 2 * P, 'pieces root': sha256(rootOf(c), Buffer.alloc(32)) })]]),
+            f: new Map([
+              ['', dict({ length: 2 * PIECE_LENGTH, 'pieces root': sha256(rootOf(c), Buffer.alloc(32)) })],
+            ]),
           }),
         },
         top: {
@@ -287,36 +303,40 @@ t.test('an invalid v2 torrent is rejected, with the reason', async t => {
     ],
     [
       'a layer that is no multiple of 32 bytes',
-      layers(dict({ [root]: Buffer.concat([pieceLayer(b, P)!, Buffer.alloc(1)]) })),
+      layers(dict({ [root]: Buffer.concat([pieceLayer(b, PIECE_LENGTH)!, Buffer.alloc(1)]) })),
       /"d\/b": expected 4 hashes of 32 bytes, got 129 bytes/,
     ],
     [
       'a layer with the padding of its tree',
-      layers(dict({ [root]: Buffer.concat([pieceLayer(b, P)!, Buffer.alloc(128)]) })),
+      layers(dict({ [root]: Buffer.concat([pieceLayer(b, PIECE_LENGTH)!, Buffer.alloc(128)]) })),
       /"d\/b": expected 4 hashes of 32 bytes, got 256 bytes/,
     ],
     [
       'one root for two files of different lengths',
-      v2Torrent({}, P, {
+      v2Torrent({}, PIECE_LENGTH, {
         info: {
           'file tree': dict({
             f: leafEntry(b),
-            g: new Map([['', dict({ length: b.length + P, 'pieces root': rootOf(b) })]]),
+            g: new Map([['', dict({ length: b.length + PIECE_LENGTH, 'pieces root': rootOf(b) })]]),
           }),
         },
-        top: { 'piece layers': dict({ [root]: pieceLayer(b, P)! }) },
+        top: { 'piece layers': dict({ [root]: pieceLayer(b, PIECE_LENGTH)! }) },
       }),
       /"d\/g": expected 5 hashes of 32 bytes, got 128 bytes/,
     ],
-    ['a layer of another level', layers(dict({ [root]: pieceLayer(b, 2 * P)! })), /expected 4 hashes/],
+    [
+      'a layer of another level',
+      layers(dict({ [root]: pieceLayer(b, 2 * PIECE_LENGTH)! })),
+      /expected 4 hashes/,
+    ],
     [
       'a layer of no file',
-      layers(dict({ [root]: pieceLayer(b, P)!, ['x'.repeat(32)]: Buffer.alloc(64) })),
+      layers(dict({ [root]: pieceLayer(b, PIECE_LENGTH)!, ['x'.repeat(32)]: Buffer.alloc(64) })),
       /7878.* is not the pieces root of a file/,
     ],
     [
       'a layer of a file of one piece',
-      layers(dict({ [root]: pieceLayer(b, P)!, [rootOf(c).toString('latin1')]: rootOf(c) })),
+      layers(dict({ [root]: pieceLayer(b, PIECE_LENGTH)!, [rootOf(c).toString('latin1')]: rootOf(c) })),
       /is not the pieces root of a file/,
     ],
   ]
@@ -331,14 +351,17 @@ t.test('a torrent with 513 pieces, which is no power of two, and one with equal 
   const it = parse(v2Torrent({ large }, 16 * KiB))
   t.match(it, { pieceCount: 513, warnings: [] })
   t.same(it.pieceNodes, pieceLayer(large, 16 * KiB))
-  const equal = parse(v2Torrent({ a: b, b, c: a, d: a }, P))
-  t.same(equal.pieceNodes, Buffer.concat([pieceLayer(b, P)!, pieceLayer(b, P)!, rootOf(a), rootOf(a)]))
+  const equal = parse(v2Torrent({ a: b, b, c: a, d: a }, PIECE_LENGTH))
+  t.same(
+    equal.pieceNodes,
+    Buffer.concat([pieceLayer(b, PIECE_LENGTH)!, pieceLayer(b, PIECE_LENGTH)!, rootOf(a), rootOf(a)]),
+  )
 })
 
 t.test('a layer that is repeated is rejected', async t => {
   const root = bencode(rootOf(b))
-  const layer = bencode(pieceLayer(b, P)!)
-  const { info } = parse(v2Torrent(files, P))
+  const layer = bencode(pieceLayer(b, PIECE_LENGTH)!)
+  const { info } = parse(v2Torrent(files, PIECE_LENGTH))
   const torrent = Buffer.concat(
     ['d4:info', info, '12:piece layersd', root, layer, root, layer, 'ee'].map(part =>
       Buffer.from(part as Buffer),
@@ -355,7 +378,7 @@ t.test('many files with one long directory are rejected before their paths fill 
     ),
   )
   const below = (depth: number): Value => (depth === 0 ? inner : dict({ [directory]: below(depth - 1) }))
-  const torrent = v2Torrent(files, P, {
+  const torrent = v2Torrent(files, PIECE_LENGTH, {
     info: { 'file tree': below(12) as Map<string, Value> },
     top: { 'piece layers': undefined },
   })
@@ -364,10 +387,10 @@ t.test('many files with one long directory are rejected before their paths fill 
 })
 
 t.test('a hybrid torrent has both info-hashes, and the same layout in both formats', async t => {
-  const it = parse(v2Torrent(files, P, { info: hybridInfo }))
+  const it = parse(v2Torrent(files, PIECE_LENGTH, { info: hybridInfo }))
   t.match(it, { format: 'hybrid', warnings: [], pieceCount: 6 })
   t.same([it.infoHash, it.infoHashV2], [sha1(it.info), sha256(it.info)])
-  const { pieceNodes, ...v2 } = parse(v2Torrent(files, P))
+  const { pieceNodes, ...v2 } = parse(v2Torrent(files, PIECE_LENGTH))
   t.same(it.pieceNodes, pieceNodes)
   t.same(it.files, v2.files)
   t.equal(it.hashes.length, 120)
@@ -380,12 +403,20 @@ t.test('padding at the end of a hybrid torrent may be there', async t => {
   const info = (pad: boolean) => ({
     pieces: Buffer.concat([
       pieces.subarray(20, 80),
-      sha1(pad ? Buffer.concat([b.subarray(3 * P), Buffer.alloc(P - 100)]) : b.subarray(3 * P)),
+      sha1(
+        pad
+          ? Buffer.concat([b.subarray(3 * PIECE_LENGTH), Buffer.alloc(PIECE_LENGTH - 100)])
+          : b.subarray(3 * PIECE_LENGTH),
+      ),
     ]),
     files: pad ? list.slice(2, 4) : list.slice(2, 3),
   })
   for (const pad of [true, false]) {
-    t.match(parse(v2Torrent(only, P, { info: info(pad) })), { format: 'hybrid', warnings: [] }, `${pad}`)
+    t.match(
+      parse(v2Torrent(only, PIECE_LENGTH, { info: info(pad) })),
+      { format: 'hybrid', warnings: [] },
+      `${pad}`,
+    )
   }
 })
 
@@ -398,39 +429,43 @@ t.test('an inconsistent hybrid torrent is used as v1, with the reason', async t 
   const cases: [what: string, torrent: Buffer, message: RegExp][] = [
     [
       'another name',
-      v2Torrent(files, P, { info: replaced(0, { length: 10, path: ['A'] }) }),
+      v2Torrent(files, PIECE_LENGTH, { info: replaced(0, { length: 10, path: ['A'] }) }),
       /"A" is "a" in the tree; the torrent is used as v1/,
     ],
     [
       'another length',
-      v2Torrent(files, P, {
+      v2Torrent(files, PIECE_LENGTH, {
         info: {
           ...replaced(0, { length: 11, path: ['a'] }),
           files: list
             .with(0, dict({ length: 11, path: ['a'] }))
-            .with(1, dict({ attr: 'p', length: P - 11, path: ['x'] })),
+            .with(1, dict({ attr: 'p', length: PIECE_LENGTH - 11, path: ['x'] })),
         },
       }),
       /"a" has 11 bytes, and 10 in the tree/,
     ],
     [
       'no padding',
-      v2Torrent({ a, c }, P, { info: { pieces: pieces.subarray(0, 40), files: [list[0]!, list[4]!] } }),
+      v2Torrent({ a, c }, PIECE_LENGTH, {
+        info: { pieces: pieces.subarray(0, 40), files: [list[0]!, list[4]!] },
+      }),
       /"c" does not begin with piece 1/,
     ],
     [
       'a missing file',
-      v2Torrent(files, P, { info: { ...hybridInfo, files: list.slice(0, 5) } }),
+      v2Torrent(files, PIECE_LENGTH, { info: { ...hybridInfo, files: list.slice(0, 5) } }),
       /"empty" is in the tree only/,
     ],
     [
       'another file',
-      v2Torrent(files, P, { info: { ...hybridInfo, files: [...list, dict({ length: 0, path: ['more'] })] } }),
+      v2Torrent(files, PIECE_LENGTH, {
+        info: { ...hybridInfo, files: [...list, dict({ length: 0, path: ['more'] })] },
+      }),
       /"more" is missing in the tree/,
     ],
     [
       'a zero root',
-      v2Torrent(files, P, {
+      v2Torrent(files, PIECE_LENGTH, {
         info: {
           ...hybridInfo,
           'file tree': dict({ a: new Map([['', dict({ length: 5, 'pieces root': Buffer.alloc(32) })]]) }),
@@ -440,15 +475,18 @@ t.test('an inconsistent hybrid torrent is used as v1, with the reason', async t 
     ],
     [
       'wrong layers',
-      v2Torrent(files, P, { info: hybridInfo, top: { 'piece layers': dict({ ['x'.repeat(32)]: 'x' }) } }),
+      v2Torrent(files, PIECE_LENGTH, {
+        info: hybridInfo,
+        top: { 'piece layers': dict({ ['x'.repeat(32)]: 'x' }) },
+      }),
       /is not the pieces root/,
     ],
     [
       'padding of a whole piece',
-      v2Torrent({ a }, P, {
+      v2Torrent({ a }, PIECE_LENGTH, {
         info: {
           pieces: pieces.subarray(0, 40),
-          files: [list[0]!, dict({ attr: 'p', length: 2 * P - 10, path: ['x'] })],
+          files: [list[0]!, dict({ attr: 'p', length: 2 * PIECE_LENGTH - 10, path: ['x'] })],
         },
       }),
       /padding of whole pieces/,
@@ -466,9 +504,11 @@ t.test('an inconsistent hybrid torrent is used as v1, with the reason', async t 
 })
 
 t.test('a hybrid torrent of a newer version is used as v1', async t => {
-  t.match(parse(v2Torrent(files, P, { info: { ...hybridInfo, 'meta version': 3 } })), { format: 'v1' })
+  t.match(parse(v2Torrent(files, PIECE_LENGTH, { info: { ...hybridInfo, 'meta version': 3 } })), {
+    format: 'v1',
+  })
 })
 
 t.test('a torrent with a list of files, but without pieces, is v2', async t => {
-  t.match(parse(v2Torrent(files, P, { info: { files: hybridInfo.files } })), { format: 'v2' })
+  t.match(parse(v2Torrent(files, PIECE_LENGTH, { info: { files: hybridInfo.files } })), { format: 'v2' })
 })

@@ -28,15 +28,15 @@ const torrent = (name: string, changes: Partial<ListedTorrent> = {}): ListedTorr
   ...changes,
 })
 
-const LIST = {
+const LISTED_TORRENTS = {
   a: torrent('Episode 10', { labels: ['series'], down: 5, eta: 60 }),
   b: torrent('Episode 2', { labels: ['series', 'new'], verified: 100, status: 'seeding' }),
   c: torrent('a film', { status: 'stopped' }),
   d: torrent('فيلم', { status: 'failed', reason: 'the disk is full' }),
 }
-const ALL: ListQuery = { filter: 'all', search: '', sort: 'name', isDescending: false }
+const ALL_QUERY: ListQuery = { filter: 'all', search: '', sort: 'name', isDescending: false }
 const names = (query: Partial<ListQuery>) =>
-  queryRows(LIST, { ...ALL, ...query }).map(({ infoHash }) => infoHash)
+  queryRows(LISTED_TORRENTS, { ...ALL_QUERY, ...query }).map(({ infoHash }) => infoHash)
 
 t.test('the list is sorted as a reader sorts, and equal torrents by name', async t => {
   t.strictSame(names({}), ['c', 'b', 'a', 'd'])
@@ -51,7 +51,7 @@ t.test('filters, labels and words reduce the list', async t => {
   t.strictSame(names({ filter: 'problem' }), ['d'])
   t.strictSame(names({ label: 'series', search: ' ePISODE  1' }), ['a'])
   t.strictSame(names({ search: 'فيل' }), ['d'])
-  t.match(countRows(LIST), {
+  t.match(countRows(LISTED_TORRENTS), {
     filters: { all: 4, downloading: 1, sharing: 1, complete: 1, paused: 1, problem: 1 },
     labels: [
       ['new', 1],

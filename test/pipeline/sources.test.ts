@@ -16,7 +16,7 @@ import type { TorrentSource } from '../../src/pipeline/sources/torrent-source.ts
 import { stream } from '../../src/pipeline/stream.ts'
 import { streamTar } from '../../src/pipeline/stream-tar.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
-import { leavesNothing, memoryDisk, OFFLINE } from '../helpers/swarm.ts'
+import { leavesNothing, memoryDisk, OFFLINE_OPTIONS } from '../helpers/swarm.ts'
 
 const made = makeTorrent({ files: [{ path: 'a', length: 100_000 }], pieceLength: 16_384 })
 const { metainfo, content } = made
@@ -28,7 +28,7 @@ t.beforeEach(t => leavesNothing(t))
 /** One seed with a client of its own, until test `t` is over. */
 async function seed(t: Test, options: ConstructorParameters<typeof Client>[0] = {}): Promise<PeerAddress> {
   const fs = memoryDisk()
-  const client = new Client({ ...OFFLINE, fs, ...options })
+  const client = new Client({ ...OFFLINE_OPTIONS, fs, ...options })
   t.teardown(() => client.close())
   await fs.writeFile('/home/a', content)
   const torrent = await download(metainfo, { client, output: '/home', share: true })
@@ -80,7 +80,7 @@ t.test('a torrent streams from one seed, whatever kind of source names it', asyn
     Magnet: parseMagnet(hash),
   }
   for (const [name, source] of Object.entries(sources)) {
-    t.ok((await all(stream(source, { ...OFFLINE, peers: [peer] }))).equals(content), name)
+    t.ok((await all(stream(source, { ...OFFLINE_OPTIONS, peers: [peer] }))).equals(content), name)
   }
 })
 
@@ -88,25 +88,25 @@ t.test('download, streamTar and fetchMetadata take a magnet link', async t => {
   const peer = await seed(t)
   const link = `magnet:?xt=urn:btih:${hash}&x.pe=127.0.0.1:${peer.port}`
   const fs = memoryDisk()
-  const torrent = await download(link, { ...OFFLINE, fs, output: '/home' })
+  const torrent = await download(link, { ...OFFLINE_OPTIONS, fs, output: '/home' })
   t.equal(torrent.metainfo.name, 'a', 'the metadata is known')
   await torrent.done
   await torrent.close()
   t.same(await fs.readFile('/home/a'), content)
-  const tar = await all(streamTar(link, OFFLINE))
+  const tar = await all(streamTar(link, OFFLINE_OPTIONS))
   t.ok(tar.subarray(512, 512 + content.length).equals(content))
-  t.same((await fetchMetadata(link, OFFLINE)).info, made.info)
+  t.same((await fetchMetadata(link, OFFLINE_OPTIONS)).info, made.info)
 })
 
 t.test('a link with the URL of the .torrent (xs) needs no peers for the metadata', async t => {
   const url = await serve(t, bytes)
   const link = `magnet:?xt=urn:btih:${hash}&xs=${encodeURIComponent(url)}`
-  t.same((await fetchMetadata(link, OFFLINE)).info, made.info)
+  t.same((await fetchMetadata(link, OFFLINE_OPTIONS)).info, made.info)
   const other = await serve(t, torrentOf(makeTorrent({ files: [{ path: 'b', length: 1 }] }).metainfo))
   const warnings: string[] = []
   const control = new AbortController()
   const wrong = fetchMetadata(`magnet:?xt=urn:btih:${hash}&xs=${encodeURIComponent(other)}`, {
-    ...OFFLINE,
+    ...OFFLINE_OPTIONS,
     signal: control.signal,
     warning: ({ message }) => {
       warnings.push(message)
@@ -120,7 +120,7 @@ t.test('a link with the URL of the .torrent (xs) needs no peers for the metadata
 t.test('a link selects files (BEP 53), unless the options select some', async t => {
   const two = makeTorrent({ files: ['a', 'b'].map(path => ({ path: `torrent/${path}`, length: 20_000 })) })
   const fs = memoryDisk()
-  const client = new Client({ ...OFFLINE, fs })
+  const client = new Client({ ...OFFLINE_OPTIONS, fs })
   t.teardown(() => client.close())
   await fs.mkdir('/home/torrent', { recursive: true })
   for (const { path, offset, length } of two.metainfo.files) {
@@ -130,12 +130,12 @@ t.test('a link selects files (BEP 53), unless the options select some', async t 
   const port = (await client.listen())!.port
   const link = `magnet:?xt=urn:btih:${two.metainfo.infoHash.toString('hex')}&x.pe=127.0.0.1:${port}`
   const [a, b] = [two.content.subarray(0, 20_000), two.content.subarray(20_000)]
-  t.ok((await all(stream(`${link}&so=1`, OFFLINE))).equals(b))
-  t.ok((await all(stream(`${link}&so=1`, { ...OFFLINE, file: 0 }))).equals(a))
-  await t.rejects(all(stream(link, OFFLINE)), { code: 'ERR_USAGE', message: /file: .* 2 files/ })
-  await t.rejects(all(stream(`${link}&so=7`, OFFLINE)), { code: 'ERR_USAGE', message: /so: / })
+  t.ok((await all(stream(`${link}&so=1`, OFFLINE_OPTIONS))).equals(b))
+  t.ok((await all(stream(`${link}&so=1`, { ...OFFLINE_OPTIONS, file: 0 }))).equals(a))
+  await t.rejects(all(stream(link, OFFLINE_OPTIONS)), { code: 'ERR_USAGE', message: /file: .* 2 files/ })
+  await t.rejects(all(stream(`${link}&so=7`, OFFLINE_OPTIONS)), { code: 'ERR_USAGE', message: /so: / })
   const disk = memoryDisk()
-  const torrent = await download(`${link}&so=1`, { ...OFFLINE, fs: disk, output: '/out' })
+  const torrent = await download(`${link}&so=1`, { ...OFFLINE_OPTIONS, fs: disk, output: '/out' })
   await torrent.done
   await torrent.close()
   t.same(await disk.readFile('/out/torrent/b'), b)
@@ -145,7 +145,7 @@ t.test('a link selects files (BEP 53), unless the options select some', async t 
 t.test('without a tracker, the DHT finds the only seed, but not that of a private torrent', async t => {
   const router = await new Dht({ bind: '127.0.0.1', bootstrap: [] }).start()
   t.teardown(() => router.close())
-  const local = { ...OFFLINE, dht: true, dhtNodes: [{ host: '127.0.0.1', port: router.port(4)! }] }
+  const local = { ...OFFLINE_OPTIONS, dht: true, dhtNodes: [{ host: '127.0.0.1', port: router.port(4)! }] }
   await seed(t, local)
   t.ok((await all(stream(hash, local))).equals(content))
   const hidden = { ...metainfo, private: true }
@@ -157,7 +157,7 @@ t.test('without a tracker, the DHT finds the only seed, but not that of a privat
 })
 
 t.test('a client option is rejected together with a client', async t => {
-  const client = new Client(OFFLINE)
+  const client = new Client(OFFLINE_OPTIONS)
   t.teardown(() => client.close())
   await t.rejects(download(metainfo, { client, output: '/home', port: 1 }), {
     name: 'InputError',
@@ -171,7 +171,7 @@ t.test('a resume record is kept in the state directory', async t => {
   const checked: number[] = []
   for (let run = 0; run < 2; run++) {
     const torrent = await download(metainfo, {
-      ...{ ...OFFLINE, fs, output: '/home', stateDirectory: '/state', peers: [peer] },
+      ...{ ...OFFLINE_OPTIONS, fs, output: '/home', stateDirectory: '/state', peers: [peer] },
     })
     await torrent.done
     await torrent.close()

@@ -16,13 +16,13 @@ const cyclic: unknown[] = []
 cyclic.push(cyclic)
 
 /** Values that no option accepts. */
-const NEVER = [null, Symbol('s'), Object.create(null), cyclic]
-const NOT_NUMBERS = [...NEVER, '1', Number.NaN, -1, true, {}]
-const NOT_BOOLEANS = [...NEVER, 0, 1, 'yes', 'false', {}]
-const NOT_FUNCTIONS = [...NEVER, 0, '', {}, 'x']
-const NOT_OBJECTS = [...NEVER, 0, '', 'x', true, {}, () => {}]
+const NEVER_VALID = [null, Symbol('s'), Object.create(null), cyclic]
+const NOT_NUMBERS = [...NEVER_VALID, '1', Number.NaN, -1, true, {}]
+const NOT_BOOLEANS = [...NEVER_VALID, 0, 1, 'yes', 'false', {}]
+const NOT_FUNCTIONS = [...NEVER_VALID, 0, '', {}, 'x']
+const NOT_OBJECTS = [...NEVER_VALID, 0, '', 'x', true, {}, () => {}]
 
-const INVALID: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
+const INVALID_VALUES: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
   peers: [
     ...NOT_OBJECTS,
     [null],
@@ -41,7 +41,7 @@ const INVALID: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
   listener: NOT_OBJECTS,
   share: NOT_BOOLEANS,
   superSeed: NOT_BOOLEANS,
-  encryption: [...NEVER, '', 'on', true, 1],
+  encryption: [...NEVER_VALID, '', 'on', true, 1],
   up: [...NOT_NUMBERS, 0],
   down: [...NOT_NUMBERS, 0],
   maxPeers: [...NOT_NUMBERS, 0, 1.5, Number.POSITIVE_INFINITY],
@@ -53,8 +53,8 @@ const INVALID: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
   random: NOT_FUNCTIONS,
   connect: NOT_FUNCTIONS,
   http: NOT_FUNCTIONS,
-  bind: [...NEVER, '', 'localhost', '1.2.3', 4],
-  peerId: [...NEVER, '', '-TS0001-000000000000', Buffer.alloc(19), Buffer.alloc(21)],
+  bind: [...NEVER_VALID, '', 'localhost', '1.2.3', 4],
+  peerId: [...NEVER_VALID, '', '-TS0001-000000000000', Buffer.alloc(19), Buffer.alloc(21)],
   trackerKey: [...NOT_NUMBERS, 1.5, 2 ** 32],
   announcePacer: NOT_OBJECTS,
   connections: NOT_OBJECTS,
@@ -62,7 +62,7 @@ const INVALID: Readonly<Record<keyof TorrentOptions, readonly unknown[]>> = {
   memoryBudget: NOT_OBJECTS,
   hashPool: [{}, 1],
   portableNames: NOT_BOOLEANS,
-  platform: [...NEVER, '', 1, {}],
+  platform: [...NEVER_VALID, '', 1, {}],
   storage: NOT_OBJECTS,
   select: NOT_FUNCTIONS,
   priority: NOT_FUNCTIONS,
@@ -94,7 +94,7 @@ function errorOf(call: () => unknown): unknown {
   return undefined
 }
 
-for (const [option, values] of Object.entries(INVALID)) {
+for (const [option, values] of Object.entries(INVALID_VALUES)) {
   t.test(`an invalid ${option} is an InputError that names it`, async t => {
     for (const value of values) {
       const error = errorOf(() => new Torrent(metainfo, { ...offline, [option]: value } as never))
@@ -147,7 +147,7 @@ t.test('begin rejects an invalid argument by name, and can be called again', asy
     'deferSample',
   ] as const
   for (const option of options)
-    for (const value of INVALID[option]) t.ok(names(begin({ storage, [option]: value }), option))
+    for (const value of INVALID_VALUES[option]) t.ok(names(begin({ storage, [option]: value }), option))
   for (const of of [null, {}, 'x', other]) t.ok(names(begin({ storage }, of), 'metainfo'))
   t.equal(begin({ storage }), undefined)
   t.ok(names(begin({ storage }), 'begin'), 'a second storage')

@@ -48,7 +48,7 @@ function get(url: string, purpose: Purpose, trust: Trust, open: HttpOpen) {
   return follow(open, targetOf(new URL(url), purpose, trust), { headers: {}, signal, purpose, trust })
 }
 
-const ORDER = '/admin/delete?all=1'
+const ORDER_PATH = '/admin/delete?all=1'
 
 t.test('an internal server gets no command, in any spelling of its address', async t => {
   const { asked, port } = await server(t)
@@ -57,7 +57,7 @@ t.test('an internal server gets no command, in any spelling of its address', asy
     for (const host of ['127.0.0.1', 'localhost', '127.1', '0x7f.0.0.1', '2130706433', '[::ffff:127.0.0.1]'])
       for (const purpose of ['tracker', 'web-seed', 'torrent'] as const)
         await t.rejects(
-          get(`http://${host}:${port}${ORDER}`, purpose, 'remote', client.open),
+          get(`http://${host}:${port}${ORDER_PATH}`, purpose, 'remote', client.open),
           /is not allowed for this request/,
           `${purpose} ${host}`,
         )
@@ -69,13 +69,13 @@ t.test('an internal server gets no command, in any spelling of its address', asy
 t.test('a name that stands for this machine is judged by its address', async t => {
   const { asked, port } = await server(t)
   const client = new HttpClient({ lookup: resolves('127.0.0.1') })
-  const url = `http://innocent.example:${port}${ORDER}`
+  const url = `http://innocent.example:${port}${ORDER_PATH}`
   for (const purpose of ['tracker', 'web-seed', 'torrent'] as const)
     await t.rejects(get(url, purpose, 'remote', client.open), /innocent.example, 127.0.0.1, .*is not allowed/)
   t.same(asked, [])
   await get(url, 'web-seed', 'user', client.open)
   await get(url, 'web-seed', 'all', client.open)
-  t.same(asked, [ORDER, ORDER], 'the user may')
+  t.same(asked, [ORDER_PATH, ORDER_PATH], 'the user may')
 })
 
 t.test('only the allowed addresses of a name are asked', async t => {
@@ -106,7 +106,7 @@ t.test(
   'a redirect from the public Internet does not lead to this machine, whatever the origin of the URL',
   async t => {
     const { asked, port } = await server(t)
-    for (const path of [ORDER, '/announce', '/a.torrent', '/']) {
+    for (const path of [ORDER_PATH, '/announce', '/a.torrent', '/']) {
       const open = publicRedirect(`http://127.0.0.1:${port}${path}`, new HttpClient().open)
       for (const purpose of ['tracker', 'web-seed', 'torrent'] as const)
         for (const trust of ['remote', 'user'] as const)
@@ -121,7 +121,7 @@ t.test(
 
 t.test('a local server may redirect a local request to a request of its kind only', async t => {
   const { asked, port } = await server(t, ({ url }, response) => {
-    if (url === '/announce') response.writeHead(302, { Location: ORDER }).end()
+    if (url === '/announce') response.writeHead(302, { Location: ORDER_PATH }).end()
     else response.end('ok')
   })
   const open = new HttpClient().open
@@ -131,7 +131,7 @@ t.test('a local server may redirect a local request to a request of its kind onl
 
 t.test('a tracker of the public Internet that redirects announces to this machine is a failure', async t => {
   const { asked, port } = await server(t)
-  const open = publicRedirect(`http://127.0.0.1:${port}${ORDER}`, new HttpClient().open)
+  const open = publicRedirect(`http://127.0.0.1:${port}${ORDER_PATH}`, new HttpClient().open)
   const tracker = new HttpTracker('http://public.example/announce', { userAgent: 'x', trust: 'remote', open })
   const request = { infoHash: Buffer.alloc(20), peerId: Buffer.alloc(20), port: 1, key: 1 }
   const counts = { uploaded: 0, downloaded: 0, left: 0, numwant: 1 }

@@ -5,7 +5,7 @@ import { openRemote } from '../helpers/remote.ts'
 import { shareAll, smallTorrent, until } from '../helpers/session.ts'
 
 /** The fields that Sonarr asks for. `fileCount` is that of Vuze. */
-const FIELDS = [
+const REQUESTED_FIELDS = [
   ...['id', 'hashString', 'name', 'downloadDir', 'totalSize', 'leftUntilDone', 'isFinished', 'eta', 'status'],
   ...[
     'secondsDownloading',
@@ -64,7 +64,7 @@ t.test('Transmission: test, add, limits, follow, finish, remove', async t => {
   await call('torrent-set', { labels: ['sonarr'], ids: [hash] })
   await call('queue-move-top', { ids: [hash] })
   session.torrents[0]!.torrent ?? (await until(session, () => session.torrents[0]!.isRunning))
-  const list = async () => (await call('torrent-get', { fields: FIELDS })).torrents[0]
+  const list = async () => (await call('torrent-get', { fields: REQUESTED_FIELDS })).torrents[0]
   t.match(await list(), {
     hashString: hash,
     totalSize: 100_000,

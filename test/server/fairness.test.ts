@@ -32,44 +32,44 @@ const idle = (group: string, lastActive: number, authenticated = false): Admitte
 const busy = (group: string, lastActive: number): Admitted => {
   return { group, authenticated: true, busy: true, lastActive }
 }
-const LIMITS = { total: 4, perGroup: 3 }
-const NOW = 1_000_000
+const READER_LIMITS = { total: 4, perGroup: 3 }
+const NOW_MS = 1_000_000
 
 t.test('while there is room every newcomer is admitted', async t => {
-  t.equal(admit([], 'a', LIMITS, NOW), 'admit')
-  t.equal(admit([idle('a', 0), idle('a', 0)], 'a', LIMITS, NOW), 'admit')
+  t.equal(admit([], 'a', READER_LIMITS, NOW_MS), 'admit')
+  t.equal(admit([idle('a', 0), idle('a', 0)], 'a', READER_LIMITS, NOW_MS), 'admit')
 })
 
 t.test('at its quota a newcomer takes the place of its own group alone', async t => {
   const own = [idle('a', 5), idle('a', 3), idle('a', 9)]
-  t.equal(admit([idle('b', 0), ...own], 'a', { total: 99, perGroup: 3 }, NOW), own[1])
-  const working = [busy('a', NOW), busy('a', NOW), busy('a', NOW)]
-  t.equal(admit([idle('b', 0), ...working], 'a', LIMITS, NOW), 'refuse')
+  t.equal(admit([idle('b', 0), ...own], 'a', { total: 99, perGroup: 3 }, NOW_MS), own[1])
+  const working = [busy('a', NOW_MS), busy('a', NOW_MS), busy('a', NOW_MS)]
+  t.equal(admit([idle('b', 0), ...working], 'a', READER_LIMITS, NOW_MS), 'refuse')
 })
 
 t.test(
   'with all places taken: idle before busy, unauthenticated first, of the largest group, the oldest',
   async t => {
-    const oldest = [busy('a', NOW), idle('b', 2), idle('c', 1), idle('d', 3)]
-    t.equal(admit(oldest, 'e', LIMITS, NOW), oldest[2])
-    const unauthenticated = [busy('a', NOW), idle('b', 1, true), idle('c', 8), idle('d', 2, true)]
-    t.equal(admit(unauthenticated, 'e', LIMITS, NOW), unauthenticated[2])
+    const oldest = [busy('a', NOW_MS), idle('b', 2), idle('c', 1), idle('d', 3)]
+    t.equal(admit(oldest, 'e', READER_LIMITS, NOW_MS), oldest[2])
+    const unauthenticated = [busy('a', NOW_MS), idle('b', 1, true), idle('c', 8), idle('d', 2, true)]
+    t.equal(admit(unauthenticated, 'e', READER_LIMITS, NOW_MS), unauthenticated[2])
     const largest = [idle('honest', 1), idle('b', 4), idle('b', 3), idle('c', 2)]
-    t.equal(admit(largest, 'e', LIMITS, NOW), largest[2])
-    const kept = [busy('a', NOW), busy('b', NOW), busy('c', NOW), idle('d', NOW, true)]
-    t.equal(admit(kept, 'e', LIMITS, NOW), kept[3], 'one that waits between two requests')
+    t.equal(admit(largest, 'e', READER_LIMITS, NOW_MS), largest[2])
+    const kept = [busy('a', NOW_MS), busy('b', NOW_MS), busy('c', NOW_MS), idle('d', NOW_MS, true)]
+    t.equal(admit(kept, 'e', READER_LIMITS, NOW_MS), kept[3], 'one that waits between two requests')
   },
 )
 
 t.test(
   'a response that its client reads never gives way; one that it stopped reading does, last of all',
   async t => {
-    const reading = Array.from('abcd', group => busy(group, NOW - STALLED_RESPONSE_MS + 1))
-    t.equal(admit(reading, 'e', LIMITS, NOW), 'refuse')
-    const stalled = [...reading.slice(1), busy('a', NOW - STALLED_RESPONSE_MS)]
-    t.equal(admit(stalled, 'e', LIMITS, NOW), stalled[3])
-    const withIdle = [...stalled.slice(1), idle('b', NOW, true)]
-    t.equal(admit(withIdle, 'e', LIMITS, NOW), withIdle[3])
+    const reading = Array.from('abcd', group => busy(group, NOW_MS - STALLED_RESPONSE_MS + 1))
+    t.equal(admit(reading, 'e', READER_LIMITS, NOW_MS), 'refuse')
+    const stalled = [...reading.slice(1), busy('a', NOW_MS - STALLED_RESPONSE_MS)]
+    t.equal(admit(stalled, 'e', READER_LIMITS, NOW_MS), stalled[3])
+    const withIdle = [...stalled.slice(1), idle('b', NOW_MS, true)]
+    t.equal(admit(withIdle, 'e', READER_LIMITS, NOW_MS), withIdle[3])
   },
 )
 
@@ -96,7 +96,7 @@ t.test('a reader is revoked for its client being slow, or its group having more 
   t.equal(reason, 'its client a took 7 bytes in 10 s while others waited')
 })
 
-const BUSY = { message: /files are being read already/ }
+const BUSY_ERROR = { message: /files are being read already/ }
 
 /** A client of an address, and what becomes of it. */
 const client = (group: string) => {
@@ -144,11 +144,11 @@ t.test('waiting for a reader ends: by time, by a full queue, by the client leavi
   await left
   await t.rejects(slots.acquire(leaving), { name: 'AbortError' }, 'it has left already')
   const first = slots.acquire(client('b'))
-  const second = t.rejects(slots.acquire(client('b')), BUSY)
-  await t.rejects(slots.acquire(client('b')), BUSY, 'the queue is full')
+  const second = t.rejects(slots.acquire(client('b')), BUSY_ERROR)
+  await t.rejects(slots.acquire(client('b')), BUSY_ERROR, 'the queue is full')
   const other = slots.acquire(client('c'))
   await second
-  const late = [t.rejects(first, BUSY), t.rejects(other, BUSY)]
+  const late = [t.rejects(first, BUSY_ERROR), t.rejects(other, BUSY_ERROR)]
   await clock.advance(READER_WAIT_MS)
   await Promise.all(late)
   t.equal(clock.pending, 0)
@@ -182,7 +182,7 @@ t.test('a client that reads keeps its reader, however many of its own address wa
   slot.onRevoke(({ message }) => t.fail(message))
   slot.waitsForClient = true
   const waiting = Array.from({ length: 5 }, () => slots.acquire(client('a')))
-  const late = waiting.map(wait => t.rejects(wait, BUSY))
+  const late = waiting.map(wait => t.rejects(wait, BUSY_ERROR))
   for (let review = 0; review < 3; review++) {
     slot.take(MIN_READ_RATE * 10)
     await clock.advance(REVIEW_MS)

@@ -16,12 +16,12 @@ import { type Done, Readable } from '../../src/streams/stage.ts'
 import { type FileSpec, makeTorrent, noise } from '../helpers/metainfo.ts'
 import { VirtualClock, waitUntil } from '../helpers/virtual-clock.ts'
 
-const VIDEO = noise(300_000, 7)
-const UMLAUT = '<b>"Ünï & \u4f60\'s".html'
-const FILES: FileSpec[] = [
-  { path: 'show/one.mkv', contents: VIDEO },
+const VIDEO_BYTES = noise(300_000, 7)
+const UMLAUT_NAME = '<b>"Ünï & \u4f60\'s".html'
+const SERVED_FILES: FileSpec[] = [
+  { path: 'show/one.mkv', contents: VIDEO_BYTES },
   { path: '.pad/9', length: 9, pad: true },
-  { path: `show/extra/${UMLAUT}`, contents: '<script>alert(1)</script>' },
+  { path: `show/extra/${UMLAUT_NAME}`, contents: '<script>alert(1)</script>' },
   { path: 'show/empty.txt', contents: '' },
   { path: 'show/latest', symlink: 'show/one.mkv', contents: '' },
 ]
@@ -71,7 +71,7 @@ interface SetUp extends HttpServerOptions {
 }
 
 /** A server of one torrent in memory, closed at the end of test `t`, when nothing may be left open. */
-async function serve(t: Test, { files = FILES, read, more, ...options }: SetUp = {}) {
+async function serve(t: Test, { files = SERVED_FILES, read, more, ...options }: SetUp = {}) {
   const { metainfo, content } = makeTorrent({ files, name: 'show', multiFile: true })
   const opened: ByteStream[] = []
   const torrents = new Map<string, ServedTorrent>()
@@ -154,7 +154,7 @@ t.test('a file: GET and HEAD say the same, and only one of them sends it', async
   const { ask, base, opened, hash, server, warnings } = await serve(t)
   const get = await ask(`${base}/one.mkv`)
   t.equal(get.status, 200)
-  t.ok(get.body.equals(VIDEO))
+  t.ok(get.body.equals(VIDEO_BYTES))
   t.match(get.headers, {
     'content-type': 'video/x-matroska',
     'content-length': '300000',
@@ -192,14 +192,14 @@ t.test('single ranges, against a buffer', async t => {
     t.equal(status, 206, range)
     t.equal(headers['content-range'], `bytes ${start}-${end - 1}/300000`)
     t.equal(headers['content-length'], String(end - start))
-    t.ok(body.equals(VIDEO.subarray(start, end)))
+    t.ok(body.equals(VIDEO_BYTES.subarray(start, end)))
   }
   for (const range of ['bytes=300000-', 'bytes=-0']) {
     const { status, headers } = await video(range)
     t.equal(status, 416)
     t.equal(headers['content-range'], 'bytes */300000')
   }
-  for (const range of ['bytes=9-5', 'lines=1-2']) t.ok((await video(range)).body.equals(VIDEO), range)
+  for (const range of ['bytes=9-5', 'lines=1-2']) t.ok((await video(range)).body.equals(VIDEO_BYTES), range)
 })
 
 t.test('random ranges, one or several, eight clients at a time on kept connections', async t => {
@@ -218,7 +218,7 @@ t.test('random ranges, one or several, eight clients at a time on kept connectio
           const parts = partsOf(answer)
           const there = new Uint8Array(300_000)
           for (const { start, bytes } of parts) {
-            if (!VIDEO.subarray(start, start + bytes.length).equals(bytes))
+            if (!VIDEO_BYTES.subarray(start, start + bytes.length).equals(bytes))
               throw new Error(`other bytes: ${header}`)
             there.fill(1, start, start + bytes.length)
           }
@@ -339,7 +339,7 @@ t.test('the pages link to every file, and untrusted names stay text', async t =>
     if (
       !page.headers['content-type']?.startsWith('text/html') ||
       page.status !== 200 ||
-      url.includes(encodeURIComponent(UMLAUT))
+      url.includes(encodeURIComponent(UMLAUT_NAME))
     )
       return
     t.notMatch(page.text, /<script|<b>|\.pad/)
@@ -351,7 +351,7 @@ t.test('the pages link to every file, and untrusted names stay text', async t =>
   await walk(`/${hash}/`)
   t.strictSame(Object.fromEntries([...seen].filter(([url]) => !url.endsWith('/'))), {
     [`${base}/one.mkv`]: 200,
-    [`${base}/extra/${encodeURIComponent(UMLAUT)}`]: 200,
+    [`${base}/extra/${encodeURIComponent(UMLAUT_NAME)}`]: 200,
     [`${base}/empty.txt`]: 200,
     [`${base}/latest`]: 302,
     [`${base}/?tar`]: 200,
@@ -384,7 +384,7 @@ t.test('the lists are JSON on request', async t => {
   t.match(rest, torrent)
   t.match(files, [
     { index: 0, path: 'show/one.mkv', length: 300_000, url: `${base}/one.mkv` },
-    { index: 2, path: `show/extra/${UMLAUT}`, length: 25 },
+    { index: 2, path: `show/extra/${UMLAUT_NAME}`, length: 25 },
     { index: 3, path: 'show/empty.txt', length: 0 },
     { index: 4, path: 'show/latest', length: 0, symlink: 'show/one.mkv' },
   ])
@@ -410,13 +410,13 @@ t.test('twenty thousand files are listed', async t => {
 
 t.test('HTML in a torrent is shown without scripts, and its name arrives unchanged', async t => {
   const { ask, base } = await serve(t)
-  const { headers } = await ask(`${base}/extra/${encodeURIComponent(UMLAUT)}`)
+  const { headers } = await ask(`${base}/extra/${encodeURIComponent(UMLAUT_NAME)}`)
   t.equal(headers['content-type'], 'text/html; charset=utf-8')
   t.match(headers['content-security-policy'], /^sandbox; default-src 'none';/)
   t.notMatch(headers['content-security-policy'], /script|allow/)
   const { type, parameters } = contentDisposition(headers['content-disposition']!)
   t.equal(type, 'inline')
-  t.equal(parameters.filename, UMLAUT)
+  t.equal(parameters.filename, UMLAUT_NAME)
 })
 
 t.test('a request with a foreign Host is refused', async t => {
@@ -511,7 +511,7 @@ t.test('no byte in a minute: 504, and the reader is freed', async t => {
   await patient.give(0)
   const { status, body } = await answers[1]!
   t.equal(status, 206)
-  t.ok(body.equals(VIDEO.subarray(7, 10)), 'a request that has begun may be slow')
+  t.ok(body.equals(VIDEO_BYTES.subarray(7, 10)), 'a request that has begun may be slow')
   await untilIdle(server)
   t.ok(slow.every(({ destroyed }) => destroyed))
 })
@@ -727,8 +727,8 @@ t.test('a directory as a tar archive: what is selected below it, with its length
   t.strictSame(
     names.map(({ path, size }) => [path, size]),
     [
-      ['show/one.mkv', VIDEO.length],
-      [`show/extra/${UMLAUT}`, 25],
+      ['show/one.mkv', VIDEO_BYTES.length],
+      [`show/extra/${UMLAUT_NAME}`, 25],
       ['show/latest', 0],
     ],
   )
@@ -744,7 +744,7 @@ t.test('a directory as a tar archive: what is selected below it, with its length
     t.equal(headers['content-disposition'], 'attachment; filename=extra.tar')
     t.strictSame(
       (await entriesOf(body)).map(({ path }) => path),
-      [`show/extra/${UMLAUT}`],
+      [`show/extra/${UMLAUT_NAME}`],
     )
   }
   t.equal((await ask(`${base}/none/?tar`)).status, 404)

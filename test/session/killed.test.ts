@@ -11,7 +11,7 @@ import { inProject } from '../helpers/project.ts'
 import { openSession, type SessionDisk, sessionDisk, smallTorrent, until } from '../helpers/session.ts'
 import { changeForEver, type Expected, expectedOf } from '../helpers/session-changes.ts'
 
-const KILLS = 100
+const KILL_COUNT = 100
 const PROCESS_KILLS = Number(process.env.TSDL_TEST_KILLS ?? 4)
 /** Calls of the disk in which a kill falls. */
 const MAX_CALLS = 1500
@@ -69,7 +69,7 @@ t.test(
     const seed = Math.floor(Math.random() * 2 ** 31)
     t.comment(`seed ${seed}`)
     const random = generator(seed)
-    for (let kill = 0; kill < KILLS; kill++) {
+    for (let kill = 0; kill < KILL_COUNT; kill++) {
       const where = `seed ${seed}, kill ${kill}`
       const disk = sessionDisk()
       const contents = new Map<string, Buffer>()

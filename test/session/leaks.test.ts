@@ -8,7 +8,7 @@ import { SessionTorrent } from '../../src/session/session-torrent.ts'
 import { FileStateStore } from '../../src/session/store/file-state-store.ts'
 import { generator } from '../helpers/feed.ts'
 import { RANDOM_SEED } from '../helpers/random-seed.ts'
-import { STATE, sessionDisk, smallTorrent } from '../helpers/session.ts'
+import { STATE_DIRECTORY, sessionDisk, smallTorrent } from '../helpers/session.ts'
 import { SimulatedNetwork } from '../helpers/simulation/network.ts'
 import { memoryDisk } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
@@ -16,13 +16,13 @@ import { VirtualClock } from '../helpers/virtual-clock.ts'
 const HOUR_MS = 3_600_000
 /** Of an hour. Then all torrents are stopped, which costs this test less time. */
 const ACTIVE_MS = 60_000
-const HOURS = 24
+const SIMULATED_HOURS = 24
 /** Hours until everything that is made once has been made. */
 const WARM_UP_HOURS = 6
-const KEPT = 4
-const PORT = 6881
+const KEPT_TORRENTS = 4
+const PEER_PORT = 6881
 /** Torrents, runs, peers, connections, stages, sockets and servers are emitters. */
-const COUNTED = { EventEmitter, SessionTorrent }
+const COUNTED_CLASSES = { EventEmitter, SessionTorrent }
 t.test('a day of adding, changing and removing leaves nothing behind', async t => {
   const seed = RANDOM_SEED
   t.comment(`SEED=${seed}`)
@@ -32,7 +32,7 @@ t.test('a day of adding, changing and removing leaves nothing behind', async t =
   const clientAt = (address: string, disk: ReturnType<typeof memoryDisk>) => {
     const { connect, createServer } = network.host(address, { latency: 20 })
     return new Client({
-      ...{ clock, connect, createServer, random: generator(seed + 1), fs: disk, port: PORT },
+      ...{ clock, connect, createServer, random: generator(seed + 1), fs: disk, port: PEER_PORT },
       ...{ dht: false, lsd: false, trackers: false, hashThreads: 0, encryption: 'off' },
     })
   }
@@ -48,7 +48,7 @@ t.test('a day of adding, changing and removing leaves nothing behind', async t =
     return result
   }
 
-  const all = Array.from({ length: KEPT + 2 }, (_, at) => smallTorrent(`file-${at}`, at + 1))
+  const all = Array.from({ length: KEPT_TORRENTS + 2 }, (_, at) => smallTorrent(`file-${at}`, at + 1))
   const shared = memoryDisk()
   const sharer = clientAt('10.0.0.1', shared)
   for (const { content, metainfo } of all) {
@@ -63,7 +63,7 @@ t.test('a day of adding, changing and removing leaves nothing behind', async t =
   const session = await finish(
     Session.open({
       ...{ client, clock, fs: disk, directory: '/home', hashThreads: 0, now: () => clock.now() },
-      store: new FileStateStore(STATE, { fs: disk }),
+      store: new FileStateStore(STATE_DIRECTORY, { fs: disk }),
     }),
   )
   const warnings: string[] = []
@@ -74,7 +74,7 @@ t.test('a day of adding, changing and removing leaves nothing behind', async t =
   const passHour = async (hour: number) => {
     const end = clock.now() + HOUR_MS
     const torrent = await finish(
-      session.add(all[hour % all.length]!.metainfo, { peers: [`10.0.0.1:${PORT}`] }),
+      session.add(all[hour % all.length]!.metainfo, { peers: [`10.0.0.1:${PEER_PORT}`] }),
     )
     await reach(() => torrent.status === 'seeding')
     await finish(pick().stop())
@@ -83,7 +83,8 @@ t.test('a day of adding, changing and removing leaves nothing behind', async t =
     await finish(pick().setPriority([0], 'high'))
     for (const one of session.torrents) await finish(one.start())
     await reach(() => session.torrents.every(({ status }) => status === 'seeding'))
-    if (session.torrents.length > KEPT) await finish(session.remove(session.torrents[0]!, { withData: true }))
+    if (session.torrents.length > KEPT_TORRENTS)
+      await finish(session.remove(session.torrents[0]!, { withData: true }))
     await clock.run({ for: ACTIVE_MS })
     for (const one of session.torrents) await finish(one.stop())
     await clock.run({ for: end - clock.now() })
@@ -91,7 +92,7 @@ t.test('a day of adding, changing and removing leaves nothing behind', async t =
 
   const count = () => ({
     ...Object.fromEntries(
-      Object.entries(COUNTED).map(([name, kind]) => [name, queryObjects(kind, { format: 'count' })]),
+      Object.entries(COUNTED_CLASSES).map(([name, kind]) => [name, queryObjects(kind, { format: 'count' })]),
     ),
     listeners: [session, client].flatMap(emitter =>
       emitter.eventNames().map(name => emitter.listenerCount(name as never)),
@@ -100,7 +101,7 @@ t.test('a day of adding, changing and removing leaves nothing behind', async t =
     timers: clock.pending,
   })
   let before: ReturnType<typeof count> | undefined
-  for (let hour = 0; hour < HOURS; hour++) {
+  for (let hour = 0; hour < SIMULATED_HOURS; hour++) {
     await passHour(hour)
     if (hour === WARM_UP_HOURS) before = count()
   }

@@ -7,7 +7,7 @@ import { Session } from '../../src/session/session.ts'
 import { FileStateStore } from '../../src/session/store/file-state-store.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { until } from '../helpers/session.ts'
-import { OFFLINE } from '../helpers/swarm.ts'
+import { OFFLINE_OPTIONS } from '../helpers/swarm.ts'
 
 const made = makeTorrent({
   files: [
@@ -41,7 +41,7 @@ t.test('files move to another file system while they are shared', async t => {
       return nodeFileSystem.open(path, flags, mode)
     },
   }
-  const client = new Client({ ...OFFLINE, hashThreads: 0, fs })
+  const client = new Client({ ...OFFLINE_OPTIONS, hashThreads: 0, fs })
   t.teardown(() => client.close())
   const open = () =>
     Session.open({

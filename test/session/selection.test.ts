@@ -5,10 +5,10 @@ import { directoryContent } from '../../src/pipeline/download.ts'
 import type { PiecePriority } from '../../src/pipeline/pieces/picker.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { openSession, sessionDisk, shareAll, until } from '../helpers/session.ts'
-import { memoryDisk, OFFLINE } from '../helpers/swarm.ts'
+import { memoryDisk, OFFLINE_OPTIONS } from '../helpers/swarm.ts'
 
 /** Pieces that a peer requests while it is choked (BEP 6): they follow no priority. */
-const FAST = 4
+const FAST_BIT = 4
 
 /** Three files; pieces are shared between neighbours. */
 const made = makeTorrent({
@@ -85,7 +85,7 @@ t.test(
   async t => {
     const { client: seed, port } = await shareAll(t, [made])
     const client = new Client({
-      ...OFFLINE,
+      ...OFFLINE_OPTIONS,
       encryption: 'off',
       hashThreads: 0,
       memory: 16_384 * 8,
@@ -97,7 +97,7 @@ t.test(
     const order: number[] = []
     torrent.on('verified', index => {
       order.push(index)
-      if (order.length !== FAST + 2) return
+      if (order.length !== FAST_BIT + 2) return
       priorities.splice(0, 3, 3, 2, 0)
       torrent.reselect()
     })
@@ -111,10 +111,10 @@ t.test(
     )
     await torrent.done
     t.ok(
-      order.slice(FAST, FAST + 2).every(index => index >= 12),
+      order.slice(FAST_BIT, FAST_BIT + 2).every(index => index >= 12),
       `c is first: ${order}`,
     )
-    const after = order.slice(FAST + 2).filter(index => index < 12)
+    const after = order.slice(FAST_BIT + 2).filter(index => index < 12)
     // four pieces are under way at a time
     t.ok(
       after.slice(0, 2).every(index => index <= 6),

@@ -2,7 +2,14 @@ import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
 import type { TorrentRecord } from '../../src/session/records/torrent-record.ts'
 import { FileStateStore } from '../../src/session/store/file-state-store.ts'
-import { openSession, STATE, sessionDisk, shareAll, smallTorrent, until } from '../helpers/session.ts'
+import {
+  openSession,
+  STATE_DIRECTORY,
+  sessionDisk,
+  shareAll,
+  smallTorrent,
+  until,
+} from '../helpers/session.ts'
 
 t.test('a torrent is remembered, with its options, across a restart', async t => {
   const disk = sessionDisk()
@@ -259,7 +266,7 @@ t.test('what lists show of a .torrent is in its record; an older record gets it'
   t.match(added.record.facts, facts)
   await first.close()
 
-  const store = new FileStateStore(STATE, { fs: disk })
+  const store = new FileStateStore(STATE_DIRECTORY, { fs: disk })
   const { torrents } = await store.open()
   t.match(torrents[0]!.facts, facts)
   const { facts: _, ...older } = torrents[0]!

@@ -7,7 +7,7 @@ import { isLit } from '../../src/storage/beacon.ts'
 import { LockDirectory } from '../../src/storage/lock-directory.ts'
 import { keyOf, keysOf, sharedKey } from '../../src/storage/path-keys.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
-import { inProject, TYPESCRIPT } from '../helpers/project.ts'
+import { inProject, TYPESCRIPT_FLAG } from '../helpers/project.ts'
 import { type Home, open } from '../helpers/storage-suite.ts'
 import { memoryDisk } from '../helpers/swarm.ts'
 
@@ -148,7 +148,7 @@ t.test('a killed process holds no lock, a stopped process still does', async t =
   const child = spawn(
     process.execPath,
     [
-      ...[TYPESCRIPT, '--input-type=module', '-e'],
+      ...[TYPESCRIPT_FLAG, '--input-type=module', '-e'],
       `import { LockDirectory } from ${JSON.stringify(source)}
       await new LockDirectory(${JSON.stringify(directory)}).take(['/a'], { name: 'child', infoHash: Buffer.alloc(20) })
       console.log('locked')

@@ -25,7 +25,7 @@ const window = new streams.FixedWindow()
 const { metainfo } = makeTorrent({ files: [{ path: 'a', length: 16 }] })
 
 /** Creates each exported stage. None of them ends by itself. */
-const STAGES: Readonly<Record<string, () => Stage>> = {
+const STAGE_MAKERS: Readonly<Record<string, () => Stage>> = {
   Decipher: () => new streams.Decipher({}),
   Digester: () => new streams.Digester(createHash('sha1')),
   Dispatcher: () => new streams.Dispatcher(),
@@ -63,7 +63,7 @@ const STAGES: Readonly<Record<string, () => Stage>> = {
   Writable: () => new streams.Writable(),
 }
 /** Its output is a stage too. */
-const REQUESTS = () => new streams.Dispatcher().requests
+const makeRequests = () => new streams.Dispatcher().requests
 
 const readable = (stage: Stage): stage is Source<unknown> => 'read' in stage
 const writable = (stage: Stage): stage is Sink<unknown> => 'write' in stage
@@ -75,11 +75,11 @@ t.test('the table has every exported stage', async t => {
   })
   t.strictSame(
     exported.map(([name]) => name),
-    Object.keys(STAGES),
+    Object.keys(STAGE_MAKERS),
   )
 })
 
-for (const [name, create] of Object.entries({ ...STAGES, 'Dispatcher.requests': REQUESTS })) {
+for (const [name, create] of Object.entries({ ...STAGE_MAKERS, 'Dispatcher.requests': makeRequests })) {
   /** Checks that an error is ours. */
   const isOurs = (t: Tap, error: unknown, what: string) =>
     t.ok(error instanceof StorageError && error.code === 'ERR_ABORTED', `${what}: ${error}`)

@@ -3,13 +3,13 @@ import type { Peer } from '../../src/pipeline/peer/peer.ts'
 import { blocksOf, dial, type PeerScript, type Wire } from '../helpers/scripted-peer.ts'
 import { client, oddTorrent } from '../helpers/swarm.ts'
 import { settle } from '../helpers/virtual-clock.ts'
-import { RESERVED } from '../helpers/wire.ts'
+import { RESERVED_BYTES } from '../helpers/wire.ts'
 
 const made = oddTorrent()
 const all = Array.from({ length: 11 }, (_, index) => blocksOf(made, index)).flat()
 const requests = all.map(block => ({ type: 'request', ...block }) as const)
 const [first] = all
-const fast = { handshake: { reserved: RESERVED.fast } }
+const fast = { handshake: { reserved: RESERVED_BYTES.fast } }
 const greet = () => {}
 const protocol = Buffer.from('\x13BitTorrent protocol', 'latin1')
 type Client = Awaited<ReturnType<typeof client>>

@@ -15,16 +15,16 @@ import { client, log, memoryDisk, run, type TorrentInDirectory } from '../helper
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 import { webServer } from '../helpers/web-server.ts'
 
-const PIECE = 16384
+const PIECE_LENGTH = 16384
 const disk = fs.promises as unknown as Disk
 /** Pieces 0 to 3 in a, 4 to 7 in b. */
 const made = makeTorrent({
   name: 'd',
   files: [
-    { path: 'd/a', length: 4 * PIECE },
-    { path: 'd/b', length: 4 * PIECE },
+    { path: 'd/a', length: 4 * PIECE_LENGTH },
+    { path: 'd/b', length: 4 * PIECE_LENGTH },
   ],
-  pieceLength: PIECE,
+  pieceLength: PIECE_LENGTH,
 })
 
 /** A peer that answers requests when it is let. */
@@ -78,9 +78,9 @@ async function started(t: Test, answered: number, more: Partial<TorrentInDirecto
 const changes: Record<string, (path: string) => Promise<void>> = {
   'a byte is changed in place': path => flipByte(path, 100),
   'a file is truncated': async path => fs.truncateSync(path, 10),
-  'a file is overwritten': async path => fs.writeFileSync(path, Buffer.alloc(4 * PIECE, 7)),
+  'a file is overwritten': async path => fs.writeFileSync(path, Buffer.alloc(4 * PIECE_LENGTH, 7)),
   'a file is replaced by another of its size': async path => {
-    fs.writeFileSync(`${path}.new`, Buffer.alloc(4 * PIECE, 7))
+    fs.writeFileSync(`${path}.new`, Buffer.alloc(4 * PIECE_LENGTH, 7))
     fs.renameSync(`${path}.new`, path)
   },
   'a file is removed': async path => fs.unlinkSync(path),
@@ -170,7 +170,7 @@ t.test('a program that keeps writing to a file ends the download, with its name 
   const lstat = async (at: string, ...options: [{ bigint: true }]) => {
     const found = await fs.promises.lstat(at, ...options)
     if (options.length > 0 && basename(at) === 'a') {
-      fs.writeFileSync(at, Buffer.alloc(4 * PIECE, 7))
+      fs.writeFileSync(at, Buffer.alloc(4 * PIECE_LENGTH, 7))
       fs.utimesSync(at, ++times, times)
     }
     return found
@@ -195,7 +195,7 @@ t.test('the resume record does not contain changed data, also when the download 
   while (first.verified.length < 6)
     await new Promise<void>(resolve => first.torrent.once('verified', () => resolve()))
   await nextTick(directory)
-  await flipByte(join(output, 'd/a'), 2 * PIECE + 5)
+  await flipByte(join(output, 'd/a'), 2 * PIECE_LENGTH + 5)
   await flipByte(join(output, 'd/b'), 5)
   await first.torrent.close()
   const second = run(t, made, { disk, output, record })
@@ -208,14 +208,14 @@ t.test('a reader never gets bytes that another program changed', async t => {
   const { at, gate, torrent } = await started(t, 4, { clock })
   const reader = torrent.files[0]!.stream()
   await clock.advance(2000)
-  await flipByte(at('d/a'), PIECE + 1)
+  await flipByte(at('d/a'), PIECE_LENGTH + 1)
   const chunks: Uint8Array[] = []
   const reading = (async () => {
     for await (const chunk of reader) chunks.push(chunk)
   })()
   gate.answer()
   await reading
-  t.ok(Buffer.concat(chunks).equals(made.content.subarray(0, 4 * PIECE)))
+  t.ok(Buffer.concat(chunks).equals(made.content.subarray(0, 4 * PIECE_LENGTH)))
 })
 
 for (const fast of [true, false]) {
@@ -223,7 +223,7 @@ for (const fast of [true, false]) {
     `while sharing, fast ${fast}: bytes that another program changed are neither sent nor announced`,
     async t => {
       const disk = memoryDisk()
-      const one = makeTorrent({ files: [{ path: 'a', length: 4 * PIECE }], pieceLength: PIECE })
+      const one = makeTorrent({ files: [{ path: 'a', length: 4 * PIECE_LENGTH }], pieceLength: PIECE_LENGTH })
       const { address, clock, events, torrent, warnings } = await client(t, one, {
         disk,
         select: () => false,
@@ -234,8 +234,8 @@ for (const fast of [true, false]) {
       wire.send({ type: 'extended', id: 0, payload })
       if (fast) wire.send({ type: 'haveNone' })
       await wire.unchoked()
-      const [one0, two0] = [0, 1].map(index => ({ index, begin: 0, length: PIECE }))
-      t.ok((await wire.fetch(one0!)).equals(one.content.subarray(0, PIECE)))
+      const [one0, two0] = [0, 1].map(index => ({ index, begin: 0, length: PIECE_LENGTH }))
+      t.ok((await wire.fetch(one0!)).equals(one.content.subarray(0, PIECE_LENGTH)))
       const changed = Buffer.from(one.content)
       changed[5]! ^= 1
       await disk.writeFile('/home/a', changed)
@@ -246,9 +246,12 @@ for (const fast of [true, false]) {
         wire.all('extended').flatMap(({ id, payload }) => (id === 9 ? [parseDontHave(payload)] : [])),
         [0],
       )
-      t.ok((await wire.fetch(two0!)).equals(one.content.subarray(PIECE, 2 * PIECE)), 'what is right is sent')
+      t.ok(
+        (await wire.fetch(two0!)).equals(one.content.subarray(PIECE_LENGTH, 2 * PIECE_LENGTH)),
+        'what is right is sent',
+      )
       wire.send({ type: 'request', ...one0! })
-      t.ok((await wire.fetch(two0!)).equals(one.content.subarray(PIECE, 2 * PIECE)))
+      t.ok((await wire.fetch(two0!)).equals(one.content.subarray(PIECE_LENGTH, 2 * PIECE_LENGTH)))
       t.equal(wire.all('reject').length, fast ? 2 : 0)
       t.equal(wire.all('piece').length, 3)
       t.match(warnings, [/^a was changed by another program: 1 of its pieces is no longer right$/])
@@ -263,7 +266,7 @@ for (const fast of [true, false]) {
 
 t.test('while sharing, a file that is removed is no longer shared, and others are', async t => {
   const directory = t.testdir({
-    d: { a: made.content.subarray(0, 4 * PIECE), b: made.content.subarray(4 * PIECE) },
+    d: { a: made.content.subarray(0, 4 * PIECE_LENGTH), b: made.content.subarray(4 * PIECE_LENGTH) },
   })
   const clock = new VirtualClock()
   const storage = new FileStorage(made.metainfo, { directory })
@@ -277,12 +280,12 @@ t.test('while sharing, a file that is removed is no longer shared, and others ar
   await torrent.start().done
   const wire = await dial(t, made, { host: '127.0.0.1', port: listener.port! })
   await wire.unchoked()
-  await wire.fetch({ index: 0, begin: 0, length: PIECE })
+  await wire.fetch({ index: 0, begin: 0, length: PIECE_LENGTH })
   fs.unlinkSync(join(directory, 'd/a'))
   await clock.advance(1000)
-  wire.send({ type: 'request', index: 1, begin: 0, length: PIECE })
-  const b = await wire.fetch({ index: 4, begin: 0, length: PIECE })
-  t.ok(b.equals(made.content.subarray(4 * PIECE, 5 * PIECE)))
+  wire.send({ type: 'request', index: 1, begin: 0, length: PIECE_LENGTH })
+  const b = await wire.fetch({ index: 4, begin: 0, length: PIECE_LENGTH })
+  t.ok(b.equals(made.content.subarray(4 * PIECE_LENGTH, 5 * PIECE_LENGTH)))
   t.equal(wire.all('piece').length, 2)
   while (warnings.length === 0) await new Promise(resolve => torrent.once('warning', resolve))
   t.match(warnings, [/^d\/a was changed by another program: 4 of its pieces are no longer right$/])

@@ -23,7 +23,7 @@ import type { Disk } from '../helpers/storage-suite.ts'
 import { memoryDisk, run } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
-const RECORD = '/state/it.resume'
+const RECORD_PATH = '/state/it.resume'
 
 /** Pieces that cross files, a file of none, one that is executable, padding. */
 const made = makeTorrent({
@@ -62,7 +62,7 @@ async function rightPieces(disk: Disk, { metainfo, content }: MadeTorrent): Prom
 /** One run from one peer; what came of it, and which pieces were asked for. */
 async function attempt(t: Test, torrent: MadeTorrent, disk: Disk) {
   const peer = await scriptedPeer(t, torrent)
-  const running = run(t, torrent, { disk, peers: [peer.address], record: RECORD, timeout: 5000 })
+  const running = run(t, torrent, { disk, peers: [peer.address], record: RECORD_PATH, timeout: 5000 })
   const error: unknown = await running.torrent.done.then(
     () => undefined,
     error => error,
@@ -166,7 +166,7 @@ t.test('a write may be cut short and then fail', async t => {
   for (const code of ['EIO', 'ENOSPC', 'EDQUOT', 'EFBIG']) {
     let writes = 0
     const error = await survives(t, code, ({ name, path, length }) => {
-      if (name !== 'write' || path === RECORD || !path.startsWith('/home')) return undefined
+      if (name !== 'write' || path === RECORD_PATH || !path.startsWith('/home')) return undefined
       if (++writes > 4) throw systemError(code)
       return writes === 4 ? Math.ceil(length / 3) : undefined
     })
@@ -359,7 +359,7 @@ t.test('a forged resume record with a valid checksum never leads to done with a 
     await disk.writeFile('/home/large', there)
     const storage = new FileStorage(large.metainfo, { directory: '/home', fs: disk })
     const verified = Bitfield.full(large.metainfo.pieceCount)
-    await writeResumeRecord({ fs: disk, path: RECORD, metainfo: large.metainfo, storage, verified })
+    await writeResumeRecord({ fs: disk, path: RECORD_PATH, metainfo: large.metainfo, storage, verified })
     await storage.close()
     const { error, asked } = await attempt(t, large, disk)
     t.equal(error, undefined)
@@ -375,13 +375,13 @@ t.test('a forged resume record with a valid checksum never leads to done with a 
 t.test('a resume record of random bytes with a valid checksum is ignored at worst', async t => {
   const disk = memoryDisk()
   t.equal((await attempt(t, made, disk)).error, undefined)
-  const record = Buffer.from((await disk.readFile(RECORD)) as Uint8Array)
+  const record = Buffer.from((await disk.readFile(RECORD_PATH)) as Uint8Array)
   for (let seed = 1; seed <= 40; seed++) {
     const random = generator(seed)
     const body = Buffer.from(record.subarray(0, -20))
     for (let n = 0; n < 3; n++) body[Math.floor(random() * body.length)] = Math.floor(random() * 256)
     const cut = random() < 0.3 ? body.subarray(0, Math.floor(random() * body.length)) : body
-    await disk.writeFile(RECORD, Buffer.concat([cut, sha1(cut)]))
+    await disk.writeFile(RECORD_PATH, Buffer.concat([cut, sha1(cut)]))
     const spoiled = Buffer.from(made.content.subarray(0, 70_000))
     spoiled[Math.floor(random() * spoiled.length)]! ^= 1
     await disk.writeFile('/home/d/a', spoiled)

@@ -9,7 +9,7 @@ import { noise } from '../helpers/metainfo.ts'
 import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import { type MemberSpec, SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 
-const MODES = ['prefer', 'require', 'off'] as const
+const ENCRYPTION_MODES = ['prefer', 'require', 'off'] as const
 /** Milliseconds there and back. */
 const ROUND_TRIP = 40
 
@@ -36,7 +36,7 @@ async function pair(t: Test, seeds: Encryption, fetches: Encryption) {
 }
 
 /** The result for each pair of modes, of the dialled and the dialling side: the encryption, and the number of attempts. */
-const PAIRS = [
+const MODE_PAIRS = [
   ['prefer', 'prefer', false, 2],
   ['prefer', 'off', false, 2],
   ['off', 'prefer', false, 2],
@@ -47,7 +47,7 @@ const PAIRS = [
   ['require', 'prefer', true, 5],
 ] as const
 
-for (const [seeds, fetches, encrypted, trips] of PAIRS)
+for (const [seeds, fetches, encrypted, trips] of MODE_PAIRS)
   t.test(`a seed with ${seeds} is dialled with ${fetches}`, async t => {
     const { swarm, seed, leech, met } = await pair(t, seeds, fetches)
     await swarm.finish([leech], 60_000)
@@ -241,7 +241,7 @@ t.test('an encrypted handshake for an unknown torrent ends the connection, and r
 })
 
 t.test('0x13 and random bytes are a key, unless encryption is off', async t => {
-  for (const encryption of MODES) {
+  for (const encryption of ENCRYPTION_MODES) {
     const { socket, heard, wait } = await caller(t, encryption)
     socket.write(Buffer.concat([Buffer.from([0x13]), noise(95, 3)]))
     await wait()

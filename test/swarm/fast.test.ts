@@ -4,12 +4,12 @@ import { parseExtendedHandshake } from '../../src/codec/extended.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { blocksOf, dial, named, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
 import { client, oddTorrent } from '../helpers/swarm.ts'
-import { msg, RESERVED, u32 } from '../helpers/wire.ts'
+import { msg, RESERVED_BYTES, u32 } from '../helpers/wire.ts'
 
 const made = oddTorrent()
 const { infoHash } = made.metainfo
 const none = () => false
-const fast = { handshake: { reserved: RESERVED.fast } }
+const fast = { handshake: { reserved: RESERVED_BYTES.fast } }
 const shakes = { greet: (wire: Wire) => wire.shake(fast.handshake) }
 const [first] = blocksOf(made, 0)
 const allowedBy = (wire: Wire): number[] => wire.all('allowedFast').map(({ index }) => index)

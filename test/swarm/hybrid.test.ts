@@ -8,21 +8,21 @@ import type { TorrentOptions } from '../../src/pipeline/torrent/torrent-options.
 import { Torrent } from '../../src/pipeline/torrent.ts'
 import { noise } from '../helpers/metainfo.ts'
 import { dial, scriptedPeer } from '../helpers/scripted-peer.ts'
-import { client, leavesNothing, memoryDisk, OFFLINE, run } from '../helpers/swarm.ts'
+import { client, leavesNothing, memoryDisk, OFFLINE_OPTIONS, run } from '../helpers/swarm.ts'
 import { peersBody, scriptedTracker } from '../helpers/tracker.ts'
 import { torrentOfFiles, v2Torrent } from '../helpers/v2-torrent.ts'
 
-const P = 32_768
-const content = noise(7 * P + 20_000, 4)
+const PIECE_LENGTH = 32_768
+const content = noise(7 * PIECE_LENGTH + 20_000, 4)
 const pieces = Buffer.concat(
   Array.from({ length: 8 }, (_, index) =>
     createHash('sha1')
-      .update(content.subarray(index * P, (index + 1) * P))
+      .update(content.subarray(index * PIECE_LENGTH, (index + 1) * PIECE_LENGTH))
       .digest(),
   ),
 )
 const made = torrentOfFiles(
-  v2Torrent({ a: content }, P, { info: { name: 'a', length: content.length, pieces } }),
+  v2Torrent({ a: content }, PIECE_LENGTH, { info: { name: 'a', length: content.length, pieces } }),
   { a: content },
 )
 const { metainfo } = made
@@ -56,7 +56,7 @@ t.test('a peer that is dialled under the v1 info-hash is offered v2, and may ans
 t.test(
   'a torrent that is not hybrid offers nothing, and no other info-hash is taken as an answer',
   async t => {
-    const plain = torrentOfFiles(v2Torrent({ a: content }, P), { a: content })
+    const plain = torrentOfFiles(v2Torrent({ a: content }, PIECE_LENGTH), { a: content })
     const stranger = await scriptedPeer(t, plain, { handshake: { infoHash: metainfo.infoHash } })
     const { warnings, torrent } = run(t, plain, { peers: [stranger.address] })
     await (await stranger.connection()).gone()
@@ -146,7 +146,7 @@ for (const [name, first, second] of [
 ] as const) {
   t.test(`a client merges two links that turn out to be one torrent: ${name}`, async t => {
     const seed = await client(t, made)
-    const own = new Client({ ...OFFLINE, listen: false, encryption: 'off' })
+    const own = new Client({ ...OFFLINE_OPTIONS, listen: false, encryption: 'off' })
     t.teardown(() => own.close())
     const one = await own.add(first)
     const other = await own.add(second, { peers: [seed.address] })

@@ -4,13 +4,16 @@ import { stream } from '../../src/pipeline/stream.ts'
 import type { HttpOpen, HttpResponse } from '../../src/ports/http-client.ts'
 import { cut, generator } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
-import { type BlockRun, leavesNothing, memoryDisk, OFFLINE, run } from '../helpers/swarm.ts'
+import { type BlockRun, leavesNothing, memoryDisk, OFFLINE_OPTIONS, run } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 import { webServer } from '../helpers/web-server.ts'
 
-const PIECE = 65536
+const PIECE_LENGTH = 65536
 /** Longer than what is read and thrown away without another thought. */
-const long = makeTorrent({ files: [{ path: 'long', length: 12 * 1024 * 1024 + 77 }], pieceLength: PIECE })
+const long = makeTorrent({
+  files: [{ path: 'long', length: 12 * 1024 * 1024 + 77 }],
+  pieceLength: PIECE_LENGTH,
+})
 
 interface Asked {
   readonly url: URL
@@ -89,7 +92,10 @@ function advanceUntilMet(
 
 t.test('a short answer counts, and the rest is requested', async t => {
   for (const most of [1000, 16_384, 100_000]) {
-    const made = makeTorrent({ files: [{ path: 'f', length: 9 * PIECE + 5 }], pieceLength: PIECE })
+    const made = makeTorrent({
+      files: [{ path: 'f', length: 9 * PIECE_LENGTH + 5 }],
+      pieceLength: PIECE_LENGTH,
+    })
     const site: Site = ({ file, first, last }) => partial(file, first, Math.min(last, first + most - 1))
     const run = start(t, made, site)
     await advanceUntilMet(run, 60)
@@ -127,7 +133,7 @@ t.test('a real server that is read in order gets one plain GET', async t => {
   const server = await webServer(t, long, (_, response) => response.end(long.content))
   const { metainfo } = { metainfo: { ...long.metainfo, webSeeds: [`${server.origin}/`] } }
   const chunks: Uint8Array[] = []
-  for await (const chunk of stream(metainfo, { ...OFFLINE, memory: 2 << 20 })) chunks.push(chunk)
+  for await (const chunk of stream(metainfo, { ...OFFLINE_OPTIONS, memory: 2 << 20 })) chunks.push(chunk)
   equal(t, Buffer.concat(chunks), long.content)
   t.equal(server.requests.length, 1)
 })
@@ -146,7 +152,7 @@ t.test('bytes that we have are skipped in the answer of a server without ranges'
 
 t.test('several long files of a server without ranges cost one GET each', async t => {
   const files = ['a', 'b', 'c'].map((name, n) => ({ path: `d/${name}`, length: (6 << 20) + n * 1000 }))
-  const made = makeTorrent({ name: 'd', pieceLength: PIECE, files })
+  const made = makeTorrent({ name: 'd', pieceLength: PIECE_LENGTH, files })
   const run = start(t, made, whole)
   await advanceUntilMet(run, 60)
   for (const { path, offset, length } of made.metainfo.files)
@@ -158,7 +164,7 @@ t.test('several long files of a server without ranges cost one GET each', async 
 
 t.test('a wrong piece from a server without ranges is read again', async t => {
   const bad = Buffer.from(long.content)
-  bad[100 * PIECE]! ^= 1
+  bad[100 * PIECE_LENGTH]! ^= 1
   const run = start(t, long, ({ file }, n) => reply(200, {}, n === 0 ? bad : file))
   await advanceUntilMet(run, 300)
   equal(t, await run.file('long'), long.content)
@@ -204,25 +210,25 @@ for (const status of [400, 401, 403, 404, 410, 416]) {
 }
 
 t.test('a missing file rests alone, for longer each time, until it exists', async t => {
-  const files = ['a', 'b', 'c'].map(name => ({ path: `d/${name}`, length: 4 * PIECE }))
-  const made = makeTorrent({ name: 'd', pieceLength: PIECE, files })
+  const files = ['a', 'b', 'c'].map(name => ({ path: `d/${name}`, length: 4 * PIECE_LENGTH }))
+  const made = makeTorrent({ name: 'd', pieceLength: PIECE_LENGTH, files })
   const run = start(t, made, ({ url, right }) => {
     const missing = url.pathname === '/d/b' && run.clock.now() < 500_000
     return missing ? reply(404) : right()
   })
   await advanceUntilMet(run, 30)
-  equal(t, await run.file('d/a'), made.content.subarray(0, 4 * PIECE))
-  equal(t, await run.file('d/c'), made.content.subarray(8 * PIECE))
+  equal(t, await run.file('d/a'), made.content.subarray(0, 4 * PIECE_LENGTH))
+  equal(t, await run.file('d/c'), made.content.subarray(8 * PIECE_LENGTH))
   t.equal(run.torrent.progress.webSeeds, 1, 'the web seed is not blamed')
   t.same(run.warnings, ['web seed http://web.example/: HTTP 404, for "d/b"'])
   await advanceUntilMet(run, 1200)
-  equal(t, await run.file('d/b'), made.content.subarray(4 * PIECE, 8 * PIECE))
+  equal(t, await run.file('d/b'), made.content.subarray(4 * PIECE_LENGTH, 8 * PIECE_LENGTH))
   const at = run.asked.filter(({ url }) => url.pathname === '/d/b').map(({ at }) => Math.round(at / 60_000))
   t.same(at.slice(0, 5), [0, 1, 3, 7, 15], 'minutes: it waits 1, 2, 4, 8')
 })
 
 t.test('wrong bytes exclude a web seed for hours, not for the rest of the run', async t => {
-  const made = makeTorrent({ files: [{ path: 'f', length: 9 * PIECE }], pieceLength: PIECE })
+  const made = makeTorrent({ files: [{ path: 'f', length: 9 * PIECE_LENGTH }], pieceLength: PIECE_LENGTH })
   const run = start(t, made, ({ file, first, last, right, at }) =>
     at < 1000 ? partial(Buffer.alloc(file.length), first, last) : right(),
   )

@@ -8,7 +8,7 @@ import { Listener } from '../../src/pipeline/swarm/listener.ts'
 import { blocksOf, dial, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
 import { client, leavesNothing, oddTorrent } from '../helpers/swarm.ts'
 import { settle } from '../helpers/virtual-clock.ts'
-import { msg, RESERVED, UNCHOKE } from '../helpers/wire.ts'
+import { msg, RESERVED_BYTES, UNCHOKE_BYTES } from '../helpers/wire.ts'
 
 const made = oddTorrent()
 const { infoHash } = made.metainfo
@@ -16,7 +16,7 @@ const [first] = blocksOf(made, 0)
 const none = () => false
 const greet = () => {}
 const shakes = (handshake: object) => ({ greet: (wire: Wire) => wire.shake(handshake) })
-const handshakeOf = (name: string, reserved = RESERVED.plain) =>
+const handshakeOf = (name: string, reserved = RESERVED_BYTES.plain) =>
   encodeHandshake({ infoHash, peerId: Buffer.alloc(20, name), reserved })
 /** What the client says of itself in its extended handshake. */
 const aboutOf = (wire: Wire) => wire.all('extended')[0]!.payload
@@ -62,7 +62,7 @@ t.test('a peer that does not speak BitTorrent is dropped as soon as that shows',
 })
 
 t.test('a handshake byte by byte, or in one chunk with the messages after it, is the same', async t => {
-  const whole = Buffer.concat([handshakeOf('p'), msg(5, [0xff, 0xe0]), UNCHOKE])
+  const whole = Buffer.concat([handshakeOf('p'), msg(5, [0xff, 0xe0]), UNCHOKE_BYTES])
   for (const cut of [1, 48, 67, 68, 69, whole.length]) {
     const { address, torrent, file } = await client(t, made, { has: none })
     const wire = await dial(t, made, address, { greet, interested() {} })
@@ -190,17 +190,17 @@ t.test('a closed torrent accepts no connection while others still listen', async
 
 t.test('the handshake, the extended handshake and our pieces are sent in this order', async t => {
   const { address } = await client(t, made)
-  const wire = await dial(t, made, address, shakes({ reserved: RESERVED.fast }))
+  const wire = await dial(t, made, address, shakes({ reserved: RESERVED_BYTES.fast }))
   await wire.seen('haveAll')
   t.same(wire.types.slice(0, 3), ['handshake', 'extended', 'haveAll'])
-  const plain = await dial(t, made, address, shakes({ reserved: RESERVED.extended }))
+  const plain = await dial(t, made, address, shakes({ reserved: RESERVED_BYTES.extended }))
   await plain.seen('bitfield')
   t.same(plain.types, ['handshake', 'extended', 'bitfield'])
 })
 
 t.test('our extended handshake has our queue length, our port and the address of the peer', async t => {
   const seed = await client(t, made)
-  const wire = await dial(t, made, seed.address, shakes({ reserved: RESERVED.extended }))
+  const wire = await dial(t, made, seed.address, shakes({ reserved: RESERVED_BYTES.extended }))
   wire.raw(msg(20, [0, 0x64, 0x65]))
   await wire.seen('extended')
   const about = parseExtendedHandshake(aboutOf(wire))
@@ -210,7 +210,7 @@ t.test('our extended handshake has our queue length, our port and the address of
   t.same(bytes(asDict(decode(aboutOf(wire)))?.yourip), Buffer.from([127, 0, 0, 1]))
   await wire.unchoked()
   const leech = await client(t, made, { has: none })
-  const other = await dial(t, made, leech.address, shakes({ reserved: RESERVED.extended }))
+  const other = await dial(t, made, leech.address, shakes({ reserved: RESERVED_BYTES.extended }))
   await other.seen('extended')
   t.equal(parseExtendedHandshake(aboutOf(other)).uploadOnly, undefined)
 })
@@ -218,7 +218,7 @@ t.test('our extended handshake has our queue length, our port and the address of
 t.test('an invalid extended handshake is ignored', async t => {
   const { address } = await client(t, made)
   for (const payload of ['', 'x', 'd', 'le', 'i1e', 'd1:v3:\xff\xff\xff4:reqqi-1ee', '9'.repeat(100_000)]) {
-    const wire = await dial(t, made, address, shakes({ reserved: RESERVED.extended }))
+    const wire = await dial(t, made, address, shakes({ reserved: RESERVED_BYTES.extended }))
     wire.send({ type: 'extended', id: 0, payload: Buffer.from(payload, 'latin1') })
     await wire.unchoked()
     t.equal(wire.closed, false)
@@ -229,7 +229,7 @@ t.test('an invalid extended handshake is ignored', async t => {
 t.test('a second extended handshake changes what it names, and so does a third', async t => {
   const { address, torrent } = await client(t, made)
   const connected = new Promise<Peer>(resolve => torrent.once('connected', resolve))
-  const wire = await dial(t, made, address, shakes({ reserved: RESERVED.extended }))
+  const wire = await dial(t, made, address, shakes({ reserved: RESERVED_BYTES.extended }))
   const peer = await connected
   for (const [said, id] of [
     ['d1:md11:lt_donthavei7e6:ut_pexi1ee4:reqqi9ee', 1],
@@ -268,7 +268,7 @@ t.test('after close no connection, timer or listener is left', async t => {
     await dial(t, made, address, { greet }),
     await dial(t, made, address, { greet: wire => wire.raw(handshakeOf('h').subarray(0, 50)) }),
     await dial(t, made, address),
-    await dial(t, made, address, { ...shakes({ reserved: RESERVED.fast }) }),
+    await dial(t, made, address, { ...shakes({ reserved: RESERVED_BYTES.fast }) }),
   ]
   const busy = wires.at(-1)!
   await busy.unchoked()

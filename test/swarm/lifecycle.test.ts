@@ -14,7 +14,7 @@ import {
   leavesNothing,
   log,
   memoryDisk,
-  OFFLINE,
+  OFFLINE_OPTIONS,
   oddTorrent,
   run,
   startTorrent,
@@ -135,7 +135,7 @@ t.test('a signal ends a download, before the start and later', async t => {
   const clock = new VirtualClock()
   const { address } = await scriptedPeer(t, made, giving(3))
   const control = new AbortController()
-  const options = { ...OFFLINE, clock, output: '/home', fs: memoryDisk(), peers: [address] }
+  const options = { ...OFFLINE_OPTIONS, clock, output: '/home', fs: memoryDisk(), peers: [address] }
   const torrent = await download(made.metainfo, { ...options, signal: control.signal })
   const { events } = log(torrent)
   torrent.once('connected', () => control.abort(new Error('by signal')))

@@ -18,14 +18,14 @@ import { Listener } from '../../src/pipeline/swarm/listener.ts'
 import { Torrent } from '../../src/pipeline/torrent.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { dial, type ScriptedPeer, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
-import { leavesNothing, OFFLINE } from '../helpers/swarm.ts'
+import { leavesNothing, OFFLINE_OPTIONS } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 type Owner = Parameters<typeof scriptedPeer>[0]
 
 /** The id that our fake peers want ut_metadata at. */
 const THEIR_ID = 9
-const PIECE = 16_384
+const PIECE_LENGTH = 16_384
 
 /** A torrent with an info dictionary of so many bytes. */
 function torrentOf(size: number, more: { readonly [key: string]: string | number } = {}): MadeTorrent {
@@ -33,7 +33,7 @@ function torrentOf(size: number, more: { readonly [key: string]: string | number
     encode({
       length: 1,
       name: 'x',
-      'piece length': PIECE,
+      'piece length': PIECE_LENGTH,
       pieces: Buffer.alloc(20),
       ...more,
       zz: Buffer.alloc(filler),
@@ -47,7 +47,7 @@ function torrentOf(size: number, more: { readonly [key: string]: string | number
 }
 
 /** 11 pieces, the last of 42 bytes. */
-const made = torrentOf(10 * PIECE + 42)
+const made = torrentOf(10 * PIECE_LENGTH + 42)
 const { info } = made
 
 type Answer = (piece: number, wire: Wire, say: (message: MetadataMessage) => void) => void
@@ -67,7 +67,7 @@ interface DonorScript {
 
 /** The piece of the metadata, as it should be. */
 function honest(piece: number, of = made): MetadataMessage {
-  const data = of.info.subarray(piece * PIECE, (piece + 1) * PIECE)
+  const data = of.info.subarray(piece * PIECE_LENGTH, (piece + 1) * PIECE_LENGTH)
   return { type: 'data', piece, totalSize: of.info.length, data }
 }
 
@@ -112,7 +112,7 @@ function fetching(peers: readonly ScriptedPeer[], options: FetchMetadataOptions 
   const warnings: string[] = []
   const magnet = parseMagnet(of.metainfo.infoHash.toString('hex'))
   const result = fetchMetadata(magnet, {
-    ...OFFLINE,
+    ...OFFLINE_OPTIONS,
     peers: peers.map(({ address }) => address),
     encryption: 'off',
     warning: ({ message }) => warnings.push(message),
@@ -162,7 +162,7 @@ const liars: [name: string, script: DonorScript, complaint: RegExp | undefined][
       answer: (piece, _, say) =>
         say({
           ...honest(piece),
-          data: Buffer.from(piece === 10 ? 'x'.repeat(42) : 'x'.repeat(PIECE)),
+          data: Buffer.from(piece === 10 ? 'x'.repeat(42) : 'x'.repeat(PIECE_LENGTH)),
         } as MetadataMessage),
     },
     /does not match the info-hash/,
@@ -186,7 +186,7 @@ const liars: [name: string, script: DonorScript, complaint: RegExp | undefined][
           type: 'data',
           piece,
           totalSize: 40_000,
-          data: Buffer.alloc(Math.min(PIECE, 40_000 - piece * PIECE)),
+          data: Buffer.alloc(Math.min(PIECE_LENGTH, 40_000 - piece * PIECE_LENGTH)),
         }),
     },
     /does not match/,
@@ -212,7 +212,7 @@ const liars: [name: string, script: DonorScript, complaint: RegExp | undefined][
           { type: 'haveAll' },
           { type: 'allowedFast', index: 5 },
           { type: 'suggest', index: 9 },
-          { type: 'request', index: 0, begin: 0, length: PIECE },
+          { type: 'request', index: 0, begin: 0, length: PIECE_LENGTH },
         ),
       answer: (_piece, wire) => wire.socket.destroy(),
     },
@@ -280,7 +280,7 @@ t.test('of three peers that gave wrong metadata together, the lying one is found
 })
 
 function honestData(piece: number): Uint8Array {
-  return info.subarray(piece * PIECE, (piece + 1) * PIECE)
+  return info.subarray(piece * PIECE_LENGTH, (piece + 1) * PIECE_LENGTH)
 }
 
 t.test('pieces that were not requested are skipped, and requests of others rejected', async t => {
@@ -399,7 +399,7 @@ for (const encryption of ['prefer', 'require', 'off'] as const)
     const peers = [address]
     const magnet = parseMagnet(made.metainfo.infoHash.toString('hex'))
     const metainfo = await fetchMetadata(magnet, {
-      ...OFFLINE,
+      ...OFFLINE_OPTIONS,
       peers,
       encryption: encryption === 'off' ? 'off' : 'prefer',
     })
@@ -407,7 +407,7 @@ for (const encryption of ['prefer', 'require', 'off'] as const)
   })
 
 t.test('peers that connect to us are asked for the metadata too', async t => {
-  const client = new Client(OFFLINE)
+  const client = new Client(OFFLINE_OPTIONS)
   t.teardown(() => client.close())
   const magnet = parseMagnet(made.metainfo.infoHash.toString('hex'))
   const result = fetchMetadata(magnet, { client })

@@ -13,10 +13,13 @@ import { type Fault, type Manners, ModelPeer, type Spell } from '../helpers/simu
 import { SimulatedNetwork } from '../helpers/simulation/network.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
-const BLOCK = 16_384
-const PIECE = 4 * BLOCK
-const made = makeTorrent({ files: [{ path: 'one', length: 12 * PIECE + 1234 }], pieceLength: PIECE })
-const blocks = Math.ceil(made.content.length / BLOCK)
+const BLOCK_BYTES = 16_384
+const PIECE_LENGTH = 4 * BLOCK_BYTES
+const made = makeTorrent({
+  files: [{ path: 'one', length: 12 * PIECE_LENGTH + 1234 }],
+  pieceLength: PIECE_LENGTH,
+})
+const blocks = Math.ceil(made.content.length / BLOCK_BYTES)
 
 const fault: fc.Arbitrary<Fault> = fc.oneof(
   { weight: 6, arbitrary: fc.constant<Fault>({ kind: 'serve' }) },
@@ -47,7 +50,7 @@ const manners: fc.Arbitrary<Manners> = fc.record({
 const latency = fc.constantFrom(0, 20, 100)
 const seed = fc.integer({ min: 1, max: 1e6 })
 
-const HONEST: Manners = {
+const HONEST_MANNERS: Manners = {
   fast: true,
   reqq: undefined,
   queue: 500,
@@ -88,7 +91,7 @@ function connect({ torrent: content = made, manners = {}, latency = 20, seed = 1
   const clock = new VirtualClock({ patience: 60_000 })
   const network = new SimulatedNetwork({ clock, random: generator(seed) })
   const host = network.host('10.0.1.1', { latency })
-  const peer = new ModelPeer(clock, host, content, { ...HONEST, ...manners }, generator(seed))
+  const peer = new ModelPeer(clock, host, content, { ...HONEST_MANNERS, ...manners }, generator(seed))
   const torrent = new Torrent(content.metainfo, {
     clock,
     storage: new MemoryStorage(content.content.length),
@@ -123,7 +126,7 @@ async function fetchAll(run: BlockRun & { most?: number }) {
     const took = clock.now()
     if (!storage.holds(content)) throw new Error(`not all came: ${said}`)
     if (peer.connections !== 1) throw new Error(`${peer.connections} connections: ${said}`)
-    return { took, wasted: torrent.progress.wasted / BLOCK, peer }
+    return { took, wasted: torrent.progress.wasted / BLOCK_BYTES, peer }
   } finally {
     await close()
   }
@@ -197,14 +200,18 @@ t.test(
   'a reader that closes and one that opens at the same place: cancels do not stop the second',
   async t => {
     for (const cancels of [true, false]) {
-      const options = { storage: new WindowStorage({ keep: PIECE }), onDemand: true, memory: 16 * PIECE }
+      const options = {
+        storage: new WindowStorage({ keep: PIECE_LENGTH }),
+        onDemand: true,
+        memory: 16 * PIECE_LENGTH,
+      }
       const { clock, torrent, peer, close } = connect({ latency: 50, manners: { cancels }, options })
       torrent.start()
       const film = torrent.files[0]!
       let read = 0
       const seek = async () => {
         for (let times = 0; times < 20; times++) {
-          for await (const chunk of film.stream({ start: (times % 3) * PIECE })) {
+          for await (const chunk of film.stream({ start: (times % 3) * PIECE_LENGTH })) {
             read += chunk.length
             break
           }
@@ -263,8 +270,8 @@ t.test(
       latency,
       seed,
       async (players, manners, latency, seed) => {
-        const storage = new WindowStorage({ keep: PIECE })
-        const options = { storage, onDemand: true, memory: 16 * PIECE }
+        const storage = new WindowStorage({ keep: PIECE_LENGTH })
+        const options = { storage, onDemand: true, memory: 16 * PIECE_LENGTH }
         const { clock, peer, torrent, said, close } = connect({ manners, latency, seed, options })
         const film = torrent.files[0]!
         const sleep = (ms: number) => new Promise<void>(resolve => clock.setTimeout(() => resolve(), ms))

@@ -9,8 +9,11 @@ import { scriptedPeer } from '../helpers/scripted-peer.ts'
 import { leavesNothing } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
-const PIECE = 16_384
-const made = makeTorrent({ files: [{ path: 'film', length: 40 * PIECE + 1234 }], pieceLength: PIECE })
+const PIECE_LENGTH = 16_384
+const made = makeTorrent({
+  files: [{ path: 'film', length: 40 * PIECE_LENGTH + 1234 }],
+  pieceLength: PIECE_LENGTH,
+})
 
 /** Passes each write to the one reader, and has nothing to read back. */
 class OneReaderStorage implements Storage {
@@ -30,7 +33,7 @@ class OneReaderStorage implements Storage {
           cursor?.(position, true)
           this.#serve = error => {
             if (error) return reject(error)
-            const start = Math.floor(position / PIECE) * PIECE
+            const start = Math.floor(position / PIECE_LENGTH) * PIECE_LENGTH
             const write = this.writes.get(start)
             if (!write) return
             this.#serve = () => {}
@@ -114,7 +117,7 @@ async function served(t: Test, storage: Storage, options: Partial<TorrentOptions
 
 t.test('a storage with a window passes a file to its reader, no further ahead than the memory', async t => {
   const storage = new OneReaderStorage()
-  const { peer, torrent } = await served(t, storage, { memory: 16 * PIECE })
+  const { peer, torrent } = await served(t, storage, { memory: 16 * PIECE_LENGTH })
   const chunks: Uint8Array[] = []
   let most = 0
   for await (const chunk of torrent.files[0]!.stream()) {
@@ -130,11 +133,14 @@ t.test('a storage with a window passes a file to its reader, no further ahead th
 })
 
 t.test('data that a window dropped is downloaded again for the next reader', async t => {
-  const { peer, torrent } = await served(t, new OneReaderStorage(), { memory: 16 * PIECE, onDemand: true })
+  const { peer, torrent } = await served(t, new OneReaderStorage(), {
+    memory: 16 * PIECE_LENGTH,
+    onDemand: true,
+  })
   for (let times = 1; times <= 2; times++) {
     const chunks: Uint8Array[] = []
-    for await (const chunk of torrent.files[0]!.stream({ end: 3 * PIECE })) chunks.push(chunk)
-    t.ok(Buffer.concat(chunks).equals(made.content.subarray(0, 3 * PIECE)))
+    for await (const chunk of torrent.files[0]!.stream({ end: 3 * PIECE_LENGTH })) chunks.push(chunk)
+    t.ok(Buffer.concat(chunks).equals(made.content.subarray(0, 3 * PIECE_LENGTH)))
     const first = peer.requests.filter(({ index }) => index === 0)
     t.equal(first.length, times)
   }

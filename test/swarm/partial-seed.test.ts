@@ -3,11 +3,11 @@ import { type ExtendedHandshake, parseExtendedHandshake } from '../../src/codec/
 import { stream } from '../../src/pipeline/stream.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { dial, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
-import { client, memoryDisk, OFFLINE, run } from '../helpers/swarm.ts'
+import { client, memoryDisk, OFFLINE_OPTIONS, run } from '../helpers/swarm.ts'
 import { type ScriptedTracker, scriptedTracker } from '../helpers/tracker.ts'
 import { udpTracker } from '../helpers/udp-tracker.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
-import { RESERVED } from '../helpers/wire.ts'
+import { RESERVED_BYTES } from '../helpers/wire.ts'
 
 /** Two files of four pieces each and a bit: the fifth is of both. */
 const made = makeTorrent({
@@ -18,7 +18,7 @@ const made = makeTorrent({
 })
 const { length, pieceLength } = made.metainfo
 /** Bytes of the pieces that only the second file has. */
-const OTHER = length - 5 * pieceLength
+const OTHER_OFFSET = length - 5 * pieceLength
 
 function announcedTo({ announces }: ScriptedTracker) {
   return announces.map(({ event, params }) => `${event || '-'} ${params.left}`)
@@ -54,9 +54,9 @@ t.test('with one file of two, left counts the whole torrent, and no completion i
   await torrent.close()
   t.same(announcedTo(tracker), [
     `started ${length}`,
-    `paused ${OTHER}`,
-    `paused ${OTHER}`,
-    `stopped ${OTHER}`,
+    `paused ${OTHER_OFFSET}`,
+    `paused ${OTHER_OFFSET}`,
+    `stopped ${OTHER_OFFSET}`,
   ])
 })
 
@@ -135,7 +135,7 @@ t.test('a UDP tracker is sent left, and no event that it does not know', async t
   const announces = tracker.seen.filter(({ action }) => action === 'announce')
   t.same(
     announces.map(({ packet }) => [packet.readUInt32BE(80), Number(packet.readBigUInt64BE(64))]).at(-1),
-    [3, OTHER],
+    [3, OTHER_OFFSET],
   )
   t.notOk(announces.some(({ packet }) => packet.readUInt32BE(80) === 1))
 })
@@ -145,7 +145,7 @@ t.test('a reader of one file through a window is no seed, complete or partial', 
   const peer = await scriptedPeer(t, made)
   const reader = stream(withTrackers(tracker.url).metainfo, {
     file: 0,
-    ...OFFLINE,
+    ...OFFLINE_OPTIONS,
     trackers: true,
     peers: [peer.address],
     encryption: 'off',
@@ -194,7 +194,7 @@ t.test('connected peers are told that nothing more is wanted; later ones at once
   })
   const wire = await dial(t, made, address, {
     has: () => true,
-    handshake: { reserved: RESERVED.extended },
+    handshake: { reserved: RESERVED_BYTES.extended },
   })
   await torrent.done
   await wire.until(() => heard(wire).length === 2)
@@ -202,7 +202,7 @@ t.test('connected peers are told that nothing more is wanted; later ones at once
   t.equal(first!.uploadOnly, undefined)
   t.equal(second!.uploadOnly, true)
   t.same([...second!.extensions], [...first!.extensions], 'nothing is switched off by it')
-  const late = await dial(t, made, address, { handshake: { reserved: RESERVED.extended } })
+  const late = await dial(t, made, address, { handshake: { reserved: RESERVED_BYTES.extended } })
   await late.until(() => heard(late).length === 1)
   t.equal(heard(late)[0]!.uploadOnly, true)
 })

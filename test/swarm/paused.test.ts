@@ -22,10 +22,13 @@ import { scriptedTracker } from '../helpers/tracker.ts'
 import { VirtualClock as SteppedClock, settle, VirtualClock } from '../helpers/virtual-clock.ts'
 import { webServer } from '../helpers/web-server.ts'
 
-const BLOCK = 16_384
-const PIECE = 4 * BLOCK
-const made = makeTorrent({ files: [{ path: 'one', length: 40 * PIECE + 1234 }], pieceLength: PIECE })
-const blocks = Math.ceil(made.content.length / BLOCK)
+const BLOCK_BYTES = 16_384
+const PIECE_LENGTH = 4 * BLOCK_BYTES
+const made = makeTorrent({
+  files: [{ path: 'one', length: 40 * PIECE_LENGTH + 1234 }],
+  pieceLength: PIECE_LENGTH,
+})
+const blocks = Math.ceil(made.content.length / BLOCK_BYTES)
 
 /** A torrent and the one peer that has it, which takes 20 ms for a block, on a network of their own. */
 function connect(t: Test, options: Partial<TorrentOptions> = {}) {
@@ -200,7 +203,7 @@ t.test('a paused torrent closes as any other does', async t => {
 
 t.test('a reader waits while its torrent is paused, and gets the rest after resume', async t => {
   for (const storage of [new MemoryStorage(made.content.length), new WindowStorage()]) {
-    const { clock, torrent } = connect(t, { storage, memory: 16 * PIECE })
+    const { clock, torrent } = connect(t, { storage, memory: 16 * PIECE_LENGTH })
     torrent.start()
     const chunks: Uint8Array[] = []
     let ended = false
@@ -210,7 +213,7 @@ t.test('a reader waits while its torrent is paused, and gets the rest after resu
       ended = true
     })
     const received = () => chunks.reduce((sum, { length }) => sum + length, 0)
-    await clock.run({ until: () => received() > 5 * PIECE, for: 60_000 })
+    await clock.run({ until: () => received() > 5 * PIECE_LENGTH, for: 60_000 })
     void torrent.pause()
     await clock.run({ for: 1_000 })
     const before = received()
@@ -243,25 +246,25 @@ t.test('a paused seed uploads nothing and accepts no connection until it is resu
 })
 
 t.test('a paused torrent takes no share of memory and connections', async t => {
-  const memoryBudget = new MemoryBudget(64 * PIECE)
+  const memoryBudget = new MemoryBudget(64 * PIECE_LENGTH)
   const connections = new ConnectionLimit(10)
   const other = {}
   memoryBudget.add(other, () => {})
   connections.add(other)
   for (let count = 0; count < 7; count++) connections.open(other)
   const { torrent } = connect(t, { memoryBudget, connections, peers: [] })
-  t.equal(memoryBudget.share, 64 * PIECE, 'it takes its share when it begins to download')
+  t.equal(memoryBudget.share, 64 * PIECE_LENGTH, 'it takes its share when it begins to download')
   torrent.start()
   await new Promise(resolve => torrent.once('started', () => setImmediate(resolve)))
-  t.equal(memoryBudget.share, 32 * PIECE)
+  t.equal(memoryBudget.share, 32 * PIECE_LENGTH)
   t.equal(connections.hasRoom(other), true)
   connections.open(other)
   t.equal(connections.hasRoom(other), false)
   void torrent.pause()
-  t.equal(memoryBudget.share, 64 * PIECE)
+  t.equal(memoryBudget.share, 64 * PIECE_LENGTH)
   t.equal(connections.hasRoom(other), true)
   torrent.resume()
-  t.equal(memoryBudget.share, 32 * PIECE)
+  t.equal(memoryBudget.share, 32 * PIECE_LENGTH)
   t.equal(connections.hasRoom(other), false)
 })
 

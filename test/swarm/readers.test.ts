@@ -8,21 +8,24 @@ import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
 import { leavesNothing, memoryDisk, startTorrent } from '../helpers/swarm.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
-const PIECE = 16_384
-const made = makeTorrent({ files: [{ path: 'film', length: 300 * PIECE + 1234 }], pieceLength: PIECE })
+const PIECE_LENGTH = 16_384
+const made = makeTorrent({
+  files: [{ path: 'film', length: 300 * PIECE_LENGTH + 1234 }],
+  pieceLength: PIECE_LENGTH,
+})
 
 /** A torrent of which only what is read is fetched, held in a window, from peers that play by these scripts. */
 async function served(t: Test, scripts: PeerScript[], more: Partial<TorrentOptions> = {}) {
   leavesNothing(t)
   const clock = new VirtualClock()
   const peers = await Promise.all(scripts.map(script => scriptedPeer(t, made, script)))
-  const window = new WindowStorage({ keep: 10 * PIECE })
+  const window = new WindowStorage({ keep: 10 * PIECE_LENGTH })
   const torrent = new Torrent(made.metainfo, {
     clock,
     trackers: false,
     random: generator(1),
     peers: peers.map(({ address }) => address),
-    memory: 64 * PIECE,
+    memory: 64 * PIECE_LENGTH,
     storage: window,
     onDemand: true,
     ...more,
@@ -60,12 +63,16 @@ t.test(
     await peers[0]!.until(() => peers[0]!.wires.some(wire => wire.all('interested').length > 0))
     for (let turns = 0; turns < 20; turns++) await settle()
     t.same(indices(peers), [])
-    const iterator = film.stream({ start: 100 * PIECE })[Symbol.asyncIterator]()
-    t.ok(Buffer.from((await iterator.next()).value!).equals(made.content.subarray(100 * PIECE, 101 * PIECE)))
+    const iterator = film.stream({ start: 100 * PIECE_LENGTH })[Symbol.asyncIterator]()
+    t.ok(
+      Buffer.from((await iterator.next()).value!).equals(
+        made.content.subarray(100 * PIECE_LENGTH, 101 * PIECE_LENGTH),
+      ),
+    )
     for (let turns = 0; turns < 100; turns++) await settle()
     const asked = indices(peers)
     t.ok(asked.length <= 28 + 5 && asked.every(index => index >= 100 && index < 133), `${asked}`)
-    t.ok(window.buffered <= 64 * PIECE, `${window.buffered}`)
+    t.ok(window.buffered <= 64 * PIECE_LENGTH, `${window.buffered}`)
     await iterator.return?.()
   },
 )
@@ -74,9 +81,9 @@ t.test('a reader that stands still takes no more than its share', async t => {
   const { film } = await served(t, [{}])
   const paused = film.stream()[Symbol.asyncIterator]()
   await paused.next()
-  const start = 150 * PIECE
+  const start = 150 * PIECE_LENGTH
   t.ok((await all(film.stream({ start }))).equals(made.content.subarray(start)))
-  const rest = [Buffer.from(made.content.subarray(0, PIECE))]
+  const rest = [Buffer.from(made.content.subarray(0, PIECE_LENGTH))]
   for (let next = await paused.next(); !next.done; next = await paused.next())
     rest.push(Buffer.from(next.value!))
   t.ok(Buffer.concat(rest).equals(made.content), 'and it, once it goes on, has all its bytes')
@@ -84,13 +91,13 @@ t.test('a reader that stands still takes no more than its share', async t => {
 
 t.test('recent data is there for the next reader; older data is downloaded again', async t => {
   const { film, peers } = await served(t, [{}])
-  const part = { start: 0, end: 8 * PIECE }
-  const right = made.content.subarray(0, 8 * PIECE)
+  const part = { start: 0, end: 8 * PIECE_LENGTH }
+  const right = made.content.subarray(0, 8 * PIECE_LENGTH)
   t.ok((await all(film.stream(part))).equals(right))
   const asked = peers[0]!.requests.length
   t.ok((await all(film.stream(part))).equals(right))
   t.equal(peers[0]!.requests.length, asked)
-  await all(film.stream({ start: 100 * PIECE, end: 120 * PIECE }))
+  await all(film.stream({ start: 100 * PIECE_LENGTH, end: 120 * PIECE_LENGTH }))
   t.ok((await all(film.stream(part))).equals(right))
   t.ok(peers[0]!.requests.length > asked + 20)
 })
@@ -102,7 +109,7 @@ t.test('readers that come and go at random get every byte, and none is stuck', a
   const read = async () => {
     for (let turn = 0; turn < 6; turn++) {
       const start = Math.floor(random() * film.length)
-      const most = Math.floor(random() * 60 * PIECE)
+      const most = Math.floor(random() * 60 * PIECE_LENGTH)
       let at = start
       for await (const chunk of film.stream({ start })) {
         if (!made.content.subarray(at, at + chunk.length).equals(chunk))
@@ -114,17 +121,17 @@ t.test('readers that come and go at random get every byte, and none is stuck', a
   }
   await Promise.all([read(), read(), read(), read(), read()])
   for (let turns = 0; turns < 20; turns++) await settle()
-  t.ok(window.buffered <= 10 * PIECE, `${window.buffered} bytes are held without a reader`)
+  t.ok(window.buffered <= 10 * PIECE_LENGTH, `${window.buffered} bytes are held without a reader`)
 })
 
 t.test('more readers than there is room for are rejected', async t => {
   const { film } = await served(t, [{}], { memory: 1 })
-  const readers = [0, 1, 2, 3].map(index => film.stream({ start: index * PIECE }))
+  const readers = [0, 1, 2, 3].map(index => film.stream({ start: index * PIECE_LENGTH }))
   t.throws(() => film.stream(), { code: 'ERR_BUSY', message: /4 readers/ })
   readers[0]!.destroy()
   await new Promise(resolve => readers[0]!.once('close', resolve))
   const got = await Promise.all([all(film.stream()), ...readers.slice(1).map(reader => all(reader))])
-  for (const [index, bytes] of got.entries()) t.ok(bytes.equals(made.content.subarray(index * PIECE)))
+  for (const [index, bytes] of got.entries()) t.ok(bytes.equals(made.content.subarray(index * PIECE_LENGTH)))
 })
 
 t.test('a web stream has the same bytes, and cancelling it ends the reading', async t => {
@@ -147,10 +154,10 @@ t.test('a signal ends one reader with its reason, and no other', async t => {
   const { film } = await served(t, [{}])
   const aborted = new AbortController()
   const first = all(film.stream({ signal: aborted.signal }))
-  const second = all(film.stream({ start: 200 * PIECE }))
+  const second = all(film.stream({ start: 200 * PIECE_LENGTH }))
   aborted.abort(new Error('enough'))
   await t.rejects(first, { message: 'enough' })
-  t.ok((await second).equals(made.content.subarray(200 * PIECE)))
+  t.ok((await second).equals(made.content.subarray(200 * PIECE_LENGTH)))
   await t.rejects(all(film.stream({ signal: AbortSignal.abort(new Error('before')) })), { message: 'before' })
 })
 
@@ -164,7 +171,7 @@ t.test('when the torrent ends during many reads, each reader has all its bytes o
         },
       },
     ])
-    const starts = [0, 100, 298].map(index => index * PIECE)
+    const starts = [0, 100, 298].map(index => index * PIECE_LENGTH)
     const ends = await Promise.allSettled(starts.map(start => all(film.stream({ start }))))
     for (const [index, end] of ends.entries()) {
       if (end.status === 'rejected') t.match(end.reason, { message: 'gone' })
@@ -181,14 +188,14 @@ t.test('from a directory, data that a reader needs is downloaded first, and the 
     fs: memoryDisk(),
     trackers: false,
     random: generator(1),
-    memory: 128 * PIECE,
+    memory: 128 * PIECE_LENGTH,
     peers: [peer.address],
   })
   t.teardown(() => torrent.close())
-  const start = 200 * PIECE
+  const start = 200 * PIECE_LENGTH
   t.ok(
-    (await all(torrent.files[0]!.stream({ start, end: 260 * PIECE }))).equals(
-      made.content.subarray(start, 260 * PIECE),
+    (await all(torrent.files[0]!.stream({ start, end: 260 * PIECE_LENGTH }))).equals(
+      made.content.subarray(start, 260 * PIECE_LENGTH),
     ),
   )
   const order = indices([peer])

@@ -5,19 +5,19 @@ import { MemoryBudget } from '../../src/pipeline/limits/memory-budget.ts'
 import { blocksOf, dial } from '../helpers/scripted-peer.ts'
 import { client, oddTorrent } from '../helpers/swarm.ts'
 import { settle } from '../helpers/virtual-clock.ts'
-import { RESERVED } from '../helpers/wire.ts'
+import { RESERVED_BYTES } from '../helpers/wire.ts'
 
 const made = oddTorrent()
 const [first] = blocksOf(made, 0)
-const MEMORY = 64 << 20
+const MEMORY_BYTES = 64 << 20
 
 /** A seed, and another torrent that shares its memory: it has all of the memory while the seed rests. */
 async function restingSeed(t: Test) {
-  const memoryBudget = new MemoryBudget(MEMORY)
+  const memoryBudget = new MemoryBudget(MEMORY_BYTES)
   memoryBudget.add({}, () => {})
   const seed = await client(t, made, { memoryBudget })
   await seed.torrent.done
-  const isResting = () => memoryBudget.share === MEMORY && seed.clock.pending === 0
+  const isResting = () => memoryBudget.share === MEMORY_BYTES && seed.clock.pending === 0
   const rests = async () => {
     for (let seconds = 0; seconds < 300 && !isResting(); seconds++) await seed.clock.advance(1000)
     t.ok(isResting(), 'it has no timer and takes no memory')
@@ -77,7 +77,7 @@ for (const isWrong of [false, true]) {
       const { address, torrent } = await client(t, changed, { resume, deferSample: true })
       await torrent.done
       t.ok(torrent.verified.full, 'the record is believed until a peer comes')
-      const wire = await dial(t, made, address, { handshake: { reserved: RESERVED.fast } })
+      const wire = await dial(t, made, address, { handshake: { reserved: RESERVED_BYTES.fast } })
       await wire.unchoked()
       wire.send({ type: 'request', ...blocksOf(made, isWrong ? 4 : 0)[0]! })
       if (isWrong) await wire.until(() => wire.all('reject').length > 0)

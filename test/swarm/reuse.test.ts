@@ -10,7 +10,7 @@ import {
   v2Torrent,
 } from '../helpers/v2-torrent.ts'
 
-const P = HYBRID_PIECE_LENGTH
+const PIECE_LENGTH = HYBRID_PIECE_LENGTH
 
 /** A disk with files below /other. */
 async function diskWith(files: { readonly [path: string]: Uint8Array }) {
@@ -37,7 +37,7 @@ for (const format of ['v2', 'hybrid'] as const) {
 t.test('of a file with wrong bytes only the right pieces are taken; the rest is downloaded', async t => {
   const torrent = hybridFilesTorrent('v2')
   const wrong = Buffer.from(hybridFiles.b)
-  wrong[P + 5]! ^= 1
+  wrong[PIECE_LENGTH + 5]! ^= 1
   const peer = await scriptedPeer(t, torrent)
   const disk = await diskWith({ wrong, unrelated: Buffer.alloc(hybridFiles.c.length, 1) })
   const { torrent: leech, file } = run(t, torrent, { disk, reuse: ['/other'], peers: [peer.address] })
@@ -48,7 +48,7 @@ t.test('of a file with wrong bytes only the right pieces are taken; the rest is 
 
 t.test('a file of the torrent is copied to an equal one', async t => {
   const files = { a: hybridFiles.b, b: hybridFiles.b }
-  const torrent = torrentOfFiles(v2Torrent(files, P), files)
+  const torrent = torrentOfFiles(v2Torrent(files, PIECE_LENGTH), files)
   const disk = memoryDisk()
   await disk.mkdir('/home/d', { recursive: true })
   await disk.writeFile('/home/d/b', files.b)
@@ -76,7 +76,7 @@ t.test('v1: pieces with bytes of one file are taken', async t => {
 
 t.test('links are not followed', async t => {
   const { a } = hybridFiles
-  const torrent = torrentOfFiles(v2Torrent({ a }, P), { a })
+  const torrent = torrentOfFiles(v2Torrent({ a }, PIECE_LENGTH), { a })
   const disk = await diskWith({})
   await disk.writeFile('/home/elsewhere', a)
   await disk.symlink('/home/elsewhere', '/other/link')
@@ -89,6 +89,6 @@ t.test('links are not followed', async t => {
 
 t.test('a directory that cannot be read is named', async t => {
   const { a } = hybridFiles
-  const { torrent } = run(t, torrentOfFiles(v2Torrent({ a }, P), { a }), { reuse: ['/missing'] })
+  const { torrent } = run(t, torrentOfFiles(v2Torrent({ a }, PIECE_LENGTH), { a }), { reuse: ['/missing'] })
   await t.rejects(torrent.done, { code: 'ERR_USAGE', message: /^\/missing: .* cannot be read/ })
 })

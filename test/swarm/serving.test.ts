@@ -4,14 +4,14 @@ import type { Peer } from '../../src/pipeline/peer/peer.ts'
 import { blocksOf, dial, scriptedPeer, type Wire } from '../helpers/scripted-peer.ts'
 import { client, oddTorrent } from '../helpers/swarm.ts'
 import { settle } from '../helpers/virtual-clock.ts'
-import { RESERVED } from '../helpers/wire.ts'
+import { RESERVED_BYTES } from '../helpers/wire.ts'
 
 const made = oddTorrent()
 const all = Array.from({ length: 11 }, (_, index) => blocksOf(made, index)).flat()
 const [first, second] = blocksOf(made, 0)
 const none = () => false
 const half = (index: number) => index < 5
-const fast = { handshake: { reserved: RESERVED.fast } }
+const fast = { handshake: { reserved: RESERVED_BYTES.fast } }
 const request = (index: number, begin: number, length: number) =>
   ({ type: 'request', index, begin, length }) as const
 const dataOf = ({ index, begin, length }: { index: number; begin: number; length: number }) =>
@@ -98,7 +98,7 @@ t.test('a choked peer with the fast extension is rejected, and served once it is
 t.test('a choked peer without the fast extension gets no answer', async t => {
   const { address, torrent } = await client(t, made)
   const connected = new Promise<Peer>(resolve => torrent.once('connected', resolve))
-  const wire = await dial(t, made, address, { handshake: { reserved: RESERVED.extended } })
+  const wire = await dial(t, made, address, { handshake: { reserved: RESERVED_BYTES.extended } })
   const peer = await connected
   const looked = new Promise(resolve => peer.once('extended', resolve))
   wire.send({ type: 'request', ...first! }, { type: 'extended', id: 0, payload: Buffer.from('de') })
@@ -209,7 +209,7 @@ t.test('two seeds disconnect, and do not dial each other for ten minutes', async
   const wire = await peer.connection()
   await wire.seen('bitfield')
   const incoming = await dial(t, made, address, { has: () => true })
-  const partial = await dial(t, made, address, { handshake: { reserved: RESERVED.extended } })
+  const partial = await dial(t, made, address, { handshake: { reserved: RESERVED_BYTES.extended } })
   const leech = await dial(t, made, address)
   partial.send({ type: 'extended', id: 0, payload: Buffer.from('d11:upload_onlyi1ee') })
   await leech.unchoked()

@@ -10,7 +10,7 @@ import { SimulatedNetwork } from '../helpers/simulation/network.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const MiB = 1 << 20
-const PORT = 6881
+const PEER_PORT = 6881
 
 function simulate(seed = RANDOM_SEED) {
   const clock = new VirtualClock({ patience: 20_000 })
@@ -38,12 +38,12 @@ function read(socket: net.Socket) {
   return seen
 }
 
-const dialTo = (from: Host, to: Host) => from.connect({ host: to.address, port: PORT })
+const dialTo = (from: Host, to: Host) => from.connect({ host: to.address, port: PEER_PORT })
 
 /** A connection from `a` to `b`, made. */
 async function pair(clock: VirtualClock, a: Host, b: Host) {
   const accepted: net.Socket[] = []
-  const server = b.createServer(socket => accepted.push(socket)).listen({ port: PORT })
+  const server = b.createServer(socket => accepted.push(socket)).listen({ port: PEER_PORT })
   const dialled = dialTo(a, b)
   await clock.run({ until: () => !dialled.connecting && accepted.length > 0 })
   return { server, dialled, accepted: accepted[0]! }
@@ -176,7 +176,7 @@ t.test('the same seed gives the same run, and another seed another run', async t
       .createServer(socket => {
         socket.on('data', bytes => lines.push(`${clock.now()} ${socket.remoteAddress} ${bytes.length}`))
       })
-      .listen({ port: PORT })
+      .listen({ port: PEER_PORT })
     for (let peer = 1; peer < 20; peer++) {
       const host = network.host(`10.0.0.${peer}`, { up: peer * 65536, latency: peer })
       dialTo(host, hub).end(Buffer.alloc(100_000))
@@ -230,7 +230,7 @@ t.test('the one-way latency is half the latency of each host', async t => {
   b.createServer(socket => {
     times.push(clock.now())
     socket.on('data', () => times.push(clock.now()))
-  }).listen({ port: PORT })
+  }).listen({ port: PEER_PORT })
   const dialled = dialTo(a, b)
   dialled.on('connect', () => times.push(clock.now()))
   dialled.write('early')
@@ -271,13 +271,13 @@ t.test('onread reads into the given memory, and false stops it until resume', as
   const a = network.host('10.0.0.1')
   const b = network.host('10.0.0.2')
   const sent = Buffer.from(noise(MiB, 5))
-  b.createServer(socket => socket.end(sent)).listen({ port: PORT })
+  b.createServer(socket => socket.end(sent)).listen({ port: PEER_PORT })
   const buffers = [Buffer.alloc(5000), Buffer.alloc(700)]
   const got: Buffer[] = []
   let asked = 0
   const dialled = a.connect({
     host: '10.0.0.2',
-    port: PORT,
+    port: PEER_PORT,
     onread: {
       buffer: () => buffers[asked++ % 2]!,
       callback: (length, buffer) => {
@@ -305,7 +305,7 @@ t.test('dialling a closed port is refused, and an unknown host is unreachable', 
   const a = network.host('10.0.0.1', { latency: 50 })
   const b = network.host('10.0.0.2', { latency: 50 })
   const refused = watch(dialTo(a, b))
-  const unreachable = watch(a.connect({ host: '10.9.9.9', port: PORT }))
+  const unreachable = watch(a.connect({ host: '10.9.9.9', port: PEER_PORT }))
   await clock.run()
   t.equal(clock.now(), 100)
   t.same([refused.error, refused.events], ['connect ECONNREFUSED', ['error', 'close']])
@@ -447,12 +447,12 @@ t.test('a server gets the given port or a free one, and closes connections beyon
     }
     return server.listen({ port, host: '0.0.0.0' })
   }
-  const first = listen('first', PORT)
-  const second = listen('second', PORT)
+  const first = listen('first', PEER_PORT)
+  const second = listen('second', PEER_PORT)
   const third = listen('third', 0)
   await clock.run()
   t.same(heard.splice(0), ['first listening', 'second error', 'third listening'])
-  t.same(first.address(), { address: '0.0.0.0', port: PORT, family: 'IPv4' })
+  t.same(first.address(), { address: '0.0.0.0', port: PEER_PORT, family: 'IPv4' })
   t.equal(second.address(), null)
   t.ok((third.address() as net.AddressInfo).port > 1023)
   first.maxConnections = 1
@@ -487,8 +487,8 @@ t.test('two PeerSockets move a megabyte in the time that the slower link takes',
         for (let at = 0; at < MiB; at += 10_000) accepted.write(sent.subarray(at, at + 10_000))
         accepted.end()
         accepted.resume()
-      }).listen({ port: PORT })
-      const dialled = new PeerSocket({ host: '10.0.0.2', port: PORT }, { lend, connect: a.connect })
+      }).listen({ port: PEER_PORT })
+      const dialled = new PeerSocket({ host: '10.0.0.2', port: PEER_PORT }, { lend, connect: a.connect })
       const got: Buffer[] = []
       let ended = 0
       dialled.on('data', chunk => {
@@ -518,7 +518,7 @@ t.test('PeerSockets get the same events as from sockets of Node', async t => {
   const a = network.host('10.0.0.1', { latency: 10 })
   const b = network.host('10.0.0.2', { latency: 10 })
   const dial = () => {
-    const socket = new PeerSocket({ host: '10.0.0.2', port: PORT }, { connect: a.connect })
+    const socket = new PeerSocket({ host: '10.0.0.2', port: PEER_PORT }, { connect: a.connect })
     const events: string[] = []
     socket.on('error', error => events.push(error.message))
     for (const event of ['end', 'close']) socket.on(event, () => events.push(event))
@@ -528,7 +528,7 @@ t.test('PeerSockets get the same events as from sockets of Node', async t => {
   const refused = dial()
   await clock.run()
   t.same(refused, ['10.0.0.2:6881: connect ECONNREFUSED 10.0.0.2:6881', 'close'])
-  b.createServer(socket => new PeerSocket(socket).destroy()).listen({ port: PORT })
+  b.createServer(socket => new PeerSocket(socket).destroy()).listen({ port: PEER_PORT })
   const ended = dial()
   await clock.run()
   t.same(ended, ['end', 'close'])

@@ -18,7 +18,7 @@ const none = () => false
 const flags = (dht = false) => Buffer.from(`00000000001000${dht ? '01' : '00'}`, 'hex')
 const said = (wire: Wire) => parseExtendedHandshake(wire.all('extended')[0]!.payload)
 /** Their id of ut_pex. */
-const THEIRS = 77
+const THEIR_ID = 77
 
 /** A DHT and an LSD that keep what they are told, and name these peers. */
 function sources({ found = [] as PeerAddress[], readOnly = false } = {}) {
@@ -48,7 +48,7 @@ async function extended(
   { dht = false, port, has = none }: { dht?: boolean; port?: number; has?: () => boolean } = {},
 ) {
   const wire = await dial(t, made, to, { has, handshake: { reserved: flags(dht) } })
-  const about = { client: 'x', reqq: 250, extensions: { ut_pex: THEIRS }, ...(port ? { port } : {}) }
+  const about = { client: 'x', reqq: 250, extensions: { ut_pex: THEIR_ID }, ...(port ? { port } : {}) }
   wire.send({ type: 'extended', id: 0, payload: encodeExtendedHandshake(about) })
   await wire.seen('extended')
   return wire
@@ -62,7 +62,7 @@ async function heard(wire: Wire, made: MadeTorrent) {
 
 /** Payloads of ut_pex that came. */
 const exchanged = (wire: Wire) =>
-  wire.all('extended').flatMap(({ id, payload }) => (id === THEIRS ? [decodePex(payload)!] : []))
+  wire.all('extended').flatMap(({ id, payload }) => (id === THEIR_ID ? [decodePex(payload)!] : []))
 const pex = (id: number, added: readonly PeerAddress[]) => {
   const peers = added.map(peer => ({ ...peer, flags: 0 }))
   return { type: 'extended' as const, id, payload: encodePex({ added: peers, dropped: [] }) }

@@ -6,7 +6,7 @@ import { type StreamOptions, stream } from '../../src/pipeline/stream.ts'
 import { generator } from '../helpers/feed.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { type PeerScript, scriptedPeer } from '../helpers/scripted-peer.ts'
-import { leavesNothing, log, OFFLINE, oddTorrent } from '../helpers/swarm.ts'
+import { leavesNothing, log, OFFLINE_OPTIONS, oddTorrent } from '../helpers/swarm.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const made = oddTorrent()
@@ -17,7 +17,7 @@ async function streamed(t: Test, scripts: PeerScript[], more: StreamOptions = {}
   const clock = new VirtualClock()
   const peers = await Promise.all(scripts.map(script => scriptedPeer(t, torrent, script)))
   const reader = stream(torrent.metainfo, {
-    ...OFFLINE,
+    ...OFFLINE_OPTIONS,
     clock,
     random: generator(1),
     peers: peers.map(({ address }) => address),
@@ -212,7 +212,7 @@ t.test('an aborted signal ends the stream and the torrent with its reason', asyn
 t.test('a signal that was aborted before fails the stream and its torrent', async t => {
   leavesNothing(t)
   const reason = new Error('by signal')
-  const reader = stream(made.metainfo, { ...OFFLINE, signal: AbortSignal.abort(reason) })
+  const reader = stream(made.metainfo, { ...OFFLINE_OPTIONS, signal: AbortSignal.abort(reason) })
   await t.rejects(all(reader), reason)
   await t.rejects(reader.torrent, reason)
 })

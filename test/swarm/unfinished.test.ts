@@ -7,7 +7,7 @@ import { memoryDisk, run } from '../helpers/swarm.ts'
 import { settle, VirtualClock } from '../helpers/virtual-clock.ts'
 
 const MiB = 1 << 20
-const RECORD = '/state/it.resume'
+const RECORD_PATH = '/state/it.resume'
 /** Two pieces of 64 blocks, and one of 3. */
 const made = makeTorrent({
   files: [
@@ -16,7 +16,7 @@ const made = makeTorrent({
   ],
   pieceLength: MiB,
 })
-const BLOCKS = 64 + 64 + 3
+const BLOCK_COUNT = 64 + 64 + 3
 const nameOf = ({ index, begin }: BlockRef) => `${index}:${begin / BLOCK_LENGTH}`
 
 /** A peer that gives so many blocks and then owes the rest; which it gave. */
@@ -46,13 +46,14 @@ async function interrupted(
   const { torrent } = run(t, made, {
     disk,
     clock,
-    record: RECORD,
+    record: RECORD_PATH,
     peers: [peer.address],
     sequential: true,
     timeout,
   })
   const ended = torrent.done.catch((error: Error) => error)
-  while (torrent.progress.downloaded < Math.min(count, BLOCKS) * BLOCK_LENGTH - BLOCK_LENGTH) await settle()
+  while (torrent.progress.downloaded < Math.min(count, BLOCK_COUNT) * BLOCK_LENGTH - BLOCK_LENGTH)
+    await settle()
   await settle()
   if (end === 'timeout')
     while (torrent.progress.limit !== 'none' && !torrent.complete) {
@@ -72,16 +73,16 @@ for (const end of ['close', 'timeout'] as const) {
       const given: string[] = []
       for (const count of [10, 31, 47]) given.push(...(await interrupted(t, disk, count, { end })))
       t.equal(given.length, 88)
-      const { given: last, peer } = await giving(t, BLOCKS)
+      const { given: last, peer } = await giving(t, BLOCK_COUNT)
       const { torrent, file } = run(t, made, {
         disk,
-        record: RECORD,
+        record: RECORD_PATH,
         peers: [peer.address],
         sequential: true,
       })
       await torrent.done
-      t.equal(last.length, BLOCKS - 88)
-      t.equal(new Set([...given, ...last]).size, BLOCKS)
+      t.equal(last.length, BLOCK_COUNT - 88)
+      t.equal(new Set([...given, ...last]).size, BLOCK_COUNT)
       t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
       t.ok((await file('d/b'))!.equals(made.content.subarray(MiB + 5000)))
       t.equal(torrent.progress.downloaded, made.content.length - 88 * BLOCK_LENGTH)
@@ -100,7 +101,7 @@ t.test('of a piece that lacks one block, only that block is downloaded', async t
   const { given, peer } = await giving(t, 1)
   const { torrent, verified } = run(t, made, {
     disk,
-    record: RECORD,
+    record: RECORD_PATH,
     peers: [peer.address],
     sequential: true,
   })
@@ -115,13 +116,13 @@ t.test('when kept blocks are wrong, the piece is downloaded whole and no peer is
   await interrupted(t, disk, 20, { change: wrong })
   const { given, peer } = await giving(t, Number.POSITIVE_INFINITY)
   const { torrent, file, warnings, disconnected } = run(t, made, {
-    ...{ disk, record: RECORD, sequential: true },
+    ...{ disk, record: RECORD_PATH, sequential: true },
     peers: [peer.address],
   })
   await torrent.done
   t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
   t.ok((await file('d/b'))!.equals(made.content.subarray(MiB + 5000)))
-  t.equal(given.length, BLOCKS - 20 + 64, 'what was kept first, then all of the piece')
+  t.equal(given.length, BLOCK_COUNT - 20 + 64, 'what was kept first, then all of the piece')
   t.same(warnings, [])
   t.same(disconnected, [])
 })
@@ -131,7 +132,7 @@ t.test('a piece in a file that was replaced is downloaded whole', async t => {
   await interrupted(t, disk, 20)
   await disk.writeFile('/home/d/a', Buffer.alloc(MiB, 3))
   const { peer } = await giving(t, Number.POSITIVE_INFINITY)
-  const { torrent, file, warnings } = run(t, made, { disk, record: RECORD, peers: [peer.address] })
+  const { torrent, file, warnings } = run(t, made, { disk, record: RECORD_PATH, peers: [peer.address] })
   await torrent.done
   t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
   t.same(warnings, [])
@@ -142,30 +143,41 @@ t.test('of a piece in a truncated file, only the missing blocks are downloaded',
   await interrupted(t, disk, 20)
   await disk.writeFile('/home/d/a', made.content.subarray(0, 10 * BLOCK_LENGTH + 77))
   const { given, peer } = await giving(t, Number.POSITIVE_INFINITY)
-  const { torrent, file } = run(t, made, { disk, record: RECORD, peers: [peer.address], sequential: true })
+  const { torrent, file } = run(t, made, {
+    disk,
+    record: RECORD_PATH,
+    peers: [peer.address],
+    sequential: true,
+  })
   await torrent.done
   t.ok((await file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
-  t.equal(given.length, BLOCKS - 10)
+  t.equal(given.length, BLOCK_COUNT - 10)
 })
 
 t.test('a kill loses no more than the blocks since the last record', async t => {
   const disk = memoryDisk()
   const clock = new VirtualClock()
   const { peer } = await giving(t, 20)
-  const { torrent } = run(t, made, { disk, clock, record: RECORD, peers: [peer.address], sequential: true })
+  const { torrent } = run(t, made, {
+    disk,
+    clock,
+    record: RECORD_PATH,
+    peers: [peer.address],
+    sequential: true,
+  })
   while (torrent.progress.downloaded < 20 * BLOCK_LENGTH) await settle()
   await clock.advance(61_000)
-  while ((await disk.readFile(RECORD).catch(() => undefined)) === undefined) await clock.advance(1000)
+  while ((await disk.readFile(RECORD_PATH).catch(() => undefined)) === undefined) await clock.advance(1000)
   const killed = memoryDisk()
   await killed.mkdir('/home/d', { recursive: true })
   await killed.mkdir('/state', { recursive: true })
-  for (const path of [RECORD, '/home/d/a'])
+  for (const path of [RECORD_PATH, '/home/d/a'])
     await killed.writeFile(path, (await disk.readFile(path)) as Uint8Array)
   await torrent.close()
   const { given, peer: other } = await giving(t, Number.POSITIVE_INFINITY)
-  const next = run(t, made, { disk: killed, record: RECORD, peers: [other.address], sequential: true })
+  const next = run(t, made, { disk: killed, record: RECORD_PATH, peers: [other.address], sequential: true })
   await next.torrent.done
-  t.equal(given.length, BLOCKS - 20)
+  t.equal(given.length, BLOCK_COUNT - 20)
 })
 
 t.test('of a boundary piece nothing is kept for a file that is not selected', async t => {
@@ -173,11 +185,18 @@ t.test('of a boundary piece nothing is kept for a file that is not selected', as
   const select = (index: number) => index === 0
   const { given: before, peer: first } = await giving(t, 66)
   const clock = new VirtualClock()
-  const one = run(t, made, { disk, clock, record: RECORD, peers: [first.address], sequential: true, select })
+  const one = run(t, made, {
+    disk,
+    clock,
+    record: RECORD_PATH,
+    peers: [first.address],
+    sequential: true,
+    select,
+  })
   while (one.torrent.progress.downloaded < 66 * BLOCK_LENGTH) await settle()
   await one.torrent.close()
   const { given, peer } = await giving(t, Number.POSITIVE_INFINITY)
-  const two = run(t, made, { disk, record: RECORD, peers: [peer.address], sequential: true, select })
+  const two = run(t, made, { disk, record: RECORD_PATH, peers: [peer.address], sequential: true, select })
   await two.torrent.done
   t.ok((await two.file('d/a'))!.equals(made.content.subarray(0, MiB + 5000)))
   t.equal(await two.file('d/b'), undefined)
@@ -220,15 +239,15 @@ t.test('on demand, blocks of a piece that its reader left are not downloaded aga
 t.test('a torrent that is closed during its check leaves its resume record unchanged', async t => {
   const disk = memoryDisk()
   await interrupted(t, disk, 70)
-  const before = await disk.readFile(RECORD)
+  const before = await disk.readFile(RECORD_PATH)
   let closedWhileChecking = 0
   for (let turns = 0; turns < 300; turns++) {
-    const { torrent } = run(t, made, { disk, record: RECORD, peers: [] })
+    const { torrent } = run(t, made, { disk, record: RECORD_PATH, peers: [] })
     for (let turn = 0; turn < 3 * turns; turn++) await undefined
     if (torrent.state !== 'checking') break
     await torrent.close()
     closedWhileChecking++
-    t.same(await disk.readFile(RECORD), before)
+    t.same(await disk.readFile(RECORD_PATH), before)
   }
   t.ok(closedWhileChecking > 3)
 })

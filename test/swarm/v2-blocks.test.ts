@@ -7,10 +7,10 @@ import { type PeerScript, scriptedPeer, type Wire } from '../helpers/scripted-pe
 import { run } from '../helpers/swarm.ts'
 import { layersOf, torrentOfFiles, v2Torrent } from '../helpers/v2-torrent.ts'
 
-const BLOCK = 16_384
-const P = 16 * BLOCK
-const content = noise(3 * P + BLOCK + 5, 1)
-const torrent = torrentOfFiles(v2Torrent({ a: content }, P), { a: content })
+const BLOCK_BYTES = 16_384
+const PIECE_LENGTH = 16 * BLOCK_BYTES
+const content = noise(3 * PIECE_LENGTH + BLOCK_BYTES + 5, 1)
+const torrent = torrentOfFiles(v2Torrent({ a: content }, PIECE_LENGTH), { a: content })
 const layers = layersOf(content)
 
 /** The hashes of a range, and the proofs after them. */
@@ -39,7 +39,7 @@ function peer(t: Test, script: PeerScript = {}) {
   return made.then(({ address, requests }) => ({ address, requests, ranges }))
 }
 
-const placeOf = ({ index, begin }: BlockRef) => `${index}/${begin / BLOCK}`
+const placeOf = ({ index, begin }: BlockRef) => `${index}/${begin / BLOCK_BYTES}`
 const wrong = (data: Buffer) => {
   data[7]! ^= 1
   return data
@@ -110,14 +110,14 @@ t.test('a reader gets the blocks of a piece before the piece is complete, also a
   const seed = await peer(t, { request: hold })
   const { torrent: leech } = run(t, torrent, { peers: [seed.address], onDemand: true })
   await leech.ready
-  for (const start of [0, 2 * P + 3 * BLOCK + 10]) {
-    const reader = leech.files[0]!.stream({ start, end: start + 12 * BLOCK })
+  for (const start of [0, 2 * PIECE_LENGTH + 3 * BLOCK_BYTES + 10]) {
+    const reader = leech.files[0]!.stream({ start, end: start + 12 * BLOCK_BYTES })
     let at = start
     for await (const chunk of reader) {
       t.ok(content.subarray(at, at + chunk.length).equals(chunk), `${at}`)
       at += chunk.length
     }
-    t.equal(at, start + 12 * BLOCK)
+    t.equal(at, start + 12 * BLOCK_BYTES)
     t.notOk(leech.verified.has(start === 0 ? 0 : 2), 'the piece is not complete')
   }
   for (const serve of held) serve()

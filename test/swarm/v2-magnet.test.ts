@@ -10,9 +10,9 @@ import { type MadeTorrent, noise } from '../helpers/metainfo.ts'
 import { client, leavesNothing, memoryDisk } from '../helpers/swarm.ts'
 import { torrentOfFiles, v2Torrent } from '../helpers/v2-torrent.ts'
 
-const P = 32_768
-const content = noise(7 * P + 20_000, 4)
-const made = torrentOfFiles(v2Torrent({ a: content }, P), { a: content })
+const PIECE_LENGTH = 32_768
+const content = noise(7 * PIECE_LENGTH + 20_000, 4)
+const made = torrentOfFiles(v2Torrent({ a: content }, PIECE_LENGTH), { a: content })
 
 t.beforeEach(t => leavesNothing(t))
 

@@ -12,7 +12,7 @@ import {
   v2Torrent,
 } from '../helpers/v2-torrent.ts'
 
-const P = HYBRID_PIECE_LENGTH
+const PIECE_LENGTH = HYBRID_PIECE_LENGTH
 
 for (const format of ['v2', 'hybrid'] as const) {
   t.test(`${format}: a download from one seed gets the right files`, async t => {
@@ -33,13 +33,13 @@ t.test('v2: no padding is requested, and the last block of a file has its own le
   t.same(await file('d/b'), hybridFiles.b)
   const size = (wanted: number) =>
     peer.requests.filter(({ index }) => index === wanted).reduce((sum, { length }) => sum + length, 0)
-  t.same([0, 1, 2, 3, 4, 5].map(size), [10, P, P, P, 100, P])
+  t.same([0, 1, 2, 3, 4, 5].map(size), [10, PIECE_LENGTH, PIECE_LENGTH, PIECE_LENGTH, 100, PIECE_LENGTH])
 })
 
 t.test('v2: a wrong byte is found by the tree, and the piece is downloaded again', async t => {
   const torrent = hybridFilesTorrent('v2')
   const bytes = Buffer.from(torrent.content)
-  bytes[P + 20_000]! ^= 1
+  bytes[PIECE_LENGTH + 20_000]! ^= 1
   const liar = await scriptedPeer(t, { ...torrent, content: bytes })
   const honest = await scriptedPeer(t, torrent)
   const { torrent: leech, file } = run(t, torrent, { peers: [liar.address, honest.address] })
@@ -52,7 +52,7 @@ t.test(
   async t => {
     const pieces = Buffer.from(hybridInfo.pieces)
     pieces[0]! ^= 1
-    const metainfo = parse(v2Torrent(hybridFiles, P, { info: { ...hybridInfo, pieces } }))
+    const metainfo = parse(v2Torrent(hybridFiles, PIECE_LENGTH, { info: { ...hybridInfo, pieces } }))
     const torrent = { ...hybridFilesTorrent('hybrid'), metainfo }
     const seed = await scriptedPeer(t, torrent)
     const { torrent: leech, errors } = run(t, torrent, { peers: [seed.address] })
@@ -71,7 +71,7 @@ const equalFiles = {
 
 /** A v2 torrent in which two pairs of files are equal: pieces 0 to 3 and 4 to 7, and 8 and 9. */
 function madeEqual(): MadeTorrent {
-  return torrentOfFiles(v2Torrent(equalFiles, P), equalFiles)
+  return torrentOfFiles(v2Torrent(equalFiles, PIECE_LENGTH), equalFiles)
 }
 
 t.test('files with the same root are downloaded once', async t => {

@@ -4,18 +4,19 @@ import { stream } from '../../src/pipeline/stream.ts'
 import { generator } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
-import { leavesNothing, OFFLINE, run } from '../helpers/swarm.ts'
+import { leavesNothing, OFFLINE_OPTIONS, run } from '../helpers/swarm.ts'
 import { type WebScript, webServer } from '../helpers/web-server.ts'
 
-const NAME = "abc'abc"
-const single = () => makeTorrent({ files: [{ path: NAME, length: 20 * 65536 + 77 }], pieceLength: 65536 })
+const QUOTED_NAME = "abc'abc"
+const single = () =>
+  makeTorrent({ files: [{ path: QUOTED_NAME, length: 20 * 65536 + 77 }], pieceLength: 65536 })
 const several = () =>
   makeTorrent({
     name: 'foo',
     pieceLength: 65536,
     private: true,
     files: [
-      { path: `foo/${NAME}`, length: 100_000 },
+      { path: `foo/${QUOTED_NAME}`, length: 100_000 },
       { path: 'foo/.pad/31072', length: 31_072, pad: true },
       { path: 'foo/d/sub/file c', length: 300_001 },
       { path: 'foo/empty', length: 0 },
@@ -37,7 +38,7 @@ t.test('a download from a web seed alone gets the right bytes over kept connecti
   const heard: unknown[] = []
   torrent.on('webSeed', (...event) => heard.push(event))
   await torrent.done
-  t.same(await file(NAME), made.content)
+  t.same(await file(QUOTED_NAME), made.content)
   t.same(new Set(server.requests.map(({ target }) => target)), new Set(['/abc%27abc']))
   t.equal(server.requests[0]!.headers['accept-encoding'], 'identity')
   t.ok(server.requests.length < 21, 'fewer requests than pieces')
@@ -78,10 +79,10 @@ t.test('a single file is downloaded from its own URL', async t => {
   const refused = await webServer(t, made)
   const { torrent, file } = run(t, seededBy(made, `${refused.origin}/`), {
     webSeeds: false,
-    webSeedUrls: [`${server.origin}/${NAME}`],
+    webSeedUrls: [`${server.origin}/${QUOTED_NAME}`],
   })
   await torrent.done
-  t.same(await file(NAME), made.content)
+  t.same(await file(QUOTED_NAME), made.content)
   t.equal(refused.requests.length, 0, 'those of the torrent are not asked')
   t.throws(() => run(t, made, { webSeedUrls: ['ftp://a.example/'] }), { code: 'ERR_USAGE' })
 })
@@ -92,7 +93,7 @@ t.test('a reader gets its bytes in order from a web seed alone', async t => {
   const server = await webServer(t, made)
   const { metainfo } = seededBy(made, `${server.origin}/`)
   const chunks: Uint8Array[] = []
-  const options = { ...OFFLINE, memory: 1 << 20, start: 100_000, random: generator(1) }
+  const options = { ...OFFLINE_OPTIONS, memory: 1 << 20, start: 100_000, random: generator(1) }
   for await (const chunk of stream(metainfo, options)) chunks.push(chunk)
   t.same(Buffer.concat(chunks), made.content.subarray(100_000))
 })
@@ -103,7 +104,7 @@ t.test('a web seed and a peer share the work', async t => {
   const peer = await scriptedPeer(t, made)
   const { torrent, file } = run(t, seededBy(made, `${server.origin}/`), { peers: [peer.address] })
   await torrent.done
-  t.same(await file(NAME), made.content)
+  t.same(await file(QUOTED_NAME), made.content)
   t.ok(peer.requests.length > 0)
   t.ok(server.requests.length > 0)
 })
@@ -113,11 +114,11 @@ t.test('a server without ranges serves files that are not long', async t => {
   const server = await webServer(t, made, (_, response) => response.end(made.content))
   const { torrent, file } = run(t, seededBy(made, `${server.origin}/`))
   await torrent.done
-  t.same(await file(NAME), made.content)
+  t.same(await file(QUOTED_NAME), made.content)
 })
 
 /** What servers do that they must not, and what is said of it. */
-const WRONG: Record<string, { script: WebScript; why: RegExp }> = {
+const WRONG_ANSWERS: Record<string, { script: WebScript; why: RegExp }> = {
   'not found': { script: (_, response) => response.writeHead(404).end(), why: /HTTP 404/ },
   forbidden: { script: (_, response) => response.writeHead(403).end('no'), why: /HTTP 403/ },
   'no content': { script: (_, response) => response.writeHead(204).end(), why: /HTTP 204/ },
@@ -204,7 +205,7 @@ const WRONG: Record<string, { script: WebScript; why: RegExp }> = {
     why: /banned for wrong bytes/,
   },
 }
-for (const [name, { script, why }] of Object.entries(WRONG)) {
+for (const [name, { script, why }] of Object.entries(WRONG_ANSWERS)) {
   t.test(`${name}: a peer sends what the web seed does not`, async t => {
     const made = single()
     const server = await webServer(t, made, script)
@@ -218,7 +219,7 @@ for (const [name, { script, why }] of Object.entries(WRONG)) {
     const { torrent, file, warnings } = run(t, seededBy(made, `${server.origin}/`), { peers: [peer.address] })
     torrent.on('warning', warned)
     await torrent.done
-    t.same(await file(NAME), made.content)
+    t.same(await file(QUOTED_NAME), made.content)
     t.match(warnings[0], why)
     t.match(warnings[0], `web seed ${server.origin}/`)
     t.equal(torrent.progress.webSeeds, 0)

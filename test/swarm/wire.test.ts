@@ -15,7 +15,7 @@ async function against(t: Test, script: PeerScript, { clock = new VirtualClock()
 }
 
 /** Requests that are made of a peer before it has given anything. */
-const FIRST = 4
+const FIRST_BYTES = 4
 
 t.test('a peer that answers with another info-hash is dropped, and never counted as a peer', async t => {
   const handshake = { infoHash: Buffer.alloc(20, 7) }
@@ -194,20 +194,20 @@ t.test('a peer without any piece that we lack is sent haves and no interest', as
 t.test('requests that a choke discards are sent again after the unchoke', async t => {
   const { wire, torrent, peer, file } = await against(t, {
     request: (block, wire, n) => {
-      if (n >= FIRST) wire.serve(block)
-      else if (n === FIRST - 1) wire.send({ type: 'choke' }, { type: 'unchoke' })
+      if (n >= FIRST_BYTES) wire.serve(block)
+      else if (n === FIRST_BYTES - 1) wire.send({ type: 'choke' }, { type: 'unchoke' })
     },
   })
   await torrent.done
   t.same(await file('odd.bin'), made.content)
-  t.equal(peer.requests.length, FIRST + 32)
+  t.equal(peer.requests.length, FIRST_BYTES + 32)
   t.equal(wire.closed, false)
 })
 
 t.test('the requests of a choked peer go to another one at once', async t => {
   const choking: PeerScript = {
     request: (_, wire, n) => {
-      if (n === FIRST - 1) wire.send({ type: 'choke' })
+      if (n === FIRST_BYTES - 1) wire.send({ type: 'choke' })
     },
   }
   const { torrent, file, clock } = await against(t, choking, { honest: 1 })
@@ -219,8 +219,8 @@ t.test('the requests of a choked peer go to another one at once', async t => {
 t.test('a thousand chokes and unchokes cause no error', async t => {
   const { torrent, file } = await against(t, {
     request: (block, wire, n) => {
-      if (n >= 1000 * FIRST) wire.serve(block)
-      else if (n % FIRST === FIRST - 1) wire.send({ type: 'choke' }, { type: 'unchoke' })
+      if (n >= 1000 * FIRST_BYTES) wire.serve(block)
+      else if (n % FIRST_BYTES === FIRST_BYTES - 1) wire.send({ type: 'choke' }, { type: 'unchoke' })
     },
   })
   await torrent.done
@@ -233,7 +233,7 @@ t.test('a peer that closes returns its requests at once', async t => {
     t,
     {
       request: (_, wire) => {
-        if (++asked === FIRST) wire.socket.end()
+        if (++asked === FIRST_BYTES) wire.socket.end()
       },
     },
     { honest: 1 },

@@ -7,8 +7,8 @@ import type { Progress } from '../../../src/index.ts'
 import { bottleneckOf } from '../../helpers/bottleneck.ts'
 
 const MiB = 1 << 20
-const BOTTLENECK = { kind: 'none', short: '', sentence: '' } as Progress['bottleneck']
-const PROGRESS: Progress = {
+const NO_BOTTLENECK = { kind: 'none', short: '', sentence: '' } as Progress['bottleneck']
+const FIRST_PROGRESS: Progress = {
   ...{ verified: 45 * MiB, total: 100 * MiB, downSpeed: 12.3 * MiB, upSpeed: 1.2 * MiB, peers: 12, seeds: 3 },
   ...{
     webSeeds: 0,
@@ -22,7 +22,7 @@ const PROGRESS: Progress = {
     ratio: 0,
   },
 }
-const NAMES = {
+const STATUS_NAMES = {
   plain: 'ubuntu-24.04.2-desktop-amd64.iso',
   short: 'a',
   wide: '東京の朝のニュース第二十四回.mkv',
@@ -33,8 +33,8 @@ const look = (columns: number, more: Partial<TerminalLook> = {}): TerminalLook =
   ...{ columns, rows: 24, unicode: true, color: false },
   ...more,
 })
-const lineOf = (columns: number, name = NAMES.plain, progress: Partial<Progress> = {}) =>
-  renderStatuses([{ name, ...describeProgress({ ...PROGRESS, ...progress }) }], look(columns))[0]!
+const lineOf = (columns: number, name = STATUS_NAMES.plain, progress: Partial<Progress> = {}) =>
+  renderStatuses([{ name, ...describeProgress({ ...FIRST_PROGRESS, ...progress }) }], look(columns))[0]!
 
 t.test('the live line by width: the more columns, the more it says', async t => {
   const rows: [number, string][] = [
@@ -47,7 +47,7 @@ t.test('the live line by width: the more columns, the more it says', async t => 
   for (const [columns, expected] of rows) t.equal(lineOf(columns), expected, `${columns} columns`)
   const wide = lineOf(200)
   for (const part of [
-    NAMES.plain,
+    STATUS_NAMES.plain,
     '██',
     '45.0%',
     '45 MiB of 100 MiB',
@@ -60,7 +60,7 @@ t.test('the live line by width: the more columns, the more it says', async t => 
 })
 
 t.test('no line is wider than the terminal, and each names the torrent and its share', async t => {
-  for (const name of Object.values(NAMES)) {
+  for (const name of Object.values(STATUS_NAMES)) {
     for (let columns = 20; columns <= 200; columns++) {
       const line = lineOf(columns, name, { webSeeds: 1, peers: 1 })
       t.ok(columnsOf(line) < columns, `${columns}: ${line}`)
@@ -75,7 +75,7 @@ t.test('no line is wider than the terminal, and each names the torrent and its s
 
 t.test('the layout stays while numbers change', async t => {
   const at = (downSpeed: number, verified: number) =>
-    lineOf(100, NAMES.plain, { downSpeed, verified }).indexOf('peer')
+    lineOf(100, STATUS_NAMES.plain, { downSpeed, verified }).indexOf('peer')
   t.equal(at(900, 100 * 1024), at(1023 * 1024, 99.9 * MiB))
 })
 
@@ -88,7 +88,7 @@ t.test('1 peer is singular, and a name controls no terminal', async t => {
 t.test('a sentence takes a second line, unless there is no row for it', async t => {
   const status: Status = {
     name: 'x',
-    ...describeProgress(PROGRESS),
+    ...describeProgress(FIRST_PROGRESS),
     detail: 'all 12 peers lack what is missing',
   }
   t.equal(renderStatuses([status], look(80))[1], '  all 12 peers lack what is missing')
@@ -98,7 +98,10 @@ t.test('a sentence takes a second line, unless there is no row for it', async t 
 })
 
 t.test('several torrents: a line each, as rows allow, and their sum', async t => {
-  const torrents = [NAMES.plain, NAMES.wide, 'c'].map(name => ({ name, ...describeProgress(PROGRESS) }))
+  const torrents = [STATUS_NAMES.plain, STATUS_NAMES.wide, 'c'].map(name => ({
+    name,
+    ...describeProgress(FIRST_PROGRESS),
+  }))
   const sum: Status = { name: 'all', text: 'all: 1%', fields: [{ text: '1%', rank: 1 }] }
   const lines = renderStatuses([...torrents, sum], look(100))
   t.equal(lines.length, 4)
@@ -107,8 +110,8 @@ t.test('several torrents: a line each, as rows allow, and their sum', async t =>
   t.equal(columnOfShare(lines[1]!), columnOfShare(lines[2]!))
   t.equal(lines[3], 'all  1%')
   const slow = {
-    ...PROGRESS,
-    bottleneck: { ...BOTTLENECK, short: 'disk is slow', sentence: 'The disk is slow.' },
+    ...FIRST_PROGRESS,
+    bottleneck: { ...NO_BOTTLENECK, short: 'disk is slow', sentence: 'The disk is slow.' },
   }
   const [first] = renderStatuses([{ name: 'x', ...describeProgress(slow) }, sum], look(100))
   t.match(first, /disk is slow$/)
@@ -119,12 +122,15 @@ t.test('several torrents: a line each, as rows allow, and their sum', async t =>
 
 t.test('ASCII only, and colours', async t => {
   const [ascii] = renderStatuses(
-    [{ name: NAMES.plain, ...describeProgress(PROGRESS) }],
+    [{ name: STATUS_NAMES.plain, ...describeProgress(FIRST_PROGRESS) }],
     look(80, { unicode: false }),
   )
   t.match(ascii, /^ubuntu-24\.04\.{3} {2}####------ /)
   t.notMatch(ascii, /[^ -~]/)
-  const [colored] = renderStatuses([{ name: 'x', ...describeProgress(PROGRESS) }], look(80, { color: true }))
+  const [colored] = renderStatuses(
+    [{ name: 'x', ...describeProgress(FIRST_PROGRESS) }],
+    look(80, { color: true }),
+  )
   t.ok(colored?.includes('\x1b[36m████') && colored.includes('\x1b[39m\x1b[2m░░░░'))
 })
 

@@ -5,8 +5,8 @@ import { ConfigFile } from '../../../src/cli/settings/config-file.ts'
 import { Environment } from '../../../src/cli/settings/environment.ts'
 import { InputError } from '../../../src/errors.ts'
 
-const PATH = '/etc/tsdl.toml'
-const open = (text: string) => new ConfigFile(PATH, text, CLI_COMMANDS)
+const CONFIG_PATH = '/etc/tsdl.toml'
+const open = (text: string) => new ConfigFile(CONFIG_PATH, text, CLI_COMMANDS)
 
 function optionOf(command: string, name: string): OptionDefinition {
   const { options } = CLI_COMMANDS.find(definition => definition.name === command)!
@@ -19,15 +19,15 @@ t.test('a key at the top holds for all commands, a key in a table for one', asyn
     value: 2 << 20,
     written: '2M',
     source: 'file',
-    origin: `${PATH}:1`,
+    origin: `${CONFIG_PATH}:1`,
   })
   t.strictSame(file.find('seed', optionOf('seed', 'up')), {
     value: 1000,
     written: 1000,
     source: 'file',
-    origin: `${PATH}:5`,
+    origin: `${CONFIG_PATH}:5`,
   })
-  t.match(file.find('seed', optionOf('seed', 'max-peers')), { value: 7, origin: `${PATH}:2` })
+  t.match(file.find('seed', optionOf('seed', 'max-peers')), { value: 7, origin: `${CONFIG_PATH}:2` })
   t.equal(file.find('get', optionOf('get', 'down')), undefined)
 })
 
@@ -90,7 +90,7 @@ t.test('an invalid file is an error with the file and the line', async t => {
       t.fail(title)
     } catch (error) {
       t.ok(error instanceof InputError, title)
-      t.ok((error as Error).message.startsWith(PATH), title)
+      t.ok((error as Error).message.startsWith(CONFIG_PATH), title)
       t.match((error as Error).message, expected, title)
     }
   }
@@ -100,9 +100,9 @@ t.test('a line is that of the key, also after values of several lines', async t 
   const file = open(
     'peer = [ # two\n  "127.0.0.1:1",\n\n  "127.0.0.1:2",\n]\n\n# a comment\nbind = "::1"\nserve.http = "1"\n',
   )
-  t.equal(file.find('get', optionOf('get', 'peer'))?.origin, `${PATH}:1`)
-  t.equal(file.find('get', optionOf('get', 'bind'))?.origin, `${PATH}:8`)
-  t.equal(file.find('serve', optionOf('serve', 'http'))?.origin, `${PATH}:9`)
+  t.equal(file.find('get', optionOf('get', 'peer'))?.origin, `${CONFIG_PATH}:1`)
+  t.equal(file.find('get', optionOf('get', 'bind'))?.origin, `${CONFIG_PATH}:8`)
+  t.equal(file.find('serve', optionOf('serve', 'http'))?.origin, `${CONFIG_PATH}:9`)
 })
 
 t.test('an invalid token is not shown', async t => {

@@ -77,12 +77,12 @@ export async function runClient(
 export const library = (): Promise<typeof import('../../../src/index.ts')> => import(entry.href)
 
 /** Options with which the library contacts no peers but those that are given. */
-const ALONE = { dht: false, lsd: false, trackers: false, bind: '127.0.0.1' }
+const ALONE_COMMAND = { dht: false, lsd: false, trackers: false, bind: '127.0.0.1' }
 
 /** Fetches `content` into `dir` with the library. */
 export async function fetchWithLibrary(content: Content, peers: readonly string[], dir: string) {
   const { download, parse, parseAddress } = await library()
-  const options = { ...ALONE, output: dir, peers: peers.map(parseAddress) }
+  const options = { ...ALONE_COMMAND, output: dir, peers: peers.map(parseAddress) }
   const torrent = await download(parse(await readFile(content.torrent)), options)
   await torrent.done
   await torrent.close()
@@ -91,7 +91,7 @@ export async function fetchWithLibrary(content: Content, peers: readonly string[
 /** Reads the one file of `content` with the library, keeping none of it; gives its SHA-1, hex. */
 export async function streamWithLibrary(content: Content, peers: readonly string[]) {
   const { parse, parseAddress, stream } = await library()
-  const options = { ...ALONE, peers: peers.map(parseAddress) }
+  const options = { ...ALONE_COMMAND, peers: peers.map(parseAddress) }
   const hash = createHash('sha1')
   for await (const chunk of stream(parse(await readFile(content.torrent)), options))
     hash.update(chunk as Buffer)

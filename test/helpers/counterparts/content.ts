@@ -23,7 +23,7 @@ export interface ContentFile {
   readonly sha1: string
 }
 
-const PIECE = 256 * 1024
+const PIECE_LENGTH = 256 * 1024
 
 /** Private, so that no client looks for more peers than the test names. No client gives metadata of private torrents. */
 type Openness = 'private' | 'public'
@@ -71,13 +71,13 @@ function makeContent(
     mkdirSync(dirname(file), { recursive: true })
     const fd = openSync(file, 'w')
     for (let left = length; left > 0; ) {
-      const bytes = keystream.update(Buffer.alloc(Math.min(left, PIECE - inPiece)))
+      const bytes = keystream.update(Buffer.alloc(Math.min(left, PIECE_LENGTH - inPiece)))
       writeSync(fd, bytes)
       whole.update(bytes)
       piece.update(bytes)
       left -= bytes.length
       inPiece += bytes.length
-      if (inPiece < PIECE) continue
+      if (inPiece < PIECE_LENGTH) continue
       pieces.push(piece.digest())
       piece = createHash('sha1')
       inPiece = 0
@@ -89,7 +89,7 @@ function makeContent(
 
   const single = entries[0]?.path.length === 0
   const isPrivate = openness === 'private' ? { private: 1 } : {}
-  const common = { name, 'piece length': PIECE, pieces: Buffer.concat(pieces), ...isPrivate }
+  const common = { name, 'piece length': PIECE_LENGTH, pieces: Buffer.concat(pieces), ...isPrivate }
   const info = encode(single ? { ...common, length: entries[0]?.length ?? 0 } : { ...common, files: entries })
   const torrent = join(dir, `${name}.torrent`)
   writeFileSync(torrent, Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]))

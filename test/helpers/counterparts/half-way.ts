@@ -6,10 +6,15 @@ import { scratch } from './process.ts'
 import { getWithTsdl, type ListeningTsdl } from './tsdl.ts'
 
 /** Seconds that its download takes: enough for most clients to start meanwhile. */
-const SECONDS = 8
+const RUN_SECONDS = 8
 
 /** A tsdl that downloads `content` from a slow seed that it alone knows, and dials `peers` as well; it stays when it is done. */
-export async function slowGet(t: Test, content: Content, peers: readonly string[] = [], seconds = SECONDS) {
+export async function slowGet(
+  t: Test,
+  content: Content,
+  peers: readonly string[] = [],
+  seconds = RUN_SECONDS,
+) {
   const slow = await seedWithLibtorrent(t, content, Math.floor(content.length / seconds))
   return getWithTsdl(t, content, scratch(t), [slow, ...peers], ['--seed-time', '60s'])
 }

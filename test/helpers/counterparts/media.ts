@@ -6,15 +6,15 @@ import { create, parse } from '../../../src/index.ts'
 import { scratch } from './process.ts'
 import { seedWithTsdl, startTsdl } from './tsdl.ts'
 
-const RATE = 44_100
-const FRAME = 4
+const SAMPLE_RATE = 44_100
+const FRAME_BYTES = 4
 
 /** A file that players know: three minutes of a stereo WAV, about 32 MB. */
-export const MEDIA = { name: 'noise.wav', seconds: 180 } as const
+export const MEDIA_FILE = { name: 'noise.wav', seconds: 180 } as const
 
 /** A WAV of noise, 16 bits, two channels. */
 function wav(seconds: number): Buffer {
-  const length = seconds * RATE * FRAME
+  const length = seconds * SAMPLE_RATE * FRAME_BYTES
   const head = Buffer.alloc(44)
   head.write('RIFF', 0, 'latin1')
   head.writeUInt32LE(36 + length, 4)
@@ -22,9 +22,9 @@ function wav(seconds: number): Buffer {
   head.writeUInt32LE(16, 16)
   head.writeUInt16LE(1, 20) // PCM
   head.writeUInt16LE(2, 22)
-  head.writeUInt32LE(RATE, 24)
-  head.writeUInt32LE(RATE * FRAME, 28)
-  head.writeUInt16LE(FRAME, 32)
+  head.writeUInt32LE(SAMPLE_RATE, 24)
+  head.writeUInt32LE(SAMPLE_RATE * FRAME_BYTES, 28)
+  head.writeUInt16LE(FRAME_BYTES, 32)
   head.writeUInt16LE(16, 34)
   head.write('data', 36, 'latin1')
   head.writeUInt32LE(length, 40)
@@ -42,13 +42,13 @@ export interface ServedMedia {
 /** Seeds a WAV and serves it, each by a process of its own. @param args more for `tsdl serve` */
 export async function serveMedia(t: Test, args: readonly string[] = []): Promise<ServedMedia> {
   const dir = scratch(t)
-  const bytes = wav(MEDIA.seconds)
-  await writeFile(join(dir, MEDIA.name), bytes)
+  const bytes = wav(MEDIA_FILE.seconds)
+  await writeFile(join(dir, MEDIA_FILE.name), bytes)
   const read = async function* () {
     yield bytes
   }
   const file = { path: [], length: bytes.length, read }
-  const { torrent } = await create({ name: MEDIA.name, files: [file], pieceLength: 1 << 18 })
+  const { torrent } = await create({ name: MEDIA_FILE.name, files: [file], pieceLength: 1 << 18 })
   const path = join(dir, 'x.torrent')
   await writeFile(path, torrent)
   const { address } = await seedWithTsdl(t, { torrent: path, dir })
@@ -68,5 +68,5 @@ export async function serveMedia(t: Test, args: readonly string[] = []): Promise
   )
   const shelf = new URL(String(serving.url))
   const { infoHash } = parse(torrent)
-  return { bytes, url: new URL(`/${infoHash.toString('hex')}/${MEDIA.name}${shelf.search}`, shelf).href }
+  return { bytes, url: new URL(`/${infoHash.toString('hex')}/${MEDIA_FILE.name}${shelf.search}`, shelf).href }
 }

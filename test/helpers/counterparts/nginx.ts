@@ -5,8 +5,8 @@ import { scratch, startProgram, without } from './process.ts'
 import { freePort, listens } from './ready.ts'
 
 // Debian puts it where only root looks.
-const NGINX = '/usr/sbin/nginx'
-export const noNginx = without(NGINX, '-v')
+const NGINX_PATH = '/usr/sbin/nginx'
+export const noNginx = without(NGINX_PATH, '-v')
 
 /** Starts nginx over a directory; gives the URL where that is. @param ranges whether it answers ranges of a file */
 export async function startNginx(t: Test, root: string, { ranges = true } = {}) {
@@ -25,6 +25,6 @@ export async function startNginx(t: Test, root: string, { ranges = true } = {}) 
       server { listen 127.0.0.1:${port}; root ${root}; ${ranges ? '' : 'max_ranges 0;'} }
     }`,
   )
-  const nginx = startProgram(t, [NGINX, '-p', dir, '-c', join(dir, 'nginx.conf')])
+  const nginx = startProgram(t, [NGINX_PATH, '-p', dir, '-c', join(dir, 'nginx.conf')])
   return `http://${await listens(nginx, port)}`
 }

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import type { Test } from 'tap'
 import { startProgram } from './process.ts'
 
-const ALONE = ['unshare', '--net', '--map-root-user']
+const ALONE_COMMAND = ['unshare', '--net', '--map-root-user']
 /** Two ends of one cable, each an interface that knows multicast, and addresses that are not loopback. */
-const PREPARE = [
+const PREPARE_COMMANDS = [
   'ip link set lo up',
   'ip link add a0 type veth peer name b0',
   ...['ip link set a0 up', 'ip link set b0 up'],
@@ -18,7 +18,7 @@ const PREPARE = [
 
 /** Why a test that needs one is skipped, or `false`. */
 export const noNetwork =
-  (spawnSync(ALONE[0]!, [...ALONE.slice(1), 'sh', '-c', PREPARE]).status !== 0 ||
+  (spawnSync(ALONE_COMMAND[0]!, [...ALONE_COMMAND.slice(1), 'sh', '-c', PREPARE_COMMANDS]).status !== 0 ||
     spawnSync('nsenter', ['--version']).status !== 0) &&
   'no network of its own can be made here'
 
@@ -27,7 +27,12 @@ export const noNetwork =
  * to begin with to run in it.
  */
 export async function ownNetwork(t: Test): Promise<readonly string[]> {
-  const holder = startProgram(t, [...ALONE, 'sh', '-c', `${PREPARE} && echo there && exec cat`])
+  const holder = startProgram(t, [
+    ...ALONE_COMMAND,
+    'sh',
+    '-c',
+    `${PREPARE_COMMANDS} && echo there && exec cat`,
+  ])
   while (!holder.said().includes('there')) {
     if (holder.child.exitCode !== null) throw new Error(`no network: ${holder.said()}`)
     await once(holder.child.stdout!, 'data')

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Content } from './content.ts'
 import type { Running } from './process.ts'
 
-const BITFIELD = 5
+const BITFIELD_ID = 5
 const READY_MS = 20_000
 
 /** A TCP port without a listener. */
@@ -80,7 +80,7 @@ async function firstBitfield(socket: Socket) {
     got = Buffer.concat([got, chunk])
     for (let at = 68; got.length >= at + 5; at += 4 + got.readUInt32BE(at)) {
       const end = at + 4 + got.readUInt32BE(at)
-      if (got[at + 4] === BITFIELD && got.length >= end) return got.subarray(at + 5, end)
+      if (got[at + 4] === BITFIELD_ID && got.length >= end) return got.subarray(at + 5, end)
     }
   }
   return Buffer.alloc(0)

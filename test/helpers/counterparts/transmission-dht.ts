@@ -15,8 +15,8 @@ import { encodePeers4, formatAddress } from '../../../src/codec/compact.ts'
 import { Dht } from '../../../src/dht/dht.ts'
 
 const [dir = ''] = process.argv.slice(2)
-const OURS = '10.9.0.1'
-const THEIRS = '10.9.0.2'
+const OUR_ADDRESS = '10.9.0.1'
+const THEIR_ADDRESS = '10.9.0.2'
 const PEER_PORT = 51_413
 const began = performance.now()
 
@@ -31,19 +31,19 @@ const shared = torrent('shared by transmission')
 const nodes: Dht[] = []
 for (let index = 0; index < 9; index++) {
   const first = nodes[0]?.port()
-  const bootstrap = first ? [{ host: OURS, port: first }] : []
-  nodes.push(await new Dht({ bind: OURS, bootstrap }).start())
+  const bootstrap = first ? [{ host: OUR_ADDRESS, port: first }] : []
+  nodes.push(await new Dht({ bind: OUR_ADDRESS, bootstrap }).start())
 }
 
 mkdirSync(join(dir, 'torrents'))
 writeFileSync(join(dir, 'torrents', 'shared.torrent'), shared.bytes)
 // As if it had run before: from one node alone it takes a minute to find the others.
-const known = encodePeers4(nodes.map(node => ({ host: OURS, port: node.port()! })))
+const known = encodePeers4(nodes.map(node => ({ host: OUR_ADDRESS, port: node.port()! })))
 writeFileSync(join(dir, 'dht.dat'), encode({ id: Buffer.alloc(20, 'transmission'), nodes: known }))
 const daemon = spawn(
   'transmission-daemon',
   [
-    ...['--foreground', '--config-dir', dir, '--download-dir', dir, '--bind-address-ipv4', THEIRS],
+    ...['--foreground', '--config-dir', dir, '--download-dir', dir, '--bind-address-ipv4', THEIR_ADDRESS],
     ...['--peerport', `${PEER_PORT}`, '--port', '9091', '--dht'],
     ...['--no-lpd', '--no-utp', '--no-portmap', '--no-watch-dir', '--no-incomplete-dir'],
   ],
@@ -60,7 +60,7 @@ const server = createServer(socket => {
     if (hello.includes(shared.infoHash) || hello.length >= 96) dialled ||= performance.now() - began
     socket.destroy()
   })
-}).listen(0, OURS)
+}).listen(0, OUR_ADDRESS)
 await new Promise(resolve => server.once('listening', resolve))
 const { port } = server.address() as { port: number }
 
@@ -70,7 +70,7 @@ while (!found || !dialled) {
   await looker.lookup(shared.infoHash, {
     announce: { port },
     found: peers => {
-      if (peers.some(peer => formatAddress(peer) === `${THEIRS}:${PEER_PORT}`))
+      if (peers.some(peer => formatAddress(peer) === `${THEIR_ADDRESS}:${PEER_PORT}`))
         found ||= performance.now() - began
     },
   })

@@ -18,30 +18,30 @@ import { torrentName } from './transmission.ts'
 
 const [dir = ''] = process.argv.slice(2)
 const cli = inProject('dist/cli.js')
-const NODES = 30
-const OURS = '10.9.0.1'
-const THEIRS = '10.9.0.2'
-const OWN = '10.9.0.3'
-const SIZE = 1 << 20
+const NODE_COUNT = 30
+const OUR_ADDRESS = '10.9.0.1'
+const THEIR_ADDRESS = '10.9.0.2'
+const OWN_ADDRESS = '10.9.0.3'
+const CONTENT_BYTES = 1 << 20
 
-const content = oneFile(dir, SIZE, 'public')
+const content = oneFile(dir, CONTENT_BYTES, 'public')
 const { infoHash } = content
 const nodes: Dht[] = []
-for (let index = 0; index < NODES; index++) {
+for (let index = 0; index < NODE_COUNT; index++) {
   const first = nodes[0]?.port()
-  const bootstrap = first ? [{ host: OURS, port: first }] : []
-  nodes.push(await new Dht({ bind: OURS, bootstrap }).start())
+  const bootstrap = first ? [{ host: OUR_ADDRESS, port: first }] : []
+  nodes.push(await new Dht({ bind: OUR_ADDRESS, bootstrap }).start())
 }
 
 mkdirSync(join(dir, 'torrents'))
 writeFileSync(join(dir, 'torrents', 'content.torrent'), readFileSync(content.torrent))
 // As if it had run before: from one node alone it takes a minute to find the others.
-const known = encodePeers4(nodes.map(node => ({ host: OURS, port: node.port()! })))
+const known = encodePeers4(nodes.map(node => ({ host: OUR_ADDRESS, port: node.port()! })))
 writeFileSync(join(dir, 'dht.dat'), encode({ id: Buffer.alloc(20, 'transmission'), nodes: known }))
 const daemon = spawn(
   'transmission-daemon',
   [
-    ...['--foreground', '--config-dir', dir, '--download-dir', dir, '--bind-address-ipv4', THEIRS],
+    ...['--foreground', '--config-dir', dir, '--download-dir', dir, '--bind-address-ipv4', THEIR_ADDRESS],
     ...['--peerport', '51413', '--port', '9091', '--dht'],
     ...['--no-lpd', '--no-utp', '--no-portmap', '--no-watch-dir', '--no-incomplete-dir'],
   ],
@@ -59,7 +59,16 @@ while (!announced) {
 
 writeFileSync(join(dir, 'torrents', torrentName(content)), readFileSync(content.torrent))
 const began = performance.now()
-const args = ['--dht-node', `${OURS}:${nodes[7]!.port()}`, '--no-lsd', '--bind', OWN, '--json', '-o', '-']
+const args = [
+  '--dht-node',
+  `${OUR_ADDRESS}:${nodes[7]!.port()}`,
+  '--no-lsd',
+  '--bind',
+  OWN_ADDRESS,
+  '--json',
+  '-o',
+  '-',
+]
 const child = spawn(process.execPath, [cli, `magnet:?xt=urn:btih:${infoHash.toString('hex')}`, ...args], {
   stdio: ['ignore', 'pipe', 'pipe'],
 })

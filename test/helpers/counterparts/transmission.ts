@@ -13,7 +13,7 @@ export const noTransmission = without('transmission-daemon', '--version')
 export const TRANSMISSION_SIZE = 8 << 20
 
 /** Milliseconds within which it must have fetched what a test gives it. */
-const PATIENCE = 50_000
+const PATIENCE_MS = 50_000
 
 /** Starts transmission as a seed of `content`; gives its address, which has to be dialled: it ignores peers at 127.x. */
 export async function seedWithTransmission(t: Test, content: Content, more: readonly string[] = []) {
@@ -49,7 +49,7 @@ export async function leechWithTransmission(
 /** As `leechWithTransmission`, with nothing but a magnet link. */
 export async function leechLinkWithTransmission(t: Test, link: string, dir: string) {
   const { daemon, port, rpcPort } = await start(t, undefined, dir)
-  for (const deadline = Date.now() + PATIENCE; ; await delay(50)) {
+  for (const deadline = Date.now() + PATIENCE_MS; ; await delay(50)) {
     const added = await ask(rpcPort, 'torrent-add', { filename: link }).catch(() => undefined)
     if (added) return leeching(daemon, port, rpcPort)
     if (Date.now() > deadline) throw new Error(`transmission takes no link: ${daemon.said()}`)
@@ -70,11 +70,11 @@ function leeching(daemon: Running, port: number, rpcPort: number) {
 
 /** Resolves once what its one torrent lacks is as it should be. */
 async function until(daemon: Running, rpcPort: number, met: (left: number) => boolean) {
-  const deadline = Date.now() + PATIENCE
+  const deadline = Date.now() + PATIENCE_MS
   for (let left = await missing(rpcPort); !met(left); left = await missing(rpcPort)) {
     if (daemon.child.exitCode !== null) throw new Error(`transmission ended: ${daemon.said()}`)
     if (Date.now() > deadline)
-      throw new Error(`transmission lacks ${left} bytes after ${PATIENCE} ms: ${daemon.said()}`)
+      throw new Error(`transmission lacks ${left} bytes after ${PATIENCE_MS} ms: ${daemon.said()}`)
     await delay(200)
   }
 }

@@ -3,12 +3,12 @@ import type { Lane, Link, Segment } from './link.ts'
 import { allocate, SEGMENT } from './memory.ts'
 
 /** Bytes that may be under way or wait to be read: the receive buffer, and with the latency the fastest rate. */
-export const WINDOW = 262_144
+export const WINDOW_BYTES = 262_144
 /** How often a segment is cut where no message ends; what is read must not depend on it. */
-const CUT = 1 / 16
+const CUT_RATIO = 1 / 16
 /** Bytes of a packet, each of which may be lost. */
 const PACKET = 1460
-const NOTHING = Buffer.alloc(0)
+const EMPTY_BUFFER = Buffer.alloc(0)
 
 /** What lies between two hosts, one way. */
 export interface Route {
@@ -137,12 +137,12 @@ export class Flow {
     if (this.#queued === 0) {
       if (!this.#end || this.#ended) return undefined
       this.#ended = true
-      return { bytes: NOTHING, end: this.#end, left: () => this.#lastLeft() }
+      return { bytes: EMPTY_BUFFER, end: this.#end, left: () => this.#lastLeft() }
     }
     const { random } = this.#route
     const most = Math.min(SEGMENT, this.#queued)
-    if (WINDOW - this.#outstanding < most) return undefined
-    const length = random() < CUT ? 1 + Math.floor(random() * most) : most
+    if (WINDOW_BYTES - this.#outstanding < most) return undefined
+    const length = random() < CUT_RATIO ? 1 + Math.floor(random() * most) : most
     const bytes = this.#shift(length)
     this.#outstanding += length
     return this.#queued > 0 ? { bytes } : { bytes, left: () => this.#lastLeft() }

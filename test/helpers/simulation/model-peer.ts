@@ -39,7 +39,7 @@ export interface Manners {
   readonly spells: readonly Spell[]
 }
 
-const PORT = 6881
+const PEER_PORT = 6881
 
 /** A seed that behaves as its manners say, and is honest in the end. */
 export class ModelPeer {
@@ -59,13 +59,13 @@ export class ModelPeer {
     this.#made = made
     this.#manners = manners
     this.#random = random
-    this.address = { host: host.address, port: PORT }
+    this.address = { host: host.address, port: PEER_PORT }
     host
       .createServer(socket => {
         this.connections++
         this.#serve(socket)
       })
-      .listen({ port: PORT })
+      .listen({ port: PEER_PORT })
   }
 
   /** The longest time in which it sent nothing between two blocks, in virtual ms. */

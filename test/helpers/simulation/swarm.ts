@@ -44,9 +44,9 @@ export interface MemberSpec extends HostOptions {
 }
 
 /** Where every member listens. */
-const PORT = 6881
+const PEER_PORT = 6881
 /** Milliseconds one way, unless said otherwise: a round trip of 40. */
-const LATENCY = 20
+const LATENCY_MS = 20
 
 /** One whole client of a simulated swarm. */
 export interface Member {
@@ -84,7 +84,7 @@ export class SimulatedSwarm {
   }
 
   /** A machine with an address of its own network: no two are allowed the same pieces (BEP 6). */
-  host({ latency = LATENCY, ...options }: HostOptions = {}): Host {
+  host({ latency = LATENCY_MS, ...options }: HostOptions = {}): Host {
     const at = this.network.hosts.size
     return this.network.host(`10.${at >> 8}.${at & 255}.1`, { latency, ...options })
   }
@@ -111,7 +111,7 @@ export class SimulatedSwarm {
     const listener = new Listener({
       createServer: host.createServer,
       clock,
-      port: PORT,
+      port: PEER_PORT,
       maxHalfOpen: 1000,
       ...(encryption ? { encryption } : {}),
     })
@@ -137,7 +137,7 @@ export class SimulatedSwarm {
     })
     const member: Member = {
       host,
-      address: { host: host.address, port: PORT },
+      address: { host: host.address, port: PEER_PORT },
       torrent,
       listener,
       storage,

@@ -45,7 +45,13 @@ const fastest: FastestPeer = {
     waitMs: 310,
   },
 }
-const CASES: readonly (readonly [title: string, Given, BottleneckKind, short: string, sentence: string])[] = [
+const TEST_CASES: readonly (readonly [
+  title: string,
+  Given,
+  BottleneckKind,
+  short: string,
+  sentence: string,
+])[] = [
   ['nothing to do', { idle: 'paused' }, 'none', '', 'paused'],
   ['no metadata', { lacksMetadata: true }, 'metadata', 'no metadata yet', 'all are gone'],
   [
@@ -201,7 +207,7 @@ const CASES: readonly (readonly [title: string, Given, BottleneckKind, short: st
 ]
 
 t.test('the first stage that waits, from the end of the chain, is the bottleneck', async t => {
-  for (const [title, given, kind, short, sentence] of CASES) {
+  for (const [title, given, kind, short, sentence] of TEST_CASES) {
     const found = bottleneck(given)
     t.strictSame([found.kind, found.short, found.sentence], [kind, short, sentence], title)
     const lists = ['metadata', 'unreachable', 'missing', 'choked', 'silent'].includes(kind)

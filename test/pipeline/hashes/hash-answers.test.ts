@@ -7,7 +7,7 @@ import { noise } from '../../helpers/metainfo.ts'
 import { layersOf, rootOf, v2Torrent } from '../../helpers/v2-torrent.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
-const BLOCK = 16_384
+const BLOCK_BYTES = 16_384
 
 function answersOf(content: Buffer, pieceLength: number, has: (index: number) => boolean = () => true) {
   const metainfo = parse(v2Torrent({ a: content }, pieceLength))
@@ -28,8 +28,8 @@ function answersOf(content: Buffer, pieceLength: number, has: (index: number) =>
 for (const blocks of [2, 3, 5, 8, 13]) {
   for (const piece of [1, 2, 4]) {
     t.test(`${blocks} blocks in pieces of ${piece}: every answer has a valid proof`, async t => {
-      const content = noise(blocks * BLOCK - 7, 5)
-      const { answers, layers, root } = answersOf(content, piece * BLOCK)
+      const content = noise(blocks * BLOCK_BYTES - 7, 5)
+      const { answers, layers, root } = answersOf(content, piece * BLOCK_BYTES)
       const height = layers.length - 1
       const pieceLayer = Math.min(height, Math.log2(piece))
       const tree = { height, countNodes: (layer: number) => Math.ceil(blocks / 2 ** layer) }
@@ -55,8 +55,8 @@ for (const blocks of [2, 3, 5, 8, 13]) {
 }
 
 t.test('513 and more pieces: layers above the requested ones are right, also beyond the end', async t => {
-  const content = noise(1100 * BLOCK, 6)
-  const { answers, layers, root } = answersOf(content, BLOCK)
+  const content = noise(1100 * BLOCK_BYTES, 6)
+  const { answers, layers, root } = answersOf(content, BLOCK_BYTES)
   const height = layers.length - 1
   for (const [index, length] of [
     [0, 512],
@@ -73,7 +73,7 @@ t.test('513 and more pieces: layers above the requested ones are right, also bey
 })
 
 t.test('leaves are read only of pieces that we have, once, and not without end', async t => {
-  const pieceLength = 64 * BLOCK
+  const pieceLength = 64 * BLOCK_BYTES
   const content = noise(2 * pieceLength, 7)
   const { answers, bytesRead, root } = answersOf(content, pieceLength, index => index === 0)
   const leaves = (index: number) => answers.findHashes({ root, base: 0, index, length: 64, proofLayers: 5 })
@@ -84,8 +84,8 @@ t.test('leaves are read only of pieces that we have, once, and not without end',
 })
 
 t.test('a piece that was changed on the disk gives no leaves', async t => {
-  const content = noise(4 * BLOCK, 8)
-  const { answers, root } = answersOf(content, 2 * BLOCK)
+  const content = noise(4 * BLOCK_BYTES, 8)
+  const { answers, root } = answersOf(content, 2 * BLOCK_BYTES)
   content[5]! ^= 1
   const range = { root, base: 0, length: 2, proofLayers: 0 }
   t.equal(await answers.findHashes({ ...range, index: 0 }), undefined)
@@ -93,7 +93,7 @@ t.test('a piece that was changed on the disk gives no leaves', async t => {
 })
 
 t.test('a request for another root is rejected', async t => {
-  const { answers } = answersOf(noise(4 * BLOCK, 8), BLOCK)
+  const { answers } = answersOf(noise(4 * BLOCK_BYTES, 8), BLOCK_BYTES)
   for (const root of [noise(32, 1), Buffer.alloc(32)]) {
     t.equal(await answers.findHashes({ root, base: 0, index: 0, length: 2, proofLayers: 0 }), undefined)
   }

@@ -5,7 +5,7 @@ import { generator } from '../../helpers/feed.ts'
 
 import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
 
-const KIB = 1024
+const KIB_BYTES = 1024
 
 /** Peers that ask again as soon as they are granted; what each was granted. */
 function greedy(limit: RateLimit, peers: number, bytes: () => number, late = false): number[] {
@@ -32,7 +32,7 @@ t.test('over ten seconds the rate is kept to five percent, however many peers sh
         const clock = new VirtualClock()
         const limit = new RateLimit({ rate, clock })
         // a twentieth of a second at most: the last ask alone must not be the five percent
-        const got = greedy(limit, peers, () => Math.min(64 * KIB, rate / 100), late)
+        const got = greedy(limit, peers, () => Math.min(64 * KIB_BYTES, rate / 100), late)
         await clock.advance(10_000)
         const what = `${limit.granted} bytes at ${rate} a second with ${peers} peers`
         t.ok(near(limit.granted, rate * 10), what)
@@ -48,7 +48,7 @@ t.test('peers that request all the time get equal shares', async t => {
     for (const peers of [10, 100]) {
       const clock = new VirtualClock()
       const limit = new RateLimit({ rate, clock })
-      const bytes = Math.min(64 * KIB, rate / 100)
+      const bytes = Math.min(64 * KIB_BYTES, rate / 100)
       // the burst is for the first request
       limit.take(rate / 4, () => {})
       const got = greedy(limit, peers, () => bytes)
@@ -69,7 +69,7 @@ t.test('shares are equal in bytes, whatever the size of each request', async t =
   const rate = 1_000_000
   const limit = new RateLimit({ rate, clock })
   limit.take(rate / 4, () => {})
-  const sizes = [1, 3, 4, 10, 64].map(size => size * KIB)
+  const sizes = [1, 3, 4, 10, 64].map(size => size * KIB_BYTES)
   const got = sizes.map(() => 0)
   const ask = (peer: number) => {
     limit.take(
@@ -96,10 +96,10 @@ t.test('a peer that was idle has no claim to what others used meanwhile', async 
   const got = { a: 0, b: 0 }
   const ask = (name: 'a' | 'b', key: object) => {
     const go = () => {
-      got[name] += KIB
+      got[name] += KIB_BYTES
       queueMicrotask(() => ask(name, key))
     }
-    limit.take(KIB, go, key)
+    limit.take(KIB_BYTES, go, key)
   }
   ask('a', a)
   await clock.advance(10_000)
@@ -119,19 +119,19 @@ t.test(
       const rate = 10 ** (3 + 4 * random())
       const burst = 1 + 500 * random()
       const limit = new RateLimit({ rate, clock, burst })
-      greedy(limit, 1 + Math.floor(random() * 10), () => Math.ceil(random() * 64 * KIB))
+      greedy(limit, 1 + Math.floor(random() * 10), () => Math.ceil(random() * 64 * KIB_BYTES))
       const seen: [number, number][] = []
       for (let span = 0; span < 50; span++) {
         await clock.advance(random() * 300)
         seen.push([clock.now(), limit.granted])
       }
-      const most = (rate * burst) / 1000 + 64 * KIB
+      const most = (rate * burst) / 1000 + 64 * KIB_BYTES
       for (const [from, before] of seen) {
         for (const [to, after] of seen) {
           if (to < from) continue
           const fair = ((to - from) * rate) / 1000
           // a timer waits for a whole millisecond, so that much may be late
-          if (after - before > fair + most || after - before < fair - 64 * KIB - (rate * 2) / 1000) {
+          if (after - before > fair + most || after - before < fair - 64 * KIB_BYTES - (rate * 2) / 1000) {
             t.fail(`${after - before} bytes in ${to - from} ms at ${rate} a second, seed ${seed}`)
           }
         }
@@ -150,7 +150,7 @@ t.test('the rate holds when timers fire late by up to the burst', async t => {
     clearTimeout: timer => clock.clearTimeout(timer),
   }
   const limit = new RateLimit({ rate: 10_000_000, clock: late })
-  greedy(limit, 10, () => 16 * KIB)
+  greedy(limit, 10, () => 16 * KIB_BYTES)
   await clock.advance(10_000)
   t.ok(near(limit.granted, 1e8), String(limit.granted))
   limit.close()
@@ -362,7 +362,7 @@ t.test('a ticket is undefined if and only if the request was granted at once', a
   const limit = new RateLimit({ rate: 100_000, clock })
   for (let ask = 0; ask < 500; ask++) {
     let called = false
-    const ticket: Ticket | undefined = limit.take(Math.ceil(random() * 16 * KIB), () => {
+    const ticket: Ticket | undefined = limit.take(Math.ceil(random() * 16 * KIB_BYTES), () => {
       called = true
     })
     if (called !== (ticket === undefined)) t.fail(`ask ${ask}, seed 7`)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { METADATA_PIECE } from '../../../src/codec/metadata.ts'
 import { MetadataPicker } from '../../../src/pipeline/metadata/metadata-picker.ts'
-import { growth, PROPORTIONAL } from '../../helpers/growth.ts'
+import { growth, PROPORTIONAL_RATIO } from '../../helpers/growth.ts'
 
 /** Fetches so many pieces from one peer, and not the last one. @returns in which order they were asked for */
 function fetchPieces(pieces: number): number[] {
@@ -21,5 +21,5 @@ function fetchPieces(pieces: number): number[] {
 t.test('the pieces of large metadata are chosen in a time that grows with their number', async t => {
   t.same(fetchPieces(20), [...Array(20).keys()])
   const times = growth(size => fetchPieces(size), 4000)
-  t.ok(times <= PROPORTIONAL, `${times} times as long`)
+  t.ok(times <= PROPORTIONAL_RATIO, `${times} times as long`)
 })

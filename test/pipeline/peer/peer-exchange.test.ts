@@ -10,12 +10,12 @@ const connected = (...list: PexPeer[]) => new Map(list.map(peer => [formatAddres
 const ports = (list: readonly { port: number }[] = []) => list.map(({ port }) => port)
 const told = (added: readonly PexPeer[]) => ({ added, dropped: [] })
 
-const PEER = { host: '20.9.9.9', port: 5000 }
+const PEER_ADDRESS = { host: '20.9.9.9', port: 5000 }
 
 t.test(
   'messages are a minute apart, name at most fifty peers, each once, and each that left once',
   async t => {
-    const pex = new PeerExchange(PEER.host, 0)
+    const pex = new PeerExchange(PEER_ADDRESS.host, 0)
     t.equal(pex.isDue(4999), false)
     t.equal(pex.isDue(5000), true)
     const all = connected(...peers(0, 60))
@@ -40,17 +40,17 @@ t.test(
 )
 
 t.test('a peer is not told of itself, of host names, or of peers that it cannot reach', async t => {
-  const pex = new PeerExchange(PEER.host, 0)
-  const own = { ...PEER, flags: 0 }
+  const pex = new PeerExchange(PEER_ADDRESS.host, 0)
+  const own = { ...PEER_ADDRESS, flags: 0 }
   const local = { host: '192.168.1.2', port: 1, flags: 0 }
   const named = { host: 'example.org', port: 1, flags: 0 }
-  t.equal(pex.composeMessage(connected(own, local, named), formatAddress(PEER), 5000), undefined)
+  t.equal(pex.composeMessage(connected(own, local, named), formatAddress(PEER_ADDRESS), 5000), undefined)
   const neighbour = new PeerExchange('192.168.1.9', 0)
   t.same(neighbour.composeMessage(connected(local), undefined, 5000)?.added, [local])
 })
 
 t.test('a peer is told of at most two hundred peers at a time', async t => {
-  const pex = new PeerExchange(PEER.host, 0)
+  const pex = new PeerExchange(PEER_ADDRESS.host, 0)
   const all = connected(...peers(0, 1000))
   let sum = 0
   for (let now = 5000; now < 3_600_000; now += PEX_INTERVAL_MS)
@@ -59,7 +59,7 @@ t.test('a peer is told of at most two hundred peers at a time', async t => {
 })
 
 t.test('messages that come too early are ignored, and too many of them end the connection', async t => {
-  const pex = new PeerExchange(PEER.host, 0)
+  const pex = new PeerExchange(PEER_ADDRESS.host, 0)
   t.same(pex.acceptPeers(told([peer(1)]), 1000), [{ host: '20.0.0.1', port: 6881 }])
   for (let n = 0; n < 5; n++) t.same(pex.acceptPeers(told([peer(2)]), 1000 + n), [])
   t.same(
@@ -72,7 +72,7 @@ t.test('messages that come too early are ignored, and too many of them end the c
 })
 
 t.test('addresses that a remote peer cannot know are not dialled, and neither is a host twice', async t => {
-  const far = new PeerExchange(PEER.host, 0)
+  const far = new PeerExchange(PEER_ADDRESS.host, 0)
   const list = [
     { host: '127.0.0.1', port: 1, flags: 0 },
     { host: '0.0.0.0', port: 2, flags: 0 },
@@ -93,7 +93,7 @@ t.test('one peer can name five hundred addresses, and never takes all the room',
   const candidates = new Candidates()
   let sum = 0
   for (let n = 0; n < 10; n++) {
-    const pex = new PeerExchange(PEER.host, 0)
+    const pex = new PeerExchange(PEER_ADDRESS.host, 0)
     let named = 0
     for (let minute = 0; minute < 20; minute++) {
       const at = (n * 20 + minute) * 50

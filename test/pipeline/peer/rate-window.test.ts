@@ -1,13 +1,13 @@
 import t from 'tap'
 import { RateWindow } from '../../../src/pipeline/peer/rate-window.ts'
 
-const BLOCK = 16384
+const BLOCK_BYTES = 16384
 
 /** Lets blocks come at a rate (blocks a second), each after `wait` ms, for `ms`. @returns the time */
 function feed(window: RateWindow, rate: number, wait: number, from: number, ms: number): number {
   const step = 1000 / rate
   let now = from
-  for (; now < from + ms; now += step) window.onBlock(BLOCK, wait, now)
+  for (; now < from + ms; now += step) window.onBlock(BLOCK_BYTES, wait, now)
   return now
 }
 
@@ -16,7 +16,7 @@ t.test('the window begins small and grows by one per block while the rate grows'
   const first = window.size
   t.ok(first >= 4 && first <= 64, String(first))
   for (let n = 1; n <= 50; n++) {
-    window.onBlock(BLOCK, 20, n)
+    window.onBlock(BLOCK_BYTES, 20, n)
     t.equal(window.size, first + n)
   }
 })
@@ -37,7 +37,7 @@ t.test('at a steady rate the window is the rate times the round trip, and a rese
   const window = new RateWindow({ limit: () => 100_000 })
   feed(window, 1000, 100, 0, 5000)
   t.ok(Math.abs(window.size - 1000 * (0.1 + 0.75)) < 20, String(window.size))
-  t.ok(Math.abs(window.rate - (1000 * BLOCK) / 1000) < 500, String(window.rate))
+  t.ok(Math.abs(window.rate - (1000 * BLOCK_BYTES) / 1000) < 500, String(window.rate))
   t.equal(window.roundTrip, 100)
 })
 
@@ -67,18 +67,18 @@ t.test('after a snub the window starts again from a few blocks', async t => {
   window.onSnub()
   t.equal(window.size, 4)
   t.equal(window.rate, 0)
-  window.onBlock(BLOCK, 100, now + 60_000)
+  window.onBlock(BLOCK_BYTES, 100, now + 60_000)
   t.equal(window.size, 5, 'and grows as at the start')
 })
 
 t.test('rejects bound the window, and one more request is tried after a full window', async t => {
   const window = new RateWindow({ limit: () => 1000 })
-  for (let n = 0; n < 100; n++) window.onBlock(BLOCK, 20, n)
+  for (let n = 0; n < 100; n++) window.onBlock(BLOCK_BYTES, 20, n)
   for (let left = 99; left >= 16; left--) window.onRefusal(left)
   t.equal(window.size, 16)
-  for (let n = 0; n < 15; n++) window.onBlock(BLOCK, 20, 100)
+  for (let n = 0; n < 15; n++) window.onBlock(BLOCK_BYTES, 20, 100)
   t.equal(window.size, 16)
-  window.onBlock(BLOCK, 20, 100)
+  window.onBlock(BLOCK_BYTES, 20, 100)
   t.equal(window.size, 17)
   window.onRefusal(0)
   t.equal(window.size, 1, 'one at least')
@@ -93,7 +93,7 @@ t.test(
     for (let times = 0; times < 12; times++) {
       let blocks = 0
       while (window.size === 4) {
-        window.onBlock(BLOCK, 20, 0)
+        window.onBlock(BLOCK_BYTES, 20, 0)
         blocks++
       }
       waits.push(blocks)
@@ -105,10 +105,10 @@ t.test(
 
 t.test('a peer that accepts more again gets its full window back', async t => {
   const window = new RateWindow({ limit: () => 512 })
-  for (let n = 0; n < 1000; n++) window.onBlock(BLOCK, 20, n)
+  for (let n = 0; n < 1000; n++) window.onBlock(BLOCK_BYTES, 20, n)
   window.onRefusal(1)
   let blocks = 0
-  for (; window.size < 64; blocks++) window.onBlock(BLOCK, 20, 1000)
+  for (; window.size < 64; blocks++) window.onBlock(BLOCK_BYTES, 20, 1000)
   t.ok(blocks < 64 * 64, `${blocks}`)
 })
 
@@ -116,7 +116,7 @@ t.test('on an idle long link it grows fourfold in each round trip', async t => {
   const window = new RateWindow({ limit: () => 2048 })
   const sizes: number[] = []
   for (let now = 200; now < 1000; now += 200) {
-    for (let left = window.size; left > 0; left--) window.onBlock(BLOCK, 200, now)
+    for (let left = window.size; left > 0; left--) window.onBlock(BLOCK_BYTES, 200, now)
     sizes.push(window.size)
   }
   t.same(sizes, [8, 24, 96, 384])
@@ -126,11 +126,11 @@ t.test(
   'once blocks wait in a queue it grows by a block a block, and at twice the round trip no more',
   async t => {
     const window = new RateWindow({ limit: () => 2048 })
-    window.onBlock(BLOCK, 200, 200)
+    window.onBlock(BLOCK_BYTES, 200, 200)
     const before = window.size
-    for (let n = 0; n < 100; n++) window.onBlock(BLOCK, 300, 300)
+    for (let n = 0; n < 100; n++) window.onBlock(BLOCK_BYTES, 300, 300)
     t.equal(window.size, before + 100)
-    for (let n = 0; n < 2000; n++) window.onBlock(BLOCK, 900, 400)
+    for (let n = 0; n < 2000; n++) window.onBlock(BLOCK_BYTES, 900, 400)
     t.equal(window.size, 512)
   },
 )
@@ -140,7 +140,7 @@ t.test('a round trip longer than a second does not end the start', async t => {
   let now = 0
   for (let round = 0; round < 4; round++) {
     now += 1200
-    for (let left = window.size; left > 0; left--) window.onBlock(BLOCK, 1200, now)
+    for (let left = window.size; left > 0; left--) window.onBlock(BLOCK_BYTES, 1200, now)
   }
   t.equal(window.size, 384)
 })
@@ -171,10 +171,10 @@ t.test(
   'it knows the longest recent pause of the peer, without pauses in which nothing was requested',
   async t => {
     const window = new RateWindow({ limit: () => 1000 })
-    for (const now of [0, 10, 210, 220]) window.onBlock(BLOCK, 20, now)
+    for (const now of [0, 10, 210, 220]) window.onBlock(BLOCK_BYTES, 20, now)
     t.equal(window.longestPauseMs, 200)
     window.onShortage()
-    window.onBlock(BLOCK, 20, 400)
+    window.onBlock(BLOCK_BYTES, 20, 400)
     t.equal(window.longestPauseMs, 200)
     feed(window, 100, 20, 410, 5000)
     t.ok(window.longestPauseMs < 30, String(window.longestPauseMs))

@@ -11,11 +11,12 @@ import { noise } from '../../helpers/metainfo.ts'
 import { HYBRID_PIECE_LENGTH, hybridFiles, hybridInfo, v2Torrent } from '../../helpers/v2-torrent.ts'
 import { settle } from '../../helpers/virtual-clock.ts'
 
-const P = 4 * BLOCK_LENGTH
-const content = noise(2 * P + BLOCK_LENGTH + 100, 1)
-const metainfo = parse(v2Torrent({ a: content }, P))
+const PIECE_LENGTH = 4 * BLOCK_LENGTH
+const content = noise(2 * PIECE_LENGTH + BLOCK_LENGTH + 100, 1)
+const metainfo = parse(v2Torrent({ a: content }, PIECE_LENGTH))
 const trees = PieceTrees.of(metainfo)!
-const bytesOf = (index: number) => content.subarray(index * P, Math.min((index + 1) * P, content.length))
+const bytesOf = (index: number) =>
+  content.subarray(index * PIECE_LENGTH, Math.min((index + 1) * PIECE_LENGTH, content.length))
 
 function leavesOf(bytes: Uint8Array): Buffer {
   const leaves: Buffer[] = []
@@ -79,7 +80,7 @@ t.test('the short last block of a file is verified alone', async t => {
   const { piece, put } = pieceOf(2)
   stage.write(put(1))
   await settle()
-  t.same(piece.verifiedBytes(BLOCK_LENGTH), content.subarray(2 * P + BLOCK_LENGTH))
+  t.same(piece.verifiedBytes(BLOCK_LENGTH), content.subarray(2 * PIECE_LENGTH + BLOCK_LENGTH))
   stage.write(put(0))
   await settle()
   t.same(passed, [2])
@@ -123,7 +124,7 @@ t.test(
 
 t.test('leaves that do not match the node of the piece, or none, leave it to the whole piece', async t => {
   for (const leaves of [
-    leavesOf(noise(P, 9)),
+    leavesOf(noise(PIECE_LENGTH, 9)),
     leavesOf(bytesOf(0)).subarray(32),
     Buffer.concat([leavesOf(bytesOf(0)), Buffer.alloc(32)]),
     Buffer.alloc(0),

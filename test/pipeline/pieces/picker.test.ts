@@ -4,7 +4,7 @@ import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { Cursors } from '../../../src/pipeline/pieces/cursors.ts'
 import { Picker, type PiecePriority } from '../../../src/pipeline/pieces/picker.ts'
 import { generator } from '../../helpers/feed.ts'
-import { growth, PROPORTIONAL } from '../../helpers/growth.ts'
+import { growth, PROPORTIONAL_RATIO } from '../../helpers/growth.ts'
 
 function bitsOf(size: number, has: Iterable<number> | ((index: number) => boolean)): Bitfield {
   const bits = new Bitfield(size)
@@ -355,7 +355,7 @@ t.test(
       t.equal(picker.left, 0)
     }
     const times = growth(fetchAll, 25_000)
-    t.ok(times < PROPORTIONAL, `${times} times the cost for four times the pieces`)
+    t.ok(times < PROPORTIONAL_RATIO, `${times} times the cost for four times the pieces`)
   },
 )
 

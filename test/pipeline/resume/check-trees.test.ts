@@ -11,8 +11,11 @@ import { verify } from '../../../src/pipeline/verify.ts'
 import { FileStorage } from '../../../src/storage/file-storage.ts'
 import { HYBRID_PIECE_LENGTH, hybridFiles, hybridInfo, v2Torrent } from '../../helpers/v2-torrent.ts'
 
-const P = HYBRID_PIECE_LENGTH
-const torrents = { v2: v2Torrent(hybridFiles, P), hybrid: v2Torrent(hybridFiles, P, { info: hybridInfo }) }
+const PIECE_LENGTH = HYBRID_PIECE_LENGTH
+const torrents = {
+  v2: v2Torrent(hybridFiles, PIECE_LENGTH),
+  hybrid: v2Torrent(hybridFiles, PIECE_LENGTH, { info: hybridInfo }),
+}
 const all = [0, 1, 2, 3, 4, 5]
 
 const hashPool = new HashPool({ threads: 2 })
@@ -55,8 +58,8 @@ for (const [format, torrent] of Object.entries(torrents)) {
   t.test(`${format}: a wrong byte in each file makes its piece wrong`, async t => {
     for (const [name, at, right] of [
       ['a', 9, [1, 2, 3, 4, 5]],
-      ['b', P, [0, 1, 3, 4, 5]],
-      ['b', 3 * P + 99, [0, 1, 2, 3, 5]],
+      ['b', PIECE_LENGTH, [0, 1, 3, 4, 5]],
+      ['b', 3 * PIECE_LENGTH + 99, [0, 1, 2, 3, 5]],
       ['c', 0, [0, 1, 2, 3, 4]],
     ] as const) {
       const { flip, storage, threaded } = setup(t, metainfo)
@@ -69,7 +72,7 @@ for (const [format, torrent] of Object.entries(torrents)) {
   t.test(`${format}: a missing and a short file`, async t => {
     const { path, storage, threaded } = setup(t, metainfo)
     unlinkSync(path('a'))
-    writeFileSync(path('b'), hybridFiles.b.subarray(0, 3 * P + 99))
+    writeFileSync(path('b'), hybridFiles.b.subarray(0, 3 * PIECE_LENGTH + 99))
     t.strictSame([...(await check({ metainfo, storage }))], [1, 2, 3, 5])
     t.strictSame(
       (await threaded()).right,
@@ -82,7 +85,7 @@ t.test('a piece of a hybrid torrent must match both hashes', async t => {
   const { files, ...rest } = hybridInfo
   const pieces = Buffer.from(rest.pieces)
   pieces[0]! ^= 1
-  const metainfo = parse(v2Torrent(hybridFiles, P, { info: { files, pieces } }))
+  const metainfo = parse(v2Torrent(hybridFiles, PIECE_LENGTH, { info: { files, pieces } }))
   t.equal(metainfo.format, 'hybrid')
   const { storage, threaded } = setup(t, metainfo)
   t.strictSame([...(await check({ metainfo, storage }))], [1, 2, 3, 4, 5])
@@ -90,7 +93,9 @@ t.test('a piece of a hybrid torrent must match both hashes', async t => {
 })
 
 t.test('a v2 torrent without piece layers cannot be verified', async t => {
-  const metainfo = await openMetainfo(v2Torrent(hybridFiles, P, { top: { 'piece layers': undefined } }))
+  const metainfo = await openMetainfo(
+    v2Torrent(hybridFiles, PIECE_LENGTH, { top: { 'piece layers': undefined } }),
+  )
   await t.rejects(verify(metainfo, setup(t, metainfo).directory), {
     ...{ name: 'InputError', code: 'ERR_METAINFO', message: /no piece layers/ },
   })

@@ -3,8 +3,11 @@ import { Bitfield } from '../../../src/codec/bitfield.ts'
 import { findVerifiedPieces } from '../../../src/pipeline/resume/find-verified-pieces.ts'
 import { makeTorrent } from '../../helpers/metainfo.ts'
 
-const PIECE = 16384
-const { metainfo, content } = makeTorrent({ files: [{ path: 'a', length: 12 * PIECE }], pieceLength: PIECE })
+const PIECE_LENGTH = 16384
+const { metainfo, content } = makeTorrent({
+  files: [{ path: 'a', length: 12 * PIECE_LENGTH }],
+  pieceLength: PIECE_LENGTH,
+})
 
 /** What is found where `bytes` are, by a record that vouches for these pieces, and what was read for it. */
 async function find(trusted: Iterable<number>, sample: number[], bytes: Buffer = content) {
@@ -15,7 +18,7 @@ async function find(trusted: Iterable<number>, sample: number[], bytes: Buffer =
     metainfo,
     storage: {
       async read(position, target) {
-        if (target.length > 1) read.add(position / PIECE)
+        if (target.length > 1) read.add(position / PIECE_LENGTH)
         return bytes.copy(target, 0, position, position + target.length)
       },
     },
@@ -40,8 +43,8 @@ t.test('pieces that are not in the resume record are hashed', async t => {
 
 t.test('a resume record with one wrong piece in its sample is ignored', async t => {
   const wrong = Buffer.from(content)
-  wrong[11 * PIECE]! ^= 1
-  wrong[5 * PIECE]! ^= 1
+  wrong[11 * PIECE_LENGTH]! ^= 1
+  wrong[5 * PIECE_LENGTH]! ^= 1
   const { found, read } = await find(all, [0, 11], wrong)
   t.strictSame(found, [0, 1, 2, 3, 4, 6, 7, 8, 9, 10])
   t.strictSame(read, all)

@@ -8,15 +8,15 @@ import { FileStorage } from '../../../src/storage/file-storage.ts'
 import { makeTorrent } from '../../helpers/metainfo.ts'
 import { memoryDisk } from '../../helpers/swarm.ts'
 
-const PIECE = 4 << 20
+const PIECE_LENGTH = 4 << 20
 /** Of the ten pieces, 2 and 9 are in two files. */
 const made = makeTorrent({
   files: [
-    { path: 'a', length: 2 * PIECE + 100 },
-    { path: 'b', length: 7 * PIECE },
+    { path: 'a', length: 2 * PIECE_LENGTH + 100 },
+    { path: 'b', length: 7 * PIECE_LENGTH },
     { path: 'c', length: 5_000 },
   ],
-  pieceLength: PIECE,
+  pieceLength: PIECE_LENGTH,
 })
 
 const hashPool = new HashPool({ threads: 2 })
@@ -56,10 +56,10 @@ t.test('threads check each piece that lies in one file, and leave the others', a
 
 t.test('a wrong byte, a short file and a missing file are found', async t => {
   const { checkPieces, path } = setup(t)
-  const bytes = Buffer.from(made.content.subarray(0, 2 * PIECE + 100))
-  bytes[PIECE + 1]! ^= 1
+  const bytes = Buffer.from(made.content.subarray(0, 2 * PIECE_LENGTH + 100))
+  bytes[PIECE_LENGTH + 1]! ^= 1
   writeFileSync(path('a'), bytes)
-  truncateSync(path('b'), 3 * PIECE - 1)
+  truncateSync(path('b'), 3 * PIECE_LENGTH - 1)
   t.strictSame((await checkPieces(all)).right, [0, 3, 4])
   unlinkSync(path('b'))
   t.strictSame(await checkPieces(all), { left: [2, 3, 4, 5, 6, 7, 8, 9], right: [0] })
@@ -67,7 +67,7 @@ t.test('a wrong byte, a short file and a missing file are found', async t => {
 
 t.test('a check with threads finds the same pieces as one without, and counts each once', async t => {
   const { path, storage } = setup(t)
-  truncateSync(path('b'), 5 * PIECE)
+  truncateSync(path('b'), 5 * PIECE_LENGTH)
   const { metainfo } = made
   const counts: number[] = []
   const threaded = await check({ metainfo, storage, hashPool, progress: count => counts.push(count) })

@@ -97,8 +97,8 @@ async function settled(
   return { why, left: (await fs.readdir('/home')) as string[] }
 }
 
-const KINDS = ['node', 'streamx'] as const
-const POLICIES = ['block', 'spill'] as const
+const STREAM_KINDS = ['node', 'streamx'] as const
+const SINK_POLICIES = ['block', 'spill'] as const
 
 t.test('every sink gets every byte at its own random pace, and all lent memory is released', async t => {
   for (let seed = RANDOM_SEED; seed < RANDOM_SEED + 12; seed++) {
@@ -113,7 +113,7 @@ t.test('every sink gets every byte at its own random pace, and all lent memory i
     })
     const destinations = sinks.map(({ stream }) => ({
       sink: stream,
-      policy: POLICIES[Math.floor(random() * 2)]!,
+      policy: SINK_POLICIES[Math.floor(random() * 2)]!,
       memory: 2 << Math.floor(random() * 18),
     }))
     const { why, left } = await settled(reader, destinations, { lend })
@@ -128,8 +128,8 @@ t.test('every sink gets every byte at its own random pace, and all lent memory i
 })
 
 t.test('a slow sink that blocks delays all sinks; one that spills delays none', async t => {
-  for (const kind of KINDS) {
-    for (const policy of POLICIES) {
+  for (const kind of STREAM_KINDS) {
+    for (const policy of SINK_POLICIES) {
       const { reader, state } = source()
       let go = () => {}
       const still = new Promise<void>(resolve => {
@@ -155,8 +155,8 @@ t.test('a slow sink that blocks delays all sinks; one that spills delays none', 
 })
 
 t.test('a sink that fails at any point rejects its own promise, and the others get every byte', async t => {
-  for (const kind of KINDS) {
-    for (const policy of POLICIES) {
+  for (const kind of STREAM_KINDS) {
+    for (const policy of SINK_POLICIES) {
       for (const failsAt of [0, 10_000, 150_000, 290_000]) {
         const { reader, state } = source({ lend: true })
         const bad = sink(kind, undefined, failsAt)
@@ -194,9 +194,9 @@ t.test('the fan-out ends when a required sink fails, and when the last sink fail
 
 t.test('a source that fails at any point destroys every sink with its error and ends none', async t => {
   for (const failsAt of [0, 10_000, 150_000, 290_000]) {
-    for (const policy of POLICIES) {
+    for (const policy of SINK_POLICIES) {
       const { reader, state } = source({ failsAt, lend: policy === 'spill' })
-      const sinks = KINDS.map(kind => sink(kind, () => turn()))
+      const sinks = STREAM_KINDS.map(kind => sink(kind, () => turn()))
       const { why, left } = await settled(
         reader,
         sinks.map(({ stream }) => ({ sink: stream, policy })),
@@ -220,10 +220,10 @@ t.test(
     for (let point = 0; point < 60; point += 3) {
       for (const error of [undefined, broken('EMINE')]) {
         const { reader } = source({ chunk: 60_000 })
-        const sinks = KINDS.map(kind => sink(kind))
+        const sinks = STREAM_KINDS.map(kind => sink(kind))
         const ends = settled(
           reader,
-          sinks.map(({ stream }, at) => ({ sink: stream, policy: POLICIES[at]! })),
+          sinks.map(({ stream }, at) => ({ sink: stream, policy: SINK_POLICIES[at]! })),
         )
         for (let turns = 0; turns < point; turns++) await Promise.resolve()
         reader.destroy(error)
@@ -254,7 +254,7 @@ t.test(
     const signal = AbortSignal.abort(broken('EBEFORE'))
     t.strictSame((await settled(reader, [{ sink: before.stream }], { signal })).why, ['EBEFORE'])
     t.equal(reader.destroyed, true)
-    for (const policy of POLICIES) {
+    for (const policy of SINK_POLICIES) {
       const controller = new AbortController()
       const other = source()
       const sinks = [sink('streamx', () => turn()), sink('node', () => turn())]
@@ -272,7 +272,7 @@ t.test(
 )
 
 t.test('a sink that is ended or closed before it has every byte rejects', async t => {
-  for (const kind of KINDS) {
+  for (const kind of STREAM_KINDS) {
     for (const how of ['end', 'destroy'] as const) {
       for (const early of [true, false]) {
         const { reader } = source()

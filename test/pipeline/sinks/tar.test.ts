@@ -17,7 +17,7 @@ import { generator } from '../../helpers/feed.ts'
 import { type FileSpec, makeTorrent } from '../../helpers/metainfo.ts'
 import { recordStage } from '../../helpers/record-stage.ts'
 import { type PeerScript, scriptedPeer } from '../../helpers/scripted-peer.ts'
-import { leavesNothing, OFFLINE } from '../../helpers/swarm.ts'
+import { leavesNothing, OFFLINE_OPTIONS } from '../../helpers/swarm.ts'
 import { settle, VirtualClock } from '../../helpers/virtual-clock.ts'
 
 /** The archive of a made torrent, its bodies in chunks of at most `most` bytes. */
@@ -378,7 +378,7 @@ async function swarmed(t: Test, options: StreamTarOptions = {}, script: PeerScri
   const expected = await archived(files, pick(options))
   const { address } = await scriptedPeer(t, expected, script)
   const clock = new VirtualClock()
-  const common = { ...OFFLINE, clock, random: generator(1), peers: [address] }
+  const common = { ...OFFLINE_OPTIONS, clock, random: generator(1), peers: [address] }
   const stage = streamTar(expected.metainfo, { ...common, ...options })
   const torrent = await stage.torrent
   t.teardown(() => torrent.close())

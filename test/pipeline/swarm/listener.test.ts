@@ -7,9 +7,9 @@ import { noise } from '../../helpers/metainfo.ts'
 import { SimulatedNetwork } from '../../helpers/simulation/network.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
-import { HANDSHAKE, INFO_HASH } from '../../helpers/wire.ts'
+import { HANDSHAKE_BYTES, INFO_HASH } from '../../helpers/wire.ts'
 
-const PORT = 6881
+const PEER_PORT = 6881
 
 /** A listener on a simulated network that shares `INFO_HASH`, and callers. */
 async function setup(t: Test, options: ListenerOptions = {}) {
@@ -18,7 +18,7 @@ async function setup(t: Test, options: ListenerOptions = {}) {
   const home = network.host('10.0.0.1')
   const warnings: Error[] = []
   const accepted: AcceptedConnection[] = []
-  const listener = new Listener({ port: PORT, clock, createServer: home.createServer, ...options })
+  const listener = new Listener({ port: PEER_PORT, clock, createServer: home.createServer, ...options })
   listener.on('warning', error => warnings.push(error))
   listener.add(INFO_HASH, connection => accepted.push(connection))
   const wait = (ms = 1) => clock.run({ for: ms })
@@ -29,7 +29,7 @@ async function setup(t: Test, options: ListenerOptions = {}) {
   /** Connects from an address. */
   const call = async (address = '10.0.0.2') => {
     const from = network.hosts.get(address) ?? network.host(address)
-    const socket: net.Socket = from.connect({ host: '10.0.0.1', port: PORT })
+    const socket: net.Socket = from.connect({ host: '10.0.0.1', port: PEER_PORT })
     const caller = { socket, closed: false, errors: [] as Error[] }
     socket.on('error', error => caller.errors.push(error))
     socket.on('close', () => {
@@ -54,7 +54,7 @@ for (const cut of [1, 7, 47, 48, 49, 68, 200, 1000]) {
   t.test(`a handshake cut every ${cut} bytes reaches its torrent, with all bytes after it`, async t => {
     const { accepted, call, wait, warnings, clock } = await setup(t)
     const { socket } = await call()
-    const bytes = Buffer.concat([HANDSHAKE, noise(300, 1)])
+    const bytes = Buffer.concat([HANDSHAKE_BYTES, noise(300, 1)])
     let all: (() => Buffer) | undefined
     for (let at = 0; at < bytes.length; at += cut) {
       socket.write(bytes.subarray(at, at + cut))
@@ -73,7 +73,7 @@ for (const cut of [1, 7, 47, 48, 49, 68, 200, 1000]) {
 t.test('nothing is read before the connection is taken over', async t => {
   const { accepted, call, wait } = await setup(t)
   const { socket } = await call()
-  const bytes = Buffer.concat([HANDSHAKE, noise(200_000, 2)])
+  const bytes = Buffer.concat([HANDSHAKE_BYTES, noise(200_000, 2)])
   socket.write(bytes)
   await wait(100)
   t.equal(accepted[0]!.socket.isPaused(), true)
@@ -88,10 +88,10 @@ t.test('each torrent gets its own connections, and none after it was removed', a
   const hash = noise(20, 3)
   listener.add(hash, connection => others.push(connection))
   const [a, b, c] = [await call(), await call(), await call()]
-  const other = Buffer.from(HANDSHAKE)
+  const other = Buffer.from(HANDSHAKE_BYTES)
   hash.copy(other, 28)
   a.socket.write(other)
-  b.socket.write(HANDSHAKE)
+  b.socket.write(HANDSHAKE_BYTES)
   await wait()
   t.equal(others.length, 1)
   t.equal(accepted.length, 1)
@@ -112,7 +112,7 @@ t.test(
     caller.socket.on('data', chunk => {
       heard += chunk.length
     })
-    const other = Buffer.from(HANDSHAKE).fill(0xbb, 28, 48)
+    const other = Buffer.from(HANDSHAKE_BYTES).fill(0xbb, 28, 48)
     caller.socket.write(other)
     await wait()
     t.equal(caller.closed, true)
@@ -145,7 +145,7 @@ t.test('a handshake has ten seconds, even if bytes keep arriving', async t => {
   const caller = await call()
   const start = 1
   for (let at = 0; at < 9; at++) {
-    caller.socket.write(HANDSHAKE.subarray(at, at + 1))
+    caller.socket.write(HANDSHAKE_BYTES.subarray(at, at + 1))
     await wait(1000)
   }
   await wait(ACCEPT_TIMEOUT_MS - 9000 - start - 1)
@@ -160,7 +160,7 @@ t.test('a peer that leaves before its handshake is complete is dropped without a
   const { call, wait, warnings, clock, accepted } = await setup(t)
   for (let length = 0; length < 48; length++) {
     const { socket } = await call()
-    socket.write(HANDSHAKE.subarray(0, length))
+    socket.write(HANDSHAKE_BYTES.subarray(0, length))
     socket.destroy()
     await wait()
   }
@@ -180,7 +180,7 @@ t.test(
       callers.map(({ closed }) => closed),
       [false, false, false, true, true],
     )
-    callers[0]!.socket.write(HANDSHAKE)
+    callers[0]!.socket.write(HANDSHAKE_BYTES)
     callers[1]!.socket.destroy()
     await wait(10)
     t.equal(accepted.length, 1)
@@ -211,8 +211,8 @@ t.test('one address gets only a share of these places, except loopback', async t
 t.test('closing ends connections without a handshake, and leaves the others', async t => {
   const { accepted, call, wait, listener, clock, warnings } = await setup(t)
   const [a, b] = [await call(), await call()]
-  a.socket.write(HANDSHAKE)
-  b.socket.write(HANDSHAKE.subarray(0, 30))
+  a.socket.write(HANDSHAKE_BYTES)
+  b.socket.write(HANDSHAKE_BYTES.subarray(0, 30))
   await wait()
   listener.close()
   listener.close()
@@ -222,7 +222,7 @@ t.test('closing ends connections without a handshake, and leaves the others', as
   const all = reading(accepted[0]!)
   a.socket.write('more')
   await wait()
-  t.ok(all().equals(Buffer.concat([HANDSHAKE, Buffer.from('more')])))
+  t.ok(all().equals(Buffer.concat([HANDSHAKE_BYTES, Buffer.from('more')])))
   const late = await call()
   t.match(late.errors, [{ code: 'ECONNREFUSED' }])
   t.equal(listener.port, undefined)
@@ -231,13 +231,13 @@ t.test('closing ends connections without a handshake, and leaves the others', as
 
 t.test('the listener reports its address and port', async t => {
   const { listener } = await setup(t, { bind: '10.0.0.1' })
-  t.equal(listener.port, PORT)
-  t.equal(listener.address, `10.0.0.1:${PORT}`)
+  t.equal(listener.port, PEER_PORT)
+  t.equal(listener.address, `10.0.0.1:${PEER_PORT}`)
 })
 
 t.test('a port in use is an InputError that names it', async t => {
   const { clock, home } = await setup(t)
-  const second = new Listener({ port: PORT, clock, createServer: home.createServer })
+  const second = new Listener({ port: PEER_PORT, clock, createServer: home.createServer })
   const failed = second.listen().catch((error: unknown) => error)
   await clock.run({ for: 1 })
   t.match(await failed, { name: 'InputError', code: 'ERR_LISTEN', message: /6881.*EADDRINUSE/ })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { addressKey } from '../../../src/codec/address-key.ts'
 import { Reputation } from '../../../src/pipeline/swarm/reputation.ts'
 
-const HOUR = 3_600_000
+const HOUR_MS = 3_600_000
 
 function setup() {
   const time = { now: 0 }
@@ -27,9 +27,9 @@ t.test('the second strike bans the address on all ports for an hour', async t =>
   t.equal(reputation.findBanReason('1.2.3.4'), 'lies')
   t.equal(reputation.findBanReason('::ffff:1.2.3.4'), 'lies')
   t.equal(reputation.findBanReason('1.2.3.5'), undefined)
-  time.now = HOUR - 1
+  time.now = HOUR_MS - 1
   t.equal(reputation.findBanReason('1.2.3.4'), 'lies')
-  time.now = HOUR
+  time.now = HOUR_MS
   t.equal(reputation.findBanReason('1.2.3.4'), undefined)
 })
 
@@ -40,15 +40,15 @@ t.test(
     reputation.strike('1.2.3.4:1', 'lies')
     reputation.strike('1.2.3.4:1', 'lies')
     for (const hours of [2, 4, 8, 16, 24, 24]) {
-      while (reputation.findBanReason('1.2.3.4')) time.now += HOUR / 4
+      while (reputation.findBanReason('1.2.3.4')) time.now += HOUR_MS / 4
       const from = time.now
       t.equal(reputation.strike('1.2.3.4:9', 'lies'), true)
-      while (reputation.findBanReason('1.2.3.4')) time.now += HOUR / 4
-      t.equal((time.now - from) / HOUR, hours)
+      while (reputation.findBanReason('1.2.3.4')) time.now += HOUR_MS / 4
+      t.equal((time.now - from) / HOUR_MS, hours)
     }
-    time.now += 25 * HOUR
+    time.now += 25 * HOUR_MS
     t.equal(reputation.strike('1.2.3.4:9', 'lies'), false)
-    time.now += 2 * HOUR
+    time.now += 2 * HOUR_MS
     t.equal(reputation.strike('1.2.3.4:9', 'lies'), false, 'a strike alone is forgotten after an hour')
   },
 )
@@ -85,7 +85,7 @@ t.test('the guilty peers, and unproven peers at their address, are on parole', a
   t.equal(reputation.isOnParole(other, '5.6.7.8:3'), false)
   reputation.credit(fresh, '1.2.3.4:3')
   t.equal(reputation.isOnParole(fresh, '1.2.3.4:3'), false)
-  time.now = HOUR + 1
+  time.now = HOUR_MS + 1
   t.equal(reputation.isOnParole(guilty, '1.2.3.4:1'), false, 'it is forgotten')
 })
 

@@ -84,7 +84,7 @@ class Simulation {
   }
 }
 
-const MINUTE = 60_000
+const MINUTE_MS = 60_000
 const many = (count: number, make: (index: number) => Partial<Leecher> = () => ({})) =>
   Array.from({ length: count }, (_, index) => new Leecher(`p${index}`, make(index)))
 const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length
@@ -105,7 +105,7 @@ t.test('while downloading, all slots but one go to the peers that upload most to
   const peers = many(20, index => ({ downRate: 1000 * ((index * 7) % 20) }))
   const best = [...peers].sort((a, b) => b.downRate - a.downRate).slice(0, 4)
   const simulation = new Simulation(peers, { slots: 5 })
-  simulation.run(20 * MINUTE, () => {
+  simulation.run(20 * MINUTE_MS, () => {
     t.equal(simulation.unchoked.length, 5)
     t.ok(best.every(({ unchoked }) => unchoked))
     t.ok(simulation.optimistic?.unchoked && !best.includes(simulation.optimistic))
@@ -132,7 +132,7 @@ t.test('the optimistic unchoke moves to another peer after thirty seconds', asyn
     { slots: 4 },
   )
   const turns: (Leecher | undefined)[] = []
-  simulation.run(30 * MINUTE, () => turns.push(simulation.optimistic))
+  simulation.run(30 * MINUTE_MS, () => turns.push(simulation.optimistic))
   for (let round = 0; round < turns.length; round++) {
     if (round % 3 === 0) t.not(turns[round], turns[round - 1])
     else t.equal(turns[round], turns[round - 1])
@@ -203,7 +203,7 @@ t.test(
 t.test('a snubbed peer is unchoked only by the optimistic slot, however much it uploaded before', async t => {
   const peers = many(12, index => ({ downRate: index === 0 ? 1e6 : 1000, snubbed: index === 0 }))
   const simulation = new Simulation(peers, { slots: 4 })
-  simulation.run(60 * MINUTE, () => {
+  simulation.run(60 * MINUTE_MS, () => {
     if (peers[0]!.unchoked) t.equal(simulation.optimistic, peers[0])
   })
   t.ok(peers[0]!.rounds > 0, 'it has its chance')
@@ -213,7 +213,7 @@ t.test('a snubbed peer is unchoked only by the optimistic slot, however much it 
 t.test('slots that no other peer can use go to snubbed peers in turns', async t => {
   const peers = many(10, index => ({ downRate: index < 2 ? 1000 : 0, snubbed: index >= 2 }))
   const simulation = new Simulation(peers, { slots: 5 })
-  simulation.run(60 * MINUTE, () => t.equal(simulation.unchoked.length, 5))
+  simulation.run(60 * MINUTE_MS, () => t.equal(simulation.unchoked.length, 5))
   t.equal(peers[0]!.rounds, 360)
   for (const { name, rounds } of peers.slice(2))
     t.ok(rounds > 80 && rounds < 200, `${name}: ${rounds} rounds`)
@@ -224,7 +224,7 @@ t.test('while no peer uploads, all peers take turns of a minute', async t => {
   const simulation = new Simulation(peers, { slots: 4 })
   let chokes = 0
   let before: string[] = []
-  simulation.run(60 * MINUTE, () => {
+  simulation.run(60 * MINUTE_MS, () => {
     chokes += before.filter(name => !simulation.unchoked.includes(name)).length
     before = simulation.unchoked
   })
@@ -242,7 +242,7 @@ t.test('a peer that uploads in return gets far more than one that uploads nothin
       if (index < 12) peer.gives = () => (peer.unchoked || random() < 0.1 ? 50_000 * (1 + random()) : 0)
     })
     const simulation = new Simulation(peers, { slots: 5, random })
-    simulation.run(120 * MINUTE)
+    simulation.run(120 * MINUTE_MS)
     const givers = mean(peers.slice(0, 12).map(({ got }) => got))
     const takers = mean(peers.slice(12).map(({ got }) => got))
     t.ok(givers > 4 * takers, `${givers} and ${takers} bytes, seed ${seed}`)
@@ -258,8 +258,11 @@ t.test('while seeding, forty equal leechers get equal parts of four slots within
     const random = generator(seed)
     for (const slots of [4, 5, 7]) {
       // no two are quite alike, and what they take is no round number of turns
-      const peers = many(40, () => ({ takes: 95_000 + 10_000 * random(), connectedAt: -MINUTE * random() }))
-      new Simulation(peers, { slots, seeding: true, random }).run(20 * MINUTE)
+      const peers = many(40, () => ({
+        takes: 95_000 + 10_000 * random(),
+        connectedAt: -MINUTE_MS * random(),
+      }))
+      new Simulation(peers, { slots, seeding: true, random }).run(20 * MINUTE_MS)
       const got = peers.map(({ got }) => got)
       const [least, most] = [Math.min(...got), Math.max(...got)]
       if (most > 1.5 * mean(got) || least < mean(got) / 1.5) {
@@ -313,7 +316,7 @@ t.test(
     peers.push(restless)
     const simulation = new Simulation(peers, { slots: 4, seeding: true, random })
     const waits = new Map<Leecher, number>()
-    simulation.run(120 * MINUTE, () => {
+    simulation.run(120 * MINUTE_MS, () => {
       for (const peer of patient) {
         waits.set(peer, peer.unchoked ? 0 : (waits.get(peer) ?? 0) + 1)
         // thirty others, four at a time, a minute each: eight minutes, and a little for those that reconnect

@@ -5,13 +5,13 @@ import { UploadGauge } from '../../../src/pipeline/upload/upload-gauge.ts'
 import { generator } from '../../helpers/feed.ts'
 
 const MiB = 1 << 20
-const PIECES = 12
+const PIECE_COUNT = 12
 
 /** Suggestions for pieces of 128 KiB, two at a time, of a seed that sends as fast as it can; `copies` says how many peers have each. */
 function setup(pieceLength = MiB / 8) {
-  const copies = new Array<number>(PIECES).fill(0)
+  const copies = new Array<number>(PIECE_COUNT).fill(0)
   const suggestions = new Suggestions<SuggestedPeer>({
-    pieceCount: PIECES,
+    pieceCount: PIECE_COUNT,
     pieceLength,
     copies: index => copies[index]!,
     random: generator(1),
@@ -28,8 +28,8 @@ const busy = () => ({ responder: { sending: true, waiting: 0 }, waitsSince: 0 })
 t.test('each piece is suggested to one peer only', t => {
   const { suggestions } = setup()
   const all = Array.from({ length: 8 }, () => suggestions.choosePieces(busy(), nothing, 0)).flat()
-  t.equal(all.length, PIECES)
-  t.equal(new Set(all).size, PIECES)
+  t.equal(all.length, PIECE_COUNT)
+  t.equal(new Set(all).size, PIECE_COUNT)
   t.end()
 })
 
@@ -55,7 +55,7 @@ t.test('a piece that the peer or any other peer has is not suggested', t => {
   const { copies, suggestions } = setup()
   copies.fill(1, 0, 5)
   const all = [...suggestions.choosePieces(busy(), index => index === 5, 0)]
-  for (let at = 0; at < PIECES; at++) all.push(...suggestions.choosePieces(busy(), nothing, 0))
+  for (let at = 0; at < PIECE_COUNT; at++) all.push(...suggestions.choosePieces(busy(), nothing, 0))
   t.notOk(all.some(index => index < 5))
   t.notOk(all.slice(0, 2).includes(5))
   t.end()

@@ -4,10 +4,10 @@ import { SuperSeed } from '../../../src/pipeline/upload/super-seed.ts'
 import type { BlockSource, Requester } from '../../../src/streams/peer/requester.ts'
 import { generator } from '../../helpers/feed.ts'
 
-const PIECES = 8
+const PIECE_COUNT = 8
 
 /** A super-seed, and peers that are nothing but what they have. */
-function setup(pieceCount = PIECES) {
+function setup(pieceCount = PIECE_COUNT) {
   const passed: string[] = []
   const source = new Proxy({} as BlockSource, {
     get: (_, name) => () => passed.push(String(name)),
@@ -33,9 +33,9 @@ function setup(pieceCount = PIECES) {
 
 t.test('each peer is offered one piece, and each a different one', t => {
   const { join } = setup()
-  const told = Array.from({ length: PIECES }, () => join().told)
+  const told = Array.from({ length: PIECE_COUNT }, () => join().told)
   t.ok(told.every(({ length }) => length === 1))
-  t.equal(new Set(told.flat()).size, PIECES)
+  t.equal(new Set(told.flat()).size, PIECE_COUNT)
   t.end()
 })
 
@@ -55,7 +55,7 @@ t.test('the next piece is offered when another peer has the last one, and not be
 t.test('a peer that is alone is offered the next piece when it has the last one', t => {
   const { join } = setup()
   const a = join()
-  for (let at = 0; at < PIECES; at++) a.gain(a.told[at]!)
+  for (let at = 0; at < PIECE_COUNT; at++) a.gain(a.told[at]!)
   t.strictSame([...a.told].sort(), [0, 1, 2, 3, 4, 5, 6, 7])
   t.end()
 })

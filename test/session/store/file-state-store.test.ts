@@ -5,7 +5,7 @@ import { FileStateStore } from '../../../src/session/store/file-state-store.ts'
 import { newTorrentRecord } from '../../../src/session/torrent/new-torrent.ts'
 import { FaultyDisk, systemError } from '../../helpers/faulty-disk.ts'
 import { generator } from '../../helpers/feed.ts'
-import { type SessionDisk, STATE, sessionDisk, smallTorrent } from '../../helpers/session.ts'
+import { type SessionDisk, STATE_DIRECTORY, sessionDisk, smallTorrent } from '../../helpers/session.ts'
 
 const settings = defaultSettings('/home')
 const totals = { downloaded: 1, uploaded: 2, added: 3, runs: 4, runningTime: 5 }
@@ -17,7 +17,7 @@ const recordOf = (id: number, labels: readonly string[] = []): TorrentRecord =>
   })
 
 const open = async (disk: SessionDisk) => {
-  const store = new FileStateStore(STATE, { fs: disk })
+  const store = new FileStateStore(STATE_DIRECTORY, { fs: disk })
   const state = await store.open()
   return { store, state }
 }
@@ -74,7 +74,7 @@ t.test('a damaged record loses its own torrent, is kept aside and reported', asy
     for (const id of [1, 2]) await store.saveTorrent(recordOf(id))
     await store.saveMetainfo(recordOf(1).infoHash, Buffer.from('bytes'))
     await store.close()
-    const path = `${STATE}/torrents/${recordOf(1).infoHash}.json`
+    const path = `${STATE_DIRECTORY}/torrents/${recordOf(1).infoHash}.json`
     await disk.writeFile(path, damage((await disk.readFile(path)) as Buffer))
     const again = await open(disk)
     t.strictSame(again.state.torrents, [recordOf(2)])
@@ -97,7 +97,7 @@ t.test('damaged settings lose no torrent', async t => {
   await store.saveSession({ nextId: 7, settings, totals })
   await store.saveTorrent(recordOf(1))
   await store.close()
-  await disk.writeFile(`${STATE}/session.json`, 'nothing')
+  await disk.writeFile(`${STATE_DIRECTORY}/session.json`, 'nothing')
   const { state } = await open(disk)
   t.equal(state.session, undefined)
   t.strictSame(state.torrents, [recordOf(1)])
@@ -110,7 +110,7 @@ t.test('state of a newer version is refused, and left as it is', async t => {
   await store.saveTorrent(recordOf(1))
   await store.close()
   const { createHash } = await import('node:crypto')
-  const path = `${STATE}/torrents/${recordOf(1).infoHash}.json`
+  const path = `${STATE_DIRECTORY}/torrents/${recordOf(1).infoHash}.json`
   const line = JSON.stringify({ version: 2, id: 1 })
   const newer = `${line}\n${createHash('sha1').update(line).digest('hex')}\n`
   await disk.writeFile(path, newer)
@@ -144,7 +144,7 @@ t.test('a full disk rejects the save, and the old record stays', async t => {
   }
   await t.rejects(store.saveTorrent(recordOf(1, ['new'])), { code: 'ERR_DISK_FULL' })
   await store.close()
-  const names = await disk.readdir(`${STATE}/torrents`)
+  const names = await disk.readdir(`${STATE_DIRECTORY}/torrents`)
   t.strictSame(names, [`${recordOf(1).infoHash}.json`], 'nothing is left')
   t.strictSame((await open(disk)).state.torrents, [recordOf(1)])
 })

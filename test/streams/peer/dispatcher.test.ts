@@ -8,7 +8,7 @@ import { type BlockSource, Requester } from '../../../src/streams/peer/requester
 import { Responder } from '../../../src/streams/peer/responder.ts'
 import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 import { settle } from '../../helpers/virtual-clock.ts'
-import { msg, pieceMsg, UNCHOKE, u32 } from '../../helpers/wire.ts'
+import { msg, pieceMsg, UNCHOKE_BYTES, u32 } from '../../helpers/wire.ts'
 
 const KiB16 = 16384
 
@@ -200,7 +200,7 @@ t.test('a download that does not read blocks does not delay the requests of the 
     const requests: Message[] = []
     framer.pipe(dispatcher).pipe(requester) // and nothing reads the blocks
     dispatcher.requests.on('data', message => requests.push(message))
-    framer.write(Buffer.concat([msg(5, Buffer.alloc(125, 0xff)), UNCHOKE]))
+    framer.write(Buffer.concat([msg(5, Buffer.alloc(125, 0xff)), UNCHOKE_BYTES]))
     await settle()
     for (let index = 0; index < count; index++) framer.write(pieceMsg(index, 0, Buffer.alloc(KiB16)))
     framer.write(msg(6, u32(0, 0, KiB16)))

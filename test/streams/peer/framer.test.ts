@@ -4,7 +4,15 @@ import type { Incoming } from '../../../src/streams/peer/incoming.ts'
 import { type BlockPlace, type BlockWriter, PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 import { cut, feed, run } from '../../helpers/feed.ts'
 import { noise } from '../../helpers/metainfo.ts'
-import { CHOKE, HANDSHAKE, KEEP_ALIVE, msg, pieceMsg, UNCHOKE, u32 } from '../../helpers/wire.ts'
+import {
+  CHOKE_BYTES,
+  HANDSHAKE_BYTES,
+  KEEP_ALIVE,
+  msg,
+  pieceMsg,
+  UNCHOKE_BYTES,
+  u32,
+} from '../../helpers/wire.ts'
 
 /** What comes out of these bytes, however they are cut; without a handshake ahead. */
 const frame = (bytes: Uint8Array | Uint8Array[], options: FramerOptions = {}) =>
@@ -55,7 +63,7 @@ const describe = (messages: readonly Incoming[]) =>
 t.test('a handshake and the messages after it are the same however the bytes are cut', async t => {
   const { items, error } = await feed<Incoming>(
     consumed => new Framer({ onConsumed: consumed }),
-    Buffer.concat([HANDSHAKE, msg(5, [0xf0]), UNCHOKE]),
+    Buffer.concat([HANDSHAKE_BYTES, msg(5, [0xf0]), UNCHOKE_BYTES]),
   )
   t.equal(error, undefined)
   t.same(types(items), ['handshake', 'bitfield', 'unchoke'])
@@ -66,7 +74,7 @@ t.test('every message, split at every offset, is the same message', async t => {
   const data = noise(40, 1)
   const said: [Buffer, object][] = [
     [KEEP_ALIVE, { type: 'keepAlive' }],
-    [CHOKE, { type: 'choke' }],
+    [CHOKE_BYTES, { type: 'choke' }],
     [msg(4, u32(0xfffffffe)), { type: 'have', index: 0xfffffffe }],
     [msg(5, [1, 2, 3]), { type: 'bitfield', bytes: Buffer.from([1, 2, 3]) }],
     [msg(6, u32(1, 16384, 42)), { type: 'request', index: 1, begin: 16384, length: 42 }],
@@ -78,7 +86,7 @@ t.test('every message, split at every offset, is the same message', async t => {
     [msg(50, [1, 2, 3]), { type: 'unknown', id: 50 }],
   ]
   for (const [bytes, expected] of said) {
-    const followed = Buffer.concat([bytes, UNCHOKE])
+    const followed = Buffer.concat([bytes, UNCHOKE_BYTES])
     for (let at = 0; at <= followed.length; at++) {
       const parts = [followed.subarray(0, at), followed.subarray(at)].map(part => Buffer.from(part))
       const consumed = (chunk: Uint8Array) => chunk.fill(0xee)
@@ -101,13 +109,13 @@ t.test('bytes that are not a handshake are rejected', async t => {
 
 t.test('an end within a handshake is a clean end without a message', async t => {
   for (let k = 0; k < 68; k++) {
-    t.same(await run(new Framer(), [HANDSHAKE.subarray(0, k)]), { items: [], error: undefined }, `${k}`)
+    t.same(await run(new Framer(), [HANDSHAKE_BYTES.subarray(0, k)]), { items: [], error: undefined }, `${k}`)
   }
-  t.equal((await run(new Framer(), [HANDSHAKE])).items.length, 1, 'all 68')
+  t.equal((await run(new Framer(), [HANDSHAKE_BYTES])).items.length, 1, 'all 68')
 })
 
 t.test('a thousand keep-alives are passed on as such, and nothing else is lost', async t => {
-  const { items, error } = await frame([...Array(1000).fill(KEEP_ALIVE), UNCHOKE])
+  const { items, error } = await frame([...Array(1000).fill(KEEP_ALIVE), UNCHOKE_BYTES])
   t.equal(error, undefined)
   t.equal(items.length, 1001)
   t.equal(items.filter(({ type }) => type === 'keepAlive').length, 1000)
@@ -148,7 +156,7 @@ t.test('a message of exactly the limit is accepted, one byte more is not', async
     [20, 'extended'],
     [50, 'unknown'],
   ] as const) {
-    const at = await frame([msg(id, noise(99, id)), UNCHOKE], options)
+    const at = await frame([msg(id, noise(99, id)), UNCHOKE_BYTES], options)
     t.equal(at.error, undefined)
     t.same(types(at.items), [type, 'unchoke'])
     t.match((await frame(msg(id, noise(100, id)), options)).error, tooLong, type)
@@ -156,14 +164,14 @@ t.test('a message of exactly the limit is accepted, one byte more is not', async
 })
 
 t.test('piece messages have their own limit: a block, not the longest message', async t => {
-  const { items, error } = await frame([pieceMsg(0, 0, noise(16384, 1)), UNCHOKE], { maxLength: 100 })
+  const { items, error } = await frame([pieceMsg(0, 0, noise(16384, 1)), UNCHOKE_BYTES], { maxLength: 100 })
   t.equal(error, undefined)
   t.same(types(items), ['piece', 'unchoke'])
 })
 
 t.test('a plain message with a payload is rejected, whatever the payload', async t => {
   for (const id of [0, 1, 2, 3]) {
-    t.match(await frame([msg(id, [0x21]), UNCHOKE]), { items: [], error: refused }, `id ${id}`)
+    t.match(await frame([msg(id, [0x21]), UNCHOKE_BYTES]), { items: [], error: refused }, `id ${id}`)
   }
 })
 
@@ -176,7 +184,7 @@ t.test('a length that is invalid for its message is rejected', async t => {
   ] as const) {
     for (const length of [0, right - 1, right + 1, 16]) {
       t.match(
-        await frame([UNCHOKE, msg(id, Buffer.alloc(length))]),
+        await frame([UNCHOKE_BYTES, msg(id, Buffer.alloc(length))]),
         { error: refused },
         `${id} with ${length}`,
       )
@@ -205,9 +213,9 @@ t.test('a message with an unknown id is skipped, and its neighbours are kept', a
 
 t.test('a conversation that is cut off anywhere ends cleanly with whole messages only', async t => {
   const parts = [
-    HANDSHAKE,
+    HANDSHAKE_BYTES,
     msg(5, [0xff]),
-    UNCHOKE,
+    UNCHOKE_BYTES,
     pieceMsg(0, 0, noise(100, 1)),
     msg(50, [1, 2]),
     msg(4, u32(3)),
@@ -245,7 +253,7 @@ t.test('a block that is cut off is not passed on', async t => {
 t.test('an empty bitfield has no bytes of earlier chunks', async t => {
   const { items } = await feed<Incoming>(
     consumed => new Framer({ onConsumed: consumed }),
-    Buffer.concat([HANDSHAKE, msg(5), UNCHOKE]),
+    Buffer.concat([HANDSHAKE_BYTES, msg(5), UNCHOKE_BYTES]),
   )
   t.same(items.slice(1), [{ type: 'bitfield', bytes: Buffer.alloc(0) }, { type: 'unchoke' }])
 })
@@ -283,7 +291,7 @@ t.test('short and empty blocks are passed on with their length', async t => {
   const { items, error } = await frame([
     pieceMsg(1, 0, Buffer.from([9])),
     pieceMsg(1, 16384, Buffer.alloc(0)),
-    UNCHOKE,
+    UNCHOKE_BYTES,
   ])
   t.equal(error, undefined)
   t.match(items, [{ begin: 0, length: 1 }, { begin: 16384, length: 0 }, { type: 'unchoke' }])
@@ -297,7 +305,7 @@ t.test(
     const [first, second, third] = [2, 0, 1].map(at =>
       pieceMsg(4, at * 16384, data.subarray(at * 16384, (at + 1) * 16384)),
     ) as unknown as [Uint8Array, Uint8Array, Uint8Array]
-    const bytes = Buffer.concat([CHOKE, first, second, UNCHOKE, third, KEEP_ALIVE])
+    const bytes = Buffer.concat([CHOKE_BYTES, first, second, UNCHOKE_BYTES, third, KEEP_ALIVE])
     for (const size of [1, 100, 16384, bytes.length]) {
       const places = new Places(data.length)
       const framer = new Framer({ handshake: false, places, onConsumed: chunk => chunk.fill(0xdd) })
@@ -337,7 +345,7 @@ t.test('blocks that follow one another in a chunk are one message of at most 64 
 t.test('a block without a place is skipped and passed on without data', async t => {
   const places = new Places()
   places.place = () => null
-  const { items } = await frame([pieceMsg(0, 0, noise(16384, 1)), UNCHOKE], { places })
+  const { items } = await frame([pieceMsg(0, 0, noise(16384, 1)), UNCHOKE_BYTES], { places })
   t.match(items, [{ type: 'piece', index: 0, begin: 0, length: 16384, data: null }, { type: 'unchoke' }])
   t.same(places.log, [])
 })
@@ -360,7 +368,7 @@ t.test('a diverted block is written no further, and passed on without data', asy
     'others go on',
   )
   places.writer!.divert(0, 16384)
-  framer.write(Buffer.concat([bytes.subarray(63), UNCHOKE]))
+  framer.write(Buffer.concat([bytes.subarray(63), UNCHOKE_BYTES]))
   await new Promise(resolve => setImmediate(resolve))
   t.same(places.piece(0).subarray(16384 + 50, 16384 + 100), Buffer.alloc(50, 0xee))
   t.match(messages, [{ type: 'piece', begin: 16384, length: 100, data: null }, { type: 'unchoke' }])
@@ -381,7 +389,12 @@ t.test('diverting a complete block does not touch the next one', async t => {
 })
 
 t.test('consumed is called once for each chunk, in order, after the whole chunk was read', async t => {
-  const bytes = Buffer.concat([UNCHOKE, pieceMsg(0, 0, noise(1000, 1)), msg(50, noise(500, 2)), KEEP_ALIVE])
+  const bytes = Buffer.concat([
+    UNCHOKE_BYTES,
+    pieceMsg(0, 0, noise(1000, 1)),
+    msg(50, noise(500, 2)),
+    KEEP_ALIVE,
+  ])
   const chunks = cut(bytes, () => 97)
   const places = new Places()
   const seen: Uint8Array[] = []

@@ -4,8 +4,8 @@ import { WithdrawnRequests } from '../../../src/streams/peer/withdrawn-requests.
 import type { Request } from '../../../src/streams/pending-requests.ts'
 import { PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 
-const BLOCK = 16_384
-const piece = new PieceBuffer(3, 4 * BLOCK)
+const BLOCK_BYTES = 16_384
+const piece = new PieceBuffer(3, 4 * BLOCK_BYTES)
 const request = (block = 0): Request => ({ piece, block, at: 0, lost: false })
 
 t.test('a reject answers the oldest request for its block', async t => {
@@ -17,7 +17,7 @@ t.test('a reject answers the oldest request for its block', async t => {
   questions.add(second)
   t.equal(questions.reject(3, 0), undefined, 'that was the first')
   t.equal(questions.reject(3, 0), second)
-  t.equal(questions.reject(3, BLOCK), undefined, 'which was not asked for')
+  t.equal(questions.reject(3, BLOCK_BYTES), undefined, 'which was not asked for')
   t.equal(questions.reject(3, 1), undefined, 'nor is that a block')
   t.equal(questions.count, 1)
 })

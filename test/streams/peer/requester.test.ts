@@ -6,10 +6,10 @@ import { type BlockSource, type Request, Requester } from '../../../src/streams/
 import { type Block, PieceBuffer } from '../../../src/streams/piece-buffer.ts'
 import { noise } from '../../helpers/metainfo.ts'
 import { settle } from '../../helpers/virtual-clock.ts'
-import { CHOKE, msg, pieceMsg, UNCHOKE, u32 } from '../../helpers/wire.ts'
+import { CHOKE_BYTES, msg, pieceMsg, UNCHOKE_BYTES, u32 } from '../../helpers/wire.ts'
 
 const KiB16 = 16384
-const PIECES = 100
+const PIECE_COUNT = 100
 
 interface Options {
   /** Blocks of each piece. */
@@ -27,11 +27,11 @@ function setup({
   blocks = 4,
   window = 8,
   wants = () => true,
-  pieceCount = PIECES,
+  pieceCount = PIECE_COUNT,
   fast = false,
 }: Options = {}) {
   const pieces = Array.from(
-    { length: Math.min(pieceCount, PIECES) },
+    { length: Math.min(pieceCount, PIECE_COUNT) },
     (_, index) => new PieceBuffer(index, blocks * KiB16),
   )
   const sent: Message[] = []
@@ -151,7 +151,7 @@ t.test('nothing is requested from a peer that chokes, or that has nothing', asyn
   await choking.hear(haveAll)
   t.same(choking.said(), ['interested'])
   const empty = setup()
-  await empty.hear(UNCHOKE)
+  await empty.hear(UNCHOKE_BYTES)
   t.same(empty.sent, [])
 })
 
@@ -179,7 +179,7 @@ t.test('not interested is sent once the peer has no piece that we want', async t
 
 t.test('blocks are requested as BEP 3 defines, as many as the window allows', async t => {
   const { hear, sent, requester } = setup({ window: 3 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   t.same(
     sent.slice(1),
     [0, 1, 2].map(at => ({ type: 'request', index: 0, begin: at * KiB16, length: KiB16 })),
@@ -192,7 +192,7 @@ t.test('blocks are requested as BEP 3 defines, as many as the window allows', as
 t.test('the last, short block is requested with its own length', async t => {
   const { hear, sent, pieces } = setup({ blocks: 1, pieceCount: 1 })
   pieces[0] = new PieceBuffer(0, KiB16 + 42)
-  await hear(msg(5, [0x80]), UNCHOKE)
+  await hear(msg(5, [0x80]), UNCHOKE_BYTES)
   t.match(sent.slice(1), [
     { begin: 0, length: KiB16 },
     { begin: KiB16, length: 42 },
@@ -201,7 +201,7 @@ t.test('the last, short block is requested with its own length', async t => {
 
 t.test('a requested block is in its place, reported, and passed on when its piece is complete', async t => {
   const { hear, pieces, arrived, out, requester, state, time } = setup({ blocks: 2 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   time.now += 70
   const bytes = noise(2 * KiB16, 5)
   await hear(pieceMsg(0, KiB16, bytes.subarray(KiB16)), pieceMsg(0, 0, bytes.subarray(0, KiB16)))
@@ -216,7 +216,7 @@ t.test('a requested block is in its place, reported, and passed on when its piec
 
 t.test('requests never exceed the window when it grows and shrinks', async t => {
   const { hear, most, state, requester } = setup({ window: 8 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   for (let index = 0; index < 20; index++) {
     state.size = 4 + ((index * 7) % 9)
     for (let at = 0; at < 4; at++) {
@@ -226,13 +226,13 @@ t.test('requests never exceed the window when it grows and shrinks', async t => 
   }
   t.ok(most() <= 12, `${most()}`)
   state.size = 2
-  await hear(CHOKE, UNCHOKE)
+  await hear(CHOKE_BYTES, UNCHOKE_BYTES)
   t.equal(requester.outstanding, 2)
 })
 
 t.test('the window is filled in batches, not by one request per block', async t => {
   const { hear, batches } = setup({ window: 32 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   t.same(batches, [32])
   for (let index = 0; index < 8; index++) for (let at = 0; at < 4; at++) await hear(block(index, at))
   t.same(batches, [32, 8, 8, 8, 8])
@@ -240,7 +240,7 @@ t.test('the window is filled in batches, not by one request per block', async t 
 
 t.test('a peer with fewer blocks than room is not asked again and again', async t => {
   const { hear, asked, requester, pieces } = setup({ window: 32, wants: index => index === 0 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   t.equal(asked().length, 4)
   pieces[0]!.arrive(3, undefined)
   requester.fill()
@@ -249,21 +249,21 @@ t.test('a peer with fewer blocks than room is not asked again and again', async 
 
 t.test('requests that a choke discards are lost, and sent again after the unchoke', async t => {
   const { hear, asked, lost, requester } = setup({ window: 4 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3'])
-  await hear(block(0, 1), CHOKE)
+  await hear(block(0, 1), CHOKE_BYTES)
   t.same(lost(), ['0:0', '0:2', '0:3', '1:0'])
   t.equal(requester.outstanding, 0)
   requester.fill()
   t.same(asked(), ['1:0'], 'the one that was asked before the choke came')
-  await hear(UNCHOKE)
+  await hear(UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:2', '0:3', '1:0'])
 })
 
 t.test('blocks that were on their way when the choke came are accepted', async t => {
   const { hear, requester, errors, arrived } = setup({ window: 100 })
-  await hear(haveAll, UNCHOKE)
-  await hear(CHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
+  await hear(CHOKE_BYTES)
   for (let index = 0; index < 25; index++) await hear(...[0, 1, 2, 3].map(at => block(index, at)))
   t.equal(arrived().length, 100)
   t.equal(requester.wasted, 0)
@@ -277,8 +277,8 @@ t.test('blocks that were on their way when the choke came are accepted', async t
 
 t.test('a peer that answers old requests after a choke is asked again at once when it unchokes', async t => {
   const { hear, asked, said, arrived, requester, errors } = setup({ window: 4 })
-  await hear(haveAll, UNCHOKE)
-  await hear(CHOKE, block(0, 0), UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
+  await hear(CHOKE_BYTES, block(0, 0), UNCHOKE_BYTES)
   asked()
   await hear(block(0, 1), block(0, 2))
   t.same(arrived(), ['0:0', '0:1', '0:2'])
@@ -291,12 +291,12 @@ t.test('a peer that answers old requests after a choke is asked again at once wh
 t.test('a thousand chokes and unchokes leave the state consistent', async t => {
   const { hear, requester, errors, log, most } = setup({ window: 4 })
   await hear(haveAll)
-  for (let at = 0; at < 1000; at++) await hear(UNCHOKE, CHOKE)
+  for (let at = 0; at < 1000; at++) await hear(UNCHOKE_BYTES, CHOKE_BYTES)
   t.same(errors, [])
   t.equal(requester.outstanding, 0)
   t.equal(most(), 4)
   t.equal(log.filter(line => line.startsWith('lost')).length, 4000)
-  await hear(UNCHOKE)
+  await hear(UNCHOKE_BYTES)
   t.equal(requester.outstanding, 4)
 })
 
@@ -307,7 +307,7 @@ for (const [how, end] of [
 ] as const) {
   t.test(`a peer that ${how} returns its requests and leaves, once`, async t => {
     const all = setup({ window: 4 })
-    await all.hear(haveAll, UNCHOKE)
+    await all.hear(haveAll, UNCHOKE_BYTES)
     await all.hear(block(0, 0))
     all.log.splice(0)
     all.asked()
@@ -325,7 +325,7 @@ for (const [how, end] of [
 
 t.test('a peer that ended and is destroyed before its messages are read leaves once', async t => {
   const { requester, framer, hear, log } = setup({ window: 1, blocks: 1 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   requester.pause()
   await hear(block(0, 0))
   framer.end()
@@ -338,7 +338,7 @@ t.test('a peer that ended and is destroyed before its messages are read leaves o
 
 t.test('when a peer leaves in the middle of a block, the whole block is free for others', async t => {
   const { framer, hear, lost, pieces } = setup({ window: 1 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   await hear(block(0, 0).subarray(0, 5000))
   framer.end()
   await settle()
@@ -374,7 +374,7 @@ t.test('the last of several bitfields counts, and each reports the change', asyn
 
 t.test('without a bitfield a peer has nothing until its first have', async t => {
   const { hear, asked, requester } = setup({ window: 4 })
-  await hear(UNCHOKE, msg(4, u32(7)))
+  await hear(UNCHOKE_BYTES, msg(4, u32(7)))
   t.same([...requester.bits], [7])
   t.same(asked(), ['7:0', '7:1', '7:2', '7:3'])
 })
@@ -386,7 +386,7 @@ t.test('a have for a piece that the peer has changes nothing', async t => {
 })
 
 t.test('a have of a piece that does not exist fails the chain, and no bitfield grows', async t => {
-  for (const index of [PIECES, 0x7fffffff, 0xffffffff]) {
+  for (const index of [PIECE_COUNT, 0x7fffffff, 0xffffffff]) {
     const { hear, errors, requester, log } = setup()
     await hear(msg(4, u32(index)))
     t.match(errors, refused, `${index}`)
@@ -419,7 +419,7 @@ t.test('blocks that were not requested are not written, and fail the chain after
 
 t.test('a block that arrived before is ignored, and the bytes in its place stay', async t => {
   const { hear, pieces, arrived, requester } = setup({ window: 2, blocks: 2 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   await hear(block(0, 0, 1))
   await hear(block(0, 0, 2))
   t.same(Buffer.from(pieces[0]!.data.subarray(0, KiB16)), noise(KiB16, 1))
@@ -432,7 +432,7 @@ t.test(
   'a block that another peer brought first is not written, not lost, and not held against a peer',
   async t => {
     const { hear, pieces, lost, errors, requester } = setup({ window: 200, blocks: 4 })
-    await hear(haveAll, UNCHOKE)
+    await hear(haveAll, UNCHOKE_BYTES)
     for (const piece of pieces.slice(0, 50)) for (let at = 0; at < 4; at++) piece.arrive(at, 'other')
     for (const piece of pieces.slice(0, 50)) await hear(...[0, 1, 2, 3].map(at => block(piece.index, at)))
     t.same(lost(), [])
@@ -443,7 +443,7 @@ t.test(
 
 t.test('a block that another peer begins to write is taken from the previous writer', async t => {
   const { hear, pieces, lost } = setup({ window: 1 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   await hear(block(0, 0, 1).subarray(0, 8000))
   const place = pieces[0]!.place(0, { divert: () => t.fail('the latest is not diverted') })!
   place.fill(7)
@@ -459,7 +459,7 @@ for (const [what, index, begin, length] of [
   ['begin not on a block border', 0, 1, KiB16],
   ['begin behind the piece', 0, 4 * KiB16, KiB16],
   ['begin of 2^32 - 16384', 0, 0xffffc000, KiB16],
-  ['index out of range', PIECES, 0, KiB16],
+  ['index out of range', PIECE_COUNT, 0, KiB16],
   ['index 2^32 - 1, begin 1', 0xffffffff, 1, KiB16],
   ['index 0 by way of a begin that wraps', 0xffffffff, 0xffffc000, KiB16],
 ] as const) {
@@ -467,7 +467,7 @@ for (const [what, index, begin, length] of [
     const { hear, pieces, arrived, requester } = setup({ window: 400 })
     for (const piece of pieces) piece.data.fill(0xee)
     const untouched = Buffer.alloc(4 * KiB16, 0xee)
-    await hear(haveAll, UNCHOKE)
+    await hear(haveAll, UNCHOKE_BYTES)
     await hear(pieceMsg(index, begin, Buffer.alloc(length, 1)))
     t.ok(pieces.every(({ data }) => untouched.equals(data)))
     t.same(arrived(), [])
@@ -488,7 +488,7 @@ t.test(
     const piece = new PieceBuffer(index, 4 * KiB16)
     source.wants = () => true
     source.takeBlocks = (_, room, at) => (room > 0 ? [{ piece, block: 1, at, lost: false }] : [])
-    await hear(UNCHOKE, msg(4, u32(index)))
+    await hear(UNCHOKE_BYTES, msg(4, u32(index)))
     t.equal(requester.outstanding, 1)
     await hear(pieceMsg(index, KiB16 + 1, Buffer.alloc(KiB16, 1)))
     t.same(arrived(), [])
@@ -499,7 +499,7 @@ t.test(
 for (const length of [1, KiB16 - 1]) {
   t.test(`a block of ${length} bytes does not answer its request: the block is requested again`, async t => {
     const { hear, asked, lost, arrived, requester } = setup({ window: 1 })
-    await hear(haveAll, UNCHOKE)
+    await hear(haveAll, UNCHOKE_BYTES)
     t.same(asked(), ['0:0'])
     await hear(pieceMsg(0, 0, Buffer.alloc(length)))
     t.same(arrived(), [])
@@ -517,7 +517,7 @@ for (const length of [0, 1, KiB16 - 1]) {
       onLoss(...args)
       requester.fill() // as a scheduler does that has no other peer
     }
-    await hear(haveAll, UNCHOKE)
+    await hear(haveAll, UNCHOKE_BYTES)
     let answers = 0
     while (errors.length === 0 && answers < 500) {
       answers++
@@ -536,7 +536,7 @@ function pass({ requester, time }: ReturnType<typeof setup>, ms: number) {
 t.test('a peer that does not answer in time is snubbed, and its requests go to others', async t => {
   const all = setup({ window: 4, fast: true })
   const { hear, requester, state, asked, lost, time } = all
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   asked()
   pass(all, 10_000)
   t.equal(requester.snubbed, false, 'not at the limit itself')
@@ -555,7 +555,7 @@ t.test('a peer that does not answer in time is snubbed, and its requests go to o
 t.test('a silent peer is asked for one block again, rarely, and never for more', async t => {
   const all = setup({ window: 4 })
   const { hear, requester, asked, pieces } = all
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   asked()
   pass(all, 2250)
   t.same(asked(), [])
@@ -572,7 +572,7 @@ t.test('a silent peer is asked for one block again, rarely, and never for more',
 
 t.test('a peer that keeps sending blocks is not snubbed', async t => {
   const { hear, requester, time } = setup({ window: 4 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   for (let index = 0; index < 4; index++) {
     time.now += 9000
     await hear(block(0, index))
@@ -587,7 +587,7 @@ t.test('a peer with no requests to answer is not snubbed', async t => {
   time.now += 1e6
   requester.tick(time.now, 10_000)
   t.equal(requester.snubbed, false)
-  await hear(UNCHOKE)
+  await hear(UNCHOKE_BYTES)
   requester.tick(time.now + 100, 10_000)
   t.equal(requester.snubbed, false, 'the time counts from the request')
 })
@@ -595,7 +595,7 @@ t.test('a peer with no requests to answer is not snubbed', async t => {
 t.test('after a silence every late answer is used, and nothing is requested twice', async t => {
   const all = setup({ window: 4, fast: true })
   const { hear, requester, asked, arrived, errors, said } = all
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   asked()
   pass(all, 14_000)
   t.equal(requester.snubbed, true)
@@ -614,7 +614,7 @@ t.test('after a silence every late answer is used, and nothing is requested twic
 t.test('a late answer of a silent peer is used, also after its piece was begun again', async t => {
   const all = setup({ window: 4, fast: true })
   const { hear, pieces, arrived, requester } = all
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   pass(all, 11_000)
   pieces[0]!.close()
   pieces[0] = new PieceBuffer(0, 4 * KiB16)
@@ -629,7 +629,7 @@ t.test(
   async t => {
     const all = setup({ window: 8 })
     const { hear, asked, lost, state, requester } = all
-    await hear(haveAll, UNCHOKE)
+    await hear(haveAll, UNCHOKE_BYTES)
     asked()
     pass(all, 250)
     await hear(block(0, 0), block(0, 1)) // 0:2 to 1:3 it dropped
@@ -650,7 +650,7 @@ t.test(
 t.test('a peer that dropped everything is found by one request', async t => {
   const all = setup({ window: 4 })
   const { hear, asked, requester } = all
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   asked()
   pass(all, 2500)
   t.same(asked(), ['0:0'])
@@ -664,7 +664,7 @@ t.test('a peer that dropped everything is found by one request', async t => {
 t.test('a peer that answers in any order has dropped nothing while old requests are answered', async t => {
   const all = setup({ window: 40 })
   const { hear, lost } = all
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   for (let index = 9; index > 0; index--) {
     for (const at of [3, 1, 0, 2]) {
       await hear(block(index, at))
@@ -679,7 +679,7 @@ t.test(
   async t => {
     const all = setup({ window: 12 })
     const { hear, lost, asked } = all
-    await hear(haveAll, UNCHOKE)
+    await hear(haveAll, UNCHOKE_BYTES)
     asked()
     for (const at of [0, 1, 2, 3]) {
       await hear(block(0, at))
@@ -694,12 +694,12 @@ t.test(
 
 t.test('a snubbed peer that chokes and unchokes starts with a clean state', async t => {
   const { hear, requester, time, asked } = setup({ window: 4 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   requester.tick((time.now += 10_001), 10_000)
   asked()
-  await hear(CHOKE)
+  await hear(CHOKE_BYTES)
   time.now += 1000
-  await hear(UNCHOKE)
+  await hear(UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3'])
   requester.tick((time.now += 5000), 10_000)
   t.equal(requester.snubbed, false)
@@ -708,7 +708,7 @@ t.test('a snubbed peer that chokes and unchokes starts with a clean state', asyn
 t.test('requests that were lost long ago do not delay new ones', async t => {
   const all = setup({ window: 2, fast: true })
   const { hear, requester, time, state, pieces, asked } = all
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   requester.tick((time.now += 10_001), 10_000)
   state.size = 0
   await hear(block(0, 1), block(0, 0)) // late but welcome
@@ -727,7 +727,7 @@ t.test('requests that were lost long ago do not delay new ones', async t => {
 
 t.test('a reject for a cancelled request is not taken for that of a newer one', async t => {
   const { hear, requester, pieces, asked, lost, arrived, state } = setup({ window: 4, fast: true })
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   state.size = 0
   for (const at of [0, 1, 2, 3]) {
     requester.cancel(pieces[0]!, at)
@@ -749,7 +749,7 @@ t.test('a reject for a cancelled request is not taken for that of a newer one', 
 
 t.test('a block that was on its way when it was cancelled answers the newer request', async t => {
   const { hear, requester, pieces, asked, sent, arrived, state, errors } = setup({ window: 1, fast: true })
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   state.size = 0
   requester.cancel(pieces[0]!, 0)
   pieces[0]!.release(0)
@@ -768,7 +768,7 @@ t.test('a block that was on its way when it was cancelled answers the newer requ
 
 t.test('the block of a cancelled request is used while it is still missing', async t => {
   const { hear, requester, pieces, arrived, state } = setup({ window: 1, fast: true })
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   state.size = 0
   requester.cancel(pieces[0]!, 0)
   pieces[0]!.release(0)
@@ -780,7 +780,7 @@ t.test('the block of a cancelled request is used while it is still missing', asy
 
 t.test('cancel withdraws one request, sends a cancel, and accepts a block that is on its way', async t => {
   const { hear, requester, pieces, sent, asked, errors, state } = setup({ window: 4 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   asked()
   state.size = 3 // no room for another in its stead
   requester.cancel(pieces[0]!, 2)
@@ -798,7 +798,7 @@ t.test('cancel withdraws one request, sends a cancel, and accepts a block that i
 
 t.test('when the window shrinks, nothing is requested until there is room', async t => {
   const { hear, state, requester, asked } = setup({ window: 8 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   asked()
   state.size = 4
   for (const at of [0, 1, 2, 3]) {
@@ -819,7 +819,7 @@ t.test('a block source that calls fill() while it is asked stays within the wind
     if (calls < 10) requester.fill()
     return taken
   }
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   t.equal(asked().length, 4)
   t.equal(most(), 4)
 })
@@ -828,8 +828,8 @@ t.test('a choke and a block in one chunk are handled in their order, as in two c
   const logs: string[][] = []
   for (const together of [false, true]) {
     const { hear, log, requester } = setup({ window: 2 })
-    await hear(haveAll, UNCHOKE)
-    const messages = [CHOKE, block(0, 0), UNCHOKE, msg(4, u32(7)), block(0, 1)]
+    await hear(haveAll, UNCHOKE_BYTES)
+    const messages = [CHOKE_BYTES, block(0, 0), UNCHOKE_BYTES, msg(4, u32(7)), block(0, 1)]
     if (together) await hear(...messages)
     else for (const message of messages) await hear(message)
     t.equal(requester.downloaded, 2 * KiB16)
@@ -842,7 +842,7 @@ t.test('a choke and a block in one chunk are handled in their order, as in two c
 
 t.test('a block that comes twice in one chunk is written and counted once', async t => {
   const { hear, pieces, arrived, requester } = setup({ window: 1 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   await hear(block(0, 0, 1), block(0, 0, 2))
   t.same(Buffer.from(pieces[0]!.data.subarray(0, KiB16)), noise(KiB16, 1))
   t.same(arrived(), ['0:0'])
@@ -851,7 +851,7 @@ t.test('a block that comes twice in one chunk is written and counted once', asyn
 
 t.test('a block that another writer claims before its message is handled does not arrive', async t => {
   const { hear, requester, pieces, arrived, lost, out } = setup({ window: 1, blocks: 1 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   const writer = { divert() {} }
   const piece = requester.place(0, 0, KiB16, writer)!
   t.equal(piece, pieces[0])
@@ -864,7 +864,7 @@ t.test('a block that another writer claims before its message is handled does no
 
 t.test('a block that was written before its connection failed can be written by another peer', async t => {
   const { hear, requester, pieces, lost, arrived } = setup({ window: 1 })
-  await hear(haveAll, UNCHOKE)
+  await hear(haveAll, UNCHOKE_BYTES)
   t.ok(requester.place(0, 0, KiB16, { divert() {} }))
   requester.destroy()
   t.same(lost(), ['0:0'])
@@ -880,7 +880,7 @@ t.test('interest is reported in order with the pieces that the peer has', async 
   await hear(HAVE_ALL, HAVE_NONE, msg(2), HAVE_ALL, msg(3))
   t.same(seen, [
     [true, 0],
-    [false, PIECES],
+    [false, PIECE_COUNT],
   ])
 })
 
@@ -894,7 +894,7 @@ t.test('messages that do not concern requests have no effect', async t => {
 t.test('the pieces of a peer are a Bitfield from the start', async t => {
   const { requester } = setup()
   t.ok(requester.bits instanceof Bitfield)
-  t.equal(requester.bits.size, PIECES)
+  t.equal(requester.bits.size, PIECE_COUNT)
 })
 
 for (const [what, message] of [
@@ -922,7 +922,7 @@ t.test('have-all is every piece, and have-none is none', async t => {
   await hear(HAVE_NONE)
   t.equal(requester.bits.count, 0)
   t.same(said(), ['interested', 'notInterested'])
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:1'])
   t.same(log, ['bitfield 0 -> 100', 'bitfield 100 -> 0', 'bitfield 0 -> 100'])
 })
@@ -937,9 +937,9 @@ t.test('have-all and have-none a thousand times in turn: the last one counts', a
 
 t.test('with the fast extension a choke discards no requests', async t => {
   const { hear, asked, lost, arrived, requester } = setup({ fast: true, window: 4 })
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   asked()
-  await hear(CHOKE)
+  await hear(CHOKE_BYTES)
   t.equal(requester.outstanding, 4)
   t.same(lost(), [])
   await hear(block(0, 0))
@@ -947,14 +947,14 @@ t.test('with the fast extension a choke discards no requests', async t => {
   await hear(reject(0, 1), reject(0, 2))
   t.same(lost(), ['0:1', '0:2'], 'what it rejects is lost')
   t.equal(requester.outstanding, 1)
-  await hear(UNCHOKE)
+  await hear(UNCHOKE_BYTES)
   t.equal(requester.outstanding, 4)
   t.notOk(asked().includes('0:3'), 'and nothing is asked for twice')
 })
 
 t.test('a reject while unchoked returns the block, and the window shrinks to what is accepted', async t => {
   const { hear, asked, lost, requester, errors, state, time } = setup({ fast: true, window: 6 })
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1'])
   time.now += 20
   await hear(reject(1, 0), reject(1, 1))
@@ -972,7 +972,7 @@ t.test(
   async t => {
     const all = setup({ fast: true, window: 4, wants: index => index < 8 })
     const { hear, asked, errors, requester, arrived, time } = all
-    await hear(HAVE_ALL, UNCHOKE)
+    await hear(HAVE_ALL, UNCHOKE_BYTES)
     let requests = 0
     for (const end = time.now + 120_000; time.now < end; pass(all, 250)) {
       const names = asked()
@@ -992,14 +992,14 @@ t.test(
 
 t.test('rejects of blocks that were not requested are ignored', async t => {
   const { hear, lost, errors, requester, asked } = setup({ fast: true, window: 2 })
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   asked()
   await hear(
     reject(5, 0),
     reject(0, 2),
     msg(16, u32(0, 1, KiB16)),
     msg(16, u32(0xffffffff, 0xffffc000, KiB16)),
-    msg(16, u32(PIECES, 0, KiB16)),
+    msg(16, u32(PIECE_COUNT, 0, KiB16)),
   )
   t.same(lost(), [])
   t.same(asked(), [])
@@ -1010,7 +1010,7 @@ t.test('rejects of blocks that were not requested are ignored', async t => {
 
 t.test('a reject from a snubbed peer does not lose the request a second time', async t => {
   const { hear, lost, requester, time } = setup({ fast: true, window: 2 })
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   requester.tick((time.now += 10_001), 10_000)
   t.same(lost(), ['0:0', '0:1'])
   await hear(reject(0, 1))
@@ -1046,7 +1046,7 @@ t.test('a hundred thousand allowed and suggested pieces, mostly invalid, are bou
   const { hear, asked, errors, requester } = setup({ fast: true, window: 1000, blocks: 1 })
   await hear(HAVE_ALL)
   for (let at = 0; at < 100; at++) {
-    await hear(...Array.from({ length: 500 }, (_, n) => allow(PIECES + 500 * at + n)))
+    await hear(...Array.from({ length: 500 }, (_, n) => allow(PIECE_COUNT + 500 * at + n)))
     await hear(...Array.from({ length: 500 }, (_, n) => suggest(0xffffffff - 500 * at - n)))
   }
   t.same(asked(), [])
@@ -1056,7 +1056,7 @@ t.test('a hundred thousand allowed and suggested pieces, mostly invalid, are bou
 
 t.test('a piece that the peer lost is no longer requested from it', async t => {
   const { hear, requester, asked, lost, log, errors } = setup({ fast: true, window: 6 })
-  await hear(HAVE_ALL, UNCHOKE)
+  await hear(HAVE_ALL, UNCHOKE_BYTES)
   t.same(asked(), ['0:0', '0:1', '0:2', '0:3', '1:0', '1:1'])
   requester.write({ type: 'dontHave', index: 0 })
   await settle()
@@ -1064,8 +1064,8 @@ t.test('a piece that the peer lost is no longer requested from it', async t => {
   t.equal(log.filter(line => line === 'lack 0').length, 1)
   t.equal(requester.outstanding, 2)
   t.equal(requester.offers(0), false)
-  t.equal(requester.bits.count, PIECES - 1)
-  for (const index of [0, PIECES, 0xffffffff]) requester.write({ type: 'dontHave', index })
+  t.equal(requester.bits.count, PIECE_COUNT - 1)
+  for (const index of [0, PIECE_COUNT, 0xffffffff]) requester.write({ type: 'dontHave', index })
   await settle()
   t.equal(log.filter(line => line.startsWith('lack')).length, 1, 'once, and only what there was')
   requester.fill()

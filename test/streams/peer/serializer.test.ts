@@ -16,7 +16,7 @@ const block = (length: number): Message => ({
   data: noise(length, length),
 })
 
-const ALL: Message[] = [
+const ALL_MESSAGES: Message[] = [
   { type: 'keepAlive' },
   { type: 'choke' },
   { type: 'unchoke' },
@@ -49,7 +49,7 @@ t.test('many messages written at once come out as one buffer', async t => {
 
 t.test('every kind of message passes through a Framer unchanged, in any order', async t => {
   const chance = generator(1)
-  const said = Array.from({ length: 500 }, () => ALL[Math.floor(chance() * ALL.length)]!)
+  const said = Array.from({ length: 500 }, () => ALL_MESSAGES[Math.floor(chance() * ALL_MESSAGES.length)]!)
   const shake: Message = {
     type: 'handshake',
     infoHash: INFO_HASH,

@@ -276,7 +276,7 @@ function nodeSink(code = 'EPIPE', failsAt = Number.POSITIVE_INFINITY) {
 }
 
 /** The ways to a Writable of Node that people use; each resolves when all is closed, with the error if it tells one. */
-const WAYS: Record<string, (reader: FileReader, sink: Writable) => Promise<unknown>> = {
+const WAYS_TO_READ: Record<string, (reader: FileReader, sink: Writable) => Promise<unknown>> = {
   pipe: async (reader, sink) => {
     let failure: unknown
     // whichever fails: the reader may be at its end before the sink is
@@ -294,7 +294,7 @@ const WAYS: Record<string, (reader: FileReader, sink: Writable) => Promise<unkno
       .catch(error => error),
 }
 
-for (const [name, way] of Object.entries(WAYS)) {
+for (const [name, way] of Object.entries(WAYS_TO_READ)) {
   t.test(`a Writable of Node gets all bytes and then the end by ${name}`, async t => {
     const { stream, heard, bytes } = nodeSink()
     t.equal(await way(ready(), stream), undefined)

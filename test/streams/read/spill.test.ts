@@ -12,7 +12,7 @@ import { RANDOM_SEED } from '../../helpers/random-seed.ts'
 import { memoryDisk } from '../../helpers/swarm.ts'
 import { settle } from '../../helpers/virtual-clock.ts'
 
-const SLOT = 1 << 18
+const SLOT_BYTES = 1 << 18
 const enospc = () => Object.assign(new Error('no space'), { code: 'ENOSPC', errno: -28 })
 
 /** A disk that fails writes from the `after`th on. */
@@ -45,13 +45,13 @@ t.test('a spill file is a queue without a name, and no longer than the bytes tha
   for (const { name, list, ...place } of await disks(t)) {
     const file = new SpillFile(place)
     const random = generator(RANDOM_SEED)
-    const content = noise(6 * SLOT, 3)
+    const content = noise(6 * SLOT_BYTES, 3)
     let written = 0
     let read = 0
     let most = 0
     while (read < content.length) {
       if (random() < 0.55 && written < content.length) {
-        const end = Math.min(content.length, written + 1 + Math.floor(random() * SLOT))
+        const end = Math.min(content.length, written + 1 + Math.floor(random() * SLOT_BYTES))
         await file.append(content.subarray(written, end))
         written = end
       } else if (file.length > 0) {
@@ -62,7 +62,7 @@ t.test('a spill file is a queue without a name, and no longer than the bytes tha
       }
       most = Math.max(most, written - read)
       t.equal(file.length, written - read)
-      if (file.size > most + 2 * SLOT)
+      if (file.size > most + 2 * SLOT_BYTES)
         t.fail(`${file.size} bytes for ${most} that waited, SEED=${RANDOM_SEED}`)
       t.same(await list(), [], name)
     }
@@ -75,7 +75,7 @@ t.test('a spill file is a queue without a name, and no longer than the bytes tha
 
 t.test('bytes that were read make room: a reader that is always behind needs only what waits', async t => {
   const file = new SpillFile({ fs: memoryDisk(), directory: '/home' })
-  const chunk = new Uint8Array(SLOT / 2)
+  const chunk = new Uint8Array(SLOT_BYTES / 2)
   for (let count = 0; count < 4; count++) await file.append(chunk)
   for (let count = 0; count < 200; count++) {
     await file.append(chunk)
@@ -83,7 +83,7 @@ t.test('bytes that were read make room: a reader that is always behind needs onl
     await file.take()
   }
   t.ok(file.length > 0)
-  t.ok(file.size <= file.length + 2 * SLOT, `${file.size} for ${file.length}`)
+  t.ok(file.size <= file.length + 2 * SLOT_BYTES, `${file.size} for ${file.length}`)
   await file.close()
 })
 
@@ -133,7 +133,7 @@ function spill(options: { memory?: number; lend?: boolean; fs?: FileSystem } = {
 
 t.test('bytes that are not read go to disk, and come back in order', async t => {
   const { stage, backlog, log } = spill()
-  const content = noise(3 * SLOT + 5, 2)
+  const content = noise(3 * SLOT_BYTES + 5, 2)
   for (const chunk of randomCuts(content, RANDOM_SEED)) stage.write(chunk)
   await waitForDrain(stage)
   t.ok(backlog.length >= content.length - 3 * 4096, `${backlog.length}`)

@@ -5,8 +5,8 @@ import { PieceWriter, type PieceWriterOptions } from '../../../src/streams/torre
 import { noise } from '../../helpers/metainfo.ts'
 import { settle } from '../../helpers/virtual-clock.ts'
 
-const SIZE = 1000
-const piece = (index: number, length = SIZE) => new PieceBuffer(index, length, noise(length, index))
+const CONTENT_BYTES = 1000
+const piece = (index: number, length = CONTENT_BYTES) => new PieceBuffer(index, length, noise(length, index))
 
 /** A disk that completes writes when a test says so. */
 class Disk {
@@ -19,7 +19,7 @@ class Disk {
   }
 
   write(position: number, bytes: Uint8Array): Promise<void> {
-    const index = position / SIZE
+    const index = position / CONTENT_BYTES
     this.begun.push(index)
     this.bytes.set(index, bytes)
     return new Promise((resolve, reject) => this.#running.set(index, { resolve, reject }))
@@ -46,7 +46,7 @@ function writer(options: Partial<PieceWriterOptions> = {}) {
   const log: string[] = []
   const stage = new PieceWriter({
     storage: disk,
-    pieceLength: SIZE,
+    pieceLength: CONTENT_BYTES,
     onFlushed: ({ index }) => flushed.push(index),
     ...options,
   })
@@ -199,7 +199,7 @@ t.test('zeros are stored after a piece that has padding', async t => {
   const disk = new Disk()
   const writer = new PieceWriter({
     storage: disk,
-    pieceLength: SIZE,
+    pieceLength: CONTENT_BYTES,
     paddingOf: index => (index === 1 ? 300 : 0),
   })
   writer.write(piece(0))
