@@ -58,7 +58,7 @@ export interface FoundFile {
 }
 
 /** The size of a directory in a `Listing`. */
-export const DIRECTORY = -1
+export const DIRECTORY_SIZE = -1
 
 /** The files and directories in a directory, in a form that costs little to send. */
 export interface Listing {

@@ -1,6 +1,6 @@
 import { join, sep } from 'node:path'
 import { forEachInParallel } from '../ports/parallel.ts'
-import { DIRECTORY, type FoundFile, type Listing } from './hash-job.ts'
+import { DIRECTORY_SIZE, type FoundFile, type Listing } from './hash-job.ts'
 
 /** Maximum number of directories that are listed together. */
 const MAX_BATCH_DIRECTORIES = 32
@@ -38,7 +38,7 @@ export async function walkDirectory(root: string, { limit, list }: WalkOptions):
     for (const [at, name] of namesOf(listing).entries()) {
       const size = listing.sizes[at]!
       const names = [...above, name]
-      if (size === DIRECTORY) add(join(directory, name), names)
+      if (size === DIRECTORY_SIZE) add(join(directory, name), names)
       else files.push({ names, size })
     }
   }
@@ -47,8 +47,8 @@ export async function walkDirectory(root: string, { limit, list }: WalkOptions):
 }
 
 function directoriesOf(listing: Listing): string[] {
-  return listing.sizes.includes(DIRECTORY)
-    ? namesOf(listing).filter((_, at) => listing.sizes[at] === DIRECTORY)
+  return listing.sizes.includes(DIRECTORY_SIZE)
+    ? namesOf(listing).filter((_, at) => listing.sizes[at] === DIRECTORY_SIZE)
     : []
 }
 

@@ -190,7 +190,7 @@ function assemble(options: CreateOptions, info: Buffer, layers: Partial<LayersSo
   return torrentOf({ ...rest, ...layers, info, trackers: tiers, webSeeds })
 }
 
-const SEPARATOR = /[/\0]/
+const NAME_SEPARATOR = /[/\0]/
 
 /** Rejects names that no file system allows. They would be replaced on reading, and no file would be found. */
 function checkNames({ name, files }: CreateOptions): void {
@@ -200,7 +200,7 @@ function checkNames({ name, files }: CreateOptions): void {
 
 function checkPath(names: SourceFile['path']): void {
   for (const bad of names.map(nameText)) {
-    if (!SEPARATOR.test(bad)) continue
+    if (!NAME_SEPARATOR.test(bad)) continue
     const what = bad.includes('/') ? 'a separator' : 'a NUL'
     throw new InputError(
       'ERR_PATH',

@@ -45,10 +45,10 @@ function* encodeList(files: readonly PlannedFile[]): Steps<Buffer> {
   return Buffer.concat([...parts, Buffer.from('e')])
 }
 
-const ASCII = /^[\0-\x7f]*$/
+const ASCII_TEXT = /^[\0-\x7f]*$/
 
 function encodeName(name: string | Uint8Array): string {
-  if (typeof name === 'string' && ASCII.test(name)) return `${name.length}:${name}`
+  if (typeof name === 'string' && ASCII_TEXT.test(name)) return `${name.length}:${name}`
   const bytes = typeof name === 'string' ? bytesOfName(name) : name
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
   return `${text.length}:${text}`

@@ -8,7 +8,7 @@ const PATHS_PER_STEP = 512
 /** Maximum number of names in a path, below the limit of `safePath`. */
 const MAX_NAMES = 64
 /** Matches a path with names of printable ASCII, each of 255 bytes at most, and of 1,024 bytes in all. */
-const PRINTABLE = /^(?!.{1025})[ -.0-~]{1,255}(?:\/[ -.0-~]{1,255})*$/
+const PRINTABLE_PATH = /^(?!.{1025})[ -.0-~]{1,255}(?:\/[ -.0-~]{1,255})*$/
 /** Matches a path with a name that Windows does not allow, and some others. */
 const NOT_PORTABLE =
   /[<>:"|?*\\]|[. ](?:\/|$)|(?:^|\/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$)/i
@@ -23,7 +23,7 @@ export function* arePlain(files: readonly SourceFile[]): Steps<boolean> {
   for (const [index, { path: names }] of files.entries()) {
     if (index % PATHS_PER_STEP === 0) yield
     const path = names.map(nameText).join('/')
-    if (names.length > MAX_NAMES || !PRINTABLE.test(path) || NOT_PORTABLE.test(path)) return false
+    if (names.length > MAX_NAMES || !PRINTABLE_PATH.test(path) || NOT_PORTABLE.test(path)) return false
     paths.reserve(path)
   }
   return paths.distinct
