@@ -5,14 +5,14 @@ import { amount, loose, read } from './parameters.ts'
 import type { Method } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
 
-const KILOBYTE = 1000
+const KILOBYTE_BYTES = 1000
 /** Characters of the name of a group at most. */
 const MAX_NAME_LENGTH = 255
 
 const name = text(MAX_NAME_LENGTH)
-const OFF = { enabled: false, value: 0 }
+const DISABLED_LIMIT = { enabled: false, value: 0 }
 /** A group of which nothing was said. */
-const NEW_GROUP: BandwidthGroup = { up: OFF, down: OFF, honorsSessionLimits: true }
+const NEW_GROUP: BandwidthGroup = { up: DISABLED_LIMIT, down: DISABLED_LIMIT, honorsSessionLimits: true }
 
 /** The methods that are about bandwidth groups. */
 export const GROUP_METHODS: Readonly<Record<string, Method>> = {
@@ -32,7 +32,7 @@ export const GROUP_METHODS: Readonly<Record<string, Method>> = {
       const kilobytes = read(parameters, `speed_limit_${direction}`, amount)
       return {
         enabled: read(parameters, `speed_limit_${direction}_enabled`, loose) ?? enabled,
-        value: kilobytes === undefined ? value : kilobytes * KILOBYTE,
+        value: kilobytes === undefined ? value : kilobytes * KILOBYTE_BYTES,
       }
     }
     await setGroup(session, own, ({ down, honorsSessionLimits, up }) => ({
@@ -60,9 +60,9 @@ function describeGroup(own: string, { down, honorsSessionLimits, up }: Bandwidth
   return {
     honors_session_limits: honorsSessionLimits,
     name: own,
-    speed_limit_down: Math.round(down.value / KILOBYTE),
+    speed_limit_down: Math.round(down.value / KILOBYTE_BYTES),
     speed_limit_down_enabled: down.enabled,
-    speed_limit_up: Math.round(up.value / KILOBYTE),
+    speed_limit_up: Math.round(up.value / KILOBYTE_BYTES),
     speed_limit_up_enabled: up.enabled,
   }
 }
