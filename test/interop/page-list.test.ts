@@ -283,8 +283,11 @@ t.test(
 t.test('slow mode is switched with the limits, and a limit that is set leaves it on', { skip }, async t => {
   const browser = await openBrowser(t)
   const settings = { downLimit: 8 << 20, slowDown: 100 << 10, slowUp: 50 << 10 }
-  const { base, session, shown } = await openList(t, listOf(TORRENTS, { settings, downLimit: 8 << 20 }))
-  const page = await openScreen(t, browser, base, SCREENS[3])
+  const { base, session, shown } = await openList(
+    t,
+    listOf(LISTED_TORRENTS, { settings, downLimit: 8 << 20 }),
+  )
+  const page = await openScreen(t, browser, base, SCREEN_SIZES[3])
   await session.set({ alternative: { enabled: false, down: 100 << 10, up: 50 << 10 } })
   await page.click('.rates')
   t.match(
@@ -297,7 +300,7 @@ t.test('slow mode is switched with the limits, and a limit that is set leaves it
   await page.click('dialog [type=submit]')
   await page.waitForSelector('dialog', { state: 'detached' })
   t.equal(session.settings.alternative.enabled, true)
-  shown.list = listOf(TORRENTS, { settings, downLimit: 100 << 10, upLimit: 50 << 10, isSlow: true })
+  shown.list = listOf(LISTED_TORRENTS, { settings, downLimit: 100 << 10, upLimit: 50 << 10, isSlow: true })
   await page.waitForSelector('.rates .badge')
   await page.click('.rates')
   t.ok(await page.isChecked('dialog label:has-text("Slow mode") input'))

@@ -1,11 +1,11 @@
 import t, { type Test } from 'tap'
+import { RANDOM_SEED } from '../helpers/random-seed.ts'
 import type { HostOptions } from '../helpers/simulation/host.ts'
 import { SimulatedSwarm } from '../helpers/simulation/swarm.ts'
 
-const SEED = Number(process.env.SEED ?? 1)
 const KiB = 1024
 /** Bytes per second of each seed. */
-const RATE = 500 * KiB
+const LINK_RATE = 500 * KiB
 
 /** Round trips of the handshakes, the first unchoke and the first request, and those until all windows are open. */
 const ROUND_TRIPS = { one: 5, four: 9 }
@@ -29,9 +29,9 @@ const cases: readonly LinkCase[] = [
 /** Milliseconds that the download and bare streams of the same bytes take, with the bytes wasted. */
 async function measure(t: Test, { rtt, seeds, loss, jitter }: LinkCase) {
   const link = { latency: rtt / 2, loss, jitter }
-  const swarm = new SimulatedSwarm({ seed: SEED, pieces: 64 * seeds ** 0.5, pieceLength: 32 * KiB })
+  const swarm = new SimulatedSwarm({ seed: RANDOM_SEED, pieces: 64 * seeds ** 0.5, pieceLength: 32 * KiB })
   const bare = await streamFor(swarm, link, swarm.length, seeds)
-  for (let at = 0; at < seeds; at++) swarm.join({ complete: true, up: RATE, ...link })
+  for (let at = 0; at < seeds; at++) swarm.join({ complete: true, up: LINK_RATE, ...link })
   const leecher = swarm.join(link)
   await swarm.start()
   await swarm.finish([leecher], 120_000)
@@ -46,19 +46,19 @@ for (const each of cases) {
   t.test(`${name}, round trip ${rtt} ms: nearly as fast as bare streams of the same bytes`, async t => {
     const { bare, took, wasted } = await measure(t, each)
     t.comment(
-      `SEED=${SEED}: ${took.toFixed(0)} ms, bare ${bare.toFixed(0)} ms, ${(100 * wasted).toFixed(1)} % wasted`,
+      `SEED=${RANDOM_SEED}: ${took.toFixed(0)} ms, bare ${bare.toFixed(0)} ms, ${(100 * wasted).toFixed(1)} % wasted`,
     )
     t.ok(
       took <= 1.1 * bare + ROUND_TRIPS[each.seeds === 1 ? 'one' : 'four'] * rtt,
-      `SEED=${SEED}: ${took} virtual ms, bare ${bare}`,
+      `SEED=${RANDOM_SEED}: ${took} virtual ms, bare ${bare}`,
     )
-    t.ok(wasted <= 0.02, `SEED=${SEED}: ${wasted} wasted`)
+    t.ok(wasted <= 0.02, `SEED=${RANDOM_SEED}: ${wasted} wasted`)
   })
 }
 
 t.test('the same seed gives the same losses', async t => {
   const each = { name: '', rtt: 200, seeds: 1, loss: 0.05, jitter: 50 }
-  t.same(await measure(t, each), await measure(t, each), `SEED=${SEED}`)
+  t.same(await measure(t, each), await measure(t, each), `SEED=${RANDOM_SEED}`)
 })
 
 /** Returns the virtual ms that so many bytes take in as many streams as there are seeds, each over a link of its own. */
@@ -72,7 +72,7 @@ async function streamFor(
   const to = swarm.host(link)
   let streams = seeds
   for (let at = 0; at < seeds; at++) {
-    const from = swarm.host({ up: RATE, ...link })
+    const from = swarm.host({ up: LINK_RATE, ...link })
     const server = from.createServer(socket => socket.end(Buffer.alloc(bytes / seeds)))
     server.listen({ port: 1 })
     const socket = to.connect({ host: from.address, port: 1 }).resume()

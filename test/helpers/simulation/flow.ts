@@ -1,13 +1,13 @@
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Lane, Link, Segment } from './link.ts'
-import { allocate, SEGMENT } from './memory.ts'
+import { allocate, SEGMENT_BYTES } from './memory.ts'
 
 /** Bytes that may be under way or wait to be read: the receive buffer, and with the latency the fastest rate. */
 export const WINDOW_BYTES = 262_144
 /** How often a segment is cut where no message ends; what is read must not depend on it. */
 const CUT_RATIO = 1 / 16
 /** Bytes of a packet, each of which may be lost. */
-const PACKET = 1460
+const PACKET_BYTES = 1460
 const EMPTY_BUFFER = Buffer.alloc(0)
 
 /** What lies between two hosts, one way. */
@@ -140,7 +140,7 @@ export class Flow {
       return { bytes: EMPTY_BUFFER, end: this.#end, left: () => this.#lastLeft() }
     }
     const { random } = this.#route
-    const most = Math.min(SEGMENT, this.#queued)
+    const most = Math.min(SEGMENT_BYTES, this.#queued)
     if (WINDOW_BYTES - this.#outstanding < most) return undefined
     const length = random() < CUT_RATIO ? 1 + Math.floor(random() * most) : most
     const bytes = this.#shift(length)
@@ -182,7 +182,7 @@ export class Flow {
     let delay = latency
     if (jitter > 0) delay += random() * jitter
     if (loss === 0) return delay
-    const packets = Math.max(1, Math.ceil(bytes.length / PACKET))
+    const packets = Math.max(1, Math.ceil(bytes.length / PACKET_BYTES))
     for (let lost = packets; lost > 0; ) {
       let again = 0
       for (let packet = 0; packet < lost; packet++) if (random() < loss) again++
