@@ -4,9 +4,11 @@ import { create, defaultPieceLength, parse } from '../index.ts'
 import { Content } from './demo/content.ts'
 import { Seed } from './demo/seed.ts'
 import { openTracker } from './demo/tracker.ts'
+import { isShared } from './destinations/directory.ts'
 import { EXIT_CODES } from './exit.ts'
 import { get } from './get.ts'
 import type { GetOptions } from './get-options.ts'
+import { goesToDirectory } from './open-page.ts'
 import { TextReporter } from './text-reporter.ts'
 
 /** The options of `tsdl demo`. */
@@ -15,7 +17,10 @@ export interface DemoOptions extends GetOptions {
   readonly seeds?: number
 }
 
-/** Starts a tracker and seeds on loopback, downloads from them, and prints the digest of the expected content. */
+/**
+ * Starts a tracker and seeds on loopback, downloads from them, and prints the digest of the expected content. With a
+ * page and a directory it shares until a signal.
+ */
 export async function runDemo({
   size = 64 << 20,
   seeds: count = 3,
@@ -45,11 +50,16 @@ export async function runDemo({
   const seeds = Array.from({ length: count }, () => new Seed(draft, content))
   const addresses = await Promise.all(seeds.map(seed => seed.listen()))
   const tracker = await openTracker(addresses)
+  const printDigest = () => {
+    if (!options.quiet && !options.json) process.stderr.write(`sha256 ${digest.digest('hex')}  ${name}\n`)
+  }
+  // a page is to be looked at, also after a download of a second
+  const staysOpen = options.page === true && goesToDirectory(options) && !isShared(options)
   try {
-    const exit = await get({ ...draft, trackers: [[tracker.url]] }, { ...options, dht: false, lsd: false })
-    if (exit === EXIT_CODES.ok && !options.quiet && !options.json) {
-      process.stderr.write(`sha256 ${digest.digest('hex')}  ${name}\n`)
-    }
+    if (staysOpen) printDigest()
+    const demo = { ...options, ...(staysOpen ? { seed: true } : {}), dht: false, lsd: false }
+    const exit = await get({ ...draft, trackers: [[tracker.url]] }, demo)
+    if (exit === EXIT_CODES.ok && !staysOpen) printDigest()
     return exit
   } finally {
     tracker.close()

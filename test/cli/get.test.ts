@@ -9,6 +9,21 @@ import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
 
 const MANY_FILES = { 'a.txt': 50_000, 'sub/b.bin': 20_000, 'sub/empty': 0, 'sub/c.bin': 40_001, last: 0 }
 
+t.test('demo --page: the complete download stays on the page until a signal', async t => {
+  const cwd = t.testdir()
+  const { code } = await tsdl(['demo', '--size', '1M', '--seeds', '1', '-o', '.', '--page', '--json'], {
+    cwd,
+    started: child => {
+      let text = ''
+      child.stderr!.on('data', chunk => {
+        text += chunk
+        if (!child.killed && /"event":"progress".*"verified":1048576/.test(text)) child.kill('SIGINT')
+      })
+    },
+  })
+  t.equal(code, 130)
+})
+
 t.test('demo: a fresh machine gets the right bytes', async t => {
   const { code, stdout, lines } = await tsdl(['demo', '--size', '1M', '--seeds', '2'])
   t.equal(code, 0)
