@@ -14,6 +14,7 @@ const benches = [
   ['serve.js'],
   ['reading.js'],
   ['pipes.js'],
+  ['hashing.js'],
   ['encryption.js'],
   ['links.js'],
   ['page.js'],

@@ -6,7 +6,7 @@
  *     node bench/download.js [--size 1GiB] [--rounds 5] [--only floor,tsdl] [--small]
  */
 import { createHash } from 'node:crypto'
-import { createReadStream, mkdirSync, rmSync, statSync } from 'node:fs'
+import { createReadStream, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { contenders } from './contenders.js'
 import { makeData, makeScratch } from './data.js'
@@ -30,6 +30,8 @@ const able = all.filter(({ missing }) => !missing)
 
 /** @type {import('./report.js').Results} */
 const results = new Map(able.map(({ name }) => [name, []]))
+/** The 99th percentile of the delay of tsdl's event loop in each round. @type {number[]} */
+const delays = []
 try {
   // Round 0 warms the seed and proves the bytes; it is not counted, unless it is all there is.
   for (let round = small ? 1 : 0; round <= rounds; round++)
@@ -40,6 +42,9 @@ try {
       if (contender.file) await check(contender.name, contender.file, round < 2)
       if (round) results.get(contender.name)?.push(cost)
     }
+  // In rounds of their own, as the measurement costs CPU time.
+  const measured = able.find(({ name }) => name === 'tsdl')
+  for (let round = 1; measured && round <= rounds; round++) delays.push(await loopDelay(measured.command))
 } finally {
   seed.stop()
   tracker.stop()
@@ -61,8 +66,30 @@ bar('CPU of tsdl / libtorrent', ratio(min('tsdl', 'cpu'), min('libtorrent', 'cpu
 bar('CPU of tsdl / aria2', ratio(min('tsdl', 'cpu'), min('aria2', 'cpu')), 1, { small, strict: true })
 bar('wall of tsdl / libtorrent', ratio(min('tsdl', 'wall'), min('libtorrent', 'wall')), 0.7, { small })
 bar('peak RSS of tsdl', rss && Math.max(...rss), 128, { small, unit: 'MiB' })
+bar(
+  "99th percentile of the delay of tsdl's event loop",
+  delays.length ? Math.min(...delays) : undefined,
+  10,
+  {
+    small,
+    unit: 'ms',
+  },
+)
 bar('CPU of tsdl > file / tsdl', ratio(min('tsdl > file', 'cpu'), min('tsdl', 'cpu')), 1.15, { small })
 bar('wall of tsdl > file / tsdl', ratio(min('tsdl > file', 'wall'), min('tsdl', 'wall')), 1.15, { small })
+
+/**
+ * Downloads once more, and returns the 99th percentile of the delay of the event loop in milliseconds.
+ * @param {string[]} command
+ */
+async function loopDelay(command) {
+  const file = join(scratch, 'loop-delay')
+  rmSync(out, { recursive: true, force: true })
+  mkdirSync(out)
+  const monitor = new URL('loop-delay.js', import.meta.url).href
+  await measure(command, { env: { LOOP_DELAY_FILE: file, NODE_OPTIONS: `--import=${monitor}` } })
+  return Number(readFileSync(file, 'utf8'))
+}
 
 /**
  * A fast program that writes wrong bytes has not won.

@@ -33,11 +33,12 @@ const TIME_LIMIT = 600_000
  * @param {string[]} command
  * @param {object} [options]
  * @param {string} [options.to] where its standard output goes: a file, or '|' for a pipe that is read
+ * @param {Record<string, string>} [options.env] more of its environment
  * @returns {Promise<Cost>}
  */
-export async function measure(command, { to = '' } = {}) {
+export async function measure(command, { to = '', env = {} } = {}) {
   const shell = spawn('bash', ['-c', WRAPPER_SCRIPT, 'measure', ...command], {
-    env: { ...process.env, TO: to },
+    env: { ...process.env, ...env, TO: to },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     // A process group of its own, so that the whole of it can be ended.
     detached: true,

@@ -1,0 +1,18 @@
+// @ts-check
+/**
+ * Measures the delay of the event loop of the process that it is loaded into (`--import`), and writes its 99th percentile in
+ * milliseconds to the file LOOP_DELAY_FILE at the end.
+ */
+import { writeFileSync } from 'node:fs'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { isMainThread } from 'node:worker_threads'
+
+/** Milliseconds between two samples. The histogram counts them as part of each delay. */
+const RESOLUTION_MS = 1
+
+const file = process.env.LOOP_DELAY_FILE
+if (isMainThread && file) {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  histogram.enable()
+  process.on('exit', () => writeFileSync(file, String(histogram.percentile(99) / 1e6 - RESOLUTION_MS)))
+}
