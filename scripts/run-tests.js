@@ -14,14 +14,14 @@ import t from 'tap'
 const TESTS_DIRECTORY = 'build/test'
 /** A simulated swarm takes seconds on a quiet machine, and a minute on a busy one. */
 const PROCESS_TIMEOUT_SECONDS = 180
-const MAX_FILES_OF_PROCESS = 8
+const MAX_FILES_OF_PROCESS = 6
 
 /** True for files of many seconds. They start first, so that no processor waits for the last of them. */
 const isLong = name => /^(?:abuse|bench|types)\/|\/(?:simulated-|disk-faults|killed)/.test(name)
 
 /** True for files that need a process of their own: they measure it, or have hooks for all tests of a process. */
 function isAlone(name) {
-  if (isLong(name) || /^(?:cli|docs|interop)\//.test(name)) return true
+  if (isLong(name) || /^(?:docs|interop)\//.test(name)) return true
   return /^t\.(?:beforeEach|afterEach|jobs)\b|process\.memoryUsage/m.test(readFileSync(`${TESTS_DIRECTORY}/${name}`, 'utf8'))
 }
 

@@ -8,6 +8,16 @@ export const PROJECT_DIRECTORY = findProject(dirname(fileURLToPath(import.meta.u
 /** Node's argument for a program in TypeScript. */
 export const TYPESCRIPT_FLAG = `--import=${pathToFileURL(inProject('test/helpers/typescript/register.js'))}`
 
+const isCompiled = import.meta.url.endsWith('.js')
+
+/** Node's arguments for a program of {@link moduleOf}. */
+export const MODULE_ARGUMENTS: readonly string[] = isCompiled ? [] : [TYPESCRIPT_FLAG]
+
+/** Returns the path of a module of the project, such as `src/index.ts`: as it is written, or compiled if this test is. */
+export function moduleOf(path: string): string {
+  return inProject(isCompiled ? `build/${path.replace(/\.ts$/, '.js')}` : path)
+}
+
 /** Returns the path of a file of the project, such as `fixtures/transmission-single.torrent`. */
 export function inProject(path: string): string {
   return join(PROJECT_DIRECTORY, path)

@@ -7,7 +7,7 @@ import type { SessionTorrent } from '../../src/session/session-torrent.ts'
 import { FileStateStore } from '../../src/session/store/file-state-store.ts'
 import { FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
 import { generator } from '../helpers/feed.ts'
-import { inProject } from '../helpers/project.ts'
+import { MODULE_ARGUMENTS, moduleOf } from '../helpers/project.ts'
 import { openSession, type SessionDisk, sessionDisk, smallTorrent, until } from '../helpers/session.ts'
 import { changeForEver, type Expected, expectedOf } from '../helpers/session-changes.ts'
 
@@ -118,9 +118,8 @@ t.test('a process that is killed leaves the last state or the one before', async
   const root = t.testdir()
   const allowed = new Allowed()
   for (let kill = 0; kill < PROCESS_KILLS; kill++) {
-    const program = inProject('test/helpers/session-process.ts')
-    const register = inProject('test/helpers/typescript/register.js')
-    const args = [`--import=${register}`, program, root, `${seed + 1000 * kill}`]
+    const program = moduleOf('test/helpers/session-process.ts')
+    const args = [...MODULE_ARGUMENTS, program, root, `${seed + 1000 * kill}`]
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { PATH: process.env.PATH },
