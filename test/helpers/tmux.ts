@@ -1,5 +1,6 @@
 /** A terminal of tmux, in which a test types and looks at the screen. */
-import { execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,8 @@ export const NO_TMUX = hasTmux() ? false : 'tmux is not installed'
 /** A shell in a terminal of its own. `tsdl` is a command there. */
 export class Tmux {
   readonly #socket: string
+  /** A client of tmux that prints a line for whatever the terminal gets. */
+  readonly #observer: ChildProcess
 
   constructor(t: Test, { columns = 80, env = {} }: { columns?: number; env?: Record<string, string> } = {}) {
     if (!existsSync(t.testdirName)) t.testdir()
@@ -46,8 +49,12 @@ export class Tmux {
       t.testdirName,
       'bash --norc --noprofile',
     )
-    t.teardown(() => {
+    const observe = ['-S', this.#socket, '-C', 'attach-session', '-f', 'ignore-size']
+    this.#observer = spawn('tmux', observe, { stdio: ['pipe', 'pipe', 'inherit'] })
+    t.teardown(async () => {
+      const ended = once(this.#observer, 'close')
       this.#run('kill-server')
+      await ended
       rmSync(directory, { recursive: true })
     })
     this.type(`PS1='$ '; tsdl() { ${process.execPath} ${inProject('dist/cli.js')} "$@"; }; clear`, 'Enter')
@@ -87,7 +94,7 @@ export class Tmux {
     for (;;) {
       const { lines } = this
       if (lines.some(line => pattern.test(line))) return lines
-      await new Promise(resolve => setImmediate(resolve))
+      await once(this.#observer.stdout!, 'data')
     }
   }
 
