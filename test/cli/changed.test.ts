@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
+import { pollUntil } from '../helpers/counterparts/poll-until.ts'
 import { flipByte, nextTick } from '../helpers/other-program.ts'
 
 const PIECE_LENGTH = 65_536
@@ -22,8 +23,7 @@ async function disturbed(t: Test, change: (out: string) => unknown) {
     }
   }
   const enough = file(0).subarray(0, 2 * PIECE_LENGTH)
-  while (!written().subarray(0, enough.length).equals(enough))
-    await new Promise(resolve => setImmediate(resolve))
+  await pollUntil(() => written().subarray(0, enough.length).equals(enough))
   await nextTick(t.testdirName)
   await change(join(out, 'd'))
   const ran = await running
