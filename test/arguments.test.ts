@@ -80,7 +80,41 @@ const INVALID_CALLS: readonly (readonly [argument: string, call: () => unknown])
   ['port', () => new api.Dht({ port: 'x' })],
   ['port', () => new api.Listener({ port: 'x' })],
   ['torrents', () => createHandler(null as never)],
+  ['metainfo', () => new api.Layout()],
+  ['options', () => new api.LocalDiscovery(null)],
+  ['options', () => api.Session.open(null)],
+  ['session', () => new api.SessionHooks()],
+  ['hooks', () => new api.SessionHooks({}, null)],
+  ['url', () => new api.Webhook()],
+  ['options', () => new api.SpillFile(null)],
+  ['options', () => new api.WindowStorage(null)],
+  ['keep', () => new api.WindowStorage({ keep: '1' })],
+  ['options', () => api.check()],
+  ['storage', () => api.check({ metainfo })],
+  ['torrents', () => api.chooseRunning()],
+  ['options', () => api.directoryContent(metainfo)],
+  ['output', () => api.directoryContent(metainfo, {})],
+  ['limits', () => api.endOfSharing({})],
+  ['directory', () => api.findFiles(metainfo, {})],
+  ['address', () => api.formatAddress()],
+  ['times', () => api.isWithin()],
+  ['source', () => api.loadTorrent(Symbol('x'))],
+  ['options', () => api.loadTorrent('x', null)],
+  ['path', () => api.locate(metainfo)],
+  ['source', () => api.magnetLinkOf()],
+  ['torrent', () => api.packTar()],
+  ['metainfo', () => api.piecesOf()],
+  ['start', () => api.piecesOf(metainfo, 'x', 1)],
+  ['fileIndex', () => api.rangeContent(metainfo, 1, 0, 1)],
+  ['stateDirectory', () => api.resumePath()],
+  ['infoHash', () => api.resumePath('x', 'y', 'z')],
+  ['metainfo', () => api.tarSize()],
+  ['metainfo', () => api.torrentOf(null)],
+  ['torrent', () => api.whenReady()],
 ]
+
+/** Called by the library alone, so they have no arguments of a caller to check. */
+const OWN_CLASSES = new Set(['Session', 'SessionTorrent'])
 
 t.test('an invalid argument is an InputError that names it', async t => {
   leavesNothing(t)
@@ -88,6 +122,27 @@ t.test('an invalid argument is an InputError that names it', async t => {
     const error = await attempt(call)
     const got = `${error?.constructor.name} ${error?.message}`
     t.ok(error instanceof tsdl.InputError && error.message.startsWith(`${argument}`), `${argument}: ${got}`)
+  }
+})
+
+t.test('no function of the entry point fails with a bare TypeError for a missing argument', async t => {
+  const functions = Object.entries(tsdl).filter(
+    ([name, value]) => typeof value === 'function' && !OWN_CLASSES.has(name) && !name.endsWith('Error'),
+  )
+  for (const [name, value] of functions) {
+    // biome-ignore lint/suspicious/noExplicitAny: the arguments are missing on purpose
+    const call = value as any
+    const isClass = /^[A-Z]/.test(name)
+    for (const given of [[], [null]]) {
+      const error = await attempt(async () => {
+        const result = isClass ? new call(...given) : call(...given)
+        // a reader fails later: what it reads is loaded first
+        if (result?.pipe)
+          await new Promise((resolve, reject) => result.on('error', reject).on('close', resolve))
+        await result
+      })
+      t.notOk(error && !(error instanceof tsdl.TsdlError), `${name}: ${error}`)
+    }
   }
 })
 

@@ -92,7 +92,10 @@ export function canonicalAddress({ host, port }: PeerAddress): PeerAddress {
 }
 
 /** Formats an address as `1.2.3.4:80` or `[::1]:80`. */
-export function formatAddress({ host, port }: PeerAddress): string {
+export function formatAddress(address: PeerAddress): string {
+  if (typeof (address as PeerAddress | undefined)?.host !== 'string')
+    throw new InputError('ERR_USAGE', 'address: expected { host, port }')
+  const { host, port } = address
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 

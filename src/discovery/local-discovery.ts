@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { RemoteInfo, Socket } from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
+import { checkOptions } from '../codec/check-arguments.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { canonicalHost } from '../codec/compact.ts'
 import { decodeLsd, encodeLsd, LSD_GROUPS, LSD_HASHES } from '../codec/lsd.ts'
@@ -73,6 +74,7 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
 
   constructor(options: LocalDiscoveryOptions = {}) {
     super()
+    checkOptions(options, { clock: 'object', createSocket: 'function', interfaces: 'function' })
     this.setMaxListeners(0) // each torrent adds a listener
     this.#clock = options.clock ?? systemClock
     this.#createSocket = options.createSocket ?? systemSocket

@@ -1,4 +1,5 @@
 /** The mapping between pieces and files. Pure arithmetic, logarithmic in the number of files. */
+import { checkArgument } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
 import type { FileEntry, Metainfo } from './metainfo.ts'
 
@@ -34,6 +35,8 @@ export class Layout {
   constructor(
     metainfo: Pick<Metainfo, 'length' | 'pieceLength' | 'files'> & Partial<Pick<Metainfo, 'format'>>,
   ) {
+    checkArgument('metainfo', metainfo, 'object')
+    checkArgument('metainfo.files', metainfo.files, 'array')
     this.length = metainfo.length
     this.pieceLength = metainfo.pieceLength
     this.files = metainfo.files

@@ -1,5 +1,7 @@
 /** Writes a .torrent from parsed metainfo or from metadata of peers. */
+
 import { encode } from '../codec/bencode.ts'
+import { checkArgument } from '../codec/check-arguments.ts'
 import type { Metainfo } from './metainfo.ts'
 import { encodePieceLayers, type LayersSource } from './piece-layers.ts'
 
@@ -12,6 +14,8 @@ type Written = Pick<
 
 /** Encodes a .torrent. `info` is copied byte for byte, so the info-hash stays the same. */
 export function torrentOf(metainfo: Written): Buffer {
+  checkArgument('metainfo', metainfo, 'object')
+  checkArgument('metainfo.trackers', metainfo.trackers, 'array')
   const { comment, createdBy, creationDate, httpSeeds, info, nodes, trackers, webSeeds } = metainfo
   const several = trackers.length > 1 || (trackers[0]?.length ?? 0) > 1
   const before = encode({

@@ -92,6 +92,9 @@ export function directoryContent(
   metainfo: Metainfo,
   options: DirectoryOptions,
 ): Pick<ContentOptions, 'storage' | 'resume' | 'reusable' | 'select' | 'priority'> {
+  checkArgument('metainfo', metainfo, 'object')
+  checkOptions(options, { fs: 'object', locks: 'object', record: 'text', reuse: 'array', select: 'function' })
+  checkArgument('output', options.output, 'text')
   const { output, fs, locks, record, reuse = [], select } = options
   const storage = new FileStorage(metainfo, {
     directory: output,

@@ -1,4 +1,4 @@
-import { checkOptions } from '../codec/check-arguments.ts'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { messageOf, StalledError, type TsdlError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { type AddTorrentOptions, addTorrent } from './add-torrent.ts'
@@ -51,10 +51,10 @@ export async function fetchMetadata(
 }
 
 /** Resolves with the metadata of a torrent, and reports until then. Rejects with the error that ended the torrent. */
-export async function whenReady(
-  torrent: Torrent,
-  { progress, warning }: MetadataListeners,
-): Promise<Metainfo> {
+export async function whenReady(torrent: Torrent, listeners: MetadataListeners): Promise<Metainfo> {
+  checkArgument('torrent', torrent, 'object')
+  checkArgument('listeners', listeners, 'object')
+  const { progress, warning } = listeners
   const report = () => {
     const { metadata } = torrent.progress
     if (metadata) progress?.({ ...metadata, reason: torrent.reason })

@@ -1,4 +1,4 @@
-import { checkOptions } from '../codec/check-arguments.ts'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
 import type { FileReader } from '../streams/read/file-reader.ts'
 import type { TarBody, TarPacker } from '../streams/read/tar-packer.ts'
@@ -42,10 +42,10 @@ export interface PackTarOptions extends TarChoice {
 }
 
 /** Packs the chosen files of a torrent that has a storage as one tar archive. */
-export function packTar(
-  torrent: Torrent,
-  { select, strip = false, lend = false, passing }: PackTarOptions,
-): TarPacker {
+export function packTar(torrent: Torrent, options: PackTarOptions): TarPacker {
+  checkArgument('torrent', torrent, 'object')
+  checkOptions(options, { lend: 'boolean', passing: 'function', select: 'function', strip: 'boolean' })
+  const { select, strip = false, lend = false, passing } = options
   const { metainfo } = torrent
   const files = new FileSequence(torrent)
   const open = (fileIndex: number) => {

@@ -1,4 +1,4 @@
-import { checkOptions } from '../codec/check-arguments.ts'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import { WindowStorage } from '../storage/window-storage.ts'
@@ -39,7 +39,10 @@ export function rangeContent(
   start: number,
   end: number,
 ): Pick<ContentOptions, 'storage' | 'wanted'> {
-  const { offset } = metainfo.files[fileIndex]!
+  checkArgument('metainfo', metainfo, 'object')
+  const file = metainfo.files?.[fileIndex]
+  if (!file) throw new InputError('ERR_USAGE', 'fileIndex: the torrent has no such file')
+  const { offset } = file
   return { storage: new WindowStorage(), wanted: piecesOf(metainfo, offset + start, offset + end) }
 }
 

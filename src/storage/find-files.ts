@@ -1,6 +1,8 @@
 /** Finds files that have other names on disk: those of a run with other options, or of another client. */
+
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import type { FileEntry, Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
 import { foldPath } from '../metainfo/path-set.ts'
@@ -19,10 +21,13 @@ export interface FindFilesOptions extends NameOptions {
 
 /**
  * Returns the torrent with the paths that its files have on disk. A missing file keeps its path, or gets a path in the
- * torrent's own directory if that has another name on disk. No two files get the same path. It never rejects: a directory
- * that cannot be listed counts as missing.
+ * torrent's own directory if that has another name on disk. No two files get the same path. It rejects only for an invalid
+ * argument: a directory that cannot be listed counts as missing.
  */
 export async function findFiles(metainfo: Metainfo, options: FindFilesOptions): Promise<Metainfo> {
+  checkArgument('metainfo', metainfo, 'object')
+  checkOptions(options, { fs: 'object' })
+  checkArgument('directory', options.directory, 'text')
   const { directory, fs = nodeFileSystem } = options
   const { files, multiFile, name } = metainfo
   const disk = new Listings(directory, fs)

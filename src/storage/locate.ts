@@ -1,4 +1,5 @@
 import { basename, dirname, join, resolve, sep } from 'node:path'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { NameOptions } from '../metainfo/name.ts'
@@ -29,6 +30,9 @@ export async function locate(
   path: string,
   options: LocateOptions = {},
 ): Promise<Located> {
+  checkArgument('metainfo', metainfo, 'object')
+  checkArgument('path', path, 'text')
+  checkOptions(options, { fs: 'object' })
   const { fs = nodeFileSystem } = options
   const fullPath = resolve(path)
   const isDirectory = await fs

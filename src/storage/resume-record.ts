@@ -10,9 +10,11 @@
  * - The older record stays until the new one is complete, and an incomplete one fails its checksum.
  * - Blocks of unfinished pieces are not trusted: they are hashed with their piece.
  */
+
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { Bitfield } from '../codec/bitfield.ts'
+import { checkArgument } from '../codec/check-arguments.ts'
 import { messageOf } from '../errors.ts'
 import { Layout } from '../metainfo/layout.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
@@ -135,6 +137,9 @@ export async function writeResumeRecord(options: WriteResumeRecordOptions): Prom
 
 /** Returns the path of the record of a torrent and an output directory. */
 export function resumePath(stateDirectory: string, infoHash: Uint8Array, outputDirectory: string): string {
+  checkArgument('stateDirectory', stateDirectory, 'text')
+  checkArgument('infoHash', infoHash, 'id')
+  checkArgument('outputDirectory', outputDirectory, 'text')
   const output = createHash('sha1').update(resolve(outputDirectory)).digest('hex')
   return join(stateDirectory, `${Buffer.from(infoHash).toString('hex')}-${output.slice(0, 16)}.resume`)
 }

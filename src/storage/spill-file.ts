@@ -1,7 +1,9 @@
 /** Bytes that wait on disk for a slow reader. */
+
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { checkOptions } from '../codec/check-arguments.ts'
 import { StorageError } from '../errors.ts'
 import { type FileHandle, type FileSystem, nodeFileSystem } from '../ports/file-system.ts'
 import { type StorageAction, storageError } from './storage-error.ts'
@@ -47,7 +49,9 @@ export class SpillFile {
   #closed: Promise<void> | undefined
 
   /** Does not access the disk. */
-  constructor({ directory = tmpdir(), fs = nodeFileSystem }: SpillFileOptions = {}) {
+  constructor(options: SpillFileOptions = {}) {
+    checkOptions(options, { directory: 'text', fs: 'object' })
+    const { directory = tmpdir(), fs = nodeFileSystem } = options
     this.#path = join(directory, `tsdl-${randomUUID()}`)
     this.#fs = fs
   }

@@ -1,4 +1,5 @@
 /** Passes the bytes of a torrent to readers in order. Bytes are held until they are read, and never stored. */
+import { checkOptions } from '../codec/check-arguments.ts'
 import { StorageError } from '../errors.ts'
 import type { LentBytes, ReadWindow, Storage, WindowOwner, WindowRange } from './storage.ts'
 import { WindowReader } from './window-reader.ts'
@@ -38,8 +39,10 @@ export class WindowStorage implements Storage, ReadWindow {
   #failure: Error | undefined
   #owner: WindowOwner | undefined
 
-  constructor({ keep = 0 }: WindowStorageOptions = {}) {
-    this.#keep = keep
+  /** @throws InputError for an option that is invalid */
+  constructor(options: WindowStorageOptions = {}) {
+    checkOptions(options, { keep: 'number' })
+    this.#keep = options.keep ?? 0
   }
 
   /** Number of bytes held: those of writes that have not resolved, and of kept copies. */

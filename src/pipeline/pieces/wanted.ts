@@ -1,4 +1,5 @@
 import { Bitfield } from '../../codec/bitfield.ts'
+import { checkArgument } from '../../codec/check-arguments.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { ContentOptions } from './content-options.ts'
@@ -86,7 +87,11 @@ export function missingBytes({ length, pieceCount, pieceLength }: Metainfo, veri
 }
 
 /** Returns the pieces with any of the bytes from `start` to before `end`, counted from the torrent's start. */
-export function piecesOf({ pieceCount, pieceLength }: Metainfo, start: number, end: number): Bitfield {
+export function piecesOf(metainfo: Metainfo, start: number, end: number): Bitfield {
+  checkArgument('metainfo', metainfo, 'object')
+  checkArgument('start', start, 'number')
+  checkArgument('end', end, 'number')
+  const { pieceCount, pieceLength } = metainfo
   const pieces = new Bitfield(pieceCount)
   for (let index = Math.floor(start / pieceLength); index * pieceLength < end; index++) {
     if (start < end) pieces.add(index)

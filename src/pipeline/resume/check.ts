@@ -1,4 +1,5 @@
 import { Bitfield } from '../../codec/bitfield.ts'
+import { checkArgument } from '../../codec/check-arguments.ts'
 import type { HashPool } from '../../hashing/hash-pool.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
@@ -39,6 +40,9 @@ export interface CheckOptions {
  * Rejects with a StorageError, or with the signal's reason.
  */
 export async function check(options: CheckOptions): Promise<Bitfield> {
+  checkArgument('options', options, 'object')
+  checkArgument('metainfo', options.metainfo, 'object')
+  checkArgument('storage', options.storage, 'object')
   const { metainfo, storage, hashPool, trusted, progress, signal } = options
   const { hashes, length, pieceCount, pieceLength } = metainfo
   const layout = new Layout(metainfo)

@@ -2,7 +2,7 @@
 
 import { posix } from 'node:path'
 import type { Steps } from '../../codec/bencode-scan.ts'
-import { checkArgument } from '../../codec/check-arguments.ts'
+import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
 import { quote } from '../../codec/quote.ts'
 import { TAR_END, type TarEntry, tarHeader, tarPadding } from '../../codec/tar-header.ts'
 import { InputError } from '../../errors.ts'
@@ -60,6 +60,9 @@ function* membersOf(entries: Iterable<IndexedEntry>, open: TarOptions['open']): 
 
 /** Returns the length of the archive that `tarOf` makes, in bytes. */
 export function tarSize(metainfo: Files, choice: TarChoice = {}): number {
+  checkArgument('metainfo', metainfo, 'object')
+  checkArgument('metainfo.files', metainfo.files, 'array')
+  checkOptions(choice, { select: 'function', strip: 'boolean' })
   return runAtOnce(measureTar(metainfo, choice))
 }
 

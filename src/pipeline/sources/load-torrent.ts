@@ -1,3 +1,4 @@
+import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
 import { urlOf } from '../../codec/url.ts'
 import { InputError } from '../../errors.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
@@ -35,6 +36,8 @@ const READ_BYTES = 1 << 18
  * Rejects with an InputError that names the source: ERR_USAGE if it cannot be read, else as `openMetainfo` does.
  */
 export async function loadTorrent(source: string, options: LoadTorrentOptions = {}): Promise<Metainfo> {
+  checkArgument('source', source, 'text')
+  checkOptions(options, { signal: 'signal' })
   const { signal } = options
   let bytes: Uint8Array
   try {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import PQueue from 'p-queue'
+import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
 import { StorageError, type TsdlError } from '../../errors.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
 import { withTimeout } from '../../ports/with-timeout.ts'
@@ -46,6 +47,9 @@ export class SessionHooks extends EventEmitter<SessionHooksEvents> {
   /** Delivers from now on. */
   constructor(session: Session, hooks: readonly Hook[], options: SessionHooksOptions = {}) {
     super()
+    checkArgument('session', session, 'object')
+    checkArgument('hooks', hooks, 'array')
+    checkOptions(options, { clock: 'object', now: 'function' })
     this.#session = session
     this.#now = options.now ?? Date.now
     this.#clock = options.clock ?? systemClock

@@ -1,3 +1,4 @@
+import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
 import { urlOf } from '../../codec/url.ts'
 import { DiscoveryError, InputError, messageOf } from '../../errors.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
@@ -27,7 +28,10 @@ export class Webhook implements Hook {
   readonly #open: HttpOpen
 
   /** @throws InputError ERR_USAGE for a URL that is not http or https */
-  constructor(url: string, { clock = systemClock, http = new HttpClient().open }: WebhookOptions = {}) {
+  constructor(url: string, options: WebhookOptions = {}) {
+    checkArgument('url', url, 'text')
+    checkOptions(options, { clock: 'object', http: 'function' })
+    const { clock = systemClock, http = new HttpClient().open } = options
     const parsed = urlOf(url)
     if (!parsed || !/^https?:$/.test(parsed.protocol))
       throw new InputError('ERR_USAGE', `webhook: expected an http or https URL, got ${JSON.stringify(url)}`)

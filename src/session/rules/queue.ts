@@ -1,3 +1,5 @@
+import { checkArgument } from '../../codec/check-arguments.ts'
+
 /** A torrent, as the queue sees it. */
 export interface Queued {
   readonly order: number
@@ -33,6 +35,8 @@ export function compareOrder(a: Pick<Queued, 'order' | 'id'>, b: Pick<Queued, 'o
  * torrents run, those at the end wait again.
  */
 export function chooseRunning<T extends Queued>(torrents: Iterable<T>, places: QueuePlaces): Set<T> {
+  checkArgument('torrents', (torrents as Iterable<T> | undefined)?.[Symbol.iterator], 'function')
+  checkArgument('places', places, 'object')
   const running = new Set<T>()
   const claims: T[] = []
   for (const torrent of torrents) {

@@ -1,3 +1,5 @@
+import { checkArgument } from '../../codec/check-arguments.ts'
+
 /** How much a torrent has shared. Times are in milliseconds. */
 export interface Shared {
   /** Bytes sent for each byte received. */
@@ -42,6 +44,8 @@ export function seedLimit(own: OwnRule, session: SessionRule): number | undefine
  * Inputs: how much was shared, and the limits that hold.
  */
 export function endOfSharing(shared: Shared, limits: SeedLimits): SeedRule | undefined {
+  checkArgument('shared', shared, 'object')
+  checkArgument('limits', limits, 'object')
   if (limits.ratio !== undefined && shared.ratio >= limits.ratio) return 'ratio'
   if (limits.idleTime !== undefined && shared.idleTime >= limits.idleTime) return 'idle'
   if (limits.seedingTime !== undefined && shared.seedingTime >= limits.seedingTime) return 'time'

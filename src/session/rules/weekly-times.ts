@@ -1,3 +1,5 @@
+import { checkArgument } from '../../codec/check-arguments.ts'
+
 /** A part of some days: minutes since midnight, on these days of the week (0 is Sunday). */
 export interface WeeklyTimes {
   readonly from: number
@@ -17,7 +19,12 @@ export interface WeekTime {
  * A time that ends before it begins ends on the next day, and belongs to the day on which it began. One that ends at the
  * minute at which it begins lasts 24 hours.
  */
-export function isWithin({ days, from, to }: WeeklyTimes, { day, minute }: WeekTime): boolean {
+export function isWithin(times: WeeklyTimes, now: WeekTime): boolean {
+  checkArgument('times', times, 'object')
+  checkArgument('times.days', times.days, 'array')
+  checkArgument('now', now, 'object')
+  const { days, from, to } = times
+  const { day, minute } = now
   if (from < to) return days.includes(day) && minute >= from && minute < to
   const isToday = days.includes(day) && minute >= from
   const isFromYesterday = days.includes((day + 6) % 7) && minute < to

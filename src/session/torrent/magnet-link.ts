@@ -1,9 +1,12 @@
+import { checkArgument } from '../../codec/check-arguments.ts'
 import { formatAddress } from '../../codec/compact.ts'
 import type { Magnet } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 
 /** Writes the magnet link of a torrent or of a parsed link (BEP 9, BEP 53). */
 export function magnetLinkOf(source: Metainfo | Magnet): string {
+  checkArgument('source', source, 'object')
+  checkArgument('source.trackers', source.trackers, 'array')
   const parameters: [name: string, value: string][] = []
   const isV2Alone = 'format' in source && source.format === 'v2'
   if (source.infoHash && !isV2Alone) parameters.push(['xt', `urn:btih:${source.infoHash.toString('hex')}`])
