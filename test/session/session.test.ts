@@ -10,6 +10,7 @@ import {
   smallTorrent,
   until,
 } from '../helpers/session.ts'
+import { waitUntil } from '../helpers/virtual-clock.ts'
 
 t.test('a torrent is remembered, with its options, across a restart', async t => {
   const disk = sessionDisk()
@@ -188,6 +189,37 @@ t.test('files are moved, and renamed, and found there after a restart', async t 
     { path: 'b', completed: 100_000, priority: 'normal' },
   ])
 })
+
+t.test(
+  'after a rename, a move and a recheck the peers of before are dialled again, without a tracker',
+  async t => {
+    const { session } = await openSession(t)
+    const made = smallTorrent('a')
+    const { port } = await shareAll(t, [made])
+    const hash = made.metainfo.infoHash.toString('hex')
+    // the link names the peer, and is not kept once there is metadata
+    const torrent = await session.add(`magnet:?xt=urn:btih:${hash}&x.pe=127.0.0.1:${port}`, {
+      down: { enabled: true, value: 1000 },
+    })
+    const isConnected = () => {
+      torrent.measure()
+      return torrent.status === 'downloading' && torrent.torrent?.peers[0]?.incoming === false
+    }
+    const connect = () => waitUntil(isConnected)
+    await connect()
+    for (const change of [
+      () => torrent.rename('a', 'b'),
+      () => session.move(torrent, '/elsewhere'),
+      () => torrent.recheck(),
+    ]) {
+      await change()
+      await connect()
+    }
+    await torrent.set({ down: { enabled: false, value: 0 } })
+    await until(session, () => torrent.isComplete)
+    t.strictSame(torrent.name, 'b')
+  },
+)
 
 t.test(
   'a torrent fails when all of its files have gone, and downloads them when it is started again',

@@ -1,3 +1,4 @@
+import { formatAddress } from '../../codec/compact.ts'
 import { lacksLayers } from '../../metainfo/piece-layers.ts'
 import type { BottleneckKind } from '../../pipeline/diagnosis/bottleneck.ts'
 import { endOfSharing, type SeedRule, seedLimit } from '../rules/seed-rules.ts'
@@ -22,6 +23,8 @@ export class TorrentRunner {
   readonly #stored: StoredTorrent
   readonly #lane: Lane
   #shouldRun = false
+  /** Addresses that the last run had dialled, if another one follows it. The next one dials them, and that ends it. */
+  #knownPeers: readonly string[] = []
   /** The kind that was reported last, and that of the last measurement. */
   #bottleneck: BottleneckKind = 'none'
   #nextBottleneck: BottleneckKind = 'none'
@@ -53,6 +56,8 @@ export class TorrentRunner {
     if (!run) return
     this.#context.events.emit('transferred', run.measure())
     const pieces = this.#stored.piecesOf(run)
+    const dialled = this.#shouldRun ? run.torrent.peers.filter(({ incoming }) => !incoming) : []
+    this.#knownPeers = dialled.map(({ address }) => formatAddress(address))
     await run.close()
     this.#stored.takeOver(run, pieces)
     this.run = undefined
@@ -95,6 +100,7 @@ export class TorrentRunner {
     const failure = failureOf(error)
     await this.halt()
     this.#shouldRun = false
+    this.#knownPeers = []
     const { code, message } = failure
     await this.#stored.saveEssential({ intent: 'stopped', error: { code, message } })
     this.#emit('failed', failure)
@@ -104,7 +110,10 @@ export class TorrentRunner {
   async #begin(): Promise<void> {
     try {
       const source = await this.#stored.loadSource()
-      const run = await TorrentRun.start(this.#context, source, this.#stored.record)
+      const { record } = this.#stored
+      const peers = [...new Set([...record.peers, ...this.#knownPeers])]
+      this.#knownPeers = []
+      const run = await TorrentRun.start(this.#context, source, { ...record, peers })
       this.run = run
       run.on('metadata', metainfo => this.#during(run, () => this.#stored.takeMetainfo(run, metainfo)))
       run.on('started', () => this.#onStarted(run))
