@@ -22,6 +22,8 @@ export interface CreateFlags {
   /** Globs of files that are left out. */
   readonly exclude?: readonly string[]
   readonly source?: string
+  /** True to keep executables and symlinks. */
+  readonly attributes?: boolean
   readonly name?: string
   /** False if the date is left out. */
   readonly date: boolean
@@ -41,12 +43,13 @@ export async function createTorrent(path: string, flags: CreateFlags, reporter: 
 
 async function createFrom(path: string, flags: CreateFlags, reporter: Reporter): Promise<number> {
   const name = flags.name ?? basename(resolve(path))
-  const { private: isPrivate, comment, exclude = [], format, pieceLength, source } = flags
+  const { attributes, private: isPrivate, comment, exclude = [], format, pieceLength, source } = flags
   const globs = exclude.map(pattern => globOf(pattern))
   const { torrent, warnings } = await create(path, {
     name,
     ...(format === undefined ? {} : { format }),
     ...(pieceLength === undefined ? {} : { pieceLength }),
+    ...(attributes ? { attributes } : {}),
     ...(isPrivate ? { private: true } : {}),
     ...(comment === undefined ? {} : { comment }),
     ...(source === undefined ? {} : { source }),

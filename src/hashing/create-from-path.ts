@@ -1,6 +1,7 @@
-import { basename, join, resolve, sep } from 'node:path'
+import { basename, isAbsolute, join, resolve, sep } from 'node:path'
 import { Readable } from 'node:stream'
 import { getSystemErrorMap } from 'node:util'
+import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import type { ContentPlan } from '../metainfo/content-plan.ts'
 import { type Created, type CreateOptions, create, defaultPieceLength } from '../metainfo/create.ts'
@@ -16,6 +17,8 @@ export interface CreateFromPathOptions extends Omit<CreateOptions, 'files' | 'ha
   readonly name?: string
   /** Returns true for the files of a directory that are included. @default all */
   readonly select?: (path: readonly string[]) => boolean
+  /** True to keep executables and symlinks (BEP 47). Links that lead out of the directory are left out. @default false */
+  readonly attributes?: boolean
   /** The threads that read and hash. @default a pool that is closed at the end @internal */
   readonly hashPool?: HashPool
   /** True if the calling thread hashes too, which delays its other work. @default false */
@@ -23,15 +26,22 @@ export interface CreateFromPathOptions extends Omit<CreateOptions, 'files' | 'ha
 }
 
 /**
- * Creates the .torrent of a file, or of all regular files below a directory in the order of their names. Links and
- * special files are left out. Files are read and hashed in worker threads.
+ * Creates the .torrent of a file, or of all regular files below a directory in the order of their names. Special
+ * files are left out, and links without `attributes`. Files are read and hashed in worker threads.
  * Rejects as `create` does, and with ERR_USAGE for a path that cannot be read.
  */
 export async function createFromPath(path: string, options: CreateFromPathOptions = {}): Promise<Created> {
-  const { hashPool, name = basename(resolve(path)), select, useMainThread = false, ...rest } = options
+  const {
+    attributes = false,
+    hashPool,
+    name = basename(resolve(path)),
+    select,
+    useMainThread = false,
+    ...rest
+  } = options
   const pool = hashPool ?? new HashPool({ useMainThread })
   try {
-    const { disk, prefix, sources } = await findFiles(path, pool, select)
+    const { disk, prefix, sources, warnings } = await findFiles(path, pool, { attributes, select })
     const length = disk.reduce((sum, { size }) => sum + size, 0)
     const pieceLength = options.pieceLength ?? defaultPieceLength(length)
     let hashed = 0
@@ -44,7 +54,10 @@ export async function createFromPath(path: string, options: CreateFromPathOption
       if (plan.format === 'v1') {
         const changed = (file: DiskFile, present: number) =>
           changedError(prefix + file.path, file.size, present)
-        return hashFiles(disk, { ...shared, prefix, pieceLength, changed })
+        return hashFiles(
+          disk.filter((_, at) => !sources[at]!.symlink),
+          { ...shared, prefix, pieceLength, changed },
+        )
       }
       const files = new Map(sources.map((source, at) => [source, disk[at]!]))
       const sizes = new Map(disk.map(file => [prefix + file.path, file.size]))
@@ -54,7 +67,8 @@ export async function createFromPath(path: string, options: CreateFromPathOption
         changed: ({ present, range: { file } }) => changedError(file, sizes.get(String(file)), present),
       })
     }
-    return await create({ ...rest, name, files: sources, pieceLength, hashPieces })
+    const created = await create({ ...rest, name, files: sources, pieceLength, hashPieces })
+    return { ...created, warnings: [...created.warnings, ...warnings] }
   } catch (error) {
     throw readError(path, error)
   } finally {
@@ -62,29 +76,65 @@ export async function createFromPath(path: string, options: CreateFromPathOption
   }
 }
 
-async function findFiles(path: string, pool: HashPool, select: CreateFromPathOptions['select'] = () => true) {
-  const { isDirectory, size } = await stat(path)
-  if (!isDirectory) return { sources: [sourceOf([], size)], disk: [{ path, size }], prefix: '' }
-  const all = await pool.list(path)
+async function findFiles(
+  path: string,
+  pool: HashPool,
+  { attributes, select = () => true }: { attributes: boolean; select: CreateFromPathOptions['select'] },
+) {
+  const { isDirectory, mode = 0, size } = await stat(path)
+  if (!isDirectory) {
+    const executable = attributes && (mode & 0o100) !== 0
+    return { sources: [sourceOf([], size, executable)], disk: [{ path, size }], prefix: '', warnings: [] }
+  }
+  const all = await pool.list(path, undefined, attributes)
   if (all.length === 0) throw new InputError('ERR_USAGE', `${path}: the directory contains no files`)
-  const found = all.filter(({ names }) => select(names))
+  const warnings: string[] = []
+  const found = all.filter(({ names, target }) => {
+    if (!select(names)) return false
+    if (target === undefined || targetOf(names, target)) return true
+    warnings.push(`${quote(names.join('/'))}: a symlink that leads out of the directory is left out`)
+    return false
+  })
   if (found.length === 0) throw new InputError('ERR_USAGE', `${path}: all of its files are excluded`)
   return {
-    sources: found.map(({ names, size }) => sourceOf(names, size)),
+    sources: found.map(({ executable, names, size, target }) =>
+      sourceOf(names, size, executable, target === undefined ? undefined : targetOf(names, target)),
+    ),
     disk: found.map(({ names, size }): DiskFile => ({ path: names.join(sep), size })),
     prefix: join(path, sep),
+    warnings,
   }
 }
 
 async function stat(path: string) {
   const found = await nodeFileSystem.lstat(await nodeFileSystem.realpath(path))
-  if (found.isDirectory() || found.isFile()) return { isDirectory: found.isDirectory(), size: found.size }
+  if (found.isDirectory() || found.isFile())
+    return { isDirectory: found.isDirectory(), mode: found.mode, size: found.size }
   throw new InputError('ERR_USAGE', `${path}: expected a file or a directory`)
 }
 
 /** A file that `hashFiles` reads. */
-function sourceOf(path: readonly string[], length: number): SourceFile {
-  return { path, length, read: readNothing }
+function sourceOf(
+  path: readonly string[],
+  length: number,
+  executable = false,
+  symlink?: readonly string[],
+): SourceFile {
+  const plain = { path, length, read: readNothing }
+  if (symlink) return { ...plain, symlink }
+  return executable ? { ...plain, executable } : plain
+}
+
+/** Returns the names of the target of a link below the listed directory, or undefined if it is not below it. */
+function targetOf(link: readonly string[], target: string): readonly string[] | undefined {
+  if (isAbsolute(target)) return undefined
+  const names = link.slice(0, -1)
+  for (const name of target.split(sep)) {
+    if (name === '' || name === '.') continue
+    if (name !== '..') names.push(name)
+    else if (names.pop() === undefined) return undefined
+  }
+  return names.length > 0 ? names : undefined
 }
 
 function readNothing(): Readable {

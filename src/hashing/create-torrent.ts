@@ -15,6 +15,7 @@ export async function create(
   options: CreateFromPathOptions = {},
 ): Promise<Created> {
   checkOptions(typeof first === 'object' && first !== null ? first : options, {
+    attributes: 'boolean',
     format: 'text',
     hashPool: 'object',
     name: 'text',

@@ -9,8 +9,10 @@ import { listFiles } from './list-files.ts'
  * @throws a system error, with the path of its file if that is known
  */
 export function* hashInSteps(request: HashRequest): Steps<HashReply> {
-  if ('directories' in request)
-    return { listings: yield* inSteps(request.directories, listFiles, () => STEP_BYTES) }
+  if ('directories' in request) {
+    const list = (directory: string) => listFiles(directory, request.attributes)
+    return { listings: yield* inSteps(request.directories, list, () => STEP_BYTES) }
+  }
   if ('run' in request) return { run: yield* hashRun(request.run) }
   const hasher = new FileHasher()
   try {

@@ -55,17 +55,26 @@ export interface FoundFile {
   readonly names: readonly string[]
   /** Size in bytes. */
   readonly size: number
+  /** True if its owner may execute it, and attributes were asked for. */
+  readonly executable?: boolean
+  /** The target of a symlink as it is stored, if attributes were asked for. */
+  readonly target?: string
 }
 
 /** The size of a directory in a `Listing`. */
 export const DIRECTORY_SIZE = -1
 
+/** The size of a symlink in a `Listing`. */
+export const SYMLINK_SIZE = -2
+
 /** The files and directories in a directory, in a form that costs little to send. */
 export interface Listing {
   /** The names, separated by NUL. */
   readonly names: string
-  /** The size of each in bytes, or DIRECTORY. */
+  /** The size of each in bytes, or DIRECTORY_SIZE or SYMLINK_SIZE. */
   readonly sizes: Float64Array
+  /** The attributes of each, if they were asked for: '', 'x' for an executable, or the target of a symlink. */
+  readonly attributes?: string
 }
 
 /** Consecutive files of a v1 torrent in a form that costs little to send, and their bytes that make whole pieces. */
@@ -99,7 +108,7 @@ export type HashRequest =
   | { readonly pieces: HashJob }
   | { readonly trees: readonly TreePiece[] }
   | { readonly run: FileRun }
-  | { readonly directories: readonly string[] }
+  | { readonly directories: readonly string[]; readonly attributes?: boolean }
 
 /** A reply of the worker: the results in the order of the request, or the system error that ended it. */
 export type HashReply =

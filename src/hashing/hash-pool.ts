@@ -82,12 +82,13 @@ export class HashPool {
   /**
    * Lists the regular files below a directory, in the order of their names. Links and special files are left out.
    * Rejects with the system error if a directory cannot be read.
+   * @param attributes true to list links too, and which files are executable
    */
-  list(directory: string, signal?: AbortSignal): Promise<readonly FoundFile[]> {
+  list(directory: string, signal?: AbortSignal, attributes = false): Promise<readonly FoundFile[]> {
     return walkDirectory(directory, {
       limit: this.jobs,
       list: async directories =>
-        (await this.#ask<{ listings: readonly Listing[] }>({ directories }, signal)).listings,
+        (await this.#ask<{ listings: readonly Listing[] }>({ directories, attributes }, signal)).listings,
     })
   }
 

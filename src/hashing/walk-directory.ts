@@ -1,6 +1,6 @@
 import { join, sep } from 'node:path'
 import { forEachInParallel } from '../ports/parallel.ts'
-import { DIRECTORY_SIZE, type FoundFile, type Listing } from './hash-job.ts'
+import { DIRECTORY_SIZE, type FoundFile, type Listing, SYMLINK_SIZE } from './hash-job.ts'
 
 /** Maximum number of directories that are listed together. */
 const MAX_BATCH_DIRECTORIES = 32
@@ -35,11 +35,13 @@ export async function walkDirectory(root: string, { limit, list }: WalkOptions):
   const files: FoundFile[] = []
   const add = (directory: string, above: readonly string[]) => {
     const listing = listings.get(directory)!
+    const attributes = listing.attributes?.split('\0')
     for (const [at, name] of namesOf(listing).entries()) {
       const size = listing.sizes[at]!
       const names = [...above, name]
       if (size === DIRECTORY_SIZE) add(join(directory, name), names)
-      else files.push({ names, size })
+      else if (size === SYMLINK_SIZE) files.push({ names, size: 0, target: attributes![at]! })
+      else files.push(attributes?.[at] === 'x' ? { names, size, executable: true } : { names, size })
     }
   }
   add('', [])

@@ -217,6 +217,12 @@ function check(options: CreateOptions, format: TorrentFormat, length: number, pi
   if (options.files.length === 0) fail('expected at least one file, got none')
   checkNames(options)
   for (const file of options.files) {
+    const isEmptyLink =
+      !file.symlink || (file.length === 0 && file.path.length > 0 && file.symlink.length > 0)
+    if (!isEmptyLink)
+      fail(
+        `${quote(file.path.map(nameText).join('/'))}: expected a symlink with a target and without content`,
+      )
     if (Number.isSafeInteger(file.length) && file.length >= 0) continue
     fail(`${quote(file.path.map(nameText).join('/'))}: expected a length of 0 or more, got ${file.length}`)
   }

@@ -3,7 +3,7 @@ import { encode } from '../codec/bencode.ts'
 import type { Steps } from '../codec/bencode-scan.ts'
 import { bytesOfName } from '../codec/byte-names.ts'
 import type { ContentPlan, PlannedFile } from './content-plan.ts'
-import { nameBytes } from './source-file.ts'
+import { attributesOf, nameBytes } from './source-file.ts'
 
 /** Number of files to encode between two yields. */
 const FILES_PER_STEP = 512
@@ -20,6 +20,8 @@ export function* encodeContent(
   const { files, format } = plan
   const isSingle = files.length === 1 && files[0]!.source.path.length === 0
   const parts: Buffer[] = []
+  const attributes = isSingle && format !== 'v2' ? attributesOf(files[0]!.source) : ''
+  if (attributes !== '') parts.push(encode({ attr: attributes }).subarray(1, -1))
   if (format !== 'v1') parts.push(Buffer.from('9:file tree'), yield* encodeTree(plan, name, rootOf))
   if (format !== 'v2') {
     parts.push(
@@ -35,7 +37,11 @@ function* encodeList(files: readonly PlannedFile[]): Steps<Buffer> {
   for (let at = 0; at < files.length; at += FILES_PER_STEP) {
     let text = ''
     for (const { source, padding } of files.slice(at, at + FILES_PER_STEP)) {
-      text += `d6:lengthi${source.length}e4:pathl${source.path.map(encodeName).join('')}ee`
+      const attributes = attributesOf(source)
+      text += attributes === '' ? 'd' : `d4:attr${attributes.length}:${attributes}`
+      text += `6:lengthi${source.length}e4:pathl${source.path.map(encodeName).join('')}e`
+      if (source.symlink) text += `12:symlink pathl${source.symlink.map(encodeName).join('')}e`
+      text += 'e'
       if (padding === 0) continue
       text += `d4:attr1:p6:lengthi${padding}e4:pathl${['.pad', String(padding)].map(encodeName).join('')}ee`
     }
@@ -67,7 +73,8 @@ function* encodeTree(
   let open: readonly Buffer[] = []
   for (const [index, file] of files.entries()) {
     if (index % FILES_PER_STEP === 0) yield
-    const { length, path } = file.source
+    const { length, path, symlink } = file.source
+    const attr = attributesOf(file.source) || undefined
     const names = (path.length === 0 ? [name] : path).map(nameBytes)
     const directories = names.slice(0, -1)
     let common = 0
@@ -76,7 +83,8 @@ function* encodeTree(
     for (const directory of directories.slice(common)) parts.push(encode(directory), DICT_START)
     open = directories
     const root = length > 0 ? { 'pieces root': rootOf(file) } : {}
-    parts.push(encode(names.at(-1)!), encode({ '': { length, ...root } }))
+    const properties = symlink ? { attr, 'symlink path': symlink.map(nameBytes) } : { attr, length, ...root }
+    parts.push(encode(names.at(-1)!), encode({ '': properties }))
   }
   for (let depth = open.length; depth > 0; depth--) parts.push(DICT_END)
   return Buffer.concat([...parts, DICT_END])

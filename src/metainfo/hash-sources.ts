@@ -30,6 +30,7 @@ export async function hashSources(
       )
     }
     checkAborted(options.signal)
+    if (source.symlink) continue
     for await (const chunk of source.read()) {
       checkAborted(options.signal)
       left -= chunk.length

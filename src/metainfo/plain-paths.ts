@@ -20,10 +20,11 @@ const NOT_PORTABLE =
 export function* arePlain(files: readonly SourceFile[]): Steps<boolean> {
   if (files.length > MAX_FILES) return false
   const paths = new PathSet()
-  for (const [index, { path: names }] of files.entries()) {
+  for (const [index, { path: names, symlink }] of files.entries()) {
     if (index % PATHS_PER_STEP === 0) yield
     const path = names.map(nameText).join('/')
-    if (names.length > MAX_NAMES || !PRINTABLE_PATH.test(path) || NOT_PORTABLE.test(path)) return false
+    if (symlink || names.length > MAX_NAMES || !PRINTABLE_PATH.test(path) || NOT_PORTABLE.test(path))
+      return false
     paths.reserve(path)
   }
   return paths.distinct

@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createFromPath } from '../../src/hashing/create-from-path.ts'
 import { HashPool } from '../../src/hashing/hash-pool.ts'
 import { create } from '../../src/metainfo/create.ts'
+import { parse } from '../../src/metainfo/parse.ts'
 import type { SourceFile } from '../../src/metainfo/source-file.ts'
 import { noise } from '../helpers/metainfo.ts'
 
@@ -36,6 +37,54 @@ t.test('a directory gives the same torrent as its files read in order', async t 
     t.strictSame(made, expected, format)
     t.equal(progress.at(-1), 1)
   }
+})
+
+t.test('BEP 47: executables and links inside the directory are kept, in each format', async t => {
+  const directory = t.testdir({ run: 'abc', plain: '', sub: { x: noise(20_000, 4) } })
+  chmodSync(join(directory, 'run'), 0o755)
+  for (const [name, target] of Object.entries({
+    ...{ 'sub/up': '../run', 'sub/same': './x', away: '../../etc', rooted: '/etc', self: '.', gone: 'a/b' },
+  }))
+    symlinkSync(target, join(directory, name))
+  for (const format of ['v1', 'hybrid', 'v2'] as const) {
+    const options = { name: 'n', format, pieceLength: 16_384, hashPool }
+    const made = await createFromPath(directory, { ...options, attributes: true })
+    const { files, format: read, warnings } = parse(made.torrent)
+    t.same([read, warnings], [format, []])
+    t.same(
+      files.filter(({ pad }) => !pad).map(({ executable, path, symlink }) => [path, executable, symlink]),
+      [
+        ['n/gone', false, 'n/a/b'],
+        ['n/plain', false, undefined],
+        ['n/run', true, undefined],
+        ['n/sub/same', false, 'n/sub/x'],
+        ['n/sub/up', false, 'n/run'],
+        ['n/sub/x', false, undefined],
+      ],
+    )
+    const leftOut = (name: string) => `"${name}": a symlink that leads out of the directory is left out`
+    t.same(made.warnings, ['away', 'rooted', 'self'].map(leftOut))
+    const plain = parse((await createFromPath(directory, options)).torrent)
+    t.notOk(plain.files.some(({ executable, symlink }) => executable || symlink !== undefined))
+    const single = await createFromPath(join(directory, 'run'), { ...options, attributes: true })
+    t.same(
+      parse(single.torrent).files.map(({ executable }) => executable),
+      [true],
+      `${format}, one file`,
+    )
+  }
+})
+
+t.test('a link without a target, or with content, is rejected', async t => {
+  const file = { path: ['a'], length: 0, read: async function* () {} }
+  for (const bad of [
+    { ...file, symlink: [] },
+    { ...file, length: 1, symlink: ['b'] },
+    { ...file, path: [], symlink: ['b'] },
+  ])
+    await t.rejects(create({ name: 'n', files: [bad] }), { code: 'ERR_USAGE' })
+  const outside = { ...file, symlink: ['..', '..', 'b'] }
+  await t.rejects(create({ name: 'n', files: [outside] }), { code: 'ERR_PATH' })
 })
 
 t.test('files of many jobs and levels are read in the order of their names, at any piece length', async t => {

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { create } from '../../src/hashing/create-torrent.ts'
+import type { Metainfo } from '../../src/metainfo/metainfo.ts'
 import { parse } from '../../src/metainfo/parse.ts'
 import { noLibtorrent } from '../helpers/counterparts/libtorrent.ts'
 import { scratch } from '../helpers/counterparts/process.ts'
@@ -55,6 +56,48 @@ t.test('torrents of a directory are those of libtorrent', { skip: noLibtorrent }
     write(join(path, name), length, seed)
   for (const pieceLength of [16 * KiB, 64 * KiB, 1024 * KiB]) await compare(t, path, pieceLength)
 })
+
+t.test('executables and symlinks are those of libtorrent', { skip: noLibtorrent }, async t => {
+  const path = join(scratch(t), 'd')
+  write(join(path, 'run'), 20_000, 1)
+  write(join(path, 'sub/x'), 10, 2)
+  chmodSync(join(path, 'run'), 0o755)
+  for (const format of ['v1', 'hybrid', 'v2'] as const) {
+    const made = async (withLinks: boolean) => {
+      const out = `${path}.${format}.${withLinks}.torrent`
+      execFileSync('/usr/bin/python3', [script, path, out, `${16 * KiB}`, format, 'attributes'])
+      const created = await create(path, { attributes: true, format, pieceLength: 16 * KiB })
+      return { theirs: parse(readFileSync(out)), ours: parse(created.torrent) }
+    }
+    const { ours, theirs } = await made(false)
+    const files = [...theirs.files.filter(({ pad }) => !pad)].sort((a, b) => (a.path < b.path ? -1 : 1))
+    t.same(filesOf(ours), filesOf({ files }), format)
+    if (format !== 'v1') t.same(ours.infoHashV2, theirs.infoHashV2, format)
+    for (const [link, target] of [
+      ['link', 'sub/x'],
+      ['directory', 'sub'],
+    ] as const)
+      symlinkSync(target, join(path, link))
+    const linked = await made(true)
+    t.same(filesOf(linked.ours), sorted(filesOf(linked.theirs)), `${format} with links`)
+    t.same(linked.ours.warnings, [])
+    for (const link of ['link', 'directory']) rmSync(join(path, link))
+  }
+})
+
+/** The attributes of all files. libtorrent takes the mode of a link for that of an executable. */
+function filesOf({ files }: Pick<Metainfo, 'files'>) {
+  return files
+    .filter(({ pad }) => !pad)
+    .map(({ executable, hidden, length, path, piecesRoot, symlink }) => ({
+      ...{ hidden, length, path, piecesRoot, symlink },
+      executable: executable && symlink === undefined,
+    }))
+}
+
+function sorted(files: ReturnType<typeof filesOf>) {
+  return [...files].sort((a, b) => (a.path < b.path ? -1 : 1))
+}
 
 t.test('torrents of one file are those of libtorrent', { skip: noLibtorrent }, async t => {
   const path = scratch(t)

@@ -29,6 +29,7 @@ export const CREATE_OPTIONS = inGroup('Options:', [
     ...{ name: 'exclude', value: '<glob>', type: 'text', list: true, own: true, parse: parseText },
     help: 'leave these files out',
   },
+  { name: 'attributes', type: 'boolean', own: true, help: 'keep symlinks and which files are executable' },
   {
     ...{ name: 'source', value: '<tag>', type: 'text', own: true, parse: parseText },
     help: 'a tag that changes the info-hash, as private trackers ask for',

@@ -1,11 +1,13 @@
-"""Creates a .torrent with libtorrent. Usage: libtorrent-create.py PATH OUT PIECE_LENGTH v1|hybrid|v2"""
+"""Creates a .torrent with libtorrent. Usage: libtorrent-create.py PATH OUT PIECE_LENGTH v1|hybrid|v2 [attributes]"""
 import os
 import sys
 
 import libtorrent as lt
 
-path, out, piece_length, form = sys.argv[1:]
+path, out, piece_length, form = sys.argv[1:5]
 flags = {"v1": lt.create_torrent.v1_only, "hybrid": 0, "v2": lt.create_torrent.v2_only}[form]
+if sys.argv[5:] == ["attributes"]:
+    flags |= lt.create_torrent.symlinks
 parent = os.path.dirname(path)
 files = lt.file_storage()
 
@@ -20,7 +22,9 @@ def add_sorted(name):
         files.add_file(name, os.path.getsize(full))
 
 
-if form == "v1":
+if sys.argv[5:] == ["attributes"]:
+    lt.add_files(files, path, lambda _: True, lt.create_torrent.symlinks)
+elif form == "v1":
     add_sorted(os.path.basename(path))
 else:
     lt.add_files(files, path)
