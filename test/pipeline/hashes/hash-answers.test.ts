@@ -1,6 +1,17 @@
+import fc from 'fast-check'
 import t from 'tap'
 import { nodeAbove } from '../../../src/codec/hash-proof.ts'
-import { type HashRange, isRangeInTree } from '../../../src/codec/hash-range.ts'
+import {
+  countProofs,
+  decodeHashes,
+  decodeRange,
+  encodeRange,
+  type HashRange,
+  isRangeInTree,
+  RANGE_BYTES,
+  rangeKey,
+  widthOf,
+} from '../../../src/codec/hash-range.ts'
 import { parse } from '../../../src/metainfo/parse.ts'
 import { HashAnswers } from '../../../src/pipeline/hashes/hash-answers.ts'
 import { noise } from '../../helpers/metainfo.ts'
@@ -97,4 +108,44 @@ t.test('a request for another root is rejected', async t => {
   for (const root of [noise(32, 1), Buffer.alloc(32)]) {
     t.equal(await answers.findHashes({ root, base: 0, index: 0, length: 2, proofLayers: 0 }), undefined)
   }
+})
+
+t.test('random ranges get a proven answer of the right length, or none', async t => {
+  const blocks = 13
+  const { answers, layers, root } = answersOf(noise(blocks * BLOCK_BYTES - 7, 5), 4 * BLOCK_BYTES)
+  const height = layers.length - 1
+  const tree = { height, countNodes: (layer: number) => Math.ceil(blocks / 2 ** layer) }
+  const any = { weight: 1, arbitrary: fc.nat(0xffffffff) }
+  const number = (most: number) => fc.oneof({ weight: 24, arbitrary: fc.nat(most) }, any)
+  const even = { weight: 12, arbitrary: fc.constantFrom(0, 4, 8, 12) }
+  const power = { weight: 12, arbitrary: fc.constantFrom(1, 2, 4, 5, 8, 16) }
+  const few = { weight: 6, arbitrary: fc.nat(17) }
+  const numbers = {
+    ...{ base: number(3), proofLayers: number(4) },
+    ...{ index: fc.oneof(even, few, any), length: fc.oneof(power, few, any) },
+  }
+  let answered = 0
+  await fc.assert(
+    fc.asyncProperty(fc.record(numbers), async given => {
+      const range = { root, ...given }
+      const body = Buffer.alloc(RANGE_BYTES)
+      encodeRange(range, body, 0)
+      if (rangeKey(decodeRange(body)) !== rangeKey(range)) throw new Error('another range')
+      const found = await answers.findHashes(range)
+      const isServed = (range.base === 0 || range.base === 2) && isRangeInTree(range, tree)
+      if ((found !== undefined) !== isServed) throw new Error(isServed ? 'no answer' : 'an answer')
+      if (!found) return
+      answered++
+      const { hashes } = decodeHashes(Buffer.concat([body, found]))
+      const above = range.base + Math.log2(widthOf(range)) + countProofs(range)
+      const position = Math.floor((range.index * 2 ** range.base) / 2 ** above)
+      if (!nodeAbove(range, hashes).equals(layers[above]![position]!)) throw new Error('a wrong proof')
+      const wrong = Buffer.from(hashes)
+      wrong[range.index % wrong.length]! ^= 1
+      if (nodeAbove(range, wrong).equals(layers[above]![position]!))
+        throw new Error('a wrong hash is accepted')
+    }),
+    { numRuns: 1000, examples: [[{ base: 0, index: 8, length: 5, proofLayers: 3 }]] },
+  )
+  t.ok(answered > 10, `${answered} answered`)
 })
