@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import t from 'tap'
@@ -168,6 +169,11 @@ t.test('a reader that is destroyed fails with an error of ours, in a loop and in
   const error = new Promise(resolve => piped.pipe(sink(), resolve))
   piped.destroy()
   t.match(await error, { name: 'StorageError', code: 'ERR_ABORTED' })
+  const leaving = tsdl.stream(metainfo, OFFLINE)
+  const left = sink()
+  leaving.pipe(left)
+  left.destroy()
+  await once(leaving, 'close') // an error without a listener would end the process
   const control = new AbortController()
   const aborted = pipeline(tsdl.stream(metainfo, OFFLINE_OPTIONS), sink(), { signal: control.signal })
   control.abort()

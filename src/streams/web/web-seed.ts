@@ -97,7 +97,6 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     return this
   }
 
-  /** Which pieces it gives first. */
   get peerPieces(): FetcherPieces {
     return this.#order
   }
