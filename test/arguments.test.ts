@@ -169,7 +169,7 @@ t.test('a reader that is destroyed fails with an error of ours, in a loop and in
   const error = new Promise(resolve => piped.pipe(sink(), resolve))
   piped.destroy()
   t.match(await error, { name: 'StorageError', code: 'ERR_ABORTED' })
-  const leaving = tsdl.stream(metainfo, OFFLINE)
+  const leaving = tsdl.stream(metainfo, OFFLINE_OPTIONS)
   const left = sink()
   leaving.pipe(left)
   left.destroy()
