@@ -74,10 +74,10 @@ export interface TorrentTrackers {
  */
 export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTrackers {
   /** One announcer for the trackers known at the start, and one for those that came with the metadata. */
-  readonly #announcers: Announcer[] = []
+  #announcers: readonly Announcer[] = []
   /** Announcers of the same trackers for further info-hashes. */
-  readonly #otherAnnouncers: Announcer[] = []
-  readonly #tiers: AnnouncerOptions['tiers'][] = []
+  #otherAnnouncers: readonly Announcer[] = []
+  #tiers: readonly AnnouncerOptions['tiers'][] = []
   readonly #options: PeerSourcesOptions
   readonly #infoHashes: Uint8Array[]
   /** One for each info-hash. */
@@ -100,7 +100,7 @@ export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTr
     this.#infoHashes.push(infoHash)
     this.#addDht(infoHash)
     const announcers = this.#tiers.map(tiers => this.#createAnnouncer(tiers, infoHash))
-    this.#otherAnnouncers.push(...announcers)
+    this.#otherAnnouncers = this.#otherAnnouncers.concat(announcers)
     if (!this.#running) return
     for (const announcer of announcers) announcer.start()
     if (this.#private) return
@@ -139,9 +139,10 @@ export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTr
     const tiers = added.map(tier => tier.filter(url => !known.has(url))).filter(tier => tier.length > 0)
     if (tiers.length === 0) return
     const [first, ...others] = this.#infoHashes.map(infoHash => this.#createAnnouncer(tiers, infoHash))
-    this.#tiers.push(tiers)
-    this.#announcers.push(first!)
-    this.#otherAnnouncers.push(...others)
+    // an array that grows has room for sixteen more, which thousands of torrents would not use
+    this.#tiers = this.#tiers.concat([tiers])
+    this.#announcers = this.#announcers.concat(first!)
+    this.#otherAnnouncers = this.#otherAnnouncers.concat(others)
     if (this.#running) for (const announcer of [first!, ...others]) announcer.start()
   }
 
