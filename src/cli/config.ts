@@ -55,18 +55,19 @@ function listEntries(
   const common = new Map<string, ConfigEntry>()
   for (const { options } of commands) {
     for (const option of options)
-      if (!option.own && !common.has(option.name)) common.set(option.name, describe(null, option, sources))
+      if (!option.own && !common.has(option.name))
+        common.set(option.name, describeSetting(null, option, sources))
   }
   const own = commands.flatMap(({ name, options }) =>
     options
-      .map(option => ({ option, entry: describe(name, option, sources) }))
+      .map(option => ({ option, entry: describeSetting(name, option, sources) }))
       .filter(({ option, entry }) => option.own || entry.origin !== common.get(option.name)?.origin)
       .map(({ entry }) => entry),
   )
   return [...common.values(), ...own]
 }
 
-function describe(
+function describeSetting(
   command: string | null,
   definition: OptionDefinition,
   sources: readonly SettingSource[],

@@ -16,13 +16,13 @@ export function describeProgress(progress: Progress): Status {
     ...(webSeeds > 0 ? [{ text: count(webSeeds, 'web seed'), rank: 8 }] : []),
     ...etaFields(progress),
   ]
-  if (isComplete) return { text: join(fields), fields }
+  if (isComplete) return { text: joinFields(fields), fields }
   const { short: brief, sentence: detail } = bottleneck
-  const text = join(brief === '' ? fields : [...fields, { text: brief }])
+  const text = joinFields(brief === '' ? fields : [...fields, { text: brief }])
   return { text, fields, share: verified / total, ...(brief === '' ? {} : { brief, detail }) }
 }
 
-function join(fields: readonly Pick<StatusField, 'text'>[]): string {
+function joinFields(fields: readonly Pick<StatusField, 'text'>[]): string {
   return fields.map(({ text }) => text).join('  ')
 }
 

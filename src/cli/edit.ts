@@ -24,7 +24,7 @@ export async function edit(path: string, { output = path, ...options }: EditOpti
   if (tracker === undefined && webSeed === undefined && comment === undefined) {
     throw new InputError('ERR_USAGE', 'nothing to change: use --tracker, --web-seed or --comment')
   }
-  const torrent = path === '-' ? await readStdin(MAX_TORRENT_SIZE) : await read(path)
+  const torrent = path === '-' ? await readStdin(MAX_TORRENT_SIZE) : await readTorrentFile(path)
   const edited = await editTorrent(torrent, {
     ...{ comment, webSeeds: webSeed === false ? [] : webSeed },
     trackers: tracker === false ? [] : tracker && tiersOf(tracker),
@@ -33,7 +33,7 @@ export async function edit(path: string, { output = path, ...options }: EditOpti
   return EXIT_CODES.ok
 }
 
-async function read(path: string): Promise<Buffer> {
+async function readTorrentFile(path: string): Promise<Buffer> {
   return readFile(path).catch(error => {
     throw new InputError('ERR_USAGE', `cannot read ${quote(path)}: ${reasonOf(error)}`, error)
   })

@@ -19,7 +19,7 @@ const MAX_TOKEN_LENGTH = 1024
  */
 export function findToken({ token, tokenFile }: TokenOptions): string | undefined {
   if (token !== undefined || tokenFile === undefined) return token
-  return check(readToken(tokenFile), `--token-file ${quote(tokenFile)}: `)
+  return checkToken(readToken(tokenFile), `--token-file ${quote(tokenFile)}: `)
 }
 
 /** Options that name the user and the password of the HTTP server. */
@@ -39,7 +39,7 @@ export function findPassword({ password, passwordFile, user }: PasswordOptions):
   const found =
     password !== undefined || passwordFile === undefined
       ? password
-      : check(readToken(passwordFile), `--password-file ${quote(passwordFile)}: `)
+      : checkToken(readToken(passwordFile), `--password-file ${quote(passwordFile)}: `)
   if (user === undefined || found !== undefined) return found
   throw new InputError(
     'ERR_USAGE',
@@ -52,7 +52,7 @@ export function findPassword({ password, passwordFile, user }: PasswordOptions):
  * @throws InputError ERR_USAGE if it is empty, too long or not one line
  */
 export function parseToken(text: string): string {
-  hideToken(check(text))
+  hideToken(checkToken(text))
   return text
 }
 
@@ -79,7 +79,7 @@ function readToken(path: string): string {
   }
 }
 
-function check(token: string, source = ''): string {
+function checkToken(token: string, source = ''): string {
   if (token === '') throw new InputError('ERR_USAGE', `${source}the token is empty`)
   if (/[\r\n]/.test(token)) throw new InputError('ERR_USAGE', `${source}the token has several lines`)
   if (token.length <= MAX_TOKEN_LENGTH) return token

@@ -24,7 +24,7 @@ export async function verify(
   reporter: Reporter,
 ): Promise<number> {
   const { json = false } = options
-  const metainfo = await openMetainfo(source, options, reporter)
+  const metainfo = await loadMetainfo(source, options, reporter)
   const { pieceCount } = metainfo
   const verified = await verifyFiles(metainfo, path, {
     ...pick(options, 'portableNames'),
@@ -70,7 +70,7 @@ export async function verify(
 }
 
 /** Opens the source. What a magnet link needs of the network is loaded for magnet links alone. */
-async function openMetainfo(source: string, options: VerifyFlags, reporter: Reporter): Promise<Metainfo> {
+async function loadMetainfo(source: string, options: VerifyFlags, reporter: Reporter): Promise<Metainfo> {
   const opened = await openSource(source, options)
   if (isMetainfo(opened)) return opened
   const { fetchMetainfo } = await import('./load.ts')

@@ -21,7 +21,7 @@ export interface AllowedFastOptions {
  * different set to each of the 2^64 addresses that one host can take.
  */
 export function allowedFastSet({ address, infoHash, pieceCount, count }: AllowedFastOptions): number[] {
-  const network = networkOf(address)
+  const network = networkPrefix(address)
   if (!network) return []
   if (count >= pieceCount) return Array.from({ length: pieceCount }, (_, index) => index)
   const allowed = new Set<number>()
@@ -34,7 +34,7 @@ export function allowedFastSet({ address, infoHash, pieceCount, count }: Allowed
 }
 
 /** Returns the /24 of an IPv4 address as four bytes. */
-function networkOf(address: string): Buffer | undefined {
+function networkPrefix(address: string): Buffer | undefined {
   const bytes = addressBytes(address)
   return bytes?.length === 4 ? Buffer.from([...bytes.subarray(0, 3), 0]) : undefined
 }

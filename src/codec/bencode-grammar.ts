@@ -35,7 +35,7 @@ export function integerEnd(bytes: Uint8Array, start: number): number {
     value = value * 10 + (byte - ZERO_TOKEN)
     if (value > Number.MAX_SAFE_INTEGER) failAt('an integer beyond 2^53', start)
   }
-  if (at === first || bytes[at] !== END_TOKEN) unexpected(bytes, at)
+  if (at === first || bytes[at] !== END_TOKEN) failUnexpected(bytes, at)
   if (bytes[first] === ZERO_TOKEN && (negative || at > first + 1))
     failAt('an integer with a leading zero', start)
   return at + 1
@@ -49,7 +49,7 @@ export function stringSpan(bytes: Uint8Array, start: number): ByteSpan {
     length = length * 10 + (byte - ZERO_TOKEN)
     if (length > Number.MAX_SAFE_INTEGER) failAt('a length beyond 2^53', start)
   }
-  if (at === start || bytes[at] !== COLON_TOKEN) unexpected(bytes, at)
+  if (at === start || bytes[at] !== COLON_TOKEN) failUnexpected(bytes, at)
   if (bytes[start] === ZERO_TOKEN && at > start + 1) failAt('a length with a leading zero', start)
   const end = at + 1 + length
   if (end > bytes.length) {
@@ -58,7 +58,7 @@ export function stringSpan(bytes: Uint8Array, start: number): ByteSpan {
   return { start: at + 1, end }
 }
 
-function unexpected(bytes: Uint8Array, at: number): never {
+function failUnexpected(bytes: Uint8Array, at: number): never {
   const byte = bytes[at]
   if (byte === undefined) failAt('cut short', at)
   failAt(`unexpected ${quote(String.fromCharCode(byte))}`, at)

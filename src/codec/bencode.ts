@@ -56,7 +56,7 @@ export function decode(bytes: Uint8Array, options: DecodeOptions = {}): BencodeV
   const repeated: ByteSpan[] = []
   const end = scan(bytes, 0, options, repeated)
   if (end < bytes.length && !options.allowTrailing) fail(`${bytes.length - end} bytes after the value`, end)
-  const seen = without(bytes.subarray(0, end), repeated)
+  const seen = cutSpans(bytes.subarray(0, end), repeated)
   try {
     const value = library.decode(seen)
     if (Buffer.from(seen.buffer, seen.byteOffset, seen.length).includes('9:__proto__')) dropPrototypes(value)
@@ -163,7 +163,7 @@ function scan(bytes: Uint8Array, start: number, options: DecodeOptions, repeated
 }
 
 /** Removes `spans` from `bytes`. The library would use the last entry with a repeated key. */
-function without(bytes: Uint8Array, spans: readonly ByteSpan[]): Uint8Array {
+function cutSpans(bytes: Uint8Array, spans: readonly ByteSpan[]): Uint8Array {
   if (spans.length === 0) return bytes
   const parts = spans.map(({ start }, index) => bytes.subarray(spans[index - 1]?.end ?? 0, start))
   return Buffer.concat([...parts, bytes.subarray(spans.at(-1)!.end)])

@@ -11,12 +11,12 @@ export interface PeerAddress {
 
 /** Decodes IPv4 peers of 6 bytes each. Entries with port 0 and a partial entry at the end are ignored. */
 export function decodePeers4(bytes: Uint8Array): PeerAddress[] {
-  return entries(bytes, 4)
+  return decodeEntries(bytes, 4)
 }
 
 /** Decodes IPv6 peers of 18 bytes each, as `decodePeers4`. An IPv4-mapped address becomes an IPv4 address. */
 export function decodePeers6(bytes: Uint8Array): PeerAddress[] {
-  return entries(bytes, 16)
+  return decodeEntries(bytes, 16)
 }
 
 /** Encodes the IPv4 peers among `peers`, 6 bytes each. All others are omitted. */
@@ -118,7 +118,7 @@ function fail(value: string): never {
   throw new InputError('ERR_USAGE', `expected HOST:PORT or [IPV6]:PORT, got ${quote(value)}`)
 }
 
-function entries(bytes: Uint8Array, size: number): PeerAddress[] {
+function decodeEntries(bytes: Uint8Array, size: number): PeerAddress[] {
   const peers: PeerAddress[] = []
   for (let at = 0; at + size + 2 <= bytes.length; at += size + 2) {
     const port = (bytes[at + size]! << 8) | bytes[at + size + 1]!

@@ -16,13 +16,13 @@ export const PRIVATE_LENGTH = 20
 
 /** Computes the public key, 96 bytes. @param own the private key, 20 random bytes */
 export function publicKey(own: Uint8Array): Buffer {
-  return bytesOf(power(2n, own))
+  return encodeKey(power(2n, own))
 }
 
 /** Computes the shared secret, 96 bytes. Returns undefined if the other side's public key makes it predictable. */
 export function sharedSecret(own: Uint8Array, theirs: Uint8Array): Buffer | undefined {
   const base = BigInt(`0x${Buffer.from(theirs).toString('hex')}`)
-  return base < 2n || base > DH_PRIME - 2n ? undefined : bytesOf(power(base, own))
+  return base < 2n || base > DH_PRIME - 2n ? undefined : encodeKey(power(base, own))
 }
 
 /** Computes `base` to the power of `exponent` modulo the prime, four bits of the exponent at a time. */
@@ -39,6 +39,6 @@ function power(base: bigint, exponent: Uint8Array): bigint {
   return result
 }
 
-function bytesOf(value: bigint): Buffer {
+function encodeKey(value: bigint): Buffer {
   return Buffer.from(value.toString(16).padStart(2 * KEY_LENGTH, '0'), 'hex')
 }

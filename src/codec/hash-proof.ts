@@ -1,6 +1,6 @@
 /** The proof that hashes belong to a tree (BEP 52). */
 import { type HashRange, widthOf } from './hash-range.ts'
-import { heightOf, NODE_LENGTH, nodeOver, parentOf } from './merkle.ts'
+import { heightOf, NODE_LENGTH, nodeOver, parentHash } from './merkle.ts'
 
 /**
  * Returns the node above a range, and above its proofs. It is the proven one if the hashes are right.
@@ -13,7 +13,7 @@ export function nodeAbove(range: HashRange, hashes: Uint8Array): Buffer {
   let position = index / width
   for (let at = length * NODE_LENGTH; at < hashes.length; at += NODE_LENGTH) {
     const uncle = hashes.subarray(at, at + NODE_LENGTH)
-    node = position % 2 === 0 ? parentOf(node, uncle) : parentOf(uncle, node)
+    node = position % 2 === 0 ? parentHash(node, uncle) : parentHash(uncle, node)
     position = Math.floor(position / 2)
   }
   return node

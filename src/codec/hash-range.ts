@@ -101,10 +101,15 @@ export function rangeOf({ root, base, index, length, proofLayers }: HashRange): 
 
 /** A string that only an equal range has. */
 export function rangeKey({ root, base, index, length, proofLayers }: HashRange): string {
-  return `${Buffer.from(root).toString('latin1')}/${base}/${index}/${length}/${proofLayers}`
+  return `${rootKey(root)}/${base}/${index}/${length}/${proofLayers}`
 }
 
 /** Returns the least power of two that is not less than `count`, from 2 to `MAX_RANGE_HASHES`. */
 export function rangeLength(count: number): number {
   return Math.min(MAX_RANGE_HASHES, Math.max(2, 2 ** Math.ceil(Math.log2(count))))
+}
+
+/** Returns a pieces root as the key of a map. */
+export function rootKey(root: Uint8Array): string {
+  return Buffer.from(root).toString('latin1')
 }

@@ -15,8 +15,8 @@ export function createMergePatch(before: JsonObject, after: JsonObject): MergePa
     const now = after[key]
     const then = before[key]
     if (now === then || now === undefined) continue
-    const change = isObject(now) && isObject(then) ? createMergePatch(then, now) : now
-    if (change === undefined || (Array.isArray(now) && isEqual(now, then))) continue
+    const change = isJsonObject(now) && isJsonObject(then) ? createMergePatch(then, now) : now
+    if (change === undefined || (Array.isArray(now) && isSameJson(now, then))) continue
     patch ??= {}
     patch[key] = change
   }
@@ -34,16 +34,17 @@ export function applyMergePatch<T extends JsonObject>(before: T, patch: MergePat
   for (const [key, change] of Object.entries(patch)) {
     const then = before[key]
     if (change === null) delete after[key]
-    else if (isObject(change)) after[key] = applyMergePatch(isObject(then) ? then : {}, change as MergePatch)
+    else if (isJsonObject(change))
+      after[key] = applyMergePatch(isJsonObject(then) ? then : {}, change as MergePatch)
     else after[key] = change as JsonValue
   }
   return after as T
 }
 
-function isObject(value: unknown): value is JsonObject {
+function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function isEqual(one: unknown, other: unknown): boolean {
+function isSameJson(one: unknown, other: unknown): boolean {
   return JSON.stringify(one) === JSON.stringify(other)
 }

@@ -15,14 +15,14 @@ export function leafOf(block: Uint8Array): Buffer {
 }
 
 /** Returns the node above two others. */
-export function parentOf(left: Uint8Array, right: Uint8Array): Buffer {
+export function parentHash(left: Uint8Array, right: Uint8Array): Buffer {
   return hash('sha256', Buffer.concat([left, right]), 'buffer')
 }
 
 /** Returns a node that covers no byte of the file. @param layer 0 for the leaves */
 export function padNode(layer: number): Buffer {
   for (let next = padNodes.length; next <= layer; next++) {
-    padNodes.push(parentOf(padNodes[next - 1]!, padNodes[next - 1]!))
+    padNodes.push(parentHash(padNodes[next - 1]!, padNodes[next - 1]!))
   }
   return padNodes[layer]!
 }
@@ -79,8 +79,8 @@ export class MerkleHasher {
     let made: Uint8Array | undefined
     for (let at = 0; at < height; at++) {
       const pad = padNode(this.#layer + at)
-      if (this.#isLeftWaiting(at)) made = parentOf(this.#leftAt(at), made ?? pad)
-      else if (made) made = parentOf(made, pad)
+      if (this.#isLeftWaiting(at)) made = parentHash(this.#leftAt(at), made ?? pad)
+      else if (made) made = parentHash(made, pad)
     }
     if (this.#isLeftWaiting(height)) made = this.#leftAt(height)
     return Buffer.from(made ?? padNode(this.#layer + height))

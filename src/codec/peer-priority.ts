@@ -13,7 +13,7 @@ export function peerPriority(a: PeerAddress, b: PeerAddress): number {
   if (!first || first.length !== second?.length) return 0
   if (first.equals(second)) return crc32c(sorted(portOf(a), portOf(b)))
   const kept = keptBytes(first, second)
-  return crc32c(sorted(masked(first, kept), masked(second, kept)))
+  return crc32c(sorted(maskAddress(first, kept), maskAddress(second, kept)))
 }
 
 function portOf({ port }: PeerAddress): Buffer {
@@ -28,7 +28,7 @@ function keptBytes(a: Buffer, b: Buffer): number {
   return kept + 1
 }
 
-function masked(bytes: Buffer, kept: number): Buffer {
+function maskAddress(bytes: Buffer, kept: number): Buffer {
   return Buffer.from(bytes.map((byte, at) => (at < kept ? byte : byte & 0x55)))
 }
 

@@ -51,10 +51,10 @@ export function decodePex(payload: Uint8Array): PexMessage | undefined {
   const dict = asDict(value)
   if (!dict) return undefined
   const added = [
-    ...entries(dict.added, 4, bytes(dict['added.f'])),
-    ...entries(dict.added6, 16, bytes(dict['added6.f'])),
+    ...decodePexPeers(dict.added, 4, bytes(dict['added.f'])),
+    ...decodePexPeers(dict.added6, 16, bytes(dict['added6.f'])),
   ]
-  const dropped = [...entries(dict.dropped, 4), ...entries(dict.dropped6, 16)]
+  const dropped = [...decodePexPeers(dict.dropped, 4), ...decodePexPeers(dict.dropped6, 16)]
   return {
     added: added.slice(0, MAX_PEX),
     dropped: dropped.slice(0, MAX_PEX).map(({ host, port }) => ({ host, port })),
@@ -62,7 +62,7 @@ export function decodePex(payload: Uint8Array): PexMessage | undefined {
 }
 
 /** Returns the first `MAX_PEX` addresses of a field. Missing flags are 0. */
-function entries(value: BencodeValue | undefined, size: 4 | 16, flags?: Uint8Array): PexPeer[] {
+function decodePexPeers(value: BencodeValue | undefined, size: 4 | 16, flags?: Uint8Array): PexPeer[] {
   const compact = bytes(value)
   const width = size + 2
   // A length that is not a multiple of the width means that the entries cannot be located.

@@ -3,7 +3,7 @@ import { extname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { runInTurns } from '../metainfo/steps.ts'
 import { ThreadPool } from '../ports/thread-pool.ts'
-import { hashInSteps } from './hash-in-steps.ts'
+import { answerRequest } from './answer-request.ts'
 import type {
   FileRun,
   FoundFile,
@@ -131,7 +131,7 @@ export class HashPool {
     try {
       await setImmediate() // the caller gives jobs to the other threads first
       signal?.throwIfAborted()
-      return await runInTurns(hashInSteps(request))
+      return await runInTurns(answerRequest(request))
     } finally {
       this.#isMainThreadBusy = false
     }

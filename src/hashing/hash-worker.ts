@@ -3,7 +3,7 @@ import { hash as hashBytes } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 import { runAtOnce } from '../metainfo/steps.ts'
 import { pick } from '../ports/pick.ts'
-import { hashInSteps } from './hash-in-steps.ts'
+import { answerRequest } from './answer-request.ts'
 import type { HashReply, HashRequest } from './hash-job.ts'
 
 parentPort!.on('message', (request: HashRequest | Uint8Array) =>
@@ -14,7 +14,7 @@ parentPort!.on('message', (request: HashRequest | Uint8Array) =>
 
 function reply(request: HashRequest): HashReply {
   try {
-    return runAtOnce(hashInSteps(request))
+    return runAtOnce(answerRequest(request))
   } catch (error) {
     const { code, errno, message, path, syscall } = error as NodeJS.ErrnoException
     return { error: { message, ...pick({ code, errno, path, syscall }, 'code', 'errno', 'path', 'syscall') } }

@@ -15,9 +15,9 @@ export const exactName: Spelling = nameOfBytes
 export const aria2Name: Spelling = name => {
   const valid = isUtf8(name)
   if (valid)
-    return nameOfBytes(name).replace(/[\p{Cc}]/gu, it => (it < '\x80' ? percent(it.charCodeAt(0)) : it))
+    return nameOfBytes(name).replace(/[\p{Cc}]/gu, it => (it < '\x80' ? escapeByte(it.charCodeAt(0)) : it))
   return Array.from(name, byte =>
-    byte < 0x20 || byte >= 0x7f ? percent(byte) : String.fromCharCode(byte),
+    byte < 0x20 || byte >= 0x7f ? escapeByte(byte) : String.fromCharCode(byte),
   ).join('')
 }
 
@@ -41,7 +41,7 @@ export const transmissionName: Spelling = name =>
     .replace(/^ +|[. ]+$/g, '')
     .replace(/^(con|prn|aux|nul|com[1-9]|lpt[1-9])(?=\.|$)/i, '$1_')
 
-function percent(byte: number): string {
+function escapeByte(byte: number): string {
   return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
 }
 

@@ -81,7 +81,7 @@ function zerosAfter(length: number, pieceLength: number): number {
 
 function sortedForTree(given: readonly SourceFile[]): SourceFile[] {
   const named = given.map(source => ({ source, names: source.path.map(nameBytes) }))
-  named.sort((a, b) => compareNames(a.names, b.names))
+  named.sort((a, b) => compareBytePaths(a.names, b.names))
   for (const [index, { names }] of named.entries()) {
     const before = named[index - 1]?.names
     if (!before?.every((name, at) => names[at]?.equals(name))) continue
@@ -94,7 +94,7 @@ function sortedForTree(given: readonly SourceFile[]): SourceFile[] {
   return named.map(({ source }) => source)
 }
 
-function compareNames(a: readonly Buffer[], b: readonly Buffer[]): number {
+function compareBytePaths(a: readonly Buffer[], b: readonly Buffer[]): number {
   for (let at = 0; at < Math.min(a.length, b.length); at++) {
     const order = a[at]!.compare(b[at]!)
     if (order !== 0) return order

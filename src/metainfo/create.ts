@@ -99,7 +99,7 @@ export async function create(options: CreateOptions): Promise<Created> {
   const length = options.files.reduce((sum, file) => sum + file.length, 0)
   const pieceLength = options.pieceLength ?? defaultPieceLength(length)
   const { format = 'v1' } = options
-  check(options, format, length, pieceLength)
+  checkOptions(options, format, length, pieceLength)
   const plan = planContent(options.files, format, pieceLength)
   let content: Buffer | undefined
   const infoOf = async (hashes: Buffer, rootOf: (file: PlannedFile) => Buffer) => {
@@ -209,7 +209,12 @@ function checkPath(names: SourceFile['path']): void {
   }
 }
 
-function check(options: CreateOptions, format: TorrentFormat, length: number, pieceLength: number): void {
+function checkOptions(
+  options: CreateOptions,
+  format: TorrentFormat,
+  length: number,
+  pieceLength: number,
+): void {
   const fail = (what: string) => {
     throw new InputError('ERR_USAGE', what)
   }

@@ -27,8 +27,8 @@ const DECODE_LIMITS = { maxDepth: 1_000, maxItems: MAX_TORRENT_SIZE }
 export async function editTorrent(torrent: Uint8Array, changes: TorrentChanges): Promise<Buffer> {
   await openMetainfo(torrent)
   const { comment, trackers, webSeeds } = changes
-  for (const url of trackers?.flat() ?? []) check(url, trackerFault)
-  for (const url of webSeeds ?? []) check(url, webSeedFault)
+  for (const url of trackers?.flat() ?? []) checkUrl(url, trackerFault)
+  for (const url of webSeeds ?? []) checkUrl(url, webSeedFault)
   const tiers = trackers?.filter(tier => tier.length > 0) ?? []
   const several = tiers.length > 1 || (tiers[0]?.length ?? 0) > 1
   const entries = await readEntries(torrent)
@@ -61,7 +61,7 @@ async function readEntries(torrent: Uint8Array): Promise<Map<string, Buffer>> {
   return entries
 }
 
-function check(url: string, faultOf: (url: string) => string | undefined): void {
+function checkUrl(url: string, faultOf: (url: string) => string | undefined): void {
   const fault = faultOf(url)
   if (fault !== undefined) throw new InputError('ERR_USAGE', `${url}: it ${fault}`)
 }

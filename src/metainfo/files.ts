@@ -83,7 +83,7 @@ export function* readFiles(list: FileList, reading: Reading): Steps<FileEntry[]>
       const name = file.path.slice(root.length + 1)
       const own = paths.claim(name)
       if (own !== name)
-        files[index] = renamed(
+        files[index] = renameFile(
           file,
           own,
           list,
@@ -160,7 +160,7 @@ function readFile(
 }
 
 /** Gives a file another path, since its own is in use. */
-function renamed(
+function renameFile(
   file: FileEntry,
   name: string,
   list: FileList,

@@ -9,13 +9,13 @@ import { rawNames } from './spellings.ts'
 /** Files between two yields. */
 const FILES_PER_STEP = 128
 
-type Listed = Pick<Metainfo, 'files' | 'length' | 'multiFile' | 'name' | 'pieceLength' | 'spelledName'>
+type V1FileList = Pick<Metainfo, 'files' | 'length' | 'multiFile' | 'name' | 'pieceLength' | 'spelledName'>
 
 /**
  * Returns the roots of the files of the v1 list, if the tree describes the same content at the same places.
  * @throws InputError ERR_METAINFO with the first difference
  */
-export function* joinTree(list: Listed, tree: readonly TreeFile[]): Steps<Map<FileEntry, Buffer>> {
+export function* joinTree(list: V1FileList, tree: readonly TreeFile[]): Steps<Map<FileEntry, Buffer>> {
   const { files, length, pieceLength } = list
   const roots = new Map<FileEntry, Buffer>()
   let next = 0
@@ -26,7 +26,7 @@ export function* joinTree(list: Listed, tree: readonly TreeFile[]): Steps<Map<Fi
     if (file.pad) continue
     const twin = tree[next++]
     const names = namesOf(list, file)
-    if (!twin || !isEqual(twin.names, names)) {
+    if (!twin || !areNamesEqual(twin.names, names)) {
       differ(`${quoted(names)} is ${twin ? quoted(twin.names) : 'missing'} in the tree`)
     }
     if (twin.length !== file.length) {
@@ -43,12 +43,12 @@ export function* joinTree(list: Listed, tree: readonly TreeFile[]): Steps<Map<Fi
 }
 
 /** The names of a file as the tree has them: without the torrent's name, if there are several files. */
-function namesOf(list: Listed, file: FileEntry): readonly Uint8Array[] {
+function namesOf(list: V1FileList, file: FileEntry): readonly Uint8Array[] {
   const names = rawNames(list, file)
   return list.multiFile ? names.slice(1) : names
 }
 
-function isEqual(some: readonly Uint8Array[], others: readonly Uint8Array[]): boolean {
+function areNamesEqual(some: readonly Uint8Array[], others: readonly Uint8Array[]): boolean {
   return some.length === others.length && some.every((name, at) => Buffer.from(name).equals(others[at]!))
 }
 

@@ -32,15 +32,15 @@ export function checkHashes(metainfo: Metainfo, expected: InfoHashes): void {
   const { infoHash, infoHashV2 } = expected
   // a torrent that is used as v1, since its v2 part is invalid, has no v2 info-hash
   const isV1 = infoHash !== undefined && metainfo.infoHashV2 === undefined
-  check(infoHash === undefined || infoHash.equals(metainfo.infoHash), metainfo.infoHash, infoHash)
-  check(
+  requireSameHash(infoHash === undefined || infoHash.equals(metainfo.infoHash), metainfo.infoHash, infoHash)
+  requireSameHash(
     isV1 || !infoHashV2 || metainfo.infoHashV2?.equals(infoHashV2) === true,
     metainfo.infoHashV2,
     infoHashV2,
   )
 }
 
-function check(isSame: boolean, got: Buffer | undefined, expected: Buffer | undefined): void {
+function requireSameHash(isSame: boolean, got: Buffer | undefined, expected: Buffer | undefined): void {
   if (isSame) return
   const name = got?.toString('hex') ?? 'without a valid v2 part'
   throw new InputError('ERR_METAINFO', `another torrent, ${name}: expected ${expected?.toString('hex')}`)

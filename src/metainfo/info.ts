@@ -35,7 +35,7 @@ const INFO_KEYS = new Set([
   'source',
 ])
 
-type Content =
+type ContentField =
   | 'format'
   | 'infoHash'
   | 'infoHashV2'
@@ -62,7 +62,7 @@ export interface RawInfo {
 }
 
 /** Reads `info`. */
-export function* readInfo(raw: RawInfo, reading: Reading): Steps<Pick<Metainfo, Content>> {
+export function* readInfo(raw: RawInfo, reading: Reading): Steps<Pick<Metainfo, ContentField>> {
   const spans = yield* locate(raw.info, 0, INFO_KEYS)
   const view = new BencodeView(raw.info, spans)
   const info: Fields = new Fields(view, 'info', reading.warn)
@@ -117,7 +117,7 @@ function* readV2(
   place: InfoPlace,
   pieceLength: number,
   reading: Reading,
-): Steps<Omit<Pick<Metainfo, Content>, 'private'>> {
+): Steps<Omit<Pick<Metainfo, ContentField>, 'private'>> {
   const { info } = place
   checkPieceLength(info, pieceLength)
   const infoHashV2 = yield* hashInSteps('sha256', raw.info)
@@ -136,13 +136,13 @@ function* readV2(
   }
 }
 
-type Listed = Pick<Metainfo, 'files' | 'length' | 'multiFile' | 'name' | 'pieceCount' | 'pieceLength'>
+type ListedFiles = Pick<Metainfo, 'files' | 'length' | 'multiFile' | 'name' | 'pieceCount' | 'pieceLength'>
 
 /** Reads the fields of BEP 52 of a torrent with those of BEP 3. If they are invalid, the torrent is read as v1. */
 function* readUpgrade(
   raw: RawInfo,
   place: InfoPlace,
-  list: Listed,
+  list: ListedFiles,
   reading: Reading,
 ): Steps<Partial<Pick<Metainfo, 'format' | 'infoHashV2' | 'pieceNodes'>>> {
   try {

@@ -56,7 +56,7 @@ export class Layout {
 
   /** Returns the range of a piece. */
   pieceRange(index: number): Range {
-    check(Number.isInteger(index) && index >= 0 && index < this.pieceCount, `no piece ${index}`)
+    checkRange(Number.isInteger(index) && index >= 0 && index < this.pieceCount, `no piece ${index}`)
     const position = index * this.pieceLength
     if (!this.#endsWithFile) return { position, length: Math.min(this.pieceLength, this.length - position) }
     const { offset, length } = this.files[this.fileOf(position)]!
@@ -84,16 +84,16 @@ export class Layout {
   /** Returns the first and last piece of a file, or `undefined` if the file is empty. */
   piecesOf(fileIndex: number): { readonly first: number; readonly last: number } | undefined {
     const file = this.files[fileIndex]
-    check(file !== undefined, `no file ${fileIndex}`)
+    checkRange(file !== undefined, `no file ${fileIndex}`)
     if (file.length === 0) return undefined
     return { first: this.pieceOf(file.offset), last: this.pieceOf(file.offset + file.length - 1) }
   }
 
   /** Splits `length` bytes from `position` by file, in order and without gaps, including padding. */
   spans(position: number, length: number): Span[] {
-    check(Number.isSafeInteger(position) && position >= 0, `no position ${position}`)
-    check(Number.isSafeInteger(length) && length >= 0, `no length ${length}`)
-    check(position + length <= this.length, `${position} + ${length} is past the end, ${this.length}`)
+    checkRange(Number.isSafeInteger(position) && position >= 0, `no position ${position}`)
+    checkRange(Number.isSafeInteger(length) && length >= 0, `no length ${length}`)
+    checkRange(position + length <= this.length, `${position} + ${length} is past the end, ${this.length}`)
     const spans: Span[] = []
     if (length === 0) return spans
     for (let at = 0, next = this.#find(position); at < length; next++) {
@@ -108,7 +108,10 @@ export class Layout {
   }
 
   #checkPosition(position: number): void {
-    check(Number.isSafeInteger(position) && position >= 0 && position < this.length, `no byte ${position}`)
+    checkRange(
+      Number.isSafeInteger(position) && position >= 0 && position < this.length,
+      `no byte ${position}`,
+    )
   }
 
   /** Returns the index in `#filled` of the last file that starts at or before a position. */
@@ -124,6 +127,6 @@ export class Layout {
   }
 }
 
-function check(holds: boolean, what: string): asserts holds {
+function checkRange(holds: boolean, what: string): asserts holds {
   if (!holds) throw new InputError('ERR_USAGE', `out of range: ${what}`)
 }

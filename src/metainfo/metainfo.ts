@@ -80,3 +80,6 @@ export interface Metainfo {
   /** One sentence for each irregularity that did not prevent parsing. */
   readonly warnings: readonly string[]
 }
+
+/** The names of a torrent and its files. */
+export type NamedFiles = Pick<Metainfo, 'files' | 'multiFile' | 'name' | 'spelledName'>

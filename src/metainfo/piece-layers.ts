@@ -1,6 +1,7 @@
 /** Reads the nodes of pieces in Merkle trees: `piece layers` beside `info`, and the roots of small files (BEP 52). */
 import { DICT_TOKEN, END_TOKEN, stringSpan } from '../codec/bencode-grammar.ts'
 import type { Steps } from '../codec/bencode-scan.ts'
+import { rootKey } from '../codec/hash-range.ts'
 import { blocksOf, heightOf, MerkleHasher, NODE_LENGTH } from '../codec/merkle.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
 import { quote } from '../codec/quote.ts'
@@ -26,7 +27,7 @@ export function* readPieceLayers(bytes: Buffer, start: number): Steps<PieceLayer
     const kind = bytes[key.end]!
     if (kind < 0x30 || kind > 0x39) fail(`${nameOf(root)}: expected a string`)
     const value = stringSpan(bytes, key.end)
-    const name = keyOf(root)
+    const name = rootKey(root)
     if (layers.has(name)) fail(`${nameOf(root)} is repeated`)
     layers.set(name, bytes.subarray(value.start, value.end))
     at = value.end
@@ -34,7 +35,7 @@ export function* readPieceLayers(bytes: Buffer, start: number): Steps<PieceLayer
   return layers
 }
 
-type Content = Pick<Metainfo, 'pieceCount' | 'pieceLength'>
+type PieceSizes = Pick<Metainfo, 'pieceCount' | 'pieceLength'>
 
 /**
  * Returns the nodes of all pieces, or undefined if a layer is missing. `roots` are those of all files. A file that is not longer than a piece needs no
@@ -42,7 +43,7 @@ type Content = Pick<Metainfo, 'pieceCount' | 'pieceLength'>
  * @throws InputError ERR_METAINFO for a layer that does not belong to its root, or to no file
  */
 export function* findPieceNodes(
-  { pieceCount, pieceLength }: Content,
+  { pieceCount, pieceLength }: PieceSizes,
   roots: Iterable<readonly [FileEntry, Buffer]>,
   layers: PieceLayers,
 ): Steps<Buffer | undefined> {
@@ -59,7 +60,7 @@ export function* findPieceNodes(
       nodes.set(piecesRoot, at)
       continue
     }
-    const key = keyOf(piecesRoot)
+    const key = rootKey(piecesRoot)
     const layer = layers.get(key)
     if (!layer) {
       complete = false
@@ -112,7 +113,7 @@ export function encodePieceLayers({ files, pieceLength, pieceNodes }: LayersSour
     if (!root || length <= pieceLength) continue
     const at = (offset / pieceLength) * NODE_LENGTH
     const layer = pieceNodes.subarray(at, at + Math.ceil(length / pieceLength) * NODE_LENGTH)
-    layers.set(keyOf(root), { root, layer })
+    layers.set(rootKey(root), { root, layer })
   }
   const sorted = [...layers.values()].sort((a, b) => a.root.compare(b.root))
   const entries = sorted.flatMap(({ root, layer }) => [
@@ -142,10 +143,6 @@ export function* rootOf(layer: Buffer, pieceLength: number): Steps<Buffer> {
 /** Returns true for a piece length that BEP 52 allows: a power of two from 16 KiB. */
 export function isTreePieceLength(pieceLength: number): boolean {
   return pieceLength >= BLOCK_LENGTH && Number.isInteger(Math.log2(pieceLength))
-}
-
-function keyOf(root: Uint8Array): string {
-  return Buffer.from(root).toString('latin1')
 }
 
 function nameOf(root: Buffer): string {

@@ -5,12 +5,10 @@
 import type { Steps } from '../codec/bencode-scan.ts'
 import { InputError } from '../errors.ts'
 import { aria2Name, exactName, libtorrentName, type Spelling, transmissionName } from './client-names.ts'
-import type { FileEntry, Metainfo } from './metainfo.ts'
+import type { FileEntry, NamedFiles } from './metainfo.ts'
 import { type NameOptions, safeName } from './name.ts'
 import { placePaths, type RawPath } from './paths.ts'
 import { runInTurns } from './steps.ts'
-
-type Named = Pick<Metainfo, 'files' | 'multiFile' | 'name' | 'spelledName'>
 
 /** Number of files to process between two yields. */
 const FILES_PER_STEP = 128
@@ -20,7 +18,7 @@ const NOT_PORTABLE =
 
 /** Returns the possible names of the torrent's directory, or of its file if it is a single-file torrent. */
 export function rootNames(
-  { name, spelledName = Buffer.from(name) }: Named,
+  { name, spelledName = Buffer.from(name) }: NamedFiles,
   options: NameOptions = {},
 ): string[] {
   const made = spellings(options).map(spell => spell(spelledName))
@@ -29,11 +27,11 @@ export function rootNames(
 
 /** The alternative paths of each file of a torrent. Every path is below the output directory. */
 export class OtherPaths {
-  readonly #metainfo: Named
+  readonly #metainfo: NamedFiles
   readonly #options: NameOptions
   #numbered: Promise<(readonly string[])[]> | undefined
 
-  constructor(metainfo: Named, options: NameOptions = {}) {
+  constructor(metainfo: NamedFiles, options: NameOptions = {}) {
     this.#metainfo = metainfo
     this.#options = options
   }
@@ -94,7 +92,7 @@ export class OtherPaths {
 
 /** Returns the original names of a file, beginning with the torrent's directory. */
 export function rawNames(
-  { multiFile, name, spelledName }: Named,
+  { multiFile, name, spelledName }: NamedFiles,
   { path, spelled }: FileEntry,
 ): Uint8Array[] {
   const root = spelledName ?? Buffer.from(name)

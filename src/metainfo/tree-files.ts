@@ -2,7 +2,7 @@
 import type { Steps } from '../codec/bencode-scan.ts'
 import { FileTree, type TreeFile, type TreePlace } from './file-tree.ts'
 import { MAX_FILES } from './files.ts'
-import type { FileEntry, Metainfo } from './metainfo.ts'
+import type { FileEntry, Metainfo, NamedFiles } from './metainfo.ts'
 import { placePaths, type RawPath, safePath } from './paths.ts'
 import type { Reading } from './reading.ts'
 
@@ -12,8 +12,6 @@ const FILES_PER_STEP = 128
 const MAX_PATH_RATIO = 8
 /** Bytes of paths that any tree may have. */
 const MIN_PATH_BYTES = 1 << 20
-
-type Named = Pick<Metainfo, 'files' | 'multiFile' | 'name' | 'spelledName'>
 
 /** Reads all files of a tree. Throws ERR_METAINFO for too many of them, or for too long paths in total. */
 export function* readTreeFiles(place: TreePlace, reading: Reading): Steps<TreeFile[]> {
@@ -46,7 +44,7 @@ export function* placeTreeFiles(
   named: Pick<Metainfo, 'name' | 'spelledName'>,
   pieceLength: number,
   reading: Reading,
-): Steps<Named> {
+): Steps<NamedFiles> {
   const multiFile = tree.length > 1 || tree[0]!.names.length > 1
   const root = multiFile ? { root: named.name } : {}
   const where = 'info.file tree'

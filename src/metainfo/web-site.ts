@@ -24,15 +24,15 @@ export interface WebSite {
   piecesOf(key: number): { readonly first: number; readonly last: number } | undefined
 }
 
-type Content = Pick<Metainfo, 'files' | 'length' | 'pieceLength' | 'name' | 'spelledName' | 'multiFile'>
+type SiteContent = Pick<Metainfo, 'files' | 'length' | 'pieceLength' | 'name' | 'spelledName' | 'multiFile'>
 
 /** A web seed that serves the files of the torrent (BEP 19). Keys are file indices. */
 export class FileSite implements WebSite {
   readonly #base: string
-  readonly #metainfo: Content
+  readonly #metainfo: SiteContent
   readonly #layout: Layout
 
-  constructor(base: string, metainfo: Content, layout = new Layout(metainfo)) {
+  constructor(base: string, metainfo: SiteContent, layout = new Layout(metainfo)) {
     this.#base = base
     this.#metainfo = metainfo
     this.#layout = layout
@@ -63,7 +63,11 @@ export class PieceSite implements WebSite {
   readonly #infoHash: Uint8Array
   readonly #layout: Layout
 
-  constructor(base: string, metainfo: Content & Pick<Metainfo, 'infoHash'>, layout = new Layout(metainfo)) {
+  constructor(
+    base: string,
+    metainfo: SiteContent & Pick<Metainfo, 'infoHash'>,
+    layout = new Layout(metainfo),
+  ) {
     this.#base = base
     this.#infoHash = metainfo.infoHash
     this.#layout = layout

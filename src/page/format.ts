@@ -21,9 +21,9 @@ export function formatDuration(seconds: number): string {
   const minutes = Math.round(seconds / 60)
   if (minutes < 60) return `${minutes} min`
   const hours = Math.floor(minutes / 60)
-  if (hours < 24) return join(hours, 'h', minutes % 60, 'min')
+  if (hours < 24) return joinUnits(hours, 'h', minutes % 60, 'min')
   const days = Math.floor(hours / 24)
-  if (days < 100) return join(days, 'd', hours % 24, 'h')
+  if (days < 100) return joinUnits(days, 'd', hours % 24, 'h')
   return 'over 100 d'
 }
 
@@ -42,6 +42,6 @@ export function formatSentence(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?…]$/.test(words) ? '' : '.')
 }
 
-function join(large: number, unit: string, small: number, smallUnit: string): string {
+function joinUnits(large: number, unit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smallUnit}`
 }

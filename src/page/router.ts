@@ -12,7 +12,7 @@ export interface PageRoute {
 function parseRoute(hash: string): PageRoute {
   const [, view, infoHash = '', ...rest] = hash.replace(/^#/, '').split('/')
   if (view !== 'torrent' || !/^[\da-f]{40}$/.test(infoHash)) return { view: 'list', infoHash: '', rest: [] }
-  return { view, infoHash, rest: rest.map(decode) }
+  return { view, infoHash, rest: rest.map(decodeName) }
 }
 
 /** Returns the URL of a view of one torrent. */
@@ -31,7 +31,7 @@ export function useRoute(): PageRoute {
   return parseRoute(hash)
 }
 
-function decode(name: string): string {
+function decodeName(name: string): string {
   try {
     return decodeURIComponent(name)
   } catch {

@@ -52,7 +52,7 @@ const SHARED_OPTIONS = ['down', 'maxPeers', 'up'] as const satisfies readonly (k
 export async function addTorrent(source: TorrentSource, options: AddTorrentOptions): Promise<Torrent> {
   checkOptions(options, { client: 'object' })
   const { client, ...rest } = options
-  const ofTorrent = { timeout: DEFAULT_TIMEOUT_MS, ...without(rest, CLIENT_OPTIONS) }
+  const ofTorrent = { timeout: DEFAULT_TIMEOUT_MS, ...omitKeys(rest, CLIENT_OPTIONS) }
   if (client) {
     const extra = CLIENT_OPTIONS.find(name => options[name] !== undefined)
     if (extra) throw new InputError('ERR_USAGE', `${extra}: this option belongs to the client that is given`)
@@ -60,7 +60,7 @@ export async function addTorrent(source: TorrentSource, options: AddTorrentOptio
   }
   const own = new Client({ ...pickKeys(rest, CLIENT_OPTIONS), ...pickKeys(rest, SHARED_OPTIONS) })
   try {
-    const torrent = await own.add(source, without(ofTorrent, ['up', 'down']))
+    const torrent = await own.add(source, omitKeys(ofTorrent, ['up', 'down']))
     own.on('warning', error => torrent.emit('warning', error))
     torrent.once('close', () => own.close())
     return torrent
@@ -77,7 +77,7 @@ function pickKeys<T extends object, K extends keyof T>(from: T, keys: readonly K
   >
 }
 
-function without<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Omit<T, K> {
+function omitKeys<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Omit<T, K> {
   const excluded = new Set<unknown>(keys)
   return Object.fromEntries(Object.entries(from).filter(([key]) => !excluded.has(key))) as Omit<T, K>
 }

@@ -12,7 +12,7 @@ import type { ContentOptions } from './pieces/content-options.ts'
 import type { Contribution } from './pieces/contributions.ts'
 import { TorrentFile } from './reading/torrent-file.ts'
 import { checkContent, checkTorrentOptions } from './torrent/check-options.ts'
-import { reasonOf } from './torrent/diagnosis.ts'
+import { stallReason } from './torrent/diagnosis.ts'
 import { Milestone } from './torrent/milestone.ts'
 import { countsOf, type Progress, type ProgressCounts, progressOf } from './torrent/progress.ts'
 import type { TorrentContent } from './torrent/torrent-content.ts'
@@ -135,7 +135,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** The reason why the torrent receives no data, in words. */
   get reason(): string {
-    return reasonOf(this.#life.parts)
+    return stallReason(this.#life.parts)
   }
 
   /** Fetches the metadata if it is missing, checks existing files, and exchanges blocks. Returns at once; idempotent. */

@@ -6,7 +6,7 @@ export interface EventTargetOf {
   emit(name: string, ...args: unknown[]): unknown
 }
 
-type Listener = (...args: unknown[]) => void
+type AnyListener = (...args: unknown[]) => void
 
 /**
  * Emits events to few listeners, in the order in which they were added. It takes a tenth of the memory of an `EventEmitter`
@@ -54,7 +54,7 @@ export class Emitter<Events extends EventsOf<Events>> {
     let isTaken = false
     for (let at = 0; at < targets.length; at += 2) {
       const names = targets[at]
-      if (names === name) (targets[at + 1] as Listener)(...args)
+      if (names === name) (targets[at + 1] as AnyListener)(...args)
       else if (typeof names === 'object' && (names as string[]).includes(name))
         (targets[at + 1] as EventTargetOf).emit(name, ...args)
       else continue

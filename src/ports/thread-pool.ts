@@ -52,7 +52,7 @@ export class ThreadPool<Request, Reply> {
     const worker = this.#idle.pop() ?? this.#start()
     worker.ref()
     try {
-      const reply = await exchange<Reply>(worker, request, transfer)
+      const reply = await exchangeMessages<Reply>(worker, request, transfer)
       this.#idle.push(worker)
       return reply
     } catch (error) {
@@ -75,7 +75,11 @@ export class ThreadPool<Request, Reply> {
 }
 
 /** Sends a request to a thread and waits for its reply. Rejects if the thread fails. */
-function exchange<Reply>(worker: Worker, request: unknown, transfer: readonly ArrayBuffer[]): Promise<Reply> {
+function exchangeMessages<Reply>(
+  worker: Worker,
+  request: unknown,
+  transfer: readonly ArrayBuffer[],
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const settle = () => {
       worker.off('message', onMessage)

@@ -51,13 +51,14 @@ export class AccessPolicy {
     // Clients that know only user names and passwords send the token as the password.
     const password = login?.slice(login.indexOf(':') + 1)
     const isKnown =
-      [bearer, token, password].some(given => isEqual(given, this.#token)) || isEqual(login, this.#login)
+      [bearer, token, password].some(given => isSameToken(given, this.#token)) ||
+      isSameToken(login, this.#login)
     return isKnown ? undefined : 401
   }
 
   /** True if a user name and a password are valid. */
   acceptsLogin(user: string, password: string): boolean {
-    return isEqual(`${user}:${password}`, this.#login) || isEqual(password, this.#token)
+    return isSameToken(`${user}:${password}`, this.#login) || isSameToken(password, this.#token)
   }
 
   #isOurs(authority: string, localAddress: string): boolean {
@@ -94,7 +95,7 @@ function basicLoginOf(authorization: string): string | undefined {
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString()
 }
 
-function isEqual(given: string | undefined, expected: Buffer | undefined): boolean {
+function isSameToken(given: string | undefined, expected: Buffer | undefined): boolean {
   return given !== undefined && expected !== undefined && timingSafeEqual(digest(given), expected)
 }
 

@@ -25,7 +25,7 @@ export function* directoryListing(served: ServedTorrent, path: string, urls: Url
       yield '' // one step of work: most files of a large torrent may lie in other directories
       continue
     }
-    yield comma + JSON.stringify(entry(metainfo, file, index, urls))
+    yield comma + JSON.stringify(listedFile(metainfo, file, index, urls))
     comma = ','
   }
   yield ']}\n'
@@ -44,7 +44,7 @@ function torrent({ metainfo, progress }: ServedTorrent, urls: Urls) {
   }
 }
 
-function entry(metainfo: Metainfo, { path, length, symlink }: FileEntry, index: number, urls: Urls) {
+function listedFile(metainfo: Metainfo, { path, length, symlink }: FileEntry, index: number, urls: Urls) {
   return {
     index,
     path,

@@ -29,7 +29,7 @@ export function rangesOf(
   }
   if (asked === 0) return 'all'
   if (ranges.length === 0) return 'none'
-  const joined = join(ranges)
+  const joined = joinRanges(ranges)
   return joined.length > MAX_RANGES ? 'all' : joined
 }
 
@@ -49,7 +49,7 @@ function rangeOf(spec: string, length: number): ResponseRange | undefined {
 }
 
 /** Joins ranges that overlap or touch; a joined range takes the place of its first. */
-function join(ranges: readonly ResponseRange[]): readonly ResponseRange[] {
+function joinRanges(ranges: readonly ResponseRange[]): readonly ResponseRange[] {
   const sorted = ranges.map((range, at) => ({ ...range, at })).sort((a, b) => a.start - b.start)
   const joined = [sorted[0]!]
   for (const range of sorted.slice(1)) {

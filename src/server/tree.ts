@@ -12,7 +12,7 @@ export interface Directory {
   readonly files: readonly number[]
 }
 
-interface Growing extends Directory {
+interface GrowingDirectory extends Directory {
   readonly directories: Set<string>
   readonly files: number[]
 }
@@ -20,7 +20,7 @@ interface Growing extends Directory {
 /** The files and directories of a torrent by path, without padding (BEP 47). */
 export class Tree {
   readonly #files = new Map<string, number>()
-  readonly #directories = new Map<string, Growing>()
+  readonly #directories = new Map<string, GrowingDirectory>()
 
   constructor() {
     this.#directory('')
@@ -57,10 +57,10 @@ export class Tree {
     return files.length === 0 && directories.size === 1 ? [...directories][0]! : ''
   }
 
-  #directory(path: string): Growing {
+  #directory(path: string): GrowingDirectory {
     const known = this.#directories.get(path)
     if (known) return known
-    const made: Growing = { directories: new Set(), files: [] }
+    const made: GrowingDirectory = { directories: new Set(), files: [] }
     this.#directories.set(path, made)
     if (path !== '') this.#directory(parentOf(path)).directories.add(nameOf(path))
     return made

@@ -26,7 +26,7 @@ export interface WatchDirectoryEvents {
 }
 
 /** A file as it was found: its state, and since how many looks it has not changed. */
-interface FoundFile {
+interface WatchedFile {
   readonly state: string
   readonly looks: number
   /** True if it was reported that it cannot be added. */
@@ -53,7 +53,7 @@ export class WatchDirectory extends EventEmitter<WatchDirectoryEvents> {
   readonly #torrentOptions: NewTorrentOptions
   readonly #fs: ListingFileSystem
   readonly #clock: Clock
-  #found = new Map<string, FoundFile>()
+  #found = new Map<string, WatchedFile>()
   #timer: Timer | undefined
   #looking: Promise<void> | undefined
   #isClosed = false
@@ -123,7 +123,7 @@ export class WatchDirectory extends EventEmitter<WatchDirectoryEvents> {
     return found?.isFile() && found.size > 0n ? `${found.size} ${found.mtimeNs} ${found.ino}` : undefined
   }
 
-  async #add(name: string, found: FoundFile): Promise<void> {
+  async #add(name: string, found: WatchedFile): Promise<void> {
     const path = join(this.#directory, name)
     try {
       const source = /\.magnet$/i.test(name) ? await this.#readLink(path) : path

@@ -1,7 +1,7 @@
 /** Locks on files: one torrent at a time writes to a path. */
 import { StorageError } from '../errors.ts'
 import type { FileSystem } from '../ports/file-system.ts'
-import { keyOf, keysOf, type PathKeys, sharedKey } from './path-keys.ts'
+import { keysOf, type PathKeys, pathKey, sharedKey } from './path-keys.ts'
 
 /** Gives each path to one writer at a time. */
 export interface FileLocks {
@@ -61,7 +61,7 @@ export class ProcessLocks implements FileLocks {
 
 /** Returns the error for a path that `writer` holds. */
 export function locked(paths: readonly string[], key: number, writer: string): StorageError {
-  const path = paths.find(path => keyOf(path) === key)
+  const path = paths.find(path => pathKey(path) === key)
   return new StorageError(
     'ERR_LOCKED',
     `cannot write ${path}: ${writer} writes it (wait for that to end, or choose another output directory)`,

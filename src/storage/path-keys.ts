@@ -22,14 +22,14 @@ export function keysOf(paths: readonly string[]): Promise<PathKeys> {
 async function hashAll(paths: readonly string[]): Promise<PathKeys> {
   const keys = new Float64Array(paths.length)
   for (const [index, path] of paths.entries()) {
-    keys[index] = keyOf(path)
+    keys[index] = pathKey(path)
     if (index % PATHS_PER_TURN === PATHS_PER_TURN - 1) await setImmediate()
   }
   return keys.sort()
 }
 
 /** Returns the key of a canonical path. */
-export function keyOf(path: string): number {
+export function pathKey(path: string): number {
   const digits = hash('sha1', path, 'hex')
   return (
     (Number.parseInt(digits.slice(0, 8), 16) & 0x1fffff) * 2 ** 32 + Number.parseInt(digits.slice(8, 16), 16)

@@ -33,7 +33,7 @@ export function encodeRecord({ pieces, states, partial }: ResumeRecord, { infoHa
   })
   // The key `files` sorts before the others.
   const body = Buffer.concat([Buffer.from('d5:files'), encodeStates(states), rest.subarray(1)])
-  return Buffer.concat([body, sha1(body)])
+  return Buffer.concat([body, checksumOf(body)])
 }
 
 /** Encodes a list of strings: a state of each file, or nothing. It makes no objects, of which there would be many. */
@@ -57,7 +57,7 @@ function encodeStates(states: FileStates): Buffer {
 export function decodeRecord(record: Buffer, metainfo: Metainfo): ResumeRecord {
   const { infoHash, pieceCount, files } = metainfo
   const body = record.subarray(0, -SHA1_BYTES)
-  if (!sha1(body).equals(record.subarray(-SHA1_BYTES))) throw new Error('it is torn, or was edited')
+  if (!checksumOf(body).equals(record.subarray(-SHA1_BYTES))) throw new Error('it is torn, or was edited')
   const fields = asDict(decode(body, { maxItems: files.length + 3 * MAX_PARTIAL + 100 }))
   const version = integer(fields?.version)
   if (version !== RECORD_VERSION)
@@ -110,6 +110,6 @@ export function maxRecordLength(metainfo: Metainfo): number {
   return 200 + Math.ceil(pieceCount / 8) + files.length * (STATE_LENGTH + '40:'.length) + partial + SHA1_BYTES
 }
 
-function sha1(data: Uint8Array): Buffer {
+function checksumOf(data: Uint8Array): Buffer {
   return createHash('sha1').update(data).digest()
 }

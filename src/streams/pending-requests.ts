@@ -38,7 +38,7 @@ export class PendingRequests {
 
   /** Adds a request, in place of one for the same block. @returns the replaced request */
   add(request: Request): Request | undefined {
-    const key = keyOf(request.piece.index, request.block)
+    const key = requestKey(request.piece.index, request.block)
     const before = this.#requests.get(key)
     if (before) this.drop(before)
     this.#requests.set(key, request)
@@ -48,7 +48,7 @@ export class PendingRequests {
 
   /** Restores an earlier request for this block that was lost, or lost its piece. @returns true if there was one */
   restore(request: Request): boolean {
-    const key = keyOf(request.piece.index, request.block)
+    const key = requestKey(request.piece.index, request.block)
     const before = this.#requests.get(key)
     if (!before || (!before.lost && !before.piece.closed)) return false
     if (before.lost) this.#lost--
@@ -57,14 +57,14 @@ export class PendingRequests {
   }
 
   get(index: number, block: number): Request | undefined {
-    return this.#requests.get(keyOf(index, block))
+    return this.#requests.get(requestKey(index, block))
   }
 
   /** The request that a block on the wire answers. */
   find(index: number, begin: number): Request | undefined {
     // checked first: with a large index, the fraction of a block would be lost by rounding
     if (begin % BLOCK_LENGTH !== 0) return undefined
-    return this.#requests.get(keyOf(index, begin / BLOCK_LENGTH))
+    return this.#requests.get(requestKey(index, begin / BLOCK_LENGTH))
   }
 
   /** Returns the requests for which `fits` returns true. */
@@ -74,7 +74,7 @@ export class PendingRequests {
 
   /** Removes a request that was answered or withdrawn. */
   drop(request: Request): void {
-    this.#requests.delete(keyOf(request.piece.index, request.block))
+    this.#requests.delete(requestKey(request.piece.index, request.block))
     if (request.lost) this.#lost--
   }
 
@@ -100,6 +100,6 @@ export class PendingRequests {
 }
 
 /** Returns a number that identifies a block of a torrent. */
-export function keyOf(index: number, block: number): number {
+export function requestKey(index: number, block: number): number {
   return index * MAX_BLOCKS + block
 }

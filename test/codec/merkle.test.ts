@@ -8,7 +8,7 @@ import {
   MerkleHasher,
   NODE_LENGTH,
   padNode,
-  parentOf,
+  parentHash,
 } from '../../src/codec/merkle.ts'
 
 const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest()
@@ -32,7 +32,7 @@ const hashed = (leaves: readonly Buffer[], layer = 0) => {
 
 t.test('a leaf is the hash of a block, a node that of its children', async t => {
   t.same(leafOf(Buffer.from('ab')), sha256(Buffer.from('ab')))
-  t.same(parentOf(zeros, leafOf(zeros)), sha256(zeros, sha256(zeros)))
+  t.same(parentHash(zeros, leafOf(zeros)), sha256(zeros, sha256(zeros)))
 })
 
 t.test('a pad node is zero at the leaves, and above them the hash of two pad nodes', async t => {

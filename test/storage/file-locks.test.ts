@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { isLit } from '../../src/storage/beacon.ts'
 import { LockDirectory } from '../../src/storage/lock-directory.ts'
-import { keyOf, keysOf, sharedKey } from '../../src/storage/path-keys.ts'
+import { keysOf, pathKey, sharedKey } from '../../src/storage/path-keys.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { inProject, TYPESCRIPT_FLAG } from '../helpers/project.ts'
 import { type Home, open } from '../helpers/storage-suite.ts'
@@ -107,7 +107,7 @@ t.test('the keys of paths show whether two sets share one', async t => {
     [...keys].sort((a, b) => a - b),
   )
   for (const key of keys) t.ok(Number.isSafeInteger(key) && key >= 0) || t.bailout()
-  t.equal(sharedKey(keys, await keysOf(['/out/1000', '/out/77', '/in/3'])), keyOf('/out/77'))
+  t.equal(sharedKey(keys, await keysOf(['/out/1000', '/out/77', '/in/3'])), pathKey('/out/77'))
   t.equal(sharedKey(keys, await keysOf(paths.map(path => `${path}x`))), undefined)
   t.equal(sharedKey(keys, await keysOf([])), undefined)
 })

@@ -32,13 +32,13 @@ function* measuredRows(evidence: Evidence): Generator<[name: string, text: strin
   if (connected > 0) yield ['availability', (Math.floor(availability * 100) / 100).toFixed(2)]
   const { blocks, choked, work } = shares
   if (blocks + choked + work > 0) {
-    const waits = `for an unchoke ${percent(choked)}, for blocks ${percent(blocks)}`
-    yield ['peers waited', `${waits}, for something to request ${percent(work)}`]
+    const waits = `for an unchoke ${formatShare(choked)}, for blocks ${formatShare(blocks)}`
+    yield ['peers waited', `${waits}, for something to request ${formatShare(work)}`]
   }
   yield ['stages waited', stagesOf(evidence)]
   if (shares.loop !== null) {
     const latenessNote = loopDelayMs === null ? '' : `, late by ${milliseconds(loopDelayMs)}`
-    yield ['event loop', `busy ${percent(shares.loop)}${latenessNote}`]
+    yield ['event loop', `busy ${formatShare(shares.loop)}${latenessNote}`]
   }
   if (writeMs !== null) yield ['a write', milliseconds(writeMs)]
   if (fastest) yield ['fastest peer', describeFastest(fastest)]
@@ -54,7 +54,9 @@ function stagesOf({ shares }: Evidence): string {
     ['for readers', reader],
     ['hashing', hash],
   ]
-  return stages.flatMap(([name, share]) => (share === null ? [] : [`${name} ${percent(share)}`])).join(', ')
+  return stages
+    .flatMap(([name, share]) => (share === null ? [] : [`${name} ${formatShare(share)}`]))
+    .join(', ')
 }
 
 function describeFastest({ address, requests, roundTripMs, waitMs, ...peer }: FastestPeer): string {
@@ -62,7 +64,7 @@ function describeFastest({ address, requests, roundTripMs, waitMs, ...peer }: Fa
   return `${address}: ${rate(peer.rate)}, ${count(requests, 'request')} of ${bytes(16_384)}, ${waits}`
 }
 
-function percent(share: number): string {
+function formatShare(share: number): string {
   return `${Math.round(share * 100)} %`
 }
 

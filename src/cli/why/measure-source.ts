@@ -52,7 +52,7 @@ export async function measureSource(
   return runUntilSignal(client, async () => {
     const torrent = await client.add(parsed, { ...torrentOptionsOf(options), ...names })
     torrent.on('warning', ({ code, message }) => reporter.reportWarning(code, message))
-    const begun = torrent.ready.then(metainfo => begin(torrent, metainfo, parsed, options))
+    const begun = torrent.ready.then(metainfo => beginDownload(torrent, metainfo, parsed, options))
     const spells = await measure(torrent, begun, timeMs, reporter)
     const { bottleneck } = longestOf(spells) ?? { bottleneck: torrent.bottleneck }
     const infoHash = torrent.infoHash.toString('hex')
@@ -65,7 +65,12 @@ export async function measureSource(
 }
 
 /** Begins the download of the selected files. @throws ChoiceError if an option matches none */
-function begin(torrent: Torrent, metainfo: Metainfo, source: Metainfo | Magnet, options: WhyOptions): void {
+function beginDownload(
+  torrent: Torrent,
+  metainfo: Metainfo,
+  source: Metainfo | Magnet,
+  options: WhyOptions,
+): void {
   const { exclude, sequential = false } = options
   const linked = isMetainfo(source) ? undefined : selectedByLink(source, metainfo)?.map(String)
   const selected = selectFiles(metainfo, options.file ?? linked, exclude)

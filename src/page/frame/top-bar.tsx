@@ -18,7 +18,7 @@ export function TopBar({ client, onAdd }: { client: ListedClient | undefined; on
         tsdl
       </a>
       {client && (
-        <Totals client={client} onLimit={isAllowed('settings') ? () => setLimiting(true) : undefined} />
+        <ClientTotals client={client} onLimit={isAllowed('settings') ? () => setLimiting(true) : undefined} />
       )}
       {isAllowed('add') && (
         <button type="button" class="button is-primary" onClick={onAdd}>
@@ -31,7 +31,7 @@ export function TopBar({ client, onAdd }: { client: ListedClient | undefined; on
   )
 }
 
-function Totals({ client, onLimit }: { client: ListedClient; onLimit: (() => void) | undefined }) {
+function ClientTotals({ client, onLimit }: { client: ListedClient; onLimit: (() => void) | undefined }) {
   const { down, downLimit, downloaded, free, isSlow, peers, up, uploaded, upLimit } = client
   const content = (
     <>

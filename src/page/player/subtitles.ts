@@ -31,7 +31,7 @@ export function findSubtitles(film: string, paths: readonly string[]): SubtitleF
     .map(path => path.slice(directory.length))
   const named = inDirectory.filter(name => !name.includes('/') && name.startsWith(stem))
   const beside = inDirectory.filter(name => /^(subs?|subtitles)\/[^/]+$/i.test(name))
-  return [...named, ...beside].slice(0, MAX_SUBTITLES).map(name => describe(directory + name, stem))
+  return [...named, ...beside].slice(0, MAX_SUBTITLES).map(name => describeSubtitle(directory + name, stem))
 }
 
 /** Parses SubRip or WebVTT. Blocks that are invalid are left out. */
@@ -69,7 +69,7 @@ export function decodeSubtitles(bytes: Uint8Array): string {
   }
 }
 
-function describe(path: string, stem: string): SubtitleFile {
+function describeSubtitle(path: string, stem: string): SubtitleFile {
   const name = nameOf(path).replace(/\.[^.]+$/, '')
   const suffix = name.startsWith(stem) ? name.slice(stem.length) : `.${name}`
   const tag =

@@ -20,10 +20,10 @@ export interface DirectoryNode {
   readonly wanted: readonly number[]
 }
 
-interface Growing {
+interface DirectoryDraft {
   readonly name: string
   readonly path: string
-  readonly directories: Map<string, Growing>
+  readonly directories: Map<string, DirectoryDraft>
   readonly files: FileNode[]
 }
 
@@ -45,11 +45,11 @@ export function treeOf(files: FilesDocument['files']): DirectoryNode {
   return sumUp(root)
 }
 
-function growing(name: string, path: string): Growing {
+function growing(name: string, path: string): DirectoryDraft {
   return { name, path, directories: new Map(), files: [] }
 }
 
-function sumUp({ directories: growingDirectories, files, name, path }: Growing): DirectoryNode {
+function sumUp({ directories: growingDirectories, files, name, path }: DirectoryDraft): DirectoryNode {
   const directories = [...growingDirectories.values()].map(sumUp)
   const sum = (key: 'have' | 'length') =>
     [...directories, ...files].reduce((total, node) => total + node[key], 0)

@@ -24,7 +24,7 @@ export function SourcesTab({
         {listed.length === 0 && <p class="muted">This torrent has no tracker.</p>}
         <ul class="plain-list">
           {listed.map(([url, tracker]) => (
-            <Source
+            <SourceLine
               key={url}
               name={url}
               tone={TRACKER_TONES[tracker.state]}
@@ -44,7 +44,12 @@ export function SourcesTab({
         {seeds.length === 0 && <p class="muted">This torrent has no web seed.</p>}
         <ul class="plain-list">
           {seeds.map(([name, seed]) => (
-            <Source key={name} name={name} tone={SEED_TONES[seed.state]} lines={describeWebSeed(seed, now)} />
+            <SourceLine
+              key={name}
+              name={name}
+              tone={SEED_TONES[seed.state]}
+              lines={describeWebSeed(seed, now)}
+            />
           ))}
         </ul>
       </section>
@@ -52,7 +57,7 @@ export function SourcesTab({
   )
 }
 
-function Source({ lines, name, tone }: { lines: readonly string[]; name: string; tone: string }) {
+function SourceLine({ lines, name, tone }: { lines: readonly string[]; name: string; tone: string }) {
   const [state, ...others] = lines
   return (
     <li>

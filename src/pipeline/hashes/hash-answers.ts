@@ -1,4 +1,4 @@
-import { countProofs, type HashRange, isRangeInTree, widthOf } from '../../codec/hash-range.ts'
+import { countProofs, type HashRange, isRangeInTree, rootKey, widthOf } from '../../codec/hash-range.ts'
 import { NODE_LENGTH, nodeOver, padNode } from '../../codec/merkle.ts'
 import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
 import { PieceTrees } from '../../metainfo/piece-trees.ts'
@@ -36,7 +36,7 @@ export class HashAnswers implements HashSource {
 
   async findHashes(range: HashRange): Promise<Uint8Array | undefined> {
     this.#files ??= this.#listFiles()
-    for (const file of this.#files.get(keyOf(range.root)) ?? []) {
+    for (const file of this.#files.get(rootKey(range.root)) ?? []) {
       if (!isRangeInTree(range, file)) return undefined
       if (range.base !== 0 && range.base !== file.pieceLayer) return undefined
       const hashes = await this.#collect(file, range)
@@ -81,7 +81,7 @@ export class HashAnswers implements HashSource {
     const hasRoot = (file: FileEntry): file is FileEntry & { piecesRoot: Buffer } =>
       file.piecesRoot !== undefined
     for (const file of files.filter(hasRoot)) {
-      const key = keyOf(file.piecesRoot)
+      const key = rootKey(file.piecesRoot)
       const hashes = new FileHashes(file, pieceLength, this.#nodes)
       const equal = listed.get(key)
       if (equal) equal.push(hashes)
@@ -89,8 +89,4 @@ export class HashAnswers implements HashSource {
     }
     return listed
   }
-}
-
-function keyOf(root: Uint8Array): string {
-  return Buffer.from(root).toString('latin1')
 }

@@ -1,6 +1,6 @@
 import type { ByteLimit } from '../../streams/byte-limit.ts'
 
-interface Request {
+interface LimitRequest {
   readonly bytes: number
   readonly go: () => void
   readonly owner: object
@@ -11,7 +11,7 @@ interface Request {
 /** A limit that can be replaced by another one: requests that wait go to the new one, in their order. */
 export class ReplaceableLimit implements ByteLimit {
   #limit: ByteLimit
-  readonly #waiting = new Set<Request>()
+  readonly #waiting = new Set<LimitRequest>()
 
   constructor(limit: ByteLimit) {
     this.#limit = limit
@@ -42,18 +42,18 @@ export class ReplaceableLimit implements ByteLimit {
   /** See ByteLimit. */
   take(bytes: number, go: () => void, owner: object): object | undefined {
     if (this.isUnlimited && this.#waiting.size === 0) return this.#limit.take(bytes, go, owner)
-    const request: Request = { bytes, go, owner, ticket: undefined }
+    const request: LimitRequest = { bytes, go, owner, ticket: undefined }
     this.#forward(request)
     return this.#waiting.has(request) ? request : undefined
   }
 
   /** See ByteLimit. */
   cancel(ticket: object): void {
-    const request = ticket as Request
+    const request = ticket as LimitRequest
     if (this.#waiting.delete(request) && request.ticket) this.#limit.cancel(request.ticket)
   }
 
-  #forward(request: Request): void {
+  #forward(request: LimitRequest): void {
     const { bytes, go, owner } = request
     this.#waiting.add(request)
     const pass = () => {

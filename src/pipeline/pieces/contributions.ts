@@ -35,7 +35,7 @@ export class Contributions {
     const { position, length } = this.#layout.pieceRange(piece.index)
     const [first, ...more] = this.#layout.spans(position, length)
     if (first && more.length === 0) {
-      for (const [giver, bytes] of bytesOf(piece)) this.#count(first.fileIndex, giver, bytes)
+      for (const [giver, bytes] of bytesByGiver(piece)) this.#count(first.fileIndex, giver, bytes)
       return
     }
     for (let block = 0; block < piece.blocks; block++) {
@@ -62,7 +62,7 @@ export class Contributions {
   }
 }
 
-function bytesOf(piece: PieceBuffer): Map<unknown, number> {
+function bytesByGiver(piece: PieceBuffer): Map<unknown, number> {
   const given = new Map<unknown, number>()
   for (let block = 0; block < piece.blocks; block++) {
     const giver = piece.givers[block]

@@ -58,7 +58,7 @@ export class Reputation {
    */
   strike(name: string, reason: string): boolean {
     const now = this.#now()
-    const key = keyOf(name)
+    const key = reputationKey(name)
     const standing = this.#standingOf(key, now) ?? this.#open(key, now)
     standing.strikes = Math.min(MAX_STRIKES, standing.strikes + 1)
     standing.right = 0
@@ -78,7 +78,7 @@ export class Reputation {
     this.#proven.add(giver)
     if (this.#standings.size === 0) return
     const now = this.#now()
-    const standing = this.#standingOf(keyOf(name), now)
+    const standing = this.#standingOf(reputationKey(name), now)
     if (!standing || standing.guilty.has(name) || ++standing.right < PIECES_PER_STRIKE) return
     standing.right = 0
     standing.strikes = Math.max(0, standing.strikes - 1)
@@ -91,7 +91,7 @@ export class Reputation {
    */
   isOnParole(giver: object, name: string): boolean {
     if (this.#standings.size === 0) return false
-    const standing = this.#standingOf(keyOf(name), this.#now())
+    const standing = this.#standingOf(reputationKey(name), this.#now())
     if (!standing || standing.strikes === 0) return false
     return standing.guilty.has(name) || !this.#proven.has(giver)
   }
@@ -139,7 +139,7 @@ export class Reputation {
 }
 
 /** Returns the key of the host of `host:port`, and the name of a web seed as it is. */
-function keyOf(name: string): string {
+function reputationKey(name: string): string {
   const match = /^(?:\[([^\]]+)\]|([^:/]+)):\d+$/.exec(name)
   return match ? addressKey(match[1] ?? match[2]!) : name
 }

@@ -27,7 +27,7 @@ interface DescribedSwarm extends Pick<Swarm, 'peers'> {
 const NO_PEERS: DescribedSwarm = { peers: new Map(), candidates: { listIdle: () => [].values() } }
 
 /** Explains why a torrent receives nothing. */
-export function reasonOf({ content, metadata, network, state }: TorrentParts): string {
+export function stallReason({ content, metadata, network, state }: TorrentParts): string {
   const { activeSwarm: swarm = NO_PEERS, sources } = network
   if (state === 'paused') return 'paused'
   if (!content && metadata) return explainNoMetadata(swarm, sources, metadata)
@@ -36,7 +36,7 @@ export function reasonOf({ content, metadata, network, state }: TorrentParts): s
 
 /** The error of a torrent that received nothing for `timeout` ms. */
 export function stallError(parts: TorrentParts, timeout: number): StalledError {
-  const reason = reasonOf(parts)
+  const reason = stallReason(parts)
   const what = parts.content ? reason : `no metadata for ${parts.network.infoHash.toString('hex')}: ${reason}`
   return new StalledError('ERR_STALLED', `${what}; nothing received for ${timeout / 1000} s`)
 }

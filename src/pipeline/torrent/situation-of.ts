@@ -5,7 +5,7 @@ import type { Peer } from '../peer/peer.ts'
 import type { Pieces } from '../pieces/pieces.ts'
 import type { AvailabilityGauge } from './availability-gauge.ts'
 import type { Counters } from './counters.ts'
-import { reasonOf, reportPeers } from './diagnosis.ts'
+import { reportPeers, stallReason } from './diagnosis.ts'
 import type { TorrentParts } from './progress.ts'
 
 /** Maximum number of peers of which the outcome is listed. */
@@ -32,7 +32,7 @@ export function situationOf(parts: TorrentParts, measured: Measured): Situation 
     knownWebSeeds: content?.webSeeds?.size ?? 0,
     admittedPieces: pipeline?.scheduler.admitted ?? 0,
     pieceLength: metainfo?.pieceLength ?? 0,
-    explain: () => reasonOf(parts),
+    explain: () => stallReason(parts),
     listOutcomes: () => listOutcomes(parts),
   }
 }

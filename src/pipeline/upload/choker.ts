@@ -77,9 +77,9 @@ const ROUND_TOLERANCE_MS = CHOKE_INTERVAL_MS / 2
 export function rechoke<Id extends object>(round: ChokeRound<Id>): Unchoked<Id> {
   const { seeding, slots, now, optimistic, optimisticSince = now, quota = TURN_QUOTA_BYTES, random } = round
   const wanting = [...round.peers].filter(peer => peer.interested && !peer.uploadOnly)
-  if (slots >= wanting.length) return settled(wanting, now)
+  if (slots >= wanting.length) return unchokeAll(wanting, now)
   const turns = compareTurns<Id>(now, quota)
-  if (seeding || slots < 1) return settled(wanting.sort(turns).slice(0, Math.max(0, slots)), now)
+  if (seeding || slots < 1) return unchokeAll(wanting.sort(turns).slice(0, Math.max(0, slots)), now)
 
   // A peer that was unchoked by chance stays only if it uploads more than others, not as much.
   const byChance = ({ id }: ChokerPeer<Id>) => Number(id === optimistic)
@@ -101,7 +101,7 @@ export function rechoke<Id extends object>(round: ChokeRound<Id>): Unchoked<Id> 
   return { unchoke, optimistic: chosen, optimisticSince: stays ? optimisticSince : now }
 }
 
-function settled<Id extends object>(peers: readonly ChokerPeer<Id>[], now: number): Unchoked<Id> {
+function unchokeAll<Id extends object>(peers: readonly ChokerPeer<Id>[], now: number): Unchoked<Id> {
   return { unchoke: new Set(peers.map(({ id }) => id)), optimistic: undefined, optimisticSince: now }
 }
 

@@ -6,9 +6,9 @@ export function isCrossSite({ headers }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site']
   if (site === 'cross-site' || site === 'same-site') return true
   const from = origin ?? referer
-  return from !== undefined && hostOf(from) !== host.toLowerCase()
+  return from !== undefined && originHost(from) !== host.toLowerCase()
 }
 
-function hostOf(url: string): string | undefined {
+function originHost(url: string): string | undefined {
   return /^\w+:\/\/([^/?#]*)/.exec(url)?.[1]?.toLowerCase()
 }

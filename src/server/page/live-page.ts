@@ -156,7 +156,7 @@ export class LivePage implements HttpApi {
     if (request.method !== 'POST')
       return sendRefusal(response, 405, 'only POST is allowed', { Allow: 'POST' })
     // A page of another site can send requests, but it cannot read this key.
-    if (keyOf(request) !== this.#welcome.key)
+    if (pageKeyOf(request) !== this.#welcome.key)
       return sendRefusal(response, 409, 'the key of the page is another one')
     try {
       const body = JSON.parse((await bodies.read(request)).toString()) as unknown
@@ -170,7 +170,7 @@ export class LivePage implements HttpApi {
   }
 }
 
-function keyOf({ headers }: IncomingMessage): string {
+function pageKeyOf({ headers }: IncomingMessage): string {
   return String(headers['x-tsdl-page'] ?? '')
 }
 

@@ -1,8 +1,8 @@
 /** Fields with plain values. */
-type Fields = Readonly<Record<string, unknown>>
+type PlainFields = Readonly<Record<string, unknown>>
 
 interface Entry {
-  fields: Fields
+  fields: PlainFields
   /** The revision in which each field got its value. */
   readonly revisions: Record<string, number>
 }
@@ -31,7 +31,7 @@ export class RevisionTable {
   }
 
   /** Notes the present fields of an object. */
-  update(key: string, fields: Fields, revision: number): void {
+  update(key: string, fields: PlainFields, revision: number): void {
     const entry = this.#entries.get(key)
     if (!entry) {
       const revisions = Object.fromEntries(Object.keys(fields).map(name => [name, revision]))
@@ -59,7 +59,7 @@ export class RevisionTable {
   }
 
   /** Yields the keys of objects with changes since a revision, and the changed fields. */
-  *changesSince(revision: number): Generator<[key: string, fields: Fields]> {
+  *changesSince(revision: number): Generator<[key: string, fields: PlainFields]> {
     for (const [key, { fields, revisions }] of this.#entries) {
       const changed = Object.entries(fields).filter(([name]) => revisions[name]! > revision)
       if (changed.length > 0) yield [key, Object.fromEntries(changed)]

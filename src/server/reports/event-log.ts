@@ -28,22 +28,22 @@ export class EventLog extends EventEmitter<{ event: [event: LoggedEvent] }> {
     this.setMaxListeners(0)
     this.#session = session
     this.#now = now
-    this.#listen('added', torrent => describe(torrent))
-    this.#listen('removed', (torrent, withData) => ({ ...describe(torrent), withData }))
-    this.#listen('metadata', torrent => ({ ...describe(torrent), length: torrent.record.size }))
-    this.#listen('completed', torrent => describe(torrent))
-    this.#listen('finished', (torrent, rule) => ({ ...describe(torrent), rule }))
+    this.#listen('added', torrentFields)
+    this.#listen('removed', (torrent, withData) => ({ ...torrentFields(torrent), withData }))
+    this.#listen('metadata', torrent => ({ ...torrentFields(torrent), length: torrent.record.size }))
+    this.#listen('completed', torrentFields)
+    this.#listen('finished', (torrent, rule) => ({ ...torrentFields(torrent), rule }))
     this.#listen('failed', (torrent, error) => ({
-      ...describe(torrent),
+      ...torrentFields(torrent),
       code: error.code,
       message: error.message,
     }))
     this.#listen('bottleneck', (torrent, { kind, sentence, short }) => ({
-      ...describe(torrent),
+      ...torrentFields(torrent),
       ...{ kind, short, sentence },
     }))
     this.#listen('warning', (error, torrent) => ({
-      ...(torrent ? describe(torrent) : {}),
+      ...(torrent ? torrentFields(torrent) : {}),
       ...{ code: error.code, message: error.message },
     }))
   }
@@ -63,9 +63,9 @@ export class EventLog extends EventEmitter<{ event: [event: LoggedEvent] }> {
     for (const undo of this.#undo.splice(0)) undo()
   }
 
-  #listen<K extends keyof SessionEvents>(name: K, describe: (...values: SessionEvents[K]) => object): void {
+  #listen<K extends keyof SessionEvents>(name: K, fieldsOf: (...values: SessionEvents[K]) => object): void {
     const listener = (...values: unknown[]) => {
-      const fields = describe(...(values as unknown as SessionEvents[K]))
+      const fields = fieldsOf(...(values as unknown as SessionEvents[K]))
       const data = JSON.stringify({ event: name, time: this.#now(), ...fields })
       const event = { id: ++this.#lastId, name, data }
       this.#kept.push(event)
@@ -78,6 +78,6 @@ export class EventLog extends EventEmitter<{ event: [event: LoggedEvent] }> {
   }
 }
 
-function describe({ id, infoHash, name }: SessionTorrent): object {
+function torrentFields({ id, infoHash, name }: SessionTorrent): object {
   return { id, infoHash, name }
 }

@@ -17,7 +17,7 @@ const forEach =
   }
 
 /** Begins work that may take long. Its failure is a warning, unless it fails at once. */
-async function begin(work: Promise<void>, { warn }: RpcContext): Promise<void> {
+async function awaitBeginning(work: Promise<void>, { warn }: RpcContext): Promise<void> {
   let failure: unknown
   let isAnswered = false
   work.catch(error => {
@@ -41,7 +41,7 @@ export const TORRENT_ACTIONS: Readonly<Record<string, Method>> = {
   torrent_start: forEach(torrent => torrent.start()),
   torrent_start_now: forEach(torrent => torrent.start({ force: true })),
   torrent_stop: forEach(torrent => torrent.stop()),
-  torrent_verify: forEach((torrent, context) => begin(torrent.recheck(), context)),
+  torrent_verify: forEach((torrent, context) => awaitBeginning(torrent.recheck(), context)),
   torrent_reannounce: forEach(torrent => torrent.torrent?.discovery.announce()),
   queue_move_top: move('top'),
   queue_move_up: move('up'),
@@ -61,7 +61,7 @@ export const TORRENT_ACTIONS: Readonly<Record<string, Method>> = {
     const keepFiles = !(read(parameters, 'move', loose) ?? false)
     const { changes, session } = context
     for (const torrent of selectTorrents(session, parameters.ids, changes))
-      await begin(session.move(torrent, location, { keepFiles }), context)
+      await awaitBeginning(session.move(torrent, location, { keepFiles }), context)
     return undefined
   },
 

@@ -58,7 +58,7 @@ export function listTrackerStats(view: TorrentView, now: number): object[] {
   const statuses = new Map(view.torrent.torrent?.discovery.trackers.map(status => [status.url, status]))
   return listTrackers(view).map(tracker => ({
     ...tracker,
-    host: hostOf(tracker.announce),
+    host: trackerHost(tracker.announce),
     is_backup: false,
     ...describeAnnounces(statuses.get(tracker.announce), now),
     ...NO_SCRAPE,
@@ -106,13 +106,13 @@ function describeAnnounces(status: RpcTrackerStatus | undefined, now: number): o
   }
 }
 
-function hostOf(url: string): string {
+function trackerHost(url: string): string {
   return /^\w+:\/\/(?:[^@/?#]*@)?([^/?#]*)/.exec(url)?.[1] ?? url
 }
 
 /** The name of a site without the parts that many sites share: `example` for `tracker.example.org`. */
 function siteOf(url: string): string {
-  const host = hostOf(url).replace(/:\d+$/, '')
+  const host = trackerHost(url).replace(/:\d+$/, '')
   const names = host.split('.')
   return /^[\d.]+$|:/.test(host) || names.length < 2 ? host : names.at(-2)!
 }

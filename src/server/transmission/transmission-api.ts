@@ -121,7 +121,7 @@ export class TransmissionApi implements HttpApi {
     const replies: string[] = []
     for (const one of body) {
       const parts = await this.#runOne(one)
-      if (parts) replies.push(await join(parts))
+      if (parts) replies.push(await joinText(parts))
     }
     return replies.length === 0 ? undefined : wrapItems('[', asItems(replies), ']')
   }
@@ -150,7 +150,7 @@ export class TransmissionApi implements HttpApi {
   }
 }
 
-async function join(parts: AsyncIterable<string>): Promise<string> {
+async function joinText(parts: AsyncIterable<string>): Promise<string> {
   let text = ''
   for await (const part of parts) text += part
   return text

@@ -15,33 +15,33 @@ export interface Limit {
 }
 
 /** True or false. */
-export const flag: Field<boolean> = check('true or false', value => typeof value === 'boolean')
+export const flag: Field<boolean> = checkedField('true or false', value => typeof value === 'boolean')
 
 /** A whole number of at least 0. */
-export const whole: Field<number> = check(
+export const whole: Field<number> = checkedField(
   'a whole number of at least 0',
   value => Number.isSafeInteger(value) && (value as number) >= 0,
 )
 
 /** Any finite number. */
-export const number: Field<number> = check('a number', value => Number.isFinite(value))
+export const number: Field<number> = checkedField('a number', value => Number.isFinite(value))
 
 /** A finite number of at least 0. */
-export const quantity: Field<number> = check(
+export const quantity: Field<number> = checkedField(
   'a number of at least 0',
   value => Number.isFinite(value) && (value as number) >= 0,
 )
 
 /** A text of at most `length` characters. */
 export const text = (length = 4096): Field<string> =>
-  check(
+  checkedField(
     `a text of at most ${length} characters`,
     value => typeof value === 'string' && value.length <= length,
   )
 
 /** One of some texts. */
 export const oneOf = <const T extends string>(...allowed: readonly T[]): Field<T> =>
-  check(`one of ${allowed.join(', ')}`, value => allowed.includes(value as T))
+  checkedField(`one of ${allowed.join(', ')}`, value => allowed.includes(value as T))
 
 /** An array of at most `length` values. */
 export const list =
@@ -110,7 +110,7 @@ export function rateOf({ enabled, value }: Limit): number {
   return enabled ? Math.max(1, value) : Number.POSITIVE_INFINITY
 }
 
-function check<T>(expected: string, accepts: (value: unknown) => boolean): Field<T> {
+function checkedField<T>(expected: string, accepts: (value: unknown) => boolean): Field<T> {
   return (value, name) => {
     if (!accepts(value)) throw unexpected(name, value, expected)
     return value as T

@@ -24,7 +24,7 @@ export async function readStateFile<T>(fs: FileSystem, path: string, field: Fiel
     throw new DamagedRecordError(`${path} cannot be used: ${error.message}`)
   })
   const [line = '', sum, ...rest] = bytes.toString('utf8').split('\n')
-  if (sum !== sha1(line) || rest.join('') !== '')
+  if (sum !== checksumOf(line) || rest.join('') !== '')
     throw new DamagedRecordError(`${path} is damaged: its checksum does not match`)
   const value: unknown = JSON.parse(line)
   const { version } = (value ?? {}) as { version?: unknown }
@@ -46,7 +46,7 @@ export async function readStateFile<T>(fs: FileSystem, path: string, field: Fiel
 /** Replaces a record, and resolves when the new one is on the device. Rejects with a StorageError. */
 export async function writeStateFile(fs: FileSystem, path: string, record: object): Promise<void> {
   const line = JSON.stringify({ version: STATE_VERSION, ...record })
-  await replaceFile(fs, path, Buffer.from(`${line}\n${sha1(line)}\n`))
+  await replaceFile(fs, path, Buffer.from(`${line}\n${checksumOf(line)}\n`))
 }
 
 /** Replaces a file, and resolves when the new one is on the device. Rejects with a StorageError. */
@@ -90,6 +90,6 @@ export async function syncDirectory(fs: FileSystem, path: string): Promise<void>
   }
 }
 
-function sha1(text: string): string {
+function checksumOf(text: string): string {
   return createHash('sha1').update(text).digest('hex')
 }

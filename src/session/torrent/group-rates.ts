@@ -5,15 +5,15 @@ import type { ByteLimit } from '../../streams/byte-limit.ts'
 import { rateOf } from '../records/fields.ts'
 import type { BandwidthGroup } from '../records/session-record.ts'
 
-type Limits<T> = Readonly<Record<'up' | 'down', T>>
+type PerDirection<T> = Readonly<Record<'up' | 'down', T>>
 
 /** The rate limits of a bandwidth group: its own, and those of the session unless it is exempt from these. */
 export class GroupRates {
-  readonly #own: Limits<RateLimit>
-  readonly #joint: Limits<ByteLimit>
+  readonly #own: PerDirection<RateLimit>
+  readonly #joint: PerDirection<ByteLimit>
   #honorsSession = true
 
-  constructor(session: Limits<RateLimit>, clock: Clock) {
+  constructor(session: PerDirection<RateLimit>, clock: Clock) {
     this.#own = { up: new RateLimit({ clock }), down: new RateLimit({ clock }) }
     this.#joint = {
       up: new JointLimit(this.#own.up, session.up),

@@ -1,6 +1,6 @@
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
-import { keyOf, PendingRequests, type Request } from '../pending-requests.ts'
+import { PendingRequests, type Request, requestKey } from '../pending-requests.ts'
 import { WithdrawnRequests } from './withdrawn-requests.ts'
 
 /** Maximum unrequested blocks of a peer before it counts as a flooder, and useful blocks that allow one more. */
@@ -19,7 +19,7 @@ export class PeerRequests extends PendingRequests {
   /** Adds a request. An earlier one for the same block may still be answered. */
   override add(request: Request): Request | undefined {
     const before = super.add(request)
-    if (before) this.#withdrawn.add(keyOf(before.piece.index, before.block))
+    if (before) this.#withdrawn.add(requestKey(before.piece.index, before.block))
     return before
   }
 
@@ -27,7 +27,7 @@ export class PeerRequests extends PendingRequests {
   withdraw(requests: readonly Request[]): void {
     for (const request of requests) {
       this.drop(request)
-      this.#withdrawn.add(keyOf(request.piece.index, request.block))
+      this.#withdrawn.add(requestKey(request.piece.index, request.block))
     }
   }
 
@@ -35,7 +35,8 @@ export class PeerRequests extends PendingRequests {
   expects(index: number, begin: number): boolean {
     if (begin % BLOCK_LENGTH !== 0) return false
     return (
-      this.find(index, begin) !== undefined || this.#withdrawn.count(keyOf(index, begin / BLOCK_LENGTH)) > 0
+      this.find(index, begin) !== undefined ||
+      this.#withdrawn.count(requestKey(index, begin / BLOCK_LENGTH)) > 0
     )
   }
 
@@ -46,7 +47,7 @@ export class PeerRequests extends PendingRequests {
   settle(request: Request | undefined, index: number, block: number): number {
     if (request) this.drop(request)
     if (this.#withdrawn.empty) return 0
-    const key = keyOf(index, block)
+    const key = requestKey(index, block)
     // the newest request was dropped, so the oldest stays in its place
     if (request) return this.#withdrawn.count(key)
     this.#withdrawn.settle(key)
@@ -55,7 +56,7 @@ export class PeerRequests extends PendingRequests {
 
   /** Settles the oldest request for a rejected block. @returns the request in flight, if it is that one */
   reject(index: number, begin: number): Request | undefined {
-    if (begin % BLOCK_LENGTH !== 0 || this.#withdrawn.settle(keyOf(index, begin / BLOCK_LENGTH)))
+    if (begin % BLOCK_LENGTH !== 0 || this.#withdrawn.settle(requestKey(index, begin / BLOCK_LENGTH)))
       return undefined
     return this.find(index, begin)
   }

@@ -46,7 +46,7 @@ export class Responder extends Duplex<Message, Outgoing> {
     super({
       highWaterMark: 1 << 20,
       byteLengthWritable: () => 64,
-      byteLengthReadable: weigh,
+      byteLengthReadable: queuedBytes,
     })
     this.#options = options
     this.#hashes = new HashResponder({
@@ -282,7 +282,7 @@ export class Responder extends Duplex<Message, Outgoing> {
   }
 }
 
-function weigh(item: Outgoing): number {
+function queuedBytes(item: Outgoing): number {
   if (item instanceof Uint8Array) return item.length
   return 64 + ('hashes' in item ? item.hashes.length : 0)
 }

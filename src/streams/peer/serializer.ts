@@ -18,7 +18,7 @@ export class Serializer extends Duplex<Outgoing, Uint8Array> {
   constructor() {
     super({
       highWaterMark: 262144,
-      byteLengthWritable: weigh,
+      byteLengthWritable: encodedBytes,
       byteLengthReadable: bytes => bytes.length,
     })
   }
@@ -28,11 +28,11 @@ export class Serializer extends Duplex<Outgoing, Uint8Array> {
     let from = 0
     items.forEach((item, at) => {
       if (!(item instanceof Uint8Array)) return
-      if (at > from) this.push(encode(items.slice(from, at)))
+      if (at > from) this.push(encodeItems(items.slice(from, at)))
       going = this.push(item)
       from = at + 1
     })
-    if (from < items.length) going = this.push(encode(from === 0 ? items : items.slice(from)))
+    if (from < items.length) going = this.push(encodeItems(from === 0 ? items : items.slice(from)))
     if (going) done()
     else this.#parked.park(done)
   }
@@ -53,7 +53,7 @@ export class Serializer extends Duplex<Outgoing, Uint8Array> {
 }
 
 /** Encodes messages and batches into one buffer. */
-function encode(items: readonly Outgoing[]): Buffer {
+function encodeItems(items: readonly Outgoing[]): Buffer {
   let length = 0
   for (const item of items) length += lengthOf(item)
   const bytes = Buffer.allocUnsafe(length)
@@ -78,6 +78,6 @@ function lengthOf(item: Outgoing): number {
 }
 
 /** Returns the weight of an item. It is called often, so a batch counts as requests of 17 bytes each. */
-function weigh(item: Outgoing): number {
+function encodedBytes(item: Outgoing): number {
   return isBatch(item) ? item.length * 17 || 1 : lengthOf(item) || 1
 }

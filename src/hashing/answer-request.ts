@@ -8,7 +8,7 @@ import { listFiles } from './list-files.ts'
  * Answers a request to `HashPool`, in a worker thread or on the main thread. A step blocks its thread.
  * @throws a system error, with the path of its file if that is known
  */
-export function* hashInSteps(request: HashRequest): Steps<HashReply> {
+export function* answerRequest(request: HashRequest): Steps<HashReply> {
   if ('directories' in request) {
     const list = (directory: string) => listFiles(directory, request.attributes)
     return { listings: yield* inSteps(request.directories, list, () => STEP_BYTES) }
@@ -17,7 +17,7 @@ export function* hashInSteps(request: HashRequest): Steps<HashReply> {
   const hasher = new FileHasher()
   try {
     if ('pieces' in request) {
-      return { hashes: yield* inSteps(request.pieces, piece => hasher.hashPiece(piece), bytesOf) }
+      return { hashes: yield* inSteps(request.pieces, piece => hasher.hashPiece(piece), sumLengths) }
     }
     const trees = inSteps(
       request.trees,
@@ -48,6 +48,6 @@ function* inSteps<Item, Result>(
   return results
 }
 
-function bytesOf(ranges: readonly FileRange[]): number {
+function sumLengths(ranges: readonly FileRange[]): number {
   return ranges.reduce((sum, { length }) => sum + length, 0)
 }
