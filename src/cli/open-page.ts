@@ -13,19 +13,21 @@ export interface PageOption {
 
 /**
  * Opens the live page of a client at a free port of loopback, if the options ask for it, and reports its URL.
- * @param servesFiles true if the page opens files: their storage can be read at any place
+ * @param servesFiles true if the page opens files: their storage can be read at any place; 'verified' if it opens only what
+ * is verified, and nothing is downloaded for it
  * @returns closes the page; never rejects
  */
 export async function openPage(
   client: Client,
   options: PageOption,
   reporter: Pick<Reporter, 'reportServing' | 'reportWarning'>,
-  servesFiles: boolean,
+  servesFiles: boolean | 'verified',
 ): Promise<() => Promise<void>> {
   if (!options.page) return async () => {}
-  const { createPage, HttpServer } = await import('../server/index.ts')
+  const { createPage, HttpServer, serveVerified } = await import('../server/index.ts')
   const page = createPage({ client, limits: pick(options, 'down', 'up'), servesFiles })
-  const server = new HttpServer(servesFiles ? client : new Map(), { page })
+  const served = servesFiles === 'verified' ? serveVerified(client) : servesFiles ? client : new Map()
+  const server = new HttpServer(served, { page })
   server.on('warning', error => reporter.reportWarning('ERR_CONNECTION', error.message))
   await server.listen()
   reporter.reportServing(server.url)

@@ -32,8 +32,8 @@ export async function seed(source: string, path: string, options: SeedOptions): 
   let closePage = async () => {}
   try {
     await runUntilSignal(client, async () => {
-      // nothing is selected for a download, so readers would be refused
-      closePage = await openPage(client, options, reporter, false)
+      // nothing is selected: a lost piece must not be downloaded into the user's file
+      closePage = await openPage(client, options, reporter, 'verified')
       const own = {
         ...torrentOptionsOf(options),
         ...pick(options, 'portableNames', 'superSeed'),

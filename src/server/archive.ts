@@ -37,7 +37,7 @@ export class Archive {
 
   /**
    * Chooses and measures the files, in turns of the event loop. Rejects with ERR_PATH for a path that leaves the archive,
-   * and with the reason of the signal.
+   * with the reason of the signal, and with that of a file that cannot be read now.
    * @param path the directory without a trailing slash; '' for all files
    */
   static async measure(
@@ -49,9 +49,14 @@ export class Archive {
     const { metainfo } = served
     const below = path === '' ? '' : `${path}/`
     const chosen = new Uint8Array(metainfo.files.length)
+    const choose = (index: number) => {
+      const { length, pad } = metainfo.files[index]!
+      if (chosen[index] === 0 && length > 0 && !pad) served.checkRange?.(index, { start: 0, end: length })
+      chosen[index] = 1
+    }
     const select = (index: number) => {
       const isChosen = metainfo.files[index]!.path.startsWith(below) && served.isSelected?.(index) !== false
-      if (isChosen) chosen[index] = 1
+      if (isChosen) choose(index)
       return isChosen
     }
     const steps = measureTar(metainfo, { select })

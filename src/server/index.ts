@@ -16,3 +16,4 @@ export type {
 } from './served-torrents.ts'
 export { SessionFiles } from './session-files.ts'
 export type { FixedOptions } from './transmission/rpc-context.ts'
+export { serveVerified, type VerifiedTorrent } from './verified-torrents.ts'

@@ -206,11 +206,12 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
     if (status === 412) return sendRefusal(response, status, 'the condition does not hold', headers)
     if (status === 416)
       return sendRefusal(response, status, 'the range begins behind the end of the file', headers)
+    const { path } = metainfo.files[index]!
+    for (const part of parts) served.checkRange?.(index, part)
     if (method === 'HEAD' || parts.length === 0) {
       response.writeHead(status, headers).end()
       return
     }
-    const { path } = metainfo.files[index]!
     await this.#transfer(path, reply, range => served.read(index, range), http)
   }
 

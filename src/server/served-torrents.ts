@@ -31,6 +31,8 @@ export interface ServedTorrent {
   readonly metainfo: Metainfo
   /** Its current progress, read each time it is shown. */
   readonly progress?: Progress | undefined
+  /** Throws the reason why a range that is not empty cannot be read now, before any header is sent. @default no check */
+  checkRange?(fileIndex: number, range: ResponseRange): void
   /** Reads a range of a file, by its index. Never called with an empty range, or for padding. May throw. */
   read(fileIndex: number, range: ResponseRange): ByteStream
   /** Reads files one after the other, from an index to another one. @default each with `read` */
@@ -83,11 +85,17 @@ const READABLE_STATES = new Set(['checking', 'downloading', 'seeding'])
 export const isReadableState = (state: string): boolean => READABLE_STATES.has(state)
 
 /** Serves the torrents of a collection that have metadata and a storage, as the collection is at each request. */
-export class CollectedTorrents implements ServedTorrents {
-  readonly #collection: TorrentCollection
+export class CollectedTorrents<T extends ReadableTorrent = ReadableTorrent> implements ServedTorrents {
+  readonly #collection: { readonly torrents: Iterable<T> }
+  readonly #servedOf: (torrent: T) => ServedTorrent | undefined
 
-  constructor(collection: TorrentCollection) {
+  /** @param serve returns a torrent as the server sees it, or undefined while its files cannot be read */
+  constructor(
+    collection: { readonly torrents: Iterable<T> },
+    serve: (torrent: T) => ServedTorrent | undefined = servedOf,
+  ) {
     this.#collection = collection
+    this.#servedOf = serve
   }
 
   get size(): number {
@@ -103,7 +111,7 @@ export class CollectedTorrents implements ServedTorrents {
   }
 
   #served(): ServedTorrent[] {
-    return Array.from(this.#collection.torrents).flatMap(torrent => servedOf(torrent) ?? [])
+    return Array.from(this.#collection.torrents).flatMap(torrent => this.#servedOf(torrent) ?? [])
   }
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -174,6 +174,61 @@ t.test('--page shows the torrent on a page of this machine', async t => {
   t.match(Object.values(torrents), [{ name: 'odd.bin', status: 'seeding' }])
   t.equal((await fetch(new URL('page/actions/stop', url), { method: 'POST', body: '{}' })).status, 404)
 })
+
+t.test(
+  '--page opens what is right on disk, refuses the rest with the reason, and downloads nothing',
+  async t => {
+    const [whole, damaged] = [randomBytes(3 * 16_384), randomBytes(4 * 16_384)]
+    const dir = t.testdir({ d: { 'a.bin': whole, 'b.bin': damaged, sub: { 'c.txt': 'text' } }, right: {} })
+    const torrent = join(dir, 'x.torrent')
+    const made = await tsdl(['create', join(dir, 'd'), '-o', torrent, '--piece-length', '16K', '-q'])
+    t.equal(made.code, 0, made.stderr)
+    // a peer has all of it
+    await cp(join(dir, 'd'), join(dir, 'right', 'd'), { recursive: true })
+    const other = await seeding(t, [torrent, join(dir, 'right', 'd')], dir)
+    const path = join(dir, 'd', 'b.bin')
+    const wrong = Buffer.from(damaged).fill(1, 20_000, 20_100)
+    await writeFile(path, wrong)
+    const { events } = await seeding(t, [torrent, join(dir, 'd'), '--page', '--peer', other.address], dir)
+    const { url } = events.find(({ event }) => event === 'serving') as unknown as { url: string }
+    const state = async (topic: string) => (await fetch(new URL(`page/state?topic=${topic}`, url))).json()
+    const { torrents } = await state('list')
+    const [hash] = Object.keys(torrents) as [string]
+    const read = async (name: string, init: RequestInit = {}) => {
+      const response = await fetch(new URL(`${hash}/d/${name}`, url), init)
+      return { status: response.status, body: Buffer.from(await response.arrayBuffer()) }
+    }
+    const range = (bytes: string) => ({ headers: { range: `bytes=${bytes}` } })
+    t.strictSame(await read('a.bin'), { status: 200, body: whole })
+    t.strictSame(await read('a.bin', range('5-40000')), { status: 206, body: whole.subarray(5, 40_001) })
+    t.strictSame(await read('b.bin', range('0-16383')), { status: 206, body: damaged.subarray(0, 16_384) })
+    const reason = /d\/b\.bin: 1 of 4 pieces are missing or wrong on disk/
+    for (const init of [{}, range('0-'), range('19000-19001'), range('0-9,16384-16385')]) {
+      const { body, status } = await read('b.bin', init)
+      t.equal(status, 409)
+      t.match(body.toString(), reason)
+    }
+    t.equal((await read('b.bin', { method: 'HEAD' })).status, 409)
+    const archive = await read('?tar')
+    t.equal(archive.status, 409)
+    t.match(archive.body.toString(), reason)
+    const part = await read('sub/?tar')
+    t.equal(part.status, 200)
+    t.ok(part.body.includes('text'))
+    t.match(torrents[hash], { isReadable: true, wanted: 7 * 16_384 + 4, verified: 6 * 16_384 + 4 })
+    const { files } = await state(`files:${hash}`)
+    t.strictSame(
+      Object.values(files).map(file => (file as { isStored?: true }).isStored),
+      [true, undefined, true],
+    )
+    // a piece that is lost later is refused too
+    await writeFile(join(dir, 'd', 'a.bin'), Buffer.from(whole).fill(1, 0, 9))
+    // it is looked at again after a second
+    while ((await read('a.bin')).status !== 409) await new Promise(resolve => setTimeout(resolve, 50))
+    t.ok((await readFile(path)).equals(wrong), 'the file was left alone')
+    t.notMatch(await state(`peers:${hash}`), { peers: { 1: { downloaded: /[1-9]/ } } })
+  },
+)
 
 for (const format of ['v2', 'hybrid']) {
   t.test(`${format}: ranges, -C, tar, single files and a resumed download get the right bytes`, async t => {

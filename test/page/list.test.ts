@@ -81,6 +81,8 @@ t.test('states are sentences', async t => {
   t.equal(words({ status: 'failed', reason: 'the disk is full' }), 'Stopped by an error: the disk is full')
   t.equal(words({ status: 'checking', checked: 0.456 }), 'Checking files, 45%')
   t.equal(words({ status: 'stopped' }), 'Paused')
+  t.equal(words({ status: 'seeding', verified: 100 }), 'Complete, ready to share')
+  t.equal(words({ status: 'seeding', up: 9 }), 'Incomplete, sharing')
 })
 
 t.test('amounts of bytes have three digits, as in the terminal, and exact ones no fraction', async t => {

@@ -23,7 +23,9 @@ export function describeState(torrent: ListedTorrent): DescribedState {
       if (down < 1 && reason) return { words: `Waiting: ${reason}`, tone: 'warn' }
       return { words: `Downloading from ${formatCount(peers, 'peer')}`, tone: 'active' }
     case 'seeding':
-      return { words: up < 1 ? 'Complete, ready to share' : `Complete, sharing`, tone: 'good' }
+      if (!isComplete(torrent))
+        return { words: up < 1 ? 'Incomplete, ready to share' : 'Incomplete, sharing', tone: 'warn' }
+      return { words: up < 1 ? 'Complete, ready to share' : 'Complete, sharing', tone: 'good' }
     case 'idle':
       return { words: 'Ready: loads what is opened', tone: 'quiet' }
     case 'finished':

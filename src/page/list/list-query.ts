@@ -29,7 +29,7 @@ export interface ListCounts {
 
 const FILTER_TESTS: Readonly<Record<FilterName, (torrent: ListedTorrent) => boolean>> = {
   all: () => true,
-  downloading: torrent => !isComplete(torrent) && !['stopped', 'failed'].includes(torrent.status),
+  downloading: torrent => !isComplete(torrent) && !['stopped', 'failed', 'seeding'].includes(torrent.status),
   sharing: ({ status }) => status === 'seeding',
   complete: isComplete,
   paused: ({ status }) => status === 'stopped' || status === 'finished',

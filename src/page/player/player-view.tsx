@@ -6,6 +6,7 @@ import { useAllowed, useTopic } from '../live/use-live.ts'
 import { Icon } from '../parts/icon.tsx'
 import { useAct } from '../parts/use-act.ts'
 import { torrentUrlOf } from '../router.ts'
+import { canOpen } from '../torrent/can-open.ts'
 import { CopyButton } from '../torrent/copy-button.tsx'
 import { mediaTypeOf } from '../torrent/media-type.ts'
 import { describeWait } from './describe-wait.ts'
@@ -53,7 +54,8 @@ export function PlayerView({
           document={torrentDocument}
           infoHash={infoHash}
           path={path}
-          paths={files?.map(({ path }) => path) ?? []}
+          paths={files?.filter(canOpen).map(({ path }) => path) ?? []}
+          isMissing={file !== undefined && !canOpen(file)}
         />
       )}
       {file && (
@@ -63,10 +65,12 @@ export function PlayerView({
           </span>
           <span>{formatRate(torrent.down) || '0 B/s'}</span>
           <CopyButton what="URL" text={new URL(fileUrlOf(infoHash, path), location.href).href} />
-          <a class="button" href={fileUrlOf(infoHash, path)} download={name}>
-            <Icon name="down" />
-            Download
-          </a>
+          {canOpen(file) && (
+            <a class="button" href={fileUrlOf(infoHash, path)} download={name}>
+              <Icon name="down" />
+              Download
+            </a>
+          )}
         </footer>
       )}
     </main>
@@ -76,11 +80,14 @@ export function PlayerView({
 function Player({
   document,
   infoHash,
+  isMissing,
   path,
   paths,
 }: {
   document: TorrentDocument
   infoHash: string
+  /** True if the file cannot be opened: it is not selected, and not stored as a whole. */
+  isMissing: boolean
   path: string
   paths: readonly string[]
 }) {
@@ -89,7 +96,7 @@ function Player({
   const subtitleKey = paths.filter(path => /\.(srt|vtt)$/i.test(path)).join('\n')
   const subtitles = useMemo(() => findSubtitles(path, subtitleKey.split('\n')), [path, subtitleKey])
   const [chosen, choose] = useSubtitles(media, infoHash, subtitles)
-  const { isReadable = false } = document.torrent
+  const isReadable = !isMissing && (document.torrent.isReadable ?? false)
   const url = fileUrlOf(infoHash, path)
   const Media = mediaTypeOf(path) === 'audio' ? 'audio' : 'video'
   useEffect(() => {
@@ -135,7 +142,7 @@ function Player({
             }}
           />
         )}
-        <PlayerNotice document={document} infoHash={infoHash} state={state} />
+        <PlayerNotice document={document} infoHash={infoHash} isMissing={isMissing} state={state} />
       </div>
       <div class="player-tools">
         {subtitles.length > 0 && (
@@ -170,15 +177,27 @@ function Player({
 function PlayerNotice({
   document,
   infoHash,
+  isMissing,
   state,
 }: {
   document: TorrentDocument
   infoHash: string
+  isMissing: boolean
   state: PlayerState
 }) {
   const { isReadable } = document.torrent
   const act = useAct()
-  const canStart = useAllowed()('start')
+  const isAllowed = useAllowed()
+  if (isMissing)
+    return (
+      <div class="player-notice" role="status">
+        <p>
+          {isAllowed('priority')
+            ? 'This file is not selected. Select it in the list of files to play it.'
+            : 'Parts of this file are missing, and it is not downloaded.'}
+        </p>
+      </div>
+    )
   const text =
     isReadable && state === 'failed'
       ? 'This browser cannot play this file. Download it, or open its URL in a player such as mpv or VLC.'
@@ -186,7 +205,7 @@ function PlayerNotice({
   return (
     <div class={state === 'ready' && isReadable ? 'player-notice is-hidden' : 'player-notice'} role="status">
       {(state !== 'ready' || !isReadable) && <p>{text}</p>}
-      {!isReadable && canStart && (
+      {!isReadable && isAllowed('start') && (
         <button
           type="button"
           class="button is-primary"

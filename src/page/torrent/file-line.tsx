@@ -4,6 +4,7 @@ import { fileUrlOf, urlOf } from '../live/urls.ts'
 import { Icon } from '../parts/icon.tsx'
 import { ProgressBar } from '../parts/progress-bar.tsx'
 import { torrentUrlOf } from '../router.ts'
+import { canOpen } from './can-open.ts'
 import { CopyButton } from './copy-button.tsx'
 import { FileContext } from './file-context.ts'
 import type { DirectoryNode, FileNode } from './file-tree.ts'
@@ -51,7 +52,7 @@ function DirectoryLine({
   isOnly: boolean
   level: number
 }) {
-  const { directories, files, have, indices, length, name, path, wanted } = directory
+  const { directories, files, have, indices, isStored, length, name, path, wanted } = directory
   const { infoHash, isReadable, setPriority } = useContext(FileContext)
   const [isOpen, setOpen] = useState(isOnly || directories.length + files.length <= MAX_OPEN_ENTRIES)
   return (
@@ -75,7 +76,7 @@ function DirectoryLine({
         </button>
         <Done have={have} length={length} name={name} isWanted={wanted.length > 0} />
         <span class="file-actions">
-          {isReadable && wanted.length > 0 && (
+          {isReadable && (wanted.length > 0 || isStored) && (
             <a
               class="icon-button"
               href={`${urlOf(`${infoHash}/${path.split('/').map(encodeURIComponent).join('/')}/`, [['tar', '']])}`}
@@ -97,11 +98,13 @@ function FileLine({ file, level }: { file: FileNode; level: number }) {
   const { have, index, length, name, path, priority } = file
   const { infoHash, isReadable, setPriority } = useContext(FileContext)
   const isWanted = priority !== 'off'
+  const isOpenable = canOpen(file)
+  const hasLinks = isReadable && isOpenable
   const url = fileUrlOf(infoHash, path)
   const isMedia = mediaTypeOf(path) !== undefined
   return (
     <li>
-      <div class={`file-line${isWanted ? '' : ' is-off'}`} style={{ '--level': level }}>
+      <div class={`file-line${isOpenable ? '' : ' is-off'}`} style={{ '--level': level }}>
         {setPriority && (
           <input
             type="checkbox"
@@ -112,7 +115,7 @@ function FileLine({ file, level }: { file: FileNode; level: number }) {
         )}
         <span class="file-name">
           <Icon name={isMedia ? 'play' : 'file'} />
-          {isReadable && isWanted ? (
+          {hasLinks ? (
             <a
               href={isMedia ? torrentUrlOf(infoHash, 'play', ...path.split('/')) : url}
               {...(isMedia ? {} : { target: '_blank', rel: 'noreferrer' })}
@@ -143,7 +146,7 @@ function FileLine({ file, level }: { file: FileNode; level: number }) {
             what="URL"
             text={new URL(url, location.href).href}
           />
-          {isReadable && isWanted && (
+          {hasLinks && (
             <a
               class="icon-button"
               href={url}

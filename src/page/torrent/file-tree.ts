@@ -18,6 +18,8 @@ export interface DirectoryNode {
   /** The indices of all files in it, and those of them that are wanted. */
   readonly indices: readonly number[]
   readonly wanted: readonly number[]
+  /** True if each file can be opened although it is not selected. */
+  readonly isStored: boolean
 }
 
 interface DirectoryDraft {
@@ -57,6 +59,7 @@ function sumUp({ directories: growingDirectories, files, name, path }: Directory
   return {
     ...{ name, path, directories, files, length: sum('length'), have: sum('have') },
     indices: [...directories.flatMap(({ indices }) => indices), ...files.map(({ index }) => index)],
+    isStored: [...directories, ...files].every(({ isStored }) => isStored === true),
     wanted: [...directories.flatMap(({ wanted }) => wanted), ...wantedFiles.map(({ index }) => index)],
   }
 }

@@ -74,8 +74,8 @@ export function PieceMap({ pieces }: { pieces: ListedPieces }) {
   )
 }
 
-function availabilityOf({ availability, have, count }: ListedPieces): string {
-  if (have === count && availability === 0) return ''
+function availabilityOf({ active, availability, missing, next }: ListedPieces): string {
+  if (active + missing + next === 0 && availability === 0) return ''
   return `availability ${availability.toFixed(2)}`
 }
 

@@ -1,3 +1,4 @@
+import { missingBytes } from '../../pipeline/pieces/wanted.ts'
 import type { ProgressCounts } from '../../pipeline/torrent/progress.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
 import { isReadableState } from '../served-torrents.ts'
@@ -9,8 +10,8 @@ import { sumOf } from './page-totals.ts'
 export interface ClientPageOptions {
   /** The rate limits of the client in bytes per second. */
   readonly limits: { readonly up?: number; readonly down?: number } | undefined
-  /** True if files can be opened. */
-  readonly servesFiles: boolean
+  /** True if files can be opened; 'verified' if only those of which all pieces are verified. */
+  readonly servesFiles: boolean | 'verified'
 }
 
 const ALL_SHOWN: ClientPageOptions = { limits: undefined, servesFiles: true }
@@ -19,7 +20,7 @@ const ALL_SHOWN: ClientPageOptions = { limits: undefined, servesFiles: true }
 export class ClientPageTorrents implements PageTorrents {
   readonly #client: { readonly torrents: Iterable<Torrent> }
   readonly #limits: { readonly up?: number; readonly down?: number }
-  readonly #servesFiles: boolean
+  readonly #servesFiles: boolean | 'verified'
 
   constructor(client: { readonly torrents: Iterable<Torrent> }, options: ClientPageOptions = ALL_SHOWN) {
     this.#client = client
@@ -32,6 +33,7 @@ export class ClientPageTorrents implements PageTorrents {
       if (torrent.infoHash.toString('hex') !== infoHash) continue
       return {
         ...{ infoHash, name: nameOf(torrent), torrent, stored: undefined },
+        servesVerified: this.#servesFiles === 'verified',
         describe: () => describeTorrent(torrent, torrent.counts, this.#servesFiles),
         loadMetainfo: async () => torrent.metainfo,
       }
@@ -59,13 +61,21 @@ export class ClientPageTorrents implements PageTorrents {
   close(): void {}
 }
 
-function describeTorrent(torrent: Torrent, counts: ProgressCounts, servesFiles: boolean): ListedTorrent {
+function describeTorrent(
+  torrent: Torrent,
+  counts: ProgressCounts,
+  servesFiles: boolean | 'verified',
+): ListedTorrent {
   const size = torrent.details.metainfo?.length
   const status = statusOf(torrent, counts)
   const isWaiting =
     (status === 'downloading' || status === 'metadata') && torrent.waiting && counts.downSpeed < 1
   return {
-    ...{ name: nameOf(torrent), status, wanted: counts.total, verified: counts.verified },
+    ...{
+      name: nameOf(torrent),
+      status,
+      ...(servesFiles === 'verified' ? storedOf(torrent) : wantedOf(counts)),
+    },
     ...(size === undefined ? {} : { size }),
     ...{ down: Math.round(counts.downSpeed), up: Math.round(counts.upSpeed) },
     ...(counts.eta === null || status !== 'downloading' ? {} : { eta: Math.round(counts.eta) }),
@@ -74,6 +84,17 @@ function describeTorrent(torrent: Torrent, counts: ProgressCounts, servesFiles: 
     ...(isWaiting ? { reason: torrent.reason } : {}),
     ...(servesFiles && isReadableState(torrent.state) ? { isReadable: true } : {}),
   }
+}
+
+function wantedOf({ total, verified }: ProgressCounts): Pick<ListedTorrent, 'wanted' | 'verified'> {
+  return { wanted: total, verified }
+}
+
+/** The bytes on disk of the whole torrent, of which nothing is downloaded. */
+function storedOf({ details, verified }: Torrent): Pick<ListedTorrent, 'wanted' | 'verified'> {
+  const { metainfo } = details
+  if (!metainfo) return { wanted: 0, verified: 0 }
+  return { wanted: metainfo.length, verified: metainfo.length - missingBytes(metainfo, verified) }
 }
 
 function nameOf(torrent: Torrent): string {

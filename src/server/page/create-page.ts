@@ -21,8 +21,11 @@ export interface PageOptions {
   readonly torrentOptions?: Pick<AddOptions, 'allowLocal' | 'maxPeersPerAddress' | 'portableNames'>
   /** The rate limits of that client, in bytes per second. */
   readonly limits?: { readonly up?: number; readonly down?: number }
-  /** False if files cannot be opened, because the server does not serve them. @default true */
-  readonly servesFiles?: boolean
+  /**
+   * False if files cannot be opened, because the server does not serve them. `verified` if it serves only verified pieces, as
+   * `serveVerified` does; the page then shows what is on disk of the whole torrent. @default true
+   */
+  readonly servesFiles?: boolean | 'verified'
   /** The directory with the built files of the page. @default that of the package */
   readonly directory?: string
   /** Called with failures of work that goes on after its answer, and with our own faults. */

@@ -12,6 +12,8 @@ export interface PageTorrent {
   readonly torrent: Torrent | undefined
   /** What a session remembers of it, if there is a session. */
   readonly stored: SessionTorrent | undefined
+  /** True if files are served from verified pieces only. @default false: if they are selected */
+  readonly servesVerified?: boolean
   /** Describes it as the list does. */
   describe(): ListedTorrent
   /** Rejects with ERR_USAGE while the metadata is not known. */

@@ -169,6 +169,8 @@ export type ListedFile = {
   /** Bytes in verified pieces. */
   readonly have: number
   readonly priority: 'off' | 'low' | 'normal' | 'high'
+  /** True if it can be opened although it is not selected, as all its pieces are verified. */
+  readonly isStored?: true
 }
 
 /** The topic `files:INFOHASH`. Files are named by their index in the .torrent. */

@@ -59,10 +59,8 @@ export class FilesTopic implements Topic {
     for (const [index, { length, pad, path }] of metainfo.files.entries()) {
       if (pad || ++total > MAX_LISTED_FILES) continue
       files[index] = {
-        path,
-        length,
-        have: completedBytes(layout, verified, index),
-        priority: priorityOf(index),
+        ...{ path, length, priority: priorityOf(index) },
+        ...haveOf(found, length, completedBytes(layout, verified, index)),
       }
     }
     this.#files = files
@@ -80,10 +78,20 @@ export class FilesTopic implements Topic {
     const files = { ...this.#files }
     for (const index of touched) {
       const file = files[index]
-      if (file) files[index] = { ...file, have: completedBytes(layout, verified, index) }
+      if (!file) continue
+      const { isStored: _, ...others } = file
+      files[index] = { ...others, ...haveOf(found, file.length, completedBytes(layout, verified, index)) }
     }
     this.#files = files
   }
+}
+
+function haveOf(
+  { servesVerified = false }: PageTorrent,
+  length: number,
+  have: number,
+): Pick<ListedFile, 'have' | 'isStored'> {
+  return { have, ...(servesVerified && have === length ? { isStored: true } : {}) }
 }
 
 function verifiedOf({ stored, torrent }: PageTorrent, { pieceCount }: Metainfo): Bitfield {
