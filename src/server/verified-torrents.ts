@@ -7,7 +7,7 @@ import {
   type ServedTorrents,
 } from './served-torrents.ts'
 
-/** A torrent whose verified pieces can be read. */
+/** A torrent with pieces that are verified and can be read. */
 export type VerifiedTorrent = Pick<ReadableTorrent, 'state' | 'metainfo' | 'progress' | 'files'> &
   StoredTorrent
 
