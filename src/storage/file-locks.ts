@@ -1,7 +1,7 @@
 /** Locks on files: one torrent at a time writes to a path. */
 import { StorageError } from '../errors.ts'
 import type { FileSystem } from '../ports/file-system.ts'
-import { keysOf, type PathKeys, pathKey, sharedKey } from './path-keys.ts'
+import { keysOf, pathKey } from './path-keys.ts'
 
 /** Gives each path to one writer at a time. */
 export interface FileLocks {
@@ -33,7 +33,10 @@ export interface FileLock {
  */
 export class ProcessLocks implements FileLocks {
   static readonly #instances = new WeakMap<FileSystem, ProcessLocks>()
-  readonly #held = new Set<{ readonly keys: PathKeys; readonly holder: LockHolder }>()
+  /** The torrent that locks a path, by the key of the path. */
+  readonly #holders = new Map<number, LockHolder>()
+  /** How often its torrent locks a path beyond once, by the key of the path. */
+  readonly #repeats = new Map<number, number>()
 
   /** Returns the locks of a file system. */
   static of(fs: FileSystem): ProcessLocks {
@@ -44,18 +47,28 @@ export class ProcessLocks implements FileLocks {
 
   async take(paths: readonly string[], holder: LockHolder): Promise<FileLock> {
     const keys = await keysOf(paths)
-    for (const held of this.#held) {
-      if (Buffer.compare(held.holder.infoHash, holder.infoHash) === 0) continue
-      const shared = sharedKey(keys, held.keys)
-      if (shared !== undefined) throw locked(paths, shared, `"${held.holder.name}", in this process,`)
+    for (const key of keys) {
+      const other = this.#holders.get(key)
+      if (other && Buffer.compare(other.infoHash, holder.infoHash) !== 0)
+        throw locked(paths, key, `"${other.name}", in this process,`)
     }
-    const held = { keys, holder }
-    this.#held.add(held)
+    for (const key of keys) {
+      if (this.#holders.has(key)) this.#repeats.set(key, (this.#repeats.get(key) ?? 0) + 1)
+      else this.#holders.set(key, holder)
+    }
+    let isHeld = true
     return {
       release: async () => {
-        this.#held.delete(held)
+        if (isHeld) for (const key of keys) this.#unlock(key)
+        isHeld = false
       },
     }
+  }
+
+  #unlock(key: number): void {
+    const repeats = this.#repeats.get(key) ?? 0
+    if (repeats > 1) this.#repeats.set(key, repeats - 1)
+    else if (!this.#repeats.delete(key)) this.#holders.delete(key)
   }
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { isLit } from '../../src/storage/beacon.ts'
+import { ProcessLocks } from '../../src/storage/file-locks.ts'
 import { LockDirectory } from '../../src/storage/lock-directory.ts'
 import { keysOf, pathKey, sharedKey } from '../../src/storage/path-keys.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
@@ -99,6 +100,18 @@ t.test('one torrent may be written twice in one process', async t => {
   await Promise.all([1, 2].map(() => open(t, home, made).write(0, made.content)))
 })
 
+t.test('a path that its torrent locks twice is free after both locks are released, each once', async t => {
+  const locks = ProcessLocks.of(memoryDisk())
+  const one = await locks.take(['/a', '/b'], holder('one'))
+  const again = await locks.take(['/b', '/c'], holder('one'))
+  await one.release()
+  await one.release()
+  await (await locks.take(['/a'], holder('two'))).release()
+  for (const path of ['/b', '/c']) await t.rejects(locks.take([path], holder('two')), { code: 'ERR_LOCKED' })
+  await again.release()
+  await locks.take(['/a', '/b', '/c'], holder('two'))
+})
+
 t.test('the keys of paths show whether two sets share one', async t => {
   const paths = Array.from({ length: 1000 }, (_, index) => `/out/${index}`)
   const keys = await keysOf(paths)
@@ -149,7 +162,8 @@ t.test('a killed process holds no lock, a stopped process still does', async t =
     process.execPath,
     [
       ...[TYPESCRIPT_FLAG, '--input-type=module', '-e'],
-      `import { LockDirectory } from ${JSON.stringify(source)}
+      `import { ProcessLocks } from '../../src/storage/file-locks.ts'
+import { LockDirectory } from ${JSON.stringify(source)}
       await new LockDirectory(${JSON.stringify(directory)}).take(['/a'], { name: 'child', infoHash: Buffer.alloc(20) })
       console.log('locked')
       setInterval(() => {}, 1000)`,
