@@ -9,12 +9,11 @@ import {
   type AnnouncerOptions,
   requestFor,
   type TrackerAnnounce,
-  type TrackerStatus,
 } from './announcer-options.ts'
 import { RoundTimer } from './round-timer.ts'
 import { Tiers } from './tiers.ts'
 import { openTrackers, recordFailure, recordReply, type TrackerEntry } from './tracker-list.ts'
-import { announceOf, statusOf } from './tracker-status.ts'
+import { announceOf } from './tracker-status.ts'
 
 /** The answer of a tracker. */
 interface AnnounceAnswer {
@@ -61,11 +60,6 @@ export class Announcer extends Emitter<AnnouncerEvents> {
     this.#tiers = new Tiers(tiers, options.random)
     this.#skipped = skipped
     this.#nextRound = new RoundTimer(options.clock, () => this.#beginRound())
-  }
-
-  /** The usable trackers. */
-  get trackers(): TrackerStatus[] {
-    return this.#entries.map(statusOf)
   }
 
   /** The usable trackers, and what each last answered. */

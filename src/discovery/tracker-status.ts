@@ -3,7 +3,7 @@ import type { TrackerAnnounce, TrackerStatus } from './announcer-options.ts'
 import type { TrackerEntry } from './tracker-list.ts'
 
 /** Describes a tracker. */
-export function statusOf({ error, name, started }: TrackerEntry): TrackerStatus {
+function statusOf({ error, name, started }: TrackerEntry): TrackerStatus {
   return error ? { name, state: 'failing', error } : { name, state: started ? 'working' : 'untried' }
 }
 

@@ -8,7 +8,6 @@ import { quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
 import { safeName } from './name.ts'
 import { PathSet } from './path-set.ts'
-import { runAtOnce } from './steps.ts'
 import type { Warn } from './warnings.ts'
 
 /** Maximum length of a path in bytes: PATH_MAX, with 512 bytes left for the output directory. */
@@ -39,11 +38,6 @@ export interface RawPath {
  * Throws ERR_PATH for `..`, for an absolute path, and for a path that is too long or too deep.
  * @param portable true to replace what is invalid on Windows
  */
-export function safePaths(raw: readonly RawPath[], warn: Warn, portable: boolean): string[] {
-  return runAtOnce(placePaths(raw, warn, portable))
-}
-
-/** Does the same as `safePaths` in steps. */
 export function* placePaths(raw: readonly RawPath[], warn: Warn, portable: boolean): Steps<string[]> {
   const made: SafePath[] = []
   const taken = new PathSet()
@@ -73,7 +67,7 @@ export function* placePaths(raw: readonly RawPath[], warn: Warn, portable: boole
   return paths
 }
 
-/** Makes one path safe, as `safePaths` does. */
+/** Makes one path safe, as `placePaths` does. */
 export function safePath(raw: RawPath, warn: Warn, portable: boolean): string {
   return makePath(raw, warn, portable).path
 }

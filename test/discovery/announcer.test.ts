@@ -272,13 +272,13 @@ t.test('failures are retried with a growing delay, up to half an hour', async t 
 t.test('success clears the error and the delay', async t => {
   let broken = true
   const { announcer, clock, log } = setup([['http://a']], { a: () => (broken ? down() : {}) })
-  t.equal(announcer.trackers[0]!.state, 'untried')
+  t.equal(announcer.announces[0]!.state, 'untried')
   announcer.start()
   await clock.advance(minutes(1))
-  t.match(announcer.trackers, [{ name: 'http://a/', state: 'failing', error: { message: 'down' } }])
+  t.match(announcer.announces, [{ name: 'http://a/', state: 'failing', error: { message: 'down' } }])
   broken = false
   await clock.advance(minutes(1))
-  t.same(announcer.trackers, [{ name: 'http://a/', state: 'working' }])
+  t.match(announcer.announces, [{ name: 'http://a/', state: 'working', error: undefined }])
   broken = true
   await clock.advance(minutes(31))
   t.same(log.slice(-3), ['1895 a -', '1908 a -', '1935 a -'], 'from the first delay again')
@@ -314,13 +314,16 @@ t.test('a silent tracker is waited for, but not by the others', async t => {
   t.same(log, ['0 a started'])
   await clock.advance(1)
   t.same(log, ['0 a started', '5 b started'], 'five seconds later, and no further than needed')
-  t.match(announcer.trackers[0], { state: 'failing', error: { message: 'tracker http://a/: no answer yet' } })
+  t.match(announcer.announces[0], {
+    state: 'failing',
+    error: { message: 'tracker http://a/: no answer yet' },
+  })
   await clock.advance(600_000)
   t.same(log.slice(2), ['605 b -'], 'not asked again before it has answered')
   slow.resolve({ peers: [{ host: '10.0.0.2', port: 1 }], interval: 100 })
   await clock.advance(0)
   t.same(found, ['10.0.0.1 http://b/', '10.0.0.1 http://b/', '10.0.0.2 http://a/'])
-  t.same(announcer.trackers[0], { name: 'http://a/', state: 'working' })
+  t.match(announcer.announces[0], { name: 'http://a/', state: 'working', error: undefined })
   await clock.advance(600_000)
   t.same(log.slice(3), ['1205 a -'], 'answered later, but is first in order')
   await announcer.stop()
@@ -421,7 +424,7 @@ t.test('no trackers, empty tiers: nothing happens', async t => {
     announcer.more()
     announcer.complete()
     await clock.advance(minutes(60))
-    t.same(announcer.trackers, [])
+    t.same(announcer.announces, [])
     t.same(warnings, [])
     t.equal(clock.pending, 0)
     await announcer.stop()
@@ -559,7 +562,7 @@ t.test('warning message: shown, peers used, no failure', async t => {
   await settle()
   t.match(warnings, [{ code: 'ERR_TRACKER_WARNING', message: 'tracker http://a/: be nice' }])
   t.equal(found.length, 1)
-  t.equal(announcer.trackers[0]!.state, 'working')
+  t.equal(announcer.announces[0]!.state, 'working')
   await announcer.stop()
 })
 

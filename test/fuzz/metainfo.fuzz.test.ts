@@ -7,7 +7,7 @@ import { decodePeers4, decodePeers6, formatAddress, parseAddress } from '../../s
 import { InputError } from '../../src/errors.ts'
 import { Layout } from '../../src/metainfo/layout.ts'
 import { parse } from '../../src/metainfo/parse.ts'
-import { safePaths } from '../../src/metainfo/paths.ts'
+import { placePaths } from '../../src/metainfo/paths.ts'
 import { runAtOnce } from '../../src/metainfo/steps.ts'
 import { inProject } from '../helpers/project.ts'
 import { HYBRID_PIECE_LENGTH, hybridFiles, hybridInfo, v2Torrent } from '../helpers/v2-torrent.ts'
@@ -165,17 +165,21 @@ t.test(
     fc.assert(
       fc.property(fc.array(path, { minLength: 1, maxLength: 6 }), fc.boolean(), (raw, portable) => {
         const made = survive(() =>
-          safePaths(
-            raw.map(names => ({ where: 'x', names: names.map(it => Buffer.from(it as string)) })),
-            () => {},
-            portable,
+          runAtOnce(
+            placePaths(
+              raw.map(names => ({ where: 'x', names: names.map(it => Buffer.from(it as string)) })),
+              () => {},
+              portable,
+            ),
           ),
         )
         if (made === undefined) return
-        const again = safePaths(
-          made.map(one => ({ where: 'x', names: one.split('/').map(it => Buffer.from(it)) })),
-          () => {},
-          portable,
+        const again = runAtOnce(
+          placePaths(
+            made.map(one => ({ where: 'x', names: one.split('/').map(it => Buffer.from(it)) })),
+            () => {},
+            portable,
+          ),
         )
         const folded = made.map(one => one.normalize('NFC').toLowerCase())
         return (

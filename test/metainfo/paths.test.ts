@@ -1,5 +1,6 @@
 import t from 'tap'
-import { safePaths } from '../../src/metainfo/paths.ts'
+import { placePaths } from '../../src/metainfo/paths.ts'
+import { runAtOnce } from '../../src/metainfo/steps.ts'
 import { growth, PROPORTIONAL_RATIO } from '../helpers/growth.ts'
 
 /** Returns the paths for names, joined by `/` for brevity, and the warnings. */
@@ -15,7 +16,7 @@ function read(paths: readonly Given[], portable: boolean): { paths: string[]; wa
     where: `file ${index}`,
     names: (typeof path === 'string' ? path.split('/') : path).map(name => Buffer.from(name)),
   }))
-  return { paths: safePaths(raw, sentence => warnings.push(sentence), portable), warnings }
+  return { paths: runAtOnce(placePaths(raw, sentence => warnings.push(sentence), portable)), warnings }
 }
 
 const one = (name: string | Buffer) => made([name]).paths[0]!

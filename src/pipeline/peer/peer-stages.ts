@@ -84,7 +84,7 @@ function createSocket(
     ...(accepted && !accepted.ciphers ? { head: accepted.head } : {}),
     ...(limits.down ? { limit: limits.down } : {}),
     // A simulated connection takes the clock of its simulation.
-    ...(connect ? { connect, lingerClock: clock } : {}),
+    ...(connect ? { connect, clock } : {}),
     ...(bind ? { bind } : {}),
   })
 }

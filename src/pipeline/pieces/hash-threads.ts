@@ -1,5 +1,4 @@
 import type { HashPool } from '../../hashing/hash-pool.ts'
-import type { Clock } from '../../ports/clock.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { HashThreads } from '../../streams/torrent/verifier.ts'
 
@@ -11,7 +10,6 @@ export interface HashThreadsOptions {
   readonly storage: Pick<Storage, 'takesSharedMemory'>
   /** Returns the number of wanted bytes that are missing. */
   readonly bytesLeft: () => number
-  readonly clock: Clock
 }
 
 /** Bytes that must be left for a hash thread to start, which costs as much CPU time as to hash 60 MiB. */
@@ -26,11 +24,10 @@ const HIGH_HASH_SHARE_TWO_CORES = 0.45
 
 /** Returns the threads that hash pieces, if memory can be shared. They start only while much is left to hash. */
 export function findHashThreads(options: HashThreadsOptions): HashThreads | undefined {
-  const { bytesLeft, clock, hashPool, sharedMemory, storage } = options
+  const { bytesLeft, hashPool, sharedMemory, storage } = options
   if (!hashPool || !(sharedMemory ?? storage.takesSharedMemory)) return undefined
   return {
     highShare: hashPool.threads > 2 ? HIGH_HASH_SHARE : HIGH_HASH_SHARE_TWO_CORES,
-    now: () => clock.now(),
     hashBytes: bytes =>
       hashPool.hashesBytes || bytesLeft() >= MIN_THREADED_BYTES ? hashPool.hashBytes(bytes) : undefined,
   }

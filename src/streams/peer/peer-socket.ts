@@ -26,12 +26,10 @@ export interface PeerSocketOptions {
   /** Limits the rate of reading. */
   readonly limit?: ByteLimit
   /**
-   * Times the pauses between reads. They are real time for a real connection, so a virtual clock is no use.
-   * @default the clock of the machine, and no pauses with `connect`
+   * Times how long `hangUp` waits for the peer, and the pauses between reads. With `connect` there are no pauses.
+   * @default the clock of the machine
    */
   readonly clock?: Clock
-  /** Times how long `hangUp` waits for the peer. @default `clock`, or the clock of the machine */
-  readonly lingerClock?: Clock
   /** Called with each written buffer when the system has taken it: its memory can be reused. */
   readonly onWritten?: (bytes: Uint8Array) => void
 }
@@ -65,9 +63,9 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   readonly #onWritten: ((bytes: Uint8Array) => void) | undefined
   readonly #socket: net.Socket
   readonly #buffers: ReadBuffers
-  /** Times the pauses between reads; undefined for none. */
-  readonly #clock: Clock | undefined
-  readonly #lingerClock: Clock
+  readonly #clock: Clock
+  /** True if short reads are followed by pauses. */
+  readonly #hasPauses: boolean
   /** The timer of a pause. */
   #pause: Timer | undefined
   /** The next turn of the event loop, while reading waits for it. */
@@ -88,12 +86,12 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   /** @param peer the address to dial, or an accepted connection */
   constructor(peer: PeerAddress | net.Socket, options: PeerSocketOptions = {}) {
-    const { bind, clock, lend = false, readLimit, connect, head, limit, onWritten } = options
+    const { bind, clock = systemClock, lend = false, readLimit, connect, head, limit, onWritten } = options
     super({ highWaterMark: 65536, eagerOpen: true, byteLength: bytes => bytes.length || 1 })
     this.#lends = lend
     this.#buffers = new ReadBuffers(readLimit ?? (() => 262144))
-    this.#lingerClock = options.lingerClock ?? clock ?? systemClock
-    this.#clock = clock ?? (connect ? undefined : systemClock)
+    this.#clock = clock
+    this.#hasPauses = connect === undefined
     this.#limit = limit
     this.#onWritten = onWritten
     if ('write' in peer) {
@@ -183,9 +181,9 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   override _predestroy(): void {
     if (this.#ticket) this.#limit?.cancel(this.#ticket)
-    this.#clock?.clearTimeout(this.#pause)
+    this.#clock.clearTimeout(this.#pause)
     clearImmediate(this.#turn)
-    if (this.#isHungUp) lingerSocket(this.#socket, this.#lingerClock)
+    if (this.#isHungUp) lingerSocket(this.#socket, this.#clock)
     else this.#socket.destroy()
     this.#releaseOpening()
   }
@@ -232,7 +230,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   /** Pauses after a short read from a fast peer, and after many bytes in one turn. @returns true if it does */
   #pauses(length: number): boolean {
-    if (!this.#clock) return false
+    if (!this.#hasPauses) return false
     this.#turnBytes += length
     const isTurnOver = this.#turnBytes >= MAX_TURN_BYTES
     if (!isTurnOver && (length >= PACED_READ_BYTES || this.#buffers.next.length < PACED_READ_BYTES))

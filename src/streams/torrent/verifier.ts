@@ -2,6 +2,7 @@ import { createHash, hash as hashBytes } from 'node:crypto'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
 import type { PieceTrees, RunningHash } from '../../metainfo/piece-trees.ts'
+import { systemClock } from '../../ports/clock.ts'
 import { ParkedCallback } from '../parked-callback.ts'
 import { BLOCK_STATE, type Block, type PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Transform } from '../stage.ts'
@@ -14,8 +15,6 @@ export interface HashThreads {
   readonly highShare: number
   /** Hashes bytes, which do not change until then. Returns undefined if the main thread should do it. */
   hashBytes(bytes: Uint8Array): Promise<Uint8Array> | undefined
-  /** Milliseconds of a monotonic clock. */
-  now(): number
 }
 
 /** Verifies the blocks of pieces alone, where their hashes are known (BEP 52). */
@@ -37,7 +36,7 @@ export interface VerifierOptions {
   readonly blocks?: BlockVerifier | undefined
   /** @default none: the main thread hashes */
   readonly threads?: HashThreads | undefined
-  /** Returns milliseconds of a monotonic clock. @default hashing is not measured without threads */
+  /** Returns milliseconds of a monotonic clock. @default with threads, the clock of the machine; else hashing is not measured */
   readonly now?: () => number
 }
 
@@ -95,7 +94,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     // The threads know SHA-1 only.
     this.#threads = this.#trees ? undefined : threads
     this.#load = new HashLoad(threads?.highShare ?? 1)
-    this.#now = now ?? (threads && (() => threads.now()))
+    this.#now = now ?? (threads && (() => systemClock.now()))
   }
 
   override _transform({ piece, begin, length }: Block, done: Done<PieceBuffer>): void {
@@ -178,18 +177,18 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     const hashing = this.#threads?.hashBytes(piece.data)
     if (!hashing) return false
     piece.close()
-    this.#load.add(piece.length, this.#threads!.now())
+    this.#load.add(piece.length, this.#now!())
     this.#threaded++
     const settle = (digest: Uint8Array) => {
       this.#threaded--
-      this.threadWait.set(false, this.#threads!.now())
+      this.threadWait.set(false, this.#now!())
       if (!this.destroying) this.#settle(piece, digest)
       this.#parked.release()
     }
     hashing.then(settle, () => settle(sha1(piece.data))) // a thread that fails loses no piece
     if (this.#threaded < MAX_THREADED_PIECES) done()
     else {
-      this.threadWait.set(true, this.#threads!.now())
+      this.threadWait.set(true, this.#now!())
       this.#parked.park(done)
     }
     return true

@@ -8,7 +8,8 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { InputError, StorageError } from '../../../src/errors.ts'
 import type { FileEntry, Metainfo } from '../../../src/metainfo/metainfo.ts'
-import { safePaths } from '../../../src/metainfo/paths.ts'
+import { placePaths } from '../../../src/metainfo/paths.ts'
+import { runAtOnce } from '../../../src/metainfo/steps.ts'
 import { type TarOptions, tarOf, tarSize } from '../../../src/pipeline/sinks/tar.ts'
 import { type StreamTarOptions, streamTar } from '../../../src/pipeline/stream-tar.ts'
 import { FileReader } from '../../../src/streams/read/file-reader.ts'
@@ -134,10 +135,15 @@ t.test('for all names and sizes, tar unpacks the same files, and the size is kno
   )
   await fc.assert(
     fc.asyncProperty(files, fc.integer({ min: 1, max: 2000 }), async (given, most) => {
-      const paths = safePaths(
-        given.map(({ names }) => ({ where: 'it', names: ['torrent', ...names].map(it => Buffer.from(it)) })),
-        () => {},
-        false,
+      const paths = runAtOnce(
+        placePaths(
+          given.map(({ names }) => ({
+            where: 'it',
+            names: ['torrent', ...names].map(it => Buffer.from(it)),
+          })),
+          () => {},
+          false,
+        ),
       )
       const specs = given.map((file, index) => ({ ...file, path: paths[index]! }))
       const { archive, metainfo, content } = await archived(specs, {}, most)

@@ -255,7 +255,7 @@ class ManualThreads implements HashThreads {
 /** Returns a verifier, after enough pieces that it has too much to hash on the main thread, and the number of those pieces. */
 async function busyVerifier(made: MadeTorrent, options: Partial<VerifierOptions> = {}) {
   const threads = new ManualThreads()
-  const verifying = verifier(made, { ...options, threads })
+  const verifying = verifier(made, { ...options, threads, now: () => threads.now() })
   const write = async (index: number, bytes?: Buffer) => {
     const { put, order, piece } = blocksOf(made, index, bytes)
     for (const block of order.map(put).slice(-1)) verifying.stage.write(block)
