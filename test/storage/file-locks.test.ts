@@ -162,8 +162,7 @@ t.test('a killed process holds no lock, a stopped process still does', async t =
     process.execPath,
     [
       ...[TYPESCRIPT_FLAG, '--input-type=module', '-e'],
-      `import { ProcessLocks } from '../../src/storage/file-locks.ts'
-import { LockDirectory } from ${JSON.stringify(source)}
+      `import { LockDirectory } from ${JSON.stringify(source)}
       await new LockDirectory(${JSON.stringify(directory)}).take(['/a'], { name: 'child', infoHash: Buffer.alloc(20) })
       console.log('locked')
       setInterval(() => {}, 1000)`,
