@@ -64,6 +64,8 @@ export interface FileReply {
   readonly bytes?: Uint8Array
   /** For each part of `read` the number of bytes that are present. */
   readonly present?: readonly number[]
+  /** Milliseconds that `sync` took. */
+  readonly took?: number
   readonly failure?: FileFailure
 }
 
@@ -160,6 +162,7 @@ function parentOf(path: string): string {
 }
 
 async function syncFiles(directory: SafeDirectory, paths: readonly string[]): Promise<FileReply> {
+  const startedAt = performance.now()
   for (const [at, path] of paths.entries()) {
     try {
       // Opened for writing, since Windows flushes no other files. A file that was deleted is not made again.
@@ -168,7 +171,7 @@ async function syncFiles(directory: SafeDirectory, paths: readonly string[]): Pr
       return { failure: failureOf(at, error) }
     }
   }
-  return {}
+  return { took: performance.now() - startedAt }
 }
 
 async function readParts(

@@ -44,6 +44,8 @@ export class OpenDirectories {
   readonly #entries = new Map<string, Promise<CachedDirectory | undefined>>()
   /** Directories that are being closed to make room. */
   readonly #closing = new Set<Promise<void>>()
+  /** The open directory that was used last. Files in it take no look at the others. */
+  #latest: { readonly name: string; readonly entry: CachedDirectory } | undefined
   /** False once the system has not told where a descriptor leads. */
   #supported: boolean
 
@@ -64,7 +66,8 @@ export class OpenDirectories {
     open: () => Promise<OpenDirectory | undefined>,
     work: (directory: OpenDirectory) => Promise<T>,
   ): Promise<T | undefined> {
-    const entry = await this.#enter(name, open as () => Promise<CachedDirectory | undefined>)
+    const entry =
+      this.#enterLatest(name) ?? (await this.#enter(name, open as () => Promise<CachedDirectory | undefined>))
     if (entry === undefined) return undefined
     try {
       return await work(entry)
@@ -108,7 +111,15 @@ export class OpenDirectories {
   async forget(): Promise<void> {
     const entries = [...this.#entries.values()]
     this.#entries.clear()
+    this.#latest = undefined
     await Promise.all([...this.#closing, ...entries.map(entry => this.#retire(entry))])
+  }
+
+  #enterLatest(name: string): CachedDirectory | undefined {
+    if (this.#latest?.name !== name) return undefined
+    const { entry } = this.#latest
+    entry.users++
+    return entry
   }
 
   async #enter(
@@ -128,17 +139,23 @@ export class OpenDirectories {
     if (entry.stale) return this.#enter(name, open)
     entry.users++
     this.#trim()
+    if (entry.held && this.#entries.get(name) === opening) this.#latest = { name, entry }
     return entry
   }
 
   #remove(name: string, opening: Promise<CachedDirectory | undefined>): void {
-    if (this.#entries.get(name) === opening) this.#entries.delete(name)
+    if (this.#entries.get(name) === opening) this.#delete(name)
+  }
+
+  #delete(name: string): void {
+    this.#entries.delete(name)
+    if (this.#latest?.name === name) this.#latest = undefined
   }
 
   #trim(): void {
     for (const [name, opening] of this.#entries) {
       if (this.#entries.size <= MAX_OPEN_DIRECTORIES) return
-      this.#entries.delete(name)
+      this.#delete(name)
       const closing = this.#retire(opening).finally(() => this.#closing.delete(closing))
       this.#closing.add(closing)
     }

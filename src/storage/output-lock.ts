@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import type { StorageError } from '../errors.ts'
 import type { FileLock, FileLocks, LockHolder } from './file-locks.ts'
 import type { SafeDirectory } from './safe-directory.ts'
@@ -19,7 +19,8 @@ export class OutputLock {
   #taken: Promise<readonly FileLock[]> | undefined
   /** The locks of files that were selected later. */
   #added: readonly FileLock[] = []
-  readonly #locked = new Set<string>()
+  /** Lists of the locked paths. */
+  readonly #locked: (readonly string[])[] = []
 
   constructor(options: OutputLockOptions) {
     this.#options = options
@@ -34,7 +35,8 @@ export class OutputLock {
   /** Locks the files of another selection too. Rejects with StorageError: no further file is locked then. */
   async extend(selected: (fileIndex: number) => boolean): Promise<StorageError | undefined> {
     await this.take()
-    const paths = this.#options.paths(selected).filter(path => !this.#locked.has(path))
+    const locked = new Set(this.#locked.flat())
+    const paths = this.#options.paths(selected).filter(path => !locked.has(path))
     if (paths.length === 0) return undefined
     const locks = await this.#take(paths)
     this.#added = [...this.#added, ...locks]
@@ -52,9 +54,11 @@ export class OutputLock {
     const taken: FileLock[] = []
     try {
       const root = await directory.realPath()
-      const files = paths.map(path => folded(join(root, path)))
+      const start = join(root, sep)
+      // A path of a torrent needs no `join`, which takes longer than the lock.
+      const files = paths.map(path => folded(start + (sep === '/' ? path : path.replaceAll('/', sep))))
       for (const lock of locks) taken.push(await lock.take(files, holder))
-      for (const path of paths) this.#locked.add(path)
+      this.#locked.push(paths)
       return taken
     } catch (error) {
       for (const lock of taken) await lock.release()

@@ -201,11 +201,19 @@ export class SafeDirectory {
   }
 
   async #enter(access: Access): Promise<string | undefined> {
-    if (access === 'write') await this.#fs.mkdir(this.path, { recursive: true })
+    const real = await this.#findRoot()
+    if (access !== 'write') return real
+    // A directory that exists is not made: that would fail, which takes longer.
+    if (real !== undefined && (await this.#look(real))?.isDirectory()) return real
+    await this.#fs.mkdir(this.path, { recursive: true })
+    return (this.#root = await this.#fs.realpath(this.path))
+  }
+
+  async #findRoot(): Promise<string | undefined> {
     try {
       return (this.#root = await this.#fs.realpath(this.path))
     } catch (error) {
-      if (access !== 'write' && systemCode(error) === 'ENOENT') return undefined
+      if (systemCode(error) === 'ENOENT') return undefined
       throw error
     }
   }

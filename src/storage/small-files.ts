@@ -70,15 +70,19 @@ export class SmallFiles {
     const batches = batchesOf(paths, JOB_SYNCED_FILES)
     const first = batches.next()
     if (first.done) return
-    const startedAt = performance.now()
-    await this.#syncBatch(first.value.items)
-    const isSlow = performance.now() - startedAt > SLOW_SYNC_MS * first.value.items.length
-    await forEachInParallel(batches, isSlow ? PARALLEL_SYNC_JOBS : 1, ({ items }) => this.#syncBatch(items))
+    // Without the time to start a thread, and to wait for one.
+    const took = await this.#syncBatch(first.value.items)
+    const isSlow = took > SLOW_SYNC_MS * first.value.items.length
+    await forEachInParallel(batches, isSlow ? PARALLEL_SYNC_JOBS : PARALLEL_JOBS, async ({ items }) => {
+      await this.#syncBatch(items)
+    })
   }
 
-  async #syncBatch(paths: readonly string[]): Promise<void> {
-    const { failure } = await this.#run({ kind: 'sync', paths: packPaths(paths) })
+  /** @returns milliseconds */
+  async #syncBatch(paths: readonly string[]): Promise<number> {
+    const { failure, took = 0 } = await this.#run({ kind: 'sync', paths: packPaths(paths) })
     if (failure) throw new FileJobError(paths[failure.at]!, failure)
+    return took
   }
 
   /**
