@@ -13,10 +13,11 @@ import {
 } from './file-job.ts'
 import { FileStates, STATE_LENGTH } from './file-states.ts'
 import type { FileChanges } from './file-watch.ts'
+import { WriteQueue } from './write-queue.ts'
 
 /** Maximum number of files in a job, some milliseconds of work. */
 const JOB_FILES = 1024
-/** The same for syncing, which takes longer. */
+/** The same for syncing files on a slow device, which takes longer. */
 const JOB_SYNCED_FILES = 128
 /** Bytes of files after which a job is full. */
 const JOB_BYTES = 4 << 20
@@ -49,10 +50,15 @@ export class BrokenJobError extends Error {}
 export class SmallFiles {
   readonly #directory: string
   readonly #jobs: FileJobRunner
+  readonly #writes: WriteQueue
 
   constructor(directory: string, jobs: FileJobRunner) {
     this.#directory = directory
     this.#jobs = jobs
+    this.#writes = new WriteQueue({
+      ...{ jobs: PARALLEL_JOBS, maxFiles: JOB_FILES, maxBytes: JOB_BYTES },
+      run: work => this.#run(work),
+    })
   }
 
   /** Returns the states of files in the order of their paths. */
@@ -67,12 +73,12 @@ export class SmallFiles {
 
   /** Resolves when the written bytes of these files are on the device. */
   async sync(paths: readonly string[]): Promise<void> {
-    const batches = batchesOf(paths, JOB_SYNCED_FILES)
-    const first = batches.next()
-    if (first.done) return
+    const first = paths.slice(0, JOB_SYNCED_FILES)
+    if (first.length === 0) return
     // Without the time to start a thread, and to wait for one.
-    const took = await this.#syncBatch(first.value.items)
-    const isSlow = took > SLOW_SYNC_MS * first.value.items.length
+    const took = await this.#syncBatch(first)
+    const isSlow = took > SLOW_SYNC_MS * first.length
+    const batches = batchesOf(paths.slice(first.length), isSlow ? JOB_SYNCED_FILES : JOB_FILES)
     await forEachInParallel(batches, isSlow ? PARALLEL_SYNC_JOBS : PARALLEL_JOBS, async ({ items }) => {
       await this.#syncBatch(items)
     })
@@ -115,52 +121,38 @@ export class SmallFiles {
 
   /** Writes parts of files with the bytes at their offsets in `bytes`. */
   async write(parts: readonly FilePart[], bytes: Uint8Array, known: FileStates): Promise<FileChanges> {
-    return this.#change(known, function* () {
-      for (const { first, items, start, bytes: length } of partsOf(parts))
-        yield {
-          first,
-          paths: items.map(({ path }) => path),
-          work: known => ({
-            kind: 'write',
-            parts: packParts(items),
-            bytes: sendable(bytes.subarray(start, start + length)),
-            known,
-          }),
-        }
-    })
+    return this.#change(parts, known, partsOf(parts), ({ items, start, bytes: length }, known) =>
+      this.#writes.write({ parts: items, bytes: bytes.subarray(start, start + length), known }),
+    )
   }
 
   /** Gives files their lengths and modes. */
   async finish(files: readonly FinishedEntry[], known: FileStates): Promise<FileChanges> {
-    return this.#change(known, function* () {
-      for (const { first, items } of batchesOf(files, JOB_FILES))
-        yield {
-          first,
-          paths: items.map(({ path }) => path),
-          work: known => ({ kind: 'finish', files: items, known }),
-        }
-    })
+    return this.#change(files, known, batchesOf(files, JOB_FILES), ({ items }, known) =>
+      this.#run({ kind: 'finish', files: items, known: Uint8Array.from(known) }),
+    )
   }
 
-  async #change(
+  /** Runs a job for each batch of files, up to the first failure. */
+  async #change<Batch extends { readonly first: number; readonly items: readonly unknown[] }>(
+    files: readonly { readonly path: string }[],
     known: FileStates,
-    jobs: () => Iterable<{
-      readonly first: number
-      readonly paths: readonly string[]
-      readonly work: (known: Uint8Array) => FileWork
-    }>,
+    batches: Iterable<Batch>,
+    run: (batch: Batch, known: Uint8Array) => Promise<FileReply>,
   ): Promise<FileChanges> {
     const states = new FileStates(known.count)
     const changed: number[] = []
     let done = 0
-    for (const { first, paths, work } of jobs()) {
-      const before = known.bytes.subarray(first * STATE_LENGTH, (first + paths.length) * STATE_LENGTH)
-      const reply = await this.#run(work(Uint8Array.from(before)))
+    for (const batch of batches) {
+      const { first, items } = batch
+      const before = known.bytes.subarray(first * STATE_LENGTH, (first + items.length) * STATE_LENGTH)
+      const reply = await run(batch, before)
       states.bytes.set(reply.states!, first * STATE_LENGTH)
       for (const at of reply.changed!) changed.push(first + at)
       done = first + reply.done!
       const { failure } = reply
-      if (failure) return { states, changed, done, error: new FileJobError(paths[failure.at]!, failure) }
+      if (failure)
+        return { states, changed, done, error: new FileJobError(files[first + failure.at]!.path, failure) }
     }
     return { states, changed, done }
   }
@@ -172,11 +164,6 @@ export class SmallFiles {
       throw new BrokenJobError(messageOf(error), { cause: error })
     }
   }
-}
-
-/** Returns bytes that a thread can read: shared memory as it is, and a copy of any other. */
-function sendable(bytes: Uint8Array): Uint8Array {
-  return bytes.buffer instanceof SharedArrayBuffer ? bytes : Uint8Array.from(bytes)
 }
 
 /** Divides items into batches. `first` is the position of the first item. */

@@ -18,7 +18,7 @@ import { PeerTrust } from './peer-trust.ts'
 import { Picker, type PiecePriority } from './picker.ts'
 import { PieceBuffers } from './piece-buffers.ts'
 import type { PiecePipelineEvents, PiecePipelineOptions } from './piece-pipeline-options.ts'
-import { admittedPieces, readAheadPieces } from './pipeline-memory.ts'
+import { admittedPieces, readAheadPieces, writtenPieces } from './pipeline-memory.ts'
 import { Scheduler } from './scheduler.ts'
 
 /** The chain of all blocks of a torrent, `Funnel -> Verifier -> PieceWriter`, and the scheduler that decides which blocks to request. */
@@ -91,7 +91,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     })
     this.writer = new PieceWriter({
       ...{ storage, pieceLength, paddingOf: index => layout.gapAfter(index), now },
-      concurrency: window ? admitted : 4,
+      concurrency: writtenPieces(options, admitted),
       copiesOf: twins && (index => twins.twinsOf(index).filter(twin => this.#isMissing(twin))),
       onFlushed: (piece, copies) => this.#onFlushed(piece, copies),
     })
