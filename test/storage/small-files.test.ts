@@ -65,6 +65,48 @@ t.test('after a thread has ended files are opened in turn', async t => {
   t.same(await storage.watch.findChanged([0, 1, 2, 3, 4, 5]), [])
 })
 
+t.test('writes that wait for two running jobs share the next ones', async t => {
+  const single = makeTorrent({ files, pieceLength: 10 })
+  const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
+  const faulty = new FaultyDisk(disk)
+  const sizes: number[] = []
+  const jobs: FileJobRunner = {
+    run: job => {
+      if (job.work.kind === 'write') sizes.push(job.work.parts.numbers.length / 3)
+      return jobsIn(faulty.fs).run(job)
+    },
+  }
+  const storage = new FileStorage(single.metainfo, { directory: '/home', fs: disk, jobs })
+  t.teardown(() => storage.close())
+  const writeAll = () =>
+    Promise.allSettled(
+      files.map((_, at) => storage.write(10 * at, single.content.subarray(10 * at, 10 * at + 10))),
+    )
+  const failed = single.metainfo.files[2]!.path
+  faulty.fault = ({ name, path }) => {
+    if (name === 'write' && path.endsWith('/c')) throw systemError('ENOSPC')
+    return undefined
+  }
+  const results = await writeAll()
+  t.same(
+    results.map(({ status }) => status),
+    files.map((_, at) => (at === 2 ? 'rejected' : 'fulfilled')),
+    'a failed write fails alone',
+  )
+  t.match(results[2], { reason: { code: 'ERR_DISK_FULL', message: `/home/${failed}:` } })
+  t.ok(Math.max(...sizes) > 1, `parts of jobs: ${sizes}`)
+  t.same(await storage.watch.findChanged([0, 1, 3, 4, 5]), [])
+
+  faulty.fault = () => undefined
+  await writeAll()
+  t.same(await readOf(storage, 0, 60), single.content)
+  t.same(storage.watch.takeNoticed(), [])
+
+  await disk.writeFile(`/home/${single.metainfo.files[4]!.path}`, 'of another program')
+  await writeAll()
+  t.same(storage.watch.takeNoticed(), [4])
+})
+
 t.test('our own writes to files of two pieces at once are not in doubt', async t => {
   const shared = makeTorrent({ files, pieceLength: 25 })
   const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
