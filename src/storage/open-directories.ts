@@ -44,7 +44,7 @@ export class OpenDirectories {
   readonly #entries = new Map<string, Promise<CachedDirectory | undefined>>()
   /** Directories that are being closed to make room. */
   readonly #closing = new Set<Promise<void>>()
-  /** The open directory that was used last. Files in it take no look at the others. */
+  /** The open directory that was used last. Undefined if it is not in the map any more. */
   #latest: { readonly name: string; readonly entry: CachedDirectory } | undefined
   /** False once the system has not told where a descriptor leads. */
   #supported: boolean
@@ -115,6 +115,7 @@ export class OpenDirectories {
     await Promise.all([...this.#closing, ...entries.map(entry => this.#retire(entry))])
   }
 
+  /** Enters the directory that was used last, without a look at the others. */
   #enterLatest(name: string): CachedDirectory | undefined {
     if (this.#latest?.name !== name) return undefined
     const { entry } = this.#latest

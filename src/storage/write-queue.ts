@@ -101,13 +101,13 @@ export class WriteQueue {
 }
 
 function workOf(writes: readonly QueuedWrite[]): FileWork {
-  const [only] = writes
-  if (only && writes.length === 1)
+  const [single] = writes
+  if (single && writes.length === 1)
     return {
       kind: 'write',
-      parts: packParts(only.parts),
-      bytes: sendable(only.bytes),
-      known: Uint8Array.from(only.known),
+      parts: packParts(single.parts),
+      bytes: sendable(single.bytes),
+      known: Uint8Array.from(single.known),
     }
   const parts: FilePart[] = []
   let length = 0
