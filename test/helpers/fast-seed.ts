@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { encode } from '../../src/codec/bencode.ts'
 import type { Metainfo } from '../../src/metainfo/metainfo.ts'
 
 const CHILD_SCRIPT = `
@@ -58,19 +59,21 @@ export interface FastSeed {
 
 /** Starts a seed of one file of so many whole pieces. */
 export async function startFastSeed(pieceCount: number, pieceLength = 262_144): Promise<FastSeed> {
-  const infoHash = createHash('sha1').update('zeros').digest()
   const hash = createHash('sha1').update(Buffer.alloc(pieceLength)).digest()
+  const hashes = Buffer.concat(Array<Buffer>(pieceCount).fill(hash))
   const length = pieceCount * pieceLength
+  const info = encode({ length, name: 'zeros', 'piece length': pieceLength, pieces: hashes })
+  const infoHash = createHash('sha1').update(info).digest()
   const file = { path: 'zeros', length, offset: 0, pad: false, executable: false, hidden: false }
   const metainfo: Metainfo = {
     format: 'v1',
     infoHash,
-    info: Buffer.from('de'),
+    info,
     name: 'zeros',
     length,
     pieceLength,
     pieceCount,
-    hashes: Buffer.concat(Array<Buffer>(pieceCount).fill(hash)),
+    hashes,
     files: [file],
     multiFile: false,
     private: false,
