@@ -56,6 +56,9 @@ export class LockDirectory implements FileLocks {
   readonly #own = new Set<string>()
   #beacon: Promise<Beacon> | undefined
   #users = 0
+  /** The last reading of the locks of other processes, and the one that has not begun. */
+  #reading: Promise<readonly HeldLock[]> = Promise.resolve([])
+  #nextReading: Promise<readonly HeldLock[]> | undefined
 
   /** Does not access the disk. @param directory is made at the first lock, readable only by its owner */
   constructor(directory: string, options: LockDirectoryOptions = {}) {
@@ -87,7 +90,7 @@ export class LockDirectory implements FileLocks {
     for (let tries = 1; ; tries++) {
       const name = `${randomBytes(8).toString('hex')}${LOCK_EXTENSION}`
       await this.#put(name, { keys, holder, pid: process.pid, beacon: beacon.address })
-      const other = await this.#find(keys)
+      const other = findShared(keys, await this.#readOthers())
       if (other === undefined) return name
       await this.#remove(name)
       if (tries === MAX_LOCK_TRIES)
@@ -113,22 +116,39 @@ export class LockDirectory implements FileLocks {
     }
   }
 
-  /** Returns a lock of another process that shares a path with these. Removes locks of processes that have ended. */
-  async #find(keys: PathKeys): Promise<(HeldLock & { readonly shared: number }) | undefined> {
+  /**
+   * Returns the locks of other processes, read from now on. All callers that wait for another reading to end share the
+   * next one: a process that starts many torrents would read the directory for each.
+   */
+  #readOthers(): Promise<readonly HeldLock[]> {
+    if (this.#nextReading) return this.#nextReading
+    const previous = this.#reading.catch(() => {})
+    this.#reading = this.#nextReading = previous.then(() => {
+      this.#nextReading = undefined
+      return this.#findOthers()
+    })
+    return this.#reading
+  }
+
+  /** Reads the locks of other processes, and removes those of processes that have ended. */
+  async #findOthers(): Promise<HeldLock[]> {
     const names = await this.#fs.readdir(this.#directory)
+    const lit = new Map<string, Promise<boolean>>()
+    const others: HeldLock[] = []
     for (const name of names) {
-      if (!name.endsWith(LOCK_EXTENSION) || this.#own.has(name)) continue
+      if (this.#own.has(name) || !name.endsWith(LOCK_EXTENSION)) continue
       const held = await this.#read(name)
       if (held === undefined) continue
-      if (await isLit(held.beacon)) {
-        const shared = sharedKey(keys, held.keys)
-        if (shared !== undefined) return { ...held, shared }
+      const { beacon } = held
+      if (!lit.has(beacon)) lit.set(beacon, isLit(beacon))
+      if (await lit.get(beacon)) {
+        others.push(held)
         continue
       }
       await this.#remove(name)
-      await this.#fs.unlink(held.beacon).catch(() => {})
+      await this.#fs.unlink(beacon).catch(() => {})
     }
-    return undefined
+    return others
   }
 
   /** Returns the lock of this name, or undefined if it is gone or of an unknown version. */
@@ -165,4 +185,13 @@ export class LockDirectory implements FileLocks {
     const beacon = await lit?.catch(() => undefined)
     await beacon?.close()
   }
+}
+
+/** Returns a lock that shares a path with these, and the key of the path. */
+function findShared(keys: PathKeys, locks: readonly HeldLock[]) {
+  for (const held of locks) {
+    const shared = sharedKey(keys, held.keys)
+    if (shared !== undefined) return { ...held, shared }
+  }
+  return undefined
 }

@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { type ListingFileSystem, nodeFileSystem } from '../../src/ports/file-system.ts'
 import { isLit } from '../../src/storage/beacon.ts'
 import { ProcessLocks } from '../../src/storage/file-locks.ts'
 import { LockDirectory } from '../../src/storage/lock-directory.ts'
@@ -141,6 +142,23 @@ t.test('a path that is locked in a directory is locked for all users of that dir
   await Promise.all([other.release(), again.release()])
   t.same(fs.readdirSync(directory), [], 'nothing is left')
   t.equal(fs.statSync(directory).mode & 0o777, 0o700)
+})
+
+t.test('many torrents that lock at once share the readings of the directory', async t => {
+  const directory = t.testdir()
+  let readings = 0
+  const readdir: ListingFileSystem['readdir'] = path => {
+    readings++
+    return nodeFileSystem.readdir(path)
+  }
+  const many = new LockDirectory(directory, { fs: { ...nodeFileSystem, readdir } })
+  const other = await locksIn(directory).take(['/7'], holder('other'))
+  const paths = Array.from({ length: 40 }, (_, index) => `/${index}`)
+  const outcomes = await Promise.allSettled(paths.map(path => many.take([path], holder(path))))
+  const refused = paths.filter((_, index) => outcomes[index]?.status === 'rejected')
+  t.same(refused, ['/7'])
+  t.ok(readings < paths.length, `${readings} readings`)
+  await other.release()
 })
 
 t.test('of several simultaneous locks exactly one gets the path', async t => {
