@@ -4,6 +4,7 @@
 
 export type { ClientOptions } from './pipeline/client/client-options.ts'
 export { type AddOptions, Client, type ClientEvents } from './pipeline/client.ts'
+export { MergedTorrentError } from './pipeline/merged-torrent-error.ts'
 export { isMetainfo, loadSource, type TorrentSource } from './pipeline/sources/torrent-source.ts'
 
 // Many torrents that are remembered
@@ -31,11 +32,12 @@ export { endOfSharing, type SeedLimits, type SeedRule, type Shared } from './ses
 export { isWithin, type WeeklyTimes, type WeekTime } from './session/rules/weekly-times.ts'
 export { Session } from './session/session.ts'
 export { DuplicateTorrentError, type SessionEvents, type SessionOptions } from './session/session-options.ts'
-export { SessionTorrent, type SessionTorrentStatus } from './session/session-torrent.ts'
+export { SessionTorrent } from './session/session-torrent.ts'
 export { FileStateStore, type FileStateStoreOptions } from './session/store/file-state-store.ts'
 export type { StateStore, StoredState } from './session/store/state-store.ts'
 export { magnetLinkOf } from './session/torrent/magnet-link.ts'
 export type { NewTorrentOptions } from './session/torrent/new-torrent.ts'
+export type { SessionTorrentStatus } from './session/torrent/session-torrent-status.ts'
 export type { SessionProgress } from './session/torrent/torrent-progress.ts'
 export type { QueueMove, TorrentQueue } from './session/torrent-queue.ts'
 export {

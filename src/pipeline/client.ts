@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { addAbortListener, EventEmitter } from 'node:events'
 import { join } from 'node:path'
 import { type ArgumentKind, checkOptions } from '../codec/check-arguments.ts'
+import type { PeerAddress } from '../codec/compact.ts'
 import { makePeerId } from '../codec/peer-id.ts'
 import { AnnouncePacer } from '../discovery/announce-pacer.ts'
 import { InputError, type TsdlError } from '../errors.ts'
@@ -25,6 +26,7 @@ import { MemoryBudget } from './limits/memory-budget.ts'
 import { RateLimit } from './limits/rate-limit.ts'
 import { RateShare } from './limits/rate-share.ts'
 import { loadFromLink } from './link-sources.ts'
+import { MergedTorrentError } from './merged-torrent-error.ts'
 import { isMetainfo, loadSource, type TorrentSource } from './sources/torrent-source.ts'
 import { Listener } from './swarm/listener.ts'
 import { TorrentHashes } from './torrent/torrent-hashes.ts'
@@ -93,6 +95,8 @@ export class Client extends EventEmitter<ClientEvents> {
   /** 32 bits that identify us to trackers when our address changes (BEP 7). */
   readonly #trackerKey = randomBytes(4).readUInt32BE(0)
   readonly #torrents = new TorrentTable<Torrent>()
+  /** Sources, with the peers that were given beside them. */
+  readonly #sources = new WeakMap<Torrent, Metainfo | Magnet>()
   /** All torrents share one timer. */
   readonly #clock: TimerQueue
   readonly #announcePacer: AnnouncePacer
@@ -159,8 +163,9 @@ export class Client extends EventEmitter<ClientEvents> {
    * Loads a source, adds its torrent and starts it. The torrent of a magnet link fetches its metadata: `torrent.ready`
    * resolves with it. Without a `storage` among the options the torrent then waits for `begin`.
    *
-   * Rejects with an InputError if the source cannot be read or is not a torrent, if the client has the torrent already
-   * (ERR_BUSY), or if the port cannot be opened (ERR_LISTEN).
+   * Rejects with an InputError if the source cannot be read or is not a torrent, or if the port cannot be opened
+   * (ERR_LISTEN), and with a MergedTorrentError (ERR_BUSY) if the client has the torrent already: that one joins the trackers
+   * and peers of this source. Two links may turn out to be one torrent later; the second one fails with that error then.
    */
   async add(source: TorrentSource, given: AddOptions = {}): Promise<Torrent> {
     checkOptions(given, ADD_OPTION_KINDS)
@@ -173,7 +178,10 @@ export class Client extends EventEmitter<ClientEvents> {
     signal?.throwIfAborted()
     if (this.#closing) throw new InputError('ERR_USAGE', 'add: this client is closed')
     const known = this.#torrents.find(new TorrentHashes(parsed).all)
-    if (known) throw busy(known)
+    if (known) {
+      joinSource(known, withPeers(parsed, options.peers))
+      throw new MergedTorrentError(known)
+    }
     const torrent = new Torrent(parsed, {
       ...pick({ pex, trackers }, 'pex', 'trackers'),
       ...options,
@@ -192,12 +200,13 @@ export class Client extends EventEmitter<ClientEvents> {
       ...(this.#hashPool ? { hashPool: this.#hashPool } : {}),
     })
     this.#torrents.add(torrent)
+    this.#sources.set(torrent, withPeers(parsed, options.peers))
     torrent.once('close', () => {
       this.#torrents.delete(torrent)
       this.emit('removed', torrent)
     })
     destroyOnAbort(torrent, signal)
-    torrent.once('metadata', metainfo => this.#merge(torrent, parsed, metainfo))
+    torrent.once('metadata', metainfo => this.#merge(torrent, metainfo))
     this.emit('added', torrent)
     torrent.start()
     if (!isMetainfo(parsed)) loadFromLink(torrent, parsed, { ...loading, trust })
@@ -228,13 +237,15 @@ export class Client extends EventEmitter<ClientEvents> {
   }
 
   /** Merges a torrent with another one if its metadata shows that both are one: links to a hybrid torrent may have either hash. */
-  #merge(torrent: Torrent, source: Metainfo | Magnet, metainfo: Metainfo): void {
+  #merge(torrent: Torrent, metainfo: Metainfo): void {
     const other = this.#torrents.add(torrent)
     if (!other) return
-    this.#torrents.delete(torrent) // the other one has all of its info-hashes from now on
-    torrent.destroy(busy(other))
-    other.addSource(source)
-    other.takeMetainfo(metainfo)
+    const [kept, merged] = this.#torrents.merge(torrent, other)
+    const dialled = merged.peers.filter(({ incoming }) => !incoming).map(({ address }) => address)
+    merged.destroy(new MergedTorrentError(kept))
+    const source = this.#sources.get(merged)
+    if (source) joinSource(kept, withPeers(source, dialled))
+    kept.takeMetainfo(metainfo)
   }
 
   /** Returns the DHT and LSD. They are created for the first torrent, and open their ports when a torrent needs them. */
@@ -268,8 +279,15 @@ export class Client extends EventEmitter<ClientEvents> {
   }
 }
 
-function busy({ infoHash }: Torrent): InputError {
-  return new InputError('ERR_BUSY', `add: the client has the torrent ${infoHash.toString('hex')} already`)
+/** Returns a source with more peers. */
+function withPeers(source: Metainfo | Magnet, peers: readonly PeerAddress[] = []): Metainfo | Magnet {
+  return { ...source, peers: [...('peers' in source ? source.peers : []), ...peers] }
+}
+
+/** Uses the trackers, the peers and the metadata of another source of a torrent. */
+function joinSource(torrent: Torrent, source: Metainfo | Magnet): void {
+  torrent.addSource(source)
+  if (isMetainfo(source)) torrent.takeMetainfo(source)
 }
 
 /** Destroys a torrent with the reason of a signal. */

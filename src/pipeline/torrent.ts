@@ -178,9 +178,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#life.network.infoHashes
   }
 
-  /** Uses the trackers and peers of another source of this torrent. */
-  addSource(source: Metainfo | Magnet): void {
-    if (!this.#life.isClosed) this.#life.network.addSource(source)
+  /** Uses the trackers and peers of another source of this torrent, unless it is private (BEP 27). */
+  addSource(source: Pick<Magnet, 'trackers'> & Partial<Pick<Magnet, 'peers'>>): void {
+    const isPrivate = this.#life.metadata.metainfo?.private
+    if (!this.#life.isClosed && !isPrivate) this.#life.network.addSource(source)
   }
 
   /** Takes the metainfo of a magnet link from another source. @throws InputError ERR_METAINFO for another torrent's */

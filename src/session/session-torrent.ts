@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { formatAddress, parseAddress } from '../codec/compact.ts'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
 import type { Bottleneck } from '../pipeline/diagnosis/bottleneck.ts'
@@ -11,23 +12,11 @@ import type { Queued } from './rules/queue.ts'
 import { failureOf } from './torrent/failure-of.ts'
 import { Lane } from './torrent/lane.ts'
 import type { SessionContext } from './torrent/session-context.ts'
-import { StoredTorrent } from './torrent/stored-torrent.ts'
+import { type SessionTorrentStatus, sessionStatusOf } from './torrent/session-torrent-status.ts'
+import { type StoredSource, StoredTorrent } from './torrent/stored-torrent.ts'
 import { TorrentJobs } from './torrent/torrent-jobs.ts'
 import { parsePieces, type SessionProgress, sessionProgressOf } from './torrent/torrent-progress.ts'
 import { TorrentRunner } from './torrent/torrent-runner.ts'
-
-/**
- * What a torrent of a session does. `queued`: it waits for a place in the queue. `metadata`: it fetches the metadata of a
- * magnet link. `waiting`: its files are checked after those of others.
- */
-export type SessionTorrentStatus =
-  | 'stopped'
-  | 'queued'
-  | 'waiting'
-  | 'checking'
-  | 'metadata'
-  | 'downloading'
-  | 'seeding'
 
 /** Options that a run takes at its start only. */
 const START_OPTIONS = ['maxPeers', 'peers', 'trackers'] as const
@@ -74,12 +63,7 @@ export class SessionTorrent implements Queued {
 
   /** What it does. */
   get status(): SessionTorrentStatus {
-    const job = this.#jobs.current
-    if (job === 'waiting' || job === 'checking') return job
-    const state = this.torrent?.state
-    if (state === 'metadata' || state === 'checking' || state === 'downloading' || state === 'seeding')
-      return state
-    return this.intent === 'stopped' ? 'stopped' : 'queued'
+    return sessionStatusOf(this.#jobs.current, this.torrent?.state, this.intent)
   }
 
   /** True while its files are being moved. */
@@ -238,6 +222,22 @@ export class SessionTorrent implements Queued {
    */
   async rename(path: string, name: string): Promise<void> {
     await this.#jobs.rename(path, name)
+  }
+
+  /** Takes the trackers and peers of another source of it. Rejects with a StorageError. */
+  async addSource(source: StoredSource): Promise<void> {
+    this.torrent?.addSource({ trackers: source.trackers, peers: source.peers.map(parseAddress) })
+    await this.#lane.add(() => this.#stored.addSource(source))
+  }
+
+  /** Takes the trackers and peers of another torrent that turned out to be this one. Rejects with a StorageError. */
+  async merge(other: SessionTorrent): Promise<void> {
+    const dialled = other.torrent?.peers.filter(({ incoming }) => !incoming) ?? []
+    const { peers, trackers } = await other.#stored.loadStoredSource()
+    await this.addSource({
+      trackers,
+      peers: [...peers, ...dialled.map(({ address }) => formatAddress(address))],
+    })
   }
 
   /** Forgets it, and deletes its files if `withData`. Called by the session. Rejects with a StorageError. */

@@ -26,7 +26,10 @@ import {
 } from './torrent/new-torrent.ts'
 import type { SessionContext } from './torrent/session-context.ts'
 import { SessionRates } from './torrent/session-rates.ts'
+import { storedSourceOf } from './torrent/stored-torrent.ts'
+import { TorrentMerging } from './torrent-merging.ts'
 import { TorrentQueue } from './torrent-queue.ts'
+import { TorrentRegistry } from './torrent-registry.ts'
 
 /** Milliseconds between two measurements of the torrents, while any runs and while none does. */
 const MEASURE_INTERVAL_MS = 1000
@@ -44,8 +47,7 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly #rates: SessionRates
   readonly #directories: AllowedDirectories
   readonly #hashPool: HashPool | undefined
-  readonly #torrents = new Map<string, SessionTorrent>()
-  readonly #byId = new Map<number, SessionTorrent>()
+  readonly #torrents: TorrentRegistry
   /** Additions that are not saved yet, by info-hash. */
   readonly #adding = new Map<string, Promise<unknown>>()
   /** The order in which torrents start. */
@@ -73,12 +75,14 @@ export class Session extends EventEmitter<SessionEvents> {
       ...{ hashPool: this.#hashPool, settings: () => this.settings },
       checks: { add: work => checks.add(work) },
     }
+    this.#torrents = new TorrentRegistry(client)
     this.#stored = new StoredSession(store, state, options.directory)
     this.#startedAt = this.#savedAt = clock.now()
-    this.queue = new TorrentQueue(() => this.#torrents.values())
-    for (const record of state.torrents) this.#insert(new SessionTorrent(this.#context, record))
+    this.queue = new TorrentQueue(() => this.torrents)
+    for (const record of state.torrents) this.#torrents.add(new SessionTorrent(this.#context, record))
     const { events } = this.#context
-    forwardTorrentEvents(events, this, id => this.#byId.get(id))
+    forwardTorrentEvents(events, this, id => this.#torrents.get(id))
+    new TorrentMerging(this, this.#torrents).listen(events)
     events.on('unsettled', () => this.#unsettle())
     events.on('transferred', ({ downloaded, uploaded }) => this.#stored.count({ downloaded, uploaded }))
   }
@@ -116,7 +120,7 @@ export class Session extends EventEmitter<SessionEvents> {
 
   /** The torrents, in the order in which they were added. */
   get torrents(): readonly SessionTorrent[] {
-    return [...this.#torrents.values()]
+    return this.#torrents.all
   }
 
   /** The present settings. */
@@ -137,14 +141,14 @@ export class Session extends EventEmitter<SessionEvents> {
 
   /** Returns a torrent by its number, or its info-hash in hex. */
   get(key: number | string): SessionTorrent | undefined {
-    return typeof key === 'number' ? this.#byId.get(key) : this.#torrents.get(key.toLowerCase())
+    return this.#torrents.get(key)
   }
 
   /**
    * Adds a torrent, and starts it as the queue allows. Resolves when it is saved.
    *
    * Rejects with an InputError if the source is no torrent or an option is invalid, with a DuplicateTorrentError if it is
-   * here already, and with a StorageError if it cannot be saved.
+   * here already (that torrent takes the trackers and peers), and with a StorageError if it cannot be saved.
    */
   async add(source: TorrentSource, options: NewTorrentOptions = {}): Promise<SessionTorrent> {
     const { headers, ...own } = readNewTorrentOptions(options)
@@ -155,8 +159,11 @@ export class Session extends EventEmitter<SessionEvents> {
     })
     const infoHash = infoHashOf(parsed)
     await this.#adding.get(infoHash)?.catch(() => {})
-    const present = this.#torrents.get(infoHash)
-    if (present) throw new DuplicateTorrentError(present)
+    const present = this.#torrents.find(parsed)
+    if (present) {
+      await present.addSource(storedSourceOf(parsed, own))
+      throw new DuplicateTorrentError(present)
+    }
     if (this.#closing) throw new InputError('ERR_USAGE', 'add: this session is closed')
     const place = { id: this.#stored.takeId(), order: this.queue.nextOrder, addedAt: this.#context.now() }
     const record = newTorrentRecord(parsed, own, this.settings, place)
@@ -169,7 +176,7 @@ export class Session extends EventEmitter<SessionEvents> {
       this.#adding.delete(infoHash)
     }
     const torrent = new SessionTorrent(this.#context, record)
-    this.#insert(torrent)
+    this.#torrents.add(torrent)
     this.#stored.count({ added: 1 })
     this.emit('added', torrent)
     this.#unsettle()
@@ -184,8 +191,7 @@ export class Session extends EventEmitter<SessionEvents> {
     if (this.#torrents.get(torrent.infoHash) !== torrent) return
     if (withData) checkDataOwner(torrent, this.torrents)
     await torrent.remove({ withData })
-    this.#torrents.delete(torrent.infoHash)
-    this.#byId.delete(torrent.id)
+    this.#torrents.delete(torrent)
     this.emit('removed', torrent, withData)
     this.#unsettle()
   }
@@ -237,11 +243,6 @@ export class Session extends EventEmitter<SessionEvents> {
       if (torrent.recover()) this.remove(torrent, { withData: true }).catch(error => this.#warn(error))
   }
 
-  #insert(torrent: SessionTorrent): void {
-    this.#torrents.set(torrent.infoHash, torrent)
-    this.#byId.set(torrent.id, torrent)
-  }
-
   /** Decides in this turn of the event loop which torrents run, after all that changes it. */
   #unsettle(): void {
     if (this.#isUnsettled || this.#closing) return
@@ -262,7 +263,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   #measure(): void {
-    for (const torrent of this.#torrents.values()) torrent.measure()
+    for (const torrent of this.torrents) torrent.measure()
     this.#applyTimes().catch(error => this.#warn(error))
     const now = this.#context.clock.now()
     if (now - this.#savedAt >= SAVE_INTERVAL_MS) {

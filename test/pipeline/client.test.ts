@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import t from 'tap'
+import { InputError } from '../../src/errors.ts'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
 import { Client } from '../../src/pipeline/client.ts'
 import { directoryContent } from '../../src/pipeline/download.ts'
@@ -90,7 +91,9 @@ t.test('an invalid source, or a torrent that was already added, is an InputError
   const client = new Client(offline)
   const made = small('a')
   await client.add(made.metainfo)
-  await t.rejects(client.add(made.metainfo), { name: 'InputError', code: 'ERR_BUSY' })
+  const known = client.add(made.metainfo)
+  await t.rejects(known, { name: 'MergedTorrentError', code: 'ERR_BUSY' })
+  t.type(await known.catch(error => error), InputError)
   await t.rejects(client.add('no link'), { name: 'InputError', code: 'ERR_USAGE' })
   await t.rejects(client.add(new Uint8Array(5)), { name: 'InputError' })
   await client.close()

@@ -2,6 +2,7 @@ import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
 import type { TorrentRecord } from '../../src/session/records/torrent-record.ts'
 import { FileStateStore } from '../../src/session/store/file-state-store.ts'
+import { makeTorrent } from '../helpers/metainfo.ts'
 import {
   openSession,
   STATE_DIRECTORY,
@@ -10,6 +11,7 @@ import {
   smallTorrent,
   until,
 } from '../helpers/session.ts'
+import { hybridFiles, hybridFilesTorrent } from '../helpers/v2-torrent.ts'
 import { waitUntil } from '../helpers/virtual-clock.ts'
 
 t.test('a torrent is remembered, with its options, across a restart', async t => {
@@ -93,6 +95,78 @@ t.test('a torrent that is added twice is rejected, and the first one is named', 
   t.equal(first.status, 'fulfilled')
   t.match(second, { reason: { code: 'ERR_BUSY', torrent: session.torrents[0] } })
   t.equal(session.torrents.length, 1)
+})
+
+const hybrid = hybridFilesTorrent('hybrid')
+const { infoHash: v1, infoHashV2: v2 } = hybrid.metainfo
+const v1Link = `magnet:?xt=urn:btih:${v1.toString('hex')}`
+const v2Link = `magnet:?xt=urn:btmh:1220${v2!.toString('hex')}`
+
+for (const [name, first, second] of [
+  ['v1 and v2', v1Link, v2Link],
+  ['v2 and v1', v2Link, v1Link],
+] as const) {
+  t.test(`two links that turn out to be one torrent are merged: ${name}`, async t => {
+    const { port } = await shareAll(t, [hybrid])
+    const disk = sessionDisk()
+    const { close, session } = await openSession(t, disk)
+    const tracker = 'http://127.0.0.1:9/announce'
+    const warnings: string[] = []
+    const failed: string[] = []
+    session.on('failed', ({ name }) => failed.push(name))
+    session.on('warning', ({ code, message }) => {
+      if (code === 'ERR_BUSY') warnings.push(message)
+    })
+    const one = await session.add(first)
+    const other = await session.add(`${second}&tr=${encodeURIComponent(tracker)}&x.pe=127.0.0.1:${port}`)
+    await until(session, () => session.get(other.id) === undefined)
+    await until(session, () => one.status === 'seeding')
+    t.same(session.torrents, [one])
+    t.match(warnings, [/^d: the session has this torrent already, as number 1$|^[\da-f]{40}: /])
+    t.equal(warnings.length, 1)
+    t.same(failed, [])
+    t.strictSame(await disk.readFile('/home/d/c'), hybridFiles.c)
+    const { facts, peers, trackers } = one.record
+    t.same(trackers ?? facts!.trackers, [[tracker]])
+    t.same(peers, [`127.0.0.1:${port}`])
+    await close()
+    const again = await openSession(t, disk)
+    t.equal(again.session.torrents.length, 1, 'and are one after a restart')
+  })
+}
+
+t.test('a link to a torrent that is stopped ends when its metadata is known', async t => {
+  const { port } = await shareAll(t, [hybrid])
+  const { session } = await openSession(t)
+  const one = await session.add(hybrid.metainfo, { start: false })
+  const other = await session.add(`${v2Link}&x.pe=127.0.0.1:${port}`)
+  await until(session, () => session.get(other.id) === undefined)
+  t.same(session.torrents, [one])
+  t.equal(one.status, 'stopped')
+  t.same(one.record.peers, [`127.0.0.1:${port}`])
+})
+
+t.test(
+  'a link to a running torrent is rejected under either info-hash, and its trackers are kept',
+  async t => {
+    const { session } = await openSession(t)
+    const one = await session.add(hybrid.metainfo)
+    await until(session, () => one.status === 'downloading')
+    for (const [at, link] of [v1Link, v2Link].entries()) {
+      const tracker = `http://127.0.0.1:9/${at}`
+      await t.rejects(session.add(`${link}&tr=${tracker}`), { code: 'ERR_BUSY', torrent: one })
+      t.match(one.record.trackers?.at(-1), [tracker])
+    }
+  },
+)
+
+t.test('a private torrent takes no trackers and peers of another source (BEP 27)', async t => {
+  const { session } = await openSession(t)
+  const { metainfo } = makeTorrent({ files: [{ path: 'a', length: 1 }], pieceLength: 16_384, private: true })
+  const one = await session.add(metainfo, { start: false })
+  const link = `magnet:?xt=urn:btih:${one.infoHash}&tr=http://127.0.0.1:9/&x.pe=127.0.0.1:9`
+  await t.rejects(session.add(link), { code: 'ERR_BUSY' })
+  t.match(one.record, { trackers: null, peers: [] })
 })
 
 t.test('a stopped torrent does not run, and a started one does', async t => {

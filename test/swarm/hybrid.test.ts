@@ -160,6 +160,30 @@ for (const [name, first, second] of [
     t.same(own.torrents, [one])
     t.equal(own.get(hex.v1), one)
     t.equal(own.get(hex.v2), one)
-    await t.rejects(own.add(metainfo), { code: 'ERR_BUSY' })
+    await t.rejects(own.add(metainfo), { code: 'ERR_BUSY', torrent: one })
+    const options = { output: '/home', fs: memoryDisk() }
+    await one.begin(directoryContent(found, options)).done
+    t.equal(
+      one.progress.verified,
+      one.progress.total,
+      'the peer of the second link sends its blocks to the first',
+    )
   })
 }
+
+t.test('of two links the first stays, also if it is the first to know its metadata', async t => {
+  const seed = await client(t, made)
+  const own = new Client({ ...OFFLINE_OPTIONS, trackers: true, listen: false, encryption: 'off' })
+  t.teardown(() => own.close())
+  const one = await own.add(`magnet:?xt=urn:btih:${hex.v1}`)
+  const other = await own.add(`magnet:?xt=urn:btmh:1220${hex.v2}&tr=http://127.0.0.1:9/announce`)
+  const merged = t.rejects(other.done, { code: 'ERR_BUSY', torrent: one })
+  one.addSource({ trackers: [], peers: [seed.address] })
+  await one.ready
+  await merged
+  t.equal(own.get(hex.v2), one)
+  t.same(
+    one.discovery.trackers.map(({ url }) => url),
+    ['http://127.0.0.1:9/announce'],
+  )
+})

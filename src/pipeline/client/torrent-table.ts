@@ -39,6 +39,16 @@ export class TorrentTable<Torrent extends NamedTorrent> {
     return other
   }
 
+  /** Lets one of two torrents that are one have all info-hashes: the one that was added first. @returns both, that one first */
+  merge(torrent: Torrent, other: Torrent): readonly [kept: Torrent, merged: Torrent] {
+    const isFirst = this.all.indexOf(torrent) < this.all.indexOf(other)
+    const [kept, merged] = isFirst ? [torrent, other] : [other, torrent]
+    this.delete(merged)
+    const learned = [...torrent.infoHashes, ...other.infoHashes]
+    for (const infoHash of learned) this.#byHash.set(infoHash.toString('hex'), kept)
+    return [kept, merged]
+  }
+
   delete(torrent: Torrent): void {
     this.#all.delete(torrent)
     for (const infoHash of torrent.infoHashes) {

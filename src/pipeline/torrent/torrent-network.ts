@@ -159,9 +159,11 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
   }
 
   /** Uses the trackers and peers of another source of the torrent. */
-  addSource(source: Metainfo | Magnet): void {
+  addSource(source: Pick<Magnet, 'trackers'> & Partial<Pick<Magnet, 'peers'>>): void {
     if (this.#options.trackers !== false) this.sources.addTrackers(source.trackers)
-    if ('peers' in source && source.peers.length > 0) this.swarm.add(source.peers, 'option')
+    // a torrent that was merged with this one has left the listener under a hash of both
+    if (this.#isStarted && !this.#isPaused) this.#listen()
+    if (source.peers && source.peers.length > 0) this.swarm.add(source.peers, 'option')
   }
 
   /** Exchanges blocks from now on, also with connected peers. */
@@ -254,8 +256,12 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
   }
 
   #open(): void {
-    this.#hashes.listen(this.#options.listener, accepted => this.swarm.accept(accepted))
+    this.#listen()
     this.sources.start()
+  }
+
+  #listen(): void {
+    this.#hashes.listen(this.#options.listener, accepted => this.swarm.accept(accepted))
   }
 
   #leave(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Session } from '../../session/session.ts'
-import type { SessionTorrentStatus } from '../../session/session-torrent.ts'
+import type { SessionTorrentStatus } from '../../session/torrent/session-torrent-status.ts'
 
 const TORRENT_STATUSES: readonly SessionTorrentStatus[] = [
   ...(['stopped', 'queued', 'waiting', 'checking', 'metadata', 'downloading', 'seeding'] as const),

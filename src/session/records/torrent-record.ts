@@ -27,6 +27,10 @@ const peer: Field<string> = (value, name) => {
   return address
 }
 
+/** Maximum number of peers, and of tiers of trackers, that a record names. */
+export const MAX_PEERS = 1000
+export const MAX_TIERS = 100
+
 /** The options of a torrent in a session, which its user can change. */
 export const TORRENT_OPTIONS = {
   /** Labels in the order in which they were given. */
@@ -53,9 +57,9 @@ export const TORRENT_OPTIONS = {
   /** Stop sharing after so many milliseconds of sharing. */
   seedTime: seedRule,
   /** Peers to connect to, besides those that trackers name: `host:port`. */
-  peers: list(peer, 1000),
+  peers: list(peer, MAX_PEERS),
   /** Tiers of trackers that replace those of the .torrent or link; null for its own. */
-  trackers: nullable(list(list(text(), 100), 100)),
+  trackers: nullable(list(list(text(), 100), MAX_TIERS)),
 } as const
 
 const PRIORITY_FIELDS = object({ off: text(1e7), low: text(1e7), high: text(1e7) })

@@ -5,6 +5,7 @@ import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { NameOptions } from '../../metainfo/name.ts'
 import type { AddOptions, Client } from '../../pipeline/client.ts'
 import type { Bottleneck } from '../../pipeline/diagnosis/bottleneck.ts'
+import type { MergedTorrentError } from '../../pipeline/merged-torrent-error.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { EditableFileSystem } from '../../ports/file-system.ts'
 import type { FileLocks } from '../../storage/file-locks.ts'
@@ -20,6 +21,8 @@ export interface ContextEvents {
   completed: [id: number]
   finished: [id: number, rule: SeedRule]
   failed: [id: number, error: TsdlError]
+  /** It is stopped, since another torrent of the client turned out to be the same one. */
+  merged: [id: number, error: MergedTorrentError]
   bottleneck: [id: number, bottleneck: Bottleneck]
   changed: [id: number]
   warning: [id: number, error: TsdlError]

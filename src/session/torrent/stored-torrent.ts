@@ -1,4 +1,5 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
+import { formatAddress } from '../../codec/compact.ts'
 import { InputError, StorageError } from '../../errors.ts'
 import { Layout } from '../../metainfo/layout.ts'
 import { type Magnet, parseMagnet, selectedByLink } from '../../metainfo/magnet.ts'
@@ -10,11 +11,25 @@ import { findFiles } from '../../storage/find-files.ts'
 import { changedPaths, renamed } from '../files/torrent-files.ts'
 import { FilePriorities } from '../records/file-priorities.ts'
 import { factsForRecord } from '../records/torrent-facts.ts'
-import type { TorrentRecord } from '../records/torrent-record.ts'
+import { MAX_PEERS, MAX_TIERS, type TorrentRecord } from '../records/torrent-record.ts'
 import { failureOf } from './failure-of.ts'
 import type { SessionContext } from './session-context.ts'
 import { formatPieces, haveBytesOf, isKnown, parsePieces } from './torrent-progress.ts'
 import type { TorrentRun } from './torrent-run.ts'
+
+/** Trackers and peers of a torrent: tiers, and `host:port`. */
+export type StoredSource = Pick<TorrentRecord, 'peers'> & {
+  readonly trackers: readonly (readonly string[])[]
+}
+
+/** Returns the trackers and peers of a source, with those that options name. */
+export function storedSourceOf(
+  source: Metainfo | Magnet,
+  { trackers, peers = [] }: Partial<Pick<TorrentRecord, 'trackers' | 'peers'>>,
+): StoredSource {
+  const named = 'peers' in source ? source.peers.map(formatAddress) : []
+  return { trackers: trackers ?? source.trackers, peers: [...named, ...peers] }
+}
 
 /** What is remembered of one torrent, and its .torrent. Saves include what the present run has counted. */
 export class StoredTorrent {
@@ -94,8 +109,27 @@ export class StoredTorrent {
     this.#isDirty = true
   }
 
+  /** Saves the trackers and peers of another source of the torrent, unless it is private. */
+  async addSource({ trackers, peers }: StoredSource): Promise<void> {
+    const { record } = this
+    if (record.private) return
+    const own = record.trackers ?? record.facts?.trackers ?? (await this.loadSource()).trackers
+    const known = new Set(own.flat())
+    const added = trackers.map(tier => tier.filter(url => !known.has(url))).filter(tier => tier.length > 0)
+    await this.save({
+      ...(added.length > 0 ? { trackers: [...own, ...added].slice(0, MAX_TIERS) } : {}),
+      peers: [...new Set([...record.peers, ...peers])].slice(0, MAX_PEERS),
+    })
+  }
+
+  /** The trackers and peers that are used. */
+  async loadStoredSource(): Promise<StoredSource> {
+    return storedSourceOf(await this.loadSource(), this.#record)
+  }
+
   /** Saves the metadata of a magnet link, and begins the content. */
   async takeMetainfo(run: TorrentRun, metainfo: Metainfo): Promise<void> {
+    if (run.torrent.state === 'closed') return // it was merged with another one
     const { link, priorities } = this.#record
     const selected = link === null ? undefined : selectedByLink(parseMagnet(link), metainfo)
     const all = new FilePriorities(metainfo.files.length, priorities)

@@ -1,6 +1,7 @@
 import { formatAddress } from '../../codec/compact.ts'
 import { lacksLayers } from '../../metainfo/piece-layers.ts'
 import type { BottleneckKind } from '../../pipeline/diagnosis/bottleneck.ts'
+import { MergedTorrentError } from '../../pipeline/merged-torrent-error.ts'
 import { endOfSharing, type SeedRule, seedLimit } from '../rules/seed-rules.ts'
 import { failureOf } from './failure-of.ts'
 import type { Lane } from './lane.ts'
@@ -98,12 +99,14 @@ export class TorrentRunner {
   /** Stops the torrent because of an error. To be called in the lane; never rejects. */
   async fail(error: unknown): Promise<void> {
     const failure = failureOf(error)
+    const isMerged = failure instanceof MergedTorrentError
+    if (isMerged) this.#emit('merged', failure)
     await this.halt()
     this.#shouldRun = false
     this.#knownPeers = []
     const { code, message } = failure
     await this.#stored.saveEssential({ intent: 'stopped', error: { code, message } })
-    this.#emit('failed', failure)
+    if (!isMerged) this.#emit('failed', failure)
     this.#unsettle()
   }
 
@@ -172,7 +175,7 @@ export class TorrentRunner {
     this.#context.events.emit('unsettled')
   }
 
-  #emit<E extends 'bottleneck' | 'changed' | 'completed' | 'failed' | 'finished' | 'warning'>(
+  #emit<E extends 'bottleneck' | 'changed' | 'completed' | 'failed' | 'finished' | 'merged' | 'warning'>(
     event: E,
     ...rest: ContextEvents[E] extends [number, ...infer R] ? R : never
   ): void {
