@@ -2,14 +2,20 @@ import { once } from 'node:events'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import t from 'tap'
+import * as codec from '../src/codec/index.ts'
 import * as tsdl from '../src/index.ts'
-import { createHandler } from '../src/server/index.ts'
+import * as metainfoEntry from '../src/metainfo/index.ts'
+import * as server from '../src/server/index.ts'
+import * as storage from '../src/storage/index.ts'
+import * as streams from '../src/streams/index.ts'
 import { makeTorrent } from './helpers/metainfo.ts'
 import { leavesNothing, memoryDisk, OFFLINE_OPTIONS } from './helpers/swarm.ts'
 
 const { metainfo } = makeTorrent({ files: [{ path: 'a', length: 100 }] })
 // biome-ignore lint/suspicious/noExplicitAny: the arguments are invalid on purpose
 const api = tsdl as any
+// biome-ignore lint/suspicious/noExplicitAny: the arguments are invalid on purpose
+const apis = { codec, metainfo: metainfoEntry, server, streams } as any
 const sink = () => new Writable({ write: (_chunk, _encoding, done) => done() })
 const readable = () => Readable.from([])
 
@@ -80,7 +86,7 @@ const INVALID_CALLS: readonly (readonly [argument: string, call: () => unknown])
   ['size', () => new api.Bitfield(-1)],
   ['port', () => new api.Dht({ port: 'x' })],
   ['port', () => new api.Listener({ port: 'x' })],
-  ['torrents', () => createHandler(null as never)],
+  ['torrents', () => apis.server.createHandler(null)],
   ['metainfo', () => new api.Layout()],
   ['options', () => new api.LocalDiscovery(null)],
   ['options', () => api.Session.open(null)],
@@ -112,10 +118,34 @@ const INVALID_CALLS: readonly (readonly [argument: string, call: () => unknown])
   ['metainfo', () => api.tarSize()],
   ['metainfo', () => api.torrentOf(null)],
   ['torrent', () => api.whenReady()],
+  ['bytes', () => apis.codec.decode('de')],
+  ['value', () => apis.codec.encode(undefined)],
+  ['flag', () => apis.codec.reservedBytes('x')],
+  ['infoHash', () => apis.codec.encodeHandshake({ infoHash: new Uint8Array(19) })],
+  ['peers', () => apis.codec.encodePeers4({})],
+  ['files', () => apis.metainfo.create({})],
+  ['url', () => apis.metainfo.trackerFault(1)],
+  ['client', () => apis.server.createPage({})],
+  ['torrents', () => new apis.server.HttpServer()],
+  ['source', () => new apis.streams.FileReader({ start: 0, end: 1 })],
+  ['start', () => new apis.streams.FileReader({ source: {}, start: -1, end: 1 })],
+  ['rc4', () => new apis.streams.Decipher({ rc4: 1 })],
+  ['options', () => new apis.streams.Framer(null)],
+  ['peer', () => new apis.streams.PeerSocket('127.0.0.1:1')],
+  ['length', () => new apis.streams.PieceBuffer(0, -1)],
+  ['pieceLength', () => new apis.streams.PieceReader({ storage: {}, length: 1, pieceLength: 0 })],
+  ['storage', () => new apis.streams.PieceWriter({})],
+  ['window', () => new apis.streams.Requester({ send: () => {} })],
+  ['storage', () => new apis.streams.Responder({ storage: 1 })],
+  ['backlog', () => new apis.streams.Spill({})],
+  ['members', () => new apis.streams.TarPacker({ members: {} })],
+  ['hashes', () => new apis.streams.Verifier({})],
+  ['clock', () => new apis.streams.WebSeed({})],
+  ['options', () => new apis.streams.Readable(1)],
+  ['stage', () => apis.streams.closed()],
 ]
 
-/** Called by the library alone, so they have no arguments of a caller to check. */
-const OWN_CLASSES = new Set(['Session', 'SessionTorrent'])
+const entryPoints = { tsdl, streams, codec, metainfo: metainfoEntry, storage, server }
 
 t.test('an invalid argument is an InputError that names it', async t => {
   leavesNothing(t)
@@ -126,26 +156,27 @@ t.test('an invalid argument is an InputError that names it', async t => {
   }
 })
 
-t.test('no function of the entry point fails with a bare TypeError for a missing argument', async t => {
-  const functions = Object.entries(tsdl).filter(
-    ([name, value]) => typeof value === 'function' && !OWN_CLASSES.has(name) && !name.endsWith('Error'),
-  )
-  for (const [name, value] of functions) {
-    // biome-ignore lint/suspicious/noExplicitAny: the arguments are missing on purpose
-    const call = value as any
-    const isClass = /^[A-Z]/.test(name)
-    for (const given of [[], [null]]) {
-      const error = await attempt(async () => {
-        const result = isClass ? new call(...given) : call(...given)
-        // a reader fails later: what it reads is loaded first
-        if (result?.pipe)
-          await new Promise((resolve, reject) => result.on('error', reject).on('close', resolve))
-        await result
-      })
-      t.notOk(error && !(error instanceof tsdl.TsdlError), `${name}: ${error}`)
+for (const [entry, values] of Object.entries(entryPoints))
+  t.test(`${entry}: no function fails with a bare TypeError for a missing argument`, async t => {
+    const functions = Object.entries(values).filter(
+      ([name, value]) => typeof value === 'function' && !name.endsWith('Error'),
+    )
+    for (const [name, value] of functions) {
+      // biome-ignore lint/suspicious/noExplicitAny: the arguments are missing on purpose
+      const call = value as any
+      const isClass = /^[A-Z]/.test(name)
+      for (const given of [[], [null]]) {
+        const error = await attempt(async () => {
+          const result = isClass ? new call(...given) : call(...given)
+          // a reader fails later: what it reads is loaded first
+          if (!isClass && result?.pipe)
+            await new Promise((resolve, reject) => result.on('error', reject).on('close', resolve))
+          await result
+        })
+        t.notOk(error && !(error instanceof tsdl.TsdlError), `${name}(${given}): ${error}`)
+      }
     }
-  }
-})
+  })
 
 /** What a call throws, rejects with, or fails with as a stream. */
 async function attempt(call: () => unknown): Promise<Error | undefined> {

@@ -1,4 +1,5 @@
-import { addressBytes, hostOf } from './compact.ts'
+import { addressBytes } from './address-bytes.ts'
+import { hostOf } from './compact.ts'
 
 /** Length of the IPv6 network prefix that is usually assigned to one subscriber, in bytes: a /64. */
 const IPV6_PREFIX_BYTES = 8

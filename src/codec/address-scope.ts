@@ -1,6 +1,6 @@
 /** The scope of an IP address. Every address policy uses this classification. */
 import ipaddr from 'ipaddr.js'
-import { addressBytes } from './compact.ts'
+import { addressBytes } from './address-bytes.ts'
 
 /**
  * The network within which an address is valid:

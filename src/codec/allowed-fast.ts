@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { addressBytes } from './compact.ts'
+import { addressBytes } from './address-bytes.ts'
 
 /** The inputs of the set. The same inputs give the same set in every client. */
 export interface AllowedFastOptions {

@@ -13,6 +13,7 @@ import {
   LIST_TOKEN,
   stringSpan,
 } from './bencode-grammar.ts'
+import { checkArgument } from './check-arguments.ts'
 import { quote } from './quote.ts'
 
 const library = untyped as {
@@ -34,6 +35,7 @@ export type Encodable =
   | readonly Encodable[]
   | { readonly [key: string]: Encodable | undefined }
 
+/** Options of `decode`. */
 export interface DecodeOptions {
   /** Maximum nesting of lists and dictionaries. @default 64 */
   readonly maxDepth?: number
@@ -53,6 +55,7 @@ export interface DecodeOptions {
  * A `__proto__` key is dropped. Throws ERR_BENCODE with the offset of the invalid byte.
  */
 export function decode(bytes: Uint8Array, options: DecodeOptions = {}): BencodeValue {
+  checkArgument('bytes', bytes, 'bytes')
   const repeated: ByteSpan[] = []
   const end = scan(bytes, 0, options, repeated)
   if (end < bytes.length && !options.allowTrailing) fail(`${bytes.length - end} bytes after the value`, end)
@@ -74,6 +77,7 @@ export function endOf(bytes: Uint8Array, options: DecodeOptions = {}): number {
 
 /** Encodes `value`, with keys sorted by their bytes. Throws ERR_BENCODE for a number that is not a safe integer. */
 export function encode(value: Encodable): Buffer {
+  checkArgument('value', value, 'value')
   const parts: Uint8Array[] = []
   append(parts, value)
   return Buffer.concat(parts)

@@ -1,18 +1,21 @@
 /** Checks arguments of the public API, so that an invalid one is an InputError that names it. */
 import { InputError } from '../errors.ts'
-import { addressBytes } from './compact.ts'
+import { addressBytes } from './address-bytes.ts'
 import { describeValue } from './quote.ts'
 
 /** What an argument has to be: the end of the sentence "expected ...", and the test. */
 const ARGUMENT_CHECKS = {
   boolean: ['true or false', value => typeof value === 'boolean'],
   text: ['a text that is not empty', value => typeof value === 'string' && value !== ''],
+  string: ['a text', value => typeof value === 'string'],
+  iterable: ['an iterable', value => isObject(value) && Symbol.iterator in (value as object)],
   function: ['a function', value => typeof value === 'function'],
   object: ['an object', isObject],
   number: ['a number of at least 0', value => typeof value === 'number' && value >= 0],
   whole: ['a whole number of at least 0', value => isWhole(value, 0)],
   positive: ['a whole number of at least 1', value => isWhole(value, 1)],
   port: ['a port from 0 to 65535', value => isWhole(value, 0, 65_535)],
+  value: ['a number, a text, bytes, an array or an object', isEncodable],
   bytes: ['bytes in a Uint8Array', value => value instanceof Uint8Array],
   id: ['20 bytes in a Uint8Array', value => value instanceof Uint8Array && value.length === 20],
   address: ['an IP address of this machine', value => typeof value === 'string' && isIp(value)],
@@ -50,8 +53,22 @@ export function checkOptions(options: unknown, kinds: Readonly<Record<string, Ar
   }
 }
 
+/**
+ * Checks options that have to be present.
+ * @throws InputError ERR_USAGE that begins with the name of the first invalid or missing option
+ */
+export function checkRequired(options: unknown, kinds: Readonly<Record<string, ArgumentKind>>): void {
+  checkArgument('options', options, 'object')
+  for (const [name, kind] of Object.entries(kinds))
+    checkArgument(name, (options as Readonly<Record<string, unknown>>)[name], kind)
+}
+
 function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null
+}
+
+function isEncodable(value: unknown): boolean {
+  return ['number', 'bigint', 'string'].includes(typeof value) || isObject(value)
 }
 
 function isWhole(value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): boolean {

@@ -1,7 +1,9 @@
 /** Peer addresses: 6 or 18 bytes in compact form (BEP 23, BEP 7), `host:port` as text. */
+
 import { InputError } from '../errors.ts'
+import { addressBytes, isMapped } from './address-bytes.ts'
+import { checkArgument } from './check-arguments.ts'
 import { quote } from './quote.ts'
-import { urlOf } from './url.ts'
 
 /** The address of a peer: an IPv4 or IPv6 address in canonical text, or a host name to resolve. */
 export interface PeerAddress {
@@ -11,11 +13,13 @@ export interface PeerAddress {
 
 /** Decodes IPv4 peers of 6 bytes each. Entries with port 0 and a partial entry at the end are ignored. */
 export function decodePeers4(bytes: Uint8Array): PeerAddress[] {
+  checkArgument('bytes', bytes, 'bytes')
   return decodeEntries(bytes, 4)
 }
 
 /** Decodes IPv6 peers of 18 bytes each, as `decodePeers4`. An IPv4-mapped address becomes an IPv4 address. */
 export function decodePeers6(bytes: Uint8Array): PeerAddress[] {
+  checkArgument('bytes', bytes, 'bytes')
   return decodeEntries(bytes, 16)
 }
 
@@ -45,32 +49,6 @@ export function hostOf(bytes: Uint8Array): string {
       .map(group => group.toString(16))
       .join(':')
   return gap.length < 2 ? hex(0, 8) : `${hex(0, gap.start)}::${hex(gap.start + gap.length, 8)}`
-}
-
-/**
- * The 4 or 16 bytes of an IPv4 or IPv6 address, or `undefined` for anything else, such as a name. An IPv4-mapped address
- * is the IPv4 one that it means.
- */
-export function addressBytes(host: string): Buffer | undefined {
-  const four = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(host)
-  if (four) {
-    const numbers = four.slice(1).map(Number)
-    return numbers.every(number => number <= 255) ? Buffer.from(numbers) : undefined
-  }
-  if (!host.includes(':') || !/^[0-9a-f:.]+$/i.test(host)) return undefined
-  const url = urlOf(`http://[${host}]`)
-  if (!url) return undefined
-  // The URL parser normalizes the address to hex groups. Only `::` is left to expand.
-  const [left = '', right] = url.hostname.slice(1, -1).split('::')
-  const split = (part: string) => (part === '' ? [] : part.split(':'))
-  const head = split(left)
-  const tail = split(right ?? '')
-  const groups = [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail]
-  const bytes = Buffer.alloc(16)
-  groups.forEach((group, index) => {
-    bytes.writeUInt16BE(Number.parseInt(group, 16), index * 2)
-  })
-  return isMapped(bytes) ? bytes.subarray(12) : bytes
 }
 
 /**
@@ -128,16 +106,13 @@ function decodeEntries(bytes: Uint8Array, size: number): PeerAddress[] {
 }
 
 function pack(peers: Iterable<PeerAddress>, size: number): Buffer {
+  checkArgument('peers', peers, 'iterable')
   const parts: Buffer[] = []
   for (const { host, port } of peers) {
     const address = addressBytes(host)
     if (address?.length === size) parts.push(address, Buffer.from([port >> 8, port & 255]))
   }
   return Buffer.concat(parts)
-}
-
-function isMapped(bytes: Uint8Array): boolean {
-  return bytes[10] === 255 && bytes[11] === 255 && bytes.subarray(0, 10).every(byte => byte === 0)
 }
 
 function longestZeros(groups: readonly number[]): { start: number; length: number } {

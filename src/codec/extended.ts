@@ -1,5 +1,7 @@
+import { addressBytes } from './address-bytes.ts'
 import { asDict, type BencodeValue, bytes, decode, encode, integer, text } from './bencode.ts'
-import { addressBytes, hostOf } from './compact.ts'
+import { checkArgument } from './check-arguments.ts'
+import { hostOf } from './compact.ts'
 
 /** The fields of a peer's extended handshake (BEP 10). Invalid fields are omitted. */
 export interface ExtendedHandshake {
@@ -48,6 +50,7 @@ const MAX_NAME = 64
 
 /** Decodes an extended handshake (BEP 10). It never throws: what cannot be decoded is omitted. */
 export function parseExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
+  checkArgument('payload', payload, 'bytes')
   if (payload.length > MAX_HANDSHAKE) return { extensions: new Map() }
   let value: BencodeValue
   try {
@@ -77,6 +80,7 @@ export function parseExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
 
 /** Encodes our extended handshake (BEP 10). A later handshake needs to name only the extensions that changed. */
 export function encodeExtendedHandshake(ours: OwnHandshake): Buffer {
+  checkArgument('ours', ours, 'object')
   const { client, reqq, extensions, metadataSize, port, yourIp = '', uploadOnly } = ours
   return encode({
     m: extensions,

@@ -1,4 +1,5 @@
-import { PeerError } from '../errors.ts'
+import { InputError, PeerError } from '../errors.ts'
+import { checkArgument, checkRequired } from './check-arguments.ts'
 
 /** The first 20 bytes of every handshake: the length and name of the protocol (BEP 3). */
 export const PROTOCOL_PREFIX: Buffer = Buffer.from('\x13BitTorrent protocol', 'latin1')
@@ -22,19 +23,22 @@ const EXTENSION_BITS = { extended: [5, 0x10], fast: [7, 0x04], dht: [7, 0x01], v
 
 /** Returns true if a flag is set in the reserved bytes. */
 export function supports(reserved: Uint8Array, flag: keyof typeof EXTENSION_BITS): boolean {
-  const [byte, bit] = EXTENSION_BITS[flag]
+  checkArgument('reserved', reserved, 'bytes')
+  const [byte, bit] = bitOf(flag)
   return (reserved[byte]! & bit) !== 0
 }
 
 /** Returns reserved bytes with these flags set. */
 export function reservedBytes(...flags: (keyof typeof EXTENSION_BITS)[]): Uint8Array {
   const reserved = new Uint8Array(8)
-  for (const flag of flags) reserved[EXTENSION_BITS[flag][0]]! |= EXTENSION_BITS[flag][1]
+  for (const [byte, bit] of flags.map(bitOf)) reserved[byte]! |= bit
   return reserved
 }
 
 /** Encodes a handshake, 68 bytes (BEP 3). */
-export function encodeHandshake({ infoHash, peerId, reserved }: Omit<Handshake, 'type'>): Buffer {
+export function encodeHandshake(handshake: Omit<Handshake, 'type'>): Buffer {
+  checkRequired(handshake, { infoHash: 'id', peerId: 'id', reserved: 'bytes' })
+  const { infoHash, peerId, reserved } = handshake
   return Buffer.concat([PROTOCOL_PREFIX, reserved, infoHash, peerId], HANDSHAKE_LENGTH)
 }
 
@@ -43,6 +47,7 @@ export function encodeHandshake({ infoHash, peerId, reserved }: Omit<Handshake, 
  * @throws PeerError if they do not begin with `PROTOCOL_PREFIX`
  */
 export function decodeHandshake(bytes: Uint8Array): Handshake {
+  checkArgument('bytes', bytes, 'bytes')
   if (PROTOCOL_PREFIX.compare(bytes, 0, PROTOCOL_PREFIX.length) !== 0) {
     const start = Buffer.from(bytes.subarray(0, 20)).toString('latin1')
     throw new PeerError(
@@ -57,4 +62,9 @@ export function decodeHandshake(bytes: Uint8Array): Handshake {
     infoHash: own.subarray(28, 48),
     peerId: own.subarray(48, 68),
   }
+}
+
+function bitOf(flag: keyof typeof EXTENSION_BITS): readonly [byte: number, bit: number] {
+  if (Object.hasOwn(EXTENSION_BITS, flag)) return EXTENSION_BITS[flag]
+  throw new InputError('ERR_USAGE', `flag: expected ${Object.keys(EXTENSION_BITS).join(', ')}`)
 }

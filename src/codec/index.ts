@@ -1,4 +1,6 @@
 /** Bytes to values and back, pure: `tsdl/codec`. */
+
+export { addressBytes } from './address-bytes.ts'
 export {
   asDict,
   asList,
@@ -12,7 +14,6 @@ export {
 export { Bitfield } from './bitfield.ts'
 export { formatByteRate, formatBytes } from './byte-amounts.ts'
 export {
-  addressBytes,
   decodePeers4,
   decodePeers6,
   encodePeers4,

@@ -1,4 +1,5 @@
 import { PeerError } from '../errors.ts'
+import { checkArgument } from './check-arguments.ts'
 import { encodeHandshake, type Handshake } from './handshake.ts'
 import {
   decodeHashes,
@@ -269,6 +270,7 @@ function put32(value: number, target: Buffer, at: number): number {
 
 /** Encodes a message into a new buffer. */
 export function encodeMessage(message: Message): Buffer {
+  checkArgument('message', message, 'object')
   const bytes = Buffer.allocUnsafe(encodedLength(message))
   encodeInto(message, bytes, 0)
   return bytes

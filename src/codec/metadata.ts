@@ -1,5 +1,7 @@
 /** The messages of ut_metadata, which transfer the info dictionary in pieces of 16 KiB (BEP 9). */
+
 import { asDict, type BencodeDict, decode, encode, endOf, integer } from './bencode.ts'
+import { checkArgument } from './check-arguments.ts'
 
 /** Our extended message id of ut_metadata. */
 export const UT_METADATA = 3
@@ -34,6 +36,7 @@ export function metadataPieces(size: number): number {
 
 /** Decodes a message. It never throws: it returns `undefined` for an invalid message or an unknown type. */
 export function parseMetadataMessage(payload: Uint8Array): MetadataMessage | undefined {
+  checkArgument('payload', payload, 'bytes')
   if (payload.length > MAX_MESSAGE) return undefined
   let end: number
   let dict: BencodeDict | undefined
@@ -55,6 +58,7 @@ export function parseMetadataMessage(payload: Uint8Array): MetadataMessage | und
 
 /** Encodes the payload of an extended message. */
 export function encodeMetadataMessage(message: MetadataMessage): Buffer {
+  checkArgument('message', message, 'object')
   const { type, piece } = message
   const data = type === 'data' ? message : undefined
   const head = encode({ msg_type: MESSAGE_TYPES.indexOf(type), piece, total_size: data?.totalSize })

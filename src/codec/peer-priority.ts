@@ -1,4 +1,5 @@
-import { addressBytes, type PeerAddress } from './compact.ts'
+import { addressBytes } from './address-bytes.ts'
+import type { PeerAddress } from './compact.ts'
 import { crc32c } from './crc32c.ts'
 
 /**

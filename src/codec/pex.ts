@@ -1,5 +1,7 @@
 /** Peer exchange: the payload of ut_pex (BEP 11). */
+
 import { asDict, type BencodeValue, bytes, decode, encode } from './bencode.ts'
+import { checkArgument, checkRequired } from './check-arguments.ts'
 import { decodePeers4, decodePeers6, encodePeers4, encodePeers6, type PeerAddress } from './compact.ts'
 
 /** The flags of a peer (BEP 11). */
@@ -27,7 +29,9 @@ export interface PexMessage {
 export const MAX_PEX = 50
 
 /** Encodes the payload. Pass at most `MAX_PEX` peers in each list. Host names are omitted. */
-export function encodePex({ added, dropped }: PexMessage): Buffer {
+export function encodePex(message: PexMessage): Buffer {
+  checkRequired(message, { added: 'array', dropped: 'array' })
+  const { added, dropped } = message
   const flagsOf = (six: boolean) =>
     Buffer.from(added.filter(({ host }) => host.includes(':') === six).map(({ flags }) => flags))
   return encode({
@@ -42,6 +46,7 @@ export function encodePex({ added, dropped }: PexMessage): Buffer {
 
 /** Decodes a payload. It never throws: it returns undefined for an invalid payload and omits invalid fields. */
 export function decodePex(payload: Uint8Array): PexMessage | undefined {
+  checkArgument('payload', payload, 'bytes')
   let value: BencodeValue
   try {
     value = decode(payload, { maxDepth: 4, maxItems: 64, allowTrailing: true })

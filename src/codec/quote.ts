@@ -5,13 +5,14 @@ export const INVISIBLE_CHARACTERS = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202
 
 /** Returns `text` as a JSON string, cut to 200 characters, with every invisible character escaped. */
 export function quote(text: string): string {
-  const short = text.length > 200 ? `${text.slice(0, 200)}...` : text
+  const all = String(text)
+  const short = all.length > 200 ? `${all.slice(0, 200)}...` : all
   return JSON.stringify(short).replace(INVISIBLE_CHARACTERS, escaped)
 }
 
 /** Returns the JSON escape of a character. */
 export function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return `\\u${String(character).charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** Returns a short text for any value in an error message: text and numbers as they are, objects by their class. */

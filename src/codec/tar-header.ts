@@ -1,6 +1,8 @@
 /** The header of a file in a tar archive: one block (POSIX ustar), preceded by a pax header if needed. */
+
 import { Header } from 'tar/header'
 import { Pax } from 'tar/pax'
+import { checkRequired } from './check-arguments.ts'
 
 /** A file of an archive. Every file has owner 0 and modification time 0. */
 export interface TarEntry {
@@ -28,7 +30,9 @@ export const TAR_END: Buffer = Buffer.alloc(2 * BLOCK_BYTES)
  * Encodes the header of a file. The same entry gives the same bytes. A pax header precedes it if the path or link is
  * long or not ASCII, if the length is over 8 GiB, or if the file is hidden.
  */
-export function tarHeader({ path, length, executable, hidden, link }: TarEntry): Buffer {
+export function tarHeader(entry: TarEntry): Buffer {
+  checkRequired(entry, { path: 'text' })
+  const { path, length, executable, hidden, link } = entry
   const header = new Header({
     path,
     size: length,

@@ -1,4 +1,6 @@
 /** The messages of DHT nodes (BEP 5, BEP 32, BEP 42, BEP 43): one bencoded dictionary per datagram. */
+
+import { addressBytes } from '../codec/address-bytes.ts'
 import {
   asDict,
   asList,
@@ -11,7 +13,6 @@ import {
   text,
 } from '../codec/bencode.ts'
 import {
-  addressBytes,
   decodePeers4,
   decodePeers6,
   encodePeers4,

@@ -1,5 +1,5 @@
 /** Ids of DHT nodes: 20 bytes with an XOR distance (BEP 5), derived from the node's address (BEP 42). */
-import { addressBytes } from '../codec/compact.ts'
+import { addressBytes } from '../codec/address-bytes.ts'
 import { crc32c } from '../codec/crc32c.ts'
 import { isLocal } from './scope.ts'
 

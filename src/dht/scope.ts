@@ -1,5 +1,5 @@
+import { addressBytes } from '../codec/address-bytes.ts'
 import { scopeOf } from '../codec/address-scope.ts'
-import { addressBytes } from '../codec/compact.ts'
 
 /** Returns true for an address that is exempt from BEP 42 and may have many nodes: local IPv4 and IPv6 addresses. */
 export function isLocal(host: string): boolean {

@@ -1,6 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os'
+import { addressBytes } from '../codec/address-bytes.ts'
 import { scopeOf } from '../codec/address-scope.ts'
-import { addressBytes } from '../codec/compact.ts'
 
 /**
  * True if an address belongs to the local network: it is private, or in the network of one of our interfaces. IPv6

@@ -1,4 +1,5 @@
-import { addressBytes, canonicalHost } from '../codec/compact.ts'
+import { addressBytes } from '../codec/address-bytes.ts'
+import { canonicalHost } from '../codec/compact.ts'
 import { type AddressFamily, encodeAnnounce, encodeScrape, type TrackerPacket } from '../codec/udp-tracker.ts'
 import { DiscoveryError } from '../errors.ts'
 import { allowedScopeOfUdp, isAllowedAddress, type Trust } from '../ports/address-policy.ts'

@@ -1,6 +1,8 @@
 /** Creates a .torrent (BEP 3, BEP 52) from files that are read once, in order, without being held in memory. */
+
 import { createHash } from 'node:crypto'
 import { encode } from '../codec/bencode.ts'
+import { checkRequired } from '../codec/check-arguments.ts'
 import { NODE_LENGTH } from '../codec/merkle.ts'
 import { describeValue, quote } from '../codec/quote.ts'
 import { InputError } from '../errors.ts'
@@ -96,6 +98,7 @@ export function defaultPieceLength(length: number): number {
  * longer than its `length`, ERR_ABORTED after an abort, and with any error that `read` throws.
  */
 export async function create(options: CreateOptions): Promise<Created> {
+  checkRequired(options, { files: 'array' })
   const length = options.files.reduce((sum, file) => sum + file.length, 0)
   const pieceLength = options.pieceLength ?? defaultPieceLength(length)
   const { format = 'v1' } = options

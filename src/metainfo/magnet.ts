@@ -86,7 +86,11 @@ export function parseMagnet(given: string): Magnet {
  * link counts the files of the tree, which has no padding.
  * @throws InputError ERR_USAGE if the torrent has none of them
  */
-export function selectedByLink({ selectOnly }: Magnet, { files, format }: Metainfo): number[] | undefined {
+export function selectedByLink(magnet: Magnet, metainfo: Metainfo): number[] | undefined {
+  checkArgument('magnet', magnet, 'object')
+  checkArgument('metainfo', metainfo, 'object')
+  const { selectOnly } = magnet
+  const { files, format } = metainfo
   const selected = selectOnly && indexed({ files, format }, selectOnly)
   if (selected?.length === 0) fail(`so: the link selects none of the ${files.length} files of the torrent`)
   return selected
@@ -108,6 +112,8 @@ export async function metainfoOf(
 
 /** Adds the trackers and web seeds of a link to its torrent, before those of the torrent. */
 export function joined(metainfo: Metainfo, magnet: Magnet): Metainfo {
+  checkArgument('metainfo', metainfo, 'object')
+  checkArgument('magnet', magnet, 'object')
   const there = new Set(magnet.trackers.flat())
   const more = metainfo.trackers.map(tier => tier.filter(url => !there.has(url)))
   return {

@@ -1,5 +1,7 @@
 /** What the pieces of a v2 or hybrid torrent must hash to (BEP 52). */
+
 import { createHash, type Hash, hash } from 'node:crypto'
+import { checkArgument } from '../codec/check-arguments.ts'
 import { NODE_LENGTH } from '../codec/merkle.ts'
 import { InputError } from '../errors.ts'
 import { nodeHeight } from './content-plan.ts'
@@ -36,6 +38,7 @@ export class PieceTrees {
   readonly #nodes: Buffer
 
   private constructor(metainfo: Metainfo, nodes: Buffer, layout: Layout) {
+    checkArgument('metainfo', metainfo, 'object')
     this.layout = layout
     this.#hashes = metainfo.format === 'hybrid' ? metainfo.hashes : undefined
     this.#nodes = nodes
@@ -46,6 +49,7 @@ export class PieceTrees {
    * @param layout that of the torrent @default a new one
    */
   static of(metainfo: Metainfo, layout?: Layout): PieceTrees | undefined {
+    checkArgument('metainfo', metainfo, 'object')
     const { pieceNodes } = metainfo
     return pieceNodes && new PieceTrees(metainfo, pieceNodes, layout ?? new Layout(metainfo))
   }

@@ -1,5 +1,7 @@
 /** The trackers and web seeds of a torrent: valid URLs without duplicates. */
+
 import { asList, type BencodeValue, text } from '../codec/bencode.ts'
+import { checkArgument } from '../codec/check-arguments.ts'
 import { quote } from '../codec/quote.ts'
 import { urlOf } from '../codec/url.ts'
 import type { Warn } from './warnings.ts'
@@ -12,11 +14,13 @@ const MAX_URLS = 1_000
  * HTTPS, or UDP with a port.
  */
 export function trackerFault(url: string): string | undefined {
+  checkArgument('url', url, 'string')
   return fault(url, ['http:', 'https:', 'udp:'])
 }
 
 /** Returns why `url` is not a valid web seed (BEP 19), or `undefined` if it is: HTTP and HTTPS only, not FTP. */
 export function webSeedFault(url: string): string | undefined {
+  checkArgument('url', url, 'string')
   return fault(url, ['http:', 'https:'])
 }
 

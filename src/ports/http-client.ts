@@ -1,6 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { addressBytes, canonicalHost } from '../codec/compact.ts'
+import { addressBytes } from '../codec/address-bytes.ts'
+import { canonicalHost } from '../codec/compact.ts'
 import { type AllowedScope, isAllowedAddress } from './address-policy.ts'
 
 /** A response: its head, and its body as a stream. */

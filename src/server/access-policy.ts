@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { addressBytes, hostOf } from '../codec/compact.ts'
+import { addressBytes } from '../codec/address-bytes.ts'
+import { hostOf } from '../codec/compact.ts'
 
 /** The parts of a request that decide whether it is allowed. */
 export interface AccessRequest {

@@ -1,4 +1,4 @@
-import { addressBytes } from '../codec/compact.ts'
+import { addressBytes } from '../codec/address-bytes.ts'
 
 /** The state of a connection that admission depends on. */
 export interface Admitted {

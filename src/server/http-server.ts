@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { checkArgument } from '../codec/check-arguments.ts'
 import { formatAddress } from '../codec/compact.ts'
 import { InputError, messageOf } from '../errors.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
@@ -72,6 +73,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
   /** @param torrents a `Client`, or an array of torrents in an object `{ torrents }`, or a Map by info-hash in hex */
   constructor(torrents: TorrentCollection | ServedTorrents, options: HttpServerOptions = {}) {
     super()
+    checkArgument('torrents', torrents, 'object')
     const { clock = systemClock, host = '127.0.0.1', token } = options
     const { maxReaders = DEFAULT_MAX_READERS, maxWaiting = DEFAULT_MAX_WAITING } = options
     this.#options = options

@@ -1,3 +1,4 @@
+import { checkRequired } from '../codec/check-arguments.ts'
 import type { Client } from '../pipeline/client.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
 import { freeSpaceAt, readSmallFile } from '../ports/file-system.ts'
@@ -38,6 +39,7 @@ export interface RemoteControlOptions {
 
 /** Creates the APIs that other programs speak: give them to `HttpServer`. They drive the session. */
 export function createRemoteControl(options: RemoteControlOptions): HttpApi[] {
+  checkRequired(options, { client: 'object' })
   const { client, clock = systemClock, fixed, now = Date.now, onWarning = () => {}, session } = options
   const { shutDown, stateDirectory, webDirectory } = options
   const bodies = new Bodies()

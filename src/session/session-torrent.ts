@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { checkArgument } from '../codec/check-arguments.ts'
 import { formatAddress, parseAddress } from '../codec/compact.ts'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
@@ -38,6 +39,8 @@ export class SessionTorrent implements Queued {
   readonly #lane = new Lane()
   /** @internal */
   constructor(context: SessionContext, record: TorrentRecord) {
+    checkArgument('context', context, 'object')
+    checkArgument('record', record, 'object')
     this.id = record.id
     this.infoHash = record.infoHash
     this.#context = context

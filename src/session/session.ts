@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import PQueue from 'p-queue'
-import { checkOptions } from '../codec/check-arguments.ts'
+import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
 import { defaultHashThreads, HashPool } from '../hashing/hash-pool.ts'
 import { loadSource, type TorrentSource } from '../pipeline/sources/torrent-source.ts'
@@ -62,6 +62,8 @@ export class Session extends EventEmitter<SessionEvents> {
 
   private constructor(options: SessionOptions, state: StoredState) {
     super()
+    checkArgument('options', options, 'object')
+    checkArgument('state', state, 'object')
     const { client, clock = systemClock, fs = nodeFileSystem, names = {}, store } = options
     const { hashThreads = defaultHashThreads(), now = Date.now } = options
     this.#options = options

@@ -4,6 +4,7 @@
  * streamx reports a stream that closed before its end as a StreamError: STREAM_DESTROYED from `for await`, PREMATURE_CLOSE to
  * the callback and the streams of `pipe`. A stage reports a StorageError with ERR_ABORTED instead, with that error as cause.
  */
+import { checkArgument } from '../codec/check-arguments.ts'
 import { StorageError } from '../errors.ts'
 
 type Callback = (error?: Error | null) => void
@@ -21,6 +22,11 @@ interface Iterable extends Destroyable {
 /** Returns a class of streams that fail with our error when a pipe closes early. @param base a class of streamx */
 export function withAbortErrors(base: unknown): unknown {
   return class extends (base as Class<Destroyable>) {
+    constructor(options: object = {}) {
+      checkArgument('options', options, 'object')
+      super(options)
+    }
+
     override destroy(error?: Error | null): void {
       super.destroy(error && abortErrorOf(error))
     }

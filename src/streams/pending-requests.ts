@@ -60,6 +60,12 @@ export class PendingRequests {
     return this.#requests.get(requestKey(index, block))
   }
 
+  /** The request for a block of this buffer; not one for an earlier buffer of the same piece. */
+  findInto(piece: PieceBuffer, block: number): Request | undefined {
+    const request = this.get(piece.index, block)
+    return request?.piece === piece ? request : undefined
+  }
+
   /** The request that a block on the wire answers. */
   find(index: number, begin: number): Request | undefined {
     // checked first: with a large index, the fraction of a block would be lost by rounding

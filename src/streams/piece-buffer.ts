@@ -1,3 +1,4 @@
+import { checkArgument } from '../codec/check-arguments.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
 
 /** The states of a block of a piece. */
@@ -45,10 +46,13 @@ export class PieceBuffer {
   #verified: Uint8Array | undefined
 
   /** @param data at least `length` bytes; more are not used */
-  constructor(index: number, length: number, data: Uint8Array = Buffer.allocUnsafeSlow(length)) {
+  constructor(index: number, length: number, data?: Uint8Array) {
+    checkArgument('index', index, 'whole')
+    checkArgument('length', length, 'whole')
     this.index = index
     this.length = length
-    this.data = data.length === length ? data : data.subarray(0, length)
+    const bytes = data ?? Buffer.allocUnsafeSlow(length)
+    this.data = bytes.length === length ? bytes : bytes.subarray(0, length)
     this.states = new Uint8Array(Math.ceil(length / BLOCK_LENGTH))
     this.free = this.states.length
   }

@@ -4,8 +4,10 @@
  * Each stage of objects sets `byteLength`. The default of streamx is 1,024 bytes for an object, and streamx loses items of
  * weight 0 after the last item with a weight.
  */
+
 import type { EventEmitter } from 'node:events'
 import streamx from 'streamx'
+import { checkArgument } from '../codec/check-arguments.ts'
 import { withAbortErrors, withReadErrors } from './abort-errors.ts'
 
 /** The callback of a stage: the item is handled, with the output, or with an error. */
@@ -97,6 +99,7 @@ export async function waitForDrain(stage: Stage): Promise<void> {
 
 /** Resolves once a stream has closed; rejects with its error. */
 export function closed(stage: Stage): Promise<void> {
+  checkArgument('stage', stage, 'object')
   return new Promise((resolve, reject) => {
     let failure: Error | undefined
     stage.on('error', error => {

@@ -1,6 +1,6 @@
 import t from 'tap'
+import { addressBytes } from '../../src/codec/address-bytes.ts'
 import {
-  addressBytes,
   canonicalAddress,
   canonicalHost,
   decodePeers4,

@@ -1,5 +1,6 @@
+import { addressBytes } from '../../codec/address-bytes.ts'
 import { canTellOf } from '../../codec/address-scope.ts'
-import { addressBytes, type PeerAddress } from '../../codec/compact.ts'
+import type { PeerAddress } from '../../codec/compact.ts'
 import { MAX_PEX, type PexMessage as Message, type PexPeer } from '../../codec/pex.ts'
 import { PeerError } from '../../errors.ts'
 

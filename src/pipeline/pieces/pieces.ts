@@ -34,8 +34,6 @@ export class Pieces extends Emitter<PiecesEvents> {
   readonly #options: PiecesOptions
   /** Undefined once the existing pieces are known, as thousands of idle torrents need none. */
   #initialCheck: InitialCheck | undefined
-  /** Pieces of the resume record that are hashed when a peer or a reader comes. */
-  #sample: readonly number[] = []
   readonly #selection: Selection
   readonly #recheck: Recheck
   readonly #completion: Completion
@@ -184,10 +182,10 @@ export class Pieces extends Emitter<PiecesEvents> {
 
   /** Locks the files, and finds existing pieces. */
   async check(): Promise<void> {
-    this.#sample = (await this.#initialCheck?.run()) ?? []
+    this.#recheck.setSample((await this.#initialCheck?.run()) ?? [])
     this.#initialCheck = undefined
     if (!this.retains) return
-    if (this.pipeline) this.#checkSample() // of a reader that has not waited
+    if (this.pipeline) this.#recheck.checkSample() // of a reader that has not waited
     this.#isChecked = true
   }
 
@@ -208,7 +206,7 @@ export class Pieces extends Emitter<PiecesEvents> {
   /** Completes the files, and checks each by its path. @returns false if pieces were lost meanwhile */
   async confirmAll(): Promise<boolean> {
     // all files were found as the record says, a moment ago, and nothing was written
-    return this.#completion.confirmAll({ isFresh: this.#sample.length > 0 })
+    return this.#completion.confirmAll({ isFresh: this.#recheck.hasSample })
   }
 
   /** Checks each file by its path once more. Rejects with ERR_CHANGED if pieces are missing. */
@@ -274,13 +272,8 @@ export class Pieces extends Emitter<PiecesEvents> {
   }
 
   #onTransfer(): void {
-    this.#checkSample()
+    this.#recheck.checkSample()
     this.emit('active')
-  }
-
-  #checkSample(): void {
-    if (this.#sample.length > 0) this.#recheck.checkSample(this.#sample)
-    this.#sample = []
   }
 
   #addFound(index: number): void {

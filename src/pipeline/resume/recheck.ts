@@ -43,6 +43,8 @@ export class Recheck extends Emitter<RecheckEvents> {
    * files again.
    */
   #disturbed: Set<number> | undefined
+  /** Verified pieces that `checkSample` hashes. Cleared by it. */
+  #sample: readonly number[] = []
   #sampled: Promise<void> | undefined
   #last: Promise<void> = Promise.resolve()
   /** The path of the file that lost pieces last. */
@@ -94,13 +96,26 @@ export class Recheck extends Emitter<RecheckEvents> {
     return changed.size > 0
   }
 
-  /** Resolves once the sample was hashed that `checkSample` was given, if it was. Never rejects. */
+  /** True if there is a sample that was not hashed. */
+  get hasSample(): boolean {
+    return this.#sample.length > 0
+  }
+
+  /** Sets verified pieces to hash when a peer or a reader comes. */
+  setSample(pieces: readonly number[]): void {
+    this.#sample = pieces
+  }
+
+  /** Resolves once the sample was hashed that `checkSample` has begun, if any. Never rejects. */
   get sampled(): Promise<void> | undefined {
     return this.#sampled
   }
 
-  /** Hashes a sample of verified pieces. If one of them is wrong, all pieces are read again. */
-  checkSample(pieces: readonly number[]): void {
+  /** Hashes the sample, once. If one of its pieces is wrong, all pieces are read again. */
+  checkSample(): void {
+    const pieces = this.#sample
+    if (pieces.length === 0) return
+    this.#sample = []
     const { metainfo } = this.#options
     const signal = this.#options.signal()
     const sampled = check({ metainfo, pieces, signal, storage: { read: this.#readIfPossible } })

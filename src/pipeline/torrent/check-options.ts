@@ -1,5 +1,5 @@
+import { addressBytes } from '../../codec/address-bytes.ts'
 import { Bitfield } from '../../codec/bitfield.ts'
-import { addressBytes } from '../../codec/compact.ts'
 import { describeValue } from '../../codec/quote.ts'
 import { InputError } from '../../errors.ts'
 import type { Magnet } from '../../metainfo/magnet.ts'

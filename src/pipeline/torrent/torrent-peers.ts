@@ -1,4 +1,4 @@
-import { addressBytes } from '../../codec/compact.ts'
+import { addressBytes } from '../../codec/address-bytes.ts'
 import type { SharedDht } from '../../discovery/peer-sources.ts'
 import { systemClock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'

@@ -1,3 +1,4 @@
+import { checkRequired } from '../../codec/check-arguments.ts'
 import type { AddOptions, Client } from '../../pipeline/client.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
 import { freeSpaceAt, readSmallFile } from '../../ports/file-system.ts'
@@ -35,6 +36,7 @@ export interface PageOptions {
 
 /** Creates the live page: give it to `HttpServer` as `page`. */
 export function createPage(options: PageOptions): HttpApi {
+  checkRequired(options, { client: 'object' })
   const { client, clock = systemClock, directory, limits, onWarning, session } = options
   const { servesFiles = true, torrentOptions = {} } = options
   const torrents = session

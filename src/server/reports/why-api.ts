@@ -1,3 +1,4 @@
+import { checkOptions } from '../../codec/check-arguments.ts'
 import type { Bottleneck } from '../../pipeline/diagnosis/bottleneck.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
 import type { Session } from '../../session/session.ts'
@@ -28,7 +29,9 @@ export interface WhyApiOptions {
  * Creates the API that says what limits torrents: give it to `HttpServer`. `/why` answers for all, and `/why/HASH` for one:
  * `{"torrents": [{name, infoHash, status, bottleneck}]}`.
  */
-export function createWhyApi({ client, session }: WhyApiOptions): HttpApi {
+export function createWhyApi(options: WhyApiOptions): HttpApi {
+  checkOptions(options, { client: 'object', session: 'object' })
+  const { client, session } = options
   return new WhyApi(infoHash =>
     session ? diagnoseSession(session, infoHash) : diagnoseClient(client?.torrents ?? [], infoHash),
   )

@@ -1,3 +1,4 @@
+import { checkOptions } from '../../codec/check-arguments.ts'
 import type { HandshakeRunner } from '../../codec/handshake-runner.ts'
 import type { Ciphers } from '../../codec/mse.ts'
 import type { Rc4 } from '../../codec/rc4.ts'
@@ -32,6 +33,7 @@ export class Decipher extends Transform<Uint8Array, Uint8Array> {
   readonly #options: DecipherOptions
 
   constructor(options: DecipherOptions) {
+    checkOptions(options, { rc4: 'object', head: 'bytes', handshake: 'object' })
     super({ highWaterMark: 65536, byteLength: bytes => bytes.length || 1 })
     this.#options = options
     this.#rc4 = options.rc4

@@ -1,3 +1,4 @@
+import { checkArgument } from '../../codec/check-arguments.ts'
 import { decodeHandshake, HANDSHAKE_LENGTH } from '../../codec/handshake.ts'
 import {
   BLOCK_LENGTH,
@@ -86,15 +87,17 @@ export class Framer extends Transform<Uint8Array, Incoming> {
   #id = 0
   #body: Buffer = this.#head
 
-  constructor({
-    handshake = true,
-    maxLength = 1 << 20,
-    maxBlock = BLOCK_LENGTH,
-    places,
-    onConsumed,
-    maxHashes = () => 0,
-    pace,
-  }: FramerOptions = {}) {
+  constructor(options: FramerOptions = {}) {
+    checkArgument('options', options, 'object')
+    const {
+      handshake = true,
+      maxLength = 1 << 20,
+      maxBlock = BLOCK_LENGTH,
+      places,
+      onConsumed,
+      maxHashes = () => 0,
+      pace,
+    } = options
     super({
       highWaterMark: 65536,
       byteLengthWritable: chunk => chunk.length || 1,

@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { checkArgument } from '../../codec/check-arguments.ts'
 import { canonicalHost, formatAddress, type PeerAddress } from '../../codec/compact.ts'
 import { messageOf, PeerError } from '../../errors.ts'
 import { type Clock, systemClock, type Timer } from '../../ports/clock.ts'
@@ -86,6 +87,8 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
 
   /** @param peer the address to dial, or an accepted connection */
   constructor(peer: PeerAddress | net.Socket, options: PeerSocketOptions = {}) {
+    checkArgument('peer', peer, 'object')
+    checkArgument('options', options, 'object')
     const { bind, clock = systemClock, lend = false, readLimit, connect, head, limit, onWritten } = options
     super({ highWaterMark: 65536, eagerOpen: true, byteLength: bytes => bytes.length || 1 })
     this.#lends = lend

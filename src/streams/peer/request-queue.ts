@@ -119,8 +119,8 @@ export class RequestQueue {
 
   /** Cancels the request for a block that came from another peer. */
   cancel(piece: PieceBuffer, block: number): void {
-    const request = this.#requests.get(piece.index, block)
-    if (request?.piece !== piece) return
+    const request = this.#requests.findInto(piece, block)
+    if (!request) return
     this.#requests.withdraw([request])
     this.#sendCancel(piece.index, block, piece.blockLength(block))
     this.fill() // there is room again, and no other event reports it

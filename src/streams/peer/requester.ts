@@ -1,4 +1,5 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
+import { checkRequired } from '../../codec/check-arguments.ts'
 import { BLOCK_LENGTH, type BlockRef } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
 import type { BlockSource, Fetcher, RequestWindow } from '../block-source.ts'
@@ -45,6 +46,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
   readonly #wait: RequestWait
 
   constructor(options: RequesterOptions) {
+    checkRequired(options, { window: 'object', send: 'function', now: 'function' })
     const byteLengthReadable = () => OUTPUT_WEIGHT
     super({ highWaterMark: 65536, byteLengthWritable: () => 64, byteLengthReadable })
     this.#options = options

@@ -1,3 +1,4 @@
+import { checkOptions } from '../../codec/check-arguments.ts'
 import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.ts'
 import { PeerError, StorageError } from '../../errors.ts'
 import { type Done, Duplex } from '../stage.ts'
@@ -43,6 +44,13 @@ export class Responder extends Duplex<Message, Outgoing> {
   #unreadRejects = 0
 
   constructor(options: ResponderOptions) {
+    checkOptions(options, {
+      pieceLength: 'positive',
+      length: 'whole',
+      storage: 'object',
+      has: 'function',
+      policy: 'object',
+    })
     super({
       highWaterMark: 1 << 20,
       byteLengthWritable: () => 64,

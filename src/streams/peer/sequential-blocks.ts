@@ -1,3 +1,4 @@
+import { checkRequired } from '../../codec/check-arguments.ts'
 import type { BlockSource, Fetcher } from '../block-source.ts'
 import type { Request } from '../pending-requests.ts'
 import { BLOCK_STATE, PieceBuffer } from '../piece-buffer.ts'
@@ -28,6 +29,7 @@ export class SequentialBlocks implements BlockSource {
   readonly #pieceCount: number
 
   constructor(options: SequentialBlocksOptions) {
+    checkRequired(options, { length: 'whole', pieceLength: 'positive' })
     this.#options = options
     this.#pieceCount = Math.ceil(options.length / options.pieceLength)
   }

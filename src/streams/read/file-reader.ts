@@ -1,3 +1,4 @@
+import { checkRequired } from '../../codec/check-arguments.ts'
 import { ByteReader } from '../byte-reader.ts'
 import { ParkedCallback } from '../parked-callback.ts'
 import type { Done } from '../stage.ts'
@@ -51,7 +52,9 @@ export class FileReader extends ByteReader {
   readonly #parked = new ParkedCallback()
   #hasEnded = false
 
-  constructor({ source, start, end, lend = false }: FileReaderOptions) {
+  constructor(options: FileReaderOptions) {
+    checkRequired(options, { source: 'object', start: 'whole', end: 'whole' })
+    const { source, start, end, lend = false } = options
     super({ highWaterMark: 65536, byteLength: chunk => chunk.length || 1 })
     this.#source = source
     this.#position = start

@@ -1,3 +1,4 @@
+import { checkRequired } from '../../codec/check-arguments.ts'
 import { type Done, Duplex } from '../stage.ts'
 
 /** A queue of bytes that do not fit into memory. */
@@ -38,7 +39,9 @@ export class Spill extends Duplex<Uint8Array, Uint8Array> {
   #isReading = false
   #hasEnded = false
 
-  constructor({ backlog, memory = 1 << 23, lend = false }: SpillOptions) {
+  constructor(options: SpillOptions) {
+    checkRequired(options, { backlog: 'object' })
+    const { backlog, memory = 1 << 23, lend = false } = options
     super({ highWaterMark: memory / 2, byteLength: chunk => chunk.length || 1 })
     this.#backlog = backlog
     this.#lends = lend

@@ -1,3 +1,4 @@
+import { checkRequired } from '../../codec/check-arguments.ts'
 import { quote } from '../../codec/quote.ts'
 import { TAR_END, type TarEntry, tarHeader, tarPadding } from '../../codec/tar-header.ts'
 import { InputError } from '../../errors.ts'
@@ -54,7 +55,9 @@ export class TarPacker extends ByteReader {
   readonly #parked = new ParkedCallback()
   #hasEnded = false
 
-  constructor({ members, lend = false }: TarPackerOptions) {
+  constructor(options: TarPackerOptions) {
+    checkRequired(options, { members: 'iterable' })
+    const { members, lend = false } = options
     super({ highWaterMark: 65536, byteLength: chunk => chunk.length || 1 })
     this.#members = members[Symbol.iterator]()
     this.#lends = lend

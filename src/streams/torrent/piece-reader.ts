@@ -1,3 +1,4 @@
+import { checkRequired } from '../../codec/check-arguments.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { type Block, PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Readable } from '../stage.ts'
@@ -33,6 +34,7 @@ export class PieceReader extends Readable<Block> {
   readonly #pieces: Iterator<number>
 
   constructor(options: PieceReaderOptions) {
+    checkRequired(options, { storage: 'object', length: 'whole', pieceLength: 'positive' })
     super({ highWaterMark: 65536, byteLength: block => block.length || 1 })
     this.#options = options
     const { pieces, length, pieceLength } = options

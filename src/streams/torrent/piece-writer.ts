@@ -1,3 +1,4 @@
+import { checkRequired } from '../../codec/check-arguments.ts'
 import { ParkedCallback } from '../parked-callback.ts'
 import type { PieceBuffer } from '../piece-buffer.ts'
 import { type Done, Writable } from '../stage.ts'
@@ -47,6 +48,7 @@ export class PieceWriter extends Writable<PieceBuffer> {
   #failure: Error | null = null
 
   constructor(options: PieceWriterOptions) {
+    checkRequired(options, { storage: 'object', pieceLength: 'positive' })
     super({ highWaterMark: 1 << 20, byteLength: piece => piece.length || 1 })
     const { storage, pieceLength, paddingOf, copiesOf, concurrency = 4, now = () => 0, onFlushed } = options
     this.#now = now

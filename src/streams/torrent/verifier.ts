@@ -1,4 +1,5 @@
 import { createHash, hash as hashBytes } from 'node:crypto'
+import { checkRequired } from '../../codec/check-arguments.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { PeerError } from '../../errors.ts'
 import type { PieceTrees, RunningHash } from '../../metainfo/piece-trees.ts'
@@ -81,7 +82,9 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   #threaded = 0
   readonly #parked = new ParkedCallback()
 
-  constructor({ blocks, hashes, now, onCorrupt, threads }: VerifierOptions) {
+  constructor(options: VerifierOptions) {
+    checkRequired(options, { hashes: 'object' })
+    const { blocks, hashes, now, onCorrupt, threads } = options
     super({
       highWaterMark: 1 << 20,
       byteLengthWritable: () => 1024,

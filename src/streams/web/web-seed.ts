@@ -1,4 +1,5 @@
 import { Bitfield } from '../../codec/bitfield.ts'
+import { checkRequired } from '../../codec/check-arguments.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { messageOf, PeerError } from '../../errors.ts'
 import type { Fetcher, FetcherPace, FetcherPieces } from '../block-source.ts'
@@ -46,6 +47,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   readonly #link: SourceLink
 
   constructor(options: WebSeedOptions) {
+    checkRequired(options, { clock: 'object', pieceCount: 'whole', site: 'object', source: 'object' })
     super({ highWaterMark: 65536, byteLength: () => 1024 })
     const { clock, name, pieceCount, pieceLength, site } = options
     this.name = name
@@ -161,8 +163,8 @@ export class WebSeed extends Readable<Block> implements Fetcher {
   }
 
   cancel(piece: PieceBuffer, block: number): void {
-    const request = this.#requests.get(piece.index, block)
-    if (request?.piece !== piece) return
+    const request = this.#requests.findInto(piece, block)
+    if (!request) return
     this.#requests.drop(request)
     this.#queue.abort()
     if (this.room > 0) this.fill()
@@ -252,16 +254,13 @@ export class WebSeed extends Readable<Block> implements Fetcher {
 
   /** Returns requests to the source that are still open. */
   #lose(requests: readonly Request[]): void {
-    const lost = requests.filter(
-      request => this.#requests.get(request.piece.index, request.block) === request,
-    )
+    const lost = requests.filter(request => this.#findCurrent(request) === request)
     for (const request of lost) this.#requests.drop(request)
     this.#link.lose(lost)
   }
 
   #findCurrent({ piece, block }: Request): Request | undefined {
-    const current = this.#requests.get(piece.index, block)
-    return current?.piece === piece ? current : undefined
+    return this.#requests.findInto(piece, block)
   }
 
   #onPlaced(asked: Request): void {
