@@ -47,7 +47,7 @@ export async function servePage(t: Test, page: HttpApi): Promise<string> {
   return new URL(server.url).origin
 }
 
-/** Serves a page with these topics. Its actions are those of `opened`, or there are none. @returns the page and its base */
+/** Serves a page with these topics. Its actions are those of `opened`, or there are none. @returns its base, and the number of its open streams */
 export async function serveLivePage(
   t: Test,
   topics: Pick<LivePageContext, 'open' | 'torrents'>,
@@ -63,7 +63,19 @@ export async function serveLivePage(
     now: () => Date.now(),
     warn: error => t.fail(String(error)),
   })
-  return { page, base: await servePage(t, page) }
+  let streams = 0
+  const counted: HttpApi = {
+    owns: names => page.owns(names),
+    answer: exchange => {
+      if (exchange.target.names[1] === 'updates') {
+        streams++
+        exchange.response.once('close', () => streams--)
+      }
+      return page.answer(exchange)
+    },
+    close: () => page.close(),
+  }
+  return { base: await servePage(t, counted), streams: () => streams }
 }
 
 /** Opens a URL on a screen. Errors of the page and refused requests fail the test. */

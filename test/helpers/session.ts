@@ -9,6 +9,7 @@ import type { EditableFileSystem } from '../../src/ports/file-system.ts'
 import { Session } from '../../src/session/session.ts'
 import type { SessionOptions } from '../../src/session/session-options.ts'
 import { FileStateStore } from '../../src/session/store/file-state-store.ts'
+import { Conditions } from './conditions.ts'
 import { type MadeTorrent, makeTorrent } from './metainfo.ts'
 import { memoryDisk, OFFLINE_OPTIONS } from './swarm.ts'
 
@@ -77,16 +78,12 @@ export async function shareAll(
 }
 
 /** Resolves when `isMet` is true after an event of the session. */
-export async function until(session: Session, isMet: () => boolean): Promise<void> {
-  if (isMet()) return
-  await new Promise<void>(resolve => {
-    const check = () => {
-      if (!isMet()) return
-      for (const event of ['changed', 'removed'] as const) session.off(event, check)
-      resolve()
-    }
-    for (const event of ['changed', 'removed'] as const) session.on(event, check)
-  })
+export async function waitForSession(session: Session, isMet: () => boolean): Promise<void> {
+  const conditions = new Conditions()
+  const check = () => conditions.check()
+  for (const event of ['changed', 'removed'] as const) session.on(event, check)
+  await conditions.wait(isMet)
+  for (const event of ['changed', 'removed'] as const) session.off(event, check)
 }
 
 export type { Metainfo, Torrent }

@@ -158,3 +158,12 @@ export function leavesNothing(t: Test): void {
     if (after.length > before.length) throw new Error(`left open: ${after}; before: ${before}`)
   })
 }
+
+/** Lets time pass until a download is complete, or another condition is met, for this many seconds at most. */
+export function advanceUntilMet(
+  { torrent, clock }: Pick<BlockRun, 'torrent'> & { readonly clock: VirtualClock },
+  seconds: number,
+  isMet = () => torrent.complete,
+): Promise<void> {
+  return clock.advanceUntil(isMet, seconds * 1000)
+}

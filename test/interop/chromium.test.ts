@@ -30,7 +30,7 @@ interface Figures {
 async function playAndSeek({ src, far }: { src: string | undefined; far: number }): Promise<Figures> {
   const media = document.querySelector('video') ?? document.body.appendChild(document.createElement('audio'))
   // looked at in every frame: `timeupdate` comes four times a second
-  const until = (is: () => boolean) =>
+  const whenMet = (is: () => boolean) =>
     new Promise<number>((resolve, reject) => {
       const look = () => {
         if (is()) resolve(performance.now())
@@ -42,13 +42,13 @@ async function playAndSeek({ src, far }: { src: string | undefined; far: number 
   const begun = src === undefined ? 0 : performance.now()
   media.muted = true
   if (src !== undefined) media.src = src
-  const ready = until(() => media.readyState >= 3)
-  const moving = until(() => media.currentTime > 0)
+  const ready = whenMet(() => media.readyState >= 3)
+  const moving = whenMet(() => media.currentTime > 0)
   await media.play()
   const [canPlay, plays] = await Promise.all([ready, moving])
   const sought = performance.now()
   media.currentTime = far
-  const seeks = await until(() => !media.seeking && media.currentTime > far)
+  const seeks = await whenMet(() => !media.seeking && media.currentTime > far)
   return {
     canPlay: canPlay - begun,
     plays: plays - begun,

@@ -131,8 +131,8 @@ async function openList(t: Test, list: ListDocument, { canAct = true } = {}) {
   const opened = await openSession(t)
   const shown = { list }
   const torrents = { get: () => undefined, describe: () => shown.list, close() {} }
-  const { base, page } = await serveLivePage(t, { torrents }, canAct ? opened : undefined)
-  return { ...opened, shown, streams: () => page.openStreams, base }
+  const { base, streams } = await serveLivePage(t, { torrents }, canAct ? opened : undefined)
+  return { ...opened, shown, streams, base }
 }
 
 /** The texts of the rows in sight, by column. */

@@ -28,7 +28,7 @@ import {
   takePicture,
 } from '../helpers/page-browser.ts'
 import { inProject } from '../helpers/project.ts'
-import { openSession, shareAll, until } from '../helpers/session.ts'
+import { openSession, shareAll, waitForSession } from '../helpers/session.ts'
 
 const INFO_HASH = 'ab'.repeat(20)
 const LONG_NAME =
@@ -437,7 +437,7 @@ async function openFilm(t: Test, { isShared = true } = {}) {
       { metainfo, content: Buffer.concat([film, german, english]) } as never,
     ])
     await added.set({ peers: [`127.0.0.1:${port}`] })
-    await until(opened.session, () => added.isComplete)
+    await waitForSession(opened.session, () => added.isComplete)
   }
   if (isShared) await share()
   const url = `${new URL(server.url).origin}/#/torrent/${added.infoHash}/play/Films/film.webm`
@@ -490,7 +490,7 @@ t.test('a film plays, seeks, has its subtitles, is moved by keys, and leads back
 t.test('a film that is not there yet says what it waits for, and plays when it comes', { skip }, async t => {
   const browser = await openBrowser(t)
   const { added, session, share, url } = await openFilm(t, { isShared: false })
-  await until(session, () => added.status === 'downloading')
+  await waitForSession(session, () => added.status === 'downloading')
   const page = await openScreen(t, browser, url, SCREEN_SIZES[2])
   await page.waitForFunction(() =>
     /^Waiting for piece 1 of 1\./.test(document.querySelector('.player-notice')?.textContent ?? ''),

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
 import { openRemote } from '../helpers/remote.ts'
-import { shareAll, smallTorrent, until } from '../helpers/session.ts'
+import { shareAll, smallTorrent, waitForSession } from '../helpers/session.ts'
 
 /** The fields that Sonarr asks for. `fileCount` is that of Vuze. */
 const REQUESTED_FIELDS = [
@@ -63,7 +63,7 @@ t.test('Transmission: test, add, limits, follow, finish, remove', async t => {
   await call('torrent-set', { seedRatioLimit: 0, seedRatioMode: 1, ids: [hash] })
   await call('torrent-set', { labels: ['sonarr'], ids: [hash] })
   await call('queue-move-top', { ids: [hash] })
-  session.torrents[0]!.torrent ?? (await until(session, () => session.torrents[0]!.isRunning))
+  session.torrents[0]!.torrent ?? (await waitForSession(session, () => session.torrents[0]!.isRunning))
   const list = async () => (await call('torrent-get', { fields: REQUESTED_FIELDS })).torrents[0]
   t.match(await list(), {
     hashString: hash,
@@ -73,9 +73,9 @@ t.test('Transmission: test, add, limits, follow, finish, remove', async t => {
     downloadDir: '/home/tv-sonarr',
   })
   await session.torrents[0]!.set({ peers: [`127.0.0.1:${port}`] })
-  await until(session, () => session.torrents[0]!.isComplete)
+  await waitForSession(session, () => session.torrents[0]!.isComplete)
   session.torrents[0]!.measure()
-  await until(session, () => session.torrents[0]!.record.isFinished)
+  await waitForSession(session, () => session.torrents[0]!.record.isFinished)
   // stopped, nothing left, and the ratio reached: it imports from downloadDir/name and may remove
   const done = await list()
   t.match(done, { status: 0, isFinished: true, leftUntilDone: 0, errorString: '', seedRatioMode: 1 })
@@ -128,9 +128,9 @@ t.test('qBittorrent: test, categories, add, follow, finish, remove', async t => 
   t.match((await read(`torrents/properties?hash=${hash}`)).save_path, '/home/tv-sonarr')
   t.match(await read(`torrents/files?hash=${hash}`), [{ name: 'Some.Show' }])
   await session.torrents[0]!.set({ peers: [`127.0.0.1:${port}`] })
-  await until(session, () => session.torrents[0]!.isComplete)
+  await waitForSession(session, () => session.torrents[0]!.isComplete)
   session.torrents[0]!.measure()
-  await until(session, () => session.torrents[0]!.record.isFinished)
+  await waitForSession(session, () => session.torrents[0]!.record.isFinished)
   const [torrent] = await read('torrents/info?category=tv-sonarr')
   t.match(torrent, {
     ...{ hash, name: 'Some.Show', size: 100_000, progress: 1, state: 'pausedUP', category: 'tv-sonarr' },

@@ -8,7 +8,13 @@ import { FileStateStore } from '../../src/session/store/file-state-store.ts'
 import { FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
 import { generator } from '../helpers/feed.ts'
 import { MODULE_ARGUMENTS, moduleOf } from '../helpers/project.ts'
-import { openSession, type SessionDisk, sessionDisk, smallTorrent, until } from '../helpers/session.ts'
+import {
+  openSession,
+  type SessionDisk,
+  sessionDisk,
+  smallTorrent,
+  waitForSession,
+} from '../helpers/session.ts'
 import { changeForEver, type Expected, expectedOf } from '../helpers/session-changes.ts'
 
 const KILL_COUNT = 100
@@ -96,7 +102,7 @@ t.test(
       session.on('warning', ({ message }) => warnings.push(message))
       for (const [hash, states] of allowed.states) {
         const torrent = session.get(hash)
-        if (torrent) await until(session, () => isSettled(torrent) || !session.get(hash))
+        if (torrent) await waitForSession(session, () => isSettled(torrent) || !session.get(hash))
         const found = session.get(hash) && expectedOf(torrent!.record)
         t.ok(allowed.has(hash, found), `${where}: ${found} is one of ${states.join(' or ')}`)
         if (!found) continue

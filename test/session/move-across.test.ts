@@ -6,7 +6,7 @@ import { nodeFileSystem } from '../../src/ports/file-system.ts'
 import { Session } from '../../src/session/session.ts'
 import { FileStateStore } from '../../src/session/store/file-state-store.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
-import { until } from '../helpers/session.ts'
+import { waitForSession } from '../helpers/session.ts'
 import { OFFLINE_OPTIONS } from '../helpers/swarm.ts'
 
 const made = makeTorrent({
@@ -53,14 +53,14 @@ t.test('files move to another file system while they are shared', async t => {
     })
   session = await open()
   const torrent = await session.add(made.metainfo)
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   await session.move(torrent, target)
   t.strictSame(states, ['seeding', 'seeding'])
   t.ok(a.equals(await readFile(join(target, 'torrent/a'))))
   t.ok(b.equals(await readFile(join(target, 'torrent/deep/b'))))
   t.strictSame(await readdir(home), [], 'nothing is left')
   t.strictSame((await readdir(join(target, 'torrent'))).sort(), ['a', 'deep'])
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   t.equal(torrent.progress.verifiedBytes, made.content.length)
 
   // a move that is cut short goes on with the next start
@@ -72,8 +72,11 @@ t.test('files move to another file system while they are shared', async t => {
   session = await open()
   t.teardown(() => session!.close())
   const again = session.torrents[0]!
-  await until(session, () => again.status === 'seeding' && !again.isMoving && again.record.directory === home)
+  await waitForSession(
+    session,
+    () => again.status === 'seeding' && !again.isMoving && again.record.directory === home,
+  )
   t.ok(a.equals(await readFile(join(home, 'torrent/a'))))
-  await until(session, () => again.record.pending === null)
+  await waitForSession(session, () => again.record.pending === null)
   t.strictSame(await readdir(target), [])
 })

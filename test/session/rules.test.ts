@@ -4,7 +4,13 @@ import { DEFAULT_TORRENT_OPTIONS } from '../../src/session/records/torrent-recor
 import type { SessionTorrent } from '../../src/session/session-torrent.ts'
 import { SessionRates, TorrentRateLimits } from '../../src/session/torrent/session-rates.ts'
 import { FaultyDisk, systemError } from '../helpers/faulty-disk.ts'
-import { openSession, type SessionDisk, sessionDisk, smallTorrent, until } from '../helpers/session.ts'
+import {
+  openSession,
+  type SessionDisk,
+  sessionDisk,
+  smallTorrent,
+  waitForSession,
+} from '../helpers/session.ts'
 import { VirtualClock, waitUntil } from '../helpers/virtual-clock.ts'
 
 const HOUR_MS = 3_600_000
@@ -20,7 +26,7 @@ async function inTime(t: Parameters<typeof openSession>[0], names: readonly stri
     const made = smallTorrent(name, index + 1)
     await disk.writeFile(`/home/${name}`, made.content)
     const torrent = await opened.session.add(made.metainfo)
-    await until(opened.session, () => torrent.status === 'seeding')
+    await waitForSession(opened.session, () => torrent.status === 'seeding')
     torrents.push(torrent)
   }
   return { ...opened, clock, torrents }
@@ -45,7 +51,7 @@ t.test('sharing ends after a time, and the torrent is finished until it is start
   t.strictSame(finished, ['a time', 'c idle'])
   await session.set({ seedTime: { enabled: false, value: HOUR_MS } })
   await a.start()
-  await until(session, () => a.status === 'seeding')
+  await waitForSession(session, () => a.status === 'seeding')
   t.equal(a.record.isFinished, false)
 })
 
@@ -57,7 +63,7 @@ t.test('a torrent that moves no bytes takes no place in the queue', async t => {
   })
   const first = await session.add(smallTorrent('x', 8).metainfo)
   const second = await session.add(smallTorrent('y', 9).metainfo)
-  await until(session, () => first.status === 'downloading')
+  await waitForSession(session, () => first.status === 'downloading')
   t.equal(second.status, 'queued')
   await clock.advance(HOUR_MS + 2000)
   await waitUntil(() => second.status === 'downloading')
@@ -89,7 +95,7 @@ t.test('a full disk rejects changes, which change nothing, and torrents go on', 
   const made = smallTorrent('a')
   await disk.writeFile('/home/a', made.content)
   const torrent = await session.add(made.metainfo)
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   faulty.fault = ({ name, path }) => {
     if (name === 'write' && path.startsWith('/state')) throw systemError('ENOSPC')
     return undefined
@@ -116,7 +122,7 @@ t.test('a file in the way rejects a move, and nothing is moved', async t => {
   const made = smallTorrent('a')
   await disk.writeFile('/home/a', made.content)
   const torrent = await session.add(made.metainfo)
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   await disk.mkdir('/data', { recursive: true })
   await disk.writeFile('/data/a', 'another file')
   await t.rejects(session.move(torrent, '/data'), {
@@ -125,7 +131,7 @@ t.test('a file in the way rejects a move, and nothing is moved', async t => {
   })
   t.equal(String(await disk.readFile('/data/a')), 'another file')
   t.match(torrent.record, { directory: '/home', pending: null })
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
 })
 
 t.test('a bandwidth group limits its torrents together, and may be exempt from the session', async t => {

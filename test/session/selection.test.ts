@@ -4,7 +4,7 @@ import { Client } from '../../src/pipeline/client.ts'
 import { directoryContent } from '../../src/pipeline/download.ts'
 import type { PiecePriority } from '../../src/pipeline/pieces/picker.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
-import { openSession, sessionDisk, shareAll, until } from '../helpers/session.ts'
+import { openSession, sessionDisk, shareAll, waitForSession } from '../helpers/session.ts'
 import { memoryDisk, OFFLINE_OPTIONS } from '../helpers/swarm.ts'
 
 /** Pieces that a peer requests while it is choked (BEP 6): they follow no priority. */
@@ -25,7 +25,7 @@ t.test('a file that is selected later is downloaded at once, with the pieces tha
   const { port } = await shareAll(t, [made])
   const { session, disk } = await openSession(t)
   const torrent = await session.add(made.metainfo, { off: [0, 2], peers: [`127.0.0.1:${port}`] })
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   const running = torrent.torrent
   t.strictSame(await disk.readFile('/home/torrent/b'), contentOf(1))
   await t.rejects(disk.readFile('/home/torrent/a'), { code: 'ENOENT' })
@@ -33,7 +33,7 @@ t.test('a file that is selected later is downloaded at once, with the pieces tha
   const warnings: string[] = []
   session.on('warning', ({ message }) => warnings.push(message))
   await torrent.setPriority([0], 'high')
-  await until(session, () => torrent.isComplete && torrent.progress.haveBytes > 200_000)
+  await waitForSession(session, () => torrent.isComplete && torrent.progress.haveBytes > 200_000)
   t.strictSame(await disk.readFile('/home/torrent/a'), contentOf(0))
   t.strictSame(await disk.readFile('/home/torrent/b'), contentOf(1))
   await t.rejects(disk.readFile('/home/torrent/c'), { code: 'ENOENT' })
@@ -51,16 +51,16 @@ t.test('what is not selected any more is not downloaded, and the rest is complet
   await disk.mkdir('/home/torrent', { recursive: true })
   await disk.writeFile('/home/torrent/b', contentOf(1))
   const torrent = await session.add(made.metainfo)
-  await until(session, () => torrent.status === 'downloading')
+  await waitForSession(session, () => torrent.status === 'downloading')
   await torrent.setPriority([0, 2], 'off')
   // the pieces at both ends of b lack bytes of its neighbours
   t.equal(torrent.torrent!.progress.total, 7 * 16_384)
   t.equal(torrent.isComplete, false)
   await torrent.setPriority([1], 'off')
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   t.equal(torrent.progress.wantedBytes, 0)
   await torrent.setPriority([1], 'normal')
-  await until(session, () => torrent.status === 'downloading')
+  await waitForSession(session, () => torrent.status === 'downloading')
   t.equal(torrent.torrent!.progress.total, 7 * 16_384)
 })
 
@@ -75,7 +75,7 @@ t.test('a selection is kept across a restart, and may be made before the metadat
   const { session } = await openSession(t, disk)
   const torrent = session.torrents[0]!
   await torrent.start()
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   t.strictSame(await disk.readFile('/home/torrent/c'), contentOf(2))
   await t.rejects(disk.readFile('/home/torrent/a'), { code: 'ENOENT' })
 })
@@ -130,7 +130,7 @@ t.test(
 t.test('a file that another torrent writes cannot be selected, and the selection stays', async t => {
   const { session } = await openSession(t)
   const torrent = await session.add(made.metainfo, { off: [0] })
-  await until(session, () => torrent.status === 'downloading')
+  await waitForSession(session, () => torrent.status === 'downloading')
   const same = makeTorrent({
     files: [{ path: 'torrent/a', length: 50_000 }],
     multiFile: true,
@@ -138,7 +138,7 @@ t.test('a file that another torrent writes cannot be selected, and the selection
     seed: 3,
   })
   const other = await session.add(same.metainfo)
-  await until(session, () => other.status === 'downloading')
+  await waitForSession(session, () => other.status === 'downloading')
   await t.rejects(torrent.setPriority([0], 'normal'), { code: 'ERR_LOCKED' })
   t.match(await torrent.listFiles(), [{ priority: 'off' }, {}, {}])
   await session.remove(other)

@@ -9,7 +9,7 @@ import {
   sessionDisk,
   shareAll,
   smallTorrent,
-  until,
+  waitForSession,
 } from '../helpers/session.ts'
 import { hybridFiles, hybridFilesTorrent } from '../helpers/v2-torrent.ts'
 import { waitUntil } from '../helpers/virtual-clock.ts'
@@ -48,7 +48,7 @@ t.test(
     const completed: string[] = []
     first.session.on('completed', torrent => completed.push(torrent.name))
     const torrent = await first.session.add(made.metainfo, { peers: [`127.0.0.1:${port}`] })
-    await until(first.session, () => torrent.status === 'seeding')
+    await waitForSession(first.session, () => torrent.status === 'seeding')
     t.strictSame(completed, ['a'])
     t.strictSame(await disk.readFile('/home/a'), made.content)
     t.match(torrent.progress, {
@@ -62,7 +62,7 @@ t.test(
     const { session } = await openSession(t, disk)
     session.on('completed', torrent => completed.push(torrent.name))
     const again = session.torrents[0]!
-    await until(session, () => again.status === 'seeding')
+    await waitForSession(session, () => again.status === 'seeding')
     t.match(again.progress, { verifiedBytes: 100_000, downloaded: 100_000 })
     t.ok(again.record.doneAt > 0)
     t.strictSame(completed, ['a'])
@@ -78,7 +78,7 @@ t.test('the metadata of a magnet link is kept', async t => {
   const torrent = await first.session.add(link)
   t.equal(torrent.status === 'seeding', false)
   t.equal(torrent.isComplete, false)
-  await until(first.session, () => torrent.status === 'seeding')
+  await waitForSession(first.session, () => torrent.status === 'seeding')
   t.equal(torrent.name, 'a')
   await first.close()
   const { session } = await openSession(t, disk)
@@ -172,12 +172,12 @@ t.test('a private torrent takes no trackers and peers of another source (BEP 27)
 t.test('a stopped torrent does not run, and a started one does', async t => {
   const { session, client } = await openSession(t)
   const torrent = await session.add(smallTorrent('a').metainfo)
-  await until(session, () => torrent.status === 'downloading')
+  await waitForSession(session, () => torrent.status === 'downloading')
   await torrent.stop()
-  await until(session, () => !torrent.isRunning)
+  await waitForSession(session, () => !torrent.isRunning)
   t.strictSame(client.torrents, [])
   await torrent.start()
-  await until(session, () => torrent.status === 'downloading')
+  await waitForSession(session, () => torrent.status === 'downloading')
   t.equal(client.torrents.length, 1)
 })
 
@@ -188,20 +188,20 @@ t.test('the queue starts as many as there are places, and forced ones besides', 
   for (const name of ['a', 'b', 'c', 'd'])
     torrents.push(await session.add(smallTorrent(name, name.charCodeAt(0)).metainfo))
   const [a, , c, d] = torrents
-  await until(session, () => a!.status === 'downloading')
+  await waitForSession(session, () => a!.status === 'downloading')
   t.strictSame(
     torrents.map(({ status }) => status),
     ['downloading', 'queued', 'queued', 'queued'],
   )
   await c!.start({ force: true })
-  await until(session, () => c!.isRunning)
+  await waitForSession(session, () => c!.isRunning)
   await session.queue.move([d!], 'top')
   t.strictSame(
     session.queue.list().map(({ name }) => name),
     ['d', 'a', 'b', 'c'],
   )
   await a!.stop()
-  await until(session, () => d!.isRunning)
+  await waitForSession(session, () => d!.isRunning)
   t.strictSame(
     torrents.map(({ isRunning }) => isRunning),
     [false, false, true, true],
@@ -213,14 +213,14 @@ t.test('a torrent is removed with its data or without', async t => {
   const made = smallTorrent('a')
   await disk.writeFile('/home/a', made.content)
   const torrent = await session.add(made.metainfo)
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   await session.remove(torrent)
   t.strictSame(await disk.readFile('/home/a'), made.content)
   t.strictSame(session.torrents, [])
   t.strictSame(await disk.readdir('/state/torrents'), [])
   const again = await session.add(made.metainfo)
   t.not(again.id, torrent.id)
-  await until(session, () => again.status === 'seeding')
+  await waitForSession(session, () => again.status === 'seeding')
   await session.remove(again, { withData: true })
   await t.rejects(disk.readFile('/home/a'), { code: 'ENOENT' })
 })
@@ -230,7 +230,7 @@ t.test('a recheck finds what has changed on disk', async t => {
   const made = smallTorrent('a')
   await disk.writeFile('/home/a', made.content)
   const torrent = await session.add(made.metainfo)
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   await torrent.stop()
   await disk.writeFile('/home/a', Buffer.concat([Buffer.alloc(16_384), made.content.subarray(16_384)]))
   const states: string[] = []
@@ -247,18 +247,18 @@ t.test('files are moved, and renamed, and found there after a restart', async t 
   const made = smallTorrent('a')
   await disk.writeFile('/home/a', made.content)
   const torrent = await session.add(made.metainfo)
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   await session.move(torrent, '/data/here')
   t.strictSame(await disk.readFile('/data/here/a'), made.content)
   await t.rejects(disk.readFile('/home/a'), { code: 'ENOENT' })
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   await torrent.rename('a', 'b')
   t.equal(torrent.name, 'b')
   t.strictSame(await disk.readFile('/data/here/b'), made.content)
-  await until(session, () => torrent.status === 'seeding')
+  await waitForSession(session, () => torrent.status === 'seeding')
   await close()
   const again = await openSession(t, disk)
-  await until(again.session, () => again.session.torrents[0]!.status === 'seeding')
+  await waitForSession(again.session, () => again.session.torrents[0]!.status === 'seeding')
   t.match(await again.session.torrents[0]!.listFiles(), [
     { path: 'b', completed: 100_000, priority: 'normal' },
   ])
@@ -290,7 +290,7 @@ t.test(
       await connect()
     }
     await torrent.set({ down: { enabled: false, value: 0 } })
-    await until(session, () => torrent.isComplete)
+    await waitForSession(session, () => torrent.isComplete)
     t.strictSame(torrent.name, 'b')
   },
 )
@@ -303,15 +303,15 @@ t.test(
     const made = smallTorrent('a')
     await disk.writeFile('/home/a', made.content)
     const torrent = await session.add(made.metainfo)
-    await until(session, () => torrent.status === 'seeding')
+    await waitForSession(session, () => torrent.status === 'seeding')
     await close()
     await disk.unlink('/home/a')
     const again = await openSession(t, disk)
     const own = again.session.torrents[0]!
-    await until(again.session, () => own.status === 'stopped')
+    await waitForSession(again.session, () => own.status === 'stopped')
     t.match(own.error, { code: 'ERR_CHANGED' })
     await own.start()
-    await until(again.session, () => own.status === 'downloading')
+    await waitForSession(again.session, () => own.status === 'downloading')
     t.equal(own.error, undefined)
   },
 )

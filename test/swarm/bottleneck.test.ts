@@ -54,8 +54,7 @@ async function follow(
   { torrent }: Pick<Member, 'torrent'>,
   kind: BottleneckKind,
 ): Promise<string> {
-  const until = () => torrent.bottleneck.kind === kind
-  await swarm.clock.run({ until, for: MOST_MS }).catch(() => {
+  await swarm.clock.run({ until: () => torrent.bottleneck.kind === kind, for: MOST_MS }).catch(() => {
     throw new Error(`SEED=${RANDOM_SEED}: expected ${kind}, got ${JSON.stringify(torrent.bottleneck)}`)
   })
   // it lasts

@@ -4,7 +4,14 @@ import { stream } from '../../src/pipeline/stream.ts'
 import type { HttpOpen, HttpResponse } from '../../src/ports/http-client.ts'
 import { cut, generator } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
-import { type BlockRun, leavesNothing, memoryDisk, OFFLINE_OPTIONS, run } from '../helpers/swarm.ts'
+import {
+  advanceUntilMet,
+  type BlockRun,
+  leavesNothing,
+  memoryDisk,
+  OFFLINE_OPTIONS,
+  run,
+} from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 import { webServer } from '../helpers/web-server.ts'
 
@@ -79,15 +86,6 @@ const whole: Site = ({ file }) => reply(200, { 'content-length': String(file.len
 /** The same bytes; millions of them are not to be printed. */
 function equal(t: Test, got: Buffer | undefined, wanted: Buffer, what = 'the right bytes') {
   t.ok(got?.equals(wanted), what)
-}
-
-/** Lets time pass until the download is complete, or for this many seconds. */
-function advanceUntilMet(
-  { torrent, clock }: Web & BlockRun,
-  seconds: number,
-  isMet = () => torrent.complete,
-) {
-  return clock.advanceUntil(isMet, seconds * 1000, 500)
 }
 
 t.test('a short answer counts, and the rest is requested', async t => {

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { HttpOpen, HttpOpenOptions, HttpResponse } from '../../src/ports/http-client.ts'
 import { cut, generator, randomCuts } from '../helpers/feed.ts'
 import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
-import { type BlockRun, run } from '../helpers/swarm.ts'
+import { advanceUntilMet, type BlockRun, run } from '../helpers/swarm.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 const made = makeTorrent({ files: [{ path: 'file', length: 20 * 65536 + 77 }], pieceLength: 65536 })
@@ -67,15 +67,6 @@ function start(t: Test, sites: Record<string, Site>, options: object = {}, from:
   const webSeeds = Object.keys(sites).map(host => `http://${host}/file`)
   const torrent = { ...from, metainfo: { ...from.metainfo, webSeeds } }
   return { ...net, ...run(t, torrent, { clock: net.clock, http: net.http, ...options }) }
-}
-
-/** Lets time pass until the download is complete, or for this many seconds. */
-function advanceUntilMet(
-  { torrent, clock }: BlockRun & { clock: VirtualClock },
-  seconds: number,
-  isMet = () => torrent.complete,
-) {
-  return clock.advanceUntil(isMet, seconds * 1000)
 }
 
 t.test('a web seed that stalls returns its blocks to others', async t => {

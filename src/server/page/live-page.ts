@@ -58,11 +58,6 @@ export class LivePage implements HttpApi {
     this.#welcome = { version: VERSION, key, actions: canAct ? Object.keys(PAGE_ACTIONS) : [] }
   }
 
-  /** The number of pages that are open. */
-  get openStreams(): number {
-    return this.#streams.size
-  }
-
   owns([first]: readonly string[]): boolean {
     return first === 'page'
   }

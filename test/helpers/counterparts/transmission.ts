@@ -24,7 +24,7 @@ export async function seedWithTransmission(t: Test, content: Content, more: read
     return address
   }
   // a client that requires encryption does not answer our probe
-  await until(daemon, rpcPort, left => left === 0)
+  await waitForMissing(daemon, rpcPort, left => left === 0)
   return `127.0.0.1:${port}`
 }
 
@@ -42,7 +42,7 @@ export async function leechWithTransmission(
 ) {
   const { daemon, port, rpcPort } = await start(t, content, dir, more)
   // Asked over its RPC: a probe of ours would be at the address of its peers, and it drops the second from one address.
-  await until(daemon, rpcPort, left => left === content.length)
+  await waitForMissing(daemon, rpcPort, left => left === content.length)
   return leeching(daemon, port, rpcPort)
 }
 
@@ -61,15 +61,15 @@ function leeching(daemon: Running, port: number, rpcPort: number) {
     address: `127.0.0.1:${port}`,
     /** Resolves once it has everything, and has ended: only then is all that it holds in its files. */
     async finished() {
-      await until(daemon, rpcPort, left => left === 0)
+      await waitForMissing(daemon, rpcPort, left => left === 0)
       daemon.child.kill('SIGTERM')
       await once(daemon.child, 'exit')
     },
   }
 }
 
-/** Resolves once what its one torrent lacks is as it should be. */
-async function until(daemon: Running, rpcPort: number, met: (left: number) => boolean) {
+/** Resolves once the number of missing bytes of its one torrent meets a condition. */
+async function waitForMissing(daemon: Running, rpcPort: number, met: (left: number) => boolean) {
   const deadline = Date.now() + PATIENCE_MS
   for (let left = await missing(rpcPort); !met(left); left = await missing(rpcPort)) {
     if (daemon.child.exitCode !== null) throw new Error(`transmission ended: ${daemon.said()}`)

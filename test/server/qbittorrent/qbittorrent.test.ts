@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { torrentOf } from '../../../src/metainfo/torrent.ts'
 import { openRemote, type RemoteOptions } from '../../helpers/remote.ts'
-import { shareAll, smallTorrent, until } from '../../helpers/session.ts'
+import { shareAll, smallTorrent, waitForSession } from '../../helpers/session.ts'
 
 async function openApi(t: Test, options: RemoteOptions = {}) {
   const remote = await openRemote(t, options)
@@ -80,13 +80,13 @@ t.test('a magnet link downloads and shares, until a rule ends it', async t => {
     urls: `magnet:?xt=urn:btih:${hash}&x.pe=127.0.0.1:${port}\n`,
     category: 'new',
   })
-  await until(session, () => session.torrents[0]!.status === 'seeding')
+  await waitForSession(session, () => session.torrents[0]!.status === 'seeding')
   t.match(await get('torrents/info'), [
     { progress: 1, amount_left: 0, state: /UP$|uploading/, save_path: '/home/new' },
   ])
   await post('torrents/setShareLimits', { hashes: hash, ratioLimit: '0' })
   session.torrents[0]!.measure()
-  await until(session, () => session.torrents[0]!.record.isFinished)
+  await waitForSession(session, () => session.torrents[0]!.record.isFinished)
   t.match(await get('torrents/info'), [{ state: 'pausedUP', progress: 1 }])
 })
 

@@ -7,7 +7,7 @@ import { TORRENT_FIELDS } from '../../../src/server/transmission/torrent-fields.
 import { RPC_METHODS } from '../../../src/server/transmission/transmission-api.ts'
 import { makeTorrent } from '../../helpers/metainfo.ts'
 import { openRemote } from '../../helpers/remote.ts'
-import { shareAll, smallTorrent, until } from '../../helpers/session.ts'
+import { shareAll, smallTorrent, waitForSession } from '../../helpers/session.ts'
 
 const base64 = (metainfo: Parameters<typeof torrentOf>[0]) =>
   Buffer.from(torrentOf(metainfo)).toString('base64')
@@ -213,7 +213,7 @@ t.test('a torrent that downloads and shares shows its peers, and its end by a se
   const { port } = await shareAll(t, [made])
   const link = `magnet:?xt=urn:btih:${made.metainfo.infoHash.toString('hex')}&x.pe=127.0.0.1:${port}`
   t.match(await rpc('torrent-add', { filename: link }), { arguments: { 'torrent-added': { id: 1 } } })
-  await until(session, () => session.get(1)!.status === 'seeding')
+  await waitForSession(session, () => session.get(1)!.status === 'seeding')
   const fields = [
     'status',
     'percentDone',
@@ -232,7 +232,7 @@ t.test('a torrent that downloads and shares shows its peers, and its end by a se
   const torrent = session.get(1)!
   await rpc('torrent-set', { ids: 1, seedRatioMode: 1, seedRatioLimit: 0 })
   torrent.measure()
-  await until(session, () => torrent.record.isFinished)
+  await waitForSession(session, () => torrent.record.isFinished)
   t.match(await read(), { status: 0, isFinished: true, percentDone: 1 })
 })
 

@@ -14,7 +14,7 @@ import type {
   TorrentDocument,
 } from '../../../../src/server/page/torrent-documents.ts'
 import { makeTorrent } from '../../../helpers/metainfo.ts'
-import { openSession, shareAll, until } from '../../../helpers/session.ts'
+import { openSession, shareAll, waitForSession } from '../../../helpers/session.ts'
 
 const made = makeTorrent({
   files: [
@@ -71,7 +71,7 @@ t.test('the topics of a torrent follow it from its start to its last piece', asy
   const unchanged = describeFiles()!.files[0]
   await added.set({ peers: [`127.0.0.1:${port}`] })
   await added.start()
-  await until(session, () => added.isComplete)
+  await waitForSession(session, () => added.isComplete)
   const { pieces, rates } = describe()!
   t.match(pieces, { count: 5, cellSize: 1, have: added.torrent!.verified.count, active: 0, missing: 0 })
   t.equal(decodePieceCells(pieces!.rows[0]!).length, 5)
@@ -88,7 +88,7 @@ t.test('the topics of a torrent follow it from its start to its last piece', asy
 
   await seed.close()
   await added.stop()
-  await until(session, () => added.status === 'stopped')
+  await waitForSession(session, () => added.status === 'stopped')
   t.strictSame(describePeers()!.peers, {})
   t.match(describe(), { torrent: { status: 'finished' } })
   t.equal(describe()!.pieces, undefined)
@@ -106,7 +106,7 @@ t.test('a peer that left is listed with the reason', async t => {
   const { open: openLeech, session } = await openTopics(t)
   const leech = await session.add(torrentOf(made.metainfo))
   await leech.set({ peers: [`127.0.0.1:${port}`] })
-  await until(session, () => leech.isComplete)
+  await waitForSession(session, () => leech.isComplete)
   const [seeding] = client.torrents
   if (seeding!.peers.length > 0)
     await new Promise<void>(resolve => seeding!.once('disconnected', () => resolve()))
