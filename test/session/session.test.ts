@@ -119,8 +119,8 @@ for (const [name, first, second] of [
     })
     const one = await session.add(first)
     const other = await session.add(`${second}&tr=${encodeURIComponent(tracker)}&x.pe=127.0.0.1:${port}`)
-    await until(session, () => session.get(other.id) === undefined)
-    await until(session, () => one.status === 'seeding')
+    await waitForSession(session, () => session.get(other.id) === undefined)
+    await waitForSession(session, () => one.status === 'seeding')
     t.same(session.torrents, [one])
     t.match(warnings, [/^d: the session has this torrent already, as number 1$|^[\da-f]{40}: /])
     t.equal(warnings.length, 1)
@@ -140,7 +140,7 @@ t.test('a link to a torrent that is stopped ends when its metadata is known', as
   const { session } = await openSession(t)
   const one = await session.add(hybrid.metainfo, { start: false })
   const other = await session.add(`${v2Link}&x.pe=127.0.0.1:${port}`)
-  await until(session, () => session.get(other.id) === undefined)
+  await waitForSession(session, () => session.get(other.id) === undefined)
   t.same(session.torrents, [one])
   t.equal(one.status, 'stopped')
   t.same(one.record.peers, [`127.0.0.1:${port}`])
@@ -151,7 +151,7 @@ t.test(
   async t => {
     const { session } = await openSession(t)
     const one = await session.add(hybrid.metainfo)
-    await until(session, () => one.status === 'downloading')
+    await waitForSession(session, () => one.status === 'downloading')
     for (const [at, link] of [v1Link, v2Link].entries()) {
       const tracker = `http://127.0.0.1:9/${at}`
       await t.rejects(session.add(`${link}&tr=${tracker}`), { code: 'ERR_BUSY', torrent: one })
