@@ -54,11 +54,12 @@ export class FileWatch {
   /** The remembered states, by file. */
   readonly known: FileStates
   readonly #options: FileWatchOptions
-  readonly #bursts = new Map<number, Burst>()
+  // Made when needed, as most torrents are idle.
+  #bursts: Map<number, Burst> | undefined
   /** Files in which our writes found a change. Cleared by `remember`. */
-  readonly #noticed = new Set<number>()
+  #noticed: Set<number> | undefined
   /** Those that `takeNoticed` has not returned yet. */
-  readonly #news = new Set<number>()
+  #news: Set<number> | undefined
   readonly #now: () => number
   /** Time of the end of the last burst. */
   #endedAt = Number.NEGATIVE_INFINITY
@@ -71,7 +72,7 @@ export class FileWatch {
 
   /** Calls `work`, which opens a file and changes it. */
   async write<T>(index: number, work: () => Promise<T>): Promise<T> {
-    const burst = this.#bursts.get(index) ?? this.#begin(index, this.#compare(index))
+    const burst = this.#bursts?.get(index) ?? this.#begin(index, this.#compare(index))
     burst.running++
     burst.writes++
     try {
@@ -96,7 +97,7 @@ export class FileWatch {
     let endComparing = () => {}
     const compared = new Promise<void>(resolve => (endComparing = resolve))
     const bursts = indexes.map((index, at) => {
-      const joined = this.#bursts.get(index)
+      const joined = this.#bursts?.get(index)
       if (joined) {
         earlier.push(joined.compared)
         known.clear(at)
@@ -132,7 +133,7 @@ export class FileWatch {
     const found = await this.#options.stat(indexes)
     for (const [at, index] of indexes.entries()) {
       const changed = this.known.has(index) && !this.known.equals(index, found, at)
-      if (this.#bursts.has(index) || this.#noticed.has(index)) found.clear(at)
+      if (this.#bursts?.has(index) || this.#noticed?.has(index)) found.clear(at)
       else if (changed) {
         found.clear(at)
         this.#options.changed(index)
@@ -145,8 +146,8 @@ export class FileWatch {
   async remember(indexes: readonly number[]): Promise<FileStates> {
     const found = await this.#options.stat(indexes)
     for (const [at, index] of indexes.entries()) {
-      this.#noticed.delete(index)
-      this.#news.delete(index)
+      this.#noticed?.delete(index)
+      this.#news?.delete(index)
       this.#set(index, found, at)
     }
     return found
@@ -154,8 +155,8 @@ export class FileWatch {
 
   /** Returns the files in which our writes have found a change, each once. */
   takeNoticed(): number[] {
-    const noticed = [...this.#news]
-    this.#news.clear()
+    const noticed = [...(this.#news ?? [])]
+    this.#news = undefined
     return noticed
   }
 
@@ -166,7 +167,7 @@ export class FileWatch {
   async findChanged(indexes: readonly number[]): Promise<number[]> {
     await this.#settle(indexes)
     await this.#options.refresh?.()
-    const changed = new Set(indexes.filter(index => this.#noticed.has(index)))
+    const changed = new Set(indexes.filter(index => this.#noticed?.has(index)))
     const watched = indexes.filter(index => this.known.has(index))
     const before = this.known.pick(watched)
     const found = await this.#options.stat(watched)
@@ -179,8 +180,8 @@ export class FileWatch {
 
   /** Stops the timers, and waits for the checks that run. */
   async close(): Promise<void> {
-    const bursts = [...this.#bursts.values()]
-    this.#bursts.clear()
+    const bursts = [...(this.#bursts?.values() ?? [])]
+    this.#bursts = undefined
     for (const { timer } of bursts) clearTimeout(timer)
     await Promise.all(bursts.map(({ ending }) => ending))
   }
@@ -191,7 +192,7 @@ export class FileWatch {
    */
   #isChanged(index: number, before: FileStates, found: FileStates, at: number): boolean {
     if (!found.has(at)) return true
-    const isWritten = this.#bursts.has(index) || !this.known.equals(index, before, at)
+    const isWritten = this.#bursts?.has(index) || !this.known.equals(index, before, at)
     return isWritten ? !this.known.isSameFile(index, found, at) : !this.known.equals(index, found, at)
   }
 
@@ -203,6 +204,7 @@ export class FileWatch {
 
   #begin(index: number, compared: Promise<void>): Burst {
     const burst = { running: 0, writes: 0, compared, due: false, timer: undefined, ending: undefined }
+    this.#bursts ??= new Map()
     this.#bursts.set(index, burst)
     return burst
   }
@@ -215,8 +217,8 @@ export class FileWatch {
 
   /** Ends a burst of one write, which was the one at this position of a group. */
   #close(index: number, burst: Burst, changes: FileChanges | undefined, at: number): void {
-    if (this.#bursts.get(index) !== burst) return
-    this.#bursts.delete(index)
+    if (this.#bursts?.get(index) !== burst) return
+    this.#bursts?.delete(index)
     if (changes === undefined) this.known.clear(index)
     else if (at < changes.done) this.#update(index, changes.states, at)
   }
@@ -230,7 +232,7 @@ export class FileWatch {
 
   /** Ends a burst without running writes, and remembers the state after it. */
   async #end(index: number, burst: Burst): Promise<void> {
-    if (burst.running > 0 || this.#bursts.get(index) !== burst) return
+    if (burst.running > 0 || this.#bursts?.get(index) !== burst) return
     burst.ending ??= this.#remember(index, burst).finally(() => {
       burst.ending = undefined
     })
@@ -241,9 +243,9 @@ export class FileWatch {
     const { writes } = burst
     this.#endedAt = this.#now()
     const found = await this.#options.stat([index])
-    if (burst.writes !== writes || this.#bursts.get(index) !== burst) return // Other writes joined, and end the burst.
+    if (burst.writes !== writes || this.#bursts?.get(index) !== burst) return // Other writes joined, and end the burst.
     clearTimeout(burst.timer)
-    this.#bursts.delete(index)
+    this.#bursts?.delete(index)
     this.#update(index, found, 0)
   }
 
@@ -256,16 +258,19 @@ export class FileWatch {
 
   /** Ends the bursts of these files that have no running writes. */
   async #settle(indexes: readonly number[]): Promise<void> {
-    if (this.#bursts.size === 0) return
+    const running = this.#bursts
+    if (running === undefined || running.size === 0) return
     const bursts = indexes.flatMap(index => {
-      const burst = this.#bursts.get(index)
+      const burst = running.get(index)
       return burst ? [{ index, burst }] : []
     })
     await Promise.all(bursts.map(({ index, burst }) => this.#end(index, burst)))
   }
 
   #notice(index: number): void {
+    this.#noticed ??= new Set()
     this.#noticed.add(index)
+    this.#news ??= new Set()
     this.#news.add(index)
     this.#options.changed(index)
   }

@@ -42,8 +42,8 @@ export class HandlePool {
   /** The limit for files that are opened from now on. */
   limit: OpenFileLimit
   readonly #open: (path: string, access: Access) => Promise<FileHandle | undefined>
-  /** By path. */
-  readonly #slots = new Map<string, HandleSlot>()
+  /** By path. Made when needed, as most torrents are idle. */
+  #slots: Map<string, HandleSlot> | undefined
   /** Descriptors that are opening, open or closing. */
   #count = 0
   /** Settles when `#count` falls to 0. */
@@ -101,21 +101,22 @@ export class HandlePool {
 
   /** Closes the open file at `path` when it is idle. The next caller opens the file that is at the path then. */
   evict(path: string): void {
-    const slot = this.#slots.get(path)
+    const slot = this.#slots?.get(path)
     if (slot?.handle === undefined) return // A file that is just being opened is the one at the path.
-    this.#slots.delete(path)
+    this.#slots?.delete(path)
     slot.retired = true
     if (slot.users === 0) void this.#close(slot)
   }
 
   /** Closes the files that are idle. */
   closeIdle(): void {
-    for (const { path, users } of [...this.#slots.values()]) if (users === 0) this.evict(path)
+    for (const { path, users } of [...(this.#slots?.values() ?? [])]) if (users === 0) this.evict(path)
+    if (this.#slots?.size === 0) this.#slots = undefined
   }
 
   /** Closes all files. No file may be in use. Rejects with the first error of closing any file. */
   async close(): Promise<void> {
-    for (const slot of this.#slots.values()) void this.#close(slot)
+    for (const slot of this.#slots?.values() ?? []) void this.#close(slot)
     if (this.#count > 0) {
       await new Promise<void>(resolve => {
         this.#emptied = resolve
@@ -130,10 +131,10 @@ export class HandlePool {
   }
 
   #slotFor(path: string, access: Access): HandleSlot {
-    const known = this.#slots.get(path)
+    const known = this.#slots?.get(path)
     if (known !== undefined) {
       if (serves(known, access)) return known
-      this.#slots.delete(path)
+      this.#slots?.delete(path)
       known.retired = true
       if (known.users === 0) void this.#close(known)
     }
@@ -147,6 +148,7 @@ export class HandlePool {
       handle: undefined,
       retired: false,
     }
+    this.#slots ??= new Map()
     this.#slots.set(path, slot)
     slot.opened = this.#fill(slot)
     return slot
@@ -160,7 +162,7 @@ export class HandlePool {
         if (await this.#tryOpen(slot, tries === MAX_TRIES)) return
       }
     } finally {
-      if (slot.handle === undefined && !slot.retired) this.#slots.delete(slot.path)
+      if (slot.handle === undefined && !slot.retired) this.#slots?.delete(slot.path)
     }
   }
 
@@ -196,7 +198,7 @@ export class HandlePool {
 
   /** Closes a file but keeps its place counted. It never rejects. */
   async #shut(slot: HandleSlot): Promise<void> {
-    if (!slot.retired) this.#slots.delete(slot.path)
+    if (!slot.retired) this.#slots?.delete(slot.path)
     try {
       await slot.handle!.close()
     } catch (error) {

@@ -2,7 +2,8 @@ import type { FileEntry } from '../metainfo/metainfo.ts'
 
 /** The files with bytes that may not be on the device yet. */
 export class UnsyncedFiles {
-  readonly #files = new Set<FileEntry>()
+  /** Made when needed, as most torrents are idle. */
+  #files: Set<FileEntry> | undefined
   readonly #syncFiles: (files: readonly FileEntry[]) => Promise<void>
   /** The last `sync`. After a failure all later ones fail. */
   #last: Promise<void> = Promise.resolve()
@@ -14,6 +15,7 @@ export class UnsyncedFiles {
 
   /** Adds a file after a write, since a `sync` that began before the write does not cover its bytes. */
   add(file: FileEntry): void {
+    this.#files ??= new Set()
     this.#files.add(file)
   }
 
@@ -24,8 +26,8 @@ export class UnsyncedFiles {
   sync(): Promise<void> {
     // One after the other, since the second may have to wait for files of the first.
     this.#last = this.#last.then(() => {
-      const files = [...this.#files]
-      this.#files.clear()
+      const files = [...(this.#files ?? [])]
+      this.#files = undefined
       return this.#syncFiles(files)
     })
     return this.#last
