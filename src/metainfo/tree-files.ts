@@ -35,8 +35,8 @@ export function* readTreeFiles(place: TreePlace, reading: Reading): Steps<TreeFi
 }
 
 /**
- * Gives the files of a tree their paths and their places: every file but an empty one begins with a piece, and padding
- * fills the gap before it, as in the list of a hybrid torrent.
+ * Gives the files of a tree their paths and their places. Every file that is not empty begins with a piece. Padding fills the
+ * gap before it, as in the list of a hybrid torrent.
  * @param named the name of the torrent. A torrent of one file has the name of the file.
  */
 export function* placeTreeFiles(

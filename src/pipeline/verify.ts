@@ -22,9 +22,8 @@ export interface VerifyOptions extends LocateOptions {
 /**
  * Hashes the files of a torrent on disk and returns the pieces that are complete and correct.
  *
- * Rejects with ERR_USAGE for a source or a path that cannot be read and for a magnet link: its metadata has to be fetched
- * first (`fetchMetadata`), with ERR_METAINFO for a v2 torrent without piece layers, and with a StorageError for a file that
- * cannot be read.
+ * Rejects with ERR_USAGE for a source or a path that cannot be read, and for a magnet link, which needs `fetchMetadata` first.
+ * Rejects with ERR_METAINFO for a v2 torrent without piece layers, and with a StorageError for a file that cannot be read.
  * @param path the output directory, the torrent's own directory in it, or its one file
  */
 export async function verify(

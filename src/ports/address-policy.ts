@@ -27,8 +27,8 @@ const TRACKER_PARAMETERS = new Set(
 
 /**
  * Returns the allowed addresses for a request. URLs of the user may be local. Remote URLs may be local only if the request
- * cannot be mistaken for another one: the path of a tracker ends in `announce` or `scrape`, and its query has only their
- * parameters; the URL of a .torrent ends in `.torrent` and has no query; the URL of a web seed has no query.
+ * cannot be mistaken for another one. The path of a tracker ends in `announce` or `scrape`, and its query has only their
+ * parameters. The URL of a .torrent ends in `.torrent` and has no query. The URL of a web seed has no query.
  */
 export function allowedScopeOf(url: URL, purpose: Purpose, trust: Trust): AllowedScope {
   if (trust !== 'remote') return 'any'

@@ -11,8 +11,8 @@ export interface FinishedFile {
 }
 
 /**
- * Gives a file the properties of its entry, beside its bytes: an empty file is made, one that is too long is cut off, and
- * an executable file can be run by those that can read it.
+ * Gives a file the properties of its entry. An empty file is created, a file that is too long is cut off, and an executable
+ * file can be run by the users that can read it.
  */
 export async function finishFile(
   { executable, length }: Pick<FileEntry, 'executable' | 'length'>,

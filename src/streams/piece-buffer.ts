@@ -21,8 +21,10 @@ export interface BlockPlace {
  *
  * Peers write into `data` before their messages are handled in order, so a block arrives in two steps. A writer claims the
  * block and writes it; later its message is handled and calls `arrive`. Three rules keep verified bytes from changing:
- * a block has at most one writer, the latest that claimed it; a block arrives only if its writer still has its claim; and
- * a block that has arrived cannot be claimed.
+ *
+ * - A block has at most one writer, the latest that claimed it.
+ * - A block arrives only if its writer still has its claim.
+ * - A block that has arrived cannot be claimed.
  */
 export class PieceBuffer {
   readonly index: number

@@ -3,8 +3,8 @@ import { parse } from 'smol-toml'
 /**
  * Returns the line of each key of a valid TOML text, and of each key in its tables: `up`, `serve.up`.
  *
- * The parser gives no positions. But the text up to the end of a line is valid except within a value of several lines, so
- * a key that is new in such a part stands in the line after the part before it.
+ * The parser gives no positions. But the text up to the end of a line is valid, except within a value of several
+ * lines. A key that such a part adds stands in the line after the part before it.
  */
 export function findKeyLines(text: string): ReadonlyMap<string, number> {
   const found = new Map<string, number>()

@@ -18,8 +18,8 @@ interface LayerRange {
 }
 
 /**
- * Fetches the piece layers of a v2 or hybrid torrent from peers, for a link or a .torrent without them (BEP 52): ranges of
- * 512 hashes, each with its proofs up to the root of the file.
+ * Fetches the piece layers of a v2 or hybrid torrent from peers, for a link or a .torrent without them (BEP 52). It
+ * requests ranges of 512 hashes, each with its proofs up to the root of the file.
  */
 export class LayerDownload<Peer extends HashPeer> {
   readonly #metainfo: Metainfo

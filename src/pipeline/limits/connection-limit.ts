@@ -3,8 +3,8 @@
  *
  * Inputs: the limit, the torrents, how many connections each has.
  *
- * Each torrent may have its equal share. Beyond that it may have what the others leave, but the last quarter of all
- * connections is kept for torrents below their share: so a torrent that is added to a busy client finds peers at once.
+ * Each torrent may have its equal share. Beyond that it may have what the others leave. The last quarter of all
+ * connections is kept for torrents below their share, so that a torrent that is added to a busy client finds peers at once.
  */
 export class ConnectionLimit {
   readonly #max: number

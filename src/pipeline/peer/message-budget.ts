@@ -16,8 +16,8 @@ const BYTES_PER_UNIT = 64
 /** Units of a request for hashes, or of hashes: up to half a millisecond of work. */
 const HASHES_UNITS = 200
 /**
- * Pieces that cost one unit in messages about all pieces: a bitfield, have-all or have-none, except for the first of a
- * connection, and a don't-have, which changes the count of every piece if the peer was a seed.
+ * Pieces that cost one unit in messages about all pieces: a bitfield, have-all or have-none. The first of a connection is
+ * free. A don't-have costs the same, since it changes the count of every piece if the peer was a seed.
  */
 const PIECES_PER_UNIT = 5
 /** Our id of lt_donthave (BEP 54). */

@@ -28,7 +28,7 @@ const UPLOAD_BYTES = 16 * MiB
 const LIMITED_BLOCKS = 2
 const MIN_REQUESTS = 4
 /**
- * First requests to the only peer, if it answers slowly and nothing was received: a piece of 256 KiB then comes at once from a
+ * First requests to the only peer, if it answers slowly and nothing was received. A piece of 256 KiB then comes at once from a
  * peer that sends in bursts, as transmission does every half second. Otherwise fewer requests waste less.
  */
 const FIRST_REQUESTS = 16

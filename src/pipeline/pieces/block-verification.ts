@@ -35,8 +35,8 @@ const MAX_PREFETCHES = 4
 /**
  * Verifies blocks alone, in pieces of which peers have sent the leaves. Without leaves a piece is verified as a whole.
  *
- * The leaves are fetched for a piece that a reader waits for, so that it reads each block at once, and for a wrong piece, so
- * that its right blocks are kept and the peers that sent the others are known.
+ * The leaves are fetched for a piece that a reader waits for, so that it reads each block at once. They are also fetched for
+ * a wrong piece, so that its right blocks are kept and the peers that sent the others are known.
  */
 export class BlockVerification extends EventEmitter<BlockVerificationEvents> {
   readonly #trees: PieceTrees

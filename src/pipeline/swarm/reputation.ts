@@ -86,8 +86,8 @@ export class Reputation {
   }
 
   /**
-   * Returns true if a peer gets pieces alone, so that a wrong one proves it guilty at once: if it is guilty already, or if it
-   * has sent no correct piece yet and others at its address are guilty.
+   * Returns true if a peer gets pieces alone, so that a wrong one proves it guilty at once. It is guilty already, or it has
+   * sent no correct piece yet and others at its address are guilty.
    */
   isOnParole(giver: object, name: string): boolean {
     if (this.#standings.size === 0) return false

@@ -32,8 +32,8 @@ const MAX_HOLD_MS = 60_000
  * suggestions the peer has followed; how long it waits, and how long the peer that requested first waits; the recent upload
  * rate; chance.
  *
- * Others wait for a piece only while the upload is saturated, since another peer then gets at once what they do not; only
- * for a peer that takes what it requests; and only for a few pieces of each.
+ * Others wait for a piece only while the upload is saturated, since another peer then gets at once what they do not. They wait
+ * only for a peer that takes what it requests, and only for a few pieces of each.
  *
  * Each piece is suggested once, to one peer. A piece that another peer has is left to the peers, which pick the rarest
  * first. So a swarm that has every piece gets no suggestions.
