@@ -5,6 +5,7 @@
 export type { ClientOptions } from './pipeline/client/client-options.ts'
 export { type AddOptions, Client, type ClientEvents } from './pipeline/client.ts'
 export { MergedTorrentError } from './pipeline/merged-torrent-error.ts'
+export { type LoadBlocklistOptions, loadBlocklist } from './pipeline/sources/load-blocklist.ts'
 export { isMetainfo, loadSource, type TorrentSource } from './pipeline/sources/torrent-source.ts'
 
 // Many torrents that are remembered
@@ -31,6 +32,7 @@ export { chooseRunning, type Queued, type QueuePlaces } from './session/rules/qu
 export { endOfSharing, type SeedLimits, type SeedRule, type Shared } from './session/rules/seed-rules.ts'
 export { isWithin, type WeeklyTimes, type WeekTime } from './session/rules/weekly-times.ts'
 export { Session } from './session/session.ts'
+export type { SessionBlocklist } from './session/session-blocklist.ts'
 export { DuplicateTorrentError, type SessionEvents, type SessionOptions } from './session/session-options.ts'
 export { SessionTorrent } from './session/session-torrent.ts'
 export { FileStateStore, type FileStateStoreOptions } from './session/store/file-state-store.ts'
@@ -95,6 +97,8 @@ export { type TarChoice, type TarOptions, tarOf, tarSize } from './pipeline/sink
 
 // Classes
 
+export type { AddressRange } from './codec/address-range.ts'
+export { AddressRanges } from './codec/address-ranges.ts'
 export { Bitfield } from './codec/bitfield.ts'
 export { Dht, type DhtOptions } from './dht/dht.ts'
 export { LocalDiscovery, type LocalDiscoveryOptions } from './discovery/local-discovery.ts'

@@ -12,6 +12,8 @@ export interface PeerOptions extends Omit<SourceOptions, 'portableNames'> {
   readonly bind?: string
   readonly listen?: boolean
   readonly encryption?: Encryption
+  /** A path or a URL. */
+  readonly blocklist?: string
   readonly dht: boolean
   readonly dhtNode?: PeerAddress[]
   readonly lsd: boolean
@@ -41,7 +43,7 @@ export function createClient(
   const client = new Client({
     ...{ dht, lsd, pex, trackers: tracker !== false, stateDirectory: stateDirectory() },
     ...pick({ dhtNodes, listen }, 'dhtNodes', 'listen'),
-    ...pick(options, 'bind', 'down', 'encryption', 'hashThreads', 'maxPeers', 'memory', 'up'),
+    ...pick(options, 'bind', 'blocklist', 'down', 'encryption', 'hashThreads', 'maxPeers', 'memory', 'up'),
     ...options.port,
   })
   client.on('warning', ({ code, message }) => reporter.reportWarning(code, message))

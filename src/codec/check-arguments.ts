@@ -1,6 +1,7 @@
 /** Checks arguments of the public API, so that an invalid one is an InputError that names it. */
 import { InputError } from '../errors.ts'
 import { addressBytes } from './address-bytes.ts'
+import { AddressRanges } from './address-ranges.ts'
 import { describeValue } from './quote.ts'
 
 /** What an argument has to be: the end of the sentence "expected ...", and the test. */
@@ -20,6 +21,7 @@ const ARGUMENT_CHECKS = {
   id: ['20 bytes in a Uint8Array', value => value instanceof Uint8Array && value.length === 20],
   address: ['an IP address of this machine', value => typeof value === 'string' && isIp(value)],
   addresses: ['an array of { host, port }', value => Array.isArray(value) && value.every(isAddress)],
+  blocklist: ['a path, a URL or an AddressRanges', isBlocklist],
   array: ['an array', value => Array.isArray(value)],
   encryption: [
     "'prefer', 'require' or 'off'",
@@ -69,6 +71,10 @@ function isObject(value: unknown): boolean {
 
 function isEncodable(value: unknown): boolean {
   return ['number', 'bigint', 'string'].includes(typeof value) || isObject(value)
+}
+
+function isBlocklist(value: unknown): boolean {
+  return value instanceof AddressRanges || (typeof value === 'string' && value !== '')
 }
 
 function isWhole(value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): boolean {

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { addAbortListener, EventEmitter } from 'node:events'
 import { join } from 'node:path'
-import { type ArgumentKind, checkOptions } from '../codec/check-arguments.ts'
+import type { AddressRanges } from '../codec/address-ranges.ts'
+import { checkOptions } from '../codec/check-arguments.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { makePeerId } from '../codec/peer-id.ts'
 import { AnnouncePacer } from '../discovery/announce-pacer.ts'
@@ -16,6 +17,8 @@ import { pick } from '../ports/pick.ts'
 import { TimerQueue } from '../ports/timer-queue.ts'
 import { OpenFileLimit } from '../storage/open-file-limit.ts'
 import { VERSION } from '../version.ts'
+import { ADD_OPTION_KINDS, type AddOptions } from './client/add-options.ts'
+import { ClientBlocklist } from './client/client-blocklist.ts'
 import { CLIENT_OPTION_KINDS } from './client/client-option-kinds.ts'
 import type { ClientOptions } from './client/client-options.ts'
 import { LazyDht } from './client/lazy-dht.ts'
@@ -33,6 +36,8 @@ import { TorrentHashes } from './torrent/torrent-hashes.ts'
 import type { TorrentOptions } from './torrent/torrent-options.ts'
 import { Torrent } from './torrent.ts'
 
+export type { AddOptions } from './client/add-options.ts'
+
 /** Events of `Client`. */
 export interface ClientEvents {
   /** A torrent was added. */
@@ -42,43 +47,6 @@ export interface ClientEvents {
   /** A part of the client failed, such as the DHT; the client goes on. */
   warning: [error: TsdlError]
 }
-
-/** Options of one torrent. The client sets the others. */
-export interface AddOptions
-  extends Omit<
-    TorrentOptions,
-    | 'bind'
-    | 'clock'
-    | 'connect'
-    | 'announcePacer'
-    | 'connections'
-    | 'dht'
-    | 'encryption'
-    | 'http'
-    | 'listener'
-    | 'lsd'
-    | 'memory'
-    | 'hashPool'
-    | 'memoryBudget'
-    | 'openFiles'
-    | 'peerId'
-    | 'random'
-    | 'trackerKey'
-  > {
-  /** Destroys the torrent with the signal's reason. While the source is loaded, `add` rejects with it. */
-  readonly signal?: AbortSignal
-}
-
-const ADD_OPTION_KINDS = {
-  allowLocal: 'boolean',
-  peers: 'addresses',
-  portableNames: 'boolean',
-  select: 'function',
-  signal: 'signal',
-  timeout: 'number',
-  webSeedUrls: 'array',
-  webSeeds: 'boolean',
-} as const satisfies Partial<Readonly<Record<keyof AddOptions, ArgumentKind>>>
 
 const DEFAULT_MEMORY_BYTES = 64 << 20
 const DEFAULT_MAX_PEERS = 200
@@ -100,6 +68,7 @@ export class Client extends EventEmitter<ClientEvents> {
   /** All torrents share one timer. */
   readonly #clock: TimerQueue
   readonly #announcePacer: AnnouncePacer
+  readonly #blocklist: ClientBlocklist
   readonly #connections: ConnectionLimit
   readonly #memory: MemoryBudget
   readonly #openFiles: OpenFileLimit
@@ -121,6 +90,7 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#clock = clock
     this.peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
     this.#announcePacer = new AnnouncePacer(clock)
+    this.#blocklist = new ClientBlocklist(options.blocklist, pick(options, 'fs', 'http'))
     this.#connections = new ConnectionLimit(maxPeers ?? DEFAULT_MAX_PEERS)
     this.#memory = new MemoryBudget(memory ?? DEFAULT_MEMORY_BYTES)
     this.#openFiles = new OpenFileLimit(maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES)
@@ -138,6 +108,15 @@ export class Client extends EventEmitter<ClientEvents> {
   /** The directory for resume records and DHT nodes, if there is one. */
   get stateDirectory(): string | undefined {
     return this.#options.stateDirectory
+  }
+
+  /** The blocked addresses. Others replace them at any time, and end the connections that they include. */
+  get blocklist(): AddressRanges | undefined {
+    return this.#blocklist.ranges
+  }
+
+  set blocklist(ranges: AddressRanges | undefined) {
+    this.#blocklist.ranges = ranges
   }
 
   /** Torrents that were added and have not closed. */
@@ -163,8 +142,8 @@ export class Client extends EventEmitter<ClientEvents> {
    * Loads a source, adds its torrent and starts it. The torrent of a magnet link fetches its metadata: `torrent.ready`
    * resolves with it. Without a `storage` among the options the torrent then waits for `begin`.
    *
-   * Rejects with an InputError if the source cannot be read or is not a torrent, or if the port cannot be opened
-   * (ERR_LISTEN), and with a MergedTorrentError (ERR_BUSY) if the client has the torrent already: that one joins the trackers
+   * Rejects with an InputError if the source cannot be read or is not a torrent, if the blocklist cannot be
+   * loaded, or if the port cannot be opened (ERR_LISTEN), and with a MergedTorrentError (ERR_BUSY) if the client has the torrent already: that one joins the trackers
    * and peers of this source. Two links may turn out to be one torrent later; the second one fails with that error then.
    */
   async add(source: TorrentSource, given: AddOptions = {}): Promise<Torrent> {
@@ -174,6 +153,7 @@ export class Client extends EventEmitter<ClientEvents> {
     const trust = options.allowLocal ? 'all' : 'remote'
     const loading = pick({ fs, http, signal, ...options }, 'fs', 'http', 'portableNames', 'platform')
     const parsed = await loadSource(source, { ...loading, ...pick({ signal }, 'signal') })
+    await this.#blocklist.load()
     const listener = await this.listen()
     signal?.throwIfAborted()
     if (this.#closing) throw new InputError('ERR_USAGE', 'add: this client is closed')
@@ -194,6 +174,7 @@ export class Client extends EventEmitter<ClientEvents> {
       peerId: this.peerId,
       trackerKey: this.#trackerKey,
       announcePacer: this.#announcePacer,
+      blocklist: this.#blocklist,
       connections: this.#connections,
       memoryBudget: this.#memory,
       openFiles: this.#openFiles,

@@ -1,3 +1,4 @@
+import type { ArgumentKind } from '../codec/check-arguments.ts'
 import type { TsdlError } from '../errors.ts'
 import { InputError } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
@@ -65,6 +66,19 @@ export interface SessionOptions {
   /** Requests .torrent URLs. @default node:http and node:https */
   readonly http?: HttpOpen
 }
+
+/** The kind of each option that `Session.open` checks. */
+export const SESSION_OPTION_KINDS = {
+  client: 'object',
+  clock: 'object',
+  directory: 'text',
+  fs: 'object',
+  hashThreads: 'number',
+  locks: 'object',
+  now: 'function',
+  roots: 'array',
+  store: 'object',
+} as const satisfies Partial<Readonly<Record<keyof SessionOptions, ArgumentKind>>>
 
 /** The torrent is in the session already. */
 export class DuplicateTorrentError extends InputError {

@@ -12,7 +12,13 @@ import { AllowedDirectories } from './files/allowed-directories.ts'
 import { forwardTorrentEvents } from './forward-torrent-events.ts'
 import type { SessionSettings, SessionTotals } from './records/session-record.ts'
 import { AlternativeTimes } from './rules/alternative-times.ts'
-import { DuplicateTorrentError, type SessionEvents, type SessionOptions } from './session-options.ts'
+import { SessionBlocklist } from './session-blocklist.ts'
+import {
+  DuplicateTorrentError,
+  SESSION_OPTION_KINDS,
+  type SessionEvents,
+  type SessionOptions,
+} from './session-options.ts'
 import { SessionTorrent } from './session-torrent.ts'
 import type { StoredState } from './store/state-store.ts'
 import { readSettings, StoredSession } from './stored-session.ts'
@@ -52,6 +58,8 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly #adding = new Map<string, Promise<unknown>>()
   /** The order in which torrents start. */
   readonly queue: TorrentQueue
+  /** The blocklist. */
+  readonly blocklist: SessionBlocklist
   readonly #startedAt: number
   readonly #stored: StoredSession
   readonly #times = new AlternativeTimes()
@@ -64,8 +72,8 @@ export class Session extends EventEmitter<SessionEvents> {
     super()
     checkArgument('options', options, 'object')
     checkArgument('state', state, 'object')
-    const { client, clock = systemClock, fs = nodeFileSystem, names = {}, store } = options
-    const { hashThreads = defaultHashThreads(), now = Date.now } = options
+    const { client, clock = systemClock, fs = nodeFileSystem, names = {}, now = Date.now, store } = options
+    const { hashThreads = defaultHashThreads() } = options
     this.#options = options
     this.#rates = new SessionRates(clock)
     this.#directories = new AllowedDirectories(options.roots, fs)
@@ -78,6 +86,7 @@ export class Session extends EventEmitter<SessionEvents> {
       checks: { add: work => checks.add(work) },
     }
     this.#torrents = new TorrentRegistry(client)
+    this.blocklist = new SessionBlocklist(this.#context, options.http)
     this.#stored = new StoredSession(store, state, options.directory)
     this.#startedAt = this.#savedAt = clock.now()
     this.queue = new TorrentQueue(() => this.torrents)
@@ -96,21 +105,13 @@ export class Session extends EventEmitter<SessionEvents> {
    * version wrote it, and with an InputError for an invalid option.
    */
   static async open(options: SessionOptions): Promise<Session> {
-    checkOptions(options, {
-      client: 'object',
-      clock: 'object',
-      fs: 'object',
-      now: 'function',
-      roots: 'array',
-    })
-    checkOptions(options, { directory: 'text', hashThreads: 'number', locks: 'object', store: 'object' })
+    checkOptions(options, SESSION_OPTION_KINDS)
     const state = await options.store.open()
     try {
       const session = new Session(options, state)
+      const warnings = [...state.warnings, ...(await session.blocklist.open())]
       await session.set(options.settings ?? {})
-      setImmediate(() => {
-        for (const warning of state.warnings) session.#warn(warning)
-      })
+      for (const warning of warnings) setImmediate(() => session.#warn(warning))
       session.#recover()
       session.#unsettle()
       return session
@@ -217,6 +218,7 @@ export class Session extends EventEmitter<SessionEvents> {
     if ('alternativeTimes' in changes) this.#times.reset()
     await this.#applyTimes()
     this.#rates.apply(this.settings)
+    this.blocklist.apply(this.settings)
     this.emit('settings', this.settings)
     this.#unsettle()
   }
@@ -230,6 +232,7 @@ export class Session extends EventEmitter<SessionEvents> {
   async #close(): Promise<void> {
     const { clock, store } = this.#context
     clock.clearTimeout(this.#timer)
+    this.blocklist.close()
     await Promise.allSettled(this.#adding.values())
     await Promise.all(this.torrents.map(torrent => torrent.close()))
     this.#stored.count({ runningTime: this.runningTime })

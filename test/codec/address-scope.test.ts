@@ -1,5 +1,10 @@
+import { randomInt } from 'node:crypto'
 import t from 'tap'
+import { parseAddressRange } from '../../src/codec/address-range.ts'
+import { AddressRanges } from '../../src/codec/address-ranges.ts'
 import { type AddressScope, canTellOf, isGlobalAddress, scopeOf } from '../../src/codec/address-scope.ts'
+import { hostOf } from '../../src/codec/compact.ts'
+import { generator } from '../helpers/feed.ts'
 
 /** The first and last address of each range, and their neighbours outside it. */
 const SCOPE_EXAMPLES: Readonly<Record<AddressScope, readonly string[]>> = {
@@ -99,4 +104,80 @@ t.test('a host may name public addresses, and addresses of its own scope or a wi
   t.notOk(canTellOf('tracker.example', '10.0.0.1'), 'a source without an address counts as remote')
   t.ok(canTellOf('tracker.example', '1.2.3.4'))
   t.ok(canTellOf('::ffff:10.0.0.3', '10.0.0.4'))
+})
+
+t.test('a line of a blocklist is a range in one of its formats', async t => {
+  const rows: [line: string, start: string, end: string][] = [
+    ['name:1.2.3.0-1.2.3.255', '1.2.3.0', '1.2.3.255'],
+    ['a name: with, colons - and more:1.2.3.0 - 1.2.3.255\r', '1.2.3.0', '1.2.3.255'],
+    [':1.2.3.4-1.2.3.4', '1.2.3.4', '1.2.3.4'],
+    ['001.002.003.000 - 001.002.003.255 , 000 , a name', '1.2.3.0', '1.2.3.255'],
+    ['1.2.3.0 - 1.2.3.255 , 127 , 10.0.0.1-10.0.0.2', '1.2.3.0', '1.2.3.255'],
+    ['1.2.3.0-1.2.3.255', '1.2.3.0', '1.2.3.255'],
+    ['1.2.3.4', '1.2.3.4', '1.2.3.4'],
+    ['1.2.3.77/24 ; SBL1', '1.2.3.0', '1.2.3.255'],
+    ['0.0.0.0/0', '0.0.0.0', '255.255.255.255'],
+    ['1.2.3.4/31 # two', '1.2.3.4', '1.2.3.5'],
+    ['2001:db8::/33', '2001:db8::', '2001:db8:7fff:ffff:ffff:ffff:ffff:ffff'],
+    ['2001:db8::1', '2001:db8::1', '2001:db8::1'],
+    ['2001:db8::1 - 2001:db8::ff', '2001:db8::1', '2001:db8::ff'],
+    ['a name:2001:db8::1-2001:db8::ff', '2001:db8::1', '2001:db8::ff'],
+    ['::ffff:1.2.3.4', '1.2.3.4', '1.2.3.4'],
+  ]
+  for (const [line, start, end] of rows) {
+    const range = parseAddressRange(line)!
+    t.strictSame([hostOf(range.start), hostOf(range.end)], [start, end], line)
+  }
+  for (const line of ['', '  \r', '# 1.2.3.4', '; x', '// x', '1.2.3.0 - 1.2.3.255 , 128 , allowed'])
+    t.equal(parseAddressRange(line), undefined, line)
+  const invalid = [
+    'x',
+    '1.2.3',
+    '1.2.3.4/33',
+    '1.2.3.256',
+    'x:1.2.3.9-1.2.3.1',
+    'x:1.2.3.4-::1',
+    '<html>',
+    '::/129',
+  ]
+  for (const line of invalid) t.throws(() => parseAddressRange(line), { code: 'ERR_USAGE' }, line)
+})
+
+t.test('a set of ranges has what a search of all of them finds, also after it is encoded', async t => {
+  const seed = randomInt(1 << 30)
+  const random = generator(seed)
+  const number = (max: number) => Math.floor(random() * max)
+  for (const bytes of [4, 16]) {
+    const addressOf = (value: number) => {
+      const address = Buffer.alloc(bytes, bytes === 4 ? 200 : 0xfe)
+      address.writeUInt16BE(value, bytes === 4 ? 2 : number(2) === 0 ? 6 : 14)
+      return address
+    }
+    const ranges = Array.from({ length: 500 }, () => {
+      const [a, b] = [addressOf(number(65_000)), addressOf(number(65_000))]
+      const end = random() < 0.9 ? Buffer.from(a) : b
+      if (end !== b) end[bytes - 1]! |= 15
+      return a.compare(end) <= 0 ? { start: a, end } : { start: end, end: a }
+    }).filter((_, index) => index % 25 < 20)
+    const small = ranges.filter(({ start, end }) => start.compare(end, 0, bytes - 1, 0, bytes - 1) === 0)
+    for (const given of [ranges, small]) {
+      const set = AddressRanges.from(given)
+      const decoded = AddressRanges.decode(set.encode())
+      t.ok(set.size <= given.length && decoded.size === set.size)
+      const probes = [
+        ...given.flatMap(({ start, end }) => [start, end]),
+        ...Array.from({ length: 300 }, () => addressOf(number(65_536))),
+      ]
+      const wrong = probes.filter(probe => {
+        const expected = given.some(({ start, end }) => start.compare(probe) <= 0 && probe.compare(end) <= 0)
+        return set.has(hostOf(probe)) !== expected || decoded.has(hostOf(probe)) !== expected
+      })
+      t.strictSame(wrong, [], `seed ${seed}`)
+    }
+  }
+  const set = AddressRanges.from([parseAddressRange('1.2.3.0/24')!, parseAddressRange('fe80::/16')!])
+  t.ok(set.has('::ffff:1.2.3.4') && set.has('fe80::1%eth0'))
+  t.notOk(set.has('example.com') || set.has('::1') || set.has('1.2.4.0'))
+  t.equal(AddressRanges.from([]).has('1.2.3.4'), false)
+  t.throws(() => AddressRanges.decode(set.encode().subarray(1)), { code: 'ERR_USAGE' })
 })

@@ -113,7 +113,7 @@ t.test('transmission-remote drives a session', { skip }, async t => {
   t.match(await ask('-si'), /Daemon version: 4\.\d+\.\d+ \(tsdl [\s\S]*Download directory: \/elsewhere/)
   t.match(await ask('-st'), /CURRENT SESSION[\s\S]*TOTAL/)
   t.match(await ask('-pt'), /Port is open: No/)
-  t.match(await ask('--blocklist-update'), /no blocklist/)
+  t.match(await ask('--blocklist-update'), /URL is not set/)
   await succeeds('-tall', '-rad')
   t.equal(session.torrents.length, 0)
   t.match(await ask('-l'), /Sum:/)

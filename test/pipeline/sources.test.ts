@@ -4,7 +4,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
+import { parseAddressRange } from '../../src/codec/address-range.ts'
+import { AddressRanges } from '../../src/codec/address-ranges.ts'
 import type { PeerAddress } from '../../src/codec/compact.ts'
 import { Dht } from '../../src/dht/dht.ts'
 import { parseMagnet } from '../../src/metainfo/magnet.ts'
@@ -12,6 +15,7 @@ import { torrentOf } from '../../src/metainfo/torrent.ts'
 import { Client } from '../../src/pipeline/client.ts'
 import { download } from '../../src/pipeline/download.ts'
 import { fetchMetadata } from '../../src/pipeline/fetch-metadata.ts'
+import { loadBlocklist } from '../../src/pipeline/sources/load-blocklist.ts'
 import type { TorrentSource } from '../../src/pipeline/sources/torrent-source.ts'
 import { stream } from '../../src/pipeline/stream.ts'
 import { streamTar } from '../../src/pipeline/stream-tar.ts'
@@ -179,4 +183,55 @@ t.test('a resume record is kept in the state directory', async t => {
   }
   t.same(checked, [content.length, 0])
   t.ok(((await fs.readdir('/state')) as string[]).length > 0)
+})
+
+t.test('a blocklist is read from a path and a URL, in gzip or not, however it is cut', async t => {
+  const fs = memoryDisk()
+  const text = '# comment\r\n\r\na:1.2.3.0-1.2.3.255\r\n10.0.0.0/8\n2001:db8::/32'
+  const sent = [Buffer.from(text), gzipSync(text)]
+  let cut = 1
+  let list = sent[0]!
+  const server = createServer(async (_, response) => {
+    for (let at = 0; at < list.length; at += cut) {
+      response.write(list.subarray(at, at + cut))
+      await new Promise(setImmediate)
+    }
+    response.end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/list`
+  const whole = AddressRanges.from(
+    ['1.2.3.0/24', '10.0.0.0/8', '2001:db8::/32'].map(line => parseAddressRange(line)!),
+  )
+  for (list of sent) {
+    await fs.writeFile('/home/list', list)
+    t.same((await loadBlocklist('/home/list', { fs })).encode(), whole.encode())
+    for (cut of [1, 1000]) t.same((await loadBlocklist(url)).encode(), whole.encode())
+  }
+  const broken: [list: Buffer, message: RegExp][] = [
+    [Buffer.from('1.2.3.4\n\nx'), /^blocklist \/home\/list: line 3: expected a range of addresses, got "x"/],
+    [Buffer.from(`1.2.3.4\n${'x'.repeat(70_000)}`), /line 2: longer than 4096 bytes/],
+    [sent[1]!.subarray(0, -9), /list: its gzip is invalid: unexpected end/],
+  ]
+  for (const [bytes, message] of broken) {
+    await fs.writeFile('/home/list', bytes)
+    await t.rejects(loadBlocklist('/home/list', { fs }), { code: 'ERR_USAGE', message })
+  }
+  await t.rejects(loadBlocklist('/home/none', { fs }), {
+    code: 'ERR_USAGE',
+    message: /\/home\/none: cannot be read/,
+  })
+  const signal = AbortSignal.abort(new Error('enough'))
+  await t.rejects(loadBlocklist('/home/list', { fs, signal }), { message: 'enough' })
+})
+
+t.test('a client loads its blocklist for the first torrent, and tries again after a failure', async t => {
+  const fs = memoryDisk()
+  const client = new Client({ ...OFFLINE_OPTIONS, fs, blocklist: '/home/list' })
+  t.teardown(() => client.close())
+  await t.rejects(client.add(metainfo), { code: 'ERR_USAGE', message: /^blocklist \/home\/list: / })
+  await fs.writeFile('/home/list', '1.2.3.4\n')
+  await client.add(metainfo)
+  t.equal(client.blocklist?.has('1.2.3.4'), true)
 })

@@ -57,6 +57,7 @@ const INVALID_VALUES: Readonly<Record<keyof TorrentOptions, readonly unknown[]>>
   peerId: [...NEVER_VALID, '', '-TS0001-000000000000', Buffer.alloc(19), Buffer.alloc(21)],
   trackerKey: [...NOT_NUMBERS, 1.5, 2 ** 32],
   announcePacer: NOT_OBJECTS,
+  blocklist: NOT_OBJECTS,
   connections: NOT_OBJECTS,
   openFiles: NOT_OBJECTS,
   memoryBudget: NOT_OBJECTS,

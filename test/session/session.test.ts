@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
+import { defaultSettings, readSessionRecord } from '../../src/session/records/session-record.ts'
 import type { TorrentRecord } from '../../src/session/records/torrent-record.ts'
 import { FileStateStore } from '../../src/session/store/file-state-store.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
@@ -391,4 +393,38 @@ t.test('a .torrent with endless trackers does not fill its record', async t => {
   const { session } = await openSession(t)
   const torrent = await session.add({ ...smallTorrent('a').metainfo, trackers }, { start: false })
   t.equal(torrent.record.facts, null)
+})
+
+t.test('a blocklist is remembered, and a damaged one is a warning', async t => {
+  const disk = sessionDisk()
+  await disk.writeFile('/home/list', '1.2.3.0 - 1.2.3.255 , 000 , a name\n')
+  const first = await openSession(t, disk)
+  await first.session.set({ blocklist: { enabled: true, url: '/home/list' } })
+  t.strictSame(
+    await Promise.all([first.session.blocklist.update(), first.session.blocklist.update()]),
+    [1, 1],
+  )
+  await first.close()
+
+  const second = await openSession(t, disk)
+  t.equal(second.session.blocklist.size, 1)
+  t.equal(second.client.blocklist?.has('1.2.3.4'), true)
+  await second.close()
+
+  const bytes = (await disk.readFile(`${STATE_DIRECTORY}/blocklist`)) as Buffer
+  bytes[9]! ^= 1
+  await disk.writeFile(`${STATE_DIRECTORY}/blocklist`, bytes)
+  const { client, session } = await openSession(t, disk)
+  const [warning] = await once(session, 'warning')
+  t.match(warning, { code: 'ERR_RECORD', message: /blocklist is damaged/ })
+  t.equal(client.blocklist, undefined)
+  t.equal(await session.blocklist.update(), 1)
+  t.equal(client.blocklist?.has('1.2.3.4'), true)
+})
+
+t.test('a record without a blocklist is that of an older version', async t => {
+  const { blocklist: _, ...older } = defaultSettings('/home')
+  const totals = { downloaded: 0, uploaded: 0, added: 0, runs: 0, runningTime: 0 }
+  const { settings } = readSessionRecord({ nextId: 1, settings: older, totals }, 'record')
+  t.strictSame(settings.blocklist, { enabled: false, url: '' })
 })

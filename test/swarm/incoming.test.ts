@@ -1,5 +1,7 @@
 import net from 'node:net'
 import t from 'tap'
+import { parseAddressRange } from '../../src/codec/address-range.ts'
+import { AddressRanges } from '../../src/codec/address-ranges.ts'
 import { asDict, bytes, decode } from '../../src/codec/bencode.ts'
 import { parseExtendedHandshake } from '../../src/codec/extended.ts'
 import { encodeHandshake } from '../../src/codec/handshake.ts'
@@ -279,4 +281,28 @@ t.test('after close no connection, timer or listener is left', async t => {
   for (const wire of wires) await wire.gone()
   t.equal(clock.pending, 0)
   t.equal(listener.port, undefined)
+})
+
+t.test('a blocked address is not accepted, and its connections end when it is blocked', async t => {
+  const blocklist: { ranges: AddressRanges | undefined } = { ranges: undefined }
+  const { address, clock, torrent } = await client(t, made, { blocklist })
+  const wire = await dial(t, made, address)
+  await wire.unchoked()
+  blocklist.ranges = AddressRanges.from([parseAddressRange('127.0.0.0/8')!])
+  await clock.advance(1000)
+  await wire.gone()
+  const refused = await dial(t, made, address)
+  await refused.gone()
+  t.equal(refused.bytes.length, 0)
+  blocklist.ranges = undefined
+  await servesOthers(t, address)
+  t.equal(torrent.peers.length, 1)
+})
+
+t.test('the option peers overrides the blocklist', async t => {
+  const seed = await client(t, made)
+  const blocklist = { ranges: AddressRanges.from([parseAddressRange('127.0.0.0/8')!]) }
+  const { clock, torrent } = await client(t, made, { blocklist, has: none, peers: [seed.address] })
+  await clock.advance(1000)
+  await torrent.done
 })

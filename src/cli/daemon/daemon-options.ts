@@ -40,7 +40,7 @@ export interface DaemonOptions
 
 /** Returns the settings that options replace. What no option names stays as it is remembered. */
 export function settingsOf(options: DaemonOptions): Partial<SessionSettings> {
-  const { down, maxDownloads, maxSeeds, output, seedIdle, seedRatio, seedTime, up } = options
+  const { blocklist, down, maxDownloads, maxSeeds, output, seedIdle, seedRatio, seedTime, up } = options
   const limits = {
     ...{ up: limitOf(up), down: limitOf(down) },
     ...{ downloadQueue: limitOf(maxDownloads), seedQueue: limitOf(maxSeeds) },
@@ -48,6 +48,7 @@ export function settingsOf(options: DaemonOptions): Partial<SessionSettings> {
   }
   return {
     ...pick(limits, 'up', 'down', 'downloadQueue', 'seedQueue', 'seedRatio', 'seedTime', 'seedIdle'),
+    ...(blocklist === undefined ? {} : { blocklist: { enabled: true, url: locate(blocklist) } }),
     ...(output === undefined ? {} : { directory: resolve(output) }),
   }
 }
@@ -55,6 +56,11 @@ export function settingsOf(options: DaemonOptions): Partial<SessionSettings> {
 /** Returns the options of torrents that the command line names. */
 export function newTorrentOptionsOf({ peer }: DaemonOptions): NewTorrentOptions {
   return peer ? { peers: peer.map(address => formatAddress(address)) } : {}
+}
+
+/** Returns a URL as it is, and a path as an absolute one. */
+function locate(source: string): string {
+  return /^https?:\/\//i.test(source) ? source : resolve(source)
 }
 
 function limitOf(value: number | undefined): Limit | undefined {

@@ -67,8 +67,8 @@ async function runDaemon(
   options: DaemonOptions,
   { environment, parts, readOptions, reporter }: DaemonContext,
 ): Promise<number> {
-  // the rates are the session's, which can change
-  const { down: _, up: __, ...clientOptions } = options
+  // the rates and the blocklist are the session's, which can change
+  const { blocklist, down: _, up: __, ...clientOptions } = options
   const client = createClient(clientOptions, reporter)
   parts.push(client)
   const { hook = [], hashThreads, output = '.', root, state, watch = [], webhook = [] } = options
@@ -92,6 +92,11 @@ async function runDaemon(
   const watched = watch.map(directory => new WatchDirectory(session, resolve(directory)))
   for (const directory of watched) directory.on('warning', warn)
   parts.push(...watched)
+  if (blocklist !== undefined) {
+    // a remembered list is in use until the new one is there
+    if (session.blocklist.size === 0) await session.blocklist.update()
+    else session.blocklist.update().catch(warn)
+  }
   await addSources(session, sources, options)
   const server = await openServer(session, client, options, environment, error =>
     reporter.reportWarning((error as TsdlError).code ?? 'ERR_FAULT', messageOf(error)),
@@ -100,8 +105,10 @@ async function runDaemon(
   parts.push(server)
   const reload = async () => {
     try {
-      await session.set(settingsOf((await readOptions()) as unknown as DaemonOptions))
+      const settings = settingsOf((await readOptions()) as unknown as DaemonOptions)
+      await session.set(settings)
       await Promise.all(watched.map(directory => directory.look()))
+      if (settings.blocklist) await session.blocklist.update()
       reporter.reportReload()
     } catch (error) {
       warn(error as TsdlError)

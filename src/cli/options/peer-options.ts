@@ -30,6 +30,10 @@ const CONNECTION_OPTIONS = inGroup('Peers:', [
     ...{ name: 'allow-local', type: 'boolean' },
     help: 'let torrents, links and redirects name servers in the local network',
   },
+  {
+    ...{ name: 'blocklist', value: '<file|url>', type: 'text', parse: parseText },
+    help: 'connect to no peer at an address in this list',
+  },
   { name: 'lsd', type: 'boolean', on: true, help: 'do not look for peers in the local network' },
   { name: 'pex', type: 'boolean', on: true, help: 'do not exchange addresses of peers with peers' },
   {

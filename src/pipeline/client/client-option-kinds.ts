@@ -4,6 +4,7 @@ import type { ClientOptions } from './client-options.ts'
 /** The kind of each option of `Client`. */
 export const CLIENT_OPTION_KINDS = {
   bind: 'address',
+  blocklist: 'blocklist',
   clock: 'object',
   connect: 'function',
   createServer: 'function',

@@ -1,5 +1,6 @@
 import type dgram from 'node:dgram'
 import type net from 'node:net'
+import type { AddressRanges } from '../../codec/address-ranges.ts'
 import type { PeerAddress } from '../../codec/compact.ts'
 import type { Encryption } from '../../codec/mse.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -18,6 +19,11 @@ export interface ClientOptions {
   readonly listen?: boolean
   /** Which connections are encrypted (MSE): see `TorrentOptions.encryption`. @default 'prefer' */
   readonly encryption?: Encryption
+  /**
+   * Addresses to which no torrent connects, and from which it accepts no connection: ranges, or the path or the URL of a
+   * list (see `loadBlocklist`), which is loaded for the first torrent. The option `peers` of a torrent overrides it. @default none
+   */
+  readonly blocklist?: string | AddressRanges
   /** False to use no DHT. It is never used for private torrents. @default true */
   readonly dht?: boolean
   /** DHT nodes for bootstrapping. @default well-known routers */

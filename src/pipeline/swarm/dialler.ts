@@ -1,6 +1,8 @@
+import type { AddressRanges } from '../../codec/address-ranges.ts'
 import { underV2 } from '../peer/handshake.ts'
 import { Peer } from '../peer/peer.ts'
 import type { PeerContext } from '../peer/peer-context.ts'
+import type { Blocklist } from './blocklist.ts'
 import { type Candidate, Candidates } from './candidates.ts'
 import { lacksDescriptor, mayTryOtherWay } from './connection-end.ts'
 import type { ConnectionSlots } from './connection-slots.ts'
@@ -14,6 +16,7 @@ const OWN_ADDRESS_REST_MS = 86_400_000
 export interface DiallerOptions {
   readonly context: PeerContext
   readonly reputation: Reputation
+  readonly blocklist?: Blocklist | undefined
   readonly slots: ConnectionSlots<Peer>
 }
 
@@ -22,10 +25,14 @@ export class Dialler {
   readonly candidates = new Candidates()
   readonly #context: PeerContext
   readonly #reputation: Reputation
+  readonly #blocklist: Blocklist | undefined
+  /** The ranges that no connection leads to any more. */
+  #appliedRanges: AddressRanges | undefined
   readonly #slots: ConnectionSlots<Peer>
 
-  constructor({ context, reputation, slots }: DiallerOptions) {
+  constructor({ blocklist, context, reputation, slots }: DiallerOptions) {
     this.#context = context
+    this.#blocklist = blocklist
     this.#reputation = reputation
     this.#slots = slots
   }
@@ -70,9 +77,24 @@ export class Dialler {
     this.candidates.rest(candidate, this.#context.clock.now(), restMs)
   }
 
+  /** Returns true if an address is banned or blocked. */
+  isRefused(host: string): boolean {
+    return this.#reputation.findBanReason(host) !== undefined || (this.#blocklist?.ranges?.has(host) ?? false)
+  }
+
+  /** Returns the peers at addresses of a new blocklist, once. A peer in the options is not among them. */
+  findBlocked(peers: ReadonlyMap<Peer, Candidate | undefined>): Peer[] {
+    const ranges = this.#blocklist?.ranges
+    if (ranges === this.#appliedRanges) return []
+    this.#appliedRanges = ranges
+    return [...peers]
+      .filter(([peer, candidate]) => candidate?.source !== 'option' && ranges?.has(peer.address.host))
+      .map(([peer]) => peer)
+  }
+
   /** Returns true if an address may be dialled. An address in the options always may. */
   #mayDial({ address, source }: Candidate): boolean {
     if (source === 'option') return true
-    return !this.#slots.isCrowded(address.host) && this.#reputation.findBanReason(address.host) === undefined
+    return !this.#slots.isCrowded(address.host) && !this.isRefused(address.host)
   }
 }

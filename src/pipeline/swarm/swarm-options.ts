@@ -5,6 +5,7 @@ import type { ConnectionLimit } from '../limits/connection-limit.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerContext } from '../peer/peer-context.ts'
 import type { HashAnswer } from '../peer/peer-hashes.ts'
+import type { Blocklist } from './blocklist.ts'
 import type { Reputation } from './reputation.ts'
 
 /** Events of `Swarm`. */
@@ -32,6 +33,8 @@ export interface SwarmOptions {
   readonly context: PeerContext
   /** The addresses that are banned. */
   readonly reputation: Reputation
+  /** The addresses that are blocked. @default none */
+  readonly blocklist?: Blocklist | undefined
   /** Maximum number of connections. */
   readonly maxPeers: number
   /** Maximum number of connections of one IP address. @default 4, on loopback 64 */

@@ -38,8 +38,9 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #paused = false
   readonly #totals = new Totals(() => this.peers.keys())
 
-  constructor({ context, connections, maxPeers, maxPerAddress, maxHalfOpen = 32, reputation }: SwarmOptions) {
+  constructor(options: SwarmOptions) {
     super()
+    const { blocklist, context, connections, maxPeers, maxPerAddress, maxHalfOpen = 32, reputation } = options
     this.#context = context
     this.#reputation = reputation
     connections?.add(this)
@@ -49,7 +50,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
       maxPerAddress,
       hasCommonRoom: () => connections?.hasRoom(this) ?? true,
     })
-    this.#dialler = new Dialler({ context, reputation, slots: this.#slots })
+    this.#dialler = new Dialler({ blocklist, context, reputation, slots: this.#slots })
     this.#maxHalfOpen = maxHalfOpen
   }
 
@@ -123,12 +124,12 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.emit('warning', new PeerError('ERR_CONNECTION', message))
   }
 
-  /** Takes an incoming connection, if there is room and its address is not banned. */
+  /** Takes an incoming connection, if there is room and its address is not banned or blocked. */
   accept(accepted: AcceptedConnection): void {
     const { clock, encryption } = this.#context
     const { remoteAddress = '' } = accepted.socket
     const unwanted = encryption === 'require' ? !accepted.ciphers : encryption === 'off' && accepted.ciphers
-    const refused = this.#isStopped || unwanted || this.#reputation.findBanReason(remoteAddress) !== undefined
+    const refused = this.#isStopped || unwanted || this.#dialler.isRefused(remoteAddress)
     const room = !refused && this.#slots.admit(remoteAddress, !this.#seeding, clock.now())
     if (room === false) {
       accepted.socket.destroy()
@@ -141,6 +142,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   /** Does what is due. Called several times a second. */
   tick(now: number): void {
     if (this.peers.size > 0) this.#context.torrent?.upload.suggestions.tick(this.uploaded, now)
+    for (const peer of this.#dialler.findBlocked(this.peers)) peer.destroy()
     for (const peer of [...this.peers.keys()]) {
       peer.tick(now)
       // Neither side has anything that the other wants.

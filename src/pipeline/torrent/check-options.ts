@@ -95,6 +95,7 @@ const TORRENT_CHECKS: Record<keyof TorrentOptions, Check> = {
   peerId: PEER_ID_CHECK,
   trackerKey: KEY_CHECK,
   announcePacer: [value => hasMethods(value, 'takeTurn'), 'an AnnouncePacer'],
+  blocklist: [value => typeof value === 'object' && value !== null && 'ranges' in value, 'a Blocklist'],
   connections: [value => hasMethods(value, 'add', 'close', 'delete', 'hasRoom', 'open'), 'a ConnectionLimit'],
   memoryBudget: [value => hasMethods(value, 'add', 'delete'), 'a MemoryBudget'],
   openFiles: [value => hasMethods(value, 'claim', 'free'), 'an OpenFileLimit'],

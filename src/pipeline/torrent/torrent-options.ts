@@ -13,6 +13,7 @@ import type { ByteLimit } from '../../streams/byte-limit.ts'
 import type { ConnectionLimit } from '../limits/connection-limit.ts'
 import type { MemoryBudget } from '../limits/memory-budget.ts'
 import type { ContentOptions } from '../pieces/content-options.ts'
+import type { Blocklist } from '../swarm/blocklist.ts'
 import type { Listener } from '../swarm/listener.ts'
 
 /** Bytes for everything in flight, where `memory` does not say how many. */
@@ -88,6 +89,8 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   readonly announcePacer?: AnnouncePacer
   /** A limit of connections that several torrents share. @default none: only `maxPeers` applies @internal */
   readonly connections?: ConnectionLimit
+  /** Addresses that are not connected to, unless they are among `peers`. @default none @internal */
+  readonly blocklist?: Blocklist
   /** A budget of memory that several torrents share, in place of `memory`. @default none @internal */
   readonly memoryBudget?: MemoryBudget
   /** A limit of open files that the storages of several torrents share. @default each storage has its own @internal */

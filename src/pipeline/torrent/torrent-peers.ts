@@ -51,6 +51,7 @@ export class TorrentPeers {
       maxPerAddress: options.maxPeersPerAddress,
       reputation: this.reputation,
       connections: options.connections,
+      blocklist: options.blocklist,
     })
     this.hashes = createHashRequests(this.swarm, () => clock.now())
     this.unchoker = new Unchoker({

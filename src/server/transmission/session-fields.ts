@@ -30,6 +30,7 @@ export function changeableFields(settings: SessionSettings): Record<string, unkn
   const {
     alternative,
     alternativeTimes: times,
+    blocklist,
     down,
     downloadQueue,
     seedIdle,
@@ -47,6 +48,8 @@ export function changeableFields(settings: SessionSettings): Record<string, unkn
     alt_speed_time_enabled: times.enabled,
     alt_speed_time_end: times.to,
     alt_speed_up: kilobytes(alternative.up),
+    blocklist_enabled: blocklist.enabled,
+    blocklist_url: blocklist.url,
     download_dir: settings.directory,
     download_queue_enabled: downloadQueue.enabled,
     download_queue_size: downloadQueue.value,
@@ -79,9 +82,7 @@ export async function fixedFields({
   return {
     anti_brute_force_enabled: false,
     anti_brute_force_threshold: 0,
-    blocklist_enabled: false,
-    blocklist_size: 0,
-    blocklist_url: '',
+    blocklist_size: session.blocklist.size,
     cache_size_mb: 0,
     config_dir: stateDirectory,
     default_trackers: '',

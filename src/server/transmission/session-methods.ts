@@ -73,7 +73,7 @@ export const SESSION_METHODS: Readonly<Record<string, Method>> = {
     return { value: { port_is_open: isOpen, ...(protocol ? { ip_protocol: protocol } : {}) } }
   },
 
-  async blocklist_update() {
-    throw new RpcError(RPC_CODES.failed, 'tsdl has no blocklist')
+  async blocklist_update(_, { session }) {
+    return { value: { blocklist_size: await session.blocklist.update() } }
   },
 }

@@ -1,3 +1,4 @@
+import { quote } from '../../codec/quote.ts'
 import { text, whole } from '../../session/records/fields.ts'
 import type { SessionSettings } from '../../session/records/session-record.ts'
 import { toLegacyKey } from './key-names.ts'
@@ -53,7 +54,19 @@ function readSettings(parameters: Parameters, before: SessionSettings): Partial<
   if (startsAdded !== undefined) changes.startsAdded = startsAdded
   const maxPeers = read(parameters, 'peer_limit_per_torrent', whole)
   if (maxPeers !== undefined) changes.maxPeersPerTorrent = maxPeers
-  return { ...changes, ...readAlternative(parameters, before) }
+  return { ...changes, ...readBlocklist(parameters, before), ...readAlternative(parameters, before) }
+}
+
+/** A path, which the owner of the program may have set, is accepted only if it is there already. */
+function readBlocklist(parameters: Parameters, { blocklist }: SessionSettings): Partial<SessionSettings> {
+  const { enabled = blocklist.enabled, url = blocklist.url } = {
+    enabled: read(parameters, 'blocklist_enabled', loose),
+    url: read(parameters, 'blocklist_url', text()),
+  }
+  if (enabled === blocklist.enabled && url === blocklist.url) return {}
+  if (url !== '' && url !== blocklist.url && !/^https?:\/\//i.test(url))
+    throw new RpcError(RPC_CODES.arguments, `blocklist_url: expected an http or https URL, got ${quote(url)}`)
+  return { blocklist: { enabled, url } }
 }
 
 function readAlternative(

@@ -47,6 +47,8 @@ export const SESSION_SETTINGS = {
   categories: dictionary(text()),
   /** Bandwidth groups, by name. Those of the session hold for a group as well, unless it is exempt from them. */
   groups: withDefault(dictionary(group), {}),
+  /** The URL or the path of a list of blocked addresses, which `Session.blocklist` loads. */
+  blocklist: withDefault(object({ enabled: flag, url: text() }), { enabled: false, url: '' }),
 } as const
 
 /** Numbers of a session since it was created. */
@@ -96,6 +98,7 @@ export function defaultSettings(directory: string): SessionSettings {
     maxPeersPerTorrent: 50,
     categories: {},
     groups: {},
+    blocklist: { enabled: false, url: '' },
   }
 }
 

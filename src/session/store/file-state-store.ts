@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
 import { StorageError } from '../../errors.ts'
@@ -22,12 +22,16 @@ export interface FileStateStoreOptions {
 
 /** Number of records that are read at once. */
 const PARALLEL_READS = 32
+/** Maximum length of the file of the blocklist: 1,048,576 ranges of IPv6 addresses. */
+const MAX_BLOCKLIST_BYTES = 64 << 20
+/** The SHA-1 at the end of the blocklist. */
+const CHECKSUM_BYTES = 20
 /** What the name of a damaged record gets, so that it is kept and not read again. */
 const DAMAGED_SUFFIX = '.damaged'
 
 /**
  * Remembers a session in a directory: `session.json`, and `torrents/HASH.json` and `torrents/HASH.torrent` for each
- * torrent. Each file is replaced atomically, after its bytes are on the device, so a crash at any point leaves the old one
+ * torrent, and `blocklist`. Each file is replaced atomically, after its bytes are on the device, so a crash at any point leaves the old one
  * or the new one. A damaged record is renamed to `.damaged`; it loses its own torrent only.
  */
 export class FileStateStore implements StateStore {
@@ -90,6 +94,27 @@ export class FileStateStore implements StateStore {
   /** See StateStore. */
   resumePath(infoHash: string): string {
     return join(this.#directory, 'resume', `${infoHash}.resume`)
+  }
+
+  /** See StateStore. */
+  saveBlocklist(bytes: Uint8Array): Promise<void> {
+    return replaceFile(this.#fs, this.#blocklistPath, withChecksum(bytes))
+  }
+
+  /** See StateStore. */
+  async loadBlocklist(): Promise<Uint8Array | undefined> {
+    const path = this.#blocklistPath
+    const file = await readRecordFile(this.#fs, path, MAX_BLOCKLIST_BYTES).catch(error => {
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw storageError('read', path, error)
+    })
+    const bytes = file?.subarray(0, -CHECKSUM_BYTES)
+    if (!file || !bytes || withChecksum(bytes).equals(file)) return bytes
+    throw new StorageError('ERR_RECORD', `${path} is damaged: its checksum does not match`)
+  }
+
+  get #blocklistPath(): string {
+    return join(this.#directory, 'blocklist')
   }
 
   /** See StateStore. */
@@ -166,4 +191,8 @@ export class FileStateStore implements StateStore {
       return undefined
     }
   }
+}
+
+function withChecksum(bytes: Uint8Array): Buffer {
+  return Buffer.concat([bytes, createHash('sha1').update(bytes).digest()])
 }

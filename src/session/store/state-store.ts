@@ -32,6 +32,10 @@ export interface StateStore {
   removeTorrent(infoHash: string): Promise<void>
   /** The path of the resume record of a torrent. Without it, files are hashed again at each start. */
   resumePath?(infoHash: string): string
+  /** Saves the blocklist. Without it, the list is forgotten at the end. */
+  saveBlocklist?(bytes: Uint8Array): Promise<void>
+  /** Reads the blocklist; undefined if none was saved. Rejects with ERR_RECORD if it is damaged. */
+  loadBlocklist?(): Promise<Uint8Array | undefined>
   /** Gives the store back. Idempotent; never rejects. */
   close(): Promise<void>
 }

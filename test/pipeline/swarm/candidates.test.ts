@@ -1,5 +1,12 @@
 import t from 'tap'
+import { parseAddressRange } from '../../../src/codec/address-range.ts'
+import { AddressRanges } from '../../../src/codec/address-ranges.ts'
+import type { PeerContext } from '../../../src/pipeline/peer/peer-context.ts'
 import { Candidates } from '../../../src/pipeline/swarm/candidates.ts'
+import { ConnectionSlots } from '../../../src/pipeline/swarm/connection-slots.ts'
+import { Dialler } from '../../../src/pipeline/swarm/dialler.ts'
+import { Reputation } from '../../../src/pipeline/swarm/reputation.ts'
+import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
 const at = (port: number) => ({ host: '10.0.0.1', port })
 
@@ -137,3 +144,24 @@ t.test(
     t.equal(again.encrypted, false)
   },
 )
+
+t.test('a blocked address is not dialled while it is blocked', async t => {
+  const blocklist: { ranges: AddressRanges | undefined } = {
+    ranges: AddressRanges.from([parseAddressRange('1.2.3.0/24')!]),
+  }
+  const clock = new VirtualClock()
+  const dialler = new Dialler({
+    ...{
+      blocklist,
+      context: { clock } as unknown as PeerContext,
+      reputation: new Reputation(() => clock.now()),
+    },
+    slots: new ConnectionSlots({ maxPeers: 10 }),
+  })
+  const address = { host: '1.2.3.4', port: 1 }
+  dialler.candidates.add(address, 'tracker', { now: clock.now() })
+  t.equal(dialler.takeNext(), undefined)
+  blocklist.ranges = undefined
+  await clock.advance(2000)
+  t.same(dialler.takeNext()?.address, address)
+})

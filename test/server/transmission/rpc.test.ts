@@ -330,7 +330,10 @@ t.test('invalid requests get the error of the API, and the service goes on', asy
     ['session-set', { 'speed-limit-up': 'x' }, /speed_limit_up/],
     ['free-space', { path: 'x' }, /not absolute/],
     ['free-space', { path: '/nonexistent' }, /ENOENT|no such/],
-    ['blocklist-update', {}, /no blocklist/],
+    ['blocklist-update', {}, /URL is not set/],
+    ['session-set', { 'blocklist-url': '/etc/passwd' }, /blocklist_url: expected an http/],
+    ['session-set', { 'blocklist-url': 5 }, /blocklist_url/],
+    ['session-set', { 'blocklist-enabled': 'x' }, /blocklist_enabled/],
     ['group-set', {}, /no group name/],
     ['group-set', { name: 'x', 'speed-limit-up': 'fast' }, /speed_limit_up/],
     ['group-get', { group: 5 }, /group/],
@@ -422,4 +425,27 @@ t.test('bandwidth groups are set, listed and given to torrents', async t => {
   )
   await rpc('torrent-set', { ids: [1], group: '' })
   t.equal(torrent.record.group, '')
+})
+
+t.test('a blocklist is updated from its URL, and an invalid one loses nothing', async t => {
+  const { call, client, rpc, session } = await openRemote(t)
+  let list = 'a:1.2.3.0-1.2.3.255\n2001:db8::/32\n'
+  const lists = createServer((_, response) => void response.end(list)).listen(0, '127.0.0.1')
+  t.teardown(() => lists.close())
+  await once(lists, 'listening')
+  const url = `http://127.0.0.1:${(lists.address() as AddressInfo).port}/list`
+  await rpc('session-set', { 'blocklist-url': url, 'blocklist-enabled': true })
+  t.equal(client.blocklist, undefined)
+  t.match(await rpc('blocklist-update'), { result: 'success', arguments: { 'blocklist-size': 2 } })
+  t.equal(client.blocklist?.has('1.2.3.4'), true)
+  list = '1.2.3.4\nnonsense\n'
+  t.match(await call('blocklist_update'), { error: { message: /list: line 2: expected a range/ } })
+  const fields = ['blocklist-enabled', 'blocklist-url', 'blocklist-size']
+  t.strictSame((await rpc('session-get', { fields })).arguments, {
+    ...{ 'blocklist-enabled': true, 'blocklist-size': 2, 'blocklist-url': url },
+  })
+  t.equal(client.blocklist?.has('1.2.3.250'), true)
+  await call('session_set', { blocklist_enabled: false })
+  t.equal(client.blocklist, undefined)
+  t.strictSame(session.settings.blocklist, { enabled: false, url })
 })
