@@ -28,6 +28,13 @@ t.test('--port A-B: the first free port of the range', async t => {
     t.throws(() => parsePorts(text), { code: 'ERR_USAGE' }, text)
 })
 
+t.test('--blocklist: an invalid line is a usage error that names it', async t => {
+  const made = await offer(t)
+  writeFileSync(join(t.testdirName, 'list'), '1.2.3.0/24\nnonsense\n')
+  const ran = await tsdl([made.path, '-o', 'd', '--blocklist', 'list'], { cwd: t.testdirName })
+  t.match(ran, { code: 2, stderr: /blocklist list: line 2: expected a range of addresses, got "nonsense"/ })
+})
+
 t.test('serve --open: the player gets the URL of the largest file, and the server ends with it', async t => {
   const made = await offer(t, { files: { small: 1000, 'a dir/film #1.mkv': 50_000 }, name: 'many' })
   const cwd = t.testdirName
