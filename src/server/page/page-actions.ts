@@ -50,9 +50,9 @@ export const PAGE_ACTIONS: Readonly<Record<string, PageAction>> = {
     const { source, metainfo } = readChanges(SOURCE_FIELDS, body, 'body')
     return { id: await previews.open(sourceOf(source, metainfo)) }
   },
-  /** Ends a preview. */
+  /** Closes a preview on one page. */
   async forget(body, { previews }) {
-    previews.drop(text(40)((body as { preview?: unknown } | null)?.preview, 'preview'))
+    previews.release(text(40)((body as { preview?: unknown } | null)?.preview, 'preview'))
     return {}
   },
   start: forEach(torrent => torrent.start()),

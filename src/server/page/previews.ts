@@ -33,6 +33,10 @@ interface Preview {
   readonly source: Metainfo | Magnet
   readonly abort: AbortController
   readonly timer: Timer
+  /** Dialogues that show it: a link that is opened on two pages is fetched once. */
+  viewers: number
+  /** The torrent in the client, while its metadata is fetched. */
+  torrent: Torrent | undefined
   /** Resolves when the client has given the torrent back. */
   ended: Promise<void>
   metainfo: Metainfo | undefined
@@ -43,6 +47,8 @@ interface Preview {
 export class Previews {
   readonly #context: PreviewsContext
   readonly #previews = new Map<string, Preview>()
+  /** By info-hash: the last use of the client, which has a torrent once. Cleared when it ends. */
+  readonly #fetches = new Map<string, Promise<void>>()
 
   constructor(context: PreviewsContext) {
     this.#context = context
@@ -53,6 +59,8 @@ export class Previews {
     const { clock, session, torrentOptions } = this.#context
     const source = await loadSource(given, torrentOptions)
     const infoHash = infoHashOf(source)
+    const fetching = this.#shareFetch(infoHash, source)
+    if (fetching !== undefined) return fetching
     const [oldest] = this.#previews.keys()
     if (this.#previews.size >= MAX_PREVIEWS) this.drop(oldest!)
     const id = randomBytes(12).toString('base64url')
@@ -61,6 +69,7 @@ export class Previews {
     const name = source.name ?? infoHash
     const preview: Preview = {
       ...{ source, metainfo, abort: new AbortController(), ended: Promise.resolve() },
+      ...{ viewers: 1, torrent: undefined },
       timer: clock.setTimeout(() => this.drop(id), PREVIEW_LIFETIME_MS),
       document: {
         ...{ state: 'fetching', infoHash, name },
@@ -69,7 +78,7 @@ export class Previews {
       },
     }
     this.#previews.set(id, preview)
-    if (!metainfo && !isKnown) preview.ended = this.#fetch(preview)
+    if (!metainfo && !isKnown) this.#beginFetch(infoHash, preview)
     return id
   }
 
@@ -94,6 +103,12 @@ export class Previews {
     return { source: metainfo ?? source, peers: metainfo ? peers : [] }
   }
 
+  /** Notes that a dialogue was closed. The preview ends with the last one. */
+  release(id: string): void {
+    const preview = this.#previews.get(id)
+    if (preview && --preview.viewers === 0) this.drop(id)
+  }
+
   /** Ends a preview. */
   drop(id: string): void {
     const preview = this.#previews.get(id)
@@ -108,12 +123,36 @@ export class Previews {
     for (const id of [...this.#previews.keys()]) this.drop(id)
   }
 
+  /** Shares the preview that fetches this torrent, and gives it the peers and trackers of the source. @returns its id */
+  #shareFetch(infoHash: string, source: Metainfo | Magnet): string | undefined {
+    if (isMetainfo(source)) return undefined
+    for (const [id, preview] of this.#previews) {
+      if (preview.document.infoHash !== infoHash || preview.document.state !== 'fetching') continue
+      preview.viewers++
+      preview.torrent?.addSource(source)
+      return id
+    }
+    return undefined
+  }
+
+  #beginFetch(infoHash: string, preview: Preview): void {
+    const before = this.#fetches.get(infoHash) ?? Promise.resolve()
+    const ended = before.then(() => this.#fetch(preview))
+    preview.ended = ended
+    this.#fetches.set(infoHash, ended)
+    void ended.finally(() => {
+      if (this.#fetches.get(infoHash) === ended) this.#fetches.delete(infoHash)
+    })
+  }
+
   async #fetch(preview: Preview): Promise<void> {
     const { client, torrentOptions } = this.#context
     const { signal } = preview.abort
     let torrent: Torrent | undefined
     try {
+      signal.throwIfAborted()
       torrent = await client.add(preview.source, { ...torrentOptions, signal, timeout: 0 })
+      preview.torrent = torrent
       const metainfo = await whenReady(torrent, {
         progress: ({ reason }) => {
           preview.document = { ...preview.document, reason }
@@ -126,6 +165,7 @@ export class Previews {
       if (!signal.aborted)
         preview.document = { ...preview.document, state: 'failed', reason: messageOf(error) }
     } finally {
+      preview.torrent = undefined
       await torrent?.close()
     }
   }

@@ -6,7 +6,7 @@ import { createPage } from '../../../src/server/page/create-page.ts'
 import type { ListDocument } from '../../../src/server/page/documents.ts'
 import { MAX_PREVIEWS, PREVIEW_LIFETIME_MS } from '../../../src/server/page/previews.ts'
 import { makeTorrent } from '../../helpers/metainfo.ts'
-import { openSession, smallTorrent } from '../../helpers/session.ts'
+import { openSession, shareAll, smallTorrent } from '../../helpers/session.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
 interface StreamEvent {
@@ -14,6 +14,14 @@ interface StreamEvent {
   // biome-ignore lint/suspicious/noExplicitAny: events are looked at by tests
   readonly data: any
 }
+
+const ALBUM = makeTorrent({
+  name: 'album',
+  files: [
+    { path: 'album/one', length: 20_000 },
+    { path: 'album/two', length: 30_000 },
+  ],
+})
 
 async function openPage(t: Test, options: Partial<HttpServerOptions> = {}) {
   const clock = new VirtualClock()
@@ -189,18 +197,39 @@ t.test('the page runs its own script and style only, and lists files without a s
   t.equal((await fetch(`${base}/?json`)).headers.get('content-type'), 'application/json; charset=utf-8')
 })
 
+t.test('a link that is opened on two pages is fetched once, until both have closed it', async t => {
+  const { act, base, client, clock, follow } = await openPage(t)
+  const { next } = await follow('topic=client')
+  const headers = { 'x-tsdl-page': (await next()).data.key }
+  const { port } = await shareAll(t, [ALBUM])
+  const link = `magnet:?xt=urn:btih:${ALBUM.metainfo.infoHash.toString('hex')}`
+  const open = async (source: string) => (await act('preview', { source }, headers)).json.id as string
+  const look = async (id: string) => {
+    const response = await fetch(`${base}/page/state?topic=preview:${id}`)
+    return response.ok ? (await response.json()).state : response.status
+  }
+  const first = await open(link)
+  t.equal(await open(link), first)
+  await act('forget', { preview: first }, headers)
+  t.equal(await look(first), 'fetching', 'the other page still shows it')
+  await act('forget', { preview: first }, headers)
+  t.equal(await look(first), 404)
+  // the client may still have the torrent of before
+  const again = await open(link)
+  t.not(again, first)
+  t.equal(await open(`${link}&x.pe=127.0.0.1:${port}`), again)
+  while ((await look(again)) === 'fetching') await clock.advance(100)
+  t.equal(await look(again), 'ready', 'a peer of the second link was used')
+  await act('forget', { preview: again }, headers)
+  t.equal(await look(again), 'ready')
+  while (client.torrents.length > 0) await clock.advance(100)
+})
+
 t.test('a preview lists the files of a torrent, which is then added with those that are wanted', async t => {
   const { act, base, clock, follow, session } = await openPage(t)
   const { next } = await follow('topic=client')
   const headers = { 'x-tsdl-page': (await next()).data.key }
-  const made = makeTorrent({
-    name: 'album',
-    files: [
-      { path: 'album/one', length: 20_000 },
-      { path: 'album/two', length: 30_000 },
-    ],
-  })
-  const body = { metainfo: Buffer.from(torrentOf(made.metainfo)).toString('base64') }
+  const body = { metainfo: Buffer.from(torrentOf(ALBUM.metainfo)).toString('base64') }
   const look = async (id: string) => (await fetch(`${base}/page/state?topic=preview:${id}`)).status
   const open = async () => (await act('preview', body, headers)).json.id as string
   const first = await open()
