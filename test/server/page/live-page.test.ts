@@ -15,7 +15,7 @@ interface StreamEvent {
   readonly data: any
 }
 
-const ALBUM = makeTorrent({
+const ALBUM_TORRENT = makeTorrent({
   name: 'album',
   files: [
     { path: 'album/one', length: 20_000 },
@@ -201,8 +201,8 @@ t.test('a link that is opened on two pages is fetched once, until both have clos
   const { act, base, client, clock, follow } = await openPage(t)
   const { next } = await follow('topic=client')
   const headers = { 'x-tsdl-page': (await next()).data.key }
-  const { port } = await shareAll(t, [ALBUM])
-  const link = `magnet:?xt=urn:btih:${ALBUM.metainfo.infoHash.toString('hex')}`
+  const { port } = await shareAll(t, [ALBUM_TORRENT])
+  const link = `magnet:?xt=urn:btih:${ALBUM_TORRENT.metainfo.infoHash.toString('hex')}`
   const open = async (source: string) => (await act('preview', { source }, headers)).json.id as string
   const look = async (id: string) => {
     const response = await fetch(`${base}/page/state?topic=preview:${id}`)
@@ -229,7 +229,7 @@ t.test('a preview lists the files of a torrent, which is then added with those t
   const { act, base, clock, follow, session } = await openPage(t)
   const { next } = await follow('topic=client')
   const headers = { 'x-tsdl-page': (await next()).data.key }
-  const body = { metainfo: Buffer.from(torrentOf(ALBUM.metainfo)).toString('base64') }
+  const body = { metainfo: Buffer.from(torrentOf(ALBUM_TORRENT.metainfo)).toString('base64') }
   const look = async (id: string) => (await fetch(`${base}/page/state?topic=preview:${id}`)).status
   const open = async () => (await act('preview', body, headers)).json.id as string
   const first = await open()
