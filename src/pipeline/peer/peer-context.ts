@@ -88,7 +88,7 @@ export interface PeerUpload {
   /** The policy of suggestions while we are a seed. */
   readonly suggestions: PieceSuggestions
   /** Called when a piece that we have could not be read. */
-  readonly onReadError: (error: Error, index: number) => void
+  onReadError(error: Error, index: number): void
 }
 
 /** A peer as the policy of suggestions sees it. */

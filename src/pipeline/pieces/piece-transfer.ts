@@ -9,8 +9,6 @@ export interface PieceTransferOptions extends PiecePipelineOptions {
   /** Reads verified pieces. */
   readonly reads: PieceUploadOptions['reads']
   readonly superSeed: boolean
-  /** Called when a piece that is not in doubt cannot be read. */
-  readonly failed: (error: Error) => void
 }
 
 /** How the pieces of a torrent come in and go out. It exists while there is a peer, a reader or something to download. */
@@ -22,13 +20,13 @@ export class PieceTransfer {
   readonly hashes: HashAnswers | undefined
 
   constructor(options: PieceTransferOptions) {
-    const { metainfo, pieces, reads, random, superSeed, failed, verified } = options
+    const { metainfo, pieces, reads, random, superSeed, verified } = options
     const { pieceLength } = metainfo
     const { window } = options.storage
     this.pipeline = new PiecePipeline(options)
     for (const index of verified) this.pipeline.addFound(index)
     const { cursors, scheduler } = this.pipeline
-    this.upload = new PieceUpload({ pieces, pieceLength, scheduler, reads, superSeed, random, failed })
+    this.upload = new PieceUpload({ pieces, pieceLength, scheduler, reads, superSeed, random })
     this.hashes = HashAnswers.of({ ...options, has: this.upload.has })
     this.readers = new PieceReaders({ metainfo, pieces, cursors, reads, window })
   }

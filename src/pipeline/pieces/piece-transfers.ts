@@ -118,9 +118,8 @@ export class PieceTransfers extends Emitter<PieceTransfersEvents> {
     const { clock, content, funnel, hashPool, metainfo, random, reputation, superSeed } = this.#options
     const { storage } = content
     const { priorities } = selection
-    const failed = (error: Error) => this.emit('failed', error)
     const transfer = new PieceTransfer({
-      ...{ metainfo, storage, random, verified, superSeed, failed, layout, pieces, clock, hashPool },
+      ...{ metainfo, storage, random, verified, superSeed, layout, pieces, clock, hashPool },
       reputation: reputation(),
       leaves: this.#options.leaves?.(),
       ...{ memory: this.#memory.take(), funnel: funnel(), wanted: selection.pieces.bits },
@@ -130,12 +129,13 @@ export class PieceTransfers extends Emitter<PieceTransfersEvents> {
       sequential: this.#sequential,
       ...(priorities ? { priority: (index: number) => priorities[index] as PiecePriority } : {}),
     })
-    const { pipeline } = transfer
+    const { pipeline, upload } = transfer
     pipeline.on('verified', index => this.emit('verified', index))
     pipeline.on('blocks', index => this.emit('blocks', index))
     pipeline.on('banned', (name, reason) => this.emit('banned', name, reason))
+    upload.on('failed', error => this.emit('failed', error))
     closed(pipeline.writer).catch(error => {
-      if (this.#current === transfer) failed(error)
+      if (this.#current === transfer) this.emit('failed', error)
     })
     this.#current = transfer
     if (this.#isPaused) pipeline.pause()

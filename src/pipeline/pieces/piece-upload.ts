@@ -1,4 +1,5 @@
 import { Bitfield } from '../../codec/bitfield.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerUpload } from '../peer/peer-context.ts'
 import { Suggestions } from '../upload/suggestions.ts'
@@ -25,12 +26,16 @@ export interface PieceUploadOptions {
   readonly superSeed: boolean
   /** From 0 to below 1. */
   readonly random: () => number
-  /** Called when a piece that is not in doubt cannot be read. */
-  readonly failed: (error: Error) => void
+}
+
+/** Events of `PieceUpload`. */
+export interface PieceUploadEvents {
+  /** A piece that is not in doubt cannot be read. */
+  failed: [error: Error]
 }
 
 /** Decides which pieces peers may download, and which are announced to them. */
-export class PieceUpload implements PeerUpload {
+export class PieceUpload extends Emitter<PieceUploadEvents> implements PeerUpload {
   readonly storage: PeerUpload['storage']
   readonly announcedPieces: Bitfield
   readonly isSuperSeeding: boolean
@@ -39,12 +44,11 @@ export class PieceUpload implements PeerUpload {
   readonly source: Scheduler | SuperSeed
   readonly #pieces: UploadedPieces
   readonly #superSeed: SuperSeed | undefined
-  readonly #failed: (error: Error) => void
 
-  constructor({ pieces, pieceLength, scheduler, reads, superSeed, random, failed }: PieceUploadOptions) {
+  constructor({ pieces, pieceLength, scheduler, reads, superSeed, random }: PieceUploadOptions) {
+    super()
     const pieceCount = pieces.verified.size
     this.#pieces = pieces
-    this.#failed = failed
     this.storage = reads
     this.isSuperSeeding = superSeed
     // a piece that is not retained is not announced
@@ -61,9 +65,9 @@ export class PieceUpload implements PeerUpload {
 
   readonly has = (index: number): boolean => this.#pieces.retains && this.#pieces.trusts(index)
 
-  readonly onReadError = (error: Error, index: number): void => {
+  onReadError(error: Error, index: number): void {
     // a piece that another program changed is read again: that is no failure
-    if (this.#pieces.trusts(index)) this.#failed(error)
+    if (this.#pieces.trusts(index)) this.emit('failed', error)
   }
 
   /** Announces the first piece to a connected peer, if we super-seed. */
