@@ -56,7 +56,7 @@ export class Announcer extends Emitter<AnnouncerEvents> {
     super()
     const { tiers, skipped } = openTrackers(options.tiers, options.makeTracker)
     this.#options = options
-    this.#entries = tiers.flat()
+    this.#entries = tiers.flat().slice() // without the spare room of a list that grew, as there are many torrents
     this.#tiers = new Tiers(tiers, options.random)
     this.#skipped = skipped
     this.#nextRound = new RoundTimer(options.clock, () => this.#beginRound())

@@ -62,7 +62,8 @@ export function openTrackers(
       return []
     }
   }
-  const opened = tiers.map(tier => tier.flatMap(open))
+  // Copied without the spare room of a list that grew, as there are many torrents.
+  const opened = tiers.map(tier => tier.flatMap(open).slice())
   for (const [scheme, names] of unsupported) {
     const which = names.length === 1 ? names[0] : `${names[0]} and ${names.length - 1} more`
     skipped.push(new DiscoveryError('ERR_TRACKER', `${scheme} trackers are not supported: skipped ${which}`))

@@ -94,7 +94,7 @@ function usable(
       urls.push(url)
     }
   }
-  return urls
+  return urls.slice() // without the spare room of a list that grew, as there are many torrents
 }
 
 function fault(url: string, schemes: readonly string[]): string | undefined {
