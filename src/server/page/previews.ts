@@ -37,6 +37,8 @@ interface Preview {
   viewers: number
   /** The torrent in the client, while its metadata is fetched. */
   torrent: Torrent | undefined
+  /** Links to it that came before the client had it. */
+  readonly otherLinks: Magnet[]
   /** Resolves when the client has given the torrent back. */
   ended: Promise<void>
   metainfo: Metainfo | undefined
@@ -69,7 +71,7 @@ export class Previews {
     const name = source.name ?? infoHash
     const preview: Preview = {
       ...{ source, metainfo, abort: new AbortController(), ended: Promise.resolve() },
-      ...{ viewers: 1, torrent: undefined },
+      ...{ viewers: 1, torrent: undefined, otherLinks: [] },
       timer: clock.setTimeout(() => this.drop(id), PREVIEW_LIFETIME_MS),
       document: {
         ...{ state: 'fetching', infoHash, name },
@@ -129,7 +131,8 @@ export class Previews {
     for (const [id, preview] of this.#previews) {
       if (preview.document.infoHash !== infoHash || preview.document.state !== 'fetching') continue
       preview.viewers++
-      preview.torrent?.addSource(source)
+      if (preview.torrent) preview.torrent.addSource(source)
+      else preview.otherLinks.push(source)
       return id
     }
     return undefined
@@ -153,6 +156,7 @@ export class Previews {
       signal.throwIfAborted()
       torrent = await client.add(preview.source, { ...torrentOptions, signal, timeout: 0 })
       preview.torrent = torrent
+      for (const link of preview.otherLinks) torrent.addSource(link)
       const metainfo = await whenReady(torrent, {
         progress: ({ reason }) => {
           preview.document = { ...preview.document, reason }

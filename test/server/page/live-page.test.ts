@@ -215,9 +215,9 @@ t.test('a link that is opened on two pages is fetched once, until both have clos
   await act('forget', { preview: first }, headers)
   t.equal(await look(first), 404)
   // the client may still have the torrent of before
-  const again = await open(link)
+  const [again, shared] = await Promise.all([open(link), open(`${link}&x.pe=127.0.0.1:${port}`)])
   t.not(again, first)
-  t.equal(await open(`${link}&x.pe=127.0.0.1:${port}`), again)
+  t.equal(shared, again)
   while ((await look(again)) === 'fetching') await clock.advance(100)
   t.equal(await look(again), 'ready', 'a peer of the second link was used')
   await act('forget', { preview: again }, headers)
