@@ -1,15 +1,15 @@
 import { type AddOptions, Client, type Encryption, type PeerAddress } from '../index.ts'
 import { pick } from '../ports/pick.ts'
+import { addressFamilyFor, type FamilyOptions } from './address-family.ts'
 import type { PortRange } from './options/parse-values.ts'
 import type { Reporter } from './reporter.ts'
 import type { SourceOptions } from './source.ts'
 import { stateDirectory } from './state.ts'
 
 /** Options that say how a command finds peers and connects to them. */
-export interface PeerOptions extends Omit<SourceOptions, 'portableNames'> {
+export interface PeerOptions extends Omit<SourceOptions, 'portableNames'>, FamilyOptions {
   readonly peer?: PeerAddress[]
   readonly port?: PortRange
-  readonly bind?: string
   readonly listen?: boolean
   readonly encryption?: Encryption
   /** A path or a URL. */
@@ -42,7 +42,7 @@ export function createClient(
   const { dht, dhtNode: dhtNodes, listen, lsd, pex, tracker } = options
   const client = new Client({
     ...{ dht, lsd, pex, trackers: tracker !== false, stateDirectory: stateDirectory() },
-    ...pick({ dhtNodes, listen }, 'dhtNodes', 'listen'),
+    ...pick({ dhtNodes, family: addressFamilyFor(options), listen }, 'dhtNodes', 'family', 'listen'),
     ...pick(options, 'bind', 'blocklist', 'down', 'encryption', 'hashThreads', 'maxPeers', 'memory', 'up'),
     ...options.port,
   })

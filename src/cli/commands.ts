@@ -28,6 +28,9 @@ const SOURCE_HELP = 'a .torrent (path, URL or -), a magnet link or an info-hash'
 const SOURCE_ARGUMENT = { name: '<source>', help: SOURCE_HELP }
 const PATH_ARGUMENT = { name: '<path>', help: 'the directory that holds the files, or the one file' }
 
+/** Options of a download that the demo, which runs on 127.0.0.1, does not have. */
+const NOT_IN_DEMO = new Set(['ipv4', 'ipv6'])
+
 /** The option that lists sources. */
 const INPUT_OPTIONS = inGroup('Files:', [
   {
@@ -202,7 +205,7 @@ const DEMO_COMMAND = defineCommand<[], DemoOptions>({
         ...{ help: 'number of seeds', default: '3' },
       },
     ]),
-    ...DOWNLOAD_OPTIONS,
+    ...DOWNLOAD_OPTIONS.filter(({ name }) => !NOT_IN_DEMO.has(name)),
   ],
   async run(_, options) {
     const { runDemo } = await import('./demo.ts')

@@ -39,7 +39,7 @@ export async function info(source: string, options: InfoOptions, reporter: Repor
   }
   const metainfo = await loadMetainfo(source, options, reporter)
   if (output !== undefined) await writeTorrent(output, torrentOf(metainfo))
-  const scraped = scrape ? await scrapeTrackers(metainfo, options.allowLocal) : undefined
+  const scraped = scrape ? await scrapeTrackers(metainfo, options) : undefined
   if (output !== '-') {
     const results = scraped?.results
     const text = json ? infoJson : asLink ? magnetLinkOf : infoText

@@ -9,10 +9,11 @@ import {
 } from '../index.ts'
 import { pick } from '../ports/pick.ts'
 import { reasonOf } from '../ports/reason-of.ts'
+import { addressFamilyFor, type FamilyOptions } from './address-family.ts'
 import { findCredentials } from './netrc.ts'
 
 /** Options that say how a source is read. */
-export interface SourceOptions extends NameOptions {
+export interface SourceOptions extends NameOptions, FamilyOptions {
   /** Trackers that are added to those of the torrent; false for none at all. */
   readonly tracker?: false | readonly string[]
   /** Headers for the server of a .torrent, as name and value. */
@@ -33,9 +34,13 @@ export async function openSource(source: string, options: SourceOptions): Promis
 
 async function readSource(source: string, options: SourceOptions): Promise<Metainfo | Magnet> {
   const names = pick(options, 'portableNames')
+  const family = addressFamilyFor(options)
   if (source === '-') return parseTorrent(await readStdin(MAX_TORRENT_SIZE), 'standard input', names)
   const url = /^https?:/i.test(source) && URL.canParse(source) ? new URL(source) : undefined
-  return loadSource(source, { ...names, ...(url ? { headers: headersFor(url, options) } : {}) })
+  return loadSource(source, {
+    ...{ ...names, ...pick({ family }, 'family') },
+    ...(url ? { headers: headersFor(url, options) } : {}),
+  })
 }
 
 /** Returns the headers that the options add to a request, and the credentials of ~/.netrc. */

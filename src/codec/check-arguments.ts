@@ -1,6 +1,7 @@
 /** Checks arguments of the public API, so that an invalid one is an InputError that names it. */
 import { InputError } from '../errors.ts'
 import { addressBytes } from './address-bytes.ts'
+import { type AddressFamily, isOfFamily } from './address-family.ts'
 import { AddressRanges } from './address-ranges.ts'
 import { describeValue } from './quote.ts'
 
@@ -27,6 +28,7 @@ const ARGUMENT_CHECKS = {
     "'prefer', 'require' or 'off'",
     value => ['prefer', 'require', 'off'].includes(value as string),
   ],
+  family: ['4 or 6', value => value === 4 || value === 6],
   signal: ['an AbortSignal', value => value instanceof AbortSignal],
 } satisfies Record<string, readonly [expected: string, test: (value: unknown) => boolean]>
 
@@ -63,6 +65,15 @@ export function checkRequired(options: unknown, kinds: Readonly<Record<string, A
   checkArgument('options', options, 'object')
   for (const [name, kind] of Object.entries(kinds))
     checkArgument(name, (options as Readonly<Record<string, unknown>>)[name], kind)
+}
+
+/**
+ * Checks that an address of this machine is of the only address family that is used.
+ * @throws InputError ERR_USAGE that begins with `bind`
+ */
+export function checkBind(bind: string | undefined, family: AddressFamily | undefined): void {
+  if (bind === undefined || isOfFamily(bind, family)) return
+  throw new InputError('ERR_USAGE', `bind: expected an IPv${family} address, got ${describeValue(bind)}`)
 }
 
 function isObject(value: unknown): boolean {

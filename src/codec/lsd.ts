@@ -1,6 +1,7 @@
 /** The announce message of Local Service Discovery: HTTP-style headers in one datagram (BEP 14). */
+
+import type { AddressFamily } from './address-family.ts'
 import { formatAddress, type PeerAddress } from './compact.ts'
-import type { AddressFamily } from './udp-tracker.ts'
 
 /** The multicast group of each address family. */
 export const LSD_GROUPS: Readonly<Record<AddressFamily, PeerAddress>> = {

@@ -1,8 +1,6 @@
 /** The packets of UDP trackers (BEP 15, BEP 41). Numbers are big-endian. A reply has the transaction of its request. */
+import type { AddressFamily } from './address-family.ts'
 import { decodePeers4, decodePeers6, type PeerAddress } from './compact.ts'
-
-/** An address family, numbered as in Node. It determines the length of a peer in a reply. */
-export type AddressFamily = 4 | 6
 
 /** The number of each event. BEP 15 has none for `paused`. */
 const EVENT_CODES = { none: 0, completed: 1, started: 2, stopped: 3, paused: 0 } as const

@@ -1,7 +1,7 @@
+import type { AddressFamily } from '../codec/address-family.ts'
 import { canTellOf } from '../codec/address-scope.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { BUCKET_SIZE } from './bucket.ts'
-import type { AddressFamily } from './contact.ts'
 import {
   type DhtRefusal,
   type DhtReply,

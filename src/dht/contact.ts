@@ -1,8 +1,6 @@
+import type { AddressFamily } from '../codec/address-family.ts'
 import { decodePeers4, decodePeers6, encodePeers4, encodePeers6, type PeerAddress } from '../codec/compact.ts'
 import { ID_LENGTH } from './node-id.ts'
-
-/** The address family of a DHT. The IPv4 DHT and the IPv6 DHT are separate (BEP 32). */
-export type AddressFamily = 4 | 6
 
 /** The id and address of a node. */
 export interface Contact extends PeerAddress {

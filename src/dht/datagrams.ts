@@ -1,7 +1,7 @@
 import dgram from 'node:dgram'
+import type { AddressFamily } from '../codec/address-family.ts'
 import { canonicalHost, formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { InputError, messageOf } from '../errors.ts'
-import type { AddressFamily } from './contact.ts'
 
 /** A UDP port with the operations that the DHT needs. Another protocol may share it. */
 export interface Datagrams {

@@ -3,11 +3,11 @@ import type dgram from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import PQueue from 'p-queue'
 import { addressBytes } from '../codec/address-bytes.ts'
-import { checkOptions } from '../codec/check-arguments.ts'
+import { type AddressFamily, addressFamilyOf, familiesOf } from '../codec/address-family.ts'
+import { checkBind, checkOptions } from '../codec/check-arguments.ts'
 import { formatAddress, type PeerAddress } from '../codec/compact.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
-import type { AddressFamily } from './contact.ts'
 import { openDatagrams } from './datagrams.ts'
 import { DhtNode } from './node.ts'
 import { ID_LENGTH } from './node-id.ts'
@@ -20,6 +20,8 @@ export interface DhtOptions {
   readonly port?: number
   /** The address to bind, which determines the family. @default all addresses, IPv4 and IPv6 */
   readonly bind?: string
+  /** The only address family to use. @default that of `bind`, without it both */
+  readonly family?: AddressFamily
   /** Bootstrap nodes, as addresses or host names. @default `PUBLIC_ROUTERS` */
   readonly bootstrap?: readonly PeerAddress[]
   /** True to send queries but no replies (BEP 43), for a host that cannot be reached. @default false */
@@ -80,7 +82,14 @@ export class Dht extends EventEmitter<DhtEvents> {
 
   constructor(options: DhtOptions = {}) {
     super()
-    checkOptions(options, { bind: 'address', bootstrap: 'addresses', port: 'port', readOnly: 'boolean' })
+    checkOptions(options, {
+      bind: 'address',
+      bootstrap: 'addresses',
+      family: 'family',
+      port: 'port',
+      readOnly: 'boolean',
+    })
+    checkBind(options.bind, options.family)
     this.#options = options
   }
 
@@ -153,11 +162,11 @@ export class Dht extends EventEmitter<DhtEvents> {
 
   async #start(): Promise<void> {
     const { bind, state } = this.#options
+    const { family = bind === undefined ? undefined : addressFamilyOf(bind) } = this.#options
     const known = state ? decodeState(state) : {}
-    const families: AddressFamily[] = bind === undefined ? [4, 6] : [bind.includes(':') ? 6 : 4]
     const failures: unknown[] = []
-    for (const family of families) {
-      await this.#open(family, known).catch(error => failures.push(error))
+    for (const each of familiesOf(family)) {
+      await this.#open(each, known).catch(error => failures.push(error))
     }
     // One family is enough, since many machines have no IPv6.
     if (this.#all.length === 0 && !this.#closed) this.#warn(`the DHT cannot start: ${messageOf(failures[0])}`)

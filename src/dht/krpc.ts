@@ -1,6 +1,7 @@
 /** The messages of DHT nodes (BEP 5, BEP 32, BEP 42, BEP 43): one bencoded dictionary per datagram. */
 
 import { addressBytes } from '../codec/address-bytes.ts'
+import type { AddressFamily } from '../codec/address-family.ts'
 import {
   asDict,
   asList,
@@ -20,7 +21,7 @@ import {
   hostOf,
   type PeerAddress,
 } from '../codec/compact.ts'
-import { type AddressFamily, type Contact, decodeContacts, encodeContacts } from './contact.ts'
+import { type Contact, decodeContacts, encodeContacts } from './contact.ts'
 import { ID_LENGTH } from './node-id.ts'
 
 /** The method of a query and its arguments. */

@@ -1,6 +1,7 @@
 /** The saved state of the DHT for the next run: our ids and known nodes. It is decoded as untrusted input. */
+import type { AddressFamily } from '../codec/address-family.ts'
 import { asDict, type BencodeValue, bytes, decode, encode, integer } from '../codec/bencode.ts'
-import { type AddressFamily, type Contact, decodeContacts, encodeContacts } from './contact.ts'
+import { type Contact, decodeContacts, encodeContacts } from './contact.ts'
 import { ID_LENGTH } from './node-id.ts'
 
 /** The state of one family. */

@@ -1,3 +1,4 @@
+import type { AddressFamily } from '../codec/address-family.ts'
 import { percentEncode } from '../codec/url.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
 import type { Trust } from '../ports/address-policy.ts'
@@ -17,8 +18,12 @@ import { parseTrackerUrl, scrapeUrl, trackerName } from './tracker-url.ts'
 /** Maximum length of a reply body in bytes, on the wire and inflated. 2,000 peers take 36,000. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024
 
-/** It keeps no connections open, because the next announce is half an hour away. */
-const client = new HttpClient()
+/** Clients for both families and for one. They keep no connections open, because the next announce is half an hour away. */
+const FAMILY_CLIENTS = {
+  both: new HttpClient(),
+  4: new HttpClient({ family: 4 }),
+  6: new HttpClient({ family: 6 }),
+}
 
 export interface HttpTrackerOptions {
   /** Sent as User-Agent: `tsdl/VERSION`. */
@@ -31,6 +36,8 @@ export interface HttpTrackerOptions {
   readonly clock?: Clock
   /** The origin of the URL: see `allowedScopeOf`. @default 'user' */
   readonly trust?: Trust
+  /** The only address family to connect with. @default both */
+  readonly family?: AddressFamily | undefined
   /** @default node:http and node:https */
   readonly open?: HttpOpen
 }
@@ -109,7 +116,8 @@ export class HttpTracker implements Tracker {
   }
 
   async #get(url: URL, signal: AbortSignal): Promise<TrackerReply> {
-    const { userAgent, open = client.open, trust = 'user' } = this.#options
+    const { family = 'both', trust = 'user', userAgent } = this.#options
+    const { open = FAMILY_CLIENTS[family].open } = this.#options
     const headers = { 'User-Agent': userAgent, Accept: '*/*', 'Accept-Encoding': 'gzip' }
     const first = targetOf(url, 'tracker', trust)
     const { reply } = await follow(open, first, { headers, signal, purpose: 'tracker', trust })

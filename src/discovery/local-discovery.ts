@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { RemoteInfo, Socket } from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
+import { type AddressFamily, familiesOf } from '../codec/address-family.ts'
 import { checkOptions } from '../codec/check-arguments.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { canonicalHost } from '../codec/compact.ts'
 import { decodeLsd, encodeLsd, LSD_GROUPS, LSD_HASHES } from '../codec/lsd.ts'
-import type { AddressFamily } from '../codec/udp-tracker.ts'
 import { type Clock, systemClock, type Timer } from '../ports/clock.ts'
 import { bindSocket, type CreateSocket, systemSocket } from './create-socket.ts'
 import { isLocalAddress } from './local-address.ts'
@@ -27,6 +27,8 @@ export interface LocalDiscoveryOptions {
   readonly createSocket?: CreateSocket
   /** The machine's network interfaces, by name. @default node:os */
   readonly interfaces?: () => NodeJS.Dict<NetworkInterfaceInfo[]>
+  /** The only address family to use. @default both */
+  readonly family?: AddressFamily
   /** The mark of our own announces. @default eight random hex digits */
   readonly cookie?: string
 }
@@ -61,6 +63,7 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
   readonly #createSocket: CreateSocket
   readonly #interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>
   readonly #cookie: string
+  readonly #families: readonly AddressFamily[]
   readonly #torrents = new Map<string, Announced>()
   readonly #sockets = new Map<AddressFamily, Socket>()
   readonly #joined = new Set<string>()
@@ -74,18 +77,23 @@ export class LocalDiscovery extends EventEmitter<LocalDiscoveryEvents> {
 
   constructor(options: LocalDiscoveryOptions = {}) {
     super()
-    checkOptions(options, { clock: 'object', createSocket: 'function', interfaces: 'function' })
+    checkOptions(options, {
+      clock: 'object',
+      createSocket: 'function',
+      family: 'family',
+      interfaces: 'function',
+    })
     this.setMaxListeners(0) // each torrent adds a listener
     this.#clock = options.clock ?? systemClock
     this.#createSocket = options.createSocket ?? systemSocket
     this.#interfaces = options.interfaces ?? networkInterfaces
+    this.#families = familiesOf(options.family)
     this.#cookie = options.cookie ?? randomBytes(4).toString('hex')
   }
 
   /** Listens and begins to announce. Resolves with the address families that work; never rejects. */
   async start(): Promise<AddressFamily[]> {
-    const families: readonly AddressFamily[] = [4, 6]
-    await Promise.all(families.map(family => this.#open(family).catch(() => {})))
+    await Promise.all(this.#families.map(family => this.#open(family).catch(() => {})))
     this.#schedule()
     return [...this.#sockets.keys()]
   }

@@ -1,3 +1,4 @@
+import type { AddressFamily } from '../codec/address-family.ts'
 import type { Trust } from '../ports/address-policy.ts'
 import type { Clock } from '../ports/clock.ts'
 import { HttpTracker } from './http-tracker.ts'
@@ -13,6 +14,8 @@ export interface OpenTrackerOptions {
   readonly trust?: Trust
   /** @default the machine's */
   readonly clock?: Clock
+  /** The only address family to use. @default both */
+  readonly family?: AddressFamily | undefined
   /** @default the sockets that the whole process shares */
   readonly sockets?: UdpSockets
   /** @default node:dns */
@@ -24,9 +27,9 @@ const shared = new UdpSockets()
 
 /** Creates the tracker for a URL by its scheme. Throws InputError ERR_USAGE, naming the URL, if it is invalid. */
 export function openTracker(url: string, options: OpenTrackerOptions): Tracker {
-  const { clock, lookup, sockets = shared, trust = 'user', userAgent } = options
-  const given = { trust, ...(clock && { clock }), ...(lookup && { lookup }) }
+  const { clock, family, lookup, sockets = shared, trust = 'user', userAgent } = options
+  const given = { family, trust, ...(clock && { clock }) }
   return schemeOf(url) === 'udp'
-    ? new UdpTracker(url, { sockets, ...given })
-    : new HttpTracker(url, { userAgent, trust, ...(clock && { clock }) })
+    ? new UdpTracker(url, { sockets, ...given, ...(lookup && { lookup }) })
+    : new HttpTracker(url, { userAgent, ...given })
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { AddressFamily } from '../codec/address-family.ts'
 import { canonicalAddress, type PeerAddress } from '../codec/compact.ts'
 import type { Dht } from '../dht/dht.ts'
 import { type DhtLookupStatus, DhtPeers } from '../dht/dht-peers.ts'
@@ -30,6 +31,8 @@ export interface PeerSourcesOptions {
   readonly tiers?: readonly (readonly string[])[]
   /** True if any tracker may be on this machine and its network. @default false */
   readonly allowLocal?: boolean | undefined
+  /** The only address family that trackers are asked with. @default both */
+  readonly family?: AddressFamily | undefined
   /** Peers that the caller names. @default none */
   readonly peers?: readonly PeerAddress[]
   /** Nodes of the DHT that the torrent names (BEP 5). @default none */
@@ -217,7 +220,7 @@ export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTr
   }
 
   #createAnnouncer(tiers: AnnouncerOptions['tiers'], infoHash: Uint8Array): Announcer {
-    const { allowLocal, announcePacer: pacer, clock, peerId, port, random, stats } = this.#options
+    const { allowLocal, announcePacer: pacer, clock, family, peerId, port, random, stats } = this.#options
     const trust = allowLocal ? 'all' : 'remote'
     const { key = randomBytes(4).readUInt32BE(0) } = this.#options
     const announcer = new Announcer({
@@ -230,7 +233,7 @@ export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTr
       clock,
       random,
       stats,
-      makeTracker: url => openTracker(url, { userAgent: `tsdl/${VERSION}`, clock, trust }),
+      makeTracker: url => openTracker(url, { userAgent: `tsdl/${VERSION}`, clock, family, trust }),
     })
     announcer.on('peers', (peers, source) => this.emit('peers', peers, source, infoHash))
     // a tracker that fails fails for both info-hashes

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue'
+import type { AddressFamily } from '../codec/address-family.ts'
 import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
 import { DiscoveryError, messageOf } from '../errors.ts'
 import type { Metainfo } from '../metainfo/metainfo.ts'
@@ -22,6 +23,8 @@ export interface ScrapeOptions {
   readonly clock?: Clock
   /** True if any tracker may be on this machine and its network. @default false */
   readonly allowLocal?: boolean
+  /** The only address family to use. @default both */
+  readonly family?: AddressFamily
   /** Opens a tracker. @default by its scheme: http, https, udp @internal */
   readonly makeTracker?: (url: string) => Tracker
 }
@@ -44,15 +47,17 @@ export async function scrape(
   checkArgument('metainfo', metainfo, 'object')
   checkOptions(options, {
     allowLocal: 'boolean',
+    family: 'family',
     makeTracker: 'function',
     signal: 'signal',
     timeout: 'number',
   })
   const { infoHash, trackers } = metainfo
-  const { allowLocal, clock = systemClock, signal, timeout = 20_000 } = options
+  const { allowLocal, clock = systemClock, family, signal, timeout = 20_000 } = options
   const given: OpenTrackerOptions = {
     userAgent: `tsdl/${VERSION}`,
     clock,
+    family,
     trust: allowLocal ? 'all' : 'remote',
   }
   const { makeTracker = url => openTracker(url, given) } = options

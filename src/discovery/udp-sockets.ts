@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { RemoteInfo, Socket } from 'node:dgram'
+import type { AddressFamily } from '../codec/address-family.ts'
 import { canonicalHost, formatAddress } from '../codec/compact.ts'
-import { type AddressFamily, decodePacket, type TrackerPacket } from '../codec/udp-tracker.ts'
+import { decodePacket, type TrackerPacket } from '../codec/udp-tracker.ts'
 import { bindSocket, type CreateSocket, systemSocket } from './create-socket.ts'
 
 /** Milliseconds for which a connection id is valid (BEP 15). */

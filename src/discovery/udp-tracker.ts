@@ -1,6 +1,6 @@
-import { addressBytes } from '../codec/address-bytes.ts'
+import { type AddressFamily, addressFamilyOf, familiesOf } from '../codec/address-family.ts'
 import { canonicalHost } from '../codec/compact.ts'
-import { type AddressFamily, encodeAnnounce, encodeScrape, type TrackerPacket } from '../codec/udp-tracker.ts'
+import { encodeAnnounce, encodeScrape, type TrackerPacket } from '../codec/udp-tracker.ts'
 import { DiscoveryError } from '../errors.ts'
 import { allowedScopeOfUdp, isAllowedAddress, type Trust } from '../ports/address-policy.ts'
 import { type Clock, systemClock } from '../ports/clock.ts'
@@ -35,6 +35,8 @@ export interface UdpTrackerOptions {
   readonly trust?: Trust
   /** @default the machine's */
   readonly clock?: Clock
+  /** The only address family to use. @default both */
+  readonly family?: AddressFamily | undefined
   /** @default node:dns */
   readonly lookup?: Lookup
 }
@@ -171,20 +173,19 @@ export class UdpTracker implements Tracker {
   /** Resolves with the first allowed address of each family. */
   async #endpoints(signal: AbortSignal): Promise<Endpoint[]> {
     const { host, port } = this.#url
-    const { lookup = systemLookup, trust = 'user' } = this.#options
+    const { family: wanted, lookup = systemLookup, trust = 'user' } = this.#options
     const allowedScope = allowedScopeOfUdp(trust)
-    const literal = addressBytes(host)
-    const addresses = literal
-      ? [{ address: host, family: literal.length === 4 ? 4 : 6 }]
-      : await orAbort(signal, lookup(host))
+    const literal = addressFamilyOf(host)
+    const addresses = literal ? [{ address: host, family: literal }] : await orAbort(signal, lookup(host))
     const allowed = addresses.filter(({ address }) => isAllowedAddress(address, allowedScope))
     if (addresses.length > 0 && allowed.length === 0)
       throw new Error(`${addresses[0]!.address} is not a valid address of a tracker`)
-    const families: readonly AddressFamily[] = [4, 6]
-    return families.flatMap(family => {
+    const endpoints = familiesOf(wanted).flatMap(family => {
       const found = allowed.find(address => address.family === family)
       return found ? [{ host: canonicalHost(found.address), port, family }] : []
     })
+    if (allowed.length > 0 && endpoints.length === 0) throw new Error(`it has no IPv${wanted} address`)
+    return endpoints
   }
 
   get #label() {

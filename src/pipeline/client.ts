@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { addAbortListener, EventEmitter } from 'node:events'
 import { join } from 'node:path'
+import type { AddressFamily } from '../codec/address-family.ts'
 import type { AddressRanges } from '../codec/address-ranges.ts'
-import { checkOptions } from '../codec/check-arguments.ts'
+import { checkBind, checkOptions } from '../codec/check-arguments.ts'
 import type { PeerAddress } from '../codec/compact.ts'
 import { makePeerId } from '../codec/peer-id.ts'
 import { AnnouncePacer } from '../discovery/announce-pacer.ts'
@@ -84,13 +85,14 @@ export class Client extends EventEmitter<ClientEvents> {
   constructor(options: ClientOptions = {}) {
     super()
     checkOptions(options, CLIENT_OPTION_KINDS)
+    checkBind(options.bind, options.family)
     const { down, maxOpenFiles, maxPeers, memory, up } = options
     const clock = new TimerQueue(options.clock ?? systemClock)
     this.#options = options
     this.#clock = clock
     this.peerId = options.peerId ?? makePeerId(VERSION, randomBytes(12))
     this.#announcePacer = new AnnouncePacer(clock)
-    this.#blocklist = new ClientBlocklist(options.blocklist, pick(options, 'fs', 'http'))
+    this.#blocklist = new ClientBlocklist(options.blocklist, pick(options, 'family', 'fs', 'http'))
     this.#connections = new ConnectionLimit(maxPeers ?? DEFAULT_MAX_PEERS)
     this.#memory = new MemoryBudget(memory ?? DEFAULT_MEMORY_BYTES)
     this.#openFiles = new OpenFileLimit(maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES)
@@ -103,6 +105,11 @@ export class Client extends EventEmitter<ClientEvents> {
   /** The file system of sources, downloads and records. */
   get fs(): FileSystem {
     return this.#options.fs ?? nodeFileSystem
+  }
+
+  /** The only address family that is used; undefined for both. */
+  get family(): AddressFamily | undefined {
+    return this.#options.family
   }
 
   /** The directory for resume records and DHT nodes, if there is one. */
@@ -149,9 +156,16 @@ export class Client extends EventEmitter<ClientEvents> {
   async add(source: TorrentSource, given: AddOptions = {}): Promise<Torrent> {
     checkOptions(given, ADD_OPTION_KINDS)
     const { signal, ...options } = given
-    const { pex, trackers, fs, http } = this.#options
+    const { family, fs, http, pex, trackers } = this.#options
     const trust = options.allowLocal ? 'all' : 'remote'
-    const loading = pick({ fs, http, signal, ...options }, 'fs', 'http', 'portableNames', 'platform')
+    const loading = pick(
+      { ...options, family, fs, http },
+      'family',
+      'fs',
+      'http',
+      'portableNames',
+      'platform',
+    )
     const parsed = await loadSource(source, { ...loading, ...pick({ signal }, 'signal') })
     await this.#blocklist.load()
     const listener = await this.listen()
@@ -165,7 +179,7 @@ export class Client extends EventEmitter<ClientEvents> {
     const torrent = new Torrent(parsed, {
       ...pick({ pex, trackers }, 'pex', 'trackers'),
       ...options,
-      ...pick(this.#options, 'bind', 'connect', 'encryption', 'http', 'random'),
+      ...pick(this.#options, 'bind', 'connect', 'encryption', 'family', 'http', 'random'),
       clock: this.#clock,
       ...(this.#options.clock ? {} : { loopLoad: threadLoopLoad }),
       ...(listener ? { listener } : {}),
@@ -213,7 +227,7 @@ export class Client extends EventEmitter<ClientEvents> {
 
   async #startListening(): Promise<Listener | undefined> {
     if (this.#options.listen === false) return undefined
-    const options = pick(this.#options, 'port', 'lastPort', 'bind', 'encryption', 'createServer')
+    const options = pick(this.#options, 'port', 'lastPort', 'bind', 'family', 'encryption', 'createServer')
     return new Listener({ ...options, clock: this.#clock }).listen()
   }
 
@@ -232,7 +246,7 @@ export class Client extends EventEmitter<ClientEvents> {
   /** Returns the DHT and LSD. They are created for the first torrent, and open their ports when a torrent needs them. */
   #discovery(listener: Listener | undefined): Pick<TorrentOptions, 'dht' | 'lsd'> {
     const { bind, clock, createSocket, dht = true, dhtNodes: bootstrap, lsd = true } = this.#options
-    const { random } = this.#options
+    const { family, random } = this.#options
     const { fs, stateDirectory } = this
     const warn = (error: TsdlError) => this.emit('warning', error)
     const port = listener?.port
@@ -240,14 +254,15 @@ export class Client extends EventEmitter<ClientEvents> {
       this.#dht ??= new LazyDht({
         options: {
           readOnly: port === undefined,
-          ...pick({ bind, bootstrap, clock, createSocket, port, random }, 'bind', 'bootstrap', 'clock'),
+          ...pick({ bind, bootstrap, clock, family }, 'bind', 'bootstrap', 'clock', 'family'),
           ...pick({ createSocket, port, random }, 'createSocket', 'port', 'random'),
         },
         record: stateDirectory === undefined ? undefined : { fs, path: join(stateDirectory, 'dht') },
         warn,
       })
     }
-    if (lsd) this.#lsd ??= new LazyLocalDiscovery(pick({ clock, createSocket }, 'clock', 'createSocket'))
+    const local = pick({ clock, createSocket, family }, 'clock', 'createSocket', 'family')
+    if (lsd) this.#lsd ??= new LazyLocalDiscovery(local)
     return { ...(this.#dht ? { dht: this.#dht } : {}), ...(this.#lsd ? { lsd: this.#lsd } : {}) }
   }
 

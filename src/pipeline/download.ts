@@ -61,9 +61,9 @@ export async function download(source: TorrentSource, options: DownloadOptions):
   })
   checkArgument('output', options.output, 'text')
   const { output, locks, record, reuse, select, ...rest } = options
-  const { fs = nodeFileSystem, stateDirectory } = options.client ?? options
+  const { family, fs = nodeFileSystem, stateDirectory } = options.client ?? options
   const loading = pick(options, 'http', 'platform', 'portableNames', 'signal')
-  const parsed = await loadSource(source, { fs, ...loading })
+  const parsed = await loadSource(source, { ...pick({ family }, 'family'), fs, ...loading })
   const torrent = await addTorrent(parsed, rest)
   try {
     const own = await torrent.ready

@@ -35,7 +35,7 @@ export function openReader(
   const { lend: _, select: __, signal, ...options } = given
   const closed = new AbortController()
   const loading = loadSource(source, {
-    ...pick(options.client ?? options, 'fs'),
+    ...pick(options.client ?? options, 'family', 'fs'),
     ...pick(options, 'http', 'platform', 'portableNames'),
     signal: signal ? AbortSignal.any([signal, closed.signal]) : closed.signal,
   })

@@ -1,6 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { addressBytes } from '../codec/address-bytes.ts'
+import { type AddressFamily, isOfFamily } from '../codec/address-family.ts'
 import { canonicalHost } from '../codec/compact.ts'
 import { type AllowedScope, isAllowedAddress } from './address-policy.ts'
 
@@ -34,6 +35,8 @@ export type DnsLookup = typeof import('node:dns').lookup
 export interface HttpClientOptions {
   /** True to keep connections for the next request to the same host. @default false */
   readonly keepAlive?: boolean
+  /** The only address family to connect with. @default both */
+  readonly family?: AddressFamily | undefined
   /** @default node:dns */
   readonly lookup?: DnsLookup
 }
@@ -60,6 +63,8 @@ export class HttpClient {
     const { hostname, protocol } = url
     const host = hostname.replace(/^\[(.*)\]$/, '$1')
     if (addressBytes(host) && !isAllowedAddress(host, allowedScope)) throw notAllowed(host)
+    const { family } = this.#options
+    if (!isOfFamily(host, family)) throw new Error(`${host} is not an IPv${family} address`)
     // Imported at first use, because many runs need no HTTP, and most need no TLS.
     const { Agent, request } = protocol === 'https:' ? await import('node:https') : await import('node:http')
     const { lookup = (await import('node:dns')).lookup, keepAlive = false } = this.#options
@@ -75,7 +80,7 @@ export class HttpClient {
         ...(body ? { method: 'POST' } : {}),
         agent,
         headers: agent ? headers : { ...headers, Connection: 'close' },
-        lookup: lookupAllowed(lookup, allowedScope),
+        lookup: lookupAllowed(lookup, allowedScope, family),
       })
     const response = await responseOf(send, body, signal)
     return {
@@ -127,7 +132,7 @@ async function responseOf(
 type Found = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
 
 /** Resolves names as `lookup` does, without the addresses that are not allowed. Fails if there is no other. */
-function lookupAllowed(lookup: DnsLookup, allowedScope: AllowedScope) {
+function lookupAllowed(lookup: DnsLookup, allowedScope: AllowedScope, family: AddressFamily | undefined) {
   return (name: string, options: object, found: Found): void => {
     const onFound: Found = (error, address, family) => {
       if (error || address === undefined) return found(error, address, family)
@@ -138,7 +143,8 @@ function lookupAllowed(lookup: DnsLookup, allowedScope: AllowedScope) {
       else if (typeof address === 'string') found(null, address, family)
       else found(null, allowed)
     }
-    lookup(name, options, onFound)
+    // not an option of the request, with which Node would try one address only
+    lookup(name, family === undefined ? options : { ...options, family }, onFound)
   }
 }
 

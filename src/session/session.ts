@@ -156,9 +156,10 @@ export class Session extends EventEmitter<SessionEvents> {
   async add(source: TorrentSource, options: NewTorrentOptions = {}): Promise<SessionTorrent> {
     const { headers, ...own } = readNewTorrentOptions(options)
     const { fs, names } = this.#context
+    const { client, http } = this.#options
     const parsed = await loadSource(source, {
       ...{ ...names, fs },
-      ...pick({ headers, http: this.#options.http }, 'headers', 'http'),
+      ...pick({ family: client.family, headers, http }, 'family', 'headers', 'http'),
     })
     const infoHash = infoHashOf(parsed)
     await this.#adding.get(infoHash)?.catch(() => {})

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parsePorts } from '../../src/cli/options/parse-values.ts'
 import { pruneRecords } from '../../src/cli/prune-records.ts'
-import { Listener } from '../../src/index.ts'
+import { Bitfield, Listener, Torrent } from '../../src/index.ts'
 import { eventsOf, offer, tsdl } from '../helpers/cli.ts'
+import { MemoryStorage } from '../helpers/simulation/memory-storage.ts'
 
 const DAY_MS = 86_400_000
 
@@ -78,4 +79,40 @@ t.test('old resume records are removed, once a day', async t => {
   write('pruned', 2)
   pruneRecords(directory, now)
   t.notOk(readdirSync(directory).includes('old.resume'))
+})
+
+t.test('-4 and -6: only peers of that address family are used', async t => {
+  const made = await offer(t)
+  const cwd = t.testdirName
+  const six = await new Listener({ bind: '::1' }).listen()
+  const seed = new Torrent(made.metainfo, {
+    ...{ listener: six, trackers: false, share: true },
+    ...{ storage: new MemoryStorage(made.bytes), trusted: Bitfield.full(made.metainfo.pieceCount) },
+  }).start()
+  t.teardown(() => {
+    six.close()
+    return seed.close()
+  })
+  const both = ['--no-tracker', '--peer', made.peer, '--peer', `[::1]:${six.port}`]
+  const runs = [
+    ['four', ['--ipv4'], /^127\.0\.0\.1:/],
+    ['six', ['-6'], /^\[::1\]:/],
+  ] as const
+  await Promise.all(
+    runs.map(async ([name, args, address]) => {
+      const ran = await tsdl([made.path, ...both, ...args, '--json', '-v', '-o', name], { cwd })
+      t.equal(ran.code, 0, ran.stderr)
+      const peers = eventsOf(ran).filter(({ event }) => event === 'peer')
+      t.ok(peers.length > 0 && peers.every(peer => address.test(peer.address)), ran.stderr)
+    }),
+  )
+  const usage: readonly (readonly [command: string, args: readonly string[], message: RegExp])[] = [
+    ['get', ['-4', '-6'], /'-4, --ipv4' cannot be used with option '-6, --ipv6'/],
+    ['get', ['-6', '--bind', '127.0.0.1'], /^tsdl: --bind: 127\.0\.0\.1 is not an IPv6 address/],
+    ['info', ['-4', '--bind', '::'], /^tsdl: --bind: :: is not an IPv4 address/],
+  ]
+  for (const [command, args, message] of usage)
+    t.match(await tsdl([command, made.path, ...args], { cwd }), { code: 2, stderr: message })
+  const scraped = await tsdl(['info', '-6', '--scrape', made.path], { cwd })
+  t.match(scraped, { code: 3, stdout: /127\.0\.0\.1 is not an IPv6 address/ })
 })

@@ -92,3 +92,23 @@ t.test('a run starts with the nodes of the previous one', async t => {
   t.equal(await readDhtRecord(nodeFileSystem, join(dir, 'link')), undefined)
   await t.rejects(writeDhtRecord(nodeFileSystem, join(path, 'below a file'), state), { code: 'ERR_RECORD' })
 })
+
+t.test(
+  'with one address family there is a node of that family only',
+  { skip: hasIpv6 ? false : 'no IPv6' },
+  async t => {
+    for (const [family, other, host] of [
+      [4, 6, '127.0.0.1'],
+      [6, 4, '::1'],
+    ] as const) {
+      const dht = await new Dht({ family, bootstrap: [] }).start()
+      t.teardown(() => dht.close())
+      t.ok(dht.port(family))
+      t.equal(dht.port(other), undefined)
+      const [node] = await nodes(t, 1, host)
+      dht.add({ host, port: node!.port(family)! })
+      t.equal((await look(dht, Buffer.alloc(20))).answered, 1)
+      t.throws(() => new Dht({ family: other, bind: host }), { code: 'ERR_USAGE', message: /^bind: / })
+    }
+  },
+)

@@ -15,7 +15,7 @@ const info = (address: string, cidr: string, internal = false) =>
   ({ address, cidr, internal, family: address.includes(':') ? 'IPv6' : 'IPv4' }) as NetworkInterfaceInfo
 
 /** One that lives on two interfaces of a network in memory. */
-function setup({ failing = [] as string[] } = {}) {
+function setup({ failing = [] as string[], only = undefined as { family: 4 | 6 } | undefined } = {}) {
   const clock = new VirtualClock()
   const interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = {
     lo: [info('127.0.0.1', '127.0.0.1/8', true)],
@@ -61,7 +61,8 @@ function setup({ failing = [] as string[] } = {}) {
       },
     }) as unknown as ReturnType<CreateSocket>
   }
-  const discovery = new LocalDiscovery({ clock, createSocket, interfaces: () => interfaces, cookie: 'ours' })
+  const options = { clock, createSocket, interfaces: () => interfaces, cookie: 'ours' }
+  const discovery = new LocalDiscovery({ ...options, ...only })
   const found: string[] = []
   discovery.on('peer', (infoHash, address) => found.push(`${infoHash[0]} ${formatAddress(address)}`))
   const hear = (address: string, port: number, infoHashes: string[], cookie = 'theirs') =>
@@ -290,4 +291,20 @@ t.test('which addresses are in the neighbourhood', async t => {
   for (const address of far) t.notOk(isLocalAddress(address, [info('0.0.0.0', '0.0.0.0/0')]), address)
   t.ok(isLocalAddress('203.0.113.1', [info('203.0.113.126', '203.0.113.126/25')]))
   t.notOk(isLocalAddress('203.0.113.128', [info('203.0.113.126', '203.0.113.126/25')]))
+})
+
+t.test('with one address family, the other group is neither joined nor sent to', async t => {
+  for (const [family, type, targets] of [
+    [4, 'udp4', ['239.192.152.143:6771']],
+    [6, 'udp6', ['[ff15::efc0:988f]:6771']],
+  ] as const) {
+    const { clock, discovery, open, sent, sockets } = setup({ only: { family } })
+    t.strictSame(await discovery.start(), [family])
+    discovery.add(hash(1), 6881)
+    await clock.advance(1000)
+    t.strictSame([...new Set(sent.map(({ to }) => to))], targets)
+    t.strictSame([...sockets.keys()], [type])
+    discovery.close()
+    t.equal(open(), 0)
+  }
 })

@@ -42,6 +42,7 @@ function open(t: Test, url: string, lookup?: Lookup) {
 function inMemory(
   script: (seen: SeenPacket, n: number) => readonly Uint8Array[] = () => [],
   url = 'udp://10.0.0.9:80',
+  family?: 4 | 6,
 ) {
   const clock = new VirtualClock()
   const net = new FakeDgram(clock, script)
@@ -52,7 +53,7 @@ function inMemory(
     { address: '2001:db8::10', family: 6 },
     { address: '10.0.0.9', family: 4 },
   ]
-  const tracker = new UdpTracker(url, { sockets, clock, lookup: both })
+  const tracker = new UdpTracker(url, { sockets, clock, family, lookup: both })
   return { clock, net, sockets, tracker, log: () => net.sent.map(({ action, at }) => `${at} ${action}`) }
 }
 
@@ -455,4 +456,22 @@ t.test('addresses of UDP trackers', async t => {
   t.throws(() => openTracker('ws://t.example/', { userAgent: 'x' }), {
     message: /ws trackers are not supported/,
   })
+})
+
+t.test('with one address family, a tracker is asked at that address only', async t => {
+  for (const [family, asked, other] of [
+    [4, '10.0.0.9 80', 'udp://[2001:db8::9]:80'],
+    [6, '2001:db8::9 80', 'udp://10.0.0.9:80'],
+  ] as const) {
+    const { net, tracker } = inMemory(obliging, 'udp://both.example:80', family)
+    await tracker.announce(request)
+    await tracker.announce({ ...request, event: 'stopped' })
+    t.strictSame([...new Set(net.sent.map(({ to }) => to))], [asked])
+    const literal = inMemory(obliging, other, family)
+    await t.rejects(literal.tracker.announce(request), {
+      code: 'ERR_TRACKER',
+      message: new RegExp(`: it has no IPv${family} address$`),
+    })
+    t.strictSame(literal.net.sent, [])
+  }
 })

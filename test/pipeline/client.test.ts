@@ -1,13 +1,24 @@
 import { once } from 'node:events'
-import t from 'tap'
+import net from 'node:net'
+import t, { type Test } from 'tap'
+import { Bitfield } from '../../src/codec/bitfield.ts'
+import { encodePeers4, encodePeers6 } from '../../src/codec/compact.ts'
+import { encodeHandshake } from '../../src/codec/handshake.ts'
+import { scrape } from '../../src/discovery/scrape.ts'
 import { InputError } from '../../src/errors.ts'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
 import { Client } from '../../src/pipeline/client.ts'
 import { directoryContent } from '../../src/pipeline/download.ts'
 import { ConnectionLimit } from '../../src/pipeline/limits/connection-limit.ts'
 import { MemoryBudget } from '../../src/pipeline/limits/memory-budget.ts'
-import { makeTorrent } from '../helpers/metainfo.ts'
+import { loadTorrent } from '../../src/pipeline/sources/load-torrent.ts'
+import { Listener } from '../../src/pipeline/swarm/listener.ts'
+import { Torrent } from '../../src/pipeline/torrent.ts'
+import { type MadeTorrent, makeTorrent } from '../helpers/metainfo.ts'
+import { MemoryStorage } from '../helpers/simulation/memory-storage.ts'
 import { memoryDisk } from '../helpers/swarm.ts'
+import { scriptedTracker } from '../helpers/tracker.ts'
+import { webServer } from '../helpers/web-server.ts'
 
 const small = (name: string) => makeTorrent({ files: [{ path: name, length: 100_000 }], pieceLength: 16_384 })
 const offline = { dht: false, lsd: false, trackers: false, bind: '127.0.0.1' }
@@ -163,4 +174,132 @@ t.test('memory is shared equally, and again when a torrent is added or removed',
   t.strictSame(shares, { a: 300, b: 300, c: 300 })
   budget.delete(b)
   t.strictSame(shares, { a: 450, b: 300, c: 450 })
+})
+
+const HANDSHAKE_FIELDS = { peerId: Buffer.alloc(20, 1), reserved: Buffer.alloc(8) }
+const LOOPBACK_HOSTS = { 4: '127.0.0.1', 6: '::1' } as const
+const FAMILY_PAIRS = [
+  [4, 6],
+  [6, 4],
+] as const
+
+/** Shares a torrent at an address. Returns the address. */
+async function seedAt(t: Test, { content, metainfo }: MadeTorrent, host: string) {
+  const listener = await new Listener({ bind: host }).listen()
+  const seed = new Torrent(metainfo, {
+    ...{ storage: new MemoryStorage(content), trusted: Bitfield.full(metainfo.pieceCount), share: true },
+    ...{ listener, trackers: false },
+  }).start()
+  t.teardown(() => {
+    listener.close()
+    return seed.close()
+  })
+  return { host, port: listener.port! }
+}
+
+/** A client of one address family, and the hosts that it dials. The name `both` has an address of each family. */
+function clientOf(t: Test, family: 4 | 6) {
+  const dialled = new Set<string>()
+  const lookup: net.LookupFunction = (_, { family }, found) =>
+    found(null, LOOPBACK_HOSTS[family === 6 ? 6 : 4], Number(family))
+  const connect = ((options: net.NetConnectOpts & { host: string }) => {
+    dialled.add(options.host)
+    return net.connect({ ...options, lookup })
+  }) as unknown as typeof net.connect
+  const client = new Client({ dht: false, lsd: false, family, connect })
+  t.teardown(() => client.close())
+  return { client, dialled }
+}
+
+t.test('with one address family, peers of the other are not dialled, whatever names them', async t => {
+  const made = small('a')
+  const seeds = { 4: await seedAt(t, made, LOOPBACK_HOSTS[4]), 6: await seedAt(t, made, LOOPBACK_HOSTS[6]) }
+  const peers = Object.values(seeds)
+  const body = { interval: 1800, peers: encodePeers4(peers), peers6: encodePeers6(peers) }
+  const hash = made.metainfo.infoHash.toString('hex')
+  const links = peers.map(({ host, port }) => `&x.pe=${host.includes(':') ? `[${host}]` : host}:${port}`)
+  for (const [family, other] of FAMILY_PAIRS) {
+    const tracker = await scriptedTracker(t, { body }, LOOPBACK_HOSTS[family])
+    for (const [name, source, options, hosts] of [
+      ['options', made.metainfo, { peers }, [LOOPBACK_HOSTS[family]]],
+      ['a link', `magnet:?xt=urn:btih:${hash}${links.join('')}`, {}, [LOOPBACK_HOSTS[family]]],
+      ['a tracker', { ...made.metainfo, trackers: [[tracker.url]] }, {}, [LOOPBACK_HOSTS[family]]],
+      ['a name', made.metainfo, { peers: [{ host: 'both', port: seeds[family].port }] }, ['both']],
+    ] as const) {
+      const { client, dialled } = clientOf(t, family)
+      const torrent = await client.add(source, options)
+      const metainfo = await torrent.ready
+      await torrent.begin(directoryContent(metainfo, { output: '/home', fs: memoryDisk() })).done
+      t.strictSame([...dialled], hosts, `IPv${family}, ${name}`)
+      await client.close()
+    }
+    // a name with a peer of the other family
+    const { client } = clientOf(t, family)
+    const torrent = await client.add(made.metainfo, { peers: [{ host: 'both', port: seeds[other].port }] })
+    torrent.begin(directoryContent(made.metainfo, { output: '/home', fs: memoryDisk() }))
+    const [warning] = await once(torrent, 'warning')
+    t.match(warning.message, /REFUSED/)
+  }
+})
+
+t.test(
+  'with one address family, a connection of the other is not accepted from a shared listener',
+  async t => {
+    const { content, metainfo } = small('a')
+    const listener = await new Listener().listen()
+    t.teardown(() => listener.close())
+    for (const [family, other] of FAMILY_PAIRS) {
+      const storage = new MemoryStorage(content)
+      const torrent = new Torrent(metainfo, {
+        family,
+        listener,
+        storage,
+        trackers: false,
+        share: true,
+      }).start()
+      await once(torrent, 'started')
+      const call = async (host: string) => {
+        const socket = net.connect({ host, port: listener.port! })
+        t.teardown(() => socket.destroy())
+        socket.write(encodeHandshake({ ...HANDSHAKE_FIELDS, infoHash: metainfo.infoHash }))
+        return Promise.race([
+          once(socket, 'data').then(() => true),
+          once(socket, 'close').then(() => false),
+        ]).catch(() => false)
+      }
+      t.equal(await call(LOOPBACK_HOSTS[other]), false)
+      t.equal(await call(LOOPBACK_HOSTS[family]), true)
+      await torrent.close()
+    }
+  },
+)
+
+t.test('with one address family, no web server or tracker of the other gets a request', async t => {
+  const made = small('a')
+  const web = await webServer(t, made)
+  const tracker = await scriptedTracker(t, { body: torrentOf(made.metainfo) })
+  const { port } = new URL(tracker.origin)
+  const url = `${tracker.origin}/a.torrent`
+  const message = /127\.0\.0\.1 is not an IPv6 address/
+  await t.rejects(loadTorrent(url, { family: 6 }), { code: 'ERR_USAGE', message })
+  t.same((await loadTorrent(url, { family: 4 })).infoHash, made.metainfo.infoHash)
+  const { client } = clientOf(t, 6)
+  await t.rejects(client.add(url), { code: 'ERR_USAGE', message })
+  const trackers = [[tracker.url], [`udp://127.0.0.1:${port}`]]
+  const counts = await scrape({ ...made.metainfo, trackers }, { family: 6, allowLocal: true })
+  t.match(counts, [{ error: { message } }, { error: { message: /has no IPv6 address/ } }])
+  t.equal(tracker.announces.length, 1)
+  const torrent = await client.add({ ...made.metainfo, trackers }, { webSeedUrls: [`${web.origin}/`] })
+  const warnings: string[] = []
+  torrent.on('warning', error => warnings.push(error.message))
+  torrent.begin(directoryContent(made.metainfo, { output: '/home', fs: memoryDisk() }))
+  while (warnings.length < 3) await once(torrent, 'warning')
+  t.equal(warnings.filter(text => message.test(text)).length, 2, warnings.join('; '))
+  t.equal(tracker.announces.length, 1)
+  t.equal(web.requests.length, 0)
+  const { client: other } = clientOf(t, 4)
+  const download = await other.add(made.metainfo, { trackers: false, webSeedUrls: [`${web.origin}/`] })
+  await download.begin(directoryContent(made.metainfo, { output: '/home', fs: memoryDisk() })).done
+  t.throws(() => new Client({ family: 6, bind: '127.0.0.1' }), { code: 'ERR_USAGE', message: /^bind: / })
+  t.throws(() => new Client({ family: 5 as 4 }), { code: 'ERR_USAGE', message: /^family: / })
 })

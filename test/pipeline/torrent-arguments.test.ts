@@ -54,6 +54,7 @@ const INVALID_VALUES: Readonly<Record<keyof TorrentOptions, readonly unknown[]>>
   connect: NOT_FUNCTIONS,
   http: NOT_FUNCTIONS,
   bind: [...NEVER_VALID, '', 'localhost', '1.2.3', 4],
+  family: [...NEVER_VALID, 0, 5, '4', true],
   peerId: [...NEVER_VALID, '', '-TS0001-000000000000', Buffer.alloc(19), Buffer.alloc(21)],
   trackerKey: [...NOT_NUMBERS, 1.5, 2 ** 32],
   announcePacer: NOT_OBJECTS,

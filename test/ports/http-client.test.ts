@@ -11,13 +11,17 @@ import { type DnsLookup, HttpClient, type HttpOpen } from '../../src/ports/http-
 import { follow, targetOf } from '../../src/ports/http-follow.ts'
 
 /** A server on loopback that keeps what it was asked. */
-async function server(t: Test, answer: RequestListener = (_, response) => response.end('ok')) {
+async function server(
+  t: Test,
+  answer: RequestListener = (_, response) => response.end('ok'),
+  host = '127.0.0.1',
+) {
   const asked: string[] = []
   const inner = createServer((request, response) => {
     asked.push(request.url!)
     answer(request, response)
   })
-  inner.listen(0, '127.0.0.1')
+  inner.listen(0, host)
   await once(inner, 'listening')
   t.teardown(() => {
     inner.closeAllConnections()
@@ -28,8 +32,9 @@ async function server(t: Test, answer: RequestListener = (_, response) => respon
 
 /** A resolver for which every name is these addresses. */
 const resolves = (...addresses: string[]) =>
-  ((_: string, options: { all?: boolean }, found: (...args: unknown[]) => void) => {
-    const all = addresses.map(address => ({ address, family: address.includes(':') ? 6 : 4 }))
+  ((_: string, options: { all?: boolean; family?: number }, found: (...args: unknown[]) => void) => {
+    const both = addresses.map(address => ({ address, family: address.includes(':') ? 6 : 4 }))
+    const all = both.filter(({ family }) => (options.family || family) === family)
     if (options.all) found(null, all)
     else found(null, all[0]!.address, all[0]!.family)
   }) as unknown as DnsLookup
@@ -179,3 +184,38 @@ t.test('an exchange ends with its signal, before and within the body', async t =
   other.abort()
   await t.rejects(body)
 })
+
+t.test(
+  'with one address family, a name of both leads to that one, and no other address is requested',
+  async t => {
+    const lookup = resolves('::1', '127.0.0.1')
+    for (const [family, host, other] of [
+      [4, '127.0.0.1', '[::1]'],
+      [6, '::1', '127.0.0.1'],
+    ] as const) {
+      for (const keepAlive of [false, true]) {
+        // the only server is of that family, and then of the other one
+        const one = await server(t, undefined, host)
+        const wrong = await server(t, undefined, other.replace(/[[\]]/g, ''))
+        const client = new HttpClient({ family, keepAlive, lookup })
+        const { reply } = await get(`http://both.example:${one.port}/`, 'torrent', 'user', client.open)
+        t.equal(reply.address, host)
+        reply.body.destroy()
+        const refused = get(`http://both.example:${wrong.port}/`, 'torrent', 'user', client.open)
+        await t.rejects(refused, { code: 'ECONNREFUSED' })
+        const literal = `http://${other}:${wrong.port}/`
+        const message = new RegExp(`is not an IPv${family} address`)
+        await t.rejects(get(literal, 'torrent', 'user', client.open), { message })
+        const redirecting = await server(
+          t,
+          (_, response) => response.writeHead(302, { location: literal }).end(),
+          host,
+        )
+        const from = `http://both.example:${redirecting.port}/`
+        await t.rejects(get(from, 'torrent', 'user', client.open), { message })
+        t.strictSame(wrong.asked, [])
+        client.close()
+      }
+    }
+  },
+)

@@ -18,6 +18,14 @@ const CONNECTION_OPTIONS = inGroup('Peers:', [
     help: 'listen on this IP address, and connect from it',
   },
   {
+    ...{ name: 'ipv4', short: '4', type: 'boolean', conflicts: ['ipv6'] },
+    help: 'use only IPv4: for peers, trackers, the DHT, web seeds and .torrent URLs',
+  },
+  {
+    ...{ name: 'ipv6', short: '6', type: 'boolean', conflicts: ['ipv4'] },
+    help: 'use only IPv6',
+  },
+  {
     ...{ name: 'tracker', value: '<url>', type: 'text', list: true, parse: parseTracker },
     ...{ help: 'announce to this tracker too', offHelp: 'contact no trackers' },
   },

@@ -13,6 +13,7 @@ export interface AddOptions
     | 'connections'
     | 'dht'
     | 'encryption'
+    | 'family'
     | 'http'
     | 'listener'
     | 'lsd'

@@ -13,6 +13,7 @@ export const CLIENT_OPTION_KINDS = {
   dhtNodes: 'addresses',
   down: 'number',
   encryption: 'encryption',
+  family: 'family',
   fs: 'object',
   hashThreads: 'number',
   http: 'function',

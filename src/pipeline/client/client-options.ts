@@ -1,5 +1,6 @@
 import type dgram from 'node:dgram'
 import type net from 'node:net'
+import type { AddressFamily } from '../../codec/address-family.ts'
 import type { AddressRanges } from '../../codec/address-ranges.ts'
 import type { PeerAddress } from '../../codec/compact.ts'
 import type { Encryption } from '../../codec/mse.ts'
@@ -15,6 +16,8 @@ export interface ClientOptions {
   readonly lastPort?: number
   /** An IP address of this machine: the client listens and dials there. @default all addresses */
   readonly bind?: string
+  /** The only address family to use, for peers, trackers, the DHT, LSD, web seeds and .torrent URLs. @default both */
+  readonly family?: AddressFamily
   /** False to accept no connections. @default true */
   readonly listen?: boolean
   /** Which connections are encrypted (MSE): see `TorrentOptions.encryption`. @default 'prefer' */

@@ -1,4 +1,5 @@
 import type net from 'node:net'
+import type { AddressFamily } from '../../codec/address-family.ts'
 import type { Bitfield } from '../../codec/bitfield.ts'
 import type { Encryption } from '../../codec/mse.ts'
 import type { SharedDht } from '../../discovery/peer-sources.ts'
@@ -28,6 +29,8 @@ export interface PeerContext {
   readonly connect?: typeof net.connect
   /** The address to dial from. */
   readonly bind?: string
+  /** The only address family of peers. @default both */
+  readonly family?: AddressFamily
   readonly encryption: Encryption
   /** Returns the DHT, if peers may use it. */
   readonly dht: () => SharedDht | undefined

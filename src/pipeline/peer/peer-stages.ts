@@ -73,7 +73,7 @@ export function createPeerStages(options: PeerStagesOptions): PeerStages {
 
 function createSocket(
   to: PeerAddress | AcceptedConnection,
-  { bind, clock, connect, limits }: PeerContext,
+  { bind, clock, connect, family, limits }: PeerContext,
   onWritten: (bytes: Uint8Array) => void,
 ): PeerSocket {
   const accepted = 'socket' in to ? to : undefined
@@ -86,6 +86,7 @@ function createSocket(
     // A simulated connection takes the clock of its simulation.
     ...(connect ? { connect, clock } : {}),
     ...(bind ? { bind } : {}),
+    ...(family ? { family } : {}),
   })
 }
 

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { AddressFamily } from '../../codec/address-family.ts'
 import { quote } from '../../codec/quote.ts'
 import { InputError, messageOf, type PeerError } from '../../errors.ts'
 import { Layout } from '../../metainfo/layout.ts'
@@ -49,6 +50,8 @@ export interface WebSeedsOptions {
   readonly clock: Clock
   /** Sent as User-Agent. */
   readonly userAgent: string
+  /** The only address family to connect with, without `open`. @default both */
+  readonly family?: AddressFamily | undefined
   /** @default node:http and node:https */
   readonly open?: HttpOpen | undefined
 }
@@ -73,7 +76,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   /** The number of web seeds, including those that were closed. */
   readonly size: number
   readonly #options: WebSeedsOptions
-  readonly #client = new HttpClient({ keepAlive: true })
+  readonly #client: HttpClient
   readonly #reserve: WebSeedSource[]
   readonly #seeds = new Set<WebSeed>()
   readonly #warned = new Map<string, string>()
@@ -87,6 +90,7 @@ export class WebSeeds extends EventEmitter<WebSeedsEvents> {
   constructor(options: WebSeedsOptions) {
     super()
     this.#options = options
+    this.#client = new HttpClient({ keepAlive: true, family: options.family })
     this.#reserve = sourcesOf(options)
     this.size = this.#reserve.length
   }

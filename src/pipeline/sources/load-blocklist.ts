@@ -1,6 +1,7 @@
 import { pipeline, Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
+import type { AddressFamily } from '../../codec/address-family.ts'
 import { parseAddressRange } from '../../codec/address-range.ts'
 import { AddressCollector, type AddressRanges } from '../../codec/address-ranges.ts'
 import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
@@ -15,6 +16,8 @@ import { VERSION } from '../../version.ts'
 
 /** How a blocklist is read. */
 export interface LoadBlocklistOptions {
+  /** The only address family to connect with, without `http`. @default both */
+  readonly family?: AddressFamily
   /** The file system of a path. @default that of this machine */
   readonly fs?: FileSystem
   /** Requests a URL. @default node:http and node:https */
@@ -41,7 +44,7 @@ export async function loadBlocklist(
   options: LoadBlocklistOptions = {},
 ): Promise<AddressRanges> {
   checkArgument('source', source, 'text')
-  checkOptions(options, { fs: 'object', http: 'function', signal: 'signal' })
+  checkOptions(options, { family: 'family', fs: 'object', http: 'function', signal: 'signal' })
   const { signal } = options
   try {
     signal?.throwIfAborted()
@@ -109,7 +112,7 @@ async function* decompress(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Ui
 }
 
 async function* fetchList(source: string, options: LoadBlocklistOptions): AsyncGenerator<Uint8Array> {
-  const { http = new HttpClient().open, signal } = options
+  const { family, http = new HttpClient({ family }).open, signal } = options
   const url = urlOf(source)
   if (!url) throw new InputError('ERR_USAGE', 'it is not a valid URL')
   const timeout = AbortSignal.timeout(FETCH_TIMEOUT_MS)

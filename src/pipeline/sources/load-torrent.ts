@@ -1,3 +1,4 @@
+import type { AddressFamily } from '../../codec/address-family.ts'
 import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
 import { urlOf } from '../../codec/url.ts'
 import { InputError } from '../../errors.ts'
@@ -18,6 +19,8 @@ export interface LoadTorrentOptions extends NameOptions {
   readonly fs?: FileSystem
   /** Requests a URL. @default node:http and node:https */
   readonly http?: HttpOpen
+  /** The only address family to connect with, without `http`. @default both */
+  readonly family?: AddressFamily
   /** What a URL may reach: `remote` for one that a torrent or a link names. @default 'user' */
   readonly trust?: Trust
   /** Headers of the requests to the server of a URL; their names in lower case. Redirects to other servers carry none of them. */
@@ -37,7 +40,7 @@ const READ_BYTES = 1 << 18
  */
 export async function loadTorrent(source: string, options: LoadTorrentOptions = {}): Promise<Metainfo> {
   checkArgument('source', source, 'text')
-  checkOptions(options, { signal: 'signal' })
+  checkOptions(options, { family: 'family', signal: 'signal' })
   const { signal } = options
   let bytes: Uint8Array
   try {
@@ -71,7 +74,13 @@ function isUrl(source: string): boolean {
 
 async function fetchTorrent(
   source: string,
-  { headers = {}, http = new HttpClient().open, signal, trust = 'user' }: LoadTorrentOptions,
+  {
+    family,
+    headers = {},
+    http = new HttpClient({ family }).open,
+    signal,
+    trust = 'user',
+  }: LoadTorrentOptions,
 ): Promise<Uint8Array> {
   const url = urlOf(source)
   if (!url) throw new InputError('ERR_USAGE', `cannot read ${source}: it is not a valid URL`)

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import net from 'node:net'
-import { checkOptions } from '../../codec/check-arguments.ts'
+import type { AddressFamily } from '../../codec/address-family.ts'
+import { checkBind, checkOptions } from '../../codec/check-arguments.ts'
 import { canonicalHost, formatAddress } from '../../codec/compact.ts'
 import { PROTOCOL_PREFIX } from '../../codec/handshake.ts'
 import { HandshakeRunner } from '../../codec/handshake-runner.ts'
@@ -20,6 +21,8 @@ export interface ListenerOptions {
   readonly lastPort?: number
   /** The IP address to listen at. @default all, IPv6 and IPv4 */
   readonly bind?: string
+  /** The only address family to listen with. @default that of `bind`, without it both */
+  readonly family?: AddressFamily
   /** Maximum number of connections that have not named their torrent. @default 64 */
   readonly maxHalfOpen?: number
   /** Of those, the maximum of one IP address, or of one /64 of IPv6; loopback may have all. @default 8 */
@@ -55,7 +58,14 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   constructor(options: ListenerOptions = {}) {
     super()
-    checkOptions(options, { bind: 'address', encryption: 'encryption', lastPort: 'port', port: 'port' })
+    checkOptions(options, {
+      bind: 'address',
+      encryption: 'encryption',
+      family: 'family',
+      lastPort: 'port',
+      port: 'port',
+    })
+    checkBind(options.bind, options.family)
     this.#options = options
     this.#clock = options.clock ?? systemClock
     const { maxHalfOpen: max = 64, maxPerAddress = 8 } = options
@@ -92,12 +102,13 @@ export class Listener extends EventEmitter<ListenerEvents> {
   }
 
   async #listenAt(port: number): Promise<this> {
-    const { bind, createServer = net.createServer } = this.#options
+    const { bind, createServer = net.createServer, family } = this.#options
     try {
-      await this.#open(createServer, port, bind ?? '::')
+      await this.#open(createServer, port, this.#host)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      const noIpv6 = bind === undefined && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')
+      const isDualStack = bind === undefined && family === undefined
+      const noIpv6 = isDualStack && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')
       if (!noIpv6) throw this.#refused(error, port)
       await this.#open(createServer, port, '0.0.0.0').catch(error => {
         throw this.#refused(error, port)
@@ -132,7 +143,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
     const server = createServer(socket => this.#accept(socket))
     return new Promise((resolve, reject) => {
       server.once('error', reject)
-      server.listen({ port, host }, () => {
+      server.listen({ port, host, ipv6Only: this.#options.family === 6 }, () => {
         server.off('error', reject)
         // Mostly no file descriptor is left. Accepted connections go on.
         server.on('error', error => this.#warn(messageOf(error)))
@@ -142,9 +153,14 @@ export class Listener extends EventEmitter<ListenerEvents> {
     })
   }
 
+  /** The address to listen at. `::` is for both families, unless one is excluded. */
+  get #host(): string {
+    const { bind, family } = this.#options
+    return bind ?? (family === 4 ? '0.0.0.0' : '::')
+  }
+
   #refused(error: unknown, port: number): InputError {
-    const { bind } = this.#options
-    const where = formatAddress({ host: bind ?? '::', port })
+    const where = formatAddress({ host: this.#host, port })
     return new InputError('ERR_LISTEN', `cannot listen at ${where}: ${messageOf(error)}`, error)
   }
 

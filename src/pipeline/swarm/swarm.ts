@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { isOfFamily } from '../../codec/address-family.ts'
 import { addressKey } from '../../codec/address-key.ts'
 import { formatAddress, type PeerAddress } from '../../codec/compact.ts'
 import { PeerError } from '../../errors.ts'
@@ -98,10 +99,13 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.candidates.forget(sources)
   }
 
-  /** Adds addresses of peers. */
+  /** Adds addresses of peers, without those of another address family than the only allowed one. */
   add(addresses: Iterable<PeerAddress>, source: string, naming: Omit<Naming, 'now'> = {}): void {
-    const now = this.#context.clock.now()
-    for (const address of addresses) this.candidates.add(address, source, { now, ...naming })
+    const { clock, family } = this.#context
+    const now = clock.now()
+    for (const address of addresses) {
+      if (isOfFamily(address.host, family)) this.candidates.add(address, source, { now, ...naming })
+    }
     this.dial()
     this.emit('active')
   }
@@ -124,12 +128,13 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     this.emit('warning', new PeerError('ERR_CONNECTION', message))
   }
 
-  /** Takes an incoming connection, if there is room and its address is not banned or blocked. */
+  /** Takes an incoming connection, if there is room, and its address is not banned, blocked or of another family. */
   accept(accepted: AcceptedConnection): void {
-    const { clock, encryption } = this.#context
+    const { clock, encryption, family } = this.#context
     const { remoteAddress = '' } = accepted.socket
     const unwanted = encryption === 'require' ? !accepted.ciphers : encryption === 'off' && accepted.ciphers
-    const refused = this.#isStopped || unwanted || this.#dialler.isRefused(remoteAddress)
+    const excluded = unwanted || !isOfFamily(remoteAddress, family)
+    const refused = this.#isStopped || excluded || this.#dialler.isRefused(remoteAddress)
     const room = !refused && this.#slots.admit(remoteAddress, !this.#seeding, clock.now())
     if (room === false) {
       accepted.socket.destroy()

@@ -1,5 +1,6 @@
 import { addressBytes } from '../../codec/address-bytes.ts'
 import { Bitfield } from '../../codec/bitfield.ts'
+import { checkBind } from '../../codec/check-arguments.ts'
 import { describeValue } from '../../codec/quote.ts'
 import { InputError } from '../../errors.ts'
 import type { Magnet } from '../../metainfo/magnet.ts'
@@ -35,6 +36,7 @@ const RATE_CHECK: Check = [
   value => (typeof value === 'number' ? value > 0 : hasMethods(value, 'take', 'cancel')),
   'bytes per second above 0, or a ByteLimit; leave it out for no limit',
 ]
+const FAMILY_CHECK: Check = [value => value === 4 || value === 6, '4 or 6']
 const PEERS_CHECK: Check = [
   value => Array.isArray(value) && value.every(isPeerAddress),
   'an array of { host, port }, with ports of 1 to 65535',
@@ -92,6 +94,7 @@ const TORRENT_CHECKS: Record<keyof TorrentOptions, Check> = {
   connect: FUNCTION_CHECK,
   http: FUNCTION_CHECK,
   bind: LOCAL_ADDRESS_CHECK,
+  family: FAMILY_CHECK,
   peerId: PEER_ID_CHECK,
   trackerKey: KEY_CHECK,
   announcePacer: [value => hasMethods(value, 'takeTurn'), 'an AnnouncePacer'],
@@ -112,6 +115,7 @@ export function checkTorrentOptions(source: Metainfo | Magnet, options: TorrentO
   if (!isMetainfo(source) && !isParsedMagnet(source))
     throw unexpected('source', source, 'a Metainfo or a Magnet')
   checkAll(options, 'options', TORRENT_CHECKS)
+  checkBind(options.bind, options.family)
   if (isMetainfo(source)) checkPieceCounts(options, source)
   return options
 }

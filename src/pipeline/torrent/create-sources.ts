@@ -16,7 +16,7 @@ export function createSources(
     peers: [...('peers' in source ? source.peers : []), ...(options.peers ?? [])],
     ...('hashes' in source ? { private: source.private, ...pick(source, 'nodes') } : {}),
     ...pick({ key: options.trackerKey }, 'key'),
-    ...pick(options, 'allowLocal', 'announcePacer', 'dht', 'lsd'),
+    ...pick(options, 'allowLocal', 'announcePacer', 'dht', 'family', 'lsd'),
     port: () => options.listener?.port,
   })
 }

@@ -121,11 +121,11 @@ export class TorrentContent extends Emitter<TorrentContentEvents> implements Ann
   startWebSeeds(): void {
     if (this.webSeeds) return
     const { metainfo, transfer } = this.pieces
-    const { allowLocal, clock = systemClock, http: open } = this.#options
+    const { allowLocal, clock = systemClock, family, http: open } = this.#options
     const { webSeeds: named, webSeedUrls: urls } = this.#options
     const { limits } = this.#network
     const webSeeds = new WebSeeds({
-      ...{ metainfo, pipeline: transfer.pipeline, limits, clock, named, urls, open, allowLocal },
+      ...{ metainfo, pipeline: transfer.pipeline, limits, clock, named, urls, open, allowLocal, family },
       userAgent: `tsdl/${VERSION}`,
     })
     this.webSeeds = webSeeds

@@ -1,4 +1,5 @@
 import type net from 'node:net'
+import type { AddressFamily } from '../../codec/address-family.ts'
 import type { PeerAddress } from '../../codec/compact.ts'
 import type { Encryption } from '../../codec/mse.ts'
 import type { AnnouncePacer } from '../../discovery/announce-pacer.ts'
@@ -81,6 +82,8 @@ export interface TorrentOptions extends Partial<ContentOptions>, NameOptions {
   readonly http?: HttpOpen
   /** The IP address of this machine to dial from. @default the system chooses one for each connection */
   readonly bind?: string
+  /** The only address family of peers, trackers and web seeds. The listener has an option of its own. @default both */
+  readonly family?: AddressFamily
   /** The 20 bytes that identify us to peers and trackers. @default random */
   readonly peerId?: Uint8Array
   /** The 32 bits by which trackers recognise us when our address changes (BEP 7). @default random */

@@ -85,7 +85,7 @@ function createContext(settings: TorrentPeersOptions, swarm: () => Swarm): PeerC
       memory: () => memoryBudget?.share ?? memory ?? DEFAULT_MEMORY_BYTES,
       ...pick(options, 'up', 'down'),
     }),
-    ...pick(options, 'connect'),
+    ...pick(options, 'connect', 'family'),
     ...(bind ? { bind } : {}),
   }
 }

@@ -8,6 +8,7 @@ import { whenReady } from '../../pipeline/fetch-metadata.ts'
 import { isMetainfo, loadSource, type TorrentSource } from '../../pipeline/sources/torrent-source.ts'
 import type { Torrent } from '../../pipeline/torrent.ts'
 import type { Clock, Timer } from '../../ports/clock.ts'
+import { pick } from '../../ports/pick.ts'
 import type { Session } from '../../session/session.ts'
 import { infoHashOf } from '../../session/torrent/new-torrent.ts'
 import type { PreviewDocument, PreviewedFile } from './documents.ts'
@@ -58,8 +59,8 @@ export class Previews {
 
   /** Opens a preview, and returns its id. Rejects with an InputError if the source is no torrent. */
   async open(given: TorrentSource): Promise<string> {
-    const { clock, session, torrentOptions } = this.#context
-    const source = await loadSource(given, torrentOptions)
+    const { client, clock, session, torrentOptions } = this.#context
+    const source = await loadSource(given, { ...torrentOptions, ...pick(client, 'family') })
     const infoHash = infoHashOf(source)
     const fetching = this.#shareFetch(infoHash, source)
     if (fetching !== undefined) return fetching

@@ -1,4 +1,5 @@
 import net from 'node:net'
+import type { AddressFamily } from '../../codec/address-family.ts'
 import { checkArgument } from '../../codec/check-arguments.ts'
 import { canonicalHost, formatAddress, type PeerAddress } from '../../codec/compact.ts'
 import { messageOf, PeerError } from '../../errors.ts'
@@ -22,6 +23,8 @@ export interface PeerSocketOptions {
   readonly connect?: typeof net.connect
   /** The IP address to dial from. @default chosen by the system */
   readonly bind?: string
+  /** The only family of the addresses of a host name. @default both */
+  readonly family?: AddressFamily
   /** Bytes that were already read from an accepted connection. */
   readonly head?: Uint8Array
   /** Limits the rate of reading. */
@@ -89,7 +92,17 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   constructor(peer: PeerAddress | net.Socket, options: PeerSocketOptions = {}) {
     checkArgument('peer', peer, 'object')
     checkArgument('options', options, 'object')
-    const { bind, clock = systemClock, lend = false, readLimit, connect, head, limit, onWritten } = options
+    const {
+      bind,
+      clock = systemClock,
+      family,
+      lend = false,
+      readLimit,
+      connect,
+      head,
+      limit,
+      onWritten,
+    } = options
     super({ highWaterMark: 65536, eagerOpen: true, byteLength: bytes => bytes.length || 1 })
     this.#lends = lend
     this.#buffers = new ReadBuffers(readLimit ?? (() => 262144))
@@ -118,6 +131,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
         port: peer.port,
         noDelay: true,
         ...(bind === undefined ? {} : { localAddress: bind }),
+        ...(family === undefined ? {} : { family }),
         onread: { buffer: () => this.#buffers.next, callback: length => this.#onRead(length) },
       })
     }

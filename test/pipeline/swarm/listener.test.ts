@@ -1,4 +1,5 @@
-import type net from 'node:net'
+import { once } from 'node:events'
+import net from 'node:net'
 import t, { type Test } from 'tap'
 import type { AcceptedConnection } from '../../../src/pipeline/peer/accepted-connection.ts'
 import { ACCEPT_TIMEOUT_MS, Listener, type ListenerOptions } from '../../../src/pipeline/swarm/listener.ts'
@@ -241,4 +242,40 @@ t.test('a port in use is an InputError that names it', async t => {
   const failed = second.listen().catch((error: unknown) => error)
   await clock.run({ for: 1 })
   t.match(await failed, { name: 'InputError', code: 'ERR_LISTEN', message: /6881.*EADDRINUSE/ })
+})
+
+t.test('with one address family, only connections of that family are accepted', async t => {
+  const reaches = async (host: string, port: number) => {
+    const socket = net.connect({ host, port })
+    const isConnected = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    )
+    socket.destroy()
+    return isConnected
+  }
+  for (const [options, hosts] of [
+    [{}, ['127.0.0.1', '::1']],
+    [{ family: 4 }, ['127.0.0.1']],
+    [{ family: 6 }, ['::1']],
+    [{ family: 6, bind: '::' }, ['::1']],
+    [{ family: 6, bind: '::1' }, ['::1']],
+  ] as const) {
+    const listener = await new Listener(options).listen()
+    t.teardown(() => listener.close())
+    for (const host of ['127.0.0.1', '::1'])
+      t.equal(
+        await reaches(host, listener.port!),
+        (hosts as readonly string[]).includes(host),
+        `${JSON.stringify(options)} ${host}`,
+      )
+  }
+  for (const [family, bind] of [
+    [4, '::'],
+    [4, 'fe80::1%lo'],
+    [6, '0.0.0.0'],
+    [6, '::ffff:127.0.0.1'],
+  ] as const)
+    t.throws(() => new Listener({ family, bind }), { code: 'ERR_USAGE', message: /^bind: expected an IPv/ })
+  t.throws(() => new Listener({ family: 5 as 4 }), { code: 'ERR_USAGE', message: /^family: / })
 })
