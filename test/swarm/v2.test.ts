@@ -1,8 +1,9 @@
 import t from 'tap'
+import { formatAddress } from '../../src/codec/compact.ts'
 import { parse } from '../../src/metainfo/parse.ts'
-import type { MadeTorrent } from '../helpers/metainfo.ts'
+import { type MadeTorrent, noise } from '../helpers/metainfo.ts'
 import { scriptedPeer } from '../helpers/scripted-peer.ts'
-import { run } from '../helpers/swarm.ts'
+import { client, run } from '../helpers/swarm.ts'
 import {
   HYBRID_PIECE_LENGTH,
   hybridFiles,
@@ -11,6 +12,7 @@ import {
   torrentOfFiles,
   v2Torrent,
 } from '../helpers/v2-torrent.ts'
+import { webServer } from '../helpers/web-server.ts'
 
 const PIECE_LENGTH = HYBRID_PIECE_LENGTH
 
@@ -34,6 +36,45 @@ t.test('v2: no padding is requested, and the last block of a file has its own le
   const size = (wanted: number) =>
     peer.requests.filter(({ index }) => index === wanted).reduce((sum, { length }) => sum + length, 0)
   t.same([0, 1, 2, 3, 4, 5].map(size), [10, PIECE_LENGTH, PIECE_LENGTH, PIECE_LENGTH, 100, PIECE_LENGTH])
+})
+
+for (const format of ['v2', 'hybrid'] as const) {
+  t.test(`${format}: a web seed alone sends the right files, and is named as their source`, async t => {
+    const torrent = hybridFilesTorrent(format)
+    const server = await webServer(t, torrent)
+    const { torrent: leech, file } = run(t, torrent, { webSeedUrls: [`${server.origin}/`] })
+    await leech.done
+    for (const [name, bytes] of Object.entries(hybridFiles)) t.same(await file(`d/${name}`), bytes, name)
+    for (const [index, { length, pad }] of torrent.metainfo.files.entries()) {
+      const expected = length === 0 ? [] : [{ address: `${server.origin}/`, bytes: length }]
+      if (!pad) t.same(leech.contributionsTo(index), expected)
+    }
+  })
+}
+
+t.test('v2: each byte of a file is counted for the peer that sent it', async t => {
+  const torrent = hybridFilesTorrent('v2')
+  const peers = [
+    await scriptedPeer(t, torrent, { has: index => index < 2 }),
+    await scriptedPeer(t, torrent, { has: index => index >= 2 }),
+  ]
+  const [low, high] = peers.map(({ address }) => formatAddress(address))
+  const { torrent: leech } = run(t, torrent, { peers: peers.map(({ address }) => address) })
+  await leech.done
+  const b = leech.metainfo.files.findIndex(({ path }) => path === 'd/b')
+  const byAddress = Object.fromEntries(leech.contributionsTo(b).map(({ address, bytes }) => [address, bytes]))
+  t.same(byAddress, { [low!]: PIECE_LENGTH, [high!]: 2 * PIECE_LENGTH + 100 })
+})
+
+t.test('v2: a super-seed reveals its pieces one by one, and two leechers get them all', async t => {
+  const files = { a: noise(3 * PIECE_LENGTH + 100, 7) }
+  const torrent = torrentOfFiles(v2Torrent(files, PIECE_LENGTH), files)
+  const seed = await client(t, torrent, { superSeed: true })
+  const first = await client(t, torrent, { has: () => false, peers: [seed.address] })
+  const second = run(t, torrent, { peers: [seed.address, first.address] })
+  await Promise.all([first.torrent.done, second.torrent.done])
+  for (const { file } of [first, second]) t.same(await file('a'), files.a)
+  t.ok(seed.torrent.progress.uploaded < 2 * files.a.length, 'the leechers share what each was shown')
 })
 
 t.test('v2: a wrong byte is found by the tree, and the piece is downloaded again', async t => {
