@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import PQueue from 'p-queue'
-import { checkArgument, checkOptions } from '../codec/check-arguments.ts'
+import { checkOptions, checkRequired } from '../codec/check-arguments.ts'
 import { InputError } from '../errors.ts'
 import { defaultHashThreads, HashPool } from '../hashing/hash-pool.ts'
 import { loadSource, type TorrentSource } from '../pipeline/sources/torrent-source.ts'
@@ -70,8 +70,7 @@ export class Session extends EventEmitter<SessionEvents> {
 
   private constructor(options: SessionOptions, state: StoredState) {
     super()
-    checkArgument('options', options, 'object')
-    checkArgument('state', state, 'object')
+    checkRequired({ options, state }, { options: 'object', state: 'object' })
     const { client, clock = systemClock, fs = nodeFileSystem, names = {}, now = Date.now, store } = options
     const { hashThreads = defaultHashThreads() } = options
     this.#options = options
