@@ -1,4 +1,4 @@
-import { type StoredTorrent, VerifiedFiles } from '../pipeline/reading/verified-files.ts'
+import { type SharedTorrent, VerifiedFiles } from '../pipeline/reading/verified-files.ts'
 import {
   CollectedTorrents,
   isReadableState,
@@ -9,7 +9,7 @@ import {
 
 /** A torrent with pieces that are verified and can be read. */
 export type VerifiedTorrent = Pick<ReadableTorrent, 'state' | 'metainfo' | 'progress' | 'files'> &
-  StoredTorrent
+  SharedTorrent
 
 /**
  * Serves the torrents of a collection from verified pieces only, files that are not selected too: nothing is downloaded for a

@@ -4,7 +4,7 @@ import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { type ByteSource, FileReader } from '../../streams/read/file-reader.ts'
 
 /** A torrent that shares stored pieces. */
-export interface StoredTorrent {
+export interface SharedTorrent {
   readonly metainfo: Metainfo
   /** The pieces that are verified and stored. */
   readonly verified: Bitfield
@@ -25,11 +25,11 @@ interface OpenReader {
  * file is not selected.
  */
 export class VerifiedFiles {
-  readonly #torrent: StoredTorrent
+  readonly #torrent: SharedTorrent
   readonly #open = new Set<OpenReader>()
 
   /** Listens to the torrent as long as it exists. */
-  constructor(torrent: StoredTorrent) {
+  constructor(torrent: SharedTorrent) {
     this.#torrent = torrent
     torrent.on('lost', index => this.#onLost(index))
   }
