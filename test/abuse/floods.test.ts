@@ -5,11 +5,17 @@ import t, { type Test } from 'tap'
 import { encodeHandshake } from '../../src/codec/handshake.ts'
 import { Listener } from '../../src/pipeline/swarm/listener.ts'
 import { systemClock } from '../../src/ports/clock.ts'
-import { makeTorrent } from '../helpers/metainfo.ts'
+import { noise } from '../helpers/metainfo.ts'
 import { leavesNothing, memoryDisk, startTorrent } from '../helpers/swarm.ts'
+import { rootOf, torrentOfFiles, v2Torrent } from '../helpers/v2-torrent.ts'
 import { msg, RESERVED_BYTES, u32 } from '../helpers/wire.ts'
 
-const made = makeTorrent({ files: [{ path: 'flood.bin', length: 100 * 65_536 }], pieceLength: 65_536 })
+const PIECE_LENGTH = 65_536
+const PIECE_COUNT = 100
+const content = noise(PIECE_COUNT * PIECE_LENGTH, 1)
+const root = rootOf(content)
+/** A v2 torrent, as its peers may request hashes too. */
+const made = torrentOfFiles(v2Torrent({ 'flood.bin': content }, PIECE_LENGTH), { 'flood.bin': content })
 const { infoHash } = made.metainfo
 const handshake = encodeHandshake({
   infoHash,
@@ -34,7 +40,7 @@ socket.on('connect', () => { write(); parentPort.postMessage('connected') })
 async function seeding(t: Test) {
   leavesNothing(t)
   const disk = memoryDisk()
-  await disk.writeFile('/home/flood.bin', made.content)
+  await disk.writeFile('/home/flood.bin', content)
   const listener = await new Listener({ bind: '127.0.0.1', clock: systemClock, encryption: 'off' }).listen()
   const torrent = startTorrent(made.metainfo, {
     output: '/home',
@@ -86,7 +92,7 @@ async function honest(t: Test, { host, port }: { host: string; port: number }) {
     let count = 0
     for (const end = performance.now() + ms; performance.now() < end; count++) {
       const next = seen(bytes + ANSWER_BYTES)
-      socket.write(msg(6, u32(count % 100, 0, ASKED_BYTES)))
+      socket.write(msg(6, u32(count % PIECE_COUNT, 0, ASKED_BYTES)))
       await next
     }
     return count
@@ -106,6 +112,12 @@ const FLOOD_BYTES: Record<string, Buffer> = {
     'd1:md6:ut_pexi1e11:ut_metadatai2ee4:reqqi250e1:v7:flooders6:yourip4:\x01\x02\x03\x04e',
   ),
   'unknown extensions': msg(20, [77, 1, 2, 3]),
+  // the leaves of one piece after the other, so that none is in the cache
+  'hash requests': Buffer.concat(
+    Array.from({ length: PIECE_COUNT }, (_, piece) =>
+      msg(21, Buffer.concat([root, u32(0, 4 * piece, 4, 0)])),
+    ),
+  ),
   'metadata requests': msg(
     20,
     Buffer.concat([Buffer.from([3]), Buffer.from('d8:msg_typei0e5:piecei9999ee')]),
