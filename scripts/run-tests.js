@@ -19,13 +19,18 @@ const MAX_FILES_OF_PROCESS = 6
 /** True for files of many seconds. They start first, so that no processor waits for the last of them. */
 const isLong = name => /^(?:abuse|bench|types)\/|\/(?:simulated-|disk-faults|killed)/.test(name)
 
+/** True for files that wait for programs most of their time. */
+const isWaiting = name => /^cli\//.test(name)
+/** Processes that start for each one that waits. */
+const PROCESSES_PER_WAITING = 4
+
 /** True for files that need a process of their own: they measure it, or have hooks for all tests of a process. */
 function isAlone(name) {
   if (isLong(name) || /^(?:docs|interop)\//.test(name)) return true
   return /^t\.(?:beforeEach|afterEach|jobs)\b|process\.memoryUsage/m.test(readFileSync(`${TESTS_DIRECTORY}/${name}`, 'utf8'))
 }
 
-/** Groups file names by process, the longest first. */
+/** Groups file names by process, the longest first. Those that wait are spread among them, so that processors are busy. */
 function groupByProcess(names) {
   const groups = names.filter(isAlone).map(name => ({ title: name, names: [name] }))
   const shared = names.filter(name => !isAlone(name))
@@ -38,7 +43,12 @@ function groupByProcess(names) {
       groups.push({ title, names: files.filter((_, nth) => nth % processes === index) })
     }
   }
-  return groups.sort((a, b) => Number(isLong(b.names[0])) - Number(isLong(a.names[0])))
+  const waiting = groups.filter(({ names }) => isWaiting(names[0]))
+  const busy = groups.filter(({ names }) => !isWaiting(names[0]))
+  busy.sort((a, b) => Number(isLong(b.names[0])) - Number(isLong(a.names[0])))
+  return busy
+    .flatMap((group, at) => [...(at % PROCESSES_PER_WAITING === 0 ? waiting.splice(0, 1) : []), group])
+    .concat(waiting)
 }
 
 const { values, positionals } = parseArgs({

@@ -159,11 +159,14 @@ export function leavesNothing(t: Test): void {
   })
 }
 
+/** Virtual time between two looks. */
+const LOOK_INTERVAL_MS = 500
+
 /** Lets time pass until a download is complete, or another condition is met, for this many seconds at most. */
 export function advanceUntilMet(
   { torrent, clock }: Pick<BlockRun, 'torrent'> & { readonly clock: VirtualClock },
   seconds: number,
   isMet = () => torrent.complete,
 ): Promise<void> {
-  return clock.advanceUntil(isMet, seconds * 1000)
+  return clock.advanceUntil(isMet, seconds * 1000, LOOK_INTERVAL_MS)
 }
