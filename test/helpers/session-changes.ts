@@ -35,7 +35,9 @@ export async function changeForEver(
 ): Promise<never> {
   const choose = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!
   for (let step = 0; ; step++) {
-    const torrent = choose([...session.torrents, undefined])
+    // a job that a kill has cut short goes on after a restart, and would change the torrent beside us
+    const torrents = session.torrents.filter(({ record }) => !record.pending)
+    const torrent = choose([...torrents, undefined])
     const labels = [`${step}`]
     if (!torrent) {
       const { metainfo } = await make(step)
