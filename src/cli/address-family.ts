@@ -1,4 +1,4 @@
-import { addressBytes } from '../codec/index.ts'
+import { zonelessBytes } from '../codec/index.ts'
 import { InputError } from '../errors.ts'
 
 /** The options that choose an address family. */
@@ -18,7 +18,7 @@ export function addressFamilyFor({ bind, ipv4, ipv6 }: FamilyOptions): 4 | 6 | u
   if (ipv4 && ipv6) throw new InputError('ERR_USAGE', '--ipv4 and --ipv6 exclude each other')
   const family = ipv4 ? 4 : ipv6 ? 6 : undefined
   if (bind === undefined || family === undefined) return family
-  const bytes = addressBytes(bind.replace(/%.*$/, '')) // without the zone of a link-local address
+  const bytes = zonelessBytes(bind)
   if (bytes?.length === (family === 4 ? 4 : 16)) return family
   throw new InputError('ERR_USAGE', `--bind: ${bind} is not an IPv${family} address (--ipv${family})`)
 }

@@ -27,6 +27,11 @@ export function addressBytes(host: string): Buffer | undefined {
   return isMapped(bytes) ? bytes.subarray(12) : bytes
 }
 
+/** The bytes of an address without its zone: a link-local address may have one, such as `fe80::1%eth0`. */
+export function zonelessBytes(host: string): Buffer | undefined {
+  return typeof host === 'string' ? addressBytes(host.replace(/%.*$/, '')) : undefined
+}
+
 /** Returns true for the 16 bytes of an IPv4-mapped IPv6 address, `::ffff:1.2.3.4`. */
 export function isMapped(bytes: Uint8Array): boolean {
   return bytes[10] === 255 && bytes[11] === 255 && bytes.subarray(0, 10).every(byte => byte === 0)

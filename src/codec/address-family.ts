@@ -1,5 +1,5 @@
 /** The family of an IP address. */
-import { addressBytes } from './address-bytes.ts'
+import { zonelessBytes } from './address-bytes.ts'
 
 /** An address family, numbered as in Node. */
 export type AddressFamily = 4 | 6
@@ -8,7 +8,7 @@ const ADDRESS_FAMILIES: readonly AddressFamily[] = [4, 6]
 
 /** Returns the family of an IP address, with or without a zone; undefined for a host name. An IPv4-mapped address is IPv4. */
 export function addressFamilyOf(host: string): AddressFamily | undefined {
-  const bytes = addressBytes(host.replace(/%.*$/, ''))
+  const bytes = zonelessBytes(host)
   return bytes && (bytes.length === 4 ? 4 : 6)
 }
 

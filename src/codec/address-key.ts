@@ -1,4 +1,4 @@
-import { addressBytes } from './address-bytes.ts'
+import { zonelessBytes } from './address-bytes.ts'
 import { hostOf } from './compact.ts'
 
 /** Length of the IPv6 network prefix that is usually assigned to one subscriber, in bytes: a /64. */
@@ -10,7 +10,7 @@ const IPV6_PREFIX_BYTES = 8
  */
 export function addressKey(host: string): string {
   if (!host.includes(':')) return host
-  const bytes = addressBytes(host.replace(/%.*$/, '')) // drops the zone of a link-local address
+  const bytes = zonelessBytes(host)
   if (!bytes) return host
   const canonical = hostOf(bytes)
   if (!canonical.includes(':')) return canonical // an IPv4 address mapped into IPv6

@@ -1,5 +1,5 @@
 import { InputError } from '../errors.ts'
-import { addressBytes } from './address-bytes.ts'
+import { zonelessBytes } from './address-bytes.ts'
 import type { AddressRange } from './address-range.ts'
 import type { Steps } from './bencode-scan.ts'
 import { RangeCollector, RangeTable } from './range-table.ts'
@@ -58,8 +58,7 @@ export class AddressRanges {
 
   /** Returns true for an address in one of the ranges. Returns false for any other address and for a host name. */
   has(host: string): boolean {
-    const zone = host.indexOf('%')
-    const bytes = addressBytes(zone < 0 ? host : host.slice(0, zone))
+    const bytes = zonelessBytes(host)
     return bytes !== undefined && (bytes.length === 4 ? this.#v4 : this.#v6).has(wordsOf(bytes))
   }
 

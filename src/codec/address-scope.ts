@@ -1,6 +1,6 @@
 /** The scope of an IP address. Every address policy uses this classification. */
 import ipaddr from 'ipaddr.js'
-import { addressBytes } from './address-bytes.ts'
+import { zonelessBytes } from './address-bytes.ts'
 
 /**
  * The network within which an address is valid:
@@ -52,8 +52,7 @@ const EMBEDDED_IPV4: Readonly<Record<string, { readonly at: number; readonly mas
  * the embedded address.
  */
 export function scopeOf(address: string): AddressScope | undefined {
-  const zone = address.indexOf('%')
-  const bytes = addressBytes(zone < 0 ? address : address.slice(0, zone))
+  const bytes = zonelessBytes(address)
   return bytes && (bytes.length === 4 ? scopeOf4(bytes) : scopeOf6(bytes))
 }
 

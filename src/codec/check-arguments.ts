@@ -1,6 +1,6 @@
 /** Checks arguments of the public API, so that an invalid one is an InputError that names it. */
 import { InputError } from '../errors.ts'
-import { addressBytes } from './address-bytes.ts'
+import { zonelessBytes } from './address-bytes.ts'
 import { type AddressFamily, isOfFamily } from './address-family.ts'
 import { AddressRanges } from './address-ranges.ts'
 import { describeValue } from './quote.ts'
@@ -94,7 +94,7 @@ function isWhole(value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): bo
 
 /** A link-local address may have a zone, such as `fe80::1%eth0`. */
 function isIp(value: string): boolean {
-  return addressBytes(value.replace(/%.*$/, '')) !== undefined
+  return zonelessBytes(value) !== undefined
 }
 
 function isAddress(value: unknown): boolean {

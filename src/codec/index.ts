@@ -1,6 +1,6 @@
 /** Bytes to values and back, pure: `tsdl/codec`. */
 
-export { addressBytes } from './address-bytes.ts'
+export { addressBytes, zonelessBytes } from './address-bytes.ts'
 export {
   asDict,
   asList,

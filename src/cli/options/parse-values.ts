@@ -1,5 +1,5 @@
 /** Parsers of values that several options have. */
-import { addressBytes } from '../../codec/index.ts'
+import { zonelessBytes } from '../../codec/index.ts'
 import { InputError } from '../../errors.ts'
 import { trackerFault, webSeedFault } from '../../metainfo/index.ts'
 
@@ -11,7 +11,7 @@ export function parseText(text: string): string {
 
 /** Parses an IP address of this machine, with or without a zone. */
 export function parseIp(text: string): string {
-  if (addressBytes(text.replace(/%.*$/, ''))) return text
+  if (zonelessBytes(text)) return text
   throw new InputError('ERR_USAGE', 'expected an IP address of this machine')
 }
 

@@ -1,4 +1,4 @@
-import { addressBytes } from '../../codec/address-bytes.ts'
+import { zonelessBytes } from '../../codec/address-bytes.ts'
 import { Bitfield } from '../../codec/bitfield.ts'
 import { checkBind } from '../../codec/check-arguments.ts'
 import { describeValue } from '../../codec/quote.ts'
@@ -46,8 +46,7 @@ const STRINGS_CHECK: Check = [
   'an array of strings',
 ]
 const LOCAL_ADDRESS_CHECK: Check = [
-  // without the zone of a link-local address
-  value => typeof value === 'string' && addressBytes(value.replace(/%.*$/, '')) !== undefined,
+  value => typeof value === 'string' && zonelessBytes(value) !== undefined,
   'an IP address of this machine',
 ]
 

@@ -1,4 +1,4 @@
-import { addressBytes } from '../../codec/address-bytes.ts'
+import { zonelessBytes } from '../../codec/address-bytes.ts'
 import type { SharedDht } from '../../discovery/peer-sources.ts'
 import { systemClock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'
@@ -93,6 +93,6 @@ function createContext(settings: TorrentPeersOptions, swarm: () => Swarm): PeerC
 /** Returns the address to dial from; undefined if the system chooses it. */
 function dialledFrom(bind: string | undefined): string | undefined {
   if (bind === undefined) return undefined
-  const bytes = addressBytes(bind.replace(/%.*$/, '')) // without the zone of a link-local address
+  const bytes = zonelessBytes(bind)
   return bytes?.some(byte => byte > 0) ? bind : undefined
 }
