@@ -1,8 +1,8 @@
 import { InputError } from '../errors.ts'
 import { zonelessBytes } from './address-bytes.ts'
 import type { AddressRange } from './address-range.ts'
-import type { Steps } from './bencode-scan.ts'
 import { RangeCollector, RangeTable } from './range-table.ts'
+import { runAtOnce, type Steps } from './steps.ts'
 
 /** Maximum number of ranges: 8 MiB of memory for IPv4 addresses, 32 MiB for IPv6. */
 export const MAX_RANGES = 1 << 20
@@ -27,11 +27,7 @@ export class AddressRanges {
   static from(ranges: Iterable<AddressRange>): AddressRanges {
     const collector = new AddressCollector()
     for (const range of ranges) collector.add(range)
-    const steps = collector.createSet()
-    for (;;) {
-      const { done, value } = steps.next()
-      if (done) return value
-    }
+    return runAtOnce(collector.createSet())
   }
 
   /** Makes a set of two tables. @internal */

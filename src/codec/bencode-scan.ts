@@ -13,9 +13,7 @@ import {
   stringSpan,
 } from './bencode-grammar.ts'
 import { quote } from './quote.ts'
-
-/** A computation in short steps. The caller may run other work between two steps. */
-export type Steps<T> = Generator<void, T>
+import type { Steps } from './steps.ts'
 
 export interface ScanLimits {
   /** Maximum nesting of lists and dictionaries. */

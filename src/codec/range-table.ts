@@ -1,4 +1,4 @@
-import type { Steps } from './bencode-scan.ts'
+import type { Steps } from './steps.ts'
 
 /** Number of comparisons in one step of sorting. */
 const STEP_COMPARISONS = 1 << 15

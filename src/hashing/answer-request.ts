@@ -1,4 +1,4 @@
-import type { Steps } from '../codec/bencode-scan.ts'
+import type { Steps } from '../codec/steps.ts'
 import { FileHasher } from './file-hasher.ts'
 import { type FileRange, type HashReply, type HashRequest, STEP_BYTES } from './hash-job.ts'
 import { hashRun } from './hash-run.ts'

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { runInTurns } from '../metainfo/steps.ts'
+import { runInTurns } from '../codec/steps.ts'
 import { ThreadPool } from '../ports/thread-pool.ts'
 import { answerRequest } from './answer-request.ts'
 import type {

@@ -1,8 +1,8 @@
 /** Reads consecutive files and hashes their pieces, in steps that each block. */
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import type { Steps } from '../codec/bencode-scan.ts'
 import { nameOfBytes, systemPathsOf } from '../codec/byte-names.ts'
+import type { Steps } from '../codec/steps.ts'
 import { type ChangedFile, type FileRun, type RunHashes, STEP_BYTES } from './hash-job.ts'
 
 const HASH_BYTES = 20

@@ -1,7 +1,7 @@
 /** The worker of `HashPool`: reads files and hashes pieces. It may block, since it does nothing else. */
 import { hash as hashBytes } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
-import { runAtOnce } from '../metainfo/steps.ts'
+import { runAtOnce } from '../codec/steps.ts'
 import { pick } from '../ports/pick.ts'
 import { answerRequest } from './answer-request.ts'
 import type { HashReply, HashRequest } from './hash-job.ts'

@@ -1,7 +1,8 @@
 /** Where the files of a new torrent lie, in each format. */
-import type { Steps } from '../codec/bencode-scan.ts'
+
 import { blocksOf, heightOf, NODE_LENGTH } from '../codec/merkle.ts'
 import { quote } from '../codec/quote.ts'
+import type { Steps } from '../codec/steps.ts'
 import { InputError } from '../errors.ts'
 import type { TorrentFormat } from './metainfo.ts'
 import { pieceLayerOf, rootOf } from './piece-layers.ts'

@@ -5,6 +5,7 @@ import { encode } from '../codec/bencode.ts'
 import { checkRequired } from '../codec/check-arguments.ts'
 import { NODE_LENGTH } from '../codec/merkle.ts'
 import { describeValue, quote } from '../codec/quote.ts'
+import { runAtOnce, runInTurns } from '../codec/steps.ts'
 import { InputError } from '../errors.ts'
 import {
   type ContentPlan,
@@ -21,7 +22,6 @@ import { MAX_TORRENT_SIZE, openMetainfo } from './parse.ts'
 import { isTreePieceLength, type LayersSource } from './piece-layers.ts'
 import { arePlain } from './plain-paths.ts'
 import { nameText, type SourceFile } from './source-file.ts'
-import { runAtOnce, runInTurns } from './steps.ts'
 import { torrentOf } from './torrent.ts'
 import { trackerFault, webSeedFault } from './trackers.ts'
 

@@ -2,9 +2,9 @@
 import { type Encodable, encode } from '../codec/bencode.ts'
 import { END_TOKEN, stringSpan } from '../codec/bencode-grammar.ts'
 import { Scan } from '../codec/bencode-scan.ts'
+import { runInTurns } from '../codec/steps.ts'
 import { InputError } from '../errors.ts'
 import { MAX_TORRENT_SIZE, openMetainfo } from './parse.ts'
-import { runInTurns } from './steps.ts'
 import { trackerFault, webSeedFault } from './trackers.ts'
 
 /** What changes. What is undefined stays as it is. */

@@ -1,7 +1,7 @@
 /** Encodes the files of a new torrent: `file tree` (BEP 52), and `files` or `length` (BEP 3). */
 import { encode } from '../codec/bencode.ts'
-import type { Steps } from '../codec/bencode-scan.ts'
 import { bytesOfName } from '../codec/byte-names.ts'
+import type { Steps } from '../codec/steps.ts'
 import type { ContentPlan, PlannedFile } from './content-plan.ts'
 import { attributesOf, nameBytes } from './source-file.ts'
 

@@ -1,10 +1,11 @@
 /** Reads the file tree of a v2 torrent (BEP 52), file by file. */
 
 import { type ByteSpan, DICT_TOKEN, END_TOKEN, stringSpan } from '../codec/bencode-grammar.ts'
-import { dictSpans, type Steps, valueEnd } from '../codec/bencode-scan.ts'
+import { dictSpans, valueEnd } from '../codec/bencode-scan.ts'
 import { BencodeView, valueAt } from '../codec/bencode-view.ts'
 import { NODE_LENGTH } from '../codec/merkle.ts'
 import { quote } from '../codec/quote.ts'
+import type { Steps } from '../codec/steps.ts'
 import { describe, Fields } from './fields.ts'
 import { MAX_FILE_BYTES, readAttributes, readTarget } from './files.ts'
 import { MAX_DEPTH } from './paths.ts'

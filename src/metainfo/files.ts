@@ -1,8 +1,9 @@
 /** Reads the file or the list of files of an `info` dictionary (BEP 3), with attributes (BEP 47). */
 import { DICT_TOKEN, LIST_TOKEN } from '../codec/bencode-grammar.ts'
-import { dictSpans, type Steps, valueEnd } from '../codec/bencode-scan.ts'
+import { dictSpans, valueEnd } from '../codec/bencode-scan.ts'
 import { BencodeView, valueAt } from '../codec/bencode-view.ts'
 import { quote } from '../codec/quote.ts'
+import type { Steps } from '../codec/steps.ts'
 import { describe, Fields } from './fields.ts'
 import type { FileEntry } from './metainfo.ts'
 import { PathSet } from './path-set.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Steps } from '../codec/bencode-scan.ts'
+import type { Steps } from '../codec/steps.ts'
 
 /** Bytes to hash between two yields. */
 const HASH_CHUNK_BYTES = 4 * 1024 * 1024

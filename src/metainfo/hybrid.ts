@@ -1,6 +1,7 @@
 /** Compares the two lists of files in a hybrid torrent (BEP 52, "Upgrade Path"). */
-import type { Steps } from '../codec/bencode-scan.ts'
+
 import { quote } from '../codec/quote.ts'
+import type { Steps } from '../codec/steps.ts'
 import { InputError } from '../errors.ts'
 import type { TreeFile } from './file-tree.ts'
 import type { FileEntry, Metainfo } from './metainfo.ts'

@@ -1,8 +1,9 @@
 /** Reads the `info` dictionary of a torrent (BEP 3, BEP 52). */
 import { bytes } from '../codec/bencode.ts'
 import type { ByteSpan } from '../codec/bencode-grammar.ts'
-import { locate, type Steps } from '../codec/bencode-scan.ts'
+import { locate } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
+import type { Steps } from '../codec/steps.ts'
 import { InputError } from '../errors.ts'
 import { Fields } from './fields.ts'
 import type { TreePlace } from './file-tree.ts'

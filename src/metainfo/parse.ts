@@ -1,10 +1,11 @@
 /** Parses and validates a .torrent (BEP 3, BEP 52). */
 
 import { DICT_TOKEN, failAt } from '../codec/bencode-grammar.ts'
-import { Scan, type Steps } from '../codec/bencode-scan.ts'
+import { Scan } from '../codec/bencode-scan.ts'
 import { BencodeView } from '../codec/bencode-view.ts'
 import { checkArgument } from '../codec/check-arguments.ts'
 import { quote } from '../codec/quote.ts'
+import { runAtOnce, runInTurns, type Steps } from '../codec/steps.ts'
 import { InputError } from '../errors.ts'
 import { KEYS_AROUND, readAround } from './around.ts'
 import { Fields } from './fields.ts'
@@ -14,7 +15,6 @@ import type { Metainfo } from './metainfo.ts'
 import { isPortable, type NameOptions } from './name.ts'
 import { type PieceLayers, readPieceLayers } from './piece-layers.ts'
 import type { Limits, Reading } from './reading.ts'
-import { runAtOnce, runInTurns } from './steps.ts'
 import { Warnings } from './warnings.ts'
 
 /** Maximum length of a .torrent in bytes, enough for five million pieces. Callers check it before reading one. */

@@ -3,8 +3,8 @@
  * Characters that the file system does not allow are replaced with a warning, in the same way every time.
  */
 
-import type { Steps } from '../codec/bencode-scan.ts'
 import { quote } from '../codec/quote.ts'
+import type { Steps } from '../codec/steps.ts'
 import { InputError } from '../errors.ts'
 import { safeName } from './name.ts'
 import { PathSet } from './path-set.ts'

@@ -1,10 +1,10 @@
 /** Reads the nodes of pieces in Merkle trees: `piece layers` beside `info`, and the roots of small files (BEP 52). */
 import { DICT_TOKEN, END_TOKEN, stringSpan } from '../codec/bencode-grammar.ts'
-import type { Steps } from '../codec/bencode-scan.ts'
 import { rootKey } from '../codec/hash-range.ts'
 import { blocksOf, heightOf, MerkleHasher, NODE_LENGTH } from '../codec/merkle.ts'
 import { BLOCK_LENGTH } from '../codec/message.ts'
 import { quote } from '../codec/quote.ts'
+import type { Steps } from '../codec/steps.ts'
 import { InputError } from '../errors.ts'
 import type { FileEntry, Metainfo } from './metainfo.ts'
 

@@ -1,4 +1,4 @@
-import type { Steps } from '../codec/bencode-scan.ts'
+import type { Steps } from '../codec/steps.ts'
 import { MAX_FILES } from './files.ts'
 import { PathSet } from './path-set.ts'
 import { nameText, type SourceFile } from './source-file.ts'

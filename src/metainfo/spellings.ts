@@ -2,13 +2,13 @@
  * The alternative paths of a torrent's files. Other clients, and other options of this one, replace other characters in
  * names.
  */
-import type { Steps } from '../codec/bencode-scan.ts'
+
+import { runInTurns, type Steps } from '../codec/steps.ts'
 import { InputError } from '../errors.ts'
 import { aria2Name, exactName, libtorrentName, type Spelling, transmissionName } from './client-names.ts'
 import type { FileEntry, NamedFiles } from './metainfo.ts'
 import { type NameOptions, safeName } from './name.ts'
 import { placePaths, type RawPath } from './paths.ts'
-import { runInTurns } from './steps.ts'
 
 /** Number of files to process between two yields. */
 const FILES_PER_STEP = 128

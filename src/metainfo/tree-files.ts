@@ -1,5 +1,5 @@
 /** The files of a v2 torrent, each at the start of a piece (BEP 52). */
-import type { Steps } from '../codec/bencode-scan.ts'
+import type { Steps } from '../codec/steps.ts'
 import { FileTree, type TreeFile, type TreePlace } from './file-tree.ts'
 import { MAX_FILES } from './files.ts'
 import type { FileEntry, Metainfo, NamedFiles } from './metainfo.ts'

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { decode } from '../../src/codec/bencode.ts'
-import { dictSpans, Scan, type Steps, valueEnd } from '../../src/codec/bencode-scan.ts'
+import { dictSpans, Scan, valueEnd } from '../../src/codec/bencode-scan.ts'
 import { BencodeView } from '../../src/codec/bencode-view.ts'
+import type { Steps } from '../../src/codec/steps.ts'
 
 const raw = (spelled: string) => Buffer.from(spelled, 'latin1')
 const refused = { name: 'InputError', code: 'ERR_BENCODE' }

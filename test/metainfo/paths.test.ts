@@ -1,6 +1,6 @@
 import t from 'tap'
+import { runAtOnce } from '../../src/codec/steps.ts'
 import { placePaths } from '../../src/metainfo/paths.ts'
-import { runAtOnce } from '../../src/metainfo/steps.ts'
 import { growth, PROPORTIONAL_RATIO } from '../helpers/growth.ts'
 
 /** Returns the paths for names, joined by `/` for brevity, and the warnings. */

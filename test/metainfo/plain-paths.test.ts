@@ -1,8 +1,8 @@
 import t from 'tap'
+import { runAtOnce } from '../../src/codec/steps.ts'
 import { create } from '../../src/metainfo/create.ts'
 import { openMetainfo } from '../../src/metainfo/parse.ts'
 import { arePlain } from '../../src/metainfo/plain-paths.ts'
-import { runAtOnce } from '../../src/metainfo/steps.ts'
 
 const filesOf = (paths: readonly string[]) =>
   paths.map(path => ({

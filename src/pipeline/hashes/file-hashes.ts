@@ -1,8 +1,8 @@
 import type { TreeShape } from '../../codec/hash-range.ts'
 import { blocksOf, heightOf, NODE_LENGTH, nodeOver, padNode } from '../../codec/merkle.ts'
+import { runInTurns } from '../../codec/steps.ts'
 import { nodeHeight } from '../../metainfo/content-plan.ts'
 import type { FileEntry } from '../../metainfo/metainfo.ts'
-import { runInTurns } from '../../metainfo/steps.ts'
 
 /** Layers above the nodes of pieces that are computed for each request. The layers above those are kept. */
 const COMPUTED_LAYERS = 9

@@ -1,13 +1,12 @@
 /** The entries of a tar archive of a torrent: which files, and their paths. */
 
 import { posix } from 'node:path'
-import type { Steps } from '../../codec/bencode-scan.ts'
 import { checkArgument, checkOptions } from '../../codec/check-arguments.ts'
 import { quote } from '../../codec/quote.ts'
+import { runAtOnce, type Steps } from '../../codec/steps.ts'
 import { TAR_END, type TarEntry, tarHeader, tarPadding } from '../../codec/tar-header.ts'
 import { InputError } from '../../errors.ts'
 import type { FileEntry, Metainfo } from '../../metainfo/metainfo.ts'
-import { runAtOnce } from '../../metainfo/steps.ts'
 import { type TarBody, type TarMember, TarPacker } from '../../streams/read/tar-packer.ts'
 
 type Files = Pick<Metainfo, 'files' | 'multiFile'>

@@ -1,6 +1,7 @@
-/** Runs a computation in steps, synchronously or without blocking the event loop. */
 import { setImmediate } from 'node:timers/promises'
-import type { Steps } from '../codec/bencode-scan.ts'
+
+/** A computation in short steps. The caller may run other work between two steps. */
+export type Steps<T> = Generator<void, T>
 
 /** Runs all steps synchronously. */
 export function runAtOnce<Result>(steps: Steps<Result>): Result {
