@@ -4,8 +4,8 @@ import type { Session } from '../../session/session.ts'
 import { amount, loose, read } from './parameters.ts'
 import type { Method } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
+import { KILOBYTE_BYTES } from './session-fields.ts'
 
-const KILOBYTE_BYTES = 1000
 /** Characters of the name of a group at most. */
 const MAX_NAME_LENGTH = 255
 

@@ -10,7 +10,8 @@ export const RPC_VERSION_SEMVER = '6.0.1'
 /** The Transmission version that our behaviour corresponds to: clients read features from it. */
 const TRANSMISSION_VERSION = '4.1.0'
 
-const KILOBYTE_BYTES = 1000
+/** Rates and limits of RPC are in kilobytes per second. */
+export const KILOBYTE_BYTES = 1000
 const KIBIBYTE_BYTES = 1024
 const MINUTE_MS = 60_000
 

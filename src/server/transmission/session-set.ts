@@ -5,9 +5,8 @@ import { toLegacyKey } from './key-names.ts'
 import { amount, loose, read } from './parameters.ts'
 import type { Method, Parameters } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
-import { changeableFields, fixedFields } from './session-fields.ts'
+import { changeableFields, fixedFields, KILOBYTE_BYTES } from './session-fields.ts'
 
-const KILOBYTE_BYTES = 1000
 const MINUTE_MS = 60_000
 const WEEK_DAYS = [0, 1, 2, 3, 4, 5, 6]
 

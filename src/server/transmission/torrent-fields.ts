@@ -2,6 +2,7 @@ import { Bitfield } from '../../codec/bitfield.ts'
 import type { SessionFile } from '../../session/files/torrent-files.ts'
 import { parsePieces } from '../../session/torrent/torrent-progress.ts'
 import { countSources, isReceiving, isSending, listPeers } from './peer-fields.ts'
+import { KILOBYTE_BYTES } from './session-fields.ts'
 import { etaOf, metadataPart, ratioOf, statusNumberOf } from './torrent-status.ts'
 import type { TorrentView } from './torrent-view.ts'
 import { formatTrackers, listTrackerStats, listTrackers } from './tracker-fields.ts'
@@ -22,7 +23,6 @@ export const PRIORITY_NUMBERS = { low: -1, normal: 0, high: 1 } as const
 const LOCAL_ERROR = 3
 const LIMIT_MODE_NUMBERS = { session: 0, own: 1, none: 2 } as const
 const MINUTE_MS = 60_000
-const KILOBYTE_BYTES = 1000
 
 const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
 const part = (of: number, whole: number) => (whole === 0 ? 0 : of / whole)

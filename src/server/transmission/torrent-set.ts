@@ -8,10 +8,10 @@ import { amount, indices, loose, read, texts } from './parameters.ts'
 import type { Method, Parameters, RpcContext } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
 import { selectTorrents } from './select-torrents.ts'
+import { KILOBYTE_BYTES } from './session-fields.ts'
 import { PRIORITY_NUMBERS } from './torrent-fields.ts'
 import { listTrackers, parseTrackers } from './tracker-fields.ts'
 
-const KILOBYTE_BYTES = 1000
 const MINUTE_MS = 60_000
 const LIMIT_MODE_NAMES = ['session', 'own', 'none'] as const
 
