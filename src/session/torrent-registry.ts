@@ -38,15 +38,19 @@ export class TorrentRegistry {
   find(source: Metainfo | Magnet, except?: SessionTorrent): SessionTorrent | undefined {
     for (const infoHash of new TorrentHashes(source).all) {
       const name = infoHash.toString('hex')
+      const listed = this.#byHash.get(name)
+      if (listed && listed !== except) return listed
       const running = this.#client.get(name)
-      for (const found of [this.#byHash.get(name), running && this.findRunning(running)])
-        if (found && found !== except) return found
+      if (!running || running === except?.torrent) continue
+      const found = this.findRunning(running)
+      if (found) return found
     }
     return undefined
   }
 
   /** Returns the torrent that runs as a torrent of the client. */
   findRunning(torrent: SessionTorrent['torrent']): SessionTorrent | undefined {
-    return this.all.find(known => known.torrent === torrent)
+    for (const known of this.#byHash.values()) if (known.torrent === torrent) return known
+    return undefined
   }
 }
