@@ -161,7 +161,10 @@ module.exports = {
     {
       name: 'node-http-is-handed-in',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(ports/http-client|server/.*|cli/demo/tracker)\\.ts$' },
+      from: {
+        path: '^src/',
+        pathNot: '^src/(ports/http-client|server/.*|cli/demo/tracker|cli/why/ask-server)\\.ts$',
+      },
       to: { path: '^(node:)?https?$', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -1,5 +1,6 @@
-import { zonelessBytes } from '../codec/index.ts'
+import { formatAddress, zonelessBytes } from '../codec/index.ts'
 import { InputError } from '../errors.ts'
+import type { PeerAddress } from '../index.ts'
 
 /** The options that choose an address family. */
 export interface FamilyOptions {
@@ -17,8 +18,22 @@ export interface FamilyOptions {
 export function addressFamilyFor({ bind, ipv4, ipv6 }: FamilyOptions): 4 | 6 | undefined {
   if (ipv4 && ipv6) throw new InputError('ERR_USAGE', '--ipv4 and --ipv6 exclude each other')
   const family = ipv4 ? 4 : ipv6 ? 6 : undefined
-  if (bind === undefined || family === undefined) return family
-  const bytes = zonelessBytes(bind)
-  if (bytes?.length === (family === 4 ? 4 : 16)) return family
+  if (bind === undefined || family === undefined || familyOf(bind) === family) return family
   throw new InputError('ERR_USAGE', `--bind: ${bind} is not an IPv${family} address (--ipv${family})`)
+}
+
+/** Returns the family of an IP address; undefined for a name. */
+export function familyOf(host: string): 4 | 6 | undefined {
+  const bytes = zonelessBytes(host)
+  return bytes && (bytes.length === 4 ? 4 : 6)
+}
+
+/** Says that an address is not used, if it is none of the only family. */
+export function describeExcluded(
+  option: string,
+  address: PeerAddress,
+  only: 4 | 6 | undefined,
+): string | undefined {
+  if (only === undefined || (familyOf(address.host) ?? only) === only) return undefined
+  return `${option}: ${formatAddress(address)} is not used: it is not an IPv${only} address (--ipv${only})`
 }

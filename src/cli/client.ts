@@ -1,6 +1,6 @@
 import { type AddOptions, Client, type Encryption, type PeerAddress } from '../index.ts'
 import { pick } from '../ports/pick.ts'
-import { addressFamilyFor, type FamilyOptions } from './address-family.ts'
+import { addressFamilyFor, describeExcluded, type FamilyOptions } from './address-family.ts'
 import type { PortRange } from './options/parse-values.ts'
 import type { Reporter } from './reporter.ts'
 import type { SourceOptions } from './source.ts'
@@ -8,14 +8,14 @@ import { stateDirectory } from './state.ts'
 
 /** Options that say how a command finds peers and connects to them. */
 export interface PeerOptions extends Omit<SourceOptions, 'portableNames'>, FamilyOptions {
-  readonly peer?: PeerAddress[]
+  readonly peer?: readonly PeerAddress[]
   readonly port?: PortRange
   readonly listen?: boolean
   readonly encryption?: Encryption
   /** A path or a URL. */
   readonly blocklist?: string
   readonly dht: boolean
-  readonly dhtNode?: PeerAddress[]
+  readonly dhtNode?: readonly PeerAddress[]
   readonly lsd: boolean
   readonly pex: boolean
   /** True to let torrents, links and redirects name servers of this machine and its network. @default false */
@@ -40,13 +40,22 @@ export function createClient(
   reporter: Pick<Reporter, 'reportWarning'>,
 ): Client {
   const { dht, dhtNode: dhtNodes, listen, lsd, pex, tracker } = options
+  const family = addressFamilyFor(options)
   const client = new Client({
     ...{ dht, lsd, pex, trackers: tracker !== false, stateDirectory: stateDirectory() },
-    ...pick({ dhtNodes, family: addressFamilyFor(options), listen }, 'dhtNodes', 'family', 'listen'),
+    ...pick({ dhtNodes, family, listen }, 'dhtNodes', 'family', 'listen'),
     ...pick(options, 'bind', 'blocklist', 'down', 'encryption', 'hashThreads', 'maxPeers', 'memory', 'up'),
     ...options.port,
   })
   client.on('warning', ({ code, message }) => reporter.reportWarning(code, message))
+  for (const [option, addresses = []] of [
+    ['--peer', options.peer],
+    ['--dht-node', dhtNodes],
+  ] as const)
+    for (const address of addresses) {
+      const message = describeExcluded(option, address, family)
+      if (message !== undefined) reporter.reportWarning('ERR_USAGE', message)
+    }
   return client
 }
 

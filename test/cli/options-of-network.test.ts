@@ -95,14 +95,27 @@ t.test('-4 and -6: only peers of that address family are used', async t => {
   })
   const both = ['--no-tracker', '--peer', made.peer, '--peer', `[::1]:${six.port}`]
   const runs = [
-    ['four', ['--ipv4'], /^127\.0\.0\.1:/],
-    ['six', ['-6'], /^\[::1\]:/],
+    [
+      'four',
+      ['--ipv4'],
+      /^127\.0\.0\.1:/,
+      `--peer: [::1]:${six.port} is not used: it is not an IPv4 address (--ipv4)`,
+    ],
+    [
+      'six',
+      ['-6', '--dht-node', '127.0.0.1:9'],
+      /^\[::1\]:/,
+      `--peer: ${made.peer} is not used: it is not an IPv6 address (--ipv6)`,
+    ],
   ] as const
   await Promise.all(
-    runs.map(async ([name, args, address]) => {
+    runs.map(async ([name, args, address, excluded]) => {
       const ran = await tsdl([made.path, ...both, ...args, '--json', '-v', '-o', name], { cwd })
       t.equal(ran.code, 0, ran.stderr)
       const peers = eventsOf(ran).filter(({ event }) => event === 'peer')
+      const warnings = eventsOf(ran).filter(({ event }) => event === 'warning')
+      t.match(warnings[0], { code: 'ERR_USAGE', message: excluded })
+      t.equal(warnings.length, name === 'six' ? 2 : 1, 'one for each address of the other family')
       t.ok(peers.length > 0 && peers.every(peer => address.test(peer.address)), ran.stderr)
     }),
   )

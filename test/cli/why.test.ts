@@ -172,24 +172,31 @@ t.test('a running server is asked for all torrents or one, with its token', asyn
   const url = /http:\S+/.exec(text)![0]
   const { origin } = new URL(url)
   const hash = first.made.metainfo.infoHash.toString('hex')
-  const [one, refused, unknown, dead, odd, wrong] = await Promise.all([
+  const named = `http://localhost:${new URL(origin).port}/${hash}?token=secret`
+  const [one, refused, unknown, dead, odd, wrong, otherFamily, resolved, unresolved] = await Promise.all([
     tsdl(['why', `${origin}/${hash}/slow.bin?token=secret`]),
     tsdl(['why', `${origin}/`]),
     tsdl(['why', `${origin}/${'0'.repeat(40)}/`, '--token', 'secret']),
     tsdl(['why', 'http://127.0.0.1:9/', '--token', 'secret']),
     tsdl(['why', second.path, '--token', 'secret']),
     tsdl(['why', `${origin}/${hash}/?token=secret`, '--json']),
+    tsdl(['why', `${origin}/?token=secret`, '-6']),
+    tsdl(['why', named, '-4']),
+    tsdl(['why', named, '-6']),
   ])
   t.equal(one!.stdout.toString(), 'the reader: nothing is read at the moment\n')
   t.strictSame(refused!.lines, [
     `tsdl: ${origin}: it needs a token (--token), or a user and a password in the URL`,
   ])
   t.strictSame(unknown!.lines, [`tsdl: ${origin}: it has no torrent ${'0'.repeat(40)}`])
-  t.match(dead!.lines, [/^tsdl: http:\/\/127\.0\.0\.1:9: connect ECONNREFUSED|bad port/])
+  t.match(dead!.lines, [/^tsdl: http:\/\/127\.0\.0\.1:9: connect ECONNREFUSED/])
   t.match(odd!.lines, [/--token is for the URL of a server/])
   t.match(JSON.parse(wrong!.stdout.toString()), { torrents: [{ infoHash: hash, status: 'downloading' }] })
+  t.strictSame(otherFamily!.lines, [`tsdl: ${origin}: it has no IPv6 address`])
+  t.equal(resolved!.stdout.toString(), one!.stdout.toString())
+  t.match(unresolved!.lines, [/^tsdl: http:\/\/localhost:\d+: (connect ECONNREFUSED ::1|getaddrinfo E)/])
   t.strictSame(
-    [one, refused, unknown, dead, odd].map(ran => ran!.code),
-    [0, 2, 2, 2, 2],
+    [one, refused, unknown, dead, odd, otherFamily, resolved, unresolved].map(ran => ran!.code),
+    [0, 2, 2, 2, 2, 2, 0, 2],
   )
 })

@@ -1,5 +1,8 @@
+import type { IncomingMessage, RequestOptions } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { InputError } from '../../errors.ts'
 import type { DiagnosedTorrent } from '../../server/index.ts'
+import { familyOf } from '../address-family.ts'
 
 /** A running `serve` or `daemon`. */
 export interface Server {
@@ -29,29 +32,40 @@ export function parseServerUrl(source: string): Server | undefined {
 
 /**
  * Asks a server what limits its torrents.
+ * @param given the token, if it is not in the URL @param family the only address family to connect with
  * @throws InputError if it does not answer as a server of tsdl
  */
 export async function askServer(
   { authorization, infoHash, origin, token }: Server,
   given?: string,
+  family?: 4 | 6,
 ): Promise<DiagnosedTorrent[]> {
   const header = token === undefined && given === undefined ? authorization : `Bearer ${token ?? given}`
   const url = `${origin}/why${infoHash === undefined ? '' : `/${infoHash}`}`
   const fail = (reason: string, cause?: unknown) => new InputError('ERR_USAGE', `${origin}: ${reason}`, cause)
+  const host = new URL(origin).hostname.replace(/^\[(.*)\]$/, '$1')
+  if ((familyOf(host) ?? family) !== (family ?? familyOf(host))) throw fail(`it has no IPv${family} address`)
   try {
-    const response = await fetch(url, {
-      ...{ redirect: 'error', signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) },
+    const response = await get(url, {
+      ...{ family, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) },
       headers: header === undefined ? {} : { Authorization: header },
     })
-    if (response.status === 401) throw fail('it needs a token (--token), or a user and a password in the URL')
-    if (response.status === 404 && infoHash !== undefined) throw fail(`it has no torrent ${infoHash}`)
-    const body: unknown = response.ok ? await response.json().catch(() => undefined) : undefined
+    const { statusCode } = response
+    const body = await json(response).catch(() => undefined)
+    if (statusCode === 401) throw fail('it needs a token (--token), or a user and a password in the URL')
+    if (statusCode === 404 && infoHash !== undefined) throw fail(`it has no torrent ${infoHash}`)
     const { torrents } = (body ?? {}) as { torrents?: DiagnosedTorrent[] }
-    if (Array.isArray(torrents)) return torrents
+    if (statusCode === 200 && Array.isArray(torrents)) return torrents
     throw fail('it does not answer as a running tsdl')
   } catch (error) {
     if (error instanceof InputError) throw error
     const { cause = error } = error as Error
     throw fail(cause instanceof Error ? cause.message : String(cause), error)
   }
+}
+
+/** Sends a GET request. It follows no redirect. */
+async function get(url: string, options: RequestOptions): Promise<IncomingMessage> {
+  const { request } = url.startsWith('https:') ? await import('node:https') : await import('node:http')
+  return new Promise((resolve, reject) => request(url, options, resolve).on('error', reject).end())
 }

@@ -1,4 +1,5 @@
 import { InputError } from '../../errors.ts'
+import { addressFamilyFor } from '../address-family.ts'
 import { EXIT_CODES } from '../exit.ts'
 import type { Reporter } from '../reporter.ts'
 import { printLine } from '../stdout.ts'
@@ -14,7 +15,7 @@ export async function why(source: string, options: WhyOptions, reporter: Reporte
   if (!server && options.token !== undefined)
     throw new InputError('ERR_USAGE', `--token is for the URL of a server, and ${source} is none`)
   const torrents = server
-    ? await askServer(server, options.token)
+    ? await askServer(server, options.token, addressFamilyFor(options))
     : [await measureSource(source, options, reporter)]
   reporter.close()
   await printLine(options.json ? json({ torrents }) : visible(describeDiagnoses(torrents)))

@@ -81,7 +81,7 @@ export type ListedFacts = {
   readonly size: number
   readonly files: number
   readonly pieceLength: number
-  /** The path of the largest film, or of the largest sound if there is none. */
+  /** The path of the largest film that can be opened, or of the largest sound if there is no film. */
   readonly media?: string
   readonly comment?: string
   readonly createdBy?: string

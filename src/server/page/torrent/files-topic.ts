@@ -1,12 +1,10 @@
-import { Bitfield } from '../../../codec/bitfield.ts'
 import { Layout } from '../../../metainfo/layout.ts'
 import type { Metainfo } from '../../../metainfo/metainfo.ts'
 import { completedBytes } from '../../../session/files/torrent-files.ts'
-import { FilePriorities } from '../../../session/records/file-priorities.ts'
-import { parsePieces } from '../../../session/torrent/torrent-progress.ts'
 import type { PageTorrent } from '../page-torrents.ts'
 import type { Topic } from '../topic.ts'
 import type { FilesDocument, ListedFile } from '../torrent-documents.ts'
+import { prioritiesOf, verifiedOf } from './file-state.ts'
 import { KnownMetainfo } from './known-metainfo.ts'
 import { PieceWatch } from './piece-watch.ts'
 
@@ -92,20 +90,4 @@ function haveOf(
   have: number,
 ): Pick<ListedFile, 'have' | 'isStored'> {
   return { have, ...(servesVerified && have === length ? { isStored: true } : {}) }
-}
-
-function verifiedOf({ stored, torrent }: PageTorrent, { pieceCount }: Metainfo): Bitfield {
-  if (torrent && torrent.verified.size === pieceCount && torrent.state !== 'metadata') return torrent.verified
-  return stored ? parsePieces(stored.record.pieces, pieceCount) : new Bitfield(pieceCount)
-}
-
-function prioritiesOf(
-  { stored, torrent }: PageTorrent,
-  { files }: Metainfo,
-): (index: number) => ListedFile['priority'] {
-  if (stored) {
-    const priorities = new FilePriorities(files.length, stored.record.priorities)
-    return index => priorities.get(index)
-  }
-  return index => (torrent?.details.isSelected(index) === false ? 'off' : 'normal')
 }

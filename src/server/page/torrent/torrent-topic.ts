@@ -1,14 +1,15 @@
-import mime from 'mime'
 import type { Metainfo } from '../../../metainfo/metainfo.ts'
 import { RATE_SAMPLE_MS } from '../../../pipeline/torrent/rate-history.ts'
 import type { Torrent } from '../../../pipeline/torrent.ts'
 import type { Clock } from '../../../ports/clock.ts'
+import { pick } from '../../../ports/pick.ts'
 import { magnetLinkOf } from '../../../session/torrent/magnet-link.ts'
 import type { PageTorrent } from '../page-torrents.ts'
 import type { Topic } from '../topic.ts'
 import type { ListedFacts, ListedPieces, ListedRates, TorrentDocument } from '../torrent-documents.ts'
 import { KnownMetainfo } from './known-metainfo.ts'
 import { listSources } from './list-sources.ts'
+import { MediaFiles } from './media-files.ts'
 import { PieceMap } from './piece-map.ts'
 import { PieceWatch } from './piece-watch.ts'
 import type { WallTimes } from './wall-times.ts'
@@ -22,7 +23,14 @@ export class TorrentTopic implements Topic {
   readonly #watch = new PieceWatch(index => this.#map?.note(index))
   #map: PieceMap | undefined
   /** What was made of the metainfo. */
-  #known: { readonly metainfo: Metainfo; readonly facts: ListedFacts; readonly magnet: string } | undefined
+  #known:
+    | {
+        readonly metainfo: Metainfo
+        readonly facts: ListedFacts
+        readonly magnet: string
+        readonly media: MediaFiles
+      }
+    | undefined
 
   constructor(find: () => PageTorrent | undefined, clock: Clock, times: WallTimes) {
     this.#find = find
@@ -36,8 +44,12 @@ export class TorrentTopic implements Topic {
     const { infoHash, stored, torrent } = found
     const metainfo = this.#metainfo.get(found)
     if (metainfo && this.#known?.metainfo !== metainfo)
-      this.#known = { metainfo, facts: factsOf(metainfo), magnet: magnetLinkOf(metainfo) }
+      this.#known = {
+        ...{ metainfo, facts: factsOf(metainfo), magnet: magnetLinkOf(metainfo) },
+        media: new MediaFiles(metainfo),
+      }
     const directory = stored?.record.directory
+    const media = this.#known?.media.findPlayable(found)
     const pieces = this.#describePieces(torrent)
     const [awaited] = torrent?.details.pieces?.listAwaited() ?? []
     const urls = {
@@ -49,7 +61,7 @@ export class TorrentTopic implements Topic {
       ...explain(torrent),
       magnet: this.#known?.magnet ?? stored?.record.link ?? `magnet:?xt=urn:btih:${infoHash}`,
       ...(this.#known
-        ? { facts: directory === undefined ? this.#known.facts : { ...this.#known.facts, directory } }
+        ? { facts: { ...this.#known.facts, ...pick({ directory, media }, 'directory', 'media') } }
         : {}),
       ...(pieces ? { pieces } : {}),
       rates: this.#describeRates(torrent),
@@ -87,9 +99,7 @@ function explain(torrent: Torrent | undefined): Pick<TorrentDocument, 'outcomes'
 
 function factsOf(metainfo: Metainfo): ListedFacts {
   const { comment, createdBy, creationDate, files, length, pieceLength, source } = metainfo
-  const media = findMedia(metainfo, 'video/') ?? findMedia(metainfo, 'audio/')
   return {
-    ...(media === undefined ? {} : { media }),
     ...{ size: length, files: files.filter(({ pad }) => !pad).length, pieceLength },
     ...(comment ? { comment } : {}),
     ...(createdBy ? { createdBy } : {}),
@@ -97,13 +107,4 @@ function factsOf(metainfo: Metainfo): ListedFacts {
     ...(metainfo.private ? { isPrivate: true } : {}),
     ...(source ? { source } : {}),
   }
-}
-
-/** Returns the path of the largest file of a kind; undefined for none. */
-function findMedia({ files }: Metainfo, kind: 'audio/' | 'video/'): string | undefined {
-  let largest: Metainfo['files'][number] | undefined
-  for (const file of files)
-    if (!file.pad && file.length > (largest?.length ?? 0) && mime.getType(file.path)?.startsWith(kind))
-      largest = file
-  return largest?.path
 }

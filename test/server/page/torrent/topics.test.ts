@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { Bitfield } from '../../../../src/codec/bitfield.ts'
 import { decodePieceCells } from '../../../../src/codec/piece-cells.ts'
 import { parse } from '../../../../src/metainfo/parse.ts'
 import { torrentOf } from '../../../../src/metainfo/torrent.ts'
@@ -6,8 +7,10 @@ import { systemClock } from '../../../../src/ports/clock.ts'
 import { HttpServer } from '../../../../src/server/http-server.ts'
 import { ClientPageTorrents } from '../../../../src/server/page/client-page-torrents.ts'
 import { createPage } from '../../../../src/server/page/create-page.ts'
+import type { PageTorrent } from '../../../../src/server/page/page-torrents.ts'
 import { SessionPageTorrents } from '../../../../src/server/page/session-page-torrents.ts'
 import { openTopic } from '../../../../src/server/page/topics.ts'
+import { MediaFiles } from '../../../../src/server/page/torrent/media-files.ts'
 import type {
   FilesDocument,
   PeersDocument,
@@ -155,4 +158,35 @@ t.test('the .torrent can be downloaded, and priorities are set by an action', as
   t.equal((await act({ infoHash, files: [9], priority: 'low' })).status, 400)
   t.equal((await act({ infoHash, files: [0], priority: 'urgent' })).status, 400)
   t.equal((await act({ infoHash: '0'.repeat(40), files: [0], priority: 'low' })).status, 400)
+})
+
+t.test('the film to play is the largest that can be opened', async t => {
+  const { metainfo } = makeTorrent({
+    files: [
+      { path: 'long.mkv', length: 60_000 },
+      { path: 'short.webm', length: 40_000 },
+      { path: 'song.flac', length: 90_000 },
+      { path: 'notes.txt', length: 5 },
+    ],
+    pieceLength: 16_384,
+  })
+  const media = new MediaFiles(metainfo)
+  const verified = new Bitfield(metainfo.pieceCount)
+  const find = (options: object) => media.findPlayable(options as PageTorrent)
+  const running = (off: number[]) => ({
+    torrent: { details: { isSelected: (index: number) => !off.includes(index) } },
+  })
+  t.equal(find(running([])), 'long.mkv')
+  t.equal(find(running([0])), 'short.webm')
+  t.equal(find(running([0, 1])), 'long.mkv', 'none can be opened')
+  const stored = { record: { priorities: { off: '0', low: '1', high: '' } } }
+  t.equal(find({ stored }), 'short.webm')
+  const seed = { servesVerified: true, torrent: { verified, state: 'seeding' } }
+  for (let index = 3; index < 7; index++) verified.add(index)
+  t.equal(find(seed), 'short.webm')
+  for (let index = 0; index < 3; index++) verified.add(index)
+  t.equal(find(seed), 'long.mkv')
+  const sounds = makeTorrent({ files: [{ path: 'a.flac', length: 5 }] })
+  t.match(new MediaFiles(sounds.metainfo).findPlayable(running([]) as never), /a\.flac$/)
+  t.equal(new MediaFiles(made.metainfo).findPlayable(running([]) as never), undefined)
 })
