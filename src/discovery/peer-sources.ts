@@ -116,6 +116,11 @@ export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTr
     return this.#private ? undefined : this.#options.dht
   }
 
+  /** True if only trackers and the caller may name peers (BEP 27). */
+  get isPrivate(): boolean {
+    return this.#private
+  }
+
   /** The first announcer, if there are trackers. */
   get announcer(): Announcer | undefined {
     return this.#announcers[0]

@@ -1,40 +1,34 @@
 import type { Message } from '../../codec/message.ts'
-import type { SharedDht } from '../../discovery/peer-sources.ts'
-
-export interface DhtPortOptions {
-  readonly dht: () => SharedDht | undefined
-  /** The IP address of the peer. */
-  readonly host: () => string
-  readonly send: (message: Message) => void
-}
+import type { PeerContext } from './peer-context.ts'
 
 /** The exchange of DHT ports with one peer: each side sends its port once (BEP 5). */
 export class DhtPort {
   /** True while the peer supports the DHT and does not know our port. */
   isOwed = false
-  readonly #options: DhtPortOptions
+  readonly #context: Pick<PeerContext, 'dht'>
+  readonly #socket: { readonly remoteHost: string }
   #hasReceived = false
 
-  constructor(options: DhtPortOptions) {
-    this.#options = options
+  /** @param socket the connection, with the IP address of the peer */
+  constructor(context: Pick<PeerContext, 'dht'>, socket: { readonly remoteHost: string }) {
+    this.#context = context
+    this.#socket = socket
   }
 
-  /** Sends our port, once our node can answer queries. Called several times a second. */
-  send(): void {
-    if (!this.isOwed) return
-    const { dht, host, send } = this.#options
-    const node = dht()
-    const port = node?.readOnly ? undefined : node?.port(host().includes(':') ? 6 : 4)
-    if (!port) return
+  /** Returns the message with our port, once our node can answer queries. Called several times a second. */
+  takeMessage(): Message | undefined {
+    if (!this.isOwed) return undefined
+    const { dht } = this.#context
+    const port = dht?.readOnly ? undefined : dht?.port(this.#socket.remoteHost.includes(':') ? 6 : 4)
+    if (!port) return undefined
     this.isOwed = false
-    send({ type: 'port', port })
+    return { type: 'port', port }
   }
 
   /** Passes the node of the peer to the DHT. Further ports of the same peer are ignored. */
   onPort(port: number): undefined {
     if (port === 0 || this.#hasReceived) return
     this.#hasReceived = true
-    const { dht, host } = this.#options
-    dht()?.add({ host: host(), port })
+    this.#context.dht?.add({ host: this.#socket.remoteHost, port })
   }
 }

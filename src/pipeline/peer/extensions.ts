@@ -78,11 +78,9 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
    */
   sendHandshake(): void {
     if (!this.supported) return
-    const { client, port, torrent } = this.#context
-    const pex = this.#context.pex()
+    const { client, pex, port, torrent } = this.#context
     if (pex) this.#pex ??= new PeerExchange(this.#host, this.#context.clock.now())
     const { ut_pex, ...others } = OUR_IDS
-    const listening = port()
     const payload = encodeExtendedHandshake({
       client,
       reqq: OUR_REQQ,
@@ -90,7 +88,7 @@ export class Extensions extends EventEmitter<ExtensionsEvents> {
       extensions: pex ? OUR_IDS : this.#pex ? { ...others, ut_pex: 0 } : others,
       yourIp: this.#host,
       ...(torrent ? { metadataSize: torrent.info.length } : {}),
-      ...(listening === undefined ? {} : { port: listening }),
+      ...(port === undefined ? {} : { port }),
       ...(torrent?.isUploadOnly && !torrent.upload.isSuperSeeding ? { uploadOnly: true } : {}),
     })
     this.#send(EXTENDED_HANDSHAKE, payload)

@@ -15,7 +15,7 @@ export function composeHandshake(context: PeerContext, theirs?: Handshake): Hand
   const answer = theirs && speaksV2(theirs, context, true) ? infoHashV2 : theirs?.infoHash
   const reserved = reservedBytes(
     ...(['extended', 'fast'] as const),
-    ...(dht() ? (['dht'] as const) : []),
+    ...(dht ? (['dht'] as const) : []),
     ...(offersV2 ? (['v2'] as const) : []),
   )
   return { type: 'handshake', infoHash: answer ?? infoHash, peerId, reserved }

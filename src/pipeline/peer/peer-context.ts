@@ -24,18 +24,18 @@ export interface PeerContext {
   readonly clock: Clock
   /** Our name and version. */
   readonly client: string
-  /** Returns the port on which we listen, if we do. */
-  readonly port: () => number | undefined
+  /** The port on which we listen, if we do. */
+  readonly port: number | undefined
   readonly connect?: typeof net.connect
   /** The address to dial from. */
   readonly bind?: string
   /** The only address family of peers. @default both */
   readonly family?: AddressFamily
   readonly encryption: Encryption
-  /** Returns the DHT, if peers may use it. */
-  readonly dht: () => SharedDht | undefined
-  /** Returns true if peers exchange peers (BEP 11). */
-  readonly pex: () => boolean
+  /** The DHT, if peers may use it. */
+  readonly dht: SharedDht | undefined
+  /** True if peers exchange peers (BEP 11). */
+  readonly pex: boolean
   /** The number of connections that wait for their message budgets. */
   readonly load: MessageLoad
   /** The sums of what all requesters have waited. */

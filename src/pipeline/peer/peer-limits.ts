@@ -2,22 +2,22 @@ import { BLOCK_LENGTH } from '../../codec/message.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ByteLimit } from '../../streams/byte-limit.ts'
 import { MAX_GROUP_BLOCKS, MAX_GROUP_BYTES } from '../../streams/peer/block-group.ts'
+import type { MemoryBudget } from '../limits/memory-budget.ts'
 import { MeteredLimit } from '../limits/metered-limit.ts'
 import { PiecePool } from '../limits/piece-pool.ts'
 import { RateLimit } from '../limits/rate-limit.ts'
 import type { PeerContext } from './peer-context.ts'
+import type { CountedPeer, PeerTotals } from './peer-totals.ts'
 
 export interface LimitsOptions {
   readonly clock: Clock
-  /** Bytes for everything in flight. */
-  readonly memory: () => number
+  /** Bytes for everything in flight, or what they are a share of. */
+  readonly memory: number | MemoryBudget
   /** Bytes a second, or a share of a limit that several torrents have together. @default no limit */
   readonly up?: number | ByteLimit | undefined
   readonly down?: number | ByteLimit | undefined
-  /** Returns the number of connections. */
-  readonly peers: () => number
-  /** Returns true if a block was received from any peer. */
-  readonly hasReceived: () => boolean
+  /** The connections, and the bytes that they have received. */
+  readonly totals: Pick<PeerTotals<CountedPeer>, 'peers' | 'downloaded'>
 }
 
 const MiB = 1 << 20
@@ -39,24 +39,20 @@ const MAX_POOLED_GROUPS = 32
 /**
  * Creates the limits of what each peer may have in flight: its share of the total.
  *
- * Inputs: the memory, the number of connections, the rate limits.
+ * Inputs: the memory, the number of connections, the rate limits; true if a block was received.
  */
-export function createPeerLimits({
-  clock,
-  memory,
-  up,
-  down,
-  peers,
-  hasReceived,
-}: LimitsOptions): PeerContext['limits'] {
-  const share = (bytes: number) => Math.floor(bytes / Math.max(1, peers()))
+export function createPeerLimits(options: LimitsOptions): PeerContext['limits'] {
+  const { clock, down, memory, totals, up } = options
+  const { peers } = totals
+  const share = (bytes: number) => Math.floor(bytes / Math.max(1, peers.size))
+  const memoryBytes = () => (typeof memory === 'number' ? memory : memory.share)
   // with a rate limit reads are small, so that the rate is even
   const largest = () =>
     isLimited(down) ? clamp(typeof down === 'number' ? down / 20 : 65536, 4096, 65536) : MiB
   return {
     read: () => clamp(share(READ_BYTES), Math.min(largest(), 65536), largest()),
-    window: () => clamp(share(memory() / 2 / BLOCK_LENGTH), MIN_REQUESTS, MAX_REQUESTS),
-    firstWindow: () => (peers() > 1 || hasReceived() || down ? MIN_REQUESTS : FIRST_REQUESTS),
+    window: () => clamp(share(memoryBytes() / 2 / BLOCK_LENGTH), MIN_REQUESTS, MAX_REQUESTS),
+    firstWindow: () => (peers.size > 1 || totals.downloaded > 0 || down ? MIN_REQUESTS : FIRST_REQUESTS),
     maxRunBlocks: () =>
       clamp(share(UPLOAD_BYTES / 2 / BLOCK_LENGTH), 1, isLimited(up) ? LIMITED_BLOCKS : MAX_GROUP_BLOCKS),
     pool: new PiecePool(MAX_GROUP_BYTES, MAX_POOLED_GROUPS),

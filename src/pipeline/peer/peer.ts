@@ -90,7 +90,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   /** @param encrypted true to dial with encryption @internal */
   constructor(to: PeerAddress | AcceptedConnection, context: PeerContext, encrypted = false) {
     super()
-    const { clock, dht, limits } = context
+    const { clock, limits } = context
     const incoming = 'socket' in to
     this.#context = context
     this.incoming = incoming
@@ -113,7 +113,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.responder = responder
     this.#socket = socket
     this.address = socket.address
-    this.#dhtPort = new DhtPort({ dht, host: () => socket.remoteHost, send: message => this.send(message) })
+    this.#dhtPort = new DhtPort(context, socket)
     this.#extensions = new Extensions({
       context,
       host: socket.remoteHost,
@@ -244,7 +244,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     if (this.#timeLimits.isKeepAliveDue(now)) this.send({ type: 'keepAlive' })
     this.down.update(requester.downloaded, now)
     this.up.update(responder.uploaded, now)
-    this.#dhtPort.send()
+    this.#sendDhtPort()
     this.#uploads.tick(now)
     requester.tick(now, REQUEST_TIMEOUT_MS)
   }
@@ -278,8 +278,13 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.#extensions.sendHandshake()
     this.#sendFirstMessages(supports(reserved, 'fast'))
     this.#dhtPort.isOwed = supports(reserved, 'dht')
-    this.#dhtPort.send()
+    this.#sendDhtPort()
     this.emit('ready')
+  }
+
+  #sendDhtPort(): void {
+    const message = this.#dhtPort.takeMessage()
+    if (message) this.send(message)
   }
 
   #sendFirstMessages(fast: boolean): void {

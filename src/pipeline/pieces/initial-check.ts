@@ -31,6 +31,7 @@ export interface InitialCheckEvents {
 export class InitialCheck extends Emitter<InitialCheckEvents> {
   readonly #options: PiecesOptions
   readonly #pieces: CheckedPieces
+  readonly #aborted = new AbortController()
 
   constructor(options: PiecesOptions, pieces: CheckedPieces) {
     super()
@@ -46,7 +47,7 @@ export class InitialCheck extends Emitter<InitialCheckEvents> {
     const { content, hashPool, metainfo } = this.#options
     const { resume, storage, trusted } = content
     const { selection } = this.#pieces
-    const signal = this.#options.signal()
+    const { signal } = this.#aborted
     const unseen = selection.writes ? await storage.lock?.() : undefined
     if (unseen) this.emit('warning', unseen)
     if (storage.retains === false) return []
@@ -61,15 +62,19 @@ export class InitialCheck extends Emitter<InitialCheckEvents> {
     return found.deferredSample
   }
 
+  /** Stops the check, which rejects with this reason. */
+  end(reason: Error): void {
+    this.#aborted.abort(reason)
+  }
+
   /** Fills missing pieces with bytes that are on disk already. */
-  #reuse(signal: AbortSignal): Promise<void> {
+  async #reuse(signal: AbortSignal): Promise<void> {
     const { content, metainfo } = this.#options
     const { layout, selection, verified } = this.#pieces
-    return reusePieces({
-      ...{ metainfo, layout, storage: content.storage, files: content.reusable, signal },
-      lacks: index => selection.pieces.bits.has(index) && !verified.has(index),
-      has: index => verified.has(index),
-      onPiece: index => this.emit('found', index),
+    const stored = reusePieces({
+      ...{ metainfo, layout, verified, wanted: selection.pieces.bits, signal },
+      ...{ storage: content.storage, files: content.reusable },
     })
+    for await (const index of stored) this.emit('found', index)
   }
 }

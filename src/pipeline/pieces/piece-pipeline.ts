@@ -71,8 +71,8 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     })
     this.scheduler = new Scheduler({
       ...{ picker: this.#picker, admitted, cursors: this.cursors, buffers: this.#buffers, trust: this.trust },
-      onWhole: piece => this.funnel.push({ piece, begin: 0, length: piece.length }),
     })
+    this.scheduler.on('whole', piece => this.funnel.push({ piece, begin: 0, length: piece.length }))
     const trees = PieceTrees.of(metainfo, layout)
     this.#blocks = trees && options.leaves && new BlockVerification(trees, options.leaves)
     this.#leaves = this.#blocks && new LeafFetching(this.#blocks, this.scheduler, layout)

@@ -3,6 +3,7 @@ import type { Layout } from '../../metainfo/layout.ts'
 import { Emitter } from '../../ports/emitter.ts'
 import { pick } from '../../ports/pick.ts'
 import { closed } from '../../streams/stage.ts'
+import { LeafRequests } from '../hashes/leaf-requests.ts'
 import { MemoryShare } from '../limits/memory-share.ts'
 import { TrustedReads } from '../reading/trusted-reads.ts'
 import type { Recheck } from '../resume/recheck.ts'
@@ -115,14 +116,14 @@ export class PieceTransfers extends Emitter<PieceTransfersEvents> {
 
   #begin(): PieceTransfer {
     const { layout, pieces, recheck, selection, verified } = this.#transferred
-    const { clock, content, funnel, hashPool, metainfo, random, reputation, superSeed } = this.#options
+    const { clock, content, hashPool, metainfo, network, random, superSeed } = this.#options
+    const { funnel, hashes: requests, reputation } = network
     const { storage } = content
     const { priorities } = selection
     const transfer = new PieceTransfer({
       ...{ metainfo, storage, random, verified, superSeed, layout, pieces, clock, hashPool },
-      reputation: reputation(),
-      leaves: this.#options.leaves?.(),
-      ...{ memory: this.#memory.take(), funnel: funnel(), wanted: selection.pieces.bits },
+      ...{ memory: this.#memory.take(), funnel, reputation, wanted: selection.pieces.bits },
+      leaves: new LeafRequests({ metainfo, requests, now: () => clock.now() }),
       bytesLeft: () => selection.pieces.left,
       reads: new TrustedReads(layout, storage, recheck, clock),
       ...pick(content, 'onDemand', 'sharedMemory'),

@@ -3,10 +3,21 @@ import type { HashPool } from '../../hashing/hash-pool.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Funnel } from '../../streams/torrent/funnel.ts'
+import type { HashRequests } from '../hashes/hash-requests.ts'
 import type { MemoryBudget } from '../limits/memory-budget.ts'
+import type { Peer } from '../peer/peer.ts'
 import type { Reputation } from '../swarm/reputation.ts'
-import type { LeafSource } from './block-verification.ts'
 import type { ContentOptions } from './content-options.ts'
+
+/** The network side of a torrent, as its pieces see it. Its parts are made at their first use. */
+export interface PiecesNetwork {
+  /** The input for the blocks of all peers and web seeds. */
+  readonly funnel: Funnel
+  /** The strikes and bans of addresses. */
+  readonly reputation: Reputation
+  /** Requests for hashes of Merkle trees (BEP 52). */
+  readonly hashes: HashRequests<Peer>
+}
 
 /** Options of `Pieces`. */
 export interface PiecesOptions {
@@ -18,16 +29,9 @@ export interface PiecesOptions {
   readonly clock: Clock
   /** From 0 to below 1. */
   readonly random: () => number
-  /** Returns the strikes and bans of addresses. */
-  readonly reputation: () => Reputation
-  /** Returns the input for the blocks of all peers and web seeds. */
-  readonly funnel: () => Funnel
-  /** Returns the peers that send hashes of blocks, if the torrent is v2 or hybrid. */
-  readonly leaves?: (() => LeafSource | undefined) | undefined
+  readonly network: PiecesNetwork
   /** Threads that hash files in the initial check, and pieces of a fast download. */
   readonly hashPool?: HashPool | undefined
-  /** Returns a signal that is aborted when the torrent ends. */
-  readonly signal: () => AbortSignal
 }
 
 /** Events of `Pieces`. */

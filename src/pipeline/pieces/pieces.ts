@@ -43,12 +43,12 @@ export class Pieces extends Emitter<PiecesEvents> {
 
   constructor(options: PiecesOptions) {
     super()
-    const { metainfo, content, signal } = options
+    const { metainfo, content } = options
     const { storage, resume } = content
     const verified = new Bitfield(metainfo.pieceCount)
     const layout = new Layout(metainfo)
     const selection = new Selection(metainfo, content, layout)
-    const recheck = new Recheck({ metainfo, layout, storage, signal, verified })
+    const recheck = new Recheck({ metainfo, layout, storage, verified })
     this.#options = options
     this.metainfo = metainfo
     this.verified = verified
@@ -252,8 +252,10 @@ export class Pieces extends Emitter<PiecesEvents> {
     this.#transfers.resume()
   }
 
-  /** Fails readers, now and later. @param reason their error */
+  /** Stops reading the storage, and fails readers, now and later. @param reason their error */
   end(reason: Error): void {
+    this.#initialCheck?.end(reason)
+    this.#recheck.end(reason)
     this.#waits.end(reason)
     void this.#options.content.storage.window?.close(reason)
   }

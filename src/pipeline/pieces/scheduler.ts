@@ -1,4 +1,5 @@
 import type { Bitfield } from '../../codec/bitfield.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import type { BlockSource, Fetcher, Request } from '../../streams/block-source.ts'
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
 import { ActivePiece } from './active-piece.ts'
@@ -22,12 +23,15 @@ export interface SchedulerOptions {
   readonly buffers: Pick<PieceBuffers, 'open' | 'close'>
   /** @default every peer is trusted */
   readonly trust?: Pick<PeerTrust, 'isSuspect' | 'isAccused' | 'isOnParole'>
-  /** Called with each piece that is complete when a peer leaves, as the message about its last block may be lost. */
-  readonly onWhole?: (piece: PieceBuffer) => void
   /** Age in ms from which a block may be requested twice in the endgame; three times that before. @default 500 */
   readonly patience?: number
   /** @default there are no readers */
   readonly cursors?: Cursors
+}
+
+export interface SchedulerEvents {
+  /** A piece is complete and no block of it will say so: it was so when it was begun, or a peer has left. */
+  whole: [piece: PieceBuffer]
 }
 
 /**
@@ -37,7 +41,7 @@ export interface SchedulerOptions {
  * a reader is slow, no piece is begun, no block is requested, and no socket is read. Active pieces are finished first, by any
  * peer that has them.
  */
-export class Scheduler implements BlockSource {
+export class Scheduler extends Emitter<SchedulerEvents> implements BlockSource {
   readonly #options: SchedulerOptions
   readonly #picker: Picker
   readonly #admission: PieceAdmission
@@ -60,6 +64,7 @@ export class Scheduler implements BlockSource {
   #time = 0
 
   constructor(options: SchedulerOptions) {
+    super()
     this.#options = options
     this.#picker = options.picker
     this.pieces = new OpenPieces(options.buffers, options.picker)
@@ -134,8 +139,7 @@ export class Scheduler implements BlockSource {
     this.#underused.delete(requester)
     this.#queued.delete(requester)
     this.#shares.group.delete(requester)
-    for (const { buffer } of this.#active)
-      if (buffer.complete && !buffer.closed) this.#options.onWhole?.(buffer)
+    for (const { buffer } of this.#active) if (buffer.complete && !buffer.closed) this.emit('whole', buffer)
   }
 
   takeBlocks(requester: Fetcher, room: number, now: number): Request[] {
@@ -283,7 +287,7 @@ export class Scheduler implements BlockSource {
       const active = new ActivePiece(piece, resolve, alone)
       this.#active.add(active)
       if (this.#isEnded) return this.pieces.end(piece)
-      if (piece.complete) this.#options.onWhole?.(piece)
+      if (piece.complete) this.emit('whole', piece)
       requester.fill()
       if (this.#active.find(piece) && piece.free > 0) this.fill()
     })

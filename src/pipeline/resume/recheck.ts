@@ -12,8 +12,6 @@ export interface RecheckOptions {
   readonly storage: Storage
   /** The pieces that are verified and stored. Pieces that turn out to be wrong are removed. */
   readonly verified: Bitfield
-  /** Returns a signal that is aborted when the torrent ends. */
-  readonly signal: () => AbortSignal
 }
 
 export interface RecheckEvents {
@@ -47,6 +45,9 @@ export class Recheck extends Emitter<RecheckEvents> {
   #sample: readonly number[] = []
   #sampled: Promise<void> | undefined
   #last: Promise<void> = Promise.resolve()
+  /** Stops the reads. Undefined before the first, as thousands of idle torrents have none. */
+  #aborted: AbortController | undefined
+  #endReason: Error | undefined
   /** The path of the file that lost pieces last. */
   changedPath = ''
 
@@ -54,6 +55,12 @@ export class Recheck extends Emitter<RecheckEvents> {
     super()
     this.#options = options
     this.#layout = options.layout
+  }
+
+  /** Stops reading, now and later. Nothing is confirmed or lost any more. */
+  end(reason: Error): void {
+    this.#endReason = reason
+    this.#aborted?.abort(reason)
   }
 
   /** True if a piece is verified and not in doubt. */
@@ -117,7 +124,7 @@ export class Recheck extends Emitter<RecheckEvents> {
     if (pieces.length === 0) return
     this.#sample = []
     const { metainfo } = this.#options
-    const signal = this.#options.signal()
+    const signal = this.#signal
     const sampled = check({ metainfo, pieces, signal, storage: { read: this.#readIfPossible } })
       .then(right => {
         if (!pieces.every(index => right.has(index))) this.#begin([...this.#layout.files.keys()])
@@ -128,6 +135,12 @@ export class Recheck extends Emitter<RecheckEvents> {
     this.#sampled = sampled.finally(() => {
       this.#sampled = undefined
     })
+  }
+
+  get #signal(): AbortSignal {
+    this.#aborted ??= new AbortController()
+    if (this.#endReason) this.#aborted.abort(this.#endReason)
+    return this.#aborted.signal
   }
 
   #addDoubt(index: number): void {
@@ -155,7 +168,7 @@ export class Recheck extends Emitter<RecheckEvents> {
   ): void {
     if (files.length === 0) return
     for (const index of pieces) if (this.#options.verified.has(index)) this.#addDoubt(index)
-    const signal = this.#options.signal()
+    const signal = this.#signal
     this.#last = this.#last
       .then(() => this.#readAgain(files, areChanged))
       .catch(error => {
@@ -165,7 +178,7 @@ export class Recheck extends Emitter<RecheckEvents> {
 
   async #readAgain(files: readonly number[], areChanged: boolean): Promise<void> {
     const { metainfo, storage } = this.#options
-    const signal = this.#options.signal()
+    const signal = this.#signal
     const pieces = [...new Set(files.flatMap(file => this.#piecesOf(file)))].filter(index =>
       this.#doubtful?.has(index),
     )

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Bitfield } from '../../codec/bitfield.ts'
 import type { Layout } from '../../metainfo/layout.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { PieceTrees } from '../../metainfo/piece-trees.ts'
@@ -16,12 +17,9 @@ export interface ReusePiecesOptions {
   readonly storage: Pick<Storage, 'read' | 'write'>
   /** Files that are not part of the torrent. @default none */
   readonly files?: ReusableFiles | undefined
-  /** Returns true for a piece that is wanted and missing. */
-  readonly lacks: (index: number) => boolean
-  /** Returns true for a verified piece. */
-  readonly has: (index: number) => boolean
-  /** Called with each piece that was stored. */
-  readonly onPiece: (index: number) => void
+  readonly wanted: Bitfield
+  /** The verified pieces. The caller adds each piece that it gets. */
+  readonly verified: Bitfield
   readonly signal: AbortSignal
 }
 
@@ -39,34 +37,35 @@ type Read = (offset: number, target: Uint8Array) => Promise<number>
 
 /**
  * Fills missing pieces with bytes that are on disk already: those of other files with the same root (BEP 52), and those of
- * files with the right size elsewhere. Each piece is verified before it is stored. A piece with bytes of several files is
+ * files with the right size elsewhere. Each piece is verified, stored and yielded. A piece with bytes of several files is
  * left out.
  * Rejects with a StorageError, with ERR_USAGE for a directory that cannot be read, and with the reason of `signal`.
  */
-export async function reusePieces(options: ReusePiecesOptions): Promise<void> {
+export async function* reusePieces(options: ReusePiecesOptions): AsyncGenerator<number, void> {
   const { files, metainfo, signal } = options
   const missing = [...metainfo.files.keys()].map(file => [file, missingPieces(options, file)] as const)
   const incomplete = missing.filter(([, pieces]) => pieces.length > 0)
   if (incomplete.length === 0) return
   const copier = new PieceCopier(options)
   const twins = TwinPieces.of(metainfo, options.layout)
-  for (const [, pieces] of incomplete) if (twins) await copier.copyTwins(pieces, twins)
+  for (const [, pieces] of incomplete) if (twins) yield* copier.copyTwins(pieces, twins)
   if (!files) return
   const sizes = new Set(incomplete.map(([file]) => metainfo.files[file]!.length))
   const found = await files.find(sizes, signal)
   for (const [file, pieces] of incomplete) {
     for (const path of found.get(metainfo.files[file]!.length) ?? []) {
-      await copier.copyFile(pieces, files, path)
+      yield* copier.copyFile(pieces, files, path)
     }
   }
 }
 
-function missingPieces({ lacks, layout }: ReusePiecesOptions, file: number): FilePiece[] {
+function missingPieces(options: ReusePiecesOptions, file: number): FilePiece[] {
+  const { layout } = options
   const { length, offset, pad } = layout.files[file]!
   const range = pad ? undefined : layout.piecesOf(file)
   const pieces: FilePiece[] = []
   for (let index = range?.first ?? 0; range && index <= range.last; index++) {
-    if (!lacks(index)) continue
+    if (!isMissing(options, index)) continue
     const { position, length: size } = layout.pieceRange(index)
     const stored = layout.spans(position, size).filter(span => !span.file.pad)
     if (stored.length !== 1 || position < offset) continue
@@ -75,7 +74,11 @@ function missingPieces({ lacks, layout }: ReusePiecesOptions, file: number): Fil
   return pieces
 }
 
-/** Copies pieces into the storage, one at a time. */
+function isMissing({ verified, wanted }: ReusePiecesOptions, index: number): boolean {
+  return wanted.has(index) && !verified.has(index)
+}
+
+/** Copies pieces into the storage, one at a time, and yields each that was right. */
 class PieceCopier {
   readonly #options: ReusePiecesOptions
   readonly #trees: PieceTrees | undefined
@@ -88,27 +91,33 @@ class PieceCopier {
   }
 
   /** Copies verified pieces to their twins. */
-  async copyTwins(pieces: readonly FilePiece[], twins: TwinPieces): Promise<void> {
-    const { has, layout, storage } = this.#options
+  async *copyTwins(pieces: readonly FilePiece[], twins: TwinPieces): AsyncGenerator<number, void> {
+    const { layout, storage, verified } = this.#options
     for (const piece of pieces) {
-      const twin = twins.twinsOf(piece.index).find(has)
+      const twin = twins.twinsOf(piece.index).find(index => verified.has(index))
       if (twin === undefined) continue
       const start = twin * layout.pieceLength - piece.offset
-      await this.#copy(piece, (offset, target) => storage.read(start + offset, target))
+      const isRight = await this.#copy(piece, (offset, target) => storage.read(start + offset, target))
+      if (isRight) yield piece.index
     }
   }
 
   /** Copies pieces from a file. It gives up if the first one is wrong, since the file is another one then. */
-  async copyFile(pieces: readonly FilePiece[], files: ReusableFiles, path: string): Promise<void> {
+  async *copyFile(
+    pieces: readonly FilePiece[],
+    files: ReusableFiles,
+    path: string,
+  ): AsyncGenerator<number, void> {
     const handle = await files.open(path).catch(() => undefined)
     if (!handle) return
     const read: Read = async (offset, target) =>
       (await handle.read(target, 0, target.length, offset).catch(() => ({ bytesRead: 0 }))).bytesRead
     try {
-      const missing = pieces.filter(({ index }) => this.#options.lacks(index))
+      const missing = pieces.filter(({ index }) => isMissing(this.#options, index))
       for (const [at, piece] of missing.entries()) {
         const isRight = await this.#copy(piece, read)
-        if (at === 0 && !isRight) return
+        if (isRight) yield piece.index
+        else if (at === 0) return
       }
     } finally {
       await handle.close()
@@ -117,7 +126,7 @@ class PieceCopier {
 
   /** Stores a piece if its bytes are right. @returns false if they are not */
   async #copy(piece: FilePiece, read: Read): Promise<boolean> {
-    const { layout, metainfo, onPiece, signal, storage } = this.#options
+    const { layout, metainfo, signal, storage } = this.#options
     const { index, length, offset } = piece
     const hash = this.#trees?.begin(index) ?? createHash('sha1')
     const bytes = this.#buffer.subarray(0, layout.pieceSize(index))
@@ -137,7 +146,6 @@ class PieceCopier {
       layout.pieceRange(index).position,
       this.#buffer.subarray(0, bytes.length + layout.gapAfter(index)),
     )
-    onPiece(index)
     return true
   }
 }

@@ -1,5 +1,6 @@
 import { addressKey } from '../../codec/address-key.ts'
 import { scopeOf } from '../../codec/address-scope.ts'
+import type { ConnectionLimit } from '../limits/connection-limit.ts'
 
 /** A connection as the policy sees it. Times are milliseconds of one clock. */
 export interface SlotPeer {
@@ -26,10 +27,10 @@ interface ConnectionSlot {
 export interface ConnectionSlotsOptions {
   /** Maximum number of connections. */
   readonly maxPeers: number
-  /** Maximum number of connections of one IP address, or of one /64 of IPv6. @default 4 */
+  /** Maximum number of connections of one IP address, or of one /64 of IPv6. @default 4, on loopback 64 */
   readonly maxPerAddress?: number | undefined
-  /** Returns true if all torrents of the client together have room for one more. @default always */
-  readonly hasCommonRoom?: (() => boolean) | undefined
+  /** The limit for all torrents of the client together. @default none */
+  readonly connections?: ConnectionLimit | undefined
 }
 
 /** Default number of connections of one IP address, since several clients may share one behind a NAT. */
@@ -67,7 +68,7 @@ const MAX_EVICTING_ADDRESSES = 1024
 export class ConnectionSlots<Peer extends SlotPeer> {
   readonly #maxPeers: number
   readonly #maxPerAddress: number
-  readonly #hasCommonRoom: () => boolean
+  readonly #connections: ConnectionLimit | undefined
   readonly #slots = new Map<Peer, ConnectionSlot>()
   /** Connections of each address. */
   readonly #counts = new Map<string, number>()
@@ -79,24 +80,32 @@ export class ConnectionSlots<Peer extends SlotPeer> {
   #limit: number
   #shrunkAt = Number.NEGATIVE_INFINITY
 
-  constructor({
-    maxPeers,
-    maxPerAddress = MAX_PER_ADDRESS,
-    hasCommonRoom = () => true,
-  }: ConnectionSlotsOptions) {
-    this.#hasCommonRoom = hasCommonRoom
+  constructor({ connections, maxPeers, maxPerAddress = MAX_PER_ADDRESS }: ConnectionSlotsOptions) {
+    this.#connections = connections
     this.#maxPeers = maxPeers
     this.#limit = maxPeers
     this.#maxPerAddress = maxPerAddress
+    this.join()
+  }
+
+  /** Takes part in the limit of all torrents. Idempotent. */
+  join(): void {
+    this.#connections?.add(this)
+  }
+
+  /** Leaves all connections of the client to other torrents until `join`. */
+  leave(): void {
+    this.#connections?.delete(this)
   }
 
   /** True if there is room for one more. */
   get hasRoom(): boolean {
-    return this.#slots.size < this.#limit && this.#hasCommonRoom()
+    return this.#slots.size < this.#limit && (this.#connections?.hasRoom(this) ?? true)
   }
 
   add(peer: Peer, now: number): void {
     const key = addressKey(peer.address.host)
+    this.#connections?.open(this)
     this.#slots.set(peer, { key, bytes: 0, usefulAt: now })
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
   }
@@ -104,6 +113,7 @@ export class ConnectionSlots<Peer extends SlotPeer> {
   delete(peer: Peer): void {
     const key = this.#slots.get(peer)?.key
     if (key === undefined || !this.#slots.delete(peer)) return
+    this.#connections?.close(this)
     const count = this.#counts.get(key)! - 1
     if (count > 0) this.#counts.set(key, count)
     else this.#counts.delete(key)

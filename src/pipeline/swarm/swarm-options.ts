@@ -1,11 +1,12 @@
 import type { ExtendedHandshake } from '../../codec/extended.ts'
 import type { MetadataMessage } from '../../codec/metadata.ts'
 import type { PeerError } from '../../errors.ts'
-import type { ConnectionLimit } from '../limits/connection-limit.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerContext } from '../peer/peer-context.ts'
 import type { HashAnswer } from '../peer/peer-hashes.ts'
+import type { PeerTotals } from '../peer/peer-totals.ts'
 import type { Blocklist } from './blocklist.ts'
+import type { ConnectionSlotsOptions } from './connection-slots.ts'
 import type { Reputation } from './reputation.ts'
 
 /** Events of `Swarm`. */
@@ -29,18 +30,14 @@ export interface SwarmEvents {
 }
 
 /** Options of `Swarm`. */
-export interface SwarmOptions {
+export interface SwarmOptions extends ConnectionSlotsOptions {
   readonly context: PeerContext
+  /** Counts the connections and their bytes. */
+  readonly totals: PeerTotals<Peer>
   /** The addresses that are banned. */
   readonly reputation: Reputation
   /** The addresses that are blocked. @default none */
   readonly blocklist?: Blocklist | undefined
-  /** Maximum number of connections. */
-  readonly maxPeers: number
-  /** Maximum number of connections of one IP address. @default 4, on loopback 64 */
-  readonly maxPerAddress?: number | undefined
-  /** The limit for several swarms together. @default none */
-  readonly connections?: ConnectionLimit | undefined
   /** Maximum number of connections without a handshake. @default 32 */
   readonly maxHalfOpen?: number
 }

@@ -3,11 +3,11 @@ import { isOfFamily } from '../../codec/address-family.ts'
 import { addressKey } from '../../codec/address-key.ts'
 import { formatAddress, type PeerAddress } from '../../codec/compact.ts'
 import { PeerError } from '../../errors.ts'
-import type { ConnectionLimit } from '../limits/connection-limit.ts'
 import type { AcceptedConnection } from '../peer/accepted-connection.ts'
 import { nameError } from '../peer/name-error.ts'
 import { Peer } from '../peer/peer.ts'
 import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
+import type { PeerTotals } from '../peer/peer-totals.ts'
 import { exchangePeers } from '../peer/pex-round.ts'
 import type { Candidate, Candidates, Naming } from './candidates.ts'
 import { describeDisconnect, lacksDescriptor } from './connection-end.ts'
@@ -17,7 +17,6 @@ import { isSamePeer, resolveDuplicate } from './duplicate-connections.ts'
 import { ExternalAddress } from './external-address.ts'
 import type { Reputation } from './reputation.ts'
 import type { SwarmEvents, SwarmOptions } from './swarm-options.ts'
-import { Totals } from './totals.ts'
 
 /** Milliseconds until a peer is dialled again if there was nothing to exchange. */
 const NO_USE_REST_MS = 600_000
@@ -33,24 +32,18 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   readonly #slots: ConnectionSlots<Peer>
   readonly #dialler: Dialler
   readonly #external = new ExternalAddress()
-  readonly #connections: ConnectionLimit | undefined
   readonly #maxHalfOpen: number
   #closed = false
   #paused = false
-  readonly #totals = new Totals(() => this.peers.keys())
+  readonly #totals: PeerTotals<Peer>
 
   constructor(options: SwarmOptions) {
     super()
-    const { blocklist, context, connections, maxPeers, maxPerAddress, maxHalfOpen = 32, reputation } = options
+    const { blocklist, context, maxHalfOpen = 32, reputation, totals } = options
     this.#context = context
     this.#reputation = reputation
-    connections?.add(this)
-    this.#connections = connections
-    this.#slots = new ConnectionSlots({
-      maxPeers,
-      maxPerAddress,
-      hasCommonRoom: () => connections?.hasRoom(this) ?? true,
-    })
+    this.#totals = totals
+    this.#slots = new ConnectionSlots(options)
     this.#dialler = new Dialler({ blocklist, context, reputation, slots: this.#slots })
     this.#maxHalfOpen = maxHalfOpen
   }
@@ -183,13 +176,13 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   pause(): void {
     this.#paused = true
     for (const peer of [...this.peers.keys()]) peer.destroy()
-    this.#connections?.delete(this)
+    this.#slots.leave()
   }
 
   /** Goes on after `pause`. */
   resume(): void {
     this.#paused = false
-    this.#connections?.add(this)
+    this.#slots.join()
     this.dial()
   }
 
@@ -197,7 +190,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   close(): void {
     this.#closed = true
     for (const peer of [...this.peers.keys()]) peer.destroy()
-    this.#connections?.delete(this)
+    this.#slots.leave()
   }
 
   /** True while connections are neither made nor accepted. */
@@ -223,7 +216,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     const now = () => this.#context.clock.now()
     const referrer = addressKey(peer.address.host)
     this.peers.set(peer, candidate)
-    this.#connections?.open(this)
+    this.#totals.add(peer)
     this.#slots.add(peer, now())
     peer.on('ready', () => this.#onReady(peer))
     peer.on('interest', () => this.emit('interest'))
@@ -232,7 +225,7 @@ export class Swarm extends EventEmitter<SwarmEvents> {
     peer.hashes.on('answer', answer => this.emit('hashes', peer, answer))
     peer.on('extended', handshake => {
       const { port, yourIp } = handshake
-      const ours = this.#context.port()
+      const ours = this.#context.port
       const host = yourIp && this.#external.vote(referrer, yourIp)
       if (host && ours) this.candidates.setOwnAddress({ host, port: ours })
       if (port && !this.peers.get(peer)) {
@@ -274,13 +267,12 @@ export class Swarm extends EventEmitter<SwarmEvents> {
   #onClose(peer: Peer, error: Error | undefined): void {
     const candidate = this.peers.get(peer)
     this.peers.delete(peer)
-    this.#connections?.close(this)
+    this.#totals.remove(peer)
     this.#slots.delete(peer)
     if (candidate && !this.#isStopped && this.#dialler.switchEncryption(candidate, peer, error)) {
       this.#connect(candidate)
       return
     }
-    this.#totals.add(peer)
     if (candidate) this.#dialler.noteEnd(candidate, peer, error, this.#isStopped)
     if (lacksDescriptor(error)) this.makeRoom()
     else if (error && !peer.isOurselves) this.emit('warning', nameError(error, peer.address))

@@ -4,7 +4,6 @@ import { systemClock } from '../../ports/clock.ts'
 import { Emitter } from '../../ports/emitter.ts'
 import { forwardEvents } from '../../ports/forward-events.ts'
 import { VERSION } from '../../version.ts'
-import { LeafRequests } from '../hashes/leaf-requests.ts'
 import type { ContentOptions } from '../pieces/content-options.ts'
 import { Pieces } from '../pieces/pieces.ts'
 import { checkWebSeedUrls, WebSeeds } from '../pieces/web-seeds.ts'
@@ -44,9 +43,6 @@ export class TorrentContent extends Emitter<TorrentContentEvents> implements Ann
   webSeeds: WebSeeds | undefined
   readonly #options: TorrentOptions
   readonly #network: TorrentNetwork
-  /** Undefined while nothing is read that `close` has to abort. */
-  #aborted: AbortController | undefined
-  #closeReason: Error | undefined
   #isChecked = false
   #isClosed = false
 
@@ -60,12 +56,8 @@ export class TorrentContent extends Emitter<TorrentContentEvents> implements Ann
     this.#options = options
     this.#network = network
     this.pieces = new Pieces({
-      ...{ metainfo, content, superSeed, clock, random, hashPool },
-      funnel: () => network.funnel,
-      leaves: () => new LeafRequests({ metainfo, requests: network.hashes, now: () => clock.now() }),
+      ...{ metainfo, content, superSeed, clock, random, hashPool, network },
       memory: options.memoryBudget ?? options.memory ?? DEFAULT_MEMORY_BYTES,
-      reputation: () => network.reputation,
-      signal: () => this.#getSignal(),
     })
     network.on('connected', peer => this.pieces.addPeer(peer))
     forwardEvents(this.pieces, this, 'active', 'checked', 'warning', 'failed')
@@ -96,7 +88,6 @@ export class TorrentContent extends Emitter<TorrentContentEvents> implements Ann
   /** Locks the files, and finds existing pieces. */
   async check(): Promise<void> {
     await this.pieces.check()
-    this.#aborted = undefined
     this.#isChecked = true
   }
 
@@ -181,18 +172,9 @@ export class TorrentContent extends Emitter<TorrentContentEvents> implements Ann
    */
   close(reason: Error): Promise<void> {
     this.#isClosed = true
-    this.#closeReason = reason
-    this.#aborted?.abort(reason)
-    this.webSeeds?.close()
     this.pieces.end(reason)
+    this.webSeeds?.close()
     return this.pieces.close()
-  }
-
-  /** Returns the signal that is aborted when the torrent closes. */
-  #getSignal(): AbortSignal {
-    this.#aborted ??= new AbortController()
-    if (this.#isClosed) this.#aborted.abort(this.#closeReason)
-    return this.#aborted.signal
   }
 
   /** Gives up what only peers, readers and downloads need, if there are none. @returns false if there are some */

@@ -6,7 +6,7 @@ import type { Magnet } from '../../metainfo/magnet.ts'
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { systemClock } from '../../ports/clock.ts'
 import { Emitter } from '../../ports/emitter.ts'
-import { Funnel } from '../../streams/torrent/funnel.ts'
+import type { Funnel } from '../../streams/torrent/funnel.ts'
 import { VERSION } from '../../version.ts'
 import type { HashRequests } from '../hashes/hash-requests.ts'
 import type { Peer } from '../peer/peer.ts'
@@ -42,8 +42,6 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
   readonly #peerId: Uint8Array
   #peers: TorrentPeers | undefined
   #torrent: PeerTorrent | undefined
-  #funnel: Funnel | undefined
-  #isPrivate: boolean
   #isStarted = false
   #isPaused = false
   #isClosed = false
@@ -57,7 +55,6 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
     this.infoHash = infoHash
     this.#hashes = new TorrentHashes(source)
     this.#options = options
-    this.#isPrivate = 'hashes' in source && source.private
     this.#peerId = peerId
     this.sources = createSources(source, options, {
       ...{ infoHash, peerId, clock, random },
@@ -107,14 +104,12 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
 
   /** Where the blocks of all peers and web seeds come in. */
   get funnel(): Funnel {
-    this.#funnel ??= new Funnel()
-    return this.#funnel
+    return this.#getPeers().funnel
   }
 
   /** Ends the funnel; the next use makes another one. */
   dropFunnel(): void {
-    this.#funnel?.destroy()
-    this.#funnel = undefined
+    this.#peers?.dropFunnel()
   }
 
   /** Bytes of blocks, from peers and web seeds. */
@@ -141,8 +136,7 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
 
   /** Uses the trackers and the private flag (BEP 27) of the metainfo of a magnet link. */
   learnMetainfo(metainfo: Metainfo): void {
-    if (metainfo.private && !this.#isPrivate) {
-      this.#isPrivate = true
+    if (metainfo.private && !this.sources.isPrivate) {
       this.sources.becomePrivate()
       this.#peers?.swarm.forget(['DHT', 'LSD', 'PEX'])
     }
@@ -230,10 +224,7 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
     if (this.#peers) return this.#peers
     const peers = new TorrentPeers({
       ...this.#hashes.forPeers,
-      ...{ peerId: this.#peerId, options: this.#options, torrent: this.#torrent },
-      funnel: () => this.funnel,
-      dht: () => this.sources.dht,
-      isPrivate: () => this.#isPrivate,
+      ...{ peerId: this.#peerId, options: this.#options, torrent: this.#torrent, sources: this.sources },
     })
     this.#peers = peers
     const { swarm } = peers

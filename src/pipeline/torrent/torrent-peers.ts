@@ -1,14 +1,15 @@
 import { zonelessBytes } from '../../codec/address-bytes.ts'
-import type { SharedDht } from '../../discovery/peer-sources.ts'
+import type { PeerSources } from '../../discovery/peer-sources.ts'
 import { systemClock } from '../../ports/clock.ts'
 import { pick } from '../../ports/pick.ts'
-import type { Funnel } from '../../streams/torrent/funnel.ts'
+import { Funnel } from '../../streams/torrent/funnel.ts'
 import { VERSION } from '../../version.ts'
 import type { HashRequests } from '../hashes/hash-requests.ts'
 import { createHashRequests } from '../hashes/swarm-hashes.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { PeerContext, PeerTorrent } from '../peer/peer-context.ts'
 import { createPeerLimits } from '../peer/peer-limits.ts'
+import { PeerTotals } from '../peer/peer-totals.ts'
 import { Reputation } from '../swarm/reputation.ts'
 import { Swarm } from '../swarm/swarm.ts'
 import { Unchoker } from '../upload/unchoker.ts'
@@ -23,11 +24,7 @@ export interface TorrentPeersOptions {
   readonly options: TorrentOptions
   /** Undefined while the metadata is not known. */
   readonly torrent: PeerTorrent | undefined
-  /** Returns the input for the blocks of all peers. */
-  readonly funnel: () => Funnel
-  /** Returns the DHT, unless the torrent is private. */
-  readonly dht: () => SharedDht | undefined
-  readonly isPrivate: () => boolean
+  readonly sources: Pick<PeerSources, 'dht' | 'isPrivate'>
 }
 
 const DEFAULT_MAX_PEERS = 100
@@ -40,49 +37,64 @@ export class TorrentPeers {
   readonly unchoker: Unchoker
   /** Requests for hashes of Merkle trees (BEP 52). */
   readonly hashes: HashRequests<Peer>
+  #funnel: Funnel | undefined
 
   constructor(settings: TorrentPeersOptions) {
-    const { clock = systemClock, random = Math.random, ...options } = settings.options
-    this.reputation = new Reputation(() => clock.now())
-    this.context = createContext(settings, () => this.swarm)
+    const { clock = systemClock, random = Math.random, up: limit, ...options } = settings.options
+    const totals = new PeerTotals<Peer>()
+    const reputation = new Reputation(() => clock.now())
+    const context = createContext(settings, this, totals)
+    this.reputation = reputation
+    this.context = context
     this.swarm = new Swarm({
-      context: this.context,
-      maxPeers: options.maxPeers ?? DEFAULT_MAX_PEERS,
-      maxPerAddress: options.maxPeersPerAddress,
-      reputation: this.reputation,
-      connections: options.connections,
-      blocklist: options.blocklist,
+      ...{ context, reputation, totals, maxPeers: options.maxPeers ?? DEFAULT_MAX_PEERS },
+      ...{ maxPerAddress: options.maxPeersPerAddress, ...pick(options, 'blocklist', 'connections') },
     })
     this.hashes = createHashRequests(this.swarm, () => clock.now())
-    this.unchoker = new Unchoker({
-      peers: () => this.swarm.peers.keys(),
-      seeding: () => this.context.torrent?.isUploadOnly ?? false,
-      uploaded: () => this.swarm.uploaded,
-      limit: options.up,
-      random,
-    })
+    this.unchoker = new Unchoker({ context, limit, random, totals })
     this.swarm.on('interest', () => this.unchoker.onInterestChange(clock.now()))
+  }
+
+  /** The input for the blocks of all peers and web seeds. It is made at its first use, and again after `dropFunnel`. */
+  get funnel(): Funnel {
+    this.#funnel ??= new Funnel()
+    return this.#funnel
+  }
+
+  /** Ends the funnel. */
+  dropFunnel(): void {
+    this.#funnel?.destroy()
+    this.#funnel = undefined
   }
 }
 
-function createContext(settings: TorrentPeersOptions, swarm: () => Swarm): PeerContext {
-  const { dht, funnel, infoHash, infoHashV2, isPrivate, options, peerId, torrent } = settings
+/** Its getters return what is so now. */
+function createContext(
+  settings: TorrentPeersOptions,
+  peers: Pick<TorrentPeers, 'funnel'>,
+  totals: PeerTotals<Peer>,
+): PeerContext {
+  const { infoHash, infoHashV2, options, peerId, sources, torrent } = settings
   const { clock = systemClock, encryption = 'prefer', listener, memory, memoryBudget } = options
   const bind = dialledFrom(options.bind)
   return {
-    ...{ infoHash, infoHashV2, peerId, encryption, clock, dht, torrent, client: `tsdl ${VERSION}` },
+    ...{ infoHash, infoHashV2, peerId, encryption, clock, torrent, client: `tsdl ${VERSION}` },
     get funnel() {
-      return funnel()
+      return peers.funnel
+    },
+    get dht() {
+      return sources.dht
+    },
+    get port() {
+      return listener?.port
+    },
+    get pex() {
+      return options.pex !== false && !sources.isPrivate
     },
     load: { waiting: 0 },
     waits: { unchoke: 0, blocks: 0, work: 0 },
-    port: () => listener?.port,
-    pex: () => options.pex !== false && !isPrivate(),
     limits: createPeerLimits({
-      clock,
-      peers: () => swarm().peers.size,
-      hasReceived: () => swarm().downloaded > 0,
-      memory: () => memoryBudget?.share ?? memory ?? DEFAULT_MEMORY_BYTES,
+      ...{ clock, totals, memory: memoryBudget ?? memory ?? DEFAULT_MEMORY_BYTES },
       ...pick(options, 'up', 'down'),
     }),
     ...pick(options, 'connect', 'family'),

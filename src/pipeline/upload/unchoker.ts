@@ -1,17 +1,16 @@
 import type { ByteLimit } from '../../streams/byte-limit.ts'
 import { ByteRate } from '../peer/byte-rate.ts'
 import type { Peer } from '../peer/peer.ts'
+import type { PeerTotals } from '../peer/peer-totals.ts'
 import { CHOKE_INTERVAL_MS, rechoke } from './choker.ts'
 import { type UploadRound, uploadSlots } from './upload-slots.ts'
 
 /** Options of `Unchoker`. */
 export interface UnchokerOptions {
-  /** Returns the connections. */
-  readonly peers: () => Iterable<Peer>
-  /** Returns true if nothing is missing. */
-  readonly seeding: () => boolean
-  /** Returns the bytes sent so far to all peers. */
-  readonly uploaded: () => number
+  /** The connections, and the bytes sent so far to all peers. */
+  readonly totals: Pick<PeerTotals<Peer>, 'peers' | 'uploaded'>
+  /** The torrent, once its metadata is known. */
+  readonly context: { readonly torrent: { readonly isUploadOnly: boolean } | undefined }
   /** Upload limit, its rate in bytes per second now. A number is the torrent's own limit. @default no limit */
   readonly limit?: number | Pick<ByteLimit, 'rate'> | undefined
   readonly random: () => number
@@ -40,11 +39,11 @@ export class Unchoker {
 
   /** The interest of a peer has changed, or a peer has left. */
   onInterestChange(now: number): void {
-    const { peers } = this.#options
+    const { peers } = this.#options.totals
     let unchoked = 0
     let idle = false
     let waiting = false
-    for (const { peerInterested, responder, uploadOnly } of peers()) {
+    for (const { peerInterested, responder, uploadOnly } of peers) {
       if (!responder.amChoking) unchoked++
       if (!responder.amChoking && !peerInterested) idle = true
       if (responder.amChoking && peerInterested && !uploadOnly) waiting = true
@@ -55,7 +54,7 @@ export class Unchoker {
 
   /** Starts a round when it is due. Called several times a second. */
   tick(now: number): void {
-    this.#speed.update(this.#options.uploaded(), now)
+    this.#speed.update(this.#options.totals.uploaded, now)
     this.#earlyRounds = 0
     if (now < this.#nextRoundAt) return
     this.#nextRoundAt = now + CHOKE_INTERVAL_MS
@@ -69,11 +68,11 @@ export class Unchoker {
   }
 
   #round(now: number): void {
-    const { peers, random, seeding } = this.#options
-    const ready = [...peers()].filter(peer => peer.ready)
+    const { context, random, totals } = this.#options
+    const ready = [...totals.peers].filter(peer => peer.ready)
     const { unchoke, optimistic, optimisticSince } = rechoke({
       peers: ready.map(peer => this.#factsOf(peer)),
-      seeding: seeding(),
+      seeding: context.torrent?.isUploadOnly ?? false,
       slots: this.#slots,
       now,
       optimistic: this.#optimistic,

@@ -4,12 +4,16 @@ import { VirtualClock } from '../../helpers/virtual-clock.ts'
 
 const MiB = 1 << 20
 
+function totalsOf(peers: number, downloaded = 0) {
+  const peer = { requester: { downloaded: 0, wasted: 0 }, responder: { uploaded: 0 } }
+  return { peers: new Set(Array.from({ length: peers }, () => ({ ...peer }))), downloaded }
+}
+
 function limits(peers: number, options: Partial<LimitsOptions> = {}) {
   return createPeerLimits({
     clock: new VirtualClock(),
-    memory: () => 64 * MiB,
-    peers: () => peers,
-    hasReceived: () => false,
+    memory: 64 * MiB,
+    totals: totalsOf(peers),
     ...options,
   })
 }
@@ -47,7 +51,7 @@ t.test(
       [16, 4, 4],
     )
     t.equal(limits(1, { down: 100_000 }).firstWindow(), 4)
-    t.equal(limits(1, { hasReceived: () => true }).firstWindow(), 4)
+    t.equal(limits(1, { totals: totalsOf(1, 16_384) }).firstWindow(), 4)
   },
 )
 
@@ -58,10 +62,10 @@ t.test('all requests together fit half of the memory, if that is enough for the 
 })
 
 t.test('the share of each peer follows the number of peers', async t => {
-  let peers = 1
-  const { maxRunBlocks } = limits(0, { peers: () => peers })
+  const totals = totalsOf(1)
+  const { maxRunBlocks } = limits(0, { totals })
   t.equal(maxRunBlocks(), 16)
-  peers = 128
+  for (const peer of totalsOf(127).peers) totals.peers.add(peer)
   t.equal(maxRunBlocks(), 4)
 })
 

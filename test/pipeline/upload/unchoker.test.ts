@@ -28,9 +28,13 @@ class Leecher {
 function setup(count: number, options: Partial<UnchokerOptions> = {}) {
   const peers = Array.from({ length: count }, () => new Leecher())
   const unchoker = new Unchoker({
-    peers: () => peers as unknown as Peer[],
-    seeding: () => false,
-    uploaded: () => peers.reduce((sum, { responder }) => sum + responder.uploaded, 0),
+    totals: {
+      peers: new Set(peers as unknown as Peer[]),
+      get uploaded() {
+        return peers.reduce((sum, { responder }) => sum + responder.uploaded, 0)
+      },
+    },
+    context: { torrent: undefined },
     limit: 1,
     random: generator(1),
     ...options,
@@ -105,7 +109,7 @@ t.test('a peer that keeps changing its interest is handled only a few times betw
 })
 
 t.test('while seeding, only bytes since the unchoke count against a peer', async t => {
-  const { peers, unchoker, unchoked } = setup(5, { seeding: () => true })
+  const { peers, unchoker, unchoked } = setup(5, { context: { torrent: { isUploadOnly: true } } })
   for (const peer of peers) peer.responder.uploaded = 100 * 2 ** 20
   peers[4]!.readyAt = 1
   unchoker.tick(10)
@@ -118,7 +122,10 @@ t.test('while seeding, only bytes since the unchoke count against a peer', async
 })
 
 t.test('without a limit there are eight slots at first, and more when they are used', async t => {
-  const { peers, unchoker, unchoked } = setup(30, { limit: undefined, seeding: () => true })
+  const { peers, unchoker, unchoked } = setup(30, {
+    limit: undefined,
+    context: { torrent: { isUploadOnly: true } },
+  })
   unchoker.tick(0)
   t.equal(unchoked().length, 8)
   for (let now = 1000; now <= 60_000; now += 1000) {
@@ -132,7 +139,7 @@ t.test(
   'a limit that all torrents of a client share gives its slots at once, and counts as it is now',
   async t => {
     const limit = { rate: 10_000_000 }
-    const { unchoker, unchoked } = setup(30, { limit, seeding: () => true })
+    const { unchoker, unchoked } = setup(30, { limit, context: { torrent: { isUploadOnly: true } } })
     unchoker.tick(0)
     t.equal(unchoked().length, 30)
     limit.rate = 1
