@@ -88,17 +88,20 @@ export function makeTorrent(path, name, length, pieceLength, pieces) {
   return { torrent: path, infoHash: createHash('sha1').update(info).digest() }
 }
 
+/** @typedef {number | string | Buffer | readonly Bencoded[] | { readonly [key: string]: Bencoded }} Bencoded */
+
 /**
  * Bencodes what a .torrent needs; our own codec is under test, so the bench does not lean on it.
- * @param {number | string | Buffer | Record<string, number | string | Buffer>} value
+ * @param {Bencoded} value
  * @returns {Buffer}
  */
 export function encode(value) {
   if (typeof value === 'number') return Buffer.from(`i${value}e`)
   if (typeof value === 'string') return encode(Buffer.from(value))
   if (Buffer.isBuffer(value)) return Buffer.concat([Buffer.from(`${value.length}:`), value])
-  const entries = Object.keys(value)
-    .sort()
-    .flatMap(key => [encode(key), encode(/** @type {Buffer} */ (value[key]))])
+  if (Array.isArray(value)) return Buffer.concat([Buffer.from('l'), ...value.map(encode), Buffer.from('e')])
+  const entries = Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([key, item]) => [encode(key), encode(item)])
   return Buffer.concat([Buffer.from('d'), ...entries, Buffer.from('e')])
 }

@@ -9,6 +9,8 @@ const here = path => fileURLToPath(new URL(path, import.meta.url))
 
 export const node = process.execPath
 export const cli = here('../dist/cli.js')
+/** Is loaded before a program, and says what its process holds. */
+export const probe = here('probe.js')
 export const floor = [node, here('floor.js')]
 export const tsdl = [node, cli]
 /** With these it finds no other peers than the given ones. */

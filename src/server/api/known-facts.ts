@@ -13,7 +13,8 @@ export class KnownFacts {
 
   /** Returns the facts of a torrent if they are loaded. */
   get(torrent: SessionTorrent): TorrentFacts | undefined {
-    return torrent.record.facts ?? this.#known.get(torrent)
+    const { facts, link } = torrent.record
+    return facts ?? (link === null ? this.#known.get(torrent) : UNKNOWN_FACTS)
   }
 
   /** Loads the facts of a torrent. Those of a magnet link are unknown until its metadata is. Never rejects. */

@@ -3,7 +3,10 @@ import type { FreeSpace } from '../../ports/file-system.ts'
 import type { SessionTotals } from '../../session/records/session-record.ts'
 import type { Session } from '../../session/session.ts'
 import type { KnownFacts } from '../api/known-facts.ts'
+import type { KnownFiles } from '../api/known-files.ts'
 import type { RecentChanges } from './recent-changes.ts'
+import type { Dialect } from './rpc-request.ts'
+import type { TrackerTexts } from './tracker-texts.ts'
 
 /** What a program that runs a session lets its clients do and know. */
 export interface ProgramControl {
@@ -32,8 +35,10 @@ export interface RpcContext {
   readonly client: Client
   readonly program: ProgramControl
   readonly facts: KnownFacts
+  readonly files: KnownFiles
   readonly changes: RecentChanges
   readonly sessionId: string
+  readonly trackers: Readonly<Record<Dialect, TrackerTexts>>
   /** The totals of the session when the program started. */
   readonly totalsBefore: SessionTotals
   /** Milliseconds since 1970. */

@@ -4,10 +4,11 @@ import { parsePieces } from '../../session/torrent/torrent-progress.ts'
 import { countSources, isReceiving, isSending, listPeers } from './peer-fields.ts'
 import { KILOBYTE_BYTES } from './session-fields.ts'
 import { etaOf, metadataPart, ratioOf, statusNumberOf } from './torrent-status.ts'
-import type { TorrentView } from './torrent-view.ts'
-import { formatTrackers, listTrackerStats, listTrackers } from './tracker-fields.ts'
+import { type TorrentView, trackersOf } from './torrent-view.ts'
+import { formatTiers } from './tracker-fields.ts'
+import type { TrackerTexts } from './tracker-texts.ts'
 
-/** Returns the value of a field of a torrent. */
+/** Returns the value of a field of a torrent, or its JSON. */
 export type TorrentField = (view: TorrentView, reply: ReplyContext) => unknown
 
 /** What fields need to know of the reply. */
@@ -15,6 +16,7 @@ export interface ReplyContext {
   /** Milliseconds since 1970. */
   readonly now: number
   readonly isLegacy: boolean
+  readonly trackers: TrackerTexts
 }
 
 /** The numbers that stand for how much a file is wanted. */
@@ -51,9 +53,9 @@ export const FACT_FIELDS: Readonly<Record<string, TorrentField>> = {
   date_created: ({ facts }) => facts.creationDate,
   magnet_link: ({ record, facts }) => record.link ?? linkOf(record, record.trackers ?? facts.trackers),
   piece_size: ({ facts }) => facts.pieceLength,
-  tracker_list: formatTrackers,
-  tracker_stats: (view, { now }) => listTrackerStats(view, now),
-  trackers: listTrackers,
+  tracker_list: view => formatTiers(trackersOf(view)),
+  tracker_stats: (view, { now, trackers }) => trackers.listStats(view, now),
+  trackers: (view, { trackers }) => trackers.listTrackers(view),
   webseeds: ({ facts }) => facts.webSeeds,
 }
 

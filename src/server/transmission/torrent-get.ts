@@ -1,5 +1,6 @@
 import { list, oneOf, text } from '../../session/records/fields.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
+import { JsonText } from './json-text.ts'
 import { toLegacy, toSnakeCase } from './key-names.ts'
 import { read } from './parameters.ts'
 import type { Method, RpcContext } from './rpc-context.ts'
@@ -31,7 +32,8 @@ export const torrentGet: Method = async (parameters, context, isLegacy) => {
   const format = read(parameters, 'format', oneOf('objects', 'table')) ?? 'objects'
   const fields = readFields(names)
   const torrents = selectTorrents(context.session, parameters.ids, context.changes)
-  const reply = { now: context.now(), isLegacy }
+  const trackers = context.trackers[isLegacy ? 'legacy' : 'json-rpc']
+  const reply = { now: context.now(), isLegacy, trackers }
   const rows = describeTorrents(torrents, fields, context, reply)
   return {
     value: isRecentlyActive(parameters.ids) ? { removed: context.changes.removed } : {},
@@ -73,7 +75,7 @@ async function* formatTable(
 async function* describeTorrents(
   torrents: readonly SessionTorrent[],
   fields: readonly RequestedField[],
-  { facts, session }: RpcContext,
+  { facts, files, session }: RpcContext,
   reply: ReplyContext,
 ): AsyncGenerator<readonly string[]> {
   const needs = (group: object) => fields.some(({ name }) => Object.hasOwn(group, name))
@@ -94,7 +96,7 @@ async function* describeTorrents(
       position: positions.get(torrent) ?? 0,
       // a promise for each torrent costs time, and is needed once
       facts: needsFacts ? (facts.get(torrent) ?? (await facts.load(torrent))) : facts.unknown,
-      files: needsFiles ? await torrent.listFiles().catch(() => []) : [],
+      files: needsFiles ? (files.get(torrent) ?? (await files.load(torrent))) : [],
     }
     yield fields.map(({ read }) => formatValue(read(view, reply), reply.isLegacy))
   }
@@ -103,5 +105,6 @@ async function* describeTorrents(
 function formatValue(value: unknown, isLegacy: boolean): string {
   // most fields are numbers, which need no call of JSON.stringify
   if (typeof value === 'number' && Number.isFinite(value)) return `${value}`
+  if (value instanceof JsonText) return value.text
   return JSON.stringify(isLegacy && typeof value === 'object' ? toLegacy(value, 'camel') : value)
 }

@@ -10,7 +10,7 @@ import { RPC_CODES, RpcError } from './rpc-error.ts'
 import { selectTorrents } from './select-torrents.ts'
 import { KILOBYTE_BYTES } from './session-fields.ts'
 import { PRIORITY_NUMBERS } from './torrent-fields.ts'
-import { listTrackers, parseTrackers } from './tracker-fields.ts'
+import { describeTiers, parseTrackers } from './tracker-fields.ts'
 
 const MINUTE_MS = 60_000
 const LIMIT_MODE_NAMES = ['session', 'own', 'none'] as const
@@ -132,7 +132,7 @@ async function readTrackers(
   )
   if (added.length + removed.size + replaced.size === 0) return {}
   const { record } = torrent
-  const present = listTrackers({ record, facts: await facts.load(torrent) })
+  const present = describeTiers(record.trackers ?? (await facts.load(torrent)).trackers)
   const tiers: string[][] = []
   for (const { announce, id, tier } of present) {
     // some clients name a tracker by its URL

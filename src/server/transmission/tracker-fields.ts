@@ -1,5 +1,4 @@
 import type { Torrent } from '../../pipeline/torrent.ts'
-import { type TorrentView, trackersOf } from './torrent-view.ts'
 
 /** The states of an announce. */
 const ANNOUNCE_INACTIVE = 0
@@ -18,18 +17,8 @@ interface RpcTracker {
   readonly tier: number
 }
 
-/** The lists of tiers that were described before: tiers are replaced, never changed. */
-const described = new WeakMap<readonly (readonly string[])[], readonly RpcTracker[]>()
-
-/** Lists the trackers. Their ids are their places in the list. */
-export function listTrackers(view: Pick<TorrentView, 'record' | 'facts'>): readonly RpcTracker[] {
-  const tiers = trackersOf(view)
-  let trackers = described.get(tiers)
-  if (!trackers) described.set(tiers, (trackers = describeTiers(tiers)))
-  return trackers
-}
-
-function describeTiers(tiers: readonly (readonly string[])[]): readonly RpcTracker[] {
+/** Describes the trackers of tiers. Their ids are their places in the list. */
+export function describeTiers(tiers: readonly (readonly string[])[]): RpcTracker[] {
   const all = tiers.flatMap((urls, tier) => urls.map(announce => ({ announce, tier })))
   return all.map(({ announce, tier }, id) => ({
     ...{ id, announce, tier },
@@ -39,13 +28,11 @@ function describeTiers(tiers: readonly (readonly string[])[]): readonly RpcTrack
 }
 
 /** Writes trackers as text: a URL in each line, and a blank line between tiers. */
-export function formatTrackers(view: Pick<TorrentView, 'record' | 'facts'>): string {
-  return trackersOf(view)
-    .map(tier => tier.join('\n'))
-    .join('\n\n')
+export function formatTiers(tiers: readonly (readonly string[])[]): string {
+  return tiers.map(tier => tier.join('\n')).join('\n\n')
 }
 
-/** Reads trackers as `formatTrackers` writes them. */
+/** Reads trackers as `formatTiers` writes them. */
 export function parseTrackers(text: string): string[][] {
   return text
     .split(/\n[ \t\r]*\n/)
@@ -53,20 +40,8 @@ export function parseTrackers(text: string): string[][] {
     .filter(tier => tier.length > 0)
 }
 
-/** Describes what the trackers answered. @param now milliseconds since 1970 */
-export function listTrackerStats(view: TorrentView, now: number): object[] {
-  const statuses = new Map(view.torrent.torrent?.discovery.trackers.map(status => [status.url, status]))
-  return listTrackers(view).map(tracker => ({
-    ...tracker,
-    host: trackerHost(tracker.announce),
-    is_backup: false,
-    ...describeAnnounces(statuses.get(tracker.announce), now),
-    ...NO_SCRAPE,
-  }))
-}
-
 /** Trackers are not scraped on their own: announces bring the numbers. */
-const NO_SCRAPE = {
+export const NO_SCRAPE = {
   download_count: UNKNOWN_COUNT,
   has_scraped: false,
   last_scrape_result: '',
@@ -78,7 +53,8 @@ const NO_SCRAPE = {
   scrape_state: 0,
 }
 
-function describeAnnounces(status: RpcTrackerStatus | undefined, now: number): object {
+/** Describes the announces to a tracker. @param status undefined if it is not asked @param now milliseconds since 1970 */
+export function describeAnnounces(status: RpcTrackerStatus | undefined, now: number): object {
   const {
     error,
     isAsking = false,
@@ -106,13 +82,14 @@ function describeAnnounces(status: RpcTrackerStatus | undefined, now: number): o
   }
 }
 
-function trackerHost(url: string): string {
+/** The host and port of a URL. */
+export function hostOf(url: string): string {
   return /^\w+:\/\/(?:[^@/?#]*@)?([^/?#]*)/.exec(url)?.[1] ?? url
 }
 
 /** The name of a site without the parts that many sites share: `example` for `tracker.example.org`. */
 function siteOf(url: string): string {
-  const host = trackerHost(url).replace(/:\d+$/, '')
+  const host = hostOf(url).replace(/:\d+$/, '')
   const names = host.split('.')
   return /^[\d.]+$|:/.test(host) || names.length < 2 ? host : names.at(-2)!
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { ApiExchange, HttpApi } from '../api/http-api.ts'
+import { KnownFiles } from '../api/known-files.ts'
 import { type Bodies, BodyRefused } from '../api/read-body.ts'
 import { API_HEADERS, streamJson, wrapItems } from '../api/send-json.ts'
 import type { StaticFiles } from '../api/static-files.ts'
@@ -16,6 +17,7 @@ import { TORRENT_ACTIONS } from './torrent-actions.ts'
 import { torrentAdd } from './torrent-add.ts'
 import { torrentGet } from './torrent-get.ts'
 import { torrentSet } from './torrent-set.ts'
+import { TrackerTexts } from './tracker-texts.ts'
 
 /** Requests in one batch of JSON-RPC 2 at most. */
 const MAX_BATCH = 100
@@ -39,8 +41,17 @@ export class TransmissionApi implements HttpApi {
   readonly #turns = new LoopTurns()
 
   /** @param page the files of a page, if there is one */
-  constructor(context: Omit<RpcContext, 'sessionId'>, bodies: Bodies, page?: StaticFiles) {
-    this.#context = { ...context, sessionId: randomBytes(24).toString('base64url') }
+  constructor(
+    context: Omit<RpcContext, 'files' | 'sessionId' | 'trackers'>,
+    bodies: Bodies,
+    page?: StaticFiles,
+  ) {
+    this.#context = {
+      ...context,
+      files: new KnownFiles(context.session),
+      sessionId: randomBytes(24).toString('base64url'),
+      trackers: { legacy: new TrackerTexts(true), 'json-rpc': new TrackerTexts(false) },
+    }
     this.#bodies = bodies
     this.#page = page
   }
@@ -66,6 +77,7 @@ export class TransmissionApi implements HttpApi {
 
   close(): void {
     this.#context.changes.close()
+    this.#context.files.close()
   }
 
   async #answerRpc(exchange: ApiExchange): Promise<void> {

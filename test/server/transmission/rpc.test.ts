@@ -175,6 +175,64 @@ t.test('every field and every setting is answered in both dialects', async t => 
   t.match(await call('session_get'), { result: { seed_ratio_limit: 2, units: { speed_bytes: 1000 } } })
 })
 
+t.test(
+  'the statistics of trackers have the same members while a torrent runs and while it does not',
+  async t => {
+    const { call, rpc, session } = await openRemote(t)
+    const tiers = [['http://127.0.0.1:9/"announce"'], ['udp://127.0.0.1:9']]
+    await session.add({ ...smallTorrent('a').metainfo, trackers: tiers }, { start: false })
+    await session.add({ ...smallTorrent('b', 2).metainfo, trackers: tiers })
+    await waitForSession(session, () => session.get(2)!.status === 'downloading')
+    const read = async (fields: string[]) => [
+      (await call('torrent_get', { fields })).result.torrents,
+      (await rpc('torrent-get', { fields })).arguments.torrents,
+    ]
+    const [inSnakeCase, inCamelCase] = await read(['tracker_stats', 'trackers'])
+    for (const [torrents, name] of [
+      [inSnakeCase, 'last_announce_timed_out'],
+      [inCamelCase, 'lastAnnounceTimedOut'],
+    ]) {
+      const [stopped, running] = torrents
+      t.equal(stopped.tracker_stats.length, 2)
+      t.equal(stopped.tracker_stats[0].announce, tiers[0]![0])
+      t.equal(stopped.tracker_stats[1][name], false)
+      for (const at of [0, 1]) {
+        const names = Object.keys(stopped.tracker_stats[at]).sort()
+        t.strictSame(names, Object.keys(running.tracker_stats[at]).sort())
+        t.match(stopped.tracker_stats[at], { ...stopped.trackers[at], host: '127.0.0.1:9' })
+      }
+      t.strictSame(stopped.trackers, running.trackers)
+    }
+    await session.get(1)!.set({ trackers: [['http://other.example/announce']] })
+    const [[other]] = await read(['tracker_stats'])
+    t.match(other.tracker_stats, [{ host: 'other.example', sitename: 'other', has_announced: false }])
+  },
+)
+
+t.test('the files of a stopped torrent are read once, and a change of it shows', async t => {
+  const { call, session } = await openRemote(t)
+  const torrent = await session.add(smallTorrent('a').metainfo, { start: false })
+  let loads = 0
+  const { listFiles } = torrent
+  torrent.listFiles = () => {
+    loads++
+    return listFiles.call(torrent)
+  }
+  const read = async () => (await call('torrent_get', { fields: ['files', 'wanted'] })).result.torrents[0]
+  const first = await read()
+  t.match(first, { files: [{ name: 'a', length: 100_000 }], wanted: [true] })
+  t.strictSame(await read(), first)
+  t.equal(loads, 1)
+  await call('torrent_set', { ids: [1], files_unwanted: [0] })
+  t.strictSame((await read()).wanted, [false])
+  await torrent.rename('a', 'b')
+  t.match(await read(), { files: [{ name: 'b' }] })
+  const link = await session.add(`magnet:?xt=urn:btih:${'1'.repeat(40)}`, { start: false })
+  t.strictSame((await call('torrent_get', { fields: ['files'], ids: [link.id] })).result.torrents, [
+    { files: [] },
+  ])
+})
+
 t.test('session-set changes what it can, and rejects the rest unless it is so already', async t => {
   const { rpc, session } = await openRemote(t)
   const set = {
