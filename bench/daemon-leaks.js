@@ -17,7 +17,7 @@ import { cpuOf, run } from './running.js'
 
 const PACE_MS = 100
 const KEPT_TORRENTS = 30
-const MEASUREMENTS = 10
+const MEASUREMENT_COUNT = 10
 const FILE_BYTES = 65_536
 const PIECE_BYTES = 16_384
 const MiB = 2 ** 20
@@ -118,10 +118,10 @@ for (; secondsSince() < seconds; turns++) {
   const oldest = added.length > KEPT_TORRENTS ? added.shift() : undefined
   if (oldest !== undefined)
     await call('torrent-remove', { ids: [oldest], 'delete-local-data': turns % 2 === 0 })
-  if (secondsSince() >= ((measured.length + 1) * seconds) / MEASUREMENTS) await measure()
+  if (secondsSince() >= ((measured.length + 1) * seconds) / MEASUREMENT_COUNT) await measure()
   await sleep(Math.max(0, turns * PACE_MS - secondsSince() * 1000))
 }
-if (measured.length < MEASUREMENTS) await measure()
+if (measured.length < MEASUREMENT_COUNT) await measure()
 const cpu = cpuOf(daemon.pid)
 const warnings = daemon.lines().filter(line => line.includes('"failed"'))
 await daemon.stop('SIGTERM')

@@ -21,7 +21,7 @@ const ACTIVE_BYTES = 1 << 20
 const PIECE_BYTES = 65_536
 const STOPPED_PIECES = 2000
 const STOPPED_FILES = 10
-const REPEATS = 8
+const REPEAT_COUNT = 8
 const MiB = 2 ** 20
 
 const PAGE_FIELDS =
@@ -29,7 +29,7 @@ const PAGE_FIELDS =
   'peersGettingFromUs peersSendingToUs percentDone queuePosition rateDownload rateUpload recheckProgress seedRatioMode ' +
   'seedRatioLimit sizeWhenDone status uploadedEver uploadRatio webseedsSendingToUs addedDate downloadDir totalSize'
 /** Fields as clients request them for a list. */
-const LISTS = new Map([
+const LIST_FIELDS = new Map([
   [
     'sonarr',
     'id hashString name downloadDir totalSize leftUntilDone isFinished eta status secondsDownloading secondsSeeding ' +
@@ -41,7 +41,7 @@ const LISTS = new Map([
   ['files', `${PAGE_FIELDS} trackers trackerStats files fileStats priorities wanted pieces peers`],
 ])
 
-const { only = [...LISTS.keys()], rounds: given, small, torrents } = benchOptions()
+const { only = [...LIST_FIELDS.keys()], rounds: given, small, torrents } = benchOptions()
 const count = Math.min(torrents, small ? 20 : process.argv.includes('--torrents') ? torrents : 1000)
 const rounds = Math.min(given, 3)
 if (!hasTsdl) {
@@ -146,20 +146,20 @@ const rows = []
 const firsts = new Map()
 let rss = 0
 for (const list of only) {
-  const fields = LISTS.get(list)?.split(' ')
+  const fields = LIST_FIELDS.get(list)?.split(' ')
   const times = { first: /** @type {number[]} */ ([]), later: /** @type {number[]} */ ([]), cpu: 0, bytes: 0 }
   for (let round = 0; round < rounds; round++) {
     const started = await start()
     const { call, daemon } = started
     await untilShared(started)
     const cpu = cpuOf(daemon.pid)
-    for (let repeat = 0; repeat <= REPEATS; repeat++) {
+    for (let repeat = 0; repeat <= REPEAT_COUNT; repeat++) {
       const before = performance.now()
       times.bytes = (await call('torrent-get', { fields })).length
       times[repeat === 0 ? 'first' : 'later'].push(performance.now() - before)
       await sleep(200)
     }
-    times.cpu += (cpuOf(daemon.pid) - cpu) / (REPEATS + 1) / rounds
+    times.cpu += (cpuOf(daemon.pid) - cpu) / (REPEAT_COUNT + 1) / rounds
     rss = Math.max(rss, peakOf(daemon.pid))
     await daemon.stop('SIGTERM')
   }
