@@ -25,7 +25,7 @@ async function runCommand(work: () => Promise<number>): Promise<void> {
     return exitCodeOf(error)
   })
   process.exitCode = exitCode
-  // Trackers and peers had their time to hear goodbye. Whatever is still open must not delay an interrupted process.
+  // Trackers and peers have been notified. Whatever is still open must not delay the exit of an interrupted process.
   if (exitCode === EXIT_CODES.interrupted || exitCode === EXIT_CODES.terminated) process.exit()
 }
 
@@ -47,7 +47,7 @@ const program = new Command('tsdl')
 program.createHelp = () => new ProgramHelp()
 addCommands(program, CLI_COMMANDS, process.env, runCommand)
 
-// A terminal or a log that is closed does not stop the download.
+// A closed terminal or log file does not stop the download.
 process.stderr.on('error', () => {})
 
 try {

@@ -13,7 +13,7 @@ export interface FamilyOptions {
 
 /**
  * Returns the only address family to use; undefined for both.
- * @throws InputError if both are the only one, or if `--bind` is an address of the other family
+ * @throws InputError if both options are given, or if `--bind` is an address of the other family
  */
 export function addressFamilyFor({ bind, ipv4, ipv6 }: FamilyOptions): 4 | 6 | undefined {
   if (ipv4 && ipv6) throw new InputError('ERR_USAGE', '--ipv4 and --ipv6 exclude each other')
@@ -28,7 +28,7 @@ export function familyOf(host: string): 4 | 6 | undefined {
   return bytes && (bytes.length === 4 ? 4 : 6)
 }
 
-/** Says that an address is not used, if it is none of the only family. */
+/** Returns the warning that an address is not used, if it is not of the only allowed family. */
 export function describeExcluded(
   option: string,
   address: PeerAddress,

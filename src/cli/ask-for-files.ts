@@ -4,7 +4,7 @@ import type { Metainfo } from '../index.ts'
 import { listFiles, selectFiles } from './selection.ts'
 import { visible } from './terminal.ts'
 
-/** Indices at most that a range such as `2-9` stands for. */
+/** Maximum number of indices in a range such as `2-9`. */
 const MAX_RANGE = 1_000_000
 
 /**

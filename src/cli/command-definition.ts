@@ -10,11 +10,14 @@ export interface ArgumentDefinition {
   readonly choices?: readonly string[]
 }
 
-/** What a command gets besides its arguments and options. */
+/** What the work of a command gets, in addition to its arguments and options. */
 export interface CommandContext {
   readonly environment: NodeJS.ProcessEnv
   readonly commands: readonly CommandDefinition[]
-  /** Resolves the options again, from the same flags and what the environment and the configuration file say now. */
+  /**
+   * Resolves the options again, from the same flags and the present values of the environment and the configuration
+   * file.
+   */
   readonly readOptions: () => Promise<Options>
 }
 

@@ -1,4 +1,4 @@
-/** Texts that a shell takes as they are. */
+/** Matches texts that need no quotes in a shell. */
 const PLAIN_WORD = /^[\w@%+=:,./-]+$/
 
 /** Returns the command of this process, as it is written in a shell. */

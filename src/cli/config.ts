@@ -12,7 +12,7 @@ export interface ConfigOptions {
   readonly json?: boolean
 }
 
-/** What holds for one option. */
+/** The present value of one option, and its source. */
 interface ConfigEntry {
   /** The command; null for all commands that have the option. */
   readonly command: string | null

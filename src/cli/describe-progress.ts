@@ -2,7 +2,7 @@ import type { Progress } from '../index.ts'
 import { bytes, count, percent, rate, roundedTime, timeLeft } from './amounts.ts'
 import type { Status, StatusField } from './live/status.ts'
 
-/** Columns of a percentage and of a rate at most: `100.0%`, `12.3 MiB/s`. */
+/** Maximum columns of a percentage and of a rate: `100.0%`, `12.3 MiB/s`. */
 const PERCENT_COLUMNS = 6
 const RATE_COLUMNS = 10
 

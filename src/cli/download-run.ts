@@ -99,12 +99,15 @@ export class DownloadRun {
     }
   }
 
-  /** Says what a signal leaves and how to go on; undefined if nothing was begun. @param command the command of this run */
+  /**
+   * Returns a sentence that says what is kept after a signal and how to go on; undefined if nothing was begun.
+   * @param command the command of this run
+   */
   adviseAfterSignal(command: string): string | undefined {
     const { progress } = this.#torrent ?? {}
     if (!progress || !this.#monitor) return undefined
     if (this.#output === undefined) {
-      // the reader of a pipe has what it wants to keep
+      // in a pipe nothing is kept here: its reader has the bytes
       return isRegularFile()
         ? 'interrupted: the file has the beginning; -C FILE >> FILE writes the rest'
         : undefined

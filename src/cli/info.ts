@@ -29,7 +29,7 @@ export interface InfoOptions extends LoadMetainfoOptions {
   readonly quiet?: boolean
 }
 
-/** Prints the content of a torrent; with `--offline` only what a magnet link itself says. */
+/** Prints the content of a torrent; with `--offline` only the fields of a magnet link. */
 export async function info(source: string, options: InfoOptions, reporter: Reporter): Promise<number> {
   const { json, magnet: asLink, offline, output, scrape } = options
   if (offline && isMagnet(source)) {

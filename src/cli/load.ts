@@ -31,7 +31,7 @@ const DEFAULT_TIMEOUT_MS = 600_000
 const STALL_MS = 10_000
 
 /**
- * Adds a source to a client. What the source lacks of the metadata is fetched from peers.
+ * Adds a source to a client. Metadata that the source lacks is fetched from peers.
  * @throws InputError for a source that is invalid, StalledError if no peer gave the metadata
  */
 export async function load(

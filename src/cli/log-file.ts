@@ -16,7 +16,7 @@ export function openLog(path: string): WriteLine {
     try {
       writeSync(descriptor, line)
     } catch {
-      // a full disk ends no download that goes elsewhere
+      // a full disk for the log does not end a download to another place
     }
   }
 }

@@ -10,7 +10,7 @@ export function findCredentials(
   try {
     return credentialsOf(readFileSync(path, 'utf8'), host)
   } catch {
-    return undefined // there is no such file for most users
+    return undefined // most users have no such file
   }
 }
 

@@ -8,7 +8,7 @@ const PRUNE_INTERVAL_MS = 86_400_000
 /** The file in which the time of the last search is kept. */
 const MARKER_NAME = 'pruned'
 
-/** Removes old resume records from a state directory, at most once a day. What cannot be removed stays. */
+/** Removes old resume records from a state directory, at most once a day. Records that cannot be removed stay. */
 export function pruneRecords(directory: string, now: number): void {
   const marker = join(directory, MARKER_NAME)
   try {
@@ -19,7 +19,7 @@ export function pruneRecords(directory: string, now: number): void {
     for (const name of old) unlinkSync(join(directory, name))
     writeFileSync(marker, '')
   } catch {
-    // there is no such directory yet, or it is read-only
+    // the directory does not exist yet, or is read-only
   }
 }
 

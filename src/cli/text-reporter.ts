@@ -75,7 +75,7 @@ export class TextReporter implements Reporter {
   }
 
   reportStall(_code: string, reason: string): void {
-    // the line below the live line says it already
+    // the line below the live line shows the reason already
     if (this.#lines.showsDetail && this.#hasDetail) return
     if (!this.#quiet) this.#complain(`stalled: ${reason}`)
   }

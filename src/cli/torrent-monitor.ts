@@ -68,7 +68,7 @@ export class TorrentMonitor {
       ratio: Math.round(ratio * 1000) / 1000,
       wasted,
       digests: Object.fromEntries(digests),
-      // For many files these take memory, and only JSON has them.
+      // For many files the sources take much memory, and only the JSON output contains them.
       get sources() {
         const sources = torrent.files.map(({ path, index }) => ({
           path,
@@ -87,7 +87,7 @@ export class TorrentMonitor {
     torrent.on('warning', ({ code, message }) => reporter.reportWarning(code, message))
     const reportConnected = ({ address, client }: Torrent['peers'][number]) =>
       reporter.reportPeer(formatAddress(address), client, 'connected')
-    // Of a magnet link, these peers gave the metadata.
+    // The first peers of a magnet link connect before this monitor exists: they gave the metadata.
     for (const peer of torrent.peers) reportConnected(peer)
     torrent.on('connected', reportConnected)
     torrent.on('disconnected', ({ address, client }, reason) => {

@@ -6,7 +6,7 @@ import { runAtOnce, type Steps } from './steps.ts'
 
 /** Maximum number of ranges: 8 MiB of memory for IPv4 addresses, 32 MiB for IPv6. */
 export const MAX_RANGES = 1 << 20
-/** Bytes of an encoded table before its ranges: their numbers. */
+/** Length of the start of an encoding, the two numbers of ranges, in bytes. */
 const HEADER_BYTES = 8
 const WORD_BYTES = 4
 

@@ -5,7 +5,7 @@ import { type AddressFamily, isOfFamily } from './address-family.ts'
 import { AddressRanges } from './address-ranges.ts'
 import { describeValue } from './quote.ts'
 
-/** What an argument has to be: the end of the sentence "expected ...", and the test. */
+/** A requirement of an argument: the end of the sentence "expected ...", and the test. */
 const ARGUMENT_CHECKS = {
   boolean: ['true or false', value => typeof value === 'boolean'],
   text: ['a text that is not empty', value => typeof value === 'string' && value !== ''],

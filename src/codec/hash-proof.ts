@@ -3,7 +3,7 @@ import { type HashRange, widthOf } from './hash-range.ts'
 import { heightOf, NODE_LENGTH, nodeOver, parentHash } from './merkle.ts'
 
 /**
- * Returns the node above a range, and above its proofs. It is the proven one if the hashes are right.
+ * Returns the node above a range, and above its proofs. The hashes are right if it equals a node that is known.
  * @param hashes those of the range, and then the proofs, the lowest first
  */
 export function nodeAbove(range: HashRange, hashes: Uint8Array): Buffer {

@@ -7,7 +7,9 @@ export type JsonValue = string | number | boolean | readonly JsonValue[] | JsonO
 /** A patch: changed values, objects with their changed values, and null for what was removed. */
 export type MergePatch = { readonly [key: string]: JsonValue | MergePatch | null }
 
-/** Returns the patch that makes `after` of `before`, or undefined if they are equal. Identical objects cost nothing. */
+/**
+ * Returns the patch that turns `before` into `after`, or undefined if they are equal. Identical objects cost nothing.
+ */
 export function createMergePatch(before: JsonObject, after: JsonObject): MergePatch | undefined {
   if (before === after) return undefined
   let patch: Record<string, JsonValue | MergePatch | null> | undefined

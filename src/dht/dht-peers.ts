@@ -26,7 +26,7 @@ export interface DhtPeersEvents {
   peers: [peers: readonly PeerAddress[], source: string]
 }
 
-/** What the DHT last said of a torrent. */
+/** The state of the lookups of a torrent. */
 export interface DhtLookupStatus {
   /** True while nodes are asked. */
   readonly isAsking: boolean

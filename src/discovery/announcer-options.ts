@@ -6,7 +6,7 @@ import type { AnnounceEvent, AnnounceRequest } from './announce-request.ts'
 import type { Tracker } from './tracker.ts'
 import type { TrackerEntry } from './tracker-list.ts'
 
-/** The counters of a torrent that trackers are told. */
+/** The counters of a torrent in an announce. */
 export interface AnnounceStats {
   /** Payload bytes so far. */
   readonly uploaded: number

@@ -21,7 +21,7 @@ interface AnnounceAnswer {
   readonly reply: AnnounceReply
 }
 
-/** Milliseconds until trackers are told of a partial seed. Most partial seeds leave before that. */
+/** Milliseconds until a partial seed announces itself as one. Most partial seeds leave before that. */
 const PARTIAL_DELAY_MS = 1_000
 /** Milliseconds without an answer until the next tracker is asked as well. */
 const SLOW_ANSWER_MS = 5_000
@@ -35,7 +35,7 @@ export class Announcer extends Emitter<AnnouncerEvents> {
   readonly #options: AnnouncerOptions
   readonly #entries: readonly TrackerEntry[]
   readonly #tiers: Tiers<TrackerEntry>
-  /** Warnings about unusable trackers, for the first start, when the caller listens. */
+  /** Warnings about unusable trackers. They are emitted at the first start, when the caller has its listeners. */
   #skipped: DiscoveryError[]
   #running = false
   /** State of event=completed. `never`: the torrent was complete at the start, so it is not sent. */
@@ -56,7 +56,8 @@ export class Announcer extends Emitter<AnnouncerEvents> {
     super()
     const { tiers, skipped } = openTrackers(options.tiers, options.makeTracker)
     this.#options = options
-    this.#entries = tiers.flat().slice() // without the spare room of a list that grew, as there are many torrents
+    // Copied to the exact length: a list that grew keeps spare room, and a client may have thousands of torrents.
+    this.#entries = tiers.flat().slice()
     this.#tiers = new Tiers(tiers, options.random)
     this.#skipped = skipped
     this.#nextRound = new RoundTimer(options.clock, () => this.#beginRound())
@@ -154,7 +155,8 @@ export class Announcer extends Emitter<AnnouncerEvents> {
     const { clock } = this.#options
     this.#nextRound.clear()
     this.#lateAnswer = undefined
-    // Awaits only a pending goodbye and a turn, so that the first announce is sent before `start` returns.
+    // Awaits only a pending event=stopped and a turn of the pacer, so the first announce is sent before `start`
+    // returns.
     if (this.#goodbye) await this.#goodbye
     const turn = this.#options.pacer?.takeTurn(signal)
     if (turn) await turn
@@ -176,7 +178,7 @@ export class Announcer extends Emitter<AnnouncerEvents> {
     announced: Promise<AnnounceReply | undefined>,
     signal: AbortSignal,
   ): void {
-    // The tracker may not know us, so no goodbye waits for it.
+    // A tracker that has not answered may not know us, so event=stopped does not wait for it.
     entry.reached = entry.started
     entry.error ??= new DiscoveryError('ERR_TRACKER', `tracker ${entry.name}: no answer yet`)
     announced.then(reply => {
@@ -232,7 +234,7 @@ export class Announcer extends Emitter<AnnouncerEvents> {
       )
     }
     this.#emitPeers(entry, reply)
-    // The torrent was completed meanwhile, or is a partial seed: the tracker is told now, not after its interval.
+    // The torrent was completed meanwhile, or is a partial seed: this is announced now, not after the interval.
     if ((this.#completion === 'due' || this.#owesPaused(entry)) && !signal.aborted) {
       return this.#announce(entry, signal)
     }

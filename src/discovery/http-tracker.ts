@@ -65,7 +65,7 @@ export class HttpTracker implements Tracker {
   /** The name in messages, without credentials, query and passkey. */
   readonly name: string
   readonly takesPaused = true
-  /** It is valid. A parsed one would take several times the memory. */
+  /** A valid URL, kept as text: a `URL` object takes several times the memory. */
   readonly #url: string
   readonly #options: HttpTrackerOptions
 

@@ -131,7 +131,7 @@ export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTr
     return this.#announcers.flatMap(announcer => announcer.announces)
   }
 
-  /** What the DHT last said; undefined while it is not asked. */
+  /** The state of the DHT lookups; undefined while there are none. */
   get dhtStatus(): DhtLookupStatus | undefined {
     return this.#dhtPeers[0]?.status
   }
@@ -141,13 +141,13 @@ export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTr
     for (const announcer of this.#allAnnouncers) announcer.more()
   }
 
-  /** Adds trackers, without those that there are already. */
+  /** Adds trackers, except for those that are known already. */
   addTrackers(added: AnnouncerOptions['tiers']): void {
     const known = new Set(this.#tiers.flat(2))
     const tiers = added.map(tier => tier.filter(url => !known.has(url))).filter(tier => tier.length > 0)
     if (tiers.length === 0) return
     const [first, ...others] = this.#infoHashes.map(infoHash => this.#createAnnouncer(tiers, infoHash))
-    // an array that grows has room for sixteen more, which thousands of torrents would not use
+    // an array that grows keeps room for sixteen more elements, which thousands of torrents would not use
     this.#tiers = this.#tiers.concat([tiers])
     this.#announcers = this.#announcers.concat(first!)
     this.#otherAnnouncers = this.#otherAnnouncers.concat(others)
@@ -241,7 +241,7 @@ export class PeerSources extends Emitter<PeerSourcesEvents> implements TorrentTr
       makeTracker: url => openTracker(url, { userAgent: `tsdl/${VERSION}`, clock, family, trust }),
     })
     announcer.on('peers', (peers, source) => this.emit('peers', peers, source, infoHash))
-    // a tracker that fails fails for both info-hashes
+    // a tracker that fails does so for both info-hashes, so one announcer reports it
     if (infoHash === this.#options.infoHash)
       forwardDistinctWarnings(announcer, error => this.emit('warning', error))
     return announcer

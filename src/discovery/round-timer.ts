@@ -38,7 +38,7 @@ export class RoundTimer {
     if (at < this.#at) this.set(at, Math.min(at, this.#earliest))
   }
 
-  /** No round is due. */
+  /** Cancels the next round. */
   clear(): void {
     this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined

@@ -62,7 +62,7 @@ export function openTrackers(
       return []
     }
   }
-  // Copied without the spare room of a list that grew, as there are many torrents.
+  // Copied to the exact length: a list that grew keeps spare room, and a client may have thousands of torrents.
   const opened = tiers.map(tier => tier.flatMap(open).slice())
   for (const [scheme, names] of unsupported) {
     const which = names.length === 1 ? names[0] : `${names[0]} and ${names.length - 1} more`

@@ -6,7 +6,7 @@ import { DIRECTORY_SIZE, type Listing, SYMLINK_SIZE } from './hash-job.ts'
 /** The bit of a mode that lets the owner execute a file. */
 const OWNER_EXECUTES_MODE = 0o100
 
-/** What a byte that is not UTF-8 is decoded as. */
+/** The character that replaces a byte that is not UTF-8. */
 const REPLACEMENT_CHARACTER = '\ufffd'
 
 /**

@@ -7,7 +7,7 @@ import { InputError } from '../errors.ts'
 import { MAX_TORRENT_SIZE, openMetainfo } from './parse.ts'
 import { trackerFault, webSeedFault } from './trackers.ts'
 
-/** What changes. What is undefined stays as it is. */
+/** The changes. A property that is undefined changes nothing. */
 export interface TorrentChanges {
   /** Tiers of announce URLs (BEP 12); none removes them. */
   readonly trackers?: readonly (readonly string[])[] | undefined

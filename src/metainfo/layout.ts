@@ -46,7 +46,7 @@ export class Layout {
     this.files.forEach((file, index) => {
       if (file.length > 0) filled.push(index)
     })
-    this.#filled = filled.slice() // A copy has no spare room: a list that grew keeps some for sixteen more.
+    this.#filled = filled.slice() // A copy has no spare room: a list that grew keeps room for sixteen more elements.
   }
 
   /** Returns the length of a piece in bytes: `pieceLength`, or less for the last one, and for the last one of a file in v2. */

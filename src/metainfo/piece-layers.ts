@@ -99,7 +99,7 @@ export function lacksLayers({ format, pieceNodes }: Pick<Metainfo, 'format' | 'p
   return format === 'v2' && !pieceNodes
 }
 
-/** What `piece layers` is made from. */
+/** The data that `piece layers` is encoded from. */
 export interface LayersSource {
   readonly files: readonly Pick<FileEntry, 'length' | 'offset' | 'piecesRoot'>[]
   readonly pieceLength: number

@@ -1,4 +1,4 @@
-/** What the pieces of a v2 or hybrid torrent must hash to (BEP 52). */
+/** The hashes that the pieces of a v2 or hybrid torrent must have (BEP 52). */
 
 import { createHash, type Hash, hash } from 'node:crypto'
 import { checkArgument } from '../codec/check-arguments.ts'
@@ -29,8 +29,8 @@ export interface RunningHash {
 }
 
 /**
- * Hashes pieces with each hash that the torrent has for them. The hash of a piece is its node in the Merkle tree of its
- * file; in a hybrid torrent, after its SHA-1 hash.
+ * Computes for a piece each kind of hash that the torrent has. The hash of a piece is its node in the Merkle tree of
+ * its file; in a hybrid torrent, after its SHA-1 hash.
  */
 export class PieceTrees {
   readonly layout: Layout

@@ -18,8 +18,8 @@ const PLAIN_BYTES = Uint8Array.from({ length: 256 }, (_, byte) =>
 )
 
 /**
- * Reads the files of a torrent that have a length and a path and nothing else, and names that are valid everywhere. Most
- * files are such. It takes a tenth of the time of reading any file.
+ * Reads the files of a torrent that have a length and a path and nothing else, and names that are valid everywhere.
+ * Most files are like that. Reading them this way takes a tenth of the time.
  */
 export class PlainFiles {
   readonly #bytes: Buffer

@@ -94,7 +94,8 @@ function usable(
       urls.push(url)
     }
   }
-  return urls.slice() // without the spare room of a list that grew, as there are many torrents
+  // Copied to the exact length: a list that grew keeps spare room, and a client may have thousands of torrents.
+  return urls.slice()
 }
 
 function fault(url: string, schemes: readonly string[]): string | undefined {

@@ -11,7 +11,7 @@ import { Notices } from './parts/notices.tsx'
 import { useRoute } from './router.ts'
 import { TorrentView } from './torrent/torrent-view.tsx'
 
-/** The whole page: what holds for all torrents, the view that the address names, and the dialog that adds torrents. */
+/** The whole page: the bar for all torrents, the view that the URL names, and the dialog that adds torrents. */
 export function App() {
   const { infoHash, rest, view } = useRoute()
   // one torrent needs no list

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 
-/** What the page shows: `#/` is the list, `#/torrent/HASH/TAB/...` one torrent. */
+/** The view of the page: `#/` is the list, `#/torrent/HASH/TAB/...` one torrent. */
 export interface PageRoute {
   readonly view: 'list' | 'torrent'
   readonly infoHash: string
@@ -20,7 +20,7 @@ export function torrentUrlOf(infoHash: string, ...rest: readonly string[]): stri
   return `#/torrent/${[infoHash, ...rest.map(encodeURIComponent)].join('/')}`
 }
 
-/** Returns what the page shows now. */
+/** Returns the present view. */
 export function useRoute(): PageRoute {
   const [hash, setHash] = useState(location.hash)
   useEffect(() => {

@@ -1,7 +1,7 @@
 /** The events of an `Emitter`: names, with the types of their arguments. */
 export type EventsOf<Events> = { readonly [Name in keyof Events]: unknown[] }
 
-/** What takes events from an `Emitter`. */
+/** A target for the events of an `Emitter`: another emitter, of ours or of Node. */
 export interface EventTargetOf {
   emit(name: string, ...args: unknown[]): unknown
 }
@@ -9,8 +9,9 @@ export interface EventTargetOf {
 type AnyListener = (...args: unknown[]) => void
 
 /**
- * Emits events to few listeners, in the order in which they were added. It takes a tenth of the memory of an `EventEmitter`
- * of Node, as thousands of idle torrents consist of a dozen emitters each. No event has a special meaning.
+ * Emits events to few listeners, in the order in which they were added. It takes a tenth of the memory of Node's
+ * `EventEmitter`, which counts for thousands of idle torrents with a dozen emitters each. No event has a special
+ * meaning.
  */
 export class Emitter<Events extends EventsOf<Events>> {
   /** Names and their targets in turn. It is replaced, never changed, so that a listener may add and remove listeners. */
@@ -65,7 +66,7 @@ export class Emitter<Events extends EventsOf<Events>> {
 
   #add(names: unknown, target: unknown): void {
     const before = this.#targets ?? []
-    // an array of the exact length: one that grows has room for sixteen more
+    // an array of the exact length: one that grows keeps room for sixteen more elements
     const targets: unknown[] = new Array(before.length + 2)
     for (let at = 0; at < before.length; at++) targets[at] = before[at]
     targets[before.length] = names

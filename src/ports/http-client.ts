@@ -143,7 +143,7 @@ function lookupAllowed(lookup: DnsLookup, allowedScope: AllowedScope, family: Ad
       else if (typeof address === 'string') found(null, address, family)
       else found(null, allowed)
     }
-    // not an option of the request, with which Node would try one address only
+    // the family is given here, because as an option of the request it makes Node try one address only
     lookup(name, family === undefined ? options : { ...options, family }, onFound)
   }
 }

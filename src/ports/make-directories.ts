@@ -9,8 +9,8 @@ export interface DirectoryCalls {
 }
 
 /**
- * Creates a directory and those above it, one by one: a recursive `mkdir` of Node 20 never ends in a file system that creates
- * nothing, such as /proc. Rejects with the system error, or with ENOTDIR for a file in the path.
+ * Creates a directory and its parents, one by one: a recursive `mkdir` of Node 20 never ends in a file system that
+ * creates nothing, such as /proc. Rejects with the system error, or with ENOTDIR for a file in the path.
  */
 export async function makeDirectories(path: string, calls: DirectoryCalls): Promise<void> {
   if (await make(path, calls)) return
@@ -21,7 +21,7 @@ export async function makeDirectories(path: string, calls: DirectoryCalls): Prom
   })
 }
 
-/** Creates one directory. Resolves with false if that above it is missing, or no directory. */
+/** Creates one directory. Resolves with false if its parent is missing, or is not a directory. */
 async function make(path: string, calls: DirectoryCalls): Promise<boolean> {
   try {
     await calls.mkdir(path)
@@ -29,7 +29,7 @@ async function make(path: string, calls: DirectoryCalls): Promise<boolean> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return false
-    // other codes as well: /proc and read-only file systems refuse what exists with theirs
+    // any other code, too: /proc and read-only file systems report an existing directory with codes of their own
     const isThere = await calls.isDirectory(path).catch(() => undefined)
     if (isThere) return true
     throw isThere === false

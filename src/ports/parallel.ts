@@ -15,7 +15,7 @@ export async function forEachInParallel<T>(
     }
   }
   const lanes: Promise<void>[] = []
-  // no lane without an item, as most pieces are in one file
+  // start no lane without an item: most pieces lie in one file
   for (let next = rest.next(); !next.done; next = rest.next()) {
     lanes.push(lane(next))
     if (lanes.length === limit) break

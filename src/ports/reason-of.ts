@@ -1,7 +1,9 @@
 import { getSystemErrorMap } from 'node:util'
 import { messageOf } from '../errors.ts'
 
-/** Describes what the operating system or a server refused, without error codes. It goes down to the first cause. */
+/**
+ * Describes an error of the operating system or of a server in words, without its code. Describes the innermost cause.
+ */
 export function reasonOf(error: unknown): string {
   const { cause, code, errno, errors } = (error ?? {}) as NodeJS.ErrnoException & { errors?: unknown[] }
   if (cause !== undefined) return reasonOf(cause)

@@ -74,7 +74,7 @@ export class TimerQueue implements Clock {
     this.#timerDue = Number.POSITIVE_INFINITY
     this.#isCalling = true
     try {
-      // timers that are set meanwhile have their turn next time, so that they cannot keep the loop
+      // timers that are set meanwhile are called in the next turn, so that they cannot block the event loop
       for (
         let first = this.#heap[0];
         first && first.due <= now && first.order < last;

@@ -14,7 +14,7 @@ export interface AccessRequest {
   readonly token?: string | undefined
 }
 
-/** What a client shows to be allowed: the token, or a user name and a password. None is needed if there are none. */
+/** The credentials of a server: a token, or a user name and a password, or both. Without any, clients need none. */
 export interface Credentials {
   readonly token?: string | undefined
   readonly user?: string | undefined
@@ -43,7 +43,10 @@ export class AccessPolicy {
     this.#login = password === undefined ? undefined : digest(`${user}:${password}`)
   }
 
-  /** The status to refuse a request with: 421 for a foreign `Host`, 401 without credentials; undefined if it is allowed. */
+  /**
+   * Returns the status with which a request is refused: 421 for a foreign `Host`, 401 without credentials; undefined if
+   * it is allowed.
+   */
   findRefusal({ host, localAddress, authorization = '', token }: AccessRequest): 421 | 401 | undefined {
     if (!this.#isOurs(host, localAddress)) return 421
     if (!this.#token && !this.#login) return undefined

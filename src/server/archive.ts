@@ -10,7 +10,7 @@ import { nameOf } from './tree.ts'
  * the torrent. It is not the same after a change of the selection, so it has no entity tag and no ranges.
  */
 export class Archive {
-  /** The response to a request for it. */
+  /** The head of the response to a request for the archive. */
   readonly reply: FileResponse
   readonly #served: ServedTorrent
   /** 1 for each file in it, by index. */

@@ -4,7 +4,7 @@ import { addressKey } from '../codec/address-key.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Admitted } from './admission.ts'
 
-/** Pipelined requests that wait while another one is answered; a connection with more is closed. */
+/** Maximum number of pipelined requests that wait while another one is answered. A connection with more is closed. */
 const MAX_PIPELINED = 64
 
 /** A client's connection. It answers one request at a time: the next begins when the response before it was sent. */
@@ -38,7 +38,7 @@ export class HttpConnection implements Admitted {
     return this.#closed.signal
   }
 
-  /** Notes that the client sent a request or took bytes. */
+  /** Notes that the client sent a request or received bytes. */
   touch(): void {
     this.lastActive = this.#clock.now()
   }

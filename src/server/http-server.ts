@@ -35,11 +35,17 @@ export interface HttpServerOptions {
   readonly apis?: readonly HttpApi[]
   /** The live page: see `createPage`. @default a plain list */
   readonly page?: HttpApi
-  /** Files at most that are read at the same time; further requests wait for one of them to end. @default 32 */
+  /**
+   * Maximum number of files that are read at the same time. Further requests wait for one of them to end.
+   * @default 32
+   */
   readonly maxReaders?: number
-  /** Requests at most that wait for that; more are answered with 503. @default 64 */
+  /** Maximum number of requests that wait for a file. Further ones get 503. @default 64 */
   readonly maxWaiting?: number
-  /** Connections at most; then an idle one gives way to a new one, or the new one is closed. @default 256 */
+  /**
+   * Maximum number of connections. Beyond it, an idle one is closed for a new one, or else the new one is closed.
+   * @default 256
+   */
   readonly maxConnections?: number
   /** The same for one IPv4 address, or the /64 of an IPv6 address. @default 32, for loopback addresses 128 */
   readonly maxConnectionsPerAddress?: number

@@ -1,6 +1,6 @@
 import type { ResponseRange } from './served-torrents.ts'
 
-/** Ranges of one request at most, after adjacent ones are joined. Players ask for fewer. */
+/** Maximum number of ranges of one request, after adjacent ones are joined. Players request fewer. */
 const MAX_RANGES = 16
 
 /**

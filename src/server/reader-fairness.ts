@@ -1,7 +1,7 @@
 /** The state of a reader that decides whether it keeps its slot. */
 export interface Contender {
   readonly group: string
-  /** Bytes that its client took since the last review. */
+  /** Bytes that its client received since the last review. */
   readonly taken: number
   /** True while it waits for its client, rather than for the torrent. */
   readonly waitsForClient: boolean

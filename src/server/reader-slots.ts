@@ -8,16 +8,16 @@ export class ReadersBusy extends Error {}
 export class ReaderRevoked extends Error {}
 
 export interface ReaderLimits {
-  /** Files that are read at once, at most. */
+  /** Maximum number of files that are read at once. */
   readonly maxReaders: number
-  /** Requests that wait for a reader, at most. */
+  /** Maximum number of requests that wait for a reader. */
   readonly maxWaiting: number
 }
 
 /** The limits of a server, unless its options say otherwise. */
 export const DEFAULT_MAX_READERS = 32
 export const DEFAULT_MAX_WAITING = 64
-/** Milliseconds that a request waits for a reader, at most. */
+/** Maximum milliseconds that a request waits for a reader. */
 export const READER_WAIT_MS = 30_000
 /** Milliseconds between two reviews of the readers while requests wait. Read rates are measured over this time. */
 export const REVIEW_MS = 10_000
@@ -28,7 +28,7 @@ export interface ReaderClient {
   readonly group: string
   /** Aborted when its connection is closed. */
   readonly closed: AbortSignal
-  /** Notes that it took bytes. */
+  /** Notes that the client received bytes. */
   touch(): void
 }
 
@@ -41,7 +41,7 @@ interface SlotWaiter {
 
 /** The right to read one file. */
 export class ReaderSlot implements Contender {
-  /** Bytes that the client took since the last review. */
+  /** Bytes that the client received since the last review. */
   taken = 0
   /** When it was given, in milliseconds of the clock. */
   readonly since: number
@@ -63,7 +63,7 @@ export class ReaderSlot implements Contender {
     return this.#client.group
   }
 
-  /** Notes that the client took bytes. */
+  /** Notes that the client received bytes. */
   take(bytes: number): void {
     this.taken += bytes
     this.#client.touch()

@@ -223,7 +223,7 @@ export class RequestHandler extends EventEmitter<RequestHandlerEvents> {
     else await this.#transfer(`${path}/?tar`, archive.reply, () => archive.open(), http)
   }
 
-  /** Sends a body in its turn. @param path what is sent, for warnings */
+  /** Sends a body in its turn. @param path the path of the file, for warnings */
   async #transfer(
     path: string,
     reply: FileResponse,

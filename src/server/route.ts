@@ -2,7 +2,7 @@ import type { LoopTurns } from './loop-turns.ts'
 import { findServed, type ServedTorrent, type ServedTorrents } from './served-torrents.ts'
 import { type Tree, treeOf } from './tree.ts'
 
-/** What a URL stands for. */
+/** The object that a URL names. */
 export type Route =
   | { readonly kind: 'index' }
   | { readonly kind: 'directory'; readonly served: ServedTorrent; readonly path: string; readonly tree: Tree }
@@ -13,10 +13,10 @@ export type Route =
   | { readonly kind: 'link'; readonly served: ServedTorrent; readonly path: string }
 
 /**
- * What is at the path of these names; undefined for nothing. Paths are compared whole with those of the torrent, so
- * that no spelling of `..` or of a slash comes to mean anything.
+ * Returns the object at the path of these names; undefined if there is none. Paths are compared whole with those of the
+ * torrent, so that no spelling of `..` or of a slash comes to mean anything.
  *
- * Inputs: the names, what is on the torrents. The torrent's tree is made at the first request, in turns of the loop.
+ * Inputs: the names, and the torrents. The torrent's tree is made at the first request, in turns of the loop.
  */
 export async function routeOf(
   names: readonly string[],

@@ -22,13 +22,13 @@ export interface SessionEvents {
   removed: [torrent: SessionTorrent, withData: boolean]
   /** The metadata of a magnet link is known. */
   metadata: [torrent: SessionTorrent, metainfo: Metainfo]
-  /** All wanted files of a torrent are there, for the first time. */
+  /** All wanted files of a torrent are complete for the first time. */
   completed: [torrent: SessionTorrent]
   /** A seed rule has stopped a torrent. */
   finished: [torrent: SessionTorrent, rule: SeedRule]
   /** A torrent has failed and is stopped. `torrent.error` says why until it is started again. */
   failed: [torrent: SessionTorrent, error: TsdlError]
-  /** Another stage limits the download than before, for at least a second. */
+  /** A different stage has limited the download for at least a second. */
   bottleneck: [torrent: SessionTorrent, bottleneck: Bottleneck]
   /** The status, the options or the place of a torrent changed. */
   changed: [torrent: SessionTorrent]
@@ -82,10 +82,10 @@ export const SESSION_OPTION_KINDS = {
 
 /** The torrent is in the session already. */
 export class DuplicateTorrentError extends InputError {
-  /** The one that is there. */
+  /** The existing torrent. */
   readonly torrent: SessionTorrent
 
-  /** @param torrent the one that is there */
+  /** @param torrent the existing torrent */
   constructor(torrent: SessionTorrent) {
     super('ERR_BUSY', `${torrent.name}: the session has this torrent already, as number ${torrent.id}`)
     this.torrent = torrent

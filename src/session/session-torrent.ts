@@ -94,7 +94,7 @@ export class SessionTorrent implements Queued {
     return this.torrent?.bottleneck
   }
 
-  /** True if every wanted piece is there. */
+  /** True if every wanted piece is verified and stored. */
   get isComplete(): boolean {
     const { fileCount, verifiedBytes, wantedBytes } = this.record
     if (this.#stored.isRunKnown) return this.torrent!.complete
@@ -208,10 +208,10 @@ export class SessionTorrent implements Queued {
   }
 
   /**
-   * Moves its files to another directory, and to another file system too: they are shared meanwhile if they are complete.
-   * After a crash the move goes on. Resolves when it is done. Rejects with ERR_BUSY while another job runs, and with a
-   * StorageError: the files are where they were then.
-   * With `keepFiles` the files are there already, and only the directory changes.
+   * Moves its files to another directory, and to another file system too: they are shared meanwhile if they are
+   * complete. After a crash the move goes on. Resolves when it is done. Rejects with ERR_BUSY while another job runs,
+   * and with a StorageError after the files are back in their old place. With `keepFiles` the files are in the new
+   * directory already, and only the record changes.
    */
   async move(directory: string, options: { keepFiles?: boolean } = {}): Promise<void> {
     const { keepFiles = false } = options

@@ -39,7 +39,7 @@ const LOOK_INTERVAL_MS = 2000
 const PATIENT_LOOKS = 5
 /** Maximum length of a file with a magnet link in bytes. */
 const MAX_LINK_BYTES = 1 << 20
-/** What the name of a file gets when it was added. */
+/** The suffix of the name of a file that was added. */
 const ADDED_SUFFIX = '.added'
 
 /**
@@ -72,7 +72,7 @@ export class WatchDirectory extends EventEmitter<WatchDirectoryEvents> {
     this.#arm()
   }
 
-  /** Looks now, besides every two seconds. Never rejects. */
+  /** Looks at once, in addition to every two seconds. Never rejects. */
   look(): Promise<void> {
     this.#looking ??= this.#look()
       .catch(error => this.#report(error))
@@ -82,7 +82,7 @@ export class WatchDirectory extends EventEmitter<WatchDirectoryEvents> {
     return this.#looking
   }
 
-  /** Looks no more. Resolves when no file is being added; never rejects. */
+  /** Stops looking. Resolves when no file is being added; never rejects. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#clock.clearTimeout(this.#timer)
@@ -111,7 +111,7 @@ export class WatchDirectory extends EventEmitter<WatchDirectoryEvents> {
       const looks = last?.state === state ? last.looks + 1 : 0
       const isReported = last?.state === state && last.isReported
       this.#found.set(name, { state, looks, isReported })
-      // one that cannot be parsed is not parsed again and again
+      // so that a file that cannot be parsed is parsed only once
       if (looks === 1 || (looks >= PATIENT_LOOKS && !isReported))
         await this.#add(name, { state, looks, isReported })
     }

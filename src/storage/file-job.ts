@@ -25,7 +25,7 @@ export interface PackedParts {
   readonly numbers: Float64Array
 }
 
-/** What is done with the files of a job. Paths are relative to the output directory. */
+/** The operation on the files of a job. Paths are relative to the output directory. */
 export type FileWork =
   /** Returns the states of files. Paths are separated by NUL. */
   | { readonly kind: 'stat'; readonly paths: string }
@@ -52,13 +52,13 @@ export interface FileJob {
   readonly work: FileWork
 }
 
-/** The result of a job. After a failure it tells what was done before. */
+/** The result of a job. After a failure it says what was done before. */
 export interface FileReply {
-  /** The states of the files of the job: for `write` and `finish` those afterwards. */
+  /** The states of the files of the job. After `write` and `finish` they are the new states. */
   readonly states?: Uint8Array
   /** Number of files that were written or finished, including one that failed. */
   readonly done?: number
-  /** Positions in the job of files that another program has changed before. */
+  /** Positions in the job of files that another program had changed before the operation. */
   readonly changed?: readonly number[]
   /** The bytes of `read`. */
   readonly bytes?: Uint8Array
@@ -133,7 +133,7 @@ async function statFiles(directory: SafeDirectory, paths: readonly string[]): Pr
   const present = new Map<string, Promise<boolean>>()
   for (const [at, path] of paths.entries()) {
     try {
-      // Of a missing directory nothing below is looked at.
+      // Files below a missing directory are missing, so they are not looked up.
       if (!(await isPresent(directory, parentOf(path), present))) continue
       const state = await directory.stat(path)
       if (state) states.set(at, state)
@@ -210,7 +210,10 @@ async function finish(directory: SafeDirectory, file: FinishedEntry): Promise<vo
   })
 }
 
-/** Changes files one after the other. Compares their states before with the known ones, and takes those afterwards. */
+/**
+ * Changes files one after the other. Compares the state of each with the known one before, and reads it after the
+ * change.
+ */
 async function changeFiles<File extends { readonly path: string }>(
   directory: SafeDirectory,
   files: readonly File[],

@@ -35,7 +35,7 @@ export class ProcessLocks implements FileLocks {
   static readonly #instances = new WeakMap<FileSystem, ProcessLocks>()
   /** The torrent that locks a path, by the key of the path. */
   readonly #holders = new Map<number, LockHolder>()
-  /** How often its torrent locks a path beyond once, by the key of the path. */
+  /** Number of further locks of the same torrent on a path, by the key of the path. */
   readonly #repeats = new Map<number, number>()
 
   /** Returns the locks of a file system. */

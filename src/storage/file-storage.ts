@@ -181,8 +181,8 @@ export class FileStorage implements Storage, StatesSource {
   }
 
   /**
-   * Returns the states of files by their paths, in the order of `indexes`. Files have none that are missing or not
-   * selected, were changed by another program, or are being written.
+   * Returns the states of files by their paths, in the order of `indexes`. A file has no state if it is missing or not
+   * selected, was changed by another program, or is being written.
    */
   async states(indexes: readonly number[]): Promise<FileStates> {
     return this.#during(async () => {
@@ -193,7 +193,7 @@ export class FileStorage implements Storage, StatesSource {
     })
   }
 
-  /** Returns the states that `watch` remembers, in the order of `indexes`. Files have none that are not selected. */
+  /** Returns the states that `watch` remembers, in the order of `indexes`. A file that is not selected has no state. */
   async rememberedStates(indexes: readonly number[]): Promise<FileStates> {
     return this.#during(async () => this.#ofSelected(indexes, this.watch.known.pick(indexes)))
   }

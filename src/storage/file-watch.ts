@@ -29,13 +29,13 @@ interface Burst {
   ending: Promise<void> | undefined
 }
 
-/** What became of a group of files that we changed. */
+/** The result of changing a group of files. */
 export interface FileChanges {
   /** The states of the files afterwards, in the order of the group. */
   readonly states: FileStates
   /** Positions in the group of files that another program has changed before. */
   readonly changed: readonly number[]
-  /** Number of files that were changed, before the group ended or failed. The others are as they were. */
+  /** Number of files that were changed before the end or the failure. The others are unchanged. */
   readonly done: number
   readonly error?: Error
 }
@@ -85,8 +85,9 @@ export class FileWatch {
   }
 
   /**
-   * Calls `work`, which changes several files. It gets their remembered states, in the same order, and compares them
-   * before. Rejects with the error of the changes, or of `work` if it could not tell what became of the files.
+   * Calls `work`, which changes several files. `work` gets their remembered states, in the same order, and compares
+   * them with the files before it changes these. Rejects with the error of the changes, or that of `work` if the result
+   * is unknown.
    */
   async writeAll(
     indexes: readonly number[],

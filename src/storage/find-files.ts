@@ -110,7 +110,7 @@ class Listings {
     return names.has(path.slice(slash + 1))
   }
 
-  /** True if a regular file of at most `length` bytes is there. */
+  /** True if a path is a regular file of at most `length` bytes. */
   async hasFile(path: string, length = Number.POSITIVE_INFINITY): Promise<boolean> {
     if (!(await this.has(path))) return false
     const found = await this.#fs.lstat(join(this.#directory, path)).catch(() => undefined)

@@ -11,7 +11,7 @@ const DESCRIPTORS_DIRECTORY = '/proc/self/fd'
 /** Maximum number of directories that are held open, beside those in use. */
 export const MAX_OPEN_DIRECTORIES = 4
 
-/** Returns the real path of an open file or directory, or undefined where the system does not tell. */
+/** Returns the real path of an open file or directory, or undefined if the system does not report it. */
 export async function findPath(fs: FileSystem, { fd }: FileHandle): Promise<string | undefined> {
   if (fd === undefined) return undefined
   try {
@@ -46,7 +46,7 @@ export class OpenDirectories {
   readonly #closing = new Set<Promise<void>>()
   /** The open directory that was used last. Undefined if it is not in the map any more. */
   #latest: { readonly name: string; readonly entry: CachedDirectory } | undefined
-  /** False once the system has not told where a descriptor leads. */
+  /** False once the system could not report the real path of a descriptor. */
   #supported: boolean
 
   /** @param check throws if the real path of a directory is not allowed */
@@ -78,8 +78,8 @@ export class OpenDirectories {
   }
 
   /**
-   * Opens the directory at a path, which must not be a symlink. Where the system does not tell where it leads, or does
-   * not let us open it, it is used by its path.
+   * Opens the directory at a path, which must not be a symlink. If the system does not report its real path, or does
+   * not let us open it, the directory is used by its path.
    * @param shown the path for error messages
    */
   async hold(path: string, shown: string): Promise<OpenDirectory> {
@@ -134,7 +134,7 @@ export class OpenDirectories {
       this.#remove(name, opening)
       throw error
     })
-    // What is missing may be made at any time, and a path alone may lead elsewhere the next time.
+    // A missing directory may be created at any time, and a path without a descriptor may lead elsewhere the next time.
     if (!entry?.held) this.#remove(name, opening)
     if (entry === undefined) return undefined
     if (entry.stale) return this.#enter(name, open)

@@ -37,7 +37,7 @@ export class OutputFiles {
 
   /**
    * Calls `work` with an open file. Resolves with undefined if the file is missing, unless `access` is `write`.
-   * @param action what the error says that could not be done
+   * @param action the verb in the error message, as in `cannot write PATH`
    */
   async use<T>(
     path: string,

@@ -43,7 +43,7 @@ export interface ReadResumeRecordOptions {
   /** The path of the record: see `resumePath`. */
   readonly path: string
   readonly metainfo: Metainfo
-  /** Tells the present states of files. */
+  /** Returns the present states of files. */
   readonly storage: StatesSource
   /** Returns a number from 0 up to, but not including, 1. It selects the sample. @default Math.random */
   readonly random?: () => number

@@ -45,8 +45,8 @@ export interface WindowOwner {
   /** The write at this position can no longer be read: it is fetched again when a reader needs it. */
   forget(position: number): void
   /**
-   * Returns verified bytes from this position on of a write that is still to come, without a gap. They change later. A
-   * window that ignores them passes each write as a whole.
+   * Returns the verified bytes from this position on of a piece that is not written yet. Its memory is used again
+   * later, so the caller copies them. A window without this call passes each write as a whole.
    */
   peek?(position: number): Uint8Array | undefined
 }

@@ -4,7 +4,7 @@ import type { LentBytes, WindowRange, WindowSource } from './storage.ts'
 export interface WindowReaderOptions extends WindowRange {
   /** Returns the write that contains a position. */
   readonly take: (position: number, length: number) => LentBytes | undefined
-  /** It needs less than before: what was at `from`, or if that is not said, anything. */
+  /** Called when the reader needs less than before: the bytes at `from`, or any if `from` is missing. */
   readonly moved: (from?: number) => void
 }
 

@@ -6,7 +6,7 @@ import { fishCompletion } from './fish.ts'
 import { manPage } from './man-page.ts'
 import { zshCompletion } from './zsh.ts'
 
-/** What `tsdl completion` prints, by its argument. */
+/** The outputs of `tsdl completion`, by its argument. */
 const COMPLETION_FORMATS = {
   bash: bashCompletion,
   zsh: zshCompletion,

@@ -15,7 +15,7 @@ export interface Flag {
   readonly value?: string | undefined
   /** The valid values, if there are few. */
   readonly choices: readonly string[]
-  /** What a shell completes as its value. */
+  /** The kind of value that a shell completes. */
   readonly kind: 'directory' | 'file' | 'none'
 }
 

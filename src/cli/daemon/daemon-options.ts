@@ -38,7 +38,7 @@ export interface DaemonOptions
   readonly verbose?: boolean
 }
 
-/** Returns the settings that options replace. What no option names stays as it is remembered. */
+/** Returns the settings that options replace. Settings that no option names keep their remembered values. */
 export function settingsOf(options: DaemonOptions): Partial<SessionSettings> {
   const { blocklist, down, maxDownloads, maxSeeds, output, seedIdle, seedRatio, seedTime, up } = options
   const limits = {

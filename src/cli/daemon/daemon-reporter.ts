@@ -30,7 +30,7 @@ export class DaemonReporter {
     session.on('warning', ({ code, message }, torrent) => this.reportWarning(code, message, torrent))
   }
 
-  /** All is open: torrents run, and requests are answered at this URL. */
+  /** The start is complete: torrents run, and requests are answered at this URL. */
   reportReady(url: string, torrents: number): void {
     this.#write('ready', { url, torrents }, `ready: ${count(torrents, 'torrent')}, ${url}`)
   }
@@ -48,7 +48,7 @@ export class DaemonReporter {
     this.#write('warning', { code, message, ...fields }, `warning: ${label}${message}`)
   }
 
-  /** The daemon ends because of this. */
+  /** The daemon ends with this error. */
   reportError(code: string, message: string, exit: number): void {
     if (this.#options.json) this.#write('error', { code, message, exit }, '')
     else process.stderr.write(`tsdl: ${visible(message)}\n`)

@@ -29,7 +29,7 @@ import { inheritedSocket, notifyServiceManager } from './service-manager.ts'
 
 /** The default address: the port that remote controls of Transmission expect. */
 const DEFAULT_ADDRESS: HttpAddress = { host: '127.0.0.1', port: 9091 }
-/** Connections at most, as `Client` has them. */
+/** Maximum number of connections, the default of `Client`. */
 const DEFAULT_MAX_PEERS = 200
 /** Milliseconds to save and to close all torrents after a signal. */
 const CLOSE_TIMEOUT_MS = 60_000
@@ -44,7 +44,7 @@ export async function daemon(
   const parts: { close(): Promise<void> }[] = []
   const close = async () => {
     await notifyServiceManager(['STOPPING=1'], context.environment)
-    // what was opened last is closed first
+    // in the reverse order of opening
     for (const part of parts.splice(0).reverse()) await part.close()
   }
   try {
@@ -57,7 +57,7 @@ export async function daemon(
 
 interface DaemonContext extends CommandContext {
   readonly reporter: DaemonReporter
-  /** What has to be closed at the end. */
+  /** The objects to close at the end. */
   readonly parts: { close(): Promise<void> }[]
 }
 
@@ -93,7 +93,7 @@ async function runDaemon(
   for (const directory of watched) directory.on('warning', warn)
   parts.push(...watched)
   if (blocklist !== undefined) {
-    // a remembered list is in use until the new one is there
+    // the remembered list is in use until the new one is loaded
     if (session.blocklist.size === 0) await session.blocklist.update()
     else session.blocklist.update().catch(warn)
   }
@@ -122,7 +122,7 @@ async function runDaemon(
   return new Promise(() => {})
 }
 
-/** Adds the torrents of the command line. Those that are there already are left as they are. */
+/** Adds the torrents of the command line. Torrents that the session has already are not changed. */
 async function addSources(
   session: Session,
   sources: readonly string[],

@@ -1,9 +1,11 @@
-/** What a service manager such as systemd passes to a process, and is told of it. */
+/**
+ * Communication with a service manager such as systemd: an inherited socket, and reports of the state of the process.
+ */
 import { spawn } from 'node:child_process'
 
 /** The first descriptor that systemd passes (sd_listen_fds). */
 const FIRST_DESCRIPTOR = 3
-/** Milliseconds that `systemd-notify` has. */
+/** Maximum milliseconds that `systemd-notify` may take. */
 const NOTIFY_TIMEOUT_MS = 5000
 
 /** Returns the descriptor of the socket that the service manager listens on for this process, if there is one. */

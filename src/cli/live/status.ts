@@ -1,4 +1,4 @@
-/** A part of a live line. */
+/** A field of a live line. */
 export interface StatusField {
   readonly text: string
   /** A shorter form for a narrow terminal. */
@@ -13,7 +13,7 @@ export interface StatusField {
 export interface Status {
   /** The name of the torrent. It is untrusted. */
   readonly name?: string | undefined
-  /** The state as one line, where there is no live line. */
+  /** The state as one line, for outputs without a live line. */
   readonly text: string
   /** The verified share of the bytes, from 0 to 1, for the bar. */
   readonly share?: number

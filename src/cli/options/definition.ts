@@ -7,7 +7,7 @@ export interface OptionDefinition {
   readonly name: string
   /** The letter of the short flag. */
   readonly short?: string
-  /** The heading of the option in the help of a command. */
+  /** The heading of the group of the option in the help of a command. */
   readonly group: string
   readonly type: OptionType
   /** The value in the help, such as `<n>`. A boolean has none. */

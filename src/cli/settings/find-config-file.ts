@@ -6,7 +6,7 @@ import { InputError } from '../../errors.ts'
 import { reasonOf } from '../../ports/reason-of.ts'
 import type { ConfigFile, ConfigurableCommand } from './config-file.ts'
 
-/** Bytes of a configuration file at most. Each line of it is parsed with all lines before it when a position is needed. */
+/** Maximum bytes of a configuration file. When a position is needed, each line is parsed with all lines before it. */
 const MAX_CONFIG_BYTES = 65_536
 
 /**

@@ -29,7 +29,7 @@ export function resolveOptions(
   for (const definition of given) {
     const attribute = attributeOf(definition)
     const value = resolved[attribute]
-    // commander left it unparsed
+    // commander has left the value unparsed
     if (definition.secret)
       resolved[attribute] = parseSetting(definition, value as string, `--${definition.name}`)
   }

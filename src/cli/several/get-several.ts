@@ -18,7 +18,7 @@ import { SeveralTextReporter } from './several-text-reporter.ts'
 import { SourceRun } from './source-run.ts'
 import { sumUp } from './sum-up.ts'
 
-/** Sources that are read at the same time. */
+/** Maximum number of sources that are read at the same time. */
 const MAX_OPENING = 16
 /** Milliseconds between reports of the sum. */
 const REPORT_INTERVAL_MS = 1000

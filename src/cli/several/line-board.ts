@@ -1,7 +1,7 @@
 import type { Status } from '../live/status.ts'
 import type { LiveLines, TextLines } from '../text-lines.ts'
 
-/** Characters of a label at most. */
+/** Maximum characters of a label. */
 const MAX_LABEL_LENGTH = 40
 
 /** A line for each torrent, and one for all together, at the end of a terminal. */

@@ -4,7 +4,7 @@ import { InputError } from '../../errors.ts'
 import { reasonOf } from '../../ports/reason-of.ts'
 import { readStdin } from '../source.ts'
 
-/** Bytes of a list, and sources of a run, at most. */
+/** Maximum bytes of a list, and maximum number of sources of a run. */
 const MAX_LIST_BYTES = 16 << 20
 const MAX_SOURCES = 10_000
 

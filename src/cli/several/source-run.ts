@@ -56,7 +56,7 @@ export class SourceRun {
     }
   }
 
-  /** Stops the reports: what ends after this is no failure. */
+  /** Stops the reports: the end of a torrent after this is no failure. */
   stop(): void {
     this.#isStopped = true
     this.#downloadRun.stop()

@@ -26,7 +26,7 @@ interface Spell {
   bottleneck: Bottleneck
 }
 
-/** Drops what it is given, so that a download is measured without a disk. */
+/** A storage that discards all bytes, so that a download is measured without a disk. */
 const NULL_STORAGE: Storage = {
   retains: false,
   takesSharedMemory: true,
@@ -37,7 +37,7 @@ const NULL_STORAGE: Storage = {
 }
 
 /**
- * Downloads a source to nowhere for a while, and finds what limits that most of the time.
+ * Downloads a source for a while without storing it, and finds what limits the download most of the time.
  * @throws InputError for an invalid source
  */
 export async function measureSource(
@@ -78,7 +78,10 @@ function beginDownload(
   torrent.begin({ storage: NULL_STORAGE, select, sequential }, metainfo)
 }
 
-/** Samples the bottleneck until the time is over, or the download. @param begun rejects if the download cannot begin */
+/**
+ * Samples the bottleneck until the time is over, or the download is complete.
+ * @param begun rejects if the download cannot begin
+ */
 async function measure(
   torrent: Torrent,
   begun: Promise<void>,
@@ -105,7 +108,7 @@ async function measure(
   return spells
 }
 
-/** Returns the spell that lasted longest; one in which nothing was to be done only if there is no other. */
+/** Returns the kind that limited the download longest; `none` only if there is no other kind. */
 function longestOf(spells: ReadonlyMap<BottleneckKind, Spell>): Spell | undefined {
   let longest: Spell | undefined
   for (const [kind, spell] of spells) if (kind !== 'none' && spell.ms > (longest?.ms ?? 0)) longest = spell

@@ -1,7 +1,7 @@
 import { Icon } from '../parts/icon.tsx'
 import type { ListQuery } from './list-query.ts'
 
-/** What the list says when it has no rows. */
+/** The text of a list without rows. */
 export function EmptyList({
   hasTorrents,
   onAdd,

@@ -10,7 +10,7 @@ export type FilterName = (typeof FILTER_NAMES)[number]
 export const SORT_KEYS = ['added', 'name', 'size', 'done', 'down', 'up', 'eta', 'peers', 'ratio'] as const
 export type SortKey = (typeof SORT_KEYS)[number]
 
-/** What the list shows, and in which order. */
+/** The filters and the order of the list. */
 export interface ListQuery {
   readonly filter: FilterName
   /** Torrents with this label alone. */

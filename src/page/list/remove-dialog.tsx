@@ -18,7 +18,7 @@ export function RemoveDialog({
   onRemoved?: () => void
   rows: readonly TorrentRow[]
 }) {
-  // what the user has confirmed is removed, whatever the selection becomes
+  // the torrents that the user has confirmed are removed, even if the selection changes meanwhile
   const [rows] = useState(given)
   const [withData, setWithData] = useState(false)
   const [isBusy, setBusy] = useState(false)

@@ -7,7 +7,7 @@ import type { TorrentRow } from './torrent-row.ts'
 /** Dialogs about the selected torrents. */
 export type SelectionDialog = 'labels' | 'limits' | 'remove'
 
-/** What can be done with the selected torrents. */
+/** The actions on the selected torrents. */
 export function SelectionBar({
   onClear,
   onDialog,

@@ -6,14 +6,14 @@ export interface TorrentRow {
   readonly torrent: ListedTorrent
 }
 
-/** The part of a torrent that is there, from 0 to 1; undefined while its metadata is not known. */
+/** The verified part of a torrent, from 0 to 1; undefined while its metadata is not known. */
 export function partOf({ checked, size, status, verified, wanted }: ListedTorrent): number | undefined {
   if (status === 'checking') return checked ?? 0
   if (size === undefined) return undefined
   return wanted === 0 ? 1 : verified / wanted
 }
 
-/** True if everything that is wanted is there. */
+/** True if all wanted files are complete. */
 export function isComplete(torrent: ListedTorrent): boolean {
   return torrent.size !== undefined && torrent.verified >= torrent.wanted
 }

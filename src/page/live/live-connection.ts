@@ -7,7 +7,7 @@ import {
 import type { Welcome } from '../../server/page/documents.ts'
 import { urlOf } from './urls.ts'
 
-/** `lost`: it tries again by itself. */
+/** `lost`: it is connecting again. */
 export type LiveState = 'connecting' | 'live' | 'lost'
 
 /** Milliseconds without an event after which the connection counts as lost: the server sends one every ten seconds. */
@@ -16,7 +16,9 @@ const SILENCE_MS = 25_000
 const RETRY_MS = 1000
 const MAX_RETRY_MS = 10_000
 
-/** What the server sends: documents by topic, each patched once a second. It mends itself when it is lost. */
+/**
+ * What the server sends: documents by topic, each patched once a second. It connects again when the connection is lost.
+ */
 export class LiveConnection {
   state: LiveState = 'connecting'
   welcome: Welcome | undefined
@@ -32,7 +34,7 @@ export class LiveConnection {
 
   constructor() {
     addEventListener('online', () => this.#open())
-    // A page that is not looked at needs no updates.
+    // A hidden page needs no updates.
     document.addEventListener('visibilitychange', () => {
       clearTimeout(this.#sleepTimer)
       if (document.hidden) this.#sleepTimer = setTimeout(() => this.#close(), SILENCE_MS)
@@ -45,13 +47,13 @@ export class LiveConnection {
     return this.#documents.get(topic)
   }
 
-  /** Calls a listener after each change. @returns stops that */
+  /** Calls a listener after each change. @returns a function that stops this */
   listen(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /** Keeps a topic up to date. @returns stops that */
+  /** Keeps a topic up to date. @returns a function that stops this */
   show(topic: string): () => void {
     this.#shown.set(topic, (this.#shown.get(topic) ?? 0) + 1)
     this.#reopen()

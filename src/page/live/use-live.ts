@@ -13,7 +13,7 @@ export function useTopic<T extends object>(topic: string): T | 'gone' | undefine
   return useLive(() => live.get(topic)) as T | 'gone' | undefined
 }
 
-/** Returns what the server said first: its version, and the actions that are possible. */
+/** Returns the first event of the server: its version, and the actions that are possible. */
 function useWelcome(): Welcome | undefined {
   const live = useContext(Live)
   return useLive(() => live.welcome)

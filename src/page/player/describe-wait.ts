@@ -1,7 +1,7 @@
 import type { TorrentDocument } from '../../server/page/torrent-documents.ts'
 import { formatCount, formatPart, formatSentence } from '../format.ts'
 
-/** Says what a film waits for, while its bytes are not there. Pieces are counted from 1. */
+/** Describes what a film waits for while bytes are missing. Pieces are counted from 1. */
 export function describeWait({ awaited, pieces, torrent, why }: TorrentDocument): string {
   if (!torrent.isReadable) {
     if (torrent.status === 'failed') return `Stopped by an error: ${torrent.reason ?? 'unknown'}`

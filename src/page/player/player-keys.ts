@@ -2,7 +2,7 @@
 const STEP_SECONDS = 10
 const VOLUME_STEP = 0.1
 
-/** What keys do, for the user. */
+/** The meaning of the keys, for the user. */
 export const PLAYER_KEYS = [
   ['Space or K', 'play or pause'],
   ['← →', 'back or forward by 10 s'],
@@ -12,7 +12,7 @@ export const PLAYER_KEYS = [
   ['C', 'subtitles'],
 ] as const
 
-/** Does what a key means for a film. @returns false for a key without a meaning */
+/** Runs the action of a key on a film. @returns false for a key without a meaning */
 export function applyKey(key: string, media: HTMLMediaElement, nextSubtitles: () => void): boolean {
   switch (key) {
     case ' ':

@@ -7,7 +7,7 @@ const RETRY_MS = 2000
 /** Errors in a row after which the browser cannot play a file that the server sends. */
 const MAX_FAILURES = 2
 
-/** What a player calls. */
+/** The handlers that a player calls. */
 export interface MediaRetry {
   /** After an error: requests the file again, unless the browser cannot play it. */
   readonly onError: () => void

@@ -4,7 +4,7 @@ import { fileUrlOf } from '../live/urls.ts'
 import { useNotify } from '../parts/notices.tsx'
 import { decodeSubtitles, parseSubtitles, type SubtitleFile } from './subtitles.ts'
 
-/** Bytes of a file of subtitles at most. */
+/** Maximum bytes of a file of subtitles. */
 const MAX_SUBTITLE_BYTES = 8e6
 
 /** Shows subtitles in a film. @returns the path of the file that is shown, '' for none, and a function that changes it */

@@ -1,6 +1,6 @@
 import { createContext } from 'preact'
 
-/** What lines of files need of their torrent. */
+/** The state of a torrent that the lines of its files need. */
 export interface FileContextValue {
   readonly infoHash: string
   /** True if files can be opened now. */

@@ -15,7 +15,7 @@ const SHOWN_FILES = 200
 /** Directories with more entries than this are closed at first. */
 const MAX_OPEN_ENTRIES = 30
 
-/** What is in a directory. */
+/** The content of a directory. */
 export function DirectoryContent({ directory, level }: { directory: DirectoryNode; level: number }) {
   const [shown, setShown] = useState(SHOWN_FILES)
   const { directories, files } = directory

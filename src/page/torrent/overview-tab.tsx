@@ -4,7 +4,7 @@ import { Icon } from '../parts/icon.tsx'
 import { PieceMap } from './piece-map.tsx'
 import { RatePlot } from './rate-plot.tsx'
 
-/** What limits a torrent, its pieces, its rates, and what its .torrent says. */
+/** What limits a torrent, its pieces, its rates, and fields of its .torrent. */
 export function OverviewTab({ document }: { document: TorrentDocument }) {
   const { facts, pieces, rates, why } = document
   return (

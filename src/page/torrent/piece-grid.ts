@@ -12,7 +12,7 @@ export interface PieceGrid {
 
 /** Pixels from one cell to the next, the largest first: the first with which the map is low enough is taken. */
 const CELL_PITCHES_PX = [20, 18, 16, 14, 12, 11, 10, 9, 8, 7] as const
-/** Pixels that a map is high at most, if its cells allow that. */
+/** Maximum height of a map in pixels, if its cells allow that. */
 const MAX_HEIGHT = 128
 const CELL_GAP_PX = 2
 

@@ -8,7 +8,7 @@ import { formatBytes, formatCount } from '../format.ts'
 import { formatAgo, formatIn } from './format-time.ts'
 import { useNow } from './use-now.ts'
 
-/** What names peers, and web seeds. */
+/** The sources of peers, and the web seeds. */
 export function SourcesTab({
   document: { dht, facts, torrent, trackers, webSeeds },
 }: {

@@ -15,7 +15,7 @@ import { CopyButton } from './copy-button.tsx'
 
 const STOPPED_STATUSES = ['stopped', 'finished', 'failed']
 
-/** The name of a torrent, what it does, and what can be done with it. */
+/** The name of a torrent, its state, and the actions on it. */
 export function TorrentHeader({ document, infoHash }: { document: TorrentDocument; infoHash: string }) {
   const { facts, magnet, torrent } = document
   const { tone, words } = describeState(torrent)
@@ -76,7 +76,7 @@ function describePart({ torrent }: TorrentDocument, part: number | undefined): s
   return `${formatPart(part)} of ${formatBytes(torrent.wanted)}`
 }
 
-/** What only a session can do. */
+/** The actions that need a session. */
 function SessionActions({
   document: { torrent },
   infoHash,

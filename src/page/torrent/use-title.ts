@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks'
 
-/** Names the page in the tab of the browser. */
+/** Sets the title of the browser tab. */
 export function useTitle(name: string | undefined): void {
   useEffect(() => {
     document.title = name ? `${name} – tsdl` : 'tsdl'

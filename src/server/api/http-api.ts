@@ -12,7 +12,7 @@ export interface ApiExchange {
   acceptsLogin(user: string, password: string): boolean
   /** Resolves after the delay that limits guesses of a password. */
   waitForRefusal(): Promise<void>
-  /** Notes that the client sent or took bytes. */
+  /** Notes that the client sent or received bytes. */
   touch(): void
   /** Aborted when the connection is closed. */
   readonly closed: AbortSignal
@@ -20,7 +20,7 @@ export interface ApiExchange {
 
 /** An API at some paths of a server. It checks methods, cross-site requests and `isAuthorized` itself. */
 export interface HttpApi {
-  /** True if a path is one of its own. @param names the names of the path, decoded */
+  /** True if the API answers this path. @param names the names of the path, decoded */
   owns(names: readonly string[]): boolean
   /** Answers a request. Rejects only for a fault of ours. */
   answer(exchange: ApiExchange): Promise<void>

@@ -5,7 +5,10 @@ const UNKNOWN_FACTS: TorrentFacts = {
   ...{ comment: '', createdBy: '', creationDate: 0, pieceLength: 0, trackers: [], webSeeds: [] },
 }
 
-/** The facts of torrents: those in their records, or of their .torrent files, which are kept as lists ask again and again. */
+/**
+ * The facts of torrents, from their records or their .torrent files. Loaded facts are kept, because lists request them
+ * repeatedly.
+ */
 export class KnownFacts {
   /** The facts of a torrent without a .torrent. */
   readonly unknown = UNKNOWN_FACTS

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 
-/** Bytes of one body at most: a .torrent of 48 MiB in base64. */
+/** Maximum bytes of one body: a .torrent of 48 MiB in base64. */
 export const MAX_BODY_BYTES = 64 << 20
-/** Bytes of all bodies together that are received at the same time. */
+/** Maximum bytes of all bodies that are received at the same time. */
 const MAX_BODIES_BYTES = 192 << 20
 
-/** A body that is not read. The connection is closed after the response. */
+/** A body that is not accepted. The connection is closed after the response. */
 export class BodyRefused extends Error {
   /** 413 for a body that is too long, 503 if others take the memory. */
   readonly status: 413 | 503

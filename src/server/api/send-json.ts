@@ -4,7 +4,7 @@ import { waitForDrain } from '../wait-for-drain.ts'
 
 /** A batch is written when it has this many characters. */
 const MAX_BATCH_LENGTH = 131_072
-/** Parts that are made in one turn of the loop. */
+/** Number of parts that are generated in one turn of the event loop. */
 const TURN_PARTS = 16
 
 /** Headers of every answer of an API. */
@@ -27,7 +27,7 @@ export function sendJson(
 }
 
 /**
- * Sends JSON that is made while it is sent: there may be ten thousand torrents.
+ * Sends JSON that is generated while it is sent, because there may be ten thousand torrents.
  *
  * in            the parts
  * out           the response; a short one has a length

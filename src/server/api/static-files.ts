@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import mime from 'mime'
 import { sendRefusal } from '../responses.ts'
 
-/** Bytes of a file of a page at most. */
+/** Maximum bytes of a file of a page. */
 const MAX_FILE_BYTES = 16 << 20
 
 /** Reads a file. Rejects with a system error (`code`). */

@@ -90,7 +90,7 @@ function wantedOf({ total, verified }: ProgressCounts): Pick<ListedTorrent, 'wan
   return { wanted: total, verified }
 }
 
-/** The bytes on disk of the whole torrent, of which nothing is downloaded. */
+/** The stored bytes of the whole torrent. Nothing of it is downloaded. */
 function storedOf({ details, verified }: Torrent): Pick<ListedTorrent, 'wanted' | 'verified'> {
   const { metainfo } = details
   if (!metainfo) return { wanted: 0, verified: 0 }

@@ -1,4 +1,7 @@
-/** What the server sends to the page: JSON without null, so that differences are merge patches. Types alone. */
+/**
+ * The types of the documents that the server sends to the page: JSON without null, so that differences are merge
+ * patches.
+ */
 
 /** What a torrent does: the states of a session, and `moving`. `idle`: it downloads only what is read. */
 export type ListedStatus =
@@ -84,7 +87,7 @@ export type Welcome = {
   readonly version: string
   /** Sent with every action, in the header `X-Tsdl-Page`. Pages of other sites cannot read it. */
   readonly key: string
-  /** The actions that are possible. What is not is not shown. */
+  /** The actions that are possible. The page does not show others. */
   readonly actions: readonly string[]
 }
 
@@ -101,7 +104,7 @@ export type PreviewDocument = {
   readonly state: 'fetching' | 'ready' | 'failed'
   readonly infoHash: string
   readonly name: string
-  /** The reason why the metadata is not there yet, or the failure. */
+  /** The reason why the metadata is missing, or the failure. */
   readonly reason?: string
   /** True if the session has this torrent. */
   readonly isKnown?: boolean

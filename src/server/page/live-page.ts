@@ -20,14 +20,14 @@ import { TopicFeed } from './topic-feed.ts'
 import { openTopic } from './topics.ts'
 import { sendMetainfo } from './torrent/send-metainfo.ts'
 
-/** Pages that are open at the same time at most, and topics that one page shows. */
+/** Maximum number of pages that are open at the same time, and of topics that one page shows. */
 const MAX_STREAMS = 64
 const MAX_TOPICS = 4
 
-/** What a page shows, and with what. */
+/** Options of `LivePage`. */
 export interface LivePageContext {
   readonly torrents: PageTorrents
-  /** Opens what a page shows. @default openTopic */
+  /** Opens a topic. @default openTopic */
   readonly open?: (topic: string) => Topic
   /** The session that actions change, and its previews. Without them there are no actions. */
   readonly session: Session | undefined

@@ -4,9 +4,9 @@ import type { Session } from '../../session/session.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { Previews } from './previews.ts'
 
-/** Characters of a .torrent in base64 at most: those of a body. */
+/** Maximum characters of a .torrent in base64: those of a body. */
 const MAX_METAINFO_LENGTH = 64 << 20
-/** Torrents that an action names at most. */
+/** Maximum number of torrents that an action names. */
 const MAX_TORRENTS = 100_000
 
 /** What actions work on. */
@@ -17,7 +17,7 @@ export interface ActionContext {
   readonly warn: (error: unknown) => void
 }
 
-/** Does what the page asks for, and returns the answer. Rejects with an error of the session. */
+/** An action of the page, which returns the answer. Rejects with an error of the session. */
 export type PageAction = (body: unknown, context: ActionContext) => Promise<object>
 
 const SOURCE_FIELDS = { source: text(1 << 20), metainfo: text(MAX_METAINFO_LENGTH) }

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import type { ReadFile } from '../api/static-files.ts'
 import { sendRefusal } from '../responses.ts'
 
-/** Bytes of a file of the page at most. */
+/** Maximum bytes of a file of the page. */
 const MAX_FILE_BYTES = 4 << 20
 /** The build writes the page beside the chunks of the server. */
 const BUILT_PAGE_DIRECTORY = fileURLToPath(new URL('../page/', import.meta.url))

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Urls } from '../urls.ts'
 
-/** The start of the HTML that loads the live page. What follows it is shown to browsers without scripts only. */
+/** The start of the HTML that loads the live page. The content after it is only shown by browsers without scripts. */
 export interface PageShell {
   /** The Content-Security-Policy of this response. */
   readonly policy: string

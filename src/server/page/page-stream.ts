@@ -31,7 +31,7 @@ export class PageStream implements TopicFollower {
     return this.#exchange.response.writableNeedDrain
   }
 
-  /** Sends what is on a topic, and what changes. */
+  /** Sends the document of a topic, and its changes. */
   show(feed: TopicFeed): void {
     this.#undo.push(feed.follow(this))
   }

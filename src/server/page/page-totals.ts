@@ -8,7 +8,7 @@ const SPACE_INTERVAL_MS = 15_000
 /** The free space is rounded to this many bytes, so that it changes seldom. */
 const SPACE_UNIT_BYTES = 1e7
 
-/** Sums up what torrents do now. */
+/** Sums up the present rates and states of torrents. */
 export function sumOf(torrents: ListDocument['torrents']): Pick<ListedClient, 'down' | 'peers' | 'up'> {
   const sums = { down: 0, peers: 0, up: 0 }
   for (const key in torrents) {
@@ -51,7 +51,7 @@ export class FreeSpaceGauge {
       this.#free = space && Math.round(space.free / SPACE_UNIT_BYTES) * SPACE_UNIT_BYTES
   }
 
-  /** Returns the space at a directory, or at the one above that is there already. */
+  /** Returns the space at a directory, or at its nearest parent that exists. */
   async #find(directory: string): Promise<FreeSpace | undefined> {
     const space = await this.#freeSpaceAt(directory).catch(() => undefined)
     const above = dirname(directory)

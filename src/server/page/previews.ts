@@ -13,11 +13,11 @@ import type { Session } from '../../session/session.ts'
 import { infoHashOf } from '../../session/torrent/new-torrent.ts'
 import type { PreviewDocument, PreviewedFile } from './documents.ts'
 
-/** Previews at the same time at most. The oldest gives way. */
+/** Maximum number of previews at the same time. Beyond it the oldest ends. */
 export const MAX_PREVIEWS = 8
 /** Milliseconds after which a preview is forgotten. */
 export const PREVIEW_LIFETIME_MS = 900_000
-/** Files that a preview lists at most. */
+/** Maximum number of files that a preview lists. */
 const MAX_PREVIEW_FILES = 5000
 
 /** What previews need. */

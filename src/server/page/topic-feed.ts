@@ -7,9 +7,9 @@ const UPDATE_INTERVAL_MS = 1000
 /** Describes a topic as it is now, or returns undefined when it is gone. Unchanged parts may be the same objects. */
 export type DescribeTopic = () => JsonObject | undefined
 
-/** Takes what is sent of a topic. */
+/** A receiver of the events of a topic. */
 export interface TopicFollower {
-  /** True while it has not taken what was sent before. It gets the whole document afterwards. */
+  /** True while it has not received the earlier events. It gets the whole document afterwards. */
   readonly isBehind: boolean
   send(data: string): void
 }
@@ -40,7 +40,7 @@ export class TopicFeed {
     this.#onIdle = onIdle
   }
 
-  /** Sends the whole document to a follower, and what changes from now on. @returns stops that */
+  /** Sends the whole document to a follower, and later changes. @returns a function that stops this */
   follow(follower: TopicFollower): () => void {
     if (this.#followers.size === 0) this.#start()
     this.#followers.set(follower, { isLagging: false })

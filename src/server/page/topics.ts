@@ -8,7 +8,7 @@ import { PeersTopic } from './torrent/peers-topic.ts'
 import { TorrentTopic } from './torrent/torrent-topic.ts'
 import { WallTimes } from './torrent/wall-times.ts'
 
-/** What topics describe. */
+/** The objects that topics describe. */
 export interface TopicContext {
   readonly torrents: PageTorrents
   readonly previews: Previews | undefined

@@ -1,4 +1,4 @@
-/** What the server sends of one torrent: JSON without null, so that differences are merge patches. Types alone. */
+/** The types of the documents of one torrent: JSON without null, so that differences are merge patches. */
 import type { ListedTorrent } from './documents.ts'
 
 /** The map of the pieces. */
@@ -70,13 +70,13 @@ export type ListedWebSeed = {
 export type ListedAwaited = {
   readonly first: number
   readonly last: number
-  /** The part of the first one that is there, from 0 to 1. */
+  /** The part of the first one that has arrived, from 0 to 1. */
   readonly part: number
   /** Peers that are sending it. */
   readonly peers: number
 }
 
-/** What a .torrent says. */
+/** The fields of a .torrent that the page shows. */
 export type ListedFacts = {
   readonly size: number
   readonly files: number
@@ -99,7 +99,7 @@ export type TorrentDocument = {
   readonly torrent: ListedTorrent
   /** What limits the download, in one sentence. */
   readonly why?: string
-  /** What became of each peer, if no block arrives, by address. */
+  /** If no block arrives: the outcome of each peer, by address. */
   readonly outcomes?: { readonly [address: string]: string }
   readonly magnet: string
   /** Missing while the metadata is not known. */
@@ -126,14 +126,14 @@ export type ListedPeer = {
   readonly up: number
   readonly downloaded: number
   readonly uploaded: number
-  /** Blocks that we requested and that have not come. */
+  /** Number of blocks that we requested and have not received. */
   readonly outstanding: number
   /** Milliseconds since 1970. */
   readonly since: number
-  /** True while we want something of it, and while it lets us. */
+  /** True while we are interested in it; true while it does not choke us. */
   readonly isWanted: boolean
   readonly isChoking: boolean
-  /** True while it wants something of us, and while we do not let it. */
+  /** True while it is interested in us; true while we choke it. */
   readonly isInterested: boolean
   readonly isChoked: boolean
   /** True if it has not answered in time. */

@@ -6,7 +6,7 @@ import { type Action, OK_ANSWER } from './qbittorrent-context.ts'
 import { RequestError } from './request-error.ts'
 import { readShareLimits } from './share-limits.ts'
 
-/** Torrents in one request at most. */
+/** Maximum number of torrents in one request. */
 const MAX_SOURCES = 1000
 
 /** Adds torrents: URLs and magnet links, one in each line, and .torrent files. */

@@ -8,7 +8,7 @@ export interface Form {
   readonly files: readonly Uint8Array[]
 }
 
-/** Parts of a multipart body at most. */
+/** Maximum number of parts of a multipart body. */
 const MAX_PARTS = 1000
 
 /**

@@ -11,7 +11,7 @@ const MAX_FIRST_REVISION = 2 ** 30
 const TURN_TORRENTS = 16
 
 /**
- * What `sync/maindata` answers: torrents, categories, tags and the state of the server, or what changed of these since an
+ * The answers of `sync/maindata`: torrents, categories, tags and the state of the server, or their changes since an
  * earlier answer, which the client names by its number.
  */
 export class MainData {
@@ -52,7 +52,7 @@ export class MainData {
       if (++count % TURN_TORRENTS === 0) await this.#turns.next()
     }
     this.#server.update('', await readServerState(this.#context), revision)
-    // no turn of the loop from here on: what was removed meanwhile is removed
+    // no await from here on, so that a torrent that was removed meanwhile is not listed
     const { categories } = session.settings
     for (const [name, savePath] of Object.entries(categories))
       this.#categories.update(name, { name, savePath }, revision)

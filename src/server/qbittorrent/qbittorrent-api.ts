@@ -13,7 +13,7 @@ import { READ_ACTIONS } from './read-actions.ts'
 import { RequestError } from './request-error.ts'
 import { WRITE_ACTIONS } from './write-actions.ts'
 
-/** Logins that are remembered. The oldest is forgotten for a new one. */
+/** Maximum number of logins that are remembered. Beyond it the oldest is forgotten. */
 const MAX_LOGINS = 1000
 
 /** The part of qBittorrent's Web API that programs use to add torrents and to follow them: `/api/v2/`. */

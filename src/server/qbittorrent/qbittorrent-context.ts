@@ -8,7 +8,7 @@ import type { FixedOptions } from '../transmission/rpc-context.ts'
 import type { Form } from './form.ts'
 import { RequestError } from './request-error.ts'
 
-/** What the actions work on. */
+/** The objects that the actions work on. */
 export interface QbittorrentContext {
   readonly session: Session
   readonly client: Client
@@ -29,7 +29,7 @@ export type ApiAnswer =
   | { readonly items: AsyncIterable<string> }
   | { readonly parts: AsyncIterable<string> }
 
-/** Does what a path stands for. Rejects with a RequestError or an error of the session. */
+/** The action of a path. Rejects with a RequestError or an error of the session. */
 export type Action = (form: Form, context: QbittorrentContext) => Promise<ApiAnswer> | ApiAnswer
 
 /** The answer of an action without a result. */

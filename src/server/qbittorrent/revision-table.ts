@@ -7,7 +7,7 @@ interface Entry {
   readonly revisions: Record<string, number>
 }
 
-/** Removed keys that are remembered at most. */
+/** Maximum number of removed keys that are remembered. */
 const MAX_REMOVED = 10_000
 
 /**

@@ -11,7 +11,7 @@ export interface LoggedEvent {
   readonly data: string
 }
 
-/** Events that are kept for clients that connect again. */
+/** Maximum number of events that are kept for clients that connect again. */
 const MAX_KEPT_EVENTS = 1000
 
 /** Numbers the events of a session, and keeps the latest of them. */

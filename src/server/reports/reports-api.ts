@@ -8,9 +8,12 @@ import { refuseReport } from './refuse-report.ts'
 
 /** Milliseconds between comments that keep a connection open, and between events of the totals. */
 const HEARTBEAT_MS = 15_000
-/** Bytes that a client has not taken at most. It is disconnected, and can go on from its last event. */
+/**
+ * Maximum bytes that a client has not received. Beyond it the client is disconnected, and can go on from its last
+ * event.
+ */
 const MAX_UNSENT_BYTES = 1 << 20
-/** Clients that follow the events at the same time. */
+/** Maximum number of clients that follow the events at the same time. */
 const MAX_FOLLOWERS = 64
 
 /** `/metrics` for Prometheus, and `/events`: the events of a session as server-sent events. */
@@ -51,7 +54,7 @@ export class ReportsApi implements HttpApi {
     this.#log.close()
   }
 
-  /** Sends the events after `Last-Event-ID`, and all that come, until the client leaves. */
+  /** Sends the events after `Last-Event-ID`, and all later ones, until the client leaves. */
   #follow({ closed, request, response, touch }: ApiExchange): void {
     if (this.#followers.size >= MAX_FOLLOWERS) {
       sendRefusal(response, 503, 'too many clients follow the events', { 'Retry-After': 10 })
@@ -79,7 +82,7 @@ export class ReportsApi implements HttpApi {
     this.#followers.add(end)
     closed.addEventListener('abort', end, { once: true })
     const last = Number(request.headers['last-event-id'] ?? this.#log.lastId)
-    // A number of an earlier run is unknown: all that is kept is sent.
+    // The number of an event of an earlier run is unknown: all events that are kept are sent.
     for (const event of this.#log.listAfter(last <= this.#log.lastId ? last : 0)) sendEvent(event)
     this.#log.on('event', sendEvent)
     beat()

@@ -6,12 +6,12 @@ import type { Method } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
 import { KILOBYTE_BYTES } from './session-fields.ts'
 
-/** Characters of the name of a group at most. */
+/** Maximum characters of the name of a group. */
 const MAX_NAME_LENGTH = 255
 
 const name = text(MAX_NAME_LENGTH)
 const DISABLED_LIMIT = { enabled: false, value: 0 }
-/** A group of which nothing was said. */
+/** A new group with the default limits. */
 const NEW_GROUP: BandwidthGroup = { up: DISABLED_LIMIT, down: DISABLED_LIMIT, honorsSessionLimits: true }
 
 /** The methods that are about bandwidth groups. */

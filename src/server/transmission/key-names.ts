@@ -36,7 +36,7 @@ export function toSnakeCase(key: string): string {
     .toLowerCase()
 }
 
-/** The names that were asked for before. All keys are of our own making, so there are few. */
+/** The names that were computed before. All keys are ours, so there are few. */
 const known = { camel: new Map<string, string>(), kebab: new Map<string, string>() }
 
 /** Returns the legacy name of a key. */
@@ -54,7 +54,7 @@ function makeLegacyKey(key: string, style: LegacyStyle): string {
     : key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-/** Returns a value with the legacy names of all keys in it. Objects of the value are trees of our own making. */
+/** Returns a value with the legacy names of all keys in it. The value is a tree of our own objects, without cycles. */
 export function toLegacy(value: unknown, style: LegacyStyle): unknown {
   if (Array.isArray(value)) return value.map(item => toLegacy(item, style))
   if (typeof value !== 'object' || value === null) return value

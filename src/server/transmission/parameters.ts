@@ -1,7 +1,7 @@
 import { type Field, flag, list, number, text, whole } from '../../session/records/fields.ts'
 import type { Parameters } from './rpc-context.ts'
 
-/** Files or other items in one request at most. */
+/** Maximum number of files or other items in one request. */
 const MAX_ITEMS = 500_000
 
 /** Returns a parameter, or undefined if it is missing. @throws InputError that names it if it is invalid */

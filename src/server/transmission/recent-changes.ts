@@ -4,7 +4,7 @@ import type { SessionTorrent } from '../../session/session-torrent.ts'
 
 /** Milliseconds after which a change is not recent any more. Clients ask every few seconds. */
 const RECENT_MS = 60_000
-/** Removed torrents that are remembered at most. */
+/** Maximum number of removed torrents that are remembered. */
 const MAX_REMOVED = 10_000
 
 /** Remembers which torrents changed or were removed within the last minute. */

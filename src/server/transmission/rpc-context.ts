@@ -8,7 +8,7 @@ import type { RecentChanges } from './recent-changes.ts'
 import type { Dialect } from './rpc-request.ts'
 import type { TrackerTexts } from './tracker-texts.ts'
 
-/** What a program that runs a session lets its clients do and know. */
+/** What clients of the APIs may do, and see of the program that runs the session. */
 export interface ProgramControl {
   /** Ends the program, after the reply was sent. */
   readonly shutDown?: (() => void) | undefined
@@ -29,7 +29,7 @@ export interface FixedOptions {
   readonly pex: boolean
 }
 
-/** What the methods work on. */
+/** The objects that the methods work on. */
 export interface RpcContext {
   readonly session: Session
   readonly client: Client
@@ -52,7 +52,7 @@ export interface MethodReply {
   readonly value: object
   /** The legacy style of its keys. @default 'camel' */
   readonly style?: 'camel' | 'kebab'
-  /** An array that is made while it is sent: its key, and its items as JSON. */
+  /** An array that is generated while it is sent: its key, and its items as JSON. */
   readonly list?: { readonly key: string; readonly items: AsyncIterable<string> }
 }
 

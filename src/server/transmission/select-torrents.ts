@@ -3,7 +3,7 @@ import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { RecentChanges } from './recent-changes.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
 
-/** Numbers or info-hashes in one request at most. */
+/** Maximum number of ids or info-hashes in one request. */
 const MAX_IDS = 100_000
 
 /**

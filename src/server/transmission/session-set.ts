@@ -56,7 +56,7 @@ function readSettings(parameters: Parameters, before: SessionSettings): Partial<
   return { ...changes, ...readBlocklist(parameters, before), ...readAlternative(parameters, before) }
 }
 
-/** A path, which the owner of the program may have set, is accepted only if it is there already. */
+/** A client may set the path of a blocklist only to its present value, which the owner of the program has chosen. */
 function readBlocklist(parameters: Parameters, { blocklist }: SessionSettings): Partial<SessionSettings> {
   const { enabled = blocklist.enabled, url = blocklist.url } = {
     enabled: read(parameters, 'blocklist_enabled', loose),

@@ -7,7 +7,7 @@ import type { Method, Parameters } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
 import { readBandwidthPriority } from './torrent-set.ts'
 
-/** Characters of a .torrent in base64 at most: those of a body. */
+/** Maximum characters of a .torrent in base64: those of a body. */
 const MAX_METAINFO_LENGTH = 64 << 20
 
 /** Adds a torrent: a URL, a magnet link, or a .torrent in base64. */

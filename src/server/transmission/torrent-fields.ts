@@ -11,7 +11,7 @@ import type { TrackerTexts } from './tracker-texts.ts'
 /** Returns the value of a field of a torrent, or its JSON. */
 export type TorrentField = (view: TorrentView, reply: ReplyContext) => unknown
 
-/** What fields need to know of the reply. */
+/** The values of a reply that fields are computed from. */
 export interface ReplyContext {
   /** Milliseconds since 1970. */
   readonly now: number
@@ -144,7 +144,7 @@ function piecesOf({ record: { pieceCount, pieces }, torrent }: TorrentView): Bit
   return isKnown && verified ? verified : pieceCount === 0 ? new Bitfield(0) : parsePieces(pieces, pieceCount)
 }
 
-/** The number of connected peers that have each piece; -1 for a piece that is here. */
+/** The number of connected peers that have each piece; -1 for a piece that we have. */
 function listAvailability(view: TorrentView): number[] {
   const own = piecesOf(view)
   return Array.from({ length: view.record.pieceCount }, (_, index) =>

@@ -15,7 +15,7 @@ import {
 } from './torrent-fields.ts'
 import type { TorrentView } from './torrent-view.ts'
 
-/** Names of fields in one request at most. */
+/** Maximum number of names of fields in one request. */
 const MAX_FIELDS = 1000
 
 /** A field that was requested. The reply spells its name as the request does. */

@@ -167,7 +167,7 @@ async function setPriority(
     const file = files?.[place]
     if (files && !file) throw new RpcError(RPC_CODES.arguments, `file index out of range: ${place}`)
     const isWanted = file !== undefined && file.priority !== 'off'
-    // a file that is not wanted keeps that, whatever priority it would have
+    // a file that is not wanted stays unwanted, whatever its priority is
     const keeps = priority === 'wanted' ? isWanted : priority !== 'off' && file?.priority === 'off'
     return keeps ? [] : [file?.index ?? place]
   })

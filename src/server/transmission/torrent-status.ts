@@ -40,7 +40,7 @@ export function ratioOf({ progress: { downloaded, haveBytes, ratio, uploaded } }
   return uploaded === 0 && downloaded === 0 && haveBytes === 0 ? NO_RATIO : ratio
 }
 
-/** Returns the part of the metadata that is there, from 0 to 1. */
+/** Returns the part of the metadata that is known, from 0 to 1. */
 export function metadataPart({ progress: { metadata }, record }: TorrentView): number {
   if (record.link === null) return 1
   return metadata && metadata.of > 0 ? metadata.have / metadata.of : 0

@@ -4,7 +4,7 @@ import type { TorrentFacts } from '../../session/records/torrent-facts.ts'
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 import type { SessionProgress } from '../../session/torrent/torrent-progress.ts'
 
-/** What a reply says of one torrent, read once. */
+/** The state of one torrent for a reply, read once. */
 export interface TorrentView {
   readonly torrent: SessionTorrent
   readonly record: SessionTorrent['record']

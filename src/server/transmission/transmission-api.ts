@@ -19,7 +19,7 @@ import { torrentGet } from './torrent-get.ts'
 import { torrentSet } from './torrent-set.ts'
 import { TrackerTexts } from './tracker-texts.ts'
 
-/** Requests in one batch of JSON-RPC 2 at most. */
+/** Maximum number of requests in one batch of JSON-RPC 2. */
 const MAX_BATCH = 100
 const CHALLENGE_HEADERS = { 'WWW-Authenticate': 'Basic realm="Transmission"' }
 

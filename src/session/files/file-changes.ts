@@ -8,7 +8,7 @@ import { syncDirectory } from '../store/state-file.ts'
 
 /** Bytes that are copied at once. */
 const COPY_BYTES = 1 << 20
-/** What the name of a file gets while it is copied. */
+/** The suffix of the name of a file while it is copied. */
 const PARTIAL_SUFFIX = '.tsdl-part'
 
 /** The paths of the files of a torrent on disk, without padding. */
@@ -40,7 +40,10 @@ export async function isOnOtherDevice(fs: EditableFileSystem, from: string, to: 
   }
 }
 
-/** Copies files to another directory. Rejects with a StorageError, or with the reason of the signal: the copies are gone then. */
+/**
+ * Copies files to another directory. Rejects with a StorageError, or with the reason of the signal: the copies are
+ * deleted then.
+ */
 export async function copyFiles(
   fs: EditableFileSystem,
   from: string,
@@ -63,8 +66,8 @@ export async function copyFiles(
 }
 
 /**
- * Moves files to another directory by renaming them. Files on another device have been copied: their originals stay.
- * Called again after a crash, it goes on. Rejects with a StorageError; what was renamed is then back at its place.
+ * Moves files to another directory by renaming them. Files on another device have been copied: their originals stay. A
+ * second call after a crash continues the move. Rejects with a StorageError after it has undone its renames.
  * @returns true if originals were left
  */
 export async function moveFiles(

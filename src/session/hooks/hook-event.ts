@@ -3,7 +3,7 @@ import type { SessionTorrent } from '../session-torrent.ts'
 /** The events that hooks are called for. */
 export type HookEventName = 'added' | 'completed' | 'removed' | 'error'
 
-/** What happened, as a hook gets it: a webhook as JSON, a command as variables of its environment. */
+/** An event as hooks receive it: a webhook as JSON, a command as variables of its environment. */
 export interface HookEvent {
   readonly event: HookEventName
   /** Milliseconds since 1970. */
@@ -24,7 +24,7 @@ export interface HookEvent {
   readonly error?: string
 }
 
-/** Receives events. Deliveries do not hold each other up, and nothing waits for them. */
+/** Receives events. Deliveries are independent of each other, and nothing waits for them. */
 export interface Hook {
   /** Delivers an event. Rejects with a StorageError or DiscoveryError when it is given up. */
   deliver(event: HookEvent, signal: AbortSignal): Promise<void>

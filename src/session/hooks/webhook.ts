@@ -18,10 +18,13 @@ export interface WebhookOptions {
 const ANSWER_TIMEOUT_MS = 10_000
 /** Milliseconds before each further try. */
 const RETRY_DELAYS_MS = [1000, 5000, 30_000, 120_000]
-/** Statuses that may be another one later. */
+/** Statuses of failures that may be temporary. */
 const isTemporary = (status: number) => status >= 500 || status === 408 || status === 425 || status === 429
 
-/** Sends each event to a URL, as JSON with POST. A failure that may pass is tried again, five times in all. */
+/**
+ * Sends each event to a URL, as JSON with POST. After a failure that may be temporary the request is sent again, five
+ * times in all.
+ */
 export class Webhook implements Hook {
   readonly #url: URL
   readonly #clock: Clock

@@ -41,11 +41,13 @@ export const SESSION_SETTINGS = {
   seedQueue: limit,
   /** A torrent that moved no bytes for so many milliseconds takes no place in a queue. */
   stalled: limit,
-  /** Connections of a torrent for which nothing else was said. */
+  /** The default number of connections of a torrent. */
   maxPeersPerTorrent: whole,
   /** Directories of categories, by name; '' for the directory of the session. */
   categories: dictionary(text()),
-  /** Bandwidth groups, by name. Those of the session hold for a group as well, unless it is exempt from them. */
+  /**
+   * Bandwidth groups, by name. The rate limits of the session hold for a group as well, unless it is exempt from them.
+   */
   groups: withDefault(dictionary(group), {}),
   /** The URL or the path of a list of blocked addresses, which `Session.blocklist` loads. */
   blocklist: withDefault(object({ enabled: flag, url: text() }), { enabled: false, url: '' }),

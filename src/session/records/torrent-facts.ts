@@ -1,7 +1,7 @@
 import type { Metainfo } from '../../metainfo/metainfo.ts'
 import { type Field, list, nullable, object, text, whole, withDefault } from './fields.ts'
 
-/** What a .torrent says of its torrent, apart from files and hashes: lists of torrents show it. */
+/** Facts in a .torrent apart from files and hashes. Lists of torrents show them. */
 export interface TorrentFacts {
   readonly comment: string
   readonly createdBy: string

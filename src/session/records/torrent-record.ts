@@ -78,7 +78,7 @@ const TORRENT_RECORD = {
   pieceCount: whole,
   fileCount: whole,
   private: flag,
-  /** What the .torrent says besides; null while there is no metadata, or if it is too long for a record. */
+  /** Other facts in the .torrent; null while there is no metadata, or if they are too long for a record. */
   facts: recordedFacts,
   /** The absolute path of the directory that holds the files. */
   directory: text(),
@@ -108,13 +108,13 @@ const TORRENT_RECORD = {
   pieces: text(1e7),
   /** File indices that are not wanted, or have another priority than normal, as in `0,2-5`. */
   priorities: PRIORITY_FIELDS,
-  /** Paths of files that differ from those of the .torrent, by index; null while it was not looked for other names. */
+  /** Paths of files that differ from those of the .torrent, by index; null before the first search for other names. */
   paths: nullable(dictionary(text(), 500_000)),
   /** The failure that stopped the torrent. */
   error: nullable(object({ code: text(100), message: text() })),
   /**
-   * A change of files that has begun: after a crash it is finished. `move` and `clean` name the directory that files go to
-   * and that they are left in, `rename` the two paths, and `remove` deletes the files.
+   * A change of files that has begun: after a crash it is finished. `move` goes from one directory to another, `clean`
+   * deletes the originals of a finished move, `rename` has the two paths, and `remove` deletes the files.
    */
   pending: nullable(object({ kind: oneOf('move', 'clean', 'rename', 'remove'), from: text(), to: text() })),
 } as const
@@ -129,7 +129,7 @@ export type TorrentRecord = {
   readonly [K in keyof typeof TORRENT_RECORD]: ValueOf<(typeof TORRENT_RECORD)[K]>
 }
 
-/** Options of a torrent for which nothing else was said. */
+/** The default options of a torrent. */
 export const DEFAULT_TORRENT_OPTIONS: SessionTorrentOptions = {
   labels: [],
   category: '',

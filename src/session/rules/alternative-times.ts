@@ -5,7 +5,7 @@ import { isWithin, weekTimeOf } from './weekly-times.ts'
 export class AlternativeTimes {
   #wasTime: boolean | undefined
 
-  /** Forgets what it has said: the times have changed. */
+  /** Forgets its last answer, because the times have changed. */
   reset(): void {
     this.#wasTime = undefined
   }

@@ -26,7 +26,7 @@ const PARALLEL_READS = 32
 const MAX_BLOCKLIST_BYTES = 64 << 20
 /** The SHA-1 at the end of the blocklist. */
 const CHECKSUM_BYTES = 20
-/** What the name of a damaged record gets, so that it is kept and not read again. */
+/** The suffix of the name of a damaged record, so that it is kept and not read again. */
 const DAMAGED_SUFFIX = '.damaged'
 
 /**
@@ -77,7 +77,7 @@ export class FileStateStore implements StateStore {
   /** See StateStore. */
   async loadMetainfo(infoHash: string): Promise<Uint8Array> {
     const path = this.#pathOf(infoHash, 'torrent')
-    // what is around `info` may make it longer than what was parsed
+    // with the fields beside `info` it may be longer than the .torrent that was parsed
     return readRecordFile(this.#fs, path, 2 * MAX_TORRENT_SIZE).catch(error => {
       throw storageError('read', path, error)
     })
@@ -161,7 +161,7 @@ export class FileStateStore implements StateStore {
       const [hash, extension] = name.split(/\.(.*)/s)
       const isOrphan =
         extension === 'torrent' && !names.has(`${hash}.json`) && !names.has(`${hash}.json${DAMAGED_SUFFIX}`)
-      // of an addition or a removal that was cut short
+      // left by an addition or a removal that a crash interrupted
       if (isOrphan || extension?.endsWith('.next')) await removeFile(this.#fs, path)
       if (extension !== 'json') return
       const record = await this.#read(path, readTorrentRecord, warnings, hash)

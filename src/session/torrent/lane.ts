@@ -1,15 +1,15 @@
-/** Runs works one after the other, in the order in which they came. */
+/** Runs tasks one after the other, in the order in which they were added. */
 export class Lane {
   #last: Promise<unknown> = Promise.resolve()
 
-  /** Settles as `work` does, which is called when all before it have ended. */
+  /** Calls `work` when all earlier tasks have ended, and settles as it does. */
   add<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#last.then(work)
     this.#last = result.catch(() => {})
     return result
   }
 
-  /** Resolves when all works that were added so far have ended. */
+  /** Resolves when all tasks that were added so far have ended. */
   async settled(): Promise<void> {
     await this.#last
   }

@@ -49,7 +49,7 @@ export function readNewTorrentOptions(options: NewTorrentOptions): NewTorrentOpt
   return readChanges(NEW_TORRENT_OPTIONS, options, 'options') as NewTorrentOptions
 }
 
-/** The fields of a new torrent that the session decides. */
+/** The fields of a new torrent that the session sets. */
 export type NewTorrentPlace = Pick<TorrentRecord, 'id' | 'order' | 'addedAt'>
 
 /** Returns the record of a new torrent. @throws InputError ERR_USAGE for a file that it does not have */

@@ -15,7 +15,7 @@ import type { Transferred } from '../rules/transfer-meter.ts'
 import type { StateStore } from '../store/state-store.ts'
 import type { SessionRates } from './session-rates.ts'
 
-/** What torrents say to their session; `id` is the number of the torrent. */
+/** Events of torrents for their session; `id` is the number of the torrent. */
 export interface ContextEvents {
   metadata: [id: number, metainfo: Metainfo]
   completed: [id: number]
@@ -26,12 +26,12 @@ export interface ContextEvents {
   bottleneck: [id: number, bottleneck: Bottleneck]
   changed: [id: number]
   warning: [id: number, error: TsdlError]
-  /** It has to be decided again which torrents run. */
+  /** The session has to decide again which torrents run. */
   unsettled: []
   transferred: [bytes: Transferred]
 }
 
-/** What the torrents of a session share, and where they say what happened. */
+/** What the torrents of a session share, and the emitter of their events. */
 export interface SessionContext {
   readonly events: EventEmitter<ContextEvents>
   readonly client: Client

@@ -63,7 +63,10 @@ export class StoredTorrent {
     this.#isDirty = false
   }
 
-  /** Saves changes that hold even if they cannot be saved now: that is a warning, and the next save has them. Never rejects. */
+  /**
+   * Saves changes that hold even if they cannot be saved now. A failure is a warning, and the next save includes the
+   * changes. Never rejects.
+   */
   async saveEssential(changes: Partial<TorrentRecord>): Promise<void> {
     this.#record = { ...this.#record, ...changes }
     this.#isDirty = true
@@ -221,12 +224,12 @@ export function factsOf(metainfo: Metainfo) {
   return { name, size, pieceCount, fileCount: files.length, private: isPrivate, facts }
 }
 
-/** Returns the fields of a record that say which pieces are there. */
+/** Returns the fields of a record that say which pieces are stored. */
 function pieceFields(pieces: Bitfield, metainfo: Metainfo) {
   return { pieces: formatPieces(pieces), haveBytes: haveBytesOf(metainfo, pieces) }
 }
 
-/** Returns the fields of a record that say how much is wanted, and there. */
+/** Returns the fields of a record that count wanted and stored bytes. */
 export function wantedFields(priorities: FilePriorities, pieces: Bitfield, metainfo: Metainfo) {
   const layout = new Layout(metainfo)
   const fields = { wantedBytes: 0, verifiedBytes: 0 }

@@ -9,7 +9,10 @@ import type { TorrentRunner } from './torrent-runner.ts'
 /** A job of a torrent. `waiting`: it waits for the checks of other torrents. */
 export type TorrentJob = 'waiting' | 'checking' | 'moving'
 
-/** Jobs that check or change the files of one torrent, one at a time. They hold the run while it would be in their way. */
+/**
+ * Jobs that check or change the files of one torrent, one at a time. A job stops the run of the torrent while the run
+ * would conflict with it.
+ */
 export class TorrentJobs {
   /** The job that runs. */
   current: TorrentJob | undefined
@@ -124,7 +127,7 @@ export class TorrentJobs {
     try {
       const { verifiedBytes, wantedBytes } = this.#stored.record
       const run = this.#stored.isRunKnown ? this.#runner.run : undefined
-      // what is not complete is not shared meanwhile, since it would be written to
+      // an incomplete torrent does not run meanwhile, because it would write to the files
       const isComplete = run ? run.torrent.complete : verifiedBytes === wantedBytes
       if (!isComplete) await this.#hold()
       await this.#files.copyAhead(to, signal)

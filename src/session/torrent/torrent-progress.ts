@@ -18,7 +18,7 @@ export interface SessionProgress {
   readonly downloaded: number
   readonly uploaded: number
   readonly wasted: number
-  /** Bytes sent for each byte received, or for each byte that was there if none was received. */
+  /** Bytes sent for each byte received; if none was received, for each verified byte. */
   readonly ratio: number
   /** Bytes per second. */
   readonly downSpeed: number
@@ -62,7 +62,7 @@ export function sessionProgressOf(record: TorrentRecord, run: TorrentRun | undef
   }
 }
 
-/** True if the pieces that are there are known: the initial check is done. */
+/** True if the stored pieces are known, because the initial check is done. */
 export function isKnown({ torrent }: TorrentRun): boolean {
   return torrent.state === 'downloading' || torrent.state === 'seeding'
 }
@@ -78,7 +78,7 @@ export function formatPieces(pieces: Bitfield): string {
   return pieces.full ? 'all' : Buffer.from(pieces.bytes).toString('base64')
 }
 
-/** Reads pieces of a record. What is not a bitfield of this size is none. */
+/** Reads pieces of a record. A value that is not a bitfield of this size stands for no pieces. */
 export function parsePieces(text: string, size: number): Bitfield {
   if (text === 'all') return Bitfield.full(size)
   try {

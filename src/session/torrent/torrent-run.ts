@@ -22,7 +22,7 @@ interface TorrentRunEvents {
   /** Every wanted piece is verified and at rest. */
   done: []
   warning: [error: TsdlError]
-  /** It has ended because of this. */
+  /** The run has ended with this error. */
   failed: [error: Error]
 }
 
@@ -151,7 +151,7 @@ export class TorrentRun extends EventEmitter<TorrentRunEvents> {
     return this.#meter.update({ downloaded, uploaded, wasted }, this.#activity, this.#context.clock.now())
   }
 
-  /** Stops it. Resolves when trackers and peers know and all files are closed; never rejects. */
+  /** Stops it. Resolves when trackers and peers are notified and all files are closed; never rejects. */
   async close(): Promise<void> {
     await this.torrent.close()
     this.#rates.close()

@@ -24,7 +24,9 @@ export class TorrentRunner {
   readonly #stored: StoredTorrent
   readonly #lane: Lane
   #shouldRun = false
-  /** Addresses that the last run had dialled, if another one follows it. The next one dials them, and that ends it. */
+  /**
+   * The addresses that the last run had dialled, for the run that follows it. That run dials them and clears the list.
+   */
   #knownPeers: readonly string[] = []
   /** The kind that was reported last, and that of the last measurement. */
   #bottleneck: BottleneckKind = 'none'

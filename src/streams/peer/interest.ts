@@ -21,7 +21,7 @@ export interface RequesterTorrent {
 export class Interest {
   /** The pieces of the peer; empty until the metadata is known. */
   peerPieces = new PeerPieces(0, () => false)
-  /** True if we are interested and have said so. */
+  /** True if the peer knows that we are interested. */
   isShown = false
   readonly #options: InterestOptions
   #source: BlockSource = NO_SOURCE

@@ -230,7 +230,7 @@ export class PeerSocket extends Duplex<Uint8Array, Uint8Array> {
   /** Passes on the bytes of a read. @returns false to stop reading until `resume` */
   #onRead(length: number): boolean {
     const buffers = this.#buffers
-    if (this.destroying) return true // nothing reads it
+    if (this.destroying) return true // the stage has ended or failed: nothing reads its output
     if (!this.#lends) {
       const hasRoom = this.push(Uint8Array.prototype.slice.call(buffers.view(length)))
       this.#isPaused = !this.#passesLimit(length) || !hasRoom // until `_read`

@@ -83,7 +83,7 @@ export class Requester extends Transform<Incoming, Block> implements BlockPlace,
     return this.#interest.peerPieces
   }
 
-  /** True if the peer was told that we are interested. */
+  /** True if the peer knows that we are interested. */
   get amInterested(): boolean {
     return this.#interest.isShown
   }

@@ -2,7 +2,7 @@ import type { Hash } from 'node:crypto'
 import { type Done, Transform } from '../stage.ts'
 
 /**
- * Hashes bytes that pass through: a digest without a second read.
+ * Hashes the bytes that pass through, so that a digest needs no second read.
  *
  * in            Uint8Array
  * out           the same chunks

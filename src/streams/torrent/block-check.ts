@@ -2,7 +2,7 @@ import { leafOf, NODE_LENGTH } from '../../codec/merkle.ts'
 import { BLOCK_LENGTH } from '../../codec/message.ts'
 import { BLOCK_STATE, type PieceBuffer } from '../piece-buffer.ts'
 
-/** What the blocks of a piece must hash to (BEP 52). */
+/** The hashes that the blocks of a piece must have (BEP 52). */
 export interface PieceLeaves {
   /** The leaves of the piece in the tree of its file, 32 bytes each. */
   readonly leaves: Uint8Array

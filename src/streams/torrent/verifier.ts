@@ -43,7 +43,7 @@ export interface VerifierOptions {
 
 /** Bytes that are hashed at once: few enough to be in the cache, and enough that calls cost little. */
 const HASH_STEP_BYTES = 16 * BLOCK_LENGTH
-/** Maximum number of pieces at the threads. */
+/** Maximum number of pieces that threads hash at the same time. */
 const MAX_THREADED_PIECES = 4
 
 interface HashProgress {
@@ -78,7 +78,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
   readonly #threads: HashThreads | undefined
   readonly #load: HashLoad
   readonly #progress = new WeakMap<PieceBuffer, HashProgress>()
-  /** Pieces at the threads. */
+  /** Number of pieces that threads are hashing. */
   #threaded = 0
   readonly #parked = new ParkedCallback()
 
@@ -126,7 +126,7 @@ export class Verifier extends Transform<Block, PieceBuffer> {
     if (piece.complete) this.#settle(piece, this.#trees!.digestVerified(piece.index, piece.data))
   }
 
-  /** Hashes what has arrived of a piece, and ends the piece if that is all of it. */
+  /** Hashes the blocks of a piece that have arrived, and ends the piece if these are all. */
   #hashHere(piece: PieceBuffer): void {
     const progress = this.#progress.get(piece)
     const digest =

@@ -82,7 +82,7 @@ export class WebLane {
       if (body) this.streams.drop(body)
       // A server may end a connection that waited. That is no failure of the server.
       if (kept && !signal.aborted && !(error instanceof WebFault)) return true
-      this.#targets.delete(url.href) // it may have changed
+      this.#targets.delete(url.href) // it may have changed meanwhile
       throw error instanceof WebFault
         ? error
         : new WebFault('ERR_CONNECTION', reasonOf(error), { cause: error })

@@ -26,7 +26,10 @@ export class WebPatience {
     if (this.#passed >= BLOCK_LENGTH) this.onArrival(now, false)
   }
 
-  /** @returns `snubbed` when it becomes so, `late` when it has been so long enough to end its requests */
+  /**
+   * @returns `snubbed` when the web seed becomes snubbed, `late` when it has been snubbed long enough to end its
+   * requests
+   */
   check(now: number, oldest: number | undefined, timeout: number): 'snubbed' | 'late' | undefined {
     if (this.snubbed) {
       if (now - Math.max(this.#snubbedAt, this.#lastArrival) <= 3 * timeout) return undefined

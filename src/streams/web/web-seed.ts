@@ -127,7 +127,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     if (!this.ready || this.#queue.full) return 0
     const { size } = this.#options.window
     const free = Math.max(0, size - this.outstanding)
-    // One block shows what the server does with ranges, and so which pieces to begin.
+    // The first block shows if the server supports ranges, and so which pieces to begin.
     if (this.#lane.streams.mode === 'unknown') return this.outstanding === 0 ? 1 : 0
     return this.#queue.last !== undefined || free >= size / 2 ? free : 0
   }
@@ -231,7 +231,7 @@ export class WebSeed extends Readable<Block> implements Fetcher {
       return
     }
     const before = this.bits
-    if (!this.#files.markMissing(fault.key, now)) return // another lane reported it
+    if (!this.#files.markMissing(fault.key, now)) return // another lane has reported the failure
     this.#options.source.onBitfield(this, before)
     this.#lose(this.#requests.filter(({ piece }) => !this.bits.has(piece.index)))
     if (this.bits.count === 0) this.active = false

@@ -1,11 +1,11 @@
 import type { WebPart } from '../../metainfo/web-site.ts'
 import type { WebBody } from './web-body.ts'
 
-/** Bytes that are read and thrown away to get at the bytes of a run. */
+/** Maximum number of bytes that are read and discarded to reach the bytes of a run. */
 export const MAX_SKIP = 4 << 20
-/** Requests at once to a server that answers ranges. */
+/** Maximum number of parallel requests to a server that supports ranges. */
 const MAX_LANES = 4
-/** Files of one web seed that are read through at a time. */
+/** Maximum number of files of one web seed that are read at the same time. */
 const MAX_STREAMS = 4
 
 interface Stream {
@@ -14,48 +14,56 @@ interface Stream {
   readonly offset: number
 }
 
-/** What becomes of an answer: it is read now, its run waits until earlier pieces were read, or it costs too much. */
+/**
+ * The decision on a response: it is read now; its run waits until earlier pieces are read; or reading it costs too
+ * much.
+ */
 export type Admission = 'read' | 'later' | 'refused'
 
 /**
- * Whole files that a server which ignores ranges sends: each is read through, as far as its pieces are asked for, in
- * one GET. What is read a second time is bounded by what the web seed has brought.
+ * Decides how the responses of a server that ignores ranges are read. Such a server sends whole files. Each file is
+ * read in one GET, as far as its pieces are requested. The bytes that are read a second time are bounded by the useful
+ * bytes of the web seed.
  *
- * Inputs: whether ranges were answered as such; how far each file was read; bytes that were brought and passed over.
+ * Inputs: the server's support of ranges; the read position of each file; the numbers of useful and of skipped bytes.
  */
 export class WebStreams {
-  /** What the server does with ranges. */
+  /** The server's support of ranges. */
   mode: 'unknown' | 'ranges' | 'whole' = 'unknown'
-  /** Grows when a file is begun: pieces that were passed by may be asked for. */
+  /** Grows when a file is begun: pieces that were skipped before can be requested then. */
   version = 0
-  /** Where the file that was begun last is read, in the torrent. */
+  /** The read position, in the torrent, of the file that was begun last. */
   position = 0
-  /** By file, the one begun last at the end. */
+  /** The open responses by file, the one that was begun last at the end. */
   readonly #streams = new Map<number, Stream>()
-  /** Files that were begun at some time. */
+  /** All files that were begun. */
   readonly #begun = new Set<number>()
   #brought = 0
   #reread = 0
 
-  /** Requests that may be under way at once. */
+  /** Maximum number of parallel requests. */
   get lanes(): number {
     return this.mode === 'ranges' ? MAX_LANES : 1
   }
 
-  /** The file that can be read on to get at this part. */
+  /** Returns the open response that reaches this part when it is read further. */
   at({ key, range }: WebPart): WebBody | undefined {
     const body = this.#streams.get(key)?.body
     return body && range && body.position <= range.first ? body : undefined
   }
 
-  /** Bytes to be passed over to get at this part; Infinity if the file would have to be begun anew. */
+  /** Returns the number of bytes to skip to reach this part; Infinity if the file would have to be requested again. */
   distance({ key, range }: WebPart): number {
     if (this.mode !== 'whole' || !range) return 0
     const position = this.#streams.get(key)?.body.position ?? 0
     return range.first < position ? Number.POSITIVE_INFINITY : range.first - position
   }
 
-  /** @param offset where its file begins in the torrent; @param partial whether the answer is the range that was asked for */
+  /**
+   * Decides on a response.
+   * @param offset the start of its file in the torrent
+   * @param partial true if it is the requested range
+   */
   admit({ key, length, range }: WebPart, offset: number, body: WebBody, partial: boolean): Admission {
     if (!range || partial) this.mode = 'ranges'
     if (!range || partial) return 'read'
@@ -82,13 +90,13 @@ export class WebStreams {
     return first > 0 ? 'later' : 'read'
   }
 
-  /** Bytes were brought to where they belong. */
+  /** Counts useful bytes that were read from a response. */
   read(body: WebBody, bytes: number): void {
     this.#brought += bytes
     this.passed(body)
   }
 
-  /** An answer was read on. */
+  /** Notes that a response was read further. */
   passed(body: WebBody): void {
     const stream = [...this.#streams.values()].at(-1)
     if (stream?.body === body) this.position = stream.offset + body.position
@@ -99,23 +107,23 @@ export class WebStreams {
     return false
   }
 
-  /** A run is done with an answer: it is kept if others can read on. */
+  /** A run has ended. Closes its response, unless other runs can read it further. */
   leave(body: WebBody): void {
     if (!this.has(body)) body.close()
   }
 
-  /** An answer was read to its end. */
+  /** Removes a response that was read to its end. */
   forget(body: WebBody): void {
     for (const [key, stream] of this.#streams) if (stream.body === body) this.#streams.delete(key)
   }
 
-  /** Ends an answer. */
+  /** Aborts a response. */
   drop(body: WebBody): void {
     this.forget(body)
     body.close()
   }
 
-  /** Ends all of them. */
+  /** Aborts all responses. */
   close(): void {
     for (const { body } of this.#streams.values()) body.close()
     this.#streams.clear()

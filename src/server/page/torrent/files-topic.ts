@@ -8,7 +8,7 @@ import { prioritiesOf, verifiedOf } from './file-state.ts'
 import { KnownMetainfo } from './known-metainfo.ts'
 import { PieceWatch } from './piece-watch.ts'
 
-/** Files that are listed at most. The plain list of the server has all of them. */
+/** Maximum number of files that are listed. The plain list of the server has all of them. */
 const MAX_LISTED_FILES = 5000
 
 /** The topic of the files of a torrent. Only files with a piece that has changed are described again. */
@@ -17,7 +17,7 @@ export class FilesTopic implements Topic {
   readonly #metainfo = new KnownMetainfo()
   readonly #watch = new PieceWatch(index => this.#changed.add(index))
   readonly #changed = new Set<number>()
-  /** What the present descriptions were made of. */
+  /** The values that the present descriptions were made from. */
   #described:
     | { readonly metainfo: Metainfo; readonly layout: Layout; readonly priorities: object | undefined }
     | undefined

@@ -5,7 +5,7 @@ import type { WallTimes } from './wall-times.ts'
 type Sources = Pick<TorrentDocument, 'dht' | 'trackers' | 'webSeeds'>
 
 /**
- * Describes what the sources of peers said last.
+ * Describes the last result of each source of peers.
  * @param trackers URLs of all trackers, also while the torrent does not run
  * @param webSeeds URLs of web seeds, for a torrent that does not use them
  */

@@ -6,7 +6,7 @@ import type { Topic } from '../topic.ts'
 import type { ListedDeparted, ListedPeer, PeersDocument } from '../torrent-documents.ts'
 import type { WallTimes } from './wall-times.ts'
 
-/** Peers that are listed at most. */
+/** Maximum number of peers that are listed. */
 const MAX_LISTED_PEERS = 500
 
 /** The topic of the peers of a torrent. */

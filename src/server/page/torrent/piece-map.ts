@@ -2,7 +2,7 @@ import type { Bitfield } from '../../../codec/bitfield.ts'
 import { CELLS_PER_ROW, encodePieceCell, type PieceState } from '../../../codec/piece-cells.ts'
 import type { ListedPieces } from '../torrent-documents.ts'
 
-/** Cells of a map at most. */
+/** Maximum number of cells of a map. */
 export const MAX_PIECE_CELLS = 512
 /** Updates within which the copies of all pieces are counted again. */
 const COPY_ROUNDS = 5

@@ -22,7 +22,7 @@ export class TorrentTopic implements Topic {
   readonly #metainfo = new KnownMetainfo()
   readonly #watch = new PieceWatch(index => this.#map?.note(index))
   #map: PieceMap | undefined
-  /** What was made of the metainfo. */
+  /** The values that are computed once from the metainfo. */
   #known:
     | {
         readonly metainfo: Metainfo
