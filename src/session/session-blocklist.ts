@@ -54,7 +54,7 @@ export class SessionBlocklist {
    * one stays in use then.
    */
   update(): Promise<number> {
-    const { url } = this.#context.settings().blocklist
+    const { url } = this.#context.stored.settings.blocklist
     if (this.#update?.url === url) return this.#update.done
     const done = this.#load(url).finally(() => {
       if (this.#update?.done === done) this.#update = undefined
@@ -69,15 +69,15 @@ export class SessionBlocklist {
   }
 
   async #load(url: string): Promise<number> {
-    const { fs, settings, store } = this.#context
+    const { fs, store, stored } = this.#context
     const { signal } = this.#closing
     if (url === '') throw new InputError('ERR_USAGE', 'blocklist: its URL is not set')
     const ranges = await loadBlocklist(url, { fs, signal, ...pick({ http: this.#http }, 'http') })
-    if (settings().blocklist.url !== url)
+    if (stored.settings.blocklist.url !== url)
       throw new InputError('ERR_USAGE', `blocklist ${url}: another URL was set meanwhile`)
     await store.saveBlocklist?.(ranges.encode())
     this.#ranges = ranges
-    this.apply(settings())
+    this.apply(stored.settings)
     return ranges.size
   }
 }

@@ -44,7 +44,7 @@ export class SessionTorrent implements Queued {
     this.id = record.id
     this.infoHash = record.infoHash
     this.#context = context
-    this.#stored = new StoredTorrent(context, record, () => this.#runner.run)
+    this.#stored = new StoredTorrent(context, record)
     this.#runner = new TorrentRunner(context, this.#stored, this.#lane)
     this.#jobs = new TorrentJobs(context, this.#stored, this.#runner, this.#lane)
   }

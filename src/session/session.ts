@@ -77,18 +77,18 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#rates = new SessionRates(clock)
     this.#directories = new AllowedDirectories(options.roots, fs)
     if (hashThreads > 0) this.#hashPool = new HashPool({ threads: hashThreads })
+    this.#stored = new StoredSession(store, state, options.directory)
     const checks = new PQueue({ concurrency: 1 })
     this.#context = {
       ...{ client, clock, fs, names, now, store, events: new EventEmitter(), rates: this.#rates },
       ...{ locks: options.locks, torrentOptions: options.torrentOptions ?? {} },
-      ...{ hashPool: this.#hashPool, settings: () => this.settings },
+      ...{ hashPool: this.#hashPool, stored: this.#stored },
       checks: { add: work => checks.add(work) },
     }
     this.#torrents = new TorrentRegistry(client)
     this.blocklist = new SessionBlocklist(this.#context, options.http)
-    this.#stored = new StoredSession(store, state, options.directory)
     this.#startedAt = this.#savedAt = clock.now()
-    this.queue = new TorrentQueue(() => this.torrents)
+    this.queue = new TorrentQueue(this.#torrents)
     for (const record of state.torrents) this.#torrents.add(new SessionTorrent(this.#context, record))
     const { events } = this.#context
     forwardTorrentEvents(events, this, id => this.#torrents.get(id))

@@ -1,40 +1,41 @@
 import type { SessionSettings } from './records/session-record.ts'
 import { chooseRunning, compareOrder } from './rules/queue.ts'
 import type { SessionTorrent } from './session-torrent.ts'
+import type { TorrentRegistry } from './torrent-registry.ts'
 
 /** Where a torrent goes in the queue. */
 export type QueueMove = 'top' | 'up' | 'down' | 'bottom'
 
 /** The torrents of a session in the order in which they start. */
 export class TorrentQueue {
-  readonly #torrents: () => Iterable<SessionTorrent>
+  readonly #torrents: Pick<TorrentRegistry, 'all'>
 
   /** @internal */
-  constructor(torrents: () => Iterable<SessionTorrent>) {
+  constructor(torrents: Pick<TorrentRegistry, 'all'>) {
     this.#torrents = torrents
   }
 
   /** The order of a torrent behind all others. */
   get nextOrder(): number {
     let last = -1
-    for (const { order } of this.#torrents()) last = Math.max(last, order)
+    for (const { order } of this.#torrents.all) last = Math.max(last, order)
     return Math.floor(last) + 1
   }
 
   /** Returns the torrents, the next to start first. */
   list(): SessionTorrent[] {
-    return [...this.#torrents()].sort(compareOrder)
+    return [...this.#torrents.all].sort(compareOrder)
   }
 
   /** Starts and stops torrents as the places allow. */
   settle({ downloadQueue, seedQueue }: SessionSettings): void {
     const placesOf = (queue: { enabled: boolean; value: number }) =>
       queue.enabled ? queue.value : Number.POSITIVE_INFINITY
-    const running = chooseRunning(this.#torrents(), {
+    const running = chooseRunning(this.#torrents.all, {
       downloads: placesOf(downloadQueue),
       seeds: placesOf(seedQueue),
     })
-    for (const torrent of this.#torrents()) torrent.schedule(running.has(torrent))
+    for (const torrent of this.#torrents.all) torrent.schedule(running.has(torrent))
   }
 
   /** Moves torrents in the queue; among themselves they keep their order. Rejects with a StorageError. */

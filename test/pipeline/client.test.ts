@@ -161,18 +161,14 @@ t.test(
 t.test('memory is shared equally, and again when a torrent is added or removed', async t => {
   const budget = new MemoryBudget(900)
   const shares: Record<string, number> = {}
-  const [a, b, c] = [{}, {}, {}]
-  for (const [torrent, name] of [
-    [a, 'a'],
-    [b, 'b'],
-    [c, 'c'],
-  ] as const) {
-    budget.add(torrent, share => {
-      shares[name] = share
-    })
-  }
+  const torrents = ['a', 'b', 'c'].map(name => ({
+    onShare(bytes: number) {
+      shares[name] = bytes
+    },
+  }))
+  for (const torrent of torrents) budget.add(torrent)
   t.strictSame(shares, { a: 300, b: 300, c: 300 })
-  budget.delete(b)
+  budget.delete(torrents[1]!)
   t.strictSame(shares, { a: 450, b: 300, c: 450 })
 })
 

@@ -248,8 +248,8 @@ t.test('a paused seed uploads nothing and accepts no connection until it is resu
 t.test('a paused torrent takes no share of memory and connections', async t => {
   const memoryBudget = new MemoryBudget(64 * PIECE_LENGTH)
   const connections = new ConnectionLimit(10)
-  const other = {}
-  memoryBudget.add(other, () => {})
+  const other = { onShare() {} }
+  memoryBudget.add(other)
   connections.add(other)
   for (let count = 0; count < 7; count++) connections.open(other)
   const { torrent } = connect(t, { memoryBudget, connections, peers: [] })

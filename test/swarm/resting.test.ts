@@ -14,7 +14,7 @@ const MEMORY_BYTES = 64 << 20
 /** A seed, and another torrent that shares its memory: it has all of the memory while the seed rests. */
 async function restingSeed(t: Test) {
   const memoryBudget = new MemoryBudget(MEMORY_BYTES)
-  memoryBudget.add({}, () => {})
+  memoryBudget.add({ onShare() {} })
   const seed = await client(t, made, { memoryBudget })
   await seed.torrent.done
   const isResting = () => memoryBudget.share === MEMORY_BYTES && seed.clock.pending === 0

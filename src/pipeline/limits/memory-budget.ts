@@ -1,3 +1,9 @@
+/** Has a share of a budget. */
+export interface MemoryUser {
+  /** Takes its share in bytes, now and whenever it changes. */
+  onShare(bytes: number): void
+}
+
 /**
  * Memory that the torrents of a client have together, in equal shares.
  *
@@ -5,7 +11,7 @@
  */
 export class MemoryBudget {
   readonly bytes: number
-  readonly #torrents = new Map<object, (share: number) => void>()
+  readonly #torrents = new Set<MemoryUser>()
 
   constructor(bytes: number) {
     this.bytes = bytes
@@ -16,18 +22,17 @@ export class MemoryBudget {
     return Math.floor(this.bytes / Math.max(1, this.#torrents.size))
   }
 
-  /** Adds a torrent. @param changed called with its share, now and whenever it changes */
-  add(torrent: object, changed: (share: number) => void): void {
-    this.#torrents.set(torrent, changed)
+  add(torrent: MemoryUser): void {
+    this.#torrents.add(torrent)
     this.#notify()
   }
 
-  delete(torrent: object): void {
+  delete(torrent: MemoryUser): void {
     if (this.#torrents.delete(torrent)) this.#notify()
   }
 
   #notify(): void {
     const { share } = this
-    for (const changed of this.#torrents.values()) changed(share)
+    for (const torrent of this.#torrents) torrent.onShare(share)
   }
 }

@@ -13,16 +13,20 @@ const MAX_ADDRESSES = 1000
 /** The name under which all further addresses of a file are counted together. */
 const OTHER_ADDRESSES = 'others'
 
+/** Knows the addresses of the givers of blocks. */
+export interface NamedGivers {
+  nameOf(giver: object): string
+}
+
 /** Counts the verified bytes of each file by the peer that sent them. */
 export class Contributions {
   readonly #layout: Layout
-  readonly #nameOf: (giver: unknown) => string
+  readonly #trust: NamedGivers
   readonly #files = new Map<number, Map<string, number>>()
 
-  /** @param nameOf returns the address of the giver of a block */
-  constructor(layout: Layout, nameOf: (giver: unknown) => string) {
+  constructor(layout: Layout, trust: NamedGivers) {
     this.#layout = layout
-    this.#nameOf = nameOf
+    this.#trust = trust
   }
 
   /** True if no byte was counted. */
@@ -56,7 +60,7 @@ export class Contributions {
     if (giver === undefined) return // the block is of an earlier run
     const file = this.#files.get(fileIndex) ?? new Map<string, number>()
     this.#files.set(fileIndex, file)
-    let name = this.#nameOf(giver)
+    let name = this.#trust.nameOf(giver as object)
     if (!file.has(name) && file.size >= MAX_ADDRESSES) name = OTHER_ADDRESSES
     file.set(name, (file.get(name) ?? 0) + bytes)
   }

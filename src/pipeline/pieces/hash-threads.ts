@@ -8,8 +8,8 @@ export interface HashThreadsOptions {
   /** True if pieces are held in memory that workers can read. @default that of the storage */
   readonly sharedMemory?: boolean
   readonly storage: Pick<Storage, 'takesSharedMemory'>
-  /** Returns the number of wanted bytes that are missing. */
-  readonly bytesLeft: () => number
+  /** How many wanted bytes are missing. */
+  readonly wanted: { readonly left: number }
 }
 
 /** Bytes that must be left for a hash thread to start, which costs as much CPU time as to hash 60 MiB. */
@@ -24,11 +24,11 @@ const HIGH_HASH_SHARE_TWO_CORES = 0.45
 
 /** Returns the threads that hash pieces, if memory can be shared. They start only while much is left to hash. */
 export function findHashThreads(options: HashThreadsOptions): HashThreads | undefined {
-  const { bytesLeft, hashPool, sharedMemory, storage } = options
+  const { hashPool, sharedMemory, storage, wanted } = options
   if (!hashPool || !(sharedMemory ?? storage.takesSharedMemory)) return undefined
   return {
     highShare: hashPool.threads > 2 ? HIGH_HASH_SHARE : HIGH_HASH_SHARE_TWO_CORES,
     hashBytes: bytes =>
-      hashPool.hashesBytes || bytesLeft() >= MIN_THREADED_BYTES ? hashPool.hashBytes(bytes) : undefined,
+      hashPool.hashesBytes || wanted.left >= MIN_THREADED_BYTES ? hashPool.hashBytes(bytes) : undefined,
   }
 }

@@ -14,7 +14,7 @@ export class OpenPieces {
   readonly #picker: Picker
 
   constructor(buffers: Pick<PieceBuffers, 'open' | 'close'>, picker: Picker) {
-    this.#parked = new ParkedPieces(piece => buffers.close(piece, false))
+    this.#parked = new ParkedPieces(buffers)
     this.#buffers = buffers
     this.#picker = picker
   }

@@ -1,4 +1,5 @@
 import type { PieceBuffer } from '../../streams/piece-buffer.ts'
+import type { PieceBuffers } from './piece-buffers.ts'
 
 /**
  * Unfinished pieces that no reader needs soon. They keep the blocks that have arrived, late answers are still written into them,
@@ -6,11 +7,10 @@ import type { PieceBuffer } from '../../streams/piece-buffer.ts'
  */
 export class ParkedPieces {
   readonly #pieces = new Map<number, PieceBuffer>()
-  readonly #close: (piece: PieceBuffer) => void
+  readonly #buffers: Pick<PieceBuffers, 'close'>
 
-  /** @param close takes the memory of a piece back */
-  constructor(close: (piece: PieceBuffer) => void) {
-    this.#close = close
+  constructor(buffers: Pick<PieceBuffers, 'close'>) {
+    this.#buffers = buffers
   }
 
   [Symbol.iterator](): IterableIterator<PieceBuffer> {
@@ -38,7 +38,7 @@ export class ParkedPieces {
     if (this.#pieces.get(piece.index) !== piece) return
     this.#pieces.delete(piece.index)
     piece.close()
-    this.#close(piece)
+    this.#buffers.close(piece, false)
   }
 
   /** Closes the oldest pieces until at most `count` remain. A whole piece is on its way to the storage and remains. */

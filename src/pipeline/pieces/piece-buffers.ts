@@ -13,8 +13,8 @@ export interface PieceBuffersOptions {
   readonly verified: Bitfield
   /** Idle buffers to keep for later pieces. */
   readonly maxIdle: number
-  /** Returns true for a piece with blocks that are verified alone. @default none */
-  readonly passesEachBlock?: (index: number) => boolean
+  /** Knows the pieces with blocks that are verified alone. @default none */
+  readonly blocks?: { knows(index: number): boolean } | undefined
   /** True for memory that workers can read. @default false */
   readonly sharedMemory?: boolean | undefined
 }
@@ -24,14 +24,14 @@ export class PieceBuffers {
   readonly #layout: Layout
   readonly #storage: Storage
   readonly #pool: PiecePool
-  readonly #passesEachBlock: (index: number) => boolean
+  readonly #blocks: PieceBuffersOptions['blocks']
   readonly #partial: PartialPieces
   /** Pieces that are stored, or were wrong: none of their blocks are kept. */
   readonly #settled = new WeakSet<PieceBuffer>()
 
   constructor(options: PieceBuffersOptions) {
-    const { layout, storage, verified, maxIdle, passesEachBlock = () => false, sharedMemory } = options
-    this.#passesEachBlock = passesEachBlock
+    const { blocks, layout, storage, verified, maxIdle, sharedMemory } = options
+    this.#blocks = blocks
     this.#layout = layout
     this.#storage = storage
     this.#pool = new PiecePool(layout.pieceLength, maxIdle, sharedMemory)
@@ -44,7 +44,7 @@ export class PieceBuffers {
    */
   open(index: number, isSuspect: boolean): PieceBuffer | Promise<PieceBuffer> {
     const piece = new PieceBuffer(index, this.#layout.pieceSize(index), this.#pool.take())
-    piece.passesEachBlock = this.#passesEachBlock(index)
+    piece.passesEachBlock = this.#blocks?.knows(index) ?? false
     return this.#partial.has(index) && !isSuspect ? this.#partial.restore(piece) : piece
   }
 

@@ -8,6 +8,7 @@ import type { Funnel } from '../../streams/torrent/funnel.ts'
 import type { Reputation } from '../swarm/reputation.ts'
 import type { LeafSource } from './block-verification.ts'
 import type { PiecePriority } from './picker.ts'
+import type { WantedPieces } from './wanted.ts'
 
 /** Options of `PiecePipeline`. */
 export interface PiecePipelineOptions {
@@ -16,7 +17,8 @@ export interface PiecePipelineOptions {
   readonly storage: Storage
   /** Bytes for everything in flight. */
   readonly memory: number
-  readonly wanted: Bitfield
+  /** The wanted pieces, and how many of their bytes are missing. */
+  readonly wanted: Pick<WantedPieces, 'bits' | 'left'>
   /** Returns the priority of a wanted piece. @default normal */
   readonly priority?: ((index: number) => PiecePriority) | undefined
   /** The pieces that are verified and stored; with a window, that were verified once. */
@@ -29,8 +31,6 @@ export interface PiecePipelineOptions {
   readonly sharedMemory?: boolean
   /** Threads that hash pieces in shared memory while the main thread has too much to hash. */
   readonly hashPool?: HashPool | undefined
-  /** Returns the number of wanted bytes that are missing. */
-  readonly bytesLeft: () => number
   readonly clock: Clock
   /** The input for the blocks of all peers and web seeds. */
   readonly funnel: Funnel

@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events'
 import { Bitfield } from '../../codec/bitfield.ts'
-import type { Layout } from '../../metainfo/layout.ts'
 import { PieceTrees } from '../../metainfo/piece-trees.ts'
 import { TwinPieces } from '../../metainfo/twin-pieces.ts'
 import type { PartialBlocks } from '../../storage/resume-encoding.ts'
@@ -55,26 +54,25 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
     this.funnel = options.funnel
     this.#credited = new Bitfield(pieceCount)
     this.trust = new PeerTrust(options.reputation)
-    this.contributions = contributionsOf(layout, this.trust)
+    this.contributions = new Contributions(layout, this.trust)
     this.cursors = new Cursors(readAheadPieces(options, admitted), now)
     const twins = (storage.retains ?? true) && !window ? TwinPieces.of(metainfo, layout) : undefined
     this.#picker = new Picker({
       ...{ pieceCount, random, sequential, onDemand },
-      wanted: index => wanted.has(index),
+      wanted: index => wanted.bits.has(index),
       priority: options.priority,
       twinsOf: twins && (index => twins.twinsOf(index)),
       cursors: this.cursors,
     })
+    const trees = PieceTrees.of(metainfo, layout)
+    this.#blocks = trees && options.leaves && new BlockVerification(trees, options.leaves)
     this.#buffers = new PieceBuffers({
-      ...{ layout, storage, verified, sharedMemory, maxIdle: admitted },
-      passesEachBlock: index => this.#blocks?.knows(index) ?? false,
+      ...{ layout, storage, verified, sharedMemory, maxIdle: admitted, blocks: this.#blocks },
     })
     this.scheduler = new Scheduler({
       ...{ picker: this.#picker, admitted, cursors: this.cursors, buffers: this.#buffers, trust: this.trust },
     })
     this.scheduler.on('whole', piece => this.funnel.push({ piece, begin: 0, length: piece.length }))
-    const trees = PieceTrees.of(metainfo, layout)
-    this.#blocks = trees && options.leaves && new BlockVerification(trees, options.leaves)
     this.#leaves = this.#blocks && new LeafFetching(this.#blocks, this.scheduler, layout)
     this.#blocks?.on('wrong', (piece, wrong) => this.#onWrongBlocks(piece, wrong))
     this.#blocks?.on('verified', index => {
@@ -228,9 +226,4 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
   #ban(names: readonly string[], piece: PieceBuffer): void {
     for (const name of names) this.emit('banned', name, this.trust.reasonFor(piece))
   }
-}
-
-/** A function of its own, since the contributions outlive the pipeline and must not retain it. */
-function contributionsOf(layout: Layout, trust: PeerTrust): Contributions {
-  return new Contributions(layout, giver => trust.nameOf(giver as object))
 }

@@ -52,7 +52,8 @@ export class PieceTransfers extends Emitter<PieceTransfersEvents> {
     this.#options = options
     this.#transferred = transferred
     this.#sequential = options.content.sequential ?? false
-    this.#memory = new MemoryShare(options.memory, bytes => {
+    this.#memory = new MemoryShare(options.memory)
+    this.#memory.on('change', bytes => {
       if (this.#current) this.#current.pipeline.memory = bytes
     })
   }
@@ -122,9 +123,8 @@ export class PieceTransfers extends Emitter<PieceTransfersEvents> {
     const { priorities } = selection
     const transfer = new PieceTransfer({
       ...{ metainfo, storage, random, verified, superSeed, layout, pieces, clock, hashPool },
-      ...{ memory: this.#memory.take(), funnel, reputation, wanted: selection.pieces.bits },
+      ...{ memory: this.#memory.take(), funnel, reputation, wanted: selection.pieces },
       leaves: new LeafRequests({ metainfo, requests, now: () => clock.now() }),
-      bytesLeft: () => selection.pieces.left,
       reads: new TrustedReads(layout, storage, recheck, clock),
       ...pick(content, 'onDemand', 'sharedMemory'),
       sequential: this.#sequential,

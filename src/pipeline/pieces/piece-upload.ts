@@ -53,12 +53,7 @@ export class PieceUpload extends Emitter<PieceUploadEvents> implements PeerUploa
     this.isSuperSeeding = superSeed
     // a piece that is not retained is not announced
     this.announcedPieces = superSeed || !pieces.retains ? new Bitfield(pieceCount) : pieces.verified
-    this.suggestions = new Suggestions({
-      pieceCount,
-      pieceLength,
-      random,
-      copies: index => scheduler.countCopies(index),
-    })
+    this.suggestions = new Suggestions({ pieceCount, pieceLength, random, source: scheduler })
     if (superSeed) this.#superSeed = new SuperSeed({ source: scheduler, pieceCount, random })
     this.source = this.#superSeed ?? scheduler
   }
@@ -72,6 +67,6 @@ export class PieceUpload extends Emitter<PieceUploadEvents> implements PeerUploa
 
   /** Announces the first piece to a connected peer, if we super-seed. */
   addPeer(peer: Peer): void {
-    this.#superSeed?.addPeer(peer.requester, index => peer.sendHave(index))
+    this.#superSeed?.addPeer(peer)
   }
 }

@@ -7,8 +7,8 @@ export interface SuggestionsOptions {
   readonly pieceCount: number
   /** Bytes of each piece but the last. */
   readonly pieceLength: number
-  /** Returns the number of peers that have a piece, without seeds. */
-  readonly copies: (index: number) => number
+  /** Counts the peers that have a piece, without seeds. */
+  readonly source: { countCopies(index: number): number }
   /** From 0 to below 1. */
   readonly random: () => number
 }
@@ -69,7 +69,7 @@ export class Suggestions<Peer extends SuggestedPeer> {
     const chosen: number[] = []
     while (waiting.size < this.#stock && fresh.length > 0) {
       const index = fresh.pop()!
-      if (this.#taken.has(index) || this.#options.copies(index) > 0 || has(index)) continue
+      if (this.#taken.has(index) || this.#options.source.countCopies(index) > 0 || has(index)) continue
       waiting.add(index)
       this.#taken.set(index, { peer, at: now })
       chosen.push(index)
@@ -100,7 +100,7 @@ export class Suggestions<Peer extends SuggestedPeer> {
     const { sending, waiting } = taken.peer.responder
     if (!sending && waiting === 0) return false // it has received what it requested
     // A piece that another peer has needs no wait: peers that share have cancelled the request by then.
-    return this.#options.copies(index) === 0 && this.#isHeld(taken.peer, index)
+    return this.#options.source.countCopies(index) === 0 && this.#isHeld(taken.peer, index)
   }
 
   /** Returns true if a piece is one of the first that a peer requested of those that no other peer has. */
@@ -110,7 +110,7 @@ export class Suggestions<Peer extends SuggestedPeer> {
     let left = this.#held
     for (const other of asked) {
       if (other === index) return true
-      if (this.#options.copies(other) > 0) asked.delete(other)
+      if (this.#options.source.countCopies(other) > 0) asked.delete(other)
       else if (--left === 0) return false
     }
     return false
@@ -121,7 +121,7 @@ export class Suggestions<Peer extends SuggestedPeer> {
     for (const indexes of [this.#waiting.get(peer), this.#asked.get(peer)]) {
       for (const index of indexes ?? []) {
         this.#taken.delete(index)
-        if (this.#options.copies(index) === 0) this.#fresh?.push(index)
+        if (this.#options.source.countCopies(index) === 0) this.#fresh?.push(index)
       }
     }
     this.#waiting.delete(peer)

@@ -11,6 +11,13 @@ export interface SuperSeedOptions {
   readonly random: () => number
 }
 
+/** A peer to which pieces are revealed. */
+export interface RevealedPeer {
+  readonly requester: Fetcher
+  /** Tells the peer that we have a piece. */
+  sendHave(index: number): void
+}
+
 /**
  * Reveals one piece at a time to each peer (BEP 16), the next when another peer has that piece. So the first copy of a
  * torrent leaves its seed hardly more than once.
@@ -22,7 +29,7 @@ export class SuperSeed implements BlockSource {
   readonly #random: () => number
   /** The number of peers that have each piece or to which it was revealed. */
   readonly #known: Uint16Array
-  readonly #peers = new Map<Fetcher, { reveal: (index: number) => void; revealed: Bitfield; last: number }>()
+  readonly #peers = new Map<Fetcher, { peer: RevealedPeer; revealed: Bitfield; last: number }>()
 
   constructor({ source, pieceCount, random }: SuperSeedOptions) {
     this.#source = source
@@ -30,9 +37,10 @@ export class SuperSeed implements BlockSource {
     this.#known = new Uint16Array(pieceCount)
   }
 
-  /** A peer has connected. `reveal` sends it a have message. */
-  addPeer(requester: Fetcher, reveal: (index: number) => void): void {
-    this.#peers.set(requester, { reveal, revealed: new Bitfield(this.#known.length), last: -1 })
+  /** Reveals the first piece to a connected peer. */
+  addPeer(peer: RevealedPeer): void {
+    const { requester } = peer
+    this.#peers.set(requester, { peer, revealed: new Bitfield(this.#known.length), last: -1 })
     this.#next(requester)
   }
 
@@ -93,19 +101,19 @@ export class SuperSeed implements BlockSource {
 
   /** Reveals the rarest piece that a peer lacks and that was not revealed to it. */
   #next(requester: Fetcher): void {
-    const peer = this.#peers.get(requester)!
+    const shown = this.#peers.get(requester)!
     let best = -1
     let ties = 0
     for (let index = 0; index < this.#known.length; index++) {
-      if (requester.bits.has(index) || peer.revealed.has(index)) continue
+      if (requester.bits.has(index) || shown.revealed.has(index)) continue
       const rarer = best < 0 || this.#known[index]! < this.#known[best]!
       if (rarer) ties = 1
       if (rarer || (this.#known[index] === this.#known[best] && this.#random() * ++ties < 1)) best = index
     }
-    peer.last = best
+    shown.last = best
     if (best < 0) return
-    peer.revealed.add(best)
+    shown.revealed.add(best)
     this.#known[best]!++
-    peer.reveal(best)
+    shown.peer.sendHave(best)
   }
 }

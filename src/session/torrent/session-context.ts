@@ -47,8 +47,8 @@ export interface SessionContext {
   /** Keeps other processes from writing the same files. */
   readonly locks: FileLocks | undefined
   readonly hashPool: HashPool | undefined
-  /** The present settings. */
-  readonly settings: () => SessionSettings
+  /** Has the present settings. */
+  readonly stored: { readonly settings: SessionSettings }
   /** Runs checks of files one after the other. */
   readonly checks: { add<T>(work: () => Promise<T>): Promise<T> }
 }

@@ -33,16 +33,16 @@ export function storedSourceOf(
 
 /** What is remembered of one torrent, and its .torrent. Saves include what the present run has counted. */
 export class StoredTorrent {
+  /** The present run. Set by `TorrentRunner`. */
+  run: TorrentRun | undefined
   readonly #context: SessionContext
-  readonly #getRun: () => TorrentRun | undefined
   #record: TorrentRecord
   /** True if the record differs from what is saved, apart from the run. */
   #isDirty = false
 
-  constructor(context: SessionContext, record: TorrentRecord, run: () => TorrentRun | undefined) {
+  constructor(context: SessionContext, record: TorrentRecord) {
     this.#context = context
     this.#record = record
-    this.#getRun = run
   }
 
   get record(): TorrentRecord {
@@ -51,7 +51,7 @@ export class StoredTorrent {
 
   /** True if there is a run, and its initial check is done. */
   get isRunKnown(): boolean {
-    const run = this.#getRun()
+    const run = this.run
     return run !== undefined && isKnown(run)
   }
 
@@ -96,7 +96,7 @@ export class StoredTorrent {
   async loadMetainfo(): Promise<Metainfo> {
     const { infoHash, link, name, paths } = this.#record
     if (link !== null) throw new InputError('ERR_USAGE', `${name}: the metadata is not known yet`)
-    const running = this.#getRun()?.torrent
+    const running = this.run?.torrent
     if (running && this.isRunKnown) return running.metainfo
     const bytes = await this.#context.store.loadMetainfo(infoHash)
     const metainfo = await openMetainfo(bytes, this.#context.names)
@@ -192,13 +192,13 @@ export class StoredTorrent {
 
   #selectionOf(priorities: FilePriorities, metainfo: Metainfo): Partial<TorrentRecord> {
     const verified = this.isRunKnown
-      ? this.#getRun()!.torrent.verified
+      ? this.run!.torrent.verified
       : parsePieces(this.#record.pieces, metainfo.pieceCount)
     return { priorities: priorities.toRecord(), ...wantedFields(priorities, verified, metainfo) }
   }
 
   #write(record: TorrentRecord): Promise<void> {
-    const run = this.#getRun()
+    const run = this.run
     return this.#context.store.saveTorrent(run ? this.#withRun(record, run, this.piecesOf(run)) : record)
   }
 

@@ -15,7 +15,6 @@ import { TorrentRun } from './torrent-run.ts'
  * run is done in the lane of the torrent, one after the other.
  */
 export class TorrentRunner {
-  run: TorrentRun | undefined
   /** True while a job changes its files: it does not run then. */
   isHeld = false
   /** True if it runs and moved no bytes for long. */
@@ -36,6 +35,11 @@ export class TorrentRunner {
     this.#context = context
     this.#stored = stored
     this.#lane = lane
+  }
+
+  /** The present run. */
+  get run(): TorrentRun | undefined {
+    return this.#stored.run
   }
 
   /** Lets it run, or not. */
@@ -63,7 +67,7 @@ export class TorrentRunner {
     this.#knownPeers = dialled.map(({ address }) => formatAddress(address))
     await run.close()
     this.#stored.takeOver(run, pieces)
-    this.run = undefined
+    this.#stored.run = undefined
     this.isStalled = false
     await this.#stored.saveIfDirty().catch(error => this.#warn(error))
   }
@@ -76,7 +80,7 @@ export class TorrentRunner {
     if (bytes.downloaded > 0 || bytes.uploaded > 0) this.#stored.noteActivity()
     this.#context.events.emit('transferred', bytes)
     this.#watchBottleneck(run)
-    const { stalled } = this.#context.settings()
+    const { stalled } = this.#context.stored.settings
     const isStalled = stalled.enabled && run.meter.idleTime(this.#context.clock.now()) >= stalled.value
     if (isStalled !== this.isStalled) {
       this.isStalled = isStalled
@@ -119,7 +123,7 @@ export class TorrentRunner {
       const peers = [...new Set([...record.peers, ...this.#knownPeers])]
       this.#knownPeers = []
       const run = await TorrentRun.start(this.#context, source, { ...record, peers })
-      this.run = run
+      this.#stored.run = run
       run.on('metadata', metainfo => this.#during(run, () => this.#stored.takeMetainfo(run, metainfo)))
       run.on('started', () => this.#onStarted(run))
       run.on('done', () => this.#during(run, () => this.#complete()))
@@ -153,7 +157,7 @@ export class TorrentRunner {
 
   #endOfSharing(run: TorrentRun): SeedRule | undefined {
     const { record } = this.#stored
-    const settings = this.#context.settings()
+    const settings = this.#context.stored.settings
     const limitOf = (rule: 'seedRatio' | 'seedIdle' | 'seedTime') => seedLimit(record[rule], settings[rule])
     const { ratio, seedingTime } = sessionProgressOf(record, run)
     return endOfSharing(

@@ -4,9 +4,12 @@ import { quote } from '../../codec/quote.ts'
 import { judgeReply } from '../../codec/range-reply.ts'
 import type { WebPart, WebSite } from '../../metainfo/web-site.ts'
 import type { Trust } from '../../ports/address-policy.ts'
+import type { Clock } from '../../ports/clock.ts'
+import { Emitter } from '../../ports/emitter.ts'
 import type { HttpOpen, HttpResponse } from '../../ports/http-client.ts'
 import { follow, type HttpTarget, targetOf } from '../../ports/http-follow.ts'
 import { reasonOf } from '../../ports/reason-of.ts'
+import type { ByteGate } from '../byte-gate.ts'
 import { WebBody } from './web-body.ts'
 import { WebFault } from './web-fault.ts'
 import type { WebRun } from './web-run.ts'
@@ -19,12 +22,16 @@ export interface WebLaneOptions {
   readonly userAgent: string
   /** The origin of the URL, which decides which addresses it may reach. */
   readonly trust: Trust
-  /** Milliseconds of the clock. */
-  readonly now: () => number
-  /** Called with each valid response, before the bytes of this file (a key of the site). */
-  readonly onAnswer: (key: number) => void
-  /** Called with the number of received bytes. Resolves when more may be read. */
-  readonly onBytes: (bytes: number, useless: boolean) => Promise<void> | undefined
+  readonly clock: Clock
+  /** Limits the rate of the received bytes. */
+  readonly gate: Pick<ByteGate, 'pass'>
+}
+
+export interface WebLaneEvents {
+  /** A valid response has come, before the bytes of this file (a key of the site). */
+  answer: [key: number]
+  /** Bytes were received that nothing needs. */
+  skipped: [bytes: number]
 }
 
 /** Redirects that are kept, and milliseconds for which each is kept. */
@@ -38,7 +45,7 @@ const MAX_ANSWERS = 64
 const MIN_PARTIAL_BYTES = BLOCK_LENGTH
 
 /** Fetches runs of blocks from one web seed, with one request at a time for each run and one request for each file. */
-export class WebLane {
+export class WebLane extends Emitter<WebLaneEvents> {
   /** The open responses of servers that ignore ranges. */
   readonly streams = new WebStreams()
   readonly #options: WebLaneOptions
@@ -46,6 +53,7 @@ export class WebLane {
   readonly #targets = new Map<string, { readonly target: HttpTarget; readonly until: number }>()
 
   constructor(options: WebLaneOptions) {
+    super()
     this.#options = options
   }
 
@@ -114,7 +122,7 @@ export class WebLane {
         answer.close()
         throw this.#makeFault(part, 'it ignores ranges, and too much would have to be read again')
       }
-      this.#options.onAnswer(key)
+      this.emit('answer', key)
       return admission === 'read' ? answer : undefined
     } finally {
       listener[Symbol.dispose]()
@@ -122,7 +130,7 @@ export class WebLane {
   }
 
   async #follow({ range, length }: WebPart, url: URL, signal: AbortSignal): Promise<HttpResponse> {
-    const { open, trust, userAgent, now } = this.#options
+    const { clock, open, trust, userAgent } = this.#options
     const headers = {
       'User-Agent': userAgent,
       Accept: '*/*',
@@ -130,10 +138,10 @@ export class WebLane {
       ...(range ? { Range: `bytes=${range.first}-${range.first + length - 1}` } : {}),
     }
     const known = this.#targets.get(url.href)
-    const first = known && now() < known.until ? known.target : targetOf(url, 'web-seed', trust)
+    const first = known && clock.now() < known.until ? known.target : targetOf(url, 'web-seed', trust)
     const { reply, target } = await follow(open, first, { headers, signal, purpose: 'web-seed', trust })
     if (target !== first && (known || this.#targets.size < MAX_TARGETS))
-      this.#targets.set(url.href, { target, until: now() + TARGET_LIFE_MS })
+      this.#targets.set(url.href, { target, until: clock.now() + TARGET_LIFE_MS })
     return reply
   }
 
@@ -142,19 +150,21 @@ export class WebLane {
     const { length, range: { first } = { first: 0 } } = part
     const { signal } = run.control
     const to = Math.min(first + length, body.end)
-    const { onBytes } = this.#options
+    const { gate } = this.#options
     const start = body.position
     try {
       while (body.position < to) {
         const skips = body.position < first
         const bytes = await body.read((skips ? first : to) - body.position, signal)
         if (!bytes) throw new WebFault('ERR_CONNECTION', `the answer ended ${to - body.position} bytes early`)
-        if (skips) this.streams.passed(body)
-        else {
+        if (skips) {
+          this.streams.passed(body)
+          this.emit('skipped', bytes.length)
+        } else {
           this.streams.read(body, bytes.length)
           run.write(bytes)
         }
-        await onBytes(bytes.length, skips)
+        await gate.pass(bytes.length)
       }
     } catch (error) {
       // The received bytes count, and the rest is requested again.

@@ -1,5 +1,6 @@
 import type { WebSite } from '../../metainfo/web-site.ts'
-import type { FetcherPieces, Request } from '../block-source.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { BlockSource, FetcherPieces, Request } from '../block-source.ts'
 import { MAX_SKIP, type WebStreams } from './web-streams.ts'
 
 export interface WebOrderOptions {
@@ -7,12 +8,11 @@ export interface WebOrderOptions {
   readonly streams: WebStreams
   readonly pieceLength: number
   readonly pieceCount: number
-  /** Milliseconds of the clock. */
-  readonly now: () => number
-  /** Returns true if a piece is wanted and missing. */
-  readonly wants: (index: number) => boolean
-  /** Returns the piece that was requested last, while more can be added to its run. */
-  readonly last: () => number | undefined
+  readonly clock: Clock
+  /** Knows which pieces are wanted and missing. */
+  readonly source: Pick<BlockSource, 'wants'>
+  /** Knows the piece that was requested last, while more can be added to its run. */
+  readonly queue: { readonly last: number | undefined }
 }
 
 /** Maximum preferred pieces: more than can be active. */
@@ -61,14 +61,13 @@ export class WebOrder implements FetcherPieces {
   }
 
   preferredPieces(): readonly number[] {
-    const { last, pieceCount, streams, wants } = this.#options
+    const { pieceCount, queue, source, streams } = this.#options
     if (streams.mode !== 'whole') {
-      const index = last()
-      return index === undefined ? [] : [index + 1]
+      return queue.last === undefined ? [] : [queue.last + 1]
     }
     const preferredPieces: number[] = []
     for (let index = this.#findNext(); index < pieceCount && preferredPieces.length < MAX_NAMED; index++)
-      if (wants(index)) preferredPieces.push(index)
+      if (source.wants(index)) preferredPieces.push(index)
     return preferredPieces
   }
 
@@ -78,7 +77,7 @@ export class WebOrder implements FetcherPieces {
 
   /** Returns true if a piece can be read without skipping other wanted pieces, or if there is no other. */
   offers(index: number): boolean {
-    const { now, pieceLength, site, streams } = this.#options
+    const { clock, pieceLength, site, streams } = this.#options
     if (streams.mode !== 'whole' || this.#idle) return true
     const start = index * pieceLength
     const distance = streams.distance(site.part(start, 1))
@@ -87,14 +86,14 @@ export class WebOrder implements FetcherPieces {
       return streams.position > start && streams.position < start + pieceLength
     const next = this.#findNext()
     if (index <= Math.max(next, this.#highest) + 1) return true
-    return now() - this.#requestedAt >= STARVED_MS && start <= next * pieceLength + MAX_SKIP
+    return clock.now() - this.#requestedAt >= STARVED_MS && start <= next * pieceLength + MAX_SKIP
   }
 
   /** Notes requests that were sent. */
   noteRequests(requests: readonly Request[]): void {
     if (requests.length === 0) return
     for (const { piece } of requests) this.#highest = Math.max(this.#highest, piece.index)
-    this.#requestedAt = this.#options.now()
+    this.#requestedAt = this.#options.clock.now()
     this.#idle = false
     this.#busyAt = undefined
   }
@@ -108,9 +107,9 @@ export class WebOrder implements FetcherPieces {
   }
 
   #findNext(): number {
-    const { pieceCount, pieceLength, streams, wants } = this.#options
+    const { pieceCount, pieceLength, source, streams } = this.#options
     this.#next = Math.max(this.#next, Math.ceil(streams.position / pieceLength))
-    while (this.#next < pieceCount && !wants(this.#next)) this.#next++
+    while (this.#next < pieceCount && !source.wants(this.#next)) this.#next++
     return this.#next
   }
 }

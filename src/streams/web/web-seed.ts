@@ -55,41 +55,19 @@ export class WebSeed extends Readable<Block> implements Fetcher {
     this.#options = options
     this.#gate = new ByteGate(options.limit, this)
     this.#files = new WebFiles(site, pieceCount)
-    this.#lane = new WebLane({
-      trust: 'remote',
-      ...options,
-      now: () => clock.now(),
-      onAnswer: key => this.#onAnswer(key),
-      onBytes: (bytes, useless) => {
-        if (useless) {
-          this.wasted += bytes
-          this.#patience.onSkipped(bytes, clock.now())
-        }
-        return this.#gate.pass(bytes)
-      },
+    const lane = new WebLane({ trust: 'remote', ...options, gate: this.#gate })
+    this.#lane = lane
+    lane.on('answer', key => this.#onAnswer(key))
+    lane.on('skipped', bytes => {
+      this.wasted += bytes
+      this.#patience.onSkipped(bytes, clock.now())
     })
-    const { streams } = this.#lane
-    this.#order = new WebOrder({
-      ...options,
-      streams,
-      now: () => clock.now(),
-      wants: index => options.source.wants(index),
-      last: () => this.#queue.last,
-    })
-    this.#queue = new WebQueue({
-      clock,
-      pieceLength,
-      owner: {
-        wants: request => this.#findCurrent(request) !== undefined,
-        place: (request, writer) => this.#findCurrent(request)?.piece.place(request.block, writer) ?? null,
-        onPlaced: request => this.#onPlaced(request),
-        onRefused: request => this.#onRefused(request),
-      },
-      lanes: () => streams.lanes,
-      distance: run => streams.distance(site.part(run.position, 1)),
-      fetch: run => this.#lane.fetch(run),
-      onEnd: (left, fault) => this.#onRunEnd(left, fault),
-    })
+    const queue = new WebQueue({ clock, pieceLength, site, lane, requests: this.#requests })
+    this.#queue = queue
+    queue.on('placed', request => this.#onPlaced(request))
+    queue.on('refused', request => this.#onRefused(request))
+    queue.on('end', (left, fault) => this.#onRunEnd(left, fault))
+    this.#order = new WebOrder({ ...options, queue, streams: lane.streams })
   }
 
   /** Announces its pieces to the source, and begins. */

@@ -86,7 +86,7 @@ t.test('contributions count the bytes of each file, also in pieces with parts of
     hidden: false,
   }))
   const layout = new Layout({ files, pieceLength, length: offset })
-  const contributions = new Contributions(layout, giver => String(giver))
+  const contributions = new Contributions(layout, { nameOf: String })
   for (let index = 0; index < layout.pieceCount; index++) {
     const piece = new PieceBuffer(index, layout.pieceSize(index))
     for (let block = 0; block < piece.blocks; block++) piece.arrive(block, (index + block) % 2 ? 'a' : 'b')
@@ -108,7 +108,7 @@ t.test('peers beyond the limit are counted together', async t => {
     { path: 'a', length: 1100 * BLOCK_LENGTH, offset: 0, pad: false, executable: false, hidden: false },
   ]
   const layout = new Layout({ files, pieceLength: 1100 * BLOCK_LENGTH, length: 1100 * BLOCK_LENGTH })
-  const contributions = new Contributions(layout, giver => String(giver))
+  const contributions = new Contributions(layout, { nameOf: String })
   const piece = new PieceBuffer(0, layout.length)
   for (let block = 0; block < piece.blocks; block++) piece.arrive(block, block)
   contributions.add(piece)

@@ -13,7 +13,7 @@ function setup(pieceLength = MiB / 8) {
   const suggestions = new Suggestions<SuggestedPeer>({
     pieceCount: PIECE_COUNT,
     pieceLength,
-    copies: index => copies[index]!,
+    source: { countCopies: index => copies[index]! },
     random: generator(1),
   })
   for (let second = 0; second <= 2; second += 0.25) suggestions.tick(second * MiB, second * 1000)
@@ -153,7 +153,7 @@ t.test('a peer that requests everything delays others for a few pieces only', t 
   const suggestions = new Suggestions<SuggestedPeer>({
     pieceCount: 1000,
     pieceLength: MiB,
-    copies: () => 0,
+    source: { countCopies: () => 0 },
     random: generator(1),
   })
   for (let second = 0; second <= 2; second += 0.25) suggestions.tick(second * MiB, second * 1000)

@@ -16,7 +16,7 @@ function setup(pieceCount = PIECE_COUNT) {
   const join = () => {
     const peer = { bits: new Bitfield(pieceCount), told: [] as number[] }
     const requester = peer as unknown as Requester
-    seed.addPeer(requester, index => peer.told.push(index))
+    seed.addPeer({ requester, sendHave: index => peer.told.push(index) })
     return {
       ...peer,
       /** It has one more, and says so. */
