@@ -12,7 +12,7 @@ import type { Torrent } from './torrent.ts'
 export interface AddTorrentOptions extends ClientOptions, AddOptions {
   /** The client to add the torrent to. Options of a client cannot be given with it. @default a new one */
   readonly client?: Client
-  /** Connections at most. @default 100 */
+  /** Maximum number of connections. @default 100 */
   readonly maxPeers?: number
   /** Rate limits in bytes per second. @default no limit */
   readonly up?: number
@@ -48,7 +48,7 @@ const CLIENT_OPTIONS = [
   'random',
   'stateDirectory',
 ] as const satisfies readonly (keyof ClientOptions)[]
-/** The options that both have. */
+/** The options that a client and a torrent both have. */
 const SHARED_OPTIONS = ['down', 'maxPeers', 'up'] as const satisfies readonly (keyof ClientOptions)[]
 
 /** Adds a torrent to `client`, or to a client of its own. Rejects as `Client.add` does. */

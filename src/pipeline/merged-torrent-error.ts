@@ -3,10 +3,10 @@ import type { Torrent } from './torrent.ts'
 
 /** The client has the torrent already, perhaps under its other info-hash. The trackers and peers of the new source joined it. */
 export class MergedTorrentError extends InputError {
-  /** The one that is there. */
+  /** The existing torrent. */
   readonly torrent: Torrent
 
-  /** @param torrent the one that is there */
+  /** @param torrent the existing torrent */
   constructor(torrent: Torrent) {
     const infoHash = torrent.infoHash.toString('hex')
     super(

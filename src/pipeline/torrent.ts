@@ -160,9 +160,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
-   * Takes the selection and the priorities of files from the functions `select` and `priority` again, as these may return
-   * something else now. It takes effect at once: requests for other pieces are cancelled, and `done` is emitted again when
-   * everything that is selected now is there.
+   * Takes the selection and the priorities of files from the functions `select` and `priority` again, as these may
+   * return something else now. It takes effect at once: requests for other pieces are cancelled, and `done` is emitted
+   * again when everything that is selected now is complete.
    */
   reselect(): void {
     if (!this.#life.isClosed) this.#content?.reselect()
@@ -190,8 +190,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
-   * Closes all connections, sends `stopped` to trackers, and exchanges nothing until `resume`; readers wait. Works in any state;
-   * idempotent. Resolves when trackers were told and the resume record is saved; never rejects.
+   * Closes all connections, sends `stopped` to trackers, and exchanges nothing until `resume`; readers wait. Works in
+   * any state; idempotent. Resolves when trackers are notified and the resume record is saved; never rejects.
    */
   pause(): Promise<void> {
     return this.#life.pause()

@@ -36,7 +36,7 @@ export class ClientBlocklist implements Blocklist {
 
   async #load(source: string): Promise<void> {
     const ranges = await loadBlocklist(source, this.#options)
-    // it was replaced meanwhile otherwise
+    // otherwise it was replaced meanwhile
     if (this.#source === source) this.ranges = ranges
   }
 }

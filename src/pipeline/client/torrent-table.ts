@@ -39,7 +39,10 @@ export class TorrentTable<Torrent extends NamedTorrent> {
     return other
   }
 
-  /** Lets one of two torrents that are one have all info-hashes: the one that was added first. @returns both, that one first */
+  /**
+   * Merges two torrents that turned out to be the same one: the one that was added first gets all info-hashes.
+   * @returns both, that one first
+   */
   merge(torrent: Torrent, other: Torrent): readonly [kept: Torrent, merged: Torrent] {
     const isFirst = this.all.indexOf(torrent) < this.all.indexOf(other)
     const [kept, merged] = isFirst ? [torrent, other] : [other, torrent]

@@ -41,11 +41,11 @@ export interface Bottleneck {
   readonly sentence: string
   /** The measurements that it follows from. */
   readonly evidence: Evidence
-  /** What became of each peer, if no block arrives: at most 20. */
+  /** The outcome of each peer, if no block arrives: at most 20. */
   readonly outcomes: readonly PeerOutcome[]
 }
 
-/** What became of a peer. */
+/** The outcome of one peer. */
 export interface PeerOutcome {
   /** `host:port`. */
   readonly address: string
@@ -73,22 +73,28 @@ export interface Evidence {
   /** Copies of the rarest missing piece among the connected peers, and as a fraction the part of the pieces that have one more. */
   readonly availability: number
   readonly shares: {
-    /** Of the time of useful peers: in which they choked us, owed as many blocks as we may request, or there was no block to request. */
+    /**
+     * Shares of the time of useful peers: they choked us; they owed as many blocks as we may request; there was no
+     * block to request.
+     */
     readonly choked: number
     readonly blocks: number
     readonly work: number
-    /** In which a read waited for our limit of the download rate. */
+    /** The share in which a read waited for our limit of the download rate. */
     readonly downLimit: number
-    /** In which as many writes ran as may run. */
+    /** The share in which as many writes ran as may run. */
     readonly disk: number
-    /** In which no reader waited for bytes, or bytes that readers hold filled the memory; null if no reader paces the download. */
+    /**
+     * The share in which no reader waited for bytes, or bytes that readers hold filled the memory; null if no reader
+     * paces the download.
+     */
     readonly reader: number | null
-    /** In which pieces waited for memory. */
+    /** The share in which pieces waited for memory. */
     readonly memory: number
-    /** In which the main thread hashed, and in which all hash threads were busy. */
+    /** The shares in which the main thread hashed, and in which all hash threads were busy. */
     readonly hash: number
     readonly hashThreads: number
-    /** In which the event loop was busy; null if that is not measured. */
+    /** The share in which the event loop was busy; null if that is not measured. */
     readonly loop: number | null
   }
   /** The mean time of a write in milliseconds; null if none ended. */

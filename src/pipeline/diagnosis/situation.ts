@@ -1,6 +1,6 @@
 import type { Evidence, PeerOutcome } from './bottleneck.ts'
 
-/** What `findBottleneck` decides from. */
+/** The inputs of `findBottleneck`. */
 export interface Situation {
   /** Why nothing is to be downloaded, in words; undefined while something is. */
   readonly idle: string | undefined
@@ -18,6 +18,6 @@ export interface Situation {
   readonly pieceLength: number
   /** Returns a sentence on why nothing arrives: from the peers, or from the sources of peers. */
   explain(): string
-  /** Returns what became of each peer, at most 20. */
+  /** Returns the outcome of each peer, at most 20. */
   listOutcomes(): readonly PeerOutcome[]
 }

@@ -16,7 +16,7 @@ export interface HashRequestsEvents<Peer> {
   wrong: [peer: Peer]
 }
 
-/** What is asked for, and how. */
+/** A request for hashes, and its options. */
 export interface HashQuestion<Peer> {
   readonly range: HashRange
   /** The node above the range and its proofs, 32 bytes: the root, or a node that is known already. */
@@ -75,7 +75,7 @@ export class HashRequests<Peer extends HashPeer> extends EventEmitter<HashReques
     this.ask()
   }
 
-  /** Asks others for what this peer was asked for. */
+  /** Asks other peers for the hashes that this peer was asked for. */
   removePeer(peer: Peer): void {
     this.#peers.delete(peer)
     for (const question of this.#questions.values()) {

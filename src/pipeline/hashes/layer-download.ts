@@ -62,7 +62,7 @@ export class LayerDownload<Peer extends HashPeer> {
     return true
   }
 
-  /** Lists what is missing. The root of a file of one piece is its node. Equal files share a layer. */
+  /** Lists the missing ranges. The root of a file of one piece is its node. Equal files share a layer. */
   *#listRanges(): Generator<LayerRange> {
     const { files, pieceLength } = this.#metainfo
     const base = pieceLayerOf(pieceLength)

@@ -8,7 +8,7 @@ import { type ByteRequest, FairQueue } from './fair-queue.ts'
  * however many peers each has, and the peers of a torrent have equal shares of the torrent's share.
  */
 export class RateShare implements ByteLimit {
-  /** How many times as large it is as a share of weight 1. It may change at any time. */
+  /** Its size in shares of weight 1. It may change at any time. */
   weight = 1
   readonly #common: ByteLimit
   readonly #requests = new FairQueue()
@@ -21,7 +21,7 @@ export class RateShare implements ByteLimit {
     this.#common = common
   }
 
-  /** True while the common limit is none. */
+  /** True while the common limit is unlimited. */
   get isUnlimited(): boolean {
     return this.#common.isUnlimited === true
   }

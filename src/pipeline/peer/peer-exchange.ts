@@ -13,19 +13,19 @@ const RETRY_DELAY_MS = 5_000
 const INTERVAL_SLACK_MS = 5_000
 /** Messages that may come too early within a minute before the connection ends. */
 const MAX_EARLY_MESSAGES = 5
-/** Maximum peers that one peer is told of at a time. */
+/** Maximum number of peers that are named to one peer. */
 const MAX_SENT_PEERS = 200
 /** Maximum addresses that are accepted from one connection, so that other sources keep their share. */
 const MAX_ACCEPTED_PEERS = 500
 
 /**
- * Decides which peers one peer is told of, and which of its own messages are accepted (BEP 11).
+ * Decides which peers are named to one peer, and which of its own messages are accepted (BEP 11).
  *
- * Inputs: the times of the connection and of the last message; the peers that it was told of; the connected peers, their
- * addresses, and which of them it can reach; the times of its own messages, and the number of addresses in them.
+ * Inputs: the times of the connection and of the last message; the peers that were named to it; the connected peers,
+ * their addresses, and which of them it can reach; the times of its own messages, and the number of addresses in them.
  */
 export class PeerExchange {
-  /** The peers that it was told of, by address. */
+  /** The peers that were named to it, by address. */
   readonly #sentPeers = new Map<string, PeerAddress>()
   readonly #host: string
   #dueAt: number

@@ -266,7 +266,8 @@ export class Peer extends EventEmitter<PeerEvents> {
     if (this.isOurselves) {
       const ourselves = new PeerError('ERR_HANDSHAKE', 'is ourselves')
       if (!this.incoming) throw ourselves
-      // our other end has to read the handshake first, so that it does not dial the address again
+      // the other end of this connection, which is ours too, has to read the handshake first, so that it does not dial
+      // again
       this.#endReason = ourselves
       this.#connection.end()
       return

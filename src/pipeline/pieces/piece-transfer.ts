@@ -11,7 +11,10 @@ export interface PieceTransferOptions extends PiecePipelineOptions {
   readonly superSeed: boolean
 }
 
-/** How the pieces of a torrent come in and go out. It exists while there is a peer, a reader or something to download. */
+/**
+ * The transfer of the pieces of a torrent, in both directions. It exists while there is a peer, a reader or something
+ * to download.
+ */
 export class PieceTransfer {
   readonly pipeline: PiecePipeline
   readonly upload: PieceUpload

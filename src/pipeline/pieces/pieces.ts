@@ -113,7 +113,7 @@ export class Pieces extends Emitter<PiecesEvents> {
 
   /** Missing bytes of the whole torrent, as in announces. */
   get missing(): number {
-    // what readers on demand have taken is gone
+    // bytes that readers on demand have received are not kept
     if (!this.retains && this.#options.content.onDemand) return this.metainfo.length
     return missingBytes(this.metainfo, this.verified)
   }
@@ -138,12 +138,12 @@ export class Pieces extends Emitter<PiecesEvents> {
     return new ExchangedPieces(this)
   }
 
-  /** How pieces come in and go out: begun at its first use, and again after `rest`. */
+  /** The transfer of pieces in both directions: begun at its first use, and again after `rest`. */
   get transfer(): PieceTransfer {
     return this.#transfers.begin()
   }
 
-  /** The way of the blocks, if there is one now. */
+  /** The chain of the blocks, if there is a transfer now. */
   get pipeline(): PiecePipeline | undefined {
     return this.#transfers.current?.pipeline
   }
@@ -185,7 +185,7 @@ export class Pieces extends Emitter<PiecesEvents> {
     this.#recheck.setSample((await this.#initialCheck?.run()) ?? [])
     this.#initialCheck = undefined
     if (!this.retains) return
-    if (this.pipeline) this.#recheck.checkSample() // of a reader that has not waited
+    if (this.pipeline) this.#recheck.checkSample() // a reader may have opened before the check ended
     this.#isChecked = true
   }
 

@@ -54,7 +54,7 @@ export class Scheduler extends Emitter<SchedulerEvents> implements BlockSource {
   readonly #underused = new Set<Fetcher>()
   readonly #chooser: PieceChooser
   readonly #free: FreeBlocks
-  /** When readers need pieces. */
+  /** The pieces that readers need, and when. */
   readonly deadlines: Deadlines
   readonly #shares: ReaderShares
   readonly #endgame: Endgame
@@ -158,7 +158,7 @@ export class Scheduler extends Emitter<SchedulerEvents> implements BlockSource {
     this.#underused.add(requester) // also while it waits for admission, as only blocks that others lose may be left
     if (!isOnParole || !this.#active.hasExclusive(requester)) this.#enqueue(requester)
     const isIdle = () => taken.length === 0 && requester.outstanding === 0 && this.#underused.has(requester)
-    if (lead > 0 && isIdle()) this.#free.take(taker, 0, false) // late is better than never
+    if (lead > 0 && isIdle()) this.#free.take(taker, 0, false) // an idle peer takes blocks of awaited pieces, too, although it sends them late
     if (isOnParole && (this.isFull || !this.#queued.has(requester)) && isIdle()) {
       this.#free.take(taker, 0, false) // there is no other work for it
     }

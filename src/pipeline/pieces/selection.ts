@@ -4,7 +4,7 @@ import type { Metainfo } from '../../metainfo/metainfo.ts'
 import type { ContentOptions } from './content-options.ts'
 import { piecePriorities, selectedFiles, WantedPieces, wantedPieces } from './wanted.ts'
 
-/** What is wanted of a torrent now: files, their pieces, and the priorities of the pieces. */
+/** The present selection of a torrent: its files, their pieces, and the priorities of the pieces. */
 export class Selection {
   readonly #metainfo: Metainfo
   readonly #content: ContentOptions

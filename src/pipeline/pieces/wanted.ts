@@ -10,7 +10,7 @@ export class WantedPieces {
   bits: Bitfield
   /** Bytes of wanted pieces. */
   total = 0
-  /** Bytes of them that are still to come. */
+  /** Bytes of them that are missing. */
   left = 0
   readonly #layout: Layout
 
@@ -20,7 +20,7 @@ export class WantedPieces {
     this.replace(bits)
   }
 
-  /** Changes which pieces are wanted. @param verified the pieces that are there */
+  /** Changes which pieces are wanted. @param verified the verified pieces */
   replace(bits: Bitfield, verified?: Bitfield): void {
     this.bits = bits
     this.total = 0

@@ -29,7 +29,7 @@ export interface WebSeedStatus {
   readonly state: 'active' | 'asking' | 'resting' | 'waiting'
   /** Bytes of blocks. */
   readonly downloaded: number
-  /** Blocks that are requested and have not come. */
+  /** Blocks that are requested and have not arrived. */
   readonly outstanding: number
   /** Its last failure, in words. */
   readonly failure?: string

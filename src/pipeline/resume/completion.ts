@@ -2,7 +2,7 @@ import { StorageError } from '../../errors.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Recheck } from './recheck.ts'
 
-/** What is wanted of the torrent. */
+/** The parts of the selection that `Completion` uses. */
 export interface CompletedSelection {
   /** False for a torrent that only shares: its files stay as they are. */
   readonly writes: boolean

@@ -14,7 +14,7 @@ import { follow, targetOf } from '../../ports/http-follow.ts'
 import { reasonOf } from '../../ports/reason-of.ts'
 import { VERSION } from '../../version.ts'
 
-/** How a blocklist is read. */
+/** Options of `loadBlocklist`. */
 export interface LoadBlocklistOptions {
   /** The only address family to connect with, without `http`. @default both */
   readonly family?: AddressFamily

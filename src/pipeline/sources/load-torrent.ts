@@ -13,7 +13,7 @@ import { follow, targetOf } from '../../ports/http-follow.ts'
 import { reasonOf } from '../../ports/reason-of.ts'
 import { VERSION } from '../../version.ts'
 
-/** How a .torrent is read. */
+/** Options of `loadTorrent`. */
 export interface LoadTorrentOptions extends NameOptions {
   /** The file system of a path. @default that of this machine */
   readonly fs?: FileSystem

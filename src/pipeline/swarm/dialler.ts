@@ -26,7 +26,7 @@ export class Dialler {
   readonly #context: PeerContext
   readonly #reputation: Reputation
   readonly #blocklist: Blocklist | undefined
-  /** The ranges that no connection leads to any more. */
+  /** The ranges for which `findBlocked` has returned the connected peers. */
   #appliedRanges: AddressRanges | undefined
   readonly #slots: ConnectionSlots<Peer>
 

@@ -1,7 +1,7 @@
 import type { LoopLoad, LoopTimes } from '../../ports/loop-load.ts'
 import type { TorrentParts } from './progress.ts'
 
-/** What the stages of a torrent have counted so far. All of it grows; times are in milliseconds. */
+/** The counters of the stages of a torrent. They only grow; times are in milliseconds. */
 export interface Counters {
   /** The time of the clock. */
   readonly at: number
@@ -10,15 +10,15 @@ export interface Counters {
   readonly unchoke: number
   readonly blocks: number
   readonly work: number
-  /** In which reads waited for the limit of the download rate. */
+  /** The time in which reads waited for the limit of the download rate. */
   readonly downLimit: number
   readonly writes: number
   /** The time of all writes, added up, and that in which no further write was possible. */
   readonly writeTime: number
   readonly writeWait: number
-  /** In which a reader waited for bytes. */
+  /** The time in which a reader waited for bytes. */
   readonly readerWait: number
-  /** In which pieces waited for memory. */
+  /** The time in which pieces waited for memory. */
   readonly memoryWait: number
   readonly hash: number
   readonly threadWait: number

@@ -177,7 +177,10 @@ export class TorrentContent extends Emitter<TorrentContentEvents> implements Ann
     return this.pieces.close()
   }
 
-  /** Gives up what only peers, readers and downloads need, if there are none. @returns false if there are some */
+  /**
+   * Gives up the parts that only peers, readers and downloads need, if there are none.
+   * @returns false if there are some
+   */
   #rest(): boolean {
     const swarm = this.#network.activeSwarm
     if (swarm && swarm.peers.size > 0) return false

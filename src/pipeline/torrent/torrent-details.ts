@@ -37,7 +37,7 @@ export class TorrentDetails {
     return this.#parts.content?.webSeeds?.statuses ?? []
   }
 
-  /** What the DHT last said; undefined while it is not asked. */
+  /** The state of the DHT lookups; undefined while there are none. */
   get dht(): DhtLookupStatus | undefined {
     return this.#parts.network.sources.dhtStatus
   }

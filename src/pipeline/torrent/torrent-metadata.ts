@@ -59,12 +59,12 @@ export class TorrentMetadata extends Emitter<TorrentMetadataEvents> {
     )
   }
 
-  /** Bytes or pieces that have arrived of what is missing: a number that grows. */
+  /** A number that grows while missing metadata or piece layers arrive. */
   get received(): number {
     return (this.download?.progress.have ?? 0) + (this.#layers?.progress.have ?? 0)
   }
 
-  /** Requests what is missing from connected peers, and from those that connect later. */
+  /** Requests the missing metadata and piece layers from connected peers, and from those that connect later. */
   fetch(): void {
     if (this.#incomplete) {
       this.#fetchLayers(this.#incomplete)

@@ -82,7 +82,7 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
     return this.#peers?.swarm
   }
 
-  /** What all peers share; undefined before the first peer, and the first address to dial. */
+  /** The state that all peers share; undefined before the first peer, and the first address to dial. */
   get activeContext(): PeerContext | undefined {
     return this.#peers?.context
   }
@@ -102,7 +102,7 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
     return this.#getPeers().context.limits
   }
 
-  /** Where the blocks of all peers and web seeds come in. */
+  /** The input for the blocks of all peers and web seeds. */
   get funnel(): Funnel {
     return this.#getPeers().funnel
   }
@@ -197,7 +197,10 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
     return Math.min(untilNothing, swarm.idleTime(now))
   }
 
-  /** Closes all connections and leaves all sources of peers until `resume`. Resolves when trackers were told; never rejects. */
+  /**
+   * Closes all connections and leaves all sources of peers until `resume`. Resolves when trackers are notified; never
+   * rejects.
+   */
   pause(): Promise<void> {
     this.#isPaused = true
     this.rates.reset()
@@ -212,7 +215,7 @@ export class TorrentNetwork extends Emitter<TorrentNetworkEvents> {
     if (this.#isStarted) this.#open()
   }
 
-  /** Closes all connections. Resolves when trackers were told; never rejects. */
+  /** Closes all connections. Resolves when trackers are notified; never rejects. */
   close(): Promise<void> {
     this.#isClosed = true
     this.#peers?.hashes.end()

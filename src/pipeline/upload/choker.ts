@@ -1,4 +1,4 @@
-/** What the choker knows of a peer. Rates are bytes per second, times are milliseconds of one clock. */
+/** The state of a peer that the choker uses. Rates are bytes per second, times are milliseconds of one clock. */
 export interface ChokerPeer<Id extends object> {
   readonly id: Id
   /** True if it wants pieces that we have. */

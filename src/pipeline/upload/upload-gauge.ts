@@ -16,7 +16,7 @@ export class UploadGauge {
   #at: number | undefined
   #count = 0
   #best = 0
-  /** True while no more could be sent, so that what one peer gets another does not. */
+  /** True while the upload is saturated: bytes for one peer delay the bytes for another. */
   saturated = false
 
   /** @param count bytes sent so far; @param now ms of the clock */
