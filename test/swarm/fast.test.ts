@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers'
 import t from 'tap'
 import { allowedFastSet } from '../../src/codec/allowed-fast.ts'
 import { parseExtendedHandshake } from '../../src/codec/extended.ts'
@@ -90,6 +91,21 @@ t.test('allowed pieces are downloaded while choked, and the rest after the uncho
   wire.send({ type: 'unchoke' })
   await torrent.done
 })
+
+t.test(
+  'while a reader waits, only the piece that it needs is requested from a peer that chokes us',
+  async t => {
+    const { address, torrent } = await client(t, made, { has: none, onDemand: true })
+    await torrent.ready
+    const read = buffer(torrent.files[0]!.stream())
+    const wire = await dial(t, made, address, { ...shakes, interested() {} })
+    wire.send({ type: 'haveAll' }, { type: 'allowedFast', index: 3 }, { type: 'allowedFast', index: 0 })
+    await wire.seen('request', 3)
+    t.same([...blocks(wire)].sort(), ['0:0', '0:1', '0:2'])
+    wire.send({ type: 'unchoke' })
+    t.same(await read, made.content)
+  },
+)
 
 t.test('a choke rejects waiting requests, except for allowed pieces', async t => {
   const { address, clock } = await client(t, made, { up: 1000 })

@@ -36,7 +36,7 @@ function peer(t: Test, script: PeerScript = {}) {
       wire.send({ ...message, type: 'hashes', hashes: hashesOf(message) })
     },
   })
-  return made.then(({ address, requests }) => ({ address, requests, ranges }))
+  return made.then(({ address, connection, requests }) => ({ address, connection, requests, ranges }))
 }
 
 const placeOf = ({ index, begin }: BlockRef) => `${index}/${begin / BLOCK_BYTES}`
@@ -121,4 +121,21 @@ t.test('a reader gets the blocks of a piece before the piece is complete, also a
     t.notOk(leech.verified.has(start === 0 ? 0 : 2), 'the piece is not complete')
   }
   for (const serve of held) serve()
+})
+
+t.test('the hashes are requested before the blocks, at the start and after a seek', async t => {
+  const seed = await peer(t)
+  const { torrent: leech } = run(t, torrent, { peers: [seed.address], onDemand: true })
+  await leech.ready
+  for (const start of [0, 2 * PIECE_LENGTH + 5 * BLOCK_BYTES]) {
+    const reader = leech.files[0]!.stream({ start, end: start + BLOCK_BYTES })
+    for await (const chunk of reader) t.ok(content.subarray(start).subarray(0, chunk.length).equals(chunk))
+  }
+  const { received } = await seed.connection()
+  for (const index of [0, 2]) {
+    const first = (type: string, isOfPiece: (message: { index: number }) => boolean) =>
+      received.findIndex(message => message.type === type && isOfPiece(message as { index: number }))
+    const asked = first('hashRequest', range => range.index === 16 * index)
+    t.ok(asked >= 0 && asked < first('request', block => block.index === index), `piece ${index}`)
+  }
 })

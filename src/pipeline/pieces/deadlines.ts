@@ -26,6 +26,16 @@ export class Deadlines {
     return this.#cursors !== undefined && this.#cursors.size > 0
   }
 
+  /** True if a reader waits for a piece. */
+  get isAnyAwaited(): boolean {
+    return this.#cursors?.isAwaited ?? false
+  }
+
+  /** The piece that each reader needs next. */
+  *nextPieces(): Iterable<number> {
+    for (const { at } of this.#cursors ?? []) yield at
+  }
+
   /** The pieces that readers wait for. */
   *awaitedPieces(): Iterable<number> {
     for (const { at, waiting } of this.#cursors ?? []) if (waiting) yield at

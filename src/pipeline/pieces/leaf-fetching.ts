@@ -9,7 +9,7 @@ const PREFETCH_MS = 100
 /** The same if the piece has fewer bytes. */
 const MIN_PREFETCH_BYTES = 4 * BLOCK_LENGTH
 
-/** Decides for which pieces the leaves are fetched (BEP 52): those that readers wait for, and wrong ones. */
+/** Decides for which pieces the leaves are fetched (BEP 52): those that readers need next, and wrong ones. */
 export class LeafFetching {
   readonly #blocks: BlockVerification
   readonly #scheduler: Scheduler
@@ -21,10 +21,11 @@ export class LeafFetching {
     this.#layout = layout
   }
 
-  /** Fetches the leaves of the pieces that readers wait for, unless pieces come quickly. */
+  /** Fetches the leaves of the missing pieces that readers need next, unless pieces come quickly. */
   prefetch(): void {
     if (this.#scheduler.deadlines.countPiecesIn(PREFETCH_MS) >= 1) return
-    for (const index of this.#scheduler.deadlines.awaitedPieces()) void this.#prefetch(index)
+    for (const index of this.#scheduler.deadlines.nextPieces())
+      if (this.#scheduler.wants(index)) void this.#prefetch(index)
   }
 
   /**

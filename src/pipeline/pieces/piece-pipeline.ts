@@ -100,6 +100,7 @@ export class PiecePipeline extends EventEmitter<PiecePipelineEvents> {
       this.scheduler.fill()
     })
     this.cursors.on('changed', () => {
+      this.#leaves?.prefetch() // before blocks are requested: the seed answers in this order
       if (onDemand) this.scheduler.onReadersChanged()
       else this.scheduler.fill()
       window?.trim()

@@ -156,7 +156,10 @@ export class Scheduler extends Emitter<SchedulerEvents> implements BlockSource {
     this.#free.take(taker, lead, isOnParole)
     if (taken.length === room) return taken
     this.#underused.add(requester) // also while it waits for admission, as only blocks that others lose may be left
-    if (!isOnParole || !this.#active.hasExclusive(requester)) this.#enqueue(requester)
+    const isAlone = isOnParole && this.#active.hasExclusive(requester)
+    // what a peer sends while it chokes us delays the piece of the reader, as it may unchoke us at any time
+    const isBehind = requester.peerChoking && this.deadlines.isAnyAwaited
+    if (!isAlone && !isBehind) this.#enqueue(requester)
     const isIdle = () => taken.length === 0 && requester.outstanding === 0 && this.#underused.has(requester)
     if (lead > 0 && isIdle()) this.#free.take(taker, 0, false) // an idle peer takes blocks of awaited pieces, too, although it sends them late
     if (isOnParole && (this.isFull || !this.#queued.has(requester)) && isIdle()) {

@@ -11,8 +11,8 @@ export interface HashSource {
 export interface HashResponderOptions {
   /** Sends a message to the peer. @returns false if there is no room for more until `resume` */
   readonly send: (message: Message) => boolean
-  /** Called when the last request was answered. */
-  readonly onIdle: () => void
+  /** Called when a request was answered, before the next one is. */
+  readonly onAnswered: () => void
   readonly limit?: ByteLimit | undefined
 }
 
@@ -36,6 +36,11 @@ export class HashResponder {
   /** True if no request waits for its answer. */
   get isIdle(): boolean {
     return !this.#isBusy && this.#queue.length === 0
+  }
+
+  /** True while the hashes of a request are computed, or wait for the rate limit. */
+  get isBusy(): boolean {
+    return this.#isBusy
   }
 
   /** Answers a request as soon as the ones before are answered and the peer has taken their answers. */
@@ -70,14 +75,14 @@ export class HashResponder {
   }
 
   #answer(range: HashRange, hashes: Uint8Array | undefined): void {
-    const { limit, onIdle, send } = this.#options
+    const { limit, onAnswered, send } = this.#options
     const go = () => {
       this.#ticket = undefined
       this.#isBusy = false
       if (!this.source) return
       this.#isFull = !send(hashes ? { type: 'hashes', ...range, hashes } : { type: 'hashReject', ...range })
+      onAnswered()
       this.#serve()
-      if (this.isIdle) onIdle()
     }
     if (hashes && limit && this.source) this.#ticket = limit.take(hashes.length, go, this)
     else go()

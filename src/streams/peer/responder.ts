@@ -1,6 +1,7 @@
 import { checkOptions } from '../../codec/check-arguments.ts'
 import { BLOCK_LENGTH, type BlockRef, type Message } from '../../codec/message.ts'
 import { PeerError, StorageError } from '../../errors.ts'
+import { pick } from '../../ports/pick.ts'
 import { type Done, Duplex } from '../stage.ts'
 import { BlockGroup, countAdjacent, MAX_GROUP_BLOCKS, totalLength } from './block-group.ts'
 import { HashResponder } from './hash-responder.ts'
@@ -17,7 +18,7 @@ const MAX_REFUSED = 2000
  *
  * in            Message: request, cancel, hash request; others are ignored
  * out           Message, or encoded blocks: call `release` for those after they were sent
- * backpressure  reads nothing while two runs of blocks are lent; requests wait in bounded queues
+ * backpressure  reads nothing while two runs of blocks are lent, or while hashes are computed; requests wait in bounded queues
  * fails with    PeerError: a request out of range, or 2,000 requests in a row that cannot be answered
  * BEP           3, 6, 52
  */
@@ -60,11 +61,11 @@ export class Responder extends Duplex<Message, Outgoing> {
     this.#hashes = new HashResponder({
       limit: options.limit,
       send: message => this.#pushAnswer(message),
-      onIdle: () => this.serve(),
+      onAnswered: () => this.serve(),
     })
-    const { pieceLength, length, sizeOf, storage, has } = options
+    const { pieceLength, length, storage, has } = options
     if (pieceLength !== undefined && length !== undefined && storage && has)
-      this.setTorrent({ pieceLength, length, storage, has, ...(sizeOf ? { sizeOf } : {}) })
+      this.setTorrent({ pieceLength, length, storage, has, ...pick(options, 'hashes', 'sizeOf') })
   }
 
   /** The metadata is known: requests are answered from now on. */
@@ -219,7 +220,8 @@ export class Responder extends Duplex<Message, Outgoing> {
       }
       return
     }
-    if (!this.#moveReadyFirst()) return
+    // The peer can use a block only when it has the hashes. Between two answers one run is sent.
+    if (this.#hashes.isBusy || !this.#moveReadyFirst()) return
     const { limit } = this.#options
     this.#reading = true
     const go = () => {

@@ -14,7 +14,7 @@ const settle = () => new Promise(resolve => setImmediate(resolve))
 function setup(hasRoom: () => boolean = () => true) {
   const sent: Message[] = []
   const responder = new HashResponder({
-    onIdle: () => {},
+    onAnswered: () => {},
     send: message => {
       sent.push(message)
       return hasRoom()

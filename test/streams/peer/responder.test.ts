@@ -621,6 +621,30 @@ t.test(
   },
 )
 
+t.test(
+  'hashes go before the blocks that are requested after them, and one run between two answers',
+  async t => {
+    const ready: (() => void)[] = []
+    const findHashes = async ({ index }: { index: number }) => {
+      await new Promise<void>(resolve => ready.push(resolve))
+      return Buffer.alloc(64, index)
+    }
+    const { hear, items, reads, responder } = setup({ hashes: { findHashes } })
+    const range = (index: number) => ({ root: noise(32, 7), base: 0, index, length: 2, proofLayers: 0 })
+    const kinds = () => items.slice(1).map(item => ('type' in item ? item.type : 'blocks'))
+    await hear({ type: 'hashRequest', ...range(0) }, { type: 'hashRequest', ...range(2) })
+    await hear(request(0, 0), request(1, 0))
+    t.same(reads, [], 'no block is read while hashes are computed')
+    ready.shift()!()
+    await settle()
+    t.same(kinds(), ['hashes', 'blocks'])
+    ready.shift()!()
+    await settle()
+    t.same(kinds(), ['hashes', 'blocks', 'hashes', 'blocks'])
+    responder.destroy()
+  },
+)
+
 t.test('a peer that requests hashes without end, and reads no answer, fails the stage', async t => {
   const { responder, errors } = setup({ unread: true })
   const range = { root: noise(32, 7), base: 0, index: 0, length: 2, proofLayers: 0 }
