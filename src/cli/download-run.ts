@@ -93,10 +93,10 @@ export class DownloadRun {
     if (options.checksum !== undefined) compareChecksum(options.checksum, digests)
     await this.#runOnComplete(metainfo, directory)
     await destination.share?.()
-    return {
-      ...monitor.outcome(options.digest === undefined ? undefined : digests),
+    // not a copy, which would list the sources of each file
+    return Object.assign(monitor.outcome(options.digest === undefined ? undefined : digests), {
       output: this.#output ?? null,
-    }
+    })
   }
 
   /**

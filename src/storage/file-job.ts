@@ -1,11 +1,17 @@
 /** Operations on many files of an output directory, each group in one job: a thread needs one message for it. */
 import { messageOf } from '../errors.ts'
 import type { FileEntry } from '../metainfo/metainfo.ts'
-import type { FileSystem } from '../ports/file-system.ts'
+import type { FileHandle, FileSystem } from '../ports/file-system.ts'
 import { FileStates } from './file-states.ts'
 import { finishFile } from './finish-file.ts'
 import { readFully, writeFully } from './output-files.ts'
 import { type Access, SafeDirectory } from './safe-directory.ts'
+
+/** Milliseconds to sync a file from which a device is slow. In memory it takes a tenth of that. */
+export const SLOW_SYNC_MS = 0.1
+/** Number of files of a write that may take longer, and the share of all: their thread may have waited for its turn. */
+const MAX_SLOW_SYNCS = 3
+const MAX_SLOW_SHARE = 0.25
 
 /** Consecutive bytes of a file, and where they are in the bytes of the job. */
 export interface FilePart {
@@ -33,12 +39,16 @@ export type FileWork =
   | { readonly kind: 'sync'; readonly paths: string }
   /** Reads parts of files in order, up to the first that is missing or short. */
   | { readonly kind: 'read'; readonly parts: PackedParts; readonly length: number }
-  /** Writes parts of files. `known` are the states that the files should have before. */
+  /**
+   * Writes parts of files. `known` are the states that the files should have before. With `sync`, the bytes are put on the
+   * device as well, as long as that takes little time.
+   */
   | {
       readonly kind: 'write'
       readonly parts: PackedParts
       readonly bytes: Uint8Array
       readonly known: Uint8Array
+      readonly sync: boolean
     }
   /** Gives files their lengths and modes: see `finishFile`. */
   | { readonly kind: 'finish'; readonly files: readonly FinishedEntry[]; readonly known: Uint8Array }
@@ -66,6 +76,10 @@ export interface FileReply {
   readonly present?: readonly number[]
   /** Milliseconds that `sync` took. */
   readonly took?: number
+  /** Positions in the job of files whose bytes `write` did not put on the device. */
+  readonly unsynced?: readonly number[]
+  /** The error that ended the syncing of `write`: the system may have forgotten bytes of this file. */
+  readonly syncFailure?: FileFailure
   readonly failure?: FileFailure
 }
 
@@ -117,9 +131,7 @@ export async function runFileJob(fs: FileSystem, { directory: path, work }: File
       case 'read':
         return await readParts(directory, unpackParts(work.parts), work.length)
       case 'write':
-        return await changeFiles(directory, unpackParts(work.parts), work.known, part =>
-          writePart(directory, part, work.bytes),
-        )
+        return await writeParts(directory, unpackParts(work.parts), work)
       case 'finish':
         return await changeFiles(directory, work.files, work.known, file => finish(directory, file))
     }
@@ -193,12 +205,55 @@ async function readParts(
   return { bytes, present }
 }
 
-async function writePart(
+async function writeParts(
   directory: SafeDirectory,
-  { path, at, length, offset }: FilePart,
-  bytes: Uint8Array,
-): Promise<void> {
-  await use(directory, path, 'write', handle => writeFully(handle, bytes, at, length, offset))
+  parts: readonly FilePart[],
+  { bytes, known, sync }: Pick<FileWork & { kind: 'write' }, 'bytes' | 'known' | 'sync'>,
+): Promise<FileReply> {
+  const syncing = new Syncing(sync)
+  const reply = await changeFiles(directory, parts, known, ({ path, at, length, offset }, index) =>
+    use(directory, path, 'write', async handle => {
+      await writeFully(handle, bytes, at, length, offset)
+      await syncing.sync(handle, index)
+    }),
+  )
+  return { ...reply, ...syncing.result }
+}
+
+/** Puts files on the device while they are open, until that takes long: the others are synced later, several at once. */
+class Syncing {
+  #isOver: boolean
+  #synced = 0
+  #slow = 0
+  readonly #unsynced: number[] = []
+  #failure: FileFailure | undefined
+
+  constructor(isWanted: boolean) {
+    this.#isOver = !isWanted
+  }
+
+  get result(): Pick<FileReply, 'unsynced' | 'syncFailure'> {
+    return { unsynced: this.#unsynced, ...(this.#failure && { syncFailure: this.#failure }) }
+  }
+
+  /** Never rejects. @param at position of the file in the job */
+  async sync(handle: FileHandle, at: number): Promise<void> {
+    if (this.#isOver) {
+      this.#unsynced.push(at)
+      return
+    }
+    const startedAt = performance.now()
+    try {
+      await handle.datasync()
+    } catch (error) {
+      this.#failure = failureOf(at, error)
+      this.#isOver = true
+      return
+    }
+    this.#synced++
+    if (performance.now() - startedAt > SLOW_SYNC_MS) this.#slow++
+    this.#isOver = this.#slow > MAX_SLOW_SYNCS + this.#synced * MAX_SLOW_SHARE
+  }
 }
 
 async function finish(directory: SafeDirectory, file: FinishedEntry): Promise<void> {
@@ -218,7 +273,7 @@ async function changeFiles<File extends { readonly path: string }>(
   directory: SafeDirectory,
   files: readonly File[],
   known: Uint8Array,
-  change: (file: File) => Promise<void>,
+  change: (file: File, at: number) => Promise<unknown>,
 ): Promise<FileReply> {
   const before = new FileStates(files.length, known)
   const after = new FileStates(files.length)
@@ -235,7 +290,7 @@ async function changeFiles<File extends { readonly path: string }>(
     }
     let failure: FileFailure | undefined
     try {
-      await change(file)
+      await change(file, at)
     } catch (error) {
       failure = failureOf(at, error)
     }
@@ -250,7 +305,7 @@ async function use<T>(
   directory: SafeDirectory,
   path: string,
   access: Access,
-  work: (handle: Awaited<ReturnType<FileSystem['open']>>) => Promise<T>,
+  work: (handle: FileHandle) => Promise<T>,
 ): Promise<T | undefined> {
   const handle = await directory.open(path, access)
   if (handle === undefined) return undefined

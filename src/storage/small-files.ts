@@ -10,10 +10,11 @@ import {
   type FinishedEntry,
   packParts,
   packPaths,
+  SLOW_SYNC_MS,
 } from './file-job.ts'
 import { FileStates, STATE_LENGTH } from './file-states.ts'
 import type { FileChanges } from './file-watch.ts'
-import { WriteQueue } from './write-queue.ts'
+import { WriteQueue, type WriteWork } from './write-queue.ts'
 
 /** Maximum number of files in a job, some milliseconds of work. */
 const JOB_FILES = 1024
@@ -25,8 +26,6 @@ const JOB_BYTES = 4 << 20
 const PARALLEL_JOBS = 2
 /** The same for syncing files on a slow device, which writes several files together. */
 const PARALLEL_SYNC_JOBS = 4
-/** Milliseconds to sync a file from which a device is slow. In memory it takes a tenth of that. */
-const SLOW_SYNC_MS = 0.1
 
 /** An error at a file. */
 export class FileJobError extends Error {
@@ -40,6 +39,14 @@ export class FileJobError extends Error {
   }
 }
 
+/** What became of files that were written. */
+export interface WrittenFiles extends FileChanges {
+  /** Positions of files whose bytes are not on the device yet. */
+  readonly unsynced: readonly number[]
+  /** A file could not be put on the device: its bytes may be lost, although they were written. */
+  readonly syncError?: FileJobError
+}
+
 /** A job that could not be run to its end, as its thread failed. */
 export class BrokenJobError extends Error {}
 
@@ -51,13 +58,15 @@ export class SmallFiles {
   readonly #directory: string
   readonly #jobs: FileJobRunner
   readonly #writes: WriteQueue
+  /** True until a device has turned out to be slow. */
+  #syncsWrites = true
 
   constructor(directory: string, jobs: FileJobRunner) {
     this.#directory = directory
     this.#jobs = jobs
     this.#writes = new WriteQueue({
       ...{ jobs: PARALLEL_JOBS, maxFiles: JOB_FILES, maxBytes: JOB_BYTES },
-      run: work => this.#run(work),
+      run: work => this.#runWrite(work),
     })
   }
 
@@ -119,11 +128,25 @@ export class SmallFiles {
     return present
   }
 
-  /** Writes parts of files with the bytes at their offsets in `bytes`. */
-  async write(parts: readonly FilePart[], bytes: Uint8Array, known: FileStates): Promise<FileChanges> {
-    return this.#change(parts, known, partsOf(parts), ({ items, start, bytes: length }, known) =>
-      this.#writes.write({ parts: items, bytes: bytes.subarray(start, start + length), known }),
-    )
+  /**
+   * Writes parts of files with the bytes at their offsets in `bytes`. On a fast device it puts them on the device too, which
+   * is cheaper than to open each file again.
+   */
+  async write(parts: readonly FilePart[], bytes: Uint8Array, known: FileStates): Promise<WrittenFiles> {
+    const unsynced: number[] = []
+    let syncError: FileJobError | undefined
+    const changes = await this.#change(parts, known, partsOf(parts), async (batch, known) => {
+      const { first, items, start, bytes: length } = batch
+      const reply = await this.#writes.write({
+        ...{ parts: items, known },
+        bytes: bytes.subarray(start, start + length),
+      })
+      for (const at of reply.unsynced ?? []) unsynced.push(first + at)
+      const { syncFailure } = reply
+      if (syncFailure) syncError = new FileJobError(items[syncFailure.at]!.path, syncFailure)
+      return reply
+    })
+    return { ...changes, unsynced, ...(syncError && { syncError }) }
   }
 
   /** Gives files their lengths and modes. */
@@ -155,6 +178,13 @@ export class SmallFiles {
         return { states, changed, done, error: new FileJobError(files[first + failure.at]!.path, failure) }
     }
     return { states, changed, done }
+  }
+
+  /** Runs a job of writes. Once a device was slow or failed, later writes are not synced. */
+  async #runWrite(work: WriteWork): Promise<FileReply> {
+    const reply = await this.#run({ ...work, sync: this.#syncsWrites })
+    if (reply.unsynced!.length > 0 || reply.syncFailure) this.#syncsWrites = false
+    return reply
   }
 
   async #run(work: FileWork): Promise<FileReply> {

@@ -127,10 +127,15 @@ export class TorrentFiles {
   async #writeSmall(spans: readonly Span[], bytes: Uint8Array): Promise<boolean> {
     const indexes = spans.map(({ fileIndex }) => fileIndex)
     const isWritten = await this.#inJobs('write', async small => {
-      await this.watch.writeAll(indexes, known => small.write(spans.map(partOf), bytes, known))
+      await this.watch.writeAll(indexes, async known => {
+        const written = await small.write(spans.map(partOf), bytes, known)
+        const { syncError, unsynced } = written
+        for (const at of unsynced) this.#unsynced.add(spans[at]!.file)
+        if (syncError) this.#unsynced.fail(this.#output.errorAt('write', syncError.path, syncError))
+        return written
+      })
       return true
     })
-    if (isWritten) for (const { file } of spans) this.#unsynced.add(file)
     return isWritten ?? false
   }
 

@@ -19,6 +19,14 @@ export class UnsyncedFiles {
     this.#files.add(file)
   }
 
+  /** Makes all later calls of `sync` fail, as bytes of a file could not be put on the device. */
+  fail(error: Error): void {
+    this.#last = this.#last.then(() => {
+      throw error
+    })
+    this.#last.catch(() => {})
+  }
+
   /**
    * Resolves when the bytes of all added files are on the device. After a failure it always rejects: a system forgets
    * bytes that it could not write, and the next `fdatasync` succeeds without them.

@@ -2,6 +2,9 @@
 import { type FilePart, type FileReply, type FileWork, packParts } from './file-job.ts'
 import { FileStates, STATE_LENGTH } from './file-states.ts'
 
+/** The work of a job of writes, but for its syncing. */
+export type WriteWork = Omit<FileWork & { readonly kind: 'write' }, 'sync'>
+
 /** Parts of files to write. */
 export interface PartsWrite {
   readonly parts: readonly FilePart[]
@@ -18,7 +21,7 @@ interface QueuedWrite extends PartsWrite {
 
 export interface WriteQueueOptions {
   /** Runs a job. */
-  readonly run: (work: FileWork) => Promise<FileReply>
+  readonly run: (work: WriteWork) => Promise<FileReply>
   /** Maximum number of jobs at once. */
   readonly jobs: number
   /** Maximum number of files, and of bytes, in a job of several writes. */
@@ -81,7 +84,7 @@ export class WriteQueue {
 
   /** Divides a reply. Writes after a failed one were not begun, and are run again. */
   #settle(writes: readonly QueuedWrite[], reply: FileReply): void {
-    const { changed = [], done = 0, failure, states } = reply
+    const { changed = [], done = 0, failure, states, syncFailure, unsynced = [] } = reply
     let first = 0
     for (const [index, { parts, resolve }] of writes.entries()) {
       const end = first + parts.length
@@ -92,15 +95,25 @@ export class WriteQueue {
       resolve({
         states: states!.subarray(first * STATE_LENGTH, end * STATE_LENGTH),
         done: Math.min(done, end) - first,
-        changed: changed.flatMap(at => (at >= first && at < end ? [at - first] : [])),
+        changed: within(changed, first, end),
+        unsynced: within(unsynced, first, end),
         ...(failure && failure.at < end && { failure: { ...failure, at: failure.at - first } }),
+        ...(syncFailure &&
+          within([syncFailure.at], first, end).length > 0 && {
+            syncFailure: { ...syncFailure, at: syncFailure.at - first },
+          }),
       })
       first = end
     }
   }
 }
 
-function workOf(writes: readonly QueuedWrite[]): FileWork {
+/** Returns the positions from `first` to before `end`, counted from `first`. */
+function within(positions: readonly number[], first: number, end: number): number[] {
+  return positions.flatMap(at => (at >= first && at < end ? [at - first] : []))
+}
+
+function workOf(writes: readonly QueuedWrite[]): WriteWork {
   const [single] = writes
   if (single && writes.length === 1)
     return {

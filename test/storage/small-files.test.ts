@@ -53,6 +53,72 @@ t.test('without free descriptors files are opened in turn', async t => {
   await there.storage.sync()
 })
 
+/** Stops the clock that measures a device, and returns a function that moves it on. */
+function stopClock(t: Test): (milliseconds: number) => void {
+  let now = 0
+  t.intercept(performance, 'now', { value: () => now, configurable: true })
+  return milliseconds => {
+    now += milliseconds
+  }
+}
+
+t.test('on a fast device written files are synced while they are open, and not opened again', async t => {
+  stopClock(t)
+  const calls: string[] = []
+  const fault: Fault = ({ name, path }) => {
+    if (name === 'open' || name === 'datasync') calls.push(`${name} ${path.slice(-1)}`)
+    return undefined
+  }
+  const { storage, write } = home(t, { fault })
+  await write(0)
+  await storage.sync()
+  t.same(
+    calls.filter(call => /[abc]$/.test(call)),
+    ['open a', 'datasync a', 'open b', 'datasync b', 'open c', 'datasync c'],
+  )
+})
+
+t.test('on a slow device files are written without waiting, and synced later', async t => {
+  const pass = stopClock(t)
+  const synced: string[] = []
+  const fault: Fault = ({ name, path }) => {
+    if (name !== 'datasync') return undefined
+    pass(10)
+    synced.push(path.slice(-1))
+    return undefined
+  }
+  const whole = makeTorrent({ files, pieceLength: 60 })
+  const disk = createFsFromVolume(Volume.fromJSON({ '/home': null })).promises as unknown as Disk
+  const faulty = new FaultyDisk(disk)
+  faulty.fault = fault
+  const { fs } = faulty
+  const storage = new FileStorage(whole.metainfo, { directory: '/home', fs, jobs: jobsIn(fs) })
+  t.teardown(() => storage.close())
+  await storage.write(0, whole.content)
+  t.same(synced, ['a', 'b', 'c', 'd', 'e'])
+  await storage.sync()
+  t.same(synced, ['a', 'b', 'c', 'd', 'e', 'f'])
+  await storage.write(0, whole.content)
+  t.equal(synced.length, 6)
+  await storage.sync()
+  t.equal(synced.length, 12)
+})
+
+t.test('bytes that a device could not take fail each later sync, and not the write', async t => {
+  let isFailing = true
+  const fault: Fault = ({ name, path }) => {
+    if (isFailing && name === 'datasync' && path.endsWith('/b')) throw systemError('EIO')
+    return undefined
+  }
+  const { storage, write } = home(t, { fault })
+  await write(0)
+  isFailing = false
+  const failure = { code: 'ERR_STORAGE', message: `cannot write /home/${paths[1]}` }
+  await t.rejects(storage.sync(), failure)
+  await write(1)
+  await t.rejects(storage.sync(), failure)
+})
+
 t.test('after a thread has ended files are opened in turn', async t => {
   const jobs = { run: () => Promise.reject(new Error('a thread ended')) }
   const { storage, write } = home(t, { jobs })

@@ -22,7 +22,10 @@ export interface NamedGivers {
 export class Contributions {
   readonly #layout: Layout
   readonly #trust: NamedGivers
-  readonly #files = new Map<number, Map<string, number>>()
+  /** The first address of each file, and its bytes. Most small files have no other, and a Map for each would be large. */
+  #first: { readonly addresses: (string | undefined)[]; readonly bytes: Float64Array } | undefined
+  /** The further addresses of files, and their bytes. */
+  readonly #others = new Map<number, Map<string, number>>()
 
   constructor(layout: Layout, trust: NamedGivers) {
     this.#layout = layout
@@ -31,7 +34,7 @@ export class Contributions {
 
   /** True if no byte was counted. */
   get isEmpty(): boolean {
-    return this.#files.size === 0
+    return this.#first === undefined
   }
 
   /** Counts a verified piece. */
@@ -52,17 +55,27 @@ export class Contributions {
 
   /** Returns the bytes of a file from each peer, the largest first. */
   listFor(fileIndex: number): Contribution[] {
-    const given = [...(this.#files.get(fileIndex) ?? [])].map(([address, bytes]) => ({ address, bytes }))
+    const address = this.#first?.addresses[fileIndex]
+    if (address === undefined) return []
+    const given = [{ address, bytes: this.#first!.bytes[fileIndex]! }]
+    for (const [address, bytes] of this.#others.get(fileIndex) ?? []) given.push({ address, bytes })
     return given.sort((a, b) => b.bytes - a.bytes)
   }
 
   #count(fileIndex: number, giver: unknown, bytes: number): void {
     if (giver === undefined) return // the block is of an earlier run
-    const file = this.#files.get(fileIndex) ?? new Map<string, number>()
-    this.#files.set(fileIndex, file)
-    let name = this.#trust.nameOf(giver as object)
-    if (!file.has(name) && file.size >= MAX_ADDRESSES) name = OTHER_ADDRESSES
-    file.set(name, (file.get(name) ?? 0) + bytes)
+    const { length } = this.#layout.files
+    const first = (this.#first ??= { addresses: new Array(length), bytes: new Float64Array(length) })
+    const name = this.#trust.nameOf(giver as object)
+    const firstAddress = (first.addresses[fileIndex] ??= name)
+    if (firstAddress === name) {
+      first.bytes[fileIndex]! += bytes
+      return
+    }
+    const others = this.#others.get(fileIndex) ?? new Map<string, number>()
+    this.#others.set(fileIndex, others)
+    const address = others.has(name) || others.size + 1 < MAX_ADDRESSES ? name : OTHER_ADDRESSES
+    others.set(address, (others.get(address) ?? 0) + bytes)
   }
 }
 

@@ -10,7 +10,7 @@ export class Selection {
   readonly #content: ContentOptions
   readonly pieces: WantedPieces
   /** The selected files, by index. */
-  files: ReadonlySet<number>
+  files: Bitfield
   /** The priority of each piece; 0 for one that is not wanted. Undefined while `content.wanted` says which are. */
   priorities: Uint8Array | undefined
 
@@ -25,7 +25,7 @@ export class Selection {
 
   /** False for a seed, which leaves its files as they are. */
   get writes(): boolean {
-    return this.files.size > 0
+    return this.files.count > 0
   }
 
   /** True if every wanted piece is verified. A torrent on demand is never finished. */

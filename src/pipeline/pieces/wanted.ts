@@ -61,11 +61,11 @@ export function piecePriorities(
 }
 
 /** Returns the indices of the selected files. */
-export function selectedFiles(
-  { files }: Metainfo,
-  select: (fileIndex: number) => boolean = () => true,
-): Set<number> {
-  return new Set([...files.keys()].filter(index => select(index)))
+export function selectedFiles({ files }: Metainfo, select?: (fileIndex: number) => boolean): Bitfield {
+  if (!select) return Bitfield.full(files.length)
+  const selected = new Bitfield(files.length)
+  for (let index = 0; index < files.length; index++) if (select(index)) selected.add(index)
+  return selected
 }
 
 /** Returns the pieces with a byte of a selected file. Padding does not count. */

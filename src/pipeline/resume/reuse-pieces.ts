@@ -43,11 +43,12 @@ type Read = (offset: number, target: Uint8Array) => Promise<number>
  */
 export async function* reusePieces(options: ReusePiecesOptions): AsyncGenerator<number, void> {
   const { files, metainfo, signal } = options
+  const twins = TwinPieces.of(metainfo, options.layout)
+  if (!twins && !files) return
   const missing = [...metainfo.files.keys()].map(file => [file, missingPieces(options, file)] as const)
   const incomplete = missing.filter(([, pieces]) => pieces.length > 0)
   if (incomplete.length === 0) return
   const copier = new PieceCopier(options)
-  const twins = TwinPieces.of(metainfo, options.layout)
   for (const [, pieces] of incomplete) if (twins) yield* copier.copyTwins(pieces, twins)
   if (!files) return
   const sizes = new Set(incomplete.map(([file]) => metainfo.files[file]!.length))
@@ -67,9 +68,10 @@ function missingPieces(options: ReusePiecesOptions, file: number): FilePiece[] {
   for (let index = range?.first ?? 0; range && index <= range.last; index++) {
     if (!isMissing(options, index)) continue
     const { position, length: size } = layout.pieceRange(index)
-    const stored = layout.spans(position, size).filter(span => !span.file.pad)
-    if (stored.length !== 1 || position < offset) continue
-    pieces.push({ index, offset: position - offset, length: Math.min(size, offset + length - position) })
+    if (position < offset) continue
+    const own = Math.min(size, offset + length - position)
+    if (layout.spans(position + own, size - own).some(span => !span.file.pad)) continue
+    pieces.push({ index, offset: position - offset, length: own })
   }
   return pieces
 }
