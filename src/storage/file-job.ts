@@ -76,7 +76,7 @@ export interface FileReply {
   readonly present?: readonly number[]
   /** Milliseconds that `sync` took. */
   readonly took?: number
-  /** Positions in the job of files whose bytes `write` did not put on the device. */
+  /** Positions in the job of files with bytes that `write` did not put on the device. */
   readonly unsynced?: readonly number[]
   /** The error that ended the syncing of `write`: the system may have forgotten bytes of this file. */
   readonly syncFailure?: FileFailure

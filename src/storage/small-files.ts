@@ -41,7 +41,7 @@ export class FileJobError extends Error {
 
 /** What became of files that were written. */
 export interface WrittenFiles extends FileChanges {
-  /** Positions of files whose bytes are not on the device yet. */
+  /** Positions of files with bytes that are not on the device yet. */
   readonly unsynced: readonly number[]
   /** A file could not be put on the device: its bytes may be lost, although they were written. */
   readonly syncError?: FileJobError
