@@ -1,5 +1,5 @@
 // @ts-check
-/** The programs that download the same bytes from the same seed, each the way its user would run it. */
+/** The commands that download the same bytes from the same seed, as users run these programs. */
 import { join } from 'node:path'
 import * as programs from './programs.js'
 

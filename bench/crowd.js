@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * What does a seed with a crowd of slow leechers cost? All are connected and interested, each takes 50 KB/s while it is
- * unchoked, and the seed is measured for a while: its CPU time, its memory, and the bytes that arrived. It unchokes at most
- * a hundred at a time; so does libtorrent here.
+ * Measures a seed with many slow leechers: its CPU time, its memory, and the bytes that arrive. All leechers are
+ * connected and interested. Each takes 50 KB/s while it is unchoked. tsdl and libtorrent unchoke at most a hundred at a
+ * time.
  *
  *     node bench/crowd.js [--peers 2000] [--seconds 30] [--rounds 3] [--small]
  */

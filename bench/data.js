@@ -17,8 +17,8 @@ import { join } from 'node:path'
 const MiB = 1024 * 1024
 
 /**
- * A folder of our own with room for `bytes`, in memory where that is possible: a disk would be what is measured.
- * Removed when the process ends.
+ * Creates a directory with room for `bytes`, in memory if possible, because a disk would limit the contenders. It is
+ * removed when the process ends.
  * @param {number} bytes
  */
 export function makeScratch(bytes) {
@@ -26,7 +26,7 @@ export function makeScratch(bytes) {
   const { bavail, bsize } = existsSync(shm) ? statfsSync(shm) : { bavail: 0, bsize: 0 }
   const dir = mkdtempSync(join(bavail * bsize > bytes * 1.1 ? shm : tmpdir(), 'tsdl-bench-'))
   process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
-  // A signal would otherwise leave the folder, and what is being measured, behind.
+  // Without this, a signal would leave the directory and the measured program behind.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
   return dir
 }
@@ -45,7 +45,7 @@ export function makeScratch(bytes) {
  */
 
 /**
- * Writes `length` bytes that no compression or zero page could flatter, the same at every run, and their .torrent.
+ * Writes `length` bytes that cannot be compressed, the same in every run, and their .torrent.
  * @param {string} dir
  * @param {number} length
  * @param {number} [pieceLength]
@@ -75,7 +75,7 @@ export function makeData(dir, length, pieceLength = MiB) {
 }
 
 /**
- * Writes a one-file .torrent. It is private, so that no client spends anything on DHT, PEX or LSD.
+ * Writes a .torrent of one file. It is private, so that no client uses DHT, PEX or LSD.
  * @param {string} path
  * @param {string} name
  * @param {number} length
@@ -91,7 +91,7 @@ export function makeTorrent(path, name, length, pieceLength, pieces) {
 /** @typedef {number | string | Buffer | readonly Bencoded[] | { readonly [key: string]: Bencoded }} Bencoded */
 
 /**
- * Bencodes what a .torrent needs; our own codec is under test, so the bench does not lean on it.
+ * Bencodes the values of a .torrent. It does not use the codec of tsdl, which is measured.
  * @param {Bencoded} value
  * @returns {Buffer}
  */

@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * A long link on one machine: a TCP proxy that delays and limits each direction.
+ * Simulates a long link on one machine: a TCP proxy that delays and limits each direction.
  *
  *     node bench/delay-proxy.js --rtt MS [--rate BYTES-A-SECOND] HOST:PORT...
  *
- * It listens once for each target, at addresses of their own, and prints them as one line of JSON. Each target has links of its
- * own: one for each direction, at the rate, shared by the connections to the target. Data waits in the sender while a link
- * is busy, except for 20 ms of it. The lines "stall N" and "go N" on standard input stop both links of a target, counted
- * from 0, and let them go on. It ends when its standard input does.
+ * It listens once for each target, at addresses of their own, and prints them as one line of JSON. Each target has
+ * links of its own: one for each direction, at the rate, shared by the connections to the target. Data waits in the
+ * sender while a link is busy, except for 20 ms of it. The lines "stall N" and "go N" on standard input stop both links
+ * of a target, counted from 0, and let them go on. It ends when its standard input does.
  */
 import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What does a download cost? Each contender fetches the same data from the same seed as a whole process of its own,
- * in rounds, so that a noisy minute hits all of them.
+ * Measures downloads from one seed. Each contender is a whole process, and downloads the same data from the same seed.
+ * They take turns in rounds, so that noise of the machine affects all of them.
  *
  *     node bench/download.js [--size 1GiB] [--rounds 5] [--only floor,tsdl] [--small]
  */
@@ -33,7 +33,7 @@ const results = new Map(able.map(({ name }) => [name, []]))
 /** The 99th percentile of the delay of tsdl's event loop in each round. @type {number[]} */
 const delays = []
 try {
-  // Round 0 warms the seed and proves the bytes; it is not counted, unless it is all there is.
+  // Round 0 warms the seed and checks the bytes. It is not counted, except with --small, where it is the only one.
   for (let round = small ? 1 : 0; round <= rounds; round++)
     for (const contender of able) {
       rmSync(out, { recursive: true, force: true })
@@ -92,7 +92,7 @@ async function loopDelay(command) {
 }
 
 /**
- * A fast program that writes wrong bytes has not won.
+ * Throws if a contender wrote wrong bytes.
  * @param {string} name
  * @param {string} file
  * @param {boolean} closely

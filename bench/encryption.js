@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What does encryption cost? The same download from libtorrent, plain, with RC4 throughout, and with plaintext after an
- * encrypted handshake; and libtorrent's own, plain and with RC4.
+ * Measures the cost of encryption: a download from libtorrent, plain, with RC4 for all bytes, and with plaintext after
+ * an encrypted handshake; and the same with libtorrent as the leecher, plain and with RC4.
  *
  *     node bench/encryption.js [--size 1GiB] [--rounds 5] [--small]
  */
@@ -22,7 +22,7 @@ const scratch = makeScratch(2 * size)
 const data = makeData(scratch, size)
 const out = join(scratch, 'out')
 
-/** A contender, and what its seed is told of encryption. */
+/** A contender, and the encryption option of its seed. */
 const all = /** @type {const} */ ([
   ['plain', 'tsdl', []],
   ['RC4', 'tsdl', ['require-rc4']],

@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * The yardstick: what one Node process cannot do without. TCP read, SHA-1 a piece, positional write; nothing else.
- * One peer that has everything, pieces in order, no choice, no timeout, no retry, no stream.
+ * The reference of the bench: the least that one Node process has to do. It reads TCP, hashes each piece with SHA-1,
+ * and writes it to its place. There is one peer with all pieces, and pieces come in order. There is no policy, timeout,
+ * retry or stream.
  *
  *     node bench/floor.js META.json HOST:PORT OUT
  */
@@ -20,7 +21,9 @@ const fd = openSync(out, 'w')
 const blocks = Math.ceil(length / BLOCK_LENGTH)
 
 /** @typedef {{ bytes: Buffer, missing: number }} Piece */
-/** @type {Map<number, Piece>} a seed with several disk threads answers out of order, so a few are open at once */
+/**
+ * @type {Map<number, Piece>} a seed with several disk threads answers out of order, so a few pieces are open at once
+ */
 const open = new Map()
 /** @type {Buffer[]} */
 const pool = []

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What do BitTorrent v2 and hybrid torrents cost, against v1? CPU time of `create`, `verify`, a download from libtorrent, and a
- * seed for libtorrent, of the same content in each format.
+ * Measures the cost of BitTorrent v2 and hybrid torrents, compared with v1: the CPU time of `create`, `verify`, a
+ * download from libtorrent, and a seed for libtorrent, of the same content in each format.
  *
  *     node bench/formats.js [--size 512M] [--rounds 3] [--only create,verify,leech,seed] [--small]
  */

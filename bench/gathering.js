@@ -1,5 +1,5 @@
 // @ts-check
-/** A tracker that gives every peer to every peer, and records when each completed. */
+/** A tracker that names every peer to every peer, and records when each one is complete. */
 import { createServer } from 'node:http'
 import { encode } from './data.js'
 

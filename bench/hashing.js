@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * How fast are `create` and `verify` of one file, against mktorrent with all cores? In turn, minima of the rounds.
+ * Measures `create` and `verify` of one file, and mktorrent with all cores. They take turns; the minima of the rounds
+ * are compared.
  *
  *     node bench/hashing.js [--size 1G] [--rounds 5] [--small]
  */

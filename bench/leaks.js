@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Does a service grow? A session keeps some torrents; all the time one is added, downloaded from another client of the same
- * process, changed, and removed again. Objects and descriptors are counted after a fifth of the time and at the end.
+ * Finds leaks of a session. It keeps some torrents, and always adds, downloads, changes and removes another one, from a
+ * client of the same process. Objects and descriptors are counted after a fifth of the time and at the end.
  *
  *     node bench/leaks.js [--seconds 600] [--small]
  */

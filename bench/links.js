@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * How fast is a download over a long link? One libtorrent seed behind a proxy that delays and limits both directions. tsdl
- * and libtorrent take turns.
+ * Measures downloads over long links. One libtorrent seed is behind a proxy that delays and limits both directions.
+ * tsdl and libtorrent take turns.
  *
  *     node bench/links.js [--size 256M] [--rounds 3] [--only 200] [--small]
  */

@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * What do many small files cost? A torrent of 100,000 files of 500 bytes in 1,000 directories is created, shown, downloaded
- * to a directory and as a tar archive, and started again when it is complete. Other programs take turns with tsdl.
+ * Measures the cost of many small files. A torrent of 100,000 files of 500 bytes in 1,000 directories is created,
+ * shown, downloaded to a directory and as a tar archive, and started again when it is complete. Other programs take
+ * turns with tsdl.
  *
  *     node bench/many-files.js [--rounds 3] [--only create,info,download,again] [--small]
  */

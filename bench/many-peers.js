@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What does a peer cost? The same data from a hundred peers at once and from one, the peers being one program.
+ * Measures the cost of a peer: the same data from a hundred peers at once, and from one. All peers are one program.
  *
  *     node bench/many-peers.js [--size 1GiB] [--rounds 5] [--peers 100] [--small]
  */

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What does a torrent cost that nothing happens to? Many torrents in one client share small files, and no peer comes.
+ * Measures the cost of an idle torrent. Many torrents in one client share small files, and no peer connects.
  *
  *     node bench/many-torrents.js [--torrents 10000] [--seconds 30] [--small]
  */
@@ -36,7 +36,7 @@ const silent = tracker.requests()
 const client = run(command)
 const cost = JSON.parse(await client.line(line => line.startsWith('{"parse"')))
 const sleep = (/** @type {number} */ ms) => new Promise(resolve => setTimeout(resolve, ms))
-// Announces are spread over time: the torrents are idle when the tracker has heard of each.
+// Announces are spread over time: the torrents are idle when the tracker has an announce of each.
 while (tracker.requests() < silent + count) await sleep(100)
 await sleep(2000)
 client.write('memory\n')

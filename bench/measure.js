@@ -1,5 +1,5 @@
 // @ts-check
-/** Runs a program and says what the whole process cost. */
+/** Runs a program and measures the cost of the whole process. */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
@@ -25,11 +25,11 @@ exec 4>&2 2>&3
 time { (echo $BASHPID >&3; exec "$@" >&5 2>&4 3>&- 4>&- 5>&-); }
 `
 
-/** One run that takes ten minutes has hung. */
+/** A run that takes ten minutes hangs. */
 const TIME_LIMIT = 600_000
 
 /**
- * Runs `command` to its end; rejects when it fails, with what it said.
+ * Runs `command` to its end. Rejects with its output when it fails.
  * @param {string[]} command
  * @param {object} [options]
  * @param {string} [options.to] where its standard output goes: a file, or '|' for a pipe that is read

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 
 const UNIT_BYTES = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
 
-/** Reads the command line: how much, how often, which, and whether only to see that it still works. */
+/** Reads the options of the command line. */
 export function benchOptions() {
   const { values } = parseArgs({
     options: {

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Reads standard input at so many bytes a second, to its end.
+ * Reads standard input to its end at a given rate.
  *
  *     node bench/paced-reader.js 50e6 < file
  */

@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * What do open pages cost a daemon? Many torrents are shared, three pages show the list, and no peer comes.
+ * Measures the cost of open pages for a daemon. Many torrents are shared, three pages show the list, and no peer
+ * connects.
  *
  *     node bench/page.js [--torrents 1000] [--seconds 20] [--small]
  */

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What does it cost to write to a pipe or a socket? Readers of different speeds take standard output; each run is held
- * against the slower of two: the same download to a directory, and the reader alone on the file.
+ * Measures the output to a pipe or a socket. Readers of different speeds read standard output. Each time is divided by
+ * the slower of two others: the same download to a directory, and the reader alone on the file.
  *
  *     node bench/pipes.js [--size 1G] [--rounds 3] [--only sha256sum,md5sum,gzip,50MB/s] [--small]
  */

@@ -1,5 +1,5 @@
 // @ts-check
-/** What the bench says: costs as a table, and the bars that they must pass. */
+/** The output of the bench: costs as a table, and the bars. */
 
 const GiB = 1024 ** 3
 const MiB = 1024 ** 2
@@ -18,7 +18,7 @@ export function median(values) {
 }
 
 /**
- * The least that a contender was seen to need: noise only ever adds.
+ * Returns the minimum of a cost of a contender, because noise only adds.
  * @param {Results} results
  * @param {string} name
  * @param {keyof Cost} what
@@ -87,8 +87,8 @@ export function printRows(head, rows) {
 }
 
 /**
- * Prints whether `value` is within `limit`; `undefined` on either side means that it could not be measured here.
- * In small mode nothing is judged: what a process costs to start is all that there is then.
+ * Prints if `value` is within `limit`. If either is undefined, it could not be measured here. With `small` no bar is
+ * checked, because the start of the process dominates the cost.
  * @param {string} what
  * @param {number | undefined} value
  * @param {number | undefined} limit
@@ -105,7 +105,7 @@ export function bar(what, value, limit, { strict = false, small = false, unit = 
 }
 
 /**
- * A quotient, or nothing when a side of it is missing.
+ * Returns a quotient, or undefined if a side of it is missing.
  * @param {number | undefined} a
  * @param {number | undefined} b
  */

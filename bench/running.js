@@ -1,5 +1,5 @@
 // @ts-check
-/** A program that goes on beside the bench: what it says, what it has cost so far, and its end. */
+/** Programs that run beside the bench: their output, their cost so far, and their end. */
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 
@@ -92,7 +92,7 @@ export function run(command) {
  * @param {number} pid
  */
 export function cpuOf(pid) {
-  // The name in parentheses may hold anything; the fields that count follow the last of them.
+  // The name in parentheses may contain any character; the fields begin after the last parenthesis.
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
     .replace(/^.*\) /s, '')
     .split(' ')
@@ -108,8 +108,5 @@ export function peakOf(pid) {
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024
 }
 
-/**
- * Lets the peak begin again at what is resident now.
- * @param {number} pid
- */
+/** Resets the peak to the present resident memory. @param {number} pid */
 export const forgetPeak = pid => writeFileSync(`/proc/${pid}/clear_refs`, '5')

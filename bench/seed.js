@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * A seed that costs as little as it can: one process, many listeners, each a peer of its own.
+ * A seed with minimal cost: one process with many listeners, each of which is a peer.
  *
  *     node bench/seed.js FILE INFO-HASH PIECE-LENGTH [--listeners N] [--rates A,B,...] [--zeros LENGTH]
  *
- * With --rates there is a listener for each, of so many bytes a second; `stall` gives a megabyte and then nothing.
- * With --zeros there is no FILE: the content is LENGTH zeros.
+ * With --rates there is a listener for each, of so many bytes a second; `stall` gives a megabyte and then nothing. With
+ * --zeros there is no FILE: the content is LENGTH zeros.
  *
  * Prints its addresses as one line of JSON when it is ready; ends when its standard input does.
  */
@@ -28,7 +28,7 @@ const step = Number(pieceLength)
 const rates = values.rates?.split(',') ?? Array(Number(values.listeners)).fill('')
 const hello = fullBitfield(Math.ceil(length / step))
 
-// The whole file in memory: what the seed spends on reading it again would slow its downloader on a machine of two cores.
+// The whole file is in memory: on a machine of two cores, reads of the seed would slow its downloader down.
 const pieces = /** @type {Buffer[]} */ ([])
 if (values.zeros) pieces.push(...Array(Math.ceil(length / step)).fill(Buffer.alloc(step)))
 else for await (const piece of createReadStream(file, { highWaterMark: step })) pieces.push(piece)
@@ -98,7 +98,7 @@ function serve(peerId, rate) {
 const addresses = []
 for (const [i, rate] of rates.entries()) {
   const server = createServer(serve(`-BS0001-${String(i).padStart(12, '0')}`, rate))
-  // An address each: clients may well refuse a hundred peers at one.
+  // Each has an address of its own, because clients may refuse a hundred peers at one address.
   const host = `127.0.0.${1 + (i % 250)}`
   await new Promise(resolve => server.listen(0, host, () => resolve(undefined)))
   addresses.push(`${host}:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`)

@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * How soon is the first byte there after a seek? Eight libtorrent seeds of 500 KB/s, each behind a link of its own with a round
- * trip of 100 ms. A reader goes on for two seconds after each seek, so that all peers are busy at the next.
+ * Measures the time to the first byte after a seek. Eight libtorrent seeds of 500 KB/s, each behind a link of its own
+ * with a round trip of 100 ms. A reader goes on for two seconds after each seek, so that all peers are busy at the
+ * next.
  *
  *     node bench/seek.js [--rounds 10] [--only 1M,16M,stall] [--small]
  */
@@ -81,7 +82,8 @@ async function seek({ name, pieceLength, isStalling, limits: [limit = 0, worst =
 }
 
 /**
- * Reads from a place, and for a while on. @returns the milliseconds until the first bytes were there
+ * Reads from a place, and goes on for a while.
+ * @returns the milliseconds until the first bytes arrived
  * @param {import('../dist/index.js').Torrent} torrent
  * @param {number} start
  * @param {Buffer} content

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What does it cost to give? A seed serves the same data to the same leecher, libtorrent, as a process of its own;
- * it is the seed that is measured, from when it has verified. And what a seed holds with a hundred leechers.
+ * Measures seeds. Each seed is a process that serves the same data to a libtorrent leecher, and is measured after its
+ * initial check. It also measures the memory of a seed with a hundred leechers.
  *
  *     node bench/serve.js [--size 1GiB] [--rounds 5] [--peers 100] [--small]
  */
@@ -49,7 +49,7 @@ bar(`peak RSS of tsdl with ${peers} leechers`, crowd / MiB, 128, { small, unit: 
 /** @typedef {{ seed: import('./running.js').Running, address: string }} Started */
 
 /**
- * A seed of ours that listens, which it does once it has verified.
+ * Starts a seed of ours. It listens after its initial check.
  * @param {string[]} [more]
  * @returns {Promise<Started>}
  */
@@ -66,7 +66,7 @@ async function startLibtorrent() {
 }
 
 /**
- * What the seed spends on one whole copy, and how long its leecher takes.
+ * Measures the cost of the seed for one copy, and the time of its leecher.
  * @param {Started} started
  * @returns {Promise<import('./measure.js').Cost>}
  */
@@ -82,10 +82,7 @@ async function serving({ seed, address }) {
   return cost
 }
 
-/**
- * The peak of a seed of ours that gives `count` leechers something at once.
- * @param {number} count
- */
+/** Measures the peak memory of a seed of ours that serves `count` leechers at once. @param {number} count */
 async function rssWith(count) {
   // A limit that is never reached gives every peer a slot at once; without one they would take turns.
   const { seed, address } = await startTsdl(['--up', '1G'])

@@ -1,17 +1,17 @@
 // @ts-check
 /**
- * Many slow leechers in one process: each a connection of its own, from an address of its own, that asks for blocks at a rate
- * and keeps nothing.
+ * Many slow leechers in one process. Each has a connection and an address of its own, requests blocks at a rate, and
+ * discards them.
  *
  *     node bench/slow-leechers.js HOST:PORT INFO-HASH LENGTH PIECE-LENGTH CONNECTIONS BYTES-PER-SECOND SECONDS
  *
- * Says "measuring" a while after all are connected, and "received N" with the bytes of the SECONDS after that.
+ * Prints "measuring" some seconds after all are connected, and then "received N" with the bytes of the next SECONDS.
  */
 import { connect } from 'node:net'
 import { BLOCK_LENGTH, bare, handshake, putRequest, splitter } from './wire.js'
 
 const TICK_MS = 50
-/** From the last handshake to the measurement: the seed has unchoked then. */
+/** The time from the last handshake to the measurement. The seed has unchoked peers by then. */
 const SETTLE_MS = 12_000
 const KEEP_ALIVE_MS = 60_000
 /** As many connections are opened in a tick, as a listener holds few that have not sent their handshake. */

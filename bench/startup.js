@@ -1,8 +1,7 @@
 // @ts-check
 /**
- * How long until it does something? From the first unchoke to the first request with a torrent of 100,000 pieces, from the
- * program's start to the first request with as many files, and from the shell's prompt to `--version`, which is mostly
- * what importing our modules costs.
+ * Measures the start: from the first unchoke to the first request with a torrent of 100,000 pieces, from the start of
+ * the program to the first request with as many files, and a run of `--version`, which mostly imports modules.
  *
  *     node bench/startup.js [--rounds 5] [--small]
  */
@@ -25,7 +24,7 @@ if (!hasTsdl) {
 
 const pieces = small ? 1000 : 100_000
 const scratch = makeScratch(0)
-// Nothing is ever served, so the hashes may be of anything, such as zeros.
+// No block is ever sent, so the hashes need not match anything.
 const hash = createHash('sha1').update(Buffer.alloc(BLOCK_LENGTH)).digest()
 const hashes = Buffer.alloc(20 * pieces, hash)
 const { torrent, infoHash } = makeTorrent(

@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * How fast do leechers get everything from one slow seed? Ten start together and help each other; each leaves when
- * it has everything. The least that can be is the time in which the seed sends one copy.
+ * Measures the time in which leechers download from one slow seed. Ten start together and upload to each other; each
+ * leaves when it is complete. The minimum is the time in which the seed sends one copy.
  *
  *     node bench/swarm.js [--size 64MiB] [--peers 10] [--mixed] [--small]
  *
- * With --mixed they are of every client that is there, in turn.
+ * With --mixed the leechers are of every installed client, in turn.
  */
 import { createHash } from 'node:crypto'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ import * as programs from './programs.js'
 import { bar } from './report.js'
 import { run } from './running.js'
 
-// A size and a crowd of its own, unless others are given.
+// This bench has its own default size and number of leechers.
 
 const given = (/** @type {string} */ option) => process.argv.some(arg => arg.split('=')[0] === option)
 const { mixed, small, ...options } = benchOptions()
@@ -67,7 +67,7 @@ function tsdl(out) {
   return [...programs.tsdl, torrent, '-o', out, '--bind', '127.0.0.1', '--json']
 }
 
-/** Every client that is there. */
+/** The installed clients. */
 async function clients() {
   /** @type {(Kind & { there: boolean })[]} */
   const all = [
@@ -94,7 +94,7 @@ async function clients() {
 /** @param {string} out */
 async function transmission(out) {
   const config = `${out}-config`
-  // What lies in this folder of its own it takes up at its start.
+  // It loads the torrents in its own directory at its start.
   mkdirSync(join(config, 'torrents'), { recursive: true })
   copyFileSync(torrent, join(config, 'torrents', 'data.torrent'))
   return programs.transmission(config, out, await freePort(), await freePort())
@@ -111,7 +111,7 @@ async function someoneFails() {
   })
 }
 
-/** All bytes of all of them. Only transmission is still there, and holds some until it is told to go. */
+/** Checks all bytes of all leechers. Only transmission still runs, and writes its last bytes when it ends. */
 async function check() {
   for (const { name, out, program } of running) {
     if (name === 'transmission') await program.stop('SIGTERM')
@@ -157,7 +157,7 @@ function report(start, sent) {
   const last = Math.max(...seconds)
   if (mixed) {
     const own = times.filter(({ client }) => client === 'tsdl').map(({ seconds }) => seconds)
-    // They end nearly together, so a few hundredths are chance.
+    // They end almost at the same time, so a difference of a few hundredths is noise.
     bar('median wall of tsdl / of all', median(own) / median(seconds), 1.05, { small })
     return
   }

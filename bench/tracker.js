@@ -1,10 +1,10 @@
 // @ts-check
-/** A tracker that knows one peer, since aria2 takes peers from nowhere else, or none. */
+/** A tracker that names one peer, because aria2 accepts peers only from trackers, or that names none. */
 import { createServer } from 'node:http'
 import { encode } from './data.js'
 
 /**
- * Starts it; gives its announce URL and how to stop it.
+ * Starts a tracker. Returns its announce URL, and a function that stops it.
  * @param {string} [host] of the peer it names
  * @param {number} [port]
  */

@@ -1,5 +1,5 @@
 // @ts-check
-/** The few words of the peer protocol (BEP 3) that the bench's own programs speak. */
+/** The messages of the peer protocol (BEP 3) that the programs of the bench use. */
 
 export const BLOCK_LENGTH = 16384
 
@@ -52,7 +52,7 @@ export function putRequest(target, at, piece, begin, length) {
 }
 
 /**
- * Cuts what a downloader sends into messages; these are small, so joining chunks costs nothing that matters.
+ * Cuts the bytes of a downloader into messages. These are small, so joining chunks costs little.
  * @param {(handshake: Buffer) => void} onHandshake
  * @param {(id: number, body: Buffer) => void} onMessage
  */

@@ -117,7 +117,7 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
     if (token === undefined && password === undefined && !isLoopback(host)) {
       throw new InputError(
         'ERR_USAGE',
-        `others can reach ${host}: serving there needs a token (--token-file, TSDL_TOKEN or --token)`,
+        `other machines can reach ${host}: serving there needs a token (--token-file, TSDL_TOKEN or --token)`,
       )
     }
     const timeouts = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }
@@ -147,13 +147,16 @@ export class HttpServer extends EventEmitter<HttpServerEvents> {
     return this
   }
 
-  /** Rejects an inherited socket that others can reach, without a token. */
+  /** Rejects an inherited socket that other machines can reach if there is no token. */
   async #checkAddress(server: Server): Promise<void> {
     const address = server.address()
     if (this.#options.token !== undefined || typeof address !== 'object' || address === null) return
     if (isLoopback(address.address)) return
     await this.close()
-    throw new InputError('ERR_USAGE', `others can reach ${address.address}: serving there needs a token`)
+    throw new InputError(
+      'ERR_USAGE',
+      `other machines can reach ${address.address}: serving there needs a token`,
+    )
   }
 
   /** Stops listening and ends every transfer at once. */

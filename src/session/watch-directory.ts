@@ -98,7 +98,9 @@ export class WatchDirectory extends EventEmitter<WatchDirectoryEvents> {
 
   async #look(): Promise<void> {
     const names = await this.#fs.readdir(this.#directory).catch(error => {
-      throw storageError('read', this.#directory, error)
+      if (error.code !== 'ENOENT') throw storageError('read', this.#directory, error)
+      const text = `cannot watch ${this.#directory}: no such directory; files are added once it exists`
+      throw new StorageError('ERR_STORAGE', text, error)
     })
     this.#failure = undefined
     const before = this.#found

@@ -88,7 +88,7 @@ t.test('an address that is not loopback needs a token, and then every request ne
   t.equal(refused.code, 2)
   t.match(
     refused.stderr,
-    /others can reach 0\.0\.0\.0: serving there needs a token \(--token-file, TSDL_TOKEN or --token\)/,
+    /other machines can reach 0\.0\.0\.0: serving there needs a token \(--token-file, TSDL_TOKEN or --token\)/,
   )
   const { url, child, ended } = await serving(t, [made.path, '--http', '0.0.0.0:0', '--token', 'sesame'])
   t.match(url, /^http:\/\/127\.0\.0\.1:\d+\/\?token=sesame$/)

@@ -53,7 +53,7 @@ const FILE_OPTIONS = inGroup('Files:', [
   },
   {
     ...{ name: 'reuse', value: '<dir>', type: 'text', list: true, parse: parseText },
-    help: 'copy what files in this directory have, under any name',
+    help: 'copy matching content of files in this directory, whatever their names are',
   },
   {
     ...{ name: 'checksum', value: '<sha256:hex>', type: 'text', own: true, parse: parseChecksum },

@@ -161,7 +161,8 @@ export class Scheduler extends Emitter<SchedulerEvents> implements BlockSource {
     const isBehind = requester.peerChoking && this.deadlines.isAnyAwaited
     if (!isAlone && !isBehind) this.#enqueue(requester)
     const isIdle = () => taken.length === 0 && requester.outstanding === 0 && this.#underused.has(requester)
-    if (lead > 0 && isIdle()) this.#free.take(taker, 0, false) // an idle peer takes blocks of awaited pieces, too, although it sends them late
+    // an idle peer takes blocks that readers need sooner than it sends them, too
+    if (lead > 0 && isIdle()) this.#free.take(taker, 0, false)
     if (isOnParole && (this.isFull || !this.#queued.has(requester)) && isIdle()) {
       this.#free.take(taker, 0, false) // there is no other work for it
     }

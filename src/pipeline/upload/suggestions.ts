@@ -96,7 +96,8 @@ export class Suggestions<Peer extends SuggestedPeer> {
     const taken = this.#taken.get(index)
     if (!taken || taken.peer === peer) return false
     if (now - peer.waitsSince >= MAX_PEER_WAIT_MS || now - taken.at >= MAX_HOLD_MS) return false
-    if (now - taken.peer.waitsSince >= MAX_PEER_WAIT_MS) return false // the peer that requested first gets nothing, so no other peer waits for it
+    // the peer that requested the piece first gets nothing, so no other peer waits for it
+    if (now - taken.peer.waitsSince >= MAX_PEER_WAIT_MS) return false
     const { sending, waiting } = taken.peer.responder
     if (!sending && waiting === 0) return false // it has received what it requested
     // A piece that another peer has needs no wait: peers that share have cancelled the request by then.

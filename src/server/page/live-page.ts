@@ -152,7 +152,7 @@ export class LivePage implements HttpApi {
       return sendRefusal(response, 405, 'only POST is allowed', { Allow: 'POST' })
     // A page of another site can send requests, but it cannot read this key.
     if (pageKeyOf(request) !== this.#welcome.key)
-      return sendRefusal(response, 409, 'the key of the page is another one')
+      return sendRefusal(response, 409, 'the key of the page is not valid any more: reload the page')
     try {
       const body = JSON.parse((await bodies.read(request)).toString()) as unknown
       sendJson(response, 200, await action(body, { session: session!, previews: previews!, warn }))
