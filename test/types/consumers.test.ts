@@ -1,46 +1,95 @@
 import { execFile } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
+import type TypeScript from 'typescript'
 import { inProject, PROJECT_DIRECTORY } from '../helpers/project.ts'
 
-const COMPILER_PATHS = {
-  'the oldest TypeScript': join(PROJECT_DIRECTORY, 'test/types/compilers/node_modules/oldest'),
-  'the last TypeScript in JavaScript': join(PROJECT_DIRECTORY, 'node_modules/typescript'),
-  'the newest TypeScript': join(PROJECT_DIRECTORY, 'node_modules/typescript-7'),
-}
+/** Returns the compiler's complaints about the project of a folder. */
+type Compile = (folder: string) => string | Promise<string>
+
+const OLDEST_PATH = inProject('test/types/compilers/node_modules/oldest')
+const COMPILERS: [name: string, path: string, compile: Compile][] = [
+  ['the oldest TypeScript', OLDEST_PATH, folder => compileHere(OLDEST_PATH, folder)],
+  [
+    'the last TypeScript in JavaScript',
+    inProject('node_modules/typescript'),
+    folder => compileHere(inProject('node_modules/typescript'), folder),
+  ],
+  ['the newest TypeScript', inProject('node_modules/typescript-7'), compileWithNewest],
+]
 const COMPILER_OPTIONS = [
   { lib: ['es2023'], module: 'nodenext', moduleResolution: 'nodenext' },
   { lib: ['es2023', 'dom', 'dom.iterable'], module: 'esnext', moduleResolution: 'bundler' },
 ]
+const FILES = ['consumer.ts', 'mistake.ts']
 
-for (const [name, compiler] of Object.entries(COMPILER_PATHS)) {
-  const skip = existsSync(compiler) ? false : 'not installed: npm ci --prefix test/types/compilers'
+for (const [name, path, compile] of COMPILERS) {
+  const skip = existsSync(path) ? false : 'not installed: npm ci --prefix test/types/compilers'
   t.test(`a program that uses the library compiles with ${name}`, { skip }, async t => {
-    const folder = t.testdir()
-    mkdirSync(join(folder, 'node_modules'))
-    symlinkSync(PROJECT_DIRECTORY, join(folder, 'node_modules/tsdl'))
-    symlinkSync(join(PROJECT_DIRECTORY, 'node_modules/@types'), join(folder, 'node_modules/@types'))
-    writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
-    cpSync(inProject('test/types/consumer.ts'), join(folder, 'consumer.ts'))
+    const folder = createProject(t.testdir())
     for (const environment of COMPILER_OPTIONS) {
       const compilerOptions = {
         ...environment,
         ...{ target: 'es2022', strict: true, skipLibCheck: false, noEmit: true, types: ['node'] },
       }
-      writeFileSync(
-        join(folder, 'tsconfig.json'),
-        JSON.stringify({ compilerOptions, files: ['consumer.ts'] }),
+      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: FILES }))
+      const complaints = (await compile(folder)).split('\n').filter(line => line !== '')
+      t.strictSame(
+        complaints.filter(line => !line.startsWith('mistake.ts')),
+        [],
+        `lib ${environment.lib}, ${environment.moduleResolution}`,
       )
-      t.equal(await compile(compiler, folder), '', `lib ${environment.lib}, ${environment.moduleResolution}`)
+      t.ok(
+        complaints.some(line => line.startsWith('mistake.ts')),
+        'and a mistake is found',
+      )
     }
   })
 }
 
-/** Resolves with the compiler's complaints. */
-function compile(compiler: string, folder: string): Promise<string> {
-  const program = join(compiler, 'bin/tsc')
+/** Returns a folder in which tsdl is installed. */
+function createProject(folder: string): string {
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(PROJECT_DIRECTORY, join(folder, 'node_modules/tsdl'))
+  symlinkSync(inProject('node_modules/@types'), join(folder, 'node_modules/@types'))
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  cpSync(inProject('test/types/consumer.ts'), join(folder, 'consumer.ts'))
+  writeFileSync(join(folder, 'mistake.ts'), "import { decode } from 'tsdl/codec'\ndecode(1)\n")
+  return folder
+}
+
+/** The newest is a program of its own. It checks all files, those of TypeScript and of Node as well. */
+function compileWithNewest(folder: string): Promise<string> {
+  const program = inProject('node_modules/typescript-7/bin/tsc')
   return new Promise(resolve => {
-    execFile(process.execPath, [program, '-p', folder], (_error, stdout) => resolve(stdout))
+    execFile(process.execPath, [program], { cwd: folder }, (_error, stdout) => resolve(stdout))
+  })
+}
+
+/**
+ * Compiles in this process with a compiler in JavaScript. It checks the program, our declarations and those that ours
+ * refer to. To check the declarations of TypeScript and of Node takes it three times as long, and tells nothing of ours.
+ */
+function compileHere(compiler: string, folder: string): string {
+  const ts: typeof TypeScript = createRequire(import.meta.url)(compiler)
+  const read = ts.readConfigFile(join(folder, 'tsconfig.json'), ts.sys.readFile)
+  const { options, fileNames, errors } = ts.parseJsonConfigFileContent(read.config, ts.sys, folder)
+  const program = ts.createProgram(fileNames, options)
+  const files = program
+    .getSourceFiles()
+    .filter(file => !program.isSourceFileDefaultLibrary(file) && !file.fileName.includes('/@types/node/'))
+  const diagnostics = [
+    ...errors,
+    ...program.getOptionsDiagnostics(),
+    ...program.getSyntacticDiagnostics(),
+    ...program.getGlobalDiagnostics(),
+    ...files.flatMap(file => program.getSemanticDiagnostics(file)),
+  ]
+  return ts.formatDiagnostics(diagnostics, {
+    getCurrentDirectory: () => folder,
+    getCanonicalFileName: name => name,
+    getNewLine: () => '\n',
   })
 }
