@@ -11,6 +11,7 @@ type Callback = (error?: Error | null) => void
 type Class<T> = new (options?: object) => T
 
 interface Destroyable {
+  readonly destroying: boolean
   destroy(error?: Error | null): void
 }
 
@@ -28,7 +29,8 @@ export function withAbortErrors(base: unknown): unknown {
     }
 
     override destroy(error?: Error | null): void {
-      super.destroy(error && abortErrorOf(error))
+      // A pipe that breaks destroys both of its sides: for one that is destroyed already, no error is made.
+      super.destroy(error && !this.destroying ? abortErrorOf(error) : error)
     }
   }
 }
