@@ -14,7 +14,11 @@ import t from 'tap'
 const TESTS_DIRECTORY = 'build/test'
 /** A simulated swarm takes seconds on a quiet machine, and a minute on a busy one. */
 const PROCESS_TIMEOUT_SECONDS = 180
-const MAX_FILES_OF_PROCESS = 6
+const MAX_FILES_OF_PROCESS = 12
+/** Fewer of those that wait: while they do, other processes run. */
+const MAX_WAITING_FILES_OF_PROCESS = 6
+/** Folders with fewer files share processes with each other. */
+const MIN_FILES_OF_FOLDER = 5
 
 /** True for files of many seconds. They start first, so that no processor waits for the last of them. */
 const isLong = name => /^(?:abuse|bench|types)\/|\/(?:simulated-|disk-faults|killed)/.test(name)
@@ -30,13 +34,24 @@ function isAlone(name) {
   return /^t\.(?:beforeEach|afterEach|jobs)\b|process\.memoryUsage/m.test(readFileSync(`${TESTS_DIRECTORY}/${name}`, 'utf8'))
 }
 
+/** Groups file names by the first part of their path, and those of small folders as `others`. */
+function groupByFolder(names) {
+  const folders = new Map()
+  for (const name of names) {
+    const folder = name.split('/')[0]
+    folders.set(folder, [...(folders.get(folder) ?? []), name])
+  }
+  const small = [...folders].filter(([, files]) => files.length < MIN_FILES_OF_FOLDER)
+  for (const [folder] of small) folders.delete(folder)
+  if (small.length > 0) folders.set('others', small.flatMap(([, files]) => files))
+  return folders
+}
+
 /** Groups file names by process, the longest first. Those that wait are spread among them, so that processors are busy. */
 function groupByProcess(names) {
   const groups = names.filter(isAlone).map(name => ({ title: name, names: [name] }))
-  const shared = names.filter(name => !isAlone(name))
-  for (const folder of new Set(shared.map(name => name.split('/')[0]))) {
-    const files = shared.filter(name => name.split('/')[0] === folder)
-    const processes = Math.ceil(files.length / MAX_FILES_OF_PROCESS)
+  for (const [folder, files] of groupByFolder(names.filter(name => !isAlone(name)))) {
+    const processes = Math.ceil(files.length / (isWaiting(files[0]) ? MAX_WAITING_FILES_OF_PROCESS : MAX_FILES_OF_PROCESS))
     for (let index = 0; index < processes; index++) {
       // Every n-th file, as neighbours are often of one kind and equally long.
       const title = processes > 1 ? `${folder} ${index + 1}` : folder
