@@ -10,7 +10,7 @@ import { inProject, PROJECT_DIRECTORY } from '../helpers/project.ts'
 type Compile = (folder: string) => string | Promise<string>
 
 const OLDEST_PATH = inProject('test/types/compilers/node_modules/oldest')
-const COMPILERS: [name: string, path: string, compile: Compile][] = [
+const TESTED_COMPILERS: [name: string, path: string, compile: Compile][] = [
   ['the oldest TypeScript', OLDEST_PATH, folder => compileHere(OLDEST_PATH, folder)],
   [
     'the last TypeScript in JavaScript',
@@ -23,9 +23,9 @@ const COMPILER_OPTIONS = [
   { lib: ['es2023'], module: 'nodenext', moduleResolution: 'nodenext' },
   { lib: ['es2023', 'dom', 'dom.iterable'], module: 'esnext', moduleResolution: 'bundler' },
 ]
-const FILES = ['consumer.ts', 'mistake.ts']
+const PROGRAM_FILES = ['consumer.ts', 'mistake.ts']
 
-for (const [name, path, compile] of COMPILERS) {
+for (const [name, path, compile] of TESTED_COMPILERS) {
   const skip = existsSync(path) ? false : 'not installed: npm ci --prefix test/types/compilers'
   t.test(`a program that uses the library compiles with ${name}`, { skip }, async t => {
     const folder = createProject(t.testdir())
@@ -34,7 +34,7 @@ for (const [name, path, compile] of COMPILERS) {
         ...environment,
         ...{ target: 'es2022', strict: true, skipLibCheck: false, noEmit: true, types: ['node'] },
       }
-      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: FILES }))
+      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: PROGRAM_FILES }))
       const complaints = (await compile(folder)).split('\n').filter(line => line !== '')
       t.strictSame(
         complaints.filter(line => !line.startsWith('mistake.ts')),
