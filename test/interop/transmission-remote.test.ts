@@ -1,17 +1,24 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
+import { RPC_METHODS } from '../../src/server/transmission/transmission-api.ts'
 import { pollUntil } from '../helpers/counterparts/poll-until.ts'
 import { scratch, without } from '../helpers/counterparts/process.ts'
+import { checkTested, recordCalls } from '../helpers/documented-calls.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { openRemote } from '../helpers/remote.ts'
 import { shareAll } from '../helpers/session.ts'
 
 const skip = without('transmission-remote', '--version')
 const run = promisify(execFile)
+
+const called = recordCalls(RPC_METHODS)
 
 t.test('transmission-remote drives a session', { skip }, async t => {
   let isClosed = false
@@ -114,11 +121,19 @@ t.test('transmission-remote drives a session', { skip }, async t => {
   t.match(await ask('-st'), /CURRENT SESSION[\s\S]*TOTAL/)
   t.match(await ask('-pt'), /Port is open: No/)
   t.match(await ask('--blocklist-update'), /URL is not set/)
+  const lists = createServer((_, response) => void response.end('1.2.3.0/24\n')).listen(0, '127.0.0.1')
+  t.teardown(() => lists.close())
+  await once(lists, 'listening')
+  const url = `http://127.0.0.1:${(lists.address() as AddressInfo).port}/`
+  await session.set({ blocklist: { enabled: true, url } })
+  await succeeds('--blocklist-update')
+  t.equal(session.blocklist.size, 1)
   await succeeds('-tall', '-rad')
   t.equal(session.torrents.length, 0)
   t.match(await ask('-l'), /Sum:/)
   await succeeds('--exit')
   await pollUntil(() => isClosed)
+  checkTested(t, 'Transmission', 'remote', called)
 })
 
 t.test('transmission-remote logs in with a user name and a password', { skip }, async t => {

@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
+import { RPC_METHODS } from '../../src/server/transmission/transmission-api.ts'
 import { pollUntil } from '../helpers/counterparts/poll-until.ts'
 import { scratch, without } from '../helpers/counterparts/process.ts'
+import { checkTested, recordCalls } from '../helpers/documented-calls.ts'
 import { makeTorrent } from '../helpers/metainfo.ts'
 import { openRemote } from '../helpers/remote.ts'
 
@@ -12,6 +14,8 @@ import { openRemote } from '../helpers/remote.ts'
 const PAGE_DIRECTORY = '/usr/share/transmission/web'
 const CHROMIUM_PATH = '/usr/bin/chromium'
 const skip = without('test', '-e', `${PAGE_DIRECTORY}/index.html`) || without(CHROMIUM_PATH, '--version')
+
+const called = recordCalls(RPC_METHODS)
 
 t.test("Debian's page of Transmission adds, lists, shows, pauses and removes torrents", { skip }, async t => {
   const { base, session } = await openRemote(t, { control: { webDirectory: PAGE_DIRECTORY } })
@@ -74,6 +78,7 @@ t.test("Debian's page of Transmission adds, lists, shows, pauses and removes tor
   await pollUntil(() => session.torrents.length === 1)
   t.equal(session.torrents[0]!.name, 'another')
   t.strictSame(failures, [])
+  checkTested(t, 'Transmission', 'page', called)
 })
 
 t.test('files of the page: only those below its directory', { skip }, async t => {

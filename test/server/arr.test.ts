@@ -1,8 +1,15 @@
 /** The calls of Sonarr and Radarr, in their order, with what they read of each answer. */
 import t from 'tap'
 import { torrentOf } from '../../src/metainfo/torrent.ts'
+import { READ_ACTIONS } from '../../src/server/qbittorrent/read-actions.ts'
+import { WRITE_ACTIONS } from '../../src/server/qbittorrent/write-actions.ts'
+import { RPC_METHODS } from '../../src/server/transmission/transmission-api.ts'
+import { checkTested, recordCalls } from '../helpers/documented-calls.ts'
 import { openRemote } from '../helpers/remote.ts'
 import { shareAll, smallTorrent, waitForSession } from '../helpers/session.ts'
+
+const methods = recordCalls(RPC_METHODS)
+const actions = [recordCalls(READ_ACTIONS), recordCalls(WRITE_ACTIONS)]
 
 /** The fields that Sonarr asks for. `fileCount` is that of Vuze. */
 const REQUESTED_FIELDS = [
@@ -82,6 +89,7 @@ t.test('Transmission: test, add, limits, follow, finish, remove', async t => {
   t.equal(`${done.downloadDir}/${done.name}`, '/home/tv-sonarr/Some.Show')
   await call('torrent-remove', { ids: [hash], 'delete-local-data': true })
   t.equal(await list(), undefined)
+  checkTested(t, 'Transmission', 'Sonarr', methods)
 })
 
 t.test('qBittorrent: test, categories, add, follow, finish, remove', async t => {
@@ -140,4 +148,5 @@ t.test('qBittorrent: test, categories, add, follow, finish, remove', async t => 
   t.not(torrent.content_path, torrent.save_path)
   await send('torrents/delete', new URLSearchParams({ hashes: hash, deleteFiles: 'true' }))
   t.strictSame(await read('torrents/info'), [])
+  checkTested(t, 'qBittorrent', 'arr', ['auth/login', ...actions.flatMap(called => [...called])])
 })

@@ -2,7 +2,7 @@ import { type TorrentFacts, torrentFactsOf } from '../../session/records/torrent
 import type { SessionTorrent } from '../../session/session-torrent.ts'
 
 const UNKNOWN_FACTS: TorrentFacts = {
-  ...{ comment: '', createdBy: '', creationDate: 0, pieceLength: 0, trackers: [], webSeeds: [] },
+  ...{ comment: '', createdBy: '', creationDate: 0, pieceLength: 0, source: '', trackers: [], webSeeds: [] },
 }
 
 /**

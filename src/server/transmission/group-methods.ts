@@ -17,7 +17,8 @@ const NEW_GROUP: BandwidthGroup = { up: DISABLED_LIMIT, down: DISABLED_LIMIT, ho
 /** The methods that are about bandwidth groups. */
 export const GROUP_METHODS: Readonly<Record<string, Method>> = {
   async group_get(parameters, { session }) {
-    const wanted = read(parameters, 'group', (value, at) =>
+    // documented as `group`, and read as `name` by Transmission 4.1
+    const wanted = read(parameters, parameters.group === undefined ? 'name' : 'group', (value, at) =>
       typeof value === 'string' ? [name(value, at)] : list(name)(value, at),
     )
     const groups = Object.entries(session.settings.groups)

@@ -22,8 +22,13 @@ const IRREGULAR_NAMES: Readonly<Record<string, string>> = {
   seed_ratio_limited: 'seedRatioLimited',
   torrent_added: 'torrent-added',
   torrent_duplicate: 'torrent-duplicate',
-  total_size: 'total_size',
 }
+
+/** Keys that came after the legacy dialect, and have one name. */
+const SINGLE_NAMES = new Set([
+  ...['begin_piece', 'bytes_to_client', 'bytes_to_peer', 'downloader_count', 'end_piece', 'peer_id'],
+  ...['preferred_transports', 'sequential_download', 'total_size'],
+])
 
 /** The legacy style of an object: `camel` for torrents and statistics, `kebab` for the session. */
 export type LegacyStyle = 'camel' | 'kebab'
@@ -47,7 +52,7 @@ export function toLegacyKey(key: string, style: LegacyStyle): string {
 }
 
 function makeLegacyKey(key: string, style: LegacyStyle): string {
-  const exception = IRREGULAR_NAMES[key]
+  const exception = SINGLE_NAMES.has(key) ? key : IRREGULAR_NAMES[key]
   if (exception !== undefined) return exception
   return style === 'kebab'
     ? key.replaceAll('_', '-')

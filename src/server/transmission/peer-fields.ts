@@ -40,6 +40,8 @@ function describePeer(peer: Peer, pieceCount: number): object {
   ]
   return {
     address: address.host,
+    bytes_to_client: requester.downloaded,
+    bytes_to_peer: responder.uploaded,
     client_is_choked: requester.peerChoking,
     client_is_interested: requester.amInterested,
     client_name: client,
@@ -49,6 +51,7 @@ function describePeer(peer: Peer, pieceCount: number): object {
     is_incoming: incoming,
     is_uploading_to: isReceiving(peer),
     is_utp: false,
+    peer_id: Buffer.from(peer.peerId ?? []).toString('base64'),
     peer_is_choked: responder.amChoking,
     peer_is_interested: peer.peerInterested,
     port: address.port,

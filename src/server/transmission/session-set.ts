@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { quote } from '../../codec/quote.ts'
 import { text, whole } from '../../session/records/fields.ts'
 import type { SessionSettings } from '../../session/records/session-record.ts'
@@ -27,7 +28,7 @@ export const sessionSet: Method = async (parameters, context, isLegacy) => {
   const changeable = changeableFields(session.settings)
   const fixed = Object.entries(await fixedFields(context))
   for (const [name, value] of fixed) {
-    if (parameters[name] === undefined || parameters[name] === value) continue
+    if (parameters[name] === undefined || isDeepStrictEqual(parameters[name], value)) continue
     const spelled = isLegacy ? toLegacyKey(name, 'kebab') : name
     throw new RpcError(RPC_CODES.arguments, `${spelled}: cannot be changed while tsdl runs`)
   }

@@ -5,7 +5,7 @@ import type { SessionTorrent } from '../../session/session-torrent.ts'
 import { indices, loose, read, texts } from './parameters.ts'
 import type { Method, Parameters } from './rpc-context.ts'
 import { RPC_CODES, RpcError } from './rpc-error.ts'
-import { readBandwidthPriority } from './torrent-set.ts'
+import { readBandwidthPriority, readSequential } from './torrent-set.ts'
 
 /** Maximum characters of a .torrent in base64: those of a body. */
 const MAX_METAINFO_LENGTH = 64 << 20
@@ -16,7 +16,7 @@ export const torrentAdd: Method = async (parameters, { session }) => {
   const paused = read(parameters, 'paused', loose)
   const labels = read(parameters, 'labels', texts)
   const maxPeers = read(parameters, 'peer_limit', whole)
-  const sequential = read(parameters, 'sequential_download', loose)
+  const sequential = readSequential(parameters)
   const cookies = read(parameters, 'cookies', text(16_384))
   const bandwidthPriority = readBandwidthPriority(parameters)
   const [off, low, high] = ['files_unwanted', 'priority_low', 'priority_high'].map(name =>

@@ -33,8 +33,11 @@ const priorityOf = ({ priority }: SessionFile) =>
 
 /** Fields that need the list of files. */
 export const FILE_FIELDS: Readonly<Record<string, TorrentField>> = {
+  bytes_completed: ({ files }) => files.map(({ completed }) => completed),
   files: ({ files }) =>
-    files.map(({ completed, length, path }) => ({ bytes_completed: completed, length, name: path })),
+    files.map(({ completed, endPiece, firstPiece, length, path }) => ({
+      ...{ begin_piece: firstPiece, bytes_completed: completed, end_piece: endPiece, length, name: path },
+    })),
   file_stats: ({ files }) =>
     files.map(file => ({
       bytes_completed: file.completed,
@@ -53,6 +56,7 @@ export const FACT_FIELDS: Readonly<Record<string, TorrentField>> = {
   date_created: ({ facts }) => facts.creationDate,
   magnet_link: ({ record, facts }) => record.link ?? linkOf(record, record.trackers ?? facts.trackers),
   piece_size: ({ facts }) => facts.pieceLength,
+  source: ({ facts }) => facts.source,
   tracker_list: view => formatTiers(trackersOf(view)),
   tracker_stats: (view, { now, trackers }) => trackers.listStats(view, now),
   trackers: (view, { trackers }) => trackers.listTrackers(view),
@@ -116,6 +120,7 @@ const PLAIN_FIELDS: Readonly<Record<string, TorrentField>> = {
   seed_ratio_limit: ({ record }) => record.seedRatio.value,
   seed_ratio_mode: ({ record }) => LIMIT_MODE_NUMBERS[record.seedRatio.mode],
   sequential_download: ({ record }) => record.sequential,
+  sequential_download_from_piece: () => 0,
   size_when_done: ({ progress }) => progress.wantedBytes,
   start_date: ({ record }) => seconds(record.startedAt),
   status: ({ torrent }) => statusNumberOf(torrent),

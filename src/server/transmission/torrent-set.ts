@@ -89,7 +89,7 @@ function readOptions(parameters: Parameters, { record }: SessionTorrent): Partia
   if (bandwidthPriority !== undefined) options.bandwidthPriority = bandwidthPriority
   const group = read(parameters, 'group', text(255))
   if (group !== undefined) options.group = group
-  const sequential = read(parameters, 'sequential_download', flag)
+  const sequential = readSequential(parameters)
   if (sequential !== undefined) options.sequential = sequential
   const maxPeers = read(parameters, 'peer_limit', whole)
   if (maxPeers !== undefined) options.maxPeers = maxPeers
@@ -105,6 +105,13 @@ export function readBandwidthPriority(
   const priority = (['low', 'normal', 'high'] as const).find(name => PRIORITY_NUMBERS[name] === level)
   if (priority) return priority
   throw new RpcError(RPC_CODES.arguments, 'bandwidth_priority: expected -1, 0 or 1')
+}
+
+/** Reads the order of pieces, if it is given. @throws RpcError for one that does not begin at the first piece */
+export function readSequential(parameters: Parameters): boolean | undefined {
+  if (read(parameters, 'sequential_download_from_piece', whole))
+    throw new RpcError(RPC_CODES.arguments, 'sequential_download_from_piece: expected 0')
+  return read(parameters, 'sequential_download', loose)
 }
 
 /** Reads changes of the trackers: a new list, or some that are added, removed or replaced. */

@@ -43,6 +43,7 @@ export function parseTrackers(text: string): string[][] {
 /** Trackers are not scraped on their own: announces bring the numbers. */
 export const NO_SCRAPE = {
   download_count: UNKNOWN_COUNT,
+  downloader_count: UNKNOWN_COUNT,
   has_scraped: false,
   last_scrape_result: '',
   last_scrape_start_time: 0,

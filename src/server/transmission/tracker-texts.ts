@@ -20,7 +20,7 @@ interface TrackersText {
 }
 
 /**
- * The JSON of trackers in one dialect. There are 27 members for each tracker, most of them do not change, and most torrents
+ * The JSON of trackers in one dialect. There are 28 members for each tracker, most of them do not change, and most torrents
  * of a session share a few lists of trackers: so each list is written once.
  */
 export class TrackerTexts {

@@ -14,6 +14,9 @@ export interface SessionFile {
   readonly priority: FilePriority
   /** Bytes in verified pieces. */
   readonly completed: number
+  /** The first piece that has bytes of it, and the one after the last. An empty file has the one at its place. */
+  readonly firstPiece: number
+  readonly endPiece: number
 }
 
 /** Lists the files of a torrent. */
@@ -25,12 +28,16 @@ export function* listFiles(
   const layout = new Layout(metainfo)
   for (const [index, { length, pad, path }] of metainfo.files.entries()) {
     if (pad) continue
+    const { first, last } = layout.piecesOf(index) ?? {}
+    const firstPiece = first ?? Math.floor(layout.files[index]!.offset / layout.pieceLength)
     yield {
       index,
       path,
       length,
       priority: priorities.get(index),
       completed: completedBytes(layout, pieces, index),
+      firstPiece,
+      endPiece: (last ?? firstPiece) + 1,
     }
   }
 }

@@ -8,6 +8,8 @@ export interface TorrentFacts {
   /** Seconds since 1970; 0 for unknown. */
   readonly creationDate: number
   readonly pieceLength: number
+  /** The tag of a private tracker, or ''. */
+  readonly source: string
   readonly trackers: readonly (readonly string[])[]
   readonly webSeeds: readonly string[]
 }
@@ -22,6 +24,7 @@ const facts: Field<TorrentFacts | null> = nullable(
     createdBy: text(MAX_FACTS_LENGTH),
     creationDate: whole,
     pieceLength: whole,
+    source: withDefault(text(MAX_FACTS_LENGTH), ''),
     trackers: list(texts, MAX_FACTS_LENGTH),
     webSeeds: texts,
   }),
@@ -32,9 +35,25 @@ export const recordedFacts: Field<TorrentFacts | null> = withDefault(facts, null
 
 /** Returns the facts of a .torrent. */
 export function torrentFactsOf(metainfo: Metainfo): TorrentFacts {
-  const { comment = '', createdBy = '', creationDate, pieceLength, trackers, webSeeds } = metainfo
+  const {
+    comment = '',
+    createdBy = '',
+    source = '',
+    creationDate,
+    pieceLength,
+    trackers,
+    webSeeds,
+  } = metainfo
   const isTime = creationDate !== undefined && Number.isSafeInteger(creationDate) && creationDate >= 0
-  return { comment, createdBy, creationDate: isTime ? creationDate : 0, pieceLength, trackers, webSeeds }
+  return {
+    comment,
+    createdBy,
+    creationDate: isTime ? creationDate : 0,
+    pieceLength,
+    source,
+    trackers,
+    webSeeds,
+  }
 }
 
 /** Returns the facts that a record keeps. */

@@ -1,7 +1,14 @@
 import t, { type Test } from 'tap'
 import { torrentOf } from '../../../src/metainfo/torrent.ts'
+import { READ_ACTIONS } from '../../../src/server/qbittorrent/read-actions.ts'
+import { WRITE_ACTIONS } from '../../../src/server/qbittorrent/write-actions.ts'
+import { checkTested, readDocumented, recordCalls } from '../../helpers/documented-calls.ts'
 import { openRemote, type RemoteOptions } from '../../helpers/remote.ts'
 import { shareAll, smallTorrent, waitForSession } from '../../helpers/session.ts'
+
+const actions = [recordCalls(READ_ACTIONS), recordCalls(WRITE_ACTIONS)]
+/** Paths that are not in the tables of actions. */
+const OTHER_PATHS = ['auth/login', 'sync/maindata']
 
 async function openApi(t: Test, options: RemoteOptions = {}) {
   const remote = await openRemote(t, options)
@@ -179,4 +186,63 @@ t.test('invalid requests get a status, and the service goes on', async t => {
   t.equal((await fetch(`${base}/api/v3/x`)).status, 404)
   t.strictSame(await get('torrents/info'), [])
   t.strictSame(warnings, [])
+})
+
+t.test('torrents are stopped, started, checked, announced, moved in the queue and tagged', async t => {
+  const { get, post, session } = await openApi(t)
+  const torrents = []
+  for (const name of ['a', 'b', 'c'])
+    torrents.push(await session.add(smallTorrent(name, name.charCodeAt(0)).metainfo, { start: false }))
+  const [a, , c] = torrents
+  const succeeds = async (path: string, fields: Record<string, string>) =>
+    t.match(await post(path, fields), { status: 200 }, path)
+  for (const [path, intent] of [
+    ['start', 'started'],
+    ['stop', 'stopped'],
+    ['resume', 'started'],
+    ['pause', 'stopped'],
+  ] as const) {
+    await succeeds(`torrents/${path}`, { hashes: 'all' })
+    t.strictSame(
+      torrents.map(torrent => torrent.intent),
+      [intent, intent, intent],
+      path,
+    )
+  }
+  const order = () =>
+    session.queue
+      .list()
+      .map(({ name }) => name)
+      .join('')
+  for (const [path, hash, expected] of [
+    ['topPrio', c!.infoHash, 'cab'],
+    ['decreasePrio', c!.infoHash, 'acb'],
+    ['bottomPrio', a!.infoHash, 'cba'],
+    ['increasePrio', a!.infoHash, 'cab'],
+  ] as const) {
+    await succeeds(`torrents/${path}`, { hashes: hash })
+    t.equal(order(), expected, path)
+  }
+  await session.set({ downloadQueue: { enabled: false, value: 1 } })
+  t.match(await post('torrents/topPrio', { hashes: 'all' }), { status: 409 })
+  await succeeds('torrents/createTags', { tags: 'x' })
+  await succeeds('torrents/addTags', { hashes: a!.infoHash, tags: 'x,y' })
+  await succeeds('torrents/removeTags', { hashes: a!.infoHash, tags: 'x' })
+  t.strictSame(a!.record.labels, ['y'])
+  await succeeds('torrents/createCategory', { category: 'tv', savePath: '/tv' })
+  await succeeds('torrents/editCategory', { category: 'tv', savePath: '/films' })
+  t.match(session.settings.categories, { tv: '/films' })
+  await a!.set({ trackers: [['http://127.0.0.1:9/announce']] })
+  t.match(await get(`torrents/trackers?hash=${a!.infoHash}`), [
+    { url: 'http://127.0.0.1:9/announce', tier: 0 },
+  ])
+  await succeeds('torrents/reannounce', { hashes: 'all' })
+  await succeeds('torrents/recheck', { hashes: a!.infoHash })
+  await waitForSession(session, () => a!.status === 'stopped')
+})
+
+t.test('docs/rpc.md lists all paths, and those that are tested here', async t => {
+  const paths = [...OTHER_PATHS, ...[READ_ACTIONS, WRITE_ACTIONS].flatMap(table => Object.keys(table))]
+  t.strictSame([...readDocumented('qBittorrent').keys()].sort(), paths.sort())
+  checkTested(t, 'qBittorrent', 'qbittorrent', [...OTHER_PATHS, ...actions.flatMap(called => [...called])])
 })

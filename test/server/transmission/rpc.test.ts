@@ -5,9 +5,12 @@ import t from 'tap'
 import { torrentOf } from '../../../src/metainfo/torrent.ts'
 import { TORRENT_FIELDS } from '../../../src/server/transmission/torrent-fields.ts'
 import { RPC_METHODS } from '../../../src/server/transmission/transmission-api.ts'
+import { checkTested, readDocumented, recordCalls } from '../../helpers/documented-calls.ts'
 import { makeTorrent } from '../../helpers/metainfo.ts'
 import { openRemote } from '../../helpers/remote.ts'
 import { shareAll, smallTorrent, waitForSession } from '../../helpers/session.ts'
+
+const called = recordCalls(RPC_METHODS)
 
 const base64 = (metainfo: Parameters<typeof torrentOf>[0]) =>
   Buffer.from(torrentOf(metainfo)).toString('base64')
@@ -130,7 +133,7 @@ t.test('every field and every setting is answered in both dialects', async t => 
     pieceLength: 16_384,
   })
   await session.add(
-    { ...made.metainfo, trackers: [['http://t.example/announce'], ['udp://u.example:1']] },
+    { ...made.metainfo, source: 'tag', trackers: [['http://t.example/announce'], ['udp://u.example:1']] },
     { start: false },
   )
   const fields = [...TORRENT_FIELDS.keys()]
@@ -138,7 +141,13 @@ t.test('every field and every setting is answered in both dialects', async t => 
   t.strictSame(Object.keys(torrent).sort(), fields.toSorted())
   for (const [name, value] of Object.entries(torrent)) t.not(value, undefined, name)
   t.match(torrent, {
-    files: [{ length: 40_000 }, { length: 60_000 }],
+    files: [
+      { length: 40_000, begin_piece: 0, end_piece: 3 },
+      { length: 60_000, begin_piece: 2, end_piece: 7 },
+    ],
+    bytes_completed: [0, 0],
+    source: 'tag',
+    sequential_download_from_piece: 0,
     wanted: [true, true],
     tracker_list: 'http://t.example/announce\n\nudp://u.example:1',
     trackers: [
@@ -262,6 +271,9 @@ t.test('session-set changes what it can, and rejects the rest unless it is so al
     directory: '/other',
     maxPeersPerTorrent: 9,
   })
+  t.match(await rpc('session-set', { 'dht-enabled': false, preferred_transports: ['tcp'] }), {
+    result: 'success',
+  })
   t.match(await rpc('session-set', { 'dht-enabled': true }), { result: /^dht-enabled: cannot be changed/ })
 })
 
@@ -378,6 +390,7 @@ t.test('invalid requests get the error of the API, and the service goes on', asy
     ['torrent-set', { ids: [1], seedRatioMode: 9 }, /seed_ratio_mode: expected 0, 1 or 2/],
     ['torrent-set', { ids: [1], labels: 'x' }, /labels/],
     ['torrent-set', { ids: [1], downloadLimit: 'fast' }, /download_limit/],
+    ['torrent-set', { ids: [1], sequential_download_from_piece: 1 }, /from_piece: expected 0/],
     ['torrent-set-location', { ids: [1], location: '/etc' }, /outside of \/home/],
     ['torrent-set-location', { ids: [1], location: '/home/../etc' }, /outside of \/home/],
     ['torrent-set-location', { ids: [1], location: 'x' }, /absolute/],
@@ -417,8 +430,44 @@ t.test('invalid requests get the error of the API, and the service goes on', asy
   t.strictSame(warnings, [])
 })
 
-t.test('there are 22 methods of 3.00, and those of groups', async t => {
-  t.equal(Object.keys(RPC_METHODS).length, 24)
+t.test('methods of 3.00 and of groups succeed in both dialects', async t => {
+  const { call, rpc } = await openRemote(t, { control: { shutDown: () => {} } })
+  for (const [send, index] of [
+    [rpc, 1],
+    [call, 2],
+  ] as const) {
+    const name = `n${index}`
+    const ids = [index]
+    const metainfo = base64(smallTorrent(name, index).metainfo)
+    const rows: [string, object][] = [
+      ['torrent_add', { metainfo, paused: true }],
+      ['torrent_get', { fields: ['id'] }],
+      ['torrent_set', { ids, labels: ['x'] }],
+      ['torrent_rename_path', { ids, path: name, name: 'renamed' }],
+      ['torrent_set_location', { ids, location: '/other', move: true }],
+      ['torrent_start_now', { ids }],
+      ['torrent_reannounce', { ids }],
+      ['torrent_verify', { ids }],
+      ['torrent_stop', { ids }],
+      ['torrent_start', { ids }],
+      ...['top', 'up', 'down', 'bottom'].map((to): [string, object] => [`queue_move_${to}`, { ids }]),
+      ['session_get', {}],
+      ['session_set', { speed_limit_up: 5 }],
+      ['session_stats', {}],
+      ['free_space', { path: '/' }],
+      ['port_test', {}],
+      ['group_set', { name: 'g' }],
+      ['group_get', {}],
+      ['torrent_remove', { ids }],
+      ['session_close', {}],
+    ]
+    for (const [method, parameters] of rows) {
+      const reply = await send(send === rpc ? method.replaceAll('_', '-') : method, parameters)
+      t.match(reply, send === rpc ? { result: 'success' } : { result: Object }, method)
+    }
+    const missing = Object.keys(RPC_METHODS).filter(one => !rows.some(([method]) => method === one))
+    t.strictSame(missing, ['blocklist_update'], 'has its own test')
+  }
 })
 
 t.test('a torrent has a bandwidth priority', async t => {
@@ -477,10 +526,9 @@ t.test('bandwidth groups are set, listed and given to torrents', async t => {
   t.match(await call('group_get', { group: 'new' }), {
     result: { group: [{ name: 'new', speed_limit_up_enabled: false }] },
   })
-  t.strictSame(
-    (await groups({ group: ['none', 'slow'] })).map((group: { name: string }) => group.name),
-    ['slow'],
-  )
+  const names = async (args: object) => (await groups(args)).map((group: { name: string }) => group.name)
+  t.strictSame(await names({ group: ['none', 'slow'] }), ['slow'])
+  t.strictSame(await names({ name: 'slow' }), ['slow'])
   await rpc('torrent-set', { ids: [1], group: '' })
   t.equal(torrent.record.group, '')
 })
@@ -506,4 +554,10 @@ t.test('a blocklist is updated from its URL, and an invalid one loses nothing', 
   await call('session_set', { blocklist_enabled: false })
   t.equal(client.blocklist, undefined)
   t.strictSame(session.settings.blocklist, { enabled: false, url })
+})
+
+t.test('docs/rpc.md lists all methods, and those that are tested here', async t => {
+  const listed = [...readDocumented('Transmission').keys()].map(name => name.replaceAll('-', '_'))
+  t.strictSame(listed.sort(), Object.keys(RPC_METHODS).sort())
+  checkTested(t, 'Transmission', 'rpc', called)
 })

@@ -1,0 +1,37 @@
+/** Compares what the tables of docs/rpc.md say with the calls that a test makes. */
+import { readFileSync } from 'node:fs'
+import type { Test } from 'tap'
+import { inProject } from './project.ts'
+
+type CallTable = Readonly<Record<string, (...values: never[]) => unknown>>
+
+/** Notes the names of the functions of a table that are called and do not fail, until the end of the process. */
+export function recordCalls(table: CallTable): ReadonlySet<string> {
+  const called = new Set<string>()
+  const functions = table as Record<string, (...values: unknown[]) => unknown>
+  for (const [name, call] of Object.entries(functions))
+    functions[name] = async (...values) => {
+      const result = await call(...values)
+      called.add(name)
+      return result
+    }
+  return called
+}
+
+/** Returns the names that a section of docs/rpc.md lists, with the last cell of their rows. */
+export function readDocumented(section: string): ReadonlyMap<string, string> {
+  const page = readFileSync(inProject('docs/rpc.md'), 'utf8')
+  const [, text = ''] = page.split(`\n## ${section}\n`)
+  const rows = text.split('\n## ')[0]!.matchAll(/^\| (`.*?) \|.*?([^|]*) \|$/gm)
+  return new Map(
+    [...rows].flatMap(([, names = '', last = '']) =>
+      [...names.matchAll(/`([^`]+)`/g)].map(([, name = '']) => [name, last.trim()] as const),
+    ),
+  )
+}
+
+/** Checks that a section of docs/rpc.md says of exactly these names that a test calls them. */
+export function checkTested(t: Test, section: string, test: string, called: Iterable<string>): void {
+  const listed = [...readDocumented(section)].filter(([, tests]) => tests.split(', ').includes(test))
+  t.strictSame([...called].sort(), listed.map(([name]) => name.replaceAll('-', '_')).sort())
+}
